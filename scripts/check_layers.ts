@@ -1,0 +1,171 @@
+// Holds the sources to the rules that no compiler checks: who may import whom, no import cycles,
+// protocol code without input or output, short files, names that say something. Reads text only;
+// a scan of import statements is enough, since formatting keeps them in one shape.
+
+const MAX_LINES = 400;
+
+interface Layer {
+  readonly imports: readonly string[];
+  /** Names from deno.json's imports. */
+  readonly packages: readonly string[];
+}
+
+const LAYERS: Readonly<Record<string, Layer>> = {
+  core: { imports: ["core"], packages: ["@logtape/logtape"] },
+  protocol: { imports: ["core", "protocol"], packages: ["sdp-transform"] },
+  net: { imports: ["core", "net"], packages: [] },
+  registry: {
+    imports: ["core", "protocol", "net", "registry"],
+    packages: ["@redis/client"],
+  },
+  relay: { imports: ["core", "protocol", "net", "relay"], packages: [] },
+  api: { imports: ["core", "api"], packages: ["hono", "prom-client", "valibot"] },
+  console: { imports: ["console"], packages: ["preact", "uplot", "mpegts.js", "hls.js"] },
+};
+
+/** What puts the program together, and what runs it. */
+const KNOW_EVERYTHING: readonly string[] = ["src/app.ts", "src/run.ts"];
+
+const STATIC_IMPORT = /^(?:import|export)\b[^;"]*?\bfrom\s+"([^"]+)"|^import\s+"([^"]+)"/gm;
+const DYNAMIC_IMPORT = /\bimport\(\s*"([^"]+)"\s*[,)]/g;
+const COMMENT = /\/\*[\s\S]*?\*\/|\/\/.*$/gm;
+const IMPURE =
+  /\b(async|await|setTimeout|setInterval|queueMicrotask)\b|\bDeno\.\w+|"node:\w+"|\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b/;
+const VAGUE_NAME = /(?:^|[_/])(utils?|helpers?|managers?|misc|common)(?=[_./]|$)/;
+
+/**
+ * Finds everything that breaks the rules.
+ *
+ * @param sources the text of every source file by its path from the top of the repository
+ * @returns one line for each, beginning with the path
+ */
+export function findViolations(sources: ReadonlyMap<string, string>): string[] {
+  const violations: string[] = [];
+  const graph = new Map<string, readonly string[]>();
+  for (const [path, text] of sources) {
+    violations.push(...checkFile(path, text));
+    if (!path.startsWith("src/") || path.endsWith("_test.ts")) continue;
+    const imported = importsOf(text);
+    violations.push(...imported.flatMap((specifier) => checkImport(path, specifier)));
+    graph.set(path, imported.filter(isRelative).map((specifier) => resolve(path, specifier)));
+  }
+  return [...violations, ...findCycles(graph)];
+}
+
+function checkFile(path: string, text: string): string[] {
+  const violations: string[] = [];
+  const lines = text.split("\n").length - 1;
+  if (lines > MAX_LINES) {
+    violations.push(`${path}: Cannot be longer than ${MAX_LINES} lines: current value is ${lines}`);
+  }
+  const vague = VAGUE_NAME.exec(path)?.[1];
+  if (vague) violations.push(`${path}: Cannot be called ${vague}: say what it holds`);
+  const remote = importsOf(text).find((specifier) => /^(jsr|https?):/.test(specifier));
+  if (remote) violations.push(`${path}: Cannot import ${remote}: only npm packages are allowed`);
+  const isProtocol = path.startsWith("src/protocol/") && !path.endsWith("_test.ts");
+  const impure = isProtocol ? IMPURE.exec(text.replace(COMMENT, ""))?.[0] : undefined;
+  if (impure) violations.push(`${path}: Cannot use ${impure}: protocol does no input or output`);
+  return violations;
+}
+
+function checkImport(path: string, specifier: string): string[] {
+  const from = path.split("/")[1] ?? "";
+  const layer = LAYERS[from];
+  if (!layer) return checkTopImport(path, specifier);
+  if (!isRelative(specifier)) {
+    const name = packageOf(specifier);
+    if (specifier.startsWith("node:") || layer.packages.includes(name)) return [];
+    return [`${path}: Cannot import ${name}: ${from} may use only ${listOf(layer.packages)}`];
+  }
+  const target = resolve(path, specifier);
+  const to = target.split("/")[1] ?? "";
+  if (!target.startsWith("src/") || !layer.imports.includes(to)) {
+    return [`${path}: Cannot import ${target}: ${from} may import only ${listOf(layer.imports)}`];
+  }
+  if (from === "relay" && relayOf(target) && relayOf(path) && relayOf(target) !== relayOf(path)) {
+    return [`${path}: Cannot import ${target}: relays do not import each other`];
+  }
+  return [];
+}
+
+/** Files directly under src/: few know everything, the others only core and each other. */
+function checkTopImport(path: string, specifier: string): string[] {
+  if (KNOW_EVERYTHING.includes(path) || !isRelative(specifier)) return [];
+  const target = resolve(path, specifier);
+  const to = target.split("/")[1] ?? "";
+  if (!LAYERS[to] || to === "core") return [];
+  return [`${path}: Cannot import ${target}: only ${listOf(KNOW_EVERYTHING)} may`];
+}
+
+function importsOf(text: string): string[] {
+  const found = [...text.matchAll(STATIC_IMPORT), ...text.matchAll(DYNAMIC_IMPORT)];
+  return found.map((match) => match[1] ?? match[2] ?? "");
+}
+
+function isRelative(specifier: string): boolean {
+  return specifier.startsWith(".");
+}
+
+function packageOf(specifier: string): string {
+  const depth = specifier.startsWith("@") ? 2 : 1;
+  return specifier.split("/").slice(0, depth).join("/");
+}
+
+/** The protocol whose relay the file is part of; undefined when it is shared by all. */
+function relayOf(path: string): string | undefined {
+  const [, layer, folder, file] = path.split("/");
+  return layer === "relay" && file !== undefined ? folder : undefined;
+}
+
+function listOf(names: readonly string[]): string {
+  return names.length > 0 ? names.join(", ") : "none";
+}
+
+function resolve(path: string, specifier: string): string {
+  return new URL(specifier, `file:///${path}`).pathname.slice(1);
+}
+
+/** Every cycle once, as the chain of its files. */
+function findCycles(graph: ReadonlyMap<string, readonly string[]>): string[] {
+  const cycles: string[] = [];
+  const done = new Set<string>();
+  const visit = (path: string, chain: readonly string[]): void => {
+    const start = chain.indexOf(path);
+    if (start >= 0) {
+      cycles.push(
+        `${path}: Cannot import in a circle: ${[...chain.slice(start), path].join(" → ")}`,
+      );
+    } else if (!done.has(path)) {
+      for (const target of graph.get(path) ?? []) visit(target, [...chain, path]);
+      done.add(path);
+    }
+  };
+  for (const path of graph.keys()) visit(path, []);
+  return cycles;
+}
+
+/** Reads every TypeScript file under these files and folders of a directory. */
+export async function readSources(
+  directory: string,
+  names: readonly string[],
+): Promise<Map<string, string>> {
+  const sources = new Map<string, string>();
+  const read = async (path: string): Promise<void> => {
+    const full = `${directory}/${path}`;
+    if ((await Deno.stat(full)).isDirectory) {
+      for await (const entry of Deno.readDir(full)) await read(`${path}/${entry.name}`);
+    } else if (/\.tsx?$/.test(path)) {
+      sources.set(path, await Deno.readTextFile(full));
+    }
+  };
+  for (const name of names) await read(name);
+  return sources;
+}
+
+if (import.meta.main) {
+  const top = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+  const violations = findViolations(await readSources(top, ["main.ts", "src", "scripts", "tests"]));
+  const report = violations.length > 0 ? violations.toSorted() : ["The layers are in order"];
+  await Deno.stdout.write(new TextEncoder().encode(`${report.join("\n")}\n`));
+  if (violations.length > 0) Deno.exit(1);
+}

@@ -1,0 +1,130 @@
+// The programs of the system that the tests and the demo need, and how to get them. Installs what is
+// missing from Debian's packages when it may, otherwise says what to install. Knows no test.
+
+import { say } from "./say.ts";
+
+/** Something that must be on this machine. */
+export interface Requirement {
+  /** What is missing, for people. */
+  readonly name: string;
+  /** Debian packages that bring it. */
+  readonly packages: readonly string[];
+  /** Any of these files or programs is enough; a program is looked up as a shell would. */
+  readonly anyOf: readonly string[];
+  /** The system service that its package starts, which nobody here asked for. */
+  readonly service?: string;
+}
+
+/** Publishes and reads streams. */
+export const FFMPEG: Requirement = { name: "ffmpeg", packages: ["ffmpeg"], anyOf: ["ffmpeg"] };
+
+/** Looks into streams; comes with ffmpeg. */
+export const FFPROBE: Requirement = { name: "ffprobe", packages: ["ffmpeg"], anyOf: ["ffprobe"] };
+
+/** The server that the RTMP module belongs to. */
+export const NGINX: Requirement = {
+  name: "nginx",
+  packages: ["nginx"],
+  anyOf: ["nginx"],
+  service: "nginx",
+};
+
+/** Makes nginx an RTMP origin. */
+export const NGINX_RTMP: Requirement = {
+  name: "the RTMP module of nginx",
+  packages: ["libnginx-mod-rtmp"],
+  anyOf: ["/usr/lib/nginx/modules/ngx_rtmp_module.so"],
+};
+
+/** A client with the RTMP library that OBS and many others are built on. */
+export const RTMPDUMP: Requirement = {
+  name: "rtmpdump",
+  packages: ["rtmpdump"],
+  anyOf: ["rtmpdump"],
+};
+
+const TEST_REQUIREMENTS: readonly Requirement[] = [FFMPEG, FFPROBE, NGINX, NGINX_RTMP, RTMPDUMP];
+
+/** What of `requirements` this machine does not have. */
+export function missing(requirements: readonly Requirement[]): Requirement[] {
+  return requirements.filter(({ anyOf }) => !anyOf.some(isThere));
+}
+
+/** The command that brings what is missing on Debian and its kin. */
+export function installCommand(requirements: readonly Requirement[]): string {
+  return `apt-get install --no-install-recommends ${packagesOf(requirements).join(" ")}`;
+}
+
+/**
+ * Sees to it that this machine has what the tests need.
+ *
+ * @returns false when something is missing and cannot be installed; what to do has been said then
+ */
+export async function setUp(): Promise<boolean> {
+  const wanted = missing(TEST_REQUIREMENTS);
+  if (wanted.length === 0) return true;
+  if (Deno.uid() === 0 && isThere("apt-get")) {
+    await install(wanted);
+    if (missing(TEST_REQUIREMENTS).length === 0) return true;
+  }
+  const left = missing(TEST_REQUIREMENTS);
+  say(`Missing: ${left.map(({ name }) => name).join(", ")}`);
+  say(`On Debian or Ubuntu install it, as root, with`);
+  say(`  ${installCommand(left)}`);
+  return false;
+}
+
+async function install(requirements: readonly Requirement[]): Promise<void> {
+  say(`Installing ${packagesOf(requirements).join(" ")}, which may take some minutes`);
+  // An old or partial package list may still do: only the installation itself decides.
+  await run("apt-get", ["update", "-qq"]);
+  const options = ["install", "-qq", "-y", "--no-install-recommends"];
+  await run("apt-get", [...options, ...packagesOf(requirements)]);
+  for (const { service } of requirements) {
+    if (service !== undefined) await stopService(service);
+  }
+}
+
+/** Some packages start their service when they are installed; the tests start their own. */
+async function stopService(service: string): Promise<void> {
+  if (isThere("/run/systemd/system") && isThere("systemctl")) {
+    await run("systemctl", ["disable", "--now", "--quiet", service]);
+  } else if (isThere(`/etc/init.d/${service}`)) {
+    await run(`/etc/init.d/${service}`, ["stop"]);
+  }
+}
+
+/** Runs a command whose output is of interest only if it fails. */
+async function run(command: string, args: readonly string[]): Promise<void> {
+  const { code, stdout, stderr } = await new Deno.Command(command, {
+    args: [...args],
+    env: { DEBIAN_FRONTEND: "noninteractive" },
+    stdin: "null",
+  }).output();
+  if (code === 0) return;
+  const text = new TextDecoder();
+  say(`${text.decode(stdout)}${text.decode(stderr)}`.trim());
+  say(`Cannot run ${command} ${args.join(" ")}: current value is exit code ${code}`);
+}
+
+function packagesOf(requirements: readonly Requirement[]): string[] {
+  return [...new Set(requirements.flatMap(({ packages }) => packages))];
+}
+
+/** Debian's programs for the administrator are not on everybody's PATH. */
+function isThere(file: string): boolean {
+  if (file.startsWith("/")) return exists(file);
+  const folders = (Deno.env.get("PATH") ?? "").split(":").filter((folder) => folder !== "");
+  return [...folders, "/usr/sbin", "/sbin"].some((folder) => exists(`${folder}/${file}`));
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+if (import.meta.main) Deno.exit(await setUp() ? 0 : 1);

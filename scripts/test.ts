@@ -1,0 +1,131 @@
+// `deno task test`: everything that must hold before a change is good, in one run. Arguments choose
+// steps by name (`fmt lint types layers unit contract fuzz e2e`) or test files by path; those that
+// begin with a dash go to `deno test`. Ends with a line of how many passed and how many failed.
+
+import { resolve } from "node:path";
+import { NODE_MEDIA_SERVER_PACKAGE } from "../tests/support/node_media_server.ts";
+import { addCounts, countReport, summaryLine, type TestCount } from "./junit.ts";
+import { say } from "./say.ts";
+import { setUp } from "./setup.ts";
+
+const ROOT = resolve(import.meta.dirname!, "..");
+const MINUTE = 60_000;
+
+/** One thing to run with the Deno that runs this. */
+interface Step {
+  readonly name: string;
+  readonly args: readonly string[];
+  /** A step of tests counts its tests; any other counts as one. */
+  readonly isTests: boolean;
+  /** Milliseconds after which it has failed. */
+  readonly timeout: number;
+}
+
+const NOTHING: TestCount = { passed: 0, failed: 0, skipped: 0 };
+const PASSED: TestCount = { ...NOTHING, passed: 1 };
+const FAILED: TestCount = { ...NOTHING, failed: 1 };
+const INSIDE = ["--allow-net", "--allow-env", "--allow-read", "--allow-write", "--allow-sys"];
+const EVERYTHING = ["--allow-all"];
+const STEPS: readonly Step[] = [
+  checkStep("fmt", ["fmt", "--check"]),
+  checkStep("lint", ["lint"]),
+  checkStep("types", ["check", "."]),
+  checkStep("layers", ["run", "--allow-read", "scripts/check_layers.ts"]),
+  testStep("unit", ["src", "scripts"], INSIDE),
+  testStep("contract", ["tests/contract"], INSIDE),
+  testStep("fuzz", ["tests/fuzz"], INSIDE),
+  testStep("e2e", ["tests/support", "tests/e2e"], EVERYTHING),
+];
+
+function checkStep(name: string, args: readonly string[]): Step {
+  return { name, args, isTests: false, timeout: 5 * MINUTE };
+}
+
+function testStep(name: string, paths: readonly string[], permissions: readonly string[]): Step {
+  const args = ["test", "--permit-no-files", ...permissions, ...paths];
+  return { name, args, isTests: true, timeout: 20 * MINUTE };
+}
+
+/** @throws Error when an argument is neither a step's name nor a path nor an option */
+function chooseSteps(args: readonly string[]): Step[] {
+  const options = args.filter((arg) => arg.startsWith("-"));
+  const words = args.filter((arg) => !arg.startsWith("-"));
+  const paths = words.filter((word) => !STEPS.some(({ name }) => name === word));
+  paths.forEach((path) => Deno.statSync(path));
+  const chosen = STEPS.filter(({ name }) => words.includes(name));
+  if (paths.length > 0) {
+    chosen.push(testStep("files", paths.map((path) => resolve(path)), EVERYTHING));
+  }
+  if (chosen.length === 0) chosen.push(...STEPS);
+  return chosen.map((step) => {
+    return step.isTests ? { ...step, args: [...step.args, ...options] } : step;
+  });
+}
+
+/** Brings what the steps need to start; says so when it cannot. */
+async function prepare(steps: readonly Step[]): Promise<boolean> {
+  if (!steps.some(({ name }) => name === "e2e" || name === "files")) return true;
+  if (!(await setUp())) return false;
+  // What tests start is fetched here, so that no test's deadline pays for it.
+  const packages = [["main.ts"], NODE_MEDIA_SERVER_PACKAGE];
+  for (const args of packages) {
+    if (!(await runDeno(["cache", ...args], 5 * MINUTE))) return false;
+  }
+  return true;
+}
+
+async function runStep(step: Step): Promise<TestCount> {
+  if (!step.isTests) return await runDeno(step.args, step.timeout) ? PASSED : FAILED;
+  const report = await Deno.makeTempFile({ suffix: ".xml" });
+  try {
+    const isGood = await runDeno([...step.args, `--junit-path=${report}`], step.timeout);
+    const count = countReport(await Deno.readTextFile(report));
+    return isGood || count.failed > 0 ? count : addCounts(count, FAILED);
+  } finally {
+    await Deno.remove(report);
+  }
+}
+
+/** Whether Deno, run with these arguments and this process's output, ended well and in time. */
+async function runDeno(args: readonly string[], timeout: number): Promise<boolean> {
+  const [subcommand, ...rest] = args;
+  const process = new Deno.Command(Deno.execPath(), {
+    args: [subcommand!, "--quiet", ...rest],
+    cwd: ROOT,
+    stdin: "null",
+    stdout: "inherit",
+    stderr: "inherit",
+  }).spawn();
+  const timer = setTimeout(() => {
+    say(`Cannot wait any longer for deno ${args.join(" ")}`);
+    process.kill("SIGTERM");
+  }, timeout);
+  const { success } = await process.status;
+  clearTimeout(timer);
+  return success;
+}
+
+/** Runs the chosen steps one after the other, whatever fails, and returns the exit code. */
+async function main(args: readonly string[]): Promise<number> {
+  const steps = chooseSteps(args);
+  let total = NOTHING;
+  const failed: string[] = [];
+  if (!(await prepare(steps))) {
+    say(`\n${summaryLine(FAILED)}`);
+    return 1;
+  }
+  for (const step of steps) {
+    const startedAt = performance.now();
+    say(`\n== ${step.name}`);
+    const count = await runStep(step);
+    total = addCounts(total, count);
+    if (count.failed > 0) failed.push(step.name);
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+    say(`== ${step.name}: ${count.failed > 0 ? "failed" : "good"} after ${seconds} s`);
+  }
+  if (failed.length > 0) say(`\nFailed: ${failed.join(", ")}`);
+  say(`\n${summaryLine(total)}`);
+  return total.failed === 0 && total.passed > 0 ? 0 : 1;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,95 @@
+// Which addresses an origin may announce: whoever can register could otherwise make the proxy
+// connect to anything it reaches, itself included. Special ranges are told apart in core/cidr.
+
+import { type AddressKind, addressKind, type Cidr, cidrContains } from "../core/cidr.ts";
+import { formatAddress, normalizeIp } from "../core/endpoint.ts";
+import { ProxyError } from "../core/errors.ts";
+import type { Address } from "../core/origin.ts";
+
+/** What the decision depends on. */
+export interface AddressPolicyOptions {
+  /**
+   * Ranges that an origin may announce, whatever kind of address they cover. Empty means any
+   * address that a machine can have to itself.
+   */
+  readonly allow: readonly Cidr[];
+  /** Where the proxy itself listens; a wildcard host stands for every address of the machine. */
+  readonly ownAddresses: () => readonly Address[];
+  /** The addresses of this machine. */
+  readonly localIps: () => readonly string[];
+}
+
+const REFUSED: Readonly<Partial<Record<AddressKind, string>>> = {
+  unspecified: "an unspecified address",
+  link_local: "a link-local address",
+  multicast: "a multicast address",
+  broadcast: "the broadcast address",
+  reserved: "a reserved address",
+};
+
+/** Judges the addresses in a registration. */
+export class AddressPolicy {
+  readonly #options: AddressPolicyOptions;
+
+  constructor(options: AddressPolicyOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The canonical text of an address that may be announced.
+   *
+   * @param field names it in the error
+   * @throws ProxyError `bad_request` when it is a host name or of a refused kind
+   */
+  acceptIp(text: string, field: string): string {
+    const ip = normalizeIp(text);
+    if (ip === undefined) throw refused(field, text, "it is no IP address");
+    const reason = this.#reasonToRefuse(ip);
+    if (reason !== undefined) throw refused(field, text, reason);
+    return ip;
+  }
+
+  /**
+   * The address that an endpoint is bound to, if it is one more to dial: a wildcard is none, and
+   * a loopback address is one only for an origin on this very machine.
+   *
+   * @throws ProxyError `bad_request` when it is of a refused kind
+   */
+  acceptBound(host: string, ip: string): string | undefined {
+    const kind = addressKind(host);
+    if (kind === "unspecified") return undefined;
+    if (kind !== "loopback") return this.acceptIp(host, "endpoint address");
+    return this.#isLocal(ip) && this.#reasonToRefuse(host) === undefined ? host : undefined;
+  }
+
+  /** @throws ProxyError `bad_request` when the proxy itself listens there */
+  refuseOwn(address: Address): void {
+    for (const own of this.#options.ownAddresses()) {
+      if (own.port !== address.port) continue;
+      const ownHost = normalizeIp(own.host) ?? own.host;
+      const meets = addressKind(ownHost) === "unspecified"
+        ? this.#isLocal(address.host)
+        : ownHost === address.host;
+      if (meets) throw refused("endpoint", formatAddress(address), "the proxy listens there");
+    }
+  }
+
+  #reasonToRefuse(ip: string): string | undefined {
+    const { allow } = this.#options;
+    if (allow.length > 0) {
+      return allow.some((range) => cidrContains(range, ip)) ? undefined : "it is not allowed";
+    }
+    const kind = REFUSED[addressKind(ip)];
+    return kind === undefined ? undefined : `${kind} is not allowed`;
+  }
+
+  #isLocal(ip: string): boolean {
+    const kind = addressKind(ip);
+    if (kind === "loopback" || kind === "unspecified") return true;
+    return this.#options.localIps().some((local) => normalizeIp(local) === ip);
+  }
+}
+
+function refused(field: string, value: string, reason: string): ProxyError {
+  return new ProxyError("bad_request", `Cannot register ${field} ${value}: ${reason}`);
+}

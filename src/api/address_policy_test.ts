@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { parseCidr } from "../core/cidr.ts";
+import { ProxyError } from "../core/errors.ts";
+import type { Address } from "../core/origin.ts";
+import { AddressPolicy } from "./address_policy.ts";
+
+function open(
+  options: { allow?: string[]; own?: Address[]; local?: string[] } = {},
+): AddressPolicy {
+  const { allow = [], own = [], local = [] } = options;
+  return new AddressPolicy({
+    allow: allow.map(parseCidr),
+    ownAddresses: () => own,
+    localIps: () => local,
+  });
+}
+
+function isBadRequest(error: unknown): boolean {
+  return error instanceof ProxyError && error.code === "bad_request";
+}
+
+function assertRefused(policy: AddressPolicy, ip: string): void {
+  assert.throws(() => policy.acceptIp(ip, "ip"), isBadRequest, ip);
+}
+
+Deno.test("an address that a machine can have is accepted, in canonical form", () => {
+  const policy = open();
+  for (const ip of ["10.0.0.1", "192.168.1.2", "8.8.8.8", "127.0.0.1", "2001:db8::1", "fd00::1"]) {
+    assert.equal(policy.acceptIp(ip, "ip"), ip);
+  }
+  assert.equal(policy.acceptIp("::ffff:10.0.0.1", "ip"), "10.0.0.1");
+  assert.equal(policy.acceptIp("2001:DB8:0:0::1", "ip"), "2001:db8::1");
+});
+
+Deno.test("an address that leads nowhere, everywhere or to the cloud's metadata is refused", () => {
+  const policy = open();
+  const refused = ["0.0.0.0", "::", "169.254.169.254", "fe80::1", "224.0.0.1", "ff02::1"];
+  for (const ip of [...refused, "255.255.255.255", "240.0.0.1", "0.1.2.3"]) {
+    assertRefused(policy, ip);
+  }
+});
+
+Deno.test("no spelling hides a refused address", () => {
+  const policy = open();
+  const spellings = ["::ffff:169.254.169.254", "::ffff:a9fe:a9fe", "0:0:0:0:0:ffff:0.0.0.0"];
+  for (const ip of [...spellings, "64:ff9b::169.254.169.254", "2002:a9fe:a9fe::1"]) {
+    assertRefused(policy, ip);
+  }
+});
+
+Deno.test("a host name is refused, whatever is allowed", () => {
+  for (const policy of [open(), open({ allow: ["0.0.0.0/0", "::/0"] })]) {
+    for (const name of ["localhost", "example.com", "", "1.2.3", "10.0.0.1:80", "0x7f.1"]) {
+      assertRefused(policy, name);
+    }
+  }
+});
+
+Deno.test("a list of ranges allows what it covers and nothing else", () => {
+  const policy = open({ allow: ["10.0.0.0/8", "169.254.10.0/24"] });
+  assert.equal(policy.acceptIp("10.9.9.9", "ip"), "10.9.9.9");
+  assert.equal(policy.acceptIp("169.254.10.1", "ip"), "169.254.10.1");
+  for (const ip of ["11.0.0.1", "127.0.0.1", "169.254.11.1", "2001:db8::1"]) {
+    assertRefused(policy, ip);
+  }
+});
+
+Deno.test("a wildcard that an endpoint is bound to is nothing to dial", () => {
+  const policy = open();
+  assert.equal(policy.acceptBound("0.0.0.0", "10.0.0.1"), undefined);
+  assert.equal(policy.acceptBound("::", "10.0.0.1"), undefined);
+});
+
+Deno.test("a loopback address is dialled only for an origin on this machine", () => {
+  const policy = open({ local: ["10.0.0.1"] });
+  assert.equal(policy.acceptBound("127.0.0.1", "10.0.0.2"), undefined);
+  assert.equal(policy.acceptBound("127.0.0.1", "10.0.0.1"), "127.0.0.1");
+  assert.equal(policy.acceptBound("::1", "127.0.0.1"), "::1");
+  const strict = open({ local: ["10.0.0.1"], allow: ["10.0.0.0/8"] });
+  assert.equal(strict.acceptBound("127.0.0.1", "10.0.0.1"), undefined);
+});
+
+Deno.test("any other address that an endpoint is bound to must be acceptable itself", () => {
+  const policy = open();
+  assert.equal(policy.acceptBound("10.0.0.9", "10.0.0.1"), "10.0.0.9");
+  assert.throws(() => policy.acceptBound("169.254.169.254", "10.0.0.1"), isBadRequest);
+});
+
+Deno.test("the proxy's own listeners are refused, at whatever address they are reached", () => {
+  const policy = open({
+    own: [{ host: "0.0.0.0", port: 1935 }, { host: "10.0.0.1", port: 8080 }, {
+      host: "::",
+      port: 1985,
+    }],
+    local: ["10.0.0.1", "192.168.0.1", "fd00::1"],
+  });
+  const refused: Address[] = [
+    { host: "10.0.0.1", port: 1935 },
+    { host: "192.168.0.1", port: 1935 },
+    { host: "127.0.0.1", port: 1935 },
+    { host: "127.1.2.3", port: 1935 },
+    { host: "10.0.0.1", port: 8080 },
+    { host: "fd00::1", port: 1985 },
+    { host: "10.0.0.1", port: 1985 },
+  ];
+  for (const address of refused) {
+    assert.throws(() => policy.refuseOwn(address), isBadRequest, JSON.stringify(address));
+  }
+  policy.refuseOwn({ host: "10.0.0.1", port: 19350 });
+  policy.refuseOwn({ host: "10.0.0.2", port: 1935 });
+  policy.refuseOwn({ host: "127.0.0.1", port: 8080 });
+});
+
+Deno.test("a list of ranges does not open the proxy's own listeners", () => {
+  const policy = open({ allow: ["127.0.0.0/8"], own: [{ host: "127.0.0.1", port: 1935 }] });
+  assert.throws(() => policy.refuseOwn({ host: "127.0.0.1", port: 1935 }), isBadRequest);
+});

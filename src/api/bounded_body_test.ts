@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { ProxyError } from "../core/errors.ts";
+import { readBoundedText } from "./bounded_body.ts";
+
+const BOUNDS = { limit: 100, deadline: 10_000 };
+
+function request(body: BodyInit, headers: HeadersInit = {}): Request {
+  return new Request("http://127.0.0.1/", { method: "POST", body, headers });
+}
+
+function streamOf(pull: (controller: ReadableStreamDefaultController<Uint8Array>) => void): {
+  body: ReadableStream<Uint8Array>;
+  cancelled: () => boolean;
+} {
+  let cancelled = false;
+  const cancel = () => {
+    cancelled = true;
+  };
+  const body = new ReadableStream<Uint8Array>({ pull, cancel }, { highWaterMark: 0 });
+  return { body, cancelled: () => cancelled };
+}
+
+function hasCode(code: string): (error: unknown) => boolean {
+  return (error) => error instanceof ProxyError && error.code === code;
+}
+
+Deno.test("a body is read to its end, characters split over chunks included", async () => {
+  const bytes = new TextEncoder().encode("größe 密");
+  const chunks = [...bytes].map((byte) => Uint8Array.of(byte));
+  const { body } = streamOf((controller) => {
+    const chunk = chunks.shift();
+    if (chunk) controller.enqueue(chunk);
+    else controller.close();
+  });
+  assert.equal(await readBoundedText(request(body), BOUNDS), "größe 密");
+});
+
+Deno.test("a body of just the limit is read, none at all is empty", async () => {
+  assert.equal(await readBoundedText(request("x".repeat(100)), BOUNDS), "x".repeat(100));
+  assert.equal(await readBoundedText(new Request("http://127.0.0.1/"), BOUNDS), "");
+});
+
+Deno.test("an endless body is left as soon as it is too long", async () => {
+  let pulled = 0;
+  const { body, cancelled } = streamOf((controller) => {
+    pulled++;
+    controller.enqueue(new Uint8Array(30));
+  });
+  await assert.rejects(readBoundedText(request(body), BOUNDS), hasCode("too_large"));
+  assert.equal(pulled, 4);
+  assert.equal(cancelled(), true);
+});
+
+Deno.test("a body that is announced as too long is not read at all", async () => {
+  let pulled = 0;
+  const { body } = streamOf((controller) => {
+    pulled++;
+    controller.enqueue(new Uint8Array(1));
+  });
+  const announced = request(body, { "content-length": "101" });
+  await assert.rejects(readBoundedText(announced, BOUNDS), hasCode("too_large"));
+  assert.equal(pulled, 0);
+});
+
+Deno.test("a sender that stops sending is not waited for", async () => {
+  let sent = false;
+  const { body, cancelled } = streamOf((controller) => {
+    if (sent) return;
+    sent = true;
+    controller.enqueue(new Uint8Array(1));
+  });
+  await assert.rejects(
+    readBoundedText(request(body), { limit: 100, deadline: 20 }),
+    hasCode("timeout"),
+  );
+  assert.equal(cancelled(), true);
+});
+
+Deno.test("a sender that breaks off is told apart from one that sends nonsense", async () => {
+  const { body } = streamOf((controller) => controller.error(new Error("connection reset")));
+  await assert.rejects(readBoundedText(request(body), BOUNDS), hasCode("client_gone"));
+});

@@ -1,0 +1,25 @@
+// The shape of every JSON answer of the APIs, which is SRS's: `code` 0 and what was asked for, or
+// another `code` and in `data` a sentence for whoever asked.
+
+import type { Context, Hono } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { toProxyError } from "../core/errors.ts";
+import { logger } from "../core/log.ts";
+import { logFailure } from "./log_failure.ts";
+
+const LOG = logger("api");
+
+/** An error answer; the code is the HTTP status. */
+export function answerError(context: Context, status: number, message: string): Response {
+  return context.json({ code: status, data: message }, status as ContentfulStatusCode);
+}
+
+/** Makes the app answer in JSON for paths that it does not know and for whatever is thrown. */
+export function answerErrorsInJson(app: Hono): void {
+  app.notFound((context) => answerError(context, 404, "Not found"));
+  app.onError((thrown, context) => {
+    const error = toProxyError(thrown);
+    if (error.source === "internal") logFailure(LOG, "Request failed", error);
+    return answerError(context, error.httpStatus, error.message);
+  });
+}

@@ -1,0 +1,21 @@
+// The level of a log line about a failure: whose fault it was decides how loud it is.
+
+import type { ProxyError } from "../core/errors.ts";
+import type { logger } from "../core/log.ts";
+
+/**
+ * Logs a constant text with the error's code and message and these fields: what a client caused as
+ * info, what an origin caused as a warning, the rest as an error. The cause, if any, is logged too.
+ */
+export function logFailure(
+  log: ReturnType<typeof logger>,
+  text: string,
+  error: ProxyError,
+  fields: Readonly<Record<string, unknown>> = {},
+): void {
+  const { code, message, cause } = error;
+  const all = { ...fields, code, reason: message, ...(cause === undefined ? {} : { cause }) };
+  if (error.source === "client") log.info(text, all);
+  else if (error.source === "origin") log.warn(text, all);
+  else log.error(text, all);
+}

@@ -1,0 +1,66 @@
+// Every counter and gauge of the program by name. Labels have few values, known in advance.
+
+interface MetricDeclaration {
+  readonly kind: "counter" | "gauge";
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+function counter(help: string, ...labels: string[]): MetricDeclaration {
+  return { kind: "counter", help, labels };
+}
+
+function gauge(help: string, ...labels: string[]): MetricDeclaration {
+  return { kind: "gauge", help, labels };
+}
+
+/** The declarations, in the order in which they are exposed. */
+export const METRICS = {
+  srs_proxy_origins: gauge("Registered origins, refreshed every few seconds."),
+  srs_proxy_streams: gauge("Streams mapped to an origin, refreshed every few seconds."),
+  srs_proxy_registrations_total: counter(
+    "Registration requests, by result: accepted, unauthorized, invalid, overloaded, failed.",
+    "result",
+  ),
+  srs_proxy_registry_picks_total: counter("New streams for which an origin was picked."),
+  srs_proxy_registry_moves_total: counter(
+    "Streams moved to another origin, by reason: failed, set_aside, gone, not_offered.",
+    "reason",
+  ),
+  srs_proxy_registry_errors_total: counter("Background writes to the registry that failed."),
+  srs_proxy_origins_set_aside_total: counter(
+    "Times an origin was set aside for a protocol: it did not answer there.",
+    "protocol",
+  ),
+  srs_proxy_origin_dials_total: counter(
+    "Connections dialled to origins, by protocol and result.",
+    "protocol",
+    "result",
+  ),
+  srs_proxy_rtmp_connections: gauge("Open RTMP connections of clients."),
+  srs_proxy_rtmp_sessions_opened_total: counter(
+    "RTMP sessions that reached an origin, by intent: publish, play.",
+    "intent",
+  ),
+  srs_proxy_rtmp_sessions_closed_total: counter(
+    "RTMP sessions that ended after they had reached an origin, by intent and reason.",
+    "intent",
+    "reason",
+  ),
+  srs_proxy_rtmp_refused_total: counter(
+    "RTMP clients refused before a session was opened, by reason.",
+    "reason",
+  ),
+  srs_proxy_rtmp_protocol_errors_total: counter(
+    "RTMP connections whose bytes broke the protocol, by side: client, origin.",
+    "side",
+  ),
+  srs_proxy_rtmp_relay_bytes_total: counter(
+    "RTMP bytes relayed, by direction and by path: untouched, rewritten.",
+    "direction",
+    "path",
+  ),
+} as const satisfies Readonly<Record<string, MetricDeclaration>>;
+
+/** A declared name. */
+export type MetricName = keyof typeof METRICS;

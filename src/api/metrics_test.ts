@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { METRICS } from "./metric_table.ts";
+import { PrometheusMetrics } from "./metrics.ts";
+
+async function linesOf(metrics: PrometheusMetrics): Promise<string[]> {
+  return (await metrics.expose()).text.split("\n");
+}
+
+async function valueOf(metrics: PrometheusMetrics, name: string): Promise<number> {
+  const line = (await linesOf(metrics)).find((text) => text.startsWith(`${name} `));
+  assert.ok(line, name);
+  return Number(line.split(" ")[1]);
+}
+
+Deno.test("counters add up, by label", async () => {
+  const metrics = new PrometheusMetrics();
+  metrics.count("srs_proxy_rtmp_sessions_opened_total", { intent: "publish" });
+  metrics.count("srs_proxy_rtmp_sessions_opened_total", { intent: "publish" });
+  metrics.count("srs_proxy_rtmp_relay_bytes_total", { direction: "in", path: "untouched" }, 500);
+  const lines = await linesOf(metrics);
+  assert.ok(lines.includes('srs_proxy_rtmp_sessions_opened_total{intent="publish"} 2'));
+  const bytes = 'srs_proxy_rtmp_relay_bytes_total{direction="in",path="untouched"} 500';
+  assert.ok(lines.includes(bytes));
+});
+
+Deno.test("a gauge holds what was set last", async () => {
+  const metrics = new PrometheusMetrics();
+  metrics.gauge("srs_proxy_origins", 5);
+  metrics.gauge("srs_proxy_origins", 3);
+  assert.equal(await valueOf(metrics, "srs_proxy_origins"), 3);
+});
+
+Deno.test("every declared name is exposed with its help and its kind", async () => {
+  const lines = await linesOf(new PrometheusMetrics());
+  for (const [name, { kind, help }] of Object.entries(METRICS)) {
+    assert.match(name, /^srs_proxy_[a-z_]+$/);
+    assert.equal(name.endsWith("_total"), kind === "counter", name);
+    assert.ok(lines.includes(`# HELP ${name} ${help}`), name);
+    assert.ok(lines.includes(`# TYPE ${name} ${kind}`), name);
+  }
+});
+
+Deno.test("an undeclared name, kind or label is a mistake", () => {
+  const metrics = new PrometheusMetrics();
+  const refused = { name: "TypeError" };
+  assert.throws(() => metrics.count("srs_proxy_unknown_total"), refused);
+  assert.throws(() => metrics.gauge("srs_proxy_unknown", 1), refused);
+  assert.throws(() => metrics.count("srs_proxy_origins"), refused);
+  assert.throws(() => metrics.gauge("srs_proxy_registry_picks_total", 1), refused);
+  assert.throws(() => metrics.count("srs_proxy_rtmp_sessions_opened_total"), refused);
+  assert.throws(
+    () => metrics.count("srs_proxy_rtmp_sessions_opened_total", { reason: "publish" }),
+    refused,
+  );
+  assert.throws(() => metrics.count("srs_proxy_registry_picks_total", { a: "b" }), refused);
+});
+
+Deno.test("what a label holds cannot forge a line", async () => {
+  const metrics = new PrometheusMetrics();
+  metrics.count("srs_proxy_rtmp_refused_total", { reason: 'x"} 1\nforged 1' });
+  assert.equal((await linesOf(metrics)).filter((line) => line.startsWith("forged")).length, 0);
+});
+
+Deno.test("memory and CPU time of the process are read at every exposition", async () => {
+  const metrics = new PrometheusMetrics();
+  assert.ok(await valueOf(metrics, "process_resident_memory_bytes") > 1e6);
+  const before = await valueOf(metrics, "process_cpu_seconds_total");
+  const start = performance.now();
+  while (performance.now() - start < 30);
+  const spent = await valueOf(metrics, "process_cpu_seconds_total") - before;
+  assert.ok(spent > 0 && spent < 10, `${spent} s`);
+});
+
+Deno.test("two sets of metrics share nothing", async () => {
+  const [one, two] = [new PrometheusMetrics(), new PrometheusMetrics()];
+  one.gauge("srs_proxy_origins", 5);
+  assert.equal(await valueOf(two, "srs_proxy_origins"), 0);
+});
+
+Deno.test("the media type is that of the text format", async () => {
+  const { contentType } = await new PrometheusMetrics().expose();
+  assert.match(contentType, /^text\/plain; version=0\.0\.4/);
+});

@@ -1,0 +1,136 @@
+// What an origin may say when it registers, and the Origin that follows from it. Knows the shape
+// of SRS's heartbeat; which addresses are acceptable is in address_policy.ts.
+
+import * as v from "valibot";
+import { ProxyError } from "../core/errors.ts";
+import { type Endpoint, parseEndpoint } from "../core/endpoint.ts";
+import type { Address, Origin, Protocol } from "../core/origin.ts";
+import type { AddressPolicy } from "./address_policy.ts";
+
+const MAX_TEXT = 256;
+const MAX_ENDPOINTS = 16;
+const MAX_ISSUES_TOLD = 5;
+
+const Text = v.pipe(
+  v.string("must be a string"),
+  v.maxLength(MAX_TEXT, `must have at most ${MAX_TEXT} characters`),
+  v.regex(/^[^\p{Cc}]*$/u, "must not hold control characters"),
+);
+const Name = v.pipe(Text, v.nonEmpty("must not be empty"));
+const Endpoints = v.pipe(
+  v.array(Name, "must be an array of strings"),
+  v.maxLength(MAX_ENDPOINTS, `must have at most ${MAX_ENDPOINTS} entries`),
+);
+const ProcessId = v.pipe(v.number(), v.safeInteger(), v.transform(String));
+
+// Go writes an absent list as null.
+const Heartbeat = v.object({
+  ip: Name,
+  server: Name,
+  service: Name,
+  pid: v.union([Name, ProcessId], "must be a string or an integer"),
+  rtmp: v.pipe(Endpoints, v.nonEmpty("must not be empty")),
+  http: v.nullish(Endpoints, []),
+  api: v.nullish(Endpoints, []),
+  srt: v.nullish(Endpoints, []),
+  rtc: v.nullish(Endpoints, []),
+  device_id: v.nullish(Text, ""),
+}, "is missing");
+
+/** What an origin says of itself. */
+export type Registration = v.InferOutput<typeof Heartbeat>;
+
+/** Words before `://` that fit; an endpoint with another is one that the proxy does not use. */
+const SCHEMES: Readonly<Record<Protocol, readonly string[]>> = {
+  rtmp: ["tcp", "rtmp"],
+  http: ["tcp", "http"],
+  api: ["tcp", "http"],
+  srt: ["udp", "srt"],
+  rtc: ["udp", "rtc", "webrtc"],
+};
+
+/**
+ * Parses the body of a registration. Unknown keys are ignored.
+ *
+ * @throws ProxyError `bad_request` that names each wrong field
+ */
+export function parseRegistration(body: string): Registration {
+  const result = v.safeParse(Heartbeat, parseJson(body));
+  if (result.success) return result.output;
+  const issues = result.issues.slice(0, MAX_ISSUES_TOLD).map(describe);
+  throw new ProxyError("bad_request", `Cannot register: ${issues.join(", ")}`);
+}
+
+/**
+ * The origin that registers so, with every address that the policy lets the proxy dial.
+ *
+ * @throws ProxyError `bad_request` for an address that is malformed or refused
+ */
+export function originOf(registration: Registration, policy: AddressPolicy): Origin {
+  const ip = policy.acceptIp(registration.ip, "ip");
+  const addressesOf = (protocol: Protocol) =>
+    dialable(ip, usableEndpoints(protocol, registration[protocol]), policy);
+  const endpoints = {
+    rtmp: addressesOf("rtmp"),
+    http: addressesOf("http"),
+    api: addressesOf("api"),
+    srt: addressesOf("srt"),
+    rtc: addressesOf("rtc"),
+  };
+  if (endpoints.rtmp.length === 0) {
+    throw new ProxyError("bad_request", "Cannot register: rtmp holds no TCP endpoint");
+  }
+  const { server, service, pid, device_id } = registration;
+  return { id: server, generation: `${service}/${pid}`, deviceId: device_id, ip, endpoints };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ProxyError("bad_request", "Cannot register: the body is not JSON");
+  }
+}
+
+function describe(issue: v.BaseIssue<unknown>): string {
+  const path = v.getDotPath(issue) ?? "the body";
+  return issue.received === "undefined" ? `${path} is missing` : `${path} ${issue.message}`;
+}
+
+function usableEndpoints(protocol: Protocol, texts: readonly string[]): readonly Endpoint[] {
+  const endpoints: Endpoint[] = [];
+  for (const text of texts) {
+    const endpoint = parseNamedEndpoint(protocol, text);
+    const { protocol: scheme } = endpoint;
+    if (scheme === undefined || SCHEMES[protocol].includes(scheme)) endpoints.push(endpoint);
+  }
+  return endpoints;
+}
+
+function parseNamedEndpoint(protocol: Protocol, text: string): Endpoint {
+  try {
+    return parseEndpoint(text);
+  } catch (cause) {
+    const message = `Cannot use an endpoint in ${protocol}: current value is ${text}`;
+    throw new ProxyError("bad_request", message, { cause });
+  }
+}
+
+/** At the registered address first: the one that an endpoint is bound to may be an inner one. */
+function dialable(
+  ip: string,
+  endpoints: readonly Endpoint[],
+  policy: AddressPolicy,
+): readonly Address[] {
+  const addresses = new Map<string, Address>();
+  const add = (host: string, port: number) => {
+    policy.refuseOwn({ host, port });
+    addresses.set(`${port} ${host}`, { host, port });
+  };
+  for (const { port } of endpoints) add(ip, port);
+  for (const { host, port } of endpoints) {
+    const bound = host === undefined ? undefined : policy.acceptBound(host, ip);
+    if (bound !== undefined) add(bound, port);
+  }
+  return [...addresses.values()];
+}

@@ -1,0 +1,70 @@
+// One log line when a session opens, one when it closes, one for a request that came to nothing,
+// and the table of the sessions that are open. Fed by the relays through core/ports; knows no
+// protocol. The table is bounded: what does not fit is logged all the same, but not listed.
+
+import { logger } from "../core/log.ts";
+import type { SessionClosed, SessionLog, SessionOpened, SessionRefused } from "../core/ports.ts";
+import { logFailure } from "./log_failure.ts";
+
+/** A session that is open; `since` is in milliseconds of the clock of the log. */
+export interface LiveSession extends SessionOpened {
+  readonly since: number;
+}
+
+/** Bound and clock of a session log. */
+export interface LiveSessionsOptions {
+  /** Most sessions listed at a time. */
+  readonly capacity: number;
+  /** Milliseconds, never going backwards; the process's own clock unless given. */
+  readonly now?: () => number;
+}
+
+const LOG = logger("session");
+
+/** The session log of the program. */
+export class LiveSessions implements SessionLog {
+  readonly #capacity: number;
+  readonly #now: () => number;
+  readonly #sessions = new Map<string, LiveSession>();
+
+  constructor(options: LiveSessionsOptions) {
+    this.#capacity = options.capacity;
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  /** How many sessions are listed. */
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  opened(event: SessionOpened): void {
+    if (this.#sessions.size < this.#capacity) {
+      this.#sessions.set(event.session, { ...event, since: this.#now() });
+    }
+    LOG.info("Session opened", { ...event });
+  }
+
+  closed(event: SessionClosed): void {
+    const live = this.#sessions.get(event.session);
+    this.#sessions.delete(event.session);
+    if (!live) {
+      LOG.info("Session closed", { ...event });
+      return;
+    }
+    const { since, ...opened } = live;
+    LOG.info("Session closed", {
+      ...opened,
+      ...event,
+      durationMs: Math.round(this.#now() - since),
+    });
+  }
+
+  refused({ error, ...request }: SessionRefused): void {
+    logFailure(LOG, "Session refused", error, request);
+  }
+
+  /** The open sessions, oldest first; take them before the next await. */
+  list(): Iterable<LiveSession> {
+    return this.#sessions.values();
+  }
+}

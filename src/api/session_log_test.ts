@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { ProxyError } from "../core/errors.ts";
+import { configureLog } from "../core/log.ts";
+import { LiveSessions } from "./session_log.ts";
+
+interface Line {
+  readonly level: string;
+  readonly message: string;
+  readonly [field: string]: unknown;
+}
+
+const OPENED = {
+  session: "s1",
+  protocol: "rtmp",
+  intent: "publish",
+  stream: "v/a/s",
+  origin: "a",
+  client: "10.0.0.1:5000",
+} as const;
+const CLOSED = { session: "s1", reason: "client closed", bytesIn: 10, bytesOut: 20 };
+
+/** Runs with a clock that stands still at what `at` says, and returns what was logged. */
+async function linesOf(
+  run: (sessions: LiveSessions, at: (now: number) => void) => void,
+  capacity = 10,
+): Promise<Line[]> {
+  const lines: Line[] = [];
+  let now = 0;
+  await using _log = await configureLog({
+    level: "info",
+    format: "json",
+    write: (line) => lines.push(JSON.parse(line)),
+  });
+  run(new LiveSessions({ capacity, now: () => now }), (moment) => {
+    now = moment;
+  });
+  return lines;
+}
+
+/** The line without what every line has. */
+function fieldsOf(line: Line | undefined): Record<string, unknown> {
+  assert.ok(line);
+  const { "@timestamp": _time, level: _level, logger: _logger, message: _message, ...rest } = line;
+  return rest;
+}
+
+Deno.test("a session makes one line when it opens and one when it closes", async () => {
+  const lines = await linesOf((sessions, at) => {
+    at(1_000);
+    sessions.opened(OPENED);
+    at(3_500.4);
+    sessions.closed(CLOSED);
+  });
+  assert.deepEqual(lines.map(({ message }) => message), ["Session opened", "Session closed"]);
+  assert.deepEqual(fieldsOf(lines[0]), OPENED);
+  assert.deepEqual(fieldsOf(lines[1]), { ...OPENED, ...CLOSED, durationMs: 2_500 });
+});
+
+Deno.test("open sessions are listed, oldest first, and closed ones are not", async () => {
+  await linesOf((sessions) => {
+    for (const session of ["s1", "s2", "s3"]) sessions.opened({ ...OPENED, session });
+    sessions.closed({ ...CLOSED, session: "s2" });
+    assert.deepEqual([...sessions.list()].map(({ session }) => session), ["s1", "s3"]);
+    assert.equal(sessions.size, 2);
+  });
+});
+
+Deno.test("sessions beyond the bound are logged but not listed", async () => {
+  const lines = await linesOf((sessions) => {
+    for (const session of ["s1", "s2", "s3"]) sessions.opened({ ...OPENED, session });
+    assert.equal(sessions.size, 2);
+    for (const session of ["s1", "s2", "s3"]) sessions.closed({ ...CLOSED, session });
+    assert.equal(sessions.size, 0);
+  }, 2);
+  assert.equal(lines.length, 6);
+  assert.deepEqual(fieldsOf(lines[5]), { ...CLOSED, session: "s3" });
+});
+
+Deno.test("whose fault it was decides the level of a refusal", async () => {
+  const { session: _session, origin: _origin, ...request } = OPENED;
+  const lines = await linesOf((sessions) => {
+    for (const code of ["bad_request", "origin_timeout", "no_origin", "internal"] as const) {
+      sessions.refused({ ...request, error: new ProxyError(code, "Cannot do it") });
+    }
+    const cause = "192.0.2.1 refused";
+    sessions.refused({ ...request, error: new ProxyError("origin_refused", "No", { cause }) });
+  });
+  assert.deepEqual(lines.map(({ level }) => level), ["INFO", "WARN", "ERROR", "ERROR", "WARN"]);
+  const reason = { code: "bad_request", reason: "Cannot do it" };
+  assert.deepEqual(fieldsOf(lines[0]), { ...request, ...reason });
+  assert.equal(fieldsOf(lines[4]).cause, "192.0.2.1 refused");
+});

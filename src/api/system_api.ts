@@ -1,0 +1,161 @@
+// The System API: origins register here, operators and their tools look at the proxy here. Only
+// routes: what a registration may hold, who may ask and how numbers look is decided elsewhere.
+
+import { type Context, Hono } from "hono";
+import { ProxyError, toProxyError } from "../core/errors.ts";
+import { logger } from "../core/log.ts";
+import type { Directory, OriginStatus, PageRequest } from "../core/directory.ts";
+import { formatAddress } from "../core/endpoint.ts";
+import type { Protocol } from "../core/origin.ts";
+import type { Metrics } from "../core/ports.ts";
+import { AddressPolicy, type AddressPolicyOptions } from "./address_policy.ts";
+import { readBoundedText } from "./bounded_body.ts";
+import { answerError, answerErrorsInJson } from "./json_answers.ts";
+import { logFailure } from "./log_failure.ts";
+import type { Exposition } from "./metrics.ts";
+import { originOf, parseRegistration } from "./registration.ts";
+import { bearerToken, holdsToken } from "./token.ts";
+import { type About, versionsApp } from "./versions.ts";
+
+/** Whether the proxy takes new clients. */
+export interface Readiness {
+  readonly ready: boolean;
+  /** One word or sentence for the operator, such as `draining`. */
+  readonly status: string;
+}
+
+/** What the System API needs of the rest of the program. */
+export interface SystemApiPorts {
+  readonly directory: Directory;
+  readonly metrics: Metrics;
+  readonly expose: () => Promise<Exposition>;
+  readonly readiness: () => Readiness;
+  readonly about: About;
+  readonly addresses: AddressPolicyOptions;
+  /** What origins must present to register, and everybody to see the lists; unset = nothing. */
+  readonly token: string | undefined;
+}
+
+const LOG = logger("api");
+const REGISTER_PATHS = ["/api/v1/srs/register", "/api/v1/srs/register/:token"];
+const BODY_BOUNDS = { limit: 64 * 1024, deadline: 10_000 };
+const PROTOCOLS: readonly Protocol[] = ["rtmp", "http", "api", "srt", "rtc"];
+const DEFAULT_PAGE = 100;
+const LONGEST_PAGE = 1_000;
+
+/** The System API as an app, to be served by a listener of its own. */
+export function systemApi(ports: SystemApiPorts): Hono {
+  const app = new Hono({ strict: false });
+  answerErrorsInJson(app);
+  app.route("/", versionsApp(ports.about));
+  addRegistration(app, ports);
+  addHealth(app, ports);
+  addLists(app, ports);
+  return app;
+}
+
+function addRegistration(app: Hono, ports: SystemApiPorts): void {
+  const policy = new AddressPolicy(ports.addresses);
+  app.on("POST", REGISTER_PATHS, async (context) => {
+    try {
+      requireToken(context, ports.token);
+      const body = await readBoundedText(context.req.raw, BODY_BOUNDS);
+      await ports.directory.register(originOf(parseRegistration(body), policy));
+    } catch (thrown) {
+      const error = toProxyError(thrown);
+      ports.metrics.count("srs_proxy_registrations_total", { result: resultOf(error) });
+      if (error.source !== "internal") logFailure(LOG, "Registration refused", error);
+      throw error;
+    }
+    ports.metrics.count("srs_proxy_registrations_total", { result: "accepted" });
+    return context.json({ code: 0, pid: ports.about.pid });
+  });
+  for (const path of REGISTER_PATHS) {
+    app.all(path, (context) => {
+      context.header("Allow", "POST");
+      return answerError(context, 405, "Cannot register but by POST");
+    });
+  }
+}
+
+function addHealth(app: Hono, ports: SystemApiPorts): void {
+  app.get("/healthz", (context) => context.json({ code: 0, status: "alive" }));
+  app.get("/readyz", (context) => {
+    const { ready, status } = ports.readiness();
+    return ready ? context.json({ code: 0, status }) : answerError(context, 503, status);
+  });
+  app.get("/metrics", async (context) => {
+    const { contentType, text } = await ports.expose();
+    return context.body(text, 200, { "content-type": contentType });
+  });
+}
+
+function addLists(app: Hono, { directory, token }: SystemApiPorts): void {
+  app.get("/api/v1/origins", async (context) => {
+    requireToken(context, token);
+    const { limit, after = "" } = pageOf(context);
+    const origins = [...await directory.origins()]
+      .filter(({ origin }) => origin.id > after)
+      .sort((a, b) => a.origin.id < b.origin.id ? -1 : 1);
+    const page = origins.slice(0, limit);
+    const next = origins.length > limit ? page.at(-1)?.origin.id : undefined;
+    return context.json({ code: 0, origins: page.map(originAnswer), next });
+  });
+  app.get("/api/v1/streams", async (context) => {
+    requireToken(context, token);
+    const { streams, next } = await directory.streams(pageOf(context));
+    return context.json({ code: 0, streams, next });
+  });
+}
+
+function requireToken(context: Context, token: string | undefined): void {
+  if (token === undefined) return;
+  const presented = [
+    bearerToken(context.req.header("authorization")),
+    context.req.query("token"),
+    context.req.param("token"),
+  ];
+  if (holdsToken(token, presented)) return;
+  context.header("WWW-Authenticate", "Bearer");
+  throw new ProxyError("unauthorized", "Cannot accept this request: the token is missing or wrong");
+}
+
+function resultOf(error: ProxyError): string {
+  if (error.code === "unauthorized" || error.code === "overloaded") return error.code;
+  return error.source === "client" ? "invalid" : "failed";
+}
+
+function pageOf(context: Context): PageRequest {
+  const text = context.req.query("limit") ?? String(DEFAULT_PAGE);
+  const limit = Number(text);
+  if (!Number.isInteger(limit) || limit < 1 || limit > LONGEST_PAGE) {
+    const message = `Cannot list other than 1 to ${LONGEST_PAGE} entries: current value is ${text}`;
+    throw new ProxyError("bad_request", message);
+  }
+  const after = context.req.query("after");
+  return after === undefined ? { limit } : { limit, after };
+}
+
+/** In the words of a registration, so that one can be compared with the other. */
+function originAnswer(status: OriginStatus): Record<string, unknown> {
+  const { origin, streams, expiresIn, setAsideFor } = status;
+  const endpoints = PROTOCOLS.map((protocol) => [
+    protocol,
+    origin.endpoints[protocol].map(formatAddress),
+  ]);
+  return {
+    server: origin.id,
+    generation: origin.generation,
+    device_id: origin.deviceId,
+    ip: origin.ip,
+    ...Object.fromEntries(endpoints),
+    streams,
+    state: Object.keys(setAsideFor).length > 0 ? "set_aside" : "live",
+    set_aside_for_ms: inWholeMilliseconds(setAsideFor),
+    expires_in_ms: expiresIn === null ? null : Math.round(expiresIn),
+  };
+}
+
+function inWholeMilliseconds(times: OriginStatus["setAsideFor"]): Record<string, number> {
+  return Object.fromEntries(Object.entries(times).map(([name, time]) => [name, Math.round(time)]));
+}

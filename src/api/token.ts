@@ -1,0 +1,25 @@
+// Compares a secret that a client presents with the one that was configured. Never logs either.
+
+import { createHash, timingSafeEqual } from "node:crypto";
+
+/**
+ * Whether any of the presented texts is the token. Takes as long for a wrong one as for the right
+ * one, whatever their lengths.
+ */
+export function holdsToken(token: string, presented: readonly (string | undefined)[]): boolean {
+  const expected = digest(token);
+  let holds = false;
+  for (const text of presented) {
+    if (text !== undefined && timingSafeEqual(digest(text), expected)) holds = true;
+  }
+  return holds;
+}
+
+/** The token of an `Authorization: Bearer …` header. */
+export function bearerToken(header: string | undefined): string | undefined {
+  return /^Bearer +(\S.*?) *$/i.exec(header ?? "")?.[1];
+}
+
+function digest(text: string): Uint8Array {
+  return createHash("sha256").update(text).digest();
+}

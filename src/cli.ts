@@ -1,0 +1,150 @@
+// The command line: what the arguments ask for, and the answers that need no running proxy. It
+// ends in a configuration to start with or in an exit code; starting is somebody else's business.
+
+import { type Config, ConfigError, loadConfig } from "./config.ts";
+import { GROUPS } from "./config_table.ts";
+import { signature, version } from "./version.ts";
+
+/** What the command line reads from and writes to. */
+export interface CommandLineIo {
+  readonly env: Readonly<Record<string, string>>;
+  /** The text of the .env file; undefined when there is none. */
+  readonly readDotEnv: () => Promise<string | undefined>;
+  /** Writes one line to the standard output. */
+  readonly print: (line: string) => void;
+  /** Writes one line to the standard error output. */
+  readonly printError: (line: string) => void;
+}
+
+/** Either the proxy is to be started, or the process is done. */
+export type Outcome =
+  | { readonly action: "start"; readonly config: Config }
+  | { readonly action: "exit"; readonly code: number };
+
+/** What the arguments ask for; `argument` is the first that means nothing. */
+export type Command =
+  | { readonly name: "start" | "check" | "help" | "version" }
+  | { readonly name: "unknown"; readonly argument: string };
+
+const DONE: Outcome = { action: "exit", code: 0 };
+const MISUSED: Outcome = { action: "exit", code: 2 };
+
+const EXAMPLES = [
+  ["Start with the defaults", "srs-proxy"],
+  ["Another port, tokens for origins", "PROXY_RTMP_SERVER=1935 PROXY_REGISTER_TOKEN=… srs-proxy"],
+  ["Only local origins and operators", "PROXY_SYSTEM_API=127.0.0.1:12025 srs-proxy"],
+  [
+    "One fixed origin",
+    "PROXY_DEFAULT_BACKEND_ENABLED=on PROXY_DEFAULT_BACKEND_RTMP=1935 srs-proxy",
+  ],
+] as const;
+
+/**
+ * Does what the arguments ask for. Problems of the configuration go to the standard error output,
+ * one a line, all of them.
+ */
+export async function runCommandLine(
+  args: readonly string[],
+  io: CommandLineIo,
+): Promise<Outcome> {
+  const command = parseCommandLine(args);
+  switch (command.name) {
+    case "help":
+      io.print(helpText());
+      return DONE;
+    case "version":
+      io.print(`${signature} ${version}`);
+      return DONE;
+    case "unknown":
+      io.printError(`Cannot understand the arguments: current value is ${command.argument}`);
+      io.printError("Try --help");
+      return MISUSED;
+    case "check":
+    case "start":
+      return await readConfig(command.name, io);
+  }
+}
+
+/** Reads the arguments; the first that is not understood decides, then the first there is. */
+export function parseCommandLine(args: readonly string[]): Command {
+  const unknown = args.find((argument) => !COMMANDS.has(argument));
+  if (unknown !== undefined) return { name: "unknown", argument: unknown };
+  return { name: COMMANDS.get(args[0] ?? "") ?? "start" };
+}
+
+const COMMANDS: ReadonlyMap<string, "help" | "version" | "check"> = new Map([
+  ["--help", "help"],
+  ["-h", "help"],
+  ["--version", "version"],
+  ["-V", "version"],
+  ["--check", "check"],
+]);
+
+/** Usage, all variables with their defaults, and examples. */
+export function helpText(): string {
+  const lines = [
+    `${signature} ${version}: a proxy in front of SRS media servers`,
+    "",
+    "Usage: srs-proxy [--help | --version | --check]",
+    "",
+    "  --help     Show this text",
+    "  --version  Show the version",
+    "  --check    Check the configuration and exit: 0 if it is good, 2 if not",
+    "",
+    "It is configured by environment variables. A .env file in the working directory is read too;",
+    "it never overrides a variable that is set. An empty variable takes its default.",
+  ];
+  for (const { title, variables } of GROUPS) {
+    lines.push("", `${title}:`);
+    for (const [name, { default: defaultText, doc }] of Object.entries(variables)) {
+      const shown = defaultText === "" ? "" : ` [${defaultText}]`;
+      lines.push(`  ${name.padEnd(33)} ${doc}${shown}`);
+    }
+  }
+  lines.push("", "Durations are written like 300s, 1h30m or 500ms.", "", "Examples:");
+  for (const [purpose, command] of EXAMPLES) lines.push(`  # ${purpose}`, `  ${command}`);
+  return lines.join("\n");
+}
+
+/**
+ * The environment and the outputs of this process.
+ *
+ * @param directory where the .env file is looked for
+ */
+export function processIo(directory = "."): CommandLineIo {
+  return {
+    env: Deno.env.toObject(),
+    readDotEnv: () => readIfThere(`${directory}/.env`),
+    print: (line) => writeLine(Deno.stdout, line),
+    printError: (line) => writeLine(Deno.stderr, line),
+  };
+}
+
+async function readConfig(command: "check" | "start", io: CommandLineIo): Promise<Outcome> {
+  let config: Config;
+  try {
+    config = loadConfig(io.env, await io.readDotEnv());
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const problem of error.problems) io.printError(problem);
+    return MISUSED;
+  }
+  if (command === "start") return { action: "start", config };
+  io.print("The configuration is good");
+  return DONE;
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError([`${path}: Cannot read the file: ${reason}`]);
+  }
+}
+
+function writeLine(output: { writeSync(bytes: Uint8Array): number }, line: string): void {
+  let bytes = new TextEncoder().encode(`${line}\n`);
+  while (bytes.length > 0) bytes = bytes.subarray(output.writeSync(bytes));
+}

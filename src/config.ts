@@ -1,0 +1,212 @@
+// Turns the environment and a .env file into the one typed configuration of the program, or into
+// the list of everything that is wrong with them. Reads no file and no environment by itself.
+
+import type { Cidr } from "./core/cidr.ts";
+import type { ListenAddress } from "./core/endpoint.ts";
+import { toProxyError } from "./core/errors.ts";
+import type { LogFormat, LogLevel } from "./core/log.ts";
+import { type Values, VARIABLES } from "./config_table.ts";
+import { parseDotEnv } from "./dotenv.ts";
+
+/** Everything that can be configured; all durations in milliseconds. */
+export interface Config {
+  readonly listen: {
+    readonly rtmp: ListenAddress;
+    readonly httpServer: ListenAddress;
+    readonly httpApi: ListenAddress;
+    readonly systemApi: ListenAddress;
+    readonly webrtc: ListenAddress;
+    readonly srt: ListenAddress;
+  };
+  /** Folder of player pages; absent = the built-in pages. */
+  readonly staticFiles?: string;
+  readonly registry: {
+    readonly type: "memory" | "redis";
+    readonly originTtl: number;
+    readonly streamIdle: number;
+    readonly maxOrigins: number;
+    readonly maxStreams: number;
+  };
+  readonly redis: {
+    readonly host: string;
+    readonly port: number;
+    readonly password: string;
+    readonly db: number;
+    readonly keyPrefix: string;
+  };
+  readonly register: {
+    /** Absent = anybody may register. */
+    readonly token?: string;
+    /** Empty = every address but those of a special kind. */
+    readonly allow: readonly Cidr[];
+  };
+  /** A fixed origin: its address and ports. Absent = none. */
+  readonly defaultBackend?: DefaultBackend;
+  /** Absent = the HTTP API is open. */
+  readonly apiAuth?: { readonly token: string };
+  readonly rtmp: {
+    readonly handshakeTimeout: number;
+    readonly identifyTimeout: number;
+    readonly dialTimeout: number;
+    readonly answerTimeout: number;
+    readonly idleTimeout: number;
+    readonly maxConnections: number;
+    readonly maxConnectionsPerAddress: number;
+  };
+  /** Both counted from the first signal. */
+  readonly quit: { readonly grace: number; readonly force: number };
+  readonly log: { readonly level: LogLevel; readonly format: LogFormat };
+}
+
+/** An origin that never registers. */
+export interface DefaultBackend {
+  readonly ip: string;
+  readonly rtmp: number;
+  readonly http?: number;
+  readonly api: number;
+  readonly rtc: number;
+  readonly srt: number;
+}
+
+/** A configuration that cannot be used. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  /** One line each, beginning with the name of the variable or the line of the .env file. */
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
+
+/**
+ * Builds the configuration. A variable that `env` does not set, or sets to nothing, is taken from
+ * the .env file, then from its default.
+ *
+ * @param dotEnv text of the .env file, when there is one
+ * @throws ConfigError with every problem there is
+ */
+export function loadConfig(env: Readonly<Record<string, string>>, dotEnv = ""): Config {
+  const file = parseDotEnv(dotEnv);
+  const problems = file.problems.map(({ line, message }) => `.env line ${line}: ${message}`);
+  const values: Record<string, unknown> = {};
+  for (const [name, variable] of Object.entries(VARIABLES)) {
+    const set = env[name]?.trim() || file.variables.get(name)?.trim() || variable.default;
+    try {
+      values[name] = variable.kind(set);
+    } catch (error) {
+      problems.push(`${name}: ${toProxyError(error).message}`);
+    }
+  }
+  problems.push(...findConflicts(values as Partial<Values>));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return toConfig(values as Values);
+}
+
+/** What is wrong with values that are right one by one. */
+function findConflicts(values: Partial<Values>): string[] {
+  const problems = findSharedPorts(values, TCP_LISTENERS);
+  problems.push(...findSharedPorts(values, UDP_LISTENERS));
+  const tokenMissing = "PROXY_HTTP_API_AUTH_TOKEN" in values && !values.PROXY_HTTP_API_AUTH_TOKEN;
+  if (values.PROXY_HTTP_API_AUTH_ENABLED && tokenMissing) {
+    problems.push(
+      "PROXY_HTTP_API_AUTH_TOKEN: Cannot check tokens of the HTTP API: current value is empty",
+    );
+  }
+  return problems;
+}
+
+const TCP_LISTENERS = [
+  "PROXY_RTMP_SERVER",
+  "PROXY_HTTP_SERVER",
+  "PROXY_HTTP_API",
+  "PROXY_SYSTEM_API",
+] as const;
+
+const UDP_LISTENERS = ["PROXY_WEBRTC_SERVER", "PROXY_SRT_SERVER"] as const;
+
+function findSharedPorts(
+  values: Partial<Values>,
+  names: readonly (typeof TCP_LISTENERS[number] | typeof UDP_LISTENERS[number])[],
+): string[] {
+  return names.flatMap((name, index) => {
+    const mine = values[name];
+    const other = names.slice(0, index).find((earlier) => overlap(values[earlier], mine));
+    if (!mine || !other) return [];
+    return [`${name}: Cannot share a port with ${other}: current value is ${mine.port}`];
+  });
+}
+
+function overlap(one: ListenAddress | undefined, other: ListenAddress | undefined): boolean {
+  if (!one || !other || one.port === 0 || one.port !== other.port) return false;
+  return one.host === undefined || other.host === undefined || one.host === other.host;
+}
+
+function toConfig(values: Values): Config {
+  const level = values.PROXY_LOG_LEVEL;
+  return {
+    listen: {
+      rtmp: values.PROXY_RTMP_SERVER,
+      httpServer: values.PROXY_HTTP_SERVER,
+      httpApi: values.PROXY_HTTP_API,
+      systemApi: values.PROXY_SYSTEM_API,
+      webrtc: values.PROXY_WEBRTC_SERVER,
+      srt: values.PROXY_SRT_SERVER,
+    },
+    ...present("staticFiles", values.PROXY_STATIC_FILES),
+    registry: {
+      type: values.PROXY_LOAD_BALANCER_TYPE,
+      originTtl: values.PROXY_ORIGIN_SERVER_TTL,
+      streamIdle: values.PROXY_STREAM_IDLE_TTL,
+      maxOrigins: values.PROXY_REGISTER_MAX_ORIGINS,
+      maxStreams: values.PROXY_MAX_STREAMS,
+    },
+    redis: {
+      host: values.PROXY_REDIS_HOST,
+      port: values.PROXY_REDIS_PORT,
+      password: values.PROXY_REDIS_PASSWORD,
+      db: values.PROXY_REDIS_DB,
+      keyPrefix: values.PROXY_REDIS_KEY_PREFIX,
+    },
+    register: {
+      ...present("token", values.PROXY_REGISTER_TOKEN),
+      allow: values.PROXY_REGISTER_ALLOW,
+    },
+    ...(values.PROXY_DEFAULT_BACKEND_ENABLED ? { defaultBackend: toDefaultBackend(values) } : {}),
+    ...(values.PROXY_HTTP_API_AUTH_ENABLED
+      ? { apiAuth: { token: values.PROXY_HTTP_API_AUTH_TOKEN ?? "" } }
+      : {}),
+    rtmp: toRtmp(values),
+    quit: { grace: values.PROXY_GRACE_QUIT_TIMEOUT, force: values.PROXY_FORCE_QUIT_TIMEOUT },
+    log: { level: level === "warn" ? "warning" : level, format: values.PROXY_LOG_FORMAT },
+  };
+}
+
+function toDefaultBackend(values: Values): DefaultBackend {
+  return {
+    ip: values.PROXY_DEFAULT_BACKEND_IP,
+    rtmp: values.PROXY_DEFAULT_BACKEND_RTMP,
+    ...present("http", values.PROXY_DEFAULT_BACKEND_HTTP),
+    api: values.PROXY_DEFAULT_BACKEND_API,
+    rtc: values.PROXY_DEFAULT_BACKEND_RTC,
+    srt: values.PROXY_DEFAULT_BACKEND_SRT,
+  };
+}
+
+function toRtmp(values: Values): Config["rtmp"] {
+  return {
+    handshakeTimeout: values.PROXY_RTMP_HANDSHAKE_TIMEOUT,
+    identifyTimeout: values.PROXY_RTMP_IDENTIFY_TIMEOUT,
+    dialTimeout: values.PROXY_ORIGIN_DIAL_TIMEOUT,
+    answerTimeout: values.PROXY_ORIGIN_ANSWER_TIMEOUT,
+    idleTimeout: values.PROXY_IDLE_TIMEOUT,
+    maxConnections: values.PROXY_MAX_CONNECTIONS,
+    maxConnectionsPerAddress: values.PROXY_MAX_CONNECTIONS_PER_ADDRESS,
+  };
+}
+
+/** A property that is there only if it has a value. */
+function present<K extends string, T>(key: K, value: T | undefined): { [P in K]?: T } {
+  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: T };
+}

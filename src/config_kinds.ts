@@ -1,0 +1,97 @@
+// The kinds of values that a variable may have: each turns the text of a variable into a typed
+// value or says what is wrong with it. Knows no variable by name.
+
+import { type Cidr, parseCidr } from "./core/cidr.ts";
+import { parseDuration } from "./core/duration.ts";
+import { type ListenAddress, normalizeIp, parseListenAddress } from "./core/endpoint.ts";
+import { ProxyError } from "./core/errors.ts";
+
+/** Turns the text of a variable, possibly empty, into its value. @throws ProxyError `bad_request` */
+export type Kind<T> = (text: string) => T;
+
+// Timers take no more milliseconds than this: a longer wait would end at once.
+const MAX_DURATION = 2 ** 31 - 1;
+
+/** Any text, the empty one included. */
+export const text: Kind<string> = (value) => value;
+
+/** `port`, `ip:port` or `[v6]:port`. */
+export const listenAddress: Kind<ListenAddress> = parseListenAddress;
+
+/** Milliseconds, more than none. */
+export const duration: Kind<number> = (value) => requireDuration(value, 1);
+
+/** Milliseconds, perhaps none. */
+export const durationOrZero: Kind<number> = (value) => requireDuration(value, 0);
+
+/** 1–65535. */
+export const port: Kind<number> = (value) => requireInteger(value, 1, 65535);
+
+/** `on` or `off`, with the usual synonyms. */
+export const flag: Kind<boolean> = (value) => {
+  if (/^(on|true|yes|1)$/i.test(value)) return true;
+  if (/^(off|false|no|0)$/i.test(value)) return false;
+  throw new ProxyError("bad_request", `Cannot use as on or off: current value is ${value}`);
+};
+
+/** An IP address in canonical text. */
+export const ipAddress: Kind<string> = (value) => {
+  const ip = normalizeIp(value);
+  if (ip !== undefined) return ip;
+  throw new ProxyError("bad_request", `Cannot use as an IP address: current value is ${value}`);
+};
+
+/** What fits into an HTTP header and a URL: visible ASCII. Never shown in an error. */
+export const token: Kind<string> = (value) => {
+  if (/^[\x21-\x7e]+$/.test(value)) return value;
+  throw new ProxyError(
+    "bad_request",
+    "Cannot use this token: it holds spaces or other characters than visible ASCII",
+  );
+};
+
+/** Address ranges between commas or spaces; none when empty. */
+export const cidrList: Kind<readonly Cidr[]> = (value) =>
+  value.split(/[\s,]+/).filter((part) => part !== "").map(parseCidr);
+
+/** A whole number between these two, both included. */
+export function integer(lowest: number, highest: number): Kind<number> {
+  return (value) => requireInteger(value, lowest, highest);
+}
+
+/** One of these words, in any case. */
+export function oneOf<const T extends string>(...words: readonly T[]): Kind<T> {
+  return (value) => {
+    const found = words.find((word) => word === value.toLowerCase());
+    if (found !== undefined) return found;
+    const choice = words.join(" or ");
+    throw new ProxyError(
+      "bad_request",
+      `Cannot use other than ${choice}: current value is ${value}`,
+    );
+  };
+}
+
+/** The same kind, but empty means undefined. */
+export function optional<T>(kind: Kind<T>): Kind<T | undefined> {
+  return (value) => value === "" ? undefined : kind(value);
+}
+
+function requireDuration(value: string, lowest: number): number {
+  const milliseconds = Math.round(parseDuration(value));
+  if (milliseconds >= lowest && milliseconds <= MAX_DURATION) return milliseconds;
+  const range = `${lowest}ms to ${Math.floor(MAX_DURATION / 3_600_000)}h`;
+  throw new ProxyError(
+    "bad_request",
+    `Cannot use a duration outside ${range}: current value is ${value}`,
+  );
+}
+
+function requireInteger(value: string, lowest: number, highest: number): number {
+  const number = Number(value);
+  if (/^\d+$/.test(value) && number >= lowest && number <= highest) return number;
+  throw new ProxyError(
+    "bad_request",
+    `Cannot use other than a whole number of ${lowest} to ${highest}: current value is ${value}`,
+  );
+}

@@ -1,0 +1,201 @@
+// The one table of the variables that configure the proxy. Reading them, `--help` and the table
+// in docs/operations.md all come from here. Knows nothing of how the values hang together: that
+// is config.ts.
+
+import {
+  cidrList,
+  duration,
+  durationOrZero,
+  flag,
+  integer,
+  ipAddress,
+  type Kind,
+  listenAddress,
+  oneOf,
+  optional,
+  port,
+  text,
+  token,
+} from "./config_kinds.ts";
+
+/** One variable; an empty one counts as not set. */
+export interface Variable<T> {
+  readonly kind: Kind<T>;
+  /** Text of the same kind as the variable's own; may be empty only if the kind takes that. */
+  readonly default: string;
+  /** One line for `--help` and the docs. */
+  readonly doc: string;
+}
+
+function variable<T>(kind: Kind<T>, defaultText: string, doc: string): Variable<T> {
+  return { kind, default: defaultText, doc };
+}
+
+const COUNT = integer(1, 10_000_000);
+
+const LISTENERS = {
+  PROXY_RTMP_SERVER: variable(listenAddress, "11935", "RTMP publishers and players (TCP)"),
+  PROXY_HTTP_SERVER: variable(listenAddress, "18080", "HTTP streams (TCP)"),
+  PROXY_HTTP_API: variable(listenAddress, "11985", "HTTP API (TCP)"),
+  PROXY_SYSTEM_API: variable(
+    listenAddress,
+    "12025",
+    "System API: where origins register, health and metrics (TCP)",
+  ),
+  PROXY_WEBRTC_SERVER: variable(listenAddress, "18000", "WebRTC media (UDP)"),
+  PROXY_SRT_SERVER: variable(listenAddress, "20080", "SRT (UDP)"),
+  PROXY_STATIC_FILES: variable(
+    optional(text),
+    "",
+    "Folder of player pages for the HTTP server; empty = the built-in pages",
+  ),
+};
+
+const ORIGINS = {
+  PROXY_ORIGIN_SERVER_TTL: variable(
+    duration,
+    "300s",
+    "An origin is forgotten so long after its last heartbeat",
+  ),
+  PROXY_STREAM_IDLE_TTL: variable(
+    duration,
+    "60s",
+    "A stream stays with its origin so long after its last session",
+  ),
+  PROXY_REGISTER_TOKEN: variable(
+    optional(token),
+    "",
+    "Origins must show this token to register; empty = anybody may register",
+  ),
+  PROXY_REGISTER_ALLOW: variable(
+    cidrList,
+    "",
+    "Addresses that an origin may announce, such as 10.0.0.0/8,127.0.0.1; empty = all but " +
+      "special ones",
+  ),
+  PROXY_REGISTER_MAX_ORIGINS: variable(COUNT, "10000", "Origins known at once"),
+  PROXY_MAX_STREAMS: variable(COUNT, "100000", "Streams known at once"),
+  PROXY_LOAD_BALANCER_TYPE: variable(
+    oneOf("memory", "redis"),
+    "memory",
+    "Where origins and streams are kept: memory (one proxy) or redis",
+  ),
+};
+
+const DEFAULT_BACKEND = {
+  PROXY_DEFAULT_BACKEND_ENABLED: variable(
+    flag,
+    "off",
+    "Use one fixed origin besides those that register",
+  ),
+  PROXY_DEFAULT_BACKEND_IP: variable(ipAddress, "127.0.0.1", "Its IP address"),
+  PROXY_DEFAULT_BACKEND_RTMP: variable(port, "1935", "Its RTMP port"),
+  PROXY_DEFAULT_BACKEND_HTTP: variable(optional(port), "", "Its port for HTTP streams"),
+  PROXY_DEFAULT_BACKEND_API: variable(port, "1985", "Its port of the HTTP API"),
+  PROXY_DEFAULT_BACKEND_RTC: variable(port, "8000", "Its WebRTC port (UDP)"),
+  PROXY_DEFAULT_BACKEND_SRT: variable(port, "10080", "Its SRT port (UDP)"),
+};
+
+const LIMITS = {
+  PROXY_RTMP_HANDSHAKE_TIMEOUT: variable(
+    duration,
+    "10s",
+    "Time for an RTMP client's handshake, from the connection on",
+  ),
+  PROXY_RTMP_IDENTIFY_TIMEOUT: variable(
+    duration,
+    "30s",
+    "Time from the handshake to publish or play",
+  ),
+  PROXY_ORIGIN_DIAL_TIMEOUT: variable(
+    duration,
+    "2s",
+    "Time to connect to an origin, its handshake included",
+  ),
+  PROXY_ORIGIN_ANSWER_TIMEOUT: variable(
+    duration,
+    "30s",
+    "Time for the origin to answer publish or play, its hooks included",
+  ),
+  PROXY_IDLE_TIMEOUT: variable(
+    duration,
+    "10m",
+    "A session ends after so long without a byte in either direction",
+  ),
+  PROXY_MAX_CONNECTIONS: variable(COUNT, "20000", "Client connections at once"),
+  PROXY_MAX_CONNECTIONS_PER_ADDRESS: variable(
+    COUNT,
+    "5000",
+    "Client connections at once from one IP address",
+  ),
+};
+
+const API_AUTH = {
+  PROXY_HTTP_API_AUTH_ENABLED: variable(flag, "off", "Ask for a token on the HTTP API"),
+  PROXY_HTTP_API_AUTH_TYPE: variable(oneOf("bearer"), "bearer", "Kind of the token: bearer"),
+  PROXY_HTTP_API_AUTH_TOKEN: variable(
+    optional(token),
+    "",
+    "The token; required when the check is on",
+  ),
+};
+
+const REDIS = {
+  PROXY_REDIS_HOST: variable(text, "127.0.0.1", "Host name or address of Redis"),
+  PROXY_REDIS_PORT: variable(port, "6379", "Its port"),
+  PROXY_REDIS_PASSWORD: variable(text, "", "Its password"),
+  PROXY_REDIS_DB: variable(integer(0, 1_000_000), "0", "Number of the database"),
+  PROXY_REDIS_KEY_PREFIX: variable(text, "", "Prefix of every key"),
+};
+
+const PROCESS = {
+  PROXY_GRACE_QUIT_TIMEOUT: variable(
+    durationOrZero,
+    "20s",
+    "After SIGTERM or SIGINT running streams go on for so long",
+  ),
+  PROXY_FORCE_QUIT_TIMEOUT: variable(
+    duration,
+    "30s",
+    "The process ends so long after the signal, whatever still runs",
+  ),
+  PROXY_LOG_LEVEL: variable(
+    oneOf("debug", "info", "warning", "error", "warn"),
+    "info",
+    "Least important log lines to write: debug, info, warning or error",
+  ),
+  PROXY_LOG_FORMAT: variable(oneOf("text", "json"), "text", "Log lines as text or json"),
+};
+
+/** Every variable by its name. */
+export const VARIABLES = {
+  ...LISTENERS,
+  ...ORIGINS,
+  ...DEFAULT_BACKEND,
+  ...LIMITS,
+  ...API_AUTH,
+  ...REDIS,
+  ...PROCESS,
+};
+
+/** The name of a variable. */
+export type VariableName = keyof typeof VARIABLES;
+
+/** The value of every variable. */
+export type Values = {
+  readonly [Name in VariableName]: ReturnType<(typeof VARIABLES)[Name]["kind"]>;
+};
+
+/** The variables in the order and under the titles in which people read them. */
+export const GROUPS: readonly {
+  readonly title: string;
+  readonly variables: Readonly<Record<string, Variable<unknown>>>;
+}[] = [
+  { title: "Listeners (port, ip:port or [v6]:port; port 0 = any free one)", variables: LISTENERS },
+  { title: "Origins and streams", variables: ORIGINS },
+  { title: "Default backend", variables: DEFAULT_BACKEND },
+  { title: "Deadlines and limits", variables: LIMITS },
+  { title: "Access to the HTTP API", variables: API_AUTH },
+  { title: "Redis", variables: REDIS },
+  { title: "Process", variables: PROCESS },
+];

@@ -1,0 +1,214 @@
+import assert from "node:assert/strict";
+import { ConfigError, loadConfig } from "./config.ts";
+import { type VariableName, VARIABLES } from "./config_table.ts";
+
+function problemsOf(env: Record<string, string>, dotEnv?: string): readonly string[] {
+  try {
+    loadConfig(env, dotEnv);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.problems;
+  }
+  return [];
+}
+
+Deno.test("an empty environment gives the documented defaults", () => {
+  assert.deepEqual(loadConfig({}), {
+    listen: {
+      rtmp: { port: 11935 },
+      httpServer: { port: 18080 },
+      httpApi: { port: 11985 },
+      systemApi: { port: 12025 },
+      webrtc: { port: 18000 },
+      srt: { port: 20080 },
+    },
+    registry: {
+      type: "memory",
+      originTtl: 300_000,
+      streamIdle: 60_000,
+      maxOrigins: 10_000,
+      maxStreams: 100_000,
+    },
+    redis: { host: "127.0.0.1", port: 6379, password: "", db: 0, keyPrefix: "" },
+    register: { allow: [] },
+    rtmp: {
+      handshakeTimeout: 10_000,
+      identifyTimeout: 30_000,
+      dialTimeout: 2_000,
+      answerTimeout: 30_000,
+      idleTimeout: 600_000,
+      maxConnections: 20_000,
+      maxConnectionsPerAddress: 5_000,
+    },
+    quit: { grace: 20_000, force: 30_000 },
+    log: { level: "info", format: "text" },
+  });
+});
+
+Deno.test("a variable wins over the .env file, and that over the default", () => {
+  const dotEnv = "PROXY_RTMP_SERVER=1111\nPROXY_HTTP_API=2222\nPROXY_SYSTEM_API=";
+  const env = { PROXY_RTMP_SERVER: "3333", PROXY_HTTP_API: "", PROXY_SYSTEM_API: "" };
+  const { listen } = loadConfig(env, dotEnv);
+  assert.equal(listen.rtmp.port, 3333, "the variable is set");
+  assert.equal(listen.httpApi.port, 2222, "the variable is empty");
+  assert.equal(listen.systemApi.port, 12025, "both are empty");
+});
+
+Deno.test("every variable reaches its place in the configuration", () => {
+  const changed: Record<VariableName, string> = {
+    PROXY_RTMP_SERVER: "127.0.0.1:1",
+    PROXY_HTTP_SERVER: "2",
+    PROXY_HTTP_API: "3",
+    PROXY_SYSTEM_API: "4",
+    PROXY_WEBRTC_SERVER: "5",
+    PROXY_SRT_SERVER: "[::1]:6",
+    PROXY_STATIC_FILES: "pages",
+    PROXY_ORIGIN_SERVER_TTL: "7s",
+    PROXY_STREAM_IDLE_TTL: "8s",
+    PROXY_REGISTER_TOKEN: "token-9",
+    PROXY_REGISTER_ALLOW: "10.0.0.0/8, ::1",
+    PROXY_REGISTER_MAX_ORIGINS: "11",
+    PROXY_MAX_STREAMS: "12",
+    PROXY_LOAD_BALANCER_TYPE: "redis",
+    PROXY_DEFAULT_BACKEND_ENABLED: "on",
+    PROXY_DEFAULT_BACKEND_IP: "::ffff:10.0.0.13",
+    PROXY_DEFAULT_BACKEND_RTMP: "14",
+    PROXY_DEFAULT_BACKEND_HTTP: "15",
+    PROXY_DEFAULT_BACKEND_API: "16",
+    PROXY_DEFAULT_BACKEND_RTC: "17",
+    PROXY_DEFAULT_BACKEND_SRT: "18",
+    PROXY_RTMP_HANDSHAKE_TIMEOUT: "19s",
+    PROXY_RTMP_IDENTIFY_TIMEOUT: "20s",
+    PROXY_ORIGIN_DIAL_TIMEOUT: "21s",
+    PROXY_ORIGIN_ANSWER_TIMEOUT: "22s",
+    PROXY_IDLE_TIMEOUT: "23s",
+    PROXY_MAX_CONNECTIONS: "24",
+    PROXY_MAX_CONNECTIONS_PER_ADDRESS: "25",
+    PROXY_HTTP_API_AUTH_ENABLED: "on",
+    PROXY_HTTP_API_AUTH_TYPE: "Bearer",
+    PROXY_HTTP_API_AUTH_TOKEN: "token-26",
+    PROXY_REDIS_HOST: "redis.example",
+    PROXY_REDIS_PORT: "27",
+    PROXY_REDIS_PASSWORD: "password-28",
+    PROXY_REDIS_DB: "29",
+    PROXY_REDIS_KEY_PREFIX: "prefix-30:",
+    PROXY_GRACE_QUIT_TIMEOUT: "0s",
+    PROXY_FORCE_QUIT_TIMEOUT: "32s",
+    PROXY_LOG_LEVEL: "warn",
+    PROXY_LOG_FORMAT: "json",
+  };
+  assert.deepEqual(loadConfig(changed), {
+    listen: {
+      rtmp: { host: "127.0.0.1", port: 1 },
+      httpServer: { port: 2 },
+      httpApi: { port: 3 },
+      systemApi: { port: 4 },
+      webrtc: { port: 5 },
+      srt: { host: "::1", port: 6 },
+    },
+    staticFiles: "pages",
+    registry: {
+      type: "redis",
+      originTtl: 7_000,
+      streamIdle: 8_000,
+      maxOrigins: 11,
+      maxStreams: 12,
+    },
+    redis: {
+      host: "redis.example",
+      port: 27,
+      password: "password-28",
+      db: 29,
+      keyPrefix: "prefix-30:",
+    },
+    register: {
+      token: "token-9",
+      allow: [
+        { bytes: [10, 0, 0, 0], prefix: 8 },
+        { bytes: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], prefix: 128 },
+      ],
+    },
+    defaultBackend: { ip: "10.0.0.13", rtmp: 14, http: 15, api: 16, rtc: 17, srt: 18 },
+    apiAuth: { token: "token-26" },
+    rtmp: {
+      handshakeTimeout: 19_000,
+      identifyTimeout: 20_000,
+      dialTimeout: 21_000,
+      answerTimeout: 22_000,
+      idleTimeout: 23_000,
+      maxConnections: 24,
+      maxConnectionsPerAddress: 25,
+    },
+    quit: { grace: 0, force: 32_000 },
+    log: { level: "warning", format: "json" },
+  });
+});
+
+Deno.test("every problem is reported at once, by the name of its variable", () => {
+  const wrong: Partial<Record<VariableName, string>> = {
+    PROXY_RTMP_SERVER: "rtmp",
+    PROXY_ORIGIN_SERVER_TTL: "0s",
+    PROXY_STREAM_IDLE_TTL: "-1s",
+    PROXY_IDLE_TIMEOUT: "600h",
+    PROXY_REGISTER_ALLOW: "10.0.0.0/8,example.com",
+    PROXY_MAX_STREAMS: "1.5",
+    PROXY_LOAD_BALANCER_TYPE: "etcd",
+    PROXY_DEFAULT_BACKEND_ENABLED: "maybe",
+    PROXY_DEFAULT_BACKEND_IP: "example.com",
+    PROXY_DEFAULT_BACKEND_RTMP: "70000",
+    PROXY_HTTP_API_AUTH_TYPE: "basic",
+    PROXY_REDIS_DB: "-1",
+    PROXY_FORCE_QUIT_TIMEOUT: "soon",
+    PROXY_LOG_LEVEL: "loud",
+  };
+  const problems = problemsOf(wrong, "GOOD=1\nbad line");
+  assert.match(problems[0] ?? "", /^\.env line 2: Cannot /);
+  const named = problems.slice(1).map((problem) => problem.split(": ")[0] ?? "");
+  assert.deepEqual(named.toSorted(), Object.keys(wrong).toSorted());
+  for (const problem of problems.slice(1)) {
+    assert.match(problem, /^\w+: Cannot .*: current value is/);
+  }
+});
+
+Deno.test("the check of API tokens needs a token, and a secret is never shown", () => {
+  const on = { PROXY_HTTP_API_AUTH_ENABLED: "on" };
+  assert.deepEqual(problemsOf(on), [
+    "PROXY_HTTP_API_AUTH_TOKEN: Cannot check tokens of the HTTP API: current value is empty",
+  ]);
+  const [problem = "", ...more] = problemsOf({ ...on, PROXY_HTTP_API_AUTH_TOKEN: "my secret" });
+  assert.match(problem, /^PROXY_HTTP_API_AUTH_TOKEN: Cannot use this token/);
+  assert.ok(!problem.includes("secret"));
+  assert.deepEqual(more, []);
+});
+
+Deno.test("a token without the check is no use, so the API stays open", () => {
+  assert.equal(loadConfig({ PROXY_HTTP_API_AUTH_TOKEN: "abc" }).apiAuth, undefined);
+});
+
+Deno.test("two listeners cannot share a port, unless they have different addresses", () => {
+  const cases: [string, string, boolean][] = [
+    ["1935", "1935", true],
+    ["127.0.0.1:1935", "1935", true],
+    ["127.0.0.1:1935", "127.0.0.1:1935", true],
+    ["127.0.0.1:1935", "10.0.0.1:1935", false],
+    ["0", "0", false],
+  ];
+  for (const [rtmp, api, clash] of cases) {
+    const problems = problemsOf({ PROXY_RTMP_SERVER: rtmp, PROXY_HTTP_API: api });
+    const expected = clash
+      ? ["PROXY_HTTP_API: Cannot share a port with PROXY_RTMP_SERVER: current value is 1935"]
+      : [];
+    assert.deepEqual(problems, expected, `${rtmp} and ${api}`);
+  }
+  assert.deepEqual(
+    problemsOf({ PROXY_RTMP_SERVER: "8000", PROXY_WEBRTC_SERVER: "8000" }),
+    [],
+    "TCP and UDP do not meet",
+  );
+});
+
+Deno.test("every default can be read by its own kind", () => {
+  for (const [name, { kind, default: text }] of Object.entries(VARIABLES)) {
+    assert.doesNotThrow(() => kind(text), name);
+  }
+});

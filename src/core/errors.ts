@@ -1,0 +1,111 @@
+// The one error type of the program and what each code means on the wire. Knows no protocol's
+// encoding: it only holds the numbers and names that every protocol's encoder looks up.
+
+/** Who caused an error; it decides the log level and who gets to read the message. */
+export type ErrorSource = "client" | "origin" | "registry" | "internal";
+
+/** Every way in which a request can fail. */
+export type ErrorCode =
+  | "bad_request"
+  | "unauthorized"
+  | "not_found"
+  | "too_large"
+  | "timeout"
+  | "client_gone"
+  | "no_origin"
+  | "origin_unreachable"
+  | "origin_timeout"
+  | "origin_gone"
+  | "origin_refused"
+  | "overloaded"
+  | "draining"
+  | "registry_unavailable"
+  | "internal";
+
+interface WireMeaning {
+  readonly source: ErrorSource;
+  readonly retryable: boolean;
+  readonly httpStatus: number;
+  readonly rtmpPublish: string;
+  readonly rtmpPlay: string;
+}
+
+const PUBLISH_FAILED = "NetStream.Publish.Failed";
+const PLAY_FAILED = "NetStream.Play.Failed";
+
+const MEANINGS: Readonly<Record<ErrorCode, WireMeaning>> = {
+  bad_request: meaning("client", false, 400, "NetStream.Publish.BadName", PLAY_FAILED),
+  unauthorized: meaning("client", false, 401, "NetStream.Publish.Denied", PLAY_FAILED),
+  not_found: meaning("client", false, 404, PUBLISH_FAILED, "NetStream.Play.StreamNotFound"),
+  too_large: meaning("client", false, 413, "NetStream.Publish.BadName", PLAY_FAILED),
+  timeout: meaning("client", false, 408, PUBLISH_FAILED, PLAY_FAILED),
+  client_gone: meaning("client", false, 499, PUBLISH_FAILED, PLAY_FAILED),
+  no_origin: meaning("registry", true, 503, PUBLISH_FAILED, PLAY_FAILED),
+  origin_unreachable: meaning("origin", true, 502, PUBLISH_FAILED, PLAY_FAILED),
+  origin_timeout: meaning("origin", true, 504, PUBLISH_FAILED, PLAY_FAILED),
+  origin_gone: meaning("origin", true, 502, PUBLISH_FAILED, PLAY_FAILED),
+  origin_refused: meaning("origin", false, 502, "NetStream.Publish.Denied", PLAY_FAILED),
+  overloaded: meaning("client", true, 503, PUBLISH_FAILED, PLAY_FAILED),
+  draining: meaning("client", true, 503, PUBLISH_FAILED, PLAY_FAILED),
+  registry_unavailable: meaning("registry", true, 503, PUBLISH_FAILED, PLAY_FAILED),
+  internal: meaning("internal", false, 500, PUBLISH_FAILED, PLAY_FAILED),
+};
+
+function meaning(
+  source: ErrorSource,
+  retryable: boolean,
+  httpStatus: number,
+  rtmpPublish: string,
+  rtmpPlay: string,
+): WireMeaning {
+  return { source, retryable, httpStatus, rtmpPublish, rtmpPlay };
+}
+
+/**
+ * An expected failure of a request or a session.
+ *
+ * `message` may be shown to the client: sentence case, no period, never an origin's address.
+ * What only the operator may read goes into `cause`.
+ */
+export class ProxyError extends Error {
+  override readonly name: string = "ProxyError";
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+
+  get source(): ErrorSource {
+    return MEANINGS[this.code].source;
+  }
+
+  /** Whether the same request may succeed at another origin or a little later. */
+  get retryable(): boolean {
+    return MEANINGS[this.code].retryable;
+  }
+
+  get httpStatus(): number {
+    return MEANINGS[this.code].httpStatus;
+  }
+
+  /** The `code` of the RTMP `onStatus` that tells a publisher or a player of this error. */
+  rtmpStatus(intent: "publish" | "play"): string {
+    return intent === "publish" ? MEANINGS[this.code].rtmpPublish : MEANINGS[this.code].rtmpPlay;
+  }
+}
+
+/** Bytes that break their protocol. Thrown by everything under protocol/, and nothing else is. */
+export class ProtocolError extends ProxyError {
+  override readonly name = "ProtocolError";
+
+  constructor(message: string) {
+    super("bad_request", message);
+  }
+}
+
+/** Wraps anything thrown into a ProxyError; one that is a ProxyError already is returned as it is. */
+export function toProxyError(error: unknown): ProxyError {
+  if (error instanceof ProxyError) return error;
+  return new ProxyError("internal", "Internal error", { cause: error });
+}

@@ -1,0 +1,109 @@
+// The interfaces through which relays and the API reach the registry, the session log and the
+// metrics without importing them. Every argument and result is plain data, so that each of these
+// can later stand on the other side of a message channel.
+
+import type { ProxyError } from "./errors.ts";
+import type { Origin, Protocol } from "./origin.ts";
+
+/** A client's wish to be served one stream. */
+export interface StreamRequest {
+  /** Stream key, `vhost/app/stream`. */
+  readonly stream: string;
+  readonly protocol: Protocol;
+  readonly intent: "publish" | "play";
+  /** Identifies the session in `confirm` and `release`; unique in this process. */
+  readonly session: string;
+  /** Ids of the origins that this very request has tried in vain. */
+  readonly failed: readonly string[];
+}
+
+/** Finds the origin that owns a stream, and keeps it the owner while the stream is used. */
+export interface Resolver {
+  /**
+   * Chooses the origin for a stream: its owner, or a newly picked one that owns it from now on.
+   * Call it again with the origin's id in `failed` to move the stream to another origin. A viewer
+   * moves no stream that a confirmed session of this process runs at that origin: what serves
+   * others is not dead, and the stream would be nowhere else.
+   * Every call must be followed by `release` of the same session, once.
+   *
+   * @throws ProxyError `no_origin` when none offers the protocol or all have failed,
+   * `origin_unreachable` when the stream runs at one that has failed this viewer,
+   * `registry_unavailable` when the registry cannot tell in time.
+   */
+  resolve(request: StreamRequest): Promise<Origin>;
+  /** The origin serves the session: the mapping outlives it by the stream's idle time. */
+  confirm(session: string): void;
+  /** The session is over. A stream whose sessions were never confirmed is forgotten at once. */
+  release(session: string): void;
+  /**
+   * The origin did not answer in this protocol: it is set aside for it, for a while that grows with
+   * each failure. Its other protocols are not concerned.
+   */
+  unreachable(origin: string, protocol: Protocol): void;
+  /** The origin answered in this protocol: whatever was held against it there is forgotten. */
+  reached(origin: string, protocol: Protocol): void;
+}
+
+/** A request for a part of a stream that says itself where it is. */
+export interface PartRequest {
+  /** Stream key, `vhost/app/stream`. */
+  readonly stream: string;
+  /** `originTagOf` the id of the origin that has it. */
+  readonly originTag: string;
+  readonly protocol: Protocol;
+  readonly failed: readonly string[];
+}
+
+/** Finds the origins of segments, which own no stream by being asked for. */
+export interface PartLocator {
+  /**
+   * The origin that the tag names, or, when it is gone or has failed, the owner of the stream.
+   * Makes no mapping and needs no release.
+   *
+   * @throws ProxyError `not_found` when there is neither, `registry_unavailable`
+   */
+  locate(request: PartRequest): Promise<Origin>;
+}
+
+/** What an opened session is about; `client` is the address as `host:port`. */
+export interface SessionOpened {
+  readonly session: string;
+  readonly protocol: string;
+  readonly intent: "publish" | "play";
+  readonly stream: string;
+  readonly origin: string;
+  readonly client: string;
+}
+
+/** How a session ended. Bytes are those relayed after the session was opened. */
+export interface SessionClosed {
+  readonly session: string;
+  readonly reason: string;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+/** A request that came to nothing; `stream` is what the client asked for, without its query. */
+export interface SessionRefused {
+  readonly protocol: string;
+  readonly intent: "publish" | "play";
+  readonly stream: string;
+  readonly client: string;
+  readonly error: ProxyError;
+}
+
+/** Takes one `opened` and one `closed` for every session that an origin has taken. */
+export interface SessionLog {
+  opened(event: SessionOpened): void;
+  closed(event: SessionClosed): void;
+  /** Told of a request instead, once, when no session comes of it; its error gives the level. */
+  refused(event: SessionRefused): void;
+}
+
+/** Names and their label names are declared in api/metrics; an undeclared one throws. */
+export interface Metrics {
+  /** Adds `by` (1 unless told) to a counter. */
+  count(name: string, labels?: Readonly<Record<string, string>>, by?: number): void;
+  /** Sets a gauge. */
+  gauge(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
+}

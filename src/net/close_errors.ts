@@ -1,0 +1,21 @@
+// What Deno throws when a connection ends, in one place. Nobody else looks at error classes of
+// sockets.
+
+/** Whether an error says only that the connection is over, on our side or the peer's. */
+export function isClosedError(error: unknown): boolean {
+  return error instanceof Deno.errors.BadResource ||
+    error instanceof Deno.errors.Interrupted ||
+    error instanceof Deno.errors.ConnectionReset ||
+    error instanceof Deno.errors.ConnectionAborted ||
+    error instanceof Deno.errors.BrokenPipe ||
+    error instanceof Deno.errors.NotConnected ||
+    error instanceof Deno.errors.UnexpectedEof ||
+    error instanceof Deno.errors.TimedOut ||
+    isUnreachable(error);
+}
+
+function isUnreachable(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return code === "EHOSTUNREACH" || code === "ENETUNREACH" || code === "ENOTCONN" ||
+    code === "ECONNRESET" || code === "EPIPE";
+}

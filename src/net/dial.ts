@@ -1,0 +1,23 @@
+// Opening a TCP connection within a time. Knows no protocol.
+
+import { ProxyError } from "../core/errors.ts";
+import type { Address } from "../core/origin.ts";
+import { TcpConnection } from "./tcp_connection.ts";
+
+/**
+ * Connects to an address.
+ *
+ * @param timeout milliseconds until it is given up
+ * @throws ProxyError `origin_timeout` after that, `origin_unreachable` when refused; the cause
+ * names the address, the message does not
+ */
+export async function dial(address: Address, timeout: number): Promise<TcpConnection> {
+  const signal = AbortSignal.timeout(timeout);
+  try {
+    const { host: hostname, port } = address;
+    return new TcpConnection(await Deno.connect({ hostname, port, signal }), address);
+  } catch (cause) {
+    if (signal.aborted) throw new ProxyError("origin_timeout", "Origin does not answer", { cause });
+    throw new ProxyError("origin_unreachable", "Origin refuses the connection", { cause });
+  }
+}

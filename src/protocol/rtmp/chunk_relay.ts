@@ -1,0 +1,320 @@
+// Carries one direction of an RTMP connection from a sender to a receiver that has not seen all of
+// the sender's bytes. Nearly every byte passes untouched; a chunk header is written anew only if it
+// leans on state the receiver lacks or names another stream id, and commands are taken out to be
+// looked at. Knows no socket. docs/architecture.md, "The RTMP data path", says why this is enough.
+
+import { ByteWriter } from "../../core/byte_writer.ts";
+import { ProtocolError } from "../../core/errors.ts";
+import {
+  type ChunkScanner,
+  type ChunkStream,
+  type ChunkVisitor,
+  DEFAULT_CHUNK_SIZE,
+  Shared,
+  sharedBehind,
+  Treatment,
+} from "./chunk_scanner.ts";
+import {
+  asStreamCommand,
+  isCommandType,
+  MAX_COMMAND,
+  parseCommand,
+  type StreamCommand,
+} from "./command.ts";
+import {
+  CONTROL_CHUNK_STREAM,
+  MessageType,
+  type RtmpMessage,
+  writeContinuation,
+  writeControl,
+  writeFullHeader,
+  writeMessage,
+} from "./message.ts";
+import { type MessageAssembler, messageOf } from "./message_assembler.ts";
+import type { StreamIds } from "./stream_ids.ts";
+
+/** Bytes of unfinished commands that one relay may hold. */
+const MAX_COLLECTED = 4 * MAX_COMMAND;
+
+/** Which way a relay carries bytes. */
+export type Direction = "to_origin" | "to_client";
+
+/** One direction of a relayed connection. Not told of time, never waits. */
+export class ChunkRelay implements ChunkVisitor {
+  /** Payload bytes of messages that passed behind a new header or were taken out and put back. */
+  rewrittenBytes = 0;
+  readonly scanner: ChunkScanner;
+  readonly #direction: Direction;
+  #streamIds: StreamIds;
+  #idsDiffer = false;
+  #pieces: Uint8Array[] = [];
+  #data: Uint8Array = new Uint8Array();
+  #rawFrom = -1;
+  #heldHeader = 0;
+  #wish: StreamCommand | undefined;
+  readonly #bodies = new Map<number, Uint8Array>();
+
+  /** @param scanner of the sender, with the state in which the conversation left it */
+  constructor(direction: Direction, scanner: ChunkScanner, streamIds: StreamIds) {
+    this.#direction = direction;
+    this.scanner = scanner;
+    this.#streamIds = streamIds;
+    this.#idsDiffer = !streamIds.isIdentity;
+  }
+
+  /** Bytes held for messages that have been taken out and are not whole yet. */
+  get collectedBytes(): number {
+    let collected = 0;
+    for (const body of this.#bodies.values()) collected += body.length;
+    return collected;
+  }
+
+  /** The publish or play behind which `push` stopped; the receiver has not got it. */
+  get wish(): StreamCommand | undefined {
+    return this.#wish;
+  }
+
+  /**
+   * Takes bytes of the sender from `start`. Stops behind a publish or play of the client.
+   *
+   * @returns the index of the first byte that was not taken
+   * @throws ProtocolError when the sender breaks the chunk stream or a command is too long
+   */
+  push(data: Uint8Array, start = 0): number {
+    this.#data = data;
+    this.#rawFrom = start;
+    this.#heldHeader = this.scanner.headerLength;
+    const end = this.scanner.push(data, start, this);
+    const pending = this.scanner.headerLength;
+    if (this.#rawFrom >= 0) {
+      const held = pending === 0 ? 0 : Math.min(pending, end - this.#rawFrom);
+      this.#passRaw(end - held);
+    }
+    return end;
+  }
+
+  /**
+   * What to write for all pushed so far. The pieces borrow the pushed buffer: write them before it
+   * is used again.
+   */
+  takePieces(): readonly Uint8Array[] {
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    return pieces;
+  }
+
+  /**
+   * Takes over from the conversation: goes on collecting what it has left unfinished. What the
+   * proxy has told the receiver by itself went over the control chunk stream.
+   */
+  adopt(assembler: MessageAssembler): void {
+    for (const [id, body] of assembler.bodies) this.#bodies.set(id, body);
+    const control = this.#controlStream();
+    if (control !== undefined) control.shared = Shared.none;
+  }
+
+  /**
+   * An Acknowledgement of the bytes that the receiver has sent, section 5.4.3, for writing between
+   * what has been taken and what will be; undefined where that would break into a message.
+   */
+  acknowledge(bytes: number): Uint8Array | undefined {
+    if (this.scanner.payloadLeft > 0 || this.scanner.headerLength > 0) return undefined;
+    const control = this.#controlStream();
+    if (control !== undefined && control.received > 0) return undefined;
+    if (control !== undefined) control.shared = Shared.none;
+    const out = new ByteWriter(16);
+    writeControl(out, MessageType.acknowledgement, bytes, this.scanner.chunkSize);
+    return out.finish();
+  }
+
+  /** Lets the command pass at which `push` stopped. */
+  passWish(): void {
+    const wish = this.#wish;
+    if (wish === undefined) return;
+    this.#wish = undefined;
+    this.#streamIds.use(wish.message.streamId);
+    this.#putBack(wish.message);
+  }
+
+  /** From now on the receiver is another origin, which has seen nothing but its conversation. */
+  retarget(streamIds: StreamIds): void {
+    this.#wish = undefined;
+    this.#streamIds = streamIds;
+    this.#idsDiffer = !streamIds.isIdentity;
+    for (const stream of this.scanner.streams()) {
+      stream.shared = Shared.none;
+      const isHalfTold = stream.received > 0 && stream.treatment !== Treatment.collect;
+      if (isHalfTold) stream.treatment = Treatment.drop;
+    }
+  }
+
+  /**
+   * Bytes that leave the receiver between two messages, when the sender will say no more: the
+   * rest of a begun chunk as zeros, then an Abort for each unfinished message, section 5.4.2.
+   */
+  cut(): Uint8Array {
+    const out = new ByteWriter();
+    const { scanner } = this;
+    const { current } = scanner;
+    out.bytes(this.#isHidden() ? new Uint8Array() : this.#fillChunk());
+    for (const stream of scanner.streams()) {
+      const isVisible = stream.treatment === Treatment.pass ||
+        stream.treatment === Treatment.rewrite;
+      const isUnderWay = stream.received > 0 || stream === current;
+      if (isUnderWay && isVisible) {
+        writeControl(out, MessageType.abort, stream.id, scanner.chunkSize);
+      }
+    }
+    return out.finish();
+  }
+
+  /** A Set Chunk Size that ends so must name a size that both sides can live with. */
+  #fillChunk(): Uint8Array {
+    const fill = new Uint8Array(this.scanner.payloadLeft);
+    const { current } = this.scanner;
+    const endsMessage = current !== undefined && current.received + fill.length === current.length;
+    if (!endsMessage || current.type !== MessageType.setChunkSize) return fill;
+    fill[fill.length - 1] = DEFAULT_CHUNK_SIZE;
+    this.scanner.push(fill, 0, this);
+    return fill;
+  }
+
+  #controlStream(): ChunkStream | undefined {
+    for (const stream of this.scanner.streams()) {
+      if (stream.id === CONTROL_CHUNK_STREAM) return stream;
+    }
+  }
+
+  #isHidden(): boolean {
+    return this.#rawFrom < 0 && this.scanner.payloadLeft > 0;
+  }
+
+  onHeader(stream: ChunkStream, format: number, first: boolean, end: number): void {
+    if (first) stream.treatment = this.#treat(stream, format);
+    switch (stream.treatment) {
+      case Treatment.pass:
+        this.#passHeldHeader();
+        return;
+      case Treatment.rewrite:
+        this.#hideHeader(end);
+        this.#writeHeader(stream, first);
+        this.#rawFrom = end;
+        return;
+      default:
+        this.#hideHeader(end);
+        this.#rawFrom = -1;
+    }
+  }
+
+  onPayload(stream: ChunkStream, data: Uint8Array, start: number, end: number): void {
+    if (stream.treatment === Treatment.pass) return;
+    if (stream.treatment === Treatment.drop) {
+      this.#rawFrom = -1;
+      return;
+    }
+    this.rewrittenBytes += end - start;
+    if (stream.treatment === Treatment.collect) {
+      this.#rawFrom = -1;
+      this.#bodies.get(stream.id)?.set(data.subarray(start, end), stream.received - (end - start));
+    } else if (data !== this.#data) this.#pieces.push(data.slice(start, end));
+  }
+
+  onChunkEnd(stream: ChunkStream, last: boolean, end: number): boolean {
+    if (this.#rawFrom < 0) this.#rawFrom = end;
+    if (!last || stream.treatment !== Treatment.collect) return false;
+    const message = messageOf(stream, this.#bodies.get(stream.id) ?? new Uint8Array());
+    this.#bodies.delete(stream.id);
+    stream.shared = sharedBehind(stream);
+    if (this.#direction === "to_origin" && isCommandType(message.type)) {
+      this.#wish = asStreamCommand(parseCommand(message), message);
+      if (this.#wish !== undefined) return true;
+    }
+    this.#putBack(message);
+    return false;
+  }
+
+  /** Decides what becomes of a message when its first header is known. */
+  #treat(stream: ChunkStream, format: number): number {
+    if (stream.length > 0 && this.#mustCollect(stream.type)) {
+      this.#requireRoom(stream.length);
+      this.#bodies.set(stream.id, new Uint8Array(stream.length));
+      stream.shared = Shared.none;
+      return Treatment.collect;
+    }
+    if (format === 0) {
+      stream.shared = Shared.all;
+      return this.#idsDiffer ? Treatment.rewrite : Treatment.pass;
+    }
+    const needed = format === 3 ? Shared.all : Shared.allButDelta;
+    if (stream.shared >= needed) {
+      stream.shared = Shared.all;
+      return Treatment.pass;
+    }
+    stream.shared = Shared.allButDelta;
+    return Treatment.rewrite;
+  }
+
+  #requireRoom(length: number): void {
+    const collected = this.collectedBytes + length;
+    if (length > MAX_COMMAND || collected > MAX_COLLECTED) {
+      throw new ProtocolError(
+        `Cannot relay a command of ${length} bytes: current value is ${collected} under way`,
+      );
+    }
+  }
+
+  #mustCollect(type: number): boolean {
+    if (type === MessageType.userControl) return this.#idsDiffer;
+    return this.#direction === "to_origin" && isCommandType(type);
+  }
+
+  #writeHeader(stream: ChunkStream, first: boolean): void {
+    const out = new ByteWriter(24);
+    if (first) {
+      const streamId = this.#mapId(stream.streamId);
+      writeFullHeader(out, { ...messageOf(stream, this.#data), streamId }, stream.length);
+    } else {
+      writeContinuation(out, stream.id, stream.timestamp);
+    }
+    this.#pieces.push(out.finish());
+  }
+
+  #mapId(id: number): number {
+    if (id === 0) return 0;
+    return this.#direction === "to_origin"
+      ? this.#streamIds.toOrigin(id)
+      : this.#streamIds.toClient(id);
+  }
+
+  #translate(message: RtmpMessage): RtmpMessage {
+    return this.#direction === "to_origin"
+      ? this.#streamIds.forOrigin(message)
+      : this.#streamIds.forClient(message);
+  }
+
+  #putBack(message: RtmpMessage): void {
+    const out = new ByteWriter(message.body.length + 64);
+    writeMessage(out, this.#translate(message), this.scanner.chunkSize);
+    this.#pieces.push(out.finish());
+  }
+
+  /** The part of a passing header that came with an earlier push, and was held until now. */
+  #passHeldHeader(): void {
+    if (this.#heldHeader === 0) return;
+    this.#pieces.push(this.scanner.header.slice(0, this.#heldHeader));
+    this.#heldHeader = 0;
+  }
+
+  /** Passes the raw bytes before a header that ends at `end`, and leaves the header out. */
+  #hideHeader(end: number): void {
+    if (this.#rawFrom >= 0) {
+      this.#passRaw(end - this.scanner.headerLength + this.#heldHeader);
+    }
+    this.#heldHeader = 0;
+  }
+
+  #passRaw(end: number): void {
+    if (end > this.#rawFrom) this.#pieces.push(this.#data.subarray(this.#rawFrom, end));
+    this.#rawFrom = end;
+  }
+}

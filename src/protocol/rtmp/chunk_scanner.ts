@@ -1,0 +1,354 @@
+// Walks an RTMP chunk stream and says where headers, payloads and messages begin and end. It
+// holds the header state of every chunk stream and nothing of any payload, so its memory does not
+// depend on what the peer sends. Follows "Adobe RTMP Specification 1.0", sections 5.3 and 5.4.
+
+import { ProtocolError } from "../../core/errors.ts";
+import { MessageType } from "./message.ts";
+
+/** Chunk size of both directions until a Set Chunk Size says otherwise, section 5.4.1. */
+export const DEFAULT_CHUNK_SIZE = 128;
+
+const MAX_HEADER = 18;
+const EXTENDED = 0xffffff;
+const MESSAGE_HEADER_LENGTH = [11, 7, 3, 0] as const;
+
+/** How much of a chunk stream's header state the receiving side has in common with the sender. */
+export const Shared = {
+  /** Nothing: only a type 0 header may be passed on as it is. */
+  none: 0,
+  /** All but the timestamp delta: a type 3 header must not begin a message. */
+  allButDelta: 1,
+  /** Everything. */
+  all: 2,
+} as const;
+
+/** What a relay does with the chunks of a message. */
+export const Treatment = {
+  /** They pass as they are. */
+  pass: 0,
+  /** They pass behind another header. */
+  rewrite: 1,
+  /** They are taken out, and the message is put back or acted upon when it is whole. */
+  collect: 2,
+  /** They are left out. */
+  drop: 3,
+} as const;
+
+/** The header state of one chunk stream; owned by the scanner, read by its visitor. */
+export interface ChunkStream {
+  readonly id: number;
+  /** Absolute timestamp of the current message, milliseconds modulo 2³². */
+  timestamp: number;
+  /**
+   * What a type 3 header that begins a message adds to the timestamp: the last delta, and behind
+   * a type 0 header its whole timestamp, section 5.3.1.2.4.
+   */
+  delta: number;
+  /** Whether a header other than type 3 has been seen. */
+  known: boolean;
+  /** Format, 0–3, of the header that began the current message. */
+  format: number;
+  /** Payload length of the current message, bytes. */
+  length: number;
+  /** Message type id of the current message. */
+  type: number;
+  streamId: number;
+  /** The extended timestamp field, or -1 where the last header had none. */
+  extended: number;
+  /** Payload bytes of the current message seen so far; 0 between two messages. */
+  received: number;
+  /** The first four payload bytes of a Set Chunk Size or Abort, as far as seen. */
+  control: number;
+  /** One of `Shared`; kept here for the relay, the scanner never looks at it. */
+  shared: number;
+  /** One of `Treatment`: what becomes of the current message; likewise the relay's. */
+  treatment: number;
+}
+
+/** What the receiver shares of a chunk stream behind a message that was put back whole. */
+export function sharedBehind({ format }: ChunkStream): number {
+  return format === 0 ? Shared.all : Shared.allButDelta;
+}
+
+/** Told of everything the scanner passes, in order. Must not keep `data`. */
+export interface ChunkVisitor {
+  /**
+   * A chunk header is complete.
+   * @param format 0–3 as it was on the wire
+   * @param first whether the chunk begins a message
+   * @param end index in `data` behind the header's last byte; `scanner.header` holds all of it
+   */
+  onHeader(stream: ChunkStream, format: number, first: boolean, end: number): void;
+  /** Payload bytes `data[start..end)` of the current chunk. */
+  onPayload(stream: ChunkStream, data: Uint8Array, start: number, end: number): void;
+  /** A chunk ended at `end`; `last` when its message did too. Return true to stop scanning. */
+  onChunkEnd(stream: ChunkStream, last: boolean, end: number): boolean;
+}
+
+/** Incremental scanner of one direction of one connection. */
+export class ChunkScanner {
+  /**
+   * Bytes of the header being read; valid up to `headerLength`. Payload bytes that had to be read
+   * to tell where the header ends stand behind it and are passed to `onPayload` from here.
+   */
+  readonly header = new Uint8Array(MAX_HEADER);
+  headerLength = 0;
+  /** Chunk size in force, bytes. */
+  chunkSize = DEFAULT_CHUNK_SIZE;
+  /** One of `Shared`: what a chunk stream begins with that is new to the scanner. */
+  sharedAtFirst: number = Shared.all;
+
+  readonly #streams = new Map<number, ChunkStream>();
+  readonly #maxStreams: number;
+  #current: ChunkStream | undefined;
+  #payloadLeft = 0;
+  #headerNeeded = 1;
+  /** Whether the sender leaves the extended timestamp out of type 3 headers, as last seen. */
+  #omitsExtended = false;
+
+  /** @param maxStreams chunk streams a peer may open; one more is a protocol error */
+  constructor(maxStreams = 64) {
+    this.#maxStreams = maxStreams;
+  }
+
+  /** Every chunk stream seen so far. */
+  streams(): Iterable<ChunkStream> {
+    return this.#streams.values();
+  }
+
+  /** The chunk stream whose chunk is under way; undefined between chunks. */
+  get current(): ChunkStream | undefined {
+    return this.#current;
+  }
+
+  /** Payload bytes that the current chunk still lacks; 0 between chunks. */
+  get payloadLeft(): number {
+    return this.#payloadLeft;
+  }
+
+  /**
+   * Scans `data` from `start`, calling the visitor as it goes.
+   *
+   * @returns the index behind the last byte scanned: `data.length` unless the visitor stopped it
+   * @throws ProtocolError on chunk size 0 or ≥ 2³¹, too many chunk streams, a header that breaks
+   * into an unfinished message or leans on one that never was
+   */
+  push(data: Uint8Array, start: number, visitor: ChunkVisitor): number {
+    let at = start;
+    while (at < data.length || this.#chunkIsComplete()) {
+      if (this.#current !== undefined) {
+        const end = Math.min(data.length, at + this.#payloadLeft);
+        const stream = this.#current;
+        if (end > at) this.#passPayload(stream, data, at, end, visitor);
+        at = end;
+        if (this.#payloadLeft > 0) break;
+        this.#current = undefined;
+        if (this.#endChunk(stream, at, visitor)) break;
+      } else {
+        at = this.#readHeader(data, at, visitor);
+      }
+    }
+    return at;
+  }
+
+  #chunkIsComplete(): boolean {
+    return this.#current !== undefined && this.#payloadLeft === 0;
+  }
+
+  #readHeader(data: Uint8Array, start: number, visitor: ChunkVisitor): number {
+    let at = start;
+    while (at < data.length) {
+      this.header[this.headerLength++] = data[at++]!;
+      if (this.headerLength < this.#headerNeeded) continue;
+      this.#headerNeeded = this.#measureHeader();
+      if (this.headerLength < this.#headerNeeded) continue;
+      this.#beginChunk(at, visitor);
+      this.headerLength = 0;
+      this.#headerNeeded = 1;
+      break;
+    }
+    return at;
+  }
+
+  /** How long the header is, as far as the bytes at hand can tell. */
+  #measureHeader(): number {
+    const first = this.header[0]!;
+    const basic = (first & 63) === 0 ? 2 : (first & 63) === 1 ? 3 : 1;
+    if (this.headerLength < basic) return basic;
+    const fields = basic + MESSAGE_HEADER_LENGTH[first >> 6]!;
+    if (this.headerLength < fields) return fields;
+    if (first >> 6 < 3) return this.#u24(basic) === EXTENDED ? fields + 4 : fields;
+    const stream = this.#streams.get(this.#chunkStreamId(basic));
+    if (stream === undefined || stream.extended < 0) return fields;
+    return fields + this.#measureExtended(stream, basic);
+  }
+
+  /**
+   * How many bytes behind a type 3 header to read. Some senders leave the extended timestamp out
+   * of it, against section 5.3.1.3: four bytes that do not repeat it are payload then. A chunk of
+   * less payload must not be read past its end, so its few bytes and the sender's habit tell.
+   */
+  #measureExtended(stream: ChunkStream, basic: number): number {
+    if (stream.received === 0) return this.#omitsExtended ? 0 : 4;
+    const payload = this.#chunkLength(stream);
+    if (payload >= 4) return 4;
+    if (this.headerLength < basic + payload) return payload;
+    return this.#omitsExtended || !this.#repeatsExtended(stream, basic, payload) ? payload : 4;
+  }
+
+  /** Whether the first bytes behind a basic header are those of the extended timestamp. */
+  #repeatsExtended(stream: ChunkStream, basic: number, count: number): boolean {
+    for (let i = 0; i < count; i++) {
+      if (this.header[basic + i] !== ((stream.extended >>> (24 - 8 * i)) & 255)) return false;
+    }
+    return true;
+  }
+
+  #beginChunk(end: number, visitor: ChunkVisitor): void {
+    const format = this.header[0]! >> 6;
+    const basic = (this.header[0]! & 63) === 0 ? 2 : (this.header[0]! & 63) === 1 ? 3 : 1;
+    const stream = this.#stream(this.#chunkStreamId(basic));
+    const first = stream.received === 0;
+    if (!first && format !== 3) {
+      throw new ProtocolError(
+        `Cannot begin a message inside another on chunk stream ${stream.id}`,
+      );
+    }
+    const strayBytes = first ? 0 : this.#countStrayBytes(stream, basic);
+    if (first) this.#updateState(stream, format, basic);
+    this.#current = stream;
+    this.#payloadLeft = this.#chunkLength(stream);
+    visitor.onHeader(stream, format, first, end);
+    if (strayBytes > 0) {
+      const to = this.headerLength;
+      this.#passPayload(stream, this.header, to - strayBytes, to, visitor);
+    }
+  }
+
+  /** Payload bytes that were read behind the header of a continuation. */
+  #countStrayBytes(stream: ChunkStream, basic: number): number {
+    const read = this.headerLength - basic;
+    if (read < 4) return read;
+    if (this.#chunkLength(stream) < 4) return 0;
+    this.#omitsExtended = !this.#repeatsExtended(stream, basic, 4);
+    return this.#omitsExtended ? 4 : 0;
+  }
+
+  /** Payload bytes of the chunk that comes next in a message. */
+  #chunkLength(stream: ChunkStream): number {
+    return Math.min(this.chunkSize, stream.length - stream.received);
+  }
+
+  #updateState(stream: ChunkStream, format: number, basic: number): void {
+    if (format >= 2 && !stream.known) {
+      throw new ProtocolError(
+        `Cannot begin chunk stream ${stream.id} with a header of type ${format}`,
+      );
+    }
+    stream.format = format;
+    if (format === 3) {
+      stream.timestamp = (stream.timestamp + stream.delta) >>> 0;
+      return;
+    }
+    const field = this.#u24(basic);
+    stream.extended = field === EXTENDED ? this.#u32(basic + MESSAGE_HEADER_LENGTH[format]!) : -1;
+    const time = stream.extended >= 0 ? stream.extended : field;
+    stream.delta = time;
+    stream.timestamp = format === 0 ? time : (stream.timestamp + time) >>> 0;
+    stream.known = true;
+    if (format < 2) {
+      stream.length = this.#u24(basic + 3);
+      stream.type = this.header[basic + 6]!;
+    }
+    if (format === 0) stream.streamId = this.#u32LittleEndian(basic + 7);
+  }
+
+  #passPayload(
+    stream: ChunkStream,
+    data: Uint8Array,
+    start: number,
+    end: number,
+    visitor: ChunkVisitor,
+  ): void {
+    if (stream.type <= MessageType.abort) this.#readControl(stream, data, start, end);
+    stream.received += end - start;
+    this.#payloadLeft -= end - start;
+    visitor.onPayload(stream, data, start, end);
+  }
+
+  #endChunk(stream: ChunkStream, end: number, visitor: ChunkVisitor): boolean {
+    const last = stream.received >= stream.length;
+    if (last) {
+      stream.received = 0;
+      this.#obeyControl(stream);
+    }
+    return visitor.onChunkEnd(stream, last, end);
+  }
+
+  #readControl(stream: ChunkStream, data: Uint8Array, start: number, end: number): void {
+    if (stream.received === 0) stream.control = 0;
+    const count = Math.min(end - start, 4 - stream.received);
+    for (let i = 0; i < count; i++) {
+      stream.control = ((stream.control << 8) | data[start + i]!) >>> 0;
+    }
+  }
+
+  #obeyControl({ type, length, control }: ChunkStream): void {
+    if (type !== MessageType.setChunkSize && type !== MessageType.abort) return;
+    if (length < 4) throw new ProtocolError("Cannot read a control message: too short");
+    if (type === MessageType.abort) {
+      const aborted = this.#streams.get(control);
+      if (aborted !== undefined) aborted.received = 0;
+      return;
+    }
+    if (control === 0 || control > 0x7fffffff) {
+      throw new ProtocolError(`Cannot set chunk size: current value is ${control}`);
+    }
+    this.chunkSize = control;
+  }
+
+  #stream(id: number): ChunkStream {
+    let stream = this.#streams.get(id);
+    if (stream !== undefined) return stream;
+    if (this.#streams.size >= this.#maxStreams) {
+      throw new ProtocolError(
+        `Cannot open chunk stream ${id}: current value is ${this.#maxStreams}`,
+      );
+    }
+    stream = {
+      id,
+      timestamp: 0,
+      delta: 0,
+      known: false,
+      format: 0,
+      length: 0,
+      type: 0,
+      streamId: 0,
+      extended: -1,
+      received: 0,
+      control: 0,
+      shared: this.sharedAtFirst,
+      treatment: Treatment.pass,
+    };
+    this.#streams.set(id, stream);
+    return stream;
+  }
+
+  #chunkStreamId(basic: number): number {
+    if (basic === 1) return this.header[0]! & 63;
+    return 64 + this.header[1]! + (basic === 3 ? 256 * this.header[2]! : 0);
+  }
+
+  #u24(at: number): number {
+    return (this.header[at]! << 16) | (this.header[at + 1]! << 8) | this.header[at + 2]!;
+  }
+
+  #u32(at: number): number {
+    return (this.#u24(at) * 256) + this.header[at + 3]!;
+  }
+
+  #u32LittleEndian(at: number): number {
+    const h = this.header;
+    return (h[at]! | (h[at + 1]! << 8) | (h[at + 2]! << 16) | (h[at + 3]! << 24)) >>> 0;
+  }
+}

@@ -1,0 +1,228 @@
+// The proxy's side of the talk with a client from connect up to publish or play. It answers what
+// has to be answered before the origin is known and keeps what the origin has to hear. Knows no
+// origin and no socket. "Adobe RTMP Specification 1.0", section 7.2; FMLE's releaseStream and
+// FCPublish as SRS takes them.
+
+import { ByteReader } from "../../core/byte_reader.ts";
+import { ByteWriter } from "../../core/byte_writer.ts";
+import { ProtocolError } from "../../core/errors.ts";
+import { ChunkScanner, type ChunkStream, DEFAULT_CHUNK_SIZE, Shared } from "./chunk_scanner.ts";
+import {
+  asStreamCommand,
+  type Command,
+  encodeCommand,
+  encodeConnectResult,
+  encodeStatus,
+  parseCommand,
+  property,
+  type StreamCommand,
+} from "./command.ts";
+import {
+  COMMAND_CHUNK_STREAM,
+  MessageType,
+  type RtmpMessage,
+  UserControl,
+  writeControl,
+  writeMessage,
+  writePeerBandwidth,
+} from "./message.ts";
+import { MessageAssembler } from "./message_assembler.ts";
+
+const WINDOW = 2500000;
+const MAX_MESSAGES = 256;
+
+/** What `connect` said that routing needs. */
+export interface ConnectFields {
+  readonly tcUrl: string;
+  readonly app: string;
+}
+
+/** One thing the client said, and what the answer was if the proxy gave one. */
+export interface Said {
+  readonly message: RtmpMessage;
+  /** The parsed command, where the message is one. */
+  readonly command?: Command;
+  /** The message stream id that the proxy gave for this createStream. */
+  readonly createdStream?: number;
+  /** Whether the proxy has answered, so that the origin's answer must not reach the client. */
+  readonly answered: boolean;
+}
+
+/** Sans-IO state of one client's conversation. */
+export class ClientConversation {
+  readonly scanner = new ChunkScanner();
+  readonly assembler = new MessageAssembler((message, stream) => this.#take(message, stream));
+  #connect: ConnectFields | undefined;
+  #said: Said[] = [];
+  #wish: StreamCommand | undefined;
+  #createdStreams = 0;
+  #output = new ByteWriter();
+
+  /** All the client said that concerns an origin, in order, the wish itself not among it. */
+  get said(): readonly Said[] {
+    return this.#said;
+  }
+
+  /** The publish or play the client has come to, undefined until then. */
+  get wish(): StreamCommand | undefined {
+    return this.#wish;
+  }
+
+  /** @throws ProtocolError when the client has not connected */
+  get connect(): ConnectFields {
+    if (this.#connect === undefined) {
+      throw new ProtocolError("Cannot begin a stream before connect");
+    }
+    return this.#connect;
+  }
+
+  /** What another origin has to hear when the client goes on to a stream there. */
+  openingFor(wish: StreamCommand): readonly Said[] {
+    const connect = this.#said.find(({ command }) => command?.name === "connect")!;
+    const transaction = connect.command!.transaction + 1;
+    const body = encodeCommand("createStream", transaction, null);
+    const command = { name: "createStream", transaction, values: [null] };
+    const type = MessageType.commandAmf0;
+    const message = { ...connect.message, type, streamId: 0, body };
+    return [connect, { message, command, createdStream: wish.message.streamId, answered: true }];
+  }
+
+  /**
+   * Takes bytes of the client from `start` and stops behind its wish.
+   *
+   * @returns the index of the first byte that was not taken
+   * @throws ProtocolError on anything that is not RTMP, or too much of it
+   */
+  push(data: Uint8Array, start = 0): number {
+    return this.scanner.push(data, start, this.assembler);
+  }
+
+  /** The answers since the last call, for the client, in chunks of the default size. */
+  takeOutput(): Uint8Array {
+    const output = this.#output.finish();
+    this.#output = new ByteWriter();
+    return output;
+  }
+
+  #take(message: RtmpMessage, stream: ChunkStream): boolean {
+    switch (message.type) {
+      case MessageType.commandAmf0:
+      case MessageType.commandAmf3:
+        return this.#takeCommand(message, stream);
+      case MessageType.setChunkSize:
+      case MessageType.abort:
+      case MessageType.acknowledgement:
+        stream.shared = Shared.none;
+        return false;
+      case MessageType.userControl:
+        this.#takeUserControl(message, stream);
+        return false;
+      default:
+        this.#keep({ message, answered: false });
+        return false;
+    }
+  }
+
+  /** User Control is kept for later, out of its order: its chunk stream counts as unknown. */
+  #takeUserControl(message: RtmpMessage, stream: ChunkStream): void {
+    stream.shared = Shared.none;
+    const reader = new ByteReader(message.body);
+    const event = reader.u16();
+    if (event !== UserControl.pingRequest) {
+      if (event !== UserControl.pingResponse) this.#keep({ message, answered: false });
+      return;
+    }
+    const body = new ByteWriter(6).u16(UserControl.pingResponse).u32(reader.u32()).finish();
+    writeMessage(this.#output, { ...message, timestamp: 0, body }, DEFAULT_CHUNK_SIZE);
+  }
+
+  #takeCommand(message: RtmpMessage, stream: ChunkStream): boolean {
+    if (message.body.length === 0) {
+      stream.shared = Shared.none;
+      return false;
+    }
+    const command = parseCommand(message);
+    if (this.#connect === undefined) {
+      this.#takeConnect(command, message);
+      return false;
+    }
+    this.#wish = asStreamCommand(command, message);
+    if (this.#wish !== undefined) return true;
+    if (command.name === "deleteStream" || command.name === "closeStream") {
+      stream.shared = Shared.none;
+      return false;
+    }
+    if (!this.#answerCommand(command, message)) stream.shared = Shared.none;
+    return false;
+  }
+
+  #takeConnect(command: Command, message: RtmpMessage): void {
+    const fields = command.values[0];
+    const tcUrl = property(fields, "tcUrl");
+    if (command.name !== "connect" || typeof tcUrl !== "string") {
+      throw new ProtocolError("Cannot begin with anything but connect with a tcUrl");
+    }
+    const app = property(fields, "app");
+    this.#connect = { tcUrl, app: typeof app === "string" ? app : "" };
+    this.#keep({ message, command, answered: true });
+    const encoding = property(fields, "objectEncoding");
+    const chunkSize = DEFAULT_CHUNK_SIZE;
+    writeControl(this.#output, MessageType.windowAcknowledgementSize, WINDOW, chunkSize);
+    writePeerBandwidth(this.#output, WINDOW, chunkSize);
+    const result = encodeConnectResult(command.transaction, encoding === 3 ? 3 : 0);
+    this.#say(result);
+  }
+
+  /** Whether the origin shall hear the command. */
+  #answerCommand(command: Command, message: RtmpMessage): boolean {
+    const { name, transaction } = command;
+    if (name === "createStream") {
+      this.#expectReordering();
+      const createdStream = ++this.#createdStreams;
+      this.#keep({ message, command, createdStream, answered: true });
+      this.#say(encodeCommand("_result", transaction, null, createdStream));
+      return true;
+    }
+    if (name === "_result" || name === "_error" || name.startsWith("on")) return false;
+    const answered = transaction !== 0 && name !== "getStreamLength";
+    this.#keep({ message, command, answered });
+    if (answered) this.#say(encodeCommand("_result", transaction, null, undefined));
+    return true;
+  }
+
+  /** What names a stream waits for the last createStream, so the origin hears it out of order. */
+  #expectReordering(): void {
+    if (!this.#said.some(({ message }) => message.streamId > 0)) return;
+    for (const stream of this.scanner.streams()) stream.shared = Shared.none;
+  }
+
+  #keep(said: Said): void {
+    if (this.#said.length >= MAX_MESSAGES) {
+      throw new ProtocolError(`Cannot say more than ${MAX_MESSAGES} things before publish or play`);
+    }
+    this.#said.push(said);
+  }
+
+  #say(body: Uint8Array): void {
+    const type = MessageType.commandAmf0;
+    const answer = { chunkStream: COMMAND_CHUNK_STREAM, timestamp: 0, type, streamId: 0, body };
+    writeMessage(this.#output, answer, DEFAULT_CHUNK_SIZE);
+  }
+}
+
+/** An `onStatus` of level error on a message stream, in chunks of the size given. */
+export function encodeRefusal(
+  streamId: number,
+  reason: { readonly code: string; readonly description: string },
+  chunkSize: number,
+): Uint8Array {
+  const out = new ByteWriter();
+  const type = MessageType.commandAmf0;
+  const body = encodeStatus("error", reason.code, reason.description);
+  writeMessage(
+    out,
+    { chunkStream: COMMAND_CHUNK_STREAM, timestamp: 0, type, streamId, body },
+    chunkSize,
+  );
+  return out.finish();
+}

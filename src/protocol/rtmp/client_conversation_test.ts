@@ -1,0 +1,207 @@
+import assert from "node:assert/strict";
+import { ProtocolError } from "../../core/errors.ts";
+import { type Envelope, Script } from "../../../tests/support/rtmp_script.ts";
+import { describe, filler, hex, readWire } from "../../../tests/support/rtmp_wire.ts";
+import { ClientConversation, encodeRefusal } from "./client_conversation.ts";
+import { type Command, encodeCommand, parseCommand, property } from "./command.ts";
+import { MAX_CONVERSATION } from "./message_assembler.ts";
+
+const CONNECT = { app: "live", tcUrl: "rtmp://media.example/live?key=1" };
+
+function connected(objectEncoding?: number): Script {
+  const fields = objectEncoding === undefined ? CONNECT : { ...CONNECT, objectEncoding };
+  return new Script().command(["connect", 1, fields]);
+}
+
+function talk(script: Script): ClientConversation {
+  const conversation = new ClientConversation();
+  conversation.push(script.bytes);
+  return conversation;
+}
+
+function answers(conversation: ClientConversation): Command[] {
+  return readWire(conversation.takeOutput()).messages
+    .filter(({ type }) => type === 20)
+    .map(parseCommand);
+}
+
+for (const [asked, given] of [[undefined, 0], [0, 0], [3, 3], [7, 0]] as const) {
+  Deno.test(`ClientConversation answers connect with object encoding ${asked}`, () => {
+    const conversation = talk(connected(asked));
+    const { messages } = readWire(conversation.takeOutput());
+    assert.deepEqual(messages.map(({ type }) => type), [5, 6, 20]);
+    const { name, transaction, values } = parseCommand(messages[2]!);
+    assert.deepEqual([name, transaction], ["_result", 1]);
+    assert.equal(property(values[1], "code"), "NetConnection.Connect.Success");
+    assert.equal(property(values[1], "objectEncoding"), given);
+    assert.deepEqual(conversation.connect, { tcUrl: CONNECT.tcUrl, app: "live" });
+    assert.equal(conversation.takeOutput().length, 0);
+  });
+}
+
+Deno.test("ClientConversation answers each createStream with another id, and what it can", () => {
+  const conversation = talk(
+    connected()
+      .command(["releaseStream", 2, null, "cam"])
+      .command(["createStream", 3, null])
+      .command(["createStream", 7, null])
+      .command(["getStreamLength", 8, null, "cam"])
+      .command(["_checkbw", 0, null])
+      .command(["onSomething", 9, null])
+      .command(["createStream", 9, null]),
+  );
+  const given = answers(conversation).slice(1).map(({ name, transaction, values }) => {
+    return [name, transaction, values[1]];
+  });
+  assert.deepEqual(given, [
+    ["_result", 2, undefined],
+    ["_result", 3, 1],
+    ["_result", 7, 2],
+    ["_result", 9, 3],
+  ]);
+});
+
+Deno.test("ClientConversation keeps what the origin has to hear, byte for byte", () => {
+  const script = connected()
+    .control(5, 2500000)
+    .command(["createStream", 2, null])
+    .userControl(3, 1, 3000)
+    .message({ chunkStream: 6, format: 0, time: 77, type: 18, streamId: 1, body: filler(200) })
+    .message({ chunkStream: 3, format: 0, type: 17, streamId: 1, body: amf3Command() });
+  const conversation = talk(script.command(["play", 3, null, "cam", -1], { streamId: 1 }));
+  const kept = conversation.said.map(({ message }) => describe(message));
+  assert.deepEqual(kept, readWire(script.bytes).messages.slice(0, -1).map(describe));
+  assert.equal(conversation.wish?.name, "cam");
+});
+
+function amf3Command(): Uint8Array {
+  return Uint8Array.from([0, ...encodeCommand("setVar", 0, null, { a: [1, "2"] })]);
+}
+
+Deno.test("ClientConversation keeps to itself what concerns one hop, or no origin", () => {
+  const conversation = talk(
+    connected()
+      .control(3, 3073)
+      .control(1, 4096)
+      .control(2, 5)
+      .userControl(6, 1234)
+      .userControl(7, 99)
+      .command(["deleteStream", 2, null, 5])
+      .command(["closeStream", 0, null])
+      .command(["_result", 4, null, 1])
+      .message({ chunkStream: 3, format: 0, type: 20, body: filler(0) })
+      .message({ chunkStream: 4, format: 0, type: 9, streamId: 1, body: filler(100000) }),
+  );
+  assert.deepEqual(conversation.said.map(({ command }) => command?.name), ["connect"]);
+  const pongs = readWire(conversation.takeOutput()).messages.filter(({ type }) => type === 4);
+  assert.deepEqual(pongs.map(({ body }) => body), [hex("0007 000004d2")]);
+});
+
+Deno.test("ClientConversation stops behind the wish and touches nothing after it", () => {
+  const before = connected().command(["publish", 2, null, "cam"]).bytes;
+  const all = new Uint8Array([...before, 0xff, 0xff, 0xff]);
+  const conversation = new ClientConversation();
+  assert.equal(conversation.push(all), before.length);
+});
+
+Deno.test("ClientConversation says for another origin who the client is", () => {
+  const conversation = talk(
+    new Script().control(5, 1000).raw(connected().bytes)
+      .command(["createStream", 2, null])
+      .command(["FCPublish", 3, null, "cam"])
+      .command(["publish", 4, null, "cam"], { streamId: 9 }),
+  );
+  const opening = conversation.openingFor(conversation.wish!);
+  assert.deepEqual(opening.map(({ command }) => command?.name), ["connect", "createStream"]);
+  assert.deepEqual(opening[0]!.message.body, connectBody());
+  assert.equal(opening[1]!.createdStream, 9);
+  assert.ok(opening.every(({ answered }) => answered));
+});
+
+function connectBody(): Uint8Array {
+  return readWire(connected().bytes).messages[0]!.body;
+}
+
+const REFUSED: readonly (readonly [string, Script, RegExp])[] = [
+  ["anything before connect", new Script().command(["createStream", 1, null]), /begin with any/],
+  ["connect without a tcUrl", new Script().command(["connect", 1, { app: "live" }]), /tcUrl/],
+  ["connect without anything", new Script().command(["connect", 1]), /tcUrl/],
+  ["publish without a name", connected().command(["publish", 2, null]), /name is missing/],
+  ["a command of 64 KiB", connected().command(["x", 2, null, "y".repeat(65536)]), /before publ/],
+  ["a name of 64 KiB", connected().command(["play", 2, null, "y".repeat(65530)]), /before publ/],
+  ["a User Control message of a byte", connected().message(control("00")), /Cannot read 2 bytes/],
+  ["a ping without a time", connected().message(control("0006 0000")), /Cannot read 4 bytes/],
+];
+
+function control(body: string): Parameters<Script["message"]>[0] {
+  return { chunkStream: 2, format: 0, type: 4, body: hex(body) };
+}
+
+for (const [what, script, error] of REFUSED) {
+  Deno.test(`ClientConversation refuses ${what}`, () => {
+    assert.throws(() => talk(script), (thrown) => {
+      assert.ok(thrown instanceof ProtocolError);
+      assert.match(thrown.message, error);
+      return true;
+    });
+  });
+}
+
+Deno.test("ClientConversation bounds the number of things said", () => {
+  const script = connected();
+  for (let index = 0; index < 255; index++) script.command(["x", 0, null]);
+  const conversation = talk(script);
+  assert.equal(conversation.said.length, 256);
+  const another = new Script().command(["x", 0, null]).bytes;
+  assert.throws(() => conversation.push(another), ProtocolError);
+});
+
+/** Only the headers of long messages are sent, one on each chunk stream. */
+function headersOf(count: number, envelope: Envelope, length: number): Uint8Array {
+  const script = connected();
+  for (let id = 4; id < 4 + count; id++) {
+    const body = filler(128);
+    const { bytes } = new Script().message({ chunkStream: id, format: 0, body, ...envelope });
+    bytes.set([length >> 16, (length >> 8) & 255, length & 255], 4);
+    script.raw(bytes);
+  }
+  return script.bytes;
+}
+
+function keptBytes({ assembler, said }: ClientConversation): number {
+  let kept = 0;
+  for (const body of assembler.bodies.values()) kept += body.length;
+  for (const { message } of said) kept += message.body.length;
+  return kept;
+}
+
+Deno.test("ClientConversation bounds what many unfinished messages take", () => {
+  const conversation = new ClientConversation();
+  assert.throws(() => conversation.push(headersOf(60, { type: 18 }, 65536)), ProtocolError);
+  assert.ok(keptBytes(conversation) <= MAX_CONVERSATION);
+});
+
+Deno.test("ClientConversation takes no memory for pictures that come too early", () => {
+  const conversation = new ClientConversation();
+  conversation.push(headersOf(60, { type: 9 }, 0xfffffe));
+  assert.ok(keptBytes(conversation) < 1000);
+});
+
+Deno.test("ClientConversation bounds what it keeps by and by", () => {
+  const conversation = talk(connected());
+  const long = new Script().command(["x", 0, null, "y".repeat(60000)]).bytes;
+  assert.throws(() => {
+    for (let index = 0; index < 10; index++) conversation.push(long);
+  }, ProtocolError);
+  assert.ok(keptBytes(conversation) <= MAX_CONVERSATION);
+});
+
+Deno.test("a refusal is an onStatus of level error in chunks of any size", () => {
+  const bytes = encodeRefusal(3, { code: "NetStream.Publish.Denied", description: "No" }, 16);
+  const [message] = readWire(new Script().control(1, 16).raw(bytes).bytes).messages.slice(1);
+  assert.equal(message!.streamId, 3);
+  const { name, values } = parseCommand(message!);
+  assert.equal(name, "onStatus");
+  assert.equal(property(values[1], "level"), "error");
+  assert.equal(property(values[1], "code"), "NetStream.Publish.Denied");
+});

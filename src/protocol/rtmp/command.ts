@@ -1,0 +1,92 @@
+// RTMP commands: the parts of one that routing needs, and the answers a server gives. Knows
+// nothing of chunks. "Adobe RTMP Specification 1.0", section 7.2.
+
+import { ByteReader } from "../../core/byte_reader.ts";
+import { ByteWriter } from "../../core/byte_writer.ts";
+import { ProtocolError } from "../../core/errors.ts";
+import { type Amf0Object, type Amf0Value, readAllAmf0, writeAmf0 } from "./amf0.ts";
+import { MessageType, type RtmpMessage } from "./message.ts";
+
+/** A command message taken apart. */
+export interface Command {
+  readonly name: string;
+  readonly transaction: number;
+  /** Everything behind the transaction id; the first one is the command object. */
+  readonly values: readonly Amf0Value[];
+}
+
+/** A client's wish to publish or to play. */
+export interface StreamCommand {
+  readonly intent: "publish" | "play";
+  /** Stream name as sent, query included. */
+  readonly name: string;
+  readonly transaction: number;
+  readonly message: RtmpMessage;
+}
+
+/** Longest command, bytes; connect with everything Enhanced RTMP adds has less than 4,096. */
+export const MAX_COMMAND = 65536;
+
+/** Whether a message type carries commands, in AMF0 or with the AMF3 prefix byte. */
+export function isCommandType(type: number): boolean {
+  return type === MessageType.commandAmf0 || type === MessageType.commandAmf3;
+}
+
+/**
+ * Takes a command message apart.
+ *
+ * @throws ProtocolError when it does not begin with a name and a transaction id
+ */
+export function parseCommand(message: RtmpMessage): Command {
+  const reader = new ByteReader(message.body);
+  if (message.type === MessageType.commandAmf3) reader.skip(1);
+  const [name, transaction = 0, ...values] = readAllAmf0(reader);
+  if (typeof name !== "string" || typeof transaction !== "number") {
+    throw new ProtocolError("Cannot read a command: name or transaction id is missing");
+  }
+  return { name, transaction, values };
+}
+
+/**
+ * The wish behind a `publish` or `play`, undefined for every other command. The name may be empty:
+ * some clients put all of it into the app.
+ *
+ * @throws ProtocolError when the stream name is missing
+ */
+export function asStreamCommand(command: Command, message: RtmpMessage): StreamCommand | undefined {
+  const { name: intent, transaction, values } = command;
+  if (intent !== "publish" && intent !== "play") return undefined;
+  const name = values[1];
+  if (typeof name !== "string") {
+    throw new ProtocolError(`Cannot ${intent}: stream name is missing`);
+  }
+  return { intent, name, transaction, message };
+}
+
+/** A property of an AMF0 object, undefined where there is none or `value` is no object. */
+export function property(value: Amf0Value, key: string): Amf0Value {
+  if (typeof value !== "object" || value === null) return undefined;
+  if (Array.isArray(value) || value instanceof Date) return undefined;
+  return (value as Amf0Object)[key];
+}
+
+/** The body of a command message. */
+export function encodeCommand(...values: readonly Amf0Value[]): Uint8Array {
+  return writeAmf0(new ByteWriter(), ...values).finish();
+}
+
+/** The body of an `onStatus`, section 7.2.2. */
+export function encodeStatus(level: "status" | "error", code: string, text: string): Uint8Array {
+  return encodeCommand("onStatus", 0, null, { level, code, description: text });
+}
+
+/** The body of the `_result` of `connect`, in the words clients know from SRS, section 7.2.1.1. */
+export function encodeConnectResult(transaction: number, objectEncoding: number): Uint8Array {
+  const properties = { fmsVer: "FMS/3,5,3,888", capabilities: 127, mode: 1 };
+  return encodeCommand("_result", transaction, properties, {
+    level: "status",
+    code: "NetConnection.Connect.Success",
+    description: "Connection succeeded",
+    objectEncoding,
+  });
+}

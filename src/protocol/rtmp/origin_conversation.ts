@@ -1,0 +1,234 @@
+// The proxy's side of the talk with an origin: it says all that the client said, and finds out
+// whether the origin takes the stream. The origin's answers to what the proxy has answered
+// already are swallowed, all else goes to the client. Knows no socket and no time.
+// "Adobe RTMP Specification 1.0", section 7.2.
+
+import { ByteWriter } from "../../core/byte_writer.ts";
+import {
+  ChunkScanner,
+  type ChunkStream,
+  type ChunkVisitor,
+  DEFAULT_CHUNK_SIZE,
+  Shared,
+} from "./chunk_scanner.ts";
+import type { Said } from "./client_conversation.ts";
+import { type Command, parseCommand, property, type StreamCommand } from "./command.ts";
+import { MessageType, type RtmpMessage, writeControl, writeMessage } from "./message.ts";
+import { isMedia, MessageAssembler } from "./message_assembler.ts";
+import { StreamIds } from "./stream_ids.ts";
+
+/** How the origin decided. */
+export type Decision =
+  | { readonly kind: "accepted" }
+  /** Refused in words that have already been passed on to the client. */
+  | { readonly kind: "refused"; readonly code: string; readonly description: string }
+  /** Refused before the wish was heard: the client has not been told. */
+  | { readonly kind: "rejected"; readonly code: string; readonly description: string };
+
+/** What the proxy has to say to the origin and on whose behalf. */
+export interface OriginScript {
+  readonly said: readonly Said[];
+  readonly wish: StreamCommand;
+  /** The chunk size the client writes with; the origin is told it first. */
+  readonly chunkSize: number;
+}
+
+/** Sans-IO state of one conversation with an origin. */
+export class OriginConversation {
+  readonly scanner = new ChunkScanner();
+  readonly assembler = new MessageAssembler((message, stream) => this.#take(message, stream));
+  readonly streamIds = new StreamIds();
+  readonly #visitor: ChunkVisitor = {
+    onHeader: (stream, _format, first) => this.#onHeader(stream, first),
+    onPayload: (stream, data, start, end) => this.assembler.onPayload(stream, data, start, end),
+    onChunkEnd: (stream, last) =>
+      this.assembler.onChunkEnd(stream, last) || this.#decision !== undefined,
+  };
+  readonly #script: OriginScript;
+  readonly #unanswered: Said[];
+  #heldBack: RtmpMessage[] = [];
+  #wishSaid = false;
+  #bytesTaken = 0;
+  #decision: Decision | undefined;
+  #toOrigin = new ByteWriter(1024);
+  #toClient: RtmpMessage[] = [];
+
+  constructor(script: OriginScript) {
+    this.#script = script;
+    this.#unanswered = script.said.filter((said) => said.answered);
+    if (script.chunkSize !== DEFAULT_CHUNK_SIZE) {
+      writeControl(
+        this.#toOrigin,
+        MessageType.setChunkSize,
+        script.chunkSize,
+        DEFAULT_CHUNK_SIZE,
+      );
+    }
+    this.#sayOpening();
+    this.#sayWishWhenReady();
+  }
+
+  /** Undefined until the origin has decided. */
+  get decision(): Decision | undefined {
+    return this.#decision;
+  }
+
+  /** Whether the origin has heard the publish or play, which it does once its stream id is known. */
+  get wishSaid(): boolean {
+    return this.#wishSaid;
+  }
+
+  /**
+   * Takes bytes of the origin from `start` and stops behind the decision. Acknowledges them at
+   * once, whatever the window: an origin that gathers small writes waits for a sign of life before
+   * it sends the next, and TCP alone gives one only after 40 ms.
+   *
+   * @returns the index of the first byte that was not taken
+   * @throws ProtocolError on anything that is not RTMP, or too much of it
+   */
+  push(data: Uint8Array, start = 0): number {
+    if (this.#decision !== undefined) return start;
+    const end = this.scanner.push(data, start, this.#visitor);
+    this.#bytesTaken += end - start;
+    const { chunkSize } = this.#script;
+    writeControl(this.#toOrigin, MessageType.acknowledgement, this.#bytesTaken, chunkSize);
+    return end;
+  }
+
+  /** What to write to the origin since the last call. */
+  takeOutput(): Uint8Array {
+    const output = this.#toOrigin.finish();
+    this.#toOrigin = new ByteWriter(16);
+    return output;
+  }
+
+  /** The messages for the client since the last call, with the client's stream ids. */
+  takeForClient(): readonly RtmpMessage[] {
+    const messages = this.#toClient;
+    this.#toClient = [];
+    return messages;
+  }
+
+  /** Media without a word before it means that the origin has accepted; it must not be dropped. */
+  #onHeader(stream: ChunkStream, first: boolean): void {
+    if (!first) return;
+    const isAnswer = this.#wishSaid && isMedia(stream.type);
+    this.assembler.collect(stream, isAnswer);
+    if (isAnswer) this.#decision ??= { kind: "accepted" };
+  }
+
+  /** Everything up to the last createStream, but for what names a stream: that waits for its id. */
+  #sayOpening(): void {
+    const { said } = this.#script;
+    const lastCreate = said.findLastIndex((one) => one.createdStream !== undefined);
+    let created = 0;
+    said.forEach(({ message, createdStream }, index) => {
+      created = createdStream ?? created;
+      const namesStream = message.type === MessageType.userControl ||
+        (message.streamId > 0 && message.streamId <= created);
+      if (index > lastCreate || namesStream) this.#heldBack.push(message);
+      else this.#say(message);
+    });
+  }
+
+  #sayWishWhenReady(): void {
+    if (this.#wishSaid) return;
+    if (this.#unanswered.some((said) => said.createdStream !== undefined)) return;
+    for (const message of this.#heldBack) this.#say(this.streamIds.forOrigin(message));
+    this.#heldBack = [];
+    this.streamIds.use(this.#script.wish.message.streamId);
+    this.#say(this.streamIds.forOrigin(this.#script.wish.message));
+    this.#wishSaid = true;
+  }
+
+  #say(message: RtmpMessage): void {
+    writeMessage(this.#toOrigin, message, this.#script.chunkSize);
+  }
+
+  #take(message: RtmpMessage, stream: ChunkStream): boolean {
+    switch (message.type) {
+      case MessageType.commandAmf0:
+      case MessageType.commandAmf3:
+        this.#takeCommand(message, stream);
+        break;
+      case MessageType.setChunkSize:
+      case MessageType.abort:
+      case MessageType.acknowledgement:
+        stream.shared = Shared.none;
+        break;
+      default:
+        this.#pass(message);
+    }
+    return this.#decision !== undefined;
+  }
+
+  #takeCommand(message: RtmpMessage, stream: ChunkStream): void {
+    if (message.body.length === 0) {
+      stream.shared = Shared.none;
+      return;
+    }
+    const command = parseCommand(message);
+    if (command.name === "_result" || command.name === "_error") {
+      if (this.#takeAnswer(command)) {
+        stream.shared = Shared.none;
+        return;
+      }
+    } else if (command.name === "onBWDone") {
+      stream.shared = Shared.none;
+      return;
+    } else if (command.name === "onStatus") {
+      this.#takeStatus(command);
+    }
+    this.#pass(message);
+    if (command.name === "_error") this.#decision ??= { kind: "refused", ...reasonOf(command) };
+  }
+
+  /** Whether the answer is to something that the proxy has answered itself. */
+  #takeAnswer(command: Command): boolean {
+    const index = this.#unanswered.findIndex((said) =>
+      said.command?.transaction === command.transaction
+    );
+    if (index < 0) return false;
+    const [said] = this.#unanswered.splice(index, 1);
+    const isVital = said!.createdStream !== undefined || said!.command?.name === "connect";
+    if (command.name === "_error" && isVital) {
+      this.#decision = { kind: "rejected", ...reasonOf(command) };
+      return true;
+    }
+    const id = command.values[1];
+    if (said!.createdStream !== undefined && typeof id === "number") {
+      this.streamIds.map(said!.createdStream, id);
+    }
+    this.#sayWishWhenReady();
+    return true;
+  }
+
+  #takeStatus(command: Command): void {
+    const { code, description } = reasonOf(command);
+    if (property(command.values[1], "level") === "error") {
+      this.#decision = { kind: "refused", code, description };
+    } else if (this.#wishSaid && isStart(code)) {
+      this.#decision = { kind: "accepted" };
+    }
+  }
+
+  #pass(message: RtmpMessage): void {
+    this.#toClient.push(this.streamIds.forClient(message));
+  }
+}
+
+function isStart(code: string): boolean {
+  return code === "NetStream.Publish.Start" || code === "NetStream.Play.Start";
+}
+
+function reasonOf(command: Command): { code: string; description: string } {
+  const information = command.values.find((value) => property(value, "code") !== undefined);
+  return {
+    code: text(property(information, "code")),
+    description: text(property(information, "description")),
+  };
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value.slice(0, 256) : "";
+}

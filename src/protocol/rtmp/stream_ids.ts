@@ -1,0 +1,82 @@
+// Which message stream id of the origin stands for which of the client's. Both give their own, and
+// nearly always the same: then nothing is touched. "Adobe RTMP Specification 1.0", section 7.1.7
+// and 7.2.2 for the places where an id stands inside a body.
+
+import { parseCommand } from "./command.ts";
+import { MessageType, type RtmpMessage, UserControl } from "./message.ts";
+
+/** A two-way mapping; an id it does not know stands for itself. */
+export class StreamIds {
+  readonly #originIds = new Map<number, number>();
+  readonly #clientIds = new Map<number, number>();
+
+  /** Whether every id stands for itself. */
+  get isIdentity(): boolean {
+    for (const [client, origin] of this.#originIds) if (client !== origin) return false;
+    return true;
+  }
+
+  /** The origin gave `origin` where the proxy gave the client `client`. */
+  map(client: number, origin: number): void {
+    this.#originIds.set(client, origin);
+    this.#clientIds.set(origin, client);
+  }
+
+  /** The client uses this stream now: what the origin says on the origin's id is meant for it. */
+  use(client: number): void {
+    this.#clientIds.set(this.toOrigin(client), client);
+  }
+
+  toOrigin(client: number): number {
+    return this.#originIds.get(client) ?? client;
+  }
+
+  toClient(origin: number): number {
+    return this.#clientIds.get(origin) ?? origin;
+  }
+
+  /** The same message with the origin's ids; the body is copied only if it has to change. */
+  forOrigin(message: RtmpMessage): RtmpMessage {
+    return withIds(message, (id) => this.toOrigin(id));
+  }
+
+  /** The same message with the client's ids. */
+  forClient(message: RtmpMessage): RtmpMessage {
+    return withIds(message, (id) => this.toClient(id));
+  }
+}
+
+function withIds(message: RtmpMessage, map: (id: number) => number): RtmpMessage {
+  const streamId = message.streamId === 0 ? 0 : map(message.streamId);
+  return { ...message, streamId, body: bodyWithIds(message, map) };
+}
+
+function bodyWithIds(message: RtmpMessage, map: (id: number) => number): Uint8Array {
+  const { body, type } = message;
+  const at = type === MessageType.userControl ? 2 : deleteStreamIdOffset(message);
+  if (at === undefined || body.length < at + 4) return body;
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  if (type === MessageType.userControl && !namesStream(view.getUint16(0))) return body;
+  const id = type === MessageType.userControl ? view.getUint32(at) : view.getFloat64(at);
+  const mapped = id === 0 ? 0 : map(id);
+  if (mapped === id) return body;
+  const copy = body.slice();
+  const out = new DataView(copy.buffer);
+  if (type === MessageType.userControl) out.setUint32(at, mapped);
+  else out.setFloat64(at, mapped);
+  return copy;
+}
+
+function namesStream(event: number): boolean {
+  return event <= 4 || event === UserControl.setBufferLength;
+}
+
+/** Where the stream id of a deleteStream stands in the body: it is the last number of it. */
+function deleteStreamIdOffset(message: RtmpMessage): number | undefined {
+  const isCommand = message.type === MessageType.commandAmf0 ||
+    message.type === MessageType.commandAmf3;
+  if (!isCommand || message.body.length < 9) return undefined;
+  const command = parseCommand(message);
+  const isDelete = command.name === "deleteStream" && typeof command.values.at(-1) === "number";
+  return isDelete ? message.body.length - 8 : undefined;
+}

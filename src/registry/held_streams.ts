@@ -1,0 +1,183 @@
+// Which sessions of this process use which stream at which origin, and what follows from that for
+// the mapping of the stream: when to prolong it, when to forget it. Knows neither store nor clock;
+// what is to be written goes to a LeaseWriter. As large as the number of sessions, no larger.
+
+import type { StreamLease, StreamRecord } from "./store.ts";
+
+/** Takes what is to be written about mappings, in this order, without keeping the caller waiting. */
+export interface LeaseWriter {
+  renew(lease: StreamLease): void;
+  forget(stream: string, origin: string): void;
+}
+
+/** `claimant` is this registry's id; the times are milliseconds. */
+export interface HeldStreamsOptions {
+  readonly claimant: string;
+  /** Life of a mapping whose origin has not served a session yet. */
+  readonly tentativeTtl: number;
+  /** Life of a confirmed mapping after its last use. */
+  readonly idleTtl: number;
+  readonly writer: LeaseWriter;
+}
+
+/** The sessions of one stream at one origin. */
+interface Holding {
+  readonly origin: string;
+  sessions: number;
+  /** How many of the sessions are confirmed. */
+  running: number;
+  /** Whether any session ever was. */
+  confirmed: boolean;
+}
+
+interface StreamUse {
+  readonly stream: string;
+  /** Requests that are looking for its origin at this moment. */
+  resolving: number;
+  /** Origin of a mapping that is ours to forget, because nobody has confirmed it yet. */
+  tentative: string | undefined;
+  /** Nearly always one; more while a stream that has moved still runs at its old origin. */
+  readonly holdings: Holding[];
+}
+
+interface Session {
+  readonly use: StreamUse;
+  holding: Holding | undefined;
+  confirmed: boolean;
+}
+
+/** The bookkeeping of all sessions of one registry. */
+export class HeldStreams {
+  readonly #options: HeldStreamsOptions;
+  readonly #uses = new Map<string, StreamUse>();
+  readonly #sessions = new Map<string, Session>();
+
+  constructor(options: HeldStreamsOptions) {
+    this.#options = options;
+  }
+
+  /** Streams that have a session or a request. */
+  get size(): number {
+    return this.#uses.size;
+  }
+
+  /** A request starts to look for an origin; `finish` must follow. */
+  begin(id: string, stream: string): void {
+    const known = this.#sessions.get(id);
+    if (known && known.use.stream !== stream) this.end(id);
+    const use = this.#useOf(stream);
+    use.resolving++;
+    if (known?.use !== use) {
+      this.#sessions.set(id, { use, holding: undefined, confirmed: false });
+    }
+  }
+
+  /** Between `begin` and `finish`: the session goes to the origin of this mapping. */
+  place(id: string, record: StreamRecord): void {
+    const use = this.#useOf(record.stream);
+    if (!record.confirmed && record.claimant === this.#options.claimant) {
+      use.tentative = record.origin;
+    }
+    const session = this.#sessions.get(id);
+    // The session may have ended while its request was under way.
+    if (session?.use !== use || session.holding?.origin === record.origin) return;
+    this.#leave(session);
+    this.#join(session, record.origin);
+  }
+
+  /** The request has found an origin or given up. */
+  finish(stream: string): void {
+    const use = this.#useOf(stream);
+    use.resolving--;
+    this.#settle(use);
+  }
+
+  /** The origin serves the session. */
+  confirm(id: string): void {
+    const session = this.#sessions.get(id);
+    const holding = session?.holding;
+    if (!session || !holding || session.confirmed) return;
+    session.confirmed = true;
+    holding.running++;
+    if (holding.confirmed) return;
+    holding.confirmed = true;
+    if (session.use.tentative === holding.origin) session.use.tentative = undefined;
+    this.#options.writer.renew(this.#lease(session.use, holding));
+  }
+
+  /** The session is over; an unknown one is ignored. */
+  end(id: string): void {
+    const session = this.#sessions.get(id);
+    if (!session) return;
+    this.#sessions.delete(id);
+    this.#leave(session);
+    this.#settle(session.use);
+  }
+
+  /** Whether a confirmed session of the stream runs at that origin. */
+  isRunning(stream: string, origin: string): boolean {
+    const holdings = this.#uses.get(stream)?.holdings;
+    return holdings?.some((held) => held.origin === origin && held.running > 0) ?? false;
+  }
+
+  /** What is to be renewed from time to time: one lease for each stream and origin in use. */
+  *leases(): Generator<StreamLease> {
+    for (const use of this.#uses.values()) {
+      for (const holding of use.holdings) yield this.#lease(use, holding);
+    }
+  }
+
+  #useOf(stream: string): StreamUse {
+    const known = this.#uses.get(stream);
+    if (known) return known;
+    const use: StreamUse = { stream, resolving: 0, tentative: undefined, holdings: [] };
+    this.#uses.set(stream, use);
+    return use;
+  }
+
+  #join(session: Session, origin: string): void {
+    const { holdings } = session.use;
+    let holding = holdings.find((held) => held.origin === origin);
+    if (!holding) {
+      holding = { origin, sessions: 0, running: 0, confirmed: false };
+      holdings.push(holding);
+    }
+    holding.sessions++;
+    session.holding = holding;
+    session.confirmed = false;
+  }
+
+  #leave(session: Session): void {
+    const { use, holding } = session;
+    if (!holding) return;
+    session.holding = undefined;
+    holding.sessions--;
+    if (session.confirmed) holding.running--;
+    if (holding.sessions > 0) return;
+    use.holdings.splice(use.holdings.indexOf(holding), 1);
+    // The idle time of the stream begins now.
+    if (holding.confirmed) this.#options.writer.renew(this.#lease(use, holding));
+  }
+
+  #settle(use: StreamUse): void {
+    if (use.resolving > 0) return;
+    const { tentative } = use;
+    if (tentative !== undefined && !use.holdings.some(({ origin }) => origin === tentative)) {
+      use.tentative = undefined;
+      this.#options.writer.forget(use.stream, tentative);
+      // A session that still runs at an older origin gets the stream back.
+      for (const holding of use.holdings) {
+        if (!holding.confirmed) use.tentative = holding.origin;
+        this.#options.writer.renew(this.#lease(use, holding));
+      }
+    }
+    if (use.holdings.length === 0) this.#uses.delete(use.stream);
+  }
+
+  #lease(use: StreamUse, holding: Holding): StreamLease {
+    const { claimant, idleTtl, tentativeTtl } = this.#options;
+    const { origin, confirmed } = holding;
+    const ttl = confirmed ? idleTtl : tentativeTtl;
+    return { stream: use.stream, origin, claimant, confirmed, ttl };
+  }
+}

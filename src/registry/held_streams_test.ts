@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { HeldStreams } from "./held_streams.ts";
+import type { StreamLease, StreamRecord } from "./store.ts";
+
+const STREAM = "v/a/s";
+
+/** The bookkeeping, and everything that it wants written, as text. */
+function open(): { held: HeldStreams; written: string[] } {
+  const written: string[] = [];
+  const held = new HeldStreams({
+    claimant: "me",
+    tentativeTtl: 15,
+    idleTtl: 60,
+    writer: {
+      renew: (lease) => written.push(describe(lease)),
+      forget: (stream, origin) => written.push(`forget ${stream} ${origin}`),
+    },
+  });
+  return { held, written };
+}
+
+function describe({ stream, origin, confirmed, ttl }: StreamLease): string {
+  return `renew ${stream} ${origin} ${confirmed} ${ttl}`;
+}
+
+function mapping(origin: string, more: Partial<StreamRecord> = {}): StreamRecord {
+  return { stream: STREAM, origin, claimant: "me", confirmed: false, ...more };
+}
+
+function place(held: HeldStreams, session: string, record: StreamRecord): void {
+  held.begin(session, record.stream);
+  held.place(session, record);
+  held.finish(record.stream);
+}
+
+Deno.test("nothing is kept of sessions that are over, however they went", () => {
+  const { held } = open();
+  place(held, "vain", mapping("a"));
+  place(held, "served", mapping("a"));
+  held.confirm("served");
+  held.begin("gone", STREAM);
+  held.end("gone");
+  held.finish(STREAM);
+  assert.equal(held.size, 1);
+  held.end("vain");
+  held.end("served");
+  assert.equal(held.size, 0);
+  assert.deepEqual([...held.leases()], []);
+});
+
+Deno.test("a vain session ends in a mapping forgotten", () => {
+  const { held, written } = open();
+  place(held, "s1", mapping("a"));
+  held.end("s1");
+  assert.deepEqual(written, [`forget ${STREAM} a`]);
+});
+
+Deno.test("a served session confirms at once and leaves the idle time behind", () => {
+  const { held, written } = open();
+  place(held, "s1", mapping("a"));
+  held.confirm("s1");
+  held.confirm("s1");
+  assert.deepEqual(written.splice(0), [`renew ${STREAM} a true 60`]);
+  held.end("s1");
+  assert.deepEqual(written, [`renew ${STREAM} a true 60`]);
+});
+
+Deno.test("a mapping of somebody else, or confirmed before, is not ours to forget", () => {
+  for (const record of [mapping("a", { claimant: "" }), mapping("a", { confirmed: true })]) {
+    const { held, written } = open();
+    place(held, "s1", record);
+    held.end("s1");
+    assert.deepEqual(written, []);
+  }
+});
+
+Deno.test("a mapping is not forgotten while a request for it is under way", () => {
+  const { held, written } = open();
+  place(held, "s1", mapping("a"));
+  held.begin("s2", STREAM);
+  held.end("s1");
+  assert.deepEqual(written, []);
+  held.finish(STREAM);
+  assert.deepEqual(written, [`forget ${STREAM} a`]);
+});
+
+Deno.test("after a vain move the mapping goes back, and is forgotten if that is vain too", () => {
+  const { held, written } = open();
+  place(held, "s1", mapping("a"));
+  place(held, "s2", mapping("a"));
+  place(held, "s2", mapping("b"));
+  held.end("s2");
+  assert.deepEqual(written.splice(0), [`forget ${STREAM} b`, `renew ${STREAM} a false 15`]);
+  held.end("s1");
+  assert.deepEqual(written, [`forget ${STREAM} a`]);
+});
+
+Deno.test("a stream runs at an origin while a confirmed session is there", () => {
+  const { held } = open();
+  place(held, "s1", mapping("a"));
+  place(held, "s2", mapping("a"));
+  assert.equal(held.isRunning(STREAM, "a"), false);
+  held.confirm("s1");
+  assert.equal(held.isRunning(STREAM, "a"), true);
+  assert.equal(held.isRunning(STREAM, "b"), false);
+  held.end("s1");
+  assert.equal(held.isRunning(STREAM, "a"), false);
+});
+
+Deno.test("each stream in use has one lease for each origin that serves it", () => {
+  const { held } = open();
+  place(held, "s1", mapping("a"));
+  place(held, "s2", mapping("a"));
+  held.confirm("s2");
+  place(held, "s3", mapping("b"));
+  place(held, "s4", mapping("a", { stream: "other" }));
+  assert.deepEqual([...held.leases()].map(describe), [
+    `renew ${STREAM} a true 60`,
+    `renew ${STREAM} b false 15`,
+    "renew other a false 15",
+  ]);
+});

@@ -1,0 +1,330 @@
+// Finds the origin of a stream and keeps it the owner while the stream is used: picks, moves,
+// leases. Records live in a store, choices are made by the picker, bookkeeping is elsewhere; here
+// is the order in which things happen. Knows no protocol, no socket and no HTTP.
+
+import { ProxyError } from "../core/errors.ts";
+import { logger } from "../core/log.ts";
+import type { Directory, OriginStatus, PageRequest, StreamPage } from "../core/directory.ts";
+import type { Origin, Protocol } from "../core/origin.ts";
+import type { Metrics, Resolver, StreamRequest } from "../core/ports.ts";
+import { Health } from "./health.ts";
+import { HeldStreams } from "./held_streams.ts";
+import { OriginWatch } from "./origin_watch.ts";
+import { candidatesFor, pickFewest } from "./picker.ts";
+import type {
+  Answer,
+  OriginRecord,
+  Store,
+  StreamClaim,
+  StreamLease,
+  StreamRecord,
+} from "./store.ts";
+
+/** What a registry needs; times are milliseconds. */
+export interface RegistryOptions {
+  /** Not disposed of by the registry, so that several can share one. */
+  readonly store: Store;
+  readonly metrics: Metrics;
+  /** Life of an origin after its last heartbeat. */
+  readonly originTtl: number;
+  /** Life of a mapping after its last use; less than a second counts as one. */
+  readonly streamIdle: number;
+  /** Origins that need no heartbeat: the default one, if any. */
+  readonly permanent?: readonly Origin[];
+  /** Never goes backwards; the process's own clock unless given. */
+  readonly now?: () => number;
+  /** Numbers from 0 up to but not including 1. */
+  readonly random?: () => number;
+  /** Calls back every so many milliseconds until disposed of; `setInterval` unless given. */
+  readonly every?: (period: number, callback: () => Promise<void>) => Disposable;
+}
+
+const LOG = logger("registry");
+const LONGEST_TENTATIVE = 15_000;
+const LONGEST_PERIOD = 5_000;
+const SHORTEST_IDLE = 1_000;
+const LEASE_BATCH = 500;
+// Each round is lost only to another request that has just moved the same stream.
+const MAX_ROUNDS = 8;
+const MAX_HEALTH_ENTRIES = 10_000;
+
+/** Why a stream cannot stay where it is, in the words of the metrics. */
+type MoveReason = "failed" | "set_aside" | "gone" | "not_offered";
+
+/** An origin that was picked, and those that were not. */
+interface Choice {
+  readonly stream: string;
+  readonly origin: Origin;
+  readonly candidates: readonly OriginRecord[];
+}
+
+interface Placement {
+  readonly origin: Origin;
+  readonly record: StreamRecord;
+}
+
+/** The registry of one process. */
+export class Registry implements Resolver, Directory, AsyncDisposable {
+  readonly #store: Store;
+  readonly #metrics: Metrics;
+  readonly #originTtl: number;
+  readonly #permanent: ReadonlySet<string>;
+  readonly #now: () => number;
+  readonly #random: () => number;
+  readonly #claimant = crypto.randomUUID();
+  readonly #tentativeTtl: number;
+  readonly #held: HeldStreams;
+  readonly #health: Health;
+  readonly #watch: OriginWatch;
+  readonly #writes = new Set<Promise<void>>();
+  readonly #timer: Disposable;
+  #round: Promise<void> | undefined;
+
+  /** Registers the permanent origins and starts the timer that renews leases. */
+  static async open(options: RegistryOptions): Promise<Registry> {
+    for (const origin of options.permanent ?? []) await options.store.putOrigin(origin, Infinity);
+    const registry = new Registry(options);
+    await registry.#upkeep();
+    return registry;
+  }
+
+  private constructor(options: RegistryOptions) {
+    const idleTtl = Math.max(SHORTEST_IDLE, options.streamIdle);
+    this.#store = options.store;
+    this.#metrics = options.metrics;
+    this.#originTtl = options.originTtl;
+    this.#permanent = new Set(options.permanent?.map(({ id }) => id));
+    this.#now = options.now ?? (() => performance.now());
+    this.#random = options.random ?? Math.random;
+    this.#tentativeTtl = Math.min(LONGEST_TENTATIVE, idleTtl);
+    this.#held = new HeldStreams({
+      claimant: this.#claimant,
+      tentativeTtl: this.#tentativeTtl,
+      idleTtl,
+      writer: {
+        renew: (lease) => this.#write(() => this.#store.renewStreams([lease])),
+        forget: (stream, origin) => {
+          this.#write(() => this.#store.forgetStream({ stream, origin, claimant: this.#claimant }));
+        },
+      },
+    });
+    this.#health = new Health({ capacity: MAX_HEALTH_ENTRIES, random: this.#random });
+    this.#watch = new OriginWatch((origin) => this.#health.forgive(origin, this.#now()));
+    // Three chances to renew before anything that is in use could lapse.
+    const period = Math.min(LONGEST_PERIOD, Math.floor(this.#tentativeTtl / 3));
+    this.#timer = (options.every ?? everyPeriod)(period, () => this.#upkeep());
+  }
+
+  async resolve(request: StreamRequest): Promise<Origin> {
+    this.#held.begin(request.session, request.stream);
+    try {
+      const { origin, record } = await this.#locate(request);
+      this.#held.place(request.session, record);
+      this.#health.used({ origin: origin.id, protocol: request.protocol }, this.#now());
+      return origin;
+    } catch (error) {
+      this.#held.end(request.session);
+      throw error;
+    } finally {
+      this.#held.finish(request.stream);
+    }
+  }
+
+  confirm(session: string): void {
+    this.#held.confirm(session);
+  }
+
+  release(session: string): void {
+    this.#held.end(session);
+  }
+
+  unreachable(origin: string, protocol: Protocol): void {
+    const pause = this.#health.unreachable({ origin, protocol }, this.#now());
+    if (pause === 0) return;
+    this.#metrics.count("srs_proxy_origins_set_aside_total", { protocol });
+    LOG.warn("Origin set aside", { origin, protocol, pauseMs: Math.round(pause) });
+  }
+
+  reached(origin: string, protocol: Protocol): void {
+    if (!this.#health.reached({ origin, protocol }, this.#now())) return;
+    LOG.info("Origin answers again", { origin, protocol });
+  }
+
+  async register(origin: Origin): Promise<void> {
+    if (this.#permanent.has(origin.id)) {
+      throw new ProxyError("bad_request", `Cannot register server: ${origin.id} is a reserved id`);
+    }
+    await this.#store.putOrigin(origin, this.#originTtl);
+    this.#watch.seen(origin);
+  }
+
+  async origins(): Promise<readonly OriginStatus[]> {
+    const now = this.#now();
+    return (await this.#store.origins()).map((record) => ({
+      ...record,
+      setAsideFor: this.#health.pausesOf(record.origin.id, now),
+    }));
+  }
+
+  async streams(page: PageRequest): Promise<StreamPage> {
+    const { streams, next } = await this.#store.streams(page);
+    return {
+      streams: streams.map(({ stream, origin, confirmed }) => ({ stream, origin, confirmed })),
+      next,
+    };
+  }
+
+  /** Stops the timer and waits for what is still being written. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#timer[Symbol.dispose]();
+    await this.#round;
+    while (this.#writes.size > 0) await Promise.all(this.#writes);
+  }
+
+  async #locate(request: StreamRequest): Promise<Placement> {
+    const { stream } = request;
+    let record = await this.#store.stream(stream);
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const owner = record && await this.#store.origin(record.origin);
+      const reason = record && this.#reasonToMove(request, record, owner);
+      if (record && owner && reason === undefined) {
+        if (this.#mayRelyOn(record)) return { origin: owner, record };
+        record = await this.#claim({ stream, origin: owner, candidates: [] });
+        continue;
+      }
+      const choice = await this.#choose(request);
+      if (!record) {
+        record = await this.#claim(choice);
+      } else if (record.origin === choice.origin.id) {
+        // All are set aside, and its own origin is the best of them.
+        return { origin: choice.origin, record };
+      } else {
+        record = await this.#move(choice, record.origin, reason ?? "gone");
+      }
+    }
+    throw new ProxyError("registry_unavailable", "Cannot agree on an origin for this stream");
+  }
+
+  #reasonToMove(
+    request: StreamRequest,
+    record: StreamRecord,
+    owner: Origin | undefined,
+  ): MoveReason | undefined {
+    if (!owner) return "gone";
+    const { protocol } = request;
+    const runs = this.#held.isRunning(record.stream, owner.id);
+    if (request.failed.includes(owner.id)) {
+      // A publisher takes the stream along; a viewer would only leave it behind.
+      if (runs && request.intent === "play") throw originOutOfReach();
+      return "failed";
+    }
+    if (owner.endpoints[protocol].length === 0) {
+      // Moving it would take a running stream from all who can be served.
+      if (record.confirmed) throw noOriginFor(request);
+      return "not_offered";
+    }
+    const setAside = this.#health.setAsideFor({ origin: owner.id, protocol }, this.#now()) > 0;
+    // While the stream runs there, one failed dial of another session proves nothing against it.
+    return setAside && !runs ? "set_aside" : undefined;
+  }
+
+  /** Whether nobody else can forget the mapping while our session uses it. */
+  #mayRelyOn(record: StreamRecord): boolean {
+    return record.confirmed || record.claimant === "" || record.claimant === this.#claimant;
+  }
+
+  async #choose(request: StreamRequest): Promise<Choice> {
+    const origins = await this.#store.origins();
+    const now = this.#now();
+    const { protocol } = request;
+    const setAsideFor = (origin: string) => this.#health.setAsideFor({ origin, protocol }, now);
+    const candidates = candidatesFor({ origins, setAsideFor }, request);
+    const picked = pickFewest(candidates, this.#random);
+    if (!picked) throw noOriginFor(request);
+    return { stream: request.stream, origin: picked.origin, candidates };
+  }
+
+  async #claim(choice: Choice): Promise<StreamRecord> {
+    const winner = await this.#store.claimStream(this.#claimOf(choice));
+    if (winner.claimant === this.#claimant) this.#metrics.count("srs_proxy_registry_picks_total");
+    return winner;
+  }
+
+  async #move(choice: Choice, from: string, reason: MoveReason): Promise<StreamRecord> {
+    const winner = await this.#store.moveStream({ ...this.#claimOf(choice), from });
+    if (winner.origin === choice.origin.id) {
+      this.#metrics.count("srs_proxy_registry_moves_total", { reason });
+      LOG.info("Stream moved", { stream: choice.stream, from, origin: winner.origin, reason });
+    }
+    return winner;
+  }
+
+  #claimOf({ stream, origin, candidates }: Choice): StreamClaim {
+    const ttl = this.#tentativeTtl;
+    return { stream, origin: origin.id, claimant: this.#claimant, ttl, candidates };
+  }
+
+  /** Writes in the background; the calls are made in order. */
+  #write(write: () => Answer<void>): void {
+    const written = this.#attempt(write);
+    this.#writes.add(written);
+    written.finally(() => this.#writes.delete(written));
+  }
+
+  async #attempt(write: () => Answer<void>): Promise<void> {
+    try {
+      await write();
+    } catch {
+      // The next renewal of the lease repairs it; one log line per session would not.
+      this.#metrics.count("srs_proxy_registry_errors_total");
+    }
+  }
+
+  #upkeep(): Promise<void> {
+    this.#round ??= this.#doUpkeep().finally(() => {
+      this.#round = undefined;
+    });
+    return this.#round;
+  }
+
+  async #doUpkeep(): Promise<void> {
+    try {
+      for (const batch of batches(this.#held.leases())) await this.#store.renewStreams(batch);
+      const size = await this.#store.sweep();
+      this.#watch.update(await this.#store.origins());
+      this.#health.sweep(this.#now());
+      this.#metrics.gauge("srs_proxy_origins", size.origins);
+      this.#metrics.gauge("srs_proxy_streams", size.streams);
+    } catch (error) {
+      this.#metrics.count("srs_proxy_registry_errors_total");
+      LOG.error("Registry upkeep failed", { error });
+    }
+  }
+}
+
+function noOriginFor({ protocol, failed }: StreamRequest): ProxyError {
+  const message = failed.length > 0
+    ? `Cannot reach an origin for this stream: current value is ${failed.length} tried`
+    : `Cannot serve this stream: no origin offers ${protocol} for it`;
+  return new ProxyError("no_origin", message);
+}
+
+function originOutOfReach(): ProxyError {
+  return new ProxyError("origin_unreachable", "Cannot reach the origin where this stream runs");
+}
+
+function* batches(leases: Iterable<StreamLease>): Generator<StreamLease[]> {
+  let batch: StreamLease[] = [];
+  for (const lease of leases) {
+    batch.push(lease);
+    if (batch.length < LEASE_BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function everyPeriod(period: number, callback: () => Promise<void>): Disposable {
+  const timer = setInterval(callback, period);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}

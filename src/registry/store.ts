@@ -1,0 +1,111 @@
+// Where the registry keeps its records: what a store must do, and nothing of how. Every record is
+// plain JSON with a time to live. Clocks belong to the store, so that several proxies on one store
+// agree on what has expired; callers only ever name durations, in milliseconds.
+
+import type { PageRequest, StreamPage, StreamStatus } from "../core/directory.ts";
+import type { Origin } from "../core/origin.ts";
+
+/** A registered origin with its load. */
+export interface OriginRecord {
+  readonly origin: Origin;
+  /** Streams mapped to it. */
+  readonly streams: number;
+  /** Milliseconds left to live; null when it does not expire. */
+  readonly expiresIn: number | null;
+}
+
+/** The mapping of one stream to the origin that owns it. */
+export interface StreamRecord extends StreamStatus {
+  /** Id of the registry that wrote an unconfirmed mapping; empty once two of them rely on it. */
+  readonly claimant: string;
+}
+
+/** The wish to become the one that maps a stream. */
+export interface StreamClaim {
+  readonly stream: string;
+  /** Id of the origin that the caller has picked. */
+  readonly origin: string;
+  readonly claimant: string;
+  /** Life of the mapping unless it is renewed. */
+  readonly ttl: number;
+  /**
+   * Origins that would do, the picked one included; empty when no other would. A store that cannot
+   * reach the other proxies now must choose among these by a rule that needs no agreement.
+   */
+  readonly candidates: readonly OriginRecord[];
+}
+
+/** The wish to take a stream away from the origin `from`. */
+export interface StreamMove extends StreamClaim {
+  readonly from: string;
+}
+
+/** The statement that a stream is in use at an origin. */
+export interface StreamLease extends StreamRecord {
+  /** The mapping lives at least so long from now. */
+  readonly ttl: number;
+}
+
+/** What must still be true for a mapping to be forgotten. */
+export interface ForgottenStream {
+  readonly stream: string;
+  readonly origin: string;
+  readonly claimant: string;
+}
+
+/** A result that may come at once, as from memory, or later, as over a network. */
+export type Answer<T> = T | Promise<T>;
+
+/** How much a store holds. */
+export interface StoreSize {
+  readonly origins: number;
+  readonly streams: number;
+}
+
+/**
+ * Keeps origins and the mapping of streams to them. Each method is atomic: of any number of
+ * concurrent calls, from any number of proxies, each sees all of another or nothing of it.
+ *
+ * Any method may throw ProxyError `registry_unavailable`, after a bounded time.
+ */
+export interface Store extends AsyncDisposable {
+  /**
+   * Adds an origin or replaces the one of the same id.
+   *
+   * @param ttl its life unless put again; Infinity keeps it as long as this store object lives
+   * @throws ProxyError `overloaded` when it is new and there is no room
+   */
+  putOrigin(origin: Origin, ttl: number): Answer<void>;
+  /** The origin of that id, unless it has expired. */
+  origin(id: string): Answer<Origin | undefined>;
+  /** All origins that have not expired. */
+  origins(): Answer<readonly OriginRecord[]>;
+  /** The mapping of a stream. Called for every request, so it should cost no round trip. */
+  stream(stream: string): Answer<StreamRecord | undefined>;
+  /**
+   * Maps a stream that has no mapping; an existing one wins. Meeting the unconfirmed mapping of
+   * another claimant makes it common (`claimant` empty), so that neither can forget it.
+   *
+   * @returns the mapping that now holds
+   * @throws ProxyError `overloaded` when there is no room
+   */
+  claimStream(claim: StreamClaim): Answer<StreamRecord>;
+  /**
+   * Maps a stream anew, unconfirmed, if it still belongs to `from` or to nobody.
+   *
+   * @returns the mapping that now holds
+   * @throws ProxyError `overloaded` when there is no room
+   */
+  moveStream(move: StreamMove): Answer<StreamRecord>;
+  /**
+   * Prolongs mappings, never shortens them, and confirms those whose lease is confirmed. A mapping
+   * that was lost is written again; one that has moved to another origin is left alone.
+   */
+  renewStreams(leases: readonly StreamLease[]): Answer<void>;
+  /** Removes a mapping if it is as stated and was never confirmed. */
+  forgetStream(forgotten: ForgottenStream): Answer<void>;
+  /** The mappings, page by page. @throws ProxyError `bad_request` when `after` is none of ours */
+  streams(page: PageRequest): Answer<StreamPage>;
+  /** Drops what has expired. Called every few seconds. @returns what is left */
+  sweep(): Answer<StoreSize>;
+}

@@ -1,0 +1,323 @@
+// One RTMP client from its handshake to its end: talks with it, finds the origin of what it wants,
+// relays, and starts over when it goes on to another stream. Knows no registry but the Resolver.
+
+import { ByteWriter } from "../../core/byte_writer.ts";
+import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
+import { streamKeyFromRtmp } from "../../core/stream_key.ts";
+import { Deadline } from "../../net/deadline.ts";
+import { Inbox } from "../../net/inbox.ts";
+import type { TcpConnection } from "../../net/tcp_connection.ts";
+import { ChunkRelay } from "../../protocol/rtmp/chunk_relay.ts";
+import { DEFAULT_CHUNK_SIZE, Shared } from "../../protocol/rtmp/chunk_scanner.ts";
+import {
+  ClientConversation,
+  encodeRefusal,
+  type Said,
+} from "../../protocol/rtmp/client_conversation.ts";
+import type { StreamCommand } from "../../protocol/rtmp/command.ts";
+import {
+  checkVersion,
+  encodeEcho,
+  HANDSHAKE_BLOCK,
+  HANDSHAKE_GREETING,
+} from "../../protocol/rtmp/handshake.ts";
+import {
+  MessageType,
+  type RtmpMessage,
+  writeControl,
+  writeMessage,
+} from "../../protocol/rtmp/message.ts";
+import { GREETING } from "./greeting.ts";
+import type { Conversed, OriginLink } from "./origin_link.ts";
+import type { RtmpPorts } from "./ports.ts";
+import { LINGER, type PairEnd, RelayedPair } from "./relayed_pair.ts";
+import { StreamSession } from "./stream_session.ts";
+
+/** A client's connection and all that hangs on it. */
+export class ClientSession {
+  readonly #client: TcpConnection;
+  readonly #ports: RtmpPorts;
+  readonly #inbox = new Inbox();
+  #pair: RelayedPair | undefined;
+  /** What the client takes our chunk size to be. */
+  #chunkSize = DEFAULT_CHUNK_SIZE;
+  #relay: ChunkRelay | undefined;
+  #link: OriginLink | undefined;
+  /** A read of the inbox that is under way or has been while no pump was at work. */
+  #aheadRead: Promise<boolean> | undefined;
+
+  constructor(client: TcpConnection, ports: RtmpPorts) {
+    this.#client = client;
+    this.#ports = ports;
+  }
+
+  /** Whether bytes flow, so that the session may outlive the begin of a shutdown. */
+  get isRelaying(): boolean {
+    return this.#pair !== undefined;
+  }
+
+  /** Ends the session: a relayed one in order, any other at once. */
+  end(reason: "shutdown"): void {
+    if (this.#pair !== undefined) this.#pair.end(reason);
+    else this.#abandon();
+  }
+
+  /** See `RelayedPair.sweep`; the phases before have deadlines of their own. */
+  sweep(elapsed: number): void {
+    this.#pair?.sweep(elapsed, this.#ports.timeouts.idle);
+  }
+
+  /** Serves the client to its end. Throws nothing that is the client's or an origin's fault. */
+  async run(): Promise<void> {
+    try {
+      if (!await this.#shakeHands()) return;
+      const conversation = await this.#converse();
+      if (conversation !== undefined) await this.#serve(conversation);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#ports.metrics.count("srs_proxy_rtmp_protocol_errors_total", { side: "client" });
+      await this.#refuse(0, callFailed(error));
+    }
+  }
+
+  async #shakeHands(): Promise<boolean> {
+    using deadline = this.#deadline(this.#ports.timeouts.handshake);
+    const [inbox, client] = [this.#inbox, this.#client];
+    if (!await inbox.require(client, 1)) return this.#countEarlyEnd("handshake", deadline);
+    try {
+      checkVersion(inbox.bytes[0]!);
+    } catch {
+      this.#ports.metrics.count("srs_proxy_rtmp_protocol_errors_total", { side: "client" });
+      return false;
+    }
+    if (!await inbox.require(client, HANDSHAKE_GREETING)) {
+      return this.#countEarlyEnd("handshake", deadline);
+    }
+    await client.write(GREETING);
+    await client.write(encodeEcho(inbox.bytes));
+    inbox.consume(HANDSHAKE_GREETING);
+    if (!await inbox.require(client, HANDSHAKE_BLOCK)) {
+      return this.#countEarlyEnd("handshake", deadline);
+    }
+    inbox.consume(HANDSHAKE_BLOCK);
+    return true;
+  }
+
+  async #converse(): Promise<ClientConversation | undefined> {
+    using deadline = this.#deadline(this.#ports.timeouts.identify);
+    const conversation = new ClientConversation();
+    while (true) {
+      const taken = this.#inbox.length > 0 ? conversation.push(this.#inbox.bytes) : 0;
+      this.#inbox.consume(taken);
+      await this.#client.write(conversation.takeOutput());
+      if (conversation.wish !== undefined) return conversation;
+      if (!await this.#inbox.fill(this.#client)) {
+        this.#countEarlyEnd("identify", deadline);
+        return undefined;
+      }
+    }
+  }
+
+  #deadline(milliseconds: number): Deadline {
+    return new Deadline(milliseconds, () => this.#client.close());
+  }
+
+  #countEarlyEnd(phase: string, deadline: Deadline): false {
+    const reason = deadline.passed ? `${phase}_timeout` : `left_in_${phase}`;
+    this.#ports.metrics.count("srs_proxy_rtmp_refused_total", { reason });
+    return false;
+  }
+
+  async #serve(conversation: ClientConversation): Promise<void> {
+    let said = conversation.said;
+    let next = conversation.wish;
+    while (next !== undefined) {
+      const wish = next;
+      try {
+        next = await this.#serveStream(conversation, said, wish);
+      } catch (error) {
+        return await this.#refuseStream(wish, this.#client.closed ? GONE : toProxyError(error));
+      }
+      if (next !== undefined) said = conversation.openingFor(next);
+    }
+  }
+
+  /** @returns the client's next wish if it has one */
+  async #serveStream(
+    conversation: ClientConversation,
+    said: readonly Said[],
+    wish: StreamCommand,
+  ): Promise<StreamCommand | undefined> {
+    if (this.#ports.isDraining()) throw new ProxyError("draining", "Server is about to end");
+    const key = keyOf(conversation, wish);
+    using session = new StreamSession(this.#ports, this.#client, key, wish);
+    this.#readAhead();
+    using link = await session.findOrigin();
+    this.#link = link;
+    const script = { said, wish, chunkSize: conversation.scanner.chunkSize };
+    const conversed = await link.converse(
+      script,
+      this.#ports.timeouts.answer,
+      (messages) => this.#tell(messages),
+    );
+    const { decision } = conversed;
+    if (decision.kind === "rejected") {
+      throw new OriginRejection(decision.code, decision.description);
+    }
+    if (decision.kind === "accepted") session.open(link.origin.id);
+    else {
+      session.release();
+      const { code, description } = decision;
+      this.#reportRefusal(wish, new ProxyError("origin_refused", description || code));
+    }
+    const end = await this.#relayBytes(
+      conversation,
+      { link, conversed },
+      (next) => session.isOpen && this.#isFor(session.stream, conversation, next),
+    );
+    session.endReason = end.reason;
+    if (end.error !== undefined) {
+      await this.#refuse(wish.message.streamId, callFailed(end.error));
+    }
+    return end.wish;
+  }
+
+  /** A wish that has no key at all is not for the stream: it is refused when its turn comes. */
+  #isFor(stream: string, conversation: ClientConversation, wish: StreamCommand): boolean {
+    try {
+      return keyOf(conversation, wish) === stream;
+    } catch (error) {
+      if (error instanceof ProxyError) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Reads on while nobody else does, so that a client that leaves takes its origin with it. A
+   * client that talks on instead is not read further: its bytes wait for the origin.
+   */
+  #readAhead(): void {
+    if (this.#inbox.length > 0) return;
+    this.#inbox.shrink();
+    this.#aheadRead = this.#inbox.fill(this.#client).then((isThere) => {
+      if (!isThere) this.#abandon();
+      return isThere;
+    });
+  }
+
+  #abandon(): void {
+    this.#client.close();
+    this.#link?.connection.close();
+  }
+
+  async #relayBytes(
+    conversation: ClientConversation,
+    { link, conversed }: { link: OriginLink; conversed: Conversed },
+    isSameStream: (wish: StreamCommand) => boolean,
+  ): Promise<PairEnd> {
+    const { scanner, assembler, streamIds } = conversed.conversation;
+    if (this.#relay !== undefined) scanner.sharedAtFirst = Shared.none;
+    const toClient = new ChunkRelay("to_client", scanner, streamIds);
+    await this.#agreeOnChunkSize(toClient);
+    toClient.adopt(assembler);
+    const toOrigin = this.#relay ?? new ChunkRelay("to_origin", conversation.scanner, streamIds);
+    if (this.#relay === undefined) toOrigin.adopt(conversation.assembler);
+    else toOrigin.retarget(streamIds);
+    this.#relay = toOrigin;
+    const client = this.#client;
+    const aheadRead = this.#aheadRead;
+    this.#aheadRead = undefined;
+    this.#pair = new RelayedPair({
+      client,
+      link,
+      up: {
+        from: client,
+        to: link.connection,
+        inbox: this.#inbox,
+        relay: toOrigin,
+        pendingRead: aheadRead,
+        isWriting: false,
+      },
+      down: {
+        from: link.connection,
+        to: client,
+        inbox: link.inbox,
+        relay: toClient,
+        pendingRead: conversed.pendingRead,
+        isWriting: false,
+      },
+      metrics: this.#ports.metrics,
+    });
+    const end = await this.#pair.run(isSameStream);
+    this.#pair = undefined;
+    if (!client.closed) await this.#send(toClient.cut());
+    this.#chunkSize = scanner.chunkSize;
+    return end;
+  }
+
+  /** Passes on what the origin says before it has decided. */
+  async #tell(messages: readonly RtmpMessage[]): Promise<void> {
+    const out = new ByteWriter();
+    for (const message of messages) writeMessage(out, message, this.#chunkSize);
+    await this.#send(out.finish());
+  }
+
+  /** The client has not seen the origin's Set Chunk Size: it is told now. */
+  async #agreeOnChunkSize({ scanner }: ChunkRelay): Promise<void> {
+    if (scanner.chunkSize === this.#chunkSize) return;
+    const out = new ByteWriter(16);
+    writeControl(out, MessageType.setChunkSize, scanner.chunkSize, this.#chunkSize);
+    await this.#send(out.finish());
+    this.#chunkSize = scanner.chunkSize;
+  }
+
+  /** Writes what the proxy itself has to say; a client that does not take it is cut off. */
+  async #send(bytes: Uint8Array): Promise<void> {
+    using _deadline = this.#deadline(this.#ports.timeouts.answer);
+    await this.#client.write(bytes);
+  }
+
+  async #refuseStream(wish: StreamCommand, error: ProxyError): Promise<void> {
+    const code = error instanceof OriginRejection ? error.status : error.rtmpStatus(wish.intent);
+    this.#reportRefusal(wish, error);
+    await this.#refuse(wish.message.streamId, { code, description: error.message });
+  }
+
+  #reportRefusal(wish: StreamCommand, error: ProxyError): void {
+    this.#ports.metrics.count("srs_proxy_rtmp_refused_total", { reason: error.code });
+    this.#ports.sessions.refused({
+      protocol: "rtmp",
+      intent: wish.intent,
+      stream: wish.name.split("?", 1)[0]!.slice(0, 256),
+      client: this.#client.peer.host,
+      error,
+    });
+  }
+
+  async #refuse(streamId: number, reason: { code: string; description: string }): Promise<void> {
+    using _deadline = this.#deadline(2 * LINGER);
+    await this.#client.write(encodeRefusal(streamId, reason, this.#chunkSize));
+    await this.#client.closeGently(LINGER, this.#aheadRead);
+  }
+}
+
+/** The origin did not want the client before it had heard of the stream. */
+class OriginRejection extends ProxyError {
+  /** The `code` for the client's `onStatus`: the origin's own. */
+  readonly status: string;
+
+  constructor(status: string, description: string) {
+    super("origin_refused", description || "Origin refuses the client");
+    this.status = status || "NetConnection.Connect.Rejected";
+  }
+}
+
+const GONE = new ProxyError("client_gone", "Client has left");
+
+function keyOf({ connect }: ClientConversation, { name: stream }: StreamCommand): string {
+  return streamKeyFromRtmp({ ...connect, stream }).key;
+}
+
+function callFailed(error: ProtocolError): { code: string; description: string } {
+  return { code: "NetConnection.Call.Failed", description: error.message };
+}

@@ -1,0 +1,143 @@
+// A connection to one origin that has taken a client's stream: dial, handshake, the conversation.
+// Knows nothing of the registry; who is dialled is decided by the session.
+
+import { ProtocolError, ProxyError } from "../../core/errors.ts";
+import type { Address, Origin } from "../../core/origin.ts";
+import { GREETING } from "./greeting.ts";
+import { Deadline } from "../../net/deadline.ts";
+import { dial } from "../../net/dial.ts";
+import { Inbox } from "../../net/inbox.ts";
+import type { TcpConnection } from "../../net/tcp_connection.ts";
+import { encodeEcho, HANDSHAKE_ANSWER, HANDSHAKE_GREETING } from "../../protocol/rtmp/handshake.ts";
+import type { RtmpMessage } from "../../protocol/rtmp/message.ts";
+import {
+  type Decision,
+  OriginConversation,
+  type OriginScript,
+} from "../../protocol/rtmp/origin_conversation.ts";
+
+/** An origin that has greeted us and waits for commands. */
+export class OriginLink implements Disposable {
+  readonly origin: Origin;
+  readonly connection: TcpConnection;
+  readonly inbox: Inbox;
+
+  private constructor(origin: Origin, connection: TcpConnection, inbox: Inbox) {
+    this.origin = origin;
+    this.connection = connection;
+    this.inbox = inbox;
+  }
+
+  /**
+   * Dials an origin's RTMP addresses in their order and shakes hands.
+   *
+   * @param timeout milliseconds for all of it
+   * @throws ProxyError `origin_unreachable` or `origin_timeout`
+   */
+  static async open(origin: Origin, timeout: number): Promise<OriginLink> {
+    const end = Date.now() + timeout;
+    let failure = new ProxyError("origin_unreachable", "Origin offers no RTMP");
+    for (const address of origin.endpoints.rtmp) {
+      const left = end - Date.now();
+      if (left <= 0) break;
+      try {
+        const { connection, inbox } = await greet(address, left);
+        return new OriginLink(origin, connection, inbox);
+      } catch (error) {
+        if (!(error instanceof ProxyError)) throw error;
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  /**
+   * Holds the conversation until the origin has decided. A player's wish that stays unanswered
+   * counts as accepted: there are origins that answer when the stream begins.
+   *
+   * @param timeout milliseconds
+   * @param forClient takes the messages that are meant for the client
+   * @throws ProxyError `origin_timeout`, `origin_gone` also when it breaks the protocol
+   */
+  async converse(
+    script: OriginScript,
+    timeout: number,
+    forClient: (messages: readonly RtmpMessage[]) => Promise<void>,
+  ): Promise<Conversed> {
+    const conversation = new OriginConversation(script);
+    const { promise: late, resolve: giveUp } = Promise.withResolvers<"late">();
+    using _deadline = new Deadline(timeout, () => giveUp("late"));
+    const say = async () => {
+      const said = this.connection.write(conversation.takeOutput());
+      if (await Promise.race([said, late]) === "late") throw silent();
+    };
+    while (conversation.decision === undefined) {
+      await say();
+      const read = this.inbox.fill(this.connection);
+      const outcome = await Promise.race([read, late]);
+      if (outcome === "late") {
+        if (!conversation.wishSaid || script.wish.intent === "publish") {
+          throw silent();
+        }
+        return { conversation, decision: { kind: "accepted" }, pendingRead: read };
+      }
+      if (!outcome) throw new ProxyError("origin_gone", "Origin has closed the connection");
+      this.inbox.consume(pushBytes(conversation, this.inbox.bytes));
+      const messages = conversation.takeForClient();
+      if (messages.length > 0) await forClient(messages);
+    }
+    await say();
+    return { conversation, decision: conversation.decision };
+  }
+
+  [Symbol.dispose](): void {
+    this.connection.close();
+  }
+}
+
+/** A conversation that has come to its end. */
+export interface Conversed {
+  readonly conversation: OriginConversation;
+  readonly decision: Decision;
+  /** A read of the inbox that is still under way. */
+  readonly pendingRead?: Promise<boolean>;
+}
+
+function silent(): ProxyError {
+  return new ProxyError("origin_timeout", "Origin does not answer");
+}
+
+/** What the origin does wrong must not look like the client's fault. */
+function pushBytes(conversation: OriginConversation, bytes: Uint8Array): number {
+  try {
+    return conversation.push(bytes);
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError)) throw cause;
+    throw new ProxyError("origin_gone", "Origin breaks the RTMP protocol", { cause });
+  }
+}
+
+async function greet(
+  address: Address,
+  timeout: number,
+): Promise<{ connection: TcpConnection; inbox: Inbox }> {
+  const start = Date.now();
+  const connection = await dial(address, timeout);
+  using deadline = new Deadline(timeout - (Date.now() - start), () => connection.close());
+  const inbox = new Inbox();
+  try {
+    await connection.write(GREETING);
+    if (!await inbox.require(connection, HANDSHAKE_ANSWER)) {
+      throw deadline.passed
+        ? silent()
+        : new ProxyError("origin_unreachable", "Origin closes the connection");
+    }
+    await connection.write(encodeEcho(inbox.bytes.subarray(0, HANDSHAKE_GREETING)));
+    inbox.consume(HANDSHAKE_ANSWER);
+    return { connection, inbox };
+  } catch (cause) {
+    connection.close();
+    if (!(cause instanceof ProxyError) || cause.source === "origin") throw cause;
+    throw new ProxyError("origin_unreachable", "Origin does not speak RTMP", { cause });
+  }
+}

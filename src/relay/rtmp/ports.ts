@@ -1,0 +1,29 @@
+// What the RTMP relay is given: its limits and the ports to the rest of the program.
+
+import type { Metrics, Resolver, SessionLog } from "../../core/ports.ts";
+
+/** Deadlines of the phases of a connection, milliseconds. */
+export interface RtmpTimeouts {
+  /** The RTMP handshake with the client. */
+  readonly handshake: number;
+  /** From the handshake to publish or play. */
+  readonly identify: number;
+  /** TCP dial and handshake with one origin. */
+  readonly dial: number;
+  /** From the first command to the origin until it has decided. */
+  readonly answer: number;
+  /** No byte in either direction. */
+  readonly idle: number;
+}
+
+/** Everything one RTMP connection needs of its surroundings. */
+export interface RtmpPorts {
+  readonly timeouts: RtmpTimeouts;
+  readonly resolver: Resolver;
+  readonly sessions: SessionLog;
+  readonly metrics: Metrics;
+  /** Whether new streams are turned away because the process is about to end. */
+  isDraining(): boolean;
+  /** An id for a session, unique in this process. */
+  newSession(): string;
+}

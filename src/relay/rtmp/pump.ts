@@ -1,0 +1,65 @@
+// Moves the bytes of one direction from a connection through a ChunkRelay to another. This is the
+// packet path: no registry, no log, no timer.
+
+import { isClosedError } from "../../net/close_errors.ts";
+import type { Inbox } from "../../net/inbox.ts";
+import type { TcpConnection } from "../../net/tcp_connection.ts";
+import type { ChunkRelay } from "../../protocol/rtmp/chunk_relay.ts";
+
+/** One direction of a relayed connection. */
+export interface Flow {
+  readonly from: TcpConnection;
+  readonly to: TcpConnection;
+  readonly inbox: Inbox;
+  readonly relay: ChunkRelay;
+  /** A read of the inbox that is under way already when pumping begins. */
+  pendingRead: Promise<boolean> | undefined;
+  /** Whether pieces are being written, so that nothing may come between them. */
+  isWriting: boolean;
+  /** Told of each of the first reads, after the bytes have been written. */
+  onFirstReads?(): void;
+}
+
+/** So many reads are told of: the first picture of a stream is there by then. */
+const FIRST_READS = 32;
+
+/** Why a flow came to rest. */
+export type Rest = "sender_closed" | "receiver_closed" | "wish";
+
+/**
+ * Pumps until one side is over or the client wishes for a stream; then `relay.wish` tells which,
+ * and pumping again goes on behind it.
+ *
+ * @throws ProtocolError when the sender breaks the chunk stream
+ */
+export async function pump(flow: Flow): Promise<Rest> {
+  const { from, to, inbox, relay, pendingRead } = flow;
+  flow.pendingRead = undefined;
+  if (pendingRead === undefined) inbox.shrink();
+  else if (!await pendingRead) return "sender_closed";
+  try {
+    for (let reads = 0;; reads++) {
+      if (inbox.length > 0) inbox.consume(relay.push(inbox.bytes));
+      flow.isWriting = true;
+      for (const piece of relay.takePieces()) {
+        for (let at = 0; at < piece.length;) {
+          at += await to.writeOnce(at === 0 ? piece : piece.subarray(at));
+        }
+        to.bytesOut += piece.length;
+        to.active = true;
+      }
+      flow.isWriting = false;
+      if (relay.wish !== undefined) return "wish";
+      if (reads < FIRST_READS) flow.onFirstReads?.();
+      inbox.adapt();
+      const count = await from.readOnce(inbox.empty());
+      if (count === null) return "sender_closed";
+      inbox.filled(count);
+      from.bytesIn += count;
+      from.active = true;
+    }
+  } catch (error) {
+    if (!isClosedError(error)) throw error;
+    return flow.isWriting ? "receiver_closed" : "sender_closed";
+  }
+}

@@ -1,0 +1,97 @@
+// The RTMP front: a port and the sessions of its clients, their bounds, their sweep and their end.
+
+import type { ListenAddress } from "../../core/endpoint.ts";
+import type { Address } from "../../core/origin.ts";
+import type { TcpConnection } from "../../net/tcp_connection.ts";
+import { TcpServer } from "../../net/tcp_server.ts";
+import { ClientSession } from "./client_session.ts";
+import type { RtmpPorts } from "./ports.ts";
+
+/** Longest time between two sweeps, milliseconds. */
+const SWEEP = 1000;
+
+/** What the RTMP front needs to know. */
+export interface RtmpRelayOptions extends RtmpPorts {
+  readonly listen: ListenAddress;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  /** Told of errors that are nobody's fault but the program's. */
+  onError(error: unknown): void;
+}
+
+/** A listening RTMP port. */
+export class RtmpRelay implements AsyncDisposable {
+  readonly #options: RtmpRelayOptions;
+  readonly #sessions = new Set<ClientSession>();
+  readonly #server: TcpServer;
+  readonly #sweeper: ReturnType<typeof setInterval>;
+
+  private constructor(options: RtmpRelayOptions) {
+    this.#options = options;
+    const { listen, maxConnections, maxConnectionsPerAddress, metrics } = options;
+    this.#server = TcpServer.open({
+      name: "RTMP",
+      listen,
+      maxConnections,
+      maxConnectionsPerAddress,
+      serve: (connection) => this.#serve(connection),
+      onRefused: (limit) =>
+        metrics.count("srs_proxy_rtmp_refused_total", { reason: `limit_${limit}` }),
+      onError: options.onError,
+    });
+    const interval = Math.min(SWEEP, options.timeouts.idle / 2);
+    this.#sweeper = setInterval(() => this.#sweep(interval), interval);
+  }
+
+  /** @throws ProxyError `internal` when the port cannot be bound */
+  static open(options: RtmpRelayOptions): RtmpRelay {
+    return new RtmpRelay(options);
+  }
+
+  get address(): Address {
+    return this.#server.address;
+  }
+
+  /** Rejects when the listener dies by itself. */
+  get closed(): Promise<void> {
+    return this.#server.closed;
+  }
+
+  /** Takes no new client, and no new stream of those there are; relayed streams go on. */
+  drain(): void {
+    this.#server.stop();
+    for (const session of this.#sessions) if (!session.isRelaying) session.end("shutdown");
+  }
+
+  /** Ends all streams in order. */
+  kill(): void {
+    for (const session of this.#sessions) session.end("shutdown");
+  }
+
+  /** Resolves when no client is left. */
+  idle(): Promise<void> {
+    return this.#server.idle();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.drain();
+    this.kill();
+    await this.#server[Symbol.asyncDispose]();
+    clearInterval(this.#sweeper);
+  }
+
+  async #serve(connection: TcpConnection): Promise<void> {
+    const session = new ClientSession(connection, this.#options);
+    this.#sessions.add(session);
+    try {
+      await session.run();
+    } finally {
+      this.#sessions.delete(session);
+    }
+  }
+
+  #sweep(elapsed: number): void {
+    this.#options.metrics.gauge("srs_proxy_rtmp_connections", this.#sessions.size);
+    for (const session of this.#sessions) session.sweep(elapsed);
+  }
+}

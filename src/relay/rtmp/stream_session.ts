@@ -1,0 +1,102 @@
+// One stream that one client publishes or plays: its hold on the origin and its lines in the log.
+// A client that goes on to another stream has another of these.
+
+import { formatAddress } from "../../core/endpoint.ts";
+import { ProxyError } from "../../core/errors.ts";
+import type { StreamCommand } from "../../protocol/rtmp/command.ts";
+import type { TcpConnection } from "../../net/tcp_connection.ts";
+import { OriginLink } from "./origin_link.ts";
+import type { RtmpPorts } from "./ports.ts";
+
+/** From the resolver's first answer to the last byte. Must be disposed of exactly once. */
+export class StreamSession implements Disposable {
+  readonly id: string;
+  /** Stream key. */
+  readonly stream: string;
+  readonly intent: "publish" | "play";
+  /** Why it ended, for the log; set it before disposing. */
+  endReason = "error";
+  readonly #ports: RtmpPorts;
+  readonly #client: TcpConnection;
+  #opened: { readonly bytesIn: number; readonly bytesOut: number } | undefined;
+  #released = false;
+
+  constructor(ports: RtmpPorts, client: TcpConnection, stream: string, wish: StreamCommand) {
+    this.id = ports.newSession();
+    this.stream = stream;
+    this.intent = wish.intent;
+    this.#ports = ports;
+    this.#client = client;
+  }
+
+  /** Whether the origin has taken the stream and has not been told off since. */
+  get isOpen(): boolean {
+    return this.#opened !== undefined;
+  }
+
+  /**
+   * Finds an origin that greets us, trying the next one when one does not, within the time that
+   * an answer may take.
+   *
+   * @throws ProxyError `no_origin` or what the last origin failed with
+   */
+  async findOrigin(): Promise<OriginLink> {
+    const { resolver, metrics, timeouts } = this.#ports;
+    const giveUpAt = Date.now() + timeouts.answer;
+    const failed: string[] = [];
+    let failure: ProxyError | undefined;
+    while (Date.now() < giveUpAt && !this.#client.closed) {
+      const origin = await resolver.resolve({
+        stream: this.stream,
+        protocol: "rtmp",
+        intent: this.intent,
+        session: this.id,
+        failed,
+      }).catch((error) => {
+        throw failure ?? error;
+      });
+      try {
+        const link = await OriginLink.open(origin, timeouts.dial);
+        resolver.reached(origin.id, "rtmp");
+        metrics.count("srs_proxy_origin_dials_total", { protocol: "rtmp", result: "reached" });
+        return link;
+      } catch (error) {
+        if (!(error instanceof ProxyError)) throw error;
+        failure = error;
+        failed.push(origin.id);
+        resolver.unreachable(origin.id, "rtmp");
+        metrics.count("srs_proxy_origin_dials_total", { protocol: "rtmp", result: error.code });
+      }
+    }
+    throw failure ?? new ProxyError("client_gone", "Client has left");
+  }
+
+  /** The origin has taken the stream. */
+  open(origin: string): void {
+    const { bytesIn, bytesOut, peer } = this.#client;
+    this.#opened = { bytesIn, bytesOut };
+    this.#ports.resolver.confirm(this.id);
+    const { intent, stream, id: session } = this;
+    this.#ports.metrics.count("srs_proxy_rtmp_sessions_opened_total", { intent });
+    const client = formatAddress(peer);
+    this.#ports.sessions.opened({ session, protocol: "rtmp", intent, stream, origin, client });
+  }
+
+  /** The stream is not served, or no longer: the origin is free of it. */
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#ports.resolver.release(this.id);
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+    if (this.#opened === undefined) return;
+    const bytesIn = this.#client.bytesIn - this.#opened.bytesIn;
+    const bytesOut = this.#client.bytesOut - this.#opened.bytesOut;
+    this.#opened = undefined;
+    const { intent, endReason: reason, id: session } = this;
+    this.#ports.metrics.count("srs_proxy_rtmp_sessions_closed_total", { intent, reason });
+    this.#ports.sessions.closed({ session, reason, bytesIn, bytesOut });
+  }
+}

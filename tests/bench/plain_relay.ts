@@ -1,0 +1,35 @@
+// The measure that relays are held against: a TCP relay in plain Deno that looks at nothing.
+// Run with the front port and the origin's port; a line on standard input makes it print the bytes
+// it has moved so far.
+
+const [front, origin] = Deno.args.map(Number);
+let moved = 0;
+
+async function pump(from: Deno.Conn, to: Deno.Conn): Promise<void> {
+  const buffer = new Uint8Array(65536);
+  for (let count; (count = await from.read(buffer)) !== null;) {
+    for (let at = 0; at < count;) at += await to.write(buffer.subarray(at, count));
+    moved += count;
+  }
+}
+
+async function serve(client: Deno.TcpConn): Promise<void> {
+  using _client = client;
+  using there = await Deno.connect({ hostname: "127.0.0.1", port: origin! });
+  client.setNoDelay(true);
+  there.setNoDelay(true);
+  const ends = [pump(client, there), pump(there, client)].map((end) => end.catch(() => {}));
+  await Promise.race(ends);
+}
+
+async function answerQuestions(): Promise<void> {
+  for await (const _line of Deno.stdin.readable) {
+    Deno.stdout.writeSync(new TextEncoder().encode(`${moved}\n`));
+  }
+  Deno.exit(0);
+}
+
+answerQuestions();
+for await (const client of Deno.listen({ hostname: "127.0.0.1", port: front! })) {
+  serve(client).catch(() => {});
+}

@@ -1,0 +1,21 @@
+// The memory store keeps the contract of stores, and the registry on it that of registries.
+
+import { MemoryStore } from "../../src/registry/memory_store.ts";
+import { registryContract } from "./registry_contract.ts";
+import { type StoreBounds, storeContract, type StoreHarness } from "./store_contract.ts";
+
+function openMemory(bounds: StoreBounds): Promise<StoreHarness> {
+  let now = 0;
+  const store = new MemoryStore({ ...bounds, now: () => now });
+  return Promise.resolve({
+    stores: [store, store],
+    pass: (milliseconds) => {
+      now += milliseconds;
+      return Promise.resolve();
+    },
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  });
+}
+
+storeContract("memory", openMemory);
+registryContract("memory", openMemory);

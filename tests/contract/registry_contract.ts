@@ -1,0 +1,99 @@
+// What registries that share their records must agree on, whatever the store. Two registries stand
+// for two proxies; over a memory store both use the same one.
+
+import assert from "node:assert/strict";
+import type { Metrics } from "../../src/core/ports.ts";
+import { Registry } from "../../src/registry/registry.ts";
+import type { Store } from "../../src/registry/store.ts";
+import { sampleOrigin } from "./sample_origin.ts";
+import type { OpenHarness } from "./store_contract.ts";
+
+const BOUNDS = { maxOrigins: 400, maxStreams: 2_000 };
+const NO_METRICS: Metrics = { count: () => {}, gauge: () => {} };
+
+type Test = (one: Registry, two: Registry) => Promise<void>;
+
+function openRegistry(store: Store): Promise<Registry> {
+  const period = { every: () => ({ [Symbol.dispose]: () => {} }) };
+  const times = { originTtl: 60_000, streamIdle: 60_000 };
+  return Registry.open({ store, metrics: NO_METRICS, ...times, ...period });
+}
+
+async function ownerOf(registry: Registry, stream: string, failed: string[] = []): Promise<string> {
+  const session = crypto.randomUUID();
+  const request = { stream, protocol: "rtmp", intent: "publish", failed } as const;
+  const origin = await registry.resolve({ ...request, session });
+  return origin.id;
+}
+
+async function registerAll(one: Registry, two: Registry, count: number): Promise<string[]> {
+  const ids = Array.from({ length: count }, (_, index) => `origin-${index}`);
+  await Promise.all(ids.map((id, index) => (index % 2 ? one : two).register(sampleOrigin(id))));
+  return ids.sort();
+}
+
+const TESTS: Readonly<Record<string, Test>> = {
+  "300 origins that register at once are known to all": async (one, two) => {
+    const ids = await registerAll(one, two, 300);
+    for (const registry of [one, two]) {
+      const known = (await registry.origins()).map(({ origin }) => origin.id);
+      assert.deepEqual(known.sort(), ids);
+    }
+  },
+
+  "1,000 new streams asked of both at once have one origin each": async (one, two) => {
+    await registerAll(one, two, 10);
+    const owners = new Set<string>();
+    await Promise.all(
+      Array.from({ length: 1_000 }, async (_, index) => {
+        const stream = `v/a/${index}`;
+        const both = await Promise.all([ownerOf(one, stream), ownerOf(two, stream)]);
+        assert.equal(both[0], both[1]);
+        owners.add(both[0]);
+      }),
+    );
+    assert.equal(owners.size, 10);
+  },
+
+  "100 requests that find the origin dead move the stream to the same one": async (one, two) => {
+    await registerAll(one, two, 10);
+    const dead = await ownerOf(one, "v/a/s");
+    const owners = await Promise.all(
+      Array.from({ length: 100 }, (_, i) => ownerOf(i % 2 ? one : two, "v/a/s", [dead])),
+    );
+    assert.equal(new Set(owners).size, 1);
+    assert.notEqual(owners[0], dead);
+  },
+
+  "a stream confirmed by one stays when the other's request fails": async (one, two) => {
+    await registerAll(one, two, 10);
+    const request = { stream: "v/a/s", protocol: "rtmp", intent: "play", failed: [] } as const;
+    const { id } = await one.resolve({ ...request, session: "publisher" });
+    await two.resolve({ ...request, session: "viewer" });
+    one.confirm("publisher");
+    two.release("viewer");
+    assert.equal(await ownerOf(two, "v/a/s"), id);
+    assert.equal((await one.streams({ limit: 10 })).streams[0]?.confirmed, true);
+  },
+
+  "a failed request of one leaves the other's under way alone": async (one, two) => {
+    await registerAll(one, two, 10);
+    const request = { stream: "v/a/s", protocol: "rtmp", intent: "play", failed: [] } as const;
+    const { id } = await one.resolve({ ...request, session: "first" });
+    await two.resolve({ ...request, session: "second" });
+    one.release("first");
+    assert.equal((await two.streams({ limit: 10 })).streams[0]?.origin, id);
+  },
+};
+
+/** Declares the suite for two registries on one kind of store. */
+export function registryContract(name: string, open: OpenHarness): void {
+  for (const [title, test] of Object.entries(TESTS)) {
+    Deno.test(`registries over ${name}: ${title}`, async () => {
+      await using harness = await open(BOUNDS);
+      await using one = await openRegistry(harness.stores[0]);
+      await using two = await openRegistry(harness.stores[1]);
+      await test(one, two);
+    });
+  }
+}

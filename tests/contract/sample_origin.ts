@@ -1,0 +1,26 @@
+// Origins for tests: as complete as registered ones, with nobody behind their addresses.
+
+import type { Address, Origin, Protocol } from "../../src/core/origin.ts";
+
+/** What a test wants to be special about an origin. */
+export interface SampleOrigin {
+  readonly generation?: string;
+  /** What it offers; RTMP alone unless told. */
+  readonly offers?: readonly Protocol[];
+}
+
+/** An origin of that id at 192.0.2.1, an address that documentation is free to use. */
+export function sampleOrigin(id: string, sample: SampleOrigin = {}): Origin {
+  const ip = "192.0.2.1";
+  const { generation = "first/1", offers = ["rtmp"] } = sample;
+  const at = (protocol: Protocol, port: number): Address[] =>
+    offers.includes(protocol) ? [{ host: ip, port }] : [];
+  const endpoints = {
+    rtmp: at("rtmp", 1935),
+    http: at("http", 8080),
+    api: at("api", 1985),
+    srt: at("srt", 10080),
+    rtc: at("rtc", 8000),
+  };
+  return { id, generation, deviceId: "", ip, endpoints };
+}

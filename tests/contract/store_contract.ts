@@ -1,0 +1,319 @@
+// What every store must do, whatever it keeps its records in. A suite of its own for each store is
+// one call of storeContract; a store over a network is given twice, to be used from both ends.
+
+import assert from "node:assert/strict";
+import { ProxyError } from "../../src/core/errors.ts";
+import type { Store, StreamClaim, StreamLease } from "../../src/registry/store.ts";
+import { sampleOrigin } from "./sample_origin.ts";
+
+/** Empty records, at least one store on them, and a way to let time pass. */
+export interface StoreHarness extends AsyncDisposable {
+  /** Two ends of the same records; the same store twice if there can be only one. */
+  readonly stores: readonly [Store, Store];
+  /** Resolves when so many milliseconds have passed for the store. */
+  readonly pass: (milliseconds: number) => Promise<void>;
+}
+
+/** How much a harness's stores may hold. */
+export interface StoreBounds {
+  readonly maxOrigins: number;
+  readonly maxStreams: number;
+}
+
+/** Opens a harness with empty records. */
+export type OpenHarness = (bounds: StoreBounds) => Promise<StoreHarness>;
+
+type Test = (harness: StoreHarness) => Promise<void>;
+
+const BOUNDS: StoreBounds = { maxOrigins: 400, maxStreams: 400 };
+const TTL = 300;
+const LONG = 60_000;
+
+function claim(stream: string, origin: string, claimant = "me", ttl = LONG): StreamClaim {
+  return { stream, origin, claimant, ttl, candidates: [] };
+}
+
+function lease(stream: string, origin: string, more: Partial<StreamLease> = {}): StreamLease {
+  return { stream, origin, claimant: "me", confirmed: true, ttl: LONG, ...more };
+}
+
+function isOverloaded(error: unknown): boolean {
+  return error instanceof ProxyError && error.code === "overloaded";
+}
+
+async function ownerOf(store: Store, stream: string): Promise<string | undefined> {
+  return (await store.stream(stream))?.origin;
+}
+
+async function loadOf(store: Store, id: string): Promise<number | undefined> {
+  return (await store.origins()).find(({ origin }) => origin.id === id)?.streams;
+}
+
+const ORIGIN_TESTS: Readonly<Record<string, Test>> = {
+  "an origin is found until its time is over": async ({ stores: [one, two], pass }) => {
+    const origin = sampleOrigin("a");
+    await one.putOrigin(origin, TTL);
+    assert.deepEqual(await two.origin("a"), origin);
+    const [record] = await two.origins();
+    assert.deepEqual(record?.origin, origin);
+    assert.ok(record.expiresIn !== null && record.expiresIn > 0 && record.expiresIn <= TTL);
+    await pass(TTL + 1);
+    assert.equal(await one.origin("a"), undefined);
+    assert.deepEqual(await two.origins(), []);
+  },
+
+  "a heartbeat prolongs the life of an origin": async ({ stores: [one, two], pass }) => {
+    await one.putOrigin(sampleOrigin("a"), TTL);
+    await pass(TTL / 2);
+    await two.putOrigin(sampleOrigin("a"), TTL * 2);
+    await pass(TTL);
+    assert.equal((await one.origin("a"))?.id, "a");
+  },
+
+  "a restarted origin replaces itself": async ({ stores: [one, two] }) => {
+    await one.putOrigin(sampleOrigin("a", { generation: "first/1" }), LONG);
+    await two.putOrigin(sampleOrigin("a", { generation: "second/2" }), LONG);
+    assert.equal((await one.origin("a"))?.generation, "second/2");
+    assert.equal((await one.origins()).length, 1);
+  },
+
+  "an origin without end stays": async ({ stores: [one, two], pass }) => {
+    await one.putOrigin(sampleOrigin("a"), Infinity);
+    await pass(TTL);
+    assert.equal((await two.origins())[0]?.expiresIn, null);
+  },
+
+  "300 origins that register at once are all there": async ({ stores: [one, two] }) => {
+    const ids = Array.from({ length: 300 }, (_, index) => `origin-${index}`);
+    await Promise.all(
+      ids.map(async (id, index) => await (index % 2 ? one : two).putOrigin(sampleOrigin(id), LONG)),
+    );
+    for (const store of [one, two]) {
+      const found = (await store.origins()).map(({ origin }) => origin.id);
+      assert.deepEqual(found.sort(), ids.toSorted());
+    }
+  },
+
+  "a new origin is refused when there is no room, known ones go on": async ({ stores, pass }) => {
+    const [one] = stores;
+    for (let index = 0; index < BOUNDS.maxOrigins; index++) {
+      await one.putOrigin(sampleOrigin(`o${index}`), index === 0 ? TTL : LONG);
+    }
+    await assert.rejects(async () => await one.putOrigin(sampleOrigin("new"), LONG), isOverloaded);
+    assert.equal(await one.origin("new"), undefined);
+    await one.putOrigin(sampleOrigin("o1", { generation: "second/2" }), LONG);
+    assert.equal((await one.origin("o1"))?.generation, "second/2");
+    // Room that is never used by anybody again must come back by itself.
+    await pass(TTL + 1_000);
+    await one.putOrigin(sampleOrigin("new"), LONG);
+    assert.equal((await one.origin("new"))?.id, "new");
+  },
+};
+
+const CLAIM_TESTS: Readonly<Record<string, Test>> = {
+  "the first claim wins and the second learns of it": async ({ stores: [one, two] }) => {
+    const won = await one.claimStream(claim("v/a/s", "a", "one"));
+    assert.deepEqual(won, { stream: "v/a/s", origin: "a", claimant: "one", confirmed: false });
+    assert.equal((await two.claimStream(claim("v/a/s", "b", "two"))).origin, "a");
+    assert.equal(await ownerOf(one, "v/a/s"), "a");
+  },
+
+  "100 claims at once have one winner": async ({ stores: [one, two] }) => {
+    const records = await Promise.all(
+      Array.from({ length: 100 }, async (_, index) => {
+        const store = index % 2 ? one : two;
+        return await store.claimStream(claim("v/a/s", `origin-${index}`, `${index}`));
+      }),
+    );
+    assert.equal(new Set(records.map(({ origin }) => origin)).size, 1);
+    assert.equal(await ownerOf(two, "v/a/s"), records[0]?.origin);
+  },
+
+  "a claim that nobody renews lapses": async ({ stores: [one, two], pass }) => {
+    await one.claimStream(claim("v/a/s", "a", "one", TTL));
+    await pass(TTL + 1);
+    assert.equal(await two.stream("v/a/s"), undefined);
+    assert.equal((await two.claimStream(claim("v/a/s", "b", "two"))).origin, "b");
+  },
+
+  "a mapping goes when its claimant gives it up": async ({ stores: [one, two] }) => {
+    await one.claimStream(claim("v/a/s", "a"));
+    await one.forgetStream({ stream: "v/a/s", origin: "a", claimant: "me" });
+    assert.equal(await two.stream("v/a/s"), undefined);
+  },
+
+  "nobody gives up what is not theirs, elsewhere or confirmed": async ({ stores: [one, two] }) => {
+    await one.claimStream(claim("v/a/s", "a"));
+    await two.forgetStream({ stream: "v/a/s", origin: "a", claimant: "other" });
+    await two.forgetStream({ stream: "v/a/s", origin: "b", claimant: "me" });
+    assert.equal(await ownerOf(one, "v/a/s"), "a");
+    await one.renewStreams([lease("v/a/s", "a")]);
+    await two.forgetStream({ stream: "v/a/s", origin: "a", claimant: "me" });
+    assert.equal((await one.stream("v/a/s"))?.confirmed, true);
+  },
+
+  "a mapping on which two rely is given up by neither": async ({ stores: [one, two] }) => {
+    await one.claimStream(claim("v/a/s", "a", "one"));
+    assert.equal((await two.claimStream(claim("v/a/s", "b", "two"))).claimant, "");
+    await one.forgetStream({ stream: "v/a/s", origin: "a", claimant: "one" });
+    await two.forgetStream({ stream: "v/a/s", origin: "a", claimant: "two" });
+    assert.equal(await ownerOf(one, "v/a/s"), "a");
+  },
+
+  "a new stream is refused when there is no room, known ones go on": async ({ stores, pass }) => {
+    const [one] = stores;
+    for (let index = 0; index < BOUNDS.maxStreams; index++) {
+      await one.claimStream(claim(`v/a/${index}`, "a", "me", index === 0 ? TTL : LONG));
+    }
+    await assert.rejects(async () => await one.claimStream(claim("v/a/new", "a")), isOverloaded);
+    assert.equal((await one.claimStream(claim("v/a/1", "b"))).origin, "a");
+    assert.equal(
+      (await one.moveStream({ ...claim("v/a/1", "b"), from: "a" })).origin,
+      "b",
+    );
+    await pass(TTL + 1_000);
+    assert.equal((await one.claimStream(claim("v/a/new", "a"))).origin, "a");
+  },
+};
+
+const LEASE_TESTS: Readonly<Record<string, Test>> = {
+  "a move succeeds from the origin that was named only": async ({ stores: [one, two] }) => {
+    await one.claimStream(claim("v/a/s", "a"));
+    assert.equal((await two.moveStream({ ...claim("v/a/s", "c"), from: "b" })).origin, "a");
+    assert.equal((await two.moveStream({ ...claim("v/a/s", "b"), from: "a" })).origin, "b");
+    assert.equal(await ownerOf(one, "v/a/s"), "b");
+  },
+
+  "100 moves at once have one winner": async ({ stores: [one, two] }) => {
+    await one.claimStream(claim("v/a/s", "dead"));
+    const records = await Promise.all(
+      Array.from({ length: 100 }, async (_, index) => {
+        const store = index % 2 ? one : two;
+        return await store.moveStream({ ...claim("v/a/s", `o${index}`), from: "dead" });
+      }),
+    );
+    assert.equal(new Set(records.map(({ origin }) => origin)).size, 1);
+  },
+
+  "a moved mapping is unconfirmed and belongs to the mover": async ({ stores: [one, two] }) => {
+    await one.claimStream(claim("v/a/s", "a", "one"));
+    await one.renewStreams([lease("v/a/s", "a", { claimant: "one" })]);
+    const moved = await two.moveStream({ ...claim("v/a/s", "b", "two"), from: "a" });
+    assert.deepEqual(moved, { stream: "v/a/s", origin: "b", claimant: "two", confirmed: false });
+    await two.forgetStream({ stream: "v/a/s", origin: "b", claimant: "two" });
+    assert.equal(await one.stream("v/a/s"), undefined);
+  },
+
+  "a moved mapping begins a life of its own": async ({ stores: [one, two], pass }) => {
+    await one.claimStream(claim("v/a/s", "a"));
+    await two.moveStream({ ...claim("v/a/s", "b", "two", TTL), from: "a" });
+    await pass(TTL + 1);
+    assert.equal(await one.stream("v/a/s"), undefined);
+  },
+
+  "a move of a mapping that is gone makes a new one": async ({ stores: [one] }) => {
+    assert.equal((await one.moveStream({ ...claim("v/a/s", "b"), from: "a" })).origin, "b");
+  },
+
+  "a lease prolongs and confirms, and never shortens": async ({ stores: [one, two], pass }) => {
+    await one.claimStream(claim("v/a/s", "a", "me", TTL));
+    await one.renewStreams([lease("v/a/s", "a", { ttl: TTL * 3 })]);
+    await one.renewStreams([lease("v/a/s", "a", { ttl: TTL / 2, confirmed: false })]);
+    await pass(TTL * 2);
+    assert.equal((await two.stream("v/a/s"))?.confirmed, true);
+    await pass(TTL + 1);
+    assert.equal(await two.stream("v/a/s"), undefined);
+  },
+
+  "a lease writes again what was lost": async ({ stores: [one, two] }) => {
+    await one.renewStreams([lease("v/a/s", "a")]);
+    assert.deepEqual(await two.stream("v/a/s"), {
+      stream: "v/a/s",
+      origin: "a",
+      claimant: "me",
+      confirmed: true,
+    });
+  },
+
+  "a lease leaves alone what has moved": async ({ stores: [one, two] }) => {
+    await one.claimStream(claim("v/a/s", "b"));
+    await two.renewStreams([lease("v/a/s", "a")]);
+    assert.equal((await one.stream("v/a/s"))?.confirmed, false);
+    assert.equal(await ownerOf(one, "v/a/s"), "b");
+  },
+
+  "many leases are renewed in one call": async ({ stores: [one, two], pass }) => {
+    const leases = Array.from({ length: 300 }, (_, index) => lease(`v/a/${index}`, "a"));
+    for (const { stream, origin } of leases) {
+      await one.claimStream(claim(stream, origin, "me", TTL));
+    }
+    await one.renewStreams(leases);
+    await pass(TTL + 1);
+    assert.equal(await ownerOf(two, "v/a/0"), "a");
+    assert.equal(await ownerOf(two, "v/a/299"), "a");
+  },
+};
+
+const LIST_TESTS: Readonly<Record<string, Test>> = {
+  "the load of an origin follows its streams": async ({ stores: [one, two], pass }) => {
+    await one.putOrigin(sampleOrigin("a"), LONG);
+    await one.putOrigin(sampleOrigin("b"), LONG);
+    await one.claimStream(claim("v/a/1", "a"));
+    await one.claimStream(claim("v/a/2", "a"));
+    await one.claimStream(claim("v/a/3", "a", "me", TTL));
+    await one.claimStream(claim("v/a/1", "b"));
+    await one.renewStreams([lease("v/a/2", "a", { confirmed: false })]);
+    assert.equal(await loadOf(two, "a"), 3);
+    await two.moveStream({ ...claim("v/a/1", "b"), from: "a" });
+    assert.equal(await loadOf(one, "a"), 2);
+    assert.equal(await loadOf(one, "b"), 1);
+    await one.forgetStream({ stream: "v/a/2", origin: "a", claimant: "me" });
+    await pass(TTL + 1);
+    await one.sweep();
+    assert.equal(await loadOf(two, "a"), 0);
+    assert.equal(await loadOf(two, "b"), 1);
+  },
+
+  "every stream is on exactly one page": async ({ stores: [one] }) => {
+    const names = Array.from({ length: 25 }, (_, index) => `v/a/${index}`);
+    for (const name of names) await one.claimStream(claim(name, "a"));
+    const seen: string[] = [];
+    let after: string | undefined;
+    do {
+      const page = await one.streams(after === undefined ? { limit: 10 } : { limit: 10, after });
+      assert.ok(page.streams.length <= 10);
+      seen.push(...page.streams.map(({ stream }) => stream));
+      after = page.next;
+    } while (after !== undefined);
+    assert.deepEqual(seen.sort(), names.sort());
+  },
+
+  "a page that nobody gave out is refused": async ({ stores: [one] }) => {
+    for (const after of ["x", "-1", "1.5"]) {
+      await assert.rejects(
+        async () => await one.streams({ limit: 10, after }),
+        (error) => error instanceof ProxyError && error.code === "bad_request",
+      );
+    }
+  },
+
+  "sweeping tells what is left": async ({ stores: [one], pass }) => {
+    await one.putOrigin(sampleOrigin("a"), TTL);
+    await one.putOrigin(sampleOrigin("b"), LONG);
+    await one.claimStream(claim("v/a/1", "a", "me", TTL));
+    assert.deepEqual(await one.sweep(), { origins: 2, streams: 1 });
+    await pass(TTL + 1);
+    assert.deepEqual(await one.sweep(), { origins: 1, streams: 0 });
+  },
+};
+
+/** Declares the suite for one kind of store. */
+export function storeContract(name: string, open: OpenHarness): void {
+  const tests = { ...ORIGIN_TESTS, ...CLAIM_TESTS, ...LEASE_TESTS, ...LIST_TESTS };
+  for (const [title, test] of Object.entries(tests)) {
+    Deno.test(`${name} store: ${title}`, async () => {
+      await using harness = await open(BOUNDS);
+      await test(harness);
+    });
+  }
+}

@@ -1,0 +1,103 @@
+// Clients other than ffmpeg, each with an RTMP of its own: librtmp, on which OBS is built, and media
+// servers that publish and play like clients do.
+
+import { Child } from "../support/child.ts";
+import { Publisher, recordedFrames, Viewer } from "../support/ffmpeg.ts";
+import { assertContiguous, assertSameFrames } from "../support/frames.ts";
+import { NginxRtmp } from "../support/nginx_rtmp.ts";
+import { NodeMediaServer } from "../support/node_media_server.ts";
+import { Proxy } from "../support/proxy.ts";
+import { Registration } from "../support/register.ts";
+import { Srs, SRS_BIN } from "../support/srs.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+import { until } from "../support/wait.ts";
+
+async function assertSameStream(direct: Viewer, relayed: Viewer): Promise<void> {
+  await Promise.all([direct.moreVideo(30), relayed.moreVideo(30)]);
+  assertSameFrames(direct.video, relayed.video, 15);
+  assertSameFrames(direct.audio, relayed.audio, 30);
+  assertContiguous(relayed.video, 101);
+}
+
+function sizeOf(path: string): number {
+  try {
+    return Deno.statSync(path).size;
+  } catch {
+    return 0;
+  }
+}
+
+Deno.test({
+  name: "librtmp plays through the proxy what the origin gives out",
+  timeout: 60_000,
+  async fn() {
+    await using proxy = await Proxy.open();
+    await using origin = await NginxRtmp.open();
+    await using _registration = await Registration.open([proxy], origin);
+    await using _publisher = await Publisher.publish(proxy.rtmpUrl("x"));
+    await using viewer = new Viewer(origin.rtmpUrl("x"));
+    await viewer.moreVideo(1);
+    await using folder = new TempFolder();
+    const file = folder.file("x.flv");
+    const args = ["--live", "-r", proxy.rtmpUrl("x"), "-o", file];
+    await using player = new Child({ command: "rtmpdump", args });
+    await player.until("a recording of some seconds", () => sizeOf(file) > 80_000, 20_000);
+    await player.kill();
+    await viewer.moreVideo(1);
+    const recorded = await recordedFrames(file);
+    // The player was ended in the middle of writing a frame, so the last one may be cut.
+    assertSameFrames(viewer.video, recorded.of("video").slice(0, -1), 15);
+    assertSameFrames(viewer.audio, recorded.of("audio").slice(0, -1), 30);
+  },
+});
+
+Deno.test({
+  name: "nginx-rtmp pushes its stream through the proxy",
+  timeout: 60_000,
+  async fn() {
+    await using proxy = await Proxy.open();
+    await using origin = await NodeMediaServer.open();
+    await using _registration = await Registration.open([proxy], origin);
+    const directives = [`push rtmp://127.0.0.1:${proxy.ports.rtmp}/live;`];
+    await using edge = await NginxRtmp.open({ name: "edge", directives });
+    await using _publisher = await Publisher.publish(edge.rtmpUrl("x"));
+    await until("the stream pushed", async () => (await origin.publishedStreams()).includes("x"));
+    await using direct = new Viewer(edge.rtmpUrl("x"));
+    await using relayed = new Viewer(origin.rtmpUrl("x"));
+    await assertSameStream(direct, relayed);
+  },
+});
+
+Deno.test({
+  name: "nginx-rtmp pulls a stream through the proxy",
+  timeout: 60_000,
+  async fn() {
+    await using proxy = await Proxy.open();
+    await using origin = await NodeMediaServer.open();
+    await using _registration = await Registration.open([proxy], origin);
+    const directives = [`pull rtmp://127.0.0.1:${proxy.ports.rtmp}/live;`];
+    await using edge = await NginxRtmp.open({ name: "edge", directives });
+    await using _publisher = await Publisher.publish(origin.rtmpUrl("x"));
+    await using direct = new Viewer(origin.rtmpUrl("x"));
+    await using relayed = new Viewer(edge.rtmpUrl("x"));
+    await assertSameStream(direct, relayed);
+  },
+});
+
+Deno.test({
+  name: "SRS forwards its stream through the proxy",
+  ignore: SRS_BIN === undefined,
+  timeout: 60_000,
+  async fn() {
+    await using proxy = await Proxy.open();
+    await using origin = await NginxRtmp.open();
+    await using _registration = await Registration.open([proxy], origin);
+    const vhost = [`forward { enabled on; destination 127.0.0.1:${proxy.ports.rtmp}; }`];
+    await using edge = await Srs.open({ name: "edge", vhost });
+    await using _publisher = await Publisher.publish(edge.rtmpUrl("x"));
+    await until("the stream there", async () => (await origin.publishedStreams()).includes("x"));
+    await using direct = new Viewer(edge.rtmpUrl("x"));
+    await using relayed = new Viewer(origin.rtmpUrl("x"));
+    await assertSameStream(direct, relayed);
+  },
+});

@@ -1,0 +1,223 @@
+// Whole RTMP conversations cut everywhere, broken at random and replaced by noise. Whatever comes,
+// only a ProtocolError may come of it, in bounded time and with bounded memory. The noise is the
+// same in every run; a failure names its seed.
+
+import assert from "node:assert/strict";
+import { ByteReader } from "../../src/core/byte_reader.ts";
+import { ProtocolError } from "../../src/core/errors.ts";
+import { readAllAmf0 } from "../../src/protocol/rtmp/amf0.ts";
+import { ClientConversation } from "../../src/protocol/rtmp/client_conversation.ts";
+import { MAX_CONVERSATION } from "../../src/protocol/rtmp/message_assembler.ts";
+import { AMF0_CASES, BROKEN_AMF0_CASES } from "../support/rtmp_amf0_cases.ts";
+import { BROKEN_CASES, CHUNK_CASES } from "../support/rtmp_cases.ts";
+import { fullPlayAnswers, publishAnswers, RECORDINGS } from "../support/rtmp_recordings.ts";
+import { filler, join, SeededRandom } from "../support/rtmp_wire.ts";
+import { Wiring } from "../support/rtmp_wiring.ts";
+
+const ROUNDS = 300;
+/** Far more than any input here takes; only a loop without end takes longer. */
+const PATIENCE = 60_000;
+/** Pieces that wait for nothing hold what was pushed, no more. */
+const PROXYS_OWN_WORDS = 65536;
+
+/** Feeds both sides piece by piece. @returns whether the bytes were refused */
+function survives(
+  clientPieces: readonly Uint8Array[],
+  originPieces: readonly Uint8Array[],
+): boolean {
+  const wiring = new Wiring();
+  const total = [...clientPieces, ...originPieces].reduce((sum, { length }) => sum + length, 0);
+  try {
+    for (const piece of clientPieces) wiring.fromClient(piece);
+    for (const piece of originPieces) {
+      // An origin speaks only to a client that has come to its wish.
+      if (wiring.origins > 0) wiring.fromOrigin(piece);
+    }
+    return true;
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return false;
+  } finally {
+    assertBounded(wiring, total);
+  }
+}
+
+function assertBounded(wiring: Wiring, total: number): void {
+  let kept = wiring.client.said.reduce((sum, { message }) => sum + message.body.length, 0);
+  for (const body of wiring.client.assembler.bodies.values()) kept += body.length;
+  assert.ok(kept <= MAX_CONVERSATION, `the conversation keeps ${kept} bytes`);
+  assert.ok([...wiring.client.scanner.streams()].length <= 64);
+  assert.ok((wiring.up?.collectedBytes ?? 0) <= MAX_CONVERSATION);
+  const told = wiring.toClient.length + wiring.toOrigin().length;
+  // Chunks of one byte may grow by a header each.
+  assert.ok(told <= 20 * total + PROXYS_OWN_WORDS, `${total} bytes have become ${told}`);
+}
+
+function halves(bytes: Uint8Array, at: number): Uint8Array[] {
+  return [bytes.subarray(0, at), bytes.subarray(at)];
+}
+
+for (const { name, client, origin } of RECORDINGS) {
+  Deno.test(`every truncation of ${name} is taken without a complaint`, () => {
+    for (let length = 0; length < client.length; length++) {
+      assert.ok(survives([client.subarray(0, length)], [origin]), `client's first ${length}`);
+    }
+    for (let length = 0; length < origin.length; length++) {
+      assert.ok(survives([client], [origin.subarray(0, length)]), `origin's first ${length}`);
+    }
+  });
+
+  Deno.test(`every split of ${name} tells both sides the same`, () => {
+    const told = (client: readonly Uint8Array[], origin: readonly Uint8Array[]) => {
+      const wiring = new Wiring();
+      for (const piece of client) wiring.fromClient(piece);
+      for (const piece of origin) wiring.fromOrigin(piece);
+      return wiring;
+    };
+    const whole = told([client], [origin]);
+    for (let at = 0; at < client.length; at++) {
+      const wiring = told(halves(client, at), [origin]);
+      assert.ok(isEqual(wiring.toOrigin(), whole.toOrigin()), `client at ${at}`);
+      assert.ok(isEqual(wiring.toClient, whole.toClient), `client at ${at}`);
+    }
+    for (let at = 0; at < origin.length; at++) {
+      const wiring = told([client], halves(origin, at));
+      assert.ok(isEqual(wiring.toClient, whole.toClient), `origin at ${at}`);
+    }
+  });
+
+  Deno.test(`${name} with broken bytes ends in a ProtocolError at worst`, () => {
+    const refused = { client: 0, origin: 0 };
+    within(() => {
+      for (let seed = 1; seed <= ROUNDS; seed++) {
+        inSeed(seed, (random) => {
+          if (!survives(cut(broken(client, random), random), [origin])) refused.client++;
+          if (!survives([client], cut(broken(origin, random), random))) refused.origin++;
+        });
+      }
+    });
+    assert.ok(refused.client > 0 && refused.origin > 0, "nothing was broken enough to be refused");
+  });
+}
+
+Deno.test("noise ends in a ProtocolError at worst", () => {
+  within(() => {
+    for (let seed = 1; seed <= ROUNDS; seed++) {
+      inSeed(seed, (random) => {
+        const noise = filler(random.below(20_000), seed);
+        survives(cut(noise, random), []);
+        for (const { client, origin } of RECORDINGS) {
+          survives([client, ...cut(noise, random)], [origin]);
+          survives([client], [origin, ...cut(noise, random)]);
+        }
+      });
+    }
+  });
+});
+
+Deno.test("the cases of the tables, glued together at random, end in a ProtocolError at worst", () => {
+  const wires = [...CHUNK_CASES, ...BROKEN_CASES].map(({ wire }) => wire)
+    .filter(({ length }) => length < 100_000);
+  const { client, origin } = RECORDINGS[0]!;
+  const joined = [publishAnswers([1, 2, 3, 4], 7), fullPlayAnswers(9), origin];
+  within(() => {
+    for (let seed = 1; seed <= ROUNDS; seed++) {
+      inSeed(seed, (random) => {
+        const some = Array.from({ length: 5 }, () => wires[random.below(wires.length)]!);
+        const bytes = random.below(2) === 0 ? join(some) : broken(join(some), random);
+        const answers = joined[random.below(joined.length)]!;
+        survives([client.subarray(0, 500), ...cut(bytes, random)], [answers]);
+        survives([client], [answers, ...cut(bytes, random)]);
+      });
+    }
+  });
+});
+
+Deno.test("broken AMF0 ends in a ProtocolError at worst", () => {
+  const wires = [...AMF0_CASES, ...BROKEN_AMF0_CASES].map(({ wire }) => wire)
+    .filter(({ length }) => length > 0);
+  within(() => {
+    for (let seed = 1; seed <= 20 * ROUNDS; seed++) {
+      inSeed(seed, (random) => {
+        const wire = wires[random.below(wires.length)]!;
+        const bytes = random.below(4) === 0
+          ? filler(random.below(300), seed)
+          : broken(wire, random);
+        try {
+          readAllAmf0(new ByteReader(bytes));
+        } catch (error) {
+          if (!(error instanceof ProtocolError)) throw error;
+        }
+      });
+    }
+  });
+});
+
+Deno.test("a conversation of nothing but headers keeps nothing", () => {
+  // Each header opens another message that would be as long as a message can be.
+  const conversation = new ClientConversation();
+  assert.throws(() => {
+    for (let id = 2; id < 5000; id++) {
+      const header = [1, (id - 64) & 255, ((id - 64) >> 8) & 255, 0, 0, 0, 0xff, 0xff, 0xff, 9];
+      conversation.push(Uint8Array.from([...header, 1, 0, 0, 0, ...new Uint8Array(128)]));
+    }
+  }, ProtocolError);
+  assert.equal(conversation.assembler.bodies.size, 0);
+});
+
+/** A copy with some bytes changed, dropped, repeated or put in. */
+function broken(bytes: Uint8Array, random: SeededRandom): Uint8Array {
+  const copy = Array.from(bytes);
+  const times = 1 + random.below(8);
+  for (let time = 0; time < times; time++) {
+    const at = random.below(copy.length + 1);
+    const many = random.below(20);
+    switch (random.below(5)) {
+      case 0:
+        copy[at] = random.below(256);
+        break;
+      case 1:
+        copy[at] = (copy[at] ?? 0) ^ (1 << random.below(8));
+        break;
+      case 2:
+        copy.splice(at, many);
+        break;
+      case 3:
+        copy.splice(at, 0, ...filler(many, random.below(1000)));
+        break;
+      default:
+        copy.splice(at, 0, ...copy.slice(random.below(copy.length), at + many).slice(0, 2000));
+    }
+  }
+  return Uint8Array.from(copy);
+}
+
+/** The same bytes in a few pieces of any length. */
+function cut(bytes: Uint8Array, random: SeededRandom): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const length = 1 + random.below(random.below(3) === 0 ? 4 : 3000);
+    pieces.push(bytes.subarray(at, at + length));
+    at += length;
+  }
+  return pieces;
+}
+
+function inSeed(seed: number, run: (random: SeededRandom) => void): void {
+  try {
+    run(new SeededRandom(seed));
+  } catch (cause) {
+    throw new Error(`Seed ${seed} fails: ${cause}`, { cause });
+  }
+}
+
+function within(run: () => void): void {
+  const start = performance.now();
+  run();
+  const took = performance.now() - start;
+  assert.ok(took < PATIENCE, `it took ${Math.round(took)} ms`);
+}
+
+function isEqual(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, index) => byte === other[index]);
+}

@@ -1,0 +1,211 @@
+// Random senders whose every message has to reach the far side as it was, timestamps included,
+// whatever of the conversation the far side has not seen. A failure names its seed.
+
+import assert from "node:assert/strict";
+import { ProtocolError } from "../../src/core/errors.ts";
+import { parseCommand } from "../../src/protocol/rtmp/command.ts";
+import { publishAnswers } from "../support/rtmp_recordings.ts";
+import { answerStatus, Script, withStreamId } from "../support/rtmp_script.ts";
+import { RandomSender } from "../support/rtmp_random_sender.ts";
+import {
+  describe,
+  filler,
+  readWire,
+  SeededRandom,
+  type WireMessage,
+} from "../support/rtmp_wire.ts";
+import { Wiring } from "../support/rtmp_wiring.ts";
+
+const ROUNDS = 1500;
+const ACKNOWLEDGEMENT = 3;
+
+/** A message whose end may reach nobody. */
+interface Dropped {
+  readonly type: number;
+  readonly body: Uint8Array;
+}
+
+interface Conversation {
+  readonly client: Uint8Array<ArrayBuffer>;
+  /** What may be told to nobody, by the wish that came into its middle. */
+  readonly dropped: readonly (readonly Dropped[])[];
+}
+
+function publisher(random: SeededRandom, wishes: readonly string[]): Conversation {
+  const sender = new RandomSender(random, [2]);
+  sender.command(["connect", 1, { app: "live", tcUrl: "rtmp://192.0.2.1/live" }]);
+  sender.chatter(random.below(40));
+  sender.command(["createStream", 2, null]);
+  sender.chatter(random.below(40));
+  const dropped = wishes.map((name, index) => {
+    // Before the first wish the proxy drops pictures and sounds; before another an origin has
+    // had a part of everything but commands.
+    const lost = sender.underWay.filter(({ type }) =>
+      index > 0 ? type !== 20 : type === 8 || type === 9
+    );
+    sender.wish(name);
+    sender.chatter(100);
+    return lost.map(({ type = 0, body }) => ({ type, body }));
+  });
+  sender.finish();
+  return { client: sender.bytes, dropped };
+}
+
+function wiringOf(
+  random: SeededRandom,
+  client: Uint8Array,
+  origins: readonly Uint8Array[],
+): Wiring {
+  const wiring = new Wiring();
+  for (const piece of pieces(random, client)) wiring.fromClient(piece);
+  origins.forEach((origin, index) => {
+    for (const piece of pieces(random, origin)) wiring.fromOrigin(piece, index);
+  });
+  return wiring;
+}
+
+function* pieces(random: SeededRandom, bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length;) {
+    const length = 1 + random.below([3, 200, 70000][random.below(3)]!);
+    yield bytes.subarray(at, at + length);
+    at += length;
+  }
+}
+
+function isWish(message: WireMessage, name?: string): boolean {
+  if (message.type !== 20 || message.body.length === 0) return false;
+  const command = parseCommand(message);
+  return command.name === "publish" && (name === undefined || command.values[1] === name);
+}
+
+/** What is said from one wish on, up to the next one if there is one. */
+function fromWish(bytes: Uint8Array, name: string, streamId = 1): string[] {
+  const { messages } = readWire(bytes);
+  const start = messages.findIndex((message) => isWish(message, name));
+  const next = messages.findIndex((message, index) => index > start && isWish(message));
+  const own = messages.slice(start, next < 0 ? undefined : next)
+    .filter(({ type }) => type !== ACKNOWLEDGEMENT);
+  return own.map((message) => describe(withStreamId(message, 1, streamId)));
+}
+
+/** A dropped message is known by its body, in which the stream may have either of its ids. */
+function without(
+  told: readonly string[],
+  dropped: readonly Dropped[],
+  streamId: number,
+): string[] {
+  const ends = new Set<string>();
+  for (const one of dropped.filter(({ body }) => body.length > 0)) {
+    const message = { chunkStream: 0, timestamp: 0, ...one, streamId: 0 };
+    for (const told of [message, withStreamId(message, 1, streamId)]) {
+      ends.add(describe(told).split(" id 0 ")[1]!);
+    }
+  }
+  return told.filter((one) => ![...ends].some((end) => one.endsWith(end)));
+}
+
+function forEachSeed(run: (random: SeededRandom) => void): void {
+  for (let seed = 1; seed <= ROUNDS; seed++) {
+    try {
+      run(new SeededRandom(seed));
+    } catch (cause) {
+      throw new Error(`Seed ${seed} fails: ${cause}`, { cause });
+    }
+  }
+}
+
+for (const streamId of [1, 7]) {
+  Deno.test(`a random publisher reaches an origin that calls its stream ${streamId}`, () => {
+    forEachSeed((random) => {
+      const { client, dropped } = publisher(random, ["one"]);
+      const wiring = wiringOf(random, client, [publishAnswers([1, 2], streamId)]);
+      const expected = without(fromWish(client, "one", streamId), dropped[0]!, streamId);
+      assert.deepEqual(
+        without(fromWish(wiring.toOrigin(), "one"), dropped[0]!, streamId),
+        expected,
+      );
+    });
+  });
+
+  Deno.test(`a random publisher goes on to an origin that calls its stream ${streamId}`, () => {
+    forEachSeed((random) => {
+      const { client, dropped } = publisher(random, ["one", "two"]);
+      const origins = [publishAnswers([1, 2]), publishAnswers([1, 2], streamId)];
+      const wiring = wiringOf(random, client, origins);
+      assert.equal(wiring.origins, 2);
+      const expected = without(fromWish(client, "two", streamId), dropped[1]!, streamId);
+      const second = fromWish(wiring.toOrigin(1), "two");
+      assert.deepEqual(without(second, dropped[1]!, streamId), expected);
+      const first = without(fromWish(client, "one"), dropped[0]!, streamId);
+      assert.deepEqual(without(fromWish(wiring.toOrigin(0), "one"), dropped[0]!, streamId), first);
+    });
+  });
+}
+
+Deno.test("a random origin reaches its player, and the next one too", () => {
+  const opening = new Script()
+    .command(["connect", 1, { app: "live", tcUrl: "rtmp://192.0.2.1/live" }])
+    .command(["createStream", 2, null])
+    .command(["play", 3, null, "one"], { streamId: 1 }).bytes;
+  const next = new Script().command(["play", 4, null, "two"], { streamId: 1 }).bytes;
+  forEachSeed((random) => {
+    const [first, second] = [randomOrigin(random), randomOrigin(random)];
+    // The first one is left anywhere.
+    const cutAt = first.length - random.below(3000);
+    const wiring = wiringOf(random, opening, [first.subarray(0, cutAt)]);
+    if (wiring.decision !== "accepted") return;
+    wiring.fromClient(next);
+    for (const piece of pieces(random, second)) wiring.fromOrigin(piece);
+    const told = readWire(wiring.toClient);
+    assert.deepEqual([told.rest, told.unfinished], [0, []]);
+    const starts = told.messages.flatMap((one, index) => isStart(one) ? [index] : []);
+    assert.equal(starts.length, 2);
+    const { messages } = readWire(second);
+    const expected = messages.slice(messages.findIndex(isStart));
+    const seen = told.messages.slice(starts[1]);
+    const isNews = ({ type }: WireMessage) => type !== 1;
+    assert.deepEqual(seen.filter(isNews).map(describe), expected.filter(isNews).map(describe));
+  });
+});
+
+function randomOrigin(random: SeededRandom): Uint8Array<ArrayBuffer> {
+  const sender = new RandomSender(random);
+  sender.command(["_result", 1, { fmsVer: "x" }, { code: "NetConnection.Connect.Success" }]);
+  sender.command(["_result", 2, null, 1]);
+  const start = answerStatus(new Script(), "NetStream.Play.Start");
+  sender.command(parseStatus(start.bytes), 1);
+  sender.chatter(150);
+  sender.finish();
+  return sender.bytes;
+}
+
+function parseStatus(bytes: Uint8Array): ["onStatus", number, null, { code: string }] {
+  const { values } = parseCommand(readWire(bytes).messages[0]!);
+  return ["onStatus", 0, null, values[1] as { code: string }];
+}
+
+Deno.test("the random senders are as different as they should be", () => {
+  const formats = new Set<number>();
+  const sizes = new Set<number>();
+  for (let seed = 1; seed < 50; seed++) {
+    const { client } = publisher(new SeededRandom(seed), ["one"]);
+    const reading = readWire(client);
+    assert.deepEqual([reading.rest, reading.unfinished], [0, []]);
+    sizes.add(reading.chunkSize);
+    for (const { type } of reading.messages) formats.add(type);
+  }
+  assert.ok(sizes.size > 4);
+  assert.deepEqual([...formats].toSorted((one, other) => one - other), [1, 2, 3, 4, 8, 9, 18, 20]);
+  assert.notDeepEqual(filler(20, 1), filler(20, 2));
+});
+
+/** A command that was cut off by a move ends in zeros, and may make no sense. */
+function isStart(message: WireMessage): boolean {
+  if (message.type !== 20 || message.body.length === 0) return false;
+  try {
+    return parseCommand(message).name === "onStatus";
+  } catch (error) {
+    if (error instanceof ProtocolError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,177 @@
+// A child process with everything that a test needs of it: its output as lines and as text, its
+// end as a promise, signals, and the certainty that it is gone when the test is. Knows no program.
+
+import { until, within } from "./wait.ts";
+
+/** Set TEST_ECHO=1 to see what the processes say while a test runs. */
+const ECHO = Deno.env.get("TEST_ECHO") === "1";
+const KEPT_TEXT = 64 * 1024;
+const END_DEADLINE = 10_000;
+const alive = new Set<number>();
+
+globalThis.addEventListener("unload", () => {
+  for (const pid of alive) sendSignal(pid, "SIGKILL");
+});
+
+/** What to start and who gets its standard output. */
+export interface ChildOptions {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Added to this process's variables; `undefined` takes a variable away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly cwd?: string;
+  /** Gets each line of standard output; without it the output is kept in `outputText`. */
+  readonly onOutputLine?: (line: string) => void;
+}
+
+/** How a process ended: `signal` is set when it was a signal that ended it. */
+export interface ChildEnd {
+  readonly code: number;
+  readonly signal: Deno.Signal | null;
+}
+
+/** A running process; disposing of it kills it and waits for its end. */
+export class Child implements AsyncDisposable {
+  readonly pid: number;
+  /** Resolves once the process has ended and all its output was read. */
+  readonly ended: Promise<ChildEnd>;
+  readonly #errors = new KeptText();
+  readonly #output = new KeptText();
+  #end: ChildEnd | undefined;
+
+  constructor(options: ChildOptions) {
+    const process = new Deno.Command(options.command, {
+      args: [...options.args],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      clearEnv: true,
+      env: environment(options.env ?? {}),
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    }).spawn();
+    this.pid = process.pid;
+    alive.add(this.pid);
+    const { onOutputLine } = options;
+    const name = `${options.command.split("/").at(-1)} ${this.pid}`;
+    this.ended = this.#untilEnd(
+      process,
+      onOutputLine ?? ((line) => this.#output.add(line, name)),
+      (line) => this.#errors.add(line, name),
+    );
+  }
+
+  /** The end of what the process has written to standard error. */
+  get errorText(): string {
+    return this.#errors.text;
+  }
+
+  /** The end of what the process has written to standard output, unless a reader took it. */
+  get outputText(): string {
+    return this.#output.text;
+  }
+
+  get running(): boolean {
+    return this.#end === undefined;
+  }
+
+  /** Sends a signal; a process that has ended is left alone. */
+  signal(signal: Deno.Signal): void {
+    if (this.running) sendSignal(this.pid, signal);
+  }
+
+  /** `kill -9`, and waits for the end. */
+  async kill(): Promise<void> {
+    this.signal("SIGKILL");
+    await this.ended;
+  }
+
+  /** @throws Error with the program's errors when it does not end within `timeout` ms. */
+  async end(timeout = END_DEADLINE): Promise<ChildEnd> {
+    return await within(`the end of process ${this.pid}`, timeout, this.ended);
+  }
+
+  /**
+   * Waits until `look` finds something, but no longer than the process lives.
+   *
+   * @throws Error with the end of standard error when the process ends or the time is over.
+   */
+  until<Found>(
+    what: string,
+    look: () => Found | undefined | false | Promise<Found | undefined | false>,
+    timeout?: number,
+  ): Promise<Found> {
+    const describe = () => this.errorText || this.outputText;
+    const lookWhileRunning = async () => {
+      const found = await look();
+      if (found !== undefined && found !== false) return found;
+      if (this.running) return undefined;
+      throw new Error(`Cannot see ${what}: the process ended\n${describe()}`);
+    };
+    return until(what, lookWhileRunning, {
+      describe,
+      ...(timeout === undefined ? {} : { timeout }),
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.kill();
+  }
+
+  async #untilEnd(
+    process: Deno.ChildProcess,
+    onOutputLine: (line: string) => void,
+    onErrorLine: (line: string) => void,
+  ): Promise<ChildEnd> {
+    const [status] = await Promise.all([
+      process.status.finally(() => alive.delete(this.pid)),
+      eachLine(process.stdout, onOutputLine),
+      eachLine(process.stderr, onErrorLine),
+    ]);
+    this.#end = { code: status.code, signal: status.signal };
+    return this.#end;
+  }
+}
+
+/** The end of a text that comes in lines. */
+class KeptText {
+  #text = "";
+
+  get text(): string {
+    return this.#text;
+  }
+
+  add(line: string, speaker: string): void {
+    if (ECHO) Deno.stderr.writeSync(new TextEncoder().encode(`[${speaker}] ${line}\n`));
+    this.#text = `${this.#text}${line}\n`.slice(-KEPT_TEXT);
+  }
+}
+
+async function eachLine(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  take: (line: string) => void,
+): Promise<void> {
+  let rest = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split(/\r\n|\r|\n/);
+    rest = lines.pop()!;
+    lines.forEach(take);
+  }
+  if (rest !== "") take(rest);
+}
+
+function environment(changes: Readonly<Record<string, string | undefined>>) {
+  const result = Deno.env.toObject();
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === undefined) delete result[name];
+    else result[name] = value;
+  }
+  return result;
+}
+
+function sendSignal(pid: number, signal: Deno.Signal): void {
+  try {
+    Deno.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

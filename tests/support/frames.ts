@@ -1,0 +1,85 @@
+// Frames as ffmpeg's `framemd5` writes them, and what two readers of one stream must have in common.
+// Timestamps are milliseconds of the stream's own clock, so that readers which joined at different
+// times can be laid on each other.
+
+/** One audio or video frame as it stood in the stream, undecoded. */
+export interface Frame {
+  readonly kind: "video" | "audio";
+  readonly dts: number;
+  readonly pts: number;
+  readonly size: number;
+  readonly hash: string;
+}
+
+/** Collects frames from the lines of a `framemd5` output. */
+export class FrameList {
+  readonly frames: Frame[] = [];
+  readonly #kinds = new Map<string, Frame["kind"]>();
+
+  /** Takes one line, be it a header line or a frame. */
+  add(line: string): void {
+    const header = /^#media_type (\d+): (video|audio)$/.exec(line);
+    if (header !== null) this.#kinds.set(header[1]!, header[2] === "video" ? "video" : "audio");
+    if (line.startsWith("#") || line.trim() === "") return;
+    const [index, dts, pts, , size, hash] = line.split(",").map((field) => field.trim());
+    const kind = this.#kinds.get(index!);
+    if (kind === undefined || hash === undefined) {
+      throw new Error(`Cannot read a frame: current value is ${line}`);
+    }
+    this.frames.push({ kind, dts: Number(dts), pts: Number(pts), size: Number(size), hash });
+  }
+
+  /** The frames of one kind, in the order of their arrival. */
+  of(kind: Frame["kind"]): Frame[] {
+    return this.frames.filter((frame) => frame.kind === kind);
+  }
+}
+
+/** The frames of both lists between the later of their starts and the earlier of their ends. */
+export function overlap(left: readonly Frame[], right: readonly Frame[]): [Frame[], Frame[]] {
+  const from = Math.max(left[0]?.dts ?? Infinity, right[0]?.dts ?? Infinity);
+  const to = Math.min(left.at(-1)?.dts ?? -Infinity, right.at(-1)?.dts ?? -Infinity);
+  const isWithin = (frame: Frame) => frame.dts >= from && frame.dts <= to;
+  return [left.filter(isWithin), right.filter(isWithin)];
+}
+
+/**
+ * Two readers of one stream must have read the very same frames while both were reading.
+ *
+ * @throws Error naming the first difference, or when fewer than `atLeast` frames overlap.
+ */
+export function assertSameFrames(
+  direct: readonly Frame[],
+  relayed: readonly Frame[],
+  atLeast: number,
+): void {
+  const [expected, actual] = overlap(direct, relayed);
+  const length = Math.max(expected.length, actual.length);
+  for (let at = 0; at < length; at++) {
+    const left = JSON.stringify(expected[at]);
+    const right = JSON.stringify(actual[at]);
+    if (left !== right) {
+      throw new Error(`Cannot match frame ${at} of ${length}: origin ${left}, proxy ${right}`);
+    }
+  }
+  if (length < atLeast) {
+    throw new Error(`Cannot compare ${atLeast} frames: current value is ${length} that overlap`);
+  }
+}
+
+/**
+ * No frame may be missing: each follows the one before by at most `longest` milliseconds, and by
+ * more than nothing.
+ *
+ * @throws Error naming the first hole.
+ */
+export function assertContiguous(frames: readonly Frame[], longest: number): void {
+  for (const [at, frame] of frames.entries()) {
+    const previous = frames[at - 1];
+    if (previous === undefined) continue;
+    const step = frame.dts - previous.dts;
+    if (step <= 0 || step > longest) {
+      throw new Error(`Cannot go from ${previous.dts} to ${frame.dts}: current value is ${step}`);
+    }
+  }
+}

@@ -1,0 +1,132 @@
+// node-media-server as a real origin, run by the Deno at hand: RTMP, HTTP-FLV, and its own HTTP API
+// to ask which streams it has. Knows nothing of the proxy.
+
+import { Child } from "./child.ts";
+import { accepts, fetchText, type OriginServer } from "./origin_server.ts";
+import { freePorts } from "./ports.ts";
+import { PROJECT_FOLDER } from "./project.ts";
+import { TempFolder } from "./temp_folder.ts";
+
+/**
+ * The package as arguments of `deno run` or `deno cache`. It is locked on its own: whoever only runs
+ * the proxy has no use for it and does not get it.
+ */
+export const NODE_MEDIA_SERVER_PACKAGE: readonly string[] = [
+  "--no-config",
+  `--lock=${PROJECT_FOLDER}/tests/support/node_media_server.lock`,
+  "--frozen",
+  "npm:node-media-server@4.4.3",
+];
+
+const ACCOUNT = { username: "admin", password: "of-this-test-only" };
+const START_DEADLINE = 60_000;
+
+interface LoginAnswer {
+  readonly data: { readonly token: string };
+}
+
+interface StreamsAnswer {
+  readonly data: {
+    readonly streams: readonly {
+      readonly app: string;
+      readonly name: string;
+      readonly status: string;
+    }[];
+  };
+}
+
+/** How the server is to be named, and who hears of its publishers and players. */
+export interface NodeMediaServerOptions {
+  readonly name?: string;
+  /** Gets a POST with JSON (`action`, `app`, `name`, `query`) for each event. */
+  readonly notifyUrl?: string;
+}
+
+/** A running node-media-server; see `OriginServer`. */
+export class NodeMediaServer implements OriginServer {
+  readonly name: string;
+  readonly rtmpPort: number;
+  readonly httpPort: number;
+  readonly process: Child;
+  readonly #folder: TempFolder;
+  #token = "";
+
+  private constructor(options: NodeMediaServerOptions, folder: TempFolder) {
+    const [rtmpPort, httpPort] = freePorts(2) as [number, number];
+    this.name = options.name ?? "node-media-server";
+    this.rtmpPort = rtmpPort;
+    this.httpPort = httpPort;
+    this.#folder = folder;
+    const configurationFile = folder.file("config.json");
+    const configuration = {
+      bind: "127.0.0.1",
+      rtmp: { port: rtmpPort },
+      http: { port: httpPort },
+      webadmin: { enable: false },
+      record: { auto: false, path: folder.file("record") },
+      store: { path: folder.file("data") },
+      auth: { jwt: { secret: crypto.randomUUID(), users: [{ ...ACCOUNT, role: "admin" }] } },
+      ...(options.notifyUrl === undefined ? {} : { notify: { url: options.notifyUrl } }),
+    };
+    Deno.writeTextFileSync(configurationFile, JSON.stringify(configuration));
+    this.process = new Child({
+      command: Deno.execPath(),
+      args: [
+        ...["run", "--quiet", "--allow-all", ...NODE_MEDIA_SERVER_PACKAGE],
+        ...["--config", configurationFile],
+      ],
+      cwd: folder.path,
+    });
+  }
+
+  /** Starts the server and waits until it accepts connections and its API answers. */
+  static async open(options: NodeMediaServerOptions = {}): Promise<NodeMediaServer> {
+    const server = new NodeMediaServer(options, new TempFolder());
+    try {
+      const isReady = async () => await accepts(server.rtmpPort) && await accepts(server.httpPort);
+      await server.process.until("node-media-server accept connections", isReady, START_DEADLINE);
+      await server.#logIn();
+      return server;
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  rtmpUrl(stream: string): string {
+    return `rtmp://127.0.0.1:${this.rtmpPort}/live/${stream}`;
+  }
+
+  /** Where a stream is read as HTTP-FLV without the proxy. */
+  flvUrl(stream: string): string {
+    return `http://127.0.0.1:${this.httpPort}/live/${stream}.flv`;
+  }
+
+  async publishedStreams(): Promise<string[]> {
+    const headers = { authorization: `Bearer ${this.#token}` };
+    const answer: StreamsAnswer = JSON.parse(await fetchText(this.#api("streams"), { headers }));
+    return answer.data.streams
+      .filter(({ app, status }) => app === "live" && status === "publishing")
+      .map(({ name }) => name);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.process[Symbol.asyncDispose]();
+    await this.#folder[Symbol.asyncDispose]();
+  }
+
+  async #logIn(): Promise<void> {
+    const answer: LoginAnswer = JSON.parse(
+      await fetchText(this.#api("login"), {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(ACCOUNT),
+      }),
+    );
+    this.#token = answer.data.token;
+  }
+
+  #api(path: string): string {
+    return `http://127.0.0.1:${this.httpPort}/api/v1/${path}`;
+  }
+}

@@ -1,0 +1,152 @@
+// The real program, run from source or, when SRS_PROXY_BIN is set, as that executable, with every
+// listener on a free loopback port. Knows the program only from outside.
+
+import { Child, type ChildEnd } from "./child.ts";
+import { freePorts } from "./ports.ts";
+import { PROJECT_FOLDER } from "./project.ts";
+
+/** The ports of one proxy. */
+export interface ProxyPorts {
+  readonly rtmp: number;
+  readonly httpServer: number;
+  readonly httpApi: number;
+  readonly systemApi: number;
+  readonly webrtc: number;
+  readonly srt: number;
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** A proxy that has become ready; disposing of it kills it. */
+export class Proxy implements AsyncDisposable {
+  readonly ports: ProxyPorts;
+  readonly process: Child;
+
+  private constructor(ports: ProxyPorts, process: Child) {
+    this.ports = ports;
+    this.process = process;
+  }
+
+  /**
+   * Starts the program and waits until `GET /readyz` says yes.
+   *
+   * @param variables PROXY_* variables over those that the tests need: free loopback ports, and
+   * origins allowed on 127.0.0.0/8
+   * @param ports where it listens; free ones unless told
+   * @throws Error with the program's own errors when it does not become ready
+   */
+  static async open(variables: Variables = {}, ports = freeProxyPorts()): Promise<Proxy> {
+    const process = startProxy([], { ...listenVariables(ports), ...variables });
+    const proxy = new Proxy(ports, process);
+    try {
+      await process.until("the proxy become ready", () => proxy.isReady(), 30_000);
+      return proxy;
+    } catch (error) {
+      await process.kill();
+      throw error;
+    }
+  }
+
+  rtmpUrl(stream: string): string {
+    return `rtmp://127.0.0.1:${this.ports.rtmp}/live/${stream}`;
+  }
+
+  /** The URL of a path of the System API. */
+  systemUrl(path: string): string {
+    return `http://127.0.0.1:${this.ports.systemApi}${path}`;
+  }
+
+  /** The status of `GET /readyz`, or undefined when nothing listens there. */
+  async readiness(): Promise<number | undefined> {
+    try {
+      const response = await fetch(this.systemUrl("/readyz"));
+      await response.body?.cancel();
+      return response.status;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async isReady(): Promise<boolean> {
+    return await this.readiness() === 200;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.process[Symbol.asyncDispose]();
+  }
+}
+
+/** The ports on which the program listens when nobody tells it otherwise. */
+export const DEFAULT_PORTS: ProxyPorts = {
+  rtmp: 11935,
+  httpServer: 18080,
+  httpApi: 11985,
+  systemApi: 12025,
+  webrtc: 18000,
+  srt: 20080,
+};
+
+/** Free ports for all listeners of one proxy. */
+export function freeProxyPorts(): ProxyPorts {
+  const [rtmp, httpServer, httpApi, systemApi, webrtc, srt] = freePorts(6) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  return { rtmp, httpServer, httpApi, systemApi, webrtc, srt };
+}
+
+/** The variables that put a proxy on these ports and let it take origins on loopback addresses. */
+export function listenVariables(ports: ProxyPorts): Record<string, string> {
+  return {
+    PROXY_RTMP_SERVER: `127.0.0.1:${ports.rtmp}`,
+    PROXY_HTTP_SERVER: `127.0.0.1:${ports.httpServer}`,
+    PROXY_HTTP_API: `127.0.0.1:${ports.httpApi}`,
+    PROXY_SYSTEM_API: `127.0.0.1:${ports.systemApi}`,
+    PROXY_WEBRTC_SERVER: `127.0.0.1:${ports.webrtc}`,
+    PROXY_SRT_SERVER: `127.0.0.1:${ports.srt}`,
+    PROXY_REGISTER_ALLOW: "127.0.0.0/8",
+  };
+}
+
+/** Starts the program with these arguments and variables, and none of this process's PROXY_*. */
+export function startProxy(args: readonly string[], variables: Variables, cwd?: string): Child {
+  const foreign = Object.keys(Deno.env.toObject()).filter((name) => name.startsWith("PROXY_"));
+  const cleared = Object.fromEntries(foreign.map((name) => [name, undefined]));
+  const [command, ...first] = proxyCommand();
+  return new Child({
+    command: command!,
+    args: [...first, ...args],
+    env: { ...cleared, NO_COLOR: "1", ...variables },
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+}
+
+/** What a run of the program that ends by itself has left. */
+export interface ProxyRun extends ChildEnd {
+  readonly output: string;
+  readonly errors: string;
+}
+
+/** Runs the program to its end, at most ten seconds. */
+export async function runProxy(
+  args: readonly string[],
+  variables: Variables = {},
+  cwd?: string,
+): Promise<ProxyRun> {
+  await using process = startProxy(args, variables, cwd);
+  const end = await process.end();
+  return { ...end, output: process.outputText, errors: process.errorText };
+}
+
+function proxyCommand(): string[] {
+  const executable = Deno.env.get("SRS_PROXY_BIN");
+  if (executable !== undefined && executable !== "") return [executable];
+  const permissions = ["--allow-net", "--allow-env", "--allow-read", "--allow-sys"];
+  const configuration = `--config=${PROJECT_FOLDER}/deno.json`;
+  const program = `${PROJECT_FOLDER}/main.ts`;
+  return [Deno.execPath(), "run", "--quiet", configuration, ...permissions, program];
+}

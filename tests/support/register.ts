@@ -1,0 +1,127 @@
+// The heartbeat of SRS for origins that have none of their own: registers an origin at the System
+// API of one or more proxies and keeps it registered.
+
+import { fetchText } from "./origin_server.ts";
+
+/** What a heartbeat says, in SRS's own fields. */
+export interface Heartbeat {
+  readonly ip: string;
+  readonly server: string;
+  readonly service: string;
+  readonly pid: string;
+  readonly rtmp: readonly string[];
+  readonly http?: readonly string[];
+  readonly api?: readonly string[];
+  readonly srt?: readonly string[];
+  readonly rtc?: readonly string[];
+  readonly device_id?: string;
+}
+
+/** What of an origin is registered. */
+export interface RegisteredOrigin {
+  readonly name: string;
+  readonly rtmpPort: number;
+  readonly httpPort?: number;
+}
+
+/** Anything that has a System API. */
+export interface SystemApi {
+  systemUrl(path: string): string;
+}
+
+interface OriginsAnswer {
+  readonly origins: readonly { readonly server: string }[];
+}
+
+const HEARTBEAT_INTERVAL = 2_000;
+
+/** The heartbeat of an origin on 127.0.0.1, of this start of it. */
+export function heartbeatOf(origin: RegisteredOrigin, service: string): Heartbeat {
+  return {
+    ip: "127.0.0.1",
+    server: `vid-${origin.name}`,
+    service,
+    pid: service,
+    rtmp: [`127.0.0.1:${origin.rtmpPort}`],
+    ...(origin.httpPort === undefined ? {} : { http: [`127.0.0.1:${origin.httpPort}`] }),
+    device_id: origin.name,
+  };
+}
+
+/**
+ * Sends one heartbeat.
+ *
+ * @throws Error when it is refused or not answered
+ */
+export async function sendHeartbeat(
+  api: SystemApi,
+  heartbeat: Heartbeat,
+  token?: string,
+): Promise<void> {
+  await fetchText(api.systemUrl("/api/v1/srs/register"), {
+    method: "POST",
+    headers: { "content-type": "application/json", ...authorization(token) },
+    body: JSON.stringify(heartbeat),
+  });
+}
+
+/**
+ * The `server` ids of all origins that a proxy has registered.
+ *
+ * @throws Error when the proxy does not tell
+ */
+export async function registeredOrigins(api: SystemApi, token?: string): Promise<string[]> {
+  const headers = authorization(token);
+  const text = await fetchText(api.systemUrl("/api/v1/origins?limit=1000"), { headers });
+  const answer: OriginsAnswer = JSON.parse(text);
+  return answer.origins.map(({ server }) => server);
+}
+
+function authorization(token: string | undefined): Record<string, string> {
+  return token === undefined ? {} : { authorization: `Bearer ${token}` };
+}
+
+/** An origin that sends its heartbeats until it is disposed of. */
+export class Registration implements AsyncDisposable {
+  readonly #stopped = Promise.withResolvers<void>();
+  readonly #finished: Promise<void>;
+
+  private constructor(beat: () => Promise<void>) {
+    this.#finished = this.#run(beat);
+  }
+
+  /** Registers the origin at every proxy, once it returns, and goes on doing so. */
+  static async open(
+    proxies: readonly SystemApi[],
+    origin: RegisteredOrigin,
+    token?: string,
+  ): Promise<Registration> {
+    const heartbeat = heartbeatOf(origin, crypto.randomUUID());
+    const beat = async () => {
+      await Promise.all(proxies.map((proxy) => sendHeartbeat(proxy, heartbeat, token)));
+    };
+    await beat();
+    return new Registration(beat);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped.resolve();
+    await this.#finished;
+  }
+
+  async #run(beat: () => Promise<void>): Promise<void> {
+    while (!(await this.#stoppedWithin(HEARTBEAT_INTERVAL))) {
+      // As with a real origin, a heartbeat that fails is not the end: the next one may not.
+      await beat().catch(() => undefined);
+    }
+  }
+
+  async #stoppedWithin(milliseconds: number): Promise<boolean> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const over = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), milliseconds);
+    });
+    const stopped = this.#stopped.promise.then(() => true);
+    return await Promise.race([over, stopped]).finally(() => clearTimeout(timer));
+  }
+}

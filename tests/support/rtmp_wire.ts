@@ -1,0 +1,284 @@
+// RTMP chunks for tests, written and read a second time without a line of the program: a writer
+// that is told everything and remembers nothing, and a reader of whole buffers. They are what the
+// program's own coding is measured by. "Adobe RTMP Specification 1.0", section 5.3.
+
+/** A message as a peer understands it. */
+export interface WireMessage {
+  readonly chunkStream: number;
+  readonly timestamp: number;
+  readonly type: number;
+  readonly streamId: number;
+  readonly body: Uint8Array;
+}
+
+/** A message and the way it is to be cut into chunks. */
+export interface ChunkPlan {
+  readonly chunkStream: number;
+  /** Header format of the first chunk. */
+  readonly format: 0 | 1 | 2 | 3;
+  /** Timestamp of a format 0, delta of the others; format 3 needs it only to be extended. */
+  readonly time?: number;
+  readonly type?: number;
+  readonly streamId?: number;
+  readonly body: Uint8Array;
+  readonly chunkSize?: number;
+  /** Bytes of the basic header; the fewest that will do unless told. */
+  readonly basicLength?: 1 | 2 | 3;
+  /** Whether the continuations leave the extended timestamp out, as some senders do. */
+  readonly omitsExtended?: boolean;
+}
+
+const DEFAULT_CHUNK_SIZE = 128;
+const EXTENDED = 0xffffff;
+
+/** The chunks of a message, one by one, so that they can be mixed with those of another. */
+export function chunksOf(plan: ChunkPlan): Uint8Array<ArrayBuffer>[] {
+  const { body, chunkSize = DEFAULT_CHUNK_SIZE } = plan;
+  const chunks = [chunkAt(plan, 0, chunkSize)];
+  for (let at = chunkSize; at < body.length; at += chunkSize) {
+    chunks.push(chunkAt(plan, at, chunkSize));
+  }
+  return chunks;
+}
+
+/** The chunk that begins at a byte of a message's body. */
+export function chunkAt(plan: ChunkPlan, at: number, chunkSize: number): Uint8Array<ArrayBuffer> {
+  const header = at === 0 ? firstHeader(plan) : continuation(plan);
+  return join([header, plan.body.subarray(at, at + chunkSize)]);
+}
+
+/** All chunks of a message, one after the other. */
+export function wholeMessage(plan: ChunkPlan): Uint8Array<ArrayBuffer> {
+  return join(chunksOf(plan));
+}
+
+function firstHeader(plan: ChunkPlan): Uint8Array {
+  const { format, time = 0, type = 0, streamId = 0, body } = plan;
+  const isExtended = time >= EXTENDED;
+  const fields: number[] = [];
+  if (format < 3) fields.push(...bigEndian(isExtended ? EXTENDED : time, 3));
+  if (format < 2) fields.push(...bigEndian(body.length, 3), type);
+  if (format === 0) fields.push(...bigEndian(streamId, 4).reverse());
+  if (isExtended) fields.push(...bigEndian(time, 4));
+  return Uint8Array.from([...basicHeader(format, plan), ...fields]);
+}
+
+function continuation(plan: ChunkPlan): Uint8Array {
+  const { time = 0, omitsExtended = false } = plan;
+  const extended = time >= EXTENDED && !omitsExtended ? bigEndian(time, 4) : [];
+  return Uint8Array.from([...basicHeader(3, plan), ...extended]);
+}
+
+function basicHeader(format: number, plan: ChunkPlan): number[] {
+  const { chunkStream: id, basicLength = id < 64 ? 1 : id < 320 ? 2 : 3 } = plan;
+  const top = format * 64;
+  if (basicLength === 1) return [top + id];
+  if (basicLength === 2) return [top, id - 64];
+  return [top + 1, (id - 64) % 256, Math.floor((id - 64) / 256)];
+}
+
+function bigEndian(value: number, length: number): number[] {
+  return Array.from(
+    { length },
+    (_, index) => Math.floor(value / 256 ** (length - 1 - index)) % 256,
+  );
+}
+
+/** What a reader has made of a buffer. */
+export interface WireReading {
+  readonly messages: readonly WireMessage[];
+  /** Chunk streams with an unfinished message. */
+  readonly unfinished: readonly number[];
+  /** Bytes at the end that are no whole chunk. */
+  readonly rest: number;
+  readonly chunkSize: number;
+}
+
+interface ReaderStream {
+  timestamp: number;
+  delta: number;
+  length: number;
+  type: number;
+  streamId: number;
+  extended: boolean;
+  parts: Uint8Array[];
+  received: number;
+}
+
+/** Reads a whole buffer as a strict receiver would; begins with a chunk size of 128. */
+export function readWire(bytes: Uint8Array, omitsExtended = false): WireReading {
+  return new WireReader(bytes, omitsExtended).read();
+}
+
+class WireReader {
+  readonly #view: DataView;
+  readonly #bytes: Uint8Array;
+  readonly #omitsExtended: boolean;
+  readonly #streams = new Map<number, ReaderStream>();
+  readonly #messages: WireMessage[] = [];
+  #at = 0;
+  #chunkSize = DEFAULT_CHUNK_SIZE;
+
+  constructor(bytes: Uint8Array, omitsExtended: boolean) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#omitsExtended = omitsExtended;
+  }
+
+  read(): WireReading {
+    let good = 0;
+    try {
+      while (this.#at < this.#bytes.length) {
+        this.#readChunk();
+        good = this.#at;
+      }
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+    }
+    const unfinished = [...this.#streams].filter(([, { received }]) => received > 0);
+    return {
+      messages: this.#messages,
+      unfinished: unfinished.map(([id]) => id),
+      rest: this.#bytes.length - good,
+      chunkSize: this.#chunkSize,
+    };
+  }
+
+  #readChunk(): void {
+    const { format, id } = this.#readBasic();
+    const known = this.#streams.get(id);
+    if (known === undefined && format > 1) throw new Error(`format ${format} first on ${id}`);
+    const next = { ...(known ?? newStream()) };
+    const isFirst = next.received === 0;
+    if (!isFirst && format !== 3) throw new Error(`format ${format} inside a message on ${id}`);
+    if (isFirst) this.#readFields(next, format);
+    else if (next.extended && !this.#omitsExtended) this.#skip(4);
+    const size = Math.min(this.#chunkSize, next.length - next.received);
+    const payload = this.#bytes.slice(this.#at, this.#at + size);
+    this.#skip(size);
+    this.#streams.set(id, next);
+    next.parts = [...next.parts, payload];
+    next.received += size;
+    if (next.received === next.length) this.#finish(id, next);
+  }
+
+  #readBasic(): { format: number; id: number } {
+    const first = this.#view.getUint8(this.#skip(1));
+    const format = first >> 6;
+    if ((first & 63) > 1) return { format, id: first & 63 };
+    const low = this.#view.getUint8(this.#skip(1)) + 64;
+    if ((first & 63) === 0) return { format, id: low };
+    return { format, id: low + 256 * this.#view.getUint8(this.#skip(1)) };
+  }
+
+  #readFields(stream: ReaderStream, format: number): void {
+    let time = stream.delta;
+    if (format < 3) {
+      time = this.#u24();
+      stream.extended = time === EXTENDED;
+    }
+    if (format < 2) {
+      stream.length = this.#u24();
+      stream.type = this.#view.getUint8(this.#skip(1));
+    }
+    if (format === 0) stream.streamId = this.#view.getUint32(this.#skip(4), true);
+    if (stream.extended && (format < 3 || !this.#omitsExtended)) {
+      time = this.#view.getUint32(this.#skip(4));
+    }
+    stream.delta = time;
+    stream.timestamp = format === 0 ? time : (stream.timestamp + time) % 2 ** 32;
+  }
+
+  #finish(id: number, stream: ReaderStream): void {
+    const body = join(stream.parts);
+    const { timestamp, type, streamId } = stream;
+    this.#messages.push({ chunkStream: id, timestamp, type, streamId, body });
+    stream.parts = [];
+    stream.received = 0;
+    if (type !== 1 && type !== 2) return;
+    const value = new DataView(body.buffer).getUint32(0);
+    if (type === 1) this.#chunkSize = value;
+    const aborted = type === 2 ? this.#streams.get(value) : undefined;
+    if (aborted !== undefined) [aborted.parts, aborted.received] = [[], 0];
+  }
+
+  #u24(): number {
+    const at = this.#skip(3);
+    return this.#view.getUint16(at) * 256 + this.#view.getUint8(at + 2);
+  }
+
+  /** @throws RangeError past the end, as DataView does */
+  #skip(length: number): number {
+    const at = this.#at;
+    if (at + length > this.#bytes.length) throw new RangeError("past the end");
+    this.#at += length;
+    return at;
+  }
+}
+
+function newStream(): ReaderStream {
+  return {
+    timestamp: 0,
+    delta: 0,
+    length: 0,
+    type: 0,
+    streamId: 0,
+    extended: false,
+    parts: [],
+    received: 0,
+  };
+}
+
+/** One buffer out of many. */
+export function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** Bytes out of hexadecimal digits; anything between them is for the eye. */
+export function hex(digits: string): Uint8Array<ArrayBuffer> {
+  const clean = digits.replace(/[^0-9a-f]/gi, "");
+  return Uint8Array.from(clean.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}
+
+/** A message in one line, for comparisons that a reader can follow. */
+export function describe(message: WireMessage): string {
+  const { chunkStream, timestamp, type, streamId, body } = message;
+  return `cs ${chunkStream} t ${timestamp} type ${type} id ${streamId} ${body.length} B ${
+    sum(body)
+  }`;
+}
+
+function sum(body: Uint8Array): string {
+  let hash = 2166136261;
+  for (const byte of body) hash = Math.imul(hash ^ byte, 16777619) >>> 0;
+  return hash.toString(16).padStart(8, "0");
+}
+
+/** Bytes that are the same in every run and different for every seed. */
+export function filler(length: number, seed = 1): Uint8Array<ArrayBuffer> {
+  const random = new SeededRandom(seed);
+  return Uint8Array.from({ length }, () => random.below(256));
+}
+
+/** Numbers that look random and are the same in every run (mulberry32). */
+export class SeededRandom {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed >>> 0;
+  }
+
+  /** An integer from 0 up to but not including `limit`. */
+  below(limit: number): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
+    return Math.floor(((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32 * limit);
+  }
+}

@@ -1,0 +1,154 @@
+// A client and its origins joined without a socket, in the order in which the relay does it, so
+// that every way of cutting the bytes can be tried in no time. Keeps what each side is told.
+
+import { ByteWriter } from "../../src/core/byte_writer.ts";
+import { ChunkRelay } from "../../src/protocol/rtmp/chunk_relay.ts";
+import { Shared } from "../../src/protocol/rtmp/chunk_scanner.ts";
+import { ClientConversation, type Said } from "../../src/protocol/rtmp/client_conversation.ts";
+import type { StreamCommand } from "../../src/protocol/rtmp/command.ts";
+import { writeControl, writeMessage } from "../../src/protocol/rtmp/message.ts";
+import { OriginConversation } from "../../src/protocol/rtmp/origin_conversation.ts";
+import { join } from "./rtmp_wire.ts";
+
+/** One origin as the client's connection meets it. */
+interface Leg {
+  readonly conversation: OriginConversation;
+  readonly told: Uint8Array[];
+  down: ChunkRelay | undefined;
+}
+
+/** Both conversations and both relays of one client. */
+export class Wiring {
+  readonly client = new ClientConversation();
+  readonly #legs: Leg[] = [];
+  readonly #toldClient: Uint8Array[] = [];
+  #waiting: Uint8Array[] = [];
+  #clientChunkSize = 128;
+  #wish: StreamCommand | undefined;
+  up: ChunkRelay | undefined;
+
+  /** Everything the client has been told. */
+  get toClient(): Uint8Array<ArrayBuffer> {
+    return join(this.#toldClient);
+  }
+
+  /** Everything that one of the origins has been told, the first one unless told. */
+  toOrigin(index = 0): Uint8Array<ArrayBuffer> {
+    return join(this.#legs[index]?.told ?? []);
+  }
+
+  /** How many origins the client has been joined to. */
+  get origins(): number {
+    return this.#legs.length;
+  }
+
+  /** The relay towards the client of the newest origin. */
+  get down(): ChunkRelay | undefined {
+    return this.#legs.at(-1)?.down;
+  }
+
+  get decision(): string | undefined {
+    return this.#legs.at(-1)?.conversation.decision?.kind;
+  }
+
+  fromClient(bytes: Uint8Array): void {
+    const leg = this.#legs.at(-1);
+    if (leg === undefined) this.#converse(bytes);
+    else if (leg.down === undefined) this.#waiting.push(bytes.slice());
+    else this.#relayUp(leg, bytes.slice());
+  }
+
+  /** @param index of the origin; one that the client has left is not listened to any more */
+  fromOrigin(bytes: Uint8Array, index = this.#legs.length - 1): void {
+    if (index !== this.#legs.length - 1) return;
+    const leg = this.#legs[index]!;
+    const data = bytes.slice();
+    let taken = 0;
+    if (leg.down === undefined) {
+      taken = leg.conversation.push(data);
+      this.#takeAnswers(leg);
+      if (leg.conversation.decision === undefined) return;
+      this.#join(leg);
+    }
+    if (taken < data.length) leg.down!.push(data, taken);
+    this.#takeDown(leg);
+  }
+
+  #converse(bytes: Uint8Array): void {
+    const taken = this.client.push(bytes);
+    this.#toldClient.push(this.client.takeOutput().slice());
+    if (this.client.wish === undefined) return;
+    this.#waiting.push(bytes.slice(taken));
+    this.#openLeg(this.client.said, this.client.wish);
+  }
+
+  #openLeg(said: readonly Said[], wish: StreamCommand): void {
+    this.#wish = wish;
+    const conversation = new OriginConversation({
+      said,
+      wish,
+      chunkSize: this.client.scanner.chunkSize,
+    });
+    const leg: Leg = { conversation, told: [], down: undefined };
+    this.#legs.push(leg);
+    this.#takeAnswers(leg);
+  }
+
+  #takeAnswers({ conversation, told }: Leg): void {
+    told.push(conversation.takeOutput().slice());
+    const out = new ByteWriter();
+    for (const message of conversation.takeForClient()) {
+      writeMessage(out, message, this.#clientChunkSize);
+    }
+    this.#toldClient.push(out.finish());
+  }
+
+  #join(leg: Leg): void {
+    const { scanner, streamIds, assembler } = leg.conversation;
+    if (this.up !== undefined) scanner.sharedAtFirst = Shared.none;
+    leg.down = new ChunkRelay("to_client", scanner, streamIds);
+    this.#agreeOnChunkSize(leg.down);
+    leg.down.adopt(assembler);
+    if (this.up !== undefined) this.up.retarget(streamIds);
+    else {
+      this.up = new ChunkRelay("to_origin", this.client.scanner, streamIds);
+      this.up.adopt(this.client.assembler);
+    }
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const bytes of waiting) this.fromClient(bytes);
+  }
+
+  #agreeOnChunkSize({ scanner }: ChunkRelay): void {
+    if (scanner.chunkSize === this.#clientChunkSize) return;
+    const out = new ByteWriter();
+    writeControl(out, 1, scanner.chunkSize, this.#clientChunkSize);
+    this.#toldClient.push(out.finish());
+    this.#clientChunkSize = scanner.chunkSize;
+  }
+
+  #relayUp(leg: Leg, bytes: Uint8Array): void {
+    const up = this.up!;
+    let at = 0;
+    while (at < bytes.length) {
+      at = up.push(bytes, at);
+      for (const piece of up.takePieces()) leg.told.push(piece.slice());
+      const { wish } = up;
+      if (wish === undefined) return;
+      if (wish.name === this.#wish!.name) up.passWish();
+      else return this.#move(leg, wish, bytes.subarray(at));
+    }
+    for (const piece of up.takePieces()) leg.told.push(piece.slice());
+  }
+
+  #move(leg: Leg, wish: StreamCommand, rest: Uint8Array): void {
+    this.#toldClient.push(leg.down!.cut());
+    this.#clientChunkSize = leg.down!.scanner.chunkSize;
+    this.#waiting.push(rest);
+    this.#openLeg(this.client.openingFor(wish), wish);
+  }
+
+  #takeDown(leg: Leg): void {
+    for (const piece of leg.down?.takePieces() ?? []) this.#toldClient.push(piece.slice());
+  }
+}

@@ -1,0 +1,64 @@
+// Waiting for something to become true, always with a deadline. Everything that the tests wait for
+// goes through here or through the end of a process; nothing waits for a guessed time.
+
+/** How long and how often to look. */
+export interface WaitOptions {
+  /** Milliseconds after which the wait fails; 10,000 unless told. */
+  readonly timeout?: number;
+  /** Milliseconds between two looks; 40 unless told. */
+  readonly interval?: number;
+  /** Added to the error when the wait fails: what was seen instead. */
+  readonly describe?: () => string;
+}
+
+/**
+ * Calls `look` until it returns something other than undefined or false, and returns that.
+ *
+ * @throws Error naming `what` when the time is over; whatever `look` throws goes through.
+ */
+export async function until<Found>(
+  what: string,
+  look: () => Found | undefined | false | Promise<Found | undefined | false>,
+  options: WaitOptions = {},
+): Promise<Found> {
+  const { timeout = 10_000, interval = 40, describe } = options;
+  const deadline = performance.now() + timeout;
+  while (true) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (performance.now() > deadline) {
+      const seen = describe === undefined ? "" : `\n${describe()}`;
+      throw new Error(`Cannot see ${what}: current value is nothing after ${timeout} ms${seen}`);
+    }
+    await pause(interval);
+  }
+}
+
+/**
+ * Settles as `promise` does, or fails when `timeout` milliseconds have passed.
+ *
+ * @throws Error naming `what` when the time is over.
+ */
+export async function within<Value>(
+  what: string,
+  timeout: number,
+  promise: Promise<Value>,
+): Promise<Value> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`Cannot see ${what}: current value is nothing after ${timeout} ms`)),
+      timeout,
+    );
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Resolves after `milliseconds`: the interval of a poll or of a heartbeat, never a guess. */
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
