@@ -1,0 +1,21 @@
+// Bytes as text and back without loss, one character a byte. Playlists and manifests are edited
+// in this form: their syntax is ASCII, and whatever else they hold must come out as it went in,
+// even if it is no valid UTF-8.
+
+const CHUNK = 8192;
+
+/** One character for each byte, with the byte's value as its code. */
+export function textOfBytes(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += CHUNK) {
+    text += String.fromCharCode(...bytes.subarray(at, at + CHUNK));
+  }
+  return text;
+}
+
+/** The reverse of `textOfBytes`; no character may have a code over 255. */
+export function bytesOfText(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  return bytes;
+}

@@ -1,0 +1,129 @@
+// Decides for one link of a playlist, manifest or redirect whether it leads back to the stream's
+// origin, and if so makes it lead through the proxy. Edits text as RFC 3986 splits it and resolves
+// nothing: `$Number%05d$` in a DASH template or odd characters in a name must stay as they are.
+// Paths need no change, since the proxy asks the origin for the very path it was asked for.
+
+import { normalizeIp } from "../../core/endpoint.ts";
+import type { Address } from "../../core/origin.ts";
+import { SPBHID, takeSpbhid } from "./spbhid.ts";
+
+/** Where the links that are rewritten lead from and to. */
+export interface LinkTarget {
+  /** The value that every link to the origin gets; undefined to repair addresses only. */
+  readonly spbhid: string | undefined;
+  /** The Host of the client's request, which names the proxy as the client knows it. */
+  readonly clientHost: string;
+  /** The origin's own addresses for HTTP, which no client may be sent to. */
+  readonly originAddresses: readonly Address[];
+}
+
+/**
+ * Where a link leads: `relative` to what holds it, by an address of the `client`'s Host or of the
+ * `origin`, or `elsewhere`.
+ */
+export type LinkPlace = "relative" | "client" | "origin" | "elsewhere";
+
+/** RFC 3986, appendix B. */
+const PARTS = /^(?:([a-z][a-z0-9+.-]*):)?(?:\/\/([^/?#]*))?([^?#]*)(?:\?([^#]*))?(#[^]*)?$/i;
+const SPACE = " \t\r\n";
+
+interface Parts {
+  readonly place: LinkPlace;
+  readonly scheme: string | undefined;
+  readonly authority: string | undefined;
+  readonly path: string;
+  readonly query: string | undefined;
+  /** With its mark. */
+  readonly fragment: string;
+}
+
+/** Where the link leads, white space around it not counting. */
+export function placeOf(link: string, target: LinkTarget): LinkPlace {
+  return splitLink(trimSpace(link).text, target).place;
+}
+
+/**
+ * The link as the client may follow it: the parameter added, or replaced where there was one, and
+ * an address of the origin taken off. Links elsewhere and empty ones come back as they are; white
+ * space around a link stays.
+ */
+export function rewriteLink(link: string, target: LinkTarget): string {
+  const { before, text, after } = trimSpace(link);
+  const parts = splitLink(text, target);
+  const isSameDocument = parts.place === "relative" && parts.path === "" && !parts.query;
+  if (parts.place === "elsewhere" || isSameDocument) return link;
+  return before + join(parts, target.spbhid) + after;
+}
+
+/** Takes off ASCII's white space only: a byte that `trim` strips may be half of a letter. */
+function trimSpace(link: string): { before: string; text: string; after: string } {
+  let start = 0;
+  let end = link.length;
+  while (start < end && SPACE.includes(link.charAt(start))) start++;
+  while (end > start && SPACE.includes(link.charAt(end - 1))) end--;
+  return { before: link.slice(0, start), text: link.slice(start, end), after: link.slice(end) };
+}
+
+function splitLink(link: string, target: LinkTarget): Parts {
+  const [, scheme, authority, path = "", query, fragment = ""] = PARTS.exec(link) ?? [];
+  const isOdd = hasControlCharacter(link);
+  const place = isOdd ? "elsewhere" : placeOfAuthority(scheme, authority, target);
+  return { place, scheme, authority, path, query, fragment };
+}
+
+/** Browsers drop some of these before they read a link: nobody knows where such a link leads. */
+function hasControlCharacter(link: string): boolean {
+  for (let at = 0; at < link.length; at++) {
+    const code = link.charCodeAt(at);
+    if (code < 0x20 || code === 0x7f) return true;
+  }
+  return false;
+}
+
+function placeOfAuthority(
+  scheme: string | undefined,
+  authority: string | undefined,
+  target: LinkTarget,
+): LinkPlace {
+  if (scheme === undefined && authority === undefined) return "relative";
+  const isHttp = scheme === undefined || /^https?$/i.test(scheme);
+  if (!isHttp || !authority) return "elsewhere";
+  if (withoutDefaultPort(authority) === withoutDefaultPort(target.clientHost)) return "client";
+  return namesOrigin(authority, scheme, target.originAddresses) ? "origin" : "elsewhere";
+}
+
+function withoutDefaultPort(authority: string): string {
+  return authority.toLowerCase().replace(/:(?:80|443)?$/, "");
+}
+
+/** Only a listed port counts: at the same address there may be other origins. */
+function namesOrigin(
+  authority: string,
+  scheme: string | undefined,
+  addresses: readonly Address[],
+): boolean {
+  const [, bracketed, bare, digits] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d*))?$/.exec(authority) ?? [];
+  const ip = normalizeIp(bracketed ?? bare ?? "");
+  if (ip === undefined) return false;
+  const port = digits ? Number(digits) : scheme?.toLowerCase() === "https" ? 443 : 80;
+  return addresses.some((address) => normalizeIp(address.host) === ip && address.port === port);
+}
+
+function join(parts: Parts, spbhid: string | undefined): string {
+  const { place, scheme, authority, path, query, fragment } = parts;
+  const address = place === "client" ? `${scheme ? `${scheme}:` : ""}//${authority}` : "";
+  const newQuery = spbhid === undefined ? query : withSpbhid(query ?? "", spbhid);
+  const search = newQuery === undefined ? "" : `?${newQuery}`;
+  return address + (place === "origin" ? pathAlone(path) : path) + search + fragment;
+}
+
+/** An absolute path which, without its address, cannot be taken for another address. */
+function pathAlone(path: string): string {
+  if (path === "") return "/";
+  return /^\/[/\\]/.test(path) ? `/.${path}` : path;
+}
+
+function withSpbhid(query: string, spbhid: string): string {
+  const { rest } = takeSpbhid(query);
+  return `${rest}${rest === "" ? "" : "&"}${SPBHID}=${spbhid}`;
+}

@@ -1,0 +1,153 @@
+// The `spbhid` that the proxy adds to every link of a playlist, and by which it finds the origin of
+// a segment again. A segment's path does not tell: `live/show-7.ts` may be segment 7 of `live/show`
+// or of `live/show-7`, and origins choose their file names. So the value itself says which stream
+// and which origin. It is computed from those two alone: nothing is stored, every viewer gets the
+// same one (caches work), and every proxy that knows the origin understands it.
+//
+// base64url, without padding, of: version (1 byte), tag of the origin's id (7), checksum (4), stream
+// key in UTF-8 with the default vhost left empty. The checksum tells accidents from values, not
+// forgers: anybody can compute one. That is harmless, since a value only ever names a stream by a
+// valid key and chooses among registered origins, as a player does by asking for the stream. Who
+// serves a segment must therefore not make its origin the owner of the stream.
+
+import { ProxyError } from "../../core/errors.ts";
+import { DEFAULT_VHOST, type StreamKey, streamKeyFromHttp } from "../../core/stream_key.ts";
+import { bytesOfText, textOfBytes } from "./binary_text.ts";
+import { murmur3 } from "./murmur3.ts";
+
+/** What a value says. */
+export interface Spbhid {
+  readonly key: StreamKey;
+  /** What `originTagOf` gives for the id of the origin. */
+  readonly originTag: string;
+}
+
+/** The name of the query parameter. */
+export const SPBHID = "spbhid";
+
+const VERSION = 1;
+const TAG_LENGTH = 7;
+const HEAD_LENGTH = 1 + TAG_LENGTH + 4;
+/** Three names of 256 bytes, the slashes between them, as base64. */
+const MAX_TEXT_LENGTH = Math.ceil((HEAD_LENGTH + 3 * 256 + 2) * 4 / 3);
+const TAG_SEEDS = [0x5b1d0001, 0x5b1d0002] as const;
+const CHECKSUM_SEED = 0x5b1d0003;
+const ENCODER = new TextEncoder();
+const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * The value for a stream at an origin: at most 1,043 characters of base64url.
+ *
+ * @param of `origin` is the origin's id
+ */
+export function encodeSpbhid(of: { readonly key: StreamKey; readonly origin: string }): string {
+  return compose(of.key, originTagOf(of.origin));
+}
+
+/** What the value says; undefined when it is none, whatever is wrong with it. */
+export function decodeSpbhid(text: string): Spbhid | undefined {
+  if (text.length > MAX_TEXT_LENGTH || !/^[\w-]+$/.test(text)) return undefined;
+  const bytes = decodeBase64(text);
+  if (bytes === undefined || bytes.length <= HEAD_LENGTH || bytes[0] !== VERSION) return undefined;
+  if (new DataView(bytes.buffer).getUint32(1 + TAG_LENGTH) !== checksum(bytes)) return undefined;
+  const key = parseKey(bytes.subarray(HEAD_LENGTH));
+  if (key === undefined) return undefined;
+  const originTag = hexOf(bytes.subarray(1, 1 + TAG_LENGTH));
+  // One stream at one origin has one value: other spellings of the same bytes are refused.
+  return compose(key, originTag) === text ? { key, originTag } : undefined;
+}
+
+/**
+ * The short mark by which a value names its origin: 56 bits in hexadecimal, so that even ten
+ * thousand origins share none (one chance in a thousand million).
+ */
+export function originTagOf(originId: string): string {
+  const bytes = ENCODER.encode(originId);
+  const [first, second] = TAG_SEEDS;
+  const hex = [murmur3(bytes, first), murmur3(bytes, second)].map(hex32).join("");
+  return hex.slice(0, 2 * TAG_LENGTH);
+}
+
+/**
+ * The origin that a tag stands for; undefined when it is not among them. Computes the tag of each
+ * id, some 2 µs: who knows thousands of origins keeps their tags.
+ */
+export function findTaggedOrigin(tag: string, originIds: Iterable<string>): string | undefined {
+  for (const id of originIds) {
+    if (originTagOf(id) === tag) return id;
+  }
+  return undefined;
+}
+
+/**
+ * A query without the parameter, everything else as it was, and the parameter's first value.
+ *
+ * @param query without its mark
+ */
+export function takeSpbhid(query: string): { readonly spbhid?: string; readonly rest: string } {
+  const parts = query.split("&");
+  const taken = parts.find((part) => part.startsWith(`${SPBHID}=`));
+  if (taken === undefined) return { rest: query };
+  const rest = parts.filter((part) => !part.startsWith(`${SPBHID}=`)).join("&");
+  return { spbhid: taken.slice(SPBHID.length + 1), rest };
+}
+
+function compose(key: StreamKey, originTag: string): string {
+  const vhost = key.vhost === DEFAULT_VHOST ? "" : key.vhost;
+  const name = ENCODER.encode(`${vhost}/${key.app}/${key.stream}`);
+  const bytes = new Uint8Array(HEAD_LENGTH + name.length);
+  bytes[0] = VERSION;
+  for (let at = 0; at < TAG_LENGTH; at++) {
+    bytes[1 + at] = parseInt(originTag.slice(2 * at, 2 * at + 2), 16);
+  }
+  bytes.set(name, HEAD_LENGTH);
+  new DataView(bytes.buffer).setUint32(1 + TAG_LENGTH, checksum(bytes));
+  return encodeBase64(bytes);
+}
+
+/** Covers everything but itself. */
+function checksum(bytes: Uint8Array): number {
+  const seed = murmur3(bytes.subarray(0, 1 + TAG_LENGTH), CHECKSUM_SEED);
+  return murmur3(bytes.subarray(HEAD_LENGTH), seed);
+}
+
+/** A key is good if the rules for requests make the same key of its names. */
+function parseKey(bytes: Uint8Array): StreamKey | undefined {
+  try {
+    const [vhost = "", ...names] = DECODER.decode(bytes).split("/");
+    // With an extension behind it a name of dots would pass.
+    if (names.some((name) => name === "." || name === "..")) return undefined;
+    // The extension is there to be stripped: a name that ends like one keeps its own.
+    const path = `/${names.map(percentEncode).join("/")}.ts`;
+    const key = streamKeyFromHttp({ host: "", path, query: `vhost=${percentEncode(vhost)}` });
+    return key.key === [vhost || DEFAULT_VHOST, ...names].join("/") ? key : undefined;
+  } catch (error) {
+    if (error instanceof ProxyError || error instanceof TypeError) return undefined;
+    throw error;
+  }
+}
+
+/** Every byte, since dots and commas also mean something to those who read names. */
+function percentEncode(text: string): string {
+  return Array.from(ENCODER.encode(text), (byte) => `%${hexOf([byte])}`).join("");
+}
+
+function hex32(value: number): string {
+  return value.toString(16).padStart(8, "0");
+}
+
+function hexOf(bytes: Iterable<number>): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function encodeBase64(bytes: Uint8Array): string {
+  return btoa(textOfBytes(bytes)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
+
+function decodeBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    return bytesOfText(atob(text.replaceAll("-", "+").replaceAll("_", "/")));
+  } catch {
+    return undefined;
+  }
+}

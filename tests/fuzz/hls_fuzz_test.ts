@@ -1,0 +1,185 @@
+// Random bytes, and playlists, manifests, links and spbhid values changed at random: only
+// ProtocolError may come of them, nothing may be lost, and a second rewriting changes nothing.
+// A failure names its seed; put it into SEED to see the same again.
+
+import assert from "node:assert/strict";
+import { ProtocolError } from "../../src/core/errors.ts";
+import { streamKeyFromRtmp } from "../../src/core/stream_key.ts";
+import { bytesOfText, textOfBytes } from "../../src/protocol/hls/binary_text.ts";
+import { rewriteManifest } from "../../src/protocol/hls/dash.ts";
+import { NO_MANIFESTS, REWRITTEN_MANIFESTS } from "../../src/protocol/hls/dash_cases.ts";
+import { rewriteLink } from "../../src/protocol/hls/link.ts";
+import { REWRITTEN_LINKS, TARGET, UNTOUCHED_LINKS } from "../../src/protocol/hls/link_cases.ts";
+import { rewritePlaylist } from "../../src/protocol/hls/playlist.ts";
+import { NO_PLAYLISTS, REWRITTEN_PLAYLISTS } from "../../src/protocol/hls/playlist_cases.ts";
+import { decodeSpbhid, encodeSpbhid, originTagOf } from "../../src/protocol/hls/spbhid.ts";
+
+const SEED = crypto.getRandomValues(new Uint32Array(1))[0]!;
+const ROUNDS = 2_000;
+/** Bytes that mean something to one of the formats. */
+const TELLING = [
+  ..."#<>&;:/?=\"',\\@[]{}$%!- \t\r\n\0\x7f\xef\xbb\xbf\xff",
+  "\n#EXT-X-MAP:URI=",
+  "<!--",
+];
+
+/** The same numbers for the same seed: xorshift, 32 bits. */
+function randomNumbers(seed: number): (below: number) => number {
+  let state = seed | 1;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+}
+
+function pick<T>(random: (below: number) => number, values: readonly T[]): T {
+  return values[random(values.length)]!;
+}
+
+function randomText(random: (below: number) => number, length: number): string {
+  return Array.from({ length }, () => String.fromCharCode(random(256))).join("");
+}
+
+/** Cuts, doubles, overwrites or inserts at random places. */
+function mutate(random: (below: number) => number, text: string): string {
+  let mutated = text;
+  for (let count = 1 + random(4); count > 0; count--) {
+    const from = random(mutated.length + 1);
+    const to = Math.min(mutated.length, from + random(12));
+    const inserted = pick(random, [
+      "",
+      pick(random, TELLING),
+      String.fromCharCode(random(256)),
+      mutated.slice(from, to).repeat(2),
+    ]);
+    mutated = mutated.slice(0, from) + inserted + mutated.slice(to);
+  }
+  return mutated;
+}
+
+interface Rewriting {
+  readonly rewrite: (bytes: Uint8Array, target: typeof TARGET) => Uint8Array<ArrayBuffer>;
+  readonly samples: readonly string[];
+}
+
+const REWRITINGS: Readonly<Record<string, Rewriting>> = {
+  playlist: {
+    rewrite: rewritePlaylist,
+    samples: [...Object.values(REWRITTEN_PLAYLISTS).map(([text]) => text), ...NO_PLAYLISTS],
+  },
+  manifest: {
+    rewrite: rewriteManifest,
+    samples: [...Object.values(REWRITTEN_MANIFESTS).map(([text]) => text), ...NO_MANIFESTS],
+  },
+};
+
+function rewriteIfGood(rewriting: Rewriting, text: string): string | undefined {
+  try {
+    return textOfBytes(rewriting.rewrite(bytesOfText(text), TARGET));
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
+  }
+}
+
+for (const [name, rewriting] of Object.entries(REWRITINGS)) {
+  Deno.test(`a ${name} changed at random is refused or rewritten for good`, () => {
+    const random = randomNumbers(SEED);
+    let rewritten = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      const text = mutate(random, pick(random, rewriting.samples));
+      const once = rewriteIfGood(rewriting, text);
+      if (once === undefined) continue;
+      rewritten++;
+      const about = `seed ${SEED}, round ${round}: ${JSON.stringify(text)}`;
+      assert.equal(rewriteIfGood(rewriting, once), once, about);
+    }
+    assert.ok(rewritten > ROUNDS / 50, `seed ${SEED}: only ${rewritten} were rewritten`);
+  });
+
+  Deno.test(`random bytes are no ${name}`, () => {
+    const random = randomNumbers(SEED);
+    for (let round = 0; round < ROUNDS; round++) {
+      assert.equal(rewriteIfGood(rewriting, randomText(random, random(200))), undefined);
+    }
+  });
+}
+
+Deno.test("rewriting a playlist changes nothing but links", () => {
+  const random = randomNumbers(SEED);
+  // Without addresses of the origin the parameter is all that comes in, and taken out again
+  // leaves what was there.
+  const target = { ...TARGET, originAddresses: [] };
+  const { samples } = REWRITINGS["playlist"]!;
+  for (let round = 0; round < ROUNDS; round++) {
+    const text = mutate(random, pick(random, samples)).replaceAll("spbhid", "");
+    if (/[?&](?:[\r\n#" \t]|$)/.test(text)) continue;
+    try {
+      const rewritten = textOfBytes(rewritePlaylist(bytesOfText(text), target));
+      const about = `seed ${SEED}, round ${round}`;
+      assert.equal(rewritten.replaceAll(/[?&]spbhid=AbC-9_/g, ""), text, about);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+    }
+  }
+});
+
+Deno.test("a link changed at random never leads a browser to another host by being rewritten", () => {
+  const random = randomNumbers(SEED);
+  const base = `http://${TARGET.clientHost}/live/show.m3u8`;
+  const links = [...REWRITTEN_LINKS.map(([link]) => link), ...UNTOUCHED_LINKS];
+  for (let round = 0; round < 5 * ROUNDS; round++) {
+    const link = mutate(random, pick(random, links));
+    const rewritten = rewriteLink(link, TARGET);
+    const about = `seed ${SEED}, round ${round}: ${JSON.stringify(link)}`;
+    assert.equal(rewriteLink(rewritten, TARGET), rewritten, about);
+    if (rewritten === link || !URL.canParse(rewritten, base)) continue;
+    const host = new URL(rewritten, base).host;
+    const before = URL.canParse(link, base) ? new URL(link, base).host : undefined;
+    assert.ok(host === new URL(base).host || host === before, about);
+  }
+});
+
+Deno.test("random text is no spbhid", () => {
+  const random = randomNumbers(SEED);
+  const alphabet = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"];
+  const good = encodeSpbhid({
+    key: streamKeyFromRtmp({ tcUrl: "rtmp://demo.com/live", app: "", stream: "show" }),
+    origin: "vid-1",
+  });
+  for (let round = 0; round < ROUNDS; round++) {
+    const texts = [
+      randomText(random, random(100)),
+      Array.from({ length: random(1_100) }, () => pick(random, alphabet)).join(""),
+      mutate(random, good),
+    ];
+    for (const text of texts) {
+      if (text !== good) assert.equal(decodeSpbhid(text), undefined, `seed ${SEED}: ${text}`);
+    }
+  }
+});
+
+Deno.test("every key that a client can ask for survives its spbhid", () => {
+  const random = randomNumbers(SEED);
+  let survived = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    const name = () => mutate(random, pick(random, ["live", "show", "cam.1", "demo.com", "..."]));
+    const tcUrl = `rtmp://${name()}/${name()}`;
+    const origin = randomText(random, random(40));
+    try {
+      const key = streamKeyFromRtmp({ tcUrl, app: "", stream: name() });
+      // Rare spellings leave names that no link may hold; they are refused.
+      const names = [key.vhost.replace(/^.*\.$/, "."), ...key.app.split("/"), key.stream];
+      if (names.some((name) => name === "." || name === "..")) continue;
+      const about = `seed ${SEED}, round ${round}: ${JSON.stringify(key)}`;
+      const expected = { key, originTag: originTagOf(origin) };
+      assert.deepEqual(decodeSpbhid(encodeSpbhid({ key, origin })), expected, about);
+      survived++;
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== "ProxyError") throw error;
+    }
+  }
+  assert.ok(survived > ROUNDS / 10, `seed ${SEED}: only ${survived} keys were good`);
+});
