@@ -8,16 +8,23 @@ import { TcpConnection } from "./tcp_connection.ts";
  * Connects to an address.
  *
  * @param timeout milliseconds until it is given up
- * @throws ProxyError `origin_timeout` after that, `origin_unreachable` when refused; the cause
- * names the address, the message does not
+ * @param gone aborted when whoever the connection is for has left
+ * @throws ProxyError `origin_timeout` after that, `origin_unreachable` when refused, `client_gone`;
+ * the cause names the address, the message does not
  */
-export async function dial(address: Address, timeout: number): Promise<TcpConnection> {
-  const signal = AbortSignal.timeout(timeout);
+export async function dial(
+  address: Address,
+  timeout: number,
+  gone?: AbortSignal,
+): Promise<TcpConnection> {
+  const late = AbortSignal.timeout(timeout);
+  const signal = gone === undefined ? late : AbortSignal.any([late, gone]);
   try {
     const { host: hostname, port } = address;
     return new TcpConnection(await Deno.connect({ hostname, port, signal }), address);
   } catch (cause) {
-    if (signal.aborted) throw new ProxyError("origin_timeout", "Origin does not answer", { cause });
+    if (gone?.aborted) throw new ProxyError("client_gone", "Client has left");
+    if (late.aborted) throw new ProxyError("origin_timeout", "Origin does not answer", { cause });
     throw new ProxyError("origin_unreachable", "Origin refuses the connection", { cause });
   }
 }
