@@ -1,0 +1,28 @@
+// The Range header of HTTP (RFC 9110, section 14) for one range of a whole that has a known size.
+// Knows no files.
+
+/** Bytes `start` up to but without `end`. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * What the header asks for: a range cut to the size, "unsatisfiable" when it lies outside, or
+ * undefined when the whole is to be sent, as for several ranges, other units and nonsense.
+ */
+export function parseByteRange(
+  header: string,
+  size: number,
+): ByteRange | "unsatisfiable" | undefined {
+  const [, first, last] = /^\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*$/i.exec(header) ?? [];
+  if (first === undefined || last === undefined || first + last === "") return undefined;
+  if (first === "") {
+    const start = Math.max(0, size - Number(last));
+    return start < size ? { start, end: size } : "unsatisfiable";
+  }
+  const start = Number(first);
+  const end = last === "" ? size : Math.min(size, Number(last) + 1);
+  if (last !== "" && Number(last) < start) return undefined;
+  return start < size ? { start, end } : "unsatisfiable";
+}

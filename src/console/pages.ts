@@ -1,0 +1,149 @@
+// Serves the built-in pages at `/` and their files under `/console/`, from memory once they have
+// been read. They are built by scripts/bundle_console.ts and found beside the sources, or inside a
+// compiled program. Knows nothing of streams; what they need to know is written into the page.
+
+/** What the pages are made of. */
+export interface PagesOptions {
+  /** Folder of the built files; the one that the build writes unless told. */
+  readonly folder?: string;
+  /** The port for RTMP addresses that the page shows; 1935 unless told. */
+  readonly rtmpPort?: number;
+}
+
+interface Asset {
+  readonly contentType: string;
+  readonly plain: Encoded;
+  readonly zipped: Encoded;
+}
+
+interface Encoded {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Strong, and another one for each encoding. */
+  readonly etag: string;
+}
+
+type Assets = ReadonlyMap<string, Asset>;
+
+const BUILT = `${import.meta.dirname}/../../dist/console`;
+
+/** File and type by path; what is not here is not served. */
+const FILES: ReadonlyMap<string, readonly [file: string, contentType: string]> = new Map([
+  ["/", ["index.html", "text/html; charset=utf-8"]],
+  ["/console/page.js", ["page.js", "text/javascript; charset=utf-8"]],
+  ["/console/page.css", ["page.css", "text/css; charset=utf-8"]],
+  ["/console/icon.svg", ["icon.svg", "image/svg+xml"]],
+  ["/console/licenses.txt", ["licenses.txt", "text/plain; charset=utf-8"]],
+]);
+
+/** Everything comes from the proxy itself; MediaSource hands media to the player as blobs. */
+const SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "media-src 'self' blob:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'self'",
+].join("; ");
+
+const RTMP_PORT_MARK = '<meta name="rtmp-port" content="1935">';
+
+/**
+ * The pages as a handler: undefined for every path that is not theirs. If they have not been built
+ * it answers 503 and says how to build them.
+ */
+export function pages(
+  options: PagesOptions = {},
+): (request: Request) => Promise<Response | undefined> {
+  let assets: Promise<Assets> | undefined;
+  return async (request) => {
+    const path = new URL(request.url).pathname;
+    if (!FILES.has(path)) return undefined;
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return answer(405, "Cannot be asked other than by GET and HEAD\n", { allow: "GET, HEAD" });
+    }
+    try {
+      assets ??= readAssets(options);
+      return answerAsset(request, (await assets).get(path)!);
+    } catch (error) {
+      assets = undefined;
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      return answer(503, "The pages have not been built: run deno task console\n");
+    }
+  };
+}
+
+async function readAssets({ folder = BUILT, rtmpPort = 1935 }: PagesOptions): Promise<Assets> {
+  const assets = new Map<string, Asset>();
+  for (const [path, [file, contentType]] of FILES) {
+    const bytes = await Deno.readFile(`${folder}/${file}`);
+    const content = path === "/" ? withRtmpPort(bytes, rtmpPort) : bytes;
+    const etag = await hashOf(content);
+    assets.set(path, {
+      contentType,
+      plain: { bytes: content, etag: `"${etag}"` },
+      zipped: { bytes: await zip(content), etag: `"${etag}-gzip"` },
+    });
+  }
+  return assets;
+}
+
+function withRtmpPort(html: Uint8Array, port: number): Uint8Array<ArrayBuffer> {
+  const text = new TextDecoder().decode(html);
+  return new TextEncoder().encode(
+    text.replace(RTMP_PORT_MARK, RTMP_PORT_MARK.replace("1935", String(port))),
+  );
+}
+
+async function hashOf(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(hash.subarray(0, 12), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+async function zip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  const zipped = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Uint8Array(await new Response(zipped).arrayBuffer());
+}
+
+function answerAsset(request: Request, { contentType, plain, zipped }: Asset): Response {
+  const isZipped = acceptsGzip(request.headers.get("accept-encoding"));
+  const { bytes, etag } = isZipped ? zipped : plain;
+  const headers = {
+    etag,
+    vary: "accept-encoding",
+    // Asked for again each time, answered with 304: an upgraded proxy is seen at once.
+    "cache-control": "no-cache",
+    "content-security-policy": SECURITY_POLICY,
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+  };
+  if (namesEtag(request.headers.get("if-none-match"), etag)) {
+    return new Response(null, { status: 304, headers });
+  }
+  const content = {
+    "content-type": contentType,
+    "content-length": String(bytes.length),
+    ...(isZipped ? { "content-encoding": "gzip" } : {}),
+  };
+  const body = request.method === "HEAD" ? null : bytes;
+  return new Response(body, { headers: { ...headers, ...content } });
+}
+
+function acceptsGzip(header: string | null): boolean {
+  const choice = /(?:^|,)\s*gzip\s*(?:;\s*q=([\d.]+)\s*)?(?=,|$)/i.exec(header ?? "");
+  return choice !== null && Number(choice[1] ?? 1) > 0;
+}
+
+function namesEtag(header: string | null, etag: string): boolean {
+  if (header?.trim() === "*") return true;
+  return (header ?? "").split(",").some((one) => one.trim().replace(/^W\//, "") === etag);
+}
+
+function answer(status: number, text: string, headers: Record<string, string> = {}): Response {
+  return new Response(text, {
+    status,
+    headers: { ...headers, "cache-control": "no-store", "x-content-type-options": "nosniff" },
+  });
+}

@@ -1,0 +1,54 @@
+// The addresses of the stream, each with a button that copies it.
+
+/// <reference lib="dom" />
+
+import { useState } from "preact/hooks";
+import { type ProxyPlace, streamAddresses, type StreamName } from "./stream_name.ts";
+
+/** How long a button says that it has copied, milliseconds. */
+const COPIED_FOR = 1500;
+
+/** All addresses. */
+export function AddressList({ name, place }: { name: StreamName; place: ProxyPlace }) {
+  return (
+    <section aria-labelledby="addresses">
+      <h2 id="addresses">Addresses for other players</h2>
+      <ul>
+        {streamAddresses(name, place).map(({ label, url }) => (
+          <Address key={label} label={label} url={url} />
+        ))}
+      </ul>
+      <p>
+        For VLC (Media, Open Network Stream) or{" "}
+        <code>ffplay ADDRESS</code>. Publish to the RTMP address.
+      </p>
+    </section>
+  );
+}
+
+function Address({ label, url }: { label: string; url: string }) {
+  const [isCopied, setCopied] = useState(false);
+  const copy = async (event: MouseEvent) => {
+    const button = event.currentTarget as HTMLButtonElement;
+    await copyText(url, button.parentElement!.querySelector("input")!);
+    setCopied(true);
+    setTimeout(() => setCopied(false), COPIED_FOR);
+  };
+  const id = `address-${label.toLowerCase()}`;
+  return (
+    <li>
+      <label htmlFor={id}>{label}</label>
+      <input id={id} readOnly value={url} onFocus={({ currentTarget }) => currentTarget.select()} />
+      <button type="button" aria-label={`Copy the ${label} address`} onClick={copy}>
+        {isCopied ? "Copied" : "Copy"}
+      </button>
+    </li>
+  );
+}
+
+/** The clipboard is there on secure pages only; elsewhere the selected field is copied. */
+async function copyText(text: string, field: HTMLInputElement): Promise<void> {
+  if (navigator.clipboard) return await navigator.clipboard.writeText(text);
+  field.select();
+  document.execCommand("copy");
+}

@@ -1,0 +1,59 @@
+// Plays HTTP-FLV and HTTP-TS with mpegts.js, tuned for a live stream over a good network: plays
+// what is there and speeds up a little when it has fallen behind.
+
+/// <reference lib="dom" />
+
+import mpegtsExports from "mpegts.js";
+import { describeFailure, describeStatus, ENDED, UNSUPPORTED } from "./failures.ts";
+import { SlidingRate } from "./measure.ts";
+import type { Player, PlayerOptions } from "./player.ts";
+
+type Mpegts = typeof mpegtsExports.default;
+
+// The package's types put everything below `default`, its code does not.
+const mpegts = mpegtsExports as unknown as Mpegts;
+
+/** Seconds over which the bitrate is averaged. */
+const BITRATE_SPAN = 5;
+const SETTINGS: Parameters<Mpegts["createPlayer"]>[1] = {
+  // Workers would have to be made of blobs, which the page's security policy does not allow.
+  enableWorker: false,
+  enableStashBuffer: false,
+  lazyLoad: false,
+  liveSync: true,
+  liveSyncMaxLatency: 2.5,
+  liveSyncTargetLatency: 1.2,
+  autoCleanupSourceBuffer: true,
+};
+
+/** Starts to play. */
+export function openMpegtsPlayer({ video, url, format, onEnd }: PlayerOptions): Player {
+  const rate = new SlidingRate(BITRATE_SPAN);
+  const received = {
+    get bitrate() {
+      return rate.perSecond;
+    },
+  };
+  if (!mpegts.getFeatureList().mseLivePlayback) {
+    queueMicrotask(() => onEnd(UNSUPPORTED));
+    return { received, close: () => {} };
+  }
+  mpegts.LoggingControl.enableAll = false;
+  const type = format === "flv" ? "flv" : "mpegts";
+  const player = mpegts.createPlayer({ type, isLive: true, url }, SETTINGS);
+  let receivedAt = performance.now();
+  player.on(mpegts.Events.STATISTICS_INFO, ({ speed = 0 }: { speed?: number }) => {
+    const now = performance.now();
+    // In kilobytes of 1,024 bytes per second, since the last report.
+    const seconds = (now - receivedAt) / 1000;
+    rate.add(speed * 1024 * 8 * seconds, seconds);
+    receivedAt = now;
+  });
+  player.on(mpegts.Events.ERROR, (_type: string, detail: string, info?: { code?: number }) => {
+    onEnd(info?.code && info.code > 0 ? describeStatus(info.code) : describeFailure(detail));
+  });
+  player.on(mpegts.Events.LOADING_COMPLETE, () => onEnd(ENDED));
+  player.attachMediaElement(video);
+  player.load();
+  return { received, close: () => player.destroy() };
+}

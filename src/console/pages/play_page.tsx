@@ -1,0 +1,126 @@
+// The page that plays a stream: what to play, the picture, how it goes, and the stream's addresses
+// for other players.
+
+/// <reference lib="dom" />
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import { AddressList } from "./address_list.tsx";
+import { type Measurement, Meter } from "./measure.ts";
+import { MeasurementList } from "./measurement_list.tsx";
+import { openPlayer } from "./open_player.ts";
+import {
+  pageAddress,
+  type PageRequest,
+  parsePageAddress,
+  parseStreamName,
+  playUrl,
+  type ProxyPlace,
+} from "./stream_name.ts";
+import { StreamForm } from "./stream_form.tsx";
+
+/** Milliseconds between two looks at the player. */
+const MEASURE_INTERVAL = 500;
+const EXAMPLE = "live/livestream";
+
+type PlayState =
+  | { readonly phase: "idle" }
+  | { readonly phase: "connecting" | "playing"; readonly request: PageRequest }
+  | { readonly phase: "ended"; readonly reason: string };
+
+/** The whole page. */
+export function PlayPage({ place }: { place: ProxyPlace }) {
+  const [asked] = useState(() => parsePageAddress(location.href));
+  const [request, setRequest] = useState<PageRequest>({
+    ...asked,
+    stream: asked.stream || EXAMPLE,
+  });
+  const [state, setState] = useState<PlayState>({ phase: "idle" });
+  const [measurement, setMeasurement] = useState<Measurement>();
+  const video = useRef<HTMLVideoElement>(null);
+  const playing = state.phase === "connecting" || state.phase === "playing" ? state.request : null;
+
+  const play = (wanted: PageRequest) => {
+    history.replaceState(null, "", pageAddress(location.href, wanted));
+    setState({ phase: "connecting", request: wanted });
+  };
+  useEffect(() => {
+    if (parseStreamName(asked.stream)) play(asked);
+  }, []);
+  useEffect(() => {
+    const name = playing && parseStreamName(playing.stream);
+    if (!playing || !name || !video.current) return;
+    return runPlayer({
+      video: video.current,
+      url: playUrl(name, playing.format, place),
+      request: playing,
+      setState,
+      setMeasurement,
+    });
+  }, [playing]);
+
+  const named = parseStreamName(request.stream);
+  return (
+    <>
+      <h1>Play a stream</h1>
+      <StreamForm
+        request={request}
+        isGood={named !== undefined}
+        isPlaying={playing !== null}
+        onChange={setRequest}
+        onPlay={() => play(request)}
+        onStop={() => setState({ phase: "idle" })}
+      />
+      <video ref={video} controls muted playsInline aria-label="Picture of the stream" />
+      <p role="status" data-phase={state.phase}>{describe(state)}</p>
+      <MeasurementList measurement={measurement} />
+      {named && <AddressList name={named} place={place} />}
+      <footer>
+        <a href="console/licenses.txt">Licences of the libraries on this page</a>
+      </footer>
+    </>
+  );
+}
+
+interface RunOptions {
+  readonly video: HTMLVideoElement;
+  readonly url: string;
+  readonly request: PageRequest;
+  readonly setState: (state: PlayState) => void;
+  readonly setMeasurement: (measurement: Measurement | undefined) => void;
+}
+
+/** Plays and measures until the returned function is called. */
+function runPlayer({ video, url, request, setState, setMeasurement }: RunOptions): () => void {
+  const onPlaying = () => setState({ phase: "playing", request });
+  video.addEventListener("playing", onPlaying);
+  const player = openPlayer({
+    video,
+    url,
+    format: request.format,
+    onEnd: (reason) => setState({ phase: "ended", reason }),
+  });
+  const meter = new Meter(video);
+  const timer = setInterval(
+    () => setMeasurement(meter.measure(player.received)),
+    MEASURE_INTERVAL,
+  );
+  return () => {
+    clearInterval(timer);
+    video.removeEventListener("playing", onPlaying);
+    player.close();
+    setMeasurement(undefined);
+  };
+}
+
+function describe(state: PlayState): string {
+  switch (state.phase) {
+    case "idle":
+      return "Nothing is being played";
+    case "connecting":
+      return `Waiting for ${state.request.stream} …`;
+    case "playing":
+      return `Playing ${state.request.stream}`;
+    case "ended":
+      return state.reason;
+  }
+}

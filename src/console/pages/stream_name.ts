@@ -1,0 +1,114 @@
+// The stream that the page is about and the addresses under which it is played: plain text in and
+// out. Knows no DOM and no player.
+
+/** How the page can play a stream. */
+export type PlayFormat = "flv" | "ts" | "hls";
+
+/** A stream as a person names it. */
+export interface StreamName {
+  /** `live/show`, percent-encoded, without slashes at its ends. */
+  readonly path: string;
+  /** What follows the question mark, such as a token; empty when there is none. */
+  readonly query: string;
+}
+
+/** What a link to the page asks for. */
+export interface PageRequest {
+  /** As written, for the input field. */
+  readonly stream: string;
+  readonly format: PlayFormat;
+}
+
+/** Where the proxy is reached. */
+export interface ProxyPlace {
+  /** The folder of the page, with its final slash: `http://demo.com:8080/`. */
+  readonly http: string;
+  /** Host name without port, IPv6 in brackets. */
+  readonly host: string;
+  readonly rtmpPort: number;
+}
+
+/** An address of the stream for other programs. */
+export interface StreamAddress {
+  readonly label: string;
+  readonly url: string;
+}
+
+/** The ways of playing, in the order of the page. */
+export const PLAY_FORMATS: readonly { format: PlayFormat; label: string; extension: string }[] = [
+  { format: "flv", label: "HTTP-FLV", extension: "flv" },
+  { format: "ts", label: "HTTP-TS", extension: "ts" },
+  { format: "hls", label: "HLS", extension: "m3u8" },
+];
+
+const DEFAULT_RTMP_PORT = 1935;
+const EXTENSION = /\.(?:flv|ts|m3u8|mpd)$/i;
+
+/**
+ * Reads `live/show`, `/live/show.flv?token=x` or a whole address; undefined when an application or
+ * a stream is missing. An extension is dropped, since the format is chosen apart.
+ */
+export function parseStreamName(text: string): StreamName | undefined {
+  const withoutHost = text.trim().replace(/^[a-z]+:\/\/[^/?#]*/i, "");
+  const [, path = "", query = ""] = /^([^?#]*)(?:\?([^#]*))?/.exec(withoutHost) ?? [];
+  const names = path.replace(EXTENSION, "").split("/").filter((name) => name !== "");
+  if (names.length < 2) return undefined;
+  return { path: names.map(encodeName).join("/"), query };
+}
+
+/** Where a player gets the stream. */
+export function playUrl(name: StreamName, format: PlayFormat, place: ProxyPlace): string {
+  const { extension } = PLAY_FORMATS.find((known) => known.format === format)!;
+  return `${place.http}${name.path}.${extension}${search(name)}`;
+}
+
+/** Every address of the stream, for players such as VLC and ffplay. */
+export function streamAddresses(name: StreamName, place: ProxyPlace): StreamAddress[] {
+  const port = place.rtmpPort === DEFAULT_RTMP_PORT ? "" : `:${place.rtmpPort}`;
+  const rtmp = `rtmp://${place.host}${port}/${decodeName(name.path)}${search(name)}`;
+  const http = PLAY_FORMATS.map(({ format, label }) => {
+    return { label, url: playUrl(name, format, place) };
+  });
+  return [{ label: "RTMP", url: rtmp }, ...http];
+}
+
+/**
+ * What the page's own address asks for: `#live/show`, `?stream=live/show` or, as older players
+ * write it, `?app=live&stream=show.flv`; with `format=flv|ts|hls`.
+ */
+export function parsePageAddress(address: string): PageRequest {
+  const url = new URL(address);
+  const app = url.searchParams.get("app");
+  const asked = url.searchParams.get("stream") ?? "";
+  const stream = decodeName(url.hash.slice(1)) || (app && asked ? `${app}/${asked}` : asked);
+  const wanted = url.searchParams.get("format") ?? EXTENSION.exec(stream)?.[0].slice(1);
+  const known = PLAY_FORMATS.find(({ format, extension }) => {
+    return wanted === format || wanted === extension;
+  });
+  return { stream, format: known?.format ?? "flv" };
+}
+
+/** The address of the page as it is now, to be kept or sent to somebody. */
+export function pageAddress(address: string, { stream, format }: PageRequest): string {
+  const url = new URL(address);
+  for (const name of ["app", "stream"]) url.searchParams.delete(name);
+  url.searchParams.set("format", format);
+  url.hash = encodeURI(stream);
+  return url.href;
+}
+
+function search(name: StreamName): string {
+  return name.query === "" ? "" : `?${name.query}`;
+}
+
+function encodeName(name: string): string {
+  return encodeURIComponent(decodeName(name));
+}
+
+function decodeName(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

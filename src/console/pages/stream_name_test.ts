@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import {
+  pageAddress,
+  parsePageAddress,
+  parseStreamName,
+  type ProxyPlace,
+  streamAddresses,
+} from "./stream_name.ts";
+
+const PLACE: ProxyPlace = { http: "http://demo.com:18080/", host: "demo.com", rtmpPort: 11935 };
+
+Deno.test("a stream is named in all the ways in which people write it", () => {
+  const show = { path: "live/show", query: "" };
+  const cases: readonly (readonly [string, ReturnType<typeof parseStreamName>])[] = [
+    ["live/show", show],
+    [" /live//show/ ", show],
+    ["live/show.flv", show],
+    ["live/show.M3U8", show],
+    ["http://other.com:8080/live/show.flv", show],
+    ["rtmp://other.com/live/show", show],
+    ["live/show#x", show],
+    ["live/show.flv?token=a/b&x=%20", { path: "live/show", query: "token=a/b&x=%20" }],
+    ["live/room/my show", { path: "live/room/my%20show", query: "" }],
+    ["live/my%20show", { path: "live/my%20show", query: "" }],
+    ["live/100%", { path: "live/100%25", query: "" }],
+    ["live/cam.1", { path: "live/cam.1", query: "" }],
+    ["show", undefined],
+    ["", undefined],
+    ["/live/?x=y/z", undefined],
+  ];
+  for (const [text, name] of cases) assert.deepEqual(parseStreamName(text), name, text);
+});
+
+Deno.test("the addresses of a stream carry its query", () => {
+  const name = parseStreamName("live/my show?token=a")!;
+  const urls = streamAddresses(name, PLACE).map(({ url }) => url);
+  assert.deepEqual(urls, [
+    "rtmp://demo.com:11935/live/my show?token=a",
+    "http://demo.com:18080/live/my%20show.flv?token=a",
+    "http://demo.com:18080/live/my%20show.ts?token=a",
+    "http://demo.com:18080/live/my%20show.m3u8?token=a",
+  ]);
+});
+
+Deno.test("RTMP's own port is left out, the page's folder is kept", () => {
+  const place = { http: "https://demo.com/video/", host: "[2001:db8::1]", rtmpPort: 1935 };
+  const urls = streamAddresses(parseStreamName("live/show")!, place).map(({ url }) => url);
+  assert.equal(urls[0], "rtmp://[2001:db8::1]/live/show");
+  assert.equal(urls[1], "https://demo.com/video/live/show.flv");
+});
+
+Deno.test("the page's address says what to play", () => {
+  const cases: readonly (readonly [string, string, string])[] = [
+    ["", "", "flv"],
+    ["#live/show", "live/show", "flv"],
+    ["?format=hls#live/show?token=a", "live/show?token=a", "hls"],
+    ["#live/my%20show", "live/my show", "flv"],
+    ["?stream=live/show&format=ts", "live/show", "ts"],
+    ["?stream=live/show.m3u8", "live/show.m3u8", "hls"],
+    ["?app=live&stream=show.flv&autostart=true", "live/show.flv", "flv"],
+    ["?app=live", "", "flv"],
+    ["?format=avi#live/show", "live/show", "flv"],
+    ["#live/100%", "live/100%", "flv"],
+  ];
+  for (const [suffix, stream, format] of cases) {
+    assert.deepEqual(parsePageAddress(PLACE.http + suffix), { stream, format }, suffix);
+  }
+});
+
+Deno.test("the page's address is read back as it was written", () => {
+  const before = `${PLACE.http}?app=x&stream=y&other=1#z`;
+  for (
+    const stream of ["live/show", "live/my show?token=a&b=%2F", "live/caf\u00e9#1", "live/100%"]
+  ) {
+    const address = pageAddress(before, { stream, format: "hls" });
+    assert.deepEqual(parsePageAddress(address), { stream, format: "hls" });
+    assert.match(address, /other=1/);
+  }
+});

@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { bundleConsole } from "../../scripts/bundle_console.ts";
+import { pages } from "../../src/console/pages.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+
+Deno.test("the built pages are whole, and are built once", async (t) => {
+  await using temporary = new TempFolder();
+  const folder = temporary.file("console");
+  const handle = pages({ folder, rtmpPort: 11935 });
+  const ask = async (path: string) => await handle(new Request(`http://demo.com${path}`));
+
+  await t.step("before the build the page says what is missing", async () => {
+    assert.equal((await ask("/"))?.status, 503);
+  });
+
+  await t.step("the second build has nothing to do", async () => {
+    assert.equal(await bundleConsole(folder), "built");
+    assert.equal(await bundleConsole(folder), "fresh");
+  });
+
+  await t.step("a build of other sources is replaced", async () => {
+    await Deno.writeTextFile(`${folder}/stamp.txt`, "of other sources");
+    assert.equal(await bundleConsole(folder), "built");
+  });
+
+  await t.step("the page refers to nothing but its own files and runs no inline code", async () => {
+    const html = await (await ask("/"))!.text();
+    assert.match(html, /name="rtmp-port" content="11935"/);
+    const links = Array.from(html.matchAll(/(?:src|href)="([^"]*)"/g), (match) => match[1]!);
+    assert.deepEqual(links.toSorted(), ["console/icon.svg", "console/page.css", "console/page.js"]);
+    for (const link of links) assert.equal((await ask(`/${link}`))?.status, 200, link);
+    assert.doesNotMatch(html, /<script(?![^>]*\bsrc=)|<style|\bon[a-z]+=|\bstyle=/i);
+  });
+
+  await t.step("the licence of every library goes with it", async () => {
+    const licenses = await (await ask("/console/licenses.txt"))!.text();
+    for (const name of ["Preact", "hls.js", "mpegts.js"]) assert.ok(licenses.includes(name), name);
+    const script = await (await ask("/console/page.js"))!.text();
+    assert.ok(script.length > 500_000, `${script.length} characters`);
+  });
+});
