@@ -4,7 +4,7 @@
 import { LiveSessions, type LiveSessionsOptions } from "./api/session_log.ts";
 import { PrometheusMetrics } from "./api/metrics.ts";
 import { systemApi } from "./api/system_api.ts";
-import { versionsApp } from "./api/versions.ts";
+import { type About, versionsApp } from "./api/versions.ts";
 import type { Config, DefaultBackend } from "./config.ts";
 import { logger } from "./core/log.ts";
 import type { Address, Origin } from "./core/origin.ts";
@@ -13,7 +13,10 @@ import { Deadline } from "./net/deadline.ts";
 import { type HttpHandler, HttpServer } from "./net/http_server.ts";
 import { MemoryStore } from "./registry/memory_store.ts";
 import { Registry } from "./registry/registry.ts";
+import { HttpRelay } from "./relay/http/http_relay.ts";
 import { RtmpRelay } from "./relay/rtmp/rtmp_relay.ts";
+import { openStaticFiles } from "./api/static_files.ts";
+import { pages } from "./console/pages.ts";
 import { signature, version, versionNumbers } from "./version.ts";
 
 const LOG = logger("app");
@@ -33,15 +36,15 @@ export class App implements AsyncDisposable {
   /** Rejects when a listener dies by itself. */
   readonly closed: Promise<void>;
   readonly #stack: AsyncDisposableStack;
-  readonly #rtmp: RtmpRelay;
-  readonly #frontServers: readonly HttpServer[];
+  readonly #relays: readonly (RtmpRelay | HttpRelay)[];
+  readonly #httpApi: HttpServer;
   readonly #state: State;
 
   private constructor(parts: Parts, stack: AsyncDisposableStack) {
     const { rtmp, httpServer, httpApi, system, state } = parts;
     this.#stack = stack;
-    this.#rtmp = rtmp;
-    this.#frontServers = [httpServer, httpApi];
+    this.#relays = [rtmp, httpServer];
+    this.#httpApi = httpApi;
     this.#state = state;
     this.listeners = [
       { name: "RTMP", address: rtmp.address },
@@ -66,8 +69,8 @@ export class App implements AsyncDisposable {
   drain(): void {
     if (this.#state.draining) return;
     this.#state.draining = true;
-    this.#rtmp.drain();
-    for (const server of this.#frontServers) server.stop();
+    for (const relay of this.#relays) relay.drain();
+    this.#httpApi.stop();
   }
 
   /**
@@ -76,8 +79,8 @@ export class App implements AsyncDisposable {
    * @param grace milliseconds after which the rest is ended in order
    */
   async finish(grace: number): Promise<void> {
-    using _deadline = new Deadline(grace, () => this.#rtmp.kill());
-    await this.#rtmp.idle();
+    using _deadline = new Deadline(grace, () => this.#relays.forEach((relay) => relay.kill()));
+    await Promise.all(this.#relays.map((relay) => relay.idle()));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -92,7 +95,7 @@ interface State {
 
 interface Parts {
   readonly rtmp: RtmpRelay;
-  readonly httpServer: HttpServer;
+  readonly httpServer: HttpRelay;
   readonly httpApi: HttpServer;
   readonly system: HttpServer;
   readonly state: State;
@@ -105,7 +108,13 @@ async function openParts(config: Config, stack: AsyncDisposableStack): Promise<P
   const about = { signature, version, numbers: versionNumbers, pid: String(Deno.pid) };
   const openHttp = (name: string, listen: Config["listen"]["httpApi"], handler: HttpHandler) =>
     stack.use(HttpServer.open({ name, listen, handler, onError: logError }));
+  const sessions = new LiveSessions(LIVE_SESSIONS);
+  const relays: (RtmpRelay | HttpRelay)[] = [];
   const system = systemApi({
+    sessions: {
+      list: (page) => sessions.list(page),
+      kick: (session) => relays.some((relay) => relay.kick(session)),
+    },
     directory: registry,
     metrics,
     expose: () => metrics.expose(),
@@ -119,13 +128,88 @@ async function openParts(config: Config, stack: AsyncDisposableStack): Promise<P
     token: config.register.token,
   });
   const { listen } = config;
+  const surroundings: Surroundings = {
+    config,
+    registry,
+    metrics,
+    state,
+    sessions,
+    newSession: sessionIds(),
+  };
+  const rtmp = stack.use(openRtmp(surroundings));
+  const answerOther = await openPages(config, rtmp.address.port, about);
+  const httpServer = stack.use(openHttpRelay(surroundings, answerOther));
+  relays.push(rtmp, httpServer);
   return {
+    rtmp,
+    httpServer,
     system: openHttp("System API", listen.systemApi, (request) => system.fetch(request)),
     httpApi: openHttp("HTTP API", listen.httpApi, versionsApp(about).fetch),
-    httpServer: openHttp("HTTP server", listen.httpServer, versionsApp(about).fetch),
-    rtmp: stack.use(openRtmp(config, registry, metrics, state)),
     state,
   };
+}
+
+/** What the relays have in common. */
+interface Surroundings {
+  readonly config: Config;
+  readonly registry: Registry;
+  readonly metrics: Metrics;
+  readonly state: State;
+  readonly sessions: LiveSessions;
+  newSession(): string;
+}
+
+/** Ids that no other process and no other session of this one has. */
+function sessionIds(): () => string {
+  const prefix = crypto.randomUUID().slice(0, 8);
+  let sessions = 0;
+  return () => `${prefix}-${(++sessions).toString(36)}`;
+}
+
+/** What the HTTP server answers apart from media: its version, then files or the built-in pages. */
+async function openPages(
+  config: Config,
+  rtmpPort: number,
+  about: About,
+): Promise<(request: Request) => Promise<Response>> {
+  const { staticFiles } = config;
+  const serve = staticFiles === undefined
+    ? pages({ rtmpPort })
+    : await openStaticFiles(staticFiles);
+  const versions = versionsApp(about);
+  return async (request) => {
+    if (new URL(request.url).pathname.startsWith("/api/")) return versions.fetch(request);
+    return await serve(request) ?? new Response("Not found\n", { status: 404 });
+  };
+}
+
+function openHttpRelay(
+  { config, registry, metrics, state, sessions, newSession }: Surroundings,
+  answerOther: (request: Request) => Promise<Response>,
+): HttpRelay {
+  const { http, rtmp } = config;
+  return HttpRelay.open({
+    listen: config.listen.httpServer,
+    maxConnections: rtmp.maxConnections,
+    maxConnectionsPerAddress: rtmp.maxConnectionsPerAddress,
+    headTimeout: http.headTimeout,
+    keepAliveTimeout: http.keepAliveTimeout,
+    timeouts: {
+      dial: rtmp.dialTimeout,
+      answer: rtmp.answerTimeout,
+      idle: rtmp.idleTimeout,
+      stall: http.stallTimeout,
+    },
+    trustedProxies: http.trustedProxies,
+    corsOrigins: http.corsOrigins,
+    resolver: registry,
+    sessions,
+    metrics,
+    isDraining: () => state.draining,
+    newSession,
+    answerOther,
+    onError: logError,
+  });
 }
 
 function openRegistry(config: Config, metrics: Metrics): Promise<Registry> {
@@ -135,10 +219,9 @@ function openRegistry(config: Config, metrics: Metrics): Promise<Registry> {
   return Registry.open({ store, metrics, originTtl, streamIdle, permanent });
 }
 
-function openRtmp(config: Config, resolver: Registry, metrics: Metrics, state: State): RtmpRelay {
+function openRtmp(surroundings: Surroundings): RtmpRelay {
+  const { config, registry, metrics, state, sessions, newSession } = surroundings;
   const { rtmp } = config;
-  const prefix = crypto.randomUUID().slice(0, 8);
-  let sessions = 0;
   return RtmpRelay.open({
     listen: config.listen.rtmp,
     maxConnections: rtmp.maxConnections,
@@ -150,11 +233,11 @@ function openRtmp(config: Config, resolver: Registry, metrics: Metrics, state: S
       answer: rtmp.answerTimeout,
       idle: rtmp.idleTimeout,
     },
-    resolver,
-    sessions: new LiveSessions(LIVE_SESSIONS),
+    resolver: registry,
+    sessions,
     metrics,
     isDraining: () => state.draining,
-    newSession: () => `${prefix}-${(++sessions).toString(36)}`,
+    newSession,
     onError: logError,
   });
 }

@@ -53,6 +53,14 @@ export interface Config {
     readonly maxConnections: number;
     readonly maxConnectionsPerAddress: number;
   };
+  readonly http: {
+    readonly headTimeout: number;
+    readonly keepAliveTimeout: number;
+    readonly stallTimeout: number;
+    readonly trustedProxies: readonly Cidr[];
+    /** Empty = all. */
+    readonly corsOrigins: readonly string[];
+  };
   /** Both counted from the first signal. */
   readonly quit: { readonly grace: number; readonly force: number };
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
@@ -178,6 +186,13 @@ function toConfig(values: Values): Config {
       ? { apiAuth: { token: values.PROXY_HTTP_API_AUTH_TOKEN ?? "" } }
       : {}),
     rtmp: toRtmp(values),
+    http: {
+      headTimeout: values.PROXY_HTTP_HEAD_TIMEOUT,
+      keepAliveTimeout: values.PROXY_HTTP_KEEP_ALIVE_TIMEOUT,
+      stallTimeout: values.PROXY_STALL_TIMEOUT,
+      trustedProxies: values.PROXY_TRUSTED_PROXIES,
+      corsOrigins: values.PROXY_CORS_ORIGINS,
+    },
     quit: { grace: values.PROXY_GRACE_QUIT_TIMEOUT, force: values.PROXY_FORCE_QUIT_TIMEOUT },
     log: { level: level === "warn" ? "warning" : level, format: values.PROXY_LOG_FORMAT },
   };

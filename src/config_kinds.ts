@@ -54,6 +54,19 @@ export const token: Kind<string> = (value) => {
 export const cidrList: Kind<readonly Cidr[]> = (value) =>
   value.split(/[\s,]+/).filter((part) => part !== "").map(parseCidr);
 
+/** Web origins (RFC 6454) between commas or spaces, in the form in which browsers send them. */
+export const webOrigins: Kind<readonly string[]> = (value) =>
+  value.split(/[\s,]+/).filter((part) => part !== "").map((part) => {
+    const url = URL.canParse(part) ? new URL(part) : undefined;
+    if (url !== undefined && url.origin !== "null" && /^\/?$/.test(url.pathname + url.search)) {
+      return url.origin;
+    }
+    throw new ProxyError(
+      "bad_request",
+      `Cannot use as a web site such as https://tv.example.com: current value is ${part}`,
+    );
+  });
+
 /** A whole number between these two, both included. */
 export function integer(lowest: number, highest: number): Kind<number> {
   return (value) => requireInteger(value, lowest, highest);

@@ -16,6 +16,7 @@ import {
   port,
   text,
   token,
+  webOrigins,
 } from "./config_kinds.ts";
 
 /** One variable; an empty one counts as not set. */
@@ -117,16 +118,44 @@ const LIMITS = {
     "30s",
     "Time for the origin to answer publish or play, its hooks included",
   ),
+  PROXY_HTTP_HEAD_TIMEOUT: variable(
+    duration,
+    "10s",
+    "Time for the head of an HTTP request, from the connection on",
+  ),
+  PROXY_HTTP_KEEP_ALIVE_TIMEOUT: variable(
+    duration,
+    "30s",
+    "An HTTP connection waits so long for the next request",
+  ),
+  PROXY_STALL_TIMEOUT: variable(
+    duration,
+    "30s",
+    "An HTTP client that takes nothing of what waits for it is let go after so long",
+  ),
   PROXY_IDLE_TIMEOUT: variable(
     duration,
     "10m",
     "A session ends after so long without a byte in either direction",
   ),
-  PROXY_MAX_CONNECTIONS: variable(COUNT, "20000", "Client connections at once"),
+  PROXY_MAX_CONNECTIONS: variable(COUNT, "20000", "Client connections at once, of each listener"),
   PROXY_MAX_CONNECTIONS_PER_ADDRESS: variable(
     COUNT,
     "5000",
-    "Client connections at once from one IP address",
+    "Client connections at once from one IP address, of each listener",
+  ),
+};
+
+const HTTP = {
+  PROXY_TRUSTED_PROXIES: variable(
+    cidrList,
+    "",
+    "Load balancers in front, such as 10.0.0.0/8: their X-Forwarded-* fields are believed",
+  ),
+  PROXY_CORS_ORIGINS: variable(
+    webOrigins,
+    "",
+    "Web sites whose pages may play, such as https://tv.example.com; empty = all",
   ),
 };
 
@@ -173,6 +202,7 @@ export const VARIABLES = {
   ...ORIGINS,
   ...DEFAULT_BACKEND,
   ...LIMITS,
+  ...HTTP,
   ...API_AUTH,
   ...REDIS,
   ...PROCESS,
@@ -195,6 +225,7 @@ export const GROUPS: readonly {
   { title: "Origins and streams", variables: ORIGINS },
   { title: "Default backend", variables: DEFAULT_BACKEND },
   { title: "Deadlines and limits", variables: LIMITS },
+  { title: "HTTP streams", variables: HTTP },
   { title: "Access to the HTTP API", variables: API_AUTH },
   { title: "Redis", variables: REDIS },
   { title: "Process", variables: PROCESS },

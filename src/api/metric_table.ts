@@ -60,6 +60,25 @@ export const METRICS = {
     "direction",
     "path",
   ),
+  srs_proxy_http_connections: gauge("Open connections of clients to the HTTP server."),
+  srs_proxy_http_requests_total: counter(
+    "Answered requests for media, by kind (live, hls, dash, part) and class of the status.",
+    "kind",
+    "status",
+  ),
+  srs_proxy_http_sessions_opened_total: counter("Live streams that began to flow over HTTP."),
+  srs_proxy_http_sessions_closed_total: counter(
+    "Live streams over HTTP that ended, by reason.",
+    "reason",
+  ),
+  srs_proxy_http_refused_total: counter(
+    "HTTP connections and requests refused or failed, by reason.",
+    "reason",
+  ),
+  srs_proxy_http_relay_bytes_total: counter(
+    "Bytes sent to HTTP clients, heads included, by kind of media.",
+    "kind",
+  ),
 } as const satisfies Readonly<Record<string, MetricDeclaration>>;
 
 /** A declared name. */

@@ -2,13 +2,19 @@
 // and the table of the sessions that are open. Fed by the relays through core/ports; knows no
 // protocol. The table is bounded: what does not fit is logged all the same, but not listed.
 
+import type { PageRequest } from "../core/directory.ts";
 import { logger } from "../core/log.ts";
 import type { SessionClosed, SessionLog, SessionOpened, SessionRefused } from "../core/ports.ts";
 import { logFailure } from "./log_failure.ts";
 
 /** A session that is open; `since` is in milliseconds of the clock of the log. */
-export interface LiveSession extends SessionOpened {
+interface LiveSession extends SessionOpened {
   readonly since: number;
+}
+
+/** A session as it is shown; `seconds` since it was opened. */
+export interface SessionStatus extends SessionOpened {
+  readonly seconds: number;
 }
 
 /** Bound and clock of a session log. */
@@ -63,8 +69,15 @@ export class LiveSessions implements SessionLog {
     logFailure(LOG, "Session refused", error, request);
   }
 
-  /** The open sessions, oldest first; take them before the next await. */
-  list(): Iterable<LiveSession> {
-    return this.#sessions.values();
+  /** The open sessions, oldest first, those behind the id `after` when one is given. */
+  list({ limit, after }: PageRequest): SessionStatus[] {
+    const page: SessionStatus[] = [];
+    let isBehind = after === undefined || !this.#sessions.has(after);
+    for (const { since, ...session } of this.#sessions.values()) {
+      if (page.length >= limit) break;
+      if (isBehind) page.push({ ...session, seconds: Math.round((this.#now() - since) / 1000) });
+      isBehind ||= session.session === after;
+    }
+    return page;
   }
 }

@@ -60,7 +60,14 @@ Deno.test("open sessions are listed, oldest first, and closed ones are not", asy
   await linesOf((sessions) => {
     for (const session of ["s1", "s2", "s3"]) sessions.opened({ ...OPENED, session });
     sessions.closed({ ...CLOSED, session: "s2" });
-    assert.deepEqual([...sessions.list()].map(({ session }) => session), ["s1", "s3"]);
+    const ids = (limit: number, after?: string) => {
+      const page = after === undefined ? { limit } : { limit, after };
+      return sessions.list(page).map(({ session }) => session);
+    };
+    assert.deepEqual(ids(10), ["s1", "s3"]);
+    assert.deepEqual(ids(1), ["s1"]);
+    assert.deepEqual(ids(10, "s1"), ["s3"]);
+    assert.deepEqual(ids(10, "s2"), ["s1", "s3"], "one that is gone cannot say where it stood");
     assert.equal(sessions.size, 2);
   });
 });

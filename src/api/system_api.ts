@@ -14,6 +14,7 @@ import { answerError, answerErrorsInJson } from "./json_answers.ts";
 import { logFailure } from "./log_failure.ts";
 import type { Exposition } from "./metrics.ts";
 import { originOf, parseRegistration } from "./registration.ts";
+import type { SessionStatus } from "./session_log.ts";
 import { bearerToken, holdsToken } from "./token.ts";
 import { type About, versionsApp } from "./versions.ts";
 
@@ -30,10 +31,19 @@ export interface SystemApiPorts {
   readonly metrics: Metrics;
   readonly expose: () => Promise<Exposition>;
   readonly readiness: () => Readiness;
+  readonly sessions: SessionDirectory;
   readonly about: About;
   readonly addresses: AddressPolicyOptions;
   /** What origins must present to register, and everybody to see the lists; unset = nothing. */
   readonly token: string | undefined;
+}
+
+/** The streams that clients publish and play through this process. */
+export interface SessionDirectory {
+  /** Those open now, oldest first, that come behind the id `after` if one is given. */
+  list(page: PageRequest): readonly SessionStatus[];
+  /** Ends one. @returns false when there is none of that id */
+  kick(session: string): boolean;
 }
 
 const LOG = logger("api");
@@ -51,6 +61,7 @@ export function systemApi(ports: SystemApiPorts): Hono {
   addRegistration(app, ports);
   addHealth(app, ports);
   addLists(app, ports);
+  addSessions(app, ports);
   return app;
 }
 
@@ -105,6 +116,24 @@ function addLists(app: Hono, { directory, token }: SystemApiPorts): void {
     requireToken(context, token);
     const { streams, next } = await directory.streams(pageOf(context));
     return context.json({ code: 0, streams, next });
+  });
+}
+
+function addSessions(app: Hono, { sessions, token }: SystemApiPorts): void {
+  app.get("/api/v1/sessions", (context) => {
+    requireToken(context, token);
+    const page = pageOf(context);
+    const listed = sessions.list({ ...page, limit: page.limit + 1 });
+    const shown = listed.slice(0, page.limit);
+    const next = listed.length > page.limit ? shown.at(-1)?.session : undefined;
+    return context.json({ code: 0, sessions: shown, next });
+  });
+  app.delete("/api/v1/sessions/:session", (context) => {
+    requireToken(context, token);
+    if (!sessions.kick(context.req.param("session"))) {
+      return answerError(context, 404, "Cannot find a session of this id");
+    }
+    return context.json({ code: 0 });
   });
 }
 

@@ -36,6 +36,7 @@ async function openDesk(options: Partial<SystemApiPorts> = {}): Promise<Desk> {
     metrics,
     expose: () => metrics.expose(),
     readiness: () => ({ ready: true, status: "ready" }),
+    sessions: { list: () => [], kick: () => false },
     about: ABOUT,
     addresses: {
       allow: [],
@@ -302,3 +303,41 @@ function serversOf(body: Record<string, unknown>): string[] {
   assert.ok(Array.isArray(body.origins));
   return body.origins.map(({ server }) => server);
 }
+
+Deno.test("open sessions are listed page by page, and one can be ended", async () => {
+  const open = ["s1", "s2", "s3"].map((session) => ({
+    session,
+    protocol: "http",
+    intent: "play" as const,
+    stream: "v/a/s",
+    origin: "o",
+    client: "10.0.0.9:5",
+    seconds: 1,
+  }));
+  const kicked: string[] = [];
+  await using desk = await openDesk({
+    token: "secret",
+    sessions: {
+      list: ({ limit, after }) => {
+        const start = open.findIndex(({ session }) => session === after) + 1;
+        return open.slice(start, start + limit);
+      },
+      kick: (session) => {
+        kicked.push(session);
+        return session === "s2";
+      },
+    },
+  });
+  const headers = { authorization: "Bearer secret" };
+  const path = "/api/v1/sessions";
+  const first = await desk.ask("GET", `${path}?limit=2`, undefined, headers);
+  assert.deepEqual(first.body, { code: 0, sessions: open.slice(0, 2), next: "s2" });
+  const second = await desk.ask("GET", `${path}?limit=2&after=s2`, undefined, headers);
+  assert.deepEqual(second.body, { code: 0, sessions: open.slice(2) });
+  assert.equal((await desk.ask("GET", path)).status, 401);
+  assert.equal((await desk.ask("DELETE", `${path}/s2`)).status, 401);
+  assert.deepEqual(kicked, []);
+  assert.equal((await desk.ask("DELETE", `${path}/s2`, undefined, headers)).status, 200);
+  assert.equal((await desk.ask("DELETE", `${path}/s9`, undefined, headers)).status, 404);
+  assert.deepEqual(kicked, ["s2", "s9"]);
+});

@@ -6,9 +6,10 @@ import { ProxyError } from "../core/errors.ts";
 import { logger } from "../core/log.ts";
 import type { Directory, OriginStatus, PageRequest, StreamPage } from "../core/directory.ts";
 import type { Origin, Protocol } from "../core/origin.ts";
-import type { Metrics, Resolver, StreamRequest } from "../core/ports.ts";
+import type { Metrics, PartLocator, PartRequest, Resolver, StreamRequest } from "../core/ports.ts";
 import { Health } from "./health.ts";
 import { HeldStreams } from "./held_streams.ts";
+import { OriginTags } from "./origin_tags.ts";
 import { OriginWatch } from "./origin_watch.ts";
 import { candidatesFor, pickFewest } from "./picker.ts";
 import type {
@@ -47,6 +48,8 @@ const LEASE_BATCH = 500;
 // Each round is lost only to another request that has just moved the same stream.
 const MAX_ROUNDS = 8;
 const MAX_HEALTH_ENTRIES = 10_000;
+/** A tag that nobody knows has the origins listed again, but not more often than this. */
+const TAG_UPDATE_PAUSE = 250;
 
 /** Why a stream cannot stay where it is, in the words of the metrics. */
 type MoveReason = "failed" | "set_aside" | "gone" | "not_offered";
@@ -64,7 +67,7 @@ interface Placement {
 }
 
 /** The registry of one process. */
-export class Registry implements Resolver, Directory, AsyncDisposable {
+export class Registry implements Resolver, PartLocator, Directory, AsyncDisposable {
   readonly #store: Store;
   readonly #metrics: Metrics;
   readonly #originTtl: number;
@@ -76,6 +79,7 @@ export class Registry implements Resolver, Directory, AsyncDisposable {
   readonly #held: HeldStreams;
   readonly #health: Health;
   readonly #watch: OriginWatch;
+  readonly #tags = new OriginTags();
   readonly #writes = new Set<Promise<void>>();
   readonly #timer: Disposable;
   #round: Promise<void> | undefined;
@@ -130,6 +134,18 @@ export class Registry implements Resolver, Directory, AsyncDisposable {
     }
   }
 
+  async locate({ stream, originTag, protocol, failed }: PartRequest): Promise<Origin> {
+    const tagged = await this.#originOfTag(originTag);
+    const owner = async () => (await this.#store.stream(stream))?.origin;
+    for (const find of [() => tagged, owner]) {
+      const id = await find();
+      if (id === undefined || failed.includes(id)) continue;
+      const origin = await this.#store.origin(id);
+      if (origin !== undefined && origin.endpoints[protocol].length > 0) return origin;
+    }
+    throw new ProxyError("not_found", "Cannot find the origin of this part of a stream");
+  }
+
   confirm(session: string): void {
     this.#held.confirm(session);
   }
@@ -156,6 +172,7 @@ export class Registry implements Resolver, Directory, AsyncDisposable {
     }
     await this.#store.putOrigin(origin, this.#originTtl);
     this.#watch.seen(origin);
+    this.#tags.add(origin.id);
   }
 
   async origins(): Promise<readonly OriginStatus[]> {
@@ -228,6 +245,18 @@ export class Registry implements Resolver, Directory, AsyncDisposable {
     return setAside && !runs ? "set_aside" : undefined;
   }
 
+  async #originOfTag(tag: string): Promise<string | undefined> {
+    const known = this.#tags.find(tag);
+    const now = this.#now();
+    if (known !== undefined || now - this.#tags.updatedAt < TAG_UPDATE_PAUSE) return known;
+    this.#updateTags(await this.#store.origins());
+    return this.#tags.find(tag);
+  }
+
+  #updateTags(origins: readonly OriginRecord[]): void {
+    this.#tags.update(origins.map(({ origin }) => origin.id), this.#now());
+  }
+
   /** Whether nobody else can forget the mapping while our session uses it. */
   #mayRelyOn(record: StreamRecord): boolean {
     return record.confirmed || record.claimant === "" || record.claimant === this.#claimant;
@@ -291,7 +320,9 @@ export class Registry implements Resolver, Directory, AsyncDisposable {
     try {
       for (const batch of batches(this.#held.leases())) await this.#store.renewStreams(batch);
       const size = await this.#store.sweep();
-      this.#watch.update(await this.#store.origins());
+      const origins = await this.#store.origins();
+      this.#watch.update(origins);
+      this.#updateTags(origins);
       this.#health.sweep(this.#now());
       this.#metrics.gauge("srs_proxy_origins", size.origins);
       this.#metrics.gauge("srs_proxy_streams", size.streams);

@@ -43,6 +43,7 @@ export class ClientSession {
   #chunkSize = DEFAULT_CHUNK_SIZE;
   #relay: ChunkRelay | undefined;
   #link: OriginLink | undefined;
+  #streamSession: string | undefined;
   /** A read of the inbox that is under way or has been while no pump was at work. */
   #aheadRead: Promise<boolean> | undefined;
 
@@ -56,8 +57,13 @@ export class ClientSession {
     return this.#pair !== undefined;
   }
 
+  /** The id under which the log knows what is being relayed; undefined while nothing is. */
+  get streamSession(): string | undefined {
+    return this.#pair === undefined ? undefined : this.#streamSession;
+  }
+
   /** Ends the session: a relayed one in order, any other at once. */
-  end(reason: "shutdown"): void {
+  end(reason: "shutdown" | "kicked"): void {
     if (this.#pair !== undefined) this.#pair.end(reason);
     else this.#abandon();
   }
@@ -151,6 +157,7 @@ export class ClientSession {
     if (this.#ports.isDraining()) throw new ProxyError("draining", "Server is about to end");
     const key = keyOf(conversation, wish);
     using session = new StreamSession(this.#ports, this.#client, key, wish);
+    this.#streamSession = session.id;
     this.#readAhead();
     using link = await session.findOrigin();
     this.#link = link;

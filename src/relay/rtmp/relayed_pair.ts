@@ -19,6 +19,7 @@ export type EndReason =
   | "origin_protocol_error"
   | "idle"
   | "shutdown"
+  | "kicked"
   | "moved";
 
 /** How a pair came to its end. */
@@ -33,7 +34,7 @@ export interface PairEnd {
 type Event =
   | { readonly side: "client" | "origin"; readonly rest: Rest }
   | { readonly side: "client" | "origin"; readonly rest: ProtocolError }
-  | { readonly side: "proxy"; readonly rest: "idle" | "shutdown" };
+  | { readonly side: "proxy"; readonly rest: "idle" | "shutdown" | "kicked" };
 
 /** What a pair is made of. */
 export interface PairParts {
@@ -90,7 +91,7 @@ export class RelayedPair {
   }
 
   /** Ends the pair from outside. */
-  end(reason: "idle" | "shutdown"): void {
+  end(reason: "idle" | "shutdown" | "kicked"): void {
     this.#ended.resolve({ side: "proxy", rest: reason });
   }
 

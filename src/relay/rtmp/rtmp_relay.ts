@@ -68,6 +68,16 @@ export class RtmpRelay implements AsyncDisposable {
     for (const session of this.#sessions) session.end("shutdown");
   }
 
+  /** Ends a session of the log. @returns whether it was here */
+  kick(session: string): boolean {
+    for (const client of this.#sessions) {
+      if (client.streamSession !== session) continue;
+      client.end("kicked");
+      return true;
+    }
+    return false;
+  }
+
   /** Resolves when no client is left. */
   idle(): Promise<void> {
     return this.#server.idle();

@@ -1,0 +1,37 @@
+// Which origin a tag stands for, as it comes back with the links of playlists. Knows no store.
+
+import { originTagOf } from "../protocol/hls/spbhid.ts";
+
+/** The tags of all known origins, each computed once. */
+export class OriginTags {
+  #tags = new Map<string, string>();
+  #ids = new Map<string, string>();
+  #updatedAt = -Infinity;
+
+  /** Milliseconds of the caller's clock when the list was last brought up to date. */
+  get updatedAt(): number {
+    return this.#updatedAt;
+  }
+
+  /** Id of the origin; undefined when none of those known has this tag. */
+  find(tag: string): string | undefined {
+    return this.#ids.get(tag);
+  }
+
+  /** This origin is known too. */
+  add(id: string): void {
+    if (this.#tags.has(id)) return;
+    const tag = originTagOf(id);
+    this.#tags.set(id, tag);
+    this.#ids.set(tag, id);
+  }
+
+  /** From now on exactly these origins are known. */
+  update(ids: Iterable<string>, now: number): void {
+    const tags = new Map<string, string>();
+    for (const id of ids) tags.set(id, this.#tags.get(id) ?? originTagOf(id));
+    this.#tags = tags;
+    this.#ids = new Map(Array.from(tags, ([id, tag]) => [tag, id]));
+    this.#updatedAt = now;
+  }
+}

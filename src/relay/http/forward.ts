@@ -1,0 +1,143 @@
+// Finds an origin for a request and asks it: the one forwarder for everything HTTP that goes to an
+// origin. What becomes of the body is the caller's business.
+
+import { ProxyError } from "../../core/errors.ts";
+import type { Origin } from "../../core/origin.ts";
+import type { HttpResponse } from "../../protocol/http/response.ts";
+import type { OriginConnection, OriginPool } from "./origin_pool.ts";
+import type { HttpPorts } from "./ports.ts";
+
+/** A request for an origin, ready to be written. */
+export interface OutgoingRequest {
+  readonly method: string;
+  readonly head: Uint8Array;
+}
+
+/** Where a request may go, and for how long somebody wants its answer. */
+export interface Route {
+  /** Chooses an origin; called again with the ids of those that could not be reached. */
+  choose(failed: readonly string[]): Promise<Origin>;
+  /** Aborted when the client has left. */
+  readonly gone: AbortSignal;
+}
+
+/** An origin's response, its body still on the connection. */
+export interface Forwarded {
+  readonly origin: Origin;
+  readonly link: OriginConnection;
+  readonly response: HttpResponse;
+}
+
+/** Asks origins on behalf of clients. */
+export class Forwarder {
+  readonly #ports: HttpPorts;
+  readonly #pool: OriginPool;
+
+  constructor(ports: HttpPorts, pool: OriginPool) {
+    this.#ports = ports;
+    this.#pool = pool;
+  }
+
+  /**
+   * Sends a request to the first origin of the route that can be reached.
+   *
+   * @throws ProxyError what the route or the last origin failed with; `client_gone`
+   */
+  async forward(request: OutgoingRequest, route: Route): Promise<Forwarded> {
+    const giveUpAt = Date.now() + this.#ports.timeouts.answer;
+    const failed: string[] = [];
+    let failure: ProxyError | undefined;
+    while (Date.now() < giveUpAt) {
+      const origin = await route.choose(failed).catch((error) => {
+        throw failure ?? error;
+      });
+      try {
+        return await this.#askOrigin(request, origin, route.gone);
+      } catch (error) {
+        if (!(error instanceof Unreachable)) throw error;
+        failure = error.failure;
+        failed.push(origin.id);
+      }
+    }
+    throw failure ?? new ProxyError("origin_timeout", "Origin does not answer");
+  }
+
+  async #askOrigin(
+    request: OutgoingRequest,
+    origin: Origin,
+    gone: AbortSignal,
+  ): Promise<Forwarded> {
+    const kept = this.#takeKept(origin);
+    if (kept !== undefined) {
+      try {
+        return { origin, link: kept, response: await this.#ask(request, kept, gone) };
+      } catch (error) {
+        // It may have been closed while it waited: nothing has been answered, so ask anew.
+        if (!(error instanceof ProxyError) || error.code !== "origin_gone") throw error;
+      }
+    }
+    const link = await this.#dial(origin, gone);
+    return { origin, link, response: await this.#ask(request, link, gone) };
+  }
+
+  async #ask(
+    { head, method }: OutgoingRequest,
+    link: OriginConnection,
+    gone: AbortSignal,
+  ): Promise<HttpResponse> {
+    const leave = () => link.connection.close();
+    gone.addEventListener("abort", leave);
+    try {
+      if (gone.aborted) throw clientGone();
+      return await link.ask(head, method, this.#ports.timeouts.answer);
+    } catch (error) {
+      link.connection.close();
+      throw gone.aborted ? clientGone() : error;
+    } finally {
+      gone.removeEventListener("abort", leave);
+    }
+  }
+
+  #takeKept(origin: Origin): OriginConnection | undefined {
+    for (const address of origin.endpoints.http) {
+      const link = this.#pool.take(address);
+      if (link !== undefined) return link;
+    }
+    return undefined;
+  }
+
+  async #dial(origin: Origin, gone: AbortSignal): Promise<OriginConnection> {
+    const { resolver, metrics, timeouts } = this.#ports;
+    const count = (result: string) =>
+      metrics.count("srs_proxy_origin_dials_total", { protocol: "http", result });
+    let failure = new ProxyError("no_origin", "Origin offers no HTTP");
+    for (const address of origin.endpoints.http) {
+      try {
+        const link = await this.#pool.dial(address, timeouts.dial, gone);
+        resolver.reached(origin.id, "http");
+        count("reached");
+        return link;
+      } catch (error) {
+        if (!(error instanceof ProxyError) || error.code === "client_gone") throw error;
+        failure = error;
+      }
+    }
+    resolver.unreachable(origin.id, "http");
+    count(failure.code);
+    throw new Unreachable(failure);
+  }
+}
+
+function clientGone(): ProxyError {
+  return new ProxyError("client_gone", "Client has left");
+}
+
+/** Nothing has been sent yet: another origin may be tried. */
+class Unreachable extends Error {
+  readonly failure: ProxyError;
+
+  constructor(failure: ProxyError) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}

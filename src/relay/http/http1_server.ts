@@ -1,0 +1,136 @@
+// An HTTP/1.1 port over plain TCP connections, for relays that pump bodies as bytes: the head of a
+// request is read and checked here, the answer is the handler's. Deno.serve carries bodies as
+// streams, which costs more and cannot be stopped; docs/decisions/0002 has the figures. RFC 9112.
+
+import type { ListenAddress } from "../../core/endpoint.ts";
+import { ProtocolError } from "../../core/errors.ts";
+import type { Address } from "../../core/origin.ts";
+import { findHeadEnd, parseHead } from "../../protocol/http/head.ts";
+import { type HttpRequest, understandRequest } from "../../protocol/http/request.ts";
+import { Deadline } from "../../net/deadline.ts";
+import { HttpExchange } from "./http_exchange.ts";
+import { HttpClient } from "./http_client.ts";
+import type { TcpConnection } from "../../net/tcp_connection.ts";
+import { TcpServer } from "../../net/tcp_server.ts";
+
+/** How long a closed client may take to read its last bytes, milliseconds. */
+const LINGER = 2000;
+
+/** What an Http1Server needs to know. */
+export interface Http1ServerOptions {
+  readonly name: string;
+  readonly listen: ListenAddress;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  /** Milliseconds for a head to arrive, and for a kept connection to bring the next. */
+  readonly headTimeout: number;
+  readonly keepAliveTimeout: number;
+  /** Answers one request, to its end. */
+  handle(exchange: HttpExchange): Promise<void>;
+  /** Told of connections closed for a bound, and of requests refused before `handle`. */
+  onRefused(reason: string): void;
+  onError(error: unknown): void;
+}
+
+/** A bound port. */
+export class Http1Server implements AsyncDisposable {
+  readonly #options: Http1ServerOptions;
+  readonly #server: TcpServer;
+  readonly #waiting = new Set<TcpConnection>();
+  #stopped = false;
+
+  private constructor(options: Http1ServerOptions) {
+    this.#options = options;
+    this.#server = TcpServer.open({
+      ...options,
+      serve: (connection) => this.#serve(connection),
+      onRefused: (limit) => options.onRefused(`limit_${limit}`),
+    });
+  }
+
+  /** @throws ProxyError `internal` when the port cannot be bound */
+  static open(options: Http1ServerOptions): Http1Server {
+    return new Http1Server(options);
+  }
+
+  get address(): Address {
+    return this.#server.address;
+  }
+
+  get closed(): Promise<void> {
+    return this.#server.closed;
+  }
+
+  /** Takes no new connection and no new request; requests under way go on. */
+  stop(): void {
+    this.#stopped = true;
+    this.#server.stop();
+    for (const connection of this.#waiting) connection.close();
+  }
+
+  /** Open connections of clients. */
+  get connections(): number {
+    return this.#server.connections.size;
+  }
+
+  /** Resolves when no request is under way any more. */
+  idle(): Promise<void> {
+    return this.#server.idle();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stop();
+    await this.#server[Symbol.asyncDispose]();
+  }
+
+  async #serve(connection: TcpConnection): Promise<void> {
+    const client = new HttpClient(connection);
+    const { headTimeout, keepAliveTimeout } = this.#options;
+    let timeout = headTimeout;
+    while (!this.#stopped) {
+      const exchange = await this.#nextExchange(client, timeout);
+      if (exchange === undefined) return;
+      await this.#options.handle(exchange);
+      if (!exchange.keepAlive || this.#stopped) {
+        return await connection.closeGently(LINGER, client.reading);
+      }
+      timeout = keepAliveTimeout;
+    }
+  }
+
+  async #nextExchange(client: HttpClient, timeout: number): Promise<HttpExchange | undefined> {
+    try {
+      const request = await this.#readRequest(client, timeout);
+      if (request === undefined) return undefined;
+      const exchange = new HttpExchange(request, client);
+      if (this.#stopped) exchange.keepAlive = false;
+      return exchange;
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#options.onRefused("bad_request");
+      await HttpExchange.refuse(client.connection, error);
+      await client.connection.closeGently(LINGER);
+      return undefined;
+    }
+  }
+
+  async #readRequest(client: HttpClient, timeout: number): Promise<HttpRequest | undefined> {
+    const { connection, inbox } = client;
+    using deadline = new Deadline(timeout, () => connection.close());
+    this.#waiting.add(connection);
+    try {
+      let end = findHeadEnd(inbox.bytes);
+      for (; end < 0; end = findHeadEnd(inbox.bytes)) {
+        if (await client.more()) continue;
+        if (deadline.passed && inbox.length > 0) this.#options.onRefused("head_timeout");
+        return undefined;
+      }
+      const request = understandRequest(parseHead(inbox.bytes.subarray(0, end)));
+      if (request.bodyLength !== 0) throw new ProtocolError("Cannot take a request with a body");
+      inbox.consume(end);
+      return request;
+    } finally {
+      this.#waiting.delete(connection);
+    }
+  }
+}

@@ -1,0 +1,195 @@
+// The HTTP front: a port, what is asked for there, and the requests under way with their bounds,
+// their sweep and their end. Media goes to origins; everything else is answered by a given handler.
+
+import type { ListenAddress } from "../../core/endpoint.ts";
+import { type ProxyError, toProxyError } from "../../core/errors.ts";
+import type { Address } from "../../core/origin.ts";
+import { corsFields } from "./fields.ts";
+import { Forwarder } from "./forward.ts";
+import { Http1Server } from "./http1_server.ts";
+import type { HttpExchange } from "./http_exchange.ts";
+import { type MediaRequest, mediaRequestOf } from "./media_request.ts";
+import { type MediaServices, MediaSession } from "./media_session.ts";
+import { OriginPool } from "./origin_pool.ts";
+import { PageExchange } from "./page_exchange.ts";
+import type { HttpPorts } from "./ports.ts";
+
+/** Longest time between two sweeps, milliseconds. */
+const SWEEP = 1000;
+const METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
+
+/** What the HTTP front needs to know. */
+export interface HttpRelayOptions extends HttpPorts {
+  readonly listen: ListenAddress;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  readonly headTimeout: number;
+  readonly keepAliveTimeout: number;
+  /** Answers what is no request for media. */
+  answerOther(request: Request): Promise<Response>;
+  /** Told of errors that are nobody's fault but the program's. */
+  onError(error: unknown): void;
+}
+
+/** A request under way. */
+interface Running {
+  readonly id: string;
+  readonly isLive: boolean;
+  end(reason: "shutdown" | "kicked"): void;
+  sweep(elapsed: number): void;
+}
+
+/** A listening port for HTTP streams. */
+export class HttpRelay implements AsyncDisposable {
+  readonly #options: HttpRelayOptions;
+  readonly #services: MediaServices;
+  readonly #running = new Set<Running>();
+  readonly #server: Http1Server;
+  readonly #sweeper: ReturnType<typeof setInterval>;
+
+  private constructor(options: HttpRelayOptions) {
+    this.#options = options;
+    const pool = new OriginPool();
+    this.#services = { ports: options, pool, forwarder: new Forwarder(options, pool) };
+    try {
+      this.#server = Http1Server.open({
+        ...options,
+        name: "HTTP server",
+        handle: (exchange) => this.#handle(exchange),
+        onRefused: (reason) => this.#countRefused(reason),
+      });
+    } catch (error) {
+      pool[Symbol.dispose]();
+      throw error;
+    }
+    const { idle, stall } = options.timeouts;
+    const interval = Math.min(SWEEP, idle / 2, stall / 2);
+    this.#sweeper = setInterval(() => this.#sweep(interval), interval);
+  }
+
+  /** @throws ProxyError `internal` when the port cannot be bound */
+  static open(options: HttpRelayOptions): HttpRelay {
+    return new HttpRelay(options);
+  }
+
+  get address(): Address {
+    return this.#server.address;
+  }
+
+  /** Rejects when the listener dies by itself. */
+  get closed(): Promise<void> {
+    return this.#server.closed;
+  }
+
+  /** Takes no new client and no new stream; requests under way go on. */
+  drain(): void {
+    this.#server.stop();
+  }
+
+  /** Ends all requests under way. */
+  kill(): void {
+    for (const running of this.#running) running.end("shutdown");
+  }
+
+  /** Ends a session of the log. @returns whether it was here */
+  kick(session: string): boolean {
+    for (const running of this.#running) {
+      if (running.id !== session || !running.isLive) continue;
+      running.end("kicked");
+      return true;
+    }
+    return false;
+  }
+
+  /** Resolves when no client is left. */
+  idle(): Promise<void> {
+    return this.#server.idle();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.drain();
+    this.kill();
+    await this.#server[Symbol.asyncDispose]();
+    this.#services.pool[Symbol.dispose]();
+    clearInterval(this.#sweeper);
+  }
+
+  async #handle(exchange: HttpExchange): Promise<void> {
+    try {
+      if (await this.#answerMethod(exchange)) return;
+      const media = mediaRequestOf(exchange.request);
+      if (media === undefined) await this.#answerOther(exchange);
+      else await this.#answerMedia(exchange, media);
+    } catch (thrown) {
+      const error = toProxyError(thrown);
+      if (error.source === "internal") this.#options.onError(thrown);
+      this.#countRefused(error.code);
+      await this.#answerError(exchange, error);
+    }
+  }
+
+  /** Answers what its method decides: a page's question whether it may ask, and what is not done. */
+  async #answerMethod(exchange: HttpExchange): Promise<boolean> {
+    const { method, fields, path } = exchange.request;
+    const cors = corsFields(exchange.request, this.#options.corsOrigins);
+    const allow = { name: "Allow", value: METHODS.join(", ") };
+    const asksForLeave = path === "*" || fields.get("access-control-request-method") !== undefined;
+    if (!METHODS.includes(method)) {
+      this.#countRefused("method");
+      await exchange.answer({ status: 405, fields: [...cors, allow] });
+    } else if (method === "OPTIONS" && asksForLeave) {
+      await exchange.answer({ status: 204, fields: [...cors, allow] });
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  async #answerMedia(exchange: HttpExchange, media: MediaRequest): Promise<void> {
+    const session = new MediaSession(this.#services, exchange, media);
+    await this.#track(session, () => session.run());
+  }
+
+  async #answerOther(exchange: HttpExchange): Promise<void> {
+    const response = await this.#options.answerOther(webRequest(exchange));
+    const page = new PageExchange(exchange, this.#options.timeouts.stall);
+    await this.#track(page, () => page.run(response));
+  }
+
+  async #track(running: Running, run: () => Promise<void>): Promise<void> {
+    this.#running.add(running);
+    try {
+      await run();
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  async #answerError(exchange: HttpExchange, error: ProxyError): Promise<void> {
+    if (exchange.begun) {
+      exchange.keepAlive = false;
+      exchange.connection.close();
+      return;
+    }
+    await exchange.answerError(error, corsFields(exchange.request, this.#options.corsOrigins));
+  }
+
+  #countRefused(reason: string): void {
+    this.#options.metrics.count("srs_proxy_http_refused_total", { reason });
+  }
+
+  #sweep(elapsed: number): void {
+    this.#options.metrics.gauge("srs_proxy_http_connections", this.#server.connections);
+    for (const running of this.#running) running.sweep(elapsed);
+  }
+}
+
+/** The same request for a handler that knows web requests; the path stays as it was sent. */
+function webRequest({ request }: HttpExchange): Request {
+  const { method, path, query, host, fields } = request;
+  const headers = new Headers();
+  for (const { name, value } of fields) headers.append(name, value);
+  const search = query === "" ? "" : `?${query}`;
+  const where = URL.canParse(`http://${host}/`) && host !== "" ? host : "localhost";
+  return new Request(`http://${where}${path}${search}`, { method, headers });
+}

@@ -1,0 +1,277 @@
+// One request for media, from the search for its origin to the last byte of the answer. Knows no
+// registry but the Resolver.
+
+import { ProxyError, toProxyError } from "../../core/errors.ts";
+import { formatAddress } from "../../core/endpoint.ts";
+import type { Origin } from "../../core/origin.ts";
+import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
+import type { Field } from "../../protocol/http/head.ts";
+import type { HttpResponse } from "../../protocol/http/response.ts";
+import { BodyPump } from "./body_pump.ts";
+import { corsFields, outgoingRequest, responseFields } from "./fields.ts";
+import type { Forwarded, Forwarder } from "./forward.ts";
+import type { HttpExchange } from "./http_exchange.ts";
+import type { MediaRequest } from "./media_request.ts";
+import type { OriginPool } from "./origin_pool.ts";
+import { readBody, rewriteBody } from "./playlist.ts";
+import type { HttpPorts } from "./ports.ts";
+
+/** Why a session was ended before its body was, as logs and counters say it. */
+export type EndReason = "client_closed" | "idle" | "stalled" | "shutdown" | "kicked";
+
+/** What all sessions share. */
+export interface MediaServices {
+  readonly ports: HttpPorts;
+  readonly forwarder: Forwarder;
+  readonly pool: OriginPool;
+}
+
+const LAST_CHUNK = new TextEncoder().encode("0\r\n\r\n");
+
+/** A request under way. */
+export class MediaSession {
+  readonly id: string;
+  readonly #services: MediaServices;
+  readonly #exchange: HttpExchange;
+  readonly #media: MediaRequest;
+  readonly #gone = new AbortController();
+  #ended: EndReason | undefined;
+  #forwarded: Forwarded | undefined;
+  #pump: BodyPump | undefined;
+  #quietFor = 0;
+  #stalledFor = 0;
+  #countedBytes: number;
+
+  constructor(services: MediaServices, exchange: HttpExchange, media: MediaRequest) {
+    this.#services = services;
+    this.#exchange = exchange;
+    this.#media = media;
+    this.id = services.ports.newSession();
+    this.#countedBytes = exchange.connection.bytesOut;
+  }
+
+  /** Whether it has no end of its own, so that it may outlive the begin of a shutdown. */
+  get isLive(): boolean {
+    return this.#media.kind === "live";
+  }
+
+  /** Serves the request to its end. Throws nothing that is the client's or an origin's fault. */
+  async run(): Promise<void> {
+    const { ports } = this.#services;
+    const exchange = this.#exchange;
+    exchange.client.watch(() => this.end("client_closed"));
+    try {
+      if (this.isLive && ports.isDraining()) {
+        throw new ProxyError("draining", "Server is about to end");
+      }
+      await this.#serve();
+    } catch (thrown) {
+      await this.#refuse(toProxyError(thrown));
+    } finally {
+      if (this.#media.originTag === undefined) ports.resolver.release(this.id);
+      this.#countBytes();
+    }
+  }
+
+  /** Ends it from outside, in order if the client takes what it gets. */
+  end(reason: EndReason): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = reason;
+    this.#exchange.keepAlive = false;
+    this.#gone.abort();
+    this.#forwarded?.link.connection.close();
+    if (this.#pump?.isWriting) this.#exchange.connection.close();
+  }
+
+  /** Counts, and ends what has been quiet or has not been read for too long. */
+  sweep(elapsed: number): void {
+    this.#countBytes();
+    const { idle, stall } = this.#services.ports.timeouts;
+    const client = this.#exchange.connection;
+    const origin = this.#forwarded?.link.connection;
+    const isActive = client.active || (origin?.active ?? false);
+    this.#quietFor = isActive ? 0 : this.#quietFor + elapsed;
+    this.#stalledFor = client.active || !this.#pump?.isWriting ? 0 : this.#stalledFor + elapsed;
+    client.active = false;
+    if (origin !== undefined) origin.active = false;
+    if (this.#stalledFor >= stall) this.end("stalled");
+    else if (this.#quietFor >= idle) this.end("idle");
+  }
+
+  async #serve(): Promise<void> {
+    const { kind, query } = this.#media;
+    const { request, connection } = this.#exchange;
+    const isPlaylist = kind === "hls" || kind === "dash";
+    const { trustedProxies } = this.#services.ports;
+    const changes = { query, readable: isPlaylist, peer: connection.peer, trustedProxies };
+    const forwarded = await this.#services.forwarder.forward(outgoingRequest(request, changes), {
+      choose: (failed) => this.#chooseOrigin(failed),
+      gone: this.#gone.signal,
+    });
+    this.#forwarded = forwarded;
+    const isContent = forwarded.response.status === 200 && request.method === "GET";
+    if (isPlaylist && isContent) await this.#answerPlaylist(forwarded, kind);
+    else await this.#passOn(forwarded, isContent && kind === "live");
+  }
+
+  #chooseOrigin(failed: readonly string[]): Promise<Origin> {
+    const { resolver } = this.#services.ports;
+    const { key: { key: stream }, originTag } = this.#media;
+    if (originTag !== undefined) {
+      return resolver.locate({ stream, originTag, protocol: "http", failed });
+    }
+    const session = this.id;
+    return resolver.resolve({ stream, protocol: "http", intent: "play", session, failed });
+  }
+
+  async #answerPlaylist(forwarded: Forwarded, kind: "hls" | "dash"): Promise<void> {
+    const { ports, pool } = this.#services;
+    const { link, response, origin } = forwarded;
+    const whole = await readBody(link, response, ports.timeouts.answer);
+    if (response.reusable) pool.give(link);
+    else link.connection.close();
+    if (this.#media.originTag === undefined) ports.resolver.confirm(this.id);
+    const target = {
+      spbhid: encodeSpbhid({ key: this.#media.key, origin: origin.id }),
+      clientHost: this.#exchange.request.host,
+      originAddresses: origin.endpoints.http,
+    };
+    const { body, decoded } = await rewriteBody(whole, response, { kind, target });
+    const fields = this.#fields(forwarded).filter(({ name }) => {
+      const lower = name.toLowerCase();
+      return !REPRESENTATION.has(lower) && !(decoded && lower === "content-encoding");
+    });
+    this.#count(200);
+    await this.#exchange.answer({ status: 200, fields, body });
+  }
+
+  /** Passes the answer on as it is; a live stream becomes a session of the log. */
+  async #passOn(forwarded: Forwarded, isStream: boolean): Promise<void> {
+    const { link, response } = forwarded;
+    const exchange = this.#exchange;
+    const { request, connection } = exchange;
+    const unframe = response.bodyLength === "chunked" && request.version === "1.0";
+    const framing = framingOf(response, request.method, unframe);
+    if (framing === undefined) exchange.keepAlive = false;
+    const fields = [...this.#fields(forwarded), ...(framing ?? [])];
+    // What has a length is a file that happens to be named like a stream.
+    const isSession = isStream && typeof response.bodyLength !== "number";
+    this.#count(response.status);
+    if (isSession) this.#open(forwarded.origin);
+    const startedAt = connection.bytesOut;
+    const pump = new BodyPump(link, response, connection, unframe);
+    this.#pump = pump;
+    const reason = await exchange.begin(response.status, fields, response.reason)
+      ? await this.#pumpBody(pump, response, link)
+      : "client_closed";
+    this.#pump = undefined;
+    if (isSession) this.#close(reason, connection.bytesOut - startedAt);
+  }
+
+  /** @returns why it ended */
+  async #pumpBody(
+    pump: BodyPump,
+    response: HttpResponse,
+    link: Forwarded["link"],
+  ): Promise<string> {
+    const { connection } = this.#exchange;
+    const end = await pump.run();
+    if (end === "complete" && this.#ended === undefined) {
+      if (response.reusable) this.#services.pool.give(link);
+      else link.connection.close();
+      return "origin_closed";
+    }
+    link.connection.close();
+    if (this.#ended !== undefined && this.#ended !== "client_closed" && pump.canEnd) {
+      await connection.write(LAST_CHUNK);
+    } else if (response.bodyLength !== "until_close" || end !== "origin_gone") {
+      // Nothing may look like the end of the media that is not.
+      connection.close();
+    }
+    this.#exchange.keepAlive = false;
+    if (this.#ended !== undefined) return this.#ended;
+    return end === "client_gone" ? "client_closed" : end === "origin_gone" ? "origin_closed" : end;
+  }
+
+  #fields({ response, origin }: Forwarded): Field[] {
+    const { corsOrigins } = this.#services.ports;
+    return responseFields(response, this.#exchange.request, { origin, corsOrigins });
+  }
+
+  #open(origin: Origin): void {
+    const { resolver, sessions, metrics } = this.#services.ports;
+    resolver.confirm(this.id);
+    metrics.count("srs_proxy_http_sessions_opened_total");
+    sessions.opened({
+      session: this.id,
+      protocol: "http",
+      intent: "play",
+      stream: this.#media.key.key,
+      origin: origin.id,
+      client: formatAddress(this.#exchange.connection.peer),
+    });
+  }
+
+  #close(reason: string, bytesOut: number): void {
+    const { sessions, metrics } = this.#services.ports;
+    metrics.count("srs_proxy_http_sessions_closed_total", { reason });
+    sessions.closed({ session: this.id, reason, bytesIn: 0, bytesOut });
+  }
+
+  async #refuse(error: ProxyError): Promise<void> {
+    const { ports } = this.#services;
+    const exchange = this.#exchange;
+    this.#forwarded?.link.connection.close();
+    ports.metrics.count("srs_proxy_http_refused_total", { reason: error.code });
+    if (this.#media.kind !== "part") {
+      ports.sessions.refused({
+        protocol: "http",
+        intent: "play",
+        stream: this.#media.key.key,
+        client: exchange.connection.peer.host,
+        error,
+      });
+    }
+    if (exchange.begun || this.#ended === "client_closed") {
+      exchange.keepAlive = false;
+      exchange.connection.close();
+      return;
+    }
+    this.#count(error.httpStatus);
+    await exchange.answerError(error, corsFields(exchange.request, ports.corsOrigins));
+  }
+
+  #count(status: number): void {
+    const { kind } = this.#media;
+    const labels = { kind, status: `${Math.floor(status / 100)}xx` };
+    this.#services.ports.metrics.count("srs_proxy_http_requests_total", labels);
+  }
+
+  #countBytes(): void {
+    const { bytesOut } = this.#exchange.connection;
+    const bytes = bytesOut - this.#countedBytes;
+    if (bytes === 0) return;
+    this.#countedBytes = bytesOut;
+    const { kind } = this.#media;
+    this.#services.ports.metrics.count("srs_proxy_http_relay_bytes_total", { kind }, bytes);
+  }
+}
+
+/** What describes the origin's bytes and not those that a client gets in their place. */
+const REPRESENTATION = new Set(["accept-ranges", "content-md5", "digest", "repr-digest"]);
+
+/** The fields that say where the body ends; undefined when only the end of the connection does. */
+function framingOf(
+  { bodyLength, fields, status }: HttpResponse,
+  method: string,
+  unframe: boolean,
+): Field[] | undefined {
+  if (method === "HEAD" || status === 304) {
+    const length = fields.get("content-length");
+    return length === undefined ? [] : [{ name: "Content-Length", value: length }];
+  }
+  if (status === 204) return [];
+  if (typeof bodyLength === "number") return [{ name: "Content-Length", value: `${bodyLength}` }];
+  if (bodyLength === "until_close" || unframe) return undefined;
+  return [{ name: "Transfer-Encoding", value: "chunked" }];
+}

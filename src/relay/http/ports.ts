@@ -1,0 +1,31 @@
+// What the HTTP relay is given: its limits and the ports to the rest of the program.
+
+import type { Cidr } from "../../core/cidr.ts";
+import type { Metrics, PartLocator, Resolver, SessionLog } from "../../core/ports.ts";
+
+/** Deadlines, milliseconds. */
+export interface HttpTimeouts {
+  /** TCP dial to one origin. */
+  readonly dial: number;
+  /** From the request to the head of the origin's response. */
+  readonly answer: number;
+  /** No byte either way. */
+  readonly idle: number;
+  /** A player of a live stream that takes no byte for so long, while there are some, is let go. */
+  readonly stall: number;
+}
+
+/** Everything the HTTP relay needs of its surroundings. */
+export interface HttpPorts {
+  readonly timeouts: HttpTimeouts;
+  readonly resolver: Resolver & PartLocator;
+  readonly sessions: SessionLog;
+  readonly metrics: Metrics;
+  /** Peers whose X-Forwarded-* fields are believed. */
+  readonly trustedProxies: readonly Cidr[];
+  /** Web origins that may read answers; empty means all. */
+  readonly corsOrigins: readonly string[];
+  isDraining(): boolean;
+  /** An id for a session, unique in this process. */
+  newSession(): string;
+}
