@@ -1,0 +1,265 @@
+import assert from "node:assert/strict";
+import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
+import { parseCidr } from "../../core/cidr.ts";
+import { HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
+import {
+  type Answer,
+  ScriptedHttpOrigin,
+  writeText,
+} from "../../../tests/support/scripted_http_origin.ts";
+import { until } from "../../../tests/support/wait.ts";
+
+const KEY = { vhost: "tv.example", app: "live", stream: "show", key: "tv.example/live/show" };
+
+function partOf(origin: string): string {
+  return `/live/show-7.ts?spbhid=${encodeSpbhid({ key: KEY, origin })}`;
+}
+
+function says(status: string, body = "", ...lines: readonly string[]): Answer {
+  const head = [`HTTP/1.1 ${status}`, ...lines, `Content-Length: ${body.length}`, "", ""];
+  return (connection) => writeText(connection, head.join("\r\n") + body);
+}
+
+/** A port on which nobody listens. */
+function deadPort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return (listener.addr as Deno.NetAddr).port;
+}
+
+Deno.test("a part passes with its range, conditions and status, and owns no stream", async () => {
+  await using origin = new ScriptedHttpOrigin(
+    says(
+      "206 Partial",
+      "0123",
+      'ETag: "x"',
+      "Content-Range: bytes 0-3/9",
+      "Connection: X-Hop",
+      "X-Hop: 1",
+    ),
+  );
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  const client = await world.ask(
+    `${partOf("o")}&hls_ctx=1`,
+    "Range: bytes=0-3",
+    'If-Range: "x"',
+    "Accept-Encoding: gzip",
+    "TE: trailers",
+  );
+  assert.match(client.text, /^HTTP\/1\.1 206 Partial\r\n/);
+  assert.match(client.text, /\r\nContent-Range: bytes 0-3\/9\r\n/);
+  assert.match(client.text, /\r\nETag: "x"\r\n/);
+  assert.doesNotMatch(client.text, /x-hop/i);
+  assert.equal(client.body, "0123");
+  assert.equal(origin.requests[0]?.start, "GET /live/show-7.ts?hls_ctx=1 HTTP/1.1");
+  assert.equal(origin.field("range"), "bytes=0-3");
+  assert.equal(origin.field("if-range"), '"x"');
+  assert.equal(origin.field("accept-encoding"), "gzip");
+  assert.equal(origin.field("te"), undefined);
+  assert.deepEqual(await world.streams(), []);
+});
+
+Deno.test("HEAD and 304 have a length and no body, and the connection goes on", async () => {
+  await using origin = new ScriptedHttpOrigin((connection, { start }) =>
+    writeText(
+      connection,
+      start.startsWith("HEAD")
+        ? "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"
+        : 'HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\nETag: "x"\r\n\r\n',
+    )
+  );
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  using client = await world.client();
+  await client.send(`HEAD ${partOf("o")} HTTP/1.1\r\nHost: tv.example\r\n\r\n`);
+  await client.until("\r\n\r\n");
+  assert.match(client.text, /\r\nContent-Length: 99\r\n/);
+  client.text = "";
+  await client.get(partOf("o"), 'If-None-Match: "x"');
+  await client.until("\r\n\r\n");
+  assert.equal(client.status, 304);
+  assert.equal(origin.connections, 1, "kept and used again");
+});
+
+Deno.test("a kept connection that the origin has closed meanwhile is replaced unnoticed", async () => {
+  await using origin = new ScriptedHttpOrigin(says("200 OK", "part"));
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  await world.ask(partOf("o"));
+  for (const connection of origin.open) connection.close();
+  const client = await world.ask(partOf("o"));
+  assert.equal(client.body, "part");
+  assert.equal(origin.connections, 2);
+});
+
+Deno.test("pipelined requests are answered in order", async () => {
+  await using origin = new ScriptedHttpOrigin((connection, { start }) => {
+    const name = start.split(" ")[1]!;
+    return says("200 OK", `<${name}>`)(connection, { start, lines: [], connection: 0 });
+  });
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  using client = await world.client();
+  const request = (target: string) => `GET ${target} HTTP/1.1\r\nHost: tv.example\r\n\r\n`;
+  await client.send(request(partOf("o")) + request(partOf("o").replace("show-7", "show-8")));
+  await client.until("<" + "/live/show-8.ts>");
+  assert.ok(client.text.indexOf("</live/show-7.ts>") > 0);
+});
+
+Deno.test("an origin that refuses the connection is passed over within the same request", async () => {
+  await using origin = new ScriptedHttpOrigin(says("200 OK", "#EXTM3U\n"));
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("dead1", deadPort());
+  await world.addOrigin("dead2", deadPort());
+  await world.addOrigin("good", origin.port);
+  for (let index = 0; index < 5; index++) {
+    const client = await world.ask(`/live/s${index}.m3u8`);
+    assert.equal(client.status, 200);
+  }
+  assert.equal(origin.requests.length, 5);
+});
+
+Deno.test("a part whose origin is gone is looked for where the stream is now", async () => {
+  await using origin = new ScriptedHttpOrigin(says("200 OK", "#EXTM3U\n"));
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("good", origin.port);
+  await world.ask("/live/show.m3u8");
+  await world.addOrigin("dead", deadPort());
+  assert.equal((await world.ask(partOf("dead"))).status, 200);
+  assert.equal((await world.ask(partOf("never"))).status, 200);
+});
+
+Deno.test("errors of the proxy are short, name nobody and match what happened", async () => {
+  await using silent = new ScriptedHttpOrigin(() => {});
+  await using odd = new ScriptedHttpOrigin((connection) =>
+    writeText(connection, "ICY 200 OK\r\n\r\n")
+  );
+  await using leaver = new ScriptedHttpOrigin((connection) => connection.close());
+  await using world = await HttpRelayWorld.open();
+  const errors: [string, string][] = [];
+  for (
+    const [id, port] of [
+      ["silent", silent.port],
+      ["odd", odd.port],
+      ["leaver", leaver.port],
+      ["dead", deadPort()],
+    ] as const
+  ) {
+    await world.addOrigin(id, port);
+    const client = await world.ask(partOf(id));
+    errors.push([`${id} ${client.status}`, client.body]);
+  }
+  assert.deepEqual(errors, [
+    ["silent 504", "Origin does not answer\n"],
+    ["odd 502", "Origin does not speak HTTP\n"],
+    ["leaver 502", "Origin has closed the connection\n"],
+    ["dead 502", "Origin refuses the connection\n"],
+  ]);
+  assert.equal((await world.ask(partOf("unknown"))).status, 404);
+});
+
+Deno.test("without any origin a stream is answered with 503", async () => {
+  await using world = await HttpRelayWorld.open();
+  assert.equal((await world.ask("/live/show.flv")).status, 503);
+  assert.equal((await world.ask("/live/show.m3u8")).status, 503);
+  assert.deepEqual(await world.streams(), []);
+});
+
+Deno.test("a redirect is not followed, and leads to the proxy if it led to the origin", async () => {
+  let location = "";
+  await using origin = new ScriptedHttpOrigin((connection, request) =>
+    says("302 Found", "", `Location: ${location}`)(connection, request)
+  );
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  const follow = async (to: string) => {
+    location = to;
+    return /\r\nLocation: (.*)\r\n/.exec((await world.ask("/live/show.m3u8")).text)?.[1];
+  };
+  assert.equal(await follow(`http://127.0.0.1:${origin.port}/live/a.m3u8?x=1`), "/live/a.m3u8?x=1");
+  assert.equal(await follow("/live/b.m3u8"), "/live/b.m3u8");
+  const elsewhere = "https://cdn.example/live/c.m3u8";
+  assert.equal(await follow(elsewhere), elsewhere);
+});
+
+Deno.test("a load balancer in the list is believed what it says of the client", async () => {
+  await using origin = new ScriptedHttpOrigin(says("200 OK"));
+  await using world = await HttpRelayWorld.open({ trustedProxies: [parseCidr("127.0.0.0/8")] });
+  await world.addOrigin("o", origin.port);
+  await world.ask(
+    partOf("o"),
+    "X-Forwarded-For: 203.0.113.9, 10.0.0.1",
+    "X-Forwarded-Proto: https",
+    "X-Forwarded-Host: tv.example",
+  );
+  assert.equal(origin.field("x-forwarded-for"), "203.0.113.9, 10.0.0.1, 127.0.0.1");
+  assert.equal(origin.field("x-forwarded-proto"), "https");
+  assert.equal(origin.field("x-real-ip"), "203.0.113.9");
+});
+
+Deno.test("web pages may ask as far as they are allowed to", async () => {
+  await using origin = new ScriptedHttpOrigin(
+    says("200 OK", "", "Access-Control-Allow-Origin: http://origins.own"),
+  );
+  const allowed = /\r\nAccess-Control-Allow-Origin: (.*)\r\n/;
+  const site = "Origin: https://tv.example";
+  await using open = await HttpRelayWorld.open();
+  await open.addOrigin("o", origin.port);
+  assert.equal(allowed.exec((await open.ask(partOf("o"), site)).text)?.[1], "*");
+  await using listed = await HttpRelayWorld.open({ corsOrigins: ["https://tv.example"] });
+  await listed.addOrigin("o", origin.port);
+  assert.equal(allowed.exec((await listed.ask(partOf("o"), site)).text)?.[1], "https://tv.example");
+  const stranger = await listed.ask(partOf("o"), "Origin: https://evil.example");
+  assert.equal(allowed.exec(stranger.text), null);
+  using client = await listed.client();
+  const preflight = "Access-Control-Request-Method: GET";
+  await client.send(
+    `OPTIONS /live/show.flv HTTP/1.1\r\nHost: a\r\n${site}\r\n${preflight}\r\n\r\n`,
+  );
+  await client.until("\r\n\r\n");
+  assert.equal(client.status, 204);
+  assert.equal(allowed.exec(client.text)?.[1], "https://tv.example");
+});
+
+Deno.test("other methods, bodies and ambiguous requests reach no origin", async () => {
+  await using origin = new ScriptedHttpOrigin(says("200 OK"));
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  for (
+    const [status, request] of [
+      [405, "POST /live/show.flv HTTP/1.1\r\nHost: a\r\n\r\n"],
+      [405, "DELETE /live/show.flv HTTP/1.1\r\nHost: a\r\n\r\n"],
+      [405, "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n"],
+      [400, "GET /live/show.flv HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"],
+      [
+        400,
+        "GET /live/show.flv HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      ],
+      [400, "GET /live/show.flv HTTP/1.1\r\n\r\n"],
+      [400, "GET /live/../show.flv HTTP/1.1\r\nHost: a\r\n\r\n"],
+      [400, "\x16\x03\x01\x02\x00\x01\r\n\r\n"],
+    ] as const
+  ) {
+    using client = await world.client();
+    await client.send(request);
+    await client.until("\n");
+    assert.equal(client.status, status, request);
+  }
+  assert.equal(origin.connections, 0);
+  await until(
+    "all be counted",
+    async () => await world.metric('srs_proxy_http_refused_total{reason="method"}') === 3,
+  );
+  assert.deepEqual(world.errors, []);
+});
+
+Deno.test("a head that does not come to its end is waited for as long as allowed", async () => {
+  await using world = await HttpRelayWorld.open({ headTimeout: 100, keepAliveTimeout: 100 });
+  using slow = await world.client();
+  await slow.send("GET /live/show.flv HTTP/1.1\r\nHost:");
+  await slow.until();
+  assert.equal(slow.text, "");
+  using idle = await world.client();
+  await idle.until();
+  assert.equal(await world.metric('srs_proxy_http_refused_total{reason="head_timeout"}'), 1);
+});

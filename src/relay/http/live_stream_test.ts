@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
+import { ScriptedHttpOrigin, writeText } from "../../../tests/support/scripted_http_origin.ts";
+import { until } from "../../../tests/support/wait.ts";
+
+const HEAD = "HTTP/1.1 200 OK\r\nContent-Type: video/x-flv\r\nTransfer-Encoding: chunked\r\n\r\n";
+const TARGET = "/live/show.flv?token=a%20b";
+const KEY = "tv.example/live/show";
+const CLOSED = "srs_proxy_http_sessions_closed_total";
+
+/** An origin that begins a live stream with one chunk and leaves it open. */
+function liveOrigin(first = "5\r\nhello\r\n"): ScriptedHttpOrigin {
+  return new ScriptedHttpOrigin((connection) => writeText(connection, HEAD + first));
+}
+
+Deno.test("a live stream flows as it comes, with the request whole at the origin", async () => {
+  await using origin = liveOrigin();
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  using client = await world.client();
+  await client.get(TARGET, "Authorization: Basic xyz", "X-Forwarded-For: 6.6.6.6", "Cookie: c=1");
+  await client.until("hello\r\n");
+  assert.equal(client.status, 200);
+  assert.equal(client.body, "5\r\nhello\r\n", "frames untouched");
+  assert.equal(origin.requests[0]?.start, `GET ${TARGET} HTTP/1.1`);
+  assert.equal(origin.field("host"), "tv.example");
+  assert.equal(origin.field("authorization"), "Basic xyz");
+  assert.equal(origin.field("cookie"), "c=1");
+  assert.equal(origin.field("x-forwarded-for"), "127.0.0.1", "a stranger is not believed");
+  assert.equal(origin.field("x-forwarded-proto"), "http");
+  assert.deepEqual(await world.streams(), [KEY]);
+  assert.equal(world.sessions.size, 1);
+  const [connection] = origin.open;
+  await writeText(connection!, "3\r\nyes\r\n0\r\n\r\n");
+  await client.until("0\r\n\r\n");
+  await until("the session end", () => world.sessions.size === 0);
+  assert.equal(await world.metric(`${CLOSED}{reason="origin_closed"}`), 1);
+  assert.deepEqual(world.errors, []);
+});
+
+Deno.test("a player that leaves takes its connection to the origin along at once", async () => {
+  await using origin = liveOrigin();
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  const client = await world.client();
+  await client.get(TARGET);
+  await client.until("hello\r\n");
+  client.close();
+  await until("the origin be left", () => origin.open.size === 0);
+  await until("the session end", () => world.sessions.size === 0);
+  assert.equal(await world.metric(`${CLOSED}{reason="client_closed"}`), 1);
+});
+
+Deno.test("a player that leaves before the answer takes its request along", async () => {
+  await using origin = new ScriptedHttpOrigin(() => {});
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  const client = await world.client();
+  await client.get(TARGET);
+  await until("the origin be asked", () => origin.requests.length === 1);
+  client.close();
+  await until("the origin be left", () => origin.open.size === 0);
+  await until("the stream be forgotten", async () => (await world.streams()).length === 0);
+});
+
+Deno.test("an origin that breaks off inside a chunk ends the connection and nothing else", async () => {
+  await using origin = new ScriptedHttpOrigin(async (connection) => {
+    await writeText(connection, `${HEAD}5\r\nhel`);
+    connection.close();
+  });
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  using client = await world.client();
+  await client.get(TARGET);
+  await client.until();
+  assert.equal(client.body, "5\r\nhel");
+});
+
+Deno.test("a session that is ended from outside gets its last chunk", async () => {
+  await using origin = liveOrigin();
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  using client = await world.client();
+  await client.get(TARGET);
+  await client.until("hello\r\n");
+  const [session] = world.sessions.list({ limit: 1 });
+  assert.equal(world.relay.kick("unknown"), false);
+  assert.equal(world.relay.kick(session!.session), true);
+  await client.until();
+  assert.equal(client.body, "5\r\nhello\r\n0\r\n\r\n");
+  await until("the origin be left", () => origin.open.size === 0);
+  assert.equal(await world.metric(`${CLOSED}{reason="kicked"}`), 1);
+});
+
+Deno.test("inside a chunk there is no last chunk: the connection just ends", async () => {
+  await using origin = liveOrigin("a\r\nhello");
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  using client = await world.client();
+  await client.get(TARGET);
+  await client.until("hello");
+  world.relay.kill();
+  await client.until();
+  assert.equal(client.body, "a\r\nhello");
+});
+
+Deno.test("a player that takes nothing is let go, and its origin was not read on for it", async () => {
+  let sent = 0;
+  await using origin = new ScriptedHttpOrigin(async (connection, { start }) => {
+    await writeText(connection, HEAD.replace("Transfer-Encoding: chunked\r\n", ""));
+    if (start.includes("other")) return;
+    const block = new Uint8Array(65536);
+    while (true) sent += await connection.write(block);
+  });
+  const timeouts = { dial: 1_000, answer: 1_000, idle: 60_000, stall: 600 };
+  await using world = await HttpRelayWorld.open({ timeouts });
+  await world.addOrigin("o", origin.port);
+  using other = await world.client();
+  await other.get("/live/other.flv");
+  await other.until("\r\n\r\n");
+  using lazy = await world.client();
+  await lazy.get("/live/show.flv");
+  const stalled = `${CLOSED}{reason="stalled"}`;
+  await until("the lazy one be let go", async () => await world.metric(stalled) === 1);
+  assert.ok(sent < 64 << 20, "back-pressure reaches the origin");
+  assert.equal(world.sessions.size, 1, "a player that waits is not one that stalls");
+});
+
+Deno.test("a stream in which nothing moves ends after the idle time", async () => {
+  await using origin = liveOrigin();
+  const timeouts = { dial: 1_000, answer: 1_000, idle: 400, stall: 10_000 };
+  await using world = await HttpRelayWorld.open({ timeouts });
+  await world.addOrigin("o", origin.port);
+  using client = await world.client();
+  await client.get(TARGET);
+  await client.until();
+  assert.equal(client.body, "5\r\nhello\r\n0\r\n\r\n");
+  assert.equal(await world.metric(`${CLOSED}{reason="idle"}`), 1);
+});
+
+Deno.test("a client of HTTP/1.0 gets the data without frames, up to the end", async () => {
+  await using origin = new ScriptedHttpOrigin((connection) =>
+    writeText(connection, `${HEAD}5\r\nhello\r\n2;x\r\n!!\r\n0\r\n\r\n`)
+  );
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  using client = await world.client();
+  await client.send("GET /live/show.flv HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  await client.until();
+  assert.equal(client.body, "hello!!");
+  assert.match(client.text, /\r\nConnection: close\r\n/);
+  assert.doesNotMatch(client.text, /transfer-encoding/i);
+});
+
+Deno.test("a stream that the origin refuses is refused in its words and leaves no mapping", async () => {
+  await using origin = new ScriptedHttpOrigin((connection) =>
+    writeText(
+      connection,
+      "HTTP/1.1 404 Not Here\r\nContent-Length: 4\r\nX-Why: no\r\n\r\nnone",
+    )
+  );
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  const client = await world.ask("/live/none.flv");
+  assert.match(client.text, /^HTTP\/1\.1 404 Not Here\r\n/);
+  assert.match(client.text, /\r\nX-Why: no\r\n/);
+  assert.equal(client.body, "none");
+  assert.deepEqual(await world.streams(), []);
+  assert.equal(world.sessions.size, 0);
+});
+
+Deno.test("while the process ends streams run on, and new ones are turned away", async () => {
+  await using origin = liveOrigin();
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  using running = await world.client();
+  await running.get(TARGET);
+  await running.until("hello\r\n");
+  world.drain();
+  const [connection] = origin.open;
+  await writeText(connection!, "3\r\nyes\r\n");
+  await running.until("yes\r\n");
+  await assert.rejects(world.client(), Deno.errors.ConnectionRefused);
+  world.relay.kill();
+  await running.until();
+  assert.equal(running.body, "5\r\nhello\r\n3\r\nyes\r\n0\r\n\r\n");
+  running.close();
+  await world.relay.idle();
+});

@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
+import { HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
+import { ScriptedHttpOrigin, writeText } from "../../../tests/support/scripted_http_origin.ts";
+
+const KEY = { vhost: "tv.example", app: "live", stream: "show", key: "tv.example/live/show" };
+const SPBHID = `spbhid=${encodeSpbhid({ key: KEY, origin: "o" })}`;
+const PLAYLIST = "#EXTM3U\r\n#EXTINF:1,\r\nshow-7.ts?hls_ctx=1\r\n";
+const REWRITTEN = `#EXTM3U\r\n#EXTINF:1,\r\nshow-7.ts?hls_ctx=1&${SPBHID}\r\n`;
+
+interface Served {
+  readonly body: string;
+  readonly lines?: readonly string[];
+  readonly framing?: "length" | "chunked" | "close";
+}
+
+function serving({ body, lines = [], framing = "length" }: Served): ScriptedHttpOrigin {
+  return new ScriptedHttpOrigin(async (connection) => {
+    const frame = framing === "length"
+      ? [`Content-Length: ${body.length}`]
+      : framing === "chunked"
+      ? ["Transfer-Encoding: chunked"]
+      : [];
+    await writeText(connection, ["HTTP/1.1 200 OK", ...lines, ...frame, "", ""].join("\r\n"));
+    const size = body.length.toString(16);
+    await writeText(connection, framing === "chunked" ? `${size}\r\n${body}\r\n0\r\n\r\n` : body);
+    if (framing === "close") connection.close();
+  });
+}
+
+async function compressed(text: string, format: CompressionFormat): Promise<string> {
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream(format));
+  const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+  return String.fromCharCode(...bytes);
+}
+
+for (const framing of ["length", "chunked", "close"] as const) {
+  Deno.test(`a playlist whose end shows by ${framing} has its links rewritten`, async () => {
+    await using origin = serving({
+      body: PLAYLIST,
+      lines: ['ETag: "x"', "Accept-Ranges: bytes", "Content-Type: application/x-mpegURL"],
+      framing,
+    });
+    await using world = await HttpRelayWorld.open();
+    await world.addOrigin("o", origin.port);
+    const client = await world.ask(
+      "/live/show.m3u8?a=1",
+      "Accept-Encoding: gzip",
+      "Range: bytes=0-",
+    );
+    assert.equal(client.status, 200);
+    assert.equal(client.body, REWRITTEN);
+    assert.match(client.text, new RegExp(`\r\nContent-Length: ${REWRITTEN.length}\r\n`));
+    assert.match(client.text, /\r\nContent-Type: application\/x-mpegURL\r\n/);
+    assert.match(client.text, /\r\nETag: "x"\r\n/);
+    assert.doesNotMatch(client.text, /accept-ranges/i);
+    assert.equal(origin.field("accept-encoding"), undefined);
+    assert.equal(origin.field("range"), undefined);
+    assert.deepEqual(await world.streams(), [KEY.key]);
+    assert.equal(world.sessions.size, 0, "a playlist is no session");
+  });
+}
+
+for (const format of ["gzip", "deflate"] as const) {
+  Deno.test(`an origin that compresses by ${format} although nobody asked is understood`, async () => {
+    const body = await compressed(PLAYLIST, format);
+    await using origin = serving({ body, lines: [`Content-Encoding: ${format}`] });
+    await using world = await HttpRelayWorld.open();
+    await world.addOrigin("o", origin.port);
+    const client = await world.ask("/live/show.m3u8");
+    assert.equal(client.body, REWRITTEN);
+    assert.doesNotMatch(client.text, /content-encoding/i);
+  });
+}
+
+Deno.test("what cannot be read passes as it is", async () => {
+  for (
+    const served of [
+      { body: "<html>not found</html>" },
+      { body: PLAYLIST, lines: ["Content-Encoding: br"] },
+      { body: PLAYLIST, lines: ["Content-Encoding: gzip"] },
+      { body: "" },
+    ]
+  ) {
+    await using origin = serving(served);
+    await using world = await HttpRelayWorld.open();
+    await world.addOrigin("o", origin.port);
+    const client = await world.ask("/live/show.m3u8");
+    assert.equal(client.status, 200);
+    assert.equal(client.body, served.body);
+    assert.equal(/content-encoding/i.test(client.text), "lines" in served);
+  }
+});
+
+Deno.test("a manifest is rewritten too", async () => {
+  const mpd = (query: string) => `<MPD><Period><SegmentURL media="a.m4s${query}"/></Period></MPD>`;
+  await using origin = serving({ body: mpd("") });
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  assert.equal((await world.ask("/live/show.mpd")).body, mpd(`?${SPBHID}`));
+});
+
+Deno.test("a playlist below another one is fetched where its link says", async () => {
+  await using origin = serving({ body: PLAYLIST });
+  await using other = serving({ body: PLAYLIST });
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  await world.addOrigin("p", other.port);
+  for (let round = 0; round < 4; round++) {
+    const client = await world.ask(`/live/show_low.m3u8?hls_ctx=9&${SPBHID}`);
+    assert.equal(client.body, REWRITTEN);
+  }
+  assert.equal(origin.requests[0]?.start, "GET /live/show_low.m3u8?hls_ctx=9 HTTP/1.1");
+  assert.equal(other.connections, 0);
+  assert.deepEqual(await world.streams(), []);
+});
+
+Deno.test("a playlist that breaks off or never ends is no playlist", async () => {
+  const heads: [number, string][] = [];
+  await using origin = new ScriptedHttpOrigin(async (connection, { start }) => {
+    await writeText(connection, "HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n#EXTM3U\n");
+    if (start.includes("broken")) return connection.close();
+    if (start.includes("long")) await writeText(connection, "#\n".repeat(2_300_000));
+  });
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  for (const name of ["broken", "slow", "long"]) {
+    const { status, body } = await world.ask(`/live/${name}.m3u8`);
+    heads.push([status, body]);
+  }
+  assert.deepEqual(heads, [
+    [502, "Origin has closed the connection\n"],
+    [504, "Origin does not answer\n"],
+    [502, "Origin sends a playlist that is too long\n"],
+  ]);
+  assert.deepEqual(await world.streams(), []);
+});
+
+Deno.test("a small playlist that decodes to a huge one is refused", async () => {
+  const body = await compressed("#EXTM3U\n" + "#\n".repeat(2_300_000), "gzip");
+  await using origin = serving({ body, lines: ["Content-Encoding: gzip"] });
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  assert.equal((await world.ask("/live/show.m3u8")).status, 502);
+});
