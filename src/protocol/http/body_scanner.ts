@@ -5,28 +5,47 @@
 import { ProtocolError } from "../../core/errors.ts";
 import type { BodyLength } from "./head.ts";
 
-/** Longest line of a frame, its line break not counted, and all trailer lines together, bytes. */
-const MAX_LINE = 1024;
+/** Digits of a size: it stays an exact number, and small enough to be added to others. */
+const MAX_DIGITS = 12;
+/** Bytes of the extensions of one chunk. */
+const MAX_EXTENSIONS = 256;
+/** Bytes of all trailer lines together, line ends included, and how many they may be. */
 const MAX_TRAILER = 8192;
-const CR = 13;
+const MAX_TRAILER_LINES = 32;
+const TAB = 9;
 const LF = 10;
-/** Size in hexadecimal, then extensions without control characters, section 7.1.1. */
-const SIZE = /^([0-9A-Fa-f]{1,12})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?$/;
-const TRAILER = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*$/;
+const CR = 13;
+const SEMICOLON = 59;
+/** A trailer line with its CR. What would change the framing has no business there. */
+const TRAILER =
+  /^(?!(?:transfer-encoding|content-length):)[!#$%&'*+\-.^_`|~0-9a-z]+:[\t\x20-\x7e\x80-\xff]*\r$/i;
 
-/** Incremental; one for each body. */
+/** What the next byte of a chunked body has to be. */
+type Expected =
+  | "size"
+  | "extension"
+  | "size_lf"
+  | "data"
+  | "data_cr"
+  | "data_lf"
+  | "trailer";
+
+/** Incremental; one for each body. Of no use any more once it has thrown. */
 export class BodyScanner {
   /** Whether the last byte of the body has been seen. */
   done: boolean;
   /** Whether the body ends only with the connection. */
   readonly untilClose: boolean;
   readonly #chunked: boolean;
-  #left: number;
-  #line = "";
-  #sawCr = false;
-  #trailerLength = 0;
-  #state: "size" | "data" | "data_end" | "trailer" = "size";
   readonly #onData: ((bytes: Uint8Array) => void) | undefined;
+  #expected: Expected = "size";
+  /** Bytes of data still to come, or what has been read of a size. */
+  #left: number;
+  #digits = 0;
+  #extensionLength = 0;
+  #trailerLength = 0;
+  #trailerLines = 0;
+  #line = "";
 
   /** @param onData gets the data without frames; it must copy what it keeps */
   constructor(length: BodyLength, onData?: (bytes: Uint8Array) => void) {
@@ -37,10 +56,9 @@ export class BodyScanner {
     this.#onData = onData;
   }
 
-  /** Whether a last chunk would end the body in order if it came now. */
+  /** Whether a last chunk, `0\r\n\r\n`, would end the body in order if it came now. */
   get isBetweenChunks(): boolean {
-    return this.#chunked && !this.done && this.#state === "size" && this.#line === "" &&
-      !this.#sawCr;
+    return this.#chunked && this.#expected === "size" && this.#digits === 0;
   }
 
   /**
@@ -67,11 +85,11 @@ export class BodyScanner {
   #pushChunked(bytes: Uint8Array): number {
     let at = 0;
     while (at < bytes.length && !this.done) {
-      if (this.#state === "data") {
+      if (this.#expected === "data") {
         at += this.#takeData(bytes, at);
-        if (this.#left === 0) this.#state = "data_end";
+        if (this.#left === 0) this.#expected = "data_cr";
       } else {
-        this.#takeLineByte(bytes[at++]!);
+        this.#expected = this.#takeFrameByte(bytes[at++]!);
       }
     }
     return at;
@@ -84,45 +102,71 @@ export class BodyScanner {
     return count;
   }
 
-  #takeLineByte(byte: number): void {
-    if (this.#sawCr !== (byte === LF)) throw broken();
-    if (byte === LF) {
-      const line = this.#line;
-      this.#line = "";
-      this.#sawCr = false;
-      this.#takeLine(line);
-    } else if (byte === CR) {
-      this.#sawCr = true;
-    } else {
-      if (this.#line.length >= MAX_LINE) throw broken();
+  /** @returns what has to come next */
+  #takeFrameByte(byte: number): Expected {
+    switch (this.#expected) {
+      case "size":
+        return this.#takeSizeByte(byte);
+      case "size_lf":
+        if (byte !== LF) break;
+        this.#digits = 0;
+        return this.#left === 0 ? "trailer" : "data";
+      case "data_cr":
+        if (byte !== CR) break;
+        return "data_lf";
+      case "data_lf":
+        if (byte !== LF) break;
+        return "size";
+      case "extension":
+        return this.#takeExtensionByte(byte);
+      default:
+        return this.#takeTrailerByte(byte);
+    }
+    throw broken();
+  }
+
+  #takeSizeByte(byte: number): Expected {
+    const digit = hexDigit(byte);
+    if (digit >= 0 && this.#digits < MAX_DIGITS) {
+      this.#digits++;
+      this.#left = this.#left * 16 + digit;
+      return "size";
+    }
+    if (this.#digits === 0) throw broken();
+    if (byte === CR) return "size_lf";
+    if (byte !== SEMICOLON) throw broken();
+    this.#extensionLength = 0;
+    return "extension";
+  }
+
+  #takeExtensionByte(byte: number): Expected {
+    if (byte === CR) return "size_lf";
+    const isText = byte === TAB || (byte >= 0x20 && byte < 0x7f);
+    if (!isText || ++this.#extensionLength > MAX_EXTENSIONS) throw broken();
+    return "extension";
+  }
+
+  #takeTrailerByte(byte: number): Expected {
+    if (++this.#trailerLength > MAX_TRAILER) throw broken();
+    if (byte !== LF) {
       this.#line += String.fromCharCode(byte);
+      return "trailer";
     }
-  }
-
-  #takeLine(line: string): void {
-    switch (this.#state) {
-      case "data_end":
-        if (line !== "") throw broken();
-        this.#state = "size";
-        return;
-      case "trailer":
-        this.#takeTrailer(line);
-        return;
-      default: {
-        const match = SIZE.exec(line);
-        if (match === null) throw broken();
-        this.#left = parseInt(match[1]!, 16);
-        this.#state = this.#left === 0 ? "trailer" : "data";
-      }
+    const line = this.#line;
+    this.#line = "";
+    this.done = line === "\r";
+    if (!this.done && (++this.#trailerLines > MAX_TRAILER_LINES || !TRAILER.test(line))) {
+      throw broken();
     }
+    return "trailer";
   }
+}
 
-  #takeTrailer(line: string): void {
-    this.done = line === "";
-    if (this.done) return;
-    this.#trailerLength += line.length;
-    if (this.#trailerLength > MAX_TRAILER || !TRAILER.test(line)) throw broken();
-  }
+/** Its value; -1 when the byte is none. */
+function hexDigit(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const lower = byte | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
 }
 
 function broken(): ProtocolError {

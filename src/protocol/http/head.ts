@@ -38,13 +38,16 @@ export class Fields implements Iterable<Field> {
   /** The members of a comma-separated field, in lower case. */
   tokens(name: string): string[] {
     return this.all(name).flatMap((value) => value.split(","))
-      .map((token) => token.trim().toLowerCase()).filter((token) => token !== "");
+      .map((token) => withoutMargins(token).toLowerCase()).filter((token) => token !== "");
   }
 
   [Symbol.iterator](): Iterator<Field> {
     return this.#fields[Symbol.iterator]();
   }
 }
+
+/** What the first line says of the sender. */
+export type HttpVersion = "1.0" | "1.1";
 
 /** A head taken apart. */
 export interface Head {
@@ -53,50 +56,58 @@ export interface Head {
   readonly fields: Fields;
 }
 
-/**
- * Where the head at the begin of `bytes` ends: behind its empty line; -1 when it is not all there.
- *
- * @throws ProtocolError when it is longer than MAX_HEAD
- */
-export function findHeadEnd(bytes: Uint8Array): number {
-  for (let at = bytes.indexOf(LF); at >= 0; at = bytes.indexOf(LF, at + 1)) {
-    const isEmptyLine = bytes[at - 1] === CR && bytes[at - 2] === LF;
-    if (isEmptyLine) return at + 1 <= MAX_HEAD ? at + 1 : tooLong();
-  }
-  return bytes.length < MAX_HEAD ? -1 : tooLong();
-}
-
 const CR = 13;
 const LF = 10;
 const TAB = 9;
 
-function tooLong(): never {
-  throw new ProtocolError(`Cannot read a head of more than ${MAX_HEAD} bytes`);
+/**
+ * Where the head at the begin of `bytes` ends: behind its empty line; -1 when it is not all there.
+ *
+ * @throws ProtocolError when it is longer than MAX_HEAD, has more than 100 fields, or a line that
+ * ends without CR
+ */
+export function findHeadEnd(bytes: Uint8Array): number {
+  const head = bytes.subarray(0, MAX_HEAD);
+  let lines = 0;
+  for (let at = head.indexOf(LF); at >= 0; at = head.indexOf(LF, at + 1)) {
+    if (head[at - 1] !== CR) throw new ProtocolError("Cannot read a line that ends without CR");
+    if (head[at - 2] === LF) return at + 1;
+    // Refused here, not later: a head that comes byte by byte is searched again for each of them.
+    if (++lines > 1 + MAX_FIELDS) throw tooManyFields();
+  }
+  if (bytes.length >= MAX_HEAD) throw tooLong();
+  return -1;
+}
+
+function tooLong(): ProtocolError {
+  return new ProtocolError(`Cannot read a head of more than ${MAX_HEAD} bytes`);
+}
+
+function tooManyFields(): ProtocolError {
+  return new ProtocolError(`Cannot read more than ${MAX_FIELDS} fields`);
 }
 
 /**
  * Takes a head apart.
  *
- * @param bytes the whole head, its empty line included
+ * @param bytes the whole head as `findHeadEnd` finds it, its empty line included
  * @throws ProtocolError on folded lines, white space around a name, control characters, bare CR or
  * LF, more than 100 fields
  */
 export function parseHead(bytes: Uint8Array): Head {
-  if (bytes.some(isForbidden)) throw new ProtocolError("Cannot take control characters in a head");
-  const text = LATIN1.decode(bytes.subarray(0, bytes.length - 4));
-  const [start = "", ...lines] = text.split("\r\n");
-  if (lines.length > MAX_FIELDS) {
-    throw new ProtocolError(`Cannot read more than ${MAX_FIELDS} fields`);
+  if (bytes.length > MAX_HEAD) throw tooLong();
+  // One character a byte. Not TextDecoder's "latin1": that is windows-1252, and 0x86 would be
+  // written as a space again.
+  const text: string = Reflect.apply(String.fromCharCode, null, bytes.subarray(0, -4));
+  if (/[^\t\r\n\x20-\x7e\x80-\xff]/.test(text)) {
+    throw new ProtocolError("Cannot take control characters in a head");
   }
+  const [start = "", ...lines] = text.split("\r\n");
+  if (lines.length > MAX_FIELDS) throw tooManyFields();
   if (/[\r\n]/.test(start)) throw new ProtocolError("Cannot read the first line of a head");
   return { start, fields: new Fields(lines.map(parseField)) };
 }
 
-function isForbidden(byte: number): boolean {
-  return byte === 0x7f || (byte < 0x20 && byte !== CR && byte !== LF && byte !== TAB);
-}
-
-const LATIN1 = new TextDecoder("latin1");
 const FIELD = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):(.*)$/;
 
 function parseField(line: string): Field {
@@ -118,15 +129,24 @@ function isWhite(code: number): boolean {
   return code === 0x20 || code === TAB;
 }
 
-/** A head as bytes, its empty line included; values must hold no line breaks. */
+/**
+ * A head as bytes, its empty line included.
+ *
+ * @throws ProtocolError when a line holds what would be read as another line, or not at all
+ */
 export function encodeHead(start: string, fields: Iterable<Field>): Uint8Array {
-  let text = `${start}\r\n`;
-  for (const { name, value } of fields) text += `${name}: ${value}\r\n`;
-  text += "\r\n";
+  const lines = [start];
+  for (const { name, value } of fields) lines.push(`${name}: ${value}`);
+  if (!lines.every((line) => LINE.test(line))) {
+    throw new ProtocolError("Cannot write control characters in a head");
+  }
+  const text = `${lines.join("\r\n")}\r\n\r\n`;
   const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
   return bytes;
 }
+
+const LINE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 const HOP_BY_HOP = new Set([
   "connection",
@@ -157,20 +177,30 @@ export type BodyLength = number | "chunked" | "until_close";
  *
  * @throws ProtocolError when they say it in two ways, or in one that is not understood
  */
-export function announcedLength(fields: Fields): number | "chunked" | undefined {
-  const codings = fields.tokens("transfer-encoding");
-  const lengths = fields.all("content-length");
-  if (codings.length > 0) {
-    if (lengths.length > 0) throw new ProtocolError("Cannot take both a length and an encoding");
-    if (codings.length > 1 || codings[0] !== "chunked") {
+export function announcedLength(
+  fields: Fields,
+  version: HttpVersion,
+): number | "chunked" | undefined {
+  const [coding, ...codings] = fields.all("transfer-encoding");
+  const [length, ...lengths] = fields.all("content-length");
+  if (coding !== undefined) {
+    if (length !== undefined) throw new ProtocolError("Cannot take both a length and an encoding");
+    if (version === "1.0") throw new ProtocolError("Cannot take a transfer encoding over HTTP/1.0");
+    // An empty value and an empty list member are refused too: others may see no encoding there.
+    if (codings.length > 0 || coding.toLowerCase() !== "chunked") {
       throw new ProtocolError("Cannot take a transfer encoding other than chunked");
     }
     return "chunked";
   }
-  if (lengths.length === 0) return undefined;
-  const length = lengths[0]!;
-  if (lengths.length > 1 || !/^\d{1,15}$/.test(length)) {
+  if (length === undefined) return undefined;
+  if (lengths.length > 0 || !/^\d{1,15}$/.test(length)) {
     throw new ProtocolError("Cannot read Content-Length");
   }
   return Number(length);
+}
+
+/** Whether the sender wants its connection to go on, RFC 9112 section 9.3. */
+export function wantsToStay(fields: Fields, version: HttpVersion): boolean {
+  const options = fields.tokens("connection");
+  return !options.includes("close") && (version === "1.1" || options.includes("keep-alive"));
 }

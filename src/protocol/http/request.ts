@@ -2,7 +2,7 @@
 // RFC 9110 section 7.2.
 
 import { ProtocolError } from "../../core/errors.ts";
-import { announcedLength, type Fields, type Head } from "./head.ts";
+import { announcedLength, type Fields, type Head, type HttpVersion, wantsToStay } from "./head.ts";
 
 /** A request whose body, if it has one, has not been read. */
 export interface HttpRequest {
@@ -14,11 +14,13 @@ export interface HttpRequest {
   /** Host header, port included; empty only over HTTP/1.0. */
   readonly host: string;
   readonly fields: Fields;
-  readonly version: "1.0" | "1.1";
+  readonly version: HttpVersion;
   readonly bodyLength: number | "chunked";
   /** Whether the client wants the connection to go on. */
   readonly keepAlive: boolean;
 }
+
+const REQUEST_LINE = /^([A-Z]{1,20}) ([\x21-\x7e]+) HTTP\/1\.([01])$/;
 
 /**
  * Understands a head as a request.
@@ -26,37 +28,64 @@ export interface HttpRequest {
  * @throws ProtocolError on every shape that servers are known to read in different ways
  */
 export function understandRequest({ start, fields }: Head): HttpRequest {
-  const match = /^([A-Z]{1,20}) ([\x21-\x7e]+) HTTP\/1\.([01])$/.exec(start);
-  if (match === null) throw new ProtocolError("Cannot read the request line");
-  const version = match[3] === "1" ? "1.1" : "1.0";
-  const method = match[1]!;
-  const target = splitTarget(method, match[2]!);
-  const hosts = fields.all("host");
+  const [, method = "", sentTarget = "", minor] = REQUEST_LINE.exec(start) ?? [];
+  if (minor === undefined) throw new ProtocolError("Cannot read the request line");
+  const version = minor === "1" ? "1.1" : "1.0";
+  const target = splitTarget(method, sentTarget);
+  const { path, query } = target;
+  const host = chooseHost(target, fields.all("host"), version);
+  const bodyLength = announcedLength(fields, version) ?? 0;
+  const keepAlive = wantsToStay(fields, version);
+  return { method, path, query, host, fields, version, bodyLength, keepAlive };
+}
+
+/** A request target taken apart; `authority` only if it was in absolute form. */
+interface Target {
+  readonly path: string;
+  readonly query: string;
+  readonly scheme?: string;
+  readonly authority?: string;
+}
+
+const TARGET = /^(?:(https?):\/\/([^/?#]*))?(\/[^?#]*)?(?:\?([^#]*))?$/i;
+
+function splitTarget(method: string, target: string): Target {
+  if (target === "*" && method === "OPTIONS") return { path: "*", query: "" };
+  const match = method === "CONNECT" ? null : TARGET.exec(target);
+  const [, scheme, authority, path, query = ""] = match ?? [];
+  if (scheme !== undefined && authority !== undefined) {
+    return { path: path ?? "/", query, scheme: scheme.toLowerCase(), authority };
+  }
+  if (path === undefined) throw new ProtocolError("Cannot read the request target");
+  return { path, query };
+}
+
+/**
+ * The host that a request is for. A target and a Host that disagree are refused, although RFC 9112
+ * section 3.2.2 lets the target win: who stands before us may have gone by the other one.
+ */
+function chooseHost(
+  { scheme, authority }: Target,
+  hosts: readonly string[],
+  version: HttpVersion,
+): string {
   if (hosts.length > 1 || (hosts.length === 0 && version === "1.1")) {
     throw new ProtocolError("Cannot take a request without exactly one Host");
   }
-  const host = target.host ?? hosts[0] ?? "";
-  if (!HOST.test(host)) throw new ProtocolError("Cannot read Host");
-  if (version === "1.0" && fields.get("transfer-encoding") !== undefined) {
-    throw new ProtocolError("Cannot take a transfer encoding over HTTP/1.0");
+  const host = authority ?? hosts[0] ?? "";
+  const mayBeEmpty = version === "1.0" && authority === undefined;
+  if (host === "" ? !mayBeEmpty : !isHost(host)) throw new ProtocolError("Cannot read Host");
+  const defaultPort = scheme === "https" ? /:(?:443)?$/ : /:(?:80)?$/;
+  const comparable = (name: string) => name.toLowerCase().replace(defaultPort, "");
+  if (comparable(hosts[0] ?? host) !== comparable(host)) {
+    throw new ProtocolError("Cannot take a Host other than that of the target");
   }
-  const bodyLength = announcedLength(fields) ?? 0;
-  const options = fields.tokens("connection");
-  const keepAlive = version === "1.1" ? !options.includes("close") : options.includes("keep-alive");
-  return { method, ...target, host, fields, version, bodyLength, keepAlive };
+  return host;
 }
 
-const HOST = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
+const HOST = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
 
-function splitTarget(
-  method: string,
-  target: string,
-): { path: string; query: string; host?: string } {
-  if (target === "*" && method === "OPTIONS") return { path: "*", query: "" };
-  const match = /^(?:https?:\/\/([^/?#]*))?(\/[^?#]*)?(?:\?([^#]*))?$/.exec(target);
-  if (match === null || (match[1] === undefined && match[2] === undefined)) {
-    throw new ProtocolError("Cannot read the request target");
-  }
-  const [, host, path = "/", query = ""] = match;
-  return { path, query, ...(host === undefined ? {} : { host }) };
+/** A name or an address with or without a port; what is no URL's host is no Host either. */
+function isHost(host: string): boolean {
+  return HOST.test(host) && URL.canParse(`http://${host}/`);
 }
