@@ -2,6 +2,8 @@
 // Run with the front port and the origin's port; a line on standard input makes it print the bytes
 // it has moved so far.
 
+import { answerQuestions } from "./answer_questions.ts";
+
 const [front, origin] = Deno.args.map(Number);
 let moved = 0;
 
@@ -22,14 +24,7 @@ async function serve(client: Deno.TcpConn): Promise<void> {
   await Promise.race(ends);
 }
 
-async function answerQuestions(): Promise<void> {
-  for await (const _line of Deno.stdin.readable) {
-    Deno.stdout.writeSync(new TextEncoder().encode(`${moved}\n`));
-  }
-  Deno.exit(0);
-}
-
-answerQuestions();
+answerQuestions(() => String(moved));
 for await (const client of Deno.listen({ hostname: "127.0.0.1", port: front! })) {
   serve(client).catch(() => {});
 }

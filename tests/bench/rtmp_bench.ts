@@ -8,45 +8,29 @@ import { freePort } from "../support/ports.ts";
 import { Proxy } from "../support/proxy.ts";
 import { heartbeatOf, sendHeartbeat } from "../support/register.ts";
 import { until } from "../support/wait.ts";
+import { AskedProcess } from "./asked_process.ts";
+import { compare, costOf, letRun, median, type Relay, ROUNDS_TEXT, say } from "./comparing.ts";
+import { residentBytes } from "./process_figures.ts";
 import { IdlePlayer } from "./rtmp_player.ts";
-import { cpuSeconds, residentBytes } from "./process_figures.ts";
 
 const STREAMS = 10;
 const KILOBITS = 6000;
-const ROUND_MS = 12_000;
-const WARM_UP_MS = 4000;
-const ROUNDS = 2;
+const SETTLE_MS = 3000;
 const IDLE_PLAYERS = 2000;
 const FIRST_MEDIA_TRIES = 40;
 
-/** A relay under measurement: where it listens, what it has used, what it has moved. */
-interface Relay {
-  readonly name: string;
-  readonly port: number;
-  readonly pid: number;
+/** A relay under measurement that says what it has moved. */
+interface CountingRelay extends Relay {
   moved(): Promise<number>;
 }
 
-function say(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
-}
-
-class PlainRelay implements Relay, AsyncDisposable {
+class PlainRelay implements CountingRelay, AsyncDisposable {
   readonly name = "plain relay";
   readonly port = freePort();
-  readonly #process: Deno.ChildProcess;
-  readonly #lines: ReadableStreamDefaultReader<string>;
-  readonly #questions: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #process: AskedProcess;
 
   constructor(originPort: number) {
-    const script = new URL("./plain_relay.ts", import.meta.url).pathname;
-    this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--allow-net", script, String(this.port), String(originPort)],
-      stdin: "piped",
-      stdout: "piped",
-    }).spawn();
-    this.#lines = this.#process.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    this.#questions = this.#process.stdin.getWriter();
+    this.#process = new AskedProcess("./plain_relay.ts", [this.port, originPort]);
   }
 
   get pid(): number {
@@ -54,19 +38,15 @@ class PlainRelay implements Relay, AsyncDisposable {
   }
 
   async moved(): Promise<number> {
-    await this.#questions.write(new Uint8Array([10]));
-    return Number((await this.#lines.read()).value);
+    return Number(await this.#process.ask());
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#process.kill("SIGKILL");
-    await this.#lines.cancel();
-    await this.#questions.abort().catch(() => {});
-    await this.#process.status;
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#process[Symbol.asyncDispose]();
   }
 }
 
-class ProxyRelay implements Relay {
+class ProxyRelay implements CountingRelay {
   readonly name = "srs-proxy";
   readonly #proxy: Proxy;
 
@@ -125,25 +105,16 @@ function reader(url: string): Child {
   return new Child({ command: "ffmpeg", args });
 }
 
-/** CPU seconds per gigabyte over one round with all streams running, the compiler warm. */
-async function measure(relay: Relay): Promise<number> {
-  await new Promise((resolve) => setTimeout(resolve, WARM_UP_MS));
-  const [cpu, moved] = [cpuSeconds(relay.pid), await relay.moved()];
-  await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
-  const gigabytes = (await relay.moved() - moved) / 1e9;
-  return (cpuSeconds(relay.pid) - cpu) / gigabytes;
-}
-
-async function publishRound(relay: Relay, file: string): Promise<number> {
+async function publishRound(relay: CountingRelay, file: string): Promise<number> {
   await using stack = new AsyncDisposableStack();
   for (let i = 0; i < STREAMS; i++) {
     const url = `rtmp://127.0.0.1:${relay.port}/live/${relay.name.replace(" ", "-")}-${i}`;
     stack.use(await Publisher.publish(url, { file }));
   }
-  return await measure(relay);
+  return await costOf(relay, () => relay.moved());
 }
 
-async function playRound(relay: Relay, origin: NginxRtmp, file: string): Promise<number> {
+async function playRound(relay: CountingRelay, origin: NginxRtmp, file: string): Promise<number> {
   await using stack = new AsyncDisposableStack();
   for (let i = 0; i < STREAMS; i++) {
     const path = `live/play-${i}`;
@@ -152,31 +123,7 @@ async function playRound(relay: Relay, origin: NginxRtmp, file: string): Promise
   }
   const before = await relay.moved();
   await until("players receive", async () => await relay.moved() - before > 5_000_000);
-  return await measure(relay);
-}
-
-async function compare(
-  title: string,
-  relays: readonly Relay[],
-  round: (relay: Relay) => Promise<number>,
-): Promise<void> {
-  const figures = new Map<string, number[]>();
-  for (let i = 0; i < ROUNDS; i++) {
-    for (const relay of relays) {
-      figures.set(relay.name, [...figures.get(relay.name) ?? [], await round(relay)]);
-    }
-  }
-  const means = relays.map(({ name }) => mean(figures.get(name)!));
-  const shown = relays.map(({ name }, i) => `${name} ${means[i]!.toFixed(2)} s/GB`).join(", ");
-  say(`${title}: ${shown}, ratio ${(means[0]! / means[1]!).toFixed(2)} (bound 1.30)`);
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+  return await costOf(relay, () => relay.moved());
 }
 
 async function firstMedia(proxy: Proxy, origin: NginxRtmp, file: string): Promise<void> {
@@ -201,10 +148,10 @@ async function firstMedia(proxy: Proxy, origin: NginxRtmp, file: string): Promis
 async function idleMemory(proxy: Proxy): Promise<void> {
   using stack = new DisposableStack();
   for (let i = 0; i < 100; i++) stack.use(await IdlePlayer.open(proxy.ports.rtmp, "idle"));
-  await new Promise((resolve) => setTimeout(resolve, 3000));
+  await letRun(SETTLE_MS);
   const before = residentBytes(proxy.process.pid);
   for (let i = 0; i < IDLE_PLAYERS; i++) stack.use(await IdlePlayer.open(proxy.ports.rtmp, "idle"));
-  await new Promise((resolve) => setTimeout(resolve, 3000));
+  await letRun(SETTLE_MS);
   const each = (residentBytes(proxy.process.pid) - before) / IDLE_PLAYERS / 1000;
   say(`memory per idle player at ${IDLE_PLAYERS}: ${each.toFixed(1)} KB (bound 60)`);
 }
@@ -215,10 +162,8 @@ await using proxy = await Proxy.open({ PROXY_ORIGIN_SERVER_TTL: "1h" });
 await sendHeartbeat(proxy, heartbeatOf(origin, "bench"));
 await using plain = new PlainRelay(origin.rtmpPort);
 await until("plain relay listen", async () => await plain.moved() === 0);
-const relays = [new ProxyRelay(proxy), plain];
-say(
-  `${STREAMS} streams of ${KILOBITS / 1000} Mbit/s, ${ROUNDS} rounds of ${ROUND_MS / 1000} s each`,
-);
+const relays: [CountingRelay, CountingRelay] = [new ProxyRelay(proxy), plain];
+say(`${STREAMS} streams of ${KILOBITS / 1000} Mbit/s, ${ROUNDS_TEXT}`);
 const only = Deno.args[0];
 if (!only || only === "publish") {
   await compare("publish", relays, (relay) => publishRound(relay, file));

@@ -1,0 +1,62 @@
+// What the benches have in common: rounds in turn, CPU per gigabyte, how the figures are shown.
+
+import { cpuSeconds } from "./process_figures.ts";
+
+const ROUND_MS = 12_000;
+const WARM_UP_MS = 4000;
+const ROUNDS = 2;
+
+/** Shown at the head of a bench: how long each figure was taken. */
+export const ROUNDS_TEXT = `${ROUNDS} rounds of ${ROUND_MS / 1000} s each`;
+
+/** A relay under measurement: where it listens, and its process. */
+export interface Relay {
+  readonly name: string;
+  readonly port: number;
+  readonly pid: number;
+}
+
+export function say(text: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+}
+
+/** Lets what runs go on for a while: a bench measures over time. */
+export function letRun(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/**
+ * CPU seconds that a relay uses per gigabyte, with its load running and its compiler warm.
+ *
+ * @param moved bytes that it has moved so far
+ */
+export async function costOf(relay: Relay, moved: () => Promise<number>): Promise<number> {
+  await letRun(WARM_UP_MS);
+  const [cpu, before] = [cpuSeconds(relay.pid), await moved()];
+  await letRun(ROUND_MS);
+  const gigabytes = (await moved() - before) / 1e9;
+  return (cpuSeconds(relay.pid) - cpu) / gigabytes;
+}
+
+/** Measures relays in turn, so that what else the machine does hits both, and shows the ratio. */
+export async function compare<Measured extends Relay>(
+  title: string,
+  relays: readonly [Measured, Measured],
+  round: (relay: Measured) => Promise<number>,
+): Promise<void> {
+  const figures = new Map<Measured, number[]>(relays.map((relay) => [relay, []]));
+  for (let i = 0; i < ROUNDS; i++) {
+    for (const relay of relays) figures.get(relay)!.push(await round(relay));
+  }
+  const [ours, other] = relays.map((relay) => mean(figures.get(relay)!));
+  const shown = [ours!, other!].map((cost, i) => `${relays[i]!.name} ${cost.toFixed(2)} s/GB`);
+  say(`${title}: ${shown.join(", ")}, ratio ${(ours! / other!).toFixed(2)} (bound 1.30)`);
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}

@@ -1,0 +1,280 @@
+// A small HTTP origin over plain TCP, so that it can say what no HTTP library would: odd heads,
+// broken bodies, live streams of any rate. It keeps what it was asked and counts its connections.
+// Knows nothing of the proxy.
+
+import { bytesOfText, textOfBytes } from "../../src/protocol/hls/binary_text.ts";
+import { FlvWriter, type Framing } from "./flv_body.ts";
+import { pause } from "./wait.ts";
+
+/** A request as it came. */
+export interface SeenRequest {
+  readonly method: string;
+  /** Path and query as sent. */
+  readonly target: string;
+  readonly version: string;
+  /** Names in lower case, in order. */
+  readonly fields: readonly (readonly [name: string, value: string])[];
+  /** The whole head. */
+  readonly text: string;
+}
+
+/** Answers one request; when it returns, the connection goes on unless it was closed. */
+export type Answer = (exchange: OriginExchange) => Promise<void>;
+
+const END_OF_HEAD = "\r\n\r\n";
+
+/** The origin's end of a connection with a request on it. */
+export class OriginExchange {
+  readonly request: SeenRequest;
+  /** Resolves when the other side has ended the connection, or it was closed here. */
+  readonly gone: Promise<void>;
+  readonly #connection: Connection;
+
+  constructor(request: SeenRequest, connection: Connection) {
+    this.request = request;
+    this.gone = connection.gone;
+    this.#connection = connection;
+  }
+
+  get isClosed(): boolean {
+    return this.#connection.isClosed;
+  }
+
+  /** Writes all of it, one byte for each letter of a text. @returns false when the other side is gone */
+  write(data: string | Uint8Array): Promise<boolean> {
+    return this.#connection.write(typeof data === "string" ? bytesOfText(data) : data);
+  }
+
+  /** Ends the connection. */
+  close(): void {
+    this.#connection.close();
+  }
+}
+
+/** One accepted connection; its reads are one ahead, so that it is known when the peer leaves. */
+class Connection {
+  readonly gone: Promise<void>;
+  isClosed = false;
+  /** Told of what has been written. */
+  onWritten: (bytes: number) => void = () => {};
+  readonly #conn: Deno.Conn;
+  readonly #resolveGone: () => void;
+  readonly #buffer = new Uint8Array(16384);
+  #ahead: Promise<string | undefined>;
+  #text = "";
+
+  constructor(conn: Deno.Conn) {
+    this.#conn = conn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.gone = promise;
+    this.#resolveGone = resolve;
+    this.#ahead = this.#read();
+  }
+
+  /** The next head, or undefined when there is none. */
+  async nextHead(): Promise<string | undefined> {
+    while (!this.#text.includes(END_OF_HEAD)) {
+      const text = await this.#ahead;
+      if (text === undefined) return undefined;
+      this.#text += text;
+      this.#ahead = this.#read();
+    }
+    const end = this.#text.indexOf(END_OF_HEAD) + END_OF_HEAD.length;
+    const head = this.#text.slice(0, end);
+    this.#text = this.#text.slice(end);
+    return head;
+  }
+
+  async write(bytes: Uint8Array): Promise<boolean> {
+    try {
+      for (let at = 0; at < bytes.length;) {
+        const count = await this.#conn.write(bytes.subarray(at));
+        this.onWritten(count);
+        at += count;
+      }
+      return true;
+    } catch {
+      this.close();
+      return false;
+    }
+  }
+
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.#conn.close();
+    this.#resolveGone();
+  }
+
+  /** Waits for the read that is under way; the connection must be closed. */
+  async settle(): Promise<void> {
+    await this.#ahead;
+  }
+
+  async #read(): Promise<string | undefined> {
+    const count = await this.#conn.read(this.#buffer).catch(() => null);
+    if (count !== null) return textOfBytes(this.#buffer.subarray(0, count));
+    this.close();
+    return undefined;
+  }
+}
+
+/** A listening origin. It speaks HTTP alone; its `rtmpPort` is there to be registered. */
+export class HttpOrigin implements AsyncDisposable {
+  readonly name: string;
+  readonly httpPort: number;
+  readonly rtmpPort: number;
+  /** All requests so far. */
+  readonly requests: SeenRequest[] = [];
+  /** Connections taken so far. */
+  taken = 0;
+  readonly #listener: Deno.TcpListener;
+  readonly #answerOf: (path: string) => Answer | undefined;
+  readonly #connections = new Map<Connection, Promise<void>>();
+  readonly #accepting: Promise<void>;
+  readonly #written = new Map<string, number>();
+  #closed = false;
+
+  /**
+   * @param answers by path, or a function of the path; whatever has none is answered with 404
+   * @param name under which it is registered
+   */
+  constructor(
+    answers: Readonly<Record<string, Answer>> | ((path: string) => Answer | undefined),
+    { name = "http-origin", port = 0 }: { readonly name?: string; readonly port?: number } = {},
+  ) {
+    this.name = name;
+    this.#answerOf = typeof answers === "function" ? answers : (path) => answers[path];
+    this.#listener = Deno.listen({ hostname: "127.0.0.1", port });
+    this.httpPort = this.rtmpPort = (this.#listener.addr as Deno.NetAddr).port;
+    this.#accepting = this.#accept();
+  }
+
+  /** Connections open now. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Bytes written so far in answer to requests for a path, or in all. */
+  written(path?: string): number {
+    if (path !== undefined) return this.#written.get(path) ?? 0;
+    return this.#written.values().reduce((sum, bytes) => sum + bytes, 0);
+  }
+
+  /** Ends every connection and takes no more, as a process does that is killed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#closed) this.#listener.close();
+    this.#closed = true;
+    await this.#accepting;
+    for (const connection of this.#connections.keys()) connection.close();
+    await Promise.all(this.#connections.values());
+  }
+
+  async #accept(): Promise<void> {
+    for await (const conn of this.#listener) {
+      conn.setNoDelay(true);
+      this.taken++;
+      const connection = new Connection(conn);
+      const served = this.#serve(connection).finally(() => this.#connections.delete(connection));
+      this.#connections.set(connection, served);
+    }
+  }
+
+  async #serve(connection: Connection): Promise<void> {
+    try {
+      for (let head; (head = await connection.nextHead()) !== undefined;) {
+        const request = parseRequest(head);
+        this.requests.push(request);
+        const path = request.target.split("?", 1)[0]!;
+        const answer = this.#answerOf(path) ?? NOT_FOUND;
+        connection.onWritten = (bytes) => this.#written.set(path, this.written(path) + bytes);
+        await answer(new OriginExchange(request, connection));
+      }
+    } finally {
+      connection.close();
+      await connection.settle();
+    }
+  }
+}
+
+function parseRequest(text: string): SeenRequest {
+  const [start = "", ...lines] = text.slice(0, -END_OF_HEAD.length).split("\r\n");
+  const [method = "", target = "", version = ""] = start.split(" ");
+  const fields = lines.map((line): [string, string] => {
+    const colon = line.indexOf(":");
+    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+  });
+  return { method, target, version, fields, text };
+}
+
+/** Answers with a status, these fields and a body of known length; a HEAD without the body. */
+export function whole(
+  status: string,
+  fields: Readonly<Record<string, string>> = {},
+  body = "",
+): Answer {
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  const length = status.startsWith("304") ? "" : `Content-Length: ${body.length}\r\n`;
+  return async (exchange) => {
+    const sent = exchange.request.method === "HEAD" ? "" : body;
+    await exchange.write(`HTTP/1.1 ${status}\r\n${lines}${length}\r\n${sent}`);
+  };
+}
+
+const NOT_FOUND = whole(
+  "404 Not Found",
+  { "Content-Type": "text/html" },
+  "<h1>No such stream</h1>",
+);
+
+/** Says these bytes, whatever they are, and ends the connection. */
+export function verbatim(text: string): Answer {
+  return async (exchange) => {
+    await exchange.write(text);
+    exchange.close();
+  };
+}
+
+/** Takes the request and says nothing. */
+export const silence: Answer = (exchange) => exchange.gone;
+
+/** A live stream. */
+export interface LiveOptions {
+  readonly framing: Framing;
+  /** Bytes of each tag, and milliseconds from one to the next: 0 is as fast as they are taken. */
+  readonly tagLength: number;
+  readonly interval: number;
+  /** Tags after which it ends in order; none unless told. */
+  readonly tags?: number;
+}
+
+/** Answers with an FLV body that `FlvChecker` knows. */
+export function live(options: LiveOptions): Answer {
+  const { framing, tagLength, interval, tags = Infinity } = options;
+  return async (exchange) => {
+    const fields = framing === "chunked"
+      ? "Transfer-Encoding: chunked\r\n"
+      : framing === "until_close"
+      ? "Connection: close\r\n"
+      : `Content-Length: ${framing}\r\n`;
+    await exchange.write(`HTTP/1.1 200 OK\r\nContent-Type: video/x-flv\r\n${fields}\r\n`);
+    if (exchange.request.method === "HEAD") return;
+    const writer = new FlvWriter(tagLength, framing);
+    let left = typeof framing === "number" ? framing : Infinity;
+    const write = async (piece: Uint8Array) => {
+      const part = piece.subarray(0, Math.min(left, piece.length));
+      left -= part.length;
+      return await exchange.write(part);
+    };
+    await write(writer.header);
+    let due = performance.now();
+    for (let count = 0; count < tags && left > 0 && await write(writer.next()); count++) {
+      // A stream that was held up goes on from now: it does not make up for lost time.
+      const now = performance.now();
+      due = Math.max(due + interval, now);
+      if (interval > 0) await pause(due - now);
+    }
+    if (framing === "chunked") await exchange.write("0\r\n\r\n");
+    if (framing === "until_close") exchange.close();
+  };
+}
