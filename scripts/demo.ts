@@ -1,6 +1,7 @@
 // `deno task demo`: the proxy from source, two small real origins behind it and two test pictures
 // going in, until Ctrl-C. Everything listens on loopback only.
 
+import { resolve } from "node:path";
 import { Publisher } from "../tests/support/ffmpeg.ts";
 import { NginxRtmp } from "../tests/support/nginx_rtmp.ts";
 import { NodeMediaServer } from "../tests/support/node_media_server.ts";
@@ -9,6 +10,7 @@ import { isFree } from "../tests/support/ports.ts";
 import { DEFAULT_PORTS, freeProxyPorts, Proxy } from "../tests/support/proxy.ts";
 import { Registration } from "../tests/support/register.ts";
 import { until } from "../tests/support/wait.ts";
+import { bundleConsole } from "./bundle_console.ts";
 import { say } from "./say.ts";
 import { FFMPEG, installCommand, missing, NGINX, NGINX_RTMP } from "./setup.ts";
 
@@ -26,6 +28,7 @@ async function main(): Promise<number> {
     say(`  ${installCommand(lacking)}`);
     return 1;
   }
+  await bundleConsole(resolve(import.meta.dirname!, "../dist/console"));
   const interrupted = untilInterrupted();
   await using stack = new AsyncDisposableStack();
   const proxy = await openProxy(stack);
@@ -55,7 +58,9 @@ async function openOrigins(stack: AsyncDisposableStack, proxy: Proxy): Promise<O
   say("Starting two origins; the first time this fetches one of them");
   const hasNginx = missing([NGINX, NGINX_RTMP]).length === 0;
   const origins: OriginServer[] = await Promise.all([
-    hasNginx ? NginxRtmp.open() : NodeMediaServer.open({ name: "node-media-server 2" }),
+    hasNginx
+      ? NginxRtmp.open({ hls: true })
+      : NodeMediaServer.open({ name: "node-media-server 2" }),
     NodeMediaServer.open(),
   ]);
   for (const origin of origins) {
@@ -70,6 +75,12 @@ async function explain(proxy: Proxy, origins: readonly OriginServer[]): Promise<
   say("");
   say("Two test pictures are live. Watch them with VLC, ffplay or any other RTMP player:");
   for (const [stream, origin] of places) say(`  ${proxy.rtmpUrl(stream)}  (kept by ${origin})`);
+  say("Or in a browser:");
+  for (const [stream, origin] of places) {
+    // nginx-rtmp has HLS and no HTTP-FLV, node-media-server the other way round.
+    const format = origin.startsWith("nginx") ? "hls" : "flv";
+    say(`  http://127.0.0.1:${proxy.ports.httpServer}/?format=${format}#live/${stream}`);
+  }
   say("Publish your own, with OBS or ffmpeg, to");
   say(`  ${proxy.rtmpUrl("NAME")}`);
   say("Ctrl-C ends the demo.");

@@ -43,7 +43,17 @@ export const RTMPDUMP: Requirement = {
   anyOf: ["rtmpdump"],
 };
 
-const TEST_REQUIREMENTS: readonly Requirement[] = [FFMPEG, FFPROBE, NGINX, NGINX_RTMP, RTMPDUMP];
+/** Opens the built-in pages. */
+export const CHROMIUM: Requirement = {
+  name: "Chromium",
+  packages: ["chromium"],
+  anyOf: ["chromium"],
+};
+
+const TEST_REQUIREMENTS: readonly Requirement[] = [
+  ...[FFMPEG, FFPROBE, NGINX, NGINX_RTMP, RTMPDUMP],
+  CHROMIUM,
+];
 
 /** What of `requirements` this machine does not have. */
 export function missing(requirements: readonly Requirement[]): Requirement[] {

@@ -4,6 +4,7 @@
 
 import { resolve } from "node:path";
 import { NODE_MEDIA_SERVER_PACKAGE } from "../tests/support/node_media_server.ts";
+import { bundleConsole } from "./bundle_console.ts";
 import { addCounts, countReport, summaryLine, type TestCount } from "./junit.ts";
 import { say } from "./say.ts";
 import { setUp } from "./setup.ts";
@@ -66,6 +67,7 @@ function chooseSteps(args: readonly string[]): Step[] {
 async function prepare(steps: readonly Step[]): Promise<boolean> {
   if (!steps.some(({ name }) => name === "e2e" || name === "files")) return true;
   if (!(await setUp())) return false;
+  await bundleConsole(resolve(ROOT, "dist/console"));
   // What tests start is fetched here, so that no test's deadline pays for it.
   const packages = [["main.ts"], NODE_MEDIA_SERVER_PACKAGE];
   for (const args of packages) {

@@ -2,9 +2,9 @@
 
 import { cpuSeconds } from "./process_figures.ts";
 
-const ROUND_MS = 12_000;
-const WARM_UP_MS = 4000;
-const ROUNDS = 2;
+const ROUND_MS = 6000;
+const WARM_UP_MS = 3000;
+const ROUNDS = 5;
 
 /** Shown at the head of a bench: how long each figure was taken. */
 export const ROUNDS_TEXT = `${ROUNDS} rounds of ${ROUND_MS / 1000} s each`;
@@ -38,7 +38,10 @@ export async function costOf(relay: Relay, moved: () => Promise<number>): Promis
   return (cpuSeconds(relay.pid) - cpu) / gigabytes;
 }
 
-/** Measures relays in turn, so that what else the machine does hits both, and shows the ratio. */
+/**
+ * Measures relays in turn, so that what else the machine does hits both, and shows their medians and
+ * the ratio of these.
+ */
 export async function compare<Measured extends Relay>(
   title: string,
   relays: readonly [Measured, Measured],
@@ -48,13 +51,9 @@ export async function compare<Measured extends Relay>(
   for (let i = 0; i < ROUNDS; i++) {
     for (const relay of relays) figures.get(relay)!.push(await round(relay));
   }
-  const [ours, other] = relays.map((relay) => mean(figures.get(relay)!));
+  const [ours, other] = relays.map((relay) => median(figures.get(relay)!));
   const shown = [ours!, other!].map((cost, i) => `${relays[i]!.name} ${cost.toFixed(2)} s/GB`);
   say(`${title}: ${shown.join(", ")}, ratio ${(ours! / other!).toFixed(2)} (bound 1.30)`);
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 export function median(values: readonly number[]): number {

@@ -1,5 +1,6 @@
-// nginx with its RTMP module as a real origin: one process, app `live`, its own statistics page,
-// and on request publish and play hooks, HLS and DASH. Knows nothing of the proxy.
+// nginx with its RTMP module as a real origin: one process, app `live`, its own statistics page, an
+// access log of its HTTP server, and on request publish and play hooks, HLS and DASH. Knows nothing
+// of the proxy.
 
 import { Child } from "./child.ts";
 import { accepts, fetchText, type OriginServer } from "./origin_server.ts";
@@ -16,13 +17,30 @@ export interface NginxRtmpOptions {
   readonly onPublish?: string;
   /** Asked before a play; any status but 2xx refuses it. */
   readonly onPlay?: string;
-  /** Serves `/hls/STREAM.m3u8` with fragments of one second. */
+  /** Serves `/live/STREAM.m3u8` with fragments of one second. */
   readonly hls?: boolean;
-  /** Serves `/dash/STREAM.mpd` with fragments of one second. */
+  /** Serves `/live/STREAM.mpd` with fragments of one second. */
   readonly dash?: boolean;
+  /** Puts each stream into a folder: `/live/STREAM/index.m3u8` and `/live/STREAM/index.mpd`. */
+  readonly nested?: boolean;
   /** Further lines for the RTMP application, each with its semicolon. */
   readonly directives?: readonly string[];
 }
+
+/** A request as nginx logs it, once it has been answered. */
+export interface LoggedRequest {
+  readonly method: string;
+  /** Path and query as they stood in the request line. */
+  readonly target: string;
+  readonly status: string;
+  /** Header fields under their names in lower case; empty when the request had none. */
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+const LOGGED_FIELDS = [
+  ...["host", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip"],
+  ...["authorization", "range", "if-none-match", "user-agent", "connection"],
+] as const;
 
 /** A running nginx; see `OriginServer`. */
 export class NginxRtmp implements OriginServer {
@@ -47,6 +65,9 @@ export class NginxRtmp implements OriginServer {
   static async open(options: NginxRtmpOptions = {}): Promise<NginxRtmp> {
     const ports = freePorts(2);
     const folder = new TempFolder();
+    for (const name of ["files", "hls", "dash"]) {
+      await Deno.mkdir(folder.file(`${name}/live`), { recursive: true });
+    }
     const configuration = nginxConfiguration(options, ports[0]!, ports[1]!, folder.path);
     await Deno.writeTextFile(folder.file("nginx.conf"), configuration);
     const server = new NginxRtmp(options.name ?? "nginx-rtmp", ports, folder);
@@ -64,8 +85,25 @@ export class NginxRtmp implements OriginServer {
     return `rtmp://127.0.0.1:${this.rtmpPort}/live/${stream}`;
   }
 
+  httpUrl(path: string): string {
+    return `http://127.0.0.1:${this.httpPort}${path}`;
+  }
+
+  /** Has the HTTP server give out a copy of a file at `path`, which is `/live/` and a name. */
+  async addFile(path: string, file: string): Promise<void> {
+    await Deno.copyFile(file, this.#folder.file(`files${path}`));
+  }
+
+  /** The requests that the HTTP server has answered so far, oldest first. */
+  async requests(): Promise<LoggedRequest[]> {
+    const text = await Deno.readTextFile(this.#folder.file("access.log"));
+    return text.split("\n").filter((line) => line !== "").map((line): LoggedRequest => {
+      return JSON.parse(line);
+    });
+  }
+
   async publishedStreams(): Promise<string[]> {
-    return publishedInStatistics(await fetchText(`http://127.0.0.1:${this.httpPort}/stat`));
+    return publishedInStatistics(await fetchText(this.httpUrl("/stat")));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -119,7 +157,8 @@ rtmp {
   }
 }
 http {
-  access_log off;
+  log_format json escape=json '${logFormat()}';
+  access_log ${folder}/access.log json;
   client_body_temp_path ${folder}/body;
   proxy_temp_path ${folder}/proxy;
   fastcgi_temp_path ${folder}/fastcgi;
@@ -129,26 +168,38 @@ http {
     application/vnd.apple.mpegurl m3u8;
     application/dash+xml mpd;
     video/mp2t ts;
-    video/mp4 m4v m4a;
+    video/mp4 m4v m4a mp4;
+    video/x-flv flv;
   }
   server {
     listen 127.0.0.1:${httpPort};
-    root ${folder};
-    location = /stat { rtmp_stat all; }
-    location /hls/ { add_header Cache-Control no-cache; }
-    location /dash/ { add_header Cache-Control no-cache; }
+    root ${folder}/files;
+    location = /stat { access_log off; rtmp_stat all; }
+    location ~ [.]m3u8$ { root ${folder}/hls; add_header Cache-Control no-cache; }
+    location ~ [.]mpd$ { root ${folder}/dash; add_header Cache-Control no-cache; }
+    location ~ [.](ts|key)$ { root ${folder}/hls; }
+    location ~ [.](m4v|m4a)$ { root ${folder}/dash; }
   }
 }
 `;
 }
 
+function logFormat(): string {
+  const fields = LOGGED_FIELDS.map((name) => `"${name}":"$http_${name.replaceAll("-", "_")}"`);
+  const line = `"method":"$request_method","target":"$request_uri","status":"$status"`;
+  return `{${line},"fields":{${fields.join(",")}}}`;
+}
+
 function applicationLines(options: NginxRtmpOptions, folder: string): string[] {
-  const { onPublish, onPlay, hls, dash, directives } = options;
+  const { onPublish, onPlay, hls, dash, nested, directives } = options;
+  const formats = [...(hls === true ? ["hls"] : []), ...(dash === true ? ["dash"] : [])];
   return [
     ...(onPublish === undefined ? [] : [`on_publish ${onPublish};`]),
     ...(onPlay === undefined ? [] : [`on_play ${onPlay};`]),
-    ...(hls === true ? ["hls on;", `hls_path ${folder}/hls;`, "hls_fragment 1s;"] : []),
-    ...(dash === true ? ["dash on;", `dash_path ${folder}/dash;`, "dash_fragment 1s;"] : []),
+    ...formats.flatMap((format) => [
+      ...[`${format} on;`, `${format}_path ${folder}/${format}/live;`, `${format}_fragment 1s;`],
+      ...(nested === true ? [`${format}_nested on;`] : []),
+    ]),
     ...(directives ?? []),
   ];
 }

@@ -1,5 +1,5 @@
-// node-media-server as a real origin, run by the Deno at hand: RTMP, HTTP-FLV, and its own HTTP API
-// to ask which streams it has. Knows nothing of the proxy.
+// node-media-server as a real origin, run by the Deno at hand: RTMP, HTTP-FLV at
+// `/live/STREAM.flv`, and its own HTTP API to ask which streams it has. Knows nothing of the proxy.
 
 import { Child } from "./child.ts";
 import { accepts, fetchText, type OriginServer } from "./origin_server.ts";
@@ -97,9 +97,8 @@ export class NodeMediaServer implements OriginServer {
     return `rtmp://127.0.0.1:${this.rtmpPort}/live/${stream}`;
   }
 
-  /** Where a stream is read as HTTP-FLV without the proxy. */
-  flvUrl(stream: string): string {
-    return `http://127.0.0.1:${this.httpPort}/live/${stream}.flv`;
+  httpUrl(path: string): string {
+    return `http://127.0.0.1:${this.httpPort}${path}`;
   }
 
   async publishedStreams(): Promise<string[]> {
@@ -127,6 +126,6 @@ export class NodeMediaServer implements OriginServer {
   }
 
   #api(path: string): string {
-    return `http://127.0.0.1:${this.httpPort}/api/v1/${path}`;
+    return this.httpUrl(`/api/v1/${path}`);
   }
 }

@@ -12,6 +12,8 @@ export interface OriginServer extends AsyncDisposable {
   readonly process: Child;
   /** Where a stream of the app `live` is read without the proxy. */
   rtmpUrl(stream: string): string;
+  /** Where a path, which begins with a slash, is asked for over HTTP without the proxy. */
+  httpUrl(path: string): string;
   /** Names of the streams of the app `live` that have a publisher, as the server itself says. */
   publishedStreams(): Promise<string[]>;
 }

@@ -14,9 +14,22 @@ export interface SrsOptions {
   readonly name: string;
   /** The whole URL of the register endpoint, query and all. */
   readonly heartbeatUrl?: string;
-  /** Further lines for the default vhost. */
+  /** What `/live/` has: live FLV with HLS, unless told, or live TS, which SRS gives out alone. */
+  readonly remux?: "flv" | "ts";
+  /** Serves `/live/STREAM.mpd` too. */
+  readonly dash?: boolean;
+  /** Hears of players: gets a POST with JSON (`action`, `vhost`, `stream`, `param`, `ip`). */
+  readonly hookUrl?: string;
+  /** Vhosts beside the default one, with the same lines. */
+  readonly vhosts?: readonly string[];
+  /** Further lines for each vhost. */
   readonly vhost?: readonly string[];
 }
+
+const HLS_LINE =
+  "hls { enabled on; hls_path ./objs/nginx/html; hls_fragment 1; hls_window 20; hls_ctx on; }";
+const DASH_LINE =
+  "dash { enabled on; dash_fragment 1; dash_update_period 1; dash_timeshift 20; dash_window_size 20; }";
 
 interface StreamsAnswer {
   readonly streams: readonly {
@@ -62,7 +75,8 @@ export class Srs implements OriginServer {
     await Deno.writeTextFile(folder.file("srs.conf"), srsConfiguration(options, ports));
     const server = new Srs(options.name, ports, folder);
     try {
-      const isReady = async () => await accepts(server.rtmpPort) && await accepts(server.apiPort);
+      const listeners = [server.rtmpPort, server.httpPort, server.apiPort];
+      const isReady = async () => (await Promise.all(listeners.map(accepts))).every(Boolean);
       await server.process.until("SRS accept connections", isReady, 20_000);
       return server;
     } catch (error) {
@@ -73,6 +87,10 @@ export class Srs implements OriginServer {
 
   rtmpUrl(stream: string): string {
     return `rtmp://127.0.0.1:${this.rtmpPort}/live/${stream}`;
+  }
+
+  httpUrl(path: string): string {
+    return `http://127.0.0.1:${this.httpPort}${path}`;
   }
 
   async publishedStreams(): Promise<string[]> {
@@ -102,13 +120,23 @@ srs_log_level warn;
 http_server { enabled on; listen 127.0.0.1:${httpPort}; dir ./objs/nginx/html; }
 http_api { enabled on; listen 127.0.0.1:${apiPort}; }
 ${heartbeatLines(options)}
-vhost __defaultVhost__ {
-  play { time_jitter off; }
-  http_remux { enabled on; mount [vhost]/[app]/[stream].flv; }
-  hls { enabled on; hls_path ./objs/nginx/html; hls_fragment 2; hls_window 20; }
-  ${(options.vhost ?? []).join("\n  ")}
-}
+${["__defaultVhost__", ...(options.vhosts ?? [])].map(vhostBlock(options)).join("\n")}
 `;
+}
+
+function vhostBlock(options: SrsOptions): (name: string) => string {
+  const { remux = "flv", dash, hookUrl, vhost = [] } = options;
+  const lines = [
+    "play { time_jitter off; }",
+    `http_remux { enabled on; mount [vhost]/[app]/[stream].${remux}; }`,
+    ...(remux === "flv" ? [HLS_LINE] : []),
+    ...(dash === true ? [DASH_LINE] : []),
+    ...(hookUrl === undefined ? [] : [
+      `http_hooks { enabled on; on_play ${hookUrl}; on_stop ${hookUrl}; }`,
+    ]),
+    ...vhost,
+  ];
+  return (name) => `vhost ${name} {\n  ${lines.join("\n  ")}\n}`;
 }
 
 function heartbeatLines({ heartbeatUrl, name }: SrsOptions): string {

@@ -6,6 +6,12 @@ export const UNSUPPORTED = "This browser cannot play this format";
 /** The origin has closed the stream. */
 export const ENDED = "The stream has ended";
 
+/** The stream has broken off, as it does when its origin goes away. */
+export const LOST = "The connection to the stream was lost";
+
+/** No answer at all. */
+export const UNREACHABLE = "The proxy does not answer";
+
 /** What an HTTP status means to a viewer. */
 export function describeStatus(status: number): string {
   if (status === 404) return "There is no such stream (404)";

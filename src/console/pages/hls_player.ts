@@ -3,7 +3,7 @@
 /// <reference lib="dom" />
 
 import Hls, { type ErrorData, type FragLoadedData } from "hls.js";
-import { describeFailure, describeStatus, UNSUPPORTED } from "./failures.ts";
+import { describeFailure, describeStatus, UNREACHABLE, UNSUPPORTED } from "./failures.ts";
 import { SlidingRate } from "./measure.ts";
 import type { Player, PlayerOptions } from "./player.ts";
 
@@ -26,9 +26,8 @@ function openWithLibrary({ video, url, onEnd }: PlayerOptions): Player {
   hls.on(Hls.Events.FRAG_LOADED, (_, { frag }: FragLoadedData) => {
     if (frag.duration > 0) rate.add(frag.stats.total * 8, frag.duration);
   });
-  hls.on(Hls.Events.ERROR, (_, { fatal, response, details }: ErrorData) => {
-    if (!fatal) return;
-    onEnd(response?.code ? describeStatus(response.code) : describeFailure(details));
+  hls.on(Hls.Events.ERROR, (_, error: ErrorData) => {
+    if (error.fatal) onEnd(describeError(error));
   });
   hls.loadSource(url);
   hls.attachMedia(video);
@@ -38,6 +37,12 @@ function openWithLibrary({ video, url, onEnd }: PlayerOptions): Player {
     },
   };
   return { received, close: () => hls.destroy() };
+}
+
+function describeError({ type, response, details }: ErrorData): string {
+  if (response?.code) return describeStatus(response.code);
+  if (type === Hls.ErrorTypes.NETWORK_ERROR) return UNREACHABLE;
+  return describeFailure(details);
 }
 
 function openNatively({ video, url, onEnd }: PlayerOptions): Player {

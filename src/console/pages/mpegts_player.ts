@@ -4,7 +4,14 @@
 /// <reference lib="dom" />
 
 import mpegtsExports from "mpegts.js";
-import { describeFailure, describeStatus, ENDED, UNSUPPORTED } from "./failures.ts";
+import {
+  describeFailure,
+  describeStatus,
+  ENDED,
+  LOST,
+  UNREACHABLE,
+  UNSUPPORTED,
+} from "./failures.ts";
 import { SlidingRate } from "./measure.ts";
 import type { Player, PlayerOptions } from "./player.ts";
 
@@ -15,6 +22,8 @@ const mpegts = mpegtsExports as unknown as Mpegts;
 
 /** Seconds over which the bitrate is averaged. */
 const BITRATE_SPAN = 5;
+/** An origin sends what it has kept of a stream at once: the first reports say nothing of its bitrate. */
+const BURST_REPORTS = 2;
 const SETTINGS: Parameters<Mpegts["createPlayer"]>[1] = {
   // Workers would have to be made of blobs, which the page's security policy does not allow.
   enableWorker: false,
@@ -42,18 +51,33 @@ export function openMpegtsPlayer({ video, url, format, onEnd }: PlayerOptions): 
   const type = format === "flv" ? "flv" : "mpegts";
   const player = mpegts.createPlayer({ type, isLive: true, url }, SETTINGS);
   let receivedAt = performance.now();
+  let reports = 0;
   player.on(mpegts.Events.STATISTICS_INFO, ({ speed = 0 }: { speed?: number }) => {
     const now = performance.now();
-    // In kilobytes of 1,024 bytes per second, since the last report.
     const seconds = (now - receivedAt) / 1000;
-    rate.add(speed * 1024 * 8 * seconds, seconds);
     receivedAt = now;
+    if (speed > 0) reports++;
+    // In kilobytes of 1,024 bytes per second, since the last report.
+    if (reports > BURST_REPORTS) rate.add(speed * 1024 * 8 * seconds, seconds);
   });
   player.on(mpegts.Events.ERROR, (_type: string, detail: string, info?: { code?: number }) => {
-    onEnd(info?.code && info.code > 0 ? describeStatus(info.code) : describeFailure(detail));
+    onEnd(info?.code && info.code > 0 ? describeStatus(info.code) : describeDetail(detail));
   });
   player.on(mpegts.Events.LOADING_COMPLETE, () => onEnd(ENDED));
   player.attachMediaElement(video);
   player.load();
   return { received, close: () => player.destroy() };
+}
+
+function describeDetail(detail: string): string {
+  switch (detail) {
+    case mpegts.ErrorDetails.NETWORK_UNRECOVERABLE_EARLY_EOF:
+      return LOST;
+    case mpegts.ErrorDetails.NETWORK_EXCEPTION:
+      return UNREACHABLE;
+    case mpegts.ErrorDetails.MEDIA_CODEC_UNSUPPORTED:
+      return UNSUPPORTED;
+    default:
+      return describeFailure(detail);
+  }
 }

@@ -8,11 +8,13 @@ import { AddressList } from "./address_list.tsx";
 import { type Measurement, Meter } from "./measure.ts";
 import { MeasurementList } from "./measurement_list.tsx";
 import { openPlayer } from "./open_player.ts";
+import { Progress } from "./progress.ts";
 import {
   pageAddress,
   type PageRequest,
   parsePageAddress,
   parseStreamName,
+  type PlayFormat,
   playUrl,
   type ProxyPlace,
 } from "./stream_name.ts";
@@ -22,9 +24,12 @@ import { StreamForm } from "./stream_form.tsx";
 const MEASURE_INTERVAL = 500;
 const EXAMPLE = "live/livestream";
 
+/** `silent`: nothing has come yet, for some time. `stalled`: nothing comes any more. */
+type LivePhase = "connecting" | "silent" | "playing" | "stalled";
+
 type PlayState =
   | { readonly phase: "idle" }
-  | { readonly phase: "connecting" | "playing"; readonly request: PageRequest }
+  | { readonly phase: LivePhase; readonly request: PageRequest }
   | { readonly phase: "ended"; readonly reason: string };
 
 /** The whole page. */
@@ -37,7 +42,7 @@ export function PlayPage({ place }: { place: ProxyPlace }) {
   const [state, setState] = useState<PlayState>({ phase: "idle" });
   const [measurement, setMeasurement] = useState<Measurement>();
   const video = useRef<HTMLVideoElement>(null);
-  const playing = state.phase === "connecting" || state.phase === "playing" ? state.request : null;
+  const playing = "request" in state ? state.request : null;
 
   const play = (wanted: PageRequest) => {
     history.replaceState(null, "", pageAddress(location.href, wanted));
@@ -52,8 +57,9 @@ export function PlayPage({ place }: { place: ProxyPlace }) {
     return runPlayer({
       video: video.current,
       url: playUrl(name, playing.format, place),
-      request: playing,
-      setState,
+      format: playing.format,
+      setPhase: (phase) => setState({ phase, request: playing }),
+      setEnd: (reason) => setState({ phase: "ended", reason }),
       setMeasurement,
     });
   }, [playing]);
@@ -84,31 +90,34 @@ export function PlayPage({ place }: { place: ProxyPlace }) {
 interface RunOptions {
   readonly video: HTMLVideoElement;
   readonly url: string;
-  readonly request: PageRequest;
-  readonly setState: (state: PlayState) => void;
+  readonly format: PlayFormat;
+  readonly setPhase: (phase: LivePhase) => void;
+  readonly setEnd: (reason: string) => void;
   readonly setMeasurement: (measurement: Measurement | undefined) => void;
 }
 
 /** Plays and measures until the returned function is called. */
-function runPlayer({ video, url, request, setState, setMeasurement }: RunOptions): () => void {
-  const onPlaying = () => setState({ phase: "playing", request });
-  video.addEventListener("playing", onPlaying);
-  const player = openPlayer({
-    video,
-    url,
-    format: request.format,
-    onEnd: (reason) => setState({ phase: "ended", reason }),
-  });
+function runPlayer({ video, url, format, ...page }: RunOptions): () => void {
+  const player = openPlayer({ video, url, format, onEnd: page.setEnd });
   const meter = new Meter(video);
-  const timer = setInterval(
-    () => setMeasurement(meter.measure(player.received)),
-    MEASURE_INTERVAL,
-  );
+  const progress = new Progress(performance.now());
+  let hasPlayed = false;
+  const onPlaying = () => {
+    hasPlayed = true;
+    page.setPhase("playing");
+  };
+  const look = () => {
+    page.setMeasurement(meter.measure(player.received));
+    const isStuck = progress.isStuck(video.currentTime, video.paused, performance.now());
+    if (isStuck) page.setPhase(hasPlayed ? "stalled" : "silent");
+  };
+  video.addEventListener("playing", onPlaying);
+  const timer = setInterval(look, MEASURE_INTERVAL);
   return () => {
     clearInterval(timer);
     video.removeEventListener("playing", onPlaying);
     player.close();
-    setMeasurement(undefined);
+    page.setMeasurement(undefined);
   };
 }
 
@@ -118,8 +127,12 @@ function describe(state: PlayState): string {
       return "Nothing is being played";
     case "connecting":
       return `Waiting for ${state.request.stream} …`;
+    case "silent":
+      return `Nothing has come yet: is ${state.request.stream} being published?`;
     case "playing":
       return `Playing ${state.request.stream}`;
+    case "stalled":
+      return `Nothing comes any more: waiting for ${state.request.stream} …`;
     case "ended":
       return state.reason;
   }

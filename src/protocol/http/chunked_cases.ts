@@ -65,6 +65,7 @@ export const BROKEN_CHUNKS: Readonly<Record<string, string>> = {
   "bare LF in an extension": "5;a\nb\r\nhello\r\n",
   "bare CR in an extension": "5;a\rb\r\nhello\r\n",
   "NUL in an extension": "5;a\0\r\nhello\r\n",
+  "DEL in an extension": "5;a\x7f\r\nhello\r\n",
   "an extension of bytes that are no ASCII": "5;\x85\r\nhello\r\n",
   "an extension that is long": `5;${"a".repeat(257)}\r\nhello\r\n`,
   "data longer than its size": "5\r\nhello!\r\n0\r\n\r\n",

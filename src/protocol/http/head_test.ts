@@ -38,6 +38,14 @@ Deno.test("a line that ends without CR is refused at once, not when the head is 
   }
 });
 
+Deno.test("bare CR and LF are refused in every line, before anybody asks what it says", () => {
+  for (
+    const head of ["A\rB\r\n\r\n", "A\nB\r\n\r\n", "A\r\nB: c\rd\r\n\r\n", "A\r\nB: c\nd\r\n\r\n"]
+  ) {
+    assert.throws(() => parseHead(bytes(head)), ProtocolError, JSON.stringify(head));
+  }
+});
+
 Deno.test("a head of more than 16 KiB is refused as soon as that shows", () => {
   assert.equal(findHeadEnd(bytes(`A${"x".repeat(16379)}\r\n\r\n`)), 16384);
   assert.equal(findHeadEnd(bytes("x".repeat(16383))), -1);

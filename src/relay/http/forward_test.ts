@@ -92,6 +92,17 @@ Deno.test("a kept connection that the origin has closed meanwhile is replaced un
   assert.equal(origin.connections, 2);
 });
 
+Deno.test("what an origin says unasked is no answer to the next request", async () => {
+  await using origin = new ScriptedHttpOrigin(says("200 OK", "part"));
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  await world.ask(partOf("o"));
+  const [connection] = origin.open;
+  await writeText(connection!, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison");
+  await until("the connection be given up", () => origin.open.size === 0);
+  assert.equal((await world.ask(partOf("o"))).body, "part");
+});
+
 Deno.test("pipelined requests are answered in order", async () => {
   await using origin = new ScriptedHttpOrigin((connection, { start }) => {
     const name = start.split(" ")[1]!;

@@ -21,10 +21,17 @@ export class OriginConnection implements Disposable {
   readonly connection: TcpConnection;
   readonly inbox = new Inbox();
   keptUntil = 0;
+  #reading: Promise<boolean> | undefined;
 
   constructor(address: Address, connection: TcpConnection) {
     this.address = address;
     this.connection = connection;
+  }
+
+  /** Reads once more behind what is there; a read that is under way already counts. */
+  more(): Promise<boolean> {
+    this.#reading ??= this.inbox.more(this.connection).finally(() => this.#reading = undefined);
+    return this.#reading;
   }
 
   /**
@@ -41,7 +48,7 @@ export class OriginConnection implements Disposable {
     while (true) {
       let end = tryFindHeadEnd(inbox.bytes);
       for (; end < 0; end = tryFindHeadEnd(inbox.bytes)) {
-        if (await inbox.more(connection)) continue;
+        if (await this.more()) continue;
         throw deadline.passed
           ? new ProxyError("origin_timeout", "Origin does not answer")
           : new ProxyError("origin_gone", "Origin has closed the connection");
@@ -108,6 +115,17 @@ export class OriginPool implements Disposable {
     link.inbox.shrink();
     kept.push(link);
     this.#kept.set(key, kept);
+    // Whatever comes while nothing has been asked is the end, or belongs to no request.
+    link.more().then(() => this.#drop(key, link));
+  }
+
+  /** Lets a connection go if it still waits. */
+  #drop(key: string, link: OriginConnection): void {
+    const kept = this.#kept.get(key);
+    const index = kept?.indexOf(link) ?? -1;
+    if (index < 0) return;
+    kept!.splice(index, 1);
+    link.connection.close();
   }
 
   [Symbol.dispose](): void {

@@ -1,0 +1,22 @@
+// Whether a playing position moves. Knows no player; the time is told.
+
+/** Milliseconds without a move after which nothing is thought to come. */
+const PATIENCE = 5000;
+
+/** Watches a position that is looked at again and again. */
+export class Progress {
+  #position = 0;
+  #movedAt: number;
+
+  /** @param now milliseconds, of any clock that only goes forward */
+  constructor(now: number) {
+    this.#movedAt = now;
+  }
+
+  /** Whether the position has stood still for too long; one that has been paused may. */
+  isStuck(position: number, isPaused: boolean, now: number): boolean {
+    if (position !== this.#position || isPaused) this.#movedAt = now;
+    this.#position = position;
+    return now - this.#movedAt >= PATIENCE;
+  }
+}

@@ -1,0 +1,76 @@
+// Chromium without a window, driven by playwright-core over a pipe: when the pipe closes, however
+// that comes about, Chromium ends. Reaches loopback addresses only. Knows no page.
+
+import { type Browser as Engine, chromium, type Page } from "playwright-core";
+import { within } from "./wait.ts";
+
+/** Where Debian's package puts it. */
+const CHROMIUM = "/usr/bin/chromium";
+const START_DEADLINE = 30_000;
+const END_DEADLINE = 10_000;
+/** Milliseconds for whatever a page is asked to do. */
+const STEP_DEADLINE = 10_000;
+const ARGUMENTS = [
+  ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
+  ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+];
+
+/** The window in which a page is seen. */
+export interface View {
+  readonly width: number;
+  readonly height: number;
+  readonly colorScheme: "light" | "dark";
+}
+
+/** A page and what went wrong on it. */
+export interface WatchedPage {
+  readonly page: Page;
+  /** Errors of the page's code and of what it loads, as the browser's console shows them. */
+  readonly errors: readonly string[];
+}
+
+const DESKTOP: View = { width: 1280, height: 1000, colorScheme: "light" };
+
+/** A running Chromium with an empty profile of its own; disposing of it ends it. */
+export class Browser implements AsyncDisposable {
+  readonly #engine: Engine;
+
+  private constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** @throws Error when Chromium is not there or does not start in time */
+  static async open(): Promise<Browser> {
+    const engine = await chromium.launch({
+      executablePath: CHROMIUM,
+      headless: true,
+      args: ARGUMENTS,
+      timeout: START_DEADLINE,
+      // A signal is for the test runner.
+      handleSIGINT: false,
+      handleSIGTERM: false,
+      handleSIGHUP: false,
+    });
+    return new Browser(engine);
+  }
+
+  /** Opens an address in a page that shares nothing with other pages. */
+  async openPage(url: string, view: View = DESKTOP): Promise<WatchedPage> {
+    const { width, height, colorScheme } = view;
+    const context = await this.#engine.newContext({ viewport: { width, height }, colorScheme });
+    context.setDefaultTimeout(STEP_DEADLINE);
+    const page = await context.newPage();
+    const errors: string[] = [];
+    page.on("console", (message) => {
+      if (message.type() === "error") errors.push(message.text());
+    });
+    page.on("pageerror", (error) => errors.push(error.message));
+    await page.goto(url);
+    return { page, errors };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await within("the end of Chromium", END_DEADLINE, this.#engine.close());
+  }
+}
