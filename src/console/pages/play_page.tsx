@@ -98,24 +98,34 @@ interface RunOptions {
 
 /** Plays and measures until the returned function is called. */
 function runPlayer({ video, url, format, ...page }: RunOptions): () => void {
-  const player = openPlayer({ video, url, format, onEnd: page.setEnd });
-  const meter = new Meter(video);
   const progress = new Progress(performance.now());
   let hasPlayed = false;
+  let isStuck = false;
   const onPlaying = () => {
     hasPlayed = true;
     page.setPhase("playing");
   };
   const look = () => {
     page.setMeasurement(meter.measure(player.received));
-    const isStuck = progress.isStuck(video.currentTime, video.paused, performance.now());
-    if (isStuck) page.setPhase(hasPlayed ? "stalled" : "silent");
+    const wasStuck = isStuck;
+    isStuck = progress.isStuck(video.currentTime, video.paused, performance.now());
+    if (isStuck && !wasStuck) page.setPhase(hasPlayed ? "stalled" : "silent");
+    if (wasStuck && !isStuck && hasPlayed) page.setPhase("playing");
   };
+  const stop = () => {
+    clearInterval(timer);
+    video.removeEventListener("playing", onPlaying);
+  };
+  const onEnd = (reason: string) => {
+    stop();
+    page.setEnd(reason);
+  };
+  const meter = new Meter(video);
+  const player = openPlayer({ video, url, format, onEnd });
   video.addEventListener("playing", onPlaying);
   const timer = setInterval(look, MEASURE_INTERVAL);
   return () => {
-    clearInterval(timer);
-    video.removeEventListener("playing", onPlaying);
+    stop();
     player.close();
     page.setMeasurement(undefined);
   };
