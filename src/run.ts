@@ -12,6 +12,11 @@ import { Deadline } from "./net/deadline.ts";
 const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT"]
   : ["SIGTERM", "SIGINT"];
+/**
+ * A signal so soon after another, milliseconds, is the same one: npm and `deno task` pass on the
+ * Ctrl-C that the terminal has sent to every process already.
+ */
+const ECHO = 250;
 const LOG = logger("app");
 
 /**
@@ -95,7 +100,11 @@ function announce(listeners: readonly Listener[], config: Config, { print }: Com
 /** The signals that end the process, one at a time. */
 class Signals implements Disposable {
   #waiting = Promise.withResolvers<"signal">();
+  #lastAt = -Infinity;
   readonly #listener = () => {
+    const now = performance.now();
+    if (now - this.#lastAt < ECHO) return;
+    this.#lastAt = now;
     this.#waiting.resolve("signal");
     this.#waiting = Promise.withResolvers();
   };

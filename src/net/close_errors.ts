@@ -7,12 +7,32 @@ export function isClosedError(error: unknown): boolean {
     error instanceof Deno.errors.Interrupted ||
     error instanceof Deno.errors.ConnectionReset ||
     error instanceof Deno.errors.ConnectionAborted ||
+    error instanceof Deno.errors.ConnectionRefused ||
     error instanceof Deno.errors.BrokenPipe ||
     error instanceof Deno.errors.NotConnected ||
     error instanceof Deno.errors.UnexpectedEof ||
     error instanceof Deno.errors.TimedOut ||
     isUnreachable(error);
 }
+
+/**
+ * Whether an error says that this process or this machine has no descriptor, port or memory left for
+ * another socket. That is nobody's fault but our own, and passes.
+ */
+export function isOutOfResources(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  if (typeof code === "string") return RESOURCES.has(code);
+  // Deno.serve keeps nothing but the text: EMFILE, ENFILE, ENOMEM, ENOBUFS.
+  return /\(os error (?:24|23|12|105)\)/.test(String(error));
+}
+
+const RESOURCES: ReadonlySet<string> = new Set([
+  "EMFILE",
+  "ENFILE",
+  "ENOMEM",
+  "ENOBUFS",
+  "EADDRNOTAVAIL",
+]);
 
 function isUnreachable(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;

@@ -1,6 +1,7 @@
 // Opening a TCP connection within a time. Knows no protocol.
 
 import { ProxyError } from "../core/errors.ts";
+import { isOutOfResources } from "./close_errors.ts";
 import type { Address } from "../core/origin.ts";
 import { TcpConnection } from "./tcp_connection.ts";
 
@@ -9,7 +10,8 @@ import { TcpConnection } from "./tcp_connection.ts";
  *
  * @param timeout milliseconds until it is given up
  * @param gone aborted when whoever the connection is for has left
- * @throws ProxyError `origin_timeout` after that, `origin_unreachable` when refused, `client_gone`;
+ * @throws ProxyError `origin_timeout` after that, `origin_unreachable` when refused, `client_gone`,
+ * `overloaded` when this machine has nothing left to connect with, which says nothing of the origin;
  * the cause names the address, the message does not
  */
 export async function dial(
@@ -25,6 +27,9 @@ export async function dial(
   } catch (cause) {
     if (gone?.aborted) throw new ProxyError("client_gone", "Client has left");
     if (late.aborted) throw new ProxyError("origin_timeout", "Origin does not answer", { cause });
+    if (isOutOfResources(cause)) {
+      throw new ProxyError("overloaded", "Cannot open another connection now", { cause });
+    }
     throw new ProxyError("origin_unreachable", "Origin refuses the connection", { cause });
   }
 }

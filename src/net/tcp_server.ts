@@ -4,7 +4,7 @@ import { type ListenAddress, normalizeIp } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Address } from "../core/origin.ts";
 import { bind } from "./bind.ts";
-import { isClosedError } from "./close_errors.ts";
+import { isClosedError, isOutOfResources } from "./close_errors.ts";
 import { TaskGroup } from "./task_group.ts";
 import { TcpConnection } from "./tcp_connection.ts";
 
@@ -89,7 +89,7 @@ export class TcpServer implements AsyncDisposable {
         this.#take(conn);
       } catch (error) {
         if (this.#stopped) return;
-        if (isOutOfDescriptors(error)) {
+        if (isOutOfResources(error)) {
           this.#options.onRefused("descriptors");
           await new Promise((resolve) => setTimeout(resolve, REST));
         } else if (!isClosedError(error) || error instanceof Deno.errors.BadResource) {
@@ -134,9 +134,4 @@ export class TcpServer implements AsyncDisposable {
       else this.#perAddress.delete(host);
     }
   }
-}
-
-function isOutOfDescriptors(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
-  return code === "EMFILE" || code === "ENFILE" || code === "ENOBUFS" || code === "ENOMEM";
 }

@@ -60,8 +60,14 @@ Deno.test({
     await using origin = await NginxRtmp.open();
     await using _registration = await Registration.open([proxy], origin);
     await using _publisher = await Publisher.publish(proxy.rtmpUrl("x"));
+    await using viewer = new Viewer(proxy.rtmpUrl("x"));
+    await viewer.moreVideo(5);
+    const publisherGoesOn = () => viewer.moreVideo(25);
+    proxy.process.signal("SIGTERM");
+    // The echo of the first signal, such as npm's and `deno task`'s of a Ctrl-C, is no second one.
     proxy.process.signal("SIGTERM");
     await until("readiness 503", async () => await proxy.readiness() === 503, { timeout: 2_000 });
+    await publisherGoesOn();
     proxy.process.signal("SIGTERM");
     const end = await proxy.process.end(2_000);
     assert.equal(end.signal, null, "the program did not end by itself");

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { Browser } from "../support/browser.ts";
+import { Browser, type View } from "../support/browser.ts";
 import { Publisher } from "../support/ffmpeg.ts";
 import { NginxRtmp } from "../support/nginx_rtmp.ts";
 import { NodeMediaServer } from "../support/node_media_server.ts";
@@ -18,6 +18,7 @@ import { until } from "../support/wait.ts";
 interface Stage {
   readonly proxy: Proxy;
   readonly origin: OriginServer;
+  readonly publisher: Publisher;
   readonly page: Page;
   readonly errors: readonly string[];
 }
@@ -25,16 +26,17 @@ interface Stage {
 async function onStage(
   open: (proxy: Proxy) => Promise<OriginServer>,
   play: (stage: Stage) => Promise<void>,
+  view?: View,
 ): Promise<void> {
   await using proxy = await Proxy.open();
   await using origin = await open(proxy);
   await using _registration = await Registration.open([proxy], origin);
   await until("the origin be known", async () => (await registeredOrigins(proxy)).length === 1);
-  await using _publisher = await Publisher.publish(proxy.rtmpUrl("show"));
+  await using publisher = await Publisher.publish(proxy.rtmpUrl("show"));
   await using browser = await Browser.open();
   const url = `http://127.0.0.1:${proxy.ports.httpServer}/`;
-  const { page, errors } = await browser.openPage(url);
-  await play({ proxy, origin, page, errors });
+  const { page, errors } = await browser.openPage(url, view);
+  await play({ proxy, origin, publisher, page, errors });
 }
 
 /** Plays by name, as a person would, and waits until the picture moves. */
@@ -93,18 +95,61 @@ Deno.test({
     }),
 });
 
-Deno.test("the page says when a stream is not there, and when it ends", async () => {
+const PHONE: View = { width: 360, height: 740, colorScheme: "dark" };
+
+Deno.test("the page can be used by keyboard alone, on a phone, in the dark", async () => {
   await onStage(() => NodeMediaServer.open(), async (stage) => {
-    const { page, origin } = stage;
+    const { page, errors } = stage;
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Control+A");
+    await page.keyboard.type("live/show");
+    await page.keyboard.press("Enter");
+    await page.getByText("Playing live/show").waitFor();
+    assert.match(page.url(), /#live\/show$/, "an address to send to somebody");
+    const look = await page.evaluate(`({
+      width: document.documentElement.scrollWidth,
+      ground: getComputedStyle(document.body).backgroundColor,
+    })`);
+    assert.deepEqual(look, { width: PHONE.width, ground: "rgb(15, 18, 22)" });
+    await screenshot(stage, "phone");
+    assert.deepEqual(errors, []);
+  }, PHONE);
+});
+
+/** Waits until the page tells its viewer something. */
+async function untilTold({ page }: Stage, sentence: string): Promise<void> {
+  const status = page.getByRole("status");
+  let seen = "";
+  const look = async () => (seen = await status.innerText()) === sentence;
+  await until(sentence, look, { timeout: 20_000, describe: () => seen });
+}
+
+/** Opens an address afresh, although it may differ in what follows its number sign only. */
+async function follow({ page }: Stage, url: string): Promise<void> {
+  await page.goto("about:blank");
+  await page.goto(url);
+}
+
+Deno.test("the page says what is wrong with a stream that does not come", async () => {
+  await onStage(() => NodeMediaServer.open(), async (stage) => {
+    const { page, proxy, publisher, origin } = stage;
+    const url = `http://127.0.0.1:${proxy.ports.httpServer}/`;
     await page.getByLabel("Stream", { exact: true }).fill("live");
     assert.equal(await page.getByRole("button", { name: "Play" }).isDisabled(), true);
-    await playAndWatch(stage, "HTTP-FLV");
+    await follow(stage, `${url}?format=hls#live/show`);
+    await untilTold(stage, "There is no such stream (404)");
+    await follow(stage, `${url}#live/other`);
+    await untilTold(stage, "Nothing has come yet: is live/other being published?");
+    await follow(stage, `${url}#live/show`);
+    await untilTold(stage, "Playing live/show");
+    await publisher.process.kill();
+    await untilTold(stage, "Nothing comes any more: waiting for live/show …");
     await origin.process.kill();
-    const status = page.getByRole("status");
-    await until("the page notice", async () => await status.getAttribute("data-phase") === "ended");
-    assert.doesNotMatch(await status.innerText(), /127\.0\.0\.1/);
-    await page.getByRole("radio", { name: "HLS" }).check();
+    await untilTold(stage, "The connection to the stream was lost");
     await page.getByRole("button", { name: "Play" }).click();
-    await until("it be told", async () => await status.getAttribute("data-phase") === "ended");
+    await untilTold(stage, "The stream cannot be had at the moment (502)");
+    await proxy.process.kill();
+    await page.getByRole("button", { name: "Play" }).click();
+    await untilTold(stage, "The proxy does not answer");
   });
 });

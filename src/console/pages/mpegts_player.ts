@@ -23,7 +23,7 @@ const mpegts = mpegtsExports as unknown as Mpegts;
 /** Seconds over which the bitrate is averaged. */
 const BITRATE_SPAN = 5;
 /** An origin sends what it has kept of a stream at once: the first reports say nothing of its bitrate. */
-const BURST_REPORTS = 2;
+const BURST_REPORTS = 3;
 const SETTINGS: Parameters<Mpegts["createPlayer"]>[1] = {
   // Workers would have to be made of blobs, which the page's security policy does not allow.
   enableWorker: false,

@@ -118,7 +118,7 @@ export class Forwarder {
         count("reached");
         return link;
       } catch (error) {
-        if (!(error instanceof ProxyError) || error.code === "client_gone") throw error;
+        if (!(error instanceof ProxyError) || error.source !== "origin") throw error;
         failure = error;
       }
     }

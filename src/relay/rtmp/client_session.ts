@@ -161,6 +161,7 @@ export class ClientSession {
     this.#readAhead();
     using link = await session.findOrigin();
     this.#link = link;
+    if (this.#client.closed) throw GONE;
     const script = { said, wish, chunkSize: conversation.scanner.chunkSize };
     const conversed = await link.converse(
       script,
@@ -206,10 +207,9 @@ export class ClientSession {
   #readAhead(): void {
     if (this.#inbox.length > 0) return;
     this.#inbox.shrink();
-    this.#aheadRead = this.#inbox.fill(this.#client).then((isThere) => {
-      if (!isThere) this.#abandon();
-      return isThere;
-    });
+    this.#aheadRead = this.#inbox.fill(this.#client);
+    // Whoever awaits the read gets its error; until then nobody does.
+    this.#aheadRead.then((isThere) => isThere || this.#abandon(), () => this.#abandon());
   }
 
   #abandon(): void {

@@ -37,14 +37,16 @@ export class OriginLink implements Disposable {
   static async open(origin: Origin, timeout: number): Promise<OriginLink> {
     const end = Date.now() + timeout;
     let failure = new ProxyError("origin_unreachable", "Origin offers no RTMP");
-    for (const address of origin.endpoints.rtmp) {
-      const left = end - Date.now();
+    const addresses = origin.endpoints.rtmp;
+    for (const [index, address] of addresses.entries()) {
+      // An address that swallows everything must leave time for the ones behind it.
+      const left = (end - Date.now()) / (addresses.length - index);
       if (left <= 0) break;
       try {
-        const { connection, inbox } = await greet(address, left);
+        const { connection, inbox } = await greet(address, Math.ceil(left));
         return new OriginLink(origin, connection, inbox);
       } catch (error) {
-        if (!(error instanceof ProxyError)) throw error;
+        if (!(error instanceof ProxyError) || error.source !== "origin") throw error;
         failure = error;
       }
     }

@@ -16,6 +16,8 @@ export interface Flow {
   pendingRead: Promise<boolean> | undefined;
   /** Whether pieces are being written, so that nothing may come between them. */
   isWriting: boolean;
+  /** A short write between two pieces that is under way; nothing may come into it. */
+  between?: Promise<unknown> | undefined;
   /** Told of each of the first reads, after the bytes have been written. */
   onFirstReads?(): void;
 }
@@ -41,6 +43,7 @@ export async function pump(flow: Flow): Promise<Rest> {
     for (let reads = 0;; reads++) {
       if (inbox.length > 0) inbox.consume(relay.push(inbox.bytes));
       flow.isWriting = true;
+      if (flow.between !== undefined) await flow.between;
       for (const piece of relay.takePieces()) {
         for (let at = 0; at < piece.length;) {
           at += await to.writeOnce(at === 0 ? piece : piece.subarray(at));

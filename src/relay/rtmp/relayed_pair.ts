@@ -116,9 +116,12 @@ export class RelayedPair {
    */
   #acknowledge(): void {
     const { up, link } = this.#parts;
-    if (up.isWriting) return;
+    if (up.isWriting || up.between !== undefined) return;
     const bytes = up.relay.acknowledge(link.connection.bytesIn % 2 ** 32);
-    if (bytes !== undefined) link.connection.write(bytes).catch(() => {});
+    if (bytes === undefined) return;
+    up.between = link.connection.write(bytes).catch(() => {}).finally(() => {
+      up.between = undefined;
+    });
   }
 
   #count(): void {

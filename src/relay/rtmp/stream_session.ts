@@ -61,7 +61,7 @@ export class StreamSession implements Disposable {
         metrics.count("srs_proxy_origin_dials_total", { protocol: "rtmp", result: "reached" });
         return link;
       } catch (error) {
-        if (!(error instanceof ProxyError)) throw error;
+        if (!(error instanceof ProxyError) || error.source !== "origin") throw error;
         failure = error;
         failed.push(origin.id);
         resolver.unreachable(origin.id, "rtmp");
