@@ -3,7 +3,7 @@
 // can later stand on the other side of a message channel.
 
 import type { ProxyError } from "./errors.ts";
-import type { Origin, Protocol } from "./origin.ts";
+import type { Address, Origin, Protocol } from "./origin.ts";
 
 /** A client's wish to be served one stream. */
 export interface StreamRequest {
@@ -63,6 +63,38 @@ export interface PartLocator {
    * @throws ProxyError `not_found` when there is neither, `registry_unavailable`
    */
   locate(request: PartRequest): Promise<Origin>;
+}
+
+/** What any proxy must know of a WebRTC session to take its media. */
+export interface RtcSession {
+  /** `answer-ufrag:offer-ufrag`, the USERNAME of the client's STUN requests (RFC 8445 7.2.2). */
+  readonly user: string;
+  /** ice-pwd of the answer: the key of MESSAGE-INTEGRITY in those requests. Never logged. */
+  readonly password: string;
+  /** Stream key, `vhost/app/stream`. */
+  readonly stream: string;
+  readonly intent: "publish" | "play";
+  /** Id of the origin. */
+  readonly origin: string;
+  /** Where the origin takes the session's media, UDP. */
+  readonly media: Address;
+}
+
+/** Keeps WebRTC sessions where every proxy of the cluster finds them. */
+export interface RtcSessions {
+  /** Adds or replaces the session of that user. @param ttl its life in milliseconds unless put again */
+  putSession(session: RtcSession, ttl: number): Promise<void>;
+  /** @throws ProxyError `registry_unavailable` when the registry cannot tell in time */
+  session(user: string): Promise<RtcSession | undefined>;
+  endSession(user: string): Promise<void>;
+}
+
+/** Takes over a WebRTC session once it is signalled. */
+export interface RtcMedia {
+  /** The session is agreed upon: its media may come. @throws ProxyError `overloaded` */
+  open(session: RtcSession): void;
+  /** The session is over, as its client or its origin says; unknown users are ignored. */
+  end(user: string, reason: string): void;
 }
 
 /** What an opened session is about; `client` is the address as `host:port`. */
