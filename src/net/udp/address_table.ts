@@ -77,7 +77,8 @@ export class AddressTable {
   #find(raw: Uint8Array, extra: number): number {
     if (raw.length !== RAW_ADDRESS) return this.#absent(raw.length);
     const key = this.#key;
-    for (let word = 0, at = 0; word < 4; word++, at += 4) {
+    for (let word = 0; word < 4; word++) {
+      const at = word * 4;
       key[word] = (raw[at]! << 24) | (raw[at + 1]! << 16) | (raw[at + 2]! << 8) | raw[at + 3]!;
     }
     key[4] = (raw[16]! << 8) | raw[17]!;

@@ -23,12 +23,15 @@ const SYMBOLS = {
   __errno_location: { parameters: [], result: "pointer" },
 } as const;
 
+/** The open library. */
+export type LibcLibrary = Deno.DynamicLibrary<typeof SYMBOLS>;
+
 /** The calls, as `Deno.dlopen` makes them. */
-export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+export type Libc = LibcLibrary["symbols"];
 
 /** @throws whatever Deno throws when the library is not there or FFI is not granted */
-export function openLibc(): Libc {
-  return Deno.dlopen("libc.so.6", SYMBOLS).symbols;
+export function openLibc(): LibcLibrary {
+  return Deno.dlopen("libc.so.6", SYMBOLS);
 }
 
 /** Whether this system has the structures that are laid out here. */

@@ -2,7 +2,7 @@
 // wakes owns it: the other one might otherwise close it while the number is about to be used.
 
 import { ProxyError } from "../../core/errors.ts";
-import { EFD_CLOEXEC, EFD_NONBLOCK, type Libc } from "./libc.ts";
+import { EFD_CLOEXEC, EFD_NONBLOCK, type LibcLibrary } from "./libc.ts";
 
 const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
 
@@ -10,23 +10,28 @@ const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
 export class WakeHandle implements Disposable {
   /** The descriptor, the same in every thread of the process. */
   readonly fd: number;
-  readonly #libc: Libc;
+  readonly #libc: LibcLibrary;
   #closed = false;
 
-  /** @throws ProxyError `internal` when there is no descriptor left */
-  constructor(libc: Libc) {
+  /**
+   * @param libc is closed with the handle
+   * @throws ProxyError `internal` when there is no descriptor left
+   */
+  constructor(libc: LibcLibrary) {
     this.#libc = libc;
-    this.fd = libc.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    this.fd = libc.symbols.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (this.fd < 0) throw new ProxyError("internal", "Cannot open an eventfd");
   }
 
   /** Wakes the thread now, or keeps it from blocking the next time. */
   wake(): void {
-    if (!this.#closed) this.#libc.write(this.fd, ONE, 8n);
+    if (!this.#closed) this.#libc.symbols.write(this.fd, ONE, 8n);
   }
 
   [Symbol.dispose](): void {
-    if (!this.#closed) this.#libc.close(this.fd);
+    if (this.#closed) return;
     this.#closed = true;
+    this.#libc.symbols.close(this.fd);
+    this.#libc.close();
   }
 }
