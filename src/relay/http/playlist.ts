@@ -1,11 +1,11 @@
 // Makes the links of an origin's playlist or manifest lead through the proxy.
 
 import { ProtocolError, ProxyError } from "../../core/errors.ts";
+import { joinPieces } from "../../core/join_pieces.ts";
 import { MANIFEST_BOUNDS, rewriteManifest } from "../../protocol/hls/dash.ts";
 import type { LinkTarget } from "../../protocol/hls/link.ts";
 import { PLAYLIST_BOUNDS, rewritePlaylist } from "../../protocol/hls/playlist.ts";
 import type { HttpResponse } from "../../protocol/http/response.ts";
-import { joinPieces } from "../http_origin/read_body.ts";
 
 /** What a client gets in place of the origin's body. */
 export interface RewrittenBody {

@@ -1,6 +1,7 @@
 // Reads the body of an origin's response whole, within bounds of length and time.
 
 import { ProtocolError, ProxyError } from "../../core/errors.ts";
+import { joinPieces } from "../../core/join_pieces.ts";
 import { Deadline } from "../../net/deadline.ts";
 import { BodyScanner } from "../../protocol/http/body_scanner.ts";
 import type { HttpResponse } from "../../protocol/http/response.ts";
@@ -46,15 +47,4 @@ function pushBytes(scanner: BodyScanner, bytes: Uint8Array): number {
     if (!(cause instanceof ProtocolError)) throw cause;
     throw new ProxyError("origin_gone", "Origin does not speak HTTP", { cause });
   }
-}
-
-/** One array out of pieces that have `length` bytes together. */
-export function joinPieces(pieces: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }
