@@ -2,6 +2,7 @@
 // the m= and c= lines, get the proxy's port and the addresses that are advertised. Every other line
 // stays as it was. RFC 8839 sections 4.2 and 5.1, RFC 8445 section 5.1.2 for priorities.
 
+import type { MediaTarget } from "../../core/media_target.ts";
 import type { Address } from "../../core/origin.ts";
 import {
   type Candidate,
@@ -11,13 +12,6 @@ import {
   parseCandidate,
 } from "./candidate.ts";
 import { portOf, type Sdp, type SdpLine } from "./sdp.ts";
-
-/** An address at which clients reach the proxy: an IP address without brackets, or a name. */
-export interface MediaTarget {
-  readonly host: string;
-  /** When it differs from the proxy's own, as it does behind a load balancer. */
-  readonly port?: number;
-}
 
 /** Where clients are told to send their media. */
 export interface Advertised {
