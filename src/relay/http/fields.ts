@@ -1,6 +1,7 @@
 // The header fields that the proxy adds, takes away or changes on the way from an origin to a client.
 // RFC 9110 section 7.6, CORS as SRS answers it.
 
+import { corsFor } from "../../core/cors.ts";
 import type { Origin } from "../../core/origin.ts";
 import { rewriteLink } from "../../protocol/hls/link.ts";
 import { endToEnd, type Field } from "../../protocol/http/head.ts";
@@ -31,16 +32,11 @@ export function responseFields(
 
 /** What lets web pages of other sites read an answer. */
 export function corsFields(request: HttpRequest, allowed: readonly string[]): Field[] {
-  const site = request.fields.get("origin");
-  const open = allowed.length === 0;
-  if (!open && (site === undefined || !allowed.includes(site))) {
-    return [{ name: "Vary", value: "Origin" }];
-  }
-  const fields = [
-    { name: "Access-Control-Allow-Origin", value: open ? "*" : site! },
-    { name: "Access-Control-Allow-Methods", value: "GET, HEAD, OPTIONS" },
-    { name: "Access-Control-Allow-Headers", value: "*" },
-    { name: "Access-Control-Expose-Headers", value: "*" },
-  ];
-  return open ? fields : [...fields, { name: "Vary", value: "Origin" }];
+  return corsFor(request.fields.get("origin"), allowed, ACCESS);
 }
+
+const ACCESS: readonly Field[] = [
+  { name: "Access-Control-Allow-Methods", value: "GET, HEAD, OPTIONS" },
+  { name: "Access-Control-Allow-Headers", value: "*" },
+  { name: "Access-Control-Expose-Headers", value: "*" },
+];
