@@ -67,43 +67,45 @@ function moveCandidates(
     if (!isCandidateLine(line)) return [line];
     const candidate = parseCandidate(line);
     if (candidate === undefined || !isUdp(candidate)) return [];
-    const moved = moveCandidate(candidate, advertised, foundations);
-    return moved.filter(({ component, host, port }) => {
+    const moved = moveCandidate(candidate, advertised).filter(({ component, host, port }) => {
       const place = `${component} ${host} ${port}`;
       return !seen.has(place) && seen.add(place);
-    }).map((one) => ({ ...line, value: encodeCandidate(one), end: line.end || "\r\n" }));
+    });
+    const isKept = advertised.targets.length === 0;
+    return moved.map((one) => {
+      const foundation = isKept ? one.foundation : foundationOf(one, foundations);
+      const value = encodeCandidate({ ...one, foundation });
+      return { ...line, value, end: line.end || "\r\n" };
+    });
   });
 }
 
-function moveCandidate(
-  candidate: Candidate,
-  { port, targets }: Advertised,
-  foundations: Map<string, string>,
-): Candidate[] {
-  const rest = withoutBase(candidate);
-  if (targets.length === 0) return [{ ...candidate, port, rest }];
+/** One candidate for each address that is advertised. */
+function moveCandidate(candidate: Candidate, { port, targets }: Advertised): Candidate[] {
   const { priority } = candidate;
-  return targets.map((target, index) => ({
+  const moved = targets.map((target, index) => ({
     ...candidate,
-    foundation: foundationOf(`${target.host} ${rest.split(" ", 2).join(" ")}`, foundations),
     priority: Math.max(1, priority - STEP * index),
     host: target.host,
     port: target.port ?? port,
-    rest,
   }));
+  return (targets.length > 0 ? moved : [{ ...candidate, port }]).map(withoutBase);
 }
 
 /** Candidates share a foundation if they have the same type and the same address. */
-function foundationOf(base: string, foundations: Map<string, string>): string {
+function foundationOf({ host, rest }: Candidate, foundations: Map<string, string>): string {
+  const base = `${host} ${rest.split(" ", 2).join(" ")}`;
   const known = foundations.get(base) ?? String(foundations.size + 1);
   foundations.set(base, known);
   return known;
 }
 
-/** What follows the port without the address behind the candidate's own, RFC 8839 section 5.1. */
-function withoutBase({ host, rest }: Candidate): string {
-  const nowhere = host.includes(":") ? "::" : "0.0.0.0";
-  return rest.replace(/ raddr \S+/, ` raddr ${nowhere}`).replace(/ rport \S+/, ` rport ${NO_PORT}`);
+/** The candidate without the address behind its own, RFC 8839 section 5.1. */
+function withoutBase(candidate: Candidate): Candidate {
+  const nowhere = candidate.host.includes(":") ? "::" : "0.0.0.0";
+  const rest = candidate.rest.replace(/ raddr \S+/, ` raddr ${nowhere}`)
+    .replace(/ rport \S+/, ` rport ${NO_PORT}`);
+  return { ...candidate, rest };
 }
 
 function firstCandidate(lines: readonly SdpLine[]): Candidate | undefined {
