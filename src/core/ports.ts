@@ -82,10 +82,20 @@ export interface RtcSession {
 
 /** Keeps WebRTC sessions where every proxy of the cluster finds them. */
 export interface RtcSessions {
-  /** Adds or replaces the session of that user. @param ttl its life in milliseconds unless put again */
+  /**
+   * Adds or replaces the session of that user.
+   *
+   * @param ttl its life in milliseconds unless put again
+   * @throws ProxyError `overloaded` when there is no room for another
+   */
   putSession(session: RtcSession, ttl: number): Promise<void>;
-  /** @throws ProxyError `registry_unavailable` when the registry cannot tell in time */
+  /**
+   * The session of that user; undefined when there is none.
+   *
+   * @throws ProxyError `registry_unavailable` when the registry cannot tell in time
+   */
   session(user: string): Promise<RtcSession | undefined>;
+  /** Forgets the session of that user; an unknown one is ignored. */
   endSession(user: string): Promise<void>;
 }
 

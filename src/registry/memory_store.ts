@@ -1,9 +1,11 @@
-// The store of a proxy that works alone: two bounded maps. No timer is in here; what has expired
+// The store of a proxy that works alone: bounded maps. No timer is in here; what has expired
 // is not seen any more and goes with the next sweep. No method waits, so each is atomic.
 
 import { ProxyError } from "../core/errors.ts";
 import type { PageRequest, StreamPage } from "../core/directory.ts";
 import type { Origin } from "../core/origin.ts";
+import type { RtcSession } from "../core/ports.ts";
+import { SessionTable } from "./session_table.ts";
 import type {
   ForgottenStream,
   OriginRecord,
@@ -19,6 +21,8 @@ import type {
 export interface MemoryStoreOptions {
   readonly maxOrigins: number;
   readonly maxStreams: number;
+  /** WebRTC sessions; 100,000 unless told. */
+  readonly maxSessions?: number;
   /** Milliseconds from any start, never backwards; the process's own clock unless given. */
   readonly now?: () => number;
 }
@@ -34,6 +38,7 @@ interface StreamEntry {
 }
 
 const FULL_SWEEP_PAUSE = 1_000;
+const DEFAULT_MAX_SESSIONS = 100_000;
 
 /** Records that live in this process and end with it. */
 export class MemoryStore implements Store {
@@ -44,11 +49,13 @@ export class MemoryStore implements Store {
   readonly #streams = new Map<string, StreamEntry>();
   // Streams by origin, registered or not, so that picking one counts nothing.
   readonly #loads = new Map<string, number>();
+  readonly #sessions: SessionTable;
   #lastSweep = -Infinity;
 
   constructor(options: MemoryStoreOptions) {
     this.#maxOrigins = options.maxOrigins;
     this.#maxStreams = options.maxStreams;
+    this.#sessions = new SessionTable(options.maxSessions ?? DEFAULT_MAX_SESSIONS);
     this.#now = options.now ?? (() => performance.now());
   }
 
@@ -117,6 +124,20 @@ export class MemoryStore implements Store {
     this.#removeStream(found);
   }
 
+  putSession(session: RtcSession, ttl: number): void {
+    if (this.#sessions.put(session, ttl, this.#now())) return;
+    const size = this.#sessions.size;
+    throw new ProxyError("overloaded", `Cannot serve another session: current value is ${size}`);
+  }
+
+  session(user: string): RtcSession | undefined {
+    return this.#sessions.get(user, this.#now());
+  }
+
+  endSession(user: string): void {
+    this.#sessions.delete(user);
+  }
+
   streams(page: PageRequest): StreamPage {
     const start = Number(page.after ?? 0);
     if (!Number.isSafeInteger(start) || start < 0) {
@@ -141,6 +162,7 @@ export class MemoryStore implements Store {
     this.#origins.clear();
     this.#streams.clear();
     this.#loads.clear();
+    this.#sessions.clear();
     return Promise.resolve();
   }
 
@@ -207,5 +229,6 @@ export class MemoryStore implements Store {
     for (const { record, expires } of this.#streams.values()) {
       if (now >= expires) this.#removeStream(record);
     }
+    this.#sessions.expire(now);
   }
 }

@@ -6,7 +6,15 @@ import { ProxyError } from "../core/errors.ts";
 import { logger } from "../core/log.ts";
 import type { Directory, OriginStatus, PageRequest, StreamPage } from "../core/directory.ts";
 import type { Origin, Protocol } from "../core/origin.ts";
-import type { Metrics, PartLocator, PartRequest, Resolver, StreamRequest } from "../core/ports.ts";
+import type {
+  Metrics,
+  PartLocator,
+  PartRequest,
+  Resolver,
+  RtcSession,
+  RtcSessions,
+  StreamRequest,
+} from "../core/ports.ts";
 import { Health } from "./health.ts";
 import { HeldStreams } from "./held_streams.ts";
 import { OriginTags } from "./origin_tags.ts";
@@ -67,7 +75,7 @@ interface Placement {
 }
 
 /** The registry of one process. */
-export class Registry implements Resolver, PartLocator, Directory, AsyncDisposable {
+export class Registry implements Resolver, PartLocator, RtcSessions, Directory, AsyncDisposable {
   readonly #store: Store;
   readonly #metrics: Metrics;
   readonly #originTtl: number;
@@ -144,6 +152,18 @@ export class Registry implements Resolver, PartLocator, Directory, AsyncDisposab
       if (origin !== undefined && origin.endpoints[protocol].length > 0) return origin;
     }
     throw new ProxyError("not_found", "Cannot find the origin of this part of a stream");
+  }
+
+  async putSession(session: RtcSession, ttl: number): Promise<void> {
+    await this.#store.putSession(session, ttl);
+  }
+
+  async session(user: string): Promise<RtcSession | undefined> {
+    return await this.#store.session(user);
+  }
+
+  async endSession(user: string): Promise<void> {
+    await this.#store.endSession(user);
   }
 
   confirm(session: string): void {

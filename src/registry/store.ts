@@ -4,6 +4,7 @@
 
 import type { PageRequest, StreamPage, StreamStatus } from "../core/directory.ts";
 import type { Origin } from "../core/origin.ts";
+import type { RtcSession } from "../core/ports.ts";
 
 /** A registered origin with its load. */
 export interface OriginRecord {
@@ -63,7 +64,7 @@ export interface StoreSize {
 }
 
 /**
- * Keeps origins and the mapping of streams to them. Each method is atomic: of any number of
+ * Keeps origins, the mapping of streams to them, and WebRTC sessions. Each method is atomic: of any number of
  * concurrent calls, from any number of proxies, each sees all of another or nothing of it.
  *
  * Any method may throw ProxyError `registry_unavailable`, after a bounded time.
@@ -104,6 +105,17 @@ export interface Store extends AsyncDisposable {
   renewStreams(leases: readonly StreamLease[]): Answer<void>;
   /** Removes a mapping if it is as stated and was never confirmed. */
   forgetStream(forgotten: ForgottenStream): Answer<void>;
+  /**
+   * Adds or replaces the WebRTC session of that user.
+   *
+   * @param ttl its life unless put again
+   * @throws ProxyError `overloaded` when it is new and there is no room
+   */
+  putSession(session: RtcSession, ttl: number): Answer<void>;
+  /** The session of that user, unless it has expired or was ended. Called for unknown users too. */
+  session(user: string): Answer<RtcSession | undefined>;
+  /** Removes the session of that user, if there is one. */
+  endSession(user: string): Answer<void>;
   /** The mappings, page by page. @throws ProxyError `bad_request` when `after` is none of ours */
   streams(page: PageRequest): Answer<StreamPage>;
   /** Drops what has expired. Called every few seconds. @returns what is left */

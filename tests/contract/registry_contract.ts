@@ -5,10 +5,11 @@ import assert from "node:assert/strict";
 import type { Metrics } from "../../src/core/ports.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import type { Store } from "../../src/registry/store.ts";
+import { until } from "../support/wait.ts";
 import { sampleOrigin } from "./sample_origin.ts";
 import type { OpenHarness } from "./store_contract.ts";
 
-const BOUNDS = { maxOrigins: 400, maxStreams: 2_000 };
+const BOUNDS = { maxOrigins: 400, maxStreams: 2_000, maxSessions: 100 };
 const NO_METRICS: Metrics = { count: () => {}, gauge: () => {} };
 
 type Test = (one: Registry, two: Registry) => Promise<void>;
@@ -74,6 +75,18 @@ const TESTS: Readonly<Record<string, Test>> = {
     two.release("viewer");
     assert.equal(await ownerOf(two, "v/a/s"), id);
     assert.equal((await one.streams({ limit: 10 })).streams[0]?.confirmed, true);
+  },
+
+  "a session that one has put is found by the other until it ends": async (one, two) => {
+    const media = { host: "192.0.2.1", port: 8000 };
+    const session = {
+      ...{ user: "u:v", password: "p", stream: "v/a/s", origin: "a", media },
+      intent: "play",
+    } as const;
+    await one.putSession(session, 60_000);
+    assert.deepEqual(await two.session("u:v"), session);
+    await one.endSession("u:v");
+    await until("the end of the session", async () => await two.session("u:v") === undefined);
   },
 
   "a failed request of one leaves the other's under way alone": async (one, two) => {

@@ -3,7 +3,9 @@
 
 import assert from "node:assert/strict";
 import { ProxyError } from "../../src/core/errors.ts";
+import type { RtcSession } from "../../src/core/ports.ts";
 import type { Store, StreamClaim, StreamLease } from "../../src/registry/store.ts";
+import { until } from "../support/wait.ts";
 import { sampleOrigin } from "./sample_origin.ts";
 
 /** Empty records, at least one store on them, and a way to let time pass. */
@@ -18,6 +20,7 @@ export interface StoreHarness extends AsyncDisposable {
 export interface StoreBounds {
   readonly maxOrigins: number;
   readonly maxStreams: number;
+  readonly maxSessions: number;
 }
 
 /** Opens a harness with empty records. */
@@ -25,7 +28,7 @@ export type OpenHarness = (bounds: StoreBounds) => Promise<StoreHarness>;
 
 type Test = (harness: StoreHarness) => Promise<void>;
 
-const BOUNDS: StoreBounds = { maxOrigins: 400, maxStreams: 400 };
+const BOUNDS: StoreBounds = { maxOrigins: 400, maxStreams: 400, maxSessions: 100 };
 const TTL = 300;
 const LONG = 60_000;
 
@@ -37,8 +40,19 @@ function lease(stream: string, origin: string, more: Partial<StreamLease> = {}):
   return { stream, origin, claimant: "me", confirmed: true, ttl: LONG, ...more };
 }
 
+function rtcSession(user: string, more: Partial<RtcSession> = {}): RtcSession {
+  const media = { host: "192.0.2.1", port: 8000 };
+  const password = "Zm9yIHRlc3RzIG9ubHkgISE";
+  return { user, password, stream: "v/a/s", intent: "play", origin: "a", media, ...more };
+}
+
 function isOverloaded(error: unknown): boolean {
   return error instanceof ProxyError && error.code === "overloaded";
+}
+
+/** What one end has done is known at the other within this time, if not at once. */
+async function eventually(isSo: () => Promise<boolean>): Promise<void> {
+  await until("the other end agree", isSo, { timeout: 1_000, interval: 5 });
 }
 
 async function ownerOf(store: Store, stream: string): Promise<string | undefined> {
@@ -254,6 +268,49 @@ const LEASE_TESTS: Readonly<Record<string, Test>> = {
   },
 };
 
+const SESSION_TESTS: Readonly<Record<string, Test>> = {
+  "a session put at one end is found at the other": async ({ stores: [one, two], pass }) => {
+    assert.equal(await two.session("answer:offer"), undefined);
+    const session = rtcSession("answer:offer");
+    await one.putSession(session, TTL);
+    assert.deepEqual(await two.session("answer:offer"), session);
+    assert.deepEqual(await one.session("answer:offer"), session);
+    assert.equal(await one.session("answer:other"), undefined);
+    await pass(TTL + 1);
+    assert.equal(await one.session("answer:offer"), undefined);
+    assert.equal(await two.session("answer:offer"), undefined);
+  },
+
+  "a session put again lives longer, as the newer one": async ({ stores: [one, two], pass }) => {
+    await one.putSession(rtcSession("u:v"), TTL);
+    assert.equal((await two.session("u:v"))?.stream, "v/a/s");
+    await one.putSession(rtcSession("u:v", { stream: "v/a/t" }), TTL * 3);
+    await pass(TTL * 2);
+    assert.equal((await two.session("u:v"))?.stream, "v/a/t");
+  },
+
+  "a session that has ended is gone at both ends": async ({ stores: [one, two] }) => {
+    await one.putSession(rtcSession("u:v"), LONG);
+    assert.equal((await two.session("u:v"))?.user, "u:v");
+    await two.endSession("u:v");
+    await two.endSession("u:v");
+    assert.equal(await two.session("u:v"), undefined);
+    await eventually(async () => await one.session("u:v") === undefined);
+  },
+
+  "a session is refused when there is no room, known ones go on": async ({ stores, pass }) => {
+    const [one, two] = stores;
+    for (let index = 0; index < BOUNDS.maxSessions; index++) {
+      await one.putSession(rtcSession(`u:${index}`), index === 0 ? TTL : LONG);
+    }
+    await assert.rejects(async () => await two.putSession(rtcSession("u:new"), LONG), isOverloaded);
+    await two.putSession(rtcSession("u:1"), LONG);
+    await pass(TTL + 1_000);
+    await two.putSession(rtcSession("u:new"), LONG);
+    assert.equal((await one.session("u:new"))?.user, "u:new");
+  },
+};
+
 const LIST_TESTS: Readonly<Record<string, Test>> = {
   "the load of an origin follows its streams": async ({ stores: [one, two], pass }) => {
     await one.putOrigin(sampleOrigin("a"), LONG);
@@ -309,7 +366,13 @@ const LIST_TESTS: Readonly<Record<string, Test>> = {
 
 /** Declares the suite for one kind of store. */
 export function storeContract(name: string, open: OpenHarness): void {
-  const tests = { ...ORIGIN_TESTS, ...CLAIM_TESTS, ...LEASE_TESTS, ...LIST_TESTS };
+  const tests = {
+    ...ORIGIN_TESTS,
+    ...CLAIM_TESTS,
+    ...LEASE_TESTS,
+    ...SESSION_TESTS,
+    ...LIST_TESTS,
+  };
   for (const [title, test] of Object.entries(tests)) {
     Deno.test(`${name} store: ${title}`, async () => {
       await using harness = await open(BOUNDS);
