@@ -23,6 +23,9 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   console: { imports: ["console"], packages: ["preact", "uplot", "mpegts.js", "hls.js"] },
 };
 
+/** Folders under src/relay/ that are no protocol's own: what several relays do alike. */
+const SHARED_BY_RELAYS: readonly string[] = ["http_origin"];
+
 /** What puts the program together, and what runs it. */
 const KNOW_EVERYTHING: readonly string[] = ["src/app.ts", "src/run.ts"];
 
@@ -82,7 +85,7 @@ function checkImport(path: string, specifier: string): string[] {
   if (!target.startsWith("src/") || !layer.imports.includes(to)) {
     return [`${path}: Cannot import ${target}: ${from} may import only ${listOf(layer.imports)}`];
   }
-  if (from === "relay" && relayOf(target) && relayOf(path) && relayOf(target) !== relayOf(path)) {
+  if (from === "relay" && relayOf(target) !== undefined && relayOf(target) !== relayOf(path)) {
     return [`${path}: Cannot import ${target}: relays do not import each other`];
   }
   return [];
@@ -114,7 +117,8 @@ function packageOf(specifier: string): string {
 /** The protocol whose relay the file is part of; undefined when it is shared by all. */
 function relayOf(path: string): string | undefined {
   const [, layer, folder, file] = path.split("/");
-  return layer === "relay" && file !== undefined ? folder : undefined;
+  const isOneRelays = layer === "relay" && file !== undefined && folder !== undefined;
+  return isOneRelays && !SHARED_BY_RELAYS.includes(folder) ? folder : undefined;
 }
 
 function listOf(names: readonly string[]): string {

@@ -4,6 +4,7 @@
 import type { Cidr } from "./core/cidr.ts";
 import type { ListenAddress } from "./core/endpoint.ts";
 import { toProxyError } from "./core/errors.ts";
+import type { MediaTarget } from "./core/media_target.ts";
 import type { LogFormat, LogLevel } from "./core/log.ts";
 import { type Values, VARIABLES } from "./config_table.ts";
 import { parseDotEnv } from "./dotenv.ts";
@@ -60,6 +61,10 @@ export interface Config {
     readonly trustedProxies: readonly Cidr[];
     /** Empty = all. */
     readonly corsOrigins: readonly string[];
+  };
+  readonly webrtc: {
+    /** Where clients are told to send media; empty = where the client or the origin says. */
+    readonly candidates: readonly MediaTarget[];
   };
   /** Both counted from the first signal. */
   readonly quit: { readonly grace: number; readonly force: number };
@@ -193,6 +198,7 @@ function toConfig(values: Values): Config {
       trustedProxies: values.PROXY_TRUSTED_PROXIES,
       corsOrigins: values.PROXY_CORS_ORIGINS,
     },
+    webrtc: { candidates: values.PROXY_WEBRTC_CANDIDATE },
     quit: { grace: values.PROXY_GRACE_QUIT_TIMEOUT, force: values.PROXY_FORCE_QUIT_TIMEOUT },
     log: { level: level === "warn" ? "warning" : level, format: values.PROXY_LOG_FORMAT },
   };

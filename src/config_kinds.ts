@@ -5,6 +5,7 @@ import { type Cidr, parseCidr } from "./core/cidr.ts";
 import { parseDuration } from "./core/duration.ts";
 import { type ListenAddress, normalizeIp, parseListenAddress } from "./core/endpoint.ts";
 import { ProxyError } from "./core/errors.ts";
+import { type MediaTarget, parseMediaTarget } from "./core/media_target.ts";
 
 /** Turns the text of a variable, possibly empty, into its value. @throws ProxyError `bad_request` */
 export type Kind<T> = (text: string) => T;
@@ -53,6 +54,16 @@ export const token: Kind<string> = (value) => {
 /** Address ranges between commas or spaces; none when empty. */
 export const cidrList: Kind<readonly Cidr[]> = (value) =>
   value.split(/[\s,]+/).filter((part) => part !== "").map(parseCidr);
+
+/** Addresses for media between commas or spaces, at most sixteen: each one becomes a candidate. */
+export const mediaTargets: Kind<readonly MediaTarget[]> = (value) => {
+  const targets = value.split(/[\s,]+/).filter((part) => part !== "").map(parseMediaTarget);
+  if (targets.length <= 16) return targets;
+  throw new ProxyError(
+    "bad_request",
+    `Cannot use more than 16 addresses: current value is ${targets.length}`,
+  );
+};
 
 /** Web origins (RFC 6454) between commas or spaces, in the form in which browsers send them. */
 export const webOrigins: Kind<readonly string[]> = (value) =>

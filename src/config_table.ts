@@ -11,6 +11,7 @@ import {
   ipAddress,
   type Kind,
   listenAddress,
+  mediaTargets,
   oneOf,
   optional,
   port,
@@ -159,6 +160,15 @@ const HTTP = {
   ),
 };
 
+const WEBRTC = {
+  PROXY_WEBRTC_CANDIDATE: variable(
+    mediaTargets,
+    "",
+    "Addresses or names, each with a port if it differs, under which clients reach the proxy's " +
+      "WebRTC media; empty = ?eip= of the request, or what the origin answers",
+  ),
+};
+
 const API_AUTH = {
   PROXY_HTTP_API_AUTH_ENABLED: variable(flag, "off", "Ask for a token on the HTTP API"),
   PROXY_HTTP_API_AUTH_TYPE: variable(oneOf("bearer"), "bearer", "Kind of the token: bearer"),
@@ -203,6 +213,7 @@ export const VARIABLES = {
   ...DEFAULT_BACKEND,
   ...LIMITS,
   ...HTTP,
+  ...WEBRTC,
   ...API_AUTH,
   ...REDIS,
   ...PROCESS,
@@ -226,6 +237,7 @@ export const GROUPS: readonly {
   { title: "Default backend", variables: DEFAULT_BACKEND },
   { title: "Deadlines and limits", variables: LIMITS },
   { title: "HTTP streams", variables: HTTP },
+  { title: "WebRTC", variables: WEBRTC },
   { title: "Access to the HTTP API", variables: API_AUTH },
   { title: "Redis", variables: REDIS },
   { title: "Process", variables: PROCESS },

@@ -47,6 +47,7 @@ Deno.test("an empty environment gives the documented defaults", () => {
       trustedProxies: [],
       corsOrigins: [],
     },
+    webrtc: { candidates: [] },
     quit: { grace: 20_000, force: 30_000 },
     log: { level: "info", format: "text" },
   });
@@ -92,6 +93,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
     PROXY_HTTP_KEEP_ALIVE_TIMEOUT: "34s",
     PROXY_STALL_TIMEOUT: "35s",
     PROXY_TRUSTED_PROXIES: "10.0.0.0/8",
+    PROXY_WEBRTC_CANDIDATE: "203.0.113.36:37, media.example",
     PROXY_CORS_ORIGINS: "https://TV.example:443/, http://[::1]:8080",
     PROXY_IDLE_TIMEOUT: "23s",
     PROXY_MAX_CONNECTIONS: "24",
@@ -158,6 +160,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
       trustedProxies: [{ bytes: [10, 0, 0, 0], prefix: 8 }],
       corsOrigins: ["https://tv.example", "http://[::1]:8080"],
     },
+    webrtc: { candidates: [{ host: "203.0.113.36", port: 37 }, { host: "media.example" }] },
     quit: { grace: 0, force: 32_000 },
     log: { level: "warning", format: "json" },
   });
@@ -176,6 +179,7 @@ Deno.test("every problem is reported at once, by the name of its variable", () =
     PROXY_DEFAULT_BACKEND_IP: "example.com",
     PROXY_DEFAULT_BACKEND_RTMP: "70000",
     PROXY_HTTP_API_AUTH_TYPE: "basic",
+    PROXY_WEBRTC_CANDIDATE: "203.0.113.7,1.2.3",
     PROXY_REDIS_DB: "-1",
     PROXY_FORCE_QUIT_TIMEOUT: "soon",
     PROXY_LOG_LEVEL: "loud",

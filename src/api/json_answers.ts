@@ -1,7 +1,7 @@
 // The shape of every JSON answer of the APIs, which is SRS's: `code` 0 and what was asked for, or
 // another `code` and in `data` a sentence for whoever asked.
 
-import type { Context, Hono } from "hono";
+import type { Context, Env, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { toProxyError } from "../core/errors.ts";
 import { logger } from "../core/log.ts";
@@ -15,7 +15,7 @@ export function answerError(context: Context, status: number, message: string): 
 }
 
 /** Makes the app answer in JSON for paths that it does not know and for whatever is thrown. */
-export function answerErrorsInJson(app: Hono): void {
+export function answerErrorsInJson<E extends Env>(app: Hono<E>): void {
   app.notFound((context) => answerError(context, 404, "Not found"));
   app.onError((thrown, context) => {
     const error = toProxyError(thrown);

@@ -79,6 +79,19 @@ export const METRICS = {
     "Bytes sent to HTTP clients, heads included, by kind of media.",
     "kind",
   ),
+  srs_proxy_rtc_requests_total: counter(
+    "Answered requests about WebRTC, by kind (whip, whep, publish, play, session, other) and class " +
+      "of the status.",
+    "kind",
+    "status",
+  ),
+  srs_proxy_rtc_refused_total: counter(
+    "Requests about WebRTC that the proxy has refused or that failed, by reason.",
+    "reason",
+  ),
+  srs_proxy_rtc_registry_errors_total: counter(
+    "WebRTC sessions that other proxies could not be told of.",
+  ),
 } as const satisfies Readonly<Record<string, MetricDeclaration>>;
 
 /** A declared name. */

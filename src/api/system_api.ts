@@ -9,7 +9,7 @@ import { formatAddress } from "../core/endpoint.ts";
 import type { Protocol } from "../core/origin.ts";
 import type { Metrics } from "../core/ports.ts";
 import { AddressPolicy, type AddressPolicyOptions } from "./address_policy.ts";
-import { readBoundedText } from "./bounded_body.ts";
+import { readBoundedText } from "../core/bounded_body.ts";
 import { answerError, answerErrorsInJson } from "./json_answers.ts";
 import { logFailure } from "./log_failure.ts";
 import type { Exposition } from "./metrics.ts";

@@ -13,6 +13,7 @@ import { REWRITTEN_LINKS, TARGET, UNTOUCHED_LINKS } from "../../src/protocol/hls
 import { rewritePlaylist } from "../../src/protocol/hls/playlist.ts";
 import { NO_PLAYLISTS, REWRITTEN_PLAYLISTS } from "../../src/protocol/hls/playlist_cases.ts";
 import { decodeSpbhid, encodeSpbhid, originTagOf } from "../../src/protocol/hls/spbhid.ts";
+import { mutateText, pick, randomNumbers, randomText } from "../support/random_text.ts";
 
 const SEED = crypto.getRandomValues(new Uint32Array(1))[0]!;
 const ROUNDS = 2_000;
@@ -22,42 +23,6 @@ const TELLING = [
   "\n#EXT-X-MAP:URI=",
   "<!--",
 ];
-
-/** The same numbers for the same seed: xorshift, 32 bits. */
-function randomNumbers(seed: number): (below: number) => number {
-  let state = seed | 1;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
-
-function pick<T>(random: (below: number) => number, values: readonly T[]): T {
-  return values[random(values.length)]!;
-}
-
-function randomText(random: (below: number) => number, length: number): string {
-  return Array.from({ length }, () => String.fromCharCode(random(256))).join("");
-}
-
-/** Cuts, doubles, overwrites or inserts at random places. */
-function mutate(random: (below: number) => number, text: string): string {
-  let mutated = text;
-  for (let count = 1 + random(4); count > 0; count--) {
-    const from = random(mutated.length + 1);
-    const to = Math.min(mutated.length, from + random(12));
-    const inserted = pick(random, [
-      "",
-      pick(random, TELLING),
-      String.fromCharCode(random(256)),
-      mutated.slice(from, to).repeat(2),
-    ]);
-    mutated = mutated.slice(0, from) + inserted + mutated.slice(to);
-  }
-  return mutated;
-}
 
 interface Rewriting {
   readonly rewrite: (bytes: Uint8Array, target: typeof TARGET) => Uint8Array<ArrayBuffer>;
@@ -89,7 +54,7 @@ for (const [name, rewriting] of Object.entries(REWRITINGS)) {
     const random = randomNumbers(SEED);
     let rewritten = 0;
     for (let round = 0; round < ROUNDS; round++) {
-      const text = mutate(random, pick(random, rewriting.samples));
+      const text = mutateText(random, TELLING, pick(random, rewriting.samples));
       const once = rewriteIfGood(rewriting, text);
       if (once === undefined) continue;
       rewritten++;
@@ -114,7 +79,7 @@ Deno.test("rewriting a playlist changes nothing but links", () => {
   const target = { ...TARGET, originAddresses: [] };
   const { samples } = REWRITINGS["playlist"]!;
   for (let round = 0; round < ROUNDS; round++) {
-    const text = mutate(random, pick(random, samples)).replaceAll("spbhid", "");
+    const text = mutateText(random, TELLING, pick(random, samples)).replaceAll("spbhid", "");
     if (/[?&](?:[\r\n#" \t]|$)/.test(text)) continue;
     try {
       const rewritten = textOfBytes(rewritePlaylist(bytesOfText(text), target));
@@ -131,7 +96,7 @@ Deno.test("a link changed at random never leads a browser to another host by bei
   const base = `http://${TARGET.clientHost}/live/show.m3u8`;
   const links = [...REWRITTEN_LINKS.map(([link]) => link), ...UNTOUCHED_LINKS];
   for (let round = 0; round < 5 * ROUNDS; round++) {
-    const link = mutate(random, pick(random, links));
+    const link = mutateText(random, TELLING, pick(random, links));
     const rewritten = rewriteLink(link, TARGET);
     const about = `seed ${SEED}, round ${round}: ${JSON.stringify(link)}`;
     assert.equal(rewriteLink(rewritten, TARGET), rewritten, about);
@@ -153,7 +118,7 @@ Deno.test("random text is no spbhid", () => {
     const texts = [
       randomText(random, random(100)),
       Array.from({ length: random(1_100) }, () => pick(random, alphabet)).join(""),
-      mutate(random, good),
+      mutateText(random, TELLING, good),
     ];
     for (const text of texts) {
       if (text !== good) assert.equal(decodeSpbhid(text), undefined, `seed ${SEED}: ${text}`);
@@ -165,7 +130,8 @@ Deno.test("every key that a client can ask for survives its spbhid", () => {
   const random = randomNumbers(SEED);
   let survived = 0;
   for (let round = 0; round < ROUNDS; round++) {
-    const name = () => mutate(random, pick(random, ["live", "show", "cam.1", "demo.com", "..."]));
+    const name = () =>
+      mutateText(random, TELLING, pick(random, ["live", "show", "cam.1", "demo.com", "..."]));
     const tcUrl = `rtmp://${name()}/${name()}`;
     const origin = randomText(random, random(40));
     try {

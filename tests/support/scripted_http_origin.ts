@@ -7,6 +7,8 @@ export interface SeenRequest {
   readonly start: string;
   /** Lines of the head, as they were sent. */
   readonly lines: readonly string[];
+  /** As long as Content-Length says, one character for each byte. */
+  readonly body: string;
   /** Number of the connection, from 1 on. */
   readonly connection: number;
 }
@@ -75,9 +77,8 @@ export class ScriptedHttpOrigin implements AsyncDisposable {
         const count = await connection.read(buffer);
         if (count === null) break;
         text += decoder.decode(buffer.subarray(0, count));
-        for (let end; (end = text.indexOf("\r\n\r\n")) >= 0; text = text.slice(end + 4)) {
-          const [start = "", ...lines] = text.slice(0, end).split("\r\n");
-          const request = { start, lines, connection: number };
+        for (let taken; (taken = takeRequest(text)) !== undefined; text = taken.rest) {
+          const request = { ...taken.request, connection: number };
           this.requests.push(request);
           await this.#answer(connection, request);
         }
@@ -89,6 +90,22 @@ export class ScriptedHttpOrigin implements AsyncDisposable {
       close(connection);
     }
   }
+}
+
+/** The first request of a text, and what follows it; undefined when it is not all there. */
+function takeRequest(
+  text: string,
+): { request: Omit<SeenRequest, "connection">; rest: string } | undefined {
+  const end = text.indexOf("\r\n\r\n");
+  if (end < 0) return undefined;
+  const [start = "", ...lines] = text.slice(0, end).split("\r\n");
+  const length = Number(/^content-length: (\d+)$/im.exec(lines.join("\n"))?.[1] ?? 0);
+  const bodyEnd = end + 4 + length;
+  if (text.length < bodyEnd) return undefined;
+  return {
+    request: { start, lines, body: text.slice(end + 4, bodyEnd) },
+    rest: text.slice(bodyEnd),
+  };
 }
 
 /** Writes all of a text, one byte for each character. */

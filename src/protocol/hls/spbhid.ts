@@ -12,7 +12,8 @@
 
 import { ProxyError } from "../../core/errors.ts";
 import { DEFAULT_VHOST, type StreamKey, streamKeyFromHttp } from "../../core/stream_key.ts";
-import { bytesOfText, textOfBytes } from "./binary_text.ts";
+import { decodeBase64Url, encodeBase64Url } from "../base64url.ts";
+import { takeParameter } from "../http/query.ts";
 import { murmur3 } from "./murmur3.ts";
 
 /** What a value says. */
@@ -47,7 +48,7 @@ export function encodeSpbhid(of: { readonly key: StreamKey; readonly origin: str
 /** What the value says; undefined when it is none, whatever is wrong with it. */
 export function decodeSpbhid(text: string): Spbhid | undefined {
   if (text.length > MAX_TEXT_LENGTH || !/^[\w-]+$/.test(text)) return undefined;
-  const bytes = decodeBase64(text);
+  const bytes = decodeBase64Url(text);
   if (bytes === undefined || bytes.length <= HEAD_LENGTH || bytes[0] !== VERSION) return undefined;
   if (new DataView(bytes.buffer).getUint32(1 + TAG_LENGTH) !== checksum(bytes)) return undefined;
   const key = parseKey(bytes.subarray(HEAD_LENGTH));
@@ -85,11 +86,8 @@ export function findTaggedOrigin(tag: string, originIds: Iterable<string>): stri
  * @param query without its mark
  */
 export function takeSpbhid(query: string): { readonly spbhid?: string; readonly rest: string } {
-  const parts = query.split("&");
-  const taken = parts.find((part) => part.startsWith(`${SPBHID}=`));
-  if (taken === undefined) return { rest: query };
-  const rest = parts.filter((part) => !part.startsWith(`${SPBHID}=`)).join("&");
-  return { spbhid: taken.slice(SPBHID.length + 1), rest };
+  const { value, rest } = takeParameter(query, SPBHID);
+  return value === undefined ? { rest } : { spbhid: value, rest };
 }
 
 function compose(key: StreamKey, originTag: string): string {
@@ -102,7 +100,7 @@ function compose(key: StreamKey, originTag: string): string {
   }
   bytes.set(name, HEAD_LENGTH);
   new DataView(bytes.buffer).setUint32(1 + TAG_LENGTH, checksum(bytes));
-  return encodeBase64(bytes);
+  return encodeBase64Url(bytes);
 }
 
 /** Covers everything but itself. */
@@ -138,16 +136,4 @@ function hex32(value: number): string {
 
 function hexOf(bytes: Iterable<number>): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-function encodeBase64(bytes: Uint8Array): string {
-  return btoa(textOfBytes(bytes)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
-}
-
-function decodeBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
-  try {
-    return bytesOfText(atob(text.replaceAll("-", "+").replaceAll("_", "/")));
-  } catch {
-    return undefined;
-  }
 }

@@ -25,6 +25,8 @@ export interface Http1ServerOptions {
   /** Milliseconds for a head to arrive, and for a kept connection to bring the next. */
   readonly headTimeout: number;
   readonly keepAliveTimeout: number;
+  /** Whether requests may have bodies; `handle` reads them, or ends the connection. */
+  readonly takesBodies?: boolean;
   /** Answers one request, to its end. */
   handle(exchange: HttpExchange): Promise<void>;
   /** Told of connections closed for a bound, and of requests refused before `handle`. */
@@ -126,7 +128,10 @@ export class Http1Server implements AsyncDisposable {
         return undefined;
       }
       const request = understandRequest(parseHead(inbox.bytes.subarray(0, end)));
-      if (request.bodyLength !== 0) throw new ProtocolError("Cannot take a request with a body");
+      const mayHaveBody = this.#options.takesBodies === true;
+      if (request.bodyLength !== 0 && !mayHaveBody) {
+        throw new ProtocolError("Cannot take a request with a body");
+      }
       inbox.consume(end);
       return request;
     } finally {

@@ -5,12 +5,12 @@ import type { ListenAddress } from "../../core/endpoint.ts";
 import { type ProxyError, toProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/origin.ts";
 import { corsFields } from "./fields.ts";
-import { Forwarder } from "./forward.ts";
+import { Forwarder } from "../http_origin/forward.ts";
 import { Http1Server } from "./http1_server.ts";
 import type { HttpExchange } from "./http_exchange.ts";
 import { type MediaRequest, mediaRequestOf } from "./media_request.ts";
 import { type MediaServices, MediaSession } from "./media_session.ts";
-import { OriginPool } from "./origin_pool.ts";
+import { OriginPool } from "../http_origin/origin_pool.ts";
 import { PageExchange } from "./page_exchange.ts";
 import type { HttpPorts } from "./ports.ts";
 
@@ -50,7 +50,7 @@ export class HttpRelay implements AsyncDisposable {
   private constructor(options: HttpRelayOptions) {
     this.#options = options;
     const pool = new OriginPool();
-    this.#services = { ports: options, pool, forwarder: new Forwarder(options, pool) };
+    this.#services = { ports: options, pool, forwarder: new Forwarder(options, pool, "http") };
     try {
       this.#server = Http1Server.open({
         ...options,

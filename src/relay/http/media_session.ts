@@ -8,12 +8,14 @@ import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
 import type { Field } from "../../protocol/http/head.ts";
 import type { HttpResponse } from "../../protocol/http/response.ts";
 import { BodyPump } from "./body_pump.ts";
-import { corsFields, outgoingRequest, responseFields } from "./fields.ts";
-import type { Forwarded, Forwarder } from "./forward.ts";
+import { corsFields, responseFields } from "./fields.ts";
+import { outgoingRequest } from "../http_origin/outgoing_request.ts";
+import { readBody } from "../http_origin/read_body.ts";
+import type { Forwarded, Forwarder } from "../http_origin/forward.ts";
 import type { HttpExchange } from "./http_exchange.ts";
 import type { MediaRequest } from "./media_request.ts";
-import type { OriginPool } from "./origin_pool.ts";
-import { readBody, rewriteBody } from "./playlist.ts";
+import type { OriginPool } from "../http_origin/origin_pool.ts";
+import { MAX_LENGTH, rewriteBody } from "./playlist.ts";
 import type { HttpPorts } from "./ports.ts";
 
 /** Why a session was ended before its body was, as logs and counters say it. */
@@ -127,7 +129,10 @@ export class MediaSession {
   async #answerPlaylist(forwarded: Forwarded, kind: "hls" | "dash"): Promise<void> {
     const { ports, pool } = this.#services;
     const { link, response, origin } = forwarded;
-    const whole = await readBody(link, response, ports.timeouts.answer);
+    const whole = await readBody(link, response, {
+      timeout: ports.timeouts.answer,
+      limit: MAX_LENGTH,
+    });
     if (response.reusable) pool.give(link);
     else link.connection.close();
     if (this.#media.originTag === undefined) ports.resolver.confirm(this.id);

@@ -2,13 +2,10 @@
 
 import type { Cidr } from "../../core/cidr.ts";
 import type { Metrics, PartLocator, Resolver, SessionLog } from "../../core/ports.ts";
+import type { OriginHttpTimeouts } from "../http_origin/ports.ts";
 
 /** Deadlines, milliseconds. */
-export interface HttpTimeouts {
-  /** TCP dial to one origin. */
-  readonly dial: number;
-  /** From the request to the head of the origin's response. */
-  readonly answer: number;
+export interface HttpTimeouts extends OriginHttpTimeouts {
   /** No byte either way. */
   readonly idle: number;
   /** A player of a live stream that takes no byte for so long, while there are some, is let go. */

@@ -5,13 +5,8 @@ import { ProxyError } from "../../core/errors.ts";
 import type { Origin } from "../../core/origin.ts";
 import type { HttpResponse } from "../../protocol/http/response.ts";
 import type { OriginConnection, OriginPool } from "./origin_pool.ts";
-import type { HttpPorts } from "./ports.ts";
-
-/** A request for an origin, ready to be written. */
-export interface OutgoingRequest {
-  readonly method: string;
-  readonly head: Uint8Array;
-}
+import type { OutgoingRequest } from "./outgoing_request.ts";
+import type { OriginHttpPorts } from "./ports.ts";
 
 /** Where a request may go, and for how long somebody wants its answer. */
 export interface Route {
@@ -30,12 +25,15 @@ export interface Forwarded {
 
 /** Asks origins on behalf of clients. */
 export class Forwarder {
-  readonly #ports: HttpPorts;
+  readonly #ports: OriginHttpPorts;
   readonly #pool: OriginPool;
+  readonly #protocol: "http" | "api";
 
-  constructor(ports: HttpPorts, pool: OriginPool) {
+  /** @param protocol which of an origin's endpoints are asked */
+  constructor(ports: OriginHttpPorts, pool: OriginPool, protocol: "http" | "api") {
     this.#ports = ports;
     this.#pool = pool;
+    this.#protocol = protocol;
   }
 
   /**
@@ -67,7 +65,8 @@ export class Forwarder {
     origin: Origin,
     gone: AbortSignal,
   ): Promise<Forwarded> {
-    const kept = this.#takeKept(origin);
+    // A kept connection may be about to close, and a body must not be sent twice.
+    const kept = request.body === undefined ? this.#takeKept(origin) : undefined;
     if (kept !== undefined) {
       try {
         return { origin, link: kept, response: await this.#ask(request, kept, gone) };
@@ -81,7 +80,7 @@ export class Forwarder {
   }
 
   async #ask(
-    { head, method }: OutgoingRequest,
+    request: OutgoingRequest,
     link: OriginConnection,
     gone: AbortSignal,
   ): Promise<HttpResponse> {
@@ -89,7 +88,7 @@ export class Forwarder {
     gone.addEventListener("abort", leave);
     try {
       if (gone.aborted) throw clientGone();
-      return await link.ask(head, method, this.#ports.timeouts.answer);
+      return await link.ask(request, this.#ports.timeouts.answer);
     } catch (error) {
       link.connection.close();
       throw gone.aborted ? clientGone() : error;
@@ -99,7 +98,7 @@ export class Forwarder {
   }
 
   #takeKept(origin: Origin): OriginConnection | undefined {
-    for (const address of origin.endpoints.http) {
+    for (const address of origin.endpoints[this.#protocol]) {
       const link = this.#pool.take(address);
       if (link !== undefined) return link;
     }
@@ -108,13 +107,14 @@ export class Forwarder {
 
   async #dial(origin: Origin, gone: AbortSignal): Promise<OriginConnection> {
     const { resolver, metrics, timeouts } = this.#ports;
+    const protocol = this.#protocol;
     const count = (result: string) =>
-      metrics.count("srs_proxy_origin_dials_total", { protocol: "http", result });
-    let failure = new ProxyError("no_origin", "Origin offers no HTTP");
-    for (const address of origin.endpoints.http) {
+      metrics.count("srs_proxy_origin_dials_total", { protocol, result });
+    let failure = new ProxyError("no_origin", `Origin offers no ${protocol}`);
+    for (const address of origin.endpoints[protocol]) {
       try {
         const link = await this.#pool.dial(address, timeouts.dial, gone);
-        resolver.reached(origin.id, "http");
+        resolver.reached(origin.id, protocol);
         count("reached");
         return link;
       } catch (error) {
@@ -122,7 +122,7 @@ export class Forwarder {
         failure = error;
       }
     }
-    resolver.unreachable(origin.id, "http");
+    resolver.unreachable(origin.id, protocol);
     count(failure.code);
     throw new Unreachable(failure);
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ProxyError } from "../core/errors.ts";
+import { ProxyError } from "./errors.ts";
 import { readBoundedText } from "./bounded_body.ts";
 
 const BOUNDS = { limit: 100, deadline: 10_000 };

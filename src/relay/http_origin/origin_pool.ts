@@ -10,6 +10,7 @@ import { Inbox } from "../../net/inbox.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
 import { findHeadEnd, parseHead } from "../../protocol/http/head.ts";
 import { type HttpResponse, understandResponse } from "../../protocol/http/response.ts";
+import type { OutgoingRequest } from "./outgoing_request.ts";
 
 /** Connections kept for one address, and how long one is kept, milliseconds. */
 const MAX_KEPT = 16;
@@ -35,16 +36,17 @@ export class OriginConnection implements Disposable {
   }
 
   /**
-   * Sends a request without body and reads the head of the response; interim ones are skipped.
+   * Sends a request and reads the head of the response; interim ones are skipped.
    *
    * @param timeout milliseconds
    * @throws ProxyError `origin_timeout`; `origin_gone` when the connection ends before, or when
    * what comes is no HTTP
    */
-  async ask(head: Uint8Array, method: string, timeout: number): Promise<HttpResponse> {
+  async ask({ head, body, method }: OutgoingRequest, timeout: number): Promise<HttpResponse> {
     const { connection, inbox } = this;
     using deadline = new Deadline(timeout, () => connection.close());
     await connection.write(head);
+    if (body !== undefined) await connection.write(body);
     while (true) {
       let end = tryFindHeadEnd(inbox.bytes);
       for (; end < 0; end = tryFindHeadEnd(inbox.bytes)) {

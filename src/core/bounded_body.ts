@@ -1,6 +1,7 @@
 // Reads the body of a request without trusting its sender: neither its length nor its pace.
 
-import { ProxyError } from "../core/errors.ts";
+import { ProxyError } from "./errors.ts";
+import { joinPieces } from "./join_pieces.ts";
 
 /** How much to read, in bytes, and how long to wait for it, in milliseconds. */
 export interface BodyBounds {
@@ -14,9 +15,21 @@ export interface BodyBounds {
  * @throws ProxyError `too_large`, `timeout`, or `client_gone` when the sender breaks off
  */
 export async function readBoundedText(request: Request, bounds: BodyBounds): Promise<string> {
+  return new TextDecoder().decode(await readBoundedBytes(request, bounds));
+}
+
+/**
+ * The whole body, empty when there is none. What is too long is not read to its end.
+ *
+ * @throws ProxyError `too_large`, `timeout`, or `client_gone` when the sender breaks off
+ */
+export async function readBoundedBytes(
+  request: Request,
+  bounds: BodyBounds,
+): Promise<Uint8Array<ArrayBuffer>> {
   const announced = Number(request.headers.get("content-length") ?? 0);
   if (announced > bounds.limit) throw tooLarge(announced);
-  if (!request.body) return "";
+  if (!request.body) return new Uint8Array();
   const reader = request.body.getReader();
   let late = false;
   const timer = setTimeout(() => {
@@ -24,9 +37,9 @@ export async function readBoundedText(request: Request, bounds: BodyBounds): Pro
     reader.cancel().catch(() => {});
   }, bounds.deadline);
   try {
-    const text = await readUpTo(reader, bounds.limit);
+    const bytes = await readUpTo(reader, bounds.limit);
     if (late) throw new ProxyError("timeout", "Cannot wait longer for the body");
-    return text;
+    return bytes;
   } catch (error) {
     if (error instanceof ProxyError) throw error;
     throw new ProxyError("client_gone", "Cannot read the body", { cause: error });
@@ -38,19 +51,18 @@ export async function readBoundedText(request: Request, bounds: BodyBounds): Pro
 async function readUpTo(
   reader: ReadableStreamDefaultReader<Uint8Array>,
   limit: number,
-): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
+): Promise<Uint8Array<ArrayBuffer>> {
+  const pieces: Uint8Array[] = [];
   let length = 0;
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
+    if (done) return joinPieces(pieces, length);
     length += value.length;
     if (length > limit) {
       reader.cancel().catch(() => {});
       throw tooLarge(length);
     }
-    text += decoder.decode(value, { stream: true });
+    pieces.push(value);
   }
 }
 

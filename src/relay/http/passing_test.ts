@@ -106,7 +106,7 @@ Deno.test("what an origin says unasked is no answer to the next request", async 
 Deno.test("pipelined requests are answered in order", async () => {
   await using origin = new ScriptedHttpOrigin((connection, { start }) => {
     const name = start.split(" ")[1]!;
-    return says("200 OK", `<${name}>`)(connection, { start, lines: [], connection: 0 });
+    return says("200 OK", `<${name}>`)(connection, { start, lines: [], body: "", connection: 0 });
   });
   await using world = await HttpRelayWorld.open();
   await world.addOrigin("o", origin.port);

@@ -1,0 +1,75 @@
+// The HTTP API: the version, and WebRTC signalling, which is given to whoever does it. What all of it
+// has in common is here: the token, CORS, the shape of errors.
+
+import { type Context, Hono, type Next } from "hono";
+import { corsFor } from "../core/cors.ts";
+import type { Address } from "../core/origin.ts";
+import { answerError, answerErrorsInJson } from "./json_answers.ts";
+import { bearerToken, holdsToken } from "./token.ts";
+import { type About, versionsApp } from "./versions.ts";
+
+/** What the HTTP API needs of the rest of the program. */
+export interface HttpApiPorts {
+  readonly about: About;
+  /** What clients must present; undefined = nothing. It reaches the origins like everything else. */
+  readonly token: string | undefined;
+  /** Web origins that may read answers; empty means all. */
+  readonly corsOrigins: readonly string[];
+  /** Answers what is below `/rtc/v1/`. */
+  signal(request: Request, peer: Address): Promise<Response>;
+}
+
+interface Env {
+  readonly Bindings: { readonly peer: Address };
+}
+
+/** Browsers take `*` for everything but Authorization. */
+const ACCESS = [
+  { name: "Access-Control-Allow-Methods", value: "GET, HEAD, POST, PATCH, DELETE, OPTIONS" },
+  { name: "Access-Control-Allow-Headers", value: "*, Authorization" },
+  {
+    name: "Access-Control-Expose-Headers",
+    value: "*, Accept-Patch, Accept-Post, ETag, Link, Location, Retry-After, WWW-Authenticate",
+  },
+  { name: "Access-Control-Max-Age", value: "600" },
+];
+
+/** The HTTP API as a handler of requests from that peer. */
+export function httpApi(
+  ports: HttpApiPorts,
+): (request: Request, peer: Address) => Response | Promise<Response> {
+  const app = new Hono<Env>({ strict: false });
+  answerErrorsInJson(app);
+  app.use(addCors(ports.corsOrigins), requireToken(ports.token));
+  app.all("/rtc/v1/*", (context) => ports.signal(context.req.raw, context.env.peer));
+  app.options("*", (context) => {
+    context.header("Allow", "GET, HEAD, OPTIONS");
+    return context.body(null, 204);
+  });
+  app.route("/", versionsApp(ports.about));
+  return (request, peer) => app.fetch(request, { peer });
+}
+
+function addCors(allowed: readonly string[]) {
+  return async (context: Context<Env>, next: Next) => {
+    await next();
+    const { headers } = context.res;
+    for (const { name, value } of corsFor(context.req.header("origin"), allowed, ACCESS)) {
+      // An answer may vary with other fields too.
+      if (name === "Vary") headers.append(name, value);
+      else headers.set(name, value);
+    }
+  };
+}
+
+function requireToken(token: string | undefined) {
+  return async (context: Context<Env>, next: Next) => {
+    // A browser asks without any token whether it may send one.
+    const isFree = token === undefined || context.req.method === "OPTIONS";
+    if (isFree || holdsToken(token, [bearerToken(context.req.header("authorization"))])) {
+      return await next();
+    }
+    context.header("WWW-Authenticate", "Bearer");
+    return answerError(context, 401, "Cannot accept this request: the token is missing or wrong");
+  };
+}

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { httpApi, type HttpApiPorts } from "./http_api.ts";
+
+const PEER = { host: "203.0.113.7", port: 4711 };
+const NUMBERS = { major: 1, minor: 2, revision: 3, version: "1.2.3" };
+const ABOUT = { signature: "srs-proxy", version: "1.2.3", numbers: NUMBERS, pid: "1" };
+
+type Ask = (path: string, init?: RequestInit) => Promise<Response>;
+
+/** An API that signals by saying who has asked for what. */
+function apiWith(options: Partial<HttpApiPorts> = {}): Ask {
+  const handle = httpApi({
+    about: ABOUT,
+    token: undefined,
+    corsOrigins: [],
+    signal: (request, peer) => {
+      if (request.url.endsWith("/broken/")) throw new Error("10.0.0.5 is broken");
+      const said = `${request.method} ${new URL(request.url).pathname} ${peer.host}`;
+      return Promise.resolve(new Response(said, { status: 201, headers: { vary: "Accept" } }));
+    },
+    ...options,
+  });
+  return async (path, init) => await handle(new Request(`http://proxy:11985${path}`, init), PEER);
+}
+
+Deno.test("everything about WebRTC is signalling's business", async () => {
+  const ask = apiWith();
+  for (const method of ["POST", "PATCH", "DELETE", "OPTIONS", "GET", "PUT"]) {
+    const response = await ask("/rtc/v1/whip/?x=1", { method });
+    assert.equal(response.status, 201);
+    assert.equal(await response.text(), `${method} /rtc/v1/whip/ 203.0.113.7`);
+    assert.equal(response.headers.get("access-control-allow-origin"), "*");
+    const exposed = response.headers.get("access-control-expose-headers") ?? "";
+    for (const name of ["Location", "ETag", "Link", "Accept-Patch"]) {
+      assert.ok(exposed.includes(name));
+    }
+    assert.match(response.headers.get("access-control-allow-methods") ?? "", /PATCH, DELETE/);
+    assert.match(response.headers.get("access-control-allow-headers") ?? "", /Authorization/);
+  }
+});
+
+Deno.test("the version is told, and what is not there", async () => {
+  const ask = apiWith();
+  const versions = await ask("/api/v1/versions");
+  assert.equal(versions.status, 200);
+  assert.equal((await versions.json()).data.version, "1.2.3");
+  const missing = await ask("/api/v1/clients");
+  assert.deepEqual([missing.status, await missing.json()], [404, { code: 404, data: "Not found" }]);
+  assert.equal(missing.headers.get("access-control-allow-origin"), "*");
+  const options = await ask("/api/v1/versions", { method: "OPTIONS" });
+  assert.deepEqual([options.status, await options.text()], [204, ""]);
+});
+
+Deno.test("an error of the program's own says nothing to the client", async () => {
+  const response = await apiWith()("/rtc/v1/broken/", { method: "POST" });
+  assert.equal(response.status, 500);
+  assert.doesNotMatch(await response.text(), /10\.0/);
+  assert.equal(response.headers.get("access-control-allow-origin"), "*");
+});
+
+Deno.test("a token is asked for, but not by a browser that asks for leave", async () => {
+  const ask = apiWith({ token: "s3cret" });
+  for (const path of ["/rtc/v1/whip/", "/api/v1/versions", "/nowhere"]) {
+    for (const authorization of ["", "Bearer wrong", "Basic czNjcmV0", "s3cret"]) {
+      const response = await ask(path, { headers: { authorization } });
+      assert.equal(response.status, 401, path);
+      assert.equal(response.headers.get("www-authenticate"), "Bearer");
+      assert.equal((await response.json()).code, 401);
+      assert.equal(response.headers.get("access-control-allow-origin"), "*", "pages see why");
+    }
+  }
+  assert.equal((await ask("/rtc/v1/whip/?token=s3cret")).status, 401, "the query is the origin's");
+  assert.equal((await ask("/rtc/v1/whip/", { method: "OPTIONS" })).status, 201);
+  const headers = { authorization: "Bearer s3cret" };
+  assert.equal((await ask("/rtc/v1/whip/", { method: "POST", headers })).status, 201);
+});
+
+Deno.test("only listed web sites may read", async () => {
+  const ask = apiWith({ corsOrigins: ["https://tv.example"] });
+  const allowed = await ask("/rtc/v1/whip/", { headers: { origin: "https://tv.example" } });
+  assert.equal(allowed.headers.get("access-control-allow-origin"), "https://tv.example");
+  assert.equal(allowed.headers.get("vary"), "Accept, Origin");
+  const other = await ask("/rtc/v1/whip/", { headers: { origin: "https://other.example" } });
+  assert.equal(other.headers.get("access-control-allow-origin"), null);
+  assert.equal(other.headers.get("vary"), "Accept, Origin");
+});

@@ -1,0 +1,27 @@
+// What lets pages of other web sites read an answer: the fields of CORS that depend on the site. Knows
+// no methods and no paths. WHATWG Fetch, section 3.2.
+
+/** One header field. */
+export interface CorsField {
+  readonly name: string;
+  readonly value: string;
+}
+
+/**
+ * Whether pages of a site may read an answer, and how it is told.
+ *
+ * @param site the Origin field of the request
+ * @param allowed web origins; empty means all
+ * @param access what those who may read get besides
+ */
+export function corsFor(
+  site: string | undefined,
+  allowed: readonly string[],
+  access: readonly CorsField[],
+): CorsField[] {
+  const isOpen = allowed.length === 0;
+  const vary = { name: "Vary", value: "Origin" };
+  if (isOpen) return [{ name: "Access-Control-Allow-Origin", value: "*" }, ...access];
+  if (site === undefined || !allowed.includes(site)) return [vary];
+  return [{ name: "Access-Control-Allow-Origin", value: site }, ...access, vary];
+}

@@ -1,0 +1,17 @@
+// Bytes as base64url without padding, RFC 4648 section 5.
+
+import { bytesOfText, textOfBytes } from "./hls/binary_text.ts";
+
+/** Bytes as letters, digits, `-` and `_`. */
+export function encodeBase64Url(bytes: Uint8Array): string {
+  return btoa(textOfBytes(bytes)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
+
+/** The bytes again; undefined when the text is none. */
+export function decodeBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    return bytesOfText(atob(text.replaceAll("-", "+").replaceAll("_", "/")));
+  } catch {
+    return undefined;
+  }
+}

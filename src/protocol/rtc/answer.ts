@@ -1,0 +1,161 @@
+// Makes an origin's answer lead its client to the proxy: candidates, and the default destination in
+// the m= and c= lines, get the proxy's port and the addresses that are advertised. Every other line
+// stays as it was. RFC 8839 sections 4.2 and 5.1, RFC 8445 section 5.1.2 for priorities.
+
+import type { MediaTarget } from "../../core/media_target.ts";
+import type { Address } from "../../core/origin.ts";
+import {
+  type Candidate,
+  encodeCandidate,
+  isCandidateLine,
+  isUdp,
+  parseCandidate,
+} from "./candidate.ts";
+import { portOf, type Sdp, type SdpLine } from "./sdp.ts";
+
+/** Where clients are told to send their media. */
+export interface Advertised {
+  /** The UDP port of the proxy. */
+  readonly port: number;
+  /** The preferred one first; none = the addresses of the answer stay. */
+  readonly targets: readonly MediaTarget[];
+}
+
+/** Says that the port is told elsewhere: RFC 8840 section 4.1.1. */
+const NO_PORT = 9;
+/** What one address less preferred costs: the lowest bit of the local preference. */
+const STEP = 256;
+
+/** The answer, or the fragment that a PATCH is answered with, as the client is to get it. */
+export function rewriteAnswer(sdp: Sdp, advertised: Advertised): Sdp {
+  const foundations = new Map<string, string>();
+  const sections = [sdp.session, ...sdp.media].map((lines) =>
+    moveCandidates(lines, advertised, foundations)
+  );
+  const firsts = sections.map(firstCandidate);
+  const shared = firsts.find((first) => first !== undefined);
+  const [session = [], ...media] = sections.map((lines, index) =>
+    moveDefaults(lines, firsts[index] ?? shared, advertised)
+  );
+  return { session, media };
+}
+
+/**
+ * Where the sender of an answer takes media over UDP, as its candidates say, or, without any, its
+ * default destination. Each once, in order; some may be names.
+ */
+export function mediaAddresses({ session, media }: Sdp): Address[] {
+  const candidates = [session, ...media].flat().map(parseCandidate)
+    .filter((candidate) => candidate !== undefined)
+    .filter((candidate) => isUdp(candidate) && candidate.component === 1 && candidate.port > 0);
+  const found = candidates.length > 0 ? candidates : media.flatMap((lines) => {
+    const host = connectionHost(lines) ?? connectionHost(session);
+    const port = portOf(lines);
+    return host === undefined || port === 0 || port === NO_PORT ? [] : [{ host, port }];
+  });
+  const byText = new Map(found.map(({ host, port }) => [`${host} ${port}`, { host, port }]));
+  return [...byText.values()];
+}
+
+function moveCandidates(
+  lines: readonly SdpLine[],
+  advertised: Advertised,
+  foundations: Map<string, string>,
+): SdpLine[] {
+  const seen = new Set<string>();
+  return lines.flatMap((line) => {
+    if (!isCandidateLine(line)) return [line];
+    const candidate = parseCandidate(line);
+    if (candidate === undefined || !isUdp(candidate)) return [];
+    const moved = moveCandidate(candidate, advertised).filter(({ component, host, port }) => {
+      const place = `${component} ${host} ${port}`;
+      return !seen.has(place) && seen.add(place);
+    });
+    const isKept = advertised.targets.length === 0;
+    return moved.map((one) => {
+      const foundation = isKept ? one.foundation : foundationOf(one, foundations);
+      const value = encodeCandidate({ ...one, foundation });
+      return { ...line, value, end: line.end || "\r\n" };
+    });
+  });
+}
+
+/** One candidate for each address that is advertised. */
+function moveCandidate(candidate: Candidate, { port, targets }: Advertised): Candidate[] {
+  const { priority } = candidate;
+  const moved = targets.map((target, index) => ({
+    ...candidate,
+    priority: Math.max(1, priority - STEP * index),
+    host: target.host,
+    port: target.port ?? port,
+  }));
+  return (targets.length > 0 ? moved : [{ ...candidate, port }]).map(withoutBase);
+}
+
+/** Candidates share a foundation if they have the same type and the same address. */
+function foundationOf({ host, rest }: Candidate, foundations: Map<string, string>): string {
+  const base = `${host} ${rest.split(" ", 2).join(" ")}`;
+  const known = foundations.get(base) ?? String(foundations.size + 1);
+  foundations.set(base, known);
+  return known;
+}
+
+/** The candidate without the address behind its own, RFC 8839 section 5.1. */
+function withoutBase(candidate: Candidate): Candidate {
+  const nowhere = candidate.host.includes(":") ? "::" : "0.0.0.0";
+  const rest = candidate.rest.replace(/ raddr \S+/, ` raddr ${nowhere}`)
+    .replace(/ rport \S+/, ` rport ${NO_PORT}`);
+  return { ...candidate, rest };
+}
+
+function firstCandidate(lines: readonly SdpLine[]): Candidate | undefined {
+  const candidates = lines.map(parseCandidate);
+  return candidates.find((candidate) => candidate?.component === 1);
+}
+
+/** The lines for those who do not read candidates. */
+function moveDefaults(
+  lines: readonly SdpLine[],
+  first: Candidate | undefined,
+  { port, targets }: Advertised,
+): SdpLine[] {
+  const [target] = targets;
+  const host = first?.host ?? target?.host;
+  const newPort = first?.port ?? target?.port ?? port;
+  return lines.map((line) => {
+    const { type, value } = line;
+    if (type === "m") return { ...line, value: value.replace(MEDIA_PORT, movePort(newPort)) };
+    if (type === "c") return { ...line, value: moveConnection(value, host) };
+    if (type !== "a" || !value.startsWith("rtcp:")) return line;
+    const [written = "", ...connection] = value.slice("rtcp:".length).split(" ");
+    const moved = written.replace(/^()(\d+)$/, movePort(newPort));
+    const rest = connection.length > 0 ? [moveConnection(connection.join(" "), host)] : [];
+    return { ...line, value: `rtcp:${[moved, ...rest].join(" ")}` };
+  });
+}
+
+const MEDIA_PORT = /^(\S+ )(\d+)(?=[ /])/;
+const CONNECTION = /^IN IP[46] (\S+)$/;
+
+function movePort(port: number): (whole: string, before: string, digits: string) => string {
+  return (whole, before, digits) => {
+    const isTold = Number(digits) !== 0 && Number(digits) !== NO_PORT;
+    return isTold ? `${before}${port}` : whole;
+  };
+}
+
+function moveConnection(value: string, host: string | undefined): string {
+  if (host === undefined || toldHost(value) === undefined) return value;
+  return `IN IP${host.includes(":") ? 6 : 4} ${host}`;
+}
+
+function connectionHost(lines: readonly SdpLine[]): string | undefined {
+  const connection = lines.find(({ type }) => type === "c");
+  return connection && toldHost(connection.value);
+}
+
+/** The address of a c= line; undefined when it stands for none. */
+function toldHost(value: string): string | undefined {
+  const host = CONNECTION.exec(value)?.[1];
+  return host === "0.0.0.0" || host === "::" ? undefined : host;
+}

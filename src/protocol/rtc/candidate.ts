@@ -1,0 +1,55 @@
+// Candidates of ICE as they stand in session descriptions: `a=candidate:…`, RFC 8839 section 5.1.
+
+import type { SdpLine } from "./sdp.ts";
+
+/** One candidate. */
+export interface Candidate {
+  readonly foundation: string;
+  /** 1 for RTP, 2 for RTCP. */
+  readonly component: number;
+  /** `udp` or `tcp`, in any case. */
+  readonly transport: string;
+  readonly priority: number;
+  /** An IP address without brackets, or a name. */
+  readonly host: string;
+  readonly port: number;
+  /** Everything behind: `typ host` and what follows it. */
+  readonly rest: string;
+}
+
+const CANDIDATE =
+  /^candidate:(\S{1,32}) (\d{1,5}) (\S{1,16}) (\d{1,10}) (\S{1,255}) (\d{1,5}) (typ \S+(?: .*)?)$/;
+
+/** Whether a line is an attribute that is meant to be a candidate. */
+export function isCandidateLine({ type, value }: SdpLine): boolean {
+  return type === "a" && value.startsWith("candidate:");
+}
+
+/** The candidate of a line; undefined when there is none, or none that makes sense. */
+export function parseCandidate({ type, value }: SdpLine): Candidate | undefined {
+  const match = type === "a" ? CANDIDATE.exec(value) : null;
+  if (match === null) return undefined;
+  const [, foundation, component, transport, priority, host, port, rest] = match;
+  const candidate = {
+    foundation: foundation!,
+    component: Number(component),
+    transport: transport!,
+    priority: Number(priority),
+    host: host!,
+    port: Number(port),
+    rest: rest!,
+  };
+  const isOdd = candidate.port > 65535 || candidate.component < 1 || candidate.component > 2;
+  return isOdd ? undefined : candidate;
+}
+
+/** The value of its attribute line. */
+export function encodeCandidate(candidate: Candidate): string {
+  const { foundation, component, transport, priority, host, port, rest } = candidate;
+  return `candidate:${foundation} ${component} ${transport} ${priority} ${host} ${port} ${rest}`;
+}
+
+/** Whether media could flow there: TCP candidates are of no use to a relay of datagrams. */
+export function isUdp({ transport }: Candidate): boolean {
+  return transport.toLowerCase() === "udp";
+}

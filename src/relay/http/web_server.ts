@@ -1,0 +1,168 @@
+// An HTTP port for handlers that take web requests, with small bodies both ways: like Deno.serve, but
+// no client can hold a connection for nothing, and one that leaves is noticed although it has sent a
+// body. Knows no routes. RFC 9112.
+
+import type { ListenAddress } from "../../core/endpoint.ts";
+import type { Address } from "../../core/origin.ts";
+import { Deadline } from "../../net/deadline.ts";
+import { ProtocolError } from "../../core/errors.ts";
+import { BodyScanner } from "../../protocol/http/body_scanner.ts";
+import { Http1Server } from "./http1_server.ts";
+import type { HttpExchange } from "./http_exchange.ts";
+
+const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
+
+/** What a WebServer needs to know. */
+export interface WebServerOptions {
+  /** What listens, for error messages: "HTTP API". */
+  readonly name: string;
+  readonly listen: ListenAddress;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  /** Milliseconds for a head to arrive, and for a kept connection to bring the next. */
+  readonly headTimeout: number;
+  readonly keepAliveTimeout: number;
+  /** Milliseconds for a client to take an answer. */
+  readonly stallTimeout: number;
+  /**
+   * Answers one request; reading its body within bounds is the handler's business. The answer is
+   * read whole before it is sent.
+   */
+  handle(request: Request, peer: Address): Response | Promise<Response>;
+  /** Told of connections and requests that were refused before `handle`. */
+  onRefused(reason: string): void;
+  /** Told of what `handle` throws; the client gets a bare 500. */
+  onError(error: unknown): void;
+}
+
+/** A bound port. */
+export class WebServer implements AsyncDisposable {
+  readonly #options: WebServerOptions;
+  readonly #server: Http1Server;
+  readonly #open = new Set<HttpExchange>();
+
+  private constructor(options: WebServerOptions) {
+    this.#options = options;
+    this.#server = Http1Server.open({
+      ...options,
+      takesBodies: true,
+      handle: (exchange) => this.#handle(exchange),
+    });
+  }
+
+  /** @throws ProxyError `internal` when the port cannot be bound */
+  static open(options: WebServerOptions): WebServer {
+    return new WebServer(options);
+  }
+
+  get address(): Address {
+    return this.#server.address;
+  }
+
+  /** Rejects when the listener dies by itself. */
+  get closed(): Promise<void> {
+    return this.#server.closed;
+  }
+
+  /** Ends all connections. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.stop();
+    for (const exchange of this.#open) exchange.connection.close();
+    await this.#server[Symbol.asyncDispose]();
+  }
+
+  async #handle(exchange: HttpExchange): Promise<void> {
+    const body = new RequestBody(exchange);
+    const { connection } = exchange;
+    this.#open.add(exchange);
+    try {
+      const response = await this.#answerOf(exchange, body);
+      const fields = [...response.headers].map(([name, value]) => ({ name, value }));
+      const bytes = await response.bytes();
+      if (!body.isRead) exchange.keepAlive = false;
+      using _deadline = new Deadline(this.#options.stallTimeout, () => connection.close());
+      await exchange.answer({
+        status: response.status,
+        fields: fields.filter(({ name }) => name !== "content-length"),
+        body: bytes,
+      });
+    } finally {
+      this.#open.delete(exchange);
+    }
+  }
+
+  async #answerOf(exchange: HttpExchange, body: RequestBody): Promise<Response> {
+    try {
+      return await this.#options.handle(webRequest(exchange, body), exchange.connection.peer);
+    } catch (error) {
+      this.#options.onError(error);
+      return new Response(null, { status: 500 });
+    }
+  }
+}
+
+type Controller = ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
+
+/** The body of a request as a stream that reads from the connection when it is asked to. */
+class RequestBody {
+  /** Aborted when the client has left before its answer. */
+  readonly gone = new AbortController();
+  readonly stream: ReadableStream<Uint8Array<ArrayBuffer>> | null;
+  readonly #exchange: HttpExchange;
+  readonly #scanner: BodyScanner;
+  readonly #pieces: Uint8Array<ArrayBuffer>[] = [];
+  /** Whether the client sends its body only once it has been told to. */
+  #isWaitedFor = false;
+
+  constructor(exchange: HttpExchange) {
+    const { bodyLength } = exchange.request;
+    this.#exchange = exchange;
+    this.#scanner = new BodyScanner(bodyLength, (bytes) => this.#pieces.push(bytes.slice()));
+    if (bodyLength === 0) {
+      this.stream = null;
+      this.#watch();
+      return;
+    }
+    this.#isWaitedFor = exchange.request.fields.tokens("expect").includes("100-continue");
+    const pull = (controller: Controller) => this.#pull(controller);
+    this.stream = new ReadableStream({ pull }, { highWaterMark: 0 });
+  }
+
+  /** Whether nothing of it stands before the client's next request. */
+  get isRead(): boolean {
+    return this.#scanner.done;
+  }
+
+  async #pull(controller: Controller): Promise<void> {
+    const { client } = this.#exchange;
+    if (this.#isWaitedFor) await client.connection.write(CONTINUE);
+    this.#isWaitedFor = false;
+    while (this.#pieces.length === 0 && !this.#scanner.done) {
+      if (client.inbox.length === 0 && !await client.more()) {
+        throw new ProtocolError("Cannot read the whole body");
+      }
+      client.inbox.consume(this.#scanner.push(client.inbox.bytes));
+    }
+    for (const piece of this.#pieces.splice(0)) controller.enqueue(piece);
+    if (!this.#scanner.done) return;
+    controller.close();
+    this.#watch();
+  }
+
+  #watch(): void {
+    this.#exchange.client.watch(() => this.gone.abort());
+  }
+}
+
+/** The request for a handler that knows web requests. */
+function webRequest({ request }: HttpExchange, { stream, gone }: RequestBody): Request {
+  const { method, path, query, host, fields } = request;
+  const headers = new Headers();
+  for (const { name, value } of fields) headers.append(name, value);
+  const search = query === "" ? "" : `?${query}`;
+  const where = URL.canParse(`http://${host}/`) && host !== "" ? host : "localhost";
+  const url = `http://${where}${path === "*" ? "/" : path}${search}`;
+  const hasBody = stream !== null && method !== "GET" && method !== "HEAD";
+  const body = hasBody ? { body: stream } : {};
+  return new Request(url, { method, headers, signal: gone.signal, ...body });
+}

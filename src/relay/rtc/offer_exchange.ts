@@ -1,0 +1,210 @@
+// One offer, from the search for its origin to the answer for its client: the origin's answer, led
+// to the proxy. Opens the session in between. RFC 9725 section 4.2.
+
+import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
+import type { MediaTarget } from "../../core/media_target.ts";
+import type { Address, Origin } from "../../core/origin.ts";
+import type { RtcSession } from "../../core/ports.ts";
+import { bytesOfText, textOfBytes } from "../../protocol/hls/binary_text.ts";
+import { mediaAddresses, rewriteAnswer } from "../../protocol/rtc/answer.ts";
+import { agreeOnIce, credentialsOf } from "../../protocol/rtc/ice.ts";
+import { parseJsonObject, replaceMember } from "../../protocol/rtc/json_text.ts";
+import { encodeSdp, parseSdp, type Sdp } from "../../protocol/rtc/sdp.ts";
+import { encodeSessionTag } from "../../protocol/rtc/session_tag.ts";
+import { askedTarget } from "./advertiser.ts";
+import { mediaAddressOf } from "./media_address.ts";
+import type { OriginAnswer, RtcRequest } from "./origin_api.ts";
+import { passedHeaders, passOn } from "./responses.ts";
+import { isBare } from "./rtc_endpoint.ts";
+import type { SignalingServices } from "./services.ts";
+import { proofOf, readLocation, SESSION_FOLDER, sessionAddress } from "./session_address.ts";
+import { mediaTypeOf, utf8Of, type Wish } from "./wish.ts";
+
+/** One request. */
+export class OfferExchange {
+  readonly #services: SignalingServices;
+  readonly #request: RtcRequest;
+  readonly #wish: Wish;
+  readonly #id: string;
+
+  constructor(services: SignalingServices, request: RtcRequest, wish: Wish) {
+    this.#services = services;
+    this.#request = request;
+    this.#wish = wish;
+    this.#id = services.ports.newSession();
+  }
+
+  /** @throws ProxyError what the client, an origin or the registry has failed with */
+  async run(): Promise<Response> {
+    const { resolver } = this.#services.ports;
+    try {
+      return await this.#exchange();
+    } catch (thrown) {
+      const error = toProxyError(thrown);
+      this.#logRefused(error);
+      throw error;
+    } finally {
+      resolver.release(this.#id);
+    }
+  }
+
+  async #exchange(): Promise<Response> {
+    const { ports, api } = this.#services;
+    const { path, query, body, sdp } = this.#wish;
+    const offer = parseSdp(sdp);
+    if (credentialsOf(offer) === undefined) {
+      throw new ProtocolError("Cannot find usable ice-ufrag and ice-pwd in the offer");
+    }
+    const asked = askedTarget(query);
+    const answer = await api.ask(this.#request, { method: "POST", path, query, body }, {
+      choose: (failed) => this.#chooseOrigin(failed),
+      gone: this.#request.web.signal,
+    });
+    const accepted = asOriginFault(() => acceptedSdp(this.#wish, answer));
+    if (accepted === undefined) return this.#passRefusal(answer);
+    ports.resolver.confirm(this.#id);
+    try {
+      return await this.#accept(answer, { offer, accepted, asked });
+    } catch (error) {
+      this.#abandon(answer);
+      throw error;
+    }
+  }
+
+  #chooseOrigin(failed: readonly string[]): Promise<Origin> {
+    const { key: { key: stream }, intent } = this.#wish;
+    const session = this.#id;
+    return this.#services.ports.resolver.resolve({
+      ...{ stream, protocol: "api", intent, session, failed },
+    });
+  }
+
+  async #accept(answer: OriginAnswer, agreed: Agreed): Promise<Response> {
+    const { sessions, advertiser } = this.#services;
+    const { origin } = answer;
+    const { sdp, session } = asOriginFault(() => this.#agree(origin, agreed));
+    const rewritten = rewriteAnswer(sdp, await advertiser.advertise(agreed.asked));
+    await sessions.open(session);
+    if (this.#request.web.signal.aborted) {
+      await sessions.end(session.user, "client_closed");
+      throw new ProxyError("client_gone", "Client has left");
+    }
+    return this.#answerWith(answer, encodeSdp(rewritten), session);
+  }
+
+  #agree(origin: Origin, { offer, accepted, asked }: Agreed): { sdp: Sdp; session: RtcSession } {
+    const sdp = parseSdp(accepted);
+    const { key: { key: stream }, intent } = this.#wish;
+    const answered: Address[] = mediaAddresses(sdp);
+    if (answered.length === 0) throw new ProtocolError("Cannot find a candidate over UDP");
+    const media = mediaAddressOf(origin, answered, asked);
+    return {
+      sdp,
+      session: { ...agreeOnIce(offer, sdp), stream, intent, origin: origin.id, media },
+    };
+  }
+
+  #answerWith(
+    { response, body, origin }: OriginAnswer,
+    sdp: string,
+    session: RtcSession,
+  ): Response {
+    const headers = passedHeaders(response);
+    if (!isBare(this.#wish.kind)) {
+      return new Response(replaceMember(utf8Of(body), "sdp", sdp), {
+        status: response.status,
+        headers,
+      });
+    }
+    headers.set("content-type", "application/sdp");
+    const location = headers.get("location");
+    const address = location && this.#sessionAddress(location, origin, session);
+    if (address) headers.set("location", address);
+    else headers.delete("location");
+    return new Response(bytesOfText(sdp), { status: response.status, headers });
+  }
+
+  /** The session's address for the client; undefined when it cannot lead there. */
+  #sessionAddress(location: string, origin: Origin, session: RtcSession): string | undefined {
+    const led = readLocation(location, this.#locationContext(origin));
+    if (led?.place === "elsewhere") return location;
+    if (!led?.path.startsWith(SESSION_FOLDER)) return undefined;
+    const { key, intent } = this.#wish;
+    const { user } = session;
+    const proof = proofOf(session);
+    const tag = encodeSessionTag({ key, origin: origin.id, intent, user, proof });
+    return sessionAddress(led.path, led.query, tag);
+  }
+
+  #locationContext(origin: Origin) {
+    const originAddresses = origin.endpoints.api;
+    return { host: this.#request.host, path: this.#wish.path, originAddresses };
+  }
+
+  #passRefusal({ response, body, origin }: OriginAnswer): Response {
+    const message = `Origin has refused with status ${response.status}`;
+    this.#logRefused(new ProxyError("origin_refused", message));
+    return passOn(response, body, this.#locationContext(origin));
+  }
+
+  /** Ends at the origin what it has begun, so that the stream is not taken for nobody. */
+  #abandon({ response, origin }: OriginAnswer): void {
+    const { api, tasks } = this.#services;
+    const location = response.fields.get("location");
+    const led = location && readLocation(location, this.#locationContext(origin));
+    if (!led || led.place === "elsewhere" || !led.path.startsWith(SESSION_FOLDER)) return;
+    const { path, query } = led;
+    const nobodyLeaves = new AbortController().signal;
+    tasks.run(async () => {
+      try {
+        const route = { choose: () => Promise.resolve(origin), gone: nobodyLeaves };
+        await api.ask(this.#request, { method: "DELETE", path, query }, route);
+      } catch (error) {
+        // It will find out by itself that no media comes.
+        if (!(error instanceof ProxyError)) throw error;
+      }
+    });
+  }
+
+  #logRefused(error: ProxyError): void {
+    const { intent, key } = this.#wish;
+    const client = this.#request.peer.host;
+    const { sessions } = this.#services.ports;
+    sessions.refused({ protocol: "webrtc", intent, stream: key.key, client, error });
+  }
+}
+
+/** What has been said on both sides. */
+interface Agreed {
+  readonly offer: Sdp;
+  readonly accepted: string;
+  readonly asked: MediaTarget | undefined;
+}
+
+/**
+ * The description in an origin's answer; undefined when it has not accepted the offer.
+ *
+ * @throws ProtocolError when it has, but not in a way that can be read
+ */
+function acceptedSdp({ kind }: Wish, { response, body }: OriginAnswer): string | undefined {
+  const { status, fields } = response;
+  if (status < 200 || status > 299) return undefined;
+  if (isBare(kind)) {
+    const isSdp = mediaTypeOf(fields.get("content-type")) === "application/sdp";
+    return status === 201 || isSdp ? textOfBytes(body) : undefined;
+  }
+  const { code, sdp } = parseJsonObject(utf8Of(body));
+  if (code !== undefined && code !== 0) return undefined;
+  if (typeof sdp !== "string") throw new ProtocolError("Cannot find sdp in the answer");
+  return sdp;
+}
+
+/** What an origin gets wrong must not look like the client's fault. */
+function asOriginFault<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError)) throw cause;
+    throw new ProxyError("origin_gone", "Origin does not answer with a usable session", { cause });
+  }
+}

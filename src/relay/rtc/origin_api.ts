@@ -1,0 +1,85 @@
+// Asks the HTTP APIs of origins on behalf of signalling: whole requests for whole answers.
+
+import type { Address, Origin } from "../../core/origin.ts";
+import { Fields } from "../../protocol/http/head.ts";
+import type { HttpResponse } from "../../protocol/http/response.ts";
+import { Forwarder, type Route } from "../http_origin/forward.ts";
+import { OriginPool } from "../http_origin/origin_pool.ts";
+import { outgoingRequest } from "../http_origin/outgoing_request.ts";
+import { readBody } from "../http_origin/read_body.ts";
+import type { SignalingPorts } from "./ports.ts";
+
+/** Bytes of an answer: a description as JSON may write it. */
+const MAX_ANSWER = 131072;
+
+/** A request of a client. */
+export interface RtcRequest {
+  readonly web: Request;
+  readonly url: URL;
+  /** Host header, port included; empty over HTTP/1.0. */
+  readonly host: string;
+  /** Without its mark and without what is the proxy's own. */
+  readonly query: string;
+  readonly peer: Address;
+}
+
+/** What becomes of it at the origin. */
+export interface OriginCall {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly body?: Uint8Array;
+}
+
+/** What an origin says, with the origin that says it. */
+export interface OriginAnswer {
+  readonly origin: Origin;
+  readonly response: HttpResponse;
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
+/** The origins' APIs. */
+export class OriginApi implements Disposable {
+  readonly #ports: SignalingPorts;
+  readonly #pool = new OriginPool();
+  readonly #forwarder: Forwarder;
+
+  constructor(ports: SignalingPorts) {
+    this.#ports = ports;
+    this.#forwarder = new Forwarder(ports, this.#pool, "api");
+  }
+
+  /**
+   * Asks the first origin of the route that can be reached; the client's header fields go with it.
+   *
+   * @throws ProxyError what the route or the origin failed with; `client_gone`
+   */
+  async ask(client: RtcRequest, call: OriginCall, route: Route): Promise<OriginAnswer> {
+    const { trustedProxies, timeouts } = this.#ports;
+    const fields = new Fields([...client.web.headers].map(([name, value]) => ({ name, value })));
+    const { method, path, query, body } = call;
+    const request = outgoingRequest({ method, path, host: client.host, fields, version: "1.1" }, {
+      ...{ query, readable: true, peer: client.peer, trustedProxies },
+      ...(body === undefined ? {} : { body }),
+    });
+    const { origin, link, response } = await this.#forwarder.forward(request, route);
+    const leave = () => link.connection.close();
+    route.gone.addEventListener("abort", leave);
+    try {
+      const bounds = { timeout: timeouts.answer, limit: MAX_ANSWER };
+      const answer = { origin, response, body: await readBody(link, response, bounds) };
+      if (response.reusable) this.#pool.give(link);
+      else link.connection.close();
+      return answer;
+    } catch (error) {
+      link.connection.close();
+      throw error;
+    } finally {
+      route.gone.removeEventListener("abort", leave);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#pool[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,153 @@
+// What a client asks of a session that it has: more candidates, an ICE restart, its end. The address
+// says which origin has it; the origin decides. RFC 9725 sections 4.2 and 4.3, RFC 8840.
+
+import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
+import type { Origin } from "../../core/origin.ts";
+import type { RtcSession } from "../../core/ports.ts";
+import { readBoundedBytes } from "../../core/bounded_body.ts";
+import { bytesOfText, textOfBytes } from "../../protocol/hls/binary_text.ts";
+import { originTagOf } from "../../protocol/hls/spbhid.ts";
+import { mediaAddresses, rewriteAnswer } from "../../protocol/rtc/answer.ts";
+import { credentialsOf, sessionOf } from "../../protocol/rtc/ice.ts";
+import { encodeSdp, parseSdpFragment, type Sdp } from "../../protocol/rtc/sdp.ts";
+import type { SessionTag } from "../../protocol/rtc/session_tag.ts";
+import { mediaAddressOf } from "./media_address.ts";
+import type { OriginAnswer, OriginCall, RtcRequest } from "./origin_api.ts";
+import { answerOptions, passedHeaders, passOn, refuse, refuseMethod } from "./responses.ts";
+import type { SignalingServices } from "./services.ts";
+import { mediaTypeOf } from "./wish.ts";
+
+const FRAGMENT = "application/trickle-ice-sdpfrag";
+const METHODS = "DELETE, PATCH, OPTIONS";
+/** Bytes of the body of a PATCH. */
+const MAX_FRAGMENT = 16384;
+/** What an origin says of a session that is over, or about to be. */
+const OVER: readonly number[] = [404, 410];
+
+/** One request about a session. */
+export class SessionExchange {
+  readonly #services: SignalingServices;
+  readonly #request: RtcRequest;
+  readonly #tag: SessionTag;
+
+  constructor(services: SignalingServices, request: RtcRequest, tag: SessionTag) {
+    this.#services = services;
+    this.#request = request;
+    this.#tag = tag;
+  }
+
+  /** @throws ProxyError what the client, the origin or the registry has failed with */
+  async run(): Promise<Response> {
+    switch (this.#request.web.method) {
+      case "OPTIONS":
+        return answerOptions({ allow: METHODS, "accept-patch": FRAGMENT });
+      case "DELETE":
+        return await this.#end();
+      case "PATCH":
+        return await this.#patch();
+      default:
+        return refuseMethod(METHODS);
+    }
+  }
+
+  async #end(): Promise<Response> {
+    const { sessions } = this.#services;
+    const known = await this.#findSession();
+    try {
+      const answer = await this.#ask({ method: "DELETE" });
+      const { status } = answer.response;
+      const isOver = (status >= 200 && status < 300) || OVER.includes(status);
+      if (isOver && known) await sessions.end(this.#tag.user, "deleted");
+      return this.#pass(answer);
+    } catch (thrown) {
+      // An origin that cannot be asked will not go on with it; a client that wants out may go.
+      const error = toProxyError(thrown);
+      if (known && error.source === "origin") await sessions.end(this.#tag.user, "deleted");
+      throw error;
+    }
+  }
+
+  async #patch(): Promise<Response> {
+    const { web } = this.#request;
+    if (mediaTypeOf(web.headers.get("content-type")) !== FRAGMENT) {
+      return refuse(415, `Cannot take a body other than ${FRAGMENT}`, { "accept-patch": FRAGMENT });
+    }
+    const deadline = this.#services.ports.timeouts.body;
+    const body = await readBoundedBytes(web, { limit: MAX_FRAGMENT, deadline });
+    const fragment = parseSdpFragment(textOfBytes(body));
+    const known = await this.#findSession();
+    const answer = await this.#ask({ method: "PATCH", body });
+    const { status, fields } = answer.response;
+    const hasFragment = mediaTypeOf(fields.get("content-type")) === FRAGMENT;
+    if (status !== 200 || !hasFragment) return this.#pass(answer);
+    const answered = readAnswer(answer.body);
+    if (known) await this.#restart(known, { fragment, answered, origin: answer.origin });
+    const rewritten = rewriteAnswer(answered, await this.#services.advertiser.advertise(undefined));
+    const headers = passedHeaders(answer.response);
+    return new Response(bytesOfText(encodeSdp(rewritten)), { status, headers });
+  }
+
+  /** Opens what the session has become, if both sides have new credentials. */
+  async #restart(session: RtcSession, { fragment, answered, origin }: Restart): Promise<void> {
+    const theirs = credentialsOf(fragment);
+    const mine = credentialsOf(answered);
+    if (theirs === undefined || mine === undefined) return;
+    const agreed = sessionOf(mine, theirs);
+    if (agreed.user === session.user) return;
+    const addresses = mediaAddresses(answered);
+    const media = addresses.length > 0 ? mediaAddressOf(origin, addresses) : session.media;
+    await this.#services.sessions.restart(this.#tag, { ...session, ...agreed, media });
+  }
+
+  /**
+   * The session, if the proxy still knows it.
+   *
+   * @throws ProxyError `not_found` when the address was not made for it
+   */
+  async #findSession(): Promise<RtcSession | undefined> {
+    const found = await this.#services.sessions.find(this.#tag);
+    if (found?.isProved === false) throw unknownSession();
+    return found?.session;
+  }
+
+  #ask(call: Omit<OriginCall, "path" | "query">): Promise<OriginAnswer> {
+    const { url: { pathname: path }, query, web } = this.#request;
+    const route = { choose: (failed: readonly string[]) => this.#locate(failed), gone: web.signal };
+    return this.#services.api.ask(this.#request, { ...call, path, query }, route);
+  }
+
+  async #locate(failed: readonly string[]): Promise<Origin> {
+    const { key: { key: stream }, originTag } = this.#tag;
+    const { resolver } = this.#services.ports;
+    const origin = await resolver.locate({ stream, originTag, protocol: "api", failed });
+    // Whoever has the stream now knows nothing of this session.
+    if (originTagOf(origin.id) !== originTag) throw unknownSession();
+    return origin;
+  }
+
+  #pass({ response, body, origin }: OriginAnswer): Response {
+    const originAddresses = origin.endpoints.api;
+    const { host, url: { pathname: path } } = this.#request;
+    return passOn(response, body, { host, path, originAddresses });
+  }
+}
+
+/** What has been said on both sides. */
+interface Restart {
+  readonly fragment: Sdp;
+  readonly answered: Sdp;
+  readonly origin: Origin;
+}
+
+function readAnswer(body: Uint8Array): Sdp {
+  try {
+    return parseSdpFragment(textOfBytes(body));
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError)) throw cause;
+    throw new ProxyError("origin_gone", "Origin does not answer with a usable fragment", { cause });
+  }
+}
+
+function unknownSession(): ProxyError {
+  return new ProxyError("not_found", "Cannot find this session");
+}

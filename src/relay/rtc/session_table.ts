@@ -1,0 +1,94 @@
+// The sessions that an exchange of signalling opens and ends: told to the registry, so that any
+// proxy takes their media, and to the media relay of this process. Remembers what an ICE restart has
+// made of a session, since its address stays what it was.
+
+import { ExpiringMap } from "../../core/expiring_map.ts";
+import type { RtcSession } from "../../core/ports.ts";
+import type { SessionTag } from "../../protocol/rtc/session_tag.ts";
+import { proofOf } from "./session_address.ts";
+import type { SignalingPorts } from "./ports.ts";
+
+/** Life of a record until the media relay prolongs it, milliseconds. */
+const RECORD_TTL = 60_000;
+/** How many restarted sessions are remembered, and for how long, milliseconds. */
+const MAX_RESTARTED = 10_000;
+const REMEMBERED = 24 * 3_600_000;
+
+/** A session that has restarted: the proof in its address, and what it is now. */
+interface Restarted {
+  readonly proof: string;
+  readonly session: RtcSession;
+}
+
+/** Opens and ends sessions. */
+export class SessionTable {
+  readonly #ports: SignalingPorts;
+  readonly #restarted = new ExpiringMap<string, Restarted>({
+    capacity: MAX_RESTARTED,
+    ttl: REMEMBERED,
+  });
+
+  constructor(ports: SignalingPorts) {
+    this.#ports = ports;
+  }
+
+  /**
+   * From now on the session's media is taken, here and, if the registry can be told, anywhere.
+   *
+   * @throws ProxyError `overloaded`
+   */
+  async open(session: RtcSession): Promise<void> {
+    const { media, rtcSessions, metrics } = this.#ports;
+    media.open(session);
+    try {
+      await rtcSessions.putSession(session, RECORD_TTL);
+    } catch {
+      // It is served all the same if its media comes here, as it does where there is one proxy.
+      metrics.count("srs_proxy_rtc_registry_errors_total");
+    }
+  }
+
+  /** The session is over, whatever it has become by restarts. */
+  async end(user: string, reason: string): Promise<void> {
+    const now = performance.now();
+    const newest = this.#restarted.get(user, now)?.session.user;
+    this.#restarted.delete(user, now);
+    for (const one of newest === undefined ? [user] : [user, newest]) await this.#end(one, reason);
+  }
+
+  /**
+   * The session that an address is about; undefined when nobody knows it any more, or the registry
+   * cannot tell.
+   *
+   * @returns `isProved` tells whether the address has been made for this very session
+   */
+  async find(tag: SessionTag): Promise<{ session: RtcSession; isProved: boolean } | undefined> {
+    const restarted = this.#restarted.get(tag.user, performance.now());
+    if (restarted !== undefined) {
+      return { session: restarted.session, isProved: restarted.proof === tag.proof };
+    }
+    const session = await this.#ports.rtcSessions.session(tag.user).catch(() => undefined);
+    return session && { session, isProved: proofOf(session) === tag.proof };
+  }
+
+  /**
+   * The session goes on under other credentials. Its media is still taken under the old ones, until
+   * they are used no more.
+   *
+   * @throws ProxyError `overloaded`
+   */
+  async restart(tag: SessionTag, session: RtcSession): Promise<void> {
+    await this.open(session);
+    this.#restarted.set(tag.user, { proof: tag.proof, session }, performance.now());
+  }
+
+  async #end(user: string, reason: string): Promise<void> {
+    const { media, rtcSessions, metrics } = this.#ports;
+    media.end(user, reason);
+    try {
+      await rtcSessions.endSession(user);
+    } catch {
+      metrics.count("srs_proxy_rtc_registry_errors_total");
+    }
+  }
+}

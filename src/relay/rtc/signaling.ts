@@ -1,0 +1,127 @@
+// WebRTC signalling: requests to SRS's addresses for WHIP, WHEP and the older pair in JSON, and to
+// the sessions that come of them. Decides what a request is for; what becomes of it is decided by
+// one exchange each. Knows no listener, no CORS and no token of the HTTP API.
+
+import { readBoundedBytes } from "../../core/bounded_body.ts";
+import { ProxyError, toProxyError } from "../../core/errors.ts";
+import type { Address } from "../../core/origin.ts";
+import { TaskGroup } from "../../net/task_group.ts";
+import { takeParameter } from "../../protocol/http/query.ts";
+import { SDP_BOUNDS } from "../../protocol/rtc/sdp.ts";
+import { decodeSessionTag, SPBSID } from "../../protocol/rtc/session_tag.ts";
+import { Advertiser } from "./advertiser.ts";
+import { OfferExchange } from "./offer_exchange.ts";
+import { OriginApi, type RtcRequest } from "./origin_api.ts";
+import type { SignalingPorts } from "./ports.ts";
+import { answerOptions, refuse, refuseMethod, refuseWith } from "./responses.ts";
+import { endpointAt, isBare, type RtcEndpoint, type RtcKind } from "./rtc_endpoint.ts";
+import type { SignalingServices } from "./services.ts";
+import { SESSION_FOLDER } from "./session_address.ts";
+import { SessionExchange } from "./session_exchange.ts";
+import { SessionTable } from "./session_table.ts";
+import { accepts, mayBeOffer, mediaTypeOf, readWish } from "./wish.ts";
+
+/** Requests under way at once; each holds a body and an answer. */
+const MAX_REQUESTS = 1000;
+const METHODS = "POST, OPTIONS";
+const SDP = "application/sdp";
+const JSON_TYPE = "application/json";
+
+/** Answers requests about WebRTC sessions. */
+export class Signaling implements AsyncDisposable {
+  readonly #ports: SignalingPorts;
+  readonly #services: SignalingServices;
+  #running = 0;
+
+  private constructor(ports: SignalingPorts) {
+    this.#ports = ports;
+    this.#services = {
+      ports,
+      api: new OriginApi(ports),
+      sessions: new SessionTable(ports),
+      advertiser: new Advertiser(ports.candidates, ports.mediaPort),
+      tasks: new TaskGroup((error) => ports.onError(error)),
+    };
+  }
+
+  static open(ports: SignalingPorts): Signaling {
+    return new Signaling(ports);
+  }
+
+  /** Answers one request below `/rtc/v1/`. @param peer who has opened its connection */
+  async handle(web: Request, peer: Address): Promise<Response> {
+    const url = new URL(web.url);
+    const { value: tag, rest: query } = takeParameter(url.search.slice(1), SPBSID);
+    const host = web.headers.get("host") ?? "";
+    const endpoint = endpointAt(url.pathname);
+    const response = await this.#answer({ web, url, host, query, peer }, { tag, endpoint });
+    const kind: RtcKind | "session" | "other" = tag !== undefined
+      ? "session"
+      : endpoint?.kind ?? "other";
+    const status = `${Math.floor(response.status / 100)}xx`;
+    this.#ports.metrics.count("srs_proxy_rtc_requests_total", { kind, status });
+    return response;
+  }
+
+  /** Waits for what is still to be told to origins. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#services.tasks.idle();
+    this.#services.api[Symbol.dispose]();
+  }
+
+  async #answer(request: RtcRequest, target: Target): Promise<Response> {
+    this.#running++;
+    try {
+      if (this.#running > MAX_REQUESTS) {
+        throw new ProxyError("overloaded", "Cannot take more requests at once");
+      }
+      return await this.#route(request, target);
+    } catch (thrown) {
+      const error = toProxyError(thrown);
+      if (error.source === "internal") this.#ports.onError(thrown);
+      this.#ports.metrics.count("srs_proxy_rtc_refused_total", { reason: error.code });
+      return refuseWith(error);
+    } finally {
+      this.#running--;
+    }
+  }
+
+  async #route(request: RtcRequest, { tag, endpoint }: Target): Promise<Response> {
+    if (tag !== undefined) {
+      const session = decodeSessionTag(tag);
+      if (session === undefined || !request.url.pathname.startsWith(SESSION_FOLDER)) {
+        throw new ProxyError("not_found", "Cannot find this session");
+      }
+      return await new SessionExchange(this.#services, request, session).run();
+    }
+    if (endpoint === undefined) throw new ProxyError("not_found", "Not found");
+    const type = isBare(endpoint.kind) ? SDP : JSON_TYPE;
+    const { method } = request.web;
+    if (method === "OPTIONS") return answerOptions({ allow: METHODS, "accept-post": type });
+    if (method !== "POST") return refuseMethod(METHODS);
+    return await this.#takeOffer(request, endpoint);
+  }
+
+  async #takeOffer(request: RtcRequest, endpoint: RtcEndpoint): Promise<Response> {
+    const { web } = request;
+    const isSdp = isBare(endpoint.kind);
+    if (isSdp && !accepts(web.headers.get("accept"), SDP)) {
+      return refuse(406, `Cannot answer other than with ${SDP}`);
+    }
+    if (this.#ports.isDraining()) throw new ProxyError("draining", "Server is about to end");
+    const { length: limit } = SDP_BOUNDS;
+    const deadline = this.#ports.timeouts.body;
+    const body = await readBoundedBytes(web, { limit, deadline });
+    if (isSdp && !mayBeOffer(mediaTypeOf(web.headers.get("content-type")), body)) {
+      return refuse(415, `Cannot take a body other than ${SDP}`, { "accept-post": SDP });
+    }
+    return await new OfferExchange(this.#services, request, readWish(endpoint, request, body))
+      .run();
+  }
+}
+
+/** What the address of a request says. */
+interface Target {
+  readonly tag: string | undefined;
+  readonly endpoint: RtcEndpoint | undefined;
+}

@@ -1,0 +1,246 @@
+// Bad clients and bad origins of signalling: each gets a clear answer, and nobody else notices.
+
+import assert from "node:assert/strict";
+import { CHROMIUM_OFFER, SRS_ANSWER } from "../../protocol/rtc/sdp_cases.ts";
+import { RawHttpClient } from "../../../tests/support/raw_http_client.ts";
+import {
+  type Answer,
+  ScriptedHttpOrigin,
+  writeText,
+} from "../../../tests/support/scripted_http_origin.ts";
+import { SignalingWorld } from "../../../tests/support/signaling_world.ts";
+import { until } from "../../../tests/support/wait.ts";
+
+const WHIP = "/rtc/v1/whip/?app=live&stream=show";
+const USER = "yrg28861:iBXi";
+const LOCATION = `Location: /rtc/v1/whip/?token=x&session=${USER}`;
+const SDP_TYPE = "Content-Type: application/sdp";
+const NO_UFRAG = CHROMIUM_OFFER.replace(/a=ice-ufrag.*\r\n/g, "");
+
+function says(status: string, body = "", ...lines: readonly string[]): Answer {
+  const head = [`HTTP/1.1 ${status}`, ...lines, `Content-Length: ${body.length}`, "", ""];
+  return (connection) => writeText(connection, head.join("\r\n") + body);
+}
+
+const ACCEPTS = says("201 Created", SRS_ANSWER, SDP_TYPE, LOCATION);
+
+/** Sends one request whole and reads its answer to the end of the connection. */
+async function ask(
+  world: SignalingWorld,
+  target: string,
+  { method = "POST", lines = [] as readonly string[], body = "" } = {},
+): Promise<RawHttpClient> {
+  const client = await RawHttpClient.open(world.port);
+  const head = [`${method} ${target} HTTP/1.1`, "Host: tv.example", "Connection: close", ...lines];
+  const length = `Content-Length: ${body.length}`;
+  await client.send([...head, length, "", ""].join("\r\n") + body);
+  await client.until();
+  client.close();
+  return client;
+}
+
+Deno.test("a bad request is told what is wrong, and no origin hears of it", async () => {
+  const sdp = [SDP_TYPE];
+  const json = (value: unknown) => ({ body: JSON.stringify(value) });
+  const cases: [status: number, target: string, request: Parameters<typeof ask>[2]][] = [
+    [415, WHIP, { lines: ["Content-Type: text/plain"], body: "hello" }],
+    [415, WHIP, {}],
+    [400, WHIP, { lines: sdp }],
+    [400, WHIP, { lines: sdp, body: "hello" }],
+    [400, WHIP, { lines: sdp, body: NO_UFRAG }],
+    [400, WHIP, { lines: sdp, body: `${CHROMIUM_OFFER}\0` }],
+    [406, WHIP, { lines: [...sdp, "Accept: text/html"], body: CHROMIUM_OFFER }],
+    [413, WHIP, { lines: sdp, body: "v=0\r\n" + "a".repeat(1 << 20) }],
+    [405, WHIP, { method: "GET" }],
+    [405, WHIP, { method: "PUT", lines: sdp, body: CHROMIUM_OFFER }],
+    [405, WHIP, { method: "DELETE" }],
+    [400, "/rtc/v1/whip/?app=live&stream=%00", { lines: sdp, body: CHROMIUM_OFFER }],
+    [400, "/rtc/v1/whip/?app=..&stream=show", { lines: sdp, body: CHROMIUM_OFFER }],
+    [400, `${WHIP}&eip=1.2.3`, { lines: sdp, body: CHROMIUM_OFFER }],
+    [400, `${WHIP}&eip=a%0d%0ab`, { lines: sdp, body: CHROMIUM_OFFER }],
+    [404, "/rtc/v1/nack/", { body: "{}" }],
+    [404, "/rtc/v2/whip/", { lines: sdp, body: CHROMIUM_OFFER }],
+    [400, "/rtc/v1/play/", { body: "{" }],
+    [400, "/rtc/v1/play/", { body: "\xff{}" }],
+    [400, "/rtc/v1/play/", json({ sdp: CHROMIUM_OFFER })],
+    [400, "/rtc/v1/play/", json({ streamurl: "webrtc://a/live/show" })],
+    [400, "/rtc/v1/play/", json({ sdp: 1, streamurl: "webrtc://a/live/show" })],
+    [400, "/rtc/v1/play/", json({ sdp: "x", streamurl: "webrtc://a/live/show" })],
+    [400, "/rtc/v1/play/", json({ sdp: CHROMIUM_OFFER, streamurl: "live/show" })],
+    [404, `${WHIP}&spbsid=abc`, { method: "DELETE" }],
+    [405, "/rtc/v1/play/", { method: "PATCH", body: "{}" }],
+  ];
+  await using origin = new ScriptedHttpOrigin(ACCEPTS);
+  await using world = await SignalingWorld.open();
+  await world.addOrigin("vid-1", [origin.port]);
+  for (const [status, target, request] of cases) {
+    const { text, status: got, body } = await ask(world, target, request);
+    const what = `${target} ${JSON.stringify(request).slice(0, 120)}\n${text}`;
+    assert.equal(got, status, what);
+    assert.match(text, /access-control-allow-origin: \*/i, what);
+    assert.deepEqual(Object.keys(JSON.parse(body)), ["code", "data"], what);
+    if (status === 405) assert.match(text, /^allow: /im, what);
+    if (status === 415) assert.match(text, /^accept-post: application\/sdp/im, what);
+  }
+  assert.deepEqual([origin.requests.length, world.media.opened.length], [0, 0]);
+  assert.deepEqual(world.errors, []);
+});
+
+Deno.test("an offer is known by what it says when its type says something else", async () => {
+  await using origin = new ScriptedHttpOrigin(ACCEPTS);
+  await using world = await SignalingWorld.open();
+  await world.addOrigin("vid-1", [origin.port]);
+  const types = ["text/plain;charset=UTF-8", "application/x-www-form-urlencoded", ""];
+  for (const type of types) {
+    const lines = type === "" ? [] : [`Content-Type: ${type}`];
+    const { status } = await ask(world, WHIP, { lines, body: CHROMIUM_OFFER });
+    assert.equal(status, 201, type);
+  }
+});
+
+Deno.test("a body that does not come is not waited for", async () => {
+  await using world = await SignalingWorld.open();
+  using client = await RawHttpClient.open(world.port);
+  const head = `POST ${WHIP} HTTP/1.1\r\nHost: a\r\n${SDP_TYPE}\r\nContent-Length: 900\r\n\r\n`;
+  await client.send(`${head}v=0\r\n`);
+  assert.match(await client.until(), /^HTTP\/1\.1 408 /);
+});
+
+Deno.test("a chunked body is counted too", async () => {
+  await using world = await SignalingWorld.open();
+  using client = await RawHttpClient.open(world.port);
+  await client.send(
+    `POST ${WHIP} HTTP/1.1\r\nHost: a\r\n${SDP_TYPE}\r\nTransfer-Encoding: chunked\r\n\r\n` +
+      `10001\r\n${"a".repeat(65537)}\r\n`,
+  );
+  assert.match(await client.until(), /^HTTP\/1\.1 413 /);
+});
+
+Deno.test("names in the query cannot become header fields of another request", async () => {
+  await using origin = new ScriptedHttpOrigin(ACCEPTS);
+  await using world = await SignalingWorld.open();
+  await world.addOrigin("vid-1", [origin.port]);
+  const target = "/rtc/v1/whip/?app=live&stream=a%0d%0aX-Evil:%20yes&token=x%0d%0aX-Evil:%20yes";
+  const { status } = await ask(world, target, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });
+  assert.equal(status, 201);
+  assert.equal(origin.requests[0]!.start, `POST ${target} HTTP/1.1`);
+  assert.equal(origin.field("x-evil"), undefined);
+  assert.equal(world.media.opened[0]!.stream, "tv.example/live/aX-Evil:yes", "as SRS names it");
+});
+
+Deno.test("an origin that accepts in no usable way is asked to forget it", async () => {
+  const noUdp = SRS_ANSWER.replaceAll(" udp ", " tcp ");
+  const bodies = ["", "hello", '{"code":0}', noUdp, SRS_ANSWER.replace(/a=ice-pwd.*\r\n/g, "")];
+  for (const body of bodies) {
+    await using origin = new ScriptedHttpOrigin((connection, request) => {
+      const answer = request.start.startsWith("DELETE ")
+        ? says("200 OK")
+        : says("201 Created", body, SDP_TYPE, LOCATION);
+      return answer(connection, request);
+    });
+    await using world = await SignalingWorld.open();
+    await world.addOrigin("vid-1", [origin.port]);
+    const refused = await ask(world, WHIP, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });
+    assert.equal(refused.status, 502, body);
+    assert.doesNotMatch(refused.text, /10\.0|127\.0/);
+    await until("the origin be told", () => origin.requests.length === 2);
+    assert.equal(origin.requests[1]!.start, `DELETE ${LOCATION.slice(10)} HTTP/1.1`);
+    assert.deepEqual([world.media.opened, world.shared.records.size], [[], 0]);
+  }
+});
+
+Deno.test("a media relay that is full has the origin forget the session", async () => {
+  await using origin = new ScriptedHttpOrigin((connection, request) => {
+    const answer = request.start.startsWith("DELETE ") ? says("200 OK") : ACCEPTS;
+    return answer(connection, request);
+  });
+  await using world = await SignalingWorld.open();
+  world.media.capacity = 0;
+  await world.addOrigin("vid-1", [origin.port]);
+  const refused = await ask(world, WHIP, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });
+  assert.equal(refused.status, 503);
+  assert.match(refused.text, /^retry-after: \d/im);
+  await until("the origin be told", () => origin.requests.length === 2);
+  assert.equal(world.shared.records.size, 0);
+});
+
+Deno.test("an origin that does not answer is no better than none", async () => {
+  const cases: [status: number, answer: Answer][] = [
+    [504, () => {}],
+    [502, (connection) => connection.close()],
+    [502, says("201 Created", "x".repeat(200_000), SDP_TYPE)],
+    [502, (connection) => writeText(connection, "\x15\x03\x01 this is TLS\r\n\r\n")],
+    [
+      504,
+      (connection) => writeText(connection, "HTTP/1.1 201 Created\r\nContent-Length: 9\r\n\r\nv="),
+    ],
+  ];
+  for (const [status, answer] of cases) {
+    await using origin = new ScriptedHttpOrigin(answer);
+    await using world = await SignalingWorld.open({
+      timeouts: { dial: 1000, answer: 300, body: 1000 },
+    });
+    await world.addOrigin("vid-1", [origin.port]);
+    const refused = await ask(world, WHIP, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });
+    assert.equal(refused.status, status);
+    assert.doesNotMatch(refused.text, /127\.0/);
+    assert.equal(origin.requests.length, 1, "an offer is not made twice");
+    assert.deepEqual(await world.streams(), []);
+  }
+});
+
+Deno.test("a location that leads elsewhere is not made to lead here", async () => {
+  const cases: [location: string, told: string | undefined][] = [
+    ["http://other.example/rtc/v1/whip/x", "http://other.example/rtc/v1/whip/x"],
+    ["/api/v1/clients/7", undefined],
+    ["/rtc/v1/../../api/v1/clients/7", undefined],
+    ["javascript:alert(1)", undefined],
+    ["", undefined],
+  ];
+  for (const [location, told] of cases) {
+    const field = `Location: ${location}`;
+    await using origin = new ScriptedHttpOrigin(says("201 Created", SRS_ANSWER, SDP_TYPE, field));
+    await using world = await SignalingWorld.open();
+    await world.addOrigin("vid-1", [origin.port]);
+    const { text } = await ask(world, WHIP, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });
+    assert.match(text, /^HTTP\/1\.1 201 /);
+    const found = /^location: (.*)\r$/im.exec(text)?.[1];
+    assert.equal(found?.replace(/(?<=spbsid=).*/, ""), told, location);
+  }
+});
+
+Deno.test("who has not had a session's answer cannot end it", async () => {
+  await using origin = new ScriptedHttpOrigin((connection, request) => {
+    const answer = request.start.startsWith("DELETE ") ? says("200 OK") : ACCEPTS;
+    return answer(connection, request);
+  });
+  await using world = await SignalingWorld.open();
+  await world.addOrigin("vid-1", [origin.port]);
+  const accepted = await ask(world, WHIP, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });
+  const location = /^location: (.*)\r$/im.exec(accepted.text)![1]!;
+  const [own, tag = ""] = location.split("spbsid=");
+  const [stream, rest = ""] = tag.split(".");
+  const forged = `${own}spbsid=${stream}.${rest[0]}AAAAAAAAAAA${rest.slice(12)}`;
+  assert.equal((await ask(world, forged, { method: "DELETE" })).status, 404);
+  const moved = `/api/v1/clients/7?spbsid=${tag}`;
+  assert.equal((await ask(world, moved, { method: "DELETE" })).status, 404);
+  const climbing = `/rtc/v1/../../api/v1/clients/7?spbsid=${tag}`;
+  assert.equal((await ask(world, climbing, { method: "DELETE" })).status, 404);
+  assert.deepEqual([origin.requests.length, world.media.ended.length], [1, 0]);
+  assert.equal((await ask(world, location, { method: "DELETE" })).status, 200);
+  assert.deepEqual(world.media.ended, [[USER, "deleted"]]);
+});
+
+Deno.test("a session whose origin is gone can be left all the same", async () => {
+  await using world = await SignalingWorld.open();
+  let location = "";
+  {
+    await using origin = new ScriptedHttpOrigin(ACCEPTS);
+    await world.addOrigin("vid-1", [origin.port]);
+    const accepted = await ask(world, WHIP, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });
+    location = /^location: (.*)\r$/im.exec(accepted.text)![1]!;
+  }
+  assert.equal((await ask(world, location, { method: "DELETE" })).status, 502);
+  assert.deepEqual(world.media.ended, [[USER, "deleted"]]);
+  assert.equal(world.shared.records.size, 0);
+});

@@ -1,0 +1,332 @@
+import assert from "node:assert/strict";
+import { parseCidr } from "../../core/cidr.ts";
+import { ANSWERS, CHROMIUM_OFFER, SRS_ANSWER } from "../../protocol/rtc/sdp_cases.ts";
+import { decodeSessionTag } from "../../protocol/rtc/session_tag.ts";
+import {
+  type Answer,
+  ScriptedHttpOrigin,
+  type SeenRequest,
+  writeText,
+} from "../../../tests/support/scripted_http_origin.ts";
+import { SignalingWorld } from "../../../tests/support/signaling_world.ts";
+import { until } from "../../../tests/support/wait.ts";
+
+const USER = "yrg28861:iBXi";
+const PASSWORD = "v9e94624n60285n163d67x50t1a65536";
+const SRS_LOCATION =
+  `/rtc/v1/whip/?action=delete&token=e64351a2a&app=live&stream=show&session=${USER}`;
+const WHIP = "/rtc/v1/whip/?app=live&stream=show";
+
+function says(status: string, body = "", ...lines: readonly string[]): Answer {
+  const head = [`HTTP/1.1 ${status}`, ...lines, `Content-Length: ${body.length}`, "", ""];
+  return (connection) => writeText(connection, head.join("\r\n") + body);
+}
+
+/** Answers each method in its own way; DELETE is granted unless told otherwise. */
+function byMethod(answers: Readonly<Record<string, Answer>>): Answer {
+  const all = { DELETE: says("200 OK"), ...answers };
+  return (connection, request) => {
+    return all[request.start.split(" ", 1)[0] as "DELETE"](connection, request);
+  };
+}
+
+const ACCEPTS = says(
+  "201 Created",
+  SRS_ANSWER,
+  "Content-Type: application/sdp",
+  `Location: ${SRS_LOCATION}`,
+  'ETag: "e1"',
+  'Link: <stun:stun.example>; rel="ice-server"',
+  "Access-Control-Allow-Origin: http://origin.example",
+);
+
+function offer(url: string, init: RequestInit = {}): Promise<Response> {
+  const headers = { "content-type": "application/sdp", ...init.headers };
+  return fetch(url, { method: "POST", body: CHROMIUM_OFFER, ...init, headers });
+}
+
+/** The statuses of requests and whether their bodies name an address. */
+async function statusOf(response: Response): Promise<number> {
+  assert.doesNotMatch(await response.text(), /127\.0\.0\.1/);
+  return response.status;
+}
+
+function started(origin: ScriptedHttpOrigin): string[] {
+  return origin.requests.map(({ start }: SeenRequest) => start);
+}
+
+Deno.test("an offer reaches the origin as it was, its answer leads to the proxy", async () => {
+  await using origin = new ScriptedHttpOrigin(byMethod({ POST: ACCEPTS }));
+  await using world = await SignalingWorld.open();
+  await world.addOrigin("vid-1", [origin.port], [8000]);
+  const response = await offer(world.url(`${WHIP}&token=a%20b`), {
+    headers: { authorization: "Bearer hook-token", "x-forwarded-for": "6.6.6.6" },
+  });
+  assert.equal(response.status, 201);
+  assert.equal(await response.text(), ANSWERS["SRS with its own address"]!.rewritten);
+  assert.equal(response.headers.get("content-type"), "application/sdp");
+  assert.equal(response.headers.get("etag"), '"e1"');
+  assert.match(response.headers.get("link") ?? "", /ice-server/);
+  assert.equal(response.headers.get("access-control-allow-origin"), "*");
+
+  const [seen] = origin.requests;
+  assert.equal(seen!.start, `POST ${WHIP}&token=a%20b HTTP/1.1`);
+  assert.equal(seen!.body, CHROMIUM_OFFER);
+  assert.equal(origin.field("host"), `127.0.0.1:${world.port}`);
+  assert.equal(origin.field("authorization"), "Bearer hook-token");
+  assert.equal(origin.field("content-type"), "application/sdp");
+  assert.equal(origin.field("x-forwarded-for"), "127.0.0.1", "nobody is believed who says so");
+
+  const session = {
+    user: USER,
+    password: PASSWORD,
+    stream: "__defaultVhost__/live/show",
+    intent: "publish",
+    origin: "vid-1",
+    media: { host: "127.0.0.1", port: 8000 },
+  };
+  assert.deepEqual(world.media.opened, [session]);
+  assert.deepEqual(world.shared.records.get(USER), session);
+  assert.deepEqual(await world.streams(), ["__defaultVhost__/live/show"]);
+  const counted = 'srs_proxy_rtc_requests_total{kind="whip",status="2xx"}';
+  assert.equal(await world.metric(counted), 1);
+});
+
+Deno.test("a session's address finds its origin from any proxy, and ends it", async () => {
+  await using other = new ScriptedHttpOrigin(says("500 Wrong"));
+  await using origin = new ScriptedHttpOrigin(byMethod({ POST: ACCEPTS }));
+  await using world = await SignalingWorld.open();
+  await using second = await SignalingWorld.open({
+    registry: world.registry,
+    shared: world.shared,
+  });
+  await world.addOrigin("vid-1", [origin.port]);
+  const response = await offer(world.url(WHIP));
+  await response.body?.cancel();
+  await world.addOrigin("vid-2", [other.port]);
+  const location = response.headers.get("location") ?? "";
+  const [own, tag = ""] = location.split("&spbsid=");
+  assert.equal(own, SRS_LOCATION);
+  assert.equal(decodeSessionTag(tag)?.user, USER);
+
+  const options = await fetch(second.url(location), { method: "OPTIONS" });
+  assert.equal(options.headers.get("accept-patch"), "application/trickle-ice-sdpfrag");
+  for (const method of ["GET", "PUT", "POST"]) {
+    const refused = await fetch(second.url(location), { method });
+    assert.equal(await statusOf(refused), 405);
+    assert.equal(refused.headers.get("allow"), "DELETE, PATCH, OPTIONS");
+  }
+  assert.equal(origin.requests.length, 1);
+
+  const headers = { "if-match": '"e1"', authorization: "Bearer x" };
+  const deleted = await fetch(second.url(location), { method: "DELETE", headers });
+  assert.equal(await statusOf(deleted), 200);
+  assert.equal(origin.requests.at(-1)!.start, `DELETE ${SRS_LOCATION} HTTP/1.1`);
+  assert.equal(origin.field("if-match"), '"e1"');
+  assert.equal(origin.field("authorization"), "Bearer x");
+  assert.deepEqual(second.media.ended, [[USER, "deleted"]]);
+  assert.equal(world.shared.records.size, 0);
+  assert.equal(other.requests.length, 0);
+
+  assert.equal(await statusOf(await fetch(world.url(location), { method: "DELETE" })), 200);
+  assert.deepEqual(
+    world.media.ended,
+    [],
+    "nobody knows it any more: the origin says what it wants",
+  );
+});
+
+Deno.test("what the origin refuses about a session is refused, and it goes on", async () => {
+  await using origin = new ScriptedHttpOrigin(byMethod({
+    POST: ACCEPTS,
+    DELETE: says("412 Precondition Failed", "no"),
+    PATCH: says("428 Precondition Required"),
+  }));
+  await using world = await SignalingWorld.open();
+  await world.addOrigin("vid-1", [origin.port]);
+  const accepted = await offer(world.url(WHIP));
+  await accepted.body?.cancel();
+  const url = world.url(accepted.headers.get("location")!);
+  const refused = await fetch(url, { method: "DELETE" });
+  assert.deepEqual([refused.status, await refused.text()], [412, "no"]);
+  const headers = { "content-type": "application/trickle-ice-sdpfrag" };
+  const patched = await fetch(url, { method: "PATCH", headers, body: "a=mid:0\r\n" });
+  assert.equal(await statusOf(patched), 428);
+  assert.deepEqual(world.media.ended, []);
+  assert.ok(world.shared.records.has(USER));
+});
+
+Deno.test("the older pair keeps its JSON as it was, but for the answer's addresses", async () => {
+  const body = `{ "code":0, "server":"vid-1","big":123456789012345678901,"sdp":${
+    JSON.stringify(SRS_ANSWER)
+  } ,"sessionid":"${USER}"}\n`;
+  await using origin = new ScriptedHttpOrigin(
+    says("200 OK", body, "Content-Type: application/json"),
+  );
+  await using world = await SignalingWorld.open();
+  await world.addOrigin("vid-1", [origin.port], [8000]);
+  const streamurl = `webrtc://127.0.0.1:${world.port}/live/show?token=x`;
+  const sent = JSON.stringify({ api: "x", clientip: null, sdp: CHROMIUM_OFFER, streamurl });
+  for (const [path, intent] of [["/rtc/v1/play/", "play"], ["/rtc/v1/publish", "publish"]]) {
+    const response = await fetch(world.url(path!), { method: "POST", body: sent });
+    assert.equal(response.status, 200);
+    assert.equal(response.headers.get("location"), null);
+    const rewritten = ANSWERS["SRS with its own address"]!.rewritten;
+    assert.equal(
+      await response.text(),
+      body.replace(JSON.stringify(SRS_ANSWER), JSON.stringify(rewritten)),
+    );
+    assert.equal(origin.requests.at(-1)!.body, sent);
+    assert.match(origin.requests.at(-1)!.start, /^POST \/rtc\/v1\/(?:play|publish)\/ /);
+    const { stream, intent: meant } = world.media.opened.at(-1)!;
+    assert.deepEqual([stream, meant], ["__defaultVhost__/live/show", intent]);
+  }
+});
+
+Deno.test("what an origin refuses is passed on in its own words", async () => {
+  const cases: [status: string, body: string, path: string, ...lines: string[]][] = [
+    ["401 Unauthorized", "who are you", WHIP, 'WWW-Authenticate: Bearer realm="x"'],
+    ["404 Not Found", '{"code":404}', WHIP],
+    ["409 Conflict", "busy", WHIP],
+    ["200 OK", '{"code":400}', WHIP, "Content-Type: application/json"],
+    ["307 Temporary Redirect", "", WHIP, "Location: http://other.example/rtc/v1/whip/?x=1"],
+  ];
+  for (const [status, body, path, ...lines] of cases) {
+    await using origin = new ScriptedHttpOrigin(says(status, body, ...lines));
+    await using world = await SignalingWorld.open();
+    await world.addOrigin("vid-1", [origin.port]);
+    const response = await offer(world.url(path), { redirect: "manual" });
+    assert.deepEqual([response.status, await response.text()], [parseInt(status), body]);
+    for (const line of lines) {
+      const [name = "", value] = line.split(": ");
+      assert.equal(response.headers.get(name), value);
+    }
+    assert.deepEqual([world.media.opened, world.shared.records.size], [[], 0]);
+    assert.deepEqual(await world.streams(), [], "and no stream is taken");
+  }
+});
+
+Deno.test("JSON that says no is passed on as it is", async () => {
+  await using origin = new ScriptedHttpOrigin(says("200 OK", '{"code":400}'));
+  await using world = await SignalingWorld.open();
+  await world.addOrigin("vid-1", [origin.port]);
+  const body = JSON.stringify({ sdp: CHROMIUM_OFFER, streamurl: "webrtc://127.0.0.1/live/show" });
+  const response = await fetch(world.url("/rtc/v1/publish/"), { method: "POST", body });
+  assert.deepEqual([response.status, await response.text()], [200, '{"code":400}']);
+  assert.deepEqual(world.media.opened, []);
+});
+
+Deno.test("a redirect to the origin's own address leads to the proxy", async () => {
+  let port = 0;
+  await using origin = new ScriptedHttpOrigin((connection, request) => {
+    return says("307 Elsewhere", "", `Location: http://127.0.0.1:${port}/rtc/v1/whip/?x=1`)(
+      connection,
+      request,
+    );
+  });
+  port = origin.port;
+  await using world = await SignalingWorld.open();
+  await world.addOrigin("vid-1", [origin.port]);
+  const response = await offer(world.url(WHIP), { redirect: "manual" });
+  assert.equal(response.headers.get("location"), "/rtc/v1/whip/?x=1");
+  await response.body?.cancel();
+});
+
+Deno.test("an origin that cannot be reached is passed over within one request", async () => {
+  await using origin = new ScriptedHttpOrigin(ACCEPTS);
+  using closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = closed.addr as Deno.NetAddr;
+  closed.close();
+  await using world = await SignalingWorld.open();
+  await world.addOrigin("vid-1", [port]);
+  assert.equal(await statusOf(await offer(world.url(WHIP))), 502);
+  await world.addOrigin("vid-2", [origin.port]);
+  for (const path of [WHIP, "/rtc/v1/whep/?app=live&stream=show"]) {
+    const response = await offer(world.url(path));
+    assert.equal(response.status, 201);
+    await response.body?.cancel();
+  }
+  assert.deepEqual(world.media.opened.map((session) => session.origin), ["vid-2", "vid-2"]);
+  assert.deepEqual(world.media.opened.map(({ intent }) => intent), ["publish", "play"]);
+});
+
+Deno.test("clients are told the configured addresses, else what they ask for", async () => {
+  await using origin = new ScriptedHttpOrigin(ACCEPTS);
+  const candidates = [{ host: "203.0.113.7" }, { host: "localhost", port: 443 }];
+  const cases = [
+    { candidates: [], query: "&eip=203.0.113.9", told: ["203.0.113.9 18000"] },
+    { candidates: [], query: "&eip=203.0.113.9%3A777", told: ["203.0.113.9 777"] },
+    { candidates: [], query: "&candidate=[2001:db8::9]:777", told: ["2001:db8::9 777"] },
+    { candidates: [], query: "", told: ["10.0.0.5 18000"] },
+    {
+      candidates,
+      query: "&eip=203.0.113.9",
+      told: ["203.0.113.7 18000", "127.0.0.1 443"],
+    },
+  ];
+  for (const { candidates, query, told } of cases) {
+    await using world = await SignalingWorld.open({ candidates });
+    await world.addOrigin("vid-1", [origin.port]);
+    const answer = await (await offer(world.url(WHIP + query))).text();
+    const found = [...answer.matchAll(/^a=candidate:\S+ 1 udp \d+ (\S+ \d+) /gm)]
+      .map((match) => match[1]!.replace("::1", "127.0.0.1"));
+    assert.deepEqual([...new Set(found)], told, query);
+  }
+});
+
+Deno.test("load balancers in front tell who the client is", async () => {
+  await using origin = new ScriptedHttpOrigin(ACCEPTS);
+  await using world = await SignalingWorld.open({ trustedProxies: [parseCidr("127.0.0.0/8")] });
+  await world.addOrigin("vid-1", [origin.port]);
+  const headers = { "x-forwarded-for": "198.51.100.9", "x-forwarded-proto": "https" };
+  await (await offer(world.url(WHIP), { headers })).body?.cancel();
+  assert.equal(origin.field("x-forwarded-for"), "198.51.100.9, 127.0.0.1");
+  assert.equal(origin.field("x-forwarded-proto"), "https");
+  assert.equal(origin.field("x-real-ip"), "198.51.100.9");
+});
+
+Deno.test("a proxy that is about to end takes no new session and still ends old ones", async () => {
+  await using origin = new ScriptedHttpOrigin(byMethod({ POST: ACCEPTS }));
+  await using world = await SignalingWorld.open();
+  await world.addOrigin("vid-1", [origin.port]);
+  const accepted = await offer(world.url(WHIP));
+  await accepted.body?.cancel();
+  world.isDraining = true;
+  const refused = await offer(world.url(WHIP));
+  assert.equal(await statusOf(refused), 503);
+  assert.ok(Number(refused.headers.get("retry-after")) > 0);
+  const url = world.url(accepted.headers.get("location")!);
+  assert.equal(await statusOf(await fetch(url, { method: "DELETE" })), 200);
+  assert.deepEqual(world.media.ended, [[USER, "deleted"]]);
+});
+
+Deno.test("sessions go on without the registry's help", async () => {
+  await using origin = new ScriptedHttpOrigin(byMethod({ POST: ACCEPTS }));
+  await using world = await SignalingWorld.open();
+  await world.addOrigin("vid-1", [origin.port]);
+  world.shared.isDown = true;
+  const accepted = await offer(world.url(WHIP));
+  assert.equal(accepted.status, 201);
+  await accepted.body?.cancel();
+  assert.equal(world.media.opened.length, 1);
+  assert.equal(await world.metric("srs_proxy_rtc_registry_errors_total"), 1);
+  const url = world.url(accepted.headers.get("location")!);
+  assert.equal(await statusOf(await fetch(url, { method: "DELETE" })), 200);
+  assert.match(started(origin).at(-1)!, /^DELETE /);
+});
+
+Deno.test("a client that has left while the origin was thinking opens no session", async () => {
+  const asked = Promise.withResolvers<void>();
+  await using origin = new ScriptedHttpOrigin(() => asked.resolve());
+  await using world = await SignalingWorld.open();
+  await world.addOrigin("vid-1", [origin.port]);
+  const leave = new AbortController();
+  const waiting = offer(world.url(WHIP), { signal: leave.signal });
+  await asked.promise;
+  leave.abort();
+  await assert.rejects(waiting);
+  const counted = 'srs_proxy_rtc_refused_total{reason="client_gone"}';
+  await until("it be noticed", async () => await world.metric(counted) === 1);
+  await until("the origin be left", () => origin.open.size === 0);
+  assert.deepEqual(world.media.opened, []);
+});

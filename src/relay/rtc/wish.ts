@@ -1,0 +1,87 @@
+// What a client asks for with an offer: the stream, and the offer itself out of whichever body it
+// comes in. RFC 9725 section 4.2 for WHIP; SRS's own shape for the older pair in JSON.
+
+import { ProtocolError } from "../../core/errors.ts";
+import type { StreamKey } from "../../core/stream_key.ts";
+import { textOfBytes } from "../../protocol/hls/binary_text.ts";
+import { parseJsonObject } from "../../protocol/rtc/json_text.ts";
+import {
+  intentOf,
+  isBare,
+  type RtcEndpoint,
+  type RtcKind,
+  streamKeyFromQuery,
+  streamKeyFromUrl,
+} from "./rtc_endpoint.ts";
+
+/** One client's wish. */
+export interface Wish {
+  readonly kind: RtcKind;
+  readonly intent: "publish" | "play";
+  readonly key: StreamKey;
+  /** One character for each byte if it came bare. */
+  readonly sdp: string;
+  /** What the origin gets, and where. */
+  readonly body: Uint8Array;
+  readonly path: string;
+  readonly query: string;
+}
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * Reads a wish.
+ *
+ * @throws ProxyError `bad_request` when the stream's names cannot be used or the body is no JSON
+ */
+export function readWish(
+  { kind, path }: RtcEndpoint,
+  request: { readonly host: string; readonly query: string },
+  body: Uint8Array,
+): Wish {
+  const { host, query } = request;
+  const rest = { kind, intent: intentOf(kind, query), body, path, query };
+  if (isBare(kind)) {
+    return { ...rest, key: streamKeyFromQuery(host, query), sdp: textOfBytes(body) };
+  }
+  const { streamurl, sdp } = parseJsonObject(utf8Of(body));
+  if (typeof streamurl !== "string") throw new ProtocolError("Cannot find streamurl in the body");
+  if (typeof sdp !== "string") throw new ProtocolError("Cannot find sdp in the body");
+  return { ...rest, key: streamKeyFromUrl(streamurl), sdp };
+}
+
+/**
+ * Bytes as UTF-8.
+ *
+ * @throws ProtocolError when they are none
+ */
+export function utf8Of(bytes: Uint8Array): string {
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    throw new ProtocolError("Cannot read the body: it is no UTF-8");
+  }
+}
+
+/** The media type of a header field, without its parameters; empty when there is none. */
+export function mediaTypeOf(field: string | null | undefined): string {
+  return (field ?? "").split(";", 1)[0]!.trim().toLowerCase();
+}
+
+/**
+ * Whether a body can be meant as a bare offer. SRS does not look at its type, so one that begins
+ * like an offer is taken whatever its type says.
+ */
+export function mayBeOffer(type: string, body: Uint8Array): boolean {
+  return type === "application/sdp" || textOfBytes(body.subarray(0, 3)) === "v=0";
+}
+
+/** Whether a client that names the types it reads can read this one. */
+export function accepts(field: string | null, type: string): boolean {
+  if (field === null || field.trim() === "") return true;
+  const [group] = type.split("/");
+  return field.split(",").some((range) => {
+    const isRefused = /;\s*q=0(?:\.0*)?\s*(?:;|$)/i.test(range);
+    return !isRefused && ["*/*", `${group}/*`, type].includes(mediaTypeOf(range));
+  });
+}

@@ -1,0 +1,169 @@
+// WebRTC signalling behind the HTTP API on a free port with a real registry, in this process, for
+// tests that need short deadlines and to look at what it tells the media relay.
+
+import { httpApi, type HttpApiPorts } from "../../src/api/http_api.ts";
+import { PrometheusMetrics } from "../../src/api/metrics.ts";
+import { LiveSessions } from "../../src/api/session_log.ts";
+import { ProxyError } from "../../src/core/errors.ts";
+import type { RtcMedia, RtcSession, RtcSessions } from "../../src/core/ports.ts";
+import { MemoryStore } from "../../src/registry/memory_store.ts";
+import { Registry } from "../../src/registry/registry.ts";
+import { WebServer } from "../../src/relay/http/web_server.ts";
+import type { SignalingPorts } from "../../src/relay/rtc/ports.ts";
+import { Signaling } from "../../src/relay/rtc/signaling.ts";
+
+const ABOUT = {
+  signature: "srs-proxy",
+  version: "1.2.3",
+  numbers: { major: 1, minor: 2, revision: 3, version: "1.2.3" },
+  pid: "1",
+};
+
+/** The other end of what signalling tells the media relay. */
+export class SeenMedia implements RtcMedia {
+  readonly opened: RtcSession[] = [];
+  readonly ended: [user: string, reason: string][] = [];
+  /** How many it takes. */
+  capacity = Infinity;
+
+  open(session: RtcSession): void {
+    if (this.opened.length >= this.capacity) {
+      throw new ProxyError("overloaded", "Cannot take more WebRTC sessions");
+    }
+    this.opened.push(session);
+  }
+
+  end(user: string, reason: string): void {
+    this.ended.push([user, reason]);
+  }
+}
+
+/** Where all proxies of a cluster find sessions. */
+export class SharedSessions implements RtcSessions {
+  readonly records = new Map<string, RtcSession>();
+  isDown = false;
+
+  putSession(session: RtcSession): Promise<void> {
+    return this.#do(() => void this.records.set(session.user, session));
+  }
+
+  session(user: string): Promise<RtcSession | undefined> {
+    return this.#do(() => this.records.get(user));
+  }
+
+  endSession(user: string): Promise<void> {
+    return this.#do(() => void this.records.delete(user));
+  }
+
+  #do<T>(action: () => T): Promise<T> {
+    if (!this.isDown) return Promise.resolve(action());
+    return Promise.reject(new ProxyError("registry_unavailable", "Registry does not answer"));
+  }
+}
+
+/** How a world differs from the plain one. */
+export type SignalingWorldOptions =
+  & Partial<SignalingPorts>
+  & Partial<Pick<HttpApiPorts, "token">>
+  & { readonly shared?: SharedSessions; readonly registry?: Registry };
+
+/** Signalling and what is around it. */
+export class SignalingWorld implements AsyncDisposable {
+  readonly media = new SeenMedia();
+  readonly shared: SharedSessions;
+  readonly registry: Registry;
+  readonly errors: unknown[] = [];
+  /** Why connections and requests were refused by the port itself. */
+  readonly refused: string[] = [];
+  isDraining = false;
+  readonly #metrics: PrometheusMetrics;
+  readonly #server: WebServer;
+  readonly #stack = new AsyncDisposableStack();
+
+  private constructor(
+    options: SignalingWorldOptions,
+    registry: Registry,
+    metrics: PrometheusMetrics,
+  ) {
+    this.registry = registry;
+    this.#metrics = metrics;
+    this.shared = options.shared ?? new SharedSessions();
+    let ids = 0;
+    const signaling = this.#stack.use(Signaling.open({
+      timeouts: { dial: 1_000, answer: 1_000, body: 500 },
+      resolver: registry,
+      rtcSessions: this.shared,
+      media: this.media,
+      sessions: new LiveSessions({ capacity: 10 }),
+      metrics,
+      trustedProxies: [],
+      candidates: [],
+      mediaPort: 18000,
+      isDraining: () => this.isDraining,
+      newSession: () => `s${++ids}`,
+      onError: (error) => this.errors.push(error),
+      ...options,
+    }));
+    const handle = httpApi({
+      about: ABOUT,
+      token: options.token,
+      corsOrigins: [],
+      signal: (request, peer) => signaling.handle(request, peer),
+    });
+    this.#server = this.#stack.use(WebServer.open({
+      name: "HTTP API",
+      listen: { host: "127.0.0.1", port: 0 },
+      maxConnections: 50,
+      maxConnectionsPerAddress: 20,
+      headTimeout: 500,
+      keepAliveTimeout: 500,
+      stallTimeout: 500,
+      handle,
+      onRefused: (reason) => this.refused.push(reason),
+      onError: (error) => this.errors.push(error),
+    }));
+  }
+
+  static async open(options: SignalingWorldOptions = {}): Promise<SignalingWorld> {
+    const metrics = new PrometheusMetrics();
+    const store = new MemoryStore({ maxOrigins: 10, maxStreams: 100 });
+    const times = { originTtl: 60_000, streamIdle: 60_000 };
+    const registry = options.registry ?? await Registry.open({ store, metrics, ...times });
+    const world = new SignalingWorld(options, registry, metrics);
+    if (options.registry === undefined) world.#stack.use(registry);
+    return world;
+  }
+
+  get port(): number {
+    return this.#server.address.port;
+  }
+
+  /** The URL of a path at this proxy. */
+  url(path: string): string {
+    return `http://127.0.0.1:${this.port}${path}`;
+  }
+
+  /** Registers an origin with its API and perhaps WebRTC on loopback ports. */
+  async addOrigin(id: string, api: readonly number[], rtc: readonly number[] = []): Promise<void> {
+    const at = (port: number) => ({ host: "127.0.0.1", port });
+    const none = { rtmp: [], http: [], srt: [] };
+    const endpoints = { ...none, api: api.map(at), rtc: rtc.map(at) };
+    await this.registry.register({ id, generation: "1", deviceId: "", ip: "127.0.0.1", endpoints });
+  }
+
+  /** The value of a counter or gauge, by its name with labels as it is exposed. */
+  async metric(name: string): Promise<number> {
+    const { text } = await this.#metrics.expose();
+    const line = text.split("\n").find((one) => one.startsWith(`${name} `));
+    return line === undefined ? 0 : Number(line.slice(name.length + 1));
+  }
+
+  /** Keys of the streams that have an origin. */
+  async streams(): Promise<string[]> {
+    return (await this.registry.streams({ limit: 100 })).streams.map(({ stream }) => stream);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+}
