@@ -57,7 +57,7 @@ Deno.test("every truncation and every false length is refused", () => {
     const isWhole = length >= SAMPLE.length - 8 && length % 4 === 0;
     assert.equal(throws(cut), !isWhole, `${length} bytes that say so`);
   }
-  for (const length of [0, 1, 0x7fff, 0xffff]) {
+  for (const length of [0, 0x7fff, 0xffff]) {
     for (const at of [2, 22, 42, 50, 62, 78]) {
       const changed = SAMPLE.slice();
       new DataView(changed.buffer).setUint16(at, length);

@@ -170,7 +170,8 @@ export class RtcMediaRelay implements RtcMedia, AsyncDisposable {
       onReport: (report) => this.#take(report),
       onFigures: (lost) => {
         for (const [reason, count] of Object.entries(lost)) {
-          if (count > 0) this.#count("srs_proxy_udp_dropped_total", { reason }, count);
+          const labels = { protocol: "rtc", reason };
+          if (count > 0) this.#count("srs_proxy_udp_dropped_total", labels, count);
         }
       },
     });
@@ -266,8 +267,7 @@ export class RtcMediaRelay implements RtcMedia, AsyncDisposable {
   }
 
   #count(name: string, labels: Record<string, string>, by = 1): void {
-    const protocol = name.startsWith("srs_proxy_udp_") ? { protocol: "rtc" } : {};
-    this.#options.metrics.count(name, { ...protocol, ...labels }, by);
+    this.#options.metrics.count(name, labels, by);
   }
 
   #checkIdle(): void {
