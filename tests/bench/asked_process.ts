@@ -8,11 +8,18 @@ export class AskedProcess implements AsyncDisposable {
   readonly #questions: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   #rest = "";
 
-  /** @param script name of a file beside this one; it may use the network and nothing else */
-  constructor(script: string, args: readonly (string | number)[] = []) {
+  /**
+   * @param script name of a file beside this one
+   * @param permissions what it may do, the network alone unless told
+   */
+  constructor(
+    script: string,
+    args: readonly (string | number)[] = [],
+    permissions: readonly string[] = ["--allow-net"],
+  ) {
     const path = new URL(script, import.meta.url).pathname;
     this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--allow-net", path, ...args.map(String)],
+      args: ["run", "--quiet", ...permissions, path, ...args.map(String)],
       stdin: "piped",
       stdout: "piped",
     }).spawn();

@@ -1,0 +1,172 @@
+/* Clients and an origin in one process, which send each other numbered datagrams through a relay and
+   measure what is lost and how long it takes.
+   Usage: udp_load RELAY_PORT ORIGIN_PORT SESSIONS PACKETS_PER_SECOND SECONDS SIZE HELLOS HEAD
+   HELLOS: a file with one datagram for each client, each behind its length in two bytes; a client
+   sends its own until it hears from the origin, which answers every datagram that does not begin
+   with HEAD (a byte, in decimal) with one that does.
+   Prints one line of JSON. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_SESSIONS = 1000, SIZE = 2048, BATCH = 64, SLOTS = 200000 };
+
+/* Bytes 16 on of a datagram, so that any protocol's header has room before it. */
+struct mark {
+  uint32_t session;
+  uint32_t is_measured;
+  uint64_t sent_at;
+};
+
+static int clients[MAX_SESSIONS], origin_fd, poller;
+static struct sockaddr_in back[MAX_SESSIONS];
+static int is_open[MAX_SESSIONS];
+static uint32_t latency[SLOTS]; /* by tens of microseconds */
+static uint64_t sent, received;
+static unsigned char head_byte;
+
+static uint64_t now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * 1000000000ull + time.tv_nsec;
+}
+
+static int open_socket(int port, int tag) {
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), size = 16 << 20;
+  struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(port)};
+  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
+  if (bind(fd, (struct sockaddr *)&name, sizeof name) != 0) exit(1);
+  struct epoll_event event = {.events = EPOLLIN, .data.u32 = tag};
+  epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event);
+  return fd;
+}
+
+static void take(char *datagram, int length, int at_origin, int client, struct sockaddr_in *from) {
+  struct mark mark;
+  if (length < (int)(16 + sizeof mark)) return;
+  memcpy(&mark, datagram + 16, sizeof mark);
+  if ((unsigned char)datagram[0] != head_byte) { /* a hello */
+    if (!at_origin) return;
+    char reply[SIZE] = {0};
+    reply[0] = head_byte;
+    mark.is_measured = 0;
+    mark.session = UINT32_MAX;
+    memcpy(reply + 16, &mark, sizeof mark);
+    sendto(origin_fd, reply, 64, 0, (struct sockaddr *)from, sizeof *from);
+    return;
+  }
+  if (at_origin && mark.session < MAX_SESSIONS) back[mark.session] = *from;
+  if (!at_origin) is_open[client] = 1;
+  if (!mark.is_measured) return;
+  received++;
+  uint64_t slot = (now() - mark.sent_at) / 10000;
+  latency[slot < SLOTS ? slot : SLOTS - 1]++;
+}
+
+/* Receives whatever is there, waiting up to `timeout` milliseconds for it. */
+static void receive(int timeout) {
+  static char payload[BATCH][SIZE];
+  struct epoll_event events[BATCH];
+  int ready = epoll_wait(poller, events, BATCH, timeout);
+  for (int i = 0; i < ready; i++) {
+    int tag = events[i].data.u32, at_origin = tag == MAX_SESSIONS;
+    struct sockaddr_in names[BATCH];
+    struct iovec vectors[BATCH];
+    struct mmsghdr headers[BATCH] = {0};
+    for (int slot = 0; slot < BATCH; slot++) {
+      vectors[slot] = (struct iovec){payload[slot], SIZE};
+      headers[slot].msg_hdr.msg_name = &names[slot];
+      headers[slot].msg_hdr.msg_namelen = sizeof names[slot];
+      headers[slot].msg_hdr.msg_iov = &vectors[slot];
+      headers[slot].msg_hdr.msg_iovlen = 1;
+    }
+    int fd = at_origin ? origin_fd : clients[tag];
+    int count = recvmmsg(fd, headers, BATCH, MSG_DONTWAIT, NULL);
+    for (int slot = 0; slot < count; slot++) {
+      take(payload[slot], headers[slot].msg_len, at_origin, tag, &names[slot]);
+    }
+  }
+}
+
+static void put(char *datagram, int session, int is_measured) {
+  struct mark mark = {session, is_measured, now()};
+  datagram[0] = head_byte;
+  memcpy(datagram + 16, &mark, sizeof mark);
+}
+
+int main(int argc, char **argv) {
+  if (argc != 9) return 2;
+  int relay_port = atoi(argv[1]), origin_port = atoi(argv[2]), sessions = atoi(argv[3]);
+  long rate = atol(argv[4]);
+  int seconds = atoi(argv[5]), size = atoi(argv[6]);
+  head_byte = atoi(argv[8]);
+  poller = epoll_create1(0);
+  origin_fd = open_socket(origin_port, MAX_SESSIONS);
+  struct sockaddr_in relay = {.sin_family = AF_INET, .sin_port = htons(relay_port)};
+  relay.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  FILE *hellos = fopen(argv[7], "rb");
+  static unsigned char hello[MAX_SESSIONS][SIZE];
+  int hello_length[MAX_SESSIONS];
+  for (int i = 0; i < sessions; i++) {
+    clients[i] = open_socket(0, i);
+    hello_length[i] = fgetc(hellos) << 8;
+    hello_length[i] |= fgetc(hellos);
+    if (fread(hello[i], 1, hello_length[i], hellos) != (size_t)hello_length[i]) return 3;
+  }
+  static char datagram[SIZE];
+  for (int i = 0; i < sessions; i++) {
+    for (int tries = 0; !is_open[i]; tries++) {
+      if (tries == 200) return 4;
+      if (hello_length[i] > 0) {
+        sendto(clients[i], hello[i], hello_length[i], 0, (struct sockaddr *)&relay, sizeof relay);
+      } else {
+        is_open[i] = 1;
+      }
+      receive(50);
+    }
+    put(datagram, i, 0);
+    for (int tries = 0; back[i].sin_port == 0; tries++) {
+      if (tries == 200) return 5;
+      sendto(clients[i], datagram, size, 0, (struct sockaddr *)&relay, sizeof relay);
+      receive(50);
+    }
+  }
+  puts("open");
+  fflush(stdout);
+  if (getchar() == EOF) return 6;
+  uint64_t start = now(), planned = 0;
+  for (uint64_t time = start; time < start + seconds * 1000000000ull; time = now()) {
+    uint64_t due = (time - start) * rate / 1000000000ull;
+    for (int burst = 0; planned < due && burst < BATCH; burst++, planned++, sent++) {
+      int session = planned / 2 % sessions;
+      put(datagram, session, 1);
+      int to_origin = planned % 2;
+      struct sockaddr_in *to = to_origin ? &relay : &back[session];
+      sendto(to_origin ? clients[session] : origin_fd, datagram, size, 0, (struct sockaddr *)to,
+             sizeof *to);
+    }
+    receive(planned < due ? 0 : 1);
+  }
+  for (int i = 0; i < 20; i++) receive(20);
+  uint64_t seen = 0, p50 = 0, p99 = 0, longest = 0;
+  for (int slot = 0; slot < SLOTS; slot++) {
+    if (latency[slot] == 0) continue;
+    if (seen < received / 2) p50 = slot;
+    if (seen < received * 0.99) p99 = slot;
+    seen += latency[slot];
+    longest = slot;
+  }
+  printf("{\"sent\":%lu,\"received\":%lu,\"p50\":%g,\"p99\":%g,\"max\":%g}\n", sent, received,
+         p50 / 100.0, p99 / 100.0, longest / 100.0);
+  return 0;
+}
