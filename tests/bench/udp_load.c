@@ -4,7 +4,7 @@
    HELLOS: a file with one datagram for each client, each behind its length in two bytes; a client
    sends its own until it hears from the origin, which answers every datagram that does not begin
    with HEAD (a byte, in decimal) with one that does.
-   Prints one line of JSON. */
+   Prints "open", warms the relay up until it reads a line, measures, prints one line of JSON. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -31,6 +31,9 @@ static int clients[MAX_SESSIONS], origin_fd, poller;
 static struct sockaddr_in back[MAX_SESSIONS];
 static int is_open[MAX_SESSIONS];
 static uint32_t latency[SLOTS]; /* by tens of microseconds */
+static struct sockaddr_in relay;
+static int sessions, size;
+static long rate;
 static uint64_t sent, received;
 static unsigned char head_byte;
 
@@ -41,10 +44,10 @@ static uint64_t now(void) {
 }
 
 static int open_socket(int port, int tag) {
-  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), size = 16 << 20;
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), space = 16 << 20;
   struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(port)};
   name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
+  setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &space, sizeof space);
   if (bind(fd, (struct sockaddr *)&name, sizeof name) != 0) exit(1);
   struct epoll_event event = {.events = EPOLLIN, .data.u32 = tag};
   epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event);
@@ -104,15 +107,36 @@ static void put(char *datagram, int session, int is_measured) {
   memcpy(datagram + 16, &mark, sizeof mark);
 }
 
+/* Sends in both directions at the rate for so many milliseconds, and receives. */
+static void run(int is_measured, int milliseconds) {
+  static char datagram[SIZE];
+  uint64_t start = now(), planned = 0;
+  for (uint64_t time = start; time < start + milliseconds * 1000000ull; time = now()) {
+    uint64_t due = (time - start) * rate / 1000000000ull;
+    for (int burst = 0; planned < due && burst < BATCH; burst++, planned++) {
+      int session = planned / 2 % sessions, to_origin = planned % 2;
+      put(datagram, session, is_measured);
+      struct sockaddr_in *to = to_origin ? &relay : &back[session];
+      sendto(to_origin ? clients[session] : origin_fd, datagram, size, 0, (struct sockaddr *)to,
+             sizeof *to);
+      if (is_measured) sent++;
+    }
+    receive(planned < due ? 0 : 1);
+  }
+}
+
 int main(int argc, char **argv) {
   if (argc != 9) return 2;
-  int relay_port = atoi(argv[1]), origin_port = atoi(argv[2]), sessions = atoi(argv[3]);
-  long rate = atol(argv[4]);
-  int seconds = atoi(argv[5]), size = atoi(argv[6]);
+  int relay_port = atoi(argv[1]), origin_port = atoi(argv[2]);
+  sessions = atoi(argv[3]);
+  rate = atol(argv[4]);
+  int seconds = atoi(argv[5]);
+  size = atoi(argv[6]);
   head_byte = atoi(argv[8]);
   poller = epoll_create1(0);
   origin_fd = open_socket(origin_port, MAX_SESSIONS);
-  struct sockaddr_in relay = {.sin_family = AF_INET, .sin_port = htons(relay_port)};
+  relay.sin_family = AF_INET;
+  relay.sin_port = htons(relay_port);
   relay.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   FILE *hellos = fopen(argv[7], "rb");
   static unsigned char hello[MAX_SESSIONS][SIZE];
@@ -143,20 +167,10 @@ int main(int argc, char **argv) {
   }
   puts("open");
   fflush(stdout);
-  if (getchar() == EOF) return 6;
-  uint64_t start = now(), planned = 0;
-  for (uint64_t time = start; time < start + seconds * 1000000000ull; time = now()) {
-    uint64_t due = (time - start) * rate / 1000000000ull;
-    for (int burst = 0; planned < due && burst < BATCH; burst++, planned++, sent++) {
-      int session = planned / 2 % sessions;
-      put(datagram, session, 1);
-      int to_origin = planned % 2;
-      struct sockaddr_in *to = to_origin ? &relay : &back[session];
-      sendto(to_origin ? clients[session] : origin_fd, datagram, size, 0, (struct sockaddr *)to,
-             sizeof *to);
-    }
-    receive(planned < due ? 0 : 1);
-  }
+  /* Warms up until it is told to measure. */
+  struct pollfd input = {.fd = 0, .events = POLLIN};
+  while (poll(&input, 1, 0) == 0) run(0, 50);
+  run(1, seconds * 1000);
   for (int i = 0; i < 20; i++) receive(20);
   uint64_t seen = 0, p50 = 0, p99 = 0, longest = 0;
   for (int slot = 0; slot < SLOTS; slot++) {

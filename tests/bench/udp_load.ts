@@ -3,9 +3,14 @@
 
 import { Child } from "../support/child.ts";
 import { within } from "../support/wait.ts";
+import { letRun } from "./comparing.ts";
 import { cpuSeconds } from "./process_figures.ts";
 
 const OPEN_DEADLINE = 60_000;
+const WARM_UP_MS = 3_000;
+/** Where the scheduler puts them decides how much a wake-up brings, so it is decided here. */
+const RELAY_CORE = "0";
+const LOAD_CORE = "1";
 
 /** What is sent through a relay. */
 export interface UdpLoadOptions {
@@ -25,7 +30,7 @@ export interface UdpLoadOptions {
 
 /** What came of it; latencies in milliseconds. */
 export interface UdpFigures {
-  /** CPU microseconds of the relay for each relayed packet. */
+  /** CPU microseconds of the relay for each packet that has arrived. */
   readonly cost: number;
   /** Part of a core that the relay has used. */
   readonly core: number;
@@ -75,14 +80,19 @@ export class UdpPrograms implements AsyncDisposable {
     await Deno.writeFile(hellos, encodeHellos(options));
     const { relayPort, originPort, sessions, packetsPerSecond, seconds, size, head } = options;
     const numbers = [relayPort, originPort, sessions, packetsPerSecond, seconds, size];
-    const load = new Deno.Command(`${this.#folder}/udp_load`, {
-      args: [...numbers.map(String), hellos, String(head)],
+    await pin(pid, RELAY_CORE);
+    const load = new Deno.Command("taskset", {
+      args: [
+        ...["-c", LOAD_CORE, `${this.#folder}/udp_load`],
+        ...[...numbers.map(String), hellos, String(head)],
+      ],
       stdin: "piped",
       stdout: "piped",
     }).spawn();
     const lines = load.stdout.pipeThrough(new TextDecoderStream()).getReader();
     const opened = await within("the load", OPEN_DEADLINE, lines.read());
     if (opened.value !== "open\n") throw new Error(`Cannot start the load: ${opened.value}`);
+    await letRun(WARM_UP_MS);
     const before = cpuSeconds(pid);
     const writer = load.stdin.getWriter();
     await writer.write(new TextEncoder().encode("\n"));
@@ -92,12 +102,18 @@ export class UdpPrograms implements AsyncDisposable {
     await lines.cancel();
     await load.status;
     const figures = JSON.parse(value) as Omit<UdpFigures, "cost" | "core">;
-    return { ...figures, cost: used * 1e6 / figures.sent, core: used / seconds };
+    return { ...figures, cost: used * 1e6 / figures.received, core: used / seconds };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.#folder, { recursive: true });
   }
+}
+
+/** Keeps all threads of a process on one core. */
+async function pin(pid: number, core: string): Promise<void> {
+  const args = ["--all-tasks", "--pid", "--cpu-list", core, String(pid)];
+  await new Deno.Command("taskset", { args, stdout: "null" }).output();
 }
 
 function encodeHellos({ hellos, sessions }: UdpLoadOptions): Uint8Array {

@@ -18,6 +18,14 @@ const WAKE = -2;
 
 /** Datagrams read from one link in a round. */
 const LINK_SHARE = 16;
+/**
+ * After a round with fewer datagrams than this the thread rests for so many microseconds: a wake-up
+ * for every single one would cost more than all the rest. Media is not hurt by so small a delay.
+ */
+const FEW = 8;
+const REST = 250;
+/** The event loop gets a turn so often even if nobody asks for it, milliseconds. */
+const TURN_INTERVAL = 1_000;
 const NOBODY: Uint8Array<ArrayBuffer> = new Uint8Array();
 
 /** See `UdpEngine`. */
@@ -43,6 +51,8 @@ export class LibcEngine implements UdpEngine {
   /** Links with slots of this batch. */
   readonly #waiting: LibcLink[] = [];
   #relay: UdpRelay | undefined;
+  /** Datagrams of this round. */
+  #moved = 0;
   #now = performance.now();
   #closing = false;
 
@@ -81,16 +91,19 @@ export class LibcEngine implements UdpEngine {
     return this.#now;
   }
 
-  async run(relay: UdpRelay, takeMail?: () => Promise<void>): Promise<void> {
+  async run(relay: UdpRelay, takeMail = macroTurn): Promise<void> {
     this.#relay = relay;
     let nextTick = this.#now + this.#options.tick;
+    let nextTurn = this.#now;
     try {
       while (!this.#closing) {
         const isWoken = this.#round(relay, Math.max(0, Math.ceil(nextTick - performance.now())));
-        if (isWoken) await takeMail?.();
+        if (isWoken) await takeMail();
         if (this.#now < nextTick) continue;
         nextTick = this.#now + this.#options.tick;
         relay.tick(this.#now);
+        if (this.#options.wake !== undefined && this.#now < nextTurn) continue;
+        nextTurn = this.#now + TURN_INTERVAL;
         await macroTurn();
       }
     } finally {
@@ -106,6 +119,7 @@ export class LibcEngine implements UdpEngine {
   #round(relay: UdpRelay, timeout: number): boolean {
     const count = this.#libc.epoll_wait(this.#epoll, this.#events, BATCH, timeout);
     this.#now = performance.now();
+    this.#moved = 0;
     let filled = 0;
     let hasFront = false;
     let isWoken = false;
@@ -119,6 +133,7 @@ export class LibcEngine implements UdpEngine {
     }
     this.#flushToClients();
     if (hasFront) this.#readFront(relay);
+    if (this.#moved > 0 && this.#moved < FEW) this.#libc.usleep(REST);
     return isWoken;
   }
 
@@ -138,6 +153,7 @@ export class LibcEngine implements UdpEngine {
     const wanted = Math.min(LINK_SHARE, BATCH - first);
     const count = this.#batch.receive(this.#libc, link.fd, first, wanted);
     if (count <= 0) return first;
+    this.#moved += count;
     this.#datagram.sender = NOBODY;
     for (let slot = first; slot < first + count; slot++) this.#decideForClient(relay, link, slot);
     return first + count;
@@ -158,6 +174,7 @@ export class LibcEngine implements UdpEngine {
     const batch = this.#batch;
     const count = batch.receive(this.#libc, this.#front.fd, 0, BATCH);
     if (count <= 0) return;
+    this.#moved += count;
     this.#datagram.sender = this.#clientSender;
     for (let slot = 0; slot < count; slot++) {
       if (!this.#show(slot)) continue;
