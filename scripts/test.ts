@@ -25,7 +25,10 @@ interface Step {
 const NOTHING: TestCount = { passed: 0, failed: 0, skipped: 0 };
 const PASSED: TestCount = { ...NOTHING, passed: 1 };
 const FAILED: TestCount = { ...NOTHING, failed: 1 };
-const INSIDE = ["--allow-net", "--allow-env", "--allow-read", "--allow-write", "--allow-sys"];
+const INSIDE = [
+  ...["--allow-net", "--allow-env", "--allow-read", "--allow-write", "--allow-sys"],
+  "--allow-ffi",
+];
 const EVERYTHING = ["--allow-all"];
 const STEPS: readonly Step[] = [
   checkStep("fmt", ["fmt", "--check"]),

@@ -15,6 +15,7 @@ import { MemoryStore } from "./registry/memory_store.ts";
 import { Registry } from "./registry/registry.ts";
 import { HttpRelay } from "./relay/http/http_relay.ts";
 import { RtmpRelay } from "./relay/rtmp/rtmp_relay.ts";
+import { RtcMediaRelay } from "./relay/rtc/media_relay.ts";
 import { openStaticFiles } from "./api/static_files.ts";
 import { pages } from "./console/pages.ts";
 import { signature, version, versionNumbers } from "./version.ts";
@@ -24,7 +25,7 @@ const LIVE_SESSIONS: LiveSessionsOptions = { capacity: 100_000 };
 
 /** One of the program's listeners. */
 export interface Listener {
-  /** "RTMP", "HTTP server", "HTTP API" or "System API". */
+  /** "RTMP", "HTTP server", "HTTP API", "System API" or "WebRTC". */
   readonly name: string;
   readonly address: Address;
 }
@@ -36,14 +37,14 @@ export class App implements AsyncDisposable {
   /** Rejects when a listener dies by itself. */
   readonly closed: Promise<void>;
   readonly #stack: AsyncDisposableStack;
-  readonly #relays: readonly (RtmpRelay | HttpRelay)[];
+  readonly #relays: readonly Relay[];
   readonly #httpApi: HttpServer;
   readonly #state: State;
 
   private constructor(parts: Parts, stack: AsyncDisposableStack) {
-    const { rtmp, httpServer, httpApi, system, state } = parts;
+    const { rtmp, httpServer, rtcMedia, httpApi, system, state } = parts;
     this.#stack = stack;
-    this.#relays = [rtmp, httpServer];
+    this.#relays = [rtmp, httpServer, rtcMedia];
     this.#httpApi = httpApi;
     this.#state = state;
     this.listeners = [
@@ -51,9 +52,10 @@ export class App implements AsyncDisposable {
       { name: "HTTP server", address: httpServer.address },
       { name: "HTTP API", address: httpApi.address },
       { name: "System API", address: system.address },
+      { name: "WebRTC", address: rtcMedia.address },
     ];
     state.ownAddresses = this.listeners.map((listener) => listener.address);
-    const all = [rtmp.closed, httpServer.closed, httpApi.closed, system.closed];
+    const all = [rtmp.closed, httpServer.closed, rtcMedia.closed, httpApi.closed, system.closed];
     this.closed = Promise.all(all).then(() => {});
     this.closed.catch(() => {});
   }
@@ -93,9 +95,12 @@ interface State {
   ownAddresses: readonly Address[];
 }
 
+type Relay = RtmpRelay | HttpRelay | RtcMediaRelay;
+
 interface Parts {
   readonly rtmp: RtmpRelay;
   readonly httpServer: HttpRelay;
+  readonly rtcMedia: RtcMediaRelay;
   readonly httpApi: HttpServer;
   readonly system: HttpServer;
   readonly state: State;
@@ -109,7 +114,7 @@ async function openParts(config: Config, stack: AsyncDisposableStack): Promise<P
   const openHttp = (name: string, listen: Config["listen"]["httpApi"], handler: HttpHandler) =>
     stack.use(HttpServer.open({ name, listen, handler, onError: logError }));
   const sessions = new LiveSessions(LIVE_SESSIONS);
-  const relays: (RtmpRelay | HttpRelay)[] = [];
+  const relays: Relay[] = [];
   const system = systemApi({
     sessions: {
       list: (page) => sessions.list(page),
@@ -139,10 +144,12 @@ async function openParts(config: Config, stack: AsyncDisposableStack): Promise<P
   const rtmp = stack.use(openRtmp(surroundings));
   const answerOther = await openPages(config, rtmp.address.port, about);
   const httpServer = stack.use(openHttpRelay(surroundings, answerOther));
-  relays.push(rtmp, httpServer);
+  const rtcMedia = stack.use(await openRtcMedia(surroundings));
+  relays.push(rtmp, httpServer, rtcMedia);
   return {
     rtmp,
     httpServer,
+    rtcMedia,
     system: openHttp("System API", listen.systemApi, (request) => system.fetch(request)),
     httpApi: openHttp("HTTP API", listen.httpApi, versionsApp(about).fetch),
     state,
@@ -240,6 +247,25 @@ function openRtmp(surroundings: Surroundings): RtmpRelay {
     newSession,
     onError: logError,
   });
+}
+
+async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> {
+  const { config, registry, metrics, sessions, newSession } = surroundings;
+  const { candidates: _, ...limits } = config.webrtc;
+  const relay = await RtcMediaRelay.open({
+    ...limits,
+    listen: config.listen.webrtc,
+    engine: config.udp.engine,
+    resolver: registry,
+    rtcSessions: registry,
+    sessions,
+    metrics,
+    newSession,
+    onError: logError,
+  });
+  const { kind, buffers } = relay.engine;
+  LOG.info("UDP engine", { protocol: "rtc", engine: kind, ...buffers });
+  return relay;
 }
 
 function defaultOrigin({ ip, ...ports }: DefaultBackend): Origin {

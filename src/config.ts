@@ -65,7 +65,12 @@ export interface Config {
   readonly webrtc: {
     /** Where clients are told to send media; empty = where the client or the origin says. */
     readonly candidates: readonly MediaTarget[];
+    readonly maxSessions: number;
+    readonly maxSessionsPerAddress: number;
+    readonly startTimeout: number;
+    readonly consentTimeout: number;
   };
+  readonly udp: { readonly engine: "auto" | "libc" | "deno" };
   /** Both counted from the first signal. */
   readonly quit: { readonly grace: number; readonly force: number };
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
@@ -198,7 +203,14 @@ function toConfig(values: Values): Config {
       trustedProxies: values.PROXY_TRUSTED_PROXIES,
       corsOrigins: values.PROXY_CORS_ORIGINS,
     },
-    webrtc: { candidates: values.PROXY_WEBRTC_CANDIDATE },
+    webrtc: {
+      candidates: values.PROXY_WEBRTC_CANDIDATE,
+      maxSessions: values.PROXY_WEBRTC_MAX_SESSIONS,
+      maxSessionsPerAddress: values.PROXY_WEBRTC_MAX_SESSIONS_PER_ADDRESS,
+      startTimeout: values.PROXY_WEBRTC_START_TIMEOUT,
+      consentTimeout: values.PROXY_WEBRTC_CONSENT_TIMEOUT,
+    },
+    udp: { engine: values.PROXY_UDP_ENGINE },
     quit: { grace: values.PROXY_GRACE_QUIT_TIMEOUT, force: values.PROXY_FORCE_QUIT_TIMEOUT },
     log: { level: level === "warn" ? "warning" : level, format: values.PROXY_LOG_FORMAT },
   };

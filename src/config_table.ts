@@ -161,6 +161,22 @@ const HTTP = {
 };
 
 const WEBRTC = {
+  PROXY_WEBRTC_MAX_SESSIONS: variable(COUNT, "10000", "WebRTC sessions at a time"),
+  PROXY_WEBRTC_MAX_SESSIONS_PER_ADDRESS: variable(
+    COUNT,
+    "1000",
+    "The same from one IP address, behind which there may be many clients",
+  ),
+  PROXY_WEBRTC_START_TIMEOUT: variable(
+    duration,
+    "30s",
+    "A session whose media does not come so long after it was agreed upon is forgotten",
+  ),
+  PROXY_WEBRTC_CONSENT_TIMEOUT: variable(
+    duration,
+    "30s",
+    "A client that has not shown so long that it is still there is forgotten",
+  ),
   PROXY_WEBRTC_CANDIDATE: variable(
     mediaTargets,
     "",
@@ -188,6 +204,11 @@ const REDIS = {
 };
 
 const PROCESS = {
+  PROXY_UDP_ENGINE: variable(
+    oneOf("auto", "libc", "deno"),
+    "auto",
+    "How UDP is moved: libc (fast; Linux, needs --allow-ffi), deno, or auto for the better one",
+  ),
   PROXY_GRACE_QUIT_TIMEOUT: variable(
     durationOrZero,
     "20s",

@@ -79,6 +79,39 @@ export const METRICS = {
     "Bytes sent to HTTP clients, heads included, by kind of media.",
     "kind",
   ),
+  srs_proxy_udp_dropped_total: counter(
+    "Datagrams lost below the relays, by protocol and reason: clientFull, originFull, truncated, " +
+      "receiveOverflow, noClient, failed.",
+    "protocol",
+    "reason",
+  ),
+  srs_proxy_rtc_sessions: gauge("WebRTC sessions agreed upon or begun."),
+  srs_proxy_rtc_sessions_opened_total: counter(
+    "WebRTC sessions whose client has proved itself, by intent.",
+    "intent",
+  ),
+  srs_proxy_rtc_sessions_closed_total: counter(
+    "WebRTC sessions that ended after they had begun, by intent and reason.",
+    "intent",
+    "reason",
+  ),
+  srs_proxy_rtc_sessions_unused_total: counter(
+    "WebRTC sessions that ended before their media came here, by reason.",
+    "reason",
+  ),
+  srs_proxy_rtc_relay_packets_total: counter(
+    "WebRTC datagrams relayed, by direction: from_clients, from_origins.",
+    "direction",
+  ),
+  srs_proxy_rtc_relay_bytes_total: counter(
+    "Bytes of WebRTC datagrams relayed, by direction: from_clients, from_origins.",
+    "direction",
+  ),
+  srs_proxy_rtc_dropped_total: counter(
+    "Datagrams of WebRTC clients dropped, by reason: unknown_address, malformed, unknown_user, " +
+      "bad_integrity, verify_limit, address_limit, socket_limit.",
+    "reason",
+  ),
   srs_proxy_rtc_requests_total: counter(
     "Answered requests about WebRTC, by kind (whip, whep, publish, play, session, other) and class " +
       "of the status.",

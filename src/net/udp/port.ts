@@ -61,7 +61,7 @@ export interface UdpDrops {
   originFull: number;
   /** Longer than MAX_DATAGRAM. */
   truncated: number;
-  /** Lost before the front socket was read (SO_RXQ_OVFL); 0 where the system does not tell. */
+  /** Lost before the front socket was read (SO_RXQ_OVFL); 0 where the system does not say. */
   receiveOverflow: number;
   /** From an origin, before the relay has named a client. */
   noClient: number;
@@ -76,6 +76,13 @@ export interface UdpEngineOptions {
   readonly tick: number;
   /** Links that may be open at once. */
   readonly maxLinks: number;
+  /** Whether other sockets may be bound to the same port, which then share its datagrams. */
+  readonly reusePort?: boolean;
+  /**
+   * A handle of `WakeHandle`, with which other threads wake the one that the engine blocks.
+   * The engine only reads it. Without one the event loop gets its turn with every tick.
+   */
+  readonly wake?: number;
 }
 
 /** Moves datagrams for one relay. Lives in one thread. */
@@ -87,11 +94,6 @@ export interface UdpEngine {
   /** Sizes of the front socket's buffers in bytes as the kernel granted them; 0 = unknown. */
   readonly buffers: { readonly receive: number; readonly send: number };
   /**
-   * A number to give to `wakeThread` in any thread, so that this one's event loop runs soon: a
-   * blocked thread sees no message. Undefined when the engine never blocks its thread.
-   */
-  readonly wakeHandle: number | undefined;
-  /**
    * Opens a link.
    *
    * @throws ProxyError `overloaded` when there are `maxLinks`, or no descriptor is left;
@@ -102,8 +104,13 @@ export interface UdpEngine {
   sendToClient(raw: Uint8Array, bytes: Uint8Array): void;
   /** Monotonic milliseconds, as given to `tick`; read once per batch. */
   now(): number;
-  /** Moves datagrams until `close`; the thread's event loop gets its turn in between. */
-  run(relay: UdpRelay): Promise<void>;
+  /**
+   * Moves datagrams until `close`; the thread's event loop gets its turn with every tick and
+   * whenever the thread was woken.
+   *
+   * @param takeMail called when the thread was woken; resolves when what it was woken for is done
+   */
+  run(relay: UdpRelay, takeMail?: () => Promise<void>): Promise<void>;
   /** Ends `run` soon and frees every socket after it. */
   close(): void;
 }

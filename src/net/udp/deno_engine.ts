@@ -1,0 +1,216 @@
+// The UDP engine where libc cannot be used: Deno's own datagram sockets. Slower, with the kernel's
+// default buffers and without word of ICMP refusals, but everywhere. Every socket has a loop that
+// takes one datagram after the other, so that a slow one holds up nothing but itself.
+
+import { ProxyError } from "../../core/errors.ts";
+import type { Address } from "../../core/origin.ts";
+import { bind } from "../bind.ts";
+import { isClosedError, isOutOfResources } from "../close_errors.ts";
+import { noDrops } from "./drops.ts";
+import { SlotDatagram } from "./message_batch.ts";
+import type { UdpDrops, UdpEngine, UdpEngineOptions, UdpLink, UdpRelay } from "./port.ts";
+import { MAX_DATAGRAM } from "./port.ts";
+import { fromRawAddress, isIpv4, toRawAddress } from "./raw_address.ts";
+
+/** Datagrams that relays have sent and sockets have not taken yet. */
+const MAX_PENDING = 1024;
+const NOBODY: Uint8Array<ArrayBuffer> = new Uint8Array();
+
+/** See `UdpEngine`. */
+export class DenoEngine implements UdpEngine {
+  readonly kind = "deno";
+  readonly address: Address;
+  readonly drops: UdpDrops = noDrops();
+  readonly buffers = { receive: 0, send: 0 };
+  readonly #front: Deno.DatagramConn;
+  readonly #isFrontV6: boolean;
+  readonly #options: UdpEngineOptions;
+  readonly #links = new Map<number, DenoLink>();
+  readonly #freeIds: number[] = [];
+  readonly #loops = new Set<Promise<void>>();
+  readonly #end = Promise.withResolvers<void>();
+  #relay: UdpRelay | undefined;
+  #pending = 0;
+
+  /** @throws ProxyError `internal` when the port cannot be bound */
+  constructor(options: UdpEngineOptions) {
+    this.#options = options;
+    const { reusePort = false } = options;
+    this.#front = bind("UDP", options.listen, (where) => {
+      return Deno.listenDatagram({ transport: "udp", ...where, reuseAddress: reusePort });
+    });
+    const { hostname, port } = this.#front.addr as Deno.NetAddr;
+    this.#isFrontV6 = hostname.includes(":");
+    this.address = { host: hostname, port };
+  }
+
+  openLink(origin: Address): UdpLink {
+    if (this.#links.size >= this.#options.maxLinks) {
+      throw new ProxyError("overloaded", "Cannot open another session now");
+    }
+    const id = this.#freeIds.pop() ?? this.#links.size;
+    const link = new DenoLink(this, id, origin);
+    this.#links.set(id, link);
+    if (this.#relay) this.#start(this.#readLink(link));
+    return link;
+  }
+
+  sendToClient(raw: Uint8Array, bytes: Uint8Array): void {
+    this.post(this.#front, bytes.slice(), this.#netAddress(raw));
+  }
+
+  now(): number {
+    return performance.now();
+  }
+
+  async run(relay: UdpRelay, takeMail?: () => Promise<void>): Promise<void> {
+    this.#relay = relay;
+    const ticker = setInterval(() => {
+      this.#guard(() => relay.tick(this.now()));
+      takeMail?.().catch((error) => this.#end.reject(error));
+    }, this.#options.tick);
+    this.#start(this.#readFront(relay));
+    for (const link of this.#links.values()) this.#start(this.#readLink(link));
+    try {
+      await this.#end.promise;
+    } finally {
+      clearInterval(ticker);
+      for (const link of this.#links.values()) link.close();
+      this.#front.close();
+      await Promise.all(this.#loops);
+    }
+  }
+
+  close(): void {
+    this.#end.resolve();
+  }
+
+  /** For DenoLink alone: sends without waiting. @param bytes must stay as they are */
+  post(socket: Deno.DatagramConn, bytes: Uint8Array, to: Deno.NetAddr): void {
+    const full = socket === this.#front ? "clientFull" : "originFull";
+    if (this.#pending >= MAX_PENDING) {
+      this.drops[full]++;
+      return;
+    }
+    this.#pending++;
+    this.#send(socket, bytes, to).finally(() => this.#pending--);
+  }
+
+  /** For DenoLink alone. */
+  forget(link: DenoLink): void {
+    this.#links.delete(link.id);
+    this.#freeIds.push(link.id);
+  }
+
+  async #readFront(relay: UdpRelay): Promise<void> {
+    const datagram = new SlotDatagram();
+    await this.#receive(this.#front, async (bytes, from) => {
+      datagram.buffer = bytes;
+      datagram.length = bytes.length;
+      datagram.sender = toRawAddress({ host: from.hostname, port: from.port });
+      const link = relay.fromClient(datagram) as DenoLink | undefined;
+      if (link && !link.isClosed) await this.#send(link.socket, bytes, link.origin);
+    });
+  }
+
+  async #readLink(link: DenoLink): Promise<void> {
+    const datagram = new SlotDatagram();
+    datagram.sender = NOBODY;
+    await this.#receive(link.socket, async (bytes, from) => {
+      if (!link.isFromOrigin(from) || link.isClosed) return;
+      datagram.buffer = bytes;
+      datagram.length = bytes.length;
+      if (!this.#relay?.fromOrigin(link, datagram)) return;
+      if (link.client) await this.#send(this.#front, bytes, this.#netAddress(link.client));
+      else this.drops.noClient++;
+    });
+  }
+
+  async #receive(
+    socket: Deno.DatagramConn,
+    take: (bytes: Uint8Array<ArrayBuffer>, from: Deno.NetAddr) => Promise<void>,
+  ): Promise<void> {
+    // One byte more than is allowed, to tell what was cut from what just fits.
+    const buffer = new Uint8Array(MAX_DATAGRAM + 1);
+    while (true) {
+      try {
+        const [bytes, from] = await socket.receive(buffer);
+        if (bytes.length > MAX_DATAGRAM) this.drops.truncated++;
+        else await take(bytes as Uint8Array<ArrayBuffer>, from as Deno.NetAddr);
+      } catch (error) {
+        if (error instanceof Deno.errors.ConnectionRefused) continue;
+        if (!isClosedError(error)) this.#end.reject(error);
+        return;
+      }
+    }
+  }
+
+  async #send(socket: Deno.DatagramConn, bytes: Uint8Array, to: Deno.NetAddr): Promise<void> {
+    try {
+      await socket.send(bytes, to);
+    } catch {
+      this.drops.failed++;
+    }
+  }
+
+  #netAddress(raw: Uint8Array): Deno.NetAddr {
+    const { host, port } = fromRawAddress(raw);
+    const hostname = this.#isFrontV6 && isIpv4(raw) ? `::ffff:${host}` : host;
+    return { transport: "udp", hostname, port };
+  }
+
+  #start(loop: Promise<void>): void {
+    const running = loop.finally(() => this.#loops.delete(running));
+    this.#loops.add(running);
+  }
+
+  #guard(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#end.reject(error);
+    }
+  }
+}
+
+/** See `UdpLink`. */
+class DenoLink implements UdpLink {
+  readonly id: number;
+  readonly socket: Deno.DatagramConn;
+  readonly origin: Deno.NetAddr;
+  client: Uint8Array | undefined;
+  isClosed = false;
+  readonly #engine: DenoEngine;
+
+  constructor(engine: DenoEngine, id: number, { host, port }: Address) {
+    this.#engine = engine;
+    this.id = id;
+    this.origin = { transport: "udp", hostname: host, port };
+    const hostname = host.includes(":") ? "::" : "0.0.0.0";
+    try {
+      this.socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+    } catch (cause) {
+      const code = isOutOfResources(cause) ? "overloaded" : "origin_unreachable";
+      throw new ProxyError(code, "Cannot open another socket now", { cause });
+    }
+  }
+
+  isFromOrigin({ hostname, port }: Deno.NetAddr): boolean {
+    return port === this.origin.port && hostname === this.origin.hostname;
+  }
+
+  setClient(raw: Uint8Array): void {
+    this.client = raw.slice();
+  }
+
+  send(bytes: Uint8Array): void {
+    if (!this.isClosed) this.#engine.post(this.socket, bytes.slice(), this.origin);
+  }
+
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.socket.close();
+    this.#engine.forget(this);
+  }
+}

@@ -1,0 +1,30 @@
+// Chooses the UDP engine of this system. Knows nothing of threads or relays.
+
+import { DenoEngine } from "./deno_engine.ts";
+import { isLibcKnown, type LibcLibrary, openLibc } from "./libc.ts";
+import { LibcEngine } from "./libc_engine.ts";
+import type { UdpEngine, UdpEngineOptions } from "./port.ts";
+
+/** What an operator may ask for. */
+export type UdpEngineChoice = "auto" | "libc" | "deno";
+
+/**
+ * The C library, if that engine can and shall be used.
+ *
+ * @returns undefined when Deno's own sockets are to be used
+ * @throws whatever stands in the way when `libc` was asked for
+ */
+export function chooseLibc(choice: UdpEngineChoice): LibcLibrary | undefined {
+  if (choice === "deno" || (choice === "auto" && !isLibcKnown)) return undefined;
+  try {
+    return openLibc();
+  } catch (error) {
+    if (choice === "libc") throw error;
+    return undefined;
+  }
+}
+
+/** Opens the engine that `kind` names. @throws ProxyError `internal` when the port cannot be bound */
+export function openEngine(kind: UdpEngine["kind"], options: UdpEngineOptions): UdpEngine {
+  return kind === "libc" ? new LibcEngine(openLibc().symbols, options) : new DenoEngine(options);
+}

@@ -1,0 +1,106 @@
+// The C library's calls for UDP on Linux, its numbers and the layout of its structures (socket(7),
+// udp(7), recvmmsg(2), epoll(7); x86_64 and arm64, both little-endian). Every call returns at once,
+// but for epoll_wait. Knows no relay.
+
+const SYMBOLS = {
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
+  send: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
+  sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "isize" },
+  recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "pointer"], result: "i32" },
+  sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
+  epoll_create1: { parameters: ["i32"], result: "i32" },
+  epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
+  eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  close: { parameters: ["i32"], result: "i32" },
+  __errno_location: { parameters: [], result: "pointer" },
+} as const;
+
+/** The open library. */
+export type LibcLibrary = Deno.DynamicLibrary<typeof SYMBOLS>;
+
+/** The calls, as `Deno.dlopen` makes them. */
+export type Libc = LibcLibrary["symbols"];
+
+/** @throws whatever Deno throws when the library is not there or FFI is not granted */
+export function openLibc(): LibcLibrary {
+  return Deno.dlopen("libc.so.6", SYMBOLS);
+}
+
+/** Whether this system has the structures that are laid out here. */
+export const isLibcKnown = Deno.build.os === "linux" &&
+  (Deno.build.arch === "x86_64" || Deno.build.arch === "aarch64");
+
+/** Error number of the last call of this thread that failed. */
+export function errnoOf(libc: Libc): number {
+  const location = libc.__errno_location();
+  return location === null ? 0 : new Deno.UnsafePointerView(location).getInt32();
+}
+
+/** Where a buffer is, for structures that hold pointers. The buffer must be kept alive. */
+export function pointerOf(buffer: Uint8Array<ArrayBuffer>): bigint {
+  return BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer)));
+}
+
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+export const SOCK_DGRAM = 2;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOCK_CLOEXEC = 0o2000000;
+export const SOL_SOCKET = 1;
+export const SO_ERROR = 4;
+export const SO_SNDBUF = 7;
+export const SO_RCVBUF = 8;
+export const SO_REUSEPORT = 15;
+export const SO_SNDBUFFORCE = 32;
+export const SO_RCVBUFFORCE = 33;
+export const SO_RXQ_OVFL = 40;
+export const IPPROTO_IPV6 = 41;
+export const IPV6_V6ONLY = 26;
+export const MSG_TRUNC = 0x20;
+export const MSG_DONTWAIT = 0x40;
+export const EPOLL_CTL_ADD = 1;
+export const EPOLLIN = 1;
+export const EPOLLERR = 8;
+export const EFD_NONBLOCK = 0o4000;
+export const EFD_CLOEXEC = 0o2000000;
+
+export const EINTR = 4;
+export const EAGAIN = 11;
+export const ENOMEM = 12;
+export const ENFILE = 23;
+export const EMFILE = 24;
+export const ENOBUFS = 105;
+export const EAFNOSUPPORT = 97;
+export const EADDRINUSE = 98;
+export const ENETUNREACH = 101;
+export const ECONNREFUSED = 111;
+
+/** `struct epoll_event` is packed on x86_64 alone. */
+export const EPOLL_EVENT_SIZE = Deno.build.arch === "x86_64" ? 12 : 16;
+/** Where its `data` stands. */
+export const EPOLL_EVENT_DATA = EPOLL_EVENT_SIZE - 8;
+
+/** `struct mmsghdr`: a `msghdr` and the length of what came or went. */
+export const MMSGHDR_SIZE = 64;
+export const MSG_NAME = 0;
+export const MSG_NAMELEN = 8;
+export const MSG_IOV = 16;
+export const MSG_IOVLEN = 24;
+export const MSG_CONTROL = 32;
+export const MSG_CONTROLLEN = 40;
+export const MSG_FLAGS = 48;
+export const MSG_LEN = 56;
+export const IOVEC_SIZE = 16;
+/** Room for a `sockaddr_in6` of 28 bytes. */
+export const SOCKADDR_SIZE = 32;
+/** Room for a `cmsghdr` with 32 bits of data. */
+export const CONTROL_SIZE = 32;
+export const CMSG_DATA = 16;

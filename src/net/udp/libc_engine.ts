@@ -1,0 +1,228 @@
+// The UDP engine on Linux: epoll(7), recvmmsg(2) and sendmmsg(2) through FFI. It blocks its thread
+// while nothing comes, so it belongs into a Worker. What is received is sent on from the same
+// memory. Every socket gets its turn in each round, however much another one has to read.
+
+import type { Address } from "../../core/origin.ts";
+import { macroTurn } from "./macro_turn.ts";
+import * as c from "./libc.ts";
+import { countFailure, type LibcLink, LibcLinks, watch } from "./libc_links.ts";
+import { type FrontSocket, openFront, takeError } from "./libc_socket.ts";
+import { BATCH, ReceivedBatch, SendList, SlotDatagram } from "./message_batch.ts";
+import type { UdpDrops, UdpEngine, UdpEngineOptions, UdpLink, UdpRelay } from "./port.ts";
+import { noDrops } from "./drops.ts";
+import { sockaddrLength, writeSockaddr } from "./sockaddr.ts";
+
+/** Tags of what epoll watches beside links, whose tags are their ids. */
+const FRONT = -1;
+const WAKE = -2;
+
+/** Datagrams read from one link in a round. */
+const LINK_SHARE = 16;
+const NOBODY: Uint8Array<ArrayBuffer> = new Uint8Array();
+
+/** See `UdpEngine`. */
+export class LibcEngine implements UdpEngine {
+  readonly kind = "libc";
+  readonly address: Address;
+  readonly drops: UdpDrops = noDrops();
+  readonly buffers: UdpEngine["buffers"];
+  readonly #libc: c.Libc;
+  readonly #front: FrontSocket;
+  readonly #epoll: number;
+  readonly #options: UdpEngineOptions;
+  readonly #links: LibcLinks;
+  readonly #batch = new ReceivedBatch();
+  readonly #toClients = new SendList(this.#batch, true);
+  readonly #toOrigin = new SendList(this.#batch, false);
+  readonly #datagram = new SlotDatagram();
+  readonly #clientSender = this.#datagram.sender;
+  readonly #events = new Uint8Array(BATCH * c.EPOLL_EVENT_SIZE);
+  readonly #eventView = new DataView(this.#events.buffer);
+  readonly #name = new Uint8Array(c.SOCKADDR_SIZE);
+  readonly #wakeCount = new Uint8Array(8);
+  /** Links with slots of this batch. */
+  readonly #waiting: LibcLink[] = [];
+  #relay: UdpRelay | undefined;
+  #now = performance.now();
+  #closing = false;
+
+  /** @throws ProxyError `internal` when the port cannot be bound */
+  constructor(libc: c.Libc, options: UdpEngineOptions) {
+    this.#libc = libc;
+    this.#options = options;
+    this.#front = openFront(libc, options.listen, options.reusePort ?? false);
+    this.address = this.#front.address;
+    this.buffers = this.#front.buffers;
+    this.#epoll = libc.epoll_create1(c.EFD_CLOEXEC);
+    const { family } = this.#front;
+    const { maxLinks } = options;
+    const { drops } = this;
+    this.#links = new LibcLinks({ libc, epoll: this.#epoll, family, maxLinks, drops });
+    const tag = { epoll: this.#epoll, generation: 0 };
+    watch(libc, { ...tag, fd: this.#front.fd, tag: FRONT });
+    if (options.wake !== undefined) watch(libc, { ...tag, fd: options.wake, tag: WAKE });
+  }
+
+  openLink(origin: Address): UdpLink {
+    return this.#links.open(origin);
+  }
+
+  sendToClient(raw: Uint8Array, bytes: Uint8Array): void {
+    const { fd, family } = this.#front;
+    writeSockaddr(raw, family, this.#name, 0);
+    const data = bytes as Uint8Array<ArrayBuffer>;
+    const size = BigInt(bytes.length);
+    const nameSize = sockaddrLength(family);
+    if (this.#libc.sendto(fd, data, size, c.MSG_DONTWAIT, this.#name, nameSize) >= 0) return;
+    countFailure(c.errnoOf(this.#libc), this.drops, "clientFull");
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  async run(relay: UdpRelay, takeMail?: () => Promise<void>): Promise<void> {
+    this.#relay = relay;
+    let nextTick = this.#now + this.#options.tick;
+    try {
+      while (!this.#closing) {
+        const isWoken = this.#round(relay, Math.max(0, Math.ceil(nextTick - performance.now())));
+        if (isWoken) await takeMail?.();
+        if (this.#now < nextTick) continue;
+        nextTick = this.#now + this.#options.tick;
+        relay.tick(this.#now);
+        await macroTurn();
+      }
+    } finally {
+      this.#free();
+    }
+  }
+
+  close(): void {
+    this.#closing = true;
+  }
+
+  /** Waits for datagrams and moves them. @returns whether another thread has woken this one */
+  #round(relay: UdpRelay, timeout: number): boolean {
+    const count = this.#libc.epoll_wait(this.#epoll, this.#events, BATCH, timeout);
+    this.#now = performance.now();
+    let filled = 0;
+    let hasFront = false;
+    let isWoken = false;
+    for (let event = 0; event < count; event++) {
+      const at = event * c.EPOLL_EVENT_SIZE;
+      const tag = this.#eventView.getInt32(at + c.EPOLL_EVENT_DATA, true);
+      if (tag === FRONT) hasFront = true;
+      else if (tag === WAKE) {
+        isWoken = this.#libc.read(this.#options.wake!, this.#wakeCount, 8n) > 0;
+      } else filled = this.#readLink(relay, at, filled);
+    }
+    this.#flushToClients();
+    if (hasFront) this.#readFront(relay);
+    return isWoken;
+  }
+
+  /** @returns how many slots of the batch are taken now */
+  #readLink(relay: UdpRelay, event: number, filled: number): number {
+    const id = this.#eventView.getInt32(event + c.EPOLL_EVENT_DATA, true);
+    const generation = this.#eventView.getInt32(event + c.EPOLL_EVENT_DATA + 4, true);
+    const link = this.#links.find(id, generation);
+    if (link === undefined) return filled;
+    if (this.#eventView.getUint32(event, true) & c.EPOLLERR) this.#takeLinkError(relay, link);
+    if (link.isClosed) return filled;
+    let first = filled;
+    if (first === BATCH) {
+      this.#flushToClients();
+      first = 0;
+    }
+    const wanted = Math.min(LINK_SHARE, BATCH - first);
+    const count = this.#batch.receive(this.#libc, link.fd, first, wanted);
+    if (count <= 0) return first;
+    this.#datagram.sender = NOBODY;
+    for (let slot = first; slot < first + count; slot++) this.#decideForClient(relay, link, slot);
+    return first + count;
+  }
+
+  #decideForClient(relay: UdpRelay, link: LibcLink, slot: number): void {
+    if (link.isClosed || !this.#show(slot)) return;
+    if (!relay.fromOrigin(link, this.#datagram)) return;
+    if (!link.hasClient) {
+      this.drops.noClient++;
+      return;
+    }
+    this.#toClients.add(slot, this.#datagram.length);
+    this.#toClients.addressLast(link.client, link.clientLength);
+  }
+
+  #readFront(relay: UdpRelay): void {
+    const batch = this.#batch;
+    const count = batch.receive(this.#libc, this.#front.fd, 0, BATCH);
+    if (count <= 0) return;
+    this.#datagram.sender = this.#clientSender;
+    for (let slot = 0; slot < count; slot++) {
+      if (!this.#show(slot)) continue;
+      batch.readSender(slot, this.#clientSender);
+      const link = relay.fromClient(this.#datagram) as LibcLink | undefined;
+      if (link?.queue(slot)) this.#waiting.push(link);
+    }
+    const overflow = batch.overflow(count - 1);
+    if (overflow >= 0) this.drops.receiveOverflow = overflow;
+    for (const link of this.#waiting) this.#flushToOrigin(link);
+    this.#waiting.length = 0;
+  }
+
+  /** Points the datagram to a slot. @returns false when it was cut short */
+  #show(slot: number): boolean {
+    if (this.#batch.isTruncated(slot)) {
+      this.drops.truncated++;
+      return false;
+    }
+    this.#datagram.buffer = this.#batch.buffers[slot]!;
+    this.#datagram.length = this.#batch.length(slot);
+    return true;
+  }
+
+  #flushToOrigin(link: LibcLink): void {
+    const { nextSlot } = this.#links;
+    const { head } = link;
+    link.head = -1;
+    if (link.isClosed) return;
+    for (let slot = head; slot >= 0; slot = nextSlot[slot]!) {
+      this.#toOrigin.add(slot, this.#batch.length(slot));
+    }
+    if (!this.#flush(this.#toOrigin, link.fd, "originFull")) this.#relay?.refused(link);
+  }
+
+  #flushToClients(): void {
+    if (this.#toClients.length > 0) this.#flush(this.#toClients, this.#front.fd, "clientFull");
+  }
+
+  /**
+   * Sends a whole list; what cannot be sent is counted and passed over.
+   *
+   * @returns false when the far end refuses
+   */
+  #flush(list: SendList, fd: number, full: "clientFull" | "originFull"): boolean {
+    let isTaken = true;
+    for (let first = 0; first < list.length;) {
+      const sent = list.send(this.#libc, fd, first);
+      first += Math.max(sent, 1);
+      if (sent > 0) continue;
+      const errno = c.errnoOf(this.#libc);
+      countFailure(errno, this.drops, full);
+      if (errno === c.ECONNREFUSED) isTaken = false;
+    }
+    list.clear();
+    return isTaken;
+  }
+
+  #takeLinkError(relay: UdpRelay, link: LibcLink): void {
+    if (takeError(this.#libc, link.fd) === c.ECONNREFUSED) relay.refused(link);
+  }
+
+  #free(): void {
+    this.#links.closeAll();
+    this.#libc.close(this.#front.fd);
+    this.#libc.close(this.#epoll);
+  }
+}

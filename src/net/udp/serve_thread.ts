@@ -1,0 +1,132 @@
+// The inside of a UDP relay's Worker: opens the engine, runs the relay on it, takes commands from the
+// main thread and sends it reports and figures. A relay's worker module calls `serveUdpThread` once.
+
+import { toProxyError } from "../../core/errors.ts";
+import { openEngine } from "./engine.ts";
+import { macroTurn } from "./macro_turn.ts";
+import type { UdpEngine, UdpRelay } from "./port.ts";
+import type { FromThread, ToThread } from "./thread_messages.ts";
+
+const FIGURES_INTERVAL = 1_000;
+/** Turns of the event loop in which a message that was sent must have come. */
+const PATIENCE = 20;
+
+/** A relay that takes commands. */
+export interface ThreadRelay<Command> extends UdpRelay {
+  command(command: Command): void;
+  /** The last call, before the sockets are freed: what is still to be said to the peers. */
+  end(): void;
+}
+
+/** What a relay is made of; `report` sends something to the main thread. */
+export interface ThreadRelayParts<Init, Report> {
+  readonly init: Init;
+  readonly engine: UdpEngine;
+  report(report: Report): void;
+}
+
+/** The scope of a Worker, of which Deno's types for windows know nothing. */
+interface WorkerScope<Init, Command, Report> {
+  onmessage: ((event: MessageEvent<ToThread<Init, Command>>) => void) | null;
+  postMessage(message: FromThread<Report>): void;
+  close(): void;
+}
+
+/** Serves the main thread's `UdpThread`. @param create makes the relay, once the port is bound */
+export function serveUdpThread<Init, Command, Report>(
+  create: (parts: ThreadRelayParts<Init, Report>) => ThreadRelay<Command>,
+): void {
+  const scope = globalThis as unknown as WorkerScope<Init, Command, Report>;
+  let thread: RunningThread<Init, Command, Report> | undefined;
+  scope.onmessage = ({ data }) => {
+    if (data.type !== "open") return thread?.take(data);
+    try {
+      thread = new RunningThread(scope, data, create);
+    } catch (error) {
+      fail(scope, error);
+    }
+  };
+}
+
+/** Tells the main thread why this one ends, and ends it. */
+function fail<Init, Command, Report>(
+  scope: WorkerScope<Init, Command, Report>,
+  error: unknown,
+): void {
+  const { code, message, cause } = toProxyError(error);
+  const detail = cause instanceof Error && code === "internal" ? ` (${cause.stack})` : "";
+  scope.postMessage({ type: "failed", code, message: message + detail });
+  scope.close();
+}
+
+class RunningThread<Init, Command, Report> {
+  readonly #scope: WorkerScope<Init, Command, Report>;
+  readonly #engine: UdpEngine;
+  readonly #relay: ThreadRelay<Command>;
+  readonly #sent: Int32Array;
+  #taken = 0;
+  #nextFigures = 0;
+
+  constructor(
+    scope: WorkerScope<Init, Command, Report>,
+    open: Extract<ToThread<Init, Command>, { type: "open" }>,
+    create: (parts: ThreadRelayParts<Init, Report>) => ThreadRelay<Command>,
+  ) {
+    this.#scope = scope;
+    this.#sent = new Int32Array(open.mail);
+    this.#engine = openEngine(open.kind, open.engine);
+    const { address, buffers } = this.#engine;
+    scope.postMessage({ type: "opened", address, buffers });
+    this.#relay = create({
+      init: open.init,
+      engine: this.#engine,
+      report: (report) => scope.postMessage({ type: "report", report }),
+    });
+    // What the relay throws ends the thread, and so the process: it is a defect.
+    this.#run().catch((error) => fail(scope, error));
+  }
+
+  take(message: Exclude<ToThread<Init, Command>, { type: "open" }>): void {
+    this.#taken = (this.#taken + 1) | 0;
+    try {
+      if (message.type === "command") this.#relay.command(message.command);
+      else this.#end();
+    } catch (error) {
+      fail(this.#scope, error);
+    }
+  }
+
+  async #run(): Promise<void> {
+    const relay = this.#relay;
+    await this.#engine.run({
+      fromClient: (datagram) => relay.fromClient(datagram),
+      fromOrigin: (link, datagram) => relay.fromOrigin(link, datagram),
+      refused: (link) => relay.refused(link),
+      tick: (now) => {
+        relay.tick(now);
+        this.#sendFigures(now);
+      },
+    }, () => this.#takeMail());
+    this.#scope.postMessage({ type: "closed" });
+    this.#scope.close();
+  }
+
+  /** Lets the event loop run until every message that was sent before has been taken. */
+  async #takeMail(): Promise<void> {
+    for (let turn = 0; turn < PATIENCE; turn++) {
+      if (Atomics.load(this.#sent, 0) === this.#taken) return;
+      await macroTurn();
+    }
+  }
+
+  #sendFigures(now: number): void {
+    if (now < this.#nextFigures) return;
+    this.#nextFigures = now + FIGURES_INTERVAL;
+    this.#scope.postMessage({ type: "figures", drops: { ...this.#engine.drops } });
+  }
+
+  #end(): void {
+    this.#relay.end();
+    this.#engine.close();
+  }
+}

@@ -1,0 +1,27 @@
+// What the two threads of a UDP relay say to each other.
+
+import type { ErrorCode } from "../../core/errors.ts";
+import type { Address } from "../../core/origin.ts";
+import type { UdpDrops, UdpEngine, UdpEngineOptions } from "./port.ts";
+
+/** To the thread that moves datagrams. */
+export type ToThread<Init, Command> =
+  | {
+    readonly type: "open";
+    readonly kind: UdpEngine["kind"];
+    readonly engine: UdpEngineOptions;
+    /** A count of the messages sent, as 32 bits that both threads share. */
+    readonly mail: SharedArrayBuffer;
+    readonly init: Init;
+  }
+  | { readonly type: "command"; readonly command: Command }
+  | { readonly type: "close" };
+
+/** From it. */
+export type FromThread<Report> =
+  | { readonly type: "opened"; readonly address: Address; readonly buffers: UdpEngine["buffers"] }
+  | { readonly type: "failed"; readonly code: ErrorCode; readonly message: string }
+  | { readonly type: "report"; readonly report: Report }
+  /** Sent every second, also as a sign of life. */
+  | { readonly type: "figures"; readonly drops: UdpDrops }
+  | { readonly type: "closed" };

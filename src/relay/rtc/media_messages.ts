@@ -1,0 +1,59 @@
+// What the main thread and the thread of WebRTC media say to each other: plain data.
+
+import type { Address } from "../../core/origin.ts";
+import type { MediaDrop } from "./media_drops.ts";
+
+/** Limits of the thread; durations in milliseconds. */
+export interface MediaInit {
+  /** A session that has not begun so long after it was agreed upon is over. */
+  readonly startTimeout: number;
+  /** An address of a client that has not proved itself so long is forgotten (RFC 7675). */
+  readonly consentTimeout: number;
+  /** Addresses of clients that may be known at once. */
+  readonly maxPaths: number;
+  /** Sessions that one IP address of a client may have at once. */
+  readonly maxSessionsPerAddress: number;
+}
+
+/** What the thread must know of a session. */
+export interface MediaSession {
+  readonly user: string;
+  readonly password: string;
+  readonly media: Address;
+}
+
+/** To the thread. */
+export type MediaCommand =
+  | { readonly type: "open"; readonly session: MediaSession }
+  | { readonly type: "close"; readonly user: string; readonly reason: string }
+  /** Nobody knows this user. */
+  | { readonly type: "unknown"; readonly user: string }
+  /** Sessions that do not begin now never will. */
+  | { readonly type: "drain" };
+
+/** From it. */
+export type MediaReport =
+  /** A client nobody has told of asks for this session. */
+  | { readonly type: "wanted"; readonly user: string }
+  /** The first address of a client has proved itself. */
+  | { readonly type: "started"; readonly user: string; readonly client: Address }
+  | {
+    readonly type: "ended";
+    readonly user: string;
+    readonly reason: string;
+    readonly bytesIn: number;
+    readonly bytesOut: number;
+  }
+  /** Since the last one. */
+  | {
+    readonly type: "moved";
+    readonly fromClients: Moved;
+    readonly fromOrigins: Moved;
+    readonly drops: Readonly<Record<MediaDrop, number>>;
+  };
+
+/** What has flowed in one direction. */
+export interface Moved {
+  readonly packets: number;
+  readonly bytes: number;
+}

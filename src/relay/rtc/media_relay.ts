@@ -1,0 +1,279 @@
+// The WebRTC media relay as the rest of the program sees it: sessions that are agreed upon, begun and
+// ended, their place in the registry and in the log. The datagrams are moved by a thread of their
+// own, which waits for nothing here.
+
+import type { ListenAddress } from "../../core/endpoint.ts";
+import { formatAddress } from "../../core/endpoint.ts";
+import { ProxyError } from "../../core/errors.ts";
+import type { Address } from "../../core/origin.ts";
+import type {
+  Metrics,
+  Resolver,
+  RtcMedia,
+  RtcSession,
+  RtcSessions,
+  SessionLog,
+} from "../../core/ports.ts";
+import { TaskGroup } from "../../net/task_group.ts";
+import type { UdpEngineChoice } from "../../net/udp/engine.ts";
+import type { UdpEngine } from "../../net/udp/port.ts";
+import { UdpThread } from "../../net/udp/thread.ts";
+import { StreamHold } from "./stream_hold.ts";
+import type { MediaCommand, MediaInit, MediaReport } from "./media_messages.ts";
+
+const MODULE = new URL("./media_worker.ts", import.meta.url);
+/** How often the thread looks at its clock, milliseconds. */
+const TICK = 100;
+/** Sockets for each session that may be open: most clients try two or three addresses. */
+const PATHS_PER_SESSION = 2;
+/** Life of a session's record in the registry, and how often it is prolonged, milliseconds. */
+const RECORD_TTL = 60_000;
+const RENEW = 20_000;
+
+/** What the relay needs of its surroundings; durations in milliseconds. */
+export interface RtcMediaOptions {
+  readonly listen: ListenAddress;
+  readonly engine: UdpEngineChoice;
+  readonly reusePort?: boolean;
+  readonly maxSessions: number;
+  readonly maxSessionsPerAddress: number;
+  readonly startTimeout: number;
+  readonly consentTimeout: number;
+  readonly resolver: Resolver;
+  readonly rtcSessions: RtcSessions;
+  readonly sessions: SessionLog;
+  readonly metrics: Metrics;
+  newSession(): string;
+  /** Told of errors that are nobody's fault but the program's. */
+  onError(error: unknown): void;
+}
+
+/** A session that this process takes media of. */
+interface OpenSession {
+  readonly rtc: RtcSession;
+  /** Id in the log. */
+  readonly id: string;
+  /** Keeps the stream at its origin once the session has begun. */
+  hold?: StreamHold;
+}
+
+/** A bound UDP port for the media of all WebRTC sessions. */
+export class RtcMediaRelay implements RtcMedia, AsyncDisposable {
+  readonly #options: RtcMediaOptions;
+  readonly #sessions = new Map<string, OpenSession>();
+  readonly #tasks: TaskGroup;
+  readonly #renewer: ReturnType<typeof setInterval>;
+  #thread!: UdpThread<MediaInit, MediaCommand, MediaReport>;
+  #isDraining = false;
+  #whenIdle = Promise.withResolvers<void>();
+
+  private constructor(options: RtcMediaOptions) {
+    this.#options = options;
+    this.#tasks = new TaskGroup(options.onError);
+    this.#renewer = setInterval(() => this.#renew(), RENEW);
+  }
+
+  /** @throws ProxyError `internal` when the port cannot be bound */
+  static async open(options: RtcMediaOptions): Promise<RtcMediaRelay> {
+    const relay = new RtcMediaRelay(options);
+    try {
+      relay.#thread = await relay.#openThread();
+      return relay;
+    } catch (error) {
+      clearInterval(relay.#renewer);
+      throw error;
+    }
+  }
+
+  get address(): Address {
+    return this.#thread.address;
+  }
+
+  /** How datagrams are moved, and the sizes of the port's buffers in bytes; 0 = unknown. */
+  get engine(): Pick<UdpEngine, "kind" | "buffers"> {
+    return this.#thread;
+  }
+
+  /** Rejects when the thread dies by itself. */
+  get closed(): Promise<void> {
+    return this.#thread.closed;
+  }
+
+  open(rtc: RtcSession): void {
+    if (this.#isDraining) throw new ProxyError("draining", "Server is about to end");
+    const known = this.#sessions.get(rtc.user);
+    if (!known && this.#sessions.size >= this.#options.maxSessions) {
+      throw new ProxyError("overloaded", "Cannot take more WebRTC sessions");
+    }
+    if (!known) this.#sessions.set(rtc.user, { rtc, id: this.#options.newSession() });
+    const { user, password, media } = rtc;
+    this.#thread.send({ type: "open", session: { user, password, media } });
+  }
+
+  end(user: string, reason: string): void {
+    if (this.#sessions.has(user)) this.#thread.send({ type: "close", user, reason });
+  }
+
+  /** Takes no new session; those that have begun go on. */
+  drain(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    this.#thread.send({ type: "drain" });
+    this.#checkIdle();
+  }
+
+  /** Ends all sessions. */
+  kill(): void {
+    for (const user of this.#sessions.keys()) this.end(user, "shutdown");
+  }
+
+  /** Ends a session of the log. @returns whether it was here */
+  kick(session: string): boolean {
+    for (const [user, { id }] of this.#sessions) {
+      if (id !== session) continue;
+      this.end(user, "kicked");
+      return true;
+    }
+    return false;
+  }
+
+  /** Resolves when the relay drains and no session is left. */
+  idle(): Promise<void> {
+    return this.#whenIdle.promise;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.drain();
+    clearInterval(this.#renewer);
+    await this.#thread[Symbol.asyncDispose]();
+    // A thread that was ended by force has reported nothing.
+    for (const user of [...this.#sessions.keys()]) {
+      this.#close({ user, reason: "shutdown", bytesIn: 0, bytesOut: 0 });
+    }
+    await this.#tasks.idle();
+  }
+
+  #openThread(): Promise<UdpThread<MediaInit, MediaCommand, MediaReport>> {
+    const { listen, maxSessions, reusePort = false, ...options } = this.#options;
+    const maxPaths = maxSessions * PATHS_PER_SESSION;
+    return UdpThread.open({
+      module: MODULE,
+      name: "WebRTC",
+      choice: options.engine,
+      engine: { listen, tick: TICK, maxLinks: maxPaths, reusePort },
+      init: {
+        startTimeout: options.startTimeout,
+        consentTimeout: options.consentTimeout,
+        maxSessionsPerAddress: options.maxSessionsPerAddress,
+        maxPaths,
+      },
+      onReport: (report) => this.#take(report),
+      onFigures: (lost) => {
+        for (const [reason, count] of Object.entries(lost)) {
+          const labels = { protocol: "rtc", reason };
+          if (count > 0) this.#count("srs_proxy_udp_dropped_total", labels, count);
+        }
+      },
+    });
+  }
+
+  #take(report: MediaReport): void {
+    if (report.type === "wanted") this.#tasks.run(() => this.#lookUp(report.user));
+    else if (report.type === "started") this.#start(report.user, report.client);
+    else if (report.type === "ended") this.#close(report);
+    else this.#countMoved(report);
+  }
+
+  /** A session may have been agreed upon at another proxy. */
+  async #lookUp(user: string): Promise<void> {
+    const { rtcSessions } = this.#options;
+    let found: RtcSession | undefined;
+    try {
+      found = await rtcSessions.session(user);
+    } catch {
+      // The registry cannot tell now: the client asks again, and so will this.
+    }
+    try {
+      if (found && !this.#isDraining) return this.open(found);
+    } catch (error) {
+      this.#refuse(found!, error as ProxyError);
+    }
+    this.#thread.send({ type: "unknown", user });
+  }
+
+  #refuse({ stream, intent }: RtcSession, error: ProxyError): void {
+    const request = { protocol: "rtc", intent, stream, client: "" };
+    this.#options.sessions.refused({ ...request, error });
+  }
+
+  #start(user: string, client: Address): void {
+    const session = this.#sessions.get(user);
+    if (session === undefined) return;
+    const { rtc, id } = session;
+    const { stream, intent, origin } = rtc;
+    const { resolver, sessions } = this.#options;
+    session.hold = new StreamHold({ resolver, session: id, stream, intent, origin });
+    this.#tasks.run(() => session.hold!.take());
+    const address = formatAddress(client);
+    sessions.opened({ session: id, protocol: "rtc", intent, stream, origin, client: address });
+    this.#count("srs_proxy_rtc_sessions_opened_total", { intent });
+    this.#tasks.run(() => this.#keepRecord(rtc));
+  }
+
+  #close({ user, reason, bytesIn, bytesOut }: Omit<Ended, "type">): void {
+    const session = this.#sessions.get(user);
+    if (session === undefined) return;
+    this.#sessions.delete(user);
+    this.#checkIdle();
+    const { rtc: { intent }, id, hold } = session;
+    if (hold === undefined) {
+      // Its media may have gone to another proxy, which keeps the record.
+      this.#count("srs_proxy_rtc_sessions_unused_total", { reason });
+      return;
+    }
+    hold.release();
+    this.#options.sessions.closed({ session: id, reason, bytesIn, bytesOut });
+    this.#count("srs_proxy_rtc_sessions_closed_total", { intent, reason });
+    this.#tasks.run(() => this.#options.rtcSessions.endSession(user).catch(() => {}));
+  }
+
+  #renew(): void {
+    for (const { rtc, hold } of this.#sessions.values()) {
+      if (hold) this.#tasks.run(() => this.#keepRecord(rtc));
+    }
+  }
+
+  /** A registry that is away hears of it the next time; the session needs nobody meanwhile. */
+  async #keepRecord(rtc: RtcSession): Promise<void> {
+    try {
+      await this.#options.rtcSessions.putSession(rtc, RECORD_TTL);
+    } catch {
+      this.#count("srs_proxy_registry_errors_total", {});
+    }
+  }
+
+  #countMoved({ fromClients, fromOrigins, drops }: Moved): void {
+    const { metrics } = this.#options;
+    metrics.gauge("srs_proxy_rtc_sessions", this.#sessions.size);
+    const ways = { from_clients: fromClients, from_origins: fromOrigins };
+    for (const [direction, { packets, bytes }] of Object.entries(ways)) {
+      if (packets === 0) continue;
+      this.#count("srs_proxy_rtc_relay_packets_total", { direction }, packets);
+      this.#count("srs_proxy_rtc_relay_bytes_total", { direction }, bytes);
+    }
+    for (const [reason, count] of Object.entries(drops)) {
+      if (count > 0) this.#count("srs_proxy_rtc_dropped_total", { reason }, count);
+    }
+  }
+
+  #count(name: string, labels: Record<string, string>, by = 1): void {
+    this.#options.metrics.count(name, labels, by);
+  }
+
+  #checkIdle(): void {
+    if (this.#isDraining && this.#sessions.size === 0) this.#whenIdle.resolve();
+  }
+}
+
+type Ended = Extract<MediaReport, { type: "ended" }>;
+type Moved = Extract<MediaReport, { type: "moved" }>;

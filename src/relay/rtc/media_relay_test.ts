@@ -1,0 +1,217 @@
+import assert from "node:assert/strict";
+import { MediaWorld } from "../../../tests/support/media_world.ts";
+import { stunRequest } from "../../../tests/support/stun_message.ts";
+import { UdpPeer } from "../../../tests/support/udp_peer.ts";
+import { until } from "../../../tests/support/wait.ts";
+import { ProxyError } from "../../core/errors.ts";
+
+const DROPPED = "srs_proxy_rtc_dropped_total";
+const CLOSED = "srs_proxy_rtc_sessions_closed_total";
+const ENGINES = Deno.build.os === "linux" ? ["libc", "deno"] as const : ["deno"] as const;
+
+for (const engine of ENGINES) {
+  Deno.test(`${engine}: once a client has proved itself, everything flows both ways unread`, async () => {
+    await using world = await MediaWorld.open({ engine });
+    await using client = new UdpPeer();
+    world.agree("a");
+    const path = await world.start(client, "a");
+    const { port } = world.relay.address;
+    for (const bytes of [[0x80, 1, 2], [22, 254, 253], [0, 1, 0, 0], [0xff]]) {
+      await client.send(Uint8Array.from(bytes), port);
+      assert.deepEqual(await world.origin.next(), { bytes, port: path });
+      await world.origin.send(Uint8Array.from(bytes), path);
+      assert.deepEqual(await client.next(), { bytes, port });
+    }
+    const [session] = world.sessions.list({ limit: 2 });
+    assert.equal(session?.stream, "__defaultVhost__/live/a");
+    assert.equal(session?.client, `127.0.0.1:${client.port}`);
+    assert.equal(session?.protocol, "rtc");
+    assert.deepEqual(
+      (await world.registry.streams({ limit: 5 })).streams.map(({ origin }) => origin),
+      [
+        "o",
+      ],
+    );
+    world.relay.end("a:me", "deleted");
+    await until("the end", () => world.sessions.size === 0);
+    assert.equal(await world.metric(CLOSED, 'reason="deleted"'), 1);
+    await client.send(Uint8Array.of(0x80), port);
+    await until("a drop", async () => await world.metric(DROPPED, "unknown_address") === 1);
+    assert.equal(world.origin.waiting, 0);
+    assert.deepEqual(world.errors, []);
+  });
+}
+
+Deno.test("strangers hear nothing, whatever they send, and are counted", async () => {
+  await using world = await MediaWorld.open();
+  await using stranger = new UdpPeer();
+  await using client = new UdpPeer();
+  world.agree("a");
+  const { port } = world.relay.address;
+  const request = stunRequest({ user: "a:me", password: "aa" });
+  await stranger.send(new Uint8Array(), port);
+  await stranger.send(Uint8Array.of(0x80, 0x60, 0, 1), port);
+  for (let length = 1; length < request.length; length++) {
+    await stranger.send(request.subarray(0, length), port);
+  }
+  await world.check(stranger, "nobody");
+  await world.check(stranger, "a", "wrong");
+  // The order of arrival: what comes after this shows that all the rest has been decided.
+  const path = await world.start(client, "a");
+  await world.origin.send(Uint8Array.of(1), path);
+  assert.deepEqual((await client.next()).bytes, [1]);
+  assert.equal(stranger.waiting, 0);
+  assert.equal(world.origin.waiting, 0);
+  await until("the counts", async () => await world.metric(DROPPED) === request.length + 3);
+  assert.equal(await world.metric(DROPPED, "bad_integrity"), 1);
+  assert.equal(await world.metric(DROPPED, "unknown_user"), 1);
+});
+
+Deno.test("a client moves: the new address works at once, the old one is not taken from it", async () => {
+  await using world = await MediaWorld.open();
+  await using before = new UdpPeer();
+  await using after = new UdpPeer();
+  world.agree("a");
+  const first = await world.start(before, "a");
+  const second = await world.start(after, "a");
+  assert.notEqual(first, second, "the origin tells addresses apart as without the proxy");
+  await world.origin.send(Uint8Array.of(1), first);
+  await world.origin.send(Uint8Array.of(2), second);
+  assert.deepEqual((await before.next()).bytes, [1]);
+  assert.deepEqual((await after.next()).bytes, [2]);
+  assert.equal(world.sessions.size, 1);
+});
+
+Deno.test("a port that is used again belongs to whoever proved itself last", async () => {
+  await using world = await MediaWorld.open();
+  await using client = new UdpPeer();
+  world.agree("a");
+  world.agree("b");
+  const first = await world.start(client, "a");
+  const second = await world.start(client, "b");
+  assert.notEqual(first, second);
+  await client.send(Uint8Array.of(0x80), world.relay.address.port);
+  assert.equal((await world.origin.next()).port, second);
+  // A forged request for the old session does not win the port back.
+  await world.check(client, "a", "wrong");
+  await client.send(Uint8Array.of(0x81), world.relay.address.port);
+  assert.deepEqual(await world.origin.next(), { bytes: [0x81], port: second });
+});
+
+Deno.test("a client that is silent, or only forges, is forgotten with its sockets", async () => {
+  await using world = await MediaWorld.open({ consentTimeout: 1_500 });
+  await using silent = new UdpPeer();
+  await using forger = new UdpPeer();
+  await using alive = new UdpPeer();
+  for (const name of ["silent", "forger", "alive"]) world.agree(name);
+  await world.start(silent, "silent");
+  await world.start(forger, "forger");
+  const path = await world.start(alive, "alive");
+  await until("two ends", async () => {
+    await world.check(alive, "alive");
+    await world.check(forger, "forger", "wrong");
+    await world.origin.send(Uint8Array.of(1), path);
+    return world.sessions.size === 1;
+  }, { interval: 200 });
+  assert.equal(await world.metric(CLOSED, "consent_expired"), 2);
+});
+
+Deno.test("a session whose origin says nothing any more is over", async () => {
+  await using world = await MediaWorld.open({ consentTimeout: 1_000 });
+  await using client = new UdpPeer();
+  world.agree("a");
+  await world.start(client, "a");
+  await until("the end", async () => {
+    await world.check(client, "a");
+    return await world.metric(CLOSED, "origin_gone") === 1;
+  }, { interval: 100 });
+});
+
+Deno.test({
+  name: "a session whose origin's host refuses is over sooner",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using world = await MediaWorld.open({ engine: "libc" });
+    await using client = new UdpPeer();
+    world.agree("a");
+    await world.start(client, "a");
+    await world.origin[Symbol.asyncDispose]();
+    await until("the end", async () => {
+      await world.check(client, "a");
+      return await world.metric(CLOSED, "origin_gone") === 1;
+    }, { interval: 100 });
+  },
+});
+
+Deno.test("a session that never begins is forgotten without a word in the log", async () => {
+  await using world = await MediaWorld.open({ startTimeout: 500, maxSessions: 1 });
+  world.agree("a");
+  assert.throws(() => world.agree("b"), (error) => {
+    return error instanceof ProxyError && error.code === "overloaded";
+  });
+  const unused = "srs_proxy_rtc_sessions_unused_total";
+  await until("the end", async () => await world.metric(unused, "never_started") === 1);
+  world.agree("b");
+  assert.equal(await world.metric(CLOSED), 0);
+});
+
+Deno.test("an address has so many sessions and no more", async () => {
+  await using world = await MediaWorld.open({ maxSessionsPerAddress: 2 });
+  const clients = Array.from({ length: 3 }, () => new UdpPeer());
+  for (const name of ["a", "b", "c"]) world.agree(name);
+  await world.start(clients[0]!, "a");
+  await world.start(clients[1]!, "b");
+  await world.start(clients[2]!, "b");
+  await world.check(clients[2]!, "c");
+  await until("the drop", async () => await world.metric(DROPPED, "address_limit") === 1);
+  world.relay.end("a:me", "deleted");
+  await until("room", () => world.sessions.size === 1);
+  await world.start(clients[2]!, "c");
+  for (const client of clients) await client[Symbol.asyncDispose]();
+});
+
+Deno.test("a session agreed upon at another proxy is looked up and taken", async () => {
+  await using world = await MediaWorld.open();
+  await using client = new UdpPeer();
+  await world.registry.putSession(world.session("a"), 60_000);
+  await until("the session", async () => {
+    await world.check(client, "a");
+    return world.origin.waiting > 0;
+  });
+  await until("the log", () => world.sessions.size === 1);
+  world.relay.end("a:me", "deleted");
+  await until("the record to go", async () => await world.registry.session("a:me") === undefined);
+});
+
+Deno.test("a session is kicked by its id, and another after it can begin", async () => {
+  await using world = await MediaWorld.open();
+  await using client = new UdpPeer();
+  world.agree("a");
+  await world.start(client, "a");
+  const [session] = world.sessions.list({ limit: 1 });
+  assert.equal(world.relay.kick("unknown"), false);
+  assert.equal(world.relay.kick(session!.session), true);
+  await until("the end", () => world.sessions.size === 0);
+  assert.equal(await world.metric(CLOSED, "kicked"), 1);
+  world.agree("b");
+  await world.start(client, "b");
+});
+
+Deno.test("while the process ends sessions go on, and none begins", async () => {
+  await using world = await MediaWorld.open();
+  await using client = new UdpPeer();
+  world.agree("a");
+  await world.start(client, "a");
+  world.agree("late");
+  world.relay.drain();
+  assert.throws(() => world.agree("b"), (error) => {
+    return error instanceof ProxyError && error.code === "draining";
+  });
+  await client.send(Uint8Array.of(0x80), world.relay.address.port);
+  assert.deepEqual((await world.origin.next()).bytes, [0x80]);
+  const unused = "srs_proxy_rtc_sessions_unused_total";
+  await until("the unused one to go", async () => await world.metric(unused) === 1);
+  world.relay.kill();
+  await world.relay.idle();
+  assert.equal(await world.metric(CLOSED, "shutdown"), 1);
+});

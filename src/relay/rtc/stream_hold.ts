@@ -1,0 +1,49 @@
+// Keeps a stream mapped to the origin at which a WebRTC session runs, as long as it runs.
+
+import { ProxyError } from "../../core/errors.ts";
+import type { Resolver } from "../../core/ports.ts";
+
+/** Which stream, for which session of the log. */
+export interface StreamHoldParts {
+  readonly resolver: Resolver;
+  readonly session: string;
+  readonly stream: string;
+  readonly intent: "publish" | "play";
+  /** Id of the origin. */
+  readonly origin: string;
+}
+
+/** A session's claim on its stream. */
+export class StreamHold {
+  readonly #parts: StreamHoldParts;
+  #state: "new" | "asking" | "held" | "released" = "new";
+
+  constructor(parts: StreamHoldParts) {
+    this.#parts = parts;
+  }
+
+  /** Claims the stream; without a registry, or when it lives elsewhere by now, the session goes on. */
+  async take(): Promise<void> {
+    const { resolver, session, stream, intent, origin } = this.#parts;
+    this.#state = "asking";
+    try {
+      const request = { stream, protocol: "rtc", intent, session, failed: [] } as const;
+      const owner = await resolver.resolve(request);
+      if (owner.id === origin && this.#state === "asking") resolver.confirm(session);
+    } catch (error) {
+      if (!(error instanceof ProxyError)) throw error;
+    }
+    if (this.#isOver) resolver.release(session);
+    else this.#state = "held";
+  }
+
+  /** The session is over. */
+  release(): void {
+    if (this.#state === "held") this.#parts.resolver.release(this.#parts.session);
+    this.#state = "released";
+  }
+
+  get #isOver(): boolean {
+    return this.#state === "released";
+  }
+}
