@@ -4,6 +4,7 @@
 
 import { resolve } from "node:path";
 import { NODE_MEDIA_SERVER_PACKAGE } from "../tests/support/node_media_server.ts";
+import { WERIFT_PACKAGE } from "../tests/support/werift_origin.ts";
 import { bundleConsole } from "./bundle_console.ts";
 import { addCounts, countReport, summaryLine, type TestCount } from "./junit.ts";
 import { say } from "./say.ts";
@@ -72,7 +73,7 @@ async function prepare(steps: readonly Step[]): Promise<boolean> {
   if (!(await setUp())) return false;
   await bundleConsole(resolve(ROOT, "dist/console"));
   // What tests start is fetched here, so that no test's deadline pays for it.
-  const packages = [["main.ts"], NODE_MEDIA_SERVER_PACKAGE];
+  const packages = [["main.ts"], NODE_MEDIA_SERVER_PACKAGE, WERIFT_PACKAGE];
   for (const args of packages) {
     if (!(await runDeno(["cache", ...args], 5 * MINUTE))) return false;
   }

@@ -1,6 +1,7 @@
 // The whole program put together: the one place that knows every part. Opens them in order, drains
 // and ends them together. Knows no signals and no exit codes; main.ts has those.
 
+import { httpApi } from "./api/http_api.ts";
 import { LiveSessions, type LiveSessionsOptions } from "./api/session_log.ts";
 import { PrometheusMetrics } from "./api/metrics.ts";
 import { systemApi } from "./api/system_api.ts";
@@ -14,8 +15,10 @@ import { type HttpHandler, HttpServer } from "./net/http_server.ts";
 import { MemoryStore } from "./registry/memory_store.ts";
 import { Registry } from "./registry/registry.ts";
 import { HttpRelay } from "./relay/http/http_relay.ts";
+import { WebServer } from "./relay/http/web_server.ts";
 import { RtmpRelay } from "./relay/rtmp/rtmp_relay.ts";
 import { RtcMediaRelay } from "./relay/rtc/media_relay.ts";
+import { Signaling } from "./relay/rtc/signaling.ts";
 import { openStaticFiles } from "./api/static_files.ts";
 import { pages } from "./console/pages.ts";
 import { signature, version, versionNumbers } from "./version.ts";
@@ -38,14 +41,12 @@ export class App implements AsyncDisposable {
   readonly closed: Promise<void>;
   readonly #stack: AsyncDisposableStack;
   readonly #relays: readonly Relay[];
-  readonly #httpApi: HttpServer;
   readonly #state: State;
 
   private constructor(parts: Parts, stack: AsyncDisposableStack) {
     const { rtmp, httpServer, rtcMedia, httpApi, system, state } = parts;
     this.#stack = stack;
     this.#relays = [rtmp, httpServer, rtcMedia];
-    this.#httpApi = httpApi;
     this.#state = state;
     this.listeners = [
       { name: "RTMP", address: rtmp.address },
@@ -67,12 +68,14 @@ export class App implements AsyncDisposable {
     return new App(parts, stack.move());
   }
 
-  /** Says "not ready" and takes no new client and no new stream; what runs goes on. */
+  /**
+   * Says "not ready" and takes no new client and no new stream; what runs goes on. The APIs answer
+   * to the end: WebRTC sessions that run are ended there.
+   */
   drain(): void {
     if (this.#state.draining) return;
     this.#state.draining = true;
     for (const relay of this.#relays) relay.drain();
-    this.#httpApi.stop();
   }
 
   /**
@@ -101,7 +104,7 @@ interface Parts {
   readonly rtmp: RtmpRelay;
   readonly httpServer: HttpRelay;
   readonly rtcMedia: RtcMediaRelay;
-  readonly httpApi: HttpServer;
+  readonly httpApi: WebServer;
   readonly system: HttpServer;
   readonly state: State;
 }
@@ -111,8 +114,6 @@ async function openParts(config: Config, stack: AsyncDisposableStack): Promise<P
   const metrics = new PrometheusMetrics();
   const registry = stack.use(await openRegistry(config, metrics));
   const about = { signature, version, numbers: versionNumbers, pid: String(Deno.pid) };
-  const openHttp = (name: string, listen: Config["listen"]["httpApi"], handler: HttpHandler) =>
-    stack.use(HttpServer.open({ name, listen, handler, onError: logError }));
   const sessions = new LiveSessions(LIVE_SESSIONS);
   const relays: Relay[] = [];
   const system = systemApi({
@@ -142,16 +143,19 @@ async function openParts(config: Config, stack: AsyncDisposableStack): Promise<P
     newSession: sessionIds(),
   };
   const rtmp = stack.use(openRtmp(surroundings));
-  const answerOther = await openPages(config, rtmp.address.port, about);
-  const httpServer = stack.use(openHttpRelay(surroundings, answerOther));
   const rtcMedia = stack.use(await openRtcMedia(surroundings));
+  const signaling = stack.use(openSignaling(surroundings, rtcMedia));
+  const api = stack.use(openHttpApi(surroundings, about, signaling));
+  const ports = { rtmpPort: rtmp.address.port, apiPort: api.address.port };
+  const answerOther = await openPages(config, ports, about);
+  const httpServer = stack.use(openHttpRelay(surroundings, answerOther));
   relays.push(rtmp, httpServer, rtcMedia);
   return {
     rtmp,
     httpServer,
     rtcMedia,
-    system: openHttp("System API", listen.systemApi, (request) => system.fetch(request)),
-    httpApi: openHttp("HTTP API", listen.httpApi, versionsApp(about).fetch),
+    system: stack.use(openSystem(listen.systemApi, (request) => system.fetch(request))),
+    httpApi: api,
     state,
   };
 }
@@ -176,13 +180,11 @@ function sessionIds(): () => string {
 /** What the HTTP server answers apart from media: its version, then files or the built-in pages. */
 async function openPages(
   config: Config,
-  rtmpPort: number,
+  ports: { readonly rtmpPort: number; readonly apiPort: number },
   about: About,
 ): Promise<(request: Request) => Promise<Response>> {
   const { staticFiles } = config;
-  const serve = staticFiles === undefined
-    ? pages({ rtmpPort })
-    : await openStaticFiles(staticFiles);
+  const serve = staticFiles === undefined ? pages(ports) : await openStaticFiles(staticFiles);
   const versions = versionsApp(about);
   return async (request) => {
     if (new URL(request.url).pathname.startsWith("/api/")) return versions.fetch(request);
@@ -266,6 +268,54 @@ async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> 
   const { kind, buffers } = relay.engine;
   LOG.info("UDP engine", { protocol: "rtc", engine: kind, ...buffers });
   return relay;
+}
+
+function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signaling {
+  const { config, registry, metrics, state, sessions, newSession } = surroundings;
+  const { dialTimeout: dial, answerTimeout: answer } = config.rtmp;
+  return Signaling.open({
+    timeouts: { dial, answer, body: config.http.headTimeout },
+    resolver: registry,
+    rtcSessions: registry,
+    media,
+    sessions,
+    metrics,
+    trustedProxies: config.http.trustedProxies,
+    candidates: config.webrtc.candidates,
+    mediaPort: media.address.port,
+    isDraining: () => state.draining,
+    newSession,
+    onError: logError,
+  });
+}
+
+function openHttpApi(
+  { config, metrics }: Surroundings,
+  about: About,
+  signaling: Signaling,
+): WebServer {
+  const { http, rtmp } = config;
+  return WebServer.open({
+    name: "HTTP API",
+    listen: config.listen.httpApi,
+    maxConnections: rtmp.maxConnections,
+    maxConnectionsPerAddress: rtmp.maxConnectionsPerAddress,
+    headTimeout: http.headTimeout,
+    keepAliveTimeout: http.keepAliveTimeout,
+    stallTimeout: http.stallTimeout,
+    handle: httpApi({
+      about,
+      token: config.apiAuth?.token,
+      corsOrigins: http.corsOrigins,
+      signal: (request, peer) => signaling.handle(request, peer),
+    }),
+    onRefused: (reason) => metrics.count("srs_proxy_api_refused_total", { reason }),
+    onError: logError,
+  });
+}
+
+function openSystem(listen: Config["listen"]["systemApi"], handler: HttpHandler): HttpServer {
+  return HttpServer.open({ name: "System API", listen, handler, onError: logError });
 }
 
 function defaultOrigin({ ip, ...ports }: DefaultBackend): Origin {

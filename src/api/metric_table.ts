@@ -112,6 +112,10 @@ export const METRICS = {
       "bad_integrity, verify_limit, address_limit, socket_limit.",
     "reason",
   ),
+  srs_proxy_api_refused_total: counter(
+    "Connections and requests refused by the HTTP API before anybody looked at them, by reason.",
+    "reason",
+  ),
   srs_proxy_rtc_requests_total: counter(
     "Answered requests about WebRTC, by kind (whip, whep, publish, play, session, other) and class " +
       "of the status.",

@@ -8,6 +8,8 @@ export interface PagesOptions {
   readonly folder?: string;
   /** The port for RTMP addresses that the page shows; 1935 unless told. */
   readonly rtmpPort?: number;
+  /** The port of the HTTP API, where the page asks for WebRTC; 1985 unless told. */
+  readonly apiPort?: number;
 }
 
 interface Asset {
@@ -26,29 +28,36 @@ type Assets = ReadonlyMap<string, Asset>;
 
 const BUILT = `${import.meta.dirname}/../../dist/console`;
 
+/** The one file of all pages, which shows what its address asks for. */
+const PAGE = "index.html";
+
 /** File and type by path; what is not here is not served. */
 const FILES: ReadonlyMap<string, readonly [file: string, contentType: string]> = new Map([
-  ["/", ["index.html", "text/html; charset=utf-8"]],
+  ["/", [PAGE, "text/html; charset=utf-8"]],
+  ["/publish", [PAGE, "text/html; charset=utf-8"]],
   ["/console/page.js", ["page.js", "text/javascript; charset=utf-8"]],
   ["/console/page.css", ["page.css", "text/css; charset=utf-8"]],
   ["/console/icon.svg", ["icon.svg", "image/svg+xml"]],
   ["/console/licenses.txt", ["licenses.txt", "text/plain; charset=utf-8"]],
 ]);
 
-/** Everything comes from the proxy itself; MediaSource hands media to the player as blobs. */
-const SECURITY_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "media-src 'self' blob:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'self'",
-].join("; ");
+const DEFAULT_PORTS = { rtmpPort: 1935, apiPort: 1985 };
 
-const RTMP_PORT_MARK = '<meta name="rtmp-port" content="1935">';
+/** Everything comes from the proxy itself; MediaSource hands media to the player as blobs. */
+function securityPolicy(apiPort: number): string {
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "media-src 'self' blob:",
+    // The API is another port of the same host, whose name only the browser knows.
+    `connect-src 'self' http://*:${apiPort} https://*:${apiPort}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'self'",
+  ].join("; ");
+}
 
 /**
  * The pages as a handler: undefined for every path that is not theirs. If they have not been built
@@ -58,6 +67,8 @@ export function pages(
   options: PagesOptions = {},
 ): (request: Request) => Promise<Response | undefined> {
   let assets: Promise<Assets> | undefined;
+  const { apiPort = DEFAULT_PORTS.apiPort } = options;
+  const policy = securityPolicy(apiPort);
   return async (request) => {
     const path = new URL(request.url).pathname;
     if (!FILES.has(path)) return undefined;
@@ -66,7 +77,7 @@ export function pages(
     }
     try {
       assets ??= readAssets(options);
-      return answerAsset(request, (await assets).get(path)!);
+      return answerAsset(request, (await assets).get(path)!, policy);
     } catch (error) {
       assets = undefined;
       if (!(error instanceof Deno.errors.NotFound)) throw error;
@@ -75,11 +86,11 @@ export function pages(
   };
 }
 
-async function readAssets({ folder = BUILT, rtmpPort = 1935 }: PagesOptions): Promise<Assets> {
+async function readAssets({ folder = BUILT, ...ports }: PagesOptions): Promise<Assets> {
   const assets = new Map<string, Asset>();
   for (const [path, [file, contentType]] of FILES) {
     const bytes = await Deno.readFile(`${folder}/${file}`);
-    const content = path === "/" ? withRtmpPort(bytes, rtmpPort) : bytes;
+    const content = file === PAGE ? withPorts(bytes, { ...DEFAULT_PORTS, ...ports }) : bytes;
     const etag = await hashOf(content);
     assets.set(path, {
       contentType,
@@ -90,11 +101,15 @@ async function readAssets({ folder = BUILT, rtmpPort = 1935 }: PagesOptions): Pr
   return assets;
 }
 
-function withRtmpPort(html: Uint8Array, port: number): Uint8Array<ArrayBuffer> {
-  const text = new TextDecoder().decode(html);
-  return new TextEncoder().encode(
-    text.replace(RTMP_PORT_MARK, RTMP_PORT_MARK.replace("1935", String(port))),
-  );
+function withPorts(
+  html: Uint8Array,
+  { rtmpPort, apiPort }: typeof DEFAULT_PORTS,
+): Uint8Array<ArrayBuffer> {
+  const mark = (name: string, port: number) => `<meta name="${name}" content="${port}">`;
+  const text = new TextDecoder().decode(html)
+    .replace(mark("rtmp-port", DEFAULT_PORTS.rtmpPort), mark("rtmp-port", rtmpPort))
+    .replace(mark("api-port", DEFAULT_PORTS.apiPort), mark("api-port", apiPort));
+  return new TextEncoder().encode(text);
 }
 
 async function hashOf(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
@@ -107,7 +122,11 @@ async function zip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuff
   return new Uint8Array(await new Response(zipped).arrayBuffer());
 }
 
-function answerAsset(request: Request, { contentType, plain, zipped }: Asset): Response {
+function answerAsset(
+  request: Request,
+  { contentType, plain, zipped }: Asset,
+  policy: string,
+): Response {
   const isZipped = acceptsGzip(request.headers.get("accept-encoding"));
   const { bytes, etag } = isZipped ? zipped : plain;
   const headers = {
@@ -115,7 +134,7 @@ function answerAsset(request: Request, { contentType, plain, zipped }: Asset): R
     vary: "accept-encoding",
     // Asked for again each time, answered with 304: an upgraded proxy is seen at once.
     "cache-control": "no-cache",
-    "content-security-policy": SECURITY_POLICY,
+    "content-security-policy": policy,
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
   };

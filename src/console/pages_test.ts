@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { pages } from "./pages.ts";
 
 const FILES: Readonly<Record<string, string>> = {
-  "index.html": '<html><meta name="rtmp-port" content="1935"></html>',
+  "index.html":
+    '<html><meta name="rtmp-port" content="1935"><meta name="api-port" content="1985"></html>',
   "page.js": "play();".repeat(100),
   "page.css": "body {}",
   "icon.svg": "<svg/>",
@@ -21,7 +22,7 @@ async function withPages(test: (site: Site) => Promise<void>): Promise<void> {
     for (const [name, text] of Object.entries(FILES)) {
       await Deno.writeTextFile(`${folder}/${name}`, text);
     }
-    await test({ handle: pages({ folder, rtmpPort: 11935 }), folder });
+    await test({ handle: pages({ folder, rtmpPort: 11935, apiPort: 11985 }), folder });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -36,6 +37,7 @@ Deno.test("the page and its files are served with their types", async () => {
     const types = {
       "/": "text/html; charset=utf-8",
       "/?format=hls": "text/html; charset=utf-8",
+      "/publish": "text/html; charset=utf-8",
       "/console/page.js": "text/javascript; charset=utf-8",
       "/console/page.css": "text/css; charset=utf-8",
       "/console/icon.svg": "image/svg+xml",
@@ -71,10 +73,15 @@ Deno.test("other paths are somebody else's", async () => {
   });
 });
 
-Deno.test("the page learns the RTMP port", async () => {
+Deno.test("the pages learn the ports, and may ask the HTTP API", async () => {
   await withPages(async ({ handle }) => {
-    const html = await (await handle(request("/")))!.text();
-    assert.equal(html, FILES["index.html"]!.replace("1935", "11935"));
+    for (const path of ["/", "/publish"]) {
+      const response = (await handle(request(path)))!;
+      const policy = response.headers.get("content-security-policy") ?? "";
+      assert.match(policy, /connect-src 'self' http:\/\/\*:11985 https:\/\/\*:11985;/);
+      const html = FILES["index.html"]!.replace("1935", "11935").replace("1985", "11985");
+      assert.equal(await response.text(), html);
+    }
   });
 });
 

@@ -101,6 +101,8 @@ Deno.test("the page can be used by keyboard alone, on a phone, in the dark", asy
   await onStage(() => NodeMediaServer.open(), async (stage) => {
     const { page, errors } = stage;
     await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate("document.activeElement.textContent"), "Publish a stream");
+    await page.keyboard.press("Tab");
     await page.keyboard.press("Control+A");
     await page.keyboard.type("live/show");
     await page.keyboard.press("Enter");

@@ -14,6 +14,9 @@ const ARGUMENTS = [
   ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
   ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
   "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+  // A camera that shows a test picture, without asking, and WebRTC over 127.0.0.1.
+  ...["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+  "--allow-loopback-in-peer-connection",
 ];
 
 /** The window in which a page is seen. */

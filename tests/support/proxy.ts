@@ -145,7 +145,7 @@ export async function runProxy(
 function proxyCommand(): string[] {
   const executable = Deno.env.get("SRS_PROXY_BIN");
   if (executable !== undefined && executable !== "") return [executable];
-  const permissions = ["--allow-net", "--allow-env", "--allow-read", "--allow-sys"];
+  const permissions = ["net", "env", "read", "sys", "ffi"].map((one) => `--allow-${one}`);
   const configuration = `--config=${PROJECT_FOLDER}/deno.json`;
   const program = `${PROJECT_FOLDER}/main.ts`;
   return [Deno.execPath(), "run", "--quiet", configuration, ...permissions, program];

@@ -22,6 +22,8 @@ export interface RegisteredOrigin {
   readonly name: string;
   readonly rtmpPort: number;
   readonly httpPort?: number;
+  readonly apiPort?: number;
+  readonly rtcPort?: number;
 }
 
 /** Anything that has a System API. */
@@ -44,6 +46,8 @@ export function heartbeatOf(origin: RegisteredOrigin, service: string): Heartbea
     pid: service,
     rtmp: [`127.0.0.1:${origin.rtmpPort}`],
     ...(origin.httpPort === undefined ? {} : { http: [`127.0.0.1:${origin.httpPort}`] }),
+    ...(origin.apiPort === undefined ? {} : { api: [`127.0.0.1:${origin.apiPort}`] }),
+    ...(origin.rtcPort === undefined ? {} : { rtc: [`udp://127.0.0.1:${origin.rtcPort}`] }),
     device_id: origin.name,
   };
 }

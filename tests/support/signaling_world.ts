@@ -5,7 +5,7 @@ import { httpApi, type HttpApiPorts } from "../../src/api/http_api.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { LiveSessions } from "../../src/api/session_log.ts";
 import { ProxyError } from "../../src/core/errors.ts";
-import type { RtcMedia, RtcSession, RtcSessions } from "../../src/core/ports.ts";
+import type { RtcMedia, RtcSession } from "../../src/core/ports.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { WebServer } from "../../src/relay/http/web_server.ts";
@@ -38,39 +38,15 @@ export class SeenMedia implements RtcMedia {
   }
 }
 
-/** Where all proxies of a cluster find sessions. */
-export class SharedSessions implements RtcSessions {
-  readonly records = new Map<string, RtcSession>();
-  isDown = false;
-
-  putSession(session: RtcSession): Promise<void> {
-    return this.#do(() => void this.records.set(session.user, session));
-  }
-
-  session(user: string): Promise<RtcSession | undefined> {
-    return this.#do(() => this.records.get(user));
-  }
-
-  endSession(user: string): Promise<void> {
-    return this.#do(() => void this.records.delete(user));
-  }
-
-  #do<T>(action: () => T): Promise<T> {
-    if (!this.isDown) return Promise.resolve(action());
-    return Promise.reject(new ProxyError("registry_unavailable", "Registry does not answer"));
-  }
-}
-
 /** How a world differs from the plain one. */
 export type SignalingWorldOptions =
   & Partial<SignalingPorts>
   & Partial<Pick<HttpApiPorts, "token">>
-  & { readonly shared?: SharedSessions; readonly registry?: Registry };
+  & { readonly registry?: Registry };
 
 /** Signalling and what is around it. */
 export class SignalingWorld implements AsyncDisposable {
   readonly media = new SeenMedia();
-  readonly shared: SharedSessions;
   readonly registry: Registry;
   readonly errors: unknown[] = [];
   /** Why connections and requests were refused by the port itself. */
@@ -87,12 +63,11 @@ export class SignalingWorld implements AsyncDisposable {
   ) {
     this.registry = registry;
     this.#metrics = metrics;
-    this.shared = options.shared ?? new SharedSessions();
     let ids = 0;
     const signaling = this.#stack.use(Signaling.open({
       timeouts: { dial: 1_000, answer: 1_000, body: 500 },
       resolver: registry,
-      rtcSessions: this.shared,
+      rtcSessions: registry,
       media: this.media,
       sessions: new LiveSessions({ capacity: 10 }),
       metrics,
@@ -156,6 +131,11 @@ export class SignalingWorld implements AsyncDisposable {
     const { text } = await this.#metrics.expose();
     const line = text.split("\n").find((one) => one.startsWith(`${name} `));
     return line === undefined ? 0 : Number(line.slice(name.length + 1));
+  }
+
+  /** What all proxies know of a session. */
+  record(user: string): Promise<RtcSession | undefined> {
+    return this.registry.session(user);
   }
 
   /** Keys of the streams that have an origin. */

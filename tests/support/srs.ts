@@ -18,6 +18,8 @@ export interface SrsOptions {
   readonly remux?: "flv" | "ts";
   /** Serves `/live/STREAM.mpd` too. */
   readonly dash?: boolean;
+  /** Speaks WebRTC, and passes its streams to RTMP and back. */
+  readonly rtc?: boolean;
   /** Hears of players: gets a POST with JSON (`action`, `vhost`, `stream`, `param`, `ip`). */
   readonly hookUrl?: string;
   /** Vhosts beside the default one, with the same lines. */
@@ -45,6 +47,8 @@ export class Srs implements OriginServer {
   readonly rtmpPort: number;
   readonly httpPort: number;
   readonly apiPort: number;
+  /** For WebRTC media, if it was told to speak that. */
+  readonly rtcPort: number;
   readonly process: Child;
   readonly #folder: TempFolder;
 
@@ -53,6 +57,7 @@ export class Srs implements OriginServer {
     this.rtmpPort = ports[0]!;
     this.httpPort = ports[1]!;
     this.apiPort = ports[2]!;
+    this.rtcPort = ports[3]!;
     this.#folder = folder;
     this.process = new Child({
       command: SRS_BIN!,
@@ -69,7 +74,7 @@ export class Srs implements OriginServer {
    */
   static async open(options: SrsOptions): Promise<Srs> {
     if (SRS_BIN === undefined) throw new Error("Cannot start SRS: SRS_BIN is not set");
-    const ports = freePorts(3);
+    const ports = freePorts(4);
     const folder = new TempFolder();
     await Deno.mkdir(folder.file("objs/nginx/html"), { recursive: true });
     await Deno.writeTextFile(folder.file("srs.conf"), srsConfiguration(options, ports));
@@ -109,7 +114,10 @@ export class Srs implements OriginServer {
 
 /** Timestamps stay those of the publisher, as with other servers: so viewers can be compared. */
 function srsConfiguration(options: SrsOptions, ports: readonly number[]): string {
-  const [rtmpPort, httpPort, apiPort] = ports;
+  const [rtmpPort, httpPort, apiPort, rtcPort] = ports;
+  const rtc = options.rtc === true
+    ? `rtc_server { enabled on; listen ${rtcPort}; candidate 127.0.0.1; }`
+    : "";
   return `
 listen 127.0.0.1:${rtmpPort};
 max_connections 1000;
@@ -119,13 +127,14 @@ srs_log_tank console;
 srs_log_level warn;
 http_server { enabled on; listen 127.0.0.1:${httpPort}; dir ./objs/nginx/html; }
 http_api { enabled on; listen 127.0.0.1:${apiPort}; }
+${rtc}
 ${heartbeatLines(options)}
 ${["__defaultVhost__", ...(options.vhosts ?? [])].map(vhostBlock(options)).join("\n")}
 `;
 }
 
 function vhostBlock(options: SrsOptions): (name: string) => string {
-  const { remux = "flv", dash, hookUrl, vhost = [] } = options;
+  const { remux = "flv", dash, hookUrl, rtc, vhost = [] } = options;
   const lines = [
     "play { time_jitter off; }",
     `http_remux { enabled on; mount [vhost]/[app]/[stream].${remux}; }`,
@@ -134,6 +143,7 @@ function vhostBlock(options: SrsOptions): (name: string) => string {
     ...(hookUrl === undefined ? [] : [
       `http_hooks { enabled on; on_play ${hookUrl}; on_stop ${hookUrl}; }`,
     ]),
+    ...(rtc === true ? ["rtc { enabled on; rtmp_to_rtc on; rtc_to_rtmp on; }"] : []),
     ...vhost,
   ];
   return (name) => `vhost ${name} {\n  ${lines.join("\n  ")}\n}`;

@@ -12,7 +12,7 @@ const COPIED_FOR = 1500;
 export function AddressList({ name, place }: { name: StreamName; place: ProxyPlace }) {
   return (
     <section aria-labelledby="addresses">
-      <h2 id="addresses">Addresses for other players</h2>
+      <h2 id="addresses">Addresses for other programs</h2>
       <ul>
         {streamAddresses(name, place).map(({ label, url }) => (
           <Address key={label} label={label} url={url} />
@@ -20,7 +20,7 @@ export function AddressList({ name, place }: { name: StreamName; place: ProxyPla
       </ul>
       <p>
         For VLC (Media, Open Network Stream) or{" "}
-        <code>ffplay ADDRESS</code>. Publish to the RTMP address.
+        <code>ffplay ADDRESS</code>. Publish to the RTMP or the WHIP address.
       </p>
     </section>
   );

@@ -20,6 +20,18 @@ export function describeStatus(status: number): string {
   return `Cannot play: the answer was ${status}`;
 }
 
+/** What the HTTP API's refusal of a WebRTC session means to whoever asked for it. */
+export function describeRefusal(status: number, detail: string): string {
+  if (status === 401) return "The proxy or the origin asks for a token, or for another one (401)";
+  if (status === 404) return "There is no such stream (404)";
+  if (status === 502) return "The origin has refused: is the stream free, or is there one? (502)";
+  const why = detail === "" ? `the answer was ${status}` : `${detail} (${status})`;
+  return `WebRTC cannot be set up: ${why}`;
+}
+
+/** No packet has come through. */
+export const NO_MEDIA_PATH = "No media comes through: is the proxy's UDP port reachable from here?";
+
 /** Anything else, in the words of the library. */
 export function describeFailure(detail: string): string {
   return `Cannot play: ${detail}`;

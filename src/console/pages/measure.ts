@@ -7,6 +7,8 @@
 export interface Received {
   /** Bits per second of the stream; undefined while or where it is not known. */
   readonly bitrate: number | undefined;
+  /** Seconds of media that wait to be shown, where the video element does not tell. */
+  readonly buffer?: number | undefined;
 }
 
 /** One look at a running player. */
@@ -45,7 +47,7 @@ export class Meter {
     this.#frames = totalVideoFrames;
     this.#measuredAt = now;
     return {
-      buffer: bufferedAhead(this.#video),
+      buffer: received.buffer ?? bufferedAhead(this.#video),
       bitrate: received.bitrate,
       droppedFrames: droppedVideoFrames,
       frames: totalVideoFrames,

@@ -1,24 +1,30 @@
-// The numbers about the running player.
+// The numbers about the running player, and the list in which numbers are shown.
 
 import type { Measurement } from "./measure.ts";
 
+/** A number; undefined while it is not known. */
+export type Row = readonly [id: string, label: string, value: string | 0 | undefined];
+
 /** All numbers, with a dash for what is not known. */
 export function MeasurementList({ measurement }: { measurement: Measurement | undefined }) {
+  return <Rows label="How it plays" rows={rowsOf(measurement)} />;
+}
+
+/** A list of numbers. */
+export function Rows({ label, rows }: { label: string; rows: readonly Row[] }) {
   return (
-    <dl aria-label="How it plays">
-      {rows(measurement).map(([id, label, value]) => (
+    <dl aria-label={label}>
+      {rows.map(([id, name, value]) => (
         <div key={id}>
-          <dt>{label}</dt>
-          <dd data-measure={id}>{value ?? "–"}</dd>
+          <dt>{name}</dt>
+          <dd data-measure={id}>{value || "–"}</dd>
         </div>
       ))}
     </dl>
   );
 }
 
-type Row = readonly [id: string, label: string, value: string | undefined];
-
-function rows(measured: Measurement | undefined): readonly Row[] {
+function rowsOf(measured: Measurement | undefined): readonly Row[] {
   return [
     ["buffer", "Buffer", measured && `${measured.buffer.toFixed(1)} s`],
     ["bitrate", "Bitrate", measured?.bitrate === undefined ? undefined : bits(measured.bitrate)],
@@ -28,7 +34,8 @@ function rows(measured: Measurement | undefined): readonly Row[] {
   ];
 }
 
-function bits(perSecond: number): string {
+/** Bits per second as people read them. */
+export function bits(perSecond: number): string {
   if (perSecond >= 1e6) return `${(perSecond / 1e6).toFixed(2)} Mbit/s`;
   return `${(perSecond / 1e3).toFixed(0)} kbit/s`;
 }

@@ -5,11 +5,23 @@
 import { openHlsPlayer } from "./hls_player.ts";
 import { openMpegtsPlayer } from "./mpegts_player.ts";
 import type { Player, PlayerOptions } from "./player.ts";
+import { openWhepPlayer } from "./whep_player.ts";
 
 /** Starts to play. */
 export function openPlayer(options: PlayerOptions): Player {
-  const player = options.format === "hls" ? openHlsPlayer(options) : openMpegtsPlayer(options);
+  const player = openWith(options);
   // A browser may refuse to play with sound before the viewer has clicked; the controls are there.
   options.video.play().catch(() => {});
   return player;
+}
+
+function openWith(options: PlayerOptions): Player {
+  switch (options.format) {
+    case "hls":
+      return openHlsPlayer(options);
+    case "webrtc":
+      return openWhepPlayer(options);
+    default:
+      return openMpegtsPlayer(options);
+  }
 }

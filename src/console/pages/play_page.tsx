@@ -8,6 +8,7 @@ import { AddressList } from "./address_list.tsx";
 import { type Measurement, Meter } from "./measure.ts";
 import { MeasurementList } from "./measurement_list.tsx";
 import { openPlayer } from "./open_player.ts";
+import { Footer, PageHead } from "./page_frame.tsx";
 import { Progress } from "./progress.ts";
 import {
   pageAddress,
@@ -39,6 +40,7 @@ export function PlayPage({ place }: { place: ProxyPlace }) {
     ...asked,
     stream: asked.stream || EXAMPLE,
   });
+  const [token, setToken] = useState("");
   const [state, setState] = useState<PlayState>({ phase: "idle" });
   const [measurement, setMeasurement] = useState<Measurement>();
   const video = useRef<HTMLVideoElement>(null);
@@ -58,6 +60,7 @@ export function PlayPage({ place }: { place: ProxyPlace }) {
       video: video.current,
       url: playUrl(name, playing.format, place),
       format: playing.format,
+      token,
       setPhase: (phase) => setState({ phase, request: playing }),
       setEnd: (reason) => setState({ phase: "ended", reason }),
       setMeasurement,
@@ -67,12 +70,14 @@ export function PlayPage({ place }: { place: ProxyPlace }) {
   const named = parseStreamName(request.stream);
   return (
     <>
-      <h1>Play a stream</h1>
+      <PageHead title="Play a stream" />
       <StreamForm
         request={request}
         isGood={named !== undefined}
         isPlaying={playing !== null}
+        token={token}
         onChange={setRequest}
+        onToken={setToken}
         onPlay={() => play(request)}
         onStop={() => setState({ phase: "idle" })}
       />
@@ -80,9 +85,7 @@ export function PlayPage({ place }: { place: ProxyPlace }) {
       <p role="status" data-phase={state.phase}>{describe(state)}</p>
       <MeasurementList measurement={measurement} />
       {named && <AddressList name={named} place={place} />}
-      <footer>
-        <a href="console/licenses.txt">Licences of the libraries on this page</a>
-      </footer>
+      <Footer />
     </>
   );
 }
@@ -91,13 +94,14 @@ interface RunOptions {
   readonly video: HTMLVideoElement;
   readonly url: string;
   readonly format: PlayFormat;
+  readonly token: string;
   readonly setPhase: (phase: LivePhase) => void;
   readonly setEnd: (reason: string) => void;
   readonly setMeasurement: (measurement: Measurement | undefined) => void;
 }
 
 /** Plays and measures until the returned function is called. */
-function runPlayer({ video, url, format, ...page }: RunOptions): () => void {
+function runPlayer({ video, url, format, token, ...page }: RunOptions): () => void {
   const progress = new Progress(performance.now());
   let hasPlayed = false;
   let isStuck = false;
@@ -121,7 +125,7 @@ function runPlayer({ video, url, format, ...page }: RunOptions): () => void {
     page.setEnd(reason);
   };
   const meter = new Meter(video);
-  const player = openPlayer({ video, url, format, onEnd });
+  const player = openPlayer({ video, url, format, token, onEnd });
   video.addEventListener("playing", onPlaying);
   const timer = setInterval(look, MEASURE_INTERVAL);
   return () => {

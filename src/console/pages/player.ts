@@ -18,6 +18,8 @@ export interface PlayerOptions {
   readonly video: HTMLVideoElement;
   readonly url: string;
   readonly format: PlayFormat;
+  /** For the HTTP API, which WebRTC goes through; empty when there is none. */
+  readonly token: string;
   /** Called at most once: the stream is over or cannot be played. */
   readonly onEnd: (reason: string) => void;
 }

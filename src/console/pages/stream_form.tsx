@@ -2,15 +2,19 @@
 
 /// <reference lib="dom" />
 
-import type { PageRequest } from "./stream_name.ts";
-import { PLAY_FORMATS } from "./stream_name.ts";
+import { StreamField } from "./stream_field.tsx";
+import { type PageRequest, PLAY_FORMATS } from "./stream_name.ts";
+import { TokenField } from "./token_field.tsx";
 
 interface StreamFormProps {
   readonly request: PageRequest;
   /** Whether the name can be played. */
   readonly isGood: boolean;
   readonly isPlaying: boolean;
+  /** For the HTTP API. */
+  readonly token: string;
   readonly onChange: (request: PageRequest) => void;
+  readonly onToken: (token: string) => void;
   readonly onPlay: () => void;
   readonly onStop: () => void;
 }
@@ -24,17 +28,10 @@ export function StreamForm(props: StreamFormProps) {
   };
   return (
     <form onSubmit={submit}>
-      <label htmlFor="stream">Stream</label>
-      <input
-        id="stream"
-        value={request.stream}
-        placeholder="application/stream"
-        autocomplete="off"
-        autocapitalize="none"
-        spellcheck={false}
-        aria-invalid={!isGood}
-        aria-describedby="stream-hint"
-        onInput={({ currentTarget }) => onChange({ ...request, stream: currentTarget.value })}
+      <StreamField
+        stream={request.stream}
+        isGood={isGood}
+        onChange={(stream) => onChange({ ...request, stream })}
       />
       <fieldset>
         <legend>Format</legend>
@@ -51,6 +48,7 @@ export function StreamForm(props: StreamFormProps) {
           </label>
         ))}
       </fieldset>
+      {request.format === "webrtc" && <TokenField token={props.token} onChange={props.onToken} />}
       <button type="submit" disabled={!isGood}>Play</button>
       <button type="button" disabled={!isPlaying} onClick={onStop}>Stop</button>
       <p id="stream-hint">

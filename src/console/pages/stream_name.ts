@@ -2,7 +2,7 @@
 // out. Knows no DOM and no player.
 
 /** How the page can play a stream. */
-export type PlayFormat = "flv" | "ts" | "hls";
+export type PlayFormat = "flv" | "ts" | "hls" | "webrtc";
 
 /** A stream as a person names it. */
 export interface StreamName {
@@ -26,6 +26,8 @@ export interface ProxyPlace {
   /** Host name without port, IPv6 in brackets. */
   readonly host: string;
   readonly rtmpPort: number;
+  /** Where the HTTP API is, without a slash at its end: `http://demo.com:11985`. */
+  readonly api: string;
 }
 
 /** An address of the stream for other programs. */
@@ -34,11 +36,12 @@ export interface StreamAddress {
   readonly url: string;
 }
 
-/** The ways of playing, in the order of the page. */
-export const PLAY_FORMATS: readonly { format: PlayFormat; label: string; extension: string }[] = [
+/** The ways of playing, in the order of the page; WebRTC is asked for by no file's name. */
+export const PLAY_FORMATS: readonly { format: PlayFormat; label: string; extension?: string }[] = [
   { format: "flv", label: "HTTP-FLV", extension: "flv" },
   { format: "ts", label: "HTTP-TS", extension: "ts" },
   { format: "hls", label: "HLS", extension: "m3u8" },
+  { format: "webrtc", label: "WebRTC" },
 ];
 
 const DEFAULT_RTMP_PORT = 1935;
@@ -58,8 +61,17 @@ export function parseStreamName(text: string): StreamName | undefined {
 
 /** Where a player gets the stream. */
 export function playUrl(name: StreamName, format: PlayFormat, place: ProxyPlace): string {
+  if (format === "webrtc") return rtcUrl(name, "whep", place);
   const { extension } = PLAY_FORMATS.find((known) => known.format === format)!;
   return `${place.http}${name.path}.${extension}${search(name)}`;
+}
+
+/** Where a stream is published by WHIP or played by WHEP. */
+export function rtcUrl(name: StreamName, how: "whip" | "whep", place: ProxyPlace): string {
+  const slash = name.path.lastIndexOf("/");
+  const names = `app=${name.path.slice(0, slash)}&stream=${name.path.slice(slash + 1)}`;
+  const query = name.query === "" ? "" : `&${name.query}`;
+  return `${place.api}/rtc/v1/${how}/?${names}${query}`;
 }
 
 /** Every address of the stream, for players such as VLC and ffplay. */
@@ -67,14 +79,15 @@ export function streamAddresses(name: StreamName, place: ProxyPlace): StreamAddr
   const port = place.rtmpPort === DEFAULT_RTMP_PORT ? "" : `:${place.rtmpPort}`;
   const rtmp = `rtmp://${place.host}${port}/${decodeName(name.path)}${search(name)}`;
   const http = PLAY_FORMATS.map(({ format, label }) => {
-    return { label, url: playUrl(name, format, place) };
+    return { label: format === "webrtc" ? "WHEP" : label, url: playUrl(name, format, place) };
   });
-  return [{ label: "RTMP", url: rtmp }, ...http];
+  const whip = { label: "WHIP", url: rtcUrl(name, "whip", place) };
+  return [{ label: "RTMP", url: rtmp }, ...http, whip];
 }
 
 /**
  * What the page's own address asks for: `#live/show`, `?stream=live/show` or, as older players
- * write it, `?app=live&stream=show.flv`; with `format=flv|ts|hls`.
+ * write it, `?app=live&stream=show.flv`; with `format=flv|ts|hls|webrtc`.
  */
 export function parsePageAddress(address: string): PageRequest {
   const url = new URL(address);
@@ -83,7 +96,7 @@ export function parsePageAddress(address: string): PageRequest {
   const stream = decodeName(url.hash.slice(1)) || (app && asked ? `${app}/${asked}` : asked);
   const wanted = url.searchParams.get("format") ?? EXTENSION.exec(stream)?.[0].slice(1);
   const known = PLAY_FORMATS.find(({ format, extension }) => {
-    return wanted === format || wanted === extension;
+    return wanted !== undefined && (wanted === format || wanted === extension);
   });
   return { stream, format: known?.format ?? "flv" };
 }

@@ -4,10 +4,16 @@ import {
   parsePageAddress,
   parseStreamName,
   type ProxyPlace,
+  rtcUrl,
   streamAddresses,
 } from "./stream_name.ts";
 
-const PLACE: ProxyPlace = { http: "http://demo.com:18080/", host: "demo.com", rtmpPort: 11935 };
+const PLACE: ProxyPlace = {
+  http: "http://demo.com:18080/",
+  host: "demo.com",
+  rtmpPort: 11935,
+  api: "http://demo.com:11985",
+};
 
 Deno.test("a stream is named in all the ways in which people write it", () => {
   const show = { path: "live/show", query: "" };
@@ -39,14 +45,28 @@ Deno.test("the addresses of a stream carry its query", () => {
     "http://demo.com:18080/live/my%20show.flv?token=a",
     "http://demo.com:18080/live/my%20show.ts?token=a",
     "http://demo.com:18080/live/my%20show.m3u8?token=a",
+    "http://demo.com:11985/rtc/v1/whep/?app=live&stream=my%20show&token=a",
+    "http://demo.com:11985/rtc/v1/whip/?app=live&stream=my%20show&token=a",
   ]);
 });
 
 Deno.test("RTMP's own port is left out, the page's folder is kept", () => {
-  const place = { http: "https://demo.com/video/", host: "[2001:db8::1]", rtmpPort: 1935 };
+  const place = {
+    ...PLACE,
+    http: "https://demo.com/video/",
+    host: "[2001:db8::1]",
+    rtmpPort: 1935,
+  };
   const urls = streamAddresses(parseStreamName("live/show")!, place).map(({ url }) => url);
   assert.equal(urls[0], "rtmp://[2001:db8::1]/live/show");
   assert.equal(urls[1], "https://demo.com/video/live/show.flv");
+});
+
+Deno.test("WebRTC has the stream in its query", () => {
+  assert.equal(
+    rtcUrl(parseStreamName("live/room/show?token=a")!, "whip", PLACE),
+    "http://demo.com:11985/rtc/v1/whip/?app=live/room&stream=show&token=a",
+  );
 });
 
 Deno.test("the page's address says what to play", () => {
@@ -60,6 +80,7 @@ Deno.test("the page's address says what to play", () => {
     ["?app=live&stream=show.flv&autostart=true", "live/show.flv", "flv"],
     ["?app=live", "", "flv"],
     ["?format=avi#live/show", "live/show", "flv"],
+    ["?format=webrtc#live/show", "live/show", "webrtc"],
     ["#live/100%", "live/100%", "flv"],
   ];
   for (const [suffix, stream, format] of cases) {

@@ -99,13 +99,13 @@ Deno.test("a restarted session is taken under its new name, and ends by its old 
     ]);
     const [first, second] = world.media.opened;
     assert.deepEqual(second, { ...first!, user: "abcd:ijkl", password: "abcd".repeat(6) });
-    assert.ok(world.shared.records.has("abcd:ijkl"));
+    assert.ok(await world.record("abcd:ijkl"));
     assert.equal(world.media.ended.length, 0, "the client changes over when it is ready");
     await (await patch(fragment("mnop"), { "if-match": "*" })).body?.cancel();
     assert.equal(world.media.opened.at(-1)!.user, "efgh:mnop");
     assert.equal((await textOf(await end()))[0], 200);
     assert.deepEqual(world.media.ended.map(([user]) => user), [USER, "efgh:mnop"]);
-    assert.ok(!world.shared.records.has("efgh:mnop"));
+    assert.equal(await world.record("efgh:mnop"), undefined);
   });
 });
 

@@ -170,7 +170,7 @@ export class OfferExchange {
     const { intent, key } = this.#wish;
     const client = this.#request.peer.host;
     const { sessions } = this.#services.ports;
-    sessions.refused({ protocol: "webrtc", intent, stream: key.key, client, error });
+    sessions.refused({ protocol: "rtc", intent, stream: key.key, client, error });
   }
 }
 

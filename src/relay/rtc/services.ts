@@ -4,13 +4,13 @@ import type { TaskGroup } from "../../net/task_group.ts";
 import type { Advertiser } from "./advertiser.ts";
 import type { OriginApi } from "./origin_api.ts";
 import type { SignalingPorts } from "./ports.ts";
-import type { SessionTable } from "./session_table.ts";
+import type { OpenSessions } from "./open_sessions.ts";
 
 /** One of each for all requests. */
 export interface SignalingServices {
   readonly ports: SignalingPorts;
   readonly api: OriginApi;
-  readonly sessions: SessionTable;
+  readonly sessions: OpenSessions;
   readonly advertiser: Advertiser;
   /** Work that outlives the request it is for. */
   readonly tasks: TaskGroup;

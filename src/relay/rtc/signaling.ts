@@ -18,7 +18,7 @@ import { endpointAt, isBare, type RtcEndpoint, type RtcKind } from "./rtc_endpoi
 import type { SignalingServices } from "./services.ts";
 import { SESSION_FOLDER } from "./session_address.ts";
 import { SessionExchange } from "./session_exchange.ts";
-import { SessionTable } from "./session_table.ts";
+import { OpenSessions } from "./open_sessions.ts";
 import { accepts, mayBeOffer, mediaTypeOf, readWish } from "./wish.ts";
 
 /** Requests under way at once; each holds a body and an answer. */
@@ -38,7 +38,7 @@ export class Signaling implements AsyncDisposable {
     this.#services = {
       ports,
       api: new OriginApi(ports),
-      sessions: new SessionTable(ports),
+      sessions: new OpenSessions(ports),
       advertiser: new Advertiser(ports.candidates, ports.mediaPort),
       tasks: new TaskGroup((error) => ports.onError(error)),
     };

@@ -145,7 +145,7 @@ Deno.test("an origin that accepts in no usable way is asked to forget it", async
     assert.doesNotMatch(refused.text, /10\.0|127\.0/);
     await until("the origin be told", () => origin.requests.length === 2);
     assert.equal(origin.requests[1]!.start, `DELETE ${LOCATION.slice(10)} HTTP/1.1`);
-    assert.deepEqual([world.media.opened, world.shared.records.size], [[], 0]);
+    assert.deepEqual([world.media.opened, await world.record(USER)], [[], undefined]);
   }
 });
 
@@ -161,7 +161,7 @@ Deno.test("a media relay that is full has the origin forget the session", async 
   assert.equal(refused.status, 503);
   assert.match(refused.text, /^retry-after: \d/im);
   await until("the origin be told", () => origin.requests.length === 2);
-  assert.equal(world.shared.records.size, 0);
+  assert.equal(await world.record(USER), undefined);
 });
 
 Deno.test("an origin that does not answer is no better than none", async () => {
@@ -242,5 +242,26 @@ Deno.test("a session whose origin is gone can be left all the same", async () =>
   }
   assert.equal((await ask(world, location, { method: "DELETE" })).status, 502);
   assert.deepEqual(world.media.ended, [[USER, "deleted"]]);
-  assert.equal(world.shared.records.size, 0);
+  assert.equal(await world.record(USER), undefined);
+});
+
+Deno.test("the user name of a session cannot be taken by another", async () => {
+  const other = SRS_ANSWER.replaceAll(/a=ice-pwd:.*/g, `a=ice-pwd:${"x".repeat(32)}`);
+  const deleted: string[] = [];
+  await using first = new ScriptedHttpOrigin(ACCEPTS);
+  await using second = new ScriptedHttpOrigin((connection, request) => {
+    if (request.start.startsWith("DELETE ")) deleted.push(request.start);
+    return says("201 Created", other, SDP_TYPE, LOCATION)(connection, request);
+  });
+  await using world = await SignalingWorld.open();
+  await world.addOrigin("vid-1", [first.port]);
+  const accepted = await ask(world, WHIP, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });
+  assert.equal(accepted.status, 201);
+  await world.addOrigin("vid-1", [second.port]);
+  const path = "/rtc/v1/whip/?app=live&stream=other&ice-ufrag=yrg28861";
+  const refused = await ask(world, path, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });
+  assert.equal(refused.status, 400);
+  assert.equal(world.media.opened.length, 1);
+  assert.equal((await world.record(USER))?.stream, "tv.example/live/show");
+  await until("the origin be told", () => deleted.length === 1);
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { parseCidr } from "../../core/cidr.ts";
+import { ProxyError } from "../../core/errors.ts";
 import { ANSWERS, CHROMIUM_OFFER, SRS_ANSWER } from "../../protocol/rtc/sdp_cases.ts";
 import { decodeSessionTag } from "../../protocol/rtc/session_tag.ts";
 import {
@@ -86,7 +87,7 @@ Deno.test("an offer reaches the origin as it was, its answer leads to the proxy"
     media: { host: "127.0.0.1", port: 8000 },
   };
   assert.deepEqual(world.media.opened, [session]);
-  assert.deepEqual(world.shared.records.get(USER), session);
+  assert.deepEqual(await world.record(USER), session);
   assert.deepEqual(await world.streams(), ["__defaultVhost__/live/show"]);
   const counted = 'srs_proxy_rtc_requests_total{kind="whip",status="2xx"}';
   assert.equal(await world.metric(counted), 1);
@@ -96,10 +97,7 @@ Deno.test("a session's address finds its origin from any proxy, and ends it", as
   await using other = new ScriptedHttpOrigin(says("500 Wrong"));
   await using origin = new ScriptedHttpOrigin(byMethod({ POST: ACCEPTS }));
   await using world = await SignalingWorld.open();
-  await using second = await SignalingWorld.open({
-    registry: world.registry,
-    shared: world.shared,
-  });
+  await using second = await SignalingWorld.open({ registry: world.registry });
   await world.addOrigin("vid-1", [origin.port]);
   const response = await offer(world.url(WHIP));
   await response.body?.cancel();
@@ -125,7 +123,7 @@ Deno.test("a session's address finds its origin from any proxy, and ends it", as
   assert.equal(origin.field("if-match"), '"e1"');
   assert.equal(origin.field("authorization"), "Bearer x");
   assert.deepEqual(second.media.ended, [[USER, "deleted"]]);
-  assert.equal(world.shared.records.size, 0);
+  assert.equal(await world.record(USER), undefined);
   assert.equal(other.requests.length, 0);
 
   assert.equal(await statusOf(await fetch(world.url(location), { method: "DELETE" })), 200);
@@ -153,7 +151,7 @@ Deno.test("what the origin refuses about a session is refused, and it goes on", 
   const patched = await fetch(url, { method: "PATCH", headers, body: "a=mid:0\r\n" });
   assert.equal(await statusOf(patched), 428);
   assert.deepEqual(world.media.ended, []);
-  assert.ok(world.shared.records.has(USER));
+  assert.ok(await world.record(USER));
 });
 
 Deno.test("the older pair keeps its JSON as it was, but for the answer's addresses", async () => {
@@ -201,7 +199,7 @@ Deno.test("what an origin refuses is passed on in its own words", async () => {
       const [name = "", value] = line.split(": ");
       assert.equal(response.headers.get(name), value);
     }
-    assert.deepEqual([world.media.opened, world.shared.records.size], [[], 0]);
+    assert.deepEqual(world.media.opened, []);
     assert.deepEqual(await world.streams(), [], "and no stream is taken");
   }
 });
@@ -302,9 +300,10 @@ Deno.test("a proxy that is about to end takes no new session and still ends old 
 
 Deno.test("sessions go on without the registry's help", async () => {
   await using origin = new ScriptedHttpOrigin(byMethod({ POST: ACCEPTS }));
-  await using world = await SignalingWorld.open();
+  const down = () => Promise.reject(new ProxyError("registry_unavailable", "Redis is down"));
+  const rtcSessions = { putSession: down, session: down, endSession: down };
+  await using world = await SignalingWorld.open({ rtcSessions });
   await world.addOrigin("vid-1", [origin.port]);
-  world.shared.isDown = true;
   const accepted = await offer(world.url(WHIP));
   assert.equal(accepted.status, 201);
   await accepted.body?.cancel();

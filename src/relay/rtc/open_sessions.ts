@@ -2,6 +2,7 @@
 // proxy takes their media, and to the media relay of this process. Remembers what an ICE restart has
 // made of a session, since its address stays what it was.
 
+import { ProxyError } from "../../core/errors.ts";
 import { ExpiringMap } from "../../core/expiring_map.ts";
 import type { RtcSession } from "../../core/ports.ts";
 import type { SessionTag } from "../../protocol/rtc/session_tag.ts";
@@ -21,7 +22,7 @@ interface Restarted {
 }
 
 /** Opens and ends sessions. */
-export class SessionTable {
+export class OpenSessions {
   readonly #ports: SignalingPorts;
   readonly #restarted = new ExpiringMap<string, Restarted>({
     capacity: MAX_RESTARTED,
@@ -35,10 +36,15 @@ export class SessionTable {
   /**
    * From now on the session's media is taken, here and, if the registry can be told, anywhere.
    *
-   * @throws ProxyError `overloaded`
+   * @throws ProxyError `overloaded`; `bad_request` when another session has its user name, which a
+   * client can bring about, since SRS lets it choose both halves
    */
   async open(session: RtcSession): Promise<void> {
     const { media, rtcSessions, metrics } = this.#ports;
+    const other = await rtcSessions.session(session.user).catch(() => undefined);
+    if (other !== undefined && other.password !== session.password) {
+      throw new ProxyError("bad_request", "Cannot use these ICE credentials: they are taken");
+    }
     media.open(session);
     try {
       await rtcSessions.putSession(session, RECORD_TTL);
@@ -75,7 +81,7 @@ export class SessionTable {
    * The session goes on under other credentials. Its media is still taken under the old ones, until
    * they are used no more.
    *
-   * @throws ProxyError `overloaded`
+   * @throws ProxyError `overloaded`, `bad_request`
    */
   async restart(tag: SessionTag, session: RtcSession): Promise<void> {
     await this.open(session);

@@ -1,0 +1,32 @@
+// What stands above and below every page.
+
+/// <reference lib="dom" />
+
+/** The pages, by their addresses relative to each other. */
+const PAGES = [
+  { href: "./", title: "Play a stream" },
+  { href: "publish", title: "Publish a stream" },
+] as const;
+
+/** Title of the page, and the way to the others. */
+export function PageHead({ title }: { title: typeof PAGES[number]["title"] }) {
+  return (
+    <header>
+      <h1>{title}</h1>
+      <nav aria-label="Pages">
+        {PAGES.filter((page) => page.title !== title).map((page) => (
+          <a key={page.href} href={page.href}>{page.title}</a>
+        ))}
+      </nav>
+    </header>
+  );
+}
+
+/** What the libraries ask to be told. */
+export function Footer() {
+  return (
+    <footer>
+      <a href="console/licenses.txt">Licences of the libraries on this page</a>
+    </footer>
+  );
+}

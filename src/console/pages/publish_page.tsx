@@ -1,0 +1,118 @@
+// The page that publishes a stream by WHIP: from where, the picture as it goes out, how it goes, and
+// the stream's addresses for players.
+
+/// <reference lib="dom" />
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import { AddressList } from "./address_list.tsx";
+import { type SourceKind, SOURCES } from "./media_source.ts";
+import { Footer, PageHead } from "./page_frame.tsx";
+import { type PublishPhase, runPublisher } from "./publisher.ts";
+import { PublishNumbers } from "./publish_numbers.tsx";
+import type { RtcNumbers } from "./rtc_statistics.ts";
+import { StreamField } from "./stream_field.tsx";
+import { parsePageAddress, parseStreamName, type ProxyPlace, rtcUrl } from "./stream_name.ts";
+import { TokenField } from "./token_field.tsx";
+
+const EXAMPLE = "live/livestream";
+
+/** What is being published. */
+interface Publication {
+  readonly stream: string;
+  readonly source: SourceKind;
+}
+
+type PublishState =
+  | { readonly phase: "idle" }
+  | { readonly phase: PublishPhase; readonly publication: Publication }
+  | { readonly phase: "ended"; readonly reason: string };
+
+/** The whole page. */
+export function PublishPage({ place }: { place: ProxyPlace }) {
+  const [stream, setStream] = useState(() => parsePageAddress(location.href).stream || EXAMPLE);
+  const [source, setSource] = useState<SourceKind>("camera");
+  const [token, setToken] = useState("");
+  const [state, setState] = useState<PublishState>({ phase: "idle" });
+  const [numbers, setNumbers] = useState<RtcNumbers>();
+  const video = useRef<HTMLVideoElement>(null);
+  const publication = "publication" in state ? state.publication : null;
+
+  useEffect(() => {
+    const name = publication && parseStreamName(publication.stream);
+    if (!publication || !name || !video.current) return;
+    return runPublisher({
+      video: video.current,
+      url: rtcUrl(name, "whip", place),
+      source: publication.source,
+      token,
+      setPhase: (phase) => setState({ phase, publication }),
+      setEnd: (reason) => setState({ phase: "ended", reason }),
+      setNumbers,
+    });
+  }, [publication]);
+
+  const named = parseStreamName(stream);
+  const publish = (event: Event) => {
+    event.preventDefault();
+    if (!named) return;
+    history.replaceState(null, "", `#${encodeURI(stream)}`);
+    setState({ phase: "opening", publication: { stream, source } });
+  };
+  return (
+    <>
+      <PageHead title="Publish a stream" />
+      <form onSubmit={publish}>
+        <StreamField stream={stream} isGood={named !== undefined} onChange={setStream} />
+        <fieldset>
+          <legend>Source</legend>
+          {SOURCES.map(({ kind, label }) => (
+            <label key={kind}>
+              <input
+                type="radio"
+                name="source"
+                value={kind}
+                checked={source === kind}
+                onChange={() => setSource(kind)}
+              />
+              {label}
+            </label>
+          ))}
+        </fieldset>
+        <TokenField token={token} onChange={setToken} />
+        <button type="submit" disabled={!named || publication !== null}>Publish</button>
+        <button
+          type="button"
+          disabled={publication === null}
+          onClick={() => setState({ phase: "idle" })}
+        >
+          Stop
+        </button>
+        <p id="stream-hint">
+          {named
+            ? "A token for the origin may follow a question mark, like live/livestream?token=x"
+            : "Write an application and a stream, like live/livestream"}
+        </p>
+      </form>
+      <video ref={video} autoplay muted playsInline aria-label="Picture that is published" />
+      <p role="status" data-phase={state.phase}>{describe(state)}</p>
+      <PublishNumbers numbers={numbers} />
+      {named && <AddressList name={named} place={place} />}
+      <Footer />
+    </>
+  );
+}
+
+function describe(state: PublishState): string {
+  switch (state.phase) {
+    case "idle":
+      return "Nothing is being published";
+    case "opening":
+      return "Waiting for the source …";
+    case "connecting":
+      return `Connecting ${state.publication.stream} …`;
+    case "publishing":
+      return `Publishing ${state.publication.stream}`;
+    case "ended":
+      return state.reason;
+  }
+}

@@ -1,0 +1,30 @@
+// The field for the name of a stream; what it may hold is told beside the buttons.
+
+/// <reference lib="dom" />
+
+interface StreamFieldProps {
+  readonly stream: string;
+  /** Whether the name can be used. */
+  readonly isGood: boolean;
+  readonly onChange: (stream: string) => void;
+}
+
+/** Its label and the field. */
+export function StreamField({ stream, isGood, onChange }: StreamFieldProps) {
+  return (
+    <>
+      <label htmlFor="stream">Stream</label>
+      <input
+        id="stream"
+        value={stream}
+        placeholder="application/stream"
+        autocomplete="off"
+        autocapitalize="none"
+        spellcheck={false}
+        aria-invalid={!isGood}
+        aria-describedby="stream-hint"
+        onInput={({ currentTarget }) => onChange(currentTarget.value)}
+      />
+    </>
+  );
+}

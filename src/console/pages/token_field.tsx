@@ -1,0 +1,23 @@
+// The field for the token of the HTTP API, which few proxies ask for.
+
+/// <reference lib="dom" />
+
+interface TokenFieldProps {
+  readonly token: string;
+  readonly onChange: (token: string) => void;
+}
+
+/** Its label and the field. */
+export function TokenField({ token, onChange }: TokenFieldProps) {
+  return (
+    <label class="token">
+      API token, if asked for
+      <input
+        type="password"
+        value={token}
+        autocomplete="off"
+        onInput={({ currentTarget }) => onChange(currentTarget.value.trim())}
+      />
+    </label>
+  );
+}

@@ -1,0 +1,50 @@
+// Plays a stream over WebRTC: asks for it by WHEP and shows what comes.
+
+/// <reference lib="dom" />
+
+import type { Received } from "./measure.ts";
+import type { Player, PlayerOptions } from "./player.ts";
+import { RtcLink } from "./rtc_link.ts";
+import { RtcStatistics } from "./rtc_statistics.ts";
+
+/** Milliseconds between two looks at the numbers. */
+const LOOK = 500;
+
+/** Starts to play. */
+export function openWhepPlayer({ video, url, token, onEnd }: PlayerOptions): Player {
+  const media = new MediaStream();
+  video.srcObject = media;
+  let received: Received = { bitrate: undefined };
+  const stop = () => {
+    clearInterval(timer);
+    video.srcObject = null;
+  };
+  const link = new RtcLink({
+    url,
+    token,
+    prepare: (connection) => {
+      for (const kind of ["video", "audio"]) {
+        connection.addTransceiver(kind, { direction: "recvonly" });
+      }
+      connection.addEventListener("track", ({ track }) => media.addTrack(track));
+    },
+    onConnected: () => {},
+    onEnd: (reason) => {
+      stop();
+      onEnd(reason);
+    },
+  });
+  const statistics = new RtcStatistics(link.connection);
+  const timer = setInterval(() => {
+    statistics.read().then((numbers) => received = numbers, () => {});
+  }, LOOK);
+  return {
+    get received() {
+      return received;
+    },
+    close: () => {
+      stop();
+      link.close();
+    },
+  };
+}

@@ -1,0 +1,65 @@
+// A WebRTC origin made of werift, for browsers that publish and play through the proxy. Knows nothing
+// of the proxy.
+
+import { Child } from "./child.ts";
+import { fetchText } from "./origin_server.ts";
+import { PROJECT_FOLDER } from "./project.ts";
+
+const SPECIFIER = "npm:werift@0.25.2";
+const LOCK = `--lock=${PROJECT_FOLDER}/tests/support/werift.lock`;
+const START_DEADLINE = 30_000;
+
+/** The package as arguments of `deno cache`, locked on its own: the proxy has no use for it. */
+export const WERIFT_PACKAGE: readonly string[] = ["--no-config", LOCK, "--frozen", SPECIFIER];
+
+/** Whether it runs on this Deno; older ones lack what it needs of Node. */
+export const WERIFT_RUNS: boolean = Number(Deno.version.deno.split(".")[1]) >= 9 ||
+  Number(Deno.version.deno.split(".")[0]) > 2;
+
+/** What the origin has been asked. */
+export interface SeenByOrigin {
+  /** Method and path. */
+  readonly requests: readonly string[];
+  /** Ids of the sessions that are open. */
+  readonly sessions: readonly string[];
+}
+
+/** A running origin; disposing of it kills it. */
+export class WeriftOrigin implements AsyncDisposable {
+  readonly name: string;
+  readonly apiPort: number;
+  /** A port for the registration's sake: nobody speaks RTMP here. */
+  readonly rtmpPort: number;
+  readonly process: Child;
+
+  private constructor(name: string, process: Child, apiPort: number) {
+    this.name = name;
+    this.process = process;
+    this.apiPort = apiPort;
+    this.rtmpPort = apiPort;
+  }
+
+  /** @throws Error with the process's own errors when it does not start */
+  static async open(name = "werift"): Promise<WeriftOrigin> {
+    const program = `${PROJECT_FOLDER}/tests/support/werift_origin_process.ts`;
+    const process = new Child({
+      command: Deno.execPath(),
+      args: ["run", "--quiet", "--no-config", LOCK, "--frozen", "--allow-all", program, SPECIFIER],
+    });
+    const port = () => Number(/^(\d+)$/m.exec(process.outputText)?.[1]) || undefined;
+    try {
+      return new WeriftOrigin(name, process, await process.until("its port", port, START_DEADLINE));
+    } catch (error) {
+      await process.kill();
+      throw error;
+    }
+  }
+
+  async seen(): Promise<SeenByOrigin> {
+    return JSON.parse(await fetchText(`http://127.0.0.1:${this.apiPort}/seen`));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.process[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,147 @@
+// A small WebRTC origin, run as a process of its own: takes what is published by WHIP and gives it to
+// whoever asks by WHEP, packet by packet. Like SRS it is an ICE-lite agent that looks at no candidate
+// of a client. Its only argument is the package werift, which is not the project's own; the first
+// line it prints is the port of its API.
+
+/** What is used of werift. */
+interface Werift {
+  readonly RTCPeerConnection: new (config: unknown) => Connection;
+  readonly MediaStreamTrack: new (props: { kind: "audio" | "video" }) => Track;
+  readonly useVP8: () => unknown;
+  readonly useOPUS: () => unknown;
+}
+
+interface Connection {
+  readonly onTrack: { subscribe(take: (track: Track) => void): void };
+  readonly localDescription?: { readonly sdp: string };
+  readonly iceConnectionState: string;
+  addTransceiver(track: Track, options: { direction: "sendonly" }): unknown;
+  getReceivers(): readonly { sendRtcpPLI(ssrc: number): Promise<void> }[];
+  setRemoteDescription(description: { type: "offer"; sdp: string }): Promise<void>;
+  createAnswer(): Promise<unknown>;
+  setLocalDescription(description: unknown): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface Track {
+  readonly kind: "audio" | "video";
+  readonly ssrc?: number;
+  readonly onReceiveRtp: { subscribe(take: (packet: unknown) => void): void };
+  writeRtp(packet: unknown): void;
+}
+
+/** One that publishes, and the tracks of all who play it. */
+interface Publisher {
+  readonly connection: Connection;
+  readonly tracks: Track[];
+  readonly outlets: Map<string, Track[]>;
+}
+
+const werift: Werift = await import(Deno.args[0]!);
+const publishers = new Map<string, Publisher>();
+/** How to end each session, by its id. */
+const sessions = new Map<string, () => Promise<void>>();
+const requests: string[] = [];
+/** A player that begins in the middle needs a whole picture soon. */
+const KEYFRAME_INTERVAL = 500;
+
+function openConnection(): Connection {
+  return new werift.RTCPeerConnection({
+    codecs: { video: [werift.useVP8()], audio: [werift.useOPUS()] },
+    iceServers: [],
+    iceLite: true,
+    iceUseIpv6: false,
+    iceAdditionalHostAddresses: ["127.0.0.1"],
+    iceInterfaceAddresses: { udp4: "127.0.0.1" },
+  });
+}
+
+async function answer(connection: Connection, offer: string): Promise<string> {
+  const sdp = offer.replaceAll(/a=candidate:.*\r\n/g, "");
+  await connection.setRemoteDescription({ type: "offer", sdp });
+  await connection.setLocalDescription(await connection.createAnswer());
+  return connection.localDescription!.sdp;
+}
+
+async function publish(stream: string, offer: string): Promise<[sdp: string, id: string]> {
+  const connection = openConnection();
+  const publisher: Publisher = { connection, tracks: [], outlets: new Map() };
+  connection.onTrack.subscribe((track) => {
+    publisher.tracks.push(track);
+    track.onReceiveRtp.subscribe((packet) => {
+      for (const outlets of publisher.outlets.values()) {
+        outlets.find(({ kind }) => kind === track.kind)?.writeRtp(packet);
+      }
+    });
+  });
+  const sdp = await answer(connection, offer);
+  publishers.set(stream, publisher);
+  const timer = setInterval(() => askForKeyframe(publisher), KEYFRAME_INTERVAL);
+  return [
+    sdp,
+    addSession(async () => {
+      clearInterval(timer);
+      if (publishers.get(stream) === publisher) publishers.delete(stream);
+      await connection.close();
+    }),
+  ];
+}
+
+function askForKeyframe({ connection, tracks, outlets }: Publisher): void {
+  const video = tracks.find(({ kind }) => kind === "video");
+  if (video?.ssrc === undefined || outlets.size === 0) return;
+  for (const receiver of connection.getReceivers()) {
+    receiver.sendRtcpPLI(video.ssrc).catch(() => {});
+  }
+}
+
+async function play(publisher: Publisher, offer: string): Promise<[sdp: string, id: string]> {
+  const connection = openConnection();
+  const outlets = (["video", "audio"] as const).map((kind) =>
+    new werift.MediaStreamTrack({ kind })
+  );
+  for (const track of outlets) connection.addTransceiver(track, { direction: "sendonly" });
+  const sdp = await answer(connection, offer);
+  const id = addSession(async () => {
+    publisher.outlets.delete(id);
+    await connection.close();
+  });
+  publisher.outlets.set(id, outlets);
+  return [sdp, id];
+}
+
+function addSession(end: () => Promise<void>): string {
+  const id = crypto.randomUUID();
+  sessions.set(id, end);
+  return id;
+}
+
+async function handle(request: Request): Promise<Response> {
+  const { pathname, searchParams } = new URL(request.url);
+  if (pathname === "/seen") return Response.json({ requests, sessions: [...sessions.keys()] });
+  requests.push(`${request.method} ${pathname}`);
+  if (request.method === "DELETE") {
+    const id = pathname.split("/").at(-1)!;
+    const end = sessions.get(id);
+    sessions.delete(id);
+    await end?.();
+    return new Response(null, { status: end ? 200 : 404 });
+  }
+  const stream = `${searchParams.get("app")}/${searchParams.get("stream")}`;
+  const offer = await request.text();
+  const publisher = publishers.get(stream);
+  if (pathname === "/rtc/v1/whep/" && publisher === undefined) {
+    return new Response("no such stream", { status: 404 });
+  }
+  const [sdp, id] = pathname === "/rtc/v1/whep/"
+    ? await play(publisher!, offer)
+    : await publish(stream, offer);
+  const location = `${pathname}session/${id}`;
+  return new Response(sdp, {
+    status: 201,
+    headers: { "content-type": "application/sdp", location },
+  });
+}
+
+const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, handle);
+Deno.stdout.writeSync(new TextEncoder().encode(`${server.addr.port}\n`));
