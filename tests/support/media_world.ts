@@ -94,8 +94,13 @@ export class MediaWorld implements AsyncDisposable {
    * @returns the port from which the relay speaks to the origin for this client
    */
   async start(client: UdpPeer, name: string): Promise<number> {
-    await this.check(client, name);
-    return (await this.origin.next()).port;
+    for (let tries = 0; tries < 10; tries++) {
+      await this.check(client, name);
+      // A client asks again when it is not heard; not so soon that the origin hears it twice.
+      const datagram = await this.origin.next(1_000).catch(() => undefined);
+      if (datagram) return datagram.port;
+    }
+    throw new Error(`Cannot start session ${name}: the origin has heard nothing`);
   }
 
   /** The sum of a counter or gauge over all labels, or over those that contain `labels`. */

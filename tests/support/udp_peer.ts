@@ -33,16 +33,21 @@ export class UdpPeer implements AsyncDisposable {
     return this.#received.length;
   }
 
+  /** Sends to a port of its own address. */
   async send(bytes: Uint8Array, port: number): Promise<void> {
-    await this.#socket.send(bytes, { transport: "udp", hostname: this.host, port });
+    await this.sendTo(bytes, this.host, port);
   }
 
-  /** The next datagram. @throws Error when none comes in time */
-  async next(): Promise<ReceivedDatagram> {
+  async sendTo(bytes: Uint8Array, hostname: string, port: number): Promise<void> {
+    await this.#socket.send(bytes, { transport: "udp", hostname, port });
+  }
+
+  /** The next datagram. @param timeout milliseconds @throws Error when none comes in time */
+  async next(timeout = DEADLINE): Promise<ReceivedDatagram> {
     while (this.#received.length === 0) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#wake = resolve;
-      await within("a datagram", DEADLINE, promise);
+      await within("a datagram", timeout, promise);
     }
     return this.#received.shift()!;
   }

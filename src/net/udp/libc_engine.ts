@@ -51,6 +51,8 @@ export class LibcEngine implements UdpEngine {
   /** Links with slots of this batch. */
   readonly #waiting: LibcLink[] = [];
   #relay: UdpRelay | undefined;
+  /** Whether the last round was one of messages alone. */
+  #hadMail = false;
   /** Datagrams of this round. */
   #moved = 0;
   #now = performance.now();
@@ -115,26 +117,47 @@ export class LibcEngine implements UdpEngine {
     this.#closing = true;
   }
 
-  /** Waits for datagrams and moves them. @returns whether another thread has woken this one */
+  /**
+   * Waits for datagrams and moves them. What other threads have said goes first: a session is told
+   * of before its client is.
+   *
+   * @returns whether another thread has woken this one, and nothing was moved
+   */
   #round(relay: UdpRelay, timeout: number): boolean {
     const count = this.#libc.epoll_wait(this.#epoll, this.#events, BATCH, timeout);
     this.#now = performance.now();
+    // Never twice in a row, so that those who wake it cannot keep it from its work.
+    const hadMail = this.#hadMail;
+    this.#hadMail = !hadMail && this.#takeWake(count);
+    if (!this.#hadMail) this.#move(relay, count);
+    return this.#hadMail;
+  }
+
+  #takeWake(count: number): boolean {
+    const { wake } = this.#options;
+    if (wake === undefined) return false;
+    for (let event = 0; event < count; event++) {
+      if (this.#tagOf(event) === WAKE) return this.#libc.read(wake, this.#wakeCount, 8n) > 0;
+    }
+    return false;
+  }
+
+  #tagOf(event: number): number {
+    return this.#eventView.getInt32(event * c.EPOLL_EVENT_SIZE + c.EPOLL_EVENT_DATA, true);
+  }
+
+  #move(relay: UdpRelay, count: number): void {
     this.#moved = 0;
     let filled = 0;
     let hasFront = false;
-    let isWoken = false;
     for (let event = 0; event < count; event++) {
-      const at = event * c.EPOLL_EVENT_SIZE;
-      const tag = this.#eventView.getInt32(at + c.EPOLL_EVENT_DATA, true);
+      const tag = this.#tagOf(event);
       if (tag === FRONT) hasFront = true;
-      else if (tag === WAKE) {
-        isWoken = this.#libc.read(this.#options.wake!, this.#wakeCount, 8n) > 0;
-      } else filled = this.#readLink(relay, at, filled);
+      else if (tag !== WAKE) filled = this.#readLink(relay, event * c.EPOLL_EVENT_SIZE, filled);
     }
     this.#flushToClients();
     if (hasFront) this.#readFront(relay);
     if (this.#moved > 0 && this.#moved < FEW) this.#libc.usleep(REST);
-    return isWoken;
   }
 
   /** @returns how many slots of the batch are taken now */

@@ -186,6 +186,7 @@ export class RtcMediaRelay implements RtcMedia, AsyncDisposable {
 
   /** A session may have been agreed upon at another proxy. */
   async #lookUp(user: string): Promise<void> {
+    if (this.#sessions.has(user)) return;
     const { rtcSessions } = this.#options;
     let found: RtcSession | undefined;
     try {

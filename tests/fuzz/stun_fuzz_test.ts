@@ -1,0 +1,113 @@
+// A million datagrams, random ones and STUN requests changed at random, against the whole of the
+// WebRTC relay's thread but its socket's reading: every one is dropped and counted, none opens a
+// socket, and memory stays what it was. A failure names its seed; put it into SEED to see it again.
+
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { LibcEngine } from "../../src/net/udp/libc_engine.ts";
+import { DenoEngine } from "../../src/net/udp/deno_engine.ts";
+import { chooseLibc } from "../../src/net/udp/engine.ts";
+import type { Datagram, UdpEngine } from "../../src/net/udp/port.ts";
+import { toRawAddress } from "../../src/net/udp/raw_address.ts";
+import { MediaForwarder } from "../../src/relay/rtc/media_forwarder.ts";
+import type { MediaReport } from "../../src/relay/rtc/media_messages.ts";
+import { randomNumbers } from "../support/random_text.ts";
+import { stunRequest } from "../support/stun_message.ts";
+
+const SEED = crypto.getRandomValues(new Uint32Array(1))[0]!;
+const DATAGRAMS = 1_000_000;
+const USER = "abcd:efgh";
+
+/** A datagram that can be set to anything. */
+class AnyDatagram implements Datagram {
+  readonly buffer = new Uint8Array(2048);
+  readonly sender = toRawAddress({ host: "10.0.0.1", port: 1 });
+  length = 0;
+
+  fill(bytes: Uint8Array): void {
+    this.buffer.set(bytes);
+    this.length = bytes.length;
+  }
+}
+
+/** Counts that the forwarder has reported, by reason, and how often it has asked for a user. */
+class Reports {
+  readonly dropped: Record<string, number> = {};
+  wanted = 0;
+  started = 0;
+
+  readonly take = (report: MediaReport): void => {
+    if (report.type === "wanted") this.wanted++;
+    if (report.type === "started") this.started++;
+    if (report.type !== "moved") return;
+    for (const [reason, count] of Object.entries(report.drops)) {
+      this.dropped[reason] = (this.dropped[reason] ?? 0) + count;
+    }
+  };
+}
+
+/** Changes a request that would be right, so that it is not. */
+function spoil(request: Uint8Array, next: (below: number) => number): Uint8Array {
+  const spoilt = request.slice(0, next(3) === 0 ? next(request.length) : request.length);
+  // One change at least in what is signed, and no other that could undo it.
+  const at = 30 + next(request.length - 62);
+  if (at < spoilt.length) spoilt[at]! ^= 1 + next(255);
+  if (next(4) === 0 && spoilt.length > 30) spoilt[20 + next(10)] = next(256);
+  return spoilt;
+}
+
+Deno.test(`a million bad datagrams are dropped and counted, seed ${SEED}`, async () => {
+  const next = randomNumbers(SEED);
+  const library = chooseLibc("auto");
+  const options = { listen: { host: "127.0.0.1", port: 0 }, tick: 100, maxLinks: 10 };
+  const engine: UdpEngine = library
+    ? new LibcEngine(library.symbols, options)
+    : new DenoEngine(options);
+  const reports = new Reports();
+  const forwarder = new MediaForwarder({
+    init: {
+      startTimeout: 3_600_000,
+      consentTimeout: 30_000,
+      maxPaths: 10,
+      maxSessionsPerAddress: 10,
+    },
+    engine,
+    report: reports.take,
+    hmac: (key, head, rest) => createHmac("sha1", key).update(head).update(rest).digest(),
+  });
+  const media = { host: "127.0.0.1", port: 9 };
+  forwarder.command({ type: "open", session: { user: USER, password: "secret", media } });
+  const request = stunRequest({ user: USER, password: "secret" });
+  const datagram = new AnyDatagram();
+  const play = (count: number) => {
+    for (let done = 0; done < count; done++) {
+      datagram.sender[15] = next(256);
+      datagram.sender[17] = next(256);
+      if (next(2) === 0) datagram.fill(spoil(request, next));
+      else {
+        datagram.length = next(100);
+        for (let at = 0; at < datagram.length; at++) datagram.buffer[at] = next(256);
+        if (next(2) === 0) datagram.buffer.set(request.subarray(0, 8 + next(40)));
+      }
+      assert.equal(forwarder.fromClient(datagram), undefined, "nothing of it is relayed");
+    }
+  };
+  play(DATAGRAMS / 10);
+  const before = Deno.memoryUsage().rss;
+  play(DATAGRAMS * 9 / 10);
+  const grown = Deno.memoryUsage().rss - before;
+  forwarder.end();
+  const { dropped } = reports;
+  const counted = Object.values(dropped).reduce((sum, count) => sum + count, 0);
+  assert.equal(counted, DATAGRAMS);
+  for (const reason of ["unknown_address", "malformed", "unknown_user", "bad_integrity"]) {
+    assert.ok(dropped[reason]! > 0, `${reason} has happened`);
+  }
+  assert.equal(reports.started, 0);
+  assert.ok(reports.wanted <= 500 + 500 * 60, `${reports.wanted} questions to the registry`);
+  assert.ok(grown < 64 << 20, `${grown >> 20} MiB more memory`);
+  // The engine frees its sockets at the end of its run.
+  engine.close();
+  await engine.run(forwarder);
+  library?.close();
+});
