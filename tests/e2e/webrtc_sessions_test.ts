@@ -10,7 +10,7 @@ import { UdpPeer } from "../support/udp_peer.ts";
 import { until } from "../support/wait.ts";
 
 const SESSIONS = 10_000;
-const WARM_UP = 2_000;
+const WARM_UP = 8_000;
 /** Sessions that are signalled and begun at a time. */
 const WAVE = 250;
 const CONSENT_SECONDS = 2;
@@ -113,5 +113,5 @@ Deno.test("ten thousand sessions that are left give everything back", async () =
   // Connections to the origin's API are kept for a while, 16 at most.
   assert.ok(descriptors(pid) <= idle + 20, `${descriptors(pid)} descriptors after ${idle}`);
   const grown = residentMegabytes(pid) - memory;
-  assert.ok(grown < 60, `${grown.toFixed(0)} MiB more memory`);
+  assert.ok(grown < 80, `${grown.toFixed(0)} MiB more memory`);
 });
