@@ -180,8 +180,8 @@ const WEBRTC = {
   PROXY_WEBRTC_CANDIDATE: variable(
     mediaTargets,
     "",
-    "Addresses or names, each with a port if it differs, under which clients reach the proxy's " +
-      "WebRTC media; empty = ?eip= of the request, or what the origin answers",
+    "Where clients send media, such as 203.0.113.7,media.example.com:443; empty = ?eip= of the " +
+      "request, or what the origin answers",
   ),
 };
 
