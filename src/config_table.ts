@@ -156,7 +156,7 @@ const HTTP = {
   PROXY_CORS_ORIGINS: variable(
     webOrigins,
     "",
-    "Web sites whose pages may play, such as https://tv.example.com; empty = all",
+    "Web sites whose pages may play and publish, such as https://tv.example.com; empty = all",
   ),
 };
 

@@ -192,3 +192,36 @@ Deno.test({
     await untilTold(player.page, "The proxy does not answer");
   },
 });
+
+Deno.test({
+  name: "SIGTERM: a running session goes on and can be ended, no other begins",
+  ignore: !WERIFT_RUNS,
+  async fn() {
+    await using proxy = await Proxy.open(CANDIDATE);
+    await using origin = await WeriftOrigin.open();
+    await using _registration = await Registration.open([proxy], origin);
+    await using browser = await Browser.open();
+    const { page } = await browser.openPage(pageUrl(proxy, "/publish"));
+    await publish(page, "Test picture");
+    proxy.process.signal("SIGTERM");
+    await until("readiness fail", async () => await proxy.readiness() === 503);
+    const url = `http://127.0.0.1:${proxy.ports.httpApi}/rtc/v1/whep/?app=live&stream=show`;
+    const refused = await fetch(url, { method: "POST", body: "v=0\r\n" });
+    assert.equal(refused.status, 503);
+    assert.ok(Number(refused.headers.get("retry-after")) > 0);
+    await refused.body?.cancel();
+    await untilItFlows(page);
+    await page.getByRole("button", { name: "Stop" }).click();
+    assert.deepEqual(await proxy.process.end(), { code: 0, signal: null });
+    const { requests } = await origin.seen();
+    assert.match(requests.at(-1)!, /^DELETE /);
+  },
+});
+
+/** Waits until more pictures have been sent than now. */
+async function untilItFlows(page: Page): Promise<void> {
+  const seen = page.locator("[data-measure=frames]");
+  const sent = async () => Number(await seen.innerText()) || 0;
+  const before = await sent();
+  await until("more pictures", async () => await sent() > before + 10);
+}
