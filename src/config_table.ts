@@ -156,7 +156,7 @@ const HTTP = {
   PROXY_CORS_ORIGINS: variable(
     webOrigins,
     "",
-    "Web sites whose pages may play, such as https://tv.example.com; empty = all",
+    "Web sites whose pages may play and publish, such as https://tv.example.com; empty = all",
   ),
 };
 
@@ -180,8 +180,8 @@ const WEBRTC = {
   PROXY_WEBRTC_CANDIDATE: variable(
     mediaTargets,
     "",
-    "Addresses or names, each with a port if it differs, under which clients reach the proxy's " +
-      "WebRTC media; empty = ?eip= of the request, or what the origin answers",
+    "Where clients send media, such as 203.0.113.7,media.example.com:443; empty = ?eip= of the " +
+      "request, or what the origin answers",
   ),
 };
 

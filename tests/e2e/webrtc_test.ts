@@ -9,7 +9,7 @@ import { Proxy } from "../support/proxy.ts";
 import { registeredOrigins, Registration } from "../support/register.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
 import { TempFolder } from "../support/temp_folder.ts";
-import { until } from "../support/wait.ts";
+import { until, within } from "../support/wait.ts";
 import { WERIFT_RUNS, WeriftOrigin } from "../support/werift_origin.ts";
 
 const CANDIDATE = { PROXY_WEBRTC_CANDIDATE: "127.0.0.1" };
@@ -121,24 +121,107 @@ Deno.test({
     await untilItMoves(player.page);
     await screenshot(publisher.page, "whip_srs");
     await screenshot(player.page, "whep_srs");
-    await follow(player.page, pageUrl(proxy, "/?format=flv#live/show"));
-    await untilItMoves(player.page);
-    assert.deepEqual(await sessionsOf(proxy), ["http play", "rtc publish"]);
+    assert.equal(await beginOf(pageUrl(proxy, "/live/show.flv"), 20_000), "FLV");
+    assert.deepEqual(await sessionsOf(proxy), ["rtc play", "rtc publish"]);
     assert.deepEqual(await srs.publishedStreams(), ["show"]);
-    assert.deepEqual(player.errors, []);
 
     await publisher.page.getByRole("button", { name: "Stop" }).click();
     await until("SRS have no stream", async () => (await srs.publishedStreams()).length === 0);
     await until("the session be gone", async () => {
       return !(await sessionsOf(proxy)).includes("rtc publish");
     });
+    await player.page.close();
+    await until("the player's be gone", async () => (await sessionsOf(proxy)).length === 0);
     await publish(publisher.page, "Test picture");
-    assert.deepEqual(publisher.errors, []);
+    assert.deepEqual([publisher.errors, player.errors], [[], []]);
   },
 });
 
-/** Opens an address afresh, although it may differ in what follows its number sign only. */
-async function follow(page: Page, url: string): Promise<void> {
-  await page.goto("about:blank");
-  await page.goto(url);
+/** The first three letters of an endless body, once so many bytes of it have come. */
+async function beginOf(url: string, bytes: number): Promise<string> {
+  const leave = new AbortController();
+  const response = await fetch(url, { signal: leave.signal });
+  const reader = response.body!.getReader();
+  let begin = "";
+  for (let seen = 0; seen < bytes;) {
+    const { value } = await within("more of the stream", 20_000, reader.read());
+    if (value === undefined) throw new Error(`Cannot read on: the body ended after ${seen} bytes`);
+    if (begin.length < 3) begin += new TextDecoder("latin1").decode(value);
+    seen += value.length;
+  }
+  leave.abort();
+  return begin.slice(0, 3);
+}
+
+Deno.test({
+  name: "the pages say what is wrong, and take a token",
+  ignore: !WERIFT_RUNS,
+  async fn() {
+    await using proxy = await Proxy.open({
+      ...CANDIDATE,
+      PROXY_HTTP_API_AUTH_ENABLED: "on",
+      PROXY_HTTP_API_AUTH_TOKEN: "of-this-test",
+    });
+    await using browser = await Browser.open();
+    const { page } = await browser.openPage(pageUrl(proxy, "/publish#live/show"));
+    const button = page.getByRole("button", { name: "Publish" });
+    await page.getByRole("radio", { name: "Test picture" }).check();
+    await button.click();
+    await untilTold(page, "The proxy or the origin asks for a token, or for another one (401)");
+    await page.getByLabel("API token").fill("of-this-test");
+    await button.click();
+    await untilTold(
+      page,
+      "WebRTC cannot be set up: Cannot serve this stream: no origin offers api for it (503)",
+    );
+    await using origin = await WeriftOrigin.open();
+    await using _registration = await Registration.open([proxy], origin);
+    await publish(page, "Test picture");
+
+    const player = await browser.openPage(pageUrl(proxy, "/"));
+    await player.page.getByLabel("Stream", { exact: true }).fill("live/other");
+    await player.page.getByRole("radio", { name: "WebRTC" }).check();
+    await player.page.getByLabel("API token").fill("of-this-test");
+    await player.page.getByRole("button", { name: "Play" }).click();
+    await untilTold(player.page, "There is no such stream (404)");
+    await player.page.getByLabel("Stream", { exact: true }).fill("live/show");
+    await player.page.getByRole("button", { name: "Play" }).click();
+    await untilItMoves(player.page);
+    await proxy.process.kill();
+    await player.page.getByRole("button", { name: "Play" }).click();
+    await untilTold(player.page, "The proxy does not answer");
+  },
+});
+
+Deno.test({
+  name: "SIGTERM: a running session goes on and can be ended, no other begins",
+  ignore: !WERIFT_RUNS,
+  async fn() {
+    await using proxy = await Proxy.open(CANDIDATE);
+    await using origin = await WeriftOrigin.open();
+    await using _registration = await Registration.open([proxy], origin);
+    await using browser = await Browser.open();
+    const { page } = await browser.openPage(pageUrl(proxy, "/publish"));
+    await publish(page, "Test picture");
+    proxy.process.signal("SIGTERM");
+    await until("readiness fail", async () => await proxy.readiness() === 503);
+    const url = `http://127.0.0.1:${proxy.ports.httpApi}/rtc/v1/whep/?app=live&stream=show`;
+    const refused = await fetch(url, { method: "POST", body: "v=0\r\n" });
+    assert.equal(refused.status, 503);
+    assert.ok(Number(refused.headers.get("retry-after")) > 0);
+    await refused.body?.cancel();
+    await untilItFlows(page);
+    await page.getByRole("button", { name: "Stop" }).click();
+    assert.deepEqual(await proxy.process.end(), { code: 0, signal: null });
+    const { requests } = await origin.seen();
+    assert.match(requests.at(-1)!, /^DELETE /);
+  },
+});
+
+/** Waits until more pictures have been sent than now. */
+async function untilItFlows(page: Page): Promise<void> {
+  const seen = page.locator("[data-measure=frames]");
+  const sent = async () => Number(await seen.innerText()) || 0;
+  const before = await sent();
+  await until("more pictures", async () => await sent() > before + 10);
 }

@@ -48,7 +48,8 @@ export function PlayPage({ place }: { place: ProxyPlace }) {
 
   const play = (wanted: PageRequest) => {
     history.replaceState(null, "", pageAddress(location.href, wanted));
-    setState({ phase: "connecting", request: wanted });
+    // A new object, so that the same stream is asked for anew when somebody asks again.
+    setState({ phase: "connecting", request: { ...wanted } });
   };
   useEffect(() => {
     if (parseStreamName(asked.stream)) play(asked);

@@ -5,14 +5,13 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { AddressList } from "./address_list.tsx";
-import { type SourceKind, SOURCES } from "./media_source.ts";
+import type { SourceKind } from "./media_source.ts";
 import { Footer, PageHead } from "./page_frame.tsx";
 import { type PublishPhase, runPublisher } from "./publisher.ts";
+import { PublishForm } from "./publish_form.tsx";
 import { PublishNumbers } from "./publish_numbers.tsx";
 import type { RtcNumbers } from "./rtc_statistics.ts";
-import { StreamField } from "./stream_field.tsx";
 import { parsePageAddress, parseStreamName, type ProxyPlace, rtcUrl } from "./stream_name.ts";
-import { TokenField } from "./token_field.tsx";
 
 const EXAMPLE = "live/livestream";
 
@@ -52,47 +51,23 @@ export function PublishPage({ place }: { place: ProxyPlace }) {
   }, [publication]);
 
   const named = parseStreamName(stream);
-  const publish = (event: Event) => {
-    event.preventDefault();
-    if (!named) return;
+  const publish = () => {
     history.replaceState(null, "", `#${encodeURI(stream)}`);
     setState({ phase: "opening", publication: { stream, source } });
   };
   return (
     <>
       <PageHead title="Publish a stream" />
-      <form onSubmit={publish}>
-        <StreamField stream={stream} isGood={named !== undefined} onChange={setStream} />
-        <fieldset>
-          <legend>Source</legend>
-          {SOURCES.map(({ kind, label }) => (
-            <label key={kind}>
-              <input
-                type="radio"
-                name="source"
-                value={kind}
-                checked={source === kind}
-                onChange={() => setSource(kind)}
-              />
-              {label}
-            </label>
-          ))}
-        </fieldset>
-        <TokenField token={token} onChange={setToken} />
-        <button type="submit" disabled={!named || publication !== null}>Publish</button>
-        <button
-          type="button"
-          disabled={publication === null}
-          onClick={() => setState({ phase: "idle" })}
-        >
-          Stop
-        </button>
-        <p id="stream-hint">
-          {named
-            ? "A token for the origin may follow a question mark, like live/livestream?token=x"
-            : "Write an application and a stream, like live/livestream"}
-        </p>
-      </form>
+      <PublishForm
+        {...{ stream, source, token }}
+        isGood={named !== undefined}
+        isPublishing={publication !== null}
+        onStream={setStream}
+        onSource={setSource}
+        onToken={setToken}
+        onPublish={publish}
+        onStop={() => setState({ phase: "idle" })}
+      />
       <video ref={video} autoplay muted playsInline aria-label="Picture that is published" />
       <p role="status" data-phase={state.phase}>{describe(state)}</p>
       <PublishNumbers numbers={numbers} />

@@ -85,7 +85,9 @@ export class OpenSessions {
    */
   async restart(tag: SessionTag, session: RtcSession): Promise<void> {
     await this.open(session);
-    this.#restarted.set(tag.user, { proof: tag.proof, session }, performance.now());
+    const now = performance.now();
+    this.#restarted.expire(now);
+    this.#restarted.set(tag.user, { proof: tag.proof, session }, now);
   }
 
   async #end(user: string, reason: string): Promise<void> {
