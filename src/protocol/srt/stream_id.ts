@@ -1,0 +1,70 @@
+// Which stream an SRT caller means, and whether it publishes: the StreamID in the standard syntax
+// "#!::key=value,…" (draft-sharabayko-srt-01 appendix B), in SRS's older "#!::h=host/app/stream",
+// or plainly as "app/stream". Keys that are not known belong to the query, as in SRS.
+
+import { ProtocolError } from "../../core/errors.ts";
+import { type StreamKey, streamKeyFromRtmp } from "../../core/stream_key.ts";
+
+/** What a StreamID says. */
+export interface SrtWish {
+  readonly key: StreamKey;
+  readonly intent: "publish" | "play";
+}
+
+const STANDARD = "#!::";
+/** The app of a stream that names none. */
+const DEFAULT_APP = "live";
+
+/** The mode asked for is not one that can be served: SRT_REJX_BAD_MODE. */
+export class BadModeError extends ProtocolError {}
+
+/**
+ * Reads a StreamID.
+ *
+ * @throws BadModeError when `m` is neither "publish" nor "request"
+ * @throws ProtocolError when it names no stream
+ */
+export function parseStreamId(text: string): SrtWish {
+  if (!text.startsWith(STANDARD)) return { key: keyOf("", text, []), intent: "play" };
+  const values = readPairs(text.slice(STANDARD.length));
+  const { host, path } = splitHost(values.get("h") ?? "");
+  const resource = values.get("r") ?? path;
+  const rest = [...values].filter(([name]) => !OWN_KEYS.has(name));
+  const query = rest.map(([name, value]) => `${name}=${value}`);
+  return { key: keyOf(host, resource, query), intent: readMode(values.get("m")) };
+}
+
+const OWN_KEYS: ReadonlySet<string> = new Set(["h", "r", "m"]);
+
+/** SRS takes a query behind a name for more keys. */
+function readPairs(text: string): Map<string, string> {
+  const values = new Map<string, string>();
+  for (const pair of text.split(/[,?&]/)) {
+    const at = pair.indexOf("=");
+    if (at > 0) values.set(pair.slice(0, at).trim(), pair.slice(at + 1));
+  }
+  return values;
+}
+
+/** In the older style the host is followed by the stream, or is not there at all. */
+function splitHost(text: string): { host: string; path: string } {
+  const [first = "", ...names] = text.split("/");
+  if (names.length === 0) return { host: text, path: "" };
+  return names.length === 1 ? { host: "", path: text } : { host: first, path: names.join("/") };
+}
+
+function readMode(mode = "request"): "publish" | "play" {
+  const name = mode.toLowerCase();
+  if (name === "publish") return "publish";
+  if (name === "request") return "play";
+  throw new BadModeError("Cannot serve this mode: it is neither publish nor request");
+}
+
+function keyOf(host: string, resource: string, query: readonly string[]): StreamKey {
+  const [path = "", ...own] = resource.split("?");
+  const names = path.split("/").filter((name) => name !== "");
+  if (names.length === 0) throw new ProtocolError("Cannot find a stream name in the StreamID");
+  const [app, ...rest] = names.length === 1 ? [DEFAULT_APP, ...names] : names;
+  const stream = `${rest.join("/")}?${[...own, ...query].join("&")}`;
+  return streamKeyFromRtmp({ tcUrl: `srt://${host}/${app}`, app: app!, stream });
+}
