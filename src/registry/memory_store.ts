@@ -35,6 +35,7 @@ const DEFAULT_MAX_SESSIONS = 100_000;
 
 /** Records that live in this process and end with it. */
 export class MemoryStore implements Store {
+  readonly trouble = undefined;
   readonly #options: MemoryStoreOptions;
   readonly #now: () => number;
   readonly #table: RecordTable;

@@ -160,6 +160,12 @@ export class RecordTable {
     prolong(this.#streams, kept);
   }
 
+  /** Versions begin anew: whatever comes next is newer than all that is there. */
+  forgetVersions(): void {
+    resetVersions(this.#origins);
+    resetVersions(this.#streams);
+  }
+
   /** Drops what has expired. @returns what is left */
   sweep(now: number): StoreSize {
     this.#drop((entry) => !this.#alive(entry, now));
@@ -222,5 +228,11 @@ function prolong<T>(
 ): void {
   for (const [name, entry] of entries) {
     if (entry.since <= since && entry.expires < expires) entries.set(name, { ...entry, expires });
+  }
+}
+
+function resetVersions<T>(entries: Map<string, Entry<T>>): void {
+  for (const [name, entry] of entries) {
+    if (entry.version !== 0) entries.set(name, { ...entry, version: 0 });
   }
 }
