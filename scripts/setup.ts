@@ -50,9 +50,24 @@ export const CHROMIUM: Requirement = {
   anyOf: ["chromium"],
 };
 
+/** What several proxies share their registry in. */
+export const REDIS: Requirement = {
+  name: "redis-server",
+  packages: ["redis-server"],
+  anyOf: ["redis-server"],
+  service: "redis-server",
+};
+
+/** Shows a program another time than the machine's. */
+export const FAKETIME: Requirement = {
+  name: "faketime",
+  packages: ["faketime"],
+  anyOf: ["faketime"],
+};
+
 const TEST_REQUIREMENTS: readonly Requirement[] = [
   ...[FFMPEG, FFPROBE, NGINX, NGINX_RTMP, RTMPDUMP],
-  CHROMIUM,
+  ...[CHROMIUM, REDIS, FAKETIME],
 ];
 
 /** What of `requirements` this machine does not have. */

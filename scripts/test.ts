@@ -37,10 +37,12 @@ const STEPS: readonly Step[] = [
   checkStep("types", ["check", "."]),
   checkStep("layers", ["run", "--allow-read", "scripts/check_layers.ts"]),
   testStep("unit", ["src", "scripts"], INSIDE),
-  testStep("contract", ["tests/contract"], INSIDE),
+  testStep("contract", ["tests/contract"], [...INSIDE, "--allow-run"]),
   testStep("fuzz", ["tests/fuzz"], INSIDE),
   testStep("e2e", ["tests/support", "tests/e2e"], EVERYTHING),
 ];
+
+const NEED_PROGRAMS: readonly string[] = ["contract", "e2e", "files"];
 
 function checkStep(name: string, args: readonly string[]): Step {
   return { name, args, isTests: false, timeout: 5 * MINUTE };
@@ -69,7 +71,7 @@ function chooseSteps(args: readonly string[]): Step[] {
 
 /** Brings what the steps need to start; says so when it cannot. */
 async function prepare(steps: readonly Step[]): Promise<boolean> {
-  if (!steps.some(({ name }) => name === "e2e" || name === "files")) return true;
+  if (!steps.some(({ name }) => NEED_PROGRAMS.includes(name))) return true;
   if (!(await setUp())) return false;
   await bundleConsole(resolve(ROOT, "dist/console"));
   // What tests start is fetched here, so that no test's deadline pays for it.

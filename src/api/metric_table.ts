@@ -1,10 +1,17 @@
-// Every counter and gauge of the program by name. Labels have few values, known in advance.
+// Every counter, gauge and histogram of the program by name. Labels have few values, known in
+// advance.
 
 interface MetricDeclaration {
-  readonly kind: "counter" | "gauge";
+  readonly kind: "counter" | "gauge" | "histogram";
   readonly help: string;
   readonly labels: readonly string[];
 }
+
+/** The upper ends of the buckets of every histogram, in seconds. */
+export const BUCKETS: readonly number[] = [
+  ...[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2],
+  ...[0.5, 1, 5],
+];
 
 function counter(help: string, ...labels: string[]): MetricDeclaration {
   return { kind: "counter", help, labels };
@@ -12,6 +19,10 @@ function counter(help: string, ...labels: string[]): MetricDeclaration {
 
 function gauge(help: string, ...labels: string[]): MetricDeclaration {
   return { kind: "gauge", help, labels };
+}
+
+function histogram(help: string, ...labels: string[]): MetricDeclaration {
+  return { kind: "histogram", help, labels };
 }
 
 /** The declarations, in the order in which they are exposed. */
@@ -28,6 +39,24 @@ export const METRICS = {
     "reason",
   ),
   srs_proxy_registry_errors_total: counter("Background writes to the registry that failed."),
+  srs_proxy_registry_wait_seconds: histogram(
+    "Time for which requests have waited for the registry, by operation: resolve, locate, " +
+      "register, session.",
+    "operation",
+  ),
+  srs_proxy_redis_up: gauge("1 while Redis is asked, 0 while decisions are made without it."),
+  srs_proxy_redis_errors_total: counter(
+    "What went wrong with Redis, by kind: late, refused, lost.",
+    "kind",
+  ),
+  srs_proxy_redis_local_decisions_total: counter(
+    "What was decided without Redis, by kind: heartbeat, claim, move.",
+    "kind",
+  ),
+  srs_proxy_redis_ignored_values_total: counter(
+    "Values and messages in Redis that no proxy can have written, seen and ignored.",
+  ),
+  srs_proxy_redis_full_reads_total: counter("Times everything in Redis was read."),
   srs_proxy_origins_set_aside_total: counter(
     "Times an origin was set aside for a protocol: it did not answer there.",
     "protocol",

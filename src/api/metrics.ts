@@ -3,9 +3,9 @@
 // No label holds a stream, an origin or a client: the number of series is fixed.
 
 import process from "node:process";
-import { Counter, Gauge, Registry } from "prom-client";
-import type { Metrics } from "../core/ports.ts";
-import { type MetricName, METRICS } from "./metric_table.ts";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Metrics, Timings } from "../core/ports.ts";
+import { BUCKETS, type MetricName, METRICS } from "./metric_table.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -15,11 +15,12 @@ export interface Exposition {
   readonly text: string;
 }
 
-/** Counters and gauges of one program; two of them share nothing. */
-export class PrometheusMetrics implements Metrics {
+/** The numbers of one program; two of them share nothing. */
+export class PrometheusMetrics implements Metrics, Timings {
   readonly #registry = new Registry();
   readonly #counters = new Map<string, Counter>();
   readonly #gauges = new Map<string, Gauge>();
+  readonly #histograms = new Map<string, Histogram>();
 
   constructor() {
     for (const name of Object.keys(METRICS) as MetricName[]) this.#declare(name);
@@ -40,6 +41,13 @@ export class PrometheusMetrics implements Metrics {
     gauge.set(labels, value);
   }
 
+  /** @throws TypeError when no histogram of that name with just these labels is declared */
+  observe(name: string, seconds: number, labels: Labels = {}): void {
+    const histogram = declared(this.#histograms, name);
+    checkLabels(name, labels);
+    histogram.observe(labels, seconds);
+  }
+
   /** Everything as it is now. */
   async expose(): Promise<Exposition> {
     return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
@@ -49,7 +57,8 @@ export class PrometheusMetrics implements Metrics {
     const { kind, help, labels } = METRICS[name];
     const options = { name, help, labelNames: [...labels], registers: [this.#registry] };
     if (kind === "counter") this.#counters.set(name, new Counter(options));
-    else this.#gauges.set(name, new Gauge(options));
+    else if (kind === "gauge") this.#gauges.set(name, new Gauge(options));
+    else this.#histograms.set(name, new Histogram({ ...options, buckets: [...BUCKETS] }));
   }
 
   /** The usual names of the usual numbers, read when they are asked for. */

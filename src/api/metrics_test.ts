@@ -30,6 +30,20 @@ Deno.test("a gauge holds what was set last", async () => {
   assert.equal(await valueOf(metrics, "srs_proxy_origins"), 3);
 });
 
+Deno.test("a histogram counts durations up to each of its bounds", async () => {
+  const metrics = new PrometheusMetrics();
+  const name = "srs_proxy_registry_wait_seconds";
+  for (const seconds of [0.0002, 0.19, 0.3]) {
+    metrics.observe(name, seconds, { operation: "resolve" });
+  }
+  const lines = await linesOf(metrics);
+  assert.ok(lines.includes(`${name}_bucket{le="0.001",operation="resolve"} 1`));
+  assert.ok(lines.includes(`${name}_bucket{le="0.2",operation="resolve"} 2`));
+  assert.ok(lines.includes(`${name}_count{operation="resolve"} 3`));
+  assert.throws(() => metrics.observe(name, 1), TypeError);
+  assert.throws(() => metrics.observe("srs_proxy_origins", 1), TypeError);
+});
+
 Deno.test("every declared name is exposed with its help and its kind", async () => {
   const lines = await linesOf(new PrometheusMetrics());
   for (const [name, { kind, help }] of Object.entries(METRICS)) {

@@ -149,3 +149,8 @@ export interface Metrics {
   /** Sets a gauge. */
   gauge(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
 }
+
+/** Takes durations for histograms, declared as those of `Metrics` are. */
+export interface Timings {
+  observe(name: string, seconds: number, labels?: Readonly<Record<string, string>>): void;
+}

@@ -14,26 +14,25 @@ import type {
   RtcSession,
   RtcSessions,
   StreamRequest,
+  Timings,
 } from "../core/ports.ts";
+import { BackgroundWrites } from "./background_writes.ts";
 import { Health } from "./health.ts";
 import { HeldStreams } from "./held_streams.ts";
-import { OriginTags } from "./origin_tags.ts";
 import { OriginWatch } from "./origin_watch.ts";
+import { PartFinder } from "./part_finder.ts";
 import { candidatesFor, pickFewest } from "./picker.ts";
-import type {
-  Answer,
-  OriginRecord,
-  Store,
-  StreamClaim,
-  StreamLease,
-  StreamRecord,
-} from "./store.ts";
+import type { OriginRecord, Store, StreamClaim, StreamLease, StreamRecord } from "./store.ts";
 
 /** What a registry needs; times are milliseconds. */
 export interface RegistryOptions {
   /** Not disposed of by the registry, so that several can share one. */
   readonly store: Store;
   readonly metrics: Metrics;
+  /** Told how long requests have waited for the store; nobody unless given. */
+  readonly timings?: Timings;
+  /** Picks the origin of a new stream; the less loaded of two drawn at random unless given. */
+  readonly pick?: Pick;
   /** Life of an origin after its last heartbeat. */
   readonly originTtl: number;
   /** Life of a mapping after its last use; less than a second counts as one. */
@@ -48,6 +47,12 @@ export interface RegistryOptions {
   readonly every?: (period: number, callback: () => Promise<void>) => Disposable;
 }
 
+/** Picks one of the origins that would do for a stream; undefined when there are none. */
+export type Pick = (
+  stream: string,
+  candidates: readonly OriginRecord[],
+) => OriginRecord | undefined;
+
 const LOG = logger("registry");
 const LONGEST_TENTATIVE = 15_000;
 const LONGEST_PERIOD = 5_000;
@@ -56,8 +61,8 @@ const LEASE_BATCH = 500;
 // Each round is lost only to another request that has just moved the same stream.
 const MAX_ROUNDS = 8;
 const MAX_HEALTH_ENTRIES = 10_000;
-/** A tag that nobody knows has the origins listed again, but not more often than this. */
-const TAG_UPDATE_PAUSE = 250;
+/** So long one request may wait for the agreement of other proxies. */
+const LONGEST_WAIT = 150;
 
 /** Why a stream cannot stay where it is, in the words of the metrics. */
 type MoveReason = "failed" | "set_aside" | "gone" | "not_offered";
@@ -67,6 +72,19 @@ interface Choice {
   readonly stream: string;
   readonly origin: Origin;
   readonly candidates: readonly OriginRecord[];
+}
+
+/** A request on its way through the registry. */
+interface Search {
+  readonly request: StreamRequest;
+  /** When it cannot wait for other proxies any more. */
+  readonly patientUntil: number;
+}
+
+/** The origin that a stream leaves, and why. */
+interface Leaving {
+  readonly from: string;
+  readonly reason: MoveReason;
 }
 
 interface Placement {
@@ -82,13 +100,15 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
   readonly #permanent: ReadonlySet<string>;
   readonly #now: () => number;
   readonly #random: () => number;
+  readonly #pick: Pick;
+  readonly #timings: Timings;
   readonly #claimant = crypto.randomUUID();
   readonly #tentativeTtl: number;
   readonly #held: HeldStreams;
   readonly #health: Health;
   readonly #watch: OriginWatch;
-  readonly #tags = new OriginTags();
-  readonly #writes = new Set<Promise<void>>();
+  readonly #parts: PartFinder;
+  readonly #writes: BackgroundWrites;
   readonly #timer: Disposable;
   #round: Promise<void> | undefined;
 
@@ -108,15 +128,20 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     this.#permanent = new Set(options.permanent?.map(({ id }) => id));
     this.#now = options.now ?? (() => performance.now());
     this.#random = options.random ?? Math.random;
+    this.#pick = options.pick ?? ((_, candidates) => pickFewest(candidates, this.#random));
+    this.#timings = options.timings ?? { observe: () => {} };
+    this.#parts = new PartFinder(this.#store, this.#now);
+    this.#writes = new BackgroundWrites(this.#metrics);
     this.#tentativeTtl = Math.min(LONGEST_TENTATIVE, idleTtl);
     this.#held = new HeldStreams({
       claimant: this.#claimant,
       tentativeTtl: this.#tentativeTtl,
       idleTtl,
       writer: {
-        renew: (lease) => this.#write(() => this.#store.renewStreams([lease])),
+        renew: (lease) => this.#writes.add(() => this.#store.renewStreams([lease])),
         forget: (stream, origin) => {
-          this.#write(() => this.#store.forgetStream({ stream, origin, claimant: this.#claimant }));
+          const forgotten = { stream, origin, claimant: this.#claimant };
+          this.#writes.add(() => this.#store.forgetStream(forgotten));
         },
       },
     });
@@ -127,10 +152,20 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     this.#timer = (options.every ?? everyPeriod)(period, () => this.#upkeep());
   }
 
-  async resolve(request: StreamRequest): Promise<Origin> {
+  /** Why requests are answered without the other proxies' agreement; undefined when all is well. */
+  get trouble(): string | undefined {
+    return this.#store.trouble;
+  }
+
+  resolve(request: StreamRequest): Promise<Origin> {
+    return this.#timed("resolve", () => this.#resolve(request));
+  }
+
+  async #resolve(request: StreamRequest): Promise<Origin> {
     this.#held.begin(request.session, request.stream);
+    const patientUntil = this.#now() + LONGEST_WAIT;
     try {
-      const { origin, record } = await this.#locate(request);
+      const { origin, record } = await this.#locate({ request, patientUntil });
       this.#held.place(request.session, record);
       this.#health.used({ origin: origin.id, protocol: request.protocol }, this.#now());
       return origin;
@@ -142,28 +177,20 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     }
   }
 
-  async locate({ stream, originTag, protocol, failed }: PartRequest): Promise<Origin> {
-    const tagged = await this.#originOfTag(originTag);
-    const owner = async () => (await this.#store.stream(stream))?.origin;
-    for (const find of [() => tagged, owner]) {
-      const id = await find();
-      if (id === undefined || failed.includes(id)) continue;
-      const origin = await this.#store.origin(id);
-      if (origin !== undefined && origin.endpoints[protocol].length > 0) return origin;
-    }
-    throw new ProxyError("not_found", "Cannot find the origin of this part of a stream");
+  locate(request: PartRequest): Promise<Origin> {
+    return this.#timed("locate", () => this.#parts.find(request));
   }
 
   async putSession(session: RtcSession, ttl: number): Promise<void> {
-    await this.#store.putSession(session, ttl);
+    await this.#timed("session", async () => await this.#store.putSession(session, ttl));
   }
 
-  async session(user: string): Promise<RtcSession | undefined> {
-    return await this.#store.session(user);
+  session(user: string): Promise<RtcSession | undefined> {
+    return this.#timed("session", async () => await this.#store.session(user));
   }
 
   async endSession(user: string): Promise<void> {
-    await this.#store.endSession(user);
+    await this.#timed("session", async () => await this.#store.endSession(user));
   }
 
   confirm(session: string): void {
@@ -190,9 +217,11 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     if (this.#permanent.has(origin.id)) {
       throw new ProxyError("bad_request", `Cannot register server: ${origin.id} is a reserved id`);
     }
-    await this.#store.putOrigin(origin, this.#originTtl);
+    await this.#timed("register", async () => {
+      await this.#store.putOrigin(origin, this.#originTtl);
+    });
     this.#watch.seen(origin);
-    this.#tags.add(origin.id);
+    this.#parts.add(origin.id);
   }
 
   async origins(): Promise<readonly OriginStatus[]> {
@@ -215,10 +244,11 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timer[Symbol.dispose]();
     await this.#round;
-    while (this.#writes.size > 0) await Promise.all(this.#writes);
+    await this.#writes.idle();
   }
 
-  async #locate(request: StreamRequest): Promise<Placement> {
+  async #locate(search: Search): Promise<Placement> {
+    const { request } = search;
     const { stream } = request;
     let record = await this.#store.stream(stream);
     for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -226,17 +256,20 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
       const reason = record && this.#reasonToMove(request, record, owner);
       if (record && owner && reason === undefined) {
         if (this.#mayRelyOn(record)) return { origin: owner, record };
-        record = await this.#claim({ stream, origin: owner, candidates: [] });
+        record = await this.#claim(search, { stream, origin: owner, candidates: [] });
         continue;
       }
       const choice = await this.#choose(request);
       if (!record) {
-        record = await this.#claim(choice);
+        record = await this.#claim(search, choice);
       } else if (record.origin === choice.origin.id) {
         // All are set aside, and its own origin is the best of them.
         return { origin: choice.origin, record };
       } else {
-        record = await this.#move(choice, record.origin, reason ?? "gone");
+        record = await this.#move(search, choice, {
+          from: record.origin,
+          reason: reason ?? "gone",
+        });
       }
     }
     throw new ProxyError("registry_unavailable", "Cannot agree on an origin for this stream");
@@ -265,18 +298,6 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     return setAside && !runs ? "set_aside" : undefined;
   }
 
-  async #originOfTag(tag: string): Promise<string | undefined> {
-    const known = this.#tags.find(tag);
-    const now = this.#now();
-    if (known !== undefined || now - this.#tags.updatedAt < TAG_UPDATE_PAUSE) return known;
-    this.#updateTags(await this.#store.origins());
-    return this.#tags.find(tag);
-  }
-
-  #updateTags(origins: readonly OriginRecord[]): void {
-    this.#tags.update(origins.map(({ origin }) => origin.id), this.#now());
-  }
-
   /** Whether nobody else can forget the mapping while our session uses it. */
   #mayRelyOn(record: StreamRecord): boolean {
     return record.confirmed || record.claimant === "" || record.claimant === this.#claimant;
@@ -288,44 +309,40 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     const { protocol } = request;
     const setAsideFor = (origin: string) => this.#health.setAsideFor({ origin, protocol }, now);
     const candidates = candidatesFor({ origins, setAsideFor }, request);
-    const picked = pickFewest(candidates, this.#random);
+    const picked = this.#pick(request.stream, candidates);
     if (!picked) throw noOriginFor(request);
     return { stream: request.stream, origin: picked.origin, candidates };
   }
 
-  async #claim(choice: Choice): Promise<StreamRecord> {
-    const winner = await this.#store.claimStream(this.#claimOf(choice));
+  async #claim(search: Search, choice: Choice): Promise<StreamRecord> {
+    const winner = await this.#store.claimStream(this.#claimOf(search, choice));
     if (winner.claimant === this.#claimant) this.#metrics.count("srs_proxy_registry_picks_total");
     return winner;
   }
 
-  async #move(choice: Choice, from: string, reason: MoveReason): Promise<StreamRecord> {
-    const winner = await this.#store.moveStream({ ...this.#claimOf(choice), from });
-    if (winner.origin === choice.origin.id) {
+  async #move(search: Search, choice: Choice, { from, reason }: Leaving): Promise<StreamRecord> {
+    const { stream } = choice;
+    const winner = await this.#store.moveStream({ ...this.#claimOf(search, choice), from });
+    if (winner.claimant === this.#claimant && winner.origin !== from) {
       this.#metrics.count("srs_proxy_registry_moves_total", { reason });
-      LOG.info("Stream moved", { stream: choice.stream, from, origin: winner.origin, reason });
+      LOG.info("Stream moved", { stream, from, origin: winner.origin, reason });
     }
     return winner;
   }
 
-  #claimOf({ stream, origin, candidates }: Choice): StreamClaim {
+  #claimOf({ patientUntil }: Search, { stream, origin, candidates }: Choice): StreamClaim {
     const ttl = this.#tentativeTtl;
-    return { stream, origin: origin.id, claimant: this.#claimant, ttl, candidates };
+    const wait = patientUntil - this.#now();
+    return { stream, origin: origin.id, claimant: this.#claimant, ttl, candidates, wait };
   }
 
-  /** Writes in the background; the calls are made in order. */
-  #write(write: () => Answer<void>): void {
-    const written = this.#attempt(write);
-    this.#writes.add(written);
-    written.finally(() => this.#writes.delete(written));
-  }
-
-  async #attempt(write: () => Answer<void>): Promise<void> {
+  async #timed<T>(operation: string, work: () => Promise<T>): Promise<T> {
+    const startedAt = this.#now();
     try {
-      await write();
-    } catch {
-      // The next renewal of the lease repairs it; one log line per session would not.
-      this.#metrics.count("srs_proxy_registry_errors_total");
+      return await work();
+    } finally {
+      const seconds = (this.#now() - startedAt) / 1000;
+      this.#timings.observe("srs_proxy_registry_wait_seconds", seconds, { operation });
     }
   }
 
@@ -342,7 +359,7 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
       const size = await this.#store.sweep();
       const origins = await this.#store.origins();
       this.#watch.update(origins);
-      this.#updateTags(origins);
+      this.#parts.update(origins);
       this.#health.sweep(this.#now());
       this.#metrics.gauge("srs_proxy_origins", size.origins);
       this.#metrics.gauge("srs_proxy_streams", size.streams);

@@ -35,6 +35,7 @@ function overConnection(store: Store, random: () => number): Store {
     }
   };
   return {
+    trouble: undefined,
     putOrigin: (origin, ttl) => call(() => store.putOrigin(origin, ttl)),
     origin: (id) => call(() => store.origin(id)),
     origins: () => call(() => store.origins()),

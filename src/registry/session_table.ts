@@ -39,6 +39,18 @@ export class SessionTable {
     return entry && now < entry.expires ? entry.session : undefined;
   }
 
+  /** Milliseconds that are left to it; 0 when it is not there. */
+  timeLeft(user: string, now: number): number {
+    return Math.max(0, (this.#entries.get(user)?.expires ?? 0) - now);
+  }
+
+  /** The users of all sessions that have not expired. */
+  *users(now: number): Generator<string> {
+    for (const [user, { expires }] of this.#entries) {
+      if (now < expires) yield user;
+    }
+  }
+
   delete(user: string): void {
     this.#entries.delete(user);
   }

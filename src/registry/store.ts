@@ -34,6 +34,8 @@ export interface StreamClaim {
    * reach the other proxies now must choose among these by a rule that needs no agreement.
    */
   readonly candidates: readonly OriginRecord[];
+  /** Milliseconds that the caller can wait for other proxies; then the store decides alone. */
+  readonly wait: number;
 }
 
 /** The wish to take a stream away from the origin `from`. */
@@ -70,6 +72,11 @@ export interface StoreSize {
  * Any method may throw ProxyError `registry_unavailable`, after a bounded time.
  */
 export interface Store extends AsyncDisposable {
+  /**
+   * Why the store cannot reach the other proxies and answers from what it knows; undefined when
+   * all is well.
+   */
+  readonly trouble: string | undefined;
   /**
    * Adds an origin or replaces the one of the same id.
    *

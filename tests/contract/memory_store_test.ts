@@ -2,7 +2,8 @@
 
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { registryContract } from "./registry_contract.ts";
-import { type StoreBounds, storeContract, type StoreHarness } from "./store_contract.ts";
+import { storeContract } from "./store_contract.ts";
+import type { StoreBounds, StoreHarness } from "./store_harness.ts";
 
 function openMemory(bounds: StoreBounds): Promise<StoreHarness> {
   let now = 0;
@@ -13,6 +14,7 @@ function openMemory(bounds: StoreBounds): Promise<StoreHarness> {
       now += milliseconds;
       return Promise.resolve();
     },
+    settle: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   });
 }

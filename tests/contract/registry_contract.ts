@@ -3,21 +3,21 @@
 
 import assert from "node:assert/strict";
 import type { Metrics } from "../../src/core/ports.ts";
-import { Registry } from "../../src/registry/registry.ts";
+import { type Pick, Registry } from "../../src/registry/registry.ts";
 import type { Store } from "../../src/registry/store.ts";
 import { until } from "../support/wait.ts";
 import { sampleOrigin } from "./sample_origin.ts";
-import type { OpenHarness } from "./store_contract.ts";
+import type { OpenHarness } from "./store_harness.ts";
 
 const BOUNDS = { maxOrigins: 400, maxStreams: 2_000, maxSessions: 100 };
 const NO_METRICS: Metrics = { count: () => {}, gauge: () => {} };
 
-type Test = (one: Registry, two: Registry) => Promise<void>;
+type Test = (one: Registry, two: Registry, settle: () => Promise<void>) => Promise<void>;
 
-function openRegistry(store: Store): Promise<Registry> {
+function openRegistry(store: Store, pick: Pick | undefined): Promise<Registry> {
   const period = { every: () => ({ [Symbol.dispose]: () => {} }) };
-  const times = { originTtl: 60_000, streamIdle: 60_000 };
-  return Registry.open({ store, metrics: NO_METRICS, ...times, ...period });
+  const options = { originTtl: 60_000, streamIdle: 60_000, ...(pick ? { pick } : {}) };
+  return Registry.open({ store, metrics: NO_METRICS, ...options, ...period });
 }
 
 async function ownerOf(registry: Registry, stream: string, failed: string[] = []): Promise<string> {
@@ -34,16 +34,18 @@ async function registerAll(one: Registry, two: Registry, count: number): Promise
 }
 
 const TESTS: Readonly<Record<string, Test>> = {
-  "300 origins that register at once are known to all": async (one, two) => {
+  "300 origins that register at once are known to all": async (one, two, settle) => {
     const ids = await registerAll(one, two, 300);
+    await settle();
     for (const registry of [one, two]) {
       const known = (await registry.origins()).map(({ origin }) => origin.id);
       assert.deepEqual(known.sort(), ids);
     }
   },
 
-  "1,000 new streams asked of both at once have one origin each": async (one, two) => {
+  "1,000 new streams asked of both at once have one origin each": async (one, two, settle) => {
     await registerAll(one, two, 10);
+    await settle();
     const owners = new Set<string>();
     await Promise.all(
       Array.from({ length: 1_000 }, async (_, index) => {
@@ -66,13 +68,14 @@ const TESTS: Readonly<Record<string, Test>> = {
     assert.notEqual(owners[0], dead);
   },
 
-  "a stream confirmed by one stays when the other's request fails": async (one, two) => {
+  "a stream confirmed by one stays when the other's request fails": async (one, two, settle) => {
     await registerAll(one, two, 10);
     const request = { stream: "v/a/s", protocol: "rtmp", intent: "play", failed: [] } as const;
     const { id } = await one.resolve({ ...request, session: "publisher" });
     await two.resolve({ ...request, session: "viewer" });
     one.confirm("publisher");
     two.release("viewer");
+    await settle();
     assert.equal(await ownerOf(two, "v/a/s"), id);
     assert.equal((await one.streams({ limit: 10 })).streams[0]?.confirmed, true);
   },
@@ -89,24 +92,25 @@ const TESTS: Readonly<Record<string, Test>> = {
     await until("the end of the session", async () => await two.session("u:v") === undefined);
   },
 
-  "a failed request of one leaves the other's under way alone": async (one, two) => {
+  "a failed request of one leaves the other's under way alone": async (one, two, settle) => {
     await registerAll(one, two, 10);
     const request = { stream: "v/a/s", protocol: "rtmp", intent: "play", failed: [] } as const;
     const { id } = await one.resolve({ ...request, session: "first" });
     await two.resolve({ ...request, session: "second" });
     one.release("first");
+    await settle();
     assert.equal((await two.streams({ limit: 10 })).streams[0]?.origin, id);
   },
 };
 
-/** Declares the suite for two registries on one kind of store. */
-export function registryContract(name: string, open: OpenHarness): void {
+/** Declares the suite for two registries on one kind of store, with its way to pick origins. */
+export function registryContract(name: string, open: OpenHarness, pick?: Pick): void {
   for (const [title, test] of Object.entries(TESTS)) {
     Deno.test(`registries over ${name}: ${title}`, async () => {
       await using harness = await open(BOUNDS);
-      await using one = await openRegistry(harness.stores[0]);
-      await using two = await openRegistry(harness.stores[1]);
-      await test(one, two);
+      await using one = await openRegistry(harness.stores[0], pick);
+      await using two = await openRegistry(harness.stores[1], pick);
+      await test(one, two, harness.settle);
     });
   }
 }

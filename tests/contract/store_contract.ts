@@ -3,56 +3,17 @@
 
 import assert from "node:assert/strict";
 import { ProxyError } from "../../src/core/errors.ts";
-import type { RtcSession } from "../../src/core/ports.ts";
 import type { Store, StreamClaim, StreamLease } from "../../src/registry/store.ts";
-import { until } from "../support/wait.ts";
 import { sampleOrigin } from "./sample_origin.ts";
-
-/** Empty records, at least one store on them, and a way to let time pass. */
-export interface StoreHarness extends AsyncDisposable {
-  /** Two ends of the same records; the same store twice if there can be only one. */
-  readonly stores: readonly [Store, Store];
-  /** Resolves when so many milliseconds have passed for the store. */
-  readonly pass: (milliseconds: number) => Promise<void>;
-}
-
-/** How much a harness's stores may hold. */
-export interface StoreBounds {
-  readonly maxOrigins: number;
-  readonly maxStreams: number;
-  readonly maxSessions: number;
-}
-
-/** Opens a harness with empty records. */
-export type OpenHarness = (bounds: StoreBounds) => Promise<StoreHarness>;
-
-type Test = (harness: StoreHarness) => Promise<void>;
-
-const BOUNDS: StoreBounds = { maxOrigins: 400, maxStreams: 400, maxSessions: 100 };
-const TTL = 300;
-const LONG = 60_000;
+import { SESSION_TESTS } from "./session_contract.ts";
+import { BOUNDS, isOverloaded, LONG, type OpenHarness, type Test, TTL } from "./store_harness.ts";
 
 function claim(stream: string, origin: string, claimant = "me", ttl = LONG): StreamClaim {
-  return { stream, origin, claimant, ttl, candidates: [] };
+  return { stream, origin, claimant, ttl, candidates: [], wait: LONG };
 }
 
 function lease(stream: string, origin: string, more: Partial<StreamLease> = {}): StreamLease {
   return { stream, origin, claimant: "me", confirmed: true, ttl: LONG, ...more };
-}
-
-function rtcSession(user: string, more: Partial<RtcSession> = {}): RtcSession {
-  const media = { host: "192.0.2.1", port: 8000 };
-  const password = "Zm9yIHRlc3RzIG9ubHkgISE";
-  return { user, password, stream: "v/a/s", intent: "play", origin: "a", media, ...more };
-}
-
-function isOverloaded(error: unknown): boolean {
-  return error instanceof ProxyError && error.code === "overloaded";
-}
-
-/** What one end has done is known at the other within this time, if not at once. */
-async function eventually(isSo: () => Promise<boolean>): Promise<void> {
-  await until("the other end agree", isSo, { timeout: 1_000, interval: 5 });
 }
 
 async function ownerOf(store: Store, stream: string): Promise<string | undefined> {
@@ -64,9 +25,10 @@ async function loadOf(store: Store, id: string): Promise<number | undefined> {
 }
 
 const ORIGIN_TESTS: Readonly<Record<string, Test>> = {
-  "an origin is found until its time is over": async ({ stores: [one, two], pass }) => {
+  "an origin is found until its time is over": async ({ stores: [one, two], pass, settle }) => {
     const origin = sampleOrigin("a");
     await one.putOrigin(origin, TTL);
+    await settle();
     assert.deepEqual(await two.origin("a"), origin);
     const [record] = await two.origins();
     assert.deepEqual(record?.origin, origin);
@@ -76,32 +38,37 @@ const ORIGIN_TESTS: Readonly<Record<string, Test>> = {
     assert.deepEqual(await two.origins(), []);
   },
 
-  "a heartbeat prolongs the life of an origin": async ({ stores: [one, two], pass }) => {
+  "a heartbeat prolongs the life of an origin": async ({ stores: [one, two], pass, settle }) => {
     await one.putOrigin(sampleOrigin("a"), TTL);
     await pass(TTL / 2);
     await two.putOrigin(sampleOrigin("a"), TTL * 2);
+    await settle();
     await pass(TTL);
     assert.equal((await one.origin("a"))?.id, "a");
   },
 
-  "a restarted origin replaces itself": async ({ stores: [one, two] }) => {
+  "a restarted origin replaces itself": async ({ stores: [one, two], settle }) => {
     await one.putOrigin(sampleOrigin("a", { generation: "first/1" }), LONG);
     await two.putOrigin(sampleOrigin("a", { generation: "second/2" }), LONG);
+    await settle();
     assert.equal((await one.origin("a"))?.generation, "second/2");
     assert.equal((await one.origins()).length, 1);
   },
 
-  "an origin without end stays": async ({ stores: [one, two], pass }) => {
+  "an origin without end stays": async ({ stores: [one, two], pass, settle }) => {
     await one.putOrigin(sampleOrigin("a"), Infinity);
     await pass(TTL);
-    assert.equal((await two.origins())[0]?.expiresIn, null);
+    await settle();
+    assert.equal((await one.origins())[0]?.expiresIn, null);
+    assert.equal((await two.origins())[0]?.origin.id, "a");
   },
 
-  "300 origins that register at once are all there": async ({ stores: [one, two] }) => {
+  "300 origins that register at once are all there": async ({ stores: [one, two], settle }) => {
     const ids = Array.from({ length: 300 }, (_, index) => `origin-${index}`);
     await Promise.all(
       ids.map(async (id, index) => await (index % 2 ? one : two).putOrigin(sampleOrigin(id), LONG)),
     );
+    await settle();
     for (const store of [one, two]) {
       const found = (await store.origins()).map(({ origin }) => origin.id);
       assert.deepEqual(found.sort(), ids.toSorted());
@@ -132,7 +99,7 @@ const CLAIM_TESTS: Readonly<Record<string, Test>> = {
     assert.equal(await ownerOf(one, "v/a/s"), "a");
   },
 
-  "100 claims at once have one winner": async ({ stores: [one, two] }) => {
+  "100 claims at once have one winner": async ({ stores: [one, two], settle }) => {
     const records = await Promise.all(
       Array.from({ length: 100 }, async (_, index) => {
         const store = index % 2 ? one : two;
@@ -140,6 +107,7 @@ const CLAIM_TESTS: Readonly<Record<string, Test>> = {
       }),
     );
     assert.equal(new Set(records.map(({ origin }) => origin)).size, 1);
+    await settle();
     assert.equal(await ownerOf(two, "v/a/s"), records[0]?.origin);
   },
 
@@ -150,27 +118,33 @@ const CLAIM_TESTS: Readonly<Record<string, Test>> = {
     assert.equal((await two.claimStream(claim("v/a/s", "b", "two"))).origin, "b");
   },
 
-  "a mapping goes when its claimant gives it up": async ({ stores: [one, two] }) => {
+  "a mapping goes when its claimant gives it up": async ({ stores: [one, two], settle }) => {
     await one.claimStream(claim("v/a/s", "a"));
     await one.forgetStream({ stream: "v/a/s", origin: "a", claimant: "me" });
+    await settle();
     assert.equal(await two.stream("v/a/s"), undefined);
   },
 
-  "nobody gives up what is not theirs, elsewhere or confirmed": async ({ stores: [one, two] }) => {
+  "nobody gives up what is not theirs, elsewhere or confirmed": async (
+    { stores: [one, two], settle },
+  ) => {
     await one.claimStream(claim("v/a/s", "a"));
     await two.forgetStream({ stream: "v/a/s", origin: "a", claimant: "other" });
     await two.forgetStream({ stream: "v/a/s", origin: "b", claimant: "me" });
+    await settle();
     assert.equal(await ownerOf(one, "v/a/s"), "a");
     await one.renewStreams([lease("v/a/s", "a")]);
     await two.forgetStream({ stream: "v/a/s", origin: "a", claimant: "me" });
+    await settle();
     assert.equal((await one.stream("v/a/s"))?.confirmed, true);
   },
 
-  "a mapping on which two rely is given up by neither": async ({ stores: [one, two] }) => {
+  "a mapping on which two rely is given up by neither": async ({ stores: [one, two], settle }) => {
     await one.claimStream(claim("v/a/s", "a", "one"));
     assert.equal((await two.claimStream(claim("v/a/s", "b", "two"))).claimant, "");
     await one.forgetStream({ stream: "v/a/s", origin: "a", claimant: "one" });
     await two.forgetStream({ stream: "v/a/s", origin: "a", claimant: "two" });
+    await settle();
     assert.equal(await ownerOf(one, "v/a/s"), "a");
   },
 
@@ -191,10 +165,11 @@ const CLAIM_TESTS: Readonly<Record<string, Test>> = {
 };
 
 const LEASE_TESTS: Readonly<Record<string, Test>> = {
-  "a move succeeds from the origin that was named only": async ({ stores: [one, two] }) => {
+  "a move succeeds from the origin that was named only": async ({ stores: [one, two], settle }) => {
     await one.claimStream(claim("v/a/s", "a"));
     assert.equal((await two.moveStream({ ...claim("v/a/s", "c"), from: "b" })).origin, "a");
     assert.equal((await two.moveStream({ ...claim("v/a/s", "b"), from: "a" })).origin, "b");
+    await settle();
     assert.equal(await ownerOf(one, "v/a/s"), "b");
   },
 
@@ -209,12 +184,15 @@ const LEASE_TESTS: Readonly<Record<string, Test>> = {
     assert.equal(new Set(records.map(({ origin }) => origin)).size, 1);
   },
 
-  "a moved mapping is unconfirmed and belongs to the mover": async ({ stores: [one, two] }) => {
+  "a moved mapping is unconfirmed and belongs to the mover": async (
+    { stores: [one, two], settle },
+  ) => {
     await one.claimStream(claim("v/a/s", "a", "one"));
     await one.renewStreams([lease("v/a/s", "a", { claimant: "one" })]);
     const moved = await two.moveStream({ ...claim("v/a/s", "b", "two"), from: "a" });
     assert.deepEqual(moved, { stream: "v/a/s", origin: "b", claimant: "two", confirmed: false });
     await two.forgetStream({ stream: "v/a/s", origin: "b", claimant: "two" });
+    await settle();
     assert.equal(await one.stream("v/a/s"), undefined);
   },
 
@@ -229,18 +207,22 @@ const LEASE_TESTS: Readonly<Record<string, Test>> = {
     assert.equal((await one.moveStream({ ...claim("v/a/s", "b"), from: "a" })).origin, "b");
   },
 
-  "a lease prolongs and confirms, and never shortens": async ({ stores: [one, two], pass }) => {
+  "a lease prolongs and confirms, and never shortens": async (
+    { stores: [one, two], pass, settle },
+  ) => {
     await one.claimStream(claim("v/a/s", "a", "me", TTL));
     await one.renewStreams([lease("v/a/s", "a", { ttl: TTL * 3 })]);
     await one.renewStreams([lease("v/a/s", "a", { ttl: TTL / 2, confirmed: false })]);
+    await settle();
     await pass(TTL * 2);
     assert.equal((await two.stream("v/a/s"))?.confirmed, true);
     await pass(TTL + 1);
     assert.equal(await two.stream("v/a/s"), undefined);
   },
 
-  "a lease writes again what was lost": async ({ stores: [one, two] }) => {
+  "a lease writes again what was lost": async ({ stores: [one, two], settle }) => {
     await one.renewStreams([lease("v/a/s", "a")]);
+    await settle();
     assert.deepEqual(await two.stream("v/a/s"), {
       stream: "v/a/s",
       origin: "a",
@@ -249,70 +231,29 @@ const LEASE_TESTS: Readonly<Record<string, Test>> = {
     });
   },
 
-  "a lease leaves alone what has moved": async ({ stores: [one, two] }) => {
+  "a lease leaves alone what has moved": async ({ stores: [one, two], settle }) => {
     await one.claimStream(claim("v/a/s", "b"));
     await two.renewStreams([lease("v/a/s", "a")]);
+    await settle();
     assert.equal((await one.stream("v/a/s"))?.confirmed, false);
     assert.equal(await ownerOf(one, "v/a/s"), "b");
   },
 
-  "many leases are renewed in one call": async ({ stores: [one, two], pass }) => {
+  "many leases are renewed in one call": async ({ stores: [one, two], pass, settle }) => {
     const leases = Array.from({ length: 300 }, (_, index) => lease(`v/a/${index}`, "a"));
     for (const { stream, origin } of leases) {
       await one.claimStream(claim(stream, origin, "me", TTL));
     }
     await one.renewStreams(leases);
+    await settle();
     await pass(TTL + 1);
     assert.equal(await ownerOf(two, "v/a/0"), "a");
     assert.equal(await ownerOf(two, "v/a/299"), "a");
   },
 };
 
-const SESSION_TESTS: Readonly<Record<string, Test>> = {
-  "a session put at one end is found at the other": async ({ stores: [one, two], pass }) => {
-    assert.equal(await two.session("answer:offer"), undefined);
-    const session = rtcSession("answer:offer");
-    await one.putSession(session, TTL);
-    assert.deepEqual(await two.session("answer:offer"), session);
-    assert.deepEqual(await one.session("answer:offer"), session);
-    assert.equal(await one.session("answer:other"), undefined);
-    await pass(TTL + 1);
-    assert.equal(await one.session("answer:offer"), undefined);
-    assert.equal(await two.session("answer:offer"), undefined);
-  },
-
-  "a session put again lives longer, as the newer one": async ({ stores: [one, two], pass }) => {
-    await one.putSession(rtcSession("u:v"), TTL);
-    assert.equal((await two.session("u:v"))?.stream, "v/a/s");
-    await one.putSession(rtcSession("u:v", { stream: "v/a/t" }), TTL * 3);
-    await pass(TTL * 2);
-    assert.equal((await two.session("u:v"))?.stream, "v/a/t");
-  },
-
-  "a session that has ended is gone at both ends": async ({ stores: [one, two] }) => {
-    await one.putSession(rtcSession("u:v"), LONG);
-    assert.equal((await two.session("u:v"))?.user, "u:v");
-    await two.endSession("u:v");
-    await two.endSession("u:v");
-    assert.equal(await two.session("u:v"), undefined);
-    await eventually(async () => await one.session("u:v") === undefined);
-  },
-
-  "a session is refused when there is no room, known ones go on": async ({ stores, pass }) => {
-    const [one, two] = stores;
-    for (let index = 0; index < BOUNDS.maxSessions; index++) {
-      await one.putSession(rtcSession(`u:${index}`), index === 0 ? TTL : LONG);
-    }
-    await assert.rejects(async () => await two.putSession(rtcSession("u:new"), LONG), isOverloaded);
-    await two.putSession(rtcSession("u:1"), LONG);
-    await pass(TTL + 1_000);
-    await two.putSession(rtcSession("u:new"), LONG);
-    assert.equal((await one.session("u:new"))?.user, "u:new");
-  },
-};
-
 const LIST_TESTS: Readonly<Record<string, Test>> = {
-  "the load of an origin follows its streams": async ({ stores: [one, two], pass }) => {
+  "the load of an origin follows its streams": async ({ stores: [one, two], pass, settle }) => {
     await one.putOrigin(sampleOrigin("a"), LONG);
     await one.putOrigin(sampleOrigin("b"), LONG);
     await one.claimStream(claim("v/a/1", "a"));
@@ -320,13 +261,17 @@ const LIST_TESTS: Readonly<Record<string, Test>> = {
     await one.claimStream(claim("v/a/3", "a", "me", TTL));
     await one.claimStream(claim("v/a/1", "b"));
     await one.renewStreams([lease("v/a/2", "a", { confirmed: false })]);
+    await settle();
     assert.equal(await loadOf(two, "a"), 3);
     await two.moveStream({ ...claim("v/a/1", "b"), from: "a" });
+    await settle();
     assert.equal(await loadOf(one, "a"), 2);
     assert.equal(await loadOf(one, "b"), 1);
     await one.forgetStream({ stream: "v/a/2", origin: "a", claimant: "me" });
+    await settle();
     await pass(TTL + 1);
     await one.sweep();
+    await two.sweep();
     assert.equal(await loadOf(two, "a"), 0);
     assert.equal(await loadOf(two, "b"), 1);
   },

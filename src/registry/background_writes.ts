@@ -1,0 +1,36 @@
+// Writes to the store that nobody waits for: made in order, counted when they fail, and waited for
+// at the end. Knows nothing of what is written.
+
+import type { Metrics } from "../core/ports.ts";
+import type { Answer } from "./store.ts";
+
+/** The writes under way of one registry. */
+export class BackgroundWrites {
+  readonly #metrics: Metrics;
+  readonly #writes = new Set<Promise<void>>();
+
+  constructor(metrics: Metrics) {
+    this.#metrics = metrics;
+  }
+
+  /** Begins to write at once. */
+  add(write: () => Answer<void>): void {
+    const written = this.#attempt(write);
+    this.#writes.add(written);
+    written.finally(() => this.#writes.delete(written));
+  }
+
+  /** Resolves when nothing is under way any more. */
+  async idle(): Promise<void> {
+    while (this.#writes.size > 0) await Promise.all(this.#writes);
+  }
+
+  async #attempt(write: () => Answer<void>): Promise<void> {
+    try {
+      await write();
+    } catch {
+      // The next renewal of the lease repairs it; one log line per session would not.
+      this.#metrics.count("srs_proxy_registry_errors_total");
+    }
+  }
+}

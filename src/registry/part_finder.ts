@@ -1,0 +1,52 @@
+// Finds the origin of a part of a stream that names it by its tag. Maps nothing and picks nothing.
+
+import { ProxyError } from "../core/errors.ts";
+import type { Origin } from "../core/origin.ts";
+import type { PartRequest } from "../core/ports.ts";
+import { OriginTags } from "./origin_tags.ts";
+import type { OriginRecord, Store } from "./store.ts";
+
+/** A tag that nobody knows has the origins listed again, but not more often than this. */
+const UPDATE_PAUSE = 250;
+
+/** The tags of all origins, and where they lead. */
+export class PartFinder {
+  readonly #store: Store;
+  readonly #now: () => number;
+  readonly #tags = new OriginTags();
+
+  constructor(store: Store, now: () => number) {
+    this.#store = store;
+    this.#now = now;
+  }
+
+  /** @throws ProxyError `not_found`, `registry_unavailable` */
+  async find({ stream, originTag, protocol, failed }: PartRequest): Promise<Origin> {
+    const tagged = await this.#originOfTag(originTag);
+    const owner = async () => (await this.#store.stream(stream))?.origin;
+    for (const find of [() => tagged, owner]) {
+      const id = await find();
+      if (id === undefined || failed.includes(id)) continue;
+      const origin = await this.#store.origin(id);
+      if (origin !== undefined && origin.endpoints[protocol].length > 0) return origin;
+    }
+    throw new ProxyError("not_found", "Cannot find the origin of this part of a stream");
+  }
+
+  /** This origin is registered too. */
+  add(id: string): void {
+    this.#tags.add(id);
+  }
+
+  /** These origins are registered and no others. */
+  update(origins: readonly OriginRecord[]): void {
+    this.#tags.update(origins.map(({ origin }) => origin.id), this.#now());
+  }
+
+  async #originOfTag(tag: string): Promise<string | undefined> {
+    const known = this.#tags.find(tag);
+    if (known !== undefined || this.#now() - this.#tags.updatedAt < UPDATE_PAUSE) return known;
+    this.update(await this.#store.origins());
+    return this.#tags.find(tag);
+  }
+}

@@ -1,0 +1,169 @@
+// One connection to one Redis server: a socket for commands and one for the messages of a channel.
+// It never reconnects by itself: when either socket dies both do, and somebody else decides where
+// to connect next. Knows no key and no record.
+
+import { createClient } from "@redis/client";
+import type { Script } from "./scripts.ts";
+
+/** Where a Redis server listens. */
+export interface RedisAddress {
+  /** Name or IP address, without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Whom a server asks who we are, and how we know that it is the right one. */
+export interface RedisAccess {
+  readonly username?: string;
+  readonly password?: string;
+  readonly database: number;
+  readonly tls?: RedisTls;
+}
+
+/** Encrypted connections; texts in PEM. */
+export interface RedisTls {
+  /** Certificates that are trusted in place of the system's. */
+  readonly ca?: string;
+  /** Our own certificate and its key, when the server asks for one. */
+  readonly certificate?: string;
+  readonly key?: string;
+  /** The name in the server's certificate, when it is not the host's. */
+  readonly serverName?: string;
+}
+
+/** What a connection needs. */
+export interface ConnectionOptions {
+  readonly address: RedisAddress;
+  readonly access: RedisAccess;
+  /** Listened to from the beginning, when there is one. */
+  readonly channel?: string;
+  readonly onMessage?: (message: string) => void;
+  /** Milliseconds without a byte after which the connection is dead; 3,000 unless told. */
+  readonly silence?: number;
+  /** Closes it, even before it is open. */
+  readonly signal: AbortSignal;
+}
+
+/** A reply as it comes over the wire. */
+export type Reply = string | number | null | Error | readonly Reply[];
+
+type Client = ReturnType<typeof newClient>;
+
+const CONNECT_TIMEOUT = 1_000;
+const SILENCE = 3_000;
+/** So something comes over every connection that is alive. */
+const PING_INTERVAL = 1_000;
+
+function newClient({ address, access, silence = SILENCE }: ConnectionOptions) {
+  const { username, password, database, tls } = access;
+  const secure = tls && {
+    tls: true as const,
+    servername: tls.serverName ?? address.host,
+    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+    ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
+    ...(tls.key === undefined ? {} : { key: tls.key }),
+  };
+  return createClient({
+    RESP: 2,
+    socket: {
+      host: address.host,
+      port: address.port,
+      connectTimeout: CONNECT_TIMEOUT,
+      socketTimeout: silence,
+      reconnectStrategy: false,
+      ...secure,
+    },
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(database === 0 ? {} : { database }),
+    pingInterval: PING_INTERVAL,
+    disableOfflineQueue: true,
+    maintNotifications: "disabled",
+    clientInfoTag: "srs-proxy",
+  });
+}
+
+/** A live connection. */
+export class RedisConnection {
+  /** Resolves with the reason once the connection is of no use any more. */
+  readonly closed: Promise<string>;
+  readonly #options: ConnectionOptions;
+  readonly #clients: Client[] = [];
+  readonly #known = new Set<Script>();
+  readonly #over: (why: string) => void;
+  #isClosed = false;
+
+  private constructor(options: ConnectionOptions) {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    this.closed = promise;
+    this.#over = resolve;
+    this.#options = options;
+  }
+
+  /** @throws Error of the socket or of the server, within about three seconds */
+  static async open(options: ConnectionOptions): Promise<RedisConnection> {
+    const connection = new RedisConnection(options);
+    const { channel, onMessage, signal } = options;
+    const abort = () => connection.close("nobody needs it any more");
+    signal.addEventListener("abort", abort);
+    connection.closed.then(() => signal.removeEventListener("abort", abort));
+    try {
+      if (signal.aborted) abort();
+      await connection.#connect();
+      if (channel === undefined || onMessage === undefined) return connection;
+      const listener = await connection.#connect();
+      await listener.subscribe(channel, onMessage);
+      return connection;
+    } catch (error) {
+      connection.close("it could not be opened");
+      throw error;
+    }
+  }
+
+  /** @throws Error of the socket or of the server */
+  async command(...args: readonly string[]): Promise<Reply> {
+    return await this.#clients[0]!.sendCommand<Reply>([...args]);
+  }
+
+  /** Runs a script, which Redis keeps from its first run on. @throws as `command` does */
+  async run(script: Script, keys: readonly string[], args: readonly string[]): Promise<Reply> {
+    const rest = [String(keys.length), ...keys, ...args];
+    if (this.#known.has(script)) {
+      try {
+        return await this.command("EVALSHA", script.digest, ...rest);
+      } catch (error) {
+        if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
+      }
+    }
+    const reply = await this.command("EVAL", script.text, ...rest);
+    this.#known.add(script);
+    return reply;
+  }
+
+  /** Ends it at once; what waits for a reply fails. */
+  close(why: string): void {
+    this.#isClosed = true;
+    this.#over(why);
+    // One that is still dialling cannot be stopped: it ends when it is through.
+    for (const client of this.#clients) {
+      if (client.isOpen) client.destroy();
+    }
+  }
+
+  async #connect(): Promise<Client> {
+    const client = newClient(this.#options);
+    client.on("error", (error: Error) => this.#over(error.message));
+    client.on("end", () => this.#over("the connection ended"));
+    client.on("connect", () => {
+      this.#clients.push(client);
+      if (this.#isClosed) client.destroy();
+    });
+    const connected = client.connect();
+    // What closes the connection meanwhile may leave this one without an answer for ever.
+    const closed = this.closed.then((why) => Promise.reject(new Error(why)));
+    closed.catch(() => {});
+    connected.catch(() => {});
+    await Promise.race([connected, closed]);
+    return client;
+  }
+}

@@ -1,0 +1,251 @@
+// Keeps this process's copy of what is in Redis up to date: by the messages about every change, by
+// Redis's answers to our own wishes, and by reading everything when messages may have been lost.
+// Versions decide what is newer, since answers and messages come over different connections.
+
+import type { Origin } from "../../core/origin.ts";
+import type { Metrics } from "../../core/ports.ts";
+import type { RecordTable } from "../record_table.ts";
+import type { RedisConnection } from "./connection.ts";
+import {
+  type MappingResult,
+  parseMapping,
+  parseMessage,
+  parseOrigin,
+  type TimedMapping,
+} from "./records.ts";
+import type { IndexPart, Remote, StreamOperation, Timed, Versioned } from "./remote.ts";
+import type { Unwritten } from "./unwritten.ts";
+
+/** What the follower works on and whom it tells. */
+export interface FollowerOptions {
+  readonly table: RecordTable;
+  readonly unwritten: Unwritten;
+  readonly remote: Remote;
+  readonly metrics: Metrics;
+  readonly now: () => number;
+  /** Messages were lost: everything must be read. */
+  readonly onGap: () => void;
+  /** Whether an origin is configured here, and what others say of it counts for nothing. */
+  readonly isOwn: (origin: string) => boolean;
+  /** A process has put or ended the session of a user. */
+  readonly onSession: (change: { readonly user: string; readonly by: string }) => void;
+}
+
+/** What is alive in the copy and was not found in Redis. */
+export interface Missing {
+  readonly origins: readonly string[];
+  readonly streams: readonly string[];
+}
+
+/** One kind of record while all of it is being read. */
+interface Census {
+  /** What was found, and what messages have told of meanwhile with the number of the change. */
+  readonly found: Set<string>;
+  readonly told: Map<string, number>;
+}
+
+/** What of a part of an index is to be read, and what becomes of it. */
+interface Kind {
+  readonly index: string;
+  readonly census: Census;
+  readonly keyOf: (name: string) => string;
+  /** Takes a value. @returns false when it is not one */
+  readonly take: (name: string, text: string, life: Life) => boolean;
+}
+
+interface Life {
+  readonly ttl: number;
+  readonly version: number;
+}
+
+/** The copy forgets a little earlier than Redis does, so that it never knows what is gone. */
+const EARLIER = { most: 500, share: 0.1 };
+const LONGEST_TTL = 2 ** 31;
+/** An index of nothing but new names would be read for ever. */
+const MOST_PARTS = 50_000;
+
+/** The reader of all changes. */
+export class Follower {
+  readonly #options: FollowerOptions;
+  #version = 0;
+  #origins: Census | undefined;
+  #streams: Census | undefined;
+
+  constructor(options: FollowerOptions) {
+    this.#options = options;
+  }
+
+  /** Number of the last change up to which nothing is missing. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Takes a message as it came. */
+  take(text: string): void {
+    const message = parseMessage(text);
+    if (!message) {
+      this.#options.remote.countIgnored();
+      return;
+    }
+    const { version, origin, streams, gone, session } = message;
+    // Nothing is missing before the first reading, nor of what was read after the change.
+    if (version > this.#version + 1 && this.#version > 0) this.#options.onGap();
+    if (version === this.#version + 1 || this.#version === 0) this.#version = version;
+    if (origin) {
+      this.#origins?.told.set(origin.origin.id, version);
+      this.takeOrigin({ record: origin.origin, ttl: origin.ttl }, version);
+    }
+    for (const mapping of streams) this.#takeMapping(mapping, version);
+    for (const stream of gone) this.#removeMapping(stream, version);
+    if (session !== undefined) this.#options.onSession(session);
+  }
+
+  /** Takes what Redis has answered to operations of ours. */
+  takeResults(
+    operations: readonly StreamOperation[],
+    { version, value }: Versioned<readonly MappingResult[]>,
+  ): void {
+    // Messages have told all of it, and perhaps what came after.
+    if (version <= this.#version) return;
+    operations.forEach(({ stream, kind }, at) => {
+      const result = value[at]!;
+      if (result.outcome === "holds") this.#takeMapping(result.mapping, version);
+      else if (kind === "forget") this.#removeMapping(stream, version);
+    });
+  }
+
+  /** Takes an origin that Redis has told of. */
+  takeOrigin({ record, ttl }: Timed<Origin>, version: number): void {
+    const { table, now, isOwn } = this.#options;
+    if (isOwn(record.id)) return;
+    table.putOrigin(record, { expires: now() + shorter(ttl), version }, now());
+  }
+
+  /** Reads everything there is. @returns what the copy has and Redis has not */
+  async readAll(connection: RedisConnection): Promise<Missing> {
+    this.#options.metrics.count("srs_proxy_redis_full_reads_total");
+    const [origins, streams] = [newCensus(), newCensus()];
+    this.#origins = origins;
+    this.#streams = streams;
+    try {
+      await this.#takeVersion(connection);
+      await this.#readKind(connection, this.#originKind(origins));
+      await this.#readKind(connection, this.#streamKind(streams));
+      return this.#missing(origins, streams);
+    } finally {
+      this.#origins = undefined;
+      this.#streams = undefined;
+    }
+  }
+
+  /** The numbers of changes mean something only as long as the connection lives. */
+  beginAnew(): void {
+    this.#version = 0;
+    this.#options.table.forgetVersions();
+  }
+
+  async #takeVersion(connection: RedisConnection): Promise<void> {
+    const before = this.#version;
+    const version = await this.#options.remote.probe(connection);
+    // Numbers go back when Redis has lost them and its clock was put back.
+    if (version < before) this.beginAnew();
+    this.#version = Math.max(this.#version, version);
+  }
+
+  async #readKind(connection: RedisConnection, kind: Kind): Promise<void> {
+    const { remote } = this.#options;
+    let cursor = "0";
+    for (let part = 0; part < MOST_PARTS; part++) {
+      const found = await remote.indexPart(connection, kind.index, cursor);
+      await this.#readPart(connection, kind, found);
+      cursor = found.cursor;
+      if (cursor === "0") return;
+    }
+  }
+
+  async #readPart(connection: RedisConnection, kind: Kind, part: IndexPart): Promise<void> {
+    const { remote } = this.#options;
+    const records = Array.from(part.names.keys(), (name) => ({ name, key: kind.keyOf(name) }));
+    const { version, value } = await remote.values(connection, kind.index, records);
+    records.forEach(({ name }, at) => {
+      const text = value[at];
+      const ttl = Math.min(LONGEST_TTL, part.names.get(name)!);
+      if (text === undefined || !(ttl > 0)) return;
+      // A message has told of something newer.
+      if ((kind.census.told.get(name) ?? 0) > version) return;
+      if (kind.take(name, text, { ttl, version })) kind.census.found.add(name);
+      else remote.countIgnored();
+    });
+  }
+
+  #originKind(census: Census): Kind {
+    const { keys } = this.#options.remote;
+    return {
+      index: keys.origins,
+      census,
+      keyOf: (id) => keys.origin(id),
+      take: (id, text, { ttl, version }) => {
+        const record = parseOrigin(text, id);
+        if (record) this.takeOrigin({ record, ttl }, version);
+        return record !== undefined;
+      },
+    };
+  }
+
+  #streamKind(census: Census): Kind {
+    const { keys } = this.#options.remote;
+    return {
+      index: keys.streams,
+      census,
+      keyOf: (stream) => keys.stream(stream),
+      take: (stream, text, { ttl, version }) => {
+        const record = parseMapping(text, stream);
+        if (record) this.#putMapping({ record, ttl }, version);
+        return record !== undefined;
+      },
+    };
+  }
+
+  #takeMapping(mapping: TimedMapping, version: number): void {
+    this.#streams?.told.set(mapping.record.stream, version);
+    this.#putMapping(mapping, version);
+  }
+
+  #putMapping({ record, ttl }: TimedMapping, version: number): void {
+    const { table, unwritten } = this.#options;
+    const now = this.#options.now();
+    const held = unwritten.judge(table.stream(record.stream, now), record);
+    if (held === record) table.putStream(record, { expires: now + shorter(ttl), version }, now);
+  }
+
+  #removeMapping(stream: string, version: number): void {
+    this.#streams?.told.set(stream, version);
+    if (!this.#options.unwritten.hasStream(stream)) {
+      this.#options.table.removeStream(stream, version);
+    }
+  }
+
+  #missing(origins: Census, streams: Census): Missing {
+    const { table } = this.#options;
+    const now = this.#options.now();
+    const isMissing = ({ found, told }: Census, name: string) =>
+      !found.has(name) && !told.has(name);
+    return {
+      origins: table.origins(now)
+        .filter(({ expiresIn }) => expiresIn !== null && expiresIn > 0)
+        .map(({ origin }) => origin.id)
+        .filter((id) => isMissing(origins, id)),
+      streams: Array.from(table.streams(now), ({ stream }) => stream)
+        .filter((stream) => (table.streamTimeLeft(stream, now) ?? 0) > 0)
+        .filter((stream) => isMissing(streams, stream)),
+    };
+  }
+}
+
+function newCensus(): Census {
+  return { found: new Set(), told: new Map() };
+}
+
+function shorter(ttl: number): number {
+  return ttl - Math.min(EARLIER.most, ttl * EARLIER.share);
+}

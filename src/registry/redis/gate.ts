@@ -1,0 +1,112 @@
+// Whether Redis is asked at all. One call that fails or takes too long is enough to stop asking:
+// everybody after it decides alone at once, and Redis is asked again when it has shown that it is
+// well. So no request waits for it twice, and a sick Redis is not given more to do.
+
+import { ErrorReply } from "@redis/client";
+import { logger } from "../../core/log.ts";
+import type { Metrics } from "../../core/ports.ts";
+import type { RedisConnection } from "./connection.ts";
+import { reasonOf } from "./link.ts";
+
+/** What a gate tells and where it asks. */
+export interface GateOptions {
+  readonly metrics: Metrics;
+  /** The connection, while there is one. */
+  readonly connection: () => RedisConnection | undefined;
+  /** From now on decisions are made alone. */
+  readonly onShut: () => void;
+}
+
+const LOG = logger("redis");
+
+/** Thrown by a call that has taken too long. */
+class LateAnswer extends Error {
+  override readonly name = "LateAnswer";
+}
+
+/** The way to Redis, open or shut. */
+export class Gate {
+  readonly #options: GateOptions;
+  #trouble: string | undefined = "there has been no connection yet";
+  #shutAt = performance.now();
+  /** How often the gate was opened. */
+  #era = 0;
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+    options.metrics.gauge("srs_proxy_redis_up", 0);
+  }
+
+  /** Why Redis is not asked; undefined while it is. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  get isOpen(): boolean {
+    return this.#trouble === undefined;
+  }
+
+  /**
+   * Asks Redis, if the gate is open, and waits at most so many milliseconds.
+   *
+   * @returns undefined when there is no answer: the gate is shut then
+   */
+  async ask<T>(
+    wait: number,
+    call: (connection: RedisConnection) => Promise<T>,
+  ): Promise<T | undefined> {
+    const connection = this.#options.connection();
+    if (!this.isOpen || !connection || wait <= 0) return undefined;
+    const era = this.#era;
+    try {
+      return await within(wait, call(connection));
+    } catch (error) {
+      // What went wrong before the gate was opened anew says nothing about now.
+      if (era === this.#era) this.shut(error);
+      return undefined;
+    }
+  }
+
+  /** Redis is well, and knows what we know. */
+  open(): void {
+    if (this.isOpen) return;
+    this.#trouble = undefined;
+    this.#era++;
+    this.#options.metrics.gauge("srs_proxy_redis_up", 1);
+    LOG.info("Redis is asked", { afterMs: Math.round(performance.now() - this.#shutAt) });
+  }
+
+  /** @param error why Redis is not to be asked any more */
+  shut(error: unknown): void {
+    this.#options.metrics.count("srs_proxy_redis_errors_total", { kind: kindOf(error) });
+    const reason = reasonOf(error);
+    if (this.isOpen) {
+      this.#shutAt = performance.now();
+      LOG.warn("Redis is not available, decisions are made alone", { reason });
+      this.#options.metrics.gauge("srs_proxy_redis_up", 0);
+      this.#trouble = reason;
+      this.#options.onShut();
+    } else {
+      if (reason !== this.#trouble) LOG.warn("Redis is not available yet", { reason });
+      this.#trouble = reason;
+    }
+  }
+}
+
+/** Settles as the promise does, or fails after so many milliseconds. */
+export async function within<T>(wait: number, promise: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new LateAnswer("Redis did not answer in time")), wait);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function kindOf(error: unknown): "late" | "refused" | "lost" {
+  if (error instanceof LateAnswer) return "late";
+  return error instanceof ErrorReply ? "refused" : "lost";
+}

@@ -1,0 +1,45 @@
+// Mappings that were given up a moment ago, before Redis is told: whoever asks for the same stream
+// again and again, which no origin has, gets the same mapping back and costs no call.
+
+import type { ForgottenStream } from "../store.ts";
+
+const DELAY = 2_000;
+const CAPACITY = 10_000;
+
+interface Entry {
+  readonly forgotten: ForgottenStream;
+  readonly due: number;
+}
+
+/** Mappings to be forgotten soon. Time is an argument, in milliseconds. */
+export class GivenUp {
+  // All wait equally long, so the first is always the next.
+  readonly #entries = new Map<string, Entry>();
+
+  has(stream: string): boolean {
+    return this.#entries.has(stream);
+  }
+
+  add(forgotten: ForgottenStream, now: number): void {
+    this.#entries.delete(forgotten.stream);
+    this.#entries.set(forgotten.stream, { forgotten, due: now + DELAY });
+  }
+
+  /** The stream is wanted again, or is to be forgotten at once. */
+  take(stream: string): ForgottenStream | undefined {
+    const entry = this.#entries.get(stream);
+    this.#entries.delete(stream);
+    return entry?.forgotten;
+  }
+
+  /** Those whose time has come, and those for which there is no room, taken out. */
+  takeDue(now: number): ForgottenStream[] {
+    const due: ForgottenStream[] = [];
+    for (const [stream, entry] of this.#entries) {
+      if (entry.due > now && this.#entries.size <= CAPACITY) break;
+      this.#entries.delete(stream);
+      due.push(entry.forgotten);
+    }
+    return due;
+  }
+}

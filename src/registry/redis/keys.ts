@@ -1,0 +1,44 @@
+// The names of everything that is kept in Redis. All of them carry one hash tag, so that in a
+// cluster they lie on one node and a script may touch several (Redis cluster specification, "Hash
+// tags").
+
+const TAG = "{srs-proxy}";
+
+/** The names under one prefix. */
+export class Keys {
+  /** Ids of origins by the time of their expiry. */
+  readonly origins: string;
+  /** Stream keys by the time of their expiry. */
+  readonly streams: string;
+  /** Users of WebRTC sessions by the time of their expiry. */
+  readonly sessions: string;
+  /** Number of the last change. */
+  readonly version: string;
+  /** Written to see whether writing works. */
+  readonly probe: string;
+  /** Where changes are published. */
+  readonly channel: string;
+  readonly #base: string;
+
+  constructor(prefix: string) {
+    this.#base = `${prefix}${TAG}:`;
+    this.origins = `${this.#base}origins`;
+    this.streams = `${this.#base}streams`;
+    this.sessions = `${this.#base}sessions`;
+    this.version = `${this.#base}version`;
+    this.probe = `${this.#base}probe`;
+    this.channel = `${this.#base}changes`;
+  }
+
+  origin(id: string): string {
+    return `${this.#base}origin:${id}`;
+  }
+
+  stream(stream: string): string {
+    return `${this.#base}stream:${stream}`;
+  }
+
+  session(user: string): string {
+    return `${this.#base}session:${user}`;
+  }
+}

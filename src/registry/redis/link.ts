@@ -1,0 +1,125 @@
+// Keeps one connection to whatever Redis server is the right one now, and when it is lost makes
+// another, for as long as the process lives. Knows neither keys nor what is done over it.
+
+import type { RedisAddress, RedisConnection } from "./connection.ts";
+import type { Locate } from "./locate.ts";
+
+/** What a link needs of those who use it. */
+export interface LinkOptions {
+  readonly locate: Locate;
+  readonly open: (address: RedisAddress, signal: AbortSignal) => Promise<RedisConnection>;
+  /** There is a connection. If this fails, it is closed and another is made. */
+  readonly onConnected: (connection: RedisConnection) => Promise<void>;
+  /** There is no connection any more, or none could be made; once for each try. */
+  readonly onLost: (why: string) => void;
+}
+
+const FIRST_PAUSE = 100;
+const LONGEST_PAUSE = 2_000;
+/** So often it is made sure that the server is still the right one. */
+const CHECK_PERIOD = 10_000;
+
+/** A connection that comes back. */
+export class RedisLink implements AsyncDisposable {
+  /** Resolves when the first try has succeeded or failed. */
+  readonly tried: Promise<void>;
+  readonly #options: LinkOptions;
+  readonly #tried = Promise.withResolvers<void>();
+  readonly #running: Promise<void>;
+  readonly #end = new AbortController();
+  #connection: RedisConnection | undefined;
+  #check: Promise<void> | undefined;
+  #wake: () => void = () => {};
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.tried = this.#tried.promise;
+    this.#running = this.#run();
+  }
+
+  /** The connection, while there is one. */
+  get connection(): RedisConnection | undefined {
+    return this.#connection;
+  }
+
+  /** Ends for good, and waits until nothing of it is left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort();
+    this.#wake();
+    await this.#running;
+    await this.#check;
+  }
+
+  async #run(): Promise<void> {
+    let failures = 0;
+    while (!this.#end.signal.aborted) {
+      const startedAt = performance.now();
+      const why = await this.#live();
+      this.#tried.resolve();
+      if (this.#end.signal.aborted) break;
+      this.#options.onLost(why);
+      // What has lived for a while and dies is tried again soon; what cannot be reached is not.
+      failures = performance.now() - startedAt > LONGEST_PAUSE ? 0 : failures + 1;
+      await this.#pause(Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** failures));
+    }
+  }
+
+  /** One connection from beginning to end. @returns why it ended */
+  async #live(): Promise<string> {
+    const { signal } = this.#end;
+    try {
+      const address = await this.#options.locate(signal);
+      const connection = await this.#options.open(address, signal);
+      using _end = { [Symbol.dispose]: () => connection.close("it is of no use") };
+      this.#connection = connection;
+      await this.#options.onConnected(connection);
+      this.#tried.resolve();
+      return await this.#untilClosed(connection, address);
+    } catch (error) {
+      return reasonOf(error);
+    } finally {
+      this.#connection = undefined;
+    }
+  }
+
+  async #untilClosed(connection: RedisConnection, address: RedisAddress): Promise<string> {
+    const timer = setInterval(() => {
+      this.#check ??= this.#checkPlace(connection, address).finally(() => {
+        this.#check = undefined;
+      });
+    }, CHECK_PERIOD);
+    try {
+      return await connection.closed;
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  async #checkPlace(connection: RedisConnection, { host, port }: RedisAddress): Promise<void> {
+    try {
+      const now = await this.#options.locate(this.#end.signal);
+      if (now.host === host && now.port === port) return;
+      connection.close("the server is not the one to write to any more");
+    } catch {
+      // Who cannot be asked has not said that it is wrong.
+    }
+  }
+
+  /** Waits for a while of chance, so that many proxies do not come back at one moment. */
+  #pause(longest: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, longest * (0.5 + Math.random() / 2));
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+/** The message of an error and of what caused it. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
+  return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`;
+}

@@ -1,0 +1,126 @@
+// Where the one Redis server is that takes our writes now: a fixed one, the master that Sentinels
+// name, or the node of a cluster that has our hash tag. Asked before every connection, so that
+// there is one way to follow any failover.
+
+import { type RedisAccess, type RedisAddress, RedisConnection, type Reply } from "./connection.ts";
+
+/** The servers that are configured. */
+export type RedisServers =
+  | { readonly kind: "single"; readonly address: RedisAddress }
+  | {
+    readonly kind: "sentinel";
+    readonly addresses: readonly RedisAddress[];
+    /** The name under which the Sentinels watch the master. */
+    readonly master: string;
+    readonly username?: string;
+    readonly password?: string;
+  }
+  | { readonly kind: "cluster"; readonly addresses: readonly RedisAddress[] };
+
+/** Finds the server to connect to. @throws Error when nobody can tell */
+export type Locate = (signal: AbortSignal) => Promise<RedisAddress>;
+
+/**
+ * How to find the server.
+ *
+ * @param access for the nodes of a cluster; Sentinels have their own user, but the same kind of
+ * connection
+ * @param key any key of ours
+ */
+export function locatorOf(servers: RedisServers, access: RedisAccess, key: string): Locate {
+  switch (servers.kind) {
+    case "single":
+      return () => Promise.resolve(servers.address);
+    case "sentinel": {
+      const { username, password, master } = servers;
+      const sentinelAccess: RedisAccess = {
+        database: 0,
+        ...(username === undefined ? {} : { username }),
+        ...(password === undefined ? {} : { password }),
+        ...(access.tls === undefined ? {} : { tls: access.tls }),
+      };
+      return new Inquiry(servers.addresses, sentinelAccess, (asked) => askSentinel(asked, master))
+        .locate;
+    }
+    case "cluster":
+      return new Inquiry(servers.addresses, access, (asked, at) => askCluster(asked, at, key))
+        .locate;
+  }
+}
+
+/** Milliseconds after which the next one is asked. */
+const ANSWER_TIMEOUT = 800;
+
+type Ask = (asked: RedisConnection, at: RedisAddress) => Promise<RedisAddress>;
+
+/** Asks one server after the other until one knows, first the one that knew last time. */
+class Inquiry {
+  #order: readonly RedisAddress[];
+  readonly #access: RedisAccess;
+  readonly #ask: Ask;
+
+  constructor(addresses: readonly RedisAddress[], access: RedisAccess, ask: Ask) {
+    // Each proxy begins with another one, so that the first in the list does not bear all.
+    const first = Math.floor(Math.random() * addresses.length);
+    this.#order = [...addresses.slice(first), ...addresses.slice(0, first)];
+    this.#access = access;
+    this.#ask = ask;
+  }
+
+  readonly locate: Locate = async (signal) => {
+    let problem: unknown;
+    for (const address of this.#order) {
+      try {
+        const found = await this.#askAt(address, signal);
+        this.#order = [address, ...this.#order.filter((other) => other !== address)];
+        return found;
+      } catch (error) {
+        problem = error;
+      }
+    }
+    throw new Error("Cannot find the Redis server to write to: nobody who was asked knows it", {
+      cause: problem,
+    });
+  };
+
+  async #askAt(address: RedisAddress, signal: AbortSignal): Promise<RedisAddress> {
+    const options = { address, access: this.#access, silence: ANSWER_TIMEOUT, signal };
+    const asked = await RedisConnection.open(options);
+    try {
+      return await this.#ask(asked, address);
+    } finally {
+      asked.close("it has answered");
+    }
+  }
+}
+
+async function askSentinel(asked: RedisConnection, master: string): Promise<RedisAddress> {
+  const reply = await asked.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", master);
+  const found = Array.isArray(reply) ? addressOf(reply[0], reply[1]) : undefined;
+  if (found) return found;
+  throw new Error(`Cannot find the master ${master}: the Sentinel does not know it`);
+}
+
+async function askCluster(
+  asked: RedisConnection,
+  at: RedisAddress,
+  key: string,
+): Promise<RedisAddress> {
+  const slot = Number(await asked.command("CLUSTER", "KEYSLOT", key));
+  const ranges = await asked.command("CLUSTER", "SLOTS");
+  for (const range of Array.isArray(ranges) ? ranges : []) {
+    const [first, last, master] = Array.isArray(range) ? range : [];
+    if (!(slot >= Number(first) && slot <= Number(last))) continue;
+    const [host, port]: readonly Reply[] = Array.isArray(master) ? master : [];
+    // A node that does not know its own name leaves it out: it is where it was asked.
+    const found = addressOf(host || at.host, port);
+    if (found) return found;
+  }
+  throw new Error(`Cannot find the node of slot ${slot}: the cluster does not serve it`);
+}
+
+function addressOf(host: Reply | undefined, port: Reply | undefined): RedisAddress | undefined {
+  const number = Number(port);
+  if (typeof host !== "string" || !(number >= 1 && number <= 65_535)) return undefined;
+  return { host, port: number };
+}

@@ -1,0 +1,161 @@
+// What of Redis is believed: parsers for the values and messages that other proxies have written,
+// or anybody else. Whatever does not have the shape is undefined, never an exception. Knows no
+// connection.
+
+import { normalizeIp } from "../../core/endpoint.ts";
+import type { Address, Origin, Protocol } from "../../core/origin.ts";
+import type { RtcSession } from "../../core/ports.ts";
+import type { StreamRecord } from "../store.ts";
+
+/** A mapping and how many milliseconds it lives. */
+export interface TimedMapping {
+  readonly record: StreamRecord;
+  readonly ttl: number;
+}
+
+/** What a script reports of a mapping. */
+export type MappingResult =
+  /** This holds now. */
+  | { readonly outcome: "holds"; readonly mapping: TimedMapping }
+  /** There is no mapping; there was no room for a new one; the wish came too late to be granted. */
+  | { readonly outcome: "none" | "full" | "late" };
+
+/** One message about what has changed in Redis. */
+export interface ChangeMessage {
+  /** Each message has the number of the one before and 1 more. */
+  readonly version: number;
+  readonly origin?: { readonly origin: Origin; readonly ttl: number };
+  readonly streams: readonly TimedMapping[];
+  /** Streams whose mapping was removed. */
+  readonly gone: readonly string[];
+  /** The user of a session that was put or removed, and the process that did it. */
+  readonly session?: { readonly user: string; readonly by: string };
+}
+
+const PROTOCOLS: readonly Protocol[] = ["rtmp", "http", "api", "srt", "rtc"];
+const MAX_TEXT = 2_048;
+const MAX_ENDPOINTS = 64;
+const MAX_TTL = 2 ** 32;
+
+/** The value of an origin, of that id if one is given. */
+export function parseOrigin(text: string, id?: string): Origin | undefined {
+  const value = parseJson(text);
+  if (!isObject(value) || !isObject(value.endpoints)) return undefined;
+  const { generation, deviceId, ip } = value;
+  if (!isText(value.id) || value.id === "" || (id !== undefined && value.id !== id)) {
+    return undefined;
+  }
+  if (!isText(generation) || !isText(deviceId) || !isIp(ip)) return undefined;
+  const endpoints: Partial<Record<Protocol, readonly Address[]>> = {};
+  for (const protocol of PROTOCOLS) {
+    const addresses = value.endpoints[protocol];
+    if (!Array.isArray(addresses) || addresses.length > MAX_ENDPOINTS) return undefined;
+    if (!addresses.every(isAddress)) return undefined;
+    endpoints[protocol] = addresses.map(({ host, port }) => ({ host, port }));
+  }
+  return { id: value.id, generation, deviceId, ip, endpoints: endpoints as Origin["endpoints"] };
+}
+
+/** The value of the mapping of a stream, without its life. */
+export function parseMapping(text: string, stream: string): StreamRecord | undefined {
+  const value = parseJson(text);
+  if (!isObject(value)) return undefined;
+  return mappingOf([stream, value.origin, value.claimant, value.confirmed]);
+}
+
+/** The value of a WebRTC session of that user. */
+export function parseSession(text: string, user: string): RtcSession | undefined {
+  const value = parseJson(text);
+  if (!isObject(value) || value.user !== user) return undefined;
+  const { password, stream, intent, origin, media } = value;
+  if (!isText(password) || !isText(stream) || !isText(origin)) return undefined;
+  if ((intent !== "publish" && intent !== "play") || !isAddress(media)) return undefined;
+  const { host, port } = media;
+  return { user, password, stream, intent, origin, media: { host, port } };
+}
+
+/** A message of the channel of changes. */
+export function parseMessage(text: string): ChangeMessage | undefined {
+  const value = parseJson(text);
+  if (!isObject(value)) return undefined;
+  const version = Number(value.version);
+  const { streams = [], gone = [], session: user, by, ttl } = value;
+  if (!Number.isSafeInteger(version) || !Array.isArray(streams) || !Array.isArray(gone)) {
+    return undefined;
+  }
+  const mappings = streams.map((each) => Array.isArray(each) ? timedMapping(each) : undefined);
+  if (!mappings.every((each) => each !== undefined) || !gone.every(isText)) return undefined;
+  const session = isText(user) && isText(by) ? { user, by } : undefined;
+  if (user !== undefined && session === undefined) return undefined;
+  const message = {
+    version,
+    streams: mappings,
+    gone,
+    ...(session === undefined ? {} : { session }),
+  };
+  if (value.origin === undefined) return message;
+  const origin = typeof value.origin === "string" ? parseOrigin(value.origin) : undefined;
+  return origin && isTtl(ttl) ? { ...message, origin: { origin, ttl } } : undefined;
+}
+
+/** The results of a script about these streams, in their order. */
+export function parseResults(
+  text: string,
+  streams: readonly string[],
+): readonly MappingResult[] | undefined {
+  const value = parseJson(text);
+  if (!Array.isArray(value) || value.length !== streams.length) return undefined;
+  const results = value.map((each, index) => {
+    return Array.isArray(each) ? resultOf(each, streams[index]!) : undefined;
+  });
+  return results.every((each) => each !== undefined) ? results : undefined;
+}
+
+function resultOf(fields: readonly unknown[], stream: string): MappingResult | undefined {
+  const [outcome, ...rest] = fields;
+  if (outcome === "none" || outcome === "full" || outcome === "late") return { outcome };
+  const mapping = outcome === "holds" ? timedMapping([stream, ...rest]) : undefined;
+  return mapping && { outcome: "holds", mapping };
+}
+
+function timedMapping(fields: readonly unknown[]): TimedMapping | undefined {
+  const [stream, origin, claimant, confirmed, ttl] = fields;
+  const record = mappingOf([stream, origin, claimant, confirmed]);
+  return record && isTtl(ttl) ? { record, ttl } : undefined;
+}
+
+function mappingOf(fields: readonly [...unknown[]]): StreamRecord | undefined {
+  const [stream, origin, claimant, confirmed] = fields;
+  if (!isText(stream) || !isText(origin) || !isText(claimant)) return undefined;
+  return typeof confirmed === "boolean" ? { stream, origin, claimant, confirmed } : undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value.length <= MAX_TEXT;
+}
+
+function isIp(value: unknown): value is string {
+  return isText(value) && normalizeIp(value) !== undefined;
+}
+
+function isAddress(value: unknown): value is Address {
+  if (!isObject(value) || !isIp(value.host)) return false;
+  const { port } = value;
+  return typeof port === "number" && Number.isInteger(port) && port >= 1 && port <= 65_535;
+}
+
+function isTtl(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= MAX_TTL;
+}

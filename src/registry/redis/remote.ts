@@ -1,0 +1,280 @@
+// What can be asked of Redis, in the words of the store: builds the calls of the scripts and reads
+// their replies. Knows no deadline, no retry and no copy; every method fails as its connection does.
+
+import { ProxyError } from "../../core/errors.ts";
+import type { Origin } from "../../core/origin.ts";
+import type { Metrics, RtcSession } from "../../core/ports.ts";
+import type { RedisConnection, Reply } from "./connection.ts";
+import type { Keys } from "./keys.ts";
+import { type MappingResult, parseOrigin, parseResults, parseSession } from "./records.ts";
+import { GET, PAGE, PROBE, PUT, REMOVE, type Script, STREAMS } from "./scripts.ts";
+
+/** How many of each kind Redis may hold. */
+export interface RemoteLimits {
+  readonly maxOrigins: number;
+  readonly maxStreams: number;
+  readonly maxSessions: number;
+}
+
+/** A wish about the mapping of a stream; see the scripts for what each kind does. */
+export interface StreamOperation {
+  readonly kind: "claim" | "move" | "renew" | "forget" | "settle";
+  readonly stream: string;
+  readonly origin: string;
+  readonly claimant: string;
+  readonly confirmed: boolean;
+  /** Milliseconds. */
+  readonly ttl: number;
+  /** Origins from which the stream may be taken away. */
+  readonly from: readonly string[];
+  /** Not to be done any more after this moment of Redis's clock, in milliseconds. */
+  readonly before?: number;
+}
+
+/** An answer and the number of the last change that it knows of. */
+export interface Versioned<T> {
+  readonly version: number;
+  readonly value: T;
+}
+
+/** A record with the milliseconds it lives. */
+export interface Timed<T> {
+  readonly record: T;
+  readonly ttl: number;
+}
+
+/** The names of a part of an index with the milliseconds that each lives. */
+export interface IndexPart {
+  /** Where the next part begins; "0" when this was the last. */
+  readonly cursor: string;
+  readonly names: ReadonlyMap<string, number>;
+}
+
+/** How a record is put: as the news of a heartbeat, or as what is left of an older one. */
+export type PutMode = "news" | "settle";
+
+interface Header {
+  readonly version: number;
+  readonly rest: readonly Reply[];
+}
+
+const PART = 500;
+
+/** Asks Redis. */
+export class Remote {
+  readonly keys: Keys;
+  /** Who writes: a name that no other process has. */
+  readonly writer = crypto.randomUUID();
+  readonly #limits: RemoteLimits;
+  readonly #metrics: Metrics;
+  readonly #now: () => number;
+  #clockOffset: number | undefined;
+
+  /** @param options `now` is this process's clock in milliseconds, never going backwards */
+  constructor(options: {
+    readonly keys: Keys;
+    readonly limits: RemoteLimits;
+    readonly metrics: Metrics;
+    readonly now: () => number;
+  }) {
+    this.keys = options.keys;
+    this.#limits = options.limits;
+    this.#metrics = options.metrics;
+    this.#now = options.now;
+  }
+
+  /** What Redis's clock shows at a moment of ours, as far as its replies have told. */
+  timeAt(moment: number): number | undefined {
+    return this.#clockOffset === undefined ? undefined : Math.round(moment + this.#clockOffset);
+  }
+
+  /** Writes something, and fails unless Redis takes it. @returns the number of the last change */
+  async probe(connection: RedisConnection): Promise<number> {
+    const keys = [this.keys.probe, this.keys.version];
+    return (await this.#run(connection, PROBE, keys, [])).version;
+  }
+
+  /** @returns whether there was room */
+  putOrigin(
+    connection: RedisConnection,
+    { record: origin, ttl }: Timed<Origin>,
+    mode: PutMode,
+  ): Promise<Versioned<boolean>> {
+    const { keys } = this;
+    const names = [keys.origin(origin.id), keys.origins, keys.version];
+    const what = [String(this.#limits.maxOrigins), "origin", origin.id, JSON.stringify(origin)];
+    return this.#put(connection, names, [...what, wholeOf(ttl), mode]);
+  }
+
+  /** @returns whether there was room */
+  putSession(
+    connection: RedisConnection,
+    { record: session, ttl }: Timed<RtcSession>,
+    mode: PutMode,
+  ): Promise<Versioned<boolean>> {
+    const { keys } = this;
+    const names = [keys.session(session.user), keys.sessions, keys.version];
+    const limit = String(this.#limits.maxSessions);
+    const what = [limit, "session", session.user, JSON.stringify(session)];
+    return this.#put(connection, names, [...what, wholeOf(ttl), mode]);
+  }
+
+  async endSession(connection: RedisConnection, user: string): Promise<void> {
+    const { keys } = this;
+    const names = [keys.session(user), keys.sessions, keys.version];
+    await this.#run(connection, REMOVE, names, [keys.channel, user, this.writer]);
+  }
+
+  origin(connection: RedisConnection, id: string): Promise<Versioned<Timed<Origin> | undefined>> {
+    return this.#get(connection, this.keys.origin(id), (text) => parseOrigin(text, id));
+  }
+
+  session(
+    connection: RedisConnection,
+    user: string,
+  ): Promise<Versioned<Timed<RtcSession> | undefined>> {
+    return this.#get(connection, this.keys.session(user), (text) => parseSession(text, user));
+  }
+
+  /** One part of an index. What is there all the while is in some part, perhaps in two. */
+  async indexPart(
+    connection: RedisConnection,
+    index: string,
+    cursor: string,
+  ): Promise<IndexPart> {
+    const [next, fields] = listOf(
+      await this.#scan(connection, [index, cursor, "COUNT", String(PART)]),
+    );
+    const now = this.timeAt(this.#now()) ?? 0;
+    const names = new Map<string, number>();
+    const list = listOf(fields);
+    for (let at = 0; at + 1 < list.length; at += 2) {
+      names.set(String(list[at]), Math.max(0, Number(list[at + 1]) - now));
+    }
+    return { cursor: String(next), names };
+  }
+
+  /** The values of records; undefined in place of one that is not there. */
+  async values(
+    connection: RedisConnection,
+    index: string,
+    records: readonly { readonly name: string; readonly key: string }[],
+  ): Promise<Versioned<readonly (string | undefined)[]>> {
+    if (records.length === 0) return { version: 0, value: [] };
+    const keys = [index, this.keys.version, ...records.map(({ key }) => key)];
+    const names = records.map(({ name }) => name);
+    const { version, rest } = await this.#run(connection, PAGE, keys, names);
+    const values = listOf(rest[0]);
+    return {
+      version,
+      value: records.map((_, at) => {
+        const value = values[at];
+        return typeof value === "string" ? value : undefined;
+      }),
+    };
+  }
+
+  /** Does these in their order, in one step. */
+  async streams(
+    connection: RedisConnection,
+    operations: readonly StreamOperation[],
+  ): Promise<Versioned<readonly MappingResult[]>> {
+    const { keys } = this;
+    const names = operations.map(({ stream }) => stream);
+    const { version, rest } = await this.#run(
+      connection,
+      STREAMS,
+      [keys.streams, keys.version, ...names.map((name) => keys.stream(name))],
+      [keys.channel, String(this.#limits.maxStreams), JSON.stringify(operations.map(wholeTtl))],
+    );
+    const results = typeof rest[0] === "string" ? parseResults(rest[0], names) : undefined;
+    if (results === undefined) throw strange(rest);
+    return { version, value: results };
+  }
+
+  /** Something in Redis that nobody of ours can have written was seen and ignored. */
+  countIgnored(by = 1): void {
+    if (by > 0) this.#metrics.count("srs_proxy_redis_ignored_values_total", {}, by);
+  }
+
+  async #put(
+    connection: RedisConnection,
+    keys: readonly string[],
+    args: readonly string[],
+  ): Promise<Versioned<boolean>> {
+    const all = [this.keys.channel, ...args, this.writer];
+    const { version, rest } = await this.#run(connection, PUT, keys, all);
+    return { version, value: rest[0] !== "full" };
+  }
+
+  async #get<T>(
+    connection: RedisConnection,
+    key: string,
+    parse: (text: string) => T | undefined,
+  ): Promise<Versioned<Timed<T> | undefined>> {
+    const { version, rest } = await this.#run(connection, GET, [key, this.keys.version], []);
+    const [value, ttl] = rest;
+    if (typeof value !== "string") return { version, value: undefined };
+    const record = parse(value);
+    if (record === undefined) this.countIgnored();
+    const isGood = record !== undefined && typeof ttl === "number" && ttl > 0;
+    return { version, value: isGood ? { record, ttl } : undefined };
+  }
+
+  async #scan(connection: RedisConnection, args: readonly string[]): Promise<Reply> {
+    try {
+      return await connection.command("ZSCAN", ...args);
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith("WRONGTYPE"))) throw error;
+      // Somebody has put something else there; the next write makes an index of it again.
+      this.countIgnored();
+      return ["0", []];
+    }
+  }
+
+  async #run(
+    connection: RedisConnection,
+    script: Script,
+    keys: readonly string[],
+    args: readonly string[],
+  ): Promise<Header> {
+    const sentAt = this.#now();
+    const reply = await connection.run(script, keys, args);
+    const [time, version, garbage, ...rest] = listOf(reply);
+    if (typeof time !== "number" || typeof version !== "string") throw strange(reply);
+    this.#learnTime(time, sentAt);
+    this.countIgnored(Number(garbage));
+    return { version: versionOf(version), rest };
+  }
+
+  /** Redis's clock showed `time` at some moment since `sentAt`: the offset lies between two values. */
+  #learnTime(time: number, sentAt: number): void {
+    const [least, most] = [time - this.#now(), time - sentAt];
+    const known = this.#clockOffset ?? -Infinity;
+    this.#clockOffset = known >= least && known <= most ? known : least;
+  }
+}
+
+function listOf(reply: Reply | undefined): readonly Reply[] {
+  return Array.isArray(reply) ? reply : [];
+}
+
+function versionOf(text: Reply | undefined): number {
+  const version = Number(text);
+  return Number.isSafeInteger(version) ? version : 0;
+}
+
+/** Redis takes whole milliseconds, at least one. */
+function wholeOf(milliseconds: number): string {
+  return String(Math.max(1, Math.ceil(milliseconds)));
+}
+
+function wholeTtl(operation: StreamOperation): StreamOperation {
+  return { ...operation, ttl: Math.max(1, Math.ceil(operation.ttl)) };
+}
+
+function strange(reply: Reply): ProxyError {
+  return new ProxyError("registry_unavailable", "Cannot understand the answer of Redis", {
+    cause: new Error(JSON.stringify(reply)?.slice(0, 200)),
+  });
+}

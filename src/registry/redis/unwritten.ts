@@ -1,0 +1,84 @@
+// What this proxy knows and Redis does not: names of records that were decided or heard of while
+// Redis was away, or that Redis has lost. The records themselves are in the copy. As large as the
+// copy may be, no larger.
+
+import type { StreamRecord } from "../store.ts";
+
+/** The origins from which a stream was taken away. */
+export type Sources = ReadonlySet<string>;
+
+const MOST_SOURCES = 8;
+
+/** Names of origins and streams. */
+export class Unwritten {
+  readonly #capacity: number;
+  readonly #origins = new Set<string>();
+  readonly #streams = new Map<string, Sources>();
+
+  /** @param capacity in names of each kind; beyond it the oldest are left to their next renewal */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get size(): number {
+    return this.#origins.size + this.#streams.size;
+  }
+
+  addOrigin(id: string): void {
+    this.#origins.add(id);
+    dropOldest(this.#origins, this.#capacity);
+  }
+
+  /** @param sources the origins from which the stream was taken */
+  addStream(stream: string, sources: Iterable<string> = []): void {
+    const before = this.#streams.get(stream) ?? [];
+    this.#streams.set(stream, new Set([...before, ...sources].slice(-MOST_SOURCES)));
+    dropOldest(this.#streams, this.#capacity);
+  }
+
+  /** There is nothing to be written of it any more. */
+  dropStream(stream: string): void {
+    this.#streams.delete(stream);
+  }
+
+  /** Some of the origins, which are no longer in here. */
+  takeOrigins(count: number): readonly string[] {
+    const taken = [...this.#origins.keys().take(count)];
+    for (const id of taken) this.#origins.delete(id);
+    return taken;
+  }
+
+  /** Some of the streams, which are no longer in here. */
+  takeStreams(count: number): readonly (readonly [string, Sources])[] {
+    const taken = [...this.#streams.entries().take(count)];
+    for (const [stream] of taken) this.#streams.delete(stream);
+    return taken;
+  }
+
+  /**
+   * Which of two mappings of a stream holds when Redis tells of `theirs`: what Redis itself would
+   * say if ours were written now. If it is not ours there is nothing to be written any more.
+   */
+  judge(ours: StreamRecord | undefined, theirs: StreamRecord): StreamRecord {
+    const sources = this.#streams.get(theirs.stream);
+    if (!sources || !ours) return theirs;
+    if (ours.origin === theirs.origin) return ours.confirmed ? ours : theirs;
+    if (sources.has(theirs.origin) || (ours.confirmed && !theirs.confirmed)) return ours;
+    this.#streams.delete(theirs.stream);
+    return theirs;
+  }
+
+  /** Whether a mapping that Redis no longer has is still to be written. */
+  hasStream(stream: string): boolean {
+    return this.#streams.has(stream);
+  }
+}
+
+function dropOldest(
+  names: { readonly size: number; keys(): Iterator<string>; delete(name: string): boolean },
+  capacity: number,
+): void {
+  if (names.size <= capacity) return;
+  const oldest = names.keys().next();
+  if (!oldest.done) names.delete(oldest.value);
+}

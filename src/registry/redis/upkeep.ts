@@ -1,0 +1,189 @@
+// Brings this proxy and Redis to the same knowledge: after a connection, after an outage, after
+// lost messages, and again from time to time. Only when both know what the other knows is the gate
+// opened. Decides nothing about origins and streams.
+
+import { ErrorReply } from "@redis/client";
+import type { RecordTable } from "../record_table.ts";
+import type { RedisConnection } from "./connection.ts";
+import type { Follower } from "./follower.ts";
+import type { Gate } from "./gate.ts";
+import type { Remote } from "./remote.ts";
+import type { SessionBook } from "./session_book.ts";
+import type { StreamQueue } from "./stream_queue.ts";
+import type { Sources, Unwritten } from "./unwritten.ts";
+
+/** The parts that are kept up. */
+export interface UpkeepOptions {
+  readonly table: RecordTable;
+  readonly gate: Gate;
+  readonly follower: Follower;
+  readonly remote: Remote;
+  readonly queue: StreamQueue;
+  readonly unwritten: Unwritten;
+  readonly sessions: SessionBook;
+  readonly now: () => number;
+}
+
+/** After an outage, time for the other proxies to write what they have heard meanwhile. */
+const GRACE = 10_000;
+const BATCH = 64;
+const PROBE_PERIOD = 1_000;
+const PROBE_WAIT = 500;
+/** Everything is read again so often although nothing seems to be missing. */
+const READ_PERIOD = 5 * 60_000;
+const READ_PAUSE = 1_000;
+
+/** Does one thing at a time, and never throws but from `connected`. */
+export class Upkeep {
+  readonly #options: UpkeepOptions;
+  #work: Promise<void> | undefined;
+  /** How often messages were lost, and how often they had been when everything was last read. */
+  #gaps = 0;
+  #gapsRead = 0;
+  #probedAt = -Infinity;
+  #readAt = -Infinity;
+  /** What the last probe has seen must have been told by messages when the next one comes. */
+  #expected = 0;
+
+  constructor(options: UpkeepOptions) {
+    this.#options = options;
+  }
+
+  /** There is a new connection; fails if it is of no use. */
+  async connected(connection: RedisConnection): Promise<void> {
+    await this.idle();
+    const { follower, sessions } = this.#options;
+    follower.beginAnew();
+    sessions.distrust();
+    await this.#doAlone(async () => {
+      await this.#read(connection);
+      await this.#settle(connection);
+      this.#open();
+    });
+  }
+
+  /** Messages were lost. */
+  gap(): void {
+    this.#gaps++;
+  }
+
+  /** Called several times a second with the connection that there is. */
+  tick(connection: RedisConnection): void {
+    if (this.#work) return;
+    const { gate } = this.#options;
+    this.#doAlone(() => gate.isOpen ? this.#keepUp(connection) : this.#recover(connection))
+      .catch((error: unknown) => this.#failed(connection, error));
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    await this.#work?.catch(() => {});
+  }
+
+  /** Writes everything that Redis does not have; fails as the connection does. */
+  async settle(connection: RedisConnection): Promise<void> {
+    await this.idle();
+    await this.#settle(connection);
+  }
+
+  #doAlone(work: () => Promise<void>): Promise<void> {
+    const done = work().finally(() => {
+      this.#work = undefined;
+    });
+    this.#work = done;
+    return done;
+  }
+
+  /** Redis has answered too late, but over a connection that lives. */
+  async #recover(connection: RedisConnection): Promise<void> {
+    this.#expected = await this.#options.remote.probe(connection);
+    if (this.#gaps !== this.#gapsRead) await this.#read(connection);
+    await this.#settle(connection);
+    this.#open();
+  }
+
+  async #keepUp(connection: RedisConnection): Promise<void> {
+    const { gate, remote, follower, now } = this.#options;
+    if (now() - this.#probedAt >= PROBE_PERIOD) {
+      this.#probedAt = now();
+      const version = await gate.ask(PROBE_WAIT, () => remote.probe(connection));
+      if (version === undefined) return;
+      // A number that went back means that Redis was emptied or is another one.
+      const isBehind = follower.version < this.#expected || version < this.#expected;
+      this.#expected = version;
+      if (isBehind) this.gap();
+    }
+    const pause = this.#gaps === this.#gapsRead ? READ_PERIOD : READ_PAUSE;
+    if (now() - this.#readAt >= pause) await this.#read(connection);
+    await this.#settle(connection);
+  }
+
+  async #read(connection: RedisConnection): Promise<void> {
+    const { follower, sessions, unwritten, now } = this.#options;
+    const gaps = this.#gaps;
+    const { origins, streams } = await follower.readAll(connection);
+    this.#gapsRead = gaps;
+    this.#expected = follower.version;
+    // Not all proxies at one moment.
+    this.#readAt = now() - READ_PERIOD * 0.2 * Math.random();
+    for (const id of origins) unwritten.addOrigin(id);
+    for (const stream of streams) unwritten.addStream(stream);
+    if (origins.length > 0) sessions.distrust();
+    sessions.forgetOthers();
+  }
+
+  async #settle(connection: RedisConnection): Promise<void> {
+    const { sessions, unwritten } = this.#options;
+    do {
+      await sessions.settle(connection);
+      await this.#writeOrigins(connection, unwritten.takeOrigins(BATCH));
+      await this.#writeStreams(connection, unwritten.takeStreams(BATCH));
+    } while (unwritten.size > 0);
+  }
+
+  async #writeOrigins(connection: RedisConnection, ids: readonly string[]): Promise<void> {
+    const { table, remote, follower, unwritten, now } = this.#options;
+    try {
+      await Promise.all(ids.map(async (id) => {
+        const record = table.origin(id, now());
+        const ttl = table.originTimeLeft(id, now()) ?? 0;
+        if (!record || ttl <= 0 || ttl === Infinity) return;
+        const { version } = await remote.putOrigin(connection, { record, ttl }, "settle");
+        if (version > follower.version) follower.takeOrigin({ record, ttl }, version);
+      }));
+    } catch (error) {
+      for (const id of ids) unwritten.addOrigin(id);
+      throw error;
+    }
+  }
+
+  async #writeStreams(
+    connection: RedisConnection,
+    streams: readonly (readonly [string, Sources])[],
+  ): Promise<void> {
+    const { table, queue, unwritten, now } = this.#options;
+    try {
+      await Promise.all(streams.map(async ([stream, sources]) => {
+        const record = table.stream(stream, now());
+        const ttl = table.streamTimeLeft(stream, now()) ?? 0;
+        if (!record || ttl <= 0) return;
+        await queue.submit(connection, { kind: "settle", ...record, ttl, from: [...sources] });
+      }));
+    } catch (error) {
+      for (const [stream, sources] of streams) unwritten.addStream(stream, sources);
+      throw error;
+    }
+  }
+
+  #open(): void {
+    const { gate, table, now } = this.#options;
+    table.release(now(), GRACE);
+    gate.open();
+  }
+
+  #failed(connection: RedisConnection, error: unknown): void {
+    this.#options.gate.shut(error);
+    // A server that answers with errors may not be the one to write to any more.
+    if (error instanceof ErrorReply) connection.close(error.message);
+  }
+}

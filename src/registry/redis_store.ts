@@ -1,0 +1,360 @@
+// The store of a proxy that shares its records with others over Redis. A full copy answers whatever
+// is asked; Redis decides who maps a stream; and when Redis cannot be asked this proxy decides by
+// the copy, in a way that lets every other proxy come to the same. Knows no protocol of a client.
+
+import type { PageRequest, StreamPage } from "../core/directory.ts";
+import { ProxyError } from "../core/errors.ts";
+import { ExpiringMap } from "../core/expiring_map.ts";
+import type { Origin } from "../core/origin.ts";
+import type { Metrics, RtcSession } from "../core/ports.ts";
+import { MemoryStore } from "./memory_store.ts";
+import { RecordTable } from "./record_table.ts";
+import { type RedisAccess, RedisConnection } from "./redis/connection.ts";
+import { Follower } from "./redis/follower.ts";
+import { Gate, within } from "./redis/gate.ts";
+import { GivenUp } from "./redis/given_up.ts";
+import { Keys } from "./redis/keys.ts";
+import { RedisLink } from "./redis/link.ts";
+import { locatorOf, type RedisServers } from "./redis/locate.ts";
+import type { MappingResult } from "./redis/records.ts";
+import { Remote, type StreamOperation } from "./redis/remote.ts";
+import { SessionBook } from "./redis/session_book.ts";
+import { StreamQueue } from "./redis/stream_queue.ts";
+import { Unwritten } from "./redis/unwritten.ts";
+import { Upkeep } from "./redis/upkeep.ts";
+import { firstByHash } from "./rendezvous.ts";
+import type {
+  Answer,
+  ForgottenStream,
+  OriginRecord,
+  Store,
+  StoreSize,
+  StreamClaim,
+  StreamLease,
+  StreamMove,
+  StreamRecord,
+} from "./store.ts";
+
+/** Where Redis is, and how much it may hold. */
+export interface RedisStoreOptions {
+  readonly servers: RedisServers;
+  readonly access: RedisAccess;
+  /** Put before the name of every key, so that several clusters of proxies can share a database. */
+  readonly keyPrefix: string;
+  readonly maxOrigins: number;
+  readonly maxStreams: number;
+  /** WebRTC sessions of all proxies; 100,000 unless told. */
+  readonly maxSessions?: number;
+  readonly metrics: Metrics;
+}
+
+const DEFAULT_MAX_SESSIONS = 100_000;
+/** Milliseconds for one answer to somebody who waits. */
+const DEADLINE = 90;
+/** So much before our deadline Redis must have decided, or the answer could come too late. */
+const WAY_BACK = 30;
+const ORIGIN_DEADLINE = 40;
+const BACKGROUND_DEADLINE = 1_000;
+const FIRST_CONNECTION = 1_500;
+const LAST_WRITES = 500;
+const TICK = 250;
+/** Life in Redis of origins that are configured, which their proxies write again and again. */
+const PERMANENT_TTL = 30_000;
+/** A mapping that was given up is used again only while it has this left. */
+const STILL_FRESH = 7_000;
+const NO_ORIGIN = { ttl: 1_000, capacity: 1_000 };
+
+/** Records that many proxies share. */
+export class RedisStore implements Store {
+  readonly #options: RedisStoreOptions;
+  readonly #now = () => performance.now();
+  readonly #table: RecordTable;
+  readonly #copy: MemoryStore;
+  readonly #unwritten: Unwritten;
+  readonly #remote: Remote;
+  readonly #gate: Gate;
+  readonly #link: RedisLink;
+  readonly #follower: Follower;
+  readonly #queue: StreamQueue;
+  readonly #sessions: SessionBook;
+  readonly #upkeep: Upkeep;
+  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #givenUp = new GivenUp();
+  readonly #permanent = new Map<string, Origin>();
+  readonly #noOrigin = new ExpiringMap<string, true>(NO_ORIGIN);
+
+  /**
+   * Connects, and waits for that a second and a half at most: without Redis the store works too,
+   * and goes on trying.
+   */
+  static async open(options: RedisStoreOptions): Promise<RedisStore> {
+    const store = new RedisStore(options);
+    await within(FIRST_CONNECTION, store.#link.tried).catch(() => {});
+    return store;
+  }
+
+  private constructor(options: RedisStoreOptions) {
+    const { maxOrigins, maxStreams, maxSessions = DEFAULT_MAX_SESSIONS, metrics, access } = options;
+    const now = this.#now;
+    const keys = new Keys(options.keyPrefix);
+    const limits = { maxOrigins, maxStreams, maxSessions };
+    this.#options = options;
+    this.#table = new RecordTable(limits);
+    this.#copy = new MemoryStore({ ...limits, now, table: this.#table });
+    this.#unwritten = new Unwritten(Math.max(maxOrigins, maxStreams));
+    this.#remote = new Remote({ keys, limits, metrics, now });
+    this.#gate = new Gate({
+      metrics,
+      connection: () => this.#link.connection,
+      onShut: () => this.#table.hold(now()),
+    });
+    this.#table.hold(now());
+    this.#sessions = new SessionBook({
+      remote: this.#remote,
+      gate: this.#gate,
+      maxSessions,
+      now,
+      wait: DEADLINE,
+    });
+    const parts = {
+      table: this.#table,
+      unwritten: this.#unwritten,
+      remote: this.#remote,
+      gate: this.#gate,
+      sessions: this.#sessions,
+      now,
+    };
+    this.#follower = new Follower({
+      ...parts,
+      metrics,
+      isOwn: (id) => this.#permanent.has(id),
+      onGap: () => this.#upkeep.gap(),
+      onSession: (change) => this.#sessions.changed(change),
+    });
+    this.#queue = new StreamQueue(this.#remote, (operations, results) => {
+      this.#follower.takeResults(operations, results);
+    });
+    this.#upkeep = new Upkeep({ ...parts, follower: this.#follower, queue: this.#queue });
+    const onMessage = (message: string) => this.#follower.take(message);
+    this.#link = new RedisLink({
+      locate: locatorOf(options.servers, access, keys.version),
+      open: (address, signal) => {
+        return RedisConnection.open({ address, access, signal, channel: keys.channel, onMessage });
+      },
+      onConnected: (connection) => this.#upkeep.connected(connection),
+      onLost: (why) => this.#gate.shut(new Error(why)),
+    });
+    this.#timer = setInterval(() => this.#tick(), TICK);
+  }
+
+  get trouble(): string | undefined {
+    return this.#gate.trouble;
+  }
+
+  /** Number of the last change in Redis that this store knows of. */
+  get version(): number {
+    return this.#follower.version;
+  }
+
+  async putOrigin(origin: Origin, ttl: number): Promise<void> {
+    const isPermanent = ttl === Infinity;
+    if (isPermanent) {
+      this.#permanent.set(origin.id, origin);
+      this.#copy.putOrigin(origin, ttl);
+    }
+    const record = { record: origin, ttl: isPermanent ? PERMANENT_TTL : ttl };
+    this.#noOrigin.delete(origin.id, this.#now());
+    const answer = await this.#gate.ask(DEADLINE, (connection) => {
+      return this.#remote.putOrigin(connection, record, "news");
+    });
+    if (answer?.value === false) throw this.#full("register another origin", "maxOrigins");
+    if (isPermanent) return;
+    if (answer) {
+      if (answer.version > this.#follower.version) {
+        this.#follower.takeOrigin(record, answer.version);
+      }
+      return;
+    }
+    this.#countAlone("heartbeat");
+    this.#copy.putOrigin(origin, ttl);
+    this.#unwritten.addOrigin(origin.id);
+  }
+
+  origin(id: string): Answer<Origin | undefined> {
+    // A mapping may be known a moment earlier than its origin.
+    return this.#copy.origin(id) ?? this.#lookUpOrigin(id);
+  }
+
+  origins(): readonly OriginRecord[] {
+    return this.#copy.origins();
+  }
+
+  stream(stream: string): StreamRecord | undefined {
+    const record = this.#copy.stream(stream);
+    if (!record || !this.#givenUp.has(stream)) return record;
+    if ((this.#table.streamTimeLeft(stream, this.#now()) ?? 0) < STILL_FRESH) return undefined;
+    this.#givenUp.take(stream);
+    return record;
+  }
+
+  async claimStream(claim: StreamClaim): Promise<StreamRecord> {
+    const givenUp = this.#givenUp.take(claim.stream);
+    if (givenUp) this.#forget(givenUp);
+    return await this.#decide("claim", claim, []) ?? this.#claimAlone(claim);
+  }
+
+  async moveStream(move: StreamMove): Promise<StreamRecord> {
+    return await this.#decide("move", move, [move.from]) ?? this.#moveAlone(move);
+  }
+
+  async renewStreams(leases: readonly StreamLease[]): Promise<void> {
+    await Promise.all(leases.map(async (lease) => {
+      const { stream, origin, claimant, confirmed, ttl } = lease;
+      const wish = { kind: "renew", stream, origin, claimant, confirmed, ttl, from: [] } as const;
+      const result = await this.#submit(BACKGROUND_DEADLINE, wish);
+      if (result) return;
+      this.#copy.renewStreams([lease]);
+      if (this.#copy.stream(stream)?.origin === origin) this.#unwritten.addStream(stream);
+    }));
+  }
+
+  forgetStream(forgotten: ForgottenStream): void {
+    if (this.#gate.isOpen) {
+      this.#givenUp.add(forgotten, this.#now());
+      return;
+    }
+    this.#copy.forgetStream(forgotten);
+    if (!this.#copy.stream(forgotten.stream)) this.#unwritten.dropStream(forgotten.stream);
+  }
+
+  async putSession(session: RtcSession, ttl: number): Promise<void> {
+    await this.#sessions.put(session, ttl);
+  }
+
+  async session(user: string): Promise<RtcSession | undefined> {
+    return await this.#sessions.find(user);
+  }
+
+  async endSession(user: string): Promise<void> {
+    await this.#sessions.end(user);
+  }
+
+  streams(page: PageRequest): StreamPage {
+    return this.#copy.streams(page);
+  }
+
+  async sweep(): Promise<StoreSize> {
+    const now = this.#now();
+    this.#sessions.sweep();
+    this.#noOrigin.expire(now);
+    await Promise.all(Array.from(this.#permanent.values(), async (record) => {
+      await this.#gate.ask(BACKGROUND_DEADLINE, (connection) => {
+        return this.#remote.putOrigin(connection, { record, ttl: PERMANENT_TTL }, "news");
+      });
+    }));
+    return this.#table.sweep(now);
+  }
+
+  /** Writes now whatever would be written later, if Redis can be asked. @throws Error if it cannot */
+  async flush(): Promise<void> {
+    await Promise.all(this.#givenUp.takeDue(Infinity).map((forgotten) => this.#forget(forgotten)));
+    const { connection } = this.#link;
+    if (connection && this.#gate.isOpen) await this.#upkeep.settle(connection);
+  }
+
+  /** Writes what is still to be written, if that does not take long, and ends the connection. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    await within(LAST_WRITES, this.flush()).catch(() => {});
+    await this.#link[Symbol.asyncDispose]();
+    await this.#upkeep.idle();
+    this.#table.clear();
+  }
+
+  async #lookUpOrigin(id: string): Promise<Origin | undefined> {
+    if (this.#noOrigin.get(id, this.#now())) return undefined;
+    const answer = await this.#gate.ask(ORIGIN_DEADLINE, (connection) => {
+      return this.#remote.origin(connection, id);
+    });
+    const known = this.#copy.origin(id);
+    if (known || !answer) return known;
+    if (!answer.value) {
+      this.#noOrigin.set(id, true, this.#now());
+      return undefined;
+    }
+    this.#follower.takeOrigin(answer.value, answer.version);
+    return answer.value.record;
+  }
+
+  /** What Redis says; undefined when it does not say it in time. */
+  async #decide(
+    kind: "claim" | "move",
+    { stream, origin, claimant, ttl, wait }: StreamClaim,
+    from: readonly string[],
+  ): Promise<StreamRecord | undefined> {
+    const deadline = this.#now() + Math.min(DEADLINE, wait);
+    const wish = { kind, stream, origin, claimant, ttl, confirmed: false, from };
+    let result = await this.#submitBefore(deadline, wish);
+    // Its clock may have been put forward since its last answer, which has told us of it now.
+    if (result?.outcome === "late") result = await this.#submitBefore(deadline, wish);
+    if (result?.outcome === "full") throw this.#full("serve another stream", "maxStreams");
+    return result?.outcome === "holds" ? result.mapping.record : undefined;
+  }
+
+  /** A frozen Redis that comes back must not do then what we have decided otherwise. */
+  #submitBefore(deadline: number, wish: StreamOperation): Promise<MappingResult | undefined> {
+    const before = this.#remote.timeAt(deadline - WAY_BACK);
+    const guarded = before === undefined ? wish : { ...wish, before };
+    return this.#submit(deadline - this.#now(), guarded);
+  }
+
+  #submit(wait: number, wish: StreamOperation): Promise<MappingResult | undefined> {
+    return this.#gate.ask(wait, (connection) => this.#queue.submit(connection, wish));
+  }
+
+  #claimAlone(claim: StreamClaim): StreamRecord {
+    this.#countAlone("claim");
+    const before = this.#copy.stream(claim.stream);
+    const record = this.#copy.claimStream(this.#chooseAlone(claim));
+    if (record !== before) this.#unwritten.addStream(claim.stream);
+    return record;
+  }
+
+  #moveAlone(move: StreamMove): StreamRecord {
+    this.#countAlone("move");
+    const before = this.#copy.stream(move.stream);
+    const record = this.#copy.moveStream({ ...this.#chooseAlone(move), from: move.from });
+    if (record !== before) this.#unwritten.addStream(move.stream, [move.from]);
+    return record;
+  }
+
+  /** Origins that have appeared since are not known to the other proxies, which must agree. */
+  #chooseAlone(claim: StreamClaim): StreamClaim {
+    const known = claim.candidates.filter(({ origin }) => {
+      return this.#table.wasThereBefore(origin.id) || this.#permanent.has(origin.id);
+    });
+    const chosen = firstByHash(claim.stream, known.length > 0 ? known : claim.candidates);
+    return { ...claim, origin: chosen?.origin.id ?? claim.origin };
+  }
+
+  /** What Redis does not forget now lapses by itself. */
+  async #forget(forgotten: ForgottenStream): Promise<void> {
+    const wish = { ...forgotten, kind: "forget", confirmed: false, ttl: 1, from: [] } as const;
+    await this.#submit(BACKGROUND_DEADLINE, wish);
+  }
+
+  #tick(): void {
+    for (const forgotten of this.#givenUp.takeDue(this.#now())) this.#forget(forgotten);
+    const { connection } = this.#link;
+    if (connection) this.#upkeep.tick(connection);
+  }
+
+  #countAlone(kind: "heartbeat" | "claim" | "move"): void {
+    this.#options.metrics.count("srs_proxy_redis_local_decisions_total", { kind });
+  }
+
+  #full(wish: string, limit: "maxOrigins" | "maxStreams"): ProxyError {
+    const message = `Cannot ${wish}: current value is ${this.#options[limit]}`;
+    return new ProxyError("overloaded", message);
+  }
+}

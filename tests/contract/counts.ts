@@ -1,0 +1,26 @@
+// Metrics as numbers that a test can look at.
+
+import type { Metrics } from "../../src/core/ports.ts";
+
+/** Takes every name and every label. */
+export class Counts implements Metrics {
+  readonly #numbers = new Map<string, number>();
+
+  count(name: string, labels: Readonly<Record<string, string>> = {}, by = 1): void {
+    const key = keyOf(name, labels);
+    this.#numbers.set(key, (this.#numbers.get(key) ?? 0) + by);
+  }
+
+  gauge(name: string, value: number, labels: Readonly<Record<string, string>> = {}): void {
+    this.#numbers.set(keyOf(name, labels), value);
+  }
+
+  /** The number under a name and the values of its labels, between spaces; 0 if there is none. */
+  of(key: string): number {
+    return this.#numbers.get(key) ?? 0;
+  }
+}
+
+function keyOf(name: string, labels: Readonly<Record<string, string>>): string {
+  return [name, ...Object.values(labels)].join(" ");
+}

@@ -1,0 +1,71 @@
+// Stores that share one Redis, for the suites and for tests of what happens when it fails.
+
+import type { RedisServers } from "../../src/registry/redis/locate.ts";
+import { RedisStore, type RedisStoreOptions } from "../../src/registry/redis_store.ts";
+import { Keys } from "../../src/registry/redis/keys.ts";
+import type { RedisServer } from "../support/redis_server.ts";
+import { pause, until } from "../support/wait.ts";
+import { Counts } from "./counts.ts";
+import type { StoreBounds, StoreHarness } from "./store_harness.ts";
+
+const BOUNDS: StoreBounds = { maxOrigins: 400, maxStreams: 20_000, maxSessions: 100 };
+
+/** What is special about the stores of a world. */
+export interface RedisWorldOptions extends Partial<RedisStoreOptions> {
+  /** How many; two unless told. */
+  readonly count?: number;
+}
+
+/** Some stores, each as in a process of its own, on keys that nobody else has. */
+export class RedisWorld implements StoreHarness {
+  readonly stores: [RedisStore, RedisStore, ...RedisStore[]];
+  readonly counts: readonly Counts[];
+  readonly keys: Keys;
+  readonly #server: RedisServer;
+
+  private constructor(server: RedisServer, stores: RedisStore[], counts: Counts[], keys: Keys) {
+    const [one, two, ...others] = stores;
+    this.#server = server;
+    this.stores = [one!, two!, ...others];
+    this.counts = counts;
+    this.keys = keys;
+  }
+
+  /** @param server to look into; the stores use it too unless told otherwise */
+  static async open(server: RedisServer, options: RedisWorldOptions = {}): Promise<RedisWorld> {
+    const { count = 2, ...special } = options;
+    const keyPrefix = `${crypto.randomUUID().slice(0, 8)}:`;
+    const servers: RedisServers = { kind: "single", address: server.address };
+    const counts = Array.from({ length: count }, () => new Counts());
+    const stores = await Promise.all(counts.map((metrics) => {
+      const { access } = server;
+      return RedisStore.open({ servers, access, keyPrefix, metrics, ...BOUNDS, ...special });
+    }));
+    return new RedisWorld(server, stores, counts, new Keys(keyPrefix));
+  }
+
+  readonly pass = pause;
+
+  readonly settle = async (): Promise<void> => {
+    for (const store of this.stores) await store.flush();
+    await this.inStep();
+  };
+
+  /** Resolves when every store knows of the last change in Redis. */
+  async inStep(): Promise<void> {
+    const last = Number(await this.#server.command("GET", this.keys.version));
+    const isInStep = () => this.stores.every(({ version }) => version >= last);
+    await until("all stores in step", isInStep, { interval: 2 });
+  }
+
+  /** Resolves when every store asks Redis, or when none does. */
+  async untilAsked(isAsked: boolean, timeout = 10_000): Promise<void> {
+    const isSo = () => this.stores.every(({ trouble }) => (trouble === undefined) === isAsked);
+    const describe = () => this.stores.map(({ trouble }) => trouble).join("\n");
+    await until(isAsked ? "Redis asked" : "trouble", isSo, { interval: 5, timeout, describe });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.stores.map((store) => store[Symbol.asyncDispose]()));
+  }
+}

@@ -1,0 +1,60 @@
+// What every store must do with WebRTC sessions; a part of the suite for stores.
+
+import assert from "node:assert/strict";
+import type { RtcSession } from "../../src/core/ports.ts";
+import { BOUNDS, isOverloaded, LONG, type Test, TTL } from "./store_harness.ts";
+
+/** A session to a place where nobody is. */
+export function rtcSession(user: string, more: Partial<RtcSession> = {}): RtcSession {
+  const media = { host: "192.0.2.1", port: 8000 };
+  const password = "Zm9yIHRlc3RzIG9ubHkgISE";
+  return { user, password, stream: "v/a/s", intent: "play", origin: "a", media, ...more };
+}
+
+/** The tests by what they show. */
+export const SESSION_TESTS: Readonly<Record<string, Test>> = {
+  "a session put at one end is found at the other": async ({ stores: [one, two], pass }) => {
+    assert.equal(await two.session("answer:offer"), undefined);
+    const session = rtcSession("answer:offer");
+    await one.putSession(session, TTL);
+    assert.deepEqual(await two.session("answer:offer"), session);
+    assert.deepEqual(await one.session("answer:offer"), session);
+    assert.equal(await one.session("answer:other"), undefined);
+    await pass(TTL + 1);
+    assert.equal(await one.session("answer:offer"), undefined);
+    assert.equal(await two.session("answer:offer"), undefined);
+  },
+
+  "a session put again lives longer, as the newer one": async (
+    { stores: [one, two], pass, settle },
+  ) => {
+    await one.putSession(rtcSession("u:v"), TTL);
+    assert.equal((await two.session("u:v"))?.stream, "v/a/s");
+    await one.putSession(rtcSession("u:v", { stream: "v/a/t" }), TTL * 3);
+    await settle();
+    await pass(TTL * 2);
+    assert.equal((await two.session("u:v"))?.stream, "v/a/t");
+  },
+
+  "a session that has ended is gone at both ends": async ({ stores: [one, two], settle }) => {
+    await one.putSession(rtcSession("u:v"), LONG);
+    assert.equal((await two.session("u:v"))?.user, "u:v");
+    await two.endSession("u:v");
+    await two.endSession("u:v");
+    await settle();
+    assert.equal(await two.session("u:v"), undefined);
+    assert.equal(await one.session("u:v"), undefined);
+  },
+
+  "a session is refused when there is no room, known ones go on": async ({ stores, pass }) => {
+    const [one, two] = stores;
+    for (let index = 0; index < BOUNDS.maxSessions; index++) {
+      await one.putSession(rtcSession(`u:${index}`), index === 0 ? TTL : LONG);
+    }
+    await assert.rejects(async () => await two.putSession(rtcSession("u:new"), LONG), isOverloaded);
+    await two.putSession(rtcSession("u:1"), LONG);
+    await pass(TTL + 1_000);
+    await two.putSession(rtcSession("u:new"), LONG);
+    assert.equal((await one.session("u:new"))?.user, "u:new");
+  },
+};

@@ -1,0 +1,117 @@
+// A real redis-server on a loopback port of its own that keeps nothing on disk unless told, and a
+// connection to look into it with. Knows nothing of the proxy's keys.
+
+import {
+  type RedisAccess,
+  RedisConnection,
+  type Reply,
+} from "../../src/registry/redis/connection.ts";
+import { Child } from "./child.ts";
+import { freePort } from "./ports.ts";
+import { TempFolder } from "./temp_folder.ts";
+import { until } from "./wait.ts";
+
+/** What is special about a server. */
+export interface RedisServerOptions {
+  /** A free one unless told, as for a server that is started again. */
+  readonly port?: number;
+  /** Further arguments of redis-server, such as `["--requirepass", "secret"]`. */
+  readonly args?: readonly string[];
+  /** Lines of a configuration file, which a Sentinel rewrites. */
+  readonly configuration?: readonly string[];
+  /** How to look into it; without user, password and TLS unless told. */
+  readonly access?: RedisAccess;
+  /** Something in front of redis-server and its arguments. */
+  readonly command?: readonly string[];
+}
+
+const NOBODY: RedisAccess = { database: 0 };
+const STARTED = 10_000;
+
+/** A running server; disposing of it kills it. */
+export class RedisServer implements AsyncDisposable {
+  readonly port: number;
+  readonly process: Child;
+  readonly access: RedisAccess;
+  readonly #folder: TempFolder;
+
+  private constructor(options: RedisServerOptions, folder: TempFolder) {
+    this.port = options.port ?? freePort();
+    this.access = options.access ?? NOBODY;
+    this.#folder = folder;
+    const file = folder.file("redis.conf");
+    const { configuration, args = [], command = [] } = options;
+    const [program, ...first] = [...command, "redis-server"];
+    if (configuration !== undefined) Deno.writeTextFileSync(file, configuration.join("\n") + "\n");
+    this.process = new Child({
+      command: program!,
+      args: [
+        ...first,
+        ...(configuration === undefined ? [] : [file]),
+        ...["--port", `${this.port}`, "--bind", "127.0.0.1", "--dir", folder.path],
+        ...["--save", "", "--daemonize", "no"],
+        ...args,
+      ],
+    });
+  }
+
+  /** Starts a server and waits until it answers. */
+  static async open(options: RedisServerOptions = {}): Promise<RedisServer> {
+    const server = new RedisServer(options, new TempFolder());
+    try {
+      await server.process.until("redis-server answer", () => server.#answers(), STARTED);
+      return server;
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get address(): { readonly host: string; readonly port: number } {
+    return { host: "127.0.0.1", port: this.port };
+  }
+
+  /** Sends one command over a connection of its own. @throws Error when it is refused */
+  async command(...args: readonly string[]): Promise<Reply> {
+    const signal = new AbortController().signal;
+    const { address, access } = this;
+    const connection = await RedisConnection.open({ address, access, signal });
+    try {
+      return await connection.command(...args);
+    } finally {
+      connection.close("done");
+    }
+  }
+
+  /** A field of `INFO` as a number, all databases and commands summed up where it has several. */
+  async info(section: string, field: RegExp): Promise<number> {
+    const text = String(await this.command("INFO", section));
+    return [...text.matchAll(field)].reduce((sum, [, value]) => sum + Number(value), 0);
+  }
+
+  /** `kill -9`, and waits for the end. */
+  async kill(): Promise<void> {
+    await this.process.kill();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.process[Symbol.asyncDispose]();
+    await this.#folder[Symbol.asyncDispose]();
+  }
+
+  async #answers(): Promise<boolean> {
+    try {
+      return await this.command("PING") === "PONG";
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** Waits until a server that was told to follow another has everything that this one has. */
+export async function untilInStep(replica: RedisServer): Promise<void> {
+  await until("the replica in step", async () => {
+    const text = String(await replica.command("INFO", "replication"));
+    return /master_link_status:up/.test(text) && /master_sync_in_progress:0/.test(text);
+  });
+}
