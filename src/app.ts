@@ -19,6 +19,7 @@ import { WebServer } from "./relay/http/web_server.ts";
 import { RtmpRelay } from "./relay/rtmp/rtmp_relay.ts";
 import { RtcMediaRelay } from "./relay/rtc/media_relay.ts";
 import { Signaling } from "./relay/rtc/signaling.ts";
+import { SrtRelay } from "./relay/srt/srt_relay.ts";
 import { openStaticFiles } from "./api/static_files.ts";
 import { pages } from "./console/pages.ts";
 import { signature, version, versionNumbers } from "./version.ts";
@@ -28,7 +29,7 @@ const LIVE_SESSIONS: LiveSessionsOptions = { capacity: 100_000 };
 
 /** One of the program's listeners. */
 export interface Listener {
-  /** "RTMP", "HTTP server", "HTTP API", "System API" or "WebRTC". */
+  /** "RTMP", "HTTP server", "HTTP API", "System API", "WebRTC" or "SRT". */
   readonly name: string;
   readonly address: Address;
 }
@@ -44,9 +45,9 @@ export class App implements AsyncDisposable {
   readonly #state: State;
 
   private constructor(parts: Parts, stack: AsyncDisposableStack) {
-    const { rtmp, httpServer, rtcMedia, httpApi, system, state } = parts;
+    const { rtmp, httpServer, rtcMedia, srt, httpApi, system, state } = parts;
     this.#stack = stack;
-    this.#relays = [rtmp, httpServer, rtcMedia];
+    this.#relays = [rtmp, httpServer, rtcMedia, srt];
     this.#state = state;
     this.listeners = [
       { name: "RTMP", address: rtmp.address },
@@ -54,9 +55,10 @@ export class App implements AsyncDisposable {
       { name: "HTTP API", address: httpApi.address },
       { name: "System API", address: system.address },
       { name: "WebRTC", address: rtcMedia.address },
+      { name: "SRT", address: srt.address },
     ];
     state.ownAddresses = this.listeners.map((listener) => listener.address);
-    const all = [rtmp.closed, httpServer.closed, rtcMedia.closed, httpApi.closed, system.closed];
+    const all = [rtmp, httpServer, rtcMedia, srt, httpApi, system].map(({ closed }) => closed);
     this.closed = Promise.all(all).then(() => {});
     this.closed.catch(() => {});
   }
@@ -98,12 +100,13 @@ interface State {
   ownAddresses: readonly Address[];
 }
 
-type Relay = RtmpRelay | HttpRelay | RtcMediaRelay;
+type Relay = RtmpRelay | HttpRelay | RtcMediaRelay | SrtRelay;
 
 interface Parts {
   readonly rtmp: RtmpRelay;
   readonly httpServer: HttpRelay;
   readonly rtcMedia: RtcMediaRelay;
+  readonly srt: SrtRelay;
   readonly httpApi: WebServer;
   readonly system: HttpServer;
   readonly state: State;
@@ -149,11 +152,13 @@ async function openParts(config: Config, stack: AsyncDisposableStack): Promise<P
   const ports = { rtmpPort: rtmp.address.port, apiPort: api.address.port };
   const answerOther = await openPages(config, ports, about);
   const httpServer = stack.use(openHttpRelay(surroundings, answerOther));
-  relays.push(rtmp, httpServer, rtcMedia);
+  const srt = stack.use(await openSrt(surroundings));
+  relays.push(rtmp, httpServer, rtcMedia, srt);
   return {
     rtmp,
     httpServer,
     rtcMedia,
+    srt,
     system: stack.use(openSystem(listen.systemApi, (request) => system.fetch(request))),
     httpApi: api,
     state,
@@ -265,9 +270,28 @@ async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> 
     newSession,
     onError: logError,
   });
-  const { kind, buffers } = relay.engine;
-  LOG.info("UDP engine", { protocol: "rtc", engine: kind, ...buffers });
+  logEngine("rtc", relay.engine);
   return relay;
+}
+
+async function openSrt(surroundings: Surroundings): Promise<SrtRelay> {
+  const { config, registry, metrics, sessions, newSession } = surroundings;
+  const relay = await SrtRelay.open({
+    ...config.srt,
+    listen: config.listen.srt,
+    engine: config.udp.engine,
+    resolver: registry,
+    sessions,
+    metrics,
+    newSession,
+    onError: logError,
+  });
+  logEngine("srt", relay.engine);
+  return relay;
+}
+
+function logEngine(protocol: string, { kind, buffers }: RtcMediaRelay["engine"]): void {
+  LOG.info("UDP engine", { protocol, engine: kind, ...buffers });
 }
 
 function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signaling {

@@ -70,6 +70,15 @@ export interface Config {
     readonly startTimeout: number;
     readonly consentTimeout: number;
   };
+  readonly srt: {
+    readonly maxSessions: number;
+    readonly maxSessionsPerAddress: number;
+    readonly idleTimeout: number;
+    /** Bytes; 0 = any number. */
+    readonly maxKeyMaterial: number;
+    /** Empty = every process has its own. */
+    readonly cookieSecret: string;
+  };
   readonly udp: { readonly engine: "auto" | "libc" | "deno" };
   /** Both counted from the first signal. */
   readonly quit: { readonly grace: number; readonly force: number };
@@ -209,6 +218,13 @@ function toConfig(values: Values): Config {
       maxSessionsPerAddress: values.PROXY_WEBRTC_MAX_SESSIONS_PER_ADDRESS,
       startTimeout: values.PROXY_WEBRTC_START_TIMEOUT,
       consentTimeout: values.PROXY_WEBRTC_CONSENT_TIMEOUT,
+    },
+    srt: {
+      maxSessions: values.PROXY_SRT_MAX_SESSIONS,
+      maxSessionsPerAddress: values.PROXY_SRT_MAX_SESSIONS_PER_ADDRESS,
+      idleTimeout: values.PROXY_SRT_IDLE_TIMEOUT,
+      maxKeyMaterial: values.PROXY_SRT_MAX_KM_SIZE,
+      cookieSecret: values.PROXY_SRT_COOKIE_SECRET ?? "",
     },
     udp: { engine: values.PROXY_UDP_ENGINE },
     quit: { grace: values.PROXY_GRACE_QUIT_TIMEOUT, force: values.PROXY_FORCE_QUIT_TIMEOUT },

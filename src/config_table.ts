@@ -185,6 +185,26 @@ const WEBRTC = {
   ),
 };
 
+const SRT = {
+  PROXY_SRT_MAX_SESSIONS: variable(COUNT, "10000", "SRT sessions and handshakes at a time"),
+  PROXY_SRT_MAX_SESSIONS_PER_ADDRESS: variable(COUNT, "1000", "The same from one IP address"),
+  PROXY_SRT_IDLE_TIMEOUT: variable(
+    duration,
+    "10s",
+    "A session in which one side says nothing so long is over; SRT says something every second",
+  ),
+  PROXY_SRT_MAX_KM_SIZE: variable(
+    integer(0, 65_535),
+    "0",
+    "Bytes of key material that a caller may send; 0 = any number",
+  ),
+  PROXY_SRT_COOKIE_SECRET: variable(
+    optional(token),
+    "",
+    "The same for proxies that share one address; empty = one of its own for every process",
+  ),
+};
+
 const API_AUTH = {
   PROXY_HTTP_API_AUTH_ENABLED: variable(flag, "off", "Ask for a token on the HTTP API"),
   PROXY_HTTP_API_AUTH_TYPE: variable(oneOf("bearer"), "bearer", "Kind of the token: bearer"),
@@ -235,6 +255,7 @@ export const VARIABLES = {
   ...LIMITS,
   ...HTTP,
   ...WEBRTC,
+  ...SRT,
   ...API_AUTH,
   ...REDIS,
   ...PROCESS,
@@ -259,6 +280,7 @@ export const GROUPS: readonly {
   { title: "Deadlines and limits", variables: LIMITS },
   { title: "HTTP streams", variables: HTTP },
   { title: "WebRTC", variables: WEBRTC },
+  { title: "SRT", variables: SRT },
   { title: "Access to the HTTP API", variables: API_AUTH },
   { title: "Redis", variables: REDIS },
   { title: "Process", variables: PROCESS },

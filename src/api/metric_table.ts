@@ -114,6 +114,33 @@ export const METRICS = {
     "protocol",
     "reason",
   ),
+  srs_proxy_srt_sessions: gauge("SRT callers whose handshake or session is under way."),
+  srs_proxy_srt_sessions_opened_total: counter(
+    "SRT sessions that an origin has taken, by intent.",
+    "intent",
+  ),
+  srs_proxy_srt_sessions_closed_total: counter(
+    "SRT sessions that ended after they had begun, by intent and reason.",
+    "intent",
+    "reason",
+  ),
+  srs_proxy_srt_refused_total: counter(
+    "SRT callers with a proper wish that came to nothing, by reason.",
+    "reason",
+  ),
+  srs_proxy_srt_relay_packets_total: counter(
+    "SRT packets relayed, by direction: from_clients, from_origins.",
+    "direction",
+  ),
+  srs_proxy_srt_relay_bytes_total: counter(
+    "Bytes of SRT packets relayed, by direction: from_clients, from_origins.",
+    "direction",
+  ),
+  srs_proxy_srt_dropped_total: counter(
+    "Datagrams of SRT clients dropped or refused at once, by reason: malformed, unknown_socket, " +
+      "bad_cookie, old_version, bad_stream_id, key_material, session_limit, address_limit, draining.",
+    "reason",
+  ),
   srs_proxy_rtc_sessions: gauge("WebRTC sessions agreed upon or begun."),
   srs_proxy_rtc_sessions_opened_total: counter(
     "WebRTC sessions whose client has proved itself, by intent.",

@@ -28,37 +28,38 @@ interface WireMeaning {
   readonly httpStatus: number;
   readonly rtmpPublish: string;
   readonly rtmpPlay: string;
+  readonly srtReject: number;
 }
 
 const PUBLISH_FAILED = "NetStream.Publish.Failed";
 const PLAY_FAILED = "NetStream.Play.Failed";
 
 const MEANINGS: Readonly<Record<ErrorCode, WireMeaning>> = {
-  bad_request: meaning("client", false, 400, "NetStream.Publish.BadName", PLAY_FAILED),
-  unauthorized: meaning("client", false, 401, "NetStream.Publish.Denied", PLAY_FAILED),
-  not_found: meaning("client", false, 404, PUBLISH_FAILED, "NetStream.Play.StreamNotFound"),
-  too_large: meaning("client", false, 413, "NetStream.Publish.BadName", PLAY_FAILED),
-  timeout: meaning("client", false, 408, PUBLISH_FAILED, PLAY_FAILED),
-  client_gone: meaning("client", false, 499, PUBLISH_FAILED, PLAY_FAILED),
-  no_origin: meaning("registry", true, 503, PUBLISH_FAILED, PLAY_FAILED),
-  origin_unreachable: meaning("origin", true, 502, PUBLISH_FAILED, PLAY_FAILED),
-  origin_timeout: meaning("origin", true, 504, PUBLISH_FAILED, PLAY_FAILED),
-  origin_gone: meaning("origin", true, 502, PUBLISH_FAILED, PLAY_FAILED),
-  origin_refused: meaning("origin", false, 502, "NetStream.Publish.Denied", PLAY_FAILED),
-  overloaded: meaning("client", true, 503, PUBLISH_FAILED, PLAY_FAILED),
-  draining: meaning("client", true, 503, PUBLISH_FAILED, PLAY_FAILED),
-  registry_unavailable: meaning("registry", true, 503, PUBLISH_FAILED, PLAY_FAILED),
-  internal: meaning("internal", false, 500, PUBLISH_FAILED, PLAY_FAILED),
+  bad_request: meaning("client", false, 400, 1400, "NetStream.Publish.BadName", PLAY_FAILED),
+  unauthorized: meaning("client", false, 401, 1401, "NetStream.Publish.Denied", PLAY_FAILED),
+  not_found: meaning("client", false, 404, 1404, PUBLISH_FAILED, "NetStream.Play.StreamNotFound"),
+  too_large: meaning("client", false, 413, 1406, "NetStream.Publish.BadName", PLAY_FAILED),
+  timeout: meaning("client", false, 408, 1400, PUBLISH_FAILED, PLAY_FAILED),
+  client_gone: meaning("client", false, 499, 1400, PUBLISH_FAILED, PLAY_FAILED),
+  no_origin: meaning("registry", true, 503, 1503, PUBLISH_FAILED, PLAY_FAILED),
+  origin_unreachable: meaning("origin", true, 502, 1502, PUBLISH_FAILED, PLAY_FAILED),
+  origin_timeout: meaning("origin", true, 504, 1502, PUBLISH_FAILED, PLAY_FAILED),
+  origin_gone: meaning("origin", true, 502, 1502, PUBLISH_FAILED, PLAY_FAILED),
+  origin_refused: meaning("origin", false, 502, 1403, "NetStream.Publish.Denied", PLAY_FAILED),
+  overloaded: meaning("client", true, 503, 1402, PUBLISH_FAILED, PLAY_FAILED),
+  draining: meaning("client", true, 503, 1503, PUBLISH_FAILED, PLAY_FAILED),
+  registry_unavailable: meaning("registry", true, 503, 1503, PUBLISH_FAILED, PLAY_FAILED),
+  internal: meaning("internal", false, 500, 1500, PUBLISH_FAILED, PLAY_FAILED),
 };
 
 function meaning(
   source: ErrorSource,
   retryable: boolean,
   httpStatus: number,
-  rtmpPublish: string,
-  rtmpPlay: string,
+  srtReject: number,
+  ...[rtmpPublish, rtmpPlay]: [string, string]
 ): WireMeaning {
-  return { source, retryable, httpStatus, rtmpPublish, rtmpPlay };
+  return { source, retryable, httpStatus, srtReject, rtmpPublish, rtmpPlay };
 }
 
 /**
@@ -87,6 +88,11 @@ export class ProxyError extends Error {
 
   get httpStatus(): number {
     return MEANINGS[this.code].httpStatus;
+  }
+
+  /** The reason in the refusal of an SRT caller: SRT_REJX_* of libsrt's access_control.h. */
+  get srtReject(): number {
+    return MEANINGS[this.code].srtReject;
   }
 
   /** The `code` of the RTMP `onStatus` that tells a publisher or a player of this error. */

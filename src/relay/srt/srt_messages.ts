@@ -1,0 +1,60 @@
+// What the main thread and the thread of SRT say to each other: plain data. A call is one caller's
+// wish, from its conclusion on; its number is never given again.
+
+import type { Address } from "../../core/origin.ts";
+import type { SrtDrop } from "./srt_drops.ts";
+
+/** Limits of the thread; durations in milliseconds. */
+export interface SrtInit {
+  readonly maxSessions: number;
+  readonly maxSessionsPerAddress: number;
+  /** A session in which one side is silent so long is over. */
+  readonly idleTimeout: number;
+  /** Bytes of key material; 0 = any number. */
+  readonly maxKeyMaterial: number;
+  /** What cookies are made with; empty = a secret of this process alone. */
+  readonly cookieSecret: string;
+}
+
+/** To the thread. */
+export type SrtCommand =
+  | { readonly type: "origin"; readonly call: number; readonly address: Address }
+  /** @see ProxyError.srtReject */
+  | { readonly type: "refuse"; readonly call: number; readonly reject: number }
+  | { readonly type: "close"; readonly call: number; readonly reason: string }
+  | { readonly type: "drain" };
+
+/** From it. */
+export type SrtReport =
+  | {
+    readonly type: "wanted";
+    readonly call: number;
+    readonly stream: string;
+    readonly intent: "publish" | "play";
+    readonly client: Address;
+  }
+  /** The origin has not answered as it should. */
+  | { readonly type: "unreachable"; readonly call: number; readonly isSilent: boolean }
+  /** The origin has refused, and the caller been told its reason. */
+  | { readonly type: "refused"; readonly call: number; readonly reject: number }
+  | { readonly type: "opened"; readonly call: number }
+  | {
+    readonly type: "ended";
+    readonly call: number;
+    readonly reason: string;
+    readonly bytesIn: number;
+    readonly bytesOut: number;
+  }
+  /** Since the last one. */
+  | {
+    readonly type: "moved";
+    readonly fromClients: SrtMoved;
+    readonly fromOrigins: SrtMoved;
+    readonly drops: Readonly<Record<SrtDrop, number>>;
+  };
+
+/** What has flowed in one direction. */
+export interface SrtMoved {
+  readonly packets: number;
+  readonly bytes: number;
+}

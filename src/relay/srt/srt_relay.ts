@@ -1,0 +1,276 @@
+// The SRT relay as the rest of the program sees it: finds the origin of each caller's stream, and
+// keeps sessions in the log and their streams at their origins. Packets are moved by a thread of their
+// own, which waits for nothing here.
+
+import { formatAddress, type ListenAddress } from "../../core/endpoint.ts";
+import { ProxyError, toProxyError } from "../../core/errors.ts";
+import type { Address, Origin } from "../../core/origin.ts";
+import type { Metrics, Resolver, SessionLog } from "../../core/ports.ts";
+import { TaskGroup } from "../../net/task_group.ts";
+import type { UdpEngineChoice } from "../../net/udp/engine.ts";
+import type { UdpEngine } from "../../net/udp/port.ts";
+import { UdpThread } from "../../net/udp/thread.ts";
+import type { SrtCommand, SrtInit, SrtReport } from "./srt_messages.ts";
+
+const MODULE = new URL("./srt_worker.ts", import.meta.url);
+/** How often the thread looks at its clock, milliseconds: handshakes go on with it. */
+const TICK = 50;
+/** Origins that are asked for one caller, who waits for 3 s as a rule. */
+const MAX_ORIGINS = 2;
+
+/** What the relay needs of its surroundings; durations in milliseconds. */
+export interface SrtRelayOptions extends SrtInit {
+  readonly listen: ListenAddress;
+  readonly engine: UdpEngineChoice;
+  readonly reusePort?: boolean;
+  readonly resolver: Resolver;
+  readonly sessions: SessionLog;
+  readonly metrics: Metrics;
+  newSession(): string;
+  /** Told of errors that are nobody's fault but the program's. */
+  onError(error: unknown): void;
+}
+
+/** One caller's wish and what has become of it. */
+interface SrtSession {
+  readonly call: number;
+  /** Id in the log. */
+  readonly id: string;
+  readonly stream: string;
+  readonly intent: "publish" | "play";
+  readonly client: string;
+  readonly failed: string[];
+  origin?: Origin;
+  isOpen: boolean;
+  /** Whether the resolver is being asked now, and whether the session is over. */
+  isAsking: boolean;
+  isOver: boolean;
+}
+
+/** A bound UDP port for SRT callers. */
+export class SrtRelay implements AsyncDisposable {
+  readonly #options: SrtRelayOptions;
+  readonly #sessions = new Map<number, SrtSession>();
+  readonly #tasks: TaskGroup;
+  readonly #whenIdle = Promise.withResolvers<void>();
+  #thread!: UdpThread<SrtInit, SrtCommand, SrtReport>;
+  #isDraining = false;
+
+  private constructor(options: SrtRelayOptions) {
+    this.#options = options;
+    this.#tasks = new TaskGroup(options.onError);
+  }
+
+  /** @throws ProxyError `internal` when the port cannot be bound */
+  static async open(options: SrtRelayOptions): Promise<SrtRelay> {
+    const relay = new SrtRelay(options);
+    relay.#thread = await relay.#openThread();
+    return relay;
+  }
+
+  get address(): Address {
+    return this.#thread.address;
+  }
+
+  /** How datagrams are moved, and the sizes of the port's buffers in bytes; 0 = unknown. */
+  get engine(): Pick<UdpEngine, "kind" | "buffers"> {
+    return this.#thread;
+  }
+
+  /** Rejects when the thread dies by itself. */
+  get closed(): Promise<void> {
+    return this.#thread.closed;
+  }
+
+  /** Takes no new caller; sessions go on. */
+  drain(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    this.#thread.send({ type: "drain" });
+    this.#checkIdle();
+  }
+
+  /** Ends all sessions in order. */
+  kill(): void {
+    for (const call of this.#sessions.keys()) {
+      this.#thread.send({ type: "close", call, reason: "shutdown" });
+    }
+  }
+
+  /** Ends a session of the log. @returns whether it was here */
+  kick(session: string): boolean {
+    for (const { call, id, isOpen } of this.#sessions.values()) {
+      if (id !== session || !isOpen) continue;
+      this.#thread.send({ type: "close", call, reason: "kicked" });
+      return true;
+    }
+    return false;
+  }
+
+  /** Resolves when the relay drains and no session is left. */
+  idle(): Promise<void> {
+    return this.#whenIdle.promise;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.drain();
+    await this.#thread[Symbol.asyncDispose]();
+    // A thread that was ended by force has reported nothing.
+    for (const call of [...this.#sessions.keys()]) {
+      this.#close({ call, reason: "shutdown", bytesIn: 0, bytesOut: 0 });
+    }
+    await this.#tasks.idle();
+  }
+
+  #openThread(): Promise<UdpThread<SrtInit, SrtCommand, SrtReport>> {
+    const { listen, engine, reusePort = false, metrics, ...rest } = this.#options;
+    const { maxSessions, maxSessionsPerAddress, idleTimeout, maxKeyMaterial, cookieSecret } = rest;
+    return UdpThread.open({
+      module: MODULE,
+      name: "SRT",
+      choice: engine,
+      engine: { listen, tick: TICK, maxLinks: maxSessions, reusePort },
+      init: { maxSessions, maxSessionsPerAddress, idleTimeout, maxKeyMaterial, cookieSecret },
+      onReport: (report) => this.#take(report),
+      onFigures: (lost) => {
+        for (const [reason, count] of Object.entries(lost)) {
+          const labels = { protocol: "srt", reason };
+          if (count > 0) metrics.count("srs_proxy_udp_dropped_total", labels, count);
+        }
+      },
+    });
+  }
+
+  #take(report: SrtReport): void {
+    if (report.type === "wanted") this.#begin(report);
+    else if (report.type === "moved") this.#countMoved(report);
+    else if (report.type === "ended") this.#close(report);
+    else {
+      const session = this.#sessions.get(report.call);
+      if (session === undefined) return;
+      if (report.type === "opened") this.#opened(session);
+      else if (report.type === "refused") this.#refusedByOrigin(session, report.reject);
+      else this.#tryNext(session, report.isSilent);
+    }
+  }
+
+  #begin({ call, stream, intent, client }: Extract<SrtReport, { type: "wanted" }>): void {
+    const id = this.#options.newSession();
+    const flags = { isOpen: false, isAsking: false, isOver: false };
+    const from = formatAddress(client);
+    const session: SrtSession = { call, id, stream, intent, client: from, failed: [], ...flags };
+    this.#sessions.set(call, session);
+    this.#tasks.run(() => this.#findOrigin(session));
+  }
+
+  async #findOrigin(session: SrtSession, failure?: ProxyError): Promise<void> {
+    const { id, stream, intent, failed, call } = session;
+    session.isAsking = true;
+    try {
+      const request = { stream, protocol: "srt", intent, session: id, failed } as const;
+      const origin = await this.#options.resolver.resolve(request);
+      const address = origin.endpoints.srt[0];
+      if (address === undefined) throw new ProxyError("no_origin", "Origin does not offer SRT");
+      session.origin = origin;
+      this.#thread.send({ type: "origin", call, address });
+    } catch (thrown) {
+      this.#refuse(session, failure ?? toProxyError(thrown));
+    } finally {
+      session.isAsking = false;
+      if (session.isOver) this.#options.resolver.release(id);
+    }
+  }
+
+  #tryNext(session: SrtSession, isSilent: boolean): void {
+    const { origin, failed } = session;
+    if (origin === undefined) return;
+    this.#options.resolver.unreachable(origin.id, "srt");
+    failed.push(origin.id);
+    const failure = isSilent
+      ? new ProxyError("origin_timeout", "Origin does not answer")
+      : new ProxyError("origin_unreachable", "Cannot reach the origin");
+    this.#countDial(failure.code);
+    if (failed.length >= MAX_ORIGINS) return this.#refuse(session, failure);
+    this.#tasks.run(() => this.#findOrigin(session, failure));
+  }
+
+  /** The caller is told why, and the session is over. */
+  #refuse(session: SrtSession, error: ProxyError): void {
+    if (session.isOver) return;
+    if (error.source === "internal") this.#options.onError(error);
+    this.#thread.send({ type: "refuse", call: session.call, reject: error.srtReject });
+    this.#end(session);
+    this.#logRefusal(session, error);
+  }
+
+  #refusedByOrigin(session: SrtSession, reject: number): void {
+    this.#options.resolver.reached(session.origin!.id, "srt");
+    this.#end(session);
+    const cause = new Error(`Reject reason ${reject}`);
+    this.#logRefusal(session, new ProxyError("origin_refused", "Origin refuses", { cause }));
+  }
+
+  #opened(session: SrtSession): void {
+    const { id, stream, intent, client } = session;
+    const { resolver, sessions, metrics } = this.#options;
+    const origin = session.origin!.id;
+    session.isOpen = true;
+    resolver.reached(origin, "srt");
+    resolver.confirm(id);
+    this.#countDial("reached");
+    sessions.opened({ session: id, protocol: "srt", intent, stream, origin, client });
+    metrics.count("srs_proxy_srt_sessions_opened_total", { intent });
+  }
+
+  #close({ call, reason, bytesIn, bytesOut }: Omit<Ended, "type">): void {
+    const session = this.#sessions.get(call);
+    if (session === undefined) return;
+    this.#end(session);
+    const { id, intent, isOpen } = session;
+    if (!isOpen) {
+      const code = reason === "origin_timeout" ? reason : "draining";
+      return this.#logRefusal(session, new ProxyError(code, "Cannot serve the caller in time"));
+    }
+    this.#options.sessions.closed({ session: id, reason, bytesIn, bytesOut });
+    this.#options.metrics.count("srs_proxy_srt_sessions_closed_total", { intent, reason });
+  }
+
+  #end(session: SrtSession): void {
+    session.isOver = true;
+    this.#sessions.delete(session.call);
+    if (!session.isAsking) this.#options.resolver.release(session.id);
+    this.#checkIdle();
+  }
+
+  #logRefusal({ intent, stream, client }: SrtSession, error: ProxyError): void {
+    const { sessions, metrics } = this.#options;
+    sessions.refused({ protocol: "srt", intent, stream, client, error });
+    metrics.count("srs_proxy_srt_refused_total", { reason: error.code });
+  }
+
+  #countDial(result: string): void {
+    const labels = { protocol: "srt", result };
+    this.#options.metrics.count("srs_proxy_origin_dials_total", labels);
+  }
+
+  #countMoved({ fromClients, fromOrigins, drops }: Moved): void {
+    const { metrics } = this.#options;
+    metrics.gauge("srs_proxy_srt_sessions", this.#sessions.size);
+    const ways = { from_clients: fromClients, from_origins: fromOrigins };
+    for (const [direction, { packets, bytes }] of Object.entries(ways)) {
+      if (packets === 0) continue;
+      metrics.count("srs_proxy_srt_relay_packets_total", { direction }, packets);
+      metrics.count("srs_proxy_srt_relay_bytes_total", { direction }, bytes);
+    }
+    for (const [reason, count] of Object.entries(drops)) {
+      if (count > 0) metrics.count("srs_proxy_srt_dropped_total", { reason }, count);
+    }
+  }
+
+  #checkIdle(): void {
+    if (this.#isDraining && this.#sessions.size === 0) this.#whenIdle.resolve();
+  }
+}
+
+type Ended = Extract<SrtReport, { type: "ended" }>;
+type Moved = Extract<SrtReport, { type: "moved" }>;

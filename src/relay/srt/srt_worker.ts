@@ -1,0 +1,13 @@
+// The module of the thread that moves SRT.
+
+import { createHmac, randomBytes } from "node:crypto";
+import { serveUdpThread } from "../../net/udp/serve_thread.ts";
+import { Cookies } from "./cookies.ts";
+import { SrtForwarder } from "./srt_forwarder.ts";
+import type { SrtCommand, SrtInit, SrtReport } from "./srt_messages.ts";
+
+serveUdpThread<SrtInit, SrtCommand, SrtReport>((parts) => {
+  const secret = parts.init.cookieSecret || randomBytes(32);
+  const cookies = new Cookies((data) => createHmac("sha1", secret).update(data).digest());
+  return new SrtForwarder({ ...parts, cookies });
+});
