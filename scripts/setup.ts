@@ -65,6 +65,13 @@ export const FAKETIME: Requirement = {
   anyOf: ["faketime"],
 };
 
+/** Sends and receives SRT with nothing but libsrt. */
+export const SRT_TOOLS: Requirement = {
+  name: "srt-live-transmit",
+  packages: ["srt-tools"],
+  anyOf: ["srt-live-transmit"],
+};
+
 const TEST_REQUIREMENTS: readonly Requirement[] = [
   ...[FFMPEG, FFPROBE, NGINX, NGINX_RTMP, RTMPDUMP],
   ...[CHROMIUM, REDIS, FAKETIME],

@@ -24,6 +24,7 @@ export interface RegisteredOrigin {
   readonly httpPort?: number;
   readonly apiPort?: number;
   readonly rtcPort?: number;
+  readonly srtPort?: number;
 }
 
 /** Anything that has a System API. */
@@ -48,6 +49,7 @@ export function heartbeatOf(origin: RegisteredOrigin, service: string): Heartbea
     ...(origin.httpPort === undefined ? {} : { http: [`127.0.0.1:${origin.httpPort}`] }),
     ...(origin.apiPort === undefined ? {} : { api: [`127.0.0.1:${origin.apiPort}`] }),
     ...(origin.rtcPort === undefined ? {} : { rtc: [`udp://127.0.0.1:${origin.rtcPort}`] }),
+    ...(origin.srtPort === undefined ? {} : { srt: [`udp://127.0.0.1:${origin.srtPort}`] }),
     device_id: origin.name,
   };
 }

@@ -20,6 +20,8 @@ export interface SrsOptions {
   readonly dash?: boolean;
   /** Speaks WebRTC, and passes its streams to RTMP and back. */
   readonly rtc?: boolean;
+  /** Speaks SRT, and passes its streams to RTMP. */
+  readonly srt?: boolean;
   /** Hears of players: gets a POST with JSON (`action`, `vhost`, `stream`, `param`, `ip`). */
   readonly hookUrl?: string;
   /** Vhosts beside the default one, with the same lines. */
@@ -49,6 +51,8 @@ export class Srs implements OriginServer {
   readonly apiPort: number;
   /** For WebRTC media, if it was told to speak that. */
   readonly rtcPort: number;
+  /** For SRT, if it was told to speak that. */
+  readonly srtPort: number;
   readonly process: Child;
   readonly #folder: TempFolder;
 
@@ -58,6 +62,7 @@ export class Srs implements OriginServer {
     this.httpPort = ports[1]!;
     this.apiPort = ports[2]!;
     this.rtcPort = ports[3]!;
+    this.srtPort = ports[4]!;
     this.#folder = folder;
     this.process = new Child({
       command: SRS_BIN!,
@@ -74,7 +79,7 @@ export class Srs implements OriginServer {
    */
   static async open(options: SrsOptions): Promise<Srs> {
     if (SRS_BIN === undefined) throw new Error("Cannot start SRS: SRS_BIN is not set");
-    const ports = freePorts(4);
+    const ports = freePorts(5);
     const folder = new TempFolder();
     await Deno.mkdir(folder.file("objs/nginx/html"), { recursive: true });
     await Deno.writeTextFile(folder.file("srs.conf"), srsConfiguration(options, ports));
@@ -114,10 +119,11 @@ export class Srs implements OriginServer {
 
 /** Timestamps stay those of the publisher, as with other servers: so viewers can be compared. */
 function srsConfiguration(options: SrsOptions, ports: readonly number[]): string {
-  const [rtmpPort, httpPort, apiPort, rtcPort] = ports;
+  const [rtmpPort, httpPort, apiPort, rtcPort, srtPort] = ports;
   const rtc = options.rtc === true
     ? `rtc_server { enabled on; listen ${rtcPort}; candidate 127.0.0.1; }`
     : "";
+  const srt = options.srt === true ? `srt_server { enabled on; listen ${srtPort}; }` : "";
   return `
 listen 127.0.0.1:${rtmpPort};
 max_connections 1000;
@@ -128,6 +134,7 @@ srs_log_level warn;
 http_server { enabled on; listen 127.0.0.1:${httpPort}; dir ./objs/nginx/html; }
 http_api { enabled on; listen 127.0.0.1:${apiPort}; }
 ${rtc}
+${srt}
 ${heartbeatLines(options)}
 ${["__defaultVhost__", ...(options.vhosts ?? [])].map(vhostBlock(options)).join("\n")}
 `;
@@ -144,6 +151,7 @@ function vhostBlock(options: SrsOptions): (name: string) => string {
       `http_hooks { enabled on; on_play ${hookUrl}; on_stop ${hookUrl}; }`,
     ]),
     ...(rtc === true ? ["rtc { enabled on; rtmp_to_rtc on; rtc_to_rtmp on; }"] : []),
+    ...(options.srt === true ? ["srt { enabled on; srt_to_rtmp on; }"] : []),
     ...vhost,
   ];
   return (name) => `vhost ${name} {\n  ${lines.join("\n  ")}\n}`;

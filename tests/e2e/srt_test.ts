@@ -1,0 +1,359 @@
+// SRT as people use it: libsrt's own programs and ffmpeg on both sides of the proxy, plain and
+// encrypted, over lines that lose packets, at origins that say nothing.
+
+import assert from "node:assert/strict";
+import { testFile, Viewer } from "../support/ffmpeg.ts";
+import { fetchText } from "../support/origin_server.ts";
+import { LossyUdp } from "../support/lossy_udp.ts";
+import { Proxy } from "../support/proxy.ts";
+import { heartbeatOf, registeredOrigins, sendHeartbeat } from "../support/register.ts";
+import { Srs, SRS_BIN } from "../support/srs.ts";
+import {
+  publish,
+  sentBytes,
+  serve,
+  SrtReceiver,
+  srtUrl,
+  type SrtUrlOptions,
+} from "../support/srt_programs.ts";
+import { checkContinuity } from "../support/transport_stream.ts";
+import { freePort } from "../support/ports.ts";
+import { srtConclusion, srtHandshake, srtInduction } from "../support/srt_packets.ts";
+import { UdpPeer } from "../support/udp_peer.ts";
+import { until } from "../support/wait.ts";
+import { isConclusion, parseHandshake } from "../../src/protocol/srt/handshake.ts";
+import { encodeShutdown } from "../../src/protocol/srt/packet.ts";
+
+const SECONDS = 4;
+/** Options of libsrt under which everything must be the same. */
+const CASES: Readonly<Record<string, SrtUrlOptions>> = {
+  "plain, 20 ms": { latency: 20_000 },
+  "plain, 2 s": { latency: 2_000_000 },
+  "AES-128": { latency: 200_000, passphrase: "of-this-test-only", pbkeylen: 16 },
+  "AES-256": { latency: 200_000, passphrase: "of-this-test-only", pbkeylen: 32 },
+};
+
+/** srt-live-transmit counts latency in milliseconds, ffmpeg in microseconds. */
+function forListener({ latency, ...rest }: SrtUrlOptions): SrtUrlOptions {
+  return { ...rest, latency: Number(latency) / 1000 };
+}
+
+/** Registers an origin that speaks nothing but SRT. */
+async function register(proxy: Proxy, name: string, srtPort: number): Promise<void> {
+  await sendHeartbeat(proxy, heartbeatOf({ name, rtmpPort: srtPort, srtPort }, "1"));
+}
+
+interface SessionsAnswer {
+  readonly sessions: readonly { readonly protocol: string; readonly stream: string }[];
+}
+
+async function srtSessions(proxy: Proxy): Promise<string[]> {
+  const answer: SessionsAnswer = JSON.parse(await fetchText(proxy.systemUrl("/api/v1/sessions")));
+  return answer.sessions.filter(({ protocol }) => protocol === "srt").map(({ stream }) => stream);
+}
+
+for (const [name, options] of Object.entries(CASES)) {
+  Deno.test(`SRT ${name}: what is published and what is played arrive byte for byte`, async () => {
+    const file = await testFile();
+    const expected = await sentBytes(file, SECONDS);
+    const publishing = async () => {
+      await using proxy = await Proxy.open();
+      const { receiver, port } = SrtReceiver.listen(forListener(options));
+      await using _receiver = receiver;
+      await register(proxy, "o", port);
+      const url = srtUrl(proxy.ports.srt, options);
+      await using caller = publish(url, "#!::r=live/show,m=publish", { file, seconds: SECONDS });
+      assert.deepEqual(await receiver.received(), expected, caller.errorText);
+      await until("the session end", async () => (await srtSessions(proxy)).length === 0);
+    };
+    const playing = async () => {
+      await using proxy = await Proxy.open();
+      const port = freePort();
+      await using _origin = serve(port, file, { seconds: SECONDS, options });
+      await register(proxy, "o", port);
+      const url = srtUrl(proxy.ports.srt, { ...forListener(options), streamid: "live/show" });
+      await using player = SrtReceiver.open(url);
+      assert.deepEqual(await player.received(), expected, player.process.errorText);
+    };
+    await Promise.all([publishing(), playing()]);
+  });
+}
+
+Deno.test("SRT over a line that loses 2 %: no gap that the line alone would not make", async () => {
+  const file = await testFile();
+  const expected = checkContinuity(await sentBytes(file, SECONDS)).packets;
+  const options = { latency: 500_000 };
+  const send = async (target: number, receiver: SrtReceiver, seed: number) => {
+    await using line = new LossyUdp({ to: target, perMille: 20, seed });
+    const url = srtUrl(line.port, options);
+    await using caller = publish(url, "#!::r=live/show,m=publish", { file, seconds: SECONDS });
+    const seen = checkContinuity(await receiver.received());
+    assert.ok(line.lost > 0, `nothing of ${line.seen} was lost: ${caller.errorText}`);
+    return seen;
+  };
+  await using proxy = await Proxy.open();
+  const direct = SrtReceiver.listen(forListener(options));
+  const proxied = SrtReceiver.listen(forListener(options));
+  await using _direct = direct.receiver;
+  await using _proxied = proxied.receiver;
+  await register(proxy, "o", proxied.port);
+  const [without, withProxy] = await Promise.all([
+    send(direct.port, direct.receiver, 7),
+    send(proxy.ports.srt, proxied.receiver, 7),
+  ]);
+  assert.ok(withProxy.errors <= without.errors, `${withProxy.errors} gaps, ${without.errors}`);
+  assert.ok(withProxy.packets >= expected - without.errors);
+});
+
+/** Milliseconds until a caller with nothing to say has been let in by its origin. */
+async function timeOfHandshake(proxy: Proxy, stream: string): Promise<number> {
+  const start = performance.now();
+  const socketId = 1 + Math.floor(Math.random() * 0x3fffffff);
+  await using caller = new UdpPeer();
+  const { srt } = proxy.ports;
+  await caller.send(srtInduction(socketId), srt);
+  const cookie = cookieOf((await caller.next()).bytes);
+  await caller.send(srtConclusion({ socketId, cookie, streamId: `live/${stream}` }), srt);
+  const answer = parseHandshake(Uint8Array.from((await caller.next()).bytes));
+  const time = performance.now() - start;
+  assert.ok(isConclusion(answer), `answer ${answer.type}`);
+  await caller.send(encodeShutdown(answer.socketId), srt);
+  return time;
+}
+
+function cookieOf(answer: readonly number[]): number {
+  return parseHandshake(Uint8Array.from(answer)).cookie;
+}
+
+Deno.test("SRT: a silent origin delays nobody but its caller, who gets another within 3 s", async () => {
+  await using proxy = await Proxy.open();
+  const { receiver, port } = SrtReceiver.listen({ latency: 200 });
+  await using _receiver = receiver;
+  await using silent = new UdpPeer();
+  await register(proxy, "silent", silent.port);
+  const begun = performance.now();
+  await using caller = new UdpPeer();
+  const { srt } = proxy.ports;
+  await caller.send(srtInduction(5), srt);
+  const cookie = cookieOf((await caller.next()).bytes);
+  const conclusion = srtConclusion({ socketId: 5, cookie, streamId: "live/x" });
+  await caller.send(conclusion, srt);
+  // The silent one is asked, again and again, by one proxy with one socket.
+  const first = await silent.next();
+  await register(proxy, "o", port);
+  for (let count = 0; count < 8; count++) await caller.send(conclusion, srt);
+  const answer = parseHandshake(Uint8Array.from((await caller.next()).bytes));
+  const time = performance.now() - begun;
+  assert.ok(isConclusion(answer), `answer ${answer.type}`);
+  assert.ok(time < 3000, `${time} ms`);
+  while (silent.waiting > 0) assert.equal((await silent.next()).port, first.port);
+  // A caller who misses the answer asks again, and hears the same.
+  await caller.send(conclusion, srt);
+  const again = parseHandshake(Uint8Array.from((await caller.next()).bytes));
+  assert.deepEqual(again, answer);
+});
+
+Deno.test("SRT: with silent origins on the way every other handshake takes what it takes", async () => {
+  await using proxy = await Proxy.open();
+  // An origin that lets everybody in at once, so that nothing but the proxy is measured.
+  await using origin = new UdpPeer();
+  let asked = true;
+  const answering = (async () => {
+    while (asked) {
+      const { bytes, port } = await origin.next(20_000).catch(() => ({ bytes: [], port: 0 }));
+      if (bytes.length < 64) continue;
+      const shake = parseHandshake(Uint8Array.from(bytes));
+      const socketId = 1 + Math.floor(Math.random() * 0x3fffffff);
+      const answer = shake.type === 1
+        ? srtHandshake({
+          type: 1,
+          extensionField: 0x4a17,
+          socketId: 1,
+          destination: shake.socketId,
+        })
+        : srtHandshake({ type: -1, extensionField: 1, socketId, destination: shake.socketId });
+      await origin.send(answer, port);
+    }
+  })();
+  await register(proxy, "o", origin.port);
+  const measure = async () => {
+    const times: number[] = [];
+    for (let count = 0; count < 100; count++) {
+      times.push(await timeOfHandshake(proxy, `known${count % 10}`));
+    }
+    return times.toSorted((a, b) => a - b)[98]!;
+  };
+  const alone = await measure();
+  await using silent = new UdpPeer();
+  await register(proxy, "silent", silent.port);
+  // Many callers whose origin says nothing.
+  await using callers = new AsyncDisposableStack();
+  const { srt } = proxy.ports;
+  for (let count = 0; count < 50; count++) {
+    const caller = callers.use(new UdpPeer());
+    await caller.send(srtInduction(count + 1), srt);
+    const cookie = cookieOf((await caller.next()).bytes);
+    const streamId = `live/new${count}`;
+    await caller.send(srtConclusion({ socketId: count + 1, cookie, streamId }), srt);
+  }
+  // What else the machine does may hit one measurement; it does not hit five in a row.
+  const added = async () => await measure() - alone;
+  await until("no delay", async () => await added() < 5, { timeout: 20_000, interval: 1 });
+  assert.ok(silent.waiting > 0, "the silent one was asked meanwhile");
+  asked = false;
+  await origin.send(Uint8Array.of(0), origin.port);
+  await answering;
+});
+
+Deno.test("SRT: callers are told why they are turned away, strangers nothing", async () => {
+  await using proxy = await Proxy.open({ PROXY_SRT_MAX_KM_SIZE: "64" });
+  await using caller = new UdpPeer();
+  const { srt } = proxy.ports;
+  let socketId = 0;
+  const ask = async (packet: (cookie: number, socketId: number) => Uint8Array) => {
+    await caller.send(srtInduction(++socketId), srt);
+    await caller.send(packet(cookieOf((await caller.next()).bytes), socketId), srt);
+    return parseHandshake(Uint8Array.from((await caller.next()).bytes)).type;
+  };
+  const refusals: readonly [number, (cookie: number, socketId: number) => Uint8Array][] = [
+    [2503, (cookie, socketId) => srtConclusion({ cookie, socketId, streamId: "live/x" })],
+    [2400, (cookie, socketId) => srtConclusion({ cookie, socketId })],
+    [2400, (cookie, socketId) => srtConclusion({ cookie, socketId, streamId: "x".repeat(513) })],
+    [2405, (cookie, socketId) => srtConclusion({ cookie, socketId, streamId: "#!::r=a/b,m=x" })],
+    [2406, (cookie, socketId) => {
+      const extensions = [{ type: 3, data: new Uint8Array(68) }];
+      return srtConclusion({ cookie, socketId, streamId: "a/b", extensions });
+    }],
+    [1008, (cookie, socketId) => {
+      return srtHandshake({ version: 4, extensionField: 2, type: -1, cookie, socketId });
+    }],
+  ];
+  for (const [type, packet] of refusals) assert.equal(await ask(packet), type);
+  // A cookie of somebody else, of nobody, and all that is no handshake.
+  await using stranger = new UdpPeer();
+  await caller.send(srtInduction(77), srt);
+  const cookie = cookieOf((await caller.next()).bytes);
+  const whole = srtConclusion({ socketId: 77, cookie, streamId: "live/x" });
+  await stranger.send(whole, srt);
+  await stranger.send(srtConclusion({ socketId: 77, cookie: cookie ^ 1, streamId: "a/b" }), srt);
+  for (let length = 0; length < whole.length; length++) {
+    await stranger.send(whole.subarray(0, length), srt);
+  }
+  await stranger.send(encodeShutdown(4711), srt);
+  await stranger.send(srtInduction(78), srt);
+  assert.equal(parseHandshake(Uint8Array.from((await stranger.next()).bytes)).type, 1);
+  assert.equal(stranger.waiting, 0);
+});
+
+Deno.test("SRT: one address and one socket id each, or all the same, never cross", async () => {
+  await using proxy = await Proxy.open();
+  await using origin = new UdpPeer();
+  await register(proxy, "o", origin.port);
+  const { srt } = proxy.ports;
+  /** Lets one caller in. @returns the port by which the origin knows it */
+  const open = async (caller: UdpPeer, socketId: number, originSocket: number) => {
+    await caller.send(srtInduction(socketId), srt);
+    const cookie = cookieOf((await caller.next()).bytes);
+    await caller.send(srtConclusion({ socketId, cookie, streamId: "live/x" }), srt);
+    const { port } = await origin.next();
+    const destination = socketId;
+    await origin.send(
+      srtHandshake({ type: 1, extensionField: 0x4a17, socketId: 1, cookie: 9, destination }),
+      port,
+    );
+    let conclusion = await origin.next();
+    while (parseHandshake(Uint8Array.from(conclusion.bytes)).type !== -1) {
+      conclusion = await origin.next();
+    }
+    await origin.send(
+      srtHandshake({ type: -1, extensionField: 1, socketId: originSocket, destination }),
+      port,
+    );
+    assert.equal(parseHandshake(Uint8Array.from((await caller.next()).bytes)).type, -1);
+    return port;
+  };
+  const data = (destination: number, mark: number) =>
+    Uint8Array.of(0, 0, 0, 1, 0xc0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, destination, mark);
+  await using one = new UdpPeer();
+  await using two = new UdpPeer();
+  // Two callers of one id whose origin gives one id, and a second socket of the first caller.
+  const ways = [
+    { caller: one, own: 5, theirs: 7, port: await open(one, 5, 7) },
+    { caller: two, own: 5, theirs: 7, port: await open(two, 5, 7) },
+    { caller: one, own: 6, theirs: 8, port: await open(one, 6, 8) },
+  ];
+  assert.equal(new Set(ways.map(({ port }) => port)).size, 3);
+  for (const [mark, { caller, own, theirs, port }] of ways.entries()) {
+    const there = data(theirs, mark);
+    await caller.send(there, srt);
+    assert.deepEqual(await origin.next(), { bytes: [...there], port });
+    const back = data(own, mark + 10);
+    await origin.send(back, port);
+    assert.deepEqual((await caller.next()).bytes, [...back]);
+  }
+  // The origin hangs up on one: it alone is over.
+  await origin.send(encodeShutdown(5), ways[0]!.port);
+  await one.next();
+  await until("its end", async () => (await srtSessions(proxy)).length === 2);
+  await one.send(data(7, 1), srt);
+  await one.send(data(8, 2), srt);
+  assert.deepEqual(await origin.next(), { bytes: [...data(8, 2)], port: ways[2]!.port });
+  // SIGTERM with a second signal: the rest is told.
+  proxy.process.signal("SIGTERM");
+  await until("the drain", async () => !(await proxy.isReady()));
+});
+
+Deno.test("SRT: an induction flood of 100,000 addresses leaves memory flat", async () => {
+  await using proxy = await Proxy.open();
+  const resident = () => {
+    const status = Deno.readTextFileSync(`/proc/${proxy.process.pid}/status`);
+    return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024;
+  };
+  const { srt } = proxy.ports;
+  const flood = async (from: number, to: number) => {
+    for (let block = from; block < to; block++) {
+      // 100 ports at each of 1,000 addresses.
+      await using peers = new AsyncDisposableStack();
+      for (let port = 0; port < 100; port++) {
+        const peer = peers.use(new UdpPeer(`127.1.${block >> 8}.${block & 255}`));
+        await peer.sendTo(srtInduction(block * 100 + port), "127.0.0.1", srt);
+      }
+    }
+  };
+  await flood(0, 100);
+  const before = resident();
+  await flood(100, 1000);
+  await using late = new UdpPeer();
+  const answer = srtInduction(1);
+  await until("an answer", async () => {
+    await late.send(answer, srt);
+    return late.waiting > 0;
+  });
+  assert.equal((await late.next()).bytes.length, answer.length, "no more out than in");
+  assert.ok(resident() - before < 40, `${(resident() - before).toFixed(0)} MiB more memory`);
+});
+
+Deno.test({
+  name: "SRT and a real SRS: published by SRT, played by RTMP, FLV and SRT",
+  ignore: SRS_BIN === undefined,
+  async fn() {
+    await using proxy = await Proxy.open();
+    const heartbeatUrl = proxy.systemUrl("/api/v1/srs/register");
+    await using _srs = await Srs.open({ name: "srs", srt: true, heartbeatUrl });
+    await until("SRS register", async () => (await registeredOrigins(proxy)).length === 1);
+    const file = await testFile();
+    const url = srtUrl(proxy.ports.srt, { latency: 200_000 });
+    await using _caller = publish(url, "#!::h=live/show,m=publish", { file, seconds: 40 });
+    await until("the session", async () => (await srtSessions(proxy)).length === 1);
+    await using rtmp = new Viewer(proxy.rtmpUrl("show"));
+    await using flv = new Viewer(`http://127.0.0.1:${proxy.ports.httpServer}/live/show.flv`);
+    const streamid = "#!::r=live/show,m=request";
+    const player = srtUrl(proxy.ports.srt, { latency: 200, streamid });
+    await using srt = SrtReceiver.open(player);
+    await Promise.all([rtmp.moreVideo(20), flv.moreVideo(20)]);
+    await until("SRT play", () => srt.size() > 20_000, {
+      describe: () => srt.process.errorText,
+    });
+    assert.deepEqual(await srtSessions(proxy), new Array(2).fill("__defaultVhost__/live/show"));
+  },
+});

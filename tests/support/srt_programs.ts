@@ -1,0 +1,105 @@
+// libsrt as it is used: ffmpeg and srt-live-transmit as callers and as listeners, with files at both
+// ends. Knows nothing of the proxy.
+
+import { Child } from "./child.ts";
+import { freePort } from "./ports.ts";
+import { TempFolder } from "./temp_folder.ts";
+
+/** Options of libsrt, by the names that its URLs have. */
+export type SrtUrlOptions = Readonly<Record<string, string | number>>;
+
+const QUIET = ["-hide_banner", "-nostdin", "-loglevel", "error"];
+
+/** A URL for ffmpeg and srt-live-transmit. */
+export function srtUrl(port: number, options: SrtUrlOptions = {}): string {
+  const query = Object.entries(options).map(([name, value]) => `${name}=${value}`).join("&");
+  return `srt://127.0.0.1:${port}?${query}`;
+}
+
+/** ffmpeg's way of making a transport stream of a file, the same bytes every time. */
+function remux(file: string, seconds: number): string[] {
+  const bytes = ["-c", "copy", "-flags", "+bitexact", "-mpegts_flags", "+resend_headers"];
+  return ["-re", "-i", file, "-t", String(seconds), ...bytes, "-f", "mpegts"];
+}
+
+/** What a caller that sends a file sends. */
+export async function sentBytes(file: string, seconds: number): Promise<Uint8Array> {
+  await using folder = new TempFolder();
+  const path = folder.file("sent.ts");
+  const args = remux(file, seconds).filter((arg) => arg !== "-re");
+  await using ffmpeg = new Child({ command: "ffmpeg", args: [...QUIET, ...args, path] });
+  const { code } = await ffmpeg.end(30_000);
+  if (code !== 0) throw new Error(ffmpeg.errorText);
+  return await Deno.readFile(path);
+}
+
+/** A caller that publishes a file in real time; ends by itself. */
+export function publish(
+  url: string,
+  streamId: string,
+  { file, seconds }: { readonly file: string; readonly seconds: number },
+): Child {
+  const id = ["-srt_streamid", streamId, "-pkt_size", "1316"];
+  return new Child({
+    command: "ffmpeg",
+    args: [...QUIET, ...remux(file, seconds), ...id, url],
+  });
+}
+
+/** A listener that gives every caller a file in real time; ends with its caller. */
+export function serve(
+  port: number,
+  file: string,
+  { seconds, options = {} }: { readonly seconds: number; readonly options?: SrtUrlOptions },
+): Child {
+  const url = srtUrl(port, { mode: "listener", ...options });
+  return new Child({
+    command: "ffmpeg",
+    args: [...QUIET, ...remux(file, seconds), "-pkt_size", "1316", url],
+  });
+}
+
+/** srt-live-transmit, which writes what it receives into a file. */
+export class SrtReceiver implements AsyncDisposable {
+  readonly process: Child;
+  readonly #folder: TempFolder;
+
+  private constructor(process: Child, folder: TempFolder) {
+    this.process = process;
+    this.#folder = folder;
+  }
+
+  /** @param url of a caller or, with mode=listener, of a listener */
+  static open(url: string): SrtReceiver {
+    const folder = new TempFolder();
+    const path = folder.file("received.ts");
+    // Its own file target rewrites the file now and then; its standard output does not.
+    const program = 'exec srt-live-transmit -q -a:no -chunk:1316 "$0" file://con > "$1"';
+    return new SrtReceiver(
+      new Child({ command: "sh", args: ["-c", program, url, path] }),
+      folder,
+    );
+  }
+
+  /** A listener on a free port. */
+  static listen(options: SrtUrlOptions = {}): { receiver: SrtReceiver; port: number } {
+    const port = freePort();
+    return { receiver: SrtReceiver.open(srtUrl(port, { mode: "listener", ...options })), port };
+  }
+
+  /** Bytes received so far. */
+  size(): number {
+    return Deno.statSync(this.#folder.file("received.ts")).size;
+  }
+
+  /** Everything received, once the program has ended by itself. */
+  async received(timeout = 30_000): Promise<Uint8Array> {
+    await this.process.end(timeout);
+    return await Deno.readFile(this.#folder.file("received.ts"));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.process[Symbol.asyncDispose]();
+    await this.#folder[Symbol.asyncDispose]();
+  }
+}
