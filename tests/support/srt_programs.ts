@@ -3,7 +3,10 @@
 
 import { Child } from "./child.ts";
 import { freePort } from "./ports.ts";
+import { srtInduction } from "./srt_packets.ts";
 import { TempFolder } from "./temp_folder.ts";
+import { UdpPeer } from "./udp_peer.ts";
+import { until } from "./wait.ts";
 
 /** Options of libsrt, by the names that its URLs have. */
 export type SrtUrlOptions = Readonly<Record<string, string | number>>;
@@ -43,6 +46,15 @@ export function publish(
   return new Child({
     command: "ffmpeg",
     args: [...QUIET, ...remux(file, seconds), ...id, url],
+  });
+}
+
+/** Waits until somebody answers SRT callers on a port. */
+export async function untilListening(port: number): Promise<void> {
+  await using caller = new UdpPeer();
+  await until("an SRT listener", async () => {
+    await caller.send(srtInduction(1), port);
+    return caller.waiting > 0;
   });
 }
 
