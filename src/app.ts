@@ -4,16 +4,15 @@
 import { httpApi } from "./api/http_api.ts";
 import { LiveSessions, type LiveSessionsOptions } from "./api/session_log.ts";
 import { PrometheusMetrics } from "./api/metrics.ts";
-import { systemApi } from "./api/system_api.ts";
+import { type Readiness, systemApi } from "./api/system_api.ts";
 import { type About, versionsApp } from "./api/versions.ts";
-import type { Config, DefaultBackend } from "./config.ts";
+import type { Config } from "./config.ts";
 import { logger } from "./core/log.ts";
-import type { Address, Origin } from "./core/origin.ts";
+import type { Address } from "./core/origin.ts";
 import type { Metrics } from "./core/ports.ts";
 import { Deadline } from "./net/deadline.ts";
 import { type HttpHandler, HttpServer } from "./net/http_server.ts";
-import { MemoryStore } from "./registry/memory_store.ts";
-import { Registry } from "./registry/registry.ts";
+import type { Registry } from "./registry/registry.ts";
 import { HttpRelay } from "./relay/http/http_relay.ts";
 import { WebServer } from "./relay/http/web_server.ts";
 import { RtmpRelay } from "./relay/rtmp/rtmp_relay.ts";
@@ -22,6 +21,7 @@ import { Signaling } from "./relay/rtc/signaling.ts";
 import { SrtRelay } from "./relay/srt/srt_relay.ts";
 import { openStaticFiles } from "./api/static_files.ts";
 import { pages } from "./console/pages.ts";
+import { openRegistry } from "./app_registry.ts";
 import { signature, version, versionNumbers } from "./version.ts";
 
 const LOG = logger("app");
@@ -115,7 +115,7 @@ interface Parts {
 async function openParts(config: Config, stack: AsyncDisposableStack): Promise<Parts> {
   const state: State = { draining: false, ownAddresses: [] };
   const metrics = new PrometheusMetrics();
-  const registry = stack.use(await openRegistry(config, metrics));
+  const registry = await openRegistry(config, metrics, stack);
   const about = { signature, version, numbers: versionNumbers, pid: String(Deno.pid) };
   const sessions = new LiveSessions(LIVE_SESSIONS);
   const relays: Relay[] = [];
@@ -127,7 +127,7 @@ async function openParts(config: Config, stack: AsyncDisposableStack): Promise<P
     directory: registry,
     metrics,
     expose: () => metrics.expose(),
-    readiness: () => ({ ready: !state.draining, status: state.draining ? "draining" : "ready" }),
+    readiness: () => readinessOf(state, registry),
     about,
     addresses: {
       allow: config.register.allow,
@@ -224,13 +224,6 @@ function openHttpRelay(
     answerOther,
     onError: logError,
   });
-}
-
-function openRegistry(config: Config, metrics: Metrics): Promise<Registry> {
-  const { maxOrigins, maxStreams, originTtl, streamIdle } = config.registry;
-  const store = new MemoryStore({ maxOrigins, maxStreams });
-  const permanent = config.defaultBackend ? [defaultOrigin(config.defaultBackend)] : [];
-  return Registry.open({ store, metrics, originTtl, streamIdle, permanent });
 }
 
 function openRtmp(surroundings: Surroundings): RtmpRelay {
@@ -342,16 +335,11 @@ function openSystem(listen: Config["listen"]["systemApi"], handler: HttpHandler)
   return HttpServer.open({ name: "System API", listen, handler, onError: logError });
 }
 
-function defaultOrigin({ ip, ...ports }: DefaultBackend): Origin {
-  const at = (port: number | undefined) => port === undefined ? [] : [{ host: ip, port }];
-  const { rtmp, http, api, rtc, srt } = ports;
-  return {
-    id: "default-backend",
-    generation: "",
-    deviceId: "",
-    ip,
-    endpoints: { rtmp: at(rtmp), http: at(http), api: at(api), rtc: at(rtc), srt: at(srt) },
-  };
+/** A proxy that cannot reach the others serves clients all the same. */
+function readinessOf({ draining }: State, { trouble }: Registry): Readiness {
+  if (draining) return { ready: false, status: "draining" };
+  if (trouble === undefined) return { ready: true, status: "ready" };
+  return { ready: true, status: "degraded", reason: `Redis: ${trouble}` };
 }
 
 function logError(error: unknown): void {

@@ -6,6 +6,7 @@ import type { ListenAddress } from "./core/endpoint.ts";
 import { toProxyError } from "./core/errors.ts";
 import type { MediaTarget } from "./core/media_target.ts";
 import type { LogFormat, LogLevel } from "./core/log.ts";
+import { findRedisConflicts, type RedisConfig, toRedis } from "./config_redis.ts";
 import { type Values, VARIABLES } from "./config_table.ts";
 import { parseDotEnv } from "./dotenv.ts";
 
@@ -28,13 +29,7 @@ export interface Config {
     readonly maxOrigins: number;
     readonly maxStreams: number;
   };
-  readonly redis: {
-    readonly host: string;
-    readonly port: number;
-    readonly password: string;
-    readonly db: number;
-    readonly keyPrefix: string;
-  };
+  readonly redis: RedisConfig;
   readonly register: {
     /** Absent = anybody may register. */
     readonly token?: string;
@@ -135,6 +130,7 @@ export function loadConfig(env: Readonly<Record<string, string>>, dotEnv = ""): 
 function findConflicts(values: Partial<Values>): string[] {
   const problems = findSharedPorts(values, TCP_LISTENERS);
   problems.push(...findSharedPorts(values, UDP_LISTENERS));
+  problems.push(...findRedisConflicts(values));
   const tokenMissing = "PROXY_HTTP_API_AUTH_TOKEN" in values && !values.PROXY_HTTP_API_AUTH_TOKEN;
   if (values.PROXY_HTTP_API_AUTH_ENABLED && tokenMissing) {
     problems.push(
@@ -189,13 +185,7 @@ function toConfig(values: Values): Config {
       maxOrigins: values.PROXY_REGISTER_MAX_ORIGINS,
       maxStreams: values.PROXY_MAX_STREAMS,
     },
-    redis: {
-      host: values.PROXY_REDIS_HOST,
-      port: values.PROXY_REDIS_PORT,
-      password: values.PROXY_REDIS_PASSWORD,
-      db: values.PROXY_REDIS_DB,
-      keyPrefix: values.PROXY_REDIS_KEY_PREFIX,
-    },
+    redis: toRedis(values),
     register: {
       ...present("token", values.PROXY_REGISTER_TOKEN),
       allow: values.PROXY_REGISTER_ALLOW,

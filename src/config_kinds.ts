@@ -78,6 +78,61 @@ export const webOrigins: Kind<readonly string[]> = (value) =>
     );
   });
 
+/** Where a server is: a name or an IP address without brackets, and a port. */
+export interface HostAndPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `host:port` or `[v6]:port`, between commas or spaces; none when empty. */
+export const hostsAndPorts: Kind<readonly HostAndPort[]> = (value) =>
+  value.split(/[\s,]+/).filter((part) => part !== "").map((part) => {
+    const [, v6, name, digits = ""] = /^(?:\[([0-9a-f:.]+)\]|([^:[\]/@]+)):(\d+)$/i.exec(part) ??
+      [];
+    const host = v6 === undefined ? name : normalizeIp(v6);
+    const number = Number(digits);
+    if (host !== undefined && number >= 1 && number <= 65535) return { host, port: number };
+    throw new ProxyError("bad_request", `Cannot use as host:port: current value is ${part}`);
+  });
+
+/** What a URL of Redis says; what it leaves out is undefined. */
+export interface RedisUrl extends HostAndPort {
+  readonly isEncrypted: boolean;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  readonly db: number | undefined;
+}
+
+/**
+ * `redis://user:password@host:port/db`, or `rediss://` for an encrypted connection. May hold a
+ * password, so it is never shown in an error.
+ */
+export const redisUrl: Kind<RedisUrl> = (value) => {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const [, db] = /^\/?(\d{0,7})$/.exec(url?.pathname ?? "?") ?? [];
+  const isRedis = url?.protocol === "redis:" || url?.protocol === "rediss:";
+  if (!url || !isRedis || url.hostname === "" || db === undefined || url.search || url.hash) {
+    throw new ProxyError(
+      "bad_request",
+      "Cannot use this URL: it is not like redis://user:password@host:6379/0",
+    );
+  }
+  return {
+    host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: Number(url.port || 6379),
+    isEncrypted: url.protocol === "rediss:",
+    username: decoded(url.username),
+    password: decoded(url.password),
+    db: db === "" ? undefined : Number(db),
+  };
+};
+
+/** A prefix of keys in Redis; `{}` in it would spread our keys over the nodes of a cluster. */
+export const keyPrefix: Kind<string> = (value) => {
+  if (!value.includes("{}")) return value;
+  throw new ProxyError("bad_request", `Cannot use {} in a prefix: current value is ${value}`);
+};
+
 /** A whole number between these two, both included. */
 export function integer(lowest: number, highest: number): Kind<number> {
   return (value) => requireInteger(value, lowest, highest);
@@ -118,4 +173,14 @@ function requireInteger(value: string, lowest: number, highest: number): number 
     "bad_request",
     `Cannot use other than a whole number of ${lowest} to ${highest}: current value is ${value}`,
   );
+}
+
+/** A part of a URL; undefined when it is not there. */
+function decoded(part: string): string | undefined {
+  if (part === "") return undefined;
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }

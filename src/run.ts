@@ -22,16 +22,9 @@ const LOG = logger("app");
 /**
  * Runs the proxy until a signal or a fatal error.
  *
- * @returns the exit code: 0 after an orderly end, 1 when something died or never started, 2 when
- * the configuration asks for what this build cannot do
+ * @returns the exit code: 0 after an orderly end, 1 when something died or never started
  */
 export async function runProxy(config: Config, io: CommandLineIo): Promise<number> {
-  if (config.registry.type === "redis") {
-    io.printError(
-      "PROXY_LOAD_BALANCER_TYPE: Cannot use redis: this build keeps its registry in memory",
-    );
-    return 2;
-  }
   const write = (line: string) => io.printError(line.trimEnd());
   await using _log = await configureLog({ ...config.log, write });
   using signals = new Signals();

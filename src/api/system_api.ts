@@ -21,8 +21,10 @@ import { type About, versionsApp } from "./versions.ts";
 /** Whether the proxy takes new clients. */
 export interface Readiness {
   readonly ready: boolean;
-  /** One word or sentence for the operator, such as `draining`. */
+  /** One word for the operator, such as `draining`. */
   readonly status: string;
+  /** Why, when that is worth saying. */
+  readonly reason?: string;
 }
 
 /** What the System API needs of the rest of the program. */
@@ -92,8 +94,8 @@ function addRegistration(app: Hono, ports: SystemApiPorts): void {
 function addHealth(app: Hono, ports: SystemApiPorts): void {
   app.get("/healthz", (context) => context.json({ code: 0, status: "alive" }));
   app.get("/readyz", (context) => {
-    const { ready, status } = ports.readiness();
-    return ready ? context.json({ code: 0, status }) : answerError(context, 503, status);
+    const { ready, status, reason } = ports.readiness();
+    return ready ? context.json({ code: 0, status, reason }) : answerError(context, 503, status);
   });
   app.get("/metrics", async (context) => {
     const { contentType, text } = await ports.expose();

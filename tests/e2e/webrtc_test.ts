@@ -5,7 +5,8 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { Browser } from "../support/browser.ts";
 import { fetchText } from "../support/origin_server.ts";
-import { Proxy } from "../support/proxy.ts";
+import { freeProxyPorts, Proxy, type ProxyPorts } from "../support/proxy.ts";
+import { RedisServer } from "../support/redis_server.ts";
 import { registeredOrigins, Registration } from "../support/register.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
 import { TempFolder } from "../support/temp_folder.ts";
@@ -121,8 +122,8 @@ Deno.test({
     await untilItMoves(player.page);
     await screenshot(publisher.page, "whip_srs");
     await screenshot(player.page, "whep_srs");
-    assert.equal(await beginOf(pageUrl(proxy, "/live/show.flv"), 20_000), "FLV");
     assert.deepEqual(await sessionsOf(proxy), ["rtc play", "rtc publish"]);
+    assert.equal(await beginOf(pageUrl(proxy, "/live/show.flv"), 20_000), "FLV");
     assert.deepEqual(await srs.publishedStreams(), ["show"]);
 
     await publisher.page.getByRole("button", { name: "Stop" }).click();
@@ -225,3 +226,41 @@ async function untilItFlows(page: Page): Promise<void> {
   const before = await sent();
   await until("more pictures", async () => await sent() > before + 10);
 }
+
+Deno.test({
+  name: "two proxies on one Redis: what one signals, the other takes the media of",
+  ignore: !WERIFT_RUNS,
+  async fn() {
+    await using redis = await RedisServer.open();
+    const [one, other] = [freeProxyPorts(), freeProxyPorts()];
+    const openWith = (mine: ProxyPorts, advertised: ProxyPorts) =>
+      Proxy.open({
+        PROXY_LOAD_BALANCER_TYPE: "redis",
+        PROXY_REDIS_PORT: String(redis.port),
+        PROXY_WEBRTC_CANDIDATE: `127.0.0.1:${advertised.webrtc}`,
+        PROXY_WEBRTC_CONSENT_TIMEOUT: "4s",
+      }, mine);
+    await using first = await openWith(one, other);
+    await using second = await openWith(other, one);
+    await using origin = await WeriftOrigin.open();
+    await using _registration = await Registration.open([first], origin);
+    await until("both know it", async () => (await registeredOrigins(second)).length === 1);
+    await using browser = await Browser.open();
+    const publisher = await browser.openPage(pageUrl(first, "/publish"));
+    await publish(publisher.page, "Test picture");
+    const player = await browser.openPage(pageUrl(second, "/?format=webrtc#live/show"));
+    await untilItMoves(player.page);
+    assert.deepEqual(await sessionsOf(first), ["rtc play"]);
+    assert.deepEqual(await sessionsOf(second), ["rtc publish"]);
+
+    await publisher.page.getByRole("button", { name: "Stop" }).click();
+    await player.page.getByRole("button", { name: "Stop" }).click();
+    await until("the origin have no session", async () => {
+      return (await origin.seen()).sessions.length === 0;
+    });
+    for (const proxy of [first, second]) {
+      await until("the sessions end", async () => (await sessionsOf(proxy)).length === 0);
+    }
+    assert.deepEqual([publisher.errors, player.errors], [[], []]);
+  },
+});

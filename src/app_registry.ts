@@ -1,0 +1,85 @@
+// The registry of the program: which store it has, by the configuration. A part of app.ts, which is
+// the one place that knows everything; this knows the registry and the configuration.
+
+import type { Config, DefaultBackend } from "./config.ts";
+import type { RedisConfig } from "./config_redis.ts";
+import { ProxyError } from "./core/errors.ts";
+import type { Origin } from "./core/origin.ts";
+import type { Metrics, Timings } from "./core/ports.ts";
+import { MemoryStore } from "./registry/memory_store.ts";
+import type { RedisAccess, RedisTls } from "./registry/redis/connection.ts";
+import { Registry } from "./registry/registry.ts";
+import { firstWithRoomByHash } from "./registry/rendezvous.ts";
+
+/**
+ * Opens the registry and its store and puts both on the stack.
+ *
+ * @throws ProxyError `internal` when a file that the configuration names cannot be read
+ */
+export async function openRegistry(
+  config: Config,
+  metrics: Metrics & Timings,
+  stack: AsyncDisposableStack,
+): Promise<Registry> {
+  const { originTtl, streamIdle, type } = config.registry;
+  const times = { originTtl, streamIdle };
+  const permanent = config.defaultBackend ? [defaultOrigin(config.defaultBackend, type)] : [];
+  const common = { metrics, timings: metrics, ...times, permanent };
+  if (type === "memory") {
+    const store = stack.use(new MemoryStore(config.registry));
+    return stack.use(await Registry.open({ ...common, store }));
+  }
+  // Proxies that cannot ask Redis must pick the same origin; so they pick alike when they can.
+  const store = stack.use(await openRedisStore(config, metrics));
+  return stack.use(await Registry.open({ ...common, store, pick: firstWithRoomByHash }));
+}
+
+async function openRedisStore(config: Config, metrics: Metrics) {
+  const { maxOrigins, maxStreams } = config.registry;
+  const { servers, keyPrefix } = config.redis;
+  const access = await accessOf(config.redis);
+  // Whoever runs one proxy does not load the client of Redis.
+  const { RedisStore } = await import("./registry/redis_store.ts");
+  return await RedisStore.open({ servers, access, keyPrefix, maxOrigins, maxStreams, metrics });
+}
+
+async function accessOf({ username, password, db, tls }: RedisConfig): Promise<RedisAccess> {
+  return {
+    database: db,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls === undefined ? {} : { tls: await tlsOf(tls) }),
+  };
+}
+
+async function tlsOf(tls: NonNullable<RedisConfig["tls"]>): Promise<RedisTls> {
+  const { ca, certificate, key, serverName } = tls;
+  return {
+    ...(ca === undefined ? {} : { ca: await readPem(ca) }),
+    ...(certificate === undefined ? {} : { certificate: await readPem(certificate) }),
+    ...(key === undefined ? {} : { key: await readPem(key) }),
+    ...(serverName === undefined ? {} : { serverName }),
+  };
+}
+
+async function readPem(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ProxyError("internal", `Cannot read ${path}: ${reason}`, { cause });
+  }
+}
+
+/** Proxies that share a registry may each have another, so there its address is in its name. */
+function defaultOrigin({ ip, ...ports }: DefaultBackend, type: "memory" | "redis"): Origin {
+  const at = (port: number | undefined) => port === undefined ? [] : [{ host: ip, port }];
+  const { rtmp, http, api, rtc, srt } = ports;
+  return {
+    id: type === "memory" ? "default-backend" : `default-backend-${ip}-${rtmp}`,
+    generation: "",
+    deviceId: "",
+    ip,
+    endpoints: { rtmp: at(rtmp), http: at(http), api: at(api), rtc: at(rtc), srt: at(srt) },
+  };
+}
