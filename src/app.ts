@@ -239,7 +239,7 @@ function openRtmp(surroundings: Surroundings): RtmpRelay {
 function readinessOf({ draining }: State, { trouble }: Registry): Readiness {
   if (draining) return { ready: false, status: "draining" };
   if (trouble === undefined) return { ready: true, status: "ready" };
-  return { ready: true, status: "degraded", reason: `Redis: ${trouble}` };
+  return { ready: true, status: "degraded", reason: trouble };
 }
 
 function logError(error: unknown): void {

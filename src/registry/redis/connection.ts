@@ -2,7 +2,7 @@
 // It never reconnects by itself: when either socket dies both do, and somebody else decides where
 // to connect next. Knows no key and no record.
 
-import { createClient } from "@redis/client";
+import { ClientClosedError, createClient } from "@redis/client";
 import type { Script } from "./scripts.ts";
 
 /** Where a Redis server listens. */
@@ -145,9 +145,7 @@ export class RedisConnection {
     this.#isClosed = true;
     this.#over(why);
     // One that is still dialling cannot be stopped: it ends when it is through.
-    for (const client of this.#clients) {
-      if (client.isOpen) client.destroy();
-    }
+    for (const client of this.#clients) destroy(client);
   }
 
   async #connect(): Promise<Client> {
@@ -156,7 +154,7 @@ export class RedisConnection {
     client.on("end", () => this.#over("the connection ended"));
     client.on("connect", () => {
       this.#clients.push(client);
-      if (this.#isClosed) client.destroy();
+      if (this.#isClosed) destroy(client);
     });
     const connected = client.connect();
     // What closes the connection meanwhile may leave this one without an answer for ever.
@@ -165,5 +163,14 @@ export class RedisConnection {
     connected.catch(() => {});
     await Promise.race([connected, closed]);
     return client;
+  }
+}
+
+/** Ends the socket and the timer of a client; one whose socket has died by itself has the timer. */
+function destroy(client: Client): void {
+  try {
+    client.destroy();
+  } catch (error) {
+    if (!(error instanceof ClientClosedError)) throw error;
   }
 }
