@@ -339,7 +339,7 @@ function openSystem(listen: Config["listen"]["systemApi"], handler: HttpHandler)
 function readinessOf({ draining }: State, { trouble }: Registry): Readiness {
   if (draining) return { ready: false, status: "draining" };
   if (trouble === undefined) return { ready: true, status: "ready" };
-  return { ready: true, status: "degraded", reason: `Redis: ${trouble}` };
+  return { ready: true, status: "degraded", reason: trouble };
 }
 
 function logError(error: unknown): void {

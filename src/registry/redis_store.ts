@@ -10,6 +10,7 @@ import type { Metrics, RtcSession } from "../core/ports.ts";
 import { MemoryStore } from "./memory_store.ts";
 import { RecordTable } from "./record_table.ts";
 import { type RedisAccess, RedisConnection } from "./redis/connection.ts";
+import { Batcher } from "./redis/batcher.ts";
 import { Follower } from "./redis/follower.ts";
 import { Gate, within } from "./redis/gate.ts";
 import { GivenUp } from "./redis/given_up.ts";
@@ -19,7 +20,6 @@ import { locatorOf, type RedisServers } from "./redis/locate.ts";
 import type { MappingResult } from "./redis/records.ts";
 import { Remote, type StreamOperation } from "./redis/remote.ts";
 import { SessionBook } from "./redis/session_book.ts";
-import { StreamQueue } from "./redis/stream_queue.ts";
 import { Unwritten } from "./redis/unwritten.ts";
 import { Upkeep } from "./redis/upkeep.ts";
 import { firstByHash } from "./rendezvous.ts";
@@ -75,7 +75,7 @@ export class RedisStore implements Store {
   readonly #gate: Gate;
   readonly #link: RedisLink;
   readonly #follower: Follower;
-  readonly #queue: StreamQueue;
+  readonly #queue: Batcher<StreamOperation, MappingResult>;
   readonly #sessions: SessionBook;
   readonly #upkeep: Upkeep;
   readonly #timer: ReturnType<typeof setInterval>;
@@ -131,8 +131,10 @@ export class RedisStore implements Store {
       onGap: () => this.#upkeep.gap(),
       onSession: (change) => this.#sessions.changed(change),
     });
-    this.#queue = new StreamQueue(this.#remote, (operations, results) => {
+    this.#queue = new Batcher(async (connection, operations) => {
+      const results = await this.#remote.streams(connection, operations);
       this.#follower.takeResults(operations, results);
+      return results.value;
     });
     this.#upkeep = new Upkeep({ ...parts, follower: this.#follower, queue: this.#queue });
     const onMessage = (message: string) => this.#follower.take(message);
@@ -142,7 +144,7 @@ export class RedisStore implements Store {
         return RedisConnection.open({ address, access, signal, channel: keys.channel, onMessage });
       },
       onConnected: (connection) => this.#upkeep.connected(connection),
-      onLost: (why) => this.#gate.shut(new Error(why)),
+      onLost: (why) => this.#gate.shut(why),
     });
     this.#timer = setInterval(() => this.#tick(), TICK);
   }

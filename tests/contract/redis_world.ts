@@ -20,28 +20,29 @@ export interface RedisWorldOptions extends Partial<RedisStoreOptions> {
 export class RedisWorld implements StoreHarness {
   readonly stores: [RedisStore, RedisStore, ...RedisStore[]];
   readonly counts: readonly Counts[];
+  readonly prefix: string;
   readonly keys: Keys;
   readonly #server: RedisServer;
 
-  private constructor(server: RedisServer, stores: RedisStore[], counts: Counts[], keys: Keys) {
+  private constructor(server: RedisServer, stores: RedisStore[], counts: Counts[], prefix: string) {
     const [one, two, ...others] = stores;
     this.#server = server;
     this.stores = [one!, two!, ...others];
     this.counts = counts;
-    this.keys = keys;
+    this.prefix = prefix;
+    this.keys = new Keys(prefix);
   }
 
   /** @param server to look into; the stores use it too unless told otherwise */
   static async open(server: RedisServer, options: RedisWorldOptions = {}): Promise<RedisWorld> {
-    const { count = 2, ...special } = options;
-    const keyPrefix = `${crypto.randomUUID().slice(0, 8)}:`;
+    const { count = 2, keyPrefix = `${crypto.randomUUID().slice(0, 8)}:`, ...special } = options;
     const servers: RedisServers = { kind: "single", address: server.address };
     const counts = Array.from({ length: count }, () => new Counts());
     const stores = await Promise.all(counts.map((metrics) => {
       const { access } = server;
       return RedisStore.open({ servers, access, keyPrefix, metrics, ...BOUNDS, ...special });
     }));
-    return new RedisWorld(server, stores, counts, new Keys(keyPrefix));
+    return new RedisWorld(server, stores, counts, keyPrefix);
   }
 
   readonly pass = pause;

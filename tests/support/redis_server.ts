@@ -79,7 +79,7 @@ export class RedisServer implements AsyncDisposable {
     try {
       return await connection.command(...args);
     } finally {
-      connection.close("done");
+      connection.close(new Error("Done"));
     }
   }
 

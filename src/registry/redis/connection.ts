@@ -2,7 +2,7 @@
 // It never reconnects by itself: when either socket dies both do, and somebody else decides where
 // to connect next. Knows no key and no record.
 
-import { createClient } from "@redis/client";
+import { ClientClosedError, createClient } from "@redis/client";
 import type { Script } from "./scripts.ts";
 
 /** Where a Redis server listens. */
@@ -86,15 +86,15 @@ function newClient({ address, access, silence = SILENCE }: ConnectionOptions) {
 /** A live connection. */
 export class RedisConnection {
   /** Resolves with the reason once the connection is of no use any more. */
-  readonly closed: Promise<string>;
+  readonly closed: Promise<Error>;
   readonly #options: ConnectionOptions;
   readonly #clients: Client[] = [];
   readonly #known = new Set<Script>();
-  readonly #over: (why: string) => void;
+  readonly #over: (why: Error) => void;
   #isClosed = false;
 
   private constructor(options: ConnectionOptions) {
-    const { promise, resolve } = Promise.withResolvers<string>();
+    const { promise, resolve } = Promise.withResolvers<Error>();
     this.closed = promise;
     this.#over = resolve;
     this.#options = options;
@@ -104,7 +104,7 @@ export class RedisConnection {
   static async open(options: ConnectionOptions): Promise<RedisConnection> {
     const connection = new RedisConnection(options);
     const { channel, onMessage, signal } = options;
-    const abort = () => connection.close("nobody needs it any more");
+    const abort = () => connection.close(new Error("Nobody needs it any more"));
     signal.addEventListener("abort", abort);
     connection.closed.then(() => signal.removeEventListener("abort", abort));
     try {
@@ -115,7 +115,7 @@ export class RedisConnection {
       await listener.subscribe(channel, onMessage);
       return connection;
     } catch (error) {
-      connection.close("it could not be opened");
+      connection.close(new Error("It could not be opened"));
       throw error;
     }
   }
@@ -141,29 +141,36 @@ export class RedisConnection {
   }
 
   /** Ends it at once; what waits for a reply fails. */
-  close(why: string): void {
+  close(why: Error): void {
     this.#isClosed = true;
     this.#over(why);
     // One that is still dialling cannot be stopped: it ends when it is through.
-    for (const client of this.#clients) {
-      if (client.isOpen) client.destroy();
-    }
+    for (const client of this.#clients) destroy(client);
   }
 
   async #connect(): Promise<Client> {
     const client = newClient(this.#options);
-    client.on("error", (error: Error) => this.#over(error.message));
-    client.on("end", () => this.#over("the connection ended"));
+    client.on("error", (error: Error) => this.#over(error));
+    client.on("end", () => this.#over(new Error("The connection ended")));
     client.on("connect", () => {
       this.#clients.push(client);
-      if (this.#isClosed) client.destroy();
+      if (this.#isClosed) destroy(client);
     });
     const connected = client.connect();
     // What closes the connection meanwhile may leave this one without an answer for ever.
-    const closed = this.closed.then((why) => Promise.reject(new Error(why)));
+    const closed = this.closed.then((why) => Promise.reject(why));
     closed.catch(() => {});
     connected.catch(() => {});
     await Promise.race([connected, closed]);
     return client;
+  }
+}
+
+/** Ends the socket and the timer of a client; one whose socket has died by itself has the timer. */
+function destroy(client: Client): void {
+  try {
+    client.destroy();
+  } catch (error) {
+    if (!(error instanceof ClientClosedError)) throw error;
   }
 }

@@ -19,6 +19,13 @@ export interface GateOptions {
 
 const LOG = logger("redis");
 
+/** Why Redis is not asked, in words that anybody may read; the log has the particulars. */
+const TROUBLES = {
+  late: "Redis does not answer in time",
+  refused: "Redis refuses what it is asked",
+  lost: "Redis cannot be reached",
+} as const;
+
 /** Thrown by a call that has taken too long. */
 class LateAnswer extends Error {
   override readonly name = "LateAnswer";
@@ -27,7 +34,8 @@ class LateAnswer extends Error {
 /** The way to Redis, open or shut. */
 export class Gate {
   readonly #options: GateOptions;
-  #trouble: string | undefined = "there has been no connection yet";
+  #trouble: string | undefined = TROUBLES.lost;
+  #reason = "";
   #shutAt = performance.now();
   /** How often the gate was opened. */
   #era = 0;
@@ -78,18 +86,22 @@ export class Gate {
 
   /** @param error why Redis is not to be asked any more */
   shut(error: unknown): void {
-    this.#options.metrics.count("srs_proxy_redis_errors_total", { kind: kindOf(error) });
-    const reason = reasonOf(error);
-    if (this.isOpen) {
-      this.#shutAt = performance.now();
-      LOG.warn("Redis is not available, decisions are made alone", { reason });
-      this.#options.metrics.gauge("srs_proxy_redis_up", 0);
-      this.#trouble = reason;
-      this.#options.onShut();
-    } else {
-      if (reason !== this.#trouble) LOG.warn("Redis is not available yet", { reason });
-      this.#trouble = reason;
-    }
+    const kind = kindOf(error);
+    this.#options.metrics.count("srs_proxy_redis_errors_total", { kind });
+    const wasOpen = this.isOpen;
+    this.#trouble = TROUBLES[kind];
+    this.#report(reasonOf(error), wasOpen);
+    if (!wasOpen) return;
+    this.#shutAt = performance.now();
+    this.#options.metrics.gauge("srs_proxy_redis_up", 0);
+    this.#options.onShut();
+  }
+
+  /** One line when it begins, and one whenever the reason becomes another. */
+  #report(reason: string, isNews: boolean): void {
+    if (isNews) LOG.warn("Redis is not available, decisions are made alone", { reason });
+    else if (reason !== this.#reason) LOG.warn("Redis is not available yet", { reason });
+    this.#reason = reason;
   }
 }
 
@@ -106,7 +118,7 @@ export async function within<T>(wait: number, promise: Promise<T>): Promise<T> {
   }
 }
 
-function kindOf(error: unknown): "late" | "refused" | "lost" {
+function kindOf(error: unknown): keyof typeof TROUBLES {
   if (error instanceof LateAnswer) return "late";
   return error instanceof ErrorReply ? "refused" : "lost";
 }

@@ -11,7 +11,7 @@ export interface LinkOptions {
   /** There is a connection. If this fails, it is closed and another is made. */
   readonly onConnected: (connection: RedisConnection) => Promise<void>;
   /** There is no connection any more, or none could be made; once for each try. */
-  readonly onLost: (why: string) => void;
+  readonly onLost: (why: unknown) => void;
 }
 
 const FIRST_PAUSE = 100;
@@ -65,24 +65,24 @@ export class RedisLink implements AsyncDisposable {
   }
 
   /** One connection from beginning to end. @returns why it ended */
-  async #live(): Promise<string> {
+  async #live(): Promise<unknown> {
     const { signal } = this.#end;
     try {
       const address = await this.#options.locate(signal);
       const connection = await this.#options.open(address, signal);
-      using _end = { [Symbol.dispose]: () => connection.close("it is of no use") };
+      using _end = { [Symbol.dispose]: () => connection.close(new Error("It is of no use")) };
       this.#connection = connection;
       await this.#options.onConnected(connection);
       this.#tried.resolve();
       return await this.#untilClosed(connection, address);
     } catch (error) {
-      return reasonOf(error);
+      return error;
     } finally {
       this.#connection = undefined;
     }
   }
 
-  async #untilClosed(connection: RedisConnection, address: RedisAddress): Promise<string> {
+  async #untilClosed(connection: RedisConnection, address: RedisAddress): Promise<Error> {
     const timer = setInterval(() => {
       this.#check ??= this.#checkPlace(connection, address).finally(() => {
         this.#check = undefined;
@@ -99,7 +99,7 @@ export class RedisLink implements AsyncDisposable {
     try {
       const now = await this.#options.locate(this.#end.signal);
       if (now.host === host && now.port === port) return;
-      connection.close("the server is not the one to write to any more");
+      connection.close(new Error("The server is not the one to write to any more"));
     } catch {
       // Who cannot be asked has not said that it is wrong.
     }

@@ -89,7 +89,7 @@ class Inquiry {
     try {
       return await this.#ask(asked, address);
     } finally {
-      asked.close("it has answered");
+      asked.close(new Error("It has answered"));
     }
   }
 }

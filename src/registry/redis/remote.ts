@@ -7,7 +7,7 @@ import type { Metrics, RtcSession } from "../../core/ports.ts";
 import type { RedisConnection, Reply } from "./connection.ts";
 import type { Keys } from "./keys.ts";
 import { type MappingResult, parseOrigin, parseResults, parseSession } from "./records.ts";
-import { GET, PAGE, PROBE, PUT, REMOVE, type Script, STREAMS } from "./scripts.ts";
+import { GET_SOME, PAGE, PROBE, PUT, REMOVE, type Script, STREAMS } from "./scripts.ts";
 
 /** How many of each kind Redis may hold. */
 export interface RemoteLimits {
@@ -125,15 +125,26 @@ export class Remote {
     await this.#run(connection, REMOVE, names, [keys.channel, user, this.writer]);
   }
 
-  origin(connection: RedisConnection, id: string): Promise<Versioned<Timed<Origin> | undefined>> {
-    return this.#get(connection, this.keys.origin(id), (text) => parseOrigin(text, id));
+  async origin(
+    connection: RedisConnection,
+    id: string,
+  ): Promise<Versioned<Timed<Origin> | undefined>> {
+    const { version, value } = await this.#get(connection, [this.keys.origin(id)], (text) => {
+      return parseOrigin(text, id);
+    });
+    return { version, value: value[0] };
   }
 
-  session(
+  /** The sessions of these users; undefined in place of one that is not there. */
+  async sessions(
     connection: RedisConnection,
-    user: string,
-  ): Promise<Versioned<Timed<RtcSession> | undefined>> {
-    return this.#get(connection, this.keys.session(user), (text) => parseSession(text, user));
+    users: readonly string[],
+  ): Promise<readonly (Timed<RtcSession> | undefined)[]> {
+    const keys = users.map((user) => this.keys.session(user));
+    const { value } = await this.#get(connection, keys, (text, at) => {
+      return parseSession(text, users[at]!);
+    });
+    return value;
   }
 
   /** One part of an index. What is there all the while is in some part, perhaps in two. */
@@ -209,16 +220,22 @@ export class Remote {
 
   async #get<T>(
     connection: RedisConnection,
-    key: string,
-    parse: (text: string) => T | undefined,
-  ): Promise<Versioned<Timed<T> | undefined>> {
-    const { version, rest } = await this.#run(connection, GET, [key, this.keys.version], []);
-    const [value, ttl] = rest;
-    if (typeof value !== "string") return { version, value: undefined };
-    const record = parse(value);
-    if (record === undefined) this.countIgnored();
-    const isGood = record !== undefined && typeof ttl === "number" && ttl > 0;
-    return { version, value: isGood ? { record, ttl } : undefined };
+    keys: readonly string[],
+    parse: (text: string, at: number) => T | undefined,
+  ): Promise<Versioned<readonly (Timed<T> | undefined)[]>> {
+    const all = [this.keys.version, ...keys];
+    const { version, rest } = await this.#run(connection, GET_SOME, all, []);
+    const [values, lives] = rest.map(listOf);
+    const value = keys.map((_, at) => {
+      const [text, ttl] = [values?.[at], lives?.[at]];
+      if (typeof text !== "string") return undefined;
+      const record = parse(text, at);
+      if (record === undefined) this.countIgnored();
+      return record !== undefined && typeof ttl === "number" && ttl > 0
+        ? { record, ttl }
+        : undefined;
+    });
+    return { version, value };
   }
 
   async #scan(connection: RedisConnection, args: readonly string[]): Promise<Reply> {

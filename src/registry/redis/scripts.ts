@@ -118,20 +118,25 @@ return { now, version, garbage }`,
 );
 
 /**
- * Reads one record.
+ * Reads some records.
  *
- * Keys: record, version. Reply: now, version, garbage, value or nothing, milliseconds left.
+ * Keys: version, records. Reply: now, version, garbage, values, milliseconds left.
  */
-export const GET = script(
+export const GET_SOME = script(
   CLOCK,
   VERSION,
   `
-local value = redis.pcall('GET', KEYS[1])
-if isError(value) then
-  value = false
-  garbage = 1
+local values, lives = {}, {}
+for at = 2, #KEYS do
+  local value = redis.pcall('GET', KEYS[at])
+  if isError(value) then
+    value = false
+    garbage = garbage + 1
+  end
+  values[at - 1] = value
+  lives[at - 1] = value and redis.call('PTTL', KEYS[at]) or 0
 end
-return { now, lastVersion(KEYS[2]), garbage, value, redis.call('PTTL', KEYS[1]) }`,
+return { now, lastVersion(KEYS[1]), garbage, values, lives }`,
 );
 
 /**

@@ -6,9 +6,10 @@ import { ExpiringMap } from "../../core/expiring_map.ts";
 import { ProxyError } from "../../core/errors.ts";
 import type { RtcSession } from "../../core/ports.ts";
 import { SessionTable } from "../session_table.ts";
+import { Batcher } from "./batcher.ts";
 import type { Gate } from "./gate.ts";
 import type { RedisConnection } from "./connection.ts";
-import type { Remote } from "./remote.ts";
+import type { Remote, Timed } from "./remote.ts";
 
 /** What the book writes to. */
 export interface SessionBookOptions {
@@ -39,6 +40,7 @@ export class SessionBook {
   readonly #ended = new ExpiringMap<string, true>(ENDED_ALONE);
   readonly #lookups = new Map<string, Promise<RtcSession | undefined>>();
   readonly #changed = new Set<string>();
+  readonly #questions: Batcher<string, Timed<RtcSession> | undefined>;
   #allowance = LOOKUPS.burst;
   #allowedAt = 0;
 
@@ -46,6 +48,9 @@ export class SessionBook {
     this.#options = options;
     this.#own = new SessionTable(options.maxSessions);
     this.#others = new SessionTable(options.maxSessions);
+    this.#questions = new Batcher((connection, users) => {
+      return options.remote.sessions(connection, users);
+    });
   }
 
   /** @throws ProxyError `overloaded` */
@@ -149,19 +154,18 @@ export class SessionBook {
   }
 
   async #lookUp(user: string): Promise<RtcSession | undefined> {
-    const { remote, gate, wait, now } = this.#options;
-    const answer = await gate.ask(wait, (connection) => remote.session(connection, user));
+    const { gate, wait, now } = this.#options;
+    const answer = await gate.ask(wait, async (connection) => {
+      return { found: await this.#questions.submit(connection, user) };
+    });
     const hasChanged = this.#changed.delete(user);
     if (!answer) throw cannotTell();
+    const { found } = answer;
     // What was true when Redis was asked is not to be remembered.
-    if (hasChanged) return answer.value?.record;
-    if (!answer.value) {
-      this.#unknown.set(user, true, now());
-      return undefined;
-    }
-    const { record, ttl } = answer.value;
-    this.#others.put(record, ttl, now());
-    return record;
+    if (hasChanged) return found?.record;
+    if (found) this.#others.put(found.record, found.ttl, now());
+    else this.#unknown.set(user, true, now());
+    return found?.record;
   }
 
   #spend(now: number): void {

@@ -7,9 +7,10 @@ import type { RecordTable } from "../record_table.ts";
 import type { RedisConnection } from "./connection.ts";
 import type { Follower } from "./follower.ts";
 import type { Gate } from "./gate.ts";
-import type { Remote } from "./remote.ts";
+import type { Remote, StreamOperation } from "./remote.ts";
 import type { SessionBook } from "./session_book.ts";
-import type { StreamQueue } from "./stream_queue.ts";
+import type { Batcher } from "./batcher.ts";
+import type { MappingResult } from "./records.ts";
 import type { Sources, Unwritten } from "./unwritten.ts";
 
 /** The parts that are kept up. */
@@ -18,7 +19,7 @@ export interface UpkeepOptions {
   readonly gate: Gate;
   readonly follower: Follower;
   readonly remote: Remote;
-  readonly queue: StreamQueue;
+  readonly queue: Batcher<StreamOperation, MappingResult>;
   readonly unwritten: Unwritten;
   readonly sessions: SessionBook;
   readonly now: () => number;
@@ -52,9 +53,7 @@ export class Upkeep {
   /** There is a new connection; fails if it is of no use. */
   async connected(connection: RedisConnection): Promise<void> {
     await this.idle();
-    const { follower, sessions } = this.#options;
-    follower.beginAnew();
-    sessions.distrust();
+    this.#options.follower.beginAnew();
     await this.#doAlone(async () => {
       await this.#read(connection);
       await this.#settle(connection);
@@ -106,10 +105,11 @@ export class Upkeep {
     const { gate, remote, follower, now } = this.#options;
     if (now() - this.#probedAt >= PROBE_PERIOD) {
       this.#probedAt = now();
+      const known = Math.max(follower.version, this.#expected);
       const version = await gate.ask(PROBE_WAIT, () => remote.probe(connection));
       if (version === undefined) return;
       // A number that went back means that Redis was emptied or is another one.
-      const isBehind = follower.version < this.#expected || version < this.#expected;
+      const isBehind = follower.version < this.#expected || version < known;
       this.#expected = version;
       if (isBehind) this.gap();
     }
@@ -128,7 +128,7 @@ export class Upkeep {
     this.#readAt = now() - READ_PERIOD * 0.2 * Math.random();
     for (const id of origins) unwritten.addOrigin(id);
     for (const stream of streams) unwritten.addStream(stream);
-    if (origins.length > 0) sessions.distrust();
+    sessions.distrust();
     sessions.forgetOthers();
   }
 
@@ -184,6 +184,6 @@ export class Upkeep {
   #failed(connection: RedisConnection, error: unknown): void {
     this.#options.gate.shut(error);
     // A server that answers with errors may not be the one to write to any more.
-    if (error instanceof ErrorReply) connection.close(error.message);
+    if (error instanceof ErrorReply) connection.close(error);
   }
 }

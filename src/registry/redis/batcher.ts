@@ -1,0 +1,65 @@
+// Collects the questions to Redis that arise at one moment and asks them together, in their order:
+// a burst of new streams costs a few calls instead of one for each. Knows no question.
+
+import type { RedisConnection } from "./connection.ts";
+
+/** Asks questions over a connection. @returns one answer for each, in their order */
+export type AskTogether<Q, A> = (
+  connection: RedisConnection,
+  questions: readonly Q[],
+) => Promise<readonly A[]>;
+
+interface Waiting<Q, A> {
+  readonly connection: RedisConnection;
+  readonly question: Q;
+  readonly resolve: (answer: A) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** So many in one step hold up others of Redis's clients for less than a millisecond. */
+const MOST_AT_ONCE = 64;
+
+/** The way of all questions of one kind to Redis. */
+export class Batcher<Q, A> {
+  readonly #ask: AskTogether<Q, A>;
+  #waiting: Waiting<Q, A>[] = [];
+
+  constructor(ask: AskTogether<Q, A>) {
+    this.#ask = ask;
+  }
+
+  /** Fails as the connection does. */
+  submit(connection: RedisConnection, question: Q): Promise<A> {
+    const { promise, resolve, reject } = Promise.withResolvers<A>();
+    if (this.#waiting.length === 0) queueMicrotask(() => this.#send());
+    this.#waiting.push({ connection, question, resolve, reject });
+    return promise;
+  }
+
+  #send(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (let start = 0; start < waiting.length;) {
+      const { connection } = waiting[start]!;
+      let end = start + 1;
+      while (end < waiting.length && end - start < MOST_AT_ONCE) {
+        if (waiting[end]!.connection !== connection) break;
+        end++;
+      }
+      this.#sendTogether(connection, waiting.slice(start, end));
+      start = end;
+    }
+  }
+
+  async #sendTogether(
+    connection: RedisConnection,
+    waiting: readonly Waiting<Q, A>[],
+  ): Promise<void> {
+    try {
+      const answers = await this.#ask(connection, waiting.map(({ question }) => question));
+      waiting.forEach(({ resolve }, at) => resolve(answers[at]!));
+    } catch (error) {
+      for (const { reject } of waiting) reject(error);
+    }
+  }
+}
