@@ -1,8 +1,10 @@
 // The program: arguments and environment in, exit code out. The only place that ends the process.
 
 import { processIo, runCommandLine } from "./src/cli.ts";
-import { runProxy } from "./src/run.ts";
 
 const io = processIo();
 const outcome = await runCommandLine(Deno.args, io);
-Deno.exit(outcome.action === "exit" ? outcome.code : await runProxy(outcome.config, io));
+if (outcome.action === "exit") Deno.exit(outcome.code);
+// Loaded only now, since most of the program has no part in answering --version or --check.
+const { runProxy } = await import("./src/run.ts");
+Deno.exit(await runProxy(outcome.config, io));

@@ -3,7 +3,7 @@
 
 import { type Config, ConfigError, loadConfig } from "./config.ts";
 import { GROUPS } from "./config_table.ts";
-import { signature, version } from "./version.ts";
+import { signature, versionText } from "./version.ts";
 
 /** What the command line reads from and writes to. */
 export interface CommandLineIo {
@@ -53,7 +53,7 @@ export async function runCommandLine(
       io.print(helpText());
       return DONE;
     case "version":
-      io.print(`${signature} ${version}`);
+      io.print(`${signature} ${versionText}`);
       return DONE;
     case "unknown":
       io.printError(`Cannot understand the arguments: current value is ${command.argument}`);
@@ -83,7 +83,7 @@ const COMMANDS: ReadonlyMap<string, "help" | "version" | "check"> = new Map([
 /** Usage, all variables with their defaults, and examples. */
 export function helpText(): string {
   const lines = [
-    `${signature} ${version}: a proxy in front of SRS media servers`,
+    `${signature} ${versionText}: a proxy in front of SRS media servers`,
     "",
     "Usage: srs-proxy [--help | --version | --check]",
     "",

@@ -1,6 +1,7 @@
 // The real program, run from source or, when SRS_PROXY_BIN is set, as that executable, with every
 // listener on a free loopback port. Knows the program only from outside.
 
+import { PERMISSIONS } from "../../scripts/permissions.ts";
 import { Child, type ChildEnd } from "./child.ts";
 import { freePorts } from "./ports.ts";
 import { PROJECT_FOLDER } from "./project.ts";
@@ -145,8 +146,7 @@ export async function runProxy(
 function proxyCommand(): string[] {
   const executable = Deno.env.get("SRS_PROXY_BIN");
   if (executable !== undefined && executable !== "") return [executable];
-  const permissions = ["net", "env", "read", "sys", "ffi"].map((one) => `--allow-${one}`);
   const configuration = `--config=${PROJECT_FOLDER}/deno.json`;
   const program = `${PROJECT_FOLDER}/main.ts`;
-  return [Deno.execPath(), "run", "--quiet", configuration, ...permissions, program];
+  return [Deno.execPath(), "run", "--quiet", configuration, ...PERMISSIONS, program];
 }

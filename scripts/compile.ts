@@ -1,0 +1,175 @@
+// `deno task compile`: the program as one executable, with its Workers and the pages of the console
+// inside, and its SHA-256 beside it. Takes `--target` and `--output`; the Deno that compiles is the
+// one that runs this unless SRS_PROXY_COMPILE_DENO names another, and DENORT_BIN is Deno's own
+// variable for a runtime that need not be fetched.
+
+import { createHash } from "node:crypto";
+import { dirname, resolve } from "node:path";
+import configuration from "../deno.json" with { type: "json" };
+import { bundleConsole } from "./bundle_console.ts";
+import { packagesOf } from "./module_graph.ts";
+import { PERMISSIONS } from "./permissions.ts";
+import { say } from "./say.ts";
+
+const ROOT = resolve(import.meta.dirname!, "..");
+const STAMP = "dist/build.json";
+
+/** Deno's names for the systems that the program is compiled for, by ours. */
+export const TARGETS: Readonly<Record<string, string>> = {
+  "linux-x86_64": "x86_64-unknown-linux-gnu",
+  "linux-arm64": "aarch64-unknown-linux-gnu",
+  "macos-x86_64": "x86_64-apple-darwin",
+  "macos-arm64": "aarch64-apple-darwin",
+};
+
+/** Parts of npm packages that no program needs and that `deno compile` cannot take in. */
+const BROKEN_PARTS: Readonly<Record<string, string>> = { bintrees: "test" };
+
+/** What to compile. */
+export interface CompileOptions {
+  /** A key of `TARGETS`; this machine unless given. */
+  readonly target?: string;
+  /** Where the executable goes. */
+  readonly output: string;
+}
+
+/**
+ * Compiles the program and writes `OUTPUT.sha256` beside it, in the form of sha256sum.
+ *
+ * @throws Error with what Deno says when it cannot compile
+ */
+export async function compileProgram({ target, output }: CompileOptions): Promise<void> {
+  await bundleConsole(resolve(ROOT, "dist/console"));
+  await Deno.mkdir(dirname(output), { recursive: true });
+  await Deno.writeTextFile(
+    resolve(ROOT, STAMP),
+    JSON.stringify({ commit: await commitOfSources() }),
+  );
+  try {
+    const workers = findWorkers("src");
+    const included = [...workers, "dist/console", STAMP];
+    const excluded = await foldersToExclude(["main.ts", ...workers]);
+    await compileDeno([
+      "compile",
+      "--quiet",
+      "--no-check",
+      // It would lie in a folder that others may write to, and loads no program any faster.
+      "--no-code-cache",
+      ...PERMISSIONS,
+      ...included.map((path) => `--include=${path}`),
+      ...excluded.map((path) => `--exclude=${path}`),
+      ...(target === undefined ? [] : [`--target=${TARGETS[target]}`]),
+      `--output=${output}`,
+      "main.ts",
+    ]);
+  } finally {
+    await Deno.remove(resolve(ROOT, STAMP));
+  }
+  const hash = createHash("sha256").update(await Deno.readFile(output)).digest("hex");
+  await Deno.writeTextFile(`${output}.sha256`, `${hash}  ${output.split("/").at(-1)}\n`);
+}
+
+/** The short id of the commit, `-dirty` behind it when files differ from it; empty without git. */
+async function commitOfSources(): Promise<string> {
+  try {
+    const args = ["describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"];
+    return (await outputOf("git", args)).trim();
+  } catch {
+    return "";
+  }
+}
+
+/** Modules that run in Workers, which `deno compile` does not find by itself. */
+function findWorkers(folder: string): string[] {
+  return Array.from(Deno.readDirSync(resolve(ROOT, folder))).flatMap(({ name, isDirectory }) => {
+    const path = `${folder}/${name}`;
+    if (isDirectory) return findWorkers(path);
+    return name.endsWith("_worker.ts") ? [path] : [];
+  });
+}
+
+/** Everything of npm that would be embedded for nothing, or not at all. */
+async function foldersToExclude(entries: readonly string[]): Promise<string[]> {
+  const { npmCache }: { npmCache: string } = JSON.parse(await compileDeno(["info", "--json"]));
+  const graphs = await Promise.all(
+    entries.map(async (entry) => packagesOf(await compileDeno(["info", "--json", entry]))),
+  );
+  const used = graphs.flatMap((graph) => graph.used);
+  const unused = (graphs[0]?.unused ?? []).filter(({ name }) =>
+    used.every((other) => other.name !== name)
+  );
+  const paths = unused.map(({ name, version }) => `${name}/${version}`);
+  for (const { name, version } of used) {
+    const part = BROKEN_PARTS[name];
+    if (part !== undefined) paths.push(`${name}/${version}/${part}`);
+  }
+  const registries = Array.from(Deno.readDirSync(npmCache), ({ name }) => `${npmCache}/${name}`);
+  return registries.flatMap((registry) => paths.map((path) => `${registry}/${path}`));
+}
+
+function compileDeno(args: readonly string[]): Promise<string> {
+  return outputOf(Deno.env.get("SRS_PROXY_COMPILE_DENO") || Deno.execPath(), args);
+}
+
+/** @throws Error with what the command says when it fails */
+async function outputOf(command: string, args: readonly string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(command, {
+    args: [...args],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+  }).output();
+  if (success) return new TextDecoder().decode(stdout);
+  const [said = ""] = new TextDecoder().decode(stderr).split("\nStack backtrace:");
+  throw new Error(`Cannot run ${command} ${args.join(" ")}:\n${said.trim()}`);
+}
+
+/** Milliseconds that each of several runs of `EXECUTABLE --version` takes, shortest first. */
+export async function startTimes(executable: string, runs = 7): Promise<number[]> {
+  const times: number[] = [];
+  for (let run = 0; run < runs; run++) {
+    const startedAt = performance.now();
+    await outputOf(executable, ["--version"]);
+    times.push(performance.now() - startedAt);
+  }
+  return times.toSorted((a, b) => a - b);
+}
+
+/** @throws Error when an argument is not understood */
+export function parseArguments(args: readonly string[]): CompileOptions {
+  let target: string | undefined;
+  let output: string | undefined;
+  for (const arg of args) {
+    const [, name, value = ""] = /^--(target|output)=(.+)$/.exec(arg) ?? [];
+    if (name === undefined) throw new Error(`Cannot understand the argument ${arg}`);
+    if (name === "output") output = value;
+    else if (Object.hasOwn(TARGETS, value)) target = value;
+    else {
+      const known = Object.keys(TARGETS).join(", ");
+      throw new Error(`Cannot compile for other than ${known}: current value is ${value}`);
+    }
+  }
+  const name = target === undefined ? "srs-proxy" : `srs-proxy-${target}`;
+  const path = resolve(ROOT, output ?? `dist/${name}`);
+  return target === undefined ? { output: path } : { target, output: path };
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const options = parseArguments(args);
+    await compileProgram(options);
+    const { size } = await Deno.stat(options.output);
+    say(`${options.output}: version ${configuration.version}, ${(size / 1e6).toFixed(1)} MB`);
+    say((await Deno.readTextFile(`${options.output}.sha256`)).trim());
+    if (options.target === undefined) {
+      const [shortest = 0] = await startTimes(options.output);
+      say(`srs-proxy --version takes ${shortest.toFixed(0)} ms`);
+    }
+    return 0;
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error));
+    return 1;
+  }
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

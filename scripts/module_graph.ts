@@ -1,0 +1,34 @@
+// What `deno info --json` says of a program: which npm packages it may load and which only stand in
+// the lock file beside them. Text in, lists out; runs nothing.
+
+/** The part of the answer that matters here. */
+interface ModuleGraph {
+  readonly modules: readonly { readonly kind?: string; readonly npmPackage?: string }[];
+  readonly npmPackages: Readonly<Record<string, NpmPackage>>;
+}
+
+/** One package of the lock file. */
+export interface NpmPackage {
+  readonly name: string;
+  readonly version: string;
+  /** Keys of other packages. */
+  readonly dependencies: readonly string[];
+}
+
+/** @param json the output of `deno info --json main.ts`; packages of the lock file, by use */
+export function packagesOf(json: string): { used: NpmPackage[]; unused: NpmPackage[] } {
+  const { modules, npmPackages }: ModuleGraph = JSON.parse(json);
+  const reached = new Set<string>();
+  const reach = (key: string): void => {
+    if (reached.has(key)) return;
+    reached.add(key);
+    npmPackages[key]?.dependencies.forEach(reach);
+  };
+  for (const { npmPackage } of modules) if (npmPackage !== undefined) reach(npmPackage);
+  const used: NpmPackage[] = [];
+  const unused: NpmPackage[] = [];
+  for (const [key, one] of Object.entries(npmPackages)) {
+    (reached.has(key) ? used : unused).push(one);
+  }
+  return { used, unused };
+}
