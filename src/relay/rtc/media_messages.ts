@@ -1,7 +1,7 @@
 // What the main thread and the thread of WebRTC media say to each other: plain data.
 
 import type { Address } from "../../core/origin.ts";
-import type { MediaDrop } from "./media_drops.ts";
+import type { MovedFigures } from "../udp_figures.ts";
 
 /** Limits of the thread; durations in milliseconds. */
 export interface MediaInit {
@@ -45,15 +45,4 @@ export type MediaReport =
     readonly bytesOut: number;
   }
   /** Since the last one. */
-  | {
-    readonly type: "moved";
-    readonly fromClients: Moved;
-    readonly fromOrigins: Moved;
-    readonly drops: Readonly<Record<MediaDrop, number>>;
-  };
-
-/** What has flowed in one direction. */
-export interface Moved {
-  readonly packets: number;
-  readonly bytes: number;
-}
+  | ({ readonly type: "moved" } & MovedFigures);

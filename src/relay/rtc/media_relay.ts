@@ -18,6 +18,7 @@ import { TaskGroup } from "../../net/task_group.ts";
 import type { UdpEngineChoice } from "../../net/udp/engine.ts";
 import type { UdpEngine } from "../../net/udp/port.ts";
 import { UdpThread } from "../../net/udp/thread.ts";
+import { countLost, countMoved } from "../udp_figures.ts";
 import { StreamHold } from "./stream_hold.ts";
 import type { MediaCommand, MediaInit, MediaReport } from "./media_messages.ts";
 
@@ -168,12 +169,7 @@ export class RtcMediaRelay implements RtcMedia, AsyncDisposable {
         maxPaths,
       },
       onReport: (report) => this.#take(report),
-      onFigures: (lost) => {
-        for (const [reason, count] of Object.entries(lost)) {
-          const labels = { protocol: "rtc", reason };
-          if (count > 0) this.#count("srs_proxy_udp_dropped_total", labels, count);
-        }
-      },
+      onFigures: (lost) => countLost(this.#options.metrics, "rtc", lost),
     });
   }
 
@@ -181,7 +177,10 @@ export class RtcMediaRelay implements RtcMedia, AsyncDisposable {
     if (report.type === "wanted") this.#tasks.run(() => this.#lookUp(report.user));
     else if (report.type === "started") this.#start(report.user, report.client);
     else if (report.type === "ended") this.#close(report);
-    else this.#countMoved(report);
+    else {
+      this.#options.metrics.gauge("srs_proxy_rtc_sessions", this.#sessions.size);
+      countMoved(this.#options.metrics, "rtc", report);
+    }
   }
 
   /** A session may have been agreed upon at another proxy. */
@@ -253,20 +252,6 @@ export class RtcMediaRelay implements RtcMedia, AsyncDisposable {
     }
   }
 
-  #countMoved({ fromClients, fromOrigins, drops }: Moved): void {
-    const { metrics } = this.#options;
-    metrics.gauge("srs_proxy_rtc_sessions", this.#sessions.size);
-    const ways = { from_clients: fromClients, from_origins: fromOrigins };
-    for (const [direction, { packets, bytes }] of Object.entries(ways)) {
-      if (packets === 0) continue;
-      this.#count("srs_proxy_rtc_relay_packets_total", { direction }, packets);
-      this.#count("srs_proxy_rtc_relay_bytes_total", { direction }, bytes);
-    }
-    for (const [reason, count] of Object.entries(drops)) {
-      if (count > 0) this.#count("srs_proxy_rtc_dropped_total", { reason }, count);
-    }
-  }
-
   #count(name: string, labels: Record<string, string>, by = 1): void {
     this.#options.metrics.count(name, labels, by);
   }
@@ -277,4 +262,3 @@ export class RtcMediaRelay implements RtcMedia, AsyncDisposable {
 }
 
 type Ended = Extract<MediaReport, { type: "ended" }>;
-type Moved = Extract<MediaReport, { type: "moved" }>;

@@ -2,7 +2,7 @@
 // wish, from its conclusion on; its number is never given again.
 
 import type { Address } from "../../core/origin.ts";
-import type { SrtDrop } from "./srt_drops.ts";
+import type { MovedFigures } from "../udp_figures.ts";
 
 /** Limits of the thread; durations in milliseconds. */
 export interface SrtInit {
@@ -46,15 +46,4 @@ export type SrtReport =
     readonly bytesOut: number;
   }
   /** Since the last one. */
-  | {
-    readonly type: "moved";
-    readonly fromClients: SrtMoved;
-    readonly fromOrigins: SrtMoved;
-    readonly drops: Readonly<Record<SrtDrop, number>>;
-  };
-
-/** What has flowed in one direction. */
-export interface SrtMoved {
-  readonly packets: number;
-  readonly bytes: number;
-}
+  | ({ readonly type: "moved" } & MovedFigures);

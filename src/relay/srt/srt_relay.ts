@@ -10,6 +10,7 @@ import { TaskGroup } from "../../net/task_group.ts";
 import type { UdpEngineChoice } from "../../net/udp/engine.ts";
 import type { UdpEngine } from "../../net/udp/port.ts";
 import { UdpThread } from "../../net/udp/thread.ts";
+import { countLost, countMoved } from "../udp_figures.ts";
 import type { SrtCommand, SrtInit, SrtReport } from "./srt_messages.ts";
 
 const MODULE = new URL("./srt_worker.ts", import.meta.url);
@@ -132,19 +133,16 @@ export class SrtRelay implements AsyncDisposable {
       engine: { listen, tick: TICK, maxLinks: maxSessions, reusePort },
       init: { maxSessions, maxSessionsPerAddress, idleTimeout, maxKeyMaterial, cookieSecret },
       onReport: (report) => this.#take(report),
-      onFigures: (lost) => {
-        for (const [reason, count] of Object.entries(lost)) {
-          const labels = { protocol: "srt", reason };
-          if (count > 0) metrics.count("srs_proxy_udp_dropped_total", labels, count);
-        }
-      },
+      onFigures: (lost) => countLost(metrics, "srt", lost),
     });
   }
 
   #take(report: SrtReport): void {
     if (report.type === "wanted") this.#begin(report);
-    else if (report.type === "moved") this.#countMoved(report);
-    else if (report.type === "ended") this.#close(report);
+    else if (report.type === "moved") {
+      this.#options.metrics.gauge("srs_proxy_srt_sessions", this.#sessions.size);
+      countMoved(this.#options.metrics, "srt", report);
+    } else if (report.type === "ended") this.#close(report);
     else {
       const session = this.#sessions.get(report.call);
       if (session === undefined) return;
@@ -253,24 +251,9 @@ export class SrtRelay implements AsyncDisposable {
     this.#options.metrics.count("srs_proxy_origin_dials_total", labels);
   }
 
-  #countMoved({ fromClients, fromOrigins, drops }: Moved): void {
-    const { metrics } = this.#options;
-    metrics.gauge("srs_proxy_srt_sessions", this.#sessions.size);
-    const ways = { from_clients: fromClients, from_origins: fromOrigins };
-    for (const [direction, { packets, bytes }] of Object.entries(ways)) {
-      if (packets === 0) continue;
-      metrics.count("srs_proxy_srt_relay_packets_total", { direction }, packets);
-      metrics.count("srs_proxy_srt_relay_bytes_total", { direction }, bytes);
-    }
-    for (const [reason, count] of Object.entries(drops)) {
-      if (count > 0) metrics.count("srs_proxy_srt_dropped_total", { reason }, count);
-    }
-  }
-
   #checkIdle(): void {
     if (this.#isDraining && this.#sessions.size === 0) this.#whenIdle.resolve();
   }
 }
 
 type Ended = Extract<SrtReport, { type: "ended" }>;
-type Moved = Extract<SrtReport, { type: "moved" }>;

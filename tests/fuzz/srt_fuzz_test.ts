@@ -1,0 +1,76 @@
+// SRT handshakes and StreamIDs, random and changed at random: only ProtocolError may come of them,
+// and what is repeated to an origin must read as it did. A failure names its seed; put it into SEED to
+// see the same again.
+
+import assert from "node:assert/strict";
+import { ProtocolError, ProxyError } from "../../src/core/errors.ts";
+import {
+  concludeWith,
+  type Handshake,
+  inductionFor,
+  parseHandshake,
+  refuseHandshake,
+} from "../../src/protocol/srt/handshake.ts";
+import { parseStreamId } from "../../src/protocol/srt/stream_id.ts";
+import { mutateText, randomNumbers, randomText } from "../support/random_text.ts";
+import { srtConclusion } from "../support/srt_packets.ts";
+
+const SEED = crypto.getRandomValues(new Uint32Array(1))[0]!;
+const ROUNDS = 100_000;
+
+function read(packet: Uint8Array): Handshake | undefined {
+  try {
+    return parseHandshake(packet);
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
+  }
+}
+
+Deno.test(`handshakes changed at random are read or refused, seed ${SEED}`, () => {
+  const next = randomNumbers(SEED);
+  const streamId = "#!::h=tv.example,r=live/show,m=publish";
+  const extensions = [{ type: 3, data: new Uint8Array(44) }, { type: 7, data: new Uint8Array(8) }];
+  const whole = srtConclusion({ socketId: 77, cookie: 5, streamId, extensions });
+  let isRead = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    const packet = whole.slice(0, next(4) === 0 ? next(whole.length + 1) : whole.length);
+    for (let changes = next(6); changes > 0 && packet.length > 0; changes--) {
+      packet[next(packet.length)] = next(256);
+    }
+    const shake = read(packet);
+    if (shake === undefined) continue;
+    isRead++;
+    assert.deepEqual(parseHandshake(concludeWith(packet, 9)), { ...shake, cookie: 9 });
+    assert.equal(parseHandshake(inductionFor(packet)).socketId, shake.socketId);
+    assert.equal(parseHandshake(refuseHandshake(packet, 1400)).type, 2400);
+    assert.ok(shake.streamId.length <= 512);
+  }
+  assert.ok(isRead > ROUNDS / 20, `${isRead} were read`);
+  assert.ok(isRead < ROUNDS, `${isRead} were read`);
+});
+
+Deno.test(`random bytes are no handshake, seed ${SEED}`, () => {
+  const next = randomNumbers(SEED);
+  for (let round = 0; round < ROUNDS; round++) {
+    const packet = Uint8Array.from({ length: next(160) }, () => next(256));
+    if (packet.length > 2 && next(2) === 0) packet.set([0x80, 0]);
+    read(packet);
+  }
+});
+
+Deno.test(`StreamIDs changed at random name a stream or are refused, seed ${SEED}`, () => {
+  const next = randomNumbers(SEED);
+  const telling = ["#!::", ",", "=", "/", "?", "&", "h=", "r=", "m=publish", "vhost=", "..", "%2f"];
+  for (let round = 0; round < ROUNDS / 5; round++) {
+    const text = next(4) === 0
+      ? randomText(next, next(80))
+      : mutateText(next, telling, "#!::h=tv.example,r=live/show,m=publish,token=x");
+    try {
+      const { key } = parseStreamId(text);
+      assert.match(key.key, /^[^/]+\/.+\/[^/]+$/s, JSON.stringify(text));
+    } catch (error) {
+      assert.ok(error instanceof ProxyError && error.code === "bad_request", JSON.stringify(text));
+    }
+  }
+});
