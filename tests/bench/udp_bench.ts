@@ -1,30 +1,45 @@
-// UDP: CPU per relayed packet of the WebRTC relay and of its engine alone, beside a plain relay in C
-// and one on Deno's own sockets, in the same run; loss and added latency. Run with
-// `deno task bench:udp`; needs gcc. Linux only.
+// UDP: CPU per relayed packet of the WebRTC and SRT relays and of their engine alone, beside a plain
+// relay in C and one on Deno's own sockets, in the same run; loss and added latency. Run with
+// `deno task bench:udp [seconds] [rounds]`; needs gcc. Linux only.
 
 import { freePort } from "../support/ports.ts";
+import { srtConclusion, srtInduction } from "../support/srt_packets.ts";
 import { stunRequest } from "../support/stun_message.ts";
 import { AskedProcess } from "./asked_process.ts";
 import { median, say } from "./comparing.ts";
 import { type UdpFigures, UdpPrograms } from "./udp_load.ts";
 
 const SESSIONS = 100;
-const SIZE = 1200;
+const RTC_SIZE = 1200;
+const SRT_SIZE = 1316 + 16;
 const SECONDS = Number(Deno.args[0] ?? 6);
 const ROUNDS = Number(Deno.args[1] ?? 3);
 const RATES = [5_000, 40_000];
 const RTP = 0x80;
 const PERMISSIONS = ["--allow-net", "--allow-ffi", "--allow-read", "--allow-env", "--allow-sys"];
-const RELAYS = ["libc", "engine", "rtc", "deno"] as const;
+const SRT_DATA = 0;
+const RELAYS = ["libc", "engine", "rtc", "deno", "libc_srt", "srt"] as const;
 type RelayName = typeof RELAYS[number];
 const NAMES: Readonly<Record<RelayName, string>> = {
   libc: "plain relay in C",
   engine: "engine, trivial relay",
   rtc: "WebRTC relay",
   deno: "Deno.listenDatagram",
+  libc_srt: "plain C, SRT's size",
+  srt: "SRT relay",
 };
 
 const names = Array.from({ length: SESSIONS }, (_, index) => `session${index}`);
+
+/** What each client says first: nothing, a STUN request, or the two halves of an SRT handshake. */
+function hellosFor(name: RelayName): Uint8Array[] {
+  if (name === "rtc") return names.map((one) => stunRequest({ user: `${one}:me`, password: one }));
+  if (name !== "srt") return [];
+  return names.map((one, index) => {
+    const conclusion = srtConclusion({ socketId: index + 1, streamId: `live/${one}` });
+    return Uint8Array.from([...srtInduction(index + 1), ...conclusion]);
+  });
+}
 
 /** Starts a relay, sends a load through it, ends it. */
 async function round(
@@ -32,19 +47,18 @@ async function round(
   name: RelayName,
   packetsPerSecond: number,
 ): Promise<UdpFigures> {
-  const originPort = freePort();
-  const hellos = name === "rtc"
-    ? names.map((one) => stunRequest({ user: `${one}:me`, password: one }))
-    : [];
-  const load = { originPort, sessions: SESSIONS, packetsPerSecond, seconds: SECONDS, size: SIZE };
-  if (name === "libc") {
+  const [originPort, sessions, seconds] = [freePort(), SESSIONS, SECONDS];
+  const [size, head] = name.endsWith("srt") ? [SRT_SIZE, SRT_DATA] : [RTC_SIZE, RTP];
+  const sent = { size, head: name === "libc_srt" ? RTP : head, hellos: hellosFor(name) };
+  const load = { ...sent, originPort, sessions, packetsPerSecond, seconds };
+  if (name.startsWith("libc")) {
     const relayPort = freePort();
     await using relay = await programs.relay(relayPort, originPort);
-    return await programs.measure(relay.pid, { ...load, relayPort, hellos, head: RTP });
+    return await programs.measure(relay.pid, { ...load, relayPort });
   }
   await using relay = new AskedProcess("./udp_relay_process.ts", [name, originPort], PERMISSIONS);
   const relayPort = Number(await relay.ask(name === "rtc" ? JSON.stringify(names) : ""));
-  return await programs.measure(relay.pid, { ...load, relayPort, hellos, head: RTP });
+  return await programs.measure(relay.pid, { ...load, relayPort });
 }
 
 function show(name: string, all: readonly UdpFigures[]): number {
@@ -59,7 +73,9 @@ function show(name: string, all: readonly UdpFigures[]): number {
 }
 
 await using programs = await UdpPrograms.compile();
-say(`${SESSIONS} sessions, ${SIZE} bytes, both directions, ${ROUNDS} rounds of ${SECONDS} s each`);
+say(
+  `${SESSIONS} sessions, ${RTC_SIZE} and ${SRT_SIZE} bytes, both directions, ${ROUNDS} rounds of ${SECONDS} s each`,
+);
 for (const rate of RATES) {
   say(`${rate} packets a second`);
   const figures = new Map<RelayName, UdpFigures[]>(RELAYS.map((name) => [name, []]));
@@ -70,4 +86,5 @@ for (const rate of RATES) {
   const ratio = (one: RelayName, other: RelayName) =>
     (costs.get(one)! / costs.get(other)!).toFixed(2);
   say(`  WebRTC to plain C ${ratio("rtc", "libc")} (bound 1.30), to Deno ${ratio("rtc", "deno")}`);
+  say(`  SRT to plain C ${ratio("srt", "libc_srt")} (bound 1.30)`);
 }

@@ -4,6 +4,8 @@
    HELLOS: a file with one datagram for each client, each behind its length in two bytes; a client
    sends its own until it hears from the origin, which answers every datagram that does not begin
    with HEAD (a byte, in decimal) with one that does.
+   HEAD 0 is SRT: HELLOS are inductions each followed by a conclusion of the same client, the origin
+   answers both, and datagrams carry the socket ids that came of it.
    Prints "open", warms the relay up until it reads a line, measures, prints one line of JSON. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -54,8 +56,45 @@ static int open_socket(int port, int tag) {
   return fd;
 }
 
+/* SRT: the socket id of a client is its number plus one, the origin's the same plus this. */
+enum { ORIGIN_SOCKET = 1000, COOKIE_AT = 44, TYPE_AT = 36, SOCKET_AT = 40, HANDSHAKE = 64 };
+
+static uint32_t word(const char *at) {
+  uint32_t value;
+  memcpy(&value, at, 4);
+  return ntohl(value);
+}
+
+static void set_word(char *at, uint32_t value) {
+  value = htonl(value);
+  memcpy(at, &value, 4);
+}
+
+static uint32_t cookies[MAX_SESSIONS];
+
+/* A handshake packet: the origin lets everybody in, a client notes its cookie and its end. */
+static void take_handshake(char *packet, int at_origin, int client, struct sockaddr_in *from) {
+  int is_induction = word(packet + TYPE_AT) == 1;
+  if (!at_origin) {
+    if (is_induction) cookies[client] = word(packet + COOKIE_AT);
+    else is_open[client] = 1;
+    return;
+  }
+  uint32_t caller = word(packet + SOCKET_AT);
+  set_word(packet + 12, caller);
+  set_word(packet + 16, 5);
+  set_word(packet + 20, is_induction ? 0x4a17 : 1);
+  set_word(packet + SOCKET_AT, caller + ORIGIN_SOCKET);
+  set_word(packet + COOKIE_AT, 1);
+  sendto(origin_fd, packet, HANDSHAKE, 0, (struct sockaddr *)from, sizeof *from);
+}
+
 static void take(char *datagram, int length, int at_origin, int client, struct sockaddr_in *from) {
   struct mark mark;
+  if (head_byte == 0 && length >= HANDSHAKE && (unsigned char)datagram[0] == 0x80) {
+    take_handshake(datagram, at_origin, client, from);
+    return;
+  }
   if (length < (int)(16 + sizeof mark)) return;
   memcpy(&mark, datagram + 16, sizeof mark);
   if ((unsigned char)datagram[0] != head_byte) { /* a hello */
@@ -101,9 +140,10 @@ static void receive(int timeout) {
   }
 }
 
-static void put(char *datagram, int session, int is_measured) {
+static void put(char *datagram, int session, int is_measured, int to_origin) {
   struct mark mark = {session, is_measured, now()};
   datagram[0] = head_byte;
+  if (head_byte == 0) set_word(datagram + 12, session + 1 + (to_origin ? ORIGIN_SOCKET : 0));
   memcpy(datagram + 16, &mark, sizeof mark);
 }
 
@@ -115,7 +155,7 @@ static void run(int is_measured, int milliseconds) {
     uint64_t due = (time - start) * rate / 1000000000ull;
     for (int burst = 0; planned < due && burst < BATCH; burst++, planned++) {
       int session = planned / 2 % sessions, to_origin = planned % 2;
-      put(datagram, session, is_measured);
+      put(datagram, session, is_measured, to_origin);
       struct sockaddr_in *to = to_origin ? &relay : &back[session];
       sendto(to_origin ? clients[session] : origin_fd, datagram, size, 0, (struct sockaddr *)to,
              sizeof *to);
@@ -152,13 +192,20 @@ int main(int argc, char **argv) {
     for (int tries = 0; !is_open[i]; tries++) {
       if (tries == 200) return 4;
       if (hello_length[i] > 0) {
-        sendto(clients[i], hello[i], hello_length[i], 0, (struct sockaddr *)&relay, sizeof relay);
+        char *said = (char *)hello[i];
+        int length = hello_length[i];
+        if (head_byte == 0) { /* the conclusion stands behind the induction */
+          if (cookies[i] != 0) said += HANDSHAKE;
+          length = cookies[i] != 0 ? length - HANDSHAKE : HANDSHAKE;
+          if (cookies[i] != 0) set_word(said + COOKIE_AT, cookies[i]);
+        }
+        sendto(clients[i], said, length, 0, (struct sockaddr *)&relay, sizeof relay);
       } else {
         is_open[i] = 1;
       }
       receive(50);
     }
-    put(datagram, i, 0);
+    put(datagram, i, 0, 1);
     for (int tries = 0; back[i].sin_port == 0; tries++) {
       if (tries == 200) return 5;
       sendto(clients[i], datagram, size, 0, (struct sockaddr *)&relay, sizeof relay);

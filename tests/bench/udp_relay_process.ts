@@ -6,6 +6,7 @@ import { UdpThread } from "../../src/net/udp/thread.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { RtcMediaRelay } from "../../src/relay/rtc/media_relay.ts";
+import { SrtRelay } from "../../src/relay/srt/srt_relay.ts";
 import { answerQuestions } from "./answer_questions.ts";
 
 const [kind, originPort] = Deno.args;
@@ -78,8 +79,39 @@ async function openRtc(): Promise<RtcMediaRelay> {
   });
 }
 
+async function openSrt(): Promise<number> {
+  const store = new MemoryStore({ maxOrigins: 10, maxStreams: 1000 });
+  const times = { originTtl: 3_600_000, streamIdle: 3_600_000 };
+  const registry = await Registry.open({ store, metrics, ...times });
+  const endpoints = { rtmp: [], http: [], api: [], rtc: [], srt: [origin] };
+  await registry.register({ id: "o", generation: "1", deviceId: "", ip: origin.host, endpoints });
+  let ids = 0;
+  const relay = await SrtRelay.open({
+    listen,
+    engine: "libc",
+    maxSessions: 1000,
+    maxSessionsPerAddress: 1000,
+    idleTimeout: 600_000,
+    maxKeyMaterial: 0,
+    cookieSecret: "",
+    resolver: registry,
+    sessions: { opened: () => {}, closed: () => {}, refused: () => {} },
+    metrics,
+    newSession: () => `s${++ids}`,
+    onError: (error) => {
+      throw error;
+    },
+  });
+  return relay.address.port;
+}
+
+const openers: Readonly<Record<string, () => number | Promise<number>>> = {
+  engine: openEngine,
+  deno: openDeno,
+  srt: openSrt,
+};
 const rtc = kind === "rtc" ? await openRtc() : undefined;
-const port = rtc?.address.port ?? (kind === "engine" ? await openEngine() : openDeno());
+const port = rtc?.address.port ?? await openers[kind!]!();
 await answerQuestions((question) => {
   const names = question === "" ? [] : JSON.parse(question) as string[];
   for (const name of names) {
