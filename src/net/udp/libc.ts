@@ -1,6 +1,6 @@
 // The C library's calls for UDP on Linux, its numbers and the layout of its structures (socket(7),
 // udp(7), recvmmsg(2), epoll(7); x86_64 and arm64, both little-endian). Every call returns at once,
-// but for epoll_wait and usleep. Knows no relay.
+// but for epoll_wait. Knows no relay.
 
 const SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
@@ -20,7 +20,6 @@ const SYMBOLS = {
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   close: { parameters: ["i32"], result: "i32" },
-  usleep: { parameters: ["u32"], result: "i32" },
   __errno_location: { parameters: [], result: "pointer" },
 } as const;
 

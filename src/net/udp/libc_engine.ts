@@ -18,12 +18,6 @@ const WAKE = -2;
 
 /** Datagrams read from one link in a round. */
 const LINK_SHARE = 16;
-/**
- * After a round with fewer datagrams than this the thread rests for so many microseconds: a wake-up
- * for every single one would cost more than all the rest. Media is not hurt by so small a delay.
- */
-const FEW = 8;
-const REST = 250;
 /** The event loop gets a turn so often even if nobody asks for it, milliseconds. */
 const TURN_INTERVAL = 1_000;
 const NOBODY: Uint8Array<ArrayBuffer> = new Uint8Array();
@@ -53,8 +47,6 @@ export class LibcEngine implements UdpEngine {
   #relay: UdpRelay | undefined;
   /** Whether the last round was one of messages alone. */
   #hadMail = false;
-  /** Datagrams of this round. */
-  #moved = 0;
   #now = performance.now();
   #closing = false;
 
@@ -147,7 +139,6 @@ export class LibcEngine implements UdpEngine {
   }
 
   #move(relay: UdpRelay, count: number): void {
-    this.#moved = 0;
     let filled = 0;
     let hasFront = false;
     for (let event = 0; event < count; event++) {
@@ -157,7 +148,6 @@ export class LibcEngine implements UdpEngine {
     }
     this.#flushToClients();
     if (hasFront) this.#readFront(relay);
-    if (this.#moved > 0 && this.#moved < FEW) this.#libc.usleep(REST);
   }
 
   /** @returns how many slots of the batch are taken now */
@@ -176,7 +166,6 @@ export class LibcEngine implements UdpEngine {
     const wanted = Math.min(LINK_SHARE, BATCH - first);
     const count = this.#batch.receive(this.#libc, link.fd, first, wanted);
     if (count <= 0) return first;
-    this.#moved += count;
     this.#datagram.sender = NOBODY;
     for (let slot = first; slot < first + count; slot++) this.#decideForClient(relay, link, slot);
     return first + count;
@@ -197,7 +186,6 @@ export class LibcEngine implements UdpEngine {
     const batch = this.#batch;
     const count = batch.receive(this.#libc, this.#front.fd, 0, BATCH);
     if (count <= 0) return;
-    this.#moved += count;
     this.#datagram.sender = this.#clientSender;
     for (let slot = 0; slot < count; slot++) {
       if (!this.#show(slot)) continue;
