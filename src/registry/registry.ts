@@ -62,7 +62,7 @@ const LEASE_BATCH = 500;
 const MAX_ROUNDS = 8;
 const MAX_HEALTH_ENTRIES = 10_000;
 /** So long one request may wait for the agreement of other proxies. */
-const LONGEST_WAIT = 150;
+const LONGEST_WAIT = 130;
 
 /** Why a stream cannot stay where it is, in the words of the metrics. */
 type MoveReason = "failed" | "set_aside" | "gone" | "not_offered";

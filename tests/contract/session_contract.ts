@@ -13,10 +13,13 @@ export function rtcSession(user: string, more: Partial<RtcSession> = {}): RtcSes
 
 /** The tests by what they show. */
 export const SESSION_TESTS: Readonly<Record<string, Test>> = {
-  "a session put at one end is found at the other": async ({ stores: [one, two], pass }) => {
+  "a session put at one end is found at the other": async (
+    { stores: [one, two], pass, settle },
+  ) => {
     assert.equal(await two.session("answer:offer"), undefined);
     const session = rtcSession("answer:offer");
     await one.putSession(session, TTL);
+    await settle();
     assert.deepEqual(await two.session("answer:offer"), session);
     assert.deepEqual(await one.session("answer:offer"), session);
     assert.equal(await one.session("answer:other"), undefined);

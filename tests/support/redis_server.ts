@@ -49,7 +49,7 @@ export class RedisServer implements AsyncDisposable {
         ...first,
         ...(configuration === undefined ? [] : [file]),
         ...["--port", `${this.port}`, "--bind", "127.0.0.1", "--dir", folder.path],
-        ...["--save", "", "--daemonize", "no"],
+        ...["--save", "", "--daemonize", "no", "--repl-diskless-sync-delay", "0"],
         ...args,
       ],
     });
