@@ -116,6 +116,38 @@ Deno.test("SRT over a line that loses 2 %: no gap that the line alone would not 
   assert.ok(withProxy.packets > without.packets * 0.8, `${withProxy.packets} packets`);
 });
 
+/** Lets one caller in at an origin of this test. @returns the port by which the origin knows it */
+async function letIn(
+  { proxy, origin, caller, socketId, originSocket }: {
+    readonly proxy: Proxy;
+    readonly origin: UdpPeer;
+    readonly caller: UdpPeer;
+    readonly socketId: number;
+    readonly originSocket: number;
+  },
+): Promise<number> {
+  const { srt } = proxy.ports;
+  await caller.send(srtInduction(socketId), srt);
+  const cookie = cookieOf((await caller.next()).bytes);
+  await caller.send(srtConclusion({ socketId, cookie, streamId: "live/x" }), srt);
+  const { port } = await origin.next();
+  const destination = socketId;
+  await origin.send(
+    srtHandshake({ type: 1, extensionField: 0x4a17, socketId: 1, cookie: 9, destination }),
+    port,
+  );
+  let conclusion = await origin.next();
+  while (parseHandshake(Uint8Array.from(conclusion.bytes)).type !== -1) {
+    conclusion = await origin.next();
+  }
+  await origin.send(
+    srtHandshake({ type: -1, extensionField: 1, socketId: originSocket, destination }),
+    port,
+  );
+  assert.equal(parseHandshake(Uint8Array.from((await caller.next()).bytes)).type, -1);
+  return port;
+}
+
 /** Milliseconds until a caller with nothing to say has been let in by its origin. */
 async function timeOfHandshake(proxy: Proxy, stream: string): Promise<number> {
   const start = performance.now();
@@ -261,28 +293,8 @@ Deno.test("SRT: one address and one socket id each, or all the same, never cross
   await using origin = new UdpPeer();
   await register(proxy, "o", origin.port);
   const { srt } = proxy.ports;
-  /** Lets one caller in. @returns the port by which the origin knows it */
-  const open = async (caller: UdpPeer, socketId: number, originSocket: number) => {
-    await caller.send(srtInduction(socketId), srt);
-    const cookie = cookieOf((await caller.next()).bytes);
-    await caller.send(srtConclusion({ socketId, cookie, streamId: "live/x" }), srt);
-    const { port } = await origin.next();
-    const destination = socketId;
-    await origin.send(
-      srtHandshake({ type: 1, extensionField: 0x4a17, socketId: 1, cookie: 9, destination }),
-      port,
-    );
-    let conclusion = await origin.next();
-    while (parseHandshake(Uint8Array.from(conclusion.bytes)).type !== -1) {
-      conclusion = await origin.next();
-    }
-    await origin.send(
-      srtHandshake({ type: -1, extensionField: 1, socketId: originSocket, destination }),
-      port,
-    );
-    assert.equal(parseHandshake(Uint8Array.from((await caller.next()).bytes)).type, -1);
-    return port;
-  };
+  const open = (caller: UdpPeer, socketId: number, originSocket: number) =>
+    letIn({ proxy, origin, caller, socketId, originSocket });
   const data = (destination: number, mark: number) =>
     Uint8Array.of(0, 0, 0, 1, 0xc0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, destination, mark);
   await using one = new UdpPeer();
@@ -309,9 +321,66 @@ Deno.test("SRT: one address and one socket id each, or all the same, never cross
   await one.send(data(7, 1), srt);
   await one.send(data(8, 2), srt);
   assert.deepEqual(await origin.next(), { bytes: [...data(8, 2)], port: ways[2]!.port });
-  // SIGTERM with a second signal: the rest is told.
+});
+
+Deno.test("SRT: silence, a kick, an origin that is gone and the end of the proxy end a session", async () => {
+  await using proxy = await Proxy.open({
+    PROXY_SRT_IDLE_TIMEOUT: "1s",
+    PROXY_GRACE_QUIT_TIMEOUT: "0s",
+  });
+  const origin = new UdpPeer();
+  await register(proxy, "o", origin.port);
+  const { srt } = proxy.ports;
+  await using caller = new UdpPeer();
+  let socketId = 20;
+  const open = async () => {
+    const originSocket = ++socketId + 100;
+    const port = await letIn({ proxy, origin, caller, socketId, originSocket });
+    await until("the session", async () => (await srtSessions(proxy)).length === 1);
+    return { originSocket, port };
+  };
+  const isShutdown = ({ bytes }: { bytes: number[] }, target: number) =>
+    bytes[0] === 0x80 && bytes[1] === 5 && bytes[15] === target;
+  const keepAlive = (target: number) =>
+    Uint8Array.of(0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, target);
+
+  // Silent: both are told.
+  const first = await open();
+  assert.ok(isShutdown(await caller.next(), socketId));
+  assert.ok(isShutdown(await origin.next(), first.originSocket));
+  await until("the end", async () => (await srtSessions(proxy)).length === 0);
+
+  // Kicked, both talking.
+  const second = await open();
+  const talking = setInterval(() => {
+    caller.send(keepAlive(second.originSocket), srt).catch(() => {});
+    origin.send(keepAlive(socketId), second.port).catch(() => {});
+  }, 200);
+  const listed = JSON.parse(await fetchText(proxy.systemUrl("/api/v1/sessions")));
+  const { session } = listed.sessions[0];
+  const kicked = await fetch(proxy.systemUrl(`/api/v1/sessions/${session}`), { method: "DELETE" });
+  await kicked.body?.cancel();
+  assert.ok(kicked.ok);
+  await until("the end", async () => (await srtSessions(proxy)).length === 0);
+  clearInterval(talking);
+  while (!isShutdown(await caller.next(), socketId));
+  while (!isShutdown(await origin.next(), second.originSocket));
+
+  // The origin's host refuses.
+  const third = await open();
+  await origin[Symbol.asyncDispose]();
+  await caller.send(keepAlive(third.originSocket), srt);
+  while (!isShutdown(await caller.next(), socketId));
+
+  // The proxy ends.
+  await using again = new UdpPeer();
+  await register(proxy, "again", again.port);
+  socketId++;
+  await letIn({ proxy, origin: again, caller, socketId, originSocket: 250 });
   proxy.process.signal("SIGTERM");
-  await until("the drain", async () => !(await proxy.isReady()));
+  while (!isShutdown(await caller.next(), socketId));
+  const { code } = await proxy.process.end(10_000);
+  assert.equal(code, 0);
 });
 
 Deno.test("SRT: an induction flood of 100,000 addresses leaves memory flat", async () => {
