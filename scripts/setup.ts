@@ -72,9 +72,16 @@ export const SRT_TOOLS: Requirement = {
   anyOf: ["srt-live-transmit"],
 };
 
+/** Makes certificates. */
+export const OPENSSL: Requirement = {
+  name: "openssl",
+  packages: ["openssl"],
+  anyOf: ["openssl"],
+};
+
 const TEST_REQUIREMENTS: readonly Requirement[] = [
   ...[FFMPEG, FFPROBE, NGINX, NGINX_RTMP, RTMPDUMP],
-  ...[CHROMIUM, REDIS, FAKETIME],
+  ...[CHROMIUM, REDIS, FAKETIME, SRT_TOOLS, OPENSSL],
 ];
 
 /** What of `requirements` this machine does not have. */

@@ -3,6 +3,7 @@
 // to connect next. Knows no key and no record.
 
 import { ClientClosedError, createClient } from "@redis/client";
+import { normalizeIp } from "../../core/endpoint.ts";
 import type { Script } from "./scripts.ts";
 
 /** Where a Redis server listens. */
@@ -58,7 +59,7 @@ function newClient({ address, access, silence = SILENCE }: ConnectionOptions) {
   const { username, password, database, tls } = access;
   const secure = tls && {
     tls: true as const,
-    servername: tls.serverName ?? address.host,
+    ...serverNameOf(tls, address),
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),
     ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
     ...(tls.key === undefined ? {} : { key: tls.key }),
@@ -81,6 +82,12 @@ function newClient({ address, access, silence = SILENCE }: ConnectionOptions) {
     maintNotifications: "disabled",
     clientInfoTag: "srs-proxy",
   });
+}
+
+/** A name to ask for; an IP address is none (RFC 6066, section 3), its certificate has it. */
+function serverNameOf({ serverName }: RedisTls, { host }: RedisAddress): { servername?: string } {
+  if (serverName !== undefined) return { servername: serverName };
+  return normalizeIp(host) === undefined ? { servername: host } : {};
 }
 
 /** A live connection. */

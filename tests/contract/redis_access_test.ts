@@ -1,0 +1,78 @@
+// Redis that asks who we are: a user with a password, and connections that are encrypted.
+
+import assert from "node:assert/strict";
+import type { RedisAccess } from "../../src/registry/redis/connection.ts";
+import { freePort } from "../support/ports.ts";
+import { RedisServer } from "../support/redis_server.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+import { until } from "../support/wait.ts";
+import { RedisWorld } from "./redis_world.ts";
+import { sampleOrigin } from "./sample_origin.ts";
+
+const LONG = 60_000;
+const USER = ["--user", "proxy", "on", ">of-this-test-only", "~*", "&*", "+@all"];
+const NOBODY_ELSE = ["--user", "default", "off"];
+
+async function assertShared(server: RedisServer): Promise<void> {
+  await using world = await RedisWorld.open(server);
+  await world.untilAsked(true);
+  const [one, two] = world.stores;
+  await one.putOrigin(sampleOrigin("o"), LONG);
+  await until("the other to hear of it", () => two.origin("o") !== undefined);
+  assert.equal(await server.command("ZCARD", world.keys.origins), 1);
+}
+
+Deno.test("a user with a password, and a database of its own", async () => {
+  const access: RedisAccess = { username: "proxy", password: "of-this-test-only", database: 3 };
+  await using server = await RedisServer.open({ access, args: [...USER, ...NOBODY_ELSE] });
+  await assertShared(server);
+  for (const wrong of [{ ...access, password: "wrong" }, { database: 3 }]) {
+    await using world = await RedisWorld.open(server, { access: wrong });
+    await world.untilAsked(false);
+    assert.doesNotMatch(String(world.stores[0].trouble), /wrong|of-this-test-only/);
+  }
+});
+
+async function openssl(folder: TempFolder, ...args: readonly string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command("openssl", {
+    args: [...args],
+    cwd: folder.path,
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+}
+
+/** An authority and a server's certificate, which only it has signed. */
+async function makeCertificates(folder: TempFolder): Promise<string> {
+  const key = ["-newkey", "rsa:2048", "-nodes", "-days", "2"];
+  await openssl(
+    folder,
+    ...["req", "-x509", ...key, "-subj", "/CN=test authority"],
+    ...["-keyout", "ca.key", "-out", "ca.pem"],
+  );
+  await openssl(
+    folder,
+    ...["req", "-x509", ...key, "-subj", "/CN=localhost"],
+    ...["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+    ...["-addext", "basicConstraints=critical,CA:FALSE"],
+    ...["-CA", "ca.pem", "-CAkey", "ca.key", "-keyout", "redis.key", "-out", "redis.pem"],
+  );
+  return await Deno.readTextFile(folder.file("ca.pem"));
+}
+
+Deno.test("encrypted connections, to the server of the right authority alone", async () => {
+  await using folder = new TempFolder();
+  const ca = await makeCertificates(folder);
+  const port = freePort();
+  const files = [
+    ...["--tls-cert-file", folder.file("redis.pem"), "--tls-key-file", folder.file("redis.key")],
+    ...["--tls-ca-cert-file", folder.file("ca.pem"), "--tls-auth-clients", "no"],
+  ];
+  await using server = await RedisServer.open({
+    port,
+    access: { database: 0, tls: { ca } },
+    args: ["--port", "0", "--tls-port", String(port), ...files],
+  });
+  await assertShared(server);
+  await using world = await RedisWorld.open(server, { access: { database: 0, tls: {} } });
+  await world.untilAsked(false);
+});
