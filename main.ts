@@ -7,4 +7,4 @@ const outcome = await runCommandLine(Deno.args, io);
 if (outcome.action === "exit") Deno.exit(outcome.code);
 // Loaded only now, since most of the program has no part in answering --version or --check.
 const { runProxy } = await import("./src/run.ts");
-Deno.exit(await runProxy(outcome.config, io));
+Deno.exit(await runProxy(outcome, io));

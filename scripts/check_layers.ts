@@ -27,7 +27,12 @@ const LAYERS: Readonly<Record<string, Layer>> = {
 const SHARED_BY_RELAYS: readonly string[] = ["http_origin"];
 
 /** What puts the program together, and what runs it. */
-const KNOW_EVERYTHING: readonly string[] = ["src/app.ts", "src/app_registry.ts", "src/run.ts"];
+const KNOW_EVERYTHING: readonly string[] = [
+  "src/app.ts",
+  "src/app_parts.ts",
+  "src/app_registry.ts",
+  "src/run.ts",
+];
 
 const STATIC_IMPORT = /^(?:import|export)\b[^;"]*?\bfrom\s+"([^"]+)"|^import\s+"([^"]+)"/gm;
 const DYNAMIC_IMPORT = /\bimport\(\s*"([^"]+)"\s*[,)]/g;

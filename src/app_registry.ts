@@ -23,7 +23,7 @@ export async function openRegistry(
 ): Promise<Registry> {
   const { originTtl, streamIdle, type } = config.registry;
   const times = { originTtl, streamIdle };
-  const permanent = config.defaultBackend ? [defaultOrigin(config.defaultBackend, type)] : [];
+  const permanent = permanentOrigins(config);
   const common = { metrics, timings: metrics, ...times, permanent };
   if (type === "memory") {
     const store = stack.use(new MemoryStore(config.registry));
@@ -32,6 +32,11 @@ export async function openRegistry(
   // Proxies that cannot ask Redis must pick the same origin; so they pick alike when they can.
   const store = stack.use(await openRedisStore(config, metrics));
   return stack.use(await Registry.open({ ...common, store, pick: firstWithRoomByHash }));
+}
+
+/** Origins that never register: the default backend, if there is one. */
+export function permanentOrigins({ defaultBackend, registry }: Config): Origin[] {
+  return defaultBackend ? [defaultOrigin(defaultBackend, registry.type)] : [];
 }
 
 async function openRedisStore(config: Config, metrics: Metrics) {

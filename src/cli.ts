@@ -3,22 +3,28 @@
 
 import { type Config, ConfigError, loadConfig } from "./config.ts";
 import { GROUPS } from "./config_table.ts";
+import { Environment, type Settings } from "./environment.ts";
 import { signature, versionText } from "./version.ts";
 
 /** What the command line reads from and writes to. */
 export interface CommandLineIo {
-  readonly env: Readonly<Record<string, string>>;
-  /** The text of the .env file; undefined when there is none. */
-  readonly readDotEnv: () => Promise<string | undefined>;
+  readonly environment: Environment;
   /** Writes one line to the standard output. */
   readonly print: (line: string) => void;
   /** Writes one line to the standard error output. */
   readonly printError: (line: string) => void;
 }
 
+/** A good configuration, and the settings that it was made of. */
+export interface Start {
+  readonly action: "start";
+  readonly config: Config;
+  readonly settings: Settings;
+}
+
 /** Either the proxy is to be started, or the process is done. */
 export type Outcome =
-  | { readonly action: "start"; readonly config: Config }
+  | Start
   | { readonly action: "exit"; readonly code: number };
 
 /** What the arguments ask for; `argument` is the first that means nothing. */
@@ -92,7 +98,8 @@ export function helpText(): string {
     "  --check    Check the configuration and exit: 0 if it is good, 2 if not",
     "",
     "It is configured by environment variables. A .env file in the working directory is read too;",
-    "it never overrides a variable that is set. An empty variable takes its default.",
+    "it never overrides a variable that is set. An empty variable takes its default. On SIGHUP the",
+    "file is read again.",
   ];
   for (const { title, variables } of GROUPS) {
     lines.push("", `${title}:`);
@@ -109,39 +116,29 @@ export function helpText(): string {
 /**
  * The environment and the outputs of this process.
  *
- * @param directory where the .env file is looked for
+ * @param directory where files of variables are looked for
  */
 export function processIo(directory = "."): CommandLineIo {
   return {
-    env: Deno.env.toObject(),
-    readDotEnv: () => readIfThere(`${directory}/.env`),
+    environment: new Environment(Deno.env.toObject(), directory),
     print: (line) => writeLine(Deno.stdout, line),
     printError: (line) => writeLine(Deno.stderr, line),
   };
 }
 
 async function readConfig(command: "check" | "start", io: CommandLineIo): Promise<Outcome> {
+  const settings = await io.environment.read();
   let config: Config;
   try {
-    config = loadConfig(io.env, await io.readDotEnv());
+    config = loadConfig(settings);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     for (const problem of error.problems) io.printError(problem);
     return MISUSED;
   }
-  if (command === "start") return { action: "start", config };
+  if (command === "start") return { action: "start", config, settings };
   io.print("The configuration is good");
   return DONE;
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError([`${path}: Cannot read the file: ${reason}`]);
-  }
 }
 
 function writeLine(output: { writeSync(bytes: Uint8Array): number }, line: string): void {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { type CommandLineIo, helpText, type Outcome, processIo, runCommandLine } from "./cli.ts";
-import { ConfigError } from "./config.ts";
+import { TempFolder } from "../tests/support/temp_folder.ts";
+import { helpText, type Outcome, runCommandLine } from "./cli.ts";
 import { VARIABLES } from "./config_table.ts";
+import { Environment } from "./environment.ts";
 import { version } from "./version.ts";
 
 interface Run {
@@ -12,13 +13,12 @@ interface Run {
 
 async function run(
   args: readonly string[],
-  given: Partial<Pick<CommandLineIo, "env" | "readDotEnv">> = {},
+  environment: Environment = new Environment({}, "/nowhere"),
 ): Promise<Run> {
   const printed: string[] = [];
   const errors: string[] = [];
   const outcome = await runCommandLine(args, {
-    env: given.env ?? {},
-    readDotEnv: given.readDotEnv ?? (() => Promise.resolve(undefined)),
+    environment,
     print: (line) => printed.push(line),
     printError: (line) => errors.push(line),
   });
@@ -26,10 +26,10 @@ async function run(
 }
 
 Deno.test("without arguments there is a configuration to start with", async () => {
-  const { outcome, printed, errors } = await run([], {
-    env: { PROXY_RTMP_SERVER: "1" },
-    readDotEnv: () => Promise.resolve("PROXY_RTMP_SERVER=2\nPROXY_HTTP_API=3"),
-  });
+  await using folder = new TempFolder();
+  await Deno.writeTextFile(folder.file(".env"), "PROXY_RTMP_SERVER=2\nPROXY_HTTP_API=3");
+  const environment = new Environment({ PROXY_RTMP_SERVER: "1" }, folder.path);
+  const { outcome, printed, errors } = await run([], environment);
   assert.equal(outcome.action, "start");
   assert.equal(outcome.config.listen.rtmp.port, 1);
   assert.equal(outcome.config.listen.httpApi.port, 3);
@@ -41,7 +41,10 @@ Deno.test("--check tells whether the configuration is good", async () => {
   assert.deepEqual(good.outcome, { action: "exit", code: 0 });
   assert.deepEqual(good.printed, ["The configuration is good"]);
 
-  const bad = await run(["--check"], { env: { PROXY_HTTP_API: "x", PROXY_RTMP_SERVER: "y" } });
+  const bad = await run(
+    ["--check"],
+    new Environment({ PROXY_HTTP_API: "x", PROXY_RTMP_SERVER: "y" }),
+  );
   assert.deepEqual(bad.outcome, { action: "exit", code: 2 });
   assert.deepEqual(bad.printed, []);
   assert.deepEqual(bad.errors, [
@@ -51,15 +54,16 @@ Deno.test("--check tells whether the configuration is good", async () => {
 });
 
 Deno.test("a bad configuration or .env file ends the start with exit code 2", async () => {
-  const bad = await run([], { env: { PROXY_HTTP_API: "x" } });
+  const bad = await run([], new Environment({ PROXY_HTTP_API: "x" }));
   assert.deepEqual(bad.outcome, { action: "exit", code: 2 });
   assert.equal(bad.errors.length, 1);
 
-  const unreadable = await run([], {
-    readDotEnv: () => Promise.reject(new ConfigError([".env: Cannot read the file: denied"])),
-  });
+  await using folder = new TempFolder();
+  await Deno.writeTextFile(folder.file("file"), "nothing");
+  const environment = new Environment({ PROXY_ENV_FILE: folder.file("file") });
+  const unreadable = await run([], environment);
   assert.deepEqual(unreadable.outcome, { action: "exit", code: 2 });
-  assert.deepEqual(unreadable.errors, [".env: Cannot read the file: denied"]);
+  assert.equal(unreadable.errors.length, 1);
 });
 
 Deno.test("--version names the program and its version", async () => {
@@ -69,7 +73,10 @@ Deno.test("--version names the program and its version", async () => {
 });
 
 Deno.test("--help shows every variable with its default and its sentence", async () => {
-  const { outcome, printed } = await run(["--help", "--check"], { env: { PROXY_HTTP_API: "x" } });
+  const { outcome, printed } = await run(
+    ["--help", "--check"],
+    new Environment({ PROXY_HTTP_API: "x" }),
+  );
   assert.deepEqual(outcome, { action: "exit", code: 0 });
   assert.deepEqual(printed, [helpText()]);
   const lines = helpText().split("\n");
@@ -86,20 +93,5 @@ Deno.test("an argument that means nothing ends with exit code 2 and its name", a
     assert.deepEqual(printed, []);
     const last = args.at(-1);
     assert.equal(errors[0], `Cannot understand the arguments: current value is ${last}`);
-  }
-});
-
-Deno.test("the .env file is read from the directory, if there is one", async () => {
-  const directory = await Deno.makeTempDir();
-  try {
-    const { readDotEnv } = processIo(directory);
-    assert.equal(await readDotEnv(), undefined);
-    await Deno.writeTextFile(`${directory}/.env`, "PROXY_HTTP_API=3");
-    assert.equal(await readDotEnv(), "PROXY_HTTP_API=3");
-    await Deno.remove(`${directory}/.env`);
-    await Deno.mkdir(`${directory}/.env`);
-    await assert.rejects(readDotEnv(), ConfigError);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
   }
 });

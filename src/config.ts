@@ -1,5 +1,5 @@
-// Turns the environment and a .env file into the one typed configuration of the program, or into
-// the list of everything that is wrong with them. Reads no file and no environment by itself.
+// Turns variables into the one typed configuration of the program, or into the list of everything
+// that is wrong with them. Reads no file and no environment by itself.
 
 import type { Cidr } from "./core/cidr.ts";
 import type { ListenAddress } from "./core/endpoint.ts";
@@ -8,7 +8,7 @@ import type { MediaTarget } from "./core/media_target.ts";
 import type { LogFormat, LogLevel } from "./core/log.ts";
 import { findRedisConflicts, type RedisConfig, toRedis } from "./config_redis.ts";
 import { type Values, VARIABLES } from "./config_table.ts";
-import { parseDotEnv } from "./dotenv.ts";
+import type { Settings } from "./environment.ts";
 
 /** Everything that can be configured; all durations in milliseconds. */
 export interface Config {
@@ -19,6 +19,8 @@ export interface Config {
     readonly systemApi: ListenAddress;
     readonly webrtc: ListenAddress;
     readonly srt: ListenAddress;
+    /** Whether other processes may listen on the same ports. */
+    readonly reusePort: boolean;
   };
   /** Folder of player pages; absent = the built-in pages. */
   readonly staticFiles?: string;
@@ -38,21 +40,30 @@ export interface Config {
   };
   /** A fixed origin: its address and ports. Absent = none. */
   readonly defaultBackend?: DefaultBackend;
-  /** Absent = the HTTP API is open. */
-  readonly apiAuth?: { readonly token: string };
-  readonly rtmp: {
-    readonly handshakeTimeout: number;
-    readonly identifyTimeout: number;
-    readonly dialTimeout: number;
-    readonly answerTimeout: number;
-    readonly idleTimeout: number;
+  /** Without a token the HTTP API is open. */
+  readonly apiAuth: { readonly token?: string };
+  /** Client connections at once, of each listener. */
+  readonly limits: {
     readonly maxConnections: number;
     readonly maxConnectionsPerAddress: number;
   };
+  /** How long each phase of a conversation may take. */
+  readonly timeouts: {
+    /** RTMP handshake of a client. */
+    readonly handshake: number;
+    /** From there to publish or play. */
+    readonly identify: number;
+    readonly dial: number;
+    readonly answer: number;
+    readonly idle: number;
+    /** Head of an HTTP request. */
+    readonly head: number;
+    /** Next request of an HTTP connection. */
+    readonly keepAlive: number;
+    /** Client that takes nothing of what waits for it. */
+    readonly stall: number;
+  };
   readonly http: {
-    readonly headTimeout: number;
-    readonly keepAliveTimeout: number;
-    readonly stallTimeout: number;
     readonly trustedProxies: readonly Cidr[];
     /** Empty = all. */
     readonly corsOrigins: readonly string[];
@@ -93,7 +104,7 @@ export interface DefaultBackend {
 /** A configuration that cannot be used. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
-  /** One line each, beginning with the name of the variable or the line of the .env file. */
+  /** One line each, beginning with the name of the variable or with the file. */
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
@@ -103,18 +114,15 @@ export class ConfigError extends Error {
 }
 
 /**
- * Builds the configuration. A variable that `env` does not set, or sets to nothing, is taken from
- * the .env file, then from its default.
+ * Builds the configuration. A variable that is not set, or set to nothing, has its default.
  *
- * @param dotEnv text of the .env file, when there is one
- * @throws ConfigError with every problem there is
+ * @throws ConfigError with every problem there is, those of the settings first
  */
-export function loadConfig(env: Readonly<Record<string, string>>, dotEnv = ""): Config {
-  const file = parseDotEnv(dotEnv);
-  const problems = file.problems.map(({ line, message }) => `.env line ${line}: ${message}`);
+export function loadConfig(settings: Settings): Config {
+  const problems = [...settings.problems];
   const values: Record<string, unknown> = {};
   for (const [name, variable] of Object.entries(VARIABLES)) {
-    const set = env[name]?.trim() || file.variables.get(name)?.trim() || variable.default;
+    const set = settings.variables[name]?.trim() || variable.default;
     try {
       values[name] = variable.kind(set);
     } catch (error) {
@@ -176,6 +184,7 @@ function toConfig(values: Values): Config {
       systemApi: values.PROXY_SYSTEM_API,
       webrtc: values.PROXY_WEBRTC_SERVER,
       srt: values.PROXY_SRT_SERVER,
+      reusePort: values.PROXY_REUSE_PORT,
     },
     ...present("staticFiles", values.PROXY_STATIC_FILES),
     registry: {
@@ -191,14 +200,15 @@ function toConfig(values: Values): Config {
       allow: values.PROXY_REGISTER_ALLOW,
     },
     ...(values.PROXY_DEFAULT_BACKEND_ENABLED ? { defaultBackend: toDefaultBackend(values) } : {}),
-    ...(values.PROXY_HTTP_API_AUTH_ENABLED
-      ? { apiAuth: { token: values.PROXY_HTTP_API_AUTH_TOKEN ?? "" } }
-      : {}),
-    rtmp: toRtmp(values),
+    apiAuth: values.PROXY_HTTP_API_AUTH_ENABLED
+      ? { token: values.PROXY_HTTP_API_AUTH_TOKEN ?? "" }
+      : {},
+    limits: {
+      maxConnections: values.PROXY_MAX_CONNECTIONS,
+      maxConnectionsPerAddress: values.PROXY_MAX_CONNECTIONS_PER_ADDRESS,
+    },
+    timeouts: toTimeouts(values),
     http: {
-      headTimeout: values.PROXY_HTTP_HEAD_TIMEOUT,
-      keepAliveTimeout: values.PROXY_HTTP_KEEP_ALIVE_TIMEOUT,
-      stallTimeout: values.PROXY_STALL_TIMEOUT,
       trustedProxies: values.PROXY_TRUSTED_PROXIES,
       corsOrigins: values.PROXY_CORS_ORIGINS,
     },
@@ -233,15 +243,16 @@ function toDefaultBackend(values: Values): DefaultBackend {
   };
 }
 
-function toRtmp(values: Values): Config["rtmp"] {
+function toTimeouts(values: Values): Config["timeouts"] {
   return {
-    handshakeTimeout: values.PROXY_RTMP_HANDSHAKE_TIMEOUT,
-    identifyTimeout: values.PROXY_RTMP_IDENTIFY_TIMEOUT,
-    dialTimeout: values.PROXY_ORIGIN_DIAL_TIMEOUT,
-    answerTimeout: values.PROXY_ORIGIN_ANSWER_TIMEOUT,
-    idleTimeout: values.PROXY_IDLE_TIMEOUT,
-    maxConnections: values.PROXY_MAX_CONNECTIONS,
-    maxConnectionsPerAddress: values.PROXY_MAX_CONNECTIONS_PER_ADDRESS,
+    handshake: values.PROXY_RTMP_HANDSHAKE_TIMEOUT,
+    identify: values.PROXY_RTMP_IDENTIFY_TIMEOUT,
+    dial: values.PROXY_ORIGIN_DIAL_TIMEOUT,
+    answer: values.PROXY_ORIGIN_ANSWER_TIMEOUT,
+    idle: values.PROXY_IDLE_TIMEOUT,
+    head: values.PROXY_HTTP_HEAD_TIMEOUT,
+    keepAlive: values.PROXY_HTTP_KEEP_ALIVE_TIMEOUT,
+    stall: values.PROXY_STALL_TIMEOUT,
   };
 }
 

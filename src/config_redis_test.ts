@@ -3,12 +3,12 @@ import { ConfigError, loadConfig } from "./config.ts";
 import type { RedisConfig } from "./config_redis.ts";
 
 function redisOf(env: Record<string, string>): RedisConfig {
-  return loadConfig(env).redis;
+  return loadConfig({ variables: env, problems: [] }).redis;
 }
 
 function problemsOf(env: Record<string, string>): readonly string[] {
   try {
-    loadConfig(env);
+    loadConfig({ variables: env, problems: [] });
   } catch (error) {
     assert.ok(error instanceof ConfigError);
     return error.problems;

@@ -49,6 +49,11 @@ const LISTENERS = {
   ),
   PROXY_WEBRTC_SERVER: variable(listenAddress, "18000", "WebRTC media (UDP)"),
   PROXY_SRT_SERVER: variable(listenAddress, "20080", "SRT (UDP)"),
+  PROXY_REUSE_PORT: variable(
+    flag,
+    "off",
+    "Share these ports with other processes of the same user, as for an upgrade (SO_REUSEPORT)",
+  ),
   PROXY_STATIC_FILES: variable(
     optional(text),
     "",
@@ -263,6 +268,11 @@ const REDIS = {
 };
 
 const PROCESS = {
+  PROXY_ENV_FILE: variable(
+    text,
+    ".env",
+    "Files of variables, read again on SIGHUP; several with colons between, the last one wins",
+  ),
   PROXY_UDP_ENGINE: variable(
     oneOf("auto", "libc", "deno"),
     "auto",

@@ -21,7 +21,7 @@ const DOUBLE_QUOTED = /^"((?:[^"\\]|\\.)*)"\s*(?:#.*)?$/;
 const ESCAPES: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t" };
 
 /**
- * Parses lines of `NAME=value`, with or without `export`. A value in single quotes is taken as it
+ * Parses lines of `NAME=value`, with or without `export`; `#` and `;` begin comments. A value in single quotes is taken as it
  * stands, one in double quotes may hold `\n`, `\"` and the like, any other ends at ` #`. Nothing
  * is expanded and no value spans lines.
  */
@@ -31,7 +31,7 @@ export function parseDotEnv(text: string): DotEnv {
   const lines = text.replace(/^\ufeff/, "").split(/\r?\n/);
   for (const [index, raw] of lines.entries()) {
     const line = raw.trim();
-    if (line === "" || line.startsWith("#")) continue;
+    if (line === "" || /^[#;]/.test(line)) continue;
     const [, name, written = ""] = SETTING.exec(line) ?? [];
     const value = name === undefined ? undefined : readValue(written);
     if (name !== undefined && value !== undefined) {

@@ -29,7 +29,7 @@ Deno.test("every way to write a value is understood", () => {
 });
 
 Deno.test("the last setting wins over comments, empty lines and either line break", () => {
-  const text = "# NAME=no\r\n\r\nNAME=first\n\n  # more\nOTHER=1\r\nNAME=last\r\n";
+  const text = "# NAME=no\r\n\r\nNAME=first\n\n  # more\n; and more\nOTHER=1\r\nNAME=last\r\n";
   const { variables, problems } = parseDotEnv(text);
   assert.deepEqual([...variables], [["NAME", "last"], ["OTHER", "1"]]);
   assert.deepEqual(problems, []);

@@ -1,22 +1,17 @@
-// The life of the process between a good configuration and an exit code: what it prints, the
-// signals, the deadlines of its end.
+// The life of the process between a good configuration and an exit code: what it prints and tells the
+// service manager, the signals, the deadlines of its end.
 
 import { App, type Listener } from "./app.ts";
-import type { CommandLineIo } from "./cli.ts";
+import type { CommandLineIo, Start } from "./cli.ts";
 import type { Config } from "./config.ts";
 import { formatAddress } from "./core/endpoint.ts";
 import { ProxyError } from "./core/errors.ts";
 import { configureLog, logger } from "./core/log.ts";
 import { Deadline } from "./net/deadline.ts";
+import { ServiceNotifier } from "./net/service_notifier.ts";
+import { Reloader } from "./reload.ts";
+import { Signals } from "./signals.ts";
 
-const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
-  ? ["SIGINT"]
-  : ["SIGTERM", "SIGINT"];
-/**
- * A signal so soon after another, milliseconds, is the same one: npm and `deno task` pass on the
- * Ctrl-C that the terminal has sent to every process already.
- */
-const ECHO = 250;
 const LOG = logger("app");
 
 /**
@@ -24,13 +19,27 @@ const LOG = logger("app");
  *
  * @returns the exit code: 0 after an orderly end, 1 when something died or never started
  */
-export async function runProxy(config: Config, io: CommandLineIo): Promise<number> {
+export async function runProxy({ config, settings }: Start, io: CommandLineIo): Promise<number> {
   const write = (line: string) => io.printError(line.trimEnd());
-  await using _log = await configureLog({ ...config.log, write });
+  const { level, format } = config.log;
+  await using _log = await configureLog({ level, format, write });
   using signals = new Signals();
   try {
     const app = await App.open(config);
-    return await live(app, config, { signals, io });
+    using notifier = openNotifier(app, io);
+    const reloader = new Reloader({
+      ...{ app, settings },
+      environment: io.environment,
+      changeLogLevel: async (level) => void await configureLog({ level, format, write }),
+    });
+    warnOfRisks(config);
+    announce(app.listeners, config, io);
+    await notifier.start();
+    signals.onReload(oneAtATime(async () => {
+      notifier.reloading();
+      notifier.reloaded(await reloader.reload());
+    }));
+    return await live(app, config, { signals, notifier, io });
   } catch (error) {
     if (!(error instanceof ProxyError)) throw error;
     io.printError(error.message);
@@ -40,16 +49,12 @@ export async function runProxy(config: Config, io: CommandLineIo): Promise<numbe
 
 interface Surroundings {
   readonly signals: Signals;
+  readonly notifier: ServiceNotifier;
   readonly io: CommandLineIo;
 }
 
-async function live(app: App, config: Config, { signals, io }: Surroundings): Promise<number> {
-  if (config.register.token === undefined) {
-    LOG.warn(
-      "Anybody who reaches the System API can register an origin: PROXY_REGISTER_TOKEN is unset",
-    );
-  }
-  announce(app.listeners, config, io);
+async function live(app: App, config: Config, surroundings: Surroundings): Promise<number> {
+  const { signals, notifier, io } = surroundings;
   const died = app.closed.then(() => "closed" as const, (error: unknown) => ({ error }));
   const first = await Promise.race([died, signals.next()]);
   if (typeof first === "object") {
@@ -58,6 +63,7 @@ async function live(app: App, config: Config, { signals, io }: Surroundings): Pr
     return 1;
   }
   LOG.info("Draining", { grace: config.quit.grace });
+  notifier.stopping(config.quit.force);
   app.drain();
   const { promise: forced, resolve: force } = Promise.withResolvers<"forced">();
   using _deadline = new Deadline(config.quit.force, () => force("forced"));
@@ -68,10 +74,51 @@ async function live(app: App, config: Config, { signals, io }: Surroundings): Pr
   })();
   const last = await Promise.race([ended, signals.next(), forced]);
   if (last === "ended") LOG.info("Ended");
-  else {LOG.warn("Ended at once", {
-      why: last === "forced" ? "PROXY_FORCE_QUIT_TIMEOUT" : "signal",
-    });}
+  else {
+    const why = last === "forced" ? "PROXY_FORCE_QUIT_TIMEOUT" : "signal";
+    LOG.warn("Ended at once", { why });
+  }
   return 0;
+}
+
+function openNotifier(app: App, { environment }: CommandLineIo): ServiceNotifier {
+  return new ServiceNotifier({
+    env: environment.process,
+    hearts: app.hearts,
+    status: async () => `${app.sessions} sessions, ${await app.countOrigins()} origins`,
+    onProblem: (message) => LOG.warn("Service manager", { problem: message }),
+    onStill: (name) => LOG.error("Not alive, so the watchdog is told nothing", { part: name }),
+  });
+}
+
+/** Runs one call at a time; calls that come meanwhile make one more. */
+function oneAtATime(work: () => Promise<void>): () => void {
+  let [isRunning, isWanted] = [false, false];
+  const run = async () => {
+    isRunning = true;
+    for (isWanted = true; isWanted;) {
+      isWanted = false;
+      await work();
+    }
+    isRunning = false;
+  };
+  return () => {
+    isWanted = true;
+    if (!isRunning) run().catch((error) => LOG.error("Unexpected error", { error }));
+  };
+}
+
+function warnOfRisks({ register, listen, registry, defaultBackend }: Config): void {
+  if (register.token === undefined) {
+    LOG.warn(
+      "Anybody who reaches the System API can register an origin: PROXY_REGISTER_TOKEN is unset",
+    );
+  }
+  if (listen.reusePort && registry.type === "memory" && defaultBackend === undefined) {
+    LOG.warn(
+      "Processes that share ports need PROXY_LOAD_BALANCER_TYPE=redis to know the same streams",
+    );
+  }
 }
 
 function announce(listeners: readonly Listener[], config: Config, { print }: CommandLineIo): void {
@@ -88,29 +135,4 @@ function announce(listeners: readonly Listener[], config: Config, { print }: Com
   const token = config.register.token === undefined ? "" : "/<PROXY_REGISTER_TOKEN>";
   const url = `http://127.0.0.1:${port}/api/v1/srs/register${token}`;
   print(`Next: add to each srs.conf: heartbeat { enabled on; interval 9; url ${url}; ports on; }`);
-}
-
-/** The signals that end the process, one at a time. */
-class Signals implements Disposable {
-  #waiting = Promise.withResolvers<"signal">();
-  #lastAt = -Infinity;
-  readonly #listener = () => {
-    const now = performance.now();
-    if (now - this.#lastAt < ECHO) return;
-    this.#lastAt = now;
-    this.#waiting.resolve("signal");
-    this.#waiting = Promise.withResolvers();
-  };
-
-  constructor() {
-    for (const signal of SIGNALS) Deno.addSignalListener(signal, this.#listener);
-  }
-
-  next(): Promise<"signal"> {
-    return this.#waiting.promise;
-  }
-
-  [Symbol.dispose](): void {
-    for (const signal of SIGNALS) Deno.removeSignalListener(signal, this.#listener);
-  }
 }

@@ -5,14 +5,14 @@ import { type Context, Hono, type Next } from "hono";
 import { corsFor } from "../core/cors.ts";
 import type { Address } from "../core/origin.ts";
 import { answerError, answerErrorsInJson } from "./json_answers.ts";
-import { bearerToken, holdsToken } from "./token.ts";
+import { type ApiAccess, bearerToken, holdsToken } from "./token.ts";
 import { type About, versionsApp } from "./versions.ts";
 
 /** What the HTTP API needs of the rest of the program. */
 export interface HttpApiPorts {
   readonly about: About;
-  /** What clients must present; undefined = nothing. It reaches the origins like everything else. */
-  readonly token: string | undefined;
+  /** What clients must present. It reaches the origins like everything else. */
+  readonly access: ApiAccess;
   /** Web origins that may read answers; empty means all. */
   readonly corsOrigins: readonly string[];
   /** Answers what is below `/rtc/v1/`. */
@@ -40,7 +40,7 @@ export function httpApi(
 ): (request: Request, peer: Address) => Response | Promise<Response> {
   const app = new Hono<Env>({ strict: false });
   answerErrorsInJson(app);
-  app.use(addCors(ports.corsOrigins), requireToken(ports.token));
+  app.use(addCors(ports.corsOrigins), requireToken(ports.access));
   app.all("/rtc/v1/*", (context) => ports.signal(context.req.raw, context.env.peer));
   app.options("*", (context) => {
     context.header("Allow", "GET, HEAD, OPTIONS");
@@ -62,8 +62,9 @@ function addCors(allowed: readonly string[]) {
   };
 }
 
-function requireToken(token: string | undefined) {
+function requireToken(access: ApiAccess) {
   return async (context: Context<Env>, next: Next) => {
+    const { token } = access;
     // A browser asks without any token whether it may send one.
     const isFree = token === undefined || context.req.method === "OPTIONS";
     if (isFree || holdsToken(token, [bearerToken(context.req.header("authorization"))])) {

@@ -11,7 +11,7 @@ type Ask = (path: string, init?: RequestInit) => Promise<Response>;
 function apiWith(options: Partial<HttpApiPorts> = {}): Ask {
   const handle = httpApi({
     about: ABOUT,
-    token: undefined,
+    access: {},
     corsOrigins: [],
     signal: (request, peer) => {
       if (request.url.endsWith("/broken/")) throw new Error("10.0.0.5 is broken");
@@ -59,7 +59,7 @@ Deno.test("an error of the program's own says nothing to the client", async () =
 });
 
 Deno.test("a token is asked for, but not by a browser that asks for leave", async () => {
-  const ask = apiWith({ token: "s3cret" });
+  const ask = apiWith({ access: { token: "s3cret" } });
   for (const path of ["/rtc/v1/whip/", "/api/v1/versions", "/nowhere"]) {
     for (const authorization of ["", "Bearer wrong", "Basic czNjcmV0", "s3cret"]) {
       const response = await ask(path, { headers: { authorization } });

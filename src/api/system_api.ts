@@ -15,7 +15,7 @@ import { logFailure } from "./log_failure.ts";
 import type { Exposition } from "./metrics.ts";
 import { originOf, parseRegistration } from "./registration.ts";
 import type { SessionStatus } from "./session_log.ts";
-import { bearerToken, holdsToken } from "./token.ts";
+import { type ApiAccess, bearerToken, holdsToken } from "./token.ts";
 import { type About, versionsApp } from "./versions.ts";
 
 /** Whether the proxy takes new clients. */
@@ -36,8 +36,7 @@ export interface SystemApiPorts {
   readonly sessions: SessionDirectory;
   readonly about: About;
   readonly addresses: AddressPolicyOptions;
-  /** What origins must present to register, and everybody to see the lists; unset = nothing. */
-  readonly token: string | undefined;
+  readonly access: ApiAccess;
 }
 
 /** The streams that clients publish and play through this process. */
@@ -71,7 +70,7 @@ function addRegistration(app: Hono, ports: SystemApiPorts): void {
   const policy = new AddressPolicy(ports.addresses);
   app.on("POST", REGISTER_PATHS, async (context) => {
     try {
-      requireToken(context, ports.token);
+      requireToken(context, ports.access);
       const body = await readBoundedText(context.req.raw, BODY_BOUNDS);
       await ports.directory.register(originOf(parseRegistration(body), policy));
     } catch (thrown) {
@@ -103,9 +102,9 @@ function addHealth(app: Hono, ports: SystemApiPorts): void {
   });
 }
 
-function addLists(app: Hono, { directory, token }: SystemApiPorts): void {
+function addLists(app: Hono, { directory, access }: SystemApiPorts): void {
   app.get("/api/v1/origins", async (context) => {
-    requireToken(context, token);
+    requireToken(context, access);
     const { limit, after = "" } = pageOf(context);
     const origins = [...await directory.origins()]
       .filter(({ origin }) => origin.id > after)
@@ -115,15 +114,15 @@ function addLists(app: Hono, { directory, token }: SystemApiPorts): void {
     return context.json({ code: 0, origins: page.map(originAnswer), next });
   });
   app.get("/api/v1/streams", async (context) => {
-    requireToken(context, token);
+    requireToken(context, access);
     const { streams, next } = await directory.streams(pageOf(context));
     return context.json({ code: 0, streams, next });
   });
 }
 
-function addSessions(app: Hono, { sessions, token }: SystemApiPorts): void {
+function addSessions(app: Hono, { sessions, access }: SystemApiPorts): void {
   app.get("/api/v1/sessions", (context) => {
-    requireToken(context, token);
+    requireToken(context, access);
     const page = pageOf(context);
     const listed = sessions.list({ ...page, limit: page.limit + 1 });
     const shown = listed.slice(0, page.limit);
@@ -131,7 +130,7 @@ function addSessions(app: Hono, { sessions, token }: SystemApiPorts): void {
     return context.json({ code: 0, sessions: shown, next });
   });
   app.delete("/api/v1/sessions/:session", (context) => {
-    requireToken(context, token);
+    requireToken(context, access);
     if (!sessions.kick(context.req.param("session"))) {
       return answerError(context, 404, "Cannot find a session of this id");
     }
@@ -139,7 +138,8 @@ function addSessions(app: Hono, { sessions, token }: SystemApiPorts): void {
   });
 }
 
-function requireToken(context: Context, token: string | undefined): void {
+/** Origins to register, and everybody to see the lists, must present the token. */
+function requireToken(context: Context, { token }: ApiAccess): void {
   if (token === undefined) return;
   const presented = [
     bearerToken(context.req.header("authorization")),

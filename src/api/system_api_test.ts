@@ -43,7 +43,7 @@ async function openDesk(options: Partial<SystemApiPorts> = {}): Promise<Desk> {
       ownAddresses: () => [{ host: "0.0.0.0", port: 11935 }],
       localIps: () => ["10.0.0.1"],
     },
-    token: undefined,
+    access: {},
     ...options,
   });
   return {
@@ -107,7 +107,7 @@ Deno.test("the proxy does not register itself", async () => {
 });
 
 Deno.test("without the token nobody registers, with it everybody does", async () => {
-  await using desk = await openDesk({ token: "right/1" });
+  await using desk = await openDesk({ access: { token: "right/1" } });
   const wrong: [string, Record<string, string>][] = [
     [REGISTER, {}],
     [REGISTER, { authorization: "Bearer wrong" }],
@@ -291,7 +291,7 @@ Deno.test("a page of no size, or of any size, is refused", async () => {
 });
 
 Deno.test("lists need the token when there is one", async () => {
-  await using desk = await openDesk({ token: "right" });
+  await using desk = await openDesk({ access: { token: "right" } });
   for (const path of ["/api/v1/origins", "/api/v1/streams"]) {
     assert.equal((await desk.ask("GET", path)).status, 401);
     assert.equal((await desk.ask("GET", `${path}?token=right`)).status, 200);
@@ -316,7 +316,7 @@ Deno.test("open sessions are listed page by page, and one can be ended", async (
   }));
   const kicked: string[] = [];
   await using desk = await openDesk({
-    token: "secret",
+    access: { token: "secret" },
     sessions: {
       list: ({ limit, after }) => {
         const start = open.findIndex(({ session }) => session === after) + 1;

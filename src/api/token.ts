@@ -2,6 +2,12 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 
+/** What an API asks for; looked at for every request, so that it may change. */
+export interface ApiAccess {
+  /** Absent = nothing. */
+  readonly token?: string;
+}
+
 /**
  * Whether any of the presented texts is the token. Takes as long for a wrong one as for the right
  * one, whatever their lengths.

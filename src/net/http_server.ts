@@ -23,6 +23,8 @@ export interface HttpServerOptions {
   /** What listens, for error messages: "System API". */
   readonly name: string;
   readonly listen: ListenAddress;
+  /** Whether other processes of this user may listen on it at the same time (SO_REUSEPORT). */
+  readonly reusePort?: boolean;
   readonly handler: HttpHandler;
   /** Told of what the handler throws; the client gets a bare 500. */
   onError(error: unknown): void;
@@ -93,12 +95,13 @@ export class HttpServer implements AsyncDisposable {
 }
 
 function serve(
-  { name, handler, onError }: HttpServerOptions,
+  { name, reusePort = false, handler, onError }: HttpServerOptions,
   listen: ListenAddress,
 ): Deno.HttpServer<Deno.NetAddr> {
   return bind(name, listen, (where) =>
     Deno.serve({
       ...where,
+      reusePort,
       onListen: () => {},
       onError: (error) => {
         onError(error);

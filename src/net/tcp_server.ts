@@ -11,13 +11,20 @@ import { TcpConnection } from "./tcp_connection.ts";
 /** How long the accept loop rests when the process is out of descriptors. */
 const REST = 100;
 
+/** Bounds of a port; looked at for every connection, so that they may change. */
+export interface ConnectionLimits {
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+}
+
 /** What a TcpServer needs to know. */
 export interface TcpServerOptions {
   /** What listens, for error messages: "RTMP". */
   readonly name: string;
   readonly listen: ListenAddress;
-  readonly maxConnections: number;
-  readonly maxConnectionsPerAddress: number;
+  /** Whether other processes of this user may listen on it at the same time (SO_REUSEPORT). */
+  readonly reusePort?: boolean;
+  readonly limits: ConnectionLimits;
   /** Serves one connection, which is closed when it returns. */
   serve(connection: TcpConnection): Promise<void>;
   /** Told of every connection closed at once for a bound. */
@@ -47,9 +54,10 @@ export class TcpServer implements AsyncDisposable {
 
   /** @throws ProxyError `internal` with one clear line when the port cannot be bound */
   static open(options: TcpServerOptions): TcpServer {
+    const { name, listen, reusePort = false } = options;
     return new TcpServer(
       options,
-      bind(options.name, options.listen, (where) => Deno.listen(where)),
+      bind(name, listen, (where) => Deno.listen({ ...where, reusePort })),
     );
   }
 
@@ -105,10 +113,11 @@ export class TcpServer implements AsyncDisposable {
     const { hostname, port } = conn.remoteAddr as Deno.NetAddr;
     const host = normalizeIp(hostname) ?? hostname;
     const fromAddress = this.#perAddress.get(host) ?? 0;
-    if (this.#connections.size >= this.#options.maxConnections) {
+    const { maxConnections, maxConnectionsPerAddress } = this.#options.limits;
+    if (this.#connections.size >= maxConnections) {
       return this.#refuse(conn, "total");
     }
-    if (fromAddress >= this.#options.maxConnectionsPerAddress) {
+    if (fromAddress >= maxConnectionsPerAddress) {
       return this.#refuse(conn, "per_address");
     }
     const connection = new TcpConnection(conn, { host, port });

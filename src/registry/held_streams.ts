@@ -120,11 +120,20 @@ export class HeldStreams {
     return holdings?.some((held) => held.origin === origin && held.running > 0) ?? false;
   }
 
-  /** What is to be renewed from time to time: one lease for each stream and origin in use. */
-  *leases(): Generator<StreamLease> {
+  /**
+   * What is to be renewed from time to time: one lease for each stream and origin in use.
+   *
+   * @param size of one batch, at most
+   */
+  *leases(size: number): Generator<StreamLease[]> {
+    let batch: StreamLease[] = [];
     for (const use of this.#uses.values()) {
-      for (const holding of use.holdings) yield this.#lease(use, holding);
+      for (const holding of use.holdings) batch.push(this.#lease(use, holding));
+      if (batch.length < size) continue;
+      yield batch;
+      batch = [];
     }
+    if (batch.length > 0) yield batch;
   }
 
   #useOf(stream: string): StreamUse {

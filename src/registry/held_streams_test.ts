@@ -45,7 +45,7 @@ Deno.test("nothing is kept of sessions that are over, however they went", () => 
   held.end("vain");
   held.end("served");
   assert.equal(held.size, 0);
-  assert.deepEqual([...held.leases()], []);
+  assert.deepEqual([...held.leases(10)], []);
 });
 
 Deno.test("a vain session ends in a mapping forgotten", () => {
@@ -114,7 +114,7 @@ Deno.test("each stream in use has one lease for each origin that serves it", () 
   held.confirm("s2");
   place(held, "s3", mapping("b"));
   place(held, "s4", mapping("a", { stream: "other" }));
-  assert.deepEqual([...held.leases()].map(describe), [
+  assert.deepEqual([...held.leases(1)].flat().map(describe), [
     `renew ${STREAM} a true 60`,
     `renew ${STREAM} b false 15`,
     "renew other a false 15",

@@ -163,6 +163,8 @@ export class RedisStore implements Store {
     if (isPermanent) {
       this.#permanent.set(origin.id, origin);
       this.#copy.putOrigin(origin, ttl);
+    } else {
+      this.#permanent.delete(origin.id);
     }
     const record = { record: origin, ttl: isPermanent ? PERMANENT_TTL : ttl };
     this.#noOrigin.delete(origin.id, this.#now());

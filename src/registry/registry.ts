@@ -22,10 +22,19 @@ import { HeldStreams } from "./held_streams.ts";
 import { OriginWatch } from "./origin_watch.ts";
 import { PartFinder } from "./part_finder.ts";
 import { candidatesFor, pickFewest } from "./picker.ts";
+import { noOriginFor, originOutOfReach } from "./refusals.ts";
 import type { OriginRecord, Store, StreamClaim, StreamLease, StreamRecord } from "./store.ts";
 
+/** What can change while a registry runs; times are milliseconds. */
+export interface RegistrySettings {
+  /** Life of an origin after its last heartbeat. */
+  readonly originTtl: number;
+  /** Origins that need no heartbeat: the default one, if any. */
+  readonly permanent?: readonly Origin[];
+}
+
 /** What a registry needs; times are milliseconds. */
-export interface RegistryOptions {
+export interface RegistryOptions extends RegistrySettings {
   /** Not disposed of by the registry, so that several can share one. */
   readonly store: Store;
   readonly metrics: Metrics;
@@ -33,12 +42,8 @@ export interface RegistryOptions {
   readonly timings?: Timings;
   /** Picks the origin of a new stream; the less loaded of two drawn at random unless given. */
   readonly pick?: Pick;
-  /** Life of an origin after its last heartbeat. */
-  readonly originTtl: number;
   /** Life of a mapping after its last use; less than a second counts as one. */
   readonly streamIdle: number;
-  /** Origins that need no heartbeat: the default one, if any. */
-  readonly permanent?: readonly Origin[];
   /** Never goes backwards; the process's own clock unless given. */
   readonly now?: () => number;
   /** Numbers from 0 up to but not including 1. */
@@ -96,8 +101,8 @@ interface Placement {
 export class Registry implements Resolver, PartLocator, RtcSessions, Directory, AsyncDisposable {
   readonly #store: Store;
   readonly #metrics: Metrics;
-  readonly #originTtl: number;
-  readonly #permanent: ReadonlySet<string>;
+  #originTtl: number;
+  #permanent: readonly Origin[];
   readonly #now: () => number;
   readonly #random: () => number;
   readonly #pick: Pick;
@@ -125,7 +130,7 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     this.#store = options.store;
     this.#metrics = options.metrics;
     this.#originTtl = options.originTtl;
-    this.#permanent = new Set(options.permanent?.map(({ id }) => id));
+    this.#permanent = options.permanent ?? [];
     this.#now = options.now ?? (() => performance.now());
     this.#random = options.random ?? Math.random;
     this.#pick = options.pick ?? ((_, candidates) => pickFewest(candidates, this.#random));
@@ -155,6 +160,16 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
   /** Why requests are answered without the other proxies' agreement; undefined when all is well. */
   get trouble(): string | undefined {
     return this.#store.trouble;
+  }
+
+  /** Takes over other origins that need no heartbeat, and another life for those that do. */
+  async configure({ originTtl, permanent = [] }: RegistrySettings): Promise<void> {
+    this.#originTtl = originTtl;
+    const gone = this.#permanent.filter((old) => !permanent.some(({ id }) => id === old.id));
+    this.#permanent = permanent;
+    for (const origin of permanent) await this.#store.putOrigin(origin, Infinity);
+    for (const origin of gone) await this.#store.putOrigin(origin, 1);
+    await this.#upkeep();
   }
 
   resolve(request: StreamRequest): Promise<Origin> {
@@ -214,7 +229,7 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
   }
 
   async register(origin: Origin): Promise<void> {
-    if (this.#permanent.has(origin.id)) {
+    if (this.#permanent.some(({ id }) => id === origin.id)) {
       throw new ProxyError("bad_request", `Cannot register server: ${origin.id} is a reserved id`);
     }
     await this.#timed("register", async () => {
@@ -355,7 +370,7 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
 
   async #doUpkeep(): Promise<void> {
     try {
-      for (const batch of batches(this.#held.leases())) await this.#store.renewStreams(batch);
+      for (const batch of this.#held.leases(LEASE_BATCH)) await this.#store.renewStreams(batch);
       const size = await this.#store.sweep();
       const origins = await this.#store.origins();
       this.#watch.update(origins);
@@ -368,28 +383,6 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
       LOG.error("Registry upkeep failed", { error });
     }
   }
-}
-
-function noOriginFor({ protocol, failed }: StreamRequest): ProxyError {
-  const message = failed.length > 0
-    ? `Cannot reach an origin for this stream: current value is ${failed.length} tried`
-    : `Cannot serve this stream: no origin offers ${protocol} for it`;
-  return new ProxyError("no_origin", message);
-}
-
-function originOutOfReach(): ProxyError {
-  return new ProxyError("origin_unreachable", "Cannot reach the origin where this stream runs");
-}
-
-function* batches(leases: Iterable<StreamLease>): Generator<StreamLease[]> {
-  let batch: StreamLease[] = [];
-  for (const lease of leases) {
-    batch.push(lease);
-    if (batch.length < LEASE_BATCH) continue;
-    yield batch;
-    batch = [];
-  }
-  if (batch.length > 0) yield batch;
 }
 
 function everyPeriod(period: number, callback: () => Promise<void>): Disposable {

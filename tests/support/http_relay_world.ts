@@ -8,6 +8,16 @@ import { Registry } from "../../src/registry/registry.ts";
 import { HttpRelay, type HttpRelayOptions } from "../../src/relay/http/http_relay.ts";
 import { RawHttpClient } from "./raw_http_client.ts";
 
+/** Deadlines for tests in which none of them passes; change some of a copy for the others. */
+export const HTTP_TIMEOUTS: HttpRelayOptions["timeouts"] = {
+  head: 2_000,
+  keepAlive: 2_000,
+  dial: 1_000,
+  answer: 1_000,
+  idle: 10_000,
+  stall: 10_000,
+};
+
 /** A relay and what is around it. */
 export class HttpRelayWorld implements AsyncDisposable {
   readonly relay: HttpRelay;
@@ -40,11 +50,8 @@ export class HttpRelayWorld implements AsyncDisposable {
     let ids = 0;
     const relay = stack.use(HttpRelay.open({
       listen: { host: "127.0.0.1", port: 0 },
-      maxConnections: 100,
-      maxConnectionsPerAddress: 50,
-      headTimeout: 2_000,
-      keepAliveTimeout: 2_000,
-      timeouts: { dial: 1_000, answer: 1_000, idle: 10_000, stall: 10_000 },
+      limits: { maxConnections: 100, maxConnectionsPerAddress: 50 },
+      timeouts: { ...HTTP_TIMEOUTS },
       trustedProxies: [],
       corsOrigins: [],
       resolver: registry,

@@ -1,6 +1,7 @@
 // The real program, run from source or, when SRS_PROXY_BIN is set, as that executable, with every
 // listener on a free loopback port. Knows the program only from outside.
 
+import { resolve } from "node:path";
 import { PERMISSIONS } from "../../scripts/permissions.ts";
 import { Child, type ChildEnd } from "./child.ts";
 import { freePorts } from "./ports.ts";
@@ -145,7 +146,7 @@ export async function runProxy(
 
 function proxyCommand(): string[] {
   const executable = Deno.env.get("SRS_PROXY_BIN");
-  if (executable !== undefined && executable !== "") return [executable];
+  if (executable !== undefined && executable !== "") return [resolve(executable)];
   const configuration = `--config=${PROJECT_FOLDER}/deno.json`;
   const program = `${PROJECT_FOLDER}/main.ts`;
   return [Deno.execPath(), "run", "--quiet", configuration, ...PERMISSIONS, program];

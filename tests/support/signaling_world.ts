@@ -41,7 +41,7 @@ export class SeenMedia implements RtcMedia {
 /** How a world differs from the plain one. */
 export type SignalingWorldOptions =
   & Partial<SignalingPorts>
-  & Partial<Pick<HttpApiPorts, "token">>
+  & Partial<Pick<HttpApiPorts, "access">>
   & { readonly registry?: Registry };
 
 /** Signalling and what is around it. */
@@ -65,7 +65,7 @@ export class SignalingWorld implements AsyncDisposable {
     this.#metrics = metrics;
     let ids = 0;
     const signaling = this.#stack.use(Signaling.open({
-      timeouts: { dial: 1_000, answer: 1_000, body: 500 },
+      timeouts: { dial: 1_000, answer: 1_000, head: 500 },
       resolver: registry,
       rtcSessions: registry,
       media: this.media,
@@ -81,18 +81,15 @@ export class SignalingWorld implements AsyncDisposable {
     }));
     const handle = httpApi({
       about: ABOUT,
-      token: options.token,
+      access: options.access ?? {},
       corsOrigins: [],
       signal: (request, peer) => signaling.handle(request, peer),
     });
     this.#server = this.#stack.use(WebServer.open({
       name: "HTTP API",
       listen: { host: "127.0.0.1", port: 0 },
-      maxConnections: 50,
-      maxConnectionsPerAddress: 20,
-      headTimeout: 500,
-      keepAliveTimeout: 500,
-      stallTimeout: 500,
+      limits: { maxConnections: 50, maxConnectionsPerAddress: 20 },
+      timeouts: { head: 500, keepAlive: 500, stall: 500 },
       handle,
       onRefused: (reason) => this.refused.push(reason),
       onError: (error) => this.errors.push(error),

@@ -12,10 +12,11 @@ export interface ForwarderInit {
   readonly maxClients: number;
 }
 
-/** Closes all links; fails on purpose; opens and closes links without using them. */
+/** Closes all links; fails on purpose; stands still; opens and closes links without using them. */
 export type ForwarderCommand =
   | { readonly type: "close_links" }
   | { readonly type: "fail" }
+  | { readonly type: "stand_still"; readonly milliseconds: number }
   | { readonly type: "churn"; readonly count: number };
 
 /** What has happened. */
@@ -76,6 +77,7 @@ class Forwarder implements ThreadRelay<ForwarderCommand> {
   command(command: ForwarderCommand): void {
     if (command.type === "fail") this.#shouldFail = true;
     else if (command.type === "churn") this.#churn(command.count);
+    else if (command.type === "stand_still") standStill(command.milliseconds);
     else {
       for (const { link } of [...this.#links.values()]) this.#close(link);
       this.#report({ type: "links", open: this.#links.size });
@@ -109,6 +111,10 @@ class Forwarder implements ThreadRelay<ForwarderCommand> {
     }
     this.#report({ type: "churned", error });
   }
+}
+
+function standStill(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
 serveUdpThread<ForwarderInit, ForwarderCommand, ForwarderReport>((parts) => new Forwarder(parts));

@@ -20,6 +20,7 @@ export interface ThreadRelay<Command> extends UdpRelay {
 
 /** What a relay is made of; `report` sends something to the main thread. */
 export interface ThreadRelayParts<Init, Report> {
+  /** Changes when the main thread says so, so that it is looked at for every use. */
   readonly init: Init;
   readonly engine: UdpEngine;
   report(report: Report): void;
@@ -33,7 +34,7 @@ interface WorkerScope<Init, Command, Report> {
 }
 
 /** Serves the main thread's `UdpThread`. @param create makes the relay, once the port is bound */
-export function serveUdpThread<Init, Command, Report>(
+export function serveUdpThread<Init extends object, Command, Report>(
   create: (parts: ThreadRelayParts<Init, Report>) => ThreadRelay<Command>,
 ): void {
   const scope = globalThis as unknown as WorkerScope<Init, Command, Report>;
@@ -59,10 +60,11 @@ function fail<Init, Command, Report>(
   scope.close();
 }
 
-class RunningThread<Init, Command, Report> {
+class RunningThread<Init extends object, Command, Report> {
   readonly #scope: WorkerScope<Init, Command, Report>;
   readonly #engine: UdpEngine;
   readonly #relay: ThreadRelay<Command>;
+  readonly #init: Init;
   readonly #sent: Int32Array;
   #taken = 0;
   #nextFigures = 0;
@@ -74,6 +76,7 @@ class RunningThread<Init, Command, Report> {
   ) {
     this.#scope = scope;
     this.#sent = new Int32Array(open.mail);
+    this.#init = open.init;
     this.#engine = openEngine(open.kind, open.engine);
     const { address, buffers } = this.#engine;
     scope.postMessage({ type: "opened", address, buffers });
@@ -90,6 +93,8 @@ class RunningThread<Init, Command, Report> {
     this.#taken = (this.#taken + 1) | 0;
     try {
       if (message.type === "command") this.#relay.command(message.command);
+      else if (message.type === "configure") Object.assign(this.#init, message.init);
+      else if (message.type === "ping") this.#scope.postMessage({ type: "pong" });
       else this.#end();
     } catch (error) {
       fail(this.#scope, error);

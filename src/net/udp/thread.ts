@@ -25,7 +25,7 @@ export interface UdpThreadOptions<Init, Report> {
   /** Plain data for the relay. */
   readonly init: Init;
   readonly onReport: (report: Report) => void;
-  /** Told every second what was lost since the last time; also a sign of life. */
+  /** Told every second what was lost since the last time. */
   readonly onFigures: (lost: UdpDrops) => void;
 }
 
@@ -42,6 +42,7 @@ export class UdpThread<Init, Command, Report> implements AsyncDisposable {
   readonly #opened = Promise.withResolvers<Opened>();
   readonly #ended = Promise.withResolvers<void>();
   #drops = noDrops();
+  #pong: PromiseWithResolvers<void> | undefined;
   #isEnding = false;
   #where: Opened | undefined;
 
@@ -89,10 +90,24 @@ export class UdpThread<Init, Command, Report> implements AsyncDisposable {
     if (!this.#isEnding) this.#post({ type: "command", command });
   }
 
+  /** Gives the relay other settings than it was opened with. */
+  configure(init: Init): void {
+    if (!this.#isEnding) this.#post({ type: "configure", init });
+  }
+
+  /** Resolves once the thread has shown that it goes on; at once when it is to end. */
+  beat(): Promise<void> {
+    if (this.#isEnding) return Promise.resolve();
+    this.#pong ??= Promise.withResolvers();
+    this.#post({ type: "ping" });
+    return this.#pong.promise;
+  }
+
   /** Has the relay say goodbye and frees its sockets; a thread that does not end is ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isEnding) return await this.closed.catch(() => {});
     this.#isEnding = true;
+    this.#takePong();
     this.#post({ type: "close" });
     using _deadline = new Deadline(END_DEADLINE, () => this.#ended.resolve());
     await this.closed.catch(() => {});
@@ -126,10 +141,16 @@ export class UdpThread<Init, Command, Report> implements AsyncDisposable {
   #take(message: FromThread<Report>): void {
     if (message.type === "report") this.#options.onReport(message.report);
     else if (message.type === "figures") this.#countDrops(message.drops);
+    else if (message.type === "pong") this.#takePong();
     else if (message.type === "opened") this.#opened.resolve(message);
     else if (message.type === "failed") this.#die(new ProxyError(message.code, message.message));
     else if (this.#isEnding) this.#ended.resolve();
     else this.#die(new Error(`The ${this.#options.name} thread has ended`));
+  }
+
+  #takePong(): void {
+    this.#pong?.resolve();
+    this.#pong = undefined;
   }
 
   #countDrops(drops: UdpDrops): void {

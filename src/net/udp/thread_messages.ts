@@ -15,6 +15,10 @@ export type ToThread<Init, Command> =
     readonly init: Init;
   }
   | { readonly type: "command"; readonly command: Command }
+  /** Takes the place of what `open` has brought. */
+  | { readonly type: "configure"; readonly init: Init }
+  /** Asks for a sign of life. */
+  | { readonly type: "ping" }
   | { readonly type: "close" };
 
 /** From it. */
@@ -22,6 +26,8 @@ export type FromThread<Report> =
   | { readonly type: "opened"; readonly address: Address; readonly buffers: UdpEngine["buffers"] }
   | { readonly type: "failed"; readonly code: ErrorCode; readonly message: string }
   | { readonly type: "report"; readonly report: Report }
-  /** Sent every second, also as a sign of life. */
+  /** Answers a ping, once everything sent before it has been taken. */
+  | { readonly type: "pong" }
+  /** Sent every second. */
   | { readonly type: "figures"; readonly drops: UdpDrops }
   | { readonly type: "closed" };

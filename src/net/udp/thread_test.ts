@@ -175,6 +175,30 @@ for (const kind of KINDS) {
     taken.close();
   });
 
+  Deno.test(`${kind}: other settings hold from then on`, async () => {
+    using[first, second] = [new Peer(), new Peer()];
+    using[one, other] = [new Peer(), new Peer()];
+    await using world = await World.open(kind, first);
+    const { port } = world.thread.address;
+    await one.send(packet(1), port);
+    assert.deepEqual((await first.next()).bytes, [...packet(1)]);
+    const origin = { host: "127.0.0.1", port: second.port };
+    world.thread.configure({ origin, maxClients: 1000 });
+    await world.thread.beat();
+    await other.send(packet(2), port);
+    assert.deepEqual((await second.next()).bytes, [...packet(2)]);
+  });
+
+  Deno.test(`${kind}: a thread gives signs of life, but not while it stands still`, async () => {
+    using origin = new Peer();
+    await using world = await World.open(kind, origin);
+    await world.thread.beat();
+    world.thread.send({ type: "stand_still", milliseconds: 400 });
+    const begun = performance.now();
+    await Promise.all([world.thread.beat(), world.thread.beat()]);
+    assert.ok(performance.now() - begun > 300, "it has answered while it stood still");
+  });
+
   Deno.test(`${kind}: a thread that dies by itself is noticed`, async () => {
     using origin = new Peer();
     const world = await World.open(kind, origin);

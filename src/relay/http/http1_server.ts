@@ -11,20 +11,26 @@ import { Deadline } from "../../net/deadline.ts";
 import { HttpExchange } from "./http_exchange.ts";
 import { HttpClient } from "./http_client.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
-import { TcpServer } from "../../net/tcp_server.ts";
+import { type ConnectionLimits, TcpServer } from "../../net/tcp_server.ts";
 
 /** How long a closed client may take to read its last bytes, milliseconds. */
 const LINGER = 2000;
+
+/** Deadlines of a connection, milliseconds; looked at when they begin, so that they may change. */
+export interface HeadTimeouts {
+  /** A head of a request. */
+  readonly head: number;
+  /** A kept connection brings the next one. */
+  readonly keepAlive: number;
+}
 
 /** What an Http1Server needs to know. */
 export interface Http1ServerOptions {
   readonly name: string;
   readonly listen: ListenAddress;
-  readonly maxConnections: number;
-  readonly maxConnectionsPerAddress: number;
-  /** Milliseconds for a head to arrive, and for a kept connection to bring the next. */
-  readonly headTimeout: number;
-  readonly keepAliveTimeout: number;
+  readonly reusePort?: boolean;
+  readonly limits: ConnectionLimits;
+  readonly timeouts: HeadTimeouts;
   /** Whether requests may have bodies; `handle` reads them, or ends the connection. */
   readonly takesBodies?: boolean;
   /** Answers one request, to its end. */
@@ -87,8 +93,8 @@ export class Http1Server implements AsyncDisposable {
 
   async #serve(connection: TcpConnection): Promise<void> {
     const client = new HttpClient(connection);
-    const { headTimeout, keepAliveTimeout } = this.#options;
-    let timeout = headTimeout;
+    const { timeouts } = this.#options;
+    let timeout = timeouts.head;
     while (!this.#stopped) {
       const exchange = await this.#nextExchange(client, timeout);
       if (exchange === undefined) return;
@@ -96,7 +102,7 @@ export class Http1Server implements AsyncDisposable {
       if (!exchange.keepAlive || this.#stopped) {
         return await connection.closeGently(LINGER, client.reading);
       }
-      timeout = keepAliveTimeout;
+      timeout = timeouts.keepAlive;
     }
   }
 

@@ -4,15 +4,16 @@
 import type { ListenAddress } from "../../core/endpoint.ts";
 import { type ProxyError, toProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/origin.ts";
+import type { ConnectionLimits } from "../../net/tcp_server.ts";
 import { corsFields } from "./fields.ts";
 import { Forwarder } from "../http_origin/forward.ts";
-import { Http1Server } from "./http1_server.ts";
+import { type HeadTimeouts, Http1Server } from "./http1_server.ts";
 import type { HttpExchange } from "./http_exchange.ts";
 import { type MediaRequest, mediaRequestOf } from "./media_request.ts";
 import { type MediaServices, MediaSession } from "./media_session.ts";
 import { OriginPool } from "../http_origin/origin_pool.ts";
 import { PageExchange } from "./page_exchange.ts";
-import type { HttpPorts } from "./ports.ts";
+import type { HttpPorts, HttpTimeouts } from "./ports.ts";
 
 /** Longest time between two sweeps, milliseconds. */
 const SWEEP = 1000;
@@ -21,10 +22,9 @@ const METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 /** What the HTTP front needs to know. */
 export interface HttpRelayOptions extends HttpPorts {
   readonly listen: ListenAddress;
-  readonly maxConnections: number;
-  readonly maxConnectionsPerAddress: number;
-  readonly headTimeout: number;
-  readonly keepAliveTimeout: number;
+  readonly reusePort?: boolean;
+  readonly limits: ConnectionLimits;
+  readonly timeouts: HttpTimeouts & HeadTimeouts;
   /** Answers what is no request for media. */
   answerOther(request: Request): Promise<Response>;
   /** Told of errors that are nobody's fault but the program's. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
+import { HTTP_TIMEOUTS, HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
 import { ScriptedHttpOrigin, writeText } from "../../../tests/support/scripted_http_origin.ts";
 import { until } from "../../../tests/support/wait.ts";
 
@@ -112,7 +112,7 @@ Deno.test("a player that takes nothing is let go, and its origin was not read on
     const block = new Uint8Array(65536);
     while (true) sent += await connection.write(block);
   });
-  const timeouts = { dial: 1_000, answer: 1_000, idle: 60_000, stall: 600 };
+  const timeouts = { ...HTTP_TIMEOUTS, idle: 60_000, stall: 600 };
   await using world = await HttpRelayWorld.open({ timeouts });
   await world.addOrigin("o", origin.port);
   using other = await world.client();
@@ -128,7 +128,7 @@ Deno.test("a player that takes nothing is let go, and its origin was not read on
 
 Deno.test("a stream in which nothing moves ends after the idle time", async () => {
   await using origin = liveOrigin();
-  const timeouts = { dial: 1_000, answer: 1_000, idle: 400, stall: 10_000 };
+  const timeouts = { ...HTTP_TIMEOUTS, idle: 400 };
   await using world = await HttpRelayWorld.open({ timeouts });
   await world.addOrigin("o", origin.port);
   using client = await world.client();

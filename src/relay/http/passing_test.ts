@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
 import { parseCidr } from "../../core/cidr.ts";
-import { HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
+import { HTTP_TIMEOUTS, HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
 import {
   type Answer,
   ScriptedHttpOrigin,
@@ -265,7 +265,8 @@ Deno.test("other methods, bodies and ambiguous requests reach no origin", async 
 });
 
 Deno.test("a head that does not come to its end is waited for as long as allowed", async () => {
-  await using world = await HttpRelayWorld.open({ headTimeout: 100, keepAliveTimeout: 100 });
+  const timeouts = { ...HTTP_TIMEOUTS, head: 100, keepAlive: 100 };
+  await using world = await HttpRelayWorld.open({ timeouts });
   using slow = await world.client();
   await slow.send("GET /live/show.flv HTTP/1.1\r\nHost:");
   await slow.until();

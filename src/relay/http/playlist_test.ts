@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
-import { HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
+import { HTTP_TIMEOUTS, HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
 import { ScriptedHttpOrigin, writeText } from "../../../tests/support/scripted_http_origin.ts";
 
 const KEY = { vhost: "tv.example", app: "live", stream: "show", key: "tv.example/live/show" };
@@ -122,7 +122,7 @@ Deno.test("a playlist that breaks off or never ends is no playlist", async () =>
     const rest = new Uint8Array(start.includes("long") ? 4_900_000 : 0).fill(10);
     for (let at = 0; at < rest.length;) at += await connection.write(rest.subarray(at));
   });
-  const timeouts = { dial: 1_000, answer: 20_000, idle: 60_000, stall: 60_000 };
+  const timeouts = { ...HTTP_TIMEOUTS, answer: 20_000, idle: 60_000, stall: 60_000 };
   const ask = async (name: string, answer = timeouts.answer) => {
     await using world = await HttpRelayWorld.open({ timeouts: { ...timeouts, answer } });
     await world.addOrigin("o", origin.port);

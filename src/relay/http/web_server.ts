@@ -5,9 +5,10 @@
 import type { ListenAddress } from "../../core/endpoint.ts";
 import type { Address } from "../../core/origin.ts";
 import { Deadline } from "../../net/deadline.ts";
+import type { ConnectionLimits } from "../../net/tcp_server.ts";
 import { ProtocolError } from "../../core/errors.ts";
 import { BodyScanner } from "../../protocol/http/body_scanner.ts";
-import { Http1Server } from "./http1_server.ts";
+import { type HeadTimeouts, Http1Server } from "./http1_server.ts";
 import type { HttpExchange } from "./http_exchange.ts";
 
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
@@ -17,13 +18,10 @@ export interface WebServerOptions {
   /** What listens, for error messages: "HTTP API". */
   readonly name: string;
   readonly listen: ListenAddress;
-  readonly maxConnections: number;
-  readonly maxConnectionsPerAddress: number;
-  /** Milliseconds for a head to arrive, and for a kept connection to bring the next. */
-  readonly headTimeout: number;
-  readonly keepAliveTimeout: number;
-  /** Milliseconds for a client to take an answer. */
-  readonly stallTimeout: number;
+  readonly reusePort?: boolean;
+  readonly limits: ConnectionLimits;
+  /** `stall`: milliseconds for a client to take an answer. */
+  readonly timeouts: HeadTimeouts & { readonly stall: number };
   /**
    * Answers one request; reading its body within bounds is the handler's business. The answer is
    * read whole before it is sent.
@@ -64,6 +62,11 @@ export class WebServer implements AsyncDisposable {
     return this.#server.closed;
   }
 
+  /** Takes no new connection and no new request; requests under way go on. */
+  stop(): void {
+    this.#server.stop();
+  }
+
   /** Ends all connections. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.stop();
@@ -80,7 +83,7 @@ export class WebServer implements AsyncDisposable {
       const fields = [...response.headers].map(([name, value]) => ({ name, value }));
       const bytes = await response.bytes();
       if (!body.isRead) exchange.keepAlive = false;
-      using _deadline = new Deadline(this.#options.stallTimeout, () => connection.close());
+      using _deadline = new Deadline(this.#options.timeouts.stall, () => connection.close());
       await exchange.answer({
         status: response.status,
         fields: fields.filter(({ name }) => name !== "content-length"),

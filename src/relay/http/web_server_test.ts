@@ -19,11 +19,8 @@ async function onSite(
   await using server = WebServer.open({
     name: "HTTP API",
     listen: { host: "127.0.0.1", port: 0 },
-    maxConnections: 4,
-    maxConnectionsPerAddress: 3,
-    headTimeout: 200,
-    keepAliveTimeout: 200,
-    stallTimeout: 200,
+    limits: { maxConnections: 4, maxConnectionsPerAddress: 3 },
+    timeouts: { head: 200, keepAlive: 200, stall: 200 },
     handle,
     onRefused: (reason) => refused.push(reason),
     onError: (error) => errors.push(error),

@@ -58,8 +58,7 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
     this.#engine = engine;
     this.#hmac = hmac;
     this.#report = report;
-    const { maxSessionsPerAddress, maxPaths } = init;
-    this.#sessions = new MediaSessions(engine, { maxPaths, maxSessionsPerAddress });
+    this.#sessions = new MediaSessions(engine, init);
   }
 
   fromClient(datagram: Datagram): UdpLink | undefined {

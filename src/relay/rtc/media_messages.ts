@@ -3,7 +3,7 @@
 import type { Address } from "../../core/origin.ts";
 import type { MovedFigures } from "../udp_figures.ts";
 
-/** Limits of the thread; durations in milliseconds. */
+/** Limits of the thread, which may change; durations in milliseconds. */
 export interface MediaInit {
   /** A session that has not begun so long after it was agreed upon is over. */
   readonly startTimeout: number;

@@ -31,15 +31,15 @@ const PATHS_PER_SESSION = 2;
 const RECORD_TTL = 60_000;
 const RENEW = 20_000;
 
-/** What the relay needs of its surroundings; durations in milliseconds. */
-export interface RtcMediaOptions {
+/** Limits that can change; durations in milliseconds. */
+export type RtcMediaLimits = Omit<MediaInit, "maxPaths">;
+
+/** What the relay needs of its surroundings. */
+export interface RtcMediaOptions extends RtcMediaLimits {
   readonly listen: ListenAddress;
   readonly engine: UdpEngineChoice;
   readonly reusePort?: boolean;
   readonly maxSessions: number;
-  readonly maxSessionsPerAddress: number;
-  readonly startTimeout: number;
-  readonly consentTimeout: number;
   readonly resolver: Resolver;
   readonly rtcSessions: RtcSessions;
   readonly sessions: SessionLog;
@@ -60,6 +60,8 @@ interface OpenSession {
 
 /** A bound UDP port for the media of all WebRTC sessions. */
 export class RtcMediaRelay implements RtcMedia, AsyncDisposable {
+  /** For a watchdog. */
+  readonly name = "WebRTC thread";
   readonly #options: RtcMediaOptions;
   readonly #sessions = new Map<string, OpenSession>();
   readonly #tasks: TaskGroup;
@@ -123,6 +125,16 @@ export class RtcMediaRelay implements RtcMedia, AsyncDisposable {
     this.#checkIdle();
   }
 
+  /** Takes over other limits. */
+  configure(limits: RtcMediaLimits): void {
+    this.#thread.configure(this.#initOf(limits));
+  }
+
+  /** Resolves once the thread has shown that it goes on. */
+  beat(): Promise<void> {
+    return this.#thread.beat();
+  }
+
   /** Ends all sessions. */
   kill(): void {
     for (const user of this.#sessions.keys()) this.end(user, "shutdown");
@@ -155,22 +167,22 @@ export class RtcMediaRelay implements RtcMedia, AsyncDisposable {
   }
 
   #openThread(): Promise<UdpThread<MediaInit, MediaCommand, MediaReport>> {
-    const { listen, maxSessions, reusePort = false, ...options } = this.#options;
-    const maxPaths = maxSessions * PATHS_PER_SESSION;
+    const { listen, engine: choice, reusePort = false } = this.#options;
+    const init = this.#initOf(this.#options);
     return UdpThread.open({
       module: MODULE,
       name: "WebRTC",
-      choice: options.engine,
-      engine: { listen, tick: TICK, maxLinks: maxPaths, reusePort },
-      init: {
-        startTimeout: options.startTimeout,
-        consentTimeout: options.consentTimeout,
-        maxSessionsPerAddress: options.maxSessionsPerAddress,
-        maxPaths,
-      },
+      choice,
+      engine: { listen, tick: TICK, maxLinks: init.maxPaths, reusePort },
+      init,
       onReport: (report) => this.#take(report),
       onFigures: (lost) => countLost(this.#options.metrics, "rtc", lost),
     });
+  }
+
+  #initOf({ startTimeout, consentTimeout, maxSessionsPerAddress }: RtcMediaLimits): MediaInit {
+    const maxPaths = this.#options.maxSessions * PATHS_PER_SESSION;
+    return { startTimeout, consentTimeout, maxSessionsPerAddress, maxPaths };
   }
 
   #take(report: MediaReport): void {

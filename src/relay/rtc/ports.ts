@@ -14,8 +14,8 @@ import type { OriginHttpTimeouts } from "../http_origin/ports.ts";
 
 /** Deadlines, milliseconds. */
 export interface SignalingTimeouts extends OriginHttpTimeouts {
-  /** For the whole body of a request. */
-  readonly body: number;
+  /** For the whole body of a request, as for its head. */
+  readonly head: number;
 }
 
 /** Everything that signalling needs of its surroundings. */

@@ -72,7 +72,7 @@ export class SessionExchange {
     if (mediaTypeOf(web.headers.get("content-type")) !== FRAGMENT) {
       return refuse(415, `Cannot take a body other than ${FRAGMENT}`, { "accept-patch": FRAGMENT });
     }
-    const deadline = this.#services.ports.timeouts.body;
+    const deadline = this.#services.ports.timeouts.head;
     const body = await readBoundedBytes(web, { limit: MAX_FRAGMENT, deadline });
     const fragment = parseSdpFragment(textOfBytes(body));
     const known = await this.#findSession();

@@ -110,7 +110,7 @@ export class Signaling implements AsyncDisposable {
     }
     if (this.#ports.isDraining()) throw new ProxyError("draining", "Server is about to end");
     const { length: limit } = SDP_BOUNDS;
-    const deadline = this.#ports.timeouts.body;
+    const deadline = this.#ports.timeouts.head;
     const body = await readBoundedBytes(web, { limit, deadline });
     if (isSdp && !mayBeOffer(mediaTypeOf(web.headers.get("content-type")), body)) {
       return refuse(415, `Cannot take a body other than ${SDP}`, { "accept-post": SDP });

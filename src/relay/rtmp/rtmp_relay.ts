@@ -3,7 +3,7 @@
 import type { ListenAddress } from "../../core/endpoint.ts";
 import type { Address } from "../../core/origin.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
-import { TcpServer } from "../../net/tcp_server.ts";
+import { type ConnectionLimits, TcpServer } from "../../net/tcp_server.ts";
 import { ClientSession } from "./client_session.ts";
 import type { RtmpPorts } from "./ports.ts";
 
@@ -13,8 +13,8 @@ const SWEEP = 1000;
 /** What the RTMP front needs to know. */
 export interface RtmpRelayOptions extends RtmpPorts {
   readonly listen: ListenAddress;
-  readonly maxConnections: number;
-  readonly maxConnectionsPerAddress: number;
+  readonly reusePort?: boolean;
+  readonly limits: ConnectionLimits;
   /** Told of errors that are nobody's fault but the program's. */
   onError(error: unknown): void;
 }
@@ -28,12 +28,12 @@ export class RtmpRelay implements AsyncDisposable {
 
   private constructor(options: RtmpRelayOptions) {
     this.#options = options;
-    const { listen, maxConnections, maxConnectionsPerAddress, metrics } = options;
+    const { listen, reusePort, limits, metrics } = options;
     this.#server = TcpServer.open({
       name: "RTMP",
       listen,
-      maxConnections,
-      maxConnectionsPerAddress,
+      ...(reusePort === undefined ? {} : { reusePort }),
+      limits,
       serve: (connection) => this.#serve(connection),
       onRefused: (limit) =>
         metrics.count("srs_proxy_rtmp_refused_total", { reason: `limit_${limit}` }),

@@ -4,7 +4,7 @@
 import type { Address } from "../../core/origin.ts";
 import type { MovedFigures } from "../udp_figures.ts";
 
-/** Limits of the thread; durations in milliseconds. */
+/** Limits of the thread, which may change but for the secret; durations in milliseconds. */
 export interface SrtInit {
   readonly maxSessions: number;
   readonly maxSessionsPerAddress: number;

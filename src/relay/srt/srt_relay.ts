@@ -19,6 +19,9 @@ const TICK = 50;
 /** Origins that are asked for one caller, who waits for 3 s as a rule. */
 const MAX_ORIGINS = 2;
 
+/** Limits that can change; durations in milliseconds. */
+export type SrtLimits = Omit<SrtInit, "maxSessions" | "cookieSecret">;
+
 /** What the relay needs of its surroundings; durations in milliseconds. */
 export interface SrtRelayOptions extends SrtInit {
   readonly listen: ListenAddress;
@@ -50,6 +53,8 @@ interface SrtSession {
 
 /** A bound UDP port for SRT callers. */
 export class SrtRelay implements AsyncDisposable {
+  /** For a watchdog. */
+  readonly name = "SRT thread";
   readonly #options: SrtRelayOptions;
   readonly #sessions = new Map<number, SrtSession>();
   readonly #tasks: TaskGroup;
@@ -91,6 +96,16 @@ export class SrtRelay implements AsyncDisposable {
     this.#checkIdle();
   }
 
+  /** Takes over other limits. */
+  configure(limits: SrtLimits): void {
+    this.#thread.configure(this.#initOf(limits));
+  }
+
+  /** Resolves once the thread has shown that it goes on. */
+  beat(): Promise<void> {
+    return this.#thread.beat();
+  }
+
   /** Ends all sessions in order. */
   kill(): void {
     for (const call of this.#sessions.keys()) {
@@ -124,17 +139,22 @@ export class SrtRelay implements AsyncDisposable {
   }
 
   #openThread(): Promise<UdpThread<SrtInit, SrtCommand, SrtReport>> {
-    const { listen, engine, reusePort = false, metrics, ...rest } = this.#options;
-    const { maxSessions, maxSessionsPerAddress, idleTimeout, maxKeyMaterial, cookieSecret } = rest;
+    const { listen, engine: choice, reusePort = false, metrics } = this.#options;
+    const init = this.#initOf(this.#options);
     return UdpThread.open({
       module: MODULE,
       name: "SRT",
-      choice: engine,
-      engine: { listen, tick: TICK, maxLinks: maxSessions, reusePort },
-      init: { maxSessions, maxSessionsPerAddress, idleTimeout, maxKeyMaterial, cookieSecret },
+      choice,
+      engine: { listen, tick: TICK, maxLinks: init.maxSessions, reusePort },
+      init,
       onReport: (report) => this.#take(report),
       onFigures: (lost) => countLost(metrics, "srt", lost),
     });
+  }
+
+  #initOf({ maxSessionsPerAddress, idleTimeout, maxKeyMaterial }: SrtLimits): SrtInit {
+    const { maxSessions, cookieSecret } = this.#options;
+    return { maxSessions, cookieSecret, maxSessionsPerAddress, idleTimeout, maxKeyMaterial };
   }
 
   #take(report: SrtReport): void {

@@ -1,0 +1,254 @@
+// Opens the parts of the program, each with what it needs of the configuration and of the others. A part
+// of app.ts, which is the one place that knows everything. Sections of the configuration are handed on
+// as they are, not copied: app.ts changes them in place.
+
+import { httpApi } from "./api/http_api.ts";
+import { PrometheusMetrics } from "./api/metrics.ts";
+import { LiveSessions, type LiveSessionsOptions } from "./api/session_log.ts";
+import { openStaticFiles } from "./api/static_files.ts";
+import { type Readiness, systemApi } from "./api/system_api.ts";
+import { type About, versionsApp } from "./api/versions.ts";
+import { openRegistry } from "./app_registry.ts";
+import type { Config } from "./config.ts";
+import { pages } from "./console/pages.ts";
+import { logger } from "./core/log.ts";
+import type { Address } from "./core/origin.ts";
+import { HttpServer } from "./net/http_server.ts";
+import type { Registry } from "./registry/registry.ts";
+import { HttpRelay } from "./relay/http/http_relay.ts";
+import { WebServer } from "./relay/http/web_server.ts";
+import { RtcMediaRelay } from "./relay/rtc/media_relay.ts";
+import { Signaling } from "./relay/rtc/signaling.ts";
+import { RtmpRelay } from "./relay/rtmp/rtmp_relay.ts";
+import { SrtRelay } from "./relay/srt/srt_relay.ts";
+import { signature, version, versionNumbers } from "./version.ts";
+
+const LOG = logger("app");
+const LIVE_SESSIONS: LiveSessionsOptions = { capacity: 100_000 };
+const ABOUT: About = { signature, version, numbers: versionNumbers, pid: String(Deno.pid) };
+
+/** What all parts may look at, and app.ts changes. */
+export interface State {
+  draining: boolean;
+  ownAddresses: readonly Address[];
+}
+
+/** What has clients and streams. */
+export type Relay = RtmpRelay | HttpRelay | RtcMediaRelay | SrtRelay;
+
+/** Everything that is open. */
+export interface Parts {
+  readonly rtmp: RtmpRelay;
+  readonly httpServer: HttpRelay;
+  readonly rtcMedia: RtcMediaRelay;
+  readonly srt: SrtRelay;
+  readonly httpApi: WebServer;
+  readonly system: HttpServer;
+  readonly registry: Registry;
+  readonly sessions: LiveSessions;
+  readonly state: State;
+}
+
+/** What the parts have in common. */
+interface Surroundings {
+  readonly config: Config;
+  readonly registry: Registry;
+  readonly metrics: PrometheusMetrics;
+  readonly state: State;
+  readonly sessions: LiveSessions;
+  newSession(): string;
+}
+
+/**
+ * Opens everything and puts it on the stack.
+ *
+ * @throws ProxyError `internal` when a port cannot be bound
+ */
+export async function openParts(config: Config, stack: AsyncDisposableStack): Promise<Parts> {
+  const state: State = { draining: false, ownAddresses: [] };
+  const metrics = new PrometheusMetrics();
+  const registry = await openRegistry(config, metrics, stack);
+  const sessions = new LiveSessions(LIVE_SESSIONS);
+  const surroundings: Surroundings = {
+    ...{ config, registry, metrics, state, sessions },
+    newSession: sessionIds(),
+  };
+  const relays: Relay[] = [];
+  const system = systemHandler(surroundings, relays);
+  const rtmp = stack.use(openRtmp(surroundings));
+  const rtcMedia = stack.use(await openRtcMedia(surroundings));
+  const signaling = stack.use(openSignaling(surroundings, rtcMedia));
+  const api = stack.use(openHttpApi(surroundings, signaling));
+  const answerOther = await openPages(config, rtmp.address.port, api.address.port);
+  const httpServer = stack.use(openHttpRelay(surroundings, answerOther));
+  const srt = stack.use(await openSrt(surroundings));
+  relays.push(rtmp, httpServer, rtcMedia, srt);
+  const { systemApi: listen, reusePort } = config.listen;
+  return {
+    ...{ rtmp, httpServer, rtcMedia, srt, registry, sessions, state },
+    httpApi: api,
+    system: stack.use(HttpServer.open({
+      name: "System API",
+      listen,
+      reusePort,
+      handler: (request) => system.fetch(request),
+      onError: logError,
+    })),
+  };
+}
+
+/** Ids that no other process and no other session of this one has. */
+function sessionIds(): () => string {
+  const prefix = crypto.randomUUID().slice(0, 8);
+  let sessions = 0;
+  return () => `${prefix}-${(++sessions).toString(36)}`;
+}
+
+function systemHandler(
+  { config, registry, metrics, state, sessions }: Surroundings,
+  relays: readonly Relay[],
+) {
+  return systemApi({
+    sessions: {
+      list: (page) => sessions.list(page),
+      kick: (session) => relays.some((relay) => relay.kick(session)),
+    },
+    directory: registry,
+    metrics,
+    expose: () => metrics.expose(),
+    readiness: () => readinessOf(state, registry),
+    about: ABOUT,
+    addresses: {
+      allow: config.register.allow,
+      ownAddresses: () => state.ownAddresses,
+      localIps: () => Deno.networkInterfaces().map(({ address }) => address),
+    },
+    access: config.register,
+  });
+}
+
+/** What the HTTP server answers apart from media: its version, then files or the built-in pages. */
+async function openPages(
+  { staticFiles }: Config,
+  rtmpPort: number,
+  apiPort: number,
+): Promise<(request: Request) => Promise<Response>> {
+  const serve = staticFiles === undefined
+    ? pages({ rtmpPort, apiPort })
+    : await openStaticFiles(staticFiles);
+  const versions = versionsApp(ABOUT);
+  return async (request) => {
+    if (new URL(request.url).pathname.startsWith("/api/")) return versions.fetch(request);
+    return await serve(request) ?? new Response("Not found\n", { status: 404 });
+  };
+}
+
+function openHttpRelay(
+  { config, registry, metrics, state, sessions, newSession }: Surroundings,
+  answerOther: (request: Request) => Promise<Response>,
+): HttpRelay {
+  const { listen, limits, timeouts, http } = config;
+  return HttpRelay.open({
+    ...{ limits, timeouts, sessions, metrics, newSession, answerOther },
+    listen: listen.httpServer,
+    reusePort: listen.reusePort,
+    trustedProxies: http.trustedProxies,
+    corsOrigins: http.corsOrigins,
+    resolver: registry,
+    isDraining: () => state.draining,
+    onError: logError,
+  });
+}
+
+function openRtmp(surroundings: Surroundings): RtmpRelay {
+  const { config, registry, metrics, state, sessions, newSession } = surroundings;
+  const { listen, limits, timeouts } = config;
+  return RtmpRelay.open({
+    ...{ limits, timeouts, sessions, metrics, newSession },
+    listen: listen.rtmp,
+    reusePort: listen.reusePort,
+    resolver: registry,
+    isDraining: () => state.draining,
+    onError: logError,
+  });
+}
+
+async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> {
+  const { config, registry, metrics, sessions, newSession } = surroundings;
+  const { candidates: _, ...limits } = config.webrtc;
+  const relay = await RtcMediaRelay.open({
+    ...limits,
+    ...{ sessions, metrics, newSession },
+    listen: config.listen.webrtc,
+    reusePort: config.listen.reusePort,
+    engine: config.udp.engine,
+    resolver: registry,
+    rtcSessions: registry,
+    onError: logError,
+  });
+  logEngine("rtc", relay.engine);
+  return relay;
+}
+
+async function openSrt(surroundings: Surroundings): Promise<SrtRelay> {
+  const { config, registry, metrics, sessions, newSession } = surroundings;
+  const relay = await SrtRelay.open({
+    ...config.srt,
+    ...{ sessions, metrics, newSession },
+    listen: config.listen.srt,
+    reusePort: config.listen.reusePort,
+    engine: config.udp.engine,
+    resolver: registry,
+    onError: logError,
+  });
+  logEngine("srt", relay.engine);
+  return relay;
+}
+
+function logEngine(protocol: string, { kind, buffers }: RtcMediaRelay["engine"]): void {
+  LOG.info("UDP engine", { protocol, engine: kind, ...buffers });
+}
+
+function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signaling {
+  const { config, registry, metrics, state, sessions, newSession } = surroundings;
+  return Signaling.open({
+    ...{ media, sessions, metrics, newSession },
+    timeouts: config.timeouts,
+    resolver: registry,
+    rtcSessions: registry,
+    trustedProxies: config.http.trustedProxies,
+    candidates: config.webrtc.candidates,
+    mediaPort: media.address.port,
+    isDraining: () => state.draining,
+    onError: logError,
+  });
+}
+
+function openHttpApi({ config, metrics }: Surroundings, signaling: Signaling): WebServer {
+  const { listen, limits, timeouts, http, apiAuth } = config;
+  return WebServer.open({
+    ...{ limits, timeouts },
+    name: "HTTP API",
+    listen: listen.httpApi,
+    reusePort: listen.reusePort,
+    handle: httpApi({
+      about: ABOUT,
+      access: apiAuth,
+      corsOrigins: http.corsOrigins,
+      signal: (request, peer) => signaling.handle(request, peer),
+    }),
+    onRefused: (reason) => metrics.count("srs_proxy_api_refused_total", { reason }),
+    onError: logError,
+  });
+}
+
+/** A proxy that cannot reach the others serves clients all the same. */
+function readinessOf({ draining }: State, { trouble }: Registry): Readiness {
+  if (draining) return { ready: false, status: "draining" };
+  if (trouble === undefined) return { ready: true, status: "ready" };
+  return { ready: true, status: "degraded", reason: trouble };
+}
+
+function logError(error: unknown): void {
+  LOG.error("Unexpected error", { error });
+}

@@ -1,0 +1,91 @@
+// Telling the service manager how the process goes: datagrams of `NAME=value` lines to the socket
+// that NOTIFY_SOCKET names (sd_notify(3), systemd.service(5)), sent by the C library, since that
+// reaches sockets without a file too and needs no place to write to. Knows nothing of the program.
+
+/** States and news by name, such as `{ READY: "1", STATUS: "Serving" }`. */
+export type NotifyFields = Readonly<Record<string, string>>;
+
+const SYMBOLS = {
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "isize" },
+  close: { parameters: ["i32"], result: "i32" },
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+} as const;
+
+const AF_UNIX = 1;
+const SOCK_DGRAM = 2;
+const SOCK_CLOEXEC = 0o2000000;
+const MSG_NOSIGNAL = 0x4000;
+const MSG_DONTWAIT = 0x40;
+const CLOCK_MONOTONIC = 1;
+/** Length of `sun_path` in `struct sockaddr_un` (unix(7)). */
+const LONGEST_PATH = 108;
+
+/** The way to the service manager. */
+export class NotifySocket implements Disposable {
+  readonly #libc: Deno.DynamicLibrary<typeof SYMBOLS>;
+  readonly #address: Uint8Array<ArrayBuffer>;
+  readonly #socket: number;
+
+  /**
+   * @param path as NOTIFY_SOCKET has it: a path, or a name behind `@`
+   * @throws Error when that is neither, when FFI is not granted or not on Linux
+   */
+  constructor(path: string) {
+    this.#address = encodeUnixAddress(path);
+    if (Deno.build.os !== "linux") throw new Error("Cannot notify other than on Linux");
+    this.#libc = Deno.dlopen("libc.so.6", SYMBOLS);
+    this.#socket = this.#libc.symbols.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (this.#socket >= 0) return;
+    this.#libc.close();
+    throw new Error("Cannot open a socket for notifications");
+  }
+
+  /** Sends one datagram, without waiting. @returns whether it was sent */
+  send(fields: NotifyFields): boolean {
+    const bytes = encodeFields(fields);
+    const flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+    const [to, { sendto }] = [this.#address, this.#libc.symbols];
+    const sent = sendto(this.#socket, bytes, BigInt(bytes.length), flags, to, to.length);
+    return Number(sent) === bytes.length;
+  }
+
+  /** CLOCK_MONOTONIC in microseconds, by which the service manager tells one reload from another. */
+  monotonicMicroseconds(): bigint {
+    const time = new BigInt64Array(2);
+    this.#libc.symbols.clock_gettime(CLOCK_MONOTONIC, new Uint8Array(time.buffer));
+    return time[0]! * 1_000_000n + time[1]! / 1_000n;
+  }
+
+  [Symbol.dispose](): void {
+    this.#libc.symbols.close(this.#socket);
+    this.#libc.close();
+  }
+}
+
+/**
+ * A `struct sockaddr_un` for a path, or, behind `@`, for a name without a file.
+ *
+ * @throws Error when it is neither or does not fit
+ */
+export function encodeUnixAddress(path: string): Uint8Array<ArrayBuffer> {
+  const name = new TextEncoder().encode(path);
+  if (!/^[/@]./.test(path) || name.length >= LONGEST_PATH) {
+    throw new Error(`Cannot use as a socket for notifications: current value is ${path}`);
+  }
+  // A path ends in a NUL; a name has one in place of its `@` and ends where the address does.
+  const isPath = name[0] === 0x2f;
+  const address = new Uint8Array(2 + name.length + (isPath ? 1 : 0));
+  new DataView(address.buffer).setUint16(0, AF_UNIX, true);
+  address.set(name, 2);
+  if (!isPath) address[2] = 0;
+  return address;
+}
+
+/** A line break in a value would begin another field. */
+function encodeFields(fields: NotifyFields): Uint8Array<ArrayBuffer> {
+  const lines = Object.entries(fields).map(([name, value]) => {
+    return `${name}=${value.replaceAll(/\s+/g, " ")}\n`;
+  });
+  return new TextEncoder().encode(lines.join(""));
+}

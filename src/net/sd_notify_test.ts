@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { encodeUnixAddress, NotifySocket } from "./sd_notify.ts";
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+Deno.test("addresses of sockets with and without a file", () => {
+  assert.deepEqual([...encodeUnixAddress("/a")], [1, 0, 0x2f, 0x61, 0]);
+  assert.deepEqual([...encodeUnixAddress("@a")], [1, 0, 0, 0x61]);
+  assert.equal(encodeUnixAddress(`/${"a".repeat(106)}`).length, 110);
+  for (const bad of ["", "a", "@", "/", "vsock:1:2", `/${"a".repeat(107)}`]) {
+    assert.throws(() => encodeUnixAddress(bad), /Cannot use/, bad);
+  }
+});
+
+Deno.test({
+  name: "fields arrive as lines in one datagram, and no value can forge another field",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    try {
+      const path = `${folder}/notify`;
+      using receiver = closing(Deno.listenDatagram({ transport: "unixpacket", path }));
+      using socket = new NotifySocket(path);
+      assert.ok(socket.send({ READY: "1", STATUS: "a\nWATCHDOG=trigger" }));
+      const [datagram] = await receiver.socket.receive();
+      assert.equal(text(datagram), "READY=1\nSTATUS=a WATCHDOG=trigger\n");
+      const before = socket.monotonicMicroseconds();
+      assert.ok(before > 0n && before <= socket.monotonicMicroseconds());
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name: "nobody at the other end is no reason to fail",
+  ignore: Deno.build.os !== "linux",
+  fn() {
+    using socket = new NotifySocket("/nowhere/notify");
+    assert.equal(socket.send({ READY: "1" }), false);
+  },
+});
+
+function closing(socket: Deno.DatagramConn): Disposable & { readonly socket: Deno.DatagramConn } {
+  return { socket, [Symbol.dispose]: () => socket.close() };
+}

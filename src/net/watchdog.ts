@@ -1,0 +1,63 @@
+// Tells a watchdog that the process lives, but only as long as every part of it does: the event loop
+// that this runs in, by running this at all, and whatever else has a heart. Knows neither systemd nor
+// threads.
+
+/** A part of the process that could get stuck while the rest goes on, such as a thread. */
+export interface Heart {
+  /** For the log: "WebRTC thread". */
+  readonly name: string;
+  /** Resolves once the part has done something since the call. */
+  beat(): Promise<void>;
+}
+
+/** What a watchdog needs. */
+export interface WatchdogOptions {
+  /** Milliseconds without a word after which the process is ended from outside. */
+  readonly patience: number;
+  readonly hearts: readonly Heart[];
+  /** Says that the process lives. */
+  tell(): void;
+  /** Told once of each heart that stands still. */
+  onStill(name: string): void;
+}
+
+/** Speaks up four times in each span of patience, so that three may be lost. */
+const TIMES = 4;
+
+/** Speaks from now on until it is disposed of. */
+export class Watchdog implements Disposable {
+  readonly #options: WatchdogOptions;
+  readonly #waiting = new Set<Heart>();
+  readonly #still = new Set<Heart>();
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  constructor(options: WatchdogOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => this.#turn(), Math.max(1, options.patience / TIMES));
+    this.#turn();
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+
+  #turn(): void {
+    for (const heart of this.#waiting) {
+      if (!this.#still.has(heart)) this.#options.onStill(heart.name);
+      this.#still.add(heart);
+    }
+    if (this.#waiting.size === 0) this.#options.tell();
+    for (const heart of this.#options.hearts) {
+      if (!this.#waiting.has(heart)) this.#listen(heart);
+    }
+  }
+
+  /** A heart that fails stands still. */
+  #listen(heart: Heart): void {
+    this.#waiting.add(heart);
+    heart.beat().then(() => {
+      this.#waiting.delete(heart);
+      this.#still.delete(heart);
+    }, () => {});
+  }
+}

@@ -1,0 +1,51 @@
+// The signals that the program heeds, one at a time.
+
+/**
+ * A signal so soon after another that ends the process, milliseconds, is the same one: npm and
+ * `deno task` pass on the Ctrl-C that the terminal has sent to every process already.
+ */
+const ECHO = 250;
+const isWindows = Deno.build.os === "windows";
+const ENDING: readonly Deno.Signal[] = isWindows ? ["SIGINT"] : ["SIGTERM", "SIGINT"];
+const RELOADING: readonly Deno.Signal[] = isWindows ? [] : ["SIGHUP"];
+
+/** Listens from its making until it is disposed of. */
+export class Signals implements Disposable {
+  /** Called for every SIGHUP; one that came before it is set is made up for. */
+  #onReload: (() => void) | undefined;
+  #wasReloadAsked = false;
+  #ending = Promise.withResolvers<"signal">();
+  #lastAt = -Infinity;
+  readonly #end = () => {
+    const now = performance.now();
+    if (now - this.#lastAt < ECHO) return;
+    this.#lastAt = now;
+    this.#ending.resolve("signal");
+    this.#ending = Promise.withResolvers();
+  };
+  readonly #reload = () => {
+    this.#wasReloadAsked = this.#onReload === undefined;
+    this.#onReload?.();
+  };
+
+  constructor() {
+    for (const signal of ENDING) Deno.addSignalListener(signal, this.#end);
+    for (const signal of RELOADING) Deno.addSignalListener(signal, this.#reload);
+  }
+
+  /** Calls back for every SIGHUP from now on, and for one that has come already. */
+  onReload(callback: () => void): void {
+    this.#onReload = callback;
+    if (this.#wasReloadAsked) callback();
+  }
+
+  /** Resolves at the next signal that ends the process. */
+  next(): Promise<"signal"> {
+    return this.#ending.promise;
+  }
+
+  [Symbol.dispose](): void {
+    for (const signal of ENDING) Deno.removeSignalListener(signal, this.#end);
+    for (const signal of RELOADING) Deno.removeSignalListener(signal, this.#reload);
+  }
+}

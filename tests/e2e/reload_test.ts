@@ -1,0 +1,129 @@
+// SIGHUP: the file of variables is read again, what can change does, and streams notice nothing.
+
+import assert from "node:assert/strict";
+import { Publisher, Viewer } from "../support/ffmpeg.ts";
+import { assertContiguous } from "../support/frames.ts";
+import { NginxRtmp } from "../support/nginx_rtmp.ts";
+import { fetchText } from "../support/origin_server.ts";
+import { heartbeatOf, registeredOrigins, sendHeartbeat } from "../support/register.ts";
+import { ServiceManager } from "../support/service_manager.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+import { until } from "../support/wait.ts";
+
+const HEARTBEAT = heartbeatOf({ name: "o", rtmpPort: 1 }, "1");
+
+/** Changes the file of a service and has it read again. */
+async function reload(service: ServiceManager, file: string, lines: readonly string[]) {
+  await Deno.writeTextFile(file, lines.join("\n"));
+  service.process.signal("SIGHUP");
+  return await service.reloaded();
+}
+
+async function lifeOf(service: ServiceManager, token: string): Promise<number> {
+  await sendHeartbeat(service, HEARTBEAT, token);
+  const url = service.systemUrl(`/api/v1/origins?token=${token}`);
+  const { origins } = JSON.parse(await fetchText(url));
+  const found = origins.find(({ server }: { server: string }) => server === "vid-o");
+  return found.expires_in_ms / 1_000;
+}
+
+Deno.test({
+  name: "SIGHUP takes over tokens, limits, TTL, default backend and log level; streams go on",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using folder = new TempFolder();
+    const file = folder.file("env");
+    await using origin = await NginxRtmp.open();
+    const backend = [
+      "PROXY_DEFAULT_BACKEND_ENABLED=on",
+      `PROXY_DEFAULT_BACKEND_RTMP=${origin.rtmpPort}`,
+    ];
+    await Deno.writeTextFile(file, "PROXY_REGISTER_TOKEN=old\nPROXY_ORIGIN_SERVER_TTL=60s");
+    // As systemd does it, which reads the file too: what is in it follows it all the same.
+    const variables = { PROXY_ENV_FILE: file, PROXY_REGISTER_TOKEN: "old" };
+    await using service = ServiceManager.start({ variables });
+    await service.notice("READY");
+    assert.ok(await lifeOf(service, "old") <= 60.1);
+    await assert.rejects(sendHeartbeat(service, HEARTBEAT, "new"), /401/);
+
+    const good = [
+      "PROXY_REGISTER_TOKEN=new",
+      "PROXY_ORIGIN_SERVER_TTL=600s",
+      "PROXY_LOG_LEVEL=debug",
+      ...backend,
+    ];
+    await reload(service, file, good);
+    await assert.rejects(sendHeartbeat(service, HEARTBEAT, "old"), /401/);
+    assert.ok(await lifeOf(service, "new") > 500);
+    assert.deepEqual((await registeredOrigins(service, "new")).toSorted(), [
+      "default-backend",
+      "vid-o",
+    ]);
+
+    // The backend serves at once, and its streams live through everything that follows.
+    const url = `rtmp://127.0.0.1:${service.ports.rtmp}/live/x`;
+    await reload(service, file, [...good, "PROXY_ORIGIN_SERVER_TTL=1s"]);
+    await sendHeartbeat(service, HEARTBEAT, "new");
+    await until("the origin gone", async () => {
+      return (await registeredOrigins(service, "new")).length === 1;
+    });
+    await using publisher = await Publisher.publish(url);
+    await using viewer = new Viewer(url);
+    await viewer.moreVideo(5);
+
+    // What is wrong changes nothing, and is said.
+    const bad = [...good, "PROXY_REGISTER_TOKEN=newer", "PROXY_MAX_CONNECTIONS=many", "PROXY_"];
+    const { STATUS } = await reload(service, file, bad);
+    assert.match(STATUS!, /old configuration is kept: .*line 8.*PROXY_MAX_CONNECTIONS: Cannot/);
+    assert.match(service.process.errorText, /Cannot reload.*PROXY_MAX_CONNECTIONS/);
+    await sendHeartbeat(service, HEARTBEAT, "new");
+    await assert.rejects(sendHeartbeat(service, HEARTBEAT, "newer"), /401/);
+
+    // A limit below what runs turns away the next one only; the engine stays what it is, and is named.
+    await reload(service, file, [...good, "PROXY_MAX_CONNECTIONS=2", "PROXY_UDP_ENGINE=deno"]);
+    await until("the warning", () => /next start only.*PROXY_UDP_ENGINE/.test(log(service)));
+    await using refused = new Viewer(url);
+    await refused.process.end();
+    assert.deepEqual(refused.video, []);
+
+    // Without a backend the stream that runs goes on, and a new one finds nobody.
+    await reload(service, file, ["PROXY_REGISTER_TOKEN=new"]);
+    await until("no backend", async () => {
+      return !(await registeredOrigins(service, "new")).includes("default-backend");
+    });
+    await viewer.moreVideo(10);
+    assert.ok(publisher.process.running);
+    assertContiguous(viewer.video, 101);
+    assert.doesNotMatch(log(service), /=old|=newer?\b/, "secrets are not logged");
+  },
+});
+
+Deno.test({
+  name: "a burst of SIGHUPs, one before the ports are bound: the last state of the file holds",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using folder = new TempFolder();
+    const file = folder.file("env");
+    await Deno.writeTextFile(file, "PROXY_REGISTER_TOKEN=t0");
+    await using service = ServiceManager.start({ variables: { PROXY_ENV_FILE: file } });
+    await service.notice("READY");
+    for (let count = 1; count <= 20; count++) {
+      await Deno.writeTextFile(file, `PROXY_REGISTER_TOKEN=t${count}`);
+      service.process.signal("SIGHUP");
+    }
+    const isTaken = async () => {
+      try {
+        await sendHeartbeat(service, HEARTBEAT, "t20");
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    await until("the last token", isTaken);
+    assert.ok(service.process.running);
+  },
+});
+
+function log(service: ServiceManager): string {
+  return service.process.errorText;
+}

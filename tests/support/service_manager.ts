@@ -1,0 +1,124 @@
+// A service manager like systemd, as far as Type=notify goes: starts a proxy, hears what it says
+// (sd_notify(3)), kills it when the watchdog hears nothing and starts it again. For machines on which no
+// service manager runs.
+
+import { freeProxyPorts, listenVariables, type ProxyPorts, startProxy } from "./proxy.ts";
+import type { Child } from "./child.ts";
+import { TempFolder } from "./temp_folder.ts";
+import { until } from "./wait.ts";
+
+/** What a process has said in one datagram. */
+export type Notice = Readonly<Record<string, string>>;
+
+/** How to run the service. */
+export interface ServiceOptions {
+  readonly variables?: Readonly<Record<string, string>>;
+  /** WatchdogSec, milliseconds; no watchdog unless told. */
+  readonly watchdog?: number;
+}
+
+/** A proxy as a service; disposing of it kills the process that runs. */
+export class ServiceManager implements AsyncDisposable {
+  readonly ports: ProxyPorts = freeProxyPorts();
+  /** Since the last start. */
+  readonly notices: Notice[] = [];
+  /** How often the watchdog has ended the process. */
+  kills = 0;
+  readonly #options: ServiceOptions;
+  readonly #folder = new TempFolder();
+  readonly #socket: Deno.DatagramConn;
+  readonly #hearing: Promise<void>;
+  #process!: Child;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isOver = false;
+
+  private constructor(options: ServiceOptions) {
+    this.#options = options;
+    this.#socket = Deno.listenDatagram({ transport: "unixpacket", path: this.#path });
+    this.#hearing = this.#hear();
+    this.#start();
+  }
+
+  /** Starts the service; it is not ready then. */
+  static start(options: ServiceOptions = {}): ServiceManager {
+    return new ServiceManager(options);
+  }
+
+  /** The process that runs now. */
+  get process(): Child {
+    return this.#process;
+  }
+
+  systemUrl(path: string): string {
+    return `http://127.0.0.1:${this.ports.systemApi}${path}`;
+  }
+
+  /** The first notice that has this field. */
+  async notice(field: string, timeout = 20_000): Promise<Notice> {
+    const find = () => this.notices.find((notice) => field in notice);
+    return await until(`${field} be said`, find, { timeout, describe: () => this.#describe() });
+  }
+
+  /** A notice with READY, behind the first one with RELOADING, if there is one. */
+  async reloaded(): Promise<Notice> {
+    const find = () => {
+      const start = this.notices.findIndex((notice) => "RELOADING" in notice);
+      return start < 0 ? undefined : this.notices.slice(start).find(({ READY }) => READY === "1");
+    };
+    const notice = await until("the end of a reload", find, { describe: () => this.#describe() });
+    this.notices.length = 0;
+    return notice;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    await this.#process[Symbol.asyncDispose]();
+    this.#socket.close();
+    await this.#hearing;
+    await this.#folder[Symbol.asyncDispose]();
+  }
+
+  get #path(): string {
+    return this.#folder.file("notify");
+  }
+
+  #start(): void {
+    const { variables, watchdog } = this.#options;
+    this.notices.length = 0;
+    this.#process = startProxy([], {
+      ...listenVariables(this.ports),
+      ...variables,
+      NOTIFY_SOCKET: this.#path,
+      ...(watchdog === undefined ? {} : { WATCHDOG_USEC: String(watchdog * 1_000) }),
+    });
+  }
+
+  async #hear(): Promise<void> {
+    for await (const [bytes] of this.#socket) {
+      const lines = new TextDecoder().decode(bytes).trim().split("\n");
+      const notice = Object.fromEntries(lines.map((line) => line.split(/=(.*)/s, 2)));
+      this.notices.push(notice);
+      if ("WATCHDOG" in notice || "READY" in notice) this.#watch();
+    }
+  }
+
+  /** The process has so much time until it must have said something again. */
+  #watch(): void {
+    const { watchdog } = this.#options;
+    if (watchdog === undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#restart(), watchdog);
+  }
+
+  async #restart(): Promise<void> {
+    if (this.#isOver) return;
+    this.kills++;
+    await this.#process.kill();
+    if (!this.#isOver) this.#start();
+  }
+
+  #describe(): string {
+    return `${JSON.stringify(this.notices)}\n${this.#process.errorText}`;
+  }
+}
