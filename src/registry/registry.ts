@@ -23,7 +23,7 @@ import { OriginWatch } from "./origin_watch.ts";
 import { PartFinder } from "./part_finder.ts";
 import { candidatesFor, pickFewest } from "./picker.ts";
 import { noOriginFor, originOutOfReach } from "./refusals.ts";
-import type { OriginRecord, Store, StreamClaim, StreamLease, StreamRecord } from "./store.ts";
+import type { OriginRecord, Store, StreamClaim, StreamRecord } from "./store.ts";
 
 /** What can change while a registry runs; times are milliseconds. */
 export interface RegistrySettings {

@@ -6,20 +6,20 @@ import { assertContiguous } from "../support/frames.ts";
 import { NginxRtmp } from "../support/nginx_rtmp.ts";
 import { fetchText } from "../support/origin_server.ts";
 import { heartbeatOf, registeredOrigins, sendHeartbeat } from "../support/register.ts";
-import { ServiceManager } from "../support/service_manager.ts";
+import { Service } from "../support/service.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { until } from "../support/wait.ts";
 
 const HEARTBEAT = heartbeatOf({ name: "o", rtmpPort: 1 }, "1");
 
 /** Changes the file of a service and has it read again. */
-async function reload(service: ServiceManager, file: string, lines: readonly string[]) {
+async function reload(service: Service, file: string, lines: readonly string[]) {
   await Deno.writeTextFile(file, lines.join("\n"));
   service.process.signal("SIGHUP");
   return await service.reloaded();
 }
 
-async function lifeOf(service: ServiceManager, token: string): Promise<number> {
+async function lifeOf(service: Service, token: string): Promise<number> {
   await sendHeartbeat(service, HEARTBEAT, token);
   const url = service.systemUrl(`/api/v1/origins?token=${token}`);
   const { origins } = JSON.parse(await fetchText(url));
@@ -41,7 +41,7 @@ Deno.test({
     await Deno.writeTextFile(file, "PROXY_REGISTER_TOKEN=old\nPROXY_ORIGIN_SERVER_TTL=60s");
     // As systemd does it, which reads the file too: what is in it follows it all the same.
     const variables = { PROXY_ENV_FILE: file, PROXY_REGISTER_TOKEN: "old" };
-    await using service = ServiceManager.start({ variables });
+    await using service = Service.start({ variables });
     await service.notice("READY");
     assert.ok(await lifeOf(service, "old") <= 60.1);
     await assert.rejects(sendHeartbeat(service, HEARTBEAT, "new"), /401/);
@@ -105,7 +105,7 @@ Deno.test({
     await using folder = new TempFolder();
     const file = folder.file("env");
     await Deno.writeTextFile(file, "PROXY_REGISTER_TOKEN=t0");
-    await using service = ServiceManager.start({ variables: { PROXY_ENV_FILE: file } });
+    await using service = Service.start({ variables: { PROXY_ENV_FILE: file } });
     await service.notice("READY");
     for (let count = 1; count <= 20; count++) {
       await Deno.writeTextFile(file, `PROXY_REGISTER_TOKEN=t${count}`);
@@ -124,6 +124,6 @@ Deno.test({
   },
 });
 
-function log(service: ServiceManager): string {
+function log(service: Service): string {
   return service.process.errorText;
 }

@@ -6,7 +6,7 @@ import { Publisher, Viewer } from "../support/ffmpeg.ts";
 import { NginxRtmp } from "../support/nginx_rtmp.ts";
 import { accepts } from "../support/origin_server.ts";
 import { Registration } from "../support/register.ts";
-import { ServiceManager } from "../support/service_manager.ts";
+import { Service } from "../support/service.ts";
 import { srtInduction } from "../support/srt_packets.ts";
 import { UdpPeer } from "../support/udp_peer.ts";
 import { until } from "../support/wait.ts";
@@ -17,7 +17,7 @@ Deno.test({
   name: "READY once every port is bound, then figures, STOPPING when the drain begins",
   ignore: IGNORE,
   async fn() {
-    await using service = ServiceManager.start({
+    await using service = Service.start({
       variables: { PROXY_GRACE_QUIT_TIMEOUT: "30s", PROXY_FORCE_QUIT_TIMEOUT: "40s" },
     });
     const { READY, STATUS } = await service.notice("READY");
@@ -52,7 +52,7 @@ Deno.test({
   ignore: IGNORE,
   async fn() {
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    await using service = ServiceManager.start({
+    await using service = Service.start({
       variables: { PROXY_SYSTEM_API: `127.0.0.1:${taken.addr.port}` },
     });
     assert.equal((await service.process.end()).code, 1);
@@ -64,7 +64,7 @@ Deno.test({
   name: "a process that goes on tells its watchdog; one that is stuck is started again",
   ignore: IGNORE,
   async fn() {
-    await using service = ServiceManager.start({ watchdog: 4_000 });
+    await using service = Service.start({ watchdog: 4_000 });
     await service.notice("READY");
     await until("five signs of life", () => {
       return service.notices.filter(({ WATCHDOG }) => WATCHDOG === "1").length >= 5;

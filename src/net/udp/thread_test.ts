@@ -176,8 +176,10 @@ for (const kind of KINDS) {
   });
 
   Deno.test(`${kind}: other settings hold from then on`, async () => {
-    using[first, second] = [new Peer(), new Peer()];
-    using[one, other] = [new Peer(), new Peer()];
+    using first = new Peer();
+    using second = new Peer();
+    using one = new Peer();
+    using other = new Peer();
     await using world = await World.open(kind, first);
     const { port } = world.thread.address;
     await one.send(packet(1), port);

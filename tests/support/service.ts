@@ -18,7 +18,7 @@ export interface ServiceOptions {
 }
 
 /** A proxy as a service; disposing of it kills the process that runs. */
-export class ServiceManager implements AsyncDisposable {
+export class Service implements AsyncDisposable {
   readonly ports: ProxyPorts = freeProxyPorts();
   /** Since the last start. */
   readonly notices: Notice[] = [];
@@ -40,8 +40,8 @@ export class ServiceManager implements AsyncDisposable {
   }
 
   /** Starts the service; it is not ready then. */
-  static start(options: ServiceOptions = {}): ServiceManager {
-    return new ServiceManager(options);
+  static start(options: ServiceOptions = {}): Service {
+    return new Service(options);
   }
 
   /** The process that runs now. */
