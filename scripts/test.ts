@@ -1,11 +1,14 @@
 // `deno task test`: everything that must hold before a change is good, in one run. Arguments choose
 // steps by name (`fmt lint types layers unit contract fuzz e2e`) or test files by path; those that
-// begin with a dash go to `deno test`. Ends with a line of how many passed and how many failed.
+// begin with a dash go to `deno test`. Wherever the program can be compiled, the e2e step is about the
+// compiled file, and the step `source` about the program as it is. Ends with a line of how many passed
+// and how many failed.
 
 import { resolve } from "node:path";
 import { NODE_MEDIA_SERVER_PACKAGE } from "../tests/support/node_media_server.ts";
 import { WERIFT_PACKAGE } from "../tests/support/werift_origin.ts";
 import { bundleConsole } from "./bundle_console.ts";
+import { compileProgram } from "./compile.ts";
 import { addCounts, countReport, summaryLine, type TestCount } from "./junit.ts";
 import { say } from "./say.ts";
 import { setUp } from "./setup.ts";
@@ -21,6 +24,8 @@ interface Step {
   readonly isTests: boolean;
   /** Milliseconds after which it has failed. */
   readonly timeout: number;
+  /** Whether it runs the program from its sources although there is a compiled file. */
+  readonly isOfSource?: boolean;
 }
 
 const NOTHING: TestCount = { passed: 0, failed: 0, skipped: 0 };
@@ -40,9 +45,15 @@ const STEPS: readonly Step[] = [
   testStep("contract", ["tests/contract"], [...INSIDE, "--allow-run"]),
   testStep("fuzz", ["tests/fuzz"], INSIDE),
   testStep("e2e", ["tests/support", "tests/e2e"], EVERYTHING),
+  {
+    ...testStep("source", ["tests/e2e/lifecycle_test.ts", "tests/e2e/webrtc_test.ts"], EVERYTHING),
+    isOfSource: true,
+  },
 ];
 
-const NEED_PROGRAMS: readonly string[] = ["contract", "e2e", "files"];
+const NEED_PROGRAMS: readonly string[] = ["contract", "e2e", "source", "files"];
+/** An executable of the program that is to be tested in place of its sources. */
+const EXECUTABLE = "SRS_PROXY_BIN";
 
 function checkStep(name: string, args: readonly string[]): Step {
   return { name, args, isTests: false, timeout: 5 * MINUTE };
@@ -77,16 +88,30 @@ async function prepare(steps: readonly Step[]): Promise<boolean> {
   // What tests start is fetched here, so that no test's deadline pays for it.
   const packages = [["main.ts"], NODE_MEDIA_SERVER_PACKAGE, WERIFT_PACKAGE];
   for (const args of packages) {
-    if (!(await runDeno(["cache", ...args], 5 * MINUTE))) return false;
+    if (!(await runDeno(["cache", ...args], { timeout: 5 * MINUTE }))) return false;
   }
   return true;
 }
 
+/** Has the e2e step test the compiled file. @returns false when it cannot be made */
+async function compile(): Promise<boolean> {
+  if (Deno.env.get(EXECUTABLE)) return true;
+  const output = resolve(ROOT, "dist/srs-proxy");
+  try {
+    await compileProgram({ output });
+    Deno.env.set(EXECUTABLE, output);
+    return true;
+  } catch (error) {
+    say(`\n${error instanceof Error ? error.message : String(error)}`);
+    return false;
+  }
+}
+
 async function runStep(step: Step): Promise<TestCount> {
-  if (!step.isTests) return await runDeno(step.args, step.timeout) ? PASSED : FAILED;
+  if (!step.isTests) return await runDeno(step.args, step) ? PASSED : FAILED;
   const report = await Deno.makeTempFile({ suffix: ".xml" });
   try {
-    const isGood = await runDeno([...step.args, `--junit-path=${report}`], step.timeout);
+    const isGood = await runDeno([...step.args, `--junit-path=${report}`], step);
     const count = countReport(await Deno.readTextFile(report));
     return isGood || count.failed > 0 ? count : addCounts(count, FAILED);
   } finally {
@@ -95,11 +120,15 @@ async function runStep(step: Step): Promise<TestCount> {
 }
 
 /** Whether Deno, run with these arguments and this process's output, ended well and in time. */
-async function runDeno(args: readonly string[], timeout: number): Promise<boolean> {
+async function runDeno(
+  args: readonly string[],
+  { timeout, isOfSource = false }: Pick<Step, "timeout" | "isOfSource">,
+): Promise<boolean> {
   const [subcommand, ...rest] = args;
   const process = new Deno.Command(Deno.execPath(), {
     args: [subcommand!, "--quiet", ...rest],
     cwd: ROOT,
+    env: isOfSource ? { [EXECUTABLE]: "" } : {},
     stdin: "null",
     stdout: "inherit",
     stderr: "inherit",
@@ -122,7 +151,11 @@ async function main(args: readonly string[]): Promise<number> {
     say(`\n${summaryLine(FAILED)}`);
     return 1;
   }
+  const wantsFile = steps.some(({ name }) => name === "e2e");
+  const isCompiled = wantsFile && await compile();
   for (const step of steps) {
+    // Without a compiled file the e2e step is about the sources already.
+    if (step.isOfSource && wantsFile && !isCompiled) continue;
     const startedAt = performance.now();
     say(`\n== ${step.name}`);
     const count = await runStep(step);
@@ -132,6 +165,8 @@ async function main(args: readonly string[]): Promise<number> {
     say(`== ${step.name}: ${count.failed > 0 ? "failed" : "good"} after ${seconds} s`);
   }
   if (failed.length > 0) say(`\nFailed: ${failed.join(", ")}`);
+  if (isCompiled) say(`\nThe e2e step has tested ${Deno.env.get(EXECUTABLE)}`);
+  else if (wantsFile) say("\nThe compiled file was not tested: it cannot be made here");
   say(`\n${summaryLine(total)}`);
   return total.failed === 0 && total.passed > 0 ? 0 : 1;
 }

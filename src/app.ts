@@ -2,9 +2,9 @@
 // them together. Knows no signals and no exit codes; run.ts and main.ts have those.
 
 import { openParts, type Parts, type Relay } from "./app_parts.ts";
-import { permanentOrigins } from "./app_registry.ts";
+import { accessOf, permanentOrigins } from "./app_registry.ts";
 import type { Config } from "./config.ts";
-import { changeInPlace } from "./config_changes.ts";
+import { changeInPlace, replaceObject } from "./config_changes.ts";
 import type { Address } from "./core/origin.ts";
 import { Deadline } from "./net/deadline.ts";
 import type { Heart } from "./net/watchdog.ts";
@@ -70,9 +70,18 @@ export class App implements AsyncDisposable {
     return (await this.#parts.registry.origins()).length;
   }
 
-  /** Takes over what can change while the program runs; the rest of `next` is of no account. */
+  /**
+   * Takes over what can change while the program runs; the rest of `next` is of no account. Files of
+   * TLS are read again.
+   *
+   * @throws ProxyError `internal` when such a file cannot be read; nothing has changed then
+   */
   async reconfigure(next: Config): Promise<void> {
-    const { registry, rtcMedia, srt } = this.#parts;
+    const { registry, redisAccess, rtcMedia, srt } = this.#parts;
+    if (redisAccess?.tls) {
+      const { tls = {} } = await accessOf(this.#config.redis);
+      replaceObject(redisAccess.tls, tls);
+    }
     changeInPlace(this.#config, next);
     rtcMedia.configure(next.webrtc);
     srt.configure(next.srt);

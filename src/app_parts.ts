@@ -8,7 +8,7 @@ import { LiveSessions, type LiveSessionsOptions } from "./api/session_log.ts";
 import { openStaticFiles } from "./api/static_files.ts";
 import { type Readiness, systemApi } from "./api/system_api.ts";
 import { type About, versionsApp } from "./api/versions.ts";
-import { openRegistry } from "./app_registry.ts";
+import { type OpenRegistry, openRegistry } from "./app_registry.ts";
 import type { Config } from "./config.ts";
 import { pages } from "./console/pages.ts";
 import { logger } from "./core/log.ts";
@@ -45,6 +45,7 @@ export interface Parts {
   readonly httpApi: WebServer;
   readonly system: HttpServer;
   readonly registry: Registry;
+  readonly redisAccess?: NonNullable<OpenRegistry["access"]>;
   readonly sessions: LiveSessions;
   readonly state: State;
 }
@@ -67,7 +68,7 @@ interface Surroundings {
 export async function openParts(config: Config, stack: AsyncDisposableStack): Promise<Parts> {
   const state: State = { draining: false, ownAddresses: [] };
   const metrics = new PrometheusMetrics();
-  const registry = await openRegistry(config, metrics, stack);
+  const { registry, access } = await openRegistry(config, metrics, stack);
   const sessions = new LiveSessions(LIVE_SESSIONS);
   const surroundings: Surroundings = {
     ...{ config, registry, metrics, state, sessions },
@@ -86,6 +87,7 @@ export async function openParts(config: Config, stack: AsyncDisposableStack): Pr
   const { systemApi: listen, reusePort } = config.listen;
   return {
     ...{ rtmp, httpServer, rtcMedia, srt, registry, sessions, state },
+    ...(access === undefined ? {} : { redisAccess: access }),
     httpApi: api,
     system: stack.use(HttpServer.open({
       name: "System API",

@@ -11,6 +11,13 @@ import type { RedisAccess, RedisTls } from "./registry/redis/connection.ts";
 import { Registry } from "./registry/registry.ts";
 import { firstWithRoomByHash } from "./registry/rendezvous.ts";
 
+/** A registry, and how its store gets into Redis, if that is where it keeps its records. */
+export interface OpenRegistry {
+  readonly registry: Registry;
+  /** Looked at for every connection to Redis. */
+  readonly access?: RedisAccess;
+}
+
 /**
  * Opens the registry and its store and puts both on the stack.
  *
@@ -20,18 +27,20 @@ export async function openRegistry(
   config: Config,
   metrics: Metrics & Timings,
   stack: AsyncDisposableStack,
-): Promise<Registry> {
+): Promise<OpenRegistry> {
   const { originTtl, streamIdle, type } = config.registry;
   const times = { originTtl, streamIdle };
   const permanent = permanentOrigins(config);
   const common = { metrics, timings: metrics, ...times, permanent };
   if (type === "memory") {
     const store = stack.use(new MemoryStore(config.registry));
-    return stack.use(await Registry.open({ ...common, store }));
+    return { registry: stack.use(await Registry.open({ ...common, store })) };
   }
   // Proxies that cannot ask Redis must pick the same origin; so they pick alike when they can.
-  const store = stack.use(await openRedisStore(config, metrics));
-  return stack.use(await Registry.open({ ...common, store, pick: firstWithRoomByHash }));
+  const access = await accessOf(config.redis);
+  const store = stack.use(await openRedisStore(config, access, metrics));
+  const registry = await Registry.open({ ...common, store, pick: firstWithRoomByHash });
+  return { registry: stack.use(registry), access };
 }
 
 /** Origins that never register: the default backend, if there is one. */
@@ -39,16 +48,20 @@ export function permanentOrigins({ defaultBackend, registry }: Config): Origin[]
   return defaultBackend ? [defaultOrigin(defaultBackend, registry.type)] : [];
 }
 
-async function openRedisStore(config: Config, metrics: Metrics) {
+async function openRedisStore(config: Config, access: RedisAccess, metrics: Metrics) {
   const { maxOrigins, maxStreams } = config.registry;
   const { servers, keyPrefix } = config.redis;
-  const access = await accessOf(config.redis);
   // Whoever runs one proxy does not load the client of Redis.
   const { RedisStore } = await import("./registry/redis_store.ts");
   return await RedisStore.open({ servers, access, keyPrefix, maxOrigins, maxStreams, metrics });
 }
 
-async function accessOf({ username, password, db, tls }: RedisConfig): Promise<RedisAccess> {
+/**
+ * Reads what Redis is told to let the proxy in.
+ *
+ * @throws ProxyError `internal` when a file cannot be read
+ */
+export async function accessOf({ username, password, db, tls }: RedisConfig): Promise<RedisAccess> {
   return {
     database: db,
     ...(username === undefined ? {} : { username }),

@@ -42,7 +42,8 @@ export function changeInPlace(config: Config, next: Config): void {
   replaceList(config.webrtc.candidates, next.webrtc.candidates);
 }
 
-function replaceObject<T extends object>(target: T, source: T): void {
+/** Gives an object the properties of another and no others; lists in it stay the same ones. */
+export function replaceObject<T extends object>(target: T, source: T): void {
   const writable: { -readonly [Key in keyof T]?: T[Key] } = target;
   for (const key of Object.keys(target) as (keyof T)[]) {
     if (!(key in source)) delete writable[key];

@@ -5,6 +5,7 @@ import type { RedisAccess } from "../../src/registry/redis/connection.ts";
 import { freePort } from "../support/ports.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { TempFolder } from "../support/temp_folder.ts";
+import { makeCertificates, tlsArguments } from "../support/certificates.ts";
 import { until } from "../support/wait.ts";
 import { RedisWorld } from "./redis_world.ts";
 import { sampleOrigin } from "./sample_origin.ts";
@@ -33,44 +34,14 @@ Deno.test("a user with a password, and a database of its own", async () => {
   }
 });
 
-async function openssl(folder: TempFolder, ...args: readonly string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command("openssl", {
-    args: [...args],
-    cwd: folder.path,
-  }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-}
-
-/** An authority and a server's certificate, which only it has signed. */
-async function makeCertificates(folder: TempFolder): Promise<string> {
-  const key = ["-newkey", "rsa:2048", "-nodes", "-days", "2"];
-  await openssl(
-    folder,
-    ...["req", "-x509", ...key, "-subj", "/CN=test authority"],
-    ...["-keyout", "ca.key", "-out", "ca.pem"],
-  );
-  await openssl(
-    folder,
-    ...["req", "-x509", ...key, "-subj", "/CN=localhost"],
-    ...["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-    ...["-addext", "basicConstraints=critical,CA:FALSE"],
-    ...["-CA", "ca.pem", "-CAkey", "ca.key", "-keyout", "redis.key", "-out", "redis.pem"],
-  );
-  return await Deno.readTextFile(folder.file("ca.pem"));
-}
-
 Deno.test("encrypted connections, to the server of the right authority alone", async () => {
   await using folder = new TempFolder();
   const ca = await makeCertificates(folder);
   const port = freePort();
-  const files = [
-    ...["--tls-cert-file", folder.file("redis.pem"), "--tls-key-file", folder.file("redis.key")],
-    ...["--tls-ca-cert-file", folder.file("ca.pem"), "--tls-auth-clients", "no"],
-  ];
   await using server = await RedisServer.open({
     port,
     access: { database: 0, tls: { ca } },
-    args: ["--port", "0", "--tls-port", String(port), ...files],
+    args: tlsArguments(folder, port),
   });
   await assertShared(server);
   await using world = await RedisWorld.open(server, { access: { database: 0, tls: {} } });

@@ -1,12 +1,15 @@
 // SIGHUP: the file of variables is read again, what can change does, and streams notice nothing.
 
 import assert from "node:assert/strict";
+import { makeCertificates, tlsArguments } from "../support/certificates.ts";
 import { Publisher, Viewer } from "../support/ffmpeg.ts";
 import { assertContiguous } from "../support/frames.ts";
 import { NginxRtmp } from "../support/nginx_rtmp.ts";
 import { fetchText } from "../support/origin_server.ts";
 import { heartbeatOf, registeredOrigins, sendHeartbeat } from "../support/register.ts";
 import { Service } from "../support/service.ts";
+import { freePort } from "../support/ports.ts";
+import { RedisServer } from "../support/redis_server.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { until } from "../support/wait.ts";
 
@@ -121,6 +124,40 @@ Deno.test({
     };
     await until("the last token", isTaken);
     assert.ok(service.process.running);
+  },
+});
+
+Deno.test({
+  name: "SIGHUP reads certificates again: a proxy gets into Redis once it trusts its authority",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using folder = new TempFolder();
+    await using strange = new TempFolder();
+    await makeCertificates(strange);
+    const ca = await makeCertificates(folder);
+    const port = freePort();
+    await using _redis = await RedisServer.open({
+      port,
+      access: { database: 0, tls: { ca } },
+      args: tlsArguments(folder, port),
+    });
+    await using service = Service.start({
+      variables: {
+        PROXY_LOAD_BALANCER_TYPE: "redis",
+        PROXY_REDIS_URL: `rediss://127.0.0.1:${port}`,
+        PROXY_REDIS_TLS_CA: strange.file("ca.pem"),
+      },
+    });
+    await service.notice("READY");
+    const isDegraded = async () => /degraded/.test(await fetchText(service.systemUrl("/readyz")));
+    assert.ok(await isDegraded());
+    await Deno.remove(strange.file("ca.pem"));
+    service.process.signal("SIGHUP");
+    assert.match((await service.reloaded()).STATUS!, /kept: Cannot read .*ca\.pem/);
+    await Deno.writeTextFile(strange.file("ca.pem"), ca);
+    service.process.signal("SIGHUP");
+    await service.reloaded();
+    await until("Redis let it in", async () => !(await isDegraded()));
   },
 });
 
