@@ -247,6 +247,15 @@ Deno.test("the default origin needs no heartbeat, and nobody can take its place"
   assert.equal(await world.resolve("s2", { stream: "other" }), "a");
 });
 
+Deno.test("another life of origins holds from their next heartbeat on", async () => {
+  await using world = await World.open();
+  await world.add("a", "b");
+  await world.registry.configure({ originTtl: 10_000 });
+  await world.add("b");
+  await world.pass(11_000);
+  assert.deepEqual((await world.registry.origins()).map(({ origin }) => origin.id), ["a"]);
+});
+
 Deno.test("a proxy without room refuses new origins and keeps the old", async () => {
   await using world = await World.open();
   for (let index = 0; index < 10; index++) await world.add(`o${index}`);

@@ -14,7 +14,10 @@ function openMemory(bounds: StoreBounds): Promise<StoreHarness> {
       now += milliseconds;
       return Promise.resolve();
     },
-    settle: () => Promise.resolve(),
+    settle: () => {
+      now += 2;
+      return Promise.resolve();
+    },
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   });
 }

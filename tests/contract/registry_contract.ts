@@ -92,6 +92,28 @@ const TESTS: Readonly<Record<string, Test>> = {
     await until("the end of the session", async () => await two.session("u:v") === undefined);
   },
 
+  "a default origin that is configured anew takes the place of the old one": async (
+    one,
+    two,
+    settle,
+  ) => {
+    const idsAt = async (registry: Registry) => {
+      return (await registry.origins()).map(({ origin }) => origin.id).join();
+    };
+    for (const id of ["before", "after"]) {
+      await one.configure({ originTtl: 60_000, permanent: [sampleOrigin(id)] });
+      await until(`${id} at both`, async () => {
+        await settle();
+        return await idsAt(one) === id && await idsAt(two) === id;
+      });
+    }
+    await one.configure({ originTtl: 60_000 });
+    await until("none at both", async () => {
+      await settle();
+      return await idsAt(one) === "" && await idsAt(two) === "";
+    });
+  },
+
   "a failed request of one leaves the other's under way alone": async (one, two, settle) => {
     await registerAll(one, two, 10);
     const request = { stream: "v/a/s", protocol: "rtmp", intent: "play", failed: [] } as const;
