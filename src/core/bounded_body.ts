@@ -3,6 +3,12 @@
 import { ProxyError } from "./errors.ts";
 import { joinPieces } from "./join_pieces.ts";
 
+/**
+ * So much of a body that is too long is read and thrown away, bytes: a sender who is still sending when
+ * the connection ends may never see the answer.
+ */
+const LONGEST_DISCARD = 16 * 1024 * 1024;
+
 /** How much to read, in bytes, and how long to wait for it, in milliseconds. */
 export interface BodyBounds {
   readonly limit: number;
@@ -10,7 +16,7 @@ export interface BodyBounds {
 }
 
 /**
- * The whole body as UTF-8 text. What is too long is not read to its end.
+ * The whole body as UTF-8 text. What is too long is read to its end, within bounds, but not kept.
  *
  * @throws ProxyError `too_large`, `timeout`, or `client_gone` when the sender breaks off
  */
@@ -19,7 +25,7 @@ export async function readBoundedText(request: Request, bounds: BodyBounds): Pro
 }
 
 /**
- * The whole body, empty when there is none. What is too long is not read to its end.
+ * The whole body, empty when there is none. What is too long is read to its end, within bounds, but not kept.
  *
  * @throws ProxyError `too_large`, `timeout`, or `client_gone` when the sender breaks off
  */
@@ -28,7 +34,7 @@ export async function readBoundedBytes(
   bounds: BodyBounds,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const announced = Number(request.headers.get("content-length") ?? 0);
-  if (announced > bounds.limit) throw tooLarge(announced);
+  if (announced > LONGEST_DISCARD) throw tooLarge(announced);
   if (!request.body) return new Uint8Array();
   const reader = request.body.getReader();
   let late = false;
@@ -56,13 +62,14 @@ async function readUpTo(
   let length = 0;
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return joinPieces(pieces, length);
-    length += value.length;
-    if (length > limit) {
+    if (done && length <= limit) return joinPieces(pieces, length);
+    length += value?.length ?? 0;
+    if (length <= limit) {
+      pieces.push(value!);
+    } else if (done || length > LONGEST_DISCARD) {
       reader.cancel().catch(() => {});
       throw tooLarge(length);
     }
-    pieces.push(value);
   }
 }
 

@@ -40,24 +40,36 @@ Deno.test("a body of just the limit is read, none at all is empty", async () => 
   assert.equal(await readBoundedText(new Request("http://127.0.0.1/"), BOUNDS), "");
 });
 
-Deno.test("an endless body is left as soon as it is too long", async () => {
+const MEBIBYTE = 1024 * 1024;
+
+Deno.test("a body that is too long is read to its end, so that its sender hears why", async () => {
+  let left = 10;
+  const { body } = streamOf((controller) => {
+    controller.enqueue(new Uint8Array(MEBIBYTE));
+    if (--left === 0) controller.close();
+  });
+  await assert.rejects(readBoundedText(request(body), BOUNDS), hasCode("too_large"));
+  assert.equal(left, 0);
+});
+
+Deno.test("an endless body is left in the end", async () => {
   let pulled = 0;
   const { body, cancelled } = streamOf((controller) => {
     pulled++;
-    controller.enqueue(new Uint8Array(30));
+    controller.enqueue(new Uint8Array(MEBIBYTE));
   });
   await assert.rejects(readBoundedText(request(body), BOUNDS), hasCode("too_large"));
-  assert.equal(pulled, 4);
+  assert.equal(pulled, 17);
   assert.equal(cancelled(), true);
 });
 
-Deno.test("a body that is announced as too long is not read at all", async () => {
+Deno.test("a body that is announced as much too long is not read at all", async () => {
   let pulled = 0;
   const { body } = streamOf((controller) => {
     pulled++;
     controller.enqueue(new Uint8Array(1));
   });
-  const announced = request(body, { "content-length": "101" });
+  const announced = request(body, { "content-length": String(17 * MEBIBYTE) });
   await assert.rejects(readBoundedText(announced, BOUNDS), hasCode("too_large"));
   assert.equal(pulled, 0);
 });

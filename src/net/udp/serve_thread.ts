@@ -8,7 +8,7 @@ import type { UdpEngine, UdpRelay } from "./port.ts";
 import type { FromThread, ToThread } from "./thread_messages.ts";
 
 const FIGURES_INTERVAL = 1_000;
-/** Turns of the event loop in which a message that was sent must have come. */
+/** Turns of the event loop in which the next of the messages that were sent must have come. */
 const PATIENCE = 20;
 
 /** A relay that takes commands. */
@@ -118,9 +118,11 @@ class RunningThread<Init extends object, Command, Report> {
 
   /** Lets the event loop run until every message that was sent before has been taken. */
   async #takeMail(): Promise<void> {
-    for (let turn = 0; turn < PATIENCE; turn++) {
-      if (Atomics.load(this.#sent, 0) === this.#taken) return;
+    for (let turn = 0, taken = this.#taken; turn < PATIENCE; turn++) {
+      if (Atomics.load(this.#sent, 0) === taken) return;
       await macroTurn();
+      if (taken !== this.#taken) turn = 0;
+      taken = this.#taken;
     }
   }
 
