@@ -79,9 +79,23 @@ export const OPENSSL: Requirement = {
   anyOf: ["openssl"],
 };
 
+/** Judges units; where it does not run already it does not begin to. */
+export const SYSTEMD: Requirement = {
+  name: "systemd-analyze",
+  packages: ["systemd"],
+  anyOf: ["systemd-analyze"],
+};
+
+/** Judges shell scripts. */
+export const SHELLCHECK: Requirement = {
+  name: "shellcheck",
+  packages: ["shellcheck"],
+  anyOf: ["shellcheck"],
+};
+
 const TEST_REQUIREMENTS: readonly Requirement[] = [
   ...[FFMPEG, FFPROBE, NGINX, NGINX_RTMP, RTMPDUMP],
-  ...[CHROMIUM, REDIS, FAKETIME, SRT_TOOLS, OPENSSL],
+  ...[CHROMIUM, REDIS, FAKETIME, SRT_TOOLS, OPENSSL, SYSTEMD, SHELLCHECK],
 ];
 
 /** What of `requirements` this machine does not have. */

@@ -118,7 +118,8 @@ class RunningThread<Init extends object, Command, Report> {
 
   /** Lets the event loop run until every message that was sent before has been taken. */
   async #takeMail(): Promise<void> {
-    for (let turn = 0, taken = this.#taken; turn < PATIENCE; turn++) {
+    let taken = this.#taken;
+    for (let turn = 0; turn < PATIENCE; turn++) {
       if (Atomics.load(this.#sent, 0) === taken) return;
       await macroTurn();
       if (taken !== this.#taken) turn = 0;

@@ -1,0 +1,31 @@
+// The changelog's section of one version, for the notes of a release: `changelog_section.ts 1.2.3` writes
+// it to the standard output. The form is that of Keep a Changelog.
+
+import { say } from "./say.ts";
+
+/**
+ * What stands below the heading of a version, up to the next one.
+ *
+ * @param version as in `1.2.3`; a `v` before it is none of it
+ * @throws Error when the changelog has no such section, or an empty one
+ */
+export function changelogSection(changelog: string, version: string): string {
+  const wanted = version.replace(/^v/, "");
+  const lines = changelog.split("\n");
+  const start = lines.findIndex((line) => line.startsWith(`## [${wanted}]`));
+  if (start < 0) throw new Error(`Cannot find version ${wanted} in the changelog`);
+  const length = lines.slice(start + 1).findIndex((line) => line.startsWith("## "));
+  const end = length < 0 ? lines.length : start + 1 + length;
+  const section = lines.slice(start + 1, end).join("\n").trim();
+  if (section === "") throw new Error(`Cannot find anything on version ${wanted} in the changelog`);
+  return section;
+}
+
+if (import.meta.main) {
+  try {
+    say(changelogSection(await Deno.readTextFile("CHANGELOG.md"), Deno.args[0] ?? ""));
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error));
+    Deno.exit(1);
+  }
+}

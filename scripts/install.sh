@@ -1,0 +1,118 @@
+#!/bin/sh
+# Installs srs-proxy as a service of systemd, or brings it up to date: the executable, its units, the
+# file of variables and the kernel settings. Needs root, no network, and may be run as often as you like.
+#
+#   scripts/install.sh [EXECUTABLE]         dist/srs-proxy unless told
+#   scripts/install.sh --uninstall          leaves /etc/srs-proxy
+#   scripts/install.sh --uninstall --purge  takes that away too
+#
+# With DESTDIR everything goes below that folder, and nothing that runs is touched.
+set -eu
+
+destdir="${DESTDIR:-}"
+program="$destdir/usr/local/bin/srs-proxy"
+units="$destdir/etc/systemd/system"
+folder="$destdir/etc/srs-proxy"
+sysctl="$destdir/etc/sysctl.d/60-srs-proxy.conf"
+here="$(cd "$(dirname "$0")" && pwd)"
+
+fail() {
+  echo "$*" >&2
+  exit 1
+}
+
+# Whether a systemd runs that these files are for.
+has_systemd() {
+  [ -z "$destdir" ] && [ -d /run/systemd/system ]
+}
+
+# FILE MODE TARGET: puts a file in its place at once, so that a process that runs the old one goes on.
+put() {
+  mkdir -p "$(dirname "$3")"
+  cp "$1" "$3.new"
+  chmod "$2" "$3.new"
+  mv -f "$3.new" "$3"
+  echo "Installed $3"
+}
+
+# The checksum that was made with an executable, if it is there, must be its own.
+check() {
+  [ -f "$1.sha256" ] || return 0
+  wanted="$(cut -d ' ' -f 1 "$1.sha256")"
+  found="$(sha256sum "$1" | cut -d ' ' -f 1)"
+  [ "$wanted" = "$found" ] || fail "Cannot install $1: its SHA-256 is $found, not $wanted"
+}
+
+write_variables() {
+  mkdir -p "$folder"
+  chmod 0755 "$folder"
+  if [ -e "$folder/env" ]; then
+    echo "Kept $folder/env"
+    return 0
+  fi
+  (
+    umask 077
+    cat > "$folder/env.new" << 'END'
+# Variables of srs-proxy, one NAME=value a line; `srs-proxy --help` shows all of them. After a change
+# `systemctl reload srs-proxy` applies what can change, `systemctl restart srs-proxy` the rest.
+
+# Origins show this token to register, as the last part of their heartbeat's URL.
+#PROXY_REGISTER_TOKEN=
+#PROXY_RTMP_SERVER=1935
+#PROXY_HTTP_SERVER=8080
+#PROXY_WEBRTC_CANDIDATE=203.0.113.7
+
+# For several proxies.
+#PROXY_LOAD_BALANCER_TYPE=redis
+#PROXY_REDIS_URL=redis://127.0.0.1:6379/0
+END
+  )
+  mv "$folder/env.new" "$folder/env"
+  echo "Installed $folder/env"
+}
+
+install_all() {
+  executable="${1:-$here/../dist/srs-proxy}"
+  [ -f "$executable" ] || fail "Cannot install $executable: there is no such file"
+  check "$executable"
+  put "$executable" 0755 "$program"
+  put "$here/srs-proxy.service" 0644 "$units/srs-proxy.service"
+  put "$here/srs-proxy@.service" 0644 "$units/srs-proxy@.service"
+  put "$here/srs-proxy.sysctl.conf" 0644 "$sysctl"
+  write_variables
+  if [ -z "$destdir" ]; then
+    sysctl -q -p "$sysctl" || echo "The kernel has not taken all of $sysctl"
+  fi
+  if has_systemd; then
+    systemctl daemon-reload
+    echo "Next: edit /etc/srs-proxy/env, then: systemctl enable --now srs-proxy"
+  fi
+}
+
+remove() {
+  [ -e "$1" ] || return 0
+  rm -rf "$1"
+  echo "Removed $1"
+}
+
+uninstall() {
+  if has_systemd; then
+    systemctl disable --now --quiet srs-proxy.service 'srs-proxy@*.service' || true
+  fi
+  remove "$units/srs-proxy.service"
+  remove "$units/srs-proxy@.service"
+  remove "$sysctl"
+  remove "$program"
+  if [ "${1:-}" = --purge ]; then
+    remove "$folder"
+  elif [ -e "$folder" ]; then
+    echo "Kept $folder"
+  fi
+  if has_systemd; then systemctl daemon-reload; fi
+}
+
+case "${1:-}" in
+  --uninstall) uninstall "${2:-}" ;;
+  -*) fail "Cannot understand the argument $1: see the first lines of $0" ;;
+  *) install_all "$@" ;;
+esac

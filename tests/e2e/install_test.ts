@@ -1,0 +1,146 @@
+// What comes with the executable for a server: units that systemd finds right and safe, and the script
+// that puts everything in its place.
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { PROJECT_FOLDER } from "../support/project.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+
+const SCRIPTS = `${PROJECT_FOLDER}/scripts`;
+const UNITS = ["srs-proxy.service", "srs-proxy@.service"];
+/** What systemd-analyze calls 2.5. */
+const HIGHEST_EXPOSURE = "25";
+
+interface Outcome {
+  readonly code: number;
+  readonly said: string;
+}
+
+async function run(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
+  const { code, stdout, stderr } = await new Deno.Command(command, { args: [...args], env })
+    .output();
+  const text = new TextDecoder();
+  return { code, said: text.decode(stdout) + text.decode(stderr) };
+}
+
+for (const unit of UNITS) {
+  Deno.test({
+    name: `${unit}: systemd finds nothing wrong, and an exposure of at most 2.5`,
+    ignore: Deno.build.os !== "linux",
+    async fn() {
+      await using folder = new TempFolder();
+      // An instance of a template; the executable is not where it will be.
+      const file = folder.file(unit.replace("@", "@a"));
+      const text = await Deno.readTextFile(`${SCRIPTS}/${unit}`);
+      await Deno.writeTextFile(file, text.replaceAll("/usr/local/bin/srs-proxy", "/bin/true"));
+      assert.deepEqual(
+        await run("systemd-analyze", ["verify", "--recursive-errors=no", "--man=no", file]),
+        { code: 0, said: "" },
+      );
+      const security = await run("systemd-analyze", [
+        ...["security", "--offline=true", `--threshold=${HIGHEST_EXPOSURE}`, "--no-pager"],
+        `${SCRIPTS}/${unit}`,
+      ]);
+      assert.equal(security.code, 0, security.said);
+    },
+  });
+}
+
+/** A folder to install into, and a stand-in for the executable with its checksum. */
+class Place implements AsyncDisposable {
+  readonly folder = new TempFolder();
+  readonly executable = this.folder.file("srs-proxy");
+
+  install(...args: readonly string[]): Promise<Outcome> {
+    return run("sh", [`${SCRIPTS}/install.sh`, ...args], { DESTDIR: this.folder.file("root") });
+  }
+
+  async build(text: string): Promise<void> {
+    await Deno.writeTextFile(this.executable, text);
+    const hash = createHash("sha256").update(text).digest("hex");
+    await Deno.writeTextFile(`${this.executable}.sha256`, `${hash}  srs-proxy\n`);
+  }
+
+  path(path: string): string {
+    return this.folder.file(`root/${path}`);
+  }
+
+  mode(path: string): string {
+    return (Deno.statSync(this.path(path)).mode! & 0o777).toString(8);
+  }
+
+  read(path: string): string {
+    return Deno.readTextFileSync(this.path(path));
+  }
+
+  /** Every file below the folder, with how it may be used. */
+  files(folder = ""): string[] {
+    return Array.from(Deno.readDirSync(this.path(folder))).flatMap(({ name, isDirectory }) => {
+      const path = folder === "" ? name : `${folder}/${name}`;
+      return isDirectory ? this.files(path) : [`${path} ${this.mode(path)}`];
+    }).toSorted();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.folder[Symbol.asyncDispose]();
+  }
+}
+
+const INSTALLED = [
+  "etc/srs-proxy/env 600",
+  "etc/sysctl.d/60-srs-proxy.conf 644",
+  "etc/systemd/system/srs-proxy.service 644",
+  "etc/systemd/system/srs-proxy@.service 644",
+  "usr/local/bin/srs-proxy 755",
+];
+
+Deno.test({
+  name: "install.sh installs, brings up to date, and takes away what it has brought",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using place = new Place();
+    await place.build("#!/bin/sh\necho one\n");
+    const first = await place.install(place.executable);
+    assert.equal(first.code, 0, first.said);
+    assert.deepEqual(place.files(), INSTALLED);
+
+    // Twice is as good as once, and what an operator has written stays.
+    await Deno.writeTextFile(place.path("etc/srs-proxy/env"), "PROXY_RTMP_SERVER=1935\n");
+    await place.build("#!/bin/sh\necho two\n");
+    const running = await Deno.open(place.path("usr/local/bin/srs-proxy"));
+    assert.equal((await place.install(place.executable)).code, 0);
+    assert.deepEqual(place.files(), INSTALLED);
+    assert.equal(place.read("etc/srs-proxy/env"), "PROXY_RTMP_SERVER=1935\n");
+    assert.match(place.read("usr/local/bin/srs-proxy"), /two/);
+    const old = await new Response(running.readable).text();
+    assert.match(old, /one/, "the file of a process that runs is left alone");
+
+    assert.equal((await place.install("--uninstall")).code, 0);
+    assert.deepEqual(place.files(), ["etc/srs-proxy/env 600"]);
+    assert.equal((await place.install("--uninstall", "--purge")).code, 0);
+    assert.deepEqual(place.files(), []);
+    assert.equal((await place.install("--uninstall")).code, 0, "twice is as good as once");
+  },
+});
+
+Deno.test({
+  name: "install.sh refuses what is not whole, and arguments it does not know",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using place = new Place();
+    await place.build("#!/bin/sh\n");
+    await Deno.writeTextFile(place.executable, "#!/bin/sh\necho broken\n");
+    const broken = await place.install(place.executable);
+    assert.equal(broken.code, 1);
+    assert.match(broken.said, /Cannot install .*: its SHA-256 is /);
+    assert.match((await place.install("/nowhere/srs-proxy")).said, /there is no such file/);
+    assert.match((await place.install("--help-me")).said, /Cannot understand the argument/);
+    await assert.rejects(Deno.stat(place.path("")), Deno.errors.NotFound);
+    const { code, said } = await run("shellcheck", [`${SCRIPTS}/install.sh`]);
+    assert.equal(code, 0, said);
+  },
+});
