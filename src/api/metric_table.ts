@@ -109,8 +109,8 @@ export const METRICS = {
     "kind",
   ),
   srs_proxy_udp_dropped_total: counter(
-    "Datagrams lost below the relays, by protocol and reason: clientFull, originFull, truncated, " +
-      "receiveOverflow, noClient, failed.",
+    "Datagrams lost below the relays, by protocol and reason: client_full, origin_full, " +
+      "truncated, receive_overflow, no_client, failed.",
     "protocol",
     "reason",
   ),

@@ -34,7 +34,8 @@ export function countMoved(metrics: Metrics, protocol: "rtc" | "srt", figures: M
 
 /** Counts what the engine has lost. */
 export function countLost(metrics: Metrics, protocol: "rtc" | "srt", lost: UdpDrops): void {
-  for (const [reason, count] of Object.entries(lost)) {
+  for (const [name, count] of Object.entries(lost)) {
+    const reason = name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
     if (count > 0) metrics.count("srs_proxy_udp_dropped_total", { protocol, reason }, count);
   }
 }

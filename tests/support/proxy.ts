@@ -144,7 +144,8 @@ export async function runProxy(
   return { ...end, output: process.outputText, errors: process.errorText };
 }
 
-function proxyCommand(): string[] {
+/** The program and its first arguments, as the tests run it. */
+export function proxyCommand(): string[] {
   const executable = Deno.env.get("SRS_PROXY_BIN");
   if (executable !== undefined && executable !== "") return [resolve(executable)];
   const configuration = `--config=${PROJECT_FOLDER}/deno.json`;

@@ -26,6 +26,8 @@ export interface SrsOptions {
   readonly hookUrl?: string;
   /** Vhosts beside the default one, with the same lines. */
   readonly vhosts?: readonly string[];
+  /** Further lines, above the vhosts. */
+  readonly top?: readonly string[];
   /** Further lines for each vhost. */
   readonly vhost?: readonly string[];
 }
@@ -136,6 +138,7 @@ http_api { enabled on; listen 127.0.0.1:${apiPort}; }
 ${rtc}
 ${srt}
 ${heartbeatLines(options)}
+${(options.top ?? []).join("\n")}
 ${["__defaultVhost__", ...(options.vhosts ?? [])].map(vhostBlock(options)).join("\n")}
 `;
 }
