@@ -3,9 +3,11 @@
 
 import assert from "node:assert/strict";
 import { testFile, Viewer } from "../support/ffmpeg.ts";
+import { Browser } from "../support/browser.ts";
+import { mediaPlaylist } from "../support/http_media.ts";
 import { LossyUdp } from "../support/lossy_udp.ts";
 import { Proxy } from "../support/proxy.ts";
-import { registeredOrigins } from "../support/register.ts";
+import { heartbeatOf, registeredOrigins, sendHeartbeat } from "../support/register.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
 import {
   publish,
@@ -19,6 +21,7 @@ import {
 import { registerSrt, srtSessions } from "../support/srt_proxy.ts";
 import { checkContinuity } from "../support/transport_stream.ts";
 import { freePort } from "../support/ports.ts";
+import { untilItMoves } from "../support/web_player.ts";
 import { until } from "../support/wait.ts";
 
 const SECONDS = 4;
@@ -73,6 +76,24 @@ for (const [name, options] of Object.entries(CASES)) {
   });
 }
 
+Deno.test("SRT over IPv6, to an origin at an IPv6 address", async () => {
+  const file = await testFile();
+  const port = freePort();
+  await using proxy = await Proxy.open({
+    PROXY_SRT_SERVER: `[::1]:${port}`,
+    PROXY_REGISTER_ALLOW: "::1,127.0.0.1",
+  });
+  const originPort = freePort();
+  const listener = srtUrl(originPort, { mode: "listener", latency: 200 }, "[::1]");
+  await using receiver = SrtReceiver.open(listener);
+  const heartbeat = heartbeatOf({ name: "o", rtmpPort: 1 }, "1");
+  const srt = [`udp://[::1]:${originPort}`];
+  await sendHeartbeat(proxy, { ...heartbeat, ip: "::1", rtmp: ["1935"], srt });
+  const url = srtUrl(port, { latency: 200_000 }, "[::1]");
+  await using caller = publish(url, "#!::r=live/show,m=publish", { file, seconds: 2 });
+  assertSame(await receiver.received(), await sentBytes(file, 2), caller.errorText);
+});
+
 Deno.test("SRT over a line that loses 2 %: no gap that the line alone would not make", async () => {
   const file = await testFile();
   const options = { latency: 500_000 };
@@ -99,29 +120,38 @@ Deno.test("SRT over a line that loses 2 %: no gap that the line alone would not 
 });
 
 Deno.test({
-  name: "SRT and a real SRS: published by SRT, played by RTMP, FLV and SRT",
+  name: "SRT and a real SRS: published by SRT, played by RTMP, FLV, HLS, WebRTC and SRT",
   ignore: SRS_BIN === undefined,
   async fn() {
-    await using proxy = await Proxy.open();
+    await using proxy = await Proxy.open({ PROXY_WEBRTC_CANDIDATE: "127.0.0.1" });
     const heartbeatUrl = proxy.systemUrl("/api/v1/srs/register");
-    await using srs = await Srs.open({ name: "srs", srt: true, heartbeatUrl });
+    await using srs = await Srs.open({ name: "srs", srt: true, rtc: true, heartbeatUrl });
     await until("SRS register", async () => (await registeredOrigins(proxy)).length === 1);
     const file = await testFile();
     const url = srtUrl(proxy.ports.srt, { latency: 200_000 });
-    await using _caller = publish(url, "#!::h=live/show,m=publish", { file, seconds: 40 });
+    await using _caller = publish(url, "#!::h=live/show,m=publish", { file, seconds: 60 });
     await until("the session", async () => (await srtSessions(proxy)).length === 1);
     await until("SRS have it", async () => (await srs.publishedStreams()).length === 1);
     await using rtmp = new Viewer(proxy.rtmpUrl("show"));
-    // Once there is sound too, which SRS begins to pass on a little later.
     await rtmp.moreVideo(20);
-    await using flv = new Viewer(`http://127.0.0.1:${proxy.ports.httpServer}/live/show.flv`);
+    const web = `http://127.0.0.1:${proxy.ports.httpServer}`;
     const streamid = "#!::r=live/show,m=request";
     const player = srtUrl(proxy.ports.srt, { latency: 200, streamid });
     await using srt = SrtReceiver.open(player);
-    await flv.moreVideo(20);
+    // SRS passes sound on in large pieces: a player that comes between two of them sees none at first.
+    await until("FLV play", async () => {
+      await using flv = new Viewer(`${web}/live/show.flv`);
+      return await flv.moreVideo(20).then(() => true, () => false);
+    });
     await until("SRT play", () => srt.size() > 20_000, {
       describe: () => srt.process.errorText,
     });
     assert.deepEqual(await srtSessions(proxy), new Array(2).fill("__defaultVhost__/live/show"));
+    const { links } = await mediaPlaylist(`${web}/live/show.m3u8`, 1);
+    const segment = await fetch(links[0]!);
+    assert.equal((await segment.bytes())[0], 0x47, "a transport stream");
+    await using browser = await Browser.open();
+    const { page } = await browser.openPage(`${web}/?format=webrtc#live/show`);
+    await untilItMoves(page);
   },
 });

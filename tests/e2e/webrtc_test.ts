@@ -11,6 +11,7 @@ import { registeredOrigins, Registration } from "../support/register.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { until, within } from "../support/wait.ts";
+import { untilItMoves, untilTold } from "../support/web_player.ts";
 import { WERIFT_RUNS, WeriftOrigin } from "../support/werift_origin.ts";
 
 const CANDIDATE = { PROXY_WEBRTC_CANDIDATE: "127.0.0.1" };
@@ -33,27 +34,6 @@ async function publish(page: Page, source: string): Promise<void> {
   await page.getByRole("radio", { name: source }).check();
   await page.getByRole("button", { name: "Publish" }).click();
   await untilTold(page, "Publishing live/show");
-}
-
-/** Waits until a page tells its viewer something. */
-async function untilTold(page: Page, sentence: string): Promise<void> {
-  const status = page.getByRole("status");
-  let seen = "";
-  const look = async () => (seen = await status.innerText()) === sentence;
-  await until(sentence, look, { timeout: 20_000, describe: () => seen });
-}
-
-/** Waits until decoded pictures follow each other. */
-async function untilItMoves(page: Page): Promise<void> {
-  const frames = () =>
-    page.evaluate<number>(
-      "document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames",
-    );
-  const first = await until("a picture", async () => await frames() || undefined, {
-    timeout: 20_000,
-  });
-  await until("thirty more", async () => await frames() > first + 30);
-  await untilTold(page, "Playing live/show");
 }
 
 async function screenshot(page: Page, name: string): Promise<void> {

@@ -14,9 +14,9 @@ export type SrtUrlOptions = Readonly<Record<string, string | number>>;
 const QUIET = ["-hide_banner", "-nostdin", "-loglevel", "error"];
 
 /** A URL for ffmpeg and srt-live-transmit. */
-export function srtUrl(port: number, options: SrtUrlOptions = {}): string {
+export function srtUrl(port: number, options: SrtUrlOptions = {}, host = "127.0.0.1"): string {
   const query = Object.entries(options).map(([name, value]) => `${name}=${value}`).join("&");
-  return `srt://127.0.0.1:${port}?${query}`;
+  return `srt://${host}:${port}?${query}`;
 }
 
 /** ffmpeg's way of making a transport stream of a file, the same bytes every time. */
