@@ -1,16 +1,44 @@
-// An upgrade: a new process on the same ports as the old one, which drains. Streams that run are not
-// cut, and whoever comes meanwhile is served.
+// An upgrade: a new process on the same ports as the old one, which drains. Streams over TCP are not cut,
+// WebRTC goes on in the new process, SRT calls again, and whoever comes meanwhile is served.
 
 import assert from "node:assert/strict";
-import { Publisher, Viewer } from "../support/ffmpeg.ts";
+import { Browser } from "../support/browser.ts";
+import { Publisher, testFile, Viewer } from "../support/ffmpeg.ts";
 import { assertContiguous } from "../support/frames.ts";
 import { NodeMediaServer } from "../support/node_media_server.ts";
+import { fetchText } from "../support/origin_server.ts";
+import { freePort } from "../support/ports.ts";
 import { freeProxyPorts, Proxy } from "../support/proxy.ts";
 import { registeredOrigins, Registration } from "../support/register.ts";
 import { RedisServer } from "../support/redis_server.ts";
+import { Srs, SRS_BIN } from "../support/srs.ts";
+import { agree, openRtcOrigin, proofOf } from "../support/rtc_origin.ts";
+import { serve, SrtReceiver, srtUrl, untilListening } from "../support/srt_programs.ts";
+import { registerSrt, srtSessions } from "../support/srt_proxy.ts";
+import { UdpPeer } from "../support/udp_peer.ts";
 import { until } from "../support/wait.ts";
+import { untilItMoves, untilTold } from "../support/web_player.ts";
 
 const PUBLISHERS = 6;
+
+function variablesOf(redis: RedisServer): Record<string, string> {
+  return {
+    PROXY_REUSE_PORT: "on",
+    PROXY_LOAD_BALANCER_TYPE: "redis",
+    PROXY_REDIS_PORT: String(redis.port),
+    PROXY_GRACE_QUIT_TIMEOUT: "60s",
+    PROXY_FORCE_QUIT_TIMEOUT: "70s",
+    PROXY_WEBRTC_CANDIDATE: "127.0.0.1",
+  };
+}
+
+/** A process on the ports of another one, which stays what it is. */
+async function openBeside(old: Proxy, redis: RedisServer): Promise<Proxy> {
+  const renewed = await Proxy.open(variablesOf(redis), old.ports);
+  // Readiness is the one's or the other's, as the kernel deals.
+  await until("the new process open", () => /SRT/.test(renewed.process.outputText));
+  return renewed;
+}
 
 Deno.test({
   name: "twenty streams run on while a new process takes the place of the old one",
@@ -19,14 +47,7 @@ Deno.test({
   async fn() {
     await using redis = await RedisServer.open();
     const ports = freeProxyPorts();
-    const variables = {
-      PROXY_REUSE_PORT: "on",
-      PROXY_LOAD_BALANCER_TYPE: "redis",
-      PROXY_REDIS_PORT: String(redis.port),
-      PROXY_GRACE_QUIT_TIMEOUT: "60s",
-      PROXY_FORCE_QUIT_TIMEOUT: "70s",
-    };
-    await using old = await Proxy.open(variables, ports);
+    await using old = await Proxy.open(variablesOf(redis), ports);
     await using origin = await NodeMediaServer.open({ name: "nms" });
     await using _registration = await Registration.open([old], origin);
     await using stack = new AsyncDisposableStack();
@@ -43,9 +64,7 @@ Deno.test({
     assert.equal(publishers.length + viewers.length, 20);
     await Promise.all(viewers.map((viewer) => viewer.moreVideo(5)));
 
-    // Both listen on every port; readiness is the old one's or the new one's, as the kernel deals.
-    await using renewed = await Proxy.open(variables, ports);
-    await until("the new process open", () => /SRT|System API/.test(renewed.process.outputText));
+    await using renewed = await openBeside(old, redis);
     old.process.signal("SIGTERM");
     await until("the old one drain", () => /Draining/.test(old.process.errorText));
     await Promise.all(viewers.map((viewer) => viewer.moreVideo(15)));
@@ -70,5 +89,108 @@ Deno.test({
     for (const { process } of [...publishers, ...viewers]) process.signal("SIGINT");
     assert.deepEqual(await old.process.end(10_000), { code: 0, signal: null });
     await late[0]!.moreVideo(5);
+  },
+});
+
+Deno.test({
+  name:
+    "SRS and Chromium: WebRTC goes on in the new process, and a player who comes meanwhile gets there",
+  ignore: SRS_BIN === undefined,
+  timeout: 120_000,
+  async fn() {
+    await using redis = await RedisServer.open();
+    await using old = await Proxy.open(variablesOf(redis));
+    const heartbeatUrl = old.systemUrl("/api/v1/srs/register");
+    await using _srs = await Srs.open({ name: "srs", rtc: true, heartbeatUrl });
+    await until("SRS register", async () => (await registeredOrigins(old)).length === 1);
+    await using browser = await Browser.open();
+    const web = `http://127.0.0.1:${old.ports.httpServer}`;
+    const publisher = await browser.openPage(`${web}/publish#live/show`);
+    await publisher.page.getByRole("radio", { name: "Test picture" }).check();
+    await publisher.page.getByRole("button", { name: "Publish" }).click();
+    await untilTold(publisher.page, "Publishing live/show");
+    const player = await browser.openPage(`${web}/?format=webrtc#live/show`);
+    await untilItMoves(player.page);
+
+    await using renewed = await openBeside(old, redis);
+    old.process.signal("SIGTERM");
+    assert.deepEqual(await old.process.end(10_000), { code: 0, signal: null });
+    assert.match(old.process.errorText, /reason=handed_over/);
+    await untilItMoves(player.page);
+    const late = await browser.openPage(`${web}/?format=webrtc#live/show`);
+    await untilItMoves(late.page);
+    const listed = await fetchText(renewed.systemUrl("/api/v1/sessions"));
+    const { sessions }: { sessions: readonly { intent: string }[] } = JSON.parse(listed);
+    assert.deepEqual(sessions.map(({ intent }) => intent).toSorted(), ["play", "play", "publish"]);
+  },
+});
+
+Deno.test({
+  name:
+    "WebRTC: whom the old process has served is the new one's as soon as he proves himself again",
+  ignore: Deno.build.os !== "linux",
+  timeout: 60_000,
+  async fn() {
+    await using redis = await RedisServer.open();
+    await using old = await Proxy.open(variablesOf(redis));
+    await using media = new UdpPeer();
+    await using _api = await openRtcOrigin(old, media.port);
+    const ufrag = await agree(old, "show");
+    const begun = await agree(old, "late");
+    await using player = new UdpPeer();
+    const { webrtc } = old.ports;
+    await player.send(proofOf(ufrag), webrtc);
+    const { port } = await media.next();
+    await using renewed = await openBeside(old, redis);
+    old.process.signal("SIGTERM");
+    assert.deepEqual(await old.process.end(10_000), { code: 0, signal: null });
+    assert.match(old.process.errorText, /reason=handed_over/);
+
+    await until("the session at the new process", async () => {
+      await player.send(proofOf(ufrag), webrtc);
+      return media.waiting > 0;
+    });
+    const { port: newPort } = await media.next();
+    assert.notEqual(newPort, port);
+    await media.send(Uint8Array.of(0x80, 1), newPort);
+    assert.deepEqual((await player.next()).bytes, [0x80, 1]);
+    // One that had been agreed upon and not begun, too.
+    await using late = new UdpPeer();
+    while (media.waiting > 0) await media.next();
+    await until("the other session", async () => {
+      await late.send(proofOf(begun), webrtc);
+      return media.waiting > 0;
+    });
+    const listed = await fetchText(renewed.systemUrl("/api/v1/sessions"));
+    assert.equal(JSON.parse(listed).sessions.length, 2);
+  },
+});
+
+Deno.test({
+  name: "SRT callers are told to call again, and reach the new process",
+  ignore: Deno.build.os !== "linux",
+  timeout: 60_000,
+  async fn() {
+    await using redis = await RedisServer.open();
+    await using old = await Proxy.open(variablesOf(redis));
+    const file = await testFile();
+    const originPort = freePort();
+    await using _origin = serve(originPort, file, { seconds: 60 });
+    await untilListening(originPort);
+    await registerSrt(old, "o", originPort);
+    const url = srtUrl(old.ports.srt, { latency: 200, streamid: "live/show" });
+    await using player = SrtReceiver.open(url);
+    await until("the stream", () => player.size() > 20_000);
+    await using renewed = await openBeside(old, redis);
+    old.process.signal("SIGTERM");
+    assert.deepEqual(await old.process.end(10_000), { code: 0, signal: null });
+    await player.process.end(8_000);
+    const again = freePort();
+    await using _another = serve(again, file, { seconds: 60 });
+    await untilListening(again);
+    await registerSrt(renewed, "o", again);
+    await using caller = SrtReceiver.open(url);
+    await until("the stream again", () => caller.size() > 20_000);
+    assert.deepEqual(await srtSessions(renewed), ["__defaultVhost__/live/show"]);
   },
 });

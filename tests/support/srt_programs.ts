@@ -101,7 +101,12 @@ export class SrtReceiver implements AsyncDisposable {
 
   /** Bytes received so far. */
   size(): number {
-    return Deno.statSync(this.#folder.file("received.ts")).size;
+    try {
+      return Deno.statSync(this.#folder.file("received.ts")).size;
+    } catch {
+      // The shell has not made it yet.
+      return 0;
+    }
   }
 
   /** Everything received, once the program has ended by itself. */

@@ -39,6 +39,11 @@ export interface RtcMediaOptions extends RtcMediaLimits {
   readonly listen: ListenAddress;
   readonly engine: UdpEngineChoice;
   readonly reusePort?: boolean;
+  /**
+   * Whether others that listen on the same port and ask the same registry take the sessions over when
+   * this one drains; without `reusePort` they cannot.
+   */
+  readonly handsOver?: boolean;
   readonly maxSessions: number;
   readonly resolver: Resolver;
   readonly rtcSessions: RtcSessions;
@@ -68,6 +73,7 @@ export class RtcMediaRelay implements RtcMedia, AsyncDisposable {
   readonly #renewer: ReturnType<typeof setInterval>;
   #thread!: UdpThread<MediaInit, MediaCommand, MediaReport>;
   #isDraining = false;
+  #isHandedOver = false;
   #whenIdle = Promise.withResolvers<void>();
 
   private constructor(options: RtcMediaOptions) {
@@ -117,10 +123,11 @@ export class RtcMediaRelay implements RtcMedia, AsyncDisposable {
     if (this.#sessions.has(user)) this.#thread.send({ type: "close", user, reason });
   }
 
-  /** Takes no new session; those that have begun go on. */
+  /** Takes no new session; those that have begun go on, here or where they are handed over to. */
   drain(): void {
     if (this.#isDraining) return;
     this.#isDraining = true;
+    if (this.#options.handsOver === true) return this.#tasks.run(() => this.#handOver());
     this.#thread.send({ type: "drain" });
     this.#checkIdle();
   }
@@ -158,12 +165,17 @@ export class RtcMediaRelay implements RtcMedia, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.drain();
     clearInterval(this.#renewer);
+    await this.#endThread();
+    await this.#tasks.idle();
+  }
+
+  async #endThread(): Promise<void> {
     await this.#thread[Symbol.asyncDispose]();
     // A thread that was ended by force has reported nothing.
     for (const user of [...this.#sessions.keys()]) {
       this.#close({ user, reason: "shutdown", bytesIn: 0, bytesOut: 0 });
     }
-    await this.#tasks.idle();
+    this.#checkIdle();
   }
 
   #openThread(): Promise<UdpThread<MediaInit, MediaCommand, MediaReport>> {
@@ -178,6 +190,16 @@ export class RtcMediaRelay implements RtcMedia, AsyncDisposable {
       onReport: (report) => this.#take(report),
       onFigures: (lost) => countLost(this.#options.metrics, "rtc", lost),
     });
+  }
+
+  /**
+   * Leaves the port, which would go on to get half of what is for others. Clients prove themselves to
+   * whoever has it every few seconds, who finds their sessions in the registry.
+   */
+  async #handOver(): Promise<void> {
+    await Promise.all(Array.from(this.#sessions.values(), ({ rtc }) => this.#keepRecord(rtc)));
+    this.#isHandedOver = true;
+    await this.#endThread();
   }
 
   #initOf({ startTimeout, consentTimeout, maxSessionsPerAddress }: RtcMediaLimits): MediaInit {
@@ -232,9 +254,10 @@ export class RtcMediaRelay implements RtcMedia, AsyncDisposable {
     this.#tasks.run(() => this.#keepRecord(rtc));
   }
 
-  #close({ user, reason, bytesIn, bytesOut }: Omit<Ended, "type">): void {
+  #close({ user, reason: why, bytesIn, bytesOut }: Omit<Ended, "type">): void {
     const session = this.#sessions.get(user);
     if (session === undefined) return;
+    const reason = this.#isHandedOver ? "handed_over" : why;
     this.#sessions.delete(user);
     this.#checkIdle();
     const { rtc: { intent }, id, hold } = session;
@@ -246,6 +269,7 @@ export class RtcMediaRelay implements RtcMedia, AsyncDisposable {
     hold.release();
     this.#options.sessions.closed({ session: id, reason, bytesIn, bytesOut });
     this.#count("srs_proxy_rtc_sessions_closed_total", { intent, reason });
+    if (this.#isHandedOver) return;
     this.#tasks.run(() => this.#options.rtcSessions.endSession(user).catch(() => {}));
   }
 

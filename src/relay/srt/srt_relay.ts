@@ -27,6 +27,8 @@ export interface SrtRelayOptions extends SrtInit {
   readonly listen: ListenAddress;
   readonly engine: UdpEngineChoice;
   readonly reusePort?: boolean;
+  /** Whether the port is left to others that listen on it as soon as this one drains. */
+  readonly leavesPort?: boolean;
   readonly resolver: Resolver;
   readonly sessions: SessionLog;
   readonly metrics: Metrics;
@@ -88,10 +90,16 @@ export class SrtRelay implements AsyncDisposable {
     return this.#thread.closed;
   }
 
-  /** Takes no new caller; sessions go on. */
+  /**
+   * Takes no new caller; sessions go on, unless the port is left to others: then they are ended in order,
+   * so that their callers call again at once.
+   */
   drain(): void {
     if (this.#isDraining) return;
     this.#isDraining = true;
+    if (this.#options.leavesPort === true) {
+      return this.#tasks.run(() => this.#endThread());
+    }
     this.#thread.send({ type: "drain" });
     this.#checkIdle();
   }
@@ -130,12 +138,17 @@ export class SrtRelay implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.drain();
+    await this.#endThread();
+    await this.#tasks.idle();
+  }
+
+  async #endThread(): Promise<void> {
     await this.#thread[Symbol.asyncDispose]();
     // A thread that was ended by force has reported nothing.
     for (const call of [...this.#sessions.keys()]) {
       this.#close({ call, reason: "shutdown", bytesIn: 0, bytesOut: 0 });
     }
-    await this.#tasks.idle();
+    this.#checkIdle();
   }
 
   #openThread(): Promise<UdpThread<SrtInit, SrtCommand, SrtReport>> {

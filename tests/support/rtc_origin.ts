@@ -1,0 +1,71 @@
+// An origin that agrees upon every WebRTC session and whose media port is the test's own, and what a
+// player of it says: so that every packet is the test's.
+
+import assert from "node:assert/strict";
+import { HttpOrigin, whole } from "./http_origin.ts";
+import type { Proxy } from "./proxy.ts";
+import { heartbeatOf, sendHeartbeat } from "./register.ts";
+import { stunRequest } from "./stun_message.ts";
+
+const OFFER = description("offer", "me");
+
+function description(user: string, password: string, ...more: readonly string[]): string {
+  const lines = [
+    ...["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE 0"],
+    ...["m=video 9 UDP/TLS/RTP/SAVPF 96", "c=IN IP4 0.0.0.0", "a=mid:0", "a=rtcp-mux"],
+    ...[`a=ice-ufrag:${user}`, `a=ice-pwd:${passwordOf(password)}`, ...more],
+  ];
+  return lines.map((line) => `${line}\r\n`).join("");
+}
+
+/** RFC 8839 wants 22 letters at least. */
+function passwordOf(name: string): string {
+  return name.padEnd(24, "x");
+}
+
+/** Opens the origin's API and registers it. @param mediaPort where its sessions' media goes */
+export async function openRtcOrigin(proxy: Proxy, mediaPort: number): Promise<HttpOrigin> {
+  let count = 0;
+  const api = new HttpOrigin((path) =>
+    path !== "/rtc/v1/whep/" ? undefined : (exchange) => {
+      const ufrag = `user${++count}`;
+      const candidate = `a=candidate:0 1 udp 2130706431 127.0.0.1 ${mediaPort} typ host`;
+      return whole(
+        "201 Created",
+        { "Content-Type": "application/sdp", Location: `/rtc/v1/whep/?session=${ufrag}` },
+        description(ufrag, ufrag, candidate),
+      )(exchange);
+    }
+  );
+  const { rtmpPort, httpPort: apiPort } = api;
+  await sendHeartbeat(
+    proxy,
+    heartbeatOf({ name: "o", rtmpPort, apiPort, rtcPort: mediaPort }, "1"),
+  );
+  return api;
+}
+
+/** Agrees upon one session. @returns the origin's ufrag for it */
+export async function agree(
+  proxy: Proxy,
+  stream: string,
+  client?: Deno.HttpClient,
+): Promise<string> {
+  const response = await fetch(
+    `http://127.0.0.1:${proxy.ports.httpApi}/rtc/v1/whep/?app=live&stream=${stream}`,
+    {
+      ...(client === undefined ? {} : { client }),
+      method: "POST",
+      headers: { "content-type": "application/sdp" },
+      body: OFFER,
+    },
+  );
+  const answer = await response.text();
+  assert.equal(response.status, 201, answer);
+  return /^a=ice-ufrag:(.*)$/m.exec(answer)![1]!.trim();
+}
+
+/** The binding request with which a player proves that a session is its own. */
+export function proofOf(ufrag: string): Uint8Array<ArrayBuffer> {
+  return stunRequest({ user: `${ufrag}:offer`, password: passwordOf(ufrag) });
+}
