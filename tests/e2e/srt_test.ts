@@ -11,6 +11,7 @@ import { heartbeatOf, registeredOrigins, sendHeartbeat } from "../support/regist
 import { Srs, SRS_BIN } from "../support/srs.ts";
 import {
   publish,
+  publishBytes,
   sentBytes,
   serve,
   SrtReceiver,
@@ -19,6 +20,7 @@ import {
   untilListening,
 } from "../support/srt_programs.ts";
 import { registerSrt, srtSessions } from "../support/srt_proxy.ts";
+import { TempFolder } from "../support/temp_folder.ts";
 import { checkContinuity } from "../support/transport_stream.ts";
 import { freePort } from "../support/ports.ts";
 import { untilItMoves } from "../support/web_player.ts";
@@ -75,6 +77,30 @@ for (const [name, options] of Object.entries(CASES)) {
     await Promise.all([publishing(), playing()]);
   });
 }
+
+Deno.test("SRT: of what a caller sends who does not hang up nothing is missing at the origin", async () => {
+  await using folder = new TempFolder();
+  const path = folder.file("sent.ts");
+  const sent = await sentBytes(await testFile(), SECONDS);
+  // ffmpeg keeps the end of what it reads to itself: that is not the end then.
+  await Deno.writeFile(path, new Uint8Array([...sent, ...new Uint8Array(65_536)]));
+  await Promise.all(["plain, 20 ms", "AES-256"].map(async (name) => {
+    const options = CASES[name]!;
+    await using proxy = await Proxy.open();
+    const { receiver, port } = SrtReceiver.listen(forListener(options));
+    await using _receiver = receiver;
+    await untilListening(port);
+    await registerSrt(proxy, "o", port);
+    const url = srtUrl(proxy.ports.srt, options);
+    await using caller = publishBytes(url, "#!::r=live/show,m=publish", path);
+    await until("all of it", () => receiver.size() >= sent.length, {
+      describe: () => `${receiver.size()} of ${sent.length} ${caller.errorText}`,
+    });
+    await caller.kill();
+    const received = await receiver.received();
+    assert.deepEqual(received.subarray(0, sent.length), sent);
+  }));
+});
 
 Deno.test("SRT over IPv6, to an origin at an IPv6 address", async () => {
   const file = await testFile();

@@ -49,6 +49,14 @@ export function publish(
   });
 }
 
+/** A caller that sends all bytes of a file at once and then stays, with nothing more to say. */
+export function publishBytes(url: string, streamId: string, path: string): Child {
+  const raw = "-f data -i pipe:3 -map 0 -c copy -flush_packets 1 -f data -pkt_size 1316";
+  const input = '3< <(exec tail -c +1 -f --pid=$$ "$2" 2>/dev/null)';
+  const program = `exec ffmpeg ${QUIET.join(" ")} ${raw} -srt_streamid "$1" "$0" ${input}`;
+  return new Child({ command: "bash", args: ["-c", program, url, streamId, path] });
+}
+
 /** Waits until somebody answers SRT callers on a port. */
 export async function untilListening(port: number): Promise<void> {
   await using caller = new UdpPeer();
