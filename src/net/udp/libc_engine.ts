@@ -91,7 +91,7 @@ export class LibcEngine implements UdpEngine {
     let nextTurn = this.#now;
     try {
       while (!this.#closing) {
-        const isWoken = this.#round(relay, Math.max(0, Math.ceil(nextTick - performance.now())));
+        const isWoken = this.#round(relay, Math.max(0, Math.ceil(nextTick - this.#now)));
         if (isWoken) await takeMail();
         if (this.#now < nextTick) continue;
         nextTick = this.#now + this.#options.tick;

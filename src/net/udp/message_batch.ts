@@ -22,6 +22,8 @@ export class ReceivedBatch {
   readonly #words: Uint32Array;
   /** The headers from each slot on. */
   readonly #headers: readonly Uint8Array<ArrayBuffer>[];
+  /** Slots from here on have headers as they must be; the kernel writes into those it fills. */
+  #written = BATCH;
   readonly #controlView = new DataView(this.#controls.buffer);
 
   constructor() {
@@ -50,12 +52,15 @@ export class ReceivedBatch {
    * @returns how many have come; -1 when there are none or the call failed
    */
   receive(libc: c.Libc, fd: number, first: number, count: number): number {
-    for (let slot = first; slot < first + count; slot++) {
+    const end = first + count;
+    for (let slot = first; slot < end && slot < this.#written; slot++) {
       const at = slot * HEADER_WORDS;
       this.#words[at + c.MSG_NAMELEN / 4] = c.SOCKADDR_SIZE;
       this.#words[at + c.MSG_CONTROLLEN / 4] = c.CONTROL_SIZE;
     }
-    return libc.recvmmsg(fd, this.#headers[first]!, count, c.MSG_DONTWAIT, null);
+    const received = libc.recvmmsg(fd, this.#headers[first]!, count, c.MSG_DONTWAIT, null);
+    if (this.#written <= end) this.#written = first + Math.max(received, 0);
+    return received;
   }
 
   length(slot: number): number {
