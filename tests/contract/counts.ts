@@ -19,6 +19,13 @@ export class Counts implements Metrics {
   of(key: string): number {
     return this.#numbers.get(key) ?? 0;
   }
+
+  /** The sum of a name over all labels. */
+  sum(name: string): number {
+    return [...this.#numbers].reduce((sum, [key, value]) => {
+      return key === name || key.startsWith(`${name} `) ? sum + value : sum;
+    }, 0);
+  }
 }
 
 function keyOf(name: string, labels: Readonly<Record<string, string>>): string {

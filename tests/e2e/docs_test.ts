@@ -108,7 +108,7 @@ Deno.test("every block of commands is run by one of these tests, or has a reason
   const run = new Set([...commandsOf("curl -s", "srs-proxy --check"), ...commandsOf("ffmpeg")]);
   for (const block of BLOCKS) {
     const isKnown = run.has(block) || block.firstLine in NOT_RUN ||
-      ["ini", "srs", "mermaid", ""].includes(block.language);
+      ["ini", "srs", "redis", ""].includes(block.language);
     assert.ok(isKnown, `${block.file}: ${block.firstLine}`);
   }
   const all = BLOCKS.map(({ firstLine }) => firstLine);

@@ -1,0 +1,155 @@
+// Redis as it is treated by others: full, told to forget scripts, its connections cut, busy with somebody
+// else's script, and one that lets the proxy do only what it needs.
+
+import assert from "node:assert/strict";
+import type { RedisStore } from "../../src/registry/redis_store.ts";
+import { firstByHash } from "../../src/registry/rendezvous.ts";
+import type { StreamClaim } from "../../src/registry/store.ts";
+import { RedisServer } from "../support/redis_server.ts";
+import { until } from "../support/wait.ts";
+import { RedisWorld } from "./redis_world.ts";
+import { sampleOrigin } from "./sample_origin.ts";
+
+const LONG = 60_000;
+
+function claimOf(store: RedisStore, stream: string): StreamClaim {
+  const candidates = store.origins();
+  const origin = firstByHash(stream, candidates)!.origin.id;
+  return { stream, origin, claimant: "me", ttl: LONG, candidates, wait: 1_000 };
+}
+
+/** Has both stores use every kind of record. */
+async function assertWorks(world: RedisWorld, name: string): Promise<void> {
+  const [one, two] = world.stores;
+  await one.putOrigin(sampleOrigin(name), LONG);
+  await until("the other to hear of it", () => two.origin(name) !== undefined);
+  const [first, second] = await Promise.all([
+    one.claimStream(claimOf(one, `v/a/${name}`)),
+    two.claimStream(claimOf(two, `v/a/${name}`)),
+  ]);
+  assert.equal(first.origin, second.origin);
+  const { stream, origin } = first;
+  await one.renewStreams([{ stream, origin, claimant: "me", confirmed: true, ttl: LONG }]);
+  const media = { host: "192.0.2.1", port: 8000 };
+  const session = { user: `${name}:v`, password: "p", stream, origin, media };
+  await one.putSession({ ...session, intent: "play" }, LONG);
+  assert.equal((await two.session(`${name}:v`))?.origin, origin);
+  await one.endSession(`${name}:v`);
+  await one.moveStream({ ...claimOf(one, stream), from: origin });
+  await world.settle();
+}
+
+Deno.test("full, and no key may go: decisions are made alone until there is room", async () => {
+  await using server = await RedisServer.open();
+  await using world = await RedisWorld.open(server);
+  await assertWorks(world, "before");
+  await server.command("CONFIG", "SET", "maxmemory", "1");
+  const [one, two] = world.stores;
+  await one.putOrigin(sampleOrigin("during"), LONG);
+  assert.ok(one.origin("during"));
+  const claims = await Promise.all([
+    one.claimStream(claimOf(one, "v/a/during")),
+    two.claimStream(claimOf(two, "v/a/during")),
+  ]);
+  assert.ok(claims.every(({ origin }) => one.origin(origin) !== undefined));
+  assert.equal(one.stream("v/a/before")?.stream, "v/a/before");
+  await server.command("CONFIG", "SET", "maxmemory", "0");
+  await world.untilAsked(true);
+  await until("all of it at the other", () => two.origin("during") !== undefined);
+  await assertWorks(world, "after");
+});
+
+Deno.test("scripts that were flushed are sent again", async () => {
+  await using server = await RedisServer.open();
+  await using world = await RedisWorld.open(server);
+  await assertWorks(world, "before");
+  await server.command("SCRIPT", "FLUSH");
+  await assertWorks(world, "after");
+  assert.equal(world.stores[0].trouble, undefined);
+});
+
+Deno.test("connections that are cut again and again: nothing is lost, and it ends well", async () => {
+  await using server = await RedisServer.open();
+  await using world = await RedisWorld.open(server);
+  await assertWorks(world, "before");
+  const [one, two] = world.stores;
+  for (let round = 0; round < 20; round++) {
+    await server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+    await server.command("CLIENT", "KILL", "TYPE", "pubsub");
+    await one.putOrigin(sampleOrigin(`o${round}`), LONG);
+    await two.claimStream(claimOf(two, `v/a/s${round}`));
+  }
+  await world.untilAsked(true);
+  await until("the same at both", () => one.origins().length === 21 && two.origins().length === 21);
+  await until("the streams too", () => {
+    const names = Array.from({ length: 20 }, (_, round) => `v/a/s${round}`);
+    return names.every((name) => one.stream(name)?.origin === two.stream(name)?.origin);
+  });
+  await assertWorks(world, "after");
+});
+
+Deno.test("a server that hangs up on who is silent finds nobody silent", async () => {
+  await using server = await RedisServer.open({ args: ["--timeout", "2"] });
+  await using world = await RedisWorld.open(server);
+  await assertWorks(world, "before");
+  const connections = () => server.info("stats", /^total_connections_received:(\d+)/gm);
+  const before = await connections();
+  // Redis looks for silent clients every few hundred milliseconds.
+  await until("four seconds of the server's time", async () => {
+    await world.pass(500);
+    return await server.info("server", /^uptime_in_seconds:(\d+)/gm) >= 6;
+  }, { timeout: 15_000 });
+  await assertWorks(world, "after");
+  // This test's own looks are connections as well, the stores' are not.
+  assert.equal(
+    world.counts.map((counts) => counts.sum("srs_proxy_redis_errors_total")).join(),
+    "0,0",
+  );
+  assert.ok(await connections() > before);
+});
+
+Deno.test("busy with a script of somebody else: nobody waits beyond the bound", async () => {
+  await using server = await RedisServer.open({ args: ["--busy-reply-threshold", "10"] });
+  await using world = await RedisWorld.open(server);
+  await assertWorks(world, "before");
+  const [one] = world.stores;
+  const endless = server.command("EVAL", "while true do end", "0").catch(() => {});
+  await until("Redis busy", async () => {
+    return await server.command("PING").then(() => false, (error) => /BUSY/.test(String(error)));
+  });
+  const begun = performance.now();
+  await one.claimStream({ ...claimOf(one, "v/a/during"), wait: 130 });
+  assert.ok(performance.now() - begun < 200, `${performance.now() - begun} ms`);
+  await server.command("SCRIPT", "KILL");
+  await endless;
+  await world.untilAsked(true);
+  await assertWorks(world, "after");
+});
+
+/** What docs/operations.md says the proxy's user needs. */
+const RULES = [
+  ...["resetkeys", "~live:{srs-proxy}:*", "resetchannels", "&live:{srs-proxy}:*", "-@all"],
+];
+
+Deno.test("a user who may do what the docs say, and nothing else", async () => {
+  await using server = await RedisServer.open();
+  const docs = await Deno.readTextFile(new URL("../../docs/operations.md", import.meta.url));
+  const [, commands = ""] = /^ACL SETUSER proxy on .* -@all (.*)$/m.exec(docs) ?? [];
+  assert.notEqual(commands, "", "the docs have a rule");
+  const rule = ["on", ">of-this-test-only", ...RULES, ...commands.split(" ")];
+  await server.command("ACL", "SETUSER", "proxy", ...rule);
+  const access = { username: "proxy", password: "of-this-test-only", database: 0 };
+  await using world = await RedisWorld.open(server, { access, keyPrefix: "live:" });
+  await world.untilAsked(true);
+  await assertWorks(world, "one");
+  await server.command("FLUSHALL");
+  await until("all of it again", async () => {
+    return await server.command("ZCARD", world.keys.origins) === 1;
+  });
+  await assertWorks(world, "two");
+  assert.equal(
+    world.counts.map((counts) => counts.sum("srs_proxy_redis_errors_total")).join(),
+    "0,0",
+  );
+  assert.equal(String(await server.command("ACL", "LOG")), "");
+});
