@@ -173,12 +173,8 @@ export class RedisStore implements Store {
     });
     if (answer?.value === false) throw this.#full("register another origin", "maxOrigins");
     if (isPermanent) return;
-    if (answer) {
-      if (answer.version > this.#follower.version) {
-        this.#follower.takeOrigin(record, answer.version);
-      }
-      return;
-    }
+    // While everything is being read the number of the follower is ahead of what it has read.
+    if (answer) return this.#follower.takeOrigin(record, answer.version);
     this.#countAlone("heartbeat");
     this.#copy.putOrigin(origin, ttl);
     this.#unwritten.addOrigin(origin.id);

@@ -19,7 +19,7 @@ async function assertShared(server: RedisServer): Promise<void> {
   await world.untilAsked(true);
   const [one, two] = world.stores;
   await one.putOrigin(sampleOrigin("o"), LONG);
-  await until("the other to hear of it", () => two.origin("o") !== undefined);
+  await until("the other to hear of it", () => two.origins().length === 1);
   assert.equal(await server.command("ZCARD", world.keys.origins), 1);
 }
 

@@ -41,7 +41,7 @@ Deno.test("Sentinels: the stores follow the master to another server", async () 
   await world.untilAsked(true);
   const [one, two] = world.stores;
   await one.putOrigin(sampleOrigin("before"), LONG);
-  await until("the other to hear of it", () => two.origin("before") !== undefined);
+  await until("the other to hear of it", () => two.origins().length === 1);
 
   await master.kill();
   // Both decide alone until there is a master again.
