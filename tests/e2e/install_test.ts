@@ -1,54 +1,12 @@
-// What comes with the executable for a server: units that systemd finds right and safe, and the script
-// that puts everything in its place.
+// The script that puts the executable and what belongs to it in their places on a server.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { type Outcome, run } from "../support/outcome.ts";
 import { PROJECT_FOLDER } from "../support/project.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 const SCRIPTS = `${PROJECT_FOLDER}/scripts`;
-const UNITS = ["srs-proxy.service", "srs-proxy@.service"];
-/** What systemd-analyze calls 2.5. */
-const HIGHEST_EXPOSURE = "25";
-
-interface Outcome {
-  readonly code: number;
-  readonly said: string;
-}
-
-async function run(
-  command: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<Outcome> {
-  const { code, stdout, stderr } = await new Deno.Command(command, { args: [...args], env })
-    .output();
-  const text = new TextDecoder();
-  return { code, said: text.decode(stdout) + text.decode(stderr) };
-}
-
-for (const unit of UNITS) {
-  Deno.test({
-    name: `${unit}: systemd finds nothing wrong, and an exposure of at most 2.5`,
-    ignore: Deno.build.os !== "linux",
-    async fn() {
-      await using folder = new TempFolder();
-      // An instance of a template; the executable is not where it will be.
-      const file = folder.file(unit.replace("@", "@a"));
-      const text = await Deno.readTextFile(`${SCRIPTS}/${unit}`);
-      await Deno.writeTextFile(file, text.replaceAll("/usr/local/bin/srs-proxy", "/bin/true"));
-      assert.deepEqual(
-        await run("systemd-analyze", ["verify", "--recursive-errors=no", "--man=no", file]),
-        { code: 0, said: "" },
-      );
-      const security = await run("systemd-analyze", [
-        ...["security", "--offline=true", `--threshold=${HIGHEST_EXPOSURE}`, "--no-pager"],
-        `${SCRIPTS}/${unit}`,
-      ]);
-      assert.equal(security.code, 0, security.said);
-    },
-  });
-}
 
 /** A folder to install into, and a stand-in for the executable with its checksum. */
 class Place implements AsyncDisposable {
