@@ -86,6 +86,25 @@ Deno.test({
 });
 
 Deno.test({
+  name: "install.sh lowers no kernel setting, and raises those that are lower",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using place = new Place();
+    await place.build("#!/bin/sh\n");
+    await Deno.mkdir(place.path("proc/sys/net/core"), { recursive: true });
+    await Deno.writeTextFile(place.path("proc/sys/net/core/rmem_max"), "67108864\n");
+    await Deno.writeTextFile(place.path("proc/sys/net/core/wmem_max"), "212992\n");
+    for (let times = 1; times <= 2; times++) {
+      assert.equal((await place.install(place.executable)).code, 0);
+      const lines = place.read("etc/sysctl.d/60-srs-proxy.conf").split("\n");
+      const settings = lines.filter((line) => /^[^#]/.test(line));
+      assert.deepEqual(settings, ["net.core.wmem_max = 8388608", "net.ipv4.tcp_migrate_req = 1"]);
+      assert.ok(lines.includes("# Left as it is: net.core.rmem_max = 67108864"));
+    }
+  },
+});
+
+Deno.test({
   name: "install.sh refuses what is not whole, and arguments it does not know",
   ignore: Deno.build.os !== "linux",
   async fn() {
@@ -97,6 +116,10 @@ Deno.test({
     assert.match(broken.said, /Cannot install .*: its SHA-256 is /);
     assert.match((await place.install("/nowhere/srs-proxy")).said, /there is no such file/);
     assert.match((await place.install("--help-me")).said, /Cannot understand the argument/);
+    assert.match(
+      (await place.install("--uninstall", "--x")).said,
+      /Cannot understand the argument/,
+    );
     await assert.rejects(Deno.stat(place.path("")), Deno.errors.NotFound);
     const { code, said } = await run("shellcheck", [`${SCRIPTS}/install.sh`]);
     assert.equal(code, 0, said);
