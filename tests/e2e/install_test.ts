@@ -86,6 +86,28 @@ Deno.test({
 });
 
 Deno.test({
+  name: "what is published for a target installs itself, from wherever it was unpacked",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using place = new Place();
+    await place.build("#!/bin/sh\necho published\n");
+    const folder = place.folder.file("packed");
+    const args = [place.executable, "srs-proxy-v1", folder];
+    const packed = await run("sh", [`${SCRIPTS}/pack.sh`, ...args]);
+    assert.equal(packed.code, 0, packed.said);
+    const { code, said } = await run("sh", [
+      "-c",
+      'cd "$1" && sha256sum --check --quiet *.sha256 && tar -xzf srs-proxy-v1.tar.gz && ' +
+      "srs-proxy-v1/scripts/install.sh && cd srs-proxy-v1/dist && sha256sum --check --quiet *.sha256",
+      ...["sh", folder],
+    ], { DESTDIR: place.path("") });
+    assert.equal(code, 0, said);
+    assert.deepEqual(place.files(), INSTALLED);
+    assert.match(place.read("usr/local/bin/srs-proxy"), /published/);
+  },
+});
+
+Deno.test({
   name: "install.sh lowers no kernel setting, and raises those that are lower",
   ignore: Deno.build.os !== "linux",
   async fn() {
@@ -121,7 +143,7 @@ Deno.test({
       /Cannot understand the argument/,
     );
     await assert.rejects(Deno.stat(place.path("")), Deno.errors.NotFound);
-    const { code, said } = await run("shellcheck", [`${SCRIPTS}/install.sh`]);
-    assert.equal(code, 0, said);
+    const scripts = [`${SCRIPTS}/install.sh`, `${SCRIPTS}/pack.sh`];
+    assert.deepEqual(await run("shellcheck", scripts), { code: 0, said: "" });
   },
 });
