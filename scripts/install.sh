@@ -26,6 +26,11 @@ has_systemd() {
   [ -z "$destdir" ] && [ -d /run/systemd/system ]
 }
 
+# Nothing is half done for want of a power that the first steps do not need.
+need_root() {
+  [ -n "$destdir" ] || [ "$(id -u)" = 0 ] || fail "Cannot change this system: run $0 as root"
+}
+
 # FILE MODE TARGET: puts a file in its place at once, so that a process that runs the old one goes on.
 put() {
   mkdir -p "$(dirname "$3")"
@@ -71,21 +76,47 @@ END
   echo "Installed $folder/env"
 }
 
+# The kernel settings, save those of which there is more already: others may need that.
+write_settings() {
+  raised="$(mktemp)"
+  while IFS= read -r line; do
+    name="${line%% = *}"
+    case "$line" in
+      '#'* | '') has=0 ;;
+      *) has="$(cat "$destdir/proc/sys/$(echo "$name" | tr . /)" 2> /dev/null || echo 0)" ;;
+    esac
+    if [ "$has" -gt "${line##* = }" ] 2> /dev/null; then line="# Left as it is: $name = $has"; fi
+    printf '%s\n' "$line"
+  done < "$here/srs-proxy.sysctl.conf" > "$raised"
+  put "$raised" 0644 "$sysctl"
+  rm "$raised"
+}
+
+# What is left to do for whoever has run this.
+say_next() {
+  if systemctl --quiet is-active srs-proxy.service 'srs-proxy@*.service'; then
+    echo "Next: systemctl restart srs-proxy, or each srs-proxy@NAME in turn, to run what is new"
+  else
+    echo "Next: edit /etc/srs-proxy/env, then: systemctl enable --now srs-proxy"
+  fi
+}
+
 install_all() {
   executable="${1:-$here/../dist/srs-proxy}"
+  need_root
   [ -f "$executable" ] || fail "Cannot install $executable: there is no such file"
   check "$executable"
   put "$executable" 0755 "$program"
   put "$here/srs-proxy.service" 0644 "$units/srs-proxy.service"
   put "$here/srs-proxy@.service" 0644 "$units/srs-proxy@.service"
-  put "$here/srs-proxy.sysctl.conf" 0644 "$sysctl"
+  write_settings
   write_variables
   if [ -z "$destdir" ]; then
     sysctl -q -p "$sysctl" || echo "The kernel has not taken all of $sysctl"
   fi
   if has_systemd; then
     systemctl daemon-reload
-    echo "Next: edit /etc/srs-proxy/env, then: systemctl enable --now srs-proxy"
+    say_next
   fi
 }
 
@@ -96,8 +127,15 @@ remove() {
 }
 
 uninstall() {
-  if has_systemd; then
-    systemctl disable --now --quiet srs-proxy.service 'srs-proxy@*.service' || true
+  need_root
+  case "${1:-}" in
+    '' | --purge) ;;
+    *) fail "Cannot understand the argument $1: see the first lines of $0" ;;
+  esac
+  if has_systemd && [ -e "$units/srs-proxy.service" ]; then
+    # A pattern finds what runs. To disable the template is to disable every instance of it.
+    systemctl stop srs-proxy.service 'srs-proxy@*.service' || true
+    systemctl disable --quiet srs-proxy.service srs-proxy@.service || true
   fi
   remove "$units/srs-proxy.service"
   remove "$units/srs-proxy@.service"

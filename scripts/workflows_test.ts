@@ -19,8 +19,19 @@ for (const { name } of Deno.readDirSync(FOLDER)) {
     for (const [, script] of text.matchAll(/(scripts\/[\w@.-]+)/g)) {
       assert.ok((await Deno.stat(new URL(script!, ROOT))).isFile, script);
     }
-    for (const [, action] of text.matchAll(/uses: (\S+)/g)) {
-      assert.match(action!, /^actions\/[\w-]+@v\d+\.\d+\.\d+$/);
+    for (const [, used] of text.matchAll(/uses: (\S+)/g)) {
+      if (used!.startsWith("./")) assert.ok((await Deno.stat(new URL(used!, ROOT))).isFile, used);
+      else assert.match(used!, /^actions\/[\w-]+@v\d+\.\d+\.\d+$/);
+    }
+    for (const [, image] of text.matchAll(/image: (\S+)/g)) {
+      assert.match(image!, /^node:\d+\.\d+\.\d+-bookworm$/);
+    }
+    const jobs = text.split("\njobs:\n")[1]!.split(/\n(?= {2}\w)/);
+    const names = jobs.map((job) => /^ *(\w+):/.exec(job)![1]!);
+    for (const job of jobs) {
+      const [, needs = ""] = /^ {4}needs: \[?([\w, ]+)/m.exec(job) ?? [];
+      for (const name of needs.split(", ").filter(Boolean)) assert.ok(names.includes(name), name);
+      assert.match(job, /^ {4}(timeout-minutes|uses): /m, "no job runs for hours");
     }
     assert.doesNotMatch(text, /\t/);
   });

@@ -1,54 +1,12 @@
-// What comes with the executable for a server: units that systemd finds right and safe, and the script
-// that puts everything in its place.
+// The script that puts the executable and what belongs to it in their places on a server.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { type Outcome, run } from "../support/outcome.ts";
 import { PROJECT_FOLDER } from "../support/project.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 const SCRIPTS = `${PROJECT_FOLDER}/scripts`;
-const UNITS = ["srs-proxy.service", "srs-proxy@.service"];
-/** What systemd-analyze calls 2.5. */
-const HIGHEST_EXPOSURE = "25";
-
-interface Outcome {
-  readonly code: number;
-  readonly said: string;
-}
-
-async function run(
-  command: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<Outcome> {
-  const { code, stdout, stderr } = await new Deno.Command(command, { args: [...args], env })
-    .output();
-  const text = new TextDecoder();
-  return { code, said: text.decode(stdout) + text.decode(stderr) };
-}
-
-for (const unit of UNITS) {
-  Deno.test({
-    name: `${unit}: systemd finds nothing wrong, and an exposure of at most 2.5`,
-    ignore: Deno.build.os !== "linux",
-    async fn() {
-      await using folder = new TempFolder();
-      // An instance of a template; the executable is not where it will be.
-      const file = folder.file(unit.replace("@", "@a"));
-      const text = await Deno.readTextFile(`${SCRIPTS}/${unit}`);
-      await Deno.writeTextFile(file, text.replaceAll("/usr/local/bin/srs-proxy", "/bin/true"));
-      assert.deepEqual(
-        await run("systemd-analyze", ["verify", "--recursive-errors=no", "--man=no", file]),
-        { code: 0, said: "" },
-      );
-      const security = await run("systemd-analyze", [
-        ...["security", "--offline=true", `--threshold=${HIGHEST_EXPOSURE}`, "--no-pager"],
-        `${SCRIPTS}/${unit}`,
-      ]);
-      assert.equal(security.code, 0, security.said);
-    },
-  });
-}
 
 /** A folder to install into, and a stand-in for the executable with its checksum. */
 class Place implements AsyncDisposable {
@@ -128,6 +86,47 @@ Deno.test({
 });
 
 Deno.test({
+  name: "what is published for a target installs itself, from wherever it was unpacked",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using place = new Place();
+    await place.build("#!/bin/sh\necho published\n");
+    const folder = place.folder.file("packed");
+    const args = [place.executable, "srs-proxy-v1", folder];
+    const packed = await run("sh", [`${SCRIPTS}/pack.sh`, ...args]);
+    assert.equal(packed.code, 0, packed.said);
+    const { code, said } = await run("sh", [
+      "-c",
+      'cd "$1" && sha256sum --check --quiet *.sha256 && tar -xzf srs-proxy-v1.tar.gz && ' +
+      "srs-proxy-v1/scripts/install.sh && cd srs-proxy-v1/dist && sha256sum --check --quiet *.sha256",
+      ...["sh", folder],
+    ], { DESTDIR: place.path("") });
+    assert.equal(code, 0, said);
+    assert.deepEqual(place.files(), INSTALLED);
+    assert.match(place.read("usr/local/bin/srs-proxy"), /published/);
+  },
+});
+
+Deno.test({
+  name: "install.sh lowers no kernel setting, and raises those that are lower",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using place = new Place();
+    await place.build("#!/bin/sh\n");
+    await Deno.mkdir(place.path("proc/sys/net/core"), { recursive: true });
+    await Deno.writeTextFile(place.path("proc/sys/net/core/rmem_max"), "67108864\n");
+    await Deno.writeTextFile(place.path("proc/sys/net/core/wmem_max"), "212992\n");
+    for (let times = 1; times <= 2; times++) {
+      assert.equal((await place.install(place.executable)).code, 0);
+      const lines = place.read("etc/sysctl.d/60-srs-proxy.conf").split("\n");
+      const settings = lines.filter((line) => /^[^#]/.test(line));
+      assert.deepEqual(settings, ["net.core.wmem_max = 8388608", "net.ipv4.tcp_migrate_req = 1"]);
+      assert.ok(lines.includes("# Left as it is: net.core.rmem_max = 67108864"));
+    }
+  },
+});
+
+Deno.test({
   name: "install.sh refuses what is not whole, and arguments it does not know",
   ignore: Deno.build.os !== "linux",
   async fn() {
@@ -139,8 +138,12 @@ Deno.test({
     assert.match(broken.said, /Cannot install .*: its SHA-256 is /);
     assert.match((await place.install("/nowhere/srs-proxy")).said, /there is no such file/);
     assert.match((await place.install("--help-me")).said, /Cannot understand the argument/);
+    assert.match(
+      (await place.install("--uninstall", "--x")).said,
+      /Cannot understand the argument/,
+    );
     await assert.rejects(Deno.stat(place.path("")), Deno.errors.NotFound);
-    const { code, said } = await run("shellcheck", [`${SCRIPTS}/install.sh`]);
-    assert.equal(code, 0, said);
+    const scripts = [`${SCRIPTS}/install.sh`, `${SCRIPTS}/pack.sh`];
+    assert.deepEqual(await run("shellcheck", scripts), { code: 0, said: "" });
   },
 });
