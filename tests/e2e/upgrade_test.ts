@@ -119,9 +119,11 @@ Deno.test({
     await untilItMoves(player.page);
     const late = await browser.openPage(`${web}/?format=webrtc#live/show`);
     await untilItMoves(late.page);
-    const listed = await fetchText(renewed.systemUrl("/api/v1/sessions"));
-    const { sessions }: { sessions: readonly { intent: string }[] } = JSON.parse(listed);
-    assert.deepEqual(sessions.map(({ intent }) => intent).toSorted(), ["play", "play", "publish"]);
+    await until("all three in the list", async () => {
+      const listed = await fetchText(renewed.systemUrl("/api/v1/sessions"));
+      const { sessions }: { sessions: readonly { intent: string }[] } = JSON.parse(listed);
+      return `${sessions.map(({ intent }) => intent).toSorted()}` === "play,play,publish";
+    });
   },
 });
 
@@ -161,8 +163,10 @@ Deno.test({
       await late.send(proofOf(begun), webrtc);
       return media.waiting > 0;
     });
-    const listed = await fetchText(renewed.systemUrl("/api/v1/sessions"));
-    assert.equal(JSON.parse(listed).sessions.length, 2);
+    await until("both in the list", async () => {
+      const listed = await fetchText(renewed.systemUrl("/api/v1/sessions"));
+      return JSON.parse(listed).sessions.length === 2;
+    });
   },
 });
 
