@@ -1,6 +1,6 @@
 // The C library's calls for UDP on Linux, its numbers and the layout of its structures (socket(7),
 // udp(7), recvmmsg(2), epoll(7); x86_64 and arm64, both little-endian). Every call returns at once,
-// but for epoll_wait. Knows no relay.
+// but for epoll_wait and usleep. Knows no relay.
 
 const SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
@@ -16,6 +16,7 @@ const SYMBOLS = {
   epoll_create1: { parameters: ["i32"], result: "i32" },
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
+  usleep: { parameters: ["u32"], result: "i32" },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },

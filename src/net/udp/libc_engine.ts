@@ -20,6 +20,13 @@ const WAKE = -2;
 const LINK_SHARE = 16;
 /** The event loop gets a turn so often even if nobody asks for it, milliseconds. */
 const TURN_INTERVAL = 1_000;
+/**
+ * From so many datagrams a millisecond on the thread rests a moment, in microseconds, after each round
+ * of few: waking for every single one would cost more than moving it.
+ */
+const BUSY = 15;
+const REST = 200;
+const FEW = BATCH / 2;
 const NOBODY: Uint8Array<ArrayBuffer> = new Uint8Array();
 
 /** See `UdpEngine`. */
@@ -49,6 +56,9 @@ export class LibcEngine implements UdpEngine {
   #hadMail = false;
   #now = performance.now();
   #closing = false;
+  /** Datagrams received since the last tick, and whether there were many before it. */
+  #received = 0;
+  #isBusy = false;
 
   /** @throws ProxyError `internal` when the port cannot be bound */
   constructor(libc: c.Libc, options: UdpEngineOptions) {
@@ -88,12 +98,18 @@ export class LibcEngine implements UdpEngine {
   async run(relay: UdpRelay, takeMail = macroTurn): Promise<void> {
     this.#relay = relay;
     let nextTick = this.#now + this.#options.tick;
+    let lastTick = this.#now;
     let nextTurn = this.#now;
     try {
       while (!this.#closing) {
+        const before = this.#received;
         const isWoken = this.#round(relay, Math.max(0, Math.ceil(nextTick - this.#now)));
         if (isWoken) await takeMail();
+        else if (this.#isBusy && this.#received - before < FEW) this.#libc.usleep(REST);
         if (this.#now < nextTick) continue;
+        this.#isBusy = this.#received / (this.#now - lastTick) >= BUSY;
+        this.#received = 0;
+        lastTick = this.#now;
         nextTick = this.#now + this.#options.tick;
         relay.tick(this.#now);
         if (this.#options.wake !== undefined && this.#now < nextTurn) continue;
@@ -166,6 +182,7 @@ export class LibcEngine implements UdpEngine {
     const wanted = Math.min(LINK_SHARE, BATCH - first);
     const count = this.#batch.receive(this.#libc, link.fd, first, wanted);
     if (count <= 0) return first;
+    this.#received += count;
     this.#datagram.sender = NOBODY;
     for (let slot = first; slot < first + count; slot++) this.#decideForClient(relay, link, slot);
     return first + count;
@@ -186,6 +203,7 @@ export class LibcEngine implements UdpEngine {
     const batch = this.#batch;
     const count = batch.receive(this.#libc, this.#front.fd, 0, BATCH);
     if (count <= 0) return;
+    this.#received += count;
     this.#datagram.sender = this.#clientSender;
     for (let slot = 0; slot < count; slot++) {
       if (!this.#show(slot)) continue;
