@@ -11,7 +11,7 @@ import { Service } from "../support/service.ts";
 import { freePort } from "../support/ports.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { TempFolder } from "../support/temp_folder.ts";
-import { until } from "../support/wait.ts";
+import { until, within } from "../support/wait.ts";
 
 const HEARTBEAT = heartbeatOf({ name: "o", rtmpPort: 1 }, "1");
 
@@ -108,8 +108,14 @@ Deno.test({
     await using folder = new TempFolder();
     const file = folder.file("env");
     await Deno.writeTextFile(file, "PROXY_REGISTER_TOKEN=t0");
-    await using service = Service.start({ variables: { PROXY_ENV_FILE: file } });
-    await service.notice("READY");
+    using redis = new SilentRedis();
+    const variables = { ...redis.variables, PROXY_ENV_FILE: file };
+    await using service = Service.start({ variables });
+    await redis.called();
+    await Deno.writeTextFile(file, "PROXY_REGISTER_TOKEN=early");
+    service.process.signal("SIGHUP");
+    await service.reloaded();
+    await sendHeartbeat(service, HEARTBEAT, "early");
     for (let count = 1; count <= 20; count++) {
       await Deno.writeTextFile(file, `PROXY_REGISTER_TOKEN=t${count}`);
       service.process.signal("SIGHUP");
@@ -124,6 +130,18 @@ Deno.test({
     };
     await until("the last token", isTaken);
     assert.ok(service.process.running);
+  },
+});
+
+Deno.test({
+  name: "SIGTERM before the ports are bound ends the process as soon as they are",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    using redis = new SilentRedis();
+    await using service = Service.start({ variables: redis.variables });
+    await redis.called();
+    service.process.signal("SIGTERM");
+    assert.deepEqual(await service.process.end(), { code: 0, signal: null });
   },
 });
 
@@ -160,6 +178,41 @@ Deno.test({
     await until("Redis let it in", async () => !(await isDegraded()));
   },
 });
+
+/** Takes connections and says nothing, so that a proxy's start waits for it a while. */
+class SilentRedis implements Disposable {
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  readonly #taken: Deno.Conn[] = [];
+  readonly #first = Promise.withResolvers<void>();
+
+  constructor() {
+    this.#take().catch((error) => {
+      if (!(error instanceof Deno.errors.BadResource)) this.#first.reject(error);
+    });
+  }
+
+  get variables() {
+    const { port } = this.#listener.addr as Deno.NetAddr;
+    return { PROXY_LOAD_BALANCER_TYPE: "redis", PROXY_REDIS_PORT: String(port) };
+  }
+
+  /** Resolves once a proxy has called. */
+  called(): Promise<void> {
+    return within("a call", 20_000, this.#first.promise);
+  }
+
+  async #take(): Promise<void> {
+    for (;;) {
+      this.#taken.push(await this.#listener.accept());
+      this.#first.resolve();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#listener.close();
+    for (const conn of this.#taken) conn.close();
+  }
+}
 
 function log(service: Service): string {
   return service.process.errorText;
