@@ -134,6 +134,41 @@ Deno.test({
 });
 
 Deno.test({
+  name:
+    "what cannot be taken over changes nothing; what waits for the next start has no say before",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using folder = new TempFolder();
+    const file = folder.file("env");
+    const full = ["PROXY_REGISTER_MAX_ORIGINS=1", "PROXY_REGISTER_TOKEN=old"];
+    await Deno.writeTextFile(file, full.join("\n"));
+    await using service = Service.start({ variables: { PROXY_ENV_FILE: file } });
+    await service.notice("READY");
+    await sendHeartbeat(service, HEARTBEAT, "old");
+
+    const backend = ["PROXY_REGISTER_TOKEN=new", "PROXY_DEFAULT_BACKEND_ENABLED=on"];
+    const refused = await reload(service, file, backend);
+    assert.match(refused.STATUS!, /kept: Cannot register another origin/);
+    await sendHeartbeat(service, HEARTBEAT, "old");
+
+    // Once there is room the backend has the name that it has in memory, whatever the next start brings.
+    await reload(service, file, ["PROXY_REGISTER_TOKEN=old", "PROXY_ORIGIN_SERVER_TTL=1ms"]);
+    await sendHeartbeat(service, HEARTBEAT, "old");
+    await until("room for the backend", async () => {
+      const next = [...backend, "PROXY_LOAD_BALANCER_TYPE=redis"];
+      return !/kept/.test((await reload(service, file, next)).STATUS!);
+    });
+    assert.deepEqual(await registeredOrigins(service, "new"), ["default-backend"]);
+
+    // A file that is gone is no empty one: with its token everybody would have lost their bounds.
+    await Deno.remove(file);
+    service.process.signal("SIGHUP");
+    assert.match((await service.reloaded()).STATUS!, /kept: .*Cannot read the file: it is gone/);
+    await assert.rejects(sendHeartbeat(service, HEARTBEAT), /401/);
+  },
+});
+
+Deno.test({
   name: "SIGTERM before the ports are bound ends the process as soon as they are",
   ignore: Deno.build.os !== "linux",
   async fn() {
