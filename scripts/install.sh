@@ -14,7 +14,7 @@ program="$destdir/usr/local/bin/srs-proxy"
 units="$destdir/etc/systemd/system"
 folder="$destdir/etc/srs-proxy"
 sysctl="$destdir/etc/sysctl.d/60-srs-proxy.conf"
-here="$(cd "$(dirname "$0")" && pwd)"
+here="$(unset CDPATH && cd "$(dirname "$0")" && pwd)"
 
 fail() {
   echo "$*" >&2
@@ -55,6 +55,8 @@ write_variables() {
     echo "Kept $folder/env"
     return 0
   fi
+  # What a run that broke off has left keeps its mode.
+  rm -f "$folder/env.new"
   (
     umask 077
     cat > "$folder/env.new" << 'END'

@@ -8,7 +8,7 @@ set -eu
 executable="$1"
 name="$2"
 folder="$3"
-root="$(cd "$(dirname "$0")/.." && pwd)"
+root="$(unset CDPATH && cd "$(dirname "$0")/.." && pwd)"
 stage="$(mktemp -d)"
 trap 'rm -rf "$stage"' EXIT
 inside="$stage/$name"

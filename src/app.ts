@@ -74,19 +74,19 @@ export class App implements AsyncDisposable {
    * Takes over what can change while the program runs; the rest of `next` is of no account. Files of
    * TLS are read again.
    *
-   * @throws ProxyError `internal` when such a file cannot be read; nothing has changed then
+   * @throws ProxyError `internal` when such a file cannot be read, `overloaded` when there is no room for
+   * another default backend; nothing has changed then
    */
   async reconfigure(next: Config): Promise<void> {
     const { registry, redisAccess, rtcMedia, srt } = this.#parts;
-    if (redisAccess?.tls) {
-      const { tls = {} } = await accessOf(this.#config.redis);
-      replaceObject(redisAccess.tls, tls);
-    }
+    const { tls = {} } = redisAccess?.tls ? await accessOf(this.#config.redis) : {};
+    const { type } = this.#config.registry;
+    const { originTtl } = next.registry;
+    await registry.configure({ originTtl, permanent: permanentOrigins(next.defaultBackend, type) });
+    if (redisAccess?.tls) replaceObject(redisAccess.tls, tls);
     changeInPlace(this.#config, next);
     rtcMedia.configure(next.webrtc);
     srt.configure(next.srt);
-    const { originTtl } = next.registry;
-    await registry.configure({ originTtl, permanent: permanentOrigins(next) });
   }
 
   /**

@@ -30,7 +30,7 @@ export async function openRegistry(
 ): Promise<OpenRegistry> {
   const { originTtl, streamIdle, type } = config.registry;
   const times = { originTtl, streamIdle };
-  const permanent = permanentOrigins(config);
+  const permanent = permanentOrigins(config.defaultBackend, type);
   const common = { metrics, timings: metrics, ...times, permanent };
   if (type === "memory") {
     const store = stack.use(new MemoryStore(config.registry));
@@ -43,9 +43,16 @@ export async function openRegistry(
   return { registry: stack.use(registry), access };
 }
 
-/** Origins that never register: the default backend, if there is one. */
-export function permanentOrigins({ defaultBackend, registry }: Config): Origin[] {
-  return defaultBackend ? [defaultOrigin(defaultBackend, registry.type)] : [];
+/**
+ * Origins that never register: the default backend, if there is one.
+ *
+ * @param type of the registry that runs
+ */
+export function permanentOrigins(
+  defaultBackend: DefaultBackend | undefined,
+  type: Config["registry"]["type"],
+): Origin[] {
+  return defaultBackend ? [defaultOrigin(defaultBackend, type)] : [];
 }
 
 async function openRedisStore(config: Config, access: RedisAccess, metrics: Metrics) {

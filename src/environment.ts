@@ -17,6 +17,7 @@ export class Environment {
   /** The process's own, as it was given. */
   readonly process: Readonly<Record<string, string>>;
   readonly #directory: string;
+  readonly #seen = new Set<string>();
   #own: ReadonlyMap<string, string> | undefined;
 
   /** @param directory where relative paths begin */
@@ -27,7 +28,7 @@ export class Environment {
 
   /**
    * Reads the files that PROXY_ENV_FILE names, with colons between, or `.env`; one that is not there
-   * is empty, and a later one wins. A variable of the process wins over files, unless it is a file's:
+   * is empty, unless it has been there before, and a later one wins. A variable of the process wins over files, unless it is a file's:
    * a service manager has put the variables of files into the environment, where the first call finds
    * them with the same value. Those follow the file from then on.
    */
@@ -51,11 +52,14 @@ export class Environment {
     problems: string[],
   ): Promise<void> {
     const text = await readIfThere(path.startsWith("/") ? path : `${this.#directory}/${path}`);
-    if (typeof text !== "string") {
+    if (typeof text === "object") {
       problems.push(`${path}: Cannot read the file: ${text.reason}`);
       return;
     }
-    const file = parseDotEnv(text);
+    // Whoever takes away a file means hardly to take away the token that was in it.
+    if (text !== undefined) this.#seen.add(path);
+    else if (this.#seen.has(path)) problems.push(`${path}: Cannot read the file: it is gone`);
+    const file = parseDotEnv(text ?? "");
     for (const [name, value] of file.variables) variables.set(name, value);
     for (const { line, message } of file.problems) {
       problems.push(`${path} line ${line}: ${message}`);
@@ -63,11 +67,13 @@ export class Environment {
   }
 }
 
-async function readIfThere(path: string): Promise<string | { readonly reason: string }> {
+async function readIfThere(
+  path: string,
+): Promise<string | undefined | { readonly reason: string }> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "";
+    if (error instanceof Deno.errors.NotFound) return undefined;
     return { reason: error instanceof Error ? error.message : String(error) };
   }
 }

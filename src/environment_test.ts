@@ -34,3 +34,14 @@ Deno.test("what a service manager took from the file follows the file, what it w
   await Deno.writeTextFile(folder.file(".env"), "TAKEN=7\nTOLD=8");
   assert.deepEqual((await environment.read()).variables, { TAKEN: "7", TOLD: "5" });
 });
+
+Deno.test("a file that has been there and is gone is a problem, until it is there again", async () => {
+  await using folder = new TempFolder();
+  const environment = new Environment({ PROXY_ENV_FILE: "one:two" }, folder.path);
+  await Deno.writeTextFile(folder.file("one"), "A=1");
+  assert.deepEqual((await environment.read()).problems, []);
+  await Deno.rename(folder.file("one"), folder.file("two"));
+  assert.deepEqual((await environment.read()).problems, ["one: Cannot read the file: it is gone"]);
+  await Deno.writeTextFile(folder.file("one"), "");
+  assert.deepEqual((await environment.read()).problems, []);
+});

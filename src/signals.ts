@@ -14,14 +14,17 @@ export class Signals implements Disposable {
   /** Called for every SIGHUP; one that came before it is set is made up for. */
   #onReload: (() => void) | undefined;
   #wasReloadAsked = false;
-  #ending = Promise.withResolvers<"signal">();
+  /** Those that nobody has waited for yet. */
+  #unheeded = 0;
+  #ending: PromiseWithResolvers<"signal"> | undefined;
   #lastAt = -Infinity;
   readonly #end = () => {
     const now = performance.now();
     if (now - this.#lastAt < ECHO) return;
     this.#lastAt = now;
-    this.#ending.resolve("signal");
-    this.#ending = Promise.withResolvers();
+    if (this.#ending === undefined) this.#unheeded++;
+    this.#ending?.resolve("signal");
+    this.#ending = undefined;
   };
   readonly #reload = () => {
     this.#wasReloadAsked = this.#onReload === undefined;
@@ -39,8 +42,13 @@ export class Signals implements Disposable {
     if (this.#wasReloadAsked) callback();
   }
 
-  /** Resolves at the next signal that ends the process. */
+  /** Resolves at the next signal that ends the process, at once if one has come that nobody waited for. */
   next(): Promise<"signal"> {
+    if (this.#unheeded > 0) {
+      this.#unheeded--;
+      return Promise.resolve("signal");
+    }
+    this.#ending ??= Promise.withResolvers();
     return this.#ending.promise;
   }
 

@@ -29,6 +29,9 @@ export interface LogOptions {
   readonly write: (line: string) => void;
 }
 
+/** One for good: whoever runs inside `withLogFields` keeps the fields when the level changes. */
+const FIELDS = new AsyncLocalStorage<Record<string, unknown>>();
+
 /** Starts logging; before it, and after the result is disposed of, log lines go nowhere. */
 export async function configureLog(options: LogOptions): Promise<AsyncDisposable> {
   const format = options.format === "json" ? FORMAT_JSON : formatText;
@@ -40,7 +43,7 @@ export async function configureLog(options: LogOptions): Promise<AsyncDisposable
       // LogTape's own news, of which only trouble matters here.
       { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["lines"] },
     ],
-    contextLocalStorage: new AsyncLocalStorage(),
+    contextLocalStorage: FIELDS,
   });
   return { [Symbol.asyncDispose]: () => reset() };
 }

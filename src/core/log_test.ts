@@ -77,6 +77,17 @@ Deno.test("fields of a surrounding call are on every line, over awaits too", asy
   assert.ok(lines[1]?.endsWith("relay: Outside\n"));
 });
 
+Deno.test("fields of a surrounding call outlive another configuration", async () => {
+  const lines: string[] = [];
+  const write = (line: string) => lines.push(line);
+  await using _log = await configureLog({ level: "info", format: "text", write });
+  await withLogFields({ session: "s1" }, async () => {
+    await configureLog({ level: "debug", format: "text", write });
+    logger("relay").debug("Inside");
+  });
+  assert.match(lines.join(""), /relay: Inside session=s1\n$/);
+});
+
 Deno.test("nothing is written once the log is disposed of", async () => {
   const lines: string[] = [];
   {

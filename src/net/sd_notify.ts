@@ -20,6 +20,11 @@ const MSG_DONTWAIT = 0x40;
 const CLOCK_MONOTONIC = 1;
 /** Length of `sun_path` in `struct sockaddr_un` (unix(7)). */
 const LONGEST_PATH = 108;
+/**
+ * Of a value, in UTF-16 units: systemd ignores a whole datagram of more than 4,096 bytes (PIPE_BUF), and
+ * would wait for what was in it.
+ */
+const LONGEST_VALUE = 1_000;
 
 /** The way to the service manager. */
 export class NotifySocket implements Disposable {
@@ -85,7 +90,13 @@ export function encodeUnixAddress(path: string): Uint8Array<ArrayBuffer> {
 /** A line break in a value would begin another field. */
 function encodeFields(fields: NotifyFields): Uint8Array<ArrayBuffer> {
   const lines = Object.entries(fields).map(([name, value]) => {
-    return `${name}=${value.replaceAll(/\s+/g, " ")}\n`;
+    return `${name}=${shorten(value.replaceAll(/\s+/g, " "))}\n`;
   });
   return new TextEncoder().encode(lines.join(""));
+}
+
+function shorten(value: string): string {
+  if (value.length <= LONGEST_VALUE) return value;
+  // Half of a character is none.
+  return `${value.slice(0, LONGEST_VALUE).replace(/[\ud800-\udbff]$/, "")}…`;
 }

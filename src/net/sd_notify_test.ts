@@ -33,6 +33,26 @@ Deno.test({
 });
 
 Deno.test({
+  name: "values are cut to what a service manager takes, characters are not",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    try {
+      const path = `${folder}/notify`;
+      using receiver = closing(Deno.listenDatagram({ transport: "unixpacket", path }));
+      using socket = new NotifySocket(path);
+      assert.ok(socket.send({ READY: "1", STATUS: `a${"\u{1f600}".repeat(5_000)}` }));
+      const [datagram] = await receiver.socket.receive(new Uint8Array(65_536));
+      // systemd ignores a datagram of more than PIPE_BUF bytes.
+      assert.ok(datagram.length < 4_096, String(datagram.length));
+      assert.match(text(datagram), /^READY=1\nSTATUS=a(?:\u{1f600})+…\n$/u);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
   name: "nobody at the other end is no reason to fail",
   ignore: Deno.build.os !== "linux",
   fn() {

@@ -9,6 +9,11 @@ import { type Heart, Watchdog } from "./watchdog.ts";
 const STATUS_PERIOD = 5_000;
 /** The process asks for so much more time to end than it means to take, milliseconds. */
 const STOP_MARGIN = 5_000;
+/** What the service manager has no room for is said again after so long, so often; milliseconds. */
+const RETRY_PERIOD = 100;
+const MAX_RETRIES = 300;
+/** So much may wait; the oldest is forgotten then. */
+const MAX_WAITING = 32;
 
 /** The variables by which a service manager makes itself known. */
 export interface ServiceEnvironment {
@@ -24,7 +29,7 @@ export interface ServiceNotifierOptions {
   readonly hearts: readonly Heart[];
   /** One line for people: what the process does now. */
   status(): Promise<string>;
-  /** Told when the service manager cannot be told anything. */
+  /** Told when the service manager cannot be told anything; once, until that is over. */
   onProblem(message: string): void;
   /** Told of a heart that stands still. */
   onStill(name: string): void;
@@ -35,37 +40,45 @@ export class ServiceNotifier implements Disposable {
   readonly #options: ServiceNotifierOptions;
   readonly #socket: NotifySocket | undefined;
   readonly #stack = new DisposableStack();
+  readonly #waiting: NotifyFields[] = [];
+  #retries = 0;
+  #retry: ReturnType<typeof setTimeout> | undefined;
   #status = "";
+  #isStopping = false;
+  #isInTrouble = false;
 
   constructor(options: ServiceNotifierOptions) {
     this.#options = options;
     this.#socket = this.#stack.use(openSocket(options));
+    this.#stack.defer(() => clearTimeout(this.#retry));
   }
 
   /** Everything is open: says so, and begins to show figures and signs of life. */
   async start(): Promise<void> {
     if (this.#socket === undefined) return;
-    this.#status = await this.#options.status();
-    this.#send({ READY: "1", STATUS: this.#status });
+    this.#status = await this.#figures();
+    this.#say({ READY: "1", STATUS: this.#status });
     const timer = setInterval(() => this.#showStatus(), STATUS_PERIOD);
     this.#stack.defer(() => clearInterval(timer));
     const patience = watchdogPatience(this.#options.env);
     if (patience === undefined) return;
     const { hearts, onStill } = this.#options;
-    const tell = () => this.#send({ WATCHDOG: "1" });
+    const tell = () => this.#mention({ WATCHDOG: "1" });
     this.#stack.use(new Watchdog({ patience, hearts, tell, onStill }));
   }
 
-  /** A reload begins; `reloaded` ends it. */
+  /** A reload begins; `reloaded` ends it. Of none is spoken once the process is about to end. */
   reloading(): void {
+    if (this.#isStopping) return;
     const since = this.#socket?.monotonicMicroseconds();
-    this.#send({ RELOADING: "1", MONOTONIC_USEC: String(since), STATUS: "Reloading" });
+    this.#say({ RELOADING: "1", MONOTONIC_USEC: String(since), STATUS: "Reloading" });
   }
 
   /** @param problem what was wrong, when the old configuration is kept */
   reloaded(problem?: string): void {
+    if (this.#isStopping) return;
     const kept = problem && `Cannot reload, the old configuration is kept: ${problem}`;
-    this.#send({ READY: "1", STATUS: kept ?? this.#status });
+    this.#say({ READY: "1", STATUS: kept ?? this.#status });
   }
 
   /**
@@ -74,25 +87,66 @@ export class ServiceNotifier implements Disposable {
    * @param limit milliseconds that it will take at most
    */
   stopping(limit: number): void {
-    const extension = (limit + STOP_MARGIN) * 1_000;
-    this.#send({ STOPPING: "1", EXTEND_TIMEOUT_USEC: String(extension), STATUS: "Stopping" });
+    this.#isStopping = true;
+    const extension = Math.ceil((limit + STOP_MARGIN) * 1_000);
+    this.#say({ STOPPING: "1", EXTEND_TIMEOUT_USEC: String(extension), STATUS: "Stopping" });
     void this.#showStatus();
   }
 
   [Symbol.dispose](): void {
+    this.#isStopping = true;
     this.#stack.dispose();
   }
 
   async #showStatus(): Promise<void> {
-    const status = await this.#options.status();
-    if (status === this.#status || this.#stack.disposed) return;
+    const status = await this.#figures();
+    if (status === this.#status) return;
     this.#status = status;
-    this.#send({ STATUS: status });
+    this.#mention({ STATUS: status });
   }
 
-  #send(fields: NotifyFields): void {
-    if (this.#socket === undefined || this.#socket.send(fields)) return;
-    this.#options.onProblem(`Cannot send ${Object.keys(fields)[0]} to NOTIFY_SOCKET`);
+  /** Those from before when there are none. */
+  async #figures(): Promise<string> {
+    return await this.#options.status().catch(() => this.#status);
+  }
+
+  /** States are waited for at the other end, so each must arrive, and in order. */
+  #say(fields: NotifyFields): void {
+    if (this.#socket === undefined) return;
+    this.#waiting.push(fields);
+    if (this.#waiting.length > MAX_WAITING) this.#waiting.shift();
+    if (this.#retry === undefined) this.#sayWaiting();
+  }
+
+  #sayWaiting(): void {
+    this.#retry = undefined;
+    while (this.#waiting.length > 0 && this.#send(this.#waiting[0]!)) {
+      this.#waiting.shift();
+      this.#retries = 0;
+    }
+    if (this.#waiting.length === 0) return;
+    if (++this.#retries <= MAX_RETRIES) {
+      this.#retry = setTimeout(() => this.#sayWaiting(), RETRY_PERIOD);
+      return;
+    }
+    this.#waiting.length = 0;
+    this.#retries = 0;
+  }
+
+  /** What comes again anyway may get lost, but comes behind the states. */
+  #mention(fields: NotifyFields): void {
+    if (this.#waiting.length === 0) this.#send(fields);
+  }
+
+  /** @returns whether it is done with */
+  #send(fields: NotifyFields): boolean {
+    if (this.#socket === undefined || this.#stack.disposed) return true;
+    const isSent = this.#socket.send(fields);
+    if (!isSent && !this.#isInTrouble) {
+      this.#options.onProblem(`Cannot send ${Object.keys(fields)[0]} to NOTIFY_SOCKET`);
+    }
+    this.#isInTrouble = !isSent;
+    return isSent;
   }
 }
 

@@ -160,6 +160,7 @@ export class RedisStore implements Store {
 
   async putOrigin(origin: Origin, ttl: number): Promise<void> {
     const isPermanent = ttl === Infinity;
+    const isNew = isPermanent && !this.#permanent.has(origin.id);
     if (isPermanent) {
       this.#permanent.set(origin.id, origin);
       this.#copy.putOrigin(origin, ttl);
@@ -171,7 +172,10 @@ export class RedisStore implements Store {
     const answer = await this.#gate.ask(DEADLINE, (connection) => {
       return this.#remote.putOrigin(connection, record, "news");
     });
-    if (answer?.value === false) throw this.#full("register another origin", "maxOrigins");
+    if (answer?.value === false) {
+      if (isNew && this.#permanent.delete(origin.id)) this.#copy.putOrigin(origin, 0);
+      throw this.#full("register another origin", "maxOrigins");
+    }
     if (isPermanent) return;
     // While everything is being read the number of the follower is ahead of what it has read.
     if (answer) return this.#follower.takeOrigin(record, answer.version);

@@ -162,12 +162,16 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     return this.#store.trouble;
   }
 
-  /** Takes over other origins that need no heartbeat, and another life for those that do. */
+  /**
+   * Takes over other origins that need no heartbeat, and another life for those that do.
+   *
+   * @throws ProxyError `overloaded` when there is no room for such an origin; nothing has changed then
+   */
   async configure({ originTtl, permanent = [] }: RegistrySettings): Promise<void> {
-    this.#originTtl = originTtl;
-    const gone = this.#permanent.filter((old) => !permanent.some(({ id }) => id === old.id));
-    this.#permanent = permanent;
     for (const origin of permanent) await this.#store.putOrigin(origin, Infinity);
+    const gone = this.#permanent.filter((old) => !permanent.some(({ id }) => id === old.id));
+    this.#originTtl = originTtl;
+    this.#permanent = permanent;
     for (const origin of gone) await this.#store.putOrigin(origin, 1);
     await this.#upkeep();
   }

@@ -256,6 +256,20 @@ Deno.test("another life of origins holds from their next heartbeat on", async ()
   assert.deepEqual((await world.registry.origins()).map(({ origin }) => origin.id), ["a"]);
 });
 
+Deno.test("other settings hold as a whole or not at all", async () => {
+  await using world = await World.open();
+  for (let index = 0; index < 10; index++) await world.add(`o${index}`);
+  const permanent = [sampleOrigin("default-backend")];
+  await assert.rejects(world.registry.configure({ originTtl: 10_000, permanent }), (error) => {
+    return error instanceof ProxyError && error.code === "overloaded";
+  });
+  await world.add("o0");
+  await world.pass(11_000);
+  assert.equal((await world.registry.origins()).length, 10, "the life of origins has changed");
+  await world.pass(ORIGIN_TTL);
+  await world.add("default-backend");
+});
+
 Deno.test("a proxy without room refuses new origins and keeps the old", async () => {
   await using world = await World.open();
   for (let index = 0; index < 10; index++) await world.add(`o${index}`);

@@ -81,6 +81,9 @@ const ORIGIN_TESTS: Readonly<Record<string, Test>> = {
       await one.putOrigin(sampleOrigin(`o${index}`), index === 0 ? TTL : LONG);
     }
     await assert.rejects(async () => await one.putOrigin(sampleOrigin("new"), LONG), isOverloaded);
+    await assert.rejects(async () => {
+      await one.putOrigin(sampleOrigin("new"), Infinity);
+    }, isOverloaded);
     assert.equal(await one.origin("new"), undefined);
     await one.putOrigin(sampleOrigin("o1", { generation: "second/2" }), LONG);
     assert.equal((await one.origin("o1"))?.generation, "second/2");

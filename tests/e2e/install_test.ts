@@ -127,6 +127,26 @@ Deno.test({
 });
 
 Deno.test({
+  name: "install.sh goes by nothing that is left over or set where it is called",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using place = new Place();
+    await place.build("#!/bin/sh\n");
+    // A run that broke off, and a path that an interactive shell searches.
+    await Deno.mkdir(place.path("etc/srs-proxy"), { recursive: true });
+    await Deno.writeTextFile(place.path("etc/srs-proxy/env.new"), "old", { mode: 0o644 });
+    await Deno.mkdir(place.folder.file("elsewhere/scripts"), { recursive: true });
+    const { code, said } = await run("sh", [
+      "-c",
+      'cd "$1" && sh scripts/install.sh "$2"',
+      ...["sh", PROJECT_FOLDER, place.executable],
+    ], { DESTDIR: place.path(""), CDPATH: place.folder.file("elsewhere") });
+    assert.equal(code, 0, said);
+    assert.deepEqual(place.files(), INSTALLED, "the file of variables is for root only");
+  },
+});
+
+Deno.test({
   name: "install.sh refuses what is not whole, and arguments it does not know",
   ignore: Deno.build.os !== "linux",
   async fn() {

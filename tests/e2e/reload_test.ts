@@ -11,7 +11,7 @@ import { Service } from "../support/service.ts";
 import { freePort } from "../support/ports.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { TempFolder } from "../support/temp_folder.ts";
-import { until } from "../support/wait.ts";
+import { until, within } from "../support/wait.ts";
 
 const HEARTBEAT = heartbeatOf({ name: "o", rtmpPort: 1 }, "1");
 
@@ -108,8 +108,14 @@ Deno.test({
     await using folder = new TempFolder();
     const file = folder.file("env");
     await Deno.writeTextFile(file, "PROXY_REGISTER_TOKEN=t0");
-    await using service = Service.start({ variables: { PROXY_ENV_FILE: file } });
-    await service.notice("READY");
+    using redis = new SilentRedis();
+    const variables = { ...redis.variables, PROXY_ENV_FILE: file };
+    await using service = Service.start({ variables });
+    await redis.called();
+    await Deno.writeTextFile(file, "PROXY_REGISTER_TOKEN=early");
+    service.process.signal("SIGHUP");
+    await service.reloaded();
+    await sendHeartbeat(service, HEARTBEAT, "early");
     for (let count = 1; count <= 20; count++) {
       await Deno.writeTextFile(file, `PROXY_REGISTER_TOKEN=t${count}`);
       service.process.signal("SIGHUP");
@@ -124,6 +130,53 @@ Deno.test({
     };
     await until("the last token", isTaken);
     assert.ok(service.process.running);
+  },
+});
+
+Deno.test({
+  name:
+    "what cannot be taken over changes nothing; what waits for the next start has no say before",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using folder = new TempFolder();
+    const file = folder.file("env");
+    const full = ["PROXY_REGISTER_MAX_ORIGINS=1", "PROXY_REGISTER_TOKEN=old"];
+    await Deno.writeTextFile(file, full.join("\n"));
+    await using service = Service.start({ variables: { PROXY_ENV_FILE: file } });
+    await service.notice("READY");
+    await sendHeartbeat(service, HEARTBEAT, "old");
+
+    const backend = ["PROXY_REGISTER_TOKEN=new", "PROXY_DEFAULT_BACKEND_ENABLED=on"];
+    const refused = await reload(service, file, backend);
+    assert.match(refused.STATUS!, /kept: Cannot register another origin/);
+    await sendHeartbeat(service, HEARTBEAT, "old");
+
+    // Once there is room the backend has the name that it has in memory, whatever the next start brings.
+    await reload(service, file, ["PROXY_REGISTER_TOKEN=old", "PROXY_ORIGIN_SERVER_TTL=1ms"]);
+    await sendHeartbeat(service, HEARTBEAT, "old");
+    await until("room for the backend", async () => {
+      const next = [...backend, "PROXY_LOAD_BALANCER_TYPE=redis"];
+      return !/kept/.test((await reload(service, file, next)).STATUS!);
+    });
+    assert.deepEqual(await registeredOrigins(service, "new"), ["default-backend"]);
+
+    // A file that is gone is no empty one: with its token everybody would have lost their bounds.
+    await Deno.remove(file);
+    service.process.signal("SIGHUP");
+    assert.match((await service.reloaded()).STATUS!, /kept: .*Cannot read the file: it is gone/);
+    await assert.rejects(sendHeartbeat(service, HEARTBEAT), /401/);
+  },
+});
+
+Deno.test({
+  name: "SIGTERM before the ports are bound ends the process as soon as they are",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    using redis = new SilentRedis();
+    await using service = Service.start({ variables: redis.variables });
+    await redis.called();
+    service.process.signal("SIGTERM");
+    assert.deepEqual(await service.process.end(), { code: 0, signal: null });
   },
 });
 
@@ -160,6 +213,41 @@ Deno.test({
     await until("Redis let it in", async () => !(await isDegraded()));
   },
 });
+
+/** Takes connections and says nothing, so that a proxy's start waits for it a while. */
+class SilentRedis implements Disposable {
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  readonly #taken: Deno.Conn[] = [];
+  readonly #first = Promise.withResolvers<void>();
+
+  constructor() {
+    this.#take().catch((error) => {
+      if (!(error instanceof Deno.errors.BadResource)) this.#first.reject(error);
+    });
+  }
+
+  get variables() {
+    const { port } = this.#listener.addr as Deno.NetAddr;
+    return { PROXY_LOAD_BALANCER_TYPE: "redis", PROXY_REDIS_PORT: String(port) };
+  }
+
+  /** Resolves once a proxy has called. */
+  called(): Promise<void> {
+    return within("a call", 20_000, this.#first.promise);
+  }
+
+  async #take(): Promise<void> {
+    for (;;) {
+      this.#taken.push(await this.#listener.accept());
+      this.#first.resolve();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#listener.close();
+    for (const conn of this.#taken) conn.close();
+  }
+}
 
 function log(service: Service): string {
   return service.process.errorText;
