@@ -27,10 +27,10 @@ export class Environment {
   }
 
   /**
-   * Reads the files that PROXY_ENV_FILE names, with colons between, or `.env`; one that is not there
-   * is empty, unless it has been there before, and a later one wins. A variable of the process wins over files, unless it is a file's:
-   * a service manager has put the variables of files into the environment, where the first call finds
-   * them with the same value. Those follow the file from then on.
+   * Reads the files that PROXY_ENV_FILE names, with colons between, or `.env`; one that is not there is
+   * empty, unless it has been there before, and a later one wins. A variable of the process wins over
+   * files, unless it is a file's: a service manager has put the variables of files into the environment,
+   * where the first call finds them with the same value. Those follow the file from then on.
    */
   async read(): Promise<Settings> {
     const problems: string[] = [];
