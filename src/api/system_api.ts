@@ -9,6 +9,7 @@ import { formatAddress } from "../core/endpoint.ts";
 import type { Protocol } from "../core/origin.ts";
 import type { Metrics } from "../core/ports.ts";
 import { AddressPolicy, type AddressPolicyOptions } from "./address_policy.ts";
+import { refuseOtherNames, refuseOtherSites, requireJson } from "./browser_guard.ts";
 import { readBoundedText } from "../core/bounded_body.ts";
 import { answerError, answerErrorsInJson } from "./json_answers.ts";
 import { logFailure } from "./log_failure.ts";
@@ -70,7 +71,8 @@ function addRegistration(app: Hono, ports: SystemApiPorts): void {
   const policy = new AddressPolicy(ports.addresses);
   app.on("POST", REGISTER_PATHS, async (context) => {
     try {
-      requireToken(context, ports.access);
+      admit(context, ports.access);
+      requireJson(context.req.raw);
       const body = await readBoundedText(context.req.raw, BODY_BOUNDS);
       await ports.directory.register(originOf(parseRegistration(body), policy));
     } catch (thrown) {
@@ -104,7 +106,7 @@ function addHealth(app: Hono, ports: SystemApiPorts): void {
 
 function addLists(app: Hono, { directory, access }: SystemApiPorts): void {
   app.get("/api/v1/origins", async (context) => {
-    requireToken(context, access);
+    admit(context, access);
     const { limit, after = "" } = pageOf(context);
     const origins = [...await directory.origins()]
       .filter(({ origin }) => origin.id > after)
@@ -114,7 +116,7 @@ function addLists(app: Hono, { directory, access }: SystemApiPorts): void {
     return context.json({ code: 0, origins: page.map(originAnswer), next });
   });
   app.get("/api/v1/streams", async (context) => {
-    requireToken(context, access);
+    admit(context, access);
     const { streams, next } = await directory.streams(pageOf(context));
     return context.json({ code: 0, streams, next });
   });
@@ -122,7 +124,7 @@ function addLists(app: Hono, { directory, access }: SystemApiPorts): void {
 
 function addSessions(app: Hono, { sessions, access }: SystemApiPorts): void {
   app.get("/api/v1/sessions", (context) => {
-    requireToken(context, access);
+    admit(context, access);
     const page = pageOf(context);
     const listed = sessions.list({ ...page, limit: page.limit + 1 });
     const shown = listed.slice(0, page.limit);
@@ -130,7 +132,7 @@ function addSessions(app: Hono, { sessions, access }: SystemApiPorts): void {
     return context.json({ code: 0, sessions: shown, next });
   });
   app.delete("/api/v1/sessions/:session", (context) => {
-    requireToken(context, access);
+    admit(context, access);
     if (!sessions.kick(context.req.param("session"))) {
       return answerError(context, 404, "Cannot find a session of this id");
     }
@@ -138,9 +140,10 @@ function addSessions(app: Hono, { sessions, access }: SystemApiPorts): void {
   });
 }
 
-/** Origins to register, and everybody to see the lists, must present the token. */
-function requireToken(context: Context, { token }: ApiAccess): void {
-  if (token === undefined) return;
+/** Origins to register, and everybody to see the lists, must present the token; pages may do neither. */
+function admit(context: Context, { token }: ApiAccess): void {
+  refuseOtherSites(context.req.raw);
+  if (token === undefined) return refuseOtherNames(context.req.raw);
   const presented = [
     bearerToken(context.req.header("authorization")),
     context.req.query("token"),

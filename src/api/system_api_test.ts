@@ -52,7 +52,9 @@ async function openDesk(options: Partial<SystemApiPorts> = {}): Promise<Desk> {
     fetch: (request) => app.fetch(request),
     ask: async (method, path, body, headers = {}) => {
       const text = typeof body === "string" || body === undefined ? body : JSON.stringify(body);
-      const init = text === undefined ? { method, headers } : { method, headers, body: text };
+      const init = text === undefined
+        ? { method, headers }
+        : { method, headers: { "content-type": "application/json", ...headers }, body: text };
       const response = await app.request(path, init);
       return {
         status: response.status,
@@ -80,12 +82,40 @@ Deno.test("a heartbeat is answered with code 0 and the pid as a text", async () 
   assert.equal(await registrations(desk, "accepted"), 1);
 });
 
-Deno.test("no content type, or a wrong one, is tolerated", async () => {
-  await using desk = await openDesk();
-  for (const type of ["text/plain", "application/x-www-form-urlencoded", "nonsense"]) {
+Deno.test("a page in a browser registers nothing and ends nothing", async () => {
+  const kicked: string[] = [];
+  const kick = (session: string) => kicked.push(session) > 0;
+  await using desk = await openDesk({ sessions: { list: () => [], kick } });
+  for (const type of ["text/plain", "application/x-www-form-urlencoded", ""]) {
     const answer = await desk.ask("POST", REGISTER, GOOD, { "content-type": type });
-    assert.equal(answer.status, 200);
+    assert.equal(answer.status, 415);
   }
+  const host = "127.0.0.1:12025";
+  for (
+    const headers of [{ host, origin: "http://evil.example" }, {
+      host: "rebound.test:12025",
+      origin: "http://rebound.test:12025",
+    }]
+  ) {
+    assert.equal((await desk.ask("POST", REGISTER, GOOD, headers)).status, 403);
+    const path = "/api/v1/sessions/s1";
+    assert.equal((await desk.ask("DELETE", path, undefined, headers)).status, 403);
+  }
+  const rebound = { host: "rebound.test:12025", "accept-language": "de" };
+  for (const path of ["/api/v1/sessions", "/api/v1/origins", "/api/v1/streams"]) {
+    assert.equal((await desk.ask("GET", path, undefined, rebound)).status, 403);
+  }
+  assert.deepEqual([await desk.registry.origins(), kicked], [[], []]);
+  assert.equal(await registrations(desk, "invalid"), 5);
+});
+
+Deno.test("a browser with the token may come by any name", async () => {
+  await using desk = await openDesk({ access: { token: "right" } });
+  const headers = { host: "proxy.example.com", "accept-language": "de" };
+  assert.equal((await desk.ask("GET", "/api/v1/origins", undefined, headers)).status, 401);
+  const authorization = "Bearer right";
+  const answer = await desk.ask("GET", "/api/v1/origins", undefined, { ...headers, authorization });
+  assert.equal(answer.status, 200);
 });
 
 Deno.test("a bad registration is answered with an error alone and changes nothing", async () => {
@@ -174,14 +204,15 @@ Deno.test("a large body is refused over a real connection, announced or not", as
   const listen = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
   await using server = Deno.serve(listen, desk.fetch);
   const url = `http://127.0.0.1:${server.addr.port}${REGISTER}`;
-  const announced = await fetch(url, { method: "POST", body: "x".repeat(10_000_000) });
+  const headers = { "content-type": "application/json" };
+  const announced = await fetch(url, { method: "POST", headers, body: "x".repeat(10_000_000) });
   assert.equal(announced.status, 413);
   assert.equal((await announced.json()).code, 413);
   const chunks = ReadableStream.from(Array.from({ length: 160 }, () => new Uint8Array(65_536)));
-  const unannounced = await fetch(url, { method: "POST", body: chunks });
+  const unannounced = await fetch(url, { method: "POST", headers, body: chunks });
   assert.equal(unannounced.status, 413);
   assert.equal((await unannounced.json()).code, 413);
-  const good = await fetch(url, { method: "POST", body: JSON.stringify(GOOD) });
+  const good = await fetch(url, { method: "POST", headers, body: JSON.stringify(GOOD) });
   assert.deepEqual(await good.json(), { code: 0, pid: "7" });
 });
 
