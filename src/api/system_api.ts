@@ -6,7 +6,7 @@ import { ProxyError, toProxyError } from "../core/errors.ts";
 import { logger } from "../core/log.ts";
 import type { Directory, OriginStatus, PageRequest } from "../core/directory.ts";
 import { formatAddress } from "../core/endpoint.ts";
-import type { Protocol } from "../core/origin.ts";
+import type { Origin, Protocol } from "../core/origin.ts";
 import type { Metrics } from "../core/ports.ts";
 import { AddressPolicy, type AddressPolicyOptions } from "./address_policy.ts";
 import { refuseOtherNames, refuseOtherSites, requireJson } from "./browser_guard.ts";
@@ -37,6 +37,8 @@ export interface SystemApiPorts {
   readonly sessions: SessionDirectory;
   readonly about: About;
   readonly addresses: AddressPolicyOptions;
+  /** Whether what wants to register is a proxy, which would be its own client in the end. */
+  readonly isProxy: (origin: Origin) => Promise<boolean>;
   readonly access: ApiAccess;
 }
 
@@ -74,7 +76,14 @@ function addRegistration(app: Hono, ports: SystemApiPorts): void {
       admit(context, ports.access);
       requireJson(context.req.raw);
       const body = await readBoundedText(context.req.raw, BODY_BOUNDS);
-      await ports.directory.register(originOf(parseRegistration(body), policy));
+      const origin = originOf(parseRegistration(body), policy);
+      if (await ports.isProxy(origin)) {
+        throw new ProxyError(
+          "bad_request",
+          "Cannot register: a proxy answers there, not an origin",
+        );
+      }
+      await ports.directory.register(origin);
     } catch (thrown) {
       const error = toProxyError(thrown);
       ports.metrics.count("srs_proxy_registrations_total", { result: resultOf(error) });

@@ -40,9 +40,11 @@ async function openDesk(options: Partial<SystemApiPorts> = {}): Promise<Desk> {
     about: ABOUT,
     addresses: {
       allow: [],
-      ownAddresses: () => [{ host: "0.0.0.0", port: 11935 }],
+      ownAddresses: () => [{ transport: "tcp", host: "0.0.0.0", port: 11935 }],
+      otherProxies: () => [],
       localIps: () => ["10.0.0.1"],
     },
+    isProxy: () => Promise.resolve(false),
     access: {},
     ...options,
   });
@@ -134,6 +136,14 @@ Deno.test("a bad registration is answered with an error alone and changes nothin
 Deno.test("the proxy does not register itself", async () => {
   await using desk = await openDesk();
   assert.equal((await desk.ask("POST", REGISTER, { ...GOOD, rtmp: ["11935"] })).status, 400);
+});
+
+Deno.test("nor another proxy", async () => {
+  await using desk = await openDesk({ isProxy: ({ ip }) => Promise.resolve(ip === "10.0.0.7") });
+  const answer = await desk.ask("POST", REGISTER, { ...GOOD, ip: "10.0.0.7" });
+  assert.equal(answer.status, 400);
+  assert.match(String(answer.body.data), /a proxy answers there/);
+  assert.equal((await desk.ask("POST", REGISTER, GOOD)).status, 200);
 });
 
 Deno.test("without the token nobody registers, with it everybody does", async () => {
