@@ -27,6 +27,7 @@ const REFUSED: Readonly<Partial<Record<AddressKind, string>>> = {
   multicast: "a multicast address",
   broadcast: "the broadcast address",
   reserved: "a reserved address",
+  metadata: "an address where a cloud keeps its metadata",
 };
 
 /** Judges the addresses in a registration. */

@@ -39,12 +39,22 @@ Deno.test("an address that leads nowhere, everywhere or to the cloud's metadata 
   for (const ip of [...refused, "255.255.255.255", "240.0.0.1", "0.1.2.3"]) {
     assertRefused(policy, ip);
   }
+  for (const ip of ["100.100.100.200", "168.63.129.16", "fd00:ec2::254"]) {
+    assertRefused(policy, ip);
+    assert.equal(open({ allow: [ip] }).acceptIp(ip, "ip"), ip);
+  }
 });
 
 Deno.test("no spelling hides a refused address", () => {
   const policy = open();
   const spellings = ["::ffff:169.254.169.254", "::ffff:a9fe:a9fe", "0:0:0:0:0:ffff:0.0.0.0"];
-  for (const ip of [...spellings, "64:ff9b::169.254.169.254", "2002:a9fe:a9fe::1"]) {
+  for (
+    const ip of [...spellings, "64:ff9b::169.254.169.254", "2002:a9fe:a9fe::1", ...[
+      "::ffff:100.100.100.200",
+      "64:ff9b::100.100.100.200",
+      "2002:a83f:8110::1",
+    ]]
+  ) {
     assertRefused(policy, ip);
   }
 });
