@@ -4,7 +4,7 @@
 import * as v from "valibot";
 import { ProxyError } from "../core/errors.ts";
 import { type Endpoint, parseEndpoint } from "../core/endpoint.ts";
-import type { Transport } from "../core/fleet.ts";
+import { TRANSPORTS } from "../core/fleet.ts";
 import type { Address, Origin, Protocol } from "../core/origin.ts";
 import type { AddressPolicy } from "./address_policy.ts";
 
@@ -48,14 +48,6 @@ const SCHEMES: Readonly<Record<Protocol, readonly string[]>> = {
   api: ["tcp", "http"],
   srt: ["udp", "srt"],
   rtc: ["udp", "rtc", "webrtc"],
-};
-
-const TRANSPORTS: Readonly<Record<Protocol, Transport>> = {
-  rtmp: "tcp",
-  http: "tcp",
-  api: "tcp",
-  srt: "udp",
-  rtc: "udp",
 };
 
 /**

@@ -8,6 +8,7 @@ import type { Directory, OriginStatus, PageRequest } from "../core/directory.ts"
 import { formatAddress } from "../core/endpoint.ts";
 import type { Origin, Protocol } from "../core/origin.ts";
 import type { Metrics } from "../core/ports.ts";
+import { type SharedAddress, sharedAddresses } from "../core/shared_addresses.ts";
 import { AddressPolicy, type AddressPolicyOptions } from "./address_policy.ts";
 import { refuseOtherNames, refuseOtherSites, requireJson } from "./browser_guard.ts";
 import { readBoundedText } from "../core/bounded_body.ts";
@@ -117,12 +118,14 @@ function addLists(app: Hono, { directory, access }: SystemApiPorts): void {
   app.get("/api/v1/origins", async (context) => {
     admit(context, access);
     const { limit, after = "" } = pageOf(context);
-    const origins = [...await directory.origins()]
+    const all = await directory.origins();
+    const origins = [...all]
       .filter(({ origin }) => origin.id > after)
       .sort((a, b) => a.origin.id < b.origin.id ? -1 : 1);
     const page = origins.slice(0, limit);
+    const shared = sharedAddresses(all.map(({ origin }) => origin));
     const next = origins.length > limit ? page.at(-1)?.origin.id : undefined;
-    return context.json({ code: 0, origins: page.map(originAnswer), next });
+    return context.json({ code: 0, origins: page.map((each) => originAnswer(each, shared)), next });
   });
   app.get("/api/v1/streams", async (context) => {
     admit(context, access);
@@ -180,7 +183,10 @@ function pageOf(context: Context): PageRequest {
 }
 
 /** In the words of a registration, so that one can be compared with the other. */
-function originAnswer(status: OriginStatus): Record<string, unknown> {
+function originAnswer(
+  status: OriginStatus,
+  shared: readonly SharedAddress[],
+): Record<string, unknown> {
   const { origin, streams, expiresIn, setAsideFor } = status;
   const endpoints = PROTOCOLS.map((protocol) => [
     protocol,
@@ -192,6 +198,7 @@ function originAnswer(status: OriginStatus): Record<string, unknown> {
     device_id: origin.deviceId,
     ip: origin.ip,
     ...Object.fromEntries(endpoints),
+    shared_addresses: shared.filter(({ origins }) => origins.includes(origin.id)),
     streams,
     state: Object.keys(setAsideFor).length > 0 ? "set_aside" : "live",
     set_aside_for_ms: inWholeMilliseconds(setAsideFor),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Directory } from "../core/directory.ts";
+import { configureLog } from "../core/log.ts";
 import { ProxyError } from "../core/errors.ts";
 import { MemoryStore } from "../registry/memory_store.ts";
 import { Registry } from "../registry/registry.ts";
@@ -297,9 +298,39 @@ Deno.test("origins are listed with what they offer and how they are", async () =
     api: [],
     srt: [],
     rtc: ["10.0.0.1:8000"],
+    shared_addresses: [],
     streams: 0,
     state: "set_aside",
   });
+});
+
+Deno.test("an address that two origins announce is listed with both, and logged once", async () => {
+  const lines: string[] = [];
+  const write = (line: string) => void lines.push(line);
+  await using _log = await configureLog({ level: "warning", format: "text", write });
+  let upkeep = () => Promise.resolve();
+  const every = (_period: number, callback: () => Promise<void>) => {
+    upkeep = callback;
+    return { [Symbol.dispose]: () => {} };
+  };
+  const store = new MemoryStore({ maxOrigins: 3, maxStreams: 500 });
+  const metrics = new PrometheusMetrics();
+  const times = { originTtl: 60_000, streamIdle: 60_000 };
+  await using registry = await Registry.open({ store, metrics, ...times, every });
+  await using desk = await openDesk({ directory: registry });
+  const rtc = ["udp://0.0.0.0:8000"];
+  await desk.ask("POST", REGISTER, { ...GOOD, rtc });
+  await desk.ask("POST", REGISTER, { ...GOOD, server: "vid-2", rtmp: ["1936"], rtc });
+  const { origins } = (await desk.ask("GET", "/api/v1/origins")).body;
+  assert.ok(Array.isArray(origins));
+  for (const { shared_addresses } of origins) {
+    const both = ["vid-1", "vid-2"];
+    assert.deepEqual(shared_addresses, [{ address: "udp 10.0.0.1:8000", origins: both }]);
+  }
+  await upkeep();
+  await upkeep();
+  assert.equal(lines.length, 1);
+  assert.match(lines[0]!, /WARN.* same address address="udp 10.0.0.1:8000" origins="vid-1,vid-2"/);
 });
 
 Deno.test("lists come page by page", async () => {

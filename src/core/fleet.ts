@@ -3,10 +3,19 @@
 
 import { addressKind } from "./cidr.ts";
 import { normalizeIp } from "./endpoint.ts";
-import type { Address } from "./origin.ts";
+import type { Address, Protocol } from "./origin.ts";
 
 /** What carries a conversation: the same port number means two ports, one of each. */
 export type Transport = "tcp" | "udp";
+
+/** What carries each conversation with an origin. */
+export const TRANSPORTS: Readonly<Record<Protocol, Transport>> = {
+  rtmp: "tcp",
+  http: "tcp",
+  api: "tcp",
+  srt: "udp",
+  rtc: "udp",
+};
 
 /** A port that is bound; a wildcard host stands for every address of the machine. */
 export interface BoundAddress extends Address {
