@@ -3,6 +3,7 @@
 
 import { ByteWriter } from "../../core/byte_writer.ts";
 import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
+import type { EndedBy } from "../../core/ports.ts";
 import { streamKeyFromRtmp } from "../../core/stream_key.ts";
 import { Deadline } from "../../net/deadline.ts";
 import { Inbox } from "../../net/inbox.ts";
@@ -57,13 +58,18 @@ export class ClientSession {
     return this.#pair !== undefined;
   }
 
-  /** The id under which the log knows what is being relayed; undefined while nothing is. */
+  /** The id of what is being relayed or is under way to an origin; undefined before. */
   get streamSession(): string | undefined {
-    return this.#pair === undefined ? undefined : this.#streamSession;
+    return this.#streamSession;
+  }
+
+  /** Bytes that the origin of what is being relayed has sent. */
+  get received(): number {
+    return this.#pair === undefined ? 0 : this.#link?.connection.bytesIn ?? 0;
   }
 
   /** Ends the session: a relayed one in order, any other at once. */
-  end(reason: "shutdown" | "kicked"): void {
+  end(reason: "shutdown" | EndedBy): void {
     if (this.#pair !== undefined) this.#pair.end(reason);
     else this.#abandon();
   }
@@ -172,7 +178,7 @@ export class ClientSession {
     if (decision.kind === "rejected") {
       throw new OriginRejection(decision.code, decision.description);
     }
-    if (decision.kind === "accepted") session.open(link.origin.id);
+    if (decision.kind === "accepted") await session.open(link.origin.id);
     else {
       session.release();
       const { code, description } = decision;
