@@ -34,6 +34,13 @@ import type { RtmpPorts } from "./ports.ts";
 import { LINGER, type PairEnd, RelayedPair } from "./relayed_pair.ts";
 import { StreamSession } from "./stream_session.ts";
 
+/** What has been agreed with an origin, and who is told when that is over. */
+interface Agreed {
+  readonly link: OriginLink;
+  readonly conversed: Conversed;
+  readonly onOver: () => void;
+}
+
 /** A client's connection and all that hangs on it. */
 export class ClientSession {
   readonly #client: TcpConnection;
@@ -186,7 +193,7 @@ export class ClientSession {
     }
     const end = await this.#relayBytes(
       conversation,
-      { link, conversed },
+      { link, conversed, onOver: () => session.release() },
       (next) => session.isOpen && this.#isFor(session.stream, conversation, next),
     );
     session.endReason = end.reason;
@@ -225,7 +232,7 @@ export class ClientSession {
 
   async #relayBytes(
     conversation: ClientConversation,
-    { link, conversed }: { link: OriginLink; conversed: Conversed },
+    { link, conversed, onOver }: Agreed,
     isSameStream: (wish: StreamCommand) => boolean,
   ): Promise<PairEnd> {
     const { scanner, assembler, streamIds } = conversed.conversation;
@@ -260,6 +267,7 @@ export class ClientSession {
         isWriting: false,
       },
       metrics: this.#ports.metrics,
+      onOver,
     });
     const end = await this.#pair.run(isSameStream);
     this.#pair = undefined;

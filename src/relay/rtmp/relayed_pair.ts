@@ -44,6 +44,8 @@ export interface PairParts {
   readonly up: Flow;
   readonly down: Flow;
   readonly metrics: Metrics;
+  /** Told at once when it is over, before either side has been let go gently. */
+  readonly onOver: () => void;
 }
 
 /** Both directions at work. */
@@ -140,6 +142,7 @@ export class RelayedPair {
   }
 
   async #end({ side, rest }: Event): Promise<PairEnd> {
+    this.#parts.onOver();
     const reason = reasonOf(side, rest);
     if (!(rest instanceof ProtocolError)) {
       await this.#close(reason);
