@@ -2,6 +2,7 @@
 // forge a field or a line, steer a terminal, turn the text around it, or fill the log by its length.
 
 import { getJsonLinesFormatter, type LogRecord } from "@logtape/logtape";
+import { escapeHidden } from "./visible_text.ts";
 
 /** JSON lines for machines, short lines for people. */
 export type LogFormat = "json" | "text";
@@ -60,18 +61,4 @@ function shortened(record: LogRecord): LogRecord {
 
 function shorten(text: string): string {
   return text.length <= LONGEST_VALUE ? text : `${text.slice(0, LONGEST_VALUE)}…`;
-}
-
-/** Control characters, format characters such as those that turn text around, other line ends. */
-const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
-
-/** What cannot be seen, as JSON writes it inside of strings; the text must have it only there. */
-function escapeHidden(json: string): string {
-  return json.replace(HIDDEN, (character) => {
-    let escaped = "";
-    for (let at = 0; at < character.length; at++) {
-      escaped += `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`;
-    }
-    return escaped;
-  });
 }
