@@ -34,6 +34,12 @@ const LIVE_SESSIONS: LiveSessionsOptions = { capacity: 100_000 };
 const PROBE_TIMEOUT = 1_000;
 const ABOUT: About = { signature, version, numbers: versionNumbers, pid: String(Deno.pid) };
 
+/** Where the log goes, as far as it is measured. */
+export interface LogOutput {
+  /** Lines that were lost so far because nobody took them in time. */
+  readonly lost: number;
+}
+
 /** What all parts may look at, and app.ts changes. */
 export interface State {
   draining: boolean;
@@ -62,6 +68,7 @@ interface Surroundings {
   readonly config: Config;
   readonly registry: Registry;
   readonly metrics: PrometheusMetrics;
+  readonly log: LogOutput;
   readonly state: State;
   readonly sessions: LiveSessions;
   newSession(): string;
@@ -72,7 +79,11 @@ interface Surroundings {
  *
  * @throws ProxyError `internal` when a port cannot be bound
  */
-export async function openParts(config: Config, stack: AsyncDisposableStack): Promise<Parts> {
+export async function openParts(
+  config: Config,
+  log: LogOutput,
+  stack: AsyncDisposableStack,
+): Promise<Parts> {
   const state: State = { draining: false, ownAddresses: [] };
   const metrics = new PrometheusMetrics();
   const relays: Relay[] = [];
@@ -82,7 +93,7 @@ export async function openParts(config: Config, stack: AsyncDisposableStack): Pr
   });
   const sessions = new LiveSessions(LIVE_SESSIONS);
   const surroundings: Surroundings = {
-    ...{ config, registry, metrics, state, sessions },
+    ...{ config, registry, metrics, log, state, sessions },
     newSession: sessionIds(),
   };
   const system = systemHandler(surroundings, relays);
@@ -131,13 +142,14 @@ function sessionIds(): () => string {
 }
 
 function systemHandler(
-  { config, registry, metrics, state, sessions }: Surroundings,
+  { config, registry, metrics, log, state, sessions }: Surroundings,
   relays: readonly Relay[],
 ) {
   const guard = new LoopGuard({
     rtmp: (address) => isProxyAtRtmp(address, PROBE_TIMEOUT),
     http: (address) => isProxyAtHttp(address, signature, PROBE_TIMEOUT),
   });
+  let linesLost = 0;
   return systemApi({
     isProxy: (origin) => guard.isProxy(origin),
     sessions: {
@@ -146,7 +158,11 @@ function systemHandler(
     },
     directory: registry,
     metrics,
-    expose: () => metrics.expose(),
+    expose: () => {
+      metrics.count("srs_proxy_log_lines_lost_total", {}, log.lost - linesLost);
+      linesLost = log.lost;
+      return metrics.expose();
+    },
     readiness: () => readinessOf(state, registry),
     about: ABOUT,
     addresses: {

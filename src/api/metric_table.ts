@@ -197,6 +197,9 @@ export const METRICS = {
   srs_proxy_rtc_registry_errors_total: counter(
     "WebRTC sessions that other proxies could not be told of.",
   ),
+  srs_proxy_log_lines_lost_total: counter(
+    "Lines of the log that were lost because their reader did not take them in time.",
+  ),
 } as const satisfies Readonly<Record<string, MetricDeclaration>>;
 
 /** A declared name. */
