@@ -89,6 +89,8 @@ export interface Config {
     readonly idleTimeout: number;
     /** Bytes; 0 = any number. */
     readonly maxKeyMaterial: number;
+    /** Of callers who bring none; empty = they are refused. */
+    readonly defaultStreamId: string;
     /** Empty = every process has its own. */
     readonly cookieSecret: string;
   };
@@ -225,6 +227,7 @@ function toConfig(values: Values): Config {
       maxSessionsPerAddress: values.PROXY_SRT_MAX_SESSIONS_PER_ADDRESS,
       idleTimeout: values.PROXY_SRT_IDLE_TIMEOUT,
       maxKeyMaterial: values.PROXY_SRT_MAX_KM_SIZE,
+      defaultStreamId: values.PROXY_SRT_DEFAULT_STREAMID ?? "",
       cookieSecret: values.PROXY_SRT_COOKIE_SECRET ?? "",
     },
     udp: { engine: values.PROXY_UDP_ENGINE },

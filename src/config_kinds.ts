@@ -6,6 +6,7 @@ import { parseDuration } from "./core/duration.ts";
 import { type ListenAddress, normalizeIp, parseListenAddress } from "./core/endpoint.ts";
 import { ProxyError } from "./core/errors.ts";
 import { type MediaTarget, parseMediaTarget } from "./core/media_target.ts";
+import { MAX_STREAM_ID, parseStreamId } from "./core/srt_stream_id.ts";
 
 /** Turns the text of a variable, possibly empty, into its value. @throws ProxyError `bad_request` */
 export type Kind<T> = (text: string) => T;
@@ -50,6 +51,19 @@ export const token: Kind<string> = (value) => {
     "bad_request",
     "Cannot use this token: it holds spaces or other characters than visible ASCII",
   );
+};
+
+/** A StreamID of SRT that names a stream, such as `#!::r=live/show,m=publish`. */
+export const streamId: Kind<string> = (value) => {
+  const { length } = new TextEncoder().encode(value);
+  if (length > MAX_STREAM_ID) {
+    throw new ProxyError(
+      "bad_request",
+      `Cannot use a StreamID over ${MAX_STREAM_ID} bytes: current value is ${length} bytes`,
+    );
+  }
+  parseStreamId(value);
+  return value;
 };
 
 /** Address ranges between commas or spaces; none when empty. */

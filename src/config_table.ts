@@ -19,6 +19,7 @@ import {
   optional,
   port,
   redisUrl,
+  streamId,
   text,
   token,
   webOrigins,
@@ -205,8 +206,13 @@ const SRT = {
   ),
   PROXY_SRT_MAX_KM_SIZE: variable(
     integer(0, 65_535),
-    "0",
-    "Bytes of key material that a caller may send; 0 = any number",
+    "104",
+    "Bytes of key material that a caller may send at once; SRT has no more; 0 = any number",
+  ),
+  PROXY_SRT_DEFAULT_STREAMID: variable(
+    optional(streamId),
+    "",
+    "StreamID of callers who bring none, such as #!::r=live/livestream,m=request; empty = refused",
   ),
   PROXY_SRT_COOKIE_SECRET: variable(
     optional(token),

@@ -150,7 +150,8 @@ export const METRICS = {
   ),
   srs_proxy_srt_dropped_total: counter(
     "Datagrams of SRT clients dropped or refused at once, by reason: malformed, unknown_socket, " +
-      "bad_cookie, old_version, bad_stream_id, key_material, session_limit, address_limit, draining.",
+      "bad_cookie, old_version, bad_handshake, no_stream_id, bad_stream_id, key_material, " +
+      "session_limit, address_limit, draining.",
     "reason",
   ),
   srs_proxy_rtc_sessions: gauge("WebRTC sessions agreed upon or begun."),
