@@ -155,6 +155,7 @@ function openHttpRelay(
     listen: listen.httpServer,
     reusePort: listen.reusePort,
     trustedProxies: http.trustedProxies,
+    hlsPaths: http.hlsPaths,
     corsOrigins: http.corsOrigins,
     resolver: registry,
     isDraining: () => state.draining,

@@ -7,6 +7,7 @@ import { toProxyError } from "./core/errors.ts";
 import type { MediaTarget } from "./core/media_target.ts";
 import type { LogFormat, LogLevel } from "./core/log.ts";
 import { findRedisConflicts, type RedisConfig, toRedis } from "./config_redis.ts";
+import type { PathTemplate } from "./core/path_template.ts";
 import { type Values, VARIABLES } from "./config_table.ts";
 import type { Settings } from "./environment.ts";
 
@@ -65,6 +66,8 @@ export interface Config {
   };
   readonly http: {
     readonly trustedProxies: readonly Cidr[];
+    /** Where origins put playlists and segments. */
+    readonly hlsPaths: readonly PathTemplate[];
     /** Empty = all. */
     readonly corsOrigins: readonly string[];
   };
@@ -210,6 +213,7 @@ function toConfig(values: Values): Config {
     timeouts: toTimeouts(values),
     http: {
       trustedProxies: values.PROXY_TRUSTED_PROXIES,
+      hlsPaths: values.PROXY_HLS_PATHS,
       corsOrigins: values.PROXY_CORS_ORIGINS,
     },
     webrtc: {

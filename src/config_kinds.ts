@@ -6,6 +6,7 @@ import { parseDuration } from "./core/duration.ts";
 import { type ListenAddress, normalizeIp, parseListenAddress } from "./core/endpoint.ts";
 import { ProxyError } from "./core/errors.ts";
 import { type MediaTarget, parseMediaTarget } from "./core/media_target.ts";
+import { parsePathTemplate, type PathTemplate } from "./core/path_template.ts";
 
 /** Turns the text of a variable, possibly empty, into its value. @throws ProxyError `bad_request` */
 export type Kind<T> = (text: string) => T;
@@ -77,6 +78,16 @@ export const webOrigins: Kind<readonly string[]> = (value) =>
       `Cannot use as a web site such as https://tv.example.com: current value is ${part}`,
     );
   });
+
+/** Where an origin puts files, as SRS writes it, between commas or spaces; at most 32. */
+export const pathTemplates: Kind<readonly PathTemplate[]> = (value) => {
+  const written = value.split(/[\s,]+/).filter((part) => part !== "");
+  if (written.length <= 32) return written.map(parsePathTemplate);
+  throw new ProxyError(
+    "bad_request",
+    `Cannot use more than 32 paths: current value is ${written.length}`,
+  );
+};
 
 /** Where a server is: a name or an IP address without brackets, and a port. */
 export interface HostAndPort {

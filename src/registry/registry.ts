@@ -13,6 +13,7 @@ import type {
   Resolver,
   RtcSession,
   RtcSessions,
+  StreamOwner,
   StreamRequest,
   Timings,
 } from "../core/ports.ts";
@@ -198,6 +199,10 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
 
   locate(request: PartRequest): Promise<Origin> {
     return this.#timed("locate", () => this.#parts.find(request));
+  }
+
+  owner(stream: string): Promise<StreamOwner | undefined> {
+    return this.#parts.owner(stream);
   }
 
   async putSession(session: RtcSession, ttl: number): Promise<void> {

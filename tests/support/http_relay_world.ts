@@ -3,6 +3,7 @@
 
 import { LiveSessions } from "../../src/api/session_log.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
+import { VARIABLES } from "../../src/config_table.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { HttpRelay, type HttpRelayOptions } from "../../src/relay/http/http_relay.ts";
@@ -53,6 +54,7 @@ export class HttpRelayWorld implements AsyncDisposable {
       limits: { maxConnections: 100, maxConnectionsPerAddress: 50 },
       timeouts: { ...HTTP_TIMEOUTS },
       trustedProxies: [],
+      hlsPaths: VARIABLES.PROXY_HLS_PATHS.kind(VARIABLES.PROXY_HLS_PATHS.default),
       corsOrigins: [],
       resolver: registry,
       sessions,

@@ -9,7 +9,7 @@ import { corsFields } from "./fields.ts";
 import { Forwarder } from "../http_origin/forward.ts";
 import { type HeadTimeouts, Http1Server } from "./http1_server.ts";
 import type { HttpExchange } from "./http_exchange.ts";
-import { type MediaRequest, mediaRequestOf } from "./media_request.ts";
+import { chooseMedia, type MediaRequest, mediaWishOf } from "./media_request.ts";
 import { type MediaServices, MediaSession } from "./media_session.ts";
 import { OriginPool } from "../http_origin/origin_pool.ts";
 import { PageExchange } from "./page_exchange.ts";
@@ -117,7 +117,7 @@ export class HttpRelay implements AsyncDisposable {
   async #handle(exchange: HttpExchange): Promise<void> {
     try {
       if (await this.#answerMethod(exchange)) return;
-      const media = mediaRequestOf(exchange.request);
+      const media = await this.#findMedia(exchange);
       if (media === undefined) await this.#answerOther(exchange);
       else await this.#answerMedia(exchange, media);
     } catch (thrown) {
@@ -143,6 +143,13 @@ export class HttpRelay implements AsyncDisposable {
       return false;
     }
     return true;
+  }
+
+  #findMedia({ request }: HttpExchange): Promise<MediaRequest | undefined> {
+    const { resolver, hlsPaths } = this.#options;
+    return chooseMedia(mediaWishOf(request, hlsPaths), async (stream) => {
+      return (await resolver.owner(stream))?.confirmed ?? false;
+    });
   }
 
   async #answerMedia(exchange: HttpExchange, media: MediaRequest): Promise<void> {

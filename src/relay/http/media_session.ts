@@ -40,6 +40,8 @@ export class MediaSession {
   #ended: EndReason | undefined;
   #forwarded: Forwarded | undefined;
   #pump: BodyPump | undefined;
+  /** Whether it is a session of the log. */
+  #isOpen = false;
   #quietFor = 0;
   #stalledFor = 0;
   #countedBytes: number;
@@ -54,7 +56,12 @@ export class MediaSession {
 
   /** Whether it has no end of its own, so that it may outlive the begin of a shutdown. */
   get isLive(): boolean {
-    return this.#media.kind === "live";
+    return this.#media.kind === "live" || this.#isOpen;
+  }
+
+  /** Whether the origin is found by the resolver, which is to be told how it goes. */
+  get #isResolved(): boolean {
+    return this.#media.originTag === undefined && this.#media.kind !== "part";
   }
 
   /** Serves the request to its end. Throws nothing that is the client's or an origin's fault. */
@@ -63,14 +70,12 @@ export class MediaSession {
     const exchange = this.#exchange;
     exchange.client.watch(() => this.end("client_closed"));
     try {
-      if (this.isLive && ports.isDraining()) {
-        throw new ProxyError("draining", "Server is about to end");
-      }
+      if (this.isLive) this.#requireNoDrain();
       await this.#serve();
     } catch (thrown) {
       await this.#refuse(toProxyError(thrown));
     } finally {
-      if (this.#media.originTag === undefined) ports.resolver.release(this.id);
+      if (this.#isResolved) ports.resolver.release(this.id);
       this.#countBytes();
     }
   }
@@ -101,7 +106,7 @@ export class MediaSession {
   }
 
   async #serve(): Promise<void> {
-    const { kind, query } = this.#media;
+    const { kind, query, mayBeLive } = this.#media;
     const { request, connection } = this.#exchange;
     const isPlaylist = kind === "hls" || kind === "dash";
     const { trustedProxies } = this.#services.ports;
@@ -113,14 +118,15 @@ export class MediaSession {
     this.#forwarded = forwarded;
     const isContent = forwarded.response.status === 200 && request.method === "GET";
     if (isPlaylist && isContent) await this.#answerPlaylist(forwarded, kind);
-    else await this.#passOn(forwarded, isContent && kind === "live");
+    else await this.#passOn(forwarded, isContent && mayBeLive);
   }
 
   #chooseOrigin(failed: readonly string[]): Promise<Origin> {
     const { resolver } = this.#services.ports;
     const { key: { key: stream }, originTag } = this.#media;
-    if (originTag !== undefined) {
-      return resolver.locate({ stream, originTag, protocol: "http", failed });
+    if (!this.#isResolved) {
+      const tag = originTag === undefined ? {} : { originTag };
+      return resolver.locate({ stream, ...tag, protocol: "http", failed });
     }
     const session = this.id;
     return resolver.resolve({ stream, protocol: "http", intent: "play", session, failed });
@@ -135,7 +141,7 @@ export class MediaSession {
     });
     if (response.reusable) pool.give(link);
     else link.connection.close();
-    if (this.#media.originTag === undefined) ports.resolver.confirm(this.id);
+    if (this.#isResolved) ports.resolver.confirm(this.id);
     const target = {
       spbhid: encodeSpbhid({ key: this.#media.key, origin: origin.id }),
       clientHost: this.#exchange.request.host,
@@ -155,12 +161,13 @@ export class MediaSession {
     const { link, response } = forwarded;
     const exchange = this.#exchange;
     const { request, connection } = exchange;
+    // What has a length is a file that happens to be named like a stream.
+    const isSession = isStream && typeof response.bodyLength !== "number";
+    if (isSession) this.#requireNoDrain();
     const unframe = response.bodyLength === "chunked" && request.version === "1.0";
     const framing = framingOf(response, request.method, unframe);
     if (framing === undefined) exchange.keepAlive = false;
     const fields = [...this.#fields(forwarded), ...(framing ?? [])];
-    // What has a length is a file that happens to be named like a stream.
-    const isSession = isStream && typeof response.bodyLength !== "number";
     this.#count(response.status);
     if (isSession) this.#open(forwarded.origin);
     const startedAt = connection.bytesOut;
@@ -203,9 +210,15 @@ export class MediaSession {
     return responseFields(response, this.#exchange.request, { origin, corsOrigins });
   }
 
+  #requireNoDrain(): void {
+    if (!this.#services.ports.isDraining()) return;
+    throw new ProxyError("draining", "Server is about to end");
+  }
+
   #open(origin: Origin): void {
     const { resolver, sessions, metrics } = this.#services.ports;
-    resolver.confirm(this.id);
+    this.#isOpen = true;
+    if (this.#isResolved) resolver.confirm(this.id);
     metrics.count("srs_proxy_http_sessions_opened_total");
     sessions.opened({
       session: this.id,

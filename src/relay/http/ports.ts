@@ -2,6 +2,7 @@
 
 import type { Cidr } from "../../core/cidr.ts";
 import type { Metrics, PartLocator, Resolver, SessionLog } from "../../core/ports.ts";
+import type { PathTemplate } from "../../core/path_template.ts";
 import type { OriginHttpTimeouts } from "../http_origin/ports.ts";
 
 /** Deadlines, milliseconds. */
@@ -20,6 +21,8 @@ export interface HttpPorts {
   readonly metrics: Metrics;
   /** Peers whose X-Forwarded-* fields are believed. */
   readonly trustedProxies: readonly Cidr[];
+  /** Where origins put playlists and segments. */
+  readonly hlsPaths: readonly PathTemplate[];
   /** Web origins that may read answers; empty means all. */
   readonly corsOrigins: readonly string[];
   isDraining(): boolean;
