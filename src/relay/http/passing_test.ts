@@ -241,6 +241,7 @@ Deno.test("other methods, bodies and ambiguous requests reach no origin", async 
       [405, "POST /live/show.flv HTTP/1.1\r\nHost: a\r\n\r\n"],
       [405, "DELETE /live/show.flv HTTP/1.1\r\nHost: a\r\n\r\n"],
       [405, "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n"],
+      [405, "TRACK / HTTP/1.1\r\nHost: a\r\n\r\n"],
       [400, "GET /live/show.flv HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"],
       [
         400,
@@ -259,7 +260,7 @@ Deno.test("other methods, bodies and ambiguous requests reach no origin", async 
   assert.equal(origin.connections, 0);
   await until(
     "all be counted",
-    async () => await world.metric('srs_proxy_http_refused_total{reason="method"}') === 3,
+    async () => await world.metric('srs_proxy_http_refused_total{reason="method"}') === 4,
   );
   assert.deepEqual(world.errors, []);
 });
