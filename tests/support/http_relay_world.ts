@@ -4,6 +4,7 @@
 import { LiveSessions } from "../../src/api/session_log.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { VARIABLES } from "../../src/config_table.ts";
+import { HopMark } from "../../src/core/hop_mark.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { HttpRelay, type HttpRelayOptions } from "../../src/relay/http/http_relay.ts";
@@ -54,6 +55,7 @@ export class HttpRelayWorld implements AsyncDisposable {
       limits: { maxConnections: 100, maxConnectionsPerAddress: 50 },
       timeouts: { ...HTTP_TIMEOUTS },
       trustedProxies: [],
+      hopMark: new HopMark(),
       hlsPaths: VARIABLES.PROXY_HLS_PATHS.kind(VARIABLES.PROXY_HLS_PATHS.default),
       corsOrigins: [],
       resolver: registry,

@@ -117,6 +117,7 @@ export class HttpRelay implements AsyncDisposable {
   async #handle(exchange: HttpExchange): Promise<void> {
     try {
       if (await this.#answerMethod(exchange)) return;
+      this.#options.hopMark.requireNew(exchange.request.fields.tokens("via"));
       const media = await this.#findMedia(exchange);
       if (media === undefined) await this.#answerOther(exchange);
       else await this.#answerMedia(exchange, media);

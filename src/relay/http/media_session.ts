@@ -109,8 +109,9 @@ export class MediaSession {
     const { kind, query, mayBeLive } = this.#media;
     const { request, connection } = this.#exchange;
     const isPlaylist = kind === "hls" || kind === "dash";
-    const { trustedProxies } = this.#services.ports;
-    const changes = { query, readable: isPlaylist, peer: connection.peer, trustedProxies };
+    const { trustedProxies, hopMark } = this.#services.ports;
+    const { peer } = connection;
+    const changes = { query, readable: isPlaylist, peer, trustedProxies, hopMark };
     const forwarded = await this.#services.forwarder.forward(outgoingRequest(request, changes), {
       choose: (failed) => this.#chooseOrigin(failed),
       gone: this.#gone.signal,
