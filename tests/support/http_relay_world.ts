@@ -70,11 +70,16 @@ export class HttpRelayWorld implements AsyncDisposable {
     return new HttpRelayWorld({ relay, registry, sessions, errors, metrics, draining, stack });
   }
 
-  /** Registers an origin with HTTP on these loopback ports. */
-  async addOrigin(id: string, ...ports: readonly number[]): Promise<void> {
-    const http = ports.map((port) => ({ host: "127.0.0.1", port }));
-    const none = { rtmp: [], api: [], srt: [], rtc: [] };
-    const endpoints = { ...none, http };
+  /** Registers an origin with HTTP on these loopback ports, or none, and perhaps with RTMP. */
+  async addOrigin(
+    id: string,
+    ports: number | readonly number[],
+    { rtmp = false } = {},
+  ): Promise<void> {
+    const at = (port: number) => ({ host: "127.0.0.1", port });
+    const http = [ports].flat().map(at);
+    const none = { api: [], srt: [], rtc: [] };
+    const endpoints = { ...none, http, rtmp: rtmp ? [at(1935)] : [] };
     await this.registry.register({ id, generation: "1", deviceId: "", ip: "127.0.0.1", endpoints });
   }
 

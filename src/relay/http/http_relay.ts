@@ -35,6 +35,8 @@ export interface HttpRelayOptions extends HttpPorts {
 interface Running {
   readonly id: string;
   readonly isLive: boolean;
+  /** Ends it if it waits for something that may not come. */
+  drain(): void;
   end(reason: "shutdown" | "kicked"): void;
   sweep(elapsed: number): void;
 }
@@ -81,9 +83,10 @@ export class HttpRelay implements AsyncDisposable {
     return this.#server.closed;
   }
 
-  /** Takes no new client and no new stream; requests under way go on. */
+  /** Takes no new client and no new stream; what has reached its stream goes on. */
   drain(): void {
     this.#server.stop();
+    for (const running of this.#running) running.drain();
   }
 
   /** Ends all requests under way. */

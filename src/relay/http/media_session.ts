@@ -4,12 +4,13 @@
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import { formatAddress } from "../../core/endpoint.ts";
 import type { Origin } from "../../core/origin.ts";
+import { extensionOf } from "../../protocol/hls/stream_paths.ts";
 import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
 import type { Field } from "../../protocol/http/head.ts";
 import type { HttpResponse } from "../../protocol/http/response.ts";
 import { BodyPump } from "./body_pump.ts";
 import { corsFields, responseFields } from "./fields.ts";
-import { outgoingRequest } from "../http_origin/outgoing_request.ts";
+import { type OutgoingRequest, outgoingRequest } from "../http_origin/outgoing_request.ts";
 import { readBody } from "../http_origin/read_body.ts";
 import type { Forwarded, Forwarder } from "../http_origin/forward.ts";
 import type { HttpExchange } from "./http_exchange.ts";
@@ -38,6 +39,9 @@ export class MediaSession {
   readonly #media: MediaRequest;
   readonly #gone = new AbortController();
   #ended: EndReason | undefined;
+  /** The origin that is being asked, and what leaves it for another one. */
+  #asked: string | undefined;
+  #elsewhere: AbortController | undefined;
   #forwarded: Forwarded | undefined;
   #pump: BodyPump | undefined;
   /** Whether it is a session of the log. */
@@ -64,6 +68,11 @@ export class MediaSession {
     return this.#media.originTag === undefined && this.#media.kind !== "part";
   }
 
+  /** Whether it is there for a live stream that has not begun. */
+  get #isWaiting(): boolean {
+    return this.#media.kind === "live" && this.#forwarded === undefined;
+  }
+
   /** Serves the request to its end. Throws nothing that is the client's or an origin's fault. */
   async run(): Promise<void> {
     const { ports } = this.#services;
@@ -73,7 +82,7 @@ export class MediaSession {
       if (this.isLive) this.#requireNoDrain();
       await this.#serve();
     } catch (thrown) {
-      await this.#refuse(toProxyError(thrown));
+      await this.#refuse(this.#endedBefore() ?? await this.#explain(toProxyError(thrown)));
     } finally {
       if (this.#isResolved) ports.resolver.release(this.id);
       this.#countBytes();
@@ -90,6 +99,11 @@ export class MediaSession {
     if (this.#pump?.isWriting) this.#exchange.connection.close();
   }
 
+  /** Ends it if it still waits for its stream. */
+  drain(): void {
+    if (this.#isWaiting) this.end("shutdown");
+  }
+
   /** Counts, and ends what has been quiet or has not been read for too long. */
   sweep(elapsed: number): void {
     this.#countBytes();
@@ -101,6 +115,7 @@ export class MediaSession {
     this.#stalledFor = client.active || !this.#pump?.isWriting ? 0 : this.#stalledFor + elapsed;
     client.active = false;
     if (origin !== undefined) origin.active = false;
+    if (this.#isWaiting && this.#asked !== undefined) this.#follow();
     if (this.#stalledFor >= stall) this.end("stalled");
     else if (this.#quietFor >= idle) this.end("idle");
   }
@@ -112,17 +127,56 @@ export class MediaSession {
     const { trustedProxies, hopMark } = this.#services.ports;
     const { peer } = connection;
     const changes = { query, readable: isPlaylist, peer, trustedProxies, hopMark };
-    const forwarded = await this.#services.forwarder.forward(outgoingRequest(request, changes), {
-      choose: (failed) => this.#chooseOrigin(failed),
-      gone: this.#gone.signal,
-    });
+    const forwarded = await this.#forward(outgoingRequest(request, changes));
     this.#forwarded = forwarded;
+    if (forwarded.response.status === 404) await this.#requireOffered();
     const isContent = forwarded.response.status === 200 && request.method === "GET";
     if (isPlaylist && isContent) await this.#answerPlaylist(forwarded, kind);
     else await this.#passOn(forwarded, isContent && mayBeLive);
   }
 
-  #chooseOrigin(failed: readonly string[]): Promise<Origin> {
+  /**
+   * Who comes before the publisher waits for him, and the origin with him, as SRS has it; when he comes
+   * to another origin, that one is asked instead.
+   */
+  async #forward(request: OutgoingRequest): Promise<Forwarded> {
+    const waits = this.#media.kind === "live" ? { patience: Infinity } : {};
+    while (true) {
+      this.#elsewhere = new AbortController();
+      const elsewhere = this.#elsewhere.signal;
+      try {
+        return await this.#services.forwarder.forward(request, {
+          ...waits,
+          choose: (failed) => this.#chooseOrigin(failed),
+          gone: AbortSignal.any([this.#gone.signal, elsewhere]),
+        });
+      } catch (error) {
+        if (!elsewhere.aborted || this.#gone.signal.aborted) throw error;
+      }
+    }
+  }
+
+  /** Leaves an origin without the stream when it runs at another. */
+  async #follow(): Promise<void> {
+    const owner = await this.#services.ports.resolver.owner(this.#media.key.key).catch(() => {});
+    const isElsewhere = owner?.confirmed && owner.origin.id !== this.#asked;
+    if (isElsewhere && this.#forwarded === undefined) this.#elsewhere?.abort();
+  }
+
+  /** An origin that has the stream and denies it does not offer it like this. */
+  async #requireOffered(): Promise<void> {
+    const { resolver } = this.#services.ports;
+    if (!this.#isResolved || !(await resolver.owner(this.#media.key.key))?.confirmed) return;
+    throw new NotOffered(extensionOf(this.#exchange.request.path));
+  }
+
+  async #chooseOrigin(failed: readonly string[]): Promise<Origin> {
+    const origin = await this.#findOrigin(failed);
+    this.#asked = origin.id;
+    return origin;
+  }
+
+  #findOrigin(failed: readonly string[]): Promise<Origin> {
     const { resolver } = this.#services.ports;
     const { key: { key: stream }, originTag } = this.#media;
     if (!this.#isResolved) {
@@ -211,9 +265,23 @@ export class MediaSession {
     return responseFields(response, this.#exchange.request, { origin, corsOrigins });
   }
 
+  /** What a client is told that was let go before its answer has begun. */
+  #endedBefore(): ProxyError | undefined {
+    if (this.#ended === "idle") return new ProxyError("not_found", "Stream has not begun");
+    return this.#ended === "shutdown" ? draining() : undefined;
+  }
+
+  /** Why there is no origin, when the stream has one. */
+  async #explain(error: ProxyError): Promise<ProxyError> {
+    if (error.code !== "no_origin") return error;
+    const owner = await this.#services.ports.resolver.owner(this.#media.key.key);
+    const isMute = owner?.confirmed && owner.origin.endpoints.http.length === 0;
+    return isMute ? new ProxyError("no_origin", "The origin of this stream offers no HTTP") : error;
+  }
+
   #requireNoDrain(): void {
     if (!this.#services.ports.isDraining()) return;
-    throw new ProxyError("draining", "Server is about to end");
+    throw draining();
   }
 
   #open(origin: Origin): void {
@@ -257,7 +325,8 @@ export class MediaSession {
       return;
     }
     this.#count(error.httpStatus);
-    await exchange.answerError(error, corsFields(exchange.request, ports.corsOrigins));
+    const reason = error instanceof NotOffered ? error.reason : "";
+    await exchange.answerError(error, corsFields(exchange.request, ports.corsOrigins), reason);
   }
 
   #count(status: number): void {
@@ -273,6 +342,19 @@ export class MediaSession {
     this.#countedBytes = bytesOut;
     const { kind } = this.#media;
     this.#services.ports.metrics.count("srs_proxy_http_relay_bytes_total", { kind }, bytes);
+  }
+}
+
+function draining(): ProxyError {
+  return new ProxyError("draining", "Server is about to end");
+}
+
+/** A stream that runs where it is not given out like this; the page knows it by the reason. */
+class NotOffered extends ProxyError {
+  readonly reason = "Not Offered";
+
+  constructor(extension: string) {
+    super("not_found", `The origin of this stream does not offer it as .${extension}, or not yet`);
   }
 }
 

@@ -22,6 +22,9 @@ export class PageExchange {
     await this.#exchange.answerWith(response);
   }
 
+  /** It comes to its end by itself. */
+  drain(): void {}
+
   /** Cuts the answer off. */
   end(): void {
     this.#exchange.keepAlive = false;
