@@ -12,6 +12,7 @@ import { type About, versionsApp } from "./api/versions.ts";
 import { type OpenRegistry, openRegistry } from "./app_registry.ts";
 import type { Config } from "./config.ts";
 import { pages } from "./console/pages.ts";
+import { HopMark } from "./core/hop_mark.ts";
 import { logger } from "./core/log.ts";
 import type { RelaySessions } from "./core/ports.ts";
 import type { BoundAddress } from "./core/fleet.ts";
@@ -71,6 +72,7 @@ interface Surroundings {
   readonly log: LogOutput;
   readonly state: State;
   readonly sessions: LiveSessions;
+  readonly hopMark: HopMark;
   newSession(): string;
 }
 
@@ -94,6 +96,7 @@ export async function openParts(
   const sessions = new LiveSessions(LIVE_SESSIONS);
   const surroundings: Surroundings = {
     ...{ config, registry, metrics, log, state, sessions },
+    hopMark: new HopMark(),
     newSession: sessionIds(),
   };
   const system = systemHandler(surroundings, relays);
@@ -192,15 +195,16 @@ async function openPages(
 }
 
 function openHttpRelay(
-  { config, registry, metrics, state, sessions, newSession }: Surroundings,
+  { config, registry, metrics, state, sessions, hopMark, newSession }: Surroundings,
   answerOther: (request: Request) => Promise<Response>,
 ): HttpRelay {
   const { listen, limits, timeouts, http } = config;
   return HttpRelay.open({
-    ...{ limits, timeouts, sessions, metrics, newSession, answerOther },
+    ...{ limits, timeouts, sessions, metrics, hopMark, newSession, answerOther },
     listen: listen.httpServer,
     reusePort: listen.reusePort,
     trustedProxies: http.trustedProxies,
+    hlsPaths: http.hlsPaths,
     corsOrigins: http.corsOrigins,
     resolver: registry,
     isDraining: () => state.draining,
@@ -260,9 +264,9 @@ function logEngine(protocol: string, { kind, buffers }: RtcMediaRelay["engine"])
 }
 
 function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signaling {
-  const { config, registry, metrics, state, sessions, newSession } = surroundings;
+  const { config, registry, metrics, state, sessions, hopMark, newSession } = surroundings;
   return Signaling.open({
-    ...{ media, sessions, metrics, newSession },
+    ...{ media, sessions, metrics, hopMark, newSession },
     timeouts: config.timeouts,
     resolver: registry,
     rtcSessions: registry,

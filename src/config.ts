@@ -13,6 +13,7 @@ import {
   toRegisterAccess,
 } from "./config_access.ts";
 import { findRedisConflicts, type RedisConfig, toRedis } from "./config_redis.ts";
+import type { PathTemplate } from "./core/path_template.ts";
 import { type Values, VARIABLES } from "./config_table.ts";
 import type { Settings } from "./environment.ts";
 
@@ -72,6 +73,8 @@ export interface Config {
   };
   readonly http: {
     readonly trustedProxies: readonly Cidr[];
+    /** Where origins put playlists and segments. */
+    readonly hlsPaths: readonly PathTemplate[];
     /** Empty = all. */
     readonly corsOrigins: readonly string[];
   };
@@ -213,6 +216,7 @@ function toConfig(values: Values): Config {
     timeouts: toTimeouts(values),
     http: {
       trustedProxies: values.PROXY_TRUSTED_PROXIES,
+      hlsPaths: values.PROXY_HLS_PATHS,
       corsOrigins: values.PROXY_CORS_ORIGINS,
     },
     webrtc: {

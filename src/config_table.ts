@@ -17,6 +17,7 @@ import {
   mediaTargets,
   oneOf,
   optional,
+  pathTemplates,
   port,
   redisUrl,
   streamId,
@@ -158,11 +159,26 @@ const LIMITS = {
   ),
 };
 
+const HLS_PATHS = [
+  "[app]/[stream]/index.m3u8",
+  "[app]/[stream]/index.mpd",
+  "[app]/[stream]-[seq].ts",
+  "[app]/[stream]/[seq].ts",
+  "[app]/[stream]-[seq].m4s",
+  "[app]/[stream]-[seq].key",
+].join(",");
+
 const HTTP = {
   PROXY_TRUSTED_PROXIES: variable(
     cidrList,
     "",
     "Load balancers in front, such as 10.0.0.0/8: their X-Forwarded-* fields are believed",
+  ),
+  PROXY_HLS_PATHS: variable(
+    pathTemplates,
+    HLS_PATHS,
+    "Where origins put playlists and segments, in the words of SRS's hls_m3u8_file and hls_ts_file; " +
+      "[app]/[stream].m3u8 and .mpd always count",
   ),
   PROXY_CORS_ORIGINS: variable(
     webOrigins,

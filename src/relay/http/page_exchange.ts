@@ -23,6 +23,9 @@ export class PageExchange {
     await this.#exchange.answerWith(response);
   }
 
+  /** It comes to its end by itself. */
+  drain(): void {}
+
   /** Cuts the answer off. */
   end(): void {
     this.#exchange.keepAlive = false;
