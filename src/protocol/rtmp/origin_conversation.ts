@@ -3,18 +3,12 @@
 // already are swallowed, all else goes to the client. Knows no socket and no time.
 // "Adobe RTMP Specification 1.0", section 7.2.
 
-import { ByteWriter } from "../../core/byte_writer.ts";
-import {
-  ChunkScanner,
-  type ChunkStream,
-  type ChunkVisitor,
-  DEFAULT_CHUNK_SIZE,
-  Shared,
-} from "./chunk_scanner.ts";
+import { ChunkScanner, type ChunkStream, type ChunkVisitor, Shared } from "./chunk_scanner.ts";
 import type { Said } from "./client_conversation.ts";
 import { type Command, parseCommand, property, type StreamCommand } from "./command.ts";
-import { MessageType, type RtmpMessage, writeControl, writeMessage } from "./message.ts";
+import { MessageType, type RtmpMessage } from "./message.ts";
 import { isMedia, MessageAssembler } from "./message_assembler.ts";
+import { MessageWriter } from "./message_writer.ts";
 import { StreamIds } from "./stream_ids.ts";
 
 /** How the origin decided. */
@@ -50,20 +44,13 @@ export class OriginConversation {
   #wishSaid = false;
   #bytesTaken = 0;
   #decision: Decision | undefined;
-  #toOrigin = new ByteWriter(1024);
+  readonly #writer = new MessageWriter();
   #toClient: RtmpMessage[] = [];
 
   constructor(script: OriginScript) {
     this.#script = script;
     this.#unanswered = script.said.filter((said) => said.answered);
-    if (script.chunkSize !== DEFAULT_CHUNK_SIZE) {
-      writeControl(
-        this.#toOrigin,
-        MessageType.setChunkSize,
-        script.chunkSize,
-        DEFAULT_CHUNK_SIZE,
-      );
-    }
+    this.#writer.setChunkSize(script.chunkSize);
     this.#sayOpening();
     this.#sayWishWhenReady();
   }
@@ -90,16 +77,13 @@ export class OriginConversation {
     if (this.#decision !== undefined) return start;
     const end = this.scanner.push(data, start, this.#visitor);
     this.#bytesTaken += end - start;
-    const { chunkSize } = this.#script;
-    writeControl(this.#toOrigin, MessageType.acknowledgement, this.#bytesTaken, chunkSize);
+    this.#writer.control(MessageType.acknowledgement, this.#bytesTaken);
     return end;
   }
 
   /** What to write to the origin since the last call. */
-  takeOutput(): Uint8Array {
-    const output = this.#toOrigin.finish();
-    this.#toOrigin = new ByteWriter(16);
-    return output;
+  takeOutput(): Uint8Array<ArrayBuffer> {
+    return this.#writer.take();
   }
 
   /** The messages for the client since the last call, with the client's stream ids. */
@@ -142,7 +126,7 @@ export class OriginConversation {
   }
 
   #say(message: RtmpMessage): void {
-    writeMessage(this.#toOrigin, message, this.#script.chunkSize);
+    this.#writer.repeat(message);
   }
 
   #take(message: RtmpMessage, stream: ChunkStream): boolean {

@@ -1,22 +1,32 @@
 import assert from "node:assert/strict";
 import { ProtocolError } from "../../core/errors.ts";
 import { answerConnect, answerStatus, Script } from "../../../tests/support/rtmp_script.ts";
-import { filler, readWire, type WireMessage } from "../../../tests/support/rtmp_wire.ts";
+import {
+  filler,
+  readWire,
+  type WireMessage,
+  type WireReading,
+} from "../../../tests/support/rtmp_wire.ts";
 import { ClientConversation } from "./client_conversation.ts";
 import { type Command, parseCommand, property } from "./command.ts";
 import { MAX_CONVERSATION } from "./message_assembler.ts";
+import { MessageWriter } from "./message_writer.ts";
 import { OriginConversation } from "./origin_conversation.ts";
 
 const START = "NetStream.Publish.Start";
 
-function open(wish: "publish" | "play" = "publish", chunkSize = 128): OriginConversation {
-  const client = new ClientConversation();
+function open(
+  wish: "publish" | "play" = "publish",
+  chunkSize = 128,
+  name = "cam?t=1",
+): OriginConversation {
+  const client = new ClientConversation(new MessageWriter());
   const script = new Script().command(["connect", 1, { app: "live", tcUrl: "rtmp://h/live" }]);
   if (chunkSize !== 128) script.control(1, chunkSize);
   script
     .command(["releaseStream", 2, null, "cam"])
     .command(["createStream", 3, null])
-    .command([wish, 4, null, "cam?t=1", "live"], { chunkStream: 8, streamId: 1, time: 9 });
+    .command([wish, 4, null, name, "live"], { chunkStream: 8, streamId: 1, time: 9 });
   client.push(script.bytes);
   return new OriginConversation({
     said: client.said,
@@ -75,6 +85,27 @@ Deno.test("OriginConversation gives the wish the origin's stream id", () => {
     9,
     8,
   ]);
+});
+
+/** All that a conversation says, with the origin's answers to connect and createStream between. */
+function allSaid(conversation: OriginConversation): WireReading {
+  const opening = conversation.takeOutput();
+  created(conversation);
+  return readWire(new Script().raw(opening).raw(conversation.takeOutput()).bytes);
+}
+
+function typesOf({ messages }: WireReading): number[] {
+  return messages.map(({ type }) => type).filter((type) => type !== 3);
+}
+
+Deno.test("OriginConversation never shrinks the chunk size, which some origins do not survive", () => {
+  const long = `cam?token=${"t".repeat(500)}`;
+  for (const chunkSize of [128, 60000]) {
+    const reading = allSaid(open("play", chunkSize, long));
+    assert.deepEqual(typesOf(reading).filter((type) => type === 1), chunkSize === 128 ? [] : [1]);
+    assert.equal(reading.chunkSize, chunkSize);
+    assert.equal(reading.rest, 0);
+  }
 });
 
 Deno.test("OriginConversation speaks in the client's chunk size and says so first", () => {
