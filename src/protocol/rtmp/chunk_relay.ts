@@ -130,16 +130,16 @@ export class ChunkRelay implements ChunkVisitor {
   }
 
   /**
-   * An Acknowledgement of the bytes that the receiver has sent, section 5.4.3, for writing between
-   * what has been taken and what will be; undefined where that would break into a message.
+   * A control message of the proxy's own, for writing between what has been taken and what will be;
+   * undefined where that would break into a message.
    */
-  acknowledge(bytes: number): Uint8Array | undefined {
+  insert(message: RtmpMessage): Uint8Array | undefined {
     if (this.scanner.payloadLeft > 0 || this.scanner.headerLength > 0) return undefined;
     const control = this.#controlStream();
     if (control !== undefined && control.received > 0) return undefined;
     if (control !== undefined) control.shared = Shared.none;
     const out = new ByteWriter(16);
-    writeControl(out, MessageType.acknowledgement, bytes, this.#receiverChunkSize);
+    writeMessage(out, message, this.#receiverChunkSize);
     return out.finish();
   }
 

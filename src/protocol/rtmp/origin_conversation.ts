@@ -67,8 +67,9 @@ export class OriginConversation {
 
   /**
    * Takes bytes of the origin from `start` and stops behind the decision. Acknowledges them at
-   * once, whatever the window: an origin that gathers small writes waits for a sign of life before
-   * it sends the next, and TCP alone gives one only after 40 ms.
+   * once, whatever the window, up to the wish: an origin that gathers small writes waits for a sign
+   * of life before it sends the next, and TCP alone gives one only after 40 ms. The wish is the last
+   * such sign: SRS takes one message of a player in 350 ms, and its own must not queue behind ours.
    *
    * @returns the index of the first byte that was not taken
    * @throws ProtocolError on anything that is not RTMP, or too much of it
@@ -77,7 +78,7 @@ export class OriginConversation {
     if (this.#decision !== undefined) return start;
     const end = this.scanner.push(data, start, this.#visitor);
     this.#bytesTaken += end - start;
-    this.#writer.control(MessageType.acknowledgement, this.#bytesTaken);
+    if (!this.#wishSaid) this.#writer.control(MessageType.acknowledgement, this.#bytesTaken);
     return end;
   }
 

@@ -247,3 +247,13 @@ Deno.test("OriginConversation acknowledges what it takes", () => {
     .map(({ body }) => new DataView(body.buffer).getUint32(0));
   assert.deepEqual(counts, [50, bytes.length]);
 });
+
+Deno.test("OriginConversation acknowledges nothing once it has said the wish", () => {
+  const conversation = open("play");
+  created(conversation);
+  assert.ok(conversation.wishSaid);
+  conversation.takeOutput();
+  conversation.push(new Script().userControl(0, 1).bytes);
+  conversation.push(answerStatus(new Script(), "NetStream.Play.Start").bytes);
+  assert.equal(conversation.takeOutput().length, 0);
+});

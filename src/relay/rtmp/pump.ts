@@ -18,12 +18,7 @@ export interface Flow {
   isWriting: boolean;
   /** A short write between two pieces that is under way; nothing may come into it. */
   between?: Promise<unknown> | undefined;
-  /** Told of each of the first reads, after the bytes have been written. */
-  onFirstReads?(): void;
 }
-
-/** So many reads are told of: the first picture of a stream is there by then. */
-const FIRST_READS = 32;
 
 /** Why a flow came to rest. */
 export type Rest = "sender_closed" | "receiver_closed" | "wish";
@@ -40,7 +35,7 @@ export async function pump(flow: Flow): Promise<Rest> {
   if (pendingRead === undefined) inbox.shrink();
   else if (!await pendingRead) return "sender_closed";
   try {
-    for (let reads = 0;; reads++) {
+    while (true) {
       if (inbox.length > 0) inbox.consume(relay.push(inbox.bytes));
       flow.isWriting = true;
       if (flow.between !== undefined) await flow.between;
@@ -53,7 +48,6 @@ export async function pump(flow: Flow): Promise<Rest> {
       }
       flow.isWriting = false;
       if (relay.wish !== undefined) return "wish";
-      if (reads < FIRST_READS) flow.onFirstReads?.();
       inbox.adapt();
       const count = await from.readOnce(inbox.empty());
       if (count === null) return "sender_closed";

@@ -64,7 +64,6 @@ export class RelayedPair {
       down: link.connection.bytesIn,
       downRewritten: down.relay.rewrittenBytes,
     };
-    down.onFirstReads = () => this.#acknowledge();
     this.#down = watch("origin", pump(down));
     this.#up = watch("client", pump(up));
   }
@@ -108,20 +107,6 @@ export class RelayedPair {
     client.active = link.connection.active = false;
     this.#idleFor = active ? 0 : this.#idleFor + elapsed;
     if (this.#idleFor >= limit) this.end("idle");
-  }
-
-  /**
-   * Acknowledges the origin's first bytes at once. An origin that gathers small writes holds back
-   * the first picture until TCP acknowledges the header before it, which takes 40 ms by itself.
-   */
-  #acknowledge(): void {
-    const { up, link } = this.#parts;
-    if (up.isWriting || up.between !== undefined) return;
-    const bytes = up.relay.acknowledge(link.connection.bytesIn % 2 ** 32);
-    if (bytes === undefined) return;
-    up.between = link.connection.write(bytes).catch(() => {}).finally(() => {
-      up.between = undefined;
-    });
   }
 
   #count(): void {
