@@ -140,7 +140,7 @@ const LIMITS = {
   PROXY_STALL_TIMEOUT: variable(
     duration,
     "30s",
-    "An HTTP client that takes nothing of what waits for it is let go after so long",
+    "A client or an RTMP origin that takes nothing of what waits for it is let go after so long",
   ),
   PROXY_IDLE_TIMEOUT: variable(
     duration,

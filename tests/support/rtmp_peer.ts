@@ -3,7 +3,7 @@
 
 import { Script } from "./rtmp_script.ts";
 import { join, readWire, type WireMessage } from "./rtmp_wire.ts";
-import { until } from "./wait.ts";
+import { pause, until } from "./wait.ts";
 import { parseCommand } from "../../src/protocol/rtmp/command.ts";
 
 const BLOCK = 1536;
@@ -15,6 +15,7 @@ export class RtmpPeer implements Disposable {
   readonly #connection: Deno.TcpConn;
   readonly #told: Uint8Array[] = [];
   #isDeaf = false;
+  #slowness: { readonly bytes: number; readonly interval: number } | undefined;
   #isOver = false;
 
   private constructor(connection: Deno.TcpConn) {
@@ -66,6 +67,11 @@ export class RtmpPeer implements Disposable {
     this.#isDeaf = true;
   }
 
+  /** Reads so many bytes at a time, with so many milliseconds between. */
+  readSlowly(bytes: number, interval: number): void {
+    this.#slowness = { bytes, interval };
+  }
+
   say(script: Script | Uint8Array): Promise<void> {
     return writeAll(this.#connection, script instanceof Script ? script.bytes : script);
   }
@@ -88,9 +94,11 @@ export class RtmpPeer implements Disposable {
     const buffer = new Uint8Array(65536);
     try {
       while (!this.#isDeaf) {
-        const count = await this.#connection.read(buffer);
+        const { bytes = buffer.length, interval } = this.#slowness ?? {};
+        const count = await this.#connection.read(buffer.subarray(0, bytes));
         if (count === null) return;
         this.#told.push(buffer.slice(0, count));
+        if (interval !== undefined) await pause(interval);
       }
       await new Promise(() => {});
     } catch (error) {

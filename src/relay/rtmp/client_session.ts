@@ -60,7 +60,7 @@ export class ClientSession {
 
   /** See `RelayedPair.sweep`; the phases before have deadlines of their own. */
   sweep(elapsed: number): void {
-    this.#pair?.sweep(elapsed, this.#ports.timeouts.idle);
+    this.#pair?.sweep(elapsed, this.#ports.timeouts);
   }
 
   /** Serves the client to its end. Throws nothing that is the client's or an origin's fault. */

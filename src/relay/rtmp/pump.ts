@@ -39,21 +39,22 @@ export async function pump(flow: Flow): Promise<Rest> {
       if (inbox.length > 0) inbox.consume(relay.push(inbox.bytes));
       flow.isWriting = true;
       if (flow.between !== undefined) await flow.between;
+      to.isWriting = true;
       for (const piece of relay.takePieces()) {
         for (let at = 0; at < piece.length;) {
-          at += await to.writeOnce(at === 0 ? piece : piece.subarray(at));
+          const count = await to.writeOnce(at === 0 ? piece : piece.subarray(at));
+          at += count;
+          to.bytesTaken += count;
         }
         to.bytesOut += piece.length;
-        to.active = true;
       }
-      flow.isWriting = false;
+      flow.isWriting = to.isWriting = false;
       if (relay.wish !== undefined) return "wish";
       inbox.adapt();
       const count = await from.readOnce(inbox.empty());
       if (count === null) return "sender_closed";
       inbox.filled(count);
       from.bytesIn += count;
-      from.active = true;
     }
   } catch (error) {
     if (!isClosedError(error)) throw error;

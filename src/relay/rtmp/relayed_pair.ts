@@ -2,10 +2,12 @@
 
 import { ProtocolError } from "../../core/errors.ts";
 import { Deadline } from "../../net/deadline.ts";
+import { StallWatch } from "../../net/stall_watch.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
 import type { Metrics } from "../../core/ports.ts";
 import type { OriginLink } from "./origin_link.ts";
+import type { RtmpTimeouts } from "./ports.ts";
 import { type Flow, pump, type Rest } from "./pump.ts";
 
 /** How long a peer may take to read its last bytes, milliseconds. */
@@ -18,6 +20,7 @@ export type EndReason =
   | "client_protocol_error"
   | "origin_protocol_error"
   | "idle"
+  | "stalled"
   | "shutdown"
   | "kicked"
   | "moved";
@@ -34,6 +37,7 @@ export interface PairEnd {
 type Event =
   | { readonly side: "client" | "origin"; readonly rest: Rest }
   | { readonly side: "client" | "origin"; readonly rest: ProtocolError }
+  | { readonly side: "client" | "origin"; readonly rest: "stalled" }
   | { readonly side: "proxy"; readonly rest: "idle" | "shutdown" | "kicked" };
 
 /** What a pair is made of. */
@@ -52,12 +56,14 @@ export class RelayedPair {
   readonly #ended = Promise.withResolvers<Event>();
   readonly #down: Promise<Event>;
   #up: Promise<Event>;
+  readonly #stalls: { readonly client: StallWatch; readonly origin: StallWatch };
   #idleFor = 0;
   #counted = { up: 0, upRewritten: 0, down: 0, downRewritten: 0 };
 
   constructor(parts: PairParts) {
     this.#parts = parts;
     const { client, link, up, down } = parts;
+    this.#stalls = { client: new StallWatch(client), origin: new StallWatch(link.connection) };
     this.#counted = {
       up: client.bytesIn,
       upRewritten: up.relay.rewrittenBytes,
@@ -95,21 +101,25 @@ export class RelayedPair {
   }
 
   /**
-   * Counts what was relayed since the last call, and ends a pair that has been idle too long.
+   * Counts what was relayed since the last call, and ends a pair that has been idle or of which a
+   * side has taken nothing for too long.
    *
    * @param elapsed milliseconds since the last call
-   * @param limit milliseconds a pair may be idle
    */
-  sweep(elapsed: number, limit: number): void {
-    this.#count();
-    const { client, link } = this.#parts;
-    const active = client.active || link.connection.active;
-    client.active = link.connection.active = false;
-    this.#idleFor = active ? 0 : this.#idleFor + elapsed;
-    if (this.#idleFor >= limit) this.end("idle");
+  sweep(elapsed: number, limits: Pick<RtmpTimeouts, "idle" | "stall">): void {
+    const { client, origin } = this.#stalls;
+    const stalled = client.sweep(elapsed) >= limits.stall
+      ? "client"
+      : origin.sweep(elapsed) >= limits.stall
+      ? "origin"
+      : undefined;
+    if (stalled !== undefined) this.#ended.resolve({ side: stalled, rest: "stalled" });
+    this.#idleFor = this.#count() > 0 ? 0 : this.#idleFor + elapsed;
+    if (this.#idleFor >= limits.idle) this.end("idle");
   }
 
-  #count(): void {
+  /** @returns bytes that have come since the last call */
+  #count(): number {
     const { client, link, up, down, metrics } = this.#parts;
     const before = this.#counted;
     this.#counted = {
@@ -122,12 +132,13 @@ export class RelayedPair {
     countBytes(metrics, "to_origin", now.up - before.up, now.upRewritten - before.upRewritten);
     const rewritten = now.downRewritten - before.downRewritten;
     countBytes(metrics, "to_client", now.down - before.down, rewritten);
+    return now.up - before.up + now.down - before.down;
   }
 
   async #end({ side, rest }: Event): Promise<PairEnd> {
     const reason = reasonOf(side, rest);
     if (!(rest instanceof ProtocolError)) {
-      await this.#close(reason);
+      await this.#close(reason, side);
       return { reason };
     }
     this.#parts.metrics.count("srs_proxy_rtmp_protocol_errors_total", { side });
@@ -135,14 +146,16 @@ export class RelayedPair {
       await this.#leaveOrigin();
       return { reason, error: rest };
     }
-    await this.#close(reason);
+    await this.#close(reason, side);
     return { reason };
   }
 
-  async #close(reason: EndReason): Promise<void> {
+  /** @param side that was the reason: who is gone, or takes nothing, is not waited for */
+  async #close(reason: EndReason, side: Event["side"]): Promise<void> {
     const { client, link } = this.#parts;
-    const clientLeft = reason === "client_closed";
-    const originLeft = reason === "origin_closed";
+    const isStalled = reason === "stalled";
+    const clientLeft = reason === "client_closed" || (isStalled && side === "client");
+    const originLeft = reason === "origin_closed" || (isStalled && side === "origin");
     if (clientLeft) client.close();
     if (originLeft) link.connection.close();
     await Promise.all([

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { RtmpRelayWorld } from "../../../tests/support/rtmp_relay_world.ts";
 import { Script } from "../../../tests/support/rtmp_script.ts";
 import { filler } from "../../../tests/support/rtmp_wire.ts";
-import { until } from "../../../tests/support/wait.ts";
+import type { RtmpPeer } from "../../../tests/support/rtmp_peer.ts";
+import { pause, until } from "../../../tests/support/wait.ts";
 
 const VIDEO = { chunkStream: 6, format: 0, type: 9, streamId: 1 } as const;
 const ACKNOWLEDGEMENT = 3;
@@ -22,4 +23,66 @@ Deno.test("an origin is told nothing behind a play but what the player says", as
   assert.deepEqual(told.slice(play), [20, 20]);
   const before = told.slice(0, play).filter((type) => type === ACKNOWLEDGEMENT);
   assert.ok(before.length > 0, "the origin waits 40 ms for a sign of life");
+});
+
+const CLOSED = "srs_proxy_rtmp_sessions_closed_total";
+
+/** Says the same frame for as long as the other side takes it. */
+async function flood(peer: RtmpPeer): Promise<void> {
+  const frame = new Script().control(1, 4096).message({ ...VIDEO, body: filler(60_000) }).bytes;
+  while (!peer.isOver) await peer.say(frame);
+}
+
+Deno.test("a player that takes nothing is let go, though it talks and its origin has left", async () => {
+  await using world = await RtmpRelayWorld.open({ stall: 600 });
+  using player = await world.begun("play");
+  const [link] = world.origin.links;
+  player.stopReading();
+  const flooding = flood(link!);
+  let talks = true;
+  const talking = (async () => {
+    while (talks) {
+      await player.say(new Script().control(ACKNOWLEDGEMENT, 1));
+      await pause(100);
+    }
+  })();
+  const stalled = `${CLOSED}{intent="play",reason="stalled"}`;
+  await until("the player be let go", async () => await world.metric(stalled) === 1);
+  await link!.ended;
+  talks = false;
+  await Promise.all([flooding, talking]);
+  assert.equal(world.sessions.size, 0);
+});
+
+Deno.test("a player that takes nothing is let go when its origin has closed", async () => {
+  await using world = await RtmpRelayWorld.open({ stall: 600 });
+  using player = await world.begun("play");
+  const [link] = world.origin.links;
+  player.stopReading();
+  const frame = new Script().control(1, 4096).message({ ...VIDEO, body: filler(8_000_000) });
+  await Promise.race([link!.say(frame), pause(300)]);
+  link![Symbol.dispose]();
+  const stalled = `${CLOSED}{intent="play",reason="stalled"}`;
+  await until("the player be let go", async () => await world.metric(stalled) === 1);
+});
+
+Deno.test("a publisher whose origin takes nothing is let go", async () => {
+  await using world = await RtmpRelayWorld.open({ stall: 600 });
+  using publisher = await world.begun("publish");
+  world.origin.links[0]!.stopReading();
+  await flood(publisher);
+  assert.equal(await world.metric(`${CLOSED}{intent="publish",reason="stalled"}`), 1);
+});
+
+Deno.test("a player that is slow, but takes what it gets, stays", async () => {
+  await using world = await RtmpRelayWorld.open({ stall: 1_000 });
+  using player = await world.begun("play");
+  const [link] = world.origin.links;
+  player.readSlowly(20_000, 10);
+  const frame = new Script().control(1, 4096).message({ ...VIDEO, body: filler(9_000_000) });
+  const saying = link!.say(frame);
+  await pause(3_000);
+  assert.equal(world.sessions.size, 1);
+  player[Symbol.dispose]();
+  await saying;
 });

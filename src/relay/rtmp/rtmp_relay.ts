@@ -39,7 +39,8 @@ export class RtmpRelay implements AsyncDisposable {
         metrics.count("srs_proxy_rtmp_refused_total", { reason: `limit_${limit}` }),
       onError: options.onError,
     });
-    const interval = Math.min(SWEEP, options.timeouts.idle / 2);
+    const { idle, stall } = options.timeouts;
+    const interval = Math.min(SWEEP, idle / 2, stall / 2);
     this.#sweeper = setInterval(() => this.#sweep(interval), interval);
   }
 
