@@ -145,7 +145,7 @@ const LIMITS = {
   PROXY_IDLE_TIMEOUT: variable(
     duration,
     "10m",
-    "A session ends after so long without a byte in either direction",
+    "A session ends after so long without a byte in either direction; RTMP players are pinged before",
   ),
   PROXY_MAX_CONNECTIONS: variable(COUNT, "20000", "Client connections at once, of each listener"),
   PROXY_MAX_CONNECTIONS_PER_ADDRESS: variable(

@@ -170,7 +170,7 @@ export class ClientSession {
     }
     const end = await this.#relayBytes(
       conversation,
-      { link, conversed },
+      { link, conversed, intent: wish.intent },
       (next) => session.isOpen && this.#isFor(session.stream, conversation, next),
     );
     session.endReason = end.reason;
@@ -209,7 +209,7 @@ export class ClientSession {
 
   async #relayBytes(
     conversation: ClientConversation,
-    { link, conversed }: { link: OriginLink; conversed: Conversed },
+    { link, conversed, intent }: Begun,
     isSameStream: (wish: StreamCommand) => boolean,
   ): Promise<PairEnd> {
     const { scanner, assembler, streamIds } = conversed.conversation;
@@ -225,6 +225,7 @@ export class ClientSession {
     const aheadRead = this.#aheadRead;
     this.#aheadRead = undefined;
     this.#pair = new RelayedPair({
+      intent,
       client,
       link,
       up: {
@@ -287,6 +288,13 @@ export class ClientSession {
     await this.#client.write(this.#writer.take());
     await this.#client.closeGently(LINGER, this.#aheadRead);
   }
+}
+
+/** What an origin has decided upon. */
+interface Begun {
+  readonly link: OriginLink;
+  readonly conversed: Conversed;
+  readonly intent: "publish" | "play";
 }
 
 /** The origin did not want the client before it had heard of the stream. */

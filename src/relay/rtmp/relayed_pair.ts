@@ -5,6 +5,7 @@ import { Deadline } from "../../net/deadline.ts";
 import { StallWatch } from "../../net/stall_watch.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
+import { UserControl, userControl } from "../../protocol/rtmp/message.ts";
 import type { Metrics } from "../../core/ports.ts";
 import type { OriginLink } from "./origin_link.ts";
 import type { RtmpTimeouts } from "./ports.ts";
@@ -40,8 +41,12 @@ type Event =
   | { readonly side: "client" | "origin"; readonly rest: "stalled" }
   | { readonly side: "proxy"; readonly rest: "idle" | "shutdown" | "kicked" };
 
+/** How often a player in silence is asked for a sign of life before it counts as gone. */
+const PINGS = 3;
+
 /** What a pair is made of. */
 export interface PairParts {
+  readonly intent: "publish" | "play";
   readonly client: TcpConnection;
   readonly link: OriginLink;
   /** The client's bytes on their way to the origin, and the other way round. */
@@ -58,6 +63,8 @@ export class RelayedPair {
   #up: Promise<Event>;
   readonly #stalls: { readonly client: StallWatch; readonly origin: StallWatch };
   #idleFor = 0;
+  #pings = 0;
+  #age = 0;
   #counted = { up: 0, upRewritten: 0, down: 0, downRewritten: 0 };
 
   constructor(parts: PairParts) {
@@ -102,7 +109,8 @@ export class RelayedPair {
 
   /**
    * Counts what was relayed since the last call, and ends a pair that has been idle or of which a
-   * side has taken nothing for too long.
+   * side has taken nothing for too long. A player that waits in silence is asked for a sign of life,
+   * and its answer goes on to the origin, whose side of the system has to show that it is there.
    *
    * @param elapsed milliseconds since the last call
    */
@@ -114,8 +122,20 @@ export class RelayedPair {
       ? "origin"
       : undefined;
     if (stalled !== undefined) this.#ended.resolve({ side: stalled, rest: "stalled" });
-    this.#idleFor = this.#count() > 0 ? 0 : this.#idleFor + elapsed;
+    this.#age += elapsed;
+    if (this.#count() > 0) this.#idleFor = this.#pings = 0;
+    else this.#idleFor += elapsed;
     if (this.#idleFor >= limits.idle) this.end("idle");
+    else if (this.#idleFor >= limits.idle * (this.#pings + 1) / (PINGS + 1)) this.#ping();
+  }
+
+  #ping(): void {
+    const { client, down, intent } = this.#parts;
+    if (intent !== "play" || down.isWriting || down.between !== undefined) return;
+    const bytes = down.relay.insert(userControl(UserControl.pingRequest, this.#age % 2 ** 32));
+    if (bytes === undefined) return;
+    this.#pings++;
+    down.between = client.write(bytes).finally(() => down.between = undefined);
   }
 
   /** @returns bytes that have come since the last call */

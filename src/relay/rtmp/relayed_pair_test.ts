@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { RtmpRelayWorld } from "../../../tests/support/rtmp_relay_world.ts";
 import { Script } from "../../../tests/support/rtmp_script.ts";
-import { filler } from "../../../tests/support/rtmp_wire.ts";
+import { filler, type WireMessage } from "../../../tests/support/rtmp_wire.ts";
 import type { RtmpPeer } from "../../../tests/support/rtmp_peer.ts";
 import { pause, until } from "../../../tests/support/wait.ts";
 
@@ -71,7 +71,8 @@ Deno.test("a publisher whose origin takes nothing is let go", async () => {
   using publisher = await world.begun("publish");
   world.origin.links[0]!.stopReading();
   await flood(publisher);
-  assert.equal(await world.metric(`${CLOSED}{intent="publish",reason="stalled"}`), 1);
+  const stalled = `${CLOSED}{intent="publish",reason="stalled"}`;
+  await until("the session be closed", async () => await world.metric(stalled) === 1);
 });
 
 Deno.test("a player that is slow, but takes what it gets, stays", async () => {
@@ -84,5 +85,62 @@ Deno.test("a player that is slow, but takes what it gets, stays", async () => {
   await pause(3_000);
   assert.equal(world.sessions.size, 1);
   player[Symbol.dispose]();
-  await saying;
+  await Promise.all([saying, player.ended]);
+});
+
+const PING_REQUEST = 6;
+
+function eventOf({ type, body }: WireMessage): number | undefined {
+  return type === 4 ? body[1] : undefined;
+}
+
+/** Answers every ping as players do. */
+async function answerPings(peer: RtmpPeer, answered: { count: number }): Promise<void> {
+  while (!peer.isOver) {
+    const pings = peer.messages.filter((message) => eventOf(message) === PING_REQUEST);
+    for (const { body } of pings.slice(answered.count)) {
+      answered.count++;
+      await peer.say(new Script().userControl(7, new DataView(body.buffer).getUint32(2)));
+    }
+    await pause(20);
+  }
+}
+
+Deno.test("a player that waits for its stream stays as long as it answers pings", async () => {
+  await using world = await RtmpRelayWorld.open({ idle: 400 });
+  const player = await world.begun("play");
+  const answered = { count: 0 };
+  const answering = answerPings(player, answered);
+  await until("several times the idle time", () => answered.count >= 12);
+  assert.equal(world.sessions.size, 1);
+  const [link] = world.origin.links;
+  await link!.say(new Script().control(1, 4096).message({ ...VIDEO, body: filler(9_000) }));
+  await until("the stream", () => player.messages.some(({ type }) => type === 9));
+  const pings = link!.messages.filter((message) => eventOf(message) === PING_REQUEST);
+  const pongs = link!.messages.filter((message) => eventOf(message) === PING_REQUEST + 1);
+  assert.deepEqual([pings.length, pongs.length > 0], [0, true]);
+  player[Symbol.dispose]();
+  await Promise.all([answering, player.ended]);
+});
+
+for (const wish of ["play", "publish"] as const) {
+  Deno.test(`a client that wants to ${wish} and answers no ping is ended`, async () => {
+    await using world = await RtmpRelayWorld.open({ idle: 400 });
+    using client = await world.begun(wish);
+    await client.ended;
+    const idle = `${CLOSED}{intent="${wish}",reason="idle"}`;
+    await until("the session be closed", async () => await world.metric(idle) === 1);
+    const pings = client.messages.filter((message) => eventOf(message) === PING_REQUEST);
+    assert.equal(pings.length, wish === "play" ? 1 : 0);
+  });
+}
+
+Deno.test("no ping comes into a message that the origin has begun", async () => {
+  await using world = await RtmpRelayWorld.open({ idle: 600 });
+  using player = await world.begun("play");
+  const [link] = world.origin.links;
+  const { bytes } = new Script().control(1, 4096).message({ ...VIDEO, body: filler(9_000) });
+  await link!.say(bytes.slice(0, 5_000));
+  await player.ended;
+  assert.deepEqual(player.messages.filter((one) => eventOf(one) === PING_REQUEST), []);
 });
