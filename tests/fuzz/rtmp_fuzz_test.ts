@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { ByteReader } from "../../src/core/byte_reader.ts";
 import { ProtocolError } from "../../src/core/errors.ts";
-import { readAllAmf0 } from "../../src/protocol/rtmp/amf0.ts";
+import { readAmf0Values } from "../../src/protocol/rtmp/amf0.ts";
 import { ClientConversation } from "../../src/protocol/rtmp/client_conversation.ts";
 import { MAX_CONVERSATION } from "../../src/protocol/rtmp/message_assembler.ts";
 import { MessageWriter } from "../../src/protocol/rtmp/message_writer.ts";
@@ -145,7 +145,7 @@ Deno.test("broken AMF0 ends in a ProtocolError at worst", () => {
           ? filler(random.below(300), seed)
           : broken(wire, random);
         try {
-          readAllAmf0(new ByteReader(bytes));
+          readAmf0Values(new ByteReader(bytes));
         } catch (error) {
           if (!(error instanceof ProtocolError)) throw error;
         }

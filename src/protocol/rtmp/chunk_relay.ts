@@ -19,6 +19,7 @@ import {
   isCommandType,
   MAX_COMMAND,
   parseCommand,
+  saysNothing,
   type StreamCommand,
 } from "./command.ts";
 import {
@@ -248,7 +249,8 @@ export class ChunkRelay implements ChunkVisitor {
     const message = messageOf(stream, this.#bodies.get(stream.id) ?? new Uint8Array());
     this.#bodies.delete(stream.id);
     stream.shared = sharedBehind(stream);
-    if (this.#direction === "to_origin" && isCommandType(message.type)) {
+    const isCommand = isCommandType(message.type) && !saysNothing(message);
+    if (this.#direction === "to_origin" && isCommand) {
       this.#wish = asStreamCommand(parseCommand(message), message);
       if (this.#wish !== undefined) return true;
     }

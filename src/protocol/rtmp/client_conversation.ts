@@ -14,6 +14,7 @@ import {
   encodeStatus,
   parseCommand,
   property,
+  saysNothing,
   type StreamCommand,
 } from "./command.ts";
 import {
@@ -133,11 +134,12 @@ export class ClientConversation {
   }
 
   #takeCommand(message: RtmpMessage, stream: ChunkStream): boolean {
-    if (message.body.length === 0) {
+    const command = saysNothing(message) ? undefined : parseCommand(message);
+    const isTooEarly = this.#connect === undefined && command?.name !== "connect";
+    if (command === undefined || isTooEarly) {
       stream.shared = Shared.none;
       return false;
     }
-    const command = parseCommand(message);
     if (this.#connect === undefined) {
       this.#takeConnect(command, message);
       return false;
@@ -155,9 +157,7 @@ export class ClientConversation {
   #takeConnect(command: Command, message: RtmpMessage): void {
     const fields = command.values[0];
     const tcUrl = property(fields, "tcUrl");
-    if (command.name !== "connect" || typeof tcUrl !== "string") {
-      throw new ProtocolError("Cannot begin with anything but connect with a tcUrl");
-    }
+    if (typeof tcUrl !== "string") throw new ProtocolError("Cannot connect without a tcUrl");
     const app = property(fields, "app");
     this.#connect = { tcUrl, app: typeof app === "string" ? app : "" };
     this.#keep({ message, command, answered: true });
@@ -165,7 +165,7 @@ export class ClientConversation {
     this.#writer.control(MessageType.windowAcknowledgementSize, WINDOW);
     this.#writer.say(peerBandwidth(WINDOW));
     this.#writer.setChunkSize(OWN_CHUNK_SIZE);
-    this.#say(encodeConnectResult(command.transaction, encoding === 3 ? 3 : 0));
+    this.#say(encodeConnectResult(encoding === 3 ? 3 : 0));
     this.#say(encodeCommand("onBWDone", 0, null));
   }
 

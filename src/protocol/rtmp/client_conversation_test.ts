@@ -59,10 +59,47 @@ Deno.test("ClientConversation answers in SRS's order, each message in one chunk"
   assert.equal(continuations, 0);
 });
 
+for (const transaction of [0, 1, 2, 5]) {
+  Deno.test(`ClientConversation answers connect ${transaction} with 1, as SRS does`, () => {
+    const script = new Script().command(["connect", transaction, CONNECT])
+      .command(["createStream", transaction, null]);
+    const answers = commandsOf(answersTo(script)).filter(({ name }) => name === "_result");
+    const shown = answers.map((answer) => [answer.transaction, typeof answer.values[1]]);
+    assert.deepEqual(shown, [[1, "object"], [transaction, "number"]]);
+  });
+}
+
+Deno.test("ClientConversation hears nothing before connect", () => {
+  const script = new Script().command(["releaseStream", 2, null, "cam"])
+    .command(["publish", 3, null, "cam"]).raw(connected().bytes);
+  const conversation = talk(script);
+  assert.deepEqual(conversation.said.map(({ command }) => command?.name), ["connect"]);
+  assert.equal(conversation.wish, undefined);
+  assert.equal(commandsOf(answersTo(script)).length, 2);
+});
+
+for (
+  const [what, tail] of [
+    ["an empty key", "0000 00 3ff0000000000000 0000 09"],
+    ["no end", ""],
+    ["bytes behind it", "0000 09 ffff"],
+  ] as const
+) {
+  Deno.test(`ClientConversation takes a connect with ${what}, and keeps it as it came`, () => {
+    const values = encodeCommand("connect", 1, CONNECT);
+    const body = Uint8Array.from([...values.slice(0, -3), ...hex(tail)]);
+    const conversation = talk(
+      new Script().message({ chunkStream: 3, format: 0, type: 20, streamId: 0, body }),
+    );
+    assert.deepEqual(conversation.connect, { tcUrl: CONNECT.tcUrl, app: "live" });
+    assert.deepEqual(conversation.said[0]!.message.body, body);
+  });
+}
+
 Deno.test("a client that begins badly is refused in one chunk", () => {
   const writer = new MessageWriter();
-  const long = new Script().command(["x".repeat(30_000), 1, null]);
-  assert.throws(() => talk(long, writer), ProtocolError);
+  const nameless = new Script().command([1, 2, null]);
+  assert.throws(() => talk(nameless, writer), ProtocolError);
   writer.say(refusal(0, { code: "NetConnection.Call.Failed", description: "d".repeat(200) }));
   const { messages, continuations } = readWire(writer.take());
   assert.deepEqual(messages.map(({ type }) => type), [1, 20]);
@@ -162,7 +199,8 @@ function connectBody(): Uint8Array {
 }
 
 const REFUSED: readonly (readonly [string, Script, RegExp])[] = [
-  ["anything before connect", new Script().command(["createStream", 1, null]), /begin with any/],
+  ["connect that nests deep", new Script().message(nested("connect")), /deeper than 16/],
+  ["a command that nests deep", connected().message(nested("x")), /deeper than 16/],
   ["connect without a tcUrl", new Script().command(["connect", 1, { app: "live" }]), /tcUrl/],
   ["connect without anything", new Script().command(["connect", 1]), /tcUrl/],
   ["publish without a name", connected().command(["publish", 2, null]), /name is missing/],
@@ -171,6 +209,12 @@ const REFUSED: readonly (readonly [string, Script, RegExp])[] = [
   ["a User Control message of a byte", connected().message(control("00")), /Cannot read 2 bytes/],
   ["a ping without a time", connected().message(control("0006 0000")), /Cannot read 4 bytes/],
 ];
+
+/** A command with an object that an origin might not survive. */
+function nested(name: string): Parameters<Script["message"]>[0] {
+  const body = [...encodeCommand(name, 1), ...hex("03 0001 61".repeat(2000))];
+  return { chunkStream: 3, format: 0, type: 20, body: Uint8Array.from(body) };
+}
 
 function control(body: string): Parameters<Script["message"]>[0] {
   return { chunkStream: 2, format: 0, type: 4, body: hex(body) };

@@ -5,7 +5,13 @@
 
 import { ChunkScanner, type ChunkStream, type ChunkVisitor, Shared } from "./chunk_scanner.ts";
 import type { Said } from "./client_conversation.ts";
-import { type Command, parseCommand, property, type StreamCommand } from "./command.ts";
+import {
+  type Command,
+  parseCommand,
+  property,
+  saysNothing,
+  type StreamCommand,
+} from "./command.ts";
 import { MessageType, type RtmpMessage } from "./message.ts";
 import { isMedia, MessageAssembler } from "./message_assembler.ts";
 import { MessageWriter } from "./message_writer.ts";
@@ -39,6 +45,7 @@ export class OriginConversation {
       this.assembler.onChunkEnd(stream, last) || this.#decision !== undefined,
   };
   readonly #script: OriginScript;
+  /** What the origin has still to answer, in the order in which it has heard it. */
   readonly #unanswered: Said[];
   #heldBack: RtmpMessage[] = [];
   #wishSaid = false;
@@ -49,7 +56,9 @@ export class OriginConversation {
 
   constructor(script: OriginScript) {
     this.#script = script;
-    this.#unanswered = script.said.filter((said) => said.answered);
+    this.#unanswered = script.said.filter(({ command, answered }) => {
+      return answered || (command !== undefined && command.transaction !== 0);
+    });
     this.#writer.setChunkSize(script.chunkSize);
     this.#sayOpening();
     this.#sayWishWhenReady();
@@ -148,7 +157,7 @@ export class OriginConversation {
   }
 
   #takeCommand(message: RtmpMessage, stream: ChunkStream): void {
-    if (message.body.length === 0) {
+    if (saysNothing(message)) {
       stream.shared = Shared.none;
       return;
     }
@@ -169,23 +178,38 @@ export class OriginConversation {
   }
 
   /** Whether the answer is to something that the proxy has answered itself. */
-  #takeAnswer(command: Command): boolean {
-    const index = this.#unanswered.findIndex((said) =>
-      said.command?.transaction === command.transaction
-    );
-    if (index < 0) return false;
-    const [said] = this.#unanswered.splice(index, 1);
-    const isVital = said!.createdStream !== undefined || said!.command?.name === "connect";
-    if (command.name === "_error" && isVital) {
-      this.#decision = { kind: "rejected", ...reasonOf(command) };
+  #takeAnswer(answer: Command): boolean {
+    const said = this.#whatItAnswers(answer);
+    if (said === undefined) return false;
+    this.#unanswered.splice(this.#unanswered.indexOf(said), 1);
+    const isVital = said.createdStream !== undefined || said.command?.name === "connect";
+    if (answer.name === "_error" && isVital) {
+      this.#decision = { kind: "rejected", ...reasonOf(answer) };
       return true;
     }
-    const id = command.values[1];
-    if (said!.createdStream !== undefined && typeof id === "number") {
-      this.streamIds.map(said!.createdStream, id);
+    const id = answer.values[1];
+    if (said.createdStream !== undefined && typeof id === "number") {
+      this.streamIds.map(said.createdStream, id);
     }
     this.#sayWishWhenReady();
-    return true;
+    return said.answered;
+  }
+
+  /**
+   * Clients give several commands the same transaction id, or 0, and SRS answers connect with 1
+   * whatever it was: the first answer is that to connect, and among commands of one id a number
+   * answers createStream.
+   */
+  #whatItAnswers({ name, transaction, values }: Command): Said | undefined {
+    const isConnect = ({ command }: Said) => command?.name === "connect";
+    const connect = this.#unanswered.find(isConnect);
+    if (connect !== undefined) return connect;
+    const isCreated = name === "_result" && typeof values[1] === "number";
+    const isLike = (said: Said) => (said.createdStream !== undefined) === isCreated;
+    const equal = this.#unanswered.filter(({ command }) => command?.transaction === transaction);
+    const [first = isCreated ? this.#unanswered.find(isLike) : undefined] = equal;
+    const isNoAnswer = name === "_result" && !isCreated && first?.createdStream !== undefined;
+    return equal.find(isLike) ?? (isNoAnswer ? undefined : first);
   }
 
   #takeStatus(command: Command): void {

@@ -257,3 +257,55 @@ Deno.test("OriginConversation acknowledges nothing once it has said the wish", (
   conversation.push(answerStatus(new Script(), "NetStream.Play.Start").bytes);
   assert.equal(conversation.takeOutput().length, 0);
 });
+
+/** What becomes of a client with these ids, at an origin that answers connect with 1 as SRS does. */
+function talkOf([connect, release, create]: readonly [number, number, number]) {
+  const client = new ClientConversation(new MessageWriter());
+  client.push(
+    new Script().command(["connect", connect, { app: "live", tcUrl: "rtmp://h/live" }])
+      .command(["releaseStream", release, null, "cam"]).command(["createStream", create, null])
+      .command(["publish", create, null, "cam"], { streamId: 1 }).bytes,
+  );
+  return new OriginConversation({ said: client.said, wish: client.wish!, chunkSize: 128 });
+}
+
+for (const ids of [[1, 2, 3], [0, 0, 0], [5, 5, 5], [2, 3, 4], [2, 1, 1], [1, 1, 1]] as const) {
+  Deno.test(`OriginConversation tells answers apart when ids are ${ids.join(", ")}`, () => {
+    for (const answersRelease of [true, false]) {
+      const conversation = talkOf(ids);
+      connected(conversation);
+      assert.ok(!conversation.wishSaid);
+      const answers = new Script();
+      if (answersRelease) answers.command(["_result", ids[1], null, undefined]);
+      conversation.push(answers.command(["_result", ids[2], null, 4]).bytes);
+      assert.ok(conversation.wishSaid);
+      assert.equal(conversation.streamIds.toOrigin(1), 4);
+      // What the proxy has not answered, because the client did not ask for it, is the client's.
+      const forwarded = ids[1] === 0 && answersRelease ? 1 : 0;
+      assert.equal(forClient(conversation).length, forwarded);
+    }
+  });
+}
+
+Deno.test("OriginConversation takes a number for createStream's answer, whatever its id", () => {
+  const conversation = open();
+  connected(conversation);
+  conversation.push(new Script().command(["_result", 77, null, 4]).bytes);
+  assert.ok(conversation.wishSaid);
+  assert.deepEqual(forClient(conversation), []);
+});
+
+Deno.test("OriginConversation passes on the answer to what the proxy has not answered", () => {
+  const client = new ClientConversation(new MessageWriter());
+  client.push(
+    new Script().command(["connect", 1, { app: "live", tcUrl: "rtmp://h/live" }])
+      .command(["getStreamLength", 2, null, "cam"]).command(["createStream", 3, null])
+      .command(["play", 4, null, "cam"], { streamId: 1 }).bytes,
+  );
+  const { said } = client;
+  const conversation = new OriginConversation({ said, wish: client.wish!, chunkSize: 128 });
+  connected(conversation);
+  conversation.push(new Script().command(["_result", 2, null, 12.5]).bytes);
+  assert.ok(!conversation.wishSaid);
+  assert.deepEqual(forClient(conversation).map(({ values }) => values[1]), [12.5]);
+});
