@@ -144,12 +144,12 @@ const LIMITS = {
   PROXY_STALL_TIMEOUT: variable(
     duration,
     "30s",
-    "An HTTP client that takes nothing of what waits for it is let go after so long",
+    "A client or an RTMP origin that takes nothing of what waits for it is let go after so long",
   ),
   PROXY_IDLE_TIMEOUT: variable(
     duration,
     "10m",
-    "A session ends after so long without a byte in either direction",
+    "A session ends after so long without a byte in either direction; RTMP players are pinged before",
   ),
   PROXY_MAX_CONNECTIONS: variable(COUNT, "20000", "Client connections at once, of each listener"),
   PROXY_MAX_CONNECTIONS_PER_ADDRESS: variable(
