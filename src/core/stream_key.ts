@@ -20,6 +20,7 @@ export const DEFAULT_VHOST = "__defaultVhost__";
 
 const DEFAULT_APP = "__defaultApp__";
 const MAX_NAME_BYTES = 256;
+const MAX_JOINED_BYTES = 240;
 const MEDIA_EXTENSION = /(?<=.)\.(flv|ts|mp3|aac|m3u8|mpd)$/i;
 const TEXT = new TextEncoder();
 
@@ -34,7 +35,11 @@ export function streamKeyFromRtmp(
 ): StreamKey {
   const [, authority = "", path] = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)(.*)$/is.exec(request.tcUrl) ??
     [];
-  return buildKey(authority, splitQuery(path ?? request.app), splitQuery(request.stream));
+  const [app, stream] = [splitQuery(path ?? request.app), splitQuery(request.stream)];
+  const key = buildKey(authority, app, stream);
+  // SRS takes these names as they are written.
+  requireFit(key.vhost, `${app.path.replace("/", "")}/${stream.path}`);
+  return key;
 }
 
 /**
@@ -84,6 +89,7 @@ function buildKey(authority: string, app: PathAndQuery, stream: PathAndQuery): S
   const appName = names.length > 0 ? names.join("/") : DEFAULT_APP;
   const streamName = last.replace(MEDIA_EXTENSION, "");
   for (const name of [vhost, appName, streamName]) requireShort(name);
+  requireFit(vhost, `${appName}/${streamName}`);
   return { vhost, app: appName, stream: streamName, key: `${vhost}/${appName}/${streamName}` };
 }
 
@@ -126,6 +132,17 @@ function requireShort(name: string): void {
   throw new ProxyError(
     "bad_request",
     `Cannot use a name over ${MAX_NAME_BYTES} bytes: current value is ${bytes} bytes`,
+  );
+}
+
+/** Some SRS do not survive names of 247 to 256 bytes, joined as they join them. */
+function requireFit(vhost: string, path: string): void {
+  const joined = `${vhost === DEFAULT_VHOST ? "" : vhost}/${path}`;
+  const bytes = new TextEncoder().encode(joined).length;
+  if (bytes <= MAX_JOINED_BYTES) return;
+  throw new ProxyError(
+    "bad_request",
+    `Cannot use vhost, app and stream over ${MAX_JOINED_BYTES} bytes: current value is ${bytes} bytes`,
   );
 }
 
