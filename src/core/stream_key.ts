@@ -22,6 +22,8 @@ export interface StreamKey {
 export const DEFAULT_VHOST = "__defaultVhost__";
 
 const DEFAULT_APP = "__defaultApp__";
+const MAX_JOINED_BYTES = 240;
+const TEXT = new TextEncoder();
 const MEDIA_EXTENSION = /(?<=.)\.(flv|ts|mp3|aac|m3u8|mpd)$/i;
 
 /**
@@ -35,7 +37,11 @@ export function streamKeyFromRtmp(
 ): StreamKey {
   const [, authority = "", path] = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)(.*)$/is.exec(request.tcUrl) ??
     [];
-  return buildKey(authority, splitQuery(path ?? request.app), splitQuery(request.stream));
+  const [app, stream] = [splitQuery(path ?? request.app), splitQuery(request.stream)];
+  const key = buildKey(authority, app, stream);
+  // SRS takes these names as they are written.
+  requireFit(key.vhost, `${app.path.replace("/", "")}/${stream.path}`);
+  return key;
 }
 
 /**
@@ -85,6 +91,7 @@ function buildKey(authority: string, app: PathAndQuery, stream: PathAndQuery): S
   const appName = names.length > 0 ? names.join("/") : DEFAULT_APP;
   const streamName = last.replace(MEDIA_EXTENSION, "");
   for (const name of [vhost, appName, streamName]) requireName(name);
+  requireFit(vhost, `${appName}/${streamName}`);
   return { vhost, app: appName, stream: streamName, key: `${vhost}/${appName}/${streamName}` };
 }
 
@@ -111,6 +118,16 @@ function decodePercent(text: string): string {
     // A lone percent sign is a fine name over RTMP.
     return text;
   }
+}
+
+/** Some SRS do not survive names of 247 to 256 bytes, joined as they join them. */
+function requireFit(vhost: string, path: string): void {
+  const bytes = TEXT.encode(`${vhost === DEFAULT_VHOST ? "" : vhost}/${path}`).length;
+  if (bytes <= MAX_JOINED_BYTES) return;
+  throw new ProxyError(
+    "bad_request",
+    `Cannot use vhost, app and stream over ${MAX_JOINED_BYTES} bytes: current value is ${bytes} bytes`,
+  );
 }
 
 /** A vhost named in a query wins over the host; a host stands for one only if it is a domain. */

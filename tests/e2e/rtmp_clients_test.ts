@@ -1,6 +1,14 @@
 // Clients other than ffmpeg, each with an RTMP of its own: librtmp, on which OBS is built, and media
 // servers that publish and play like clients do.
 
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import {
+  findDigest,
+  type Hmac,
+  signServerBlock,
+  signServerEcho,
+} from "../../src/protocol/rtmp/digest_handshake.ts";
 import { Child } from "../support/child.ts";
 import { Publisher, recordedFrames, Viewer } from "../support/ffmpeg.ts";
 import { assertContiguous, assertSameFrames } from "../support/frames.ts";
@@ -75,6 +83,47 @@ Deno.test({
     await player.kill();
   },
 });
+
+Deno.test({
+  name: "ffmpeg, which checks the digests of a server of version 3, accepts those of the proxy",
+  timeout: 30_000,
+  async fn() {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr as Deno.NetAddr;
+    const args = ["-v", "error", "-i", `rtmp://127.0.0.1:${port}/live/x`, "-f", "null", "-"];
+    await using client = new Child({ command: "ffmpeg", args });
+    using connection = await listener.accept();
+    const greeting = await readExactly(connection, 1 + 1536);
+    const { scheme, digest } = findDigest(greeting.subarray(1), hmac)!;
+    const [s1, s2] = [new Uint8Array(1536).fill(77), new Uint8Array(1536).fill(99)];
+    signServerBlock(s1, scheme, hmac, [3, 5, 1, 1]);
+    signServerEcho(s2, digest, hmac);
+    await connection.write(Uint8Array.of(3, ...s1, ...s2));
+    const said = await readExactly(connection, 1536 + 30);
+    assert.match(
+      new TextDecoder("latin1").decode(said.subarray(1536)),
+      /connect/,
+      client.errorText,
+    );
+    await client.kill();
+  },
+});
+
+const hmac: Hmac = (key, ...data) => {
+  const hmac = createHmac("sha256", key);
+  for (const one of data) hmac.update(one);
+  return hmac.digest();
+};
+
+async function readExactly(connection: Deno.Conn, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length;) {
+    const count = await connection.read(bytes.subarray(at));
+    if (count === null) throw new Error(`Cannot read ${length} bytes: current value is ${at}`);
+    at += count;
+  }
+  return bytes;
+}
 
 Deno.test({
   name: "nginx-rtmp pushes its stream through the proxy",

@@ -13,13 +13,12 @@ import { ClientConversation, refusal, type Said } from "../../protocol/rtmp/clie
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
 import {
   checkVersion,
-  encodeEcho,
   HANDSHAKE_BLOCK,
   HANDSHAKE_GREETING,
 } from "../../protocol/rtmp/handshake.ts";
 import type { RtmpMessage } from "../../protocol/rtmp/message.ts";
 import { MessageWriter } from "../../protocol/rtmp/message_writer.ts";
-import { CLIENT_GREETING } from "./greeting.ts";
+import { answerGreeting } from "./greeting.ts";
 import type { Conversed, OriginLink } from "./origin_link.ts";
 import type { RtmpPorts } from "./ports.ts";
 import { LINGER, type PairEnd, RelayedPair } from "./relayed_pair.ts";
@@ -103,8 +102,7 @@ export class ClientSession {
     if (!await inbox.require(client, HANDSHAKE_GREETING)) {
       return this.#countEarlyEnd("handshake", deadline);
     }
-    await client.write(CLIENT_GREETING);
-    await client.write(encodeEcho(inbox.bytes));
+    await client.write(answerGreeting(inbox.bytes));
     inbox.consume(HANDSHAKE_GREETING);
     if (!await inbox.require(client, HANDSHAKE_BLOCK)) {
       return this.#countEarlyEnd("handshake", deadline);

@@ -1,9 +1,10 @@
 // The random blocks with which this process greets clients and origins. One of each for all connections:
 // they only have to differ from the peer's own, "Adobe RTMP Specification 1.0", section 5.2.3. What greets
-// a client carries the mark of this program, so that a proxy that was dialled as an origin is known.
+// a client carries the mark of this program, so that a proxy that was dialled as an origin is known; a
+// client that signs its greeting gets a signed one instead.
 
-import { createHash } from "node:crypto";
-import { encodeGreeting, HANDSHAKE_GREETING } from "../../protocol/rtmp/handshake.ts";
+import { createHash, createHmac } from "node:crypto";
+import { encodeAnswer, encodeGreeting, HANDSHAKE_GREETING } from "../../protocol/rtmp/handshake.ts";
 
 const MARK = 16;
 /** What the mark is made of: the same for all proxies, and of no other use than this. */
@@ -34,4 +35,21 @@ export function isMarked(greeting: Uint8Array): boolean {
 function markOf(greeting: Uint8Array): Uint8Array {
   const seed = greeting.subarray(HANDSHAKE_GREETING - 2 * MARK, HANDSHAKE_GREETING - MARK);
   return createHash("sha256").update(WORDS).update(seed).digest().subarray(0, MARK);
+}
+
+/**
+ * S0, S1 and S2 for a client.
+ *
+ * @throws ProtocolError when it does not speak plain RTMP
+ */
+export function answerGreeting(greeting: Uint8Array): Uint8Array {
+  return encodeAnswer(greeting, {
+    greeting: CLIENT_GREETING,
+    random: (block) => crypto.getRandomValues(block),
+    hmac: (key, ...data) => {
+      const hmac = createHmac("sha256", key);
+      for (const one of data) hmac.update(one);
+      return hmac.digest();
+    },
+  });
 }
