@@ -3,6 +3,7 @@
 // the copy, in a way that lets every other proxy come to the same. Knows no protocol of a client.
 
 import type { PageRequest, StreamPage } from "../core/directory.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import { ExpiringMap } from "../core/expiring_map.ts";
 import type { Origin } from "../core/origin.ts";
@@ -10,6 +11,7 @@ import type { Metrics, RtcSession } from "../core/ports.ts";
 import { MemoryStore } from "./memory_store.ts";
 import { RecordTable } from "./record_table.ts";
 import { type RedisAccess, RedisConnection } from "./redis/connection.ts";
+import type { OpenCalls } from "./redis/calls.ts";
 import { Batcher } from "./redis/batcher.ts";
 import { Follower } from "./redis/follower.ts";
 import { Gate, within } from "./redis/gate.ts";
@@ -46,6 +48,12 @@ export interface RedisStoreOptions {
   /** WebRTC sessions of all proxies; 100,000 unless told. */
   readonly maxSessions?: number;
   readonly metrics: Metrics;
+  /** The process's own unless given. */
+  readonly clock?: Clock;
+  /** Numbers from 0 up to but not including 1; `Math.random` unless given. */
+  readonly random?: () => number;
+  /** Makes connections; those of sockets unless given. */
+  readonly open?: OpenCalls;
 }
 
 const DEFAULT_MAX_SESSIONS = 100_000;
@@ -67,7 +75,8 @@ const NO_ORIGIN = { ttl: 1_000, capacity: 1_000 };
 /** Records that many proxies share. */
 export class RedisStore implements Store {
   readonly #options: RedisStoreOptions;
-  readonly #now = () => performance.now();
+  readonly #clock: Clock;
+  readonly #now = () => this.#clock.now();
   readonly #table: RecordTable;
   readonly #copy: MemoryStore;
   readonly #unwritten: Unwritten;
@@ -78,7 +87,7 @@ export class RedisStore implements Store {
   readonly #queue: Batcher<StreamOperation, MappingResult>;
   readonly #sessions: SessionBook;
   readonly #upkeep: Upkeep;
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #timer: Disposable;
   readonly #givenUp = new GivenUp();
   readonly #permanent = new Map<string, Origin>();
   readonly #noOrigin = new ExpiringMap<string, true>(NO_ORIGIN);
@@ -89,22 +98,25 @@ export class RedisStore implements Store {
    */
   static async open(options: RedisStoreOptions): Promise<RedisStore> {
     const store = new RedisStore(options);
-    await within(FIRST_CONNECTION, store.#link.tried).catch(() => {});
+    await within(store.#clock, FIRST_CONNECTION, store.#link.tried).catch(() => {});
     return store;
   }
 
   private constructor(options: RedisStoreOptions) {
     const { maxOrigins, maxStreams, maxSessions = DEFAULT_MAX_SESSIONS, metrics, access } = options;
+    const { clock = systemClock, random = Math.random } = options;
     const now = this.#now;
     const keys = new Keys(options.keyPrefix);
     const limits = { maxOrigins, maxStreams, maxSessions };
     this.#options = options;
+    this.#clock = clock;
     this.#table = new RecordTable(limits);
     this.#copy = new MemoryStore({ ...limits, now, table: this.#table });
     this.#unwritten = new Unwritten(Math.max(maxOrigins, maxStreams));
     this.#remote = new Remote({ keys, limits, metrics, now });
     this.#gate = new Gate({
       metrics,
+      clock,
       connection: () => this.#link.connection,
       onShut: () => this.#table.hold(now()),
     });
@@ -136,17 +148,18 @@ export class RedisStore implements Store {
       this.#follower.takeResults(operations, results);
       return results.value;
     });
-    this.#upkeep = new Upkeep({ ...parts, follower: this.#follower, queue: this.#queue });
+    this.#upkeep = new Upkeep({ ...parts, random, follower: this.#follower, queue: this.#queue });
     const onMessage = (message: string) => this.#follower.take(message);
+    const open = options.open ?? ((wanted) => RedisConnection.open({ ...wanted, access }));
     this.#link = new RedisLink({
+      clock,
+      random,
       locate: locatorOf(options.servers, access, keys.version),
-      open: (address, signal) => {
-        return RedisConnection.open({ address, access, signal, channel: keys.channel, onMessage });
-      },
+      open: (address, signal) => open({ address, signal, channel: keys.channel, onMessage }),
       onConnected: (connection) => this.#upkeep.connected(connection),
       onLost: (why) => this.#gate.shut(why),
     });
-    this.#timer = setInterval(() => this.#tick(), TICK);
+    this.#timer = clock.every(TICK, () => this.#tick());
   }
 
   get trouble(): string | undefined {
@@ -268,8 +281,8 @@ export class RedisStore implements Store {
 
   /** Writes what is still to be written, if that does not take long, and ends the connection. */
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#timer);
-    await within(LAST_WRITES, this.flush()).catch(() => {});
+    this.#timer[Symbol.dispose]();
+    await within(this.#clock, LAST_WRITES, this.flush()).catch(() => {});
     await this.#link[Symbol.asyncDispose]();
     await this.#upkeep.idle();
     this.#table.clear();

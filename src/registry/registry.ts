@@ -2,6 +2,7 @@
 // leases. Records live in a store, choices are made by the picker, bookkeeping is elsewhere; here
 // is the order in which things happen. Knows no protocol, no socket and no HTTP.
 
+import { type Clock, systemClock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import { logger } from "../core/log.ts";
 import type { Directory, OriginStatus, PageRequest, StreamPage } from "../core/directory.ts";
@@ -44,11 +45,13 @@ export interface RegistryOptions extends RegistrySettings {
   readonly pick?: Pick;
   /** Life of a mapping after its last use; less than a second counts as one. */
   readonly streamIdle: number;
-  /** Never goes backwards; the process's own clock unless given. */
+  /** The process's own unless given. */
+  readonly clock?: Clock;
+  /** In place of the clock's. */
   readonly now?: () => number;
   /** Numbers from 0 up to but not including 1. */
   readonly random?: () => number;
-  /** Calls back every so many milliseconds until disposed of; `setInterval` unless given. */
+  /** In place of the clock's. */
   readonly every?: (period: number, callback: () => Promise<void>) => Disposable;
 }
 
@@ -131,7 +134,8 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     this.#metrics = options.metrics;
     this.#originTtl = options.originTtl;
     this.#permanent = options.permanent ?? [];
-    this.#now = options.now ?? (() => performance.now());
+    const clock = options.clock ?? systemClock;
+    this.#now = options.now ?? (() => clock.now());
     this.#random = options.random ?? Math.random;
     this.#pick = options.pick ?? ((_, candidates) => pickFewest(candidates, this.#random));
     this.#timings = options.timings ?? { observe: () => {} };
@@ -154,7 +158,8 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     this.#watch = new OriginWatch((origin) => this.#health.forgive(origin, this.#now()));
     // Three chances to renew before anything that is in use could lapse.
     const period = Math.min(LONGEST_PERIOD, Math.floor(this.#tentativeTtl / 3));
-    this.#timer = (options.every ?? everyPeriod)(period, () => this.#upkeep());
+    const every = options.every ?? ((...timer) => clock.every(...timer));
+    this.#timer = every(period, () => this.#upkeep());
   }
 
   /** Why requests are answered without the other proxies' agreement; undefined when all is well. */
@@ -387,9 +392,4 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
       LOG.error("Registry upkeep failed", { error });
     }
   }
-}
-
-function everyPeriod(period: number, callback: () => Promise<void>): Disposable {
-  const timer = setInterval(callback, period);
-  return { [Symbol.dispose]: () => clearInterval(timer) };
 }

@@ -5,7 +5,7 @@
 import type { Origin } from "../../core/origin.ts";
 import type { Metrics } from "../../core/ports.ts";
 import type { RecordTable } from "../record_table.ts";
-import type { RedisConnection } from "./connection.ts";
+import type { RedisCalls } from "./calls.ts";
 import {
   type MappingResult,
   parseMapping,
@@ -122,7 +122,7 @@ export class Follower {
   }
 
   /** Reads everything there is. @returns what the copy has and Redis has not */
-  async readAll(connection: RedisConnection): Promise<Missing> {
+  async readAll(connection: RedisCalls): Promise<Missing> {
     this.#options.metrics.count("srs_proxy_redis_full_reads_total");
     const [origins, streams] = [newCensus(), newCensus()];
     this.#origins = origins;
@@ -144,7 +144,7 @@ export class Follower {
     this.#options.table.forgetVersions();
   }
 
-  async #takeVersion(connection: RedisConnection): Promise<void> {
+  async #takeVersion(connection: RedisCalls): Promise<void> {
     const before = this.#version;
     const version = await this.#options.remote.probe(connection);
     // Numbers go back when Redis has lost them and its clock was put back.
@@ -152,7 +152,7 @@ export class Follower {
     this.#version = Math.max(this.#version, version);
   }
 
-  async #readKind(connection: RedisConnection, kind: Kind): Promise<void> {
+  async #readKind(connection: RedisCalls, kind: Kind): Promise<void> {
     const { remote } = this.#options;
     let cursor = "0";
     for (let part = 0; part < MOST_PARTS; part++) {
@@ -163,7 +163,7 @@ export class Follower {
     }
   }
 
-  async #readPart(connection: RedisConnection, kind: Kind, part: IndexPart): Promise<void> {
+  async #readPart(connection: RedisCalls, kind: Kind, part: IndexPart): Promise<void> {
     const { remote } = this.#options;
     const records = Array.from(part.names.keys(), (name) => ({ name, key: kind.keyOf(name) }));
     const { version, value } = await remote.values(connection, kind.index, records);
