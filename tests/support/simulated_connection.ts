@@ -138,6 +138,7 @@ export class SimulatedConnection implements RedisCalls {
   /** The network or the server ends it: nothing arrives any more. */
   reset(): void {
     for (const lane of [this.#requests, this.#replies, this.#messages]) lane.clear();
+    this.#ends.dispose();
     const { process, clock } = this.#parts;
     clock.after(DISTANCE.least, () => process.deliver(() => this.close(new Error("ECONNRESET"))));
   }
