@@ -3,6 +3,7 @@
 // as they are, not copied: app.ts changes them in place.
 
 import { httpApi } from "./api/http_api.ts";
+import { LoopGuard } from "./api/loop_guard.ts";
 import { PrometheusMetrics } from "./api/metrics.ts";
 import { LiveSessions, type LiveSessionsOptions } from "./api/session_log.ts";
 import { openStaticFiles } from "./api/static_files.ts";
@@ -12,25 +13,29 @@ import { type OpenRegistry, openRegistry } from "./app_registry.ts";
 import type { Config } from "./config.ts";
 import { pages } from "./console/pages.ts";
 import { logger } from "./core/log.ts";
-import type { Address } from "./core/origin.ts";
+import type { BoundAddress } from "./core/fleet.ts";
 import { HttpServer } from "./net/http_server.ts";
 import type { Registry } from "./registry/registry.ts";
 import { HttpRelay } from "./relay/http/http_relay.ts";
 import { WebServer } from "./relay/http/web_server.ts";
+import { isProxyAtHttp } from "./relay/http_origin/proxy_probe.ts";
 import { RtcMediaRelay } from "./relay/rtc/media_relay.ts";
 import { Signaling } from "./relay/rtc/signaling.ts";
+import { isProxyAtRtmp } from "./relay/rtmp/proxy_probe.ts";
 import { RtmpRelay } from "./relay/rtmp/rtmp_relay.ts";
 import { SrtRelay } from "./relay/srt/srt_relay.ts";
 import { signature, version, versionNumbers } from "./version.ts";
 
 const LOG = logger("app");
 const LIVE_SESSIONS: LiveSessionsOptions = { capacity: 100_000 };
+/** What registers waits so long for the answer to what it is, milliseconds. */
+const PROBE_TIMEOUT = 1_000;
 const ABOUT: About = { signature, version, numbers: versionNumbers, pid: String(Deno.pid) };
 
 /** What all parts may look at, and app.ts changes. */
 export interface State {
   draining: boolean;
-  ownAddresses: readonly Address[];
+  ownAddresses: readonly BoundAddress[];
 }
 
 /** What has clients and streams. */
@@ -110,7 +115,12 @@ function systemHandler(
   { config, registry, metrics, state, sessions }: Surroundings,
   relays: readonly Relay[],
 ) {
+  const guard = new LoopGuard({
+    rtmp: (address) => isProxyAtRtmp(address, PROBE_TIMEOUT),
+    http: (address) => isProxyAtHttp(address, signature, PROBE_TIMEOUT),
+  });
   return systemApi({
+    isProxy: (origin) => guard.isProxy(origin),
     sessions: {
       list: (page) => sessions.list(page),
       kick: (session) => relays.some((relay) => relay.kick(session)),
@@ -123,6 +133,7 @@ function systemHandler(
     addresses: {
       allow: config.register.allow,
       ownAddresses: () => state.ownAddresses,
+      otherProxies: () => [],
       localIps: () => Deno.networkInterfaces().map(({ address }) => address),
     },
     access: config.register,

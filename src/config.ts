@@ -6,6 +6,12 @@ import type { ListenAddress } from "./core/endpoint.ts";
 import { toProxyError } from "./core/errors.ts";
 import type { MediaTarget } from "./core/media_target.ts";
 import type { LogFormat, LogLevel } from "./core/log.ts";
+import {
+  type AccessConfig,
+  findAccessConflicts,
+  toApiAccess,
+  toRegisterAccess,
+} from "./config_access.ts";
 import { findRedisConflicts, type RedisConfig, toRedis } from "./config_redis.ts";
 import { type Values, VARIABLES } from "./config_table.ts";
 import type { Settings } from "./environment.ts";
@@ -32,16 +38,15 @@ export interface Config {
     readonly maxStreams: number;
   };
   readonly redis: RedisConfig;
-  readonly register: {
-    /** Absent = anybody may register. */
-    readonly token?: string;
+  /** Without a token anybody may register. */
+  readonly register: AccessConfig & {
     /** Empty = every address but those of a special kind. */
     readonly allow: readonly Cidr[];
   };
   /** A fixed origin: its address and ports. Absent = none. */
   readonly defaultBackend?: DefaultBackend;
   /** Without a token the HTTP API is open. */
-  readonly apiAuth: { readonly token?: string };
+  readonly apiAuth: AccessConfig;
   /** Client connections at once, of each listener. */
   readonly limits: {
     readonly maxConnections: number;
@@ -139,12 +144,7 @@ function findConflicts(values: Partial<Values>): string[] {
   const problems = findSharedPorts(values, TCP_LISTENERS);
   problems.push(...findSharedPorts(values, UDP_LISTENERS));
   problems.push(...findRedisConflicts(values));
-  const tokenMissing = "PROXY_HTTP_API_AUTH_TOKEN" in values && !values.PROXY_HTTP_API_AUTH_TOKEN;
-  if (values.PROXY_HTTP_API_AUTH_ENABLED && tokenMissing) {
-    problems.push(
-      "PROXY_HTTP_API_AUTH_TOKEN: Cannot check tokens of the HTTP API: current value is empty",
-    );
-  }
+  problems.push(...findAccessConflicts(values));
   return problems;
 }
 
@@ -196,13 +196,11 @@ function toConfig(values: Values): Config {
     },
     redis: toRedis(values),
     register: {
-      ...present("token", values.PROXY_REGISTER_TOKEN),
+      ...toRegisterAccess(values),
       allow: values.PROXY_REGISTER_ALLOW,
     },
     ...(values.PROXY_DEFAULT_BACKEND_ENABLED ? { defaultBackend: toDefaultBackend(values) } : {}),
-    apiAuth: values.PROXY_HTTP_API_AUTH_ENABLED
-      ? { token: values.PROXY_HTTP_API_AUTH_TOKEN ?? "" }
-      : {},
+    apiAuth: toApiAccess(values),
     limits: {
       maxConnections: values.PROXY_MAX_CONNECTIONS,
       maxConnectionsPerAddress: values.PROXY_MAX_CONNECTIONS_PER_ADDRESS,

@@ -72,11 +72,6 @@ const ORIGINS = {
     "60s",
     "A stream stays with its origin so long after its last session",
   ),
-  PROXY_REGISTER_TOKEN: variable(
-    optional(token),
-    "",
-    "Origins must show this token to register; empty = anybody may register",
-  ),
   PROXY_REGISTER_ALLOW: variable(
     cidrList,
     "",
@@ -213,13 +208,31 @@ const SRT = {
   ),
 };
 
-const API_AUTH = {
-  PROXY_HTTP_API_AUTH_ENABLED: variable(flag, "off", "Ask for a token on the HTTP API"),
-  PROXY_HTTP_API_AUTH_TYPE: variable(oneOf("bearer"), "bearer", "Kind of the token: bearer"),
+const ACCESS = {
+  PROXY_REGISTER_TOKEN: variable(
+    optional(token),
+    "",
+    "Origins must show this token to register; empty = anybody may register",
+  ),
+  PROXY_HTTP_API_AUTH_ENABLED: variable(
+    flag,
+    "off",
+    "The same at greater length: ask for a token when origins register",
+  ),
+  PROXY_HTTP_API_AUTH_TYPE: variable(
+    optional(text),
+    "",
+    "Kind of that token: bearer, to be said when the check is on",
+  ),
   PROXY_HTTP_API_AUTH_TOKEN: variable(
     optional(token),
     "",
-    "The token; required when the check is on",
+    "That token, needed when the check is on",
+  ),
+  PROXY_API_TOKEN: variable(
+    optional(token),
+    "",
+    "Clients of the HTTP API, WebRTC among them, must show this token; empty = nobody must",
   ),
 };
 
@@ -305,7 +318,7 @@ export const VARIABLES = {
   ...HTTP,
   ...WEBRTC,
   ...SRT,
-  ...API_AUTH,
+  ...ACCESS,
   ...REDIS,
   ...PROCESS,
 };
@@ -330,7 +343,7 @@ export const GROUPS: readonly {
   { title: "HTTP streams", variables: HTTP },
   { title: "WebRTC", variables: WEBRTC },
   { title: "SRT", variables: SRT },
-  { title: "Access to the HTTP API", variables: API_AUTH },
+  { title: "Tokens", variables: ACCESS },
   { title: "Redis", variables: REDIS },
   { title: "Process", variables: PROCESS },
 ];

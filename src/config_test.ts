@@ -136,7 +136,8 @@ Deno.test("every variable reaches its place in the configuration", () => {
     PROXY_MAX_CONNECTIONS_PER_ADDRESS: "25",
     PROXY_HTTP_API_AUTH_ENABLED: "on",
     PROXY_HTTP_API_AUTH_TYPE: "Bearer",
-    PROXY_HTTP_API_AUTH_TOKEN: "token-26",
+    PROXY_HTTP_API_AUTH_TOKEN: "token-9",
+    PROXY_API_TOKEN: "token-26",
     // One of several ways to say where Redis is; the others are in config_redis_test.ts.
     PROXY_REDIS_URL: "",
     PROXY_REDIS_HOST: "",
@@ -253,7 +254,6 @@ Deno.test("every problem is reported at once, by the name of its variable", () =
     PROXY_DEFAULT_BACKEND_ENABLED: "maybe",
     PROXY_DEFAULT_BACKEND_IP: "example.com",
     PROXY_DEFAULT_BACKEND_RTMP: "70000",
-    PROXY_HTTP_API_AUTH_TYPE: "basic",
     PROXY_WEBRTC_CANDIDATE: "203.0.113.7,1.2.3",
     PROXY_REDIS_DB: "-1",
     PROXY_FORCE_QUIT_TIMEOUT: "soon",
@@ -268,19 +268,48 @@ Deno.test("every problem is reported at once, by the name of its variable", () =
   }
 });
 
-Deno.test("the check of API tokens needs a token, and a secret is never shown", () => {
-  const on = { PROXY_HTTP_API_AUTH_ENABLED: "on" };
-  assert.deepEqual(problemsOf(on), [
-    "PROXY_HTTP_API_AUTH_TOKEN: Cannot check tokens of the HTTP API: current value is empty",
+const AUTH = {
+  PROXY_HTTP_API_AUTH_ENABLED: "on",
+  PROXY_HTTP_API_AUTH_TYPE: "bearer",
+  PROXY_HTTP_API_AUTH_TOKEN: "abc",
+};
+
+Deno.test("the check of those who register needs its kind and a token, and a secret is never shown", () => {
+  const kind = "PROXY_HTTP_API_AUTH_TYPE: Cannot use another kind of token than bearer";
+  assert.deepEqual(problemsOf({ PROXY_HTTP_API_AUTH_ENABLED: "on" }), [
+    `${kind}: current value is empty`,
+    "PROXY_HTTP_API_AUTH_TOKEN: Cannot check tokens of origins that register: current value is empty",
   ]);
-  const [problem = "", ...more] = problemsOf({ ...on, PROXY_HTTP_API_AUTH_TOKEN: "my secret" });
+  assert.deepEqual(problemsOf({ ...AUTH, PROXY_HTTP_API_AUTH_TYPE: "basic" }), [
+    `${kind}: current value is basic`,
+  ]);
+  const [problem = "", ...more] = problemsOf({ ...AUTH, PROXY_HTTP_API_AUTH_TOKEN: "my secret" });
   assert.match(problem, /^PROXY_HTTP_API_AUTH_TOKEN: Cannot use this token/);
   assert.ok(!problem.includes("secret"));
   assert.deepEqual(more, []);
 });
 
-Deno.test("a token without the check is no use, so the API stays open", () => {
-  assert.deepEqual(load({ PROXY_HTTP_API_AUTH_TOKEN: "abc" }).apiAuth, {});
+Deno.test("the reference's variables guard registration, and the HTTP API has a token of its own", () => {
+  const { register, apiAuth } = load(AUTH);
+  assert.deepEqual([register.token, apiAuth], ["abc", {}]);
+  assert.equal(load({ ...AUTH, PROXY_REGISTER_TOKEN: "abc" }).register.token, "abc");
+  const [problem = "", ...more] = problemsOf({ ...AUTH, PROXY_REGISTER_TOKEN: "xyz" });
+  assert.match(
+    problem,
+    /^PROXY_REGISTER_TOKEN: Cannot be another token than PROXY_HTTP_API_AUTH_TOKEN/,
+  );
+  assert.ok(!problem.includes("abc") && !problem.includes("xyz"));
+  assert.deepEqual(more, []);
+  const own = load({ PROXY_API_TOKEN: "xyz" });
+  assert.deepEqual([own.register.token, own.apiAuth.token], [undefined, "xyz"]);
+});
+
+Deno.test("a token without the check is no use, so anybody may register", () => {
+  const { register } = load({
+    PROXY_HTTP_API_AUTH_TOKEN: "abc",
+    PROXY_HTTP_API_AUTH_TYPE: "basic",
+  });
+  assert.equal(register.token, undefined);
 });
 
 Deno.test("two listeners cannot share a port, unless they have different addresses", () => {

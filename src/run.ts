@@ -111,7 +111,8 @@ function oneAtATime(work: () => Promise<void>): () => void {
 function warnOfRisks({ register, listen, registry, defaultBackend }: Config): void {
   if (register.token === undefined) {
     LOG.warn(
-      "Anybody who reaches the System API can register an origin: PROXY_REGISTER_TOKEN is unset",
+      "Anybody who reaches the System API can register an origin: neither PROXY_REGISTER_TOKEN nor " +
+        "PROXY_HTTP_API_AUTH_ENABLED is set",
     );
   }
   if (listen.reusePort && registry.type === "memory" && defaultBackend === undefined) {
@@ -132,7 +133,7 @@ function announce(listeners: readonly Listener[], config: Config, { print }: Com
     print(`${name.padEnd(12)} ${formatAddress(address)}`);
   }
   const port = listeners.find(({ name }) => name === "System API")?.address.port;
-  const token = config.register.token === undefined ? "" : "/<PROXY_REGISTER_TOKEN>";
+  const token = config.register.token === undefined ? "" : "/<TOKEN>";
   const url = `http://127.0.0.1:${port}/api/v1/srs/register${token}`;
   print(`Next: add to each srs.conf: heartbeat { enabled on; interval 9; url ${url}; ports on; }`);
 }

@@ -104,18 +104,13 @@ export class Truth {
         if (!owner || !origins.has(owner.origin)) {
           const where = `${stream} is at ${[...origins].join(", ")}, proxy ${proxy} knows it`;
           this.violate("lost", `${where} ${owner ? `at ${owner.origin}` : "nowhere"}`);
-        } else if (!isLive(owner)) {
+        } else if (!owner.live) {
           this.violate("not live", `${stream} runs at ${owner.origin}, proxy ${proxy} says no`);
         }
       }
       if (owners.size > 1) this.violate("no agreement", `${stream}: ${[...owners].join(", ")}`);
     }
   }
-}
-
-/** Whether a mapping says that a publisher runs there, in the words of either registry. */
-export function isLive(status: StreamStatus): boolean {
-  return "live" in status ? status.live === true : status.confirmed;
 }
 
 function runs({ toldAt, isOver, isLeft }: ModelSession): boolean {

@@ -14,7 +14,7 @@ import { ModelOrigin } from "./model_origin.ts";
 import { ModelProxy } from "./model_proxy.ts";
 import type { RelayEvents } from "./model_relay.ts";
 import type { ModelSession } from "./model_session.ts";
-import { type Belief, isLive, Truth } from "./truth.ts";
+import { type Belief, Truth } from "./truth.ts";
 
 const HEARTBEAT = 4_000;
 const CLIENT_PATIENCE = 4_000;
@@ -203,7 +203,7 @@ export class World {
         const { registry } = this.proxies[session.proxy]!;
         const page = await registry?.streams({ limit: 1_000 });
         const known = page?.streams.find(({ stream }) => stream === session.stream);
-        session.known = known && isLive(known) ? known.origin : undefined;
+        session.known = known?.live ? known.origin : undefined;
       },
       onPlaced: (session, origin) => {
         this.note(() => `${session.id} is led to ${origin}`);

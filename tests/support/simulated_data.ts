@@ -230,6 +230,13 @@ export class SimulatedData {
       if (word?.toUpperCase() !== "LIMIT") return SYNTAX;
       return found.slice(Number(offset), Number(offset) + Number(count));
     },
+    ZRANGE: ([key, from, to, ...rest], now) => {
+      const set = this.#set(key!, now);
+      if (set instanceof DataError) return set;
+      const [start, last] = [Number(from), Number(to)];
+      if (rest.length > 0 || start < 0 || last < 0) return SYNTAX;
+      return [...set ?? []].toSorted(byScore).slice(start, last + 1).map(([member]) => member);
+    },
     // A small set lies in one piece, which is scanned whole.
     ZSCAN: ([key], now) => {
       const set = this.#set(key!, now);

@@ -74,15 +74,15 @@ export class SimulatedRedis {
   eval(script: Script, keys: readonly string[], args: readonly string[]): Reply {
     if (this.refusal !== undefined) return new ErrorReply(this.refusal);
     this.runs++;
-    const declared = new Set(keys);
+    const slots = new Set(keys.map(slotOf));
     const globals = {
       KEYS: new LuaTable(keys.map((key) => key.toWellFormed())),
       ARGV: new LuaTable(args.map((arg) => arg.toWellFormed())),
       redis: LuaTable.of({
-        call: this.#called(declared, (error) => {
+        call: this.#called(slots, (error) => {
           throw new LuaError(LuaTable.of({ err: error.message }));
         }),
-        pcall: this.#called(declared, (error) => [LuaTable.of({ err: error.message })]),
+        pcall: this.#called(slots, (error) => [LuaTable.of({ err: error.message })]),
       }),
     };
     try {
@@ -102,13 +102,13 @@ export class SimulatedRedis {
   }
 
   #called(
-    declared: ReadonlySet<string>,
+    slots: ReadonlySet<string>,
     failed: (error: DataError) => readonly LuaValue[],
   ): LuaFunction {
     return (...values) => {
       const args = values.map(argumentOf);
       const key = args[1];
-      if (key !== undefined && !KEYLESS.has(args[0]!) && !declared.has(key)) {
+      if (key !== undefined && !KEYLESS.has(args[0]!) && !slots.has(slotOf(key))) {
         return failed(new DataError("ERR Script attempted to access a non local key"));
       }
       const reply = this.#run(args);
@@ -135,6 +135,11 @@ export class SimulatedRedis {
 }
 
 const KEYLESS: ReadonlySet<string> = new Set(["TIME", "PUBLISH"]);
+
+/** Keys of one hash tag lie on one node (Redis cluster specification, "Hash tags"). */
+function slotOf(key: string): string {
+  return /\{([^}]+)\}/.exec(key)?.[1] ?? key;
+}
 
 /** What Redis makes of an argument of `redis.call`. */
 function argumentOf(value: LuaValue): string {

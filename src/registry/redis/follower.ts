@@ -11,10 +11,12 @@ import {
   parseMapping,
   parseMessage,
   parseOrigin,
+  parseSuspicion,
   type TimedMapping,
 } from "./records.ts";
-import type { IndexPart, Remote, StreamOperation, Timed, Versioned } from "./remote.ts";
+import type { IndexPart, Remote, Timed, Versioned } from "./remote.ts";
 import type { Unwritten } from "./unwritten.ts";
+import type { StreamOperation } from "./wishes.ts";
 
 /** What the follower works on and whom it tells. */
 export interface FollowerOptions {
@@ -29,6 +31,8 @@ export interface FollowerOptions {
   readonly isOwn: (origin: string) => boolean;
   /** A process has put or ended the session of a user. */
   readonly onSession: (change: { readonly user: string; readonly by: string }) => void;
+  /** Another process has come to suspect an origin. */
+  readonly onSuspect: (origin: string) => void;
 }
 
 /** What is alive in the copy and was not found in Redis. */
@@ -82,6 +86,11 @@ export class Follower {
 
   /** Takes a message as it came. */
   take(text: string): void {
+    const suspicion = parseSuspicion(text);
+    if (suspicion) {
+      const isOurs = suspicion.by === this.#options.remote.writer;
+      return isOurs ? undefined : this.#options.onSuspect(suspicion.origin);
+    }
     const message = parseMessage(text);
     if (!message) {
       this.#options.remote.countIgnored();
@@ -95,8 +104,9 @@ export class Follower {
       this.#origins?.told.set(origin.origin.id, version);
       this.takeOrigin({ record: origin.origin, ttl: origin.ttl }, version);
     }
-    for (const mapping of streams) this.#takeMapping(mapping, version);
+    // What is gone has made room for what has come.
     for (const stream of gone) this.#removeMapping(stream, version);
+    for (const mapping of streams) this.#takeMapping(mapping, version);
     if (session !== undefined) this.#options.onSession(session);
   }
 
@@ -193,15 +203,17 @@ export class Follower {
   }
 
   #streamKind(census: Census): Kind {
-    const { keys } = this.#options.remote;
+    const { remote } = this.#options;
+    const { keys } = remote;
     return {
       index: keys.streams,
       census,
       keyOf: (stream) => keys.stream(stream),
       take: (stream, text, { ttl, version }) => {
-        const record = parseMapping(text, stream);
-        if (record) this.#putMapping({ record, ttl }, version);
-        return record !== undefined;
+        const now = remote.timeAt(this.#options.now()) ?? 0;
+        const mapping = parseMapping(text, stream, { now, ttl });
+        if (mapping) this.#putMapping(mapping, version);
+        return mapping !== undefined;
       },
     };
   }
@@ -211,11 +223,13 @@ export class Follower {
     this.#putMapping(mapping, version);
   }
 
-  #putMapping({ record, ttl }: TimedMapping, version: number): void {
+  #putMapping({ record, ttl, liveTtl }: TimedMapping, version: number): void {
     const { table, unwritten } = this.#options;
     const now = this.#options.now();
-    const held = unwritten.judge(table.stream(record.stream, now), record);
-    if (held === record) table.putStream(record, { expires: now + shorter(ttl), version }, now);
+    const held = unwritten.judge(table.stream(record.stream, now)?.record, record);
+    if (held !== record) return;
+    const stamp = { expires: now + shorter(ttl), liveExpires: now + liveTtl, version };
+    table.putStream(record, stamp, now);
   }
 
   #removeMapping(stream: string, version: number): void {
@@ -236,7 +250,6 @@ export class Follower {
         .map(({ origin }) => origin.id)
         .filter((id) => isMissing(origins, id)),
       streams: Array.from(table.streams(now), ({ stream }) => stream)
-        .filter((stream) => (table.streamTimeLeft(stream, now) ?? 0) > 0)
         .filter((stream) => isMissing(streams, stream)),
     };
   }

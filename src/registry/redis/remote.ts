@@ -7,28 +7,15 @@ import type { Metrics, RtcSession } from "../../core/ports.ts";
 import type { RedisCalls, Reply } from "./calls.ts";
 import type { Keys } from "./keys.ts";
 import { type MappingResult, parseOrigin, parseResults, parseSession } from "./records.ts";
-import { GET_SOME, PAGE, PROBE, PUT, REMOVE, type Script, STREAMS } from "./scripts.ts";
+import { GET_SOME, PAGE, PROBE, PUT, REMOVE, type Script } from "./scripts.ts";
+import { STREAMS } from "./stream_script.ts";
+import type { StreamOperation } from "./wishes.ts";
 
 /** How many of each kind Redis may hold. */
 export interface RemoteLimits {
   readonly maxOrigins: number;
   readonly maxStreams: number;
   readonly maxSessions: number;
-}
-
-/** A wish about the mapping of a stream; see the scripts for what each kind does. */
-export interface StreamOperation {
-  readonly kind: "claim" | "move" | "renew" | "forget" | "settle";
-  readonly stream: string;
-  readonly origin: string;
-  readonly claimant: string;
-  readonly confirmed: boolean;
-  /** Milliseconds. */
-  readonly ttl: number;
-  /** Origins from which the stream may be taken away. */
-  readonly from: readonly string[];
-  /** Not to be done any more after this moment of Redis's clock, in milliseconds. */
-  readonly before?: number;
 }
 
 /** An answer and the number of the last change that it knows of. */
@@ -196,11 +183,20 @@ export class Remote {
       connection,
       STREAMS,
       [keys.streams, keys.version, ...names.map((name) => keys.stream(name))],
-      [keys.channel, String(this.#limits.maxStreams), JSON.stringify(operations.map(wholeTtl))],
+      [
+        ...[keys.channel, String(this.#limits.maxStreams), keys.stream("")],
+        ...operations.map((operation) => JSON.stringify(wholeTtl(operation))),
+      ],
     );
     const results = typeof rest[0] === "string" ? parseResults(rest[0], names) : undefined;
     if (results === undefined) throw strange(rest);
     return { version, value: results };
+  }
+
+  /** Tells the other processes that an origin does not answer here. */
+  async suspect(connection: RedisCalls, origin: string): Promise<void> {
+    const message = JSON.stringify({ suspect: origin, by: this.writer });
+    await connection.command("PUBLISH", this.keys.channel, message);
   }
 
   /** Something in Redis that nobody of ours can have written was seen and ignored. */
@@ -287,7 +283,12 @@ function wholeOf(milliseconds: number): string {
 }
 
 function wholeTtl(operation: StreamOperation): StreamOperation {
-  return { ...operation, ttl: Math.max(1, Math.ceil(operation.ttl)) };
+  const { ttl, liveTtl } = operation;
+  return {
+    ...operation,
+    ttl: Math.max(1, Math.ceil(ttl)),
+    liveTtl: Math.max(0, Math.ceil(liveTtl)),
+  };
 }
 
 function strange(reply: Reply): ProxyError {

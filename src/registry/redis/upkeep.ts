@@ -7,11 +7,12 @@ import type { RecordTable } from "../record_table.ts";
 import type { RedisCalls } from "./calls.ts";
 import type { Follower } from "./follower.ts";
 import type { Gate } from "./gate.ts";
-import type { Remote, StreamOperation } from "./remote.ts";
+import type { Remote } from "./remote.ts";
 import type { SessionBook } from "./session_book.ts";
 import type { Batcher } from "./batcher.ts";
 import type { MappingResult } from "./records.ts";
 import type { Sources, Unwritten } from "./unwritten.ts";
+import { settleWish, type StreamOperation } from "./wishes.ts";
 
 /** The parts that are kept up. */
 export interface UpkeepOptions {
@@ -166,10 +167,10 @@ export class Upkeep {
     const { table, queue, unwritten, now } = this.#options;
     try {
       await Promise.all(streams.map(async ([stream, sources]) => {
-        const record = table.stream(stream, now());
-        const ttl = table.streamTimeLeft(stream, now()) ?? 0;
-        if (!record || ttl <= 0) return;
-        await queue.submit(connection, { kind: "settle", ...record, ttl, from: [...sources] });
+        const found = table.stream(stream, now());
+        if (!found || found.left <= 0) return;
+        const liveLeft = table.liveTimeLeft(stream, now());
+        await queue.submit(connection, settleWish(found, liveLeft, sources));
       }));
     } catch (error) {
       for (const [stream, sources] of streams) unwritten.addStream(stream, sources);

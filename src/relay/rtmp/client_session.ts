@@ -27,7 +27,7 @@ import {
   writeControl,
   writeMessage,
 } from "../../protocol/rtmp/message.ts";
-import { GREETING } from "./greeting.ts";
+import { CLIENT_GREETING } from "./greeting.ts";
 import type { Conversed, OriginLink } from "./origin_link.ts";
 import type { RtmpPorts } from "./ports.ts";
 import { LINGER, type PairEnd, RelayedPair } from "./relayed_pair.ts";
@@ -99,7 +99,7 @@ export class ClientSession {
     if (!await inbox.require(client, HANDSHAKE_GREETING)) {
       return this.#countEarlyEnd("handshake", deadline);
     }
-    await client.write(GREETING);
+    await client.write(CLIENT_GREETING);
     await client.write(encodeEcho(inbox.bytes));
     inbox.consume(HANDSHAKE_GREETING);
     if (!await inbox.require(client, HANDSHAKE_BLOCK)) {
