@@ -13,9 +13,11 @@ import { type OpenRegistry, openRegistry } from "./app_registry.ts";
 import type { Config } from "./config.ts";
 import { pages } from "./console/pages.ts";
 import { logger } from "./core/log.ts";
+import type { RelaySessions } from "./core/ports.ts";
 import type { BoundAddress } from "./core/fleet.ts";
 import { HttpServer } from "./net/http_server.ts";
 import type { Registry } from "./registry/registry.ts";
+import type { SessionControl } from "./registry/running_sessions.ts";
 import { HttpRelay } from "./relay/http/http_relay.ts";
 import { WebServer } from "./relay/http/web_server.ts";
 import { isProxyAtHttp } from "./relay/http_origin/proxy_probe.ts";
@@ -73,13 +75,16 @@ interface Surroundings {
 export async function openParts(config: Config, stack: AsyncDisposableStack): Promise<Parts> {
   const state: State = { draining: false, ownAddresses: [] };
   const metrics = new PrometheusMetrics();
-  const { registry, access } = await openRegistry(config, metrics, stack);
+  const relays: Relay[] = [];
+  const { registry, access } = await openRegistry(config, stack, {
+    metrics,
+    sessions: controlOf(relays),
+  });
   const sessions = new LiveSessions(LIVE_SESSIONS);
   const surroundings: Surroundings = {
     ...{ config, registry, metrics, state, sessions },
     newSession: sessionIds(),
   };
-  const relays: Relay[] = [];
   const system = systemHandler(surroundings, relays);
   const rtmp = stack.use(openRtmp(surroundings));
   const rtcMedia = stack.use(await openRtcMedia(surroundings));
@@ -104,6 +109,20 @@ export async function openParts(config: Config, stack: AsyncDisposableStack): Pr
   };
 }
 
+/** The sessions of all relays, those that are opened later among them. */
+function controlOf(relays: readonly RelaySessions[]): SessionControl {
+  return {
+    received: (session) => {
+      for (const relay of relays) {
+        const bytes = relay.received(session);
+        if (bytes !== undefined) return bytes;
+      }
+      return undefined;
+    },
+    end: (session, reason) => void relays.some((relay) => relay.endSession(session, reason)),
+  };
+}
+
 /** Ids that no other process and no other session of this one has. */
 function sessionIds(): () => string {
   const prefix = crypto.randomUUID().slice(0, 8);
@@ -123,7 +142,7 @@ function systemHandler(
     isProxy: (origin) => guard.isProxy(origin),
     sessions: {
       list: (page) => sessions.list(page),
-      kick: (session) => relays.some((relay) => relay.kick(session)),
+      kick: (session) => relays.some((relay) => relay.endSession(session, "kicked")),
     },
     directory: registry,
     metrics,

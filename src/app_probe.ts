@@ -3,7 +3,7 @@
 
 import type { Origin } from "./core/origin.ts";
 import { knock } from "./net/knock.ts";
-import { GREETING } from "./relay/rtmp/greeting.ts";
+import { ORIGIN_GREETING } from "./relay/rtmp/greeting.ts";
 
 /** Milliseconds for one probe; less than the pause between two. */
 const TIMEOUT = 1_500;
@@ -18,7 +18,7 @@ export async function probeOrigin({ endpoints }: Origin): Promise<boolean> {
   const rtmp = endpoints.rtmp.slice(0, MOST_ADDRESSES);
   const api = endpoints.api.slice(0, MOST_ADDRESSES);
   const answers = await Promise.all([
-    ...rtmp.map((address) => knock(address, GREETING, TIMEOUT)),
+    ...rtmp.map((address) => knock(address, ORIGIN_GREETING, TIMEOUT)),
     ...api.map((address) => knock(address, REQUEST, TIMEOUT)),
   ]);
   return answers.includes(true);

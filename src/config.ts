@@ -36,6 +36,8 @@ export interface Config {
     readonly streamIdle: number;
     readonly maxOrigins: number;
     readonly maxStreams: number;
+    /** Hosts, or `*.` and a domain, that stand for vhosts of their own. */
+    readonly vhosts: readonly string[];
   };
   readonly redis: RedisConfig;
   /** Without a token anybody may register. */
@@ -193,6 +195,7 @@ function toConfig(values: Values): Config {
       streamIdle: values.PROXY_STREAM_IDLE_TTL,
       maxOrigins: values.PROXY_REGISTER_MAX_ORIGINS,
       maxStreams: values.PROXY_MAX_STREAMS,
+      vhosts: values.PROXY_VHOSTS,
     },
     redis: toRedis(values),
     register: {

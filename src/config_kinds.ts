@@ -12,6 +12,7 @@ export type Kind<T> = (text: string) => T;
 
 // Timers take no more milliseconds than this: a longer wait would end at once.
 const MAX_DURATION = 2 ** 31 - 1;
+const HOST_LABEL = /^[a-z0-9_-]{1,63}$/;
 
 /** Any text, the empty one included. */
 export const text: Kind<string> = (value) => value;
@@ -76,6 +77,16 @@ export const webOrigins: Kind<readonly string[]> = (value) =>
       "bad_request",
       `Cannot use as a web site such as https://tv.example.com: current value is ${part}`,
     );
+  });
+
+/** Host names, or `*.` and a domain, between commas or spaces; in lower case. */
+export const hostPatterns: Kind<readonly string[]> = (value) =>
+  value.split(/[\s,]+/).filter((part) => part !== "").map((part) => {
+    const pattern = part.toLowerCase();
+    const name = pattern.startsWith("*.") ? pattern.slice(2) : pattern;
+    const isName = name.length <= 253 && name.split(".").every((label) => HOST_LABEL.test(label));
+    if (isName && normalizeIp(name) === undefined) return pattern;
+    throw new ProxyError("bad_request", `Cannot use as a host name: current value is ${part}`);
   });
 
 /** Where a server is: a name or an IP address without brackets, and a port. */

@@ -7,6 +7,7 @@ import {
   duration,
   durationOrZero,
   flag,
+  hostPatterns,
   hostsAndPorts,
   integer,
   ipAddress,
@@ -80,6 +81,12 @@ const ORIGINS = {
   ),
   PROXY_REGISTER_MAX_ORIGINS: variable(COUNT, "10000", "Origins known at once"),
   PROXY_MAX_STREAMS: variable(COUNT, "100000", "Streams known at once"),
+  PROXY_VHOSTS: variable(
+    hostPatterns,
+    "",
+    "Hosts that stand for vhosts of their own, such as v.example.com,*.tv.example.com; all others " +
+      "lead to the same streams",
+  ),
   PROXY_LOAD_BALANCER_TYPE: variable(
     oneOf("memory", "redis"),
     "memory",

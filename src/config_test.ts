@@ -36,6 +36,7 @@ Deno.test("an empty environment gives the documented defaults", () => {
       streamIdle: 60_000,
       maxOrigins: 10_000,
       maxStreams: 100_000,
+      vhosts: [],
     },
     redis: {
       servers: { kind: "single", address: { host: "127.0.0.1", port: 6379 } },
@@ -103,6 +104,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
     PROXY_REGISTER_ALLOW: "10.0.0.0/8, ::1",
     PROXY_REGISTER_MAX_ORIGINS: "11",
     PROXY_MAX_STREAMS: "12",
+    PROXY_VHOSTS: "V.example.com, *.tv.example.com",
     PROXY_LOAD_BALANCER_TYPE: "redis",
     PROXY_DEFAULT_BACKEND_ENABLED: "on",
     PROXY_DEFAULT_BACKEND_IP: "::ffff:10.0.0.13",
@@ -178,6 +180,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
       streamIdle: 8_000,
       maxOrigins: 11,
       maxStreams: 12,
+      vhosts: ["v.example.com", "*.tv.example.com"],
     },
     redis: {
       servers: {

@@ -187,7 +187,8 @@ function originAnswer(
   status: OriginStatus,
   shared: readonly SharedAddress[],
 ): Record<string, unknown> {
-  const { origin, streams, expiresIn, setAsideFor } = status;
+  const { origin, streams, expiresIn, setAsideFor, down } = status;
+  const notDown = Object.keys(setAsideFor).length > 0 ? "set_aside" : "live";
   const endpoints = PROTOCOLS.map((protocol) => [
     protocol,
     origin.endpoints[protocol].map(formatAddress),
@@ -200,7 +201,7 @@ function originAnswer(
     ...Object.fromEntries(endpoints),
     shared_addresses: shared.filter(({ origins }) => origins.includes(origin.id)),
     streams,
-    state: Object.keys(setAsideFor).length > 0 ? "set_aside" : "live",
+    state: down ? "down" : notDown,
     set_aside_for_ms: inWholeMilliseconds(setAsideFor),
     expires_in_ms: expiresIn === null ? null : Math.round(expiresIn),
   };

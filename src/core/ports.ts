@@ -127,6 +127,17 @@ export interface SessionOpened {
   readonly client: string;
 }
 
+/** Why a session is ended that neither side has ended. */
+export type EndedBy = "kicked" | "origin_down" | "stream_moved";
+
+/** The sessions of one protocol, as others may look at them and end them. */
+export interface RelaySessions {
+  /** Ends a session in order, one that is still under way to its origin too. @returns whether it was here */
+  endSession(session: string, reason: EndedBy): boolean;
+  /** Bytes that its origin has sent for it; undefined when it is not here, or does not count them. */
+  received(session: string): number | undefined;
+}
+
 /** How a session ended. Bytes are those relayed after the session was opened. */
 export interface SessionClosed {
   readonly session: string;

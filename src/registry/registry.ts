@@ -17,6 +17,7 @@ import type {
   StreamRequest,
   Timings,
 } from "../core/ports.ts";
+import type { Vhosts } from "../core/vhosts.ts";
 import { BackgroundWrites } from "./background_writes.ts";
 import { Health } from "./health.ts";
 import { HeldStreams } from "./held_streams.ts";
@@ -49,6 +50,8 @@ export interface RegistryOptions extends RegistrySettings {
   readonly pick?: Choose;
   /** Life of a mapping after its last use; less than a second counts as one. */
   readonly streamIdle: number;
+  /** Hosts whose streams are their own; every host unless given. */
+  readonly vhosts?: Vhosts;
   /** Whether an origin answers; origins are not probed unless given. */
   readonly probe?: (origin: Origin) => Promise<boolean>;
   /** The sessions of this process; none unless given. */
@@ -81,6 +84,7 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
   readonly #now: () => number;
   readonly #timings: Timings;
   readonly #claimant = crypto.randomUUID();
+  readonly #vhosts: Vhosts | undefined;
   readonly #held: HeldStreams;
   readonly #placement: Placement;
   readonly #health: Health;
@@ -114,6 +118,7 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     this.#permanent = options.permanent ?? [];
     this.#now = options.now ?? (() => clock.now());
     this.#timings = options.timings ?? { observe: () => {} };
+    this.#vhosts = options.vhosts;
     this.#parts = new PartFinder(store, this.#now);
     this.#writes = new BackgroundWrites(metrics);
     this.#held = new HeldStreams({
@@ -165,7 +170,8 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
   }
 
   resolve(request: StreamRequest): Promise<Origin> {
-    return this.#timed("resolve", () => this.#resolve(request));
+    const stream = this.#placed(request.stream);
+    return this.#timed("resolve", () => this.#resolve({ ...request, stream }));
   }
 
   async #resolve(request: StreamRequest): Promise<Origin> {
@@ -185,7 +191,8 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
   }
 
   locate(request: PartRequest): Promise<Origin> {
-    return this.#timed("locate", () => this.#parts.find(request));
+    const stream = this.#placed(request.stream);
+    return this.#timed("locate", () => this.#parts.find({ ...request, stream }));
   }
 
   async putSession(session: RtcSession, ttl: number): Promise<void> {
@@ -270,6 +277,11 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     this.#prober[Symbol.dispose]();
     await this.#round;
     await this.#writes.idle();
+  }
+
+  /** The key under which a stream is mapped. */
+  #placed(stream: string): string {
+    return this.#vhosts?.placed(stream) ?? stream;
   }
 
   #openProber(clock: Clock, probe: RegistryOptions["probe"]): Prober {

@@ -232,7 +232,9 @@ Deno.test("an origin that sends is not down, although it takes no new connection
     await pass(1_000);
   }
   assert.deepEqual(sessions.ended, []);
-  await pass(10_000);
+  await pass(4_000);
+  world.registry.unreachable(origin, "rtmp");
+  await pass(8_000);
   assert.deepEqual(sessions.ended, ["publisher origin_down"]);
 });
 

@@ -3,6 +3,7 @@
 
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import { formatAddress } from "../../core/endpoint.ts";
+import type { EndedBy } from "../../core/ports.ts";
 import type { Origin } from "../../core/origin.ts";
 import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
 import type { Field } from "../../protocol/http/head.ts";
@@ -19,7 +20,7 @@ import { MAX_LENGTH, rewriteBody } from "./playlist.ts";
 import type { HttpPorts } from "./ports.ts";
 
 /** Why a session was ended before its body was, as logs and counters say it. */
-export type EndReason = "client_closed" | "idle" | "stalled" | "shutdown" | "kicked";
+export type EndReason = "client_closed" | "idle" | "stalled" | "shutdown" | EndedBy;
 
 /** What all sessions share. */
 export interface MediaServices {
@@ -73,6 +74,11 @@ export class MediaSession {
       if (this.#media.originTag === undefined) ports.resolver.release(this.id);
       this.#countBytes();
     }
+  }
+
+  /** Bytes that the origin has sent. */
+  get received(): number {
+    return this.#forwarded?.link.connection.bytesIn ?? 0;
   }
 
   /** Ends it from outside, in order if the client takes what it gets. */

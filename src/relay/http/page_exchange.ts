@@ -7,6 +7,7 @@ import type { HttpExchange } from "./http_exchange.ts";
 export class PageExchange {
   readonly id = "";
   readonly isLive = false;
+  readonly received = 0;
   readonly #exchange: HttpExchange;
   readonly #stall: number;
   #stalledFor = 0;

@@ -3,6 +3,7 @@
 
 import { ByteWriter } from "../../core/byte_writer.ts";
 import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
+import type { EndedBy } from "../../core/ports.ts";
 import { streamKeyFromRtmp } from "../../core/stream_key.ts";
 import { Deadline } from "../../net/deadline.ts";
 import { Inbox } from "../../net/inbox.ts";
@@ -33,6 +34,13 @@ import type { RtmpPorts } from "./ports.ts";
 import { LINGER, type PairEnd, RelayedPair } from "./relayed_pair.ts";
 import { StreamSession } from "./stream_session.ts";
 
+/** What has been agreed with an origin, and who is told when that is over. */
+interface Agreed {
+  readonly link: OriginLink;
+  readonly conversed: Conversed;
+  readonly onOver: () => void;
+}
+
 /** A client's connection and all that hangs on it. */
 export class ClientSession {
   readonly #client: TcpConnection;
@@ -57,13 +65,18 @@ export class ClientSession {
     return this.#pair !== undefined;
   }
 
-  /** The id under which the log knows what is being relayed; undefined while nothing is. */
+  /** The id of what is being relayed or is under way to an origin; undefined before. */
   get streamSession(): string | undefined {
-    return this.#pair === undefined ? undefined : this.#streamSession;
+    return this.#streamSession;
+  }
+
+  /** Bytes that the origin of what is being relayed has sent. */
+  get received(): number {
+    return this.#pair === undefined ? 0 : this.#link?.connection.bytesIn ?? 0;
   }
 
   /** Ends the session: a relayed one in order, any other at once. */
-  end(reason: "shutdown" | "kicked"): void {
+  end(reason: "shutdown" | EndedBy): void {
     if (this.#pair !== undefined) this.#pair.end(reason);
     else this.#abandon();
   }
@@ -172,7 +185,7 @@ export class ClientSession {
     if (decision.kind === "rejected") {
       throw new OriginRejection(decision.code, decision.description);
     }
-    if (decision.kind === "accepted") session.open(link.origin.id);
+    if (decision.kind === "accepted") await session.open(link.origin.id);
     else {
       session.release();
       const { code, description } = decision;
@@ -180,7 +193,7 @@ export class ClientSession {
     }
     const end = await this.#relayBytes(
       conversation,
-      { link, conversed },
+      { link, conversed, onOver: () => session.release() },
       (next) => session.isOpen && this.#isFor(session.stream, conversation, next),
     );
     session.endReason = end.reason;
@@ -219,7 +232,7 @@ export class ClientSession {
 
   async #relayBytes(
     conversation: ClientConversation,
-    { link, conversed }: { link: OriginLink; conversed: Conversed },
+    { link, conversed, onOver }: Agreed,
     isSameStream: (wish: StreamCommand) => boolean,
   ): Promise<PairEnd> {
     const { scanner, assembler, streamIds } = conversed.conversation;
@@ -254,6 +267,7 @@ export class ClientSession {
         isWriting: false,
       },
       metrics: this.#ports.metrics,
+      onOver,
     });
     const end = await this.#pair.run(isSameStream);
     this.#pair = undefined;

@@ -4,7 +4,7 @@ import { ProtocolError } from "../../core/errors.ts";
 import { Deadline } from "../../net/deadline.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
-import type { Metrics } from "../../core/ports.ts";
+import type { EndedBy, Metrics } from "../../core/ports.ts";
 import type { OriginLink } from "./origin_link.ts";
 import { type Flow, pump, type Rest } from "./pump.ts";
 
@@ -19,7 +19,7 @@ export type EndReason =
   | "origin_protocol_error"
   | "idle"
   | "shutdown"
-  | "kicked"
+  | EndedBy
   | "moved";
 
 /** How a pair came to its end. */
@@ -34,7 +34,7 @@ export interface PairEnd {
 type Event =
   | { readonly side: "client" | "origin"; readonly rest: Rest }
   | { readonly side: "client" | "origin"; readonly rest: ProtocolError }
-  | { readonly side: "proxy"; readonly rest: "idle" | "shutdown" | "kicked" };
+  | { readonly side: "proxy"; readonly rest: "idle" | "shutdown" | EndedBy };
 
 /** What a pair is made of. */
 export interface PairParts {
@@ -44,6 +44,8 @@ export interface PairParts {
   readonly up: Flow;
   readonly down: Flow;
   readonly metrics: Metrics;
+  /** Told at once when it is over, before either side has been let go gently. */
+  readonly onOver: () => void;
 }
 
 /** Both directions at work. */
@@ -91,7 +93,7 @@ export class RelayedPair {
   }
 
   /** Ends the pair from outside. */
-  end(reason: "idle" | "shutdown" | "kicked"): void {
+  end(reason: "idle" | "shutdown" | EndedBy): void {
     this.#ended.resolve({ side: "proxy", rest: reason });
   }
 
@@ -140,6 +142,7 @@ export class RelayedPair {
   }
 
   async #end({ side, rest }: Event): Promise<PairEnd> {
+    this.#parts.onOver();
     const reason = reasonOf(side, rest);
     if (!(rest instanceof ProtocolError)) {
       await this.#close(reason);

@@ -5,7 +5,7 @@
 import { formatAddress, type ListenAddress } from "../../core/endpoint.ts";
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import type { Address, Origin } from "../../core/origin.ts";
-import type { Metrics, Resolver, SessionLog } from "../../core/ports.ts";
+import type { EndedBy, Metrics, RelaySessions, Resolver, SessionLog } from "../../core/ports.ts";
 import { TaskGroup } from "../../net/task_group.ts";
 import type { UdpEngineChoice } from "../../net/udp/engine.ts";
 import type { UdpEngine } from "../../net/udp/port.ts";
@@ -54,7 +54,7 @@ interface SrtSession {
 }
 
 /** A bound UDP port for SRT callers. */
-export class SrtRelay implements AsyncDisposable {
+export class SrtRelay implements RelaySessions, AsyncDisposable {
   /** For a watchdog. */
   readonly name = "SRT thread";
   readonly #options: SrtRelayOptions;
@@ -121,15 +121,17 @@ export class SrtRelay implements AsyncDisposable {
     }
   }
 
-  /** Ends a session of the log. @returns whether it was here */
-  kick(session: string): boolean {
+  endSession(session: string, reason: EndedBy): boolean {
     for (const { call, id, isOpen } of this.#sessions.values()) {
       if (id !== session || !isOpen) continue;
-      this.#thread.send({ type: "close", call, reason: "kicked" });
+      this.#thread.send({ type: "close", call, reason });
       return true;
     }
     return false;
   }
+
+  /** The thread does not tell before the session has ended. */
+  received(): undefined {}
 
   /** Resolves when the relay drains and no session is left. */
   idle(): Promise<void> {
@@ -247,10 +249,20 @@ export class SrtRelay implements AsyncDisposable {
     const origin = session.origin!.id;
     session.isOpen = true;
     resolver.reached(origin, "srt");
-    resolver.confirm(id);
+    this.#tasks.run(() => this.#confirm(session));
     this.#countDial("reached");
     sessions.opened({ session: id, protocol: "srt", intent, stream, origin, client });
     metrics.count("srs_proxy_srt_sessions_opened_total", { intent });
+  }
+
+  /** A publisher whose stream is live elsewhere by now must end. */
+  async #confirm({ id, call }: SrtSession): Promise<void> {
+    try {
+      await this.#options.resolver.confirm(id);
+    } catch (error) {
+      if (!(error instanceof ProxyError)) throw error;
+      this.#thread.send({ type: "close", call, reason: error.code });
+    }
   }
 
   #close({ call, reason, bytesIn, bytesOut }: Omit<Ended, "type">): void {
