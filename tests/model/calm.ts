@@ -30,6 +30,11 @@ export class Calm {
     this.isolate(now);
   }
 
+  /** Whether Redis has lost nothing since. */
+  hasKeptSince(moment: number): boolean {
+    return this.#lossAt < moment;
+  }
+
   /** Whether a proxy has been able to ask Redis ever since, and Redis has lost nothing. */
   hasAskedSince(moment: number, proxy: number): boolean {
     return this.#alone[proxy]! < moment && this.#lossAt < moment;

@@ -22,6 +22,8 @@ const DURATION = 30_000;
 const HEALING = 30_000;
 /** From the end of the last session to the end of every mapping, beside the idle time. */
 const ENDING = 25_000;
+/** So often it is looked at what proxies believe. */
+const CLOSELY = 1_000;
 const STOPPING = 5_000;
 
 /** Thrown to end a run at once. */
@@ -39,10 +41,10 @@ export async function runHistory(history: History, keepsTrace = false): Promise<
         perform(world, event);
       });
     }
-    await pass(world, DURATION);
+    await watchClosely(world, DURATION);
     world.note(() => "== healing");
     heal(world, new Chance(`${history.seed}/heal`).next);
-    await pass(world, HEALING);
+    await watchClosely(world, HEALING);
     await checkQuiet(world);
     world.note(() => "== the end");
     for (const client of world.clients.values()) client.leave();
@@ -53,6 +55,14 @@ export async function runHistory(history: History, keepsTrace = false): Promise<
     if (!(error instanceof Ended)) throw error;
   }
   return { violation: truth.violations[0], trace: world.trace ?? [], turns: clock.turns };
+}
+
+async function watchClosely(world: World, milliseconds: number): Promise<void> {
+  for (let passed = 0; passed < milliseconds; passed += CLOSELY) {
+    await pass(world, CLOSELY);
+    world.truth.look(await world.beliefs());
+    if (world.truth.violations.length > 0) throw new Ended();
+  }
 }
 
 async function pass(world: World, milliseconds: number): Promise<void> {

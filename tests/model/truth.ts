@@ -21,6 +21,8 @@ export interface Belief {
 
 /** After this time without trouble proxies must know what there is to know, in milliseconds. */
 const SETTLED = 10_000;
+/** What Redis has lost is noticed after so long at most. */
+const NOTICED = 2_000;
 /** A stream is known to others after so long, when all is well. */
 const SPREAD = 500;
 
@@ -54,14 +56,14 @@ export class Truth {
   placed(session: ModelSession, origin: string): void {
     const { askedAt, proxy, stream, known } = session;
     const since = askedAt - SETTLED;
-    const others = this.publishers(stream).filter((each) => {
-      return each.toldAt! <= askedAt && this.#calm.hasAskedSince(since, each.proxy);
-    });
+    const others = this.publishers(stream).filter(({ toldAt }) => toldAt! <= askedAt);
     if (others.some((each) => each.origin === origin)) return;
     for (const other of others) {
       const where =
         `${session.id} came to ${origin}, ${other.id} publishes ${stream} at ${other.origin}`;
-      if (known === other.origin) return this.violate("known and passed over", where);
+      if (known === other.origin && this.#calm.hasKeptSince(askedAt - NOTICED)) {
+        return this.violate("known and passed over", where);
+      }
       const isWell = [proxy, other.proxy].every((each) => this.#calm.isWellSince(since, each));
       if (isWell && other.toldAt! + SPREAD < askedAt) return this.violate("unknown", where);
     }
@@ -87,6 +89,25 @@ export class Truth {
   /** A session is over. */
   over(session: ModelSession): void {
     this.#publishers.get(session.stream)?.delete(session);
+  }
+
+  /** Whoever has been well for a while must know where streams are. */
+  look(beliefs: readonly Belief[]): void {
+    const since = this.#now() - SETTLED;
+    for (const stream of this.#publishers.keys()) {
+      const publishers = this.publishers(stream);
+      const [publisher] = publishers;
+      if (publisher === undefined || publisher.toldAt! + SPREAD > this.#now()) continue;
+      if (publishers.length > 1 || !this.#calm.isWellSince(since, publisher.proxy)) continue;
+      for (const { proxy, streams } of beliefs) {
+        if (!this.#calm.isWellSince(since, proxy)) continue;
+        const known = streams.find((each) => each.stream === stream);
+        if (known?.live && known.origin === publisher.origin) continue;
+        const what = known ? `${known.live ? "live" : "not live"} at ${known.origin}` : "nowhere";
+        const where = `${publisher.id} publishes ${stream} at ${publisher.origin}`;
+        this.violate("not known", `${where}, proxy ${proxy} knows it ${what}`);
+      }
+    }
   }
 
   /** All has been well for long: everybody must know where streams are. */

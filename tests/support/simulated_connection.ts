@@ -112,6 +112,7 @@ export class SimulatedConnection implements RedisCalls {
     } finally {
       timer[Symbol.dispose]();
     }
+    if (this.#ends.disposed) throw await this.closed;
     this.#ends.use(process.every(PING_INTERVAL, () => this.#watch()));
     return this;
   }
