@@ -21,12 +21,16 @@ export interface ClientParts {
 }
 
 const PAUSE = { least: 300, most: 2_000 };
+/** Who has come in vain so often takes more time. */
+const PATIENT_AFTER = 5;
+const SLOWER = 3;
 
 /** One client. */
 export class ModelClient {
   readonly #parts: ClientParts;
   #session: ModelSession | undefined;
   #count = 0;
+  #inVain = 0;
   #hasLeft = false;
 
   constructor(parts: ClientParts) {
@@ -70,10 +74,12 @@ export class ModelClient {
   over(session: ModelSession): void {
     if (session !== this.#session) return;
     this.#session = undefined;
+    this.#inVain = session.toldAt === undefined ? this.#inVain + 1 : 0;
     if (this.#hasLeft) return;
     const { clock, chance, proxies } = this.#parts;
     const proxy = chance.happens(0.5) ? session.proxy : chance.below(proxies);
-    clock.after(chance.between(PAUSE.least, PAUSE.most), () => this.come(proxy));
+    const factor = this.#inVain > PATIENT_AFTER ? SLOWER : 1;
+    clock.after(factor * chance.between(PAUSE.least, PAUSE.most), () => this.come(proxy));
   }
 
   /** It does not wait for this proxy any longer. */

@@ -21,7 +21,7 @@ const DURATION = 30_000;
 /** From the end of all trouble to the moment when everything must be in order. */
 const HEALING = 30_000;
 /** From the end of the last session to the end of every mapping, beside the idle time. */
-const ENDING = 25_000;
+const ENDING = 18_000;
 /** So often it is looked at what proxies believe. */
 const CLOSELY = 1_000;
 const STOPPING = 5_000;

@@ -7,6 +7,8 @@ import { general, LuaError, LuaTable, type LuaValue, toText, typeOf } from "./va
 /** What `null` is decoded to; it is not nil. */
 export const JSON_NULL: unique symbol = Symbol("null");
 
+/** What cjson escapes and JavaScript does not. */
+const ESCAPED = /[/\x7f]/;
 const DEEPEST = 1_000;
 /** An array may have so few gaps, unless it is short. */
 const SPARSE = { ratio: 2, safe: 10 };
@@ -50,10 +52,14 @@ export function decodeJson(text: LuaValue): LuaValue {
 }
 
 function encodeText(text: string): string {
-  return JSON.stringify(text).replaceAll("/", "\\/").replaceAll("\x7f", "\\u007f");
+  const written = JSON.stringify(text);
+  return ESCAPED.test(written)
+    ? written.replace(/\//g, "\\/").replace(/\x7f/g, "\\u007f")
+    : written;
 }
 
 function encodeTable(table: LuaTable, depth: number): string {
+  if (table.isList) return `[${table.list.map((each) => encodeJson(each, depth + 1)).join(",")}]`;
   const entries = [...table.entries()];
   const isList = entries.length > 0 && entries.every(([key]) => isPosition(key));
   if (!isList) {

@@ -67,6 +67,11 @@ export class LuaTable {
     else this.#others.set(key, value);
   }
 
+  /** Whether all there is lies at 1, 2, 3 … without a gap. */
+  get isList(): boolean {
+    return this.#others.size === 0 && this.list.length > 0 && !this.list.includes(undefined);
+  }
+
   /** Every key with its value: the list first, then in the order of insertion. */
   *entries(): Generator<readonly [LuaValue, LuaValue]> {
     for (let at = 0; at < this.list.length; at++) {
