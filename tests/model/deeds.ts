@@ -98,7 +98,7 @@ function harmOrigin(world: World, event: OriginHarm): void {
       world.later(event.lasts, () => origin.start());
       return;
     case "freeze origin":
-      origin.freeze();
+      world.freezeOrigin(origin);
       world.later(event.lasts, () => origin.thaw());
       return;
     case "silence origin":

@@ -28,6 +28,7 @@ export class ModelOrigin {
   /** What has come while it was frozen. */
   readonly #waiting: (() => void)[] = [];
   #state: "running" | "frozen" | "dead" = "running";
+  #freeze: symbol | undefined;
   #generation = 1;
 
   constructor(id: string, clock: Clock, events: OriginEvents) {
@@ -75,8 +76,17 @@ export class ModelOrigin {
     this.#handle(() => this.#sessions.delete(session));
   }
 
-  freeze(): void {
-    if (this.#state === "running") this.#state = "frozen";
+  /** Names the present freeze; undefined when it is not frozen. */
+  get frozen(): symbol | undefined {
+    return this.#state === "frozen" ? this.#freeze : undefined;
+  }
+
+  /** @returns what names this freeze; undefined when it was frozen or dead before */
+  freeze(): symbol | undefined {
+    if (this.#state !== "running") return undefined;
+    this.#state = "frozen";
+    this.#freeze = Symbol("frozen");
+    return this.#freeze;
   }
 
   thaw(): void {

@@ -83,6 +83,14 @@ export class ModelRelay {
     this.#parts.events.onOver(session, why);
   }
 
+  /** SRT sessions notice that the origin says nothing any more. */
+  endSilent(origin: string): void {
+    for (const session of this.sessions) {
+      const isSilent = session.protocol === "srt" && session.toldAt !== undefined;
+      if (isSilent && session.origin === origin) this.finish(session, "the origin is silent");
+    }
+  }
+
   /** The process is killed: everything in it ends without a word to the registry. */
   kill(): void {
     for (const session of this.sessions) {

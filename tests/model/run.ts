@@ -91,7 +91,18 @@ async function checkQuiet(world: World): Promise<void> {
     }
   }
   checkViewers(world);
+  await checkOrigins(world);
   if (truth.violations.length > 0) throw new Ended();
+}
+
+/** Whoever sends heartbeats is registered everywhere, and nobody else. */
+async function checkOrigins({ proxies, origins, truth }: World): Promise<void> {
+  const alive = [...origins.values()].filter(({ isRunning }) => isRunning).map(({ id }) => id);
+  for (const { number, registry } of proxies) {
+    const known = (await registry?.origins() ?? []).map(({ origin }) => origin.id).toSorted();
+    if (known.join() === alive.join()) continue;
+    truth.violate("origins", `proxy ${number} knows ${known.join()}, there are ${alive.join()}`);
+  }
 }
 
 /** Who watches a stream that runs gets it. */

@@ -17,6 +17,7 @@ import type { ModelSession } from "./model_session.ts";
 import { type Belief, Truth } from "./truth.ts";
 
 const HEARTBEAT = 4_000;
+const SRT_IDLE = 10_000;
 const CLIENT_PATIENCE = 4_000;
 
 /** One cluster. */
@@ -132,6 +133,18 @@ export class World {
 
   hide(proxy: number, origin: string, until: number): void {
     this.#hidden.set(`${proxy} ${origin}`, until);
+  }
+
+  /** SRT notices an origin that says nothing; RTMP only after minutes. */
+  freezeOrigin(origin: ModelOrigin): void {
+    const frozen = origin.freeze();
+    if (frozen === undefined) return;
+    this.clock.after(SRT_IDLE, () => {
+      if (origin.frozen !== frozen) return;
+      for (const { clock, relay } of this.proxies) {
+        clock.deliver(() => relay?.endSilent(origin.id));
+      }
+    });
   }
 
   pauseProxy(number: number): void {
