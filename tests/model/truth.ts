@@ -32,6 +32,8 @@ export class Truth {
   readonly #now: () => number;
   readonly #calm: Calm;
   readonly #publishers = new Map<string, Set<ModelSession>>();
+  /** When a stream was last seen at two origins, which may take a moment to be over. */
+  readonly #dividedAt = new Map<string, number>();
 
   constructor(now: () => number, calm: Calm) {
     this.#now = now;
@@ -64,6 +66,7 @@ export class Truth {
       if (known === other.origin && this.#calm.hasKeptSince(askedAt - NOTICED)) {
         return this.violate("known and passed over", where);
       }
+      if (this.#wasDividedSince(since, stream)) continue;
       const isWell = [proxy, other.proxy].every((each) => this.#calm.isWellSince(since, each));
       if (isWell && other.toldAt! + SPREAD < askedAt) return this.violate("unknown", where);
     }
@@ -88,13 +91,18 @@ export class Truth {
 
   /** A session is over. */
   over(session: ModelSession): void {
-    this.#publishers.get(session.stream)?.delete(session);
+    const publishers = this.#publishers.get(session.stream);
+    if (new Set([...publishers ?? []].map(({ origin }) => origin)).size > 1) {
+      this.#dividedAt.set(session.stream, this.#now());
+    }
+    publishers?.delete(session);
   }
 
   /** Whoever has been well for a while must know where streams are. */
   look(beliefs: readonly Belief[]): void {
     const since = this.#now() - SETTLED;
     for (const stream of this.#publishers.keys()) {
+      if (this.#wasDividedSince(since, stream)) continue;
       const publishers = this.publishers(stream);
       const [publisher] = publishers;
       if (publisher === undefined || publisher.toldAt! + SPREAD > this.#now()) continue;
@@ -108,6 +116,10 @@ export class Truth {
         this.violate("not known", `${where}, proxy ${proxy} knows it ${what}`);
       }
     }
+  }
+
+  #wasDividedSince(moment: number, stream: string): boolean {
+    return this.origins(stream).size > 1 || (this.#dividedAt.get(stream) ?? -Infinity) >= moment;
   }
 
   /** All has been well for long: everybody must know where streams are. */
