@@ -1,7 +1,7 @@
 // The whole program put together: opens its parts, gives them another configuration, drains and ends
 // them together. Knows no signals and no exit codes; run.ts and main.ts have those.
 
-import { openParts, type Parts, type Relay } from "./app_parts.ts";
+import { type LogOutput, openParts, type Parts, type Relay } from "./app_parts.ts";
 import { accessOf, permanentOrigins } from "./app_registry.ts";
 import type { Config } from "./config.ts";
 import { changeInPlace, replaceObject } from "./config_changes.ts";
@@ -57,11 +57,12 @@ export class App implements AsyncDisposable {
 
   /**
    * @param config the app's own from now on
+   * @param log where its log goes
    * @throws ProxyError `internal` when a port cannot be bound; nothing is left open then
    */
-  static async open(config: Config): Promise<App> {
+  static async open(config: Config, log: LogOutput): Promise<App> {
     await using stack = new AsyncDisposableStack();
-    const parts = await openParts(config, stack);
+    const parts = await openParts(config, log, stack);
     return new App(config, parts, stack.move());
   }
 

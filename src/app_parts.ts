@@ -12,6 +12,7 @@ import { type About, versionsApp } from "./api/versions.ts";
 import { type OpenRegistry, openRegistry } from "./app_registry.ts";
 import type { Config } from "./config.ts";
 import { pages } from "./console/pages.ts";
+import { HopMark } from "./core/hop_mark.ts";
 import { logger } from "./core/log.ts";
 import type { RelaySessions } from "./core/ports.ts";
 import type { BoundAddress } from "./core/fleet.ts";
@@ -33,6 +34,12 @@ const LIVE_SESSIONS: LiveSessionsOptions = { capacity: 100_000 };
 /** What registers waits so long for the answer to what it is, milliseconds. */
 const PROBE_TIMEOUT = 1_000;
 const ABOUT: About = { signature, version, numbers: versionNumbers, pid: String(Deno.pid) };
+
+/** Where the log goes, as far as it is measured. */
+export interface LogOutput {
+  /** Lines that were lost so far because nobody took them in time. */
+  readonly lost: number;
+}
 
 /** What all parts may look at, and app.ts changes. */
 export interface State {
@@ -62,8 +69,10 @@ interface Surroundings {
   readonly config: Config;
   readonly registry: Registry;
   readonly metrics: PrometheusMetrics;
+  readonly log: LogOutput;
   readonly state: State;
   readonly sessions: LiveSessions;
+  readonly hopMark: HopMark;
   newSession(): string;
 }
 
@@ -72,7 +81,11 @@ interface Surroundings {
  *
  * @throws ProxyError `internal` when a port cannot be bound
  */
-export async function openParts(config: Config, stack: AsyncDisposableStack): Promise<Parts> {
+export async function openParts(
+  config: Config,
+  log: LogOutput,
+  stack: AsyncDisposableStack,
+): Promise<Parts> {
   const state: State = { draining: false, ownAddresses: [] };
   const metrics = new PrometheusMetrics();
   const relays: Relay[] = [];
@@ -82,7 +95,8 @@ export async function openParts(config: Config, stack: AsyncDisposableStack): Pr
   });
   const sessions = new LiveSessions(LIVE_SESSIONS);
   const surroundings: Surroundings = {
-    ...{ config, registry, metrics, state, sessions },
+    ...{ config, registry, metrics, log, state, sessions },
+    hopMark: new HopMark(),
     newSession: sessionIds(),
   };
   const system = systemHandler(surroundings, relays);
@@ -131,13 +145,14 @@ function sessionIds(): () => string {
 }
 
 function systemHandler(
-  { config, registry, metrics, state, sessions }: Surroundings,
+  { config, registry, metrics, log, state, sessions }: Surroundings,
   relays: readonly Relay[],
 ) {
   const guard = new LoopGuard({
     rtmp: (address) => isProxyAtRtmp(address, PROBE_TIMEOUT),
     http: (address) => isProxyAtHttp(address, signature, PROBE_TIMEOUT),
   });
+  let linesLost = 0;
   return systemApi({
     isProxy: (origin) => guard.isProxy(origin),
     sessions: {
@@ -146,7 +161,11 @@ function systemHandler(
     },
     directory: registry,
     metrics,
-    expose: () => metrics.expose(),
+    expose: () => {
+      metrics.count("srs_proxy_log_lines_lost_total", {}, log.lost - linesLost);
+      linesLost = log.lost;
+      return metrics.expose();
+    },
     readiness: () => readinessOf(state, registry),
     about: ABOUT,
     addresses: {
@@ -176,15 +195,16 @@ async function openPages(
 }
 
 function openHttpRelay(
-  { config, registry, metrics, state, sessions, newSession }: Surroundings,
+  { config, registry, metrics, state, sessions, hopMark, newSession }: Surroundings,
   answerOther: (request: Request) => Promise<Response>,
 ): HttpRelay {
   const { listen, limits, timeouts, http } = config;
   return HttpRelay.open({
-    ...{ limits, timeouts, sessions, metrics, newSession, answerOther },
+    ...{ limits, timeouts, sessions, metrics, hopMark, newSession, answerOther },
     listen: listen.httpServer,
     reusePort: listen.reusePort,
     trustedProxies: http.trustedProxies,
+    hlsPaths: http.hlsPaths,
     corsOrigins: http.corsOrigins,
     resolver: registry,
     isDraining: () => state.draining,
@@ -244,9 +264,9 @@ function logEngine(protocol: string, { kind, buffers }: RtcMediaRelay["engine"])
 }
 
 function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signaling {
-  const { config, registry, metrics, state, sessions, newSession } = surroundings;
+  const { config, registry, metrics, state, sessions, hopMark, newSession } = surroundings;
   return Signaling.open({
-    ...{ media, sessions, metrics, newSession },
+    ...{ media, sessions, metrics, hopMark, newSession },
     timeouts: config.timeouts,
     resolver: registry,
     rtcSessions: registry,

@@ -13,6 +13,7 @@ import {
   toRegisterAccess,
 } from "./config_access.ts";
 import { findRedisConflicts, type RedisConfig, toRedis } from "./config_redis.ts";
+import type { PathTemplate } from "./core/path_template.ts";
 import { type Values, VARIABLES } from "./config_table.ts";
 import type { Settings } from "./environment.ts";
 
@@ -72,6 +73,8 @@ export interface Config {
   };
   readonly http: {
     readonly trustedProxies: readonly Cidr[];
+    /** Where origins put playlists and segments. */
+    readonly hlsPaths: readonly PathTemplate[];
     /** Empty = all. */
     readonly corsOrigins: readonly string[];
   };
@@ -89,6 +92,8 @@ export interface Config {
     readonly idleTimeout: number;
     /** Bytes; 0 = any number. */
     readonly maxKeyMaterial: number;
+    /** Of callers who bring none; empty = they are refused. */
+    readonly defaultStreamId: string;
     /** Empty = every process has its own. */
     readonly cookieSecret: string;
   };
@@ -211,6 +216,7 @@ function toConfig(values: Values): Config {
     timeouts: toTimeouts(values),
     http: {
       trustedProxies: values.PROXY_TRUSTED_PROXIES,
+      hlsPaths: values.PROXY_HLS_PATHS,
       corsOrigins: values.PROXY_CORS_ORIGINS,
     },
     webrtc: {
@@ -225,6 +231,7 @@ function toConfig(values: Values): Config {
       maxSessionsPerAddress: values.PROXY_SRT_MAX_SESSIONS_PER_ADDRESS,
       idleTimeout: values.PROXY_SRT_IDLE_TIMEOUT,
       maxKeyMaterial: values.PROXY_SRT_MAX_KM_SIZE,
+      defaultStreamId: values.PROXY_SRT_DEFAULT_STREAMID ?? "",
       cookieSecret: values.PROXY_SRT_COOKIE_SECRET ?? "",
     },
     udp: { engine: values.PROXY_UDP_ENGINE },

@@ -6,6 +6,8 @@ import { parseDuration } from "./core/duration.ts";
 import { type ListenAddress, normalizeIp, parseListenAddress } from "./core/endpoint.ts";
 import { ProxyError } from "./core/errors.ts";
 import { type MediaTarget, parseMediaTarget } from "./core/media_target.ts";
+import { MAX_STREAM_ID, parseStreamId } from "./core/srt_stream_id.ts";
+import { parsePathTemplate, type PathTemplate } from "./core/path_template.ts";
 
 /** Turns the text of a variable, possibly empty, into its value. @throws ProxyError `bad_request` */
 export type Kind<T> = (text: string) => T;
@@ -52,6 +54,19 @@ export const token: Kind<string> = (value) => {
   );
 };
 
+/** A StreamID of SRT that names a stream, such as `#!::r=live/show,m=publish`. */
+export const streamId: Kind<string> = (value) => {
+  const { length } = new TextEncoder().encode(value);
+  if (length > MAX_STREAM_ID) {
+    throw new ProxyError(
+      "bad_request",
+      `Cannot use a StreamID over ${MAX_STREAM_ID} bytes: current value is ${length} bytes`,
+    );
+  }
+  parseStreamId(value);
+  return value;
+};
+
 /** Address ranges between commas or spaces; none when empty. */
 export const cidrList: Kind<readonly Cidr[]> = (value) =>
   value.split(/[\s,]+/).filter((part) => part !== "").map(parseCidr);
@@ -88,6 +103,15 @@ export const hostPatterns: Kind<readonly string[]> = (value) =>
     if (isName && normalizeIp(name) === undefined) return pattern;
     throw new ProxyError("bad_request", `Cannot use as a host name: current value is ${part}`);
   });
+/** Where an origin puts files, as SRS writes it, between commas or spaces; at most 32. */
+export const pathTemplates: Kind<readonly PathTemplate[]> = (value) => {
+  const written = value.split(/[\s,]+/).filter((part) => part !== "");
+  if (written.length <= 32) return written.map(parsePathTemplate);
+  throw new ProxyError(
+    "bad_request",
+    `Cannot use more than 32 paths: current value is ${written.length}`,
+  );
+};
 
 /** Where a server is: a name or an IP address without brackets, and a port. */
 export interface HostAndPort {

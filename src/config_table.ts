@@ -17,8 +17,10 @@ import {
   mediaTargets,
   oneOf,
   optional,
+  pathTemplates,
   port,
   redisUrl,
+  streamId,
   text,
   token,
   webOrigins,
@@ -142,12 +144,12 @@ const LIMITS = {
   PROXY_STALL_TIMEOUT: variable(
     duration,
     "30s",
-    "An HTTP client that takes nothing of what waits for it is let go after so long",
+    "A client or an RTMP origin that takes nothing of what waits for it is let go after so long",
   ),
   PROXY_IDLE_TIMEOUT: variable(
     duration,
     "10m",
-    "A session ends after so long without a byte in either direction",
+    "A session ends after so long without a byte in either direction; RTMP players are pinged before",
   ),
   PROXY_MAX_CONNECTIONS: variable(COUNT, "20000", "Client connections at once, of each listener"),
   PROXY_MAX_CONNECTIONS_PER_ADDRESS: variable(
@@ -157,11 +159,26 @@ const LIMITS = {
   ),
 };
 
+const HLS_PATHS = [
+  "[app]/[stream]/index.m3u8",
+  "[app]/[stream]/index.mpd",
+  "[app]/[stream]-[seq].ts",
+  "[app]/[stream]/[seq].ts",
+  "[app]/[stream]-[seq].m4s",
+  "[app]/[stream]-[seq].key",
+].join(",");
+
 const HTTP = {
   PROXY_TRUSTED_PROXIES: variable(
     cidrList,
     "",
     "Load balancers in front, such as 10.0.0.0/8: their X-Forwarded-* fields are believed",
+  ),
+  PROXY_HLS_PATHS: variable(
+    pathTemplates,
+    HLS_PATHS,
+    "Where origins put playlists and segments, in the words of SRS's hls_m3u8_file and hls_ts_file; " +
+      "[app]/[stream].m3u8 and .mpd always count",
   ),
   PROXY_CORS_ORIGINS: variable(
     webOrigins,
@@ -205,8 +222,13 @@ const SRT = {
   ),
   PROXY_SRT_MAX_KM_SIZE: variable(
     integer(0, 65_535),
-    "0",
-    "Bytes of key material that a caller may send; 0 = any number",
+    "104",
+    "Bytes of key material that a caller may send at once; SRT has no more; 0 = any number",
+  ),
+  PROXY_SRT_DEFAULT_STREAMID: variable(
+    optional(streamId),
+    "",
+    "StreamID of callers who bring none, such as #!::r=live/livestream,m=request; empty = refused",
   ),
   PROXY_SRT_COOKIE_SECRET: variable(
     optional(token),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Config, ConfigError, loadConfig } from "./config.ts";
+import { parsePathTemplate } from "./core/path_template.ts";
 import { type VariableName, VARIABLES } from "./config_table.ts";
 
 function load(variables: Record<string, string>): Config {
@@ -58,6 +59,7 @@ Deno.test("an empty environment gives the documented defaults", () => {
     },
     http: {
       trustedProxies: [],
+      hlsPaths: VARIABLES.PROXY_HLS_PATHS.kind(VARIABLES.PROXY_HLS_PATHS.default),
       corsOrigins: [],
     },
     webrtc: {
@@ -71,7 +73,8 @@ Deno.test("an empty environment gives the documented defaults", () => {
       maxSessions: 10_000,
       maxSessionsPerAddress: 1000,
       idleTimeout: 10_000,
-      maxKeyMaterial: 0,
+      maxKeyMaterial: 104,
+      defaultStreamId: "",
       cookieSecret: "",
     },
     udp: { engine: "auto" },
@@ -121,6 +124,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
     PROXY_HTTP_KEEP_ALIVE_TIMEOUT: "34s",
     PROXY_STALL_TIMEOUT: "35s",
     PROXY_TRUSTED_PROXIES: "10.0.0.0/8",
+    PROXY_HLS_PATHS: "[app]/[stream].ts",
     PROXY_WEBRTC_CANDIDATE: "203.0.113.36:37, media.example",
     PROXY_WEBRTC_MAX_SESSIONS: "51",
     PROXY_WEBRTC_MAX_SESSIONS_PER_ADDRESS: "52",
@@ -131,6 +135,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
     PROXY_SRT_MAX_SESSIONS_PER_ADDRESS: "56",
     PROXY_SRT_IDLE_TIMEOUT: "57s",
     PROXY_SRT_MAX_KM_SIZE: "58",
+    PROXY_SRT_DEFAULT_STREAMID: "#!::r=live/sixty,m=publish",
     PROXY_SRT_COOKIE_SECRET: "secret-59",
     PROXY_CORS_ORIGINS: "https://TV.example:443/, http://[::1]:8080",
     PROXY_IDLE_TIMEOUT: "23s",
@@ -223,6 +228,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
     },
     http: {
       trustedProxies: [{ bytes: [10, 0, 0, 0], prefix: 8 }],
+      hlsPaths: [parsePathTemplate("[app]/[stream].ts")],
       corsOrigins: ["https://tv.example", "http://[::1]:8080"],
     },
     webrtc: {
@@ -237,6 +243,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
       maxSessionsPerAddress: 56,
       idleTimeout: 57_000,
       maxKeyMaterial: 58,
+      defaultStreamId: "#!::r=live/sixty,m=publish",
       cookieSecret: "secret-59",
     },
     udp: { engine: "deno" },
@@ -257,6 +264,7 @@ Deno.test("every problem is reported at once, by the name of its variable", () =
     PROXY_DEFAULT_BACKEND_ENABLED: "maybe",
     PROXY_DEFAULT_BACKEND_IP: "example.com",
     PROXY_DEFAULT_BACKEND_RTMP: "70000",
+    PROXY_HLS_PATHS: "[app]/[stream].m3u8,[app]/[name].ts",
     PROXY_WEBRTC_CANDIDATE: "203.0.113.7,1.2.3",
     PROXY_REDIS_DB: "-1",
     PROXY_FORCE_QUIT_TIMEOUT: "soon",

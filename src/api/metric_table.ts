@@ -150,7 +150,8 @@ export const METRICS = {
   ),
   srs_proxy_srt_dropped_total: counter(
     "Datagrams of SRT clients dropped or refused at once, by reason: malformed, unknown_socket, " +
-      "bad_cookie, old_version, bad_stream_id, key_material, session_limit, address_limit, draining.",
+      "bad_cookie, old_version, bad_handshake, no_stream_id, bad_stream_id, key_material, " +
+      "session_limit, address_limit, draining.",
     "reason",
   ),
   srs_proxy_rtc_sessions: gauge("WebRTC sessions agreed upon or begun."),
@@ -196,6 +197,9 @@ export const METRICS = {
   ),
   srs_proxy_rtc_registry_errors_total: counter(
     "WebRTC sessions that other proxies could not be told of.",
+  ),
+  srs_proxy_log_lines_lost_total: counter(
+    "Lines of the log that were lost because their reader did not take them in time.",
   ),
 } as const satisfies Readonly<Record<string, MetricDeclaration>>;
 

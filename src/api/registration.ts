@@ -3,6 +3,7 @@
 
 import * as v from "valibot";
 import { ProxyError } from "../core/errors.ts";
+import { nameFlaw } from "../core/names.ts";
 import { type Endpoint, parseEndpoint } from "../core/endpoint.ts";
 import { TRANSPORTS } from "../core/fleet.ts";
 import type { Address, Origin, Protocol } from "../core/origin.ts";
@@ -15,7 +16,7 @@ const MAX_ISSUES_TOLD = 5;
 const Text = v.pipe(
   v.string("must be a string"),
   v.maxLength(MAX_TEXT, `must have at most ${MAX_TEXT} characters`),
-  v.regex(/^[^\p{Cc}]*$/u, "must not hold control characters"),
+  v.check((text) => nameFlaw(text) === undefined, ({ input }) => nameFlaw(input)!),
 );
 const Name = v.pipe(Text, v.nonEmpty("must not be empty"));
 const Endpoints = v.pipe(

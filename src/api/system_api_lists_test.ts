@@ -75,7 +75,7 @@ Deno.test("lists come page by page", async () => {
   const page = (await desk.ask("GET", "/api/v1/streams")).body;
   assert.ok(Array.isArray(page.streams));
   assert.equal(page.streams.length, 100);
-  assert.deepEqual(Object.keys(page.streams[0]), ["stream", "origin", "confirmed"]);
+  assert.deepEqual(Object.keys(page.streams[0]), ["stream", "origin", "confirmed", "live"]);
   const rest = (await desk.ask("GET", `/api/v1/streams?after=${page.next}`)).body;
   assert.ok(Array.isArray(rest.streams));
   assert.equal(rest.streams.length, 50);

@@ -21,6 +21,7 @@ export type ErrorCode =
   | "overloaded"
   | "draining"
   | "registry_unavailable"
+  | "loop"
   | "internal";
 
 interface WireMeaning {
@@ -51,6 +52,7 @@ const MEANINGS: Readonly<Record<ErrorCode, WireMeaning>> = {
   overloaded: meaning("client", true, 503, 1402, PUBLISH_FAILED, PLAY_FAILED),
   draining: meaning("client", true, 503, 1503, PUBLISH_FAILED, PLAY_FAILED),
   registry_unavailable: meaning("registry", true, 503, 1503, PUBLISH_FAILED, PLAY_FAILED),
+  loop: meaning("origin", false, 508, 1502, PUBLISH_FAILED, PLAY_FAILED),
   internal: meaning("internal", false, 500, 1500, PUBLISH_FAILED, PLAY_FAILED),
 };
 

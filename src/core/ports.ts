@@ -58,8 +58,8 @@ export interface Resolver {
 export interface PartRequest {
   /** Stream key, `vhost/app/stream`. */
   readonly stream: string;
-  /** `originTagOf` the id of the origin that has it. */
-  readonly originTag: string;
+  /** `originTagOf` the id of the origin that has it; the owner of the stream unless given. */
+  readonly originTag?: string;
   readonly protocol: Protocol;
   readonly failed: readonly string[];
 }
@@ -73,6 +73,20 @@ export interface PartLocator {
    * @throws ProxyError `not_found` when there is neither, `registry_unavailable`
    */
   locate(request: PartRequest): Promise<Origin>;
+  /**
+   * The origin that a stream belongs to now, whatever that offers; undefined when it has none. Makes
+   * no mapping and prolongs none.
+   *
+   * @throws ProxyError `registry_unavailable`
+   */
+  owner(stream: string): Promise<StreamOwner | undefined>;
+}
+
+/** Whom a stream belongs to. */
+export interface StreamOwner {
+  readonly origin: Origin;
+  /** Whether it has been served there, rather than only asked for. */
+  readonly confirmed: boolean;
 }
 
 /** What any proxy must know of a WebRTC session to take its media. */

@@ -14,6 +14,7 @@ import type {
   Resolver,
   RtcSession,
   RtcSessions,
+  StreamOwner,
   StreamRequest,
   Timings,
 } from "../core/ports.ts";
@@ -193,6 +194,10 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
   locate(request: PartRequest): Promise<Origin> {
     const stream = this.#placed(request.stream);
     return this.#timed("locate", () => this.#parts.find({ ...request, stream }));
+  }
+
+  owner(stream: string): Promise<StreamOwner | undefined> {
+    return this.#parts.owner(this.#placed(stream));
   }
 
   async putSession(session: RtcSession, ttl: number): Promise<void> {

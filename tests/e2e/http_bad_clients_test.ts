@@ -265,7 +265,7 @@ Deno.test("a forged spbhid gets 404 and reaches no address that is no registered
     "A".repeat(8_000),
   ];
   for (const value of forged) {
-    for (const path of ["/live/x-1.mp4", "/live/x.flv", "/live/x.m3u8"]) {
+    for (const path of ["/live/x-1.mp4", "/live/x/7.ts", "/live/x.m3u8"]) {
       await t.step(`${path} with "${value.slice(0, 40)}"`, async () => {
         const answer = await RawHttp.ask(world.port, `${path}?spbhid=${value}`);
         assert.equal(answer.status, 404);
@@ -281,6 +281,14 @@ Deno.test("a forged spbhid gets 404 and reaches no address that is no registered
     assert.equal(answer.body, "a segment");
     assert.equal(world.origin.requests[0]?.target, "/live/x-1.mp4");
     assert.deepEqual(await mappedStreams(world.proxy), []);
+  });
+  await t.step("it opens nothing but what is the stream's own", async () => {
+    const asked = world.origin.requests.length;
+    const paths = ["/", "/api/v1/versions", "/api/v1/clients/x.ts", "/live/y-1.ts", "/live/x.html"];
+    for (const path of paths) {
+      assert.equal((await RawHttp.ask(world.port, `${path}?spbhid=${good}`)).status, 404, path);
+    }
+    assert.equal(world.origin.requests.length, asked);
   });
   await t.step("no Host and no target leads elsewhere", async () => {
     const host = { method: "HEAD", host: address };

@@ -6,11 +6,12 @@ import { Publisher, recordedFrames, Viewer } from "../support/ffmpeg.ts";
 import { assertContiguous, assertSameFrames } from "../support/frames.ts";
 import { NginxRtmp } from "../support/nginx_rtmp.ts";
 import { NodeMediaServer } from "../support/node_media_server.ts";
+import { fetchText } from "../support/origin_server.ts";
 import { Proxy } from "../support/proxy.ts";
 import { Registration } from "../support/register.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
 import { TempFolder } from "../support/temp_folder.ts";
-import { until } from "../support/wait.ts";
+import { pause, until } from "../support/wait.ts";
 
 async function assertSameStream(direct: Viewer, relayed: Viewer): Promise<void> {
   await Promise.all([direct.moreVideo(30), relayed.moreVideo(30)]);
@@ -48,6 +49,30 @@ Deno.test({
     // The player was ended in the middle of writing a frame, so the last one may be cut.
     assertSameFrames(viewer.video, recorded.of("video").slice(0, -1), 15);
     assertSameFrames(viewer.audio, recorded.of("audio").slice(0, -1), 30);
+  },
+});
+
+Deno.test({
+  name: "ffmpeg and librtmp wait for their stream far longer than the idle time",
+  timeout: 60_000,
+  async fn() {
+    await using proxy = await Proxy.open({ PROXY_IDLE_TIMEOUT: "2s" });
+    await using origin = await NginxRtmp.open();
+    await using _registration = await Registration.open([proxy], origin);
+    await using viewer = new Viewer(proxy.rtmpUrl("x"));
+    await using folder = new TempFolder();
+    const file = folder.file("x.flv");
+    const args = ["--live", "-r", proxy.rtmpUrl("x"), "-o", file];
+    await using player = new Child({ command: "rtmpdump", args });
+    await until("both players", async () => {
+      const listed = JSON.parse(await fetchText(proxy.systemUrl("/api/v1/sessions")));
+      return listed.sessions.length === 2;
+    });
+    await pause(7_000);
+    await using _publisher = await Publisher.publish(proxy.rtmpUrl("x"));
+    await viewer.moreVideo(5);
+    await player.until("a recording", () => sizeOf(file) > 10_000, 20_000);
+    await player.kill();
   },
 });
 

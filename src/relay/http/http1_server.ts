@@ -99,6 +99,7 @@ export class Http1Server implements AsyncDisposable {
       const exchange = await this.#nextExchange(client, timeout);
       if (exchange === undefined) return;
       await this.#options.handle(exchange);
+      client.unwatch();
       if (!exchange.keepAlive || this.#stopped) {
         return await connection.closeGently(LINGER, client.reading);
       }

@@ -10,7 +10,7 @@ import { corsFields } from "./fields.ts";
 import { Forwarder } from "../http_origin/forward.ts";
 import { type HeadTimeouts, Http1Server } from "./http1_server.ts";
 import type { HttpExchange } from "./http_exchange.ts";
-import { type MediaRequest, mediaRequestOf } from "./media_request.ts";
+import { chooseMedia, type MediaRequest, mediaWishOf } from "./media_request.ts";
 import { type MediaServices, MediaSession } from "./media_session.ts";
 import { OriginPool } from "../http_origin/origin_pool.ts";
 import { PageExchange } from "./page_exchange.ts";
@@ -38,6 +38,8 @@ interface Running {
   readonly isLive: boolean;
   readonly received: number;
   end(reason: "shutdown" | EndedBy): void;
+  /** Ends it if it waits for something that may not come. */
+  drain(): void;
   sweep(elapsed: number): void;
 }
 
@@ -83,9 +85,10 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     return this.#server.closed;
   }
 
-  /** Takes no new client and no new stream; requests under way go on. */
+  /** Takes no new client and no new stream; what has reached its stream goes on. */
   drain(): void {
     this.#server.stop();
+    for (const running of this.#running) running.drain();
   }
 
   /** Ends all requests under way. */
@@ -124,7 +127,8 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
   async #handle(exchange: HttpExchange): Promise<void> {
     try {
       if (await this.#answerMethod(exchange)) return;
-      const media = mediaRequestOf(exchange.request);
+      this.#options.hopMark.requireNew(exchange.request.fields.tokens("via"));
+      const media = await this.#findMedia(exchange);
       if (media === undefined) await this.#answerOther(exchange);
       else await this.#answerMedia(exchange, media);
     } catch (thrown) {
@@ -150,6 +154,13 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
       return false;
     }
     return true;
+  }
+
+  #findMedia({ request }: HttpExchange): Promise<MediaRequest | undefined> {
+    const { resolver, hlsPaths } = this.#options;
+    return chooseMedia(mediaWishOf(request, hlsPaths), async (stream) => {
+      return (await resolver.owner(stream))?.confirmed ?? false;
+    });
   }
 
   async #answerMedia(exchange: HttpExchange, media: MediaRequest): Promise<void> {

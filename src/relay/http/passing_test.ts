@@ -203,9 +203,38 @@ Deno.test("a load balancer in the list is believed what it says of the client", 
     "X-Forwarded-Proto: https",
     "X-Forwarded-Host: tv.example",
   );
-  assert.equal(origin.field("x-forwarded-for"), "203.0.113.9, 10.0.0.1, 127.0.0.1");
+  assert.equal(origin.field("x-forwarded-for"), "10.0.0.1, 127.0.0.1", "what SRS takes is first");
   assert.equal(origin.field("x-forwarded-proto"), "https");
-  assert.equal(origin.field("x-real-ip"), "203.0.113.9");
+  assert.equal(origin.field("x-real-ip"), "10.0.0.1");
+  await world.ask(partOf("o"), "X-Forwarded-For: 6.6.6.6, 203.0.113.9", "X-Real-IP: 6.6.6.6");
+  assert.equal(origin.field("x-real-ip"), "203.0.113.9", "what the balancer itself has added");
+});
+
+Deno.test("a request that comes back is refused, and one that has come through many", async () => {
+  await using one = await HttpRelayWorld.open();
+  await using two = await HttpRelayWorld.open();
+  await one.addOrigin("two", two.relay.address.port);
+  await two.addOrigin("one", one.relay.address.port);
+  for (const target of ["/live/show.flv", "/live/show.m3u8"]) {
+    assert.equal((await one.ask(target)).status, 508, target);
+  }
+  assert.equal(await one.metric('srs_proxy_http_refused_total{reason="loop"}'), 2);
+  assert.equal(await two.metric('srs_proxy_http_refused_total{reason="loop"}'), 0);
+  assert.deepEqual([await one.streams(), await two.streams()], [[], []]);
+
+  await using origin = new ScriptedHttpOrigin(says("200 OK", "part"));
+  await two.addOrigin("o", origin.port);
+  const through = async (...via: string[]) => {
+    return (await two.ask(partOf("o"), ...via.map((line) => `Via: ${line}`))).status;
+  };
+  const ours = ["a", "b", "c", "d"].map((name) => `1.1 srs-proxy-${name}`);
+  assert.equal(await through("1.1 cdn", ours.slice(1).join(" , ")), 200);
+  assert.equal(await through(...ours), 508);
+  assert.equal(await through(Array(16).fill("1.1 cdn").join(",")), 508);
+  assert.match(
+    origin.requests[0]!.lines.join("\n"),
+    /^Via: 1\.1 cdn\n(.*\n)*Via: 1\.1 srs-proxy-[\w-]+$/m,
+  );
 });
 
 Deno.test("web pages may ask as far as they are allowed to", async () => {
@@ -241,6 +270,7 @@ Deno.test("other methods, bodies and ambiguous requests reach no origin", async 
       [405, "POST /live/show.flv HTTP/1.1\r\nHost: a\r\n\r\n"],
       [405, "DELETE /live/show.flv HTTP/1.1\r\nHost: a\r\n\r\n"],
       [405, "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n"],
+      [405, "TRACK / HTTP/1.1\r\nHost: a\r\n\r\n"],
       [400, "GET /live/show.flv HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"],
       [
         400,
@@ -259,7 +289,7 @@ Deno.test("other methods, bodies and ambiguous requests reach no origin", async 
   assert.equal(origin.connections, 0);
   await until(
     "all be counted",
-    async () => await world.metric('srs_proxy_http_refused_total{reason="method"}') === 3,
+    async () => await world.metric('srs_proxy_http_refused_total{reason="method"}') === 4,
   );
   assert.deepEqual(world.errors, []);
 });

@@ -75,6 +75,19 @@ Deno.test("a body that is waited for is asked for, unless nobody wants it", asyn
   });
 });
 
+Deno.test("a method of which no web Request can be made is refused, and is no error", async () => {
+  await onSite(echo, async ({ port, refused, errors }) => {
+    for (const method of ["TRACE", "TRACK"]) {
+      using client = await RawHttpClient.open(port);
+      await client.send(`${method} / HTTP/1.1\r\nHost: tv.example\r\n\r\n`);
+      const text = await client.until();
+      assert.match(text, /^HTTP\/1\.1 405 Method Not Allowed\r\n/);
+      assert.match(text, /\r\nAllow: GET, /);
+    }
+    assert.deepEqual([refused, errors], [["method", "method"], []]);
+  });
+});
+
 Deno.test("what two servers could read in two ways is refused", async () => {
   await onSite(echo, async ({ port, refused }) => {
     const requests = [

@@ -1,7 +1,6 @@
 // One RTMP client from its handshake to its end: talks with it, finds the origin of what it wants,
 // relays, and starts over when it goes on to another stream. Knows no registry but the Resolver.
 
-import { ByteWriter } from "../../core/byte_writer.ts";
 import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { EndedBy } from "../../core/ports.ts";
 import { streamKeyFromRtmp } from "../../core/stream_key.ts";
@@ -9,12 +8,8 @@ import { Deadline } from "../../net/deadline.ts";
 import { Inbox } from "../../net/inbox.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
 import { ChunkRelay } from "../../protocol/rtmp/chunk_relay.ts";
-import { DEFAULT_CHUNK_SIZE, Shared } from "../../protocol/rtmp/chunk_scanner.ts";
-import {
-  ClientConversation,
-  encodeRefusal,
-  type Said,
-} from "../../protocol/rtmp/client_conversation.ts";
+import { Shared } from "../../protocol/rtmp/chunk_scanner.ts";
+import { ClientConversation, refusal, type Said } from "../../protocol/rtmp/client_conversation.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
 import {
   checkVersion,
@@ -22,12 +17,8 @@ import {
   HANDSHAKE_BLOCK,
   HANDSHAKE_GREETING,
 } from "../../protocol/rtmp/handshake.ts";
-import {
-  MessageType,
-  type RtmpMessage,
-  writeControl,
-  writeMessage,
-} from "../../protocol/rtmp/message.ts";
+import type { RtmpMessage } from "../../protocol/rtmp/message.ts";
+import { MessageWriter } from "../../protocol/rtmp/message_writer.ts";
 import { CLIENT_GREETING } from "./greeting.ts";
 import type { Conversed, OriginLink } from "./origin_link.ts";
 import type { RtmpPorts } from "./ports.ts";
@@ -38,6 +29,7 @@ import { StreamSession } from "./stream_session.ts";
 interface Agreed {
   readonly link: OriginLink;
   readonly conversed: Conversed;
+  readonly intent: "publish" | "play";
   readonly onOver: () => void;
 }
 
@@ -47,8 +39,7 @@ export class ClientSession {
   readonly #ports: RtmpPorts;
   readonly #inbox = new Inbox();
   #pair: RelayedPair | undefined;
-  /** What the client takes our chunk size to be. */
-  #chunkSize = DEFAULT_CHUNK_SIZE;
+  readonly #writer = new MessageWriter();
   #relay: ChunkRelay | undefined;
   #link: OriginLink | undefined;
   #streamSession: string | undefined;
@@ -83,7 +74,7 @@ export class ClientSession {
 
   /** See `RelayedPair.sweep`; the phases before have deadlines of their own. */
   sweep(elapsed: number): void {
-    this.#pair?.sweep(elapsed, this.#ports.timeouts.idle);
+    this.#pair?.sweep(elapsed, this.#ports.timeouts);
   }
 
   /** Serves the client to its end. Throws nothing that is the client's or an origin's fault. */
@@ -124,11 +115,11 @@ export class ClientSession {
 
   async #converse(): Promise<ClientConversation | undefined> {
     using deadline = this.#deadline(this.#ports.timeouts.identify);
-    const conversation = new ClientConversation();
+    const conversation = new ClientConversation(this.#writer);
     while (true) {
       const taken = this.#inbox.length > 0 ? conversation.push(this.#inbox.bytes) : 0;
       this.#inbox.consume(taken);
-      await this.#client.write(conversation.takeOutput());
+      await this.#client.write(this.#writer.take());
       if (conversation.wish !== undefined) return conversation;
       if (!await this.#inbox.fill(this.#client)) {
         this.#countEarlyEnd("identify", deadline);
@@ -193,7 +184,7 @@ export class ClientSession {
     }
     const end = await this.#relayBytes(
       conversation,
-      { link, conversed, onOver: () => session.release() },
+      { link, conversed, intent: wish.intent, onOver: () => session.release() },
       (next) => session.isOpen && this.#isFor(session.stream, conversation, next),
     );
     session.endReason = end.reason;
@@ -232,13 +223,13 @@ export class ClientSession {
 
   async #relayBytes(
     conversation: ClientConversation,
-    { link, conversed, onOver }: Agreed,
+    { link, conversed, intent, onOver }: Agreed,
     isSameStream: (wish: StreamCommand) => boolean,
   ): Promise<PairEnd> {
     const { scanner, assembler, streamIds } = conversed.conversation;
     if (this.#relay !== undefined) scanner.sharedAtFirst = Shared.none;
-    const toClient = new ChunkRelay("to_client", scanner, streamIds);
-    await this.#agreeOnChunkSize(toClient);
+    const clientChunkSize = this.#writer.chunkSize;
+    const toClient = new ChunkRelay("to_client", scanner, streamIds, clientChunkSize);
     toClient.adopt(assembler);
     const toOrigin = this.#relay ?? new ChunkRelay("to_origin", conversation.scanner, streamIds);
     if (this.#relay === undefined) toOrigin.adopt(conversation.assembler);
@@ -248,6 +239,7 @@ export class ClientSession {
     const aheadRead = this.#aheadRead;
     this.#aheadRead = undefined;
     this.#pair = new RelayedPair({
+      intent,
       client,
       link,
       up: {
@@ -272,24 +264,14 @@ export class ClientSession {
     const end = await this.#pair.run(isSameStream);
     this.#pair = undefined;
     if (!client.closed) await this.#send(toClient.cut());
-    this.#chunkSize = scanner.chunkSize;
+    this.#writer.follow(toClient.receiverChunkSize);
     return end;
   }
 
   /** Passes on what the origin says before it has decided. */
   async #tell(messages: readonly RtmpMessage[]): Promise<void> {
-    const out = new ByteWriter();
-    for (const message of messages) writeMessage(out, message, this.#chunkSize);
-    await this.#send(out.finish());
-  }
-
-  /** The client has not seen the origin's Set Chunk Size: it is told now. */
-  async #agreeOnChunkSize({ scanner }: ChunkRelay): Promise<void> {
-    if (scanner.chunkSize === this.#chunkSize) return;
-    const out = new ByteWriter(16);
-    writeControl(out, MessageType.setChunkSize, scanner.chunkSize, this.#chunkSize);
-    await this.#send(out.finish());
-    this.#chunkSize = scanner.chunkSize;
+    for (const message of messages) this.#writer.say(message);
+    await this.#send(this.#writer.take());
   }
 
   /** Writes what the proxy itself has to say; a client that does not take it is cut off. */
@@ -317,7 +299,8 @@ export class ClientSession {
 
   async #refuse(streamId: number, reason: { code: string; description: string }): Promise<void> {
     using _deadline = this.#deadline(2 * LINGER);
-    await this.#client.write(encodeRefusal(streamId, reason, this.#chunkSize));
+    this.#writer.say(refusal(streamId, reason));
+    await this.#client.write(this.#writer.take());
     await this.#client.closeGently(LINGER, this.#aheadRead);
   }
 }

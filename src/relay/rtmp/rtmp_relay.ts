@@ -40,7 +40,8 @@ export class RtmpRelay implements RelaySessions, AsyncDisposable {
         metrics.count("srs_proxy_rtmp_refused_total", { reason: `limit_${limit}` }),
       onError: options.onError,
     });
-    const interval = Math.min(SWEEP, options.timeouts.idle / 2);
+    const { idle, stall } = options.timeouts;
+    const interval = Math.min(SWEEP, idle / 2, stall / 2);
     this.#sweeper = setInterval(() => this.#sweep(interval), interval);
   }
 
