@@ -9,6 +9,7 @@ import assert from "node:assert/strict";
 import { say } from "../../scripts/say.ts";
 import { Calm } from "../model/calm.ts";
 import { describeEvent, type History, historyOf } from "../model/history.ts";
+import { KNOWN_HISTORIES } from "../model/known_histories.ts";
 import type { ModelSession } from "../model/model_session.ts";
 import { runHistory } from "../model/run.ts";
 import { shrinkHistory } from "../model/shrink.ts";
@@ -60,6 +61,13 @@ Deno.test("no live stream is at two origins, none is unknown, whatever breaks", 
   if (failures.length > 0) assert.fail(`${failures.length} failed\n${await explain(failures)}`);
   assert.ok(turns > 500 * COUNT, "the histories are too short to say anything");
 });
+
+for (const [name, history] of Object.entries(KNOWN_HISTORIES)) {
+  Deno.test(`nothing goes wrong when ${name}`, async () => {
+    const { violation, trace } = await runHistory(history, true);
+    assert.equal(violation, undefined, trace.slice(-SHOWN).join("\n"));
+  });
+}
 
 Deno.test("the same seed gives the same history", async () => {
   const [one, other] = [
