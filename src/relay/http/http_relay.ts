@@ -15,6 +15,7 @@ import { type MediaServices, MediaSession } from "./media_session.ts";
 import { OriginPool } from "../http_origin/origin_pool.ts";
 import { PageExchange } from "./page_exchange.ts";
 import type { HttpPorts, HttpTimeouts } from "./ports.ts";
+import { dropSmallBody } from "./small_body.ts";
 
 /** Longest time between two sweeps, milliseconds. */
 const SWEEP = 1000;
@@ -127,6 +128,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
   async #handle(exchange: HttpExchange): Promise<void> {
     try {
       if (await this.#answerMethod(exchange)) return;
+      await dropSmallBody(exchange, this.#options.timeouts.head);
       this.#options.hopMark.requireNew(exchange.request.fields.tokens("via"));
       const media = await this.#findMedia(exchange);
       if (media === undefined) await this.#answerOther(exchange);
@@ -139,16 +141,17 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     }
   }
 
-  /** Answers what its method decides: a page's question whether it may ask, and what is not done. */
+  /** Answers what its method decides: the question what may be asked, and what is not done. */
   async #answerMethod(exchange: HttpExchange): Promise<boolean> {
-    const { method, fields, path } = exchange.request;
+    const { method } = exchange.request;
     const cors = corsFields(exchange.request, this.#options.corsOrigins);
     const allow = { name: "Allow", value: METHODS.join(", ") };
-    const asksForLeave = path === "*" || fields.get("access-control-request-method") !== undefined;
     if (!METHODS.includes(method)) {
       this.#countRefused("method");
+      if (exchange.request.bodyLength !== 0) exchange.keepAlive = false;
       await exchange.answer({ status: 405, fields: [...cors, allow] });
-    } else if (method === "OPTIONS" && asksForLeave) {
+    } else if (method === "OPTIONS") {
+      await dropSmallBody(exchange, this.#options.timeouts.head);
       await exchange.answer({ status: 204, fields: [...cors, allow] });
     } else {
       return false;

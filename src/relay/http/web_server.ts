@@ -45,7 +45,6 @@ export class WebServer implements AsyncDisposable {
     this.#options = options;
     this.#server = Http1Server.open({
       ...options,
-      takesBodies: true,
       handle: (exchange) => this.#handle(exchange),
     });
   }

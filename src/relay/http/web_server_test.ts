@@ -58,6 +58,18 @@ Deno.test("requests follow each other on one connection, bodies and all", async 
   });
 });
 
+Deno.test("an empty line between two requests is none of them", async () => {
+  await onSite(echo, async ({ port }) => {
+    using client = await RawHttpClient.open(port);
+    const get = (target: string) => `GET ${target} HTTP/1.1\r\nHost: tv.example\r\n\r\n`;
+    await client.send(
+      `${post("/a", "Content-Length: 1", "", "x")}\r\n${get("/b")}\r\n${get("/c")}`,
+    );
+    const text = await client.until("GET /c tv.example <>");
+    assert.equal(text.match(/ 201 Created/g)?.length, 3);
+  });
+});
+
 Deno.test("a body that is waited for is asked for, unless nobody wants it", async () => {
   await onSite(echo, async ({ port }) => {
     using client = await RawHttpClient.open(port);
@@ -93,7 +105,7 @@ Deno.test("what two servers could read in two ways is refused", async () => {
     const requests = [
       post("/", "Content-Length: 3", "Transfer-Encoding: chunked", "", "xyz"),
       post("/", "Content-Length: 3", "Content-Length: 3", "", "xyz"),
-      "POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: 0\r\n\r\n",
     ];
     for (const request of requests) {
       using client = await RawHttpClient.open(port);

@@ -41,7 +41,9 @@ const FORWARDED = new Set([
 
 /** The request as the origin gets it: the client's own Host, and who the client is. */
 export function outgoingRequest(request: ClientRequest, changes: RequestChanges): OutgoingRequest {
-  const { method, path, host, version } = request;
+  const { method, path, host } = request;
+  // Over HTTP/1.1 there is no request without a Host, and servers refuse an empty one.
+  const version = host === "" ? "1.0" : request.version;
   const target = changes.query === "" ? path : `${path}?${changes.query}`;
   const left = changes.readable ? ["accept-encoding", "range", "if-range"] : [];
   const fields = endToEnd(request.fields).filter(({ name }) => {
@@ -50,10 +52,10 @@ export function outgoingRequest(request: ClientRequest, changes: RequestChanges)
       !FORWARDED.has(lower) && !left.includes(lower);
   });
   const head = encodeHead(`${method} ${target} HTTP/${version}`, [
-    { name: "Host", value: host },
+    ...(host === "" ? [] : [{ name: "Host", value: host }]),
     ...fields,
     ...(changes.body ? [{ name: "Content-Length", value: String(changes.body.length) }] : []),
-    { name: "Via", value: changes.hopMark.via(version) },
+    { name: "Via", value: changes.hopMark.via(request.version) },
     ...forwardedFields(request, changes),
     ...(version === "1.0" ? [{ name: "Connection", value: "close" }] : []),
   ]);
@@ -64,13 +66,14 @@ function forwardedFields({ fields, host }: ClientRequest, changes: RequestChange
   const { peer: { host: peer }, trustedProxies } = changes;
   const isTrusted = trustedProxies.some((cidr) => cidrContains(cidr, peer));
   const told = (name: string) => isTrusted ? fields.get(name) : undefined;
+  const forHost = told("x-forwarded-host") ?? host;
   const forwardedFor = fields.all("x-forwarded-for");
   const way = trustedWay({ peer, forwardedFor, realIp: fields.get("x-real-ip") }, trustedProxies);
   return [
     // Nothing stands before the client: SRS takes the first one for it.
     { name: "X-Forwarded-For", value: way.join(", ") },
     { name: "X-Forwarded-Proto", value: told("x-forwarded-proto") ?? "http" },
-    { name: "X-Forwarded-Host", value: told("x-forwarded-host") ?? host },
+    ...(forHost === "" ? [] : [{ name: "X-Forwarded-Host", value: forHost }]),
     { name: "X-Real-IP", value: way[0]! },
   ];
 }
