@@ -2,6 +2,7 @@
 // of app.ts, which is the one place that knows everything. Sections of the configuration are handed on
 // as they are, not copied: app.ts changes them in place.
 
+import { AddressPolicy } from "./api/address_policy.ts";
 import { httpApi } from "./api/http_api.ts";
 import { LoopGuard } from "./api/loop_guard.ts";
 import { PrometheusMetrics } from "./api/metrics.ts";
@@ -15,6 +16,8 @@ import { pages } from "./console/pages.ts";
 import { logger } from "./core/log.ts";
 import type { BoundAddress } from "./core/fleet.ts";
 import { HttpServer } from "./net/http_server.ts";
+import { NameLookup } from "./net/name_lookup.ts";
+import { NamedOrigins, OriginNames } from "./registry/named_origins.ts";
 import type { Registry } from "./registry/registry.ts";
 import { HttpRelay } from "./relay/http/http_relay.ts";
 import { WebServer } from "./relay/http/web_server.ts";
@@ -59,6 +62,10 @@ export interface Parts {
 interface Surroundings {
   readonly config: Config;
   readonly registry: Registry;
+  /** The registry as the relays see it: without host names. */
+  readonly resolver: NamedOrigins;
+  readonly names: OriginNames;
+  readonly addresses: AddressPolicy;
   readonly metrics: PrometheusMetrics;
   readonly state: State;
   readonly sessions: LiveSessions;
@@ -75,8 +82,14 @@ export async function openParts(config: Config, stack: AsyncDisposableStack): Pr
   const metrics = new PrometheusMetrics();
   const { registry, access } = await openRegistry(config, metrics, stack);
   const sessions = new LiveSessions(LIVE_SESSIONS);
+  const addresses = addressPolicy(config, state);
+  const lookup = new NameLookup();
+  const names = new OriginNames(async (name) => {
+    return addresses.usable(name, await lookup.addressesOf(name));
+  });
   const surroundings: Surroundings = {
-    ...{ config, registry, metrics, state, sessions },
+    ...{ config, registry, metrics, state, sessions, addresses, names },
+    resolver: new NamedOrigins(registry, names),
     newSession: sessionIds(),
   };
   const relays: Relay[] = [];
@@ -112,7 +125,7 @@ function sessionIds(): () => string {
 }
 
 function systemHandler(
-  { config, registry, metrics, state, sessions }: Surroundings,
+  { config, registry, metrics, state, sessions, addresses, names }: Surroundings,
   relays: readonly Relay[],
 ) {
   const guard = new LoopGuard({
@@ -130,13 +143,19 @@ function systemHandler(
     expose: () => metrics.expose(),
     readiness: () => readinessOf(state, registry),
     about: ABOUT,
-    addresses: {
-      allow: config.register.allow,
-      ownAddresses: () => state.ownAddresses,
-      otherProxies: () => [],
-      localIps: () => Deno.networkInterfaces().map(({ address }) => address),
-    },
+    addresses,
+    resolved: (origin) => names.resolved(origin),
     access: config.register,
+  });
+}
+
+function addressPolicy({ register }: Config, state: State): AddressPolicy {
+  return new AddressPolicy({
+    allow: register.allow,
+    allowNames: register.allowNames,
+    ownAddresses: () => state.ownAddresses,
+    otherProxies: () => [],
+    localIps: () => Deno.networkInterfaces().map(({ address }) => address),
   });
 }
 
@@ -157,7 +176,7 @@ async function openPages(
 }
 
 function openHttpRelay(
-  { config, registry, metrics, state, sessions, newSession }: Surroundings,
+  { config, resolver, metrics, state, sessions, newSession }: Surroundings,
   answerOther: (request: Request) => Promise<Response>,
 ): HttpRelay {
   const { listen, limits, timeouts, http } = config;
@@ -167,27 +186,27 @@ function openHttpRelay(
     reusePort: listen.reusePort,
     trustedProxies: http.trustedProxies,
     corsOrigins: http.corsOrigins,
-    resolver: registry,
+    resolver,
     isDraining: () => state.draining,
     onError: logError,
   });
 }
 
 function openRtmp(surroundings: Surroundings): RtmpRelay {
-  const { config, registry, metrics, state, sessions, newSession } = surroundings;
+  const { config, resolver, metrics, state, sessions, newSession } = surroundings;
   const { listen, limits, timeouts } = config;
   return RtmpRelay.open({
     ...{ limits, timeouts, sessions, metrics, newSession },
     listen: listen.rtmp,
     reusePort: listen.reusePort,
-    resolver: registry,
+    resolver,
     isDraining: () => state.draining,
     onError: logError,
   });
 }
 
 async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> {
-  const { config, registry, metrics, sessions, newSession } = surroundings;
+  const { config, registry, resolver, metrics, sessions, newSession } = surroundings;
   const { candidates: _, ...limits } = config.webrtc;
   const relay = await RtcMediaRelay.open({
     ...limits,
@@ -196,7 +215,7 @@ async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> 
     reusePort: config.listen.reusePort,
     handsOver: config.listen.reusePort && config.registry.type === "redis",
     engine: config.udp.engine,
-    resolver: registry,
+    resolver,
     rtcSessions: registry,
     onError: logError,
   });
@@ -205,7 +224,7 @@ async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> 
 }
 
 async function openSrt(surroundings: Surroundings): Promise<SrtRelay> {
-  const { config, registry, metrics, sessions, newSession } = surroundings;
+  const { config, resolver, metrics, sessions, newSession } = surroundings;
   const relay = await SrtRelay.open({
     ...config.srt,
     ...{ sessions, metrics, newSession },
@@ -213,7 +232,7 @@ async function openSrt(surroundings: Surroundings): Promise<SrtRelay> {
     reusePort: config.listen.reusePort,
     leavesPort: config.listen.reusePort && config.registry.type === "redis",
     engine: config.udp.engine,
-    resolver: registry,
+    resolver,
     onError: logError,
   });
   logEngine("srt", relay.engine);
@@ -225,11 +244,11 @@ function logEngine(protocol: string, { kind, buffers }: RtcMediaRelay["engine"])
 }
 
 function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signaling {
-  const { config, registry, metrics, state, sessions, newSession } = surroundings;
+  const { config, registry, resolver, metrics, state, sessions, newSession } = surroundings;
   return Signaling.open({
     ...{ media, sessions, metrics, newSession },
     timeouts: config.timeouts,
-    resolver: registry,
+    resolver,
     rtcSessions: registry,
     trustedProxies: config.http.trustedProxies,
     candidates: config.webrtc.candidates,

@@ -9,13 +9,13 @@ import { formatAddress } from "../core/endpoint.ts";
 import type { Origin, Protocol } from "../core/origin.ts";
 import type { Metrics } from "../core/ports.ts";
 import { type SharedAddress, sharedAddresses } from "../core/shared_addresses.ts";
-import { AddressPolicy, type AddressPolicyOptions } from "./address_policy.ts";
+import type { AddressPolicy } from "./address_policy.ts";
 import { refuseOtherNames, refuseOtherSites, requireJson } from "./browser_guard.ts";
 import { readBoundedText } from "../core/bounded_body.ts";
 import { answerError, answerErrorsInJson } from "./json_answers.ts";
 import { logFailure } from "./log_failure.ts";
 import type { Exposition } from "./metrics.ts";
-import { originOf, parseRegistration } from "./registration.ts";
+import { originOf, parseRegistration, refuseOwnAddresses } from "./registration.ts";
 import type { SessionStatus } from "./session_log.ts";
 import { type ApiAccess, bearerToken, holdsToken } from "./token.ts";
 import { type About, versionsApp } from "./versions.ts";
@@ -37,7 +37,9 @@ export interface SystemApiPorts {
   readonly readiness: () => Readiness;
   readonly sessions: SessionDirectory;
   readonly about: About;
-  readonly addresses: AddressPolicyOptions;
+  readonly addresses: AddressPolicy;
+  /** The origin with addresses in the place of names. */
+  readonly resolved: (origin: Origin) => Promise<Origin>;
   /** Whether what wants to register is a proxy, which would be its own client in the end. */
   readonly isProxy: (origin: Origin) => Promise<boolean>;
   readonly access: ApiAccess;
@@ -71,19 +73,13 @@ export function systemApi(ports: SystemApiPorts): Hono {
 }
 
 function addRegistration(app: Hono, ports: SystemApiPorts): void {
-  const policy = new AddressPolicy(ports.addresses);
   app.on("POST", REGISTER_PATHS, async (context) => {
     try {
       admit(context, ports.access);
       requireJson(context.req.raw);
       const body = await readBoundedText(context.req.raw, BODY_BOUNDS);
-      const origin = originOf(parseRegistration(body), policy);
-      if (await ports.isProxy(origin)) {
-        throw new ProxyError(
-          "bad_request",
-          "Cannot register: a proxy answers there, not an origin",
-        );
-      }
+      const origin = originOf(parseRegistration(body), ports.addresses);
+      await refuseProxy(await ports.resolved(origin), ports);
       await ports.directory.register(origin);
     } catch (thrown) {
       const error = toProxyError(thrown);
@@ -100,6 +96,12 @@ function addRegistration(app: Hono, ports: SystemApiPorts): void {
       return answerError(context, 405, "Cannot register but by POST");
     });
   }
+}
+
+async function refuseProxy(origin: Origin, { addresses, isProxy }: SystemApiPorts): Promise<void> {
+  refuseOwnAddresses(origin, addresses);
+  if (!await isProxy(origin)) return;
+  throw new ProxyError("bad_request", "Cannot register: a proxy answers there, not an origin");
 }
 
 function addHealth(app: Hono, ports: SystemApiPorts): void {

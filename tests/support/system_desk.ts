@@ -1,5 +1,6 @@
 // The System API in front of a real registry, asked without a listener.
 
+import { AddressPolicy } from "../../src/api/address_policy.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { systemApi, type SystemApiPorts } from "../../src/api/system_api.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
@@ -40,12 +41,14 @@ export async function openDesk(options: Partial<SystemApiPorts> = {}): Promise<D
     readiness: () => ({ ready: true, status: "ready" }),
     sessions: { list: () => [], kick: () => false },
     about: ABOUT,
-    addresses: {
+    addresses: new AddressPolicy({
       allow: [],
+      allowNames: [],
       ownAddresses: () => [{ transport: "tcp", host: "0.0.0.0", port: 11935 }],
       otherProxies: () => [],
       localIps: () => ["10.0.0.1"],
-    },
+    }),
+    resolved: (origin) => Promise.resolve(origin),
     isProxy: () => Promise.resolve(false),
     access: {},
     ...options,
