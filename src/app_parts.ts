@@ -13,6 +13,7 @@ import { type About, versionsApp } from "./api/versions.ts";
 import { type OpenRegistry, openRegistry } from "./app_registry.ts";
 import type { Config } from "./config.ts";
 import { pages } from "./console/pages.ts";
+import { normalizeIp } from "./core/endpoint.ts";
 import { logger } from "./core/log.ts";
 import type { BoundAddress } from "./core/fleet.ts";
 import { HttpServer } from "./net/http_server.ts";
@@ -111,7 +112,8 @@ export async function openParts(config: Config, stack: AsyncDisposableStack): Pr
       name: "System API",
       listen,
       reusePort,
-      handler: (request) => system.fetch(request),
+      handler: (request, { remoteAddr: { hostname: host, port } }) =>
+        system.fetch(request, { peer: { host: normalizeIp(host) ?? host, port } }),
       onError: logError,
     })),
   };

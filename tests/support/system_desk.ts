@@ -3,6 +3,7 @@
 import { AddressPolicy } from "../../src/api/address_policy.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { systemApi, type SystemApiPorts } from "../../src/api/system_api.ts";
+import type { Address } from "../../src/core/origin.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 
@@ -18,7 +19,10 @@ export const ABOUT = { signature: "proxy", version: "1.2.3", numbers: NUMBERS, p
 export interface Desk extends AsyncDisposable {
   readonly registry: Registry;
   readonly metrics: PrometheusMetrics;
-  readonly fetch: (request: Request) => Response | Promise<Response>;
+  readonly fetch: (
+    request: Request,
+    env?: { readonly peer?: Address },
+  ) => Response | Promise<Response>;
   /** Status and JSON body of the answer. */
   readonly ask: (
     method: string,
@@ -56,7 +60,7 @@ export async function openDesk(options: Partial<SystemApiPorts> = {}): Promise<D
   return {
     registry,
     metrics,
-    fetch: (request) => app.fetch(request),
+    fetch: (request, env) => app.fetch(request, env),
     ask: async (method, path, body, headers = {}) => {
       const text = typeof body === "string" || body === undefined ? body : JSON.stringify(body);
       const init = text === undefined

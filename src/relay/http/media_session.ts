@@ -4,6 +4,7 @@
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import { formatAddress } from "../../core/endpoint.ts";
 import type { Origin } from "../../core/origin.ts";
+import type { TriedOrigin } from "../../core/ports.ts";
 import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
 import type { Field } from "../../protocol/http/head.ts";
 import type { HttpResponse } from "../../protocol/http/response.ts";
@@ -37,6 +38,7 @@ export class MediaSession {
   readonly #exchange: HttpExchange;
   readonly #media: MediaRequest;
   readonly #gone = new AbortController();
+  readonly #tried: TriedOrigin[] = [];
   #ended: EndReason | undefined;
   #forwarded: Forwarded | undefined;
   #pump: BodyPump | undefined;
@@ -108,6 +110,7 @@ export class MediaSession {
     const changes = { query, readable: isPlaylist, peer: connection.peer, trustedProxies };
     const forwarded = await this.#services.forwarder.forward(outgoingRequest(request, changes), {
       choose: (failed) => this.#chooseOrigin(failed),
+      failed: (origin, { code }) => this.#tried.push({ origin, code }),
       gone: this.#gone.signal,
     });
     this.#forwarded = forwarded;
@@ -230,10 +233,12 @@ export class MediaSession {
     ports.metrics.count("srs_proxy_http_refused_total", { reason: error.code });
     if (this.#media.kind !== "part") {
       ports.sessions.refused({
+        session: this.id,
         protocol: "http",
         intent: "play",
         stream: this.#media.key.key,
-        client: exchange.connection.peer.host,
+        client: formatAddress(exchange.connection.peer),
+        tried: this.#tried,
         error,
       });
     }

@@ -2,6 +2,7 @@
 // relays, and starts over when it goes on to another stream. Knows no registry but the Resolver.
 
 import { ByteWriter } from "../../core/byte_writer.ts";
+import { formatAddress } from "../../core/endpoint.ts";
 import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
 import { streamKeyFromRtmp } from "../../core/stream_key.ts";
 import { Deadline } from "../../net/deadline.ts";
@@ -44,6 +45,8 @@ export class ClientSession {
   #relay: ChunkRelay | undefined;
   #link: OriginLink | undefined;
   #streamSession: string | undefined;
+  /** What a refusal is about, as far as it is known. */
+  #wanted: Pick<StreamSession, "id" | "stream" | "tried"> | undefined;
   /** A read of the inbox that is under way or has been while no pump was at work. */
   #aheadRead: Promise<boolean> | undefined;
 
@@ -139,6 +142,7 @@ export class ClientSession {
     let next = conversation.wish;
     while (next !== undefined) {
       const wish = next;
+      this.#wanted = undefined;
       try {
         next = await this.#serveStream(conversation, said, wish);
       } catch (error) {
@@ -158,6 +162,7 @@ export class ClientSession {
     const key = keyOf(conversation, wish);
     using session = new StreamSession(this.#ports, this.#client, key, wish);
     this.#streamSession = session.id;
+    this.#wanted = session;
     this.#readAhead();
     using link = await session.findOrigin();
     this.#link = link;
@@ -169,6 +174,9 @@ export class ClientSession {
       (messages) => this.#tell(messages),
     );
     const { decision } = conversed;
+    if (decision.kind !== "accepted") {
+      session.tried.push({ origin: link.origin.id, code: "origin_refused" });
+    }
     if (decision.kind === "rejected") {
       throw new OriginRejection(decision.code, decision.description);
     }
@@ -292,11 +300,14 @@ export class ClientSession {
 
   #reportRefusal(wish: StreamCommand, error: ProxyError): void {
     this.#ports.metrics.count("srs_proxy_rtmp_refused_total", { reason: error.code });
+    const { id, stream, tried } = this.#wanted ?? {};
     this.#ports.sessions.refused({
+      ...(id === undefined ? {} : { session: id }),
       protocol: "rtmp",
       intent: wish.intent,
-      stream: wish.name.split("?", 1)[0]!.slice(0, 256),
-      client: this.#client.peer.host,
+      stream: stream ?? wish.name.split("?", 1)[0]!.slice(0, 256),
+      client: formatAddress(this.#client.peer),
+      ...(tried === undefined ? {} : { tried }),
       error,
     });
   }
