@@ -126,7 +126,7 @@ export class ConfigError extends Error {
  *
  * @throws ConfigError with every problem there is, those of the settings first
  */
-export function loadConfig(settings: Settings): Config {
+export function loadConfig(settings: Pick<Settings, "variables" | "problems">): Config {
   const problems = [...settings.problems];
   const values: Record<string, unknown> = {};
   for (const [name, variable] of Object.entries(VARIABLES)) {

@@ -4,6 +4,7 @@
 import { App, type Listener } from "./app.ts";
 import type { CommandLineIo, Start } from "./cli.ts";
 import type { Config } from "./config.ts";
+import { findNotices } from "./config_notices.ts";
 import { formatAddress } from "./core/endpoint.ts";
 import { ProxyError } from "./core/errors.ts";
 import { configureLog, logger } from "./core/log.ts";
@@ -32,6 +33,7 @@ export async function runProxy({ config, settings }: Start, io: CommandLineIo): 
       environment: io.environment,
       changeLogLevel: async (level) => void await configureLog({ level, format, write }),
     });
+    for (const notice of findNotices(settings)) LOG.warn("Configuration", { notice });
     warnOfRisks(config);
     announce(app.listeners, config, io);
     await notifier.start();
