@@ -329,7 +329,7 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     const setAsideFor = (origin: string) => this.#health.setAsideFor({ origin, protocol }, now);
     const candidates = candidatesFor({ origins, setAsideFor }, request);
     const picked = this.#pick(request.stream, candidates);
-    if (!picked) throw noOriginFor(request);
+    if (!picked) throw noOriginFor(request, origins.length);
     return { stream: request.stream, origin: picked.origin, candidates };
   }
 
