@@ -4,6 +4,7 @@
 import type { Cidr } from "./core/cidr.ts";
 import type { ListenAddress } from "./core/endpoint.ts";
 import { toProxyError } from "./core/errors.ts";
+import type { HostPattern } from "./core/host_name.ts";
 import type { MediaTarget } from "./core/media_target.ts";
 import type { LogFormat, LogLevel } from "./core/log.ts";
 import {
@@ -43,8 +44,9 @@ export interface Config {
   readonly redis: RedisConfig;
   /** Without a token anybody may register. */
   readonly register: AccessConfig & {
-    /** Empty = every address but those of a special kind. */
+    /** Both empty = every address but those of a special kind. */
     readonly allow: readonly Cidr[];
+    readonly allowNames: readonly HostPattern[];
   };
   /** A fixed origin: its address and ports. Absent = none. */
   readonly defaultBackend?: DefaultBackend;
@@ -105,6 +107,7 @@ export interface Config {
 
 /** An origin that never registers. */
 export interface DefaultBackend {
+  /** Or a host name. */
   readonly ip: string;
   readonly rtmp: number;
   readonly http?: number;
@@ -130,7 +133,7 @@ export class ConfigError extends Error {
  *
  * @throws ConfigError with every problem there is, those of the settings first
  */
-export function loadConfig(settings: Settings): Config {
+export function loadConfig(settings: Pick<Settings, "variables" | "problems">): Config {
   const problems = [...settings.problems];
   const values: Record<string, unknown> = {};
   for (const [name, variable] of Object.entries(VARIABLES)) {
@@ -205,7 +208,8 @@ function toConfig(values: Values): Config {
     redis: toRedis(values),
     register: {
       ...toRegisterAccess(values),
-      allow: values.PROXY_REGISTER_ALLOW,
+      allow: values.PROXY_REGISTER_ALLOW.ranges,
+      allowNames: values.PROXY_REGISTER_ALLOW.names,
     },
     ...(values.PROXY_DEFAULT_BACKEND_ENABLED ? { defaultBackend: toDefaultBackend(values) } : {}),
     apiAuth: toApiAccess(values),

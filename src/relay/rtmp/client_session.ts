@@ -1,6 +1,7 @@
 // One RTMP client from its handshake to its end: talks with it, finds the origin of what it wants,
 // relays, and starts over when it goes on to another stream. Knows no registry but the Resolver.
 
+import { formatAddress } from "../../core/endpoint.ts";
 import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { EndedBy } from "../../core/ports.ts";
 import { streamKeyFromRtmp } from "../../core/stream_key.ts";
@@ -42,6 +43,8 @@ export class ClientSession {
   #relay: ChunkRelay | undefined;
   #link: OriginLink | undefined;
   #streamSession: string | undefined;
+  /** What a refusal is about, as far as it is known. */
+  #wanted: Pick<StreamSession, "id" | "stream" | "tried"> | undefined;
   /** A read of the inbox that is under way or has been while no pump was at work. */
   #aheadRead: Promise<boolean> | undefined;
 
@@ -141,6 +144,7 @@ export class ClientSession {
     let next = conversation.wish;
     while (next !== undefined) {
       const wish = next;
+      this.#wanted = undefined;
       try {
         next = await this.#serveStream(conversation, said, wish);
       } catch (error) {
@@ -160,6 +164,7 @@ export class ClientSession {
     const key = keyOf(conversation, wish);
     using session = new StreamSession(this.#ports, this.#client, key, wish);
     this.#streamSession = session.id;
+    this.#wanted = session;
     this.#readAhead();
     using link = await session.findOrigin();
     this.#link = link;
@@ -171,6 +176,9 @@ export class ClientSession {
       (messages) => this.#tell(messages),
     );
     const { decision } = conversed;
+    if (decision.kind !== "accepted") {
+      session.tried.push({ origin: link.origin.id, code: "origin_refused" });
+    }
     if (decision.kind === "rejected") {
       throw new OriginRejection(decision.code, decision.description);
     }
@@ -286,11 +294,14 @@ export class ClientSession {
 
   #reportRefusal(wish: StreamCommand, error: ProxyError): void {
     this.#ports.metrics.count("srs_proxy_rtmp_refused_total", { reason: error.code });
+    const { id, stream, tried } = this.#wanted ?? {};
     this.#ports.sessions.refused({
+      ...(id === undefined ? {} : { session: id }),
       protocol: "rtmp",
       intent: wish.intent,
-      stream: wish.name.split("?", 1)[0]!.slice(0, 256),
-      client: this.#client.peer.host,
+      stream: stream ?? wish.name.split("?", 1)[0]!.slice(0, 256),
+      client: formatAddress(this.#client.peer),
+      ...(tried === undefined ? {} : { tried }),
       error,
     });
   }
