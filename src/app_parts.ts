@@ -12,6 +12,7 @@ import { type OpenRegistry, openRegistry } from "./app_registry.ts";
 import type { Config } from "./config.ts";
 import { pages } from "./console/pages.ts";
 import { logger } from "./core/log.ts";
+import { MemoryBudget } from "./core/memory_budget.ts";
 import type { Address } from "./core/origin.ts";
 import { HttpServer } from "./net/http_server.ts";
 import type { Registry } from "./registry/registry.ts";
@@ -57,6 +58,7 @@ interface Surroundings {
   readonly metrics: PrometheusMetrics;
   readonly state: State;
   readonly sessions: LiveSessions;
+  readonly identifyMemory: MemoryBudget;
   newSession(): string;
 }
 
@@ -72,6 +74,7 @@ export async function openParts(config: Config, stack: AsyncDisposableStack): Pr
   const sessions = new LiveSessions(LIVE_SESSIONS);
   const surroundings: Surroundings = {
     ...{ config, registry, metrics, state, sessions },
+    identifyMemory: new MemoryBudget(config.identifyMemory),
     newSession: sessionIds(),
   };
   const relays: Relay[] = [];
@@ -146,12 +149,13 @@ async function openPages(
 }
 
 function openHttpRelay(
-  { config, registry, metrics, state, sessions, newSession }: Surroundings,
+  surroundings: Surroundings,
   answerOther: (request: Request) => Promise<Response>,
 ): HttpRelay {
+  const { config, registry, metrics, state, sessions, identifyMemory, newSession } = surroundings;
   const { listen, limits, timeouts, http } = config;
   return HttpRelay.open({
-    ...{ limits, timeouts, sessions, metrics, newSession, answerOther },
+    ...{ limits, timeouts, identifyMemory, sessions, metrics, newSession, answerOther },
     listen: listen.httpServer,
     reusePort: listen.reusePort,
     trustedProxies: http.trustedProxies,
@@ -163,10 +167,10 @@ function openHttpRelay(
 }
 
 function openRtmp(surroundings: Surroundings): RtmpRelay {
-  const { config, registry, metrics, state, sessions, newSession } = surroundings;
+  const { config, registry, metrics, state, sessions, identifyMemory, newSession } = surroundings;
   const { listen, limits, timeouts } = config;
   return RtmpRelay.open({
-    ...{ limits, timeouts, sessions, metrics, newSession },
+    ...{ limits, timeouts, identifyMemory, sessions, metrics, newSession },
     listen: listen.rtmp,
     reusePort: listen.reusePort,
     resolver: registry,
@@ -228,10 +232,13 @@ function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signal
   });
 }
 
-function openHttpApi({ config, metrics }: Surroundings, signaling: Signaling): WebServer {
+function openHttpApi(
+  { config, metrics, identifyMemory }: Surroundings,
+  signaling: Signaling,
+): WebServer {
   const { listen, limits, timeouts, http, apiAuth } = config;
   return WebServer.open({
-    ...{ limits, timeouts },
+    ...{ limits, timeouts, identifyMemory },
     name: "HTTP API",
     listen: listen.httpApi,
     reusePort: listen.reusePort,

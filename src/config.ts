@@ -5,6 +5,7 @@ import type { Cidr } from "./core/cidr.ts";
 import type { ListenAddress } from "./core/endpoint.ts";
 import { toProxyError } from "./core/errors.ts";
 import type { MediaTarget } from "./core/media_target.ts";
+import type { MemoryLimits } from "./core/memory_budget.ts";
 import type { LogFormat, LogLevel } from "./core/log.ts";
 import { findRedisConflicts, type RedisConfig, toRedis } from "./config_redis.ts";
 import { type Values, VARIABLES } from "./config_table.ts";
@@ -47,6 +48,8 @@ export interface Config {
     readonly maxConnections: number;
     readonly maxConnectionsPerAddress: number;
   };
+  /** Bytes kept for clients before it is known what they want. */
+  readonly identifyMemory: MemoryLimits;
   /** How long each phase of a conversation may take. */
   readonly timeouts: {
     /** RTMP handshake of a client. */
@@ -206,6 +209,11 @@ function toConfig(values: Values): Config {
     limits: {
       maxConnections: values.PROXY_MAX_CONNECTIONS,
       maxConnectionsPerAddress: values.PROXY_MAX_CONNECTIONS_PER_ADDRESS,
+    },
+    identifyMemory: {
+      perConnection: values.PROXY_IDENTIFY_MEMORY_PER_CONNECTION,
+      perAddress: values.PROXY_IDENTIFY_MEMORY_PER_ADDRESS,
+      total: values.PROXY_IDENTIFY_MEMORY,
     },
     timeouts: toTimeouts(values),
     http: {

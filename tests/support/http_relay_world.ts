@@ -4,6 +4,7 @@
 import { LiveSessions } from "../../src/api/session_log.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
+import { ampleMemory } from "./ample_memory.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { HttpRelay, type HttpRelayOptions } from "../../src/relay/http/http_relay.ts";
 import { RawHttpClient } from "./raw_http_client.ts";
@@ -51,6 +52,7 @@ export class HttpRelayWorld implements AsyncDisposable {
     const relay = stack.use(HttpRelay.open({
       listen: { host: "127.0.0.1", port: 0 },
       limits: { maxConnections: 100, maxConnectionsPerAddress: 50 },
+      identifyMemory: ampleMemory(),
       timeouts: { ...HTTP_TIMEOUTS },
       trustedProxies: [],
       corsOrigins: [],

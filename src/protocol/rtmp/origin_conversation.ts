@@ -4,6 +4,7 @@
 // "Adobe RTMP Specification 1.0", section 7.2.
 
 import { ByteWriter } from "../../core/byte_writer.ts";
+import { Allowance } from "../../core/memory.ts";
 import {
   ChunkScanner,
   type ChunkStream,
@@ -14,7 +15,7 @@ import {
 import type { Said } from "./client_conversation.ts";
 import { type Command, parseCommand, property, type StreamCommand } from "./command.ts";
 import { MessageType, type RtmpMessage, writeControl, writeMessage } from "./message.ts";
-import { isMedia, MessageAssembler } from "./message_assembler.ts";
+import { isMedia, MAX_CONVERSATION, MessageAssembler } from "./message_assembler.ts";
 import { StreamIds } from "./stream_ids.ts";
 
 /** How the origin decided. */
@@ -45,17 +46,22 @@ export class OriginConversation {
       this.assembler.onChunkEnd(stream, last) || this.#decision !== undefined,
   };
   readonly #script: OriginScript;
-  readonly #unanswered: Said[];
+  readonly #unanswered: Pick<Said, "command" | "createdStream">[];
   #heldBack: RtmpMessage[] = [];
   #wishSaid = false;
   #bytesTaken = 0;
   #decision: Decision | undefined;
   #toOrigin = new ByteWriter(1024);
   #toClient: RtmpMessage[] = [];
+  readonly #passed = new Allowance(MAX_CONVERSATION, "Cannot pass on more before a decision");
 
   constructor(script: OriginScript) {
     this.#script = script;
-    this.#unanswered = script.said.filter((said) => said.answered);
+    this.#unanswered = script.said.filter(({ answered }) => answered)
+      .map(({ command, createdStream }) => ({
+        ...(command === undefined ? {} : { command }),
+        ...(createdStream === undefined ? {} : { createdStream }),
+      }));
     if (script.chunkSize !== DEFAULT_CHUNK_SIZE) {
       writeControl(
         this.#toOrigin,
@@ -213,6 +219,7 @@ export class OriginConversation {
   }
 
   #pass(message: RtmpMessage): void {
+    if (!isMedia(message.type)) this.#passed.take(message.body.length);
     this.#toClient.push(this.streamIds.forClient(message));
   }
 }
