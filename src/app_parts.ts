@@ -17,6 +17,7 @@ import { pages } from "./console/pages.ts";
 import { HopMark } from "./core/hop_mark.ts";
 import { normalizeIp } from "./core/endpoint.ts";
 import { logger } from "./core/log.ts";
+import { MemoryBudget } from "./core/memory_budget.ts";
 import type { RelaySessions } from "./core/ports.ts";
 import type { BoundAddress } from "./core/fleet.ts";
 import { HttpServer } from "./net/http_server.ts";
@@ -82,6 +83,7 @@ interface Surroundings {
   readonly state: State;
   readonly sessions: LiveSessions;
   readonly hopMark: HopMark;
+  readonly identifyMemory: MemoryBudget;
   newSession(): string;
 }
 
@@ -113,6 +115,7 @@ export async function openParts(
     ...{ config, registry, metrics, log, state, sessions, addresses, names },
     hopMark: new HopMark(),
     resolver: new NamedOrigins(registry, names),
+    identifyMemory: new MemoryBudget(config.identifyMemory),
     newSession: sessionIds(),
   };
   const system = systemHandler(surroundings, relays);
@@ -218,12 +221,14 @@ async function openPages(
 }
 
 function openHttpRelay(
-  { config, resolver, metrics, state, sessions, hopMark, newSession }: Surroundings,
+  surroundings: Surroundings,
   answerOther: (request: Request) => Promise<Response>,
 ): HttpRelay {
+  const { config, resolver, metrics, state, sessions } = surroundings;
+  const { identifyMemory, hopMark, newSession } = surroundings;
   const { listen, limits, timeouts, http } = config;
   return HttpRelay.open({
-    ...{ limits, timeouts, sessions, metrics, hopMark, newSession, answerOther },
+    ...{ limits, timeouts, identifyMemory, sessions, metrics, hopMark, newSession, answerOther },
     listen: listen.httpServer,
     reusePort: listen.reusePort,
     trustedProxies: http.trustedProxies,
@@ -236,10 +241,10 @@ function openHttpRelay(
 }
 
 function openRtmp(surroundings: Surroundings): RtmpRelay {
-  const { config, resolver, metrics, state, sessions, newSession } = surroundings;
+  const { config, resolver, metrics, state, sessions, identifyMemory, newSession } = surroundings;
   const { listen, limits, timeouts } = config;
   return RtmpRelay.open({
-    ...{ limits, timeouts, sessions, metrics, newSession },
+    ...{ limits, timeouts, identifyMemory, sessions, metrics, newSession },
     listen: listen.rtmp,
     reusePort: listen.reusePort,
     resolver,
@@ -302,10 +307,13 @@ function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signal
   });
 }
 
-function openHttpApi({ config, metrics }: Surroundings, signaling: Signaling): WebServer {
+function openHttpApi(
+  { config, metrics, identifyMemory }: Surroundings,
+  signaling: Signaling,
+): WebServer {
   const { listen, limits, timeouts, http, apiAuth } = config;
   return WebServer.open({
-    ...{ limits, timeouts },
+    ...{ limits, timeouts, identifyMemory },
     name: "HTTP API",
     listen: listen.httpApi,
     reusePort: listen.reusePort,

@@ -6,6 +6,7 @@ import type { ListenAddress } from "./core/endpoint.ts";
 import { toProxyError } from "./core/errors.ts";
 import type { HostPattern } from "./core/host_name.ts";
 import type { MediaTarget } from "./core/media_target.ts";
+import type { MemoryLimits } from "./core/memory_budget.ts";
 import type { LogFormat, LogLevel } from "./core/log.ts";
 import {
   type AccessConfig,
@@ -57,6 +58,8 @@ export interface Config {
     readonly maxConnections: number;
     readonly maxConnectionsPerAddress: number;
   };
+  /** Bytes kept for clients before it is known what they want. */
+  readonly identifyMemory: MemoryLimits;
   /** How long each phase of a conversation may take. */
   readonly timeouts: {
     /** RTMP handshake of a client. */
@@ -216,6 +219,11 @@ function toConfig(values: Values): Config {
     limits: {
       maxConnections: values.PROXY_MAX_CONNECTIONS,
       maxConnectionsPerAddress: values.PROXY_MAX_CONNECTIONS_PER_ADDRESS,
+    },
+    identifyMemory: {
+      perConnection: values.PROXY_IDENTIFY_MEMORY_PER_CONNECTION,
+      perAddress: values.PROXY_IDENTIFY_MEMORY_PER_ADDRESS,
+      total: values.PROXY_IDENTIFY_MEMORY,
     },
     timeouts: toTimeouts(values),
     http: {

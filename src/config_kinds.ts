@@ -29,6 +29,21 @@ export const duration: Kind<number> = (value) => requireDuration(value, 1);
 /** Milliseconds, perhaps none. */
 export const durationOrZero: Kind<number> = (value) => requireDuration(value, 0);
 
+const BYTE_UNITS: Readonly<Record<string, number>> = { "": 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
+
+/** Bytes, at least `lowest`: `262144`, `256k`, `32m` or `1g`. */
+export function bytes(lowest: number): Kind<number> {
+  return (value) => {
+    const [, digits = "", unit = ""] = /^(\d{1,12})([kmg]?)$/i.exec(value) ?? [];
+    const number = Number(digits) * BYTE_UNITS[unit.toLowerCase()]!;
+    if (digits !== "" && number >= lowest && number <= 2 ** 40) return number;
+    throw new ProxyError(
+      "bad_request",
+      `Cannot use other than ${lowest} bytes or more, such as 256k or 32m: current value is ${value}`,
+    );
+  };
+}
+
 /** 1–65535. */
 export const port: Kind<number> = (value) => requireInteger(value, 1, 65535);
 

@@ -3,6 +3,7 @@
 // is config.ts.
 
 import {
+  bytes,
   cidrList,
   duration,
   durationOrZero,
@@ -41,6 +42,8 @@ function variable<T>(kind: Kind<T>, defaultText: string, doc: string): Variable<
 }
 
 const COUNT = integer(1, 10_000_000);
+/** No less than the longest head of an HTTP request and its buffers take. */
+const MEMORY = bytes(65_536);
 
 const LISTENERS = {
   PROXY_RTMP_SERVER: variable(listenAddress, "11935", "RTMP publishers and players (TCP)"),
@@ -160,8 +163,20 @@ const LIMITS = {
   PROXY_MAX_CONNECTIONS_PER_ADDRESS: variable(
     COUNT,
     "5000",
-    "Client connections at once from one IP address, of each listener",
+    "Client connections at once from one IP address (of IPv6: one /64), of each listener",
   ),
+  PROXY_IDENTIFY_MEMORY: variable(
+    MEMORY,
+    "128m",
+    "Bytes (k, m, g) kept for all clients together before it is known what they want: up to publish " +
+      "or play, or to the end of an HTTP request",
+  ),
+  PROXY_IDENTIFY_MEMORY_PER_ADDRESS: variable(
+    MEMORY,
+    "32m",
+    "The same for the clients of one IP address (of IPv6: one /64)",
+  ),
+  PROXY_IDENTIFY_MEMORY_PER_CONNECTION: variable(MEMORY, "256k", "The same for one connection"),
 };
 
 const HLS_PATHS = [
@@ -197,7 +212,7 @@ const WEBRTC = {
   PROXY_WEBRTC_MAX_SESSIONS_PER_ADDRESS: variable(
     COUNT,
     "1000",
-    "The same from one IP address, behind which there may be many clients",
+    "The same from one IP address (of IPv6: one /64), behind which there may be many clients",
   ),
   PROXY_WEBRTC_START_TIMEOUT: variable(
     duration,
@@ -219,7 +234,11 @@ const WEBRTC = {
 
 const SRT = {
   PROXY_SRT_MAX_SESSIONS: variable(COUNT, "10000", "SRT sessions and handshakes at a time"),
-  PROXY_SRT_MAX_SESSIONS_PER_ADDRESS: variable(COUNT, "1000", "The same from one IP address"),
+  PROXY_SRT_MAX_SESSIONS_PER_ADDRESS: variable(
+    COUNT,
+    "1000",
+    "The same from one IP address (of IPv6: one /64)",
+  ),
   PROXY_SRT_IDLE_TIMEOUT: variable(
     duration,
     "10s",

@@ -78,6 +78,9 @@ export const METRICS = {
     "protocol",
     "result",
   ),
+  srs_proxy_identify_memory_bytes: gauge(
+    "Bytes kept for clients of whom it is not known yet what they want.",
+  ),
   srs_proxy_rtmp_connections: gauge("Open RTMP connections of clients."),
   srs_proxy_rtmp_sessions_opened_total: counter(
     "RTMP sessions that reached an origin, by intent: publish, play.",

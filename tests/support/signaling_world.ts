@@ -10,6 +10,7 @@ import { HopMark } from "../../src/core/hop_mark.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { WebServer } from "../../src/relay/http/web_server.ts";
+import { ampleMemory } from "./ample_memory.ts";
 import type { SignalingPorts } from "../../src/relay/rtc/ports.ts";
 import { Signaling } from "../../src/relay/rtc/signaling.ts";
 
@@ -91,6 +92,7 @@ export class SignalingWorld implements AsyncDisposable {
       name: "HTTP API",
       listen: { host: "127.0.0.1", port: 0 },
       limits: { maxConnections: 50, maxConnectionsPerAddress: 20 },
+      identifyMemory: ampleMemory(),
       timeouts: { head: 500, keepAlive: 500, stall: 500 },
       handle,
       onRefused: (reason) => this.refused.push(reason),

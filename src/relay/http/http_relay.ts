@@ -4,6 +4,7 @@
 import type { EndedBy, RelaySessions } from "../../core/ports.ts";
 import type { ListenAddress } from "../../core/endpoint.ts";
 import { type ProxyError, toProxyError } from "../../core/errors.ts";
+import type { MemoryBudget } from "../../core/memory_budget.ts";
 import type { Address } from "../../core/origin.ts";
 import type { ConnectionLimits } from "../../net/tcp_server.ts";
 import { corsFields } from "./fields.ts";
@@ -26,6 +27,7 @@ export interface HttpRelayOptions extends HttpPorts {
   readonly listen: ListenAddress;
   readonly reusePort?: boolean;
   readonly limits: ConnectionLimits;
+  readonly identifyMemory: MemoryBudget;
   readonly timeouts: HttpTimeouts & HeadTimeouts;
   /** Answers what is no request for media. */
   answerOther(request: Request): Promise<Response>;

@@ -3,6 +3,7 @@
 // the password, and each path has a socket of its own towards the origin, so that an origin sees the
 // client's addresses apart as it would without the proxy, and answers each one.
 
+import { addressGroup } from "../../core/address_group.ts";
 import type { Address } from "../../core/origin.ts";
 import { TokenBucket } from "../../core/token_bucket.ts";
 import { AddressTable } from "../../net/udp/address_table.ts";
@@ -21,6 +22,7 @@ export interface MediaPath {
   readonly link: UdpLink;
   /** The client's address, in the form of `Datagram.sender`. */
   readonly client: Uint8Array;
+  /** The group of addresses by which sessions are counted. */
   readonly ip: string;
   /** When the client last proved itself, and the origin last said something. */
   provedAt: number;
@@ -106,14 +108,14 @@ export class MediaSessions {
   /**
    * Gives a client's address to a session, whatever it belonged to: a NAT may give a port again.
    *
-   * @returns "address_limit" when its IP address has too many already
+   * @returns "address_limit" when its IP address, or /64 of IPv6, has too many already
    * @throws ProxyError as `UdpEngine.openLink` does
    */
   addPath(session: LiveMedia, sender: Uint8Array): MediaPath | "address_limit" {
     const old = this.pathOf(sender);
     if (old) this.removePath(old);
     if (session.paths.length >= MAX_PATHS) this.removePath(stalest(session.paths));
-    const ip = fromRawAddress(sender).host;
+    const ip = addressGroup(fromRawAddress(sender).host);
     const count = this.#sessionsOfIp.get(ip) ?? 0;
     const isNew = !hasIp(session, ip);
     if (isNew && count >= this.#bounds.maxSessionsPerAddress) return "address_limit";
