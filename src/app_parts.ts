@@ -159,6 +159,8 @@ function openHttpRelay(
     reusePort: listen.reusePort,
     trustedProxies: http.trustedProxies,
     hlsPaths: http.hlsPaths,
+    origins: () => registry.origins(),
+    looksForFiles: () => http.originFiles,
     corsOrigins: http.corsOrigins,
     resolver: registry,
     isDraining: () => state.draining,
