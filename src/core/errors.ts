@@ -9,6 +9,7 @@ export type ErrorCode =
   | "bad_request"
   | "unauthorized"
   | "not_found"
+  | "stream_busy"
   | "too_large"
   | "timeout"
   | "client_gone"
@@ -39,6 +40,7 @@ const MEANINGS: Readonly<Record<ErrorCode, WireMeaning>> = {
   bad_request: meaning("client", false, 400, 1400, "NetStream.Publish.BadName", PLAY_FAILED),
   unauthorized: meaning("client", false, 401, 1401, "NetStream.Publish.Denied", PLAY_FAILED),
   not_found: meaning("client", false, 404, 1404, PUBLISH_FAILED, "NetStream.Play.StreamNotFound"),
+  stream_busy: meaning("client", true, 409, 1409, "NetStream.Publish.BadName", PLAY_FAILED),
   too_large: meaning("client", false, 413, 1406, "NetStream.Publish.BadName", PLAY_FAILED),
   timeout: meaning("client", false, 408, 1400, PUBLISH_FAILED, PLAY_FAILED),
   client_gone: meaning("client", false, 499, 1400, PUBLISH_FAILED, PLAY_FAILED),

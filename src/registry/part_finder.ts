@@ -23,7 +23,7 @@ export class PartFinder {
   /** @throws ProxyError `not_found`, `registry_unavailable` */
   async find({ stream, originTag, protocol, failed }: PartRequest): Promise<Origin> {
     const tagged = originTag === undefined ? undefined : await this.#originOfTag(originTag);
-    const owner = async () => (await this.#store.stream(stream))?.origin;
+    const owner = async () => (await this.#store.stream(stream))?.record.origin;
     for (const find of [() => tagged, owner]) {
       const id = await find();
       if (id === undefined || failed.includes(id)) continue;
@@ -35,7 +35,7 @@ export class PartFinder {
 
   /** @throws ProxyError `registry_unavailable` */
   async owner(stream: string): Promise<StreamOwner | undefined> {
-    const record = await this.#store.stream(stream);
+    const record = (await this.#store.stream(stream))?.record;
     const origin = record && await this.#store.origin(record.origin);
     return record && origin && { origin, confirmed: record.confirmed };
   }

@@ -3,6 +3,7 @@
 // sections 2–6 and RFC 9110 section 5.
 
 import { ProtocolError } from "../../core/errors.ts";
+import { trimOf } from "../../core/margins.ts";
 
 /** Longest head, bytes, and most fields in it. */
 export const MAX_HEAD = 16384;
@@ -38,7 +39,7 @@ export class Fields implements Iterable<Field> {
   /** The members of a comma-separated field, in lower case. */
   tokens(name: string): string[] {
     return this.all(name).flatMap((value) => value.split(","))
-      .map((token) => withoutMargins(token).toLowerCase()).filter((token) => token !== "");
+      .map((token) => trimOf(token, WHITE).toLowerCase()).filter((token) => token !== "");
   }
 
   [Symbol.iterator](): Iterator<Field> {
@@ -62,7 +63,8 @@ export interface Head {
 
 const CR = 13;
 const LF = 10;
-const TAB = 9;
+/** What may stand around a value, RFC 9110 section 5.5. */
+const WHITE = " \t";
 
 /**
  * Where the head at the begin of `bytes` ends: behind its empty line; -1 when it is not all there.
@@ -137,20 +139,7 @@ const FIELD = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):(.*)$/;
 function parseField(line: string): Field {
   const match = FIELD.exec(line);
   if (match === null) throw new ProtocolError("Cannot read a header field");
-  return { name: match[1]!, value: withoutMargins(match[2]!) };
-}
-
-/** Without white space around it; an expression would search each run of it again and again. */
-function withoutMargins(value: string): string {
-  let start = 0;
-  let end = value.length;
-  while (start < end && isWhite(value.charCodeAt(start))) start++;
-  while (end > start && isWhite(value.charCodeAt(end - 1))) end--;
-  return value.slice(start, end);
-}
-
-function isWhite(code: number): boolean {
-  return code === 0x20 || code === TAB;
+  return { name: match[1]!, value: trimOf(match[2]!, WHITE) };
 }
 
 /**

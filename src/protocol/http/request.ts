@@ -87,7 +87,10 @@ function chooseHost(
 
 const HOST = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
 
+/** Characters of a host: the longest name has 253, and a port behind it six. */
+const LONGEST_HOST = 260;
+
 /** A name or an address with or without a port; what is no URL's host is no Host either. */
 function isHost(host: string): boolean {
-  return HOST.test(host) && URL.canParse(`http://${host}/`);
+  return host.length <= LONGEST_HOST && HOST.test(host) && URL.canParse(`http://${host}/`);
 }

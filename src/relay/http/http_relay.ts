@@ -1,6 +1,7 @@
 // The HTTP front: a port, what is asked for there, and the requests under way with their bounds,
 // their sweep and their end. Media goes to origins; everything else is answered by a given handler.
 
+import type { EndedBy, RelaySessions } from "../../core/ports.ts";
 import type { ListenAddress } from "../../core/endpoint.ts";
 import type { OriginStatus } from "../../core/directory.ts";
 import { type ProxyError, toProxyError } from "../../core/errors.ts";
@@ -42,14 +43,15 @@ export interface HttpRelayOptions extends HttpPorts {
 interface Running {
   readonly id: string;
   readonly isLive: boolean;
+  readonly received: number;
+  end(reason: "shutdown" | EndedBy): void;
   /** Ends it if it waits for something that may not come. */
   drain(): void;
-  end(reason: "shutdown" | "kicked"): void;
   sweep(elapsed: number): void;
 }
 
 /** A listening port for HTTP streams. */
-export class HttpRelay implements AsyncDisposable {
+export class HttpRelay implements RelaySessions, AsyncDisposable {
   readonly #options: HttpRelayOptions;
   readonly #services: MediaServices;
   readonly #files: OriginFiles;
@@ -103,14 +105,14 @@ export class HttpRelay implements AsyncDisposable {
     for (const running of this.#running) running.end("shutdown");
   }
 
-  /** Ends a session of the log. @returns whether it was here */
-  kick(session: string): boolean {
-    for (const running of this.#running) {
-      if (running.id !== session || !running.isLive) continue;
-      running.end("kicked");
-      return true;
-    }
-    return false;
+  endSession(session: string, reason: EndedBy): boolean {
+    const running = this.#find(session);
+    running?.end(reason);
+    return running !== undefined;
+  }
+
+  received(session: string): number | undefined {
+    return this.#find(session)?.received;
   }
 
   /** Resolves when no client is left. */
@@ -124,6 +126,11 @@ export class HttpRelay implements AsyncDisposable {
     await this.#server[Symbol.asyncDispose]();
     this.#services.pool[Symbol.dispose]();
     clearInterval(this.#sweeper);
+  }
+
+  #find(session: string): Running | undefined {
+    for (const running of this.#running) if (running.id === session) return running;
+    return undefined;
   }
 
   async #handle(exchange: HttpExchange): Promise<void> {

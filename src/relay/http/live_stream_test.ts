@@ -87,8 +87,8 @@ Deno.test("a session that is ended from outside gets its last chunk", async () =
   await client.get(TARGET);
   await client.until("hello\r\n");
   const [session] = world.sessions.list({ limit: 1 });
-  assert.equal(world.relay.kick("unknown"), false);
-  assert.equal(world.relay.kick(session!.session), true);
+  assert.equal(world.relay.endSession("unknown", "kicked"), false);
+  assert.equal(world.relay.endSession(session!.session, "kicked"), true);
   await client.until();
   assert.equal(client.body, "5\r\nhello\r\n0\r\n\r\n");
   await until("the origin be left", () => origin.open.size === 0);
@@ -208,7 +208,7 @@ for (
     await client.until("hello\r\n");
     const [session] = world.sessions.list({ limit: 1 });
     assert.equal(session?.stream, KEY);
-    assert.equal(world.relay.kick(session.session), true);
+    assert.equal(world.relay.endSession(session.session, "kicked"), true);
     await client.until();
     assert.equal(client.body, "5\r\nhello\r\n0\r\n\r\n");
     await until("the session end", () => world.sessions.size === 0);

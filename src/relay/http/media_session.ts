@@ -3,7 +3,9 @@
 
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import { formatAddress } from "../../core/endpoint.ts";
+import type { EndedBy } from "../../core/ports.ts";
 import type { Origin } from "../../core/origin.ts";
+import { StallWatch } from "../../net/stall_watch.ts";
 import { extensionOf } from "../../protocol/hls/stream_paths.ts";
 import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
 import type { Field } from "../../protocol/http/head.ts";
@@ -20,7 +22,7 @@ import { MAX_LENGTH, rewriteBody } from "./playlist.ts";
 import type { HttpPorts } from "./ports.ts";
 
 /** Why a session was ended before its body was, as logs and counters say it. */
-export type EndReason = "client_closed" | "idle" | "stalled" | "shutdown" | "kicked";
+export type EndReason = "client_closed" | "idle" | "stalled" | "shutdown" | EndedBy;
 
 /** What all sessions share. */
 export interface MediaServices {
@@ -43,11 +45,10 @@ export class MediaSession {
   #asked: string | undefined;
   #elsewhere: AbortController | undefined;
   #forwarded: Forwarded | undefined;
-  #pump: BodyPump | undefined;
   /** Whether it is a session of the log. */
   #isOpen = false;
   #quietFor = 0;
-  #stalledFor = 0;
+  readonly #stall: StallWatch;
   #countedBytes: number;
 
   constructor(services: MediaServices, exchange: HttpExchange, media: MediaRequest) {
@@ -56,6 +57,7 @@ export class MediaSession {
     this.#media = media;
     this.id = services.ports.newSession();
     this.#countedBytes = exchange.connection.bytesOut;
+    this.#stall = new StallWatch(exchange.connection);
   }
 
   /** Whether it has no end of its own, so that it may outlive the begin of a shutdown. */
@@ -89,6 +91,11 @@ export class MediaSession {
     }
   }
 
+  /** Bytes that the origin has sent. */
+  get received(): number {
+    return this.#forwarded?.link.connection.bytesIn ?? 0;
+  }
+
   /** Ends it from outside, in order if the client takes what it gets. */
   end(reason: EndReason): void {
     if (this.#ended !== undefined) return;
@@ -96,7 +103,7 @@ export class MediaSession {
     this.#exchange.keepAlive = false;
     this.#gone.abort();
     this.#forwarded?.link.connection.close();
-    if (this.#pump?.isWriting) this.#exchange.connection.close();
+    if (this.#exchange.connection.isWriting) this.#exchange.connection.close();
   }
 
   /** Ends it if it still waits for its stream. */
@@ -112,11 +119,11 @@ export class MediaSession {
     const origin = this.#forwarded?.link.connection;
     const isActive = client.active || (origin?.active ?? false);
     this.#quietFor = isActive ? 0 : this.#quietFor + elapsed;
-    this.#stalledFor = client.active || !this.#pump?.isWriting ? 0 : this.#stalledFor + elapsed;
+    const stalledFor = this.#stall.sweep(elapsed);
     client.active = false;
     if (origin !== undefined) origin.active = false;
     if (this.#isWaiting && this.#asked !== undefined) this.#follow();
-    if (this.#stalledFor >= stall) this.end("stalled");
+    if (stalledFor >= stall) this.end("stalled");
     else if (this.#quietFor >= idle) this.end("idle");
   }
 
@@ -227,11 +234,9 @@ export class MediaSession {
     if (isSession) this.#open(forwarded.origin);
     const startedAt = connection.bytesOut;
     const pump = new BodyPump(link, response, connection, unframe);
-    this.#pump = pump;
     const reason = await exchange.begin(response.status, fields, response.reason)
       ? await this.#pumpBody(pump, response, link)
       : "client_closed";
-    this.#pump = undefined;
     if (isSession) this.#close(reason, connection.bytesOut - startedAt);
   }
 
