@@ -233,6 +233,8 @@ function openHttpRelay(
     reusePort: listen.reusePort,
     trustedProxies: http.trustedProxies,
     hlsPaths: http.hlsPaths,
+    origins: () => registry.origins(),
+    looksForFiles: () => http.originFiles,
     corsOrigins: http.corsOrigins,
     resolver,
     isDraining: () => state.draining,

@@ -80,6 +80,8 @@ export interface Config {
     readonly trustedProxies: readonly Cidr[];
     /** Where origins put playlists and segments. */
     readonly hlsPaths: readonly PathTemplate[];
+    /** Whether files that belong to no stream are looked for at the origins. */
+    readonly originFiles: boolean;
     /** Empty = all. */
     readonly corsOrigins: readonly string[];
   };
@@ -229,6 +231,7 @@ function toConfig(values: Values): Config {
     http: {
       trustedProxies: values.PROXY_TRUSTED_PROXIES,
       hlsPaths: values.PROXY_HLS_PATHS,
+      originFiles: values.PROXY_ORIGIN_FILES,
       corsOrigins: values.PROXY_CORS_ORIGINS,
     },
     webrtc: {

@@ -200,6 +200,11 @@ const HTTP = {
     "Where origins put playlists and segments, in the words of SRS's hls_m3u8_file and hls_ts_file; " +
       "[app]/[stream].m3u8 and .mpd always count",
   ),
+  PROXY_ORIGIN_FILES: variable(
+    flag,
+    "off",
+    "Look for recordings, pictures and the like at the origins, when they are not among our own files",
+  ),
   PROXY_CORS_ORIGINS: variable(
     webOrigins,
     "",

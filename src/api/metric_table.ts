@@ -119,6 +119,10 @@ export const METRICS = {
     "HTTP connections and requests refused or failed, by reason.",
     "reason",
   ),
+  srs_proxy_http_file_searches_total: counter(
+    "Files looked for at the origins, by result: found, missing, overloaded.",
+    "result",
+  ),
   srs_proxy_http_relay_bytes_total: counter(
     "Bytes sent to HTTP clients, heads included, by kind of media.",
     "kind",

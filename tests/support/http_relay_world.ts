@@ -65,6 +65,8 @@ export class HttpRelayWorld implements AsyncDisposable {
       metrics,
       isDraining: () => draining.value,
       newSession: () => `s${++ids}`,
+      origins: () => registry.origins(),
+      looksForFiles: () => false,
       answerOther: () => Promise.resolve(new Response("no such page", { status: 404 })),
       onError: (error) => errors.push(error),
       ...options,
