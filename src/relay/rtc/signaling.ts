@@ -19,7 +19,7 @@ import type { SignalingServices } from "./services.ts";
 import { SESSION_FOLDER } from "./session_address.ts";
 import { SessionExchange } from "./session_exchange.ts";
 import { OpenSessions } from "./open_sessions.ts";
-import { accepts, mayBeOffer, mediaTypeOf, readWish } from "./wish.ts";
+import { mayBeOffer, mediaTypeOf, readWish } from "./wish.ts";
 
 /** Requests under way at once; each holds a body and an answer. */
 const MAX_REQUESTS = 1000;
@@ -105,9 +105,6 @@ export class Signaling implements AsyncDisposable {
   async #takeOffer(request: RtcRequest, endpoint: RtcEndpoint): Promise<Response> {
     const { web } = request;
     const isSdp = isBare(endpoint.kind);
-    if (isSdp && !accepts(web.headers.get("accept"), SDP)) {
-      return refuse(406, `Cannot answer other than with ${SDP}`);
-    }
     if (this.#ports.isDraining()) throw new ProxyError("draining", "Server is about to end");
     const { length: limit } = SDP_BOUNDS;
     const deadline = this.#ports.timeouts.head;
