@@ -17,6 +17,7 @@ import type { OriginAnswer, RtcRequest } from "./origin_api.ts";
 import { passedHeaders, passOn } from "./responses.ts";
 import { isBare } from "./rtc_endpoint.ts";
 import type { SignalingServices } from "./services.ts";
+import type { SessionPlace } from "./session_places.ts";
 import { proofOf, readLocation, SESSION_FOLDER, sessionAddress } from "./session_address.ts";
 import { mediaTypeOf, utf8Of, type Wish } from "./wish.ts";
 
@@ -56,6 +57,7 @@ export class OfferExchange {
       throw new ProtocolError("Cannot find usable ice-ufrag and ice-pwd in the offer");
     }
     const asked = askedTarget(query);
+    using place = ports.media.reserve(this.#request.client);
     const answer = await api.ask(this.#request, { method: "POST", path, query, body }, {
       choose: (failed) => this.#chooseOrigin(failed),
       gone: this.#request.web.signal,
@@ -64,7 +66,7 @@ export class OfferExchange {
     if (accepted === undefined) return this.#passRefusal(answer);
     ports.resolver.confirm(this.#id);
     try {
-      return await this.#accept(answer, { offer, accepted, asked });
+      return await this.#accept(answer, { offer, accepted, asked, place });
     } catch (error) {
       this.#abandon(answer);
       throw error;
@@ -84,7 +86,7 @@ export class OfferExchange {
     const { origin } = answer;
     const { sdp, session } = asOriginFault(() => this.#agree(origin, agreed));
     const rewritten = rewriteAnswer(sdp, await advertiser.advertise(agreed.asked));
-    await sessions.open(session);
+    await sessions.open(session, agreed.place);
     if (this.#request.web.signal.aborted) {
       await sessions.end(session.user, "client_closed");
       throw new ProxyError("client_gone", "Client has left");
@@ -155,6 +157,8 @@ export class OfferExchange {
     if (!led || led.place === "elsewhere" || !led.path.startsWith(SESSION_FOLDER)) return;
     const { path, query } = led;
     const nobodyLeaves = new AbortController().signal;
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    this.#request.hold.remain(done);
     tasks.run(async () => {
       try {
         const route = { choose: () => Promise.resolve(origin), gone: nobodyLeaves };
@@ -162,13 +166,15 @@ export class OfferExchange {
       } catch (error) {
         // It will find out by itself that no media comes.
         if (!(error instanceof ProxyError)) throw error;
+      } finally {
+        resolve();
       }
     });
   }
 
   #logRefused(error: ProxyError): void {
     const { intent, key } = this.#wish;
-    const client = this.#request.peer.host;
+    const { client } = this.#request;
     const { sessions } = this.#services.ports;
     sessions.refused({ protocol: "rtc", intent, stream: key.key, client, error });
   }
@@ -179,6 +185,7 @@ interface Agreed {
   readonly offer: Sdp;
   readonly accepted: string;
   readonly asked: MediaTarget | undefined;
+  readonly place: SessionPlace;
 }
 
 /**

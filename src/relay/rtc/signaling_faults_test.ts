@@ -1,6 +1,7 @@
 // Bad clients and bad origins of signalling: each gets a clear answer, and nobody else notices.
 
 import assert from "node:assert/strict";
+import { ProxyError } from "../../core/errors.ts";
 import { CHROMIUM_OFFER, SRS_ANSWER } from "../../protocol/rtc/sdp_cases.ts";
 import { RawHttpClient } from "../../../tests/support/raw_http_client.ts";
 import {
@@ -167,13 +168,14 @@ Deno.test("an origin that accepts in no usable way is asked to forget it", async
   }
 });
 
-Deno.test("a media relay that is full has the origin forget the session", async () => {
+Deno.test("a media relay that cannot take a session over has the origin forget it", async () => {
   await using origin = new ScriptedHttpOrigin((connection, request) => {
     const answer = request.start.startsWith("DELETE ") ? says("200 OK") : ACCEPTS;
     return answer(connection, request);
   });
   await using world = await SignalingWorld.open();
-  world.media.capacity = 0;
+  world.media.taken = Promise.reject(new ProxyError("overloaded", "Cannot take it now"));
+  world.media.taken.catch(() => {});
   await world.addOrigin("vid-1", [origin.port]);
   const refused = await ask(world, WHIP, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });
   assert.equal(refused.status, 503);
