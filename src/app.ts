@@ -1,10 +1,11 @@
 // The whole program put together: opens its parts, gives them another configuration, drains and ends
 // them together. Knows no signals and no exit codes; run.ts and main.ts have those.
 
-import { openParts, type Parts, type Relay } from "./app_parts.ts";
+import { type LogOutput, openParts, type Parts, type Relay } from "./app_parts.ts";
 import { accessOf, permanentOrigins } from "./app_registry.ts";
 import type { Config } from "./config.ts";
 import { changeInPlace, replaceObject } from "./config_changes.ts";
+import type { Transport } from "./core/fleet.ts";
 import type { Address } from "./core/origin.ts";
 import { Deadline } from "./net/deadline.ts";
 import type { Heart } from "./net/watchdog.ts";
@@ -13,6 +14,7 @@ import type { Heart } from "./net/watchdog.ts";
 export interface Listener {
   /** "RTMP", "HTTP server", "HTTP API", "System API", "WebRTC" or "SRT". */
   readonly name: string;
+  readonly transport: Transport;
   readonly address: Address;
 }
 
@@ -37,14 +39,17 @@ export class App implements AsyncDisposable {
     this.#relays = [rtmp, httpServer, rtcMedia, srt];
     this.hearts = [rtcMedia, srt];
     this.listeners = [
-      { name: "RTMP", address: rtmp.address },
-      { name: "HTTP server", address: httpServer.address },
-      { name: "HTTP API", address: httpApi.address },
-      { name: "System API", address: system.address },
-      { name: "WebRTC", address: rtcMedia.address },
-      { name: "SRT", address: srt.address },
+      { name: "RTMP", transport: "tcp", address: rtmp.address },
+      { name: "HTTP server", transport: "tcp", address: httpServer.address },
+      { name: "HTTP API", transport: "tcp", address: httpApi.address },
+      { name: "System API", transport: "tcp", address: system.address },
+      { name: "WebRTC", transport: "udp", address: rtcMedia.address },
+      { name: "SRT", transport: "udp", address: srt.address },
     ];
-    state.ownAddresses = this.listeners.map((listener) => listener.address);
+    state.ownAddresses = this.listeners.map(({ transport, address }) => ({
+      transport,
+      ...address,
+    }));
     const all = [rtmp, httpServer, rtcMedia, srt, httpApi, system].map(({ closed }) => closed);
     this.closed = Promise.all(all).then(() => {});
     this.closed.catch(() => {});
@@ -52,11 +57,12 @@ export class App implements AsyncDisposable {
 
   /**
    * @param config the app's own from now on
+   * @param log where its log goes
    * @throws ProxyError `internal` when a port cannot be bound; nothing is left open then
    */
-  static async open(config: Config): Promise<App> {
+  static async open(config: Config, log: LogOutput): Promise<App> {
     await using stack = new AsyncDisposableStack();
-    const parts = await openParts(config, stack);
+    const parts = await openParts(config, log, stack);
     return new App(config, parts, stack.move());
   }
 

@@ -3,6 +3,7 @@
 // as they are, not copied: app.ts changes them in place.
 
 import { httpApi } from "./api/http_api.ts";
+import { LoopGuard } from "./api/loop_guard.ts";
 import { PrometheusMetrics } from "./api/metrics.ts";
 import { LiveSessions, type LiveSessionsOptions } from "./api/session_log.ts";
 import { openStaticFiles } from "./api/static_files.ts";
@@ -11,26 +12,39 @@ import { type About, versionsApp } from "./api/versions.ts";
 import { type OpenRegistry, openRegistry } from "./app_registry.ts";
 import type { Config } from "./config.ts";
 import { pages } from "./console/pages.ts";
+import { HopMark } from "./core/hop_mark.ts";
 import { logger } from "./core/log.ts";
-import type { Address } from "./core/origin.ts";
+import type { RelaySessions } from "./core/ports.ts";
+import type { BoundAddress } from "./core/fleet.ts";
 import { HttpServer } from "./net/http_server.ts";
 import type { Registry } from "./registry/registry.ts";
+import type { SessionControl } from "./registry/running_sessions.ts";
 import { HttpRelay } from "./relay/http/http_relay.ts";
 import { WebServer } from "./relay/http/web_server.ts";
+import { isProxyAtHttp } from "./relay/http_origin/proxy_probe.ts";
 import { RtcMediaRelay } from "./relay/rtc/media_relay.ts";
 import { Signaling } from "./relay/rtc/signaling.ts";
+import { isProxyAtRtmp } from "./relay/rtmp/proxy_probe.ts";
 import { RtmpRelay } from "./relay/rtmp/rtmp_relay.ts";
 import { SrtRelay } from "./relay/srt/srt_relay.ts";
 import { signature, version, versionNumbers } from "./version.ts";
 
 const LOG = logger("app");
 const LIVE_SESSIONS: LiveSessionsOptions = { capacity: 100_000 };
+/** What registers waits so long for the answer to what it is, milliseconds. */
+const PROBE_TIMEOUT = 1_000;
 const ABOUT: About = { signature, version, numbers: versionNumbers, pid: String(Deno.pid) };
+
+/** Where the log goes, as far as it is measured. */
+export interface LogOutput {
+  /** Lines that were lost so far because nobody took them in time. */
+  readonly lost: number;
+}
 
 /** What all parts may look at, and app.ts changes. */
 export interface State {
   draining: boolean;
-  ownAddresses: readonly Address[];
+  ownAddresses: readonly BoundAddress[];
 }
 
 /** What has clients and streams. */
@@ -55,8 +69,10 @@ interface Surroundings {
   readonly config: Config;
   readonly registry: Registry;
   readonly metrics: PrometheusMetrics;
+  readonly log: LogOutput;
   readonly state: State;
   readonly sessions: LiveSessions;
+  readonly hopMark: HopMark;
   newSession(): string;
 }
 
@@ -65,16 +81,24 @@ interface Surroundings {
  *
  * @throws ProxyError `internal` when a port cannot be bound
  */
-export async function openParts(config: Config, stack: AsyncDisposableStack): Promise<Parts> {
+export async function openParts(
+  config: Config,
+  log: LogOutput,
+  stack: AsyncDisposableStack,
+): Promise<Parts> {
   const state: State = { draining: false, ownAddresses: [] };
   const metrics = new PrometheusMetrics();
-  const { registry, access } = await openRegistry(config, metrics, stack);
+  const relays: Relay[] = [];
+  const { registry, access } = await openRegistry(config, stack, {
+    metrics,
+    sessions: controlOf(relays),
+  });
   const sessions = new LiveSessions(LIVE_SESSIONS);
   const surroundings: Surroundings = {
-    ...{ config, registry, metrics, state, sessions },
+    ...{ config, registry, metrics, log, state, sessions },
+    hopMark: new HopMark(),
     newSession: sessionIds(),
   };
-  const relays: Relay[] = [];
   const system = systemHandler(surroundings, relays);
   const rtmp = stack.use(openRtmp(surroundings));
   const rtcMedia = stack.use(await openRtcMedia(surroundings));
@@ -99,6 +123,20 @@ export async function openParts(config: Config, stack: AsyncDisposableStack): Pr
   };
 }
 
+/** The sessions of all relays, those that are opened later among them. */
+function controlOf(relays: readonly RelaySessions[]): SessionControl {
+  return {
+    received: (session) => {
+      for (const relay of relays) {
+        const bytes = relay.received(session);
+        if (bytes !== undefined) return bytes;
+      }
+      return undefined;
+    },
+    end: (session, reason) => void relays.some((relay) => relay.endSession(session, reason)),
+  };
+}
+
 /** Ids that no other process and no other session of this one has. */
 function sessionIds(): () => string {
   const prefix = crypto.randomUUID().slice(0, 8);
@@ -107,22 +145,33 @@ function sessionIds(): () => string {
 }
 
 function systemHandler(
-  { config, registry, metrics, state, sessions }: Surroundings,
+  { config, registry, metrics, log, state, sessions }: Surroundings,
   relays: readonly Relay[],
 ) {
+  const guard = new LoopGuard({
+    rtmp: (address) => isProxyAtRtmp(address, PROBE_TIMEOUT),
+    http: (address) => isProxyAtHttp(address, signature, PROBE_TIMEOUT),
+  });
+  let linesLost = 0;
   return systemApi({
+    isProxy: (origin) => guard.isProxy(origin),
     sessions: {
       list: (page) => sessions.list(page),
-      kick: (session) => relays.some((relay) => relay.kick(session)),
+      kick: (session) => relays.some((relay) => relay.endSession(session, "kicked")),
     },
     directory: registry,
     metrics,
-    expose: () => metrics.expose(),
+    expose: () => {
+      metrics.count("srs_proxy_log_lines_lost_total", {}, log.lost - linesLost);
+      linesLost = log.lost;
+      return metrics.expose();
+    },
     readiness: () => readinessOf(state, registry),
     about: ABOUT,
     addresses: {
       allow: config.register.allow,
       ownAddresses: () => state.ownAddresses,
+      otherProxies: () => [],
       localIps: () => Deno.networkInterfaces().map(({ address }) => address),
     },
     access: config.register,
@@ -146,15 +195,16 @@ async function openPages(
 }
 
 function openHttpRelay(
-  { config, registry, metrics, state, sessions, newSession }: Surroundings,
+  { config, registry, metrics, state, sessions, hopMark, newSession }: Surroundings,
   answerOther: (request: Request) => Promise<Response>,
 ): HttpRelay {
   const { listen, limits, timeouts, http } = config;
   return HttpRelay.open({
-    ...{ limits, timeouts, sessions, metrics, newSession, answerOther },
+    ...{ limits, timeouts, sessions, metrics, hopMark, newSession, answerOther },
     listen: listen.httpServer,
     reusePort: listen.reusePort,
     trustedProxies: http.trustedProxies,
+    hlsPaths: http.hlsPaths,
     corsOrigins: http.corsOrigins,
     resolver: registry,
     isDraining: () => state.draining,
@@ -214,9 +264,9 @@ function logEngine(protocol: string, { kind, buffers }: RtcMediaRelay["engine"])
 }
 
 function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signaling {
-  const { config, registry, metrics, state, sessions, newSession } = surroundings;
+  const { config, registry, metrics, state, sessions, hopMark, newSession } = surroundings;
   return Signaling.open({
-    ...{ media, sessions, metrics, newSession },
+    ...{ media, sessions, metrics, hopMark, newSession },
     timeouts: config.timeouts,
     resolver: registry,
     rtcSessions: registry,

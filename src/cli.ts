@@ -4,6 +4,7 @@
 import { type Config, ConfigError, loadConfig } from "./config.ts";
 import { GROUPS } from "./config_table.ts";
 import { Environment, type Settings } from "./environment.ts";
+import type { StandardOutputs } from "./process_output.ts";
 import { signature, versionText } from "./version.ts";
 
 /** What the command line reads from and writes to. */
@@ -13,6 +14,11 @@ export interface CommandLineIo {
   readonly print: (line: string) => void;
   /** Writes one line to the standard error output. */
   readonly printError: (line: string) => void;
+}
+
+/** The same for a process that goes on: its lines must not wait for their readers. */
+export interface ProcessIo extends CommandLineIo {
+  readonly streams: StandardOutputs;
 }
 
 /** A good configuration, and the settings that it was made of. */
@@ -118,8 +124,9 @@ export function helpText(): string {
  *
  * @param directory where files of variables are looked for
  */
-export function processIo(directory = "."): CommandLineIo {
+export function processIo(directory = "."): ProcessIo {
   return {
+    streams: { output: Deno.stdout, errors: Deno.stderr },
     environment: new Environment(Deno.env.toObject(), directory),
     print: (line) => writeLine(Deno.stdout, line),
     printError: (line) => writeLine(Deno.stderr, line),

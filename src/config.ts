@@ -6,7 +6,14 @@ import type { ListenAddress } from "./core/endpoint.ts";
 import { toProxyError } from "./core/errors.ts";
 import type { MediaTarget } from "./core/media_target.ts";
 import type { LogFormat, LogLevel } from "./core/log.ts";
+import {
+  type AccessConfig,
+  findAccessConflicts,
+  toApiAccess,
+  toRegisterAccess,
+} from "./config_access.ts";
 import { findRedisConflicts, type RedisConfig, toRedis } from "./config_redis.ts";
+import type { PathTemplate } from "./core/path_template.ts";
 import { type Values, VARIABLES } from "./config_table.ts";
 import type { Settings } from "./environment.ts";
 
@@ -30,18 +37,19 @@ export interface Config {
     readonly streamIdle: number;
     readonly maxOrigins: number;
     readonly maxStreams: number;
+    /** Hosts, or `*.` and a domain, that stand for vhosts of their own. */
+    readonly vhosts: readonly string[];
   };
   readonly redis: RedisConfig;
-  readonly register: {
-    /** Absent = anybody may register. */
-    readonly token?: string;
+  /** Without a token anybody may register. */
+  readonly register: AccessConfig & {
     /** Empty = every address but those of a special kind. */
     readonly allow: readonly Cidr[];
   };
   /** A fixed origin: its address and ports. Absent = none. */
   readonly defaultBackend?: DefaultBackend;
   /** Without a token the HTTP API is open. */
-  readonly apiAuth: { readonly token?: string };
+  readonly apiAuth: AccessConfig;
   /** Client connections at once, of each listener. */
   readonly limits: {
     readonly maxConnections: number;
@@ -65,6 +73,8 @@ export interface Config {
   };
   readonly http: {
     readonly trustedProxies: readonly Cidr[];
+    /** Where origins put playlists and segments. */
+    readonly hlsPaths: readonly PathTemplate[];
     /** Empty = all. */
     readonly corsOrigins: readonly string[];
   };
@@ -82,6 +92,8 @@ export interface Config {
     readonly idleTimeout: number;
     /** Bytes; 0 = any number. */
     readonly maxKeyMaterial: number;
+    /** Of callers who bring none; empty = they are refused. */
+    readonly defaultStreamId: string;
     /** Empty = every process has its own. */
     readonly cookieSecret: string;
   };
@@ -139,12 +151,7 @@ function findConflicts(values: Partial<Values>): string[] {
   const problems = findSharedPorts(values, TCP_LISTENERS);
   problems.push(...findSharedPorts(values, UDP_LISTENERS));
   problems.push(...findRedisConflicts(values));
-  const tokenMissing = "PROXY_HTTP_API_AUTH_TOKEN" in values && !values.PROXY_HTTP_API_AUTH_TOKEN;
-  if (values.PROXY_HTTP_API_AUTH_ENABLED && tokenMissing) {
-    problems.push(
-      "PROXY_HTTP_API_AUTH_TOKEN: Cannot check tokens of the HTTP API: current value is empty",
-    );
-  }
+  problems.push(...findAccessConflicts(values));
   return problems;
 }
 
@@ -193,16 +200,15 @@ function toConfig(values: Values): Config {
       streamIdle: values.PROXY_STREAM_IDLE_TTL,
       maxOrigins: values.PROXY_REGISTER_MAX_ORIGINS,
       maxStreams: values.PROXY_MAX_STREAMS,
+      vhosts: values.PROXY_VHOSTS,
     },
     redis: toRedis(values),
     register: {
-      ...present("token", values.PROXY_REGISTER_TOKEN),
+      ...toRegisterAccess(values),
       allow: values.PROXY_REGISTER_ALLOW,
     },
     ...(values.PROXY_DEFAULT_BACKEND_ENABLED ? { defaultBackend: toDefaultBackend(values) } : {}),
-    apiAuth: values.PROXY_HTTP_API_AUTH_ENABLED
-      ? { token: values.PROXY_HTTP_API_AUTH_TOKEN ?? "" }
-      : {},
+    apiAuth: toApiAccess(values),
     limits: {
       maxConnections: values.PROXY_MAX_CONNECTIONS,
       maxConnectionsPerAddress: values.PROXY_MAX_CONNECTIONS_PER_ADDRESS,
@@ -210,6 +216,7 @@ function toConfig(values: Values): Config {
     timeouts: toTimeouts(values),
     http: {
       trustedProxies: values.PROXY_TRUSTED_PROXIES,
+      hlsPaths: values.PROXY_HLS_PATHS,
       corsOrigins: values.PROXY_CORS_ORIGINS,
     },
     webrtc: {
@@ -224,6 +231,7 @@ function toConfig(values: Values): Config {
       maxSessionsPerAddress: values.PROXY_SRT_MAX_SESSIONS_PER_ADDRESS,
       idleTimeout: values.PROXY_SRT_IDLE_TIMEOUT,
       maxKeyMaterial: values.PROXY_SRT_MAX_KM_SIZE,
+      defaultStreamId: values.PROXY_SRT_DEFAULT_STREAMID ?? "",
       cookieSecret: values.PROXY_SRT_COOKIE_SECRET ?? "",
     },
     udp: { engine: values.PROXY_UDP_ENGINE },

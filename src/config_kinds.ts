@@ -6,12 +6,15 @@ import { parseDuration } from "./core/duration.ts";
 import { type ListenAddress, normalizeIp, parseListenAddress } from "./core/endpoint.ts";
 import { ProxyError } from "./core/errors.ts";
 import { type MediaTarget, parseMediaTarget } from "./core/media_target.ts";
+import { MAX_STREAM_ID, parseStreamId } from "./core/srt_stream_id.ts";
+import { parsePathTemplate, type PathTemplate } from "./core/path_template.ts";
 
 /** Turns the text of a variable, possibly empty, into its value. @throws ProxyError `bad_request` */
 export type Kind<T> = (text: string) => T;
 
 // Timers take no more milliseconds than this: a longer wait would end at once.
 const MAX_DURATION = 2 ** 31 - 1;
+const HOST_LABEL = /^[a-z0-9_-]{1,63}$/;
 
 /** Any text, the empty one included. */
 export const text: Kind<string> = (value) => value;
@@ -51,6 +54,19 @@ export const token: Kind<string> = (value) => {
   );
 };
 
+/** A StreamID of SRT that names a stream, such as `#!::r=live/show,m=publish`. */
+export const streamId: Kind<string> = (value) => {
+  const { length } = new TextEncoder().encode(value);
+  if (length > MAX_STREAM_ID) {
+    throw new ProxyError(
+      "bad_request",
+      `Cannot use a StreamID over ${MAX_STREAM_ID} bytes: current value is ${length} bytes`,
+    );
+  }
+  parseStreamId(value);
+  return value;
+};
+
 /** Address ranges between commas or spaces; none when empty. */
 export const cidrList: Kind<readonly Cidr[]> = (value) =>
   value.split(/[\s,]+/).filter((part) => part !== "").map(parseCidr);
@@ -77,6 +93,25 @@ export const webOrigins: Kind<readonly string[]> = (value) =>
       `Cannot use as a web site such as https://tv.example.com: current value is ${part}`,
     );
   });
+
+/** Host names, or `*.` and a domain, between commas or spaces; in lower case. */
+export const hostPatterns: Kind<readonly string[]> = (value) =>
+  value.split(/[\s,]+/).filter((part) => part !== "").map((part) => {
+    const pattern = part.toLowerCase();
+    const name = pattern.startsWith("*.") ? pattern.slice(2) : pattern;
+    const isName = name.length <= 253 && name.split(".").every((label) => HOST_LABEL.test(label));
+    if (isName && normalizeIp(name) === undefined) return pattern;
+    throw new ProxyError("bad_request", `Cannot use as a host name: current value is ${part}`);
+  });
+/** Where an origin puts files, as SRS writes it, between commas or spaces; at most 32. */
+export const pathTemplates: Kind<readonly PathTemplate[]> = (value) => {
+  const written = value.split(/[\s,]+/).filter((part) => part !== "");
+  if (written.length <= 32) return written.map(parsePathTemplate);
+  throw new ProxyError(
+    "bad_request",
+    `Cannot use more than 32 paths: current value is ${written.length}`,
+  );
+};
 
 /** Where a server is: a name or an IP address without brackets, and a port. */
 export interface HostAndPort {

@@ -4,7 +4,7 @@
 import { type AddressKind, addressKind, type Cidr, cidrContains } from "../core/cidr.ts";
 import { formatAddress, normalizeIp } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
-import type { Address } from "../core/origin.ts";
+import { type BoundAddress, listensAt, placeOf, type ProxyPlace } from "../core/fleet.ts";
 
 /** What the decision depends on. */
 export interface AddressPolicyOptions {
@@ -14,7 +14,9 @@ export interface AddressPolicyOptions {
    */
   readonly allow: readonly Cidr[];
   /** Where the proxy itself listens; a wildcard host stands for every address of the machine. */
-  readonly ownAddresses: () => readonly Address[];
+  readonly ownAddresses: () => readonly BoundAddress[];
+  /** Where the other proxies of the fleet are, as far as that is known. */
+  readonly otherProxies: () => readonly ProxyPlace[];
   /** The addresses of this machine. */
   readonly localIps: () => readonly string[];
 }
@@ -25,6 +27,7 @@ const REFUSED: Readonly<Partial<Record<AddressKind, string>>> = {
   multicast: "a multicast address",
   broadcast: "the broadcast address",
   reserved: "a reserved address",
+  metadata: "an address where a cloud keeps its metadata",
 };
 
 /** Judges the addresses in a registration. */
@@ -62,15 +65,15 @@ export class AddressPolicy {
     return this.#isLocal(ip) && this.#reasonToRefuse(host) === undefined ? host : undefined;
   }
 
-  /** @throws ProxyError `bad_request` when the proxy itself listens there */
-  refuseOwn(address: Address): void {
-    for (const own of this.#options.ownAddresses()) {
-      if (own.port !== address.port) continue;
-      const ownHost = normalizeIp(own.host) ?? own.host;
-      const meets = addressKind(ownHost) === "unspecified"
-        ? this.#isLocal(address.host)
-        : ownHost === address.host;
-      if (meets) throw refused("endpoint", formatAddress(address), "the proxy listens there");
+  /** @throws ProxyError `bad_request` when this proxy listens there, or another of the fleet */
+  refuseOwn(address: BoundAddress): void {
+    const localIps = this.#options.localIps().flatMap((ip) => normalizeIp(ip) ?? []);
+    const here = placeOf(this.#options.ownAddresses(), localIps);
+    if (listensAt(here, address, localIps)) {
+      throw refused("endpoint", formatAddress(address), "the proxy listens there");
+    }
+    if (this.#options.otherProxies().some((place) => listensAt(place, address, localIps))) {
+      throw refused("endpoint", formatAddress(address), "a proxy of the fleet listens there");
     }
   }
 

@@ -1,16 +1,17 @@
 import assert from "node:assert/strict";
 import { parseCidr } from "../core/cidr.ts";
 import { ProxyError } from "../core/errors.ts";
-import type { Address } from "../core/origin.ts";
+import type { BoundAddress, ProxyPlace } from "../core/fleet.ts";
 import { AddressPolicy } from "./address_policy.ts";
 
 function open(
-  options: { allow?: string[]; own?: Address[]; local?: string[] } = {},
+  options: { allow?: string[]; own?: BoundAddress[]; others?: ProxyPlace[]; local?: string[] } = {},
 ): AddressPolicy {
-  const { allow = [], own = [], local = [] } = options;
+  const { allow = [], own = [], others = [], local = [] } = options;
   return new AddressPolicy({
     allow: allow.map(parseCidr),
     ownAddresses: () => own,
+    otherProxies: () => others,
     localIps: () => local,
   });
 }
@@ -38,12 +39,22 @@ Deno.test("an address that leads nowhere, everywhere or to the cloud's metadata 
   for (const ip of [...refused, "255.255.255.255", "240.0.0.1", "0.1.2.3"]) {
     assertRefused(policy, ip);
   }
+  for (const ip of ["100.100.100.200", "168.63.129.16", "fd00:ec2::254"]) {
+    assertRefused(policy, ip);
+    assert.equal(open({ allow: [ip] }).acceptIp(ip, "ip"), ip);
+  }
 });
 
 Deno.test("no spelling hides a refused address", () => {
   const policy = open();
   const spellings = ["::ffff:169.254.169.254", "::ffff:a9fe:a9fe", "0:0:0:0:0:ffff:0.0.0.0"];
-  for (const ip of [...spellings, "64:ff9b::169.254.169.254", "2002:a9fe:a9fe::1"]) {
+  for (
+    const ip of [...spellings, "64:ff9b::169.254.169.254", "2002:a9fe:a9fe::1", ...[
+      "::ffff:100.100.100.200",
+      "64:ff9b::100.100.100.200",
+      "2002:a83f:8110::1",
+    ]]
+  ) {
     assertRefused(policy, ip);
   }
 });
@@ -86,32 +97,36 @@ Deno.test("any other address that an endpoint is bound to must be acceptable its
   assert.throws(() => policy.acceptBound("169.254.169.254", "10.0.0.1"), isBadRequest);
 });
 
+const tcp = (host: string, port: number): BoundAddress => ({ transport: "tcp", host, port });
+
 Deno.test("the proxy's own listeners are refused, at whatever address they are reached", () => {
   const policy = open({
-    own: [{ host: "0.0.0.0", port: 1935 }, { host: "10.0.0.1", port: 8080 }, {
-      host: "::",
-      port: 1985,
-    }],
+    own: [tcp("0.0.0.0", 1935), tcp("10.0.0.1", 8080), tcp("::", 1985)],
     local: ["10.0.0.1", "192.168.0.1", "fd00::1"],
   });
-  const refused: Address[] = [
-    { host: "10.0.0.1", port: 1935 },
-    { host: "192.168.0.1", port: 1935 },
-    { host: "127.0.0.1", port: 1935 },
-    { host: "127.1.2.3", port: 1935 },
-    { host: "10.0.0.1", port: 8080 },
-    { host: "fd00::1", port: 1985 },
-    { host: "10.0.0.1", port: 1985 },
+  const refused = [
+    ...[tcp("10.0.0.1", 1935), tcp("192.168.0.1", 1935), tcp("127.0.0.1", 1935)],
+    ...[tcp("127.1.2.3", 1935), tcp("10.0.0.1", 8080), tcp("fd00::1", 1985)],
+    tcp("10.0.0.1", 1985),
   ];
   for (const address of refused) {
     assert.throws(() => policy.refuseOwn(address), isBadRequest, JSON.stringify(address));
   }
-  policy.refuseOwn({ host: "10.0.0.1", port: 19350 });
-  policy.refuseOwn({ host: "10.0.0.2", port: 1935 });
-  policy.refuseOwn({ host: "127.0.0.1", port: 8080 });
+  policy.refuseOwn(tcp("10.0.0.1", 19350));
+  policy.refuseOwn(tcp("10.0.0.2", 1935));
+  policy.refuseOwn(tcp("127.0.0.1", 8080));
+  policy.refuseOwn({ ...tcp("10.0.0.1", 1935), transport: "udp" });
+});
+
+Deno.test("the listeners of the other proxies are refused too", () => {
+  const others = [{ listeners: [tcp("0.0.0.0", 1935)], ips: ["10.0.0.2"] }];
+  const policy = open({ others, local: ["10.0.0.1"] });
+  assert.throws(() => policy.refuseOwn(tcp("10.0.0.2", 1935)), isBadRequest);
+  policy.refuseOwn(tcp("10.0.0.1", 1935));
+  policy.refuseOwn(tcp("127.0.0.1", 1935));
 });
 
 Deno.test("a list of ranges does not open the proxy's own listeners", () => {
-  const policy = open({ allow: ["127.0.0.0/8"], own: [{ host: "127.0.0.1", port: 1935 }] });
-  assert.throws(() => policy.refuseOwn({ host: "127.0.0.1", port: 1935 }), isBadRequest);
+  const policy = open({ allow: ["127.0.0.0/8"], own: [tcp("127.0.0.1", 1935)] });
+  assert.throws(() => policy.refuseOwn(tcp("127.0.0.1", 1935)), isBadRequest);
 });

@@ -3,7 +3,9 @@
 
 import * as v from "valibot";
 import { ProxyError } from "../core/errors.ts";
+import { nameFlaw } from "../core/names.ts";
 import { type Endpoint, parseEndpoint } from "../core/endpoint.ts";
+import { TRANSPORTS } from "../core/fleet.ts";
 import type { Address, Origin, Protocol } from "../core/origin.ts";
 import type { AddressPolicy } from "./address_policy.ts";
 
@@ -14,7 +16,7 @@ const MAX_ISSUES_TOLD = 5;
 const Text = v.pipe(
   v.string("must be a string"),
   v.maxLength(MAX_TEXT, `must have at most ${MAX_TEXT} characters`),
-  v.regex(/^[^\p{Cc}]*$/u, "must not hold control characters"),
+  v.check((text) => nameFlaw(text) === undefined, ({ input }) => nameFlaw(input)!),
 );
 const Name = v.pipe(Text, v.nonEmpty("must not be empty"));
 const Endpoints = v.pipe(
@@ -68,8 +70,13 @@ export function parseRegistration(body: string): Registration {
  */
 export function originOf(registration: Registration, policy: AddressPolicy): Origin {
   const ip = policy.acceptIp(registration.ip, "ip");
-  const addressesOf = (protocol: Protocol) =>
-    dialable(ip, usableEndpoints(protocol, registration[protocol]), policy);
+  const addressesOf = (protocol: Protocol) => {
+    const endpoints = usableEndpoints(protocol, registration[protocol]);
+    const addresses = dialable(ip, endpoints, policy);
+    const transport = TRANSPORTS[protocol];
+    for (const address of addresses) policy.refuseOwn({ transport, ...address });
+    return addresses;
+  };
   const endpoints = {
     rtmp: addressesOf("rtmp"),
     http: addressesOf("http"),
@@ -123,10 +130,7 @@ function dialable(
   policy: AddressPolicy,
 ): readonly Address[] {
   const addresses = new Map<string, Address>();
-  const add = (host: string, port: number) => {
-    policy.refuseOwn({ host, port });
-    addresses.set(`${port} ${host}`, { host, port });
-  };
+  const add = (host: string, port: number) => addresses.set(`${port} ${host}`, { host, port });
   for (const { port } of endpoints) add(ip, port);
   for (const { host, port } of endpoints) {
     const bound = host === undefined ? undefined : policy.acceptBound(host, ip);

@@ -6,9 +6,11 @@ import { ProxyError, toProxyError } from "../core/errors.ts";
 import { logger } from "../core/log.ts";
 import type { Directory, OriginStatus, PageRequest } from "../core/directory.ts";
 import { formatAddress } from "../core/endpoint.ts";
-import type { Protocol } from "../core/origin.ts";
+import type { Origin, Protocol } from "../core/origin.ts";
 import type { Metrics } from "../core/ports.ts";
+import { type SharedAddress, sharedAddresses } from "../core/shared_addresses.ts";
 import { AddressPolicy, type AddressPolicyOptions } from "./address_policy.ts";
+import { refuseOtherNames, refuseOtherSites, requireJson } from "./browser_guard.ts";
 import { readBoundedText } from "../core/bounded_body.ts";
 import { answerError, answerErrorsInJson } from "./json_answers.ts";
 import { logFailure } from "./log_failure.ts";
@@ -36,6 +38,8 @@ export interface SystemApiPorts {
   readonly sessions: SessionDirectory;
   readonly about: About;
   readonly addresses: AddressPolicyOptions;
+  /** Whether what wants to register is a proxy, which would be its own client in the end. */
+  readonly isProxy: (origin: Origin) => Promise<boolean>;
   readonly access: ApiAccess;
 }
 
@@ -70,9 +74,17 @@ function addRegistration(app: Hono, ports: SystemApiPorts): void {
   const policy = new AddressPolicy(ports.addresses);
   app.on("POST", REGISTER_PATHS, async (context) => {
     try {
-      requireToken(context, ports.access);
+      admit(context, ports.access);
+      requireJson(context.req.raw);
       const body = await readBoundedText(context.req.raw, BODY_BOUNDS);
-      await ports.directory.register(originOf(parseRegistration(body), policy));
+      const origin = originOf(parseRegistration(body), policy);
+      if (await ports.isProxy(origin)) {
+        throw new ProxyError(
+          "bad_request",
+          "Cannot register: a proxy answers there, not an origin",
+        );
+      }
+      await ports.directory.register(origin);
     } catch (thrown) {
       const error = toProxyError(thrown);
       ports.metrics.count("srs_proxy_registrations_total", { result: resultOf(error) });
@@ -104,17 +116,19 @@ function addHealth(app: Hono, ports: SystemApiPorts): void {
 
 function addLists(app: Hono, { directory, access }: SystemApiPorts): void {
   app.get("/api/v1/origins", async (context) => {
-    requireToken(context, access);
+    admit(context, access);
     const { limit, after = "" } = pageOf(context);
-    const origins = [...await directory.origins()]
+    const all = await directory.origins();
+    const origins = [...all]
       .filter(({ origin }) => origin.id > after)
       .sort((a, b) => a.origin.id < b.origin.id ? -1 : 1);
     const page = origins.slice(0, limit);
+    const shared = sharedAddresses(all.map(({ origin }) => origin));
     const next = origins.length > limit ? page.at(-1)?.origin.id : undefined;
-    return context.json({ code: 0, origins: page.map(originAnswer), next });
+    return context.json({ code: 0, origins: page.map((each) => originAnswer(each, shared)), next });
   });
   app.get("/api/v1/streams", async (context) => {
-    requireToken(context, access);
+    admit(context, access);
     const { streams, next } = await directory.streams(pageOf(context));
     return context.json({ code: 0, streams, next });
   });
@@ -122,7 +136,7 @@ function addLists(app: Hono, { directory, access }: SystemApiPorts): void {
 
 function addSessions(app: Hono, { sessions, access }: SystemApiPorts): void {
   app.get("/api/v1/sessions", (context) => {
-    requireToken(context, access);
+    admit(context, access);
     const page = pageOf(context);
     const listed = sessions.list({ ...page, limit: page.limit + 1 });
     const shown = listed.slice(0, page.limit);
@@ -130,7 +144,7 @@ function addSessions(app: Hono, { sessions, access }: SystemApiPorts): void {
     return context.json({ code: 0, sessions: shown, next });
   });
   app.delete("/api/v1/sessions/:session", (context) => {
-    requireToken(context, access);
+    admit(context, access);
     if (!sessions.kick(context.req.param("session"))) {
       return answerError(context, 404, "Cannot find a session of this id");
     }
@@ -138,9 +152,10 @@ function addSessions(app: Hono, { sessions, access }: SystemApiPorts): void {
   });
 }
 
-/** Origins to register, and everybody to see the lists, must present the token. */
-function requireToken(context: Context, { token }: ApiAccess): void {
-  if (token === undefined) return;
+/** Origins to register, and everybody to see the lists, must present the token; pages may do neither. */
+function admit(context: Context, { token }: ApiAccess): void {
+  refuseOtherSites(context.req.raw);
+  if (token === undefined) return refuseOtherNames(context.req.raw);
   const presented = [
     bearerToken(context.req.header("authorization")),
     context.req.query("token"),
@@ -168,8 +183,12 @@ function pageOf(context: Context): PageRequest {
 }
 
 /** In the words of a registration, so that one can be compared with the other. */
-function originAnswer(status: OriginStatus): Record<string, unknown> {
-  const { origin, streams, expiresIn, setAsideFor } = status;
+function originAnswer(
+  status: OriginStatus,
+  shared: readonly SharedAddress[],
+): Record<string, unknown> {
+  const { origin, streams, expiresIn, setAsideFor, down } = status;
+  const notDown = Object.keys(setAsideFor).length > 0 ? "set_aside" : "live";
   const endpoints = PROTOCOLS.map((protocol) => [
     protocol,
     origin.endpoints[protocol].map(formatAddress),
@@ -180,8 +199,9 @@ function originAnswer(status: OriginStatus): Record<string, unknown> {
     device_id: origin.deviceId,
     ip: origin.ip,
     ...Object.fromEntries(endpoints),
+    shared_addresses: shared.filter(({ origins }) => origins.includes(origin.id)),
     streams,
-    state: Object.keys(setAsideFor).length > 0 ? "set_aside" : "live",
+    state: down ? "down" : notDown,
     set_aside_for_ms: inWholeMilliseconds(setAsideFor),
     expires_in_ms: expiresIn === null ? null : Math.round(expiresIn),
   };

@@ -1,54 +1,42 @@
-// Who a client is: its address behind load balancers that are trusted, and the group of addresses that
-// one client may have, by which limits count. Knows no header but its text.
+// Who a client is behind proxies that can be trusted: what each of them has added to X-Forwarded-For,
+// read from our side. What stands left of the first address that is not trusted is the client's own
+// claim and proves nothing. Pure; RFC 7239 section 5.2 has the successor of these fields.
 
 import { type Cidr, cidrContains } from "./cidr.ts";
 import { normalizeIp } from "./endpoint.ts";
-import { formatIp, parseIp, unmapIp } from "./ip_address.ts";
 
-/** Load balancers that are looked behind. */
-const MAX_HOPS = 16;
-/** An address and a port as some balancers write them; anything longer is neither. */
-const LONGEST = 64;
+/** What a request says of where it comes from. */
+export interface ForwardedBy {
+  /** Address of the connection. */
+  readonly peer: string;
+  /** All values of X-Forwarded-For, in order. */
+  readonly forwardedFor: readonly string[];
+  /** X-Real-IP, which counts where there is no X-Forwarded-For. */
+  readonly realIp: string | undefined;
+}
 
 /**
- * The address of the client: that of the connection, or, as long as that is trusted, what it says of the
- * one before: the last entry of X-Forwarded-For, then the one before that. What the client itself has
- * put there stands further left and is never reached.
- *
- * @param peer IP address of whoever has opened the connection
- * @param chain values of X-Forwarded-For, in order
+ * The way of a request as far as it can be believed: the client's address, then those of the trusted
+ * proxies that it has come through, the peer last. With a peer that is not trusted it is that alone.
  */
-export function clientAddress(
-  peer: string,
-  chain: readonly string[],
-  trusted: readonly Cidr[],
-): string {
-  let client = peer;
-  let rest = chain.join(",");
-  for (let hop = 0; hop < MAX_HOPS && rest !== ""; hop++) {
-    if (!trusted.some((cidr) => cidrContains(cidr, client))) break;
-    const comma = rest.lastIndexOf(",");
-    const before = addressIn(rest.slice(comma + 1));
-    if (before === undefined) break;
-    client = before;
-    rest = rest.slice(0, Math.max(comma, 0));
+export function trustedWay(said: ForwardedBy, trusted: readonly Cidr[]): string[] {
+  const isTrusted = (ip: string) => trusted.some((cidr) => cidrContains(cidr, ip));
+  const chain = said.forwardedFor.flatMap((value) => value.split(","));
+  const claimed = chain.length > 0 ? chain : said.realIp === undefined ? [] : [said.realIp];
+  const way = [said.peer];
+  while (isTrusted(way[0]!) && claimed.length > 0) {
+    const ip = addressIn(claimed.pop()!);
+    // "unknown" and the like: whoever is behind this proxy, it does not tell.
+    if (ip === undefined) break;
+    way.unshift(ip);
   }
-  return client;
+  return way;
 }
 
-/** Addresses that count as one: an IPv4 address, or the /64 of an IPv6 one, which people get whole. */
-export function addressGroup(ip: string): string {
-  const bytes = parseIp(ip);
-  if (bytes === undefined) return ip;
-  const unmapped = unmapIp(bytes);
-  if (unmapped.length === 4) return formatIp(unmapped);
-  return `${formatIp([...unmapped.slice(0, 8), 0, 0, 0, 0, 0, 0, 0, 0])}/64`;
-}
-
-/** The IP address of an entry, which may have a port. */
+/** The address in one entry, which may have a port; undefined when there is none. */
 function addressIn(entry: string): string | undefined {
-  if (entry.length > LONGEST) return undefined;
   const text = entry.trim();
-  const [, bracketed, bare] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d{1,5})?$/.exec(text) ?? [];
+  if (text.length > 64) return undefined;
+  const [, bracketed, bare] = /^(?:\[([0-9a-f:.]+)\]|([\d.]+))(?::\d{1,5})?$/i.exec(text) ?? [];
   return normalizeIp(bracketed ?? bare ?? text);
 }

@@ -15,3 +15,8 @@ export function noOriginFor({ protocol, failed }: StreamRequest): ProxyError {
 export function originOutOfReach(): ProxyError {
   return new ProxyError("origin_unreachable", "Cannot reach the origin where this stream runs");
 }
+
+/** Another publisher of the stream runs at an origin where this one cannot be taken. */
+export function runsElsewhere(): ProxyError {
+  return new ProxyError("stream_busy", "Stream is busy: it is being published already");
+}

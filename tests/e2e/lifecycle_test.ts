@@ -109,7 +109,7 @@ Deno.test({
       const run = await runProxy(args, bad);
       assert.equal(run.code, 2, run.errors);
       const named = Object.keys(bad).filter((name) => name !== "PROXY_HTTP_API_AUTH_ENABLED");
-      named.push("PROXY_HTTP_API_AUTH_TOKEN");
+      named.push("PROXY_HTTP_API_AUTH_TYPE", "PROXY_HTTP_API_AUTH_TOKEN");
       for (const name of named) assert.match(run.errors, new RegExp(name));
       assert.doesNotMatch(run.errors, STACK_LINE);
     }

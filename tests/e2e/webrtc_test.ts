@@ -140,8 +140,7 @@ Deno.test({
   async fn() {
     await using proxy = await Proxy.open({
       ...CANDIDATE,
-      PROXY_HTTP_API_AUTH_ENABLED: "on",
-      PROXY_HTTP_API_AUTH_TOKEN: "of-this-test",
+      PROXY_API_TOKEN: "of-this-test",
     });
     await using browser = await Browser.open();
     const { page } = await browser.openPage(pageUrl(proxy, "/publish#live/show"));

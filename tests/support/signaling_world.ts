@@ -4,6 +4,7 @@
 import { httpApi, type HttpApiPorts } from "../../src/api/http_api.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { LiveSessions } from "../../src/api/session_log.ts";
+import { HopMark } from "../../src/core/hop_mark.ts";
 import type { Address } from "../../src/core/origin.ts";
 import type { RtcSession } from "../../src/core/ports.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
@@ -85,6 +86,7 @@ export class SignalingWorld implements AsyncDisposable {
       sessions: new LiveSessions({ capacity: 10 }),
       metrics,
       trustedProxies: [],
+      hopMark: new HopMark(),
       candidates: [],
       mediaPort: 18000,
       isDraining: () => this.isDraining,

@@ -16,6 +16,8 @@ export interface SrsOptions {
   readonly heartbeatUrl?: string;
   /** What `/live/` has: live FLV with HLS, unless told, or live TS, which SRS gives out alone. */
   readonly remux?: "flv" | "ts";
+  /** Further lines for HLS. */
+  readonly hls?: readonly string[];
   /** Serves `/live/STREAM.mpd` too. */
   readonly dash?: boolean;
   /** Speaks WebRTC, and passes its streams to RTMP and back. */
@@ -32,8 +34,8 @@ export interface SrsOptions {
   readonly vhost?: readonly string[];
 }
 
-const HLS_LINE =
-  "hls { enabled on; hls_path ./objs/nginx/html; hls_fragment 1; hls_window 20; hls_ctx on; }";
+const HLS_LINES =
+  "enabled on; hls_path ./objs/nginx/html; hls_fragment 1; hls_window 20; hls_ctx on;";
 const DASH_LINE =
   "dash { enabled on; dash_fragment 1; dash_update_period 1; dash_timeshift 20; dash_window_size 20; }";
 
@@ -144,11 +146,11 @@ ${["__defaultVhost__", ...(options.vhosts ?? [])].map(vhostBlock(options)).join(
 }
 
 function vhostBlock(options: SrsOptions): (name: string) => string {
-  const { remux = "flv", dash, hookUrl, rtc, vhost = [] } = options;
+  const { remux = "flv", hls = [], dash, hookUrl, rtc, vhost = [] } = options;
   const lines = [
     "play { time_jitter off; }",
     `http_remux { enabled on; mount [vhost]/[app]/[stream].${remux}; }`,
-    ...(remux === "flv" ? [HLS_LINE] : []),
+    ...(remux === "flv" ? [`hls { ${HLS_LINES} ${hls.join(" ")} }`] : []),
     ...(dash === true ? [DASH_LINE] : []),
     ...(hookUrl === undefined ? [] : [
       `http_hooks { enabled on; on_play ${hookUrl}; on_stop ${hookUrl}; }`,

@@ -1,6 +1,7 @@
 // The HTTP front: a port, what is asked for there, and the requests under way with their bounds,
 // their sweep and their end. Media goes to origins; everything else is answered by a given handler.
 
+import type { EndedBy, RelaySessions } from "../../core/ports.ts";
 import type { ListenAddress } from "../../core/endpoint.ts";
 import { type ProxyError, toProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/origin.ts";
@@ -9,11 +10,12 @@ import { corsFields } from "./fields.ts";
 import { Forwarder } from "../http_origin/forward.ts";
 import { type HeadTimeouts, Http1Server } from "./http1_server.ts";
 import type { HttpExchange } from "./http_exchange.ts";
-import { type MediaRequest, mediaRequestOf } from "./media_request.ts";
+import { chooseMedia, type MediaRequest, mediaWishOf } from "./media_request.ts";
 import { type MediaServices, MediaSession } from "./media_session.ts";
 import { OriginPool } from "../http_origin/origin_pool.ts";
 import { PageExchange } from "./page_exchange.ts";
 import type { HttpPorts, HttpTimeouts } from "./ports.ts";
+import { dropSmallBody } from "./small_body.ts";
 
 /** Longest time between two sweeps, milliseconds. */
 const SWEEP = 1000;
@@ -35,12 +37,15 @@ export interface HttpRelayOptions extends HttpPorts {
 interface Running {
   readonly id: string;
   readonly isLive: boolean;
-  end(reason: "shutdown" | "kicked"): void;
+  readonly received: number;
+  end(reason: "shutdown" | EndedBy): void;
+  /** Ends it if it waits for something that may not come. */
+  drain(): void;
   sweep(elapsed: number): void;
 }
 
 /** A listening port for HTTP streams. */
-export class HttpRelay implements AsyncDisposable {
+export class HttpRelay implements RelaySessions, AsyncDisposable {
   readonly #options: HttpRelayOptions;
   readonly #services: MediaServices;
   readonly #running = new Set<Running>();
@@ -81,9 +86,10 @@ export class HttpRelay implements AsyncDisposable {
     return this.#server.closed;
   }
 
-  /** Takes no new client and no new stream; requests under way go on. */
+  /** Takes no new client and no new stream; what has reached its stream goes on. */
   drain(): void {
     this.#server.stop();
+    for (const running of this.#running) running.drain();
   }
 
   /** Ends all requests under way. */
@@ -91,14 +97,14 @@ export class HttpRelay implements AsyncDisposable {
     for (const running of this.#running) running.end("shutdown");
   }
 
-  /** Ends a session of the log. @returns whether it was here */
-  kick(session: string): boolean {
-    for (const running of this.#running) {
-      if (running.id !== session || !running.isLive) continue;
-      running.end("kicked");
-      return true;
-    }
-    return false;
+  endSession(session: string, reason: EndedBy): boolean {
+    const running = this.#find(session);
+    running?.end(reason);
+    return running !== undefined;
+  }
+
+  received(session: string): number | undefined {
+    return this.#find(session)?.received;
   }
 
   /** Resolves when no client is left. */
@@ -114,10 +120,17 @@ export class HttpRelay implements AsyncDisposable {
     clearInterval(this.#sweeper);
   }
 
+  #find(session: string): Running | undefined {
+    for (const running of this.#running) if (running.id === session) return running;
+    return undefined;
+  }
+
   async #handle(exchange: HttpExchange): Promise<void> {
     try {
       if (await this.#answerMethod(exchange)) return;
-      const media = mediaRequestOf(exchange.request);
+      await dropSmallBody(exchange, this.#options.timeouts.head);
+      this.#options.hopMark.requireNew(exchange.request.fields.tokens("via"));
+      const media = await this.#findMedia(exchange);
       if (media === undefined) await this.#answerOther(exchange);
       else await this.#answerMedia(exchange, media);
     } catch (thrown) {
@@ -128,21 +141,29 @@ export class HttpRelay implements AsyncDisposable {
     }
   }
 
-  /** Answers what its method decides: a page's question whether it may ask, and what is not done. */
+  /** Answers what its method decides: the question what may be asked, and what is not done. */
   async #answerMethod(exchange: HttpExchange): Promise<boolean> {
-    const { method, fields, path } = exchange.request;
+    const { method } = exchange.request;
     const cors = corsFields(exchange.request, this.#options.corsOrigins);
     const allow = { name: "Allow", value: METHODS.join(", ") };
-    const asksForLeave = path === "*" || fields.get("access-control-request-method") !== undefined;
     if (!METHODS.includes(method)) {
       this.#countRefused("method");
+      if (exchange.request.bodyLength !== 0) exchange.keepAlive = false;
       await exchange.answer({ status: 405, fields: [...cors, allow] });
-    } else if (method === "OPTIONS" && asksForLeave) {
+    } else if (method === "OPTIONS") {
+      await dropSmallBody(exchange, this.#options.timeouts.head);
       await exchange.answer({ status: 204, fields: [...cors, allow] });
     } else {
       return false;
     }
     return true;
+  }
+
+  #findMedia({ request }: HttpExchange): Promise<MediaRequest | undefined> {
+    const { resolver, hlsPaths } = this.#options;
+    return chooseMedia(mediaWishOf(request, hlsPaths), async (stream) => {
+      return (await resolver.owner(stream))?.confirmed ?? false;
+    });
   }
 
   async #answerMedia(exchange: HttpExchange, media: MediaRequest): Promise<void> {

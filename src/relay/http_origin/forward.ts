@@ -14,6 +14,8 @@ export interface Route {
   choose(failed: readonly string[]): Promise<Origin>;
   /** Aborted when the client has left. */
   readonly gone: AbortSignal;
+  /** Milliseconds for the head of the answer, when they are others than for all requests. */
+  readonly patience?: number;
 }
 
 /** An origin's response, its body still on the connection. */
@@ -50,7 +52,7 @@ export class Forwarder {
         throw failure ?? error;
       });
       try {
-        return await this.#askOrigin(request, origin, route.gone);
+        return await this.#askOrigin(request, origin, route);
       } catch (error) {
         if (!(error instanceof Unreachable)) throw error;
         failure = error.failure;
@@ -63,32 +65,32 @@ export class Forwarder {
   async #askOrigin(
     request: OutgoingRequest,
     origin: Origin,
-    gone: AbortSignal,
+    route: Route,
   ): Promise<Forwarded> {
     // A kept connection may be about to close, and a body must not be sent twice.
     const kept = request.body === undefined ? this.#takeKept(origin) : undefined;
     if (kept !== undefined) {
       try {
-        return { origin, link: kept, response: await this.#ask(request, kept, gone) };
+        return { origin, link: kept, response: await this.#ask(request, kept, route) };
       } catch (error) {
         // It may have been closed while it waited: nothing has been answered, so ask anew.
         if (!(error instanceof ProxyError) || error.code !== "origin_gone") throw error;
       }
     }
-    const link = await this.#dial(origin, gone);
-    return { origin, link, response: await this.#ask(request, link, gone) };
+    const link = await this.#dial(origin, route.gone);
+    return { origin, link, response: await this.#ask(request, link, route) };
   }
 
   async #ask(
     request: OutgoingRequest,
     link: OriginConnection,
-    gone: AbortSignal,
+    { gone, patience = this.#ports.timeouts.answer }: Route,
   ): Promise<HttpResponse> {
     const leave = () => link.connection.close();
     gone.addEventListener("abort", leave);
     try {
       if (gone.aborted) throw clientGone();
-      return await link.ask(request, this.#ports.timeouts.answer);
+      return await link.ask(request, patience);
     } catch (error) {
       link.connection.close();
       throw gone.aborted ? clientGone() : error;

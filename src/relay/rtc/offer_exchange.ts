@@ -64,8 +64,8 @@ export class OfferExchange {
     });
     const accepted = asOriginFault(() => acceptedSdp(this.#wish, answer));
     if (accepted === undefined) return this.#passRefusal(answer);
-    ports.resolver.confirm(this.#id);
     try {
+      await ports.resolver.confirm(this.#id);
       return await this.#accept(answer, { offer, accepted, asked, place });
     } catch (error) {
       this.#abandon(answer);

@@ -2,6 +2,7 @@
 // the relay of media are to each other.
 
 import type { Cidr } from "../../core/cidr.ts";
+import type { HopMark } from "../../core/hop_mark.ts";
 import type { MediaTarget } from "../../core/media_target.ts";
 import type {
   Metrics,
@@ -52,6 +53,7 @@ export interface SignalingPorts {
   readonly metrics: Metrics;
   /** Peers whose X-Forwarded-* fields are believed. */
   readonly trustedProxies: readonly Cidr[];
+  readonly hopMark: HopMark;
   /** Where clients are told to send media; none = where the request or the origin says. */
   readonly candidates: readonly MediaTarget[];
   /** The proxy's own UDP port for media. */

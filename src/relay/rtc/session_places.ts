@@ -6,7 +6,7 @@
 // when a handshake has been finished there, which takes somebody who hears the answers; in between it
 // is one of a share of all places, so that no asker gets them all.
 
-import { addressGroup } from "../../core/client_address.ts";
+import { AddressCounts, addressGroup } from "../../core/address_group.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { FairShare, type Share } from "../../core/fair_share.ts";
 
@@ -19,7 +19,7 @@ export interface SessionLimits {
 /** All places. */
 export class SessionPlaces {
   readonly #limits: () => SessionLimits;
-  readonly #byAddress = new Map<string, number>();
+  readonly #byAddress = new AddressCounts();
   readonly #between: FairShare;
   #taken = 0;
 
@@ -49,30 +49,22 @@ export class SessionPlaces {
     if (this.#taken >= this.#limits().maxSessions) {
       throw new ProxyError("overloaded", "Cannot take more WebRTC sessions");
     }
-    const asker = client === undefined ? undefined : addressGroup(client);
-    if (asker !== undefined && !this.#count(asker)) {
+    if (client !== undefined && !this.#count(client)) {
       throw new ProxyError("overloaded", "Cannot take more WebRTC sessions from this address");
     }
     this.#taken++;
     return new SessionPlace(client, {
       count: (address) => this.#count(address),
-      forget: (address) => this.#forget(address),
-      share: () => this.#between.open(asker ?? ""),
+      forget: (address) => this.#byAddress.remove(address),
+      share: () => this.#between.open(addressGroup(client ?? "")),
       give: () => this.#taken--,
     });
   }
 
   #count(address: string): boolean {
-    const count = this.#byAddress.get(address) ?? 0;
-    if (count >= this.#limits().maxSessionsPerAddress) return false;
-    this.#byAddress.set(address, count + 1);
+    if (this.#byAddress.of(address) >= this.#limits().maxSessionsPerAddress) return false;
+    this.#byAddress.add(address);
     return true;
-  }
-
-  #forget(address: string): void {
-    const left = this.#byAddress.get(address)! - 1;
-    if (left > 0) this.#byAddress.set(address, left);
-    else this.#byAddress.delete(address);
   }
 }
 
@@ -97,7 +89,7 @@ export class SessionPlace implements Disposable {
   constructor(client: string | undefined, books: Books) {
     this.client = client;
     this.#books = books;
-    this.#counted = client === undefined ? undefined : addressGroup(client);
+    this.#counted = client;
   }
 
   /** The same place for another owner; disposing of this one does nothing from now on. */
@@ -110,7 +102,8 @@ export class SessionPlace implements Disposable {
 
   /** The session has begun: somebody has signed for it, perhaps at that address. */
   begun(media: string): void {
-    if (this.#counted === undefined || this.#counted === addressGroup(media)) return;
+    if (this.#counted === undefined) return;
+    if (addressGroup(this.#counted) === addressGroup(media)) return;
     const share = this.#books?.share();
     if (share?.grow(1) !== true) return;
     this.#share = share;
@@ -120,11 +113,10 @@ export class SessionPlace implements Disposable {
 
   /** Its client is at that address. */
   proved(media: string): void {
-    const address = addressGroup(media);
-    if (this.#share === undefined || this.#books?.count(address) !== true) return;
+    if (this.#share === undefined || this.#books?.count(media) !== true) return;
     this.#share[Symbol.dispose]();
     this.#share = undefined;
-    this.#counted = address;
+    this.#counted = media;
   }
 
   [Symbol.dispose](): void {

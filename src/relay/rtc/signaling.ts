@@ -2,7 +2,8 @@
 // the sessions that come of them. Decides what a request is for; what becomes of it is decided by
 // one exchange each. Knows no listener, no CORS and no token of the HTTP API.
 
-import { addressGroup, clientAddress } from "../../core/client_address.ts";
+import { addressGroup } from "../../core/address_group.ts";
+import { trustedWay } from "../../core/client_address.ts";
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/origin.ts";
 import { TaskGroup } from "../../net/task_group.ts";
@@ -83,8 +84,10 @@ export class Signaling implements AsyncDisposable {
   }
 
   #clientOf(web: Request, peer: Address): string {
-    const chain = web.headers.get("x-forwarded-for") ?? "";
-    return clientAddress(peer.host, [chain], this.#ports.trustedProxies);
+    const chain = web.headers.get("x-forwarded-for");
+    const forwardedFor = chain === null ? [] : [chain];
+    const realIp = web.headers.get("x-real-ip") ?? undefined;
+    return trustedWay({ peer: peer.host, forwardedFor, realIp }, this.#ports.trustedProxies)[0]!;
   }
 
   async #route(request: RtcRequest, { tag, endpoint }: Target): Promise<Response> {

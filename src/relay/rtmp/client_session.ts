@@ -1,37 +1,36 @@
 // One RTMP client from its handshake to its end: talks with it, finds the origin of what it wants,
 // relays, and starts over when it goes on to another stream. Knows no registry but the Resolver.
 
-import { ByteWriter } from "../../core/byte_writer.ts";
 import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
+import type { EndedBy } from "../../core/ports.ts";
 import { streamKeyFromRtmp } from "../../core/stream_key.ts";
 import { Deadline } from "../../net/deadline.ts";
 import { Inbox } from "../../net/inbox.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
 import { ChunkRelay } from "../../protocol/rtmp/chunk_relay.ts";
-import { DEFAULT_CHUNK_SIZE, Shared } from "../../protocol/rtmp/chunk_scanner.ts";
-import {
-  ClientConversation,
-  encodeRefusal,
-  type Said,
-} from "../../protocol/rtmp/client_conversation.ts";
+import { Shared } from "../../protocol/rtmp/chunk_scanner.ts";
+import { ClientConversation, refusal, type Said } from "../../protocol/rtmp/client_conversation.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
 import {
   checkVersion,
-  encodeEcho,
   HANDSHAKE_BLOCK,
   HANDSHAKE_GREETING,
 } from "../../protocol/rtmp/handshake.ts";
-import {
-  MessageType,
-  type RtmpMessage,
-  writeControl,
-  writeMessage,
-} from "../../protocol/rtmp/message.ts";
-import { GREETING } from "./greeting.ts";
+import type { RtmpMessage } from "../../protocol/rtmp/message.ts";
+import { MessageWriter } from "../../protocol/rtmp/message_writer.ts";
+import { answerGreeting } from "./greeting.ts";
 import type { Conversed, OriginLink } from "./origin_link.ts";
 import type { RtmpPorts } from "./ports.ts";
 import { LINGER, type PairEnd, RelayedPair } from "./relayed_pair.ts";
 import { StreamSession } from "./stream_session.ts";
+
+/** What has been agreed with an origin, and who is told when that is over. */
+interface Agreed {
+  readonly link: OriginLink;
+  readonly conversed: Conversed;
+  readonly intent: "publish" | "play";
+  readonly onOver: () => void;
+}
 
 /** A client's connection and all that hangs on it. */
 export class ClientSession {
@@ -39,8 +38,7 @@ export class ClientSession {
   readonly #ports: RtmpPorts;
   readonly #inbox = new Inbox();
   #pair: RelayedPair | undefined;
-  /** What the client takes our chunk size to be. */
-  #chunkSize = DEFAULT_CHUNK_SIZE;
+  readonly #writer = new MessageWriter();
   #relay: ChunkRelay | undefined;
   #link: OriginLink | undefined;
   #streamSession: string | undefined;
@@ -57,20 +55,25 @@ export class ClientSession {
     return this.#pair !== undefined;
   }
 
-  /** The id under which the log knows what is being relayed; undefined while nothing is. */
+  /** The id of what is being relayed or is under way to an origin; undefined before. */
   get streamSession(): string | undefined {
-    return this.#pair === undefined ? undefined : this.#streamSession;
+    return this.#streamSession;
+  }
+
+  /** Bytes that the origin of what is being relayed has sent. */
+  get received(): number {
+    return this.#pair === undefined ? 0 : this.#link?.connection.bytesIn ?? 0;
   }
 
   /** Ends the session: a relayed one in order, any other at once. */
-  end(reason: "shutdown" | "kicked"): void {
+  end(reason: "shutdown" | EndedBy): void {
     if (this.#pair !== undefined) this.#pair.end(reason);
     else this.#abandon();
   }
 
   /** See `RelayedPair.sweep`; the phases before have deadlines of their own. */
   sweep(elapsed: number): void {
-    this.#pair?.sweep(elapsed, this.#ports.timeouts.idle);
+    this.#pair?.sweep(elapsed, this.#ports.timeouts);
   }
 
   /** Serves the client to its end. Throws nothing that is the client's or an origin's fault. */
@@ -99,8 +102,7 @@ export class ClientSession {
     if (!await inbox.require(client, HANDSHAKE_GREETING)) {
       return this.#countEarlyEnd("handshake", deadline);
     }
-    await client.write(GREETING);
-    await client.write(encodeEcho(inbox.bytes));
+    await client.write(answerGreeting(inbox.bytes));
     inbox.consume(HANDSHAKE_GREETING);
     if (!await inbox.require(client, HANDSHAKE_BLOCK)) {
       return this.#countEarlyEnd("handshake", deadline);
@@ -111,11 +113,11 @@ export class ClientSession {
 
   async #converse(): Promise<ClientConversation | undefined> {
     using deadline = this.#deadline(this.#ports.timeouts.identify);
-    const conversation = new ClientConversation();
+    const conversation = new ClientConversation(this.#writer);
     while (true) {
       const taken = this.#inbox.length > 0 ? conversation.push(this.#inbox.bytes) : 0;
       this.#inbox.consume(taken);
-      await this.#client.write(conversation.takeOutput());
+      await this.#client.write(this.#writer.take());
       if (conversation.wish !== undefined) return conversation;
       if (!await this.#inbox.fill(this.#client)) {
         this.#countEarlyEnd("identify", deadline);
@@ -172,7 +174,7 @@ export class ClientSession {
     if (decision.kind === "rejected") {
       throw new OriginRejection(decision.code, decision.description);
     }
-    if (decision.kind === "accepted") session.open(link.origin.id);
+    if (decision.kind === "accepted") await session.open(link.origin.id);
     else {
       session.release();
       const { code, description } = decision;
@@ -180,7 +182,7 @@ export class ClientSession {
     }
     const end = await this.#relayBytes(
       conversation,
-      { link, conversed },
+      { link, conversed, intent: wish.intent, onOver: () => session.release() },
       (next) => session.isOpen && this.#isFor(session.stream, conversation, next),
     );
     session.endReason = end.reason;
@@ -219,13 +221,13 @@ export class ClientSession {
 
   async #relayBytes(
     conversation: ClientConversation,
-    { link, conversed }: { link: OriginLink; conversed: Conversed },
+    { link, conversed, intent, onOver }: Agreed,
     isSameStream: (wish: StreamCommand) => boolean,
   ): Promise<PairEnd> {
     const { scanner, assembler, streamIds } = conversed.conversation;
     if (this.#relay !== undefined) scanner.sharedAtFirst = Shared.none;
-    const toClient = new ChunkRelay("to_client", scanner, streamIds);
-    await this.#agreeOnChunkSize(toClient);
+    const clientChunkSize = this.#writer.chunkSize;
+    const toClient = new ChunkRelay("to_client", scanner, streamIds, clientChunkSize);
     toClient.adopt(assembler);
     const toOrigin = this.#relay ?? new ChunkRelay("to_origin", conversation.scanner, streamIds);
     if (this.#relay === undefined) toOrigin.adopt(conversation.assembler);
@@ -235,6 +237,7 @@ export class ClientSession {
     const aheadRead = this.#aheadRead;
     this.#aheadRead = undefined;
     this.#pair = new RelayedPair({
+      intent,
       client,
       link,
       up: {
@@ -254,28 +257,19 @@ export class ClientSession {
         isWriting: false,
       },
       metrics: this.#ports.metrics,
+      onOver,
     });
     const end = await this.#pair.run(isSameStream);
     this.#pair = undefined;
     if (!client.closed) await this.#send(toClient.cut());
-    this.#chunkSize = scanner.chunkSize;
+    this.#writer.follow(toClient.receiverChunkSize);
     return end;
   }
 
   /** Passes on what the origin says before it has decided. */
   async #tell(messages: readonly RtmpMessage[]): Promise<void> {
-    const out = new ByteWriter();
-    for (const message of messages) writeMessage(out, message, this.#chunkSize);
-    await this.#send(out.finish());
-  }
-
-  /** The client has not seen the origin's Set Chunk Size: it is told now. */
-  async #agreeOnChunkSize({ scanner }: ChunkRelay): Promise<void> {
-    if (scanner.chunkSize === this.#chunkSize) return;
-    const out = new ByteWriter(16);
-    writeControl(out, MessageType.setChunkSize, scanner.chunkSize, this.#chunkSize);
-    await this.#send(out.finish());
-    this.#chunkSize = scanner.chunkSize;
+    for (const message of messages) this.#writer.say(message);
+    await this.#send(this.#writer.take());
   }
 
   /** Writes what the proxy itself has to say; a client that does not take it is cut off. */
@@ -303,7 +297,8 @@ export class ClientSession {
 
   async #refuse(streamId: number, reason: { code: string; description: string }): Promise<void> {
     using _deadline = this.#deadline(2 * LINGER);
-    await this.#client.write(encodeRefusal(streamId, reason, this.#chunkSize));
+    this.#writer.say(refusal(streamId, reason));
+    await this.#client.write(this.#writer.take());
     await this.#client.closeGently(LINGER, this.#aheadRead);
   }
 }

@@ -71,11 +71,15 @@ export class StreamSession implements Disposable {
     throw failure ?? new ProxyError("client_gone", "Client has left");
   }
 
-  /** The origin has taken the stream. */
-  open(origin: string): void {
+  /**
+   * The origin has taken the stream.
+   *
+   * @throws ProxyError `stream_busy` when the client may not publish there after all
+   */
+  async open(origin: string): Promise<void> {
+    await this.#ports.resolver.confirm(this.id);
     const { bytesIn, bytesOut, peer } = this.#client;
     this.#opened = { bytesIn, bytesOut };
-    this.#ports.resolver.confirm(this.id);
     const { intent, stream, id: session } = this;
     this.#ports.metrics.count("srs_proxy_rtmp_sessions_opened_total", { intent });
     const client = formatAddress(peer);
