@@ -224,8 +224,8 @@ function openHttpRelay(
   surroundings: Surroundings,
   answerOther: (request: Request) => Promise<Response>,
 ): HttpRelay {
-  const { config, resolver, metrics, state, sessions } = surroundings;
-  const { identifyMemory, hopMark, newSession } = surroundings;
+  const { config, registry, resolver, metrics, state, sessions } = surroundings;
+  const { identifyMemory, hopMark, names, newSession } = surroundings;
   const { listen, limits, timeouts, http } = config;
   return HttpRelay.open({
     ...{ limits, timeouts, identifyMemory, sessions, metrics, hopMark, newSession, answerOther },
@@ -233,7 +233,12 @@ function openHttpRelay(
     reusePort: listen.reusePort,
     trustedProxies: http.trustedProxies,
     hlsPaths: http.hlsPaths,
-    origins: () => registry.origins(),
+    origins: async () => {
+      const known = await registry.origins();
+      return await Promise.all(known.map(async (status) => {
+        return { ...status, origin: await names.resolved(status.origin) };
+      }));
+    },
     looksForFiles: () => http.originFiles,
     corsOrigins: http.corsOrigins,
     resolver,
