@@ -16,6 +16,9 @@ import { pages } from "./console/pages.ts";
 import { normalizeIp } from "./core/endpoint.ts";
 import { logger } from "./core/log.ts";
 import type { BoundAddress } from "./core/fleet.ts";
+import type { Protocol } from "./core/origin.ts";
+import type { Metrics } from "./core/ports.ts";
+import { Descriptors } from "./net/descriptors.ts";
 import { HttpServer } from "./net/http_server.ts";
 import { NameLookup } from "./net/name_lookup.ts";
 import { NamedOrigins, OriginNames } from "./registry/named_origins.ts";
@@ -28,12 +31,13 @@ import { Signaling } from "./relay/rtc/signaling.ts";
 import { isProxyAtRtmp } from "./relay/rtmp/proxy_probe.ts";
 import { RtmpRelay } from "./relay/rtmp/rtmp_relay.ts";
 import { SrtRelay } from "./relay/srt/srt_relay.ts";
-import { signature, version, versionNumbers } from "./version.ts";
+import { commit, signature, version, versionNumbers } from "./version.ts";
 
 const LOG = logger("app");
 const LIVE_SESSIONS: LiveSessionsOptions = { capacity: 100_000 };
 /** What registers waits so long for the answer to what it is, milliseconds. */
 const PROBE_TIMEOUT = 1_000;
+const ORIGIN_PROTOCOLS: readonly Protocol[] = ["rtmp", "http", "api", "srt", "rtc"];
 const ABOUT: About = { signature, version, numbers: versionNumbers, pid: String(Deno.pid) };
 
 /** What all parts may look at, and app.ts changes. */
@@ -80,7 +84,7 @@ interface Surroundings {
  */
 export async function openParts(config: Config, stack: AsyncDisposableStack): Promise<Parts> {
   const state: State = { draining: false, ownAddresses: [] };
-  const metrics = new PrometheusMetrics();
+  const metrics = openMetrics(stack);
   const { registry, access } = await openRegistry(config, metrics, stack);
   const sessions = new LiveSessions(LIVE_SESSIONS);
   const addresses = addressPolicy(config, state);
@@ -119,6 +123,27 @@ export async function openParts(config: Config, stack: AsyncDisposableStack): Pr
   };
 }
 
+function openMetrics(stack: AsyncDisposableStack): PrometheusMetrics {
+  const descriptors = Descriptors.open();
+  if (descriptors !== undefined) stack.use(descriptors);
+  const metrics = new PrometheusMetrics({
+    ...{ version, commit },
+    descriptors: () => ({ open: descriptors?.count(), limit: descriptors?.limit }),
+  });
+  stack.use(metrics.watchEventLoop());
+  return metrics;
+}
+
+/** What is asked for only when somebody wants to see it. */
+async function refresh(metrics: Metrics, registry: Registry, state: State): Promise<void> {
+  metrics.gauge("srs_proxy_draining", state.draining ? 1 : 0);
+  const origins = await registry.origins().catch(() => undefined);
+  for (const protocol of ORIGIN_PROTOCOLS) {
+    const aside = origins?.filter(({ setAsideFor }) => protocol in setAsideFor).length;
+    if (aside !== undefined) metrics.gauge("srs_proxy_origins_set_aside", aside, { protocol });
+  }
+}
+
 /** Ids that no other process and no other session of this one has. */
 function sessionIds(): () => string {
   const prefix = crypto.randomUUID().slice(0, 8);
@@ -142,7 +167,10 @@ function systemHandler(
     },
     directory: registry,
     metrics,
-    expose: () => metrics.expose(),
+    expose: async () => {
+      await refresh(metrics, registry, state);
+      return await metrics.expose();
+    },
     readiness: () => readinessOf(state, registry),
     about: ABOUT,
     addresses,

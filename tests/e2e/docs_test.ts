@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { METRICS } from "../../src/api/metric_table.ts";
+import { PROCESS_METRICS } from "../../src/api/process_metrics.ts";
 import { VARIABLES } from "../../src/config_table.ts";
 import { Child } from "../support/child.ts";
 import { testFile } from "../support/ffmpeg.ts";
@@ -202,7 +203,7 @@ Deno.test("variables, metrics and headings that the docs name exist", () => {
       assert.ok(isThere || isPrefix, `${file}: ${name}`);
     }
     for (const [name] of text.matchAll(/\bsrs_proxy_[a-z_]+[a-z]\b/g)) {
-      assert.ok(name in METRICS, `${file}: ${name}`);
+      assert.ok(name in METRICS || PROCESS_METRICS.includes(name), `${file}: ${name}`);
     }
     for (const [, target = ""] of text.matchAll(/\]\(([^):]+)\)/g)) {
       const [path = "", anchor] = target.split("#");

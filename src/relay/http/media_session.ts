@@ -106,7 +106,9 @@ export class MediaSession {
     const { kind, query } = this.#media;
     const { request, connection } = this.#exchange;
     const isPlaylist = kind === "hls" || kind === "dash";
-    const { trustedProxies } = this.#services.ports;
+    const { ports } = this.#services;
+    const { trustedProxies } = ports;
+    const startedAt = performance.now();
     const changes = { query, readable: isPlaylist, peer: connection.peer, trustedProxies };
     const forwarded = await this.#services.forwarder.forward(outgoingRequest(request, changes), {
       choose: (failed) => this.#chooseOrigin(failed),
@@ -114,6 +116,8 @@ export class MediaSession {
       gone: this.#gone.signal,
     });
     this.#forwarded = forwarded;
+    const seconds = (performance.now() - startedAt) / 1000;
+    ports.metrics.observe?.("srs_proxy_first_byte_seconds", seconds, { protocol: "http" });
     const isContent = forwarded.response.status === 200 && request.method === "GET";
     if (isPlaylist && isContent) await this.#answerPlaylist(forwarded, kind);
     else await this.#passOn(forwarded, isContent && kind === "live");

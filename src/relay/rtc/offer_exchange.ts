@@ -58,6 +58,7 @@ export class OfferExchange {
       throw new ProtocolError("Cannot find usable ice-ufrag and ice-pwd in the offer");
     }
     const asked = askedTarget(query);
+    const startedAt = performance.now();
     const answer = await api.ask(this.#request, { method: "POST", path, query, body }, {
       choose: (failed) => this.#chooseOrigin(failed),
       failed: (origin, { code }) => this.#tried.push({ origin, code }),
@@ -66,6 +67,8 @@ export class OfferExchange {
     const accepted = asOriginFault(() => acceptedSdp(this.#wish, answer));
     if (accepted === undefined) return this.#passRefusal(answer);
     ports.resolver.confirm(this.#id);
+    const seconds = (performance.now() - startedAt) / 1000;
+    ports.metrics.observe?.("srs_proxy_first_byte_seconds", seconds, { protocol: "rtc" });
     try {
       return await this.#accept(answer, { offer, accepted, asked });
     } catch (error) {

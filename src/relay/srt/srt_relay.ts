@@ -47,6 +47,9 @@ interface SrtSession {
   readonly client: string;
   readonly failed: string[];
   readonly tried: TriedOrigin[];
+  /** When it was wanted, and when its origin was asked, milliseconds. */
+  readonly startedAt: number;
+  askedAt: number;
   origin?: Origin;
   isOpen: boolean;
   /** Whether the resolver is being asked now, and whether the session is over. */
@@ -190,6 +193,7 @@ export class SrtRelay implements AsyncDisposable {
     const id = this.#options.newSession();
     const flags = { isOpen: false, isAsking: false, isOver: false };
     const from = formatAddress(client);
+    const now = performance.now();
     const session: SrtSession = {
       call,
       id,
@@ -198,6 +202,8 @@ export class SrtRelay implements AsyncDisposable {
       client: from,
       failed: [],
       tried: [],
+      startedAt: now,
+      askedAt: now,
       ...flags,
     };
     this.#sessions.set(call, session);
@@ -213,6 +219,7 @@ export class SrtRelay implements AsyncDisposable {
       const address = origin.endpoints.srt[0];
       if (address === undefined) throw new ProxyError("no_origin", "Origin does not offer SRT");
       session.origin = origin;
+      session.askedAt = performance.now();
       this.#thread.send({ type: "origin", call, address });
     } catch (thrown) {
       this.#refuse(session, failure ?? toProxyError(thrown));
@@ -266,6 +273,7 @@ export class SrtRelay implements AsyncDisposable {
     this.#countDial("reached");
     sessions.opened({ session: id, protocol: "srt", intent, stream, origin, client });
     metrics.count("srs_proxy_srt_sessions_opened_total", { intent });
+    this.#observe(session);
   }
 
   #close({ call, reason, bytesIn, bytesOut }: Omit<Ended, "type">): void {
@@ -292,6 +300,15 @@ export class SrtRelay implements AsyncDisposable {
     const { sessions, metrics } = this.#options;
     sessions.refused({ session: id, protocol: "srt", intent, stream, client, tried, error });
     metrics.count("srs_proxy_srt_refused_total", { reason: error.code });
+  }
+
+  /** An origin that has taken a session has answered both questions at once. */
+  #observe({ startedAt, askedAt }: SrtSession): void {
+    const { metrics } = this.#options;
+    const protocol = "srt";
+    const now = performance.now();
+    metrics.observe?.("srs_proxy_origin_dial_seconds", (now - askedAt) / 1000, { protocol });
+    metrics.observe?.("srs_proxy_first_byte_seconds", (now - startedAt) / 1000, { protocol });
   }
 
   #countDial(result: string): void {
