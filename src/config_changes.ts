@@ -9,7 +9,7 @@ const FIXED: readonly RegExp[] = [
   /_SERVER$/,
   /^PROXY_(?:HTTP|SYSTEM)_API$/,
   /^PROXY_(?:REUSE_PORT|STATIC_FILES|LOAD_BALANCER_TYPE|UDP_ENGINE|LOG_FORMAT|ENV_FILE)$/,
-  /^PROXY_(?:STREAM_IDLE_TTL|REGISTER_MAX_ORIGINS|MAX_STREAMS)$/,
+  /^PROXY_(?:STREAM_IDLE_TTL|REGISTER_MAX_ORIGINS|MAX_STREAMS|VHOSTS)$/,
   /^PROXY_(?:WEBRTC|SRT)_MAX_SESSIONS$/,
   /^PROXY_SRT_COOKIE_SECRET$/,
   /^PROXY_REDIS_/,
@@ -36,6 +36,7 @@ export function changeInPlace(config: Config, next: Config): void {
   replaceObject(config.register, next.register);
   replaceObject(config.apiAuth, next.apiAuth);
   replaceObject(config.limits, next.limits);
+  replaceObject(config.identifyMemory, next.identifyMemory);
   replaceObject(config.timeouts, next.timeouts);
   replaceObject(config.http, next.http);
   replaceObject(config.quit, next.quit);

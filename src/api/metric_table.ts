@@ -27,6 +27,10 @@ function histogram(help: string, ...labels: string[]): MetricDeclaration {
 
 /** The declarations, in the order in which they are exposed. */
 export const METRICS = {
+  srs_proxy_draining: gauge("1 once no new client is taken."),
+  srs_proxy_event_loop_lag_seconds: histogram(
+    "How late timers of the main thread are, looked at four times a second.",
+  ),
   srs_proxy_origins: gauge("Registered origins, refreshed every few seconds."),
   srs_proxy_streams: gauge("Streams mapped to an origin, refreshed every few seconds."),
   srs_proxy_registrations_total: counter(
@@ -35,13 +39,19 @@ export const METRICS = {
   ),
   srs_proxy_registry_picks_total: counter("New streams for which an origin was picked."),
   srs_proxy_registry_moves_total: counter(
-    "Streams moved to another origin, by reason: failed, set_aside, gone, not_offered.",
+    "Streams moved to another origin, by reason: failed, set_aside, down, gone, not_offered.",
     "reason",
+  ),
+  srs_proxy_registry_divided_streams_total: counter(
+    "Streams found to be published at two origins at once, by proxies that could not agree.",
+  ),
+  srs_proxy_registry_strays_total: counter(
+    "Viewers ended because they waited at an origin where their stream is not.",
   ),
   srs_proxy_registry_errors_total: counter("Background writes to the registry that failed."),
   srs_proxy_registry_wait_seconds: histogram(
     "Time for which requests have waited for the registry, by operation: resolve, locate, " +
-      "register, session.",
+      "register, session, confirm.",
     "operation",
   ),
   srs_proxy_redis_up: gauge("1 while Redis is asked, 0 while decisions are made without it."),
@@ -50,7 +60,7 @@ export const METRICS = {
     "kind",
   ),
   srs_proxy_redis_local_decisions_total: counter(
-    "What was decided without Redis, by kind: heartbeat, claim, move.",
+    "What was decided without Redis, by kind: heartbeat, claim, move, publish.",
     "kind",
   ),
   srs_proxy_redis_ignored_values_total: counter(
@@ -61,10 +71,31 @@ export const METRICS = {
     "Times an origin was set aside for a protocol: it did not answer there.",
     "protocol",
   ),
+  srs_proxy_origins_down: gauge(
+    "Origins that leave probes unanswered, refreshed every few seconds.",
+  ),
+  srs_proxy_origins_down_total: counter(
+    "Times an origin was found to be down: it left three probes in a row unanswered.",
+  ),
+  srs_proxy_origins_set_aside: gauge(
+    "Origins that are set aside for a protocol now.",
+    "protocol",
+  ),
+  srs_proxy_origin_dial_seconds: histogram(
+    "Time to reach an origin, its handshake included where there is one, by protocol.",
+    "protocol",
+  ),
+  srs_proxy_first_byte_seconds: histogram(
+    "Time from a client's wish for a stream to the first byte of an origin's answer, by protocol.",
+    "protocol",
+  ),
   srs_proxy_origin_dials_total: counter(
     "Connections dialled to origins, by protocol and result.",
     "protocol",
     "result",
+  ),
+  srs_proxy_identify_memory_bytes: gauge(
+    "Bytes kept for clients of whom it is not known yet what they want.",
   ),
   srs_proxy_rtmp_connections: gauge("Open RTMP connections of clients."),
   srs_proxy_rtmp_sessions_opened_total: counter(
@@ -85,7 +116,7 @@ export const METRICS = {
     "side",
   ),
   srs_proxy_rtmp_relay_bytes_total: counter(
-    "RTMP bytes relayed, by direction and by path: untouched, rewritten.",
+    "RTMP bytes relayed, by direction (from_clients, from_origins) and path (untouched, rewritten).",
     "direction",
     "path",
   ),
@@ -103,6 +134,10 @@ export const METRICS = {
   srs_proxy_http_refused_total: counter(
     "HTTP connections and requests refused or failed, by reason.",
     "reason",
+  ),
+  srs_proxy_http_file_searches_total: counter(
+    "Files looked for at the origins, by result: found, missing, overloaded.",
+    "result",
   ),
   srs_proxy_http_relay_bytes_total: counter(
     "Bytes sent to HTTP clients, heads included, by kind of media.",
@@ -185,6 +220,9 @@ export const METRICS = {
   ),
   srs_proxy_rtc_registry_errors_total: counter(
     "WebRTC sessions that other proxies could not be told of.",
+  ),
+  srs_proxy_log_lines_lost_total: counter(
+    "Lines of the log that were lost because their reader did not take them in time.",
   ),
 } as const satisfies Readonly<Record<string, MetricDeclaration>>;
 

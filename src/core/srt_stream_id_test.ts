@@ -45,7 +45,16 @@ Deno.test("StreamIDs name the same streams as every other protocol", () => {
 });
 
 Deno.test("StreamIDs that name no stream, or one that cannot be, are refused", () => {
-  const wrong = ["", "/", "#!::", "#!::m=publish", "#!::h=tv.example", "live/..", "live/a\0b"];
+  const wrong = [
+    "",
+    "/",
+    "#!::",
+    "#!::m=publish",
+    "#!::h=tv.example",
+    "live/..",
+    "live/a\0b",
+    "live/\u202e",
+  ];
   for (const text of [...wrong, `live/${"x".repeat(300)}`]) {
     assert.throws(() => parseStreamId(text), (error) => {
       return error instanceof ProxyError && error.code === "bad_request";

@@ -7,6 +7,8 @@ import { Deadline } from "./deadline.ts";
 
 /** Most that is read and thrown away of a peer that goes on talking while it is being closed. */
 const MAX_LINGER_BYTES = 1 << 20;
+/** What all connections that are being closed read into: nobody looks at it. */
+const THROWN_AWAY = new Uint8Array(4096);
 
 /** A connection with its activity. `close` may be called at any time and more than once. */
 export class TcpConnection implements Disposable {
@@ -15,6 +17,10 @@ export class TcpConnection implements Disposable {
   bytesOut = 0;
   /** Set by every read and write; whoever watches for idleness clears it. */
   active = true;
+  /** Whether bytes wait for the peer to take them; set by whoever writes with `writeOnce`. */
+  isWriting = false;
+  /** Bytes that the peer's side of the system has taken, those of unfinished writes too. */
+  bytesTaken = 0;
   readonly peer: Address;
   readonly #conn: Deno.TcpConn;
   #closed = false;
@@ -60,9 +66,12 @@ export class TcpConnection implements Disposable {
 
   /** Writes all of `bytes`, which must not change meanwhile. @returns false when it is over */
   async write(bytes: Uint8Array): Promise<boolean> {
+    this.isWriting = true;
     try {
       for (let at = 0; at < bytes.length;) {
-        at += await this.#conn.write(at === 0 ? bytes : bytes.subarray(at));
+        const count = await this.#conn.write(at === 0 ? bytes : bytes.subarray(at));
+        at += count;
+        this.bytesTaken += count;
         this.active = true;
       }
       this.bytesOut += bytes.length;
@@ -70,6 +79,8 @@ export class TcpConnection implements Disposable {
     } catch (error) {
       if (isClosedError(error)) return false;
       throw error;
+    } finally {
+      this.isWriting = false;
     }
   }
 
@@ -84,9 +95,8 @@ export class TcpConnection implements Disposable {
     try {
       await this.#conn.closeWrite();
       await reader;
-      const buffer = new Uint8Array(4096);
       const limit = this.bytesIn + MAX_LINGER_BYTES;
-      while (this.bytesIn < limit && (await this.read(buffer)) !== null);
+      while (this.bytesIn < limit && (await this.read(THROWN_AWAY)) !== null);
     } catch (error) {
       if (!isClosedError(error)) throw error;
     } finally {

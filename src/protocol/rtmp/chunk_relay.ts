@@ -19,6 +19,7 @@ import {
   isCommandType,
   MAX_COMMAND,
   parseCommand,
+  saysNothing,
   type StreamCommand,
 } from "./command.ts";
 import {
@@ -31,10 +32,10 @@ import {
   writeMessage,
 } from "./message.ts";
 import { type MessageAssembler, messageOf } from "./message_assembler.ts";
+import { MessageBodies } from "./message_bodies.ts";
 import type { StreamIds } from "./stream_ids.ts";
 
-/** Bytes of unfinished commands that one relay may hold. */
-const MAX_COLLECTED = 4 * MAX_COMMAND;
+const ZEROS = new Uint8Array(16384);
 
 /** Which way a relay carries bytes. */
 export type Direction = "to_origin" | "to_client";
@@ -52,21 +53,35 @@ export class ChunkRelay implements ChunkVisitor {
   #rawFrom = -1;
   #heldHeader = 0;
   #wish: StreamCommand | undefined;
-  readonly #bodies = new Map<number, Uint8Array>();
+  #receiverChunkSize: number;
+  #bodies = new MessageBodies();
 
-  /** @param scanner of the sender, with the state in which the conversation left it */
-  constructor(direction: Direction, scanner: ChunkScanner, streamIds: StreamIds) {
+  /**
+   * @param scanner of the sender, with the state in which the conversation left it
+   * @param receiverChunkSize what the receiver takes the chunk size to be, if not the sender's; it
+   * is told the sender's before the first message for which that matters
+   */
+  constructor(
+    direction: Direction,
+    scanner: ChunkScanner,
+    streamIds: StreamIds,
+    receiverChunkSize = scanner.chunkSize,
+  ) {
     this.#direction = direction;
     this.scanner = scanner;
+    this.#receiverChunkSize = receiverChunkSize;
     this.#streamIds = streamIds;
     this.#idsDiffer = !streamIds.isIdentity;
   }
 
   /** Bytes held for messages that have been taken out and are not whole yet. */
   get collectedBytes(): number {
-    let collected = 0;
-    for (const body of this.#bodies.values()) collected += body.length;
-    return collected;
+    return this.#bodies.allocated;
+  }
+
+  /** What the receiver takes the chunk size to be behind all that has been taken. */
+  get receiverChunkSize(): number {
+    return this.#receiverChunkSize;
   }
 
   /** The publish or play behind which `push` stopped; the receiver has not got it. */
@@ -108,22 +123,22 @@ export class ChunkRelay implements ChunkVisitor {
    * proxy has told the receiver by itself went over the control chunk stream.
    */
   adopt(assembler: MessageAssembler): void {
-    for (const [id, body] of assembler.bodies) this.#bodies.set(id, body);
+    this.#bodies = assembler.bodies;
     const control = this.#controlStream();
     if (control !== undefined) control.shared = Shared.none;
   }
 
   /**
-   * An Acknowledgement of the bytes that the receiver has sent, section 5.4.3, for writing between
-   * what has been taken and what will be; undefined where that would break into a message.
+   * A control message of the proxy's own, for writing between what has been taken and what will be;
+   * undefined where that would break into a message.
    */
-  acknowledge(bytes: number): Uint8Array | undefined {
+  insert(message: RtmpMessage): Uint8Array | undefined {
     if (this.scanner.payloadLeft > 0 || this.scanner.headerLength > 0) return undefined;
     const control = this.#controlStream();
     if (control !== undefined && control.received > 0) return undefined;
     if (control !== undefined) control.shared = Shared.none;
     const out = new ByteWriter(16);
-    writeControl(out, MessageType.acknowledgement, bytes, this.scanner.chunkSize);
+    writeMessage(out, message, this.#receiverChunkSize);
     return out.finish();
   }
 
@@ -141,6 +156,7 @@ export class ChunkRelay implements ChunkVisitor {
     this.#wish = undefined;
     this.#streamIds = streamIds;
     this.#idsDiffer = !streamIds.isIdentity;
+    this.#receiverChunkSize = this.scanner.chunkSize;
     for (const stream of this.scanner.streams()) {
       stream.shared = Shared.none;
       const isHalfTold = stream.received > 0 && stream.treatment !== Treatment.collect;
@@ -152,31 +168,40 @@ export class ChunkRelay implements ChunkVisitor {
    * Bytes that leave the receiver between two messages, when the sender will say no more: the
    * rest of a begun chunk as zeros, then an Abort for each unfinished message, section 5.4.2.
    */
-  cut(): Uint8Array {
+  cut(): readonly Uint8Array[] {
     const out = new ByteWriter();
     const { scanner } = this;
     const { current } = scanner;
-    out.bytes(this.#isHidden() ? new Uint8Array() : this.#fillChunk());
+    const fill = this.#isHidden() ? [] : this.#fillChunk();
     for (const stream of scanner.streams()) {
       const isVisible = stream.treatment === Treatment.pass ||
         stream.treatment === Treatment.rewrite;
       const isUnderWay = stream.received > 0 || stream === current;
       if (isUnderWay && isVisible) {
-        writeControl(out, MessageType.abort, stream.id, scanner.chunkSize);
+        writeControl(out, MessageType.abort, stream.id, this.#receiverChunkSize);
       }
     }
-    return out.finish();
+    return [...fill, out.finish()];
   }
 
-  /** A Set Chunk Size that ends so must name a size that both sides can live with. */
-  #fillChunk(): Uint8Array {
-    const fill = new Uint8Array(this.scanner.payloadLeft);
-    const { current } = this.scanner;
-    const endsMessage = current !== undefined && current.received + fill.length === current.length;
-    if (!endsMessage || current.type !== MessageType.setChunkSize) return fill;
-    fill[fill.length - 1] = DEFAULT_CHUNK_SIZE;
-    this.scanner.push(fill, 0, this);
-    return fill;
+  /**
+   * What a chunk lacks, which may be as long as anybody likes to announce, as the same zeros again and
+   * again. A Set Chunk Size that ends so must name a size that both sides can live with.
+   */
+  #fillChunk(): Uint8Array[] {
+    const { current, payloadLeft } = this.scanner;
+    const endsMessage = current !== undefined && current.received + payloadLeft === current.length;
+    if (endsMessage && current.type === MessageType.setChunkSize && payloadLeft <= 4) {
+      const size = new Uint8Array(payloadLeft);
+      size[payloadLeft - 1] = DEFAULT_CHUNK_SIZE;
+      this.scanner.push(size, 0, this);
+      return [size];
+    }
+    const pieces: Uint8Array[] = [];
+    for (let left = payloadLeft; left > 0; left -= ZEROS.length) {
+      pieces.push(ZEROS.subarray(0, left));
+    }
+    return pieces;
   }
 
   #controlStream(): ChunkStream | undefined {
@@ -190,7 +215,10 @@ export class ChunkRelay implements ChunkVisitor {
   }
 
   onHeader(stream: ChunkStream, format: number, first: boolean, end: number): void {
-    if (first) stream.treatment = this.#treat(stream, format);
+    if (first) {
+      if (this.#needsAgreement(stream)) this.#agreeOnChunkSize(end);
+      stream.treatment = this.#treat(stream, format);
+    }
     switch (stream.treatment) {
       case Treatment.pass:
         this.#passHeldHeader();
@@ -215,17 +243,20 @@ export class ChunkRelay implements ChunkVisitor {
     this.rewrittenBytes += end - start;
     if (stream.treatment === Treatment.collect) {
       this.#rawFrom = -1;
-      this.#bodies.get(stream.id)?.set(data.subarray(start, end), stream.received - (end - start));
+      this.#bodies.append(stream, data.subarray(start, end));
     } else if (data !== this.#data) this.#pieces.push(data.slice(start, end));
   }
 
   onChunkEnd(stream: ChunkStream, last: boolean, end: number): boolean {
     if (this.#rawFrom < 0) this.#rawFrom = end;
+    const isTold = last && stream.type === MessageType.setChunkSize &&
+      stream.treatment !== Treatment.drop;
+    if (isTold) this.#receiverChunkSize = this.scanner.chunkSize;
     if (!last || stream.treatment !== Treatment.collect) return false;
-    const message = messageOf(stream, this.#bodies.get(stream.id) ?? new Uint8Array());
-    this.#bodies.delete(stream.id);
+    const message = messageOf(stream, this.#bodies.end(stream));
     stream.shared = sharedBehind(stream);
-    if (this.#direction === "to_origin" && isCommandType(message.type)) {
+    const isCommand = isCommandType(message.type) && !saysNothing(message);
+    if (this.#direction === "to_origin" && isCommand) {
       this.#wish = asStreamCommand(parseCommand(message), message);
       if (this.#wish !== undefined) return true;
     }
@@ -233,11 +264,29 @@ export class ChunkRelay implements ChunkVisitor {
     return false;
   }
 
+  /** Whether the receiver would see other chunks in a message than the sender has made of it. */
+  #needsAgreement({ length }: ChunkStream): boolean {
+    const [ours, theirs] = [this.scanner.chunkSize, this.#receiverChunkSize];
+    return ours !== theirs && length > Math.min(ours, theirs);
+  }
+
+  /** Tells the receiver the sender's chunk size before the header that ends at `end`. */
+  #agreeOnChunkSize(end: number): void {
+    this.#passRaw(end - this.scanner.headerLength + this.#heldHeader);
+    const out = new ByteWriter(16);
+    const { chunkSize } = this.scanner;
+    writeControl(out, MessageType.setChunkSize, chunkSize, this.#receiverChunkSize);
+    this.#pieces.push(out.finish());
+    this.#receiverChunkSize = chunkSize;
+    const control = this.#controlStream();
+    if (control !== undefined) control.shared = Shared.none;
+  }
+
   /** Decides what becomes of a message when its first header is known. */
   #treat(stream: ChunkStream, format: number): number {
     if (stream.length > 0 && this.#mustCollect(stream.type)) {
-      this.#requireRoom(stream.length);
-      this.#bodies.set(stream.id, new Uint8Array(stream.length));
+      requireCommandLength(stream.length);
+      this.#bodies.begin(stream);
       stream.shared = Shared.none;
       return Treatment.collect;
     }
@@ -252,15 +301,6 @@ export class ChunkRelay implements ChunkVisitor {
     }
     stream.shared = Shared.allButDelta;
     return Treatment.rewrite;
-  }
-
-  #requireRoom(length: number): void {
-    const collected = this.collectedBytes + length;
-    if (length > MAX_COMMAND || collected > MAX_COLLECTED) {
-      throw new ProtocolError(
-        `Cannot relay a command of ${length} bytes: current value is ${collected} under way`,
-      );
-    }
   }
 
   #mustCollect(type: number): boolean {
@@ -294,7 +334,7 @@ export class ChunkRelay implements ChunkVisitor {
 
   #putBack(message: RtmpMessage): void {
     const out = new ByteWriter(message.body.length + 64);
-    writeMessage(out, this.#translate(message), this.scanner.chunkSize);
+    writeMessage(out, this.#translate(message), this.#receiverChunkSize);
     this.#pieces.push(out.finish());
   }
 
@@ -317,4 +357,9 @@ export class ChunkRelay implements ChunkVisitor {
     if (end > this.#rawFrom) this.#pieces.push(this.#data.subarray(this.#rawFrom, end));
     this.#rawFrom = end;
   }
+}
+
+function requireCommandLength(length: number): void {
+  if (length <= MAX_COMMAND) return;
+  throw new ProtocolError(`Cannot relay a command of ${length} bytes`);
 }

@@ -12,8 +12,12 @@ import type { OriginHttpPorts } from "./ports.ts";
 export interface Route {
   /** Chooses an origin; called again with the ids of those that could not be reached. */
   choose(failed: readonly string[]): Promise<Origin>;
+  /** Told of each origin that could not be reached or did not answer, and why. */
+  readonly failed?: (origin: string, failure: ProxyError) => void;
   /** Aborted when the client has left. */
   readonly gone: AbortSignal;
+  /** Milliseconds for the head of the answer, when they are others than for all requests. */
+  readonly patience?: number;
 }
 
 /** An origin's response, its body still on the connection. */
@@ -50,8 +54,11 @@ export class Forwarder {
         throw failure ?? error;
       });
       try {
-        return await this.#askOrigin(request, origin, route.gone);
+        return await this.#askOrigin(request, origin, route);
       } catch (error) {
+        const reason = error instanceof Unreachable ? error.failure : error;
+        const isOrigins = reason instanceof ProxyError && reason.source === "origin";
+        if (isOrigins) route.failed?.(origin.id, reason);
         if (!(error instanceof Unreachable)) throw error;
         failure = error.failure;
         failed.push(origin.id);
@@ -63,32 +70,32 @@ export class Forwarder {
   async #askOrigin(
     request: OutgoingRequest,
     origin: Origin,
-    gone: AbortSignal,
+    route: Route,
   ): Promise<Forwarded> {
     // A kept connection may be about to close, and a body must not be sent twice.
     const kept = request.body === undefined ? this.#takeKept(origin) : undefined;
     if (kept !== undefined) {
       try {
-        return { origin, link: kept, response: await this.#ask(request, kept, gone) };
+        return { origin, link: kept, response: await this.#ask(request, kept, route) };
       } catch (error) {
         // It may have been closed while it waited: nothing has been answered, so ask anew.
         if (!(error instanceof ProxyError) || error.code !== "origin_gone") throw error;
       }
     }
-    const link = await this.#dial(origin, gone);
-    return { origin, link, response: await this.#ask(request, link, gone) };
+    const link = await this.#dial(origin, route.gone);
+    return { origin, link, response: await this.#ask(request, link, route) };
   }
 
   async #ask(
     request: OutgoingRequest,
     link: OriginConnection,
-    gone: AbortSignal,
+    { gone, patience = this.#ports.timeouts.answer }: Route,
   ): Promise<HttpResponse> {
     const leave = () => link.connection.close();
     gone.addEventListener("abort", leave);
     try {
       if (gone.aborted) throw clientGone();
-      return await link.ask(request, this.#ports.timeouts.answer);
+      return await link.ask(request, patience);
     } catch (error) {
       link.connection.close();
       throw gone.aborted ? clientGone() : error;
@@ -112,10 +119,13 @@ export class Forwarder {
       metrics.count("srs_proxy_origin_dials_total", { protocol, result });
     let failure = new ProxyError("no_origin", `Origin offers no ${protocol}`);
     for (const address of origin.endpoints[protocol]) {
+      const startedAt = performance.now();
       try {
         const link = await this.#pool.dial(address, timeouts.dial, gone);
         resolver.reached(origin.id, protocol);
         count("reached");
+        const seconds = (performance.now() - startedAt) / 1000;
+        metrics.observe?.("srs_proxy_origin_dial_seconds", seconds, { protocol });
         return link;
       } catch (error) {
         if (!(error instanceof ProxyError) || error.source !== "origin") throw error;

@@ -8,6 +8,7 @@ import { OriginPool } from "../http_origin/origin_pool.ts";
 import { outgoingRequest } from "../http_origin/outgoing_request.ts";
 import { readBody } from "../http_origin/read_body.ts";
 import type { SignalingPorts } from "./ports.ts";
+import type { RequestHold } from "./request_bounds.ts";
 
 /** Bytes of an answer: a description as JSON may write it. */
 const MAX_ANSWER = 131072;
@@ -21,6 +22,9 @@ export interface RtcRequest {
   /** Without its mark and without what is the proxy's own. */
   readonly query: string;
   readonly peer: Address;
+  /** IP address of the client, behind load balancers that are trusted. */
+  readonly client: string;
+  readonly hold: RequestHold;
 }
 
 /** What becomes of it at the origin. */
@@ -55,11 +59,12 @@ export class OriginApi implements Disposable {
    * @throws ProxyError what the route or the origin failed with; `client_gone`
    */
   async ask(client: RtcRequest, call: OriginCall, route: Route): Promise<OriginAnswer> {
-    const { trustedProxies, timeouts } = this.#ports;
+    const { trustedProxies, hopMark, timeouts } = this.#ports;
     const fields = new Fields([...client.web.headers].map(([name, value]) => ({ name, value })));
+    hopMark.requireNew(fields.tokens("via"));
     const { method, path, query, body } = call;
     const request = outgoingRequest({ method, path, host: client.host, fields, version: "1.1" }, {
-      ...{ query, readable: true, peer: client.peer, trustedProxies },
+      ...{ query, readable: true, peer: client.peer, trustedProxies, hopMark },
       ...(body === undefined ? {} : { body }),
     });
     const { origin, link, response } = await this.#forwarder.forward(request, route);

@@ -1,55 +1,63 @@
 // One RTMP client from its handshake to its end: talks with it, finds the origin of what it wants,
 // relays, and starts over when it goes on to another stream. Knows no registry but the Resolver.
 
-import { ByteWriter } from "../../core/byte_writer.ts";
+import { addressGroup } from "../../core/address_group.ts";
+import { formatAddress } from "../../core/endpoint.ts";
 import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
+import { type MemoryHold, MemoryLimitError } from "../../core/memory_budget.ts";
+import type { EndedBy } from "../../core/ports.ts";
 import { streamKeyFromRtmp } from "../../core/stream_key.ts";
 import { Deadline } from "../../net/deadline.ts";
 import { Inbox } from "../../net/inbox.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
 import { ChunkRelay } from "../../protocol/rtmp/chunk_relay.ts";
-import { DEFAULT_CHUNK_SIZE, Shared } from "../../protocol/rtmp/chunk_scanner.ts";
-import {
-  ClientConversation,
-  encodeRefusal,
-  type Said,
-} from "../../protocol/rtmp/client_conversation.ts";
+import { Shared } from "../../protocol/rtmp/chunk_scanner.ts";
+import { ClientConversation, refusal, type Said } from "../../protocol/rtmp/client_conversation.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
 import {
   checkVersion,
-  encodeEcho,
   HANDSHAKE_BLOCK,
   HANDSHAKE_GREETING,
 } from "../../protocol/rtmp/handshake.ts";
-import {
-  MessageType,
-  type RtmpMessage,
-  writeControl,
-  writeMessage,
-} from "../../protocol/rtmp/message.ts";
-import { GREETING } from "./greeting.ts";
+import type { RtmpMessage } from "../../protocol/rtmp/message.ts";
+import { MessageWriter } from "../../protocol/rtmp/message_writer.ts";
+import { answerGreeting } from "./greeting.ts";
 import type { Conversed, OriginLink } from "./origin_link.ts";
 import type { RtmpPorts } from "./ports.ts";
 import { LINGER, type PairEnd, RelayedPair } from "./relayed_pair.ts";
 import { StreamSession } from "./stream_session.ts";
+
+/** What has been agreed with an origin, and who is told when that is over. */
+interface Agreed {
+  readonly link: OriginLink;
+  readonly conversed: Conversed;
+  readonly intent: "publish" | "play";
+  readonly onOver: () => void;
+}
 
 /** A client's connection and all that hangs on it. */
 export class ClientSession {
   readonly #client: TcpConnection;
   readonly #ports: RtmpPorts;
   readonly #inbox = new Inbox();
+  /** What the client may make us keep before an origin has taken a stream of it. */
+  readonly #memory: MemoryHold;
+  #hasShakenHands = false;
   #pair: RelayedPair | undefined;
-  /** What the client takes our chunk size to be. */
-  #chunkSize = DEFAULT_CHUNK_SIZE;
+  readonly #writer = new MessageWriter();
   #relay: ChunkRelay | undefined;
   #link: OriginLink | undefined;
   #streamSession: string | undefined;
+  /** What a refusal is about, as far as it is known. */
+  #wanted: Pick<StreamSession, "id" | "stream" | "tried"> | undefined;
   /** A read of the inbox that is under way or has been while no pump was at work. */
   #aheadRead: Promise<boolean> | undefined;
 
   constructor(client: TcpConnection, ports: RtmpPorts) {
     this.#client = client;
     this.#ports = ports;
+    this.#memory = ports.identifyMemory.open(addressGroup(client.peer.host));
+    this.#inbox.countIn(this.#memory);
   }
 
   /** Whether bytes flow, so that the session may outlive the begin of a shutdown. */
@@ -57,33 +65,56 @@ export class ClientSession {
     return this.#pair !== undefined;
   }
 
-  /** The id under which the log knows what is being relayed; undefined while nothing is. */
+  /** The id of what is being relayed or is under way to an origin; undefined before. */
   get streamSession(): string | undefined {
-    return this.#pair === undefined ? undefined : this.#streamSession;
+    return this.#streamSession;
+  }
+
+  /** Bytes that the origin of what is being relayed has sent. */
+  get received(): number {
+    return this.#pair === undefined ? 0 : this.#link?.connection.bytesIn ?? 0;
   }
 
   /** Ends the session: a relayed one in order, any other at once. */
-  end(reason: "shutdown" | "kicked"): void {
+  end(reason: "shutdown" | EndedBy): void {
     if (this.#pair !== undefined) this.#pair.end(reason);
     else this.#abandon();
   }
 
   /** See `RelayedPair.sweep`; the phases before have deadlines of their own. */
   sweep(elapsed: number): void {
-    this.#pair?.sweep(elapsed, this.#ports.timeouts.idle);
+    this.#pair?.sweep(elapsed, this.#ports.timeouts);
   }
 
   /** Serves the client to its end. Throws nothing that is the client's or an origin's fault. */
   async run(): Promise<void> {
+    using _memory = this.#memory;
     try {
       if (!await this.#shakeHands()) return;
+      this.#hasShakenHands = true;
       const conversation = await this.#converse();
       if (conversation !== undefined) await this.#serve(conversation);
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#ports.metrics.count("srs_proxy_rtmp_protocol_errors_total", { side: "client" });
-      await this.#refuse(0, callFailed(error));
+      this.#countFault(error);
+      if (this.#hasShakenHands) await this.#refuse(0, callFailed(error));
     }
+  }
+
+  /** Counts what is the client's fault, or that of its neighbours. @throws all else */
+  #countFault(error: unknown): asserts error is ProxyError {
+    const { metrics } = this.#ports;
+    if (error instanceof ProtocolError) {
+      metrics.count("srs_proxy_rtmp_protocol_errors_total", { side: "client" });
+    } else if (error instanceof MemoryLimitError) {
+      metrics.count("srs_proxy_rtmp_refused_total", { reason: `memory_${error.level}` });
+    } else throw error;
+  }
+
+  /** The client is identified: what it makes us keep from now on has bounds of its own. */
+  #settle(conversation: ClientConversation): void {
+    conversation.settle();
+    this.#inbox.countIn(undefined);
+    this.#memory[Symbol.dispose]();
   }
 
   async #shakeHands(): Promise<boolean> {
@@ -99,8 +130,7 @@ export class ClientSession {
     if (!await inbox.require(client, HANDSHAKE_GREETING)) {
       return this.#countEarlyEnd("handshake", deadline);
     }
-    await client.write(GREETING);
-    await client.write(encodeEcho(inbox.bytes));
+    await client.write(answerGreeting(inbox.bytes));
     inbox.consume(HANDSHAKE_GREETING);
     if (!await inbox.require(client, HANDSHAKE_BLOCK)) {
       return this.#countEarlyEnd("handshake", deadline);
@@ -111,11 +141,11 @@ export class ClientSession {
 
   async #converse(): Promise<ClientConversation | undefined> {
     using deadline = this.#deadline(this.#ports.timeouts.identify);
-    const conversation = new ClientConversation();
+    const conversation = new ClientConversation(this.#writer, this.#memory);
     while (true) {
       const taken = this.#inbox.length > 0 ? conversation.push(this.#inbox.bytes) : 0;
       this.#inbox.consume(taken);
-      await this.#client.write(conversation.takeOutput());
+      await this.#client.write(this.#writer.take());
       if (conversation.wish !== undefined) return conversation;
       if (!await this.#inbox.fill(this.#client)) {
         this.#countEarlyEnd("identify", deadline);
@@ -139,6 +169,7 @@ export class ClientSession {
     let next = conversation.wish;
     while (next !== undefined) {
       const wish = next;
+      this.#wanted = undefined;
       try {
         next = await this.#serveStream(conversation, said, wish);
       } catch (error) {
@@ -158,6 +189,7 @@ export class ClientSession {
     const key = keyOf(conversation, wish);
     using session = new StreamSession(this.#ports, this.#client, key, wish);
     this.#streamSession = session.id;
+    this.#wanted = session;
     this.#readAhead();
     using link = await session.findOrigin();
     this.#link = link;
@@ -169,18 +201,23 @@ export class ClientSession {
       (messages) => this.#tell(messages),
     );
     const { decision } = conversed;
+    if (decision.kind !== "accepted") {
+      session.tried.push({ origin: link.origin.id, code: "origin_refused" });
+    }
     if (decision.kind === "rejected") {
       throw new OriginRejection(decision.code, decision.description);
     }
-    if (decision.kind === "accepted") session.open(link.origin.id);
-    else {
+    if (decision.kind === "accepted") {
+      await session.open(link.origin.id);
+      this.#settle(conversation);
+    } else {
       session.release();
       const { code, description } = decision;
       this.#reportRefusal(wish, new ProxyError("origin_refused", description || code));
     }
     const end = await this.#relayBytes(
       conversation,
-      { link, conversed },
+      { link, conversed, intent: wish.intent, onOver: () => session.release() },
       (next) => session.isOpen && this.#isFor(session.stream, conversation, next),
     );
     session.endReason = end.reason;
@@ -219,13 +256,13 @@ export class ClientSession {
 
   async #relayBytes(
     conversation: ClientConversation,
-    { link, conversed }: { link: OriginLink; conversed: Conversed },
+    { link, conversed, intent, onOver }: Agreed,
     isSameStream: (wish: StreamCommand) => boolean,
   ): Promise<PairEnd> {
     const { scanner, assembler, streamIds } = conversed.conversation;
     if (this.#relay !== undefined) scanner.sharedAtFirst = Shared.none;
-    const toClient = new ChunkRelay("to_client", scanner, streamIds);
-    await this.#agreeOnChunkSize(toClient);
+    const clientChunkSize = this.#writer.chunkSize;
+    const toClient = new ChunkRelay("to_client", scanner, streamIds, clientChunkSize);
     toClient.adopt(assembler);
     const toOrigin = this.#relay ?? new ChunkRelay("to_origin", conversation.scanner, streamIds);
     if (this.#relay === undefined) toOrigin.adopt(conversation.assembler);
@@ -235,6 +272,7 @@ export class ClientSession {
     const aheadRead = this.#aheadRead;
     this.#aheadRead = undefined;
     this.#pair = new RelayedPair({
+      intent,
       client,
       link,
       up: {
@@ -254,28 +292,19 @@ export class ClientSession {
         isWriting: false,
       },
       metrics: this.#ports.metrics,
+      onOver,
     });
     const end = await this.#pair.run(isSameStream);
     this.#pair = undefined;
-    if (!client.closed) await this.#send(toClient.cut());
-    this.#chunkSize = scanner.chunkSize;
+    for (const piece of client.closed ? [] : toClient.cut()) await this.#send(piece);
+    this.#writer.follow(toClient.receiverChunkSize);
     return end;
   }
 
   /** Passes on what the origin says before it has decided. */
   async #tell(messages: readonly RtmpMessage[]): Promise<void> {
-    const out = new ByteWriter();
-    for (const message of messages) writeMessage(out, message, this.#chunkSize);
-    await this.#send(out.finish());
-  }
-
-  /** The client has not seen the origin's Set Chunk Size: it is told now. */
-  async #agreeOnChunkSize({ scanner }: ChunkRelay): Promise<void> {
-    if (scanner.chunkSize === this.#chunkSize) return;
-    const out = new ByteWriter(16);
-    writeControl(out, MessageType.setChunkSize, scanner.chunkSize, this.#chunkSize);
-    await this.#send(out.finish());
-    this.#chunkSize = scanner.chunkSize;
+    for (const message of messages) this.#writer.say(message);
+    await this.#send(this.#writer.take());
   }
 
   /** Writes what the proxy itself has to say; a client that does not take it is cut off. */
@@ -292,18 +321,22 @@ export class ClientSession {
 
   #reportRefusal(wish: StreamCommand, error: ProxyError): void {
     this.#ports.metrics.count("srs_proxy_rtmp_refused_total", { reason: error.code });
+    const { id, stream, tried } = this.#wanted ?? {};
     this.#ports.sessions.refused({
+      ...(id === undefined ? {} : { session: id }),
       protocol: "rtmp",
       intent: wish.intent,
-      stream: wish.name.split("?", 1)[0]!.slice(0, 256),
-      client: this.#client.peer.host,
+      stream: stream ?? wish.name.split("?", 1)[0]!.slice(0, 256),
+      client: formatAddress(this.#client.peer),
+      ...(tried === undefined ? {} : { tried }),
       error,
     });
   }
 
   async #refuse(streamId: number, reason: { code: string; description: string }): Promise<void> {
     using _deadline = this.#deadline(2 * LINGER);
-    await this.#client.write(encodeRefusal(streamId, reason, this.#chunkSize));
+    this.#writer.say(refusal(streamId, reason));
+    await this.#client.write(this.#writer.take());
     await this.#client.closeGently(LINGER, this.#aheadRead);
   }
 }
@@ -325,6 +358,6 @@ function keyOf({ connect }: ClientConversation, { name: stream }: StreamCommand)
   return streamKeyFromRtmp({ ...connect, stream }).key;
 }
 
-function callFailed(error: ProtocolError): { code: string; description: string } {
+function callFailed(error: ProxyError): { code: string; description: string } {
   return { code: "NetConnection.Call.Failed", description: error.message };
 }

@@ -3,7 +3,7 @@
 
 import { ProtocolError, ProxyError } from "../../core/errors.ts";
 import type { Address, Origin } from "../../core/origin.ts";
-import { GREETING } from "./greeting.ts";
+import { isMarked, ORIGIN_GREETING } from "./greeting.ts";
 import { Deadline } from "../../net/deadline.ts";
 import { dial } from "../../net/dial.ts";
 import { Inbox } from "../../net/inbox.ts";
@@ -15,6 +15,9 @@ import {
   OriginConversation,
   type OriginScript,
 } from "../../protocol/rtmp/origin_conversation.ts";
+
+/** Bytes read from an origin at first: its whole handshake fits in. */
+const ORIGIN_INBOX = 4096;
 
 /** An origin that has greeted us and waits for commands. */
 export class OriginLink implements Disposable {
@@ -126,13 +129,16 @@ async function greet(
   const start = Date.now();
   const connection = await dial(address, timeout);
   using deadline = new Deadline(timeout - (Date.now() - start), () => connection.close());
-  const inbox = new Inbox();
+  const inbox = new Inbox(ORIGIN_INBOX);
   try {
-    await connection.write(GREETING);
+    await connection.write(ORIGIN_GREETING);
     if (!await inbox.require(connection, HANDSHAKE_ANSWER)) {
       throw deadline.passed
         ? silent()
         : new ProxyError("origin_unreachable", "Origin closes the connection");
+    }
+    if (isMarked(inbox.bytes)) {
+      throw new ProxyError("origin_unreachable", "Cannot use a proxy as an origin");
     }
     await connection.write(encodeEcho(inbox.bytes.subarray(0, HANDSHAKE_GREETING)));
     inbox.consume(HANDSHAKE_ANSWER);

@@ -5,6 +5,7 @@ import { formatAddress } from "../../core/endpoint.ts";
 import { ProxyError } from "../../core/errors.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
+import type { TriedOrigin } from "../../core/ports.ts";
 import { OriginLink } from "./origin_link.ts";
 import type { RtmpPorts } from "./ports.ts";
 
@@ -14,12 +15,15 @@ export class StreamSession implements Disposable {
   /** Stream key. */
   readonly stream: string;
   readonly intent: "publish" | "play";
+  /** Origins that were asked in vain. */
+  readonly tried: TriedOrigin[] = [];
   /** Why it ended, for the log; set it before disposing. */
   endReason = "error";
   readonly #ports: RtmpPorts;
   readonly #client: TcpConnection;
   #opened: { readonly bytesIn: number; readonly bytesOut: number } | undefined;
   #released = false;
+  readonly #startedAt = performance.now();
 
   constructor(ports: RtmpPorts, client: TcpConnection, stream: string, wish: StreamCommand) {
     this.id = ports.newSession();
@@ -55,8 +59,11 @@ export class StreamSession implements Disposable {
       }).catch((error) => {
         throw failure ?? error;
       });
+      const startedAt = performance.now();
       try {
         const link = await OriginLink.open(origin, timeouts.dial);
+        const seconds = (performance.now() - startedAt) / 1000;
+        metrics.observe?.("srs_proxy_origin_dial_seconds", seconds, { protocol: "rtmp" });
         resolver.reached(origin.id, "rtmp");
         metrics.count("srs_proxy_origin_dials_total", { protocol: "rtmp", result: "reached" });
         return link;
@@ -64,6 +71,7 @@ export class StreamSession implements Disposable {
         if (!(error instanceof ProxyError) || error.source !== "origin") throw error;
         failure = error;
         failed.push(origin.id);
+        this.tried.push({ origin: origin.id, code: error.code });
         resolver.unreachable(origin.id, "rtmp");
         metrics.count("srs_proxy_origin_dials_total", { protocol: "rtmp", result: error.code });
       }
@@ -71,13 +79,20 @@ export class StreamSession implements Disposable {
     throw failure ?? new ProxyError("client_gone", "Client has left");
   }
 
-  /** The origin has taken the stream. */
-  open(origin: string): void {
+  /**
+   * The origin has taken the stream.
+   *
+   * @throws ProxyError `stream_busy` when the client may not publish there after all
+   */
+  async open(origin: string): Promise<void> {
+    await this.#ports.resolver.confirm(this.id);
     const { bytesIn, bytesOut, peer } = this.#client;
     this.#opened = { bytesIn, bytesOut };
-    this.#ports.resolver.confirm(this.id);
     const { intent, stream, id: session } = this;
-    this.#ports.metrics.count("srs_proxy_rtmp_sessions_opened_total", { intent });
+    const { metrics } = this.#ports;
+    metrics.count("srs_proxy_rtmp_sessions_opened_total", { intent });
+    const seconds = (performance.now() - this.#startedAt) / 1000;
+    metrics.observe?.("srs_proxy_first_byte_seconds", seconds, { protocol: "rtmp" });
     const client = formatAddress(peer);
     this.#ports.sessions.opened({ session, protocol: "rtmp", intent, stream, origin, client });
   }

@@ -5,7 +5,14 @@
 import { formatAddress, type ListenAddress } from "../../core/endpoint.ts";
 import { type ErrorCode, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { Address, Origin } from "../../core/origin.ts";
-import type { Metrics, Resolver, SessionLog } from "../../core/ports.ts";
+import type {
+  EndedBy,
+  Metrics,
+  RelaySessions,
+  Resolver,
+  SessionLog,
+  TriedOrigin,
+} from "../../core/ports.ts";
 import { TaskGroup } from "../../net/task_group.ts";
 import type { UdpEngineChoice } from "../../net/udp/engine.ts";
 import type { UdpEngine } from "../../net/udp/port.ts";
@@ -61,6 +68,10 @@ interface SrtSession {
   readonly failed: string[];
   /** Addresses of origins that were given to the thread to ask. */
   asked: number;
+  readonly tried: TriedOrigin[];
+  /** When it was wanted, and when its origin was asked, milliseconds. */
+  readonly startedAt: number;
+  askedAt: number;
   origin?: Origin;
   isOpen: boolean;
   /** Whether the resolver is being asked now, and whether the session is over. */
@@ -69,7 +80,7 @@ interface SrtSession {
 }
 
 /** A bound UDP port for SRT callers. */
-export class SrtRelay implements AsyncDisposable {
+export class SrtRelay implements RelaySessions, AsyncDisposable {
   /** For a watchdog. */
   readonly name = "SRT thread";
   readonly #options: SrtRelayOptions;
@@ -136,15 +147,17 @@ export class SrtRelay implements AsyncDisposable {
     }
   }
 
-  /** Ends a session of the log. @returns whether it was here */
-  kick(session: string): boolean {
+  endSession(session: string, reason: EndedBy): boolean {
     for (const { call, id, isOpen } of this.#sessions.values()) {
       if (id !== session || !isOpen) continue;
-      this.#thread.send({ type: "close", call, reason: "kicked" });
+      this.#thread.send({ type: "close", call, reason });
       return true;
     }
     return false;
   }
+
+  /** The thread does not tell before the session has ended. */
+  received(): undefined {}
 
   /** Resolves when the relay drains and no session is left. */
   idle(): Promise<void> {
@@ -201,7 +214,7 @@ export class SrtRelay implements AsyncDisposable {
       if (session === undefined) return;
       if (report.type === "opened") this.#opened(session);
       else if (report.type === "reached") this.#reached(session);
-      else if (report.type === "accepted") this.#accepted(session);
+      else if (report.type === "accepted") this.#tasks.run(() => this.#accepted(session));
       else if (report.type === "refused") this.#refusedByOrigin(session, report.reject);
       else this.#tryNext(session, report.isSilent);
     }
@@ -211,8 +224,20 @@ export class SrtRelay implements AsyncDisposable {
     const id = this.#options.newSession();
     const flags = { isOpen: false, isAsking: false, isOver: false };
     const from = formatAddress(client);
-    const tried = { failed: [], asked: 0 };
-    const session: SrtSession = { call, id, stream, intent, client: from, ...tried, ...flags };
+    const now = performance.now();
+    const session: SrtSession = {
+      call,
+      id,
+      stream,
+      intent,
+      client: from,
+      failed: [],
+      tried: [],
+      asked: 0,
+      startedAt: now,
+      askedAt: now,
+      ...flags,
+    };
     this.#sessions.set(call, session);
     this.#tasks.run(() => this.#findOrigin(session));
   }
@@ -227,6 +252,7 @@ export class SrtRelay implements AsyncDisposable {
       if (addresses.length === 0) throw new ProxyError("no_origin", "Origin does not offer SRT");
       session.origin = origin;
       session.asked += addresses.length;
+      session.askedAt = performance.now();
       this.#thread.send({ type: "origin", call, addresses });
     } catch (thrown) {
       this.#refuse(session, failure ?? toProxyError(thrown));
@@ -241,6 +267,10 @@ export class SrtRelay implements AsyncDisposable {
     if (origin === undefined) return;
     this.#options.resolver.unreachable(origin.id, "srt");
     failed.push(origin.id);
+    session.tried.push({
+      origin: origin.id,
+      code: isSilent ? "origin_timeout" : "origin_unreachable",
+    });
     const failure = isSilent
       ? new ProxyError("origin_timeout", "Origin does not answer")
       : new ProxyError("origin_unreachable", "Cannot reach the origin");
@@ -261,6 +291,7 @@ export class SrtRelay implements AsyncDisposable {
 
   #refusedByOrigin(session: SrtSession, reject: number): void {
     this.#end(session);
+    session.tried.push({ origin: session.origin!.id, code: "origin_refused" });
     const cause = new Error(`Reject reason ${reject}`);
     this.#logRefusal(session, new ProxyError("origin_refused", "Origin refuses", { cause }));
   }
@@ -271,9 +302,14 @@ export class SrtRelay implements AsyncDisposable {
   }
 
   /** A publisher hears that he may send only when the stream is his. */
-  #accepted({ id, call }: SrtSession): void {
-    this.#options.resolver.confirm(id);
-    this.#thread.send({ type: "admit", call });
+  async #accepted(session: SrtSession): Promise<void> {
+    const { id, call } = session;
+    try {
+      await this.#options.resolver.confirm(id);
+      this.#thread.send({ type: "admit", call });
+    } catch (error) {
+      this.#refuse(session, toProxyError(error));
+    }
   }
 
   #opened(session: SrtSession): void {
@@ -284,6 +320,7 @@ export class SrtRelay implements AsyncDisposable {
     if (intent === "play") resolver.confirm(id);
     sessions.opened({ session: id, protocol: "srt", intent, stream, origin, client });
     metrics.count("srs_proxy_srt_sessions_opened_total", { intent });
+    this.#observe(session);
   }
 
   #close({ call, reason, bytesIn, bytesOut }: Omit<Ended, "type">): void {
@@ -306,10 +343,19 @@ export class SrtRelay implements AsyncDisposable {
     this.#checkIdle();
   }
 
-  #logRefusal({ intent, stream, client }: SrtSession, error: ProxyError): void {
+  #logRefusal({ id, intent, stream, client, tried }: SrtSession, error: ProxyError): void {
     const { sessions, metrics } = this.#options;
-    sessions.refused({ protocol: "srt", intent, stream, client, error });
+    sessions.refused({ session: id, protocol: "srt", intent, stream, client, tried, error });
     metrics.count("srs_proxy_srt_refused_total", { reason: error.code });
+  }
+
+  /** An origin that has taken a session has answered both questions at once. */
+  #observe({ startedAt, askedAt }: SrtSession): void {
+    const { metrics } = this.#options;
+    const protocol = "srt";
+    const now = performance.now();
+    metrics.observe?.("srs_proxy_origin_dial_seconds", (now - askedAt) / 1000, { protocol });
+    metrics.observe?.("srs_proxy_first_byte_seconds", (now - startedAt) / 1000, { protocol });
   }
 
   #countDial(result: string): void {
