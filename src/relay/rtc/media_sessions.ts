@@ -4,6 +4,7 @@
 // client's addresses apart as it would without the proxy, and answers each one. What becomes of an
 // address that several sessions claim is decided in shared_address.ts.
 
+import { addressGroup } from "../../core/address_group.ts";
 import type { Address } from "../../core/origin.ts";
 import { TokenBucket } from "../../core/token_bucket.ts";
 import { AddressTable } from "../../net/udp/address_table.ts";
@@ -28,6 +29,7 @@ export interface MediaPath {
   readonly link: UdpLink;
   /** The client's address, in the form of `Datagram.sender`. */
   readonly client: Uint8Array;
+  /** The group of addresses by which sessions are counted. */
   readonly ip: string;
   /** When the client last proved itself, and the origin last said something. */
   provedAt: number;
@@ -108,7 +110,10 @@ export class MediaSessions {
   }
 
   /** Adds a session, or gives the one of the same user another origin address. */
-  put({ user, password, media, isCounted, before }: MediaSession, startBy: number): LiveMedia {
+  put(
+    { user, password, media, isCounted = false, before }: MediaSession,
+    startBy: number,
+  ): LiveMedia {
     const known = this.#sessions.get(user);
     if (known) {
       known.media = media;
@@ -131,11 +136,11 @@ export class MediaSessions {
   /**
    * Gives a client's address to a session; another one that it belongs to has to defend it.
    *
-   * @returns "address_limit" when its IP address has too many already
+   * @returns "address_limit" when its IP address, or /64 of IPv6, has too many already
    * @throws ProxyError as `UdpEngine.openLink` does
    */
   addPath(session: LiveMedia, sender: Uint8Array): MediaPath | "address_limit" {
-    const ip = fromRawAddress(sender).host;
+    const ip = addressGroup(fromRawAddress(sender).host);
     if (!this.#hasRoom(session, ip)) return "address_limit";
     this.#makeRoom(session, sender);
     const link = this.#engine.openLink(session.media);

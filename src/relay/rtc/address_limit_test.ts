@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { DenoEngine } from "../../net/udp/deno_engine.ts";
+import { toRawAddress } from "../../net/udp/raw_address.ts";
+import { MediaSessions } from "./media_sessions.ts";
+
+Deno.test("WebRTC clients of one /64 count together, those of another apart", async () => {
+  const engine = new DenoEngine({ listen: { host: "::1", port: 0 }, tick: 100, maxLinks: 10 });
+  const sessions = new MediaSessions(engine, { maxPaths: 10, maxSessionsPerAddress: 2 });
+  const media = { host: "::1", port: 9 };
+  const open = (user: string, host: string) => {
+    sessions.put({ user, password: "secret", media }, Infinity);
+    const path = sessions.addPath(sessions.get(user)!, toRawAddress({ host, port: 4711 }));
+    return path === "address_limit" ? path : "open";
+  };
+  const opened = ["2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:2:3::", "2001:db8:1:3::1"]
+    .map((host, index) => open(`user${index}`, host));
+  assert.deepEqual(opened, ["open", "open", "address_limit", "open"]);
+  sessions.remove(sessions.get("user0")!);
+  assert.equal(open("user4", "2001:db8:1:2:5::"), "open");
+  for (const session of [...sessions.all()]) sessions.remove(session);
+  engine.close();
+  await engine.run({
+    fromClient: () => undefined,
+    fromOrigin: () => false,
+    refused: () => {},
+    tick: () => {},
+  });
+});
