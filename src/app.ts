@@ -7,6 +7,8 @@ import type { Config } from "./config.ts";
 import { changeInPlace, replaceObject } from "./config_changes.ts";
 import type { Transport } from "./core/fleet.ts";
 import type { Address } from "./core/origin.ts";
+import { ProxyError } from "./core/errors.ts";
+import { findBusyPorts, type WantedPort } from "./net/busy_ports.ts";
 import { Deadline } from "./net/deadline.ts";
 import type { Heart } from "./net/watchdog.ts";
 
@@ -58,9 +60,17 @@ export class App implements AsyncDisposable {
   /**
    * @param config the app's own from now on
    * @param log where its log goes
-   * @throws ProxyError `internal` when a port cannot be bound; nothing is left open then
+   * @throws ProxyError `internal` when ports cannot be bound, with a line for each; nothing is left open then
    */
   static async open(config: Config, log: LogOutput): Promise<App> {
+    try {
+      return await App.#open(config, log);
+    } catch (error) {
+      throw withAllBusyPorts(error, config);
+    }
+  }
+
+  static async #open(config: Config, log: LogOutput): Promise<App> {
     await using stack = new AsyncDisposableStack();
     const parts = await openParts(config, log, stack);
     return new App(config, parts, stack.move());
@@ -123,4 +133,21 @@ export class App implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
   }
+}
+
+/** Where ports are shared nothing is tried, since that would take clients from those who have them. */
+function withAllBusyPorts(error: unknown, { listen }: Config): unknown {
+  if (!(error instanceof ProxyError) || error.code !== "internal" || listen.reusePort) return error;
+  const ports: readonly WantedPort[] = [
+    { name: "RTMP", transport: "tcp", listen: listen.rtmp },
+    { name: "HTTP server", transport: "tcp", listen: listen.httpServer },
+    { name: "HTTP API", transport: "tcp", listen: listen.httpApi },
+    { name: "System API", transport: "tcp", listen: listen.systemApi },
+    { name: "WebRTC", transport: "udp", listen: listen.webrtc },
+    { name: "SRT", transport: "udp", listen: listen.srt },
+  ];
+  const lines = findBusyPorts(ports);
+  return lines.length === 0
+    ? error
+    : new ProxyError("internal", lines.join("\n"), { cause: error });
 }

@@ -2,6 +2,8 @@
 // of app.ts, which is the one place that knows everything. Sections of the configuration are handed on
 // as they are, not copied: app.ts changes them in place.
 
+import { AddressPolicy } from "./api/address_policy.ts";
+import { probeOrigin } from "./app_probe.ts";
 import { httpApi } from "./api/http_api.ts";
 import { LoopGuard } from "./api/loop_guard.ts";
 import { PrometheusMetrics } from "./api/metrics.ts";
@@ -13,10 +15,14 @@ import { type OpenRegistry, openRegistry } from "./app_registry.ts";
 import type { Config } from "./config.ts";
 import { pages } from "./console/pages.ts";
 import { HopMark } from "./core/hop_mark.ts";
+import { normalizeIp } from "./core/endpoint.ts";
 import { logger } from "./core/log.ts";
+import { MemoryBudget } from "./core/memory_budget.ts";
 import type { RelaySessions } from "./core/ports.ts";
 import type { BoundAddress } from "./core/fleet.ts";
 import { HttpServer } from "./net/http_server.ts";
+import { NameLookup } from "./net/name_lookup.ts";
+import { NamedOrigins, OriginNames } from "./registry/named_origins.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { SessionControl } from "./registry/running_sessions.ts";
 import { HttpRelay } from "./relay/http/http_relay.ts";
@@ -68,11 +74,16 @@ export interface Parts {
 interface Surroundings {
   readonly config: Config;
   readonly registry: Registry;
+  /** The registry as the relays see it: without host names. */
+  readonly resolver: NamedOrigins;
+  readonly names: OriginNames;
+  readonly addresses: AddressPolicy;
   readonly metrics: PrometheusMetrics;
   readonly log: LogOutput;
   readonly state: State;
   readonly sessions: LiveSessions;
   readonly hopMark: HopMark;
+  readonly identifyMemory: MemoryBudget;
   newSession(): string;
 }
 
@@ -89,14 +100,22 @@ export async function openParts(
   const state: State = { draining: false, ownAddresses: [] };
   const metrics = new PrometheusMetrics();
   const relays: Relay[] = [];
+  const addresses = addressPolicy(config, state);
+  const lookup = new NameLookup();
+  const names = new OriginNames(async (name) => {
+    return addresses.usable(name, await lookup.addressesOf(name));
+  });
   const { registry, access } = await openRegistry(config, stack, {
     metrics,
     sessions: controlOf(relays),
+    probe: async (origin) => await probeOrigin(await names.resolved(origin)),
   });
   const sessions = new LiveSessions(LIVE_SESSIONS);
   const surroundings: Surroundings = {
-    ...{ config, registry, metrics, log, state, sessions },
+    ...{ config, registry, metrics, log, state, sessions, addresses, names },
     hopMark: new HopMark(),
+    resolver: new NamedOrigins(registry, names),
+    identifyMemory: new MemoryBudget(config.identifyMemory),
     newSession: sessionIds(),
   };
   const system = systemHandler(surroundings, relays);
@@ -117,7 +136,8 @@ export async function openParts(
       name: "System API",
       listen,
       reusePort,
-      handler: (request) => system.fetch(request),
+      handler: (request, { remoteAddr: { hostname: host, port } }) =>
+        system.fetch(request, { peer: { host: normalizeIp(host) ?? host, port } }),
       onError: logError,
     })),
   };
@@ -145,7 +165,7 @@ function sessionIds(): () => string {
 }
 
 function systemHandler(
-  { config, registry, metrics, log, state, sessions }: Surroundings,
+  { config, registry, metrics, log, state, sessions, addresses, names }: Surroundings,
   relays: readonly Relay[],
 ) {
   const guard = new LoopGuard({
@@ -168,13 +188,19 @@ function systemHandler(
     },
     readiness: () => readinessOf(state, registry),
     about: ABOUT,
-    addresses: {
-      allow: config.register.allow,
-      ownAddresses: () => state.ownAddresses,
-      otherProxies: () => [],
-      localIps: () => Deno.networkInterfaces().map(({ address }) => address),
-    },
+    addresses,
+    resolved: (origin) => names.resolved(origin),
     access: config.register,
+  });
+}
+
+function addressPolicy({ register }: Config, state: State): AddressPolicy {
+  return new AddressPolicy({
+    allow: register.allow,
+    allowNames: register.allowNames,
+    ownAddresses: () => state.ownAddresses,
+    otherProxies: () => [],
+    localIps: () => Deno.networkInterfaces().map(({ address }) => address),
   });
 }
 
@@ -195,38 +221,42 @@ async function openPages(
 }
 
 function openHttpRelay(
-  { config, registry, metrics, state, sessions, hopMark, newSession }: Surroundings,
+  surroundings: Surroundings,
   answerOther: (request: Request) => Promise<Response>,
 ): HttpRelay {
+  const { config, resolver, metrics, state, sessions } = surroundings;
+  const { identifyMemory, hopMark, newSession } = surroundings;
   const { listen, limits, timeouts, http } = config;
   return HttpRelay.open({
-    ...{ limits, timeouts, sessions, metrics, hopMark, newSession, answerOther },
+    ...{ limits, timeouts, identifyMemory, sessions, metrics, hopMark, newSession, answerOther },
     listen: listen.httpServer,
     reusePort: listen.reusePort,
     trustedProxies: http.trustedProxies,
     hlsPaths: http.hlsPaths,
+    origins: () => registry.origins(),
+    looksForFiles: () => http.originFiles,
     corsOrigins: http.corsOrigins,
-    resolver: registry,
+    resolver,
     isDraining: () => state.draining,
     onError: logError,
   });
 }
 
 function openRtmp(surroundings: Surroundings): RtmpRelay {
-  const { config, registry, metrics, state, sessions, newSession } = surroundings;
+  const { config, resolver, metrics, state, sessions, identifyMemory, newSession } = surroundings;
   const { listen, limits, timeouts } = config;
   return RtmpRelay.open({
-    ...{ limits, timeouts, sessions, metrics, newSession },
+    ...{ limits, timeouts, identifyMemory, sessions, metrics, newSession },
     listen: listen.rtmp,
     reusePort: listen.reusePort,
-    resolver: registry,
+    resolver,
     isDraining: () => state.draining,
     onError: logError,
   });
 }
 
 async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> {
-  const { config, registry, metrics, sessions, newSession } = surroundings;
+  const { config, registry, resolver, metrics, sessions, newSession } = surroundings;
   const { candidates: _, ...limits } = config.webrtc;
   const relay = await RtcMediaRelay.open({
     ...limits,
@@ -235,7 +265,7 @@ async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> 
     reusePort: config.listen.reusePort,
     handsOver: config.listen.reusePort && config.registry.type === "redis",
     engine: config.udp.engine,
-    resolver: registry,
+    resolver,
     rtcSessions: registry,
     onError: logError,
   });
@@ -244,7 +274,7 @@ async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> 
 }
 
 async function openSrt(surroundings: Surroundings): Promise<SrtRelay> {
-  const { config, registry, metrics, sessions, newSession } = surroundings;
+  const { config, resolver, metrics, sessions, newSession } = surroundings;
   const relay = await SrtRelay.open({
     ...config.srt,
     ...{ sessions, metrics, newSession },
@@ -252,7 +282,7 @@ async function openSrt(surroundings: Surroundings): Promise<SrtRelay> {
     reusePort: config.listen.reusePort,
     leavesPort: config.listen.reusePort && config.registry.type === "redis",
     engine: config.udp.engine,
-    resolver: registry,
+    resolver,
     onError: logError,
   });
   logEngine("srt", relay.engine);
@@ -264,11 +294,12 @@ function logEngine(protocol: string, { kind, buffers }: RtcMediaRelay["engine"])
 }
 
 function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signaling {
-  const { config, registry, metrics, state, sessions, hopMark, newSession } = surroundings;
+  const { config, registry, resolver, metrics, state, sessions, hopMark, newSession } =
+    surroundings;
   return Signaling.open({
     ...{ media, sessions, metrics, hopMark, newSession },
     timeouts: config.timeouts,
-    resolver: registry,
+    resolver,
     rtcSessions: registry,
     trustedProxies: config.http.trustedProxies,
     candidates: config.webrtc.candidates,
@@ -278,10 +309,13 @@ function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signal
   });
 }
 
-function openHttpApi({ config, metrics }: Surroundings, signaling: Signaling): WebServer {
+function openHttpApi(
+  { config, metrics, identifyMemory }: Surroundings,
+  signaling: Signaling,
+): WebServer {
   const { listen, limits, timeouts, http, apiAuth } = config;
   return WebServer.open({
-    ...{ limits, timeouts },
+    ...{ limits, timeouts, identifyMemory },
     name: "HTTP API",
     listen: listen.httpApi,
     reusePort: listen.reusePort,

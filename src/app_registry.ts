@@ -1,7 +1,6 @@
 // The registry of the program: which store it has, by the configuration. A part of app.ts, which is
 // the one place that knows everything; this knows the registry and the configuration.
 
-import { probeOrigin } from "./app_probe.ts";
 import type { Config, DefaultBackend } from "./config.ts";
 import type { RedisConfig } from "./config_redis.ts";
 import { ProxyError } from "./core/errors.ts";
@@ -25,6 +24,8 @@ export interface OpenRegistry {
 export interface RegistrySurroundings {
   readonly metrics: Metrics & Timings;
   readonly sessions: SessionControl;
+  /** Whether an origin answers. */
+  readonly probe: (origin: Origin) => Promise<boolean>;
 }
 
 /**
@@ -35,7 +36,7 @@ export interface RegistrySurroundings {
 export async function openRegistry(
   config: Config,
   stack: AsyncDisposableStack,
-  { metrics, sessions }: RegistrySurroundings,
+  { metrics, sessions, probe }: RegistrySurroundings,
 ): Promise<OpenRegistry> {
   const { originTtl, streamIdle, type } = config.registry;
   const times = { originTtl, streamIdle };
@@ -48,7 +49,7 @@ export async function openRegistry(
     permanent,
     vhosts,
     sessions,
-    probe: probeOrigin,
+    probe,
   };
   if (type === "memory") {
     const store = stack.use(new MemoryStore(config.registry));

@@ -4,7 +4,9 @@
 import type { Cidr } from "./core/cidr.ts";
 import type { ListenAddress } from "./core/endpoint.ts";
 import { toProxyError } from "./core/errors.ts";
+import type { HostPattern } from "./core/host_name.ts";
 import type { MediaTarget } from "./core/media_target.ts";
+import type { MemoryLimits } from "./core/memory_budget.ts";
 import type { LogFormat, LogLevel } from "./core/log.ts";
 import {
   type AccessConfig,
@@ -43,8 +45,9 @@ export interface Config {
   readonly redis: RedisConfig;
   /** Without a token anybody may register. */
   readonly register: AccessConfig & {
-    /** Empty = every address but those of a special kind. */
+    /** Both empty = every address but those of a special kind. */
     readonly allow: readonly Cidr[];
+    readonly allowNames: readonly HostPattern[];
   };
   /** A fixed origin: its address and ports. Absent = none. */
   readonly defaultBackend?: DefaultBackend;
@@ -55,6 +58,8 @@ export interface Config {
     readonly maxConnections: number;
     readonly maxConnectionsPerAddress: number;
   };
+  /** Bytes kept for clients before it is known what they want. */
+  readonly identifyMemory: MemoryLimits;
   /** How long each phase of a conversation may take. */
   readonly timeouts: {
     /** RTMP handshake of a client. */
@@ -75,6 +80,8 @@ export interface Config {
     readonly trustedProxies: readonly Cidr[];
     /** Where origins put playlists and segments. */
     readonly hlsPaths: readonly PathTemplate[];
+    /** Whether files that belong to no stream are looked for at the origins. */
+    readonly originFiles: boolean;
     /** Empty = all. */
     readonly corsOrigins: readonly string[];
   };
@@ -105,6 +112,7 @@ export interface Config {
 
 /** An origin that never registers. */
 export interface DefaultBackend {
+  /** Or a host name. */
   readonly ip: string;
   readonly rtmp: number;
   readonly http?: number;
@@ -130,7 +138,7 @@ export class ConfigError extends Error {
  *
  * @throws ConfigError with every problem there is, those of the settings first
  */
-export function loadConfig(settings: Settings): Config {
+export function loadConfig(settings: Pick<Settings, "variables" | "problems">): Config {
   const problems = [...settings.problems];
   const values: Record<string, unknown> = {};
   for (const [name, variable] of Object.entries(VARIABLES)) {
@@ -205,7 +213,8 @@ function toConfig(values: Values): Config {
     redis: toRedis(values),
     register: {
       ...toRegisterAccess(values),
-      allow: values.PROXY_REGISTER_ALLOW,
+      allow: values.PROXY_REGISTER_ALLOW.ranges,
+      allowNames: values.PROXY_REGISTER_ALLOW.names,
     },
     ...(values.PROXY_DEFAULT_BACKEND_ENABLED ? { defaultBackend: toDefaultBackend(values) } : {}),
     apiAuth: toApiAccess(values),
@@ -213,10 +222,16 @@ function toConfig(values: Values): Config {
       maxConnections: values.PROXY_MAX_CONNECTIONS,
       maxConnectionsPerAddress: values.PROXY_MAX_CONNECTIONS_PER_ADDRESS,
     },
+    identifyMemory: {
+      perConnection: values.PROXY_IDENTIFY_MEMORY_PER_CONNECTION,
+      perAddress: values.PROXY_IDENTIFY_MEMORY_PER_ADDRESS,
+      total: values.PROXY_IDENTIFY_MEMORY,
+    },
     timeouts: toTimeouts(values),
     http: {
       trustedProxies: values.PROXY_TRUSTED_PROXIES,
       hlsPaths: values.PROXY_HLS_PATHS,
+      originFiles: values.PROXY_ORIGIN_FILES,
       corsOrigins: values.PROXY_CORS_ORIGINS,
     },
     webrtc: {

@@ -36,6 +36,7 @@ export function changeInPlace(config: Config, next: Config): void {
   replaceObject(config.register, next.register);
   replaceObject(config.apiAuth, next.apiAuth);
   replaceObject(config.limits, next.limits);
+  replaceObject(config.identifyMemory, next.identifyMemory);
   replaceObject(config.timeouts, next.timeouts);
   replaceObject(config.http, next.http);
   replaceObject(config.quit, next.quit);

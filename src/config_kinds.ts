@@ -5,6 +5,7 @@ import { type Cidr, parseCidr } from "./core/cidr.ts";
 import { parseDuration } from "./core/duration.ts";
 import { type ListenAddress, normalizeIp, parseListenAddress } from "./core/endpoint.ts";
 import { ProxyError } from "./core/errors.ts";
+import { type HostPattern, normalizeHostName, normalizeHostPattern } from "./core/host_name.ts";
 import { type MediaTarget, parseMediaTarget } from "./core/media_target.ts";
 import { MAX_STREAM_ID, parseStreamId } from "./core/srt_stream_id.ts";
 import { parsePathTemplate, type PathTemplate } from "./core/path_template.ts";
@@ -28,6 +29,21 @@ export const duration: Kind<number> = (value) => requireDuration(value, 1);
 /** Milliseconds, perhaps none. */
 export const durationOrZero: Kind<number> = (value) => requireDuration(value, 0);
 
+const BYTE_UNITS: Readonly<Record<string, number>> = { "": 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
+
+/** Bytes, at least `lowest`: `262144`, `256k`, `32m` or `1g`. */
+export function bytes(lowest: number): Kind<number> {
+  return (value) => {
+    const [, digits = "", unit = ""] = /^(\d{1,12})([kmg]?)$/i.exec(value) ?? [];
+    const number = Number(digits) * BYTE_UNITS[unit.toLowerCase()]!;
+    if (digits !== "" && number >= lowest && number <= 2 ** 40) return number;
+    throw new ProxyError(
+      "bad_request",
+      `Cannot use other than ${lowest} bytes or more, such as 256k or 32m: current value is ${value}`,
+    );
+  };
+}
+
 /** 1–65535. */
 export const port: Kind<number> = (value) => requireInteger(value, 1, 65535);
 
@@ -38,11 +54,14 @@ export const flag: Kind<boolean> = (value) => {
   throw new ProxyError("bad_request", `Cannot use as on or off: current value is ${value}`);
 };
 
-/** An IP address in canonical text. */
-export const ipAddress: Kind<string> = (value) => {
-  const ip = normalizeIp(value);
-  if (ip !== undefined) return ip;
-  throw new ProxyError("bad_request", `Cannot use as an IP address: current value is ${value}`);
+/** An IP address or a host name, in canonical text. */
+export const hostOrIp: Kind<string> = (value) => {
+  const host = normalizeIp(value) ?? normalizeHostName(value);
+  if (host !== undefined) return host;
+  throw new ProxyError(
+    "bad_request",
+    `Cannot use as an IP address or a host name: current value is ${value}`,
+  );
 };
 
 /** What fits into an HTTP header and a URL: visible ASCII. Never shown in an error. */
@@ -70,6 +89,23 @@ export const streamId: Kind<string> = (value) => {
 /** Address ranges between commas or spaces; none when empty. */
 export const cidrList: Kind<readonly Cidr[]> = (value) =>
   value.split(/[\s,]+/).filter((part) => part !== "").map(parseCidr);
+
+/** Where somebody may be. */
+export interface Places {
+  readonly ranges: readonly Cidr[];
+  readonly names: readonly HostPattern[];
+}
+
+/** Address ranges, host names and `*.` patterns of them between commas or spaces; none when empty. */
+export const places: Kind<Places> = (value) => {
+  const [ranges, names]: [Cidr[], HostPattern[]] = [[], []];
+  for (const part of value.split(/[\s,]+/).filter((part) => part !== "")) {
+    const name = normalizeHostPattern(part);
+    if (name === undefined) ranges.push(parseCidr(part));
+    else names.push(name);
+  }
+  return { ranges, names };
+};
 
 /** Addresses for media between commas or spaces, at most sixteen: each one becomes a candidate. */
 export const mediaTargets: Kind<readonly MediaTarget[]> = (value) => {

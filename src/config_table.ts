@@ -3,14 +3,15 @@
 // is config.ts.
 
 import {
+  bytes,
   cidrList,
   duration,
   durationOrZero,
   flag,
+  hostOrIp,
   hostPatterns,
   hostsAndPorts,
   integer,
-  ipAddress,
   keyPrefix,
   type Kind,
   listenAddress,
@@ -18,6 +19,7 @@ import {
   oneOf,
   optional,
   pathTemplates,
+  places,
   port,
   redisUrl,
   streamId,
@@ -40,6 +42,8 @@ function variable<T>(kind: Kind<T>, defaultText: string, doc: string): Variable<
 }
 
 const COUNT = integer(1, 10_000_000);
+/** No less than the longest head of an HTTP request and its buffers take. */
+const MEMORY = bytes(65_536);
 
 const LISTENERS = {
   PROXY_RTMP_SERVER: variable(listenAddress, "11935", "RTMP publishers and players (TCP)"),
@@ -76,10 +80,10 @@ const ORIGINS = {
     "A stream stays with its origin so long after its last session",
   ),
   PROXY_REGISTER_ALLOW: variable(
-    cidrList,
+    places,
     "",
-    "Addresses that an origin may announce, such as 10.0.0.0/8,127.0.0.1; empty = all but " +
-      "special ones",
+    "What an origin may announce, such as 10.0.0.0/8,127.0.0.1,srs-1,*.media.internal; empty = " +
+      "all addresses but special ones, and no names",
   ),
   PROXY_REGISTER_MAX_ORIGINS: variable(COUNT, "10000", "Origins known at once"),
   PROXY_MAX_STREAMS: variable(COUNT, "100000", "Streams known at once"),
@@ -102,7 +106,11 @@ const DEFAULT_BACKEND = {
     "off",
     "Use one fixed origin besides those that register",
   ),
-  PROXY_DEFAULT_BACKEND_IP: variable(ipAddress, "127.0.0.1", "Its IP address"),
+  PROXY_DEFAULT_BACKEND_IP: variable(
+    hostOrIp,
+    "127.0.0.1",
+    "Its IP address, or a name that is looked up when it is used",
+  ),
   PROXY_DEFAULT_BACKEND_RTMP: variable(port, "1935", "Its RTMP port"),
   PROXY_DEFAULT_BACKEND_HTTP: variable(optional(port), "", "Its port for HTTP streams"),
   PROXY_DEFAULT_BACKEND_API: variable(port, "1985", "Its port of the HTTP API"),
@@ -155,8 +163,20 @@ const LIMITS = {
   PROXY_MAX_CONNECTIONS_PER_ADDRESS: variable(
     COUNT,
     "5000",
-    "Client connections at once from one IP address, of each listener",
+    "Client connections at once from one IP address (of IPv6: one /64), of each listener",
   ),
+  PROXY_IDENTIFY_MEMORY: variable(
+    MEMORY,
+    "128m",
+    "Bytes (k, m, g) kept for all clients together before it is known what they want: up to publish " +
+      "or play, or to the end of an HTTP request",
+  ),
+  PROXY_IDENTIFY_MEMORY_PER_ADDRESS: variable(
+    MEMORY,
+    "32m",
+    "The same for the clients of one IP address (of IPv6: one /64)",
+  ),
+  PROXY_IDENTIFY_MEMORY_PER_CONNECTION: variable(MEMORY, "256k", "The same for one connection"),
 };
 
 const HLS_PATHS = [
@@ -179,6 +199,11 @@ const HTTP = {
     HLS_PATHS,
     "Where origins put playlists and segments, in the words of SRS's hls_m3u8_file and hls_ts_file; " +
       "[app]/[stream].m3u8 and .mpd always count",
+  ),
+  PROXY_ORIGIN_FILES: variable(
+    flag,
+    "off",
+    "Look for recordings, pictures and the like at the origins, when they are not among our own files",
   ),
   PROXY_CORS_ORIGINS: variable(
     webOrigins,
@@ -214,7 +239,11 @@ const WEBRTC = {
 
 const SRT = {
   PROXY_SRT_MAX_SESSIONS: variable(COUNT, "10000", "SRT sessions and handshakes at a time"),
-  PROXY_SRT_MAX_SESSIONS_PER_ADDRESS: variable(COUNT, "1000", "The same from one IP address"),
+  PROXY_SRT_MAX_SESSIONS_PER_ADDRESS: variable(
+    COUNT,
+    "1000",
+    "The same from one IP address (of IPv6: one /64)",
+  ),
   PROXY_SRT_IDLE_TIMEOUT: variable(
     duration,
     "10s",

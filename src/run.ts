@@ -4,6 +4,7 @@
 import { App, type Listener } from "./app.ts";
 import type { CommandLineIo, ProcessIo, Start } from "./cli.ts";
 import type { Config } from "./config.ts";
+import { findNotices } from "./config_notices.ts";
 import { formatAddress } from "./core/endpoint.ts";
 import { ProxyError } from "./core/errors.ts";
 import { configureLog, type Log, logger } from "./core/log.ts";
@@ -57,6 +58,7 @@ async function run({ config, settings }: Start, { io, output, log }: Means): Pro
       environment: io.environment,
       changeLogLevel: (level) => log.setLevel(level),
     });
+    for (const notice of findNotices(settings)) LOG.warn("Configuration", { notice });
     warnOfRisks(config);
     announce(app.listeners, config, output);
     await notifier.start();

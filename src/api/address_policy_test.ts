@@ -1,15 +1,23 @@
 import assert from "node:assert/strict";
 import { parseCidr } from "../core/cidr.ts";
 import { ProxyError } from "../core/errors.ts";
+import { configureLog } from "../core/log.ts";
 import type { BoundAddress, ProxyPlace } from "../core/fleet.ts";
 import { AddressPolicy } from "./address_policy.ts";
 
 function open(
-  options: { allow?: string[]; own?: BoundAddress[]; others?: ProxyPlace[]; local?: string[] } = {},
+  options: {
+    allow?: string[];
+    names?: string[];
+    own?: BoundAddress[];
+    others?: ProxyPlace[];
+    local?: string[];
+  } = {},
 ): AddressPolicy {
-  const { allow = [], own = [], others = [], local = [] } = options;
+  const { allow = [], names = [], own = [], others = [], local = [] } = options;
   return new AddressPolicy({
     allow: allow.map(parseCidr),
+    allowNames: names,
     ownAddresses: () => own,
     otherProxies: () => others,
     localIps: () => local,
@@ -63,8 +71,45 @@ Deno.test("a host name is refused, whatever is allowed", () => {
   for (const policy of [open(), open({ allow: ["0.0.0.0/0", "::/0"] })]) {
     for (const name of ["localhost", "example.com", "", "1.2.3", "10.0.0.1:80", "0x7f.1"]) {
       assertRefused(policy, name);
+      assert.throws(() => policy.acceptHost(name, "ip"), isBadRequest, name);
     }
   }
+});
+
+Deno.test("names that are allowed, or below one that is, are taken as they are", () => {
+  const policy = open({ names: ["srs-1", "*.media.internal"] });
+  assert.equal(policy.acceptHost("SRS-1.", "ip"), "srs-1");
+  assert.equal(policy.acceptHost("a.b.media.internal", "ip"), "a.b.media.internal");
+  for (const name of ["srs-2", "media.internal", "evilmedia.internal", "0x7f.1", "10.0.0.1"]) {
+    assert.throws(() => policy.acceptHost(name, "ip"), isBadRequest, name);
+  }
+  assert.equal(policy.acceptBound("127.0.0.1", "srs-1"), undefined);
+  policy.refuseOwn({ transport: "tcp", host: "srs-1", port: 1 });
+  assert.equal(
+    open({ names: ["srs-1"], allow: ["10.0.0.0/8"] }).acceptHost("10.0.0.1", "ip"),
+    "10.0.0.1",
+  );
+});
+
+Deno.test("a name that was made to lead to a special address leads nowhere, and the log says so once", async () => {
+  const lines: string[] = [];
+  const write = (line: string) => void lines.push(line);
+  await using _log = await configureLog({ level: "info", format: "text", write });
+  const policy = open({ names: ["srs-1"] });
+  const answers = [
+    "10.0.0.5",
+    "169.254.169.254",
+    "100.100.100.200",
+    "64:ff9b::a83f:8110",
+    "0.0.0.0",
+  ];
+  assert.deepEqual(policy.usable("srs-1", [...answers, "fd00::5"]), ["10.0.0.5", "fd00::5"]);
+  assert.equal(lines.length, 4);
+  assert.match(lines[0]!, /name=srs-1 address=169.254.169.254/);
+  policy.usable("srs-1", answers);
+  assert.equal(lines.length, 4);
+  const listed = open({ names: ["srs-1"], allow: ["169.254.10.0/24"] });
+  assert.deepEqual(listed.usable("srs-1", ["169.254.10.5", "169.254.11.5"]), ["169.254.10.5"]);
 });
 
 Deno.test("a list of ranges allows what it covers and nothing else", () => {

@@ -78,6 +78,9 @@ export const METRICS = {
     "protocol",
     "result",
   ),
+  srs_proxy_identify_memory_bytes: gauge(
+    "Bytes kept for clients of whom it is not known yet what they want.",
+  ),
   srs_proxy_rtmp_connections: gauge("Open RTMP connections of clients."),
   srs_proxy_rtmp_sessions_opened_total: counter(
     "RTMP sessions that reached an origin, by intent: publish, play.",
@@ -115,6 +118,10 @@ export const METRICS = {
   srs_proxy_http_refused_total: counter(
     "HTTP connections and requests refused or failed, by reason.",
     "reason",
+  ),
+  srs_proxy_http_file_searches_total: counter(
+    "Files looked for at the origins, by result: found, missing, overloaded.",
+    "result",
   ),
   srs_proxy_http_relay_bytes_total: counter(
     "Bytes sent to HTTP clients, heads included, by kind of media.",

@@ -69,14 +69,9 @@ export function parseRegistration(body: string): Registration {
  * @throws ProxyError `bad_request` for an address that is malformed or refused
  */
 export function originOf(registration: Registration, policy: AddressPolicy): Origin {
-  const ip = policy.acceptIp(registration.ip, "ip");
-  const addressesOf = (protocol: Protocol) => {
-    const endpoints = usableEndpoints(protocol, registration[protocol]);
-    const addresses = dialable(ip, endpoints, policy);
-    const transport = TRANSPORTS[protocol];
-    for (const address of addresses) policy.refuseOwn({ transport, ...address });
-    return addresses;
-  };
+  const ip = policy.acceptHost(registration.ip, "ip");
+  const addressesOf = (protocol: Protocol) =>
+    dialable(ip, usableEndpoints(protocol, registration[protocol]), policy);
   const endpoints = {
     rtmp: addressesOf("rtmp"),
     http: addressesOf("http"),
@@ -89,6 +84,14 @@ export function originOf(registration: Registration, policy: AddressPolicy): Ori
   }
   const { server, service, pid, device_id } = registration;
   return { id: server, generation: `${service}/${pid}`, deviceId: device_id, ip, endpoints };
+}
+
+/** @throws ProxyError `bad_request` when an address of the origin is a proxy's */
+export function refuseOwnAddresses({ endpoints }: Origin, policy: AddressPolicy): void {
+  for (const [protocol, addresses] of Object.entries(endpoints)) {
+    const transport = TRANSPORTS[protocol as Protocol];
+    for (const address of addresses) policy.refuseOwn({ transport, ...address });
+  }
 }
 
 function parseJson(text: string): unknown {

@@ -3,13 +3,14 @@ import { ProxyError } from "../core/errors.ts";
 import type { BoundAddress } from "../core/fleet.ts";
 import type { Address, Origin } from "../core/origin.ts";
 import { AddressPolicy } from "./address_policy.ts";
-import { originOf, parseRegistration } from "./registration.ts";
+import { originOf, parseRegistration, refuseOwnAddresses } from "./registration.ts";
 
 const GOOD = { ip: "10.0.0.1", server: "vid-1", service: "s-1", pid: "42", rtmp: ["1935"] };
 
-function policy(own: BoundAddress[] = []): AddressPolicy {
+function policy(own: BoundAddress[] = [], names: string[] = []): AddressPolicy {
   return new AddressPolicy({
     allow: [],
+    allowNames: names,
     ownAddresses: () => own,
     otherProxies: () => [],
     localIps: () => [],
@@ -100,7 +101,11 @@ Deno.test("an endpoint at a refused address is refused", () => {
 Deno.test("an endpoint that is the proxy's own is refused", () => {
   const registration = parseRegistration(JSON.stringify({ ...GOOD, http: ["8080"] }));
   assertRefused(
-    () => originOf(registration, policy([{ transport: "tcp", host: "10.0.0.1", port: 8080 }])),
+    () =>
+      refuseOwnAddresses(
+        originOf(registration, policy()),
+        policy([{ transport: "tcp", host: "10.0.0.1", port: 8080 }]),
+      ),
     /10\.0\.0\.1:8080: the proxy/,
   );
 });
@@ -168,8 +173,23 @@ Deno.test("the number of one of our UDP ports is free for an origin's TCP, and t
     { transport: "tcp", host: "10.0.0.1", port: 1985 },
   ];
   const registrationOf = (more: Record<string, unknown>) =>
-    originOf(parseRegistration(JSON.stringify({ ...GOOD, ...more })), policy(own));
+    refuseOwnAddresses(parse(more), policy(own));
   registrationOf({ rtmp: ["10080"], srt: ["udp://0.0.0.0:1985"] });
   assertRefused(() => registrationOf({ srt: ["10080"] }), /10\.0\.0\.1:10080: the proxy/);
   assertRefused(() => registrationOf({ api: ["1985"] }), /10\.0\.0\.1:1985: the proxy/);
+});
+
+Deno.test("an allowed name stands wherever its address would", () => {
+  const body = {
+    ...GOOD,
+    ip: "SRS-1",
+    rtmp: ["1935", "127.0.0.1:1936"],
+    srt: ["udp://0.0.0.0:10080"],
+  };
+  const origin = originOf(parseRegistration(JSON.stringify(body)), policy([], ["srs-1"]));
+  const at = (port: number) => ({ host: "srs-1", port });
+  assert.equal(origin.ip, "srs-1");
+  assert.deepEqual([origin.endpoints.rtmp, origin.endpoints.srt], [[at(1935), at(1936)], [
+    at(10080),
+  ]]);
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Directory } from "../core/directory.ts";
+import { configureLog } from "../core/log.ts";
 import { ProxyError } from "../core/errors.ts";
 import {
   ABOUT,
@@ -155,7 +156,7 @@ Deno.test("a registry that is away is told as such", async () => {
 Deno.test("a large body is refused over a real connection, announced or not", async () => {
   await using desk = await openDesk();
   const listen = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
-  await using server = Deno.serve(listen, desk.fetch);
+  await using server = Deno.serve(listen, (request) => desk.fetch(request));
   const url = `http://127.0.0.1:${server.addr.port}${REGISTER}`;
   const headers = { "content-type": "application/json" };
   const announced = await fetch(url, { method: "POST", headers, body: "x".repeat(10_000_000) });
@@ -217,4 +218,41 @@ Deno.test("numbers are exposed for Prometheus", async () => {
   const response = await desk.fetch(new Request("http://127.0.0.1/metrics"));
   assert.match(response.headers.get("content-type") ?? "", /^text\/plain; version=0\.0\.4/);
   assert.match(await response.text(), /^srs_proxy_origins 0$/m);
+});
+
+Deno.test("a refused registration is a warning that says who has sent it and for whom", async () => {
+  const lines: string[] = [];
+  const write = (line: string) => void lines.push(line.slice(line.indexOf(" ") + 1).trimEnd());
+  await using _log = await configureLog({ level: "info", format: "text", write });
+  await using desk = await openDesk({ access: { token: "right" } });
+  const send = async (body: unknown, token: string) => {
+    const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
+    const init = { method: "POST", headers, body: JSON.stringify(body) };
+    const peer = { host: "10.0.0.9", port: 4711 };
+    await desk.fetch(new Request(`http://proxy${REGISTER}`, init), { peer });
+  };
+  await send({ ...GOOD, device_id: "hall 3" }, "wrong");
+  await send({ ...GOOD, rtmp: ["0"] }, "right");
+  const [unauthorized = "", invalid = ""] = lines;
+  const start = "WARNING api: Registration refused peer=10.0.0.9:4711";
+  assert.ok(unauthorized.startsWith(`${start} server=vid-1 device_id="hall 3" code=unauthorized`));
+  assert.ok(invalid.startsWith(`${start} server=vid-1 code=bad_request`), invalid);
+  assert.equal(lines.length, 2);
+});
+
+Deno.test("what a refused registration says at too great length is left out of the log", async () => {
+  const lines: string[] = [];
+  await using _log = await configureLog({
+    level: "info",
+    format: "text",
+    write: (line) => void lines.push(line),
+  });
+  await using desk = await openDesk({ access: { token: "right" } });
+  const body = JSON.stringify({ server: "x".repeat(10_000) });
+  const headers = { "content-type": "application/json" };
+  const init = { method: "POST", headers, body };
+  const peer = { host: "10.0.0.9", port: 4711 };
+  await desk.fetch(new Request(`http://proxy${REGISTER}`, init), { peer });
+  const [line = ""] = lines;
+  assert.match(line, /Registration refused peer=10\.0\.0\.9:4711 code=unauthorized/);
 });

@@ -2,7 +2,7 @@
 // metrics without importing them. Every argument and result is plain data, so that each of these
 // can later stand on the other side of a message channel.
 
-import type { ProxyError } from "./errors.ts";
+import type { ErrorCode, ProxyError } from "./errors.ts";
 import type { Address, Origin, Protocol } from "./origin.ts";
 
 /** A client's wish to be served one stream. */
@@ -160,8 +160,22 @@ export interface SessionClosed {
   readonly bytesOut: number;
 }
 
-/** A request that came to nothing; `stream` is what the client asked for, without its query. */
+/** An origin that was asked for a stream in vain, and why. For operators alone. */
+export interface TriedOrigin {
+  /** Its id. */
+  readonly origin: string;
+  readonly code: ErrorCode;
+}
+
+/**
+ * A request that came to nothing. `stream` is its key, or what the client asked for, without its query,
+ * when that has none; `client` is the address as `host:port`.
+ */
 export interface SessionRefused {
+  /** The id that the session would have had, which is in other lines about it too. */
+  readonly session?: string;
+  /** In the order in which they were asked; absent or empty when none was. */
+  readonly tried?: readonly TriedOrigin[];
   readonly protocol: string;
   readonly intent: "publish" | "play";
   readonly stream: string;

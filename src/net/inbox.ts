@@ -1,23 +1,39 @@
-// Bytes that have been read from a connection and not yet been dealt with. One buffer, reused.
+// Bytes that have been read from a connection and not yet been dealt with. One buffer, reused, and counted
+// as long as somebody says where.
 
+import type { Memory } from "../core/memory.ts";
 import type { TcpConnection } from "./tcp_connection.ts";
 
-const FIRST = 4096;
+const FIRST = 2048;
 const SMALL = 1024;
 const LARGE = 65536;
 const QUIET_READS = 2048;
 
 /** A read buffer that fits what the connection brings: small while it is quiet, large under load. */
 export class Inbox {
-  #buffer: Uint8Array<ArrayBuffer>;
+  readonly #first: number;
+  #buffer = new Uint8Array();
+  #memory: Memory | undefined;
   #start = 0;
   #end = 0;
   #reads = 0;
   #largest = 0;
 
-  /** @param capacity bytes to begin with */
-  constructor(capacity = FIRST) {
-    this.#buffer = new Uint8Array(capacity);
+  /** @param first bytes of the first buffer, which is allocated for the first read */
+  constructor(first = FIRST) {
+    this.#first = first;
+  }
+
+  /**
+   * From now on the buffer is taken from there and no more from where it was taken from before.
+   *
+   * @throws what `memory` throws when it has not as much; nothing has changed then
+   */
+  countIn(memory: Memory | undefined): void {
+    if (memory === this.#memory) return;
+    memory?.take(this.#buffer.length);
+    this.#memory?.give(this.#buffer.length);
+    this.#memory = memory;
   }
 
   /** What is there, as a view that the next `fill` or `require` overwrites. */
@@ -48,6 +64,7 @@ export class Inbox {
 
   /** The whole buffer, to be read into; then `filled` says how much has come. */
   empty(): Uint8Array<ArrayBuffer> {
+    if (this.#buffer.length === 0) this.#replace(this.#first);
     this.#start = this.#end = 0;
     return this.#buffer;
   }
@@ -57,7 +74,11 @@ export class Inbox {
     this.#end = count;
   }
 
-  /** Reads until `count` bytes are there. @returns false when the connection ends before */
+  /**
+   * Reads until `count` bytes are there, however large the buffer must become.
+   *
+   * @returns false when the connection ends before
+   */
   async require(connection: TcpConnection, count: number): Promise<boolean> {
     while (this.length < count) if (!await this.more(connection)) return false;
     return true;
@@ -70,7 +91,8 @@ export class Inbox {
    */
   async more(connection: TcpConnection): Promise<boolean> {
     const { length } = this;
-    this.#makeRoom(length < this.#buffer.length ? this.#buffer.length : length * 2);
+    const capacity = Math.max(this.#buffer.length, this.#first);
+    this.#makeRoom(length < capacity ? capacity : length * 2);
     const count = await connection.read(this.#buffer.subarray(this.#end));
     if (count === null) return false;
     this.#end += count;
@@ -84,7 +106,8 @@ export class Inbox {
   adapt(): void {
     const capacity = this.#buffer.length;
     if (this.#end === capacity && capacity < LARGE) {
-      this.#replace(Math.min(capacity * 4, LARGE));
+      // While it is counted it stays what it is: whoever is identified will want more.
+      if (this.#memory === undefined) this.#replace(Math.min(capacity * 4, LARGE));
       return;
     }
     this.#largest = Math.max(this.#largest, this.#end);
@@ -102,14 +125,21 @@ export class Inbox {
 
   #makeRoom(count: number): void {
     const kept = this.bytes;
-    if (this.#buffer.length < count) this.#buffer = new Uint8Array(count);
+    if (this.#buffer.length < count) this.#allocate(count);
     this.#buffer.set(kept);
     this.#end = kept.length;
     this.#start = 0;
   }
 
-  #replace(capacity: number): void {
+  #allocate(capacity: number): void {
+    const before = this.#buffer.length;
+    if (capacity > before) this.#memory?.take(capacity - before);
+    else this.#memory?.give(before - capacity);
     this.#buffer = new Uint8Array(capacity);
+  }
+
+  #replace(capacity: number): void {
+    this.#allocate(capacity);
     this.#start =
       this.#end =
       this.#reads =

@@ -7,6 +7,8 @@ import { Deadline } from "./deadline.ts";
 
 /** Most that is read and thrown away of a peer that goes on talking while it is being closed. */
 const MAX_LINGER_BYTES = 1 << 20;
+/** What all connections that are being closed read into: nobody looks at it. */
+const THROWN_AWAY = new Uint8Array(4096);
 
 /** A connection with its activity. `close` may be called at any time and more than once. */
 export class TcpConnection implements Disposable {
@@ -93,9 +95,8 @@ export class TcpConnection implements Disposable {
     try {
       await this.#conn.closeWrite();
       await reader;
-      const buffer = new Uint8Array(4096);
       const limit = this.bytesIn + MAX_LINGER_BYTES;
-      while (this.bytesIn < limit && (await this.read(buffer)) !== null);
+      while (this.bytesIn < limit && (await this.read(THROWN_AWAY)) !== null);
     } catch (error) {
       if (!isClosedError(error)) throw error;
     } finally {

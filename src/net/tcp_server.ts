@@ -1,5 +1,6 @@
-// A listening TCP port with bounds on its connections, in all and per address. Knows no protocol.
+// A listening TCP port with bounds on its connections, in all and for each address. Knows no protocol.
 
+import { AddressCounts } from "../core/address_group.ts";
 import { type ListenAddress, normalizeIp } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Address } from "../core/origin.ts";
@@ -41,7 +42,7 @@ export class TcpServer implements AsyncDisposable {
   readonly #listener: Deno.TcpListener;
   readonly #tasks: TaskGroup;
   readonly #connections = new Set<TcpConnection>();
-  readonly #perAddress = new Map<string, number>();
+  readonly #perAddress = new AddressCounts();
   #stopped = false;
 
   private constructor(options: TcpServerOptions, listener: Deno.TcpListener) {
@@ -112,16 +113,15 @@ export class TcpServer implements AsyncDisposable {
   #take(conn: Deno.TcpConn): void {
     const { hostname, port } = conn.remoteAddr as Deno.NetAddr;
     const host = normalizeIp(hostname) ?? hostname;
-    const fromAddress = this.#perAddress.get(host) ?? 0;
     const { maxConnections, maxConnectionsPerAddress } = this.#options.limits;
     if (this.#connections.size >= maxConnections) {
       return this.#refuse(conn, "total");
     }
-    if (fromAddress >= maxConnectionsPerAddress) {
+    if (this.#perAddress.of(host) >= maxConnectionsPerAddress) {
       return this.#refuse(conn, "per_address");
     }
     const connection = new TcpConnection(conn, { host, port });
-    this.#perAddress.set(host, fromAddress + 1);
+    this.#perAddress.add(host);
     this.#connections.add(connection);
     this.#tasks.run(() => this.#serve(connection));
   }
@@ -137,10 +137,7 @@ export class TcpServer implements AsyncDisposable {
     } finally {
       connection.close();
       this.#connections.delete(connection);
-      const { host } = connection.peer;
-      const left = (this.#perAddress.get(host) ?? 1) - 1;
-      if (left > 0) this.#perAddress.set(host, left);
-      else this.#perAddress.delete(host);
+      this.#perAddress.remove(connection.peer.host);
     }
   }
 }

@@ -154,7 +154,7 @@ export class Placement {
     const snapshot = { origins, setAsideFor: (id: string) => setAsideFor(id, protocol) };
     const candidates = candidatesFor(snapshot, request);
     const picked = choose(stream, candidates);
-    if (!picked) throw noOriginFor(request);
+    if (!picked) throw noOriginFor(request, all.length);
     return { stream, origin: picked.origin, candidates };
   }
 

@@ -3,8 +3,21 @@
 import { ProxyError } from "../core/errors.ts";
 import type { StreamRequest } from "../core/ports.ts";
 
-/** Nobody offers what the request asks for, or nobody who does can be reached. */
-export function noOriginFor({ protocol, failed }: StreamRequest): ProxyError {
+/** For operators: what is missing where nobody has ever registered. */
+const HOW_TO_REGISTER =
+  "Point the heartbeat of each SRS at /api/v1/srs/register of the System API, or set " +
+  "PROXY_DEFAULT_BACKEND_ENABLED";
+
+/**
+ * Nobody offers what the request asks for, or nobody who does can be reached.
+ *
+ * @param known how many origins there are, if that was looked up
+ */
+export function noOriginFor({ protocol, failed }: StreamRequest, known?: number): ProxyError {
+  if (known === 0 && failed.length === 0) {
+    const message = "Cannot serve this stream: no origin has registered";
+    return new ProxyError("no_origin", message, { cause: HOW_TO_REGISTER });
+  }
   const message = failed.length > 0
     ? `Cannot reach an origin for this stream: current value is ${failed.length} tried`
     : `Cannot serve this stream: no origin offers ${protocol} for it`;

@@ -152,7 +152,7 @@ Deno.test({
     await button.click();
     await untilTold(
       page,
-      "WebRTC cannot be set up: Cannot serve this stream: no origin offers api for it (503)",
+      "WebRTC cannot be set up: Cannot serve this stream: no origin has registered (503)",
     );
     await using origin = await WeriftOrigin.open();
     await using _registration = await Registration.open([proxy], origin);

@@ -6,6 +6,7 @@ import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { VARIABLES } from "../../src/config_table.ts";
 import { HopMark } from "../../src/core/hop_mark.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
+import { ampleMemory } from "./ample_memory.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { HttpRelay, type HttpRelayOptions } from "../../src/relay/http/http_relay.ts";
 import { RawHttpClient } from "./raw_http_client.ts";
@@ -53,6 +54,7 @@ export class HttpRelayWorld implements AsyncDisposable {
     const relay = stack.use(HttpRelay.open({
       listen: { host: "127.0.0.1", port: 0 },
       limits: { maxConnections: 100, maxConnectionsPerAddress: 50 },
+      identifyMemory: ampleMemory(),
       timeouts: { ...HTTP_TIMEOUTS },
       trustedProxies: [],
       hopMark: new HopMark(),
@@ -63,6 +65,8 @@ export class HttpRelayWorld implements AsyncDisposable {
       metrics,
       isDraining: () => draining.value,
       newSession: () => `s${++ids}`,
+      origins: () => registry.origins(),
+      looksForFiles: () => false,
       answerOther: () => Promise.resolve(new Response("no such page", { status: 404 })),
       onError: (error) => errors.push(error),
       ...options,

@@ -8,6 +8,7 @@ import { Registry } from "../../src/registry/registry.ts";
 import type { RtmpTimeouts } from "../../src/relay/rtmp/ports.ts";
 import { RtmpRelay } from "../../src/relay/rtmp/rtmp_relay.ts";
 import { parseCommand } from "../../src/protocol/rtmp/command.ts";
+import { ampleMemory } from "./ample_memory.ts";
 import { RtmpPeer } from "./rtmp_peer.ts";
 import { answerConnect, answerStatus, Script } from "./rtmp_script.ts";
 import { until } from "./wait.ts";
@@ -125,6 +126,7 @@ export class RtmpRelayWorld implements AsyncDisposable {
     const relay = stack.use(RtmpRelay.open({
       listen: { host: "127.0.0.1", port: 0 },
       limits: { maxConnections: 100, maxConnectionsPerAddress: 50 },
+      identifyMemory: ampleMemory(),
       timeouts: { ...TIMEOUTS, ...timeouts },
       resolver: registry,
       sessions,

@@ -129,7 +129,7 @@ export class Wiring {
   }
 
   #move(leg: Leg, wish: StreamCommand, rest: Uint8Array): void {
-    this.#toldClient.push(leg.down!.cut());
+    this.#toldClient.push(...leg.down!.cut());
     this.#writer.follow(leg.down!.receiverChunkSize);
     this.#waiting.push(rest);
     this.#openLeg(this.client.openingFor(wish), wish);

@@ -12,6 +12,7 @@ import { Registry } from "../../src/registry/registry.ts";
 import { WebServer } from "../../src/relay/http/web_server.ts";
 import type { RtcMedia, SignalingPorts } from "../../src/relay/rtc/ports.ts";
 import { type SessionPlace, SessionPlaces } from "../../src/relay/rtc/session_places.ts";
+import { ampleMemory } from "./ample_memory.ts";
 import { Signaling } from "../../src/relay/rtc/signaling.ts";
 
 const ABOUT = {
@@ -104,6 +105,7 @@ export class SignalingWorld implements AsyncDisposable {
       name: "HTTP API",
       listen: { host: "127.0.0.1", port: 0 },
       limits: { maxConnections: 50, maxConnectionsPerAddress: 20 },
+      identifyMemory: ampleMemory(),
       timeouts: { head: 500, keepAlive: 500, stall: 500 },
       handle,
       onRefused: (reason) => this.refused.push(reason),

@@ -107,6 +107,13 @@ export class Srs implements OriginServer {
     return `http://127.0.0.1:${this.httpPort}${path}`;
   }
 
+  /** Has the HTTP server give out a copy of a file at `path`. */
+  async addFile(path: string, file: string): Promise<void> {
+    const target = this.#folder.file(`objs/nginx/html${path}`);
+    await Deno.mkdir(target.slice(0, target.lastIndexOf("/")), { recursive: true });
+    await Deno.copyFile(file, target);
+  }
+
   async publishedStreams(): Promise<string[]> {
     const url = `http://127.0.0.1:${this.apiPort}/api/v1/streams?start=0&count=1000`;
     const answer: StreamsAnswer = JSON.parse(await fetchText(url));

@@ -1,7 +1,9 @@
 // The System API in front of a real registry, asked without a listener.
 
+import { AddressPolicy } from "../../src/api/address_policy.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { systemApi, type SystemApiPorts } from "../../src/api/system_api.ts";
+import type { Address } from "../../src/core/origin.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 
@@ -17,7 +19,10 @@ export const ABOUT = { signature: "proxy", version: "1.2.3", numbers: NUMBERS, p
 export interface Desk extends AsyncDisposable {
   readonly registry: Registry;
   readonly metrics: PrometheusMetrics;
-  readonly fetch: (request: Request) => Response | Promise<Response>;
+  readonly fetch: (
+    request: Request,
+    env?: { readonly peer?: Address },
+  ) => Response | Promise<Response>;
   /** Status and JSON body of the answer. */
   readonly ask: (
     method: string,
@@ -40,12 +45,14 @@ export async function openDesk(options: Partial<SystemApiPorts> = {}): Promise<D
     readiness: () => ({ ready: true, status: "ready" }),
     sessions: { list: () => [], kick: () => false },
     about: ABOUT,
-    addresses: {
+    addresses: new AddressPolicy({
       allow: [],
+      allowNames: [],
       ownAddresses: () => [{ transport: "tcp", host: "0.0.0.0", port: 11935 }],
       otherProxies: () => [],
       localIps: () => ["10.0.0.1"],
-    },
+    }),
+    resolved: (origin) => Promise.resolve(origin),
     isProxy: () => Promise.resolve(false),
     access: {},
     ...options,
@@ -53,7 +60,7 @@ export async function openDesk(options: Partial<SystemApiPorts> = {}): Promise<D
   return {
     registry,
     metrics,
-    fetch: (request) => app.fetch(request),
+    fetch: (request, env) => app.fetch(request, env),
     ask: async (method, path, body, headers = {}) => {
       const text = typeof body === "string" || body === undefined ? body : JSON.stringify(body);
       const init = text === undefined

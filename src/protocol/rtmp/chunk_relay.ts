@@ -32,10 +32,10 @@ import {
   writeMessage,
 } from "./message.ts";
 import { type MessageAssembler, messageOf } from "./message_assembler.ts";
+import { MessageBodies } from "./message_bodies.ts";
 import type { StreamIds } from "./stream_ids.ts";
 
-/** Bytes of unfinished commands that one relay may hold. */
-const MAX_COLLECTED = 4 * MAX_COMMAND;
+const ZEROS = new Uint8Array(16384);
 
 /** Which way a relay carries bytes. */
 export type Direction = "to_origin" | "to_client";
@@ -54,7 +54,7 @@ export class ChunkRelay implements ChunkVisitor {
   #heldHeader = 0;
   #wish: StreamCommand | undefined;
   #receiverChunkSize: number;
-  readonly #bodies = new Map<number, Uint8Array>();
+  #bodies = new MessageBodies();
 
   /**
    * @param scanner of the sender, with the state in which the conversation left it
@@ -76,9 +76,7 @@ export class ChunkRelay implements ChunkVisitor {
 
   /** Bytes held for messages that have been taken out and are not whole yet. */
   get collectedBytes(): number {
-    let collected = 0;
-    for (const body of this.#bodies.values()) collected += body.length;
-    return collected;
+    return this.#bodies.allocated;
   }
 
   /** What the receiver takes the chunk size to be behind all that has been taken. */
@@ -125,7 +123,7 @@ export class ChunkRelay implements ChunkVisitor {
    * proxy has told the receiver by itself went over the control chunk stream.
    */
   adopt(assembler: MessageAssembler): void {
-    for (const [id, body] of assembler.bodies) this.#bodies.set(id, body);
+    this.#bodies = assembler.bodies;
     const control = this.#controlStream();
     if (control !== undefined) control.shared = Shared.none;
   }
@@ -170,11 +168,11 @@ export class ChunkRelay implements ChunkVisitor {
    * Bytes that leave the receiver between two messages, when the sender will say no more: the
    * rest of a begun chunk as zeros, then an Abort for each unfinished message, section 5.4.2.
    */
-  cut(): Uint8Array {
+  cut(): readonly Uint8Array[] {
     const out = new ByteWriter();
     const { scanner } = this;
     const { current } = scanner;
-    out.bytes(this.#isHidden() ? new Uint8Array() : this.#fillChunk());
+    const fill = this.#isHidden() ? [] : this.#fillChunk();
     for (const stream of scanner.streams()) {
       const isVisible = stream.treatment === Treatment.pass ||
         stream.treatment === Treatment.rewrite;
@@ -183,18 +181,27 @@ export class ChunkRelay implements ChunkVisitor {
         writeControl(out, MessageType.abort, stream.id, this.#receiverChunkSize);
       }
     }
-    return out.finish();
+    return [...fill, out.finish()];
   }
 
-  /** A Set Chunk Size that ends so must name a size that both sides can live with. */
-  #fillChunk(): Uint8Array {
-    const fill = new Uint8Array(this.scanner.payloadLeft);
-    const { current } = this.scanner;
-    const endsMessage = current !== undefined && current.received + fill.length === current.length;
-    if (!endsMessage || current.type !== MessageType.setChunkSize) return fill;
-    fill[fill.length - 1] = DEFAULT_CHUNK_SIZE;
-    this.scanner.push(fill, 0, this);
-    return fill;
+  /**
+   * What a chunk lacks, which may be as long as anybody likes to announce, as the same zeros again and
+   * again. A Set Chunk Size that ends so must name a size that both sides can live with.
+   */
+  #fillChunk(): Uint8Array[] {
+    const { current, payloadLeft } = this.scanner;
+    const endsMessage = current !== undefined && current.received + payloadLeft === current.length;
+    if (endsMessage && current.type === MessageType.setChunkSize && payloadLeft <= 4) {
+      const size = new Uint8Array(payloadLeft);
+      size[payloadLeft - 1] = DEFAULT_CHUNK_SIZE;
+      this.scanner.push(size, 0, this);
+      return [size];
+    }
+    const pieces: Uint8Array[] = [];
+    for (let left = payloadLeft; left > 0; left -= ZEROS.length) {
+      pieces.push(ZEROS.subarray(0, left));
+    }
+    return pieces;
   }
 
   #controlStream(): ChunkStream | undefined {
@@ -236,7 +243,7 @@ export class ChunkRelay implements ChunkVisitor {
     this.rewrittenBytes += end - start;
     if (stream.treatment === Treatment.collect) {
       this.#rawFrom = -1;
-      this.#bodies.get(stream.id)?.set(data.subarray(start, end), stream.received - (end - start));
+      this.#bodies.append(stream, data.subarray(start, end));
     } else if (data !== this.#data) this.#pieces.push(data.slice(start, end));
   }
 
@@ -246,8 +253,7 @@ export class ChunkRelay implements ChunkVisitor {
       stream.treatment !== Treatment.drop;
     if (isTold) this.#receiverChunkSize = this.scanner.chunkSize;
     if (!last || stream.treatment !== Treatment.collect) return false;
-    const message = messageOf(stream, this.#bodies.get(stream.id) ?? new Uint8Array());
-    this.#bodies.delete(stream.id);
+    const message = messageOf(stream, this.#bodies.end(stream));
     stream.shared = sharedBehind(stream);
     const isCommand = isCommandType(message.type) && !saysNothing(message);
     if (this.#direction === "to_origin" && isCommand) {
@@ -279,8 +285,8 @@ export class ChunkRelay implements ChunkVisitor {
   /** Decides what becomes of a message when its first header is known. */
   #treat(stream: ChunkStream, format: number): number {
     if (stream.length > 0 && this.#mustCollect(stream.type)) {
-      this.#requireRoom(stream.length);
-      this.#bodies.set(stream.id, new Uint8Array(stream.length));
+      requireCommandLength(stream.length);
+      this.#bodies.begin(stream);
       stream.shared = Shared.none;
       return Treatment.collect;
     }
@@ -295,15 +301,6 @@ export class ChunkRelay implements ChunkVisitor {
     }
     stream.shared = Shared.allButDelta;
     return Treatment.rewrite;
-  }
-
-  #requireRoom(length: number): void {
-    const collected = this.collectedBytes + length;
-    if (length > MAX_COMMAND || collected > MAX_COLLECTED) {
-      throw new ProtocolError(
-        `Cannot relay a command of ${length} bytes: current value is ${collected} under way`,
-      );
-    }
   }
 
   #mustCollect(type: number): boolean {
@@ -360,4 +357,9 @@ export class ChunkRelay implements ChunkVisitor {
     if (end > this.#rawFrom) this.#pieces.push(this.#data.subarray(this.#rawFrom, end));
     this.#rawFrom = end;
   }
+}
+
+function requireCommandLength(length: number): void {
+  if (length <= MAX_COMMAND) return;
+  throw new ProtocolError(`Cannot relay a command of ${length} bytes`);
 }

@@ -369,13 +369,14 @@ Deno.test("ChunkRelay refuses a command that is too long and too many at a time"
   };
   assert.throws(() => relay().push(held(65537)), ProtocolError);
   const several = relay();
-  const open = (chunkStream: number) => {
+  several.push(new Script().control(1, 65_000).bytes);
+  const open = (chunkStream: number, bytes: number) => {
     const header = held(65536);
     header[0] = chunkStream;
-    several.push(join([header, filler(128)]));
+    several.push(join([header, filler(bytes)]));
   };
-  for (let id = 3; id < 7; id++) open(id);
-  assert.throws(() => open(7), ProtocolError);
+  for (let id = 3; id < 7; id++) open(id, 65_000);
+  assert.throws(() => open(7, 65_000), ProtocolError);
 });
 
 Deno.test("ChunkRelay lets a command of no length pass", () => {

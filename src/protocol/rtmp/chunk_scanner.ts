@@ -1,12 +1,18 @@
 // Walks an RTMP chunk stream and says where headers, payloads and messages begin and end. It
-// holds the header state of every chunk stream and nothing of any payload, so its memory does not
-// depend on what the peer sends. Follows "Adobe RTMP Specification 1.0", sections 5.3 and 5.4.
+// holds the header state of every chunk stream and nothing of any payload; how much of that a peer
+// can make it hold is bounded. Follows "Adobe RTMP Specification 1.0", sections 5.3 and 5.4.
 
 import { ProtocolError } from "../../core/errors.ts";
+import { Allowance, type Memory } from "../../core/memory.ts";
 import { MessageType } from "./message.ts";
 
 /** Chunk size of both directions until a Set Chunk Size says otherwise, section 5.4.1. */
 export const DEFAULT_CHUNK_SIZE = 128;
+
+/** Bytes that the header state of one chunk stream takes. */
+export const STREAM_COST = 320;
+/** Bytes for the chunk streams of one direction. A peer could open 65,599 of them. */
+export const MAX_STREAMS_COST = 1024 * STREAM_COST;
 
 const MAX_HEADER = 18;
 const EXTENDED = 0xffffff;
@@ -99,16 +105,20 @@ export class ChunkScanner {
   sharedAtFirst: number = Shared.all;
 
   readonly #streams = new Map<number, ChunkStream>();
-  readonly #maxStreams: number;
+  readonly #memory: Memory;
   #current: ChunkStream | undefined;
   #payloadLeft = 0;
   #headerNeeded = 1;
   /** Whether the sender leaves the extended timestamp out of type 3 headers, as last seen. */
   #omitsExtended = false;
 
-  /** @param maxStreams chunk streams a peer may open; one more is a protocol error */
-  constructor(maxStreams = 64) {
-    this.#maxStreams = maxStreams;
+  /** @param memory what the header state of chunk streams is taken from, within a bound of its own */
+  constructor(memory?: Memory) {
+    this.#memory = new Allowance(
+      MAX_STREAMS_COST,
+      "Cannot open chunk streams for more memory",
+      memory,
+    );
   }
 
   /** Every chunk stream seen so far. */
@@ -131,7 +141,7 @@ export class ChunkScanner {
    *
    * @returns the index behind the last byte scanned: `data.length` unless the visitor stopped it
    * @throws ProtocolError on chunk size 0 or ≥ 2³¹, too many chunk streams, a header that breaks
-   * into an unfinished message or leans on one that never was
+   * into an unfinished message or leans on one that never was; what the memory throws
    */
   push(data: Uint8Array, start: number, visitor: ChunkVisitor): number {
     let at = start;
@@ -310,11 +320,7 @@ export class ChunkScanner {
   #stream(id: number): ChunkStream {
     let stream = this.#streams.get(id);
     if (stream !== undefined) return stream;
-    if (this.#streams.size >= this.#maxStreams) {
-      throw new ProtocolError(
-        `Cannot open chunk stream ${id}: current value is ${this.#maxStreams}`,
-      );
-    }
+    this.#memory.take(STREAM_COST);
     stream = {
       id,
       timestamp: 0,

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { ByteWriter } from "../../core/byte_writer.ts";
 import { ProtocolError } from "../../core/errors.ts";
+import { Allowance } from "../../core/memory.ts";
 import { BROKEN_CASES, CHUNK_CASES, type ChunkCase } from "../../../tests/support/rtmp_cases.ts";
 import { describe, readWire, type WireMessage } from "../../../tests/support/rtmp_wire.ts";
-import { ChunkScanner, type ChunkStream, type ChunkVisitor } from "./chunk_scanner.ts";
+import { ChunkScanner, type ChunkStream, type ChunkVisitor, STREAM_COST } from "./chunk_scanner.ts";
 import { writeMessage } from "./message.ts";
 import { messageOf } from "./message_assembler.ts";
 
@@ -112,7 +113,7 @@ Deno.test("ChunkScanner stops where its visitor says so and goes on behind it", 
 });
 
 Deno.test("ChunkScanner holds no payload, so that its size does not depend on it", () => {
-  const scanner = new ChunkScanner(4);
+  const scanner = new ChunkScanner(new Allowance(4 * STREAM_COST, "Cannot open more"));
   const visitor: ChunkVisitor = {
     onHeader: () => {},
     onPayload: () => {},

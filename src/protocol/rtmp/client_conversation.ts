@@ -5,6 +5,7 @@
 
 import { ByteReader } from "../../core/byte_reader.ts";
 import { ProtocolError } from "../../core/errors.ts";
+import { Allowance, type Memory } from "../../core/memory.ts";
 import { ChunkScanner, type ChunkStream, Shared } from "./chunk_scanner.ts";
 import {
   asStreamCommand,
@@ -25,11 +26,13 @@ import {
   UserControl,
   userControl,
 } from "./message.ts";
-import { MessageAssembler } from "./message_assembler.ts";
+import { MAX_CONVERSATION, MessageAssembler } from "./message_assembler.ts";
 import { type MessageWriter, OWN_CHUNK_SIZE } from "./message_writer.ts";
 
 const WINDOW = 2500000;
 const MAX_MESSAGES = 256;
+/** What a message that is kept takes beside its body, bytes. */
+const MESSAGE_COST = 512;
 
 /** What `connect` said that routing needs. */
 export interface ConnectFields {
@@ -40,8 +43,8 @@ export interface ConnectFields {
 /** One thing the client said, and what the answer was if the proxy gave one. */
 export interface Said {
   readonly message: RtmpMessage;
-  /** The parsed command, where the message is one. */
-  readonly command?: Command;
+  /** What answers are matched by, where the message is a command. */
+  readonly command?: Pick<Command, "name" | "transaction">;
   /** The message stream id that the proxy gave for this createStream. */
   readonly createdStream?: number;
   /** Whether the proxy has answered, so that the origin's answer must not reach the client. */
@@ -50,17 +53,27 @@ export interface Said {
 
 /** Sans-IO state of one client's conversation. */
 export class ClientConversation {
-  readonly scanner = new ChunkScanner();
-  readonly assembler = new MessageAssembler((message, stream) => this.#take(message, stream));
+  readonly scanner: ChunkScanner;
+  readonly assembler: MessageAssembler;
+  readonly #memory: Memory;
   #connect: ConnectFields | undefined;
-  #said: Said[] = [];
+  readonly #said: Said[] = [];
   #wish: StreamCommand | undefined;
   #createdStreams = 0;
   readonly #writer: MessageWriter;
 
-  /** @param writer takes the answers for the client */
-  constructor(writer: MessageWriter) {
+  /**
+   * @param writer takes the answers for the client
+   * @param memory what all that is kept is taken from; a bound of this conversation unless given
+   */
+  constructor(
+    writer: MessageWriter,
+    memory: Memory = new Allowance(MAX_CONVERSATION, "Cannot keep more of what is said"),
+  ) {
     this.#writer = writer;
+    this.#memory = memory;
+    this.scanner = new ChunkScanner(memory);
+    this.assembler = new MessageAssembler((message, stream) => this.#take(message, stream), memory);
   }
 
   /** All the client said that concerns an origin, in order, the wish itself not among it. */
@@ -81,12 +94,19 @@ export class ClientConversation {
     return this.#connect;
   }
 
+  /** An origin has taken the client: of all that was said nothing but connect is kept any more. */
+  settle(): void {
+    const connect = this.#said.filter(({ command }) => command?.name === "connect");
+    this.#said.splice(0, this.#said.length, ...connect);
+    this.#wish = undefined;
+  }
+
   /** What another origin has to hear when the client goes on to a stream there. */
   openingFor(wish: StreamCommand): readonly Said[] {
     const connect = this.#said.find(({ command }) => command?.name === "connect")!;
     const transaction = connect.command!.transaction + 1;
     const body = encodeCommand("createStream", transaction, null);
-    const command = { name: "createStream", transaction, values: [null] };
+    const command = { name: "createStream", transaction };
     const type = MessageType.commandAmf0;
     const message = { ...connect.message, type, streamId: 0, body };
     return [connect, { message, command, createdStream: wish.message.streamId, answered: true }];
@@ -145,7 +165,10 @@ export class ClientConversation {
       return false;
     }
     this.#wish = asStreamCommand(command, message);
-    if (this.#wish !== undefined) return true;
+    if (this.#wish !== undefined) {
+      this.#memory.take(message.body.length + MESSAGE_COST);
+      return true;
+    }
     if (command.name === "deleteStream" || command.name === "closeStream") {
       stream.shared = Shared.none;
       return false;
@@ -196,7 +219,11 @@ export class ClientConversation {
     if (this.#said.length >= MAX_MESSAGES) {
       throw new ProtocolError(`Cannot say more than ${MAX_MESSAGES} things before publish or play`);
     }
-    this.#said.push(said);
+    this.#memory.take(said.message.body.length + MESSAGE_COST);
+    const { command } = said;
+    // The values of a command may take many times the memory of its bytes.
+    const kept = command && { name: command.name, transaction: command.transaction };
+    this.#said.push(kept === undefined ? said : { ...said, command: kept });
   }
 
   #say(body: Uint8Array): void {

@@ -1,7 +1,8 @@
-// Puts chunks together to whole messages while two peers still talk about what to do. Everything
-// it keeps counts against one bound. "Adobe RTMP Specification 1.0", section 5.3.
+// Puts chunks together to whole messages while two peers still talk about what to do. What it keeps is
+// taken from a given memory as it comes. "Adobe RTMP Specification 1.0", section 5.3.
 
 import { ProtocolError } from "../../core/errors.ts";
+import type { Memory } from "../../core/memory.ts";
 import {
   type ChunkStream,
   type ChunkVisitor,
@@ -11,8 +12,9 @@ import {
 } from "./chunk_scanner.ts";
 import { MAX_COMMAND } from "./command.ts";
 import { MessageType, type RtmpMessage } from "./message.ts";
+import { MessageBodies } from "./message_bodies.ts";
 
-/** Bytes that one conversation may keep, finished messages and unfinished ones together. */
+/** Bytes of messages that a conversation may keep. */
 export const MAX_CONVERSATION = 262144;
 
 /** Takes a whole message, which it owns; returns true to stop behind it. */
@@ -20,24 +22,21 @@ export type OnMessage = (message: RtmpMessage, stream: ChunkStream) => boolean;
 
 /** Collects every message except media, which has no place in a conversation and is dropped. */
 export class MessageAssembler implements ChunkVisitor {
+  /** Bodies of unfinished messages. */
+  readonly bodies: MessageBodies;
   readonly #onMessage: OnMessage;
-  readonly #bodies = new Map<number, Uint8Array>();
-  #kept = 0;
 
-  constructor(onMessage: OnMessage) {
+  /** @param memory what unfinished messages are taken from; a whole one is its owner's to count */
+  constructor(onMessage: OnMessage, memory?: Memory) {
     this.#onMessage = onMessage;
-  }
-
-  /** Bodies of unfinished messages by chunk stream, filled as far as their stream has received. */
-  get bodies(): ReadonlyMap<number, Uint8Array> {
-    return this.#bodies;
+    this.bodies = new MessageBodies(memory);
   }
 
   /**
    * Begins to collect the message that a chunk begins.
    *
-   * @param keepMedia whether audio and video count as messages too: their first chunk does
-   * @throws ProtocolError when a message or the whole conversation is too long
+   * @param keepMedia whether audio and video are messages too; the memory has no part in them
+   * @throws ProtocolError when the message is too long
    */
   collect(stream: ChunkStream, keepMedia: boolean): void {
     stream.shared = Shared.none;
@@ -46,20 +45,13 @@ export class MessageAssembler implements ChunkVisitor {
       return;
     }
     stream.treatment = Treatment.collect;
-    if (!isMedia(stream.type)) this.#count(stream);
-    this.#bodies.set(stream.id, new Uint8Array(stream.length));
-  }
-
-  #count(stream: ChunkStream): void {
-    if (stream.length > MAX_COMMAND) {
+    const isCounted = !isMedia(stream.type);
+    if (isCounted && stream.length > MAX_COMMAND) {
       throw new ProtocolError(
         `Cannot take a message of ${stream.length} bytes before publish or play`,
       );
     }
-    this.#kept += stream.length;
-    if (this.#kept > MAX_CONVERSATION) {
-      throw new ProtocolError(`Cannot talk for more than ${MAX_CONVERSATION} bytes`);
-    }
+    this.bodies.begin(stream, isCounted);
   }
 
   onHeader(stream: ChunkStream, _format: number, first: boolean): void {
@@ -68,13 +60,12 @@ export class MessageAssembler implements ChunkVisitor {
 
   onPayload(stream: ChunkStream, data: Uint8Array, start: number, end: number): void {
     if (stream.treatment === Treatment.drop) return;
-    this.#bodies.get(stream.id)?.set(data.subarray(start, end), stream.received - (end - start));
+    this.bodies.append(stream, data.subarray(start, end));
   }
 
   onChunkEnd(stream: ChunkStream, last: boolean): boolean {
     if (!last || stream.treatment === Treatment.drop) return false;
-    const body = this.#bodies.get(stream.id) ?? new Uint8Array();
-    this.#bodies.delete(stream.id);
+    const body = this.bodies.end(stream);
     stream.shared = sharedBehind(stream);
     return this.#onMessage(messageOf(stream, body), stream);
   }

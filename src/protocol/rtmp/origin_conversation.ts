@@ -3,6 +3,7 @@
 // already are swallowed, all else goes to the client. Knows no socket and no time.
 // "Adobe RTMP Specification 1.0", section 7.2.
 
+import { Allowance } from "../../core/memory.ts";
 import { ChunkScanner, type ChunkStream, type ChunkVisitor, Shared } from "./chunk_scanner.ts";
 import type { Said } from "./client_conversation.ts";
 import {
@@ -13,9 +14,12 @@ import {
   type StreamCommand,
 } from "./command.ts";
 import { MessageType, type RtmpMessage } from "./message.ts";
-import { isMedia, MessageAssembler } from "./message_assembler.ts";
+import { isMedia, MAX_CONVERSATION, MessageAssembler } from "./message_assembler.ts";
 import { MessageWriter } from "./message_writer.ts";
 import { StreamIds } from "./stream_ids.ts";
+
+/** What is remembered of a command until its answer has come: not its bytes. */
+type Unanswered = Pick<Said, "command" | "createdStream" | "answered">;
 
 /** How the origin decided. */
 export type Decision =
@@ -46,19 +50,24 @@ export class OriginConversation {
   };
   readonly #script: OriginScript;
   /** What the origin has still to answer, in the order in which it has heard it. */
-  readonly #unanswered: Said[];
+  readonly #unanswered: Unanswered[];
   #heldBack: RtmpMessage[] = [];
   #wishSaid = false;
   #bytesTaken = 0;
   #decision: Decision | undefined;
   readonly #writer = new MessageWriter();
   #toClient: RtmpMessage[] = [];
+  readonly #passed = new Allowance(MAX_CONVERSATION, "Cannot pass on more before a decision");
 
   constructor(script: OriginScript) {
     this.#script = script;
     this.#unanswered = script.said.filter(({ command, answered }) => {
       return answered || (command !== undefined && command.transaction !== 0);
-    });
+    }).map(({ command, createdStream, answered }) => ({
+      answered,
+      ...(command === undefined ? {} : { command }),
+      ...(createdStream === undefined ? {} : { createdStream }),
+    }));
     this.#writer.setChunkSize(script.chunkSize);
     this.#sayOpening();
     this.#sayWishWhenReady();
@@ -200,12 +209,12 @@ export class OriginConversation {
    * whatever it was: the first answer is that to connect, and among commands of one id a number
    * answers createStream.
    */
-  #whatItAnswers({ name, transaction, values }: Command): Said | undefined {
-    const isConnect = ({ command }: Said) => command?.name === "connect";
+  #whatItAnswers({ name, transaction, values }: Command): Unanswered | undefined {
+    const isConnect = ({ command }: Unanswered) => command?.name === "connect";
     const connect = this.#unanswered.find(isConnect);
     if (connect !== undefined) return connect;
     const isCreated = name === "_result" && typeof values[1] === "number";
-    const isLike = (said: Said) => (said.createdStream !== undefined) === isCreated;
+    const isLike = (said: Unanswered) => (said.createdStream !== undefined) === isCreated;
     const equal = this.#unanswered.filter(({ command }) => command?.transaction === transaction);
     const [first = isCreated ? this.#unanswered.find(isLike) : undefined] = equal;
     const isNoAnswer = name === "_result" && !isCreated && first?.createdStream !== undefined;
@@ -222,6 +231,7 @@ export class OriginConversation {
   }
 
   #pass(message: RtmpMessage): void {
+    if (!isMedia(message.type)) this.#passed.take(message.body.length);
     this.#toClient.push(this.streamIds.forClient(message));
   }
 }

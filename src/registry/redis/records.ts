@@ -3,6 +3,7 @@
 // connection.
 
 import { normalizeIp } from "../../core/endpoint.ts";
+import { normalizeHostName } from "../../core/host_name.ts";
 import type { Address, Origin, Protocol } from "../../core/origin.ts";
 import type { RtcSession } from "../../core/ports.ts";
 import type { StreamRecord } from "../store.ts";
@@ -50,12 +51,12 @@ export function parseOrigin(text: string, id?: string): Origin | undefined {
   if (!isText(value.id) || value.id === "" || (id !== undefined && value.id !== id)) {
     return undefined;
   }
-  if (!isText(generation) || !isText(deviceId) || !isIp(ip)) return undefined;
+  if (!isText(generation) || !isText(deviceId) || !isHost(ip)) return undefined;
   const endpoints: Partial<Record<Protocol, readonly Address[]>> = {};
   for (const protocol of PROTOCOLS) {
     const addresses = value.endpoints[protocol];
     if (!Array.isArray(addresses) || addresses.length > MAX_ENDPOINTS) return undefined;
-    if (!addresses.every(isAddress)) return undefined;
+    if (!addresses.every(isPlace)) return undefined;
     endpoints[protocol] = addresses.map(({ host, port }) => ({ host, port }));
   }
   return { id: value.id, generation, deviceId, ip, endpoints: endpoints as Origin["endpoints"] };
@@ -173,8 +174,17 @@ function isIp(value: unknown): value is string {
   return isText(value) && normalizeIp(value) !== undefined;
 }
 
+function isHost(value: unknown): value is string {
+  return isIp(value) || (isText(value) && normalizeHostName(value) === value);
+}
+
 function isAddress(value: unknown): value is Address {
-  if (!isObject(value) || !isIp(value.host)) return false;
+  return isPlace(value) && isIp(value.host);
+}
+
+/** An address, or one with a host name in its place. */
+function isPlace(value: unknown): value is Address {
+  if (!isObject(value) || !isHost(value.host)) return false;
   const { port } = value;
   return typeof port === "number" && Number.isInteger(port) && port >= 1 && port <= 65_535;
 }

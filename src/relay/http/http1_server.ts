@@ -2,8 +2,10 @@
 // request is read and checked here, the answer is the handler's. Deno.serve carries bodies as
 // streams, which costs more and cannot be stopped; docs/decisions/0002 has the figures. RFC 9112.
 
+import { addressGroup } from "../../core/address_group.ts";
 import type { ListenAddress } from "../../core/endpoint.ts";
 import { ProtocolError } from "../../core/errors.ts";
+import { type MemoryBudget, type MemoryHold, MemoryLimitError } from "../../core/memory_budget.ts";
 import type { Address } from "../../core/origin.ts";
 import { parseHead } from "../../protocol/http/head.ts";
 import { findRequestHead } from "../../protocol/http/request_head.ts";
@@ -32,6 +34,8 @@ export interface Http1ServerOptions {
   readonly reusePort?: boolean;
   readonly limits: ConnectionLimits;
   readonly timeouts: HeadTimeouts;
+  /** What is kept of requests until their heads, and bodies if they have any, are complete. */
+  readonly identifyMemory: MemoryBudget;
   /** Answers one request, to its end; reads its body, or has the connection end. */
   handle(exchange: HttpExchange): Promise<void>;
   /** Told of connections closed for a bound, and of requests refused before `handle`. */
@@ -92,10 +96,11 @@ export class Http1Server implements AsyncDisposable {
 
   async #serve(connection: TcpConnection): Promise<void> {
     const client = new HttpClient(connection);
+    using memory = this.#options.identifyMemory.open(addressGroup(connection.peer.host));
     const { timeouts } = this.#options;
     let timeout = timeouts.head;
     while (!this.#stopped) {
-      const exchange = await this.#nextExchange(client, timeout);
+      const exchange = await this.#nextExchange(client, memory, timeout);
       if (exchange === undefined) return;
       await this.#options.handle(exchange);
       client.unwatch();
@@ -106,16 +111,24 @@ export class Http1Server implements AsyncDisposable {
     }
   }
 
-  async #nextExchange(client: HttpClient, timeout: number): Promise<HttpExchange | undefined> {
+  async #nextExchange(
+    client: HttpClient,
+    memory: MemoryHold,
+    timeout: number,
+  ): Promise<HttpExchange | undefined> {
     try {
+      client.inbox.countIn(memory);
       const request = await this.#readRequest(client, timeout);
       if (request === undefined) return undefined;
+      // A body is being read for as long as its request is being answered, which is not long.
+      if (request.bodyLength === 0) client.inbox.countIn(undefined);
       const exchange = new HttpExchange(request, client);
       if (this.#stopped) exchange.keepAlive = false;
       return exchange;
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#options.onRefused("bad_request");
+      if (!(error instanceof ProtocolError) && !(error instanceof MemoryLimitError)) throw error;
+      const isMemory = error instanceof MemoryLimitError;
+      this.#options.onRefused(isMemory ? `memory_${error.level}` : "bad_request");
       await HttpExchange.refuse(client.connection, error);
       await client.connection.closeGently(LINGER);
       return undefined;

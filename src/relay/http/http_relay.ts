@@ -3,16 +3,19 @@
 
 import type { EndedBy, RelaySessions } from "../../core/ports.ts";
 import type { ListenAddress } from "../../core/endpoint.ts";
+import type { OriginStatus } from "../../core/directory.ts";
 import { type ProxyError, toProxyError } from "../../core/errors.ts";
+import type { MemoryBudget } from "../../core/memory_budget.ts";
 import type { Address } from "../../core/origin.ts";
 import type { ConnectionLimits } from "../../net/tcp_server.ts";
 import { corsFields } from "./fields.ts";
 import { Forwarder } from "../http_origin/forward.ts";
 import { type HeadTimeouts, Http1Server } from "./http1_server.ts";
 import type { HttpExchange } from "./http_exchange.ts";
-import { chooseMedia, type MediaRequest, mediaWishOf } from "./media_request.ts";
+import { heldMedia, type MediaRequest, mediaWishOf } from "./media_request.ts";
 import { type MediaServices, MediaSession } from "./media_session.ts";
 import { OriginPool } from "../http_origin/origin_pool.ts";
+import { OriginFiles } from "./origin_files.ts";
 import { PageExchange } from "./page_exchange.ts";
 import type { HttpPorts, HttpTimeouts } from "./ports.ts";
 import { dropSmallBody } from "./small_body.ts";
@@ -26,7 +29,12 @@ export interface HttpRelayOptions extends HttpPorts {
   readonly listen: ListenAddress;
   readonly reusePort?: boolean;
   readonly limits: ConnectionLimits;
+  readonly identifyMemory: MemoryBudget;
   readonly timeouts: HttpTimeouts & HeadTimeouts;
+  /** Every origin, for files that belong to no stream. */
+  origins(): Promise<readonly OriginStatus[]>;
+  /** Whether such files are looked for. */
+  looksForFiles(): boolean;
   /** Answers what is no request for media. */
   answerOther(request: Request): Promise<Response>;
   /** Told of errors that are nobody's fault but the program's. */
@@ -48,6 +56,7 @@ interface Running {
 export class HttpRelay implements RelaySessions, AsyncDisposable {
   readonly #options: HttpRelayOptions;
   readonly #services: MediaServices;
+  readonly #files: OriginFiles;
   readonly #running = new Set<Running>();
   readonly #server: Http1Server;
   readonly #sweeper: ReturnType<typeof setInterval>;
@@ -56,6 +65,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     this.#options = options;
     const pool = new OriginPool();
     this.#services = { ports: options, pool, forwarder: new Forwarder(options, pool, "http") };
+    this.#files = new OriginFiles(options, this.#services.forwarder);
     try {
       this.#server = Http1Server.open({
         ...options,
@@ -159,11 +169,20 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     return true;
   }
 
-  #findMedia({ request }: HttpExchange): Promise<MediaRequest | undefined> {
+  async #findMedia(exchange: HttpExchange): Promise<MediaRequest | undefined> {
     const { resolver, hlsPaths } = this.#options;
-    return chooseMedia(mediaWishOf(request, hlsPaths), async (stream) => {
+    const wish = mediaWishOf(exchange.request, hlsPaths);
+    const held = await heldMedia(wish, async (stream) => {
       return (await resolver.owner(stream))?.confirmed ?? false;
     });
+    const { otherwise } = wish;
+    if (held !== undefined || otherwise === undefined) return held;
+    if (otherwise.originTag !== undefined) return otherwise;
+    return await this.#findFile(exchange) ?? otherwise;
+  }
+
+  async #findFile(exchange: HttpExchange): Promise<MediaRequest | undefined> {
+    return this.#options.looksForFiles() ? await this.#files.find(exchange) : undefined;
   }
 
   async #answerMedia(exchange: HttpExchange, media: MediaRequest): Promise<void> {
@@ -171,8 +190,14 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     await this.#track(session, () => session.run());
   }
 
+  /** From here, or from an origin that has such a file. */
   async #answerOther(exchange: HttpExchange): Promise<void> {
     const response = await this.#options.answerOther(webRequest(exchange));
+    const file = response.status === 404 ? await this.#findFile(exchange) : undefined;
+    if (file !== undefined) {
+      await response.body?.cancel();
+      return await this.#answerMedia(exchange, file);
+    }
     const page = new PageExchange(exchange, this.#options.timeouts.stall);
     await this.#track(page, () => page.run(response));
   }

@@ -87,19 +87,20 @@ export function mediaWishOf(request: HttpRequest, templates: readonly PathTempla
 }
 
 /**
- * What it is about, as far as anybody can tell.
+ * The first of the guesses whose stream has an origin.
  *
- * @param isHeld whether a stream of that key has an origin
+ * @param isHeld whether a stream of that key has one
  */
-export async function chooseMedia(
-  { guesses, otherwise }: MediaWish,
+export async function heldMedia(
+  { guesses }: MediaWish,
   isHeld: (key: string) => Promise<boolean>,
 ): Promise<MediaRequest | undefined> {
   for (const guess of guesses) if (await isHeld(guess.key.key)) return guess;
-  return otherwise;
+  return undefined;
 }
 
-function playlistKind(extension: string): "hls" | "dash" | undefined {
+/** Which kind of playlist a file of that extension is, if any. */
+export function playlistKind(extension: string): "hls" | "dash" | undefined {
   return extension === "m3u8" ? "hls" : extension === "mpd" ? "dash" : undefined;
 }
 

@@ -4,7 +4,7 @@ import { encodeSpbhid, originTagOf } from "../../protocol/hls/spbhid.ts";
 import { Fields } from "../../protocol/http/head.ts";
 import { VARIABLES } from "../../config_table.ts";
 import { parsePathTemplate, type PathTemplate } from "../../core/path_template.ts";
-import { chooseMedia, mediaWishOf } from "./media_request.ts";
+import { heldMedia, mediaWishOf } from "./media_request.ts";
 
 const KEY = { vhost: "tv.example", app: "live", stream: "show", key: "tv.example/live/show" };
 const SPBHID = encodeSpbhid({ key: KEY, origin: "vid-1" });
@@ -19,7 +19,7 @@ interface Asked {
   readonly paths?: readonly PathTemplate[];
 }
 
-function ask(
+async function ask(
   target: string,
   { host = "tv.example:8080", held = [], paths = TEMPLATES }: Asked = {},
 ) {
@@ -29,7 +29,8 @@ function ask(
     ...{ bodyLength: 0, keepAlive: true },
   };
   const wish = mediaWishOf(request, paths);
-  return chooseMedia(wish, (key) => Promise.resolve(held.includes(key)));
+  const found = await heldMedia(wish, (key) => Promise.resolve(held.includes(key)));
+  return found ?? wish.otherwise;
 }
 
 for (

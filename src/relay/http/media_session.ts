@@ -3,7 +3,7 @@
 
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import { formatAddress } from "../../core/endpoint.ts";
-import type { EndedBy } from "../../core/ports.ts";
+import type { EndedBy, TriedOrigin } from "../../core/ports.ts";
 import type { Origin } from "../../core/origin.ts";
 import { StallWatch } from "../../net/stall_watch.ts";
 import { extensionOf } from "../../protocol/hls/stream_paths.ts";
@@ -40,6 +40,7 @@ export class MediaSession {
   readonly #exchange: HttpExchange;
   readonly #media: MediaRequest;
   readonly #gone = new AbortController();
+  readonly #tried: TriedOrigin[] = [];
   #ended: EndReason | undefined;
   /** The origin that is being asked, and what leaves it for another one. */
   #asked: string | undefined;
@@ -155,6 +156,7 @@ export class MediaSession {
         return await this.#services.forwarder.forward(request, {
           ...waits,
           choose: (failed) => this.#chooseOrigin(failed),
+          failed: (origin, { code }) => this.#tried.push({ origin, code }),
           gone: AbortSignal.any([this.#gone.signal, elsewhere]),
         });
       } catch (error) {
@@ -317,10 +319,12 @@ export class MediaSession {
     ports.metrics.count("srs_proxy_http_refused_total", { reason: error.code });
     if (this.#media.kind !== "part") {
       ports.sessions.refused({
+        session: this.id,
         protocol: "http",
         intent: "play",
         stream: this.#media.key.key,
-        client: exchange.connection.peer.host,
+        client: formatAddress(exchange.connection.peer),
+        tried: this.#tried,
         error,
       });
     }

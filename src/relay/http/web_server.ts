@@ -3,6 +3,7 @@
 // body. Knows no routes. RFC 9112.
 
 import type { ListenAddress } from "../../core/endpoint.ts";
+import type { MemoryBudget } from "../../core/memory_budget.ts";
 import type { Address } from "../../core/origin.ts";
 import { Deadline } from "../../net/deadline.ts";
 import type { ConnectionLimits } from "../../net/tcp_server.ts";
@@ -22,6 +23,7 @@ export interface WebServerOptions {
   readonly listen: ListenAddress;
   readonly reusePort?: boolean;
   readonly limits: ConnectionLimits;
+  readonly identifyMemory: MemoryBudget;
   /** `stall`: milliseconds for a client to take an answer. */
   readonly timeouts: HeadTimeouts & { readonly stall: number };
   /**

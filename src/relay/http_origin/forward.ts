@@ -12,6 +12,8 @@ import type { OriginHttpPorts } from "./ports.ts";
 export interface Route {
   /** Chooses an origin; called again with the ids of those that could not be reached. */
   choose(failed: readonly string[]): Promise<Origin>;
+  /** Told of each origin that could not be reached or did not answer, and why. */
+  readonly failed?: (origin: string, failure: ProxyError) => void;
   /** Aborted when the client has left. */
   readonly gone: AbortSignal;
   /** Milliseconds for the head of the answer, when they are others than for all requests. */
@@ -54,6 +56,9 @@ export class Forwarder {
       try {
         return await this.#askOrigin(request, origin, route);
       } catch (error) {
+        const reason = error instanceof Unreachable ? error.failure : error;
+        const isOrigins = reason instanceof ProxyError && reason.source === "origin";
+        if (isOrigins) route.failed?.(origin.id, reason);
         if (!(error instanceof Unreachable)) throw error;
         failure = error.failure;
         failed.push(origin.id);

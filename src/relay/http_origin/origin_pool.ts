@@ -15,12 +15,14 @@ import type { OutgoingRequest } from "./outgoing_request.ts";
 /** Connections kept for one address, and how long one is kept, milliseconds. */
 const MAX_KEPT = 16;
 const KEEP = 15_000;
+/** Bytes read from an origin at first. */
+const ORIGIN_INBOX = 4096;
 
 /** A connection to an origin. Whoever has it closes it or gives it back. */
 export class OriginConnection implements Disposable {
   readonly address: Address;
   readonly connection: TcpConnection;
-  readonly inbox = new Inbox();
+  readonly inbox = new Inbox(ORIGIN_INBOX);
   keptUntil = 0;
   #reading: Promise<boolean> | undefined;
 
@@ -94,7 +96,7 @@ export class OriginPool implements Disposable {
   take(address: Address): OriginConnection | undefined {
     const kept = this.#kept.get(formatAddress(address));
     for (let link; (link = kept?.pop()) !== undefined;) {
-      if (link.keptUntil > Date.now()) return link;
+      if (link.keptUntil > performance.now()) return link;
       link.connection.close();
     }
     return undefined;
@@ -113,7 +115,7 @@ export class OriginPool implements Disposable {
       link.connection.close();
       return;
     }
-    link.keptUntil = Date.now() + KEEP;
+    link.keptUntil = performance.now() + KEEP;
     link.inbox.shrink();
     kept.push(link);
     this.#kept.set(key, kept);
@@ -138,7 +140,7 @@ export class OriginPool implements Disposable {
   }
 
   #sweep(): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const [key, kept] of this.#kept) {
       const fresh = kept.filter((link) => link.keptUntil > now);
       for (const link of kept) if (link.keptUntil <= now) link.connection.close();

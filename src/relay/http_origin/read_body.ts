@@ -1,7 +1,7 @@
 // Reads the body of an origin's response whole, within bounds of length and time.
 
 import { ProtocolError, ProxyError } from "../../core/errors.ts";
-import { joinPieces } from "../../core/join_pieces.ts";
+import { GrowingBytes } from "../../core/growing_bytes.ts";
 import { Deadline } from "../../net/deadline.ts";
 import { BodyScanner } from "../../protocol/http/body_scanner.ts";
 import type { HttpResponse } from "../../protocol/http/response.ts";
@@ -19,12 +19,12 @@ export async function readBody(
   { timeout, limit }: { readonly timeout: number; readonly limit: number },
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { connection, inbox } = link;
-  const pieces: Uint8Array[] = [];
-  let length = 0;
+  const body = new GrowingBytes(limit);
   const scanner = new BodyScanner(bodyLength, (bytes) => {
-    length += bytes.length;
-    if (length > limit) throw new ProxyError("origin_gone", "Origin sends too long an answer");
-    pieces.push(bytes.slice());
+    if (body.length + bytes.length > limit) {
+      throw new ProxyError("origin_gone", "Origin sends too long an answer");
+    }
+    body.append(bytes);
   });
   using deadline = new Deadline(timeout, () => connection.close());
   while (true) {
@@ -37,7 +37,7 @@ export async function readBody(
       ? new ProxyError("origin_timeout", "Origin does not answer")
       : new ProxyError("origin_gone", "Origin has closed the connection");
   }
-  return joinPieces(pieces, length);
+  return body.bytes;
 }
 
 function pushBytes(scanner: BodyScanner, bytes: Uint8Array): number {

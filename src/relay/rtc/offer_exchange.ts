@@ -1,10 +1,11 @@
 // One offer, from the search for its origin to the answer for its client: the origin's answer, led
 // to the proxy. Opens the session in between. RFC 9725 section 4.2.
 
+import { formatAddress } from "../../core/endpoint.ts";
 import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { MediaTarget } from "../../core/media_target.ts";
 import type { Address, Origin } from "../../core/origin.ts";
-import type { RtcSession } from "../../core/ports.ts";
+import type { RtcSession, TriedOrigin } from "../../core/ports.ts";
 import { bytesOfText, textOfBytes } from "../../protocol/hls/binary_text.ts";
 import { mediaAddresses, rewriteAnswer } from "../../protocol/rtc/answer.ts";
 import { agreeOnIce, credentialsOf } from "../../protocol/rtc/ice.ts";
@@ -27,6 +28,7 @@ export class OfferExchange {
   readonly #request: RtcRequest;
   readonly #wish: Wish;
   readonly #id: string;
+  readonly #tried: TriedOrigin[] = [];
 
   constructor(services: SignalingServices, request: RtcRequest, wish: Wish) {
     this.#services = services;
@@ -60,6 +62,7 @@ export class OfferExchange {
     using place = ports.media.reserve(this.#request.client);
     const answer = await api.ask(this.#request, { method: "POST", path, query, body }, {
       choose: (failed) => this.#chooseOrigin(failed),
+      failed: (origin, { code }) => this.#tried.push({ origin, code }),
       gone: this.#request.web.signal,
     });
     const accepted = asOriginFault(() => acceptedSdp(this.#wish, answer));
@@ -174,9 +177,12 @@ export class OfferExchange {
 
   #logRefused(error: ProxyError): void {
     const { intent, key } = this.#wish;
-    const { client } = this.#request;
+    // With its port where it is known.
+    const { peer, client: host } = this.#request;
+    const client = host === peer.host ? formatAddress(peer) : host;
     const { sessions } = this.#services.ports;
-    sessions.refused({ protocol: "rtc", intent, stream: key.key, client, error });
+    const request = { session: this.#id, protocol: "rtc", intent, stream: key.key, client };
+    sessions.refused({ ...request, tried: this.#tried, error });
   }
 }
 

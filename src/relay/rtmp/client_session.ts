@@ -1,7 +1,10 @@
 // One RTMP client from its handshake to its end: talks with it, finds the origin of what it wants,
 // relays, and starts over when it goes on to another stream. Knows no registry but the Resolver.
 
+import { addressGroup } from "../../core/address_group.ts";
+import { formatAddress } from "../../core/endpoint.ts";
 import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
+import { type MemoryHold, MemoryLimitError } from "../../core/memory_budget.ts";
 import type { EndedBy } from "../../core/ports.ts";
 import { streamKeyFromRtmp } from "../../core/stream_key.ts";
 import { Deadline } from "../../net/deadline.ts";
@@ -37,17 +40,24 @@ export class ClientSession {
   readonly #client: TcpConnection;
   readonly #ports: RtmpPorts;
   readonly #inbox = new Inbox();
+  /** What the client may make us keep before an origin has taken a stream of it. */
+  readonly #memory: MemoryHold;
+  #hasShakenHands = false;
   #pair: RelayedPair | undefined;
   readonly #writer = new MessageWriter();
   #relay: ChunkRelay | undefined;
   #link: OriginLink | undefined;
   #streamSession: string | undefined;
+  /** What a refusal is about, as far as it is known. */
+  #wanted: Pick<StreamSession, "id" | "stream" | "tried"> | undefined;
   /** A read of the inbox that is under way or has been while no pump was at work. */
   #aheadRead: Promise<boolean> | undefined;
 
   constructor(client: TcpConnection, ports: RtmpPorts) {
     this.#client = client;
     this.#ports = ports;
+    this.#memory = ports.identifyMemory.open(addressGroup(client.peer.host));
+    this.#inbox.countIn(this.#memory);
   }
 
   /** Whether bytes flow, so that the session may outlive the begin of a shutdown. */
@@ -78,15 +88,33 @@ export class ClientSession {
 
   /** Serves the client to its end. Throws nothing that is the client's or an origin's fault. */
   async run(): Promise<void> {
+    using _memory = this.#memory;
     try {
       if (!await this.#shakeHands()) return;
+      this.#hasShakenHands = true;
       const conversation = await this.#converse();
       if (conversation !== undefined) await this.#serve(conversation);
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#ports.metrics.count("srs_proxy_rtmp_protocol_errors_total", { side: "client" });
-      await this.#refuse(0, callFailed(error));
+      this.#countFault(error);
+      if (this.#hasShakenHands) await this.#refuse(0, callFailed(error));
     }
+  }
+
+  /** Counts what is the client's fault, or that of its neighbours. @throws all else */
+  #countFault(error: unknown): asserts error is ProxyError {
+    const { metrics } = this.#ports;
+    if (error instanceof ProtocolError) {
+      metrics.count("srs_proxy_rtmp_protocol_errors_total", { side: "client" });
+    } else if (error instanceof MemoryLimitError) {
+      metrics.count("srs_proxy_rtmp_refused_total", { reason: `memory_${error.level}` });
+    } else throw error;
+  }
+
+  /** The client is identified: what it makes us keep from now on has bounds of its own. */
+  #settle(conversation: ClientConversation): void {
+    conversation.settle();
+    this.#inbox.countIn(undefined);
+    this.#memory[Symbol.dispose]();
   }
 
   async #shakeHands(): Promise<boolean> {
@@ -113,7 +141,7 @@ export class ClientSession {
 
   async #converse(): Promise<ClientConversation | undefined> {
     using deadline = this.#deadline(this.#ports.timeouts.identify);
-    const conversation = new ClientConversation(this.#writer);
+    const conversation = new ClientConversation(this.#writer, this.#memory);
     while (true) {
       const taken = this.#inbox.length > 0 ? conversation.push(this.#inbox.bytes) : 0;
       this.#inbox.consume(taken);
@@ -141,6 +169,7 @@ export class ClientSession {
     let next = conversation.wish;
     while (next !== undefined) {
       const wish = next;
+      this.#wanted = undefined;
       try {
         next = await this.#serveStream(conversation, said, wish);
       } catch (error) {
@@ -160,6 +189,7 @@ export class ClientSession {
     const key = keyOf(conversation, wish);
     using session = new StreamSession(this.#ports, this.#client, key, wish);
     this.#streamSession = session.id;
+    this.#wanted = session;
     this.#readAhead();
     using link = await session.findOrigin();
     this.#link = link;
@@ -171,11 +201,16 @@ export class ClientSession {
       (messages) => this.#tell(messages),
     );
     const { decision } = conversed;
+    if (decision.kind !== "accepted") {
+      session.tried.push({ origin: link.origin.id, code: "origin_refused" });
+    }
     if (decision.kind === "rejected") {
       throw new OriginRejection(decision.code, decision.description);
     }
-    if (decision.kind === "accepted") await session.open(link.origin.id);
-    else {
+    if (decision.kind === "accepted") {
+      await session.open(link.origin.id);
+      this.#settle(conversation);
+    } else {
       session.release();
       const { code, description } = decision;
       this.#reportRefusal(wish, new ProxyError("origin_refused", description || code));
@@ -261,7 +296,7 @@ export class ClientSession {
     });
     const end = await this.#pair.run(isSameStream);
     this.#pair = undefined;
-    if (!client.closed) await this.#send(toClient.cut());
+    for (const piece of client.closed ? [] : toClient.cut()) await this.#send(piece);
     this.#writer.follow(toClient.receiverChunkSize);
     return end;
   }
@@ -286,11 +321,14 @@ export class ClientSession {
 
   #reportRefusal(wish: StreamCommand, error: ProxyError): void {
     this.#ports.metrics.count("srs_proxy_rtmp_refused_total", { reason: error.code });
+    const { id, stream, tried } = this.#wanted ?? {};
     this.#ports.sessions.refused({
+      ...(id === undefined ? {} : { session: id }),
       protocol: "rtmp",
       intent: wish.intent,
-      stream: wish.name.split("?", 1)[0]!.slice(0, 256),
-      client: this.#client.peer.host,
+      stream: stream ?? wish.name.split("?", 1)[0]!.slice(0, 256),
+      client: formatAddress(this.#client.peer),
+      ...(tried === undefined ? {} : { tried }),
       error,
     });
   }
@@ -320,6 +358,6 @@ function keyOf({ connect }: ClientConversation, { name: stream }: StreamCommand)
   return streamKeyFromRtmp({ ...connect, stream }).key;
 }
 
-function callFailed(error: ProtocolError): { code: string; description: string } {
+function callFailed(error: ProxyError): { code: string; description: string } {
   return { code: "NetConnection.Call.Failed", description: error.message };
 }

@@ -16,6 +16,9 @@ import {
   type OriginScript,
 } from "../../protocol/rtmp/origin_conversation.ts";
 
+/** Bytes read from an origin at first: its whole handshake fits in. */
+const ORIGIN_INBOX = 4096;
+
 /** An origin that has greeted us and waits for commands. */
 export class OriginLink implements Disposable {
   readonly origin: Origin;
@@ -126,7 +129,7 @@ async function greet(
   const start = Date.now();
   const connection = await dial(address, timeout);
   using deadline = new Deadline(timeout - (Date.now() - start), () => connection.close());
-  const inbox = new Inbox();
+  const inbox = new Inbox(ORIGIN_INBOX);
   try {
     await connection.write(ORIGIN_GREETING);
     if (!await inbox.require(connection, HANDSHAKE_ANSWER)) {

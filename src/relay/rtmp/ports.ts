@@ -1,5 +1,6 @@
 // What the RTMP relay is given: its limits and the ports to the rest of the program.
 
+import type { MemoryBudget } from "../../core/memory_budget.ts";
 import type { Metrics, Resolver, SessionLog } from "../../core/ports.ts";
 
 /** Deadlines of the phases of a connection, milliseconds. */
@@ -24,6 +25,8 @@ export interface RtmpPorts {
   readonly resolver: Resolver;
   readonly sessions: SessionLog;
   readonly metrics: Metrics;
+  /** What is kept for clients until an origin has taken their streams. */
+  readonly identifyMemory: MemoryBudget;
   /** Whether new streams are turned away because the process is about to end. */
   isDraining(): boolean;
   /** An id for a session, unique in this process. */

@@ -1,6 +1,7 @@
 // A client and its origin while bytes flow between them: both pumps, their end, their figures.
 
-import { ProtocolError } from "../../core/errors.ts";
+import { ProtocolError, ProxyError } from "../../core/errors.ts";
+import { MemoryLimitError } from "../../core/memory_budget.ts";
 import { Deadline } from "../../net/deadline.ts";
 import { StallWatch } from "../../net/stall_watch.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
@@ -31,13 +32,13 @@ export interface PairEnd {
   readonly reason: EndReason;
   /** The stream that the client goes on to, when it has moved. */
   readonly wish?: StreamCommand;
-  /** What the client did wrong, when it was that. */
-  readonly error?: ProtocolError;
+  /** What the client did wrong, or wants too much of, when it was that. */
+  readonly error?: ProxyError;
 }
 
 type Event =
   | { readonly side: "client" | "origin"; readonly rest: Rest }
-  | { readonly side: "client" | "origin"; readonly rest: ProtocolError }
+  | { readonly side: "client" | "origin"; readonly rest: ProxyError }
   | { readonly side: "client" | "origin"; readonly rest: "stalled" }
   | { readonly side: "proxy"; readonly rest: "idle" | "shutdown" | EndedBy };
 
@@ -160,11 +161,14 @@ export class RelayedPair {
   async #end({ side, rest }: Event): Promise<PairEnd> {
     this.#parts.onOver();
     const reason = reasonOf(side, rest);
-    if (!(rest instanceof ProtocolError)) {
+    if (!(rest instanceof ProxyError)) {
       await this.#close(reason, side);
       return { reason };
     }
-    this.#parts.metrics.count("srs_proxy_rtmp_protocol_errors_total", { side });
+    const { metrics } = this.#parts;
+    if (rest instanceof MemoryLimitError) {
+      metrics.count("srs_proxy_rtmp_refused_total", { reason: `memory_${rest.level}` });
+    } else metrics.count("srs_proxy_rtmp_protocol_errors_total", { side });
     if (side === "client") {
       await this.#leaveOrigin();
       return { reason, error: rest };
@@ -200,14 +204,15 @@ export class RelayedPair {
 
 function watch(side: "client" | "origin", pumping: Promise<Rest>): Promise<Event> {
   return pumping.then((rest): Event => ({ side, rest }), (error): Event => {
-    if (error instanceof ProtocolError) return { side, rest: error };
+    const isPeers = error instanceof ProtocolError || error instanceof MemoryLimitError;
+    if (isPeers) return { side, rest: error };
     throw error;
   });
 }
 
 function reasonOf(side: Event["side"], rest: Event["rest"]): EndReason {
   const isClient = side === "client";
-  if (rest instanceof ProtocolError) {
+  if (rest instanceof ProxyError) {
     return isClient ? "client_protocol_error" : "origin_protocol_error";
   }
   switch (rest) {

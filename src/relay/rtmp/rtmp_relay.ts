@@ -108,7 +108,9 @@ export class RtmpRelay implements RelaySessions, AsyncDisposable {
   }
 
   #sweep(elapsed: number): void {
-    this.#options.metrics.gauge("srs_proxy_rtmp_connections", this.#sessions.size);
+    const { metrics, identifyMemory } = this.#options;
+    metrics.gauge("srs_proxy_rtmp_connections", this.#sessions.size);
+    metrics.gauge("srs_proxy_identify_memory_bytes", identifyMemory.taken);
     for (const session of this.#sessions) session.sweep(elapsed);
   }
 }

@@ -5,6 +5,7 @@ import { formatAddress } from "../../core/endpoint.ts";
 import { ProxyError } from "../../core/errors.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
+import type { TriedOrigin } from "../../core/ports.ts";
 import { OriginLink } from "./origin_link.ts";
 import type { RtmpPorts } from "./ports.ts";
 
@@ -14,6 +15,8 @@ export class StreamSession implements Disposable {
   /** Stream key. */
   readonly stream: string;
   readonly intent: "publish" | "play";
+  /** Origins that were asked in vain. */
+  readonly tried: TriedOrigin[] = [];
   /** Why it ended, for the log; set it before disposing. */
   endReason = "error";
   readonly #ports: RtmpPorts;
@@ -64,6 +67,7 @@ export class StreamSession implements Disposable {
         if (!(error instanceof ProxyError) || error.source !== "origin") throw error;
         failure = error;
         failed.push(origin.id);
+        this.tried.push({ origin: origin.id, code: error.code });
         resolver.unreachable(origin.id, "rtmp");
         metrics.count("srs_proxy_origin_dials_total", { protocol: "rtmp", result: error.code });
       }

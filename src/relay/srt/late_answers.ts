@@ -50,10 +50,16 @@ export class LateAnswers {
     { callerSocket, askedAt }: { readonly callerSocket: number; readonly askedAt: number },
   ): void {
     this.#waiting.set(link, { callerSocket, until: askedAt + PATIENCE });
+    if (this.#waiting.size > MAX_LATE_LINKS) this.makeRoom();
+  }
+
+  /** Closes the socket that has waited longest. @returns false when there is none */
+  makeRoom(): boolean {
     for (const oldest of this.#waiting.keys()) {
-      if (this.#waiting.size <= MAX_LATE_LINKS) break;
       this.drop(oldest);
+      return true;
     }
+    return false;
   }
 
   /** Takes a packet that has come by such a socket; one of any other is none of its business. */

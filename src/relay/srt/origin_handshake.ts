@@ -199,8 +199,11 @@ export class OriginHandshake {
       return this.#engine.openLink(address);
     } catch (error) {
       const { code } = toProxyError(error);
-      if (code !== "origin_unreachable" && code !== "overloaded") throw error;
-      call.lacksSocket ||= code === "overloaded";
+      if (code === "origin_unreachable") return undefined;
+      if (code !== "overloaded") throw error;
+      // Who comes goes before who may come late.
+      if (this.#late.makeRoom()) return this.#openLink(call, address);
+      call.lacksSocket = true;
       return undefined;
     }
   }

@@ -2,6 +2,7 @@
 // packet finds its own: by the client's address and the socket id that it is for, since callers may
 // share an address, and socket ids are unique only at whoever gives them.
 
+import { AddressCounts } from "../../core/address_group.ts";
 import type { Address } from "../../core/origin.ts";
 import { AddressTable } from "../../net/udp/address_table.ts";
 import type { UdpLink } from "../../net/udp/port.ts";
@@ -75,7 +76,7 @@ export class SrtCalls {
   readonly #byTarget: AddressTable;
   /** By the id of their link. */
   readonly #byLink: (SrtCall | undefined)[] = [];
-  readonly #ofIp = new Map<string, number>();
+  readonly #ofIp = new AddressCounts();
   #lastId = 0;
 
   constructor(capacity: number) {
@@ -110,9 +111,9 @@ export class SrtCalls {
     return this.#byLink[link.id];
   }
 
-  /** How many calls an IP address has. */
+  /** How many calls an IP address has, or the /64 of an IPv6 one. */
   countOf(address: Address): number {
-    return this.#ofIp.get(address.host) ?? 0;
+    return this.#ofIp.of(address.host);
   }
 
   /** Adds a call. @param sender copied, as is the conclusion of `wanted` */
@@ -136,7 +137,7 @@ export class SrtCalls {
     };
     this.#calls.set(call.id, call);
     this.#byCaller.set(client, call.id, callerSocket);
-    this.#ofIp.set(call.address.host, this.countOf(call.address) + 1);
+    this.#ofIp.add(call.address.host);
     return call;
   }
 
@@ -173,9 +174,7 @@ export class SrtCalls {
     this.dropTarget(call);
     this.#byCaller.delete(call.client, call.callerSocket);
     this.#calls.delete(call.id);
-    const left = this.countOf(call.address) - 1;
-    if (left > 0) this.#ofIp.set(call.address.host, left);
-    else this.#ofIp.delete(call.address.host);
+    this.#ofIp.remove(call.address.host);
   }
 }
 

@@ -5,7 +5,14 @@
 import { formatAddress, type ListenAddress } from "../../core/endpoint.ts";
 import { type ErrorCode, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { Address, Origin } from "../../core/origin.ts";
-import type { EndedBy, Metrics, RelaySessions, Resolver, SessionLog } from "../../core/ports.ts";
+import type {
+  EndedBy,
+  Metrics,
+  RelaySessions,
+  Resolver,
+  SessionLog,
+  TriedOrigin,
+} from "../../core/ports.ts";
 import { TaskGroup } from "../../net/task_group.ts";
 import type { UdpEngineChoice } from "../../net/udp/engine.ts";
 import type { UdpEngine } from "../../net/udp/port.ts";
@@ -61,6 +68,7 @@ interface SrtSession {
   readonly failed: string[];
   /** Addresses of origins that were given to the thread to ask. */
   asked: number;
+  readonly tried: TriedOrigin[];
   origin?: Origin;
   isOpen: boolean;
   /** Whether the resolver is being asked now, and whether the session is over. */
@@ -213,8 +221,17 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
     const id = this.#options.newSession();
     const flags = { isOpen: false, isAsking: false, isOver: false };
     const from = formatAddress(client);
-    const tried = { failed: [], asked: 0 };
-    const session: SrtSession = { call, id, stream, intent, client: from, ...tried, ...flags };
+    const session: SrtSession = {
+      call,
+      id,
+      stream,
+      intent,
+      client: from,
+      failed: [],
+      tried: [],
+      asked: 0,
+      ...flags,
+    };
     this.#sessions.set(call, session);
     this.#tasks.run(() => this.#findOrigin(session));
   }
@@ -243,6 +260,10 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
     if (origin === undefined) return;
     this.#options.resolver.unreachable(origin.id, "srt");
     failed.push(origin.id);
+    session.tried.push({
+      origin: origin.id,
+      code: isSilent ? "origin_timeout" : "origin_unreachable",
+    });
     const failure = isSilent
       ? new ProxyError("origin_timeout", "Origin does not answer")
       : new ProxyError("origin_unreachable", "Cannot reach the origin");
@@ -263,6 +284,7 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
 
   #refusedByOrigin(session: SrtSession, reject: number): void {
     this.#end(session);
+    session.tried.push({ origin: session.origin!.id, code: "origin_refused" });
     const cause = new Error(`Reject reason ${reject}`);
     this.#logRefusal(session, new ProxyError("origin_refused", "Origin refuses", { cause }));
   }
@@ -313,9 +335,9 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
     this.#checkIdle();
   }
 
-  #logRefusal({ intent, stream, client }: SrtSession, error: ProxyError): void {
+  #logRefusal({ id, intent, stream, client, tried }: SrtSession, error: ProxyError): void {
     const { sessions, metrics } = this.#options;
-    sessions.refused({ protocol: "srt", intent, stream, client, error });
+    sessions.refused({ session: id, protocol: "srt", intent, stream, client, tried, error });
     metrics.count("srs_proxy_srt_refused_total", { reason: error.code });
   }
 

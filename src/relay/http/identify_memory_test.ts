@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { MemoryBudget } from "../../core/memory_budget.ts";
+import { ampleMemory } from "../../../tests/support/ample_memory.ts";
+import { HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
+import { RawHttpClient } from "../../../tests/support/raw_http_client.ts";
+import { ScriptedHttpOrigin, writeText } from "../../../tests/support/scripted_http_origin.ts";
+import { until } from "../../../tests/support/wait.ts";
+import { WebServer } from "./web_server.ts";
+
+const HALF_A_HEAD = `GET /live/show.flv HTTP/1.1\r\nHost: tv.example\r\nX: ${"x".repeat(9_000)}`;
+
+function memoryOf(perAddress: number): MemoryBudget {
+  return new MemoryBudget({ perConnection: 65_536, perAddress, total: 2 ** 30 });
+}
+
+Deno.test("heads of requests count as they come, and come back when they are whole or gone", async () => {
+  const identifyMemory = memoryOf(2 ** 20);
+  await using world = await HttpRelayWorld.open({ identifyMemory });
+  {
+    using half = await world.client();
+    using quiet = await world.client();
+    await half.send(HALF_A_HEAD);
+    await until("both be counted", () => identifyMemory.taken > 18_000);
+    assert.ok(identifyMemory.taken <= 16_384 + 2_048, `${identifyMemory.taken} bytes are kept`);
+    await half.send("\r\nConnection: close\r\n\r\n");
+    await until("the whole head count no more", () => identifyMemory.taken <= 2_048);
+    assert.equal((await half.until()).includes("503"), true, "there is no origin");
+    quiet.close();
+  }
+  await until("all be given back", () => identifyMemory.taken === 0);
+  assert.equal(identifyMemory.addresses, 0);
+});
+
+Deno.test("heads for which there is no memory are refused and counted; others are served on", async () => {
+  const identifyMemory = memoryOf(40_000);
+  await using world = await HttpRelayWorld.open({ identifyMemory });
+  using first = await world.client();
+  using second = await world.client();
+  using third = await world.client();
+  for (const client of [first, second]) await client.send(HALF_A_HEAD);
+  await until("both be counted", () => identifyMemory.taken > 34_000);
+  await third.send(HALF_A_HEAD);
+  await third.until();
+  assert.equal(third.status, 503);
+  assert.match(third.body, /^Cannot keep more for clients of this address/);
+  const reason = 'srs_proxy_http_refused_total{reason="memory_address"}';
+  assert.equal(await world.metric(reason), 1);
+  await first.send("\r\nConnection: close\r\n\r\n");
+  await first.until();
+  assert.equal(first.status, 503);
+  assert.match(first.body, /no origin/);
+  assert.deepEqual(world.errors, []);
+});
+
+Deno.test("a viewer counts for nothing while it watches", async () => {
+  const head = "HTTP/1.1 200 OK\r\nContent-Type: video/x-flv\r\n\r\nFLV";
+  await using origin = new ScriptedHttpOrigin((connection) => writeText(connection, head));
+  const identifyMemory = memoryOf(2 ** 20);
+  await using world = await HttpRelayWorld.open({ identifyMemory });
+  await world.addOrigin("o", origin.port);
+  using viewer = await world.client();
+  await viewer.get("/live/show.flv");
+  await viewer.until("FLV");
+  assert.equal(identifyMemory.taken, 0);
+});
+
+Deno.test("a body counts with its head until it is answered", async () => {
+  const identifyMemory = ampleMemory();
+  const begun = Promise.withResolvers<void>();
+  await using server = WebServer.open({
+    name: "HTTP API",
+    listen: { host: "127.0.0.1", port: 0 },
+    limits: { maxConnections: 4, maxConnectionsPerAddress: 3 },
+    identifyMemory,
+    timeouts: { head: 5_000, keepAlive: 5_000, stall: 5_000 },
+    handle: async (request) => {
+      begun.resolve();
+      return new Response(await request.text());
+    },
+    onRefused: () => {},
+    onError: () => {},
+  });
+  using client = await RawHttpClient.open(server.address.port);
+  await client.send(
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nConnection: close\r\n\r\nab",
+  );
+  await begun.promise;
+  assert.ok(identifyMemory.taken > 0);
+  await client.send("cd");
+  await client.until();
+  assert.equal(client.body, "abcd");
+  client.close();
+  await until("all be given back", () => identifyMemory.taken === 0);
+});
