@@ -90,8 +90,9 @@ export const LABEL_VALUES: Readonly<
   srs_proxy_srt_relay_bytes_total: { direction: DIRECTIONS },
   srs_proxy_srt_dropped_total: {
     reason: [
-      ...["malformed", "unknown_socket", "bad_cookie", "old_version", "bad_stream_id"],
-      ...["key_material", "session_limit", "address_limit", "draining"],
+      ...["malformed", "unknown_socket", "bad_cookie", "old_version", "bad_handshake"],
+      ...["no_stream_id", "bad_stream_id", "key_material", "session_limit", "address_limit"],
+      "draining",
     ],
   },
   srs_proxy_rtc_sessions_opened_total: { intent: INTENTS },
