@@ -6,11 +6,12 @@ import { AddressPolicy } from "./api/address_policy.ts";
 import { probeOrigin } from "./app_probe.ts";
 import { httpApi } from "./api/http_api.ts";
 import { LoopGuard } from "./api/loop_guard.ts";
-import { PrometheusMetrics } from "./api/metrics.ts";
+import type { PrometheusMetrics } from "./api/metrics.ts";
 import { LiveSessions, type LiveSessionsOptions } from "./api/session_log.ts";
 import { openStaticFiles } from "./api/static_files.ts";
 import { type Readiness, systemApi } from "./api/system_api.ts";
 import { type About, versionsApp } from "./api/versions.ts";
+import { openMetrics, refreshMetrics } from "./app_metrics.ts";
 import { type OpenRegistry, openRegistry } from "./app_registry.ts";
 import { type Config, isSameAddress } from "./config.ts";
 import { pages } from "./console/pages.ts";
@@ -19,10 +20,7 @@ import { normalizeIp } from "./core/endpoint.ts";
 import { logger } from "./core/log.ts";
 import { MemoryBudget } from "./core/memory_budget.ts";
 import type { RelaySessions } from "./core/ports.ts";
-import type { BoundAddress } from "./core/fleet.ts";
-import type { Protocol } from "./core/origin.ts";
-import type { Metrics } from "./core/ports.ts";
-import { Descriptors } from "./net/descriptors.ts";
+import type { BoundAddress, ProxyPlace } from "./core/fleet.ts";
 import { HttpServer } from "./net/http_server.ts";
 import { NameLookup } from "./net/name_lookup.ts";
 import { NamedOrigins, OriginNames } from "./registry/named_origins.ts";
@@ -36,13 +34,12 @@ import { Signaling } from "./relay/rtc/signaling.ts";
 import { isProxyAtRtmp } from "./relay/rtmp/proxy_probe.ts";
 import { RtmpRelay } from "./relay/rtmp/rtmp_relay.ts";
 import { SrtRelay } from "./relay/srt/srt_relay.ts";
-import { commit, signature, version, versionNumbers } from "./version.ts";
+import { signature, version, versionNumbers } from "./version.ts";
 
 const LOG = logger("app");
 const LIVE_SESSIONS: LiveSessionsOptions = { capacity: 100_000 };
 /** What registers waits so long for the answer to what it is, milliseconds. */
 const PROBE_TIMEOUT = 1_000;
-const ORIGIN_PROTOCOLS: readonly Protocol[] = ["rtmp", "http", "api", "srt", "rtc"];
 const ABOUT: About = { signature, version, numbers: versionNumbers, pid: String(Deno.pid) };
 
 /** Where the log goes, as far as it is measured. */
@@ -107,16 +104,17 @@ export async function openParts(
   const state: State = { draining: false, ownAddresses: [] };
   const metrics = openMetrics(stack);
   const relays: Relay[] = [];
-  const addresses = addressPolicy(config, state);
+  const addresses = addressPolicy(config, state, () => opened.registry.otherProxies);
   const lookup = new NameLookup();
   const names = new OriginNames(async (name) => {
     return addresses.usable(name, await lookup.addressesOf(name));
   });
-  const { registry, access } = await openRegistry(config, stack, {
+  const opened = await openRegistry(config, stack, {
     metrics,
     sessions: controlOf(relays),
     probe: async (origin) => await probeOrigin(await names.resolved(origin)),
   });
+  const { registry, access } = opened;
   const sessions = new LiveSessions(LIVE_SESSIONS);
   const surroundings: Surroundings = {
     ...{ config, registry, metrics, log, state, sessions, addresses, names },
@@ -164,27 +162,6 @@ function controlOf(relays: readonly RelaySessions[]): SessionControl {
   };
 }
 
-function openMetrics(stack: AsyncDisposableStack): PrometheusMetrics {
-  const descriptors = Descriptors.open();
-  if (descriptors !== undefined) stack.use(descriptors);
-  const metrics = new PrometheusMetrics({
-    ...{ version, commit },
-    descriptors: () => ({ open: descriptors?.count(), limit: descriptors?.limit }),
-  });
-  stack.use(metrics.watchEventLoop());
-  return metrics;
-}
-
-/** What is asked for only when somebody wants to see it. */
-async function refresh(metrics: Metrics, registry: Registry, state: State): Promise<void> {
-  metrics.gauge("srs_proxy_draining", state.draining ? 1 : 0);
-  const origins = await registry.origins().catch(() => undefined);
-  for (const protocol of ORIGIN_PROTOCOLS) {
-    const aside = origins?.filter(({ setAsideFor }) => protocol in setAsideFor).length;
-    if (aside !== undefined) metrics.gauge("srs_proxy_origins_set_aside", aside, { protocol });
-  }
-}
-
 /** Ids that no other process and no other session of this one has. */
 function sessionIds(): () => string {
   const prefix = crypto.randomUUID().slice(0, 8);
@@ -212,7 +189,7 @@ function systemHandler(
     expose: async () => {
       metrics.count("srs_proxy_log_lines_lost_total", {}, log.lost - linesLost);
       linesLost = log.lost;
-      await refresh(metrics, registry, state);
+      await refreshMetrics(metrics, registry, state.draining);
       return await metrics.expose();
     },
     readiness: () => readinessOf(state, registry),
@@ -223,13 +200,22 @@ function systemHandler(
   });
 }
 
-function addressPolicy({ register }: Config, state: State): AddressPolicy {
+/** The addresses of this machine. */
+export function localIps(): string[] {
+  return Deno.networkInterfaces().map(({ address }) => address);
+}
+
+function addressPolicy(
+  { register }: Config,
+  state: State,
+  otherProxies: () => readonly ProxyPlace[],
+): AddressPolicy {
   return new AddressPolicy({
     allow: register.allow,
     allowNames: register.allowNames,
     ownAddresses: () => state.ownAddresses,
-    otherProxies: () => [],
-    localIps: () => Deno.networkInterfaces().map(({ address }) => address),
+    otherProxies,
+    localIps,
   });
 }
 
