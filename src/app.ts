@@ -1,11 +1,14 @@
 // The whole program put together: opens its parts, gives them another configuration, drains and ends
 // them together. Knows no signals and no exit codes; run.ts and main.ts have those.
 
-import { openParts, type Parts, type Relay } from "./app_parts.ts";
+import { type LogOutput, openParts, type Parts, type Relay } from "./app_parts.ts";
 import { accessOf, permanentOrigins } from "./app_registry.ts";
 import type { Config } from "./config.ts";
 import { changeInPlace, replaceObject } from "./config_changes.ts";
+import type { Transport } from "./core/fleet.ts";
 import type { Address } from "./core/origin.ts";
+import { ProxyError } from "./core/errors.ts";
+import { findBusyPorts, type WantedPort } from "./net/busy_ports.ts";
 import { Deadline } from "./net/deadline.ts";
 import type { Heart } from "./net/watchdog.ts";
 
@@ -13,6 +16,7 @@ import type { Heart } from "./net/watchdog.ts";
 export interface Listener {
   /** "RTMP", "HTTP server", "HTTP API", "System API", "WebRTC" or "SRT". */
   readonly name: string;
+  readonly transport: Transport;
   readonly address: Address;
 }
 
@@ -37,14 +41,17 @@ export class App implements AsyncDisposable {
     this.#relays = [rtmp, httpServer, rtcMedia, srt];
     this.hearts = [rtcMedia, srt];
     this.listeners = [
-      { name: "RTMP", address: rtmp.address },
-      { name: "HTTP server", address: httpServer.address },
-      { name: "HTTP API", address: httpApi.address },
-      { name: "System API", address: system.address },
-      { name: "WebRTC", address: rtcMedia.address },
-      { name: "SRT", address: srt.address },
+      { name: "RTMP", transport: "tcp", address: rtmp.address },
+      { name: "HTTP server", transport: "tcp", address: httpServer.address },
+      { name: "HTTP API", transport: "tcp", address: httpApi.address },
+      { name: "System API", transport: "tcp", address: system.address },
+      { name: "WebRTC", transport: "udp", address: rtcMedia.address },
+      { name: "SRT", transport: "udp", address: srt.address },
     ];
-    state.ownAddresses = this.listeners.map((listener) => listener.address);
+    state.ownAddresses = this.listeners.map(({ transport, address }) => ({
+      transport,
+      ...address,
+    }));
     const all = [rtmp, httpServer, rtcMedia, srt, httpApi, system].map(({ closed }) => closed);
     this.closed = Promise.all(all).then(() => {});
     this.closed.catch(() => {});
@@ -52,11 +59,20 @@ export class App implements AsyncDisposable {
 
   /**
    * @param config the app's own from now on
-   * @throws ProxyError `internal` when a port cannot be bound; nothing is left open then
+   * @param log where its log goes
+   * @throws ProxyError `internal` when ports cannot be bound, with a line for each; nothing is left open then
    */
-  static async open(config: Config): Promise<App> {
+  static async open(config: Config, log: LogOutput): Promise<App> {
+    try {
+      return await App.#open(config, log);
+    } catch (error) {
+      throw withAllBusyPorts(error, config);
+    }
+  }
+
+  static async #open(config: Config, log: LogOutput): Promise<App> {
     await using stack = new AsyncDisposableStack();
-    const parts = await openParts(config, stack);
+    const parts = await openParts(config, log, stack);
     return new App(config, parts, stack.move());
   }
 
@@ -117,4 +133,21 @@ export class App implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
   }
+}
+
+/** Where ports are shared nothing is tried, since that would take clients from those who have them. */
+function withAllBusyPorts(error: unknown, { listen }: Config): unknown {
+  if (!(error instanceof ProxyError) || error.code !== "internal" || listen.reusePort) return error;
+  const ports: readonly WantedPort[] = [
+    { name: "RTMP", transport: "tcp", listen: listen.rtmp },
+    { name: "HTTP server", transport: "tcp", listen: listen.httpServer },
+    { name: "HTTP API", transport: "tcp", listen: listen.httpApi },
+    { name: "System API", transport: "tcp", listen: listen.systemApi },
+    { name: "WebRTC", transport: "udp", listen: listen.webrtc },
+    { name: "SRT", transport: "udp", listen: listen.srt },
+  ];
+  const lines = findBusyPorts(ports);
+  return lines.length === 0
+    ? error
+    : new ProxyError("internal", lines.join("\n"), { cause: error });
 }

@@ -2,7 +2,10 @@
 // of app.ts, which is the one place that knows everything. Sections of the configuration are handed on
 // as they are, not copied: app.ts changes them in place.
 
+import { AddressPolicy } from "./api/address_policy.ts";
+import { probeOrigin } from "./app_probe.ts";
 import { httpApi } from "./api/http_api.ts";
+import { LoopGuard } from "./api/loop_guard.ts";
 import { PrometheusMetrics } from "./api/metrics.ts";
 import { LiveSessions, type LiveSessionsOptions } from "./api/session_log.ts";
 import { openStaticFiles } from "./api/static_files.ts";
@@ -11,27 +14,43 @@ import { type About, versionsApp } from "./api/versions.ts";
 import { type OpenRegistry, openRegistry } from "./app_registry.ts";
 import type { Config } from "./config.ts";
 import { pages } from "./console/pages.ts";
+import { HopMark } from "./core/hop_mark.ts";
+import { normalizeIp } from "./core/endpoint.ts";
 import { logger } from "./core/log.ts";
 import { MemoryBudget } from "./core/memory_budget.ts";
-import type { Address } from "./core/origin.ts";
+import type { RelaySessions } from "./core/ports.ts";
+import type { BoundAddress } from "./core/fleet.ts";
 import { HttpServer } from "./net/http_server.ts";
+import { NameLookup } from "./net/name_lookup.ts";
+import { NamedOrigins, OriginNames } from "./registry/named_origins.ts";
 import type { Registry } from "./registry/registry.ts";
+import type { SessionControl } from "./registry/running_sessions.ts";
 import { HttpRelay } from "./relay/http/http_relay.ts";
 import { WebServer } from "./relay/http/web_server.ts";
+import { isProxyAtHttp } from "./relay/http_origin/proxy_probe.ts";
 import { RtcMediaRelay } from "./relay/rtc/media_relay.ts";
 import { Signaling } from "./relay/rtc/signaling.ts";
+import { isProxyAtRtmp } from "./relay/rtmp/proxy_probe.ts";
 import { RtmpRelay } from "./relay/rtmp/rtmp_relay.ts";
 import { SrtRelay } from "./relay/srt/srt_relay.ts";
 import { signature, version, versionNumbers } from "./version.ts";
 
 const LOG = logger("app");
 const LIVE_SESSIONS: LiveSessionsOptions = { capacity: 100_000 };
+/** What registers waits so long for the answer to what it is, milliseconds. */
+const PROBE_TIMEOUT = 1_000;
 const ABOUT: About = { signature, version, numbers: versionNumbers, pid: String(Deno.pid) };
+
+/** Where the log goes, as far as it is measured. */
+export interface LogOutput {
+  /** Lines that were lost so far because nobody took them in time. */
+  readonly lost: number;
+}
 
 /** What all parts may look at, and app.ts changes. */
 export interface State {
   draining: boolean;
-  ownAddresses: readonly Address[];
+  ownAddresses: readonly BoundAddress[];
 }
 
 /** What has clients and streams. */
@@ -55,9 +74,15 @@ export interface Parts {
 interface Surroundings {
   readonly config: Config;
   readonly registry: Registry;
+  /** The registry as the relays see it: without host names. */
+  readonly resolver: NamedOrigins;
+  readonly names: OriginNames;
+  readonly addresses: AddressPolicy;
   readonly metrics: PrometheusMetrics;
+  readonly log: LogOutput;
   readonly state: State;
   readonly sessions: LiveSessions;
+  readonly hopMark: HopMark;
   readonly identifyMemory: MemoryBudget;
   newSession(): string;
 }
@@ -67,17 +92,32 @@ interface Surroundings {
  *
  * @throws ProxyError `internal` when a port cannot be bound
  */
-export async function openParts(config: Config, stack: AsyncDisposableStack): Promise<Parts> {
+export async function openParts(
+  config: Config,
+  log: LogOutput,
+  stack: AsyncDisposableStack,
+): Promise<Parts> {
   const state: State = { draining: false, ownAddresses: [] };
   const metrics = new PrometheusMetrics();
-  const { registry, access } = await openRegistry(config, metrics, stack);
+  const relays: Relay[] = [];
+  const addresses = addressPolicy(config, state);
+  const lookup = new NameLookup();
+  const names = new OriginNames(async (name) => {
+    return addresses.usable(name, await lookup.addressesOf(name));
+  });
+  const { registry, access } = await openRegistry(config, stack, {
+    metrics,
+    sessions: controlOf(relays),
+    probe: async (origin) => await probeOrigin(await names.resolved(origin)),
+  });
   const sessions = new LiveSessions(LIVE_SESSIONS);
   const surroundings: Surroundings = {
-    ...{ config, registry, metrics, state, sessions },
+    ...{ config, registry, metrics, log, state, sessions, addresses, names },
+    hopMark: new HopMark(),
+    resolver: new NamedOrigins(registry, names),
     identifyMemory: new MemoryBudget(config.identifyMemory),
     newSession: sessionIds(),
   };
-  const relays: Relay[] = [];
   const system = systemHandler(surroundings, relays);
   const rtmp = stack.use(openRtmp(surroundings));
   const rtcMedia = stack.use(await openRtcMedia(surroundings));
@@ -96,9 +136,24 @@ export async function openParts(config: Config, stack: AsyncDisposableStack): Pr
       name: "System API",
       listen,
       reusePort,
-      handler: (request) => system.fetch(request),
+      handler: (request, { remoteAddr: { hostname: host, port } }) =>
+        system.fetch(request, { peer: { host: normalizeIp(host) ?? host, port } }),
       onError: logError,
     })),
+  };
+}
+
+/** The sessions of all relays, those that are opened later among them. */
+function controlOf(relays: readonly RelaySessions[]): SessionControl {
+  return {
+    received: (session) => {
+      for (const relay of relays) {
+        const bytes = relay.received(session);
+        if (bytes !== undefined) return bytes;
+      }
+      return undefined;
+    },
+    end: (session, reason) => void relays.some((relay) => relay.endSession(session, reason)),
   };
 }
 
@@ -110,25 +165,42 @@ function sessionIds(): () => string {
 }
 
 function systemHandler(
-  { config, registry, metrics, state, sessions }: Surroundings,
+  { config, registry, metrics, log, state, sessions, addresses, names }: Surroundings,
   relays: readonly Relay[],
 ) {
+  const guard = new LoopGuard({
+    rtmp: (address) => isProxyAtRtmp(address, PROBE_TIMEOUT),
+    http: (address) => isProxyAtHttp(address, signature, PROBE_TIMEOUT),
+  });
+  let linesLost = 0;
   return systemApi({
+    isProxy: (origin) => guard.isProxy(origin),
     sessions: {
       list: (page) => sessions.list(page),
-      kick: (session) => relays.some((relay) => relay.kick(session)),
+      kick: (session) => relays.some((relay) => relay.endSession(session, "kicked")),
     },
     directory: registry,
     metrics,
-    expose: () => metrics.expose(),
+    expose: () => {
+      metrics.count("srs_proxy_log_lines_lost_total", {}, log.lost - linesLost);
+      linesLost = log.lost;
+      return metrics.expose();
+    },
     readiness: () => readinessOf(state, registry),
     about: ABOUT,
-    addresses: {
-      allow: config.register.allow,
-      ownAddresses: () => state.ownAddresses,
-      localIps: () => Deno.networkInterfaces().map(({ address }) => address),
-    },
+    addresses,
+    resolved: (origin) => names.resolved(origin),
     access: config.register,
+  });
+}
+
+function addressPolicy({ register }: Config, state: State): AddressPolicy {
+  return new AddressPolicy({
+    allow: register.allow,
+    allowNames: register.allowNames,
+    ownAddresses: () => state.ownAddresses,
+    otherProxies: () => [],
+    localIps: () => Deno.networkInterfaces().map(({ address }) => address),
   });
 }
 
@@ -152,35 +224,39 @@ function openHttpRelay(
   surroundings: Surroundings,
   answerOther: (request: Request) => Promise<Response>,
 ): HttpRelay {
-  const { config, registry, metrics, state, sessions, identifyMemory, newSession } = surroundings;
+  const { config, registry, resolver, metrics, state, sessions } = surroundings;
+  const { identifyMemory, hopMark, newSession } = surroundings;
   const { listen, limits, timeouts, http } = config;
   return HttpRelay.open({
-    ...{ limits, timeouts, identifyMemory, sessions, metrics, newSession, answerOther },
+    ...{ limits, timeouts, identifyMemory, sessions, metrics, hopMark, newSession, answerOther },
     listen: listen.httpServer,
     reusePort: listen.reusePort,
     trustedProxies: http.trustedProxies,
+    hlsPaths: http.hlsPaths,
+    origins: () => registry.origins(),
+    looksForFiles: () => http.originFiles,
     corsOrigins: http.corsOrigins,
-    resolver: registry,
+    resolver,
     isDraining: () => state.draining,
     onError: logError,
   });
 }
 
 function openRtmp(surroundings: Surroundings): RtmpRelay {
-  const { config, registry, metrics, state, sessions, identifyMemory, newSession } = surroundings;
+  const { config, resolver, metrics, state, sessions, identifyMemory, newSession } = surroundings;
   const { listen, limits, timeouts } = config;
   return RtmpRelay.open({
     ...{ limits, timeouts, identifyMemory, sessions, metrics, newSession },
     listen: listen.rtmp,
     reusePort: listen.reusePort,
-    resolver: registry,
+    resolver,
     isDraining: () => state.draining,
     onError: logError,
   });
 }
 
 async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> {
-  const { config, registry, metrics, sessions, newSession } = surroundings;
+  const { config, registry, resolver, metrics, sessions, newSession } = surroundings;
   const { candidates: _, ...limits } = config.webrtc;
   const relay = await RtcMediaRelay.open({
     ...limits,
@@ -189,7 +265,7 @@ async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> 
     reusePort: config.listen.reusePort,
     handsOver: config.listen.reusePort && config.registry.type === "redis",
     engine: config.udp.engine,
-    resolver: registry,
+    resolver,
     rtcSessions: registry,
     onError: logError,
   });
@@ -198,7 +274,7 @@ async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> 
 }
 
 async function openSrt(surroundings: Surroundings): Promise<SrtRelay> {
-  const { config, registry, metrics, sessions, newSession } = surroundings;
+  const { config, resolver, metrics, sessions, newSession } = surroundings;
   const relay = await SrtRelay.open({
     ...config.srt,
     ...{ sessions, metrics, newSession },
@@ -206,7 +282,7 @@ async function openSrt(surroundings: Surroundings): Promise<SrtRelay> {
     reusePort: config.listen.reusePort,
     leavesPort: config.listen.reusePort && config.registry.type === "redis",
     engine: config.udp.engine,
-    resolver: registry,
+    resolver,
     onError: logError,
   });
   logEngine("srt", relay.engine);
@@ -218,11 +294,12 @@ function logEngine(protocol: string, { kind, buffers }: RtcMediaRelay["engine"])
 }
 
 function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signaling {
-  const { config, registry, metrics, state, sessions, newSession } = surroundings;
+  const { config, registry, resolver, metrics, state, sessions, hopMark, newSession } =
+    surroundings;
   return Signaling.open({
-    ...{ media, sessions, metrics, newSession },
+    ...{ media, sessions, metrics, hopMark, newSession },
     timeouts: config.timeouts,
-    resolver: registry,
+    resolver,
     rtcSessions: registry,
     trustedProxies: config.http.trustedProxies,
     candidates: config.webrtc.candidates,

@@ -6,9 +6,11 @@ import type { RedisConfig } from "./config_redis.ts";
 import { ProxyError } from "./core/errors.ts";
 import type { Origin } from "./core/origin.ts";
 import type { Metrics, Timings } from "./core/ports.ts";
+import { Vhosts } from "./core/vhosts.ts";
 import { MemoryStore } from "./registry/memory_store.ts";
 import type { RedisAccess, RedisTls } from "./registry/redis/connection.ts";
 import { Registry } from "./registry/registry.ts";
+import type { SessionControl } from "./registry/running_sessions.ts";
 import { firstWithRoomByHash } from "./registry/rendezvous.ts";
 
 /** A registry, and how its store gets into Redis, if that is where it keeps its records. */
@@ -18,6 +20,14 @@ export interface OpenRegistry {
   readonly access?: RedisAccess;
 }
 
+/** What the registry tells and whom it may end. */
+export interface RegistrySurroundings {
+  readonly metrics: Metrics & Timings;
+  readonly sessions: SessionControl;
+  /** Whether an origin answers. */
+  readonly probe: (origin: Origin) => Promise<boolean>;
+}
+
 /**
  * Opens the registry and its store and puts both on the stack.
  *
@@ -25,13 +35,22 @@ export interface OpenRegistry {
  */
 export async function openRegistry(
   config: Config,
-  metrics: Metrics & Timings,
   stack: AsyncDisposableStack,
+  { metrics, sessions, probe }: RegistrySurroundings,
 ): Promise<OpenRegistry> {
   const { originTtl, streamIdle, type } = config.registry;
   const times = { originTtl, streamIdle };
+  const vhosts = new Vhosts(config.registry.vhosts);
   const permanent = permanentOrigins(config.defaultBackend, type);
-  const common = { metrics, timings: metrics, ...times, permanent };
+  const common = {
+    metrics,
+    timings: metrics,
+    ...times,
+    permanent,
+    vhosts,
+    sessions,
+    probe,
+  };
   if (type === "memory") {
     const store = stack.use(new MemoryStore(config.registry));
     return { registry: stack.use(await Registry.open({ ...common, store })) };

@@ -2,8 +2,12 @@
 // ends in a configuration to start with or in an exit code; starting is somebody else's business.
 
 import { type Config, ConfigError, loadConfig } from "./config.ts";
+import { findUnreadable } from "./config_files.ts";
+import { findNotices, unknownNames } from "./config_notices.ts";
+import { reportConfig } from "./config_report.ts";
 import { GROUPS } from "./config_table.ts";
 import { Environment, type Settings } from "./environment.ts";
+import type { StandardOutputs } from "./process_output.ts";
 import { signature, versionText } from "./version.ts";
 
 /** What the command line reads from and writes to. */
@@ -13,6 +17,11 @@ export interface CommandLineIo {
   readonly print: (line: string) => void;
   /** Writes one line to the standard error output. */
   readonly printError: (line: string) => void;
+}
+
+/** The same for a process that goes on: its lines must not wait for their readers. */
+export interface ProcessIo extends CommandLineIo {
+  readonly streams: StandardOutputs;
 }
 
 /** A good configuration, and the settings that it was made of. */
@@ -29,7 +38,7 @@ export type Outcome =
 
 /** What the arguments ask for; `argument` is the first that means nothing. */
 export type Command =
-  | { readonly name: "start" | "check" | "help" | "version" }
+  | { readonly name: "start" | "check" | "print-config" | "help" | "version" }
   | { readonly name: "unknown"; readonly argument: string };
 
 const DONE: Outcome = { action: "exit", code: 0 };
@@ -65,6 +74,9 @@ export async function runCommandLine(
       io.printError(`Cannot understand the arguments: current value is ${command.argument}`);
       io.printError("Try --help");
       return MISUSED;
+    case "print-config":
+      for (const line of reportConfig(await io.environment.read())) io.print(line);
+      return DONE;
     case "check":
     case "start":
       return await readConfig(command.name, io);
@@ -78,12 +90,13 @@ export function parseCommandLine(args: readonly string[]): Command {
   return { name: COMMANDS.get(args[0] ?? "") ?? "start" };
 }
 
-const COMMANDS: ReadonlyMap<string, "help" | "version" | "check"> = new Map([
+const COMMANDS: ReadonlyMap<string, "help" | "version" | "check" | "print-config"> = new Map([
   ["--help", "help"],
   ["-h", "help"],
   ["--version", "version"],
   ["-V", "version"],
   ["--check", "check"],
+  ["--print-config", "print-config"],
 ]);
 
 /** Usage, all variables with their defaults, and examples. */
@@ -91,11 +104,12 @@ export function helpText(): string {
   const lines = [
     `${signature} ${versionText}: a proxy in front of SRS media servers`,
     "",
-    "Usage: srs-proxy [--help | --version | --check]",
+    "Usage: srs-proxy [--help | --version | --check | --print-config]",
     "",
-    "  --help     Show this text",
-    "  --version  Show the version",
-    "  --check    Check the configuration and exit: 0 if it is good, 2 if not",
+    "  --help          Show this text",
+    "  --version       Show the version",
+    "  --check         Check the configuration and exit: 0 if it is good, 2 if not",
+    "  --print-config  Show every variable as it is in effect, secrets hidden, and where it is set",
     "",
     "It is configured by environment variables. A .env file in the working directory is read too;",
     "it never overrides a variable that is set. An empty variable takes its default. On SIGHUP the",
@@ -118,8 +132,9 @@ export function helpText(): string {
  *
  * @param directory where files of variables are looked for
  */
-export function processIo(directory = "."): CommandLineIo {
+export function processIo(directory = "."): ProcessIo {
   return {
+    streams: { output: Deno.stdout, errors: Deno.stderr },
     environment: new Environment(Deno.env.toObject(), directory),
     print: (line) => writeLine(Deno.stdout, line),
     printError: (line) => writeLine(Deno.stderr, line),
@@ -133,11 +148,16 @@ async function readConfig(command: "check" | "start", io: CommandLineIo): Promis
     config = loadConfig(settings);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    for (const problem of error.problems) io.printError(problem);
+    for (const line of [...error.problems, ...unknownNames(settings)]) io.printError(line);
     return MISUSED;
   }
+  const problems = await findUnreadable(config);
+  for (const problem of problems) io.printError(problem);
+  if (problems.length > 0) return MISUSED;
   if (command === "start") return { action: "start", config, settings };
-  io.print("The configuration is good");
+  const notices = findNotices(settings);
+  for (const notice of notices) io.printError(`Warning: ${notice}`);
+  io.print(notices.length === 0 ? "The configuration is good" : "The configuration can be used");
   return DONE;
 }
 

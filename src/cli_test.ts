@@ -95,3 +95,30 @@ Deno.test("an argument that means nothing ends with exit code 2 and its name", a
     assert.equal(errors[0], `Cannot understand the arguments: current value is ${last}`);
   }
 });
+
+Deno.test("--check tells of what has no effect, and ends with 2 for what is not there", async () => {
+  const odd = { PROXY_RTMP_SEVRER: "1935", PROXY_REDIS_HOST: "redis" };
+  const warned = await run(["--check"], new Environment(odd, "/nowhere"));
+  assert.deepEqual(warned.outcome, { action: "exit", code: 0 });
+  assert.deepEqual(warned.printed, ["The configuration can be used"]);
+  assert.equal(warned.errors.length, 2);
+  assert.match(warned.errors[0]!, /^Warning: PROXY_RTMP_SEVRER: .*PROXY_RTMP_SERVER/);
+  for (const name of ["PROXY_STATIC_FILES", "PROXY_ENV_FILE"]) {
+    for (const args of [["--check"], []]) {
+      const bad = await run(args, new Environment({ [name]: "/nowhere/at/all" }, "/nowhere"));
+      assert.deepEqual(bad.outcome, { action: "exit", code: 2 });
+      assert.match(bad.errors.join(), new RegExp(`^${name}: Cannot`));
+    }
+  }
+});
+
+Deno.test("--print-config shows what is in effect", async () => {
+  await using folder = new TempFolder();
+  await Deno.writeTextFile(folder.file(".env"), "PROXY_RTMP_SERVER=2\nPROXY_HTTP_API=3");
+  const environment = new Environment({ PROXY_RTMP_SERVER: "1" }, folder.path);
+  const { outcome, printed } = await run(["--print-config"], environment);
+  assert.deepEqual(outcome, { action: "exit", code: 0 });
+  assert.ok(printed.includes("PROXY_RTMP_SERVER=1 # environment"));
+  assert.ok(printed.includes("PROXY_HTTP_API=3 # .env"));
+  assert.ok(printed.includes("PROXY_HTTP_SERVER=18080 # default"));
+});

@@ -4,10 +4,18 @@
 import type { Cidr } from "./core/cidr.ts";
 import type { ListenAddress } from "./core/endpoint.ts";
 import { toProxyError } from "./core/errors.ts";
+import type { HostPattern } from "./core/host_name.ts";
 import type { MediaTarget } from "./core/media_target.ts";
 import type { MemoryLimits } from "./core/memory_budget.ts";
 import type { LogFormat, LogLevel } from "./core/log.ts";
+import {
+  type AccessConfig,
+  findAccessConflicts,
+  toApiAccess,
+  toRegisterAccess,
+} from "./config_access.ts";
 import { findRedisConflicts, type RedisConfig, toRedis } from "./config_redis.ts";
+import type { PathTemplate } from "./core/path_template.ts";
 import { type Values, VARIABLES } from "./config_table.ts";
 import type { Settings } from "./environment.ts";
 
@@ -31,18 +39,20 @@ export interface Config {
     readonly streamIdle: number;
     readonly maxOrigins: number;
     readonly maxStreams: number;
+    /** Hosts, or `*.` and a domain, that stand for vhosts of their own. */
+    readonly vhosts: readonly string[];
   };
   readonly redis: RedisConfig;
-  readonly register: {
-    /** Absent = anybody may register. */
-    readonly token?: string;
-    /** Empty = every address but those of a special kind. */
+  /** Without a token anybody may register. */
+  readonly register: AccessConfig & {
+    /** Both empty = every address but those of a special kind. */
     readonly allow: readonly Cidr[];
+    readonly allowNames: readonly HostPattern[];
   };
   /** A fixed origin: its address and ports. Absent = none. */
   readonly defaultBackend?: DefaultBackend;
   /** Without a token the HTTP API is open. */
-  readonly apiAuth: { readonly token?: string };
+  readonly apiAuth: AccessConfig;
   /** Client connections at once, of each listener. */
   readonly limits: {
     readonly maxConnections: number;
@@ -68,6 +78,10 @@ export interface Config {
   };
   readonly http: {
     readonly trustedProxies: readonly Cidr[];
+    /** Where origins put playlists and segments. */
+    readonly hlsPaths: readonly PathTemplate[];
+    /** Whether files that belong to no stream are looked for at the origins. */
+    readonly originFiles: boolean;
     /** Empty = all. */
     readonly corsOrigins: readonly string[];
   };
@@ -85,6 +99,8 @@ export interface Config {
     readonly idleTimeout: number;
     /** Bytes; 0 = any number. */
     readonly maxKeyMaterial: number;
+    /** Of callers who bring none; empty = they are refused. */
+    readonly defaultStreamId: string;
     /** Empty = every process has its own. */
     readonly cookieSecret: string;
   };
@@ -96,6 +112,7 @@ export interface Config {
 
 /** An origin that never registers. */
 export interface DefaultBackend {
+  /** Or a host name. */
   readonly ip: string;
   readonly rtmp: number;
   readonly http?: number;
@@ -121,7 +138,7 @@ export class ConfigError extends Error {
  *
  * @throws ConfigError with every problem there is, those of the settings first
  */
-export function loadConfig(settings: Settings): Config {
+export function loadConfig(settings: Pick<Settings, "variables" | "problems">): Config {
   const problems = [...settings.problems];
   const values: Record<string, unknown> = {};
   for (const [name, variable] of Object.entries(VARIABLES)) {
@@ -142,12 +159,7 @@ function findConflicts(values: Partial<Values>): string[] {
   const problems = findSharedPorts(values, TCP_LISTENERS);
   problems.push(...findSharedPorts(values, UDP_LISTENERS));
   problems.push(...findRedisConflicts(values));
-  const tokenMissing = "PROXY_HTTP_API_AUTH_TOKEN" in values && !values.PROXY_HTTP_API_AUTH_TOKEN;
-  if (values.PROXY_HTTP_API_AUTH_ENABLED && tokenMissing) {
-    problems.push(
-      "PROXY_HTTP_API_AUTH_TOKEN: Cannot check tokens of the HTTP API: current value is empty",
-    );
-  }
+  problems.push(...findAccessConflicts(values));
   return problems;
 }
 
@@ -196,16 +208,16 @@ function toConfig(values: Values): Config {
       streamIdle: values.PROXY_STREAM_IDLE_TTL,
       maxOrigins: values.PROXY_REGISTER_MAX_ORIGINS,
       maxStreams: values.PROXY_MAX_STREAMS,
+      vhosts: values.PROXY_VHOSTS,
     },
     redis: toRedis(values),
     register: {
-      ...present("token", values.PROXY_REGISTER_TOKEN),
-      allow: values.PROXY_REGISTER_ALLOW,
+      ...toRegisterAccess(values),
+      allow: values.PROXY_REGISTER_ALLOW.ranges,
+      allowNames: values.PROXY_REGISTER_ALLOW.names,
     },
     ...(values.PROXY_DEFAULT_BACKEND_ENABLED ? { defaultBackend: toDefaultBackend(values) } : {}),
-    apiAuth: values.PROXY_HTTP_API_AUTH_ENABLED
-      ? { token: values.PROXY_HTTP_API_AUTH_TOKEN ?? "" }
-      : {},
+    apiAuth: toApiAccess(values),
     limits: {
       maxConnections: values.PROXY_MAX_CONNECTIONS,
       maxConnectionsPerAddress: values.PROXY_MAX_CONNECTIONS_PER_ADDRESS,
@@ -218,6 +230,8 @@ function toConfig(values: Values): Config {
     timeouts: toTimeouts(values),
     http: {
       trustedProxies: values.PROXY_TRUSTED_PROXIES,
+      hlsPaths: values.PROXY_HLS_PATHS,
+      originFiles: values.PROXY_ORIGIN_FILES,
       corsOrigins: values.PROXY_CORS_ORIGINS,
     },
     webrtc: {
@@ -232,6 +246,7 @@ function toConfig(values: Values): Config {
       maxSessionsPerAddress: values.PROXY_SRT_MAX_SESSIONS_PER_ADDRESS,
       idleTimeout: values.PROXY_SRT_IDLE_TIMEOUT,
       maxKeyMaterial: values.PROXY_SRT_MAX_KM_SIZE,
+      defaultStreamId: values.PROXY_SRT_DEFAULT_STREAMID ?? "",
       cookieSecret: values.PROXY_SRT_COOKIE_SECRET ?? "",
     },
     udp: { engine: values.PROXY_UDP_ENGINE },

@@ -5,13 +5,17 @@ import { type Cidr, parseCidr } from "./core/cidr.ts";
 import { parseDuration } from "./core/duration.ts";
 import { type ListenAddress, normalizeIp, parseListenAddress } from "./core/endpoint.ts";
 import { ProxyError } from "./core/errors.ts";
+import { type HostPattern, normalizeHostName, normalizeHostPattern } from "./core/host_name.ts";
 import { type MediaTarget, parseMediaTarget } from "./core/media_target.ts";
+import { MAX_STREAM_ID, parseStreamId } from "./core/srt_stream_id.ts";
+import { parsePathTemplate, type PathTemplate } from "./core/path_template.ts";
 
 /** Turns the text of a variable, possibly empty, into its value. @throws ProxyError `bad_request` */
 export type Kind<T> = (text: string) => T;
 
 // Timers take no more milliseconds than this: a longer wait would end at once.
 const MAX_DURATION = 2 ** 31 - 1;
+const HOST_LABEL = /^[a-z0-9_-]{1,63}$/;
 
 /** Any text, the empty one included. */
 export const text: Kind<string> = (value) => value;
@@ -50,11 +54,14 @@ export const flag: Kind<boolean> = (value) => {
   throw new ProxyError("bad_request", `Cannot use as on or off: current value is ${value}`);
 };
 
-/** An IP address in canonical text. */
-export const ipAddress: Kind<string> = (value) => {
-  const ip = normalizeIp(value);
-  if (ip !== undefined) return ip;
-  throw new ProxyError("bad_request", `Cannot use as an IP address: current value is ${value}`);
+/** An IP address or a host name, in canonical text. */
+export const hostOrIp: Kind<string> = (value) => {
+  const host = normalizeIp(value) ?? normalizeHostName(value);
+  if (host !== undefined) return host;
+  throw new ProxyError(
+    "bad_request",
+    `Cannot use as an IP address or a host name: current value is ${value}`,
+  );
 };
 
 /** What fits into an HTTP header and a URL: visible ASCII. Never shown in an error. */
@@ -66,9 +73,39 @@ export const token: Kind<string> = (value) => {
   );
 };
 
+/** A StreamID of SRT that names a stream, such as `#!::r=live/show,m=publish`. */
+export const streamId: Kind<string> = (value) => {
+  const { length } = new TextEncoder().encode(value);
+  if (length > MAX_STREAM_ID) {
+    throw new ProxyError(
+      "bad_request",
+      `Cannot use a StreamID over ${MAX_STREAM_ID} bytes: current value is ${length} bytes`,
+    );
+  }
+  parseStreamId(value);
+  return value;
+};
+
 /** Address ranges between commas or spaces; none when empty. */
 export const cidrList: Kind<readonly Cidr[]> = (value) =>
   value.split(/[\s,]+/).filter((part) => part !== "").map(parseCidr);
+
+/** Where somebody may be. */
+export interface Places {
+  readonly ranges: readonly Cidr[];
+  readonly names: readonly HostPattern[];
+}
+
+/** Address ranges, host names and `*.` patterns of them between commas or spaces; none when empty. */
+export const places: Kind<Places> = (value) => {
+  const [ranges, names]: [Cidr[], HostPattern[]] = [[], []];
+  for (const part of value.split(/[\s,]+/).filter((part) => part !== "")) {
+    const name = normalizeHostPattern(part);
+    if (name === undefined) ranges.push(parseCidr(part));
+    else names.push(name);
+  }
+  return { ranges, names };
+};
 
 /** Addresses for media between commas or spaces, at most sixteen: each one becomes a candidate. */
 export const mediaTargets: Kind<readonly MediaTarget[]> = (value) => {
@@ -92,6 +129,25 @@ export const webOrigins: Kind<readonly string[]> = (value) =>
       `Cannot use as a web site such as https://tv.example.com: current value is ${part}`,
     );
   });
+
+/** Host names, or `*.` and a domain, between commas or spaces; in lower case. */
+export const hostPatterns: Kind<readonly string[]> = (value) =>
+  value.split(/[\s,]+/).filter((part) => part !== "").map((part) => {
+    const pattern = part.toLowerCase();
+    const name = pattern.startsWith("*.") ? pattern.slice(2) : pattern;
+    const isName = name.length <= 253 && name.split(".").every((label) => HOST_LABEL.test(label));
+    if (isName && normalizeIp(name) === undefined) return pattern;
+    throw new ProxyError("bad_request", `Cannot use as a host name: current value is ${part}`);
+  });
+/** Where an origin puts files, as SRS writes it, between commas or spaces; at most 32. */
+export const pathTemplates: Kind<readonly PathTemplate[]> = (value) => {
+  const written = value.split(/[\s,]+/).filter((part) => part !== "");
+  if (written.length <= 32) return written.map(parsePathTemplate);
+  throw new ProxyError(
+    "bad_request",
+    `Cannot use more than 32 paths: current value is ${written.length}`,
+  );
+};
 
 /** Where a server is: a name or an IP address without brackets, and a port. */
 export interface HostAndPort {

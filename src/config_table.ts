@@ -8,17 +8,21 @@ import {
   duration,
   durationOrZero,
   flag,
+  hostOrIp,
+  hostPatterns,
   hostsAndPorts,
   integer,
-  ipAddress,
   keyPrefix,
   type Kind,
   listenAddress,
   mediaTargets,
   oneOf,
   optional,
+  pathTemplates,
+  places,
   port,
   redisUrl,
+  streamId,
   text,
   token,
   webOrigins,
@@ -75,19 +79,20 @@ const ORIGINS = {
     "60s",
     "A stream stays with its origin so long after its last session",
   ),
-  PROXY_REGISTER_TOKEN: variable(
-    optional(token),
-    "",
-    "Origins must show this token to register; empty = anybody may register",
-  ),
   PROXY_REGISTER_ALLOW: variable(
-    cidrList,
+    places,
     "",
-    "Addresses that an origin may announce, such as 10.0.0.0/8,127.0.0.1; empty = all but " +
-      "special ones",
+    "What an origin may announce, such as 10.0.0.0/8,127.0.0.1,srs-1,*.media.internal; empty = " +
+      "all addresses but special ones, and no names",
   ),
   PROXY_REGISTER_MAX_ORIGINS: variable(COUNT, "10000", "Origins known at once"),
   PROXY_MAX_STREAMS: variable(COUNT, "100000", "Streams known at once"),
+  PROXY_VHOSTS: variable(
+    hostPatterns,
+    "",
+    "Hosts that stand for vhosts of their own, such as v.example.com,*.tv.example.com; all others " +
+      "lead to the same streams",
+  ),
   PROXY_LOAD_BALANCER_TYPE: variable(
     oneOf("memory", "redis"),
     "memory",
@@ -101,7 +106,11 @@ const DEFAULT_BACKEND = {
     "off",
     "Use one fixed origin besides those that register",
   ),
-  PROXY_DEFAULT_BACKEND_IP: variable(ipAddress, "127.0.0.1", "Its IP address"),
+  PROXY_DEFAULT_BACKEND_IP: variable(
+    hostOrIp,
+    "127.0.0.1",
+    "Its IP address, or a name that is looked up when it is used",
+  ),
   PROXY_DEFAULT_BACKEND_RTMP: variable(port, "1935", "Its RTMP port"),
   PROXY_DEFAULT_BACKEND_HTTP: variable(optional(port), "", "Its port for HTTP streams"),
   PROXY_DEFAULT_BACKEND_API: variable(port, "1985", "Its port of the HTTP API"),
@@ -143,12 +152,12 @@ const LIMITS = {
   PROXY_STALL_TIMEOUT: variable(
     duration,
     "30s",
-    "An HTTP client that takes nothing of what waits for it is let go after so long",
+    "A client or an RTMP origin that takes nothing of what waits for it is let go after so long",
   ),
   PROXY_IDLE_TIMEOUT: variable(
     duration,
     "10m",
-    "A session ends after so long without a byte in either direction",
+    "A session ends after so long without a byte in either direction; RTMP players are pinged before",
   ),
   PROXY_MAX_CONNECTIONS: variable(COUNT, "20000", "Client connections at once, of each listener"),
   PROXY_MAX_CONNECTIONS_PER_ADDRESS: variable(
@@ -170,11 +179,31 @@ const LIMITS = {
   PROXY_IDENTIFY_MEMORY_PER_CONNECTION: variable(MEMORY, "256k", "The same for one connection"),
 };
 
+const HLS_PATHS = [
+  "[app]/[stream]/index.m3u8",
+  "[app]/[stream]/index.mpd",
+  "[app]/[stream]-[seq].ts",
+  "[app]/[stream]/[seq].ts",
+  "[app]/[stream]-[seq].m4s",
+  "[app]/[stream]-[seq].key",
+].join(",");
+
 const HTTP = {
   PROXY_TRUSTED_PROXIES: variable(
     cidrList,
     "",
     "Load balancers in front, such as 10.0.0.0/8: their X-Forwarded-* fields are believed",
+  ),
+  PROXY_HLS_PATHS: variable(
+    pathTemplates,
+    HLS_PATHS,
+    "Where origins put playlists and segments, in the words of SRS's hls_m3u8_file and hls_ts_file; " +
+      "[app]/[stream].m3u8 and .mpd always count",
+  ),
+  PROXY_ORIGIN_FILES: variable(
+    flag,
+    "off",
+    "Look for recordings, pictures and the like at the origins, when they are not among our own files",
   ),
   PROXY_CORS_ORIGINS: variable(
     webOrigins,
@@ -222,8 +251,13 @@ const SRT = {
   ),
   PROXY_SRT_MAX_KM_SIZE: variable(
     integer(0, 65_535),
-    "0",
-    "Bytes of key material that a caller may send; 0 = any number",
+    "104",
+    "Bytes of key material that a caller may send at once; SRT has no more; 0 = any number",
+  ),
+  PROXY_SRT_DEFAULT_STREAMID: variable(
+    optional(streamId),
+    "",
+    "StreamID of callers who bring none, such as #!::r=live/livestream,m=request; empty = refused",
   ),
   PROXY_SRT_COOKIE_SECRET: variable(
     optional(token),
@@ -232,13 +266,31 @@ const SRT = {
   ),
 };
 
-const API_AUTH = {
-  PROXY_HTTP_API_AUTH_ENABLED: variable(flag, "off", "Ask for a token on the HTTP API"),
-  PROXY_HTTP_API_AUTH_TYPE: variable(oneOf("bearer"), "bearer", "Kind of the token: bearer"),
+const ACCESS = {
+  PROXY_REGISTER_TOKEN: variable(
+    optional(token),
+    "",
+    "Origins must show this token to register; empty = anybody may register",
+  ),
+  PROXY_HTTP_API_AUTH_ENABLED: variable(
+    flag,
+    "off",
+    "The same at greater length: ask for a token when origins register",
+  ),
+  PROXY_HTTP_API_AUTH_TYPE: variable(
+    optional(text),
+    "",
+    "Kind of that token: bearer, to be said when the check is on",
+  ),
   PROXY_HTTP_API_AUTH_TOKEN: variable(
     optional(token),
     "",
-    "The token; required when the check is on",
+    "That token, needed when the check is on",
+  ),
+  PROXY_API_TOKEN: variable(
+    optional(token),
+    "",
+    "Clients of the HTTP API, WebRTC among them, must show this token; empty = nobody must",
   ),
 };
 
@@ -324,7 +376,7 @@ export const VARIABLES = {
   ...HTTP,
   ...WEBRTC,
   ...SRT,
-  ...API_AUTH,
+  ...ACCESS,
   ...REDIS,
   ...PROCESS,
 };
@@ -349,7 +401,7 @@ export const GROUPS: readonly {
   { title: "HTTP streams", variables: HTTP },
   { title: "WebRTC", variables: WEBRTC },
   { title: "SRT", variables: SRT },
-  { title: "Access to the HTTP API", variables: API_AUTH },
+  { title: "Tokens", variables: ACCESS },
   { title: "Redis", variables: REDIS },
   { title: "Process", variables: PROCESS },
 ];

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Config, ConfigError, loadConfig } from "./config.ts";
+import { parsePathTemplate } from "./core/path_template.ts";
 import { type VariableName, VARIABLES } from "./config_table.ts";
 
 function load(variables: Record<string, string>): Config {
@@ -36,13 +37,14 @@ Deno.test("an empty environment gives the documented defaults", () => {
       streamIdle: 60_000,
       maxOrigins: 10_000,
       maxStreams: 100_000,
+      vhosts: [],
     },
     redis: {
       servers: { kind: "single", address: { host: "127.0.0.1", port: 6379 } },
       db: 0,
       keyPrefix: "",
     },
-    register: { allow: [] },
+    register: { allow: [], allowNames: [] },
     apiAuth: {},
     limits: { maxConnections: 20_000, maxConnectionsPerAddress: 5_000 },
     identifyMemory: { perConnection: 2 ** 18, perAddress: 2 ** 25, total: 2 ** 27 },
@@ -58,6 +60,8 @@ Deno.test("an empty environment gives the documented defaults", () => {
     },
     http: {
       trustedProxies: [],
+      hlsPaths: VARIABLES.PROXY_HLS_PATHS.kind(VARIABLES.PROXY_HLS_PATHS.default),
+      originFiles: false,
       corsOrigins: [],
     },
     webrtc: {
@@ -71,7 +75,8 @@ Deno.test("an empty environment gives the documented defaults", () => {
       maxSessions: 10_000,
       maxSessionsPerAddress: 1000,
       idleTimeout: 10_000,
-      maxKeyMaterial: 0,
+      maxKeyMaterial: 104,
+      defaultStreamId: "",
       cookieSecret: "",
     },
     udp: { engine: "auto" },
@@ -101,9 +106,10 @@ Deno.test("every variable reaches its place in the configuration", () => {
     PROXY_ORIGIN_SERVER_TTL: "7s",
     PROXY_STREAM_IDLE_TTL: "8s",
     PROXY_REGISTER_TOKEN: "token-9",
-    PROXY_REGISTER_ALLOW: "10.0.0.0/8, ::1",
+    PROXY_REGISTER_ALLOW: "10.0.0.0/8, ::1 SRS-1, *.Media.internal",
     PROXY_REGISTER_MAX_ORIGINS: "11",
     PROXY_MAX_STREAMS: "12",
+    PROXY_VHOSTS: "V.example.com, *.tv.example.com",
     PROXY_LOAD_BALANCER_TYPE: "redis",
     PROXY_DEFAULT_BACKEND_ENABLED: "on",
     PROXY_DEFAULT_BACKEND_IP: "::ffff:10.0.0.13",
@@ -120,6 +126,8 @@ Deno.test("every variable reaches its place in the configuration", () => {
     PROXY_HTTP_KEEP_ALIVE_TIMEOUT: "34s",
     PROXY_STALL_TIMEOUT: "35s",
     PROXY_TRUSTED_PROXIES: "10.0.0.0/8",
+    PROXY_HLS_PATHS: "[app]/[stream].ts",
+    PROXY_ORIGIN_FILES: "on",
     PROXY_WEBRTC_CANDIDATE: "203.0.113.36:37, media.example",
     PROXY_WEBRTC_MAX_SESSIONS: "51",
     PROXY_WEBRTC_MAX_SESSIONS_PER_ADDRESS: "52",
@@ -130,6 +138,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
     PROXY_SRT_MAX_SESSIONS_PER_ADDRESS: "56",
     PROXY_SRT_IDLE_TIMEOUT: "57s",
     PROXY_SRT_MAX_KM_SIZE: "58",
+    PROXY_SRT_DEFAULT_STREAMID: "#!::r=live/sixty,m=publish",
     PROXY_SRT_COOKIE_SECRET: "secret-59",
     PROXY_CORS_ORIGINS: "https://TV.example:443/, http://[::1]:8080",
     PROXY_IDLE_TIMEOUT: "23s",
@@ -140,7 +149,8 @@ Deno.test("every variable reaches its place in the configuration", () => {
     PROXY_IDENTIFY_MEMORY_PER_CONNECTION: "65537",
     PROXY_HTTP_API_AUTH_ENABLED: "on",
     PROXY_HTTP_API_AUTH_TYPE: "Bearer",
-    PROXY_HTTP_API_AUTH_TOKEN: "token-26",
+    PROXY_HTTP_API_AUTH_TOKEN: "token-9",
+    PROXY_API_TOKEN: "token-26",
     // One of several ways to say where Redis is; the others are in config_redis_test.ts.
     PROXY_REDIS_URL: "",
     PROXY_REDIS_HOST: "",
@@ -181,6 +191,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
       streamIdle: 8_000,
       maxOrigins: 11,
       maxStreams: 12,
+      vhosts: ["v.example.com", "*.tv.example.com"],
     },
     redis: {
       servers: {
@@ -207,6 +218,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
         { bytes: [10, 0, 0, 0], prefix: 8 },
         { bytes: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], prefix: 128 },
       ],
+      allowNames: ["srs-1", "*.media.internal"],
     },
     defaultBackend: { ip: "10.0.0.13", rtmp: 14, http: 15, api: 16, rtc: 17, srt: 18 },
     apiAuth: { token: "token-26" },
@@ -224,6 +236,8 @@ Deno.test("every variable reaches its place in the configuration", () => {
     },
     http: {
       trustedProxies: [{ bytes: [10, 0, 0, 0], prefix: 8 }],
+      hlsPaths: [parsePathTemplate("[app]/[stream].ts")],
+      originFiles: true,
       corsOrigins: ["https://tv.example", "http://[::1]:8080"],
     },
     webrtc: {
@@ -238,6 +252,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
       maxSessionsPerAddress: 56,
       idleTimeout: 57_000,
       maxKeyMaterial: 58,
+      defaultStreamId: "#!::r=live/sixty,m=publish",
       cookieSecret: "secret-59",
     },
     udp: { engine: "deno" },
@@ -252,15 +267,15 @@ Deno.test("every problem is reported at once, by the name of its variable", () =
     PROXY_ORIGIN_SERVER_TTL: "0s",
     PROXY_STREAM_IDLE_TTL: "-1s",
     PROXY_IDLE_TIMEOUT: "600h",
-    PROXY_REGISTER_ALLOW: "10.0.0.0/8,example.com",
+    PROXY_REGISTER_ALLOW: "10.0.0.0/8,*",
     PROXY_MAX_STREAMS: "1.5",
     PROXY_IDENTIFY_MEMORY: "1t",
     PROXY_IDENTIFY_MEMORY_PER_CONNECTION: "64",
     PROXY_LOAD_BALANCER_TYPE: "etcd",
     PROXY_DEFAULT_BACKEND_ENABLED: "maybe",
-    PROXY_DEFAULT_BACKEND_IP: "example.com",
+    PROXY_DEFAULT_BACKEND_IP: "10.0.0",
     PROXY_DEFAULT_BACKEND_RTMP: "70000",
-    PROXY_HTTP_API_AUTH_TYPE: "basic",
+    PROXY_HLS_PATHS: "[app]/[stream].m3u8,[app]/[name].ts",
     PROXY_WEBRTC_CANDIDATE: "203.0.113.7,1.2.3",
     PROXY_REDIS_DB: "-1",
     PROXY_FORCE_QUIT_TIMEOUT: "soon",
@@ -275,19 +290,48 @@ Deno.test("every problem is reported at once, by the name of its variable", () =
   }
 });
 
-Deno.test("the check of API tokens needs a token, and a secret is never shown", () => {
-  const on = { PROXY_HTTP_API_AUTH_ENABLED: "on" };
-  assert.deepEqual(problemsOf(on), [
-    "PROXY_HTTP_API_AUTH_TOKEN: Cannot check tokens of the HTTP API: current value is empty",
+const AUTH = {
+  PROXY_HTTP_API_AUTH_ENABLED: "on",
+  PROXY_HTTP_API_AUTH_TYPE: "bearer",
+  PROXY_HTTP_API_AUTH_TOKEN: "abc",
+};
+
+Deno.test("the check of those who register needs its kind and a token, and a secret is never shown", () => {
+  const kind = "PROXY_HTTP_API_AUTH_TYPE: Cannot use another kind of token than bearer";
+  assert.deepEqual(problemsOf({ PROXY_HTTP_API_AUTH_ENABLED: "on" }), [
+    `${kind}: current value is empty`,
+    "PROXY_HTTP_API_AUTH_TOKEN: Cannot check tokens of origins that register: current value is empty",
   ]);
-  const [problem = "", ...more] = problemsOf({ ...on, PROXY_HTTP_API_AUTH_TOKEN: "my secret" });
+  assert.deepEqual(problemsOf({ ...AUTH, PROXY_HTTP_API_AUTH_TYPE: "basic" }), [
+    `${kind}: current value is basic`,
+  ]);
+  const [problem = "", ...more] = problemsOf({ ...AUTH, PROXY_HTTP_API_AUTH_TOKEN: "my secret" });
   assert.match(problem, /^PROXY_HTTP_API_AUTH_TOKEN: Cannot use this token/);
   assert.ok(!problem.includes("secret"));
   assert.deepEqual(more, []);
 });
 
-Deno.test("a token without the check is no use, so the API stays open", () => {
-  assert.deepEqual(load({ PROXY_HTTP_API_AUTH_TOKEN: "abc" }).apiAuth, {});
+Deno.test("the reference's variables guard registration, and the HTTP API has a token of its own", () => {
+  const { register, apiAuth } = load(AUTH);
+  assert.deepEqual([register.token, apiAuth], ["abc", {}]);
+  assert.equal(load({ ...AUTH, PROXY_REGISTER_TOKEN: "abc" }).register.token, "abc");
+  const [problem = "", ...more] = problemsOf({ ...AUTH, PROXY_REGISTER_TOKEN: "xyz" });
+  assert.match(
+    problem,
+    /^PROXY_REGISTER_TOKEN: Cannot be another token than PROXY_HTTP_API_AUTH_TOKEN/,
+  );
+  assert.ok(!problem.includes("abc") && !problem.includes("xyz"));
+  assert.deepEqual(more, []);
+  const own = load({ PROXY_API_TOKEN: "xyz" });
+  assert.deepEqual([own.register.token, own.apiAuth.token], [undefined, "xyz"]);
+});
+
+Deno.test("a token without the check is no use, so anybody may register", () => {
+  const { register } = load({
+    PROXY_HTTP_API_AUTH_TOKEN: "abc",
+    PROXY_HTTP_API_AUTH_TYPE: "basic",
+  });
+  assert.equal(register.token, undefined);
 });
 
 Deno.test("two listeners cannot share a port, unless they have different addresses", () => {

@@ -56,5 +56,6 @@ function readValue(written: string): string | undefined {
     const quoted = DOUBLE_QUOTED.exec(written)?.[1];
     return quoted?.replace(/\\(.)/g, (_, escaped: string) => ESCAPES[escaped] ?? escaped);
   }
-  return written.replace(/(^|\s+)#.*$/, "");
+  const comment = written.search(/(?:^|\s)#/);
+  return comment < 0 ? written : written.slice(0, comment).trimEnd();
 }

@@ -6,8 +6,21 @@ import { parseDotEnv } from "./dotenv.ts";
 /** Variables by name, and what is wrong with the files they come from. */
 export interface Settings {
   readonly variables: Readonly<Record<string, string>>;
+  /** Where each variable comes from: "environment" or the path of a file. */
+  readonly sources: Readonly<Record<string, string>>;
   /** One line each, beginning with the file. */
   readonly problems: readonly string[];
+  /** The same about what may well be right. */
+  readonly notices: readonly string[];
+}
+
+/** What reading the files has brought so far. */
+interface Found {
+  readonly variables: Map<string, string>;
+  readonly sources: Map<string, string>;
+  readonly problems: string[];
+  /** Paths of files that are not there and never were. */
+  readonly missing: string[];
 }
 
 const DEFAULT_FILE = ".env";
@@ -33,24 +46,31 @@ export class Environment {
    * where the first call finds them with the same value. Those follow the file from then on.
    */
   async read(): Promise<Settings> {
-    const problems: string[] = [];
-    const fromFiles = new Map<string, string>();
-    for (const path of (this.process.PROXY_ENV_FILE || DEFAULT_FILE).split(":")) {
-      if (path !== "") await this.#readFile(path, fromFiles, problems);
+    const found: Found = { variables: new Map(), sources: new Map(), problems: [], missing: [] };
+    const named = this.process.PROXY_ENV_FILE ?? "";
+    const paths = (named || DEFAULT_FILE).split(":").filter((path) => path !== "");
+    for (const path of paths) await this.#readFile(path, found);
+    const { problems, missing, variables: fromFiles } = found;
+    // One of several may be there or not; but whoever names files means that there are some.
+    const isAllMissing = named !== "" && missing.length === paths.length;
+    if (isAllMissing && this.#seen.size === 0) {
+      problems.push(`PROXY_ENV_FILE: Cannot find the file: current value is ${named}`);
     }
     this.#own ??= new Map(
       Object.entries(this.process).filter(([name, value]) => {
         return value.trim() !== "" && value.trim() !== fromFiles.get(name)?.trim();
       }),
     );
-    return { variables: Object.fromEntries([...fromFiles, ...this.#own]), problems };
+    const own = [...this.#own.keys()].map((name) => [name, "environment"] as const);
+    return {
+      variables: Object.fromEntries([...fromFiles, ...this.#own]),
+      sources: Object.fromEntries([...found.sources, ...own]),
+      problems,
+      notices: named === "" ? [] : missing.map((path) => `PROXY_ENV_FILE: ${path} is not there`),
+    };
   }
 
-  async #readFile(
-    path: string,
-    variables: Map<string, string>,
-    problems: string[],
-  ): Promise<void> {
+  async #readFile(path: string, { variables, sources, problems, missing }: Found): Promise<void> {
     const text = await readIfThere(path.startsWith("/") ? path : `${this.#directory}/${path}`);
     if (typeof text === "object") {
       problems.push(`${path}: Cannot read the file: ${text.reason}`);
@@ -59,8 +79,12 @@ export class Environment {
     // Whoever takes away a file means hardly to take away the token that was in it.
     if (text !== undefined) this.#seen.add(path);
     else if (this.#seen.has(path)) problems.push(`${path}: Cannot read the file: it is gone`);
+    else missing.push(path);
     const file = parseDotEnv(text ?? "");
-    for (const [name, value] of file.variables) variables.set(name, value);
+    for (const [name, value] of file.variables) {
+      variables.set(name, value);
+      sources.set(name, path);
+    }
     for (const { line, message } of file.problems) {
       problems.push(`${path} line ${line}: ${message}`);
     }

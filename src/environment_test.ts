@@ -8,8 +8,11 @@ Deno.test("a variable of the process wins over files, a later file over an earli
   await Deno.writeTextFile(folder.file("two"), "B=2\nC=2");
   const PROXY_ENV_FILE = `one:missing:${folder.file("two")}`;
   const environment = new Environment({ PROXY_ENV_FILE, C: "3", A: "" }, folder.path);
-  const { variables, problems } = await environment.read();
+  const { variables, sources, problems, notices } = await environment.read();
   assert.deepEqual(variables, { A: "1", B: "2", C: "3", PROXY_ENV_FILE });
+  const two = folder.file("two");
+  assert.deepEqual(sources, { A: "one", B: two, C: "environment", PROXY_ENV_FILE: "environment" });
+  assert.deepEqual(notices, ["PROXY_ENV_FILE: missing is not there"]);
   assert.equal(problems.length, 1);
   assert.match(problems[0]!, /^one line 4: /);
 });
@@ -17,7 +20,8 @@ Deno.test("a variable of the process wins over files, a later file over an earli
 Deno.test("without a name the file is .env; none is as good as an empty one", async () => {
   await using folder = new TempFolder();
   const environment = new Environment({}, folder.path);
-  assert.deepEqual(await environment.read(), { variables: {}, problems: [] });
+  const nothing = { variables: {}, sources: {}, problems: [], notices: [] };
+  assert.deepEqual(await environment.read(), nothing);
   await Deno.writeTextFile(folder.file(".env"), "A=1");
   assert.deepEqual((await environment.read()).variables, { A: "1" });
   await Deno.remove(folder.file(".env"));
@@ -44,4 +48,13 @@ Deno.test("a file that has been there and is gone is a problem, until it is ther
   assert.deepEqual((await environment.read()).problems, ["one: Cannot read the file: it is gone"]);
   await Deno.writeTextFile(folder.file("one"), "");
   assert.deepEqual((await environment.read()).problems, []);
+});
+
+Deno.test("a file that was named and is not there is a mistake, unless another one is", async () => {
+  await using folder = new TempFolder();
+  const { problems } = await new Environment({ PROXY_ENV_FILE: "a:b" }, folder.path).read();
+  assert.deepEqual(problems, ["PROXY_ENV_FILE: Cannot find the file: current value is a:b"]);
+  await Deno.writeTextFile(folder.file("b"), "");
+  const found = await new Environment({ PROXY_ENV_FILE: "a:b" }, folder.path).read();
+  assert.deepEqual([found.problems, found.notices], [[], ["PROXY_ENV_FILE: a is not there"]]);
 });

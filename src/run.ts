@@ -2,15 +2,18 @@
 // service manager, the signals, the deadlines of its end.
 
 import { App, type Listener } from "./app.ts";
-import type { CommandLineIo, Start } from "./cli.ts";
+import type { CommandLineIo, ProcessIo, Start } from "./cli.ts";
 import type { Config } from "./config.ts";
+import { findNotices } from "./config_notices.ts";
 import { formatAddress } from "./core/endpoint.ts";
 import { ProxyError } from "./core/errors.ts";
-import { configureLog, logger } from "./core/log.ts";
+import { configureLog, type Log, logger } from "./core/log.ts";
 import { Deadline } from "./net/deadline.ts";
 import { ServiceNotifier } from "./net/service_notifier.ts";
+import { ProcessOutput } from "./process_output.ts";
 import { Reloader } from "./reload.ts";
 import { Signals } from "./signals.ts";
+import { UncaughtErrors } from "./uncaught_errors.ts";
 
 const LOG = logger("app");
 
@@ -19,30 +22,54 @@ const LOG = logger("app");
  *
  * @returns the exit code: 0 after an orderly end, 1 when something died or never started
  */
-export async function runProxy({ config, settings }: Start, io: CommandLineIo): Promise<number> {
-  const write = (line: string) => io.printError(line.trimEnd());
-  const { level, format } = config.log;
-  await using _log = await configureLog({ level, format, write });
+export async function runProxy(start: Start, io: ProcessIo): Promise<number> {
+  await using output = new ProcessOutput(io.streams);
+  const { level, format } = start.config.log;
+  const write = (line: string) => output.printError(line.trimEnd());
+  await using log = await configureLog({ level, format, write });
+  using uncaught = new UncaughtErrors();
+  return await Promise.race([
+    uncaught.first.then(({ error }) => fail(error)),
+    run(start, { io, output, log }).catch(fail),
+  ]);
+}
+
+/** Tells of what nobody has expected. @returns the exit code */
+function fail(error: unknown): number {
+  const stack = error instanceof Error ? error.stack : undefined;
+  LOG.error("Cannot go on after an unexpected error", { error, stack });
+  return 1;
+}
+
+/** What the program says, and where it has it from. */
+interface Means {
+  readonly io: ProcessIo;
+  readonly output: ProcessOutput;
+  readonly log: Log;
+}
+
+async function run({ config, settings }: Start, { io, output, log }: Means): Promise<number> {
   using signals = new Signals();
   try {
-    const app = await App.open(config);
+    const app = await App.open(config, output);
     using notifier = openNotifier(app, io);
     const reloader = new Reloader({
       ...{ app, settings },
       environment: io.environment,
-      changeLogLevel: async (level) => void await configureLog({ level, format, write }),
+      changeLogLevel: (level) => log.setLevel(level),
     });
+    for (const notice of findNotices(settings)) LOG.warn("Configuration", { notice });
     warnOfRisks(config);
-    announce(app.listeners, config, io);
+    announce(app.listeners, config, output);
     await notifier.start();
     signals.onReload(oneAtATime(async () => {
       notifier.reloading();
       notifier.reloaded(await reloader.reload());
     }));
-    return await live(app, config, { signals, notifier, io });
+    return await live(app, config, { signals, notifier, output });
   } catch (error) {
     if (!(error instanceof ProxyError)) throw error;
-    io.printError(error.message);
+    output.printError(error.message);
     return 1;
   }
 }
@@ -50,16 +77,16 @@ export async function runProxy({ config, settings }: Start, io: CommandLineIo): 
 interface Surroundings {
   readonly signals: Signals;
   readonly notifier: ServiceNotifier;
-  readonly io: CommandLineIo;
+  readonly output: ProcessOutput;
 }
 
 async function live(app: App, config: Config, surroundings: Surroundings): Promise<number> {
-  const { signals, notifier, io } = surroundings;
+  const { signals, notifier, output } = surroundings;
   const died = app.closed.then(() => "closed" as const, (error: unknown) => ({ error }));
   const first = await Promise.race([died, signals.next()]);
   if (typeof first === "object") {
     const why = first.error instanceof Error ? first.error.message : String(first.error);
-    io.printError(`Cannot go on: ${why}`);
+    output.printError(`Cannot go on: ${why}`);
     return 1;
   }
   LOG.info("Draining", { grace: config.quit.grace });
@@ -111,7 +138,8 @@ function oneAtATime(work: () => Promise<void>): () => void {
 function warnOfRisks({ register, listen, registry, defaultBackend }: Config): void {
   if (register.token === undefined) {
     LOG.warn(
-      "Anybody who reaches the System API can register an origin: PROXY_REGISTER_TOKEN is unset",
+      "Anybody who reaches the System API can register an origin: neither PROXY_REGISTER_TOKEN nor " +
+        "PROXY_HTTP_API_AUTH_ENABLED is set",
     );
   }
   if (listen.reusePort && registry.type === "memory" && defaultBackend === undefined) {
@@ -121,7 +149,7 @@ function warnOfRisks({ register, listen, registry, defaultBackend }: Config): vo
   }
 }
 
-function announce(listeners: readonly Listener[], config: Config, { print }: CommandLineIo): void {
+function announce(listeners: readonly Listener[], config: Config, output: ProcessOutput): void {
   if (config.log.format === "json") {
     for (const { name, address } of listeners) {
       LOG.info("Listening", { name, address: formatAddress(address) });
@@ -129,10 +157,12 @@ function announce(listeners: readonly Listener[], config: Config, { print }: Com
     return;
   }
   for (const { name, address } of listeners) {
-    print(`${name.padEnd(12)} ${formatAddress(address)}`);
+    output.print(`${name.padEnd(12)} ${formatAddress(address)}`);
   }
   const port = listeners.find(({ name }) => name === "System API")?.address.port;
-  const token = config.register.token === undefined ? "" : "/<PROXY_REGISTER_TOKEN>";
+  const token = config.register.token === undefined ? "" : "/<TOKEN>";
   const url = `http://127.0.0.1:${port}/api/v1/srs/register${token}`;
-  print(`Next: add to each srs.conf: heartbeat { enabled on; interval 9; url ${url}; ports on; }`);
+  output.print(
+    `Next: add to each srs.conf: heartbeat { enabled on; interval 9; url ${url}; ports on; }`,
+  );
 }

@@ -4,35 +4,71 @@
 import { type AddressKind, addressKind, type Cidr, cidrContains } from "../core/cidr.ts";
 import { formatAddress, normalizeIp } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
-import type { Address } from "../core/origin.ts";
+import { type HostPattern, matchesHost, normalizeHostName } from "../core/host_name.ts";
+import { logger } from "../core/log.ts";
+import { type BoundAddress, listensAt, placeOf, type ProxyPlace } from "../core/fleet.ts";
 
 /** What the decision depends on. */
 export interface AddressPolicyOptions {
   /**
-   * Ranges that an origin may announce, whatever kind of address they cover. Empty means any
-   * address that a machine can have to itself.
+   * Ranges that an origin may announce, whatever kind of address they cover, and names. Both empty
+   * means any address that a machine can have to itself, and no name.
    */
   readonly allow: readonly Cidr[];
+  readonly allowNames: readonly HostPattern[];
   /** Where the proxy itself listens; a wildcard host stands for every address of the machine. */
-  readonly ownAddresses: () => readonly Address[];
+  readonly ownAddresses: () => readonly BoundAddress[];
+  /** Where the other proxies of the fleet are, as far as that is known. */
+  readonly otherProxies: () => readonly ProxyPlace[];
   /** The addresses of this machine. */
   readonly localIps: () => readonly string[];
 }
 
+const LOG = logger("api");
+/** Names and addresses of which the log has told. */
+const MAX_TOLD = 1_000;
 const REFUSED: Readonly<Partial<Record<AddressKind, string>>> = {
   unspecified: "an unspecified address",
   link_local: "a link-local address",
   multicast: "a multicast address",
   broadcast: "the broadcast address",
   reserved: "a reserved address",
+  metadata: "an address where a cloud keeps its metadata",
 };
 
 /** Judges the addresses in a registration. */
 export class AddressPolicy {
   readonly #options: AddressPolicyOptions;
+  readonly #told = new Set<string>();
 
   constructor(options: AddressPolicyOptions) {
     this.#options = options;
+  }
+
+  /**
+   * The canonical text of an address or a host name that may be announced.
+   *
+   * @param field names it in the error
+   * @throws ProxyError `bad_request`
+   */
+  acceptHost(text: string, field: string): string {
+    const name = normalizeHostName(text);
+    if (name === undefined) return this.acceptIp(text, field);
+    if (this.#options.allowNames.some((pattern) => matchesHost(pattern, name))) return name;
+    throw refused(field, name, "host names have to be allowed by PROXY_REGISTER_ALLOW");
+  }
+
+  /**
+   * Those addresses behind an allowed name that may be dialled: whoever answers for the name could have it
+   * lead anywhere. The log tells once of one that may not.
+   */
+  usable(name: string, addresses: readonly string[]): readonly string[] {
+    return addresses.filter((address) => {
+      const kind = REFUSED[addressKind(address)];
+      if (kind === undefined || this.#isListed(address)) return true;
+      this.#tell(name, address, kind);
+      return false;
+    });
   }
 
   /**
@@ -62,28 +98,42 @@ export class AddressPolicy {
     return this.#isLocal(ip) && this.#reasonToRefuse(host) === undefined ? host : undefined;
   }
 
-  /** @throws ProxyError `bad_request` when the proxy itself listens there */
-  refuseOwn(address: Address): void {
-    for (const own of this.#options.ownAddresses()) {
-      if (own.port !== address.port) continue;
-      const ownHost = normalizeIp(own.host) ?? own.host;
-      const meets = addressKind(ownHost) === "unspecified"
-        ? this.#isLocal(address.host)
-        : ownHost === address.host;
-      if (meets) throw refused("endpoint", formatAddress(address), "the proxy listens there");
+  /** @throws ProxyError `bad_request` when this proxy listens there, or another of the fleet */
+  refuseOwn(address: BoundAddress): void {
+    if (normalizeIp(address.host) === undefined) return;
+    const localIps = this.#options.localIps().flatMap((ip) => normalizeIp(ip) ?? []);
+    const here = placeOf(this.#options.ownAddresses(), localIps);
+    if (listensAt(here, address, localIps)) {
+      throw refused("endpoint", formatAddress(address), "the proxy listens there");
+    }
+    if (this.#options.otherProxies().some((place) => listensAt(place, address, localIps))) {
+      throw refused("endpoint", formatAddress(address), "a proxy of the fleet listens there");
     }
   }
 
   #reasonToRefuse(ip: string): string | undefined {
-    const { allow } = this.#options;
-    if (allow.length > 0) {
-      return allow.some((range) => cidrContains(range, ip)) ? undefined : "it is not allowed";
+    const { allow, allowNames } = this.#options;
+    if (allow.length > 0 || allowNames.length > 0) {
+      return this.#isListed(ip) ? undefined : "it is not allowed";
     }
     const kind = REFUSED[addressKind(ip)];
     return kind === undefined ? undefined : `${kind} is not allowed`;
   }
 
+  #isListed(ip: string): boolean {
+    return this.#options.allow.some((range) => cidrContains(range, ip));
+  }
+
+  #tell(name: string, address: string, kind: string): void {
+    const key = `${name} ${address}`;
+    if (this.#told.has(key)) return;
+    if (this.#told.size >= MAX_TOLD) this.#told.clear();
+    this.#told.add(key);
+    LOG.warn("Name leads to an address that is not used", { name, address, reason: kind });
+  }
+
   #isLocal(ip: string): boolean {
+    if (normalizeIp(ip) === undefined) return false;
     const kind = addressKind(ip);
     if (kind === "loopback" || kind === "unspecified") return true;
     return this.#options.localIps().some((local) => normalizeIp(local) === ip);

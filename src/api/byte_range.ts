@@ -15,7 +15,7 @@ export function parseByteRange(
   header: string,
   size: number,
 ): ByteRange | "unsatisfiable" | undefined {
-  const [, first, last] = /^\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*$/i.exec(header) ?? [];
+  const { first, last } = splitRange(header) ?? {};
   if (first === undefined || last === undefined || first + last === "") return undefined;
   if (first === "") {
     const start = Math.max(0, size - Number(last));
@@ -25,4 +25,13 @@ export function parseByteRange(
   const end = last === "" ? size : Math.min(size, Number(last) + 1);
   if (last !== "" && Number(last) < start) return undefined;
   return start < size ? { start, end } : "unsatisfiable";
+}
+
+/** The digits on both sides of the dash; undefined for anything but one range in bytes. */
+function splitRange(header: string): { first: string; last: string } | undefined {
+  const [unit = "", range = "", ...more] = header.split("=", 3);
+  const [first = "", last, ...others] = range.split("-", 3).map((digits) => digits.trim());
+  const isOne = more.length === 0 && last !== undefined && others.length === 0;
+  if (!isOne || unit.trim().toLowerCase() !== "bytes") return undefined;
+  return /^\d*$/.test(first) && /^\d*$/.test(last) ? { first, last } : undefined;
 }

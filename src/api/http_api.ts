@@ -4,6 +4,7 @@
 import { type Context, Hono, type Next } from "hono";
 import { corsFor } from "../core/cors.ts";
 import type { Address } from "../core/origin.ts";
+import { refuseOtherSites } from "./browser_guard.ts";
 import { answerError, answerErrorsInJson } from "./json_answers.ts";
 import { type ApiAccess, bearerToken, holdsToken } from "./token.ts";
 import { type About, versionsApp } from "./versions.ts";
@@ -40,7 +41,7 @@ export function httpApi(
 ): (request: Request, peer: Address) => Response | Promise<Response> {
   const app = new Hono<Env>({ strict: false });
   answerErrorsInJson(app);
-  app.use(addCors(ports.corsOrigins), requireToken(ports.access));
+  app.use(addCors(ports.corsOrigins), refuseSites(ports.corsOrigins), requireToken(ports.access));
   app.all("/rtc/v1/*", (context) => ports.signal(context.req.raw, context.env.peer));
   app.options("*", (context) => {
     context.header("Allow", "GET, HEAD, OPTIONS");
@@ -59,6 +60,15 @@ function addCors(allowed: readonly string[]) {
       if (name === "Vary") headers.append(name, value);
       else headers.set(name, value);
     }
+  };
+}
+
+/** Without a list every site may publish and play; with one, a page of another does so in vain too. */
+function refuseSites(allowed: readonly string[]) {
+  return async (context: Context<Env>, next: Next) => {
+    const isAllowed = allowed.includes(context.req.header("origin") ?? "");
+    if (allowed.length > 0 && !isAllowed) refuseOtherSites(context.req.raw);
+    await next();
   };
 }
 

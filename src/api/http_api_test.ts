@@ -84,3 +84,21 @@ Deno.test("only listed web sites may read", async () => {
   assert.equal(other.headers.get("access-control-allow-origin"), null);
   assert.equal(other.headers.get("vary"), "Accept, Origin");
 });
+
+Deno.test("with a list, a page of another site publishes nothing, answer or no answer", async () => {
+  const ask = apiWith({ corsOrigins: ["https://tv.example"] });
+  const statusFrom = async (origin: string | undefined, method: string) => {
+    const headers = { host: "proxy:11985", ...(origin === undefined ? {} : { origin }) };
+    return (await ask("/rtc/v1/publish/", { method, headers })).status;
+  };
+  for (const method of ["POST", "DELETE", "PATCH"]) {
+    assert.equal(await statusFrom("https://other.example", method), 403);
+    assert.equal(await statusFrom("null", method), 403);
+    assert.equal(await statusFrom("https://tv.example", method), 201);
+    assert.equal(await statusFrom("http://proxy:11985", method), 201);
+    assert.equal(await statusFrom(undefined, method), 201);
+  }
+  const all = apiWith();
+  const headers = { origin: "https://any.example" };
+  assert.equal((await all("/rtc/v1/publish/", { method: "POST", headers })).status, 201);
+});

@@ -35,13 +35,19 @@ export const METRICS = {
   ),
   srs_proxy_registry_picks_total: counter("New streams for which an origin was picked."),
   srs_proxy_registry_moves_total: counter(
-    "Streams moved to another origin, by reason: failed, set_aside, gone, not_offered.",
+    "Streams moved to another origin, by reason: failed, set_aside, down, gone, not_offered.",
     "reason",
+  ),
+  srs_proxy_registry_divided_streams_total: counter(
+    "Streams found to be published at two origins at once, by proxies that could not agree.",
+  ),
+  srs_proxy_registry_strays_total: counter(
+    "Viewers ended because they waited at an origin where their stream is not.",
   ),
   srs_proxy_registry_errors_total: counter("Background writes to the registry that failed."),
   srs_proxy_registry_wait_seconds: histogram(
     "Time for which requests have waited for the registry, by operation: resolve, locate, " +
-      "register, session.",
+      "register, session, confirm.",
     "operation",
   ),
   srs_proxy_redis_up: gauge("1 while Redis is asked, 0 while decisions are made without it."),
@@ -50,7 +56,7 @@ export const METRICS = {
     "kind",
   ),
   srs_proxy_redis_local_decisions_total: counter(
-    "What was decided without Redis, by kind: heartbeat, claim, move.",
+    "What was decided without Redis, by kind: heartbeat, claim, move, publish.",
     "kind",
   ),
   srs_proxy_redis_ignored_values_total: counter(
@@ -60,6 +66,12 @@ export const METRICS = {
   srs_proxy_origins_set_aside_total: counter(
     "Times an origin was set aside for a protocol: it did not answer there.",
     "protocol",
+  ),
+  srs_proxy_origins_down: gauge(
+    "Origins that leave probes unanswered, refreshed every few seconds.",
+  ),
+  srs_proxy_origins_down_total: counter(
+    "Times an origin was found to be down: it left three probes in a row unanswered.",
   ),
   srs_proxy_origin_dials_total: counter(
     "Connections dialled to origins, by protocol and result.",
@@ -107,6 +119,10 @@ export const METRICS = {
     "HTTP connections and requests refused or failed, by reason.",
     "reason",
   ),
+  srs_proxy_http_file_searches_total: counter(
+    "Files looked for at the origins, by result: found, missing, overloaded.",
+    "result",
+  ),
   srs_proxy_http_relay_bytes_total: counter(
     "Bytes sent to HTTP clients, heads included, by kind of media.",
     "kind",
@@ -141,7 +157,8 @@ export const METRICS = {
   ),
   srs_proxy_srt_dropped_total: counter(
     "Datagrams of SRT clients dropped or refused at once, by reason: malformed, unknown_socket, " +
-      "bad_cookie, old_version, bad_stream_id, key_material, session_limit, address_limit, draining.",
+      "bad_cookie, old_version, bad_handshake, no_stream_id, bad_stream_id, key_material, " +
+      "session_limit, address_limit, draining.",
     "reason",
   ),
   srs_proxy_rtc_sessions: gauge("WebRTC sessions agreed upon or begun."),
@@ -187,6 +204,9 @@ export const METRICS = {
   ),
   srs_proxy_rtc_registry_errors_total: counter(
     "WebRTC sessions that other proxies could not be told of.",
+  ),
+  srs_proxy_log_lines_lost_total: counter(
+    "Lines of the log that were lost because their reader did not take them in time.",
   ),
 } as const satisfies Readonly<Record<string, MetricDeclaration>>;
 

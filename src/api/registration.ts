@@ -3,7 +3,9 @@
 
 import * as v from "valibot";
 import { ProxyError } from "../core/errors.ts";
+import { nameFlaw } from "../core/names.ts";
 import { type Endpoint, parseEndpoint } from "../core/endpoint.ts";
+import { TRANSPORTS } from "../core/fleet.ts";
 import type { Address, Origin, Protocol } from "../core/origin.ts";
 import type { AddressPolicy } from "./address_policy.ts";
 
@@ -14,7 +16,7 @@ const MAX_ISSUES_TOLD = 5;
 const Text = v.pipe(
   v.string("must be a string"),
   v.maxLength(MAX_TEXT, `must have at most ${MAX_TEXT} characters`),
-  v.regex(/^[^\p{Cc}]*$/u, "must not hold control characters"),
+  v.check((text) => nameFlaw(text) === undefined, ({ input }) => nameFlaw(input)!),
 );
 const Name = v.pipe(Text, v.nonEmpty("must not be empty"));
 const Endpoints = v.pipe(
@@ -67,7 +69,7 @@ export function parseRegistration(body: string): Registration {
  * @throws ProxyError `bad_request` for an address that is malformed or refused
  */
 export function originOf(registration: Registration, policy: AddressPolicy): Origin {
-  const ip = policy.acceptIp(registration.ip, "ip");
+  const ip = policy.acceptHost(registration.ip, "ip");
   const addressesOf = (protocol: Protocol) =>
     dialable(ip, usableEndpoints(protocol, registration[protocol]), policy);
   const endpoints = {
@@ -82,6 +84,14 @@ export function originOf(registration: Registration, policy: AddressPolicy): Ori
   }
   const { server, service, pid, device_id } = registration;
   return { id: server, generation: `${service}/${pid}`, deviceId: device_id, ip, endpoints };
+}
+
+/** @throws ProxyError `bad_request` when an address of the origin is a proxy's */
+export function refuseOwnAddresses({ endpoints }: Origin, policy: AddressPolicy): void {
+  for (const [protocol, addresses] of Object.entries(endpoints)) {
+    const transport = TRANSPORTS[protocol as Protocol];
+    for (const address of addresses) policy.refuseOwn({ transport, ...address });
+  }
 }
 
 function parseJson(text: string): unknown {
@@ -123,10 +133,7 @@ function dialable(
   policy: AddressPolicy,
 ): readonly Address[] {
   const addresses = new Map<string, Address>();
-  const add = (host: string, port: number) => {
-    policy.refuseOwn({ host, port });
-    addresses.set(`${port} ${host}`, { host, port });
-  };
+  const add = (host: string, port: number) => addresses.set(`${port} ${host}`, { host, port });
   for (const { port } of endpoints) add(ip, port);
   for (const { host, port } of endpoints) {
     const bound = host === undefined ? undefined : policy.acceptBound(host, ip);

@@ -1,13 +1,20 @@
 import assert from "node:assert/strict";
 import { ProxyError } from "../core/errors.ts";
+import type { BoundAddress } from "../core/fleet.ts";
 import type { Address, Origin } from "../core/origin.ts";
 import { AddressPolicy } from "./address_policy.ts";
-import { originOf, parseRegistration } from "./registration.ts";
+import { originOf, parseRegistration, refuseOwnAddresses } from "./registration.ts";
 
 const GOOD = { ip: "10.0.0.1", server: "vid-1", service: "s-1", pid: "42", rtmp: ["1935"] };
 
-function policy(own: Address[] = []): AddressPolicy {
-  return new AddressPolicy({ allow: [], ownAddresses: () => own, localIps: () => [] });
+function policy(own: BoundAddress[] = [], names: string[] = []): AddressPolicy {
+  return new AddressPolicy({
+    allow: [],
+    allowNames: names,
+    ownAddresses: () => own,
+    otherProxies: () => [],
+    localIps: () => [],
+  });
 }
 
 function parse(more: Record<string, unknown> = {}): Origin {
@@ -93,7 +100,14 @@ Deno.test("an endpoint at a refused address is refused", () => {
 
 Deno.test("an endpoint that is the proxy's own is refused", () => {
   const registration = parseRegistration(JSON.stringify({ ...GOOD, http: ["8080"] }));
-  assertRefused(() => originOf(registration, policy(at(8080))), /10\.0\.0\.1:8080: the proxy/);
+  assertRefused(
+    () =>
+      refuseOwnAddresses(
+        originOf(registration, policy()),
+        policy([{ transport: "tcp", host: "10.0.0.1", port: 8080 }]),
+      ),
+    /10\.0\.0\.1:8080: the proxy/,
+  );
 });
 
 Deno.test("every missing field is named at once", () => {
@@ -109,6 +123,15 @@ Deno.test("a field of the wrong type or size is named", () => {
     [{ server: "" }, /server must not be empty/],
     [{ server: "x".repeat(257) }, /server must have at most 256 characters/],
     [{ server: "a\nb" }, /server must not hold control characters/],
+    [{ server: "\ud800" }, /server must not hold halves of characters/],
+    [{ service: "a\udc00" }, /service must not hold halves of characters/],
+    [{ service: "a\u202e" }, /service must not hold control characters/],
+    [{ pid: "\u2028" }, /pid must not hold control characters/],
+    [{ pid: "\ud83d" }, /pid must not hold halves of characters/],
+    [{ device_id: "a\u009b" }, /device_id must not hold control characters/],
+    [{ device_id: "\ud83d\ud83d" }, /device_id must not hold halves of characters/],
+    [{ ip: "\u2066" }, /ip must not hold control characters/],
+    [{ rtmp: ["\ud800"] }, /rtmp\.0 must not hold halves of characters/],
     [{ service: {} }, /service must be a string/],
     [{ pid: null }, /pid must be a string or an integer/],
     [{ pid: 1.5 }, /pid must be a string or an integer/],
@@ -142,4 +165,31 @@ Deno.test("a body nested as deep as fits is refused like any other", () => {
 Deno.test("keys that mean something to JavaScript mean nothing here", () => {
   const body = JSON.stringify(GOOD).replace("{", '{"__proto__":{"ip":5},"constructor":1,');
   assert.equal(parseRegistration(body).ip, "10.0.0.1");
+});
+
+Deno.test("the number of one of our UDP ports is free for an origin's TCP, and the other way round", () => {
+  const own: BoundAddress[] = [
+    { transport: "udp", host: "10.0.0.1", port: 10080 },
+    { transport: "tcp", host: "10.0.0.1", port: 1985 },
+  ];
+  const registrationOf = (more: Record<string, unknown>) =>
+    refuseOwnAddresses(parse(more), policy(own));
+  registrationOf({ rtmp: ["10080"], srt: ["udp://0.0.0.0:1985"] });
+  assertRefused(() => registrationOf({ srt: ["10080"] }), /10\.0\.0\.1:10080: the proxy/);
+  assertRefused(() => registrationOf({ api: ["1985"] }), /10\.0\.0\.1:1985: the proxy/);
+});
+
+Deno.test("an allowed name stands wherever its address would", () => {
+  const body = {
+    ...GOOD,
+    ip: "SRS-1",
+    rtmp: ["1935", "127.0.0.1:1936"],
+    srt: ["udp://0.0.0.0:10080"],
+  };
+  const origin = originOf(parseRegistration(JSON.stringify(body)), policy([], ["srs-1"]));
+  const at = (port: number) => ({ host: "srs-1", port });
+  assert.equal(origin.ip, "srs-1");
+  assert.deepEqual([origin.endpoints.rtmp, origin.endpoints.srt], [[at(1935), at(1936)], [
+    at(10080),
+  ]]);
 });

@@ -65,8 +65,10 @@ export class LiveSessions implements SessionLog {
     });
   }
 
-  refused({ error, ...request }: SessionRefused): void {
-    logFailure(LOG, "Session refused", error, request);
+  refused({ error, tried = [], ...request }: SessionRefused): void {
+    const asked = tried.map(({ origin, code }) => `${origin} ${code}`).join(", ");
+    const fields = asked === "" ? request : { ...request, tried: asked };
+    logFailure(LOG, "Session refused", error, fields);
   }
 
   /** The open sessions, oldest first, those behind the id `after` when one is given. */

@@ -83,6 +83,22 @@ Deno.test("sessions beyond the bound are logged but not listed", async () => {
   assert.deepEqual(fieldsOf(lines[5]), { ...CLOSED, session: "s3" });
 });
 
+Deno.test("a refusal tells which origins were asked, and why each did not do", async () => {
+  const { origin: _origin, ...request } = OPENED;
+  const lines = await linesOf((sessions) => {
+    const error = new ProxyError("origin_timeout", "Cannot do it");
+    sessions.refused({ ...request, error, tried: [] });
+    const tried = [
+      { origin: "vid-1", code: "origin_unreachable" },
+      { origin: "vid-2", code: "origin_timeout" },
+    ] as const;
+    sessions.refused({ ...request, error, tried });
+  });
+  assert.equal(fieldsOf(lines[0]).session, request.session);
+  assert.ok(!("tried" in fieldsOf(lines[0])));
+  assert.equal(fieldsOf(lines[1]).tried, "vid-1 origin_unreachable, vid-2 origin_timeout");
+});
+
 Deno.test("whose fault it was decides the level of a refusal", async () => {
   const { session: _session, origin: _origin, ...request } = OPENED;
   const lines = await linesOf((sessions) => {

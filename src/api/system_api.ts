@@ -3,17 +3,18 @@
 
 import { type Context, Hono } from "hono";
 import { ProxyError, toProxyError } from "../core/errors.ts";
-import { logger } from "../core/log.ts";
 import type { Directory, OriginStatus, PageRequest } from "../core/directory.ts";
 import { formatAddress } from "../core/endpoint.ts";
-import type { Protocol } from "../core/origin.ts";
+import type { Address, Origin, Protocol } from "../core/origin.ts";
 import type { Metrics } from "../core/ports.ts";
-import { AddressPolicy, type AddressPolicyOptions } from "./address_policy.ts";
+import { type SharedAddress, sharedAddresses } from "../core/shared_addresses.ts";
+import type { AddressPolicy } from "./address_policy.ts";
+import { refuseOtherNames, refuseOtherSites, requireJson } from "./browser_guard.ts";
 import { readBoundedText } from "../core/bounded_body.ts";
 import { answerError, answerErrorsInJson } from "./json_answers.ts";
-import { logFailure } from "./log_failure.ts";
 import type { Exposition } from "./metrics.ts";
-import { originOf, parseRegistration } from "./registration.ts";
+import { originOf, parseRegistration, refuseOwnAddresses } from "./registration.ts";
+import { logRefusedRegistration, peekBody } from "./registration_refusal.ts";
 import type { SessionStatus } from "./session_log.ts";
 import { type ApiAccess, bearerToken, holdsToken } from "./token.ts";
 import { type About, versionsApp } from "./versions.ts";
@@ -35,7 +36,11 @@ export interface SystemApiPorts {
   readonly readiness: () => Readiness;
   readonly sessions: SessionDirectory;
   readonly about: About;
-  readonly addresses: AddressPolicyOptions;
+  readonly addresses: AddressPolicy;
+  /** The origin with addresses in the place of names. */
+  readonly resolved: (origin: Origin) => Promise<Origin>;
+  /** Whether what wants to register is a proxy, which would be its own client in the end. */
+  readonly isProxy: (origin: Origin) => Promise<boolean>;
   readonly access: ApiAccess;
 }
 
@@ -47,7 +52,11 @@ export interface SessionDirectory {
   kick(session: string): boolean;
 }
 
-const LOG = logger("api");
+/** What the listener adds to a request; nothing where there is none. */
+interface Env {
+  readonly Bindings: { readonly peer?: Address };
+}
+
 const REGISTER_PATHS = ["/api/v1/srs/register", "/api/v1/srs/register/:token"];
 const BODY_BOUNDS = { limit: 64 * 1024, deadline: 10_000 };
 const PROTOCOLS: readonly Protocol[] = ["rtmp", "http", "api", "srt", "rtc"];
@@ -55,8 +64,8 @@ const DEFAULT_PAGE = 100;
 const LONGEST_PAGE = 1_000;
 
 /** The System API as an app, to be served by a listener of its own. */
-export function systemApi(ports: SystemApiPorts): Hono {
-  const app = new Hono({ strict: false });
+export function systemApi(ports: SystemApiPorts): Hono<Env> {
+  const app = new Hono<Env>({ strict: false });
   answerErrorsInJson(app);
   app.route("/", versionsApp(ports.about));
   addRegistration(app, ports);
@@ -66,17 +75,22 @@ export function systemApi(ports: SystemApiPorts): Hono {
   return app;
 }
 
-function addRegistration(app: Hono, ports: SystemApiPorts): void {
-  const policy = new AddressPolicy(ports.addresses);
+function addRegistration(app: Hono<Env>, ports: SystemApiPorts): void {
   app.on("POST", REGISTER_PATHS, async (context) => {
+    let body: string | undefined;
     try {
-      requireToken(context, ports.access);
-      const body = await readBoundedText(context.req.raw, BODY_BOUNDS);
-      await ports.directory.register(originOf(parseRegistration(body), policy));
+      admit(context, ports.access);
+      requireJson(context.req.raw);
+      body = await readBoundedText(context.req.raw, BODY_BOUNDS);
+      const origin = originOf(parseRegistration(body), ports.addresses);
+      await refuseProxy(await ports.resolved(origin), ports);
+      await ports.directory.register(origin);
     } catch (thrown) {
       const error = toProxyError(thrown);
       ports.metrics.count("srs_proxy_registrations_total", { result: resultOf(error) });
-      if (error.source !== "internal") logFailure(LOG, "Registration refused", error);
+      body ??= await peekBody(context.req.raw);
+      const { peer } = context.env ?? {};
+      if (error.source !== "internal") logRefusedRegistration({ peer, body, error });
       throw error;
     }
     ports.metrics.count("srs_proxy_registrations_total", { result: "accepted" });
@@ -90,7 +104,13 @@ function addRegistration(app: Hono, ports: SystemApiPorts): void {
   }
 }
 
-function addHealth(app: Hono, ports: SystemApiPorts): void {
+async function refuseProxy(origin: Origin, { addresses, isProxy }: SystemApiPorts): Promise<void> {
+  refuseOwnAddresses(origin, addresses);
+  if (!await isProxy(origin)) return;
+  throw new ProxyError("bad_request", "Cannot register: a proxy answers there, not an origin");
+}
+
+function addHealth(app: Hono<Env>, ports: SystemApiPorts): void {
   app.get("/healthz", (context) => context.json({ code: 0, status: "alive" }));
   app.get("/readyz", (context) => {
     const { ready, status, reason } = ports.readiness();
@@ -102,27 +122,29 @@ function addHealth(app: Hono, ports: SystemApiPorts): void {
   });
 }
 
-function addLists(app: Hono, { directory, access }: SystemApiPorts): void {
+function addLists(app: Hono<Env>, { directory, access }: SystemApiPorts): void {
   app.get("/api/v1/origins", async (context) => {
-    requireToken(context, access);
+    admit(context, access);
     const { limit, after = "" } = pageOf(context);
-    const origins = [...await directory.origins()]
+    const all = await directory.origins();
+    const origins = [...all]
       .filter(({ origin }) => origin.id > after)
       .sort((a, b) => a.origin.id < b.origin.id ? -1 : 1);
     const page = origins.slice(0, limit);
+    const shared = sharedAddresses(all.map(({ origin }) => origin));
     const next = origins.length > limit ? page.at(-1)?.origin.id : undefined;
-    return context.json({ code: 0, origins: page.map(originAnswer), next });
+    return context.json({ code: 0, origins: page.map((each) => originAnswer(each, shared)), next });
   });
   app.get("/api/v1/streams", async (context) => {
-    requireToken(context, access);
+    admit(context, access);
     const { streams, next } = await directory.streams(pageOf(context));
     return context.json({ code: 0, streams, next });
   });
 }
 
-function addSessions(app: Hono, { sessions, access }: SystemApiPorts): void {
+function addSessions(app: Hono<Env>, { sessions, access }: SystemApiPorts): void {
   app.get("/api/v1/sessions", (context) => {
-    requireToken(context, access);
+    admit(context, access);
     const page = pageOf(context);
     const listed = sessions.list({ ...page, limit: page.limit + 1 });
     const shown = listed.slice(0, page.limit);
@@ -130,7 +152,7 @@ function addSessions(app: Hono, { sessions, access }: SystemApiPorts): void {
     return context.json({ code: 0, sessions: shown, next });
   });
   app.delete("/api/v1/sessions/:session", (context) => {
-    requireToken(context, access);
+    admit(context, access);
     if (!sessions.kick(context.req.param("session"))) {
       return answerError(context, 404, "Cannot find a session of this id");
     }
@@ -138,9 +160,10 @@ function addSessions(app: Hono, { sessions, access }: SystemApiPorts): void {
   });
 }
 
-/** Origins to register, and everybody to see the lists, must present the token. */
-function requireToken(context: Context, { token }: ApiAccess): void {
-  if (token === undefined) return;
+/** Origins to register, and everybody to see the lists, must present the token; pages may do neither. */
+function admit(context: Context, { token }: ApiAccess): void {
+  refuseOtherSites(context.req.raw);
+  if (token === undefined) return refuseOtherNames(context.req.raw);
   const presented = [
     bearerToken(context.req.header("authorization")),
     context.req.query("token"),
@@ -168,8 +191,12 @@ function pageOf(context: Context): PageRequest {
 }
 
 /** In the words of a registration, so that one can be compared with the other. */
-function originAnswer(status: OriginStatus): Record<string, unknown> {
-  const { origin, streams, expiresIn, setAsideFor } = status;
+function originAnswer(
+  status: OriginStatus,
+  shared: readonly SharedAddress[],
+): Record<string, unknown> {
+  const { origin, streams, expiresIn, setAsideFor, down } = status;
+  const notDown = Object.keys(setAsideFor).length > 0 ? "set_aside" : "live";
   const endpoints = PROTOCOLS.map((protocol) => [
     protocol,
     origin.endpoints[protocol].map(formatAddress),
@@ -180,8 +207,9 @@ function originAnswer(status: OriginStatus): Record<string, unknown> {
     device_id: origin.deviceId,
     ip: origin.ip,
     ...Object.fromEntries(endpoints),
+    shared_addresses: shared.filter(({ origins }) => origins.includes(origin.id)),
     streams,
-    state: Object.keys(setAsideFor).length > 0 ? "set_aside" : "live",
+    state: down ? "down" : notDown,
     set_aside_for_ms: inWholeMilliseconds(setAsideFor),
     expires_in_ms: expiresIn === null ? null : Math.round(expiresIn),
   };

@@ -1,68 +1,16 @@
 import assert from "node:assert/strict";
 import type { Directory } from "../core/directory.ts";
+import { configureLog } from "../core/log.ts";
 import { ProxyError } from "../core/errors.ts";
-import { MemoryStore } from "../registry/memory_store.ts";
-import { Registry } from "../registry/registry.ts";
-import { PrometheusMetrics } from "./metrics.ts";
-import { systemApi, type SystemApiPorts } from "./system_api.ts";
+import {
+  ABOUT,
+  type Desk,
+  GOOD,
+  NUMBERS,
+  openDesk,
+  REGISTER,
+} from "../../tests/support/system_desk.ts";
 import { versionsApp } from "./versions.ts";
-
-const REGISTER = "/api/v1/srs/register";
-const GOOD = { ip: "10.0.0.1", server: "vid-1", service: "s-1", pid: "42", rtmp: ["1935"] };
-const NUMBERS = { major: 1, minor: 2, revision: 3, version: "1.2.3" };
-const ABOUT = { signature: "proxy", version: "1.2.3", numbers: NUMBERS, pid: "7" };
-
-/** The API in front of a real registry. */
-interface Desk extends AsyncDisposable {
-  readonly registry: Registry;
-  readonly metrics: PrometheusMetrics;
-  readonly fetch: (request: Request) => Response | Promise<Response>;
-  /** Status and JSON body of the answer. */
-  readonly ask: (
-    method: string,
-    path: string,
-    body?: unknown,
-    headers?: Record<string, string>,
-  ) => Promise<{ status: number; body: Record<string, unknown>; headers: Headers }>;
-}
-
-async function openDesk(options: Partial<SystemApiPorts> = {}): Promise<Desk> {
-  const metrics = new PrometheusMetrics();
-  const store = new MemoryStore({ maxOrigins: 3, maxStreams: 500 });
-  const times = { originTtl: 60_000, streamIdle: 60_000 };
-  const registry = await Registry.open({ store, metrics, ...times });
-  const app = systemApi({
-    directory: registry,
-    metrics,
-    expose: () => metrics.expose(),
-    readiness: () => ({ ready: true, status: "ready" }),
-    sessions: { list: () => [], kick: () => false },
-    about: ABOUT,
-    addresses: {
-      allow: [],
-      ownAddresses: () => [{ host: "0.0.0.0", port: 11935 }],
-      localIps: () => ["10.0.0.1"],
-    },
-    access: {},
-    ...options,
-  });
-  return {
-    registry,
-    metrics,
-    fetch: (request) => app.fetch(request),
-    ask: async (method, path, body, headers = {}) => {
-      const text = typeof body === "string" || body === undefined ? body : JSON.stringify(body);
-      const init = text === undefined ? { method, headers } : { method, headers, body: text };
-      const response = await app.request(path, init);
-      return {
-        status: response.status,
-        body: await response.json(),
-        headers: response.headers,
-      };
-    },
-    [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose](),
-  };
-}
 
 async function registrations(desk: Desk, result: string): Promise<number> {
   const { text } = await desk.metrics.expose();
@@ -80,12 +28,40 @@ Deno.test("a heartbeat is answered with code 0 and the pid as a text", async () 
   assert.equal(await registrations(desk, "accepted"), 1);
 });
 
-Deno.test("no content type, or a wrong one, is tolerated", async () => {
-  await using desk = await openDesk();
-  for (const type of ["text/plain", "application/x-www-form-urlencoded", "nonsense"]) {
+Deno.test("a page in a browser registers nothing and ends nothing", async () => {
+  const kicked: string[] = [];
+  const kick = (session: string) => kicked.push(session) > 0;
+  await using desk = await openDesk({ sessions: { list: () => [], kick } });
+  for (const type of ["text/plain", "application/x-www-form-urlencoded", ""]) {
     const answer = await desk.ask("POST", REGISTER, GOOD, { "content-type": type });
-    assert.equal(answer.status, 200);
+    assert.equal(answer.status, 415);
   }
+  const host = "127.0.0.1:12025";
+  for (
+    const headers of [{ host, origin: "http://evil.example" }, {
+      host: "rebound.test:12025",
+      origin: "http://rebound.test:12025",
+    }]
+  ) {
+    assert.equal((await desk.ask("POST", REGISTER, GOOD, headers)).status, 403);
+    const path = "/api/v1/sessions/s1";
+    assert.equal((await desk.ask("DELETE", path, undefined, headers)).status, 403);
+  }
+  const rebound = { host: "rebound.test:12025", "accept-language": "de" };
+  for (const path of ["/api/v1/sessions", "/api/v1/origins", "/api/v1/streams"]) {
+    assert.equal((await desk.ask("GET", path, undefined, rebound)).status, 403);
+  }
+  assert.deepEqual([await desk.registry.origins(), kicked], [[], []]);
+  assert.equal(await registrations(desk, "invalid"), 5);
+});
+
+Deno.test("a browser with the token may come by any name", async () => {
+  await using desk = await openDesk({ access: { token: "right" } });
+  const headers = { host: "proxy.example.com", "accept-language": "de" };
+  assert.equal((await desk.ask("GET", "/api/v1/origins", undefined, headers)).status, 401);
+  const authorization = "Bearer right";
+  const answer = await desk.ask("GET", "/api/v1/origins", undefined, { ...headers, authorization });
+  assert.equal(answer.status, 200);
 });
 
 Deno.test("a bad registration is answered with an error alone and changes nothing", async () => {
@@ -104,6 +80,14 @@ Deno.test("a bad registration is answered with an error alone and changes nothin
 Deno.test("the proxy does not register itself", async () => {
   await using desk = await openDesk();
   assert.equal((await desk.ask("POST", REGISTER, { ...GOOD, rtmp: ["11935"] })).status, 400);
+});
+
+Deno.test("nor another proxy", async () => {
+  await using desk = await openDesk({ isProxy: ({ ip }) => Promise.resolve(ip === "10.0.0.7") });
+  const answer = await desk.ask("POST", REGISTER, { ...GOOD, ip: "10.0.0.7" });
+  assert.equal(answer.status, 400);
+  assert.match(String(answer.body.data), /a proxy answers there/);
+  assert.equal((await desk.ask("POST", REGISTER, GOOD)).status, 200);
 });
 
 Deno.test("without the token nobody registers, with it everybody does", async () => {
@@ -172,16 +156,17 @@ Deno.test("a registry that is away is told as such", async () => {
 Deno.test("a large body is refused over a real connection, announced or not", async () => {
   await using desk = await openDesk();
   const listen = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
-  await using server = Deno.serve(listen, desk.fetch);
+  await using server = Deno.serve(listen, (request) => desk.fetch(request));
   const url = `http://127.0.0.1:${server.addr.port}${REGISTER}`;
-  const announced = await fetch(url, { method: "POST", body: "x".repeat(10_000_000) });
+  const headers = { "content-type": "application/json" };
+  const announced = await fetch(url, { method: "POST", headers, body: "x".repeat(10_000_000) });
   assert.equal(announced.status, 413);
   assert.equal((await announced.json()).code, 413);
   const chunks = ReadableStream.from(Array.from({ length: 160 }, () => new Uint8Array(65_536)));
-  const unannounced = await fetch(url, { method: "POST", body: chunks });
+  const unannounced = await fetch(url, { method: "POST", headers, body: chunks });
   assert.equal(unannounced.status, 413);
   assert.equal((await unannounced.json()).code, 413);
-  const good = await fetch(url, { method: "POST", body: JSON.stringify(GOOD) });
+  const good = await fetch(url, { method: "POST", headers, body: JSON.stringify(GOOD) });
   assert.deepEqual(await good.json(), { code: 0, pid: "7" });
 });
 
@@ -235,109 +220,39 @@ Deno.test("numbers are exposed for Prometheus", async () => {
   assert.match(await response.text(), /^srs_proxy_origins 0$/m);
 });
 
-Deno.test("origins are listed with what they offer and how they are", async () => {
-  await using desk = await openDesk();
-  const body = { ...GOOD, device_id: "d", rtc: ["udp://0.0.0.0:8000"] };
-  await desk.ask("POST", REGISTER, body);
-  desk.registry.unreachable("vid-1", "rtmp");
-  const { origins } = (await desk.ask("GET", "/api/v1/origins")).body;
-  assert.ok(Array.isArray(origins));
-  const { set_aside_for_ms, expires_in_ms, ...rest } = origins[0];
-  assert.deepEqual(Object.keys(set_aside_for_ms), ["rtmp"]);
-  assert.ok(set_aside_for_ms.rtmp > 0 && set_aside_for_ms.rtmp <= 1_000);
-  assert.ok(expires_in_ms > 50_000 && expires_in_ms <= 60_000);
-  assert.deepEqual(rest, {
-    server: "vid-1",
-    generation: "s-1/42",
-    device_id: "d",
-    ip: "10.0.0.1",
-    rtmp: ["10.0.0.1:1935"],
-    http: [],
-    api: [],
-    srt: [],
-    rtc: ["10.0.0.1:8000"],
-    streams: 0,
-    state: "set_aside",
-  });
-});
-
-Deno.test("lists come page by page", async () => {
-  await using desk = await openDesk();
-  for (const server of ["c", "a", "b"]) await desk.ask("POST", REGISTER, { ...GOOD, server });
-  const first = (await desk.ask("GET", "/api/v1/origins?limit=2")).body;
-  assert.deepEqual(serversOf(first), ["a", "b"]);
-  const last = (await desk.ask("GET", `/api/v1/origins?limit=2&after=${first.next}`)).body;
-  assert.deepEqual([serversOf(last), last.next], [["c"], undefined]);
-  for (let stream = 0; stream < 150; stream++) {
-    const request = { protocol: "rtmp", intent: "play", failed: [] } as const;
-    await desk.registry.resolve({ ...request, stream: `v/a/${stream}`, session: `s${stream}` });
-  }
-  const page = (await desk.ask("GET", "/api/v1/streams")).body;
-  assert.ok(Array.isArray(page.streams));
-  assert.equal(page.streams.length, 100);
-  assert.deepEqual(Object.keys(page.streams[0]), ["stream", "origin", "confirmed"]);
-  const rest = (await desk.ask("GET", `/api/v1/streams?after=${page.next}`)).body;
-  assert.ok(Array.isArray(rest.streams));
-  assert.equal(rest.streams.length, 50);
-});
-
-Deno.test("a page of no size, or of any size, is refused", async () => {
-  await using desk = await openDesk();
-  for (const query of ["limit=0", "limit=1001", "limit=-1", "limit=x", "limit=1.5"]) {
-    assert.equal((await desk.ask("GET", `/api/v1/streams?${query}`)).status, 400, query);
-    assert.equal((await desk.ask("GET", `/api/v1/origins?${query}`)).status, 400, query);
-  }
-  assert.equal((await desk.ask("GET", "/api/v1/streams?after=nonsense")).status, 400);
-});
-
-Deno.test("lists need the token when there is one", async () => {
+Deno.test("a refused registration is a warning that says who has sent it and for whom", async () => {
+  const lines: string[] = [];
+  const write = (line: string) => void lines.push(line.slice(line.indexOf(" ") + 1).trimEnd());
+  await using _log = await configureLog({ level: "info", format: "text", write });
   await using desk = await openDesk({ access: { token: "right" } });
-  for (const path of ["/api/v1/origins", "/api/v1/streams"]) {
-    assert.equal((await desk.ask("GET", path)).status, 401);
-    assert.equal((await desk.ask("GET", `${path}?token=right`)).status, 200);
-  }
-  assert.equal((await desk.ask("GET", "/readyz")).status, 200);
+  const send = async (body: unknown, token: string) => {
+    const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
+    const init = { method: "POST", headers, body: JSON.stringify(body) };
+    const peer = { host: "10.0.0.9", port: 4711 };
+    await desk.fetch(new Request(`http://proxy${REGISTER}`, init), { peer });
+  };
+  await send({ ...GOOD, device_id: "hall 3" }, "wrong");
+  await send({ ...GOOD, rtmp: ["0"] }, "right");
+  const [unauthorized = "", invalid = ""] = lines;
+  const start = "WARNING api: Registration refused peer=10.0.0.9:4711";
+  assert.ok(unauthorized.startsWith(`${start} server=vid-1 device_id="hall 3" code=unauthorized`));
+  assert.ok(invalid.startsWith(`${start} server=vid-1 code=bad_request`), invalid);
+  assert.equal(lines.length, 2);
 });
 
-function serversOf(body: Record<string, unknown>): string[] {
-  assert.ok(Array.isArray(body.origins));
-  return body.origins.map(({ server }) => server);
-}
-
-Deno.test("open sessions are listed page by page, and one can be ended", async () => {
-  const open = ["s1", "s2", "s3"].map((session) => ({
-    session,
-    protocol: "http",
-    intent: "play" as const,
-    stream: "v/a/s",
-    origin: "o",
-    client: "10.0.0.9:5",
-    seconds: 1,
-  }));
-  const kicked: string[] = [];
-  await using desk = await openDesk({
-    access: { token: "secret" },
-    sessions: {
-      list: ({ limit, after }) => {
-        const start = open.findIndex(({ session }) => session === after) + 1;
-        return open.slice(start, start + limit);
-      },
-      kick: (session) => {
-        kicked.push(session);
-        return session === "s2";
-      },
-    },
+Deno.test("what a refused registration says at too great length is left out of the log", async () => {
+  const lines: string[] = [];
+  await using _log = await configureLog({
+    level: "info",
+    format: "text",
+    write: (line) => void lines.push(line),
   });
-  const headers = { authorization: "Bearer secret" };
-  const path = "/api/v1/sessions";
-  const first = await desk.ask("GET", `${path}?limit=2`, undefined, headers);
-  assert.deepEqual(first.body, { code: 0, sessions: open.slice(0, 2), next: "s2" });
-  const second = await desk.ask("GET", `${path}?limit=2&after=s2`, undefined, headers);
-  assert.deepEqual(second.body, { code: 0, sessions: open.slice(2) });
-  assert.equal((await desk.ask("GET", path)).status, 401);
-  assert.equal((await desk.ask("DELETE", `${path}/s2`)).status, 401);
-  assert.deepEqual(kicked, []);
-  assert.equal((await desk.ask("DELETE", `${path}/s2`, undefined, headers)).status, 200);
-  assert.equal((await desk.ask("DELETE", `${path}/s9`, undefined, headers)).status, 404);
-  assert.deepEqual(kicked, ["s2", "s9"]);
+  await using desk = await openDesk({ access: { token: "right" } });
+  const body = JSON.stringify({ server: "x".repeat(10_000) });
+  const headers = { "content-type": "application/json" };
+  const init = { method: "POST", headers, body };
+  const peer = { host: "10.0.0.9", port: 4711 };
+  await desk.fetch(new Request(`http://proxy${REGISTER}`, init), { peer });
+  const [line = ""] = lines;
+  assert.match(line, /Registration refused peer=10\.0\.0\.9:4711 code=unauthorized/);
 });

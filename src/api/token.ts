@@ -1,5 +1,6 @@
 // Compares a secret that a client presents with the one that was configured. Never logs either.
 
+import { trimEndOf } from "../core/margins.ts";
 import { createHash, timingSafeEqual } from "node:crypto";
 
 /** What an API asks for; looked at for every request, so that it may change. */
@@ -23,7 +24,9 @@ export function holdsToken(token: string, presented: readonly (string | undefine
 
 /** The token of an `Authorization: Bearer …` header. */
 export function bearerToken(header: string | undefined): string | undefined {
-  return /^Bearer +(\S.*?) *$/i.exec(header ?? "")?.[1];
+  const [scheme] = /^Bearer +/i.exec(header ?? "") ?? [];
+  const token = header?.slice(scheme?.length ?? header.length);
+  return (token && trimEndOf(token, " ")) || undefined;
 }
 
 function digest(text: string): Uint8Array {

@@ -20,6 +20,7 @@ export type AddressKind =
   | "multicast"
   | "broadcast"
   | "reserved"
+  | "metadata"
   | "private"
   | "global";
 
@@ -72,6 +73,8 @@ const SPECIAL_RANGES: readonly { range: Cidr; kind: AddressKind }[] = [
   ...special("loopback", "127.0.0.0/8", "::1"),
   ...special("link_local", "169.254.0.0/16", "fe80::/10"),
   ...special("multicast", "224.0.0.0/4", "ff00::/8"),
+  // Where clouds tell their machines secrets, apart from link-local addresses: Azure, Alibaba, AWS, Google.
+  ...special("metadata", "168.63.129.16", "100.100.100.200", "fd00:ec2::/32", "fd20:ce::/32"),
   ...special("private", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fec0::/10"),
   // Carrier-grade NAT and benchmark networks: private in all but name.
   ...special("private", "100.64.0.0/10", "198.18.0.0/15"),

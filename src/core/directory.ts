@@ -15,6 +15,8 @@ export interface OriginStatus {
    * answers is not listed.
    */
   readonly setAsideFor: Readonly<Partial<Record<Protocol, number>>>;
+  /** Whether it has left several probes in a row without an answer, and none with one since. */
+  readonly down: boolean;
 }
 
 /** Which origin a stream belongs to. */
@@ -25,6 +27,8 @@ export interface StreamStatus {
   readonly origin: string;
   /** Whether the origin has served it; false while the first request is still under way. */
   readonly confirmed: boolean;
+  /** Whether a publisher of any proxy runs there. */
+  readonly live: boolean;
 }
 
 /** Which part of a long list to return. */

@@ -14,7 +14,7 @@ const MILLISECONDS: Readonly<Record<string, number>> = {
   h: 3_600_000,
 };
 
-const PART = /(\d+\.?\d*|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/y;
+const PART = /(\d+(?:\.\d*)?|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/y;
 
 /**
  * Parses a Go duration into milliseconds, negative and fractional ones included.
@@ -26,7 +26,8 @@ export function parseDuration(text: string): number {
   const rest = text.slice(sign.length);
   const total = rest === "0" ? 0 : sumOfParts(rest);
   if (total === undefined) {
-    throw new ProxyError("bad_request", `Cannot parse a duration: current value is ${text}`);
+    const hint = /^(?:\d{1,9})(?:\.\d{1,9})?$/.test(rest) ? ` without a unit, write ${text}s` : "";
+    throw new ProxyError("bad_request", `Cannot parse a duration${hint}: current value is ${text}`);
   }
   return sign === "-" ? -total : total;
 }

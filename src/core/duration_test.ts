@@ -23,6 +23,13 @@ Deno.test("durations of Go are understood", () => {
   for (const [text, milliseconds] of cases) assert.equal(parseDuration(text), milliseconds, text);
 });
 
+Deno.test("who forgets the unit is told how to write it", () => {
+  for (const [text, hint] of [["300", "write 300s"], ["1.5", "write 1.5s"], ["-3", "write -3s"]]) {
+    assert.throws(() => parseDuration(text!), new RegExp(`without a unit, ${hint}:`));
+  }
+  assert.throws(() => parseDuration("9".repeat(65_536)), /^(?!.*write)/);
+});
+
 Deno.test("everything else is refused by its text", () => {
   for (
     const text of ["", "s", "300", "1 s", "1d", "1S", ".s", "1.2.3s", "--1s", "1s ", "1s,", "+"]

@@ -9,6 +9,7 @@ export type ErrorCode =
   | "bad_request"
   | "unauthorized"
   | "not_found"
+  | "stream_busy"
   | "too_large"
   | "timeout"
   | "client_gone"
@@ -20,6 +21,7 @@ export type ErrorCode =
   | "overloaded"
   | "draining"
   | "registry_unavailable"
+  | "loop"
   | "internal";
 
 interface WireMeaning {
@@ -38,6 +40,7 @@ const MEANINGS: Readonly<Record<ErrorCode, WireMeaning>> = {
   bad_request: meaning("client", false, 400, 1400, "NetStream.Publish.BadName", PLAY_FAILED),
   unauthorized: meaning("client", false, 401, 1401, "NetStream.Publish.Denied", PLAY_FAILED),
   not_found: meaning("client", false, 404, 1404, PUBLISH_FAILED, "NetStream.Play.StreamNotFound"),
+  stream_busy: meaning("client", true, 409, 1409, "NetStream.Publish.BadName", PLAY_FAILED),
   too_large: meaning("client", false, 413, 1406, "NetStream.Publish.BadName", PLAY_FAILED),
   timeout: meaning("client", false, 408, 1400, PUBLISH_FAILED, PLAY_FAILED),
   client_gone: meaning("client", false, 499, 1400, PUBLISH_FAILED, PLAY_FAILED),
@@ -49,6 +52,7 @@ const MEANINGS: Readonly<Record<ErrorCode, WireMeaning>> = {
   overloaded: meaning("client", true, 503, 1402, PUBLISH_FAILED, PLAY_FAILED),
   draining: meaning("client", true, 503, 1503, PUBLISH_FAILED, PLAY_FAILED),
   registry_unavailable: meaning("registry", true, 503, 1503, PUBLISH_FAILED, PLAY_FAILED),
+  loop: meaning("origin", false, 508, 1502, PUBLISH_FAILED, PLAY_FAILED),
   internal: meaning("internal", false, 500, 1500, PUBLISH_FAILED, PLAY_FAILED),
 };
 

@@ -77,17 +77,6 @@ Deno.test("fields of a surrounding call are on every line, over awaits too", asy
   assert.ok(lines[1]?.endsWith("relay: Outside\n"));
 });
 
-Deno.test("fields of a surrounding call outlive another configuration", async () => {
-  const lines: string[] = [];
-  const write = (line: string) => lines.push(line);
-  await using _log = await configureLog({ level: "info", format: "text", write });
-  await withLogFields({ session: "s1" }, async () => {
-    await configureLog({ level: "debug", format: "text", write });
-    logger("relay").debug("Inside");
-  });
-  assert.match(lines.join(""), /relay: Inside session=s1\n$/);
-});
-
 Deno.test("nothing is written once the log is disposed of", async () => {
   const lines: string[] = [];
   {
@@ -96,5 +85,95 @@ Deno.test("nothing is written once the log is disposed of", async () => {
     logger("a").info("Before");
   }
   logger("a").info("After");
+  assert.equal(lines.length, 1);
+});
+
+Deno.test("no value steers a terminal, turns text around or ends a line, in text or JSON", async () => {
+  const hidden = [0x7f, 0x80, 0x9b, 0x200e, 0x2028, 0x2029, 0x202a, 0x202e, 0x2066, 0x2069, 0xfeff];
+  for (const format of ["text", "json"] as const) {
+    for (const code of hidden) {
+      const character = String.fromCharCode(code);
+      const lines = await linesOf({ level: "info", format }, () => {
+        logger("relay").info("Session opened", {
+          stream: `a${character}b`,
+          error: new Error(`c${character}d`),
+          list: [character],
+        });
+      });
+      const escape = `\\u${code.toString(16).padStart(4, "0")}`;
+      assert.ok(!lines[0]!.includes(character), `${format} ${escape} is raw`);
+      assert.ok(lines[0]!.includes(`a${escape}b`), lines[0]);
+      if (format === "json") assert.equal(JSON.parse(lines[0]!).stream, `a${character}b`);
+    }
+  }
+});
+
+Deno.test("a half of a character and a tag beyond the first plane are escaped", async () => {
+  const lines = await linesOf({ level: "info", format: "text" }, () => {
+    logger("relay").info("Session opened", { half: "\ud800", tag: "\u{e0041}", letter: "ä" });
+  });
+  assert.match(lines[0]!, / half="\\ud800" tag="\\udb40\\udc41" letter="ä"\n$/);
+});
+
+Deno.test("a value of any length makes a short line", async () => {
+  for (const format of ["text", "json"] as const) {
+    const lines = await linesOf({ level: "info", format }, () => {
+      logger("relay").info("Session refused", { reason: "x".repeat(100_000), number: 1 });
+    });
+    assert.ok(lines[0]!.length < 1_300, `${lines[0]!.length}`);
+    assert.match(lines[0]!, /number"?[=:]1/);
+  }
+});
+
+Deno.test("failures of one kind are told once, then counted, and the rest of the count at the end", async () => {
+  const lines = await linesOf({ level: "info", format: "json" }, () => {
+    for (let client = 0; client < 1_000; client++) {
+      const stream = `v/a/${client}`;
+      const code = client % 2 === 0 ? "no_origin" : "bad_request";
+      logger("session").warn("Session refused", { protocol: "rtmp", stream, code, reason: "No" });
+      logger("session").info("Session opened", { protocol: "rtmp", stream });
+    }
+  });
+  const told = lines.map((line) => JSON.parse(line)).filter(({ code }) => code !== undefined);
+  assert.deepEqual(told.map(({ code, stream, repeated }) => [code, stream, repeated]), [
+    ["no_origin", "v/a/0", undefined],
+    ["bad_request", "v/a/1", undefined],
+    ["no_origin", "v/a/998", 499],
+    ["bad_request", "v/a/999", 499],
+  ]);
+  assert.equal(lines.length, 4 + 1_000);
+});
+
+Deno.test("counts are told from time to time, and what has rested is news again", async () => {
+  const lines: string[] = [];
+  const write = (line: string) => void lines.push(line.replace(/^\S+ /, ""));
+  await using _log = await configureLog({ level: "info", format: "text", write, countsEvery: 5 });
+  const fail = () => logger("app").error("Unexpected error", { error: new Error("x") });
+  const line = 'ERROR app: Unexpected error error="Error: x"';
+  const until = async (count: number) => {
+    while (lines.length < count) await new Promise((resolve) => setTimeout(resolve, 1));
+  };
+  fail();
+  fail();
+  fail();
+  await until(2);
+  assert.deepEqual(lines, [`${line}\n`, `${line} repeated=2\n`]);
+  while (lines.length < 3) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    fail();
+  }
+  assert.equal(lines[2], `${line}\n`);
+});
+
+Deno.test("another level applies at once, and the fields of a surrounding call stay", async () => {
+  const lines: string[] = [];
+  const write = (line: string) => void lines.push(line);
+  await using log = await configureLog({ level: "info", format: "text", write });
+  await withLogFields({ session: "s1" }, async () => {
+    logger("relay").debug("Outside");
+    await log.setLevel("debug");
+    logger("relay").debug("Inside");
+  });
+  assert.match(lines.join(""), /relay: Inside session=s1\n$/);
   assert.equal(lines.length, 1);
 });

@@ -4,7 +4,10 @@
 /** The conversations an origin can offer. */
 export type Protocol = "rtmp" | "http" | "api" | "srt" | "rtc";
 
-/** An address to dial: `host` is an IP address without brackets, `port` is 1–65535. */
+/**
+ * An address to dial: `host` is an IP address without brackets, `port` is 1–65535. In the registry `host`
+ * may be a name; relays get addresses in its place.
+ */
 export interface Address {
   readonly host: string;
   readonly port: number;
@@ -18,6 +21,7 @@ export interface Origin {
   readonly generation: string;
   /** SRS's `device_id`, empty when it has none. */
   readonly deviceId: string;
+  /** Or its host name. */
   readonly ip: string;
   /** Addresses to dial for each protocol, the preferred one first; empty when not offered. */
   readonly endpoints: Readonly<Record<Protocol, readonly Address[]>>;

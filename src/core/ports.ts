@@ -2,7 +2,7 @@
 // metrics without importing them. Every argument and result is plain data, so that each of these
 // can later stand on the other side of a message channel.
 
-import type { ProxyError } from "./errors.ts";
+import type { ErrorCode, ProxyError } from "./errors.ts";
 import type { Address, Origin, Protocol } from "./origin.ts";
 
 /** A client's wish to be served one stream. */
@@ -21,23 +21,33 @@ export interface StreamRequest {
 export interface Resolver {
   /**
    * Chooses the origin for a stream: its owner, or a newly picked one that owns it from now on.
-   * Call it again with the origin's id in `failed` to move the stream to another origin. A viewer
-   * moves no stream that a confirmed session of this process runs at that origin: what serves
-   * others is not dead, and the stream would be nowhere else.
+   * Call it again with the origin's id in `failed` to move the stream to another origin. Nobody
+   * moves a stream that is live: one whose publisher runs, at whichever proxy. Nor does a viewer
+   * move a stream that a confirmed session of this process runs at that origin.
    * Every call must be followed by `release` of the same session, once.
    *
    * @throws ProxyError `no_origin` when none offers the protocol or all have failed,
-   * `origin_unreachable` when the stream runs at one that has failed this viewer,
-   * `registry_unavailable` when the registry cannot tell in time.
+   * `origin_unreachable` when the stream runs at one that has failed this viewer, `stream_busy`
+   * when it runs at one that has failed this publisher, `registry_unavailable` when the registry
+   * cannot tell in time.
    */
   resolve(request: StreamRequest): Promise<Origin>;
-  /** The origin serves the session: the mapping outlives it by the stream's idle time. */
-  confirm(session: string): void;
+  /**
+   * The origin serves the session: the mapping outlives it by the stream's idle time. A publisher
+   * makes the stream live: its relay waits for this before it tells the client. A viewer's relay
+   * need not wait.
+   *
+   * @throws ProxyError `stream_busy` when meanwhile the stream is live at another origin: this
+   * publisher must end there, and be refused. Never for a viewer.
+   */
+  confirm(session: string): Promise<void>;
   /** The session is over. A stream whose sessions were never confirmed is forgotten at once. */
   release(session: string): void;
   /**
-   * The origin did not answer in this protocol: it is set aside for it, for a while that grows with
-   * each failure. Its other protocols are not concerned.
+   * The origin did not answer in this protocol, whatever the client had to do with it: a dial or a
+   * handshake of our own failed. It is set aside for it, for a while that grows with each failure,
+   * and probed. Its other protocols are not concerned. Not to be called for what an origin does
+   * about a client's bytes.
    */
   unreachable(origin: string, protocol: Protocol): void;
   /** The origin answered in this protocol: whatever was held against it there is forgotten. */
@@ -48,8 +58,8 @@ export interface Resolver {
 export interface PartRequest {
   /** Stream key, `vhost/app/stream`. */
   readonly stream: string;
-  /** `originTagOf` the id of the origin that has it. */
-  readonly originTag: string;
+  /** `originTagOf` the id of the origin that has it; the owner of the stream unless given. */
+  readonly originTag?: string;
   readonly protocol: Protocol;
   readonly failed: readonly string[];
 }
@@ -63,6 +73,20 @@ export interface PartLocator {
    * @throws ProxyError `not_found` when there is neither, `registry_unavailable`
    */
   locate(request: PartRequest): Promise<Origin>;
+  /**
+   * The origin that a stream belongs to now, whatever that offers; undefined when it has none. Makes
+   * no mapping and prolongs none.
+   *
+   * @throws ProxyError `registry_unavailable`
+   */
+  owner(stream: string): Promise<StreamOwner | undefined>;
+}
+
+/** Whom a stream belongs to. */
+export interface StreamOwner {
+  readonly origin: Origin;
+  /** Whether it has been served there, rather than only asked for. */
+  readonly confirmed: boolean;
 }
 
 /** What any proxy must know of a WebRTC session to take its media. */
@@ -117,6 +141,17 @@ export interface SessionOpened {
   readonly client: string;
 }
 
+/** Why a session is ended that neither side has ended. */
+export type EndedBy = "kicked" | "origin_down" | "stream_moved";
+
+/** The sessions of one protocol, as others may look at them and end them. */
+export interface RelaySessions {
+  /** Ends a session in order, one that is still under way to its origin too. @returns whether it was here */
+  endSession(session: string, reason: EndedBy): boolean;
+  /** Bytes that its origin has sent for it; undefined when it is not here, or does not count them. */
+  received(session: string): number | undefined;
+}
+
 /** How a session ended. Bytes are those relayed after the session was opened. */
 export interface SessionClosed {
   readonly session: string;
@@ -125,8 +160,22 @@ export interface SessionClosed {
   readonly bytesOut: number;
 }
 
-/** A request that came to nothing; `stream` is what the client asked for, without its query. */
+/** An origin that was asked for a stream in vain, and why. For operators alone. */
+export interface TriedOrigin {
+  /** Its id. */
+  readonly origin: string;
+  readonly code: ErrorCode;
+}
+
+/**
+ * A request that came to nothing. `stream` is its key, or what the client asked for, without its query,
+ * when that has none; `client` is the address as `host:port`.
+ */
 export interface SessionRefused {
+  /** The id that the session would have had, which is in other lines about it too. */
+  readonly session?: string;
+  /** In the order in which they were asked; absent or empty when none was. */
+  readonly tried?: readonly TriedOrigin[];
   readonly protocol: string;
   readonly intent: "publish" | "play";
   readonly stream: string;

@@ -4,6 +4,9 @@
 
 import { ProxyError } from "./errors.ts";
 import { normalizeIp } from "./endpoint.ts";
+import { trimEndOf } from "./margins.ts";
+import { requireName } from "./names.ts";
+import { shown } from "./visible_text.ts";
 
 /** The identity of a stream. */
 export interface StreamKey {
@@ -19,9 +22,9 @@ export interface StreamKey {
 export const DEFAULT_VHOST = "__defaultVhost__";
 
 const DEFAULT_APP = "__defaultApp__";
-const MAX_NAME_BYTES = 256;
-const MEDIA_EXTENSION = /(?<=.)\.(flv|ts|mp3|aac|m3u8|mpd)$/i;
+const MAX_JOINED_BYTES = 240;
 const TEXT = new TextEncoder();
+const MEDIA_EXTENSION = /(?<=.)\.(flv|ts|mp3|aac|m3u8|mpd)$/i;
 
 /**
  * The key of an RTMP publish or play. As in SRS the `tcUrl` of connect decides; `app` counts only
@@ -34,7 +37,11 @@ export function streamKeyFromRtmp(
 ): StreamKey {
   const [, authority = "", path] = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)(.*)$/is.exec(request.tcUrl) ??
     [];
-  return buildKey(authority, splitQuery(path ?? request.app), splitQuery(request.stream));
+  const [app, stream] = [splitQuery(path ?? request.app), splitQuery(request.stream)];
+  const key = buildKey(authority, app, stream);
+  // SRS takes these names as they are written.
+  requireFit(key.vhost, `${app.path.replace("/", "")}/${stream.path}`);
+  return key;
 }
 
 /**
@@ -77,13 +84,14 @@ function buildKey(authority: string, app: PathAndQuery, stream: PathAndQuery): S
   const last = names.pop();
   const missing = last === undefined || (names.length === 0 && streamNames.length === 0);
   if (missing) {
-    const shown = JSON.stringify(app.path.slice(0, 64));
-    throw new ProxyError("bad_request", `Cannot find a stream name: current value is ${shown}`);
+    const message = `Cannot find a stream name: current value is ${shown(app.path)}`;
+    throw new ProxyError("bad_request", message);
   }
   const vhost = chooseVhost(authority, [stream.query, appQuery]);
   const appName = names.length > 0 ? names.join("/") : DEFAULT_APP;
   const streamName = last.replace(MEDIA_EXTENSION, "");
-  for (const name of [vhost, appName, streamName]) requireShort(name);
+  for (const name of [vhost, appName, streamName]) requireName(name);
+  requireFit(vhost, `${appName}/${streamName}`);
   return { vhost, app: appName, stream: streamName, key: `${vhost}/${appName}/${streamName}` };
 }
 
@@ -95,9 +103,9 @@ function splitNames(path: string): string[] {
 /** Decodes a name and drops the white space that SRS drops. */
 function cleanName(written: string): string {
   const name = decodePercent(written).replace(/[ \n\r\t]/g, "");
-  if (name === "." || name === ".." || name.includes("/") || hasControlCharacter(name)) {
-    const shown = JSON.stringify(name.slice(0, 64));
-    throw new ProxyError("bad_request", `Cannot use as a stream name: current value is ${shown}`);
+  if (name === "." || name === ".." || name.includes("/")) {
+    const message = `Cannot use as a stream name: current value is ${shown(name)}`;
+    throw new ProxyError("bad_request", message);
   }
   return name;
 }
@@ -112,20 +120,13 @@ function decodePercent(text: string): string {
   }
 }
 
-function hasControlCharacter(text: string): boolean {
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (code < 0x20 || (code >= 0x7f && code < 0xa0)) return true;
-  }
-  return false;
-}
-
-function requireShort(name: string): void {
-  const bytes = TEXT.encode(name).length;
-  if (bytes <= MAX_NAME_BYTES) return;
+/** Some SRS do not survive names of 247 to 256 bytes, joined as they join them. */
+function requireFit(vhost: string, path: string): void {
+  const bytes = TEXT.encode(`${vhost === DEFAULT_VHOST ? "" : vhost}/${path}`).length;
+  if (bytes <= MAX_JOINED_BYTES) return;
   throw new ProxyError(
     "bad_request",
-    `Cannot use a name over ${MAX_NAME_BYTES} bytes: current value is ${bytes} bytes`,
+    `Cannot use vhost, app and stream over ${MAX_JOINED_BYTES} bytes: current value is ${bytes} bytes`,
   );
 }
 
@@ -152,10 +153,9 @@ function queryValue(values: readonly string[], name: string): string {
 function canonicalHost(authority: string): string {
   const host = authority.slice(authority.lastIndexOf("@") + 1).replace(/[/ \n\r\t]/g, "");
   const [, bracketed, bare = ""] = /^\[([^\]]*)\]|^([^:]*)/.exec(host) ?? [];
-  const name = (bracketed ?? bare).toLowerCase().replace(/\.+$/, "");
-  if (hasControlCharacter(name)) {
-    throw new ProxyError("bad_request", "Cannot use control characters in a host name");
-  }
+  const name = trimEndOf((bracketed ?? bare).toLowerCase(), ".");
+  // What follows is not for names of any length, and would let some flaws vanish.
+  requireName(name);
   const ascii = [...name].every((character) => character < "\u0080");
   return ascii || !URL.canParse(`http://${name}`) ? name : new URL(`http://${name}`).hostname;
 }

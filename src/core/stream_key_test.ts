@@ -160,17 +160,61 @@ Deno.test("a request that names no usable stream is refused", () => {
   }
 });
 
-Deno.test("a name is at most 256 bytes long, its query as long as it likes", () => {
+Deno.test("no part of a key holds half of a character or what cannot be seen", () => {
+  const flaws = ["\ud800", "\udc00", "\u0001", "\u007f", "\u009b", "\u2028", "\u202e", "\u2066"];
+  for (const flaw of flaws) {
+    const cases = [
+      () => rtmp("rtmp://127.0.0.1/live", `a${flaw}b`),
+      () => rtmp(`rtmp://127.0.0.1/li${flaw}ve`, "show"),
+      () => rtmp("rtmp://127.0.0.1/live", `show?vhost=tv${flaw}.example`),
+      () => rtmp(`rtmp://tv${flaw}.example/live`, "show"),
+      () => http(`tv${flaw}.example`, "/live/show.flv"),
+      ...(flaw.isWellFormed()
+        ? [
+          () => http("127.0.0.1", `/live/a${encodeURIComponent(flaw)}b.flv`),
+          () => http("127.0.0.1", "/live/show.flv", `vhost=tv${encodeURIComponent(flaw)}.example`),
+        ]
+        : []),
+    ];
+    for (const refused of cases) {
+      assert.throws(refused, {
+        code: "bad_request",
+        message: /must not hold (?:halves of|control) characters/,
+      }, `${JSON.stringify(flaw)} ${refused}`);
+    }
+  }
+});
+
+Deno.test("a host of any length costs one look at it", () => {
+  for (const host of [".".repeat(64_000), "a.".repeat(32_000), `${".".repeat(64_000)}a`]) {
+    for (const spelled of [host, `user@${host}`, `${host}:1935`]) {
+      const key = () => rtmp(`rtmp://${spelled}/live`, "show");
+      if (host.endsWith("...")) assert.equal(key(), "__defaultVhost__/live/show");
+      else assert.throws(key, /Cannot use a name over 256 bytes/);
+    }
+  }
+});
+
+Deno.test("a stream is at most 240 bytes long as SRS joins it, its query as long as it likes", () => {
   const tcUrl = "rtmp://127.0.0.1/live";
-  assert.ok(rtmp(tcUrl, "a".repeat(256) + "?token=" + "b".repeat(60_000)));
-  const tooLong: [string, string][] = [
-    [tcUrl, "a".repeat(257)],
-    [tcUrl, "\u00e9".repeat(129)],
-    [tcUrl, "a".repeat(65_535)],
-    [`${tcUrl}/${"b".repeat(252)}`, "show"],
-    [`rtmp://${"c".repeat(253)}.com/live`, "show"],
+  const http = (path: string) => streamKeyFromHttp({ host: "127.0.0.1", path, query: "" });
+  assert.ok(rtmp(tcUrl, "a".repeat(234) + "?token=" + "b".repeat(60_000)));
+  assert.ok(rtmp("rtmp://tv.example.com/live", "a".repeat(220)));
+  assert.ok(http(`/live/${"%C3%A9".repeat(117)}.flv`), "HTTP names arrive decoded");
+  const tooLong: (() => unknown)[] = [
+    () => rtmp(tcUrl, "a".repeat(235)),
+    () => rtmp("rtmp://tv.example.com/live", "a".repeat(221)),
+    () => rtmp(tcUrl, "\u00e9".repeat(118)),
+    () => rtmp(tcUrl, "%C3%A9".repeat(40)),
+    () => rtmp(tcUrl, "a".repeat(65_535)),
+    () => rtmp(`${tcUrl}/${"b".repeat(240)}`, "show"),
+    () => rtmp(`${tcUrl}${"/x".repeat(120)}`, "show"),
+    () => rtmp(`rtmp://${"c".repeat(253)}.com/live`, "show"),
+    () => rtmp(`${tcUrl}?vhost=${"d".repeat(236)}.com`, "show"),
+    () => http(`/live/${"a".repeat(235)}.flv`),
+    () => http(`/live/${"%C3%A9".repeat(118)}.flv`),
   ];
-  for (const [url, stream] of tooLong) {
-    assert.throws(() => rtmp(url, stream), /^ProxyError: Cannot use a name over 256 bytes/);
+  for (const one of tooLong) {
+    assert.throws(one, /^ProxyError: Cannot use (a name|vhost, app and stream) over/, `${one}`);
   }
 });

@@ -3,50 +3,88 @@
 
 import { lookup } from "node:dns/promises";
 import { normalizeIp } from "../core/endpoint.ts";
+import { ExpiringMap } from "../core/expiring_map.ts";
 
-/** How long an answer holds, and how long one is waited for, milliseconds. */
-const FRESH = 30_000;
+/**
+ * How long an answer holds, milliseconds; how long it is better than none when the next one does not come;
+ * how long no answer holds; how long one is waited for.
+ */
+const FRESH = 5_000;
+const STALE = 600_000;
+const EMPTY = 1_000;
 const PATIENCE = 2_000;
+const CAPACITY = 2_000;
+
+/** Asks the system for the addresses of a name. @throws when it has none to tell */
+export type AskSystem = (name: string) => Promise<readonly string[]>;
 
 interface Known {
   readonly addresses: readonly string[];
-  readonly until: number;
+  readonly freshUntil: number;
+  readonly staleUntil: number;
 }
 
-/** The addresses of a few names; as large as the number of names asked for. */
+/** Whom to ask, and the clock in milliseconds; the system's own unless given. */
+export interface NameLookupOptions {
+  readonly ask?: AskSystem;
+  readonly now?: () => number;
+}
+
+/** The addresses of names; those asked for last when there are very many. */
 export class NameLookup {
-  readonly #known = new Map<string, Known>();
+  readonly #ask: AskSystem;
+  readonly #now: () => number;
+  readonly #known = new ExpiringMap<string, Known>({ capacity: CAPACITY, ttl: STALE });
   readonly #pending = new Map<string, Promise<readonly string[]>>();
+
+  constructor({ ask = askSystem, now = () => performance.now() }: NameLookupOptions = {}) {
+    this.#ask = ask;
+    this.#now = now;
+  }
 
   /**
    * The IP addresses of a name in the system's order; what was known last when it cannot be asked
    * in time; none when nothing ever was.
    */
   async addressesOf(name: string): Promise<readonly string[]> {
-    const known = this.#known.get(name);
-    if (known !== undefined && known.until > performance.now()) return known.addresses;
+    const known = this.#known.get(name, this.#now());
+    if (known !== undefined && known.freshUntil > this.#now()) return known.addresses;
     const { promise: late, resolve } = Promise.withResolvers<readonly string[]>();
     const timer = setTimeout(() => resolve(known?.addresses ?? []), PATIENCE);
     try {
-      return await Promise.race([this.#ask(name), late]);
+      return await Promise.race([this.#askOnce(name), late]);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  #ask(name: string): Promise<readonly string[]> {
+  #askOnce(name: string): Promise<readonly string[]> {
     const pending = this.#pending.get(name) ??
-      this.#askSystem(name).finally(() => this.#pending.delete(name));
+      this.#askAndRemember(name).finally(() => this.#pending.delete(name));
     this.#pending.set(name, pending);
     return pending;
   }
 
-  async #askSystem(name: string): Promise<readonly string[]> {
-    const before = this.#known.get(name)?.addresses ?? [];
-    const found = await lookup(name, { all: true }).catch(() => []);
-    const addresses = found.flatMap(({ address }) => normalizeIp(address) ?? []);
-    const kept = addresses.length > 0 ? [...new Set(addresses)] : before;
-    this.#known.set(name, { addresses: kept, until: performance.now() + FRESH });
-    return kept;
+  async #askAndRemember(name: string): Promise<readonly string[]> {
+    const found = await this.#ask(name).catch(() => []);
+    const now = this.#now();
+    this.#known.expire(now);
+    if (found.length > 0) {
+      const addresses = [...new Set(found)];
+      const times = { freshUntil: now + FRESH, staleUntil: now + STALE };
+      this.#known.set(name, { addresses, ...times }, now);
+      return addresses;
+    }
+    const before = this.#known.get(name, now);
+    const isUsable = before !== undefined && before.staleUntil > now;
+    const addresses = isUsable ? before.addresses : [];
+    const staleUntil = isUsable ? before.staleUntil : now;
+    this.#known.set(name, { addresses, freshUntil: now + EMPTY, staleUntil }, now);
+    return addresses;
   }
+}
+
+async function askSystem(name: string): Promise<readonly string[]> {
+  const found = await lookup(name, { all: true });
+  return found.flatMap(({ address }) => normalizeIp(address) ?? []);
 }

@@ -9,3 +9,42 @@ Deno.test("a name has the addresses that the system knows, and others have none"
   assert.equal(await names.addressesOf("localhost"), addresses, "remembered");
   assert.deepEqual(await names.addressesOf("a..b"), []);
 });
+
+Deno.test("an answer holds for seconds, the last one for minutes when no other comes", async () => {
+  let now = 0;
+  let answer: readonly string[] = ["10.0.0.1"];
+  let asked = 0;
+  const ask = () => {
+    asked++;
+    return answer.length > 0 ? Promise.resolve(answer) : Promise.reject(new Error("no such name"));
+  };
+  const names = new NameLookup({ ask, now: () => now });
+  const addressesAfter = async (time: number) => {
+    now += time;
+    return await names.addressesOf("srs-1");
+  };
+  assert.deepEqual(await addressesAfter(0), ["10.0.0.1"]);
+  answer = ["10.0.0.2"];
+  assert.deepEqual(await addressesAfter(4_000), ["10.0.0.1"]);
+  assert.deepEqual(await addressesAfter(1_000), ["10.0.0.2"]);
+  assert.equal(asked, 2);
+  answer = [];
+  assert.deepEqual(await addressesAfter(6_000), ["10.0.0.2"]);
+  for (let time = 0; time < 600_000; time += 10_000) await addressesAfter(10_000);
+  assert.deepEqual(await addressesAfter(10_000), []);
+  answer = ["10.0.0.3"];
+  assert.deepEqual(await addressesAfter(1_000), ["10.0.0.3"]);
+});
+
+Deno.test("any number of names is remembered within bounds, and asked once at a time", async () => {
+  let asked = 0;
+  const ask = () => Promise.resolve([`10.0.0.${++asked % 250}`]);
+  const names = new NameLookup({ ask, now: () => 0 });
+  for (let index = 0; index < 3_000; index++) await names.addressesOf(`n${index}`);
+  await names.addressesOf("n2999");
+  assert.equal(asked, 3_000);
+  await names.addressesOf("n0");
+  assert.equal(asked, 3_001, "the oldest has made room");
+  await Promise.all([names.addressesOf("x"), names.addressesOf("x")]);
+  assert.equal(asked, 3_002);
+});

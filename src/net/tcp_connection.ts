@@ -17,6 +17,10 @@ export class TcpConnection implements Disposable {
   bytesOut = 0;
   /** Set by every read and write; whoever watches for idleness clears it. */
   active = true;
+  /** Whether bytes wait for the peer to take them; set by whoever writes with `writeOnce`. */
+  isWriting = false;
+  /** Bytes that the peer's side of the system has taken, those of unfinished writes too. */
+  bytesTaken = 0;
   readonly peer: Address;
   readonly #conn: Deno.TcpConn;
   #closed = false;
@@ -62,9 +66,12 @@ export class TcpConnection implements Disposable {
 
   /** Writes all of `bytes`, which must not change meanwhile. @returns false when it is over */
   async write(bytes: Uint8Array): Promise<boolean> {
+    this.isWriting = true;
     try {
       for (let at = 0; at < bytes.length;) {
-        at += await this.#conn.write(at === 0 ? bytes : bytes.subarray(at));
+        const count = await this.#conn.write(at === 0 ? bytes : bytes.subarray(at));
+        at += count;
+        this.bytesTaken += count;
         this.active = true;
       }
       this.bytesOut += bytes.length;
@@ -72,6 +79,8 @@ export class TcpConnection implements Disposable {
     } catch (error) {
       if (isClosedError(error)) return false;
       throw error;
+    } finally {
+      this.isWriting = false;
     }
   }
 

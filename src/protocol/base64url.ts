@@ -1,10 +1,11 @@
 // Bytes as base64url without padding, RFC 4648 section 5.
 
+import { trimEndOf } from "../core/margins.ts";
 import { bytesOfText, textOfBytes } from "./hls/binary_text.ts";
 
 /** Bytes as letters, digits, `-` and `_`. */
 export function encodeBase64Url(bytes: Uint8Array): string {
-  return btoa(textOfBytes(bytes)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  return trimEndOf(btoa(textOfBytes(bytes)).replaceAll("+", "-").replaceAll("/", "_"), "=");
 }
 
 /** The bytes again; undefined when the text is none. */

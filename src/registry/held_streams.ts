@@ -1,13 +1,15 @@
 // Which sessions of this process use which stream at which origin, and what follows from that for
-// the mapping of the stream: when to prolong it, when to forget it. Knows neither store nor clock;
-// what is to be written goes to a LeaseWriter. As large as the number of sessions, no larger.
+// the mapping of the stream: when to prolong it, when it is live, when to forget it. Knows neither
+// store nor clock; what is to be written goes to a LeaseWriter. As large as the number of sessions,
+// no larger.
 
 import type { StreamLease, StreamRecord } from "./store.ts";
 
 /** Takes what is to be written about mappings, in this order, without keeping the caller waiting. */
 export interface LeaseWriter {
   renew(lease: StreamLease): void;
-  forget(stream: string, origin: string): void;
+  /** @param hasOther whether another origin gets the stream back now, so that this is urgent */
+  forget(stream: string, origin: string, hasOther: boolean): void;
 }
 
 /** `claimant` is this registry's id; the times are milliseconds. */
@@ -17,16 +19,22 @@ export interface HeldStreamsOptions {
   readonly tentativeTtl: number;
   /** Life of a confirmed mapping after its last use. */
   readonly idleTtl: number;
+  /** How long a mapping is live after the last sign of a publisher. */
+  readonly liveTtl: number;
   readonly writer: LeaseWriter;
 }
 
 /** The sessions of one stream at one origin. */
 interface Holding {
   readonly origin: string;
+  /** Of the mapping that led the sessions there. */
+  epoch: number;
   sessions: number;
   /** How many of the sessions are confirmed. */
   running: number;
-  /** Whether any session ever was. */
+  /** How many of those publish. */
+  publishers: number;
+  /** Whether any session ever was confirmed. */
   confirmed: boolean;
 }
 
@@ -42,8 +50,17 @@ interface StreamUse {
 
 interface Session {
   readonly use: StreamUse;
+  readonly publishes: boolean;
   holding: Holding | undefined;
   confirmed: boolean;
+}
+
+/** The sessions of a stream at an origin. */
+export interface HeldStream {
+  readonly stream: string;
+  readonly origin: string;
+  /** Whether one of them publishes. */
+  readonly isLive: boolean;
 }
 
 /** The bookkeeping of all sessions of one registry. */
@@ -61,14 +78,14 @@ export class HeldStreams {
     return this.#uses.size;
   }
 
-  /** A request starts to look for an origin; `finish` must follow. */
-  begin(id: string, stream: string): void {
+  /** A session asks for a stream, for the first time or again; every begin needs a finish. */
+  begin(id: string, stream: string, publishes: boolean): void {
     const known = this.#sessions.get(id);
     if (known && known.use.stream !== stream) this.end(id);
     const use = this.#useOf(stream);
     use.resolving++;
     if (known?.use !== use) {
-      this.#sessions.set(id, { use, holding: undefined, confirmed: false });
+      this.#sessions.set(id, { use, publishes, holding: undefined, confirmed: false });
     }
   }
 
@@ -80,9 +97,13 @@ export class HeldStreams {
     }
     const session = this.#sessions.get(id);
     // The session may have ended while its request was under way.
-    if (session?.use !== use || session.holding?.origin === record.origin) return;
-    this.#leave(session);
-    this.#join(session, record.origin);
+    if (session?.use !== use) return;
+    if (session.holding?.origin !== record.origin) {
+      this.#leave(session);
+      this.#join(session, record.origin);
+    }
+    const { holding } = session;
+    if (holding) holding.epoch = Math.max(holding.epoch, record.epoch);
   }
 
   /** The request has found an origin or given up. */
@@ -92,17 +113,42 @@ export class HeldStreams {
     this.#settle(use);
   }
 
-  /** The origin serves the session. */
-  confirm(id: string): void {
+  /**
+   * The origin serves the session.
+   *
+   * @returns what a publisher is to be asked of the store; undefined for a viewer, of whom the
+   * store is told
+   */
+  confirm(id: string): StreamLease | undefined {
     const session = this.#sessions.get(id);
     const holding = session?.holding;
-    if (!session || !holding || session.confirmed) return;
+    if (!session || !holding || session.confirmed) return undefined;
     session.confirmed = true;
     holding.running++;
-    if (holding.confirmed) return;
+    if (session.publishes) holding.publishers++;
+    const isFirst = !holding.confirmed;
     holding.confirmed = true;
     if (session.use.tentative === holding.origin) session.use.tentative = undefined;
-    this.#options.writer.renew(this.#lease(session.use, holding));
+    if (session.publishes) return this.#lease(session.use, holding);
+    if (isFirst) this.#options.writer.renew(this.#lease(session.use, holding));
+    return undefined;
+  }
+
+  /** The publisher's stream is live there, by this mapping. */
+  published(id: string, record: StreamRecord): void {
+    const holding = this.#sessions.get(id)?.holding;
+    if (holding?.origin === record.origin) holding.epoch = Math.max(holding.epoch, record.epoch);
+  }
+
+  /** The publisher may not run there: another one runs elsewhere. */
+  deny(id: string): void {
+    const session = this.#sessions.get(id);
+    const holding = session?.holding;
+    if (!session || !holding || !session.confirmed) return;
+    session.confirmed = false;
+    holding.running--;
+    holding.publishers--;
+    if (holding.running === 0) holding.confirmed = false;
   }
 
   /** The session is over; an unknown one is ignored. */
@@ -118,6 +164,31 @@ export class HeldStreams {
   isRunning(stream: string, origin: string): boolean {
     const holdings = this.#uses.get(stream)?.holdings;
     return holdings?.some((held) => held.origin === origin && held.running > 0) ?? false;
+  }
+
+  /** Whether a publisher of the stream runs at that origin. */
+  isLive(stream: string, origin: string): boolean {
+    const holdings = this.#uses.get(stream)?.holdings;
+    return holdings?.some((held) => held.origin === origin && held.publishers > 0) ?? false;
+  }
+
+  /** The ids of all sessions at an origin, of one stream or of any. */
+  sessionsAt(origin: string, stream?: string): string[] {
+    const ids: string[] = [];
+    for (const [id, { holding, use }] of this.#sessions) {
+      if (holding?.origin !== origin) continue;
+      if (stream === undefined || use.stream === stream) ids.push(id);
+    }
+    return ids;
+  }
+
+  /** Every stream in use, once for each origin where it is used. */
+  *inUse(): Generator<HeldStream> {
+    for (const { stream, holdings } of this.#uses.values()) {
+      for (const { origin, publishers } of holdings) {
+        yield { stream, origin, isLive: publishers > 0 };
+      }
+    }
   }
 
   /**
@@ -148,7 +219,7 @@ export class HeldStreams {
     const { holdings } = session.use;
     let holding = holdings.find((held) => held.origin === origin);
     if (!holding) {
-      holding = { origin, sessions: 0, running: 0, confirmed: false };
+      holding = { origin, epoch: 0, sessions: 0, running: 0, publishers: 0, confirmed: false };
       holdings.push(holding);
     }
     holding.sessions++;
@@ -162,10 +233,13 @@ export class HeldStreams {
     session.holding = undefined;
     holding.sessions--;
     if (session.confirmed) holding.running--;
-    if (holding.sessions > 0) return;
-    use.holdings.splice(use.holdings.indexOf(holding), 1);
+    const ended = session.confirmed && session.publishes && --holding.publishers === 0;
+    if (holding.sessions === 0) use.holdings.splice(use.holdings.indexOf(holding), 1);
     // The idle time of the stream begins now.
-    if (holding.confirmed) this.#options.writer.renew(this.#lease(use, holding));
+    if (ended || (holding.sessions === 0 && holding.confirmed)) {
+      const lease = this.#lease(use, holding);
+      this.#options.writer.renew(ended ? { ...lease, live: "ended" } : lease);
+    }
   }
 
   #settle(use: StreamUse): void {
@@ -173,7 +247,7 @@ export class HeldStreams {
     const { tentative } = use;
     if (tentative !== undefined && !use.holdings.some(({ origin }) => origin === tentative)) {
       use.tentative = undefined;
-      this.#options.writer.forget(use.stream, tentative);
+      this.#options.writer.forget(use.stream, tentative, use.holdings.length > 0);
       // A session that still runs at an older origin gets the stream back.
       for (const holding of use.holdings) {
         if (!holding.confirmed) use.tentative = holding.origin;
@@ -184,9 +258,11 @@ export class HeldStreams {
   }
 
   #lease(use: StreamUse, holding: Holding): StreamLease {
-    const { claimant, idleTtl, tentativeTtl } = this.#options;
-    const { origin, confirmed } = holding;
+    const { claimant, idleTtl, tentativeTtl, liveTtl } = this.#options;
+    const { origin, confirmed, epoch, publishers } = holding;
+    const { stream } = use;
     const ttl = confirmed ? idleTtl : tentativeTtl;
-    return { stream: use.stream, origin, claimant, confirmed, ttl };
+    const live = publishers > 0 ? "runs" : "none";
+    return { stream, origin, claimant, confirmed, epoch, ttl, live, liveTtl };
   }
 }

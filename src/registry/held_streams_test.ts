@@ -11,6 +11,7 @@ function open(): { held: HeldStreams; written: string[] } {
     claimant: "me",
     tentativeTtl: 15,
     idleTtl: 60,
+    liveTtl: 15,
     writer: {
       renew: (lease) => written.push(describe(lease)),
       forget: (stream, origin) => written.push(`forget ${stream} ${origin}`),
@@ -19,16 +20,17 @@ function open(): { held: HeldStreams; written: string[] } {
   return { held, written };
 }
 
-function describe({ stream, origin, confirmed, ttl }: StreamLease): string {
-  return `renew ${stream} ${origin} ${confirmed} ${ttl}`;
+function describe({ stream, origin, confirmed, ttl, live }: StreamLease): string {
+  return `renew ${stream} ${origin} ${confirmed} ${ttl}${live === "none" ? "" : ` ${live}`}`;
 }
 
 function mapping(origin: string, more: Partial<StreamRecord> = {}): StreamRecord {
-  return { stream: STREAM, origin, claimant: "me", confirmed: false, ...more };
+  const nobody = { claimant: "me", confirmed: false, publisher: "", epoch: 1 };
+  return { stream: STREAM, origin, ...nobody, ...more };
 }
 
 function place(held: HeldStreams, session: string, record: StreamRecord): void {
-  held.begin(session, record.stream);
+  held.begin(session, record.stream, session.startsWith("publisher"));
   held.place(session, record);
   held.finish(record.stream);
 }
@@ -38,7 +40,7 @@ Deno.test("nothing is kept of sessions that are over, however they went", () => 
   place(held, "vain", mapping("a"));
   place(held, "served", mapping("a"));
   held.confirm("served");
-  held.begin("gone", STREAM);
+  held.begin("gone", STREAM, false);
   held.end("gone");
   held.finish(STREAM);
   assert.equal(held.size, 1);
@@ -77,7 +79,7 @@ Deno.test("a mapping of somebody else, or confirmed before, is not ours to forge
 Deno.test("a mapping is not forgotten while a request for it is under way", () => {
   const { held, written } = open();
   place(held, "s1", mapping("a"));
-  held.begin("s2", STREAM);
+  held.begin("s2", STREAM, false);
   held.end("s1");
   assert.deepEqual(written, []);
   held.finish(STREAM);
@@ -119,4 +121,50 @@ Deno.test("each stream in use has one lease for each origin that serves it", () 
     `renew ${STREAM} b false 15`,
     "renew other a false 15",
   ]);
+});
+
+Deno.test("a publisher asks to be live, is so while it runs, and says when it ends", () => {
+  const { held, written } = open();
+  place(held, "publisher", mapping("a"));
+  place(held, "viewer", mapping("a"));
+  const lease = held.confirm("publisher");
+  assert.equal(lease && describe(lease), `renew ${STREAM} a true 60 runs`);
+  held.confirm("viewer");
+  assert.deepEqual(written, []);
+  assert.equal(held.isLive(STREAM, "a"), true);
+  assert.deepEqual([...held.leases(10)].flat().map(describe), [`renew ${STREAM} a true 60 runs`]);
+  held.end("publisher");
+  assert.deepEqual(written, [`renew ${STREAM} a true 60 ended`]);
+  assert.deepEqual([...held.leases(10)].flat().map(describe), [`renew ${STREAM} a true 60`]);
+});
+
+Deno.test("the end of one of two publishers says nothing", () => {
+  const { held, written } = open();
+  place(held, "publisher 1", mapping("a"));
+  place(held, "publisher 2", mapping("a"));
+  held.confirm("publisher 1");
+  held.confirm("publisher 2");
+  held.end("publisher 1");
+  assert.deepEqual(written, []);
+  held.end("publisher 2");
+  assert.deepEqual(written, [`renew ${STREAM} a true 60 ended`]);
+});
+
+Deno.test("a publisher that was denied is none", () => {
+  const { held, written } = open();
+  place(held, "publisher", mapping("a"));
+  held.confirm("publisher");
+  held.deny("publisher");
+  assert.equal(held.isLive(STREAM, "a"), false);
+  held.end("publisher");
+  assert.deepEqual(written, []);
+  assert.equal(held.size, 0);
+});
+
+Deno.test("a lease has the epoch of the mapping on which its sessions rely", () => {
+  const { held } = open();
+  place(held, "s1", mapping("a", { epoch: 7 }));
+  place(held, "s2", mapping("a", { epoch: 9 }));
+  place(held, "s3", mapping("a", { epoch: 8 }));
+  assert.deepEqual([...held.leases(10)].flat().map(({ epoch }) => epoch), [9]);
 });

@@ -1,5 +1,5 @@
 // Who may map a stream to an origin: what each wish makes of the mapping that is there. Pure
-// functions of plain records; the scripts of the Redis store say the same in Lua. A result that is
+// functions of plain records; the script of the Redis store says the same in Lua. A result that is
 // the very record that was found means that nothing is to be written.
 
 import type {
@@ -11,32 +11,108 @@ import type {
 } from "./store.ts";
 
 /** The first claim wins; an unconfirmed mapping on which two claimants rely belongs to neither. */
-export function claimed(found: StreamRecord | undefined, claim: StreamClaim): StreamRecord {
-  if (!found) return newMapping(claim);
+export function claimed(
+  found: StreamRecord | undefined,
+  claim: StreamClaim,
+  time: number,
+): StreamRecord {
+  if (!found) return newMapping(claim, laterThan(found, time));
   const isShared = !found.confirmed && found.claimant !== "" && found.claimant !== claim.claimant;
   return isShared ? { ...found, claimant: "" } : found;
 }
 
-/** A stream moves only from where its mover believes it to be. */
-export function moved(found: StreamRecord | undefined, move: StreamMove): StreamRecord {
-  return found && found.origin !== move.from ? found : newMapping(move);
+/** A stream moves only from where its mover believes it to be, and never while it is live. */
+export function moved(
+  found: StreamRecord | undefined,
+  move: StreamMove,
+  time: number,
+): StreamRecord {
+  if (found && (found.origin !== move.from || isLive(found))) return found;
+  return newMapping(move, laterThan(found, time));
 }
 
-/** A lease confirms a mapping and writes a lost one; one that has moved is left alone: undefined. */
+/** A publisher takes the stream to where it is, unless another one runs elsewhere. */
+export function published(found: StreamRecord | undefined, lease: StreamLease): StreamRecord {
+  if (!found) return mappingOf(lease);
+  if (found.origin !== lease.origin) return isLive(found) ? found : overruled(found, lease);
+  // The newest of two publishers is the one whose lease counts from now on.
+  return together({ ...found, publisher: lease.claimant }, lease);
+}
+
+/** What a lease makes of a mapping; undefined when it is left alone. */
 export function renewed(
   found: StreamRecord | undefined,
-  { stream, origin, claimant, confirmed }: StreamLease,
+  lease: StreamLease,
 ): StreamRecord | undefined {
-  if (!found) return { stream, origin, claimant, confirmed };
-  if (found.origin !== origin) return undefined;
-  return confirmed && !found.confirmed ? { ...found, confirmed } : found;
+  if (!found) return mappingOf(lease);
+  if (found.origin === lease.origin) return together(found, lease);
+  return overrules(mappingOf(lease), found) ? overruled(found, lease) : undefined;
+}
+
+/**
+ * Whether a mapping that somebody relies on beats another one: a live one beats one that is not,
+ * otherwise the later one beats the earlier.
+ */
+export function overrules(relied: StreamRecord, found: StreamRecord): boolean {
+  if (isLive(relied) !== isLive(found)) return isLive(relied);
+  return relied.epoch > found.epoch;
+}
+
+/**
+ * The same when the two were made in ignorance of each other: then a mapping that has served
+ * somebody beats one that has served nobody, and the later one wins only over the same registry's.
+ */
+export function prevails(ours: StreamRecord, theirs: StreamRecord): boolean {
+  if (isLive(ours) || isLive(theirs)) return overrules(ours, theirs);
+  if (ours.confirmed !== theirs.confirmed) return ours.confirmed;
+  return ours.claimant === theirs.claimant && ours.epoch > theirs.epoch;
 }
 
 /** Nobody forgets what another has claimed, what is elsewhere now or what has been confirmed. */
 export function isForgotten(found: StreamRecord, { origin, claimant }: ForgottenStream): boolean {
-  return found.origin === origin && found.claimant === claimant && !found.confirmed;
+  const isSame = found.origin === origin && found.claimant === claimant;
+  return isSame && !found.confirmed && !isLive(found);
 }
 
-function newMapping({ stream, origin, claimant }: StreamClaim): StreamRecord {
-  return { stream, origin, claimant, confirmed: false };
+/** Whether a publisher of any proxy runs there. */
+export function isLive({ publisher }: StreamRecord): boolean {
+  return publisher !== "";
+}
+
+/** The epoch of a mapping that takes the place of another one. */
+export function laterThan(found: StreamRecord | undefined, time: number): number {
+  return Math.max(time, (found?.epoch ?? 0) + 1);
+}
+
+function newMapping({ stream, origin, claimant }: StreamClaim, epoch: number): StreamRecord {
+  return { stream, origin, claimant, confirmed: false, publisher: "", epoch };
+}
+
+function mappingOf(
+  { stream, origin, claimant, confirmed, live, epoch }: StreamLease,
+): StreamRecord {
+  const publisher = live === "runs" ? claimant : "";
+  return { stream, origin, claimant, confirmed, publisher, epoch };
+}
+
+/** The mapping of a lease in the place of one at another origin. */
+function overruled(found: StreamRecord, lease: StreamLease): StreamRecord {
+  return { ...mappingOf(lease), epoch: Math.max(found.epoch, lease.epoch) };
+}
+
+/** A mapping and a lease at the same origin. */
+function together(found: StreamRecord, lease: StreamLease): StreamRecord {
+  const confirmed = found.confirmed || lease.confirmed;
+  const publisher = publisherAfter(found, lease);
+  const epoch = Math.max(found.epoch, lease.epoch);
+  const isSame = confirmed === found.confirmed && publisher === found.publisher &&
+    epoch === found.epoch;
+  return isSame ? found : { ...found, confirmed, publisher, epoch };
+}
+
+/** What one registry says of its publisher changes nothing about another's. */
+function publisherAfter({ publisher }: StreamRecord, { live, claimant }: StreamLease): string {
+  if (publisher !== "" && publisher !== claimant) return publisher;
+  if (live === "none") return publisher;
+  return live === "runs" ? claimant : "";
 }

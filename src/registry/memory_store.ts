@@ -2,14 +2,15 @@
 // seen any more and goes with the next sweep. No method waits, so each is atomic.
 
 import { ProxyError } from "../core/errors.ts";
-import type { PageRequest, StreamPage } from "../core/directory.ts";
+import type { PageRequest } from "../core/directory.ts";
 import type { Origin } from "../core/origin.ts";
 import type { RtcSession } from "../core/ports.ts";
-import { claimed, isForgotten, moved, renewed } from "./mapping_rules.ts";
+import { claimed, isForgotten, moved, published, renewed } from "./mapping_rules.ts";
 import { RecordTable } from "./record_table.ts";
 import { SessionTable } from "./session_table.ts";
 import type {
   ForgottenStream,
+  FoundStream,
   OriginRecord,
   Store,
   StoreSize,
@@ -17,6 +18,7 @@ import type {
   StreamLease,
   StreamMove,
   StreamRecord,
+  StreamRecordPage,
 } from "./store.ts";
 
 /** Bounds and clock of a memory store. */
@@ -29,6 +31,8 @@ export interface MemoryStoreOptions {
   readonly now?: () => number;
   /** Where origins and streams are kept; a table of its own unless given. */
   readonly table?: RecordTable;
+  /** What the epochs of mappings are told by: milliseconds since 1970, or `now` unless given. */
+  readonly time?: () => number;
 }
 
 const DEFAULT_MAX_SESSIONS = 100_000;
@@ -36,17 +40,22 @@ const DEFAULT_MAX_SESSIONS = 100_000;
 /** Records that live in this process and end with it. */
 export class MemoryStore implements Store {
   readonly trouble = undefined;
+  onSuspect: (origin: string) => void = () => {};
   readonly #options: MemoryStoreOptions;
   readonly #now: () => number;
+  readonly #time: () => number;
   readonly #table: RecordTable;
   readonly #sessions: SessionTable;
 
   constructor(options: MemoryStoreOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
+    this.#time = options.time ?? (() => Math.round(this.#now()));
     this.#table = options.table ?? new RecordTable(options);
     this.#sessions = new SessionTable(options.maxSessions ?? DEFAULT_MAX_SESSIONS);
   }
+
+  suspectOrigin(): void {}
 
   putOrigin(origin: Origin, ttl: number): void {
     const now = this.#now();
@@ -63,35 +72,46 @@ export class MemoryStore implements Store {
     return this.#table.origins(this.#now());
   }
 
-  stream(stream: string): StreamRecord | undefined {
+  stream(stream: string): FoundStream | undefined {
     return this.#table.stream(stream, this.#now());
   }
 
   claimStream(claim: StreamClaim): StreamRecord {
     const found = this.stream(claim.stream);
-    const record = claimed(found, claim);
-    if (record !== found) this.#require(this.#write(record, this.#longer(claim)));
+    const record = claimed(found?.record, claim, this.#time());
+    if (found && record === found.record && found.left >= claim.ttl) return record;
+    if (!found && claim.publishes) this.#makeRoom();
+    this.#require(this.#write(record, this.#longer(claim)));
     return record;
   }
 
   moveStream(move: StreamMove): StreamRecord {
-    const found = this.stream(move.stream);
-    const record = moved(found, move);
+    const found = this.stream(move.stream)?.record;
+    const record = moved(found, move, this.#time());
+    if (record === found) return record;
+    if (!found && move.publishes) this.#makeRoom();
     // The life of the old mapping has no part in the new one.
-    if (record !== found) this.#require(this.#write(record, this.#now() + move.ttl));
+    this.#require(this.#write(record, this.#now() + move.ttl));
     return record;
   }
 
-  renewStreams(leases: readonly StreamLease[]): void {
-    for (const lease of leases) {
-      const record = renewed(this.stream(lease.stream), lease);
+  publishStream(lease: StreamLease): StreamRecord {
+    const record = published(this.stream(lease.stream)?.record, lease);
+    if (record.origin === lease.origin) this.#require(this.#renew(record, lease));
+    return record;
+  }
+
+  renewStreams(leases: readonly StreamLease[]): readonly StreamLease[] {
+    return leases.filter((lease) => {
+      const record = renewed(this.stream(lease.stream)?.record, lease);
       // There may be no room: the stream then runs on and its next request picks afresh.
-      if (record) this.#write(record, this.#longer(lease));
-    }
+      if (record) this.#renew(record, lease);
+      return record === undefined && lease.live === "runs";
+    });
   }
 
   forgetStream(forgotten: ForgottenStream): void {
-    const found = this.stream(forgotten.stream);
+    const found = this.stream(forgotten.stream)?.record;
     if (found && isForgotten(found, forgotten)) this.#table.removeStream(forgotten.stream);
   }
 
@@ -109,7 +129,7 @@ export class MemoryStore implements Store {
     this.#sessions.delete(user);
   }
 
-  streams(page: PageRequest): StreamPage {
+  streams(page: PageRequest): StreamRecordPage {
     return this.#table.page(page, this.#now());
   }
 
@@ -128,11 +148,27 @@ export class MemoryStore implements Store {
   /** When a mapping expires that lives `ttl` from now, and no less than it would have done. */
   #longer({ stream, ttl }: { readonly stream: string; readonly ttl: number }): number {
     const now = this.#now();
-    return now + Math.max(ttl, this.#table.streamTimeLeft(stream, now) ?? 0);
+    return now + Math.max(ttl, this.#table.stream(stream, now)?.left ?? 0);
   }
 
   #write(record: StreamRecord, expires: number): boolean {
-    return this.#table.putStream(record, { expires }, this.#now());
+    const now = this.#now();
+    const liveExpires = now + this.#table.liveTimeLeft(record.stream, now);
+    return this.#table.putStream(record, { expires, liveExpires }, now);
+  }
+
+  #renew(record: StreamRecord, lease: StreamLease): boolean {
+    const now = this.#now();
+    const prolongs = lease.live === "runs" && record.publisher === lease.claimant;
+    const liveLeft = this.#table.liveTimeLeft(record.stream, now);
+    const liveExpires = now + (prolongs ? Math.max(liveLeft, lease.liveTtl) : liveLeft);
+    const expires = this.#longer(lease);
+    return this.#table.putStream(record, { expires, liveExpires }, now);
+  }
+
+  /** What viewers asked for gives way to a publisher. */
+  #makeRoom(): void {
+    if (!this.#table.hasStreamRoom(this.#now())) this.#table.makeRoom();
   }
 
   #require(hasRoom: boolean): void {

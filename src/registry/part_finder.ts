@@ -2,7 +2,7 @@
 
 import { ProxyError } from "../core/errors.ts";
 import type { Origin } from "../core/origin.ts";
-import type { PartRequest } from "../core/ports.ts";
+import type { PartRequest, StreamOwner } from "../core/ports.ts";
 import { OriginTags } from "./origin_tags.ts";
 import type { OriginRecord, Store } from "./store.ts";
 
@@ -22,8 +22,8 @@ export class PartFinder {
 
   /** @throws ProxyError `not_found`, `registry_unavailable` */
   async find({ stream, originTag, protocol, failed }: PartRequest): Promise<Origin> {
-    const tagged = await this.#originOfTag(originTag);
-    const owner = async () => (await this.#store.stream(stream))?.origin;
+    const tagged = originTag === undefined ? undefined : await this.#originOfTag(originTag);
+    const owner = async () => (await this.#store.stream(stream))?.record.origin;
     for (const find of [() => tagged, owner]) {
       const id = await find();
       if (id === undefined || failed.includes(id)) continue;
@@ -31,6 +31,13 @@ export class PartFinder {
       if (origin !== undefined && origin.endpoints[protocol].length > 0) return origin;
     }
     throw new ProxyError("not_found", "Cannot find the origin of this part of a stream");
+  }
+
+  /** @throws ProxyError `registry_unavailable` */
+  async owner(stream: string): Promise<StreamOwner | undefined> {
+    const record = (await this.#store.stream(stream))?.record;
+    const origin = record && await this.#store.origin(record.origin);
+    return record && origin && { origin, confirmed: record.confirmed };
   }
 
   /** This origin is registered too. */

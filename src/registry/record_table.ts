@@ -2,10 +2,17 @@
 // for each entry, and how many streams each origin has. No rule of who may map what is in here, no
 // timer and no clock: time is an argument, in milliseconds of any clock that never goes backwards.
 
-import type { PageRequest, StreamPage } from "../core/directory.ts";
+import type { PageRequest } from "../core/directory.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Origin } from "../core/origin.ts";
-import type { OriginRecord, StoreSize, StreamRecord } from "./store.ts";
+import { isLive } from "./mapping_rules.ts";
+import type {
+  FoundStream,
+  OriginRecord,
+  StoreSize,
+  StreamRecord,
+  StreamRecordPage,
+} from "./store.ts";
 
 /** Bounds of a table. */
 export interface TableBounds {
@@ -17,6 +24,8 @@ export interface TableBounds {
 export interface Stamp {
   /** When it is not there any more. */
   readonly expires: number;
+  /** When a mapping is not live any more, if it is so now. */
+  readonly liveExpires?: number;
   /**
    * Orders changes that may arrive in another order. Without it the change is the newest and keeps
    * the version of what it replaces.
@@ -26,13 +35,21 @@ export interface Stamp {
 
 interface Entry<T> {
   readonly value: T;
+  /** By the last news of it. Nothing but news changes this. */
   readonly expires: number;
+  readonly liveExpires: number;
+  /** Until when it stays although its time is over, because news may have been missed. */
+  readonly keptUntil: number;
+  /** The same of its being live. */
+  readonly liveKeptUntil: number;
   readonly version: number;
   /** When there came to be an entry of this name. */
   readonly since: number;
 }
 
 const FULL_SWEEP_PAUSE = 1_000;
+/** Milliseconds of a hold in which a heartbeat may have been missed. */
+const LONG_HOLD = 1_000;
 
 /** Two bounded maps. Whatever has expired is not seen any more and goes with the next sweep. */
 export class RecordTable {
@@ -41,6 +58,8 @@ export class RecordTable {
   readonly #streams = new Map<string, Entry<StreamRecord>>();
   // Streams by origin, registered or not, so that picking one counts nothing.
   readonly #loads = new Map<string, number>();
+  // Streams that give way to a publisher's when there is no room: those that are not live.
+  readonly #yielding = new Set<string>();
   #heldSince = -Infinity;
   #lastSweep = -Infinity;
 
@@ -91,28 +110,46 @@ export class RecordTable {
   }
 
   /** The mapping of a stream, unless it has expired. */
-  stream(stream: string, now: number): StreamRecord | undefined {
-    return this.#alive(this.#streams.get(stream), now)?.value;
+  stream(stream: string, now: number): FoundStream | undefined {
+    const entry = this.#alive(this.#streams.get(stream), now);
+    return entry && { record: this.#asOf(entry, now), left: entry.expires - now };
   }
 
-  /** Milliseconds that are left to a mapping, 0 or less when it is here only because of a hold. */
-  streamTimeLeft(stream: string, now: number): number | undefined {
-    const entry = this.#alive(this.#streams.get(stream), now);
-    return entry && entry.expires - now;
+  /** Milliseconds that a mapping is still live, 0 or less when only because of a hold. */
+  liveTimeLeft(stream: string, now: number): number {
+    return (this.#streams.get(stream)?.liveExpires ?? -Infinity) - now;
   }
 
   /**
-   * Adds or replaces a mapping. One of a newer version stays as it is.
+   * Adds or replaces a mapping. One of a newer version stays as it is. Where there is no room, one
+   * that is live takes that of one that is not.
    *
    * @returns false when it is new and there is no room
    */
   putStream(record: StreamRecord, stamp: Stamp, now: number): boolean {
     const before = this.#streams.get(record.stream);
     if (isOlder(stamp, before)) return true;
-    if (!before && !this.#hasRoom(this.#streams, this.#bounds.maxStreams, now)) return false;
+    if (!before && !this.#hasRoom(this.#streams, this.#bounds.maxStreams, now)) {
+      if (!isLive(record) || !this.makeRoom()) return false;
+    }
     if (before) this.#addLoad(before.value.origin, -1);
     this.#addLoad(record.origin, 1);
+    if (isLive(record)) this.#yielding.delete(record.stream);
+    else this.#yielding.add(record.stream);
     this.#streams.set(record.stream, entryOf(record, stamp, before ?? { version: 0, since: now }));
+    return true;
+  }
+
+  /** Whether there is room for another stream. */
+  hasStreamRoom(now: number): boolean {
+    return this.#hasRoom(this.#streams, this.#bounds.maxStreams, now);
+  }
+
+  /** Removes a mapping that is not live, the oldest first. @returns whether there was one */
+  makeRoom(): boolean {
+    const oldest = this.#yielding.values().next();
+    if (oldest.done) return false;
+    this.removeStream(oldest.value);
     return true;
   }
 
@@ -121,11 +158,12 @@ export class RecordTable {
     const entry = this.#streams.get(stream);
     if (!entry || entry.version > version) return;
     this.#streams.delete(stream);
+    this.#yielding.delete(stream);
     this.#addLoad(entry.value.origin, -1);
   }
 
   /** The mappings, page by page. @throws ProxyError `bad_request` when `after` is none of ours */
-  page({ limit, after = "0" }: PageRequest, now: number): StreamPage {
+  page({ limit, after = "0" }: PageRequest, now: number): StreamRecordPage {
     const start = Number(after);
     if (!Number.isSafeInteger(start) || start < 0) {
       throw new ProxyError("bad_request", `Cannot continue a list: current value is ${after}`);
@@ -134,15 +172,15 @@ export class RecordTable {
     let position = 0;
     for (const entry of this.#streams.values()) {
       if (streams.length >= limit) return { streams, next: String(position) };
-      if (position++ >= start && this.#alive(entry, now)) streams.push(entry.value);
+      if (position++ >= start && this.#alive(entry, now)) streams.push(this.#asOf(entry, now));
     }
     return { streams, next: undefined };
   }
 
-  /** Every mapping that has not expired. */
+  /** Every mapping whose time is not over; what is here only because of a hold is left out. */
   *streams(now: number): Generator<StreamRecord> {
     for (const entry of this.#streams.values()) {
-      if (this.#alive(entry, now)) yield entry.value;
+      if (now < entry.expires) yield this.#asOf(entry, now);
     }
   }
 
@@ -152,12 +190,17 @@ export class RecordTable {
     this.#heldSince = now;
   }
 
-  /** Ends the hold. What it has kept lives `grace` milliseconds longer at least. */
+  /**
+   * Ends the hold. What it has kept stays `grace` milliseconds longer, if the hold was so long that
+   * news can have been missed. Its time is not prolonged: only news do that.
+   */
   release(now: number, grace: number): void {
-    const kept = { since: this.#heldSince, expires: now + grace };
+    const since = this.#heldSince;
     this.#heldSince = -Infinity;
-    prolong(this.#origins, kept);
-    prolong(this.#streams, kept);
+    if (now - since < LONG_HOLD) return;
+    const kept = { since, until: now + grace };
+    keep(this.#origins, kept);
+    keep(this.#streams, kept);
   }
 
   /** Versions begin anew: whatever comes next is newer than all that is there. */
@@ -175,12 +218,23 @@ export class RecordTable {
   clear(): void {
     this.#origins.clear();
     this.#streams.clear();
+    this.#yielding.clear();
     this.#loads.clear();
   }
 
   #alive<T>(entry: Entry<T> | undefined, now: number): Entry<T> | undefined {
     if (!entry) return undefined;
-    return now < entry.expires || entry.since <= this.#heldSince ? entry : undefined;
+    if (now < entry.expires || now < entry.keptUntil) return entry;
+    return entry.since <= this.#heldSince ? entry : undefined;
+  }
+
+  /** What was live when the proxies lost sight of each other stays so until they meet again. */
+  #asOf(entry: Entry<StreamRecord>, now: number): StreamRecord {
+    const { value, since } = entry;
+    const liveUntil = Math.max(entry.liveExpires, entry.liveKeptUntil);
+    if (!isLive(value) || now < liveUntil) return value;
+    const isHeld = since <= this.#heldSince && this.#heldSince < liveUntil;
+    return isHeld ? value : { ...value, publisher: "" };
   }
 
   #hasRoom(entries: ReadonlyMap<string, unknown>, limit: number, now: number): boolean {
@@ -216,18 +270,25 @@ function isOlder(stamp: Stamp, before: Entry<unknown> | undefined): boolean {
 
 function entryOf<T>(
   value: T,
-  { expires, version }: Stamp,
+  { expires, version, liveExpires = -Infinity }: Stamp,
   before: { readonly version: number; readonly since: number },
 ): Entry<T> {
-  return { value, expires, version: version ?? before.version, since: before.since };
+  const { since } = before;
+  const kept = { keptUntil: -Infinity, liveKeptUntil: -Infinity };
+  return { value, expires, liveExpires, ...kept, version: version ?? before.version, since };
 }
 
-function prolong<T>(
+/** What was there when the hold began, and live then, stays so. */
+function keep<T>(
   entries: Map<string, Entry<T>>,
-  { since, expires }: { readonly since: number; readonly expires: number },
+  { since, until }: { readonly since: number; readonly until: number },
 ): void {
   for (const [name, entry] of entries) {
-    if (entry.since <= since && entry.expires < expires) entries.set(name, { ...entry, expires });
+    if (entry.since > since) continue;
+    const keptUntil = entry.expires < until ? until : entry.keptUntil;
+    const wasLive = since < Math.max(entry.liveExpires, entry.liveKeptUntil);
+    const liveKeptUntil = wasLive && entry.liveExpires < until ? until : entry.liveKeptUntil;
+    entries.set(name, { ...entry, keptUntil, liveKeptUntil });
   }
 }
 

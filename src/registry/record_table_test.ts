@@ -5,8 +5,16 @@ import type { StreamRecord } from "./store.ts";
 
 const BOUNDS = { maxOrigins: 3, maxStreams: 3 };
 
-function mapping(stream: string, origin = "a"): StreamRecord {
-  return { stream, origin, claimant: "me", confirmed: true };
+function mapping(stream: string, origin = "a", publisher = ""): StreamRecord {
+  return { stream, origin, claimant: "me", confirmed: true, publisher, epoch: 1 };
+}
+
+function ownerAt(table: RecordTable, stream: string, now: number): string | undefined {
+  return table.stream(stream, now)?.record.origin;
+}
+
+function publisherAt(table: RecordTable, stream: string, now: number): string | undefined {
+  return table.stream(stream, now)?.record.publisher;
 }
 
 function originIds(table: RecordTable, now: number): string[] {
@@ -21,7 +29,7 @@ Deno.test("what was there before a hold stays, what comes later expires", () => 
   table.putOrigin(sampleOrigin("new"), { expires: 100 }, 60);
   table.putStream(mapping("s-new"), { expires: 100 }, 60);
   assert.deepEqual(originIds(table, 1_000), ["old"]);
-  assert.equal(table.stream("s-old", 1_000)?.origin, "a");
+  assert.equal(ownerAt(table, "s-old", 1_000), "a");
   assert.equal(table.stream("s-new", 1_000), undefined);
   assert.equal(table.wasThereBefore("old"), true);
   assert.equal(table.wasThereBefore("new"), false);
@@ -40,10 +48,11 @@ Deno.test("after a hold what it has kept lives for the time of grace, and no lon
   table.putOrigin(sampleOrigin("a"), { expires: 100 }, 0);
   table.putStream(mapping("s"), { expires: 5_000 }, 0);
   table.hold(50);
-  table.release(1_000, 10);
-  assert.deepEqual(originIds(table, 1_009), ["a"]);
-  assert.deepEqual(originIds(table, 1_010), []);
-  assert.equal(table.streamTimeLeft("s", 1_000), 4_000, "a longer life is not cut");
+  table.release(2_000, 10);
+  assert.deepEqual(originIds(table, 2_009), ["a"]);
+  assert.ok((table.originTimeLeft("a", 2_009) ?? 0) <= 0, "its time is over all the same");
+  assert.deepEqual(originIds(table, 2_010), []);
+  assert.equal(table.stream("s", 2_000)?.left, 3_000, "a longer life is not cut");
   assert.equal(table.wasThereBefore("a"), false);
 });
 
@@ -53,7 +62,7 @@ Deno.test("in a full table what is overdue makes room for what is new", () => {
   table.hold(50);
   assert.equal(table.putStream(mapping("4"), { expires: 900 }, 60), false);
   assert.equal(table.putStream(mapping("4"), { expires: 9_000 }, 2_000), true);
-  assert.deepEqual([...table.streams(2_000)].map(({ stream }) => stream), ["4"]);
+  assert.deepEqual([...table.streams(2_001)].map(({ stream }) => stream), ["4"]);
   assert.equal(table.origins(2_000).length, 0);
 });
 
@@ -62,11 +71,11 @@ Deno.test("an older version changes nothing, one without a version is the newest
   table.putStream(mapping("s", "b"), { expires: 100, version: 7 }, 0);
   assert.equal(table.putStream(mapping("s", "a"), { expires: 100, version: 6 }, 0), true);
   table.removeStream("s", 6);
-  assert.equal(table.stream("s", 1)?.origin, "b");
+  assert.equal(ownerAt(table, "s", 1), "b");
   table.putStream(mapping("s", "c"), { expires: 100 }, 0);
-  assert.equal(table.stream("s", 1)?.origin, "c");
+  assert.equal(ownerAt(table, "s", 1), "c");
   table.putStream(mapping("s", "d"), { expires: 100, version: 6 }, 0);
-  assert.equal(table.stream("s", 1)?.origin, "c", "the version of before still counts");
+  assert.equal(ownerAt(table, "s", 1), "c", "the version of before still counts");
   table.removeStream("s", 7);
   assert.equal(table.stream("s", 1), undefined);
 });
@@ -80,4 +89,60 @@ Deno.test("loads follow every change of a mapping", () => {
   table.removeStream("1");
   table.removeStream("unknown");
   assert.deepEqual(table.origins(1).map(({ streams }) => streams), [0, 1]);
+});
+
+Deno.test("short holds, one after the other, keep nothing alive", () => {
+  const table = new RecordTable(BOUNDS);
+  table.putOrigin(sampleOrigin("dead"), { expires: 3_000 }, 0);
+  table.putStream(mapping("s"), { expires: 3_000 }, 0);
+  for (let now = 0; now < 6_000; now += 500) {
+    table.hold(now);
+    table.release(now + 250, 10_000);
+  }
+  assert.deepEqual(originIds(table, 6_000), []);
+  assert.equal(table.stream("s", 6_000), undefined);
+});
+
+Deno.test("what is kept beyond its time is not among what may be written back", () => {
+  const table = new RecordTable(BOUNDS);
+  table.putStream(mapping("s"), { expires: 100 }, 0);
+  table.hold(50);
+  assert.equal(ownerAt(table, "s", 5_000), "a");
+  assert.deepEqual([...table.streams(5_000)], []);
+  table.release(5_000, 10_000);
+  assert.equal(ownerAt(table, "s", 6_000), "a");
+  assert.deepEqual([...table.streams(6_000)], []);
+});
+
+Deno.test("a mapping is live until its lease is over", () => {
+  const table = new RecordTable(BOUNDS);
+  table.putStream(mapping("s", "a", "me"), { expires: 900, liveExpires: 100 }, 0);
+  assert.equal(publisherAt(table, "s", 99), "me");
+  assert.equal(publisherAt(table, "s", 100), "");
+  assert.deepEqual(table.page({ limit: 9 }, 100).streams.map(({ publisher }) => publisher), [""]);
+});
+
+Deno.test("what was live when a hold began is live until it ends, and for the time of grace", () => {
+  const table = new RecordTable(BOUNDS);
+  table.putStream(mapping("s", "a", "me"), { expires: 90_000, liveExpires: 100 }, 0);
+  table.putStream(mapping("was", "a", "me"), { expires: 90_000, liveExpires: 40 }, 0);
+  table.hold(50);
+  assert.equal(publisherAt(table, "s", 5_000), "me");
+  assert.equal(publisherAt(table, "was", 5_000), "");
+  table.release(5_000, 1_000);
+  assert.equal(publisherAt(table, "s", 5_999), "me");
+  assert.equal(publisherAt(table, "s", 6_000), "");
+});
+
+Deno.test("where there is no room, what is live takes that of what is not", () => {
+  const table = new RecordTable(BOUNDS);
+  const life = { expires: 9_000, liveExpires: 9_000 };
+  table.putStream(mapping("1", "a", "me"), life, 0);
+  table.putStream(mapping("2"), life, 0);
+  table.putStream(mapping("3"), life, 0);
+  assert.equal(table.putStream(mapping("4"), life, 1), false);
+  assert.equal(table.putStream(mapping("4", "a", "me"), life, 1), true);
+  assert.equal(table.makeRoom(), true);
+  assert.deepEqual([...table.streams(2)].map(({ stream }) => stream), ["1", "4"]);
+  assert.equal(table.makeRoom(), false);
 });

@@ -2,7 +2,8 @@
 // is asked; Redis decides who maps a stream; and when Redis cannot be asked this proxy decides by
 // the copy, in a way that lets every other proxy come to the same. Knows no protocol of a client.
 
-import type { PageRequest, StreamPage } from "../core/directory.ts";
+import type { PageRequest } from "../core/directory.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import { ExpiringMap } from "../core/expiring_map.ts";
 import type { Origin } from "../core/origin.ts";
@@ -10,6 +11,7 @@ import type { Metrics, RtcSession } from "../core/ports.ts";
 import { MemoryStore } from "./memory_store.ts";
 import { RecordTable } from "./record_table.ts";
 import { type RedisAccess, RedisConnection } from "./redis/connection.ts";
+import type { OpenCalls } from "./redis/calls.ts";
 import { Batcher } from "./redis/batcher.ts";
 import { Follower } from "./redis/follower.ts";
 import { Gate, within } from "./redis/gate.ts";
@@ -18,14 +20,16 @@ import { Keys } from "./redis/keys.ts";
 import { RedisLink } from "./redis/link.ts";
 import { locatorOf, type RedisServers } from "./redis/locate.ts";
 import type { MappingResult } from "./redis/records.ts";
-import { Remote, type StreamOperation } from "./redis/remote.ts";
+import { Remote } from "./redis/remote.ts";
 import { SessionBook } from "./redis/session_book.ts";
 import { Unwritten } from "./redis/unwritten.ts";
 import { Upkeep } from "./redis/upkeep.ts";
+import { claimWish, forgetWish, leaseWish, type StreamOperation } from "./redis/wishes.ts";
 import { firstByHash } from "./rendezvous.ts";
 import type {
   Answer,
   ForgottenStream,
+  FoundStream,
   OriginRecord,
   Store,
   StoreSize,
@@ -33,6 +37,7 @@ import type {
   StreamLease,
   StreamMove,
   StreamRecord,
+  StreamRecordPage,
 } from "./store.ts";
 
 /** Where Redis is, and how much it may hold. */
@@ -46,6 +51,12 @@ export interface RedisStoreOptions {
   /** WebRTC sessions of all proxies; 100,000 unless told. */
   readonly maxSessions?: number;
   readonly metrics: Metrics;
+  /** The process's own unless given. */
+  readonly clock?: Clock;
+  /** Numbers from 0 up to but not including 1; `Math.random` unless given. */
+  readonly random?: () => number;
+  /** Makes connections; those of sockets unless given. */
+  readonly open?: OpenCalls;
 }
 
 const DEFAULT_MAX_SESSIONS = 100_000;
@@ -66,8 +77,10 @@ const NO_ORIGIN = { ttl: 1_000, capacity: 1_000 };
 
 /** Records that many proxies share. */
 export class RedisStore implements Store {
+  onSuspect: (origin: string) => void = () => {};
   readonly #options: RedisStoreOptions;
-  readonly #now = () => performance.now();
+  readonly #clock: Clock;
+  readonly #now = () => this.#clock.now();
   readonly #table: RecordTable;
   readonly #copy: MemoryStore;
   readonly #unwritten: Unwritten;
@@ -78,7 +91,7 @@ export class RedisStore implements Store {
   readonly #queue: Batcher<StreamOperation, MappingResult>;
   readonly #sessions: SessionBook;
   readonly #upkeep: Upkeep;
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #timer: Disposable;
   readonly #givenUp = new GivenUp();
   readonly #permanent = new Map<string, Origin>();
   readonly #noOrigin = new ExpiringMap<string, true>(NO_ORIGIN);
@@ -89,22 +102,26 @@ export class RedisStore implements Store {
    */
   static async open(options: RedisStoreOptions): Promise<RedisStore> {
     const store = new RedisStore(options);
-    await within(FIRST_CONNECTION, store.#link.tried).catch(() => {});
+    await within(store.#clock, FIRST_CONNECTION, store.#link.tried).catch(() => {});
     return store;
   }
 
   private constructor(options: RedisStoreOptions) {
     const { maxOrigins, maxStreams, maxSessions = DEFAULT_MAX_SESSIONS, metrics, access } = options;
+    const { clock = systemClock, random = Math.random } = options;
     const now = this.#now;
     const keys = new Keys(options.keyPrefix);
     const limits = { maxOrigins, maxStreams, maxSessions };
     this.#options = options;
+    this.#clock = clock;
     this.#table = new RecordTable(limits);
-    this.#copy = new MemoryStore({ ...limits, now, table: this.#table });
+    const time = () => this.#remote.timeAt(now()) ?? 0;
+    this.#copy = new MemoryStore({ ...limits, now, time, table: this.#table });
     this.#unwritten = new Unwritten(Math.max(maxOrigins, maxStreams));
     this.#remote = new Remote({ keys, limits, metrics, now });
     this.#gate = new Gate({
       metrics,
+      clock,
       connection: () => this.#link.connection,
       onShut: () => this.#table.hold(now()),
     });
@@ -130,23 +147,25 @@ export class RedisStore implements Store {
       isOwn: (id) => this.#permanent.has(id),
       onGap: () => this.#upkeep.gap(),
       onSession: (change) => this.#sessions.changed(change),
+      onSuspect: (origin) => this.onSuspect(origin),
     });
     this.#queue = new Batcher(async (connection, operations) => {
       const results = await this.#remote.streams(connection, operations);
       this.#follower.takeResults(operations, results);
       return results.value;
     });
-    this.#upkeep = new Upkeep({ ...parts, follower: this.#follower, queue: this.#queue });
+    this.#upkeep = new Upkeep({ ...parts, random, follower: this.#follower, queue: this.#queue });
     const onMessage = (message: string) => this.#follower.take(message);
+    const open = options.open ?? ((wanted) => RedisConnection.open({ ...wanted, access }));
     this.#link = new RedisLink({
+      clock,
+      random,
       locate: locatorOf(options.servers, access, keys.version),
-      open: (address, signal) => {
-        return RedisConnection.open({ address, access, signal, channel: keys.channel, onMessage });
-      },
+      open: (address, signal) => open({ address, signal, channel: keys.channel, onMessage }),
       onConnected: (connection) => this.#upkeep.connected(connection),
       onLost: (why) => this.#gate.shut(why),
     });
-    this.#timer = setInterval(() => this.#tick(), TICK);
+    this.#timer = clock.every(TICK, () => this.#tick());
   }
 
   get trouble(): string | undefined {
@@ -193,42 +212,65 @@ export class RedisStore implements Store {
     return this.#copy.origins();
   }
 
-  stream(stream: string): StreamRecord | undefined {
-    const record = this.#copy.stream(stream);
-    if (!record || !this.#givenUp.has(stream)) return record;
-    if ((this.#table.streamTimeLeft(stream, this.#now()) ?? 0) < STILL_FRESH) return undefined;
+  stream(stream: string): FoundStream | undefined {
+    const found = this.#copy.stream(stream);
+    if (!found || !this.#givenUp.has(stream)) return found;
+    if (found.left < STILL_FRESH) return undefined;
     this.#givenUp.take(stream);
-    return record;
+    return found;
   }
 
   async claimStream(claim: StreamClaim): Promise<StreamRecord> {
     const givenUp = this.#givenUp.take(claim.stream);
     if (givenUp) this.#forget(givenUp);
-    return await this.#decide("claim", claim, []) ?? this.#claimAlone(claim);
+    return await this.#decide(claim.wait, claimWish("claim", claim, [])) ??
+      this.#claimAlone(claim);
   }
 
   async moveStream(move: StreamMove): Promise<StreamRecord> {
-    return await this.#decide("move", move, [move.from]) ?? this.#moveAlone(move);
+    return await this.#decide(move.wait, claimWish("move", move, [move.from])) ??
+      this.#moveAlone(move);
   }
 
-  async renewStreams(leases: readonly StreamLease[]): Promise<void> {
-    await Promise.all(leases.map(async (lease) => {
-      const { stream, origin, claimant, confirmed, ttl } = lease;
-      const wish = { kind: "renew", stream, origin, claimant, confirmed, ttl, from: [] } as const;
-      const result = await this.#submit(BACKGROUND_DEADLINE, wish);
-      if (result) return;
-      this.#copy.renewStreams([lease]);
-      if (this.#copy.stream(stream)?.origin === origin) this.#unwritten.addStream(stream);
-    }));
+  async publishStream(lease: StreamLease, wait: number): Promise<StreamRecord> {
+    const said = await this.#decide(wait, leaseWish("publish", lease));
+    if (said) return said;
+    this.#countAlone("publish");
+    const record = this.#copy.publishStream(lease);
+    if (record.origin === lease.origin) this.#unwritten.addStream(lease.stream);
+    return record;
   }
 
-  forgetStream(forgotten: ForgottenStream): void {
+  async renewStreams(leases: readonly StreamLease[]): Promise<readonly StreamLease[]> {
+    const isDivided = await Promise.all(leases.map((lease) => this.#renew(lease)));
+    return leases.filter((_, at) => isDivided[at]);
+  }
+
+  /** @returns whether a publisher runs where the stream is not */
+  async #renew(lease: StreamLease): Promise<boolean> {
+    const { stream, origin, live } = lease;
+    const result = await this.#submit(BACKGROUND_DEADLINE, leaseWish("renew", lease));
+    if (result?.outcome === "holds") {
+      return live === "runs" && result.mapping.record.origin !== origin;
+    }
+    if (result) return false;
+    const [divided] = this.#copy.renewStreams([lease]);
+    if (this.#copy.stream(stream)?.record.origin === origin) this.#unwritten.addStream(stream);
+    return divided !== undefined;
+  }
+
+  forgetStream(forgotten: ForgottenStream): Answer<void> {
     if (this.#gate.isOpen) {
+      if (forgotten.isUrgent) return this.#forget(forgotten);
       this.#givenUp.add(forgotten, this.#now());
       return;
     }
     this.#copy.forgetStream(forgotten);
     if (!this.#copy.stream(forgotten.stream)) this.#unwritten.dropStream(forgotten.stream);
+  }
+
+  async suspectOrigin(id: string): Promise<void> {
+    await this.#gate.ask(BACKGROUND_DEADLINE, (connection) => this.#remote.suspect(connection, id));
   }
 
   async putSession(session: RtcSession, ttl: number): Promise<void> {
@@ -243,7 +285,7 @@ export class RedisStore implements Store {
     await this.#sessions.end(user);
   }
 
-  streams(page: PageRequest): StreamPage {
+  streams(page: PageRequest): StreamRecordPage {
     return this.#copy.streams(page);
   }
 
@@ -268,8 +310,8 @@ export class RedisStore implements Store {
 
   /** Writes what is still to be written, if that does not take long, and ends the connection. */
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#timer);
-    await within(LAST_WRITES, this.flush()).catch(() => {});
+    this.#timer[Symbol.dispose]();
+    await within(this.#clock, LAST_WRITES, this.flush()).catch(() => {});
     await this.#link[Symbol.asyncDispose]();
     await this.#upkeep.idle();
     this.#table.clear();
@@ -291,13 +333,8 @@ export class RedisStore implements Store {
   }
 
   /** What Redis says; undefined when it does not say it in time. */
-  async #decide(
-    kind: "claim" | "move",
-    { stream, origin, claimant, ttl, wait }: StreamClaim,
-    from: readonly string[],
-  ): Promise<StreamRecord | undefined> {
+  async #decide(wait: number, wish: StreamOperation): Promise<StreamRecord | undefined> {
     const deadline = this.#now() + Math.min(DEADLINE, wait);
-    const wish = { kind, stream, origin, claimant, ttl, confirmed: false, from };
     let result = await this.#submitBefore(deadline, wish);
     // Its clock may have been put forward since its last answer, which has told us of it now.
     if (result?.outcome === "late") result = await this.#submitBefore(deadline, wish);
@@ -318,7 +355,7 @@ export class RedisStore implements Store {
 
   #claimAlone(claim: StreamClaim): StreamRecord {
     this.#countAlone("claim");
-    const before = this.#copy.stream(claim.stream);
+    const before = this.#copy.stream(claim.stream)?.record;
     const record = this.#copy.claimStream(this.#chooseAlone(claim));
     if (record !== before) this.#unwritten.addStream(claim.stream);
     return record;
@@ -326,7 +363,7 @@ export class RedisStore implements Store {
 
   #moveAlone(move: StreamMove): StreamRecord {
     this.#countAlone("move");
-    const before = this.#copy.stream(move.stream);
+    const before = this.#copy.stream(move.stream)?.record;
     const record = this.#copy.moveStream({ ...this.#chooseAlone(move), from: move.from });
     if (record !== before) this.#unwritten.addStream(move.stream, [move.from]);
     return record;
@@ -343,8 +380,7 @@ export class RedisStore implements Store {
 
   /** What Redis does not forget now lapses by itself. */
   async #forget(forgotten: ForgottenStream): Promise<void> {
-    const wish = { ...forgotten, kind: "forget", confirmed: false, ttl: 1, from: [] } as const;
-    await this.#submit(BACKGROUND_DEADLINE, wish);
+    await this.#submit(BACKGROUND_DEADLINE, forgetWish(forgotten));
   }
 
   #tick(): void {
@@ -353,7 +389,7 @@ export class RedisStore implements Store {
     if (connection) this.#upkeep.tick(connection);
   }
 
-  #countAlone(kind: "heartbeat" | "claim" | "move"): void {
+  #countAlone(kind: "heartbeat" | "claim" | "move" | "publish"): void {
     this.#options.metrics.count("srs_proxy_redis_local_decisions_total", { kind });
   }
 

@@ -3,8 +3,21 @@
 import { ProxyError } from "../core/errors.ts";
 import type { StreamRequest } from "../core/ports.ts";
 
-/** Nobody offers what the request asks for, or nobody who does can be reached. */
-export function noOriginFor({ protocol, failed }: StreamRequest): ProxyError {
+/** For operators: what is missing where nobody has ever registered. */
+const HOW_TO_REGISTER =
+  "Point the heartbeat of each SRS at /api/v1/srs/register of the System API, or set " +
+  "PROXY_DEFAULT_BACKEND_ENABLED";
+
+/**
+ * Nobody offers what the request asks for, or nobody who does can be reached.
+ *
+ * @param known how many origins there are, if that was looked up
+ */
+export function noOriginFor({ protocol, failed }: StreamRequest, known?: number): ProxyError {
+  if (known === 0 && failed.length === 0) {
+    const message = "Cannot serve this stream: no origin has registered";
+    return new ProxyError("no_origin", message, { cause: HOW_TO_REGISTER });
+  }
   const message = failed.length > 0
     ? `Cannot reach an origin for this stream: current value is ${failed.length} tried`
     : `Cannot serve this stream: no origin offers ${protocol} for it`;
@@ -14,4 +27,9 @@ export function noOriginFor({ protocol, failed }: StreamRequest): ProxyError {
 /** The one origin that has the stream cannot be reached. */
 export function originOutOfReach(): ProxyError {
   return new ProxyError("origin_unreachable", "Cannot reach the origin where this stream runs");
+}
+
+/** Another publisher of the stream runs at an origin where this one cannot be taken. */
+export function runsElsewhere(): ProxyError {
+  return new ProxyError("stream_busy", "Stream is busy: it is being published already");
 }

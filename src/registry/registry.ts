@@ -1,7 +1,8 @@
-// Finds the origin of a stream and keeps it the owner while the stream is used: picks, moves,
-// leases. Records live in a store, choices are made by the picker, bookkeeping is elsewhere; here
-// is the order in which things happen. Knows no protocol, no socket and no HTTP.
+// The registry of one process: finds the origin of a stream and keeps it the owner while the stream
+// is used. Puts its parts together: placement, bookkeeping of sessions, leases, what is known of
+// the health of origins. Knows no protocol, no socket and no HTTP.
 
+import { type Clock, systemClock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import { logger } from "../core/log.ts";
 import type { Directory, OriginStatus, PageRequest, StreamPage } from "../core/directory.ts";
@@ -13,17 +14,23 @@ import type {
   Resolver,
   RtcSession,
   RtcSessions,
+  StreamOwner,
   StreamRequest,
   Timings,
 } from "../core/ports.ts";
+import type { Vhosts } from "../core/vhosts.ts";
 import { BackgroundWrites } from "./background_writes.ts";
 import { Health } from "./health.ts";
 import { HeldStreams } from "./held_streams.ts";
+import { isLive } from "./mapping_rules.ts";
 import { OriginWatch } from "./origin_watch.ts";
 import { PartFinder } from "./part_finder.ts";
-import { candidatesFor, pickFewest } from "./picker.ts";
-import { noOriginFor, originOutOfReach } from "./refusals.ts";
-import type { OriginRecord, Store, StreamClaim, StreamRecord } from "./store.ts";
+import { pickFewest } from "./picker.ts";
+import { type Choose, Placement } from "./placement.ts";
+import { Prober } from "./prober.ts";
+import { runsElsewhere } from "./refusals.ts";
+import { NO_SESSIONS, RunningSessions, type SessionControl } from "./running_sessions.ts";
+import type { Store, StreamLease } from "./store.ts";
 
 /** What can change while a registry runs; times are milliseconds. */
 export interface RegistrySettings {
@@ -41,61 +48,33 @@ export interface RegistryOptions extends RegistrySettings {
   /** Told how long requests have waited for the store; nobody unless given. */
   readonly timings?: Timings;
   /** Picks the origin of a new stream; the less loaded of two drawn at random unless given. */
-  readonly pick?: Pick;
+  readonly pick?: Choose;
   /** Life of a mapping after its last use; less than a second counts as one. */
   readonly streamIdle: number;
-  /** Never goes backwards; the process's own clock unless given. */
+  /** Hosts whose streams are their own; every host unless given. */
+  readonly vhosts?: Vhosts;
+  /** Whether an origin answers; origins are not probed unless given. */
+  readonly probe?: (origin: Origin) => Promise<boolean>;
+  /** The sessions of this process; none unless given. */
+  readonly sessions?: SessionControl;
+  /** The process's own unless given. */
+  readonly clock?: Clock;
+  /** In place of the clock's. */
   readonly now?: () => number;
   /** Numbers from 0 up to but not including 1. */
   readonly random?: () => number;
-  /** Calls back every so many milliseconds until disposed of; `setInterval` unless given. */
+  /** In place of the clock's. */
   readonly every?: (period: number, callback: () => Promise<void>) => Disposable;
 }
-
-/** Picks one of the origins that would do for a stream; undefined when there are none. */
-export type Pick = (
-  stream: string,
-  candidates: readonly OriginRecord[],
-) => OriginRecord | undefined;
 
 const LOG = logger("registry");
 const LONGEST_TENTATIVE = 15_000;
 const LONGEST_PERIOD = 5_000;
 const SHORTEST_IDLE = 1_000;
 const LEASE_BATCH = 500;
-// Each round is lost only to another request that has just moved the same stream.
-const MAX_ROUNDS = 8;
 const MAX_HEALTH_ENTRIES = 10_000;
-/** So long one request may wait for the agreement of other proxies. */
+/** So long a publisher may wait for the agreement of other proxies before it is accepted. */
 const LONGEST_WAIT = 130;
-
-/** Why a stream cannot stay where it is, in the words of the metrics. */
-type MoveReason = "failed" | "set_aside" | "gone" | "not_offered";
-
-/** An origin that was picked, and those that were not. */
-interface Choice {
-  readonly stream: string;
-  readonly origin: Origin;
-  readonly candidates: readonly OriginRecord[];
-}
-
-/** A request on its way through the registry. */
-interface Search {
-  readonly request: StreamRequest;
-  /** When it cannot wait for other proxies any more. */
-  readonly patientUntil: number;
-}
-
-/** The origin that a stream leaves, and why. */
-interface Leaving {
-  readonly from: string;
-  readonly reason: MoveReason;
-}
-
-interface Placement {
-  readonly origin: Origin;
-  readonly record: StreamRecord;
-}
 
 /** The registry of one process. */
 export class Registry implements Resolver, PartLocator, RtcSessions, Directory, AsyncDisposable {
@@ -104,17 +83,20 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
   #originTtl: number;
   #permanent: readonly Origin[];
   readonly #now: () => number;
-  readonly #random: () => number;
-  readonly #pick: Pick;
   readonly #timings: Timings;
   readonly #claimant = crypto.randomUUID();
-  readonly #tentativeTtl: number;
+  readonly #vhosts: Vhosts | undefined;
   readonly #held: HeldStreams;
+  readonly #placement: Placement;
   readonly #health: Health;
+  readonly #prober: Prober;
+  readonly #sessions: RunningSessions;
   readonly #watch: OriginWatch;
   readonly #parts: PartFinder;
   readonly #writes: BackgroundWrites;
   readonly #timer: Disposable;
+  /** Streams that are published here although they are live elsewhere, already in the log. */
+  readonly #divided = new Set<string>();
   #round: Promise<void> | undefined;
 
   /** Registers the permanent origins and starts the timer that renews leases. */
@@ -126,35 +108,47 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
   }
 
   private constructor(options: RegistryOptions) {
+    const { store, metrics, clock = systemClock, random = Math.random } = options;
     const idleTtl = Math.max(SHORTEST_IDLE, options.streamIdle);
-    this.#store = options.store;
-    this.#metrics = options.metrics;
+    const tentativeTtl = Math.min(LONGEST_TENTATIVE, idleTtl);
+    // Three chances to renew before anything that is in use could lapse.
+    const period = Math.min(LONGEST_PERIOD, Math.floor(tentativeTtl / 3));
+    this.#store = store;
+    this.#metrics = metrics;
     this.#originTtl = options.originTtl;
     this.#permanent = options.permanent ?? [];
-    this.#now = options.now ?? (() => performance.now());
-    this.#random = options.random ?? Math.random;
-    this.#pick = options.pick ?? ((_, candidates) => pickFewest(candidates, this.#random));
+    this.#now = options.now ?? (() => clock.now());
     this.#timings = options.timings ?? { observe: () => {} };
-    this.#parts = new PartFinder(this.#store, this.#now);
-    this.#writes = new BackgroundWrites(this.#metrics);
-    this.#tentativeTtl = Math.min(LONGEST_TENTATIVE, idleTtl);
+    this.#vhosts = options.vhosts;
+    this.#parts = new PartFinder(store, this.#now);
+    this.#writes = new BackgroundWrites(metrics);
     this.#held = new HeldStreams({
-      claimant: this.#claimant,
-      tentativeTtl: this.#tentativeTtl,
-      idleTtl,
+      ...{ claimant: this.#claimant, tentativeTtl, idleTtl, liveTtl: tentativeTtl },
       writer: {
-        renew: (lease) => this.#writes.add(() => this.#store.renewStreams([lease])),
-        forget: (stream, origin) => {
-          const forgotten = { stream, origin, claimant: this.#claimant };
-          this.#writes.add(() => this.#store.forgetStream(forgotten));
+        renew: (lease) => this.#writes.add(() => this.#renew([lease])),
+        forget: (stream, origin, isUrgent) => {
+          const forgotten = { stream, origin, claimant: this.#claimant, isUrgent };
+          this.#writes.add(() => store.forgetStream(forgotten));
         },
       },
     });
-    this.#health = new Health({ capacity: MAX_HEALTH_ENTRIES, random: this.#random });
-    this.#watch = new OriginWatch((origin) => this.#health.forgive(origin, this.#now()));
-    // Three chances to renew before anything that is in use could lapse.
-    const period = Math.min(LONGEST_PERIOD, Math.floor(this.#tentativeTtl / 3));
-    this.#timer = (options.every ?? everyPeriod)(period, () => this.#upkeep());
+    this.#health = new Health({ capacity: MAX_HEALTH_ENTRIES, random });
+    this.#sessions = new RunningSessions(options.sessions ?? NO_SESSIONS, this.#held);
+    this.#prober = this.#openProber(clock, options.probe);
+    this.#placement = new Placement({
+      ...{ store, metrics, claimant: this.#claimant, tentativeTtl, now: this.#now },
+      // What is relied on without a claim must still be there when its lease is first renewed.
+      leastLeft: period + Math.min(period, 2_000),
+      choose: options.pick ?? ((_, candidates) => pickFewest(candidates, random)),
+      setAsideFor: (origin, protocol) =>
+        this.#health.setAsideFor({ origin, protocol }, this.#now()),
+      isDown: (origin) => this.#prober.isDown(origin),
+      isRunning: (stream, origin) => this.#held.isRunning(stream, origin),
+    });
+    this.#watch = new OriginWatch((origin) => this.#forgive(origin));
+    store.onSuspect = (origin) => this.#suspect(origin);
+    const every = options.every ?? ((...timer) => clock.every(...timer));
+    this.#timer = every(period, () => this.#upkeep());
   }
 
   /** Why requests are answered without the other proxies' agreement; undefined when all is well. */
@@ -177,27 +171,33 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
   }
 
   resolve(request: StreamRequest): Promise<Origin> {
-    return this.#timed("resolve", () => this.#resolve(request));
+    const stream = this.#placed(request.stream);
+    return this.#timed("resolve", () => this.#resolve({ ...request, stream }));
   }
 
   async #resolve(request: StreamRequest): Promise<Origin> {
-    this.#held.begin(request.session, request.stream);
-    const patientUntil = this.#now() + LONGEST_WAIT;
+    const { session, stream, intent, protocol } = request;
+    this.#held.begin(session, stream, intent === "publish");
     try {
-      const { origin, record } = await this.#locate({ request, patientUntil });
-      this.#held.place(request.session, record);
-      this.#health.used({ origin: origin.id, protocol: request.protocol }, this.#now());
+      const { origin, record } = await this.#placement.find(request);
+      this.#held.place(session, record);
+      this.#health.used({ origin: origin.id, protocol }, this.#now());
       return origin;
     } catch (error) {
-      this.#held.end(request.session);
+      this.#held.end(session);
       throw error;
     } finally {
-      this.#held.finish(request.stream);
+      this.#held.finish(stream);
     }
   }
 
   locate(request: PartRequest): Promise<Origin> {
-    return this.#timed("locate", () => this.#parts.find(request));
+    const stream = this.#placed(request.stream);
+    return this.#timed("locate", () => this.#parts.find({ ...request, stream }));
+  }
+
+  owner(stream: string): Promise<StreamOwner | undefined> {
+    return this.#parts.owner(this.#placed(stream));
   }
 
   async putSession(session: RtcSession, ttl: number): Promise<void> {
@@ -212,8 +212,17 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     await this.#timed("session", async () => await this.#store.endSession(user));
   }
 
-  confirm(session: string): void {
-    this.#held.confirm(session);
+  async confirm(session: string): Promise<void> {
+    const lease = this.#held.confirm(session);
+    if (lease === undefined) return;
+    const { stream, origin } = lease;
+    const record = await this.#timed("confirm", async () => {
+      return await this.#store.publishStream(lease, LONGEST_WAIT);
+    });
+    if (record.origin === origin) return this.#held.published(session, record);
+    this.#held.deny(session);
+    LOG.info("Publisher refused: stream is live elsewhere", { stream, origin: record.origin });
+    throw runsElsewhere();
   }
 
   release(session: string): void {
@@ -222,6 +231,10 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
 
   unreachable(origin: string, protocol: Protocol): void {
     const pause = this.#health.unreachable({ origin, protocol }, this.#now());
+    if (!this.#prober.isSuspected(origin)) {
+      this.#writes.add(() => this.#store.suspectOrigin(origin));
+    }
+    this.#suspect(origin);
     if (pause === 0) return;
     this.#metrics.count("srs_proxy_origins_set_aside_total", { protocol });
     LOG.warn("Origin set aside", { origin, protocol, pauseMs: Math.round(pause) });
@@ -248,111 +261,78 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     return (await this.#store.origins()).map((record) => ({
       ...record,
       setAsideFor: this.#health.pausesOf(record.origin.id, now),
+      down: this.#prober.isDown(record.origin.id),
     }));
   }
 
   async streams(page: PageRequest): Promise<StreamPage> {
     const { streams, next } = await this.#store.streams(page);
     return {
-      streams: streams.map(({ stream, origin, confirmed }) => ({ stream, origin, confirmed })),
+      streams: streams.map((record) => {
+        const { stream, origin, confirmed } = record;
+        return { stream, origin, confirmed, live: isLive(record) };
+      }),
       next,
     };
   }
 
-  /** Stops the timer and waits for what is still being written. */
+  /** Stops the timers and waits for what is still being written. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timer[Symbol.dispose]();
+    this.#prober[Symbol.dispose]();
     await this.#round;
     await this.#writes.idle();
   }
 
-  async #locate(search: Search): Promise<Placement> {
-    const { request } = search;
-    const { stream } = request;
-    let record = await this.#store.stream(stream);
-    for (let round = 0; round < MAX_ROUNDS; round++) {
-      const owner = record && await this.#store.origin(record.origin);
-      const reason = record && this.#reasonToMove(request, record, owner);
-      if (record && owner && reason === undefined) {
-        if (this.#mayRelyOn(record)) return { origin: owner, record };
-        record = await this.#claim(search, { stream, origin: owner, candidates: [] });
-        continue;
-      }
-      const choice = await this.#choose(request);
-      if (!record) {
-        record = await this.#claim(search, choice);
-      } else if (record.origin === choice.origin.id) {
-        // All are set aside, and its own origin is the best of them.
-        return { origin: choice.origin, record };
-      } else {
-        record = await this.#move(search, choice, {
-          from: record.origin,
-          reason: reason ?? "gone",
-        });
-      }
+  /** The key under which a stream is mapped. */
+  #placed(stream: string): string {
+    return this.#vhosts?.placed(stream) ?? stream;
+  }
+
+  #openProber(clock: Clock, probe: RegistryOptions["probe"]): Prober {
+    return new Prober({
+      clock,
+      // An origin that sends is alive, although it may take no new connections.
+      probe: async (origin) => {
+        const answers = probe === undefined || await probe(origin);
+        return this.#sessions.haveHeardFrom(origin.id) || answers;
+      },
+      origin: async (id) => await this.#store.origin(id),
+      onDown: (origin) => {
+        const sessions = this.#sessions.endAt(origin);
+        this.#metrics.count("srs_proxy_origins_down_total");
+        LOG.warn("Origin is down", { origin, sessions });
+      },
+      onUp: (origin) => {
+        this.#health.forgive(origin, this.#now());
+        LOG.info("Origin is up again", { origin });
+      },
+      onCleared: (origin) => this.#sessions.forget(origin),
+    });
+  }
+
+  #suspect(origin: string): void {
+    if (!this.#prober.isSuspected(origin)) this.#sessions.haveHeardFrom(origin);
+    this.#prober.suspect(origin);
+  }
+
+  /** The origin is another process now, or gone. */
+  #forgive(origin: string): void {
+    this.#health.forgive(origin, this.#now());
+    this.#prober.forget(origin);
+  }
+
+  async #renew(leases: readonly StreamLease[]): Promise<void> {
+    const divided = await this.#store.renewStreams(leases);
+    for (const { stream } of leases) {
+      if (!divided.some((lease) => lease.stream === stream)) this.#divided.delete(stream);
     }
-    throw new ProxyError("registry_unavailable", "Cannot agree on an origin for this stream");
-  }
-
-  #reasonToMove(
-    request: StreamRequest,
-    record: StreamRecord,
-    owner: Origin | undefined,
-  ): MoveReason | undefined {
-    if (!owner) return "gone";
-    const { protocol } = request;
-    const runs = this.#held.isRunning(record.stream, owner.id);
-    if (request.failed.includes(owner.id)) {
-      // A publisher takes the stream along; a viewer would only leave it behind.
-      if (runs && request.intent === "play") throw originOutOfReach();
-      return "failed";
+    for (const { stream, origin } of divided) {
+      if (this.#divided.has(stream)) continue;
+      this.#divided.add(stream);
+      this.#metrics.count("srs_proxy_registry_divided_streams_total");
+      LOG.error("Stream is published at two origins", { stream, origin });
     }
-    if (owner.endpoints[protocol].length === 0) {
-      // Moving it would take a running stream from all who can be served.
-      if (record.confirmed) throw noOriginFor(request);
-      return "not_offered";
-    }
-    const setAside = this.#health.setAsideFor({ origin: owner.id, protocol }, this.#now()) > 0;
-    // While the stream runs there, one failed dial of another session proves nothing against it.
-    return setAside && !runs ? "set_aside" : undefined;
-  }
-
-  /** Whether nobody else can forget the mapping while our session uses it. */
-  #mayRelyOn(record: StreamRecord): boolean {
-    return record.confirmed || record.claimant === "" || record.claimant === this.#claimant;
-  }
-
-  async #choose(request: StreamRequest): Promise<Choice> {
-    const origins = await this.#store.origins();
-    const now = this.#now();
-    const { protocol } = request;
-    const setAsideFor = (origin: string) => this.#health.setAsideFor({ origin, protocol }, now);
-    const candidates = candidatesFor({ origins, setAsideFor }, request);
-    const picked = this.#pick(request.stream, candidates);
-    if (!picked) throw noOriginFor(request);
-    return { stream: request.stream, origin: picked.origin, candidates };
-  }
-
-  async #claim(search: Search, choice: Choice): Promise<StreamRecord> {
-    const winner = await this.#store.claimStream(this.#claimOf(search, choice));
-    if (winner.claimant === this.#claimant) this.#metrics.count("srs_proxy_registry_picks_total");
-    return winner;
-  }
-
-  async #move(search: Search, choice: Choice, { from, reason }: Leaving): Promise<StreamRecord> {
-    const { stream } = choice;
-    const winner = await this.#store.moveStream({ ...this.#claimOf(search, choice), from });
-    if (winner.claimant === this.#claimant && winner.origin !== from) {
-      this.#metrics.count("srs_proxy_registry_moves_total", { reason });
-      LOG.info("Stream moved", { stream, from, origin: winner.origin, reason });
-    }
-    return winner;
-  }
-
-  #claimOf({ patientUntil }: Search, { stream, origin, candidates }: Choice): StreamClaim {
-    const ttl = this.#tentativeTtl;
-    const wait = patientUntil - this.#now();
-    return { stream, origin: origin.id, claimant: this.#claimant, ttl, candidates, wait };
   }
 
   async #timed<T>(operation: string, work: () => Promise<T>): Promise<T> {
@@ -374,22 +354,20 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
 
   async #doUpkeep(): Promise<void> {
     try {
-      for (const batch of this.#held.leases(LEASE_BATCH)) await this.#store.renewStreams(batch);
+      for (const batch of this.#held.leases(LEASE_BATCH)) await this.#renew(batch);
       const size = await this.#store.sweep();
       const origins = await this.#store.origins();
       this.#watch.update(origins);
       this.#parts.update(origins);
       this.#health.sweep(this.#now());
+      const strays = await this.#sessions.endStrays(this.#store);
+      this.#metrics.count("srs_proxy_registry_strays_total", {}, strays);
       this.#metrics.gauge("srs_proxy_origins", size.origins);
+      this.#metrics.gauge("srs_proxy_origins_down", this.#prober.down);
       this.#metrics.gauge("srs_proxy_streams", size.streams);
     } catch (error) {
       this.#metrics.count("srs_proxy_registry_errors_total");
       LOG.error("Registry upkeep failed", { error });
     }
   }
-}
-
-function everyPeriod(period: number, callback: () => Promise<void>): Disposable {
-  const timer = setInterval(callback, period);
-  return { [Symbol.dispose]: () => clearInterval(timer) };
 }

@@ -34,7 +34,7 @@ Deno.test("an origin set aside loses its idle streams", async () => {
   await using world = await World.open();
   await world.add("a", "b");
   const id = await world.resolve("s1");
-  world.registry.confirm("s1");
+  await world.registry.confirm("s1");
   world.registry.release("s1");
   world.registry.unreachable(id, "rtmp");
   assert.equal(await world.resolve("s2"), other(id));
@@ -45,7 +45,7 @@ Deno.test("an origin set aside keeps the streams that run, as long as they do", 
   await using world = await World.open();
   await world.add("a", "b");
   const id = await world.resolve("s1");
-  world.registry.confirm("s1");
+  await world.registry.confirm("s1");
   world.registry.unreachable(id, "rtmp");
   assert.equal(await world.resolve("s2"), id);
   world.registry.release("s1");
@@ -80,7 +80,7 @@ Deno.test("a restarted origin is not held to its past and keeps its streams", as
   await using world = await World.open();
   await world.add("a", "b");
   const id = await world.resolve("s1");
-  world.registry.confirm("s1");
+  await world.registry.confirm("s1");
   world.registry.release("s1");
   world.registry.unreachable(id, "rtmp");
   await world.addOne(id, { generation: "second/2" });
@@ -100,12 +100,13 @@ Deno.test("an origin without heartbeats expires, and its streams go elsewhere", 
   await using world = await World.open();
   await world.add("a");
   await world.resolve("s1");
-  world.registry.confirm("s1");
+  await world.registry.confirm("s1");
   await world.pass(ORIGIN_TTL - 1);
   await world.add("b");
   assert.equal(await world.resolve("s2"), "a");
   await world.pass(1);
   assert.deepEqual((await world.registry.origins()).map(({ origin }) => origin.id), ["b"]);
+  world.registry.release("s1");
   assert.equal(await world.resolve("s3"), "b");
   assert.equal(world.count("srs_proxy_registry_moves_total gone"), 1);
 });

@@ -22,7 +22,7 @@ Deno.test("a part is where its tag says, whoever owns the stream", async () => {
   await using world = await World.open();
   await world.add("a");
   await world.resolve("s");
-  world.registry.confirm("s");
+  await world.registry.confirm("s");
   await world.pass(5_000);
   await world.add("b");
   assert.equal(await locate(world, "b"), "b");

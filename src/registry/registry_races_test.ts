@@ -36,12 +36,15 @@ function overConnection(store: Store, random: () => number): Store {
   };
   return {
     trouble: undefined,
+    onSuspect: () => {},
+    suspectOrigin: () => {},
     putOrigin: (origin, ttl) => call(() => store.putOrigin(origin, ttl)),
     origin: (id) => call(() => store.origin(id)),
     origins: () => call(() => store.origins()),
     stream: (stream) => call(() => store.stream(stream)),
     claimStream: (claim) => call(() => store.claimStream(claim)),
     moveStream: (move) => call(() => store.moveStream(move)),
+    publishStream: (lease, wait) => call(() => store.publishStream(lease, wait)),
     renewStreams: (leases) => call(() => store.renewStreams(leases)),
     forgetStream: (forgotten) => call(() => store.forgetStream(forgotten)),
     putSession: (session, ttl) => call(() => store.putSession(session, ttl)),

@@ -70,7 +70,7 @@ Deno.test("a confirmed stream outlives its last session by the idle time", async
   await using world = await World.open();
   await world.add("a");
   await world.resolve("s1");
-  world.registry.confirm("s1");
+  await world.registry.confirm("s1");
   await world.pass(10 * 60_000 - 1);
   await world.add("a");
   assert.equal(await world.owner(), "a");
@@ -85,7 +85,7 @@ Deno.test("a vain request at an idle stream neither shortens nor prolongs its ti
   await using world = await World.open();
   await world.add("a");
   await world.resolve("s1");
-  world.registry.confirm("s1");
+  await world.registry.confirm("s1");
   world.registry.release("s1");
   await world.pass(IDLE / 2);
   await world.resolve("s2");
@@ -101,7 +101,7 @@ Deno.test("a request begun as the idle time ends keeps the mapping while it last
   await using world = await World.open();
   await world.add("a");
   await world.resolve("s1");
-  world.registry.confirm("s1");
+  await world.registry.confirm("s1");
   world.registry.release("s1");
   await world.pass(IDLE - 10_000);
   await world.resolve("s2");
@@ -124,7 +124,7 @@ Deno.test("a viewer whose dial fails leaves a running stream where it is", async
   await using world = await World.open();
   await world.add("a", "b");
   const first = await world.resolve("publisher");
-  world.registry.confirm("publisher");
+  await world.registry.confirm("publisher");
   const viewer = { intent: "play", failed: [] as string[] } as const;
   assert.equal(await world.resolve("viewer", viewer), first);
   await assert.rejects(world.resolve("viewer", { ...viewer, failed: [first] }), (error) => {
@@ -135,11 +135,11 @@ Deno.test("a viewer whose dial fails leaves a running stream where it is", async
   assert.equal(world.count("srs_proxy_registry_moves_total failed"), 0);
 });
 
-Deno.test("a publisher whose dial fails takes a running stream along", async () => {
+Deno.test("a publisher whose dial fails takes along a stream that is not live", async () => {
   await using world = await World.open();
   await world.add("a", "b");
-  const first = await world.resolve("publisher");
-  world.registry.confirm("publisher");
+  const first = await world.resolve("viewer", { intent: "play" });
+  await world.registry.confirm("viewer");
   assert.equal(await world.resolve("again", { failed: [first] }), other(first));
   assert.equal(await world.owner(), other(first));
 });
@@ -148,7 +148,7 @@ Deno.test("a viewer moves a stream whose sessions have all ended", async () => {
   await using world = await World.open();
   await world.add("a", "b");
   const first = await world.resolve("publisher");
-  world.registry.confirm("publisher");
+  await world.registry.confirm("publisher");
   world.registry.release("publisher");
   assert.equal(await world.resolve("viewer", { intent: "play", failed: [first] }), other(first));
 });
@@ -175,7 +175,7 @@ Deno.test("a stream that runs is not taken from its origin for want of a protoco
   await using world = await World.open();
   await world.addOne("a", { offers: ["rtmp"] });
   await world.resolve("s1");
-  world.registry.confirm("s1");
+  await world.registry.confirm("s1");
   await world.addOne("b", { offers: ["rtmp", "http"] });
   await assert.rejects(world.resolve("s2", { protocol: "http" }), isNoOrigin);
   world.registry.release("s2");
@@ -193,11 +193,11 @@ Deno.test("a stream that does not run yet goes where its protocol is offered", a
 Deno.test("a stream goes back to where it runs when its new origin serves nobody", async () => {
   await using world = await World.open();
   await world.add("a", "b");
-  const first = await world.resolve("publisher");
-  world.registry.confirm("publisher");
-  assert.equal(await world.resolve("viewer", { failed: [first] }), other(first));
+  const first = await world.resolve("viewer", { intent: "play" });
+  await world.registry.confirm("viewer");
+  assert.equal(await world.resolve("publisher", { failed: [first] }), other(first));
   assert.equal(await world.owner(), other(first));
-  world.registry.release("viewer");
+  world.registry.release("publisher");
   assert.equal(await world.owner(), first);
   assert.equal(await world.resolve("next"), first);
 });
@@ -219,8 +219,8 @@ Deno.test("releasing twice, unknown sessions and late confirmations are harmless
   world.registry.release("s1");
   world.registry.release("s1");
   world.registry.release("unknown");
-  world.registry.confirm("s1");
-  world.registry.confirm("unknown");
+  await world.registry.confirm("s1");
+  await world.registry.confirm("unknown");
   assert.equal(await world.owner(), "a");
   world.registry.release("s2");
   assert.equal(await world.owner(), undefined);
@@ -294,7 +294,7 @@ Deno.test("a very short idle time still survives the pauses between renewals", a
   await using world = await World.open({ streamIdle: 1_000 });
   await world.add("a");
   await world.resolve("s1");
-  world.registry.confirm("s1");
+  await world.registry.confirm("s1");
   await world.pass(20_000);
   assert.equal(await world.owner(), "a");
   world.registry.release("s1");

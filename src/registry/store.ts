@@ -2,7 +2,7 @@
 // plain JSON with a time to live. Clocks belong to the store, so that several proxies on one store
 // agree on what has expired; callers only ever name durations, in milliseconds.
 
-import type { PageRequest, StreamPage, StreamStatus } from "../core/directory.ts";
+import type { PageRequest } from "../core/directory.ts";
 import type { Origin } from "../core/origin.ts";
 import type { RtcSession } from "../core/ports.ts";
 
@@ -16,9 +16,35 @@ export interface OriginRecord {
 }
 
 /** The mapping of one stream to the origin that owns it. */
-export interface StreamRecord extends StreamStatus {
+export interface StreamRecord {
+  /** Stream key, `vhost/app/stream`. */
+  readonly stream: string;
+  /** Id of the origin. */
+  readonly origin: string;
+  /** Whether the origin has served a session of it. */
+  readonly confirmed: boolean;
   /** Id of the registry that wrote an unconfirmed mapping; empty once two of them rely on it. */
   readonly claimant: string;
+  /**
+   * Id of the registry whose publisher runs there; empty when none is known to. While it is not
+   * empty the mapping is live, and no request moves it.
+   */
+  readonly publisher: string;
+  /**
+   * Rises whenever the stream is given another origin, so that of two mappings the later one is
+   * known: milliseconds of the store's clock, or 1 more than that of the mapping before.
+   */
+  readonly epoch: number;
+}
+
+/** A mapping as it is found. */
+export interface FoundStream {
+  readonly record: StreamRecord;
+  /**
+   * Milliseconds until it lapses; 0 or less when its time is over and it is here only because the
+   * other proxies could not be asked. It must be claimed then before anybody relies on it.
+   */
+  readonly left: number;
 }
 
 /** The wish to become the one that maps a stream. */
@@ -27,6 +53,8 @@ export interface StreamClaim {
   /** Id of the origin that the caller has picked. */
   readonly origin: string;
   readonly claimant: string;
+  /** Whether a publisher asks. It gets room even where viewers have filled all there is. */
+  readonly publishes: boolean;
   /** Life of the mapping unless it is renewed. */
   readonly ttl: number;
   /**
@@ -44,9 +72,22 @@ export interface StreamMove extends StreamClaim {
 }
 
 /** The statement that a stream is in use at an origin. */
-export interface StreamLease extends StreamRecord {
+export interface StreamLease {
+  readonly stream: string;
+  readonly origin: string;
+  readonly claimant: string;
+  readonly confirmed: boolean;
+  /** Epoch of the mapping on which the sessions there rely. */
+  readonly epoch: number;
   /** The mapping lives at least so long from now. */
   readonly ttl: number;
+  /**
+   * `runs` when a publisher of the claimant runs there, `ended` when its last one has ended,
+   * `none` when it has said nothing about publishers.
+   */
+  readonly live: "runs" | "ended" | "none";
+  /** How long the mapping is live from now if a publisher runs there. */
+  readonly liveTtl: number;
 }
 
 /** What must still be true for a mapping to be forgotten. */
@@ -54,10 +95,18 @@ export interface ForgottenStream {
   readonly stream: string;
   readonly origin: string;
   readonly claimant: string;
+  /** Whether it must be gone before what is said next of the stream; otherwise it may stay a while. */
+  readonly isUrgent: boolean;
 }
 
 /** A result that may come at once, as from memory, or later, as over a network. */
 export type Answer<T> = T | Promise<T>;
+
+/** One page of mappings; `next` is where the next one begins, undefined on the last. */
+export interface StreamRecordPage {
+  readonly streams: readonly StreamRecord[];
+  readonly next: string | undefined;
+}
 
 /** How much a store holds. */
 export interface StoreSize {
@@ -77,6 +126,10 @@ export interface Store extends AsyncDisposable {
    * all is well.
    */
   readonly trouble: string | undefined;
+  /** Told of each origin that another proxy has come to suspect. */
+  onSuspect: (origin: string) => void;
+  /** Tells the other proxies, if they can be told, that an origin does not answer here. */
+  suspectOrigin(id: string): Answer<void>;
   /**
    * Adds an origin or replaces the one of the same id.
    *
@@ -89,28 +142,40 @@ export interface Store extends AsyncDisposable {
   /** All origins that have not expired. */
   origins(): Answer<readonly OriginRecord[]>;
   /** The mapping of a stream. Called for every request, so it should cost no round trip. */
-  stream(stream: string): Answer<StreamRecord | undefined>;
+  stream(stream: string): Answer<FoundStream | undefined>;
   /**
-   * Maps a stream that has no mapping; an existing one wins. Meeting the unconfirmed mapping of
-   * another claimant makes it common (`claimant` empty), so that neither can forget it.
+   * Maps a stream that has no mapping; an existing one wins and lives for the ttl of the claim at
+   * least. Meeting the unconfirmed mapping of another claimant makes it common (`claimant` empty),
+   * so that neither can forget it.
    *
    * @returns the mapping that now holds
    * @throws ProxyError `overloaded` when there is no room
    */
   claimStream(claim: StreamClaim): Answer<StreamRecord>;
   /**
-   * Maps a stream anew, unconfirmed, if it still belongs to `from` or to nobody.
+   * Maps a stream anew, unconfirmed, if it still belongs to `from` or to nobody and is not live.
    *
    * @returns the mapping that now holds
    * @throws ProxyError `overloaded` when there is no room
    */
   moveStream(move: StreamMove): Answer<StreamRecord>;
   /**
-   * Prolongs mappings, never shortens them, and confirms those whose lease is confirmed. A mapping
-   * that was lost is written again; one that has moved to another origin is left alone.
+   * A publisher of the claimant is about to be told that it runs: the mapping becomes live there,
+   * unless it is live at another origin.
+   *
+   * @param wait milliseconds that the caller can wait for other proxies
+   * @returns the mapping that now holds: another origin in it means that the publisher must go
    */
-  renewStreams(leases: readonly StreamLease[]): Answer<void>;
-  /** Removes a mapping if it is as stated and was never confirmed. */
+  publishStream(lease: StreamLease, wait: number): Answer<StreamRecord>;
+  /**
+   * Prolongs mappings, never shortens them, and confirms those whose lease is confirmed. A mapping
+   * that was lost is written again. One at another origin gives way to a lease that is live while
+   * it is not, or that relies on a later epoch; otherwise it is left alone.
+   *
+   * @returns those leases that were left alone although a publisher runs there
+   */
+  renewStreams(leases: readonly StreamLease[]): Answer<readonly StreamLease[]>;
+  /** Removes a mapping if it is as stated, is not live and was never confirmed. */
   forgetStream(forgotten: ForgottenStream): Answer<void>;
   /**
    * Adds or replaces the WebRTC session of that user.
@@ -124,7 +189,7 @@ export interface Store extends AsyncDisposable {
   /** Removes the session of that user, if there is one. */
   endSession(user: string): Answer<void>;
   /** The mappings, page by page. @throws ProxyError `bad_request` when `after` is none of ours */
-  streams(page: PageRequest): Answer<StreamPage>;
+  streams(page: PageRequest): Answer<StreamRecordPage>;
   /** Drops what has expired. Called every few seconds. @returns what is left */
   sweep(): Answer<StoreSize>;
 }

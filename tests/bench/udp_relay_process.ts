@@ -93,6 +93,7 @@ async function openSrt(): Promise<number> {
     maxSessionsPerAddress: 1000,
     idleTimeout: 600_000,
     maxKeyMaterial: 0,
+    defaultStreamId: "",
     cookieSecret: "",
     resolver: registry,
     sessions: { opened: () => {}, closed: () => {}, refused: () => {} },

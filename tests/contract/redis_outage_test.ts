@@ -3,29 +3,18 @@
 
 import assert from "node:assert/strict";
 import type { RedisStore } from "../../src/registry/redis_store.ts";
-import { firstByHash } from "../../src/registry/rendezvous.ts";
-import type { StreamClaim, StreamLease } from "../../src/registry/store.ts";
 import { Gateway } from "../support/gateway.ts";
 import { freePort } from "../support/ports.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { pause, until } from "../support/wait.ts";
 import { RedisWorld } from "./redis_world.ts";
 import { sampleOrigin } from "./sample_origin.ts";
+import { claimOf, leaseOf } from "./sample_wishes.ts";
 
 const ORIGINS = ["a", "b", "c", "d", "e"];
 const LONG = 60_000;
 /** What nobody may wait longer for, in milliseconds. */
 const BOUND = 200;
-
-function claimOf(store: RedisStore, stream: string, more: Partial<StreamClaim> = {}): StreamClaim {
-  const candidates = store.origins();
-  const origin = firstByHash(stream, candidates)!.origin.id;
-  return { stream, origin, claimant: "me", ttl: LONG, candidates, wait: 1_000, ...more };
-}
-
-function leaseOf(stream: string, origin: string, claimant = "me"): StreamLease {
-  return { stream, origin, claimant, confirmed: true, ttl: LONG };
-}
 
 async function registerAll(world: RedisWorld): Promise<void> {
   const [one, two] = world.stores;
@@ -42,7 +31,9 @@ function idsOf(store: RedisStore): string[] {
 /** Every store gives the same answer for each of these streams. @returns them */
 async function ownersAt(world: RedisWorld, streams: readonly string[]): Promise<string[]> {
   return await until("the same owners at all", () => {
-    const owners = world.stores.map((store) => streams.map((name) => store.stream(name)?.origin));
+    const owners = world.stores.map((store) =>
+      streams.map((name) => store.stream(name)?.record.origin)
+    );
     const first = owners[0]!;
     const isSame = owners.every((others) => others.every((owner, at) => owner === first[at]));
     return isSame && first.every((owner) => owner !== undefined) && (first as string[]);
@@ -70,8 +61,8 @@ Deno.test("killed and back without its data: nothing known is lost, and all agre
 
   await server.kill();
   await world.untilAsked(false);
-  assert.equal(two.stream("v/a/known")?.origin, known.origin);
-  assert.equal(two.stream("v/a/known")?.confirmed, true);
+  assert.equal(two.stream("v/a/known")?.record.origin, known.origin);
+  assert.equal(two.stream("v/a/known")?.record.confirmed, true);
   assert.deepEqual(idsOf(two), ORIGINS);
   await two.putOrigin(sampleOrigin("f"), LONG);
   for (const stream of STREAMS) {
@@ -166,7 +157,7 @@ Deno.test("of two decisions about one stream the confirmed one holds afterwards"
   const moved = await two.moveStream(move);
   assert.notEqual(moved.origin, "a");
   const fresh = await two.claimStream({ ...claimOf(two, "v/a/fresh"), claimant: "two" });
-  await two.renewStreams([leaseOf("v/a/fresh", fresh.origin, "two")]);
+  await two.renewStreams([leaseOf("v/a/fresh", fresh.origin, { claimant: "two" })]);
   // Meanwhile another proxy has tried the same name elsewhere, without success so far.
   const elsewhere = ORIGINS.find((id) => id !== fresh.origin)!;
   await one.claimStream(claimOf(one, "v/a/fresh", { origin: elsewhere, claimant: "one" }));
@@ -212,7 +203,7 @@ Deno.test("origins whose heartbeats go to one proxy do not vanish from the other
     await one.putOrigin(sampleOrigin("a"), ttl);
     await one.renewStreams([{ ...leaseOf("v/a/s", "a"), ttl }]);
     assert.deepEqual(idsOf(two), ["a"]);
-    assert.equal(two.stream("v/a/s")?.origin, "a");
+    assert.equal(two.stream("v/a/s")?.record.origin, "a");
     await pause(ttl / 4);
   }
   stack.use(await RedisServer.open({ port }));

@@ -3,20 +3,13 @@
 
 import assert from "node:assert/strict";
 import type { RedisStore } from "../../src/registry/redis_store.ts";
-import { firstByHash } from "../../src/registry/rendezvous.ts";
-import type { StreamClaim } from "../../src/registry/store.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/wait.ts";
 import { RedisWorld } from "./redis_world.ts";
 import { sampleOrigin } from "./sample_origin.ts";
+import { claimOf, leaseOf } from "./sample_wishes.ts";
 
 const LONG = 60_000;
-
-function claimOf(store: RedisStore, stream: string): StreamClaim {
-  const candidates = store.origins();
-  const origin = firstByHash(stream, candidates)!.origin.id;
-  return { stream, origin, claimant: "me", ttl: LONG, candidates, wait: 1_000 };
-}
 
 function isKnown(store: RedisStore, id: string): boolean {
   return store.origins().some(({ origin }) => origin.id === id);
@@ -33,7 +26,7 @@ async function assertWorks(world: RedisWorld, name: string): Promise<void> {
   ]);
   assert.equal(first.origin, second.origin);
   const { stream, origin } = first;
-  await one.renewStreams([{ stream, origin, claimant: "me", confirmed: true, ttl: LONG }]);
+  await one.renewStreams([leaseOf(stream, origin)]);
   const media = { host: "192.0.2.1", port: 8000 };
   const session = { user: `${name}:v`, password: "p", stream, origin, media };
   await one.putSession({ ...session, intent: "play" }, LONG);
@@ -56,7 +49,7 @@ Deno.test("full, and no key may go: decisions are made alone until there is room
     two.claimStream(claimOf(two, "v/a/during")),
   ]);
   assert.ok(claims.every(({ origin }) => one.origin(origin) !== undefined));
-  assert.equal(one.stream("v/a/before")?.stream, "v/a/before");
+  assert.equal(one.stream("v/a/before")?.record.stream, "v/a/before");
   await server.command("CONFIG", "SET", "maxmemory", "0");
   await world.untilAsked(true);
   await until("all of it at the other", () => isKnown(two, "during"));
@@ -87,7 +80,9 @@ Deno.test("connections that are cut again and again: nothing is lost, and it end
   await until("the same at both", () => one.origins().length === 21 && two.origins().length === 21);
   await until("the streams too", () => {
     const names = Array.from({ length: 20 }, (_, round) => `v/a/s${round}`);
-    return names.every((name) => one.stream(name)?.origin === two.stream(name)?.origin);
+    return names.every((name) =>
+      one.stream(name)?.record.origin === two.stream(name)?.record.origin
+    );
   });
   await assertWorks(world, "after");
 });

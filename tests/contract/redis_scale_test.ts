@@ -104,7 +104,7 @@ Deno.test("that is so too when Redis goes in the middle of it and comes back", a
   const all = ["going", "gone", "back"].flatMap(names);
   await until("the same owners at all", () =>
     all.every((stream) => {
-      const owners = world.stores.map((store) => store.stream(stream)?.origin);
+      const owners = world.stores.map((store) => store.stream(stream)?.record.origin);
       return owners[0] !== undefined && owners.every((owner) => owner === owners[0]);
     }));
 });

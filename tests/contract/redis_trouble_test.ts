@@ -3,25 +3,14 @@
 
 import assert from "node:assert/strict";
 import type { RedisStore } from "../../src/registry/redis_store.ts";
-import { firstByHash } from "../../src/registry/rendezvous.ts";
-import type { StreamClaim, StreamLease } from "../../src/registry/store.ts";
 import { RedisServer, untilInStep } from "../support/redis_server.ts";
 import { until } from "../support/wait.ts";
 import { RedisWorld } from "./redis_world.ts";
 import { sampleOrigin } from "./sample_origin.ts";
+import { claimOf, leaseOf } from "./sample_wishes.ts";
 
 const LONG = 60_000;
 const ORIGINS = ["a", "b", "c"];
-
-function claimOf(store: RedisStore, stream: string): StreamClaim {
-  const candidates = store.origins();
-  const origin = firstByHash(stream, candidates)!.origin.id;
-  return { stream, origin, claimant: "me", ttl: LONG, candidates, wait: 1_000 };
-}
-
-function leaseOf(stream: string, origin: string): StreamLease {
-  return { stream, origin, claimant: "me", confirmed: true, ttl: LONG };
-}
 
 function idsOf(store: RedisStore): string[] {
   return store.origins().map(({ origin }) => origin.id).sort();
@@ -52,7 +41,7 @@ Deno.test("everything is lost while Redis runs: it is served from the copies and
   await one.putSession({ ...session, intent: "play" }, LONG);
   await server.command("FLUSHALL");
   for (const store of world.stores) {
-    assert.equal(store.stream("v/a/known")?.origin, owner);
+    assert.equal(store.stream("v/a/known")?.record.origin, owner);
     assert.deepEqual(idsOf(store), ORIGINS);
     assert.equal(store.trouble, undefined);
   }
@@ -67,7 +56,7 @@ Deno.test("everything is lost while Redis runs: it is served from the copies and
   assert.equal((await two.session("u:v"))?.origin, owner);
   await one.claimStream(claimOf(one, "v/a/later"));
   await world.settle();
-  assert.equal(two.stream("v/a/later")?.origin, one.stream("v/a/later")?.origin);
+  assert.equal(two.stream("v/a/later")?.record.origin, one.stream("v/a/later")?.record.origin);
 });
 
 Deno.test("a read-only replica: decisions are made alone until it is a master", async () => {
@@ -81,7 +70,11 @@ Deno.test("a read-only replica: decisions are made alone until it is a master", 
   await server.command("REPLICAOF", "127.0.0.1", `${master.port}`);
   await untilInStep(server);
   await world.untilAsked(false);
-  assert.equal(two.stream("v/a/before")?.origin, first.origin, "the empty master changes nothing");
+  assert.equal(
+    two.stream("v/a/before")?.record.origin,
+    first.origin,
+    "the empty master changes nothing",
+  );
   const both = await Promise.all([
     one.claimStream({ ...claimOf(one, "v/a/s"), claimant: "one" }),
     two.claimStream({ ...claimOf(two, "v/a/s"), claimant: "two" }),
@@ -92,7 +85,7 @@ Deno.test("a read-only replica: decisions are made alone until it is a master", 
   await server.command("REPLICAOF", "NO", "ONE");
   await world.untilAsked(true);
   await until("the origin of meanwhile at both", () => idsOf(two).includes("d"));
-  assert.equal(two.stream("v/a/s")?.origin, both[0].origin);
+  assert.equal(two.stream("v/a/s")?.record.origin, both[0].origin);
 });
 
 Deno.test("full of garbage: it is ignored, counted and overwritten", async () => {
@@ -140,7 +133,7 @@ Deno.test("full of garbage: it is ignored, counted and overwritten", async () =>
       sampleOrigin(id),
     );
   }
-  assert.equal(two.stream("v/a/list")?.origin, one.stream("v/a/list")?.origin);
+  assert.equal(two.stream("v/a/list")?.record.origin, one.stream("v/a/list")?.record.origin);
   const ignored = world.counts.map((counts) => counts.of("srs_proxy_redis_ignored_values_total"));
   assert.ok(ignored.every((count) => count >= 3), `counted ${ignored}`);
   assert.deepEqual(world.stores.map(({ trouble }) => trouble), [undefined, undefined]);
@@ -157,7 +150,7 @@ Deno.test("garbage that is there before a proxy starts does not keep it from the
   await using later = await RedisWorld.open(server, { keyPrefix });
   const [fresh] = later.stores;
   assert.deepEqual(idsOf(fresh), ["a", "c"]);
-  assert.equal(fresh.stream("v/a/known")?.confirmed, true);
+  assert.equal(fresh.stream("v/a/known")?.record.confirmed, true);
   assert.ok(later.counts[0]!.of("srs_proxy_redis_ignored_values_total") >= 1);
   assert.equal(await server.command("ZSCORE", keys.origins, "ghost"), null, "the index is healed");
   assert.equal(await server.command("ZSCORE", keys.streams, "v/a/ghost"), null);
@@ -202,9 +195,9 @@ Deno.test("a known stream costs nothing, an unknown one that is asked for again 
     assert.ok(await one.origin("a"));
     assert.equal(await one.origin("nobody"), undefined);
     assert.equal(await one.session("nobody:here"), undefined);
-    const { stream, origin, claimant } = one.stream("v/a/none") ??
+    const { stream, origin, claimant } = one.stream("v/a/none")?.record ??
       await one.claimStream(claimOf(one, "v/a/none"));
-    one.forgetStream({ stream, origin, claimant });
+    one.forgetStream({ stream, origin, claimant, isUrgent: false });
   }
   const spent = await calls(server) - before;
   assert.ok(spent < 100, `${spent} calls for 5,000 questions`);

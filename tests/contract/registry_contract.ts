@@ -3,7 +3,8 @@
 
 import assert from "node:assert/strict";
 import type { Metrics } from "../../src/core/ports.ts";
-import { type Pick, Registry } from "../../src/registry/registry.ts";
+import type { Choose } from "../../src/registry/placement.ts";
+import { Registry } from "../../src/registry/registry.ts";
 import type { Store } from "../../src/registry/store.ts";
 import { until } from "../support/wait.ts";
 import { sampleOrigin } from "./sample_origin.ts";
@@ -14,7 +15,7 @@ const NO_METRICS: Metrics = { count: () => {}, gauge: () => {} };
 
 type Test = (one: Registry, two: Registry, settle: () => Promise<void>) => Promise<void>;
 
-function openRegistry(store: Store, pick: Pick | undefined): Promise<Registry> {
+function openRegistry(store: Store, pick: Choose | undefined): Promise<Registry> {
   const period = { every: () => ({ [Symbol.dispose]: () => {} }) };
   const options = { originTtl: 60_000, streamIdle: 60_000, ...(pick ? { pick } : {}) };
   return Registry.open({ store, metrics: NO_METRICS, ...options, ...period });
@@ -73,7 +74,7 @@ const TESTS: Readonly<Record<string, Test>> = {
     const request = { stream: "v/a/s", protocol: "rtmp", intent: "play", failed: [] } as const;
     const { id } = await one.resolve({ ...request, session: "publisher" });
     await two.resolve({ ...request, session: "viewer" });
-    one.confirm("publisher");
+    await one.confirm("publisher");
     two.release("viewer");
     await settle();
     assert.equal(await ownerOf(two, "v/a/s"), id);
@@ -126,7 +127,7 @@ const TESTS: Readonly<Record<string, Test>> = {
 };
 
 /** Declares the suite for two registries on one kind of store, with its way to pick origins. */
-export function registryContract(name: string, open: OpenHarness, pick?: Pick): void {
+export function registryContract(name: string, open: OpenHarness, pick?: Choose): void {
   for (const [title, test] of Object.entries(TESTS)) {
     Deno.test(`registries over ${name}: ${title}`, async () => {
       await using harness = await open(BOUNDS);

@@ -3,21 +3,27 @@
 
 import assert from "node:assert/strict";
 import { ProxyError } from "../../src/core/errors.ts";
-import type { Store, StreamClaim, StreamLease } from "../../src/registry/store.ts";
+import type { Store, StreamClaim, StreamLease, StreamRecord } from "../../src/registry/store.ts";
 import { sampleOrigin } from "./sample_origin.ts";
+import { LIVE_TESTS } from "./live_contract.ts";
 import { SESSION_TESTS } from "./session_contract.ts";
 import { BOUNDS, isOverloaded, LONG, type OpenHarness, type Test, TTL } from "./store_harness.ts";
 
 function claim(stream: string, origin: string, claimant = "me", ttl = LONG): StreamClaim {
-  return { stream, origin, claimant, ttl, candidates: [], wait: LONG };
+  return { stream, origin, claimant, publishes: false, ttl, candidates: [], wait: LONG };
 }
 
 function lease(stream: string, origin: string, more: Partial<StreamLease> = {}): StreamLease {
-  return { stream, origin, claimant: "me", confirmed: true, ttl: LONG, ...more };
+  const said = { confirmed: true, live: "none", epoch: 0, liveTtl: LONG } as const;
+  return { stream, origin, claimant: "me", ttl: LONG, ...said, ...more };
 }
 
 async function ownerOf(store: Store, stream: string): Promise<string | undefined> {
-  return (await store.stream(stream))?.origin;
+  return (await store.stream(stream))?.record.origin;
+}
+
+async function recordOf(store: Store, stream: string): Promise<StreamRecord | undefined> {
+  return (await store.stream(stream))?.record;
 }
 
 async function loadOf(store: Store, id: string): Promise<number | undefined> {
@@ -97,7 +103,10 @@ const ORIGIN_TESTS: Readonly<Record<string, Test>> = {
 const CLAIM_TESTS: Readonly<Record<string, Test>> = {
   "the first claim wins and the second learns of it": async ({ stores: [one, two] }) => {
     const won = await one.claimStream(claim("v/a/s", "a", "one"));
-    assert.deepEqual(won, { stream: "v/a/s", origin: "a", claimant: "one", confirmed: false });
+    const { epoch, ...mapping } = won;
+    const made = { stream: "v/a/s", origin: "a", claimant: "one", confirmed: false, publisher: "" };
+    assert.deepEqual(mapping, made);
+    assert.ok(epoch > 0);
     assert.equal((await two.claimStream(claim("v/a/s", "b", "two"))).origin, "a");
     assert.equal(await ownerOf(one, "v/a/s"), "a");
   },
@@ -123,7 +132,7 @@ const CLAIM_TESTS: Readonly<Record<string, Test>> = {
 
   "a mapping goes when its claimant gives it up": async ({ stores: [one, two], settle }) => {
     await one.claimStream(claim("v/a/s", "a"));
-    await one.forgetStream({ stream: "v/a/s", origin: "a", claimant: "me" });
+    await one.forgetStream({ stream: "v/a/s", origin: "a", claimant: "me", isUrgent: true });
     await settle();
     assert.equal(await two.stream("v/a/s"), undefined);
   },
@@ -132,21 +141,21 @@ const CLAIM_TESTS: Readonly<Record<string, Test>> = {
     { stores: [one, two], settle },
   ) => {
     await one.claimStream(claim("v/a/s", "a"));
-    await two.forgetStream({ stream: "v/a/s", origin: "a", claimant: "other" });
-    await two.forgetStream({ stream: "v/a/s", origin: "b", claimant: "me" });
+    await two.forgetStream({ stream: "v/a/s", origin: "a", claimant: "other", isUrgent: true });
+    await two.forgetStream({ stream: "v/a/s", origin: "b", claimant: "me", isUrgent: true });
     await settle();
     assert.equal(await ownerOf(one, "v/a/s"), "a");
     await one.renewStreams([lease("v/a/s", "a")]);
-    await two.forgetStream({ stream: "v/a/s", origin: "a", claimant: "me" });
+    await two.forgetStream({ stream: "v/a/s", origin: "a", claimant: "me", isUrgent: true });
     await settle();
-    assert.equal((await one.stream("v/a/s"))?.confirmed, true);
+    assert.equal((await recordOf(one, "v/a/s"))?.confirmed, true);
   },
 
   "a mapping on which two rely is given up by neither": async ({ stores: [one, two], settle }) => {
     await one.claimStream(claim("v/a/s", "a", "one"));
     assert.equal((await two.claimStream(claim("v/a/s", "b", "two"))).claimant, "");
-    await one.forgetStream({ stream: "v/a/s", origin: "a", claimant: "one" });
-    await two.forgetStream({ stream: "v/a/s", origin: "a", claimant: "two" });
+    await one.forgetStream({ stream: "v/a/s", origin: "a", claimant: "one", isUrgent: true });
+    await two.forgetStream({ stream: "v/a/s", origin: "a", claimant: "two", isUrgent: true });
     await settle();
     assert.equal(await ownerOf(one, "v/a/s"), "a");
   },
@@ -192,9 +201,13 @@ const LEASE_TESTS: Readonly<Record<string, Test>> = {
   ) => {
     await one.claimStream(claim("v/a/s", "a", "one"));
     await one.renewStreams([lease("v/a/s", "a", { claimant: "one" })]);
+    const before = await recordOf(one, "v/a/s");
     const moved = await two.moveStream({ ...claim("v/a/s", "b", "two"), from: "a" });
-    assert.deepEqual(moved, { stream: "v/a/s", origin: "b", claimant: "two", confirmed: false });
-    await two.forgetStream({ stream: "v/a/s", origin: "b", claimant: "two" });
+    const { epoch, ...mapping } = moved;
+    const made = { stream: "v/a/s", origin: "b", claimant: "two", confirmed: false, publisher: "" };
+    assert.deepEqual(mapping, made);
+    assert.ok(before && epoch > before.epoch);
+    await two.forgetStream({ stream: "v/a/s", origin: "b", claimant: "two", isUrgent: true });
     await settle();
     assert.equal(await one.stream("v/a/s"), undefined);
   },
@@ -218,7 +231,7 @@ const LEASE_TESTS: Readonly<Record<string, Test>> = {
     await one.renewStreams([lease("v/a/s", "a", { ttl: TTL / 2, confirmed: false })]);
     await settle();
     await pass(TTL * 2);
-    assert.equal((await two.stream("v/a/s"))?.confirmed, true);
+    assert.equal((await recordOf(two, "v/a/s"))?.confirmed, true);
     await pass(TTL + 1);
     assert.equal(await two.stream("v/a/s"), undefined);
   },
@@ -226,11 +239,9 @@ const LEASE_TESTS: Readonly<Record<string, Test>> = {
   "a lease writes again what was lost": async ({ stores: [one, two], settle }) => {
     await one.renewStreams([lease("v/a/s", "a")]);
     await settle();
-    assert.deepEqual(await two.stream("v/a/s"), {
-      stream: "v/a/s",
-      origin: "a",
-      claimant: "me",
-      confirmed: true,
+    assert.deepEqual(await recordOf(two, "v/a/s"), {
+      ...{ stream: "v/a/s", origin: "a", claimant: "me", confirmed: true },
+      ...{ publisher: "", epoch: 0 },
     });
   },
 
@@ -238,7 +249,7 @@ const LEASE_TESTS: Readonly<Record<string, Test>> = {
     await one.claimStream(claim("v/a/s", "b"));
     await two.renewStreams([lease("v/a/s", "a")]);
     await settle();
-    assert.equal((await one.stream("v/a/s"))?.confirmed, false);
+    assert.equal((await recordOf(one, "v/a/s"))?.confirmed, false);
     assert.equal(await ownerOf(one, "v/a/s"), "b");
   },
 
@@ -270,7 +281,7 @@ const LIST_TESTS: Readonly<Record<string, Test>> = {
     await settle();
     assert.equal(await loadOf(one, "a"), 2);
     assert.equal(await loadOf(one, "b"), 1);
-    await one.forgetStream({ stream: "v/a/2", origin: "a", claimant: "me" });
+    await one.forgetStream({ stream: "v/a/2", origin: "a", claimant: "me", isUrgent: true });
     await settle();
     await pass(TTL + 1);
     await one.sweep();
@@ -318,6 +329,7 @@ export function storeContract(name: string, open: OpenHarness): void {
     ...ORIGIN_TESTS,
     ...CLAIM_TESTS,
     ...LEASE_TESTS,
+    ...LIVE_TESTS,
     ...SESSION_TESTS,
     ...LIST_TESTS,
   };

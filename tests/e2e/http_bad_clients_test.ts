@@ -31,8 +31,6 @@ const SMUGGLING: readonly (readonly [what: string, text: string])[] = [
   ["a length without digits", framed(["Content-Length:"])],
   ["a length beyond all numbers", framed(["Content-Length: 99999999999999999999"])],
   ["a length in full-width digits", framed(["Content-Length: \u00bc"])],
-  ["a body of known length", framed([`Content-Length: ${SMUGGLED.length}`])],
-  ["a body in chunks", framed(["Transfer-Encoding: chunked"], `0\r\n\r\n${SMUGGLED}`)],
   ["an unknown encoding", framed(["Transfer-Encoding: xchunked"])],
   ["chunked twice", framed(["Transfer-Encoding: chunked, chunked"])],
   ["chunked not last", framed(["Transfer-Encoding: chunked, identity"])],
@@ -49,10 +47,11 @@ const SMUGGLING: readonly (readonly [what: string, text: string])[] = [
   ["a NUL in a name", framed(["X-A\0: b"])],
   ["a bare CR in a value", framed(["X-A: b\rTransfer-Encoding: chunked"])],
   ["a bare LF in a value", framed(["X-A: b\nTransfer-Encoding: chunked"])],
-  ["bare LFs alone", `GET /live/x.flv HTTP/1.1\nHost: a\n\n${"x".repeat(20_000)}`],
+  ["a bare LF at the end", `GET /live/x.flv HTTP/1.1\r\nHost: a\r\n\n${SMUGGLED}`],
+  ["bare LFs and a length", `GET /live/x.flv HTTP/1.1\nHost: a\nContent-Length: 9\n\n${SMUGGLED}`],
+  ["many empty lines", "\r\n".repeat(20) + framed([])],
   ["a bare LF after the first line", `GET /live/x.flv HTTP/1.1\n${SHORT}`],
   ["two Hosts", framed(["Host: b"])],
-  ["no Host", "GET /live/x.flv HTTP/1.1\r\n\r\n"],
   ["a Host with a path", "GET /live/x.flv HTTP/1.1\r\nHost: a/b\r\n\r\n"],
   ["a Host with a user", "GET /live/x.flv HTTP/1.1\r\nHost: a@b\r\n\r\n"],
   ["a Host with a space", "GET /live/x.flv HTTP/1.1\r\nHost: a b\r\n\r\n"],
@@ -77,6 +76,16 @@ const SMUGGLING: readonly (readonly [what: string, text: string])[] = [
   ["a head without end", framed([`X-A: ${"b".repeat(20_000)}`])],
   ["a target without end", framed([], "", "1.1", `/live/${"x".repeat(20_000)}.flv`)],
   ["TLS", "\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + "\n".repeat(20_000)],
+];
+
+/** What is taken because all read it in one way, with what must not be taken for another request. */
+const TAKEN_ONCE: readonly (readonly [what: string, text: string])[] = [
+  ["a body of known length", framed([`Content-Length: ${SMUGGLED.length}`])],
+  ["a request behind a body", framed(["Content-Length: 2"], `{}${SMUGGLED}`)],
+  ["a request behind chunks", framed(["Transfer-Encoding: chunked"], `0\r\n\r\n${SMUGGLED}`)],
+  ["a request behind bare LFs", `GET /live/x.flv HTTP/1.1\nHost: a\n\n${SMUGGLED}`],
+  ["bare LFs and much behind", `GET /live/x.flv HTTP/1.1\nHost: a\n\n${"x".repeat(20_000)}`],
+  ["no Host", "GET /live/x.flv HTTP/1.1\r\nConnection: close\r\n\r\n"],
 ];
 
 /** A request with these lines in its head, and what a smuggler puts behind it. */
@@ -152,6 +161,25 @@ Deno.test("whatever two servers could read in two ways gets 400 and reaches no o
   }
   assert.deepEqual(world.origin.requests, []);
   assert.equal(world.origin.taken, 0);
+});
+
+Deno.test("what only one request can be read in reaches the origin as one", async (t) => {
+  const short = live({ framing: "chunked", tagLength: TAG, interval: 0, tags: 2 });
+  await using proxy = await Proxy.open();
+  await using origin = new HttpOrigin({ "/live/x.flv": short, "/live/smuggled.flv": short });
+  await sendHeartbeat(proxy, heartbeatOf(origin, "1"));
+  for (const [index, [what, text]] of TAKEN_ONCE.entries()) {
+    await t.step(what, async () => {
+      using client = await RawHttp.connect(proxy.ports.httpServer);
+      await client.send(text);
+      const head = await client.head();
+      assert.equal(head.status, 200);
+      assert.equal(head.get("connection"), "close");
+      assert.equal((await client.untilEnd()).match(/HTTP\/1/g), null, "one answer");
+      assert.equal(origin.requests.length, index + 1);
+    });
+  }
+  assert.ok(origin.requests.every(({ target }) => target === "/live/x.flv"));
 });
 
 Deno.test("odd paths get 400 or 404 and reach no origin", async (t) => {
@@ -265,7 +293,7 @@ Deno.test("a forged spbhid gets 404 and reaches no address that is no registered
     "A".repeat(8_000),
   ];
   for (const value of forged) {
-    for (const path of ["/live/x-1.mp4", "/live/x.flv", "/live/x.m3u8"]) {
+    for (const path of ["/live/x-1.mp4", "/live/x/7.ts", "/live/x.m3u8"]) {
       await t.step(`${path} with "${value.slice(0, 40)}"`, async () => {
         const answer = await RawHttp.ask(world.port, `${path}?spbhid=${value}`);
         assert.equal(answer.status, 404);
@@ -281,6 +309,14 @@ Deno.test("a forged spbhid gets 404 and reaches no address that is no registered
     assert.equal(answer.body, "a segment");
     assert.equal(world.origin.requests[0]?.target, "/live/x-1.mp4");
     assert.deepEqual(await mappedStreams(world.proxy), []);
+  });
+  await t.step("it opens nothing but what is the stream's own", async () => {
+    const asked = world.origin.requests.length;
+    const paths = ["/", "/api/v1/versions", "/api/v1/clients/x.ts", "/live/y-1.ts", "/live/x.html"];
+    for (const path of paths) {
+      assert.equal((await RawHttp.ask(world.port, `${path}?spbhid=${good}`)).status, 404, path);
+    }
+    assert.equal(world.origin.requests.length, asked);
   });
   await t.step("no Host and no target leads elsewhere", async () => {
     const host = { method: "HEAD", host: address };

@@ -135,10 +135,10 @@ Deno.test("an origin that refuses the connection is passed over for the next one
 Deno.test("an origin that does not answer gives 504 without an address", async () => {
   const variables = { PROXY_ORIGIN_ANSWER_TIMEOUT: "1s" };
   await using world = await openWorld(
-    { "/live/x.flv": silence, "/live/x.m3u8": silence },
+    { "/live/x.mpd": silence, "/live/x.m3u8": silence },
     variables,
   );
-  for (const path of ["/live/x.flv", "/live/x.m3u8"]) {
+  for (const path of ["/live/x.mpd", "/live/x.m3u8"]) {
     const { status, head, body } = await RawHttp.ask(world.port, path);
     assert.equal(status, 504);
     assert.doesNotMatch(head.text + body, NO_ADDRESS);

@@ -164,12 +164,13 @@ testPassing("pipelined requests are answered in order", async ({ port }) => {
 
 testPassing("one connection serves many requests, and the origin's is kept too", async (world) => {
   using client = await RawHttp.connect(world.port);
+  const before = world.origin.taken;
   for (let i = 0; i < 20; i++) {
     assert.equal((await client.ask("/live/first.flv")).body, "one");
     assert.equal((await client.ask("/live/none.flv")).status, 404);
   }
   assert.equal(world.origin.requests.length, 40);
-  assert.equal(world.origin.taken, 1);
+  assert.equal(world.origin.taken, before + 1);
 });
 
 testPassing("HEAD has the head of a GET and no body", async ({ port, origin }) => {
@@ -291,7 +292,7 @@ testPassing("what is meant for one hop goes no further, either way", async (worl
   ]);
   const asked = [...world.seen().keys()].sort();
   const forwarded = ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
-  assert.deepEqual(asked, ["host", ...forwarded, "x-kept", "x-real-ip"]);
+  assert.deepEqual(asked, ["host", "via", ...forwarded, "x-kept", "x-real-ip"]);
   const { head, body } = await world.ask("/live/hops.flv");
   const got = new Set(head.fields.map(([name]) => name));
   for (const name of ["x-hop", "keep-alive", "proxy-authenticate", "upgrade", "trailer"]) {

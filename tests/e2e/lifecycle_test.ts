@@ -94,6 +94,21 @@ for (const variable of ["PROXY_RTMP_SERVER", "PROXY_SYSTEM_API", "PROXY_HTTP_SER
 }
 
 Deno.test({
+  name: "all taken ports are named at once, a line for each",
+  timeout: 30_000,
+  async fn() {
+    await using other = await Proxy.open();
+    const { systemApi } = freeProxyPorts();
+    const run = await runProxy([], listenVariables({ ...other.ports, systemApi }));
+    assert.equal(run.code, 1);
+    const lines = run.errors.trim().split("\n").filter((line) => line.startsWith("Cannot listen"));
+    const named = lines.map((line) => /^Cannot listen for ([\w ]+) on /.exec(line)?.[1]);
+    assert.deepEqual(named, ["RTMP", "HTTP server", "HTTP API", "WebRTC", "SRT"], run.errors);
+    assert.doesNotMatch(run.errors, STACK_LINE);
+  },
+});
+
+Deno.test({
   name: "all bad variables are named at once, with exit code 2",
   timeout: 30_000,
   async fn() {
@@ -109,7 +124,7 @@ Deno.test({
       const run = await runProxy(args, bad);
       assert.equal(run.code, 2, run.errors);
       const named = Object.keys(bad).filter((name) => name !== "PROXY_HTTP_API_AUTH_ENABLED");
-      named.push("PROXY_HTTP_API_AUTH_TOKEN");
+      named.push("PROXY_HTTP_API_AUTH_TYPE", "PROXY_HTTP_API_AUTH_TOKEN");
       for (const name of named) assert.match(run.errors, new RegExp(name));
       assert.doesNotMatch(run.errors, STACK_LINE);
     }

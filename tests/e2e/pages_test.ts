@@ -138,8 +138,12 @@ Deno.test("the page says what is wrong with a stream that does not come", async 
     const url = `http://127.0.0.1:${proxy.ports.httpServer}/`;
     await page.getByLabel("Stream", { exact: true }).fill("live");
     assert.equal(await page.getByRole("button", { name: "Play" }).isDisabled(), true);
-    await follow(stage, `${url}?format=hls#live/show`);
+    await follow(stage, `${url}?format=hls#live/nobody`);
     await untilTold(stage, "There is no such stream (404)");
+    await follow(stage, `${url}?format=hls#live/show`);
+    const notOffered =
+      "The origin of this stream does not offer it in this format, or not yet (404)";
+    await untilTold(stage, notOffered);
     await follow(stage, `${url}#live/other`);
     await untilTold(stage, "Nothing has come yet: is live/other being published?");
     await follow(stage, `${url}#live/show`);

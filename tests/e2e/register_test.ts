@@ -11,6 +11,7 @@ import {
   registeredOrigins,
   sendHeartbeat,
 } from "../support/register.ts";
+import { Srs, SRS_BIN } from "../support/srs.ts";
 import { until } from "../support/wait.ts";
 
 const PATH = "/api/v1/srs/register";
@@ -81,6 +82,52 @@ Deno.test({
     assert.equal((await post(proxy, GOOD, {}, `${PATH}?token=wrong`)).status, 401);
     assert.equal((await post(proxy, GOOD, {}, `${PATH}?token=right`)).status, 200);
     assert.equal((await post(proxy, GOOD, { authorization: "Bearer right" })).status, 200);
+  },
+});
+
+Deno.test({
+  name: "the reference's variables guard registration, and not the HTTP API",
+  timeout: 60_000,
+  async fn() {
+    await using proxy = await Proxy.open({
+      PROXY_HTTP_API_AUTH_ENABLED: "on",
+      PROXY_HTTP_API_AUTH_TYPE: "bearer",
+      PROXY_HTTP_API_AUTH_TOKEN: "right",
+    });
+    const body = JSON.stringify(GOOD);
+    const headers = { "content-type": "application/json" };
+    const refused = await fetch(proxy.systemUrl(PATH), { method: "POST", headers, body });
+    assert.deepEqual([refused.status, refused.headers.get("www-authenticate")], [401, "Bearer"]);
+    await refused.body?.cancel();
+    // As SRS 8.0.28 sends it.
+    assert.equal((await post(proxy, GOOD, { authorization: "Bearer right" })).status, 200);
+    const whip = `http://127.0.0.1:${proxy.ports.httpApi}/rtc/v1/whip/?app=live&stream=x`;
+    const offer = await fetch(whip, { method: "POST", body: "v=0" });
+    await offer.body?.cancel();
+    assert.notEqual(offer.status, 401);
+  },
+});
+
+Deno.test({
+  name: "a real SRS registers, by the path where there is a token",
+  ignore: SRS_BIN === undefined,
+  timeout: 60_000,
+  async fn() {
+    for (
+      const [variables, path] of [[{}, PATH], [
+        { PROXY_REGISTER_TOKEN: "right" },
+        `${PATH}/right`,
+      ]] as const
+    ) {
+      await using proxy = await Proxy.open(variables);
+      const heartbeatUrl = proxy.systemUrl(path);
+      await using _srs = await Srs.open({ name: "real", heartbeatUrl, rtc: true, srt: true });
+      const token = "right";
+      await until(
+        "SRS registered",
+        async () => (await registeredOrigins(proxy, token)).length === 1,
+      );
+    }
   },
 });
 

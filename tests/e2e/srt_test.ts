@@ -25,6 +25,7 @@ import { checkContinuity } from "../support/transport_stream.ts";
 import { freePort } from "../support/ports.ts";
 import { untilItMoves } from "../support/web_player.ts";
 import { until } from "../support/wait.ts";
+import { isKeyMaterial } from "../../src/protocol/srt/packet.ts";
 
 const SECONDS = 4;
 /** Options of libsrt under which everything must be the same. */
@@ -101,6 +102,42 @@ Deno.test("SRT: of what a caller sends who does not hang up nothing is missing a
     assert.deepEqual(received.subarray(0, sent.length), sent);
   }));
 });
+
+Deno.test("SRT: keys that are changed in mid-session pass, and nothing is missing", async () => {
+  const file = await testFile();
+  const keys = { latency: 500_000, passphrase: "of-this-test-only", pbkeylen: 16 };
+  await using proxy = await Proxy.open();
+  const { receiver, port } = SrtReceiver.listen(forListener(keys));
+  await using _receiver = receiver;
+  await untilListening(port);
+  await registerSrt(proxy, "o", port);
+  const changes: string[] = [];
+  await using line = new LossyUdp({
+    ...{ to: proxy.ports.srt, perMille: 0, seed: 1 },
+    watch: (datagram) => {
+      const key = keyChangeOf(datagram);
+      if (key !== undefined && key !== changes.at(-1)) changes.push(key);
+    },
+  });
+  // A new key every 100 packets, told 40 packets ahead.
+  const url = srtUrl(line.port, { ...keys, kmrefreshrate: 100, kmpreannounce: 40 });
+  await using caller = publish(url, "#!::r=live/show,m=publish", { file, seconds: SECONDS });
+  assertSame(await receiver.received(), await sentBytes(file, SECONDS), caller.errorText);
+  const used = changes.filter((change) => change === "even" || change === "odd");
+  assert.ok(used.length > 2, `keys used: ${changes}`);
+  const told = changes.filter((change) => change === "request" || change === "answer");
+  assert.ok(told.includes("request") && told.includes("answer"), `${changes}`);
+});
+
+/** Which key a data packet is encrypted with, or what a control packet says of a new one. */
+function keyChangeOf(datagram: Uint8Array): string | undefined {
+  if (datagram[0]! < 0x80) {
+    const key = (datagram[4]! >> 3) & 3;
+    return key === 1 ? "even" : key === 2 ? "odd" : undefined;
+  }
+  if (!isKeyMaterial(datagram)) return undefined;
+  return datagram[3] === 3 ? "request" : "answer";
+}
 
 Deno.test("SRT over IPv6, to an origin at an IPv6 address", async () => {
   const file = await testFile();

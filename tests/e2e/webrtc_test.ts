@@ -140,8 +140,7 @@ Deno.test({
   async fn() {
     await using proxy = await Proxy.open({
       ...CANDIDATE,
-      PROXY_HTTP_API_AUTH_ENABLED: "on",
-      PROXY_HTTP_API_AUTH_TOKEN: "of-this-test",
+      PROXY_API_TOKEN: "of-this-test",
     });
     await using browser = await Browser.open();
     const { page } = await browser.openPage(pageUrl(proxy, "/publish#live/show"));
@@ -153,7 +152,7 @@ Deno.test({
     await button.click();
     await untilTold(
       page,
-      "WebRTC cannot be set up: Cannot serve this stream: no origin offers api for it (503)",
+      "WebRTC cannot be set up: Cannot serve this stream: no origin has registered (503)",
     );
     await using origin = await WeriftOrigin.open();
     await using _registration = await Registration.open([proxy], origin);

@@ -5,10 +5,11 @@
 import assert from "node:assert/strict";
 import { ByteReader } from "../../src/core/byte_reader.ts";
 import { ProtocolError } from "../../src/core/errors.ts";
-import { readAllAmf0 } from "../../src/protocol/rtmp/amf0.ts";
+import { readAmf0Values } from "../../src/protocol/rtmp/amf0.ts";
 import { MAX_STREAMS_COST, STREAM_COST } from "../../src/protocol/rtmp/chunk_scanner.ts";
 import { ClientConversation } from "../../src/protocol/rtmp/client_conversation.ts";
 import { MAX_CONVERSATION } from "../../src/protocol/rtmp/message_assembler.ts";
+import { MessageWriter } from "../../src/protocol/rtmp/message_writer.ts";
 import { AMF0_CASES, BROKEN_AMF0_CASES } from "../support/rtmp_amf0_cases.ts";
 import { BROKEN_CASES, CHUNK_CASES } from "../support/rtmp_cases.ts";
 import { fullPlayAnswers, publishAnswers, RECORDINGS } from "../support/rtmp_recordings.ts";
@@ -145,7 +146,7 @@ Deno.test("broken AMF0 ends in a ProtocolError at worst", () => {
           ? filler(random.below(300), seed)
           : broken(wire, random);
         try {
-          readAllAmf0(new ByteReader(bytes));
+          readAmf0Values(new ByteReader(bytes));
         } catch (error) {
           if (!(error instanceof ProtocolError)) throw error;
         }
@@ -156,7 +157,7 @@ Deno.test("broken AMF0 ends in a ProtocolError at worst", () => {
 
 Deno.test("a conversation of nothing but headers keeps nothing", () => {
   // Each header opens another message that would be as long as a message can be.
-  const conversation = new ClientConversation();
+  const conversation = new ClientConversation(new MessageWriter());
   assert.throws(() => {
     for (let id = 2; id < 5000; id++) {
       const header = [1, (id - 64) & 255, ((id - 64) >> 8) & 255, 0, 0, 0, 0xff, 0xff, 0xff, 9];

@@ -17,7 +17,8 @@ import {
 import { Wiring } from "../support/rtmp_wiring.ts";
 
 const ROUNDS = 1500;
-const ACKNOWLEDGEMENT = 3;
+/** What the proxy may say by itself: Set Chunk Size, which the reading obeys, Acknowledgement. */
+const OWN_WORDS: readonly number[] = [1, 3];
 
 /** A message whose end may reach nobody. */
 interface Dropped {
@@ -84,7 +85,7 @@ function fromWish(bytes: Uint8Array, name: string, streamId = 1): string[] {
   const start = messages.findIndex((message) => isWish(message, name));
   const next = messages.findIndex((message, index) => index > start && isWish(message));
   const own = messages.slice(start, next < 0 ? undefined : next)
-    .filter(({ type }) => type !== ACKNOWLEDGEMENT);
+    .filter(({ type }) => !OWN_WORDS.includes(type));
   return own.map((message) => describe(withStreamId(message, 1, streamId)));
 }
 

@@ -124,7 +124,7 @@ export class HttpOrigin implements AsyncDisposable {
   readonly name: string;
   readonly httpPort: number;
   readonly rtmpPort: number;
-  /** All requests so far. */
+  /** All requests so far but those by which a proxy finds out who it is. */
   readonly requests: SeenRequest[] = [];
   /** Connections taken so far. */
   taken = 0;
@@ -184,8 +184,8 @@ export class HttpOrigin implements AsyncDisposable {
     try {
       for (let head; (head = await connection.nextHead()) !== undefined;) {
         const request = parseRequest(head);
-        this.requests.push(request);
         const path = request.target.split("?", 1)[0]!;
+        if (path !== "/api/v1/versions") this.requests.push(request);
         const answer = this.#answerOf(path) ?? NOT_FOUND;
         connection.onWritten = (bytes) => this.#written.set(path, this.written(path) + bytes);
         await answer(new OriginExchange(request, connection));

@@ -3,6 +3,8 @@
 
 import { LiveSessions } from "../../src/api/session_log.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
+import { VARIABLES } from "../../src/config_table.ts";
+import { HopMark } from "../../src/core/hop_mark.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { ampleMemory } from "./ample_memory.ts";
 import { Registry } from "../../src/registry/registry.ts";
@@ -55,12 +57,16 @@ export class HttpRelayWorld implements AsyncDisposable {
       identifyMemory: ampleMemory(),
       timeouts: { ...HTTP_TIMEOUTS },
       trustedProxies: [],
+      hopMark: new HopMark(),
+      hlsPaths: VARIABLES.PROXY_HLS_PATHS.kind(VARIABLES.PROXY_HLS_PATHS.default),
       corsOrigins: [],
       resolver: registry,
       sessions,
       metrics,
       isDraining: () => draining.value,
       newSession: () => `s${++ids}`,
+      origins: () => registry.origins(),
+      looksForFiles: () => false,
       answerOther: () => Promise.resolve(new Response("no such page", { status: 404 })),
       onError: (error) => errors.push(error),
       ...options,
@@ -68,11 +74,16 @@ export class HttpRelayWorld implements AsyncDisposable {
     return new HttpRelayWorld({ relay, registry, sessions, errors, metrics, draining, stack });
   }
 
-  /** Registers an origin with HTTP on these loopback ports. */
-  async addOrigin(id: string, ...ports: readonly number[]): Promise<void> {
-    const http = ports.map((port) => ({ host: "127.0.0.1", port }));
-    const none = { rtmp: [], api: [], srt: [], rtc: [] };
-    const endpoints = { ...none, http };
+  /** Registers an origin with HTTP on these loopback ports, or none, and perhaps with RTMP. */
+  async addOrigin(
+    id: string,
+    ports: number | readonly number[],
+    { rtmp = false } = {},
+  ): Promise<void> {
+    const at = (port: number) => ({ host: "127.0.0.1", port });
+    const http = [ports].flat().map(at);
+    const none = { api: [], srt: [], rtc: [] };
+    const endpoints = { ...none, http, rtmp: rtmp ? [at(1935)] : [] };
     await this.registry.register({ id, generation: "1", deviceId: "", ip: "127.0.0.1", endpoints });
   }
 

@@ -8,6 +8,8 @@ export interface LossyOptions {
   readonly to: number;
   readonly perMille: number;
   readonly seed: number;
+  /** Shown every datagram that has come, in either direction. */
+  readonly watch?: (datagram: Uint8Array) => void;
 }
 
 /** A running lossy relay on loopback. */
@@ -54,6 +56,7 @@ export class LossyUdp implements AsyncDisposable {
     try {
       for await (const [bytes, from] of socket) {
         this.seen++;
+        this.#options.watch?.(bytes);
         if (this.#random(1000) < this.#options.perMille) this.lost++;
         else await pass(bytes, from as Deno.NetAddr);
       }

@@ -1,11 +1,8 @@
 // A real redis-server on a loopback port of its own that keeps nothing on disk unless told, and a
 // connection to look into it with. Knows nothing of the proxy's keys.
 
-import {
-  type RedisAccess,
-  RedisConnection,
-  type Reply,
-} from "../../src/registry/redis/connection.ts";
+import type { Reply } from "../../src/registry/redis/calls.ts";
+import { type RedisAccess, RedisConnection } from "../../src/registry/redis/connection.ts";
 import { Child } from "./child.ts";
 import { freePort } from "./ports.ts";
 import { TempFolder } from "./temp_folder.ts";

@@ -1,93 +1,157 @@
-// The RTMP relay on a free port with a real registry behind it, in this process, for tests that need
-// small bounds and short deadlines and to look at what it counts.
+// The RTMP relay on a free port in this process, with a real registry behind it and an origin that
+// answers connect, createStream and the wish, and leaves the rest to the test.
 
-import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { LiveSessions } from "../../src/api/session_log.ts";
-import type { SessionRefused } from "../../src/core/ports.ts";
-import { parseCommand, property } from "../../src/protocol/rtmp/command.ts";
+import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import { RtmpRelay, type RtmpRelayOptions } from "../../src/relay/rtmp/rtmp_relay.ts";
+import type { RtmpTimeouts } from "../../src/relay/rtmp/ports.ts";
+import { RtmpRelay } from "../../src/relay/rtmp/rtmp_relay.ts";
+import { parseCommand } from "../../src/protocol/rtmp/command.ts";
 import { ampleMemory } from "./ample_memory.ts";
-import { Script } from "./rtmp_script.ts";
-import { join, readWire } from "./rtmp_wire.ts";
-import { isOver } from "./scripted_http_origin.ts";
+import { RtmpPeer } from "./rtmp_peer.ts";
+import { answerConnect, answerStatus, Script } from "./rtmp_script.ts";
+import { until } from "./wait.ts";
 
-/** Deadlines for tests in which none of them passes; change some of a copy for the others. */
-export const RTMP_TIMEOUTS: RtmpRelayOptions["timeouts"] = {
-  handshake: 5_000,
+/** Deadlines of which none passes in a test that does not set it. */
+const TIMEOUTS: RtmpTimeouts = {
+  handshake: 2_000,
   identify: 5_000,
   dial: 1_000,
   answer: 2_000,
-  idle: 60_000,
+  idle: 20_000,
+  stall: 20_000,
 };
 
-const HANDSHAKE = new Uint8Array(1536);
-const SERVER_HANDSHAKE = 3073;
+/** An origin's side of the talk: it answers what every origin answers. */
+export class AnsweringOrigin implements AsyncDisposable {
+  /** Links of the proxy, in the order in which they came. */
+  readonly links: RtmpPeer[] = [];
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  readonly #chunkSize: number;
+  readonly #accepting: Promise<void>;
+  readonly #serving: Promise<void>[] = [];
+  #isClosed = false;
 
-/** A relay with its surroundings; disposing of it closes all. */
+  constructor(chunkSize = 60_000) {
+    this.#chunkSize = chunkSize;
+    this.#accepting = this.#accept();
+  }
+
+  get port(): number {
+    return (this.#listener.addr as Deno.NetAddr).port;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    this.#listener.close();
+    for (const link of this.links) link[Symbol.dispose]();
+    await this.#accepting;
+    await Promise.all(this.#serving);
+  }
+
+  async #accept(): Promise<void> {
+    try {
+      for await (const connection of this.#listener) {
+        const link = await RtmpPeer.accept(connection);
+        this.links.push(link);
+        this.#serving.push(this.#answer(link));
+      }
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BadResource)) throw error;
+    }
+  }
+
+  /** Answers one message after the other, as they come, up to publish or play. */
+  async #answer(link: RtmpPeer): Promise<void> {
+    const script = () => new Script().raw(new Uint8Array());
+    for (let answered = 0; !this.#isClosed && !link.isOver;) {
+      const command = link.messages.filter(({ type }) => type === 20)[answered];
+      if (command === undefined) {
+        await until("a command, or the end", () => {
+          const count = link.messages.filter(({ type }) => type === 20).length;
+          return count > answered || link.isOver || this.#isClosed;
+        }, { interval: 5, timeout: 60_000 });
+        continue;
+      }
+      answered++;
+      const { name, transaction } = parseCommand(command);
+      if (name === "connect") {
+        await link.say(answerConnect(script().control(1, this.#chunkSize), transaction));
+      } else if (name === "createStream") {
+        await link.say(script().command(["_result", transaction, null, 1]));
+      } else if (name === "play" || name === "publish") {
+        const code = name === "play" ? "NetStream.Play.Start" : "NetStream.Publish.Start";
+        await link.say(answerStatus(script(), code));
+        return;
+      }
+    }
+  }
+}
+
+/** A relay, its origin and what it counts. */
 export class RtmpRelayWorld implements AsyncDisposable {
   readonly relay: RtmpRelay;
-  readonly registry: Registry;
-  /** What the relay has thrown. */
+  readonly origin: AnsweringOrigin;
+  readonly sessions: LiveSessions;
   readonly errors: unknown[];
-  readonly refused: readonly SessionRefused[];
   readonly #metrics: PrometheusMetrics;
   readonly #stack: AsyncDisposableStack;
 
-  private constructor(
-    parts: Pick<RtmpRelayWorld, "relay" | "registry" | "errors" | "refused">,
-    metrics: PrometheusMetrics,
-    stack: AsyncDisposableStack,
-  ) {
+  private constructor(parts: Parts) {
     this.relay = parts.relay;
-    this.registry = parts.registry;
+    this.origin = parts.origin;
+    this.sessions = parts.sessions;
     this.errors = parts.errors;
-    this.refused = parts.refused;
-    this.#metrics = metrics;
-    this.#stack = stack;
+    this.#metrics = parts.metrics;
+    this.#stack = parts.stack;
   }
 
-  static async open(options: Partial<RtmpRelayOptions> = {}): Promise<RtmpRelayWorld> {
+  static async open(
+    timeouts: Partial<RtmpTimeouts> = {},
+    origin = new AnsweringOrigin(),
+  ): Promise<RtmpRelayWorld> {
     const metrics = new PrometheusMetrics();
+    const sessions = new LiveSessions({ capacity: 100 });
     const errors: unknown[] = [];
-    const refused: SessionRefused[] = [];
     const stack = new AsyncDisposableStack();
-    const store = new MemoryStore({ maxOrigins: 2_000, maxStreams: 100 });
+    stack.use(origin);
+    const store = new MemoryStore({ maxOrigins: 10, maxStreams: 100 });
     const times = { originTtl: 60_000, streamIdle: 60_000 };
     const registry = stack.use(await Registry.open({ store, metrics, ...times }));
-    const sessions = new LiveSessions({ capacity: 100 });
+    const rtmp = [{ host: "127.0.0.1", port: origin.port }];
+    const endpoints = { rtmp, http: [], api: [], srt: [], rtc: [] };
+    await registry.register({ id: "o", generation: "1", deviceId: "", ip: "127.0.0.1", endpoints });
     let ids = 0;
     const relay = stack.use(RtmpRelay.open({
-      listen: { host: "::", port: 0 },
-      limits: { maxConnections: 1_000, maxConnectionsPerAddress: 500 },
+      listen: { host: "127.0.0.1", port: 0 },
+      limits: { maxConnections: 100, maxConnectionsPerAddress: 50 },
       identifyMemory: ampleMemory(),
-      timeouts: { ...RTMP_TIMEOUTS },
+      timeouts: { ...TIMEOUTS, ...timeouts },
       resolver: registry,
-      sessions: {
-        opened: (event) => sessions.opened(event),
-        closed: (event) => sessions.closed(event),
-        refused: (event) => refused.push(event),
-      },
+      sessions,
       metrics,
       isDraining: () => false,
       newSession: () => `s${++ids}`,
       onError: (error) => errors.push(error),
-      ...options,
     }));
-    return new RtmpRelayWorld({ relay, registry, errors, refused }, metrics, stack);
+    return new RtmpRelayWorld({ relay, origin, sessions, errors, metrics, stack });
   }
 
-  /** Registers an origin with RTMP on these loopback ports. */
-  async addOrigin(id: string, ...ports: readonly number[]): Promise<void> {
-    const rtmp = ports.map((port) => ({ host: "127.0.0.1", port }));
-    const endpoints = { rtmp, http: [], api: [], srt: [], rtc: [] };
-    await this.registry.register({ id, generation: "1", deviceId: "", ip: "127.0.0.1", endpoints });
+  client(): Promise<RtmpPeer> {
+    return RtmpPeer.connect(this.relay.address.port);
   }
 
-  /** A client, of IPv4 unless told. */
-  client(hostname = "127.0.0.1"): Promise<RtmpClient> {
-    return RtmpClient.open(this.relay.address.port, hostname);
+  /** A client that has said connect, createStream and its wish, and was told that it has begun. */
+  async begun(wish: "publish" | "play", stream = "cam"): Promise<RtmpPeer> {
+    const client = await this.client();
+    await client.say(
+      new Script().command(["connect", 1, { app: "live", tcUrl: "rtmp://127.0.0.1/live" }])
+        .command(["createStream", 2, null])
+        .command([wish, 3, null, stream], { streamId: 1 }),
+    );
+    await client.hears(`onStatus:NetStream.${wish === "play" ? "Play" : "Publish"}.Start`);
+    return client;
   }
 
   /** The value of a counter or gauge, by its name with labels as it is exposed. */
@@ -102,83 +166,11 @@ export class RtmpRelayWorld implements AsyncDisposable {
   }
 }
 
-/** A client that sends what it is given and understands what comes back. */
-export class RtmpClient implements Disposable {
-  readonly #connection: Deno.TcpConn;
-  readonly #received: Uint8Array[] = [];
-
-  private constructor(connection: Deno.TcpConn) {
-    this.#connection = connection;
-  }
-
-  static async open(port: number, hostname: string): Promise<RtmpClient> {
-    return new RtmpClient(await Deno.connect({ hostname, port }));
-  }
-
-  /** Sends all of it; a connection that is over is nobody's fault. */
-  async send(bytes: Uint8Array): Promise<void> {
-    try {
-      for (let at = 0; at < bytes.length;) at += await this.#connection.write(bytes.subarray(at));
-    } catch (error) {
-      // Whoever reads next sees it.
-      if (!isOver(error)) throw error;
-    }
-  }
-
-  /** Shakes hands and says connect. */
-  async connect(): Promise<void> {
-    const fields = { app: "live", tcUrl: "rtmp://tv.example/live" };
-    await this.send(join([Uint8Array.of(3), HANDSHAKE, HANDSHAKE]));
-    await this.send(new Script().command(["connect", 1, fields]).bytes);
-  }
-
-  /** Says connect, createStream and that it wants a stream. */
-  async want(intent: "publish" | "play", stream: string): Promise<void> {
-    await this.connect();
-    const script = new Script().command(["createStream", 2, null]);
-    await this.send(script.command([intent, 3, null, stream], { streamId: 1 }).bytes);
-  }
-
-  /** Reads until it has been told this, or the connection is over. @returns whether it has been */
-  async isTold(code: string): Promise<boolean> {
-    while (!this.codes().includes(code)) {
-      if (!await this.#read()) return this.codes().includes(code);
-    }
-    return true;
-  }
-
-  /** Reads to the end of the connection. */
-  async end(): Promise<void> {
-    while (await this.#read());
-  }
-
-  /** The codes of all `onStatus` so far. */
-  codes(): unknown[] {
-    const bytes = join(this.#received).subarray(SERVER_HANDSHAKE);
-    const { messages } = readWire(bytes, true);
-    return messages.filter(({ type }) => type === 20).map(parseCommand)
-      .filter(({ name }) => name === "onStatus")
-      .map(({ values }) => property(values[1], "code"));
-  }
-
-  [Symbol.dispose](): void {
-    try {
-      this.#connection.close();
-    } catch (error) {
-      if (!isOver(error)) throw error;
-    }
-  }
-
-  async #read(): Promise<boolean> {
-    const buffer = new Uint8Array(65536);
-    try {
-      const count = await this.#connection.read(buffer);
-      if (count === null) return false;
-      this.#received.push(buffer.subarray(0, count));
-      return true;
-    } catch (error) {
-      if (isOver(error)) return false;
-      throw error;
-    }
-  }
+interface Parts {
+  readonly relay: RtmpRelay;
+  readonly origin: AnsweringOrigin;
+  readonly sessions: LiveSessions;
+  readonly errors: unknown[];
+  readonly metrics: PrometheusMetrics;
+  readonly stack: AsyncDisposableStack;
 }

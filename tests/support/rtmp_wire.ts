@@ -92,6 +92,8 @@ export interface WireReading {
   /** Bytes at the end that are no whole chunk. */
   readonly rest: number;
   readonly chunkSize: number;
+  /** Chunks that go on with a message; none where each message is one chunk. */
+  readonly continuations: number;
 }
 
 interface ReaderStream {
@@ -118,6 +120,7 @@ class WireReader {
   readonly #messages: WireMessage[] = [];
   #at = 0;
   #chunkSize = DEFAULT_CHUNK_SIZE;
+  #continuations = 0;
 
   constructor(bytes: Uint8Array, omitsExtended: boolean) {
     this.#bytes = bytes;
@@ -141,6 +144,7 @@ class WireReader {
       unfinished: unfinished.map(([id]) => id),
       rest: this.#bytes.length - good,
       chunkSize: this.#chunkSize,
+      continuations: this.#continuations,
     };
   }
 
@@ -151,6 +155,7 @@ class WireReader {
     const next = { ...(known ?? newStream()) };
     const isFirst = next.received === 0;
     if (!isFirst && format !== 3) throw new Error(`format ${format} inside a message on ${id}`);
+    if (!isFirst) this.#continuations++;
     if (isFirst) this.#readFields(next, format);
     else if (next.extended && !this.#omitsExtended) this.#skip(4);
     const size = Math.min(this.#chunkSize, next.length - next.received);

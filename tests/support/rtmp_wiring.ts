@@ -1,12 +1,11 @@
 // A client and its origins joined without a socket, in the order in which the relay does it, so
 // that every way of cutting the bytes can be tried in no time. Keeps what each side is told.
 
-import { ByteWriter } from "../../src/core/byte_writer.ts";
 import { ChunkRelay } from "../../src/protocol/rtmp/chunk_relay.ts";
 import { Shared } from "../../src/protocol/rtmp/chunk_scanner.ts";
 import { ClientConversation, type Said } from "../../src/protocol/rtmp/client_conversation.ts";
 import type { StreamCommand } from "../../src/protocol/rtmp/command.ts";
-import { writeControl, writeMessage } from "../../src/protocol/rtmp/message.ts";
+import { MessageWriter } from "../../src/protocol/rtmp/message_writer.ts";
 import { OriginConversation } from "../../src/protocol/rtmp/origin_conversation.ts";
 import { join } from "./rtmp_wire.ts";
 
@@ -19,11 +18,11 @@ interface Leg {
 
 /** Both conversations and both relays of one client. */
 export class Wiring {
-  readonly client = new ClientConversation();
+  readonly #writer = new MessageWriter();
+  readonly client = new ClientConversation(this.#writer);
   readonly #legs: Leg[] = [];
   readonly #toldClient: Uint8Array[] = [];
   #waiting: Uint8Array[] = [];
-  #clientChunkSize = 128;
   #wish: StreamCommand | undefined;
   up: ChunkRelay | undefined;
 
@@ -76,7 +75,7 @@ export class Wiring {
 
   #converse(bytes: Uint8Array): void {
     const taken = this.client.push(bytes);
-    this.#toldClient.push(this.client.takeOutput().slice());
+    this.#toldClient.push(this.#writer.take());
     if (this.client.wish === undefined) return;
     this.#waiting.push(bytes.slice(taken));
     this.#openLeg(this.client.said, this.client.wish);
@@ -96,18 +95,14 @@ export class Wiring {
 
   #takeAnswers({ conversation, told }: Leg): void {
     told.push(conversation.takeOutput().slice());
-    const out = new ByteWriter();
-    for (const message of conversation.takeForClient()) {
-      writeMessage(out, message, this.#clientChunkSize);
-    }
-    this.#toldClient.push(out.finish());
+    for (const message of conversation.takeForClient()) this.#writer.say(message);
+    this.#toldClient.push(this.#writer.take());
   }
 
   #join(leg: Leg): void {
     const { scanner, streamIds, assembler } = leg.conversation;
     if (this.up !== undefined) scanner.sharedAtFirst = Shared.none;
-    leg.down = new ChunkRelay("to_client", scanner, streamIds);
-    this.#agreeOnChunkSize(leg.down);
+    leg.down = new ChunkRelay("to_client", scanner, streamIds, this.#writer.chunkSize);
     leg.down.adopt(assembler);
     if (this.up !== undefined) this.up.retarget(streamIds);
     else {
@@ -117,14 +112,6 @@ export class Wiring {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const bytes of waiting) this.fromClient(bytes);
-  }
-
-  #agreeOnChunkSize({ scanner }: ChunkRelay): void {
-    if (scanner.chunkSize === this.#clientChunkSize) return;
-    const out = new ByteWriter();
-    writeControl(out, 1, scanner.chunkSize, this.#clientChunkSize);
-    this.#toldClient.push(out.finish());
-    this.#clientChunkSize = scanner.chunkSize;
   }
 
   #relayUp(leg: Leg, bytes: Uint8Array): void {
@@ -143,7 +130,7 @@ export class Wiring {
 
   #move(leg: Leg, wish: StreamCommand, rest: Uint8Array): void {
     this.#toldClient.push(...leg.down!.cut());
-    this.#clientChunkSize = leg.down!.scanner.chunkSize;
+    this.#writer.follow(leg.down!.receiverChunkSize);
     this.#waiting.push(rest);
     this.#openLeg(this.client.openingFor(wish), wish);
   }

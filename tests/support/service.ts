@@ -113,9 +113,9 @@ export class Service implements AsyncDisposable {
 
   async #restart(): Promise<void> {
     if (this.#isOver) return;
-    this.kills++;
     await this.#process.kill();
     if (!this.#isOver) this.#start();
+    this.kills++;
   }
 
   #describe(): string {

@@ -6,6 +6,7 @@ import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { LiveSessions } from "../../src/api/session_log.ts";
 import { ProxyError } from "../../src/core/errors.ts";
 import type { RtcMedia, RtcSession } from "../../src/core/ports.ts";
+import { HopMark } from "../../src/core/hop_mark.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { WebServer } from "../../src/relay/http/web_server.ts";
@@ -73,6 +74,7 @@ export class SignalingWorld implements AsyncDisposable {
       sessions: new LiveSessions({ capacity: 10 }),
       metrics,
       trustedProxies: [],
+      hopMark: new HopMark(),
       candidates: [],
       mediaPort: 18000,
       isDraining: () => this.isDraining,

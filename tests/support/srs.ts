@@ -16,6 +16,8 @@ export interface SrsOptions {
   readonly heartbeatUrl?: string;
   /** What `/live/` has: live FLV with HLS, unless told, or live TS, which SRS gives out alone. */
   readonly remux?: "flv" | "ts";
+  /** Further lines for HLS. */
+  readonly hls?: readonly string[];
   /** Serves `/live/STREAM.mpd` too. */
   readonly dash?: boolean;
   /** Speaks WebRTC, and passes its streams to RTMP and back. */
@@ -32,8 +34,8 @@ export interface SrsOptions {
   readonly vhost?: readonly string[];
 }
 
-const HLS_LINE =
-  "hls { enabled on; hls_path ./objs/nginx/html; hls_fragment 1; hls_window 20; hls_ctx on; }";
+const HLS_LINES =
+  "enabled on; hls_path ./objs/nginx/html; hls_fragment 1; hls_window 20; hls_ctx on;";
 const DASH_LINE =
   "dash { enabled on; dash_fragment 1; dash_update_period 1; dash_timeshift 20; dash_window_size 20; }";
 
@@ -105,6 +107,13 @@ export class Srs implements OriginServer {
     return `http://127.0.0.1:${this.httpPort}${path}`;
   }
 
+  /** Has the HTTP server give out a copy of a file at `path`. */
+  async addFile(path: string, file: string): Promise<void> {
+    const target = this.#folder.file(`objs/nginx/html${path}`);
+    await Deno.mkdir(target.slice(0, target.lastIndexOf("/")), { recursive: true });
+    await Deno.copyFile(file, target);
+  }
+
   async publishedStreams(): Promise<string[]> {
     const url = `http://127.0.0.1:${this.apiPort}/api/v1/streams?start=0&count=1000`;
     const answer: StreamsAnswer = JSON.parse(await fetchText(url));
@@ -144,11 +153,11 @@ ${["__defaultVhost__", ...(options.vhosts ?? [])].map(vhostBlock(options)).join(
 }
 
 function vhostBlock(options: SrsOptions): (name: string) => string {
-  const { remux = "flv", dash, hookUrl, rtc, vhost = [] } = options;
+  const { remux = "flv", hls = [], dash, hookUrl, rtc, vhost = [] } = options;
   const lines = [
     "play { time_jitter off; }",
     `http_remux { enabled on; mount [vhost]/[app]/[stream].${remux}; }`,
-    ...(remux === "flv" ? [HLS_LINE] : []),
+    ...(remux === "flv" ? [`hls { ${HLS_LINES} ${hls.join(" ")} }`] : []),
     ...(dash === true ? [DASH_LINE] : []),
     ...(hookUrl === undefined ? [] : [
       `http_hooks { enabled on; on_play ${hookUrl}; on_stop ${hookUrl}; }`,

@@ -18,6 +18,9 @@ export interface SrtHandshakeOptions {
   readonly cookie?: number;
   readonly destination?: number;
   readonly timestamp?: number;
+  readonly sequence?: number;
+  readonly mss?: number;
+  readonly flowWindow?: number;
   readonly extensions?: readonly SrtExtension[];
 }
 
@@ -37,9 +40,9 @@ export function srtHandshake(options: SrtHandshakeOptions): Uint8Array<ArrayBuff
   view.setInt32(12, options.destination ?? 0);
   view.setUint32(16, options.version ?? 5);
   view.setUint16(22, options.extensionField ?? 0);
-  view.setUint32(24, 12345);
-  view.setUint32(28, 1500);
-  view.setUint32(32, 8192);
+  view.setUint32(24, options.sequence ?? 12345);
+  view.setUint32(28, options.mss ?? 1500);
+  view.setUint32(32, options.flowWindow ?? 8192);
   view.setInt32(36, options.type);
   view.setInt32(40, options.socketId);
   view.setInt32(44, options.cookie ?? 0);
@@ -59,12 +62,12 @@ export function srtInduction(socketId: number): Uint8Array<ArrayBuffer> {
 
 /** The second packet of a caller. */
 export function srtConclusion(
-  options: Omit<SrtHandshakeOptions, "type" | "extensionField"> & { readonly streamId?: string },
+  options: Omit<SrtHandshakeOptions, "type"> & { readonly streamId?: string },
 ): Uint8Array<ArrayBuffer> {
-  const { streamId, extensions = [] } = options;
+  const { streamId, extensions = [], extensionField = 5 } = options;
   const id = streamId === undefined ? [] : [streamIdExtension(streamId)];
   const all = [HSREQ, ...extensions, ...id];
-  return srtHandshake({ ...options, type: -1, extensionField: 5, extensions: all });
+  return srtHandshake({ ...options, type: -1, extensionField, extensions: all });
 }
 
 /** A StreamID as libsrt writes it. */

@@ -12,10 +12,10 @@ export interface ForwarderInit {
   readonly maxClients: number;
 }
 
-/** Closes all links; fails on purpose; stands still; opens and closes links without using them. */
+/** Closes all links; fails on purpose, at its next tick or where nobody catches it; stands still; opens and closes links without using them. */
 export type ForwarderCommand =
   | { readonly type: "close_links" }
-  | { readonly type: "fail" }
+  | { readonly type: "fail" | "throw" | "reject" }
   | { readonly type: "stand_still"; readonly milliseconds: number }
   | { readonly type: "churn"; readonly count: number };
 
@@ -71,11 +71,13 @@ class Forwarder implements ThreadRelay<ForwarderCommand> {
   }
 
   tick(): void {
-    if (this.#shouldFail) throw new Error("on purpose");
+    if (this.#shouldFail) this.#fail();
   }
 
   command(command: ForwarderCommand): void {
     if (command.type === "fail") this.#shouldFail = true;
+    else if (command.type === "throw") queueMicrotask(() => this.#fail());
+    else if (command.type === "reject") void Promise.resolve().then(() => this.#fail());
     else if (command.type === "churn") this.#churn(command.count);
     else if (command.type === "stand_still") standStill(command.milliseconds);
     else {
@@ -85,6 +87,10 @@ class Forwarder implements ThreadRelay<ForwarderCommand> {
   }
 
   end(): void {}
+
+  #fail(): never {
+    throw new Error("on purpose");
+  }
 
   #open(sender: Uint8Array): UdpLink {
     const link = this.#engine.openLink(this.#init.origin);

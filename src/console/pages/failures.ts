@@ -12,8 +12,11 @@ export const LOST = "The connection to the stream was lost";
 /** No answer at all. */
 export const UNREACHABLE = "The proxy does not answer";
 
-/** What an HTTP status means to a viewer. */
-export function describeStatus(status: number): string {
+/** What an HTTP status and the reason behind it mean to a viewer. */
+export function describeStatus(status: number, reason = ""): string {
+  if (reason === "Not Offered") {
+    return `The origin of this stream does not offer it in this format, or not yet (${status})`;
+  }
   if (status === 404) return "There is no such stream (404)";
   if (status === 401 || status === 403) return `You may not watch this stream (${status})`;
   if (status >= 500) return `The stream cannot be had at the moment (${status})`;

@@ -40,7 +40,7 @@ function openWithLibrary({ video, url, onEnd }: PlayerOptions): Player {
 }
 
 function describeError({ type, response, details }: ErrorData): string {
-  if (response?.code) return describeStatus(response.code);
+  if (response?.code) return describeStatus(response.code, response.text);
   if (type === Hls.ErrorTypes.NETWORK_ERROR) return UNREACHABLE;
   return describeFailure(details);
 }

@@ -60,9 +60,14 @@ export function openMpegtsPlayer({ video, url, format, onEnd }: PlayerOptions): 
     // In kilobytes of 1,024 bytes per second, since the last report.
     if (reports > BURST_REPORTS) rate.add(speed * 1024 * 8 * seconds, seconds);
   });
-  player.on(mpegts.Events.ERROR, (_type: string, detail: string, info?: { code?: number }) => {
-    onEnd(info?.code && info.code > 0 ? describeStatus(info.code) : describeDetail(detail));
-  });
+  player.on(
+    mpegts.Events.ERROR,
+    (_type: string, detail: string, info?: { code?: number; msg?: string }) => {
+      onEnd(
+        info?.code && info.code > 0 ? describeStatus(info.code, info.msg) : describeDetail(detail),
+      );
+    },
+  );
   player.on(mpegts.Events.LOADING_COMPLETE, () => onEnd(ENDED));
   player.attachMediaElement(video);
   player.load();

@@ -9,7 +9,7 @@ import type { ProxyPlace } from "./stream_name.ts";
 
 function proxyPlace(): ProxyPlace {
   return {
-    http: new URL(".", document.baseURI).href.replace(/[?#].*$/, ""),
+    http: new URL(".", document.baseURI).href.split(/[?#]/, 1)[0]!,
     host: location.hostname,
     rtmpPort: portOf("rtmp-port", 1935),
     api: `${location.protocol}//${location.hostname}:${portOf("api-port", 1985)}`,

@@ -5,8 +5,9 @@
 import { ProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/origin.ts";
 import { bind } from "../bind.ts";
-import { isClosedError, isOutOfResources } from "../close_errors.ts";
+import { isOutOfResources } from "../close_errors.ts";
 import { noDrops } from "./drops.ts";
+import { LinkIds } from "./link_ids.ts";
 import { SlotDatagram } from "./message_batch.ts";
 import type { UdpDrops, UdpEngine, UdpEngineOptions, UdpLink, UdpRelay } from "./port.ts";
 import { MAX_DATAGRAM } from "./port.ts";
@@ -14,6 +15,8 @@ import { fromRawAddress, isIpv4, toRawAddress } from "./raw_address.ts";
 
 /** Datagrams that relays have sent and sockets have not taken yet. */
 const MAX_PENDING = 1024;
+/** What fails so often in a row would do so for ever. */
+const MAX_FAILURES = 100;
 const NOBODY: Uint8Array<ArrayBuffer> = new Uint8Array();
 
 /** See `UdpEngine`. */
@@ -25,8 +28,8 @@ export class DenoEngine implements UdpEngine {
   readonly #front: Deno.DatagramConn;
   readonly #isFrontV6: boolean;
   readonly #options: UdpEngineOptions;
-  readonly #links = new Map<number, DenoLink>();
-  readonly #freeIds: number[] = [];
+  readonly #links = new Set<DenoLink>();
+  readonly #ids: LinkIds;
   readonly #loops = new Set<Promise<void>>();
   readonly #end = Promise.withResolvers<void>();
   #relay: UdpRelay | undefined;
@@ -35,6 +38,7 @@ export class DenoEngine implements UdpEngine {
   /** @throws ProxyError `internal` when the port cannot be bound */
   constructor(options: UdpEngineOptions) {
     this.#options = options;
+    this.#ids = new LinkIds(options.maxLinks);
     const { reusePort = false } = options;
     this.#front = bind("UDP", options.listen, (where) => {
       return Deno.listenDatagram({ transport: "udp", ...where, reuseAddress: reusePort });
@@ -45,12 +49,8 @@ export class DenoEngine implements UdpEngine {
   }
 
   openLink(origin: Address): UdpLink {
-    if (this.#links.size >= this.#options.maxLinks) {
-      throw new ProxyError("overloaded", "Cannot open another session now");
-    }
-    const id = this.#freeIds.pop() ?? this.#links.size;
-    const link = new DenoLink(this, id, origin);
-    this.#links.set(id, link);
+    const link = this.#ids.openWith((id) => new DenoLink(this, id, origin));
+    this.#links.add(link);
     if (this.#relay) this.#start(this.#readLink(link));
     return link;
   }
@@ -70,12 +70,12 @@ export class DenoEngine implements UdpEngine {
       takeMail?.().catch((error) => this.#end.reject(error));
     }, this.#options.tick);
     this.#start(this.#readFront(relay));
-    for (const link of this.#links.values()) this.#start(this.#readLink(link));
+    for (const link of this.#links) this.#start(this.#readLink(link));
     try {
       await this.#end.promise;
     } finally {
       clearInterval(ticker);
-      for (const link of this.#links.values()) link.close();
+      for (const link of this.#links) link.close();
       this.#front.close();
       await Promise.all(this.#loops);
     }
@@ -98,25 +98,26 @@ export class DenoEngine implements UdpEngine {
 
   /** For DenoLink alone. */
   forget(link: DenoLink): void {
-    this.#links.delete(link.id);
-    this.#freeIds.push(link.id);
+    this.#links.delete(link);
+    this.#ids.takeBack(link.id);
   }
 
   async #readFront(relay: UdpRelay): Promise<void> {
     const datagram = new SlotDatagram();
-    await this.#receive(this.#front, async (bytes, from) => {
+    const error = await this.#receive(this.#front, async (bytes, from) => {
       datagram.buffer = bytes;
       datagram.length = bytes.length;
       datagram.sender = toRawAddress({ host: from.hostname, port: from.port });
       const link = relay.fromClient(datagram) as DenoLink | undefined;
       if (link && !link.isClosed) await this.#send(link.socket, bytes, link.origin);
     });
+    if (error !== undefined) this.#end.reject(error);
   }
 
   async #readLink(link: DenoLink): Promise<void> {
     const datagram = new SlotDatagram();
     datagram.sender = NOBODY;
-    await this.#receive(link.socket, async (bytes, from) => {
+    const error = await this.#receive(link.socket, async (bytes, from) => {
       if (!link.isFromOrigin(from) || link.isClosed) return;
       datagram.buffer = bytes;
       datagram.length = bytes.length;
@@ -124,24 +125,32 @@ export class DenoEngine implements UdpEngine {
       if (link.client) await this.#send(this.#front, bytes, this.#netAddress(link.client));
       else this.drops.noClient++;
     });
+    // One origin's socket is one origin's trouble.
+    if (error !== undefined) this.#guard(() => this.#relay?.refused(link));
   }
 
+  /** Takes what comes until the socket is closed. @returns the error that has ended it before that */
   async #receive(
     socket: Deno.DatagramConn,
     take: (bytes: Uint8Array<ArrayBuffer>, from: Deno.NetAddr) => Promise<void>,
-  ): Promise<void> {
+  ): Promise<unknown> {
     // One byte more than is allowed, to tell what was cut from what just fits.
     const buffer = new Uint8Array(MAX_DATAGRAM + 1);
-    while (true) {
-      try {
-        const [bytes, from] = await socket.receive(buffer);
-        if (bytes.length > MAX_DATAGRAM) this.drops.truncated++;
-        else await take(bytes as Uint8Array<ArrayBuffer>, from as Deno.NetAddr);
-      } catch (error) {
-        if (error instanceof Deno.errors.ConnectionRefused) continue;
-        if (!isClosedError(error)) this.#end.reject(error);
-        return;
+    for (let failures = 0; failures < MAX_FAILURES;) {
+      const received = await socket.receive(buffer).catch((error: unknown) => ({ error }));
+      if ("error" in received) {
+        const { error } = received;
+        if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
+          return undefined;
+        }
+        // What was sent before has not arrived, as some systems say here: it does not concern the rest.
+        if (++failures === MAX_FAILURES) return error;
+        continue;
       }
+      failures = 0;
+      const [bytes, from] = received;
+      if (bytes.length > MAX_DATAGRAM) this.drops.truncated++;
+      else await take(bytes as Uint8Array<ArrayBuffer>, from as Deno.NetAddr);
     }
   }
 
@@ -159,8 +168,11 @@ export class DenoEngine implements UdpEngine {
     return { transport: "udp", hostname, port };
   }
 
+  /** What a relay throws ends the engine. */
   #start(loop: Promise<void>): void {
-    const running = loop.finally(() => this.#loops.delete(running));
+    const running = loop.catch((error) => this.#end.reject(error)).finally(() =>
+      this.#loops.delete(running)
+    );
     this.#loops.add(running);
   }
 

@@ -2,6 +2,7 @@
 // while nothing comes, so it belongs into a Worker. What is received is sent on from the same
 // memory. Every socket gets its turn in each round, however much another one has to read.
 
+import { ProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/origin.ts";
 import { macroTurn } from "./macro_turn.ts";
 import * as c from "./libc.ts";
@@ -27,6 +28,8 @@ const TURN_INTERVAL = 1_000;
 const BUSY = 15;
 const REST = 200;
 const FEW = BATCH / 2;
+/** A signal interrupts a wait once; what fails so often in a row would do so for ever. */
+const MAX_FAILURES = 1_000;
 const NOBODY: Uint8Array<ArrayBuffer> = new Uint8Array();
 
 /** See `UdpEngine`. */
@@ -56,6 +59,8 @@ export class LibcEngine implements UdpEngine {
   #hadMail = false;
   #now = performance.now();
   #closing = false;
+  /** Waits that have failed in a row. */
+  #failures = 0;
   /** Datagrams received since the last tick, and whether there were many before it. */
   #received = 0;
   #isBusy = false;
@@ -72,9 +77,10 @@ export class LibcEngine implements UdpEngine {
     const { maxLinks } = options;
     const { drops } = this;
     this.#links = new LibcLinks({ libc, epoll: this.#epoll, family, maxLinks, drops });
-    const tag = { epoll: this.#epoll, generation: 0 };
-    watch(libc, { ...tag, fd: this.#front.fd, tag: FRONT });
-    if (options.wake !== undefined) watch(libc, { ...tag, fd: options.wake, tag: WAKE });
+    if (!this.#watchOwn()) {
+      this.#free();
+      throw new ProxyError("internal", "Cannot watch the UDP socket");
+    }
   }
 
   openLink(origin: Address): UdpLink {
@@ -125,6 +131,14 @@ export class LibcEngine implements UdpEngine {
     this.#closing = true;
   }
 
+  /** Without a descriptor for epoll this fails too. */
+  #watchOwn(): boolean {
+    const { wake } = this.#options;
+    const own = { epoll: this.#epoll, generation: 0 };
+    return watch(this.#libc, { ...own, fd: this.#front.fd, tag: FRONT }) &&
+      (wake === undefined || watch(this.#libc, { ...own, fd: wake, tag: WAKE }));
+  }
+
   /**
    * Waits for datagrams and moves them. What other threads have said goes first: a session is told
    * of before its client is.
@@ -133,12 +147,19 @@ export class LibcEngine implements UdpEngine {
    */
   #round(relay: UdpRelay, timeout: number): boolean {
     const count = this.#libc.epoll_wait(this.#epoll, this.#events, BATCH, timeout);
+    this.#failures = count < 0 ? this.#failures + 1 : 0;
+    if (this.#failures > MAX_FAILURES) this.#fail();
     this.#now = performance.now();
     // Never twice in a row, so that those who wake it cannot keep it from its work.
     const hadMail = this.#hadMail;
     this.#hadMail = !hadMail && this.#takeWake(count);
     if (!this.#hadMail) this.#move(relay, count);
     return this.#hadMail;
+  }
+
+  #fail(): never {
+    const cause = new Error(`epoll_wait failed: error ${c.errnoOf(this.#libc)}`);
+    throw new ProxyError("internal", "Cannot wait for datagrams", { cause });
   }
 
   #takeWake(count: number): boolean {
@@ -269,6 +290,6 @@ export class LibcEngine implements UdpEngine {
   #free(): void {
     this.#links.closeAll();
     this.#libc.close(this.#front.fd);
-    this.#libc.close(this.#epoll);
+    if (this.#epoll >= 0) this.#libc.close(this.#epoll);
   }
 }

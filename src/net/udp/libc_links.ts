@@ -5,6 +5,7 @@ import { ProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/origin.ts";
 import * as c from "./libc.ts";
 import { openConnected } from "./libc_socket.ts";
+import { LinkIds } from "./link_ids.ts";
 import { BATCH } from "./message_batch.ts";
 import type { UdpDrops, UdpLink } from "./port.ts";
 import { sockaddrLength, writeSockaddr } from "./sockaddr.ts";
@@ -25,25 +26,27 @@ export class LibcLinks {
   readonly nextSlot = new Int32Array(BATCH);
   readonly #surroundings: LinkSurroundings;
   readonly #links: (LibcLink | undefined)[] = [];
-  readonly #freeIds: number[] = [];
+  readonly #ids: LinkIds;
   #generation = 0;
 
   constructor(surroundings: LinkSurroundings) {
     this.#surroundings = surroundings;
+    this.#ids = new LinkIds(surroundings.maxLinks);
   }
 
   /** @throws ProxyError as `UdpEngine.openLink` does */
   open(origin: Address): LibcLink {
-    const { libc, epoll, maxLinks } = this.#surroundings;
-    if (this.#freeIds.length === 0 && this.#links.length >= maxLinks) {
-      throw new ProxyError("overloaded", "Cannot open another session now");
-    }
-    const fd = openConnected(libc, origin);
-    const id = this.#freeIds.pop() ?? this.#links.length;
-    const link = new LibcLink(this, { id, fd, generation: this.#generation++ | 0 });
-    watch(libc, { epoll, fd, tag: id, generation: link.generation });
-    this.#links[id] = link;
-    return link;
+    return this.#ids.openWith((id) => {
+      const { libc, epoll } = this.#surroundings;
+      const fd = openConnected(libc, origin);
+      const link = new LibcLink(this, { id, fd, generation: this.#generation++ | 0 });
+      if (!watch(libc, { epoll, fd, tag: id, generation: link.generation })) {
+        libc.close(fd);
+        throw new ProxyError("overloaded", "Cannot watch another socket now");
+      }
+      this.#links[id] = link;
+      return link;
+    });
   }
 
   /** The link that an event is about; undefined when it has been closed meanwhile. */
@@ -65,7 +68,7 @@ export class LibcLinks {
   remove(link: LibcLink): void {
     this.#surroundings.libc.close(link.fd);
     this.#links[link.id] = undefined;
-    this.#freeIds.push(link.id);
+    this.#ids.takeBack(link.id);
   }
 }
 
@@ -139,17 +142,15 @@ export function countFailure(
   drops[errno === c.EAGAIN || errno === c.ENOBUFS ? full : "failed"]++;
 }
 
-/** Has epoll report what can be read from a descriptor. */
+/** Has epoll report what can be read from a descriptor. @returns false when the system cannot */
 export function watch(
   libc: c.Libc,
   { epoll, fd, tag, generation }: { epoll: number; fd: number; tag: number; generation: number },
-): void {
+): boolean {
   const event = new Uint8Array(c.EPOLL_EVENT_SIZE);
   const view = new DataView(event.buffer);
   view.setUint32(0, c.EPOLLIN, true);
   view.setInt32(c.EPOLL_EVENT_DATA, tag, true);
   view.setInt32(c.EPOLL_EVENT_DATA + 4, generation, true);
-  if (libc.epoll_ctl(epoll, c.EPOLL_CTL_ADD, fd, event) === 0) return;
-  libc.close(fd);
-  throw new ProxyError("overloaded", "Cannot watch another socket now");
+  return libc.epoll_ctl(epoll, c.EPOLL_CTL_ADD, fd, event) === 0;
 }

@@ -39,6 +39,16 @@ export function serveUdpThread<Init extends object, Command, Report>(
 ): void {
   const scope = globalThis as unknown as WorkerScope<Init, Command, Report>;
   let thread: RunningThread<Init, Command, Report> | undefined;
+  // Otherwise the runtime writes them to the standard error output before it tells anybody, and waits
+  // there for a reader who may have stopped.
+  addEventListener("error", (event) => {
+    event.preventDefault();
+    fail(scope, event.error);
+  });
+  addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    fail(scope, event.reason);
+  });
   scope.onmessage = ({ data }) => {
     if (data.type !== "open") return thread?.take(data);
     try {

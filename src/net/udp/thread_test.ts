@@ -208,6 +208,20 @@ for (const kind of KINDS) {
     await assert.rejects(world.thread.closed, /on purpose/);
     await world.thread[Symbol.asyncDispose]();
   });
+
+  for (const type of ["throw", "reject"] as const) {
+    Deno.test(`${kind}: a thread tells by itself of an error that nobody catches: ${type}`, async () => {
+      using origin = new Peer();
+      const world = await World.open(kind, origin);
+      world.thread.send({ type });
+      await assert.rejects(world.thread.closed, (error) => {
+        assert.ok(error instanceof ProxyError, "the runtime has told of it");
+        assert.match(error.message, /on purpose/);
+        return true;
+      });
+      await world.thread[Symbol.asyncDispose]();
+    });
+  }
 }
 
 Deno.test({

@@ -3,6 +3,7 @@
 // sections 2–6 and RFC 9110 section 5.
 
 import { ProtocolError } from "../../core/errors.ts";
+import { trimOf } from "../../core/margins.ts";
 
 /** Longest head, bytes, and most fields in it. */
 export const MAX_HEAD = 16384;
@@ -38,7 +39,7 @@ export class Fields implements Iterable<Field> {
   /** The members of a comma-separated field, in lower case. */
   tokens(name: string): string[] {
     return this.all(name).flatMap((value) => value.split(","))
-      .map((token) => withoutMargins(token).toLowerCase()).filter((token) => token !== "");
+      .map((token) => trimOf(token, WHITE).toLowerCase()).filter((token) => token !== "");
   }
 
   [Symbol.iterator](): Iterator<Field> {
@@ -49,16 +50,21 @@ export class Fields implements Iterable<Field> {
 /** What the first line says of the sender. */
 export type HttpVersion = "1.0" | "1.1";
 
+/** How the lines of a head end; all in one way. */
+export type LineEnd = "crlf" | "lf";
+
 /** A head taken apart. */
 export interface Head {
   /** The first line without its line break. */
   readonly start: string;
   readonly fields: Fields;
+  readonly lineEnd: LineEnd;
 }
 
 const CR = 13;
 const LF = 10;
-const TAB = 9;
+/** What may stand around a value, RFC 9110 section 5.5. */
+const WHITE = " \t";
 
 /**
  * Where the head at the begin of `bytes` ends: behind its empty line; -1 when it is not all there.
@@ -79,6 +85,23 @@ export function findHeadEnd(bytes: Uint8Array): number {
   return -1;
 }
 
+/**
+ * The same for a head all of whose lines end in LF alone.
+ *
+ * @throws ProtocolError when it is longer than MAX_HEAD, has more than 100 fields, or a CR before an LF
+ */
+export function findLfHeadEnd(bytes: Uint8Array): number {
+  const head = bytes.subarray(0, MAX_HEAD);
+  let lines = 0;
+  for (let at = head.indexOf(LF); at >= 0; at = head.indexOf(LF, at + 1)) {
+    if (head[at - 1] === CR) throw new ProtocolError("Cannot read lines that end in two ways");
+    if (head[at - 1] === LF) return at + 1;
+    if (++lines > 1 + MAX_FIELDS) throw tooManyFields();
+  }
+  if (bytes.length >= MAX_HEAD) throw tooLong();
+  return -1;
+}
+
 function tooLong(): ProtocolError {
   return new ProtocolError(`Cannot read a head of more than ${MAX_HEAD} bytes`);
 }
@@ -90,22 +113,24 @@ function tooManyFields(): ProtocolError {
 /**
  * Takes a head apart.
  *
- * @param bytes the whole head as `findHeadEnd` finds it, its empty line included
+ * @param bytes the whole head, its empty line included
  * @throws ProtocolError on folded lines, white space around a name, control characters, bare CR or
  * LF, more than 100 fields
  */
-export function parseHead(bytes: Uint8Array): Head {
+export function parseHead(bytes: Uint8Array, lineEnd: LineEnd = "crlf"): Head {
   if (bytes.length > MAX_HEAD) throw tooLong();
   // One character a byte. Not TextDecoder's "latin1": that is windows-1252, and 0x86 would be
   // written as a space again.
-  const text: string = Reflect.apply(String.fromCharCode, null, bytes.subarray(0, -4));
+  const separator = lineEnd === "lf" ? "\n" : "\r\n";
+  const whole = bytes.subarray(0, -2 * separator.length);
+  const text: string = Reflect.apply(String.fromCharCode, null, whole);
   if (/[^\t\r\n\x20-\x7e\x80-\xff]/.test(text)) {
     throw new ProtocolError("Cannot take control characters in a head");
   }
-  const [start = "", ...lines] = text.split("\r\n");
+  const [start = "", ...lines] = text.split(separator);
   if (lines.length > MAX_FIELDS) throw tooManyFields();
   if (/[\r\n]/.test(start)) throw new ProtocolError("Cannot read the first line of a head");
-  return { start, fields: new Fields(lines.map(parseField)) };
+  return { start, fields: new Fields(lines.map(parseField)), lineEnd };
 }
 
 /** The dot takes neither CR nor LF. */
@@ -114,20 +139,7 @@ const FIELD = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):(.*)$/;
 function parseField(line: string): Field {
   const match = FIELD.exec(line);
   if (match === null) throw new ProtocolError("Cannot read a header field");
-  return { name: match[1]!, value: withoutMargins(match[2]!) };
-}
-
-/** Without white space around it; an expression would search each run of it again and again. */
-function withoutMargins(value: string): string {
-  let start = 0;
-  let end = value.length;
-  while (start < end && isWhite(value.charCodeAt(start))) start++;
-  while (end > start && isWhite(value.charCodeAt(end - 1))) end--;
-  return value.slice(start, end);
-}
-
-function isWhite(code: number): boolean {
-  return code === 0x20 || code === TAB;
+  return { name: match[1]!, value: trimOf(match[2]!, WHITE) };
 }
 
 /**

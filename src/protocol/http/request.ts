@@ -11,7 +11,7 @@ export interface HttpRequest {
   readonly path: string;
   /** Query as sent, without `?`. */
   readonly query: string;
-  /** Host header, port included; empty only over HTTP/1.0. */
+  /** Host header, port included; empty when there is none. */
   readonly host: string;
   readonly fields: Fields;
   readonly version: HttpVersion;
@@ -27,15 +27,19 @@ const REQUEST_LINE = /^([A-Z]{1,20}) ([\x21-\x7e]+) HTTP\/1\.([01])$/;
  *
  * @throws ProtocolError on every shape that servers are known to read in different ways
  */
-export function understandRequest({ start, fields }: Head): HttpRequest {
+export function understandRequest({ start, fields, lineEnd }: Head): HttpRequest {
   const [, method = "", sentTarget = "", minor] = REQUEST_LINE.exec(start) ?? [];
   if (minor === undefined) throw new ProtocolError("Cannot read the request line");
   const version = minor === "1" ? "1.1" : "1.0";
   const target = splitTarget(method, sentTarget);
   const { path, query } = target;
-  const host = chooseHost(target, fields.all("host"), version);
+  const host = chooseHost(target, fields.all("host"));
   const bodyLength = announcedLength(fields, version) ?? 0;
-  const keepAlive = wantsToStay(fields, version);
+  // Who reads on to a CR may take what follows for a part of it: no more than one is taken then.
+  const keepAlive = lineEnd === "crlf" && wantsToStay(fields, version);
+  if (lineEnd === "lf" && bodyLength !== 0) {
+    throw new ProtocolError("Cannot take a body behind lines that end without CR");
+  }
   return { method, path, query, host, fields, version, bodyLength, keepAlive };
 }
 
@@ -61,19 +65,17 @@ function splitTarget(method: string, target: string): Target {
 }
 
 /**
- * The host that a request is for. A target and a Host that disagree are refused, although RFC 9112
+ * The host that a request is for; empty when it does not say, which RFC 9112 section 3.2 would have
+ * refused over HTTP/1.1 and SRS takes. A target and a Host that disagree are refused, although RFC 9112
  * section 3.2.2 lets the target win: who stands before us may have gone by the other one.
  */
 function chooseHost(
   { scheme, authority }: Target,
   hosts: readonly string[],
-  version: HttpVersion,
 ): string {
-  if (hosts.length > 1 || (hosts.length === 0 && version === "1.1")) {
-    throw new ProtocolError("Cannot take a request without exactly one Host");
-  }
+  if (hosts.length > 1) throw new ProtocolError("Cannot take a request with more than one Host");
   const host = authority ?? hosts[0] ?? "";
-  const mayBeEmpty = version === "1.0" && authority === undefined;
+  const mayBeEmpty = authority === undefined;
   if (host === "" ? !mayBeEmpty : !isHost(host)) throw new ProtocolError("Cannot read Host");
   const defaultPort = scheme === "https" ? /:(?:443)?$/ : /:(?:80)?$/;
   const comparable = (name: string) => name.toLowerCase().replace(defaultPort, "");
@@ -85,7 +87,10 @@ function chooseHost(
 
 const HOST = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
 
+/** Characters of a host: the longest name has 253, and a port behind it six. */
+const LONGEST_HOST = 260;
+
 /** A name or an address with or without a port; what is no URL's host is no Host either. */
 function isHost(host: string): boolean {
-  return HOST.test(host) && URL.canParse(`http://${host}/`);
+  return host.length <= LONGEST_HOST && HOST.test(host) && URL.canParse(`http://${host}/`);
 }

@@ -71,14 +71,39 @@ export const GOOD_REQUESTS: Readonly<
   }],
   "a counted body": [`${BEGIN}Content-Length: \t 0012 \r\n\r\n`, { bodyLength: 12 }],
   "a chunked body": [`${BEGIN}Transfer-Encoding:CHUNKED\r\n\r\n`, { bodyLength: "chunked" }],
+  "HTTP/1.1 without Host": [`${GET}\r\n`, { host: "", version: "1.1", keepAlive: true }],
+  "HTTP/1.1 with an empty Host": [`${GET}Host:\r\n\r\n`, { host: "" }],
+  "a target and no Host": ["GET http://tv.example/ HTTP/1.1\r\n\r\n", { host: "tv.example" }],
   "100 fields": [`${BEGIN}${"a: b\r\n".repeat(99)}\r\n`, { host: "tv.example" }],
+};
+
+/** Heads that are not as they should be, and can be read in one way only. */
+export const TOLERATED_REQUESTS: typeof GOOD_REQUESTS = {
+  "an empty line before it": [`\r\n${BEGIN}\r\n`, { host: "tv.example", keepAlive: true }],
+  "four empty lines before it": [`\r\n\n\r\n\r\n${BEGIN}\r\n`, { host: "tv.example" }],
+  "LF alone everywhere": [`${BEGIN}X: y\r\n\r\n`.replaceAll("\r", ""), {
+    ...{ method: "GET", path: "/live/show.flv", host: "tv.example", bodyLength: 0 },
+    keepAlive: false,
+  }],
+  "LF alone over HTTP/1.0": ["GET /a HTTP/1.0\n\n", { path: "/a", host: "", keepAlive: false }],
+  "LF alone that wants to stay": ["GET / HTTP/1.0\nConnection: keep-alive\n\n", {
+    keepAlive: false,
+  }],
+  "an empty line that is LF alone, and CRLF behind": [`\n${BEGIN}\r\n`, { keepAlive: true }],
 };
 
 /** Heads that must be refused, by what is wrong with them. */
 export const REFUSED_REQUESTS: Readonly<Record<string, string>> = {
   // Where a head, a line, a name or a value begins and ends: RFC 9112 sections 2.2 and 5.
-  "an empty line before it": `\r\n${BEGIN}\r\n`,
-  "bare LF everywhere": `${BEGIN}\n`.replaceAll("\r", ""),
+  "five empty lines before it": `${"\r\n".repeat(5)}${BEGIN}\r\n`,
+  "an empty line that is CR alone": `\r${BEGIN}\r\n`,
+  "an empty line with a space": ` \r\n${BEGIN}\r\n`,
+  "bare LF, and CRLF at the end": `${BEGIN}`.replaceAll("\r", "") + "\r\n",
+  "bare LF, and CRLF for one line": `${GET}${HOST}X: y\n\n`.replace("\r", ""),
+  "bare LF, and a bare CR": `${BEGIN}X: y\rz\n\n`.replaceAll("\r\n", "\n"),
+  "bare LF, and a length": `${BEGIN}Content-Length: 5\n\n`.replaceAll("\r", ""),
+  "bare LF, and chunks": `${BEGIN}Transfer-Encoding: chunked\n\n`.replaceAll("\r", ""),
+  "bare LF, and a folded line": `${BEGIN}X: y\n z\n\n`.replaceAll("\r", ""),
   "bare LF behind the first line": `GET / HTTP/1.1\n${HOST}\r\n`,
   "bare LF between fields": `${GET}Host: tv.example\nX: y\r\n\r\n`,
   "bare LF for the empty line": `${BEGIN}\nGET /two HTTP/1.1\r\n${HOST}\r\n`,
@@ -108,7 +133,6 @@ export const REFUSED_REQUESTS: Readonly<Record<string, string>> = {
   // The first line: RFC 9112 section 3.
   "no target": `GET HTTP/1.1\r\n${HOST}\r\n`,
   "no version": `GET /\r\n${HOST}\r\n`,
-  "nothing": "\r\n\r\n",
   "two spaces": `GET  / HTTP/1.1\r\n${HOST}\r\n`,
   "two spaces before the version": `GET /  HTTP/1.1\r\n${HOST}\r\n`,
   "a space behind the version": `GET / HTTP/1.1 \r\n${HOST}\r\n`,
@@ -136,8 +160,6 @@ export const REFUSED_REQUESTS: Readonly<Record<string, string>> = {
   "CONNECT to a path": `CONNECT /a HTTP/1.1\r\n${HOST}\r\n`,
 
   // Who it is for: RFC 9110 section 7.2, RFC 9112 section 3.2.
-  "no Host": `${GET}\r\n`,
-  "an empty Host": `${GET}Host:\r\n\r\n`,
   "two Hosts": `${GET}Host: a\r\nHost: b\r\n\r\n`,
   "one Host twice": `${BEGIN}${HOST}\r\n`,
   "two Hosts over HTTP/1.0": "GET / HTTP/1.0\r\nHost: a\r\nhost: a\r\n\r\n",
@@ -171,7 +193,6 @@ export const REFUSED_REQUESTS: Readonly<Record<string, string>> = {
   "a target for the port of another scheme": `GET http://tv.example:443/ HTTP/1.1\r\n${HOST}\r\n`,
   "a target that hides a Host": "GET http://tv.example/ HTTP/1.1\r\nHost: a b\r\n\r\n",
   "a target and an empty Host": "GET http://tv.example/ HTTP/1.1\r\nHost:\r\n\r\n",
-  "a target and no Host": "GET http://tv.example/ HTTP/1.1\r\n\r\n",
   "a target with a user": `GET http://user@tv.example/ HTTP/1.1\r\n${HOST}\r\n`,
   "a target without a host": "GET http:///a HTTP/1.1\r\nHost:\r\n\r\n",
   "a target without a host over HTTP/1.0": "GET http:///a HTTP/1.0\r\n\r\n",

@@ -1,17 +1,23 @@
 import assert from "node:assert/strict";
 import { ProtocolError } from "../../core/errors.ts";
-import { findHeadEnd, parseHead } from "./head.ts";
+import { parseHead } from "./head.ts";
+import { findRequestHead } from "./request_head.ts";
 import { type HttpRequest, understandRequest } from "./request.ts";
-import { GOOD_REQUESTS, REFUSED_REQUESTS } from "./request_cases.ts";
+import { GOOD_REQUESTS, REFUSED_REQUESTS, TOLERATED_REQUESTS } from "./request_cases.ts";
 
 function understand(text: string): HttpRequest {
   const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
-  const end = findHeadEnd(bytes);
-  assert.ok(end > 0, "there is no end of a head");
-  return understandRequest(parseHead(bytes.subarray(0, end)));
+  const found = findRequestHead(bytes);
+  assert.ok(found, "there is no end of a head");
+  return understandRequest(parseHead(bytes.subarray(found.start, found.end), found.lineEnd));
 }
 
-for (const [name, [head, expected]] of Object.entries(GOOD_REQUESTS)) {
+for (
+  const [name, [head, expected]] of Object.entries({
+    ...GOOD_REQUESTS,
+    ...TOLERATED_REQUESTS,
+  })
+) {
   Deno.test(`a request is taken apart as it was sent: ${name}`, () => {
     const request = understand(head);
     const read = Object.keys(expected).map((key) => [key, request[key as keyof HttpRequest]]);
@@ -24,3 +30,14 @@ for (const [name, head] of Object.entries(REFUSED_REQUESTS)) {
     assert.throws(() => understand(head), ProtocolError);
   });
 }
+
+Deno.test("where a head stands does not depend on how much of it has come", () => {
+  const heads = [...Object.values(GOOD_REQUESTS), ...Object.values(TOLERATED_REQUESTS)];
+  for (const [head] of heads) {
+    const bytes = Uint8Array.from(`${head}GET`, (character) => character.charCodeAt(0));
+    for (let length = 0; length < head.length; length++) {
+      assert.equal(findRequestHead(bytes.subarray(0, length)), undefined, head);
+    }
+    assert.equal(findRequestHead(bytes)?.end, head.length, head);
+  }
+});

@@ -89,6 +89,6 @@ function readUser(reader: ByteReader, length: number): string {
   if (length > MAX_USERNAME) throw new ProtocolError("Cannot read a STUN message: long user name");
   const user = reader.text(length);
   // RFC 8839 section 5.4: the letters of ufrags; SRS and others keep to them.
-  if (/^[\x21-\x7e]+:[\x21-\x7e]+$/.test(user)) return user;
+  if (/^[\x21-\x39\x3b-\x7e]+:[\x21-\x7e]+$/.test(user)) return user;
   throw new ProtocolError("Cannot read a STUN message: its user name is not one of ICE");
 }

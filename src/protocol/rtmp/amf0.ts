@@ -1,5 +1,6 @@
 // AMF0 values to and from bytes, as far as RTMP commands need them. Depth, count and length are
-// bounded; what is not understood is a ProtocolError. Follows "Action Message Format -- AMF 0".
+// bounded; what is not understood is a ProtocolError. Taken as the world writes it, and SRS reads it:
+// keys may be empty, and an object may end with its message. "Action Message Format -- AMF 0".
 
 import type { ByteReader } from "../../core/byte_reader.ts";
 import type { ByteWriter } from "../../core/byte_writer.ts";
@@ -57,22 +58,36 @@ export function readAmf0(reader: ByteReader): Amf0Value {
   return readValue(reader, 0, { values: MAX_VALUES });
 }
 
-/** Reads values up to the end of the buffer. */
-export function readAllAmf0(reader: ByteReader): Amf0Value[] {
+/**
+ * Reads values as long as there are some: whatever else stands behind them is left alone.
+ *
+ * @throws ProtocolError when they nest deeper than 16, which some origins would not survive
+ */
+export function readAmf0Values(reader: ByteReader): Amf0Value[] {
   const budget = { values: MAX_VALUES };
   const values: Amf0Value[] = [];
-  while (reader.remaining > 0) values.push(readValue(reader, 0, budget));
+  try {
+    while (reader.remaining > 0) values.push(readValue(reader, 0, budget));
+  } catch (error) {
+    if (!(error instanceof ProtocolError) || error instanceof NestingError) throw error;
+  }
   return values;
 }
 
-function readValue(reader: ByteReader, depth: number, budget: Budget): Amf0Value {
+class NestingError extends ProtocolError {}
+
+function readValue(
+  reader: ByteReader,
+  depth: number,
+  budget: Budget,
+  marker = reader.u8(),
+): Amf0Value {
   if (depth > MAX_DEPTH) {
-    throw new ProtocolError(`Cannot read AMF0 nested deeper than ${MAX_DEPTH}`);
+    throw new NestingError(`Cannot read AMF0 nested deeper than ${MAX_DEPTH}`);
   }
   if (--budget.values < 0) {
     throw new ProtocolError(`Cannot read more than ${MAX_VALUES} AMF0 values`);
   }
-  const marker = reader.u8();
   switch (marker) {
     case Marker.number:
       return reader.f64();
@@ -107,15 +122,13 @@ function readValue(reader: ByteReader, depth: number, budget: Budget): Amf0Value
 
 function readProperties(reader: ByteReader, depth: number, budget: Budget): Amf0Object {
   const properties: Record<string, Amf0Value> = Object.create(null);
-  while (true) {
+  while (reader.remaining > 0) {
     const key = reader.text(reader.u16());
-    if (key === "" && reader.remaining > 0) {
-      const end = reader.u8();
-      if (end === Marker.objectEnd) return properties;
-      throw new ProtocolError("Cannot read AMF0 object: empty key");
-    }
-    properties[key] = readValue(reader, depth + 1, budget);
+    const marker = reader.u8();
+    if (key === "" && marker === Marker.objectEnd) break;
+    properties[key] = readValue(reader, depth + 1, budget, marker);
   }
+  return properties;
 }
 
 function readArray(reader: ByteReader, depth: number, budget: Budget): Amf0Value[] {

@@ -19,6 +19,7 @@ import {
   isCommandType,
   MAX_COMMAND,
   parseCommand,
+  saysNothing,
   type StreamCommand,
 } from "./command.ts";
 import {
@@ -52,12 +53,23 @@ export class ChunkRelay implements ChunkVisitor {
   #rawFrom = -1;
   #heldHeader = 0;
   #wish: StreamCommand | undefined;
+  #receiverChunkSize: number;
   #bodies = new MessageBodies();
 
-  /** @param scanner of the sender, with the state in which the conversation left it */
-  constructor(direction: Direction, scanner: ChunkScanner, streamIds: StreamIds) {
+  /**
+   * @param scanner of the sender, with the state in which the conversation left it
+   * @param receiverChunkSize what the receiver takes the chunk size to be, if not the sender's; it
+   * is told the sender's before the first message for which that matters
+   */
+  constructor(
+    direction: Direction,
+    scanner: ChunkScanner,
+    streamIds: StreamIds,
+    receiverChunkSize = scanner.chunkSize,
+  ) {
     this.#direction = direction;
     this.scanner = scanner;
+    this.#receiverChunkSize = receiverChunkSize;
     this.#streamIds = streamIds;
     this.#idsDiffer = !streamIds.isIdentity;
   }
@@ -65,6 +77,11 @@ export class ChunkRelay implements ChunkVisitor {
   /** Bytes held for messages that have been taken out and are not whole yet. */
   get collectedBytes(): number {
     return this.#bodies.allocated;
+  }
+
+  /** What the receiver takes the chunk size to be behind all that has been taken. */
+  get receiverChunkSize(): number {
+    return this.#receiverChunkSize;
   }
 
   /** The publish or play behind which `push` stopped; the receiver has not got it. */
@@ -112,16 +129,16 @@ export class ChunkRelay implements ChunkVisitor {
   }
 
   /**
-   * An Acknowledgement of the bytes that the receiver has sent, section 5.4.3, for writing between
-   * what has been taken and what will be; undefined where that would break into a message.
+   * A control message of the proxy's own, for writing between what has been taken and what will be;
+   * undefined where that would break into a message.
    */
-  acknowledge(bytes: number): Uint8Array | undefined {
+  insert(message: RtmpMessage): Uint8Array | undefined {
     if (this.scanner.payloadLeft > 0 || this.scanner.headerLength > 0) return undefined;
     const control = this.#controlStream();
     if (control !== undefined && control.received > 0) return undefined;
     if (control !== undefined) control.shared = Shared.none;
     const out = new ByteWriter(16);
-    writeControl(out, MessageType.acknowledgement, bytes, this.scanner.chunkSize);
+    writeMessage(out, message, this.#receiverChunkSize);
     return out.finish();
   }
 
@@ -139,6 +156,7 @@ export class ChunkRelay implements ChunkVisitor {
     this.#wish = undefined;
     this.#streamIds = streamIds;
     this.#idsDiffer = !streamIds.isIdentity;
+    this.#receiverChunkSize = this.scanner.chunkSize;
     for (const stream of this.scanner.streams()) {
       stream.shared = Shared.none;
       const isHalfTold = stream.received > 0 && stream.treatment !== Treatment.collect;
@@ -160,7 +178,7 @@ export class ChunkRelay implements ChunkVisitor {
         stream.treatment === Treatment.rewrite;
       const isUnderWay = stream.received > 0 || stream === current;
       if (isUnderWay && isVisible) {
-        writeControl(out, MessageType.abort, stream.id, scanner.chunkSize);
+        writeControl(out, MessageType.abort, stream.id, this.#receiverChunkSize);
       }
     }
     return [...fill, out.finish()];
@@ -197,7 +215,10 @@ export class ChunkRelay implements ChunkVisitor {
   }
 
   onHeader(stream: ChunkStream, format: number, first: boolean, end: number): void {
-    if (first) stream.treatment = this.#treat(stream, format);
+    if (first) {
+      if (this.#needsAgreement(stream)) this.#agreeOnChunkSize(end);
+      stream.treatment = this.#treat(stream, format);
+    }
     switch (stream.treatment) {
       case Treatment.pass:
         this.#passHeldHeader();
@@ -228,15 +249,37 @@ export class ChunkRelay implements ChunkVisitor {
 
   onChunkEnd(stream: ChunkStream, last: boolean, end: number): boolean {
     if (this.#rawFrom < 0) this.#rawFrom = end;
+    const isTold = last && stream.type === MessageType.setChunkSize &&
+      stream.treatment !== Treatment.drop;
+    if (isTold) this.#receiverChunkSize = this.scanner.chunkSize;
     if (!last || stream.treatment !== Treatment.collect) return false;
     const message = messageOf(stream, this.#bodies.end(stream));
     stream.shared = sharedBehind(stream);
-    if (this.#direction === "to_origin" && isCommandType(message.type)) {
+    const isCommand = isCommandType(message.type) && !saysNothing(message);
+    if (this.#direction === "to_origin" && isCommand) {
       this.#wish = asStreamCommand(parseCommand(message), message);
       if (this.#wish !== undefined) return true;
     }
     this.#putBack(message);
     return false;
+  }
+
+  /** Whether the receiver would see other chunks in a message than the sender has made of it. */
+  #needsAgreement({ length }: ChunkStream): boolean {
+    const [ours, theirs] = [this.scanner.chunkSize, this.#receiverChunkSize];
+    return ours !== theirs && length > Math.min(ours, theirs);
+  }
+
+  /** Tells the receiver the sender's chunk size before the header that ends at `end`. */
+  #agreeOnChunkSize(end: number): void {
+    this.#passRaw(end - this.scanner.headerLength + this.#heldHeader);
+    const out = new ByteWriter(16);
+    const { chunkSize } = this.scanner;
+    writeControl(out, MessageType.setChunkSize, chunkSize, this.#receiverChunkSize);
+    this.#pieces.push(out.finish());
+    this.#receiverChunkSize = chunkSize;
+    const control = this.#controlStream();
+    if (control !== undefined) control.shared = Shared.none;
   }
 
   /** Decides what becomes of a message when its first header is known. */
@@ -291,7 +334,7 @@ export class ChunkRelay implements ChunkVisitor {
 
   #putBack(message: RtmpMessage): void {
     const out = new ByteWriter(message.body.length + 64);
-    writeMessage(out, this.#translate(message), this.scanner.chunkSize);
+    writeMessage(out, this.#translate(message), this.#receiverChunkSize);
     this.#pieces.push(out.finish());
   }
 

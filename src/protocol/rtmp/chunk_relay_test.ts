@@ -14,6 +14,7 @@ import {
 import { ChunkRelay } from "./chunk_relay.ts";
 import { ChunkScanner } from "./chunk_scanner.ts";
 import { parseCommand } from "./command.ts";
+import { MessageType, UserControl, userControl } from "./message.ts";
 import { StreamIds } from "./stream_ids.ts";
 
 const SET_CHUNK_SIZE = 1;
@@ -329,7 +330,7 @@ Deno.test("ChunkRelay passes extended timestamps that continuations leave out", 
   assert.deepEqual(run(bytewise(bytes), [acceptance().bytes]).toOrigin(), wiring.toOrigin());
 });
 
-Deno.test("ChunkRelay puts an Acknowledgement only where it breaks into nothing", () => {
+Deno.test("ChunkRelay inserts a message only where it breaks into nothing", () => {
   const relay = new ChunkRelay("to_origin", new ChunkScanner(), new StreamIds());
   const { bytes } = leaning(
     new Script()
@@ -341,17 +342,17 @@ Deno.test("ChunkRelay puts an Acknowledgement only where it breaks into nothing"
     2,
   );
   const out: Uint8Array[] = [];
-  let put = 0;
+  const ping = userControl(UserControl.pingRequest, 7);
   for (const piece of bytewise(bytes)) {
     relay.push(piece.slice());
     out.push(...relay.takePieces().map((one) => one.slice()));
-    const acknowledgement = relay.acknowledge(++put);
-    if (acknowledgement !== undefined) out.push(acknowledgement);
+    const inserted = relay.insert(ping);
+    if (inserted !== undefined) out.push(inserted);
   }
   const told = readWire(join(out)).messages;
   assert.ok(told.length > 20);
   assert.deepEqual(
-    told.filter(({ type }) => type !== ACKNOWLEDGEMENT).map(describe),
+    told.filter(({ type }) => type !== MessageType.userControl).map(describe),
     readWire(bytes).messages.map(describe),
   );
 });

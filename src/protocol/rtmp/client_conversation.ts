@@ -4,10 +4,9 @@
 // FCPublish as SRS takes them.
 
 import { ByteReader } from "../../core/byte_reader.ts";
-import { ByteWriter } from "../../core/byte_writer.ts";
 import { ProtocolError } from "../../core/errors.ts";
 import { Allowance, type Memory } from "../../core/memory.ts";
-import { ChunkScanner, type ChunkStream, DEFAULT_CHUNK_SIZE, Shared } from "./chunk_scanner.ts";
+import { ChunkScanner, type ChunkStream, Shared } from "./chunk_scanner.ts";
 import {
   asStreamCommand,
   type Command,
@@ -16,18 +15,19 @@ import {
   encodeStatus,
   parseCommand,
   property,
+  saysNothing,
   type StreamCommand,
 } from "./command.ts";
 import {
   COMMAND_CHUNK_STREAM,
   MessageType,
+  peerBandwidth,
   type RtmpMessage,
   UserControl,
-  writeControl,
-  writeMessage,
-  writePeerBandwidth,
+  userControl,
 } from "./message.ts";
 import { MAX_CONVERSATION, MessageAssembler } from "./message_assembler.ts";
+import { type MessageWriter, OWN_CHUNK_SIZE } from "./message_writer.ts";
 
 const WINDOW = 2500000;
 const MAX_MESSAGES = 256;
@@ -60,12 +60,17 @@ export class ClientConversation {
   readonly #said: Said[] = [];
   #wish: StreamCommand | undefined;
   #createdStreams = 0;
-  #output = new ByteWriter();
+  readonly #writer: MessageWriter;
 
-  /** @param memory what all that is kept is taken from; a bound of this conversation unless given */
+  /**
+   * @param writer takes the answers for the client
+   * @param memory what all that is kept is taken from; a bound of this conversation unless given
+   */
   constructor(
+    writer: MessageWriter,
     memory: Memory = new Allowance(MAX_CONVERSATION, "Cannot keep more of what is said"),
   ) {
+    this.#writer = writer;
     this.#memory = memory;
     this.scanner = new ChunkScanner(memory);
     this.assembler = new MessageAssembler((message, stream) => this.#take(message, stream), memory);
@@ -117,13 +122,6 @@ export class ClientConversation {
     return this.scanner.push(data, start, this.assembler);
   }
 
-  /** The answers since the last call, for the client, in chunks of the default size. */
-  takeOutput(): Uint8Array {
-    const output = this.#output.finish();
-    this.#output = new ByteWriter();
-    return output;
-  }
-
   #take(message: RtmpMessage, stream: ChunkStream): boolean {
     switch (message.type) {
       case MessageType.commandAmf0:
@@ -152,16 +150,16 @@ export class ClientConversation {
       if (event !== UserControl.pingResponse) this.#keep({ message, answered: false });
       return;
     }
-    const body = new ByteWriter(6).u16(UserControl.pingResponse).u32(reader.u32()).finish();
-    writeMessage(this.#output, { ...message, timestamp: 0, body }, DEFAULT_CHUNK_SIZE);
+    this.#writer.say(userControl(UserControl.pingResponse, reader.u32()));
   }
 
   #takeCommand(message: RtmpMessage, stream: ChunkStream): boolean {
-    if (message.body.length === 0) {
+    const command = saysNothing(message) ? undefined : parseCommand(message);
+    const isTooEarly = this.#connect === undefined && command?.name !== "connect";
+    if (command === undefined || isTooEarly) {
       stream.shared = Shared.none;
       return false;
     }
-    const command = parseCommand(message);
     if (this.#connect === undefined) {
       this.#takeConnect(command, message);
       return false;
@@ -182,18 +180,16 @@ export class ClientConversation {
   #takeConnect(command: Command, message: RtmpMessage): void {
     const fields = command.values[0];
     const tcUrl = property(fields, "tcUrl");
-    if (command.name !== "connect" || typeof tcUrl !== "string") {
-      throw new ProtocolError("Cannot begin with anything but connect with a tcUrl");
-    }
+    if (typeof tcUrl !== "string") throw new ProtocolError("Cannot connect without a tcUrl");
     const app = property(fields, "app");
     this.#connect = { tcUrl, app: typeof app === "string" ? app : "" };
     this.#keep({ message, command, answered: true });
     const encoding = property(fields, "objectEncoding");
-    const chunkSize = DEFAULT_CHUNK_SIZE;
-    writeControl(this.#output, MessageType.windowAcknowledgementSize, WINDOW, chunkSize);
-    writePeerBandwidth(this.#output, WINDOW, chunkSize);
-    const result = encodeConnectResult(command.transaction, encoding === 3 ? 3 : 0);
-    this.#say(result);
+    this.#writer.control(MessageType.windowAcknowledgementSize, WINDOW);
+    this.#writer.say(peerBandwidth(WINDOW));
+    this.#writer.setChunkSize(OWN_CHUNK_SIZE);
+    this.#say(encodeConnectResult(encoding === 3 ? 3 : 0));
+    this.#say(encodeCommand("onBWDone", 0, null));
   }
 
   /** Whether the origin shall hear the command. */
@@ -231,25 +227,19 @@ export class ClientConversation {
   }
 
   #say(body: Uint8Array): void {
-    const type = MessageType.commandAmf0;
-    const answer = { chunkStream: COMMAND_CHUNK_STREAM, timestamp: 0, type, streamId: 0, body };
-    writeMessage(this.#output, answer, DEFAULT_CHUNK_SIZE);
+    this.#writer.say(ownCommand(0, body));
   }
 }
 
-/** An `onStatus` of level error on a message stream, in chunks of the size given. */
-export function encodeRefusal(
+/** An `onStatus` of level error on a message stream. */
+export function refusal(
   streamId: number,
   reason: { readonly code: string; readonly description: string },
-  chunkSize: number,
-): Uint8Array {
-  const out = new ByteWriter();
+): RtmpMessage {
+  return ownCommand(streamId, encodeStatus("error", reason.code, reason.description));
+}
+
+function ownCommand(streamId: number, body: Uint8Array): RtmpMessage {
   const type = MessageType.commandAmf0;
-  const body = encodeStatus("error", reason.code, reason.description);
-  writeMessage(
-    out,
-    { chunkStream: COMMAND_CHUNK_STREAM, timestamp: 0, type, streamId, body },
-    chunkSize,
-  );
-  return out.finish();
+  return { chunkStream: COMMAND_CHUNK_STREAM, timestamp: 0, type, streamId, body };
 }

@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
 import { ProtocolError } from "../../core/errors.ts";
 import { type Envelope, Script } from "../../../tests/support/rtmp_script.ts";
-import { describe, filler, hex, readWire } from "../../../tests/support/rtmp_wire.ts";
-import { ClientConversation, encodeRefusal } from "./client_conversation.ts";
+import {
+  describe,
+  filler,
+  hex,
+  readWire,
+  type WireReading,
+} from "../../../tests/support/rtmp_wire.ts";
+import { ClientConversation, refusal } from "./client_conversation.ts";
 import { type Command, encodeCommand, parseCommand, property } from "./command.ts";
 import { MAX_CONVERSATION } from "./message_assembler.ts";
+import { MessageWriter } from "./message_writer.ts";
 
 const CONNECT = { app: "live", tcUrl: "rtmp://media.example/live?key=1" };
 
@@ -13,34 +20,101 @@ function connected(objectEncoding?: number): Script {
   return new Script().command(["connect", 1, fields]);
 }
 
-function talk(script: Script): ClientConversation {
-  const conversation = new ClientConversation();
+function talk(script: Script, writer = new MessageWriter()): ClientConversation {
+  const conversation = new ClientConversation(writer);
   conversation.push(script.bytes);
   return conversation;
 }
 
-function answers(conversation: ClientConversation): Command[] {
-  return readWire(conversation.takeOutput()).messages
-    .filter(({ type }) => type === 20)
-    .map(parseCommand);
+/** What a client is answered when it says all this. */
+function answersTo(script: Script): WireReading {
+  const writer = new MessageWriter();
+  talk(script, writer);
+  return readWire(writer.take());
+}
+
+function commandsOf({ messages }: WireReading): Command[] {
+  return messages.filter(({ type }) => type === 20).map(parseCommand);
 }
 
 for (const [asked, given] of [[undefined, 0], [0, 0], [3, 3], [7, 0]] as const) {
   Deno.test(`ClientConversation answers connect with object encoding ${asked}`, () => {
     const conversation = talk(connected(asked));
-    const { messages } = readWire(conversation.takeOutput());
-    assert.deepEqual(messages.map(({ type }) => type), [5, 6, 20]);
-    const { name, transaction, values } = parseCommand(messages[2]!);
+    const { messages } = answersTo(connected(asked));
+    const [, , , result, done] = messages;
+    const { name, transaction, values } = parseCommand(result!);
     assert.deepEqual([name, transaction], ["_result", 1]);
+    assert.equal(parseCommand(done!).name, "onBWDone");
     assert.equal(property(values[1], "code"), "NetConnection.Connect.Success");
     assert.equal(property(values[1], "objectEncoding"), given);
     assert.deepEqual(conversation.connect, { tcUrl: CONNECT.tcUrl, app: "live" });
-    assert.equal(conversation.takeOutput().length, 0);
   });
 }
 
+Deno.test("ClientConversation answers in SRS's order, each message in one chunk", () => {
+  const { messages, continuations } = answersTo(connected());
+  const shown = messages.map(({ type, chunkStream }) => [type, chunkStream]);
+  assert.deepEqual(shown, [[5, 2], [6, 2], [1, 2], [20, 3], [20, 3]]);
+  assert.deepEqual(messages[2]!.body, hex("0000 ea60"));
+  assert.equal(continuations, 0);
+});
+
+for (const transaction of [0, 1, 2, 5]) {
+  Deno.test(`ClientConversation answers connect ${transaction} with 1, as SRS does`, () => {
+    const script = new Script().command(["connect", transaction, CONNECT])
+      .command(["createStream", transaction, null]);
+    const answers = commandsOf(answersTo(script)).filter(({ name }) => name === "_result");
+    const shown = answers.map((answer) => [answer.transaction, typeof answer.values[1]]);
+    assert.deepEqual(shown, [[1, "object"], [transaction, "number"]]);
+  });
+}
+
+Deno.test("ClientConversation hears nothing before connect", () => {
+  const script = new Script().command(["releaseStream", 2, null, "cam"])
+    .command(["publish", 3, null, "cam"]).raw(connected().bytes);
+  const conversation = talk(script);
+  assert.deepEqual(conversation.said.map(({ command }) => command?.name), ["connect"]);
+  assert.equal(conversation.wish, undefined);
+  assert.equal(commandsOf(answersTo(script)).length, 2);
+});
+
+for (
+  const [what, tail] of [
+    ["an empty key", "0000 00 3ff0000000000000 0000 09"],
+    ["no end", ""],
+    ["bytes behind it", "0000 09 ffff"],
+  ] as const
+) {
+  Deno.test(`ClientConversation takes a connect with ${what}, and keeps it as it came`, () => {
+    const values = encodeCommand("connect", 1, CONNECT);
+    const body = Uint8Array.from([...values.slice(0, -3), ...hex(tail)]);
+    const conversation = talk(
+      new Script().message({ chunkStream: 3, format: 0, type: 20, streamId: 0, body }),
+    );
+    assert.deepEqual(conversation.connect, { tcUrl: CONNECT.tcUrl, app: "live" });
+    assert.deepEqual(conversation.said[0]!.message.body, body);
+  });
+}
+
+Deno.test("a client that begins badly is refused in one chunk", () => {
+  const writer = new MessageWriter();
+  const nameless = new Script().command([1, 2, null]);
+  assert.throws(() => talk(nameless, writer), ProtocolError);
+  writer.say(refusal(0, { code: "NetConnection.Call.Failed", description: "d".repeat(200) }));
+  const { messages, continuations } = readWire(writer.take());
+  assert.deepEqual(messages.map(({ type }) => type), [1, 20]);
+  assert.equal(continuations, 0);
+});
+
+Deno.test("ClientConversation answers a ping on the control chunk stream", () => {
+  const ping = { chunkStream: 7, format: 0, type: 4, body: hex("0006 000004d2") } as const;
+  const { messages } = answersTo(connected().message(ping));
+  const pong = messages.at(-1)!;
+  assert.deepEqual([pong.chunkStream, pong.type, pong.body], [2, 4, hex("0007 000004d2")]);
+});
+
 Deno.test("ClientConversation answers each createStream with another id, and what it can", () => {
-  const conversation = talk(
+  const reading = answersTo(
     connected()
       .command(["releaseStream", 2, null, "cam"])
       .command(["createStream", 3, null])
@@ -50,7 +124,7 @@ Deno.test("ClientConversation answers each createStream with another id, and wha
       .command(["onSomething", 9, null])
       .command(["createStream", 9, null]),
   );
-  const given = answers(conversation).slice(1).map(({ name, transaction, values }) => {
+  const given = commandsOf(reading).slice(2).map(({ name, transaction, values }) => {
     return [name, transaction, values[1]];
   });
   assert.deepEqual(given, [
@@ -79,6 +153,7 @@ function amf3Command(): Uint8Array {
 }
 
 Deno.test("ClientConversation keeps to itself what concerns one hop, or no origin", () => {
+  const writer = new MessageWriter();
   const conversation = talk(
     connected()
       .control(3, 3073)
@@ -91,16 +166,17 @@ Deno.test("ClientConversation keeps to itself what concerns one hop, or no origi
       .command(["_result", 4, null, 1])
       .message({ chunkStream: 3, format: 0, type: 20, body: filler(0) })
       .message({ chunkStream: 4, format: 0, type: 9, streamId: 1, body: filler(100000) }),
+    writer,
   );
   assert.deepEqual(conversation.said.map(({ command }) => command?.name), ["connect"]);
-  const pongs = readWire(conversation.takeOutput()).messages.filter(({ type }) => type === 4);
+  const pongs = readWire(writer.take()).messages.filter(({ type }) => type === 4);
   assert.deepEqual(pongs.map(({ body }) => body), [hex("0007 000004d2")]);
 });
 
 Deno.test("ClientConversation stops behind the wish and touches nothing after it", () => {
   const before = connected().command(["publish", 2, null, "cam"]).bytes;
   const all = new Uint8Array([...before, 0xff, 0xff, 0xff]);
-  const conversation = new ClientConversation();
+  const conversation = new ClientConversation(new MessageWriter());
   assert.equal(conversation.push(all), before.length);
 });
 
@@ -123,7 +199,8 @@ function connectBody(): Uint8Array {
 }
 
 const REFUSED: readonly (readonly [string, Script, RegExp])[] = [
-  ["anything before connect", new Script().command(["createStream", 1, null]), /begin with any/],
+  ["connect that nests deep", new Script().message(nested("connect")), /deeper than 16/],
+  ["a command that nests deep", connected().message(nested("x")), /deeper than 16/],
   ["connect without a tcUrl", new Script().command(["connect", 1, { app: "live" }]), /tcUrl/],
   ["connect without anything", new Script().command(["connect", 1]), /tcUrl/],
   ["publish without a name", connected().command(["publish", 2, null]), /name is missing/],
@@ -132,6 +209,12 @@ const REFUSED: readonly (readonly [string, Script, RegExp])[] = [
   ["a User Control message of a byte", connected().message(control("00")), /Cannot read 2 bytes/],
   ["a ping without a time", connected().message(control("0006 0000")), /Cannot read 4 bytes/],
 ];
+
+/** A command with an object that an origin might not survive. */
+function nested(name: string): Parameters<Script["message"]>[0] {
+  const body = [...encodeCommand(name, 1), ...hex("03 0001 61".repeat(2000))];
+  return { chunkStream: 3, format: 0, type: 20, body: Uint8Array.from(body) };
+}
 
 function control(body: string): Parameters<Script["message"]>[0] {
   return { chunkStream: 2, format: 0, type: 4, body: hex(body) };
@@ -175,7 +258,7 @@ function keptBytes({ assembler, said }: ClientConversation): number {
 }
 
 Deno.test("ClientConversation takes no memory for pictures that come too early", () => {
-  const conversation = new ClientConversation();
+  const conversation = new ClientConversation(new MessageWriter());
   conversation.push(headersOf(60, { type: 9 }, 0xfffffe));
   assert.ok(keptBytes(conversation) < 1000);
 });
@@ -189,11 +272,16 @@ Deno.test("ClientConversation bounds what it keeps by and by", () => {
   assert.ok(keptBytes(conversation) <= MAX_CONVERSATION);
 });
 
-Deno.test("a refusal is an onStatus of level error in chunks of any size", () => {
-  const bytes = encodeRefusal(3, { code: "NetStream.Publish.Denied", description: "No" }, 16);
-  const [message] = readWire(new Script().control(1, 16).raw(bytes).bytes).messages.slice(1);
-  assert.equal(message!.streamId, 3);
-  const { name, values } = parseCommand(message!);
+Deno.test("a refusal is an onStatus of level error, whole in any chunk size", () => {
+  const writer = new MessageWriter();
+  writer.setChunkSize(16);
+  writer.say(refusal(3, { code: "NetStream.Publish.Denied", description: "No" }));
+  const { messages, continuations } = readWire(writer.take());
+  assert.deepEqual(messages.map(({ type }) => type), [1, 1, 20]);
+  assert.equal(continuations, 0);
+  const message = messages[2]!;
+  assert.equal(message.streamId, 3);
+  const { name, values } = parseCommand(message);
   assert.equal(name, "onStatus");
   assert.equal(property(values[1], "level"), "error");
   assert.equal(property(values[1], "code"), "NetStream.Publish.Denied");

@@ -4,7 +4,7 @@
 import { ByteReader } from "../../core/byte_reader.ts";
 import { ByteWriter } from "../../core/byte_writer.ts";
 import { ProtocolError } from "../../core/errors.ts";
-import { type Amf0Object, type Amf0Value, readAllAmf0, writeAmf0 } from "./amf0.ts";
+import { type Amf0Object, type Amf0Value, readAmf0Values, writeAmf0 } from "./amf0.ts";
 import { MessageType, type RtmpMessage } from "./message.ts";
 
 /** A command message taken apart. */
@@ -32,15 +32,20 @@ export function isCommandType(type: number): boolean {
   return type === MessageType.commandAmf0 || type === MessageType.commandAmf3;
 }
 
+/** Whether a command message says nothing: it is empty, or four bytes of time as old ffmpegs send. */
+export function saysNothing({ body }: RtmpMessage): boolean {
+  return body.length === 0 || (body.length === 4 && body[0] === 0);
+}
+
 /**
- * Takes a command message apart.
+ * Takes a command message apart, as far as it can be read; what stands behind it counts for nothing.
  *
  * @throws ProtocolError when it does not begin with a name and a transaction id
  */
 export function parseCommand(message: RtmpMessage): Command {
   const reader = new ByteReader(message.body);
   if (message.type === MessageType.commandAmf3) reader.skip(1);
-  const [name, transaction = 0, ...values] = readAllAmf0(reader);
+  const [name, transaction = 0, ...values] = readAmf0Values(reader);
   if (typeof name !== "string" || typeof transaction !== "number") {
     throw new ProtocolError("Cannot read a command: name or transaction id is missing");
   }
@@ -80,10 +85,13 @@ export function encodeStatus(level: "status" | "error", code: string, text: stri
   return encodeCommand("onStatus", 0, null, { level, code, description: text });
 }
 
-/** The body of the `_result` of `connect`, in the words clients know from SRS, section 7.2.1.1. */
-export function encodeConnectResult(transaction: number, objectEncoding: number): Uint8Array {
+/**
+ * The body of the `_result` of `connect`, in the words clients know from SRS, section 7.2.1.1. Its
+ * transaction id is 1 by that section, whatever the client has sent.
+ */
+export function encodeConnectResult(objectEncoding: number): Uint8Array {
   const properties = { fmsVer: "FMS/3,5,3,888", capabilities: 127, mode: 1 };
-  return encodeCommand("_result", transaction, properties, {
+  return encodeCommand("_result", 1, properties, {
     level: "status",
     code: "NetConnection.Connect.Success",
     description: "Connection succeeded",

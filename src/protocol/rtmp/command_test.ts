@@ -8,6 +8,7 @@ import {
   encodeStatus,
   parseCommand,
   property,
+  saysNothing,
 } from "./command.ts";
 import type { RtmpMessage } from "./message.ts";
 
@@ -47,6 +48,20 @@ for (
   });
 }
 
+Deno.test("parseCommand reads as far as there is something to read", () => {
+  const body = encodeCommand("publish", 4, null, "cam", "live");
+  for (const tail of ["ff ff ff", "00 00 00", "03", "00".repeat(5000)]) {
+    const untidy = Uint8Array.from([...body, ...hex(tail)]);
+    assert.equal(asStreamCommand(parseCommand(message(untidy)), message(untidy))?.name, "cam");
+  }
+});
+
+Deno.test("nothing is said by an empty command and by a bare time", () => {
+  assert.ok(saysNothing(message(hex(""))));
+  assert.ok(saysNothing(message(hex("00 00 12 34"))));
+  assert.ok(!saysNothing(message(encodeCommand("play"))));
+});
+
 Deno.test("asStreamCommand finds publish and play alone", () => {
   const wish = (...values: readonly (string | number | null)[]) => {
     const said = message(encodeCommand(...values));
@@ -68,7 +83,7 @@ Deno.test("property finds what is there and nothing else", () => {
 });
 
 Deno.test("the answers of a server read as such", () => {
-  const result = parseCommand(message(encodeConnectResult(1, 3)));
+  const result = parseCommand(message(encodeConnectResult(3)));
   assert.equal(result.name, "_result");
   assert.equal(property(result.values[1], "code"), "NetConnection.Connect.Success");
   assert.equal(property(result.values[1], "objectEncoding"), 3);

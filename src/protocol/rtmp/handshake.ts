@@ -1,7 +1,8 @@
-// The simple RTMP handshake of both sides. The digests of the "complex" one are neither made nor
-// checked: peers that send them accept the simple answer. "Adobe RTMP Specification 1.0", 5.2.
+// The RTMP handshake of both sides: the simple one, "Adobe RTMP Specification 1.0", 5.2, and to
+// clients that sign their block an answer that is signed too.
 
 import { ProtocolError } from "../../core/errors.ts";
+import { findDigest, type Hmac, signServerBlock, signServerEcho } from "./digest_handshake.ts";
 
 /** Length of C1, S1, C2 and S2. */
 export const HANDSHAKE_BLOCK = 1536;
@@ -20,8 +21,38 @@ export function encodeGreeting(random: (block: Uint8Array<ArrayBuffer>) => void)
   return greeting;
 }
 
+/** What the answer to a client is made of. */
+export interface AnswerParts {
+  /** S0 and S1 for clients that sign nothing. */
+  readonly greeting: Uint8Array;
+  random(block: Uint8Array<ArrayBuffer>): void;
+  readonly hmac: Hmac;
+}
+
 /**
- * C2 for an origin's S0 and S1, or S2 for a client's C0 and C1, as a view of them.
+ * S0, S1 and S2 for a client's C0 and C1.
+ *
+ * @throws ProtocolError when the client does not speak plain RTMP
+ */
+export function encodeAnswer(greeting: Uint8Array, parts: AnswerParts): Uint8Array<ArrayBuffer> {
+  const c1 = encodeEcho(greeting);
+  const answer = new Uint8Array(HANDSHAKE_ANSWER);
+  const [s1, s2] = [answer.subarray(1, HANDSHAKE_GREETING), answer.subarray(HANDSHAKE_GREETING)];
+  answer[0] = VERSION;
+  const found = findDigest(c1, parts.hmac);
+  if (found === undefined) {
+    answer.set(parts.greeting);
+    s2.set(c1);
+    return answer;
+  }
+  parts.random(answer.subarray(1));
+  signServerBlock(s1, found.scheme, parts.hmac);
+  signServerEcho(s2, found.digest, parts.hmac);
+  return answer;
+}
+
+/**
+ * C2 for an origin's S0 and S1, as a view of them; the plain S2 for a client's C0 and C1 likewise.
  *
  * @throws ProtocolError when the peer does not speak plain RTMP
  */

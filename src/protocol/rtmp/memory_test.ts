@@ -1,6 +1,7 @@
 // What peers can make RTMP code keep: as much as they have sent, within bounds, and no more.
 
 import assert from "node:assert/strict";
+import { MessageWriter } from "./message_writer.ts";
 import { Allowance } from "../../core/memory.ts";
 import { ProtocolError } from "../../core/errors.ts";
 import { Script } from "../../../tests/support/rtmp_script.ts";
@@ -28,7 +29,7 @@ function memoryOf(bytes = MAX_CONVERSATION): Allowance {
 
 Deno.test("ClientConversation takes memory for what has come, not for what is announced", () => {
   const memory = memoryOf();
-  const conversation = new ClientConversation(memory);
+  const conversation = new ClientConversation(new MessageWriter(), memory);
   conversation.push(connected().control(1, 1).bytes);
   const before = memory.taken;
   for (let id = 10; id < 14; id++) {
@@ -40,7 +41,7 @@ Deno.test("ClientConversation takes memory for what has come, not for what is an
 
 Deno.test("ClientConversation bounds what many unfinished messages take", () => {
   const memory = memoryOf();
-  const conversation = new ClientConversation(memory);
+  const conversation = new ClientConversation(new MessageWriter(), memory);
   conversation.push(connected().control(1, 65_000).bytes);
   assert.throws(() => {
     for (let id = 10; id < 20; id++) {
@@ -55,7 +56,7 @@ Deno.test("ClientConversation bounds what many unfinished messages take", () => 
 
 Deno.test("ClientConversation takes as many chunk streams as SRS's clients use, and not all there are", () => {
   const open = (count: number) => {
-    const conversation = new ClientConversation();
+    const conversation = new ClientConversation(new MessageWriter());
     conversation.push(connected().bytes);
     for (let id = 64; id < 64 + count; id++) {
       const basic = [1, (id - 64) & 255, (id - 64) >> 8];
@@ -68,7 +69,7 @@ Deno.test("ClientConversation takes as many chunk streams as SRS's clients use, 
 
 Deno.test("ClientConversation counts what it keeps to the byte, and gives back the rest", () => {
   const memory = memoryOf();
-  const conversation = new ClientConversation(memory);
+  const conversation = new ClientConversation(new MessageWriter(), memory);
   conversation.push(connected().bytes);
   const before = memory.taken;
   for (let index = 0; index < 1_000; index++) {
@@ -81,7 +82,7 @@ Deno.test("ClientConversation counts what it keeps to the byte, and gives back t
 
 Deno.test("ClientConversation keeps the values of no command", () => {
   const many = Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`key${index}`, {}]));
-  const conversation = new ClientConversation();
+  const conversation = new ClientConversation(new MessageWriter());
   conversation.push(connected().command(["anything", 7, many]).bytes);
   const kept = conversation.said.map(({ command }) => command);
   assert.deepEqual(kept, [{ name: "connect", transaction: 1 }, {
@@ -92,7 +93,7 @@ Deno.test("ClientConversation keeps the values of no command", () => {
 
 Deno.test("ClientConversation keeps nothing but connect once an origin has taken the client", () => {
   const script = connected().command(["releaseStream", 2, null, "cam"]);
-  const conversation = new ClientConversation();
+  const conversation = new ClientConversation(new MessageWriter());
   conversation.push(script.command(["publish", 3, null, "cam"]).bytes);
   const { said, wish } = conversation;
   assert.equal(said.length, 2);

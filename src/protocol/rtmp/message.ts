@@ -95,10 +95,16 @@ export function writeControl(
   writeMessage(out, { ...CONTROL, type, body }, chunkSize);
 }
 
-/** Appends Set Peer Bandwidth with limit type "dynamic", section 5.4.5. */
-export function writePeerBandwidth(out: ByteWriter, bytes: number, chunkSize: number): void {
+/** Set Peer Bandwidth with limit type "dynamic", section 5.4.5. */
+export function peerBandwidth(bytes: number): RtmpMessage {
   const body = new ByteWriter(5).u32(bytes).u8(2).finish();
-  writeMessage(out, { ...CONTROL, type: MessageType.setPeerBandwidth, body }, chunkSize);
+  return { ...CONTROL, type: MessageType.setPeerBandwidth, body };
+}
+
+/** A User Control message of an event and one 32-bit number, section 6.2. */
+export function userControl(event: number, value: number): RtmpMessage {
+  const body = new ByteWriter(6).u16(event).u32(value).finish();
+  return { ...CONTROL, type: MessageType.userControl, body };
 }
 
 const CONTROL = { chunkStream: CONTROL_CHUNK_STREAM, timestamp: 0, streamId: 0 } as const;

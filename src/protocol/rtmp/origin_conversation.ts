@@ -3,20 +3,23 @@
 // already are swallowed, all else goes to the client. Knows no socket and no time.
 // "Adobe RTMP Specification 1.0", section 7.2.
 
-import { ByteWriter } from "../../core/byte_writer.ts";
 import { Allowance } from "../../core/memory.ts";
-import {
-  ChunkScanner,
-  type ChunkStream,
-  type ChunkVisitor,
-  DEFAULT_CHUNK_SIZE,
-  Shared,
-} from "./chunk_scanner.ts";
+import { ChunkScanner, type ChunkStream, type ChunkVisitor, Shared } from "./chunk_scanner.ts";
 import type { Said } from "./client_conversation.ts";
-import { type Command, parseCommand, property, type StreamCommand } from "./command.ts";
-import { MessageType, type RtmpMessage, writeControl, writeMessage } from "./message.ts";
+import {
+  type Command,
+  parseCommand,
+  property,
+  saysNothing,
+  type StreamCommand,
+} from "./command.ts";
+import { MessageType, type RtmpMessage } from "./message.ts";
 import { isMedia, MAX_CONVERSATION, MessageAssembler } from "./message_assembler.ts";
+import { MessageWriter } from "./message_writer.ts";
 import { StreamIds } from "./stream_ids.ts";
+
+/** What is remembered of a command until its answer has come: not its bytes. */
+type Unanswered = Pick<Said, "command" | "createdStream" | "answered">;
 
 /** How the origin decided. */
 export type Decision =
@@ -46,30 +49,26 @@ export class OriginConversation {
       this.assembler.onChunkEnd(stream, last) || this.#decision !== undefined,
   };
   readonly #script: OriginScript;
-  readonly #unanswered: Pick<Said, "command" | "createdStream">[];
+  /** What the origin has still to answer, in the order in which it has heard it. */
+  readonly #unanswered: Unanswered[];
   #heldBack: RtmpMessage[] = [];
   #wishSaid = false;
   #bytesTaken = 0;
   #decision: Decision | undefined;
-  #toOrigin = new ByteWriter(1024);
+  readonly #writer = new MessageWriter();
   #toClient: RtmpMessage[] = [];
   readonly #passed = new Allowance(MAX_CONVERSATION, "Cannot pass on more before a decision");
 
   constructor(script: OriginScript) {
     this.#script = script;
-    this.#unanswered = script.said.filter(({ answered }) => answered)
-      .map(({ command, createdStream }) => ({
-        ...(command === undefined ? {} : { command }),
-        ...(createdStream === undefined ? {} : { createdStream }),
-      }));
-    if (script.chunkSize !== DEFAULT_CHUNK_SIZE) {
-      writeControl(
-        this.#toOrigin,
-        MessageType.setChunkSize,
-        script.chunkSize,
-        DEFAULT_CHUNK_SIZE,
-      );
-    }
+    this.#unanswered = script.said.filter(({ command, answered }) => {
+      return answered || (command !== undefined && command.transaction !== 0);
+    }).map(({ command, createdStream, answered }) => ({
+      answered,
+      ...(command === undefined ? {} : { command }),
+      ...(createdStream === undefined ? {} : { createdStream }),
+    }));
+    this.#writer.setChunkSize(script.chunkSize);
     this.#sayOpening();
     this.#sayWishWhenReady();
   }
@@ -86,8 +85,9 @@ export class OriginConversation {
 
   /**
    * Takes bytes of the origin from `start` and stops behind the decision. Acknowledges them at
-   * once, whatever the window: an origin that gathers small writes waits for a sign of life before
-   * it sends the next, and TCP alone gives one only after 40 ms.
+   * once, whatever the window, up to the wish: an origin that gathers small writes waits for a sign
+   * of life before it sends the next, and TCP alone gives one only after 40 ms. The wish is the last
+   * such sign: SRS takes one message of a player in 350 ms, and its own must not queue behind ours.
    *
    * @returns the index of the first byte that was not taken
    * @throws ProtocolError on anything that is not RTMP, or too much of it
@@ -96,16 +96,13 @@ export class OriginConversation {
     if (this.#decision !== undefined) return start;
     const end = this.scanner.push(data, start, this.#visitor);
     this.#bytesTaken += end - start;
-    const { chunkSize } = this.#script;
-    writeControl(this.#toOrigin, MessageType.acknowledgement, this.#bytesTaken, chunkSize);
+    if (!this.#wishSaid) this.#writer.control(MessageType.acknowledgement, this.#bytesTaken);
     return end;
   }
 
   /** What to write to the origin since the last call. */
-  takeOutput(): Uint8Array {
-    const output = this.#toOrigin.finish();
-    this.#toOrigin = new ByteWriter(16);
-    return output;
+  takeOutput(): Uint8Array<ArrayBuffer> {
+    return this.#writer.take();
   }
 
   /** The messages for the client since the last call, with the client's stream ids. */
@@ -148,7 +145,7 @@ export class OriginConversation {
   }
 
   #say(message: RtmpMessage): void {
-    writeMessage(this.#toOrigin, message, this.#script.chunkSize);
+    this.#writer.repeat(message);
   }
 
   #take(message: RtmpMessage, stream: ChunkStream): boolean {
@@ -169,7 +166,7 @@ export class OriginConversation {
   }
 
   #takeCommand(message: RtmpMessage, stream: ChunkStream): void {
-    if (message.body.length === 0) {
+    if (saysNothing(message)) {
       stream.shared = Shared.none;
       return;
     }
@@ -190,23 +187,38 @@ export class OriginConversation {
   }
 
   /** Whether the answer is to something that the proxy has answered itself. */
-  #takeAnswer(command: Command): boolean {
-    const index = this.#unanswered.findIndex((said) =>
-      said.command?.transaction === command.transaction
-    );
-    if (index < 0) return false;
-    const [said] = this.#unanswered.splice(index, 1);
-    const isVital = said!.createdStream !== undefined || said!.command?.name === "connect";
-    if (command.name === "_error" && isVital) {
-      this.#decision = { kind: "rejected", ...reasonOf(command) };
+  #takeAnswer(answer: Command): boolean {
+    const said = this.#whatItAnswers(answer);
+    if (said === undefined) return false;
+    this.#unanswered.splice(this.#unanswered.indexOf(said), 1);
+    const isVital = said.createdStream !== undefined || said.command?.name === "connect";
+    if (answer.name === "_error" && isVital) {
+      this.#decision = { kind: "rejected", ...reasonOf(answer) };
       return true;
     }
-    const id = command.values[1];
-    if (said!.createdStream !== undefined && typeof id === "number") {
-      this.streamIds.map(said!.createdStream, id);
+    const id = answer.values[1];
+    if (said.createdStream !== undefined && typeof id === "number") {
+      this.streamIds.map(said.createdStream, id);
     }
     this.#sayWishWhenReady();
-    return true;
+    return said.answered;
+  }
+
+  /**
+   * Clients give several commands the same transaction id, or 0, and SRS answers connect with 1
+   * whatever it was: the first answer is that to connect, and among commands of one id a number
+   * answers createStream.
+   */
+  #whatItAnswers({ name, transaction, values }: Command): Unanswered | undefined {
+    const isConnect = ({ command }: Unanswered) => command?.name === "connect";
+    const connect = this.#unanswered.find(isConnect);
+    if (connect !== undefined) return connect;
+    const isCreated = name === "_result" && typeof values[1] === "number";
+    const isLike = (said: Unanswered) => (said.createdStream !== undefined) === isCreated;
+    const equal = this.#unanswered.filter(({ command }) => command?.transaction === transaction);
+    const [first = isCreated ? this.#unanswered.find(isLike) : undefined] = equal;
+    const isNoAnswer = name === "_result" && !isCreated && first?.createdStream !== undefined;
+    return equal.find(isLike) ?? (isNoAnswer ? undefined : first);
   }
 
   #takeStatus(command: Command): void {

@@ -1,22 +1,32 @@
 import assert from "node:assert/strict";
 import { ProtocolError } from "../../core/errors.ts";
 import { answerConnect, answerStatus, Script } from "../../../tests/support/rtmp_script.ts";
-import { filler, readWire, type WireMessage } from "../../../tests/support/rtmp_wire.ts";
+import {
+  filler,
+  readWire,
+  type WireMessage,
+  type WireReading,
+} from "../../../tests/support/rtmp_wire.ts";
 import { ClientConversation } from "./client_conversation.ts";
 import { type Command, parseCommand, property } from "./command.ts";
 import { MAX_CONVERSATION } from "./message_assembler.ts";
+import { MessageWriter } from "./message_writer.ts";
 import { OriginConversation } from "./origin_conversation.ts";
 
 const START = "NetStream.Publish.Start";
 
-function open(wish: "publish" | "play" = "publish", chunkSize = 128): OriginConversation {
-  const client = new ClientConversation();
+function open(
+  wish: "publish" | "play" = "publish",
+  chunkSize = 128,
+  name = "cam?t=1",
+): OriginConversation {
+  const client = new ClientConversation(new MessageWriter());
   const script = new Script().command(["connect", 1, { app: "live", tcUrl: "rtmp://h/live" }]);
   if (chunkSize !== 128) script.control(1, chunkSize);
   script
     .command(["releaseStream", 2, null, "cam"])
     .command(["createStream", 3, null])
-    .command([wish, 4, null, "cam?t=1", "live"], { chunkStream: 8, streamId: 1, time: 9 });
+    .command([wish, 4, null, name, "live"], { chunkStream: 8, streamId: 1, time: 9 });
   client.push(script.bytes);
   return new OriginConversation({
     said: client.said,
@@ -75,6 +85,27 @@ Deno.test("OriginConversation gives the wish the origin's stream id", () => {
     9,
     8,
   ]);
+});
+
+/** All that a conversation says, with the origin's answers to connect and createStream between. */
+function allSaid(conversation: OriginConversation): WireReading {
+  const opening = conversation.takeOutput();
+  created(conversation);
+  return readWire(new Script().raw(opening).raw(conversation.takeOutput()).bytes);
+}
+
+function typesOf({ messages }: WireReading): number[] {
+  return messages.map(({ type }) => type).filter((type) => type !== 3);
+}
+
+Deno.test("OriginConversation never shrinks the chunk size, which some origins do not survive", () => {
+  const long = `cam?token=${"t".repeat(500)}`;
+  for (const chunkSize of [128, 60000]) {
+    const reading = allSaid(open("play", chunkSize, long));
+    assert.deepEqual(typesOf(reading).filter((type) => type === 1), chunkSize === 128 ? [] : [1]);
+    assert.equal(reading.chunkSize, chunkSize);
+    assert.equal(reading.rest, 0);
+  }
 });
 
 Deno.test("OriginConversation speaks in the client's chunk size and says so first", () => {
@@ -215,4 +246,66 @@ Deno.test("OriginConversation acknowledges what it takes", () => {
   const counts = messages.filter(({ type }) => type === 3)
     .map(({ body }) => new DataView(body.buffer).getUint32(0));
   assert.deepEqual(counts, [50, bytes.length]);
+});
+
+Deno.test("OriginConversation acknowledges nothing once it has said the wish", () => {
+  const conversation = open("play");
+  created(conversation);
+  assert.ok(conversation.wishSaid);
+  conversation.takeOutput();
+  conversation.push(new Script().userControl(0, 1).bytes);
+  conversation.push(answerStatus(new Script(), "NetStream.Play.Start").bytes);
+  assert.equal(conversation.takeOutput().length, 0);
+});
+
+/** What becomes of a client with these ids, at an origin that answers connect with 1 as SRS does. */
+function talkOf([connect, release, create]: readonly [number, number, number]) {
+  const client = new ClientConversation(new MessageWriter());
+  client.push(
+    new Script().command(["connect", connect, { app: "live", tcUrl: "rtmp://h/live" }])
+      .command(["releaseStream", release, null, "cam"]).command(["createStream", create, null])
+      .command(["publish", create, null, "cam"], { streamId: 1 }).bytes,
+  );
+  return new OriginConversation({ said: client.said, wish: client.wish!, chunkSize: 128 });
+}
+
+for (const ids of [[1, 2, 3], [0, 0, 0], [5, 5, 5], [2, 3, 4], [2, 1, 1], [1, 1, 1]] as const) {
+  Deno.test(`OriginConversation tells answers apart when ids are ${ids.join(", ")}`, () => {
+    for (const answersRelease of [true, false]) {
+      const conversation = talkOf(ids);
+      connected(conversation);
+      assert.ok(!conversation.wishSaid);
+      const answers = new Script();
+      if (answersRelease) answers.command(["_result", ids[1], null, undefined]);
+      conversation.push(answers.command(["_result", ids[2], null, 4]).bytes);
+      assert.ok(conversation.wishSaid);
+      assert.equal(conversation.streamIds.toOrigin(1), 4);
+      // What the proxy has not answered, because the client did not ask for it, is the client's.
+      const forwarded = ids[1] === 0 && answersRelease ? 1 : 0;
+      assert.equal(forClient(conversation).length, forwarded);
+    }
+  });
+}
+
+Deno.test("OriginConversation takes a number for createStream's answer, whatever its id", () => {
+  const conversation = open();
+  connected(conversation);
+  conversation.push(new Script().command(["_result", 77, null, 4]).bytes);
+  assert.ok(conversation.wishSaid);
+  assert.deepEqual(forClient(conversation), []);
+});
+
+Deno.test("OriginConversation passes on the answer to what the proxy has not answered", () => {
+  const client = new ClientConversation(new MessageWriter());
+  client.push(
+    new Script().command(["connect", 1, { app: "live", tcUrl: "rtmp://h/live" }])
+      .command(["getStreamLength", 2, null, "cam"]).command(["createStream", 3, null])
+      .command(["play", 4, null, "cam"], { streamId: 1 }).bytes,
+  );
+  const { said } = client;
+  const conversation = new OriginConversation({ said, wish: client.wish!, chunkSize: 128 });
+  connected(conversation);
+  conversation.push(new Script().command(["_result", 2, null, 12.5]).bytes);
+  assert.ok(!conversation.wishSaid);
+  assert.deepEqual(forClient(conversation).map(({ values }) => values[1]), [12.5]);
 });

@@ -2,7 +2,9 @@
 // nearly always the same: then nothing is touched. "Adobe RTMP Specification 1.0", section 7.1.7
 // and 7.2.2 for the places where an id stands inside a body.
 
-import { parseCommand } from "./command.ts";
+import { ByteReader } from "../../core/byte_reader.ts";
+import { readAmf0 } from "./amf0.ts";
+import { isCommandType, parseCommand, saysNothing } from "./command.ts";
 import { MessageType, type RtmpMessage, UserControl } from "./message.ts";
 
 /** A two-way mapping; an id it does not know stands for itself. */
@@ -71,12 +73,13 @@ function namesStream(event: number): boolean {
   return event <= 4 || event === UserControl.setBufferLength;
 }
 
-/** Where the stream id of a deleteStream stands in the body: it is the last number of it. */
+/** Where the stream id of a deleteStream stands in the body: it is the value behind the object. */
 function deleteStreamIdOffset(message: RtmpMessage): number | undefined {
-  const isCommand = message.type === MessageType.commandAmf0 ||
-    message.type === MessageType.commandAmf3;
-  if (!isCommand || message.body.length < 9) return undefined;
-  const command = parseCommand(message);
-  const isDelete = command.name === "deleteStream" && typeof command.values.at(-1) === "number";
-  return isDelete ? message.body.length - 8 : undefined;
+  if (!isCommandType(message.type) || saysNothing(message)) return undefined;
+  const { name, values } = parseCommand(message);
+  if (name !== "deleteStream" || typeof values[1] !== "number") return undefined;
+  const reader = new ByteReader(message.body);
+  if (message.type === MessageType.commandAmf3) reader.skip(1);
+  for (let before = 0; before < 3; before++) readAmf0(reader);
+  return reader.offset + 1;
 }

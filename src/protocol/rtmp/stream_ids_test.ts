@@ -49,6 +49,12 @@ for (
       encodeCommand("deleteStream", 0, null, 5),
     ],
     [
+      "deleteStream with bytes behind it",
+      20,
+      Uint8Array.from([...encodeCommand("deleteStream", 0, null, 2), 0xff, 0xff]),
+      Uint8Array.from([...encodeCommand("deleteStream", 0, null, 5), 0xff, 0xff]),
+    ],
+    [
       "deleteStream without an id",
       20,
       encodeCommand("deleteStream", 0, null),

@@ -4,7 +4,8 @@
 
 import { ByteReader } from "../../core/byte_reader.ts";
 import { ProtocolError } from "../../core/errors.ts";
-import { DESTINATION_AT, HANDSHAKE, HEADER, writeWord } from "./packet.ts";
+import { MAX_STREAM_ID } from "../../core/srt_stream_id.ts";
+import { DESTINATION_AT, HANDSHAKE, HEADER, readWord, writeWord } from "./packet.ts";
 
 /** Bytes of a handshake packet without extensions. */
 export const HANDSHAKE_SIZE = 64;
@@ -21,15 +22,34 @@ const VERSION_5 = 5;
 const VERSION_4 = 4;
 const DATAGRAMS = 2;
 
-/** Extension types. */
+/** Extension types, and the flag without which listeners pass over a StreamID. */
 const KEY_MATERIAL_REQUEST = 3;
+const KEY_MATERIAL_ANSWER = 4;
 const STREAM_ID = 5;
-/** Section 3.2.1.3 allows so many bytes. */
-const MAX_STREAM_ID = 512;
+const HAS_CONFIGURATION = 4;
 const MAX_EXTENSIONS = 32;
+
+/** What a segment (MSS) holds beside the datagram's bytes: the headers of IPv4 and UDP. */
+const IP_AND_UDP = 28;
+/**
+ * What every IPv4 host must take (RFC 791). libsrt lets 32 in, but writes its answer into the room of
+ * such a segment, and beyond: from 107 down SRS answers rubbish, from 92 down it dies.
+ */
+const MIN_MSS = 576;
+const MIN_FLOW_WINDOW = 2;
+const MAX_SIGNED = 0x7fffffff;
+/** What the inductions of this program say; they mean nothing yet. */
+const USUAL_MSS = 1500;
+const USUAL_FLOW_WINDOW = 8192;
+
+/** A mark at the beginning is no less a part of the text: SRS sees it too. */
+const TEXT = new TextDecoder("utf-8", { ignoreBOM: true });
 
 const VERSION_AT = HEADER;
 const ENCRYPTION_AT = HEADER + 4;
+const EXTENSION_FIELD_AT = HEADER + 6;
+const MSS_AT = HEADER + 12;
+const FLOW_WINDOW_AT = HEADER + 16;
 const TYPE_AT = HEADER + 20;
 const SOCKET_AT = HEADER + 24;
 const COOKIE_AT = HEADER + 28;
@@ -40,13 +60,18 @@ export interface Handshake {
   readonly version: number;
   /** Extension flags, or the magic of a listener. */
   readonly extensionField: number;
+  /** Where the sender's packet sequence numbers begin. */
+  readonly sequence: number;
+  /** Bytes of an IP packet, and packets under way at once, that the sender takes. */
+  readonly mss: number;
+  readonly flowWindow: number;
   readonly type: number;
   /** The sender's socket id, as a signed number. */
   readonly socketId: number;
   readonly cookie: number;
   /** Text of the StreamID extension; empty when there is none. */
   readonly streamId: string;
-  /** Bytes of key material; 0 when there is none. */
+  /** Bytes of key material, all of it together; 0 when there is none. */
   readonly keyMaterial: number;
 }
 
@@ -62,15 +87,42 @@ export function parseHandshake(packet: Uint8Array): Handshake {
   const version = reader.u32();
   reader.skip(2);
   const extensionField = reader.u16();
-  reader.skip(12);
+  const sequence = reader.u32();
+  const mss = reader.u32();
+  const flowWindow = reader.u32();
   const type = reader.u32() | 0;
   const socketId = reader.u32() | 0;
   const cookie = reader.u32() | 0;
   reader.skip(16);
-  const fixed = { version, extensionField, type, socketId, cookie };
+  const bounds = { sequence, mss, flowWindow };
+  const fixed = { version, extensionField, ...bounds, type, socketId, cookie };
   const hasExtensions = version === VERSION_5 && type === CONCLUSION && extensionField !== 0;
   if (!hasExtensions) return { ...fixed, streamId: "", keyMaterial: 0 };
-  return { ...fixed, ...readExtensions(reader) };
+  const { streamId, keyMaterial } = readExtensions(reader);
+  const isHeard = (extensionField & HAS_CONFIGURATION) !== 0;
+  return { ...fixed, streamId: isHeard ? streamId : "", keyMaterial };
+}
+
+/**
+ * Whether it is what a caller begins with. Nothing else is answered with a cookie: a listener's own
+ * answer is an induction too, and two listeners would go on answering each other.
+ */
+export function isCallerInduction(shake: Handshake): boolean {
+  const { version, type, extensionField, socketId, cookie } = shake;
+  const isInduction = version === VERSION_4 && type === INDUCTION && extensionField === DATAGRAMS;
+  return isInduction && cookie === 0 && socketId !== 0;
+}
+
+/**
+ * Whether listeners can answer a conclusion. Others they leave without a word, as if they were not
+ * there, or come to harm by them.
+ *
+ * @param length bytes of the packet
+ */
+export function isAnswerable({ sequence, mss, flowWindow }: Handshake, length: number): boolean {
+  return sequence < MAX_SIGNED &&
+    flowWindow >= MIN_FLOW_WINDOW && flowWindow <= MAX_SIGNED &&
+    mss >= MIN_MSS && mss <= MAX_SIGNED && length + IP_AND_UDP <= mss;
 }
 
 /** Whether a listener has answered an induction in the way of SRT. */
@@ -104,14 +156,19 @@ export function refuseHandshake(request: Uint8Array, reason: number): Uint8Array
   return answer;
 }
 
-/** The induction with which a caller begins whose conclusion is known already. */
-export function inductionFor(conclusion: Uint8Array): Uint8Array<ArrayBuffer> {
-  const induction = conclusion.slice(0, HANDSHAKE_SIZE);
-  writeWord(induction, DESTINATION_AT, 0);
+/**
+ * The induction of a caller whose conclusion is known already. Of what that says nothing but the
+ * socket id is in it: whether it is answered says something about the listener alone.
+ */
+export function encodeInduction(socketId: number): Uint8Array<ArrayBuffer> {
+  const induction = new Uint8Array(HANDSHAKE_SIZE);
+  writeWord(induction, 0, (0x8000 | HANDSHAKE) << 16);
   writeWord(induction, VERSION_AT, VERSION_4);
   writeWord(induction, ENCRYPTION_AT, DATAGRAMS);
+  writeWord(induction, MSS_AT, USUAL_MSS);
+  writeWord(induction, FLOW_WINDOW_AT, USUAL_FLOW_WINDOW);
   writeWord(induction, TYPE_AT, INDUCTION);
-  writeWord(induction, COOKIE_AT, 0);
+  writeWord(induction, SOCKET_AT, socketId);
   return induction;
 }
 
@@ -121,6 +178,25 @@ export function concludeWith(conclusion: Uint8Array, cookie: number): Uint8Array
   writeWord(copy, DESTINATION_AT, 0);
   writeWord(copy, COOKIE_AT, cookie);
   return copy;
+}
+
+/** The same conclusion of a caller that has named no stream, with a StreamID of 1 to 512 bytes. */
+export function withStreamId(conclusion: Uint8Array, streamId: string): Uint8Array<ArrayBuffer> {
+  const text = new TextEncoder().encode(streamId);
+  const words = (text.length + 3) >> 2;
+  const longer = new Uint8Array(conclusion.length + 4 + words * 4);
+  longer.set(conclusion);
+  longer[EXTENSION_FIELD_AT + 1]! |= HAS_CONFIGURATION;
+  writeWord(longer, conclusion.length, (STREAM_ID << 16) | words);
+  const data = longer.subarray(conclusion.length + 4);
+  for (let at = 0; at < text.length; at++) data[at ^ 3] = text[at]!;
+  return longer;
+}
+
+/** Lowers what a handshake says its sender takes, so that no datagram is longer than that. */
+export function limitDatagrams(packet: Uint8Array, bytes: number): void {
+  const mss = bytes + IP_AND_UDP;
+  if (readWord(packet, MSS_AT) > mss) writeWord(packet, MSS_AT, mss);
 }
 
 /**
@@ -141,21 +217,24 @@ function copyFixed(packet: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 function readExtensions(reader: ByteReader): Pick<Handshake, "streamId" | "keyMaterial"> {
-  let streamId = "";
+  let streamId: string | undefined;
   let keyMaterial = 0;
   for (let count = 0; reader.remaining > 0; count++) {
     if (count === MAX_EXTENSIONS) throw new ProtocolError("Cannot read so many extensions");
     const type = reader.u16();
     const length = reader.u16() * 4;
-    if (type === STREAM_ID) streamId = readStreamId(reader.bytes(requireLength(length)));
-    else reader.skip(length);
-    if (type === KEY_MATERIAL_REQUEST) keyMaterial = length;
+    const data = reader.bytes(length);
+    if (type === KEY_MATERIAL_REQUEST || type === KEY_MATERIAL_ANSWER) keyMaterial += length;
+    if (type !== STREAM_ID) continue;
+    if (streamId !== undefined) throw new ProtocolError("Cannot take two StreamIDs");
+    requireLength(length);
+    streamId = readStreamId(data);
   }
-  return { streamId, keyMaterial };
+  return { streamId: streamId ?? "", keyMaterial };
 }
 
-function requireLength(length: number): number {
-  if (length <= MAX_STREAM_ID) return length;
+function requireLength(length: number): void {
+  if (length <= MAX_STREAM_ID) return;
   throw new ProtocolError(`Cannot take a StreamID over ${MAX_STREAM_ID} bytes`);
 }
 
@@ -164,5 +243,5 @@ function readStreamId(bytes: Uint8Array): string {
   const turned = new Uint8Array(bytes.length);
   for (let at = 0; at < bytes.length; at++) turned[at] = bytes[at ^ 3]!;
   const end = turned.indexOf(0);
-  return new TextDecoder().decode(end < 0 ? turned : turned.subarray(0, end));
+  return TEXT.decode(end < 0 ? turned : turned.subarray(0, end));
 }

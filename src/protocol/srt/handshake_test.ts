@@ -9,16 +9,20 @@ import { ProtocolError } from "../../core/errors.ts";
 import {
   answerInduction,
   concludeWith,
+  encodeInduction,
   HANDSHAKE_SIZE,
-  inductionFor,
+  isAnswerable,
+  isCallerInduction,
   isConclusion,
   isInductionAnswer,
   isRefusal,
+  limitDatagrams,
   parseHandshake,
   refuseHandshake,
+  withStreamId,
   writePeerIp,
 } from "./handshake.ts";
-import { controlTypeOf, destinationOf, encodeShutdown, SHUTDOWN } from "./packet.ts";
+import { controlTypeOf, destinationOf, encodeShutdown, isKeyMaterial, SHUTDOWN } from "./packet.ts";
 
 const STREAM_ID = "#!::r=live/show,m=publish";
 const CALLER = -0x12345678;
@@ -42,13 +46,79 @@ Deno.test("a conclusion is read, and repeated with nothing changed but what must
   const read = parseHandshake(full);
   assert.ok(isConclusion(read));
   assert.deepEqual([read.socketId, read.cookie, read.streamId], [CALLER, 77, STREAM_ID]);
-  const induction = parseHandshake(inductionFor(full));
-  assert.deepEqual([induction.version, induction.type, induction.cookie], [4, 1, 0]);
-  assert.equal(induction.socketId, CALLER);
   const repeated = concludeWith(full, 99);
   assert.deepEqual(parseHandshake(repeated), { ...read, cookie: 99 });
   const changed = [...full.keys()].filter((at) => full[at] !== repeated[at]);
   assert.deepEqual(changed, [47]);
+});
+
+Deno.test("only what a caller begins with is taken for an induction", () => {
+  const isAnswered = (packet: Uint8Array) => isCallerInduction(parseHandshake(packet));
+  assert.ok(isAnswered(srtInduction(CALLER)));
+  assert.ok(isAnswered(encodeInduction(CALLER)));
+  const fields = { version: 4, extensionField: 2, type: 1, socketId: CALLER };
+  assert.ok(isAnswered(srtHandshake(fields)));
+  for (
+    const changed of [
+      ...[{ version: 5 }, { version: 0 }, { extensionField: 0x4a17 }, { extensionField: 0 }],
+      ...[{ type: 0 }, { type: -1 }, { type: 1002 }, { socketId: 0 }, { cookie: 1 }],
+    ]
+  ) assert.ok(!isAnswered(srtHandshake({ ...fields, ...changed })), JSON.stringify(changed));
+  assert.ok(!isAnswered(answerInduction(srtInduction(CALLER), 5)), "a listener's answer");
+  assert.ok(!isAnswered(answerInduction(srtInduction(CALLER), 0)));
+});
+
+Deno.test("an induction of our own has nothing of the caller but the socket id", () => {
+  const [one, other] = [encodeInduction(CALLER), encodeInduction(CALLER + 1)];
+  assert.deepEqual([...one.keys()].filter((at) => one[at] !== other[at]), [43]);
+  const read = parseHandshake(one);
+  assert.ok(isAnswerable(read, one.length));
+  assert.equal(read.socketId, CALLER);
+});
+
+Deno.test("what listeners leave unanswered is told apart", () => {
+  const isFine = (fields: Partial<Parameters<typeof srtConclusion>[0]>) => {
+    const packet = srtConclusion({ socketId: CALLER, streamId: STREAM_ID, ...fields });
+    return isAnswerable(parseHandshake(packet), packet.length);
+  };
+  for (const mss of [576, 1360, 1500, 9000, 65_535, 0x7fffffff]) assert.ok(isFine({ mss }));
+  for (const mss of [0, 20, 31, 32, 76, 107, 575, 0x80000000, 0xffffffff]) {
+    assert.ok(!isFine({ mss }), `${mss} bytes`);
+  }
+  for (const flowWindow of [2, 32, 25_600, 0x7fffffff]) assert.ok(isFine({ flowWindow }));
+  for (const flowWindow of [0, 1, 0x80000000, 0xffffffff]) {
+    assert.ok(!isFine({ flowWindow }), `${flowWindow} packets`);
+  }
+  for (const sequence of [0, 1, 0x7ffffffe]) assert.ok(isFine({ sequence }));
+  for (const sequence of [0x7fffffff, 0x80000000, 0xffffffff]) {
+    assert.ok(!isFine({ sequence }), `from ${sequence}`);
+  }
+  // 1,472 bytes are what an Ethernet packet has room for.
+  const rest = srtConclusion({ socketId: CALLER, streamId: STREAM_ID }).length + 4;
+  const filled = (length: number) => [{ type: 99, data: new Uint8Array(length - rest) }];
+  assert.ok(isFine({ extensions: filled(1472) }));
+  assert.ok(!isFine({ extensions: filled(1476) }));
+  assert.ok(isFine({ extensions: filled(1476), mss: 9000 }));
+});
+
+Deno.test("a StreamID is put into a conclusion that has none", () => {
+  for (const streamId of ["a", "live/show", STREAM_ID, "x".repeat(512)]) {
+    for (const extensionField of [0, 1, 5]) {
+      const bare = srtConclusion({ socketId: CALLER, cookie: 77, extensionField });
+      const named = parseHandshake(withStreamId(bare, streamId));
+      assert.equal(named.streamId, streamId);
+      assert.deepEqual([named.socketId, named.cookie, named.type], [CALLER, 77, -1]);
+      assert.equal(named.extensionField, extensionField | 4);
+    }
+  }
+});
+
+Deno.test("datagrams are limited, and only ever to less", () => {
+  for (const [mss, limited] of [[9000, 2076], [0xffffffff, 2076], [2076, 2076], [1500, 1500]]) {
+    const packet = srtConclusion({ socketId: CALLER, mss: mss! });
+    limitDatagrams(packet, 2048);
+    assert.equal(parseHandshake(packet).mss, limited);
+  }
 });
 
 Deno.test("a refusal says why", () => {
@@ -79,6 +149,39 @@ Deno.test("key material is measured, unknown extensions are passed over", () => 
   ];
   const read = parseHandshake(srtConclusion({ socketId: 1, extensions, streamId: "a/b" }));
   assert.deepEqual([read.keyMaterial, read.streamId], [60, "a/b"]);
+});
+
+Deno.test("all key material counts, however it is cut into pieces", () => {
+  for (const [long, short] of [[1200, 4], [4, 1200]] as const) {
+    const [one, other] = [new Uint8Array(long), new Uint8Array(short)];
+    const extensions = [{ type: 3, data: one }, { type: 4, data: other }, { type: 3, data: one }];
+    const read = parseHandshake(srtConclusion({ socketId: 1, streamId: "a/b", extensions }));
+    assert.equal(read.keyMaterial, 2 * one.length + other.length);
+  }
+});
+
+Deno.test("a StreamID counts as it does for the origin", () => {
+  // Without its flag libsrt passes it over.
+  const flagless = srtConclusion({ socketId: 1, streamId: "a/b", extensionField: 1 });
+  assert.equal(parseHandshake(flagless).streamId, "");
+  // Of two, one program may take the first and another the second.
+  const extensions = [streamIdExtension("a/b")];
+  const twice = srtConclusion({ socketId: 1, streamId: "a/c", extensions });
+  assert.throws(() => parseHandshake(twice), ProtocolError);
+  // A byte order mark is a character like any other.
+  const marked = srtConclusion({ socketId: 1, streamId: "\ufeff#!::r=a/b" });
+  assert.equal(parseHandshake(marked).streamId, "\ufeff#!::r=a/b");
+});
+
+Deno.test("key material in mid-session is known", () => {
+  const packet = (type: number, subtype: number) =>
+    Uint8Array.of(0x80 | (type >> 8), type, subtype >> 8, subtype, ...new Array(12).fill(0));
+  assert.ok(isKeyMaterial(packet(0x7fff, 3)));
+  assert.ok(isKeyMaterial(packet(0x7fff, 4)));
+  for (const [type, subtype] of [[0x7fff, 1], [0x7fff, 0x303], [0, 3], [0x7f, 3], [6, 4]]) {
+    assert.ok(!isKeyMaterial(packet(type!, subtype!)));
+  }
+  assert.ok(!isKeyMaterial(Uint8Array.of(0x7f, 0xff, 0, 3, ...new Array(12).fill(0))), "data");
 });
 
 Deno.test("every truncation, and every extension that says more than it has, is refused", () => {

@@ -10,10 +10,21 @@ export const DESTINATION_AT = 12;
 /** Types of control packets. */
 export const HANDSHAKE = 0;
 export const SHUTDOWN = 5;
+const USER_DEFINED = 0x7fff;
+/** Subtypes of a user-defined packet (section 3.2.2): new keys, and their acknowledgement. */
+const KEY_MATERIAL_REQUEST = 3;
+const KEY_MATERIAL_ANSWER = 4;
 
 /** The type of a control packet; -1 for a data packet. @param buffer holds a header at least */
 export function controlTypeOf(buffer: Uint8Array): number {
   return buffer[0]! < 0x80 ? -1 : ((buffer[0]! & 0x7f) << 8) | buffer[1]!;
+}
+
+/** Whether it carries key material in mid-session. @param buffer holds a header at least */
+export function isKeyMaterial(buffer: Uint8Array): boolean {
+  if (controlTypeOf(buffer) !== USER_DEFINED) return false;
+  const subtype = (buffer[2]! << 8) | buffer[3]!;
+  return subtype === KEY_MATERIAL_REQUEST || subtype === KEY_MATERIAL_ANSWER;
 }
 
 /** The socket id that a packet is for, as a signed number; 0 is for whoever listens. */

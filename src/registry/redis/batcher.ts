@@ -1,16 +1,16 @@
 // Collects the questions to Redis that arise at one moment and asks them together, in their order:
 // a burst of new streams costs a few calls instead of one for each. Knows no question.
 
-import type { RedisConnection } from "./connection.ts";
+import type { RedisCalls } from "./calls.ts";
 
 /** Asks questions over a connection. @returns one answer for each, in their order */
 export type AskTogether<Q, A> = (
-  connection: RedisConnection,
+  connection: RedisCalls,
   questions: readonly Q[],
 ) => Promise<readonly A[]>;
 
 interface Waiting<Q, A> {
-  readonly connection: RedisConnection;
+  readonly connection: RedisCalls;
   readonly question: Q;
   readonly resolve: (answer: A) => void;
   readonly reject: (error: unknown) => void;
@@ -29,7 +29,7 @@ export class Batcher<Q, A> {
   }
 
   /** Fails as the connection does. */
-  submit(connection: RedisConnection, question: Q): Promise<A> {
+  submit(connection: RedisCalls, question: Q): Promise<A> {
     const { promise, resolve, reject } = Promise.withResolvers<A>();
     if (this.#waiting.length === 0) queueMicrotask(() => this.#send());
     this.#waiting.push({ connection, question, resolve, reject });
@@ -52,7 +52,7 @@ export class Batcher<Q, A> {
   }
 
   async #sendTogether(
-    connection: RedisConnection,
+    connection: RedisCalls,
     waiting: readonly Waiting<Q, A>[],
   ): Promise<void> {
     try {

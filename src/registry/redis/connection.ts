@@ -4,14 +4,8 @@
 
 import { ClientClosedError, createClient } from "@redis/client";
 import { normalizeIp } from "../../core/endpoint.ts";
+import type { RedisAddress, RedisCalls, Reply } from "./calls.ts";
 import type { Script } from "./scripts.ts";
-
-/** Where a Redis server listens. */
-export interface RedisAddress {
-  /** Name or IP address, without brackets. */
-  readonly host: string;
-  readonly port: number;
-}
 
 /** Whom a server asks who we are, and how we know that it is the right one. */
 export interface RedisAccess {
@@ -44,9 +38,6 @@ export interface ConnectionOptions {
   /** Closes it, even before it is open. */
   readonly signal: AbortSignal;
 }
-
-/** A reply as it comes over the wire. */
-export type Reply = string | number | null | Error | readonly Reply[];
 
 type Client = ReturnType<typeof newClient>;
 
@@ -90,9 +81,8 @@ function serverNameOf({ serverName }: RedisTls, { host }: RedisAddress): { serve
   return normalizeIp(host) === undefined ? { servername: host } : {};
 }
 
-/** A live connection. */
-export class RedisConnection {
-  /** Resolves with the reason once the connection is of no use any more. */
+/** A live connection over sockets. */
+export class RedisConnection implements RedisCalls {
   readonly closed: Promise<Error>;
   readonly #options: ConnectionOptions;
   readonly #clients: Client[] = [];
@@ -127,12 +117,11 @@ export class RedisConnection {
     }
   }
 
-  /** @throws Error of the socket or of the server */
   async command(...args: readonly string[]): Promise<Reply> {
     return await this.#clients[0]!.sendCommand<Reply>([...args]);
   }
 
-  /** Runs a script, which Redis keeps from its first run on. @throws as `command` does */
+  /** Redis keeps the script from its first run on. */
   async run(script: Script, keys: readonly string[], args: readonly string[]): Promise<Reply> {
     const rest = [String(keys.length), ...keys, ...args];
     if (this.#known.has(script)) {
@@ -147,7 +136,6 @@ export class RedisConnection {
     return reply;
   }
 
-  /** Ends it at once; what waits for a reply fails. */
   close(why: Error): void {
     this.#isClosed = true;
     this.#over(why);

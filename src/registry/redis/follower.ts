@@ -5,16 +5,18 @@
 import type { Origin } from "../../core/origin.ts";
 import type { Metrics } from "../../core/ports.ts";
 import type { RecordTable } from "../record_table.ts";
-import type { RedisConnection } from "./connection.ts";
+import type { RedisCalls } from "./calls.ts";
 import {
   type MappingResult,
   parseMapping,
   parseMessage,
   parseOrigin,
+  parseSuspicion,
   type TimedMapping,
 } from "./records.ts";
-import type { IndexPart, Remote, StreamOperation, Timed, Versioned } from "./remote.ts";
+import type { IndexPart, Remote, Timed, Versioned } from "./remote.ts";
 import type { Unwritten } from "./unwritten.ts";
+import type { StreamOperation } from "./wishes.ts";
 
 /** What the follower works on and whom it tells. */
 export interface FollowerOptions {
@@ -29,6 +31,8 @@ export interface FollowerOptions {
   readonly isOwn: (origin: string) => boolean;
   /** A process has put or ended the session of a user. */
   readonly onSession: (change: { readonly user: string; readonly by: string }) => void;
+  /** Another process has come to suspect an origin. */
+  readonly onSuspect: (origin: string) => void;
 }
 
 /** What is alive in the copy and was not found in Redis. */
@@ -82,6 +86,11 @@ export class Follower {
 
   /** Takes a message as it came. */
   take(text: string): void {
+    const suspicion = parseSuspicion(text);
+    if (suspicion) {
+      const isOurs = suspicion.by === this.#options.remote.writer;
+      return isOurs ? undefined : this.#options.onSuspect(suspicion.origin);
+    }
     const message = parseMessage(text);
     if (!message) {
       this.#options.remote.countIgnored();
@@ -95,8 +104,9 @@ export class Follower {
       this.#origins?.told.set(origin.origin.id, version);
       this.takeOrigin({ record: origin.origin, ttl: origin.ttl }, version);
     }
-    for (const mapping of streams) this.#takeMapping(mapping, version);
+    // What is gone has made room for what has come.
     for (const stream of gone) this.#removeMapping(stream, version);
+    for (const mapping of streams) this.#takeMapping(mapping, version);
     if (session !== undefined) this.#options.onSession(session);
   }
 
@@ -122,7 +132,7 @@ export class Follower {
   }
 
   /** Reads everything there is. @returns what the copy has and Redis has not */
-  async readAll(connection: RedisConnection): Promise<Missing> {
+  async readAll(connection: RedisCalls): Promise<Missing> {
     this.#options.metrics.count("srs_proxy_redis_full_reads_total");
     const [origins, streams] = [newCensus(), newCensus()];
     this.#origins = origins;
@@ -144,7 +154,7 @@ export class Follower {
     this.#options.table.forgetVersions();
   }
 
-  async #takeVersion(connection: RedisConnection): Promise<void> {
+  async #takeVersion(connection: RedisCalls): Promise<void> {
     const before = this.#version;
     const version = await this.#options.remote.probe(connection);
     // Numbers go back when Redis has lost them and its clock was put back.
@@ -152,7 +162,7 @@ export class Follower {
     this.#version = Math.max(this.#version, version);
   }
 
-  async #readKind(connection: RedisConnection, kind: Kind): Promise<void> {
+  async #readKind(connection: RedisCalls, kind: Kind): Promise<void> {
     const { remote } = this.#options;
     let cursor = "0";
     for (let part = 0; part < MOST_PARTS; part++) {
@@ -163,7 +173,7 @@ export class Follower {
     }
   }
 
-  async #readPart(connection: RedisConnection, kind: Kind, part: IndexPart): Promise<void> {
+  async #readPart(connection: RedisCalls, kind: Kind, part: IndexPart): Promise<void> {
     const { remote } = this.#options;
     const records = Array.from(part.names.keys(), (name) => ({ name, key: kind.keyOf(name) }));
     const { version, value } = await remote.values(connection, kind.index, records);
@@ -193,15 +203,17 @@ export class Follower {
   }
 
   #streamKind(census: Census): Kind {
-    const { keys } = this.#options.remote;
+    const { remote } = this.#options;
+    const { keys } = remote;
     return {
       index: keys.streams,
       census,
       keyOf: (stream) => keys.stream(stream),
       take: (stream, text, { ttl, version }) => {
-        const record = parseMapping(text, stream);
-        if (record) this.#putMapping({ record, ttl }, version);
-        return record !== undefined;
+        const now = remote.timeAt(this.#options.now()) ?? 0;
+        const mapping = parseMapping(text, stream, { now, ttl });
+        if (mapping) this.#putMapping(mapping, version);
+        return mapping !== undefined;
       },
     };
   }
@@ -211,11 +223,13 @@ export class Follower {
     this.#putMapping(mapping, version);
   }
 
-  #putMapping({ record, ttl }: TimedMapping, version: number): void {
+  #putMapping({ record, ttl, liveTtl }: TimedMapping, version: number): void {
     const { table, unwritten } = this.#options;
     const now = this.#options.now();
-    const held = unwritten.judge(table.stream(record.stream, now), record);
-    if (held === record) table.putStream(record, { expires: now + shorter(ttl), version }, now);
+    const held = unwritten.judge(table.stream(record.stream, now)?.record, record);
+    if (held !== record) return;
+    const stamp = { expires: now + shorter(ttl), liveExpires: now + liveTtl, version };
+    table.putStream(record, stamp, now);
   }
 
   #removeMapping(stream: string, version: number): void {
@@ -236,7 +250,6 @@ export class Follower {
         .map(({ origin }) => origin.id)
         .filter((id) => isMissing(origins, id)),
       streams: Array.from(table.streams(now), ({ stream }) => stream)
-        .filter((stream) => (table.streamTimeLeft(stream, now) ?? 0) > 0)
         .filter((stream) => isMissing(streams, stream)),
     };
   }

@@ -3,16 +3,18 @@
 // well. So no request waits for it twice, and a sick Redis is not given more to do.
 
 import { ErrorReply } from "@redis/client";
+import type { Clock } from "../../core/clock.ts";
 import { logger } from "../../core/log.ts";
 import type { Metrics } from "../../core/ports.ts";
-import type { RedisConnection } from "./connection.ts";
+import type { RedisCalls } from "./calls.ts";
 import { reasonOf } from "./link.ts";
 
 /** What a gate tells and where it asks. */
 export interface GateOptions {
   readonly metrics: Metrics;
+  readonly clock: Clock;
   /** The connection, while there is one. */
-  readonly connection: () => RedisConnection | undefined;
+  readonly connection: () => RedisCalls | undefined;
   /** From now on decisions are made alone. */
   readonly onShut: () => void;
 }
@@ -41,12 +43,13 @@ export class Gate {
   readonly #options: GateOptions;
   #trouble: string | undefined = TROUBLES.lost;
   #reason = "";
-  #shutAt = performance.now();
+  #shutAt: number;
   /** How often the gate was opened. */
   #era = 0;
 
   constructor(options: GateOptions) {
     this.#options = options;
+    this.#shutAt = options.clock.now();
     options.metrics.gauge("srs_proxy_redis_up", 0);
   }
 
@@ -66,13 +69,13 @@ export class Gate {
    */
   async ask<T>(
     wait: number,
-    call: (connection: RedisConnection) => Promise<T>,
+    call: (connection: RedisCalls) => Promise<T>,
   ): Promise<T | undefined> {
     const connection = this.#options.connection();
     if (!this.isOpen || !connection || wait <= 0) return undefined;
     const era = this.#era;
     try {
-      return await within(wait, call(connection));
+      return await within(this.#options.clock, wait, call(connection));
     } catch (error) {
       // What went wrong before the gate was opened anew says nothing about now.
       if (era === this.#era) this.shut(error);
@@ -86,7 +89,8 @@ export class Gate {
     this.#trouble = undefined;
     this.#era++;
     this.#options.metrics.gauge("srs_proxy_redis_up", 1);
-    LOG.info("Redis is asked", { afterMs: Math.round(performance.now() - this.#shutAt) });
+    const shutFor = this.#options.clock.now() - this.#shutAt;
+    LOG.info("Redis is asked", { afterMs: Math.round(shutFor) });
   }
 
   /** @param error why Redis is not to be asked any more */
@@ -97,7 +101,7 @@ export class Gate {
     this.#trouble = TROUBLES[kind];
     this.#report(reasonOf(error), wasOpen);
     if (!wasOpen) return;
-    this.#shutAt = performance.now();
+    this.#shutAt = this.#options.clock.now();
     this.#options.metrics.gauge("srs_proxy_redis_up", 0);
     this.#options.onShut();
   }
@@ -114,20 +118,20 @@ export class Gate {
  * Settles as the promise does, or fails after so many milliseconds and a few more: when it was this
  * process that was too busy to look, what has come meanwhile is looked at first.
  */
-export async function within<T>(wait: number, promise: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const due = performance.now() + wait;
+export async function within<T>(clock: Clock, wait: number, promise: Promise<T>): Promise<T> {
+  let timer: Disposable | undefined;
+  const due = clock.now() + wait;
   const late = new Promise<never>((_, reject) => {
     const fail = () => reject(new LateAnswer("Redis did not answer in time"));
-    timer = setTimeout(() => {
-      const wasBusy = performance.now() - due > BUSY;
-      timer = setTimeout(fail, wasBusy ? LOOK_AGAIN.busy : LOOK_AGAIN.idle);
-    }, wait);
+    timer = clock.after(wait, () => {
+      const wasBusy = clock.now() - due > BUSY;
+      timer = clock.after(wasBusy ? LOOK_AGAIN.busy : LOOK_AGAIN.idle, fail);
+    });
   });
   try {
     return await Promise.race([promise, late]);
   } finally {
-    clearTimeout(timer);
+    timer?.[Symbol.dispose]();
   }
 }
 

@@ -1,15 +1,19 @@
 // Keeps one connection to whatever Redis server is the right one now, and when it is lost makes
 // another, for as long as the process lives. Knows neither keys nor what is done over it.
 
-import type { RedisAddress, RedisConnection } from "./connection.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { RedisAddress, RedisCalls } from "./calls.ts";
 import type { Locate } from "./locate.ts";
 
 /** What a link needs of those who use it. */
 export interface LinkOptions {
+  readonly clock: Clock;
+  /** Numbers from 0 up to but not including 1. */
+  readonly random: () => number;
   readonly locate: Locate;
-  readonly open: (address: RedisAddress, signal: AbortSignal) => Promise<RedisConnection>;
+  readonly open: (address: RedisAddress, signal: AbortSignal) => Promise<RedisCalls>;
   /** There is a connection. If this fails, it is closed and another is made. */
-  readonly onConnected: (connection: RedisConnection) => Promise<void>;
+  readonly onConnected: (connection: RedisCalls) => Promise<void>;
   /** There is no connection any more, or none could be made; once for each try. */
   readonly onLost: (why: unknown) => void;
 }
@@ -27,7 +31,7 @@ export class RedisLink implements AsyncDisposable {
   readonly #tried = Promise.withResolvers<void>();
   readonly #running: Promise<void>;
   readonly #end = new AbortController();
-  #connection: RedisConnection | undefined;
+  #connection: RedisCalls | undefined;
   #check: Promise<void> | undefined;
   #wake: () => void = () => {};
 
@@ -38,7 +42,7 @@ export class RedisLink implements AsyncDisposable {
   }
 
   /** The connection, while there is one. */
-  get connection(): RedisConnection | undefined {
+  get connection(): RedisCalls | undefined {
     return this.#connection;
   }
 
@@ -51,15 +55,16 @@ export class RedisLink implements AsyncDisposable {
   }
 
   async #run(): Promise<void> {
+    const { clock } = this.#options;
     let failures = 0;
     while (!this.#end.signal.aborted) {
-      const startedAt = performance.now();
+      const startedAt = clock.now();
       const why = await this.#live();
       this.#tried.resolve();
       if (this.#end.signal.aborted) break;
       this.#options.onLost(why);
       // What has lived for a while and dies is tried again soon; what cannot be reached is not.
-      failures = performance.now() - startedAt > LONGEST_PAUSE ? 0 : failures + 1;
+      failures = clock.now() - startedAt > LONGEST_PAUSE ? 0 : failures + 1;
       await this.#pause(Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** failures));
     }
   }
@@ -82,20 +87,16 @@ export class RedisLink implements AsyncDisposable {
     }
   }
 
-  async #untilClosed(connection: RedisConnection, address: RedisAddress): Promise<Error> {
-    const timer = setInterval(() => {
+  async #untilClosed(connection: RedisCalls, address: RedisAddress): Promise<Error> {
+    using _timer = this.#options.clock.every(CHECK_PERIOD, () => {
       this.#check ??= this.#checkPlace(connection, address).finally(() => {
         this.#check = undefined;
       });
-    }, CHECK_PERIOD);
-    try {
-      return await connection.closed;
-    } finally {
-      clearInterval(timer);
-    }
+    });
+    return await connection.closed;
   }
 
-  async #checkPlace(connection: RedisConnection, { host, port }: RedisAddress): Promise<void> {
+  async #checkPlace(connection: RedisCalls, { host, port }: RedisAddress): Promise<void> {
     try {
       const now = await this.#options.locate(this.#end.signal);
       if (now.host === host && now.port === port) return;
@@ -107,10 +108,11 @@ export class RedisLink implements AsyncDisposable {
 
   /** Waits for a while of chance, so that many proxies do not come back at one moment. */
   #pause(longest: number): Promise<void> {
+    const { clock, random } = this.#options;
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, longest * (0.5 + Math.random() / 2));
+      const timer = clock.after(longest * (0.5 + random() / 2), resolve);
       this.#wake = () => {
-        clearTimeout(timer);
+        timer[Symbol.dispose]();
         resolve();
       };
     });

@@ -2,7 +2,8 @@
 // name, or the node of a cluster that has our hash tag. Asked before every connection, so that
 // there is one way to follow any failover.
 
-import { type RedisAccess, type RedisAddress, RedisConnection, type Reply } from "./connection.ts";
+import type { RedisAddress, RedisCalls, Reply } from "./calls.ts";
+import { type RedisAccess, RedisConnection } from "./connection.ts";
 
 /** The servers that are configured. */
 export type RedisServers =
@@ -51,7 +52,7 @@ export function locatorOf(servers: RedisServers, access: RedisAccess, key: strin
 /** Milliseconds after which the next one is asked. */
 const ANSWER_TIMEOUT = 800;
 
-type Ask = (asked: RedisConnection, at: RedisAddress) => Promise<RedisAddress>;
+type Ask = (asked: RedisCalls, at: RedisAddress) => Promise<RedisAddress>;
 
 /** Asks one server after the other until one knows, first the one that knew last time. */
 class Inquiry {
@@ -94,7 +95,7 @@ class Inquiry {
   }
 }
 
-async function askSentinel(asked: RedisConnection, master: string): Promise<RedisAddress> {
+async function askSentinel(asked: RedisCalls, master: string): Promise<RedisAddress> {
   const reply = await asked.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", master);
   const found = Array.isArray(reply) ? addressOf(reply[0], reply[1]) : undefined;
   if (found) return found;
@@ -102,7 +103,7 @@ async function askSentinel(asked: RedisConnection, master: string): Promise<Redi
 }
 
 async function askCluster(
-  asked: RedisConnection,
+  asked: RedisCalls,
   at: RedisAddress,
   key: string,
 ): Promise<RedisAddress> {

@@ -3,22 +3,28 @@
 // connection.
 
 import { normalizeIp } from "../../core/endpoint.ts";
+import { normalizeHostName } from "../../core/host_name.ts";
 import type { Address, Origin, Protocol } from "../../core/origin.ts";
 import type { RtcSession } from "../../core/ports.ts";
 import type { StreamRecord } from "../store.ts";
 
-/** A mapping and how many milliseconds it lives. */
+/** A mapping, and how many milliseconds it lives and is live. */
 export interface TimedMapping {
   readonly record: StreamRecord;
   readonly ttl: number;
+  /** 0 when it is not live. */
+  readonly liveTtl: number;
 }
 
 /** What a script reports of a mapping. */
 export type MappingResult =
   /** This holds now. */
   | { readonly outcome: "holds"; readonly mapping: TimedMapping }
-  /** There is no mapping; there was no room for a new one; the wish came too late to be granted. */
-  | { readonly outcome: "none" | "full" | "late" };
+  /**
+   * There is no mapping; there was no room for a new one; the wish came too late to be granted, or
+   * could not be read or done.
+   */
+  | { readonly outcome: "none" | "full" | "late" | "failed" };
 
 /** One message about what has changed in Redis. */
 export interface ChangeMessage {
@@ -45,22 +51,29 @@ export function parseOrigin(text: string, id?: string): Origin | undefined {
   if (!isText(value.id) || value.id === "" || (id !== undefined && value.id !== id)) {
     return undefined;
   }
-  if (!isText(generation) || !isText(deviceId) || !isIp(ip)) return undefined;
+  if (!isText(generation) || !isText(deviceId) || !isHost(ip)) return undefined;
   const endpoints: Partial<Record<Protocol, readonly Address[]>> = {};
   for (const protocol of PROTOCOLS) {
     const addresses = value.endpoints[protocol];
     if (!Array.isArray(addresses) || addresses.length > MAX_ENDPOINTS) return undefined;
-    if (!addresses.every(isAddress)) return undefined;
+    if (!addresses.every(isPlace)) return undefined;
     endpoints[protocol] = addresses.map(({ host, port }) => ({ host, port }));
   }
   return { id: value.id, generation, deviceId, ip, endpoints: endpoints as Origin["endpoints"] };
 }
 
-/** The value of the mapping of a stream, without its life. */
-export function parseMapping(text: string, stream: string): StreamRecord | undefined {
+/** The value of the mapping of a stream: the record, and how long it lives by Redis's clock. */
+export function parseMapping(
+  text: string,
+  stream: string,
+  { now, ttl }: { readonly now: number; readonly ttl: number },
+): TimedMapping | undefined {
   const value = parseJson(text);
   if (!isObject(value)) return undefined;
-  return mappingOf([stream, value.origin, value.claimant, value.confirmed]);
+  const { origin, claimant, confirmed, publisher = "", epoch = 0, liveUntil = 0 } = value;
+  if (typeof liveUntil !== "number") return undefined;
+  const liveTtl = Math.max(0, liveUntil - now);
+  return timedMapping([stream, origin, claimant, confirmed, ttl, publisher, liveTtl, epoch]);
 }
 
 /** The value of a WebRTC session of that user. */
@@ -72,6 +85,16 @@ export function parseSession(text: string, user: string): RtcSession | undefined
   if ((intent !== "publish" && intent !== "play") || !isAddress(media)) return undefined;
   const { host, port } = media;
   return { user, password, stream, intent, origin, media: { host, port } };
+}
+
+/** An origin that another process has come to suspect, if the message is about that. */
+export function parseSuspicion(
+  text: string,
+): { readonly origin: string; readonly by: string } | undefined {
+  const value = parseJson(text);
+  if (!isObject(value)) return undefined;
+  const { suspect: origin, by } = value;
+  return isText(origin) && isText(by) ? { origin, by } : undefined;
 }
 
 /** A message of the channel of changes. */
@@ -113,21 +136,22 @@ export function parseResults(
 
 function resultOf(fields: readonly unknown[], stream: string): MappingResult | undefined {
   const [outcome, ...rest] = fields;
-  if (outcome === "none" || outcome === "full" || outcome === "late") return { outcome };
+  if (outcome === "none" || outcome === "full") return { outcome };
+  if (outcome === "late" || outcome === "failed") return { outcome };
   const mapping = outcome === "holds" ? timedMapping([stream, ...rest]) : undefined;
   return mapping && { outcome: "holds", mapping };
 }
 
 function timedMapping(fields: readonly unknown[]): TimedMapping | undefined {
-  const [stream, origin, claimant, confirmed, ttl] = fields;
-  const record = mappingOf([stream, origin, claimant, confirmed]);
-  return record && isTtl(ttl) ? { record, ttl } : undefined;
-}
-
-function mappingOf(fields: readonly [...unknown[]]): StreamRecord | undefined {
-  const [stream, origin, claimant, confirmed] = fields;
-  if (!isText(stream) || !isText(origin) || !isText(claimant)) return undefined;
-  return typeof confirmed === "boolean" ? { stream, origin, claimant, confirmed } : undefined;
+  const [stream, origin, claimant, confirmed, ttl, publisher = "", liveTtl = 0, epoch = 0] = fields;
+  if (!isText(stream) || !isText(origin) || !isText(claimant) || !isText(publisher)) {
+    return undefined;
+  }
+  if (typeof confirmed !== "boolean" || !isTtl(ttl) || !isTtl(liveTtl)) return undefined;
+  if (typeof epoch !== "number" || !Number.isSafeInteger(epoch)) return undefined;
+  const live = liveTtl > 0 ? publisher : "";
+  const record = { stream, origin, claimant, confirmed, publisher: live, epoch };
+  return { record, ttl, liveTtl: live === "" ? 0 : liveTtl };
 }
 
 function parseJson(text: string): unknown {
@@ -150,8 +174,17 @@ function isIp(value: unknown): value is string {
   return isText(value) && normalizeIp(value) !== undefined;
 }
 
+function isHost(value: unknown): value is string {
+  return isIp(value) || (isText(value) && normalizeHostName(value) === value);
+}
+
 function isAddress(value: unknown): value is Address {
-  if (!isObject(value) || !isIp(value.host)) return false;
+  return isPlace(value) && isIp(value.host);
+}
+
+/** An address, or one with a host name in its place. */
+function isPlace(value: unknown): value is Address {
+  if (!isObject(value) || !isHost(value.host)) return false;
   const { port } = value;
   return typeof port === "number" && Number.isInteger(port) && port >= 1 && port <= 65_535;
 }

@@ -4,31 +4,18 @@
 import { ProxyError } from "../../core/errors.ts";
 import type { Origin } from "../../core/origin.ts";
 import type { Metrics, RtcSession } from "../../core/ports.ts";
-import type { RedisConnection, Reply } from "./connection.ts";
+import type { RedisCalls, Reply } from "./calls.ts";
 import type { Keys } from "./keys.ts";
 import { type MappingResult, parseOrigin, parseResults, parseSession } from "./records.ts";
-import { GET_SOME, PAGE, PROBE, PUT, REMOVE, type Script, STREAMS } from "./scripts.ts";
+import { GET_SOME, PAGE, PROBE, PUT, REMOVE, type Script } from "./scripts.ts";
+import { STREAMS } from "./stream_script.ts";
+import type { StreamOperation } from "./wishes.ts";
 
 /** How many of each kind Redis may hold. */
 export interface RemoteLimits {
   readonly maxOrigins: number;
   readonly maxStreams: number;
   readonly maxSessions: number;
-}
-
-/** A wish about the mapping of a stream; see the scripts for what each kind does. */
-export interface StreamOperation {
-  readonly kind: "claim" | "move" | "renew" | "forget" | "settle";
-  readonly stream: string;
-  readonly origin: string;
-  readonly claimant: string;
-  readonly confirmed: boolean;
-  /** Milliseconds. */
-  readonly ttl: number;
-  /** Origins from which the stream may be taken away. */
-  readonly from: readonly string[];
-  /** Not to be done any more after this moment of Redis's clock, in milliseconds. */
-  readonly before?: number;
 }
 
 /** An answer and the number of the last change that it knows of. */
@@ -89,14 +76,14 @@ export class Remote {
   }
 
   /** Writes something, and fails unless Redis takes it. @returns the number of the last change */
-  async probe(connection: RedisConnection): Promise<number> {
+  async probe(connection: RedisCalls): Promise<number> {
     const keys = [this.keys.probe, this.keys.version];
     return (await this.#run(connection, PROBE, keys, [])).version;
   }
 
   /** @returns whether there was room */
   putOrigin(
-    connection: RedisConnection,
+    connection: RedisCalls,
     { record: origin, ttl }: Timed<Origin>,
     mode: PutMode,
   ): Promise<Versioned<boolean>> {
@@ -108,7 +95,7 @@ export class Remote {
 
   /** @returns whether there was room */
   putSession(
-    connection: RedisConnection,
+    connection: RedisCalls,
     { record: session, ttl }: Timed<RtcSession>,
     mode: PutMode,
   ): Promise<Versioned<boolean>> {
@@ -119,14 +106,14 @@ export class Remote {
     return this.#put(connection, names, [...what, wholeOf(ttl), mode]);
   }
 
-  async endSession(connection: RedisConnection, user: string): Promise<void> {
+  async endSession(connection: RedisCalls, user: string): Promise<void> {
     const { keys } = this;
     const names = [keys.session(user), keys.sessions, keys.version];
     await this.#run(connection, REMOVE, names, [keys.channel, user, this.writer]);
   }
 
   async origin(
-    connection: RedisConnection,
+    connection: RedisCalls,
     id: string,
   ): Promise<Versioned<Timed<Origin> | undefined>> {
     const { version, value } = await this.#get(connection, [this.keys.origin(id)], (text) => {
@@ -137,7 +124,7 @@ export class Remote {
 
   /** The sessions of these users; undefined in place of one that is not there. */
   async sessions(
-    connection: RedisConnection,
+    connection: RedisCalls,
     users: readonly string[],
   ): Promise<readonly (Timed<RtcSession> | undefined)[]> {
     const keys = users.map((user) => this.keys.session(user));
@@ -149,7 +136,7 @@ export class Remote {
 
   /** One part of an index. What is there all the while is in some part, perhaps in two. */
   async indexPart(
-    connection: RedisConnection,
+    connection: RedisCalls,
     index: string,
     cursor: string,
   ): Promise<IndexPart> {
@@ -167,7 +154,7 @@ export class Remote {
 
   /** The values of records; undefined in place of one that is not there. */
   async values(
-    connection: RedisConnection,
+    connection: RedisCalls,
     index: string,
     records: readonly { readonly name: string; readonly key: string }[],
   ): Promise<Versioned<readonly (string | undefined)[]>> {
@@ -187,7 +174,7 @@ export class Remote {
 
   /** Does these in their order, in one step. */
   async streams(
-    connection: RedisConnection,
+    connection: RedisCalls,
     operations: readonly StreamOperation[],
   ): Promise<Versioned<readonly MappingResult[]>> {
     const { keys } = this;
@@ -196,11 +183,20 @@ export class Remote {
       connection,
       STREAMS,
       [keys.streams, keys.version, ...names.map((name) => keys.stream(name))],
-      [keys.channel, String(this.#limits.maxStreams), JSON.stringify(operations.map(wholeTtl))],
+      [
+        ...[keys.channel, String(this.#limits.maxStreams), keys.stream("")],
+        ...operations.map((operation) => JSON.stringify(wholeTtl(operation))),
+      ],
     );
     const results = typeof rest[0] === "string" ? parseResults(rest[0], names) : undefined;
     if (results === undefined) throw strange(rest);
     return { version, value: results };
+  }
+
+  /** Tells the other processes that an origin does not answer here. */
+  async suspect(connection: RedisCalls, origin: string): Promise<void> {
+    const message = JSON.stringify({ suspect: origin, by: this.writer });
+    await connection.command("PUBLISH", this.keys.channel, message);
   }
 
   /** Something in Redis that nobody of ours can have written was seen and ignored. */
@@ -209,7 +205,7 @@ export class Remote {
   }
 
   async #put(
-    connection: RedisConnection,
+    connection: RedisCalls,
     keys: readonly string[],
     args: readonly string[],
   ): Promise<Versioned<boolean>> {
@@ -219,7 +215,7 @@ export class Remote {
   }
 
   async #get<T>(
-    connection: RedisConnection,
+    connection: RedisCalls,
     keys: readonly string[],
     parse: (text: string, at: number) => T | undefined,
   ): Promise<Versioned<readonly (Timed<T> | undefined)[]>> {
@@ -238,7 +234,7 @@ export class Remote {
     return { version, value };
   }
 
-  async #scan(connection: RedisConnection, args: readonly string[]): Promise<Reply> {
+  async #scan(connection: RedisCalls, args: readonly string[]): Promise<Reply> {
     try {
       return await connection.command("ZSCAN", ...args);
     } catch (error) {
@@ -250,7 +246,7 @@ export class Remote {
   }
 
   async #run(
-    connection: RedisConnection,
+    connection: RedisCalls,
     script: Script,
     keys: readonly string[],
     args: readonly string[],
@@ -287,7 +283,12 @@ function wholeOf(milliseconds: number): string {
 }
 
 function wholeTtl(operation: StreamOperation): StreamOperation {
-  return { ...operation, ttl: Math.max(1, Math.ceil(operation.ttl)) };
+  const { ttl, liveTtl } = operation;
+  return {
+    ...operation,
+    ttl: Math.max(1, Math.ceil(ttl)),
+    liveTtl: Math.max(0, Math.ceil(liveTtl)),
+  };
 }
 
 function strange(reply: Reply): ProxyError {

@@ -1,7 +1,7 @@
 // What Redis does in one step, in Lua: it decides who maps a stream, and its clock is the one that
 // counts. Each script touches the keys it is given and no others, costs the same however many
 // origins and streams there are, and makes good again what somebody else has put under its keys.
-// The rules are those of mapping_rules.ts.
+// The one about mappings is in stream_script.ts.
 
 import { createHash } from "node:crypto";
 
@@ -12,12 +12,14 @@ export interface Script {
   readonly digest: string;
 }
 
-function script(...parts: readonly string[]): Script {
+/** Makes a script of its parts. */
+export function script(...parts: readonly string[]): Script {
   const text = parts.join("\n");
   return { text, digest: createHash("sha1").update(text).digest("hex") };
 }
 
-const CLOCK = `
+/** Part of every script: Redis's time in milliseconds as `now`, and what counts as an error. */
+export const CLOCK = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local garbage = 0
@@ -27,7 +29,7 @@ local function isError(reply)
 end`;
 
 /** A version that begins with the time goes on rising after everything was lost. */
-const VERSION = `
+export const VERSION = `
 local function lastVersion(key)
   local version = tonumber(redis.pcall('GET', key) or '')
   return string.format('%.0f', version or 0)
@@ -42,7 +44,8 @@ local function nextVersion(key)
   return string.format('%.0f', version)
 end`;
 
-const INDEX = `
+/** Takes out of an index what is over. */
+export const INDEX = `
 local function tidy(index)
   if isError(redis.pcall('ZREMRANGEBYSCORE', index, '-inf', now)) then
     redis.call('DEL', index)
@@ -162,140 +165,4 @@ for at, value in ipairs(values) do
   end
 end
 return { now, lastVersion(KEYS[2]), garbage, values }`,
-);
-
-/**
- * Does what is asked with mappings, one after the other.
- *
- * Keys: index, version, one mapping for each operation. Arguments: channel, limit, operations as
- * JSON. Reply: now, version, garbage, results as JSON: what came of it, then what holds now.
- */
-export const STREAMS = script(
-  CLOCK,
-  VERSION,
-  INDEX,
-  `
-local index, channel = KEYS[1], ARGV[1]
-local room
-local changed, gone, results = {}, {}, {}
-
-local function isMapping(value)
-  return type(value) == 'table' and type(value.origin) == 'string'
-    and type(value.claimant) == 'string' and type(value.confirmed) == 'boolean'
-    and type(value.expires) == 'number' and value.expires % 1 == 0
-    and value.expires - now < 2 ^ 32
-end
-
-local function find(key)
-  local value = redis.pcall('GET', key)
-  if not value then return nil end
-  local ok, mapping = pcall(cjson.decode, value)
-  if ok and isMapping(mapping) then return mapping end
-  garbage = garbage + 1
-end
-
-local function left(mapping)
-  return math.max(mapping.expires - now, 1)
-end
-
-local function write(key, wish, mapping, ttl)
-  mapping = {
-    origin = mapping.origin, claimant = mapping.claimant, confirmed = mapping.confirmed,
-    expires = now + ttl,
-  }
-  redis.call('SET', key, cjson.encode(mapping), 'PX', ttl)
-  redis.call('ZADD', index, mapping.expires, wish.stream)
-  changed[#changed + 1] =
-    { wish.stream, mapping.origin, mapping.claimant, mapping.confirmed, ttl }
-  return mapping
-end
-
-local function add(key, wish)
-  room = room or (tonumber(ARGV[2]) - redis.call('ZCARD', index))
-  if room <= 0 then return nil, 'full' end
-  room = room - 1
-  return write(key, wish, wish, wish.ttl)
-end
-
-local function includes(list, value)
-  for _, each in ipairs(list) do
-    if each == value then return true end
-  end
-  return false
-end
-
-local operations = {}
-
-function operations.claim(key, wish, found)
-  if not found then return add(key, wish) end
-  if found.confirmed or found.claimant == '' or found.claimant == wish.claimant then
-    return found
-  end
-  found.claimant = ''
-  return write(key, wish, found, math.max(left(found), wish.ttl))
-end
-
-function operations.move(key, wish, found)
-  if not found then return add(key, wish) end
-  if not includes(wish.from, found.origin) then return found end
-  return write(key, wish, wish, wish.ttl)
-end
-
-function operations.renew(key, wish, found)
-  if not found then return add(key, wish) end
-  if found.origin ~= wish.origin then return found end
-  found.confirmed = found.confirmed or wish.confirmed
-  return write(key, wish, found, math.max(left(found), wish.ttl))
-end
-
-function operations.forget(key, wish, found)
-  if not found or found.origin ~= wish.origin or found.claimant ~= wish.claimant
-    or found.confirmed then
-    return found
-  end
-  redis.call('DEL', key)
-  redis.call('ZREM', index, wish.stream)
-  gone[#gone + 1] = wish.stream
-end
-
-function operations.settle(key, wish, found)
-  if not found then return add(key, wish) end
-  if found.origin == wish.origin then
-    local isShared = not wish.confirmed and found.claimant ~= wish.claimant
-    if isShared and not found.confirmed then found.claimant = '' end
-    return operations.renew(key, wish, found)
-  end
-  if includes(wish.from, found.origin) or (wish.confirmed and not found.confirmed) then
-    return write(key, wish, wish, wish.ttl)
-  end
-  return found
-end
-
-tidy(index)
-for at, wish in ipairs(cjson.decode(ARGV[3])) do
-  local key = KEYS[at + 2]
-  if wish.before and now > wish.before then
-    results[at] = { 'late' }
-  else
-    local mapping, problem = operations[wish.kind](key, wish, find(key))
-    if mapping then
-      results[at] =
-        { 'holds', mapping.origin, mapping.claimant, mapping.confirmed, left(mapping) }
-    else
-      results[at] = { problem or 'none' }
-    end
-  end
-end
-
-local version
-if #changed + #gone > 0 then
-  version = nextVersion(KEYS[2])
-  local message = { version = version }
-  if #changed > 0 then message.streams = changed end
-  if #gone > 0 then message.gone = gone end
-  redis.call('PUBLISH', channel, cjson.encode(message))
-else
-  version = lastVersion(KEYS[2])
-end
-return { now, version, garbage, cjson.encode(results) }`,
 );

@@ -8,7 +8,7 @@ import type { RtcSession } from "../../core/ports.ts";
 import { SessionTable } from "../session_table.ts";
 import { Batcher } from "./batcher.ts";
 import type { Gate } from "./gate.ts";
-import type { RedisConnection } from "./connection.ts";
+import type { RedisCalls } from "./calls.ts";
 import type { Remote, Timed } from "./remote.ts";
 
 /** What the book writes to. */
@@ -122,7 +122,7 @@ export class SessionBook {
   }
 
   /** Writes what Redis does not have, and ends what has ended; fails as the connection does. */
-  async settle(connection: RedisConnection): Promise<void> {
+  async settle(connection: RedisCalls): Promise<void> {
     const { remote, now } = this.#options;
     for (const users of batches(Array.from(this.#ended.entries(now()), ([user]) => user))) {
       await Promise.all(users.map((user) => remote.endSession(connection, user)));
@@ -146,7 +146,7 @@ export class SessionBook {
     }
   }
 
-  async #write(connection: RedisConnection, user: string): Promise<void> {
+  async #write(connection: RedisCalls, user: string): Promise<void> {
     const { remote, now } = this.#options;
     const record = this.#own.get(user, now());
     const ttl = this.#own.timeLeft(user, now());

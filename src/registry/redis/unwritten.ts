@@ -2,6 +2,7 @@
 // Redis was away, or that Redis has lost. The records themselves are in the copy. As large as the
 // copy may be, no larger.
 
+import { isLive, prevails } from "../mapping_rules.ts";
 import type { StreamRecord } from "../store.ts";
 
 /** The origins from which a stream was taken away. */
@@ -62,8 +63,8 @@ export class Unwritten {
   judge(ours: StreamRecord | undefined, theirs: StreamRecord): StreamRecord {
     const sources = this.#streams.get(theirs.stream);
     if (!sources || !ours) return theirs;
-    if (ours.origin === theirs.origin) return ours.confirmed ? ours : theirs;
-    if (sources.has(theirs.origin) || (ours.confirmed && !theirs.confirmed)) return ours;
+    if (ours.origin === theirs.origin) return overlaid(ours, theirs);
+    if ((sources.has(theirs.origin) && !isLive(theirs)) || prevails(ours, theirs)) return ours;
     this.#streams.delete(theirs.stream);
     return theirs;
   }
@@ -72,6 +73,12 @@ export class Unwritten {
   hasStream(stream: string): boolean {
     return this.#streams.has(stream);
   }
+}
+
+/** Both are at one origin: ours is kept while it says more. */
+function overlaid(ours: StreamRecord, theirs: StreamRecord): StreamRecord {
+  if (isLive(ours) !== isLive(theirs)) return isLive(ours) ? ours : theirs;
+  return ours.confirmed ? ours : theirs;
 }
 
 function dropOldest(

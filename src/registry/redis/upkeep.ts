@@ -4,14 +4,15 @@
 
 import { ErrorReply } from "@redis/client";
 import type { RecordTable } from "../record_table.ts";
-import type { RedisConnection } from "./connection.ts";
+import type { RedisCalls } from "./calls.ts";
 import type { Follower } from "./follower.ts";
 import type { Gate } from "./gate.ts";
-import type { Remote, StreamOperation } from "./remote.ts";
+import type { Remote } from "./remote.ts";
 import type { SessionBook } from "./session_book.ts";
 import type { Batcher } from "./batcher.ts";
 import type { MappingResult } from "./records.ts";
 import type { Sources, Unwritten } from "./unwritten.ts";
+import { settleWish, type StreamOperation } from "./wishes.ts";
 
 /** The parts that are kept up. */
 export interface UpkeepOptions {
@@ -23,6 +24,8 @@ export interface UpkeepOptions {
   readonly unwritten: Unwritten;
   readonly sessions: SessionBook;
   readonly now: () => number;
+  /** Numbers from 0 up to but not including 1. */
+  readonly random: () => number;
 }
 
 /** After an outage, time for the other proxies to write what they have heard meanwhile. */
@@ -51,7 +54,7 @@ export class Upkeep {
   }
 
   /** There is a new connection; fails if it is of no use. */
-  async connected(connection: RedisConnection): Promise<void> {
+  async connected(connection: RedisCalls): Promise<void> {
     await this.idle();
     this.#options.follower.beginAnew();
     await this.#doAlone(async () => {
@@ -67,7 +70,7 @@ export class Upkeep {
   }
 
   /** Called several times a second with the connection that there is. */
-  tick(connection: RedisConnection): void {
+  tick(connection: RedisCalls): void {
     if (this.#work) return;
     const { gate } = this.#options;
     this.#doAlone(() => gate.isOpen ? this.#keepUp(connection) : this.#recover(connection))
@@ -80,7 +83,7 @@ export class Upkeep {
   }
 
   /** Writes everything that Redis does not have; fails as the connection does. */
-  async settle(connection: RedisConnection): Promise<void> {
+  async settle(connection: RedisCalls): Promise<void> {
     await this.idle();
     await this.#settle(connection);
   }
@@ -94,14 +97,14 @@ export class Upkeep {
   }
 
   /** Redis has answered too late, but over a connection that lives. */
-  async #recover(connection: RedisConnection): Promise<void> {
+  async #recover(connection: RedisCalls): Promise<void> {
     this.#expected = await this.#options.remote.probe(connection);
     if (this.#gaps !== this.#gapsRead) await this.#read(connection);
     await this.#settle(connection);
     this.#open();
   }
 
-  async #keepUp(connection: RedisConnection): Promise<void> {
+  async #keepUp(connection: RedisCalls): Promise<void> {
     const { gate, remote, follower, now } = this.#options;
     if (now() - this.#probedAt >= PROBE_PERIOD) {
       this.#probedAt = now();
@@ -118,21 +121,21 @@ export class Upkeep {
     await this.#settle(connection);
   }
 
-  async #read(connection: RedisConnection): Promise<void> {
-    const { follower, sessions, unwritten, now } = this.#options;
+  async #read(connection: RedisCalls): Promise<void> {
+    const { follower, sessions, unwritten, now, random } = this.#options;
     const gaps = this.#gaps;
     const { origins, streams } = await follower.readAll(connection);
     this.#gapsRead = gaps;
     this.#expected = follower.version;
     // Not all proxies at one moment.
-    this.#readAt = now() - READ_PERIOD * 0.2 * Math.random();
+    this.#readAt = now() - READ_PERIOD * 0.2 * random();
     for (const id of origins) unwritten.addOrigin(id);
     for (const stream of streams) unwritten.addStream(stream);
     sessions.distrust();
     sessions.forgetOthers();
   }
 
-  async #settle(connection: RedisConnection): Promise<void> {
+  async #settle(connection: RedisCalls): Promise<void> {
     const { sessions, unwritten } = this.#options;
     do {
       await sessions.settle(connection);
@@ -141,7 +144,7 @@ export class Upkeep {
     } while (unwritten.size > 0);
   }
 
-  async #writeOrigins(connection: RedisConnection, ids: readonly string[]): Promise<void> {
+  async #writeOrigins(connection: RedisCalls, ids: readonly string[]): Promise<void> {
     const { table, remote, follower, unwritten, now } = this.#options;
     try {
       await Promise.all(ids.map(async (id) => {
@@ -158,16 +161,16 @@ export class Upkeep {
   }
 
   async #writeStreams(
-    connection: RedisConnection,
+    connection: RedisCalls,
     streams: readonly (readonly [string, Sources])[],
   ): Promise<void> {
     const { table, queue, unwritten, now } = this.#options;
     try {
       await Promise.all(streams.map(async ([stream, sources]) => {
-        const record = table.stream(stream, now());
-        const ttl = table.streamTimeLeft(stream, now()) ?? 0;
-        if (!record || ttl <= 0) return;
-        await queue.submit(connection, { kind: "settle", ...record, ttl, from: [...sources] });
+        const found = table.stream(stream, now());
+        if (!found || found.left <= 0) return;
+        const liveLeft = table.liveTimeLeft(stream, now());
+        await queue.submit(connection, settleWish(found, liveLeft, sources));
       }));
     } catch (error) {
       for (const [stream, sources] of streams) unwritten.addStream(stream, sources);
@@ -181,7 +184,7 @@ export class Upkeep {
     gate.open();
   }
 
-  #failed(connection: RedisConnection, error: unknown): void {
+  #failed(connection: RedisCalls, error: unknown): void {
     this.#options.gate.shut(error);
     // A server that answers with errors may not be the one to write to any more.
     if (error instanceof ErrorReply) connection.close(error);

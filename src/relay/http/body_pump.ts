@@ -68,16 +68,18 @@ export class BodyPump {
     const { bytes } = inbox;
     const count = this.#scanner.push(bytes);
     inbox.consume(count);
-    this.isWriting = true;
+    this.isWriting = this.#client.isWriting = true;
     if (!this.#unframe) await this.#write(bytes.subarray(0, count));
     for (const data of this.#data.splice(0)) await this.#write(data);
-    this.isWriting = false;
+    this.isWriting = this.#client.isWriting = false;
   }
 
   async #write(bytes: Uint8Array): Promise<void> {
     const client = this.#client;
     for (let at = 0; at < bytes.length;) {
-      at += await client.writeOnce(at === 0 ? bytes : bytes.subarray(at));
+      const count = await client.writeOnce(at === 0 ? bytes : bytes.subarray(at));
+      at += count;
+      client.bytesTaken += count;
       client.active = true;
     }
     client.bytesOut += bytes.length;

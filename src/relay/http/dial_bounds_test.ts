@@ -9,7 +9,7 @@ for (const target of ["/live/show.flv", "/live/show.m3u8"]) {
   Deno.test(`one request for ${target} among dead origins costs a handful of dials`, async () => {
     await using world = await HttpRelayWorld.open();
     const ports = new Array<number>(16).fill(freePort());
-    for (let index = 0; index < 10; index++) await world.addOrigin(`o${index}`, ...ports);
+    for (let index = 0; index < 10; index++) await world.addOrigin(`o${index}`, ports);
     assert.equal((await world.ask(target)).status, 502);
     const dials = await world.metric(UNREACHABLE);
     assert.ok(dials > 1 && dials <= MAX_DIALS, `${dials} dials`);

@@ -7,7 +7,8 @@ import type { ListenAddress } from "../../core/endpoint.ts";
 import { ProtocolError } from "../../core/errors.ts";
 import { type MemoryBudget, type MemoryHold, MemoryLimitError } from "../../core/memory_budget.ts";
 import type { Address } from "../../core/origin.ts";
-import { findHeadEnd, parseHead } from "../../protocol/http/head.ts";
+import { parseHead } from "../../protocol/http/head.ts";
+import { findRequestHead } from "../../protocol/http/request_head.ts";
 import { type HttpRequest, understandRequest } from "../../protocol/http/request.ts";
 import { Deadline } from "../../net/deadline.ts";
 import { HttpExchange } from "./http_exchange.ts";
@@ -35,9 +36,7 @@ export interface Http1ServerOptions {
   readonly timeouts: HeadTimeouts;
   /** What is kept of requests until their heads, and bodies if they have any, are complete. */
   readonly identifyMemory: MemoryBudget;
-  /** Whether requests may have bodies; `handle` reads them, or ends the connection. */
-  readonly takesBodies?: boolean;
-  /** Answers one request, to its end. */
+  /** Answers one request, to its end; reads its body, or has the connection end. */
   handle(exchange: HttpExchange): Promise<void>;
   /** Told of connections closed for a bound, and of requests refused before `handle`. */
   onRefused(reason: string): void;
@@ -104,6 +103,7 @@ export class Http1Server implements AsyncDisposable {
       const exchange = await this.#nextExchange(client, memory, timeout);
       if (exchange === undefined) return;
       await this.#options.handle(exchange);
+      client.unwatch();
       if (!exchange.keepAlive || this.#stopped) {
         return await connection.closeGently(LINGER, client.reading);
       }
@@ -140,17 +140,14 @@ export class Http1Server implements AsyncDisposable {
     using deadline = new Deadline(timeout, () => connection.close());
     this.#waiting.add(connection);
     try {
-      let end = findHeadEnd(inbox.bytes);
-      for (; end < 0; end = findHeadEnd(inbox.bytes)) {
+      let found = findRequestHead(inbox.bytes);
+      for (; found === undefined; found = findRequestHead(inbox.bytes)) {
         if (await client.more()) continue;
         if (deadline.passed && inbox.length > 0) this.#options.onRefused("head_timeout");
         return undefined;
       }
-      const request = understandRequest(parseHead(inbox.bytes.subarray(0, end)));
-      const mayHaveBody = this.#options.takesBodies === true;
-      if (request.bodyLength !== 0 && !mayHaveBody) {
-        throw new ProtocolError("Cannot take a request with a body");
-      }
+      const { start, end, lineEnd } = found;
+      const request = understandRequest(parseHead(inbox.bytes.subarray(start, end), lineEnd));
       inbox.consume(end);
       return request;
     } finally {

@@ -13,6 +13,8 @@ export interface Answer {
   readonly fields: readonly Field[];
   /** Not to be changed until it has been written. */
   readonly body?: Uint8Array;
+  /** Behind the status, when it is not the usual one. */
+  readonly reason?: string;
 }
 
 /** A request that waits for its answer, or has got it. */
@@ -35,17 +37,18 @@ export class HttpExchange {
   }
 
   /** Answers whole, with Content-Length and Connection added. */
-  async answer({ status, fields, body }: Answer): Promise<void> {
+  async answer({ status, fields, body, reason }: Answer): Promise<void> {
     const isBodiless = status === 204 || status === 304;
     const length = { name: "Content-Length", value: String(body?.length ?? 0) };
-    const written = await this.begin(status, isBodiless ? fields : [...fields, length]);
+    const written = await this.begin(status, isBodiless ? fields : [...fields, length], reason);
     if (!written || body === undefined || this.request.method === "HEAD") return;
     if (!await this.connection.write(body)) this.keepAlive = false;
   }
 
   /** Answers with an error: a short text that names no origin. */
-  answerError(error: ProxyError, fields: readonly Field[] = []): Promise<void> {
+  answerError(error: ProxyError, fields: readonly Field[] = [], reason = ""): Promise<void> {
     return this.answer({
+      reason,
       status: error.httpStatus,
       fields: [...fields, { name: "Content-Type", value: "text/plain; charset=utf-8" }],
       body: new TextEncoder().encode(`${error.message}\n`),
@@ -127,4 +130,5 @@ const REASONS: Readonly<Record<number, string>> = {
   502: "Bad Gateway",
   503: "Service Unavailable",
   504: "Gateway Timeout",
+  508: "Loop Detected",
 };

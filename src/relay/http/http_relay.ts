@@ -1,7 +1,9 @@
 // The HTTP front: a port, what is asked for there, and the requests under way with their bounds,
 // their sweep and their end. Media goes to origins; everything else is answered by a given handler.
 
+import type { EndedBy, RelaySessions } from "../../core/ports.ts";
 import type { ListenAddress } from "../../core/endpoint.ts";
+import type { OriginStatus } from "../../core/directory.ts";
 import { type ProxyError, toProxyError } from "../../core/errors.ts";
 import type { MemoryBudget } from "../../core/memory_budget.ts";
 import type { Address } from "../../core/origin.ts";
@@ -10,11 +12,13 @@ import { corsFields } from "./fields.ts";
 import { Forwarder } from "../http_origin/forward.ts";
 import { type HeadTimeouts, Http1Server } from "./http1_server.ts";
 import type { HttpExchange } from "./http_exchange.ts";
-import { type MediaRequest, mediaRequestOf } from "./media_request.ts";
+import { heldMedia, type MediaRequest, mediaWishOf } from "./media_request.ts";
 import { type MediaServices, MediaSession } from "./media_session.ts";
 import { OriginPool } from "../http_origin/origin_pool.ts";
+import { OriginFiles } from "./origin_files.ts";
 import { PageExchange } from "./page_exchange.ts";
 import type { HttpPorts, HttpTimeouts } from "./ports.ts";
+import { dropSmallBody } from "./small_body.ts";
 
 /** Longest time between two sweeps, milliseconds. */
 const SWEEP = 1000;
@@ -27,6 +31,10 @@ export interface HttpRelayOptions extends HttpPorts {
   readonly limits: ConnectionLimits;
   readonly identifyMemory: MemoryBudget;
   readonly timeouts: HttpTimeouts & HeadTimeouts;
+  /** Every origin, for files that belong to no stream. */
+  origins(): Promise<readonly OriginStatus[]>;
+  /** Whether such files are looked for. */
+  looksForFiles(): boolean;
   /** Answers what is no request for media. */
   answerOther(request: Request): Promise<Response>;
   /** Told of errors that are nobody's fault but the program's. */
@@ -37,14 +45,18 @@ export interface HttpRelayOptions extends HttpPorts {
 interface Running {
   readonly id: string;
   readonly isLive: boolean;
-  end(reason: "shutdown" | "kicked"): void;
+  readonly received: number;
+  end(reason: "shutdown" | EndedBy): void;
+  /** Ends it if it waits for something that may not come. */
+  drain(): void;
   sweep(elapsed: number): void;
 }
 
 /** A listening port for HTTP streams. */
-export class HttpRelay implements AsyncDisposable {
+export class HttpRelay implements RelaySessions, AsyncDisposable {
   readonly #options: HttpRelayOptions;
   readonly #services: MediaServices;
+  readonly #files: OriginFiles;
   readonly #running = new Set<Running>();
   readonly #server: Http1Server;
   readonly #sweeper: ReturnType<typeof setInterval>;
@@ -53,6 +65,7 @@ export class HttpRelay implements AsyncDisposable {
     this.#options = options;
     const pool = new OriginPool();
     this.#services = { ports: options, pool, forwarder: new Forwarder(options, pool, "http") };
+    this.#files = new OriginFiles(options, this.#services.forwarder);
     try {
       this.#server = Http1Server.open({
         ...options,
@@ -83,9 +96,10 @@ export class HttpRelay implements AsyncDisposable {
     return this.#server.closed;
   }
 
-  /** Takes no new client and no new stream; requests under way go on. */
+  /** Takes no new client and no new stream; what has reached its stream goes on. */
   drain(): void {
     this.#server.stop();
+    for (const running of this.#running) running.drain();
   }
 
   /** Ends all requests under way. */
@@ -93,14 +107,14 @@ export class HttpRelay implements AsyncDisposable {
     for (const running of this.#running) running.end("shutdown");
   }
 
-  /** Ends a session of the log. @returns whether it was here */
-  kick(session: string): boolean {
-    for (const running of this.#running) {
-      if (running.id !== session || !running.isLive) continue;
-      running.end("kicked");
-      return true;
-    }
-    return false;
+  endSession(session: string, reason: EndedBy): boolean {
+    const running = this.#find(session);
+    running?.end(reason);
+    return running !== undefined;
+  }
+
+  received(session: string): number | undefined {
+    return this.#find(session)?.received;
   }
 
   /** Resolves when no client is left. */
@@ -116,10 +130,17 @@ export class HttpRelay implements AsyncDisposable {
     clearInterval(this.#sweeper);
   }
 
+  #find(session: string): Running | undefined {
+    for (const running of this.#running) if (running.id === session) return running;
+    return undefined;
+  }
+
   async #handle(exchange: HttpExchange): Promise<void> {
     try {
       if (await this.#answerMethod(exchange)) return;
-      const media = mediaRequestOf(exchange.request);
+      await dropSmallBody(exchange, this.#options.timeouts.head);
+      this.#options.hopMark.requireNew(exchange.request.fields.tokens("via"));
+      const media = await this.#findMedia(exchange);
       if (media === undefined) await this.#answerOther(exchange);
       else await this.#answerMedia(exchange, media);
     } catch (thrown) {
@@ -130,16 +151,17 @@ export class HttpRelay implements AsyncDisposable {
     }
   }
 
-  /** Answers what its method decides: a page's question whether it may ask, and what is not done. */
+  /** Answers what its method decides: the question what may be asked, and what is not done. */
   async #answerMethod(exchange: HttpExchange): Promise<boolean> {
-    const { method, fields, path } = exchange.request;
+    const { method } = exchange.request;
     const cors = corsFields(exchange.request, this.#options.corsOrigins);
     const allow = { name: "Allow", value: METHODS.join(", ") };
-    const asksForLeave = path === "*" || fields.get("access-control-request-method") !== undefined;
     if (!METHODS.includes(method)) {
       this.#countRefused("method");
+      if (exchange.request.bodyLength !== 0) exchange.keepAlive = false;
       await exchange.answer({ status: 405, fields: [...cors, allow] });
-    } else if (method === "OPTIONS" && asksForLeave) {
+    } else if (method === "OPTIONS") {
+      await dropSmallBody(exchange, this.#options.timeouts.head);
       await exchange.answer({ status: 204, fields: [...cors, allow] });
     } else {
       return false;
@@ -147,13 +169,35 @@ export class HttpRelay implements AsyncDisposable {
     return true;
   }
 
+  async #findMedia(exchange: HttpExchange): Promise<MediaRequest | undefined> {
+    const { resolver, hlsPaths } = this.#options;
+    const wish = mediaWishOf(exchange.request, hlsPaths);
+    const held = await heldMedia(wish, async (stream) => {
+      return (await resolver.owner(stream))?.confirmed ?? false;
+    });
+    const { otherwise } = wish;
+    if (held !== undefined || otherwise === undefined) return held;
+    if (otherwise.originTag !== undefined) return otherwise;
+    return await this.#findFile(exchange) ?? otherwise;
+  }
+
+  async #findFile(exchange: HttpExchange): Promise<MediaRequest | undefined> {
+    return this.#options.looksForFiles() ? await this.#files.find(exchange) : undefined;
+  }
+
   async #answerMedia(exchange: HttpExchange, media: MediaRequest): Promise<void> {
     const session = new MediaSession(this.#services, exchange, media);
     await this.#track(session, () => session.run());
   }
 
+  /** From here, or from an origin that has such a file. */
   async #answerOther(exchange: HttpExchange): Promise<void> {
     const response = await this.#options.answerOther(webRequest(exchange));
+    const file = response.status === 404 ? await this.#findFile(exchange) : undefined;
+    if (file !== undefined) {
+      await response.body?.cancel();
+      return await this.#answerMedia(exchange, file);
+    }
     const page = new PageExchange(exchange, this.#options.timeouts.stall);
     await this.#track(page, () => page.run(response));
   }

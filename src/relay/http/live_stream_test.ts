@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
 import { HTTP_TIMEOUTS, HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
 import { ScriptedHttpOrigin, writeText } from "../../../tests/support/scripted_http_origin.ts";
 import { until } from "../../../tests/support/wait.ts";
@@ -6,6 +7,8 @@ import { until } from "../../../tests/support/wait.ts";
 const HEAD = "HTTP/1.1 200 OK\r\nContent-Type: video/x-flv\r\nTransfer-Encoding: chunked\r\n\r\n";
 const TARGET = "/live/show.flv?token=a%20b";
 const KEY = "tv.example/live/show";
+const STREAM = { vhost: "tv.example", app: "live", stream: "show", key: KEY };
+const SPBHID = encodeSpbhid({ key: STREAM, origin: "o" });
 const CLOSED = "srs_proxy_http_sessions_closed_total";
 
 /** An origin that begins a live stream with one chunk and leaves it open. */
@@ -84,8 +87,8 @@ Deno.test("a session that is ended from outside gets its last chunk", async () =
   await client.get(TARGET);
   await client.until("hello\r\n");
   const [session] = world.sessions.list({ limit: 1 });
-  assert.equal(world.relay.kick("unknown"), false);
-  assert.equal(world.relay.kick(session!.session), true);
+  assert.equal(world.relay.endSession("unknown", "kicked"), false);
+  assert.equal(world.relay.endSession(session!.session, "kicked"), true);
   await client.until();
   assert.equal(client.body, "5\r\nhello\r\n0\r\n\r\n");
   await until("the origin be left", () => origin.open.size === 0);
@@ -187,3 +190,27 @@ Deno.test("while the process ends streams run on, and new ones are turned away",
   running.close();
   await world.relay.idle();
 });
+
+for (
+  const target of [
+    `/live/show.flv?spbhid=${SPBHID}`,
+    `/live/show.ts?spbhid=${SPBHID}`,
+    // Named like a segment, and a live stream all the same.
+    `/live/show-7.ts?spbhid=${SPBHID}`,
+  ]
+) {
+  Deno.test(`a live stream asked for as ${target.slice(0, 20)} is a session like others`, async () => {
+    await using origin = liveOrigin();
+    await using world = await HttpRelayWorld.open();
+    await world.addOrigin("o", origin.port);
+    using client = await world.client();
+    await client.get(target);
+    await client.until("hello\r\n");
+    const [session] = world.sessions.list({ limit: 1 });
+    assert.equal(session?.stream, KEY);
+    assert.equal(world.relay.endSession(session.session, "kicked"), true);
+    await client.until();
+    assert.equal(client.body, "5\r\nhello\r\n0\r\n\r\n");
+    await until("the session end", () => world.sessions.size === 0);
+  });
+}

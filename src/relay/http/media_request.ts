@@ -1,9 +1,19 @@
-// What a request to the HTTP server is about, as far as its method, path and query tell. Pure.
+// What a request to the HTTP server is about, as far as its method, path and query tell, and which of
+// several streams it is about when some of them are known. Pure.
 
-import type { StreamKey } from "../../core/stream_key.ts";
-import { streamKeyFromHttp } from "../../core/stream_key.ts";
+import { type StreamKey, streamKeyFromHttp } from "../../core/stream_key.ts";
 import { ProxyError } from "../../core/errors.ts";
+import type { PathTemplate } from "../../core/path_template.ts";
 import { decodeSpbhid, takeSpbhid } from "../../protocol/hls/spbhid.ts";
+import {
+  extensionOf,
+  isPartExtension,
+  isPathOf,
+  isServicePath,
+  type MediaPath,
+  streamsByName,
+  streamsByTemplate,
+} from "../../protocol/hls/stream_paths.ts";
 import type { HttpRequest } from "../../protocol/http/request.ts";
 
 /** What kind of thing an origin is asked for. */
@@ -24,34 +34,109 @@ export interface MediaRequest {
   readonly originTag?: string;
   /** Query for the origin, without what is the proxy's own. */
   readonly query: string;
+  /** Whether what is asked for is a live stream if it turns out to have no length. */
+  readonly mayBeLive: boolean;
 }
 
-const EXTENSION = /\.([a-z0-9]+)$/i;
-const LIVE = new Set(["flv", "ts", "mp3", "aac"]);
+/** What a request may be about. */
+export interface MediaWish {
+  /** What it is about if that stream has an origin; the likeliest first. */
+  readonly guesses: readonly MediaRequest[];
+  /** What it is about if none of them has; undefined when it is for no media then. */
+  readonly otherwise: MediaRequest | undefined;
+}
+
+/** Streams that are looked for on behalf of one request. */
+const MAX_GUESSES = 8;
+const NO_MEDIA: MediaWish = { guesses: [], otherwise: undefined };
+const LIVE: ReadonlySet<string> = new Set(["flv", "ts", "mp3", "aac"]);
 
 /**
- * Undefined when the request is for no media.
+ * What a request may be about.
  *
- * @throws ProxyError `not_found` for an `spbhid` that nobody gave out, `bad_request` for a path
- * that cannot name a stream
+ * @param templates where origins put playlists and segments
+ * @throws ProxyError `not_found` for an `spbhid` that nobody gave out for this path, `bad_request`
+ * for a path that cannot name a stream
  */
-export function mediaRequestOf(request: HttpRequest): MediaRequest | undefined {
+export function mediaWishOf(request: HttpRequest, templates: readonly PathTemplate[]): MediaWish {
   const { path, host } = request;
   requirePlainPath(path);
-  const { spbhid, rest } = takeSpbhid(request.query);
-  const extension = EXTENSION.exec(path)?.[1]?.toLowerCase() ?? "";
-  const playlist = extension === "m3u8" ? "hls" : extension === "mpd" ? "dash" : undefined;
-  if (spbhid === undefined) {
-    const kind = playlist ?? (LIVE.has(extension) ? "live" : undefined);
-    if (kind === undefined) return undefined;
-    return { kind, key: streamKeyFromHttp({ host, path, query: rest }), query: rest };
+  const { spbhid, rest: query } = takeSpbhid(request.query);
+  const where: MediaPath = { host, path, query };
+  if (spbhid !== undefined) {
+    return { guesses: [], otherwise: taggedRequest(spbhid, where, templates) };
   }
+  const extension = extensionOf(path);
+  if (isServicePath(path)) return NO_MEDIA;
+  const playlist = playlistKind(extension);
+  const kind = playlist ?? (LIVE.has(extension) ? "live" : undefined);
+  const mayBeLive = LIVE.has(extension);
+  const itself: MediaRequest | undefined = kind &&
+    { kind, key: streamKeyFromHttp(where), query, mayBeLive };
+  if (itself === undefined && !isPartExtension(extension)) return NO_MEDIA;
+  const kindOfRest = playlist ?? "part";
+  const [templated, named] = [streamsByTemplate(where, templates), streamsByName(where)]
+    .map((keys) => keys.map((key): MediaRequest => ({ kind: kindOfRest, key, query, mayBeLive })));
+  const own = itself === undefined ? [] : [itself];
+  // A playlist is rather that of a folder than one called "index"; a stream may have a number.
+  const guesses = playlist === undefined
+    ? [...own, ...templated!, ...named!]
+    : [...templated!, ...own, ...named!];
+  const otherwise = playlist === undefined ? itself : templated![0] ?? itself;
+  return { guesses: guesses.slice(0, MAX_GUESSES), otherwise };
+}
+
+/**
+ * The first of the guesses whose stream has an origin.
+ *
+ * @param isHeld whether a stream of that key has one
+ */
+export async function heldMedia(
+  { guesses }: MediaWish,
+  isHeld: (key: string) => Promise<boolean>,
+): Promise<MediaRequest | undefined> {
+  for (const guess of guesses) if (await isHeld(guess.key.key)) return guess;
+  return undefined;
+}
+
+/** Which kind of playlist a file of that extension is, if any. */
+export function playlistKind(extension: string): "hls" | "dash" | undefined {
+  return extension === "m3u8" ? "hls" : extension === "mpd" ? "dash" : undefined;
+}
+
+/** A live stream is one whatever its query says; of all else the tag must name the stream. */
+function taggedRequest(
+  spbhid: string,
+  where: MediaPath,
+  templates: readonly PathTemplate[],
+): MediaRequest {
   const named = decodeSpbhid(spbhid);
-  if (named === undefined) {
+  const { path, query } = where;
+  const extension = extensionOf(path);
+  if (named === undefined || !isNamed(named.key, where, templates)) {
     throw new ProxyError("not_found", "Cannot find the stream of this address");
   }
   const { key, originTag } = named;
-  return { kind: playlist ?? "part", key, originTag, query: rest };
+  const playlist = playlistKind(extension);
+  if (playlist !== undefined) {
+    return { kind: playlist, key, originTag, query, mayBeLive: false };
+  }
+  const mayBeLive = LIVE.has(extension);
+  const itself = mayBeLive ? streamKeyFromHttp(where) : undefined;
+  const isLive = itself !== undefined &&
+    (extension === "flv" || (itself.app === key.app && itself.stream === key.stream));
+  return isLive
+    ? { kind: "live", key: itself, query, mayBeLive }
+    : { kind: "part", key, originTag, query, mayBeLive };
+}
+
+function isNamed(
+  key: StreamKey,
+  where: MediaPath,
+  templates: readonly PathTemplate[],
+): boolean {
+  const isFlv = extensionOf(where.path) === "flv" && !isServicePath(where.path);
+  return isFlv || isPathOf(key, where, templates);
 }
 
 /** What one server takes for a name and another for a step to another folder is passed to none. */

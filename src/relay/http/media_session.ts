@@ -3,13 +3,16 @@
 
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import { formatAddress } from "../../core/endpoint.ts";
+import type { EndedBy, TriedOrigin } from "../../core/ports.ts";
 import type { Origin } from "../../core/origin.ts";
+import { StallWatch } from "../../net/stall_watch.ts";
+import { extensionOf } from "../../protocol/hls/stream_paths.ts";
 import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
 import type { Field } from "../../protocol/http/head.ts";
 import type { HttpResponse } from "../../protocol/http/response.ts";
 import { BodyPump } from "./body_pump.ts";
 import { corsFields, responseFields } from "./fields.ts";
-import { outgoingRequest } from "../http_origin/outgoing_request.ts";
+import { type OutgoingRequest, outgoingRequest } from "../http_origin/outgoing_request.ts";
 import { readBody } from "../http_origin/read_body.ts";
 import type { Forwarded, Forwarder } from "../http_origin/forward.ts";
 import type { HttpExchange } from "./http_exchange.ts";
@@ -19,7 +22,7 @@ import { MAX_LENGTH, rewriteBody } from "./playlist.ts";
 import type { HttpPorts } from "./ports.ts";
 
 /** Why a session was ended before its body was, as logs and counters say it. */
-export type EndReason = "client_closed" | "idle" | "stalled" | "shutdown" | "kicked";
+export type EndReason = "client_closed" | "idle" | "stalled" | "shutdown" | EndedBy;
 
 /** What all sessions share. */
 export interface MediaServices {
@@ -37,11 +40,16 @@ export class MediaSession {
   readonly #exchange: HttpExchange;
   readonly #media: MediaRequest;
   readonly #gone = new AbortController();
+  readonly #tried: TriedOrigin[] = [];
   #ended: EndReason | undefined;
+  /** The origin that is being asked, and what leaves it for another one. */
+  #asked: string | undefined;
+  #elsewhere: AbortController | undefined;
   #forwarded: Forwarded | undefined;
-  #pump: BodyPump | undefined;
+  /** Whether it is a session of the log. */
+  #isOpen = false;
   #quietFor = 0;
-  #stalledFor = 0;
+  readonly #stall: StallWatch;
   #countedBytes: number;
 
   constructor(services: MediaServices, exchange: HttpExchange, media: MediaRequest) {
@@ -50,11 +58,22 @@ export class MediaSession {
     this.#media = media;
     this.id = services.ports.newSession();
     this.#countedBytes = exchange.connection.bytesOut;
+    this.#stall = new StallWatch(exchange.connection);
   }
 
   /** Whether it has no end of its own, so that it may outlive the begin of a shutdown. */
   get isLive(): boolean {
-    return this.#media.kind === "live";
+    return this.#media.kind === "live" || this.#isOpen;
+  }
+
+  /** Whether the origin is found by the resolver, which is to be told how it goes. */
+  get #isResolved(): boolean {
+    return this.#media.originTag === undefined && this.#media.kind !== "part";
+  }
+
+  /** Whether it is there for a live stream that has not begun. */
+  get #isWaiting(): boolean {
+    return this.#media.kind === "live" && this.#forwarded === undefined;
   }
 
   /** Serves the request to its end. Throws nothing that is the client's or an origin's fault. */
@@ -63,16 +82,19 @@ export class MediaSession {
     const exchange = this.#exchange;
     exchange.client.watch(() => this.end("client_closed"));
     try {
-      if (this.isLive && ports.isDraining()) {
-        throw new ProxyError("draining", "Server is about to end");
-      }
+      if (this.isLive) this.#requireNoDrain();
       await this.#serve();
     } catch (thrown) {
-      await this.#refuse(toProxyError(thrown));
+      await this.#refuse(this.#endedBefore() ?? await this.#explain(toProxyError(thrown)));
     } finally {
-      if (this.#media.originTag === undefined) ports.resolver.release(this.id);
+      if (this.#isResolved) ports.resolver.release(this.id);
       this.#countBytes();
     }
+  }
+
+  /** Bytes that the origin has sent. */
+  get received(): number {
+    return this.#forwarded?.link.connection.bytesIn ?? 0;
   }
 
   /** Ends it from outside, in order if the client takes what it gets. */
@@ -82,7 +104,12 @@ export class MediaSession {
     this.#exchange.keepAlive = false;
     this.#gone.abort();
     this.#forwarded?.link.connection.close();
-    if (this.#pump?.isWriting) this.#exchange.connection.close();
+    if (this.#exchange.connection.isWriting) this.#exchange.connection.close();
+  }
+
+  /** Ends it if it still waits for its stream. */
+  drain(): void {
+    if (this.#isWaiting) this.end("shutdown");
   }
 
   /** Counts, and ends what has been quiet or has not been read for too long. */
@@ -93,34 +120,77 @@ export class MediaSession {
     const origin = this.#forwarded?.link.connection;
     const isActive = client.active || (origin?.active ?? false);
     this.#quietFor = isActive ? 0 : this.#quietFor + elapsed;
-    this.#stalledFor = client.active || !this.#pump?.isWriting ? 0 : this.#stalledFor + elapsed;
+    const stalledFor = this.#stall.sweep(elapsed);
     client.active = false;
     if (origin !== undefined) origin.active = false;
-    if (this.#stalledFor >= stall) this.end("stalled");
+    if (this.#isWaiting && this.#asked !== undefined) this.#follow();
+    if (stalledFor >= stall) this.end("stalled");
     else if (this.#quietFor >= idle) this.end("idle");
   }
 
   async #serve(): Promise<void> {
-    const { kind, query } = this.#media;
+    const { kind, query, mayBeLive } = this.#media;
     const { request, connection } = this.#exchange;
     const isPlaylist = kind === "hls" || kind === "dash";
-    const { trustedProxies } = this.#services.ports;
-    const changes = { query, readable: isPlaylist, peer: connection.peer, trustedProxies };
-    const forwarded = await this.#services.forwarder.forward(outgoingRequest(request, changes), {
-      choose: (failed) => this.#chooseOrigin(failed),
-      gone: this.#gone.signal,
-    });
+    const { trustedProxies, hopMark } = this.#services.ports;
+    const { peer } = connection;
+    const changes = { query, readable: isPlaylist, peer, trustedProxies, hopMark };
+    const forwarded = await this.#forward(outgoingRequest(request, changes));
     this.#forwarded = forwarded;
+    if (forwarded.response.status === 404) await this.#requireOffered();
     const isContent = forwarded.response.status === 200 && request.method === "GET";
     if (isPlaylist && isContent) await this.#answerPlaylist(forwarded, kind);
-    else await this.#passOn(forwarded, isContent && kind === "live");
+    else await this.#passOn(forwarded, isContent && mayBeLive);
   }
 
-  #chooseOrigin(failed: readonly string[]): Promise<Origin> {
+  /**
+   * Who comes before the publisher waits for him, and the origin with him, as SRS has it; when he comes
+   * to another origin, that one is asked instead.
+   */
+  async #forward(request: OutgoingRequest): Promise<Forwarded> {
+    const waits = this.#media.kind === "live" ? { patience: Infinity } : {};
+    while (true) {
+      this.#elsewhere = new AbortController();
+      const elsewhere = this.#elsewhere.signal;
+      try {
+        return await this.#services.forwarder.forward(request, {
+          ...waits,
+          choose: (failed) => this.#chooseOrigin(failed),
+          failed: (origin, { code }) => this.#tried.push({ origin, code }),
+          gone: AbortSignal.any([this.#gone.signal, elsewhere]),
+        });
+      } catch (error) {
+        if (!elsewhere.aborted || this.#gone.signal.aborted) throw error;
+      }
+    }
+  }
+
+  /** Leaves an origin without the stream when it runs at another. */
+  async #follow(): Promise<void> {
+    const owner = await this.#services.ports.resolver.owner(this.#media.key.key).catch(() => {});
+    const isElsewhere = owner?.confirmed && owner.origin.id !== this.#asked;
+    if (isElsewhere && this.#forwarded === undefined) this.#elsewhere?.abort();
+  }
+
+  /** An origin that has the stream and denies it does not offer it like this. */
+  async #requireOffered(): Promise<void> {
+    const { resolver } = this.#services.ports;
+    if (!this.#isResolved || !(await resolver.owner(this.#media.key.key))?.confirmed) return;
+    throw new NotOffered(extensionOf(this.#exchange.request.path));
+  }
+
+  async #chooseOrigin(failed: readonly string[]): Promise<Origin> {
+    const origin = await this.#findOrigin(failed);
+    this.#asked = origin.id;
+    return origin;
+  }
+
+  #findOrigin(failed: readonly string[]): Promise<Origin> {
     const { resolver } = this.#services.ports;
     const { key: { key: stream }, originTag } = this.#media;
-    if (originTag !== undefined) {
-      return resolver.locate({ stream, originTag, protocol: "http", failed });
+    if (!this.#isResolved) {
+      const tag = originTag === undefined ? {} : { originTag };
+      return resolver.locate({ stream, ...tag, protocol: "http", failed });
     }
     const session = this.id;
     return resolver.resolve({ stream, protocol: "http", intent: "play", session, failed });
@@ -135,7 +205,7 @@ export class MediaSession {
     });
     if (response.reusable) pool.give(link);
     else link.connection.close();
-    if (this.#media.originTag === undefined) ports.resolver.confirm(this.id);
+    if (this.#isResolved) ports.resolver.confirm(this.id);
     const target = {
       spbhid: encodeSpbhid({ key: this.#media.key, origin: origin.id }),
       clientHost: this.#exchange.request.host,
@@ -155,21 +225,20 @@ export class MediaSession {
     const { link, response } = forwarded;
     const exchange = this.#exchange;
     const { request, connection } = exchange;
+    // What has a length is a file that happens to be named like a stream.
+    const isSession = isStream && typeof response.bodyLength !== "number";
+    if (isSession) this.#requireNoDrain();
     const unframe = response.bodyLength === "chunked" && request.version === "1.0";
     const framing = framingOf(response, request.method, unframe);
     if (framing === undefined) exchange.keepAlive = false;
     const fields = [...this.#fields(forwarded), ...(framing ?? [])];
-    // What has a length is a file that happens to be named like a stream.
-    const isSession = isStream && typeof response.bodyLength !== "number";
     this.#count(response.status);
     if (isSession) this.#open(forwarded.origin);
     const startedAt = connection.bytesOut;
     const pump = new BodyPump(link, response, connection, unframe);
-    this.#pump = pump;
     const reason = await exchange.begin(response.status, fields, response.reason)
       ? await this.#pumpBody(pump, response, link)
       : "client_closed";
-    this.#pump = undefined;
     if (isSession) this.#close(reason, connection.bytesOut - startedAt);
   }
 
@@ -203,9 +272,29 @@ export class MediaSession {
     return responseFields(response, this.#exchange.request, { origin, corsOrigins });
   }
 
+  /** What a client is told that was let go before its answer has begun. */
+  #endedBefore(): ProxyError | undefined {
+    if (this.#ended === "idle") return new ProxyError("not_found", "Stream has not begun");
+    return this.#ended === "shutdown" ? draining() : undefined;
+  }
+
+  /** Why there is no origin, when the stream has one. */
+  async #explain(error: ProxyError): Promise<ProxyError> {
+    if (error.code !== "no_origin") return error;
+    const owner = await this.#services.ports.resolver.owner(this.#media.key.key);
+    const isMute = owner?.confirmed && owner.origin.endpoints.http.length === 0;
+    return isMute ? new ProxyError("no_origin", "The origin of this stream offers no HTTP") : error;
+  }
+
+  #requireNoDrain(): void {
+    if (!this.#services.ports.isDraining()) return;
+    throw draining();
+  }
+
   #open(origin: Origin): void {
     const { resolver, sessions, metrics } = this.#services.ports;
-    resolver.confirm(this.id);
+    this.#isOpen = true;
+    if (this.#isResolved) resolver.confirm(this.id);
     metrics.count("srs_proxy_http_sessions_opened_total");
     sessions.opened({
       session: this.id,
@@ -230,10 +319,12 @@ export class MediaSession {
     ports.metrics.count("srs_proxy_http_refused_total", { reason: error.code });
     if (this.#media.kind !== "part") {
       ports.sessions.refused({
+        session: this.id,
         protocol: "http",
         intent: "play",
         stream: this.#media.key.key,
-        client: exchange.connection.peer.host,
+        client: formatAddress(exchange.connection.peer),
+        tried: this.#tried,
         error,
       });
     }
@@ -243,7 +334,8 @@ export class MediaSession {
       return;
     }
     this.#count(error.httpStatus);
-    await exchange.answerError(error, corsFields(exchange.request, ports.corsOrigins));
+    const reason = error instanceof NotOffered ? error.reason : "";
+    await exchange.answerError(error, corsFields(exchange.request, ports.corsOrigins), reason);
   }
 
   #count(status: number): void {
@@ -259,6 +351,19 @@ export class MediaSession {
     this.#countedBytes = bytesOut;
     const { kind } = this.#media;
     this.#services.ports.metrics.count("srs_proxy_http_relay_bytes_total", { kind }, bytes);
+  }
+}
+
+function draining(): ProxyError {
+  return new ProxyError("draining", "Server is about to end");
+}
+
+/** A stream that runs where it is not given out like this; the page knows it by the reason. */
+class NotOffered extends ProxyError {
+  readonly reason = "Not Offered";
+
+  constructor(extension: string) {
+    super("not_found", `The origin of this stream does not offer it as .${extension}, or not yet`);
   }
 }
 

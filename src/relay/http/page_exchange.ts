@@ -1,26 +1,32 @@
 // A request that the proxy answers itself, from files or pages: its answer may be long, and must
 // not wait for ever for a client that does not read it.
 
+import { StallWatch } from "../../net/stall_watch.ts";
 import type { HttpExchange } from "./http_exchange.ts";
 
 /** An answer under way. */
 export class PageExchange {
   readonly id = "";
   readonly isLive = false;
+  readonly received = 0;
   readonly #exchange: HttpExchange;
   readonly #stall: number;
-  #stalledFor = 0;
+  readonly #watch: StallWatch;
 
   /** @param stall milliseconds that the client may take nothing */
   constructor(exchange: HttpExchange, stall: number) {
     this.#exchange = exchange;
     this.#stall = stall;
+    this.#watch = new StallWatch(exchange.connection);
   }
 
   /** Writes the answer, to its end or that of the connection. */
   async run(response: Response): Promise<void> {
     await this.#exchange.answerWith(response);
   }
+
+  /** It comes to its end by itself. */
+  drain(): void {}
 
   /** Cuts the answer off. */
   end(): void {
@@ -30,9 +36,6 @@ export class PageExchange {
 
   /** Ends what has not been read for too long. */
   sweep(elapsed: number): void {
-    const { connection } = this.#exchange;
-    this.#stalledFor = connection.active ? 0 : this.#stalledFor + elapsed;
-    connection.active = false;
-    if (this.#stalledFor >= this.#stall) this.end();
+    if (this.#watch.sweep(elapsed) >= this.#stall) this.end();
   }
 }

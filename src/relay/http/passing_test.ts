@@ -203,9 +203,38 @@ Deno.test("a load balancer in the list is believed what it says of the client", 
     "X-Forwarded-Proto: https",
     "X-Forwarded-Host: tv.example",
   );
-  assert.equal(origin.field("x-forwarded-for"), "203.0.113.9, 10.0.0.1, 127.0.0.1");
+  assert.equal(origin.field("x-forwarded-for"), "10.0.0.1, 127.0.0.1", "what SRS takes is first");
   assert.equal(origin.field("x-forwarded-proto"), "https");
-  assert.equal(origin.field("x-real-ip"), "203.0.113.9");
+  assert.equal(origin.field("x-real-ip"), "10.0.0.1");
+  await world.ask(partOf("o"), "X-Forwarded-For: 6.6.6.6, 203.0.113.9", "X-Real-IP: 6.6.6.6");
+  assert.equal(origin.field("x-real-ip"), "203.0.113.9", "what the balancer itself has added");
+});
+
+Deno.test("a request that comes back is refused, and one that has come through many", async () => {
+  await using one = await HttpRelayWorld.open();
+  await using two = await HttpRelayWorld.open();
+  await one.addOrigin("two", two.relay.address.port);
+  await two.addOrigin("one", one.relay.address.port);
+  for (const target of ["/live/show.flv", "/live/show.m3u8"]) {
+    assert.equal((await one.ask(target)).status, 508, target);
+  }
+  assert.equal(await one.metric('srs_proxy_http_refused_total{reason="loop"}'), 2);
+  assert.equal(await two.metric('srs_proxy_http_refused_total{reason="loop"}'), 0);
+  assert.deepEqual([await one.streams(), await two.streams()], [[], []]);
+
+  await using origin = new ScriptedHttpOrigin(says("200 OK", "part"));
+  await two.addOrigin("o", origin.port);
+  const through = async (...via: string[]) => {
+    return (await two.ask(partOf("o"), ...via.map((line) => `Via: ${line}`))).status;
+  };
+  const ours = ["a", "b", "c", "d"].map((name) => `1.1 srs-proxy-${name}`);
+  assert.equal(await through("1.1 cdn", ours.slice(1).join(" , ")), 200);
+  assert.equal(await through(...ours), 508);
+  assert.equal(await through(Array(16).fill("1.1 cdn").join(",")), 508);
+  assert.match(
+    origin.requests[0]!.lines.join("\n"),
+    /^Via: 1\.1 cdn\n(.*\n)*Via: 1\.1 srs-proxy-[\w-]+$/m,
+  );
 });
 
 Deno.test("web pages may ask as far as they are allowed to", async () => {
@@ -241,12 +270,19 @@ Deno.test("other methods, bodies and ambiguous requests reach no origin", async 
       [405, "POST /live/show.flv HTTP/1.1\r\nHost: a\r\n\r\n"],
       [405, "DELETE /live/show.flv HTTP/1.1\r\nHost: a\r\n\r\n"],
       [405, "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n"],
-      [400, "GET /live/show.flv HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"],
+      [405, "TRACK / HTTP/1.1\r\nHost: a\r\n\r\n"],
+      [405, "POST /live/show.flv HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"],
+      [413, "GET /live/show.flv HTTP/1.1\r\nHost: a\r\nContent-Length: 4097\r\n\r\n"],
+      [
+        413,
+        "GET /live/show.flv HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1001\r\n" +
+        "x".repeat(4097),
+      ],
       [
         400,
-        "GET /live/show.flv HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "GET /live/show.flv HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
       ],
-      [400, "GET /live/show.flv HTTP/1.1\r\n\r\n"],
+      [400, "GET /live/show.flv HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"],
       [400, "GET /live/../show.flv HTTP/1.1\r\nHost: a\r\n\r\n"],
       [400, "\x16\x03\x01\x02\x00\x01\r\n\r\n"],
     ] as const
@@ -259,7 +295,7 @@ Deno.test("other methods, bodies and ambiguous requests reach no origin", async 
   assert.equal(origin.connections, 0);
   await until(
     "all be counted",
-    async () => await world.metric('srs_proxy_http_refused_total{reason="method"}') === 3,
+    async () => await world.metric('srs_proxy_http_refused_total{reason="method"}') === 5,
   );
   assert.deepEqual(world.errors, []);
 });
@@ -274,4 +310,65 @@ Deno.test("a head that does not come to its end is waited for as long as allowed
   using idle = await world.client();
   await idle.until();
   assert.equal(await world.metric('srs_proxy_http_refused_total{reason="head_timeout"}'), 1);
+});
+
+const SECOND = "GET /live/second.m3u8 HTTP/1.1\r\nHost: a\r\n\r\n";
+
+for (
+  const [what, request] of [
+    [
+      "an empty line before",
+      "\r\nGET /live/show.m3u8 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    ],
+    ["LF alone", `GET /live/show.m3u8 HTTP/1.1\nHost: a\n\n${SECOND}`],
+    ["LF alone over HTTP/1.0", `GET /live/show.m3u8 HTTP/1.0\n\n${SECOND}`],
+    ["no Host", "GET /live/show.m3u8 HTTP/1.1\r\nConnection: close\r\n\r\n"],
+    ["an empty Host", "GET /live/show.m3u8 HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n"],
+    [
+      "an empty body in chunks",
+      `GET /live/show.m3u8 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${SECOND}`,
+    ],
+    [
+      "a body",
+      `GET /live/show.m3u8 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}${SECOND}`,
+    ],
+    [
+      "a body that looks like a request",
+      `GET /live/show.m3u8 HTTP/1.1\r\nHost: a\r\nContent-Length: ${SECOND.length}\r\n\r\n${SECOND}`,
+    ],
+  ] as const
+) {
+  Deno.test(`a request as it should not be, but clear, is answered once: ${what}`, async () => {
+    await using origin = new ScriptedHttpOrigin(says("200 OK", "#EXTM3U\n"));
+    await using world = await HttpRelayWorld.open();
+    await world.addOrigin("o", origin.port);
+    using client = await world.client();
+    await client.send(request);
+    await client.until();
+    assert.match(client.text, /^HTTP\/1\.1 200 OK\r\n[^]*\r\nConnection: close\r\n/);
+    assert.equal(client.body, "#EXTM3U\n", "and nothing else");
+    assert.equal(origin.requests.length, 1);
+    const { start, lines, body } = origin.requests[0]!;
+    assert.match(start, /^GET \/live\/show\.m3u8 /);
+    assert.equal(body, "");
+    assert.doesNotMatch(lines.join("\n"), /^(?:content-length|transfer-encoding)|^host: *$/im);
+    assert.ok(start.endsWith("1.0") || origin.field("host") === "a");
+  });
+}
+
+Deno.test("OPTIONS is answered for every path, as by those who only want to know who is there", async () => {
+  await using world = await HttpRelayWorld.open();
+  for (
+    const request of [
+      "OPTIONS / HTTP/1.0\r\n\r\n",
+      "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+      "OPTIONS /live/show.flv HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    ]
+  ) {
+    using client = await world.client();
+    await client.send(request);
+    await client.until();
+    assert.equal(client.status, 204);
+    assert.match(client.text, /\r\nAllow: GET, HEAD, OPTIONS\r\n/);
+  }
 });

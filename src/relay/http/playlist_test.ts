@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
 import { HTTP_TIMEOUTS, HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
 import { ScriptedHttpOrigin, writeText } from "../../../tests/support/scripted_http_origin.ts";
+import { until, within } from "../../../tests/support/wait.ts";
 
 const KEY = { vhost: "tv.example", app: "live", stream: "show", key: "tv.example/live/show" };
 const SPBHID = `spbhid=${encodeSpbhid({ key: KEY, origin: "o" })}`;
@@ -141,4 +142,21 @@ Deno.test("a small playlist that decodes to a huge one is refused", async () => 
   await using world = await HttpRelayWorld.open();
   await world.addOrigin("o", origin.port);
   assert.equal((await world.ask("/live/show.m3u8")).status, 502);
+});
+
+Deno.test("a player that asks for playlists and takes none is let go", async () => {
+  const playlist = `#EXTM3U\n${"#EXT-X-OF-MANY-LINES\n".repeat(40_000)}`;
+  await using origin = new ScriptedHttpOrigin((connection) =>
+    writeText(
+      connection,
+      `HTTP/1.1 200 OK\r\nContent-Length: ${playlist.length}\r\nConnection: close\r\n\r\n${playlist}`,
+    )
+  );
+  const timeouts = { ...HTTP_TIMEOUTS, idle: 60_000, stall: 400 };
+  await using world = await HttpRelayWorld.open({ timeouts });
+  await world.addOrigin("o", origin.port);
+  using lazy = await world.client();
+  await lazy.send("GET /live/show.m3u8 HTTP/1.1\r\nHost: h\r\n\r\n".repeat(20));
+  await until("the first playlist be asked for", () => origin.requests.length > 0);
+  await within("the end of the connection", 10_000, world.relay.idle());
 });

@@ -2,6 +2,8 @@
 
 import type { Cidr } from "../../core/cidr.ts";
 import type { Metrics, PartLocator, Resolver, SessionLog } from "../../core/ports.ts";
+import type { HopMark } from "../../core/hop_mark.ts";
+import type { PathTemplate } from "../../core/path_template.ts";
 import type { OriginHttpTimeouts } from "../http_origin/ports.ts";
 
 /** Deadlines, milliseconds. */
@@ -20,6 +22,9 @@ export interface HttpPorts {
   readonly metrics: Metrics;
   /** Peers whose X-Forwarded-* fields are believed. */
   readonly trustedProxies: readonly Cidr[];
+  readonly hopMark: HopMark;
+  /** Where origins put playlists and segments. */
+  readonly hlsPaths: readonly PathTemplate[];
   /** Web origins that may read answers; empty means all. */
   readonly corsOrigins: readonly string[];
   isDraining(): boolean;

@@ -12,6 +12,8 @@ import { BodyScanner } from "../../protocol/http/body_scanner.ts";
 import { type HeadTimeouts, Http1Server } from "./http1_server.ts";
 import type { HttpExchange } from "./http_exchange.ts";
 
+/** Methods of which no web Request can be made, and which nobody here has a use for. */
+const IMPOSSIBLE: readonly string[] = ["TRACE", "TRACK"];
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 
 /** What a WebServer needs to know. */
@@ -45,7 +47,6 @@ export class WebServer implements AsyncDisposable {
     this.#options = options;
     this.#server = Http1Server.open({
       ...options,
-      takesBodies: true,
       handle: (exchange) => this.#handle(exchange),
     });
   }
@@ -77,6 +78,7 @@ export class WebServer implements AsyncDisposable {
   }
 
   async #handle(exchange: HttpExchange): Promise<void> {
+    if (IMPOSSIBLE.includes(exchange.request.method)) return await this.#refuseMethod(exchange);
     const body = new RequestBody(exchange);
     const { connection } = exchange;
     this.#open.add(exchange);
@@ -94,6 +96,13 @@ export class WebServer implements AsyncDisposable {
     } finally {
       this.#open.delete(exchange);
     }
+  }
+
+  async #refuseMethod(exchange: HttpExchange): Promise<void> {
+    this.#options.onRefused("method");
+    exchange.keepAlive = false;
+    const allow = { name: "Allow", value: "GET, HEAD, POST, PATCH, DELETE, OPTIONS" };
+    await exchange.answer({ status: 405, fields: [allow] });
   }
 
   async #answerOf(exchange: HttpExchange, body: RequestBody): Promise<Response> {

@@ -60,6 +60,18 @@ Deno.test("requests follow each other on one connection, bodies and all", async 
   });
 });
 
+Deno.test("an empty line between two requests is none of them", async () => {
+  await onSite(echo, async ({ port }) => {
+    using client = await RawHttpClient.open(port);
+    const get = (target: string) => `GET ${target} HTTP/1.1\r\nHost: tv.example\r\n\r\n`;
+    await client.send(
+      `${post("/a", "Content-Length: 1", "", "x")}\r\n${get("/b")}\r\n${get("/c")}`,
+    );
+    const text = await client.until("GET /c tv.example <>");
+    assert.equal(text.match(/ 201 Created/g)?.length, 3);
+  });
+});
+
 Deno.test("a body that is waited for is asked for, unless nobody wants it", async () => {
   await onSite(echo, async ({ port }) => {
     using client = await RawHttpClient.open(port);
@@ -77,12 +89,25 @@ Deno.test("a body that is waited for is asked for, unless nobody wants it", asyn
   });
 });
 
+Deno.test("a method of which no web Request can be made is refused, and is no error", async () => {
+  await onSite(echo, async ({ port, refused, errors }) => {
+    for (const method of ["TRACE", "TRACK"]) {
+      using client = await RawHttpClient.open(port);
+      await client.send(`${method} / HTTP/1.1\r\nHost: tv.example\r\n\r\n`);
+      const text = await client.until();
+      assert.match(text, /^HTTP\/1\.1 405 Method Not Allowed\r\n/);
+      assert.match(text, /\r\nAllow: GET, /);
+    }
+    assert.deepEqual([refused, errors], [["method", "method"], []]);
+  });
+});
+
 Deno.test("what two servers could read in two ways is refused", async () => {
   await onSite(echo, async ({ port, refused }) => {
     const requests = [
       post("/", "Content-Length: 3", "Transfer-Encoding: chunked", "", "xyz"),
       post("/", "Content-Length: 3", "Content-Length: 3", "", "xyz"),
-      "POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: 0\r\n\r\n",
     ];
     for (const request of requests) {
       using client = await RawHttpClient.open(port);

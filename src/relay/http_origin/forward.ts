@@ -17,6 +17,8 @@ export interface Route {
   readonly failed?: (origin: string, failure: ProxyError) => void;
   /** Aborted when the client has left. */
   readonly gone: AbortSignal;
+  /** Milliseconds for the head of the answer, when they are others than for all requests. */
+  readonly patience?: number;
 }
 
 /** An origin's response, its body still on the connection. */
@@ -94,13 +96,13 @@ export class Forwarder {
   async #ask(
     request: OutgoingRequest,
     link: OriginConnection,
-    { gone }: Route,
+    { gone, patience = this.#ports.timeouts.answer }: Route,
   ): Promise<HttpResponse> {
     const leave = () => link.connection.close();
     gone.addEventListener("abort", leave);
     try {
       if (gone.aborted) throw clientGone();
-      return await link.ask(request, this.#ports.timeouts.answer);
+      return await link.ask(request, patience);
     } catch (error) {
       link.connection.close();
       throw gone.aborted ? clientGone() : error;

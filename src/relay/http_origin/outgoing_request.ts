@@ -1,7 +1,10 @@
-// A request as an origin gets it: the client's own, but for its framing and for what only the proxy
-// can know, which is who the client is. RFC 9110 section 7.6, RFC 7239's ancestors X-Forwarded-*.
+// A request as an origin gets it: the client's own, but for its framing, the proxy's mark, and what
+// only the proxy can know, which is who the client is. RFC 9110 section 7.6, RFC 7239's ancestors
+// X-Forwarded-*.
 
 import { type Cidr, cidrContains } from "../../core/cidr.ts";
+import { trustedWay } from "../../core/client_address.ts";
+import type { HopMark } from "../../core/hop_mark.ts";
 import type { Address } from "../../core/origin.ts";
 import { encodeHead, endToEnd, type Field } from "../../protocol/http/head.ts";
 import type { HttpRequest } from "../../protocol/http/request.ts";
@@ -24,6 +27,7 @@ export interface RequestChanges {
   readonly readable: boolean;
   readonly peer: Address;
   readonly trustedProxies: readonly Cidr[];
+  readonly hopMark: HopMark;
   /** The whole body, when there is one; not to be changed until the origin has answered. */
   readonly body?: Uint8Array;
 }
@@ -37,7 +41,9 @@ const FORWARDED = new Set([
 
 /** The request as the origin gets it: the client's own Host, and who the client is. */
 export function outgoingRequest(request: ClientRequest, changes: RequestChanges): OutgoingRequest {
-  const { method, path, host, version } = request;
+  const { method, path, host } = request;
+  // Over HTTP/1.1 there is no request without a Host, and servers refuse an empty one.
+  const version = host === "" ? "1.0" : request.version;
   const target = changes.query === "" ? path : `${path}?${changes.query}`;
   const left = changes.readable ? ["accept-encoding", "range", "if-range"] : [];
   const fields = endToEnd(request.fields).filter(({ name }) => {
@@ -46,9 +52,10 @@ export function outgoingRequest(request: ClientRequest, changes: RequestChanges)
       !FORWARDED.has(lower) && !left.includes(lower);
   });
   const head = encodeHead(`${method} ${target} HTTP/${version}`, [
-    { name: "Host", value: host },
+    ...(host === "" ? [] : [{ name: "Host", value: host }]),
     ...fields,
     ...(changes.body ? [{ name: "Content-Length", value: String(changes.body.length) }] : []),
+    { name: "Via", value: changes.hopMark.via(request.version) },
     ...forwardedFields(request, changes),
     ...(version === "1.0" ? [{ name: "Connection", value: "close" }] : []),
   ]);
@@ -56,15 +63,17 @@ export function outgoingRequest(request: ClientRequest, changes: RequestChanges)
 }
 
 function forwardedFields({ fields, host }: ClientRequest, changes: RequestChanges): Field[] {
-  const { peer, trustedProxies } = changes;
-  const isTrusted = trustedProxies.some((cidr) => cidrContains(cidr, peer.host));
+  const { peer: { host: peer }, trustedProxies } = changes;
+  const isTrusted = trustedProxies.some((cidr) => cidrContains(cidr, peer));
   const told = (name: string) => isTrusted ? fields.get(name) : undefined;
-  const chain = isTrusted ? fields.all("x-forwarded-for") : [];
-  const client = chain.join(",").split(",", 1)[0]!.trim() || peer.host;
+  const forHost = told("x-forwarded-host") ?? host;
+  const forwardedFor = fields.all("x-forwarded-for");
+  const way = trustedWay({ peer, forwardedFor, realIp: fields.get("x-real-ip") }, trustedProxies);
   return [
-    { name: "X-Forwarded-For", value: [...chain, peer.host].join(", ") },
+    // Nothing stands before the client: SRS takes the first one for it.
+    { name: "X-Forwarded-For", value: way.join(", ") },
     { name: "X-Forwarded-Proto", value: told("x-forwarded-proto") ?? "http" },
-    { name: "X-Forwarded-Host", value: told("x-forwarded-host") ?? host },
-    { name: "X-Real-IP", value: told("x-real-ip") ?? client },
+    ...(forHost === "" ? [] : [{ name: "X-Forwarded-Host", value: forHost }]),
+    { name: "X-Real-IP", value: way[0]! },
   ];
 }

@@ -7,7 +7,9 @@ import { formatAddress } from "../../core/endpoint.ts";
 import { ProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/origin.ts";
 import type {
+  EndedBy,
   Metrics,
+  RelaySessions,
   Resolver,
   RtcMedia,
   RtcSession,
@@ -64,7 +66,7 @@ interface OpenSession {
 }
 
 /** A bound UDP port for the media of all WebRTC sessions. */
-export class RtcMediaRelay implements RtcMedia, AsyncDisposable {
+export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
   /** For a watchdog. */
   readonly name = "WebRTC thread";
   readonly #options: RtcMediaOptions;
@@ -147,15 +149,17 @@ export class RtcMediaRelay implements RtcMedia, AsyncDisposable {
     for (const user of this.#sessions.keys()) this.end(user, "shutdown");
   }
 
-  /** Ends a session of the log. @returns whether it was here */
-  kick(session: string): boolean {
+  endSession(session: string, reason: EndedBy): boolean {
     for (const [user, { id }] of this.#sessions) {
       if (id !== session) continue;
-      this.end(user, "kicked");
+      this.end(user, reason);
       return true;
     }
     return false;
   }
+
+  /** The thread does not tell before the session has ended. */
+  received(): undefined {}
 
   /** Resolves when the relay drains and no session is left. */
   idle(): Promise<void> {
@@ -247,7 +251,9 @@ export class RtcMediaRelay implements RtcMedia, AsyncDisposable {
     const { stream, intent, origin } = rtc;
     const { resolver, sessions } = this.#options;
     session.hold = new StreamHold({ resolver, session: id, stream, intent, origin });
-    this.#tasks.run(() => session.hold!.take());
+    this.#tasks.run(async () => {
+      if (!await session.hold!.take()) this.end(user, "stream_busy");
+    });
     const address = formatAddress(client);
     sessions.opened({ session: id, protocol: "rtc", intent, stream, origin, client: address });
     this.#count("srs_proxy_rtc_sessions_opened_total", { intent });

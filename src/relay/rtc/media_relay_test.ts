@@ -189,8 +189,8 @@ Deno.test("a session is kicked by its id, and another after it can begin", async
   world.agree("a");
   await world.start(client, "a");
   const [session] = world.sessions.list({ limit: 1 });
-  assert.equal(world.relay.kick("unknown"), false);
-  assert.equal(world.relay.kick(session!.session), true);
+  assert.equal(world.relay.endSession("unknown", "kicked"), false);
+  assert.equal(world.relay.endSession(session!.session, "kicked"), true);
   await until("the end", () => world.sessions.size === 0);
   assert.equal(await world.metric(CLOSED, "kicked"), 1);
   world.agree("b");

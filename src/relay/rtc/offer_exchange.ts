@@ -1,10 +1,11 @@
 // One offer, from the search for its origin to the answer for its client: the origin's answer, led
 // to the proxy. Opens the session in between. RFC 9725 section 4.2.
 
+import { formatAddress } from "../../core/endpoint.ts";
 import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { MediaTarget } from "../../core/media_target.ts";
 import type { Address, Origin } from "../../core/origin.ts";
-import type { RtcSession } from "../../core/ports.ts";
+import type { RtcSession, TriedOrigin } from "../../core/ports.ts";
 import { bytesOfText, textOfBytes } from "../../protocol/hls/binary_text.ts";
 import { mediaAddresses, rewriteAnswer } from "../../protocol/rtc/answer.ts";
 import { agreeOnIce, credentialsOf } from "../../protocol/rtc/ice.ts";
@@ -26,6 +27,7 @@ export class OfferExchange {
   readonly #request: RtcRequest;
   readonly #wish: Wish;
   readonly #id: string;
+  readonly #tried: TriedOrigin[] = [];
 
   constructor(services: SignalingServices, request: RtcRequest, wish: Wish) {
     this.#services = services;
@@ -58,12 +60,13 @@ export class OfferExchange {
     const asked = askedTarget(query);
     const answer = await api.ask(this.#request, { method: "POST", path, query, body }, {
       choose: (failed) => this.#chooseOrigin(failed),
+      failed: (origin, { code }) => this.#tried.push({ origin, code }),
       gone: this.#request.web.signal,
     });
     const accepted = asOriginFault(() => acceptedSdp(this.#wish, answer));
     if (accepted === undefined) return this.#passRefusal(answer);
-    ports.resolver.confirm(this.#id);
     try {
+      await ports.resolver.confirm(this.#id);
       return await this.#accept(answer, { offer, accepted, asked });
     } catch (error) {
       this.#abandon(answer);
@@ -168,9 +171,10 @@ export class OfferExchange {
 
   #logRefused(error: ProxyError): void {
     const { intent, key } = this.#wish;
-    const client = this.#request.peer.host;
+    const client = formatAddress(this.#request.peer);
     const { sessions } = this.#services.ports;
-    sessions.refused({ protocol: "rtc", intent, stream: key.key, client, error });
+    const request = { session: this.#id, protocol: "rtc", intent, stream: key.key, client };
+    sessions.refused({ ...request, tried: this.#tried, error });
   }
 }
 

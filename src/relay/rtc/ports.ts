@@ -1,6 +1,7 @@
 // What WebRTC signalling is given: its limits and the ports to the rest of the program.
 
 import type { Cidr } from "../../core/cidr.ts";
+import type { HopMark } from "../../core/hop_mark.ts";
 import type { MediaTarget } from "../../core/media_target.ts";
 import type {
   Metrics,
@@ -28,6 +29,7 @@ export interface SignalingPorts {
   readonly metrics: Metrics;
   /** Peers whose X-Forwarded-* fields are believed. */
   readonly trustedProxies: readonly Cidr[];
+  readonly hopMark: HopMark;
   /** Where clients are told to send media; none = where the request or the origin says. */
   readonly candidates: readonly MediaTarget[];
   /** The proxy's own UDP port for media. */

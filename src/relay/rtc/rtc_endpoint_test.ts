@@ -63,3 +63,8 @@ Deno.test("names that cannot be used are told", () => {
   const urls = ["", "live/show", "webrtc://", "webrtc://tv.example/", "webrtc://tv.example/a/%0d"];
   for (const url of urls) assert.throws(() => streamKeyFromUrl(url), ProxyError, url);
 });
+
+Deno.test("half of a character, as JSON can write it, is no name", () => {
+  const { streamurl } = JSON.parse(String.raw`{"streamurl":"webrtc://127.0.0.1/live/\ud800"}`);
+  assert.throws(() => streamKeyFromUrl(streamurl), { code: "bad_request", message: /halves/ });
+});

@@ -39,6 +39,17 @@ async function ask(
   return client;
 }
 
+Deno.test("an offer that comes back is refused", async () => {
+  await using one = await SignalingWorld.open();
+  await using two = await SignalingWorld.open();
+  await one.addOrigin("two", [two.port]);
+  await two.addOrigin("one", [one.port]);
+  const { status } = await ask(one, WHIP, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });
+  assert.equal(status, 508);
+  assert.equal(await one.metric('srs_proxy_rtc_refused_total{reason="loop"}'), 1);
+  assert.deepEqual(one.errors, []);
+});
+
 Deno.test("a bad request is told what is wrong, and no origin hears of it", async () => {
   const sdp = [SDP_TYPE];
   const json = (value: unknown) => ({ body: JSON.stringify(value) });

@@ -22,19 +22,26 @@ export class StreamHold {
     this.#parts = parts;
   }
 
-  /** Claims the stream; without a registry, or when it lives elsewhere by now, the session goes on. */
-  async take(): Promise<void> {
+  /**
+   * Claims the stream; without a registry, or when a viewer's is elsewhere by now, the session goes
+   * on.
+   *
+   * @returns false when it publishes what is live elsewhere, and so must end
+   */
+  async take(): Promise<boolean> {
     const { resolver, session, stream, intent, origin } = this.#parts;
     this.#state = "asking";
     try {
       const request = { stream, protocol: "rtc", intent, session, failed: [] } as const;
       const owner = await resolver.resolve(request);
-      if (owner.id === origin && this.#state === "asking") resolver.confirm(session);
+      if (owner.id === origin && this.#state === "asking") await resolver.confirm(session);
     } catch (error) {
       if (!(error instanceof ProxyError)) throw error;
+      if (error.code === "stream_busy") return false;
     }
     if (this.#isOver) resolver.release(session);
     else this.#state = "held";
+    return true;
   }
 
   /** The session is over. */

@@ -2,38 +2,38 @@
 // relays, and starts over when it goes on to another stream. Knows no registry but the Resolver.
 
 import { addressGroup } from "../../core/address_group.ts";
-import { ByteWriter } from "../../core/byte_writer.ts";
+import { formatAddress } from "../../core/endpoint.ts";
 import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
 import { type MemoryHold, MemoryLimitError } from "../../core/memory_budget.ts";
+import type { EndedBy } from "../../core/ports.ts";
 import { streamKeyFromRtmp } from "../../core/stream_key.ts";
 import { Deadline } from "../../net/deadline.ts";
 import { Inbox } from "../../net/inbox.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
 import { ChunkRelay } from "../../protocol/rtmp/chunk_relay.ts";
-import { DEFAULT_CHUNK_SIZE, Shared } from "../../protocol/rtmp/chunk_scanner.ts";
-import {
-  ClientConversation,
-  encodeRefusal,
-  type Said,
-} from "../../protocol/rtmp/client_conversation.ts";
+import { Shared } from "../../protocol/rtmp/chunk_scanner.ts";
+import { ClientConversation, refusal, type Said } from "../../protocol/rtmp/client_conversation.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
 import {
   checkVersion,
-  encodeEcho,
   HANDSHAKE_BLOCK,
   HANDSHAKE_GREETING,
 } from "../../protocol/rtmp/handshake.ts";
-import {
-  MessageType,
-  type RtmpMessage,
-  writeControl,
-  writeMessage,
-} from "../../protocol/rtmp/message.ts";
-import { GREETING } from "./greeting.ts";
+import type { RtmpMessage } from "../../protocol/rtmp/message.ts";
+import { MessageWriter } from "../../protocol/rtmp/message_writer.ts";
+import { answerGreeting } from "./greeting.ts";
 import type { Conversed, OriginLink } from "./origin_link.ts";
 import type { RtmpPorts } from "./ports.ts";
 import { LINGER, type PairEnd, RelayedPair } from "./relayed_pair.ts";
 import { StreamSession } from "./stream_session.ts";
+
+/** What has been agreed with an origin, and who is told when that is over. */
+interface Agreed {
+  readonly link: OriginLink;
+  readonly conversed: Conversed;
+  readonly intent: "publish" | "play";
+  readonly onOver: () => void;
+}
 
 /** A client's connection and all that hangs on it. */
 export class ClientSession {
@@ -44,11 +44,12 @@ export class ClientSession {
   readonly #memory: MemoryHold;
   #hasShakenHands = false;
   #pair: RelayedPair | undefined;
-  /** What the client takes our chunk size to be. */
-  #chunkSize = DEFAULT_CHUNK_SIZE;
+  readonly #writer = new MessageWriter();
   #relay: ChunkRelay | undefined;
   #link: OriginLink | undefined;
   #streamSession: string | undefined;
+  /** What a refusal is about, as far as it is known. */
+  #wanted: Pick<StreamSession, "id" | "stream" | "tried"> | undefined;
   /** A read of the inbox that is under way or has been while no pump was at work. */
   #aheadRead: Promise<boolean> | undefined;
 
@@ -64,20 +65,25 @@ export class ClientSession {
     return this.#pair !== undefined;
   }
 
-  /** The id under which the log knows what is being relayed; undefined while nothing is. */
+  /** The id of what is being relayed or is under way to an origin; undefined before. */
   get streamSession(): string | undefined {
-    return this.#pair === undefined ? undefined : this.#streamSession;
+    return this.#streamSession;
+  }
+
+  /** Bytes that the origin of what is being relayed has sent. */
+  get received(): number {
+    return this.#pair === undefined ? 0 : this.#link?.connection.bytesIn ?? 0;
   }
 
   /** Ends the session: a relayed one in order, any other at once. */
-  end(reason: "shutdown" | "kicked"): void {
+  end(reason: "shutdown" | EndedBy): void {
     if (this.#pair !== undefined) this.#pair.end(reason);
     else this.#abandon();
   }
 
   /** See `RelayedPair.sweep`; the phases before have deadlines of their own. */
   sweep(elapsed: number): void {
-    this.#pair?.sweep(elapsed, this.#ports.timeouts.idle);
+    this.#pair?.sweep(elapsed, this.#ports.timeouts);
   }
 
   /** Serves the client to its end. Throws nothing that is the client's or an origin's fault. */
@@ -124,8 +130,7 @@ export class ClientSession {
     if (!await inbox.require(client, HANDSHAKE_GREETING)) {
       return this.#countEarlyEnd("handshake", deadline);
     }
-    await client.write(GREETING);
-    await client.write(encodeEcho(inbox.bytes));
+    await client.write(answerGreeting(inbox.bytes));
     inbox.consume(HANDSHAKE_GREETING);
     if (!await inbox.require(client, HANDSHAKE_BLOCK)) {
       return this.#countEarlyEnd("handshake", deadline);
@@ -136,11 +141,11 @@ export class ClientSession {
 
   async #converse(): Promise<ClientConversation | undefined> {
     using deadline = this.#deadline(this.#ports.timeouts.identify);
-    const conversation = new ClientConversation(this.#memory);
+    const conversation = new ClientConversation(this.#writer, this.#memory);
     while (true) {
       const taken = this.#inbox.length > 0 ? conversation.push(this.#inbox.bytes) : 0;
       this.#inbox.consume(taken);
-      await this.#client.write(conversation.takeOutput());
+      await this.#client.write(this.#writer.take());
       if (conversation.wish !== undefined) return conversation;
       if (!await this.#inbox.fill(this.#client)) {
         this.#countEarlyEnd("identify", deadline);
@@ -164,6 +169,7 @@ export class ClientSession {
     let next = conversation.wish;
     while (next !== undefined) {
       const wish = next;
+      this.#wanted = undefined;
       try {
         next = await this.#serveStream(conversation, said, wish);
       } catch (error) {
@@ -183,6 +189,7 @@ export class ClientSession {
     const key = keyOf(conversation, wish);
     using session = new StreamSession(this.#ports, this.#client, key, wish);
     this.#streamSession = session.id;
+    this.#wanted = session;
     this.#readAhead();
     using link = await session.findOrigin();
     this.#link = link;
@@ -194,11 +201,14 @@ export class ClientSession {
       (messages) => this.#tell(messages),
     );
     const { decision } = conversed;
+    if (decision.kind !== "accepted") {
+      session.tried.push({ origin: link.origin.id, code: "origin_refused" });
+    }
     if (decision.kind === "rejected") {
       throw new OriginRejection(decision.code, decision.description);
     }
     if (decision.kind === "accepted") {
-      session.open(link.origin.id);
+      await session.open(link.origin.id);
       this.#settle(conversation);
     } else {
       session.release();
@@ -207,7 +217,7 @@ export class ClientSession {
     }
     const end = await this.#relayBytes(
       conversation,
-      { link, conversed },
+      { link, conversed, intent: wish.intent, onOver: () => session.release() },
       (next) => session.isOpen && this.#isFor(session.stream, conversation, next),
     );
     session.endReason = end.reason;
@@ -246,13 +256,13 @@ export class ClientSession {
 
   async #relayBytes(
     conversation: ClientConversation,
-    { link, conversed }: { link: OriginLink; conversed: Conversed },
+    { link, conversed, intent, onOver }: Agreed,
     isSameStream: (wish: StreamCommand) => boolean,
   ): Promise<PairEnd> {
     const { scanner, assembler, streamIds } = conversed.conversation;
     if (this.#relay !== undefined) scanner.sharedAtFirst = Shared.none;
-    const toClient = new ChunkRelay("to_client", scanner, streamIds);
-    await this.#agreeOnChunkSize(toClient);
+    const clientChunkSize = this.#writer.chunkSize;
+    const toClient = new ChunkRelay("to_client", scanner, streamIds, clientChunkSize);
     toClient.adopt(assembler);
     const toOrigin = this.#relay ?? new ChunkRelay("to_origin", conversation.scanner, streamIds);
     if (this.#relay === undefined) toOrigin.adopt(conversation.assembler);
@@ -262,6 +272,7 @@ export class ClientSession {
     const aheadRead = this.#aheadRead;
     this.#aheadRead = undefined;
     this.#pair = new RelayedPair({
+      intent,
       client,
       link,
       up: {
@@ -281,28 +292,19 @@ export class ClientSession {
         isWriting: false,
       },
       metrics: this.#ports.metrics,
+      onOver,
     });
     const end = await this.#pair.run(isSameStream);
     this.#pair = undefined;
     for (const piece of client.closed ? [] : toClient.cut()) await this.#send(piece);
-    this.#chunkSize = scanner.chunkSize;
+    this.#writer.follow(toClient.receiverChunkSize);
     return end;
   }
 
   /** Passes on what the origin says before it has decided. */
   async #tell(messages: readonly RtmpMessage[]): Promise<void> {
-    const out = new ByteWriter();
-    for (const message of messages) writeMessage(out, message, this.#chunkSize);
-    await this.#send(out.finish());
-  }
-
-  /** The client has not seen the origin's Set Chunk Size: it is told now. */
-  async #agreeOnChunkSize({ scanner }: ChunkRelay): Promise<void> {
-    if (scanner.chunkSize === this.#chunkSize) return;
-    const out = new ByteWriter(16);
-    writeControl(out, MessageType.setChunkSize, scanner.chunkSize, this.#chunkSize);
-    await this.#send(out.finish());
-    this.#chunkSize = scanner.chunkSize;
+    for (const message of messages) this.#writer.say(message);
+    await this.#send(this.#writer.take());
   }
 
   /** Writes what the proxy itself has to say; a client that does not take it is cut off. */
@@ -319,18 +321,22 @@ export class ClientSession {
 
   #reportRefusal(wish: StreamCommand, error: ProxyError): void {
     this.#ports.metrics.count("srs_proxy_rtmp_refused_total", { reason: error.code });
+    const { id, stream, tried } = this.#wanted ?? {};
     this.#ports.sessions.refused({
+      ...(id === undefined ? {} : { session: id }),
       protocol: "rtmp",
       intent: wish.intent,
-      stream: wish.name.split("?", 1)[0]!.slice(0, 256),
-      client: this.#client.peer.host,
+      stream: stream ?? wish.name.split("?", 1)[0]!.slice(0, 256),
+      client: formatAddress(this.#client.peer),
+      ...(tried === undefined ? {} : { tried }),
       error,
     });
   }
 
   async #refuse(streamId: number, reason: { code: string; description: string }): Promise<void> {
     using _deadline = this.#deadline(2 * LINGER);
-    await this.#client.write(encodeRefusal(streamId, reason, this.#chunkSize));
+    this.#writer.say(refusal(streamId, reason));
+    await this.#client.write(this.#writer.take());
     await this.#client.closeGently(LINGER, this.#aheadRead);
   }
 }

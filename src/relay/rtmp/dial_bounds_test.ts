@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { MAX_DIALS } from "../try_origins.ts";
 import { RtmpOrigin, TAKE_PLAYER } from "../../../tests/support/rtmp_origin.ts";
-import { RtmpRelayWorld } from "../../../tests/support/rtmp_relay_world.ts";
+import { RtmpRelayWorld } from "../../../tests/support/rtmp_limits_world.ts";
 
 const UNREACHABLE = 'srs_proxy_origin_dials_total{protocol="rtmp",result="origin_unreachable"}';
 

@@ -1,7 +1,55 @@
-// The random block with which this process greets clients and origins. One for all connections: it
-// only has to differ from the peer's own, "Adobe RTMP Specification 1.0", section 5.2.3.
+// The random blocks with which this process greets clients and origins. One of each for all connections:
+// they only have to differ from the peer's own, "Adobe RTMP Specification 1.0", section 5.2.3. What greets
+// a client carries the mark of this program, so that a proxy that was dialled as an origin is known; a
+// client that signs its greeting gets a signed one instead.
 
-import { encodeGreeting } from "../../protocol/rtmp/handshake.ts";
+import { createHash, createHmac } from "node:crypto";
+import { encodeAnswer, encodeGreeting, HANDSHAKE_GREETING } from "../../protocol/rtmp/handshake.ts";
 
-/** C0 and C1 or S0 and S1 of this process; not to be changed. */
-export const GREETING: Uint8Array = encodeGreeting((block) => crypto.getRandomValues(block));
+const MARK = 16;
+/** What the mark is made of: the same for all proxies, and of no other use than this. */
+const WORDS = "srs-proxy answers";
+
+/** C0 and C1 of this process; not to be changed. */
+export const ORIGIN_GREETING: Uint8Array = encodeGreeting((block) => crypto.getRandomValues(block));
+
+/** S0 and S1 of this process; not to be changed. */
+export const CLIENT_GREETING: Uint8Array = markGreeting(
+  encodeGreeting((block) => crypto.getRandomValues(block)),
+);
+
+/** Puts the mark into the last bytes of S0 and S1. @returns the same greeting */
+export function markGreeting<T extends Uint8Array>(greeting: T): T {
+  greeting.set(markOf(greeting), HANDSHAKE_GREETING - MARK);
+  return greeting;
+}
+
+/** Whether S0 and S1, perhaps with more behind them, are those of a proxy like this one. */
+export function isMarked(greeting: Uint8Array): boolean {
+  return markOf(greeting).every((byte, index) => {
+    return greeting[HANDSHAKE_GREETING - MARK + index] === byte;
+  });
+}
+
+/** Of the bytes before it, so that it is not the same everywhere. */
+function markOf(greeting: Uint8Array): Uint8Array {
+  const seed = greeting.subarray(HANDSHAKE_GREETING - 2 * MARK, HANDSHAKE_GREETING - MARK);
+  return createHash("sha256").update(WORDS).update(seed).digest().subarray(0, MARK);
+}
+
+/**
+ * S0, S1 and S2 for a client.
+ *
+ * @throws ProtocolError when it does not speak plain RTMP
+ */
+export function answerGreeting(greeting: Uint8Array): Uint8Array {
+  return encodeAnswer(greeting, {
+    greeting: CLIENT_GREETING,
+    random: (block) => crypto.getRandomValues(block),
+    hmac: (key, ...data) => {
+      const hmac = createHmac("sha256", key);
+      for (const one of data) hmac.update(one);
+      return hmac.digest();
+    },
+  });
+}

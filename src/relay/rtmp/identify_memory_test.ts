@@ -3,7 +3,7 @@ import { MemoryBudget } from "../../core/memory_budget.ts";
 import { Script } from "../../../tests/support/rtmp_script.ts";
 import { filler } from "../../../tests/support/rtmp_wire.ts";
 import { RtmpOrigin, TAKE_PLAYER, TAKE_PUBLISHER } from "../../../tests/support/rtmp_origin.ts";
-import { type RtmpClient, RtmpRelayWorld } from "../../../tests/support/rtmp_relay_world.ts";
+import { type RtmpClient, RtmpRelayWorld } from "../../../tests/support/rtmp_limits_world.ts";
 import { until } from "../../../tests/support/wait.ts";
 
 const REFUSED = "srs_proxy_rtmp_refused_total";

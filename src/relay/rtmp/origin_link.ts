@@ -3,7 +3,7 @@
 
 import { ProtocolError, ProxyError } from "../../core/errors.ts";
 import type { Address, Origin } from "../../core/origin.ts";
-import { GREETING } from "./greeting.ts";
+import { isMarked, ORIGIN_GREETING } from "./greeting.ts";
 import { Deadline } from "../../net/deadline.ts";
 import { dial } from "../../net/dial.ts";
 import { Inbox } from "../../net/inbox.ts";
@@ -119,11 +119,14 @@ async function greet(
   using deadline = new Deadline(left, () => connection.close());
   const inbox = new Inbox(ORIGIN_INBOX);
   try {
-    await connection.write(GREETING);
+    await connection.write(ORIGIN_GREETING);
     if (!await inbox.require(connection, HANDSHAKE_ANSWER)) {
       throw deadline.passed
         ? silent()
         : new ProxyError("origin_unreachable", "Origin closes the connection");
+    }
+    if (isMarked(inbox.bytes)) {
+      throw new ProxyError("origin_unreachable", "Cannot use a proxy as an origin");
     }
     await connection.write(encodeEcho(inbox.bytes.subarray(0, HANDSHAKE_GREETING)));
     inbox.consume(HANDSHAKE_ANSWER);

@@ -15,6 +15,8 @@ export interface RtmpTimeouts {
   readonly answer: number;
   /** No byte in either direction. */
   readonly idle: number;
+  /** A side takes nothing of what waits for it. */
+  readonly stall: number;
 }
 
 /** Everything one RTMP connection needs of its surroundings. */

@@ -18,12 +18,7 @@ export interface Flow {
   isWriting: boolean;
   /** A short write between two pieces that is under way; nothing may come into it. */
   between?: Promise<unknown> | undefined;
-  /** Told of each of the first reads, after the bytes have been written. */
-  onFirstReads?(): void;
 }
-
-/** So many reads are told of: the first picture of a stream is there by then. */
-const FIRST_READS = 32;
 
 /** Why a flow came to rest. */
 export type Rest = "sender_closed" | "receiver_closed" | "wish";
@@ -40,26 +35,26 @@ export async function pump(flow: Flow): Promise<Rest> {
   if (pendingRead === undefined) inbox.shrink();
   else if (!await pendingRead) return "sender_closed";
   try {
-    for (let reads = 0;; reads++) {
+    while (true) {
       if (inbox.length > 0) inbox.consume(relay.push(inbox.bytes));
       flow.isWriting = true;
       if (flow.between !== undefined) await flow.between;
+      to.isWriting = true;
       for (const piece of relay.takePieces()) {
         for (let at = 0; at < piece.length;) {
-          at += await to.writeOnce(at === 0 ? piece : piece.subarray(at));
+          const count = await to.writeOnce(at === 0 ? piece : piece.subarray(at));
+          at += count;
+          to.bytesTaken += count;
         }
         to.bytesOut += piece.length;
-        to.active = true;
       }
-      flow.isWriting = false;
+      flow.isWriting = to.isWriting = false;
       if (relay.wish !== undefined) return "wish";
-      if (reads < FIRST_READS) flow.onFirstReads?.();
       inbox.adapt();
       const count = await from.readOnce(inbox.empty());
       if (count === null) return "sender_closed";
       inbox.filled(count);
       from.bytesIn += count;
-      from.active = true;
     }
   } catch (error) {
     if (!isClosedError(error)) throw error;

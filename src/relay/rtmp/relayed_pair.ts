@@ -3,10 +3,13 @@
 import { ProtocolError, ProxyError } from "../../core/errors.ts";
 import { MemoryLimitError } from "../../core/memory_budget.ts";
 import { Deadline } from "../../net/deadline.ts";
+import { StallWatch } from "../../net/stall_watch.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
-import type { Metrics } from "../../core/ports.ts";
+import { UserControl, userControl } from "../../protocol/rtmp/message.ts";
+import type { EndedBy, Metrics } from "../../core/ports.ts";
 import type { OriginLink } from "./origin_link.ts";
+import type { RtmpTimeouts } from "./ports.ts";
 import { type Flow, pump, type Rest } from "./pump.ts";
 
 /** How long a peer may take to read its last bytes, milliseconds. */
@@ -19,8 +22,9 @@ export type EndReason =
   | "client_protocol_error"
   | "origin_protocol_error"
   | "idle"
+  | "stalled"
   | "shutdown"
-  | "kicked"
+  | EndedBy
   | "moved";
 
 /** How a pair came to its end. */
@@ -35,16 +39,23 @@ export interface PairEnd {
 type Event =
   | { readonly side: "client" | "origin"; readonly rest: Rest }
   | { readonly side: "client" | "origin"; readonly rest: ProxyError }
-  | { readonly side: "proxy"; readonly rest: "idle" | "shutdown" | "kicked" };
+  | { readonly side: "client" | "origin"; readonly rest: "stalled" }
+  | { readonly side: "proxy"; readonly rest: "idle" | "shutdown" | EndedBy };
+
+/** How often a player in silence is asked for a sign of life before it counts as gone. */
+const PINGS = 3;
 
 /** What a pair is made of. */
 export interface PairParts {
+  readonly intent: "publish" | "play";
   readonly client: TcpConnection;
   readonly link: OriginLink;
   /** The client's bytes on their way to the origin, and the other way round. */
   readonly up: Flow;
   readonly down: Flow;
   readonly metrics: Metrics;
+  /** Told at once when it is over, before either side has been let go gently. */
+  readonly onOver: () => void;
 }
 
 /** Both directions at work. */
@@ -53,19 +64,22 @@ export class RelayedPair {
   readonly #ended = Promise.withResolvers<Event>();
   readonly #down: Promise<Event>;
   #up: Promise<Event>;
+  readonly #stalls: { readonly client: StallWatch; readonly origin: StallWatch };
   #idleFor = 0;
+  #pings = 0;
+  #age = 0;
   #counted = { up: 0, upRewritten: 0, down: 0, downRewritten: 0 };
 
   constructor(parts: PairParts) {
     this.#parts = parts;
     const { client, link, up, down } = parts;
+    this.#stalls = { client: new StallWatch(client), origin: new StallWatch(link.connection) };
     this.#counted = {
       up: client.bytesIn,
       upRewritten: up.relay.rewrittenBytes,
       down: link.connection.bytesIn,
       downRewritten: down.relay.rewrittenBytes,
     };
-    down.onFirstReads = () => this.#acknowledge();
     this.#down = watch("origin", pump(down));
     this.#up = watch("client", pump(up));
   }
@@ -92,40 +106,43 @@ export class RelayedPair {
   }
 
   /** Ends the pair from outside. */
-  end(reason: "idle" | "shutdown" | "kicked"): void {
+  end(reason: "idle" | "shutdown" | EndedBy): void {
     this.#ended.resolve({ side: "proxy", rest: reason });
   }
 
   /**
-   * Counts what was relayed since the last call, and ends a pair that has been idle too long.
+   * Counts what was relayed since the last call, and ends a pair that has been idle or of which a
+   * side has taken nothing for too long. A player that waits in silence is asked for a sign of life,
+   * and its answer goes on to the origin, whose side of the system has to show that it is there.
    *
    * @param elapsed milliseconds since the last call
-   * @param limit milliseconds a pair may be idle
    */
-  sweep(elapsed: number, limit: number): void {
-    this.#count();
-    const { client, link } = this.#parts;
-    const active = client.active || link.connection.active;
-    client.active = link.connection.active = false;
-    this.#idleFor = active ? 0 : this.#idleFor + elapsed;
-    if (this.#idleFor >= limit) this.end("idle");
+  sweep(elapsed: number, limits: Pick<RtmpTimeouts, "idle" | "stall">): void {
+    const { client, origin } = this.#stalls;
+    const stalled = client.sweep(elapsed) >= limits.stall
+      ? "client"
+      : origin.sweep(elapsed) >= limits.stall
+      ? "origin"
+      : undefined;
+    if (stalled !== undefined) this.#ended.resolve({ side: stalled, rest: "stalled" });
+    this.#age += elapsed;
+    if (this.#count() > 0) this.#idleFor = this.#pings = 0;
+    else this.#idleFor += elapsed;
+    if (this.#idleFor >= limits.idle) this.end("idle");
+    else if (this.#idleFor >= limits.idle * (this.#pings + 1) / (PINGS + 1)) this.#ping();
   }
 
-  /**
-   * Acknowledges the origin's first bytes at once. An origin that gathers small writes holds back
-   * the first picture until TCP acknowledges the header before it, which takes 40 ms by itself.
-   */
-  #acknowledge(): void {
-    const { up, link } = this.#parts;
-    if (up.isWriting || up.between !== undefined) return;
-    const bytes = up.relay.acknowledge(link.connection.bytesIn % 2 ** 32);
+  #ping(): void {
+    const { client, down, intent } = this.#parts;
+    if (intent !== "play" || down.isWriting || down.between !== undefined) return;
+    const bytes = down.relay.insert(userControl(UserControl.pingRequest, this.#age % 2 ** 32));
     if (bytes === undefined) return;
-    up.between = link.connection.write(bytes).catch(() => {}).finally(() => {
-      up.between = undefined;
-    });
+    this.#pings++;
+    down.between = client.write(bytes).finally(() => down.between = undefined);
   }
 
-  #count(): void {
+  /** @returns bytes that have come since the last call */
+  #count(): number {
     const { client, link, up, down, metrics } = this.#parts;
     const before = this.#counted;
     this.#counted = {
@@ -138,12 +155,14 @@ export class RelayedPair {
     countBytes(metrics, "to_origin", now.up - before.up, now.upRewritten - before.upRewritten);
     const rewritten = now.downRewritten - before.downRewritten;
     countBytes(metrics, "to_client", now.down - before.down, rewritten);
+    return now.up - before.up + now.down - before.down;
   }
 
   async #end({ side, rest }: Event): Promise<PairEnd> {
+    this.#parts.onOver();
     const reason = reasonOf(side, rest);
     if (!(rest instanceof ProxyError)) {
-      await this.#close(reason);
+      await this.#close(reason, side);
       return { reason };
     }
     const { metrics } = this.#parts;
@@ -154,14 +173,16 @@ export class RelayedPair {
       await this.#leaveOrigin();
       return { reason, error: rest };
     }
-    await this.#close(reason);
+    await this.#close(reason, side);
     return { reason };
   }
 
-  async #close(reason: EndReason): Promise<void> {
+  /** @param side that was the reason: who is gone, or takes nothing, is not waited for */
+  async #close(reason: EndReason, side: Event["side"]): Promise<void> {
     const { client, link } = this.#parts;
-    const clientLeft = reason === "client_closed";
-    const originLeft = reason === "origin_closed";
+    const isStalled = reason === "stalled";
+    const clientLeft = reason === "client_closed" || (isStalled && side === "client");
+    const originLeft = reason === "origin_closed" || (isStalled && side === "origin");
     if (clientLeft) client.close();
     if (originLeft) link.connection.close();
     await Promise.all([

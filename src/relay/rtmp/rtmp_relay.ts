@@ -4,6 +4,7 @@ import type { ListenAddress } from "../../core/endpoint.ts";
 import type { Address } from "../../core/origin.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
 import { type ConnectionLimits, TcpServer } from "../../net/tcp_server.ts";
+import type { EndedBy, RelaySessions } from "../../core/ports.ts";
 import { ClientSession } from "./client_session.ts";
 import type { RtmpPorts } from "./ports.ts";
 
@@ -20,7 +21,7 @@ export interface RtmpRelayOptions extends RtmpPorts {
 }
 
 /** A listening RTMP port. */
-export class RtmpRelay implements AsyncDisposable {
+export class RtmpRelay implements RelaySessions, AsyncDisposable {
   readonly #options: RtmpRelayOptions;
   readonly #sessions = new Set<ClientSession>();
   readonly #server: TcpServer;
@@ -39,7 +40,8 @@ export class RtmpRelay implements AsyncDisposable {
         metrics.count("srs_proxy_rtmp_refused_total", { reason: `limit_${limit}` }),
       onError: options.onError,
     });
-    const interval = Math.min(SWEEP, options.timeouts.idle / 2);
+    const { idle, stall } = options.timeouts;
+    const interval = Math.min(SWEEP, idle / 2, stall / 2);
     this.#sweeper = setInterval(() => this.#sweep(interval), interval);
   }
 
@@ -68,14 +70,14 @@ export class RtmpRelay implements AsyncDisposable {
     for (const session of this.#sessions) session.end("shutdown");
   }
 
-  /** Ends a session of the log. @returns whether it was here */
-  kick(session: string): boolean {
-    for (const client of this.#sessions) {
-      if (client.streamSession !== session) continue;
-      client.end("kicked");
-      return true;
-    }
-    return false;
+  endSession(session: string, reason: EndedBy): boolean {
+    const client = this.#find(session);
+    client?.end(reason);
+    return client !== undefined;
+  }
+
+  received(session: string): number | undefined {
+    return this.#find(session)?.received;
   }
 
   /** Resolves when no client is left. */
@@ -88,6 +90,11 @@ export class RtmpRelay implements AsyncDisposable {
     this.kill();
     await this.#server[Symbol.asyncDispose]();
     clearInterval(this.#sweeper);
+  }
+
+  #find(session: string): ClientSession | undefined {
+    for (const client of this.#sessions) if (client.streamSession === session) return client;
+    return undefined;
   }
 
   async #serve(connection: TcpConnection): Promise<void> {

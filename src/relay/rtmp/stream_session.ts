@@ -4,6 +4,7 @@
 import { formatAddress } from "../../core/endpoint.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
+import type { TriedOrigin } from "../../core/ports.ts";
 import { OriginLink } from "./origin_link.ts";
 import type { RtmpPorts } from "./ports.ts";
 import { tryOrigins } from "../try_origins.ts";
@@ -14,6 +15,8 @@ export class StreamSession implements Disposable {
   /** Stream key. */
   readonly stream: string;
   readonly intent: "publish" | "play";
+  /** Origins that were asked in vain. */
+  readonly tried: TriedOrigin[] = [];
   /** Why it ended, for the log; set it before disposing. */
   endReason = "error";
   readonly #ports: RtmpPorts;
@@ -50,16 +53,21 @@ export class StreamSession implements Disposable {
         return resolver.resolve({ stream, protocol: "rtmp", intent, session, failed });
       },
       dial: (address, timeout, origin) => OriginLink.open(origin, address, timeout),
+      failed: (origin, { code }) => this.tried.push({ origin, code }),
       isGone: () => this.#client.closed,
     });
     return link;
   }
 
-  /** The origin has taken the stream. */
-  open(origin: string): void {
+  /**
+   * The origin has taken the stream.
+   *
+   * @throws ProxyError `stream_busy` when the client may not publish there after all
+   */
+  async open(origin: string): Promise<void> {
+    await this.#ports.resolver.confirm(this.id);
     const { bytesIn, bytesOut, peer } = this.#client;
     this.#opened = { bytesIn, bytesOut };
-    this.#ports.resolver.confirm(this.id);
     const { intent, stream, id: session } = this;
     this.#ports.metrics.count("srs_proxy_rtmp_sessions_opened_total", { intent });
     const client = formatAddress(peer);

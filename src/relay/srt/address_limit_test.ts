@@ -5,7 +5,9 @@ import { SrtCalls } from "./srt_calls.ts";
 Deno.test("SRT callers of one /64 count together, those of another apart", () => {
   const calls = new SrtCalls(10);
   const call = (host: string) => {
-    return calls.add(toRawAddress({ host, port: 4711 }), 7, new Uint8Array(64), 0);
+    const wanted = { callerSocket: 7, sequence: 1, intent: "play" } as const;
+    const conclusion = new Uint8Array(64);
+    return calls.add(toRawAddress({ host, port: 4711 }), { ...wanted, conclusion }, 0);
   };
   const added = ["2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:3::1", "192.0.2.1"].map(call);
   const counted = ["2001:db8:1:2:ffff::", "2001:db8:1:3::9", "192.0.2.1", "192.0.2.2"]

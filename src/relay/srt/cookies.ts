@@ -1,28 +1,29 @@
 // The cookies that SRT listeners give callers (draft-sharabayko-srt-01 section 4.3.1.1): a keyed hash
 // of the caller's address and the minute, so that nothing need be remembered of whoever has only
-// begun, and nobody gets further from an address that is not his.
+// begun, and nobody gets further from an address that is not his. A flood of inductions costs one
+// hash each: it must cost less than receiving them.
 
-/** A keyed hash of 4 bytes at least. */
-export type CookieHash = (data: Uint8Array) => Uint8Array;
+import { SipHash } from "../../core/sip_hash.ts";
+import { RAW_ADDRESS } from "../../net/udp/port.ts";
 
 const MINUTE = 60_000;
 
 /** Makes cookies and knows them again. */
 export class Cookies {
-  readonly #hash: CookieHash;
+  readonly #hash: SipHash;
+  readonly #data = new Uint8Array(RAW_ADDRESS + 4);
+  readonly #view = new DataView(this.#data.buffer);
 
-  /** @param hash keyed with a secret */
-  constructor(hash: CookieHash) {
-    this.#hash = hash;
+  /** @param key 16 secret bytes */
+  constructor(key: Uint8Array) {
+    this.#hash = new SipHash(key);
   }
 
   /** @param sender address in the form of `Datagram.sender` @param time milliseconds of the day's clock */
   bake(sender: Uint8Array, time: number): number {
-    const data = new Uint8Array(sender.length + 4);
-    data.set(sender);
-    new DataView(data.buffer).setUint32(sender.length, Math.floor(time / MINUTE));
-    const hash = this.#hash(data);
-    return (hash[0]! << 24) | (hash[1]! << 16) | (hash[2]! << 8) | hash[3]!;
+    this.#data.set(sender);
+    this.#view.setUint32(RAW_ADDRESS, Math.floor(time / MINUTE));
+    return this.#hash.hash(this.#data);
   }
 
   /** Whether this address was given the cookie in this minute or the last. */

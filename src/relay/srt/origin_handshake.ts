@@ -1,73 +1,115 @@
-// The handshake with an origin in place of a caller (draft-sharabayko-srt-01 section 4.3.1): induction
-// and conclusion are repeated until they are answered, and the last word is kept for a caller that
-// misses it. Decides nothing about what becomes of a call that fails.
+// The handshake with an origin in place of a caller (draft-sharabayko-srt-01 section 4.3.1). Inductions
+// of our own find an address of the origin that answers; then the caller's conclusion is repeated there
+// until it is answered, and the last word is kept for a caller that misses it. Decides nothing about
+// what becomes of a call that fails.
 
-import { ProtocolError } from "../../core/errors.ts";
-import type { Address } from "../../core/origin.ts";
+import { toProxyError } from "../../core/errors.ts";
 import { parseIp } from "../../core/ip_address.ts";
-import type { UdpEngine } from "../../net/udp/port.ts";
+import type { Address } from "../../core/origin.ts";
+import { MAX_DATAGRAM, type UdpEngine, type UdpLink } from "../../net/udp/port.ts";
 import * as hs from "../../protocol/srt/handshake.ts";
-import { controlTypeOf, destinationOf, HANDSHAKE } from "../../protocol/srt/packet.ts";
-import { readWord, TIMESTAMP_AT, writeWord } from "../../protocol/srt/packet.ts";
-import type { CallState, SrtCall, SrtCalls } from "./srt_calls.ts";
+import {
+  controlTypeOf,
+  destinationOf,
+  encodeShutdown,
+  HANDSHAKE,
+  readWord,
+  TIMESTAMP_AT,
+  writeWord,
+} from "../../protocol/srt/packet.ts";
+import * as reject from "./reject_reasons.ts";
+import { hangUp, LateAnswers } from "./late_answers.ts";
+import type { CallState, Feeler, SrtCall, SrtCalls } from "./srt_calls.ts";
 
-/** How often a caller asks again, and how long it may wait for one origin, milliseconds. */
+/** How often is asked again, milliseconds, and how many inductions one address may leave unanswered. */
 const REPEAT = 250;
-const ORIGIN_TIMEOUT = 1_000;
+const MAX_ASKS = 3;
+/** The next address of an origin is asked when those before it have said nothing for so long. */
+const STAGGER = 100;
+/** Addresses that are asked beside the first of their calls, over all calls. */
+export const MAX_EXTRA_LINKS = 256;
 
 /** Carries out handshakes. */
 export class OriginHandshake {
   readonly #engine: UdpEngine;
   readonly #calls: SrtCalls;
+  readonly #late = new LateAnswers();
+  #extraLinks = 0;
 
   constructor(engine: UdpEngine, calls: SrtCalls) {
     this.#engine = engine;
     this.#calls = calls;
   }
 
-  /** @throws ProxyError as `UdpEngine.openLink` does */
-  begin(call: SrtCall, origin: Address): void {
-    this.#calls.setLink(call, this.#engine.openLink(origin));
+  /** Begins to ask an origin. @returns false when none of its addresses can be */
+  begin(call: SrtCall, addresses: readonly Address[]): boolean {
     call.state = "induction";
-    call.triedAt = this.#engine.now();
-    this.#ask(call);
+    call.addresses = addresses;
+    call.isSilent = call.lacksSocket = false;
+    return this.#feelNext(call);
   }
 
-  /** Asks again when it is time. @returns false when the origin has had its time */
+  /** Asks again, or further, when it is time. @returns false when no address has answered in time */
   goOn(call: SrtCall, now: number): boolean {
-    if (now - call.triedAt > ORIGIN_TIMEOUT) return false;
-    if (now - call.askedAt >= REPEAT) this.#ask(call);
-    return true;
+    if (call.state === "conclusion") {
+      if (now - call.askedAt >= REPEAT) this.#conclude(call);
+      return true;
+    }
+    for (const feeler of call.feelers) {
+      if (now - feeler.askedAt < REPEAT) continue;
+      // Counted, not timed: what has come while this thread stood still is read before the next time.
+      if (feeler.asks < MAX_ASKS) this.#feel(call, feeler);
+      else this.#giveUp(call, feeler);
+    }
+    const isQuiet = now - call.askedAt >= STAGGER || call.feelers.size === 0;
+    if (isQuiet && call.addresses.length > 0) this.#feelNext(call);
+    return call.feelers.size > 0;
+  }
+
+  /** The host of one address says that nobody listens. @returns false when none is left */
+  refused(call: SrtCall, link: UdpLink): boolean {
+    const feeler = feelerOf(call, link);
+    if (feeler === undefined) return false;
+    this.#drop(call, feeler);
+    return this.#feelNext(call) || call.feelers.size > 0;
   }
 
   /**
-   * Takes a packet of the origin.
+   * Takes a packet of the origin. What is no answer to what was asked is passed over.
    *
    * @returns how far the call is then; in "open" and "refused" the caller has been told
-   * @throws ProtocolError when the origin does not speak SRT, or not so that it can be passed on
    */
-  take(call: SrtCall, packet: Uint8Array): CallState {
+  take(call: SrtCall, link: UdpLink, packet: Uint8Array): CallState {
     // What comes early, such as media before our conclusion is answered, is sent again by its sender.
-    if (controlTypeOf(packet) !== HANDSHAKE) return call.state;
+    if (controlTypeOf(packet) !== HANDSHAKE || packet.length < hs.HANDSHAKE_SIZE) return call.state;
     if (destinationOf(packet) !== call.callerSocket) return call.state;
-    const answer = hs.parseHandshake(packet);
-    if (hs.isRefusal(answer)) {
-      call.state = "refused";
-      this.#keepAnswer(call, packet);
-    } else if (call.state === "induction" && hs.isInductionAnswer(answer)) {
+    if (call.state !== "induction" && call.state !== "conclusion") {
+      hangUp(link, packet, { callerSocket: call.callerSocket, inUse: call.originSocket });
+      return call.state;
+    }
+    const answer = hs.parseHandshake(packet.subarray(0, hs.HANDSHAKE_SIZE));
+    if (hs.isRefusal(answer)) this.#keepAnswer(call, packet, "refused");
+    else if (call.state === "induction" && hs.isInductionAnswer(answer)) {
+      this.#choose(call, link);
       call.cookie = answer.cookie;
       call.state = "conclusion";
-      this.#ask(call);
-    } else if (call.state === "conclusion" && hs.isConclusion(answer)) {
-      this.#open(call, packet, answer.socketId);
+      this.#conclude(call);
+    } else if (call.state === "conclusion" && hs.isConclusion(answer) && answer.socketId !== 0) {
+      this.#accept(call, packet, answer.socketId);
     }
     return call.state;
   }
 
+  /** Lets a caller in whom the origin has accepted. */
+  open(call: SrtCall): void {
+    call.state = "open";
+    call.link!.setClient(call.client);
+    this.answer(call);
+  }
+
   /** Refuses a caller in our own name. */
-  refuse(call: SrtCall, reject: number): void {
-    call.state = "refused";
-    this.#keepAnswer(call, hs.refuseHandshake(call.conclusion, reject));
+  refuse(call: SrtCall, reason: number): void {
+    this.#keepAnswer(call, hs.refuseHandshake(call.conclusion, reason), "refused");
   }
 
   /** Says the last word again, as of now. */
@@ -79,32 +121,128 @@ export class OriginHandshake {
     this.#engine.sendToClient(call.client, answer);
   }
 
-  #open(call: SrtCall, packet: Uint8Array, originSocket: number): void {
-    if (!this.#calls.setTarget(call, originSocket)) {
-      throw new ProtocolError("Cannot tell two sockets of one client apart");
-    }
-    call.state = "open";
-    call.link!.setClient(call.client);
-    this.#keepAnswer(call, packet);
+  /** Leaves the origin, which is to be told if it accepts the call only now. */
+  leave(call: SrtCall): void {
+    for (const feeler of call.feelers) this.#drop(call, feeler);
+    if (call.link === undefined) return;
+    this.#calls.releaseLink(call.link);
+    this.#late.expect(call.link, call);
+    call.link = undefined;
   }
 
-  #keepAnswer(call: SrtCall, packet: Uint8Array): void {
+  /** Takes a packet that has come for a call which is over. */
+  takeLate(link: UdpLink, packet: Uint8Array): void {
+    this.#late.take(link, packet);
+  }
+
+  /** The host of the origin of such a call says that nobody listens. */
+  refusedLate(link: UdpLink): void {
+    this.#late.drop(link);
+  }
+
+  /** Called now and then. */
+  sweep(now: number): void {
+    this.#late.sweep(now);
+  }
+
+  #accept(call: SrtCall, packet: Uint8Array, originSocket: number): void {
+    if (!this.#calls.setTarget(call, originSocket)) {
+      // Two origins have given sockets of this client the same number. The next time they will not.
+      call.link!.send(encodeShutdown(originSocket));
+      return this.refuse(call, reject.RESOURCE);
+    }
+    this.#keepAnswer(call, packet, "accepted");
+    if (call.intent === "play") this.open(call);
+  }
+
+  #keepAnswer(call: SrtCall, packet: Uint8Array, state: "accepted" | "refused"): void {
+    call.state = state;
     call.answer = packet.slice();
     hs.writePeerIp(call.answer, parseIp(call.address.host) ?? []);
+    hs.limitDatagrams(call.answer, MAX_DATAGRAM);
     call.answeredAt = this.#engine.now();
+    if (state === "accepted") return;
+    call.refusedAt = call.answeredAt;
     this.#engine.sendToClient(call.client, call.answer);
   }
 
-  #ask(call: SrtCall): void {
-    const { conclusion, cookie } = call;
-    const question = call.state === "induction"
-      ? hs.inductionFor(conclusion)
-      : hs.concludeWith(conclusion, cookie);
+  #conclude(call: SrtCall): void {
+    const conclusion = hs.concludeWith(call.conclusion, call.cookie);
+    hs.limitDatagrams(conclusion, MAX_DATAGRAM);
     call.askedAt = this.#engine.now();
     // The origin reckons the caller's clock from this: it must not stand still while we ask.
-    addMicroseconds(question, (call.askedAt - call.startedAt) * 1000);
-    call.link!.send(question);
+    addMicroseconds(conclusion, (call.askedAt - call.startedAt) * 1000);
+    call.link!.send(conclusion);
   }
+
+  /** Asks the next address that there is a way to. @returns false when there is none */
+  #feelNext(call: SrtCall): boolean {
+    while (call.addresses.length > 0) {
+      const isExtra = call.feelers.size > 0;
+      if (isExtra && this.#extraLinks >= MAX_EXTRA_LINKS) return false;
+      const [address, ...rest] = call.addresses;
+      call.addresses = rest;
+      const link = this.#openLink(call, address!);
+      if (link === undefined) continue;
+      const feeler: Feeler = { link, isExtra, asks: 0, askedAt: 0 };
+      call.feelers.add(feeler);
+      if (isExtra) this.#extraLinks++;
+      this.#calls.addLink(call, link);
+      this.#feel(call, feeler);
+      return true;
+    }
+    return false;
+  }
+
+  #openLink(call: SrtCall, address: Address): UdpLink | undefined {
+    try {
+      return this.#engine.openLink(address);
+    } catch (error) {
+      const { code } = toProxyError(error);
+      if (code === "origin_unreachable") return undefined;
+      if (code !== "overloaded") throw error;
+      // Who comes goes before who may come late.
+      if (this.#late.makeRoom()) return this.#openLink(call, address);
+      call.lacksSocket = true;
+      return undefined;
+    }
+  }
+
+  #feel(call: SrtCall, feeler: Feeler): void {
+    feeler.asks++;
+    feeler.askedAt = call.askedAt = this.#engine.now();
+    feeler.link.send(hs.encodeInduction(call.callerSocket));
+  }
+
+  #giveUp(call: SrtCall, feeler: Feeler): void {
+    call.isSilent = true;
+    this.#drop(call, feeler);
+  }
+
+  #drop(call: SrtCall, feeler: Feeler): void {
+    this.#forget(call, feeler);
+    this.#calls.releaseLink(feeler.link);
+    feeler.link.close();
+  }
+
+  /** The address that answers first is the one. */
+  #choose(call: SrtCall, link: UdpLink): void {
+    for (const feeler of call.feelers) {
+      if (feeler.link === link) this.#forget(call, feeler);
+      else this.#drop(call, feeler);
+    }
+    call.addresses = [];
+    call.link = link;
+  }
+
+  #forget(call: SrtCall, feeler: Feeler): void {
+    call.feelers.delete(feeler);
+    if (feeler.isExtra) this.#extraLinks--;
+  }
+}
+
+function feelerOf(call: SrtCall, link: UdpLink): Feeler | undefined {
+  return [...call.feelers].find((feeler) => feeler.link === link);
 }
 
 function addMicroseconds(packet: Uint8Array, more: number): void {

@@ -8,8 +8,26 @@ import { AddressTable } from "../../net/udp/address_table.ts";
 import type { UdpLink } from "../../net/udp/port.ts";
 import { fromRawAddress } from "../../net/udp/raw_address.ts";
 
-/** How far a call is. In "asking" an origin is being chosen; "refused" only repeats its answer. */
-export type CallState = "asking" | "induction" | "conclusion" | "open" | "refused";
+/**
+ * How far a call is. In "asking" an origin is being chosen; in "accepted" the origin has taken a
+ * publisher who has not been told yet; "refused" only repeats its answer.
+ */
+export type CallState =
+  | "asking"
+  | "induction"
+  | "conclusion"
+  | "accepted"
+  | "open"
+  | "refused";
+
+/** One address of an origin that has been asked with an induction, so many times, and when last. */
+export interface Feeler {
+  readonly link: UdpLink;
+  /** Whether another address of the same call was being asked already. */
+  readonly isExtra: boolean;
+  asks: number;
+  askedAt: number;
+}
 
 /** One call; times in the engine's milliseconds. */
 export interface SrtCall {
@@ -19,20 +37,32 @@ export interface SrtCall {
   readonly address: Address;
   /** The caller's socket id. */
   readonly callerSocket: number;
-  /** Its conclusion as it came. */
+  /** Where its packet sequence numbers begin: another value means that it has begun anew. */
+  readonly sequence: number;
+  readonly intent: "publish" | "play";
+  /** Its conclusion as the origin gets it, but for the cookie. */
   readonly conclusion: Uint8Array;
   readonly startedAt: number;
   state: CallState;
+  /** Addresses of the origin that have been asked and have not answered, and those not asked yet. */
+  readonly feelers: Set<Feeler>;
+  addresses: readonly Address[];
+  /** Whether one of them has said nothing in all its time. */
+  isSilent: boolean;
+  /** Whether one could not be asked, for want of a socket here. */
+  lacksSocket: boolean;
+  /** Towards the address that has answered. */
   link: UdpLink | undefined;
   /** The origin's cookie and socket id, once known. */
   cookie: number;
   originSocket: number;
-  /** When this origin was first asked, and when last. */
-  triedAt: number;
+  /** When the origin was last asked. */
   askedAt: number;
   /** The last word of the handshake, for a caller that has missed it. */
   answer: Uint8Array | undefined;
   answeredAt: number;
+  /** When it was refused. */
+  refusedAt: number;
   clientAt: number;
   originAt: number;
   bytesIn: number;
@@ -86,14 +116,23 @@ export class SrtCalls {
     return this.#ofIp.of(address.host);
   }
 
-  /** Adds a call. @param conclusion copied, as is `sender` */
-  add(sender: Uint8Array, callerSocket: number, conclusion: Uint8Array, now: number): SrtCall {
+  /** Adds a call. @param sender copied, as is the conclusion of `wanted` */
+  add(sender: Uint8Array, wanted: WantedCall, now: number): SrtCall {
     const client = sender.slice();
+    const { callerSocket, sequence, intent, conclusion } = wanted;
     const call: SrtCall = {
-      ...{ id: ++this.#lastId, client, address: fromRawAddress(client), callerSocket },
-      ...{ conclusion: conclusion.slice(), startedAt: now, state: "asking", link: undefined },
-      ...{ cookie: 0, originSocket: 0, triedAt: now, askedAt: now },
-      ...{ answer: undefined, answeredAt: now, clientAt: now, originAt: now },
+      ...{ id: ++this.#lastId, client, address: fromRawAddress(client) },
+      ...{ callerSocket, sequence, intent, conclusion: conclusion.slice() },
+      ...{ startedAt: now, state: "asking" },
+      ...{
+        feelers: new Set(),
+        addresses: [],
+        isSilent: false,
+        lacksSocket: false,
+        link: undefined,
+      },
+      ...{ cookie: 0, originSocket: 0, askedAt: now },
+      ...{ answer: undefined, answeredAt: now, refusedAt: now, clientAt: now, originAt: now },
       ...{ bytesIn: 0, bytesOut: 0 },
     };
     this.#calls.set(call.id, call);
@@ -102,18 +141,14 @@ export class SrtCalls {
     return call;
   }
 
-  /** Gives a call its socket towards an origin. */
-  setLink(call: SrtCall, link: UdpLink): void {
-    call.link = link;
+  /** Gives a call a socket towards an address of its origin. */
+  addLink(call: SrtCall, link: UdpLink): void {
     this.#byLink[link.id] = call;
   }
 
-  /** Takes it away and closes it. */
-  dropLink(call: SrtCall): void {
-    if (call.link === undefined) return;
-    this.#byLink[call.link.id] = undefined;
-    call.link.close();
-    call.link = undefined;
+  /** Takes a socket away from its call, open as it is. */
+  releaseLink(link: UdpLink): void {
+    this.#byLink[link.id] = undefined;
   }
 
   /**
@@ -133,12 +168,15 @@ export class SrtCalls {
     this.#byTarget.delete(call.client, call.originSocket);
   }
 
+  /** Forgets a call, whose sockets must have been taken away. */
   remove(call: SrtCall): void {
     if (!this.#calls.has(call.id)) return;
-    this.dropLink(call);
     this.dropTarget(call);
     this.#byCaller.delete(call.client, call.callerSocket);
     this.#calls.delete(call.id);
     this.#ofIp.remove(call.address.host);
   }
 }
+
+/** What a caller has said. */
+export type WantedCall = Pick<SrtCall, "callerSocket" | "sequence" | "intent" | "conclusion">;

@@ -6,6 +6,8 @@ const REASONS = [
   "unknown_socket",
   "bad_cookie",
   "old_version",
+  "bad_handshake",
+  "no_stream_id",
   "bad_stream_id",
   "key_material",
   "session_limit",

@@ -2,42 +2,35 @@
 // caller's conclusion with the origin that owns its stream; from then on packets flow unread, but for
 // the header. Nothing here waits: handshakes with origins go on from packet to packet and tick to tick.
 
-import { ProtocolError, toProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/origin.ts";
 import type { Datagram, UdpEngine, UdpLink } from "../../net/udp/port.ts";
 import { fromRawAddress } from "../../net/udp/raw_address.ts";
 import type { ThreadRelay, ThreadRelayParts } from "../../net/udp/serve_thread.ts";
 import * as hs from "../../protocol/srt/handshake.ts";
-import {
-  controlTypeOf,
-  destinationOf,
-  encodeShutdown,
-  HANDSHAKE,
-  HEADER,
-  SHUTDOWN,
-} from "../../protocol/srt/packet.ts";
-import { BadModeError, parseStreamId, type SrtWish } from "../../protocol/srt/stream_id.ts";
+import * as srt from "../../protocol/srt/packet.ts";
 import type { Cookies } from "./cookies.ts";
 import { OriginHandshake } from "./origin_handshake.ts";
+import * as reject from "./reject_reasons.ts";
 import { type CallState, type SrtCall, SrtCalls } from "./srt_calls.ts";
+import { type Caller, type Refusal, SrtDoor } from "./srt_door.ts";
 import { noSrtDrops, type SrtDrop } from "./srt_drops.ts";
 import type { SrtCommand, SrtInit, SrtReport } from "./srt_messages.ts";
 
-/** A caller whose origins have not answered by then is refused, milliseconds. */
+/** A caller whose origins have not answered by then is refused, milliseconds: callers wait for 3 s. */
 const CALL_TIMEOUT = 2_900;
 /** A refusal is repeated so long, milliseconds: callers ask again every 250 ms. */
 const REFUSAL_MEMORY = 3_000;
 /** Calls are looked through so often, milliseconds. */
 const SWEEP = 1_000;
 
-/** Reasons of libsrt itself (srt.h) and of applications (access_control.h). */
-const REJ_VERSION = 8;
-const REJX_BAD_REQUEST = 1400;
-const REJX_OVERLOAD = 1402;
-const REJX_BAD_MODE = 1405;
-const REJX_UNACCEPTABLE = 1406;
-const REJX_GATEWAY = 1502;
-const REJX_DOWN = 1503;
+/**
+ * Why a call has taken too long. That an origin answers our inductions and not this conclusion is not
+ * to be held against it.
+ */
+const TOO_LATE: Readonly<Partial<Record<CallState, string>>> = {
+  conclusion: "unanswered",
+  accepted: "unconfirmed",
+};
 
 /** What a forwarder is made of. */
 export interface SrtForwarderParts extends ThreadRelayParts<SrtInit, SrtReport> {
@@ -48,7 +41,7 @@ export interface SrtForwarderParts extends ThreadRelayParts<SrtInit, SrtReport> 
 export class SrtForwarder implements ThreadRelay<SrtCommand> {
   readonly #init: SrtInit;
   readonly #engine: UdpEngine;
-  readonly #cookies: Cookies;
+  readonly #door: SrtDoor;
   readonly #report: (report: SrtReport) => void;
   readonly #calls: SrtCalls;
   readonly #handshake: OriginHandshake;
@@ -65,55 +58,66 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   constructor({ init, engine, report, cookies }: SrtForwarderParts) {
     this.#init = init;
     this.#engine = engine;
-    this.#cookies = cookies;
+    this.#door = new SrtDoor(init, cookies);
     this.#report = report;
     this.#calls = new SrtCalls(init.maxSessions);
     this.#handshake = new OriginHandshake(engine, this.#calls);
   }
 
   fromClient({ buffer, length, sender }: Datagram): UdpLink | undefined {
-    if (length < HEADER) return this.#drop("malformed");
-    const target = destinationOf(buffer);
+    if (length < srt.HEADER) return this.#drop("malformed");
+    const target = srt.destinationOf(buffer);
     if (target === 0) return this.#takeHandshake(buffer.subarray(0, length), sender);
     const call = this.#calls.ofTarget(sender, target);
-    if (call === undefined) return this.#drop("unknown_socket");
+    if (call?.state !== "open") return this.#drop("unknown_socket");
+    const type = srt.controlTypeOf(buffer);
+    // A caller's handshakes are for the listener. Origins would take keys from one that is not.
+    if (type === srt.HANDSHAKE) return this.#drop("malformed");
+    if (this.#isTooMuchKey(buffer, length)) return this.#drop("key_material");
     call.clientAt = this.#engine.now();
     call.bytesIn += length;
     this.#fromClients.packets++;
     this.#fromClients.bytes += length;
-    if (controlTypeOf(buffer) === SHUTDOWN) this.#closing.set(call, "client_closed");
+    if (type === srt.SHUTDOWN) this.#closing.set(call, "client_closed");
     return call.link;
   }
 
   fromOrigin(link: UdpLink, { buffer, length }: Datagram): boolean {
+    if (length < srt.HEADER) return false;
     const call = this.#calls.ofLink(link);
-    if (call === undefined || length < HEADER) return false;
-    if (call.state !== "open") {
-      this.#takeAnswer(call, buffer.subarray(0, length));
+    const type = srt.controlTypeOf(buffer);
+    if (call === undefined) {
+      this.#handshake.takeLate(link, buffer.subarray(0, length));
+      return false;
+    }
+    // In an open call, too, a handshake is an answer to what we have asked, perhaps twice.
+    if (call.state !== "open" || type === srt.HANDSHAKE) {
+      this.#takeAnswer(call, link, buffer.subarray(0, length));
       return false;
     }
     call.originAt = this.#engine.now();
     call.bytesOut += length;
     this.#fromOrigins.packets++;
     this.#fromOrigins.bytes += length;
-    if (controlTypeOf(buffer) === SHUTDOWN) this.#closing.set(call, "origin_closed");
+    if (type === srt.SHUTDOWN) this.#closing.set(call, "origin_closed");
     return true;
   }
 
   refused(link: UdpLink): void {
     const call = this.#calls.ofLink(link);
-    if (call === undefined) return;
-    if (call.state === "open") this.#end(call, "origin_gone");
-    else this.#originFailed(call, false);
+    if (call === undefined) return this.#handshake.refusedLate(link);
+    if (call.state === "open") return this.#end(call, "origin_gone");
+    const goesOn = call.state === "induction" && this.#handshake.refused(call, link);
+    if (!goesOn) this.#originFailed(call);
   }
 
   tick(now: number): void {
     for (const [call, reason] of this.#closing) this.#finish(call, reason);
-    this.#closing.clear();
     for (const call of this.#pending) this.#goOn(call, now);
     if (now < this.#nextSweep) return;
     this.#nextSweep = now + SWEEP;
     for (const call of this.#calls.all()) this.#sweep(call, now);
+    this.#handshake.sweep(now);
     this.#reportMoved();
   }
 
@@ -125,9 +129,9 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
     const call = this.#calls.get(command.call);
     if (call === undefined) return;
     if (command.type === "close") this.#end(call, command.reason);
-    else if (call.state !== "asking") return;
-    else if (command.type === "refuse") this.#refuse(call, command.reject);
-    else this.#ask(call, command.address);
+    else if (command.type === "admit") this.#admit(call);
+    else if (command.type === "refuse") this.#refuseWanted(call, command.reject);
+    else if (call.state === "asking") this.#ask(call, command.addresses);
   }
 
   end(): void {
@@ -136,87 +140,64 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   }
 
   #takeHandshake(packet: Uint8Array, sender: Uint8Array): undefined {
-    if (packet.length < hs.HANDSHAKE_SIZE || controlTypeOf(packet) !== HANDSHAKE) {
-      return this.#drop("malformed");
-    }
-    const { type, cookie, version } = hs.parseHandshake(packet.subarray(0, hs.HANDSHAKE_SIZE));
-    const time = Date.now();
-    if (type === hs.INDUCTION) {
-      const answer = hs.answerInduction(packet, this.#cookies.bake(sender, time));
-      return this.#engine.sendToClient(sender, answer) as undefined;
-    }
-    if (type !== hs.CONCLUSION) return this.#drop("malformed");
-    if (!this.#cookies.knows(cookie, sender, time)) return this.#drop("bad_cookie");
-    if (version !== 5) return this.#turnAway(packet, sender, ["old_version", REJ_VERSION]);
-    this.#takeConclusion(packet, sender);
-  }
-
-  #takeConclusion(packet: Uint8Array, sender: Uint8Array): void {
-    const why = this.#takeWish(packet, sender);
-    if (why) this.#turnAway(packet, sender, why);
+    const what = this.#door.take(packet, sender, Date.now());
+    if (what.type === "drop") return this.#drop(what.drop);
+    if (what.type === "answer") return this.#engine.sendToClient(sender, what.answer) as undefined;
+    const refusal = what.type === "refuse" ? what.refusal : this.#takeCaller(what.caller, sender);
+    if (refusal === undefined) return;
+    this.#engine.sendToClient(sender, hs.refuseHandshake(packet, refusal[1]));
+    return this.#drop(refusal[0]);
   }
 
   /** @returns why the caller is turned away; undefined when it is not */
-  #takeWish(packet: Uint8Array, sender: Uint8Array): Refusal | undefined {
-    let shake: hs.Handshake;
-    let wish: SrtWish;
-    try {
-      shake = hs.parseHandshake(packet);
-      const known = this.#calls.ofCaller(sender, shake.socketId);
-      if (known) return this.#repeatAnswer(known);
-      wish = parseStreamId(shake.streamId);
-    } catch (error) {
-      if (error instanceof BadModeError) return ["bad_stream_id", REJX_BAD_MODE];
-      if (toProxyError(error).code === "bad_request") return ["bad_stream_id", REJX_BAD_REQUEST];
-      throw error;
+  #takeCaller({ call: wanted, stream }: Caller, sender: Uint8Array): Refusal | undefined {
+    const known = this.#calls.ofCaller(sender, wanted.callerSocket);
+    if (known?.sequence === wanted.sequence) return this.#repeatAnswer(known);
+    if (known) this.#beginAnew(known);
+    const { maxSessions, maxSessionsPerAddress } = this.#init;
+    if (this.#isDraining) return ["draining", reject.DOWN];
+    if (this.#calls.size >= maxSessions) return ["session_limit", reject.OVERLOAD];
+    if (this.#calls.countOf(fromRawAddress(sender)) >= maxSessionsPerAddress) {
+      return ["address_limit", reject.OVERLOAD];
     }
-    const address = fromRawAddress(sender);
-    const { maxSessions, maxSessionsPerAddress, maxKeyMaterial } = this.#init;
-    if (this.#isDraining) return ["draining", REJX_DOWN];
-    if (maxKeyMaterial > 0 && shake.keyMaterial > maxKeyMaterial) {
-      return ["key_material", REJX_UNACCEPTABLE];
-    }
-    if (this.#calls.size >= maxSessions) return ["session_limit", REJX_OVERLOAD];
-    if (this.#calls.countOf(address) >= maxSessionsPerAddress) {
-      return ["address_limit", REJX_OVERLOAD];
-    }
-    const call = this.#calls.add(sender, shake.socketId, packet, this.#engine.now());
+    const call = this.#calls.add(sender, wanted, this.#engine.now());
     this.#pending.add(call);
-    const { key: { key: stream }, intent } = wish;
-    this.#report({ type: "wanted", call: call.id, stream, intent, client: address });
-  }
-
-  /** Refuses without remembering it. */
-  #turnAway(packet: Uint8Array, sender: Uint8Array, [drop, reject]: Refusal): undefined {
-    this.#engine.sendToClient(sender, hs.refuseHandshake(packet, reject));
-    return this.#drop(drop);
+    const { id, intent, address: client } = call;
+    this.#report({ type: "wanted", call: id, stream, intent, client });
   }
 
   #repeatAnswer(call: SrtCall): undefined {
-    call.clientAt = this.#engine.now();
-    if (call.answer) this.#handshake.answer(call);
+    const isDecided = call.state === "open" || call.state === "refused";
+    if (isDecided) this.#handshake.answer(call);
   }
 
-  #ask(call: SrtCall, origin: Address): void {
-    try {
-      this.#handshake.begin(call, origin);
-    } catch (error) {
-      const { code } = toProxyError(error);
-      if (code === "overloaded") this.#refuse(call, REJX_OVERLOAD);
-      else if (code === "origin_unreachable") this.#originFailed(call, false);
-      else throw error;
-    }
+  /** A device may have no other port and socket id after a restart: its old session is over. */
+  #beginAnew(call: SrtCall): void {
+    if (call.state === "open") call.link?.send(srt.encodeShutdown(call.originSocket));
+    this.#finish(call, "client_restarted");
   }
 
-  #takeAnswer(call: SrtCall, packet: Uint8Array): void {
-    try {
-      const state = this.#handshake.take(call, packet);
-      if (state === "open") this.#opened(call);
-      else if (state === "refused") this.#refusedByOrigin(call);
-    } catch (error) {
-      if (error instanceof ProtocolError) this.#originFailed(call, false);
-      else throw error;
+  #ask(call: SrtCall, addresses: readonly Address[]): void {
+    if (!this.#handshake.begin(call, addresses)) this.#originFailed(call);
+  }
+
+  #takeAnswer(call: SrtCall, link: UdpLink, packet: Uint8Array): void {
+    const before = call.state;
+    if (before === "accepted" && srt.controlTypeOf(packet) === srt.SHUTDOWN) {
+      return this.#giveUp(call, "origin_closed", reject.GATEWAY);
     }
+    const state = this.#handshake.take(call, link, packet);
+    if (state === before) return;
+    if (before === "induction") this.#report({ type: "reached", call: call.id });
+    if (state === "open") this.#opened(call);
+    else if (state === "accepted") this.#report({ type: "accepted", call: call.id });
+    else if (state === "refused") this.#refusedByOrigin(call);
+  }
+
+  #admit(call: SrtCall): void {
+    if (call.state !== "accepted") return;
+    this.#handshake.open(call);
+    this.#opened(call);
   }
 
   #opened(call: SrtCall): void {
@@ -227,37 +208,52 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
 
   #refusedByOrigin(call: SrtCall): void {
     this.#pending.delete(call);
-    this.#calls.dropLink(call);
-    const reject = hs.parseHandshake(call.answer!).type - hs.REFUSED;
-    this.#report({ type: "refused", call: call.id, reject });
+    this.#handshake.leave(call);
+    const reason = hs.parseHandshake(call.answer!.subarray(0, hs.HANDSHAKE_SIZE)).type;
+    this.#report({ type: "refused", call: call.id, reject: reason - hs.REFUSED });
   }
 
-  #originFailed(call: SrtCall, isSilent: boolean): void {
-    if (call.state === "refused") return;
-    this.#calls.dropLink(call);
+  #originFailed(call: SrtCall): void {
+    const { isSilent } = call;
+    // Without a socket of our own nothing is known of the origin.
+    if (call.lacksSocket) return this.#giveUp(call, "overloaded", reject.OVERLOAD);
+    this.#calls.dropTarget(call);
+    this.#handshake.leave(call);
     call.state = "asking";
     this.#report({ type: "unreachable", call: call.id, isSilent });
   }
 
-  #refuse(call: SrtCall, reject: number): void {
+  /** The main thread has found no origin, or may not let the caller in. */
+  #refuseWanted(call: SrtCall, reason: number): void {
+    if (call.state === "asking" || call.state === "accepted") this.#refuse(call, reason);
+  }
+
+  /** Refuses a caller for a reason of this thread's own. */
+  #giveUp(call: SrtCall, why: string, reason: number): void {
+    this.#refuse(call, reason);
+    this.#reportEnd(call, why);
+  }
+
+  #refuse(call: SrtCall, reason: number): void {
     this.#pending.delete(call);
-    this.#calls.dropLink(call);
-    this.#handshake.refuse(call, reject);
+    if (call.state === "accepted") call.link?.send(srt.encodeShutdown(call.originSocket));
+    this.#calls.dropTarget(call);
+    this.#handshake.leave(call);
+    this.#handshake.refuse(call, reason);
   }
 
   #goOn(call: SrtCall, now: number): void {
     if (now - call.startedAt > CALL_TIMEOUT) {
-      this.#refuse(call, REJX_GATEWAY);
-      this.#reportEnd(call, "origin_timeout");
-    } else if (call.state !== "asking" && !this.#handshake.goOn(call, now)) {
-      this.#originFailed(call, true);
+      this.#giveUp(call, TOO_LATE[call.state] ?? "origin_timeout", reject.GATEWAY);
+    } else if (call.state === "induction" || call.state === "conclusion") {
+      if (!this.#handshake.goOn(call, now)) this.#originFailed(call);
     }
   }
 
   #sweep(call: SrtCall, now: number): void {
     const { idleTimeout } = this.#init;
     if (call.state === "refused") {
-      if (now - call.answeredAt > REFUSAL_MEMORY) this.#calls.remove(call);
+      if (now - call.refusedAt > REFUSAL_MEMORY) this.#finish(call, "");
     } else if (call.state === "open") {
       if (now - call.clientAt > idleTimeout) this.#end(call, "client_silent");
       else if (now - call.originAt > idleTimeout) this.#end(call, "origin_gone");
@@ -267,22 +263,31 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   /** Ends a call from here: both sides are told. */
   #end(call: SrtCall, reason: string): void {
     if (call.state === "open") {
-      this.#engine.sendToClient(call.client, encodeShutdown(call.callerSocket));
-      call.link?.send(encodeShutdown(call.originSocket));
+      this.#engine.sendToClient(call.client, srt.encodeShutdown(call.callerSocket));
+      call.link?.send(srt.encodeShutdown(call.originSocket));
+      this.#finish(call, reason);
+    } else if (call.state !== "refused") {
+      this.#giveUp(call, reason, reject.DOWN);
     }
-    this.#finish(call, reason);
   }
 
   #finish(call: SrtCall, reason: string): void {
-    const state: CallState = call.state;
+    this.#closing.delete(call);
     this.#pending.delete(call);
+    this.#handshake.leave(call);
     this.#calls.remove(call);
     // Of one that was refused the end has been told already.
-    if (state !== "refused") this.#reportEnd(call, reason);
+    if (call.state !== "refused") this.#reportEnd(call, reason);
   }
 
   #reportEnd({ id, bytesIn, bytesOut }: SrtCall, reason: string): void {
     this.#report({ type: "ended", call: id, reason, bytesIn, bytesOut });
+  }
+
+  #isTooMuchKey(buffer: Uint8Array, length: number): boolean {
+    const { maxKeyMaterial } = this.#init;
+    if (maxKeyMaterial === 0 || length - srt.HEADER <= maxKeyMaterial) return false;
+    return srt.isKeyMaterial(buffer);
   }
 
   #drop(reason: SrtDrop): undefined {
@@ -299,6 +304,3 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
     this.#drops = noSrtDrops();
   }
 }
-
-/** How it is counted, and the reason that the caller is told. */
-type Refusal = readonly [drop: SrtDrop, reject: number];

@@ -12,13 +12,18 @@ export interface SrtInit {
   readonly idleTimeout: number;
   /** Bytes of key material; 0 = any number. */
   readonly maxKeyMaterial: number;
+  /** The StreamID of callers who bring none; empty = they are refused. */
+  readonly defaultStreamId: string;
   /** What cookies are made with; empty = a secret of this process alone. */
   readonly cookieSecret: string;
 }
 
 /** To the thread. */
 export type SrtCommand =
-  | { readonly type: "origin"; readonly call: number; readonly address: Address }
+  /** All addresses of one origin, the preferred one first. */
+  | { readonly type: "origin"; readonly call: number; readonly addresses: readonly Address[] }
+  /** An accepted publisher holds his stream and may be told so. */
+  | { readonly type: "admit"; readonly call: number }
   /** @see ProxyError.srtReject */
   | { readonly type: "refuse"; readonly call: number; readonly reject: number }
   | { readonly type: "close"; readonly call: number; readonly reason: string }
@@ -33,8 +38,12 @@ export type SrtReport =
     readonly intent: "publish" | "play";
     readonly client: Address;
   }
-  /** The origin has not answered as it should. */
+  /** No address of the origin has answered an induction of ours. */
   | { readonly type: "unreachable"; readonly call: number; readonly isSilent: boolean }
+  /** One has: whatever comes of the call, the origin is there. */
+  | { readonly type: "reached"; readonly call: number }
+  /** The origin has taken a publisher, who waits for "admit". */
+  | { readonly type: "accepted"; readonly call: number }
   /** The origin has refused, and the caller been told its reason. */
   | { readonly type: "refused"; readonly call: number; readonly reject: number }
   | { readonly type: "opened"; readonly call: number }

@@ -3,21 +3,41 @@
 // own, which waits for nothing here.
 
 import { formatAddress, type ListenAddress } from "../../core/endpoint.ts";
-import { ProxyError, toProxyError } from "../../core/errors.ts";
+import { type ErrorCode, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { Address, Origin } from "../../core/origin.ts";
-import type { Metrics, Resolver, SessionLog } from "../../core/ports.ts";
+import type {
+  EndedBy,
+  Metrics,
+  RelaySessions,
+  Resolver,
+  SessionLog,
+  TriedOrigin,
+} from "../../core/ports.ts";
 import { TaskGroup } from "../../net/task_group.ts";
 import type { UdpEngineChoice } from "../../net/udp/engine.ts";
 import type { UdpEngine } from "../../net/udp/port.ts";
 import { UdpThread } from "../../net/udp/thread.ts";
 import { countLost, countMoved } from "../udp_figures.ts";
+import { MAX_LATE_LINKS } from "./late_answers.ts";
+import { MAX_EXTRA_LINKS } from "./origin_handshake.ts";
 import type { SrtCommand, SrtInit, SrtReport } from "./srt_messages.ts";
 
 const MODULE = new URL("./srt_worker.ts", import.meta.url);
 /** How often the thread looks at its clock, milliseconds: handshakes go on with it. */
 const TICK = 50;
-/** Origins that are asked for one caller, who waits for 3 s as a rule. */
-const MAX_ORIGINS = 2;
+/** Origins that are asked for one caller, and addresses of all of them together. */
+const MAX_ORIGINS = 4;
+const MAX_ADDRESSES = 8;
+
+/** What it means that a call has ended before it was open. */
+const FAILURES: Readonly<Record<string, readonly [code: ErrorCode, message: string]>> = {
+  origin_timeout: ["origin_timeout", "Cannot find an origin that answers in time"],
+  unanswered: ["origin_timeout", "Origin leaves this handshake unanswered"],
+  unconfirmed: ["registry_unavailable", "Cannot hold the stream in time"],
+  origin_closed: ["origin_gone", "Origin has hung up at once"],
+  client_restarted: ["client_gone", "Caller has begun anew"],
+  overloaded: ["overloaded", "Cannot open another socket now"],
+};
 
 /** Limits that can change; durations in milliseconds. */
 export type SrtLimits = Omit<SrtInit, "maxSessions" | "cookieSecret">;
@@ -46,6 +66,9 @@ interface SrtSession {
   readonly intent: "publish" | "play";
   readonly client: string;
   readonly failed: string[];
+  /** Addresses of origins that were given to the thread to ask. */
+  asked: number;
+  readonly tried: TriedOrigin[];
   origin?: Origin;
   isOpen: boolean;
   /** Whether the resolver is being asked now, and whether the session is over. */
@@ -54,7 +77,7 @@ interface SrtSession {
 }
 
 /** A bound UDP port for SRT callers. */
-export class SrtRelay implements AsyncDisposable {
+export class SrtRelay implements RelaySessions, AsyncDisposable {
   /** For a watchdog. */
   readonly name = "SRT thread";
   readonly #options: SrtRelayOptions;
@@ -121,15 +144,17 @@ export class SrtRelay implements AsyncDisposable {
     }
   }
 
-  /** Ends a session of the log. @returns whether it was here */
-  kick(session: string): boolean {
+  endSession(session: string, reason: EndedBy): boolean {
     for (const { call, id, isOpen } of this.#sessions.values()) {
       if (id !== session || !isOpen) continue;
-      this.#thread.send({ type: "close", call, reason: "kicked" });
+      this.#thread.send({ type: "close", call, reason });
       return true;
     }
     return false;
   }
+
+  /** The thread does not tell before the session has ended. */
+  received(): undefined {}
 
   /** Resolves when the relay drains and no session is left. */
   idle(): Promise<void> {
@@ -154,20 +179,25 @@ export class SrtRelay implements AsyncDisposable {
   #openThread(): Promise<UdpThread<SrtInit, SrtCommand, SrtReport>> {
     const { listen, engine: choice, reusePort = false, metrics } = this.#options;
     const init = this.#initOf(this.#options);
+    const maxLinks = init.maxSessions + MAX_EXTRA_LINKS + MAX_LATE_LINKS;
     return UdpThread.open({
       module: MODULE,
       name: "SRT",
       choice,
-      engine: { listen, tick: TICK, maxLinks: init.maxSessions, reusePort },
+      engine: { listen, tick: TICK, maxLinks, reusePort },
       init,
       onReport: (report) => this.#take(report),
       onFigures: (lost) => countLost(metrics, "srt", lost),
     });
   }
 
-  #initOf({ maxSessionsPerAddress, idleTimeout, maxKeyMaterial }: SrtLimits): SrtInit {
+  #initOf(limits: SrtLimits): SrtInit {
     const { maxSessions, cookieSecret } = this.#options;
-    return { maxSessions, cookieSecret, maxSessionsPerAddress, idleTimeout, maxKeyMaterial };
+    const { maxSessionsPerAddress, idleTimeout, maxKeyMaterial, defaultStreamId } = limits;
+    return {
+      ...{ maxSessions, cookieSecret, maxSessionsPerAddress, idleTimeout },
+      ...{ maxKeyMaterial, defaultStreamId },
+    };
   }
 
   #take(report: SrtReport): void {
@@ -180,6 +210,8 @@ export class SrtRelay implements AsyncDisposable {
       const session = this.#sessions.get(report.call);
       if (session === undefined) return;
       if (report.type === "opened") this.#opened(session);
+      else if (report.type === "reached") this.#reached(session);
+      else if (report.type === "accepted") this.#tasks.run(() => this.#accepted(session));
       else if (report.type === "refused") this.#refusedByOrigin(session, report.reject);
       else this.#tryNext(session, report.isSilent);
     }
@@ -189,7 +221,17 @@ export class SrtRelay implements AsyncDisposable {
     const id = this.#options.newSession();
     const flags = { isOpen: false, isAsking: false, isOver: false };
     const from = formatAddress(client);
-    const session: SrtSession = { call, id, stream, intent, client: from, failed: [], ...flags };
+    const session: SrtSession = {
+      call,
+      id,
+      stream,
+      intent,
+      client: from,
+      failed: [],
+      tried: [],
+      asked: 0,
+      ...flags,
+    };
     this.#sessions.set(call, session);
     this.#tasks.run(() => this.#findOrigin(session));
   }
@@ -200,10 +242,11 @@ export class SrtRelay implements AsyncDisposable {
     try {
       const request = { stream, protocol: "srt", intent, session: id, failed } as const;
       const origin = await this.#options.resolver.resolve(request);
-      const address = origin.endpoints.srt[0];
-      if (address === undefined) throw new ProxyError("no_origin", "Origin does not offer SRT");
+      const addresses = origin.endpoints.srt.slice(0, MAX_ADDRESSES - session.asked);
+      if (addresses.length === 0) throw new ProxyError("no_origin", "Origin does not offer SRT");
       session.origin = origin;
-      this.#thread.send({ type: "origin", call, address });
+      session.asked += addresses.length;
+      this.#thread.send({ type: "origin", call, addresses });
     } catch (thrown) {
       this.#refuse(session, failure ?? toProxyError(thrown));
     } finally {
@@ -217,11 +260,16 @@ export class SrtRelay implements AsyncDisposable {
     if (origin === undefined) return;
     this.#options.resolver.unreachable(origin.id, "srt");
     failed.push(origin.id);
+    session.tried.push({
+      origin: origin.id,
+      code: isSilent ? "origin_timeout" : "origin_unreachable",
+    });
     const failure = isSilent
       ? new ProxyError("origin_timeout", "Origin does not answer")
       : new ProxyError("origin_unreachable", "Cannot reach the origin");
     this.#countDial(failure.code);
-    if (failed.length >= MAX_ORIGINS) return this.#refuse(session, failure);
+    const isEnough = failed.length >= MAX_ORIGINS || session.asked >= MAX_ADDRESSES;
+    if (isEnough) return this.#refuse(session, failure);
     this.#tasks.run(() => this.#findOrigin(session, failure));
   }
 
@@ -235,10 +283,26 @@ export class SrtRelay implements AsyncDisposable {
   }
 
   #refusedByOrigin(session: SrtSession, reject: number): void {
-    this.#options.resolver.reached(session.origin!.id, "srt");
     this.#end(session);
+    session.tried.push({ origin: session.origin!.id, code: "origin_refused" });
     const cause = new Error(`Reject reason ${reject}`);
     this.#logRefusal(session, new ProxyError("origin_refused", "Origin refuses", { cause }));
+  }
+
+  #reached({ origin }: SrtSession): void {
+    this.#options.resolver.reached(origin!.id, "srt");
+    this.#countDial("reached");
+  }
+
+  /** A publisher hears that he may send only when the stream is his. */
+  async #accepted(session: SrtSession): Promise<void> {
+    const { id, call } = session;
+    try {
+      await this.#options.resolver.confirm(id);
+      this.#thread.send({ type: "admit", call });
+    } catch (error) {
+      this.#refuse(session, toProxyError(error));
+    }
   }
 
   #opened(session: SrtSession): void {
@@ -246,9 +310,7 @@ export class SrtRelay implements AsyncDisposable {
     const { resolver, sessions, metrics } = this.#options;
     const origin = session.origin!.id;
     session.isOpen = true;
-    resolver.reached(origin, "srt");
-    resolver.confirm(id);
-    this.#countDial("reached");
+    if (intent === "play") resolver.confirm(id);
     sessions.opened({ session: id, protocol: "srt", intent, stream, origin, client });
     metrics.count("srs_proxy_srt_sessions_opened_total", { intent });
   }
@@ -259,8 +321,8 @@ export class SrtRelay implements AsyncDisposable {
     this.#end(session);
     const { id, intent, isOpen } = session;
     if (!isOpen) {
-      const code = reason === "origin_timeout" ? reason : "draining";
-      return this.#logRefusal(session, new ProxyError(code, "Cannot serve the caller in time"));
+      const [code, message] = FAILURES[reason] ?? ["draining", "Proxy is about to end"];
+      return this.#logRefusal(session, new ProxyError(code, message));
     }
     this.#options.sessions.closed({ session: id, reason, bytesIn, bytesOut });
     this.#options.metrics.count("srs_proxy_srt_sessions_closed_total", { intent, reason });
@@ -273,9 +335,9 @@ export class SrtRelay implements AsyncDisposable {
     this.#checkIdle();
   }
 
-  #logRefusal({ intent, stream, client }: SrtSession, error: ProxyError): void {
+  #logRefusal({ id, intent, stream, client, tried }: SrtSession, error: ProxyError): void {
     const { sessions, metrics } = this.#options;
-    sessions.refused({ protocol: "srt", intent, stream, client, error });
+    sessions.refused({ session: id, protocol: "srt", intent, stream, client, tried, error });
     metrics.count("srs_proxy_srt_refused_total", { reason: error.code });
   }
 

@@ -1,6 +1,6 @@
 // The module of the thread that moves SRT.
 
-import { createHmac, randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { serveUdpThread } from "../../net/udp/serve_thread.ts";
 import { Cookies } from "./cookies.ts";
 import { SrtForwarder } from "./srt_forwarder.ts";
@@ -8,6 +8,6 @@ import type { SrtCommand, SrtInit, SrtReport } from "./srt_messages.ts";
 
 serveUdpThread<SrtInit, SrtCommand, SrtReport>((parts) => {
   const secret = parts.init.cookieSecret || randomBytes(32);
-  const cookies = new Cookies((data) => createHmac("sha1", secret).update(data).digest());
-  return new SrtForwarder({ ...parts, cookies });
+  const key = createHash("sha256").update(secret).digest().subarray(0, 16);
+  return new SrtForwarder({ ...parts, cookies: new Cookies(key) });
 });

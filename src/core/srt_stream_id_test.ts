@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { ProxyError } from "../../core/errors.ts";
-import { BadModeError, parseStreamId } from "./stream_id.ts";
+import { ProxyError } from "./errors.ts";
+import { BadModeError, parseStreamId } from "./srt_stream_id.ts";
 
 const D = "__defaultVhost__";
 
@@ -27,6 +27,13 @@ const CASES: readonly [text: string, key: string, intent: "publish" | "play"][] 
   ["#!::u=me,r=live/show,s=1,t=stream,auth=a.b.c,m=publish", `${D}/live/show`, "publish"],
   ["#!::r=live/show,vhost=tv.example", "tv.example/live/show", "play"],
   ["#!::,,=x,r=live/show,q", `${D}/live/show`, "play"],
+  // As SRS takes it apart: an equals sign within a value is a separator too.
+  ["#!::r=live/show,m=publish,token=YWJj==", `${D}/live/show`, "publish"],
+  ["#!::r=live/mine,z=q=r=live/other,m=publish", `${D}/live/other`, "publish"],
+  ["#!::r=live/show,token=YWJj=,m=publish", `${D}/live/show`, "play"],
+  ["#!::r=live/show;m=publish", `${D}/live/show`, "publish"],
+  ["#!::r=live/show&&m=publish", `${D}/live/show`, "publish"],
+  ["#!::r=live/one,r=live/two", `${D}/live/two`, "play"],
 ];
 
 Deno.test("StreamIDs name the same streams as every other protocol", () => {
@@ -38,7 +45,16 @@ Deno.test("StreamIDs name the same streams as every other protocol", () => {
 });
 
 Deno.test("StreamIDs that name no stream, or one that cannot be, are refused", () => {
-  const wrong = ["", "/", "#!::", "#!::m=publish", "#!::h=tv.example", "live/..", "live/a\0b"];
+  const wrong = [
+    "",
+    "/",
+    "#!::",
+    "#!::m=publish",
+    "#!::h=tv.example",
+    "live/..",
+    "live/a\0b",
+    "live/\u202e",
+  ];
   for (const text of [...wrong, `live/${"x".repeat(300)}`]) {
     assert.throws(() => parseStreamId(text), (error) => {
       return error instanceof ProxyError && error.code === "bad_request";

@@ -2,8 +2,8 @@
 // "#!::key=value,…" (draft-sharabayko-srt-01 appendix B), in SRS's older "#!::h=host/app/stream",
 // or plainly as "app/stream". Keys that are not known belong to the query, as in SRS.
 
-import { ProtocolError } from "../../core/errors.ts";
-import { type StreamKey, streamKeyFromRtmp } from "../../core/stream_key.ts";
+import { ProtocolError } from "./errors.ts";
+import { type StreamKey, streamKeyFromRtmp } from "./stream_key.ts";
 
 /** What a StreamID says. */
 export interface SrtWish {
@@ -11,6 +11,8 @@ export interface SrtWish {
   readonly intent: "publish" | "play";
 }
 
+/** Bytes that a StreamID may have (draft-sharabayko-srt-01 section 3.2.1.3). */
+export const MAX_STREAM_ID = 512;
 const STANDARD = "#!::";
 /** The app of a stream that names none. */
 const DEFAULT_APP = "live";
@@ -36,13 +38,14 @@ export function parseStreamId(text: string): SrtWish {
 
 const OWN_KEYS: ReadonlySet<string> = new Set(["h", "r", "m"]);
 
-/** SRS takes a query behind a name for more keys. */
+/**
+ * As SRS reads it: a query behind a name is more keys, and every separator parts a name from a value or
+ * a value from a name, be it `=` or not. Whoever read it otherwise might take one stream for another.
+ */
 function readPairs(text: string): Map<string, string> {
   const values = new Map<string, string>();
-  for (const pair of text.split(/[,?&]/)) {
-    const at = pair.indexOf("=");
-    if (at > 0) values.set(pair.slice(0, at).trim(), pair.slice(at + 1));
-  }
+  const parts = text.split(/&&|[=,;&?]/);
+  for (let at = 0; at < parts.length; at += 2) values.set(parts[at]!, parts[at + 1] ?? "");
   return values;
 }
 

@@ -1,0 +1,76 @@
+// Keeps web pages away from an API that whoever opens them can reach, though their author cannot: pages
+// of other sites (WHATWG Fetch, section 3.2; W3C Fetch Metadata), and those of a site whose name was made
+// to lead here (DNS rebinding). What is no browser, such as the heartbeat of SRS, is not concerned.
+
+import { ProxyError } from "../core/errors.ts";
+import { normalizeIp } from "../core/endpoint.ts";
+
+/** Longer ones are nobody's. */
+const LONGEST_HOST = 512;
+const LONGEST_TYPE = 256;
+const SAFE_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
+/** Fields that every browser sends with what a page asks for, and hardly anything else does. */
+const MARKS_OF_BROWSERS: readonly string[] = [
+  ...["origin", "sec-fetch-site", "sec-fetch-mode", "referer", "accept-language"],
+];
+
+/** A request that is not taken, whoever may be asking; the text says what would be. */
+class RefusedRequest extends ProxyError {
+  readonly #status: number;
+
+  constructor(status: number, message: string) {
+    super("bad_request", message);
+    this.#status = status;
+  }
+
+  override get httpStatus(): number {
+    return this.#status;
+  }
+}
+
+/** @throws ProxyError with status 403 when a page of another site asks for a change */
+export function refuseOtherSites({ method, headers }: Request): void {
+  if (SAFE_METHODS.includes(method)) return;
+  const relation = headers.get("sec-fetch-site") ?? "none";
+  const site = headers.get("origin");
+  const isOwn = site === null || isSiteOf(site, headers.get("host") ?? "");
+  if (isOwn && (relation === "none" || relation === "same-origin")) return;
+  throw new RefusedRequest(403, "Cannot take this request from a page of another web site");
+}
+
+/**
+ * Browsers must name an address, `localhost` or a name without a dot: any other name may have been made to
+ * lead here by the author of the page. Where a token is asked for, that does not help him.
+ *
+ * @throws ProxyError with status 403
+ */
+export function refuseOtherNames({ headers }: Request): void {
+  const host = headers.get("host");
+  if (host === null || isHarmless(host)) return;
+  if (!MARKS_OF_BROWSERS.some((name) => headers.has(name))) return;
+  throw new RefusedRequest(
+    403,
+    "Cannot take requests of browsers by this name without a token: use an address, or set a token",
+  );
+}
+
+/** Pages can send other types without asking first. @throws ProxyError with status 415 */
+export function requireJson({ headers }: Request): void {
+  const type = headers.get("content-type") ?? "";
+  const isShort = type.length <= LONGEST_TYPE;
+  if (isShort && /^application\/(?:[\w.-]+\+)?json(?:$|[ \t;])/i.test(type.trim())) return;
+  throw new RefusedRequest(415, "Cannot register without Content-Type: application/json");
+}
+
+function isSiteOf(site: string, host: string): boolean {
+  if (site.length > LONGEST_HOST || !URL.canParse(site)) return false;
+  return new URL(site).host === host.toLowerCase();
+}
+
+function isHarmless(host: string): boolean {
+  if (host.length > LONGEST_HOST) return false;
+  const [, v6, name = ""] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d{0,5})?$/.exec(host) ?? [];
+  if (v6 !== undefined) return normalizeIp(v6) !== undefined;
+  if (/^[\w-]+$/.test(name) || /^[\w.-]*\.localhost$/i.test(name)) return true;
+  return normalizeIp(name) !== undefined;
+}

@@ -1,0 +1,67 @@
+// Keeps proxies out of the list of origins: whatever registers is asked once what it is, wherever it says
+// that it can be reached by TCP. Knows no protocol: how an address is asked is given.
+
+import { ExpiringMap } from "../core/expiring_map.ts";
+import type { Address, Origin } from "../core/origin.ts";
+
+/** Addresses asked for one registration, of each protocol, and registrations asked about at once. */
+const MAX_ADDRESSES = 2;
+const MAX_AT_ONCE = 64;
+/** An answer counts so long, or until the origin restarts; silence counts for less. */
+const ANSWER_HOLDS = 3_600_000;
+const SILENCE_HOLDS = 60_000;
+const CAPACITY = 10_000;
+
+/** Asks within a second or so whether an address is a proxy's; undefined when nobody answers. */
+export type AskAddress = (address: Address) => Promise<boolean | undefined>;
+
+/** What the guard asks with. */
+export interface LoopGuardOptions {
+  readonly rtmp: AskAddress;
+  readonly http: AskAddress;
+  /** Milliseconds, never going backwards. */
+  readonly now?: () => number;
+}
+
+/** Remembers what has been asked. */
+export class LoopGuard {
+  readonly #rtmp: AskAddress;
+  readonly #http: AskAddress;
+  readonly #now: () => number;
+  readonly #answers = new ExpiringMap<string, boolean>({ capacity: CAPACITY, ttl: ANSWER_HOLDS });
+  readonly #silent = new ExpiringMap<string, true>({ capacity: CAPACITY, ttl: SILENCE_HOLDS });
+  readonly #pending = new Map<string, Promise<boolean>>();
+
+  constructor(options: LoopGuardOptions) {
+    this.#rtmp = options.rtmp;
+    this.#http = options.http;
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  /** Whether a proxy answers where this origin says it is; false when nobody can tell in time. */
+  async isProxy(origin: Origin): Promise<boolean> {
+    const key = JSON.stringify([origin.id, origin.generation, origin.endpoints]);
+    const known = this.#answers.get(key, this.#now());
+    if (known !== undefined) return known;
+    if (this.#silent.get(key, this.#now()) !== undefined) return false;
+    const pending = this.#pending.get(key);
+    if (pending !== undefined) return await pending;
+    // A flood of new names is bounded by their number, not by asking about each of them.
+    if (this.#pending.size >= MAX_AT_ONCE) return false;
+    const asked = this.#ask(key, origin).finally(() => this.#pending.delete(key));
+    this.#pending.set(key, asked);
+    return await asked;
+  }
+
+  async #ask(key: string, { endpoints }: Origin): Promise<boolean> {
+    const first = (addresses: readonly Address[]) => addresses.slice(0, MAX_ADDRESSES);
+    const answers = await Promise.all([
+      ...first(endpoints.rtmp).map(this.#rtmp),
+      ...[...first(endpoints.http), ...first(endpoints.api)].map(this.#http),
+    ]);
+    const isProxy = answers.includes(true);
+    if (isProxy || !answers.includes(undefined)) this.#answers.set(key, isProxy, this.#now());
+    else this.#silent.set(key, true, this.#now());
+    return isProxy;
+  }
+}

@@ -1,0 +1,60 @@
+// The log line about a registration that was refused, for whoever has hundreds of origins and looks for
+// the one that is configured wrongly: who sent it, and who it says it is.
+
+import { readBoundedText } from "../core/bounded_body.ts";
+import { formatAddress } from "../core/endpoint.ts";
+import type { ProxyError } from "../core/errors.ts";
+import { logger } from "../core/log.ts";
+import type { Address } from "../core/origin.ts";
+import { logFailure } from "./log_failure.ts";
+
+/** What is shown of a name. */
+const LONGEST_NAME = 128;
+/** Of a body that nobody has read yet: enough for a name, and no wait for the rest. */
+const PEEK = { limit: 8 * 1024, deadline: 1_000 };
+
+const LOG = logger("api");
+
+/** A registration that was refused; `body` as far as it was read. */
+export interface RefusedRegistration {
+  readonly peer: Address | undefined;
+  readonly body: string | undefined;
+  readonly error: ProxyError;
+}
+
+/** Tells of it, as a warning when it is the sender's fault. */
+export function logRefusedRegistration({ peer, body, error }: RefusedRegistration): void {
+  const fields = {
+    ...(peer === undefined ? {} : { peer: formatAddress(peer) }),
+    ...namesIn(body),
+  };
+  if (error.source !== "client") return logFailure(LOG, "Registration refused", error, fields);
+  LOG.warn("Registration refused", { ...fields, code: error.code, reason: error.message });
+}
+
+/** The body of a request that is refused anyway, if it is short and there already. */
+export async function peekBody(request: Request): Promise<string | undefined> {
+  try {
+    return request.bodyUsed ? undefined : await readBoundedText(request, PEEK);
+  } catch {
+    return undefined;
+  }
+}
+
+function namesIn(body: string | undefined): Record<string, string> {
+  const said = body === undefined ? undefined : parseJson(body);
+  if (typeof said !== "object" || said === null) return {};
+  return Object.fromEntries(
+    Object.entries(said).filter(([key, value]) => {
+      return (key === "server" || key === "device_id") && typeof value === "string" && value !== "";
+    }).map(([key, value]) => [key, String(value).slice(0, LONGEST_NAME)]),
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { configureLog } from "../core/log.ts";
+import { MemoryStore } from "../registry/memory_store.ts";
+import { Registry } from "../registry/registry.ts";
+import { GOOD, openDesk, REGISTER } from "../../tests/support/system_desk.ts";
+import { PrometheusMetrics } from "./metrics.ts";
+
+Deno.test("origins are listed with what they offer and how they are", async () => {
+  await using desk = await openDesk();
+  const body = { ...GOOD, device_id: "d", rtc: ["udp://0.0.0.0:8000"] };
+  await desk.ask("POST", REGISTER, body);
+  desk.registry.unreachable("vid-1", "rtmp");
+  const { origins } = (await desk.ask("GET", "/api/v1/origins")).body;
+  assert.ok(Array.isArray(origins));
+  const { set_aside_for_ms, expires_in_ms, ...rest } = origins[0];
+  assert.deepEqual(Object.keys(set_aside_for_ms), ["rtmp"]);
+  assert.ok(set_aside_for_ms.rtmp > 0 && set_aside_for_ms.rtmp <= 1_000);
+  assert.ok(expires_in_ms > 50_000 && expires_in_ms <= 60_000);
+  assert.deepEqual(rest, {
+    server: "vid-1",
+    generation: "s-1/42",
+    device_id: "d",
+    ip: "10.0.0.1",
+    rtmp: ["10.0.0.1:1935"],
+    http: [],
+    api: [],
+    srt: [],
+    rtc: ["10.0.0.1:8000"],
+    shared_addresses: [],
+    streams: 0,
+    state: "set_aside",
+  });
+});
+
+Deno.test("an address that two origins announce is listed with both, and logged once", async () => {
+  const lines: string[] = [];
+  const write = (line: string) => void lines.push(line);
+  await using _log = await configureLog({ level: "warning", format: "text", write });
+  let upkeep = () => Promise.resolve();
+  const every = (_period: number, callback: () => Promise<void>) => {
+    upkeep = callback;
+    return { [Symbol.dispose]: () => {} };
+  };
+  const store = new MemoryStore({ maxOrigins: 3, maxStreams: 500 });
+  const metrics = new PrometheusMetrics();
+  const times = { originTtl: 60_000, streamIdle: 60_000 };
+  await using registry = await Registry.open({ store, metrics, ...times, every });
+  await using desk = await openDesk({ directory: registry });
+  const rtc = ["udp://0.0.0.0:8000"];
+  await desk.ask("POST", REGISTER, { ...GOOD, rtc });
+  await desk.ask("POST", REGISTER, { ...GOOD, server: "vid-2", rtmp: ["1936"], rtc });
+  const { origins } = (await desk.ask("GET", "/api/v1/origins")).body;
+  assert.ok(Array.isArray(origins));
+  for (const { shared_addresses } of origins) {
+    const both = ["vid-1", "vid-2"];
+    assert.deepEqual(shared_addresses, [{ address: "udp 10.0.0.1:8000", origins: both }]);
+  }
+  await upkeep();
+  await upkeep();
+  assert.equal(lines.length, 1);
+  assert.match(lines[0]!, /WARN.* same address address="udp 10.0.0.1:8000" origins="vid-1,vid-2"/);
+});
+
+Deno.test("lists come page by page", async () => {
+  await using desk = await openDesk();
+  for (const server of ["c", "a", "b"]) await desk.ask("POST", REGISTER, { ...GOOD, server });
+  const first = (await desk.ask("GET", "/api/v1/origins?limit=2")).body;
+  assert.deepEqual(serversOf(first), ["a", "b"]);
+  const last = (await desk.ask("GET", `/api/v1/origins?limit=2&after=${first.next}`)).body;
+  assert.deepEqual([serversOf(last), last.next], [["c"], undefined]);
+  for (let stream = 0; stream < 150; stream++) {
+    const request = { protocol: "rtmp", intent: "play", failed: [] } as const;
+    await desk.registry.resolve({ ...request, stream: `v/a/${stream}`, session: `s${stream}` });
+  }
+  const page = (await desk.ask("GET", "/api/v1/streams")).body;
+  assert.ok(Array.isArray(page.streams));
+  assert.equal(page.streams.length, 100);
+  assert.deepEqual(Object.keys(page.streams[0]), ["stream", "origin", "confirmed", "live"]);
+  const rest = (await desk.ask("GET", `/api/v1/streams?after=${page.next}`)).body;
+  assert.ok(Array.isArray(rest.streams));
+  assert.equal(rest.streams.length, 50);
+});
+
+Deno.test("a page of no size, or of any size, is refused", async () => {
+  await using desk = await openDesk();
+  for (const query of ["limit=0", "limit=1001", "limit=-1", "limit=x", "limit=1.5"]) {
+    assert.equal((await desk.ask("GET", `/api/v1/streams?${query}`)).status, 400, query);
+    assert.equal((await desk.ask("GET", `/api/v1/origins?${query}`)).status, 400, query);
+  }
+  assert.equal((await desk.ask("GET", "/api/v1/streams?after=nonsense")).status, 400);
+});
+
+Deno.test("lists need the token when there is one", async () => {
+  await using desk = await openDesk({ access: { token: "right" } });
+  for (const path of ["/api/v1/origins", "/api/v1/streams"]) {
+    assert.equal((await desk.ask("GET", path)).status, 401);
+    assert.equal((await desk.ask("GET", `${path}?token=right`)).status, 200);
+  }
+  assert.equal((await desk.ask("GET", "/readyz")).status, 200);
+});
+
+function serversOf(body: Record<string, unknown>): string[] {
+  assert.ok(Array.isArray(body.origins));
+  return body.origins.map(({ server }) => server);
+}
+
+Deno.test("open sessions are listed page by page, and one can be ended", async () => {
+  const open = ["s1", "s2", "s3"].map((session) => ({
+    session,
+    protocol: "http",
+    intent: "play" as const,
+    stream: "v/a/s",
+    origin: "o",
+    client: "10.0.0.9:5",
+    seconds: 1,
+  }));
+  const kicked: string[] = [];
+  await using desk = await openDesk({
+    access: { token: "secret" },
+    sessions: {
+      list: ({ limit, after }) => {
+        const start = open.findIndex(({ session }) => session === after) + 1;
+        return open.slice(start, start + limit);
+      },
+      kick: (session) => {
+        kicked.push(session);
+        return session === "s2";
+      },
+    },
+  });
+  const headers = { authorization: "Bearer secret" };
+  const path = "/api/v1/sessions";
+  const first = await desk.ask("GET", `${path}?limit=2`, undefined, headers);
+  assert.deepEqual(first.body, { code: 0, sessions: open.slice(0, 2), next: "s2" });
+  const second = await desk.ask("GET", `${path}?limit=2&after=s2`, undefined, headers);
+  assert.deepEqual(second.body, { code: 0, sessions: open.slice(2) });
+  assert.equal((await desk.ask("GET", path)).status, 401);
+  assert.equal((await desk.ask("DELETE", `${path}/s2`)).status, 401);
+  assert.deepEqual(kicked, []);
+  assert.equal((await desk.ask("DELETE", `${path}/s2`, undefined, headers)).status, 200);
+  assert.equal((await desk.ask("DELETE", `${path}/s9`, undefined, headers)).status, 404);
+  assert.deepEqual(kicked, ["s2", "s9"]);
+});

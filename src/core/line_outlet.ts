@@ -1,0 +1,121 @@
+// Lines on their way into a stream whose reader may stop: they wait in a buffer of bounded size, and
+// nobody waits for them. What does not fit is lost and counted. Knows no log and no process.
+
+/** Bytes that are written at once, at most, unless one line has more. */
+const BATCH = 65_536;
+/** Pauses before what a stream could not take now, or at all, is followed by more; milliseconds. */
+const PAUSE_WHEN_FULL = 50;
+const PAUSE_WHEN_BROKEN = 1_000;
+
+/** Where lines go and how many may wait. */
+export interface LineOutletOptions {
+  /** Writes some of the bytes and tells how many; it may take as long as it likes. */
+  readonly write: (bytes: Uint8Array) => Promise<number>;
+  /** Most bytes that wait, those included that are being written. */
+  readonly capacity: number;
+  /** Told how many lines were lost, once there is room again; may push a line. */
+  readonly onRoom?: (lost: number) => void;
+}
+
+/** One stream of lines. */
+export class LineOutlet {
+  readonly #options: LineOutletOptions;
+  readonly #encoder = new TextEncoder();
+  #waiting: Uint8Array[] = [];
+  /** Bytes that wait, those included that are being written. */
+  #size = 0;
+  #lost = 0;
+  /** How many of the lost ones have not been told. */
+  #untold = 0;
+  #writing: Promise<void> | undefined;
+
+  constructor(options: LineOutletOptions) {
+    this.#options = options;
+  }
+
+  /** How many lines have been lost in all. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  /** Takes one line without its line break; never waits and never throws. */
+  push(line: string): void {
+    const bytes = this.#encoder.encode(`${line}\n`);
+    // Once one is lost so are the next ones: what is told of it must stand where they are missing.
+    if (this.#untold > 0 || this.#size + bytes.length > this.#options.capacity) {
+      this.#lose(1);
+      if (this.#writing === undefined) this.#tellLost();
+      return;
+    }
+    this.#waiting.push(bytes);
+    this.#size += bytes.length;
+    this.#writing ??= this.#writeAll();
+  }
+
+  /** Resolves when everything has been written, or after so many milliseconds. */
+  async flush(timeout: number): Promise<void> {
+    if (this.#writing === undefined) return;
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, timeout);
+    await Promise.race([this.#writing, late]);
+    clearTimeout(timer);
+  }
+
+  #lose(lines: number): void {
+    this.#lost += lines;
+    this.#untold += lines;
+  }
+
+  async #writeAll(): Promise<void> {
+    // Lines of the same turn of the event loop go together.
+    await undefined;
+    while (this.#waiting.length > 0) {
+      const { bytes, lines } = this.#nextBatch();
+      if (!await this.#write(bytes)) this.#lose(lines);
+      this.#size -= bytes.length;
+      this.#tellLost();
+    }
+    this.#writing = undefined;
+  }
+
+  #nextBatch(): { bytes: Uint8Array; lines: number } {
+    let length = this.#waiting[0]!.length;
+    let lines = 1;
+    while (length + (this.#waiting[lines]?.length ?? Infinity) <= BATCH) {
+      length += this.#waiting[lines++]!.length;
+    }
+    const bytes = new Uint8Array(length);
+    let at = 0;
+    for (const line of this.#waiting.splice(0, lines)) {
+      bytes.set(line, at);
+      at += line.length;
+    }
+    return { bytes, lines };
+  }
+
+  /** @returns whether all of it was written */
+  async #write(bytes: Uint8Array): Promise<boolean> {
+    for (let at = 0; at < bytes.length;) {
+      try {
+        at += await this.#options.write(bytes.subarray(at));
+      } catch (error) {
+        // Whoever shares the stream may have made it one that does not wait.
+        const isFull = error instanceof Deno.errors.WouldBlock;
+        await pause(isFull ? PAUSE_WHEN_FULL : PAUSE_WHEN_BROKEN);
+        if (!isFull) return false;
+      }
+    }
+    return true;
+  }
+
+  #tellLost(): void {
+    if (this.#untold === 0 || this.#size > this.#options.capacity / 2) return;
+    const lost = this.#untold;
+    this.#untold = 0;
+    this.#options.onRoom?.(lost);
+  }
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { LineOutlet } from "./line_outlet.ts";
+
+/** A stream whose reader takes bytes when the test says so. */
+class SlowStream {
+  /** Bytes taken at once, at most. */
+  most = Infinity;
+  #taken: number[] = [];
+  #next = Promise.withResolvers<void>();
+  #error: Error | undefined;
+
+  readonly write = async (bytes: Uint8Array): Promise<number> => {
+    await this.#next.promise;
+    if (this.#error !== undefined) throw this.#error;
+    const taken = bytes.subarray(0, this.most);
+    this.#taken.push(...taken);
+    return taken.length;
+  };
+
+  get text(): string {
+    return new TextDecoder().decode(Uint8Array.from(this.#taken));
+  }
+
+  /** From now on everything is taken. */
+  flow(): void {
+    this.#error = undefined;
+    this.#next.resolve();
+  }
+
+  /** From now on every write fails. */
+  fail(error: Error): void {
+    this.#error = error;
+    this.#next.resolve();
+  }
+}
+
+const LINE = "x".repeat(99);
+
+Deno.test("lines come out in order, also where a write takes only a part", async () => {
+  const stream = new SlowStream();
+  stream.most = 3;
+  stream.flow();
+  const outlet = new LineOutlet({ write: stream.write, capacity: 1000 });
+  for (const line of ["one", "two", "Ünf"]) outlet.push(line);
+  await outlet.flush(10_000);
+  assert.equal(stream.text, "one\ntwo\nÜnf\n");
+  outlet.push("four");
+  await outlet.flush(10_000);
+  assert.equal(stream.text, "one\ntwo\nÜnf\nfour\n");
+  assert.equal(outlet.lost, 0);
+});
+
+Deno.test("who pushes never waits; what does not fit is lost, and that is told where it is missing", async () => {
+  const stream = new SlowStream();
+  const outlet: LineOutlet = new LineOutlet({
+    write: stream.write,
+    capacity: 1000,
+    onRoom: (lost) => outlet.push(`${lost} lost`),
+  });
+  for (let line = 0; line < 10; line++) outlet.push(LINE);
+  for (let line = 0; line < 5; line++) outlet.push("too much");
+  assert.equal(outlet.lost, 5);
+  await outlet.flush(10);
+  assert.equal(stream.text, "");
+  stream.flow();
+  await outlet.flush(10_000);
+  outlet.push("after");
+  await outlet.flush(10_000);
+  assert.equal(stream.text, `${`${LINE}\n`.repeat(10)}5 lost\nafter\n`);
+  assert.equal(outlet.lost, 5);
+});
+
+Deno.test("a line that could never fit is lost and holds up nothing", async () => {
+  const stream = new SlowStream();
+  stream.flow();
+  const told: number[] = [];
+  const { write } = stream;
+  const outlet = new LineOutlet({ write, capacity: 100, onRoom: (lost) => told.push(lost) });
+  outlet.push("x".repeat(200));
+  outlet.push("a");
+  outlet.push("x".repeat(200));
+  await outlet.flush(10_000);
+  outlet.push("b");
+  await outlet.flush(10_000);
+  assert.equal(stream.text, "a\nb\n");
+  assert.deepEqual(told, [1, 1]);
+});
+
+Deno.test("a stream that cannot take more just now gets it later", async () => {
+  const stream = new SlowStream();
+  const outlet = new LineOutlet({ write: stream.write, capacity: 1000 });
+  outlet.push("a");
+  stream.fail(new Deno.errors.WouldBlock("full"));
+  await outlet.flush(20);
+  stream.flow();
+  await outlet.flush(10_000);
+  assert.equal(stream.text, "a\n");
+  assert.equal(outlet.lost, 0);
+});
+
+Deno.test("a stream without a reader costs its lines and nothing else", async () => {
+  const stream = new SlowStream();
+  const outlet = new LineOutlet({ write: stream.write, capacity: 1000 });
+  stream.fail(new Deno.errors.BrokenPipe("gone"));
+  outlet.push("a");
+  outlet.push("b");
+  await outlet.flush(10_000);
+  assert.equal(outlet.lost, 2);
+});

@@ -1,0 +1,17 @@
+// Texts without what stands at their ends. Each character is looked at once: an expression such as `/ +$/`
+// looks at each run of them again from each of its characters, and a stranger may send a long one.
+
+/** The text without those characters at its end. @param characters each one UTF-16 unit */
+export function trimEndOf(text: string, characters: string): string {
+  let end = text.length;
+  while (end > 0 && characters.includes(text.charAt(end - 1))) end--;
+  return text.slice(0, end);
+}
+
+/** The text without those characters at either end; `trim` takes off more than any protocol means. */
+export function trimOf(text: string, characters: string): string {
+  const head = trimEndOf(text, characters);
+  let start = 0;
+  while (start < head.length && characters.includes(head.charAt(start))) start++;
+  return head.slice(start);
+}

@@ -1,0 +1,38 @@
+// What a name may hold that comes from outside and is kept, compared and shown: of a stream, of an origin.
+// The same in every protocol, since a name that came in by one goes out by the others and into Redis.
+
+import { ProxyError } from "./errors.ts";
+import { shown } from "./visible_text.ts";
+
+/** Most bytes of a name in UTF-8. */
+const MAX_NAME_BYTES = 256;
+
+const TEXT = new TextEncoder();
+/** C0, DEL and C1; line and paragraph separators; what turns text around (bidirectional controls). */
+const CONTROL = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/u;
+
+/** Why a text cannot be a name, as the end of a sentence; undefined when it can. Its length is no matter. */
+export function nameFlaw(name: string): string | undefined {
+  // UTF-8 has no form for half of a character: what is stored would be another name.
+  if (!name.isWellFormed()) return "must not hold halves of characters";
+  return CONTROL.test(name) ? "must not hold control characters" : undefined;
+}
+
+/**
+ * Lets a name pass that can be used.
+ *
+ * @throws ProxyError `bad_request` when it is too long or holds what no name may hold
+ */
+export function requireName(name: string): void {
+  const bytes = TEXT.encode(name).length;
+  if (bytes > MAX_NAME_BYTES) {
+    const message = `Cannot use a name over ${MAX_NAME_BYTES} bytes: current value is`;
+    throw new ProxyError("bad_request", `${message} ${bytes} bytes`);
+  }
+  const flaw = nameFlaw(name);
+  if (flaw === undefined) return;
+  throw new ProxyError(
+    "bad_request",
+    `Cannot use this name, it ${flaw}: current value is ${shown(name)}`,
+  );
+}

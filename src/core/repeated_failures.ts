@@ -1,0 +1,72 @@
+// Which failures are news: a kind that comes again and again fills no log. The first of a kind is logged
+// as it is, those that follow are counted, and the count is told from time to time. Knows no clock: whoever
+// owns it asks for the counts.
+
+import type { LogRecord } from "@logtape/logtape";
+
+/** What is known of a kind. */
+interface Kind {
+  /** The latest record, of which the count is told. */
+  last: LogRecord;
+  /** How many came since the last time. */
+  count: number;
+  /** Whether it has come for the first time since the last time. */
+  isNew: boolean;
+}
+
+/** Characters of a kind's name. */
+const LONGEST_NAME = 256;
+/** What kinds share that find no room. */
+const OTHERS = "others";
+
+/** A bounded table of kinds. */
+export class RepeatedFailures {
+  readonly #capacity: number;
+  readonly #kinds = new Map<string, Kind>();
+
+  /** @param capacity kinds that are told apart */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  /** Whether a record is to be logged as it is; it is counted otherwise. */
+  isNews(record: LogRecord): boolean {
+    const name = kindOf(record);
+    if (name === undefined) return true;
+    const key = this.#kinds.has(name) || this.#kinds.size < this.#capacity ? name : OTHERS;
+    const kind = this.#kinds.get(key);
+    if (kind === undefined) {
+      this.#kinds.set(key, { last: record, count: 0, isNew: true });
+      return true;
+    }
+    kind.last = record;
+    kind.count++;
+    return false;
+  }
+
+  /**
+   * For each kind that came again since the last call its latest record, with their number as `repeated`.
+   * A kind that did not is forgotten: when it comes again it is news.
+   */
+  takeCounts(now: number): LogRecord[] {
+    const told: LogRecord[] = [];
+    for (const [key, kind] of this.#kinds) {
+      const { last, count, isNew } = kind;
+      if (count > 0) {
+        const properties = { ...last.properties, repeated: count };
+        told.push({ ...last, timestamp: now, properties });
+      } else if (!isNew) this.#kinds.delete(key);
+      kind.count = 0;
+      kind.isNew = false;
+    }
+    return told;
+  }
+}
+
+/** Undefined for what is no failure. Who can choose a part of it fills the table, and shares a kind then. */
+function kindOf({ category, level, rawMessage, properties }: LogRecord): string | undefined {
+  const { code, error, protocol, intent } = properties;
+  if (typeof code !== "string" && !(error instanceof Error)) return undefined;
+  const what = error instanceof Error ? `${error.name}: ${error.message}` : code;
+  return [...category, level, rawMessage, protocol, intent, what].join(" ").slice(0, LONGEST_NAME);
+}

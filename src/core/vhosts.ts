@@ -1,0 +1,35 @@
+// Which hosts stand for vhosts of their own. SRS takes every host that no vhost is configured for as
+// its default vhost, and a proxy cannot know what its origins have configured: so all spellings of
+// a host lead to one stream, except for hosts that are named here.
+
+import { DEFAULT_VHOST } from "./stream_key.ts";
+
+/** Host names, or `*.` and a domain for every name below it; lower case. */
+export class Vhosts {
+  readonly #names: ReadonlySet<string>;
+  readonly #domains: ReadonlySet<string>;
+
+  constructor(patterns: readonly string[]) {
+    this.#names = new Set(patterns.filter((pattern) => !pattern.startsWith("*.")));
+    this.#domains = new Set(
+      patterns.filter((pattern) => pattern.startsWith("*.")).map((pattern) => pattern.slice(2)),
+    );
+  }
+
+  /** Whether the host stands for a vhost of its own. */
+  has(host: string): boolean {
+    if (this.#names.has(host)) return true;
+    if (this.#domains.size === 0) return false;
+    for (let dot = host.indexOf("."); dot >= 0; dot = host.indexOf(".", dot + 1)) {
+      if (this.#domains.has(host.slice(dot + 1))) return true;
+    }
+    return false;
+  }
+
+  /** The key under which a stream is placed: `key` with the default vhost unless its own is named. */
+  placed(key: string): string {
+    const slash = key.indexOf("/");
+    const vhost = key.slice(0, slash);
+    return vhost === DEFAULT_VHOST || this.has(vhost) ? key : DEFAULT_VHOST + key.slice(slash);
+  }
+}

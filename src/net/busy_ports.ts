@@ -1,0 +1,31 @@
+// Which of several ports cannot be bound: for somebody who would otherwise learn of them one start at a
+// time. Binds each for a moment, so it is for a start that has failed anyway.
+
+import type { ListenAddress } from "../core/endpoint.ts";
+import { ProxyError } from "../core/errors.ts";
+import type { Transport } from "../core/fleet.ts";
+import { bind } from "./bind.ts";
+
+/** A port that something is to listen on. */
+export interface WantedPort {
+  /** What listens, for the error: "RTMP". */
+  readonly name: string;
+  readonly transport: Transport;
+  readonly listen: ListenAddress;
+}
+
+/** One line for each port that cannot be bound, in the order given. */
+export function findBusyPorts(ports: readonly WantedPort[]): string[] {
+  return ports.flatMap(({ name, transport, listen }) => {
+    try {
+      bind(name, listen, (where) => {
+        if (transport === "tcp") Deno.listen(where).close();
+        else Deno.listenDatagram({ ...where, transport: "udp" }).close();
+      });
+      return [];
+    } catch (error) {
+      if (error instanceof ProxyError) return [error.message];
+      throw error;
+    }
+  });
+}

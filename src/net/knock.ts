@@ -1,0 +1,33 @@
+// Whether somebody answers at an address: connects, says something, waits for one byte. Knows no
+// protocol.
+
+import { ProxyError } from "../core/errors.ts";
+import type { Address } from "../core/origin.ts";
+import { Deadline } from "./deadline.ts";
+import { dial } from "./dial.ts";
+
+/**
+ * Whether the program at that address shows a sign of life: it says something, or it closes the
+ * connection that it has accepted. When this machine has nothing left to connect with nothing can
+ * be said against it, so that counts as a sign too.
+ *
+ * @param greeting what to say; not changed
+ * @param timeout milliseconds for all of it
+ */
+export async function knock(
+  address: Address,
+  greeting: Uint8Array,
+  timeout: number,
+): Promise<boolean> {
+  const end = performance.now() + timeout;
+  try {
+    using connection = await dial(address, timeout);
+    using deadline = new Deadline(Math.max(0, end - performance.now()), () => connection.close());
+    await connection.write(greeting);
+    await connection.read(new Uint8Array(1));
+    return !deadline.passed;
+  } catch (error) {
+    if (error instanceof ProxyError) return error.code === "overloaded";
+    throw error;
+  }
+}

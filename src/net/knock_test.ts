@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { knock } from "./knock.ts";
+
+const GREETING = new Uint8Array([3]);
+
+/** A listener that does this with the one connection that it gets. */
+async function knockAt(serve: (conn: Deno.TcpConn) => Promise<void>): Promise<boolean> {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { hostname: host, port } = listener.addr;
+  const served = listener.accept().then(serve);
+  const answer = await knock({ host, port }, GREETING, 300);
+  await served;
+  return answer;
+}
+
+Deno.test("whoever says something lives", async () => {
+  assert.equal(
+    await knockAt(async (conn) => {
+      using _conn = conn;
+      await conn.read(new Uint8Array(1));
+      await conn.write(new Uint8Array([3]));
+    }),
+    true,
+  );
+});
+
+Deno.test("whoever accepts and closes lives: it has no room just now", async () => {
+  assert.equal(await knockAt((conn) => Promise.resolve(conn.close())), true);
+});
+
+Deno.test("whoever accepts and says nothing does not", async () => {
+  assert.equal(
+    await knockAt(async (conn) => {
+      using _conn = conn;
+      while (await conn.read(new Uint8Array(16)).catch(() => null) !== null);
+    }),
+    false,
+  );
+});
+
+Deno.test("nobody is there", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { hostname: host, port } = listener.addr;
+  listener.close();
+  assert.equal(await knock({ host, port }, GREETING, 300), false);
+});

@@ -1,0 +1,28 @@
+// Tells how long a peer has taken nothing of what waits for it. Whatever it sends meanwhile proves
+// nothing: a peer that talks and does not listen holds as much as one that is gone.
+
+import type { TcpConnection } from "./tcp_connection.ts";
+
+/** Watches the writes of one connection from sweep to sweep. */
+export class StallWatch {
+  readonly #connection: TcpConnection;
+  #bytesTaken: number;
+  #stalledFor = 0;
+
+  constructor(connection: TcpConnection) {
+    this.#connection = connection;
+    this.#bytesTaken = connection.bytesTaken;
+  }
+
+  /**
+   * @param elapsed milliseconds since the last sweep
+   * @returns milliseconds for which something has waited and nothing was taken
+   */
+  sweep(elapsed: number): number {
+    const { isWriting, bytesTaken } = this.#connection;
+    const isStalled = isWriting && bytesTaken === this.#bytesTaken;
+    this.#bytesTaken = bytesTaken;
+    this.#stalledFor = isStalled ? this.#stalledFor + elapsed : 0;
+    return this.#stalledFor;
+  }
+}

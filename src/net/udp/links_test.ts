@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { until } from "../../../tests/support/wait.ts";
+import { UdpPeer } from "../../../tests/support/udp_peer.ts";
+import { ProxyError } from "../../core/errors.ts";
+import { DenoEngine } from "./deno_engine.ts";
+import { noDrops } from "./drops.ts";
+import { isLibcKnown, type Libc, openLibc } from "./libc.ts";
+import { LibcEngine } from "./libc_engine.ts";
+import { LibcLinks } from "./libc_links.ts";
+import { LinkIds } from "./link_ids.ts";
+import type { UdpLink } from "./port.ts";
+
+const ORIGIN = { host: "127.0.0.1", port: 9 };
+const LISTEN = { listen: { host: "127.0.0.1", port: 0 }, tick: 1000 };
+
+function isOverloaded(error: unknown): boolean {
+  return error instanceof ProxyError && error.code === "overloaded";
+}
+
+function openDescriptors(): number {
+  return [...Deno.readDirSync("/proc/self/fd")].length;
+}
+
+Deno.test("an id belongs to one link at a time, whatever fails", () => {
+  const ids = new LinkIds(3);
+  const fail = () => {
+    throw new Error("on purpose");
+  };
+  assert.throws(() => ids.openWith(fail), /on purpose/);
+  assert.deepEqual([1, 2, 3].map(() => ids.openWith((id) => id)), [0, 1, 2]);
+  assert.throws(() => ids.openWith((id) => id), isOverloaded);
+  ids.takeBack(1);
+  for (let count = 0; count < 5; count++) assert.throws(() => ids.openWith(fail), /on purpose/);
+  assert.equal(ids.openWith((id) => id), 1);
+  assert.throws(() => ids.openWith((id) => id), isOverloaded);
+});
+
+Deno.test("deno: a socket that cannot be opened takes no id from the others", async () => {
+  const engine = new DenoEngine({ ...LISTEN, maxLinks: 4 });
+  const open = [1, 2, 3].map(() => engine.openLink(ORIGIN));
+  open.shift()!.close();
+  const real = Deno.listenDatagram;
+  Object.assign(Deno, {
+    listenDatagram: () => {
+      throw Object.assign(new Error("Too many open files"), { code: "EMFILE" });
+    },
+  });
+  try {
+    for (let count = 0; count < 5; count++) {
+      assert.throws(() => engine.openLink(ORIGIN), isOverloaded);
+    }
+  } finally {
+    Object.assign(Deno, { listenDatagram: real });
+  }
+  open.push(engine.openLink(ORIGIN), engine.openLink(ORIGIN));
+  assert.equal(new Set(open.map(({ id }) => id)).size, 4);
+  assert.throws(() => engine.openLink(ORIGIN), isOverloaded);
+  const running = engine.run({
+    fromClient: () => undefined,
+    fromOrigin: () => false,
+    refused: () => {},
+    tick: () => {},
+  });
+  engine.close();
+  await running;
+});
+
+Deno.test("deno: a link whose socket fails is one origin's trouble", async () => {
+  await using client = new UdpPeer();
+  const engine = new DenoEngine({ ...LISTEN, maxLinks: 4 });
+  const real = Deno.listenDatagram;
+  const refused: UdpLink[] = [];
+  const taken: number[] = [];
+  const running = engine.run({
+    fromClient: ({ buffer }) => void taken.push(buffer[0]!),
+    fromOrigin: () => false,
+    refused: (link) => void refused.push(link),
+    tick: () => {},
+  });
+  Object.assign(Deno, {
+    listenDatagram: (options: Deno.UdpListenOptions & { transport: "udp" }) => {
+      const socket = real(options);
+      socket.receive = () => Promise.reject(new Error("on purpose"));
+      return socket;
+    },
+  });
+  let broken: UdpLink;
+  try {
+    broken = engine.openLink(ORIGIN);
+  } finally {
+    Object.assign(Deno, { listenDatagram: real });
+  }
+  await until("the relay be told", () => refused.length === 1);
+  assert.equal(refused[0], broken);
+  await client.send(Uint8Array.of(7), engine.address.port);
+  await until("the rest go on", () => taken.length === 1);
+  engine.close();
+  await running;
+});
+
+/** The C library with an epoll_ctl that can be made to fail. */
+function breakable(libc: Libc): { readonly libc: Libc; isBroken: boolean } {
+  const state = {
+    isBroken: false,
+    libc: {
+      ...libc,
+      epoll_ctl: (...args: Parameters<Libc["epoll_ctl"]>) => {
+        return state.isBroken ? -1 : libc.epoll_ctl(...args);
+      },
+    },
+  };
+  return state;
+}
+
+Deno.test({
+  name: "libc: a link that cannot be watched takes no id, and no descriptor, with it",
+  ignore: !isLibcKnown,
+  fn() {
+    const library = openLibc();
+    const state = breakable(library.symbols);
+    const epoll = library.symbols.epoll_create1(0);
+    const links = new LibcLinks({
+      libc: state.libc,
+      epoll,
+      family: 2,
+      maxLinks: 3,
+      drops: noDrops(),
+    });
+    const before = openDescriptors();
+    for (const link of [1, 2, 3].map(() => links.open(ORIGIN))) link.close();
+    state.isBroken = true;
+    for (let count = 0; count < 5; count++) assert.throws(() => links.open(ORIGIN), isOverloaded);
+    state.isBroken = false;
+    assert.equal(openDescriptors(), before);
+    const open = [1, 2, 3].map(() => links.open(ORIGIN));
+    assert.equal(new Set(open.map(({ id }) => id)).size, 3);
+    for (const link of open) assert.equal(links.find(link.id, link.generation), link);
+    assert.throws(() => links.open(ORIGIN), isOverloaded);
+    links.closeAll();
+    assert.equal(openDescriptors(), before);
+    library.symbols.close(epoll);
+    library.close();
+  },
+});
+
+Deno.test({
+  name: "libc: an engine that cannot watch its own sockets does not open, and leaves nothing open",
+  ignore: !isLibcKnown,
+  fn() {
+    const library = openLibc();
+    const wake = library.symbols.eventfd(0, 0);
+    const before = openDescriptors();
+    const state = breakable(library.symbols);
+    state.isBroken = true;
+    assert.throws(() => new LibcEngine(state.libc, { ...LISTEN, maxLinks: 3, wake }), /watch/);
+    const noEpoll = { ...library.symbols, epoll_create1: () => -1 };
+    assert.throws(() => new LibcEngine(noEpoll, { ...LISTEN, maxLinks: 3, wake }), /watch/);
+    assert.equal(openDescriptors(), before, "and the handle of the other thread is not touched");
+    assert.equal(library.symbols.close(wake), 0);
+    library.close();
+  },
+});

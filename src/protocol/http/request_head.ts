@@ -1,0 +1,43 @@
+// Where the head of a request begins and ends, with what clients do that no two readers take for two
+// things: empty lines before it, and lines that all end in LF alone. What mixes line ends is refused.
+// RFC 9112 section 2.2.
+
+import { ProtocolError } from "../../core/errors.ts";
+import { findHeadEnd, findLfHeadEnd, type LineEnd } from "./head.ts";
+
+/** Empty lines that may stand before a request. */
+const MAX_EMPTY_LINES = 4;
+const CR = 13;
+const LF = 10;
+
+/** The place of a head among the bytes of a connection. */
+export interface RequestHead {
+  readonly start: number;
+  /** Behind its empty line. */
+  readonly end: number;
+  readonly lineEnd: LineEnd;
+}
+
+/**
+ * Finds the head at the begin of `bytes`; undefined when it is not all there.
+ *
+ * @throws ProtocolError when it is too long, has too many fields, or lines that end in two ways
+ */
+export function findRequestHead(bytes: Uint8Array): RequestHead | undefined {
+  const start = behindEmptyLines(bytes);
+  const head = bytes.subarray(start);
+  const first = head.indexOf(LF);
+  const lineEnd: LineEnd = first >= 0 && head[first - 1] !== CR ? "lf" : "crlf";
+  const end = lineEnd === "lf" ? findLfHeadEnd(head) : findHeadEnd(head);
+  return end < 0 ? undefined : { start, end: start + end, lineEnd };
+}
+
+function behindEmptyLines(bytes: Uint8Array): number {
+  let at = 0;
+  for (let lines = 0; lines <= MAX_EMPTY_LINES; lines++) {
+    const next = bytes[at] === CR ? at + 1 : at;
+    if (bytes[next] !== LF) return at;
+    at = next + 1;
+  }
+  throw new ProtocolError("Cannot take so many empty lines before a request");
+}

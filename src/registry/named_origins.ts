@@ -1,0 +1,121 @@
+// Origins that are known by host names, as the relays need them: with addresses. Names are looked up when
+// an origin is used, since what is behind them may move. How, and what an answer may be, is given.
+
+import { normalizeIp } from "../core/endpoint.ts";
+import { ProxyError } from "../core/errors.ts";
+import type { Address, Origin, Protocol } from "../core/origin.ts";
+import type {
+  PartLocator,
+  PartRequest,
+  Resolver,
+  StreamOwner,
+  StreamRequest,
+} from "../core/ports.ts";
+
+/** The addresses of a name that may be used, in the order in which they are to be tried. */
+export type AddressesOf = (name: string) => Promise<readonly string[]>;
+
+/** Addresses that one name may stand for; the rest are not tried. */
+const MAX_ADDRESSES = 8;
+/** Origins that are passed over for one request because their names lead nowhere. */
+const MAX_PASSED_OVER = 3;
+
+/** Puts addresses in the place of names. */
+export class OriginNames {
+  readonly #addressesOf: AddressesOf;
+  /** Origins without a name, as most are. */
+  readonly #plain = new WeakSet<Origin>();
+
+  constructor(addressesOf: AddressesOf) {
+    this.#addressesOf = addressesOf;
+  }
+
+  /** The same origin with addresses alone; where a name has none, there is nothing left to dial. */
+  async resolved(origin: Origin): Promise<Origin> {
+    if (this.#plain.has(origin)) return origin;
+    const names = namesOf(origin);
+    if (names.size === 0) {
+      this.#plain.add(origin);
+      return origin;
+    }
+    const known = new Map<string, readonly string[]>();
+    await Promise.all([...names].map(async (name) => {
+      known.set(name, (await this.#addressesOf(name)).slice(0, MAX_ADDRESSES));
+    }));
+    const dialable = (addresses: readonly Address[]): Address[] =>
+      addresses.flatMap(({ host, port }) => {
+        return (known.get(host) ?? [host]).map((address) => ({ host: address, port }));
+      });
+    const { rtmp, http, api, srt, rtc } = origin.endpoints;
+    const endpoints = {
+      rtmp: dialable(rtmp),
+      http: dialable(http),
+      api: dialable(api),
+      srt: dialable(srt),
+      rtc: dialable(rtc),
+    };
+    return { ...origin, endpoints };
+  }
+}
+
+/** A registry whose origins have addresses. */
+export class NamedOrigins implements Resolver, PartLocator {
+  readonly #registry: Resolver & PartLocator;
+  readonly #names: OriginNames;
+
+  constructor(registry: Resolver & PartLocator, names: OriginNames) {
+    this.#registry = registry;
+    this.#names = names;
+  }
+
+  resolve(request: StreamRequest): Promise<Origin> {
+    return this.#find(request, (failed) => this.#registry.resolve({ ...request, failed }));
+  }
+
+  locate(request: PartRequest): Promise<Origin> {
+    return this.#find(request, (failed) => this.#registry.locate({ ...request, failed }));
+  }
+
+  async owner(stream: string): Promise<StreamOwner | undefined> {
+    const owner = await this.#registry.owner(stream);
+    return owner && { ...owner, origin: await this.#names.resolved(owner.origin) };
+  }
+
+  confirm(session: string): Promise<void> {
+    return this.#registry.confirm(session);
+  }
+
+  release(session: string): void {
+    this.#registry.release(session);
+  }
+
+  unreachable(origin: string, protocol: Protocol): void {
+    this.#registry.unreachable(origin, protocol);
+  }
+
+  reached(origin: string, protocol: Protocol): void {
+    this.#registry.reached(origin, protocol);
+  }
+
+  /** An origin whose name leads nowhere is one that cannot be reached: the next one is asked for. */
+  async #find(
+    { failed, protocol }: Pick<StreamRequest, "failed" | "protocol">,
+    find: (failed: readonly string[]) => Promise<Origin>,
+  ): Promise<Origin> {
+    const lost: string[] = [];
+    while (true) {
+      const found = await find([...failed, ...lost]);
+      const origin = await this.#names.resolved(found);
+      if (origin === found || origin.endpoints[protocol].length > 0) return origin;
+      this.#registry.unreachable(origin.id, protocol);
+      lost.push(origin.id);
+      if (lost.length < MAX_PASSED_OVER) continue;
+      throw new ProxyError("origin_unreachable", "Cannot find the address of an origin");
+    }
+  }
+}
+
+function namesOf({ endpoints }: Origin): ReadonlySet<string> {
+  const hosts = Object.values(endpoints).flatMap((addresses) => addresses.map(({ host }) => host));
+  return new Set(hosts.filter((host) => normalizeIp(host) === undefined));
+}

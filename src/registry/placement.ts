@@ -1,0 +1,193 @@
+// Leads a request to the origin of its stream: stays with the owner, claims, picks, moves. The
+// order in which things happen is here; records live in a store, choices are the picker's. What is
+// live stays where it is, whatever this process thinks of the origin.
+
+import { ProxyError } from "../core/errors.ts";
+import { logger } from "../core/log.ts";
+import type { Origin, Protocol } from "../core/origin.ts";
+import type { Metrics, StreamRequest } from "../core/ports.ts";
+import { isLive } from "./mapping_rules.ts";
+import { candidatesFor } from "./picker.ts";
+import { noOriginFor, originOutOfReach, runsElsewhere } from "./refusals.ts";
+import type { FoundStream, OriginRecord, Store, StreamClaim, StreamRecord } from "./store.ts";
+
+/** Picks one of the origins that would do for a stream; undefined when there are none. */
+export type Choose = (
+  stream: string,
+  candidates: readonly OriginRecord[],
+) => OriginRecord | undefined;
+
+/** What a placement knows of the registry around it. */
+export interface PlacementOptions {
+  readonly store: Store;
+  readonly metrics: Metrics;
+  readonly claimant: string;
+  /** Milliseconds that a claimed mapping lives unless it is renewed. */
+  readonly tentativeTtl: number;
+  /** A mapping that has less left, in milliseconds, is claimed before anybody relies on it. */
+  readonly leastLeft: number;
+  readonly choose: Choose;
+  readonly now: () => number;
+  /** Milliseconds for which an origin is to be left alone in a protocol. */
+  setAsideFor(origin: string, protocol: Protocol): number;
+  /** Whether an origin answers no probes. */
+  isDown(origin: string): boolean;
+  /** Whether a confirmed session of this process uses the stream there. */
+  isRunning(stream: string, origin: string): boolean;
+}
+
+/** An origin, and the mapping that leads there. */
+export interface Placed {
+  readonly origin: Origin;
+  readonly record: StreamRecord;
+}
+
+const LOG = logger("registry");
+// Each round is lost only to another request that has just moved the same stream.
+const MAX_ROUNDS = 8;
+/** So long one request may wait for the agreement of other proxies. */
+const LONGEST_WAIT = 130;
+
+/** Why a stream cannot stay where it is, in the words of the metrics. */
+type MoveReason = "failed" | "set_aside" | "down" | "gone" | "not_offered";
+
+/** An origin that was picked, and those that were not. */
+interface Choice {
+  readonly stream: string;
+  readonly origin: Origin;
+  readonly candidates: readonly OriginRecord[];
+}
+
+/** A request on its way through the registry. */
+interface Search {
+  readonly request: StreamRequest;
+  /** When it cannot wait for other proxies any more. */
+  readonly patientUntil: number;
+}
+
+/** The origin that a stream leaves, and why. */
+interface Leaving {
+  readonly from: string;
+  readonly reason: MoveReason;
+}
+
+/** Places requests. Keeps nothing between them. */
+export class Placement {
+  readonly #options: PlacementOptions;
+
+  constructor(options: PlacementOptions) {
+    this.#options = options;
+  }
+
+  /** @throws ProxyError as `Resolver.resolve` */
+  async find(request: StreamRequest): Promise<Placed> {
+    const { store, now } = this.#options;
+    const search = { request, patientUntil: now() + LONGEST_WAIT };
+    let found = await store.stream(request.stream);
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const record = found?.record;
+      const owner = record && await store.origin(record.origin);
+      const reason = record && this.#reasonToMove(request, record, owner);
+      if (found && record && owner && reason === undefined) {
+        if (this.#mayRelyOn(found)) return { origin: owner, record };
+        const choice = { stream: request.stream, origin: owner, candidates: [] };
+        found = fresh(await this.#claim(search, choice));
+        continue;
+      }
+      const choice = await this.#choose(request);
+      if (!record) {
+        found = fresh(await this.#claim(search, choice));
+      } else if (record.origin === choice.origin.id) {
+        // All are set aside, and its own origin is the best of them.
+        return { origin: choice.origin, record };
+      } else {
+        const leaving = { from: record.origin, reason: reason ?? "gone" };
+        found = fresh(await this.#move(search, choice, leaving));
+      }
+    }
+    throw new ProxyError("registry_unavailable", "Cannot agree on an origin for this stream");
+  }
+
+  #reasonToMove(
+    request: StreamRequest,
+    record: StreamRecord,
+    owner: Origin | undefined,
+  ): MoveReason | undefined {
+    const { protocol, intent } = request;
+    const hasFailed = request.failed.includes(record.origin);
+    if (isLive(record)) {
+      if (!owner || hasFailed) throw intent === "play" ? originOutOfReach() : runsElsewhere();
+      if (owner.endpoints[protocol].length === 0) throw noOriginFor(request);
+      return undefined;
+    }
+    if (!owner) return "gone";
+    const runs = this.#options.isRunning(record.stream, owner.id);
+    if (hasFailed) {
+      // A publisher takes the stream along; a viewer would only leave it behind.
+      if (runs && intent === "play") throw originOutOfReach();
+      return "failed";
+    }
+    if (owner.endpoints[protocol].length === 0) {
+      // Moving it would take a running stream from all who can be served.
+      if (record.confirmed) throw noOriginFor(request);
+      return "not_offered";
+    }
+    if (this.#options.isDown(owner.id)) return "down";
+    const isSetAside = this.#options.setAsideFor(owner.id, protocol) > 0;
+    // While the stream is used there, one failed dial of another session proves nothing against it.
+    return isSetAside && !runs ? "set_aside" : undefined;
+  }
+
+  /** Whether the mapping is there while the session needs it, and nobody else can forget it. */
+  #mayRelyOn({ record, left }: FoundStream): boolean {
+    if (left < this.#options.leastLeft) return false;
+    return record.confirmed || record.claimant === "" || record.claimant === this.#options.claimant;
+  }
+
+  async #choose(request: StreamRequest): Promise<Choice> {
+    const { store, setAsideFor, isDown, choose } = this.#options;
+    const { protocol, stream } = request;
+    const all = await store.origins();
+    const up = all.filter(({ origin }) => !isDown(origin.id));
+    // Where nobody answers probes, one more dial does no harm.
+    const origins = up.length > 0 ? up : all;
+    const snapshot = { origins, setAsideFor: (id: string) => setAsideFor(id, protocol) };
+    const candidates = candidatesFor(snapshot, request);
+    const picked = choose(stream, candidates);
+    if (!picked) throw noOriginFor(request, all.length);
+    return { stream, origin: picked.origin, candidates };
+  }
+
+  async #claim(search: Search, choice: Choice): Promise<StreamRecord> {
+    const { store, claimant, metrics } = this.#options;
+    const winner = await store.claimStream(this.#claimOf(search, choice));
+    if (winner.claimant === claimant) metrics.count("srs_proxy_registry_picks_total");
+    return winner;
+  }
+
+  async #move(search: Search, choice: Choice, { from, reason }: Leaving): Promise<StreamRecord> {
+    const { store, claimant, metrics } = this.#options;
+    const { stream } = choice;
+    const winner = await store.moveStream({ ...this.#claimOf(search, choice), from });
+    if (winner.claimant === claimant && winner.origin !== from) {
+      metrics.count("srs_proxy_registry_moves_total", { reason });
+      LOG.info("Stream moved", { stream, from, origin: winner.origin, reason });
+    }
+    return winner;
+  }
+
+  #claimOf(
+    { patientUntil, request }: Search,
+    { stream, origin, candidates }: Choice,
+  ): StreamClaim {
+    const { claimant, tentativeTtl: ttl, now } = this.#options;
+    const publishes = request.intent === "publish";
+    const wait = patientUntil - now();
+    return { stream, origin: origin.id, claimant, publishes, ttl, candidates, wait };
+  }
+}
+
+/** What the store has just said holds as long as anybody needs it. */
+function fresh(record: StreamRecord): FoundStream {
+  return { record, left: Infinity };
+}

@@ -1,0 +1,135 @@
+// Finds out whether an origin that was suspected is really gone, by probes of our own: clients
+// prove nothing against an origin. One prober for each origin, however many clients ask. Knows
+// neither sockets nor streams; how a probe is made and what follows from it are given.
+
+import type { Clock } from "../core/clock.ts";
+import type { Origin } from "../core/origin.ts";
+
+/** What a prober works with; times are milliseconds. */
+export interface ProberOptions {
+  /** Whether the origin answers. Must settle by itself, within the period at best. */
+  readonly probe: (origin: Origin) => Promise<boolean>;
+  /** The origin as it is registered now; undefined when it is not. */
+  readonly origin: (id: string) => Promise<Origin | undefined>;
+  /** It has left so many probes in a row without an answer. */
+  readonly onDown: (id: string) => void;
+  /** One that was down has answered. */
+  readonly onUp: (id: string) => void;
+  /** It is not probed any more. */
+  readonly onCleared: (id: string) => void;
+  readonly clock: Clock;
+}
+
+/** From the beginning of one probe to that of the next. */
+const PERIOD = 2_000;
+/** Probes without an answer after which an origin is down. */
+const MISSES = 3;
+const MOST_AT_ONCE = 64;
+const MOST_SUSPECTS = 10_000;
+/** A place for a probe is looked for again after so long. */
+const FULL_PAUSE = 200;
+
+interface Suspect {
+  misses: number;
+  isDown: boolean;
+  /** Whether it has answered and is let go at the next turn, unless it is suspected anew. */
+  isCleared: boolean;
+  timer: Disposable;
+}
+
+/** The probes of one process. */
+export class Prober implements Disposable {
+  readonly #options: ProberOptions;
+  readonly #suspects = new Map<string, Suspect>();
+  #underWay = 0;
+  #isOver = false;
+
+  constructor(options: ProberOptions) {
+    this.#options = options;
+  }
+
+  /** Somebody could not reach the origin: it is probed until it answers. */
+  suspect(id: string): void {
+    const known = this.#suspects.get(id);
+    if (known) known.isCleared = false;
+    if (known || this.#isOver || this.#suspects.size >= MOST_SUSPECTS) return;
+    const timer = this.#options.clock.after(0, () => this.#probe(id));
+    this.#suspects.set(id, { misses: 0, isDown: false, isCleared: false, timer });
+  }
+
+  /** Whether it is being probed. */
+  isSuspected(id: string): boolean {
+    return this.#suspects.has(id);
+  }
+
+  /** How many are down. */
+  get down(): number {
+    let count = 0;
+    for (const { isDown } of this.#suspects.values()) if (isDown) count++;
+    return count;
+  }
+
+  /** Whether it has left several probes without an answer, and none with one since. */
+  isDown(id: string): boolean {
+    return this.#suspects.get(id)?.isDown ?? false;
+  }
+
+  /** The origin is another process now, or gone. */
+  forget(id: string): void {
+    this.#suspects.get(id)?.timer[Symbol.dispose]();
+    if (this.#suspects.delete(id)) this.#options.onCleared(id);
+  }
+
+  [Symbol.dispose](): void {
+    this.#isOver = true;
+    for (const id of [...this.#suspects.keys()]) this.forget(id);
+  }
+
+  async #probe(id: string): Promise<void> {
+    const suspect = this.#suspects.get(id);
+    if (!suspect) return;
+    if (suspect.isCleared) return this.forget(id);
+    if (this.#underWay >= MOST_AT_ONCE) return this.#again(id, suspect, FULL_PAUSE);
+    const startedAt = this.#options.clock.now();
+    const answer = await this.#ask(id);
+    // It may have been forgotten, and suspected anew, while it was asked.
+    if (this.#suspects.get(id) !== suspect) return;
+    if (answer === undefined) return this.forget(id);
+    const pause = Math.max(0, PERIOD - (this.#options.clock.now() - startedAt));
+    this.#again(id, suspect, pause);
+    if (answer) this.#answered(id, suspect);
+    else this.#missed(id, suspect);
+  }
+
+  /** @returns undefined when there is no such origin any more */
+  async #ask(id: string): Promise<boolean | undefined> {
+    this.#underWay++;
+    try {
+      const origin = await this.#options.origin(id);
+      return origin && await this.#options.probe(origin);
+    } catch {
+      return false;
+    } finally {
+      this.#underWay--;
+    }
+  }
+
+  #again(id: string, suspect: Suspect, pause: number): void {
+    suspect.timer = this.#options.clock.after(pause, () => this.#probe(id));
+  }
+
+  #missed(id: string, suspect: Suspect): void {
+    if (++suspect.misses !== MISSES) return;
+    suspect.isDown = true;
+    this.#options.onDown(id);
+  }
+
+  /** One that answers is not asked again before its time, however many clients suspect it. */
+  #answered(id: string, suspect: Suspect): void {
+    const wasDown = suspect.isDown;
+    suspect.isDown = false;
+    suspect.misses = 0;
+    suspect.isCleared = true;
+    if (wasDown) this.#options.onUp(id);
+  }
+}

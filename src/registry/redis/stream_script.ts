@@ -1,0 +1,248 @@
+// What Redis does with mappings in one step, in Lua. The rules are those of mapping_rules.ts. The
+// only keys it touches without having been given them are those of mappings that make room.
+
+import { CLOCK, INDEX, script, VERSION } from "./scripts.ts";
+
+/** Mappings as they are kept, read and written. */
+const MAPPINGS = `
+local index, channel, streamKey = KEYS[1], ARGV[1], ARGV[3]
+local room
+local changed, gone, results = {}, {}, {}
+-- What a message says of each stream is what holds at the end.
+local said = {}
+
+local function isMapping(value)
+  return type(value) == 'table' and type(value.origin) == 'string'
+    and type(value.claimant) == 'string' and type(value.confirmed) == 'boolean'
+    and type(value.expires) == 'number' and value.expires % 1 == 0
+    and value.expires - now < 2 ^ 32
+    and type(value.publisher or '') == 'string' and type(value.epoch or 0) == 'number'
+    and type(value.liveUntil or 0) == 'number'
+end
+
+local function find(key)
+  local value = redis.pcall('GET', key)
+  if not value then return nil end
+  local ok, mapping = pcall(cjson.decode, value)
+  if not ok or not isMapping(mapping) then
+    garbage = garbage + 1
+    return nil
+  end
+  mapping.epoch = mapping.epoch or 0
+  mapping.liveUntil = math.min(mapping.liveUntil or 0, now + 2 ^ 32)
+  if mapping.liveUntil <= now then mapping.publisher = '' end
+  mapping.publisher = mapping.publisher or ''
+  return mapping
+end
+
+local function left(mapping)
+  return math.max(mapping.expires - now, 1)
+end
+
+local function liveLeft(mapping)
+  return mapping.publisher ~= '' and math.max(mapping.liveUntil - now, 1) or 0
+end
+
+local function told(mapping)
+  return mapping.origin, mapping.claimant, mapping.confirmed, left(mapping),
+    mapping.publisher, liveLeft(mapping), mapping.epoch
+end
+
+local function write(key, wish, mapping, ttl)
+  local live = mapping.publisher ~= ''
+  mapping = {
+    origin = mapping.origin, claimant = mapping.claimant, confirmed = mapping.confirmed,
+    publisher = mapping.publisher, epoch = mapping.epoch, expires = now + ttl,
+    liveUntil = live and mapping.liveUntil or 0,
+  }
+  redis.call('SET', key, cjson.encode(mapping), 'PX', ttl)
+  redis.call('ZADD', index, mapping.expires, wish.stream)
+  said[wish.stream] = { wish.stream, told(mapping) }
+  return mapping
+end
+
+local function remove(key, stream)
+  redis.call('DEL', key)
+  redis.call('ZREM', index, stream)
+  said[stream] = false
+end
+
+-- What viewers asked for gives way to a publisher: one of those that lapse first.
+local function makeRoom()
+  for _, stream in ipairs(redis.call('ZRANGE', index, 0, 31)) do
+    local key = streamKey .. stream
+    local mapping = find(key)
+    if not mapping or mapping.publisher == '' then
+      remove(key, stream)
+      return true
+    end
+  end
+  return false
+end
+
+local function add(key, wish, mapping)
+  room = room or (tonumber(ARGV[2]) - redis.call('ZCARD', index))
+  if room <= 0 then
+    if not (wish.publishes or wish.live == 'runs') or not makeRoom() then return nil, 'full' end
+    room = room + 1
+  end
+  room = room - 1
+  return write(key, wish, mapping, wish.ttl)
+end`;
+
+/** The mapping that a wish makes of nothing, and which of two mappings holds. */
+const RULES = `
+local function laterThan(found)
+  return math.max(now, found and found.epoch + 1 or 0)
+end
+
+local function newMapping(wish, epoch)
+  return {
+    origin = wish.origin, claimant = wish.claimant, confirmed = false,
+    publisher = '', epoch = epoch,
+  }
+end
+
+local function leased(wish)
+  local live = wish.live == 'runs'
+  return {
+    origin = wish.origin, claimant = wish.claimant, confirmed = wish.confirmed,
+    publisher = live and wish.publisher or '', epoch = wish.epoch,
+    liveUntil = live and now + wish.liveTtl or 0,
+  }
+end
+
+local function overrules(relied, found)
+  local live, other = relied.publisher ~= '', found.publisher ~= ''
+  if live ~= other then return live end
+  return relied.epoch > found.epoch
+end
+
+local function prevails(ours, theirs)
+  if ours.publisher ~= '' or theirs.publisher ~= '' then return overrules(ours, theirs) end
+  if ours.confirmed ~= theirs.confirmed then return ours.confirmed end
+  return ours.claimant == theirs.claimant and ours.epoch > theirs.epoch
+end
+
+local function overrule(key, wish, found)
+  local mapping = leased(wish)
+  mapping.epoch = math.max(found.epoch, wish.epoch)
+  return write(key, wish, mapping, wish.ttl)
+end
+
+local function together(key, wish, found)
+  local own = found.publisher == '' or found.publisher == wish.publisher
+  if own and wish.live == 'runs' then
+    local before = found.publisher == '' and 0 or found.liveUntil
+    found.publisher = wish.publisher
+    found.liveUntil = math.max(before, now + wish.liveTtl)
+  elseif own and wish.live == 'ended' then
+    found.publisher = ''
+  end
+  found.confirmed = found.confirmed or wish.confirmed
+  found.epoch = math.max(found.epoch, wish.epoch)
+  return write(key, wish, found, math.max(left(found), wish.ttl))
+end
+
+local function includes(list, value)
+  for _, each in ipairs(list) do
+    if each == value then return true end
+  end
+  return false
+end`;
+
+/** One function for each kind of wish: what holds afterwards, or nothing and why. */
+const OPERATIONS = `
+local operations = {}
+
+function operations.claim(key, wish, found)
+  if not found then return add(key, wish, newMapping(wish, laterThan())) end
+  local common = not found.confirmed and found.claimant ~= '' and found.claimant ~= wish.claimant
+  if not common and left(found) >= wish.ttl then return found end
+  if common then found.claimant = '' end
+  return write(key, wish, found, math.max(left(found), wish.ttl))
+end
+
+function operations.move(key, wish, found)
+  if not found then return add(key, wish, newMapping(wish, laterThan())) end
+  if not includes(wish.from, found.origin) or found.publisher ~= '' then return found end
+  return write(key, wish, newMapping(wish, laterThan(found)), wish.ttl)
+end
+
+function operations.publish(key, wish, found)
+  if not found then return add(key, wish, leased(wish)) end
+  if found.origin == wish.origin then
+    found.publisher = ''
+    return together(key, wish, found)
+  end
+  if found.publisher ~= '' then return found end
+  return overrule(key, wish, found)
+end
+
+function operations.renew(key, wish, found)
+  if not found then return add(key, wish, leased(wish)) end
+  if found.origin == wish.origin then return together(key, wish, found) end
+  if overrules(leased(wish), found) then return overrule(key, wish, found) end
+  return found
+end
+
+function operations.forget(key, wish, found)
+  if not found or found.origin ~= wish.origin or found.claimant ~= wish.claimant
+    or found.confirmed or found.publisher ~= '' then
+    return found
+  end
+  remove(key, wish.stream)
+end
+
+function operations.settle(key, wish, found)
+  if not found then return add(key, wish, leased(wish)) end
+  if found.origin == wish.origin then
+    local isShared = not wish.confirmed and found.claimant ~= wish.claimant
+    if isShared and not found.confirmed then found.claimant = '' end
+    return together(key, wish, found)
+  end
+  local leaves = includes(wish.from, found.origin) and found.publisher == ''
+  if leaves or prevails(leased(wish), found) then return overrule(key, wish, found) end
+  return found
+end`;
+
+/** A wish that cannot be read or done fails by itself: the others are done all the same. */
+const MAIN = `
+local function attempt(text, key)
+  local wish = cjson.decode(text)
+  if wish.before and now > wish.before then return { 'late' } end
+  local mapping, problem = operations[wish.kind](key, wish, find(key))
+  if not mapping then return { problem or 'none' } end
+  return { 'holds', told(mapping) }
+end
+
+tidy(index)
+for at = 3, #KEYS do
+  local ok, result = pcall(attempt, ARGV[at + 1], KEYS[at])
+  results[at - 2] = ok and result or { 'failed' }
+end
+
+for stream, mapping in pairs(said) do
+  if mapping then changed[#changed + 1] = mapping else gone[#gone + 1] = stream end
+end
+
+local version
+if #changed + #gone > 0 then
+  version = nextVersion(KEYS[2])
+  local message = { version = version }
+  if #changed > 0 then message.streams = changed end
+  if #gone > 0 then message.gone = gone end
+  redis.call('PUBLISH', channel, cjson.encode(message))
+else
+  version = lastVersion(KEYS[2])
+end
+return { now, version, garbage, cjson.encode(results) }`;
+
+/**
+ * Does what is asked with mappings, one after the other.
+ *
+ * Keys: index, version, one mapping for each operation. Arguments: channel, limit, what the keys of
+ * mappings begin with, and each operation as JSON. Reply: now, version, garbage, results as JSON:
+ * what came of it, then what holds now.
+ */
+export const STREAMS = script(CLOCK, VERSION, INDEX, MAPPINGS, RULES, OPERATIONS, MAIN);

@@ -1,0 +1,65 @@
+// What Redis can be asked to do with the mapping of a stream, and how the wishes of the store are
+// put into these words. Pure functions; stream_script.ts does what they say.
+
+import { isLive } from "../mapping_rules.ts";
+import type { ForgottenStream, FoundStream, StreamClaim, StreamLease } from "../store.ts";
+
+/** A wish about the mapping of a stream; see the script for what each kind does. */
+export interface StreamOperation {
+  readonly kind: "claim" | "move" | "publish" | "renew" | "forget" | "settle";
+  readonly stream: string;
+  readonly origin: string;
+  readonly claimant: string;
+  readonly confirmed: boolean;
+  /** Milliseconds. */
+  readonly ttl: number;
+  /** Origins from which the stream may be taken away. */
+  readonly from: readonly string[];
+  /** Whether a claim is a publisher's. */
+  readonly publishes: boolean;
+  /** What is said of a publisher there, whose it is, and for how many milliseconds. */
+  readonly live: StreamLease["live"];
+  readonly publisher: string;
+  readonly liveTtl: number;
+  readonly epoch: number;
+  /** Not to be done any more after this moment of Redis's clock, in milliseconds. */
+  readonly before?: number;
+}
+
+const NOTHING_SAID: Omit<StreamOperation, "kind" | "stream" | "origin" | "claimant" | "ttl"> = {
+  ...{ publisher: "", liveTtl: 0, epoch: 0, confirmed: false, publishes: false },
+  live: "none",
+  from: [],
+};
+
+/** @param from origins from which the stream may be taken away */
+export function claimWish(
+  kind: "claim" | "move",
+  { stream, origin, claimant, publishes, ttl }: StreamClaim,
+  from: readonly string[],
+): StreamOperation {
+  return { ...NOTHING_SAID, kind, stream, origin, claimant, publishes, ttl, from };
+}
+
+export function leaseWish(kind: "publish" | "renew", lease: StreamLease): StreamOperation {
+  return { ...NOTHING_SAID, ...lease, kind, publisher: lease.claimant };
+}
+
+export function forgetWish({ stream, origin, claimant }: ForgottenStream): StreamOperation {
+  return { ...NOTHING_SAID, kind: "forget", stream, origin, claimant, ttl: 1 };
+}
+
+/**
+ * That Redis take over what was decided without it.
+ *
+ * @param liveTtl milliseconds that the mapping is live, 0 or less when it is so only because nobody
+ * could be asked: then its publisher's proxy has to say it again
+ */
+export function settleWish(
+  { record, left: ttl }: FoundStream,
+  liveTtl: number,
+  sources: Iterable<string>,
+): StreamOperation {
+  const live = isLive(record) && liveTtl > 0 ? "runs" : "none";
+  return { ...NOTHING_SAID, ...record, kind: "settle", ttl, live, liveTtl, from: [...sources] };
+}

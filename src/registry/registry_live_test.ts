@@ -1,0 +1,268 @@
+// What is live stays where it is: histories of publishers and viewers that once split a stream.
+
+import assert from "node:assert/strict";
+import { IDLE, other, STREAM, World } from "../../tests/contract/registry_world.ts";
+import { ProxyError } from "../core/errors.ts";
+import type { Origin } from "../core/origin.ts";
+import { MemoryStore } from "./memory_store.ts";
+import type { SessionControl } from "./running_sessions.ts";
+
+const PLAY = { intent: "play" } as const;
+
+function isBusy(error: unknown): boolean {
+  return error instanceof ProxyError && error.code === "stream_busy";
+}
+
+function isOutOfReach(error: unknown): boolean {
+  return error instanceof ProxyError && error.code === "origin_unreachable";
+}
+
+/** Two origins, and a stream that is live at one of them. */
+async function openLive(): Promise<{ world: World; origin: string }> {
+  const world = await World.open();
+  await world.add("a", "b");
+  const origin = await world.resolve("publisher");
+  await world.registry.confirm("publisher");
+  return { world, origin };
+}
+
+Deno.test("neither a publisher nor a viewer who cannot reach the owner moves a live stream", async () => {
+  const { world, origin } = await openLive();
+  await using _end = world;
+  world.registry.unreachable(origin, "rtmp");
+  assert.equal(await world.resolve("viewer", PLAY), origin);
+  await assert.rejects(world.resolve("viewer", { ...PLAY, failed: [origin] }), isOutOfReach);
+  assert.equal(await world.resolve("second"), origin);
+  await assert.rejects(world.resolve("second", { failed: [origin] }), isBusy);
+  assert.equal(await world.owner(), origin);
+  assert.equal(await world.resolve("late", PLAY), origin);
+});
+
+Deno.test("a stream that is live no more goes on with its next publisher", async () => {
+  const { world, origin } = await openLive();
+  await using _end = world;
+  world.registry.release("publisher");
+  assert.equal(await world.resolve("next", { failed: [origin] }), other(origin));
+});
+
+Deno.test("of two proxies, one that fails to reach the owner moves nothing", async () => {
+  let now = 1_000;
+  const store = new MemoryStore({ maxOrigins: 10, maxStreams: 100, now: () => now });
+  await using one = await World.open({ store, now: () => now });
+  await using two = await World.open({ store, now: () => now });
+  await one.add("a", "b");
+  const origin = await one.resolve("publisher");
+  await one.registry.confirm("publisher");
+  for (let round = 0; round < 5; round++) {
+    two.registry.unreachable(origin, "rtmp");
+    await assert.rejects(two.resolve("v", { ...PLAY, failed: [origin] }), isOutOfReach);
+    await assert.rejects(two.resolve("p", { failed: [origin] }), isBusy);
+    now += 5_000;
+    await one.pass(5_000);
+    await two.pass(5_000);
+  }
+  assert.equal(await two.owner(), origin);
+  // The lease of a proxy that has died keeps the stream for a while, not for ever.
+  now += 16_000;
+  assert.equal(await two.resolve("p", { failed: [origin] }), other(origin));
+});
+
+Deno.test("of two publishers on their way to two origins, one is refused", async () => {
+  await using world = await World.open();
+  await world.add("a", "b");
+  const first = await world.resolve("p1");
+  const second = await world.resolve("p2", { failed: [first] });
+  assert.notEqual(second, first);
+  await world.registry.confirm("p1");
+  await assert.rejects(world.registry.confirm("p2"), isBusy);
+  world.registry.release("p2");
+  assert.equal(await world.owner(), first);
+  assert.equal(await world.resolve("viewer", PLAY), first);
+});
+
+Deno.test("a publisher that comes back as the idle time ends keeps its viewers", async () => {
+  await using world = await World.open();
+  await world.add("a", "b");
+  await world.resolve("before");
+  await world.registry.confirm("before");
+  world.registry.release("before");
+  await world.pass(IDLE - 1_000);
+  const origin = await world.resolve("back");
+  await world.pass(1_200);
+  assert.equal(await world.resolve("viewer", PLAY), origin);
+  await world.registry.confirm("viewer");
+  await world.registry.confirm("back");
+  await world.pass(20_000);
+  assert.equal(await world.resolve("late", PLAY), origin);
+});
+
+Deno.test("a second publisher that fails and lets go leaves the stream where its viewers are", async () => {
+  await using world = await World.open();
+  await world.add("a", "b");
+  const origin = await world.resolve("viewer", PLAY);
+  await world.registry.confirm("viewer");
+  await world.resolve("vain", { failed: [origin] });
+  world.registry.release("vain");
+  assert.equal(await world.resolve("late", PLAY), origin);
+});
+
+Deno.test("a stream is shown as live while its publisher runs", async () => {
+  const { world } = await openLive();
+  await using _end = world;
+  const isLive = async () => (await world.registry.streams({ limit: 1 })).streams[0]?.live;
+  assert.equal(await isLive(), true);
+  await world.pass(IDLE);
+  assert.equal(await isLive(), true);
+  world.registry.release("publisher");
+  assert.equal(await isLive(), false);
+});
+
+Deno.test("viewers get what a publisher asks for when there is no room", async () => {
+  const store = new MemoryStore({ maxOrigins: 10, maxStreams: 3 });
+  await using world = await World.open({ store });
+  await world.add("a");
+  for (const stream of ["1", "2", "3"]) await world.resolve(`v${stream}`, { ...PLAY, stream });
+  await assert.rejects(world.resolve("v4", { ...PLAY, stream: "4" }));
+  assert.equal(await world.resolve("p", { stream: "p" }), "a");
+  await world.registry.confirm("p");
+  assert.equal(await world.owner("p"), "a");
+});
+
+/** Sessions that a test makes speak, and what was ended. */
+class Sessions implements SessionControl {
+  readonly bytes = new Map<string, number>();
+  readonly ended: string[] = [];
+
+  received(session: string): number | undefined {
+    return this.bytes.get(session) ?? 0;
+  }
+
+  end(session: string, reason: string): void {
+    this.ended.push(`${session} ${reason}`);
+  }
+}
+
+/** A world whose origins answer probes unless they are named. */
+async function openProbed(silent: Set<string>) {
+  const sessions = new Sessions();
+  const timers: { due: number; callback: () => void }[] = [];
+  const clock = { now: 1_000 };
+  const world = await World.open({
+    sessions,
+    store: new MemoryStore({ maxOrigins: 10, maxStreams: 100, now: () => clock.now }),
+    now: () => clock.now,
+    clock: {
+      now: () => clock.now,
+      after: (delay, callback) => {
+        const timer = { due: clock.now + delay, callback };
+        timers.push(timer);
+        return {
+          [Symbol.dispose]: () => timers.includes(timer) && timers.splice(timers.indexOf(timer), 1),
+        };
+      },
+      every: () => ({ [Symbol.dispose]: () => {} }),
+    },
+    probe: (origin: Origin) => Promise.resolve(!silent.has(origin.id)),
+  });
+  const pass = async (milliseconds: number) => {
+    const end = clock.now + milliseconds;
+    for (let turn = 0; turn < 20; turn++) await null;
+    for (let due = timers.filter((t) => t.due <= end); due.length > 0;) {
+      const [next] = due.sort((one, two) => one.due - two.due);
+      timers.splice(timers.indexOf(next!), 1);
+      clock.now = Math.max(clock.now, next!.due);
+      next!.callback();
+      for (let turn = 0; turn < 20; turn++) await null;
+      due = timers.filter((t) => t.due <= end);
+    }
+    clock.now = end;
+  };
+  return { world, sessions, pass };
+}
+
+Deno.test("an origin that leaves three probes unanswered lets go of its streams", async () => {
+  const silent = new Set<string>();
+  const { world, sessions, pass } = await openProbed(silent);
+  await using _end = world;
+  await world.add("a", "b");
+  const origin = await world.resolve("publisher");
+  await world.registry.confirm("publisher");
+  await world.resolve("viewer", PLAY);
+  silent.add(origin);
+  world.registry.unreachable(origin, "rtmp");
+  await pass(3_900);
+  assert.deepEqual(sessions.ended, []);
+  await pass(200);
+  assert.deepEqual(sessions.ended, ["publisher origin_down", "viewer origin_down"]);
+  assert.equal((await world.registry.origins()).find((o) => o.origin.id === origin)?.down, true);
+  world.registry.release("publisher");
+  world.registry.release("viewer");
+  assert.equal(await world.resolve("back"), other(origin));
+  silent.clear();
+  await pass(2_000);
+  assert.equal((await world.registry.origins()).find((o) => o.origin.id === origin)?.down, false);
+});
+
+Deno.test("an origin that answers probes loses nothing, however many clients fail", async () => {
+  const { world, sessions, pass } = await openProbed(new Set());
+  await using _end = world;
+  await world.add("a", "b");
+  const origin = await world.resolve("publisher");
+  await world.registry.confirm("publisher");
+  for (let client = 0; client < 50; client++) {
+    world.registry.unreachable(origin, "rtmp");
+    await pass(500);
+  }
+  assert.deepEqual(sessions.ended, []);
+  assert.equal(await world.owner(STREAM), origin);
+});
+
+Deno.test("an origin that sends is not down, although it takes no new connections", async () => {
+  const silent = new Set<string>();
+  const { world, sessions, pass } = await openProbed(silent);
+  await using _end = world;
+  await world.add("a", "b");
+  const origin = await world.resolve("publisher");
+  await world.registry.confirm("publisher");
+  silent.add(origin);
+  world.registry.unreachable(origin, "rtmp");
+  for (let second = 1; second < 30; second++) {
+    sessions.bytes.set("publisher", second);
+    world.registry.unreachable(origin, "rtmp");
+    await pass(1_000);
+  }
+  assert.deepEqual(sessions.ended, []);
+  await pass(4_000);
+  world.registry.unreachable(origin, "rtmp");
+  await pass(8_000);
+  assert.deepEqual(sessions.ended, ["publisher origin_down"]);
+});
+
+Deno.test("viewers that wait where their stream is not are led to it", async () => {
+  const sessions = new Sessions();
+  await using world = await World.open({ sessions });
+  await world.add("a", "b");
+  const first = await world.resolve("viewer", PLAY);
+  await world.registry.confirm("viewer");
+  await world.resolve("publisher", { failed: [first] });
+  await world.registry.confirm("publisher");
+  await world.pass(5_000);
+  assert.deepEqual(sessions.ended, []);
+  await world.pass(5_000);
+  assert.deepEqual(sessions.ended, ["viewer stream_moved"]);
+});
+
+Deno.test("viewers that are served stay, wherever they are", async () => {
+  const sessions = new Sessions();
+  await using world = await World.open({ sessions });
+  await world.add("a", "b");
+  const first = await world.resolve("viewer", PLAY);
+  await world.registry.confirm("viewer");
+  await world.resolve("publisher", { failed: [first] });
+  await world.registry.confirm("publisher");
+  for (let round = 1; round < 10; round++) {
+    sessions.bytes.set("viewer", round);
+    await world.pass(5_000);
+  }
+  assert.deepEqual(sessions.ended, []);
+});

@@ -1,0 +1,115 @@
+// Files that belong to no stream: which of several origins has one is asked, and remembered.
+
+import assert from "node:assert/strict";
+import { HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
+import {
+  ScriptedHttpOrigin,
+  type SeenRequest,
+  writeText,
+} from "../../../tests/support/scripted_http_origin.ts";
+import { until } from "../../../tests/support/wait.ts";
+
+const FILMS: Readonly<Record<string, string>> = {
+  "/live/film.mp4": "0123456789",
+  "/live/old.m3u8": "#EXTM3U\n#EXTINF:1,\nold-0.ts\n#EXT-X-ENDLIST\n",
+  "/live/old-0.ts": "segment",
+  "/rec/2026/show.flv": "FLV recorded",
+};
+
+/** An origin with these files, which waits for every stream that it does not know, as SRS does. */
+function originWith(files: Readonly<Record<string, string>>): ScriptedHttpOrigin {
+  return new ScriptedHttpOrigin((connection, { start, lines }: SeenRequest) => {
+    const [, target = ""] = start.split(" ");
+    const body = files[target.split("?", 1)[0]!];
+    if (body === undefined && target.includes(".flv")) return;
+    if (body === undefined) {
+      return writeText(connection, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    }
+    const [, from, to] = /^range: bytes=(\d+)-(\d+)$/im.exec(lines.join("\n")) ?? [];
+    const part = from === undefined ? body : body.slice(Number(from), Number(to) + 1);
+    const status = from === undefined ? "200 OK" : "206 Partial Content";
+    const head =
+      `HTTP/1.1 ${status}\r\nContent-Length: ${part.length}\r\nX-Target: ${target}\r\n\r\n`;
+    return writeText(connection, head + part);
+  });
+}
+
+async function onWorld(
+  test: (world: HttpRelayWorld, origins: readonly ScriptedHttpOrigin[]) => Promise<void>,
+  looksForFiles = true,
+): Promise<void> {
+  await using empty = originWith({});
+  await using full = originWith(FILMS);
+  await using world = await HttpRelayWorld.open({ looksForFiles: () => looksForFiles });
+  await world.addOrigin("empty", empty.port);
+  await world.addOrigin("full", full.port);
+  await test(world, [empty, full]);
+}
+
+Deno.test("a recording is found where it is, ranges and all, and the place is remembered", async () => {
+  await onWorld(async (world, [empty]) => {
+    const whole = await world.ask("/live/film.mp4?a=1");
+    assert.equal(whole.body, "0123456789");
+    assert.match(whole.text, /^HTTP\/1\.1 200 OK\r\n[^]*X-Target: \/live\/film\.mp4\?a=1\r\n/);
+    const asked = empty!.requests.length;
+    const part = await world.ask("/live/film.mp4", "Range: bytes=3-5");
+    assert.deepEqual([part.status, part.body], [206, "345"]);
+    assert.equal(empty!.requests.length, asked);
+    assert.ok(asked <= 1);
+    assert.deepEqual(await world.streams(), [], "a file is no stream");
+    assert.equal(await world.metric('srs_proxy_http_file_searches_total{result="found"}'), 1);
+  });
+});
+
+Deno.test("a playlist of what has been leads to its own segments", async () => {
+  await onWorld(async (world) => {
+    for (let times = 0; times < 3; times++) {
+      const playlist = await world.ask("/live/old.m3u8");
+      assert.equal(playlist.status, 200);
+      const [segment] = /^old-0\.ts\?spbhid=\S+$/m.exec(playlist.body) ?? [];
+      assert.equal((await world.ask(`/live/${segment}`)).body, "segment");
+    }
+    assert.deepEqual(await world.streams(), []);
+  });
+});
+
+Deno.test("a recording named like a live stream is found, and is no session", async () => {
+  await onWorld(async (world) => {
+    assert.equal((await world.ask("/rec/2026/show.flv")).body, "FLV recorded");
+    assert.equal(await world.metric("srs_proxy_http_sessions_opened_total"), 0);
+  });
+});
+
+Deno.test("a file that nobody has is not looked for again at once", async () => {
+  await onWorld(async (world, origins) => {
+    for (let times = 0; times < 5; times++) {
+      const { status, body } = await world.ask("/live/none.jpg");
+      assert.deepEqual([status, body], [404, "no such page"]);
+    }
+    for (const { requests } of origins) assert.equal(requests.length, 1);
+    assert.equal(await world.metric('srs_proxy_http_file_searches_total{result="missing"}'), 1);
+  });
+});
+
+Deno.test("what is no file of an origin's, or may not be, is not looked for", async () => {
+  const targets = ["/", "/live/", "/index.html", "/api/v1/x.mp4", "/console/a.png", "/.a/b.mp4"];
+  await onWorld(async (world, origins) => {
+    for (const target of targets) assert.equal((await world.ask(target)).status, 404, target);
+    for (const { requests } of origins) assert.equal(requests.length, 0);
+  });
+  await onWorld(async (world, origins) => {
+    assert.equal((await world.ask("/live/film.mp4")).status, 404);
+    for (const { requests } of origins) assert.equal(requests.length, 0, "it has to be turned on");
+  }, false);
+});
+
+Deno.test("a client that leaves takes its search along", async () => {
+  await onWorld(async (world, origins) => {
+    const client = await world.client();
+    await client.get("/live/none.flv");
+    await until("the origins be asked", () => origins.every(({ requests }) => requests.length > 0));
+    client.close();
+    await until("the origins be left", () => origins.every(({ open }) => open.size === 0));
+    assert.deepEqual(world.errors, []);
+  });
+});

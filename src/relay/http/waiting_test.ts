@@ -1,0 +1,123 @@
+// Viewers who come before their stream, and streams that run where they are not given out as asked.
+
+import assert from "node:assert/strict";
+import { HTTP_TIMEOUTS, HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
+import { ScriptedHttpOrigin, writeText } from "../../../tests/support/scripted_http_origin.ts";
+import { until } from "../../../tests/support/wait.ts";
+
+const BEGUN = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
+const NOT_FOUND = "HTTP/1.1 404 Not Here\r\nContent-Length: 4\r\n\r\nnone";
+const KEY = "tv.example/live/show";
+const TARGET = "/live/show.flv";
+const IMPATIENT = { ...HTTP_TIMEOUTS, answer: 100 };
+
+function silentOrigin(): ScriptedHttpOrigin {
+  return new ScriptedHttpOrigin(() => {});
+}
+
+function refusingOrigin(): ScriptedHttpOrigin {
+  return new ScriptedHttpOrigin((connection) => writeText(connection, NOT_FOUND));
+}
+
+/** A publisher comes to an origin other than those. */
+async function publish(world: HttpRelayWorld, ...failed: string[]): Promise<void> {
+  const publisher = { session: "p", protocol: "rtmp", intent: "publish" } as const;
+  await world.registry.resolve({ ...publisher, stream: KEY, failed });
+  world.registry.confirm("p");
+}
+
+Deno.test("a viewer waits for its stream for longer than an answer may take", async () => {
+  await using origin = silentOrigin();
+  await using world = await HttpRelayWorld.open({ timeouts: IMPATIENT });
+  await world.addOrigin("o", origin.port);
+  using client = await world.client();
+  await client.get(TARGET);
+  await until("the origin be asked", () => origin.requests.length === 1);
+  const playlist = await world.ask("/live/other.m3u8");
+  assert.equal(playlist.status, 504, "what is no live stream waits as before, which takes a while");
+  await writeText([...origin.open][0]!, BEGUN);
+  await client.until("hello\r\n");
+  assert.equal(client.status, 200);
+  assert.deepEqual(await world.streams(), [KEY]);
+  const [{ setAsideFor } = {}] = await world.registry.origins();
+  assert.deepEqual(setAsideFor, {});
+});
+
+Deno.test("it waits for the idle time at most, and nobody is blamed", async () => {
+  await using origin = silentOrigin();
+  await using world = await HttpRelayWorld.open({ timeouts: { ...IMPATIENT, idle: 400 } });
+  await world.addOrigin("o", origin.port);
+  const client = await world.ask(TARGET);
+  assert.equal(client.status, 404);
+  assert.equal(client.body, "Stream has not begun\n");
+  await until("the origin be left", () => origin.open.size === 0);
+  assert.deepEqual(await world.streams(), []);
+  assert.equal(await world.metric('srs_proxy_http_refused_total{reason="not_found"}'), 1);
+});
+
+Deno.test("a viewer that leaves while it waits is let go, whatever it has sent besides", async () => {
+  await using origin = silentOrigin();
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  const client = await world.client();
+  const request = `GET ${TARGET} HTTP/1.1\r\nHost: tv.example\r\n\r\n`;
+  await client.send(request + request);
+  await until("the origin be asked", () => origin.requests.length === 1);
+  client.close();
+  await until("the origin be left", () => origin.open.size === 0);
+  await until("the stream be forgotten", async () => (await world.streams()).length === 0);
+});
+
+Deno.test("a viewer that waits is told when the process is about to end", async () => {
+  await using origin = silentOrigin();
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port);
+  using client = await world.client();
+  await client.get(TARGET);
+  await until("the origin be asked", () => origin.requests.length === 1);
+  world.drain();
+  await client.until();
+  assert.equal(client.status, 503);
+  await world.relay.idle();
+});
+
+Deno.test("a viewer that waits follows its stream to another origin", async () => {
+  await using frozen = silentOrigin();
+  await using world = await HttpRelayWorld.open({ timeouts: { ...HTTP_TIMEOUTS, stall: 200 } });
+  await world.addOrigin("frozen", frozen.port);
+  using client = await world.client();
+  await client.get(TARGET);
+  await until("the origin be asked", () => frozen.requests.length === 1);
+  await using good = new ScriptedHttpOrigin((connection) => writeText(connection, BEGUN));
+  await world.addOrigin("good", good.port, { rtmp: true });
+  await publish(world, "frozen");
+  await client.until("hello\r\n");
+  assert.equal(client.status, 200);
+  await until("the first one be left", () => frozen.open.size === 0);
+  assert.equal(world.sessions.list({ limit: 1 })[0]?.origin, "good");
+});
+
+Deno.test("a stream that runs where it is not offered like this is no stream that is not there", async () => {
+  await using origin = refusingOrigin();
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.port, { rtmp: true });
+  for (const target of [TARGET, "/live/show.m3u8"]) {
+    assert.match((await world.ask(target)).text, /^HTTP\/1\.1 404 Not Here\r\n[^]*none$/);
+  }
+  await publish(world);
+  for (const extension of ["flv", "ts", "m3u8", "mpd"]) {
+    const { text, body } = await world.ask(`/live/show.${extension}`);
+    assert.match(text, /^HTTP\/1\.1 404 Not Offered\r\n/);
+    const why = `The origin of this stream does not offer it as .${extension}, or not yet\n`;
+    assert.equal(body, why);
+  }
+});
+
+Deno.test("a stream that runs where there is no HTTP at all is said to", async () => {
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", [], { rtmp: true });
+  await publish(world);
+  const { status, body } = await world.ask(TARGET);
+  assert.equal(status, 503);
+  assert.equal(body, "The origin of this stream offers no HTTP\n");
+});

@@ -1,0 +1,80 @@
+// Conclusions whose calls are over before all their answers have come: refused in the meantime, ended,
+// or asked twice. An origin that accepts one then has a caller who will never say anything, and a
+// publisher who blocks his stream's name: it is told at once that he has gone.
+
+import type { UdpLink } from "../../net/udp/port.ts";
+import * as hs from "../../protocol/srt/handshake.ts";
+import {
+  controlTypeOf,
+  destinationOf,
+  encodeShutdown,
+  HANDSHAKE,
+} from "../../protocol/srt/packet.ts";
+
+/** An answer may come so late, milliseconds: listeners themselves give up silent peers after 5 or 10 s. */
+const PATIENCE = 10_000;
+/** Sockets that are kept for it; beyond, the one that has waited longest is closed. */
+export const MAX_LATE_LINKS = 512;
+
+interface Waiting {
+  readonly callerSocket: number;
+  readonly until: number;
+}
+
+/**
+ * Tells an origin that the socket which it has given a caller is of no use, if a packet says that it
+ * has.
+ *
+ * @param inUse the origin's socket that is of use; 0 = none
+ */
+export function hangUp(
+  link: UdpLink,
+  packet: Uint8Array,
+  { callerSocket, inUse = 0 }: { readonly callerSocket: number; readonly inUse?: number },
+): void {
+  if (controlTypeOf(packet) !== HANDSHAKE || packet.length < hs.HANDSHAKE_SIZE) return;
+  if (destinationOf(packet) !== callerSocket) return;
+  const answer = hs.parseHandshake(packet.subarray(0, hs.HANDSHAKE_SIZE));
+  // Socket 0 is the listener itself.
+  if (!hs.isConclusion(answer) || answer.socketId === 0 || answer.socketId === inUse) return;
+  link.send(encodeShutdown(answer.socketId));
+}
+
+/** The sockets that calls have left behind, in the order in which they did. */
+export class LateAnswers {
+  readonly #waiting = new Map<UdpLink, Waiting>();
+
+  /** Takes over the socket of a call whose conclusion was last sent at `askedAt`. */
+  expect(
+    link: UdpLink,
+    { callerSocket, askedAt }: { readonly callerSocket: number; readonly askedAt: number },
+  ): void {
+    this.#waiting.set(link, { callerSocket, until: askedAt + PATIENCE });
+    if (this.#waiting.size > MAX_LATE_LINKS) this.makeRoom();
+  }
+
+  /** Closes the socket that has waited longest. @returns false when there is none */
+  makeRoom(): boolean {
+    for (const oldest of this.#waiting.keys()) {
+      this.drop(oldest);
+      return true;
+    }
+    return false;
+  }
+
+  /** Takes a packet that has come by such a socket; one of any other is none of its business. */
+  take(link: UdpLink, packet: Uint8Array): void {
+    const waiting = this.#waiting.get(link);
+    if (waiting) hangUp(link, packet, waiting);
+  }
+
+  /** Closes a socket behind which nobody is. */
+  drop(link: UdpLink): void {
+    if (this.#waiting.delete(link)) link.close();
+  }
+
+  /** Closes those whose time is over. */
+  sweep(now: number): void {
+    for (const [link, { until }] of this.#waiting) if (until < now) this.drop(link);
+  }
+}

@@ -1,0 +1,255 @@
+// Handshakes packet by packet: what callers say proves nothing against an origin, every address of an
+// origin is asked, and no origin is left with a caller who has gone.
+
+import assert from "node:assert/strict";
+import { readHandshake, shutdownOf, SrtWorld } from "../../../tests/support/srt_world.ts";
+import { srtHandshake, srtInduction } from "../../../tests/support/srt_packets.ts";
+import { UdpPeer } from "../../../tests/support/udp_peer.ts";
+import { until } from "../../../tests/support/wait.ts";
+import { freePort } from "../../../tests/support/ports.ts";
+import { encodeShutdown } from "../../protocol/srt/packet.ts";
+
+const DROPPED = "srs_proxy_srt_dropped_total";
+const REFUSED = "srs_proxy_srt_refused_total";
+const PUBLISH = { streamId: "#!::r=live/show,m=publish" };
+
+/** The origins of all streams that have one. */
+async function owners(world: SrtWorld): Promise<string[]> {
+  const { streams } = await world.registry.streams({ limit: 10 });
+  return streams.map(({ origin }) => origin);
+}
+
+Deno.test("a conclusion that is left unanswered moves no stream and sets no origin aside", async () => {
+  await using world = await SrtWorld.open();
+  const owner = await world.addOrigin("owner");
+  const publisher = await world.caller(1);
+  await publisher.conclude(PUBLISH);
+  await owner.letIn(77);
+  assert.equal((await publisher.answer()).type, -1);
+  await until("the stream", async () => (await owners(world))[0] === "owner");
+  const other = await world.addOrigin("other");
+  // An origin may leave it unanswered for any reason: this one is as good as every other caller's.
+  const stranger = await world.caller(2);
+  await stranger.conclude(PUBLISH);
+  await owner.answerInduction();
+  const asked = await owner.conclusion();
+  assert.deepEqual((await owner.next()).bytes.slice(40), asked.bytes.slice(40), "asked again");
+  assert.equal((await stranger.answer()).type, 2502);
+  assert.equal(await world.metric(REFUSED, 'reason="origin_timeout"'), 1);
+  assert.deepEqual(await world.setAside(), []);
+  assert.deepEqual(await owners(world), ["owner"]);
+  assert.equal(other.waiting, 0, "nobody else was asked");
+  assert.equal(world.sessions.size, 1);
+  assert.equal(await world.metric("srs_proxy_origin_dials_total", 'result="origin_timeout"'), 0);
+  assert.deepEqual(world.errors, []);
+});
+
+Deno.test("what listeners leave unanswered, or do not survive, is refused at the door", async () => {
+  await using world = await SrtWorld.open();
+  const origin = await world.addOrigin("o");
+  const wrong = [
+    ...[{ flowWindow: 0 }, { flowWindow: 1 }, { flowWindow: 0xffffffff }],
+    ...[{ mss: 0 }, { mss: 20 }, { mss: 107 }, { mss: 575 }, { mss: 0x80000000 }],
+    ...[{ sequence: 0x7fffffff }, { sequence: 0xffffffff }],
+    { extensions: [{ type: 99, data: new Uint8Array(1400) }] },
+  ];
+  for (const [index, fields] of wrong.entries()) {
+    const caller = await world.caller(index + 1);
+    await caller.conclude({ ...PUBLISH, ...fields });
+    assert.equal((await caller.answer()).type, 1004, JSON.stringify(fields));
+  }
+  await until("the counts", async () => {
+    return await world.metric(DROPPED, 'reason="bad_handshake"') === wrong.length;
+  });
+  // Those who give no socket to answer to hear nothing.
+  const nobody = await world.caller(50);
+  await nobody.send(srtHandshake({ type: -1, socketId: 0, cookie: nobody.cookie }));
+  await nobody.begin();
+  assert.equal(nobody.peer.waiting, 0);
+  assert.equal(origin.waiting, 0);
+  assert.deepEqual(await owners(world), []);
+});
+
+Deno.test("only callers' inductions are answered: two listeners would never end", async () => {
+  await using world = await SrtWorld.open();
+  await using listener = new UdpPeer();
+  const { port } = world.relay.address;
+  const fields = { version: 4, extensionField: 2, type: 1, socketId: 5 };
+  for (
+    const changed of [
+      ...[{ socketId: 0 }, { cookie: 9 }, { version: 5 }],
+      ...[{ version: 5, extensionField: 0x4a17, cookie: 9 }, { extensionField: 0x4a17 }],
+    ]
+  ) await listener.send(srtHandshake({ ...fields, ...changed }), port);
+  await until("the count", async () => await world.metric(DROPPED, 'reason="malformed"') === 5);
+  assert.equal(listener.waiting, 0);
+  await listener.send(srtInduction(5), port);
+  assert.equal(readHandshake(await listener.next()).type, 1);
+});
+
+Deno.test("four origins and eight addresses are asked for one caller, and no more", async () => {
+  await using world = await SrtWorld.open({ maxSessions: 10 });
+  // Nobody listens at these, as the host says at once.
+  const dead = Array.from({ length: 5 }, () => [freePort(), freePort(), freePort()]);
+  for (const [index, ports] of dead.entries()) await world.register(`dead${index}`, ports);
+  const caller = await world.caller(5);
+  await caller.conclude(PUBLISH);
+  assert.equal((await caller.answer()).type, 2502);
+  // Three of three, three of three, two of three.
+  assert.equal((await world.setAside()).length, 3);
+  assert.equal(await world.metric("srs_proxy_origin_dials_total", "origin_unreachable"), 3);
+
+  await using few = await SrtWorld.open();
+  for (let count = 0; count < 6; count++) await few.register(`dead${count}`, [freePort()]);
+  const patient = await few.caller(5);
+  await patient.conclude(PUBLISH);
+  assert.equal((await patient.answer()).type, 2502);
+  assert.equal((await few.setAside()).length, 4);
+});
+
+Deno.test("an origin is reached at any of its addresses", async () => {
+  await using world = await SrtWorld.open();
+  const origin = await world.addOrigin("o", 3);
+  await world.register("o", [freePort(), ...origin.peers.map(({ port }) => port)]);
+  const caller = await world.caller(5);
+  await caller.conclude(PUBLISH);
+  // The first refuses, the second and third say nothing: all are asked, the last one answers.
+  const asked = await origin.answerInduction(2);
+  assert.equal(readHandshake(asked).socketId, 5);
+  assert.ok(origin.peers[0]!.waiting > 0, "the second was asked");
+  assert.ok(origin.peers[1]!.waiting > 0, "the third was asked");
+  await origin.decide(await origin.conclusion(2), { socketId: 77 });
+  assert.equal((await caller.answer()).socketId, 77);
+  assert.deepEqual(await world.setAside(), []);
+  await caller.send(encodeShutdown(77));
+  assert.equal(shutdownOf(await origin.next(2)), 77);
+});
+
+Deno.test("an origin that says nothing is set aside and left for the next", async () => {
+  await using world = await SrtWorld.open();
+  const silent = await world.addOrigin("silent", 2);
+  const caller = await world.caller(5);
+  const begun = performance.now();
+  await caller.conclude(PUBLISH);
+  await silent.next();
+  const other = await world.addOrigin("other");
+  await other.letIn(77);
+  assert.equal((await caller.answer()).socketId, 77);
+  assert.ok(performance.now() - begun < 2_000);
+  assert.deepEqual(await world.setAside(), ["silent"]);
+  assert.deepEqual(await owners(world), ["other"]);
+});
+
+Deno.test("an origin that accepts too late, or twice, is told that nobody is there", async () => {
+  await using world = await SrtWorld.open();
+  const origin = await world.addOrigin("o");
+  const late = await world.caller(5);
+  await late.conclude(PUBLISH);
+  await origin.answerInduction();
+  const conclusion = await origin.conclusion();
+  assert.equal((await late.answer()).type, 2502);
+  await origin.decide(conclusion, { socketId: 71 });
+  while (origin.waiting > 1) await origin.next();
+  let last = await origin.next();
+  while (shutdownOf(last) === undefined) last = await origin.next();
+  assert.equal(shutdownOf(last), 71);
+  assert.equal(last.port, conclusion.port);
+
+  // Two answers to one conclusion: the second socket is of no use, the first lives.
+  const twice = await world.caller(6);
+  await twice.conclude(PUBLISH);
+  const { port } = await origin.letIn(72);
+  const open = { peer: origin.peers[0]!, port, bytes: [...srtInduction(6)] };
+  assert.equal((await twice.answer()).socketId, 72);
+  await origin.decide(open, { socketId: 72 });
+  await origin.decide(open, { socketId: 73 });
+  assert.equal(shutdownOf(await origin.next()), 73);
+  assert.equal(twice.peer.waiting, 0, "the caller hears nothing of it");
+  await twice.send(encodeShutdown(72));
+  assert.equal(shutdownOf(await origin.next()), 72);
+  await until("the end", () => world.sessions.size === 0);
+  await origin.decide(open, { socketId: 74 });
+  assert.equal(shutdownOf(await origin.next()), 74);
+});
+
+Deno.test("two sockets of one client with one number at their origins cannot be: one is refused", async () => {
+  await using world = await SrtWorld.open();
+  const origin = await world.addOrigin("o");
+  const first = await world.caller(5);
+  await first.conclude({ streamId: "live/a" });
+  await origin.letIn(77);
+  assert.equal((await first.answer()).socketId, 77);
+  const second = await world.caller(6, first.peer);
+  await second.conclude({ streamId: "live/b" });
+  const { port } = await origin.letIn(77);
+  assert.equal((await second.answer()).type, 1003);
+  const told = await origin.next();
+  assert.deepEqual([shutdownOf(told), told.port], [77, port]);
+  assert.deepEqual(await world.setAside(), []);
+  assert.equal(world.sessions.size, 1);
+});
+
+Deno.test("a publisher is refused when the origin hangs up before he is told", async () => {
+  await using world = await SrtWorld.open();
+  const origin = await world.addOrigin("o");
+  const caller = await world.caller(5);
+  await caller.conclude(PUBLISH);
+  const { port } = await origin.letIn(77);
+  await origin.peers[0]!.send(encodeShutdown(5), port);
+  const { type } = await caller.answer();
+  // Whichever came first, he knows.
+  if (type === -1) assert.equal(shutdownOf(await caller.peer.next()), 5);
+  else assert.equal(type, 2502);
+  await until("the end", () => world.sessions.size === 0);
+});
+
+Deno.test("a refused caller is forgotten, however often it asks", async () => {
+  await using world = await SrtWorld.open({ maxSessions: 1 });
+  const caller = await world.caller(5);
+  await caller.conclude(PUBLISH);
+  assert.equal((await caller.answer()).type, 2503);
+  const asking = setInterval(() => caller.conclude(PUBLISH).catch(() => {}), 300);
+  try {
+    const begun = performance.now();
+    await until("another find room", async () => {
+      const other = await world.caller(6);
+      await other.conclude(PUBLISH);
+      return (await other.answer()).type === 2503;
+    }, { timeout: 8_000 });
+    assert.ok(performance.now() - begun > 1_000, "the refusal was kept for a while");
+  } finally {
+    clearInterval(asking);
+  }
+});
+
+Deno.test("a device that has begun anew with its old port and socket gets a new session", async () => {
+  await using world = await SrtWorld.open();
+  const origin = await world.addOrigin("o");
+  const device = await world.caller(5);
+  await device.conclude(PUBLISH);
+  await origin.letIn(77);
+  assert.equal((await device.answer()).socketId, 77);
+  // The same conclusion is answered as it was, another one is another beginning.
+  await device.conclude(PUBLISH);
+  assert.equal((await device.answer()).socketId, 77);
+  await device.begin();
+  await device.conclude({ ...PUBLISH, sequence: 99 });
+  let told = await origin.next();
+  while (shutdownOf(told) === undefined) told = await origin.next();
+  assert.equal(shutdownOf(told), 77);
+  await origin.letIn(78);
+  assert.equal((await device.answer()).socketId, 78);
+  await until("one session", () => world.sessions.size === 1);
+});
+
+Deno.test("the end of the proxy tells also those who still wait", async () => {
+  await using world = await SrtWorld.open();
+  const origin = await world.addOrigin("o");
+  const caller = await world.caller(5);
+  await caller.conclude(PUBLISH);
+  await origin.answerInduction();
+  await until("the wish", async () => await world.metric("srs_proxy_origin_dials_total") === 1);
+  world.relay.kill();
+  assert.equal((await caller.answer()).type, 2503);
+  await until("the count", async () => await world.metric(REFUSED, 'reason="draining"') === 1);
+});

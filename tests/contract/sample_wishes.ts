@@ -1,0 +1,29 @@
+// Wishes about mappings as the tests of stores need them.
+
+import { firstByHash } from "../../src/registry/rendezvous.ts";
+import type { RedisStore } from "../../src/registry/redis_store.ts";
+import type { StreamClaim, StreamLease } from "../../src/registry/store.ts";
+
+const LONG = 60_000;
+
+/** A claim of a viewer that waits for nobody, of the origin by which proxies agree unasked. */
+export function claimOf(
+  store: RedisStore,
+  stream: string,
+  more: Partial<StreamClaim> = {},
+): StreamClaim {
+  const candidates = store.origins();
+  const origin = firstByHash(stream, candidates)!.origin.id;
+  const wish = { claimant: "me", publishes: false, ttl: LONG, wait: 1_000 };
+  return { stream, origin, candidates, ...wish, ...more };
+}
+
+/** A lease of viewers that are served. */
+export function leaseOf(
+  stream: string,
+  origin: string,
+  more: Partial<StreamLease> = {},
+): StreamLease {
+  const said = { confirmed: true, epoch: 0, live: "none", liveTtl: LONG } as const;
+  return { stream, origin, claimant: "me", ttl: LONG, ...said, ...more };
+}

@@ -1,0 +1,187 @@
+// Whoever reads the program's outputs stops reading: clients notice nothing, what is logged meanwhile is
+// lost and counted, and every way to end the program goes on working.
+
+import assert from "node:assert/strict";
+import { PERMISSIONS } from "../../scripts/permissions.ts";
+import { Child } from "../support/child.ts";
+import { Publisher, Viewer } from "../support/ffmpeg.ts";
+import { assertContiguous } from "../support/frames.ts";
+import { HeldPipe } from "../support/held_pipe.ts";
+import { NginxRtmp } from "../support/nginx_rtmp.ts";
+import {
+  freeProxyPorts,
+  listenVariables,
+  proxyCommand,
+  type ProxyPorts,
+} from "../support/proxy.ts";
+import { PROJECT_FOLDER } from "../support/project.ts";
+import { Registration } from "../support/register.ts";
+import { pause, until, within } from "../support/wait.ts";
+
+/** More than the program keeps for its reader, and the pipe besides; each makes a line. */
+const LINES = 5_500;
+const LONG_ID = "o".repeat(256);
+
+/** A proxy whose outputs go into one pipe that nobody reads. */
+class UnreadProxy implements AsyncDisposable {
+  readonly ports: ProxyPorts = freeProxyPorts();
+  readonly pipe: HeldPipe;
+  readonly process: Child;
+  #restarts = 0;
+
+  private constructor(pipe: HeldPipe, variables: Record<string, string>) {
+    this.pipe = pipe;
+    this.process = run(proxyCommand(), pipe, { ...listenVariables(this.ports), ...variables });
+  }
+
+  static async open(variables: Record<string, string> = {}): Promise<UnreadProxy> {
+    const proxy = new UnreadProxy(await HeldPipe.open(), variables);
+    await proxy.process.until("the proxy become ready", async () => {
+      return await proxy.get("/readyz").then(() => true, () => false);
+    }, 30_000);
+    return proxy;
+  }
+
+  rtmpUrl(stream: string): string {
+    return `rtmp://127.0.0.1:${this.ports.rtmp}/live/${stream}`;
+  }
+
+  systemUrl(path: string): string {
+    return `http://127.0.0.1:${this.ports.systemApi}${path}`;
+  }
+
+  async get(path: string): Promise<string> {
+    const response = await fetch(this.systemUrl(path), { signal: AbortSignal.timeout(2_000) });
+    return await response.text();
+  }
+
+  /** Lines of the log that were lost, as the metrics tell it. */
+  async lost(): Promise<number> {
+    return Number(/^srs_proxy_log_lines_lost_total (\d+)$/m.exec(await this.get("/metrics"))?.[1]);
+  }
+
+  /** Makes the program log so many lines. */
+  async log(lines: number): Promise<void> {
+    let left = lines;
+    const restart = async () => {
+      while (left-- > 0) {
+        const pid = String(++this.#restarts);
+        const body = { ip: "127.0.0.1", server: LONG_ID, service: "s", pid, rtmp: ["127.0.0.1:1"] };
+        const request = { method: "POST", body: JSON.stringify(body) };
+        const signal = AbortSignal.timeout(5_000);
+        const headers = { "content-type": "application/json" };
+        const url = this.systemUrl("/api/v1/srs/register");
+        await (await fetch(url, { ...request, headers, signal })).text();
+      }
+    };
+    await Promise.all(Array.from({ length: 16 }, restart));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.process[Symbol.asyncDispose]();
+    await this.pipe[Symbol.asyncDispose]();
+  }
+}
+
+/** Runs a command with its outputs in the pipe. */
+function run(command: string[], pipe: HeldPipe, variables: Record<string, string>): Child {
+  return new Child({
+    command: "sh",
+    args: ["-c", 'exec "$@" > "$PIPE" 2>&1', "sh", ...command],
+    env: { ...variables, NO_COLOR: "1", PIPE: pipe.path },
+  });
+}
+
+/** Connects and waits for the begin of the answer to an RTMP handshake. */
+async function shakeHands(port: number): Promise<void> {
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  await connection.write(Uint8Array.of(3, ...new Uint8Array(1536)));
+  const answer = new Uint8Array(1);
+  await within("an RTMP handshake", 2_000, connection.read(answer));
+  assert.equal(answer[0], 3);
+}
+
+Deno.test({
+  name:
+    "a reader of the log who stops stops nobody; what is lost is counted and told, and it goes on",
+  timeout: 120_000,
+  async fn() {
+    await using proxy = await UnreadProxy.open();
+    await proxy.log(LINES);
+    const lost = await proxy.lost();
+    assert.ok(lost > 500, `${lost} lines are lost`);
+    await shakeHands(proxy.ports.rtmp);
+    const text = await proxy.pipe.readUntil(/Log lines were lost[^\n]*\n/);
+    assert.match(text, new RegExp(`ERROR app: Log lines were lost.* lines=${lost}\n`));
+    assert.match(text, /^RTMP /m, "what was said first has come first");
+    await proxy.log(1);
+    await proxy.pipe.readUntil(/Origin restarted[^\n]*\n/);
+    assert.equal(await proxy.lost(), lost);
+    proxy.process.signal("SIGTERM");
+    const [, end] = await Promise.all([proxy.pipe.readUntil(/Ended\n/), proxy.process.end(3_000)]);
+    assert.deepEqual(end, { code: 0, signal: null });
+  },
+});
+
+Deno.test({
+  name:
+    "with a reader who has stopped SIGTERM ends the program in order, and streams run until then",
+  timeout: 120_000,
+  async fn() {
+    await using proxy = await UnreadProxy.open({ PROXY_GRACE_QUIT_TIMEOUT: "3s" });
+    await using origin = await NginxRtmp.open();
+    await using _registration = await Registration.open([proxy], origin);
+    await using _publisher = await Publisher.publish(proxy.rtmpUrl("x"));
+    await using viewer = new Viewer(proxy.rtmpUrl("x"));
+    await viewer.moreVideo(5);
+    await proxy.log(LINES);
+    await viewer.moreVideo(5);
+    proxy.process.signal("SIGTERM");
+    const signalledAt = performance.now();
+    await viewer.moreVideo(10);
+    assertContiguous(viewer.video, 101);
+    assert.deepEqual(await proxy.process.end(6_000), { code: 0, signal: null });
+    const took = performance.now() - signalledAt;
+    assert.ok(took > 2_500 && took < 5_000, `it ended after ${Math.round(took)} ms`);
+  },
+});
+
+for (const how of ["a second signal", "PROXY_FORCE_QUIT_TIMEOUT"]) {
+  Deno.test({
+    name: `with a reader who has stopped ${how} ends the program at once`,
+    timeout: 120_000,
+    async fn() {
+      const isForced = how !== "a second signal";
+      const force = isForced ? "1s" : "40s";
+      const graces = { PROXY_GRACE_QUIT_TIMEOUT: "30s", PROXY_FORCE_QUIT_TIMEOUT: force };
+      await using proxy = await UnreadProxy.open(graces);
+      await using origin = await NginxRtmp.open();
+      await using _registration = await Registration.open([proxy], origin);
+      await using _publisher = await Publisher.publish(proxy.rtmpUrl("x"));
+      await proxy.log(LINES);
+      proxy.process.signal("SIGTERM");
+      await until("the end of the listener", async () => {
+        const isShut = (error: unknown) => error instanceof Deno.errors.ConnectionRefused;
+        return await Deno.connect({ hostname: "127.0.0.1", port: proxy.ports.rtmp })
+          .then((connection) => connection.close(), isShut);
+      }, { timeout: 2_000 });
+      // One that comes sooner counts as an echo of the first.
+      if (!isForced) await pause(300);
+      if (!isForced) proxy.process.signal("SIGTERM");
+      assert.deepEqual(await proxy.process.end(3_000), { code: 0, signal: null });
+    },
+  });
+}
+
+Deno.test({
+  name: "with a reader who has stopped an error that nobody catches ends the program too",
+  timeout: 30_000,
+  async fn() {
+    await using pipe = await HeldPipe.open();
+    const program = `${PROJECT_FOLDER}/tests/support/failing_program.ts`;
+    const configuration = `--config=${PROJECT_FOLDER}/deno.json`;
+    const command = [Deno.execPath(), "run", "--quiet", configuration, ...PERMISSIONS, program];
+    await using process = run(command, pipe, listenVariables(freeProxyPorts()));
+    assert.deepEqual(await process.end(20_000), { code: 1, signal: null });
+  },
+});

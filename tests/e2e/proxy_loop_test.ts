@@ -1,0 +1,61 @@
+// A proxy that is registered as an origin, at itself or at another: every stream would go round until the
+// machine is full.
+
+import assert from "node:assert/strict";
+import { Publisher, testFile } from "../support/ffmpeg.ts";
+import { Gateway } from "../support/gateway.ts";
+import { freePort } from "../support/ports.ts";
+import { Proxy } from "../support/proxy.ts";
+import { heartbeatOf, registeredOrigins } from "../support/register.ts";
+
+async function statusOf(proxy: Proxy, body: unknown): Promise<string> {
+  const response = await fetch(proxy.systemUrl("/api/v1/srs/register"), {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  return `${response.status} ${await response.text()}`;
+}
+
+Deno.test({
+  name: "another proxy does not register, at any of its ports, nor by a way round",
+  timeout: 60_000,
+  async fn() {
+    await using proxy = await Proxy.open();
+    await using other = await Proxy.open();
+    await using gateway = new Gateway(proxy.ports.rtmp);
+    const { rtmp, httpServer, httpApi, srt } = other.ports;
+    const nobody = freePort();
+    const proxies = [
+      { rtmpPort: rtmp },
+      { rtmpPort: nobody, httpPort: httpServer },
+      { rtmpPort: nobody, apiPort: httpApi },
+      { rtmpPort: rtmp, srtPort: srt },
+      { rtmpPort: gateway.address.port },
+    ];
+    for (const [index, ports] of proxies.entries()) {
+      const answer = await statusOf(proxy, heartbeatOf({ name: `p${index}`, ...ports }, "1"));
+      assert.match(answer, /^400 .*a proxy answers there/, JSON.stringify(ports));
+    }
+    assert.deepEqual(await registeredOrigins(proxy), []);
+  },
+});
+
+Deno.test({
+  name: "one that hides until it has registered gets one connection and no second",
+  timeout: 60_000,
+  async fn() {
+    await testFile();
+    await using proxy = await Proxy.open();
+    await using gateway = new Gateway(proxy.ports.rtmp);
+    gateway.cut();
+    const heartbeat = heartbeatOf({ name: "hidden", rtmpPort: gateway.address.port }, "1");
+    assert.match(await statusOf(proxy, heartbeat), /^200 /);
+    gateway.mend();
+    await using publisher = await Publisher.open(proxy.rtmpUrl("x"));
+    assert.notEqual((await publisher.end()).code, 0);
+    const metrics = await (await fetch(proxy.systemUrl("/metrics"))).text();
+    const dials = /origin_dials_total\{protocol="rtmp",result="origin_unreachable"\} (\d+)/;
+    assert.equal(dials.exec(metrics)?.[1], "1", "the stream went round");
+  },
+});

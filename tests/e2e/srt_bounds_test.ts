@@ -1,0 +1,167 @@
+// SRT at its bounds: thousands of sessions that are left, too few descriptors, and noise. What was there
+// before goes on, and what it has cost comes back.
+
+import assert from "node:assert/strict";
+import { fetchText } from "../support/origin_server.ts";
+import { Proxy } from "../support/proxy.ts";
+import { randomNumbers } from "../support/random_text.ts";
+import { OpenSrtOrigin } from "../support/srt_origin.ts";
+import { srtConclusion, srtInduction } from "../support/srt_packets.ts";
+import { registerSrt, srtSessions } from "../support/srt_proxy.ts";
+import { UdpPeer } from "../support/udp_peer.ts";
+import { until } from "../support/wait.ts";
+import { type Handshake, parseHandshake } from "../../src/protocol/srt/handshake.ts";
+
+const SESSIONS = 10_000;
+const WARM_UP = 8_000;
+/** Sessions that are begun at a time. */
+const WAVE = 250;
+/** Descriptors left to the proxy beyond those it has. */
+const ROOM = 6;
+const SEED = crypto.getRandomValues(new Uint32Array(1))[0]!;
+
+async function metric(proxy: Proxy, name: string): Promise<number> {
+  const text = await fetchText(proxy.systemUrl("/metrics"));
+  return text.split("\n").filter((line) => line.startsWith(name))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+}
+
+function descriptors(pid: number): number {
+  return [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
+}
+
+function residentMegabytes(pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(Deno.readTextFileSync(`/proc/${pid}/status`))![1]) / 1024;
+}
+
+async function answerTo(caller: UdpPeer): Promise<Handshake> {
+  while (true) {
+    const { bytes } = await caller.next();
+    // A SHUTDOWN may be for whoever had this port before.
+    if (bytes[1] === 0) return parseHandshake(Uint8Array.from(bytes.slice(0, 64)));
+  }
+}
+
+/** One call. @returns what it comes to */
+async function call(
+  proxy: Proxy,
+  caller: UdpPeer,
+  { socketId, stream = "show" }: { readonly socketId: number; readonly stream?: string },
+): Promise<Handshake> {
+  const { srt } = proxy.ports;
+  await caller.sendTo(srtInduction(socketId), "127.0.0.1", srt);
+  const { cookie } = await answerTo(caller);
+  const streamId = `live/${stream}`;
+  await caller.sendTo(srtConclusion({ socketId, cookie, streamId }), "127.0.0.1", srt);
+  return await answerTo(caller);
+}
+
+Deno.test("SRT: ten thousand sessions that are left give everything back", async () => {
+  await using proxy = await Proxy.open({ PROXY_SRT_IDLE_TIMEOUT: "1s" });
+  await using origin = new OpenSrtOrigin();
+  await registerSrt(proxy, "o", origin.port);
+  const { pid } = proxy.process;
+  const begin = async (first: number) => {
+    await using callers = new AsyncDisposableStack();
+    const calls = Array.from({ length: WAVE }, (_, index) => {
+      const caller = callers.use(new UdpPeer(`127.0.${1 + index % 20}.1`));
+      return call(proxy, caller, { socketId: first + index + 1, stream: `s${index % 50}` });
+    });
+    for (const { type } of await Promise.all(calls)) assert.equal(type, -1);
+  };
+  const run = async (sessions: number) => {
+    for (let done = 0; done < sessions; done += WAVE) await begin(done);
+    await until("all to end", async () => await metric(proxy, "srs_proxy_srt_sessions ") === 0, {
+      timeout: 30_000,
+    });
+  };
+  const idle = descriptors(pid);
+  await run(WARM_UP);
+  const memory = residentMegabytes(pid);
+  await run(SESSIONS);
+  // Sockets of the last ones stay open for a while, for answers that come late.
+  await until("all descriptors", () => descriptors(pid) <= idle + 5, {
+    timeout: 20_000,
+    describe: () => `${descriptors(pid)} after ${idle}`,
+  });
+  const grown = residentMegabytes(pid) - memory;
+  assert.ok(grown < 100, `${grown.toFixed(0)} MiB more memory`);
+  assert.ok(origin.accepted >= WARM_UP + SESSIONS);
+});
+
+Deno.test("SRT: out of descriptors, callers are told so, streams go on, no origin is to blame", async () => {
+  await using proxy = await Proxy.open();
+  await using origin = new OpenSrtOrigin();
+  await registerSrt(proxy, "o", origin.port);
+  await using first = new UdpPeer();
+  const { socketId } = await call(proxy, first, { socketId: 1 });
+  const limit = descriptors(proxy.process.pid) + ROOM;
+  const args = ["--pid", String(proxy.process.pid), `--nofile=${limit}:`];
+  assert.ok((await new Deno.Command("prlimit", { args }).output()).success);
+  await using callers = new AsyncDisposableStack();
+  const types: number[] = [];
+  for (let count = 0; count < 3 * ROOM; count++) {
+    const caller = callers.use(new UdpPeer());
+    types.push((await call(proxy, caller, { socketId: 2 + count })).type);
+  }
+  assert.ok(types.includes(-1), `some found room: ${types}`);
+  assert.ok(types.includes(2402), `some did not: ${types}`);
+  const before = origin.packets;
+  const data = new Uint8Array(1332);
+  new DataView(data.buffer).setInt32(12, socketId);
+  await first.send(data, proxy.ports.srt);
+  await until("the stream go on", () => origin.packets === before + 1);
+  const { origins } = JSON.parse(await fetchText(proxy.systemUrl("/api/v1/origins")));
+  assert.deepEqual(origins[0].set_aside_for_ms, {});
+  assert.ok((await srtSessions(proxy)).length > 1);
+});
+
+Deno.test(`SRT: noise is dropped and counted, and disturbs no session, seed ${SEED}`, async () => {
+  const next = randomNumbers(SEED);
+  await using proxy = await Proxy.open();
+  await using origin = new OpenSrtOrigin();
+  await registerSrt(proxy, "o", origin.port);
+  const { srt } = proxy.ports;
+  await using caller = new UdpPeer();
+  await using stranger = new UdpPeer();
+  const { socketId } = await call(proxy, caller, { socketId: 5 });
+  const whole = [
+    srtInduction(6),
+    srtConclusion({ socketId: 6, cookie: 9, streamId: "live/show" }),
+    srtConclusion({ socketId: 6, cookie: 9, streamId: "live/show", destination: socketId }),
+  ];
+  const noise = () => {
+    const packet = next(2) === 0
+      ? Uint8Array.from({ length: next(200) }, () => next(256))
+      : whole[next(whole.length)]!.slice(0, next(140));
+    for (let changes = next(4); changes > 0 && packet.length > 0; changes--) {
+      packet[next(packet.length)] = next(256);
+    }
+    return packet;
+  };
+  const send = async (rounds: number) => {
+    for (let round = 0; round < rounds; round++) {
+      await (next(2) === 0 ? caller : stranger).send(noise(), srt);
+    }
+  };
+  await send(10_000);
+  const memory = residentMegabytes(proxy.process.pid);
+  await send(40_000);
+  const before = origin.packets;
+  const data = new Uint8Array(1332).fill(7, 16);
+  new DataView(data.buffer).setInt32(12, socketId);
+  await until("the session go on", async () => {
+    await caller.send(data, srt);
+    return origin.packets > before;
+  });
+  assert.deepEqual(await srtSessions(proxy), ["__defaultVhost__/live/show"]);
+  for (const reason of ["malformed", "unknown_socket"]) {
+    await until("the counts", async () => {
+      return await metric(proxy, `srs_proxy_srt_dropped_total{reason="${reason}"}`) > 1000;
+    });
+  }
+  const grown = residentMegabytes(proxy.process.pid) - memory;
+  assert.ok(grown < 40, `${grown.toFixed(0)} MiB more memory`);
+  await using late = new UdpPeer();
+  assert.equal((await call(proxy, late, { socketId: 99 })).type, -1);
+});

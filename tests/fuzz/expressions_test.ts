@@ -1,0 +1,71 @@
+// Every regular expression of the program takes steps in proportion to the text, whatever the text: a stranger
+// sends 64 KB of dots, and `/\.+$/` looks at two thousand million of them. Steps are counted by an engine of
+// the tests' own, so that no load of the machine can make a test fail, or pass.
+
+import assert from "node:assert/strict";
+import { CountingExpression, TooManySteps } from "../support/counting_expression.ts";
+import { hardTexts } from "../support/hard_texts.ts";
+import { expressionsInSources } from "../support/source_expressions.ts";
+
+/** Characters of a run. What grows with its square takes a million steps for it. */
+const LENGTH = 1_500;
+const STEPS_PER_CHARACTER = 40;
+
+/** Steps for the worst text of an expression, for each character of it; the search ends where it is too many. */
+function worstOf(source: string, flags: string, limit = STEPS_PER_CHARACTER): number {
+  const expression = new CountingExpression(source, flags);
+  const isSticky = flags.includes("y");
+  let worst = 0;
+  for (const text of hardTexts(expression.tree, { length: LENGTH })) {
+    try {
+      const { steps, match } = expression.search(text, 0, isSticky, limit * text.length);
+      worst = Math.max(worst, steps / text.length);
+      assertSameAs(new RegExp(source, flags), text, match);
+    } catch (error) {
+      if (!(error instanceof TooManySteps)) throw error;
+      return Infinity;
+    }
+  }
+  return worst;
+}
+
+function assertSameAs(
+  native: RegExp,
+  text: string,
+  match: { start: number; end: number } | undefined,
+): void {
+  const found = native.exec(text);
+  const expected = found === null ? undefined : {
+    start: found.index,
+    end: found.index + found[0].length,
+  };
+  assert.deepEqual(match, expected, `${native} on ${JSON.stringify(text.slice(0, 20))}`);
+}
+
+Deno.test("every expression of the sources takes steps in proportion to the text", () => {
+  const { expressions, makers } = expressionsInSources();
+  assert.ok(expressions.length > 100, "the sources have been read");
+  assert.deepEqual(makers, [], "an expression that is made of a text cannot be looked at here");
+  const slow = expressions.filter(({ source, flags }) => worstOf(source, flags) === Infinity);
+  assert.deepEqual(slow.map(({ path, source }) => `${path} /${source}/`), []);
+});
+
+Deno.test("expressions whose steps grow faster than the text are found", () => {
+  const slow = [
+    /\.+$/,
+    /^Bearer +(\S.*?) *$/i,
+    /^\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*$/i,
+    /[ \t]+$/,
+    /(^|\s+)#.*$/,
+    /^[\x21-\x7e]+:[\x21-\x7e]+$/,
+    /a.*b.*c/,
+    /^(?:a+)+$/,
+    /^(?:a|a)*$/,
+    /^(?:[^"\\]|\\.)*"x|"(?:[^"\\]|\\.)*"/,
+    /\s*,\s*x/,
+    /abc[^d]*$/u,
+  ];
+  for (const { source, flags } of slow) {
+    assert.equal(worstOf(source, flags), Infinity, source);
+  }
+});

@@ -1,0 +1,280 @@
+// A backtracking engine for regular expressions that counts its steps: a character compared, a way chosen or
+// taken back is one step each. Engines differ by a factor, not in how the steps grow with the text.
+
+import { type CharacterSet, type Node, parseExpression } from "./expression_tree.ts";
+
+type Instruction =
+  | {
+    readonly kind: "span";
+    readonly holds: CharacterSet;
+    readonly least: number;
+    readonly most: number;
+    readonly isGreedy: boolean;
+  }
+  | { readonly kind: "split"; first: number; second: number }
+  | { readonly kind: "jump"; to: number }
+  | { readonly kind: "match" }
+  | { readonly kind: "start" | "end" | "boundary" | "no_boundary" }
+  | {
+    readonly kind: "look";
+    readonly isAhead: boolean;
+    readonly isNegative: boolean;
+    readonly body: readonly Instruction[];
+  };
+
+/** A way to go on: at an instruction, with one of the positions from `next` to `last`. */
+interface Choice {
+  readonly instruction: number;
+  next: number;
+  readonly last: number;
+}
+
+/** How far a search has come. */
+export interface Outcome {
+  readonly steps: number;
+  /** Where the match begins and ends; undefined when there is none. */
+  readonly match: { readonly start: number; readonly end: number } | undefined;
+}
+
+/** More steps than the caller allows. */
+export class TooManySteps extends Error {
+  constructor(source: string) {
+    super(`Cannot go on with /${source}/ in the steps that are allowed`);
+  }
+}
+
+/** One expression. */
+export class CountingExpression {
+  readonly tree: Node;
+  readonly #source: string;
+  readonly #program: readonly Instruction[];
+  readonly #isUnicode: boolean;
+  readonly #isAnchored: boolean;
+  #steps = 0;
+  #limit = 0;
+
+  constructor(source: string, flags: string) {
+    this.#source = source;
+    this.tree = parseExpression(source, flags);
+    this.#program = [...compile(this.tree, 0), { kind: "match" }];
+    this.#isUnicode = flags.includes("u");
+    this.#isAnchored = isAnchored(this.tree);
+  }
+
+  /**
+   * Searches a text as `exec` does.
+   *
+   * @param from where to begin
+   * @param isSticky whether the match must begin there
+   * @throws TooManySteps
+   */
+  search(text: string, from: number, isSticky: boolean, limit: number): Outcome {
+    this.#steps = 0;
+    this.#limit = limit;
+    const last = isSticky ? from : this.#isAnchored ? 0 : text.length;
+    for (let start = from; start <= last; start++) {
+      this.#step(1);
+      const end = this.#run(this.#program, text, start);
+      if (end !== undefined) return { steps: this.#steps, match: { start, end } };
+    }
+    return { steps: this.#steps, match: undefined };
+  }
+
+  #step(count: number): void {
+    this.#steps += count;
+    if (this.#steps > this.#limit) throw new TooManySteps(this.#source);
+  }
+
+  /** @returns where the match ends */
+  #run(program: readonly Instruction[], text: string, start: number): number | undefined {
+    const choices: Choice[] = [{ instruction: 0, next: start, last: start }];
+    for (let choice = choices.at(-1); choice !== undefined; choice = choices.at(-1)) {
+      const at = choice.next;
+      if (at === choice.last) choices.pop();
+      else choice.next = this.#neighbour(text, at, choice.last);
+      const end = this.#follow(program, text, { at, instruction: choice.instruction }, choices);
+      if (end !== undefined) return end;
+    }
+    return undefined;
+  }
+
+  /** Goes on until nothing fits or all does; what else could be done is put down as choices. */
+  #follow(
+    program: readonly Instruction[],
+    text: string,
+    state: { at: number; instruction: number },
+    choices: Choice[],
+  ): number | undefined {
+    while (true) {
+      const instruction = program[state.instruction]!;
+      this.#step(1);
+      switch (instruction.kind) {
+        case "match":
+          return state.at;
+        case "jump":
+          state.instruction = instruction.to;
+          break;
+        case "split":
+          choices.push({ instruction: instruction.second, next: state.at, last: state.at });
+          state.instruction = instruction.first;
+          break;
+        case "span":
+          if (!this.#takeSpan(instruction, text, state, choices)) return undefined;
+          break;
+        default:
+          if (!this.#holds(instruction, text, state.at)) return undefined;
+          state.instruction++;
+      }
+    }
+  }
+
+  #takeSpan(
+    { holds, least, most, isGreedy }: Extract<Instruction, { kind: "span" }>,
+    text: string,
+    state: { at: number; instruction: number },
+    choices: Choice[],
+  ): boolean {
+    let at = state.at;
+    let count = 0;
+    let first = at;
+    while (count < most && at < text.length) {
+      const code = this.#isUnicode ? text.codePointAt(at)! : text.charCodeAt(at);
+      if (!holds(code)) break;
+      at += code > 0xffff ? 2 : 1;
+      if (++count === least) first = at;
+    }
+    this.#step(count);
+    if (count < least) return false;
+    const [best, worst] = isGreedy ? [at, first] : [first, at];
+    state.instruction++;
+    state.at = best;
+    if (best !== worst) {
+      const next = this.#neighbour(text, best, worst);
+      choices.push({ instruction: state.instruction, next, last: worst });
+    }
+    return true;
+  }
+
+  /** The position beside another in the direction of a third. */
+  #neighbour(text: string, at: number, towards: number): number {
+    const step = at < towards ? 1 : -1;
+    const next = at + step;
+    const isInside = this.#isUnicode && next > 0 && next < text.length &&
+      text.codePointAt(next - 1)! > 0xffff;
+    return isInside ? next + step : next;
+  }
+
+  #holds(
+    instruction: Exclude<Instruction, { kind: "span" | "split" | "jump" | "match" }>,
+    text: string,
+    at: number,
+  ): boolean {
+    switch (instruction.kind) {
+      case "start":
+        return at === 0;
+      case "end":
+        return at === text.length;
+      case "boundary":
+        return isWord(text, at - 1) !== isWord(text, at);
+      case "no_boundary":
+        return isWord(text, at - 1) === isWord(text, at);
+      case "look": {
+        const { body, isAhead, isNegative } = instruction;
+        // Behind, the sources look at single characters only.
+        const found = isAhead
+          ? this.#run(body, text, at) !== undefined
+          : at > 0 && this.#run(body, text, at - 1) === at;
+        return found !== isNegative;
+      }
+    }
+  }
+}
+
+function isWord(text: string, at: number): boolean {
+  return /\w/.test(text.charAt(at));
+}
+
+function isAnchored(node: Node): boolean {
+  if (node.kind === "start") return true;
+  if (node.kind === "sequence") return node.parts.length > 0 && isAnchored(node.parts[0]!);
+  return node.kind === "choice" && node.options.every(isAnchored);
+}
+
+/** @param at the index that the first instruction will have */
+function compile(node: Node, at: number): Instruction[] {
+  switch (node.kind) {
+    case "set":
+      return [{ kind: "span", holds: node.holds, least: 1, most: 1, isGreedy: true }];
+    case "sequence":
+      return compileAll(node.parts, at);
+    case "choice":
+      return compileChoice(node.options, at);
+    case "repeat":
+      return compileRepeat(node, at);
+    case "look": {
+      const { isAhead, isNegative } = node;
+      const body: Instruction[] = [...compile(node.body, 0), { kind: "match" }];
+      return [{ kind: "look", isAhead, isNegative, body }];
+    }
+    default:
+      return [{ kind: node.kind }];
+  }
+}
+
+function compileAll(nodes: readonly Node[], at: number): Instruction[] {
+  const all: Instruction[] = [];
+  for (const node of nodes) all.push(...compile(node, at + all.length));
+  return all;
+}
+
+function compileChoice([option, ...others]: readonly Node[], at: number): Instruction[] {
+  const first = compile(option!, at + 1);
+  if (others.length === 0) return compile(option!, at);
+  const second = at + 1 + first.length + 1;
+  const rest = compileChoice(others, second);
+  return [
+    { kind: "split", first: at + 1, second },
+    ...first,
+    { kind: "jump", to: second + rest.length },
+    ...rest,
+  ];
+}
+
+function compileRepeat(node: Extract<Node, { kind: "repeat" }>, at: number): Instruction[] {
+  const { body, least, most, isGreedy } = node;
+  if (body.kind === "set") return [{ kind: "span", holds: body.holds, least, most, isGreedy }];
+  if (canBeEmpty(body) && most > 1) throw new Error("Cannot repeat what may be empty");
+  const required = compileAll(new Array<Node>(least).fill(body), at);
+  const begin = at + required.length;
+  if (most === Infinity) {
+    const once = compile(body, begin + 1);
+    const end = begin + 1 + once.length + 1;
+    return [...required, split(begin + 1, end, isGreedy), ...once, { kind: "jump", to: begin }];
+  }
+  if (most === least) return required;
+  const once = compile(body, begin + 1);
+  const further = { ...node, least: 0, most: most - least - 1 };
+  const rest = further.most === 0 ? [] : compileRepeat(further, begin + 1 + once.length);
+  const end = begin + 1 + once.length + rest.length;
+  return [...required, split(begin + 1, end, isGreedy), ...once, ...rest];
+}
+
+function split(inside: number, behind: number, isGreedy: boolean): Instruction {
+  const [first, second] = isGreedy ? [inside, behind] : [behind, inside];
+  return { kind: "split", first, second };
+}
+
+function canBeEmpty(node: Node): boolean {
+  switch (node.kind) {
+    case "set":
+      return false;
+    case "sequence":
+      return node.parts.every(canBeEmpty);
+    case "choice":
+      return node.options.some(canBeEmpty);
+    case "repeat":
+      return node.least === 0 || canBeEmpty(node.body);
+    default:
+      return true;
+  }
+}

@@ -1,0 +1,187 @@
+// A Redis server that lives in this process, without sockets and without a clock of its own: it runs
+// the very scripts of the program, tells its listeners, and can be emptied, made to refuse, or
+// copied as a replica that lacks the last writes. What lies between it and its clients is elsewhere.
+
+import { ErrorReply } from "@redis/client";
+import type { Reply } from "../../src/registry/redis/calls.ts";
+import type { Script } from "../../src/registry/redis/scripts.ts";
+import { compileLua } from "./lua/compiler.ts";
+import { general, LuaError, type LuaFunction, LuaTable, type LuaValue } from "./lua/values.ts";
+import { DataError, type DataReply, SimulatedData } from "./simulated_data.ts";
+
+/** What a server needs. */
+export interface SimulatedRedisOptions {
+  /** The clock of the server, as people read it: milliseconds since 1970. */
+  readonly time: () => number;
+  /** What it holds in the beginning; nothing unless given. */
+  readonly data?: SimulatedData;
+}
+
+/** Gets the messages of a channel. */
+export type Listener = (message: string) => void;
+
+/** A server. Whatever is called happens at once. */
+export class SimulatedRedis {
+  /** While it is set every call is answered with this error, as by a read-only replica. */
+  refusal: string | undefined;
+  /** How many scripts it has run. */
+  runs = 0;
+  readonly #options: SimulatedRedisOptions;
+  readonly #data: SimulatedData;
+  readonly #listeners = new Map<string, Set<Listener>>();
+
+  constructor(options: SimulatedRedisOptions) {
+    this.#options = options;
+    this.#data = options.data ?? new SimulatedData();
+  }
+
+  /** Names of all keys. */
+  get keys(): string[] {
+    return this.#data.keys(this.#now());
+  }
+
+  /** What another server holds that was its replica and lacks the last so many writing calls. */
+  replica(lost: number): SimulatedData {
+    const kept = this.#data.copy();
+    if (this.#data.takeBack(lost) === 0) return kept;
+    const behind = this.#data.copy();
+    this.#data.become(kept);
+    return behind;
+  }
+
+  /** FLUSHALL. */
+  flush(): void {
+    this.#data.clear();
+  }
+
+  /** @returns what ends the listening */
+  listen(channel: string, listener: Listener): () => void {
+    const listeners = this.#listeners.get(channel) ?? new Set();
+    this.#listeners.set(channel, listeners);
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  /** One command. An error reply is an `ErrorReply`. */
+  command(...args: readonly string[]): Reply {
+    if (this.refusal !== undefined) return new ErrorReply(this.refusal);
+    const reply = wireReply(this.#run(args));
+    this.#data.step();
+    return reply;
+  }
+
+  /** One script. An error reply is an `ErrorReply`. */
+  eval(script: Script, keys: readonly string[], args: readonly string[]): Reply {
+    if (this.refusal !== undefined) return new ErrorReply(this.refusal);
+    this.runs++;
+    const slots = new Set(keys.map(slotOf));
+    const globals = {
+      KEYS: new LuaTable(keys.map((key) => key.toWellFormed())),
+      ARGV: new LuaTable(args.map((arg) => arg.toWellFormed())),
+      redis: LuaTable.of({
+        call: this.#called(slots, (error) => {
+          throw new LuaError(LuaTable.of({ err: error.message }));
+        }),
+        pcall: this.#called(slots, (error) => [LuaTable.of({ err: error.message })]),
+      }),
+    };
+    try {
+      return wireValue(compileLua(script.text)(globals)[0]);
+    } catch (error) {
+      if (!(error instanceof LuaError)) throw error;
+      const { value } = error;
+      const reason = value instanceof LuaTable ? value.get("err") : `ERR ${error.message}`;
+      return new ErrorReply(`${String(reason)} script: ${script.digest}`);
+    } finally {
+      this.#data.step();
+    }
+  }
+
+  #now(): number {
+    return Math.floor(this.#options.time());
+  }
+
+  #called(
+    slots: ReadonlySet<string>,
+    failed: (error: DataError) => readonly LuaValue[],
+  ): LuaFunction {
+    return (...values) => {
+      const args = values.map(argumentOf);
+      const key = args[1];
+      if (key !== undefined && !KEYLESS.has(args[0]!) && !slots.has(slotOf(key))) {
+        return failed(new DataError("ERR Script attempted to access a non local key"));
+      }
+      const reply = this.#run(args);
+      return reply instanceof DataError ? failed(reply) : [luaReply(reply)];
+    };
+  }
+
+  #run(args: readonly string[]): DataReply {
+    const [name, ...rest] = args;
+    switch (name?.toUpperCase()) {
+      case "TIME": {
+        const now = this.#options.time();
+        return [String(Math.floor(now / 1000)), String(Math.floor(now % 1000 * 1000))];
+      }
+      case "PUBLISH": {
+        const listeners = [...this.#listeners.get(rest[0]!) ?? []];
+        for (const listener of listeners) listener(rest[1]!);
+        return listeners.length;
+      }
+      default:
+        return this.#data.run(args, this.#now());
+    }
+  }
+}
+
+const KEYLESS: ReadonlySet<string> = new Set(["TIME", "PUBLISH"]);
+
+/** Keys of one hash tag lie on one node (Redis cluster specification, "Hash tags"). */
+function slotOf(key: string): string {
+  return /\{([^}]+)\}/.exec(key)?.[1] ?? key;
+}
+
+/** What Redis makes of an argument of `redis.call`. */
+function argumentOf(value: LuaValue): string {
+  if (typeof value === "string") return value;
+  if (typeof value === "number") return general(value, 17);
+  throw new LuaError(
+    LuaTable.of({ err: "ERR Lua redis lib command arguments must be strings or integers" }),
+  );
+}
+
+/** What a script sees of a reply: nothing is false, and a status is a table. */
+function luaReply(reply: DataReply): LuaValue {
+  if (reply === null) return false;
+  if (reply instanceof DataError) return LuaTable.of({ err: reply.message });
+  if (typeof reply === "object") return new LuaTable(reply.map(luaReply));
+  return reply === "OK" ? LuaTable.of({ ok: reply }) : reply;
+}
+
+/** What goes over the wire of a value: numbers become whole, a list ends at the first nil. */
+function wireValue(value: LuaValue): Reply {
+  switch (typeof value) {
+    case "number":
+      return Math.trunc(value);
+    case "string":
+      return value;
+    case "boolean":
+      return value ? 1 : null;
+    default:
+      return value instanceof LuaTable ? wireTable(value) : null;
+  }
+}
+
+function wireTable(table: LuaTable): Reply {
+  const error = table.get("err");
+  if (typeof error === "string") return new ErrorReply(error);
+  const ok = table.get("ok");
+  if (typeof ok === "string") return ok;
+  const end = table.list.indexOf(undefined);
+  return (end < 0 ? table.list : table.list.slice(0, end)).map(wireValue);
+}
+
+function wireReply(reply: DataReply): Reply {
+  if (reply instanceof DataError) return new ErrorReply(reply.message);
+  return reply === null || typeof reply !== "object" ? reply : reply.map(wireReply);
+}

@@ -1,0 +1,224 @@
+// The SRT relay on a free port with a real registry behind it, in this process, and callers and origins
+// that speak for themselves, packet by packet, over real sockets.
+
+import { LiveSessions } from "../../src/api/session_log.ts";
+import { PrometheusMetrics } from "../../src/api/metrics.ts";
+import { MemoryStore } from "../../src/registry/memory_store.ts";
+import { Registry } from "../../src/registry/registry.ts";
+import { SrtRelay } from "../../src/relay/srt/srt_relay.ts";
+import { type Handshake, parseHandshake } from "../../src/protocol/srt/handshake.ts";
+import { srtConclusion, srtHandshake, srtInduction } from "./srt_packets.ts";
+import { type ReceivedDatagram, UdpPeer } from "./udp_peer.ts";
+
+/** Limits that a test may set. */
+export type SrtWorldOptions = Partial<Parameters<typeof SrtRelay.open>[0]>;
+
+type Conclusion = Omit<Parameters<typeof srtConclusion>[0], "socketId" | "cookie">;
+
+/** A relay and what is around it. */
+export class SrtWorld implements AsyncDisposable {
+  readonly relay: SrtRelay;
+  readonly registry: Registry;
+  readonly sessions: LiveSessions;
+  readonly errors: unknown[];
+  readonly #metrics: PrometheusMetrics;
+  readonly #stack: AsyncDisposableStack;
+
+  private constructor(parts: Parts) {
+    this.relay = parts.relay;
+    this.registry = parts.registry;
+    this.sessions = parts.sessions;
+    this.errors = parts.errors;
+    this.#metrics = parts.metrics;
+    this.#stack = parts.stack;
+  }
+
+  static async open(options: SrtWorldOptions = {}): Promise<SrtWorld> {
+    const stack = new AsyncDisposableStack();
+    const metrics = new PrometheusMetrics();
+    const sessions = new LiveSessions({ capacity: 20_000 });
+    const errors: unknown[] = [];
+    const store = new MemoryStore({ maxOrigins: 10, maxStreams: 20_000 });
+    const times = { originTtl: 60_000, streamIdle: 60_000 };
+    const registry = stack.use(await Registry.open({ store, metrics, ...times }));
+    let ids = 0;
+    const relay = stack.use(
+      await SrtRelay.open({
+        listen: { host: "127.0.0.1", port: 0 },
+        engine: "auto",
+        maxSessions: 100,
+        maxSessionsPerAddress: 100,
+        idleTimeout: 20_000,
+        maxKeyMaterial: 0,
+        defaultStreamId: "",
+        cookieSecret: "",
+        resolver: registry,
+        sessions,
+        metrics,
+        newSession: () => `s${++ids}`,
+        onError: (error) => errors.push(error),
+        ...options,
+      }),
+    );
+    return new SrtWorld({ relay, registry, sessions, errors, metrics, stack });
+  }
+
+  /** A new origin with that many addresses, all on this machine. */
+  async addOrigin(name: string, addresses = 1): Promise<SrtOrigin> {
+    const origin = this.#stack.use(new SrtOrigin(addresses));
+    await this.register(name, origin.peers.map(({ port }) => port));
+    return origin;
+  }
+
+  /** Registers an origin whose SRT listeners are at those ports of this machine. */
+  async register(name: string, ports: readonly number[]): Promise<void> {
+    const srt = ports.map((port) => ({ host: "127.0.0.1", port }));
+    const endpoints = { rtmp: [], http: [], api: [], rtc: [], srt };
+    await this.registry.register({
+      ...{ id: name, generation: "1", deviceId: "", ip: "127.0.0.1", endpoints },
+    });
+  }
+
+  /** A caller that has been given its cookie; with an address of its own, unless given. */
+  async caller(socketId: number, peer = this.#stack.use(new UdpPeer())): Promise<SrtCaller> {
+    const caller = new SrtCaller(socketId, peer, this.relay.address.port);
+    await caller.begin();
+    return caller;
+  }
+
+  /** The origins that are set aside for SRT. */
+  async setAside(): Promise<string[]> {
+    const origins = await this.registry.origins();
+    return origins.filter(({ setAsideFor }) => (setAsideFor.srt ?? 0) > 0)
+      .map(({ origin }) => origin.id);
+  }
+
+  /** The sum of a counter or gauge over all labels, or over those that contain `labels`. */
+  async metric(name: string, labels = ""): Promise<number> {
+    const { text } = await this.#metrics.expose();
+    return text.split("\n")
+      .filter((line) => line.startsWith(name) && line.includes(labels))
+      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+}
+
+/** A caller with one socket. */
+export class SrtCaller {
+  readonly socketId: number;
+  readonly peer: UdpPeer;
+  cookie = 0;
+  readonly #relay: number;
+
+  constructor(socketId: number, peer: UdpPeer, relay: number) {
+    this.socketId = socketId;
+    this.peer = peer;
+    this.#relay = relay;
+  }
+
+  async begin(): Promise<void> {
+    await this.send(srtInduction(this.socketId));
+    this.cookie = (await this.answer()).cookie;
+  }
+
+  async send(packet: Uint8Array): Promise<void> {
+    await this.peer.send(packet, this.#relay);
+  }
+
+  async conclude(conclusion: Conclusion): Promise<void> {
+    const { socketId, cookie } = this;
+    await this.send(srtConclusion({ ...conclusion, socketId, cookie }));
+  }
+
+  /** The next packet, which must be a handshake. */
+  async answer(): Promise<Handshake> {
+    return readHandshake(await this.peer.next());
+  }
+}
+
+/** A packet that an origin has got, and at which of its addresses. */
+export interface AtOrigin extends ReceivedDatagram {
+  readonly peer: UdpPeer;
+}
+
+/** An origin that says what it is told to say. */
+export class SrtOrigin implements AsyncDisposable {
+  readonly peers: readonly UdpPeer[];
+
+  constructor(addresses: number) {
+    this.peers = Array.from({ length: addresses }, () => new UdpPeer());
+  }
+
+  /** Packets that have come to all addresses and were not taken. */
+  get waiting(): number {
+    return this.peers.reduce((sum, { waiting }) => sum + waiting, 0);
+  }
+
+  /** The next packet at one address. */
+  async next(address = 0): Promise<AtOrigin> {
+    const peer = this.peers[address]!;
+    return { peer, ...await peer.next() };
+  }
+
+  /** The next induction, which it answers. */
+  async answerInduction(address = 0): Promise<AtOrigin> {
+    const induction = await this.next(address);
+    const { socketId: destination } = readHandshake(induction);
+    const answer = { type: 1, extensionField: 0x4a17, socketId: 1, cookie: 9, destination };
+    await induction.peer.send(srtHandshake(answer), induction.port);
+    return induction;
+  }
+
+  /** The next conclusion; inductions before it are passed over. */
+  async conclusion(address = 0): Promise<AtOrigin> {
+    while (true) {
+      const packet = await this.next(address);
+      if (packet.bytes[1] === 0 && readHandshake(packet).type === -1) return packet;
+    }
+  }
+
+  /** Says how it has decided on a conclusion. */
+  async decide(
+    { peer, port, bytes }: AtOrigin,
+    answer: Partial<Parameters<typeof srtHandshake>[0]>,
+  ): Promise<void> {
+    const { socketId: destination } = readHandshake({ bytes });
+    const accepted = { type: -1, extensionField: 1, socketId: 77, destination };
+    await peer.send(srtHandshake({ ...accepted, ...answer }), port);
+  }
+
+  /** Lets the next caller in. @returns where it is */
+  async letIn(socketId: number): Promise<AtOrigin> {
+    await this.answerInduction();
+    const conclusion = await this.conclusion();
+    await this.decide(conclusion, { socketId });
+    return conclusion;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const peer of this.peers) await peer[Symbol.asyncDispose]();
+  }
+}
+
+/** Reads the fixed part of a handshake. */
+export function readHandshake({ bytes }: { readonly bytes: readonly number[] }): Handshake {
+  return parseHandshake(Uint8Array.from(bytes.slice(0, 64)));
+}
+
+/** The socket for which a packet is, if it is a SHUTDOWN. */
+export function shutdownOf({ bytes }: { readonly bytes: readonly number[] }): number | undefined {
+  if (bytes[0] !== 0x80 || bytes[1] !== 5) return undefined;
+  return new DataView(Uint8Array.from(bytes).buffer).getInt32(12);
+}
+
+interface Parts {
+  readonly relay: SrtRelay;
+  readonly registry: Registry;
+  readonly sessions: LiveSessions;
+  readonly errors: unknown[];
+  readonly metrics: PrometheusMetrics;
+  readonly stack: AsyncDisposableStack;
+}

@@ -1,0 +1,78 @@
+// The System API in front of a real registry, asked without a listener.
+
+import { AddressPolicy } from "../../src/api/address_policy.ts";
+import { PrometheusMetrics } from "../../src/api/metrics.ts";
+import { systemApi, type SystemApiPorts } from "../../src/api/system_api.ts";
+import type { Address } from "../../src/core/origin.ts";
+import { MemoryStore } from "../../src/registry/memory_store.ts";
+import { Registry } from "../../src/registry/registry.ts";
+
+/** Where origins register. */
+export const REGISTER = "/api/v1/srs/register";
+/** A registration that is taken. */
+export const GOOD = { ip: "10.0.0.1", server: "vid-1", service: "s-1", pid: "42", rtmp: ["1935"] };
+/** What the API says of itself. */
+export const NUMBERS = { major: 1, minor: 2, revision: 3, version: "1.2.3" };
+export const ABOUT = { signature: "proxy", version: "1.2.3", numbers: NUMBERS, pid: "7" };
+
+/** The API in front of a real registry. */
+export interface Desk extends AsyncDisposable {
+  readonly registry: Registry;
+  readonly metrics: PrometheusMetrics;
+  readonly fetch: (
+    request: Request,
+    env?: { readonly peer?: Address },
+  ) => Response | Promise<Response>;
+  /** Status and JSON body of the answer. */
+  readonly ask: (
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ) => Promise<{ status: number; body: Record<string, unknown>; headers: Headers }>;
+}
+
+/** Opens one with the ports that a test brings, and its own for the rest. */
+export async function openDesk(options: Partial<SystemApiPorts> = {}): Promise<Desk> {
+  const metrics = new PrometheusMetrics();
+  const store = new MemoryStore({ maxOrigins: 3, maxStreams: 500 });
+  const times = { originTtl: 60_000, streamIdle: 60_000 };
+  const registry = await Registry.open({ store, metrics, ...times });
+  const app = systemApi({
+    directory: registry,
+    metrics,
+    expose: () => metrics.expose(),
+    readiness: () => ({ ready: true, status: "ready" }),
+    sessions: { list: () => [], kick: () => false },
+    about: ABOUT,
+    addresses: new AddressPolicy({
+      allow: [],
+      allowNames: [],
+      ownAddresses: () => [{ transport: "tcp", host: "0.0.0.0", port: 11935 }],
+      otherProxies: () => [],
+      localIps: () => ["10.0.0.1"],
+    }),
+    resolved: (origin) => Promise.resolve(origin),
+    isProxy: () => Promise.resolve(false),
+    access: {},
+    ...options,
+  });
+  return {
+    registry,
+    metrics,
+    fetch: (request, env) => app.fetch(request, env),
+    ask: async (method, path, body, headers = {}) => {
+      const text = typeof body === "string" || body === undefined ? body : JSON.stringify(body);
+      const init = text === undefined
+        ? { method, headers }
+        : { method, headers: { "content-type": "application/json", ...headers }, body: text };
+      const response = await app.request(path, init);
+      return {
+        status: response.status,
+        body: await response.json(),
+        headers: response.headers,
+      };
+    },
+    [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose](),
+  };
+}
