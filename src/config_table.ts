@@ -217,12 +217,12 @@ const WEBRTC = {
   PROXY_WEBRTC_MAX_SESSIONS_PER_ADDRESS: variable(
     COUNT,
     "1000",
-    "The same from one IP address (of IPv6: one /64), behind which there may be many clients",
+    "The same from one IP address or IPv6 /64 that asks for them, begun or not",
   ),
   PROXY_WEBRTC_START_TIMEOUT: variable(
     duration,
-    "30s",
-    "A session whose media does not come so long after it was agreed upon is forgotten",
+    "10s",
+    "A session whose client has not shown itself so long after it was agreed upon is forgotten",
   ),
   PROXY_WEBRTC_CONSENT_TIMEOUT: variable(
     duration,

@@ -68,7 +68,7 @@ Deno.test("an empty environment gives the documented defaults", () => {
       candidates: [],
       maxSessions: 10_000,
       maxSessionsPerAddress: 1000,
-      startTimeout: 30_000,
+      startTimeout: 10_000,
       consentTimeout: 30_000,
     },
     srt: {

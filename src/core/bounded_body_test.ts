@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { ProxyError } from "./errors.ts";
-import { readBoundedText } from "./bounded_body.ts";
+import { readBoundedBytes, readBoundedText } from "./bounded_body.ts";
+import { FairShare } from "./fair_share.ts";
 
 const BOUNDS = { limit: 100, deadline: 10_000 };
 
@@ -91,4 +92,38 @@ Deno.test("a sender that stops sending is not waited for", async () => {
 Deno.test("a sender that breaks off is told apart from one that sends nonsense", async () => {
   const { body } = streamOf((controller) => controller.error(new Error("connection reset")));
   await assert.rejects(readBoundedText(request(body), BOUNDS), hasCode("client_gone"));
+});
+
+/** A body that comes one byte at a time. */
+function dripping(length: number): ReadableStream<Uint8Array> {
+  let left = length;
+  return streamOf((controller) => {
+    if (left-- > 0) controller.enqueue(Uint8Array.of(left));
+    else controller.close();
+  }).body;
+}
+
+Deno.test("a body in single bytes comes whole, in one buffer within the limit", async () => {
+  const length = 60_000;
+  const bounds = { limit: 65_536, deadline: 10_000 };
+  const bytes = await readBoundedBytes(request(dripping(length)), bounds);
+  assert.equal(bytes.length, length);
+  assert.ok(bytes.buffer.byteLength <= 65_536, "one buffer within the limit");
+  assert.deepEqual([...bytes.subarray(0, 3)], [95, 94, 93]);
+});
+
+Deno.test("the memory of bodies is taken as they come, and is bounded for all together", async () => {
+  const shared = new FairShare(10_000);
+  const bounds = { limit: 65_536, deadline: 10_000 };
+  {
+    using memory = shared.open("a");
+    await readBoundedBytes(request(dripping(10)), { ...bounds, memory });
+    assert.ok(shared.taken <= 1024, "what is announced or allowed counts for nothing");
+    using more = shared.open("a");
+    const reading = readBoundedBytes(request(dripping(6_000)), { ...bounds, memory: more });
+    await assert.rejects(reading, hasCode("overloaded"));
+    using other = shared.open("b");
+    await readBoundedBytes(request(dripping(100)), { ...bounds, memory: other });
+  }
+  assert.equal(shared.taken, 0);
 });

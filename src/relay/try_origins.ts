@@ -153,10 +153,13 @@ class OriginDialling<Link> {
 
   /** @throws whatever is not the origin's, or is the same at every origin */
   async #dial(address: Address, timeout: number): Promise<Link | undefined> {
-    const { search } = this.#underWay;
+    const { search, ports: { metrics }, now } = this.#underWay;
+    const startedAt = now();
     try {
       const link = await search.dial(address, timeout, this.#origin);
       this.#count("reached");
+      const seconds = (now() - startedAt) / 1000;
+      metrics.observe?.("srs_proxy_origin_dial_seconds", seconds, { protocol: search.protocol });
       return link;
     } catch (error) {
       const isOrigins = error instanceof ProxyError && error.source === "origin" && error.retryable;

@@ -113,12 +113,12 @@ const openers: Readonly<Record<string, () => number | Promise<number>>> = {
 };
 const rtc = kind === "rtc" ? await openRtc() : undefined;
 const port = rtc?.address.port ?? await openers[kind!]!();
-await answerQuestions((question) => {
+await answerQuestions(async (question) => {
   const names = question === "" ? [] : JSON.parse(question) as string[];
   for (const name of names) {
     const stream = `__defaultVhost__/live/${name}`;
     const session = { user: `${name}:me`, password: name, stream, media: origin } as const;
-    rtc?.open({ ...session, intent: "play", origin: "o" });
+    await rtc?.open({ ...session, intent: "play", origin: "o" }, rtc.reserve("127.0.0.1"));
   }
   return String(port);
 });

@@ -76,7 +76,8 @@ Deno.test(`a million bad datagrams are dropped and counted, seed ${SEED}`, async
     hmac: (key, head, rest) => createHmac("sha1", key).update(head).update(rest).digest(),
   });
   const media = { host: "127.0.0.1", port: 9 };
-  forwarder.command({ type: "open", session: { user: USER, password: "secret", media } });
+  const session = { user: USER, password: "secret", media, isCounted: true };
+  forwarder.command({ type: "open", session, isWanted: false });
   const request = stunRequest({ user: USER, password: "secret" });
   const datagram = new AnyDatagram();
   const play = (count: number) => {

@@ -76,10 +76,11 @@ export class MediaWorld implements AsyncDisposable {
     return { user: `${name}:me`, password: name + name, stream, intent, origin: "o", media };
   }
 
-  /** Agrees upon a session. */
-  agree(name: string): RtcSession {
+  /** Agrees upon a session that somebody at `client` has asked for. */
+  async agree(name: string, client = "127.0.0.1"): Promise<RtcSession> {
+    using place = this.relay.reserve(client);
     const session = this.session(name);
-    this.relay.open(session);
+    await this.relay.open(session, place);
     return session;
   }
 

@@ -4,14 +4,15 @@
 import { httpApi, type HttpApiPorts } from "../../src/api/http_api.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { LiveSessions } from "../../src/api/session_log.ts";
-import { ProxyError } from "../../src/core/errors.ts";
-import type { RtcMedia, RtcSession } from "../../src/core/ports.ts";
 import { HopMark } from "../../src/core/hop_mark.ts";
+import type { Address } from "../../src/core/origin.ts";
+import type { RtcSession } from "../../src/core/ports.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { WebServer } from "../../src/relay/http/web_server.ts";
 import { ampleMemory } from "./ample_memory.ts";
-import type { SignalingPorts } from "../../src/relay/rtc/ports.ts";
+import type { RtcMedia, SignalingPorts } from "../../src/relay/rtc/ports.ts";
+import { type SessionPlace, SessionPlaces } from "../../src/relay/rtc/session_places.ts";
 import { Signaling } from "../../src/relay/rtc/signaling.ts";
 
 const ABOUT = {
@@ -25,18 +26,29 @@ const ABOUT = {
 export class SeenMedia implements RtcMedia {
   readonly opened: RtcSession[] = [];
   readonly ended: [user: string, reason: string][] = [];
-  /** How many it takes. */
-  capacity = Infinity;
+  /** How many there may be, begun or only wished for. */
+  readonly limits = { maxSessions: 100, maxSessionsPerAddress: 100 };
+  /** Has to resolve before anything is taken. */
+  taken: Promise<void> = Promise.resolve();
+  /** Users before a restart. */
+  readonly before: (string | undefined)[] = [];
+  readonly places = new SessionPlaces(() => this.limits);
+  readonly #kept = new Map<string, SessionPlace>();
 
-  open(session: RtcSession): void {
-    if (this.opened.length >= this.capacity) {
-      throw new ProxyError("overloaded", "Cannot take more WebRTC sessions");
-    }
+  reserve(client: string): SessionPlace {
+    return this.places.take(client);
+  }
+
+  async open(session: RtcSession, place: SessionPlace, before?: string): Promise<void> {
     this.opened.push(session);
+    this.before.push(before);
+    this.#kept.set(session.user, place.handOn());
+    await this.taken;
   }
 
   end(user: string, reason: string): void {
     this.ended.push([user, reason]);
+    this.#kept.get(user)?.[Symbol.dispose]();
   }
 }
 
@@ -55,6 +67,7 @@ export class SignalingWorld implements AsyncDisposable {
   readonly refused: string[] = [];
   isDraining = false;
   readonly #metrics: PrometheusMetrics;
+  readonly #signaling: Signaling;
   readonly #server: WebServer;
   readonly #stack = new AsyncDisposableStack();
 
@@ -66,7 +79,7 @@ export class SignalingWorld implements AsyncDisposable {
     this.registry = registry;
     this.#metrics = metrics;
     let ids = 0;
-    const signaling = this.#stack.use(Signaling.open({
+    this.#signaling = this.#stack.use(Signaling.open({
       timeouts: { dial: 1_000, answer: 1_000, head: 500 },
       resolver: registry,
       rtcSessions: registry,
@@ -86,7 +99,7 @@ export class SignalingWorld implements AsyncDisposable {
       about: ABOUT,
       access: options.access ?? {},
       corsOrigins: [],
-      signal: (request, peer) => signaling.handle(request, peer),
+      signal: (request, peer) => this.signal(request, peer),
     });
     this.#server = this.#stack.use(WebServer.open({
       name: "HTTP API",
@@ -117,6 +130,11 @@ export class SignalingWorld implements AsyncDisposable {
   /** The URL of a path at this proxy. */
   url(path: string): string {
     return `http://127.0.0.1:${this.port}${path}`;
+  }
+
+  /** Has signalling answer a request as if it came from that peer, without the port. */
+  signal(request: Request, peer: Address): Promise<Response> {
+    return this.#signaling.handle(request, peer);
   }
 
   /** Registers an origin with its API and perhaps WebRTC on loopback ports. */

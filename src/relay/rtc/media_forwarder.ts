@@ -3,12 +3,11 @@
 // back. Whatever comes from an address that has proved itself flows on unread, as does whatever its
 // origin sends. Consent is prolonged by signed requests alone (RFC 7675).
 
-import { ExpiringMap } from "../../core/expiring_map.ts";
 import { ProtocolError, toProxyError } from "../../core/errors.ts";
-import { TokenBucket } from "../../core/token_bucket.ts";
 import type { Datagram, UdpEngine, UdpLink } from "../../net/udp/port.ts";
 import { fromRawAddress } from "../../net/udp/raw_address.ts";
 import type { ThreadRelay, ThreadRelayParts } from "../../net/udp/serve_thread.ts";
+import { isMedia, showsKeys } from "../../protocol/rtc/demux.ts";
 import {
   type BindingRequest,
   type HmacSha1,
@@ -18,7 +17,9 @@ import {
 } from "../../protocol/rtc/stun.ts";
 import { type MediaDrop, noMediaDrops } from "./media_drops.ts";
 import type { MediaCommand, MediaInit, MediaReport } from "./media_messages.ts";
-import { type LiveMedia, type MediaPath, MediaSessions } from "./media_sessions.ts";
+import { type LiveMedia, type MediaPath, MediaSessions, pathOfUser } from "./media_sessions.ts";
+import type { SharedAddress } from "./shared_address.ts";
+import { type HeldRequest, UnknownUsers } from "./unknown_users.ts";
 
 /** Sessions are looked through so often, milliseconds. */
 const SWEEP = 1_000;
@@ -26,11 +27,11 @@ const SWEEP = 1_000;
 const REFUSED_FOR = 2_000;
 /** While the process ends, a session may take so long to begin, milliseconds. */
 const DRAIN_START = 3_000;
-/** Signatures of unknown addresses that are looked at in a second: about a tenth of a core. */
-const VERIFICATIONS = { rate: 5_000, burst: 1_000 };
-/** Unknown users that the registry is asked about in a second, and for how long not again. */
-const LOOKUPS = { rate: 500, burst: 500 };
-const LOOKUP_MEMORY = { capacity: 20_000, ttl: 3_000 };
+/**
+ * Who shares an address with another session has so long to prove itself, a third of the consent at most,
+ * milliseconds: RFC 7675 has clients do so every 6 s at the latest.
+ */
+const GRACE = 10_000;
 
 /** What a forwarder is made of. */
 export interface MediaForwarderParts extends ThreadRelayParts<MediaInit, MediaReport> {
@@ -44,9 +45,7 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
   readonly #hmac: HmacSha1;
   readonly #report: (report: MediaReport) => void;
   readonly #sessions: MediaSessions;
-  readonly #verifications = new TokenBucket(VERIFICATIONS);
-  readonly #lookups = new TokenBucket(LOOKUPS);
-  readonly #asked = new ExpiringMap<string, true>(LOOKUP_MEMORY);
+  readonly #unknown = new UnknownUsers(() => this.#drop("unknown_user"));
   #drops = noMediaDrops();
   #fromClients = { packets: 0, bytes: 0 };
   #fromOrigins = { packets: 0, bytes: 0 };
@@ -66,6 +65,8 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
     const known = this.#sessions.pathOf(sender);
     const path = isBindingRequest(buffer, length)
       ? this.#takeRequest(datagram, known)
+      : known?.shared
+      ? this.#shareOut(known.shared, datagram)
       : known ?? this.#drop("unknown_address");
     if (path === undefined) return undefined;
     path.session.bytesIn += length;
@@ -74,9 +75,10 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
     return path.link;
   }
 
-  fromOrigin(link: UdpLink, { length }: Datagram): boolean {
+  fromOrigin(link: UdpLink, { buffer, length }: Datagram): boolean {
     const path = this.#sessions.pathAt(link);
     if (path === undefined) return false;
+    if (!path.hasKeys) this.#lookForKeys(path, buffer, length);
     path.originAt = this.#engine.now();
     path.refusedSince = 0;
     path.session.bytesOut += length;
@@ -96,22 +98,19 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
   tick(now: number): void {
     if (now < this.#nextSweep) return;
     this.#nextSweep = now + SWEEP;
-    this.#asked.expire(now);
+    this.#unknown.expire(now);
     for (const session of this.#sessions.all()) this.#sweep(session, now);
     this.#reportMoved();
   }
 
   command(command: MediaCommand): void {
     const now = this.#engine.now();
-    if (command.type === "open") {
-      this.#asked.delete(command.session.user, now);
-      this.#sessions.put(command.session, now + this.#startTimeout);
-    } else if (command.type === "close") {
+    if (command.type === "open") this.#open(command);
+    else if (command.type === "close") {
       const session = this.#sessions.get(command.user);
       if (session) this.#end(session, command.reason);
-    } else if (command.type === "unknown") {
-      this.#asked.set(command.user, true, now);
-    } else {
+    } else if (command.type === "unknown") this.#unknown.unknown(command.user, now);
+    else {
       this.#isDraining = true;
       const latest = now + DRAIN_START;
       for (const session of this.#sessions.all()) {
@@ -121,6 +120,7 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
   }
 
   end(): void {
+    this.#unknown.expire(Infinity);
     for (const session of this.#sessions.all()) this.#end(session, "shutdown");
     this.#reportMoved();
   }
@@ -129,30 +129,72 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
     return this.#isDraining ? DRAIN_START : this.#init.startTimeout;
   }
 
-  /** @param known the path of the sender's address, if it has one */
+  #open({ session: { user, ...rest }, isWanted }: Extract<MediaCommand, { type: "open" }>): void {
+    const now = this.#engine.now();
+    const session = this.#sessions.put({ user, ...rest }, now + this.#startTimeout);
+    this.#report({ type: "known", user });
+    const held = this.#unknown.take(user, now);
+    if (held) this.#replay(held);
+    if (isWanted && !session.isStarted) this.#end(session, "never_started");
+  }
+
+  #lookForKeys(path: MediaPath, buffer: Uint8Array, length: number): void {
+    path.hasKeys = showsKeys(buffer, length);
+    path.hasMedia ||= path.hasKeys || isMedia(buffer, length);
+    if (!path.hasKeys) return;
+    const { session: { user }, client } = path;
+    this.#report({ type: "keyed", user, client: fromRawAddress(client) });
+  }
+
+  /** As if it came now. */
+  #replay({ bytes, sender }: HeldRequest): void {
+    this.fromClient({ buffer: bytes, length: bytes.length, sender })?.send(bytes);
+  }
+
+  /** @returns who gets the datagram by the engine; the others have got it then */
+  #shareOut(shared: SharedAddress<MediaPath>, { buffer, length }: Datagram): MediaPath {
+    const [first, ...others] = shared.receivers(buffer, length, this.#engine.now());
+    for (const { link, session } of others) {
+      link.send(buffer.subarray(0, length));
+      session.bytesIn += length;
+    }
+    return first!;
+  }
+
+  /** @param known a path of the sender's address, if it has one */
   #takeRequest({ buffer, length, sender }: Datagram, known?: MediaPath): MediaPath | undefined {
     const message = buffer.subarray(0, length);
     const request = readRequest(message);
     if (request === undefined) return this.#drop("malformed");
-    if (known?.session.user === request.user) {
-      this.#renewConsent(known, message, request);
-      return known;
-    }
+    const own = known && pathOfUser(known, request.user);
+    if (own) return this.#renewConsent(own, message, request);
     const session = this.#sessions.get(request.user);
-    if (session === undefined) return this.#askFor(request.user);
-    if (!this.#verifications.take(this.#engine.now())) return this.#drop("verify_limit");
+    if (session === undefined) return this.#askFor(request.user, { bytes: message, sender });
+    if (!session.verifications.take(this.#engine.now())) return this.#drop("verify_limit");
     if (!verifyIntegrity(message, request, session.password, this.#hmac)) {
       return this.#drop("bad_integrity");
     }
     return this.#addPath(session, sender);
   }
 
-  /** Forged requests prolong nothing; that they reach the origin is for the origin to judge. */
-  #renewConsent(path: MediaPath, message: Uint8Array, request: BindingRequest): void {
-    const now = this.#engine.now();
-    if (!path.checks.take(now)) return;
-    if (verifyIntegrity(message, request, path.session.password, this.#hmac)) path.provedAt = now;
-    else this.#drops.bad_integrity++;
+  /**
+   * Forged requests prolong nothing; that they reach the origin is for the origin to judge, but where
+   * several sessions claim an address they do not.
+   */
+  #renewConsent(
+    path: MediaPath,
+    message: Uint8Array,
+    request: BindingRequest,
+  ): MediaPath | undefined {
+    if (!path.checks.take(this.#engine.now())) {
+      return path.shared ? this.#drop("verify_limit") : path;
+    }
+    if (verifyIntegrity(message, request, path.session.password, this.#hmac)) {
+      this.#sessions.proved(path);
+      return path;
+    }
+    this.#drop("bad_integrity");
+    return path.shared ? undefined : path;
   }
 
   #addPath(session: LiveMedia, sender: Uint8Array): MediaPath | undefined {
@@ -172,14 +214,12 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
     return path;
   }
 
-  /** Somebody else may know the user; its client will ask again in a moment. */
-  #askFor(user: string): undefined {
-    const now = this.#engine.now();
-    if (!this.#isDraining && !this.#asked.get(user, now) && this.#lookups.take(now)) {
-      this.#asked.set(user, true, now);
-      this.#report({ type: "wanted", user });
-    }
-    return this.#drop("unknown_user");
+  /** Somebody else may know the user. */
+  #askFor(user: string, held: HeldRequest): undefined {
+    if (this.#isDraining) return this.#drop("unknown_user");
+    const { isAsked, isHeld } = this.#unknown.ask(user, held, this.#engine.now());
+    if (isAsked) this.#report({ type: "wanted", user });
+    return isHeld ? undefined : this.#drop("unknown_user");
   }
 
   #drop(reason: MediaDrop): undefined {
@@ -193,13 +233,16 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
       return;
     }
     const { consentTimeout } = this.#init;
+    const grace = Math.min(GRACE, consentTimeout / 3);
     // A client that asks is answered by its origin, so an origin that is silent is gone.
     const isHeard = session.paths.some((path) => now - path.originAt < consentTimeout);
     for (const path of [...session.paths]) {
-      if (now - path.provedAt > consentTimeout) this.#sessions.removePath(path);
+      const isTaken = path.contestedAt > 0 && now - path.contestedAt > grace;
+      if (isTaken || now - path.provedAt > consentTimeout) this.#sessions.removePath(path);
     }
-    if (session.paths.length === 0) this.#end(session, "consent_expired");
-    else if (!isHeard) this.#end(session, "origin_gone");
+    if (session.paths.length === 0) {
+      if (now - session.evictedAt > grace) this.#end(session, "consent_expired");
+    } else if (!isHeard) this.#end(session, "origin_gone");
   }
 
   #end(session: LiveMedia, reason: string): void {

@@ -4,25 +4,29 @@
 
 import type { ListenAddress } from "../../core/endpoint.ts";
 import { formatAddress } from "../../core/endpoint.ts";
-import { ProxyError } from "../../core/errors.ts";
+import { ProxyError, toProxyError } from "../../core/errors.ts";
+import { ExpiringMap } from "../../core/expiring_map.ts";
 import type { Address } from "../../core/origin.ts";
 import type {
   EndedBy,
   Metrics,
   RelaySessions,
   Resolver,
-  RtcMedia,
   RtcSession,
   RtcSessions,
   SessionLog,
 } from "../../core/ports.ts";
+import { Deadline } from "../../net/deadline.ts";
 import { TaskGroup } from "../../net/task_group.ts";
 import type { UdpEngineChoice } from "../../net/udp/engine.ts";
 import type { UdpEngine } from "../../net/udp/port.ts";
 import { UdpThread } from "../../net/udp/thread.ts";
 import { countLost, countMoved } from "../udp_figures.ts";
-import { StreamHold } from "./stream_hold.ts";
 import type { MediaCommand, MediaInit, MediaReport } from "./media_messages.ts";
+import { UNUSED_RECORD_TTL } from "./open_sessions.ts";
+import type { RtcMedia } from "./ports.ts";
+import { type SessionPlace, SessionPlaces } from "./session_places.ts";
+import { StreamHold } from "./stream_hold.ts";
 
 const MODULE = new URL("./media_worker.ts", import.meta.url);
 /** How often the thread looks at its clock, milliseconds. */
@@ -32,6 +36,8 @@ const PATHS_PER_SESSION = 2;
 /** Life of a session's record in the registry, and how often it is prolonged, milliseconds. */
 const RECORD_TTL = 60_000;
 const RENEW = 20_000;
+/** How long the thread may take to take a session over, milliseconds. */
+const TAKE_OVER = 5_000;
 
 /** Limits that can change; durations in milliseconds. */
 export type RtcMediaLimits = Omit<MediaInit, "maxPaths">;
@@ -61,6 +67,11 @@ interface OpenSession {
   readonly rtc: RtcSession;
   /** Id in the log. */
   readonly id: string;
+  readonly place: SessionPlace;
+  /** Settled once the thread has taken it over, or never will. */
+  readonly known: PromiseWithResolvers<void>;
+  /** Whether the thread has been told to end it. */
+  isEnding: boolean;
   /** Keeps the stream at its origin once the session has begun. */
   hold?: StreamHold;
 }
@@ -71,15 +82,23 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
   readonly name = "WebRTC thread";
   readonly #options: RtcMediaOptions;
   readonly #sessions = new Map<string, OpenSession>();
+  readonly #places: SessionPlaces;
+  /** Who has asked for sessions that have not begun in time; their media may still come. */
+  readonly #late: ExpiringMap<string, string>;
   readonly #tasks: TaskGroup;
   readonly #renewer: ReturnType<typeof setInterval>;
   #thread!: UdpThread<MediaInit, MediaCommand, MediaReport>;
+  #limits: RtcMediaLimits;
   #isDraining = false;
   #isHandedOver = false;
   #whenIdle = Promise.withResolvers<void>();
 
   private constructor(options: RtcMediaOptions) {
+    const { maxSessions } = options;
     this.#options = options;
+    this.#limits = options;
+    this.#places = new SessionPlaces(() => ({ ...this.#limits, maxSessions }));
+    this.#late = new ExpiringMap({ capacity: 2 * maxSessions, ttl: UNUSED_RECORD_TTL });
     this.#tasks = new TaskGroup(options.onError);
     this.#renewer = setInterval(() => this.#renew(), RENEW);
   }
@@ -110,19 +129,20 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
     return this.#thread.closed;
   }
 
-  open(rtc: RtcSession): void {
-    if (this.#isDraining) throw new ProxyError("draining", "Server is about to end");
-    const known = this.#sessions.get(rtc.user);
-    if (!known && this.#sessions.size >= this.#options.maxSessions) {
-      throw new ProxyError("overloaded", "Cannot take more WebRTC sessions");
-    }
-    if (!known) this.#sessions.set(rtc.user, { rtc, id: this.#options.newSession() });
-    const { user, password, media } = rtc;
-    this.#thread.send({ type: "open", session: { user, password, media } });
+  reserve(client: string): SessionPlace {
+    this.#requireTaking();
+    return this.#places.take(client);
+  }
+
+  async open(rtc: RtcSession, place: SessionPlace, before?: string): Promise<void> {
+    await this.#open(rtc, place, { isWanted: false, ...(before === undefined ? {} : { before }) });
   }
 
   end(user: string, reason: string): void {
-    if (this.#sessions.has(user)) this.#thread.send({ type: "close", user, reason });
+    const session = this.#sessions.get(user);
+    if (session === undefined) return;
+    session.isEnding = true;
+    this.#thread.send({ type: "close", user, reason });
   }
 
   /** Takes no new session; those that have begun go on, here or where they are handed over to. */
@@ -136,6 +156,7 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
 
   /** Takes over other limits. */
   configure(limits: RtcMediaLimits): void {
+    this.#limits = limits;
     this.#thread.configure(this.#initOf(limits));
   }
 
@@ -211,17 +232,66 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
     return { startTimeout, consentTimeout, maxSessionsPerAddress, maxPaths };
   }
 
+  #requireTaking(): void {
+    if (this.#isDraining) throw new ProxyError("draining", "Server is about to end");
+  }
+
+  /** @param how `isWanted`: its client has asked already; `before`: what it was before a restart */
+  async #open(rtc: RtcSession, place: SessionPlace, how: HowOpened): Promise<void> {
+    this.#requireTaking();
+    const { user, password, media } = rtc;
+    const session = this.#sessions.get(user) ?? this.#add(rtc, place.handOn());
+    // A client can bring this about, since SRS lets it choose both halves of the name.
+    if (session.isEnding || session.rtc.password !== password) {
+      throw new ProxyError("bad_request", "Cannot use these ICE credentials: they are taken");
+    }
+    const { isWanted, before } = how;
+    const isCounted = session.place.client !== undefined;
+    const said = { user, password, media, isCounted, ...(before === undefined ? {} : { before }) };
+    this.#thread.send({ type: "open", session: said, isWanted });
+    await this.#untilKnown(session);
+  }
+
+  #add(rtc: RtcSession, place: SessionPlace): OpenSession {
+    const known = Promise.withResolvers<void>();
+    known.promise.catch(() => {});
+    const session = { rtc, id: this.#options.newSession(), place, known, isEnding: false };
+    this.#sessions.set(rtc.user, session);
+    return session;
+  }
+
+  async #untilKnown({ rtc, known }: OpenSession): Promise<void> {
+    const late = new ProxyError("overloaded", "Cannot take more WebRTC sessions now");
+    using _deadline = new Deadline(TAKE_OVER, () => known.reject(late));
+    try {
+      await known.promise;
+    } catch (error) {
+      this.end(rtc.user, "never_started");
+      throw error;
+    }
+  }
+
   #take(report: MediaReport): void {
-    if (report.type === "wanted") this.#tasks.run(() => this.#lookUp(report.user));
+    if (report.type === "known") this.#acknowledge(report.user);
+    else if (report.type === "wanted") this.#tasks.run(() => this.#lookUp(report.user));
     else if (report.type === "started") this.#start(report.user, report.client);
-    else if (report.type === "ended") this.#close(report);
+    else if (report.type === "keyed") {
+      this.#sessions.get(report.user)?.place.proved(report.client.host);
+    } else if (report.type === "ended") this.#close(report);
     else {
       this.#options.metrics.gauge("srs_proxy_rtc_sessions", this.#sessions.size);
       countMoved(this.#options.metrics, "rtc", report);
     }
   }
 
-  /** A session may have been agreed upon at another proxy. */
+  /** A session that has ended here while the thread opened it anew is nobody's. */
+  #acknowledge(user: string): void {
+    const session = this.#sessions.get(user);
+    if (session) session.known.resolve();
+    else this.#thread.send({ type: "close", user, reason: "never_started" });
+  }
+
+  /** A session may have been agreed upon at another proxy, or here and not begun in time. */
   async #lookUp(user: string): Promise<void> {
     if (this.#sessions.has(user)) return;
     const { rtcSessions } = this.#options;
@@ -232,9 +302,12 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
       // The registry cannot tell now: the client asks again, and so will this.
     }
     try {
-      if (found && !this.#isDraining) return this.open(found);
+      if (found && !this.#isDraining) {
+        using place = this.#places.take(this.#late.get(user, performance.now()));
+        return await this.#open(found, place, { isWanted: true });
+      }
     } catch (error) {
-      this.#refuse(found!, error as ProxyError);
+      this.#refuse(found!, toProxyError(error));
     }
     this.#thread.send({ type: "unknown", user });
   }
@@ -247,7 +320,8 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
   #start(user: string, client: Address): void {
     const session = this.#sessions.get(user);
     if (session === undefined) return;
-    const { rtc, id } = session;
+    const { rtc, id, place } = session;
+    place.begun(client.host);
     const { stream, intent, origin } = rtc;
     const { resolver, sessions } = this.#options;
     session.hold = new StreamHold({ resolver, session: id, stream, intent, origin });
@@ -266,8 +340,11 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
     const reason = this.#isHandedOver ? "handed_over" : why;
     this.#sessions.delete(user);
     this.#checkIdle();
-    const { rtc: { intent }, id, hold } = session;
+    const { rtc: { intent }, id, place, known, hold } = session;
+    place[Symbol.dispose]();
+    known.reject(new ProxyError("overloaded", "Cannot take this WebRTC session"));
     if (hold === undefined) {
+      if (place.client !== undefined) this.#late.set(user, place.client, performance.now());
       // Its media may have gone to another proxy, which keeps the record.
       this.#count("srs_proxy_rtc_sessions_unused_total", { reason });
       return;
@@ -280,6 +357,7 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
   }
 
   #renew(): void {
+    this.#late.expire(performance.now());
     for (const { rtc, hold } of this.#sessions.values()) {
       if (hold) this.#tasks.run(() => this.#keepRecord(rtc));
     }
@@ -301,6 +379,11 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
   #checkIdle(): void {
     if (this.#isDraining && this.#sessions.size === 0) this.#whenIdle.resolve();
   }
+}
+
+interface HowOpened {
+  readonly isWanted: boolean;
+  readonly before?: string;
 }
 
 type Ended = Extract<MediaReport, { type: "ended" }>;

@@ -13,7 +13,7 @@ for (const engine of ENGINES) {
   Deno.test(`${engine}: once a client has proved itself, everything flows both ways unread`, async () => {
     await using world = await MediaWorld.open({ engine });
     await using client = new UdpPeer();
-    world.agree("a");
+    await world.agree("a");
     const path = await world.start(client, "a");
     const { port } = world.relay.address;
     for (const bytes of [[0x80, 1, 2], [22, 254, 253], [0, 1, 0, 0], [0xff]]) {
@@ -46,7 +46,7 @@ Deno.test("strangers hear nothing, whatever they send, and are counted", async (
   await using world = await MediaWorld.open();
   await using stranger = new UdpPeer();
   await using client = new UdpPeer();
-  world.agree("a");
+  await world.agree("a");
   const { port } = world.relay.address;
   const request = stunRequest({ user: "a:me", password: "aa" });
   await stranger.send(new Uint8Array(), port);
@@ -71,7 +71,7 @@ Deno.test("a client moves: the new address works at once, the old one is not tak
   await using world = await MediaWorld.open();
   await using before = new UdpPeer();
   await using after = new UdpPeer();
-  world.agree("a");
+  await world.agree("a");
   const first = await world.start(before, "a");
   const second = await world.start(after, "a");
   assert.notEqual(first, second, "the origin tells addresses apart as without the proxy");
@@ -85,8 +85,8 @@ Deno.test("a client moves: the new address works at once, the old one is not tak
 Deno.test("a port that is used again belongs to whoever proved itself last", async () => {
   await using world = await MediaWorld.open();
   await using client = new UdpPeer();
-  world.agree("a");
-  world.agree("b");
+  await world.agree("a");
+  await world.agree("b");
   const first = await world.start(client, "a");
   const second = await world.start(client, "b");
   assert.notEqual(first, second);
@@ -98,12 +98,37 @@ Deno.test("a port that is used again belongs to whoever proved itself last", asy
   assert.deepEqual(await world.origin.next(), { bytes: [0x81], port: second });
 });
 
+Deno.test("a session goes on whose address another one is said to have", async () => {
+  await using world = await MediaWorld.open({ consentTimeout: 6_000 });
+  await using client = new UdpPeer();
+  const { port } = world.relay.address;
+  await world.agree("victim");
+  await world.agree("attacker");
+  const path = await world.start(client, "victim");
+  const rtp = Uint8Array.of(0x80, 96, 0, 1);
+  await world.origin.send(rtp, path);
+  await client.next();
+  const other = await world.start(client, "attacker");
+  for (let sent = 0; sent < 30; sent++) {
+    await client.send(rtp, port);
+    assert.deepEqual(await world.origin.next(), { bytes: [...rtp], port: path });
+    await world.origin.send(rtp, path);
+    assert.deepEqual((await client.next()).bytes, [...rtp]);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.equal(world.sessions.size, 2);
+  // What cannot be told apart goes to both, by the engine and beside it.
+  await client.send(Uint8Array.of(1, 1, 0, 0), port);
+  const heard = [await world.origin.next(), await world.origin.next()];
+  assert.deepEqual(heard.map((datagram) => datagram.port).toSorted(), [path, other].toSorted());
+});
+
 Deno.test("a client that is silent, or only forges, is forgotten with its sockets", async () => {
   await using world = await MediaWorld.open({ consentTimeout: 1_500 });
   await using silent = new UdpPeer();
   await using forger = new UdpPeer();
   await using alive = new UdpPeer();
-  for (const name of ["silent", "forger", "alive"]) world.agree(name);
+  for (const name of ["silent", "forger", "alive"]) await world.agree(name);
   await world.start(silent, "silent");
   await world.start(forger, "forger");
   const path = await world.start(alive, "alive");
@@ -119,7 +144,7 @@ Deno.test("a client that is silent, or only forges, is forgotten with its socket
 Deno.test("a session whose origin says nothing any more is over", async () => {
   await using world = await MediaWorld.open({ consentTimeout: 1_000 });
   await using client = new UdpPeer();
-  world.agree("a");
+  await world.agree("a");
   await world.start(client, "a");
   await until("the end", async () => {
     await world.check(client, "a");
@@ -133,7 +158,7 @@ Deno.test({
   fn: async () => {
     await using world = await MediaWorld.open({ engine: "libc" });
     await using client = new UdpPeer();
-    world.agree("a");
+    await world.agree("a");
     await world.start(client, "a");
     await world.origin[Symbol.asyncDispose]();
     await until("the end", async () => {
@@ -145,20 +170,58 @@ Deno.test({
 
 Deno.test("a session that never begins is forgotten without a word in the log", async () => {
   await using world = await MediaWorld.open({ startTimeout: 500, maxSessions: 1 });
-  world.agree("a");
-  assert.throws(() => world.agree("b"), (error) => {
+  await world.agree("a");
+  await assert.rejects(world.agree("b"), (error) => {
     return error instanceof ProxyError && error.code === "overloaded";
   });
   const unused = "srs_proxy_rtc_sessions_unused_total";
   await until("the end", async () => await world.metric(unused, "never_started") === 1);
-  world.agree("b");
+  await world.agree("b");
   assert.equal(await world.metric(CLOSED), 0);
 });
 
-Deno.test("an address has so many sessions and no more", async () => {
+Deno.test("an address has so many sessions and no more, begun or not", async () => {
+  await using world = await MediaWorld.open({ maxSessionsPerAddress: 2, startTimeout: 1_000 });
+  await using client = new UdpPeer();
+  const isFull = (error: unknown) => error instanceof ProxyError && error.code === "overloaded";
+  await world.agree("a");
+  {
+    using _wish = world.relay.reserve("127.0.0.1");
+    await assert.rejects(world.agree("b"), isFull, "a wish counts too");
+  }
+  await world.agree("b");
+  await assert.rejects(world.agree("c"), isFull);
+  await world.agree("d", "192.0.2.2");
+  await world.start(client, "a");
+  const unused = "srs_proxy_rtc_sessions_unused_total";
+  await until("those to go that did not begin", async () => await world.metric(unused) === 2);
+  await world.agree("c");
+  await assert.rejects(world.agree("e"), isFull, "the one that has begun still counts");
+  world.relay.end("a:me", "deleted");
+  await until("its end", () => world.sessions.size === 0);
+  await world.agree("e");
+});
+
+Deno.test("a session that comes too late begins all the same, and counts where it was asked for", async () => {
+  await using world = await MediaWorld.open({ maxSessionsPerAddress: 1, startTimeout: 500 });
+  const unused = "srs_proxy_rtc_sessions_unused_total";
+  for (const name of ["a", "b"]) {
+    await world.registry.putSession(await world.agree(name), 60_000);
+    await until("the end", async () => await world.metric(unused) >= (name === "a" ? 1 : 2));
+  }
+  await using one = new UdpPeer();
+  await using other = new UdpPeer();
+  await world.start(one, "a");
+  for (let tries = 0; tries < 3; tries++) await world.check(other, "b");
+  await until("the refusals", async () => await world.metric(DROPPED, "unknown_user") >= 1);
+  assert.equal(world.sessions.size, 1);
+  assert.equal(world.origin.waiting, 0);
+});
+
+Deno.test("sessions of other proxies count by the address of their media", async () => {
   await using world = await MediaWorld.open({ maxSessionsPerAddress: 2 });
   const clients = Array.from({ length: 3 }, () => new UdpPeer());
-  for (const name of ["a", "b", "c"]) world.agree(name);
+  for (const name of ["a", "b", "c"]) await world.registry.putSession(world.session(name), 60_000);
   await world.start(clients[0]!, "a");
   await world.start(clients[1]!, "b");
   await world.start(clients[2]!, "b");
@@ -170,41 +233,75 @@ Deno.test("an address has so many sessions and no more", async () => {
   for (const client of clients) await client[Symbol.asyncDispose]();
 });
 
-Deno.test("a session agreed upon at another proxy is looked up and taken", async () => {
+Deno.test("a session agreed upon at another proxy is taken with its client's first request", async () => {
   await using world = await MediaWorld.open();
   await using client = new UdpPeer();
   await world.registry.putSession(world.session("a"), 60_000);
-  await until("the session", async () => {
-    await world.check(client, "a");
-    return world.origin.waiting > 0;
-  });
+  await world.check(client, "a");
+  await world.origin.next();
   await until("the log", () => world.sessions.size === 1);
   world.relay.end("a:me", "deleted");
   await until("the record to go", async () => await world.registry.session("a:me") === undefined);
 });
 
+Deno.test("whoever cannot sign for a session of another proxy does not make it one of ours", async () => {
+  await using world = await MediaWorld.open({ maxSessions: 1 });
+  await using client = new UdpPeer();
+  await world.registry.putSession(world.session("a"), 60_000);
+  await world.check(client, "a", "wrong");
+  await until("the drop", async () => await world.metric(DROPPED, "bad_integrity") === 1);
+  await until("the end", async () => {
+    return await world.metric("srs_proxy_rtc_sessions_unused_total", "never_started") === 1;
+  });
+  await world.start(client, "a");
+});
+
+Deno.test("nobody gives a session that runs another password", async () => {
+  await using world = await MediaWorld.open();
+  await using client = new UdpPeer();
+  await world.agree("a");
+  using place = world.relay.reserve("192.0.2.2");
+  const other = { ...world.session("a"), password: "another" };
+  await assert.rejects(world.relay.open(other, place), (error) => {
+    return error instanceof ProxyError && error.code === "bad_request";
+  });
+  await world.start(client, "a");
+});
+
+Deno.test("a session that is about to end is not opened again under the log's back", async () => {
+  await using world = await MediaWorld.open();
+  await world.agree("a");
+  world.relay.end("a:me", "deleted");
+  await assert.rejects(world.agree("a"), (error) => {
+    return error instanceof ProxyError && error.code === "bad_request";
+  });
+  await using client = new UdpPeer();
+  await until("room", () => world.agree("a").then(() => true, () => false));
+  await world.start(client, "a");
+});
+
 Deno.test("a session is kicked by its id, and another after it can begin", async () => {
   await using world = await MediaWorld.open();
   await using client = new UdpPeer();
-  world.agree("a");
+  await world.agree("a");
   await world.start(client, "a");
   const [session] = world.sessions.list({ limit: 1 });
   assert.equal(world.relay.endSession("unknown", "kicked"), false);
   assert.equal(world.relay.endSession(session!.session, "kicked"), true);
   await until("the end", () => world.sessions.size === 0);
   assert.equal(await world.metric(CLOSED, "kicked"), 1);
-  world.agree("b");
+  await world.agree("b");
   await world.start(client, "b");
 });
 
 Deno.test("while the process ends sessions go on, and none begins", async () => {
   await using world = await MediaWorld.open();
   await using client = new UdpPeer();
-  world.agree("a");
+  await world.agree("a");
   await world.start(client, "a");
-  world.agree("late");
+  await world.agree("late");
   world.relay.drain();
-  assert.throws(() => world.agree("b"), (error) => {
+  await assert.rejects(world.agree("b"), (error) => {
     return error instanceof ProxyError && error.code === "draining";
   });
   await client.send(Uint8Array.of(0x80), world.relay.address.port);
@@ -214,4 +311,25 @@ Deno.test("while the process ends sessions go on, and none begins", async () => 
   world.relay.kill();
   await world.relay.idle();
   assert.equal(await world.metric(CLOSED, "shutdown"), 1);
+});
+
+Deno.test("the first request of every session is taken, however many begin at once", async () => {
+  const sessions = 600;
+  await using world = await MediaWorld.open({
+    maxSessions: sessions,
+    maxSessionsPerAddress: sessions,
+  });
+  await using clients = new AsyncDisposableStack();
+  const begin = async (index: number) => {
+    const client = clients.use(new UdpPeer());
+    await world.agree(`s${index}`);
+    await world.check(client, `s${index}`);
+  };
+  // In waves, so that sessions are opened while the requests of others come.
+  const waves = Array.from({ length: 20 }, async (_, wave) => {
+    for (let index = wave; index < sessions; index += 20) await begin(index);
+  });
+  await Promise.all(waves);
+  for (let heard = 0; heard < sessions; heard++) await world.origin.next();
+  assert.equal(await world.metric(DROPPED), 0);
 });

@@ -18,6 +18,7 @@ import type { OriginAnswer, RtcRequest } from "./origin_api.ts";
 import { passedHeaders, passOn } from "./responses.ts";
 import { isBare } from "./rtc_endpoint.ts";
 import type { SignalingServices } from "./services.ts";
+import type { SessionPlace } from "./session_places.ts";
 import { proofOf, readLocation, SESSION_FOLDER, sessionAddress } from "./session_address.ts";
 import { mediaTypeOf, utf8Of, type Wish } from "./wish.ts";
 
@@ -58,6 +59,8 @@ export class OfferExchange {
       throw new ProtocolError("Cannot find usable ice-ufrag and ice-pwd in the offer");
     }
     const asked = askedTarget(query);
+    using place = ports.media.reserve(this.#request.client);
+    const startedAt = performance.now();
     const answer = await api.ask(this.#request, { method: "POST", path, query, body }, {
       choose: (failed) => this.#chooseOrigin(failed),
       failed: (origin, { code }) => this.#tried.push({ origin, code }),
@@ -65,9 +68,11 @@ export class OfferExchange {
     });
     const accepted = asOriginFault(() => acceptedSdp(this.#wish, answer));
     if (accepted === undefined) return this.#passRefusal(answer);
+    const seconds = (performance.now() - startedAt) / 1000;
+    ports.metrics.observe?.("srs_proxy_first_byte_seconds", seconds, { protocol: "rtc" });
     try {
       await ports.resolver.confirm(this.#id);
-      return await this.#accept(answer, { offer, accepted, asked });
+      return await this.#accept(answer, { offer, accepted, asked, place });
     } catch (error) {
       this.#abandon(answer);
       throw error;
@@ -87,7 +92,7 @@ export class OfferExchange {
     const { origin } = answer;
     const { sdp, session } = asOriginFault(() => this.#agree(origin, agreed));
     const rewritten = rewriteAnswer(sdp, await advertiser.advertise(agreed.asked));
-    await sessions.open(session);
+    await sessions.open(session, agreed.place);
     if (this.#request.web.signal.aborted) {
       await sessions.end(session.user, "client_closed");
       throw new ProxyError("client_gone", "Client has left");
@@ -158,6 +163,8 @@ export class OfferExchange {
     if (!led || led.place === "elsewhere" || !led.path.startsWith(SESSION_FOLDER)) return;
     const { path, query } = led;
     const nobodyLeaves = new AbortController().signal;
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    this.#request.hold.remain(done);
     tasks.run(async () => {
       try {
         const route = { choose: () => Promise.resolve(origin), gone: nobodyLeaves };
@@ -165,13 +172,17 @@ export class OfferExchange {
       } catch (error) {
         // It will find out by itself that no media comes.
         if (!(error instanceof ProxyError)) throw error;
+      } finally {
+        resolve();
       }
     });
   }
 
   #logRefused(error: ProxyError): void {
     const { intent, key } = this.#wish;
-    const client = formatAddress(this.#request.peer);
+    // Behind balancers the client's port is not known.
+    const { client: host, peer } = this.#request;
+    const client = host === peer.host ? formatAddress(peer) : host;
     const { sessions } = this.#services.ports;
     const request = { session: this.#id, protocol: "rtc", intent, stream: key.key, client };
     sessions.refused({ ...request, tried: this.#tried, error });
@@ -183,6 +194,7 @@ interface Agreed {
   readonly offer: Sdp;
   readonly accepted: string;
   readonly asked: MediaTarget | undefined;
+  readonly place: SessionPlace;
 }
 
 /**

@@ -8,9 +8,10 @@ import type { RtcSession } from "../../core/ports.ts";
 import type { SessionTag } from "../../protocol/rtc/session_tag.ts";
 import { proofOf } from "./session_address.ts";
 import type { SignalingPorts } from "./ports.ts";
+import type { SessionPlace } from "./session_places.ts";
 
 /** Life of a record until the media relay prolongs it, milliseconds. */
-const RECORD_TTL = 60_000;
+export const UNUSED_RECORD_TTL = 30_000;
 /** How many restarted sessions are remembered, and for how long, milliseconds. */
 const MAX_RESTARTED = 10_000;
 const REMEMBERED = 24 * 3_600_000;
@@ -36,18 +37,18 @@ export class OpenSessions {
   /**
    * From now on the session's media is taken, here and, if the registry can be told, anywhere.
    *
-   * @throws ProxyError `overloaded`; `bad_request` when another session has its user name, which a
-   * client can bring about, since SRS lets it choose both halves
+   * @throws ProxyError `overloaded`, `draining`; `bad_request` when another session has its user name,
+   * which a client can bring about, since SRS lets it choose both halves
    */
-  async open(session: RtcSession): Promise<void> {
+  async open(session: RtcSession, place: SessionPlace, before?: string): Promise<void> {
     const { media, rtcSessions, metrics } = this.#ports;
     const other = await rtcSessions.session(session.user).catch(() => undefined);
     if (other !== undefined && other.password !== session.password) {
       throw new ProxyError("bad_request", "Cannot use these ICE credentials: they are taken");
     }
-    media.open(session);
+    await media.open(session, place, before);
     try {
-      await rtcSessions.putSession(session, RECORD_TTL);
+      await rtcSessions.putSession(session, UNUSED_RECORD_TTL);
     } catch {
       // It is served all the same if its media comes here, as it does where there is one proxy.
       metrics.count("srs_proxy_rtc_registry_errors_total");
@@ -81,10 +82,11 @@ export class OpenSessions {
    * The session goes on under other credentials. Its media is still taken under the old ones, until
    * they are used no more.
    *
-   * @throws ProxyError `overloaded`, `bad_request`
+   * @throws ProxyError as `open` does
    */
-  async restart(tag: SessionTag, session: RtcSession): Promise<void> {
-    await this.open(session);
+  async restart(tag: SessionTag, session: RtcSession, place: SessionPlace): Promise<void> {
+    const known = this.#restarted.get(tag.user, performance.now());
+    await this.open(session, place, known?.session.user ?? tag.user);
     const now = performance.now();
     this.#restarted.expire(now);
     this.#restarted.set(tag.user, { proof: tag.proof, session }, now);

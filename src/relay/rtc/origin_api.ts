@@ -8,6 +8,7 @@ import { OriginPool } from "../http_origin/origin_pool.ts";
 import { outgoingRequest } from "../http_origin/outgoing_request.ts";
 import { readBody } from "../http_origin/read_body.ts";
 import type { SignalingPorts } from "./ports.ts";
+import type { RequestHold } from "./request_bounds.ts";
 
 /** Bytes of an answer: a description as JSON may write it. */
 const MAX_ANSWER = 131072;
@@ -21,6 +22,9 @@ export interface RtcRequest {
   /** Without its mark and without what is the proxy's own. */
   readonly query: string;
   readonly peer: Address;
+  /** IP address of the client, behind load balancers that are trusted. */
+  readonly client: string;
+  readonly hold: RequestHold;
 }
 
 /** What becomes of it at the origin. */

@@ -1,4 +1,5 @@
-// What WebRTC signalling is given: its limits and the ports to the rest of the program.
+// What WebRTC signalling is given: its limits and the ports to the rest of the program, and what it and
+// the relay of media are to each other.
 
 import type { Cidr } from "../../core/cidr.ts";
 import type { HopMark } from "../../core/hop_mark.ts";
@@ -7,11 +8,34 @@ import type {
   Metrics,
   PartLocator,
   Resolver,
-  RtcMedia,
+  RtcSession,
   RtcSessions,
   SessionLog,
 } from "../../core/ports.ts";
 import type { OriginHttpTimeouts } from "../http_origin/ports.ts";
+import type { SessionPlace } from "./session_places.ts";
+
+/** Takes over a WebRTC session once it is signalled. */
+export interface RtcMedia {
+  /**
+   * Takes a place for a session that a client wants, before anything is done for it; whoever has the
+   * place gives it back or opens a session with it.
+   *
+   * @param client IP address of who has asked
+   * @throws ProxyError `overloaded`, `draining`
+   */
+  reserve(client: string): SessionPlace;
+  /**
+   * The session is agreed upon. Resolves once its media is taken: until then its client must not be
+   * told how to prove itself.
+   *
+   * @param before the user that it was before an ICE restart
+   * @throws ProxyError `overloaded`, `draining`; `bad_request` when another session has its user
+   */
+  open(session: RtcSession, place: SessionPlace, before?: string): Promise<void>;
+  /** The session is over, as its client or its origin says; unknown users are ignored. */
+  end(user: string, reason: string): void;
+}
 
 /** Deadlines, milliseconds. */
 export interface SignalingTimeouts extends OriginHttpTimeouts {

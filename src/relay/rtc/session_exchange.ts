@@ -4,7 +4,6 @@
 import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { Origin } from "../../core/origin.ts";
 import type { RtcSession } from "../../core/ports.ts";
-import { readBoundedBytes } from "../../core/bounded_body.ts";
 import { bytesOfText, textOfBytes } from "../../protocol/hls/binary_text.ts";
 import { originTagOf } from "../../protocol/hls/spbhid.ts";
 import { mediaAddresses, rewriteAnswer } from "../../protocol/rtc/answer.ts";
@@ -15,6 +14,7 @@ import { mediaAddressOf } from "./media_address.ts";
 import type { OriginAnswer, OriginCall, RtcRequest } from "./origin_api.ts";
 import { answerOptions, passedHeaders, passOn, refuse, refuseMethod } from "./responses.ts";
 import type { SignalingServices } from "./services.ts";
+import type { SessionPlace } from "./session_places.ts";
 import { mediaTypeOf } from "./wish.ts";
 
 const FRAGMENT = "application/trickle-ice-sdpfrag";
@@ -52,6 +52,7 @@ export class SessionExchange {
 
   async #end(): Promise<Response> {
     const { sessions } = this.#services;
+    this.#request.hold.begin();
     const known = await this.#findSession();
     try {
       const answer = await this.#ask({ method: "DELETE" });
@@ -68,27 +69,40 @@ export class SessionExchange {
   }
 
   async #patch(): Promise<Response> {
-    const { web } = this.#request;
+    const { web, hold } = this.#request;
     if (mediaTypeOf(web.headers.get("content-type")) !== FRAGMENT) {
       return refuse(415, `Cannot take a body other than ${FRAGMENT}`, { "accept-patch": FRAGMENT });
     }
     const deadline = this.#services.ports.timeouts.head;
-    const body = await readBoundedBytes(web, { limit: MAX_FRAGMENT, deadline });
+    const body = await hold.readBody(web, { limit: MAX_FRAGMENT, deadline });
     const fragment = parseSdpFragment(textOfBytes(body));
+    hold.begin();
     const known = await this.#findSession();
+    using place = known && this.#placeFor(known, fragment);
     const answer = await this.#ask({ method: "PATCH", body });
     const { status, fields } = answer.response;
     const hasFragment = mediaTypeOf(fields.get("content-type")) === FRAGMENT;
     if (status !== 200 || !hasFragment) return this.#pass(answer);
     const answered = readAnswer(answer.body);
-    if (known) await this.#restart(known, { fragment, answered, origin: answer.origin });
+    if (place) await this.#restart(known, { fragment, answered, origin: answer.origin, place });
     const rewritten = rewriteAnswer(answered, await this.#services.advertiser.advertise(undefined));
     const headers = passedHeaders(answer.response);
     return new Response(bytesOfText(encodeSdp(rewritten)), { status, headers });
   }
 
+  /**
+   * A fragment that restarts makes a session of its own, beside the one before until that is used no
+   * more; undefined when it only brings candidates.
+   */
+  #placeFor({ user }: RtcSession, fragment: Sdp): SessionPlace | undefined {
+    const ufrag = credentialsOf(fragment)?.ufrag;
+    if (ufrag === undefined || user.endsWith(`:${ufrag}`)) return undefined;
+    return this.#services.ports.media.reserve(this.#request.client);
+  }
+
   /** Opens what the session has become, if both sides have new credentials. */
-  async #restart(session: RtcSession, { fragment, answered, origin }: Restart): Promise<void> {
+  async #restart(session: RtcSession, restart: Restart): Promise<void> {
+    const { fragment, answered, origin, place } = restart;
     const theirs = credentialsOf(fragment);
     const mine = credentialsOf(answered);
     if (theirs === undefined || mine === undefined) return;
@@ -96,7 +110,7 @@ export class SessionExchange {
     if (agreed.user === session.user) return;
     const addresses = mediaAddresses(answered);
     const media = addresses.length > 0 ? mediaAddressOf(origin, addresses) : session.media;
-    await this.#services.sessions.restart(this.#tag, { ...session, ...agreed, media });
+    await this.#services.sessions.restart(this.#tag, { ...session, ...agreed, media }, place);
   }
 
   /**
@@ -137,6 +151,7 @@ interface Restart {
   readonly fragment: Sdp;
   readonly answered: Sdp;
   readonly origin: Origin;
+  readonly place: SessionPlace;
 }
 
 function readAnswer(body: Uint8Array): Sdp {

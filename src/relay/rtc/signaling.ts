@@ -2,7 +2,8 @@
 // the sessions that come of them. Decides what a request is for; what becomes of it is decided by
 // one exchange each. Knows no listener, no CORS and no token of the HTTP API.
 
-import { readBoundedBytes } from "../../core/bounded_body.ts";
+import { addressGroup } from "../../core/address_group.ts";
+import { trustedWay } from "../../core/client_address.ts";
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/origin.ts";
 import { TaskGroup } from "../../net/task_group.ts";
@@ -19,10 +20,9 @@ import type { SignalingServices } from "./services.ts";
 import { SESSION_FOLDER } from "./session_address.ts";
 import { SessionExchange } from "./session_exchange.ts";
 import { OpenSessions } from "./open_sessions.ts";
-import { accepts, mayBeOffer, mediaTypeOf, readWish } from "./wish.ts";
+import { RequestBounds } from "./request_bounds.ts";
+import { mayBeOffer, mediaTypeOf, readWish } from "./wish.ts";
 
-/** Requests under way at once; each holds a body and an answer. */
-const MAX_REQUESTS = 1000;
 const METHODS = "POST, OPTIONS";
 const SDP = "application/sdp";
 const JSON_TYPE = "application/json";
@@ -31,7 +31,7 @@ const JSON_TYPE = "application/json";
 export class Signaling implements AsyncDisposable {
   readonly #ports: SignalingPorts;
   readonly #services: SignalingServices;
-  #running = 0;
+  readonly #bounds = new RequestBounds();
 
   private constructor(ports: SignalingPorts) {
     this.#ports = ports;
@@ -54,7 +54,10 @@ export class Signaling implements AsyncDisposable {
     const { value: tag, rest: query } = takeParameter(url.search.slice(1), SPBSID);
     const host = web.headers.get("host") ?? "";
     const endpoint = endpointAt(url.pathname);
-    const response = await this.#answer({ web, url, host, query, peer }, { tag, endpoint });
+    const client = this.#clientOf(web, peer);
+    using hold = this.#bounds.open(addressGroup(client));
+    const request = { web, url, host, query, peer, client, hold };
+    const response = await this.#answer(request, { tag, endpoint });
     const kind: RtcKind | "session" | "other" = tag !== undefined
       ? "session"
       : endpoint?.kind ?? "other";
@@ -70,20 +73,21 @@ export class Signaling implements AsyncDisposable {
   }
 
   async #answer(request: RtcRequest, target: Target): Promise<Response> {
-    this.#running++;
     try {
-      if (this.#running > MAX_REQUESTS) {
-        throw new ProxyError("overloaded", "Cannot take more requests at once");
-      }
       return await this.#route(request, target);
     } catch (thrown) {
       const error = toProxyError(thrown);
       if (error.source === "internal") this.#ports.onError(thrown);
       this.#ports.metrics.count("srs_proxy_rtc_refused_total", { reason: error.code });
       return refuseWith(error);
-    } finally {
-      this.#running--;
     }
+  }
+
+  #clientOf(web: Request, peer: Address): string {
+    const chain = web.headers.get("x-forwarded-for");
+    const forwardedFor = chain === null ? [] : [chain];
+    const realIp = web.headers.get("x-real-ip") ?? undefined;
+    return trustedWay({ peer: peer.host, forwardedFor, realIp }, this.#ports.trustedProxies)[0]!;
   }
 
   async #route(request: RtcRequest, { tag, endpoint }: Target): Promise<Response> {
@@ -103,20 +107,18 @@ export class Signaling implements AsyncDisposable {
   }
 
   async #takeOffer(request: RtcRequest, endpoint: RtcEndpoint): Promise<Response> {
-    const { web } = request;
+    const { web, hold } = request;
     const isSdp = isBare(endpoint.kind);
-    if (isSdp && !accepts(web.headers.get("accept"), SDP)) {
-      return refuse(406, `Cannot answer other than with ${SDP}`);
-    }
     if (this.#ports.isDraining()) throw new ProxyError("draining", "Server is about to end");
     const { length: limit } = SDP_BOUNDS;
     const deadline = this.#ports.timeouts.head;
-    const body = await readBoundedBytes(web, { limit, deadline });
+    const body = await hold.readBody(web, { limit, deadline });
     if (isSdp && !mayBeOffer(mediaTypeOf(web.headers.get("content-type")), body)) {
       return refuse(415, `Cannot take a body other than ${SDP}`, { "accept-post": SDP });
     }
-    return await new OfferExchange(this.#services, request, readWish(endpoint, request, body))
-      .run();
+    const wish = readWish(endpoint, request, body);
+    hold.begin();
+    return await new OfferExchange(this.#services, request, wish).run();
   }
 }
 

@@ -75,13 +75,3 @@ export function mediaTypeOf(field: string | null | undefined): string {
 export function mayBeOffer(type: string, body: Uint8Array): boolean {
   return type === "application/sdp" || textOfBytes(body.subarray(0, 3)) === "v=0";
 }
-
-/** Whether a client that names the types it reads can read this one. */
-export function accepts(field: string | null, type: string): boolean {
-  if (field === null || field.trim() === "") return true;
-  const [group] = type.split("/");
-  return field.split(",").some((range) => {
-    const isRefused = /;\s*q=0(?:\.0*)?\s*(?:;|$)/i.test(range);
-    return !isRefused && ["*/*", `${group}/*`, type].includes(mediaTypeOf(range));
-  });
-}

@@ -23,6 +23,7 @@ export class StreamSession implements Disposable {
   readonly #client: TcpConnection;
   #opened: { readonly bytesIn: number; readonly bytesOut: number } | undefined;
   #released = false;
+  readonly #startedAt = performance.now();
 
   constructor(ports: RtmpPorts, client: TcpConnection, stream: string, wish: StreamCommand) {
     this.id = ports.newSession();
@@ -69,7 +70,10 @@ export class StreamSession implements Disposable {
     const { bytesIn, bytesOut, peer } = this.#client;
     this.#opened = { bytesIn, bytesOut };
     const { intent, stream, id: session } = this;
-    this.#ports.metrics.count("srs_proxy_rtmp_sessions_opened_total", { intent });
+    const { metrics } = this.#ports;
+    metrics.count("srs_proxy_rtmp_sessions_opened_total", { intent });
+    const seconds = (performance.now() - this.#startedAt) / 1000;
+    metrics.observe?.("srs_proxy_first_byte_seconds", seconds, { protocol: "rtmp" });
     const client = formatAddress(peer);
     this.#ports.sessions.opened({ session, protocol: "rtmp", intent, stream, origin, client });
   }

@@ -1,0 +1,73 @@
+// Shares something that there is only so much of among those who ask for it, so that one who wants all
+// of it never gets so much that another gets nothing. Knows not what is shared.
+
+/**
+ * Units of one kind. Whoever asks may hold at most as much as is left for others then: the first that
+ * wants everything gets half, a second one a quarter, and there is always something for a newcomer.
+ */
+export class FairShare {
+  readonly #capacity: number;
+  readonly #held = new Map<string, number>();
+  #taken = 0;
+
+  /** @param capacity units that may be held at once */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  /** Units that are held now, by all together. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** Those who hold something now. */
+  get holders(): number {
+    return this.#held.size;
+  }
+
+  /** What one holder takes for one purpose; nothing yet. It comes back when disposed of. */
+  open(holder: string): Share {
+    return new Share((units) => this.#take(holder, units), (units) => this.#give(holder, units));
+  }
+
+  #take(holder: string, units: number): boolean {
+    const left = this.#capacity - this.#taken;
+    const held = (this.#held.get(holder) ?? 0) + units;
+    if (held > left) return false;
+    this.#held.set(holder, held);
+    this.#taken += units;
+    return true;
+  }
+
+  #give(holder: string, units: number): void {
+    const held = (this.#held.get(holder) ?? 0) - units;
+    if (held > 0) this.#held.set(holder, held);
+    else this.#held.delete(holder);
+    this.#taken -= units;
+  }
+}
+
+/** A part of what is shared. */
+export class Share implements Disposable {
+  readonly #take: (units: number) => boolean;
+  readonly #give: (units: number) => void;
+  #units = 0;
+
+  constructor(take: (units: number) => boolean, give: (units: number) => void) {
+    this.#take = take;
+    this.#give = give;
+  }
+
+  /** Takes so many units more. @returns whether there were so many */
+  grow(units: number): boolean {
+    if (units <= 0) return true;
+    if (!this.#take(units)) return false;
+    this.#units += units;
+    return true;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#units > 0) this.#give(this.#units);
+    this.#units = 0;
+  }
+}

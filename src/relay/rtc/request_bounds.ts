@@ -1,0 +1,64 @@
+// What requests under way may hold: memory for their bodies while these come, and a place among those
+// for which an origin is asked. A body has its own deadline and no place, so that senders who take their
+// time keep nobody out; and no address gets so much of either that nothing is left for others.
+
+import { readBoundedBytes } from "../../core/bounded_body.ts";
+import { ProxyError } from "../../core/errors.ts";
+import { FairShare, type Share } from "../../core/fair_share.ts";
+
+/** Bytes of all bodies that have come in part or are being answered. */
+const MAX_BODIES = 32 * 1024 * 1024;
+/** Requests for which origins are asked at once; each holds connections and an answer. */
+const MAX_EXCHANGES = 1000;
+
+/** The bounds of all requests together. */
+export class RequestBounds {
+  readonly #bodies = new FairShare(MAX_BODIES);
+  readonly #exchanges = new FairShare(MAX_EXCHANGES);
+
+  /** What a request holds; nothing yet. @param client the group of addresses that it comes from */
+  open(client: string): RequestHold {
+    return new RequestHold(this.#bodies.open(client), this.#exchanges.open(client));
+  }
+}
+
+/** What one request holds until it is disposed of. */
+export class RequestHold implements Disposable {
+  readonly #memory: Share;
+  readonly #place: Share;
+  #remains: Promise<void> | undefined;
+
+  constructor(memory: Share, place: Share) {
+    this.#memory = memory;
+    this.#place = place;
+  }
+
+  /**
+   * Reads the body of the request, of at most `limit` bytes within `deadline` milliseconds.
+   *
+   * @throws ProxyError as `readBoundedBytes` does
+   */
+  readBody(
+    request: Request,
+    bounds: { readonly limit: number; readonly deadline: number },
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    return readBoundedBytes(request, { ...bounds, memory: this.#memory });
+  }
+
+  /** Takes a place for what comes now. @throws ProxyError `overloaded` */
+  begin(): void {
+    if (this.#place.grow(1)) return;
+    throw new ProxyError("overloaded", "Cannot take more requests at once");
+  }
+
+  /** What the request leaves to be done keeps its place. */
+  remain(done: Promise<void>): void {
+    this.#remains = done;
+  }
+
+  [Symbol.dispose](): void {
+    this.#memory[Symbol.dispose]();
+    if (this.#remains === undefined) this.#place[Symbol.dispose]();
+    else this.#remains.finally(() => this.#place[Symbol.dispose]());
+  }
+}

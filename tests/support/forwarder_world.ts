@@ -1,0 +1,156 @@
+// The relay of WebRTC media as it is in its thread, over an engine whose time is the test's: sessions,
+// clients that send from any address that they like, and origins.
+
+import { createHmac } from "node:crypto";
+import { toRawAddress } from "../../src/net/udp/raw_address.ts";
+import { MediaForwarder } from "../../src/relay/rtc/media_forwarder.ts";
+import type { MediaDrop } from "../../src/relay/rtc/media_drops.ts";
+import type { MediaInit, MediaReport } from "../../src/relay/rtc/media_messages.ts";
+import { ManualEngine, type ManualLink } from "./manual_engine.ts";
+import { stunRequest } from "./stun_message.ts";
+
+/** RTP, the begin of a DTLS handshake, its end, data over DTLS, an answer of STUN. */
+export const RTP = Uint8Array.of(0x80, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1);
+export const CLIENT_HELLO = Uint8Array.of(22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+export const FINISHED = Uint8Array.of(22, 254, 253, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+export const DTLS_DATA = Uint8Array.of(23, 254, 253, 0, 1, 0, 0, 0, 0, 0, 1);
+export const STUN_ANSWER = Uint8Array.of(1, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42);
+
+/** A forwarder and what it has reported. */
+export class ForwarderWorld {
+  readonly reports: MediaReport[] = [];
+  readonly engine: ManualEngine;
+  readonly #forwarder: MediaForwarder;
+  readonly #init: MediaInit;
+
+  constructor(init: Partial<MediaInit> = {}) {
+    this.#init = {
+      ...{ startTimeout: 10_000, consentTimeout: 30_000, maxPaths: 40, maxSessionsPerAddress: 10 },
+      ...init,
+    };
+    this.engine = new ManualEngine(this.#init.maxPaths);
+    this.#forwarder = new MediaForwarder({
+      init: this.#init,
+      engine: this.engine,
+      report: (report) => this.reports.push(report),
+      hmac: (key, head, rest) => createHmac("sha1", key).update(head).update(rest).digest(),
+    });
+  }
+
+  /** Opens a session whose password is its name twice; its origin's port is its own. */
+  open(
+    name: string,
+    { isWanted = false, isCounted = true, before }: {
+      isWanted?: boolean;
+      isCounted?: boolean;
+      before?: string;
+    } = {},
+  ): void {
+    this.#forwarder.command({
+      type: "open",
+      session: {
+        ...{ user: userOf(name), password: name + name, isCounted },
+        media: { host: "10.0.0.1", port: portOf(name) },
+        ...(before === undefined ? {} : { before: userOf(before) }),
+      },
+      isWanted,
+    });
+  }
+
+  /** The registry has told that there is no such session. */
+  unknown(name: string): void {
+    this.#forwarder.command({ type: "unknown", user: userOf(name) });
+  }
+
+  /** A signed request for a session comes from an address. */
+  check(name: string, from: string, password = name + name): string[] {
+    return this.send(stunRequest({ user: userOf(name), password }), from);
+  }
+
+  /** A datagram comes from an address, `ip:port`. @returns the sessions whose origins get it, by name */
+  send(bytes: Uint8Array, from: string): string[] {
+    const buffer = new Uint8Array(2048);
+    buffer.set(bytes);
+    const [host = "", port = ""] = from.split(":");
+    const sender = toRawAddress({ host, port: Number(port) });
+    const link = this.#forwarder.fromClient({ buffer, length: bytes.length, sender });
+    link?.send(bytes);
+    return this.#taken();
+  }
+
+  /** The origin of a session says something over the link for an address. @returns whether it goes there */
+  answer(name: string, to: string, bytes: Uint8Array): boolean {
+    const buffer = new Uint8Array(2048);
+    buffer.set(bytes);
+    const link = this.linkOf(name, to);
+    const sender = new Uint8Array();
+    return this.#forwarder.fromOrigin(link!, { buffer, length: bytes.length, sender });
+  }
+
+  /** The open link of a session for an address. */
+  linkOf(name: string, to: string): ManualLink | undefined {
+    return this.engine.links.find((link) => {
+      return link?.origin.port === portOf(name) &&
+        `${link.client?.host}:${link.client?.port}` === to;
+    });
+  }
+
+  /** Lets time pass, in steps of a second; every origin goes on to say something. */
+  pass(milliseconds: number, each: () => void = () => {}): void {
+    for (let left = milliseconds; left > 0; left -= 1_000) {
+      this.engine.time += Math.min(left, 1_000);
+      for (const link of this.engine.links) {
+        const sender = new Uint8Array();
+        if (link) this.#forwarder.fromOrigin(link, { buffer: STUN_ANSWER, length: 8, sender });
+      }
+      each();
+      this.#forwarder.tick(this.engine.time);
+    }
+  }
+
+  /** Takes new limits, as the thread does. */
+  configure(init: Partial<MediaInit>): void {
+    Object.assign(this.#init, init);
+  }
+
+  /** The names of sessions that have been reported so. */
+  reported(type: "known" | "wanted" | "started" | "ended"): string[] {
+    return this.reports.flatMap((report) => {
+      return report.type === type ? [report.user.split(":", 1)[0]!] : [];
+    });
+  }
+
+  /** How many datagrams were dropped for a reason, as far as that has been reported. */
+  dropped(reason: MediaDrop): number {
+    this.engine.time += 1_000;
+    this.#forwarder.tick(this.engine.time);
+    return this.reports.reduce((sum, report) => {
+      return sum + (report.type === "moved" ? report.drops[reason] ?? 0 : 0);
+    }, 0);
+  }
+
+  #taken(): string[] {
+    const names: string[] = [];
+    for (const link of this.engine.links) {
+      if (link === undefined) continue;
+      for (const _ of link.sent) names.push(nameOf(link.origin.port));
+      link.sent.length = 0;
+    }
+    return names;
+  }
+}
+
+function userOf(name: string): string {
+  return `${name}:me`;
+}
+
+const names: string[] = [];
+
+function portOf(name: string): number {
+  if (!names.includes(name)) names.push(name);
+  return 9_000 + names.indexOf(name);
+}
+
+function nameOf(port: number): string {
+  return names[port - 9_000]!;
+}

@@ -1,0 +1,82 @@
+// A UDP engine without sockets whose time stands still until a test lets it pass: what a relay in its
+// thread decides is seen at once and in order.
+
+import { ProxyError } from "../../src/core/errors.ts";
+import type { Address } from "../../src/core/origin.ts";
+import type { UdpEngine, UdpEngineOptions, UdpLink } from "../../src/net/udp/port.ts";
+import { fromRawAddress } from "../../src/net/udp/raw_address.ts";
+
+/** A link that remembers what was sent over it. */
+export class ManualLink implements UdpLink {
+  readonly id: number;
+  readonly origin: Address;
+  readonly sent: Uint8Array[] = [];
+  client: Address | undefined;
+  isClosed = false;
+  readonly #onClose: (link: ManualLink) => void;
+
+  constructor(id: number, origin: Address, onClose: (link: ManualLink) => void) {
+    this.id = id;
+    this.origin = origin;
+    this.#onClose = onClose;
+  }
+
+  setClient(raw: Uint8Array): void {
+    this.client = fromRawAddress(raw);
+  }
+
+  send(bytes: Uint8Array): void {
+    this.sent.push(bytes.slice());
+  }
+
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.#onClose(this);
+  }
+}
+
+/** See `UdpEngine`. */
+export class ManualEngine implements UdpEngine {
+  readonly kind = "deno";
+  readonly address: Address = { host: "127.0.0.1", port: 8000 };
+  readonly buffers = { receive: 0, send: 0 };
+  readonly drops = {
+    ...{ clientFull: 0, originFull: 0, truncated: 0, receiveOverflow: 0, noClient: 0, failed: 0 },
+  };
+  /** The open links by their ids. */
+  readonly links: (ManualLink | undefined)[] = [];
+  /** Milliseconds. */
+  time = 1_000;
+  readonly #maxLinks: UdpEngineOptions["maxLinks"];
+
+  constructor(maxLinks: number) {
+    this.#maxLinks = maxLinks;
+  }
+
+  /** How many links are open. */
+  get open(): number {
+    return this.links.filter((link) => link !== undefined).length;
+  }
+
+  openLink(origin: Address): ManualLink {
+    if (this.open >= this.#maxLinks) throw new ProxyError("overloaded", "Cannot open another");
+    const free = this.links.indexOf(undefined);
+    const id = free < 0 ? this.links.length : free;
+    const link = new ManualLink(id, origin, () => this.links[id] = undefined);
+    this.links[id] = link;
+    return link;
+  }
+
+  sendToClient(): void {}
+
+  now(): number {
+    return this.time;
+  }
+
+  run(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): void {}
+}
