@@ -12,7 +12,7 @@ import { openStaticFiles } from "./api/static_files.ts";
 import { type Readiness, systemApi } from "./api/system_api.ts";
 import { type About, versionsApp } from "./api/versions.ts";
 import { type OpenRegistry, openRegistry } from "./app_registry.ts";
-import type { Config } from "./config.ts";
+import { type Config, isSameAddress } from "./config.ts";
 import { pages } from "./console/pages.ts";
 import { HopMark } from "./core/hop_mark.ts";
 import { normalizeIp } from "./core/endpoint.ts";
@@ -29,7 +29,7 @@ import { NamedOrigins, OriginNames } from "./registry/named_origins.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { SessionControl } from "./registry/running_sessions.ts";
 import { HttpRelay } from "./relay/http/http_relay.ts";
-import { WebServer } from "./relay/http/web_server.ts";
+import { WebHandler, type WebHandlerOptions, WebServer } from "./relay/http/web_server.ts";
 import { isProxyAtHttp } from "./relay/http_origin/proxy_probe.ts";
 import { RtcMediaRelay } from "./relay/rtc/media_relay.ts";
 import { Signaling } from "./relay/rtc/signaling.ts";
@@ -60,13 +60,16 @@ export interface State {
 /** What has clients and streams. */
 export type Relay = RtmpRelay | HttpRelay | RtcMediaRelay | SrtRelay;
 
+/** Where the HTTP API is, on a port of its own or not. */
+export type ApiPort = Pick<WebServer, "address" | "closed" | "stop">;
+
 /** Everything that is open. */
 export interface Parts {
   readonly rtmp: RtmpRelay;
   readonly httpServer: HttpRelay;
   readonly rtcMedia: RtcMediaRelay;
   readonly srt: SrtRelay;
-  readonly httpApi: WebServer;
+  readonly httpApi: ApiPort;
   readonly system: HttpServer;
   readonly registry: Registry;
   readonly redisAccess?: NonNullable<OpenRegistry["access"]>;
@@ -126,16 +129,16 @@ export async function openParts(
   const rtmp = stack.use(openRtmp(surroundings));
   const rtcMedia = stack.use(await openRtcMedia(surroundings));
   const signaling = stack.use(openSignaling(surroundings, rtcMedia));
-  const api = stack.use(openHttpApi(surroundings, signaling));
-  const answerOther = await openPages(config, rtmp.address.port, api.address.port);
-  const httpServer = stack.use(openHttpRelay(surroundings, answerOther));
+  const { httpServer, httpApi } = await openHttp(surroundings, signaling, {
+    ...{ stack, rtmpPort: rtmp.address.port },
+  });
   const srt = stack.use(await openSrt(surroundings));
   relays.push(rtmp, httpServer, rtcMedia, srt);
   const { systemApi: listen, reusePort } = config.listen;
   return {
     ...{ rtmp, httpServer, rtcMedia, srt, registry, sessions, state },
     ...(access === undefined ? {} : { redisAccess: access }),
-    httpApi: api,
+    httpApi,
     system: stack.use(HttpServer.open({
       name: "System API",
       listen,
@@ -246,15 +249,40 @@ async function openPages(
   };
 }
 
+/** The HTTP server and the HTTP API, on two ports or, as with SRS, on one. */
+async function openHttp(
+  surroundings: Surroundings,
+  signaling: Signaling,
+  { stack, rtmpPort }: { readonly stack: AsyncDisposableStack; readonly rtmpPort: number },
+): Promise<{ httpServer: HttpRelay; httpApi: ApiPort }> {
+  const { config, identifyMemory } = surroundings;
+  const { httpServer: listen, httpApi: apiListen, reusePort } = config.listen;
+  const api = apiOptions(surroundings, signaling);
+  if (isSameAddress(listen, apiListen)) {
+    const handler = stack.use(new WebHandler(api));
+    const answerOther = await openPages(config, rtmpPort, apiListen.port);
+    const httpServer = stack.use(openHttpRelay(surroundings, answerOther, handler));
+    return { httpServer, httpApi: httpServer };
+  }
+  const { limits } = config;
+  const name = "HTTP API";
+  const port = { name, listen: apiListen, reusePort };
+  const httpApi = stack.use(WebServer.open({ ...api, ...port, limits, identifyMemory }));
+  const answerOther = await openPages(config, rtmpPort, httpApi.address.port);
+  return { httpServer: stack.use(openHttpRelay(surroundings, answerOther)), httpApi };
+}
+
 function openHttpRelay(
   surroundings: Surroundings,
   answerOther: (request: Request) => Promise<Response>,
+  api?: WebHandler,
 ): HttpRelay {
   const { config, registry, resolver, metrics, state, sessions } = surroundings;
   const { identifyMemory, hopMark, names, newSession } = surroundings;
   const { listen, limits, timeouts, http } = config;
   return HttpRelay.open({
     ...{ limits, timeouts, identifyMemory, sessions, metrics, hopMark, newSession, answerOther },
+    ...(api === undefined ? {} : { api }),
     listen: listen.httpServer,
     reusePort: listen.reusePort,
     trustedProxies: http.trustedProxies,
@@ -340,16 +368,10 @@ function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signal
   });
 }
 
-function openHttpApi(
-  { config, metrics, identifyMemory }: Surroundings,
-  signaling: Signaling,
-): WebServer {
-  const { listen, limits, timeouts, http, apiAuth } = config;
-  return WebServer.open({
-    ...{ limits, timeouts, identifyMemory },
-    name: "HTTP API",
-    listen: listen.httpApi,
-    reusePort: listen.reusePort,
+function apiOptions({ config, metrics }: Surroundings, signaling: Signaling): WebHandlerOptions {
+  const { timeouts, http, apiAuth } = config;
+  return {
+    timeouts,
     handle: httpApi({
       about: ABOUT,
       access: apiAuth,
@@ -358,7 +380,7 @@ function openHttpApi(
     }),
     onRefused: (reason) => metrics.count("srs_proxy_api_refused_total", { reason }),
     onError: logError,
-  });
+  };
 }
 
 /** A proxy that cannot reach the others serves clients all the same. */
