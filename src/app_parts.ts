@@ -20,6 +20,9 @@ import { logger } from "./core/log.ts";
 import { MemoryBudget } from "./core/memory_budget.ts";
 import type { RelaySessions } from "./core/ports.ts";
 import type { BoundAddress } from "./core/fleet.ts";
+import type { Protocol } from "./core/origin.ts";
+import type { Metrics } from "./core/ports.ts";
+import { Descriptors } from "./net/descriptors.ts";
 import { HttpServer } from "./net/http_server.ts";
 import { NameLookup } from "./net/name_lookup.ts";
 import { NamedOrigins, OriginNames } from "./registry/named_origins.ts";
@@ -33,12 +36,13 @@ import { Signaling } from "./relay/rtc/signaling.ts";
 import { isProxyAtRtmp } from "./relay/rtmp/proxy_probe.ts";
 import { RtmpRelay } from "./relay/rtmp/rtmp_relay.ts";
 import { SrtRelay } from "./relay/srt/srt_relay.ts";
-import { signature, version, versionNumbers } from "./version.ts";
+import { commit, signature, version, versionNumbers } from "./version.ts";
 
 const LOG = logger("app");
 const LIVE_SESSIONS: LiveSessionsOptions = { capacity: 100_000 };
 /** What registers waits so long for the answer to what it is, milliseconds. */
 const PROBE_TIMEOUT = 1_000;
+const ORIGIN_PROTOCOLS: readonly Protocol[] = ["rtmp", "http", "api", "srt", "rtc"];
 const ABOUT: About = { signature, version, numbers: versionNumbers, pid: String(Deno.pid) };
 
 /** Where the log goes, as far as it is measured. */
@@ -98,7 +102,7 @@ export async function openParts(
   stack: AsyncDisposableStack,
 ): Promise<Parts> {
   const state: State = { draining: false, ownAddresses: [] };
-  const metrics = new PrometheusMetrics();
+  const metrics = openMetrics(stack);
   const relays: Relay[] = [];
   const addresses = addressPolicy(config, state);
   const lookup = new NameLookup();
@@ -157,6 +161,27 @@ function controlOf(relays: readonly RelaySessions[]): SessionControl {
   };
 }
 
+function openMetrics(stack: AsyncDisposableStack): PrometheusMetrics {
+  const descriptors = Descriptors.open();
+  if (descriptors !== undefined) stack.use(descriptors);
+  const metrics = new PrometheusMetrics({
+    ...{ version, commit },
+    descriptors: () => ({ open: descriptors?.count(), limit: descriptors?.limit }),
+  });
+  stack.use(metrics.watchEventLoop());
+  return metrics;
+}
+
+/** What is asked for only when somebody wants to see it. */
+async function refresh(metrics: Metrics, registry: Registry, state: State): Promise<void> {
+  metrics.gauge("srs_proxy_draining", state.draining ? 1 : 0);
+  const origins = await registry.origins().catch(() => undefined);
+  for (const protocol of ORIGIN_PROTOCOLS) {
+    const aside = origins?.filter(({ setAsideFor }) => protocol in setAsideFor).length;
+    if (aside !== undefined) metrics.gauge("srs_proxy_origins_set_aside", aside, { protocol });
+  }
+}
+
 /** Ids that no other process and no other session of this one has. */
 function sessionIds(): () => string {
   const prefix = crypto.randomUUID().slice(0, 8);
@@ -181,10 +206,11 @@ function systemHandler(
     },
     directory: registry,
     metrics,
-    expose: () => {
+    expose: async () => {
       metrics.count("srs_proxy_log_lines_lost_total", {}, log.lost - linesLost);
       linesLost = log.lost;
-      return metrics.expose();
+      await refresh(metrics, registry, state);
+      return await metrics.expose();
     },
     readiness: () => readinessOf(state, registry),
     about: ABOUT,
@@ -224,8 +250,8 @@ function openHttpRelay(
   surroundings: Surroundings,
   answerOther: (request: Request) => Promise<Response>,
 ): HttpRelay {
-  const { config, resolver, metrics, state, sessions } = surroundings;
-  const { identifyMemory, hopMark, newSession } = surroundings;
+  const { config, registry, resolver, metrics, state, sessions } = surroundings;
+  const { identifyMemory, hopMark, names, newSession } = surroundings;
   const { listen, limits, timeouts, http } = config;
   return HttpRelay.open({
     ...{ limits, timeouts, identifyMemory, sessions, metrics, hopMark, newSession, answerOther },
@@ -233,7 +259,12 @@ function openHttpRelay(
     reusePort: listen.reusePort,
     trustedProxies: http.trustedProxies,
     hlsPaths: http.hlsPaths,
-    origins: () => registry.origins(),
+    origins: async () => {
+      const known = await registry.origins();
+      return await Promise.all(known.map(async (status) => {
+        return { ...status, origin: await names.resolved(status.origin) };
+      }));
+    },
     looksForFiles: () => http.originFiles,
     corsOrigins: http.corsOrigins,
     resolver,

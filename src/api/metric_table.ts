@@ -27,6 +27,10 @@ function histogram(help: string, ...labels: string[]): MetricDeclaration {
 
 /** The declarations, in the order in which they are exposed. */
 export const METRICS = {
+  srs_proxy_draining: gauge("1 once no new client is taken."),
+  srs_proxy_event_loop_lag_seconds: histogram(
+    "How late timers of the main thread are, looked at four times a second.",
+  ),
   srs_proxy_origins: gauge("Registered origins, refreshed every few seconds."),
   srs_proxy_streams: gauge("Streams mapped to an origin, refreshed every few seconds."),
   srs_proxy_registrations_total: counter(
@@ -73,6 +77,18 @@ export const METRICS = {
   srs_proxy_origins_down_total: counter(
     "Times an origin was found to be down: it left three probes in a row unanswered.",
   ),
+  srs_proxy_origins_set_aside: gauge(
+    "Origins that are set aside for a protocol now.",
+    "protocol",
+  ),
+  srs_proxy_origin_dial_seconds: histogram(
+    "Time to reach an origin, its handshake included where there is one, by protocol.",
+    "protocol",
+  ),
+  srs_proxy_first_byte_seconds: histogram(
+    "Time from a client's wish for a stream to the first byte of an origin's answer, by protocol.",
+    "protocol",
+  ),
   srs_proxy_origin_dials_total: counter(
     "Connections dialled to origins, by protocol and result.",
     "protocol",
@@ -100,7 +116,7 @@ export const METRICS = {
     "side",
   ),
   srs_proxy_rtmp_relay_bytes_total: counter(
-    "RTMP bytes relayed, by direction and by path: untouched, rewritten.",
+    "RTMP bytes relayed, by direction (from_clients, from_origins) and path (untouched, rewritten).",
     "direction",
     "path",
   ),

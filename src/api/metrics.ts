@@ -2,12 +2,15 @@
 // that a misspelt name fails in the first test that reaches it. Knows nothing of what is counted.
 // No label holds a stream, an origin or a client: the number of series is fixed.
 
-import process from "node:process";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Metrics, Timings } from "../core/ports.ts";
 import { BUCKETS, type MetricName, METRICS } from "./metric_table.ts";
+import { seriesOf } from "./metric_values.ts";
+import { declareProcess, type ProcessFigures, watchEventLoop } from "./process_metrics.ts";
 
 type Labels = Readonly<Record<string, string>>;
+
+const NO_FIGURES: ProcessFigures = { version: "", commit: "", descriptors: () => ({}) };
 
 /** The numbers as text, with the media type that tells its format. */
 export interface Exposition {
@@ -22,9 +25,10 @@ export class PrometheusMetrics implements Metrics, Timings {
   readonly #gauges = new Map<string, Gauge>();
   readonly #histograms = new Map<string, Histogram>();
 
-  constructor() {
+  /** @param figures of the process; left out where they are nobody's */
+  constructor(figures: ProcessFigures = NO_FIGURES) {
     for (const name of Object.keys(METRICS) as MetricName[]) this.#declare(name);
-    this.#declareProcess();
+    declareProcess(this.#registry, figures);
   }
 
   /** @throws TypeError when no counter of that name with just these labels is declared */
@@ -48,9 +52,21 @@ export class PrometheusMetrics implements Metrics, Timings {
     histogram.observe(labels, seconds);
   }
 
+  /** Watches the event loop until the result is disposed of. */
+  watchEventLoop(): Disposable {
+    return watchEventLoop(declared(this.#histograms, "srs_proxy_event_loop_lag_seconds"));
+  }
+
   /** Everything as it is now. */
   async expose(): Promise<Exposition> {
     return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
+  }
+
+  /** Puts a series there at 0. */
+  #begin(name: MetricName, labels: Labels): void {
+    this.#counters.get(name)?.inc(labels, 0);
+    this.#gauges.get(name)?.set(labels, 0);
+    this.#histograms.get(name)?.zero(labels);
   }
 
   #declare(name: MetricName): void {
@@ -59,37 +75,7 @@ export class PrometheusMetrics implements Metrics, Timings {
     if (kind === "counter") this.#counters.set(name, new Counter(options));
     else if (kind === "gauge") this.#gauges.set(name, new Gauge(options));
     else this.#histograms.set(name, new Histogram({ ...options, buckets: [...BUCKETS] }));
-  }
-
-  /** The usual names of the usual numbers, read when they are asked for. */
-  #declareProcess(): void {
-    const registers = [this.#registry];
-    new Gauge({
-      name: "process_resident_memory_bytes",
-      help: "Resident memory size in bytes.",
-      registers,
-      collect() {
-        this.set(Deno.memoryUsage().rss);
-      },
-    });
-    new Gauge({
-      name: "srs_proxy_heap_used_bytes",
-      help: "JavaScript heap in use, in bytes.",
-      registers,
-      collect() {
-        this.set(Deno.memoryUsage().heapUsed);
-      },
-    });
-    new Counter({
-      name: "process_cpu_seconds_total",
-      help: "User and system CPU time spent, in seconds.",
-      registers,
-      collect() {
-        const { user, system } = process.cpuUsage();
-        this.reset();
-        this.inc((user + system) / 1e6);
-      },
-    });
+    for (const series of seriesOf(name)) this.#begin(name, series);
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { METRICS } from "./metric_table.ts";
+import { type MetricName, METRICS } from "./metric_table.ts";
+import { LABEL_VALUES, seriesOf } from "./metric_values.ts";
 import { PrometheusMetrics } from "./metrics.ts";
 
 async function linesOf(metrics: PrometheusMetrics): Promise<string[]> {
@@ -16,10 +17,13 @@ Deno.test("counters add up, by label", async () => {
   const metrics = new PrometheusMetrics();
   metrics.count("srs_proxy_rtmp_sessions_opened_total", { intent: "publish" });
   metrics.count("srs_proxy_rtmp_sessions_opened_total", { intent: "publish" });
-  metrics.count("srs_proxy_rtmp_relay_bytes_total", { direction: "in", path: "untouched" }, 500);
+  metrics.count("srs_proxy_rtmp_relay_bytes_total", {
+    direction: "from_clients",
+    path: "untouched",
+  }, 500);
   const lines = await linesOf(metrics);
   assert.ok(lines.includes('srs_proxy_rtmp_sessions_opened_total{intent="publish"} 2'));
-  const bytes = 'srs_proxy_rtmp_relay_bytes_total{direction="in",path="untouched"} 500';
+  const bytes = 'srs_proxy_rtmp_relay_bytes_total{direction="from_clients",path="untouched"} 500';
   assert.ok(lines.includes(bytes));
 });
 
@@ -94,4 +98,54 @@ Deno.test("two sets of metrics share nothing", async () => {
 Deno.test("the media type is that of the text format", async () => {
   const { contentType } = await new PrometheusMetrics().expose();
   assert.match(contentType, /^text\/plain; version=0\.0\.4/);
+});
+
+Deno.test("every series is there from the start, at 0", async () => {
+  const lines = await linesOf(new PrometheusMetrics());
+  for (const [name, { labels, kind }] of Object.entries(METRICS)) {
+    const series = seriesOf(name as MetricName);
+    assert.deepEqual(Object.keys(series[0]!), labels, `values of the labels of ${name}`);
+    for (const each of series) {
+      const shown = Object.entries(each).map(([label, value]) => `${label}="${value}"`).join(",");
+      const full = kind === "histogram" ? `${name}_count` : name;
+      const line = shown === "" ? `${full} 0` : `${full}{${shown}} 0`;
+      assert.ok(lines.includes(line), line);
+    }
+  }
+  for (const [name, values] of Object.entries(LABEL_VALUES)) {
+    for (const list of Object.values(values)) {
+      assert.equal(new Set(list).size, list.length, `${name} has a value twice`);
+    }
+  }
+});
+
+Deno.test("one word for one direction, whatever the protocol", () => {
+  for (const values of Object.values(LABEL_VALUES)) {
+    if ("direction" in values) assert.deepEqual(values.direction, ["from_clients", "from_origins"]);
+  }
+});
+
+Deno.test("the process tells its version, its start and its descriptors, where they are known", async () => {
+  const metrics = new PrometheusMetrics({
+    ...{ version: "1.2.3", commit: "abc" },
+    descriptors: () => ({ open: 17, limit: undefined }),
+  });
+  const lines = await linesOf(metrics);
+  assert.ok(lines.includes('srs_proxy_build_info{version="1.2.3",commit="abc"} 1'));
+  assert.ok(lines.includes("process_open_fds 17"));
+  assert.ok(!lines.some((line) => line.startsWith("process_max_fds ")));
+  const age = Date.now() / 1000 - await valueOf(metrics, "process_start_time_seconds");
+  assert.ok(age >= 0 && age < 3_600, `${age}`);
+});
+
+Deno.test("an event loop that is held up is late", async () => {
+  const metrics = new PrometheusMetrics();
+  using _watch = metrics.watchEventLoop();
+  const start = performance.now();
+  while (performance.now() - start < 800);
+  const name = "srs_proxy_event_loop_lag_seconds";
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setTimeout(resolve, 1);
+  await promise;
+  assert.ok(await valueOf(metrics, `${name}_sum`) > 0.4);
 });

@@ -191,6 +191,12 @@ export class HeldStreams {
     }
   }
 
+  /** The leases of one stream. */
+  leasesOf(stream: string): StreamLease[] {
+    const use = this.#uses.get(stream);
+    return use?.holdings.map((holding) => this.#lease(use, holding)) ?? [];
+  }
+
   /**
    * What is to be renewed from time to time: one lease for each stream and origin in use.
    *

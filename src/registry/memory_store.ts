@@ -41,6 +41,7 @@ const DEFAULT_MAX_SESSIONS = 100_000;
 export class MemoryStore implements Store {
   readonly trouble = undefined;
   onSuspect: (origin: string) => void = () => {};
+  onLiveEnd: (stream: string) => void = () => {};
   readonly #options: MemoryStoreOptions;
   readonly #now: () => number;
   readonly #time: () => number;
@@ -103,7 +104,7 @@ export class MemoryStore implements Store {
 
   renewStreams(leases: readonly StreamLease[]): readonly StreamLease[] {
     return leases.filter((lease) => {
-      const record = renewed(this.stream(lease.stream)?.record, lease);
+      const record = renewed(this.#foundBy(lease), lease);
       // There may be no room: the stream then runs on and its next request picks afresh.
       if (record) this.#renew(record, lease);
       return record === undefined && lease.live === "runs";
@@ -143,6 +144,13 @@ export class MemoryStore implements Store {
     this.#table.clear();
     this.#sessions.clear();
     return Promise.resolve();
+  }
+
+  /** Whose lease was not renewed in its time runs no more: whoever runs takes its place. */
+  #foundBy({ stream, live, liveTtl }: StreamLease): StreamRecord | undefined {
+    const record = this.stream(stream)?.record;
+    const isLate = this.#table.liveTimeLeft(stream, this.#now()) < liveTtl / 2;
+    return record && live === "runs" && isLate ? { ...record, publisher: "" } : record;
   }
 
   /** When a mapping expires that lives `ttl` from now, and no less than it would have done. */

@@ -9,30 +9,38 @@ import { sharedAddresses } from "../core/shared_addresses.ts";
 
 const LOG = logger("registry");
 
+/** Who is told. */
+export interface OriginWatchOptions {
+  /** The process of that id has made way for another. */
+  onRestart(id: string): void;
+  /** It is registered no more; as it was last. */
+  onExpiry(origin: Origin): void;
+}
+
 /** Compares what is registered with what was registered before. */
 export class OriginWatch {
-  readonly #onEnd: (origin: string) => void;
-  readonly #generations = new Map<string, string>();
+  readonly #options: OriginWatchOptions;
+  readonly #known = new Map<string, Origin>();
   #shared: ReadonlySet<string> = new Set();
   #hasChanged = false;
 
-  /** @param onEnd told of each id whose process has ended or made way for another */
-  constructor(onEnd: (origin: string) => void) {
-    this.#onEnd = onEnd;
+  constructor(options: OriginWatchOptions) {
+    this.#options = options;
   }
 
   /** One origin is registered. */
   seen(origin: Origin): void {
     const { id, generation } = origin;
-    const before = this.#generations.get(id);
-    if (before === generation) return;
-    this.#generations.set(id, generation);
+    const before = this.#known.get(id);
+    if (before === origin) return;
+    this.#known.set(id, origin);
+    if (before?.generation === generation) return;
     this.#hasChanged = true;
     if (before === undefined) {
       LOG.info("Origin registered", fieldsOf(origin));
     } else {
       LOG.info("Origin restarted", fieldsOf(origin));
-      this.#onEnd(id);
+      this.#options.onRestart(id);
     }
   }
 
@@ -43,12 +51,12 @@ export class OriginWatch {
       present.add(origin.id);
       this.seen(origin);
     }
-    for (const id of this.#generations.keys()) {
+    for (const [id, origin] of this.#known) {
       if (present.has(id)) continue;
-      this.#generations.delete(id);
+      this.#known.delete(id);
       this.#hasChanged = true;
       LOG.warn("Origin expired", { origin: id });
-      this.#onEnd(id);
+      this.#options.onExpiry(origin);
     }
     if (this.#hasChanged) this.#findShared(origins.map(({ origin }) => origin));
     this.#hasChanged = false;

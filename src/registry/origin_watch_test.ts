@@ -14,7 +14,10 @@ Deno.test("an origin that joins, restarts and expires is told with its name and 
   const write = (line: string) => void lines.push(line.replace(/^\S+ /, "").trimEnd());
   await using _log = await configureLog({ level: "info", format: "text", write });
   const ended: string[] = [];
-  const watch = new OriginWatch((id) => ended.push(id));
+  const watch = new OriginWatch({
+    onRestart: (id) => ended.push(id),
+    onExpiry: ({ id }) => ended.push(id),
+  });
   watch.seen(origin("1"));
   watch.update([{ origin: origin("1") }]);
   watch.seen(origin("2"));

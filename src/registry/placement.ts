@@ -32,6 +32,8 @@ export interface PlacementOptions {
   setAsideFor(origin: string, protocol: Protocol): number;
   /** Whether an origin answers no probes. */
   isDown(origin: string): boolean;
+  /** An origin that sends no heartbeats any more, if sessions of this process still run there. */
+  expired(origin: string): Origin | undefined;
   /** Whether a confirmed session of this process uses the stream there. */
   isRunning(stream: string, origin: string): boolean;
 }
@@ -86,7 +88,7 @@ export class Placement {
     let found = await store.stream(request.stream);
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const record = found?.record;
-      const owner = record && await store.origin(record.origin);
+      const owner = record && await this.#ownerOf(record);
       const reason = record && this.#reasonToMove(request, record, owner);
       if (found && record && owner && reason === undefined) {
         if (this.#mayRelyOn(found)) return { origin: owner, record };
@@ -106,6 +108,13 @@ export class Placement {
       }
     }
     throw new ProxyError("registry_unavailable", "Cannot agree on an origin for this stream");
+  }
+
+  /** What is live still has its owner where that one has stopped to send heartbeats. */
+  async #ownerOf(record: StreamRecord): Promise<Origin | undefined> {
+    const { store, expired } = this.#options;
+    return await store.origin(record.origin) ??
+      (isLive(record) ? expired(record.origin) : undefined);
   }
 
   #reasonToMove(

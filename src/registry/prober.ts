@@ -11,6 +11,8 @@ export interface ProberOptions {
   readonly probe: (origin: Origin) => Promise<boolean>;
   /** The origin as it is registered now; undefined when it is not. */
   readonly origin: (id: string) => Promise<Origin | undefined>;
+  /** It has left a probe without an answer, and this process was the one to suspect it. */
+  readonly onMiss: (id: string) => void;
   /** It has left so many probes in a row without an answer. */
   readonly onDown: (id: string) => void;
   /** One that was down has answered. */
@@ -24,12 +26,16 @@ export interface ProberOptions {
 const PERIOD = 2_000;
 /** Probes without an answer after which an origin is down. */
 const MISSES = 3;
+/** The other proxies are told of so many; after that they know, or have no sessions there. */
+const MOST_TOLD = 10;
 const MOST_AT_ONCE = 64;
 const MOST_SUSPECTS = 10_000;
 /** A place for a probe is looked for again after so long. */
 const FULL_PAUSE = 200;
 
 interface Suspect {
+  /** Whether this process has found it out by itself. */
+  isOwn: boolean;
   misses: number;
   isDown: boolean;
   /** Whether it has answered and is let go at the next turn, unless it is suspected anew. */
@@ -48,13 +54,20 @@ export class Prober implements Disposable {
     this.#options = options;
   }
 
-  /** Somebody could not reach the origin: it is probed until it answers. */
-  suspect(id: string): void {
+  /**
+   * Somebody could not reach the origin: it is probed until it answers.
+   *
+   * @param isOwn whether somebody of this process
+   */
+  suspect(id: string, isOwn: boolean): void {
     const known = this.#suspects.get(id);
-    if (known) known.isCleared = false;
+    if (known) {
+      known.isCleared = false;
+      known.isOwn ||= isOwn;
+    }
     if (known || this.#isOver || this.#suspects.size >= MOST_SUSPECTS) return;
     const timer = this.#options.clock.after(0, () => this.#probe(id));
-    this.#suspects.set(id, { misses: 0, isDown: false, isCleared: false, timer });
+    this.#suspects.set(id, { isOwn, misses: 0, isDown: false, isCleared: false, timer });
   }
 
   /** Whether it is being probed. */
@@ -119,7 +132,9 @@ export class Prober implements Disposable {
   }
 
   #missed(id: string, suspect: Suspect): void {
-    if (++suspect.misses !== MISSES) return;
+    suspect.misses++;
+    if (suspect.isOwn && suspect.misses <= MOST_TOLD) this.#options.onMiss(id);
+    if (suspect.misses !== MISSES) return;
     suspect.isDown = true;
     this.#options.onDown(id);
   }

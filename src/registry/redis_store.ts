@@ -5,7 +5,6 @@
 import type { PageRequest } from "../core/directory.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
-import { ExpiringMap } from "../core/expiring_map.ts";
 import type { Origin } from "../core/origin.ts";
 import type { Metrics, RtcSession } from "../core/ports.ts";
 import { MemoryStore } from "./memory_store.ts";
@@ -19,6 +18,7 @@ import { GivenUp } from "./redis/given_up.ts";
 import { Keys } from "./redis/keys.ts";
 import { RedisLink } from "./redis/link.ts";
 import { locatorOf, type RedisServers } from "./redis/locate.ts";
+import { OriginLookup } from "./redis/origin_lookup.ts";
 import type { MappingResult } from "./redis/records.ts";
 import { Remote } from "./redis/remote.ts";
 import { SessionBook } from "./redis/session_book.ts";
@@ -64,7 +64,6 @@ const DEFAULT_MAX_SESSIONS = 100_000;
 const DEADLINE = 90;
 /** So much before our deadline Redis must have decided, or the answer could come too late. */
 const WAY_BACK = 30;
-const ORIGIN_DEADLINE = 40;
 const BACKGROUND_DEADLINE = 1_000;
 const FIRST_CONNECTION = 1_500;
 const LAST_WRITES = 500;
@@ -73,11 +72,11 @@ const TICK = 250;
 const PERMANENT_TTL = 30_000;
 /** A mapping that was given up is used again only while it has this left. */
 const STILL_FRESH = 7_000;
-const NO_ORIGIN = { ttl: 1_000, capacity: 1_000 };
 
 /** Records that many proxies share. */
 export class RedisStore implements Store {
   onSuspect: (origin: string) => void = () => {};
+  onLiveEnd: (stream: string) => void = () => {};
   readonly #options: RedisStoreOptions;
   readonly #clock: Clock;
   readonly #now = () => this.#clock.now();
@@ -94,7 +93,7 @@ export class RedisStore implements Store {
   readonly #timer: Disposable;
   readonly #givenUp = new GivenUp();
   readonly #permanent = new Map<string, Origin>();
-  readonly #noOrigin = new ExpiringMap<string, true>(NO_ORIGIN);
+  readonly #lookup: OriginLookup;
 
   /**
    * Connects, and waits for that a second and a half at most: without Redis the store works too,
@@ -148,6 +147,11 @@ export class RedisStore implements Store {
       onGap: () => this.#upkeep.gap(),
       onSession: (change) => this.#sessions.changed(change),
       onSuspect: (origin) => this.onSuspect(origin),
+      onLiveEnd: (stream) => this.onLiveEnd(stream),
+    });
+    this.#lookup = new OriginLookup({
+      ...{ gate: this.#gate, remote: this.#remote, follower: this.#follower, now },
+      known: (id) => this.#copy.origin(id),
     });
     this.#queue = new Batcher(async (connection, operations) => {
       const results = await this.#remote.streams(connection, operations);
@@ -187,7 +191,7 @@ export class RedisStore implements Store {
       this.#permanent.delete(origin.id);
     }
     const record = { record: origin, ttl: isPermanent ? PERMANENT_TTL : ttl };
-    this.#noOrigin.delete(origin.id, this.#now());
+    this.#lookup.learn(origin.id);
     const answer = await this.#gate.ask(DEADLINE, (connection) => {
       return this.#remote.putOrigin(connection, record, "news");
     });
@@ -204,8 +208,7 @@ export class RedisStore implements Store {
   }
 
   origin(id: string): Answer<Origin | undefined> {
-    // A mapping may be known a moment earlier than its origin.
-    return this.#copy.origin(id) ?? this.#lookUpOrigin(id);
+    return this.#copy.origin(id) ?? this.#lookup.find(id);
   }
 
   origins(): readonly OriginRecord[] {
@@ -255,7 +258,9 @@ export class RedisStore implements Store {
     }
     if (result) return false;
     const [divided] = this.#copy.renewStreams([lease]);
-    if (this.#copy.stream(stream)?.record.origin === origin) this.#unwritten.addStream(stream);
+    if (this.#copy.stream(stream)?.record.origin === origin) {
+      this.#unwritten.addStream(stream, { ended: live === "ended" ? lease.claimant : undefined });
+    }
     return divided !== undefined;
   }
 
@@ -292,7 +297,7 @@ export class RedisStore implements Store {
   async sweep(): Promise<StoreSize> {
     const now = this.#now();
     this.#sessions.sweep();
-    this.#noOrigin.expire(now);
+    this.#lookup.sweep();
     await Promise.all(Array.from(this.#permanent.values(), async (record) => {
       await this.#gate.ask(BACKGROUND_DEADLINE, (connection) => {
         return this.#remote.putOrigin(connection, { record, ttl: PERMANENT_TTL }, "news");
@@ -315,21 +320,6 @@ export class RedisStore implements Store {
     await this.#link[Symbol.asyncDispose]();
     await this.#upkeep.idle();
     this.#table.clear();
-  }
-
-  async #lookUpOrigin(id: string): Promise<Origin | undefined> {
-    if (this.#noOrigin.get(id, this.#now())) return undefined;
-    const answer = await this.#gate.ask(ORIGIN_DEADLINE, (connection) => {
-      return this.#remote.origin(connection, id);
-    });
-    const known = this.#copy.origin(id);
-    if (known || !answer) return known;
-    if (!answer.value) {
-      this.#noOrigin.set(id, true, this.#now());
-      return undefined;
-    }
-    this.#follower.takeOrigin(answer.value, answer.version);
-    return answer.value.record;
   }
 
   /** What Redis says; undefined when it does not say it in time. */
@@ -365,7 +355,7 @@ export class RedisStore implements Store {
     this.#countAlone("move");
     const before = this.#copy.stream(move.stream)?.record;
     const record = this.#copy.moveStream({ ...this.#chooseAlone(move), from: move.from });
-    if (record !== before) this.#unwritten.addStream(move.stream, [move.from]);
+    if (record !== before) this.#unwritten.addStream(move.stream, { from: move.from });
     return record;
   }
 

@@ -20,16 +20,14 @@ import type {
 } from "../core/ports.ts";
 import type { Vhosts } from "../core/vhosts.ts";
 import { BackgroundWrites } from "./background_writes.ts";
-import { Health } from "./health.ts";
 import { HeldStreams } from "./held_streams.ts";
 import { isLive } from "./mapping_rules.ts";
-import { OriginWatch } from "./origin_watch.ts";
+import { OriginCare } from "./origin_care.ts";
 import { PartFinder } from "./part_finder.ts";
 import { pickFewest } from "./picker.ts";
 import { type Choose, Placement } from "./placement.ts";
-import { Prober } from "./prober.ts";
 import { runsElsewhere } from "./refusals.ts";
-import { NO_SESSIONS, RunningSessions, type SessionControl } from "./running_sessions.ts";
+import { NO_SESSIONS, type SessionControl } from "./running_sessions.ts";
 import type { Store, StreamLease } from "./store.ts";
 
 /** What can change while a registry runs; times are milliseconds. */
@@ -72,7 +70,6 @@ const LONGEST_TENTATIVE = 15_000;
 const LONGEST_PERIOD = 5_000;
 const SHORTEST_IDLE = 1_000;
 const LEASE_BATCH = 500;
-const MAX_HEALTH_ENTRIES = 10_000;
 /** So long a publisher may wait for the agreement of other proxies before it is accepted. */
 const LONGEST_WAIT = 130;
 
@@ -88,10 +85,7 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
   readonly #vhosts: Vhosts | undefined;
   readonly #held: HeldStreams;
   readonly #placement: Placement;
-  readonly #health: Health;
-  readonly #prober: Prober;
-  readonly #sessions: RunningSessions;
-  readonly #watch: OriginWatch;
+  readonly #care: OriginCare;
   readonly #parts: PartFinder;
   readonly #writes: BackgroundWrites;
   readonly #timer: Disposable;
@@ -132,21 +126,22 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
         },
       },
     });
-    this.#health = new Health({ capacity: MAX_HEALTH_ENTRIES, random });
-    this.#sessions = new RunningSessions(options.sessions ?? NO_SESSIONS, this.#held);
-    this.#prober = this.#openProber(clock, options.probe);
+    this.#care = new OriginCare({
+      ...{ store, metrics, clock, random, probe: options.probe, held: this.#held, now: this.#now },
+      control: options.sessions ?? NO_SESSIONS,
+      tellOthers: (origin) => this.#writes.add(() => store.suspectOrigin(origin)),
+    });
     this.#placement = new Placement({
       ...{ store, metrics, claimant: this.#claimant, tentativeTtl, now: this.#now },
       // What is relied on without a claim must still be there when its lease is first renewed.
       leastLeft: period + Math.min(period, 2_000),
       choose: options.pick ?? ((_, candidates) => pickFewest(candidates, random)),
-      setAsideFor: (origin, protocol) =>
-        this.#health.setAsideFor({ origin, protocol }, this.#now()),
-      isDown: (origin) => this.#prober.isDown(origin),
+      setAsideFor: (origin, protocol) => this.#care.setAsideFor(origin, protocol),
+      isDown: (origin) => this.#care.isDown(origin),
+      expired: (origin) => this.#care.expired(origin),
       isRunning: (stream, origin) => this.#held.isRunning(stream, origin),
     });
-    this.#watch = new OriginWatch((origin) => this.#forgive(origin));
-    store.onSuspect = (origin) => this.#suspect(origin);
+    store.onLiveEnd = (stream) => this.#assertDivided(stream);
     const every = options.every ?? ((...timer) => clock.every(...timer));
     this.#timer = every(period, () => this.#upkeep());
   }
@@ -181,7 +176,7 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     try {
       const { origin, record } = await this.#placement.find(request);
       this.#held.place(session, record);
-      this.#health.used({ origin: origin.id, protocol }, this.#now());
+      this.#care.used(origin.id, protocol);
       return origin;
     } catch (error) {
       this.#held.end(session);
@@ -230,19 +225,11 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
   }
 
   unreachable(origin: string, protocol: Protocol): void {
-    const pause = this.#health.unreachable({ origin, protocol }, this.#now());
-    if (!this.#prober.isSuspected(origin)) {
-      this.#writes.add(() => this.#store.suspectOrigin(origin));
-    }
-    this.#suspect(origin);
-    if (pause === 0) return;
-    this.#metrics.count("srs_proxy_origins_set_aside_total", { protocol });
-    LOG.warn("Origin set aside", { origin, protocol, pauseMs: Math.round(pause) });
+    this.#care.unreachable(origin, protocol);
   }
 
   reached(origin: string, protocol: Protocol): void {
-    if (!this.#health.reached({ origin, protocol }, this.#now())) return;
-    LOG.info("Origin answers again", { origin, protocol });
+    this.#care.reached(origin, protocol);
   }
 
   async register(origin: Origin): Promise<void> {
@@ -252,16 +239,15 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     await this.#timed("register", async () => {
       await this.#store.putOrigin(origin, this.#originTtl);
     });
-    this.#watch.seen(origin);
+    this.#care.seen(origin);
     this.#parts.add(origin.id);
   }
 
   async origins(): Promise<readonly OriginStatus[]> {
-    const now = this.#now();
     return (await this.#store.origins()).map((record) => ({
       ...record,
-      setAsideFor: this.#health.pausesOf(record.origin.id, now),
-      down: this.#prober.isDown(record.origin.id),
+      setAsideFor: this.#care.pausesOf(record.origin.id),
+      down: this.#care.isDown(record.origin.id),
     }));
   }
 
@@ -279,7 +265,7 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
   /** Stops the timers and waits for what is still being written. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timer[Symbol.dispose]();
-    this.#prober[Symbol.dispose]();
+    this.#care[Symbol.dispose]();
     await this.#round;
     await this.#writes.idle();
   }
@@ -289,37 +275,11 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     return this.#vhosts?.placed(stream) ?? stream;
   }
 
-  #openProber(clock: Clock, probe: RegistryOptions["probe"]): Prober {
-    return new Prober({
-      clock,
-      // An origin that sends is alive, although it may take no new connections.
-      probe: async (origin) => {
-        const answers = probe === undefined || await probe(origin);
-        return this.#sessions.haveHeardFrom(origin.id) || answers;
-      },
-      origin: async (id) => await this.#store.origin(id),
-      onDown: (origin) => {
-        const sessions = this.#sessions.endAt(origin);
-        this.#metrics.count("srs_proxy_origins_down_total");
-        LOG.warn("Origin is down", { origin, sessions });
-      },
-      onUp: (origin) => {
-        this.#health.forgive(origin, this.#now());
-        LOG.info("Origin is up again", { origin });
-      },
-      onCleared: (origin) => this.#sessions.forget(origin),
-    });
-  }
-
-  #suspect(origin: string): void {
-    if (!this.#prober.isSuspected(origin)) this.#sessions.haveHeardFrom(origin);
-    this.#prober.suspect(origin);
-  }
-
-  /** The origin is another process now, or gone. */
-  #forgive(origin: string): void {
-    this.#health.forgive(origin, this.#now());
-    this.#prober.forget(origin);
+  /** Its other publisher has ended: the stream is where ours runs. */
+  #assertDivided(stream: string): void {
+    if (!this.#divided.has(stream)) return;
+    const leases = this.#held.leasesOf(stream).filter(({ live }) => live === "runs");
+    this.#writes.add(() => this.#renew(leases));
   }
 
   async #renew(leases: readonly StreamLease[]): Promise<void> {
@@ -357,13 +317,10 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
       for (const batch of this.#held.leases(LEASE_BATCH)) await this.#renew(batch);
       const size = await this.#store.sweep();
       const origins = await this.#store.origins();
-      this.#watch.update(origins);
       this.#parts.update(origins);
-      this.#health.sweep(this.#now());
-      const strays = await this.#sessions.endStrays(this.#store);
-      this.#metrics.count("srs_proxy_registry_strays_total", {}, strays);
+      await this.#care.update(origins);
       this.#metrics.gauge("srs_proxy_origins", size.origins);
-      this.#metrics.gauge("srs_proxy_origins_down", this.#prober.down);
+      this.#metrics.gauge("srs_proxy_origins_down", this.#care.down);
       this.#metrics.gauge("srs_proxy_streams", size.streams);
     } catch (error) {
       this.#metrics.count("srs_proxy_registry_errors_total");

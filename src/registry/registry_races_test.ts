@@ -37,6 +37,7 @@ function overConnection(store: Store, random: () => number): Store {
   return {
     trouble: undefined,
     onSuspect: () => {},
+    onLiveEnd: () => {},
     suspectOrigin: () => {},
     putOrigin: (origin, ttl) => call(() => store.putOrigin(origin, ttl)),
     origin: (id) => call(() => store.origin(id)),

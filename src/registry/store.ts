@@ -128,6 +128,8 @@ export interface Store extends AsyncDisposable {
   readonly trouble: string | undefined;
   /** Told of each origin that another proxy has come to suspect. */
   onSuspect: (origin: string) => void;
+  /** Told of each stream that another proxy has said to be live no more. */
+  onLiveEnd: (stream: string) => void;
   /** Tells the other proxies, if they can be told, that an origin does not answer here. */
   suspectOrigin(id: string): Answer<void>;
   /**

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { METRICS } from "../../src/api/metric_table.ts";
+import { PROCESS_METRICS } from "../../src/api/process_metrics.ts";
 import { VARIABLES } from "../../src/config_table.ts";
 import { Child } from "../support/child.ts";
 import { testFile } from "../support/ffmpeg.ts";
@@ -64,6 +65,7 @@ class Reader implements AsyncDisposable {
     this.#folder = folder;
     const { rtmp, httpServer, httpApi, systemApi } = proxy.ports;
     this.#replaced = new Map(Object.entries({
+      ...{ "npx -y deno@2.9.6 task start": "srs-proxy" },
       ...{ 11935: `${rtmp}`, 18080: `${httpServer}`, 11985: `${httpApi}`, 12025: `${systemApi}` },
       ...more,
     }));
@@ -105,7 +107,7 @@ class Reader implements AsyncDisposable {
 }
 
 Deno.test("every block of commands is run by one of these tests, or has a reason not to be", () => {
-  const run = new Set([...commandsOf("curl -s", "srs-proxy --check"), ...commandsOf("ffmpeg")]);
+  const run = new Set([...commandsOf("curl -s", "start --check"), ...commandsOf("ffmpeg")]);
   for (const block of BLOCKS) {
     const isKnown = run.has(block) || block.firstLine in NOT_RUN ||
       ["ini", "srs", "redis", ""].includes(block.language);
@@ -121,7 +123,7 @@ Deno.test({
   async fn() {
     await using reader = await Reader.open();
     let count = 0;
-    for (const block of commandsOf("curl -s", "srs-proxy --check")) {
+    for (const block of commandsOf("curl -s", "start --check")) {
       if (block.text.includes("while true")) continue;
       await using shell = reader.start(block.text);
       const { code } = await shell.end();
@@ -202,7 +204,7 @@ Deno.test("variables, metrics and headings that the docs name exist", () => {
       assert.ok(isThere || isPrefix, `${file}: ${name}`);
     }
     for (const [name] of text.matchAll(/\bsrs_proxy_[a-z_]+[a-z]\b/g)) {
-      assert.ok(name in METRICS, `${file}: ${name}`);
+      assert.ok(name in METRICS || PROCESS_METRICS.includes(name), `${file}: ${name}`);
     }
     for (const [, target = ""] of text.matchAll(/\]\(([^):]+)\)/g)) {
       const [path = "", anchor] = target.split("#");

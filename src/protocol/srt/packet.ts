@@ -7,7 +7,8 @@ export const HEADER = 16;
 export const TIMESTAMP_AT = 8;
 export const DESTINATION_AT = 12;
 
-/** Types of control packets. */
+/** Types of control packets, and what stands for a packet that is none. */
+export const DATA = -1;
 export const HANDSHAKE = 0;
 export const SHUTDOWN = 5;
 const USER_DEFINED = 0x7fff;
@@ -15,9 +16,9 @@ const USER_DEFINED = 0x7fff;
 const KEY_MATERIAL_REQUEST = 3;
 const KEY_MATERIAL_ANSWER = 4;
 
-/** The type of a control packet; -1 for a data packet. @param buffer holds a header at least */
+/** The type of a control packet; DATA for a data packet. @param buffer holds a header at least */
 export function controlTypeOf(buffer: Uint8Array): number {
-  return buffer[0]! < 0x80 ? -1 : ((buffer[0]! & 0x7f) << 8) | buffer[1]!;
+  return buffer[0]! < 0x80 ? DATA : ((buffer[0]! & 0x7f) << 8) | buffer[1]!;
 }
 
 /** Whether it carries key material in mid-session. @param buffer holds a header at least */

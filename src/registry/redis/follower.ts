@@ -4,6 +4,7 @@
 
 import type { Origin } from "../../core/origin.ts";
 import type { Metrics } from "../../core/ports.ts";
+import { isLive } from "../mapping_rules.ts";
 import type { RecordTable } from "../record_table.ts";
 import type { RedisCalls } from "./calls.ts";
 import {
@@ -33,6 +34,8 @@ export interface FollowerOptions {
   readonly onSession: (change: { readonly user: string; readonly by: string }) => void;
   /** Another process has come to suspect an origin. */
   readonly onSuspect: (origin: string) => void;
+  /** A stream that was live is so no more. */
+  readonly onLiveEnd: (stream: string) => void;
 }
 
 /** What is alive in the copy and was not found in Redis. */
@@ -226,10 +229,11 @@ export class Follower {
   #putMapping({ record, ttl, liveTtl }: TimedMapping, version: number): void {
     const { table, unwritten } = this.#options;
     const now = this.#options.now();
-    const held = unwritten.judge(table.stream(record.stream, now)?.record, record);
-    if (held !== record) return;
+    const before = table.stream(record.stream, now)?.record;
+    if (unwritten.judge(before, record) !== record) return;
     const stamp = { expires: now + shorter(ttl), liveExpires: now + liveTtl, version };
     table.putStream(record, stamp, now);
+    if (before && isLive(before) && !isLive(record)) this.#options.onLiveEnd(record.stream);
   }
 
   #removeMapping(stream: string, version: number): void {

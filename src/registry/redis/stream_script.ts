@@ -132,7 +132,9 @@ end
 
 local function together(key, wish, found)
   local own = found.publisher == '' or found.publisher == wish.publisher
-  if own and wish.live == 'runs' then
+  -- Whose lease was not renewed in its time runs no more: whoever runs takes its place.
+  local isLate = found.liveUntil < now + wish.liveTtl / 2
+  if wish.live == 'runs' and (own or isLate) then
     local before = found.publisher == '' and 0 or found.liveUntil
     found.publisher = wish.publisher
     found.liveUntil = math.max(before, now + wish.liveTtl)

@@ -5,8 +5,20 @@
 import { isLive, prevails } from "../mapping_rules.ts";
 import type { StreamRecord } from "../store.ts";
 
-/** The origins from which a stream was taken away. */
-export type Sources = ReadonlySet<string>;
+/** What Redis is to be told of a stream besides its mapping. */
+export interface Untold {
+  /** The origins from which the stream was taken away. */
+  readonly sources: ReadonlySet<string>;
+  /** The registry whose last publisher has ended; undefined when none has. */
+  readonly ended: string | undefined;
+}
+
+/** What has happened to a stream. */
+export interface StreamNews {
+  /** The origin from which it was taken. */
+  readonly from?: string;
+  readonly ended?: string | undefined;
+}
 
 const MOST_SOURCES = 8;
 
@@ -14,7 +26,7 @@ const MOST_SOURCES = 8;
 export class Unwritten {
   readonly #capacity: number;
   readonly #origins = new Set<string>();
-  readonly #streams = new Map<string, Sources>();
+  readonly #streams = new Map<string, Untold>();
 
   /** @param capacity in names of each kind; beyond it the oldest are left to their next renewal */
   constructor(capacity: number) {
@@ -30,11 +42,19 @@ export class Unwritten {
     dropOldest(this.#origins, this.#capacity);
   }
 
-  /** @param sources the origins from which the stream was taken */
-  addStream(stream: string, sources: Iterable<string> = []): void {
-    const before = this.#streams.get(stream) ?? [];
-    this.#streams.set(stream, new Set([...before, ...sources].slice(-MOST_SOURCES)));
+  /** A publisher that has ended is one no more once something else has happened. */
+  addStream(stream: string, { from, ended }: StreamNews = {}): void {
+    const before = [...this.#streams.get(stream)?.sources ?? []];
+    const sources = new Set([...before, ...from === undefined ? [] : [from]].slice(-MOST_SOURCES));
+    this.#streams.set(stream, { sources, ended });
     dropOldest(this.#streams, this.#capacity);
+  }
+
+  /** Puts back what could not be written; what has happened since is newer. */
+  restoreStream(stream: string, untold: Untold): void {
+    const since = this.#streams.get(stream);
+    const sources = new Set([...untold.sources, ...since?.sources ?? []]);
+    this.#streams.set(stream, { sources, ended: since ? since.ended : untold.ended });
   }
 
   /** There is nothing to be written of it any more. */
@@ -50,7 +70,7 @@ export class Unwritten {
   }
 
   /** Some of the streams, which are no longer in here. */
-  takeStreams(count: number): readonly (readonly [string, Sources])[] {
+  takeStreams(count: number): readonly (readonly [string, Untold])[] {
     const taken = [...this.#streams.entries().take(count)];
     for (const [stream] of taken) this.#streams.delete(stream);
     return taken;
@@ -61,7 +81,7 @@ export class Unwritten {
    * say if ours were written now. If it is not ours there is nothing to be written any more.
    */
   judge(ours: StreamRecord | undefined, theirs: StreamRecord): StreamRecord {
-    const sources = this.#streams.get(theirs.stream);
+    const sources = this.#streams.get(theirs.stream)?.sources;
     if (!sources || !ours) return theirs;
     if (ours.origin === theirs.origin) return overlaid(ours, theirs);
     if ((sources.has(theirs.origin) && !isLive(theirs)) || prevails(ours, theirs)) return ours;

@@ -11,7 +11,7 @@ import type { Remote } from "./remote.ts";
 import type { SessionBook } from "./session_book.ts";
 import type { Batcher } from "./batcher.ts";
 import type { MappingResult } from "./records.ts";
-import type { Sources, Unwritten } from "./unwritten.ts";
+import type { Untold, Unwritten } from "./unwritten.ts";
 import { settleWish, type StreamOperation } from "./wishes.ts";
 
 /** The parts that are kept up. */
@@ -162,18 +162,18 @@ export class Upkeep {
 
   async #writeStreams(
     connection: RedisCalls,
-    streams: readonly (readonly [string, Sources])[],
+    streams: readonly (readonly [string, Untold])[],
   ): Promise<void> {
     const { table, queue, unwritten, now } = this.#options;
     try {
-      await Promise.all(streams.map(async ([stream, sources]) => {
+      await Promise.all(streams.map(async ([stream, untold]) => {
         const found = table.stream(stream, now());
         if (!found || found.left <= 0) return;
         const liveLeft = table.liveTimeLeft(stream, now());
-        await queue.submit(connection, settleWish(found, liveLeft, sources));
+        await queue.submit(connection, settleWish(found, liveLeft, untold));
       }));
     } catch (error) {
-      for (const [stream, sources] of streams) unwritten.addStream(stream, sources);
+      for (const [stream, untold] of streams) unwritten.restoreStream(stream, untold);
       throw error;
     }
   }

@@ -2,6 +2,7 @@
 // put into these words. Pure functions; stream_script.ts does what they say.
 
 import { isLive } from "../mapping_rules.ts";
+import type { Untold } from "./unwritten.ts";
 import type { ForgottenStream, FoundStream, StreamClaim, StreamLease } from "../store.ts";
 
 /** A wish about the mapping of a stream; see the script for what each kind does. */
@@ -58,8 +59,9 @@ export function forgetWish({ stream, origin, claimant }: ForgottenStream): Strea
 export function settleWish(
   { record, left: ttl }: FoundStream,
   liveTtl: number,
-  sources: Iterable<string>,
+  { sources, ended }: Untold,
 ): StreamOperation {
-  const live = isLive(record) && liveTtl > 0 ? "runs" : "none";
-  return { ...NOTHING_SAID, ...record, kind: "settle", ttl, live, liveTtl, from: [...sources] };
+  const common = { ...NOTHING_SAID, ...record, kind: "settle", ttl, from: [...sources] } as const;
+  if (isLive(record)) return { ...common, live: liveTtl > 0 ? "runs" : "none", liveTtl };
+  return ended === undefined ? common : { ...common, live: "ended", publisher: ended };
 }

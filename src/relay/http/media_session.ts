@@ -132,11 +132,15 @@ export class MediaSession {
     const { kind, query, mayBeLive } = this.#media;
     const { request, connection } = this.#exchange;
     const isPlaylist = kind === "hls" || kind === "dash";
-    const { trustedProxies, hopMark } = this.#services.ports;
+    const { ports } = this.#services;
+    const { trustedProxies, hopMark } = ports;
     const { peer } = connection;
+    const startedAt = performance.now();
     const changes = { query, readable: isPlaylist, peer, trustedProxies, hopMark };
     const forwarded = await this.#forward(outgoingRequest(request, changes));
     this.#forwarded = forwarded;
+    const seconds = (performance.now() - startedAt) / 1000;
+    ports.metrics.observe?.("srs_proxy_first_byte_seconds", seconds, { protocol: "http" });
     if (forwarded.response.status === 404) await this.#requireOffered();
     const isContent = forwarded.response.status === 200 && request.method === "GET";
     if (isPlaylist && isContent) await this.#answerPlaylist(forwarded, kind);

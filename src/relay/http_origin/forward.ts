@@ -119,10 +119,13 @@ export class Forwarder {
       metrics.count("srs_proxy_origin_dials_total", { protocol, result });
     let failure = new ProxyError("no_origin", `Origin offers no ${protocol}`);
     for (const address of origin.endpoints[protocol]) {
+      const startedAt = performance.now();
       try {
         const link = await this.#pool.dial(address, timeouts.dial, gone);
         resolver.reached(origin.id, protocol);
         count("reached");
+        const seconds = (performance.now() - startedAt) / 1000;
+        metrics.observe?.("srs_proxy_origin_dial_seconds", seconds, { protocol });
         return link;
       } catch (error) {
         if (!(error instanceof ProxyError) || error.source !== "origin") throw error;

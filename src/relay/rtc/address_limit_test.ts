@@ -8,7 +8,7 @@ Deno.test("WebRTC clients of one /64 count together, those of another apart", as
   const sessions = new MediaSessions(engine, { maxPaths: 10, maxSessionsPerAddress: 2 });
   const media = { host: "::1", port: 9 };
   const open = (user: string, host: string) => {
-    sessions.put({ user, password: "secret", media }, Infinity);
+    sessions.put({ user, password: "secret", media, isCounted: false }, Infinity);
     const path = sessions.addPath(sessions.get(user)!, toRawAddress({ host, port: 4711 }));
     return path === "address_limit" ? path : "open";
   };

@@ -152,9 +152,9 @@ export class RelayedPair {
       downRewritten: down.relay.rewrittenBytes,
     };
     const now = this.#counted;
-    countBytes(metrics, "to_origin", now.up - before.up, now.upRewritten - before.upRewritten);
+    countBytes(metrics, "from_clients", now.up - before.up, now.upRewritten - before.upRewritten);
     const rewritten = now.downRewritten - before.downRewritten;
-    countBytes(metrics, "to_client", now.down - before.down, rewritten);
+    countBytes(metrics, "from_origins", now.down - before.down, rewritten);
     return now.up - before.up + now.down - before.down;
   }
 

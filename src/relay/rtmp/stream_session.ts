@@ -23,6 +23,7 @@ export class StreamSession implements Disposable {
   readonly #client: TcpConnection;
   #opened: { readonly bytesIn: number; readonly bytesOut: number } | undefined;
   #released = false;
+  readonly #startedAt = performance.now();
 
   constructor(ports: RtmpPorts, client: TcpConnection, stream: string, wish: StreamCommand) {
     this.id = ports.newSession();
@@ -58,8 +59,11 @@ export class StreamSession implements Disposable {
       }).catch((error) => {
         throw failure ?? error;
       });
+      const startedAt = performance.now();
       try {
         const link = await OriginLink.open(origin, timeouts.dial);
+        const seconds = (performance.now() - startedAt) / 1000;
+        metrics.observe?.("srs_proxy_origin_dial_seconds", seconds, { protocol: "rtmp" });
         resolver.reached(origin.id, "rtmp");
         metrics.count("srs_proxy_origin_dials_total", { protocol: "rtmp", result: "reached" });
         return link;
@@ -85,7 +89,10 @@ export class StreamSession implements Disposable {
     const { bytesIn, bytesOut, peer } = this.#client;
     this.#opened = { bytesIn, bytesOut };
     const { intent, stream, id: session } = this;
-    this.#ports.metrics.count("srs_proxy_rtmp_sessions_opened_total", { intent });
+    const { metrics } = this.#ports;
+    metrics.count("srs_proxy_rtmp_sessions_opened_total", { intent });
+    const seconds = (performance.now() - this.#startedAt) / 1000;
+    metrics.observe?.("srs_proxy_first_byte_seconds", seconds, { protocol: "rtmp" });
     const client = formatAddress(peer);
     this.#ports.sessions.opened({ session, protocol: "rtmp", intent, stream, origin, client });
   }

@@ -71,9 +71,11 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
     const call = this.#calls.ofTarget(sender, target);
     if (call?.state !== "open") return this.#drop("unknown_socket");
     const type = srt.controlTypeOf(buffer);
-    // A caller's handshakes are for the listener. Origins would take keys from one that is not.
-    if (type === srt.HANDSHAKE) return this.#drop("malformed");
-    if (this.#isTooMuchKey(buffer, length)) return this.#drop("key_material");
+    if (type !== srt.DATA) {
+      // A caller's handshakes are for the listener. Origins would take keys from one that is not.
+      if (type === srt.HANDSHAKE) return this.#drop("malformed");
+      if (this.#isTooMuchKey(buffer, length)) return this.#drop("key_material");
+    }
     call.clientAt = this.#engine.now();
     call.bytesIn += length;
     this.#fromClients.packets++;

@@ -69,6 +69,9 @@ interface SrtSession {
   /** Addresses of origins that were given to the thread to ask. */
   asked: number;
   readonly tried: TriedOrigin[];
+  /** When it was wanted, and when its origin was asked, milliseconds. */
+  readonly startedAt: number;
+  askedAt: number;
   origin?: Origin;
   isOpen: boolean;
   /** Whether the resolver is being asked now, and whether the session is over. */
@@ -221,6 +224,7 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
     const id = this.#options.newSession();
     const flags = { isOpen: false, isAsking: false, isOver: false };
     const from = formatAddress(client);
+    const now = performance.now();
     const session: SrtSession = {
       call,
       id,
@@ -230,6 +234,8 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
       failed: [],
       tried: [],
       asked: 0,
+      startedAt: now,
+      askedAt: now,
       ...flags,
     };
     this.#sessions.set(call, session);
@@ -246,6 +252,7 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
       if (addresses.length === 0) throw new ProxyError("no_origin", "Origin does not offer SRT");
       session.origin = origin;
       session.asked += addresses.length;
+      session.askedAt = performance.now();
       this.#thread.send({ type: "origin", call, addresses });
     } catch (thrown) {
       this.#refuse(session, failure ?? toProxyError(thrown));
@@ -313,6 +320,7 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
     if (intent === "play") resolver.confirm(id);
     sessions.opened({ session: id, protocol: "srt", intent, stream, origin, client });
     metrics.count("srs_proxy_srt_sessions_opened_total", { intent });
+    this.#observe(session);
   }
 
   #close({ call, reason, bytesIn, bytesOut }: Omit<Ended, "type">): void {
@@ -339,6 +347,15 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
     const { sessions, metrics } = this.#options;
     sessions.refused({ session: id, protocol: "srt", intent, stream, client, tried, error });
     metrics.count("srs_proxy_srt_refused_total", { reason: error.code });
+  }
+
+  /** An origin that has taken a session has answered both questions at once. */
+  #observe({ startedAt, askedAt }: SrtSession): void {
+    const { metrics } = this.#options;
+    const protocol = "srt";
+    const now = performance.now();
+    metrics.observe?.("srs_proxy_origin_dial_seconds", (now - askedAt) / 1000, { protocol });
+    metrics.observe?.("srs_proxy_first_byte_seconds", (now - startedAt) / 1000, { protocol });
   }
 
   #countDial(result: string): void {

@@ -1,0 +1,81 @@
+// What the process says of itself under the usual names of Prometheus: memory, CPU time, start, open
+// descriptors, version, and how late its event loop is.
+
+import process from "node:process";
+import { Counter, Gauge, type Histogram, type Registry } from "prom-client";
+
+/** File descriptors that are open and that there may be; undefined where the system does not tell. */
+export interface DescriptorFigures {
+  readonly open?: number | undefined;
+  readonly limit?: number | undefined;
+}
+
+/** What of the process cannot be read here. */
+export interface ProcessFigures {
+  readonly version: string;
+  /** Empty when it is not known. */
+  readonly commit: string;
+  readonly descriptors: () => DescriptorFigures;
+}
+
+/** Those of our own names that are declared here. */
+export const PROCESS_METRICS: readonly string[] = [
+  "srs_proxy_build_info",
+  "srs_proxy_heap_used_bytes",
+];
+
+/** How often the event loop is looked at, milliseconds. */
+const LAG_PERIOD = 250;
+
+/** Declares the figures; those that change are read at every exposition. */
+export function declareProcess(registry: Registry, figures: ProcessFigures): void {
+  const registers = [registry];
+  const gauge = (name: string, help: string, read: () => number | undefined) => {
+    new Gauge({
+      ...{ name, help, registers },
+      collect() {
+        const value = read();
+        if (value === undefined) this.remove();
+        else this.set(value);
+      },
+    });
+  };
+  const { version, commit, descriptors } = figures;
+  new Gauge({
+    name: "srs_proxy_build_info",
+    help: "1, with the version that runs and the commit that it was made of.",
+    labelNames: ["version", "commit"],
+    registers,
+  }).set({ version, commit }, 1);
+  const startedAt = performance.timeOrigin / 1000;
+  gauge("process_start_time_seconds", "Start of the process, in Unix time.", () => startedAt);
+  gauge("process_open_fds", "Open file descriptors.", () => descriptors().open);
+  gauge("process_max_fds", "File descriptors that there may be.", () => descriptors().limit);
+  gauge("process_resident_memory_bytes", "Resident memory size in bytes.", () => {
+    return Deno.memoryUsage().rss;
+  });
+  gauge("srs_proxy_heap_used_bytes", "JavaScript heap in use, in bytes.", () => {
+    return Deno.memoryUsage().heapUsed;
+  });
+  new Counter({
+    name: "process_cpu_seconds_total",
+    help: "User and system CPU time spent, in seconds.",
+    registers,
+    collect() {
+      const { user, system } = process.cpuUsage();
+      this.reset();
+      this.inc((user + system) / 1e6);
+    },
+  });
+}
+
+/** Tells how late timers are, until it is disposed of. */
+export function watchEventLoop(lag: Pick<Histogram, "observe">): Disposable {
+  let due = performance.now() + LAG_PERIOD;
+  const timer = setInterval(() => {
+    const now = performance.now();
+    lag.observe(Math.max(0, now - due) / 1000);
+    due = now + LAG_PERIOD;
+  }, LAG_PERIOD);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}

@@ -1,0 +1,170 @@
+// How origins are: who is set aside, who is probed, who is down, who has restarted or expired, and
+// what that means for the sessions of this process. Knows no mapping; what becomes of streams
+// follows from their sessions.
+
+import type { Clock } from "../core/clock.ts";
+import { logger } from "../core/log.ts";
+import type { Origin, Protocol } from "../core/origin.ts";
+import type { Metrics } from "../core/ports.ts";
+import { Health } from "./health.ts";
+import type { HeldStreams } from "./held_streams.ts";
+import { OriginWatch } from "./origin_watch.ts";
+import { Prober } from "./prober.ts";
+import { RunningSessions, type SessionControl } from "./running_sessions.ts";
+import type { OriginRecord, Store } from "./store.ts";
+
+/** What it works with. */
+export interface OriginCareOptions {
+  readonly store: Store;
+  readonly metrics: Metrics;
+  readonly held: HeldStreams;
+  readonly control: SessionControl;
+  readonly clock: Clock;
+  readonly now: () => number;
+  readonly random: () => number;
+  /** Whether an origin answers; they are not probed unless given. */
+  readonly probe: ((origin: Origin) => Promise<boolean>) | undefined;
+  /** Has the other proxies told that an origin does not answer. */
+  tellOthers(origin: string): void;
+}
+
+const LOG = logger("registry");
+const MAX_HEALTH_ENTRIES = 10_000;
+
+/** The origins of one registry, as it has found them. */
+export class OriginCare implements Disposable {
+  readonly #options: OriginCareOptions;
+  readonly #health: Health;
+  readonly #prober: Prober;
+  readonly #sessions: RunningSessions;
+  readonly #watch: OriginWatch;
+  /** Origins that send no heartbeats any more but still have sessions, as they were last. */
+  readonly #expired = new Map<string, Origin>();
+
+  constructor(options: OriginCareOptions) {
+    const { random, control, held } = options;
+    this.#options = options;
+    this.#health = new Health({ capacity: MAX_HEALTH_ENTRIES, random });
+    this.#sessions = new RunningSessions(control, held);
+    this.#prober = this.#openProber();
+    this.#watch = new OriginWatch({
+      onRestart: (origin) => this.#forgive(origin),
+      onExpiry: (origin) => this.#expire(origin),
+    });
+    options.store.onSuspect = (origin) => this.#suspect(origin, false);
+  }
+
+  /** Origins that are down now. */
+  get down(): number {
+    return this.#prober.down;
+  }
+
+  /** A dial or a handshake of our own has failed. */
+  unreachable(origin: string, protocol: Protocol): void {
+    const pause = this.#health.unreachable({ origin, protocol }, this.#options.now());
+    this.#suspect(origin, true);
+    if (pause === 0) return;
+    this.#options.metrics.count("srs_proxy_origins_set_aside_total", { protocol });
+    LOG.warn("Origin set aside", { origin, protocol, pauseMs: Math.round(pause) });
+  }
+
+  reached(origin: string, protocol: Protocol): void {
+    if (!this.#health.reached({ origin, protocol }, this.#options.now())) return;
+    LOG.info("Origin answers again", { origin, protocol });
+  }
+
+  /** A request goes there now. */
+  used(origin: string, protocol: Protocol): void {
+    this.#health.used({ origin, protocol }, this.#options.now());
+  }
+
+  isDown(origin: string): boolean {
+    return this.#prober.isDown(origin);
+  }
+
+  setAsideFor(origin: string, protocol: Protocol): number {
+    return this.#health.setAsideFor({ origin, protocol }, this.#options.now());
+  }
+
+  pausesOf(origin: string): Partial<Record<Protocol, number>> {
+    return this.#health.pausesOf(origin, this.#options.now());
+  }
+
+  /** An origin without heartbeats that still has sessions here: its streams may still run. */
+  expired(id: string): Origin | undefined {
+    return this.#expired.get(id);
+  }
+
+  /** One origin is registered. */
+  seen(origin: Origin): void {
+    this.#expired.delete(origin.id);
+    this.#watch.seen(origin);
+  }
+
+  /** These origins are registered and no others. Ends viewers that wait where their stream is not. */
+  async update(origins: readonly OriginRecord[]): Promise<void> {
+    const { store, metrics, held, now } = this.#options;
+    for (const { origin } of origins) this.#expired.delete(origin.id);
+    this.#watch.update(origins);
+    for (const id of this.#expired.keys()) {
+      if (held.sessionsAt(id).length > 0) continue;
+      this.#expired.delete(id);
+      this.#prober.forget(id);
+    }
+    this.#health.sweep(now());
+    const strays = await this.#sessions.endStrays(store);
+    metrics.count("srs_proxy_registry_strays_total", {}, strays);
+  }
+
+  [Symbol.dispose](): void {
+    this.#prober[Symbol.dispose]();
+  }
+
+  #openProber(): Prober {
+    const { clock, probe, store, metrics, now } = this.#options;
+    return new Prober({
+      clock,
+      // An origin that sends is alive, although it may take no new connections.
+      probe: async (origin) => {
+        const answers = probe === undefined || await probe(origin);
+        return this.#sessions.haveHeardFrom(origin.id) || answers;
+      },
+      origin: async (id) => await store.origin(id) ?? this.#expired.get(id),
+      // What is told once may be lost with the connection over which it was told.
+      onMiss: (origin) => this.#options.tellOthers(origin),
+      onDown: (origin) => {
+        const sessions = this.#sessions.endAt(origin);
+        metrics.count("srs_proxy_origins_down_total");
+        LOG.warn("Origin is down", { origin, sessions });
+      },
+      onUp: (origin) => {
+        this.#health.forgive(origin, now());
+        LOG.info("Origin is up again", { origin });
+      },
+      onCleared: (origin) => this.#sessions.forget(origin),
+    });
+  }
+
+  /** @param isOwn whether this process has found it out by itself */
+  #suspect(origin: string, isOwn: boolean): void {
+    if (!this.#prober.isSuspected(origin)) {
+      this.#sessions.haveHeardFrom(origin);
+      if (isOwn) this.#options.tellOthers(origin);
+    }
+    this.#prober.suspect(origin, isOwn);
+  }
+
+  /** The origin is another process now. */
+  #forgive(origin: string): void {
+    this.#health.forgive(origin, this.#options.now());
+    this.#prober.forget(origin);
+  }
+
+  /** Nothing new goes there; what runs there goes on unless it does not answer probes either. */
+  #expire(origin: Origin): void {
+    const { id } = origin;
+    if (this.#options.held.sessionsAt(id).length === 0) return this.#forgive(id);
+    this.#expired.set(id, origin);
+    this.#suspect(id, true);
+  }
+}

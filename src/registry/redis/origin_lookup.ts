@@ -1,0 +1,55 @@
+// Looks up single origins of which the copy does not know yet: a mapping may be known a moment
+// earlier than its origin. Those that Redis does not know either are not asked for again at once.
+
+import { ExpiringMap } from "../../core/expiring_map.ts";
+import type { Origin } from "../../core/origin.ts";
+import type { Follower } from "./follower.ts";
+import type { Gate } from "./gate.ts";
+import type { Remote } from "./remote.ts";
+
+/** What it asks, and whom it tells. */
+export interface OriginLookupOptions {
+  readonly gate: Gate;
+  readonly remote: Remote;
+  readonly follower: Follower;
+  readonly now: () => number;
+  /** The origin as the copy has it. */
+  known(id: string): Origin | undefined;
+}
+
+/** Milliseconds for the answer to somebody who waits. */
+const DEADLINE = 40;
+const UNKNOWN = { ttl: 1_000, capacity: 1_000 };
+
+/** Asks Redis for origins. */
+export class OriginLookup {
+  readonly #options: OriginLookupOptions;
+  readonly #unknown = new ExpiringMap<string, true>(UNKNOWN);
+
+  constructor(options: OriginLookupOptions) {
+    this.#options = options;
+  }
+
+  async find(id: string): Promise<Origin | undefined> {
+    const { gate, remote, follower, now, known } = this.#options;
+    if (this.#unknown.get(id, now())) return undefined;
+    const answer = await gate.ask(DEADLINE, (connection) => remote.origin(connection, id));
+    const found = known(id);
+    if (found || !answer) return found;
+    if (!answer.value) {
+      this.#unknown.set(id, true, now());
+      return undefined;
+    }
+    follower.takeOrigin(answer.value, answer.version);
+    return answer.value.record;
+  }
+
+  /** It has just registered. */
+  learn(id: string): void {
+    this.#unknown.delete(id, this.#options.now());
+  }
+
+  sweep(): void {
+    this.#unknown.expire(this.#options.now());
+  }
+}
