@@ -35,7 +35,9 @@ Deno.test("a conclusion that is left unanswered moves no stream and sets no orig
   const asked = await owner.conclusion();
   assert.deepEqual((await owner.next()).bytes.slice(40), asked.bytes.slice(40), "asked again");
   assert.equal((await stranger.answer()).type, 2502);
-  assert.equal(await world.metric(REFUSED, 'reason="origin_timeout"'), 1);
+  await until("the count", async () => {
+    return await world.metric(REFUSED, 'reason="origin_timeout"') === 1;
+  });
   assert.deepEqual(await world.setAside(), []);
   assert.deepEqual(await owners(world), ["owner"]);
   assert.equal(other.waiting, 0, "nobody else was asked");
