@@ -21,7 +21,7 @@ export interface MediaSession {
   readonly password: string;
   readonly media: Address;
   /** Whether it counts by the address from which it was asked for, so that of its media is free. */
-  readonly isCounted: boolean;
+  readonly isCounted?: boolean;
   /** The user that it was before an ICE restart. */
   readonly before?: string;
 }

@@ -110,7 +110,10 @@ export class MediaSessions {
   }
 
   /** Adds a session, or gives the one of the same user another origin address. */
-  put({ user, password, media, isCounted, before }: MediaSession, startBy: number): LiveMedia {
+  put(
+    { user, password, media, isCounted = false, before }: MediaSession,
+    startBy: number,
+  ): LiveMedia {
     const known = this.#sessions.get(user);
     if (known) {
       known.media = media;
