@@ -188,7 +188,7 @@ Deno.test("two sockets of one client with one number at their origins cannot be:
   const told = await origin.next();
   assert.deepEqual([shutdownOf(told), told.port], [77, port]);
   assert.deepEqual(await world.setAside(), []);
-  assert.equal(world.sessions.size, 1);
+  await until("the first session alone", () => world.sessions.size === 1);
 });
 
 Deno.test("a publisher is refused when the origin hangs up before he is told", async () => {
@@ -262,7 +262,9 @@ Deno.test("a proxy that is its own origin calls itself a few times and no more",
   const caller = await world.caller(5);
   await caller.conclude(PUBLISH);
   assert.equal((await caller.answer()).type, 2502);
-  assert.equal(await world.metric("srs_proxy_origin_dials_total", 'result="reached"'), 4);
+  await until("the dials", async () => {
+    return await world.metric("srs_proxy_origin_dials_total", 'result="reached"') === 4;
+  });
   await until("the count", async () => await world.metric(DROPPED, 'reason="loop"') === 1);
   await until("all to end", async () => await world.metric(REFUSED) === 4);
   assert.deepEqual(world.errors, []);
