@@ -1,8 +1,9 @@
 // The whole program put together: opens its parts, gives them another configuration, drains and ends
 // them together. Knows no signals and no exit codes; run.ts and main.ts have those.
 
-import { type LogOutput, openParts, type Parts, type Relay } from "./app_parts.ts";
+import { localIps, type LogOutput, openParts, type Parts, type Relay } from "./app_parts.ts";
 import { accessOf, permanentOrigins } from "./app_registry.ts";
+import { placeOf } from "./core/fleet.ts";
 import type { Config } from "./config.ts";
 import { changeInPlace, replaceObject } from "./config_changes.ts";
 import type { Transport } from "./core/fleet.ts";
@@ -73,7 +74,9 @@ export class App implements AsyncDisposable {
   static async #open(config: Config, log: LogOutput): Promise<App> {
     await using stack = new AsyncDisposableStack();
     const parts = await openParts(config, log, stack);
-    return new App(config, parts, stack.move());
+    const app = new App(config, parts, stack.move());
+    await parts.registry.announce(placeOf(parts.state.ownAddresses, localIps()));
+    return app;
   }
 
   /** Streams that are published and played now. */

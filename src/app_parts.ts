@@ -6,43 +6,40 @@ import { AddressPolicy } from "./api/address_policy.ts";
 import { probeOrigin } from "./app_probe.ts";
 import { httpApi } from "./api/http_api.ts";
 import { LoopGuard } from "./api/loop_guard.ts";
-import { PrometheusMetrics } from "./api/metrics.ts";
+import type { PrometheusMetrics } from "./api/metrics.ts";
 import { LiveSessions, type LiveSessionsOptions } from "./api/session_log.ts";
 import { openStaticFiles } from "./api/static_files.ts";
 import { type Readiness, systemApi } from "./api/system_api.ts";
 import { type About, versionsApp } from "./api/versions.ts";
+import { openMetrics, refreshMetrics } from "./app_metrics.ts";
 import { type OpenRegistry, openRegistry } from "./app_registry.ts";
-import type { Config } from "./config.ts";
+import { type Config, isSameAddress } from "./config.ts";
 import { pages } from "./console/pages.ts";
 import { HopMark } from "./core/hop_mark.ts";
 import { normalizeIp } from "./core/endpoint.ts";
 import { logger } from "./core/log.ts";
 import { MemoryBudget } from "./core/memory_budget.ts";
 import type { RelaySessions } from "./core/ports.ts";
-import type { BoundAddress } from "./core/fleet.ts";
-import type { Protocol } from "./core/origin.ts";
-import type { Metrics } from "./core/ports.ts";
-import { Descriptors } from "./net/descriptors.ts";
+import type { BoundAddress, ProxyPlace } from "./core/fleet.ts";
 import { HttpServer } from "./net/http_server.ts";
 import { NameLookup } from "./net/name_lookup.ts";
 import { NamedOrigins, OriginNames } from "./registry/named_origins.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { SessionControl } from "./registry/running_sessions.ts";
 import { HttpRelay } from "./relay/http/http_relay.ts";
-import { WebServer } from "./relay/http/web_server.ts";
+import { WebHandler, type WebHandlerOptions, WebServer } from "./relay/http/web_server.ts";
 import { isProxyAtHttp } from "./relay/http_origin/proxy_probe.ts";
 import { RtcMediaRelay } from "./relay/rtc/media_relay.ts";
 import { Signaling } from "./relay/rtc/signaling.ts";
 import { isProxyAtRtmp } from "./relay/rtmp/proxy_probe.ts";
 import { RtmpRelay } from "./relay/rtmp/rtmp_relay.ts";
 import { SrtRelay } from "./relay/srt/srt_relay.ts";
-import { commit, signature, version, versionNumbers } from "./version.ts";
+import { signature, version, versionNumbers } from "./version.ts";
 
 const LOG = logger("app");
 const LIVE_SESSIONS: LiveSessionsOptions = { capacity: 100_000 };
 /** What registers waits so long for the answer to what it is, milliseconds. */
 const PROBE_TIMEOUT = 1_000;
-const ORIGIN_PROTOCOLS: readonly Protocol[] = ["rtmp", "http", "api", "srt", "rtc"];
 const ABOUT: About = { signature, version, numbers: versionNumbers, pid: String(Deno.pid) };
 
 /** Where the log goes, as far as it is measured. */
@@ -60,13 +57,16 @@ export interface State {
 /** What has clients and streams. */
 export type Relay = RtmpRelay | HttpRelay | RtcMediaRelay | SrtRelay;
 
+/** Where the HTTP API is, on a port of its own or not. */
+export type ApiPort = Pick<WebServer, "address" | "closed" | "stop">;
+
 /** Everything that is open. */
 export interface Parts {
   readonly rtmp: RtmpRelay;
   readonly httpServer: HttpRelay;
   readonly rtcMedia: RtcMediaRelay;
   readonly srt: SrtRelay;
-  readonly httpApi: WebServer;
+  readonly httpApi: ApiPort;
   readonly system: HttpServer;
   readonly registry: Registry;
   readonly redisAccess?: NonNullable<OpenRegistry["access"]>;
@@ -104,16 +104,17 @@ export async function openParts(
   const state: State = { draining: false, ownAddresses: [] };
   const metrics = openMetrics(stack);
   const relays: Relay[] = [];
-  const addresses = addressPolicy(config, state);
+  const addresses = addressPolicy(config, state, () => opened.registry.otherProxies);
   const lookup = new NameLookup();
   const names = new OriginNames(async (name) => {
     return addresses.usable(name, await lookup.addressesOf(name));
   });
-  const { registry, access } = await openRegistry(config, stack, {
+  const opened = await openRegistry(config, stack, {
     metrics,
     sessions: controlOf(relays),
     probe: async (origin) => await probeOrigin(await names.resolved(origin)),
   });
+  const { registry, access } = opened;
   const sessions = new LiveSessions(LIVE_SESSIONS);
   const surroundings: Surroundings = {
     ...{ config, registry, metrics, log, state, sessions, addresses, names },
@@ -126,16 +127,16 @@ export async function openParts(
   const rtmp = stack.use(openRtmp(surroundings));
   const rtcMedia = stack.use(await openRtcMedia(surroundings));
   const signaling = stack.use(openSignaling(surroundings, rtcMedia));
-  const api = stack.use(openHttpApi(surroundings, signaling));
-  const answerOther = await openPages(config, rtmp.address.port, api.address.port);
-  const httpServer = stack.use(openHttpRelay(surroundings, answerOther));
+  const { httpServer, httpApi } = await openHttp(surroundings, signaling, {
+    ...{ stack, rtmpPort: rtmp.address.port },
+  });
   const srt = stack.use(await openSrt(surroundings));
   relays.push(rtmp, httpServer, rtcMedia, srt);
   const { systemApi: listen, reusePort } = config.listen;
   return {
     ...{ rtmp, httpServer, rtcMedia, srt, registry, sessions, state },
     ...(access === undefined ? {} : { redisAccess: access }),
-    httpApi: api,
+    httpApi,
     system: stack.use(HttpServer.open({
       name: "System API",
       listen,
@@ -159,27 +160,6 @@ function controlOf(relays: readonly RelaySessions[]): SessionControl {
     },
     end: (session, reason) => void relays.some((relay) => relay.endSession(session, reason)),
   };
-}
-
-function openMetrics(stack: AsyncDisposableStack): PrometheusMetrics {
-  const descriptors = Descriptors.open();
-  if (descriptors !== undefined) stack.use(descriptors);
-  const metrics = new PrometheusMetrics({
-    ...{ version, commit },
-    descriptors: () => ({ open: descriptors?.count(), limit: descriptors?.limit }),
-  });
-  stack.use(metrics.watchEventLoop());
-  return metrics;
-}
-
-/** What is asked for only when somebody wants to see it. */
-async function refresh(metrics: Metrics, registry: Registry, state: State): Promise<void> {
-  metrics.gauge("srs_proxy_draining", state.draining ? 1 : 0);
-  const origins = await registry.origins().catch(() => undefined);
-  for (const protocol of ORIGIN_PROTOCOLS) {
-    const aside = origins?.filter(({ setAsideFor }) => protocol in setAsideFor).length;
-    if (aside !== undefined) metrics.gauge("srs_proxy_origins_set_aside", aside, { protocol });
-  }
 }
 
 /** Ids that no other process and no other session of this one has. */
@@ -209,7 +189,7 @@ function systemHandler(
     expose: async () => {
       metrics.count("srs_proxy_log_lines_lost_total", {}, log.lost - linesLost);
       linesLost = log.lost;
-      await refresh(metrics, registry, state);
+      await refreshMetrics(metrics, registry, state.draining);
       return await metrics.expose();
     },
     readiness: () => readinessOf(state, registry),
@@ -220,13 +200,22 @@ function systemHandler(
   });
 }
 
-function addressPolicy({ register }: Config, state: State): AddressPolicy {
+/** The addresses of this machine. */
+export function localIps(): string[] {
+  return Deno.networkInterfaces().map(({ address }) => address);
+}
+
+function addressPolicy(
+  { register }: Config,
+  state: State,
+  otherProxies: () => readonly ProxyPlace[],
+): AddressPolicy {
   return new AddressPolicy({
     allow: register.allow,
     allowNames: register.allowNames,
     ownAddresses: () => state.ownAddresses,
-    otherProxies: () => [],
-    localIps: () => Deno.networkInterfaces().map(({ address }) => address),
+    otherProxies,
+    localIps,
   });
 }
 
@@ -246,15 +235,40 @@ async function openPages(
   };
 }
 
+/** The HTTP server and the HTTP API, on two ports or, as with SRS, on one. */
+async function openHttp(
+  surroundings: Surroundings,
+  signaling: Signaling,
+  { stack, rtmpPort }: { readonly stack: AsyncDisposableStack; readonly rtmpPort: number },
+): Promise<{ httpServer: HttpRelay; httpApi: ApiPort }> {
+  const { config, identifyMemory } = surroundings;
+  const { httpServer: listen, httpApi: apiListen, reusePort } = config.listen;
+  const api = apiOptions(surroundings, signaling);
+  if (isSameAddress(listen, apiListen)) {
+    const handler = stack.use(new WebHandler(api));
+    const answerOther = await openPages(config, rtmpPort, apiListen.port);
+    const httpServer = stack.use(openHttpRelay(surroundings, answerOther, handler));
+    return { httpServer, httpApi: httpServer };
+  }
+  const { limits } = config;
+  const name = "HTTP API";
+  const port = { name, listen: apiListen, reusePort };
+  const httpApi = stack.use(WebServer.open({ ...api, ...port, limits, identifyMemory }));
+  const answerOther = await openPages(config, rtmpPort, httpApi.address.port);
+  return { httpServer: stack.use(openHttpRelay(surroundings, answerOther)), httpApi };
+}
+
 function openHttpRelay(
   surroundings: Surroundings,
   answerOther: (request: Request) => Promise<Response>,
+  api?: WebHandler,
 ): HttpRelay {
   const { config, registry, resolver, metrics, state, sessions } = surroundings;
   const { identifyMemory, hopMark, names, newSession } = surroundings;
   const { listen, limits, timeouts, http } = config;
   return HttpRelay.open({
     ...{ limits, timeouts, identifyMemory, sessions, metrics, hopMark, newSession, answerOther },
+    ...(api === undefined ? {} : { api }),
     listen: listen.httpServer,
     reusePort: listen.reusePort,
     trustedProxies: http.trustedProxies,
@@ -340,16 +354,10 @@ function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signal
   });
 }
 
-function openHttpApi(
-  { config, metrics, identifyMemory }: Surroundings,
-  signaling: Signaling,
-): WebServer {
-  const { listen, limits, timeouts, http, apiAuth } = config;
-  return WebServer.open({
-    ...{ limits, timeouts, identifyMemory },
-    name: "HTTP API",
-    listen: listen.httpApi,
-    reusePort: listen.reusePort,
+function apiOptions({ config, metrics }: Surroundings, signaling: Signaling): WebHandlerOptions {
+  const { timeouts, http, apiAuth } = config;
+  return {
+    timeouts,
     handle: httpApi({
       about: ABOUT,
       access: apiAuth,
@@ -358,7 +366,7 @@ function openHttpApi(
     }),
     onRefused: (reason) => metrics.count("srs_proxy_api_refused_total", { reason }),
     onError: logError,
-  });
+  };
 }
 
 /** A proxy that cannot reach the others serves clients all the same. */

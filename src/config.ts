@@ -178,10 +178,24 @@ function findSharedPorts(
 ): string[] {
   return names.flatMap((name, index) => {
     const mine = values[name];
-    const other = names.slice(0, index).find((earlier) => overlap(values[earlier], mine));
+    const other = names.slice(0, index).find((earlier) => {
+      return overlap(values[earlier], mine) && !mayShare(earlier, name, values);
+    });
     if (!mine || !other) return [];
     return [`${name}: Cannot share a port with ${other}: current value is ${mine.port}`];
   });
+}
+
+/** SRS's HTTP API and HTTP server may have one port, so ours may. */
+function mayShare(one: string, other: string, values: Partial<Values>): boolean {
+  const [server, api] = [values.PROXY_HTTP_SERVER, values.PROXY_HTTP_API];
+  const arePair = one === "PROXY_HTTP_SERVER" && other === "PROXY_HTTP_API";
+  return arePair && server !== undefined && api !== undefined && isSameAddress(server, api);
+}
+
+/** Whether two listeners are one; two free ports are not. */
+export function isSameAddress(one: ListenAddress, other: ListenAddress): boolean {
+  return one.port !== 0 && one.port === other.port && one.host === other.host;
 }
 
 function overlap(one: ListenAddress | undefined, other: ListenAddress | undefined): boolean {

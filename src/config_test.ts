@@ -334,6 +334,22 @@ Deno.test("a token without the check is no use, so anybody may register", () => 
   assert.equal(register.token, undefined);
 });
 
+Deno.test("the HTTP API and the HTTP server may have one address, and no others", () => {
+  const shared = (server: string, api: string) => {
+    return problemsOf({ PROXY_HTTP_SERVER: server, PROXY_HTTP_API: api });
+  };
+  const clash = [
+    "PROXY_HTTP_API: Cannot share a port with PROXY_HTTP_SERVER: current value is 8080",
+  ];
+  assert.deepEqual(shared("8080", "8080"), []);
+  assert.deepEqual(shared("127.0.0.1:8080", "127.0.0.1:8080"), []);
+  assert.deepEqual(shared("8080", "127.0.0.1:8080"), clash);
+  const third = { PROXY_HTTP_SERVER: "8080", PROXY_HTTP_API: "8080", PROXY_SYSTEM_API: "8080" };
+  assert.deepEqual(problemsOf(third), [
+    "PROXY_SYSTEM_API: Cannot share a port with PROXY_HTTP_SERVER: current value is 8080",
+  ]);
+});
+
 Deno.test("two listeners cannot share a port, unless they have different addresses", () => {
   const cases: [string, string, boolean][] = [
     ["1935", "1935", true],

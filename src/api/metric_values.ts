@@ -12,6 +12,10 @@ const STATUSES = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /** Why a listener lets nobody in, or gives up on a head. */
 const LIMITS = ["limit_total", "limit_per_address", "limit_descriptors"];
 const HEADS = ["bad_request", "head_timeout"];
+/** Whose memory for clients that are not identified is used up. */
+const MEMORY = ["memory_address", "memory_total"];
+/** What the proxy itself ends sessions for. */
+const ENDED_BY = ["kicked", "origin_down", "stream_moved"];
 
 /** For each metric with labels: all that each of them may hold. */
 export const LABEL_VALUES: Readonly<
@@ -20,10 +24,14 @@ export const LABEL_VALUES: Readonly<
   srs_proxy_registrations_total: {
     result: ["accepted", "unauthorized", "invalid", "overloaded", "failed"],
   },
-  srs_proxy_registry_moves_total: { reason: ["failed", "set_aside", "gone", "not_offered"] },
-  srs_proxy_registry_wait_seconds: { operation: ["resolve", "locate", "register", "session"] },
+  srs_proxy_registry_moves_total: {
+    reason: ["failed", "set_aside", "down", "gone", "not_offered"],
+  },
+  srs_proxy_registry_wait_seconds: {
+    operation: ["resolve", "locate", "register", "session", "confirm"],
+  },
   srs_proxy_redis_errors_total: { kind: ["late", "refused", "lost"] },
-  srs_proxy_redis_local_decisions_total: { kind: ["heartbeat", "claim", "move"] },
+  srs_proxy_redis_local_decisions_total: { kind: ["heartbeat", "claim", "move", "publish"] },
   srs_proxy_origins_set_aside_total: { protocol: PROTOCOLS },
   srs_proxy_origins_set_aside: { protocol: PROTOCOLS },
   srs_proxy_origin_dials_total: {
@@ -37,12 +45,14 @@ export const LABEL_VALUES: Readonly<
     intent: INTENTS,
     reason: [
       ...["client_closed", "origin_closed", "client_protocol_error", "origin_protocol_error"],
-      ...["idle", "shutdown", "kicked", "moved", "error"],
+      ...["idle", "stalled", "shutdown", "moved", "error"],
+      ...ENDED_BY,
     ],
   },
   srs_proxy_rtmp_refused_total: {
     reason: [
       ...LIMITS,
+      ...MEMORY,
       ...["handshake_timeout", "left_in_handshake", "identify_timeout", "left_in_identify"],
       ...ERROR_CODES,
     ],
@@ -53,11 +63,12 @@ export const LABEL_VALUES: Readonly<
   srs_proxy_http_sessions_closed_total: {
     reason: [
       ...["client_closed", "origin_closed", "origin_protocol_error", "complete"],
-      ...["idle", "stalled", "shutdown", "kicked"],
+      ...["idle", "stalled", "shutdown"],
+      ...ENDED_BY,
     ],
   },
   srs_proxy_http_refused_total: {
-    reason: [...new Set([...LIMITS, ...HEADS, "method", ...ERROR_CODES])],
+    reason: [...new Set([...LIMITS, ...MEMORY, ...HEADS, "method", ...ERROR_CODES])],
   },
   srs_proxy_http_relay_bytes_total: { kind: ["live", "hls", "dash", "part"] },
   srs_proxy_udp_dropped_total: {
@@ -70,7 +81,8 @@ export const LABEL_VALUES: Readonly<
   srs_proxy_srt_sessions_closed_total: {
     intent: INTENTS,
     reason: [
-      ...["client_closed", "origin_closed", "client_silent", "origin_gone", "shutdown", "kicked"],
+      ...["client_closed", "origin_closed", "client_silent", "origin_gone", "shutdown"],
+      ...ENDED_BY,
     ],
   },
   srs_proxy_srt_refused_total: { reason: ERROR_CODES },
@@ -78,14 +90,18 @@ export const LABEL_VALUES: Readonly<
   srs_proxy_srt_relay_bytes_total: { direction: DIRECTIONS },
   srs_proxy_srt_dropped_total: {
     reason: [
-      ...["malformed", "unknown_socket", "bad_cookie", "old_version", "bad_stream_id"],
-      ...["key_material", "session_limit", "address_limit", "draining"],
+      ...["malformed", "unknown_socket", "bad_cookie", "old_version", "bad_handshake"],
+      ...["no_stream_id", "bad_stream_id", "key_material", "session_limit", "address_limit"],
+      "draining",
     ],
   },
   srs_proxy_rtc_sessions_opened_total: { intent: INTENTS },
   srs_proxy_rtc_sessions_closed_total: {
     intent: INTENTS,
-    reason: ["consent_expired", "origin_gone", "deleted", "client_closed", "shutdown", "kicked"],
+    reason: [
+      ...["consent_expired", "origin_gone", "deleted", "client_closed", "shutdown", "stream_busy"],
+      ...ENDED_BY,
+    ],
   },
   srs_proxy_rtc_sessions_unused_total: {
     reason: ["never_started", "origin_gone", "deleted", "client_closed", "shutdown", "kicked"],
@@ -98,7 +114,8 @@ export const LABEL_VALUES: Readonly<
       ...["address_limit", "socket_limit"],
     ],
   },
-  srs_proxy_api_refused_total: { reason: [...LIMITS, ...HEADS] },
+  srs_proxy_api_refused_total: { reason: [...LIMITS, ...MEMORY, ...HEADS] },
+  srs_proxy_http_file_searches_total: { result: ["found", "missing", "overloaded"] },
   srs_proxy_rtc_requests_total: {
     kind: ["whip", "whep", "publish", "play", "session", "other"],
     status: STATUSES,

@@ -9,6 +9,7 @@ import { claimed, isForgotten, moved, published, renewed } from "./mapping_rules
 import { RecordTable } from "./record_table.ts";
 import { SessionTable } from "./session_table.ts";
 import type {
+  Fleet,
   ForgottenStream,
   FoundStream,
   OriginRecord,
@@ -40,6 +41,7 @@ const DEFAULT_MAX_SESSIONS = 100_000;
 /** Records that live in this process and end with it. */
 export class MemoryStore implements Store {
   readonly trouble = undefined;
+  readonly fleet: Fleet = { others: [], announce: () => {} };
   onSuspect: (origin: string) => void = () => {};
   onLiveEnd: (stream: string) => void = () => {};
   readonly #options: MemoryStoreOptions;

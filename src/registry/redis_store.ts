@@ -12,6 +12,7 @@ import { RecordTable } from "./record_table.ts";
 import { type RedisAccess, RedisConnection } from "./redis/connection.ts";
 import type { OpenCalls } from "./redis/calls.ts";
 import { Batcher } from "./redis/batcher.ts";
+import { FleetBook } from "./redis/fleet_book.ts";
 import { Follower } from "./redis/follower.ts";
 import { Gate, within } from "./redis/gate.ts";
 import { GivenUp } from "./redis/given_up.ts";
@@ -90,6 +91,7 @@ export class RedisStore implements Store {
   readonly #queue: Batcher<StreamOperation, MappingResult>;
   readonly #sessions: SessionBook;
   readonly #upkeep: Upkeep;
+  readonly fleet: FleetBook;
   readonly #timer: Disposable;
   readonly #givenUp = new GivenUp();
   readonly #permanent = new Map<string, Origin>();
@@ -149,6 +151,7 @@ export class RedisStore implements Store {
       onSuspect: (origin) => this.onSuspect(origin),
       onLiveEnd: (stream) => this.onLiveEnd(stream),
     });
+    this.fleet = new FleetBook(this.#remote, this.#gate);
     this.#lookup = new OriginLookup({
       ...{ gate: this.#gate, remote: this.#remote, follower: this.#follower, now },
       known: (id) => this.#copy.origin(id),
@@ -298,6 +301,7 @@ export class RedisStore implements Store {
     const now = this.#now();
     this.#sessions.sweep();
     this.#lookup.sweep();
+    await this.fleet.exchange();
     await Promise.all(Array.from(this.#permanent.values(), async (record) => {
       await this.#gate.ask(BACKGROUND_DEADLINE, (connection) => {
         return this.#remote.putOrigin(connection, { record, ttl: PERMANENT_TTL }, "news");

@@ -6,6 +6,7 @@ import { type Clock, systemClock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import { logger } from "../core/log.ts";
 import type { Directory, OriginStatus, PageRequest, StreamPage } from "../core/directory.ts";
+import type { ProxyPlace } from "../core/fleet.ts";
 import type { Origin, Protocol } from "../core/origin.ts";
 import type {
   Metrics,
@@ -241,6 +242,17 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     });
     this.#care.seen(origin);
     this.#parts.add(origin.id);
+  }
+
+  /** Where the other proxies of the fleet listen, as far as they have said so. */
+  get otherProxies(): readonly ProxyPlace[] {
+    return this.#store.fleet.others;
+  }
+
+  /** This proxy listens there: the others hear of it within seconds. */
+  async announce(place: ProxyPlace): Promise<void> {
+    this.#store.fleet.announce(place);
+    await this.#upkeep();
   }
 
   async origins(): Promise<readonly OriginStatus[]> {

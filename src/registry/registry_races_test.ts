@@ -38,6 +38,7 @@ function overConnection(store: Store, random: () => number): Store {
     trouble: undefined,
     onSuspect: () => {},
     onLiveEnd: () => {},
+    fleet: store.fleet,
     suspectOrigin: () => {},
     putOrigin: (origin, ttl) => call(() => store.putOrigin(origin, ttl)),
     origin: (id) => call(() => store.origin(id)),

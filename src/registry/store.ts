@@ -3,6 +3,7 @@
 // agree on what has expired; callers only ever name durations, in milliseconds.
 
 import type { PageRequest } from "../core/directory.ts";
+import type { ProxyPlace } from "../core/fleet.ts";
 import type { Origin } from "../core/origin.ts";
 import type { RtcSession } from "../core/ports.ts";
 
@@ -108,6 +109,14 @@ export interface StreamRecordPage {
   readonly next: string | undefined;
 }
 
+/** What proxies know of each other. */
+export interface Fleet {
+  /** Where the other proxies listen, as far as they have said so. */
+  readonly others: readonly ProxyPlace[];
+  /** Tells the other proxies from now on where this one listens. */
+  announce(place: ProxyPlace): void;
+}
+
 /** How much a store holds. */
 export interface StoreSize {
   readonly origins: number;
@@ -130,6 +139,7 @@ export interface Store extends AsyncDisposable {
   onSuspect: (origin: string) => void;
   /** Told of each stream that another proxy has said to be live no more. */
   onLiveEnd: (stream: string) => void;
+  readonly fleet: Fleet;
   /** Tells the other proxies, if they can be told, that an origin does not answer here. */
   suspectOrigin(id: string): Answer<void>;
   /**

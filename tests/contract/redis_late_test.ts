@@ -143,3 +143,24 @@ Deno.test("what one proxy suspects the others hear of, and it does not hear itse
   await world.inStep();
   assert.deepEqual(heard, ["two a"]);
 });
+
+Deno.test("proxies hear where the others listen, and forget those that say it no more", async () => {
+  await using server = await RedisServer.open();
+  await using world = await RedisWorld.open(server);
+  const [one, two] = world.stores;
+  const place = (port: number) => ({
+    ips: ["192.0.2.7"],
+    listeners: [{ transport: "tcp", host: "0.0.0.0", port }] as const,
+  });
+  one.fleet.announce(place(1935));
+  two.fleet.announce(place(11935));
+  for (const store of [one, two, one]) await store.sweep();
+  assert.deepEqual(one.fleet.others, [place(11935)]);
+  assert.deepEqual(two.fleet.others, [place(1935)]);
+  const [member] = await server.command("ZRANGE", world.keys.proxies, "0", "0") as string[];
+  await server.command("ZADD", world.keys.proxies, "1", member!);
+  await server.command("ZADD", world.keys.proxies, "9999999999999", "garbage");
+  await (member!.includes("11935") ? one : two).sweep();
+  const rest = member!.includes("11935") ? one : two;
+  assert.deepEqual(rest.fleet.others, []);
+});

@@ -6,7 +6,9 @@ import { Publisher, testFile } from "../support/ffmpeg.ts";
 import { Gateway } from "../support/gateway.ts";
 import { freePort } from "../support/ports.ts";
 import { Proxy } from "../support/proxy.ts";
+import { RedisServer } from "../support/redis_server.ts";
 import { heartbeatOf, registeredOrigins } from "../support/register.ts";
+import { until } from "../support/wait.ts";
 
 async function statusOf(proxy: Proxy, body: unknown): Promise<string> {
   const response = await fetch(proxy.systemUrl("/api/v1/srs/register"), {
@@ -57,5 +59,26 @@ Deno.test({
     const metrics = await (await fetch(proxy.systemUrl("/metrics"))).text();
     const dials = /origin_dials_total\{protocol="rtmp",result="origin_unreachable"\} (\d+)/;
     assert.equal(dials.exec(metrics)?.[1], "1", "the stream went round");
+  },
+});
+
+Deno.test({
+  name: "a port of another proxy of the fleet is refused where nobody can be asked, over UDP",
+  timeout: 60_000,
+  async fn() {
+    await using redis = await RedisServer.open();
+    const variables = {
+      PROXY_LOAD_BALANCER_TYPE: "redis",
+      PROXY_REDIS_PORT: String(redis.port),
+    };
+    await using proxy = await Proxy.open(variables);
+    await using other = await Proxy.open(variables);
+    const { srt } = other.ports;
+    const heartbeat = heartbeatOf({ name: "udp", rtmpPort: freePort(), srtPort: srt }, "1");
+    const answer = await until("the proxy to hear of the other", async () => {
+      const said = await statusOf(proxy, heartbeat);
+      return said.startsWith("400") && said;
+    }, { timeout: 20_000 });
+    assert.match(answer, /proxy/);
   },
 });

@@ -1,7 +1,8 @@
 // An RTMP origin that takes every stream, or whatever else a test tells it: when it hears the first
-// command it answers connect, createStream and the wish at once, and then says nothing more.
+// command, or before, it answers connect, createStream and the wish at once, and then says nothing more.
 
 import { answerConnect, answerStatus, Script } from "./rtmp_script.ts";
+import { join } from "./rtmp_wire.ts";
 import { isOver } from "./scripted_http_origin.ts";
 
 const GREETING = 1537;
@@ -28,8 +29,14 @@ export class RtmpOrigin implements AsyncDisposable {
   readonly #connections = new Set<Deno.Conn>();
   readonly #serving: Promise<void>;
 
-  /** @param answers what comes behind the handshake; nothing, and the end, when undefined */
-  constructor(answers: OriginAnswers | undefined) {
+  readonly #isEager: boolean;
+
+  /**
+   * @param answers what comes behind the handshake; nothing, and the end, when undefined
+   * @param options `isEager`: whether it does not wait for the first command
+   */
+  constructor(answers: OriginAnswers | undefined, { isEager = false } = {}) {
+    this.#isEager = isEager;
     this.#serving = this.#accept(answers);
   }
 
@@ -80,9 +87,14 @@ export class RtmpOrigin implements AsyncDisposable {
     while (read < GREETING) read += await connection.read(buffer) ?? Infinity;
     if (answers === undefined) return;
     const writer = connection.writable.getWriter();
-    await writer.write(Uint8Array.of(3, ...new Uint8Array(2 * (GREETING - 1))));
-    while (read < 2 * GREETING) read += await connection.read(buffer) ?? Infinity;
-    await writer.write(answers(new Script()).bytes);
+    const handshake = Uint8Array.of(3, ...new Uint8Array(2 * (GREETING - 1)));
+    const { bytes } = answers(new Script());
+    if (this.#isEager) await writer.write(join([handshake, bytes]));
+    else {
+      await writer.write(handshake);
+      while (read < 2 * GREETING) read += await connection.read(buffer) ?? Infinity;
+      await writer.write(bytes);
+    }
     while (await connection.read(buffer) !== null);
   }
 }

@@ -12,6 +12,8 @@ export class Keys {
   readonly streams: string;
   /** Users of WebRTC sessions by the time of their expiry. */
   readonly sessions: string;
+  /** Where proxies listen, by the time at which each has last said so. */
+  readonly proxies: string;
   /** Number of the last change. */
   readonly version: string;
   /** Written to see whether writing works. */
@@ -25,6 +27,7 @@ export class Keys {
     this.origins = `${this.#base}origins`;
     this.streams = `${this.#base}streams`;
     this.sessions = `${this.#base}sessions`;
+    this.proxies = `${this.#base}proxies`;
     this.version = `${this.#base}version`;
     this.probe = `${this.#base}probe`;
     this.channel = `${this.#base}changes`;

@@ -6,6 +6,7 @@ import { normalizeIp } from "../../core/endpoint.ts";
 import { normalizeHostName } from "../../core/host_name.ts";
 import type { Address, Origin, Protocol } from "../../core/origin.ts";
 import type { RtcSession } from "../../core/ports.ts";
+import type { BoundAddress, ProxyPlace } from "../../core/fleet.ts";
 import type { StreamRecord } from "../store.ts";
 
 /** A mapping, and how many milliseconds it lives and is live. */
@@ -85,6 +86,28 @@ export function parseSession(text: string, user: string): RtcSession | undefined
   if ((intent !== "publish" && intent !== "play") || !isAddress(media)) return undefined;
   const { host, port } = media;
   return { user, password, stream, intent, origin, media: { host, port } };
+}
+
+/** Where a proxy listens, and who it is. */
+export function parsePlace(
+  text: string,
+): { readonly by: string; readonly place: ProxyPlace } | undefined {
+  const value = parseJson(text);
+  if (!isObject(value) || !isText(value.by)) return undefined;
+  const { by, ips, listeners } = value;
+  if (!Array.isArray(ips) || !ips.every(isIp) || ips.length > MAX_ENDPOINTS) return undefined;
+  if (!Array.isArray(listeners) || listeners.length > MAX_ENDPOINTS) return undefined;
+  const bound = listeners.map((each) => boundAddressOf(each));
+  if (!bound.every((each) => each !== undefined)) return undefined;
+  return { by, place: { ips, listeners: bound } };
+}
+
+function boundAddressOf(value: unknown): BoundAddress | undefined {
+  if (!isObject(value)) return undefined;
+  const { transport, host, port } = value;
+  const address = { host, port };
+  if (!isAddress(address) || (transport !== "tcp" && transport !== "udp")) return undefined;
+  return { transport, ...address };
 }
 
 /** An origin that another process has come to suspect, if the message is about that. */

@@ -7,7 +7,7 @@ import type { Metrics, RtcSession } from "../../core/ports.ts";
 import type { RedisCalls, Reply } from "./calls.ts";
 import type { Keys } from "./keys.ts";
 import { type MappingResult, parseOrigin, parseResults, parseSession } from "./records.ts";
-import { GET_SOME, PAGE, PROBE, PUT, REMOVE, type Script } from "./scripts.ts";
+import { GET_SOME, PAGE, PLACES, PROBE, PUT, REMOVE, type Script } from "./scripts.ts";
 import { STREAMS } from "./stream_script.ts";
 import type { StreamOperation } from "./wishes.ts";
 
@@ -46,6 +46,9 @@ interface Header {
 }
 
 const PART = 500;
+/** What a proxy has said of its place counts so long, milliseconds. */
+const PLACE_TTL = 30_000;
+const MOST_PLACES = 1_000;
 
 /** Asks Redis. */
 export class Remote {
@@ -191,6 +194,14 @@ export class Remote {
     const results = typeof rest[0] === "string" ? parseResults(rest[0], names) : undefined;
     if (results === undefined) throw strange(rest);
     return { version, value: results };
+  }
+
+  /** Says where this proxy listens. @returns what all proxies have said, this one among them */
+  async exchangePlaces(connection: RedisCalls, place: string): Promise<readonly string[]> {
+    const keys = [this.keys.proxies, this.keys.version];
+    const args = [place, String(PLACE_TTL), String(MOST_PLACES)];
+    const { rest } = await this.#run(connection, PLACES, keys, args);
+    return listOf(rest[0]).filter((each) => typeof each === "string");
   }
 
   /** Tells the other processes that an origin does not answer here. */

@@ -166,3 +166,23 @@ for at, value in ipairs(values) do
 end
 return { now, lastVersion(KEYS[2]), garbage, values }`,
 );
+
+/**
+ * Says where a proxy listens, and reads where all of them do.
+ *
+ * Keys: places, version. Arguments: the place, milliseconds that it counts, most places.
+ * Reply: now, version, garbage, places.
+ */
+export const PLACES = script(
+  CLOCK,
+  VERSION,
+  INDEX,
+  `
+local places = KEYS[1]
+tidy(places)
+local isKnown = redis.call('ZSCORE', places, ARGV[1])
+if isKnown or redis.call('ZCARD', places) < tonumber(ARGV[3]) then
+  redis.call('ZADD', places, now + tonumber(ARGV[2]), ARGV[1])
+end
+return { now, lastVersion(KEYS[2]), garbage, redis.call('ZRANGE', places, 0, -1) }`,
+);

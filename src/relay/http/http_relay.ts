@@ -19,9 +19,12 @@ import { OriginFiles } from "./origin_files.ts";
 import { PageExchange } from "./page_exchange.ts";
 import type { HttpPorts, HttpTimeouts } from "./ports.ts";
 import { dropSmallBody } from "./small_body.ts";
+import type { WebHandler } from "./web_server.ts";
 
 /** Longest time between two sweeps, milliseconds. */
 const SWEEP = 1000;
+/** What is the API's where both have one port, as with SRS. */
+const API = /^\/(?:api|rtc)\//;
 const METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
 /** What the HTTP front needs to know. */
@@ -35,6 +38,8 @@ export interface HttpRelayOptions extends HttpPorts {
   origins(): Promise<readonly OriginStatus[]>;
   /** Whether such files are looked for. */
   looksForFiles(): boolean;
+  /** What else has this port, and answers below `/api/` and `/rtc/`; it does so to the end. */
+  readonly api?: Pick<WebHandler, "serve">;
   /** Answers what is no request for media. */
   answerOther(request: Request): Promise<Response>;
   /** Told of errors that are nobody's fault but the program's. */
@@ -58,6 +63,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
   readonly #services: MediaServices;
   readonly #files: OriginFiles;
   readonly #running = new Set<Running>();
+  readonly #whenIdle: (() => void)[] = [];
   readonly #server: Http1Server;
   readonly #sweeper: ReturnType<typeof setInterval>;
 
@@ -96,10 +102,18 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     return this.#server.closed;
   }
 
-  /** Takes no new client and no new stream; what has reached its stream goes on. */
+  /**
+   * Takes no new client and no new stream; what has reached its stream goes on. A port that is the
+   * API's too goes on taking clients for that.
+   */
   drain(): void {
-    this.#server.stop();
+    if (this.#options.api === undefined) this.#server.stop();
     for (const running of this.#running) running.drain();
+  }
+
+  /** Closes the port, the API's part of it too. */
+  stop(): void {
+    this.#server.stop();
   }
 
   /** Ends all requests under way. */
@@ -117,13 +131,16 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     return this.#find(session)?.received;
   }
 
-  /** Resolves when no client is left. */
+  /** Resolves when no client is left, or, where the API goes on, no client of ours. */
   idle(): Promise<void> {
-    return this.#server.idle();
+    if (this.#options.api === undefined) return this.#server.idle();
+    if (this.#running.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenIdle.push(resolve));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.drain();
+    this.stop();
     this.kill();
     await this.#server[Symbol.asyncDispose]();
     this.#services.pool[Symbol.dispose]();
@@ -136,6 +153,8 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
   }
 
   async #handle(exchange: HttpExchange): Promise<void> {
+    const { api } = this.#options;
+    if (api !== undefined && API.test(exchange.request.path)) return await api.serve(exchange);
     try {
       if (await this.#answerMethod(exchange)) return;
       await dropSmallBody(exchange, this.#options.timeouts.head);
@@ -208,6 +227,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
       await run();
     } finally {
       this.#running.delete(running);
+      if (this.#running.size === 0) { for (const resolve of this.#whenIdle.splice(0)) resolve(); }
     }
   }
 

@@ -16,14 +16,8 @@ import type { HttpExchange } from "./http_exchange.ts";
 const IMPOSSIBLE: readonly string[] = ["TRACE", "TRACK"];
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 
-/** What a WebServer needs to know. */
-export interface WebServerOptions {
-  /** What listens, for error messages: "HTTP API". */
-  readonly name: string;
-  readonly listen: ListenAddress;
-  readonly reusePort?: boolean;
-  readonly limits: ConnectionLimits;
-  readonly identifyMemory: MemoryBudget;
+/** What a WebHandler needs to know. */
+export interface WebHandlerOptions {
   /** `stall`: milliseconds for a client to take an answer. */
   readonly timeouts: HeadTimeouts & { readonly stall: number };
   /**
@@ -37,17 +31,26 @@ export interface WebServerOptions {
   onError(error: unknown): void;
 }
 
+/** What a WebServer needs to know. */
+export interface WebServerOptions extends WebHandlerOptions {
+  /** What listens, for error messages: "HTTP API". */
+  readonly name: string;
+  readonly listen: ListenAddress;
+  readonly reusePort?: boolean;
+  readonly limits: ConnectionLimits;
+  readonly identifyMemory: MemoryBudget;
+}
+
 /** A bound port. */
 export class WebServer implements AsyncDisposable {
-  readonly #options: WebServerOptions;
   readonly #server: Http1Server;
-  readonly #open = new Set<HttpExchange>();
+  readonly #handler: WebHandler;
 
   private constructor(options: WebServerOptions) {
-    this.#options = options;
+    this.#handler = new WebHandler(options);
     this.#server = Http1Server.open({
       ...options,
-      handle: (exchange) => this.#handle(exchange),
+      handle: (exchange) => this.#handler.serve(exchange),
     });
   }
 
@@ -73,11 +76,27 @@ export class WebServer implements AsyncDisposable {
   /** Ends all connections. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.stop();
-    for (const exchange of this.#open) exchange.connection.close();
+    this.#handler[Symbol.dispose]();
     await this.#server[Symbol.asyncDispose]();
   }
+}
 
-  async #handle(exchange: HttpExchange): Promise<void> {
+/** Answers the requests of a port, its own or one that it shares, by web requests. */
+export class WebHandler implements Disposable {
+  readonly #options: WebHandlerOptions;
+  readonly #open = new Set<HttpExchange>();
+
+  constructor(options: WebHandlerOptions) {
+    this.#options = options;
+  }
+
+  /** Ends the connections of all requests under way. */
+  [Symbol.dispose](): void {
+    for (const exchange of this.#open) exchange.connection.close();
+  }
+
+  /** Answers one request to its end. */
+  async serve(exchange: HttpExchange): Promise<void> {
     if (IMPOSSIBLE.includes(exchange.request.method)) return await this.#refuseMethod(exchange);
     const body = new RequestBody(exchange);
     const { connection } = exchange;

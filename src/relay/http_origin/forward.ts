@@ -7,6 +7,7 @@ import type { HttpResponse } from "../../protocol/http/response.ts";
 import type { OriginConnection, OriginPool } from "./origin_pool.ts";
 import type { OutgoingRequest } from "./outgoing_request.ts";
 import type { OriginHttpPorts } from "./ports.ts";
+import { tryOrigins } from "../try_origins.ts";
 
 /** Where a request may go, and for how long somebody wants its answer. */
 export interface Route {
@@ -25,6 +26,12 @@ export interface Forwarded {
   readonly origin: Origin;
   readonly link: OriginConnection;
   readonly response: HttpResponse;
+}
+
+/** A connection, and the answer where one was kept and has given it. */
+interface OpenedLink {
+  readonly link: OriginConnection;
+  readonly response?: HttpResponse;
 }
 
 /** Asks origins on behalf of clients. */
@@ -46,44 +53,44 @@ export class Forwarder {
    * @throws ProxyError what the route or the last origin failed with; `client_gone`
    */
   async forward(request: OutgoingRequest, route: Route): Promise<Forwarded> {
-    const giveUpAt = Date.now() + this.#ports.timeouts.answer;
-    const failed: string[] = [];
-    let failure: ProxyError | undefined;
-    while (Date.now() < giveUpAt) {
-      const origin = await route.choose(failed).catch((error) => {
-        throw failure ?? error;
-      });
-      try {
-        return await this.#askOrigin(request, origin, route);
-      } catch (error) {
-        const reason = error instanceof Unreachable ? error.failure : error;
-        const isOrigins = reason instanceof ProxyError && reason.source === "origin";
-        if (isOrigins) route.failed?.(origin.id, reason);
-        if (!(error instanceof Unreachable)) throw error;
-        failure = error.failure;
-        failed.push(origin.id);
-      }
+    const { answer, dial } = this.#ports.timeouts;
+    const { origin, link: { link, response } } = await tryOrigins<OpenedLink>(this.#ports, {
+      protocol: this.#protocol,
+      timeout: answer,
+      dialTimeout: dial,
+      choose: (failed) => route.choose(failed),
+      reuse: (origin) => this.#askKept(request, origin, route),
+      dial: async (address, timeout) => {
+        return { link: await this.#pool.dial(address, timeout, route.gone) };
+      },
+      failed: route.failed,
+      isGone: () => route.gone.aborted,
+    });
+    if (response !== undefined) return { origin, link, response };
+    try {
+      return { origin, link, response: await this.#ask(request, link, route) };
+    } catch (error) {
+      tellFailed(route, origin, error);
+      throw error;
     }
-    throw failure ?? new ProxyError("origin_timeout", "Origin does not answer");
   }
 
-  async #askOrigin(
+  /** Asks over a kept connection, if there is one and the request has no body, which must not go out twice. */
+  async #askKept(
     request: OutgoingRequest,
     origin: Origin,
     route: Route,
-  ): Promise<Forwarded> {
-    // A kept connection may be about to close, and a body must not be sent twice.
-    const kept = request.body === undefined ? this.#takeKept(origin) : undefined;
-    if (kept !== undefined) {
-      try {
-        return { origin, link: kept, response: await this.#ask(request, kept, route) };
-      } catch (error) {
-        // It may have been closed while it waited: nothing has been answered, so ask anew.
-        if (!(error instanceof ProxyError) || error.code !== "origin_gone") throw error;
-      }
+  ): Promise<OpenedLink | undefined> {
+    const link = request.body === undefined ? this.#takeKept(origin) : undefined;
+    if (link === undefined) return undefined;
+    try {
+      return { link, response: await this.#ask(request, link, route) };
+    } catch (error) {
+      // It may have been closed while it waited: nothing has been answered, so ask anew.
+      if (error instanceof ProxyError && error.code === "origin_gone") return undefined;
+      tellFailed(route, origin, error);
+      throw error;
     }
-    const link = await this.#dial(origin, route.gone);
-    return { origin, link, response: await this.#ask(request, link, route) };
   }
 
   async #ask(
@@ -111,43 +118,12 @@ export class Forwarder {
     }
     return undefined;
   }
-
-  async #dial(origin: Origin, gone: AbortSignal): Promise<OriginConnection> {
-    const { resolver, metrics, timeouts } = this.#ports;
-    const protocol = this.#protocol;
-    const count = (result: string) =>
-      metrics.count("srs_proxy_origin_dials_total", { protocol, result });
-    let failure = new ProxyError("no_origin", `Origin offers no ${protocol}`);
-    for (const address of origin.endpoints[protocol]) {
-      const startedAt = performance.now();
-      try {
-        const link = await this.#pool.dial(address, timeouts.dial, gone);
-        resolver.reached(origin.id, protocol);
-        count("reached");
-        const seconds = (performance.now() - startedAt) / 1000;
-        metrics.observe?.("srs_proxy_origin_dial_seconds", seconds, { protocol });
-        return link;
-      } catch (error) {
-        if (!(error instanceof ProxyError) || error.source !== "origin") throw error;
-        failure = error;
-      }
-    }
-    resolver.unreachable(origin.id, protocol);
-    count(failure.code);
-    throw new Unreachable(failure);
-  }
 }
 
 function clientGone(): ProxyError {
   return new ProxyError("client_gone", "Client has left");
 }
 
-/** Nothing has been sent yet: another origin may be tried. */
-class Unreachable extends Error {
-  readonly failure: ProxyError;
-
-  constructor(failure: ProxyError) {
-    super(failure.message);
-    this.failure = failure;
-  }
+function tellFailed({ failed }: Route, origin: Origin, error: unknown): void {
+  if (error instanceof ProxyError && error.source === "origin") failed?.(origin.id, error);
 }

@@ -1,18 +1,16 @@
 // What it takes to ask origins over HTTP, whichever relay does it.
 
-import type { Metrics, Resolver } from "../../core/ports.ts";
+import type { OriginPorts } from "../try_origins.ts";
 
 /** Deadlines towards one origin, milliseconds. */
 export interface OriginHttpTimeouts {
-  /** TCP dial. */
+  /** TCP dial of one origin, all its addresses together. */
   readonly dial: number;
   /** From the request to the head of the response. */
   readonly answer: number;
 }
 
 /** Everything that asking origins needs of its surroundings. */
-export interface OriginHttpPorts {
+export interface OriginHttpPorts extends OriginPorts {
   readonly timeouts: OriginHttpTimeouts;
-  readonly resolver: Pick<Resolver, "reached" | "unreachable">;
-  readonly metrics: Metrics;
 }

@@ -32,28 +32,14 @@ export class OriginLink implements Disposable {
   }
 
   /**
-   * Dials an origin's RTMP addresses in their order and shakes hands.
+   * Dials one RTMP address of an origin and shakes hands.
    *
    * @param timeout milliseconds for all of it
    * @throws ProxyError `origin_unreachable` or `origin_timeout`
    */
-  static async open(origin: Origin, timeout: number): Promise<OriginLink> {
-    const end = Date.now() + timeout;
-    let failure = new ProxyError("origin_unreachable", "Origin offers no RTMP");
-    const addresses = origin.endpoints.rtmp;
-    for (const [index, address] of addresses.entries()) {
-      // An address that swallows everything must leave time for the ones behind it.
-      const left = (end - Date.now()) / (addresses.length - index);
-      if (left <= 0) break;
-      try {
-        const { connection, inbox } = await greet(address, Math.ceil(left));
-        return new OriginLink(origin, connection, inbox);
-      } catch (error) {
-        if (!(error instanceof ProxyError) || error.source !== "origin") throw error;
-        failure = error;
-      }
-    }
-    throw failure;
+  static async open(origin: Origin, address: Address, timeout: number): Promise<OriginLink> {
+    const { connection, inbox } = await greet(address, timeout);
+    return new OriginLink(origin, connection, inbox);
   }
 
   /**
@@ -78,7 +64,8 @@ export class OriginLink implements Disposable {
     };
     while (conversation.decision === undefined) {
       await say();
-      const read = this.inbox.fill(this.connection);
+      // Some have been heard already by the end of the handshake.
+      const read = this.inbox.length > 0 ? Promise.resolve(true) : this.inbox.fill(this.connection);
       const outcome = await Promise.race([read, late]);
       if (outcome === "late") {
         if (!conversation.wishSaid || script.wish.intent === "publish") {
@@ -126,9 +113,10 @@ async function greet(
   address: Address,
   timeout: number,
 ): Promise<{ connection: TcpConnection; inbox: Inbox }> {
-  const start = Date.now();
+  const start = performance.now();
   const connection = await dial(address, timeout);
-  using deadline = new Deadline(timeout - (Date.now() - start), () => connection.close());
+  const left = timeout - (performance.now() - start);
+  using deadline = new Deadline(left, () => connection.close());
   const inbox = new Inbox(ORIGIN_INBOX);
   try {
     await connection.write(ORIGIN_GREETING);

@@ -9,7 +9,7 @@ export interface RtmpTimeouts {
   readonly handshake: number;
   /** From the handshake to publish or play. */
   readonly identify: number;
-  /** TCP dial and handshake with one origin. */
+  /** TCP dial and handshake with one origin, all its addresses together. */
   readonly dial: number;
   /** From the first command to the origin until it has decided. */
   readonly answer: number;

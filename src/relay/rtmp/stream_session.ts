@@ -2,12 +2,12 @@
 // A client that goes on to another stream has another of these.
 
 import { formatAddress } from "../../core/endpoint.ts";
-import { ProxyError } from "../../core/errors.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
 import type { TriedOrigin } from "../../core/ports.ts";
 import { OriginLink } from "./origin_link.ts";
 import type { RtmpPorts } from "./ports.ts";
+import { tryOrigins } from "../try_origins.ts";
 
 /** From the resolver's first answer to the last byte. Must be disposed of exactly once. */
 export class StreamSession implements Disposable {
@@ -39,44 +39,25 @@ export class StreamSession implements Disposable {
   }
 
   /**
-   * Finds an origin that greets us, trying the next one when one does not, within the time that
-   * an answer may take.
+   * Finds an origin that greets us, within the time that an answer may take.
    *
-   * @throws ProxyError `no_origin` or what the last origin failed with
+   * @throws ProxyError `no_origin`, what the last origin failed with, or `client_gone`
    */
   async findOrigin(): Promise<OriginLink> {
-    const { resolver, metrics, timeouts } = this.#ports;
-    const giveUpAt = Date.now() + timeouts.answer;
-    const failed: string[] = [];
-    let failure: ProxyError | undefined;
-    while (Date.now() < giveUpAt && !this.#client.closed) {
-      const origin = await resolver.resolve({
-        stream: this.stream,
-        protocol: "rtmp",
-        intent: this.intent,
-        session: this.id,
-        failed,
-      }).catch((error) => {
-        throw failure ?? error;
-      });
-      const startedAt = performance.now();
-      try {
-        const link = await OriginLink.open(origin, timeouts.dial);
-        const seconds = (performance.now() - startedAt) / 1000;
-        metrics.observe?.("srs_proxy_origin_dial_seconds", seconds, { protocol: "rtmp" });
-        resolver.reached(origin.id, "rtmp");
-        metrics.count("srs_proxy_origin_dials_total", { protocol: "rtmp", result: "reached" });
-        return link;
-      } catch (error) {
-        if (!(error instanceof ProxyError) || error.source !== "origin") throw error;
-        failure = error;
-        failed.push(origin.id);
-        this.tried.push({ origin: origin.id, code: error.code });
-        resolver.unreachable(origin.id, "rtmp");
-        metrics.count("srs_proxy_origin_dials_total", { protocol: "rtmp", result: error.code });
-      }
-    }
-    throw failure ?? new ProxyError("client_gone", "Client has left");
+    const { resolver, timeouts } = this.#ports;
+    const { stream, intent, id: session } = this;
+    const { link } = await tryOrigins(this.#ports, {
+      protocol: "rtmp",
+      timeout: timeouts.answer,
+      dialTimeout: timeouts.dial,
+      choose: (failed) => {
+        return resolver.resolve({ stream, protocol: "rtmp", intent, session, failed });
+      },
+      dial: (address, timeout, origin) => OriginLink.open(origin, address, timeout),
+      failed: (origin, { code }) => this.tried.push({ origin, code }),
+      isGone: () => this.#client.closed,
+    });
+    return link;
   }
 
   /**

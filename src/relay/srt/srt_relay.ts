@@ -17,6 +17,7 @@ import { TaskGroup } from "../../net/task_group.ts";
 import type { UdpEngineChoice } from "../../net/udp/engine.ts";
 import type { UdpEngine } from "../../net/udp/port.ts";
 import { UdpThread } from "../../net/udp/thread.ts";
+import { DialBounds } from "../try_origins.ts";
 import { countLost, countMoved } from "../udp_figures.ts";
 import { MAX_LATE_LINKS } from "./late_answers.ts";
 import { MAX_EXTRA_LINKS } from "./origin_handshake.ts";
@@ -25,9 +26,6 @@ import type { SrtCommand, SrtInit, SrtReport } from "./srt_messages.ts";
 const MODULE = new URL("./srt_worker.ts", import.meta.url);
 /** How often the thread looks at its clock, milliseconds: handshakes go on with it. */
 const TICK = 50;
-/** Origins that are asked for one caller, and addresses of all of them together. */
-const MAX_ORIGINS = 4;
-const MAX_ADDRESSES = 8;
 
 /** What it means that a call has ended before it was open. */
 const FAILURES: Readonly<Record<string, readonly [code: ErrorCode, message: string]>> = {
@@ -66,8 +64,8 @@ interface SrtSession {
   readonly intent: "publish" | "play";
   readonly client: string;
   readonly failed: string[];
-  /** Addresses of origins that were given to the thread to ask. */
-  asked: number;
+  /** What may still be tried for it. */
+  readonly bounds: DialBounds;
   readonly tried: TriedOrigin[];
   /** When it was wanted, and when its origin was asked, milliseconds. */
   readonly startedAt: number;
@@ -233,7 +231,7 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
       client: from,
       failed: [],
       tried: [],
-      asked: 0,
+      bounds: new DialBounds(),
       startedAt: now,
       askedAt: now,
       ...flags,
@@ -248,10 +246,9 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
     try {
       const request = { stream, protocol: "srt", intent, session: id, failed } as const;
       const origin = await this.#options.resolver.resolve(request);
-      const addresses = origin.endpoints.srt.slice(0, MAX_ADDRESSES - session.asked);
+      const addresses = session.bounds.take(origin.endpoints.srt);
       if (addresses.length === 0) throw new ProxyError("no_origin", "Origin does not offer SRT");
       session.origin = origin;
-      session.asked += addresses.length;
       session.askedAt = performance.now();
       this.#thread.send({ type: "origin", call, addresses });
     } catch (thrown) {
@@ -275,8 +272,7 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
       ? new ProxyError("origin_timeout", "Origin does not answer")
       : new ProxyError("origin_unreachable", "Cannot reach the origin");
     this.#countDial(failure.code);
-    const isEnough = failed.length >= MAX_ORIGINS || session.asked >= MAX_ADDRESSES;
-    if (isEnough) return this.#refuse(session, failure);
+    if (session.bounds.areReached) return this.#refuse(session, failure);
     this.#tasks.run(() => this.#findOrigin(session, failure));
   }
 

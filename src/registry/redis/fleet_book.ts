@@ -1,0 +1,48 @@
+// Where the other proxies of the fleet listen, as they say it in Redis from time to time. Decides
+// nothing; what follows from it is the business of whoever asks.
+
+import type { ProxyPlace } from "../../core/fleet.ts";
+import type { Fleet } from "../store.ts";
+import type { Gate } from "./gate.ts";
+import { parsePlace } from "./records.ts";
+import type { Remote } from "./remote.ts";
+
+const DEADLINE = 1_000;
+
+/** The places of all proxies. */
+export class FleetBook implements Fleet {
+  readonly #remote: Remote;
+  readonly #gate: Gate;
+  #own: string | undefined;
+  #others: readonly ProxyPlace[] = [];
+
+  constructor(remote: Remote, gate: Gate) {
+    this.#remote = remote;
+    this.#gate = gate;
+  }
+
+  /** As they were when Redis was last asked. */
+  get others(): readonly ProxyPlace[] {
+    return this.#others;
+  }
+
+  /** This proxy listens there; said at the next exchange, and again at each one after it. */
+  announce(place: ProxyPlace): void {
+    this.#own = JSON.stringify({ by: this.#remote.writer, ...place });
+  }
+
+  /** Tells, and hears of the others. */
+  async exchange(): Promise<void> {
+    const own = this.#own;
+    if (own === undefined) return;
+    const said = await this.#gate.ask(DEADLINE, (connection) => {
+      return this.#remote.exchangePlaces(connection, own);
+    });
+    if (said === undefined) return;
+    const places = said.map((text) => parsePlace(text));
+    this.#remote.countIgnored(places.filter((place) => place === undefined).length);
+    this.#others = places.filter((place) => place !== undefined)
+      .filter(({ by }) => by !== this.#remote.writer)
+      .map(({ place }) => place);
+  }
+}

@@ -1,0 +1,18 @@
+import assert from "node:assert/strict";
+import { MAX_DIALS } from "../try_origins.ts";
+import { HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
+import { freePort } from "../../../tests/support/ports.ts";
+
+const UNREACHABLE = 'srs_proxy_origin_dials_total{protocol="http",result="origin_unreachable"}';
+
+for (const target of ["/live/show.flv", "/live/show.m3u8"]) {
+  Deno.test(`one request for ${target} among dead origins costs a handful of dials`, async () => {
+    await using world = await HttpRelayWorld.open();
+    const ports = new Array<number>(16).fill(freePort());
+    for (let index = 0; index < 10; index++) await world.addOrigin(`o${index}`, ports);
+    assert.equal((await world.ask(target)).status, 502);
+    const dials = await world.metric(UNREACHABLE);
+    assert.ok(dials > 1 && dials <= MAX_DIALS, `${dials} dials`);
+    assert.deepEqual(world.errors, []);
+  });
+}
