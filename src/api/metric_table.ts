@@ -173,7 +173,7 @@ export const METRICS = {
   ),
   srs_proxy_srt_dropped_total: counter(
     "Datagrams of SRT clients dropped or refused at once, by reason: malformed, unknown_socket, " +
-      "bad_cookie, old_version, bad_handshake, no_stream_id, bad_stream_id, key_material, " +
+      "bad_cookie, old_version, bad_handshake, loop, no_stream_id, bad_stream_id, key_material, " +
       "session_limit, address_limit, draining.",
     "reason",
   ),

@@ -87,6 +87,8 @@ export interface StreamOwner {
   readonly origin: Origin;
   /** Whether it has been served there, rather than only asked for. */
   readonly confirmed: boolean;
+  /** Whether a publisher runs there. */
+  readonly live: boolean;
 }
 
 /** What any proxy must know of a WebRTC session to take its media. */

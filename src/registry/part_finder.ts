@@ -3,6 +3,7 @@
 import { ProxyError } from "../core/errors.ts";
 import type { Origin } from "../core/origin.ts";
 import type { PartRequest, StreamOwner } from "../core/ports.ts";
+import { isLive } from "./mapping_rules.ts";
 import { OriginTags } from "./origin_tags.ts";
 import type { OriginRecord, Store } from "./store.ts";
 
@@ -37,7 +38,7 @@ export class PartFinder {
   async owner(stream: string): Promise<StreamOwner | undefined> {
     const record = (await this.#store.stream(stream))?.record;
     const origin = record && await this.#store.origin(record.origin);
-    return record && origin && { origin, confirmed: record.confirmed };
+    return record && origin && { origin, confirmed: record.confirmed, live: isLive(record) };
   }
 
   /** This origin is registered too. */

@@ -15,8 +15,8 @@ import { runHistory } from "../model/run.ts";
 import { shrinkHistory } from "../model/shrink.ts";
 import { Truth, type Violation } from "../model/truth.ts";
 
-const COUNT = Number(Deno.env.get("MODEL_COUNT") ?? 500);
-const SEED = Deno.env.get("MODEL_SEED") ?? String(Math.floor(Math.random() * 2 ** 31));
+const COUNT = Number(Deno.env.get("MODEL_COUNT") ?? 300);
+const SEED = Deno.env.get("MODEL_SEED") ?? "1";
 /** Lines of what has happened that are shown of a failed history. */
 const SHOWN = 60;
 /** After so many the rest would say the same. */

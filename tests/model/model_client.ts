@@ -33,8 +33,12 @@ export class ModelClient {
   #inVain = 0;
   #hasLeft = false;
 
+  /** Two clients may have one name, but not the same sessions. */
+  readonly #id: string;
+
   constructor(parts: ClientParts) {
     this.#parts = parts;
+    this.#id = `${parts.name}@${Math.round(parts.clock.now())}`;
   }
 
   get stream(): string {
@@ -62,7 +66,7 @@ export class ModelClient {
     if (this.#hasLeft || this.#session) return;
     const { name, stream, intent, protocol, clock, come } = this.#parts;
     const session: ModelSession = {
-      ...{ id: `${name}.${++this.#count}`, client: name, proxy, stream, intent, protocol },
+      ...{ id: `${this.#id}.${++this.#count}`, client: name, proxy, stream, intent, protocol },
       ...{ askedAt: clock.now(), known: undefined, origin: undefined, toldAt: undefined },
       ...{ isAsking: false, isOver: false, isLeft: false, received: 0 },
     };

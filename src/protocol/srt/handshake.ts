@@ -45,6 +45,9 @@ const USUAL_FLOW_WINDOW = 8192;
 /** A mark at the beginning is no less a part of the text: SRS sees it too. */
 const TEXT = new TextDecoder("utf-8", { ignoreBOM: true });
 
+/** "prx" */
+const HOP_MARK = 0x707278;
+const HOPS_AT = 4;
 const VERSION_AT = HEADER;
 const ENCRYPTION_AT = HEADER + 4;
 const EXTENSION_FIELD_AT = HEADER + 6;
@@ -191,6 +194,20 @@ export function withStreamId(conclusion: Uint8Array, streamId: string): Uint8Arr
   const data = longer.subarray(conclusion.length + 4);
   for (let at = 0; at < text.length; at++) data[at ^ 3] = text[at]!;
   return longer;
+}
+
+/**
+ * How many proxies of this kind a handshake has come through. It stands in a word of the header of which
+ * handshakes make no use.
+ */
+export function hopsOf(packet: Uint8Array): number {
+  const word = readWord(packet, HOPS_AT);
+  return word >>> 8 === HOP_MARK ? word & 0xff : 0;
+}
+
+/** Marks a handshake as having come through so many of them, 255 at most. */
+export function writeHops(packet: Uint8Array, hops: number): void {
+  writeWord(packet, HOPS_AT, (HOP_MARK << 8) | hops);
 }
 
 /** Lowers what a handshake says its sender takes, so that no datagram is longer than that. */

@@ -11,6 +11,7 @@ import {
   concludeWith,
   encodeInduction,
   HANDSHAKE_SIZE,
+  hopsOf,
   isAnswerable,
   isCallerInduction,
   isConclusion,
@@ -20,6 +21,7 @@ import {
   parseHandshake,
   refuseHandshake,
   withStreamId,
+  writeHops,
   writePeerIp,
 } from "./handshake.ts";
 import { controlTypeOf, destinationOf, encodeShutdown, isKeyMaterial, SHUTDOWN } from "./packet.ts";
@@ -111,6 +113,19 @@ Deno.test("a StreamID is put into a conclusion that has none", () => {
       assert.equal(named.extensionField, extensionField | 4);
     }
   }
+});
+
+Deno.test("proxies on the way are counted, and nothing else is taken for them", () => {
+  const packet = srtConclusion({ socketId: CALLER, cookie: 77, streamId: STREAM_ID });
+  const before = parseHandshake(packet);
+  assert.equal(hopsOf(packet), 0);
+  for (const hops of [1, 2, 255]) {
+    writeHops(packet, hops);
+    assert.equal(hopsOf(packet), hops);
+  }
+  assert.deepEqual(parseHandshake(packet), before);
+  packet.set([0, 0, 0, 9], 4);
+  assert.equal(hopsOf(packet), 0);
 });
 
 Deno.test("datagrams are limited, and only ever to less", () => {

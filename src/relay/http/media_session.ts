@@ -172,14 +172,14 @@ export class MediaSession {
   /** Leaves an origin without the stream when it runs at another. */
   async #follow(): Promise<void> {
     const owner = await this.#services.ports.resolver.owner(this.#media.key.key).catch(() => {});
-    const isElsewhere = owner?.confirmed && owner.origin.id !== this.#asked;
+    const isElsewhere = owner?.live && owner.origin.id !== this.#asked;
     if (isElsewhere && this.#forwarded === undefined) this.#elsewhere?.abort();
   }
 
   /** An origin that has the stream and denies it does not offer it like this. */
   async #requireOffered(): Promise<void> {
     const { resolver } = this.#services.ports;
-    if (!this.#isResolved || !(await resolver.owner(this.#media.key.key))?.confirmed) return;
+    if (!this.#isResolved || !(await resolver.owner(this.#media.key.key))?.live) return;
     throw new NotOffered(extensionOf(this.#exchange.request.path));
   }
 
@@ -286,7 +286,7 @@ export class MediaSession {
   async #explain(error: ProxyError): Promise<ProxyError> {
     if (error.code !== "no_origin") return error;
     const owner = await this.#services.ports.resolver.owner(this.#media.key.key);
-    const isMute = owner?.confirmed && owner.origin.endpoints.http.length === 0;
+    const isMute = owner?.live && owner.origin.endpoints.http.length === 0;
     return isMute ? new ProxyError("no_origin", "The origin of this stream offers no HTTP") : error;
   }
 

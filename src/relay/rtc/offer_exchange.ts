@@ -60,6 +60,7 @@ export class OfferExchange {
     }
     const asked = askedTarget(query);
     using place = ports.media.reserve(this.#request.client);
+    const startedAt = performance.now();
     const answer = await api.ask(this.#request, { method: "POST", path, query, body }, {
       choose: (failed) => this.#chooseOrigin(failed),
       failed: (origin, { code }) => this.#tried.push({ origin, code }),
@@ -67,6 +68,8 @@ export class OfferExchange {
     });
     const accepted = asOriginFault(() => acceptedSdp(this.#wish, answer));
     if (accepted === undefined) return this.#passRefusal(answer);
+    const seconds = (performance.now() - startedAt) / 1000;
+    ports.metrics.observe?.("srs_proxy_first_byte_seconds", seconds, { protocol: "rtc" });
     try {
       await ports.resolver.confirm(this.#id);
       return await this.#accept(answer, { offer, accepted, asked, place });
@@ -177,8 +180,8 @@ export class OfferExchange {
 
   #logRefused(error: ProxyError): void {
     const { intent, key } = this.#wish;
-    // With its port where it is known.
-    const { peer, client: host } = this.#request;
+    // Behind balancers the client's port is not known.
+    const { client: host, peer } = this.#request;
     const client = host === peer.host ? formatAddress(peer) : host;
     const { sessions } = this.#services.ports;
     const request = { session: this.#id, protocol: "rtc", intent, stream: key.key, client };

@@ -44,7 +44,7 @@ export class OriginHandshake {
   /** Begins to ask an origin. @returns false when none of its addresses can be */
   begin(call: SrtCall, addresses: readonly Address[]): boolean {
     call.state = "induction";
-    call.addresses = addresses;
+    call.offered = call.addresses = addresses;
     call.isSilent = call.lacksSocket = false;
     return this.#feelNext(call);
   }
@@ -61,8 +61,8 @@ export class OriginHandshake {
       if (feeler.asks < MAX_ASKS) this.#feel(call, feeler);
       else this.#giveUp(call, feeler);
     }
-    const isQuiet = now - call.askedAt >= STAGGER || call.feelers.size === 0;
-    if (isQuiet && call.addresses.length > 0) this.#feelNext(call);
+    const isTime = now - call.feltAt >= STAGGER || call.feelers.size === 0;
+    if (isTime && call.addresses.length > 0) this.#feelNext(call);
     return call.feelers.size > 0;
   }
 
@@ -169,6 +169,7 @@ export class OriginHandshake {
   #conclude(call: SrtCall): void {
     const conclusion = hs.concludeWith(call.conclusion, call.cookie);
     hs.limitDatagrams(conclusion, MAX_DATAGRAM);
+    hs.writeHops(conclusion, hs.hopsOf(conclusion) + 1);
     call.askedAt = this.#engine.now();
     // The origin reckons the caller's clock from this: it must not stand still while we ask.
     addMicroseconds(conclusion, (call.askedAt - call.startedAt) * 1000);
@@ -189,6 +190,7 @@ export class OriginHandshake {
       if (isExtra) this.#extraLinks++;
       this.#calls.addLink(call, link);
       this.#feel(call, feeler);
+      call.feltAt = call.askedAt;
       return true;
     }
     return false;

@@ -44,9 +44,12 @@ export interface SrtCall {
   readonly conclusion: Uint8Array;
   readonly startedAt: number;
   state: CallState;
-  /** Addresses of the origin that have been asked and have not answered, and those not asked yet. */
+  /** Addresses of the origin that have been asked and have not answered, those not asked yet, and all. */
   readonly feelers: Set<Feeler>;
   addresses: readonly Address[];
+  offered: readonly Address[];
+  /** Whether its host has said that nobody listens when it got the conclusion. */
+  isDoubted: boolean;
   /** Whether one of them has said nothing in all its time. */
   isSilent: boolean;
   /** Whether one could not be asked, for want of a socket here. */
@@ -56,8 +59,9 @@ export interface SrtCall {
   /** The origin's cookie and socket id, once known. */
   cookie: number;
   originSocket: number;
-  /** When the origin was last asked. */
+  /** When the origin was last asked, and when another of its addresses was. */
   askedAt: number;
+  feltAt: number;
   /** The last word of the handshake, for a caller that has missed it. */
   answer: Uint8Array | undefined;
   answeredAt: number;
@@ -121,19 +125,33 @@ export class SrtCalls {
     const client = sender.slice();
     const { callerSocket, sequence, intent, conclusion } = wanted;
     const call: SrtCall = {
-      ...{ id: ++this.#lastId, client, address: fromRawAddress(client) },
-      ...{ callerSocket, sequence, intent, conclusion: conclusion.slice() },
-      ...{ startedAt: now, state: "asking" },
-      ...{
-        feelers: new Set(),
-        addresses: [],
-        isSilent: false,
-        lacksSocket: false,
-        link: undefined,
-      },
-      ...{ cookie: 0, originSocket: 0, askedAt: now },
-      ...{ answer: undefined, answeredAt: now, refusedAt: now, clientAt: now, originAt: now },
-      ...{ bytesIn: 0, bytesOut: 0 },
+      id: ++this.#lastId,
+      client,
+      address: fromRawAddress(client),
+      callerSocket,
+      sequence,
+      intent,
+      conclusion: conclusion.slice(),
+      startedAt: now,
+      state: "asking",
+      feelers: new Set(),
+      addresses: [],
+      offered: [],
+      isDoubted: false,
+      isSilent: false,
+      lacksSocket: false,
+      link: undefined,
+      cookie: 0,
+      originSocket: 0,
+      askedAt: now,
+      feltAt: now,
+      answer: undefined,
+      answeredAt: now,
+      refusedAt: now,
+      clientAt: now,
+      originAt: now,
+      bytesIn: 0,
+      bytesOut: 0,
     };
     this.#calls.set(call.id, call);
     this.#byCaller.set(client, call.id, callerSocket);

@@ -12,6 +12,12 @@ import type { WantedCall } from "./srt_calls.ts";
 import type { SrtDrop } from "./srt_drops.ts";
 import type { SrtInit } from "./srt_messages.ts";
 
+/**
+ * Proxies of this kind that a caller may have come through. One that is registered as an origin would
+ * otherwise call itself until there is no room left.
+ */
+const MAX_HOPS = 4;
+
 /** How it is counted, and the reason that the caller is told. */
 export type Refusal = readonly [drop: SrtDrop, reject: number];
 
@@ -60,6 +66,7 @@ export class SrtDoor {
     if (!this.#cookies.knows(shake.cookie, sender, time)) return drop("bad_cookie");
     if (!hs.isConclusion(shake)) return refuse(["old_version", reject.VERSION]);
     if (!hs.isAnswerable(shake, packet.length)) return refuse(["bad_handshake", reject.ROGUE]);
+    if (hs.hopsOf(packet) >= MAX_HOPS) return refuse(["loop", reject.GATEWAY]);
     return this.#read(packet);
   }
 

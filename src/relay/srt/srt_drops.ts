@@ -7,6 +7,7 @@ const REASONS = [
   "bad_cookie",
   "old_version",
   "bad_handshake",
+  "loop",
   "no_stream_id",
   "bad_stream_id",
   "key_material",

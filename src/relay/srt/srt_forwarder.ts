@@ -109,8 +109,8 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
     const call = this.#calls.ofLink(link);
     if (call === undefined) return this.#handshake.refusedLate(link);
     if (call.state === "open") return this.#end(call, "origin_gone");
-    const goesOn = call.state === "induction" && this.#handshake.refused(call, link);
-    if (!goesOn) this.#originFailed(call);
+    if (call.state !== "induction") this.#doubt(call);
+    else if (!this.#handshake.refused(call, link)) this.#originFailed(call);
   }
 
   tick(now: number): void {
@@ -180,6 +180,23 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   }
 
   #ask(call: SrtCall, addresses: readonly Address[]): void {
+    call.isDoubted = false;
+    this.#begin(call, addresses);
+  }
+
+  /**
+   * The origin's host has refused the caller's own words, as a firewall may that does not like them.
+   * Whether the origin is gone, an induction of ours will tell.
+   */
+  #doubt(call: SrtCall): void {
+    if (call.isDoubted) return this.#giveUp(call, "unanswered", reject.GATEWAY);
+    call.isDoubted = true;
+    this.#calls.dropTarget(call);
+    this.#handshake.leave(call);
+    this.#begin(call, call.offered);
+  }
+
+  #begin(call: SrtCall, addresses: readonly Address[]): void {
     if (!this.#handshake.begin(call, addresses)) this.#originFailed(call);
   }
 

@@ -35,7 +35,9 @@ Deno.test("a conclusion that is left unanswered moves no stream and sets no orig
   const asked = await owner.conclusion();
   assert.deepEqual((await owner.next()).bytes.slice(40), asked.bytes.slice(40), "asked again");
   assert.equal((await stranger.answer()).type, 2502);
-  assert.equal(await world.metric(REFUSED, 'reason="origin_timeout"'), 1);
+  await until("the count", async () => {
+    return await world.metric(REFUSED, 'reason="origin_timeout"') === 1;
+  });
   assert.deepEqual(await world.setAside(), []);
   assert.deepEqual(await owners(world), ["owner"]);
   assert.equal(other.waiting, 0, "nobody else was asked");
@@ -252,4 +254,16 @@ Deno.test("the end of the proxy tells also those who still wait", async () => {
   world.relay.kill();
   assert.equal((await caller.answer()).type, 2503);
   await until("the count", async () => await world.metric(REFUSED, 'reason="draining"') === 1);
+});
+
+Deno.test("a proxy that is its own origin calls itself a few times and no more", async () => {
+  await using world = await SrtWorld.open();
+  await world.register("itself", [world.relay.address.port]);
+  const caller = await world.caller(5);
+  await caller.conclude(PUBLISH);
+  assert.equal((await caller.answer()).type, 2502);
+  assert.equal(await world.metric("srs_proxy_origin_dials_total", 'result="reached"'), 4);
+  await until("the count", async () => await world.metric(DROPPED, 'reason="loop"') === 1);
+  await until("all to end", async () => await world.metric(REFUSED) === 4);
+  assert.deepEqual(world.errors, []);
 });

@@ -292,9 +292,12 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
     this.#logRefusal(session, new ProxyError("origin_refused", "Origin refuses", { cause }));
   }
 
-  #reached({ origin }: SrtSession): void {
-    this.#options.resolver.reached(origin!.id, "srt");
+  #reached({ origin, askedAt }: SrtSession): void {
+    const { resolver, metrics } = this.#options;
+    resolver.reached(origin!.id, "srt");
     this.#countDial("reached");
+    const seconds = (performance.now() - askedAt) / 1000;
+    metrics.observe?.("srs_proxy_origin_dial_seconds", seconds, { protocol: "srt" });
   }
 
   /** A publisher hears that he may send only when the stream is his. */
@@ -316,7 +319,8 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
     if (intent === "play") resolver.confirm(id);
     sessions.opened({ session: id, protocol: "srt", intent, stream, origin, client });
     metrics.count("srs_proxy_srt_sessions_opened_total", { intent });
-    this.#observe(session);
+    const seconds = (performance.now() - session.startedAt) / 1000;
+    metrics.observe?.("srs_proxy_first_byte_seconds", seconds, { protocol: "srt" });
   }
 
   #close({ call, reason, bytesIn, bytesOut }: Omit<Ended, "type">): void {
@@ -343,15 +347,6 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
     const { sessions, metrics } = this.#options;
     sessions.refused({ session: id, protocol: "srt", intent, stream, client, tried, error });
     metrics.count("srs_proxy_srt_refused_total", { reason: error.code });
-  }
-
-  /** An origin that has taken a session has answered both questions at once. */
-  #observe({ startedAt, askedAt }: SrtSession): void {
-    const { metrics } = this.#options;
-    const protocol = "srt";
-    const now = performance.now();
-    metrics.observe?.("srs_proxy_origin_dial_seconds", (now - askedAt) / 1000, { protocol });
-    metrics.observe?.("srs_proxy_first_byte_seconds", (now - startedAt) / 1000, { protocol });
   }
 
   #countDial(result: string): void {

@@ -1,0 +1,195 @@
+// What cannot be had from real sockets at will: refusals of hosts (ICMP), a thread that has stood still,
+// sockets that are short for a moment.
+
+import assert from "node:assert/strict";
+import { datagramOf, type PaperLink, PaperUdp } from "../../../tests/support/paper_udp.ts";
+import { srtConclusion, srtHandshake, srtInduction } from "../../../tests/support/srt_packets.ts";
+import type { Address } from "../../core/origin.ts";
+import { parseHandshake } from "../../protocol/srt/handshake.ts";
+import { Cookies } from "./cookies.ts";
+import { SrtForwarder } from "./srt_forwarder.ts";
+import type { SrtReport } from "./srt_messages.ts";
+
+const CLIENT: Address = { host: "192.0.2.1", port: 4711 };
+const CALLER = 5;
+
+function addresses(count: number): Address[] {
+  return Array.from({ length: count }, (_, index) => ({ host: "192.0.2.9", port: 9000 + index }));
+}
+
+/** A forwarder and a caller whose wish it has reported. */
+class World {
+  readonly udp = new PaperUdp();
+  readonly reports: SrtReport[] = [];
+  readonly forwarder: SrtForwarder;
+
+  constructor() {
+    const limits = { maxSessions: 10, maxSessionsPerAddress: 10, idleTimeout: 10_000 };
+    this.forwarder = new SrtForwarder({
+      init: { ...limits, maxKeyMaterial: 0, defaultStreamId: "", cookieSecret: "" },
+      engine: this.udp,
+      report: (report) => void this.reports.push(report),
+      cookies: new Cookies(new Uint8Array(16)),
+    });
+    this.fromClient(srtInduction(CALLER));
+    const { cookie } = this.said();
+    const streamId = "#!::r=live/show,m=publish";
+    this.fromClient(srtConclusion({ socketId: CALLER, cookie, streamId }));
+    assert.equal(this.reports[0]!.type, "wanted");
+  }
+
+  /** The main thread has found an origin. */
+  offer(count: number): void {
+    this.forwarder.command({ type: "origin", call: 1, addresses: addresses(count) });
+  }
+
+  fromClient(packet: Uint8Array): void {
+    this.forwarder.fromClient(datagramOf(packet, CLIENT));
+  }
+
+  fromOrigin(link: PaperLink, fields: Partial<Parameters<typeof srtHandshake>[0]>): void {
+    const answer = srtHandshake({ type: 1, socketId: 1, destination: CALLER, ...fields });
+    this.forwarder.fromOrigin(link, datagramOf(answer));
+  }
+
+  answerInduction(link: PaperLink): void {
+    this.fromOrigin(link, { extensionField: 0x4a17, cookie: 9 });
+  }
+
+  /** Lets time pass, tick by tick. */
+  pass(milliseconds: number): void {
+    for (let left = milliseconds; left > 0; left -= 50) this.leap(50);
+  }
+
+  /** One tick, that much later. */
+  leap(milliseconds: number): void {
+    this.udp.time += milliseconds;
+    this.forwarder.tick(this.udp.time);
+  }
+
+  /** What the client has heard last. */
+  said() {
+    return parseHandshake(this.udp.toClients.at(-1)!.subarray(0, 64));
+  }
+
+  types(): string[] {
+    return this.reports.map(({ type }) => type).filter((type) => type !== "moved");
+  }
+}
+
+function typesOf(link: PaperLink): number[] {
+  return link.sent.map((packet) => parseHandshake(packet).type);
+}
+
+Deno.test("that a host refuses a caller's own words proves nothing: an induction tells", () => {
+  const fine = new World();
+  fine.offer(1);
+  fine.answerInduction(fine.udp.links[0]!);
+  // The host lets inductions through, and no conclusion.
+  fine.forwarder.refused(fine.udp.links[0]!);
+  fine.answerInduction(fine.udp.links[1]!);
+  fine.forwarder.refused(fine.udp.links[1]!);
+  assert.equal(fine.said().type, 2502);
+  assert.deepEqual(fine.types(), ["wanted", "reached", "reached", "ended"]);
+  assert.equal(fine.udp.links.length, 2);
+
+  const gone = new World();
+  gone.offer(1);
+  gone.answerInduction(gone.udp.links[0]!);
+  gone.forwarder.refused(gone.udp.links[0]!);
+  assert.deepEqual(typesOf(gone.udp.links[1]!), [1]);
+  gone.forwarder.refused(gone.udp.links[1]!);
+  assert.deepEqual(gone.types(), ["wanted", "reached", "unreachable"]);
+
+  // An origin that is gone after it has accepted is left for the next.
+  const accepted = new World();
+  accepted.offer(1);
+  accepted.answerInduction(accepted.udp.links[0]!);
+  accepted.fromOrigin(accepted.udp.links[0]!, { type: -1, extensionField: 1, socketId: 77 });
+  accepted.forwarder.refused(accepted.udp.links[0]!);
+  accepted.forwarder.refused(accepted.udp.links[1]!);
+  assert.deepEqual(accepted.types(), ["wanted", "reached", "accepted", "unreachable"]);
+  accepted.forwarder.command({ type: "admit", call: 1 });
+  assert.equal(accepted.said().type, 1, "the caller was told nothing");
+});
+
+Deno.test("three inductions 250 ms apart, and not the time alone, make an origin silent", () => {
+  const world = new World();
+  world.offer(1);
+  world.pass(700);
+  assert.deepEqual(typesOf(world.udp.links[0]!), [1, 1, 1]);
+  assert.ok(!world.types().includes("unreachable"));
+  world.pass(100);
+  assert.deepEqual(world.reports.at(-1), { type: "unreachable", call: 1, isSilent: true });
+  assert.ok(world.udp.links[0]!.isClosed);
+
+  // A thread that stood still has not read what has come meanwhile.
+  const stood = new World();
+  stood.offer(1);
+  stood.leap(2_000);
+  assert.ok(!stood.types().includes("unreachable"));
+  stood.answerInduction(stood.udp.links[0]!);
+  assert.ok(stood.types().includes("reached"));
+});
+
+Deno.test("the addresses of an origin are asked one after the other, the silent ones further on", () => {
+  const world = new World();
+  world.offer(4);
+  world.pass(400);
+  assert.deepEqual(world.udp.links.map(({ origin }) => origin.port), [9000, 9001, 9002, 9003]);
+  assert.deepEqual(typesOf(world.udp.links[0]!), [1, 1]);
+  // The first one answers after all: the others are closed.
+  world.answerInduction(world.udp.links[0]!);
+  assert.deepEqual(world.udp.links.map(({ isClosed }) => isClosed), [false, true, true, true]);
+  assert.deepEqual(typesOf(world.udp.links[0]!), [1, 1, -1]);
+
+  const refusing = new World();
+  refusing.offer(3);
+  for (const index of [0, 1]) refusing.forwarder.refused(refusing.udp.links[index]!);
+  assert.equal(refusing.udp.links.length, 3, "at once");
+  refusing.forwarder.refused(refusing.udp.links[2]!);
+  assert.deepEqual(refusing.reports.at(-1), { type: "unreachable", call: 1, isSilent: false });
+});
+
+Deno.test("without a socket the caller is refused, and no origin is to blame", () => {
+  const world = new World();
+  world.udp.hasRoom = false;
+  world.offer(2);
+  assert.equal(world.said().type, 2402);
+  assert.deepEqual(world.types(), ["wanted", "ended"]);
+
+  // With one for the first address alone, that one decides nothing either when it is silent.
+  const short = new World();
+  short.offer(2);
+  short.udp.hasRoom = false;
+  short.pass(1_000);
+  assert.equal(short.said().type, 2402);
+  assert.ok(!short.types().includes("unreachable"));
+});
+
+Deno.test("a caller is refused in time, wherever its call has got stuck", () => {
+  const stuck: Readonly<Record<string, (world: World) => void>> = {
+    // No origin was found yet.
+    origin_timeout: () => {},
+    unanswered: (world) => {
+      world.offer(1);
+      world.answerInduction(world.udp.links[0]!);
+    },
+    unconfirmed: (world) => {
+      world.offer(1);
+      world.answerInduction(world.udp.links[0]!);
+      world.fromOrigin(world.udp.links[0]!, { type: -1, extensionField: 1, socketId: 77 });
+    },
+  };
+  for (const [reason, act] of Object.entries(stuck)) {
+    const world = new World();
+    act(world);
+    world.pass(3_000);
+    assert.equal(world.said().type, 2502, reason);
+    const ended = world.reports.find(({ type }) => type === "ended");
+    assert.equal(ended?.type === "ended" && ended.reason, reason);
+    if (reason === "unconfirmed") {
+      assert.equal(world.udp.links[0]!.sent.at(-1)![1], 5, "the origin gets a SHUTDOWN");
+    }
+  }
+});
