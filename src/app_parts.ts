@@ -16,12 +16,11 @@ import { type OpenRegistry, openRegistry } from "./app_registry.ts";
 import { type Config, isSameAddress } from "./config.ts";
 import { pages } from "./console/pages.ts";
 import { HopMark } from "./core/hop_mark.ts";
-import { normalizeIp } from "./core/endpoint.ts";
+import { addressGroup } from "./core/address_group.ts";
 import { logger } from "./core/log.ts";
 import { MemoryBudget } from "./core/memory_budget.ts";
 import type { RelaySessions } from "./core/ports.ts";
 import type { BoundAddress, ProxyPlace } from "./core/fleet.ts";
-import { HttpServer } from "./net/http_server.ts";
 import { NameLookup } from "./net/name_lookup.ts";
 import { NamedOrigins, OriginNames } from "./registry/named_origins.ts";
 import type { Registry } from "./registry/registry.ts";
@@ -67,7 +66,7 @@ export interface Parts {
   readonly rtcMedia: RtcMediaRelay;
   readonly srt: SrtRelay;
   readonly httpApi: ApiPort;
-  readonly system: HttpServer;
+  readonly system: WebServer;
   readonly registry: Registry;
   readonly redisAccess?: NonNullable<OpenRegistry["access"]>;
   readonly sessions: LiveSessions;
@@ -132,19 +131,11 @@ export async function openParts(
   });
   const srt = stack.use(await openSrt(surroundings));
   relays.push(rtmp, httpServer, rtcMedia, srt);
-  const { systemApi: listen, reusePort } = config.listen;
   return {
     ...{ rtmp, httpServer, rtcMedia, srt, registry, sessions, state },
     ...(access === undefined ? {} : { redisAccess: access }),
     httpApi,
-    system: stack.use(HttpServer.open({
-      name: "System API",
-      listen,
-      reusePort,
-      handler: (request, { remoteAddr: { hostname: host, port } }) =>
-        system.fetch(request, { peer: { host: normalizeIp(host) ?? host, port } }),
-      onError: logError,
-    })),
+    system: stack.use(openSystem(surroundings, system)),
   };
 }
 
@@ -197,6 +188,27 @@ function systemHandler(
     addresses,
     resolved: (origin) => names.resolved(origin),
     access: config.register,
+  });
+}
+
+/** What public ports have used up keeps no heartbeat out: the System API has memory of its own. */
+function openSystem(
+  { config, metrics }: Surroundings,
+  app: ReturnType<typeof systemHandler>,
+): WebServer {
+  const { listen, limits, timeouts } = config;
+  const identifyMemory = new MemoryBudget(config.identifyMemory);
+  return WebServer.open({
+    ...{ limits, timeouts, identifyMemory },
+    name: "System API",
+    listen: listen.systemApi,
+    reusePort: listen.reusePort,
+    handle: async (request, peer) => {
+      using memory = identifyMemory.open(addressGroup(peer.host));
+      return await app.fetch(request, { peer, memory });
+    },
+    onRefused: (reason) => metrics.count("srs_proxy_system_refused_total", { reason }),
+    onError: logError,
   });
 }
 
@@ -339,10 +351,10 @@ function logEngine(protocol: string, { kind, buffers }: RtcMediaRelay["engine"])
 }
 
 function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signaling {
-  const { config, registry, resolver, metrics, state, sessions, hopMark, newSession } =
-    surroundings;
+  const { config, registry, resolver, metrics, state, sessions } = surroundings;
+  const { identifyMemory, hopMark, newSession } = surroundings;
   return Signaling.open({
-    ...{ media, sessions, metrics, hopMark, newSession },
+    ...{ media, sessions, metrics, identifyMemory, hopMark, newSession },
     timeouts: config.timeouts,
     resolver,
     rtcSessions: registry,

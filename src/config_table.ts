@@ -24,8 +24,8 @@ import {
 import { HTTP, SRT, WEBRTC } from "./config_media.ts";
 import { COUNT, type Variable, variable } from "./config_variable.ts";
 
-/** No less than the longest head of an HTTP request and its buffers take. */
-const MEMORY = bytes(65_536);
+/** No less than the longest offer over WebRTC takes with all that comes before it. */
+const MEMORY = bytes(131_072);
 
 const LISTENERS = {
   PROXY_RTMP_SERVER: variable(listenAddress, "11935", "RTMP publishers and players (TCP)"),

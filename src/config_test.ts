@@ -146,7 +146,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
     PROXY_MAX_CONNECTIONS_PER_ADDRESS: "25",
     PROXY_IDENTIFY_MEMORY: "1G",
     PROXY_IDENTIFY_MEMORY_PER_ADDRESS: "60m",
-    PROXY_IDENTIFY_MEMORY_PER_CONNECTION: "65537",
+    PROXY_IDENTIFY_MEMORY_PER_CONNECTION: "131073",
     PROXY_HTTP_API_AUTH_ENABLED: "on",
     PROXY_HTTP_API_AUTH_TYPE: "Bearer",
     PROXY_HTTP_API_AUTH_TOKEN: "token-9",
@@ -223,7 +223,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
     defaultBackend: { ip: "10.0.0.13", rtmp: 14, http: 15, api: 16, rtc: 17, srt: 18 },
     apiAuth: { token: "token-26" },
     limits: { maxConnections: 24, maxConnectionsPerAddress: 25 },
-    identifyMemory: { perConnection: 65_537, perAddress: 60 * 2 ** 20, total: 2 ** 30 },
+    identifyMemory: { perConnection: 131_073, perAddress: 60 * 2 ** 20, total: 2 ** 30 },
     timeouts: {
       handshake: 19_000,
       identify: 20_000,

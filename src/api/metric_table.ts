@@ -204,6 +204,10 @@ export const METRICS = {
       "bad_integrity, verify_limit, address_limit, socket_limit.",
     "reason",
   ),
+  srs_proxy_system_refused_total: counter(
+    "Connections and requests refused by the System API before anybody looked at them, by reason.",
+    "reason",
+  ),
   srs_proxy_api_refused_total: counter(
     "Connections and requests refused by the HTTP API before anybody looked at them, by reason.",
     "reason",

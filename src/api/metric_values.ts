@@ -115,6 +115,7 @@ export const LABEL_VALUES: Readonly<
     ],
   },
   srs_proxy_api_refused_total: { reason: [...LIMITS, ...MEMORY, ...HEADS] },
+  srs_proxy_system_refused_total: { reason: [...LIMITS, ...MEMORY, ...HEADS] },
   srs_proxy_http_file_searches_total: { result: ["found", "missing", "overloaded"] },
   srs_proxy_rtc_requests_total: {
     kind: ["whip", "whep", "publish", "play", "session", "other"],

@@ -5,6 +5,7 @@ import { type Context, Hono } from "hono";
 import { ProxyError, toProxyError } from "../core/errors.ts";
 import type { Directory, OriginStatus, PageRequest } from "../core/directory.ts";
 import { formatAddress } from "../core/endpoint.ts";
+import type { Memory } from "../core/memory.ts";
 import type { Address, Origin, Protocol } from "../core/origin.ts";
 import type { Metrics } from "../core/ports.ts";
 import { type SharedAddress, sharedAddresses } from "../core/shared_addresses.ts";
@@ -54,7 +55,11 @@ export interface SessionDirectory {
 
 /** What the listener adds to a request; nothing where there is none. */
 interface Env {
-  readonly Bindings: { readonly peer?: Address };
+  readonly Bindings: {
+    readonly peer?: Address;
+    /** What bodies are taken from. */
+    readonly memory?: Memory;
+  };
 }
 
 const REGISTER_PATHS = ["/api/v1/srs/register", "/api/v1/srs/register/:token"];
@@ -81,7 +86,8 @@ function addRegistration(app: Hono<Env>, ports: SystemApiPorts): void {
     try {
       admit(context, ports.access);
       requireJson(context.req.raw);
-      body = await readBoundedText(context.req.raw, BODY_BOUNDS);
+      const { memory } = context.env ?? {};
+      body = await readBoundedText(context.req.raw, { ...BODY_BOUNDS, memory });
       const origin = originOf(parseRegistration(body), ports.addresses);
       await refuseProxy(await ports.resolved(origin), ports);
       await ports.directory.register(origin);

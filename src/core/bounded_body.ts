@@ -2,7 +2,8 @@
 // of the pieces in which it comes.
 
 import { ProxyError } from "./errors.ts";
-import type { Share } from "./fair_share.ts";
+import { GrowingBytes } from "./growing_bytes.ts";
+import type { Memory } from "./memory.ts";
 
 /**
  * So much of a body that is too long is read and thrown away, bytes: a sender who is still sending when
@@ -10,22 +11,18 @@ import type { Share } from "./fair_share.ts";
  */
 const LONGEST_DISCARD = 16 * 1024 * 1024;
 
-/** What a body begins with, bytes; it grows as more of it comes. */
-const FIRST = 1024;
-
 /** How much to read, in bytes, and how long to wait for it, in milliseconds. */
 export interface BodyBounds {
   readonly limit: number;
   readonly deadline: number;
   /** What its memory is taken from, in bytes; given back by whoever needs the body no more. */
-  readonly memory?: Share;
+  readonly memory?: Memory | undefined;
 }
 
 /**
  * The whole body as UTF-8 text. What is too long is read to its end, within bounds, but not kept.
  *
- * @throws ProxyError `too_large`, `timeout`, `overloaded` when there is no memory for it, `client_gone` when
- * the sender breaks off
+ * @throws ProxyError `too_large`, `timeout`, `client_gone` when the sender breaks off, what the memory throws
  */
 export async function readBoundedText(request: Request, bounds: BodyBounds): Promise<string> {
   return new TextDecoder().decode(await readBoundedBytes(request, bounds));
@@ -34,8 +31,7 @@ export async function readBoundedText(request: Request, bounds: BodyBounds): Pro
 /**
  * The whole body, empty when there is none. What is too long is read to its end, within bounds, but not kept.
  *
- * @throws ProxyError `too_large`, `timeout`, `overloaded` when there is no memory for it, `client_gone` when
- * the sender breaks off
+ * @throws ProxyError `too_large`, `timeout`, `client_gone` when the sender breaks off, what the memory throws
  */
 export async function readBoundedBytes(
   request: Request,
@@ -73,9 +69,7 @@ async function readUpTo(
     if (done && length <= limit) return body.bytes;
     length += value?.length ?? 0;
     if (length <= limit) {
-      if (body.append(value!)) continue;
-      reader.cancel().catch(() => {});
-      throw new ProxyError("overloaded", "Cannot take so many bodies at once");
+      append(body, value!, reader);
     } else if (done || length > LONGEST_DISCARD) {
       reader.cancel().catch(() => {});
       throw tooLarge(length);
@@ -83,38 +77,17 @@ async function readUpTo(
   }
 }
 
-/** Bytes in one piece, whatever they come in: many small ones would take many times their size. */
-class GrowingBytes {
-  readonly #limit: number;
-  readonly #memory: Share | undefined;
-  #buffer = new Uint8Array();
-  #length = 0;
-
-  constructor(limit: number, memory: Share | undefined) {
-    this.#limit = limit;
-    this.#memory = memory;
-  }
-
-  get bytes(): Uint8Array<ArrayBuffer> {
-    return this.#buffer.subarray(0, this.#length);
-  }
-
-  /** Adds bytes, which are within the limit. @returns false when there is no memory for them */
-  append(more: Uint8Array): boolean {
-    const length = this.#length + more.length;
-    if (length > this.#buffer.length && !this.#makeRoom(length)) return false;
-    this.#buffer.set(more, this.#length);
-    this.#length = length;
-    return true;
-  }
-
-  #makeRoom(length: number): boolean {
-    const size = Math.min(this.#limit, Math.max(FIRST, 2 * this.#buffer.length, length));
-    if (this.#memory?.grow(size - this.#buffer.length) === false) return false;
-    const larger = new Uint8Array(size);
-    larger.set(this.bytes);
-    this.#buffer = larger;
-    return true;
+/** @throws ProxyError what the memory throws; nothing more is read then */
+function append(
+  body: GrowingBytes,
+  piece: Uint8Array,
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): void {
+  try {
+    body.append(piece);
+  } catch (error) {
+    reader.cancel().catch(() => {});
+    throw error;
   }
 }
 

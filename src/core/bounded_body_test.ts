@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ProxyError } from "./errors.ts";
 import { readBoundedBytes, readBoundedText } from "./bounded_body.ts";
-import { FairShare } from "./fair_share.ts";
+import { MemoryBudget } from "./memory_budget.ts";
 
 const BOUNDS = { limit: 100, deadline: 10_000 };
 
@@ -113,17 +113,18 @@ Deno.test("a body in single bytes comes whole, in one buffer within the limit", 
 });
 
 Deno.test("the memory of bodies is taken as they come, and is bounded for all together", async () => {
-  const shared = new FairShare(10_000);
+  const limits = { perConnection: 100_000, perAddress: 5_000, total: 100_000 };
+  const budget = new MemoryBudget(limits);
   const bounds = { limit: 65_536, deadline: 10_000 };
   {
-    using memory = shared.open("a");
+    using memory = budget.open("a");
     await readBoundedBytes(request(dripping(10)), { ...bounds, memory });
-    assert.ok(shared.taken <= 1024, "what is announced or allowed counts for nothing");
-    using more = shared.open("a");
+    assert.ok(budget.taken <= 1_024, "what is announced or allowed counts for nothing");
+    using more = budget.open("a");
     const reading = readBoundedBytes(request(dripping(6_000)), { ...bounds, memory: more });
     await assert.rejects(reading, hasCode("overloaded"));
-    using other = shared.open("b");
+    using other = budget.open("b");
     await readBoundedBytes(request(dripping(100)), { ...bounds, memory: other });
   }
-  assert.equal(shared.taken, 0);
+  assert.equal(budget.taken, 0);
 });

@@ -22,7 +22,7 @@ export function isClosedError(error: unknown): boolean {
 export function isOutOfResources(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
   if (typeof code === "string") return RESOURCES.has(code);
-  // Deno.serve keeps nothing but the text: EMFILE, ENFILE, ENOMEM, ENOBUFS.
+  // Where nothing but the text is kept: EMFILE, ENFILE, ENOMEM, ENOBUFS.
   return /\(os error (?:24|23|12|105)\)/.test(String(error));
 }
 

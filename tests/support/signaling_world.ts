@@ -87,6 +87,7 @@ export class SignalingWorld implements AsyncDisposable {
       sessions: new LiveSessions({ capacity: 10 }),
       metrics,
       trustedProxies: [],
+      identifyMemory: ampleMemory(),
       hopMark: new HopMark(),
       candidates: [],
       mediaPort: 18000,

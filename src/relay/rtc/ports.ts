@@ -4,6 +4,7 @@
 import type { Cidr } from "../../core/cidr.ts";
 import type { HopMark } from "../../core/hop_mark.ts";
 import type { MediaTarget } from "../../core/media_target.ts";
+import type { MemoryBudget } from "../../core/memory_budget.ts";
 import type {
   Metrics,
   PartLocator,
@@ -51,6 +52,8 @@ export interface SignalingPorts {
   readonly media: RtcMedia;
   readonly sessions: Pick<SessionLog, "refused">;
   readonly metrics: Metrics;
+  /** What bodies of requests are taken from. */
+  readonly identifyMemory: MemoryBudget;
   /** Peers whose X-Forwarded-* fields are believed. */
   readonly trustedProxies: readonly Cidr[];
   readonly hopMark: HopMark;

@@ -5,16 +5,20 @@
 import { readBoundedBytes } from "../../core/bounded_body.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { FairShare, type Share } from "../../core/fair_share.ts";
+import type { MemoryBudget, MemoryHold } from "../../core/memory_budget.ts";
 
-/** Bytes of all bodies that have come in part or are being answered. */
-const MAX_BODIES = 32 * 1024 * 1024;
 /** Requests for which origins are asked at once; each holds connections and an answer. */
 const MAX_EXCHANGES = 1000;
 
 /** The bounds of all requests together. */
 export class RequestBounds {
-  readonly #bodies = new FairShare(MAX_BODIES);
+  readonly #bodies: MemoryBudget;
   readonly #exchanges = new FairShare(MAX_EXCHANGES);
+
+  /** @param bodies what bodies are taken from that have come in part or are being answered */
+  constructor(bodies: MemoryBudget) {
+    this.#bodies = bodies;
+  }
 
   /** What a request holds; nothing yet. @param client the group of addresses that it comes from */
   open(client: string): RequestHold {
@@ -24,11 +28,11 @@ export class RequestBounds {
 
 /** What one request holds until it is disposed of. */
 export class RequestHold implements Disposable {
-  readonly #memory: Share;
+  readonly #memory: MemoryHold;
   readonly #place: Share;
   #remains: Promise<void> | undefined;
 
-  constructor(memory: Share, place: Share) {
+  constructor(memory: MemoryHold, place: Share) {
     this.#memory = memory;
     this.#place = place;
   }

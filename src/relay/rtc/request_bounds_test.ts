@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { ProxyError } from "../../core/errors.ts";
+import { MemoryBudget } from "../../core/memory_budget.ts";
 import { CHROMIUM_OFFER, SRS_ANSWER } from "../../protocol/rtc/sdp_cases.ts";
 import {
   type Answer,
@@ -137,7 +138,8 @@ Deno.test("no answer tells a client how to prove itself before its media is take
 });
 
 Deno.test("the memory of bodies is shared too, and given back", async () => {
-  const bounds = new RequestBounds();
+  const limits = { perConnection: 2 ** 18, perAddress: 2 ** 24, total: 2 ** 27 };
+  const bounds = new RequestBounds(new MemoryBudget(limits));
   const read = (client: string) => {
     const hold = bounds.open(client);
     const request = offer(new Uint8Array(60_000));

@@ -31,10 +31,11 @@ const JSON_TYPE = "application/json";
 export class Signaling implements AsyncDisposable {
   readonly #ports: SignalingPorts;
   readonly #services: SignalingServices;
-  readonly #bounds = new RequestBounds();
+  readonly #bounds: RequestBounds;
 
   private constructor(ports: SignalingPorts) {
     this.#ports = ports;
+    this.#bounds = new RequestBounds(ports.identifyMemory);
     this.#services = {
       ports,
       api: new OriginApi(ports),
