@@ -164,13 +164,12 @@ testPassing("pipelined requests are answered in order", async ({ port }) => {
 
 testPassing("one connection serves many requests, and the origin's is kept too", async (world) => {
   using client = await RawHttp.connect(world.port);
-  const before = world.origin.taken;
   for (let i = 0; i < 20; i++) {
     assert.equal((await client.ask("/live/first.flv")).body, "one");
     assert.equal((await client.ask("/live/none.flv")).status, 404);
   }
   assert.equal(world.origin.requests.length, 40);
-  assert.equal(world.origin.taken, before + 1);
+  assert.equal(world.origin.taken, 1);
 });
 
 testPassing("HEAD has the head of a GET and no body", async ({ port, origin }) => {

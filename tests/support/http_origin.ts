@@ -126,7 +126,7 @@ export class HttpOrigin implements AsyncDisposable {
   readonly rtmpPort: number;
   /** All requests so far but those by which a proxy finds out who it is. */
   readonly requests: SeenRequest[] = [];
-  /** Connections taken so far. */
+  /** Connections so far on which something was asked but who it is. */
   taken = 0;
   readonly #listener: Deno.TcpListener;
   readonly #answerOf: (path: string) => Answer | undefined;
@@ -173,7 +173,6 @@ export class HttpOrigin implements AsyncDisposable {
   async #accept(): Promise<void> {
     for await (const conn of this.#listener) {
       conn.setNoDelay(true);
-      this.taken++;
       const connection = new Connection(conn);
       const served = this.#serve(connection).finally(() => this.#connections.delete(connection));
       this.#connections.set(connection, served);
@@ -181,11 +180,16 @@ export class HttpOrigin implements AsyncDisposable {
   }
 
   async #serve(connection: Connection): Promise<void> {
+    let isTaken = false;
     try {
       for (let head; (head = await connection.nextHead()) !== undefined;) {
         const request = parseRequest(head);
         const path = request.target.split("?", 1)[0]!;
-        if (path !== "/api/v1/versions") this.requests.push(request);
+        if (path !== "/api/v1/versions") {
+          if (!isTaken) this.taken++;
+          isTaken = true;
+          this.requests.push(request);
+        }
         const answer = this.#answerOf(path) ?? NOT_FOUND;
         connection.onWritten = (bytes) => this.#written.set(path, this.written(path) + bytes);
         await answer(new OriginExchange(request, connection));
