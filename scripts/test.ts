@@ -26,6 +26,8 @@ interface Step {
   readonly timeout: number;
   /** Whether it runs the program from its sources although there is a compiled file. */
   readonly isOfSource?: boolean;
+  /** Test files that run at one time; one unless told. Most of their time is waiting. */
+  readonly jobs?: number;
 }
 
 const NOTHING: TestCount = { passed: 0, failed: 0, skipped: 0 };
@@ -41,9 +43,9 @@ const STEPS: readonly Step[] = [
   checkStep("lint", ["lint"]),
   checkStep("types", ["check", "."]),
   checkStep("layers", ["run", "--allow-read", "scripts/check_layers.ts"]),
-  testStep("unit", ["src", "scripts"], INSIDE),
+  { ...testStep("unit", ["src", "scripts"], ["--parallel", ...INSIDE]), jobs: 3 },
   testStep("contract", ["tests/contract"], [...INSIDE, "--allow-run"]),
-  testStep("fuzz", ["tests/fuzz"], INSIDE),
+  { ...testStep("fuzz", ["tests/fuzz"], ["--parallel", ...INSIDE]), jobs: 2 },
   testStep("e2e", ["tests/support", "tests/e2e"], EVERYTHING),
   {
     ...testStep("source", ["tests/e2e/lifecycle_test.ts", "tests/e2e/webrtc_test.ts"], EVERYTHING),
@@ -122,13 +124,13 @@ async function runStep(step: Step): Promise<TestCount> {
 /** Whether Deno, run with these arguments and this process's output, ended well and in time. */
 async function runDeno(
   args: readonly string[],
-  { timeout, isOfSource = false }: Pick<Step, "timeout" | "isOfSource">,
+  { timeout, isOfSource = false, jobs = 1 }: Pick<Step, "timeout" | "isOfSource" | "jobs">,
 ): Promise<boolean> {
   const [subcommand, ...rest] = args;
   const process = new Deno.Command(Deno.execPath(), {
     args: [subcommand!, "--quiet", ...rest],
     cwd: ROOT,
-    env: isOfSource ? { [EXECUTABLE]: "" } : {},
+    env: { DENO_JOBS: String(jobs), ...(isOfSource ? { [EXECUTABLE]: "" } : {}) },
     stdin: "null",
     stdout: "inherit",
     stderr: "inherit",

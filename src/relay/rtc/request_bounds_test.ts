@@ -62,7 +62,7 @@ Deno.test("offers that an origin does not answer leave room for those of other a
   let answer = staysSilent;
   await using origin = new ScriptedHttpOrigin((connection, request) => answer(connection, request));
   await using world = await SignalingWorld.open({
-    timeouts: { dial: 5_000, answer: 1_500, head: 500 },
+    timeouts: { dial: 5_000, answer: 4_000, head: 500 },
   });
   Object.assign(world.media.limits, LIMITS);
   await world.addOrigin("vid-1", [origin.port]);
