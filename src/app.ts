@@ -11,7 +11,7 @@ import type { Address } from "./core/origin.ts";
 import { ProxyError } from "./core/errors.ts";
 import { findBusyPorts, type WantedPort } from "./net/busy_ports.ts";
 import { Deadline } from "./net/deadline.ts";
-import type { Heart } from "./net/watchdog.ts";
+import type { Heart } from "./core/ports.ts";
 
 /** One of the program's listeners. */
 export interface Listener {

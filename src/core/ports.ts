@@ -207,3 +207,11 @@ export interface Metrics {
 export interface Timings {
   observe(name: string, seconds: number, labels?: Readonly<Record<string, string>>): void;
 }
+
+/** A part of the process that could get stuck while the rest goes on, such as a thread. */
+export interface Heart {
+  /** For the log: "WebRTC thread". */
+  readonly name: string;
+  /** Resolves once the part has done something since the call. */
+  beat(): Promise<void>;
+}

@@ -3,7 +3,8 @@
 // when no service manager has started the process. Knows no listener and no signal.
 
 import { type NotifyFields, NotifySocket } from "./sd_notify.ts";
-import { type Heart, Watchdog } from "./watchdog.ts";
+import type { Heart } from "../core/ports.ts";
+import { Watchdog } from "./watchdog.ts";
 
 /** How often the line of figures is sent, milliseconds. */
 const STATUS_PERIOD = 5_000;

@@ -2,13 +2,7 @@
 // that this runs in, by running this at all, and whatever else has a heart. Knows neither systemd nor
 // threads.
 
-/** A part of the process that could get stuck while the rest goes on, such as a thread. */
-export interface Heart {
-  /** For the log: "WebRTC thread". */
-  readonly name: string;
-  /** Resolves once the part has done something since the call. */
-  beat(): Promise<void>;
-}
+import type { Heart } from "../core/ports.ts";
 
 /** What a watchdog needs. */
 export interface WatchdogOptions {

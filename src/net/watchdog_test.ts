@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { until } from "../../tests/support/wait.ts";
-import { type Heart, Watchdog } from "./watchdog.ts";
+import type { Heart } from "../core/ports.ts";
+import { Watchdog } from "./watchdog.ts";
 
 /** A heart that beats only when it is told to. */
 class SlowHeart implements Heart {
