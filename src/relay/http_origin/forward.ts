@@ -19,6 +19,11 @@ export interface Route {
   readonly gone: AbortSignal;
   /** Milliseconds for the head of the answer, when they are others than for all requests. */
   readonly patience?: number;
+  /**
+   * Whether what has been sent is to be answered although the client has left meanwhile: the origin has
+   * begun something by then that somebody has to end.
+   */
+  readonly outlivesClient?: boolean;
 }
 
 /** An origin's response, its body still on the connection. */
@@ -96,9 +101,9 @@ export class Forwarder {
   async #ask(
     request: OutgoingRequest,
     link: OriginConnection,
-    { gone, patience = this.#ports.timeouts.answer }: Route,
+    { gone, patience = this.#ports.timeouts.answer, outlivesClient = false }: Route,
   ): Promise<HttpResponse> {
-    const leave = () => link.connection.close();
+    const leave = () => outlivesClient || link.connection.close();
     gone.addEventListener("abort", leave);
     try {
       if (gone.aborted) throw clientGone();

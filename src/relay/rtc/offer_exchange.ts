@@ -64,10 +64,12 @@ export class OfferExchange {
       choose: (failed) => this.#chooseOrigin(failed),
       failed: (origin, { code }) => this.#tried.push({ origin, code }),
       gone: this.#request.web.signal,
+      outlivesClient: true,
     });
     const accepted = asOriginFault(() => acceptedSdp(this.#wish, answer));
     if (accepted === undefined) return this.#passRefusal(answer);
     try {
+      this.#requireClient();
       await ports.resolver.confirm(this.#id);
       return await this.#accept(answer, { offer, accepted, asked, place });
     } catch (error) {
@@ -90,11 +92,17 @@ export class OfferExchange {
     const { sdp, session } = asOriginFault(() => this.#agree(origin, agreed));
     const rewritten = rewriteAnswer(sdp, await advertiser.advertise(agreed.asked));
     await sessions.open(session, agreed.place);
-    if (this.#request.web.signal.aborted) {
+    try {
+      this.#requireClient();
+    } catch (error) {
       await sessions.end(session.user, "client_closed");
-      throw new ProxyError("client_gone", "Client has left");
+      throw error;
     }
     return this.#answerWith(answer, encodeSdp(rewritten), session);
+  }
+
+  #requireClient(): void {
+    if (this.#request.web.signal.aborted) throw new ProxyError("client_gone", "Client has left");
   }
 
   #agree(origin: Origin, { offer, accepted, asked }: Agreed): { sdp: Sdp; session: RtcSession } {

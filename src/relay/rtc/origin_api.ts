@@ -68,7 +68,7 @@ export class OriginApi implements Disposable {
       ...(body === undefined ? {} : { body }),
     });
     const { origin, link, response } = await this.#forwarder.forward(request, route);
-    const leave = () => link.connection.close();
+    const leave = () => route.outlivesClient || link.connection.close();
     route.gone.addEventListener("abort", leave);
     try {
       const bounds = { timeout: timeouts.answer, limit: MAX_ANSWER };

@@ -329,3 +329,29 @@ Deno.test("a client that has left while the origin was thinking opens no session
   await until("the origin be left", () => origin.open.size === 0);
   assert.deepEqual(world.media.opened, []);
 });
+
+Deno.test("what an origin has begun for a client that has left is ended there", async () => {
+  const asked = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<void>();
+  await using origin = new ScriptedHttpOrigin(byMethod({
+    POST: async (connection, request) => {
+      asked.resolve();
+      await answered.promise;
+      await ACCEPTS(connection, request);
+    },
+  }));
+  await using world = await SignalingWorld.open();
+  await world.addOrigin("vid-1", [origin.port]);
+  const leave = new AbortController();
+  const waiting = offer(world.url(WHIP), { signal: leave.signal });
+  await asked.promise;
+  leave.abort();
+  await assert.rejects(waiting);
+  // The proxy has noticed when a byte more would come too late.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  answered.resolve();
+  await until("the origin be told", () => origin.requests.length === 2);
+  assert.equal(origin.requests[1]!.start, `DELETE ${SRS_LOCATION} HTTP/1.1`);
+  assert.deepEqual(world.media.opened, []);
+  assert.deepEqual(await world.streams(), []);
+});
