@@ -5,19 +5,23 @@
 import { AddressPolicy } from "./api/address_policy.ts";
 import { probeOrigin } from "./app_probe.ts";
 import { httpApi } from "./api/http_api.ts";
+import { LiveStreamList } from "./api/live_streams.ts";
 import { LoopGuard } from "./api/loop_guard.ts";
 import { PrometheusMetrics } from "./api/metrics.ts";
+import { playerApi } from "./api/player_api.ts";
 import { LiveSessions, type LiveSessionsOptions } from "./api/session_log.ts";
 import { openStaticFiles } from "./api/static_files.ts";
 import { type Readiness, systemApi } from "./api/system_api.ts";
-import { type About, versionsApp } from "./api/versions.ts";
+import type { About } from "./api/versions.ts";
 import { type OpenRegistry, openRegistry } from "./app_registry.ts";
 import type { Config } from "./config.ts";
-import { pages } from "./console/pages.ts";
+import { type PagePorts, pages } from "./console/pages.ts";
 import { HopMark } from "./core/hop_mark.ts";
 import { normalizeIp } from "./core/endpoint.ts";
 import { logger } from "./core/log.ts";
 import { MemoryBudget } from "./core/memory_budget.ts";
+import { systemClock } from "./core/clock.ts";
+import { Vhosts } from "./core/vhosts.ts";
 import type { RelaySessions } from "./core/ports.ts";
 import type { BoundAddress } from "./core/fleet.ts";
 import { HttpServer } from "./net/http_server.ts";
@@ -123,9 +127,13 @@ export async function openParts(
   const rtcMedia = stack.use(await openRtcMedia(surroundings));
   const signaling = stack.use(openSignaling(surroundings, rtcMedia));
   const api = stack.use(openHttpApi(surroundings, signaling));
-  const answerOther = await openPages(config, rtmp.address.port, api.address.port);
-  const httpServer = stack.use(openHttpRelay(surroundings, answerOther));
   const srt = stack.use(await openSrt(surroundings));
+  const answerOther = await openPages(surroundings, {
+    rtmp: rtmp.address.port,
+    api: api.address.port,
+    srt: srt.address.port,
+  });
+  const httpServer = stack.use(openHttpRelay(surroundings, answerOther));
   relays.push(rtmp, httpServer, rtcMedia, srt);
   const { systemApi: listen, reusePort } = config.listen;
   return {
@@ -204,18 +212,23 @@ function addressPolicy({ register }: Config, state: State): AddressPolicy {
   });
 }
 
-/** What the HTTP server answers apart from media: its version, then files or the built-in pages. */
+/** What the HTTP server answers apart from media: its own API, then files or the built-in pages. */
 async function openPages(
-  { staticFiles }: Config,
-  rtmpPort: number,
-  apiPort: number,
+  { config, registry }: Surroundings,
+  ports: PagePorts,
 ): Promise<(request: Request) => Promise<Response>> {
+  const { staticFiles, http: { playerList }, registry: { vhosts } } = config;
   const serve = staticFiles === undefined
-    ? pages({ rtmpPort, apiPort })
+    ? pages({ ports, hasList: playerList })
     : await openStaticFiles(staticFiles);
-  const versions = versionsApp(ABOUT);
+  const live = new LiveStreamList({
+    directory: registry,
+    vhosts: new Vhosts(vhosts),
+    now: () => systemClock.now(),
+  });
+  const api = playerApi(ABOUT, playerList ? live : undefined);
   return async (request) => {
-    if (new URL(request.url).pathname.startsWith("/api/")) return versions.fetch(request);
+    if (new URL(request.url).pathname.startsWith("/api/")) return api.fetch(request);
     return await serve(request) ?? new Response("Not found\n", { status: 404 });
   };
 }

@@ -82,6 +82,8 @@ export interface Config {
     readonly hlsPaths: readonly PathTemplate[];
     /** Empty = all. */
     readonly corsOrigins: readonly string[];
+    /** Whether everybody may ask which streams are live. */
+    readonly playerList: boolean;
   };
   readonly webrtc: {
     /** Where clients are told to send media; empty = where the client or the origin says. */
@@ -230,6 +232,7 @@ function toConfig(values: Values): Config {
       trustedProxies: values.PROXY_TRUSTED_PROXIES,
       hlsPaths: values.PROXY_HLS_PATHS,
       corsOrigins: values.PROXY_CORS_ORIGINS,
+      playerList: values.PROXY_PLAYER_LIST,
     },
     webrtc: {
       candidates: values.PROXY_WEBRTC_CANDIDATE,

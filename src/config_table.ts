@@ -10,10 +10,7 @@ import {
   flag,
   hostOrIp,
   hostPatterns,
-  hostsAndPorts,
   integer,
-  keyPrefix,
-  type Kind,
   listenAddress,
   mediaTargets,
   oneOf,
@@ -21,25 +18,13 @@ import {
   pathTemplates,
   places,
   port,
-  redisUrl,
   streamId,
   text,
   token,
   webOrigins,
 } from "./config_kinds.ts";
-
-/** One variable; an empty one counts as not set. */
-export interface Variable<T> {
-  readonly kind: Kind<T>;
-  /** Text of the same kind as the variable's own; may be empty only if the kind takes that. */
-  readonly default: string;
-  /** One line for `--help` and the docs. */
-  readonly doc: string;
-}
-
-function variable<T>(kind: Kind<T>, defaultText: string, doc: string): Variable<T> {
-  return { kind, default: defaultText, doc };
-}
+import { REDIS } from "./config_table_redis.ts";
+import { type Variable, variable } from "./config_variable.ts";
 
 const COUNT = integer(1, 10_000_000);
 /** No less than the longest head of an HTTP request and its buffers take. */
@@ -205,6 +190,11 @@ const HTTP = {
     "",
     "Web sites whose pages may play and publish, such as https://tv.example.com; empty = all",
   ),
+  PROXY_PLAYER_LIST: variable(
+    flag,
+    "on",
+    "Tell everybody which streams are live, at /api/v1/streams/live and on the play page",
+  ),
 };
 
 const WEBRTC = {
@@ -286,50 +276,6 @@ const ACCESS = {
     optional(token),
     "",
     "Clients of the HTTP API, WebRTC among them, must show this token; empty = nobody must",
-  ),
-};
-
-const REDIS = {
-  PROXY_REDIS_URL: variable(
-    optional(redisUrl),
-    "",
-    "redis://user:password@host:6379/0, or rediss:// for TLS; wins over the variables below",
-  ),
-  PROXY_REDIS_HOST: variable(text, "127.0.0.1", "Host name or address of Redis"),
-  PROXY_REDIS_PORT: variable(port, "6379", "Its port"),
-  PROXY_REDIS_USERNAME: variable(text, "", "Its ACL user; empty = the default one"),
-  PROXY_REDIS_PASSWORD: variable(text, "", "Its password"),
-  PROXY_REDIS_DB: variable(integer(0, 1_000_000), "0", "Number of the database"),
-  PROXY_REDIS_KEY_PREFIX: variable(keyPrefix, "", "Prefix of every key"),
-  PROXY_REDIS_SENTINELS: variable(
-    hostsAndPorts,
-    "",
-    "Sentinels that know the master, such as 10.0.0.1:26379,10.0.0.2:26379",
-  ),
-  PROXY_REDIS_SENTINEL_MASTER: variable(text, "mymaster", "The master's name to the Sentinels"),
-  PROXY_REDIS_SENTINEL_USERNAME: variable(text, "", "ACL user of the Sentinels themselves"),
-  PROXY_REDIS_SENTINEL_PASSWORD: variable(text, "", "Password of the Sentinels themselves"),
-  PROXY_REDIS_CLUSTER: variable(
-    hostsAndPorts,
-    "",
-    "Some nodes of a Redis Cluster, such as 10.0.0.1:6379,10.0.0.2:6379",
-  ),
-  PROXY_REDIS_TLS: variable(flag, "off", "Encrypt connections to Redis"),
-  PROXY_REDIS_TLS_CA: variable(
-    optional(text),
-    "",
-    "File of the certificates to trust; empty = the system's",
-  ),
-  PROXY_REDIS_TLS_CERT: variable(
-    optional(text),
-    "",
-    "File of our own certificate, if Redis asks for one",
-  ),
-  PROXY_REDIS_TLS_KEY: variable(optional(text), "", "File of its key"),
-  PROXY_REDIS_TLS_SERVER_NAME: variable(
-    optional(text),
-    "",
-    "The name in Redis's certificate; empty = the host's",
   ),
 };
 

@@ -62,6 +62,7 @@ Deno.test("an empty environment gives the documented defaults", () => {
       trustedProxies: [],
       hlsPaths: VARIABLES.PROXY_HLS_PATHS.kind(VARIABLES.PROXY_HLS_PATHS.default),
       corsOrigins: [],
+      playerList: true,
     },
     webrtc: {
       candidates: [],
@@ -126,6 +127,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
     PROXY_STALL_TIMEOUT: "35s",
     PROXY_TRUSTED_PROXIES: "10.0.0.0/8",
     PROXY_HLS_PATHS: "[app]/[stream].ts",
+    PROXY_PLAYER_LIST: "off",
     PROXY_WEBRTC_CANDIDATE: "203.0.113.36:37, media.example",
     PROXY_WEBRTC_MAX_SESSIONS: "51",
     PROXY_WEBRTC_MAX_SESSIONS_PER_ADDRESS: "52",
@@ -236,6 +238,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
       trustedProxies: [{ bytes: [10, 0, 0, 0], prefix: 8 }],
       hlsPaths: [parsePathTemplate("[app]/[stream].ts")],
       corsOrigins: ["https://tv.example", "http://[::1]:8080"],
+      playerList: false,
     },
     webrtc: {
       candidates: [{ host: "203.0.113.36", port: 37 }, { host: "media.example" }],
