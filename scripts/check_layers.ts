@@ -30,7 +30,9 @@ const SHARED_BY_RELAYS: readonly string[] = ["http_origin"];
 const KNOW_EVERYTHING: readonly string[] = [
   "src/app.ts",
   "src/app_parts.ts",
+  "src/app_http.ts",
   "src/app_metrics.ts",
+  "src/app_surroundings.ts",
   "src/app_probe.ts",
   "src/app_registry.ts",
   "src/run.ts",

@@ -11,6 +11,7 @@ import { DEFAULT_PORTS, freeProxyPorts, Proxy } from "../tests/support/proxy.ts"
 import { Registration } from "../tests/support/register.ts";
 import { until } from "../tests/support/wait.ts";
 import { bundleConsole } from "./bundle_console.ts";
+import { findFormats } from "./demo_formats.ts";
 import { say } from "./say.ts";
 import { FFMPEG, installCommand, missing, NGINX, NGINX_RTMP } from "./setup.ts";
 
@@ -73,16 +74,19 @@ async function openOrigins(stack: AsyncDisposableStack, proxy: Proxy): Promise<O
 async function explain(proxy: Proxy, origins: readonly OriginServer[]): Promise<void> {
   const places = await until("the test pictures at their origins", () => placesOf(origins));
   say("");
-  say("Two test pictures are live. Watch them with VLC, ffplay or any other RTMP player:");
-  for (const [stream, origin] of places) say(`  ${proxy.rtmpUrl(stream)}  (kept by ${origin})`);
-  say("Or in a browser:");
-  for (const [stream, origin] of places) {
-    // nginx-rtmp has HLS and no HTTP-FLV, node-media-server the other way round.
-    const format = origin.startsWith("nginx") ? "hls" : "flv";
-    say(`  http://127.0.0.1:${proxy.ports.httpServer}/?format=${format}#live/${stream}`);
+  const found = await Promise.all([...places].map(async ([stream, origin]) => {
+    return { stream, origin, ...await findFormats(proxy, stream) };
+  }));
+  say("Two test pictures are live:");
+  for (const { stream, origin, playable, lacking } of found) {
+    say(`live/${stream}, kept by ${origin}`);
+    say(`  RTMP: ${proxy.rtmpUrl(stream)} in VLC, ffplay or any other player`);
+    for (const { name, page } of playable) say(`  ${name}: ${page} in a browser`);
+    say(`  not in ${lacking.join(", ")}: its origin does not have it so`);
   }
   say("Publish your own, with OBS or ffmpeg, to");
   say(`  ${proxy.rtmpUrl("NAME")}`);
+  say(`What is live is listed at http://127.0.0.1:${proxy.ports.httpServer}/`);
   say("Ctrl-C ends the demo.");
 }
 

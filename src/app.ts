@@ -1,7 +1,8 @@
 // The whole program put together: opens its parts, gives them another configuration, drains and ends
 // them together. Knows no signals and no exit codes; run.ts and main.ts have those.
 
-import { localIps, type LogOutput, openParts, type Parts, type Relay } from "./app_parts.ts";
+import { localIps, openParts, type Parts, type Relay } from "./app_parts.ts";
+import type { LogOutput } from "./app_surroundings.ts";
 import { accessOf, permanentOrigins } from "./app_registry.ts";
 import { placeOf } from "./core/fleet.ts";
 import type { Config } from "./config.ts";

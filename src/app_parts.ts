@@ -4,60 +4,46 @@
 
 import { AddressPolicy } from "./api/address_policy.ts";
 import { probeOrigin } from "./app_probe.ts";
-import { httpApi } from "./api/http_api.ts";
 import { LoopGuard } from "./api/loop_guard.ts";
-import type { PrometheusMetrics } from "./api/metrics.ts";
 import { LiveSessions, type LiveSessionsOptions } from "./api/session_log.ts";
-import { openStaticFiles } from "./api/static_files.ts";
 import { type Readiness, systemApi } from "./api/system_api.ts";
-import { type About, versionsApp } from "./api/versions.ts";
 import { openMetrics, refreshMetrics } from "./app_metrics.ts";
+import { type ApiPort, openHttp } from "./app_http.ts";
 import { type OpenRegistry, openRegistry } from "./app_registry.ts";
-import { type Config, isSameAddress } from "./config.ts";
-import { pages } from "./console/pages.ts";
+import {
+  ABOUT,
+  logError,
+  type LogOutput,
+  type State,
+  type Surroundings,
+} from "./app_surroundings.ts";
+import type { Config } from "./config.ts";
 import { HopMark } from "./core/hop_mark.ts";
 import { addressGroup } from "./core/address_group.ts";
 import { logger } from "./core/log.ts";
 import { MemoryBudget } from "./core/memory_budget.ts";
 import type { RelaySessions } from "./core/ports.ts";
-import type { BoundAddress, ProxyPlace } from "./core/fleet.ts";
+import type { ProxyPlace } from "./core/fleet.ts";
 import { NameLookup } from "./net/name_lookup.ts";
 import { NamedOrigins, OriginNames } from "./registry/named_origins.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { SessionControl } from "./registry/running_sessions.ts";
-import { HttpRelay } from "./relay/http/http_relay.ts";
-import { WebHandler, type WebHandlerOptions, WebServer } from "./relay/http/web_server.ts";
+import type { HttpRelay } from "./relay/http/http_relay.ts";
+import { WebServer } from "./relay/http/web_server.ts";
 import { isProxyAtHttp } from "./relay/http_origin/proxy_probe.ts";
 import { RtcMediaRelay } from "./relay/rtc/media_relay.ts";
 import { Signaling } from "./relay/rtc/signaling.ts";
 import { isProxyAtRtmp } from "./relay/rtmp/proxy_probe.ts";
 import { RtmpRelay } from "./relay/rtmp/rtmp_relay.ts";
 import { SrtRelay } from "./relay/srt/srt_relay.ts";
-import { signature, version, versionNumbers } from "./version.ts";
+import { signature } from "./version.ts";
 
 const LOG = logger("app");
 const LIVE_SESSIONS: LiveSessionsOptions = { capacity: 100_000 };
 /** What registers waits so long for the answer to what it is, milliseconds. */
 const PROBE_TIMEOUT = 1_000;
-const ABOUT: About = { signature, version, numbers: versionNumbers, pid: String(Deno.pid) };
-
-/** Where the log goes, as far as it is measured. */
-export interface LogOutput {
-  /** Lines that were lost so far because nobody took them in time. */
-  readonly lost: number;
-}
-
-/** What all parts may look at, and app.ts changes. */
-export interface State {
-  draining: boolean;
-  ownAddresses: readonly BoundAddress[];
-}
-
 /** What has clients and streams. */
 export type Relay = RtmpRelay | HttpRelay | RtcMediaRelay | SrtRelay;
-
-/** Where the HTTP API is, on a port of its own or not. */
-export type ApiPort = Pick<WebServer, "address" | "closed" | "stop">;
 
 /** Everything that is open. */
 export interface Parts {
@@ -71,23 +57,6 @@ export interface Parts {
   readonly redisAccess?: NonNullable<OpenRegistry["access"]>;
   readonly sessions: LiveSessions;
   readonly state: State;
-}
-
-/** What the parts have in common. */
-interface Surroundings {
-  readonly config: Config;
-  readonly registry: Registry;
-  /** The registry as the relays see it: without host names. */
-  readonly resolver: NamedOrigins;
-  readonly names: OriginNames;
-  readonly addresses: AddressPolicy;
-  readonly metrics: PrometheusMetrics;
-  readonly log: LogOutput;
-  readonly state: State;
-  readonly sessions: LiveSessions;
-  readonly hopMark: HopMark;
-  readonly identifyMemory: MemoryBudget;
-  newSession(): string;
 }
 
 /**
@@ -126,10 +95,9 @@ export async function openParts(
   const rtmp = stack.use(openRtmp(surroundings));
   const rtcMedia = stack.use(await openRtcMedia(surroundings));
   const signaling = stack.use(openSignaling(surroundings, rtcMedia));
-  const { httpServer, httpApi } = await openHttp(surroundings, signaling, {
-    ...{ stack, rtmpPort: rtmp.address.port },
-  });
   const srt = stack.use(await openSrt(surroundings));
+  const ports = { rtmp: rtmp.address.port, srt: srt.address.port };
+  const { httpServer, httpApi } = await openHttp(surroundings, signaling, { stack, ports });
   relays.push(rtmp, httpServer, rtcMedia, srt);
   return {
     ...{ rtmp, httpServer, rtcMedia, srt, registry, sessions, state },
@@ -231,74 +199,6 @@ function addressPolicy(
   });
 }
 
-/** What the HTTP server answers apart from media: its version, then files or the built-in pages. */
-async function openPages(
-  { staticFiles }: Config,
-  rtmpPort: number,
-  apiPort: number,
-): Promise<(request: Request) => Promise<Response>> {
-  const serve = staticFiles === undefined
-    ? pages({ rtmpPort, apiPort })
-    : await openStaticFiles(staticFiles);
-  const versions = versionsApp(ABOUT);
-  return async (request) => {
-    if (new URL(request.url).pathname.startsWith("/api/")) return versions.fetch(request);
-    return await serve(request) ?? new Response("Not found\n", { status: 404 });
-  };
-}
-
-/** The HTTP server and the HTTP API, on two ports or, as with SRS, on one. */
-async function openHttp(
-  surroundings: Surroundings,
-  signaling: Signaling,
-  { stack, rtmpPort }: { readonly stack: AsyncDisposableStack; readonly rtmpPort: number },
-): Promise<{ httpServer: HttpRelay; httpApi: ApiPort }> {
-  const { config, identifyMemory } = surroundings;
-  const { httpServer: listen, httpApi: apiListen, reusePort } = config.listen;
-  const api = apiOptions(surroundings, signaling);
-  if (isSameAddress(listen, apiListen)) {
-    const handler = stack.use(new WebHandler(api));
-    const answerOther = await openPages(config, rtmpPort, apiListen.port);
-    const httpServer = stack.use(openHttpRelay(surroundings, answerOther, handler));
-    return { httpServer, httpApi: httpServer };
-  }
-  const { limits } = config;
-  const name = "HTTP API";
-  const port = { name, listen: apiListen, reusePort };
-  const httpApi = stack.use(WebServer.open({ ...api, ...port, limits, identifyMemory }));
-  const answerOther = await openPages(config, rtmpPort, httpApi.address.port);
-  return { httpServer: stack.use(openHttpRelay(surroundings, answerOther)), httpApi };
-}
-
-function openHttpRelay(
-  surroundings: Surroundings,
-  answerOther: (request: Request) => Promise<Response>,
-  api?: WebHandler,
-): HttpRelay {
-  const { config, registry, resolver, metrics, state, sessions } = surroundings;
-  const { identifyMemory, hopMark, names, newSession } = surroundings;
-  const { listen, limits, timeouts, http } = config;
-  return HttpRelay.open({
-    ...{ limits, timeouts, identifyMemory, sessions, metrics, hopMark, newSession, answerOther },
-    ...(api === undefined ? {} : { api }),
-    listen: listen.httpServer,
-    reusePort: listen.reusePort,
-    trustedProxies: http.trustedProxies,
-    hlsPaths: http.hlsPaths,
-    origins: async () => {
-      const known = await registry.origins();
-      return await Promise.all(known.map(async (status) => {
-        return { ...status, origin: await names.resolved(status.origin) };
-      }));
-    },
-    looksForFiles: () => http.originFiles,
-    corsOrigins: http.corsOrigins,
-    resolver,
-    isDraining: () => state.draining,
-    onError: logError,
-  });
-}
-
 function openRtmp(surroundings: Surroundings): RtmpRelay {
   const { config, resolver, metrics, state, sessions, identifyMemory, newSession } = surroundings;
   const { listen, limits, timeouts } = config;
@@ -366,28 +266,9 @@ function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signal
   });
 }
 
-function apiOptions({ config, metrics }: Surroundings, signaling: Signaling): WebHandlerOptions {
-  const { timeouts, http, apiAuth } = config;
-  return {
-    timeouts,
-    handle: httpApi({
-      about: ABOUT,
-      access: apiAuth,
-      corsOrigins: http.corsOrigins,
-      signal: (request, peer) => signaling.handle(request, peer),
-    }),
-    onRefused: (reason) => metrics.count("srs_proxy_api_refused_total", { reason }),
-    onError: logError,
-  };
-}
-
 /** A proxy that cannot reach the others serves clients all the same. */
 function readinessOf({ draining }: State, { trouble }: Registry): Readiness {
   if (draining) return { ready: false, status: "draining" };
   if (trouble === undefined) return { ready: true, status: "ready" };
   return { ready: true, status: "degraded", reason: trouble };
-}
-
-function logError(error: unknown): void {
-  LOG.error("Unexpected error", { error });
 }

@@ -84,6 +84,8 @@ export interface Config {
     readonly originFiles: boolean;
     /** Empty = all. */
     readonly corsOrigins: readonly string[];
+    /** Whether everybody may ask which streams are live. */
+    readonly playerList: boolean;
   };
   readonly webrtc: {
     /** Where clients are told to send media; empty = where the client or the origin says. */
@@ -247,6 +249,7 @@ function toConfig(values: Values): Config {
       hlsPaths: values.PROXY_HLS_PATHS,
       originFiles: values.PROXY_ORIGIN_FILES,
       corsOrigins: values.PROXY_CORS_ORIGINS,
+      playerList: values.PROXY_PLAYER_LIST,
     },
     webrtc: {
       candidates: values.PROXY_WEBRTC_CANDIDATE,

@@ -41,6 +41,11 @@ export const HTTP = {
     "off",
     "Look for recordings, pictures and the like at the origins, when they are not among our own files",
   ),
+  PROXY_PLAYER_LIST: variable(
+    flag,
+    "on",
+    "Tell everybody which streams are live, at /api/v1/streams/live and on the play page",
+  ),
   PROXY_CORS_ORIGINS: variable(
     webOrigins,
     "",

@@ -63,6 +63,7 @@ Deno.test("an empty environment gives the documented defaults", () => {
       hlsPaths: VARIABLES.PROXY_HLS_PATHS.kind(VARIABLES.PROXY_HLS_PATHS.default),
       originFiles: false,
       corsOrigins: [],
+      playerList: true,
     },
     webrtc: {
       candidates: [],
@@ -128,6 +129,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
     PROXY_TRUSTED_PROXIES: "10.0.0.0/8",
     PROXY_HLS_PATHS: "[app]/[stream].ts",
     PROXY_ORIGIN_FILES: "on",
+    PROXY_PLAYER_LIST: "off",
     PROXY_WEBRTC_CANDIDATE: "203.0.113.36:37, media.example",
     PROXY_WEBRTC_MAX_SESSIONS: "51",
     PROXY_WEBRTC_MAX_SESSIONS_PER_ADDRESS: "52",
@@ -239,6 +241,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
       hlsPaths: [parsePathTemplate("[app]/[stream].ts")],
       originFiles: true,
       corsOrigins: ["https://tv.example", "http://[::1]:8080"],
+      playerList: false,
     },
     webrtc: {
       candidates: [{ host: "203.0.113.36", port: 37 }, { host: "media.example" }],

@@ -6,10 +6,18 @@
 export interface PagesOptions {
   /** Folder of the built files; the one that the build writes unless told. */
   readonly folder?: string;
-  /** The port for RTMP addresses that the page shows; 1935 unless told. */
-  readonly rtmpPort?: number;
-  /** The port of the HTTP API, where the page asks for WebRTC; 1985 unless told. */
-  readonly apiPort?: number;
+  /** Those of the program's defaults unless told. */
+  readonly ports?: Partial<PagePorts>;
+  /** Whether the page may ask which streams are live; it may unless told. */
+  readonly hasList?: boolean;
+}
+
+/** Ports for the addresses that the page shows. */
+export interface PagePorts {
+  readonly rtmp: number;
+  /** The HTTP API, where the page asks for WebRTC. */
+  readonly api: number;
+  readonly srt: number;
 }
 
 interface Asset {
@@ -41,7 +49,8 @@ const FILES: ReadonlyMap<string, readonly [file: string, contentType: string]> =
   ["/console/licenses.txt", ["licenses.txt", "text/plain; charset=utf-8"]],
 ]);
 
-const DEFAULT_PORTS = { rtmpPort: 1935, apiPort: 1985 };
+/** As they stand in the page. */
+const DEFAULT_PORTS: PagePorts = { rtmp: 1935, api: 1985, srt: 10080 };
 
 /** Everything comes from the proxy itself; MediaSource hands media to the player as blobs. */
 function securityPolicy(apiPort: number): string {
@@ -67,8 +76,7 @@ export function pages(
   options: PagesOptions = {},
 ): (request: Request) => Promise<Response | undefined> {
   let assets: Promise<Assets> | undefined;
-  const { apiPort = DEFAULT_PORTS.apiPort } = options;
-  const policy = securityPolicy(apiPort);
+  const policy = securityPolicy(options.ports?.api ?? DEFAULT_PORTS.api);
   return async (request) => {
     const path = new URL(request.url).pathname;
     if (!FILES.has(path)) return undefined;
@@ -86,11 +94,11 @@ export function pages(
   };
 }
 
-async function readAssets({ folder = BUILT, ...ports }: PagesOptions): Promise<Assets> {
+async function readAssets({ folder = BUILT, ...facts }: PagesOptions): Promise<Assets> {
   const assets = new Map<string, Asset>();
   for (const [path, [file, contentType]] of FILES) {
     const bytes = await Deno.readFile(`${folder}/${file}`);
-    const content = file === PAGE ? withPorts(bytes, { ...DEFAULT_PORTS, ...ports }) : bytes;
+    const content = file === PAGE ? withFacts(bytes, facts) : bytes;
     const etag = await hashOf(content);
     assets.set(path, {
       contentType,
@@ -101,14 +109,18 @@ async function readAssets({ folder = BUILT, ...ports }: PagesOptions): Promise<A
   return assets;
 }
 
-function withPorts(
+/** What the page is to know, in the place of what stands there. */
+function withFacts(
   html: Uint8Array,
-  { rtmpPort, apiPort }: typeof DEFAULT_PORTS,
+  { ports = {}, hasList = true }: PagesOptions,
 ): Uint8Array<ArrayBuffer> {
-  const mark = (name: string, port: number) => `<meta name="${name}" content="${port}">`;
-  const text = new TextDecoder().decode(html)
-    .replace(mark("rtmp-port", DEFAULT_PORTS.rtmpPort), mark("rtmp-port", rtmpPort))
-    .replace(mark("api-port", DEFAULT_PORTS.apiPort), mark("api-port", apiPort));
+  const mark = (name: string, value: unknown) => `<meta name="${name}" content="${value}">`;
+  let text = new TextDecoder().decode(html);
+  for (const name of ["rtmp", "api", "srt"] as const) {
+    const given = ports[name] ?? DEFAULT_PORTS[name];
+    text = text.replace(mark(`${name}-port`, DEFAULT_PORTS[name]), mark(`${name}-port`, given));
+  }
+  text = text.replace(mark("live-list", "on"), mark("live-list", hasList ? "on" : "off"));
   return new TextEncoder().encode(text);
 }
 

@@ -3,12 +3,15 @@ import { pages } from "./pages.ts";
 
 const FILES: Readonly<Record<string, string>> = {
   "index.html":
-    '<html><meta name="rtmp-port" content="1935"><meta name="api-port" content="1985"></html>',
+    '<html><meta name="rtmp-port" content="1935"><meta name="api-port" content="1985">' +
+    '<meta name="srt-port" content="10080"><meta name="live-list" content="on"></html>',
   "page.js": "play();".repeat(100),
   "page.css": "body {}",
   "icon.svg": "<svg/>",
   "licenses.txt": "MIT",
 };
+
+const PORTS = { rtmp: 11935, api: 11985, srt: 20080 };
 
 interface Site {
   readonly handle: ReturnType<typeof pages>;
@@ -22,7 +25,7 @@ async function withPages(test: (site: Site) => Promise<void>): Promise<void> {
     for (const [name, text] of Object.entries(FILES)) {
       await Deno.writeTextFile(`${folder}/${name}`, text);
     }
-    await test({ handle: pages({ folder, rtmpPort: 11935, apiPort: 11985 }), folder });
+    await test({ handle: pages({ folder, ports: PORTS }), folder });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -79,9 +82,18 @@ Deno.test("the pages learn the ports, and may ask the HTTP API", async () => {
       const response = (await handle(request(path)))!;
       const policy = response.headers.get("content-security-policy") ?? "";
       assert.match(policy, /connect-src 'self' http:\/\/\*:11985 https:\/\/\*:11985;/);
-      const html = FILES["index.html"]!.replace("1935", "11935").replace("1985", "11985");
+      const html = FILES["index.html"]!
+        .replace("1935", "11935").replace("1985", "11985").replace("10080", "20080");
       assert.equal(await response.text(), html);
     }
+  });
+});
+
+Deno.test("the page is told not to ask for a list that there is not", async () => {
+  await withPages(async ({ folder }) => {
+    const handle = pages({ folder, hasList: false });
+    const response = (await handle(request("/")))!;
+    assert.match(await response.text(), /<meta name="live-list" content="off">/);
   });
 });
 

@@ -6,7 +6,7 @@ import { TempFolder } from "../support/temp_folder.ts";
 Deno.test("the built pages are whole, and are built once", async (t) => {
   await using temporary = new TempFolder();
   const folder = temporary.file("console");
-  const handle = pages({ folder, rtmpPort: 11935 });
+  const handle = pages({ folder, ports: { rtmp: 11935, srt: 20080 }, hasList: false });
   const ask = async (path: string) => await handle(new Request(`http://demo.com${path}`));
 
   await t.step("before the build the page says what is missing", async () => {
@@ -26,6 +26,8 @@ Deno.test("the built pages are whole, and are built once", async (t) => {
   await t.step("the page refers to nothing but its own files and runs no inline code", async () => {
     const html = await (await ask("/"))!.text();
     assert.match(html, /name="rtmp-port" content="11935"/);
+    assert.match(html, /name="srt-port" content="20080"/);
+    assert.match(html, /name="live-list" content="off"/);
     const links = Array.from(html.matchAll(/(?:src|href)="([^"]*)"/g), (match) => match[1]!);
     assert.deepEqual(links.toSorted(), ["console/icon.svg", "console/page.css", "console/page.js"]);
     for (const link of links) assert.equal((await ask(`/${link}`))?.status, 200, link);

@@ -6,6 +6,8 @@ import { Viewer } from "../support/ffmpeg.ts";
 import { PROJECT_FOLDER } from "../support/project.ts";
 
 const PRINTED_URL = /rtmp:\/\/127\.0\.0\.1:\d+\/live\/(?:pattern|bars)(?= )/g;
+const PRINTED_PAGE =
+  /^ {2}(?<name>[A-Z-]+): (?<root>http:\/\/127\.0\.0\.1:\d+\/)\?format=(?<format>\w+)#(?<stream>\S+) /gm;
 
 /** The processes that `pid` has started and that still run. */
 function childrenOf(pid: number): number[] {
@@ -26,6 +28,26 @@ function readStatus(pid: number | string): string {
   }
 }
 
+/** Every page that the demo names has a stream to play; every other format is said to be missing. */
+async function assertPages(output: string): Promise<void> {
+  const pages = Array.from(output.matchAll(PRINTED_PAGE), ({ groups }) => groups!);
+  assert.ok(pages.length >= 2, output);
+  for (const { name, root, format, stream } of pages) {
+    const url = `${root}${stream}.${format === "hls" ? "m3u8" : format}`;
+    const response = await fetch(url);
+    await response.body?.cancel();
+    assert.equal(response.status, 200, url);
+    assert.ok(name !== undefined && ["HTTP-FLV", "HTTP-TS", "HLS"].includes(name));
+  }
+  const lacking = Array.from(
+    output.matchAll(/^ {2}not in (.*): its origin/gm),
+    ([, list]) => list!,
+  );
+  assert.equal(lacking.length, 2, output);
+  const told = pages.length + lacking.flatMap((list) => list.split(", ")).length;
+  assert.equal(told, 2 * 5, "each of the five formats of each stream is told of once");
+}
+
 Deno.test({
   name: "the demo shows two pictures, ends on Ctrl-C and leaves no process behind",
   timeout: 120_000,
@@ -43,6 +65,7 @@ Deno.test({
       await using viewer = new Viewer(url);
       await viewer.moreVideo(5);
     }
+    await assertPages(demo.outputText);
     const children = childrenOf(demo.pid);
     assert.ok(children.length >= 5, `the demo has ${children.length} processes`);
     demo.signal("SIGINT");

@@ -13,6 +13,7 @@ import { registeredOrigins, Registration } from "../support/register.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { until } from "../support/wait.ts";
+import { untilTold } from "../support/web_player.ts";
 
 /** A page that plays, and what it takes to take it down. */
 interface Stage {
@@ -103,7 +104,6 @@ Deno.test("the page can be used by keyboard alone, on a phone, in the dark", asy
     await page.keyboard.press("Tab");
     assert.equal(await page.evaluate("document.activeElement.textContent"), "Publish a stream");
     await page.keyboard.press("Tab");
-    await page.keyboard.press("Control+A");
     await page.keyboard.type("live/show");
     await page.keyboard.press("Enter");
     await page.getByText("Playing live/show").waitFor();
@@ -118,44 +118,40 @@ Deno.test("the page can be used by keyboard alone, on a phone, in the dark", asy
   }, PHONE);
 });
 
-/** Waits until the page tells its viewer something. */
-async function untilTold({ page }: Stage, sentence: string): Promise<void> {
-  const status = page.getByRole("status");
-  let seen = "";
-  const look = async () => (seen = await status.innerText()) === sentence;
-  await until(sentence, look, { timeout: 20_000, describe: () => seen });
-}
-
 /** Opens an address afresh, although it may differ in what follows its number sign only. */
 async function follow({ page }: Stage, url: string): Promise<void> {
   await page.goto("about:blank");
   await page.goto(url);
 }
 
-Deno.test("the page says what is wrong with a stream that does not come", async () => {
+Deno.test("the page says what is wrong with a stream that does not come, and tries again", async () => {
   await onStage(() => NodeMediaServer.open(), async (stage) => {
     const { page, proxy, publisher, origin } = stage;
     const url = `http://127.0.0.1:${proxy.ports.httpServer}/`;
+    const again = /Trying again in \d+ s …$/;
     await page.getByLabel("Stream", { exact: true }).fill("live");
     assert.equal(await page.getByRole("button", { name: "Play" }).isDisabled(), true);
     await follow(stage, `${url}?format=hls#live/nobody`);
-    await untilTold(stage, "There is no such stream (404)");
+    await untilTold(page, /^There is no such stream \(404\)\. Trying again in [12] s …$/);
+    await untilTold(page, /in [34567] s …$/);
     await follow(stage, `${url}?format=hls#live/show`);
-    const notOffered =
-      "The origin of this stream does not offer it in this format, or not yet (404)";
-    await untilTold(stage, notOffered);
+    await untilTold(
+      page,
+      /^The origin of this stream does not offer it in this format, or not yet \(404\)\. Trying/,
+    );
     await follow(stage, `${url}#live/other`);
-    await untilTold(stage, "Nothing has come yet: is live/other being published?");
+    await untilTold(page, "Nothing has come yet: is live/other being published?");
     await follow(stage, `${url}#live/show`);
-    await untilTold(stage, "Playing live/show");
+    await untilTold(page, "Playing live/show");
     await publisher.process.kill();
-    await untilTold(stage, "Nothing comes any more: waiting for live/show …");
+    await untilTold(page, again);
+    await untilTold(page, "Nothing comes any more. Waiting for live/show …");
     await origin.process.kill();
-    await untilTold(stage, "The connection to the stream was lost");
-    await page.getByRole("button", { name: "Play" }).click();
-    await untilTold(stage, "The stream cannot be had at the moment (502)");
+    await untilTold(page, /^The connection to the stream was lost\. Trying/);
+    await untilTold(page, /^The stream cannot be had at the moment \(502\)\. Trying/);
     await proxy.process.kill();
-    await page.getByRole("button", { name: "Play" }).click();
-    await untilTold(stage, "The proxy does not answer");
+    await untilTold(page, /^The proxy does not answer\. Trying/, 40_000);
+    await page.getByRole("button", { name: "Stop" }).click();
+    await untilTold(page, "Nothing is being played");
   });
 });

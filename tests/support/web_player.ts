@@ -4,22 +4,37 @@ import type { Page } from "playwright-core";
 import { until } from "./wait.ts";
 
 /** Waits until a page tells its viewer something. */
-export async function untilTold(page: Page, sentence: string): Promise<void> {
+export async function untilTold(
+  page: Page,
+  sentence: string | RegExp,
+  timeout = 20_000,
+): Promise<void> {
   const status = page.getByRole("status");
   let seen = "";
-  const look = async () => (seen = await status.innerText()) === sentence;
-  await until(sentence, look, { timeout: 20_000, describe: () => seen });
+  const look = async () => {
+    seen = await status.innerText();
+    return typeof sentence === "string" ? seen === sentence : sentence.test(seen);
+  };
+  await until(String(sentence), look, { timeout, describe: () => seen });
 }
 
 /** Waits until decoded pictures follow each other. */
-export async function untilItMoves(page: Page): Promise<void> {
+export async function untilItMoves(page: Page, timeout = 20_000): Promise<void> {
   const frames = () =>
     page.evaluate<number>(
       "document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames",
     );
   const first = await until("a picture", async () => await frames() || undefined, {
-    timeout: 20_000,
+    timeout,
   });
   await until("thirty more", async () => await frames() > first + 30);
   await untilTold(page, "Playing live/show");
+}
+
+/** Seconds of media that lie ready before the picture. */
+export function secondsBehind(page: Page): Promise<number> {
+  return page.evaluate<number>(`(() => {
+    const { buffered, currentTime } = document.querySelector("video");
+    return buffered.length === 0 ? 0 : buffered.end(buffered.length - 1) - currentTime;
+  })()`);
 }

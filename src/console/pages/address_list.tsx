@@ -8,19 +8,28 @@ import { type ProxyPlace, streamAddresses, type StreamName } from "./stream_name
 /** How long a button says that it has copied, milliseconds. */
 const COPIED_FOR = 1500;
 
+interface AddressListProps {
+  readonly name: StreamName;
+  readonly place: ProxyPlace;
+  /** What somebody wants them for. */
+  readonly intent: "play" | "publish";
+}
+
 /** All addresses. */
-export function AddressList({ name, place }: { name: StreamName; place: ProxyPlace }) {
+export function AddressList({ name, place, intent }: AddressListProps) {
   return (
     <section aria-labelledby="addresses">
       <h2 id="addresses">Addresses for other programs</h2>
-      <ul>
-        {streamAddresses(name, place).map(({ label, url }) => (
+      <ul class="addresses">
+        {streamAddresses(name, place, intent).map(({ label, url }) => (
           <Address key={label} label={label} url={url} />
         ))}
       </ul>
       <p>
-        For VLC (Media, Open Network Stream) or{" "}
-        <code>ffplay ADDRESS</code>. Publish to the RTMP or the WHIP address.
+        For VLC (Media, Open Network Stream) or <code>ffplay 'ADDRESS'</code>, in quotes.{" "}
+        {intent === "play"
+          ? "Publish to the RTMP or the WHIP address."
+          : "Publish to the RTMP, the WHIP or the SRT address."}
       </p>
     </section>
   );

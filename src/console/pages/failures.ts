@@ -1,41 +1,80 @@
-// Sentences for what can go wrong while playing.
+// What can go wrong while playing or publishing: a sentence, and whether it can be otherwise soon.
+
+/** Why there is no picture. */
+export interface Failure {
+  readonly sentence: string;
+  /** Whether it is no use to try the same again. */
+  readonly isFinal: boolean;
+}
+
+function passing(sentence: string): Failure {
+  return { sentence, isFinal: false };
+}
+
+function final(sentence: string): Failure {
+  return { sentence, isFinal: true };
+}
 
 /** The browser lacks what the format needs. */
-export const UNSUPPORTED = "This browser cannot play this format";
+export const UNSUPPORTED = final("This browser cannot play this format");
 
 /** The origin has closed the stream. */
-export const ENDED = "The stream has ended";
+export const ENDED = passing("The stream has ended");
 
 /** The stream has broken off, as it does when its origin goes away. */
-export const LOST = "The connection to the stream was lost";
+export const LOST = passing("The connection to the stream was lost");
+
+/** The picture stands still. */
+export const STALLED = passing("Nothing comes any more");
+
+/** There has been no picture at all, for long. */
+export const SILENT = passing("Nothing has come yet");
 
 /** No answer at all. */
-export const UNREACHABLE = "The proxy does not answer";
+export const UNREACHABLE = passing("The proxy does not answer");
+
+/** No packet has come through. */
+export const NO_MEDIA_PATH = passing(
+  "No media comes through: is the proxy's UDP port reachable from here?",
+);
 
 /** What an HTTP status and the reason behind it mean to a viewer. */
-export function describeStatus(status: number, reason = ""): string {
+export function describeStatus(status: number, reason = ""): Failure {
   if (reason === "Not Offered") {
-    return `The origin of this stream does not offer it in this format, or not yet (${status})`;
+    const what = "The origin of this stream does not offer it in this format, or not yet";
+    return passing(`${what} (${status})`);
   }
-  if (status === 404) return "There is no such stream (404)";
-  if (status === 401 || status === 403) return `You may not watch this stream (${status})`;
-  if (status >= 500) return `The stream cannot be had at the moment (${status})`;
-  return `Cannot play: the answer was ${status}`;
+  if (status === 404) return passing(`There is no such stream (${status})`);
+  if (status === 401 || status === 403) return final(`You may not watch this stream (${status})`);
+  if (status >= 500) return passing(`The stream cannot be had at the moment (${status})`);
+  return final(`Cannot play: the answer was ${status}`);
 }
 
 /** What the HTTP API's refusal of a WebRTC session means to whoever asked for it. */
-export function describeRefusal(status: number, detail: string): string {
-  if (status === 401) return "The proxy or the origin asks for a token, or for another one (401)";
-  if (status === 404) return "There is no such stream (404)";
-  if (status === 502) return "The origin has refused: is the stream free, or is there one? (502)";
+export function describeRefusal(status: number, detail: string): Failure {
+  if (status === 401) {
+    return final("The proxy or the origin asks for a token, or for another one (401)");
+  }
+  if (status === 404) return passing("There is no such stream (404)");
+  if (status === 502) {
+    return passing("The origin has refused: is the stream free, or is there one? (502)");
+  }
   const why = detail === "" ? `the answer was ${status}` : `${detail} (${status})`;
-  return `WebRTC cannot be set up: ${why}`;
+  const sentence = `WebRTC cannot be set up: ${why}`;
+  return status >= 500 ? passing(sentence) : final(sentence);
 }
 
-/** No packet has come through. */
-export const NO_MEDIA_PATH = "No media comes through: is the proxy's UDP port reachable from here?";
-
 /** Anything else, in the words of the library. */
-export function describeFailure(detail: string): string {
-  return `Cannot play: ${detail}`;
+export function describeFailure(detail: string): Failure {
+  return passing(`Cannot play: ${detail}`);
+}
+
+/** A failure on its way to whoever waits. */
+export class FailureError extends Error {
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(failure.sentence);
+    this.failure = failure;
+  }
 }

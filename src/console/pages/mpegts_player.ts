@@ -8,10 +8,12 @@ import {
   describeFailure,
   describeStatus,
   ENDED,
+  type Failure,
   LOST,
   UNREACHABLE,
   UNSUPPORTED,
 } from "./failures.ts";
+import { jumpFrom, type Latency, rangesOf } from "./live_edge.ts";
 import { SlidingRate } from "./measure.ts";
 import type { Player, PlayerOptions } from "./player.ts";
 
@@ -24,6 +26,8 @@ const mpegts = mpegtsExports as unknown as Mpegts;
 const BITRATE_SPAN = 5;
 /** An origin sends what it has kept of a stream at once: the first reports say nothing of its bitrate. */
 const BURST_REPORTS = 3;
+/** Where speeding up would take too long. */
+const JUMP: Latency = { most: 4, aim: 1.2 };
 const SETTINGS: Parameters<Mpegts["createPlayer"]>[1] = {
   // Workers would have to be made of blobs, which the page's security policy does not allow.
   enableWorker: false,
@@ -71,10 +75,17 @@ export function openMpegtsPlayer({ video, url, format, onEnd }: PlayerOptions): 
   player.on(mpegts.Events.LOADING_COMPLETE, () => onEnd(ENDED));
   player.attachMediaElement(video);
   player.load();
-  return { received, close: () => player.destroy() };
+  return {
+    received,
+    catchUp: () => {
+      const target = jumpFrom(video.currentTime, rangesOf(video.buffered), JUMP);
+      if (target !== undefined && !video.seeking) video.currentTime = target;
+    },
+    close: () => player.destroy(),
+  };
 }
 
-function describeDetail(detail: string): string {
+function describeDetail(detail: string): Failure {
   switch (detail) {
     case mpegts.ErrorDetails.NETWORK_UNRECOVERABLE_EARLY_EOF:
       return LOST;

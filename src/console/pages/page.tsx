@@ -12,15 +12,29 @@ function proxyPlace(): ProxyPlace {
     http: new URL(".", document.baseURI).href.split(/[?#]/, 1)[0]!,
     host: location.hostname,
     rtmpPort: portOf("rtmp-port", 1935),
+    srtPort: portOf("srt-port", 10080),
     api: `${location.protocol}//${location.hostname}:${portOf("api-port", 1985)}`,
   };
 }
 
-/** A port that the proxy has written into the page. */
-function portOf(name: string, otherwise: number): number {
-  return Number(document.querySelector<HTMLMetaElement>(`meta[name="${name}"]`)?.content) ||
-    otherwise;
+/** What the proxy has written into the page. */
+function factOf(name: string): string | undefined {
+  return document.querySelector<HTMLMetaElement>(`meta[name="${name}"]`)?.content;
 }
 
-const Page = location.pathname.endsWith("/publish") ? PublishPage : PlayPage;
-render(<Page place={proxyPlace()} />, document.getElementById("page")!);
+function portOf(name: string, otherwise: number): number {
+  return Number(factOf(name)) || otherwise;
+}
+
+/** Where the proxy tells what is live, if it does. */
+function listUrl({ http }: ProxyPlace): string | undefined {
+  return factOf("live-list") === "off" ? undefined : `${http}api/v1/streams/live`;
+}
+
+const place = proxyPlace();
+render(
+  location.pathname.endsWith("/publish")
+    ? <PublishPage place={place} />
+    : <PlayPage place={place} listUrl={listUrl(place)} />,
+  document.getElementById("page")!,
+);

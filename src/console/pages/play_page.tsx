@@ -5,68 +5,80 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { AddressList } from "./address_list.tsx";
-import { type Measurement, Meter } from "./measure.ts";
+import { LiveList } from "./live_list.tsx";
+import { type LiveStream, type LiveStreams, useLiveStreams } from "./live_streams.ts";
+import type { Measurement } from "./measure.ts";
 import { MeasurementList } from "./measurement_list.tsx";
-import { openPlayer } from "./open_player.ts";
 import { Footer, PageHead } from "./page_frame.tsx";
-import { Progress } from "./progress.ts";
 import {
   pageAddress,
   type PageRequest,
   parsePageAddress,
   parseStreamName,
+  PLAY_FORMATS,
   type PlayFormat,
   playUrl,
   type ProxyPlace,
 } from "./stream_name.ts";
 import { StreamForm } from "./stream_form.tsx";
-
-/** Milliseconds between two looks at the player. */
-const MEASURE_INTERVAL = 500;
-const EXAMPLE = "live/livestream";
-
-/** `silent`: nothing has come yet, for some time. `stalled`: nothing comes any more. */
-type LivePhase = "connecting" | "silent" | "playing" | "stalled";
+import { Watch, type WatchState } from "./watch.ts";
 
 type PlayState =
   | { readonly phase: "idle" }
-  | { readonly phase: LivePhase; readonly request: PageRequest }
-  | { readonly phase: "ended"; readonly reason: string };
+  /** No browser plays what its origin has. */
+  | { readonly phase: "elsewhere"; readonly stream: string }
+  | WatchState;
 
-/** The whole page. */
-export function PlayPage({ place }: { place: ProxyPlace }) {
+const IDLE: PlayState = { phase: "idle" };
+
+/** The whole page. @param props `listUrl` is undefined when nobody is told what is live */
+export function PlayPage({ place, listUrl }: { place: ProxyPlace; listUrl: string | undefined }) {
   const [asked] = useState(() => parsePageAddress(location.href));
-  const [request, setRequest] = useState<PageRequest>({
-    ...asked,
-    stream: asked.stream || EXAMPLE,
-  });
+  const [request, setRequest] = useState<PageRequest>(asked);
   const [token, setToken] = useState("");
-  const [state, setState] = useState<PlayState>({ phase: "idle" });
+  const [playing, setPlaying] = useState<PageRequest | null>(null);
+  const [state, setState] = useState<PlayState>(IDLE);
   const [measurement, setMeasurement] = useState<Measurement>();
   const video = useRef<HTMLVideoElement>(null);
-  const playing = "request" in state ? state.request : null;
+  const watch = useRef<Watch | undefined>(undefined);
+  const live = useLiveStreams(listUrl);
+  const isLive = useIsLive(live, playing?.stream);
 
   const play = (wanted: PageRequest) => {
     history.replaceState(null, "", pageAddress(location.href, wanted));
+    setRequest(wanted);
     // A new object, so that the same stream is asked for anew when somebody asks again.
-    setState({ phase: "connecting", request: { ...wanted } });
+    setPlaying({ ...wanted });
+  };
+  const stop = (after: PlayState) => {
+    setPlaying(null);
+    setState(after);
+  };
+  const choose = ({ stream, formats }: LiveStream) => {
+    const format = formatFor(formats, request.format);
+    if (format !== undefined) return play({ stream, format });
+    setRequest({ ...request, stream });
+    stop({ phase: "elsewhere", stream });
   };
   useEffect(() => {
     if (parseStreamName(asked.stream)) play(asked);
   }, []);
   useEffect(() => {
+    const first = live?.streams[0];
+    if (first && request.stream === "") setRequest({ ...request, stream: first.stream });
+  }, [live]);
+  useEffect(() => {
     const name = playing && parseStreamName(playing.stream);
     if (!playing || !name || !video.current) return;
-    return runPlayer({
-      video: video.current,
-      url: playUrl(name, playing.format, place),
-      format: playing.format,
-      token,
-      setPhase: (phase) => setState({ phase, request: playing }),
-      setEnd: (reason) => setState({ phase: "ended", reason }),
-      setMeasurement,
-    });
+    const url = playUrl(name, playing.format, place);
+    const { format } = playing;
+    const shown = { video: video.current, onState: setState, onMeasurement: setMeasurement };
+    const opened = watch.current = new Watch({ ...shown, url, format, token });
+    return () => opened.close();
   }, [playing]);
+  useEffect(() => {
+    if (isLive) watch.current?.retryNow();
+  }, [isLive]);
 
   const named = parseStreamName(request.stream);
   return (
@@ -80,75 +92,52 @@ export function PlayPage({ place }: { place: ProxyPlace }) {
         onChange={setRequest}
         onToken={setToken}
         onPlay={() => play(request)}
-        onStop={() => setState({ phase: "idle" })}
+        onStop={() => stop(IDLE)}
       />
+      {live && <LiveList live={live} playing={playing?.stream} onChoose={choose} />}
       <video ref={video} controls muted playsInline aria-label="Picture of the stream" />
-      <p role="status" data-phase={state.phase}>{describe(state)}</p>
+      <p role="status" data-phase={state.phase}>{describe(state, playing?.stream ?? "")}</p>
       <MeasurementList measurement={measurement} />
-      {named && <AddressList name={named} place={place} />}
+      {named && <AddressList name={named} place={place} intent="play" />}
       <Footer />
     </>
   );
 }
 
-interface RunOptions {
-  readonly video: HTMLVideoElement;
-  readonly url: string;
-  readonly format: PlayFormat;
-  readonly token: string;
-  readonly setPhase: (phase: LivePhase) => void;
-  readonly setEnd: (reason: string) => void;
-  readonly setMeasurement: (measurement: Measurement | undefined) => void;
+/** Whether the list has the stream. */
+function useIsLive(live: LiveStreams | undefined, stream: string | undefined): boolean {
+  const name = stream === undefined ? undefined : parseStreamName(stream)?.path;
+  return live?.streams.some((each) => parseStreamName(each.stream)?.path === name) ?? false;
 }
 
-/** Plays and measures until the returned function is called. */
-function runPlayer({ video, url, format, token, ...page }: RunOptions): () => void {
-  const progress = new Progress(performance.now());
-  let hasPlayed = false;
-  let isStuck = false;
-  const onPlaying = () => {
-    hasPlayed = true;
-    page.setPhase("playing");
-  };
-  const look = () => {
-    page.setMeasurement(meter.measure(player.received));
-    const wasStuck = isStuck;
-    isStuck = progress.isStuck(video.currentTime, video.paused, performance.now());
-    if (isStuck && !wasStuck) page.setPhase(hasPlayed ? "stalled" : "silent");
-    if (wasStuck && !isStuck && hasPlayed) page.setPhase("playing");
-  };
-  const stop = () => {
-    clearInterval(timer);
-    video.removeEventListener("playing", onPlaying);
-  };
-  const onEnd = (reason: string) => {
-    stop();
-    page.setEnd(reason);
-  };
-  const meter = new Meter(video);
-  const player = openPlayer({ video, url, format, token, onEnd });
-  video.addEventListener("playing", onPlaying);
-  const timer = setInterval(look, MEASURE_INTERVAL);
-  return () => {
-    stop();
-    player.close();
-    page.setMeasurement(undefined);
-  };
+/** The format that is chosen, if the stream has it, and otherwise one that it has. */
+function formatFor(formats: readonly string[], chosen: PlayFormat): PlayFormat | undefined {
+  if (formats.includes(chosen)) return chosen;
+  return PLAY_FORMATS.find(({ format }) => formats.includes(format))?.format;
 }
 
-function describe(state: PlayState): string {
+function describe(state: PlayState, stream: string): string {
   switch (state.phase) {
     case "idle":
       return "Nothing is being played";
+    case "elsewhere":
+      return `No browser plays what the origin of ${state.stream} has: take an address below`;
     case "connecting":
-      return `Waiting for ${state.request.stream} …`;
+      return `${before(state.after)}Waiting for ${stream} …`;
     case "silent":
-      return `Nothing has come yet: is ${state.request.stream} being published?`;
+      return `${before(state.after)}Nothing has come yet: is ${stream} being published?`;
     case "playing":
-      return `Playing ${state.request.stream}`;
-    case "stalled":
-      return `Nothing comes any more: waiting for ${state.request.stream} …`;
+      return `Playing ${stream}`;
+    case "retrying":
+      return `${before(state.after)}Trying again in ${Math.ceil(state.seconds)} s …`;
+    case "paused":
+      return "Paused, and the stream is gone meanwhile: play to ask for it again";
     case "ended":
-      return state.reason;
+      return state.after.sentence;
   }
+}
+
+function before(after: { readonly sentence: string } | undefined): string {
+  if (after === undefined) return "";
+  return `${after.sentence}${after.sentence.endsWith("?") ? "" : "."} `;
 }

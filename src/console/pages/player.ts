@@ -3,12 +3,21 @@
 
 /// <reference lib="dom" />
 
+import type { Failure } from "./failures.ts";
 import type { Received } from "./measure.ts";
 import type { PlayFormat } from "./stream_name.ts";
 
 /** A player at work. */
 export interface Player {
   readonly received: Received;
+  /** Moves as long as media comes; only where the video element's time moves without any. */
+  readonly position?: number;
+  /** Milliseconds that the picture may stand still; five seconds where it does not say. */
+  readonly patience?: number;
+  /** What tells the newest of what has come from something newer, where nothing else does. */
+  readonly newest?: string | undefined;
+  /** Goes to the live picture if that is far ahead. To be called a few times a second. */
+  catchUp?(): void;
   /** Stops and lets go of the video element. */
   close(): void;
 }
@@ -20,6 +29,8 @@ export interface PlayerOptions {
   readonly format: PlayFormat;
   /** For the HTTP API, which WebRTC goes through; empty when there is none. */
   readonly token: string;
+  /** `newest` of the player before: what has been shown is not shown again. */
+  readonly seen?: string | undefined;
   /** Called at most once: the stream is over or cannot be played. */
-  readonly onEnd: (reason: string) => void;
+  readonly onEnd: (failure: Failure) => void;
 }

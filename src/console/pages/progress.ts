@@ -1,6 +1,6 @@
 // Whether a playing position moves. Knows no player; the time is told.
 
-/** Milliseconds without a move after which nothing is thought to come. */
+/** Milliseconds without a move after which nothing is thought to come, unless told otherwise. */
 const PATIENCE = 5000;
 
 /** Watches a position that is looked at again and again. */
@@ -14,9 +14,9 @@ export class Progress {
   }
 
   /** Whether the position has stood still for too long; one that has been paused may. */
-  isStuck(position: number, isPaused: boolean, now: number): boolean {
+  isStuck(position: number, isPaused: boolean, now: number, patience = PATIENCE): boolean {
     if (position !== this.#position || isPaused) this.#movedAt = now;
     this.#position = position;
-    return now - this.#movedAt >= PATIENCE;
+    return now - this.#movedAt >= patience;
   }
 }

@@ -18,3 +18,9 @@ Deno.test("what is paused is not stuck", () => {
   assert.equal(progress.isStuck(3, false, 13_999), false);
   assert.equal(progress.isStuck(3, false, 14_000), true);
 });
+
+Deno.test("what comes in large pieces is given more time", () => {
+  const progress = new Progress(0);
+  assert.equal(progress.isStuck(0, false, 14_999, 15_000), false);
+  assert.equal(progress.isStuck(0, false, 15_000, 15_000), true);
+});

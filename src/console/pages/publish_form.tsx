@@ -51,8 +51,8 @@ export function PublishForm(props: PublishFormProps) {
       <button type="button" disabled={!isPublishing} onClick={onStop}>Stop</button>
       <p id="stream-hint">
         {isGood
-          ? "A token for the origin may follow a question mark, like live/livestream?token=x"
-          : "Write an application and a stream, like live/livestream"}
+          ? "A token for the origin may follow a question mark, like live/show?token=x"
+          : "Write an application and a stream, like live/show"}
       </p>
     </form>
   );

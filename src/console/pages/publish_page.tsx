@@ -13,7 +13,7 @@ import { PublishNumbers } from "./publish_numbers.tsx";
 import type { RtcNumbers } from "./rtc_statistics.ts";
 import { parsePageAddress, parseStreamName, type ProxyPlace, rtcUrl } from "./stream_name.ts";
 
-const EXAMPLE = "live/livestream";
+const EXAMPLE = "live/show";
 
 /** What is being published. */
 interface Publication {
@@ -71,7 +71,7 @@ export function PublishPage({ place }: { place: ProxyPlace }) {
       <video ref={video} autoplay muted playsInline aria-label="Picture that is published" />
       <p role="status" data-phase={state.phase}>{describe(state)}</p>
       <PublishNumbers numbers={numbers} />
-      {named && <AddressList name={named} place={place} />}
+      {named && <AddressList name={named} place={place} intent="publish" />}
       <Footer />
     </>
   );

@@ -89,7 +89,7 @@ function send(
       }
     },
     onConnected: () => setPhase("publishing"),
-    onEnd: (reason) => publication.end(reason),
+    onEnd: ({ sentence }) => publication.end(sentence),
   });
   publication.onClose(() => link.close());
   const statistics = new RtcStatistics(link.connection);

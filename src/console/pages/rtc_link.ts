@@ -3,7 +3,15 @@
 
 /// <reference lib="dom" />
 
-import { describeRefusal, LOST, NO_MEDIA_PATH, UNREACHABLE } from "./failures.ts";
+import {
+  describeFailure,
+  describeRefusal,
+  type Failure,
+  FailureError,
+  LOST,
+  NO_MEDIA_PATH,
+  UNREACHABLE,
+} from "./failures.ts";
 
 /** Where to ask, and whom to tell how it goes. */
 export interface RtcLinkOptions {
@@ -14,7 +22,7 @@ export interface RtcLinkOptions {
   readonly prepare: (connection: RTCPeerConnection) => void;
   readonly onConnected: () => void;
   /** Called at most once, and not after `close`: the session is over or has not come about. */
-  readonly onEnd: (reason: string) => void;
+  readonly onEnd: (failure: Failure) => void;
 }
 
 /** A session; `close` ends it here and at the origin. */
@@ -32,7 +40,9 @@ export class RtcLink {
     options.prepare(connection);
     connection.addEventListener("connectionstatechange", () => this.#onState());
     globalThis.addEventListener("pagehide", () => this.close(), { signal: this.#leave.signal });
-    this.#negotiate().catch((error: Error) => this.#end(error.message));
+    this.#negotiate().catch((error: Error) => {
+      this.#end(error instanceof FailureError ? error.failure : describeFailure(error.message));
+    });
   }
 
   close(): void {
@@ -49,7 +59,7 @@ export class RtcLink {
     const response = await this.#ask(this.#options.url, "POST", connection.localDescription!.sdp);
     const text = await response.text();
     if (response.status !== 201) {
-      throw new Error(describeRefusal(response.status, detailOf(text)));
+      throw new FailureError(describeRefusal(response.status, detailOf(text)));
     }
     const location = response.headers.get("location");
     if (location !== null) this.#session = new URL(location, response.url);
@@ -62,7 +72,7 @@ export class RtcLink {
     try {
       return await fetch(url, { method, headers, body });
     } catch {
-      throw new Error(UNREACHABLE);
+      throw new FailureError(UNREACHABLE);
     }
   }
 
@@ -89,10 +99,10 @@ export class RtcLink {
     if (connectionState === "failed") this.#end(this.#hasConnected ? LOST : NO_MEDIA_PATH);
   }
 
-  #end(reason: string): void {
+  #end(failure: Failure): void {
     if (this.#isOver) return;
     this.close();
-    this.#options.onEnd(reason);
+    this.#options.onEnd(failure);
   }
 }
 

@@ -10,6 +10,8 @@ export interface RtcNumbers {
   readonly bitrate: number | undefined;
   /** Seconds that media waits to be shown; only of what comes. */
   readonly buffer: number | undefined;
+  /** Of media, sent or received so far. */
+  readonly bytes: number;
   /** Pictures sent or shown so far, and how many of them a second. */
   readonly frames: number;
   readonly framesPerSecond: number | undefined;
@@ -69,6 +71,7 @@ export class RtcStatistics {
       buffer: jitterBufferEmittedCount > 0
         ? jitterBufferDelay / jitterBufferEmittedCount
         : undefined,
+      bytes,
       frames,
       framesPerSecond: this.#pictures.perSecond,
       width: video?.frameWidth ?? 0,

@@ -21,7 +21,7 @@ export function StreamField({ stream, isGood, onChange }: StreamFieldProps) {
         autocomplete="off"
         autocapitalize="none"
         spellcheck={false}
-        aria-invalid={!isGood}
+        aria-invalid={!isGood && stream !== ""}
         aria-describedby="stream-hint"
         onInput={({ currentTarget }) => onChange(currentTarget.value)}
       />

@@ -26,6 +26,7 @@ export interface ProxyPlace {
   /** Host name without port, IPv6 in brackets. */
   readonly host: string;
   readonly rtmpPort: number;
+  readonly srtPort: number;
   /** Where the HTTP API is, without a slash at its end: `http://demo.com:11985`. */
   readonly api: string;
 }
@@ -43,6 +44,13 @@ export const PLAY_FORMATS: readonly { format: PlayFormat; label: string; extensi
   { format: "hls", label: "HLS", extension: "m3u8" },
   { format: "webrtc", label: "WebRTC" },
 ];
+
+/** What all formats are called, those among them that no browser plays. */
+export const FORMAT_LABELS: Readonly<Record<string, string>> = {
+  rtmp: "RTMP",
+  srt: "SRT",
+  ...Object.fromEntries(PLAY_FORMATS.map(({ format, label }) => [format, label])),
+};
 
 const DEFAULT_RTMP_PORT = 1935;
 const EXTENSION = /\.(?:flv|ts|m3u8|mpd)$/i;
@@ -74,15 +82,32 @@ export function rtcUrl(name: StreamName, how: "whip" | "whep", place: ProxyPlace
   return `${place.api}/rtc/v1/${how}/?${names}${query}`;
 }
 
-/** Every address of the stream, for players such as VLC and ffplay. */
-export function streamAddresses(name: StreamName, place: ProxyPlace): StreamAddress[] {
+/**
+ * Every address of the stream, for players such as VLC and ffplay.
+ *
+ * @param intent what the SRT address is for; the others say it themselves, or are good for both
+ */
+export function streamAddresses(
+  name: StreamName,
+  place: ProxyPlace,
+  intent: "play" | "publish" = "play",
+): StreamAddress[] {
   const port = place.rtmpPort === DEFAULT_RTMP_PORT ? "" : `:${place.rtmpPort}`;
   const rtmp = `rtmp://${place.host}${port}/${decodeName(name.path)}${search(name)}`;
   const http = PLAY_FORMATS.map(({ format, label }) => {
     return { label: format === "webrtc" ? "WHEP" : label, url: playUrl(name, format, place) };
   });
   const whip = { label: "WHIP", url: rtcUrl(name, "whip", place) };
-  return [{ label: "RTMP", url: rtmp }, ...http, whip];
+  const srt = { label: "SRT", url: srtUrl(name, place, intent) };
+  return [{ label: "RTMP", url: rtmp }, srt, ...http, whip];
+}
+
+/** The StreamID stands as SRS's documents have it; a query becomes further keys, as SRS reads them. */
+function srtUrl(name: StreamName, place: ProxyPlace, intent: "play" | "publish"): string {
+  const mode = intent === "play" ? "request" : "publish";
+  const keys = name.query.split("&").filter((pair) => pair !== "").map((pair) => `,${pair}`);
+  const id = `#!::r=${decodeName(name.path)},m=${mode}${keys.join("")}`;
+  return `srt://${place.host}:${place.srtPort}?streamid=${id}`;
 }
 
 /**

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { parseStreamId } from "../../core/srt_stream_id.ts";
 import {
   pageAddress,
   parsePageAddress,
@@ -12,6 +13,7 @@ const PLACE: ProxyPlace = {
   http: "http://demo.com:18080/",
   host: "demo.com",
   rtmpPort: 11935,
+  srtPort: 20080,
   api: "http://demo.com:11985",
 };
 
@@ -42,6 +44,7 @@ Deno.test("the addresses of a stream carry its query", () => {
   const urls = streamAddresses(name, PLACE).map(({ url }) => url);
   assert.deepEqual(urls, [
     "rtmp://demo.com:11935/live/my show?token=a",
+    "srt://demo.com:20080?streamid=#!::r=live/my show,m=request,token=a",
     "http://demo.com:18080/live/my%20show.flv?token=a",
     "http://demo.com:18080/live/my%20show.ts?token=a",
     "http://demo.com:18080/live/my%20show.m3u8?token=a",
@@ -59,7 +62,18 @@ Deno.test("RTMP's own port is left out, the page's folder is kept", () => {
   };
   const urls = streamAddresses(parseStreamName("live/show")!, place).map(({ url }) => url);
   assert.equal(urls[0], "rtmp://[2001:db8::1]/live/show");
-  assert.equal(urls[1], "https://demo.com/video/live/show.flv");
+  assert.equal(urls[2], "https://demo.com/video/live/show.flv");
+});
+
+Deno.test("an SRT address says what it is for, and its StreamID is read as it was meant", () => {
+  const name = parseStreamName("live/show?token=a&x=b")!;
+  for (const [intent, mode] of [["play", "request"], ["publish", "publish"]] as const) {
+    const { url } = streamAddresses(name, PLACE, intent).find(({ label }) => label === "SRT")!;
+    assert.equal(url, `srt://demo.com:20080?streamid=#!::r=live/show,m=${mode},token=a,x=b`);
+    const wish = parseStreamId(url.slice(url.indexOf("#")));
+    assert.equal(wish.intent, intent);
+    assert.equal(wish.key.key, "__defaultVhost__/live/show");
+  }
 });
 
 Deno.test("WebRTC has the stream in its query", () => {

@@ -14,7 +14,7 @@ const LOOK = 500;
 export function openWhepPlayer({ video, url, token, onEnd }: PlayerOptions): Player {
   const media = new MediaStream();
   video.srcObject = media;
-  let received: Received = { bitrate: undefined };
+  let received: Received & { readonly bytes: number } = { bitrate: undefined, bytes: 0 };
   const stop = () => {
     clearInterval(timer);
     video.srcObject = null;
@@ -29,9 +29,9 @@ export function openWhepPlayer({ video, url, token, onEnd }: PlayerOptions): Pla
       connection.addEventListener("track", ({ track }) => media.addTrack(track));
     },
     onConnected: () => {},
-    onEnd: (reason) => {
+    onEnd: (failure) => {
       stop();
-      onEnd(reason);
+      onEnd(failure);
     },
   });
   const statistics = new RtcStatistics(link.connection);
@@ -41,6 +41,9 @@ export function openWhepPlayer({ video, url, token, onEnd }: PlayerOptions): Pla
   return {
     get received() {
       return received;
+    },
+    get position() {
+      return received.bytes;
     },
     close: () => {
       stop();

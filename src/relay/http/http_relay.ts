@@ -25,6 +25,8 @@ import type { WebHandler } from "./web_server.ts";
 const SWEEP = 1000;
 /** What is the API's where both have one port, as with SRS. */
 const API = /^\/(?:api|rtc)\//;
+/** What the pages ask of the port that they come from, although it looks like the API's. */
+const PAGES_LIST = "/api/v1/streams/live";
 const METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
 /** What the HTTP front needs to know. */
@@ -154,7 +156,9 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
 
   async #handle(exchange: HttpExchange): Promise<void> {
     const { api } = this.#options;
-    if (api !== undefined && API.test(exchange.request.path)) return await api.serve(exchange);
+    const { path } = exchange.request;
+    const isApis = API.test(path) && path !== PAGES_LIST;
+    if (api !== undefined && isApis) return await api.serve(exchange);
     try {
       if (await this.#answerMethod(exchange)) return;
       await dropSmallBody(exchange, this.#options.timeouts.head);

@@ -1,0 +1,129 @@
+// Which streams are live and in what formats their origins give them out, for everybody who may open
+// the play page. Asked by many and often, so it is looked up once a second at most. What origins
+// there are and where they stand is not said.
+
+import type { Directory } from "../core/directory.ts";
+import type { Origin } from "../core/origin.ts";
+import { streamKeyFromHttp } from "../core/stream_key.ts";
+import type { Vhosts } from "../core/vhosts.ts";
+
+/** How a stream can be played. */
+export type Format = "rtmp" | "flv" | "ts" | "hls" | "webrtc" | "srt";
+
+/** One stream that somebody publishes. */
+export interface LiveStream {
+  /** `app/stream`. */
+  readonly stream: string;
+  readonly formats: readonly Format[];
+}
+
+/** The first streams of a vhost, by name. */
+export interface LiveStreams {
+  readonly streams: readonly LiveStream[];
+  /** Whether there are others. */
+  readonly more: boolean;
+}
+
+/** What is needed of the rest of the program. */
+export interface LiveStreamPorts {
+  readonly directory: Pick<Directory, "origins" | "streams">;
+  /** Hosts whose streams are their own. */
+  readonly vhosts: Vhosts;
+  /** Milliseconds that never go backwards. */
+  readonly now: () => number;
+}
+
+const LONGEST_LIST = 200;
+const FRESH_FOR = 1_000;
+/** Looking up takes no more than this share of the time, however many streams there are. */
+const LOOK_UP_SHARE = 1 / 20;
+const PAGE = 10_000;
+const NOTHING: LiveStreams = { streams: [], more: false };
+
+type ByVhost = ReadonlyMap<string, LiveStreams>;
+
+/** The list, kept for a second. */
+export class LiveStreamList {
+  readonly #ports: LiveStreamPorts;
+  #known: Promise<ByVhost> | undefined;
+  #freshUntil = Infinity;
+
+  constructor(ports: LiveStreamPorts) {
+    this.#ports = ports;
+  }
+
+  /**
+   * What is live for those who come by that Host: streams of other vhosts are not theirs.
+   *
+   * @throws ProxyError `bad_request` for what cannot be a host
+   */
+  async of(host: string): Promise<LiveStreams> {
+    const { key } = streamKeyFromHttp({ host, path: "/any/any", query: "" });
+    const [vhost] = splitKey(this.#ports.vhosts.placed(key));
+    return (await this.#all()).get(vhost) ?? NOTHING;
+  }
+
+  #all(): Promise<ByVhost> {
+    if (this.#known !== undefined && this.#ports.now() < this.#freshUntil) return this.#known;
+    // Whoever asks meanwhile waits for the same answer.
+    this.#freshUntil = Infinity;
+    this.#known = this.#lookUp();
+    return this.#known;
+  }
+
+  async #lookUp(): Promise<ByVhost> {
+    const { now } = this.#ports;
+    const begun = now();
+    try {
+      return await readAll(this.#ports.directory);
+    } finally {
+      const ended = now();
+      this.#freshUntil = ended + Math.max(FRESH_FOR, (ended - begun) / LOOK_UP_SHARE);
+    }
+  }
+}
+
+async function readAll(directory: LiveStreamPorts["directory"]): Promise<ByVhost> {
+  const formats = new Map<string, readonly Format[]>();
+  for (const { origin, down } of await directory.origins()) {
+    if (!down) formats.set(origin.id, formatsOf(origin));
+  }
+  const found = new Map<string, { streams: LiveStream[]; more: boolean }>();
+  let after: string | undefined;
+  do {
+    const page = await directory.streams({
+      limit: PAGE,
+      ...(after === undefined ? {} : { after }),
+    });
+    for (const { stream: key, origin, live } of page.streams) {
+      const offered = live ? formats.get(origin) : undefined;
+      if (offered === undefined) continue;
+      const [vhost, stream] = splitKey(key);
+      const list = found.get(vhost) ?? { streams: [], more: false };
+      if (list.streams.length < LONGEST_LIST) list.streams.push({ stream, formats: offered });
+      else list.more = true;
+      found.set(vhost, list);
+    }
+    after = page.next;
+  } while (after !== undefined);
+  for (const { streams } of found.values()) streams.sort((a, b) => a.stream < b.stream ? -1 : 1);
+  return found;
+}
+
+/** What an origin says that it has; whether a stream comes in all of it is known to the origin alone. */
+function formatsOf({ endpoints }: Origin): Format[] {
+  const { rtmp, http, api, rtc, srt } = endpoints;
+  const has = (...needed: readonly (readonly unknown[])[]) =>
+    needed.every(({ length }) => length > 0);
+  return [
+    ...(has(rtmp) ? ["rtmp"] as const : []),
+    ...(has(http) ? ["flv", "ts", "hls"] as const : []),
+    ...(has(api, rtc) ? ["webrtc"] as const : []),
+    ...(has(srt) ? ["srt"] as const : []),
+  ];
+}
+
+function splitKey(key: string): [vhost: string, stream: string] {
+  const slash = key.indexOf("/");
+  return [key.slice(0, slash), key.slice(slash + 1)];
+}
