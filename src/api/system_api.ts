@@ -72,6 +72,11 @@ const LONGEST_PAGE = 1_000;
 export function systemApi(ports: SystemApiPorts): Hono<Env> {
   const app = new Hono<Env>({ strict: false });
   answerErrorsInJson(app);
+  // Whoever only wants to know who is there, such as HAProxy's default check, asks so.
+  app.options("*", (context) => {
+    context.header("Allow", "GET, HEAD, POST, DELETE, OPTIONS");
+    return context.body(null, 204);
+  });
   app.route("/", versionsApp(ports.about));
   addRegistration(app, ports);
   addHealth(app, ports);

@@ -55,6 +55,20 @@ Deno.test("a page in a browser registers nothing and ends nothing", async () => 
   assert.equal(await registrations(desk, "invalid"), 5);
 });
 
+Deno.test("OPTIONS is answered for every path, and opens nothing to pages of other sites", async () => {
+  await using desk = await openDesk({ access: { token: "right" } });
+  for (const path of ["/", "/readyz", REGISTER, "/api/v1/sessions/s1", "/no/such"]) {
+    const headers = { origin: "http://evil.example", "access-control-request-method": "POST" };
+    const answer = await desk.fetch(
+      new Request(`http://127.0.0.1${path}`, { method: "OPTIONS", headers }),
+    );
+    assert.equal(answer.status, 204, path);
+    assert.equal(answer.headers.get("allow"), "GET, HEAD, POST, DELETE, OPTIONS");
+    const names = [...answer.headers.keys()];
+    assert.ok(!names.some((name) => name.startsWith("access-control-")), path);
+  }
+});
+
 Deno.test("a browser with the token may come by any name", async () => {
   await using desk = await openDesk({ access: { token: "right" } });
   const headers = { host: "proxy.example.com", "accept-language": "de" };

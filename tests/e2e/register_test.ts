@@ -86,6 +86,27 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a start without any token is warned of, one with a token is not",
+  timeout: 60_000,
+  async fn() {
+    const warning = "Anybody who reaches the System API can register an origin";
+    await using open = await Proxy.open();
+    await open.process.until("the warning", () => open.process.errorText.includes(warning));
+    const long = {
+      PROXY_HTTP_API_AUTH_ENABLED: "on",
+      PROXY_HTTP_API_AUTH_TYPE: "bearer",
+      PROXY_HTTP_API_AUTH_TOKEN: "right",
+    };
+    for (const variables of [{ PROXY_REGISTER_TOKEN: "right" }, long]) {
+      await using guarded = await Proxy.open(variables);
+      guarded.process.signal("SIGTERM");
+      assert.equal((await guarded.process.end()).code, 0);
+      assert.ok(!guarded.process.errorText.includes(warning), guarded.process.errorText);
+    }
+  },
+});
+
+Deno.test({
   name: "the reference's variables guard registration, and not the HTTP API",
   timeout: 60_000,
   async fn() {

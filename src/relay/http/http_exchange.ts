@@ -38,10 +38,13 @@ export class HttpExchange {
 
   /** Answers whole, with Content-Length and Connection added. */
   async answer({ status, fields, body, reason }: Answer): Promise<void> {
-    const isBodiless = status === 204 || status === 304;
-    const length = { name: "Content-Length", value: String(body?.length ?? 0) };
-    const written = await this.begin(status, isBodiless ? fields : [...fields, length], reason);
-    if (!written || body === undefined || this.request.method === "HEAD") return;
+    const size = body?.length ?? 0;
+    const isHead = this.request.method === "HEAD";
+    // What HEAD has no body for may be of any length with GET.
+    const isUnknown = status === 204 || status === 304 || (isHead && size === 0);
+    const length = { name: "Content-Length", value: String(size) };
+    const written = await this.begin(status, isUnknown ? fields : [...fields, length], reason);
+    if (!written || body === undefined || isHead) return;
     if (!await this.connection.write(body)) this.keepAlive = false;
   }
 

@@ -105,11 +105,12 @@ export class WebHandler implements Disposable {
       const response = await this.#answerOf(exchange, body);
       const fields = [...response.headers].map(([name, value]) => ({ name, value }));
       const bytes = await response.bytes();
+      const keepsLength = exchange.request.method === "HEAD" && bytes.length === 0;
       if (!body.isRead) exchange.keepAlive = false;
       using _deadline = new Deadline(this.#options.timeouts.stall, () => connection.close());
       await exchange.answer({
         status: response.status,
-        fields: fields.filter(({ name }) => name !== "content-length"),
+        fields: fields.filter(({ name }) => keepsLength || name !== "content-length"),
         body: bytes,
       });
     } finally {

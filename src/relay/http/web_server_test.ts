@@ -72,6 +72,21 @@ Deno.test("an empty line between two requests is none of them", async () => {
   });
 });
 
+Deno.test("HEAD says the length that GET would have, or none", async () => {
+  const known = { headers: { "content-length": "126" } };
+  const answers = (request: Request) =>
+    new Response(null, new URL(request.url).pathname === "/known" ? known : {});
+  await onSite(answers, async ({ port }) => {
+    using client = await RawHttpClient.open(port);
+    const head = (target: string, more = "") =>
+      `HEAD ${target} HTTP/1.1\r\nHost: tv.example\r\n${more}\r\n`;
+    await client.send(head("/known") + head("/any") + head("/known", "Connection: close\r\n"));
+    const text = await client.until();
+    assert.equal(text.match(/^HTTP\/1\.1 200 /gm)?.length, 3, text);
+    assert.deepEqual(text.match(/content-length: \d+/gi), Array(2).fill("content-length: 126"));
+  });
+});
+
 Deno.test("a body that is waited for is asked for, unless nobody wants it", async () => {
   await onSite(echo, async ({ port }) => {
     using client = await RawHttpClient.open(port);
