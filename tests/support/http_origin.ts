@@ -119,14 +119,17 @@ class Connection {
   }
 }
 
+/** What a proxy asks once of all that register. */
+const PROXY_QUESTION = "/api/v1/versions";
+
 /** A listening origin. It speaks HTTP alone; its `rtmpPort` is there to be registered. */
 export class HttpOrigin implements AsyncDisposable {
   readonly name: string;
   readonly httpPort: number;
   readonly rtmpPort: number;
-  /** All requests so far. */
+  /** All requests so far, but for a proxy's question what this is. */
   readonly requests: SeenRequest[] = [];
-  /** Connections taken so far. */
+  /** Connections so far over which any of them came. */
   taken = 0;
   readonly #listener: Deno.TcpListener;
   readonly #answerOf: (path: string) => Answer | undefined;
@@ -173,7 +176,6 @@ export class HttpOrigin implements AsyncDisposable {
   async #accept(): Promise<void> {
     for await (const conn of this.#listener) {
       conn.setNoDelay(true);
-      this.taken++;
       const connection = new Connection(conn);
       const served = this.#serve(connection).finally(() => this.#connections.delete(connection));
       this.#connections.set(connection, served);
@@ -181,10 +183,15 @@ export class HttpOrigin implements AsyncDisposable {
   }
 
   async #serve(connection: Connection): Promise<void> {
+    let isTaken = false;
     try {
       for (let head; (head = await connection.nextHead()) !== undefined;) {
         const request = parseRequest(head);
-        this.requests.push(request);
+        if (request.target !== PROXY_QUESTION) {
+          if (!isTaken) this.taken++;
+          isTaken = true;
+          this.requests.push(request);
+        }
         const path = request.target.split("?", 1)[0]!;
         const answer = this.#answerOf(path) ?? NOT_FOUND;
         connection.onWritten = (bytes) => this.#written.set(path, this.written(path) + bytes);
