@@ -119,14 +119,17 @@ class Connection {
   }
 }
 
+/** What a proxy asks once of all that register. */
+const PROXY_QUESTION = "/api/v1/versions";
+
 /** A listening origin. It speaks HTTP alone; its `rtmpPort` is there to be registered. */
 export class HttpOrigin implements AsyncDisposable {
   readonly name: string;
   readonly httpPort: number;
   readonly rtmpPort: number;
-  /** All requests so far but those by which a proxy finds out who it is. */
+  /** All requests so far, but for a proxy's question what this is. */
   readonly requests: SeenRequest[] = [];
-  /** Connections so far on which something was asked but who it is. */
+  /** Connections so far over which any of them came. */
   taken = 0;
   readonly #listener: Deno.TcpListener;
   readonly #answerOf: (path: string) => Answer | undefined;
@@ -184,12 +187,12 @@ export class HttpOrigin implements AsyncDisposable {
     try {
       for (let head; (head = await connection.nextHead()) !== undefined;) {
         const request = parseRequest(head);
-        const path = request.target.split("?", 1)[0]!;
-        if (path !== "/api/v1/versions") {
+        if (request.target !== PROXY_QUESTION) {
           if (!isTaken) this.taken++;
           isTaken = true;
           this.requests.push(request);
         }
+        const path = request.target.split("?", 1)[0]!;
         const answer = this.#answerOf(path) ?? NOT_FOUND;
         connection.onWritten = (bytes) => this.#written.set(path, this.written(path) + bytes);
         await answer(new OriginExchange(request, connection));

@@ -119,8 +119,9 @@ function addSession(end: () => Promise<void>): string {
 async function handle(request: Request): Promise<Response> {
   const { pathname, searchParams } = new URL(request.url);
   if (pathname === "/seen") return Response.json({ requests, sessions: [...sessions.keys()] });
-  // By this a proxy finds out who it is.
-  if (pathname !== "/api/v1/versions") requests.push(`${request.method} ${pathname}`);
+  // A proxy asks once what it is that registers.
+  if (pathname === "/api/v1/versions") return new Response(null, { status: 404 });
+  requests.push(`${request.method} ${pathname}`);
   if (request.method === "DELETE") {
     const id = pathname.split("/").at(-1)!;
     const end = sessions.get(id);
