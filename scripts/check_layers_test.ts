@@ -17,11 +17,12 @@ Deno.test("imports along the layers are in order", () => {
     "src/net/dial.ts": importing("../core/errors.ts"),
     "src/relay/session_table.ts": importing("../core/ports.ts"),
     "src/relay/rtmp/session.ts": importing("../session_table.ts", "../../protocol/rtmp/amf0.ts"),
-    "src/relay/rtc/signaling.ts": importing("../http_origin/forward.ts"),
+    "src/relay/rtc/signaling.ts": importing("../../http1/forward.ts"),
     "src/api/system_api.ts": importing("hono", "hono/cors", "../core/ports.ts"),
-    "src/app.ts": importing("./relay/rtmp/session.ts", "./api/system_api.ts", "./config.ts"),
-    "src/config.ts": importing("./core/errors.ts", "./version.ts"),
-    "src/version.ts": 'import json from "../deno.json" with { type: "json" };\n',
+    "src/app/app.ts": importing("../relay/rtmp/session.ts", "../config/config.ts"),
+    "src/config/config.ts": importing("../core/errors.ts", "./table.ts"),
+    "src/process/run.ts": importing("../app/app.ts"),
+    "src/core/version.ts": 'import json from "../../deno.json" with { type: "json" };\n',
   });
   assert.deepEqual(violations, []);
 });
@@ -34,7 +35,7 @@ Deno.test("an import against the layers is found, however it is written", () => 
     ["src/core/a.ts", 'export * from "../relay/b.ts";\n'],
     ["src/core/a.ts", 'import "../api/b.ts";\n'],
     ["src/core/a.ts", '  const b = await import("../net/b.ts");\n'],
-    ["src/core/a.ts", importing("../config.ts")],
+    ["src/core/a.ts", importing("../config/config.ts")],
     ["src/core/a.ts", importing("../../tests/support/b.ts")],
     ["src/core/a.ts", importing("hono")],
     ["src/net/a.ts", importing("../protocol/rtmp/b.ts")],
@@ -42,12 +43,12 @@ Deno.test("an import against the layers is found, however it is written", () => 
     ["src/registry/a.ts", importing("../relay/b.ts")],
     ["src/relay/rtmp/a.ts", importing("../../registry/b.ts")],
     ["src/relay/rtmp/a.ts", importing("../srt/b.ts")],
-    ["src/relay/http_origin/a.ts", importing("../http/b.ts")],
+    ["src/http1/a.ts", importing("../relay/http/b.ts")],
     ["src/relay/a.ts", importing("./http/b.ts")],
     ["src/api/a.ts", importing("../registry/b.ts")],
     ["src/api/a.ts", importing("../net/b.ts")],
     ["src/api/a.ts", importing("@redis/client")],
-    ["src/cli.ts", importing("./relay/b.ts")],
+    ["src/process/cli.ts", importing("../relay/b.ts")],
   ];
   for (const [path, text] of cases) {
     const [violation = "", ...more] = violationsOf({ [path]: text });

@@ -1,7 +1,7 @@
 // Writes the table of variables into docs/operations.md, between its two marks, from the table
 // that the program itself uses. A test beside it fails as long as the two differ.
 
-import { GROUPS } from "../src/config_table.ts";
+import { GROUPS } from "../src/config/table.ts";
 
 const BEGIN = "<!-- variables: written by scripts/write_variable_table.ts -->";
 const END = "<!-- end of variables -->";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { VARIABLES } from "../src/config_table.ts";
+import { VARIABLES } from "../src/config/table.ts";
 import { OPERATIONS_DOC, withVariableTable } from "./write_variable_table.ts";
 
 Deno.test("the docs hold exactly the table of variables that the program uses", async () => {

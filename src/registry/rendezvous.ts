@@ -4,7 +4,7 @@
 // nothing but its own share.
 
 import type { Origin } from "../core/origin.ts";
-import { murmur3 } from "../protocol/hls/murmur3.ts";
+import { murmur3 } from "../core/murmur3.ts";
 import type { OriginRecord } from "./store.ts";
 
 /** No origin gets more than this many times its fair share of the streams. */

@@ -4,7 +4,7 @@
 
 import type { Metrics } from "../../src/core/ports.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
-import { RedisStore } from "../../src/registry/redis_store.ts";
+import { RedisStore } from "../../src/registry/redis/store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import type { Store } from "../../src/registry/store.ts";
 import { sampleOrigin } from "../contract/sample_origin.ts";

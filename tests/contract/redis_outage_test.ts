@@ -2,7 +2,7 @@
 // it decides, how long anybody waits for it, and that all know the same afterwards.
 
 import assert from "node:assert/strict";
-import type { RedisStore } from "../../src/registry/redis_store.ts";
+import type { RedisStore } from "../../src/registry/redis/store.ts";
 import { Gateway } from "../support/gateway.ts";
 import { freePort } from "../support/ports.ts";
 import { RedisServer } from "../support/redis_server.ts";

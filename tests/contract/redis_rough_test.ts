@@ -2,7 +2,7 @@
 // else's script, and one that lets the proxy do only what it needs.
 
 import assert from "node:assert/strict";
-import type { RedisStore } from "../../src/registry/redis_store.ts";
+import type { RedisStore } from "../../src/registry/redis/store.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/wait.ts";
 import { RedisWorld } from "./redis_world.ts";

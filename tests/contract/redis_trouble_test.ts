@@ -2,7 +2,7 @@
 // of ours has written, or keeps its messages for itself. Proxies go on, and make it good again.
 
 import assert from "node:assert/strict";
-import type { RedisStore } from "../../src/registry/redis_store.ts";
+import type { RedisStore } from "../../src/registry/redis/store.ts";
 import { RedisServer, untilInStep } from "../support/redis_server.ts";
 import { until } from "../support/wait.ts";
 import { RedisWorld } from "./redis_world.ts";

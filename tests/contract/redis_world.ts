@@ -1,7 +1,7 @@
 // Stores that share one Redis, for the suites and for tests of what happens when it fails.
 
 import type { RedisServers } from "../../src/registry/redis/locate.ts";
-import { RedisStore, type RedisStoreOptions } from "../../src/registry/redis_store.ts";
+import { RedisStore, type RedisStoreOptions } from "../../src/registry/redis/store.ts";
 import { Keys } from "../../src/registry/redis/keys.ts";
 import type { RedisServer } from "../support/redis_server.ts";
 import { pause, until } from "../support/wait.ts";

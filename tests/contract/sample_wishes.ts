@@ -1,7 +1,7 @@
 // Wishes about mappings as the tests of stores need them.
 
 import { firstByHash } from "../../src/registry/rendezvous.ts";
-import type { RedisStore } from "../../src/registry/redis_store.ts";
+import type { RedisStore } from "../../src/registry/redis/store.ts";
 import type { StreamClaim, StreamLease } from "../../src/registry/store.ts";
 
 const LONG = 60_000;

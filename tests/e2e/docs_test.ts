@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { METRICS } from "../../src/api/metric_table.ts";
 import { PROCESS_METRICS } from "../../src/api/process_metrics.ts";
-import { VARIABLES } from "../../src/config_table.ts";
+import { VARIABLES } from "../../src/config/table.ts";
 import { Child } from "../support/child.ts";
 import { testFile } from "../support/ffmpeg.ts";
 import { NginxRtmp } from "../support/nginx_rtmp.ts";

@@ -5,13 +5,13 @@
 import assert from "node:assert/strict";
 import { ProtocolError } from "../../src/core/errors.ts";
 import { streamKeyFromRtmp } from "../../src/core/stream_key.ts";
-import { bytesOfText, textOfBytes } from "../../src/protocol/hls/binary_text.ts";
+import { bytesOfText, textOfBytes } from "../../src/core/binary_text.ts";
 import { rewriteManifest } from "../../src/protocol/hls/dash.ts";
-import { NO_MANIFESTS, REWRITTEN_MANIFESTS } from "../../src/protocol/hls/dash_cases.ts";
+import { NO_MANIFESTS, REWRITTEN_MANIFESTS } from "../support/cases/hls_dash_cases.ts";
 import { rewriteLink } from "../../src/protocol/hls/link.ts";
-import { REWRITTEN_LINKS, TARGET, UNTOUCHED_LINKS } from "../../src/protocol/hls/link_cases.ts";
+import { REWRITTEN_LINKS, TARGET, UNTOUCHED_LINKS } from "../support/cases/hls_link_cases.ts";
 import { rewritePlaylist } from "../../src/protocol/hls/playlist.ts";
-import { NO_PLAYLISTS, REWRITTEN_PLAYLISTS } from "../../src/protocol/hls/playlist_cases.ts";
+import { NO_PLAYLISTS, REWRITTEN_PLAYLISTS } from "../support/cases/hls_playlist_cases.ts";
 import { decodeSpbhid, encodeSpbhid, originTagOf } from "../../src/protocol/hls/spbhid.ts";
 import { mutateText, pick, randomNumbers, randomText } from "../support/random_text.ts";
 

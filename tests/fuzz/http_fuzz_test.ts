@@ -5,17 +5,17 @@
 import assert from "node:assert/strict";
 import { ProtocolError } from "../../src/core/errors.ts";
 import { BodyScanner } from "../../src/protocol/http/body_scanner.ts";
-import { BROKEN_CHUNKS, CHUNKED_BODIES } from "../../src/protocol/http/chunked_cases.ts";
+import { BROKEN_CHUNKS, CHUNKED_BODIES } from "../support/cases/http_chunked_cases.ts";
 import { encodeHead, findHeadEnd, type Head, parseHead } from "../../src/protocol/http/head.ts";
 import { understandRequest } from "../../src/protocol/http/request.ts";
 import {
   GOOD_REQUESTS,
   REFUSED_REQUESTS,
   TOLERATED_REQUESTS,
-} from "../../src/protocol/http/request_cases.ts";
+} from "../support/cases/http_request_cases.ts";
 import { findRequestHead } from "../../src/protocol/http/request_head.ts";
 import { understandResponse } from "../../src/protocol/http/response.ts";
-import { GOOD_RESPONSES, REFUSED_RESPONSES } from "../../src/protocol/http/response_cases.ts";
+import { GOOD_RESPONSES, REFUSED_RESPONSES } from "../support/cases/http_response_cases.ts";
 import { SeededRandom } from "../support/rtmp_wire.ts";
 
 const ROUNDS = 20_000;

@@ -15,7 +15,7 @@ import {
   DESCRIPTIONS,
   FRAGMENTS,
   NO_DESCRIPTIONS,
-} from "../../src/protocol/rtc/sdp_cases.ts";
+} from "../support/cases/rtc_sdp_cases.ts";
 import { decodeSessionTag, encodeSessionTag } from "../../src/protocol/rtc/session_tag.ts";
 import { mutateText, pick, randomNumbers, randomText } from "../support/random_text.ts";
 

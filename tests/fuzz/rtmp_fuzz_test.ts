@@ -10,8 +10,8 @@ import { MAX_STREAMS_COST, STREAM_COST } from "../../src/protocol/rtmp/chunk_sca
 import { ClientConversation } from "../../src/protocol/rtmp/client_conversation.ts";
 import { MAX_CONVERSATION } from "../../src/protocol/rtmp/message_assembler.ts";
 import { MessageWriter } from "../../src/protocol/rtmp/message_writer.ts";
-import { AMF0_CASES, BROKEN_AMF0_CASES } from "../support/rtmp_amf0_cases.ts";
-import { BROKEN_CASES, CHUNK_CASES } from "../support/rtmp_cases.ts";
+import { AMF0_CASES, BROKEN_AMF0_CASES } from "../support/cases/rtmp_amf0_cases.ts";
+import { BROKEN_CASES, CHUNK_CASES } from "../support/cases/rtmp_cases.ts";
 import { fullPlayAnswers, publishAnswers, RECORDINGS } from "../support/rtmp_recordings.ts";
 import { filler, join, SeededRandom } from "../support/rtmp_wire.ts";
 import { Wiring } from "../support/rtmp_wiring.ts";

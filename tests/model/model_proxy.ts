@@ -3,7 +3,7 @@
 
 import type { Origin } from "../../src/core/origin.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
-import { RedisStore } from "../../src/registry/redis_store.ts";
+import { RedisStore } from "../../src/registry/redis/store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { firstWithRoomByHash } from "../../src/registry/rendezvous.ts";
 import type { Store } from "../../src/registry/store.ts";

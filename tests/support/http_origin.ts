@@ -2,7 +2,7 @@
 // broken bodies, live streams of any rate. It keeps what it was asked and counts its connections.
 // Knows nothing of the proxy.
 
-import { bytesOfText, textOfBytes } from "../../src/protocol/hls/binary_text.ts";
+import { bytesOfText, textOfBytes } from "../../src/core/binary_text.ts";
 import { FlvWriter, type Framing } from "./flv_body.ts";
 import { pause } from "./wait.ts";
 

@@ -3,7 +3,7 @@
 
 import { LiveSessions } from "../../src/api/session_log.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
-import { VARIABLES } from "../../src/config_table.ts";
+import { VARIABLES } from "../../src/config/table.ts";
 import { HopMark } from "../../src/core/hop_mark.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { ampleMemory } from "./ample_memory.ts";

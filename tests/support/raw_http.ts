@@ -1,7 +1,7 @@
 // An HTTP client over a plain TCP connection: it sends what it is told, byte by byte if need be, and
 // shows what comes, framing included. Every wait has a deadline. Knows nothing of the proxy.
 
-import { bytesOfText, textOfBytes } from "../../src/protocol/hls/binary_text.ts";
+import { bytesOfText, textOfBytes } from "../../src/core/binary_text.ts";
 import { within } from "./wait.ts";
 
 const DEADLINE = 10_000;

@@ -9,7 +9,7 @@ import type { Address } from "../../src/core/origin.ts";
 import type { RtcSession } from "../../src/core/ports.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import { WebServer } from "../../src/relay/http/web_server.ts";
+import { WebServer } from "../../src/http1/web_server.ts";
 import type { RtcMedia, SignalingPorts } from "../../src/relay/rtc/ports.ts";
 import { type SessionPlace, SessionPlaces } from "../../src/relay/rtc/session_places.ts";
 import { ampleMemory } from "./ample_memory.ts";

@@ -15,7 +15,7 @@
 // references to characters beyond ASCII, a BaseURL written as CDATA.
 
 import { ProtocolError } from "../../core/errors.ts";
-import { bytesOfText, textOfBytes } from "./binary_text.ts";
+import { bytesOfText, textOfBytes } from "../../core/binary_text.ts";
 import { type LinkTarget, placeOf, rewriteLink } from "./link.ts";
 import { type XmlTag, xmlTags } from "./xml_tokens.ts";
 

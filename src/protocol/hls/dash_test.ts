@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { ProtocolError } from "../../core/errors.ts";
-import { bytesOfText, textOfBytes } from "./binary_text.ts";
+import { bytesOfText, textOfBytes } from "../../core/binary_text.ts";
 import { MANIFEST_BOUNDS, rewriteManifest } from "./dash.ts";
-import { NO_MANIFESTS, REWRITTEN_MANIFESTS } from "./dash_cases.ts";
-import { REWRITTEN_LINKS, TARGET, withParameter } from "./link_cases.ts";
+import { NO_MANIFESTS, REWRITTEN_MANIFESTS } from "../../../tests/support/cases/hls_dash_cases.ts";
+import {
+  REWRITTEN_LINKS,
+  TARGET,
+  withParameter,
+} from "../../../tests/support/cases/hls_link_cases.ts";
 
 function rewrite(text: string, target = TARGET): string {
   return textOfBytes(rewriteManifest(bytesOfText(text), target));

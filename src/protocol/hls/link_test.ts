@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { placeOf, rewriteLink } from "./link.ts";
-import { REWRITTEN_LINKS, TARGET, UNTOUCHED_LINKS, withParameter } from "./link_cases.ts";
+import {
+  REWRITTEN_LINKS,
+  TARGET,
+  UNTOUCHED_LINKS,
+  withParameter,
+} from "../../../tests/support/cases/hls_link_cases.ts";
 
 Deno.test("links that lead to the origin lead through the proxy and name the origin", () => {
   for (const [link, rewritten] of REWRITTEN_LINKS) {

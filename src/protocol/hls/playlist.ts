@@ -14,7 +14,7 @@
 // EXT-X-DEFINE are left alone.
 
 import { ProtocolError } from "../../core/errors.ts";
-import { bytesOfText, textOfBytes } from "./binary_text.ts";
+import { bytesOfText, textOfBytes } from "../../core/binary_text.ts";
 import { type LinkTarget, rewriteLink } from "./link.ts";
 
 /** Bounds of what is rewritten, in bytes. A day of two-second segments fits well. */

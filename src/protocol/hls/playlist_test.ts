@@ -1,9 +1,17 @@
 import assert from "node:assert/strict";
 import { ProtocolError } from "../../core/errors.ts";
-import { bytesOfText, textOfBytes } from "./binary_text.ts";
-import { REWRITTEN_LINKS, TARGET, UNTOUCHED_LINKS, withParameter } from "./link_cases.ts";
+import { bytesOfText, textOfBytes } from "../../core/binary_text.ts";
+import {
+  REWRITTEN_LINKS,
+  TARGET,
+  UNTOUCHED_LINKS,
+  withParameter,
+} from "../../../tests/support/cases/hls_link_cases.ts";
 import { PLAYLIST_BOUNDS, rewritePlaylist } from "./playlist.ts";
-import { NO_PLAYLISTS, REWRITTEN_PLAYLISTS } from "./playlist_cases.ts";
+import {
+  NO_PLAYLISTS,
+  REWRITTEN_PLAYLISTS,
+} from "../../../tests/support/cases/hls_playlist_cases.ts";
 
 function rewrite(text: string): string {
   return textOfBytes(rewritePlaylist(bytesOfText(text), TARGET));

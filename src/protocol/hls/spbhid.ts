@@ -12,9 +12,9 @@
 
 import { ProxyError } from "../../core/errors.ts";
 import { DEFAULT_VHOST, type StreamKey, streamKeyFromHttp } from "../../core/stream_key.ts";
-import { decodeBase64Url, encodeBase64Url } from "../base64url.ts";
+import { decodeBase64Url, encodeBase64Url } from "../../core/base64url.ts";
 import { takeParameter } from "../http/query.ts";
-import { murmur3 } from "./murmur3.ts";
+import { murmur3 } from "../../core/murmur3.ts";
 
 /** What a value says. */
 export interface Spbhid {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ProtocolError } from "../../core/errors.ts";
 import { BodyScanner } from "./body_scanner.ts";
-import { BROKEN_CHUNKS, CHUNKED_BODIES } from "./chunked_cases.ts";
+import { BROKEN_CHUNKS, CHUNKED_BODIES } from "../../../tests/support/cases/http_chunked_cases.ts";
 import type { BodyLength } from "./head.ts";
 
 const LAST_CHUNK = "0\r\n\r\n";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { ProtocolError } from "../../core/errors.ts";
 import { encodeHead, endToEnd, type Fields, findHeadEnd, parseHead } from "./head.ts";
-import { GOOD_REQUESTS } from "./request_cases.ts";
-import { GOOD_RESPONSES } from "./response_cases.ts";
+import { GOOD_REQUESTS } from "../../../tests/support/cases/http_request_cases.ts";
+import { GOOD_RESPONSES } from "../../../tests/support/cases/http_response_cases.ts";
 
 function bytes(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));

@@ -3,7 +3,11 @@ import { ProtocolError } from "../../core/errors.ts";
 import { parseHead } from "./head.ts";
 import { findRequestHead } from "./request_head.ts";
 import { type HttpRequest, understandRequest } from "./request.ts";
-import { GOOD_REQUESTS, REFUSED_REQUESTS, TOLERATED_REQUESTS } from "./request_cases.ts";
+import {
+  GOOD_REQUESTS,
+  REFUSED_REQUESTS,
+  TOLERATED_REQUESTS,
+} from "../../../tests/support/cases/http_request_cases.ts";
 
 function understand(text: string): HttpRequest {
   const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { ProtocolError } from "../../core/errors.ts";
 import { findHeadEnd, parseHead } from "./head.ts";
 import { type HttpResponse, understandResponse } from "./response.ts";
-import { GOOD_RESPONSES, REFUSED_RESPONSES } from "./response_cases.ts";
+import {
+  GOOD_RESPONSES,
+  REFUSED_RESPONSES,
+} from "../../../tests/support/cases/http_response_cases.ts";
 
 function understand(method: string, text: string): HttpResponse {
   const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));

@@ -10,7 +10,7 @@ import {
   FRAGMENTS,
   NO_DESCRIPTIONS,
   SRS_ANSWER,
-} from "./sdp_cases.ts";
+} from "../../../tests/support/cases/rtc_sdp_cases.ts";
 
 Deno.test("no line of a description is lost", () => {
   for (const text of [...DESCRIPTIONS, ...Object.values(ANSWERS).map(({ answer }) => answer)]) {

@@ -7,8 +7,8 @@
 // proof, which is made with the session's password; here it is text.
 
 import type { StreamKey } from "../../core/stream_key.ts";
-import { decodeBase64Url, encodeBase64Url } from "../base64url.ts";
-import { bytesOfText, textOfBytes } from "../hls/binary_text.ts";
+import { decodeBase64Url, encodeBase64Url } from "../../core/base64url.ts";
+import { bytesOfText, textOfBytes } from "../../core/binary_text.ts";
 import { decodeSpbhid, encodeSpbhid } from "../hls/spbhid.ts";
 
 /** What a value says. */

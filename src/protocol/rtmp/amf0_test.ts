@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ByteReader } from "../../core/byte_reader.ts";
 import { ByteWriter } from "../../core/byte_writer.ts";
 import { ProtocolError } from "../../core/errors.ts";
-import { AMF0_CASES, BROKEN_AMF0_CASES } from "../../../tests/support/rtmp_amf0_cases.ts";
+import { AMF0_CASES, BROKEN_AMF0_CASES } from "../../../tests/support/cases/rtmp_amf0_cases.ts";
 import { hex } from "../../../tests/support/rtmp_wire.ts";
 import { type Amf0Object, type Amf0Value, readAmf0, readAmf0Values, writeAmf0 } from "./amf0.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ProtocolError } from "../../core/errors.ts";
-import { BROKEN_CASES, CHUNK_CASES } from "../../../tests/support/rtmp_cases.ts";
+import { BROKEN_CASES, CHUNK_CASES } from "../../../tests/support/cases/rtmp_cases.ts";
 import { type Recording, RECORDINGS } from "../../../tests/support/rtmp_recordings.ts";
 import { answerConnect, answerStatus, Script } from "../../../tests/support/rtmp_script.ts";
 import { Wiring } from "../../../tests/support/rtmp_wiring.ts";

@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import { ByteWriter } from "../../core/byte_writer.ts";
 import { ProtocolError } from "../../core/errors.ts";
 import { Allowance } from "../../core/memory.ts";
-import { BROKEN_CASES, CHUNK_CASES, type ChunkCase } from "../../../tests/support/rtmp_cases.ts";
+import {
+  BROKEN_CASES,
+  CHUNK_CASES,
+  type ChunkCase,
+} from "../../../tests/support/cases/rtmp_cases.ts";
 import { describe, readWire, type WireMessage } from "../../../tests/support/rtmp_wire.ts";
 import { ChunkScanner, type ChunkStream, type ChunkVisitor, STREAM_COST } from "./chunk_scanner.ts";
 import { writeMessage } from "./message.ts";

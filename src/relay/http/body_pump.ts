@@ -7,7 +7,7 @@ import { isClosedError } from "../../net/close_errors.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
 import { BodyScanner } from "../../protocol/http/body_scanner.ts";
 import type { HttpResponse } from "../../protocol/http/response.ts";
-import type { OriginConnection } from "../http_origin/origin_pool.ts";
+import type { OriginConnection } from "../../http1/origin_pool.ts";
 
 /** How a pump came to its end. */
 export type PumpEnd = "complete" | "client_gone" | "origin_gone" | "origin_protocol_error";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { MAX_DIALS } from "../try_origins.ts";
+import { MAX_DIALS } from "../../core/try_origins.ts";
 import { HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
 import { freePort } from "../../../tests/support/ports.ts";
 

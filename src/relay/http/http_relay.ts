@@ -9,17 +9,17 @@ import type { MemoryBudget } from "../../core/memory_budget.ts";
 import type { Address } from "../../core/origin.ts";
 import type { ConnectionLimits } from "../../net/tcp_server.ts";
 import { corsFields } from "./fields.ts";
-import { Forwarder } from "../http_origin/forward.ts";
-import { type HeadTimeouts, Http1Server } from "./http1_server.ts";
-import type { HttpExchange } from "./http_exchange.ts";
+import { Forwarder } from "../../http1/forward.ts";
+import { type HeadTimeouts, Http1Server } from "../../http1/server.ts";
+import type { HttpExchange } from "../../http1/exchange.ts";
 import { heldMedia, type MediaRequest, mediaWishOf } from "./media_request.ts";
 import { type MediaServices, MediaSession } from "./media_session.ts";
-import { OriginPool } from "../http_origin/origin_pool.ts";
+import { OriginPool } from "../../http1/origin_pool.ts";
 import { OriginFiles } from "./origin_files.ts";
 import { PageExchange } from "./page_exchange.ts";
 import type { HttpPorts, HttpTimeouts } from "./ports.ts";
-import { dropSmallBody } from "./small_body.ts";
-import type { WebHandler } from "./web_server.ts";
+import { dropSmallBody } from "../../http1/small_body.ts";
+import type { WebHandler } from "../../http1/web_server.ts";
 
 /** Longest time between two sweeps, milliseconds. */
 const SWEEP = 1000;

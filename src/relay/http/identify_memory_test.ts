@@ -5,7 +5,7 @@ import { HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
 import { RawHttpClient } from "../../../tests/support/raw_http_client.ts";
 import { ScriptedHttpOrigin, writeText } from "../../../tests/support/scripted_http_origin.ts";
 import { until } from "../../../tests/support/wait.ts";
-import { WebServer } from "./web_server.ts";
+import { WebServer } from "../../http1/web_server.ts";
 
 const HALF_A_HEAD = `GET /live/show.flv HTTP/1.1\r\nHost: tv.example\r\nX: ${"x".repeat(9_000)}`;
 

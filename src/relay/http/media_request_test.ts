@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ProxyError } from "../../core/errors.ts";
 import { encodeSpbhid, originTagOf } from "../../protocol/hls/spbhid.ts";
 import { Fields } from "../../protocol/http/head.ts";
-import { VARIABLES } from "../../config_table.ts";
+import { VARIABLES } from "../../config/table.ts";
 import { parsePathTemplate, type PathTemplate } from "../../core/path_template.ts";
 import { heldMedia, mediaWishOf } from "./media_request.ts";
 

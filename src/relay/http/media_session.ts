@@ -12,12 +12,12 @@ import type { Field } from "../../protocol/http/head.ts";
 import type { HttpResponse } from "../../protocol/http/response.ts";
 import { BodyPump } from "./body_pump.ts";
 import { corsFields, responseFields } from "./fields.ts";
-import { type OutgoingRequest, outgoingRequest } from "../http_origin/outgoing_request.ts";
-import { readBody } from "../http_origin/read_body.ts";
-import type { Forwarded, Forwarder } from "../http_origin/forward.ts";
-import type { HttpExchange } from "./http_exchange.ts";
+import { type OutgoingRequest, outgoingRequest } from "../../http1/outgoing_request.ts";
+import { readBody } from "../../http1/read_body.ts";
+import type { Forwarded, Forwarder } from "../../http1/forward.ts";
+import type { HttpExchange } from "../../http1/exchange.ts";
 import type { MediaRequest } from "./media_request.ts";
-import type { OriginPool } from "../http_origin/origin_pool.ts";
+import type { OriginPool } from "../../http1/origin_pool.ts";
 import { MAX_LENGTH, rewriteBody } from "./playlist.ts";
 import type { HttpPorts } from "./ports.ts";
 

@@ -14,9 +14,9 @@ import { Fields } from "../../protocol/http/head.ts";
 import type { HttpRequest } from "../../protocol/http/request.ts";
 import { originTagOf, takeSpbhid } from "../../protocol/hls/spbhid.ts";
 import { extensionOf, isServicePath } from "../../protocol/hls/stream_paths.ts";
-import type { Forwarder } from "../http_origin/forward.ts";
-import { type OutgoingRequest, outgoingRequest } from "../http_origin/outgoing_request.ts";
-import type { HttpExchange } from "./http_exchange.ts";
+import type { Forwarder } from "../../http1/forward.ts";
+import { type OutgoingRequest, outgoingRequest } from "../../http1/outgoing_request.ts";
+import type { HttpExchange } from "../../http1/exchange.ts";
 import { type MediaRequest, playlistKind } from "./media_request.ts";
 
 /** Origins asked for one file, how many at a time, and how long one and all may take, milliseconds. */

@@ -2,7 +2,7 @@
 // not wait for ever for a client that does not read it.
 
 import { StallWatch } from "../../net/stall_watch.ts";
-import type { HttpExchange } from "./http_exchange.ts";
+import type { HttpExchange } from "../../http1/exchange.ts";
 
 /** An answer under way. */
 export class PageExchange {

@@ -4,7 +4,7 @@ import type { Cidr } from "../../core/cidr.ts";
 import type { Metrics, PartLocator, Resolver, SessionLog } from "../../core/ports.ts";
 import type { HopMark } from "../../core/hop_mark.ts";
 import type { PathTemplate } from "../../core/path_template.ts";
-import type { OriginHttpTimeouts } from "../http_origin/ports.ts";
+import type { OriginHttpTimeouts } from "../../http1/origin_ports.ts";
 
 /** Deadlines, milliseconds. */
 export interface HttpTimeouts extends OriginHttpTimeouts {

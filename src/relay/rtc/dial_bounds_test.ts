@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { CHROMIUM_OFFER } from "../../protocol/rtc/sdp_cases.ts";
-import { MAX_DIALS } from "../try_origins.ts";
+import { CHROMIUM_OFFER } from "../../../tests/support/cases/rtc_sdp_cases.ts";
+import { MAX_DIALS } from "../../core/try_origins.ts";
 import { freePort } from "../../../tests/support/ports.ts";
 import { SignalingWorld } from "../../../tests/support/signaling_world.ts";
 

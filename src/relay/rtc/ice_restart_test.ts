@@ -1,7 +1,7 @@
 // PATCH: trickled candidates and ICE restarts, RFC 9725 section 4.3.
 
 import assert from "node:assert/strict";
-import { CHROMIUM_OFFER, SRS_ANSWER } from "../../protocol/rtc/sdp_cases.ts";
+import { CHROMIUM_OFFER, SRS_ANSWER } from "../../../tests/support/cases/rtc_sdp_cases.ts";
 import {
   type Answer,
   ScriptedHttpOrigin,

@@ -6,7 +6,7 @@ import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { MediaTarget } from "../../core/media_target.ts";
 import type { Address, Origin } from "../../core/origin.ts";
 import type { RtcSession, TriedOrigin } from "../../core/ports.ts";
-import { bytesOfText, textOfBytes } from "../../protocol/hls/binary_text.ts";
+import { bytesOfText, textOfBytes } from "../../core/binary_text.ts";
 import { mediaAddresses, rewriteAnswer } from "../../protocol/rtc/answer.ts";
 import { agreeOnIce, credentialsOf } from "../../protocol/rtc/ice.ts";
 import { parseJsonObject, replaceMember } from "../../protocol/rtc/json_text.ts";

@@ -3,10 +3,10 @@
 import type { Address, Origin } from "../../core/origin.ts";
 import { Fields } from "../../protocol/http/head.ts";
 import type { HttpResponse } from "../../protocol/http/response.ts";
-import { Forwarder, type Route } from "../http_origin/forward.ts";
-import { OriginPool } from "../http_origin/origin_pool.ts";
-import { outgoingRequest } from "../http_origin/outgoing_request.ts";
-import { readBody } from "../http_origin/read_body.ts";
+import { Forwarder, type Route } from "../../http1/forward.ts";
+import { OriginPool } from "../../http1/origin_pool.ts";
+import { outgoingRequest } from "../../http1/outgoing_request.ts";
+import { readBody } from "../../http1/read_body.ts";
 import type { SignalingPorts } from "./ports.ts";
 import type { RequestHold } from "./request_bounds.ts";
 

@@ -13,7 +13,7 @@ import type {
   RtcSessions,
   SessionLog,
 } from "../../core/ports.ts";
-import type { OriginHttpTimeouts } from "../http_origin/ports.ts";
+import type { OriginHttpTimeouts } from "../../http1/origin_ports.ts";
 import type { SessionPlace } from "./session_places.ts";
 
 /** Takes over a WebRTC session once it is signalled. */

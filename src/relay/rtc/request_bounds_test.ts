@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { ProxyError } from "../../core/errors.ts";
 import { MemoryBudget } from "../../core/memory_budget.ts";
-import { CHROMIUM_OFFER, SRS_ANSWER } from "../../protocol/rtc/sdp_cases.ts";
+import { CHROMIUM_OFFER, SRS_ANSWER } from "../../../tests/support/cases/rtc_sdp_cases.ts";
 import {
   type Answer,
   ScriptedHttpOrigin,

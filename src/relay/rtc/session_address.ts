@@ -5,7 +5,7 @@ import { createHmac } from "node:crypto";
 import { normalizeIp } from "../../core/endpoint.ts";
 import type { Address } from "../../core/origin.ts";
 import type { RtcSession } from "../../core/ports.ts";
-import { encodeBase64Url } from "../../protocol/base64url.ts";
+import { encodeBase64Url } from "../../core/base64url.ts";
 import { takeParameter } from "../../protocol/http/query.ts";
 import { originTagOf } from "../../protocol/hls/spbhid.ts";
 import { SPBSID } from "../../protocol/rtc/session_tag.ts";

@@ -4,7 +4,7 @@
 import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { Origin } from "../../core/origin.ts";
 import type { RtcSession } from "../../core/ports.ts";
-import { bytesOfText, textOfBytes } from "../../protocol/hls/binary_text.ts";
+import { bytesOfText, textOfBytes } from "../../core/binary_text.ts";
 import { originTagOf } from "../../protocol/hls/spbhid.ts";
 import { mediaAddresses, rewriteAnswer } from "../../protocol/rtc/answer.ts";
 import { credentialsOf, sessionOf } from "../../protocol/rtc/ice.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { ProxyError } from "../../core/errors.ts";
-import { CHROMIUM_OFFER, SRS_ANSWER } from "../../protocol/rtc/sdp_cases.ts";
+import { CHROMIUM_OFFER, SRS_ANSWER } from "../../../tests/support/cases/rtc_sdp_cases.ts";
 import { RawHttpClient } from "../../../tests/support/raw_http_client.ts";
 import {
   type Answer,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parseCidr } from "../../core/cidr.ts";
 import { ProxyError } from "../../core/errors.ts";
-import { ANSWERS, CHROMIUM_OFFER, SRS_ANSWER } from "../../protocol/rtc/sdp_cases.ts";
+import { ANSWERS, CHROMIUM_OFFER, SRS_ANSWER } from "../../../tests/support/cases/rtc_sdp_cases.ts";
 import { decodeSessionTag } from "../../protocol/rtc/session_tag.ts";
 import {
   type Answer,

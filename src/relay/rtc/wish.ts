@@ -3,7 +3,7 @@
 
 import { ProtocolError } from "../../core/errors.ts";
 import type { StreamKey } from "../../core/stream_key.ts";
-import { textOfBytes } from "../../protocol/hls/binary_text.ts";
+import { textOfBytes } from "../../core/binary_text.ts";
 import { parseJsonObject } from "../../protocol/rtc/json_text.ts";
 import {
   intentOf,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { MAX_DIALS } from "../try_origins.ts";
+import { MAX_DIALS } from "../../core/try_origins.ts";
 import { RtmpOrigin, TAKE_PLAYER } from "../../../tests/support/rtmp_origin.ts";
 import { RtmpRelayWorld } from "../../../tests/support/rtmp_limits_world.ts";
 

@@ -7,7 +7,7 @@ import type { TcpConnection } from "../../net/tcp_connection.ts";
 import type { TriedOrigin } from "../../core/ports.ts";
 import { OriginLink } from "./origin_link.ts";
 import type { RtmpPorts } from "./ports.ts";
-import { tryOrigins } from "../try_origins.ts";
+import { tryOrigins } from "../../core/try_origins.ts";
 
 /** From the resolver's first answer to the last byte. Must be disposed of exactly once. */
 export class StreamSession implements Disposable {

@@ -17,7 +17,7 @@ import { TaskGroup } from "../../net/task_group.ts";
 import type { UdpEngineChoice } from "../../net/udp/engine.ts";
 import type { UdpEngine } from "../../net/udp/port.ts";
 import { UdpThread } from "../../net/udp/thread.ts";
-import { DialBounds } from "../try_origins.ts";
+import { DialBounds } from "../../core/try_origins.ts";
 import { countLost, countMoved } from "../udp_figures.ts";
 import { MAX_LATE_LINKS } from "./late_answers.ts";
 import { MAX_EXTRA_LINKS } from "./origin_handshake.ts";

@@ -1,0 +1,157 @@
+// The whole program put together: opens its parts, gives them another configuration, drains and ends
+// them together. Knows no signals and no exit codes; run.ts and main.ts have those.
+
+import { localIps, openParts, type Parts, type Relay } from "./parts.ts";
+import type { LogOutput } from "./surroundings.ts";
+import { accessOf, permanentOrigins } from "./registry.ts";
+import { placeOf } from "../core/fleet.ts";
+import type { Config } from "../config/config.ts";
+import { changeInPlace, replaceObject } from "../config/changes.ts";
+import type { Transport } from "../core/fleet.ts";
+import type { Address } from "../core/origin.ts";
+import { ProxyError } from "../core/errors.ts";
+import { findBusyPorts, type WantedPort } from "../net/busy_ports.ts";
+import { Deadline } from "../net/deadline.ts";
+import type { Heart } from "../core/ports.ts";
+
+/** One of the program's listeners. */
+export interface Listener {
+  /** "RTMP", "HTTP server", "HTTP API", "System API", "WebRTC" or "SRT". */
+  readonly name: string;
+  readonly transport: Transport;
+  readonly address: Address;
+}
+
+/** A running proxy. */
+export class App implements AsyncDisposable {
+  /** Everything it listens on, with the real ports. */
+  readonly listeners: readonly Listener[];
+  /** Rejects when a listener dies by itself. */
+  readonly closed: Promise<void>;
+  /** The threads, which may get stuck apart from the event loop. */
+  readonly hearts: readonly Heart[];
+  readonly #config: Config;
+  readonly #stack: AsyncDisposableStack;
+  readonly #parts: Parts;
+  readonly #relays: readonly Relay[];
+
+  private constructor(config: Config, parts: Parts, stack: AsyncDisposableStack) {
+    const { rtmp, httpServer, rtcMedia, srt, httpApi, system, state } = parts;
+    this.#config = config;
+    this.#stack = stack;
+    this.#parts = parts;
+    this.#relays = [rtmp, httpServer, rtcMedia, srt];
+    this.hearts = [rtcMedia, srt];
+    this.listeners = [
+      { name: "RTMP", transport: "tcp", address: rtmp.address },
+      { name: "HTTP server", transport: "tcp", address: httpServer.address },
+      { name: "HTTP API", transport: "tcp", address: httpApi.address },
+      { name: "System API", transport: "tcp", address: system.address },
+      { name: "WebRTC", transport: "udp", address: rtcMedia.address },
+      { name: "SRT", transport: "udp", address: srt.address },
+    ];
+    state.ownAddresses = this.listeners.map(({ transport, address }) => ({
+      transport,
+      ...address,
+    }));
+    const all = [rtmp, httpServer, rtcMedia, srt, httpApi, system].map(({ closed }) => closed);
+    this.closed = Promise.all(all).then(() => {});
+    this.closed.catch(() => {});
+  }
+
+  /**
+   * @param config the app's own from now on
+   * @param log where its log goes
+   * @throws ProxyError `internal` when ports cannot be bound, with a line for each; nothing is left open then
+   */
+  static async open(config: Config, log: LogOutput): Promise<App> {
+    try {
+      return await App.#open(config, log);
+    } catch (error) {
+      throw withAllBusyPorts(error, config);
+    }
+  }
+
+  static async #open(config: Config, log: LogOutput): Promise<App> {
+    await using stack = new AsyncDisposableStack();
+    const parts = await openParts(config, log, stack);
+    const app = new App(config, parts, stack.move());
+    await parts.registry.announce(placeOf(parts.state.ownAddresses, localIps()));
+    return app;
+  }
+
+  /** Streams that are published and played now. */
+  get sessions(): number {
+    return this.#parts.sessions.size;
+  }
+
+  /** Origins that are registered. */
+  async countOrigins(): Promise<number> {
+    return (await this.#parts.registry.origins()).length;
+  }
+
+  /**
+   * Takes over what can change while the program runs; the rest of `next` is of no account. Files of
+   * TLS are read again.
+   *
+   * @throws ProxyError `internal` when such a file cannot be read, `overloaded` when there is no room for
+   * another default backend; nothing has changed then
+   */
+  async reconfigure(next: Config): Promise<void> {
+    const { registry, redisAccess, rtcMedia, srt } = this.#parts;
+    const { tls = {} } = redisAccess?.tls ? await accessOf(this.#config.redis) : {};
+    const { type } = this.#config.registry;
+    const { originTtl } = next.registry;
+    await registry.configure({ originTtl, permanent: permanentOrigins(next.defaultBackend, type) });
+    if (redisAccess?.tls) replaceObject(redisAccess.tls, tls);
+    changeInPlace(this.#config, next);
+    rtcMedia.configure(next.webrtc);
+    srt.configure(next.srt);
+  }
+
+  /**
+   * Says "not ready" and takes no new client and no new stream; what runs goes on. The APIs answer
+   * to the end, since WebRTC sessions that run are ended there; but where other processes share the
+   * ports, these do that, and origins' heartbeats are for them.
+   */
+  drain(): void {
+    const { state, system, httpApi } = this.#parts;
+    if (state.draining) return;
+    state.draining = true;
+    for (const relay of this.#relays) relay.drain();
+    if (!this.#config.listen.reusePort) return;
+    system.stop();
+    httpApi.stop();
+  }
+
+  /**
+   * Resolves when the last stream has ended.
+   *
+   * @param grace milliseconds after which the rest is ended in order
+   */
+  async finish(grace: number): Promise<void> {
+    using _deadline = new Deadline(grace, () => this.#relays.forEach((relay) => relay.kill()));
+    await Promise.all(this.#relays.map((relay) => relay.idle()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+}
+
+/** Where ports are shared nothing is tried, since that would take clients from those who have them. */
+function withAllBusyPorts(error: unknown, { listen }: Config): unknown {
+  if (!(error instanceof ProxyError) || error.code !== "internal" || listen.reusePort) return error;
+  const ports: readonly WantedPort[] = [
+    { name: "RTMP", transport: "tcp", listen: listen.rtmp },
+    { name: "HTTP server", transport: "tcp", listen: listen.httpServer },
+    { name: "HTTP API", transport: "tcp", listen: listen.httpApi },
+    { name: "System API", transport: "tcp", listen: listen.systemApi },
+    { name: "WebRTC", transport: "udp", listen: listen.webrtc },
+    { name: "SRT", transport: "udp", listen: listen.srt },
+  ];
+  const lines = findBusyPorts(ports);
+  return lines.length === 0
+    ? error
+    : new ProxyError("internal", lines.join("\n"), { cause: error });
+}

@@ -1,0 +1,37 @@
+// The metrics of the program: what they look at in the process, and what is only asked for when
+// somebody wants to see it. A part of app.ts, which is the one place that knows everything.
+
+import { PrometheusMetrics } from "../api/metrics.ts";
+import type { Directory } from "../core/directory.ts";
+import type { Protocol } from "../core/origin.ts";
+import type { Metrics } from "../core/ports.ts";
+import { Descriptors } from "../net/descriptors.ts";
+import { commit, version } from "../core/version.ts";
+
+const ORIGIN_PROTOCOLS: readonly Protocol[] = ["rtmp", "http", "api", "srt", "rtc"];
+
+/** Opens the metrics of the process and what they look at. */
+export function openMetrics(stack: AsyncDisposableStack): PrometheusMetrics {
+  const descriptors = Descriptors.open();
+  if (descriptors !== undefined) stack.use(descriptors);
+  const metrics = new PrometheusMetrics({
+    ...{ version, commit },
+    descriptors: () => ({ open: descriptors?.count(), limit: descriptors?.limit }),
+  });
+  stack.use(metrics.watchEventLoop());
+  return metrics;
+}
+
+/** What is asked for only when somebody wants to see it. */
+export async function refreshMetrics(
+  metrics: Metrics,
+  registry: Directory,
+  isDraining: boolean,
+): Promise<void> {
+  metrics.gauge("srs_proxy_draining", isDraining ? 1 : 0);
+  const origins = await registry.origins().catch(() => undefined);
+  for (const protocol of ORIGIN_PROTOCOLS) {
+    const aside = origins?.filter(({ setAsideFor }) => protocol in setAsideFor).length;
+    if (aside !== undefined) metrics.gauge("srs_proxy_origins_set_aside", aside, { protocol });
+  }
+}

@@ -1,0 +1,48 @@
+// Who may register and who may use the HTTP API, as far as it is configured: the variables put together,
+// and what is wrong with them together. Knows nothing of how a token is shown.
+
+import type { Values } from "./table.ts";
+
+/** A token that is asked for; absent = none is. */
+export interface AccessConfig {
+  readonly token?: string;
+}
+
+/** What origins show to register. */
+export function toRegisterAccess(values: Values): AccessConfig {
+  const long = values.PROXY_HTTP_API_AUTH_ENABLED ? values.PROXY_HTTP_API_AUTH_TOKEN : undefined;
+  const token = values.PROXY_REGISTER_TOKEN ?? long;
+  return token === undefined ? {} : { token };
+}
+
+/** What is shown to the HTTP API. */
+export function toApiAccess({ PROXY_API_TOKEN: token }: Values): AccessConfig {
+  return token === undefined ? {} : { token };
+}
+
+/** What is wrong with values that are right one by one. */
+export function findAccessConflicts(values: Partial<Values>): string[] {
+  if (!values.PROXY_HTTP_API_AUTH_ENABLED) return [];
+  const problems: string[] = [];
+  const { PROXY_HTTP_API_AUTH_TYPE: type, PROXY_HTTP_API_AUTH_TOKEN: token } = values;
+  if (type === undefined || type.toLowerCase() !== "bearer") {
+    const current = type === undefined ? "empty" : type;
+    problems.push(
+      `PROXY_HTTP_API_AUTH_TYPE: Cannot use another kind of token than bearer: current value is ${current}`,
+    );
+  }
+  // What cannot be parsed is not among the values, and has been reported.
+  if ("PROXY_HTTP_API_AUTH_TOKEN" in values && token === undefined) {
+    problems.push(
+      "PROXY_HTTP_API_AUTH_TOKEN: Cannot check tokens of origins that register: current value is empty",
+    );
+  }
+  const { PROXY_REGISTER_TOKEN: short } = values;
+  if (token !== undefined && short !== undefined && token !== short) {
+    problems.push(
+      "PROXY_REGISTER_TOKEN: Cannot be another token than PROXY_HTTP_API_AUTH_TOKEN: " +
+        "current value differs",
+    );
+  }
+  return problems;
+}

@@ -1,0 +1,297 @@
+// Turns variables into the one typed configuration of the program, or into the list of everything
+// that is wrong with them. Reads no file and no environment by itself.
+
+import type { Cidr } from "../core/cidr.ts";
+import type { ListenAddress } from "../core/endpoint.ts";
+import { toProxyError } from "../core/errors.ts";
+import type { HostPattern } from "../core/host_name.ts";
+import type { MediaTarget } from "../core/media_target.ts";
+import type { MemoryLimits } from "../core/memory_budget.ts";
+import type { LogFormat, LogLevel } from "../core/log.ts";
+import { type AccessConfig, findAccessConflicts, toApiAccess, toRegisterAccess } from "./access.ts";
+import { findRedisConflicts, type RedisConfig, toRedis } from "./redis.ts";
+import type { PathTemplate } from "../core/path_template.ts";
+import { type Values, VARIABLES } from "./table.ts";
+import type { Settings } from "./environment.ts";
+
+/** Everything that can be configured; all durations in milliseconds. */
+export interface Config {
+  readonly listen: {
+    readonly rtmp: ListenAddress;
+    readonly httpServer: ListenAddress;
+    readonly httpApi: ListenAddress;
+    readonly systemApi: ListenAddress;
+    readonly webrtc: ListenAddress;
+    readonly srt: ListenAddress;
+    /** Whether other processes may listen on the same ports. */
+    readonly reusePort: boolean;
+  };
+  /** Folder of player pages; absent = the built-in pages. */
+  readonly staticFiles?: string;
+  readonly registry: {
+    readonly type: "memory" | "redis";
+    readonly originTtl: number;
+    readonly streamIdle: number;
+    readonly maxOrigins: number;
+    readonly maxStreams: number;
+    /** Hosts, or `*.` and a domain, that stand for vhosts of their own. */
+    readonly vhosts: readonly string[];
+  };
+  readonly redis: RedisConfig;
+  /** Without a token anybody may register. */
+  readonly register: AccessConfig & {
+    /** Both empty = every address but those of a special kind. */
+    readonly allow: readonly Cidr[];
+    readonly allowNames: readonly HostPattern[];
+  };
+  /** A fixed origin: its address and ports. Absent = none. */
+  readonly defaultBackend?: DefaultBackend;
+  /** Without a token the HTTP API is open. */
+  readonly apiAuth: AccessConfig;
+  /** Client connections at once, of each listener. */
+  readonly limits: {
+    readonly maxConnections: number;
+    readonly maxConnectionsPerAddress: number;
+  };
+  /** Bytes kept for clients before it is known what they want. */
+  readonly identifyMemory: MemoryLimits;
+  /** How long each phase of a conversation may take. */
+  readonly timeouts: {
+    /** RTMP handshake of a client. */
+    readonly handshake: number;
+    /** From there to publish or play. */
+    readonly identify: number;
+    readonly dial: number;
+    readonly answer: number;
+    readonly idle: number;
+    /** Head of an HTTP request. */
+    readonly head: number;
+    /** Next request of an HTTP connection. */
+    readonly keepAlive: number;
+    /** Client that takes nothing of what waits for it. */
+    readonly stall: number;
+  };
+  readonly http: {
+    readonly trustedProxies: readonly Cidr[];
+    /** Where origins put playlists and segments. */
+    readonly hlsPaths: readonly PathTemplate[];
+    /** Whether files that belong to no stream are looked for at the origins. */
+    readonly originFiles: boolean;
+    /** Empty = all. */
+    readonly corsOrigins: readonly string[];
+    /** Whether everybody may ask which streams are live. */
+    readonly playerList: boolean;
+  };
+  readonly webrtc: {
+    /** Where clients are told to send media; empty = where the client or the origin says. */
+    readonly candidates: readonly MediaTarget[];
+    readonly maxSessions: number;
+    readonly maxSessionsPerAddress: number;
+    readonly startTimeout: number;
+    readonly consentTimeout: number;
+  };
+  readonly srt: {
+    readonly maxSessions: number;
+    readonly maxSessionsPerAddress: number;
+    readonly idleTimeout: number;
+    /** Bytes; 0 = any number. */
+    readonly maxKeyMaterial: number;
+    /** Of callers who bring none; empty = they are refused. */
+    readonly defaultStreamId: string;
+    /** Empty = every process has its own. */
+    readonly cookieSecret: string;
+  };
+  readonly udp: { readonly engine: "auto" | "libc" | "deno" };
+  /** Both counted from the first signal. */
+  readonly quit: { readonly grace: number; readonly force: number };
+  readonly log: { readonly level: LogLevel; readonly format: LogFormat };
+}
+
+/** An origin that never registers. */
+export interface DefaultBackend {
+  /** Or a host name. */
+  readonly ip: string;
+  readonly rtmp: number;
+  readonly http?: number;
+  readonly api: number;
+  readonly rtc: number;
+  readonly srt: number;
+}
+
+/** A configuration that cannot be used. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  /** One line each, beginning with the name of the variable or with the file. */
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
+
+/**
+ * Builds the configuration. A variable that is not set, or set to nothing, has its default.
+ *
+ * @throws ConfigError with every problem there is, those of the settings first
+ */
+export function loadConfig(settings: Pick<Settings, "variables" | "problems">): Config {
+  const problems = [...settings.problems];
+  const values: Record<string, unknown> = {};
+  for (const [name, variable] of Object.entries(VARIABLES)) {
+    const set = settings.variables[name]?.trim() || variable.default;
+    try {
+      values[name] = variable.kind(set);
+    } catch (error) {
+      problems.push(`${name}: ${toProxyError(error).message}`);
+    }
+  }
+  problems.push(...findConflicts(values as Partial<Values>));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return toConfig(values as Values);
+}
+
+/** What is wrong with values that are right one by one. */
+function findConflicts(values: Partial<Values>): string[] {
+  const problems = findSharedPorts(values, TCP_LISTENERS);
+  problems.push(...findSharedPorts(values, UDP_LISTENERS));
+  problems.push(...findRedisConflicts(values));
+  problems.push(...findAccessConflicts(values));
+  return problems;
+}
+
+const TCP_LISTENERS = [
+  "PROXY_RTMP_SERVER",
+  "PROXY_HTTP_SERVER",
+  "PROXY_HTTP_API",
+  "PROXY_SYSTEM_API",
+] as const;
+
+const UDP_LISTENERS = ["PROXY_WEBRTC_SERVER", "PROXY_SRT_SERVER"] as const;
+
+function findSharedPorts(
+  values: Partial<Values>,
+  names: readonly (typeof TCP_LISTENERS[number] | typeof UDP_LISTENERS[number])[],
+): string[] {
+  return names.flatMap((name, index) => {
+    const mine = values[name];
+    const other = names.slice(0, index).find((earlier) => {
+      return overlap(values[earlier], mine) && !mayShare(earlier, name, values);
+    });
+    if (!mine || !other) return [];
+    return [`${name}: Cannot share a port with ${other}: current value is ${mine.port}`];
+  });
+}
+
+/** SRS's HTTP API and HTTP server may have one port, so ours may. */
+function mayShare(one: string, other: string, values: Partial<Values>): boolean {
+  const [server, api] = [values.PROXY_HTTP_SERVER, values.PROXY_HTTP_API];
+  const arePair = one === "PROXY_HTTP_SERVER" && other === "PROXY_HTTP_API";
+  return arePair && server !== undefined && api !== undefined && isSameAddress(server, api);
+}
+
+/** Whether two listeners are one; two free ports are not. */
+export function isSameAddress(one: ListenAddress, other: ListenAddress): boolean {
+  return one.port !== 0 && one.port === other.port && one.host === other.host;
+}
+
+function overlap(one: ListenAddress | undefined, other: ListenAddress | undefined): boolean {
+  if (!one || !other || one.port === 0 || one.port !== other.port) return false;
+  return one.host === undefined || other.host === undefined || one.host === other.host;
+}
+
+function toConfig(values: Values): Config {
+  const level = values.PROXY_LOG_LEVEL;
+  return {
+    listen: {
+      rtmp: values.PROXY_RTMP_SERVER,
+      httpServer: values.PROXY_HTTP_SERVER,
+      httpApi: values.PROXY_HTTP_API,
+      systemApi: values.PROXY_SYSTEM_API,
+      webrtc: values.PROXY_WEBRTC_SERVER,
+      srt: values.PROXY_SRT_SERVER,
+      reusePort: values.PROXY_REUSE_PORT,
+    },
+    ...present("staticFiles", values.PROXY_STATIC_FILES),
+    registry: {
+      type: values.PROXY_LOAD_BALANCER_TYPE,
+      originTtl: values.PROXY_ORIGIN_SERVER_TTL,
+      streamIdle: values.PROXY_STREAM_IDLE_TTL,
+      maxOrigins: values.PROXY_REGISTER_MAX_ORIGINS,
+      maxStreams: values.PROXY_MAX_STREAMS,
+      vhosts: values.PROXY_VHOSTS,
+    },
+    redis: toRedis(values),
+    register: {
+      ...toRegisterAccess(values),
+      allow: values.PROXY_REGISTER_ALLOW.ranges,
+      allowNames: values.PROXY_REGISTER_ALLOW.names,
+    },
+    ...(values.PROXY_DEFAULT_BACKEND_ENABLED ? { defaultBackend: toDefaultBackend(values) } : {}),
+    apiAuth: toApiAccess(values),
+    limits: {
+      maxConnections: values.PROXY_MAX_CONNECTIONS,
+      maxConnectionsPerAddress: values.PROXY_MAX_CONNECTIONS_PER_ADDRESS,
+    },
+    identifyMemory: {
+      perConnection: values.PROXY_IDENTIFY_MEMORY_PER_CONNECTION,
+      perAddress: values.PROXY_IDENTIFY_MEMORY_PER_ADDRESS,
+      total: values.PROXY_IDENTIFY_MEMORY,
+    },
+    timeouts: toTimeouts(values),
+    http: {
+      trustedProxies: values.PROXY_TRUSTED_PROXIES,
+      hlsPaths: values.PROXY_HLS_PATHS,
+      originFiles: values.PROXY_ORIGIN_FILES,
+      corsOrigins: values.PROXY_CORS_ORIGINS,
+      playerList: values.PROXY_PLAYER_LIST,
+    },
+    webrtc: {
+      candidates: values.PROXY_WEBRTC_CANDIDATE,
+      maxSessions: values.PROXY_WEBRTC_MAX_SESSIONS,
+      maxSessionsPerAddress: values.PROXY_WEBRTC_MAX_SESSIONS_PER_ADDRESS,
+      startTimeout: values.PROXY_WEBRTC_START_TIMEOUT,
+      consentTimeout: values.PROXY_WEBRTC_CONSENT_TIMEOUT,
+    },
+    srt: {
+      maxSessions: values.PROXY_SRT_MAX_SESSIONS,
+      maxSessionsPerAddress: values.PROXY_SRT_MAX_SESSIONS_PER_ADDRESS,
+      idleTimeout: values.PROXY_SRT_IDLE_TIMEOUT,
+      maxKeyMaterial: values.PROXY_SRT_MAX_KM_SIZE,
+      defaultStreamId: values.PROXY_SRT_DEFAULT_STREAMID ?? "",
+      cookieSecret: values.PROXY_SRT_COOKIE_SECRET ?? "",
+    },
+    udp: { engine: values.PROXY_UDP_ENGINE },
+    quit: { grace: values.PROXY_GRACE_QUIT_TIMEOUT, force: values.PROXY_FORCE_QUIT_TIMEOUT },
+    log: { level: level === "warn" ? "warning" : level, format: values.PROXY_LOG_FORMAT },
+  };
+}
+
+function toDefaultBackend(values: Values): DefaultBackend {
+  return {
+    ip: values.PROXY_DEFAULT_BACKEND_IP,
+    rtmp: values.PROXY_DEFAULT_BACKEND_RTMP,
+    ...present("http", values.PROXY_DEFAULT_BACKEND_HTTP),
+    api: values.PROXY_DEFAULT_BACKEND_API,
+    rtc: values.PROXY_DEFAULT_BACKEND_RTC,
+    srt: values.PROXY_DEFAULT_BACKEND_SRT,
+  };
+}
+
+function toTimeouts(values: Values): Config["timeouts"] {
+  return {
+    handshake: values.PROXY_RTMP_HANDSHAKE_TIMEOUT,
+    identify: values.PROXY_RTMP_IDENTIFY_TIMEOUT,
+    dial: values.PROXY_ORIGIN_DIAL_TIMEOUT,
+    answer: values.PROXY_ORIGIN_ANSWER_TIMEOUT,
+    idle: values.PROXY_IDLE_TIMEOUT,
+    head: values.PROXY_HTTP_HEAD_TIMEOUT,
+    keepAlive: values.PROXY_HTTP_KEEP_ALIVE_TIMEOUT,
+    stall: values.PROXY_STALL_TIMEOUT,
+  };
+}
+
+/** A property that is there only if it has a value. */
+function present<K extends string, T>(key: K, value: T | undefined): { [P in K]?: T } {
+  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: T };
+}

@@ -1,0 +1,382 @@
+import assert from "node:assert/strict";
+import { type Config, ConfigError, loadConfig } from "./config.ts";
+import { parsePathTemplate } from "../core/path_template.ts";
+import { type VariableName, VARIABLES } from "./table.ts";
+
+function load(variables: Record<string, string>): Config {
+  return loadConfig({ variables, problems: [] });
+}
+
+function problemsOf(
+  variables: Record<string, string>,
+  problems: readonly string[] = [],
+): readonly string[] {
+  try {
+    loadConfig({ variables, problems });
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.problems;
+  }
+  return [];
+}
+
+Deno.test("an empty environment gives the documented defaults", () => {
+  assert.deepEqual(load({}), {
+    listen: {
+      rtmp: { port: 11935 },
+      httpServer: { port: 18080 },
+      httpApi: { port: 11985 },
+      systemApi: { port: 12025 },
+      webrtc: { port: 18000 },
+      srt: { port: 20080 },
+      reusePort: false,
+    },
+    registry: {
+      type: "memory",
+      originTtl: 300_000,
+      streamIdle: 60_000,
+      maxOrigins: 10_000,
+      maxStreams: 100_000,
+      vhosts: [],
+    },
+    redis: {
+      servers: { kind: "single", address: { host: "127.0.0.1", port: 6379 } },
+      db: 0,
+      keyPrefix: "",
+    },
+    register: { allow: [], allowNames: [] },
+    apiAuth: {},
+    limits: { maxConnections: 20_000, maxConnectionsPerAddress: 5_000 },
+    identifyMemory: { perConnection: 2 ** 18, perAddress: 2 ** 25, total: 2 ** 27 },
+    timeouts: {
+      handshake: 10_000,
+      identify: 30_000,
+      dial: 2_000,
+      answer: 30_000,
+      idle: 600_000,
+      head: 10_000,
+      keepAlive: 30_000,
+      stall: 30_000,
+    },
+    http: {
+      trustedProxies: [],
+      hlsPaths: VARIABLES.PROXY_HLS_PATHS.kind(VARIABLES.PROXY_HLS_PATHS.default),
+      originFiles: false,
+      corsOrigins: [],
+      playerList: true,
+    },
+    webrtc: {
+      candidates: [],
+      maxSessions: 10_000,
+      maxSessionsPerAddress: 1000,
+      startTimeout: 10_000,
+      consentTimeout: 30_000,
+    },
+    srt: {
+      maxSessions: 10_000,
+      maxSessionsPerAddress: 1000,
+      idleTimeout: 10_000,
+      maxKeyMaterial: 104,
+      defaultStreamId: "",
+      cookieSecret: "",
+    },
+    udp: { engine: "auto" },
+    quit: { grace: 20_000, force: 30_000 },
+    log: { level: "info", format: "text" },
+  });
+});
+
+Deno.test("an empty variable counts as not set", () => {
+  const variables = { PROXY_RTMP_SERVER: "3333", PROXY_HTTP_API: " " };
+  const { listen } = loadConfig({ variables, problems: [] });
+  assert.equal(listen.rtmp.port, 3333);
+  assert.equal(listen.httpApi.port, 11985);
+});
+
+Deno.test("every variable reaches its place in the configuration", () => {
+  const changed: Record<VariableName, string> = {
+    PROXY_RTMP_SERVER: "127.0.0.1:1",
+    PROXY_HTTP_SERVER: "2",
+    PROXY_HTTP_API: "3",
+    PROXY_SYSTEM_API: "4",
+    PROXY_WEBRTC_SERVER: "5",
+    PROXY_SRT_SERVER: "[::1]:6",
+    PROXY_REUSE_PORT: "on",
+    PROXY_ENV_FILE: "read-before-all-this",
+    PROXY_STATIC_FILES: "pages",
+    PROXY_ORIGIN_SERVER_TTL: "7s",
+    PROXY_STREAM_IDLE_TTL: "8s",
+    PROXY_REGISTER_TOKEN: "token-9",
+    PROXY_REGISTER_ALLOW: "10.0.0.0/8, ::1 SRS-1, *.Media.internal",
+    PROXY_REGISTER_MAX_ORIGINS: "11",
+    PROXY_MAX_STREAMS: "12",
+    PROXY_VHOSTS: "V.example.com, *.tv.example.com",
+    PROXY_LOAD_BALANCER_TYPE: "redis",
+    PROXY_DEFAULT_BACKEND_ENABLED: "on",
+    PROXY_DEFAULT_BACKEND_IP: "::ffff:10.0.0.13",
+    PROXY_DEFAULT_BACKEND_RTMP: "14",
+    PROXY_DEFAULT_BACKEND_HTTP: "15",
+    PROXY_DEFAULT_BACKEND_API: "16",
+    PROXY_DEFAULT_BACKEND_RTC: "17",
+    PROXY_DEFAULT_BACKEND_SRT: "18",
+    PROXY_RTMP_HANDSHAKE_TIMEOUT: "19s",
+    PROXY_RTMP_IDENTIFY_TIMEOUT: "20s",
+    PROXY_ORIGIN_DIAL_TIMEOUT: "21s",
+    PROXY_ORIGIN_ANSWER_TIMEOUT: "22s",
+    PROXY_HTTP_HEAD_TIMEOUT: "33s",
+    PROXY_HTTP_KEEP_ALIVE_TIMEOUT: "34s",
+    PROXY_STALL_TIMEOUT: "35s",
+    PROXY_TRUSTED_PROXIES: "10.0.0.0/8",
+    PROXY_HLS_PATHS: "[app]/[stream].ts",
+    PROXY_ORIGIN_FILES: "on",
+    PROXY_PLAYER_LIST: "off",
+    PROXY_WEBRTC_CANDIDATE: "203.0.113.36:37, media.example",
+    PROXY_WEBRTC_MAX_SESSIONS: "51",
+    PROXY_WEBRTC_MAX_SESSIONS_PER_ADDRESS: "52",
+    PROXY_WEBRTC_START_TIMEOUT: "53s",
+    PROXY_WEBRTC_CONSENT_TIMEOUT: "54s",
+    PROXY_UDP_ENGINE: "deno",
+    PROXY_SRT_MAX_SESSIONS: "55",
+    PROXY_SRT_MAX_SESSIONS_PER_ADDRESS: "56",
+    PROXY_SRT_IDLE_TIMEOUT: "57s",
+    PROXY_SRT_MAX_KM_SIZE: "58",
+    PROXY_SRT_DEFAULT_STREAMID: "#!::r=live/sixty,m=publish",
+    PROXY_SRT_COOKIE_SECRET: "secret-59",
+    PROXY_CORS_ORIGINS: "https://TV.example:443/, http://[::1]:8080",
+    PROXY_IDLE_TIMEOUT: "23s",
+    PROXY_MAX_CONNECTIONS: "24",
+    PROXY_MAX_CONNECTIONS_PER_ADDRESS: "25",
+    PROXY_IDENTIFY_MEMORY: "1G",
+    PROXY_IDENTIFY_MEMORY_PER_ADDRESS: "60m",
+    PROXY_IDENTIFY_MEMORY_PER_CONNECTION: "131073",
+    PROXY_HTTP_API_AUTH_ENABLED: "on",
+    PROXY_HTTP_API_AUTH_TYPE: "Bearer",
+    PROXY_HTTP_API_AUTH_TOKEN: "token-9",
+    PROXY_API_TOKEN: "token-26",
+    // One of several ways to say where Redis is; the others are in config_redis_test.ts.
+    PROXY_REDIS_URL: "",
+    PROXY_REDIS_HOST: "",
+    PROXY_REDIS_PORT: "",
+    PROXY_REDIS_CLUSTER: "",
+    PROXY_REDIS_USERNAME: "user-27",
+    PROXY_REDIS_PASSWORD: "password-28",
+    PROXY_REDIS_DB: "29",
+    PROXY_REDIS_KEY_PREFIX: "prefix-30:",
+    PROXY_REDIS_SENTINELS: "sentinel.example:31, [::1]:32",
+    PROXY_REDIS_SENTINEL_MASTER: "master-33",
+    PROXY_REDIS_SENTINEL_USERNAME: "user-34",
+    PROXY_REDIS_SENTINEL_PASSWORD: "password-35",
+    PROXY_REDIS_TLS: "on",
+    PROXY_REDIS_TLS_CA: "ca-36.pem",
+    PROXY_REDIS_TLS_CERT: "cert-37.pem",
+    PROXY_REDIS_TLS_KEY: "key-38.pem",
+    PROXY_REDIS_TLS_SERVER_NAME: "name-39",
+    PROXY_GRACE_QUIT_TIMEOUT: "0s",
+    PROXY_FORCE_QUIT_TIMEOUT: "32s",
+    PROXY_LOG_LEVEL: "warn",
+    PROXY_LOG_FORMAT: "json",
+  };
+  assert.deepEqual(load(changed), {
+    listen: {
+      rtmp: { host: "127.0.0.1", port: 1 },
+      httpServer: { port: 2 },
+      httpApi: { port: 3 },
+      systemApi: { port: 4 },
+      webrtc: { port: 5 },
+      srt: { host: "::1", port: 6 },
+      reusePort: true,
+    },
+    staticFiles: "pages",
+    registry: {
+      type: "redis",
+      originTtl: 7_000,
+      streamIdle: 8_000,
+      maxOrigins: 11,
+      maxStreams: 12,
+      vhosts: ["v.example.com", "*.tv.example.com"],
+    },
+    redis: {
+      servers: {
+        kind: "sentinel",
+        addresses: [{ host: "sentinel.example", port: 31 }, { host: "::1", port: 32 }],
+        master: "master-33",
+        username: "user-34",
+        password: "password-35",
+      },
+      username: "user-27",
+      password: "password-28",
+      db: 29,
+      keyPrefix: "prefix-30:",
+      tls: {
+        ca: "ca-36.pem",
+        certificate: "cert-37.pem",
+        key: "key-38.pem",
+        serverName: "name-39",
+      },
+    },
+    register: {
+      token: "token-9",
+      allow: [
+        { bytes: [10, 0, 0, 0], prefix: 8 },
+        { bytes: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], prefix: 128 },
+      ],
+      allowNames: ["srs-1", "*.media.internal"],
+    },
+    defaultBackend: { ip: "10.0.0.13", rtmp: 14, http: 15, api: 16, rtc: 17, srt: 18 },
+    apiAuth: { token: "token-26" },
+    limits: { maxConnections: 24, maxConnectionsPerAddress: 25 },
+    identifyMemory: { perConnection: 131_073, perAddress: 60 * 2 ** 20, total: 2 ** 30 },
+    timeouts: {
+      handshake: 19_000,
+      identify: 20_000,
+      dial: 21_000,
+      answer: 22_000,
+      idle: 23_000,
+      head: 33_000,
+      keepAlive: 34_000,
+      stall: 35_000,
+    },
+    http: {
+      trustedProxies: [{ bytes: [10, 0, 0, 0], prefix: 8 }],
+      hlsPaths: [parsePathTemplate("[app]/[stream].ts")],
+      originFiles: true,
+      corsOrigins: ["https://tv.example", "http://[::1]:8080"],
+      playerList: false,
+    },
+    webrtc: {
+      candidates: [{ host: "203.0.113.36", port: 37 }, { host: "media.example" }],
+      maxSessions: 51,
+      maxSessionsPerAddress: 52,
+      startTimeout: 53_000,
+      consentTimeout: 54_000,
+    },
+    srt: {
+      maxSessions: 55,
+      maxSessionsPerAddress: 56,
+      idleTimeout: 57_000,
+      maxKeyMaterial: 58,
+      defaultStreamId: "#!::r=live/sixty,m=publish",
+      cookieSecret: "secret-59",
+    },
+    udp: { engine: "deno" },
+    quit: { grace: 0, force: 32_000 },
+    log: { level: "warning", format: "json" },
+  });
+});
+
+Deno.test("every problem is reported at once, by the name of its variable", () => {
+  const wrong: Partial<Record<VariableName, string>> = {
+    PROXY_RTMP_SERVER: "rtmp",
+    PROXY_ORIGIN_SERVER_TTL: "0s",
+    PROXY_STREAM_IDLE_TTL: "-1s",
+    PROXY_IDLE_TIMEOUT: "600h",
+    PROXY_REGISTER_ALLOW: "10.0.0.0/8,*",
+    PROXY_MAX_STREAMS: "1.5",
+    PROXY_IDENTIFY_MEMORY: "1t",
+    PROXY_IDENTIFY_MEMORY_PER_CONNECTION: "64",
+    PROXY_LOAD_BALANCER_TYPE: "etcd",
+    PROXY_DEFAULT_BACKEND_ENABLED: "maybe",
+    PROXY_DEFAULT_BACKEND_IP: "10.0.0",
+    PROXY_DEFAULT_BACKEND_RTMP: "70000",
+    PROXY_HLS_PATHS: "[app]/[stream].m3u8,[app]/[name].ts",
+    PROXY_WEBRTC_CANDIDATE: "203.0.113.7,1.2.3",
+    PROXY_REDIS_DB: "-1",
+    PROXY_FORCE_QUIT_TIMEOUT: "soon",
+    PROXY_LOG_LEVEL: "loud",
+  };
+  const problems = problemsOf(wrong, [".env line 2: bad"]);
+  assert.equal(problems[0], ".env line 2: bad");
+  const named = problems.slice(1).map((problem) => problem.split(": ")[0] ?? "");
+  assert.deepEqual(named.toSorted(), Object.keys(wrong).toSorted());
+  for (const problem of problems.slice(1)) {
+    assert.match(problem, /^\w+: Cannot .*: current value is/);
+  }
+});
+
+const AUTH = {
+  PROXY_HTTP_API_AUTH_ENABLED: "on",
+  PROXY_HTTP_API_AUTH_TYPE: "bearer",
+  PROXY_HTTP_API_AUTH_TOKEN: "abc",
+};
+
+Deno.test("the check of those who register needs its kind and a token, and a secret is never shown", () => {
+  const kind = "PROXY_HTTP_API_AUTH_TYPE: Cannot use another kind of token than bearer";
+  assert.deepEqual(problemsOf({ PROXY_HTTP_API_AUTH_ENABLED: "on" }), [
+    `${kind}: current value is empty`,
+    "PROXY_HTTP_API_AUTH_TOKEN: Cannot check tokens of origins that register: current value is empty",
+  ]);
+  assert.deepEqual(problemsOf({ ...AUTH, PROXY_HTTP_API_AUTH_TYPE: "basic" }), [
+    `${kind}: current value is basic`,
+  ]);
+  const [problem = "", ...more] = problemsOf({ ...AUTH, PROXY_HTTP_API_AUTH_TOKEN: "my secret" });
+  assert.match(problem, /^PROXY_HTTP_API_AUTH_TOKEN: Cannot use this token/);
+  assert.ok(!problem.includes("secret"));
+  assert.deepEqual(more, []);
+});
+
+Deno.test("the reference's variables guard registration, and the HTTP API has a token of its own", () => {
+  const { register, apiAuth } = load(AUTH);
+  assert.deepEqual([register.token, apiAuth], ["abc", {}]);
+  assert.equal(load({ ...AUTH, PROXY_REGISTER_TOKEN: "abc" }).register.token, "abc");
+  const [problem = "", ...more] = problemsOf({ ...AUTH, PROXY_REGISTER_TOKEN: "xyz" });
+  assert.match(
+    problem,
+    /^PROXY_REGISTER_TOKEN: Cannot be another token than PROXY_HTTP_API_AUTH_TOKEN/,
+  );
+  assert.ok(!problem.includes("abc") && !problem.includes("xyz"));
+  assert.deepEqual(more, []);
+  const own = load({ PROXY_API_TOKEN: "xyz" });
+  assert.deepEqual([own.register.token, own.apiAuth.token], [undefined, "xyz"]);
+});
+
+Deno.test("a token without the check is no use, so anybody may register", () => {
+  const { register } = load({
+    PROXY_HTTP_API_AUTH_TOKEN: "abc",
+    PROXY_HTTP_API_AUTH_TYPE: "basic",
+  });
+  assert.equal(register.token, undefined);
+});
+
+Deno.test("the HTTP API and the HTTP server may have one address, and no others", () => {
+  const shared = (server: string, api: string) => {
+    return problemsOf({ PROXY_HTTP_SERVER: server, PROXY_HTTP_API: api });
+  };
+  const clash = [
+    "PROXY_HTTP_API: Cannot share a port with PROXY_HTTP_SERVER: current value is 8080",
+  ];
+  assert.deepEqual(shared("8080", "8080"), []);
+  assert.deepEqual(shared("127.0.0.1:8080", "127.0.0.1:8080"), []);
+  assert.deepEqual(shared("8080", "127.0.0.1:8080"), clash);
+  const third = { PROXY_HTTP_SERVER: "8080", PROXY_HTTP_API: "8080", PROXY_SYSTEM_API: "8080" };
+  assert.deepEqual(problemsOf(third), [
+    "PROXY_SYSTEM_API: Cannot share a port with PROXY_HTTP_SERVER: current value is 8080",
+  ]);
+});
+
+Deno.test("two listeners cannot share a port, unless they have different addresses", () => {
+  const cases: [string, string, boolean][] = [
+    ["1935", "1935", true],
+    ["127.0.0.1:1935", "1935", true],
+    ["127.0.0.1:1935", "127.0.0.1:1935", true],
+    ["127.0.0.1:1935", "10.0.0.1:1935", false],
+    ["0", "0", false],
+  ];
+  for (const [rtmp, api, clash] of cases) {
+    const problems = problemsOf({ PROXY_RTMP_SERVER: rtmp, PROXY_HTTP_API: api });
+    const expected = clash
+      ? ["PROXY_HTTP_API: Cannot share a port with PROXY_RTMP_SERVER: current value is 1935"]
+      : [];
+    assert.deepEqual(problems, expected, `${rtmp} and ${api}`);
+  }
+  assert.deepEqual(
+    problemsOf({ PROXY_RTMP_SERVER: "8000", PROXY_WEBRTC_SERVER: "8000" }),
+    [],
+    "TCP and UDP do not meet",
+  );
+});
+
+Deno.test("every default can be read by its own kind", () => {
+  for (const [name, { kind, default: text }] of Object.entries(VARIABLES)) {
+    assert.doesNotThrow(() => kind(text), name);
+  }
+});

@@ -1,0 +1,257 @@
+// The kinds of values that a variable may have: each turns the text of a variable into a typed
+// value or says what is wrong with it. Knows no variable by name.
+
+import { type Cidr, parseCidr } from "../core/cidr.ts";
+import { parseDuration } from "../core/duration.ts";
+import { type ListenAddress, normalizeIp, parseListenAddress } from "../core/endpoint.ts";
+import { ProxyError } from "../core/errors.ts";
+import { type HostPattern, normalizeHostName, normalizeHostPattern } from "../core/host_name.ts";
+import { type MediaTarget, parseMediaTarget } from "../core/media_target.ts";
+import { MAX_STREAM_ID, parseStreamId } from "../core/srt_stream_id.ts";
+import { parsePathTemplate, type PathTemplate } from "../core/path_template.ts";
+
+/** Turns the text of a variable, possibly empty, into its value. @throws ProxyError `bad_request` */
+export type Kind<T> = (text: string) => T;
+
+// Timers take no more milliseconds than this: a longer wait would end at once.
+const MAX_DURATION = 2 ** 31 - 1;
+const HOST_LABEL = /^[a-z0-9_-]{1,63}$/;
+
+/** Any text, the empty one included. */
+export const text: Kind<string> = (value) => value;
+
+/** `port`, `ip:port` or `[v6]:port`. */
+export const listenAddress: Kind<ListenAddress> = parseListenAddress;
+
+/** Milliseconds, more than none. */
+export const duration: Kind<number> = (value) => requireDuration(value, 1);
+
+/** Milliseconds, perhaps none. */
+export const durationOrZero: Kind<number> = (value) => requireDuration(value, 0);
+
+const BYTE_UNITS: Readonly<Record<string, number>> = { "": 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
+
+/** Bytes, at least `lowest`: `262144`, `256k`, `32m` or `1g`. */
+export function bytes(lowest: number): Kind<number> {
+  return (value) => {
+    const [, digits = "", unit = ""] = /^(\d{1,12})([kmg]?)$/i.exec(value) ?? [];
+    const number = Number(digits) * BYTE_UNITS[unit.toLowerCase()]!;
+    if (digits !== "" && number >= lowest && number <= 2 ** 40) return number;
+    throw new ProxyError(
+      "bad_request",
+      `Cannot use other than ${lowest} bytes or more, such as 256k or 32m: current value is ${value}`,
+    );
+  };
+}
+
+/** 1–65535. */
+export const port: Kind<number> = (value) => requireInteger(value, 1, 65535);
+
+/** `on` or `off`, with the usual synonyms. */
+export const flag: Kind<boolean> = (value) => {
+  if (/^(on|true|yes|1)$/i.test(value)) return true;
+  if (/^(off|false|no|0)$/i.test(value)) return false;
+  throw new ProxyError("bad_request", `Cannot use as on or off: current value is ${value}`);
+};
+
+/** An IP address or a host name, in canonical text. */
+export const hostOrIp: Kind<string> = (value) => {
+  const host = normalizeIp(value) ?? normalizeHostName(value);
+  if (host !== undefined) return host;
+  throw new ProxyError(
+    "bad_request",
+    `Cannot use as an IP address or a host name: current value is ${value}`,
+  );
+};
+
+/** What fits into an HTTP header and a URL: visible ASCII. Never shown in an error. */
+export const token: Kind<string> = (value) => {
+  if (/^[\x21-\x7e]+$/.test(value)) return value;
+  throw new ProxyError(
+    "bad_request",
+    "Cannot use this token: it holds spaces or other characters than visible ASCII",
+  );
+};
+
+/** A StreamID of SRT that names a stream, such as `#!::r=live/show,m=publish`. */
+export const streamId: Kind<string> = (value) => {
+  const { length } = new TextEncoder().encode(value);
+  if (length > MAX_STREAM_ID) {
+    throw new ProxyError(
+      "bad_request",
+      `Cannot use a StreamID over ${MAX_STREAM_ID} bytes: current value is ${length} bytes`,
+    );
+  }
+  parseStreamId(value);
+  return value;
+};
+
+/** Address ranges between commas or spaces; none when empty. */
+export const cidrList: Kind<readonly Cidr[]> = (value) =>
+  value.split(/[\s,]+/).filter((part) => part !== "").map(parseCidr);
+
+/** Where somebody may be. */
+export interface Places {
+  readonly ranges: readonly Cidr[];
+  readonly names: readonly HostPattern[];
+}
+
+/** Address ranges, host names and `*.` patterns of them between commas or spaces; none when empty. */
+export const places: Kind<Places> = (value) => {
+  const [ranges, names]: [Cidr[], HostPattern[]] = [[], []];
+  for (const part of value.split(/[\s,]+/).filter((part) => part !== "")) {
+    const name = normalizeHostPattern(part);
+    if (name === undefined) ranges.push(parseCidr(part));
+    else names.push(name);
+  }
+  return { ranges, names };
+};
+
+/** Addresses for media between commas or spaces, at most sixteen: each one becomes a candidate. */
+export const mediaTargets: Kind<readonly MediaTarget[]> = (value) => {
+  const targets = value.split(/[\s,]+/).filter((part) => part !== "").map(parseMediaTarget);
+  if (targets.length <= 16) return targets;
+  throw new ProxyError(
+    "bad_request",
+    `Cannot use more than 16 addresses: current value is ${targets.length}`,
+  );
+};
+
+/** Web origins (RFC 6454) between commas or spaces, in the form in which browsers send them. */
+export const webOrigins: Kind<readonly string[]> = (value) =>
+  value.split(/[\s,]+/).filter((part) => part !== "").map((part) => {
+    const url = URL.canParse(part) ? new URL(part) : undefined;
+    if (url !== undefined && url.origin !== "null" && /^\/?$/.test(url.pathname + url.search)) {
+      return url.origin;
+    }
+    throw new ProxyError(
+      "bad_request",
+      `Cannot use as a web site such as https://tv.example.com: current value is ${part}`,
+    );
+  });
+
+/** Host names, or `*.` and a domain, between commas or spaces; in lower case. */
+export const hostPatterns: Kind<readonly string[]> = (value) =>
+  value.split(/[\s,]+/).filter((part) => part !== "").map((part) => {
+    const pattern = part.toLowerCase();
+    const name = pattern.startsWith("*.") ? pattern.slice(2) : pattern;
+    const isName = name.length <= 253 && name.split(".").every((label) => HOST_LABEL.test(label));
+    if (isName && normalizeIp(name) === undefined) return pattern;
+    throw new ProxyError("bad_request", `Cannot use as a host name: current value is ${part}`);
+  });
+/** Where an origin puts files, as SRS writes it, between commas or spaces; at most 32. */
+export const pathTemplates: Kind<readonly PathTemplate[]> = (value) => {
+  const written = value.split(/[\s,]+/).filter((part) => part !== "");
+  if (written.length <= 32) return written.map(parsePathTemplate);
+  throw new ProxyError(
+    "bad_request",
+    `Cannot use more than 32 paths: current value is ${written.length}`,
+  );
+};
+
+/** Where a server is: a name or an IP address without brackets, and a port. */
+export interface HostAndPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `host:port` or `[v6]:port`, between commas or spaces; none when empty. */
+export const hostsAndPorts: Kind<readonly HostAndPort[]> = (value) =>
+  value.split(/[\s,]+/).filter((part) => part !== "").map((part) => {
+    const [, v6, name, digits = ""] = /^(?:\[([0-9a-f:.]+)\]|([^:[\]/@]+)):(\d+)$/i.exec(part) ??
+      [];
+    const host = v6 === undefined ? name : normalizeIp(v6);
+    const number = Number(digits);
+    if (host !== undefined && number >= 1 && number <= 65535) return { host, port: number };
+    throw new ProxyError("bad_request", `Cannot use as host:port: current value is ${part}`);
+  });
+
+/** What a URL of Redis says; what it leaves out is undefined. */
+export interface RedisUrl extends HostAndPort {
+  readonly isEncrypted: boolean;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  readonly db: number | undefined;
+}
+
+/**
+ * `redis://user:password@host:port/db`, or `rediss://` for an encrypted connection. May hold a
+ * password, so it is never shown in an error.
+ */
+export const redisUrl: Kind<RedisUrl> = (value) => {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const [, db] = /^\/?(\d{0,7})$/.exec(url?.pathname ?? "?") ?? [];
+  const isRedis = url?.protocol === "redis:" || url?.protocol === "rediss:";
+  if (!url || !isRedis || url.hostname === "" || db === undefined || url.search || url.hash) {
+    throw new ProxyError(
+      "bad_request",
+      "Cannot use this URL: it is not like redis://user:password@host:6379/0",
+    );
+  }
+  return {
+    host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: Number(url.port || 6379),
+    isEncrypted: url.protocol === "rediss:",
+    username: decoded(url.username),
+    password: decoded(url.password),
+    db: db === "" ? undefined : Number(db),
+  };
+};
+
+/** A prefix of keys in Redis; `{}` in it would spread our keys over the nodes of a cluster. */
+export const keyPrefix: Kind<string> = (value) => {
+  if (!value.includes("{}")) return value;
+  throw new ProxyError("bad_request", `Cannot use {} in a prefix: current value is ${value}`);
+};
+
+/** A whole number between these two, both included. */
+export function integer(lowest: number, highest: number): Kind<number> {
+  return (value) => requireInteger(value, lowest, highest);
+}
+
+/** One of these words, in any case. */
+export function oneOf<const T extends string>(...words: readonly T[]): Kind<T> {
+  return (value) => {
+    const found = words.find((word) => word === value.toLowerCase());
+    if (found !== undefined) return found;
+    const choice = words.join(" or ");
+    throw new ProxyError(
+      "bad_request",
+      `Cannot use other than ${choice}: current value is ${value}`,
+    );
+  };
+}
+
+/** The same kind, but empty means undefined. */
+export function optional<T>(kind: Kind<T>): Kind<T | undefined> {
+  return (value) => value === "" ? undefined : kind(value);
+}
+
+function requireDuration(value: string, lowest: number): number {
+  const milliseconds = Math.round(parseDuration(value));
+  if (milliseconds >= lowest && milliseconds <= MAX_DURATION) return milliseconds;
+  const range = `${lowest}ms to ${Math.floor(MAX_DURATION / 3_600_000)}h`;
+  throw new ProxyError(
+    "bad_request",
+    `Cannot use a duration outside ${range}: current value is ${value}`,
+  );
+}
+
+function requireInteger(value: string, lowest: number, highest: number): number {
+  const number = Number(value);
+  if (/^\d+$/.test(value) && number >= lowest && number <= highest) return number;
+  throw new ProxyError(
+    "bad_request",
+    `Cannot use other than a whole number of ${lowest} to ${highest}: current value is ${value}`,
+  );
+}
+
+/** A part of a URL; undefined when it is not there. */
+function decoded(part: string): string | undefined {
+  if (part === "") return undefined;
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

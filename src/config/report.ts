@@ -1,0 +1,25 @@
+// The configuration as it is in effect, in the form of a file of variables: for people who look for where
+// a value comes from. Shows no secret.
+
+import { VARIABLES } from "./table.ts";
+import type { Settings } from "./environment.ts";
+
+/** Variables that hold a secret, or may. */
+const SECRET = /(?:TOKEN|PASSWORD|SECRET|REDIS_URL)$/;
+
+/** One line for each variable, with its value and where that comes from. */
+export function reportConfig({ variables, sources }: Settings): string[] {
+  return Object.entries(VARIABLES).map(([name, variable]) => {
+    const set = variables[name]?.trim() ?? "";
+    const value = set === "" ? variable.default : set;
+    const source = set === "" ? "default" : sources[name] ?? "environment";
+    const shown = set !== "" && SECRET.test(name) ? "(hidden)" : value;
+    return `${name}=${quoted(shown)} # ${source}`;
+  });
+}
+
+/** So that a file of variables may hold it. */
+function quoted(value: string): string {
+  if (/^[\w.:/,*+@[\]-]*$/.test(value)) return value;
+  return value.includes("'") ? JSON.stringify(value) : `'${value}'`;
+}

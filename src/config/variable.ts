@@ -1,0 +1,20 @@
+// What a variable of the configuration is. Knows none by name.
+
+import { integer, type Kind } from "./kinds.ts";
+
+/** One variable; an empty one counts as not set. */
+export interface Variable<T> {
+  readonly kind: Kind<T>;
+  /** Text of the same kind as the variable's own; may be empty only if the kind takes that. */
+  readonly default: string;
+  /** One line for `--help` and the docs. */
+  readonly doc: string;
+}
+
+/** @param defaultText as `Variable.default` */
+export function variable<T>(kind: Kind<T>, defaultText: string, doc: string): Variable<T> {
+  return { kind, default: defaultText, doc };
+}
+
+/** How many of something there may be. */
+export const COUNT = integer(1, 10_000_000);

@@ -1,0 +1,178 @@
+// Finds an origin that answers for one request of a client: one origin after the other, some addresses
+// of each, a handful of dials in all, until the request has no more time. The same for every protocol;
+// what a dial is and what it opens is the protocol's own business.
+
+import { ProxyError } from "./errors.ts";
+import type { Address, Origin, Protocol } from "./origin.ts";
+import type { Metrics, Resolver } from "./ports.ts";
+
+/** Origins that are tried for one request of a client, and addresses that are dialled for it in all. */
+export const MAX_ORIGINS = 4;
+export const MAX_DIALS = 8;
+
+/** What one request may still try. */
+export class DialBounds {
+  #origins = MAX_ORIGINS;
+  #dials = MAX_DIALS;
+
+  /** Whether no other origin may be tried. */
+  get areReached(): boolean {
+    return this.#origins === 0;
+  }
+
+  /**
+   * One more origin is tried.
+   *
+   * @returns those of its addresses that may be dialled, in their order: as many as leave one dial for
+   * each origin that may be tried after it
+   */
+  take(addresses: readonly Address[]): readonly Address[] {
+    if (this.#origins === 0) return [];
+    this.#origins--;
+    const taken = addresses.slice(0, this.#dials - this.#origins);
+    this.#dials -= taken.length;
+    return taken;
+  }
+}
+
+/** What it takes to find an origin, whichever relay does it. */
+export interface OriginPorts {
+  readonly resolver: Pick<Resolver, "reached" | "unreachable">;
+  readonly metrics: Metrics;
+  /** Milliseconds of a clock that never goes back; the process's own unless given. */
+  readonly now?: () => number;
+}
+
+/** One request's search; times in milliseconds. */
+export interface OriginSearch<Link> {
+  readonly protocol: Protocol;
+  /** How long the client may wait for its origin. */
+  readonly timeout: number;
+  /** How long one origin may take, all its addresses together. */
+  readonly dialTimeout: number;
+  /** Chooses an origin; called again with the ids of those that could not be reached. */
+  choose(failed: readonly string[]): Promise<Origin>;
+  /**
+   * What leads to the origin without a dial; undefined when nothing does. What it throws ends the
+   * search: it says nothing of whether the origin can be reached.
+   */
+  reuse?(origin: Origin): Promise<Link | undefined>;
+  /**
+   * Dials an address and shakes hands there, as far as that has nothing to do with the client.
+   *
+   * @throws ProxyError `origin_unreachable` or `origin_timeout`; anything that is not the origin's or
+   * would be the same at another one ends the search
+   */
+  dial(address: Address, timeout: number, origin: Origin): Promise<Link>;
+  /** Told of each origin that could not be reached, and why. */
+  readonly failed?: ((origin: string, failure: ProxyError) => void) | undefined;
+  /** Whether the client has left. */
+  isGone(): boolean;
+}
+
+/** An origin that has answered. */
+export interface ReachedOrigin<Link> {
+  readonly origin: Origin;
+  readonly link: Link;
+}
+
+/**
+ * Tries origins until one answers. One whose addresses have all failed is set aside.
+ *
+ * @throws ProxyError what the last origin failed with; what `choose` throws before one has failed;
+ * `client_gone`; `origin_timeout`
+ */
+export async function tryOrigins<Link>(
+  ports: OriginPorts,
+  search: OriginSearch<Link>,
+): Promise<ReachedOrigin<Link>> {
+  const now = ports.now ?? (() => performance.now());
+  const giveUpAt = now() + search.timeout;
+  const bounds = new DialBounds();
+  const failed: string[] = [];
+  let failure: ProxyError | undefined;
+  while (!bounds.areReached && now() < giveUpAt && !search.isGone()) {
+    const origin = await search.choose(failed).catch((error) => {
+      throw failure ?? error;
+    });
+    const reused = await search.reuse?.(origin);
+    if (reused !== undefined) return { origin, link: reused };
+    const dialling = new OriginDialling({ ports, search, now, giveUpAt }, origin);
+    const link = await dialling.run(bounds.take(origin.endpoints[search.protocol]));
+    if (link !== undefined) return { origin, link };
+    failure = dialling.failure;
+    failed.push(origin.id);
+    search.failed?.(origin.id, failure);
+  }
+  if (search.isGone()) throw new ProxyError("client_gone", "Client has left");
+  throw failure ?? new ProxyError("origin_timeout", "Origin does not answer");
+}
+
+/** What all origins of a search have in common. */
+interface SearchUnderWay<Link> {
+  readonly ports: OriginPorts;
+  readonly search: OriginSearch<Link>;
+  readonly giveUpAt: number;
+  now(): number;
+}
+
+/** The dials to one origin. */
+class OriginDialling<Link> {
+  /** What the last address has failed with. */
+  failure = new ProxyError("origin_unreachable", "Origin has no address to dial");
+  readonly #underWay: SearchUnderWay<Link>;
+  readonly #origin: Origin;
+
+  constructor(underWay: SearchUnderWay<Link>, origin: Origin) {
+    this.#underWay = underWay;
+    this.#origin = origin;
+  }
+
+  /** @returns what the first address that answers has opened; undefined when none does */
+  async run(addresses: readonly Address[]): Promise<Link | undefined> {
+    const { ports, search, giveUpAt, now } = this.#underWay;
+    const { protocol, dialTimeout } = search;
+    const startedAt = now();
+    const end = Math.min(startedAt + dialTimeout, giveUpAt);
+    let dials = 0;
+    for (const [index, address] of addresses.entries()) {
+      // An address that swallows everything must leave time for the ones behind it.
+      const left = (end - now()) / (addresses.length - index);
+      if (left <= 0 || search.isGone()) break;
+      dials++;
+      const link = await this.#dial(address, Math.ceil(left));
+      if (link === undefined) continue;
+      ports.resolver.reached(this.#origin.id, protocol);
+      return link;
+    }
+    // That it was silent for less than the time it is given proves nothing.
+    const isProof = this.failure.code !== "origin_timeout" || end === startedAt + dialTimeout;
+    if (dials > 0 && isProof) ports.resolver.unreachable(this.#origin.id, protocol);
+    return undefined;
+  }
+
+  /** @throws whatever is not the origin's, or is the same at every origin */
+  async #dial(address: Address, timeout: number): Promise<Link | undefined> {
+    const { search, ports: { metrics }, now } = this.#underWay;
+    const startedAt = now();
+    try {
+      const link = await search.dial(address, timeout, this.#origin);
+      this.#count("reached");
+      const seconds = (now() - startedAt) / 1000;
+      metrics.observe?.("srs_proxy_origin_dial_seconds", seconds, { protocol: search.protocol });
+      return link;
+    } catch (error) {
+      const isOrigins = error instanceof ProxyError && error.source === "origin" && error.retryable;
+      if (!isOrigins) throw error;
+      this.#count(error.code);
+      this.failure = error;
+      return undefined;
+    }
+  }
+
+  #count(result: string): void {
+    const { ports, search } = this.#underWay;
+    const labels = { protocol: search.protocol, result };
+    ports.metrics.count("srs_proxy_origin_dials_total", labels);
+  }
+}

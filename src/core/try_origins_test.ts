@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import { type ErrorCode, ProtocolError, ProxyError } from "./errors.ts";
+import type { Address, Origin } from "./origin.ts";
+import {
+  DialBounds,
+  MAX_DIALS,
+  MAX_ORIGINS,
+  type OriginSearch,
+  tryOrigins,
+} from "./try_origins.ts";
+
+const DIAL_TIMEOUT = 2_000;
+
+function originOf(id: string, addresses: number): Origin {
+  const rtmp = Array.from({ length: addresses }, (_, index) => ({
+    host: "192.0.2.1",
+    port: 1 + index,
+  }));
+  const endpoints = { rtmp, http: [], api: [], srt: [], rtc: [] };
+  return { id, generation: "1", deviceId: "", ip: "192.0.2.1", endpoints };
+}
+
+/** What a dial comes to: how long it takes, and what it throws if it fails. */
+interface Outcome {
+  readonly takes?: number;
+  readonly throws?: unknown;
+}
+
+type Dial = (origin: string, address: Address, timeout: number) => Outcome;
+
+/** A search among origins that are asked in their order, with a clock that only dials move. */
+class World {
+  now = 1_000;
+  readonly dialled: string[] = [];
+  readonly timeouts: number[] = [];
+  readonly unreachable: string[] = [];
+  readonly reached: string[] = [];
+  readonly told: string[] = [];
+  readonly counted: Record<string, number> = {};
+  isGone = false;
+  readonly #origins: readonly Origin[];
+  readonly #dial: Dial;
+
+  constructor(origins: readonly Origin[], dial: Dial) {
+    this.#origins = origins;
+    this.#dial = dial;
+  }
+
+  search(more: Partial<OriginSearch<string>> = {}): Promise<string> {
+    const ports = {
+      resolver: {
+        reached: (origin: string) => void this.reached.push(origin),
+        unreachable: (origin: string) => void this.unreachable.push(origin),
+      },
+      metrics: {
+        count: (_: string, labels: Readonly<Record<string, string>> = {}) => {
+          const { result = "" } = labels;
+          this.counted[result] = (this.counted[result] ?? 0) + 1;
+        },
+        gauge: () => {},
+      },
+      now: () => this.now,
+    };
+    return tryOrigins<string>(ports, {
+      protocol: "rtmp",
+      timeout: 30_000,
+      dialTimeout: DIAL_TIMEOUT,
+      choose: (failed) => this.#choose(failed),
+      dial: (address, timeout, { id }) => this.#dialled(id, address, timeout),
+      failed: (origin, { code }) => this.told.push(`${origin} ${code}`),
+      isGone: () => this.isGone,
+      ...more,
+    }).then(({ link }) => link);
+  }
+
+  #choose(failed: readonly string[]): Promise<Origin> {
+    const left = this.#origins.find(({ id }) => !failed.includes(id));
+    return left === undefined
+      ? Promise.reject(new ProxyError("no_origin", "Cannot find one"))
+      : Promise.resolve(left);
+  }
+
+  #dialled(id: string, address: Address, timeout: number): Promise<string> {
+    this.dialled.push(`${id}:${address.port}`);
+    this.timeouts.push(timeout);
+    const { takes = 0, throws } = this.#dial(id, address, timeout);
+    this.now += Math.min(takes, timeout);
+    return throws === undefined ? Promise.resolve(`link to ${id}`) : Promise.reject(throws);
+  }
+}
+
+function failWith(code: ErrorCode, takes = 0): Dial {
+  return () => ({ takes, throws: new ProxyError(code, "Origin fails") });
+}
+
+function hasCode(code: ErrorCode) {
+  return (error: unknown) => error instanceof ProxyError && error.code === code;
+}
+
+function many(count: number, addresses: number): Origin[] {
+  return Array.from({ length: count }, (_, index) => originOf(`o${index}`, addresses));
+}
+
+Deno.test("a thousand dead origins of sixteen addresses cost one request a handful of dials", async () => {
+  const world = new World(many(1_000, 16), failWith("origin_unreachable"));
+  await assert.rejects(world.search(), hasCode("origin_unreachable"));
+  assert.equal(world.dialled.length, MAX_DIALS);
+  assert.deepEqual(world.unreachable, ["o0", "o1", "o2", "o3"]);
+  assert.equal(world.unreachable.length, MAX_ORIGINS);
+  assert.deepEqual(world.told, world.unreachable.map((id) => `${id} origin_unreachable`));
+  assert.deepEqual(world.counted, { origin_unreachable: MAX_DIALS });
+});
+
+Deno.test("each origin that may come has a dial left for it", () => {
+  const addressesOf = (count: number) => originOf("o", count).endpoints.rtmp;
+  const cases: [announced: readonly number[], dialled: readonly number[]][] = [
+    [[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]],
+    [[16, 16, 16, 16, 16], [5, 1, 1, 1, 0]],
+    [[2, 2, 2, 2, 2], [2, 2, 2, 2, 0]],
+    [[1, 16, 1, 16], [1, 5, 1, 1]],
+    [[1, 1, 1, 16], [1, 1, 1, 5]],
+    [[0, 0, 8, 8], [0, 0, 7, 1]],
+  ];
+  for (const [announced, dialled] of cases) {
+    const bounds = new DialBounds();
+    assert.deepEqual(announced.map((count) => bounds.take(addressesOf(count)).length), dialled);
+    assert.equal(bounds.areReached, true);
+  }
+});
+
+Deno.test("the first address that answers ends the search", async () => {
+  const world = new World([originOf("a", 2), originOf("b", 3)], (origin, { port }) => {
+    return origin === "b" && port === 2 ? {} : failWith("origin_unreachable")(origin, at(port), 0);
+  });
+  assert.equal(await world.search(), "link to b");
+  assert.deepEqual(world.dialled, ["a:1", "a:2", "b:1", "b:2"]);
+  assert.deepEqual([world.unreachable, world.reached], [["a"], ["b"]]);
+});
+
+for (
+  const thrown of [
+    new ProxyError("overloaded", "No descriptor left"),
+    new ProxyError("client_gone", "Client has left"),
+    new ProxyError("origin_refused", "Origin refuses whoever it is"),
+    new ProtocolError("Cannot read what the client has sent"),
+    new RangeError("a fault of our own"),
+  ]
+) {
+  Deno.test(`${thrown.name} ${thrown.message} ends the search and is held against nobody`, async () => {
+    const world = new World(many(3, 2), () => ({ throws: thrown }));
+    await assert.rejects(world.search(), (error) => error === thrown);
+    assert.deepEqual([world.dialled, world.unreachable], [["o0:1"], []]);
+  });
+}
+
+Deno.test("all addresses of an origin share its time, and all origins that of the request", async () => {
+  const world = new World(many(10, 2), failWith("origin_timeout", Infinity));
+  const timeout = 2 * DIAL_TIMEOUT + 500;
+  await assert.rejects(world.search({ timeout }), hasCode("origin_timeout"));
+  assert.deepEqual(world.timeouts, [1_000, 1_000, 1_000, 1_000, 250, 250]);
+  assert.equal(world.now, 1_000 + timeout);
+  assert.deepEqual(world.unreachable, ["o0", "o1"], "the last one had no time to answer");
+});
+
+Deno.test("what an origin failed with is told rather than that there is no other", async () => {
+  const world = new World([originOf("a", 1)], failWith("origin_unreachable"));
+  await assert.rejects(world.search(), hasCode("origin_unreachable"));
+  const empty = new World([], failWith("origin_unreachable"));
+  await assert.rejects(empty.search(), hasCode("no_origin"));
+});
+
+Deno.test("an origin without an address is passed over and nothing is held against it", async () => {
+  const world = new World([originOf("a", 0), originOf("b", 1)], () => ({}));
+  assert.equal(await world.search(), "link to b");
+  assert.deepEqual([world.unreachable, world.told], [[], ["a origin_unreachable"]]);
+});
+
+Deno.test("a client that leaves ends the search", async () => {
+  const world: World = new World(many(10, 1), (origin, address, timeout) => {
+    world.isGone = origin === "o1";
+    return failWith("origin_unreachable")(origin, address, timeout);
+  });
+  await assert.rejects(world.search(), hasCode("client_gone"));
+  assert.deepEqual(world.dialled, ["o0:1", "o1:1"]);
+});
+
+Deno.test("what needs no dial is used without one, and what it fails with is not tried elsewhere", async () => {
+  const world = new World(many(2, 1), () => ({}));
+  assert.equal(await world.search({ reuse: ({ id }) => Promise.resolve(`kept ${id}`) }), "kept o0");
+  const failure = new ProxyError("origin_timeout", "Origin does not answer");
+  const failing = world.search({ reuse: () => Promise.reject(failure) });
+  await assert.rejects(failing, (error) => error === failure);
+  assert.deepEqual([world.dialled, world.unreachable], [[], []]);
+});
+
+function at(port: number): Address {
+  return { host: "192.0.2.1", port };
+}

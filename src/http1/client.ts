@@ -1,0 +1,56 @@
+// A client's connection over all of its requests: what it has sent and has not been dealt with, and
+// whether it is still there while it waits for an answer.
+
+import { Inbox } from "../net/inbox.ts";
+import type { TcpConnection } from "../net/tcp_connection.ts";
+
+/** Bytes of requests to come that are read while one is being answered. */
+const MAX_AHEAD = 16384;
+
+/** The receiving side of one connection. At most one read is under way at any time. */
+export class HttpClient {
+  readonly connection: TcpConnection;
+  readonly inbox = new Inbox();
+  #reading: Promise<boolean> | undefined;
+  #watcher: (() => void) | undefined;
+
+  constructor(connection: TcpConnection) {
+    this.connection = connection;
+  }
+
+  /** A read that is under way, for whoever closes the connection. */
+  get reading(): Promise<boolean> | undefined {
+    return this.#reading;
+  }
+
+  /** Reads once more behind what is there. @returns false when the connection is over */
+  more(): Promise<boolean> {
+    this.#reading ??= this.inbox.more(this.connection).finally(() => this.#reading = undefined);
+    return this.#reading;
+  }
+
+  /**
+   * Reads on while a request is being answered, so that a client that leaves is noticed. Of one that
+   * sends its next requests already no more is read than a few: it shows by a write that fails.
+   *
+   * @param onGone called once when the client is gone, unless `unwatch` was called before
+   */
+  watch(onGone: () => void): void {
+    this.#watcher = onGone;
+    if (this.#reading === undefined) this.inbox.shrink();
+    this.#watch(onGone);
+  }
+
+  /** The request has been answered: what comes now is another one, to be read by whoever wants it. */
+  unwatch(): void {
+    this.#watcher = undefined;
+  }
+
+  async #watch(onGone: () => void): Promise<void> {
+    while (this.#watcher === onGone && this.inbox.length < MAX_AHEAD) {
+      if (await this.more()) continue;
+      if (this.#watcher === onGone) onGone();
+      return;
+    }
+  }
+}

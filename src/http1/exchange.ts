@@ -1,0 +1,137 @@
+// One request on a connection and the means to answer it: whole, from a web Response, or by a relay
+// that writes the connection itself. RFC 9112.
+
+import type { ProxyError } from "../core/errors.ts";
+import { encodeHead, type Field } from "../protocol/http/head.ts";
+import type { HttpRequest } from "../protocol/http/request.ts";
+import type { TcpConnection } from "../net/tcp_connection.ts";
+import type { HttpClient } from "./client.ts";
+
+/** A whole answer. */
+export interface Answer {
+  readonly status: number;
+  readonly fields: readonly Field[];
+  /** Not to be changed until it has been written. */
+  readonly body?: Uint8Array;
+  /** Behind the status, when it is not the usual one. */
+  readonly reason?: string;
+}
+
+/** A request that waits for its answer, or has got it. */
+export class HttpExchange {
+  readonly request: HttpRequest;
+  readonly client: HttpClient;
+  /** Whether the connection goes on to another request once this one has been answered. */
+  keepAlive: boolean;
+  /** Whether the answer has begun, so that an error can only end the connection. */
+  begun = false;
+
+  constructor(request: HttpRequest, client: HttpClient) {
+    this.request = request;
+    this.client = client;
+    this.keepAlive = request.keepAlive;
+  }
+
+  get connection(): TcpConnection {
+    return this.client.connection;
+  }
+
+  /** Answers whole, with Content-Length and Connection added. */
+  async answer({ status, fields, body, reason }: Answer): Promise<void> {
+    const size = body?.length ?? 0;
+    const isHead = this.request.method === "HEAD";
+    // What HEAD has no body for may be of any length with GET.
+    const isUnknown = status === 204 || status === 304 || (isHead && size === 0);
+    const length = { name: "Content-Length", value: String(size) };
+    const written = await this.begin(status, isUnknown ? fields : [...fields, length], reason);
+    if (!written || body === undefined || isHead) return;
+    if (!await this.connection.write(body)) this.keepAlive = false;
+  }
+
+  /** Answers with an error: a short text that names no origin. */
+  answerError(error: ProxyError, fields: readonly Field[] = [], reason = ""): Promise<void> {
+    return this.answer({
+      reason,
+      status: error.httpStatus,
+      fields: [...fields, { name: "Content-Type", value: "text/plain; charset=utf-8" }],
+      body: new TextEncoder().encode(`${error.message}\n`),
+    });
+  }
+
+  /** Answers with a web Response, whose body is streamed and may have a length or not. */
+  async answerWith(response: Response): Promise<void> {
+    const fields = [...response.headers].map(([name, value]) => ({ name, value }));
+    const hasLength = response.headers.has("content-length");
+    const isHead = this.request.method === "HEAD";
+    if (response.body === null || isHead) {
+      await response.body?.cancel();
+      await (hasLength ? this.begin(response.status, fields) : this.answer({
+        status: response.status,
+        fields,
+      }));
+      return;
+    }
+    if (!hasLength) this.keepAlive = false;
+    let open = await this.begin(response.status, fields);
+    for await (const bytes of response.body) {
+      open &&= await this.connection.write(bytes);
+      if (!open) break;
+    }
+    if (!open) this.keepAlive = false;
+  }
+
+  /**
+   * Writes the head of an answer, with Connection and Date added.
+   *
+   * @returns false when the client is gone
+   */
+  async begin(status: number, fields: readonly Field[], reason = ""): Promise<boolean> {
+    this.begun = true;
+    const own = [
+      ...(fields.some(({ name }) => name.toLowerCase() === "date")
+        ? []
+        : [{ name: "Date", value: new Date().toUTCString() }]),
+      { name: "Connection", value: this.keepAlive ? "keep-alive" : "close" },
+    ];
+    const start = `HTTP/1.1 ${status} ${reason || (REASONS[status] ?? "")}`;
+    const written = await this.connection.write(encodeHead(start, [...fields, ...own]));
+    if (!written) this.keepAlive = false;
+    return written;
+  }
+
+  /** Answers a request that could not be read. */
+  static async refuse(connection: TcpConnection, error: ProxyError): Promise<void> {
+    const fields = [
+      { name: "Content-Type", value: "text/plain; charset=utf-8" },
+      { name: "Content-Length", value: String(error.message.length + 1) },
+      { name: "Connection", value: "close" },
+    ];
+    const start = `HTTP/1.1 ${error.httpStatus} ${REASONS[error.httpStatus] ?? ""}`;
+    await connection.write(encodeHead(start, fields));
+    await connection.write(new TextEncoder().encode(`${error.message}\n`));
+  }
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  200: "OK",
+  201: "Created",
+  204: "No Content",
+  206: "Partial Content",
+  304: "Not Modified",
+  307: "Temporary Redirect",
+  308: "Permanent Redirect",
+  400: "Bad Request",
+  401: "Unauthorized",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  406: "Not Acceptable",
+  408: "Request Timeout",
+  413: "Content Too Large",
+  415: "Unsupported Media Type",
+  416: "Range Not Satisfiable",
+  500: "Internal Server Error",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+  508: "Loop Detected",
+};

@@ -1,0 +1,151 @@
+// Connections to origins over HTTP/1.1: new ones, and kept ones that wait for the next request.
+// Knows no streams and no clients.
+
+import { ProtocolError, ProxyError } from "../core/errors.ts";
+import { formatAddress } from "../core/endpoint.ts";
+import type { Address } from "../core/origin.ts";
+import { Deadline } from "../net/deadline.ts";
+import { dial } from "../net/dial.ts";
+import { Inbox } from "../net/inbox.ts";
+import type { TcpConnection } from "../net/tcp_connection.ts";
+import { findHeadEnd, parseHead } from "../protocol/http/head.ts";
+import { type HttpResponse, understandResponse } from "../protocol/http/response.ts";
+import type { OutgoingRequest } from "./outgoing_request.ts";
+
+/** Connections kept for one address, and how long one is kept, milliseconds. */
+const MAX_KEPT = 16;
+const KEEP = 15_000;
+/** Bytes read from an origin at first. */
+const ORIGIN_INBOX = 4096;
+
+/** A connection to an origin. Whoever has it closes it or gives it back. */
+export class OriginConnection implements Disposable {
+  readonly address: Address;
+  readonly connection: TcpConnection;
+  readonly inbox = new Inbox(ORIGIN_INBOX);
+  keptUntil = 0;
+  #reading: Promise<boolean> | undefined;
+
+  constructor(address: Address, connection: TcpConnection) {
+    this.address = address;
+    this.connection = connection;
+  }
+
+  /** Reads once more behind what is there; a read that is under way already counts. */
+  more(): Promise<boolean> {
+    this.#reading ??= this.inbox.more(this.connection).finally(() => this.#reading = undefined);
+    return this.#reading;
+  }
+
+  /**
+   * Sends a request and reads the head of the response; interim ones are skipped.
+   *
+   * @param timeout milliseconds
+   * @throws ProxyError `origin_timeout`; `origin_gone` when the connection ends before, or when
+   * what comes is no HTTP
+   */
+  async ask({ head, body, method }: OutgoingRequest, timeout: number): Promise<HttpResponse> {
+    const { connection, inbox } = this;
+    using deadline = new Deadline(timeout, () => connection.close());
+    await connection.write(head);
+    if (body !== undefined) await connection.write(body);
+    while (true) {
+      let end = tryFindHeadEnd(inbox.bytes);
+      for (; end < 0; end = tryFindHeadEnd(inbox.bytes)) {
+        if (await this.more()) continue;
+        throw deadline.passed
+          ? new ProxyError("origin_timeout", "Origin does not answer")
+          : new ProxyError("origin_gone", "Origin has closed the connection");
+      }
+      const response = readResponse(inbox.bytes.subarray(0, end), method);
+      inbox.consume(end);
+      if (response.status >= 200) return response;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.connection.close();
+  }
+}
+
+/** What an origin gets wrong must not look like the client's fault. */
+function asOriginFault<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError)) throw cause;
+    throw new ProxyError("origin_gone", "Origin does not speak HTTP", { cause });
+  }
+}
+
+function tryFindHeadEnd(bytes: Uint8Array): number {
+  return asOriginFault(() => findHeadEnd(bytes));
+}
+
+function readResponse(head: Uint8Array, method: string): HttpResponse {
+  return asOriginFault(() => understandResponse(parseHead(head), method));
+}
+
+/** The connections that wait. */
+export class OriginPool implements Disposable {
+  readonly #kept = new Map<string, OriginConnection[]>();
+  readonly #sweeper = setInterval(() => this.#sweep(), KEEP / 2);
+  #closed = false;
+
+  /** A kept connection to an address, the one used last; undefined when there is none. */
+  take(address: Address): OriginConnection | undefined {
+    const kept = this.#kept.get(formatAddress(address));
+    for (let link; (link = kept?.pop()) !== undefined;) {
+      if (link.keptUntil > performance.now()) return link;
+      link.connection.close();
+    }
+    return undefined;
+  }
+
+  /** @throws ProxyError `origin_unreachable`, `origin_timeout`, `client_gone` */
+  async dial(address: Address, timeout: number, gone: AbortSignal): Promise<OriginConnection> {
+    return new OriginConnection(address, await dial(address, timeout, gone));
+  }
+
+  /** Keeps a connection whose last response has been read to its end. */
+  give(link: OriginConnection): void {
+    const key = formatAddress(link.address);
+    const kept = this.#kept.get(key) ?? [];
+    if (this.#closed || kept.length >= MAX_KEPT || link.inbox.length > 0) {
+      link.connection.close();
+      return;
+    }
+    link.keptUntil = performance.now() + KEEP;
+    link.inbox.shrink();
+    kept.push(link);
+    this.#kept.set(key, kept);
+    // Whatever comes while nothing has been asked is the end, or belongs to no request.
+    link.more().then(() => this.#drop(key, link));
+  }
+
+  /** Lets a connection go if it still waits. */
+  #drop(key: string, link: OriginConnection): void {
+    const kept = this.#kept.get(key);
+    const index = kept?.indexOf(link) ?? -1;
+    if (index < 0) return;
+    kept!.splice(index, 1);
+    link.connection.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    clearInterval(this.#sweeper);
+    for (const kept of this.#kept.values()) for (const link of kept) link.connection.close();
+    this.#kept.clear();
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    for (const [key, kept] of this.#kept) {
+      const fresh = kept.filter((link) => link.keptUntil > now);
+      for (const link of kept) if (link.keptUntil <= now) link.connection.close();
+      if (fresh.length > 0) this.#kept.set(key, fresh);
+      else this.#kept.delete(key);
+    }
+  }
+}

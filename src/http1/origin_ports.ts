@@ -1,0 +1,16 @@
+// What it takes to ask origins over HTTP, whichever relay does it.
+
+import type { OriginPorts } from "../core/try_origins.ts";
+
+/** Deadlines towards one origin, milliseconds. */
+export interface OriginHttpTimeouts {
+  /** TCP dial of one origin, all its addresses together. */
+  readonly dial: number;
+  /** From the request to the head of the response. */
+  readonly answer: number;
+}
+
+/** Everything that asking origins needs of its surroundings. */
+export interface OriginHttpPorts extends OriginPorts {
+  readonly timeouts: OriginHttpTimeouts;
+}

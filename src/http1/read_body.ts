@@ -1,0 +1,50 @@
+// Reads the body of an origin's response whole, within bounds of length and time.
+
+import { ProtocolError, ProxyError } from "../core/errors.ts";
+import { GrowingBytes } from "../core/growing_bytes.ts";
+import { Deadline } from "../net/deadline.ts";
+import { BodyScanner } from "../protocol/http/body_scanner.ts";
+import type { HttpResponse } from "../protocol/http/response.ts";
+import type { OriginConnection } from "./origin_pool.ts";
+
+/**
+ * Reads the whole body of a response.
+ *
+ * @param bounds `timeout` in milliseconds, `limit` in bytes
+ * @throws ProxyError `origin_gone` when it ends early, is too long or broken, `origin_timeout`
+ */
+export async function readBody(
+  link: OriginConnection,
+  { bodyLength }: HttpResponse,
+  { timeout, limit }: { readonly timeout: number; readonly limit: number },
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { connection, inbox } = link;
+  const body = new GrowingBytes(limit);
+  const scanner = new BodyScanner(bodyLength, (bytes) => {
+    if (body.length + bytes.length > limit) {
+      throw new ProxyError("origin_gone", "Origin sends too long an answer");
+    }
+    body.append(bytes);
+  });
+  using deadline = new Deadline(timeout, () => connection.close());
+  while (true) {
+    if (inbox.length > 0) inbox.consume(pushBytes(scanner, inbox.bytes));
+    if (scanner.done) break;
+    inbox.adapt();
+    if (await inbox.fill(connection)) continue;
+    if (scanner.untilClose && !deadline.passed) break;
+    throw deadline.passed
+      ? new ProxyError("origin_timeout", "Origin does not answer")
+      : new ProxyError("origin_gone", "Origin has closed the connection");
+  }
+  return body.bytes;
+}
+
+function pushBytes(scanner: BodyScanner, bytes: Uint8Array): number {
+  try {
+    return scanner.push(bytes);
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError)) throw cause;
+    throw new ProxyError("origin_gone", "Origin does not speak HTTP", { cause });
+  }
+}

@@ -1,0 +1,157 @@
+// An HTTP/1.1 port over plain TCP connections, for relays that pump bodies as bytes: the head of a
+// request is read and checked here, the answer is the handler's. Deno.serve carries bodies as
+// streams, which costs more and cannot be stopped; docs/decisions/0002 has the figures. RFC 9112.
+
+import { addressGroup } from "../core/address_group.ts";
+import type { ListenAddress } from "../core/endpoint.ts";
+import { ProtocolError } from "../core/errors.ts";
+import { type MemoryBudget, type MemoryHold, MemoryLimitError } from "../core/memory_budget.ts";
+import type { Address } from "../core/origin.ts";
+import { parseHead } from "../protocol/http/head.ts";
+import { findRequestHead } from "../protocol/http/request_head.ts";
+import { type HttpRequest, understandRequest } from "../protocol/http/request.ts";
+import { Deadline } from "../net/deadline.ts";
+import { HttpExchange } from "./exchange.ts";
+import { HttpClient } from "./client.ts";
+import type { TcpConnection } from "../net/tcp_connection.ts";
+import { type ConnectionLimits, TcpServer } from "../net/tcp_server.ts";
+
+/** How long a closed client may take to read its last bytes, milliseconds. */
+const LINGER = 2000;
+
+/** Deadlines of a connection, milliseconds; looked at when they begin, so that they may change. */
+export interface HeadTimeouts {
+  /** A head of a request. */
+  readonly head: number;
+  /** A kept connection brings the next one. */
+  readonly keepAlive: number;
+}
+
+/** What an Http1Server needs to know. */
+export interface Http1ServerOptions {
+  readonly name: string;
+  readonly listen: ListenAddress;
+  readonly reusePort?: boolean;
+  readonly limits: ConnectionLimits;
+  readonly timeouts: HeadTimeouts;
+  /** What is kept of requests until their heads, and bodies if they have any, are complete. */
+  readonly identifyMemory: MemoryBudget;
+  /** Answers one request, to its end; reads its body, or has the connection end. */
+  handle(exchange: HttpExchange): Promise<void>;
+  /** Told of connections closed for a bound, and of requests refused before `handle`. */
+  onRefused(reason: string): void;
+  onError(error: unknown): void;
+}
+
+/** A bound port. */
+export class Http1Server implements AsyncDisposable {
+  readonly #options: Http1ServerOptions;
+  readonly #server: TcpServer;
+  readonly #waiting = new Set<TcpConnection>();
+  #stopped = false;
+
+  private constructor(options: Http1ServerOptions) {
+    this.#options = options;
+    this.#server = TcpServer.open({
+      ...options,
+      serve: (connection) => this.#serve(connection),
+      onRefused: (limit) => options.onRefused(`limit_${limit}`),
+    });
+  }
+
+  /** @throws ProxyError `internal` when the port cannot be bound */
+  static open(options: Http1ServerOptions): Http1Server {
+    return new Http1Server(options);
+  }
+
+  get address(): Address {
+    return this.#server.address;
+  }
+
+  get closed(): Promise<void> {
+    return this.#server.closed;
+  }
+
+  /** Takes no new connection and no new request; requests under way go on. */
+  stop(): void {
+    this.#stopped = true;
+    this.#server.stop();
+    for (const connection of this.#waiting) connection.close();
+  }
+
+  /** Open connections of clients. */
+  get connections(): number {
+    return this.#server.connections.size;
+  }
+
+  /** Resolves when no request is under way any more. */
+  idle(): Promise<void> {
+    return this.#server.idle();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stop();
+    await this.#server[Symbol.asyncDispose]();
+  }
+
+  async #serve(connection: TcpConnection): Promise<void> {
+    const client = new HttpClient(connection);
+    using memory = this.#options.identifyMemory.open(addressGroup(connection.peer.host));
+    const { timeouts } = this.#options;
+    let timeout = timeouts.head;
+    while (!this.#stopped) {
+      const exchange = await this.#nextExchange(client, memory, timeout);
+      if (exchange === undefined) return;
+      await this.#options.handle(exchange);
+      client.unwatch();
+      if (!exchange.keepAlive || this.#stopped) {
+        return await connection.closeGently(LINGER, client.reading);
+      }
+      timeout = timeouts.keepAlive;
+    }
+  }
+
+  async #nextExchange(
+    client: HttpClient,
+    memory: MemoryHold,
+    timeout: number,
+  ): Promise<HttpExchange | undefined> {
+    try {
+      client.inbox.countIn(memory);
+      const request = await this.#readRequest(client, timeout);
+      if (request === undefined) return undefined;
+      // A body is being read for as long as its request is being answered, which is not long.
+      if (request.bodyLength === 0) client.inbox.countIn(undefined);
+      const exchange = new HttpExchange(request, client);
+      if (this.#stopped) exchange.keepAlive = false;
+      return exchange;
+    } catch (error) {
+      if (!(error instanceof ProtocolError) && !(error instanceof MemoryLimitError)) throw error;
+      const isMemory = error instanceof MemoryLimitError;
+      this.#options.onRefused(isMemory ? `memory_${error.level}` : "bad_request");
+      await HttpExchange.refuse(client.connection, error);
+      await client.connection.closeGently(LINGER);
+      return undefined;
+    }
+  }
+
+  async #readRequest(client: HttpClient, timeout: number): Promise<HttpRequest | undefined> {
+    const { connection, inbox } = client;
+    using deadline = new Deadline(timeout, () => connection.close());
+    this.#waiting.add(connection);
+    try {
+      let found = findRequestHead(inbox.bytes);
+      for (; found === undefined; found = findRequestHead(inbox.bytes)) {
+        if (await client.more()) continue;
+        if (deadline.passed && inbox.length > 0) this.#options.onRefused("head_timeout");
+        return undefined;
+      }
+      const { start, end, lineEnd } = found;
+      const request = understandRequest(parseHead(inbox.bytes.subarray(start, end), lineEnd));
+      inbox.consume(end);
+      return request;
+    } finally {
+      this.#waiting.delete(connection);
+    }
+  }
+}

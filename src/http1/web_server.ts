@@ -1,0 +1,202 @@
+// An HTTP port for handlers that take web requests, with small bodies both ways: like Deno.serve, but
+// no client can hold a connection for nothing, and one that leaves is noticed although it has sent a
+// body. Knows no routes. RFC 9112.
+
+import type { ListenAddress } from "../core/endpoint.ts";
+import type { MemoryBudget } from "../core/memory_budget.ts";
+import type { Address } from "../core/origin.ts";
+import { Deadline } from "../net/deadline.ts";
+import type { ConnectionLimits } from "../net/tcp_server.ts";
+import { ProtocolError } from "../core/errors.ts";
+import { BodyScanner } from "../protocol/http/body_scanner.ts";
+import { type HeadTimeouts, Http1Server } from "./server.ts";
+import type { HttpExchange } from "./exchange.ts";
+
+/** Methods of which no web Request can be made, and which nobody here has a use for. */
+const IMPOSSIBLE: readonly string[] = ["TRACE", "TRACK"];
+const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
+
+/** What a WebHandler needs to know. */
+export interface WebHandlerOptions {
+  /** `stall`: milliseconds for a client to take an answer. */
+  readonly timeouts: HeadTimeouts & { readonly stall: number };
+  /**
+   * Answers one request; reading its body within bounds is the handler's business. The answer is
+   * read whole before it is sent.
+   */
+  handle(request: Request, peer: Address): Response | Promise<Response>;
+  /** Told of connections and requests that were refused before `handle`. */
+  onRefused(reason: string): void;
+  /** Told of what `handle` throws; the client gets a bare 500. */
+  onError(error: unknown): void;
+}
+
+/** What a WebServer needs to know. */
+export interface WebServerOptions extends WebHandlerOptions {
+  /** What listens, for error messages: "HTTP API". */
+  readonly name: string;
+  readonly listen: ListenAddress;
+  readonly reusePort?: boolean;
+  readonly limits: ConnectionLimits;
+  readonly identifyMemory: MemoryBudget;
+}
+
+/** A bound port. */
+export class WebServer implements AsyncDisposable {
+  readonly #server: Http1Server;
+  readonly #handler: WebHandler;
+
+  private constructor(options: WebServerOptions) {
+    this.#handler = new WebHandler(options);
+    this.#server = Http1Server.open({
+      ...options,
+      handle: (exchange) => this.#handler.serve(exchange),
+    });
+  }
+
+  /** @throws ProxyError `internal` when the port cannot be bound */
+  static open(options: WebServerOptions): WebServer {
+    return new WebServer(options);
+  }
+
+  get address(): Address {
+    return this.#server.address;
+  }
+
+  /** Rejects when the listener dies by itself. */
+  get closed(): Promise<void> {
+    return this.#server.closed;
+  }
+
+  /** Takes no new connection and no new request; requests under way go on. */
+  stop(): void {
+    this.#server.stop();
+  }
+
+  /** Ends all connections. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.stop();
+    this.#handler[Symbol.dispose]();
+    await this.#server[Symbol.asyncDispose]();
+  }
+}
+
+/** Answers the requests of a port, its own or one that it shares, by web requests. */
+export class WebHandler implements Disposable {
+  readonly #options: WebHandlerOptions;
+  readonly #open = new Set<HttpExchange>();
+
+  constructor(options: WebHandlerOptions) {
+    this.#options = options;
+  }
+
+  /** Ends the connections of all requests under way. */
+  [Symbol.dispose](): void {
+    for (const exchange of this.#open) exchange.connection.close();
+  }
+
+  /** Answers one request to its end. */
+  async serve(exchange: HttpExchange): Promise<void> {
+    if (IMPOSSIBLE.includes(exchange.request.method)) return await this.#refuseMethod(exchange);
+    const body = new RequestBody(exchange);
+    const { connection } = exchange;
+    this.#open.add(exchange);
+    try {
+      const response = await this.#answerOf(exchange, body);
+      const fields = [...response.headers].map(([name, value]) => ({ name, value }));
+      const bytes = await response.bytes();
+      const keepsLength = exchange.request.method === "HEAD" && bytes.length === 0;
+      if (!body.isRead) exchange.keepAlive = false;
+      using _deadline = new Deadline(this.#options.timeouts.stall, () => connection.close());
+      await exchange.answer({
+        status: response.status,
+        fields: fields.filter(({ name }) => keepsLength || name !== "content-length"),
+        body: bytes,
+      });
+    } finally {
+      this.#open.delete(exchange);
+    }
+  }
+
+  async #refuseMethod(exchange: HttpExchange): Promise<void> {
+    this.#options.onRefused("method");
+    exchange.keepAlive = false;
+    const allow = { name: "Allow", value: "GET, HEAD, POST, PATCH, DELETE, OPTIONS" };
+    await exchange.answer({ status: 405, fields: [allow] });
+  }
+
+  async #answerOf(exchange: HttpExchange, body: RequestBody): Promise<Response> {
+    try {
+      return await this.#options.handle(webRequest(exchange, body), exchange.connection.peer);
+    } catch (error) {
+      this.#options.onError(error);
+      return new Response(null, { status: 500 });
+    }
+  }
+}
+
+type Controller = ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
+
+/** The body of a request as a stream that reads from the connection when it is asked to. */
+class RequestBody {
+  /** Aborted when the client has left before its answer. */
+  readonly gone = new AbortController();
+  readonly stream: ReadableStream<Uint8Array<ArrayBuffer>> | null;
+  readonly #exchange: HttpExchange;
+  readonly #scanner: BodyScanner;
+  readonly #pieces: Uint8Array<ArrayBuffer>[] = [];
+  /** Whether the client sends its body only once it has been told to. */
+  #isWaitedFor = false;
+
+  constructor(exchange: HttpExchange) {
+    const { bodyLength } = exchange.request;
+    this.#exchange = exchange;
+    this.#scanner = new BodyScanner(bodyLength, (bytes) => this.#pieces.push(bytes.slice()));
+    if (bodyLength === 0) {
+      this.stream = null;
+      this.#watch();
+      return;
+    }
+    this.#isWaitedFor = exchange.request.fields.tokens("expect").includes("100-continue");
+    const pull = (controller: Controller) => this.#pull(controller);
+    this.stream = new ReadableStream({ pull }, { highWaterMark: 0 });
+  }
+
+  /** Whether nothing of it stands before the client's next request. */
+  get isRead(): boolean {
+    return this.#scanner.done;
+  }
+
+  async #pull(controller: Controller): Promise<void> {
+    const { client } = this.#exchange;
+    if (this.#isWaitedFor) await client.connection.write(CONTINUE);
+    this.#isWaitedFor = false;
+    while (this.#pieces.length === 0 && !this.#scanner.done) {
+      if (client.inbox.length === 0 && !await client.more()) {
+        throw new ProtocolError("Cannot read the whole body");
+      }
+      client.inbox.consume(this.#scanner.push(client.inbox.bytes));
+    }
+    for (const piece of this.#pieces.splice(0)) controller.enqueue(piece);
+    if (!this.#scanner.done) return;
+    controller.close();
+    this.#watch();
+  }
+
+  #watch(): void {
+    this.#exchange.client.watch(() => this.gone.abort());
+  }
+}
+
+/** The request for a handler that knows web requests. */
+function webRequest({ request }: HttpExchange, { stream, gone }: RequestBody): Request {
+  const { method, path, query, host, fields } = request;
+  const headers = new Headers();
+  for (const { name, value } of fields) headers.append(name, value);
+  const search = query === "" ? "" : `?${query}`;
+  const where = URL.canParse(`http://${host}/`) && host !== "" ? host : "localhost";
+  const url = `http://${where}${path === "*" ? "/" : path}${search}`;
+  const hasBody = stream !== null && method !== "GET" && method !== "HEAD";
+  const body = hasBody ? { body: stream } : {};
+  return new Request(url, { method, headers, signal: gone.signal, ...body });
+}

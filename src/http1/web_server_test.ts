@@ -1,0 +1,212 @@
+import assert from "node:assert/strict";
+import { ampleMemory } from "../../tests/support/ample_memory.ts";
+import { RawHttpClient } from "../../tests/support/raw_http_client.ts";
+import { until } from "../../tests/support/wait.ts";
+import { WebServer, type WebServerOptions } from "./web_server.ts";
+
+interface Site {
+  readonly port: number;
+  readonly refused: string[];
+  readonly errors: unknown[];
+}
+
+/** A port whose handler is this one. */
+async function onSite(
+  handle: WebServerOptions["handle"],
+  test: (site: Site) => Promise<void>,
+): Promise<void> {
+  const refused: string[] = [];
+  const errors: unknown[] = [];
+  await using server = WebServer.open({
+    name: "HTTP API",
+    listen: { host: "127.0.0.1", port: 0 },
+    limits: { maxConnections: 4, maxConnectionsPerAddress: 3 },
+    identifyMemory: ampleMemory(),
+    timeouts: { head: 200, keepAlive: 200, stall: 200 },
+    handle,
+    onRefused: (reason) => refused.push(reason),
+    onError: (error) => errors.push(error),
+  });
+  await test({ port: server.address.port, refused, errors });
+}
+
+async function echo(request: Request): Promise<Response> {
+  const { pathname, search } = new URL(request.url);
+  const body = await request.text();
+  const said = `${request.method} ${pathname}${search} ${request.headers.get("host")} <${body}>`;
+  return new Response(said, { status: 201, headers: { "x-length": String(body.length) } });
+}
+
+function post(target: string, ...rest: readonly string[]): string {
+  return [`POST ${target} HTTP/1.1`, "Host: tv.example", ...rest].join("\r\n");
+}
+
+Deno.test("requests follow each other on one connection, bodies and all", async () => {
+  await onSite(echo, async ({ port }) => {
+    using client = await RawHttpClient.open(port);
+    await client.send(
+      post("/a?b=%20", "Content-Length: 3", "", "xyz") +
+        post("/c", "Transfer-Encoding: chunked", "", "2\r\nuv\r\n1\r\nw\r\n0\r\n\r\n") +
+        "GET /d HTTP/1.1\r\nHost: tv.example\r\n\r\n",
+    );
+    const text = await client.until("GET /d tv.example <>");
+    assert.match(text, /^HTTP\/1\.1 201 Created\r\n/);
+    assert.deepEqual(text.match(/(?:POST|GET) \S+ \S+ <\w*>/g), [
+      "POST /a?b=%20 tv.example <xyz>",
+      "POST /c tv.example <uvw>",
+      "GET /d tv.example <>",
+    ]);
+    assert.equal(text.match(/Content-Length: /g)?.length, 3);
+  });
+});
+
+Deno.test("an empty line between two requests is none of them", async () => {
+  await onSite(echo, async ({ port }) => {
+    using client = await RawHttpClient.open(port);
+    const get = (target: string) => `GET ${target} HTTP/1.1\r\nHost: tv.example\r\n\r\n`;
+    await client.send(
+      `${post("/a", "Content-Length: 1", "", "x")}\r\n${get("/b")}\r\n${get("/c")}`,
+    );
+    const text = await client.until("GET /c tv.example <>");
+    assert.equal(text.match(/ 201 Created/g)?.length, 3);
+  });
+});
+
+Deno.test("HEAD says the length that GET would have, or none", async () => {
+  const known = { headers: { "content-length": "126" } };
+  const answers = (request: Request) =>
+    new Response(null, new URL(request.url).pathname === "/known" ? known : {});
+  await onSite(answers, async ({ port }) => {
+    using client = await RawHttpClient.open(port);
+    const head = (target: string, more = "") =>
+      `HEAD ${target} HTTP/1.1\r\nHost: tv.example\r\n${more}\r\n`;
+    await client.send(head("/known") + head("/any") + head("/known", "Connection: close\r\n"));
+    const text = await client.until();
+    assert.equal(text.match(/^HTTP\/1\.1 200 /gm)?.length, 3, text);
+    assert.deepEqual(text.match(/content-length: \d+/gi), Array(2).fill("content-length: 126"));
+  });
+});
+
+Deno.test("a body that is waited for is asked for, unless nobody wants it", async () => {
+  await onSite(echo, async ({ port }) => {
+    using client = await RawHttpClient.open(port);
+    await client.send(post("/a", "Content-Length: 3", "Expect: 100-continue", "", ""));
+    assert.equal(await client.until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+    await client.send("xyz");
+    assert.match(await client.until("<xyz>"), /201 Created/);
+  });
+  await onSite(() => new Response("no", { status: 413 }), async ({ port }) => {
+    using client = await RawHttpClient.open(port);
+    await client.send(post("/a", "Content-Length: 3", "Expect: 100-continue", "", ""));
+    const text = await client.until();
+    assert.match(text, /^HTTP\/1\.1 413 /);
+    assert.match(text, /Connection: close/, "its body would be taken for a request");
+  });
+});
+
+Deno.test("a method of which no web Request can be made is refused, and is no error", async () => {
+  await onSite(echo, async ({ port, refused, errors }) => {
+    for (const method of ["TRACE", "TRACK"]) {
+      using client = await RawHttpClient.open(port);
+      await client.send(`${method} / HTTP/1.1\r\nHost: tv.example\r\n\r\n`);
+      const text = await client.until();
+      assert.match(text, /^HTTP\/1\.1 405 Method Not Allowed\r\n/);
+      assert.match(text, /\r\nAllow: GET, /);
+    }
+    assert.deepEqual([refused, errors], [["method", "method"], []]);
+  });
+});
+
+Deno.test("what two servers could read in two ways is refused", async () => {
+  await onSite(echo, async ({ port, refused }) => {
+    const requests = [
+      post("/", "Content-Length: 3", "Transfer-Encoding: chunked", "", "xyz"),
+      post("/", "Content-Length: 3", "Content-Length: 3", "", "xyz"),
+      "POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: 0\r\n\r\n",
+    ];
+    for (const request of requests) {
+      using client = await RawHttpClient.open(port);
+      await client.send(request);
+      assert.match(await client.until(), /^HTTP\/1\.1 400 /);
+    }
+    assert.deepEqual(refused, ["bad_request", "bad_request", "bad_request"]);
+  });
+});
+
+Deno.test("a body that breaks off or has broken chunks is the handler's to see", async () => {
+  const seen: string[] = [];
+  const handle = async (request: Request) => {
+    const what = await request.text().catch((error) => error.message);
+    seen.push(what);
+    return new Response(null, { status: 400 });
+  };
+  await onSite(handle, async ({ port }) => {
+    using broken = await RawHttpClient.open(port);
+    await broken.send(post("/", "Transfer-Encoding: chunked", "", "zz\r\n"));
+    assert.match(await broken.until(), /^HTTP\/1\.1 400 /);
+    using short = await RawHttpClient.open(port);
+    await short.send(post("/", "Content-Length: 9", "", "xyz"));
+    short.close();
+    await until("both be seen", () => seen.length === 2);
+    assert.deepEqual(seen, ["Cannot read the chunks of a body", "Cannot read the whole body"]);
+  });
+});
+
+Deno.test("a client that leaves before its answer is noticed, whatever it has sent", async () => {
+  for (const length of [0, 1, 5000]) {
+    const asked = Promise.withResolvers<void>();
+    const left = Promise.withResolvers<void>();
+    const handle = async (request: Request) => {
+      await request.bytes();
+      request.signal.addEventListener("abort", () => left.resolve());
+      asked.resolve();
+      await left.promise;
+      return new Response();
+    };
+    await onSite(handle, async ({ port, errors }) => {
+      using client = await RawHttpClient.open(port);
+      await client.send(post("/", `Content-Length: ${length}`, "", "x".repeat(length)));
+      await asked.promise;
+      client.close();
+      await left.promise;
+      assert.deepEqual(errors, []);
+    });
+  }
+});
+
+Deno.test("nobody holds a connection for nothing", async () => {
+  await onSite(echo, async ({ port, refused }) => {
+    using silent = await RawHttpClient.open(port);
+    using slow = await RawHttpClient.open(port);
+    await slow.send("POST / HTTP/1.1\r\nHost:");
+    using kept = await RawHttpClient.open(port);
+    await kept.send(post("/", "Content-Length: 1", "", "x"));
+    using fourth = await RawHttpClient.open(port);
+    assert.equal(await fourth.until(), "", "three from one address are enough");
+    assert.match(await kept.until(), /201 Created/);
+    assert.deepEqual([await silent.until(), await slow.until()], ["", ""]);
+    assert.deepEqual(refused, ["limit_per_address", "head_timeout"]);
+  });
+});
+
+Deno.test("an error of the handler's own is an empty 500", async () => {
+  const handle = () => {
+    throw new Error("broken");
+  };
+  await onSite(handle, async ({ port, errors }) => {
+    using client = await RawHttpClient.open(port);
+    await client.send(post("/", "Content-Length: 0", "Connection: close", "", ""));
+    assert.match(await client.until(), /^HTTP\/1\.1 500 .*\r\n\r\n$/s);
+    assert.match(String(errors[0]), /broken/);
+  });
+});
+
+Deno.test("an answer that is not taken ends the connection", async () => {
+  const body = new Uint8Array(32 << 20);
+  await onSite(() => new Response(body), async ({ port }) => {
+    using client = await RawHttpClient.open(port);
+    await client.send("GET / HTTP/1.1\r\nHost: tv.example\r\n\r\n");
+    const isOver = () => client.send("x").then(() => false, () => true);
+    await until("the connection be ended", isOver);
+  });
+});

@@ -1,0 +1,167 @@
+// The command line: what the arguments ask for, and the answers that need no running proxy. It
+// ends in a configuration to start with or in an exit code; starting is somebody else's business.
+
+import { type Config, ConfigError, loadConfig } from "../config/config.ts";
+import { findUnreadable } from "../config/files.ts";
+import { findNotices, unknownNames } from "../config/notices.ts";
+import { reportConfig } from "../config/report.ts";
+import { GROUPS } from "../config/table.ts";
+import { Environment, type Settings } from "../config/environment.ts";
+import type { StandardOutputs } from "./output.ts";
+import { signature, versionText } from "../core/version.ts";
+
+/** What the command line reads from and writes to. */
+export interface CommandLineIo {
+  readonly environment: Environment;
+  /** Writes one line to the standard output. */
+  readonly print: (line: string) => void;
+  /** Writes one line to the standard error output. */
+  readonly printError: (line: string) => void;
+}
+
+/** The same for a process that goes on: its lines must not wait for their readers. */
+export interface ProcessIo extends CommandLineIo {
+  readonly streams: StandardOutputs;
+}
+
+/** A good configuration, and the settings that it was made of. */
+export interface Start {
+  readonly action: "start";
+  readonly config: Config;
+  readonly settings: Settings;
+}
+
+/** Either the proxy is to be started, or the process is done. */
+export type Outcome =
+  | Start
+  | { readonly action: "exit"; readonly code: number };
+
+/** What the arguments ask for; `argument` is the first that means nothing. */
+export type Command =
+  | { readonly name: "start" | "check" | "print-config" | "help" | "version" }
+  | { readonly name: "unknown"; readonly argument: string };
+
+const DONE: Outcome = { action: "exit", code: 0 };
+const MISUSED: Outcome = { action: "exit", code: 2 };
+
+const EXAMPLES = [
+  ["Start with the defaults", "srs-proxy"],
+  ["Another port, tokens for origins", "PROXY_RTMP_SERVER=1935 PROXY_REGISTER_TOKEN=… srs-proxy"],
+  ["Only local origins and operators", "PROXY_SYSTEM_API=127.0.0.1:12025 srs-proxy"],
+  [
+    "One fixed origin",
+    "PROXY_DEFAULT_BACKEND_ENABLED=on PROXY_DEFAULT_BACKEND_RTMP=1935 srs-proxy",
+  ],
+] as const;
+
+/**
+ * Does what the arguments ask for. Problems of the configuration go to the standard error output,
+ * one a line, all of them.
+ */
+export async function runCommandLine(
+  args: readonly string[],
+  io: CommandLineIo,
+): Promise<Outcome> {
+  const command = parseCommandLine(args);
+  switch (command.name) {
+    case "help":
+      io.print(helpText());
+      return DONE;
+    case "version":
+      io.print(`${signature} ${versionText}`);
+      return DONE;
+    case "unknown":
+      io.printError(`Cannot understand the arguments: current value is ${command.argument}`);
+      io.printError("Try --help");
+      return MISUSED;
+    case "print-config":
+      for (const line of reportConfig(await io.environment.read())) io.print(line);
+      return DONE;
+    case "check":
+    case "start":
+      return await readConfig(command.name, io);
+  }
+}
+
+/** Reads the arguments; the first that is not understood decides, then the first there is. */
+export function parseCommandLine(args: readonly string[]): Command {
+  const unknown = args.find((argument) => !COMMANDS.has(argument));
+  if (unknown !== undefined) return { name: "unknown", argument: unknown };
+  return { name: COMMANDS.get(args[0] ?? "") ?? "start" };
+}
+
+const COMMANDS: ReadonlyMap<string, "help" | "version" | "check" | "print-config"> = new Map([
+  ["--help", "help"],
+  ["-h", "help"],
+  ["--version", "version"],
+  ["-V", "version"],
+  ["--check", "check"],
+  ["--print-config", "print-config"],
+]);
+
+/** Usage, all variables with their defaults, and examples. */
+export function helpText(): string {
+  const lines = [
+    `${signature} ${versionText}: a proxy in front of SRS media servers`,
+    "",
+    "Usage: srs-proxy [--help | --version | --check | --print-config]",
+    "",
+    "  --help          Show this text",
+    "  --version       Show the version",
+    "  --check         Check the configuration and exit: 0 if it is good, 2 if not",
+    "  --print-config  Show every variable as it is in effect, secrets hidden, and where it is set",
+    "",
+    "It is configured by environment variables. A .env file in the working directory is read too;",
+    "it never overrides a variable that is set. An empty variable takes its default. On SIGHUP the",
+    "file is read again.",
+  ];
+  for (const { title, variables } of GROUPS) {
+    lines.push("", `${title}:`);
+    for (const [name, { default: defaultText, doc }] of Object.entries(variables)) {
+      const shown = defaultText === "" ? "" : ` [${defaultText}]`;
+      lines.push(`  ${name.padEnd(33)} ${doc}${shown}`);
+    }
+  }
+  lines.push("", "Durations are written like 300s, 1h30m or 500ms.", "", "Examples:");
+  for (const [purpose, command] of EXAMPLES) lines.push(`  # ${purpose}`, `  ${command}`);
+  return lines.join("\n");
+}
+
+/**
+ * The environment and the outputs of this process.
+ *
+ * @param directory where files of variables are looked for
+ */
+export function processIo(directory = "."): ProcessIo {
+  return {
+    streams: { output: Deno.stdout, errors: Deno.stderr },
+    environment: new Environment(Deno.env.toObject(), directory),
+    print: (line) => writeLine(Deno.stdout, line),
+    printError: (line) => writeLine(Deno.stderr, line),
+  };
+}
+
+async function readConfig(command: "check" | "start", io: CommandLineIo): Promise<Outcome> {
+  const settings = await io.environment.read();
+  let config: Config;
+  try {
+    config = loadConfig(settings);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const line of [...error.problems, ...unknownNames(settings)]) io.printError(line);
+    return MISUSED;
+  }
+  const problems = await findUnreadable(config);
+  for (const problem of problems) io.printError(problem);
+  if (problems.length > 0) return MISUSED;
+  if (command === "start") return { action: "start", config, settings };
+  const notices = findNotices(settings);
+  for (const notice of notices) io.printError(`Warning: ${notice}`);
+  io.print(notices.length === 0 ? "The configuration is good" : "The configuration can be used");
+  return DONE;
+}
+
+function writeLine(output: { writeSync(bytes: Uint8Array): number }, line: string): void {
+  let bytes = new TextEncoder().encode(`${line}\n`);
+  while (bytes.length > 0) bytes = bytes.subarray(output.writeSync(bytes));
+}

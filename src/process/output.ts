@@ -1,0 +1,59 @@
+// What the running program says on its standard outputs. Whoever reads them may stop reading, and the
+// program goes on: it waits for them only at its end, and not for long.
+
+import { LineOutlet } from "../core/line_outlet.ts";
+import { logger } from "../core/log.ts";
+
+/** Bytes that wait for the reader of one output: some thousand lines. */
+const CAPACITY = 1024 * 1024;
+/** How long the end of the program waits for them, milliseconds. */
+const LAST_WORDS = 500;
+
+const LOG = logger("app");
+
+/** A stream of bytes whose writes wait for its reader. */
+export interface ByteStream {
+  /** @returns how many of the bytes were written */
+  write(bytes: Uint8Array): Promise<number>;
+}
+
+/** The standard outputs of a process. */
+export interface StandardOutputs {
+  readonly output: ByteStream;
+  readonly errors: ByteStream;
+}
+
+/** Lines for both outputs; disposing of it writes what waits, if that can be done soon. */
+export class ProcessOutput implements AsyncDisposable {
+  readonly #output: LineOutlet;
+  readonly #errors: LineOutlet;
+
+  constructor({ output, errors }: StandardOutputs) {
+    const capacity = CAPACITY;
+    this.#output = new LineOutlet({ write: (bytes) => output.write(bytes), capacity });
+    this.#errors = new LineOutlet({
+      write: (bytes) => errors.write(bytes),
+      capacity,
+      onRoom: (lines) => LOG.error("Log lines were lost: nobody took them in time", { lines }),
+    });
+  }
+
+  /** Lines of the log that were lost. */
+  get lost(): number {
+    return this.#errors.lost;
+  }
+
+  /** One line, without its line break, for the standard output. */
+  print(line: string): void {
+    this.#output.push(line);
+  }
+
+  /** The same for the standard error output, where the log goes too. */
+  printError(line: string): void {
+    this.#errors.push(line);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#output.flush(LAST_WORDS), this.#errors.flush(LAST_WORDS)]);
+  }
+}

@@ -1,0 +1,64 @@
+// Reading the files of variables again while the program runs: what is good is taken over, what is bad
+// changes nothing. Knows no signal and no service manager.
+
+import type { App } from "../app/app.ts";
+import { ConfigError, loadConfig } from "../config/config.ts";
+import { changedVariables, isFixed } from "../config/changes.ts";
+import { logger, type LogOptions } from "../core/log.ts";
+import type { Environment, Settings } from "../config/environment.ts";
+
+const LOG = logger("app");
+
+/** What a Reloader works on. */
+export interface ReloaderOptions {
+  readonly app: App;
+  readonly environment: Environment;
+  /** What the app was opened with. */
+  readonly settings: Settings;
+  changeLogLevel(level: LogOptions["level"]): Promise<void>;
+}
+
+/** Reloads one at a time. */
+export class Reloader {
+  readonly #options: ReloaderOptions;
+  #settings: Settings;
+
+  constructor(options: ReloaderOptions) {
+    this.#options = options;
+    this.#settings = options.settings;
+  }
+
+  /** @returns what was wrong, in one line, if nothing has changed for that */
+  async reload(): Promise<string | undefined> {
+    const { app, environment, changeLogLevel } = this.#options;
+    try {
+      const settings = await environment.read();
+      const next = loadConfig(settings);
+      const changed = changedVariables(this.#settings.variables, settings.variables);
+      await app.reconfigure(next);
+      await changeLogLevel(next.log.level);
+      this.#settings = settings;
+      this.#tell(changed);
+      return undefined;
+    } catch (error) {
+      const problems = error instanceof ConfigError ? error.problems : [messageOf(error)];
+      for (const problem of problems) {
+        LOG.error("Cannot reload, the old configuration is kept", { problem });
+      }
+      return problems.join("; ");
+    }
+  }
+
+  /** Names only: values may be secrets. */
+  #tell(changed: readonly string[]): void {
+    const waiting = changed.filter(isFixed);
+    const applied = changed.filter((name) => !isFixed(name));
+    LOG.info("Configuration reloaded", { changed: applied.join(",") || "nothing" });
+    if (waiting.length === 0) return;
+    LOG.warn("Some variables change at the next start only", { variables: waiting.join(",") });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

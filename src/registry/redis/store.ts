@@ -1,0 +1,394 @@
+// The store of a proxy that shares its records with others over Redis. A full copy answers whatever
+// is asked; Redis decides who maps a stream; and when Redis cannot be asked this proxy decides by
+// the copy, in a way that lets every other proxy come to the same. Knows no protocol of a client.
+
+import type { PageRequest } from "../../core/directory.ts";
+import { type Clock, systemClock } from "../../core/clock.ts";
+import { ProxyError } from "../../core/errors.ts";
+import type { Origin } from "../../core/origin.ts";
+import type { Metrics, RtcSession } from "../../core/ports.ts";
+import { MemoryStore } from "../memory_store.ts";
+import { RecordTable } from "../record_table.ts";
+import { type RedisAccess, RedisConnection } from "./connection.ts";
+import type { OpenCalls } from "./calls.ts";
+import { Batcher } from "./batcher.ts";
+import { FleetBook } from "./fleet_book.ts";
+import { Follower } from "./follower.ts";
+import { Gate, within } from "./gate.ts";
+import { GivenUp } from "./given_up.ts";
+import { Keys } from "./keys.ts";
+import { RedisLink } from "./link.ts";
+import { locatorOf, type RedisServers } from "./locate.ts";
+import { OriginLookup } from "./origin_lookup.ts";
+import type { MappingResult } from "./records.ts";
+import { Remote } from "./remote.ts";
+import { SessionBook } from "./session_book.ts";
+import { Unwritten } from "./unwritten.ts";
+import { Upkeep } from "./upkeep.ts";
+import { claimWish, forgetWish, leaseWish, type StreamOperation } from "./wishes.ts";
+import { firstByHash } from "../rendezvous.ts";
+import type {
+  Answer,
+  ForgottenStream,
+  FoundStream,
+  OriginRecord,
+  Store,
+  StoreSize,
+  StreamClaim,
+  StreamLease,
+  StreamMove,
+  StreamRecord,
+  StreamRecordPage,
+} from "../store.ts";
+
+/** Where Redis is, and how much it may hold. */
+export interface RedisStoreOptions {
+  readonly servers: RedisServers;
+  readonly access: RedisAccess;
+  /** Put before the name of every key, so that several clusters of proxies can share a database. */
+  readonly keyPrefix: string;
+  readonly maxOrigins: number;
+  readonly maxStreams: number;
+  /** WebRTC sessions of all proxies; 100,000 unless told. */
+  readonly maxSessions?: number;
+  readonly metrics: Metrics;
+  /** The process's own unless given. */
+  readonly clock?: Clock;
+  /** Numbers from 0 up to but not including 1; `Math.random` unless given. */
+  readonly random?: () => number;
+  /** Makes connections; those of sockets unless given. */
+  readonly open?: OpenCalls;
+}
+
+const DEFAULT_MAX_SESSIONS = 100_000;
+/** Milliseconds for one answer to somebody who waits. */
+const DEADLINE = 90;
+/** So much before our deadline Redis must have decided, or the answer could come too late. */
+const WAY_BACK = 30;
+const BACKGROUND_DEADLINE = 1_000;
+const FIRST_CONNECTION = 1_500;
+const LAST_WRITES = 500;
+const TICK = 250;
+/** Life in Redis of origins that are configured, which their proxies write again and again. */
+const PERMANENT_TTL = 30_000;
+/** A mapping that was given up is used again only while it has this left. */
+const STILL_FRESH = 7_000;
+
+/** Records that many proxies share. */
+export class RedisStore implements Store {
+  onSuspect: (origin: string) => void = () => {};
+  onLiveEnd: (stream: string) => void = () => {};
+  readonly #options: RedisStoreOptions;
+  readonly #clock: Clock;
+  readonly #now = () => this.#clock.now();
+  readonly #table: RecordTable;
+  readonly #copy: MemoryStore;
+  readonly #unwritten: Unwritten;
+  readonly #remote: Remote;
+  readonly #gate: Gate;
+  readonly #link: RedisLink;
+  readonly #follower: Follower;
+  readonly #queue: Batcher<StreamOperation, MappingResult>;
+  readonly #sessions: SessionBook;
+  readonly #upkeep: Upkeep;
+  readonly fleet: FleetBook;
+  readonly #timer: Disposable;
+  readonly #givenUp = new GivenUp();
+  readonly #permanent = new Map<string, Origin>();
+  readonly #lookup: OriginLookup;
+
+  /**
+   * Connects, and waits for that a second and a half at most: without Redis the store works too,
+   * and goes on trying.
+   */
+  static async open(options: RedisStoreOptions): Promise<RedisStore> {
+    const store = new RedisStore(options);
+    await within(store.#clock, FIRST_CONNECTION, store.#link.tried).catch(() => {});
+    return store;
+  }
+
+  private constructor(options: RedisStoreOptions) {
+    const { maxOrigins, maxStreams, maxSessions = DEFAULT_MAX_SESSIONS, metrics, access } = options;
+    const { clock = systemClock, random = Math.random } = options;
+    const now = this.#now;
+    const keys = new Keys(options.keyPrefix);
+    const limits = { maxOrigins, maxStreams, maxSessions };
+    this.#options = options;
+    this.#clock = clock;
+    this.#table = new RecordTable(limits);
+    const time = () => this.#remote.timeAt(now()) ?? 0;
+    this.#copy = new MemoryStore({ ...limits, now, time, table: this.#table });
+    this.#unwritten = new Unwritten(Math.max(maxOrigins, maxStreams));
+    this.#remote = new Remote({ keys, limits, metrics, now });
+    this.#gate = new Gate({
+      metrics,
+      clock,
+      connection: () => this.#link.connection,
+      onShut: () => this.#table.hold(now()),
+    });
+    this.#table.hold(now());
+    this.#sessions = new SessionBook({
+      remote: this.#remote,
+      gate: this.#gate,
+      maxSessions,
+      now,
+      wait: DEADLINE,
+    });
+    const parts = {
+      table: this.#table,
+      unwritten: this.#unwritten,
+      remote: this.#remote,
+      gate: this.#gate,
+      sessions: this.#sessions,
+      now,
+    };
+    this.#follower = new Follower({
+      ...parts,
+      metrics,
+      isOwn: (id) => this.#permanent.has(id),
+      onGap: () => this.#upkeep.gap(),
+      onSession: (change) => this.#sessions.changed(change),
+      onSuspect: (origin) => this.onSuspect(origin),
+      onLiveEnd: (stream) => this.onLiveEnd(stream),
+    });
+    this.fleet = new FleetBook(this.#remote, this.#gate);
+    this.#lookup = new OriginLookup({
+      ...{ gate: this.#gate, remote: this.#remote, follower: this.#follower, now },
+      known: (id) => this.#copy.origin(id),
+    });
+    this.#queue = new Batcher(async (connection, operations) => {
+      const results = await this.#remote.streams(connection, operations);
+      this.#follower.takeResults(operations, results);
+      return results.value;
+    });
+    this.#upkeep = new Upkeep({ ...parts, random, follower: this.#follower, queue: this.#queue });
+    const onMessage = (message: string) => this.#follower.take(message);
+    const open = options.open ?? ((wanted) => RedisConnection.open({ ...wanted, access }));
+    this.#link = new RedisLink({
+      clock,
+      random,
+      locate: locatorOf(options.servers, access, keys.version),
+      open: (address, signal) => open({ address, signal, channel: keys.channel, onMessage }),
+      onConnected: (connection) => this.#upkeep.connected(connection),
+      onLost: (why) => this.#gate.shut(why),
+    });
+    this.#timer = clock.every(TICK, () => this.#tick());
+  }
+
+  get trouble(): string | undefined {
+    return this.#gate.trouble;
+  }
+
+  /** Number of the last change in Redis that this store knows of. */
+  get version(): number {
+    return this.#follower.version;
+  }
+
+  async putOrigin(origin: Origin, ttl: number): Promise<void> {
+    const isPermanent = ttl === Infinity;
+    const isNew = isPermanent && !this.#permanent.has(origin.id);
+    if (isPermanent) {
+      this.#permanent.set(origin.id, origin);
+      this.#copy.putOrigin(origin, ttl);
+    } else {
+      this.#permanent.delete(origin.id);
+    }
+    const record = { record: origin, ttl: isPermanent ? PERMANENT_TTL : ttl };
+    this.#lookup.learn(origin.id);
+    const answer = await this.#gate.ask(DEADLINE, (connection) => {
+      return this.#remote.putOrigin(connection, record, "news");
+    });
+    if (answer?.value === false) {
+      if (isNew && this.#permanent.delete(origin.id)) this.#copy.putOrigin(origin, 0);
+      throw this.#full("register another origin", "maxOrigins");
+    }
+    if (isPermanent) return;
+    // While everything is being read the number of the follower is ahead of what it has read.
+    if (answer) return this.#follower.takeOrigin(record, answer.version);
+    this.#countAlone("heartbeat");
+    this.#copy.putOrigin(origin, ttl);
+    this.#unwritten.addOrigin(origin.id);
+  }
+
+  origin(id: string): Answer<Origin | undefined> {
+    return this.#copy.origin(id) ?? this.#lookup.find(id);
+  }
+
+  origins(): readonly OriginRecord[] {
+    return this.#copy.origins();
+  }
+
+  stream(stream: string): FoundStream | undefined {
+    const found = this.#copy.stream(stream);
+    if (!found || !this.#givenUp.has(stream)) return found;
+    if (found.left < STILL_FRESH) return undefined;
+    this.#givenUp.take(stream);
+    return found;
+  }
+
+  async claimStream(claim: StreamClaim): Promise<StreamRecord> {
+    const givenUp = this.#givenUp.take(claim.stream);
+    if (givenUp) this.#forget(givenUp);
+    return await this.#decide(claim.wait, claimWish("claim", claim, [])) ??
+      this.#claimAlone(claim);
+  }
+
+  async moveStream(move: StreamMove): Promise<StreamRecord> {
+    return await this.#decide(move.wait, claimWish("move", move, [move.from])) ??
+      this.#moveAlone(move);
+  }
+
+  async publishStream(lease: StreamLease, wait: number): Promise<StreamRecord> {
+    const said = await this.#decide(wait, leaseWish("publish", lease));
+    if (said) return said;
+    this.#countAlone("publish");
+    const record = this.#copy.publishStream(lease);
+    if (record.origin === lease.origin) this.#unwritten.addStream(lease.stream);
+    return record;
+  }
+
+  async renewStreams(leases: readonly StreamLease[]): Promise<readonly StreamLease[]> {
+    const isDivided = await Promise.all(leases.map((lease) => this.#renew(lease)));
+    return leases.filter((_, at) => isDivided[at]);
+  }
+
+  /** @returns whether a publisher runs where the stream is not */
+  async #renew(lease: StreamLease): Promise<boolean> {
+    const { stream, origin, live } = lease;
+    const result = await this.#submit(BACKGROUND_DEADLINE, leaseWish("renew", lease));
+    if (result?.outcome === "holds") {
+      return live === "runs" && result.mapping.record.origin !== origin;
+    }
+    if (result) return false;
+    const [divided] = this.#copy.renewStreams([lease]);
+    if (this.#copy.stream(stream)?.record.origin === origin) {
+      this.#unwritten.addStream(stream, { ended: live === "ended" ? lease.claimant : undefined });
+    }
+    return divided !== undefined;
+  }
+
+  forgetStream(forgotten: ForgottenStream): Answer<void> {
+    if (this.#gate.isOpen) {
+      if (forgotten.isUrgent) return this.#forget(forgotten);
+      this.#givenUp.add(forgotten, this.#now());
+      return;
+    }
+    this.#copy.forgetStream(forgotten);
+    if (!this.#copy.stream(forgotten.stream)) this.#unwritten.dropStream(forgotten.stream);
+  }
+
+  async suspectOrigin(id: string): Promise<void> {
+    await this.#gate.ask(BACKGROUND_DEADLINE, (connection) => this.#remote.suspect(connection, id));
+  }
+
+  async putSession(session: RtcSession, ttl: number): Promise<void> {
+    await this.#sessions.put(session, ttl);
+  }
+
+  async session(user: string): Promise<RtcSession | undefined> {
+    return await this.#sessions.find(user);
+  }
+
+  async endSession(user: string): Promise<void> {
+    await this.#sessions.end(user);
+  }
+
+  streams(page: PageRequest): StreamRecordPage {
+    return this.#copy.streams(page);
+  }
+
+  async sweep(): Promise<StoreSize> {
+    const now = this.#now();
+    this.#sessions.sweep();
+    this.#lookup.sweep();
+    await this.fleet.exchange();
+    await Promise.all(Array.from(this.#permanent.values(), async (record) => {
+      await this.#gate.ask(BACKGROUND_DEADLINE, (connection) => {
+        return this.#remote.putOrigin(connection, { record, ttl: PERMANENT_TTL }, "news");
+      });
+    }));
+    return this.#table.sweep(now);
+  }
+
+  /** Writes now whatever would be written later, if Redis can be asked. @throws Error if it cannot */
+  async flush(): Promise<void> {
+    await Promise.all(this.#givenUp.takeDue(Infinity).map((forgotten) => this.#forget(forgotten)));
+    const { connection } = this.#link;
+    if (connection && this.#gate.isOpen) await this.#upkeep.settle(connection);
+  }
+
+  /** Writes what is still to be written, if that does not take long, and ends the connection. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#timer[Symbol.dispose]();
+    await within(this.#clock, LAST_WRITES, this.flush()).catch(() => {});
+    await this.#link[Symbol.asyncDispose]();
+    await this.#upkeep.idle();
+    this.#table.clear();
+  }
+
+  /** What Redis says; undefined when it does not say it in time. */
+  async #decide(wait: number, wish: StreamOperation): Promise<StreamRecord | undefined> {
+    const deadline = this.#now() + Math.min(DEADLINE, wait);
+    let result = await this.#submitBefore(deadline, wish);
+    // Its clock may have been put forward since its last answer, which has told us of it now.
+    if (result?.outcome === "late") result = await this.#submitBefore(deadline, wish);
+    if (result?.outcome === "full") throw this.#full("serve another stream", "maxStreams");
+    return result?.outcome === "holds" ? result.mapping.record : undefined;
+  }
+
+  /** A frozen Redis that comes back must not do then what we have decided otherwise. */
+  #submitBefore(deadline: number, wish: StreamOperation): Promise<MappingResult | undefined> {
+    const before = this.#remote.timeAt(deadline - WAY_BACK);
+    const guarded = before === undefined ? wish : { ...wish, before };
+    return this.#submit(deadline - this.#now(), guarded);
+  }
+
+  #submit(wait: number, wish: StreamOperation): Promise<MappingResult | undefined> {
+    return this.#gate.ask(wait, (connection) => this.#queue.submit(connection, wish));
+  }
+
+  #claimAlone(claim: StreamClaim): StreamRecord {
+    this.#countAlone("claim");
+    const before = this.#copy.stream(claim.stream)?.record;
+    const record = this.#copy.claimStream(this.#chooseAlone(claim));
+    if (record !== before) this.#unwritten.addStream(claim.stream);
+    return record;
+  }
+
+  #moveAlone(move: StreamMove): StreamRecord {
+    this.#countAlone("move");
+    const before = this.#copy.stream(move.stream)?.record;
+    const record = this.#copy.moveStream({ ...this.#chooseAlone(move), from: move.from });
+    if (record !== before) this.#unwritten.addStream(move.stream, { from: move.from });
+    return record;
+  }
+
+  /** Origins that have appeared since are not known to the other proxies, which must agree. */
+  #chooseAlone(claim: StreamClaim): StreamClaim {
+    const known = claim.candidates.filter(({ origin }) => {
+      return this.#table.wasThereBefore(origin.id) || this.#permanent.has(origin.id);
+    });
+    const chosen = firstByHash(claim.stream, known.length > 0 ? known : claim.candidates);
+    return { ...claim, origin: chosen?.origin.id ?? claim.origin };
+  }
+
+  /** What Redis does not forget now lapses by itself. */
+  async #forget(forgotten: ForgottenStream): Promise<void> {
+    await this.#submit(BACKGROUND_DEADLINE, forgetWish(forgotten));
+  }
+
+  #tick(): void {
+    for (const forgotten of this.#givenUp.takeDue(this.#now())) this.#forget(forgotten);
+    const { connection } = this.#link;
+    if (connection) this.#upkeep.tick(connection);
+  }
+
+  #countAlone(kind: "heartbeat" | "claim" | "move" | "publish"): void {
+    this.#options.metrics.count("srs_proxy_redis_local_decisions_total", { kind });
+  }
+
+  #full(wish: string, limit: "maxOrigins" | "maxStreams"): ProxyError {
+    const message = `Cannot ${wish}: current value is ${this.#options[limit]}`;
+    return new ProxyError("overloaded", message);
+  }
+}
