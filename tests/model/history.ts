@@ -150,7 +150,8 @@ function clientEvent(chance: Chance, clients: string[], proxies: number): Happen
     return { kind, client: client! };
   }
   const intent = kind === "play" ? "play" : "publish";
-  const client = `${intent === "play" ? "player" : "encoder"}-${chance.below(1e6)}`;
+  // No two have one name, those that have left included.
+  const client = `${intent === "play" ? "player" : "encoder"}-${chance.below(1e12)}`;
   clients.push(client);
   const protocol = chance.among(["rtmp", "srt"] as const);
   const stream = chance.among(STREAMS);
