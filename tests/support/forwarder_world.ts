@@ -57,6 +57,11 @@ export class ForwarderWorld {
     });
   }
 
+  /** Ends a session. */
+  close(name: string): void {
+    this.#forwarder.command({ type: "close", user: userOf(name), reason: "deleted" });
+  }
+
   /** The registry has told that there is no such session. */
   unknown(name: string): void {
     this.#forwarder.command({ type: "unknown", user: userOf(name) });

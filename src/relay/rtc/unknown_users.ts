@@ -6,9 +6,9 @@ import { ExpiringMap } from "../../core/expiring_map.ts";
 import { TokenBucket } from "../../core/token_bucket.ts";
 import { isIpv4 } from "../../net/udp/raw_address.ts";
 
-/** Users that are asked about in a second, and those of one network. */
+/** Users that are asked about in a second; one network gets half of that at most. */
 const LOOKUPS = { rate: 500, burst: 500 };
-const LOOKUPS_OF_NETWORK = { rate: 20, burst: 200 };
+const LOOKUPS_OF_NETWORK = { rate: 250, burst: 250 };
 /** Networks that share a bound, by chance and not by choice. */
 const NETWORKS = 1024;
 /** How many users are remembered, and for how long they are not asked about again, milliseconds. */

@@ -1,0 +1,108 @@
+// Sessions and addresses at random: sessions open, restart and close, their requests come from whatever
+// address, right or forged, origins say this and that, time passes. Whatever happened, what an address
+// sends goes to sessions that have proved themselves there, and in the end nothing is left. A failure
+// names its seed; put it into SEED to see it again.
+
+import assert from "node:assert/strict";
+import {
+  CLIENT_HELLO,
+  DTLS_DATA,
+  FINISHED,
+  ForwarderWorld,
+  RTP,
+  STUN_ANSWER,
+} from "../support/forwarder_world.ts";
+import { randomNumbers } from "../support/random_text.ts";
+
+const SEED = crypto.getRandomValues(new Uint32Array(1))[0]!;
+const HISTORIES = 40;
+const STEPS = 400;
+const MAX_PATHS = 24;
+const DATAGRAMS = [RTP, DTLS_DATA, CLIENT_HELLO, FINISHED, STUN_ANSWER, Uint8Array.of(0xff)];
+
+class History {
+  readonly world = new ForwarderWorld({ maxPaths: MAX_PATHS, maxSessionsPerAddress: 3 });
+  readonly open = new Set<string>();
+  readonly #next: (below: number) => number;
+  #names = 0;
+
+  constructor(next: (below: number) => number) {
+    this.#next = next;
+  }
+
+  step(): void {
+    const names = [...this.open];
+    const name = names[this.#next(names.length || 1)] ?? "nobody";
+    const address = `192.0.2.${this.#next(3)}:${5000 + this.#next(3)}`;
+    switch (this.#next(8)) {
+      case 0:
+        return this.#begin(name);
+      case 1:
+        this.world.close(name);
+        this.open.delete(name);
+        return;
+      case 2:
+        this.world.pass(this.#next(4) * 1_000);
+        return this.#forgetEnded();
+      case 3:
+        assert.deepEqual(this.world.check("stranger", address), []);
+        return;
+      case 4:
+        if (this.world.linkOf(name, address) === undefined) {
+          assert.deepEqual(this.world.check(name, address, "forged"), []);
+        }
+        return;
+      case 5: {
+        const link = this.world.linkOf(name, address);
+        if (link) this.world.answer(name, address, DATAGRAMS[this.#next(DATAGRAMS.length)]!);
+        return;
+      }
+      default:
+        return this.#sendFrom(name, address);
+    }
+  }
+
+  #begin(before: string): void {
+    if (this.open.size >= MAX_PATHS / 2) return;
+    const name = `n${this.#names++ % 200}`;
+    if (this.open.has(name)) return;
+    const isRestart = this.#next(4) === 0 && this.open.has(before);
+    const isCounted = this.#next(3) > 0;
+    this.world.open(name, isRestart ? { before, isCounted } : { isCounted });
+    this.open.add(name);
+  }
+
+  #sendFrom(name: string, address: string): void {
+    const heard = this.open.has(name) ? this.world.check(name, address) : [];
+    assert.ok(heard.length === 0 || (heard.length === 1 && heard[0] === name));
+    const taken = this.world.send(DATAGRAMS[this.#next(DATAGRAMS.length)]!, address);
+    assert.equal(new Set(taken).size, taken.length, "nobody gets anything twice");
+    for (const one of taken) assert.ok(this.world.linkOf(one, address), `${one} has proved itself`);
+    if (heard.length > 0) assert.ok(taken.length > 0, "an address that has proved itself is heard");
+    assert.ok(this.world.engine.open <= MAX_PATHS);
+  }
+
+  #forgetEnded(): void {
+    for (const name of this.world.reported("ended")) this.open.delete(name);
+    this.world.reports.length = 0;
+  }
+}
+
+Deno.test(`paths at random go to their sessions and leave nothing behind, seed ${SEED}`, () => {
+  const next = randomNumbers(SEED);
+  for (let count = 0; count < HISTORIES; count++) {
+    const history = new History(next);
+    for (let step = 0; step < STEPS; step++) history.step();
+    const { world } = history;
+    for (const name of history.open) world.close(name);
+    assert.equal(world.engine.open, 0);
+    for (let address = 0; address < 9; address++) {
+      const from = `192.0.2.${address % 3}:${5000 + Math.floor(address / 3)}`;
+      assert.deepEqual(world.send(RTP, from), []);
+    }
+    for (let index = 0; index < 3; index++) {
+      world.open(`last${index}`, { isCounted: false });
+      assert.deepEqual(world.check(`last${index}`, "192.0.2.0:5000"), [`last${index}`]);
+    }
+  }
+});
