@@ -1,0 +1,68 @@
+// A stranger's SRT handshakes against a stream that runs at a real SRS: what SRS leaves unanswered, and
+// what it does not survive, moves nothing and reaches nobody else.
+
+import assert from "node:assert/strict";
+import { Publisher, Viewer } from "../support/ffmpeg.ts";
+import { fetchText } from "../support/origin_server.ts";
+import { Proxy } from "../support/proxy.ts";
+import { registeredOrigins } from "../support/register.ts";
+import { Srs, SRS_BIN } from "../support/srs.ts";
+import { srtConclusion, srtInduction } from "../support/srt_packets.ts";
+import { registerSrt } from "../support/srt_proxy.ts";
+import { UdpPeer } from "../support/udp_peer.ts";
+import { until } from "../support/wait.ts";
+import { parseHandshake } from "../../src/protocol/srt/handshake.ts";
+
+type Fields = Partial<Parameters<typeof srtConclusion>[0]>;
+
+/** What is wrong with each, and what its caller is told. */
+const CASES: readonly [fields: Fields, answer: number][] = [
+  [{ flowWindow: 0 }, 1004],
+  [{ mss: 0 }, 1004],
+  [{ mss: 20 }, 1004],
+  // SRS writes beyond its memory for these.
+  [{ mss: 44 }, 1004],
+  [{ mss: 92 }, 1004],
+  [{ sequence: 0xffffffff }, 1004],
+  [{ extensions: [{ type: 99, data: new Uint8Array(1400) }] }, 1004],
+  [{ extensions: [{ type: 3, data: new Uint8Array(1200) }] }, 2406],
+  // A proper one, if segments were that long at the origin too: that SRS leaves unanswered.
+  [{ mss: 9000, extensions: [{ type: 99, data: new Uint8Array(1400) }] }, 2502],
+];
+
+async function call(proxy: Proxy, fields: Fields): Promise<number> {
+  await using caller = new UdpPeer();
+  const { srt } = proxy.ports;
+  await caller.send(srtInduction(5), srt);
+  const { cookie } = parseHandshake(Uint8Array.from((await caller.next()).bytes));
+  const streamId = "#!::r=live/show,m=publish";
+  await caller.send(srtConclusion({ socketId: 5, cookie, streamId, ...fields }), srt);
+  return parseHandshake(Uint8Array.from((await caller.next()).bytes.slice(0, 64))).type;
+}
+
+Deno.test({
+  name: "SRT and a real SRS: a stranger's handshakes move no stream and harm no origin",
+  ignore: SRS_BIN === undefined,
+  async fn() {
+    await using proxy = await Proxy.open();
+    const heartbeatUrl = proxy.systemUrl("/api/v1/srs/register");
+    await using srs = await Srs.open({ name: "srs", srt: true, heartbeatUrl });
+    await until("SRS register", async () => (await registeredOrigins(proxy)).length === 1);
+    await using _publisher = await Publisher.publish(proxy.rtmpUrl("show"));
+    await using viewer = new Viewer(proxy.rtmpUrl("show"));
+    await viewer.moreVideo(10);
+    const streams = () => fetchText(proxy.systemUrl("/api/v1/streams"));
+    const before = await streams();
+    await using other = new UdpPeer();
+    await registerSrt(proxy, "other", other.port);
+    for (const [fields, answer] of CASES) {
+      assert.equal(await call(proxy, fields), answer, JSON.stringify(fields));
+      assert.equal(await streams(), before);
+    }
+    const { origins } = JSON.parse(await fetchText(proxy.systemUrl("/api/v1/origins")));
+    for (const origin of origins) assert.deepEqual(origin.set_aside_for_ms, {});
+    assert.equal(other.waiting, 0, "nobody else was asked");
+    assert.deepEqual(await srs.publishedStreams(), ["show"]);
+    await viewer.moreVideo(30);
+  },
+});
