@@ -23,6 +23,7 @@ import type { RelaySessions } from "./core/ports.ts";
 import type { BoundAddress, ProxyPlace } from "./core/fleet.ts";
 import { HttpServer } from "./net/http_server.ts";
 import { NameLookup } from "./net/name_lookup.ts";
+import { giveSpareMemoryBack } from "./net/spare_memory.ts";
 import { NamedOrigins, OriginNames } from "./registry/named_origins.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { SessionControl } from "./registry/running_sessions.ts";
@@ -103,6 +104,7 @@ export async function openParts(
 ): Promise<Parts> {
   const state: State = { draining: false, ownAddresses: [] };
   const metrics = openMetrics(stack);
+  stack.use(giveSpareMemoryBack());
   const relays: Relay[] = [];
   const addresses = addressPolicy(config, state, () => opened.registry.otherProxies);
   const lookup = new NameLookup();
