@@ -1,5 +1,5 @@
 // `deno task test`: everything that must hold before a change is good, in one run. Arguments choose
-// steps by name (`fmt lint types layers unit contract fuzz e2e`) or test files by path; those that
+// steps by name (`fmt lint types layers unit alone contract fuzz e2e`) or test files by path; those that
 // begin with a dash go to `deno test`. Wherever the program can be compiled, the e2e step is about the
 // compiled file, and the step `source` about the program as it is. Ends with a line of how many passed
 // and how many failed.
@@ -38,14 +38,24 @@ const INSIDE = [
   "--allow-ffi",
 ];
 const EVERYTHING = ["--allow-all"];
+/** Tests that look at the whole process, in which no others may run meanwhile. */
+const ALONE = [
+  "src/net/descriptors_test.ts",
+  "src/net/spare_memory_test.ts",
+  "src/net/tcp_connection_test.ts",
+  "src/net/udp/links_test.ts",
+  "tests/fuzz/stun_fuzz_test.ts",
+];
+const BESIDE_OTHERS = ["--parallel", `--ignore=${ALONE.join(",")}`, ...INSIDE];
 const STEPS: readonly Step[] = [
   checkStep("fmt", ["fmt", "--check"]),
   checkStep("lint", ["lint"]),
   checkStep("types", ["check", "."]),
   checkStep("layers", ["run", "--allow-read", "scripts/check_layers.ts"]),
-  { ...testStep("unit", ["src", "scripts"], ["--parallel", ...INSIDE]), jobs: 3 },
+  { ...testStep("unit", ["src", "scripts"], BESIDE_OTHERS), jobs: 3 },
+  testStep("alone", ALONE, EVERYTHING),
   testStep("contract", ["tests/contract"], [...INSIDE, "--allow-run"]),
-  { ...testStep("fuzz", ["tests/fuzz"], ["--parallel", ...INSIDE]), jobs: 2 },
+  { ...testStep("fuzz", ["tests/fuzz"], BESIDE_OTHERS), jobs: 2 },
   testStep("e2e", ["tests/support", "tests/e2e"], EVERYTHING),
   {
     ...testStep("source", ["tests/e2e/lifecycle_test.ts", "tests/e2e/webrtc_test.ts"], EVERYTHING),

@@ -19,6 +19,7 @@ import { MemoryBudget } from "../core/memory_budget.ts";
 import type { RelaySessions } from "../core/ports.ts";
 import type { ProxyPlace } from "../core/fleet.ts";
 import { NameLookup } from "../net/name_lookup.ts";
+import { giveSpareMemoryBack } from "../net/spare_memory.ts";
 import { NamedOrigins, OriginNames } from "../registry/named_origins.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { SessionControl } from "../registry/running_sessions.ts";
@@ -65,6 +66,7 @@ export async function openParts(
 ): Promise<Parts> {
   const state: State = { draining: false, ownAddresses: [] };
   const metrics = openMetrics(stack);
+  stack.use(giveSpareMemoryBack());
   const relays: Relay[] = [];
   const addresses = addressPolicy(config, state, () => opened.registry.otherProxies);
   const lookup = new NameLookup();
