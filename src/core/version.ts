@@ -34,7 +34,7 @@ function numbersOf(text: string): VersionNumbers {
 
 function commitOfBuild(): string {
   const build: { readonly commit: string } = JSON.parse(
-    Deno.readTextFileSync(`${import.meta.dirname}/../dist/build.json`),
+    Deno.readTextFileSync(`${import.meta.dirname}/../../dist/build.json`),
   );
   return build.commit;
 }
