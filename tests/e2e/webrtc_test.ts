@@ -78,12 +78,12 @@ Deno.test({
     await until("the proxy have none", async () => (await sessionsOf(proxy)).length === 0);
     // What registers is asked its version first.
     const requests = (await origin.seen()).requests.filter((one) => one.includes(" /rtc/"));
-    assert.deepEqual(requests.map((request) => request.split("/session/")[0]), [
-      "POST /rtc/v1/whip/",
-      "POST /rtc/v1/whep/",
-      "DELETE /rtc/v1/whep",
-      "DELETE /rtc/v1/whip",
-    ]);
+    const [first, ...others] = requests.map((request) => request.split("/session/")[0]);
+    assert.deepEqual([first, others.pop()], ["POST /rtc/v1/whip/", "DELETE /rtc/v1/whip"]);
+    // Where pictures are long in coming the page asks anew, and ends what it had.
+    const plays = Math.max(1, others.length / 2);
+    const play = ["POST /rtc/v1/whep/", "DELETE /rtc/v1/whep"];
+    assert.deepEqual(others, Array.from({ length: plays }, () => play).flat());
     assert.deepEqual([publisher.errors, player.errors], [[], []]);
   },
 });
