@@ -1,0 +1,46 @@
+// What a text from outside costs where the program looks at it, in steps of regular expressions and of built-in
+// functions: in proportion to its length. Counted, not timed: see step_counter.ts.
+
+import assert from "node:assert/strict";
+import { assertProportional } from "../support/outside_text.ts";
+import { expressionsInSources } from "../support/source_expressions.ts";
+import { StepCounter } from "../support/step_counter.ts";
+import { TempFolder } from "../support/temp_folder.ts";
+import { SESSION_PARSERS } from "../support/session_parsers.ts";
+import { TEXT_PARSERS } from "../support/text_parsers.ts";
+import { webParsers } from "../support/web_parsers.ts";
+
+/** Expressions for texts of the operator's, of our own, or in a browser: no stranger can send them one. */
+const NOT_OUTSIDE = [
+  ...["src/config_kinds.ts", "src/config_changes.ts", "src/dotenv.ts", "src/version.ts"],
+  ...["src/core/duration.ts", "src/net/sd_notify.ts", "src/net/close_errors.ts"],
+  ...["src/relay/udp_figures.ts", "src/console/pages/"],
+];
+
+Deno.test("looks at a text from outside are in proportion to its length", async (t) => {
+  await using folder = new TempFolder();
+  using counter = new StepCounter();
+  await t.step("too many are found, whoever catches the error", async () => {
+    const ignore = (call: () => unknown) => {
+      try {
+        call();
+      } catch {
+        // As some do.
+      }
+    };
+    const dots = `${".".repeat(65_536)}a`;
+    assert.equal(await counter.count(() => ignore(() => /\.+$/.test(dots)), 1e7), Infinity);
+    assert.ok(await counter.count(() => dots.indexOf("a"), 1e7) > 65_000);
+  });
+  for (const parser of [...TEXT_PARSERS, ...SESSION_PARSERS, ...await webParsers(folder.path)]) {
+    await t.step(parser.name, () => {
+      return assertProportional(parser, (call, limit) => counter.count(call, limit));
+    });
+  }
+  await t.step("every expression for such texts has been used", () => {
+    const unused = expressionsInSources().expressions
+      .filter(({ path }) => !NOT_OUTSIDE.some((begin) => path.startsWith(begin)))
+      .filter((expression) => !counter.hasRun(expression));
+    assert.deepEqual(unused.map(({ path, source }) => `${path} /${source}/`), []);
+  });
+});

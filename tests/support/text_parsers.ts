@@ -1,0 +1,314 @@
+// Every place where the program looks at a text from outside, as a list for the tests that count what a text
+// costs there. A run of characters is put where a stranger could put it, between what leads the program there
+// and what makes it fail behind.
+
+import { AddressPolicy } from "../../src/api/address_policy.ts";
+import { parseByteRange } from "../../src/api/byte_range.ts";
+import { originOf, parseRegistration } from "../../src/api/registration.ts";
+import { bearerToken } from "../../src/api/token.ts";
+import { cidrContains, parseCidr } from "../../src/core/cidr.ts";
+import { corsFor } from "../../src/core/cors.ts";
+import { parseEndpoint, parseListenAddress } from "../../src/core/endpoint.ts";
+import { lineFormatter } from "../../src/core/log_lines.ts";
+import { parseMediaTarget } from "../../src/core/media_target.ts";
+import { streamKeyFromHttp, streamKeyFromRtmp } from "../../src/core/stream_key.ts";
+import { decodeBase64Url, encodeBase64Url } from "../../src/protocol/base64url.ts";
+import { rewriteManifest } from "../../src/protocol/hls/dash.ts";
+import { rewriteLink } from "../../src/protocol/hls/link.ts";
+import { rewritePlaylist } from "../../src/protocol/hls/playlist.ts";
+import { decodeSpbhid, encodeSpbhid, takeSpbhid } from "../../src/protocol/hls/spbhid.ts";
+import { BodyScanner } from "../../src/protocol/http/body_scanner.ts";
+import { Fields, findHeadEnd, MAX_HEAD, parseHead } from "../../src/protocol/http/head.ts";
+import { parameterOf } from "../../src/protocol/http/query.ts";
+import { understandRequest } from "../../src/protocol/http/request.ts";
+import { understandResponse } from "../../src/protocol/http/response.ts";
+import { decodeSessionTag } from "../../src/protocol/rtc/session_tag.ts";
+import { outgoingRequest } from "../../src/relay/http_origin/outgoing_request.ts";
+import { responseFields } from "../../src/relay/http/fields.ts";
+import { mediaRequestOf } from "../../src/relay/http/media_request.ts";
+import { askedTarget } from "../../src/relay/rtc/advertiser.ts";
+import { intentOf } from "../../src/relay/rtc/rtc_endpoint.ts";
+import { sessionAddress } from "../../src/relay/rtc/session_address.ts";
+
+/** One place. */
+export interface TextParser {
+  readonly name: string;
+  /** Characters that mean something there; all others are alike, or nearly so. */
+  readonly special: string;
+  /** What a stranger makes of a run of characters; `$` stands for the run. */
+  readonly texts: readonly string[];
+  /** May throw what such a text deserves. */
+  parse(text: string): unknown;
+}
+
+/** Who has sent what is not from a client. */
+export const ORIGIN = {
+  ...{ id: "a", generation: "1", deviceId: "", ip: "10.0.0.1" },
+  endpoints: { rtmp: [], http: [{ host: "10.0.0.1", port: 8080 }], api: [], srt: [], rtc: [] },
+};
+const TARGET = {
+  spbhid: "x",
+  clientHost: "proxy.example:8080",
+  originAddresses: ORIGIN.endpoints.http,
+};
+const POLICY = new AddressPolicy({ allow: [], ownAddresses: () => [], localIps: () => [] });
+const SPBHID = encodeSpbhid({
+  key: streamKeyFromHttp({ host: "h", path: "/live/show.flv", query: "" }),
+  origin: "a",
+});
+/** What means something in names of streams and around them. */
+export const KEYS = "/?&=.% ";
+
+/** One byte for each character. */
+function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  return bytes;
+}
+
+/** Cuts a text that has a bound, so that what is behind the bound is looked at too. */
+export function within(most: number, text: string): string {
+  return text.length <= most ? text : text.slice(0, most - 8) + text.slice(-8);
+}
+
+/** Room for a text in a head. */
+const IN_HEAD = MAX_HEAD - 256;
+
+function headOf(start: string, field: string) {
+  const head = bytesOf(`${start}\r\nHost: h\r\n${field}\r\n\r\n`);
+  return parseHead(head.subarray(0, findHeadEnd(head)));
+}
+
+function requestOf(path: string, field = "X: y") {
+  return understandRequest(headOf(`GET ${path} HTTP/1.1`, field));
+}
+
+/** Places where names, HTTP, registrations, playlists and links are read, and where the log is written. */
+export const TEXT_PARSERS: readonly TextParser[] = [
+  {
+    name: "tcUrl",
+    special: `${KEYS}:@[`,
+    texts: [
+      "$",
+      "rtmp://$",
+      "rtmp://$a/live",
+      "rtmp://[$/live",
+      "rtmp://h/$a",
+      "rtmp://h/live?vhost=$a",
+    ],
+    parse: (text) => streamKeyFromRtmp({ tcUrl: text, app: "", stream: "show" }),
+  },
+  {
+    name: "app and stream of RTMP",
+    special: KEYS,
+    texts: ["$", "$a", "show?$", "show?vhost=$a", "show...vhost...$a", "show?domain=$.a"],
+    parse: (text) => {
+      ignoring(() => streamKeyFromRtmp({ tcUrl: "", app: text, stream: "" }));
+      streamKeyFromRtmp({ tcUrl: "rtmp://h/live", app: "", stream: text });
+    },
+  },
+  {
+    name: "host, path and query of HTTP",
+    special: KEYS,
+    texts: ["$", "$a"],
+    parse: (text) => {
+      ignoring(() => streamKeyFromHttp({ host: text, path: "/live/show.flv", query: "" }));
+      ignoring(() => streamKeyFromHttp({ host: "h", path: `/live/${text}.flv`, query: "" }));
+      streamKeyFromHttp({ host: "h", path: "/live/show.flv", query: `vhost=${text}` });
+    },
+  },
+  {
+    name: "request line",
+    special: KEYS,
+    texts: [
+      "/$",
+      "/live/$.flv",
+      "/live/show.flv?spbhid=$",
+      "/live/show.m3u8?$",
+      "https://$/x",
+      "https://h/$",
+      "*$",
+    ],
+    parse: (text) => mediaRequestOf(requestOf(within(IN_HEAD, text))),
+  },
+  {
+    name: "fields of a request",
+    special: '\t :,="',
+    texts: [
+      "$",
+      "X: $a",
+      "$: a",
+      "X$a: b",
+      "Connection: $",
+      "Transfer-Encoding: $",
+      "Content-Length: $a",
+    ],
+    parse: (text) => requestOf("/", within(IN_HEAD, text)),
+  },
+  {
+    name: "Host",
+    special: ".:[]-%",
+    texts: ["$", "$a", "[$]", "a:$"],
+    parse: (text) => {
+      const head = bytesOf(`GET / HTTP/1.1\r\nHost: ${within(IN_HEAD, text)}\r\n\r\n`);
+      understandRequest(parseHead(head));
+    },
+  },
+  {
+    name: "status line and fields of a response",
+    special: "\t :,/",
+    texts: ["HTTP/1.1 200 $", "HTTP/1.1 $", "$"],
+    parse: (text) => understandResponse(headOf(within(IN_HEAD, text), "X: y"), "GET"),
+  },
+  {
+    name: "fields that are changed on their way",
+    special: "\t ,:/?@[",
+    texts: ["$", "$a", "http://$", "http://10.0.0.1:$"],
+    parse: (text) => {
+      const value = within(IN_HEAD, text);
+      const names = ["Location", "Connection", "X-Forwarded-For", "Origin"];
+      const fields = new Fields(names.map((name) => ({ name, value })));
+      const request = { ...requestOf("/"), fields };
+      const response = understandResponse(headOf("HTTP/1.1 200 OK", `Location: ${value}`), "GET");
+      responseFields(response, request, { origin: ORIGIN, corsOrigins: ["https://a.example"] });
+      corsFor(value, ["https://a.example"], []);
+      outgoingRequest(request, {
+        ...{ query: "", readable: true, peer: { host: "127.0.0.1", port: 1 } },
+        trustedProxies: [parseCidr("127.0.0.0/8")],
+      });
+    },
+  },
+  {
+    name: "chunks and trailers of a body",
+    special: "\r\n;:\t 0",
+    texts: ["$", "1;$", "0\r\n$", "0\r\na:$\r\n\r\n", "0\r\n$\r\n\r\n"],
+    parse: (text) => new BodyScanner("chunked", () => {}).push(bytesOf(text)),
+  },
+  {
+    name: "query parameters and the proxy's own values",
+    special: "&=;._-%",
+    texts: ["$", "spbhid=$", "eip=[$", "YTpi$"],
+    parse: (text) => {
+      const { spbhid = "" } = takeSpbhid(text);
+      for (const value of [text, spbhid]) {
+        decodeSpbhid(value);
+        decodeSessionTag(value);
+        decodeSessionTag(`${value}.p${"A".repeat(11)}${value}`);
+        decodeBase64Url(value);
+      }
+      decodeSessionTag(`${SPBHID}.p${"A".repeat(11)}${encodeBase64Url(bytesOf(text))}`);
+      sessionAddress("/rtc/v1/whip/", text, "x");
+      intentOf("whip", text);
+      parameterOf(text, "app");
+      askedTarget(text);
+    },
+  },
+  {
+    name: "addresses",
+    special: ".:[]/0",
+    texts: ["$", "$:1", "[$]:1", "tcp://$", "localhost:$", "1.2.3.$", "1::$"],
+    parse: (text) => {
+      cidrContains(parseCidr("10.0.0.0/8"), text);
+      ignoring(() => parseCidr(text));
+      ignoring(() => parseListenAddress(text));
+      ignoring(() => parseEndpoint(text));
+      parseMediaTarget(text);
+    },
+  },
+  {
+    name: "bearer token and range",
+    special: "\t =-,",
+    texts: [
+      "$",
+      "Bearer $",
+      "Bearer a$",
+      "Bearer a$b",
+      "bytes=$",
+      "bytes=0-$",
+      "$bytes=1-",
+      "bytes=1$-2",
+    ],
+    parse: (text) => [bearerToken(text), parseByteRange(text, 10)],
+  },
+  {
+    name: "registration",
+    special: '"\\[:,.\u202e\ud800',
+    texts: ["$", "tcp://$", '"1",$'],
+    parse: (text) => {
+      ignoring(() => parseRegistration(text));
+      ignoring(() =>
+        parseRegistration(`{"rtmp":[${`${JSON.stringify(text.slice(0, 4))},`.repeat(9_000)}1]}`)
+      );
+      for (const name of ["ip", "server", "pid", "rtmp", "device_id"]) {
+        const good = { ip: "10.0.0.1", server: "a", service: "s", pid: "1", rtmp: ["1935"] };
+        const value = name === "rtmp" ? [text] : text;
+        ignoring(() =>
+          originOf(parseRegistration(JSON.stringify({ ...good, [name]: value })), POLICY)
+        );
+      }
+    },
+  },
+  {
+    name: "playlist",
+    special: '#=",: \r\n',
+    texts: [
+      ...["#EXTM3U\n$", "#EXTM3U\nhttp://$\n$", "#EXTM3U\n/a?spbhid=$", "#EXTM3U\n{$"],
+      ...[
+        '#EXTM3U\n#EXT-X-KEY:METHOD=NONE,URI="$',
+        "#EXTM3U\n#EXT-X-KEY:$",
+        "#EXTM3U\n#EXT-X-MAP:A=$,$",
+      ],
+    ],
+    parse: (text) => rewritePlaylist(bytesOf(text), TARGET),
+  },
+  {
+    name: "manifest",
+    special: "<>/=\"'& ;",
+    texts: [
+      ...[
+        "$",
+        "<MPD>$",
+        "<MPD $",
+        '<MPD a="$',
+        "<MPD><BaseURL>$</BaseURL></MPD>",
+        "<!--$",
+        "<MPD><![CDATA[$",
+      ],
+      ...[
+        "<MPD><BaseURL>&$;</BaseURL></MPD>",
+        "<MPD></$",
+        '<MPD><SegmentTemplate media="$"/></MPD>',
+      ],
+      ...["<MPD><Location>http://$</Location></MPD>", "<MPD><BaseURL>/&#$;</BaseURL></MPD>"],
+    ],
+    parse: (text) => rewriteManifest(bytesOf(text), TARGET),
+  },
+  {
+    name: "link",
+    special: ":/?#[&",
+    texts: ["$", "$a", "http://$", "//[$", "http://10.0.0.1:8080$", "/a?$", "?spbhid=$&spbhid=$"],
+    parse: (text) => rewriteLink(text, TARGET),
+  },
+  {
+    name: "log line",
+    special: ' "\\\n\u009b\u202e\ud800',
+    texts: ["$"],
+    parse: (text) => {
+      for (const format of ["text", "json"] as const) {
+        lineFormatter(format)({
+          ...{ category: ["a"], level: "info", message: ["b"], rawMessage: "b", timestamp: 0 },
+          properties: { text, error: new Error(text), list: [text] },
+        });
+      }
+    },
+  },
+];
+
+/** Calls something that may refuse its argument, and goes on. */
+export function ignoring(call: () => unknown): void {
+  try {
+    call();
+  } catch {
+    // What is refused has been looked at all the same.
+  }
+}

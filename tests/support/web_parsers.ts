@@ -1,0 +1,108 @@
+// The rest of the places where the program looks at a text from outside, besides those in text_parsers.ts:
+// the handlers of web requests, with the library that finds their routes.
+
+import { httpApi } from "../../src/api/http_api.ts";
+import { PrometheusMetrics } from "../../src/api/metrics.ts";
+import { openStaticFiles } from "../../src/api/static_files.ts";
+import { systemApi } from "../../src/api/system_api.ts";
+import { pages } from "../../src/console/pages.ts";
+import type { TextParser } from "./text_parsers.ts";
+
+type Handler = (request: Request) => Promise<Response | undefined>;
+
+const PATHS = "/?&=%";
+const FIELDS = " \t,;=*/-";
+const ABOUT = {
+  ...{ signature: "a", version: "1.0.0", pid: "1" },
+  numbers: { major: 1, minor: 0, revision: 0, version: "1.0.0" },
+};
+
+async function answerTo(handle: Handler, request: Request): Promise<void> {
+  const response = await handle(request);
+  await response?.body?.cancel();
+}
+
+/** Asks for a text as path and query, and with it in each of some fields. */
+async function ask(handle: Handler, path: string, names: readonly string[], text: string) {
+  const targets = [`/${text}`, `${path}/${text}`, `${path}?token=${text}&limit=${text}`];
+  for (const target of targets) {
+    const url = `http://h${target}`;
+    if (URL.canParse(url)) await answerTo(handle, new Request(url));
+  }
+  for (const name of names) {
+    const headers = new Headers();
+    try {
+      headers.set(name, text);
+    } catch {
+      continue;
+    }
+    await answerTo(handle, new Request(`http://h${path}`, { headers }));
+  }
+}
+
+function openSystemApi(): Handler {
+  const metrics = new PrometheusMetrics();
+  const app = systemApi({
+    directory: {
+      register: () => Promise.resolve(),
+      origins: () => Promise.resolve([]),
+      streams: () => Promise.resolve({ streams: [], next: undefined }),
+    },
+    metrics,
+    expose: () => metrics.expose(),
+    readiness: () => ({ ready: true, status: "ready" }),
+    sessions: { list: () => [], kick: () => false },
+    about: ABOUT,
+    addresses: { allow: [], ownAddresses: () => [], localIps: () => [] },
+    access: { token: "secret" },
+  });
+  return async (request) => await app.fetch(request);
+}
+
+function openHttpApi(): Handler {
+  const handle = httpApi({
+    about: ABOUT,
+    access: { token: "secret" },
+    corsOrigins: ["https://a.example"],
+    signal: () => Promise.resolve(new Response(null)),
+  });
+  return async (request) => await handle(request, { host: "127.0.0.1", port: 1 });
+}
+
+const FILES = ["file", "index.html", "page.js", "page.css", "icon.svg", "licenses.txt"];
+
+/** These places, as a list. @param folder an empty one, for files to be served */
+export async function webParsers(folder: string): Promise<TextParser[]> {
+  for (const file of FILES) await Deno.writeTextFile(`${folder}/${file}`, "text");
+  const system = openSystemApi();
+  const api = openHttpApi();
+  const files = await openStaticFiles(folder);
+  const page = pages({ folder });
+  const conditions = ["if-none-match", "if-modified-since", "if-range", "range", "accept-encoding"];
+  return [
+    {
+      name: "System API",
+      special: PATHS,
+      texts: ["$", "Bearer a$b"],
+      parse: (text) => ask(system, "/api/v1/origins", ["authorization"], text),
+    },
+    {
+      name: "HTTP API",
+      special: PATHS,
+      texts: ["$", "Bearer a$b"],
+      parse: (text) => ask(api, "/api/v1/versions", ["authorization", "origin"], text),
+    },
+    {
+      name: "files",
+      special: "/%.,=- ",
+      texts: ["$", "bytes=$-"],
+      parse: (text) => ask(files, "/file", conditions, text),
+    },
+    {
+      name: "pages",
+      special: FIELDS,
+      texts: ["$", "gzip;q=$x"],
+      parse: (text) => ask(page, "/", conditions, text),
+    },
+  ];
+}
