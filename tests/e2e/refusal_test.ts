@@ -108,3 +108,26 @@ Deno.test({
     await until("the stream x", async () => (await origin.publishedStreams())[0] === "x");
   },
 });
+
+Deno.test({
+  name: "refusals of one kind are one line of the log and a count; the metrics count each",
+  timeout: 60_000,
+  async fn() {
+    await using proxy = await Proxy.open();
+    const { httpServer } = proxy.ports;
+    for (let player = 0; player < 50; player++) {
+      const response = await fetch(`http://127.0.0.1:${httpServer}/live/${player}.flv`);
+      await response.body?.cancel();
+      assert.equal(response.status, 503);
+    }
+    const metrics = await (await fetch(proxy.systemUrl("/metrics"))).text();
+    assert.match(metrics, /^srs_proxy_http_refused_total\{reason="no_origin"\} 50$/m);
+    proxy.process.signal("SIGTERM");
+    await proxy.process.end();
+    const lines = proxy.process.errorText.split("\n").filter((line) => line.includes("no_origin"));
+    assert.match(lines[0]!, /Session refused .*stream=__defaultVhost__\/live\/0 /);
+    const counted = lines.slice(1).map((line) => Number(/ repeated=(\d+)$/.exec(line)?.[1]));
+    assert.ok(counted.length > 0 && counted.length < 3, lines.join("\n"));
+    assert.equal(counted.reduce((sum, count) => sum + count, 0), 49);
+  },
+});

@@ -74,10 +74,22 @@ export class CountingExpression {
     const last = isSticky ? from : this.#isAnchored ? 0 : text.length;
     for (let start = from; start <= last; start++) {
       this.#step(1);
+      if (!this.#canBegin(text, start)) continue;
       const end = this.#run(this.#program, text, start);
       if (end !== undefined) return { steps: this.#steps, match: { start, end } };
     }
     return { steps: this.#steps, match: undefined };
+  }
+
+  /** Most searches end here at most characters, so that it is worth a look. */
+  #canBegin(text: string, start: number): boolean {
+    const [first] = this.#program;
+    if (first?.kind !== "span" || first.least === 0) return true;
+    return start < text.length && first.holds(this.#codeAt(text, start));
+  }
+
+  #codeAt(text: string, at: number): number {
+    return this.#isUnicode ? text.codePointAt(at)! : text.charCodeAt(at);
   }
 
   #step(count: number): void {
@@ -138,7 +150,7 @@ export class CountingExpression {
     let count = 0;
     let first = at;
     while (count < most && at < text.length) {
-      const code = this.#isUnicode ? text.codePointAt(at)! : text.charCodeAt(at);
+      const code = this.#codeAt(text, at);
       if (!holds(code)) break;
       at += code > 0xffff ? 2 : 1;
       if (++count === least) first = at;

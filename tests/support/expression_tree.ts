@@ -142,15 +142,8 @@ class Parser {
   /** What one character is matched by is left to the engine that everybody has. */
   #set(source: string): Node {
     const native = new RegExp(`^(?:${source})$`, this.#flags);
-    const known = new Map<number, boolean>();
-    const holds = (code: number) => {
-      let answer = known.get(code);
-      if (answer === undefined) {
-        answer = native.test(String.fromCodePoint(code));
-        known.set(code, answer);
-      }
-      return answer;
-    };
+    const known: (boolean | undefined)[] = [];
+    const holds = (code: number) => known[code] ??= native.test(String.fromCodePoint(code));
     return { kind: "set", holds };
   }
 }

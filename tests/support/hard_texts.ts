@@ -36,8 +36,8 @@ export function* hardTexts(tree: Node, { length }: HardTextOptions): Generator<s
   }
 }
 
-/** One character for each way in which the sets take it or not. */
-function representatives(sets: readonly CharacterSet[]): string[] {
+/** One character for each way in which sets take it or not. */
+export function representatives(sets: readonly CharacterSet[]): string[] {
   const byWay = new Map<string, string>();
   for (const character of CANDIDATES) {
     const code = character.codePointAt(0)!;
@@ -47,7 +47,8 @@ function representatives(sets: readonly CharacterSet[]): string[] {
   return [...byWay.values()];
 }
 
-function setsOf(node: Node): CharacterSet[] {
+/** All sets of a part. */
+export function setsOf(node: Node): CharacterSet[] {
   switch (node.kind) {
     case "set":
       return [node.holds];

@@ -1,0 +1,187 @@
+// Counts what the program does with a text, in steps instead of time: each step of a regular expression, and
+// what built-in functions do, by the length of what they look at. The same work gives the same number on every
+// machine. Loops of the program's own are counted by block_counter.ts.
+
+import { CountingExpression, TooManySteps } from "./counting_expression.ts";
+
+type Method = (this: unknown, ...args: unknown[]) => unknown;
+/** What one call costs. */
+type Cost = (self: unknown, args: readonly unknown[], result: unknown) => number;
+
+/** A built-in function: where it is, how it is called, what it costs. */
+interface Counted {
+  readonly owner: object;
+  readonly name: string;
+  readonly cost: Cost;
+}
+
+const lengthOf = (value: unknown) => (value as { length?: number } | undefined)?.length ?? 0;
+const whole: Cost = (self) => lengthOf(self);
+const result: Cost = (_self, _arguments, value) => lengthOf(value);
+const argument: Cost = (_, [text]) => typeof text === "string" ? text.length : lengthOf(text);
+/** A search costs the way to what it has found. */
+const search: Cost = (self, [wanted, from], found) => {
+  const begin = typeof from === "number" ? from : 0;
+  const way = typeof found === "number" && found >= 0 ? found - begin : lengthOf(self) - begin;
+  return Math.max(0, way) + lengthOf(wanted);
+};
+
+const BYTES: object = Object.getPrototypeOf(Uint8Array.prototype);
+
+const BUILT_IN: readonly Counted[] = [
+  ...["indexOf", "includes"].map((name) => ({ owner: String.prototype, name, cost: search })),
+  ...[
+    ...["lastIndexOf", "replaceAll", "trim", "trimStart", "trimEnd", "toLowerCase"],
+    ...["toUpperCase", "isWellFormed", "normalize", "localeCompare"],
+  ].map((name) => ({ owner: String.prototype, name, cost: whole })),
+  ...["startsWith", "endsWith"].map((name) => ({ owner: String.prototype, name, cost: argument })),
+  ...["indexOf", "includes"].map((name) => ({ owner: Array.prototype, name, cost: search })),
+  ...["join", "splice", "concat", "shift", "unshift", "reverse", "flat"].map((name) => {
+    return { owner: Array.prototype, name, cost: whole };
+  }),
+  { owner: Array.prototype, name: "slice", cost: result },
+  ...["indexOf", "includes"].map((name) => {
+    return { owner: BYTES, name, cost: search };
+  }),
+  ...[["slice", result], ["fill", whole], ["set", argument]].map(([name, cost]) => {
+    return { owner: BYTES, name, cost } as Counted;
+  }),
+  { owner: TextEncoder.prototype, name: "encode", cost: argument },
+  { owner: TextDecoder.prototype, name: "decode", cost: argument },
+  { owner: JSON, name: "parse", cost: argument },
+  { owner: JSON, name: "stringify", cost: (_, [value], text) => lengthOf(text) + lengthOf(value) },
+  {
+    owner: Headers.prototype,
+    name: "append",
+    cost: (_, [name, value]) => lengthOf(name) + lengthOf(value),
+  },
+  { owner: URL, name: "canParse", cost: argument },
+  { owner: Date, name: "parse", cost: argument },
+  ...["decodeURIComponent", "encodeURIComponent", "atob", "btoa", "parseInt"].map((name) => {
+    return { owner: globalThis, name, cost: argument };
+  }),
+];
+
+/** A counter; while it is there, the built-in functions of this thread are not what they were. */
+export class StepCounter implements Disposable {
+  readonly #stack = new DisposableStack();
+  readonly #expressions = new Map<string, CountingExpression>();
+  /** The same by object: most are asked many times over one text. */
+  readonly #known = new WeakMap<RegExp, CountingExpression>();
+  #steps = 0;
+  #limit = Infinity;
+  /** Off while the counting itself uses what is counted. */
+  #isCounting = false;
+
+  constructor() {
+    this.#watch();
+  }
+
+  /**
+   * Counts the steps of expressions and built-in functions in a call.
+   *
+   * @param limit it is broken off after so many, if that can be done
+   */
+  async count(call: () => unknown, limit: number): Promise<number> {
+    this.#steps = 0;
+    this.#limit = limit;
+    this.#isCounting = true;
+    try {
+      await call();
+    } catch (error) {
+      if (!(error instanceof TooManySteps)) throw error;
+    } finally {
+      this.#isCounting = false;
+    }
+    return this.#steps;
+  }
+
+  [Symbol.dispose](): void {
+    this.#stack.dispose();
+  }
+
+  #watch(): void {
+    const stack = this.#stack;
+    for (const { owner, name, cost } of BUILT_IN) {
+      this.#replace(stack, owner, name, (native) => (self, args) => {
+        const result = Reflect.apply(native, self, args);
+        if (this.#isCounting) this.#steps += 1 + cost(self, args, result);
+        return result;
+      });
+    }
+    this.#replace(stack, RegExp.prototype, "exec", (native) => (self, args) => {
+      const [expression, text] = [self as RegExp, String(args[0])];
+      const { lastIndex, global, sticky } = expression;
+      this.#look(expression, text, { from: global || sticky ? lastIndex : 0, isSticky: sticky });
+      return Reflect.apply(native, self, args);
+    });
+    this.#replace(stack, String.prototype, "split", (native) => (self, args) => {
+      const [separator] = args;
+      if (!(separator instanceof RegExp)) {
+        if (this.#isCounting) this.#steps += 1 + lengthOf(self);
+        return Reflect.apply(native, self, args);
+      }
+      return this.#split(String(self), separator, args[1] as number | undefined);
+    });
+  }
+
+  #replace(
+    stack: DisposableStack,
+    owner: object,
+    name: string,
+    make: (native: Method) => (self: unknown, args: unknown[]) => unknown,
+  ): void {
+    const property = Object.getOwnPropertyDescriptor(owner, name)!;
+    const counted = make(Reflect.get(owner, name));
+    const value = function (this: unknown, ...args: unknown[]) {
+      return counted(this, args);
+    };
+    Object.defineProperty(owner, name, { value, writable: true, configurable: true });
+    stack.defer(() => Object.defineProperty(owner, name, property));
+  }
+
+  /** As the language's own does it, which would ask at each character apart. */
+  #split(text: string, separator: RegExp, most = Infinity): string[] {
+    const pieces: string[] = [];
+    const searching = new RegExp(separator.source, `${separator.flags}g`);
+    let from = 0;
+    for (let found = searching.exec(text); found !== null; found = searching.exec(text)) {
+      pieces.push(text.slice(from, found.index));
+      from = searching.lastIndex;
+      if (pieces.length >= most) return pieces;
+    }
+    return [...pieces, text.slice(from)];
+  }
+
+  #look(native: RegExp, text: string, where: { from: number; isSticky: boolean }): void {
+    if (!this.#isCounting || where.from > text.length) return;
+    this.#isCounting = false;
+    try {
+      const left = this.#limit - this.#steps;
+      const { from, isSticky } = where;
+      this.#steps += this.#expressionFor(native).search(text, from, isSticky, left).steps;
+    } catch (error) {
+      // Whoever called may go on after an error.
+      this.#steps = Infinity;
+      throw error;
+    } finally {
+      this.#isCounting = true;
+    }
+  }
+
+  #expressionFor(native: RegExp): CountingExpression {
+    const known = this.#known.get(native);
+    if (known !== undefined) return known;
+    const key = keyOf(native);
+    const expression = this.#expressions.get(key) ??
+      new CountingExpression(native.source, native.flags);
+    this.#expressions.set(key, expression);
+    this.#known.set(native, expression);
+    return expression;
+  }
+}
+
+/** How an expression is used to search or to split a text is no matter. */
+function keyOf({ source, flags }: Pick<RegExp, "source" | "flags">): string {
+  return `/${source}/${flags.replace(/[gy]/g, "")}`;
+}
