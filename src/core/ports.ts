@@ -125,14 +125,6 @@ export interface RtcSessions {
   endSession(user: string): Promise<void>;
 }
 
-/** Takes over a WebRTC session once it is signalled. */
-export interface RtcMedia {
-  /** The session is agreed upon: its media may come. @throws ProxyError `overloaded` */
-  open(session: RtcSession): void;
-  /** The session is over, as its client or its origin says; unknown users are ignored. */
-  end(user: string, reason: string): void;
-}
-
 /** What an opened session is about; `client` is the address as `host:port`. */
 export interface SessionOpened {
   readonly session: string;
