@@ -19,7 +19,7 @@ export async function untilTold(
 }
 
 /** Waits until decoded pictures follow each other. */
-export async function untilItMoves(page: Page, timeout = 20_000): Promise<void> {
+export async function untilItMoves(page: Page, timeout = 40_000): Promise<void> {
   const frames = () =>
     page.evaluate<number>(
       "document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames",
