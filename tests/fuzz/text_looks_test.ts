@@ -3,11 +3,21 @@
 
 import assert from "node:assert/strict";
 import { assertProportional } from "../support/outside_text.ts";
+import { expressionsInSources } from "../support/source_expressions.ts";
 import { StepCounter } from "../support/step_counter.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { SESSION_PARSERS } from "../support/session_parsers.ts";
 import { TEXT_PARSERS } from "../support/text_parsers.ts";
 import { webParsers } from "../support/web_parsers.ts";
+
+/** Expressions for texts of the operator's, of our own, or in a browser: no stranger can send them one. */
+const NOT_OUTSIDE = [
+  ...["src/config/", "src/app/", "src/process/", "src/core/version.ts", "src/core/duration.ts"],
+  ...["src/core/path_template.ts", "src/net/sd_notify.ts", "src/net/close_errors.ts"],
+  ...["src/protocol/rtmp/digest_handshake.ts", "src/relay/udp_figures.ts", "src/console/pages/"],
+];
+/** Private to what needs an origin: one look each, at a path or a name that the bound of a head keeps short. */
+const JUDGED_ALONE = ["src/relay/http/origin_files.ts", "src/relay/http/http_relay.ts"];
 
 Deno.test("looks at a text from outside are in proportion to its length", async (t) => {
   await using folder = new TempFolder();
@@ -29,4 +39,11 @@ Deno.test("looks at a text from outside are in proportion to its length", async 
       return assertProportional(parser, (call, limit) => counter.count(call, limit));
     });
   }
+  await t.step("every expression for such texts has been used", () => {
+    const elsewhere = [...NOT_OUTSIDE, ...JUDGED_ALONE];
+    const unused = expressionsInSources().expressions
+      .filter(({ path }) => !elsewhere.some((begin) => path.startsWith(begin)))
+      .filter((expression) => !counter.hasRun(expression));
+    assert.deepEqual(unused.map(({ path, source }) => `${path} /${source}/`), []);
+  });
 });

@@ -96,6 +96,11 @@ export class StepCounter implements Disposable {
     return this.#steps;
   }
 
+  /** Whether an expression has been used while looks were counted. */
+  hasRun(expression: Pick<RegExp, "source" | "flags">): boolean {
+    return this.#expressions.has(keyOf(expression));
+  }
+
   [Symbol.dispose](): void {
     this.#stack.dispose();
   }

@@ -5,11 +5,13 @@
 import { AddressPolicy } from "../../src/api/address_policy.ts";
 import { parseByteRange } from "../../src/api/byte_range.ts";
 import { originOf, parseRegistration } from "../../src/api/registration.ts";
+import { refuseOtherNames, refuseOtherSites, requireJson } from "../../src/api/browser_guard.ts";
 import { bearerToken } from "../../src/api/token.ts";
 import { cidrContains, parseCidr } from "../../src/core/cidr.ts";
 import { corsFor } from "../../src/core/cors.ts";
 import { parseEndpoint, parseListenAddress } from "../../src/core/endpoint.ts";
 import { HopMark } from "../../src/core/hop_mark.ts";
+import { matchesHost, normalizeHostName, normalizeHostPattern } from "../../src/core/host_name.ts";
 import { lineFormatter } from "../../src/core/log_lines.ts";
 import { parseMediaTarget } from "../../src/core/media_target.ts";
 import { parsePathTemplate } from "../../src/core/path_template.ts";
@@ -18,6 +20,7 @@ import { decodeBase64Url, encodeBase64Url } from "../../src/core/base64url.ts";
 import { rewriteManifest } from "../../src/protocol/hls/dash.ts";
 import { rewriteLink } from "../../src/protocol/hls/link.ts";
 import { rewritePlaylist } from "../../src/protocol/hls/playlist.ts";
+import { isPathOf, streamsByName } from "../../src/protocol/hls/stream_paths.ts";
 import { decodeSpbhid, encodeSpbhid, takeSpbhid } from "../../src/protocol/hls/spbhid.ts";
 import { BodyScanner } from "../../src/protocol/http/body_scanner.ts";
 import { Fields, findHeadEnd, MAX_HEAD, parseHead } from "../../src/protocol/http/head.ts";
@@ -58,11 +61,11 @@ export const POLICY = new AddressPolicy({
   ...{ allow: [], allowNames: [] },
   ...{ ownAddresses: () => [], otherProxies: () => [], localIps: () => [] },
 });
-const TEMPLATES = [parsePathTemplate("[vhost]/[app]/[stream]-[seq].ts")];
-const SPBHID = encodeSpbhid({
-  key: streamKeyFromHttp({ host: "h", path: "/live/show.flv", query: "" }),
-  origin: "a",
-});
+const TEMPLATES = [
+  ...["[vhost]/[app]/[stream]-[seq].ts", "[app]/[stream]/[seq].ts", "[app]/[stream]/index.m3u8"],
+].map(parsePathTemplate);
+const SHOW = streamKeyFromHttp({ host: "h", path: "/live/show.flv", query: "" });
+const SPBHID = encodeSpbhid({ key: SHOW, origin: "a" });
 /** What means something in names of streams and around them. */
 export const KEYS = "/?&=.% ";
 
@@ -132,11 +135,23 @@ export const TEXT_PARSERS: readonly TextParser[] = [
       "/live/$.flv",
       "/live/show.flv?spbhid=$",
       "/live/show.m3u8?$",
+      "/live/$/index.m3u8",
+      "/live/show-$.ts",
       "https://$/x",
       "https://h/$",
       "*$",
     ],
     parse: (text) => mediaWishOf(requestOf(within(IN_HEAD, text)), TEMPLATES),
+  },
+  {
+    name: "paths of a stream's files",
+    special: KEYS,
+    texts: ["/live/show$.ts", "/live/$/show.ts", "/$/live/show-1.ts"],
+    parse: (text) => {
+      const where = { host: "h", path: text.slice(0, 200) + text.slice(-8), query: "" };
+      isPathOf(SHOW, where, TEMPLATES);
+      streamsByName(where);
+    },
   },
   {
     name: "fields of a request",
@@ -221,6 +236,34 @@ export const TEXT_PARSERS: readonly TextParser[] = [
       ignoring(() => parseListenAddress(text));
       ignoring(() => parseEndpoint(text));
       parseMediaTarget(text);
+    },
+  },
+  {
+    name: "browsers at an API",
+    special: ".:[]-/+",
+    texts: ["$", "[$]:1", "a:$", "$.localhost", "http://$", "application/$", "application/$+json"],
+    parse: (text) => {
+      const names = ["host", "origin", "content-type", "sec-fetch-site"];
+      const value = text.replace(/[^\x20-\x7e]/g, "").trim();
+      const headers = new Headers(names.map((name) => [name, value]));
+      const request = new Request("http://h/", { method: "POST", headers });
+      for (const refuse of [refuseOtherSites, refuseOtherNames, requireJson]) {
+        ignoring(() => refuse(request));
+      }
+    },
+  },
+  {
+    name: "host names and proxies on the way",
+    special: ".*-_ \t,",
+    texts: ["$", "*.$", "a$", "1.1 $"],
+    parse: (text) => {
+      normalizeHostName(text);
+      const short = text.slice(0, 249);
+      normalizeHostName(short);
+      normalizeHostPattern(short);
+      matchesHost("*.example.com", short);
+      new HopMark().requireNew([text]);
+      new HopMark().requireNew(text.split(","));
     },
   },
   {
