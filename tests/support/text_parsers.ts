@@ -245,7 +245,7 @@ export const TEXT_PARSERS: readonly TextParser[] = [
     parse: (text) => {
       const names = ["host", "origin", "content-type", "sec-fetch-site"];
       const value = text.replace(/[^\x20-\x7e]/g, "").trim();
-      const headers = new Headers(names.map((name) => [name, value]));
+      const headers = new Headers(Object.fromEntries(names.map((name) => [name, value])));
       const request = new Request("http://h/", { method: "POST", headers });
       for (const refuse of [refuseOtherSites, refuseOtherNames, requireJson]) {
         ignoring(() => refuse(request));
