@@ -3,7 +3,7 @@
 // No label holds a stream, an origin or a client: the number of series is fixed.
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { Metrics, Timings } from "../core/ports.ts";
+import type { Metrics } from "../core/ports.ts";
 import { BUCKETS, type MetricName, METRICS } from "./metric_table.ts";
 import { seriesOf } from "./metric_values.ts";
 import { declareProcess, type ProcessFigures, watchEventLoop } from "./process_metrics.ts";
@@ -19,7 +19,7 @@ export interface Exposition {
 }
 
 /** The numbers of one program; two of them share nothing. */
-export class PrometheusMetrics implements Metrics, Timings {
+export class PrometheusMetrics implements Metrics {
   readonly #registry = new Registry();
   readonly #counters = new Map<string, Counter>();
   readonly #gauges = new Map<string, Gauge>();

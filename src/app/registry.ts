@@ -5,7 +5,7 @@ import type { Config, DefaultBackend } from "../config/config.ts";
 import type { RedisConfig } from "../config/redis.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Origin } from "../core/origin.ts";
-import type { Metrics, Timings } from "../core/ports.ts";
+import type { Metrics } from "../core/ports.ts";
 import { Vhosts } from "../core/vhosts.ts";
 import { MemoryStore } from "../registry/memory_store.ts";
 import type { RedisAccess, RedisTls } from "../registry/redis/connection.ts";
@@ -22,7 +22,7 @@ export interface OpenRegistry {
 
 /** What the registry tells and whom it may end. */
 export interface RegistrySurroundings {
-  readonly metrics: Metrics & Timings;
+  readonly metrics: Metrics;
   readonly sessions: SessionControl;
   /** Whether an origin answers. */
   readonly probe: (origin: Origin) => Promise<boolean>;
@@ -44,7 +44,6 @@ export async function openRegistry(
   const permanent = permanentOrigins(config.defaultBackend, type);
   const common = {
     metrics,
-    timings: metrics,
     ...times,
     permanent,
     vhosts,

@@ -191,12 +191,7 @@ export interface Metrics {
   count(name: string, labels?: Readonly<Record<string, string>>, by?: number): void;
   /** Sets a gauge. */
   gauge(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
-  /** Takes a duration for a histogram; not there where nobody wants to know. */
-  observe?(name: string, seconds: number, labels?: Readonly<Record<string, string>>): void;
-}
-
-/** Takes durations for histograms, declared as those of `Metrics` are. */
-export interface Timings {
+  /** Takes a duration for a histogram. */
   observe(name: string, seconds: number, labels?: Readonly<Record<string, string>>): void;
 }
 

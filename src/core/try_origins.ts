@@ -159,7 +159,7 @@ class OriginDialling<Link> {
       const link = await search.dial(address, timeout, this.#origin);
       this.#count("reached");
       const seconds = (now() - startedAt) / 1000;
-      metrics.observe?.("srs_proxy_origin_dial_seconds", seconds, { protocol: search.protocol });
+      metrics.observe("srs_proxy_origin_dial_seconds", seconds, { protocol: search.protocol });
       return link;
     } catch (error) {
       const isOrigins = error instanceof ProxyError && error.source === "origin" && error.retryable;

@@ -58,6 +58,7 @@ class World {
           this.counted[result] = (this.counted[result] ?? 0) + 1;
         },
         gauge: () => {},
+        observe: () => {},
       },
       now: () => this.now,
     };

@@ -11,7 +11,7 @@ function origin(id: string, host: string): Origin {
   return { id, generation: "1", deviceId: "", ip: host, endpoints };
 }
 
-const QUIET = { count: () => {}, gauge: () => {} };
+const QUIET = { count: () => {}, gauge: () => {}, observe: () => {} };
 
 async function withNames(names: Readonly<Record<string, readonly string[]>>) {
   const store = new MemoryStore({ maxOrigins: 10, maxStreams: 10 });

@@ -4,7 +4,7 @@ import { Registry } from "./registry.ts";
 
 Deno.test("where nobody has registered that is said, and to operators how it is done", async () => {
   const store = new MemoryStore({ maxOrigins: 3, maxStreams: 3 });
-  const metrics = { count: () => {}, gauge: () => {} };
+  const metrics = { count: () => {}, gauge: () => {}, observe: () => {} };
   const times = { originTtl: 60_000, streamIdle: 60_000 };
   await using registry = await Registry.open({ store, metrics, ...times });
   const request = { stream: "v/a/s", intent: "play", session: "1", failed: [] } as const;

@@ -17,7 +17,6 @@ import type {
   RtcSessions,
   StreamOwner,
   StreamRequest,
-  Timings,
 } from "../core/ports.ts";
 import type { Vhosts } from "../core/vhosts.ts";
 import { BackgroundWrites } from "./background_writes.ts";
@@ -44,8 +43,6 @@ export interface RegistryOptions extends RegistrySettings {
   /** Not disposed of by the registry, so that several can share one. */
   readonly store: Store;
   readonly metrics: Metrics;
-  /** Told how long requests have waited for the store; nobody unless given. */
-  readonly timings?: Timings;
   /** Picks the origin of a new stream; the less loaded of two drawn at random unless given. */
   readonly pick?: Choose;
   /** Life of a mapping after its last use; less than a second counts as one. */
@@ -81,7 +78,6 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
   #originTtl: number;
   #permanent: readonly Origin[];
   readonly #now: () => number;
-  readonly #timings: Timings;
   readonly #claimant = crypto.randomUUID();
   readonly #vhosts: Vhosts | undefined;
   readonly #held: HeldStreams;
@@ -113,7 +109,6 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     this.#originTtl = options.originTtl;
     this.#permanent = options.permanent ?? [];
     this.#now = options.now ?? (() => clock.now());
-    this.#timings = options.timings ?? { observe: () => {} };
     this.#vhosts = options.vhosts;
     this.#parts = new PartFinder(store, this.#now);
     this.#writes = new BackgroundWrites(metrics);
@@ -313,7 +308,7 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
       return await work();
     } finally {
       const seconds = (this.#now() - startedAt) / 1000;
-      this.#timings.observe("srs_proxy_registry_wait_seconds", seconds, { operation });
+      this.#metrics.observe("srs_proxy_registry_wait_seconds", seconds, { operation });
     }
   }
 

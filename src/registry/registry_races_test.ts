@@ -5,7 +5,7 @@ import { MemoryStore } from "./memory_store.ts";
 import { Registry } from "./registry.ts";
 import type { Answer, Store } from "./store.ts";
 
-const NO_METRICS: Metrics = { count: () => {}, gauge: () => {} };
+const NO_METRICS: Metrics = { count: () => {}, gauge: () => {}, observe: () => {} };
 const STREAMS = ["v/a/1", "v/a/2", "v/a/3"];
 
 /** The same numbers for the same seed (mulberry32, public domain). */

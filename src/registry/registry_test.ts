@@ -320,6 +320,7 @@ Deno.test("the registry's own timer and clock work, and end with it", async () =
     gauge: (name: string, value: number) => {
       if (name === "srs_proxy_streams" && value > 0) resolve(value);
     },
+    observe: () => {},
   };
   await using registry = await Registry.open({
     store,

@@ -16,7 +16,7 @@ const AT_ONCE = 32;
 const ORIGINS = [10, 1_000];
 const BOUNDS = { maxOrigins: 2_000, maxStreams: 100_000 };
 const TIMES = { originTtl: 3_600_000, streamIdle: 3_600_000 };
-const METRICS: Metrics = { count: () => {}, gauge: () => {} };
+const METRICS: Metrics = { count: () => {}, gauge: () => {}, observe: () => {} };
 
 let sessions = 0;
 

@@ -12,7 +12,7 @@ import { answerQuestions } from "./answer_questions.ts";
 const [kind, originPort] = Deno.args;
 const origin = { host: "127.0.0.1", port: Number(originPort) };
 const listen = { host: "127.0.0.1", port: 0 };
-const metrics: Metrics = { count: () => {}, gauge: () => {} };
+const metrics: Metrics = { count: () => {}, gauge: () => {}, observe: () => {} };
 
 /** The engine with a relay that does nothing but look up addresses. */
 async function openEngine(): Promise<number> {

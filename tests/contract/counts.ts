@@ -15,6 +15,8 @@ export class Counts implements Metrics {
     this.#numbers.set(keyOf(name, labels), value);
   }
 
+  observe(): void {}
+
   /** The number under a name and the values of its labels, between spaces; 0 if there is none. */
   of(key: string): number {
     return this.#numbers.get(key) ?? 0;

@@ -11,7 +11,7 @@ import { sampleOrigin } from "./sample_origin.ts";
 import type { OpenHarness } from "./store_harness.ts";
 
 const BOUNDS = { maxOrigins: 400, maxStreams: 2_000, maxSessions: 100 };
-const NO_METRICS: Metrics = { count: () => {}, gauge: () => {} };
+const NO_METRICS: Metrics = { count: () => {}, gauge: () => {}, observe: () => {} };
 
 type Test = (one: Registry, two: Registry, settle: () => Promise<void>) => Promise<void>;
 

@@ -31,6 +31,7 @@ export class World implements AsyncDisposable {
           counts.set(key, (counts.get(key) ?? 0) + by);
         },
         gauge: (name, value) => counts.set(name, value),
+        observe: () => {},
       },
       originTtl: ORIGIN_TTL,
       streamIdle: IDLE,

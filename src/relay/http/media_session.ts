@@ -140,7 +140,7 @@ export class MediaSession {
     const forwarded = await this.#forward(outgoingRequest(request, changes));
     this.#forwarded = forwarded;
     const seconds = (performance.now() - startedAt) / 1000;
-    ports.metrics.observe?.("srs_proxy_first_byte_seconds", seconds, { protocol: "http" });
+    ports.metrics.observe("srs_proxy_first_byte_seconds", seconds, { protocol: "http" });
     if (forwarded.response.status === 404) await this.#requireOffered();
     const isContent = forwarded.response.status === 200 && request.method === "GET";
     if (isPlaylist && isContent) await this.#answerPlaylist(forwarded, kind);

@@ -73,7 +73,7 @@ export class StreamSession implements Disposable {
     const { metrics } = this.#ports;
     metrics.count("srs_proxy_rtmp_sessions_opened_total", { intent });
     const seconds = (performance.now() - this.#startedAt) / 1000;
-    metrics.observe?.("srs_proxy_first_byte_seconds", seconds, { protocol: "rtmp" });
+    metrics.observe("srs_proxy_first_byte_seconds", seconds, { protocol: "rtmp" });
     const client = formatAddress(peer);
     this.#ports.sessions.opened({ session, protocol: "rtmp", intent, stream, origin, client });
   }

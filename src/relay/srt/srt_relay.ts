@@ -297,7 +297,7 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
     resolver.reached(origin!.id, "srt");
     this.#countDial("reached");
     const seconds = (performance.now() - askedAt) / 1000;
-    metrics.observe?.("srs_proxy_origin_dial_seconds", seconds, { protocol: "srt" });
+    metrics.observe("srs_proxy_origin_dial_seconds", seconds, { protocol: "srt" });
   }
 
   /** A publisher hears that he may send only when the stream is his. */
@@ -320,7 +320,7 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
     sessions.opened({ session: id, protocol: "srt", intent, stream, origin, client });
     metrics.count("srs_proxy_srt_sessions_opened_total", { intent });
     const seconds = (performance.now() - session.startedAt) / 1000;
-    metrics.observe?.("srs_proxy_first_byte_seconds", seconds, { protocol: "srt" });
+    metrics.observe("srs_proxy_first_byte_seconds", seconds, { protocol: "srt" });
   }
 
   #close({ call, reason, bytesIn, bytesOut }: Omit<Ended, "type">): void {
