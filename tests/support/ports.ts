@@ -1,19 +1,48 @@
 // Free loopback ports for programs that have to be told their ports. They are taken from below the
 // range in which the system picks the ports of outgoing connections, so that none of those can
-// come between the choice and the start of the program.
+// come between the choice and the start of the program. Test files that run at one time, in one
+// process or in several, take theirs from ranges of their own: who listens on the first port of a
+// range has the range.
 
-const LOWEST = 15_000;
-const HIGHEST = 32_000;
-const handedOut = new Set<number>();
+const LOWEST = 13_000;
+const RANGES = 38;
+const RANGE_PORTS = 500;
 
-/** `count` different ports, free on 127.0.0.1 for TCP and UDP and not handed out before. */
+const range = takeRange();
+const tried = new Set<number>();
+
+interface Range {
+  readonly start: number;
+  /** Held as long as this test file runs. */
+  readonly claim: Deno.Listener;
+}
+
+/** @throws Error when every range is somebody's */
+function takeRange(): Range {
+  for (let at = 0; at < RANGES; at++) {
+    const start = LOWEST + at * RANGE_PORTS;
+    const claim = listen(start);
+    if (claim === undefined) continue;
+    claim.unref();
+    return { start, claim };
+  }
+  throw new Error(`Every one of the ${RANGES} ranges of ports for tests is taken`);
+}
+
+/**
+ * `count` different ports, free on 127.0.0.1 for TCP and UDP and not handed out before.
+ *
+ * @throws Error when this test file has used up its range
+ */
 export function freePorts(count: number): number[] {
   const ports: number[] = [];
+  // By chance, so that nobody gets what is still on its way to a program that has just ended.
   while (ports.length < count) {
-    const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST));
-    if (handedOut.has(port) || !isFree(port)) continue;
-    handedOut.add(port);
-    ports.push(port);
+    if (tried.size === RANGE_PORTS - 1) throw new Error("No more ports for this test file");
+    const port = range.start + 1 + Math.floor(Math.random() * (RANGE_PORTS - 1));
+    if (tried.has(port)) continue;
+    tried.add(port);
+    if (isFree(port)) ports.push(port);
   }
   return ports;
 }
@@ -25,12 +54,23 @@ export function freePort(): number {
 
 /** Whether nothing listens on a port of 127.0.0.1, neither with TCP nor with UDP. */
 export function isFree(port: number): boolean {
+  const listener = listen(port);
+  listener?.close();
+  if (listener === undefined) return false;
   try {
-    Deno.listen({ hostname: "127.0.0.1", port }).close();
     Deno.listenDatagram({ hostname: "127.0.0.1", port, transport: "udp" }).close();
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.AddrInUse) return false;
+    throw error;
+  }
+}
+
+function listen(port: number): Deno.Listener | undefined {
+  try {
+    return Deno.listen({ hostname: "127.0.0.1", port });
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) return undefined;
     throw error;
   }
 }
