@@ -1,8 +1,8 @@
 // `deno task test`: everything that must hold before a change is good, in one run. Arguments choose
-// steps by name (`fmt lint types layers unit alone contract fuzz e2e`) or test files by path; those that
-// begin with a dash go to `deno test`. Wherever the program can be compiled, the e2e step is about the
-// compiled file, and the step `source` about the program as it is. Ends with a line of how many passed
-// and how many failed.
+// steps by name (`fmt lint types layers unit alone contract fuzz e2e heavy`) or test files by path; those that
+// begin with a dash go to `deno test`. Wherever the program can be compiled, the steps e2e and heavy are
+// about the compiled file, and the step `source` about the program as it is. Ends with a line of how
+// many passed and how many failed.
 
 import { resolve } from "node:path";
 import { NODE_MEDIA_SERVER_PACKAGE } from "../tests/support/node_media_server.ts";
@@ -46,6 +46,14 @@ const ALONE = [
   "src/net/udp/links_test.ts",
   "tests/fuzz/stun_fuzz_test.ts",
 ];
+/** Tests of the whole program that take all of a machine, or measure what it takes. */
+const HEAVY = [
+  "tests/e2e/blocked_log_test.ts",
+  "tests/e2e/descriptors_test.ts",
+  "tests/e2e/rtmp_streams_test.ts",
+  "tests/e2e/srt_bounds_test.ts",
+  "tests/e2e/webrtc_sessions_test.ts",
+];
 const BESIDE_OTHERS = ["--parallel", `--ignore=${ALONE.join(",")}`, ...INSIDE];
 const STEPS: readonly Step[] = [
   checkStep("fmt", ["fmt", "--check"]),
@@ -56,14 +64,23 @@ const STEPS: readonly Step[] = [
   testStep("alone", ALONE, EVERYTHING),
   testStep("contract", ["tests/contract"], [...INSIDE, "--allow-run"]),
   { ...testStep("fuzz", ["tests/fuzz"], BESIDE_OTHERS), jobs: 2 },
-  testStep("e2e", ["tests/support", "tests/e2e"], EVERYTHING),
+  {
+    ...testStep("e2e", ["tests/support", "tests/e2e"], [
+      ...["--parallel", `--ignore=${HEAVY.join(",")}`],
+      ...EVERYTHING,
+    ]),
+    jobs: 2,
+  },
+  testStep("heavy", HEAVY, EVERYTHING),
   {
     ...testStep("source", ["tests/e2e/lifecycle_test.ts", "tests/e2e/webrtc_test.ts"], EVERYTHING),
     isOfSource: true,
   },
 ];
 
-const NEED_PROGRAMS: readonly string[] = ["contract", "e2e", "source", "files"];
+const NEED_PROGRAMS: readonly string[] = ["contract", "e2e", "heavy", "source", "files"];
+/** Steps that test the compiled file. */
+const OF_FILE: readonly string[] = ["e2e", "heavy"];
 /** An executable of the program that is to be tested in place of its sources. */
 const EXECUTABLE = "SRS_PROXY_BIN";
 
@@ -105,7 +122,7 @@ async function prepare(steps: readonly Step[]): Promise<boolean> {
   return true;
 }
 
-/** Has the e2e step test the compiled file. @returns false when it cannot be made */
+/** Has the steps of the whole program test the compiled file. @returns false when it cannot be made */
 async function compile(): Promise<boolean> {
   if (Deno.env.get(EXECUTABLE)) return true;
   const output = resolve(ROOT, "dist/srs-proxy");
@@ -163,10 +180,10 @@ async function main(args: readonly string[]): Promise<number> {
     say(`\n${summaryLine(FAILED)}`);
     return 1;
   }
-  const wantsFile = steps.some(({ name }) => name === "e2e");
+  const wantsFile = steps.some(({ name }) => OF_FILE.includes(name));
   const isCompiled = wantsFile && await compile();
   for (const step of steps) {
-    // Without a compiled file the e2e step is about the sources already.
+    // Without a compiled file the other steps are about the sources already.
     if (step.isOfSource && wantsFile && !isCompiled) continue;
     const startedAt = performance.now();
     say(`\n== ${step.name}`);
@@ -177,8 +194,9 @@ async function main(args: readonly string[]): Promise<number> {
     say(`== ${step.name}: ${count.failed > 0 ? "failed" : "good"} after ${seconds} s`);
   }
   if (failed.length > 0) say(`\nFailed: ${failed.join(", ")}`);
-  if (isCompiled) say(`\nThe e2e step has tested ${Deno.env.get(EXECUTABLE)}`);
-  else if (wantsFile) say("\nThe compiled file was not tested: it cannot be made here");
+  if (isCompiled) {
+    say(`\nThe steps ${OF_FILE.join(" and ")} have tested ${Deno.env.get(EXECUTABLE)}`);
+  } else if (wantsFile) say("\nThe compiled file was not tested: it cannot be made here");
   say(`\n${summaryLine(total)}`);
   return total.failed === 0 && total.passed > 0 ? 0 : 1;
 }
