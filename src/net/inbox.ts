@@ -118,6 +118,13 @@ export class Inbox {
     this.#reads = this.#largest = 0;
   }
 
+  /** Puts bytes that somebody else has read behind what is there. */
+  put(bytes: Uint8Array): void {
+    this.#makeRoom(this.length + bytes.length);
+    this.#buffer.set(bytes, this.#end);
+    this.#end += bytes.length;
+  }
+
   /** Gives an empty inbox its smallest buffer, for a connection that may bring nothing for long. */
   shrink(): void {
     if (this.length === 0 && this.#buffer.length > SMALL) this.#replace(SMALL);

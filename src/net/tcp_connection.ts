@@ -3,6 +3,7 @@
 
 import type { Address } from "../core/origin.ts";
 import { isClosedError } from "./close_errors.ts";
+import type { Connection } from "./engine.ts";
 import { Deadline } from "./deadline.ts";
 
 /** Most that is read and thrown away of a peer that goes on talking while it is being closed. */
@@ -11,7 +12,7 @@ const MAX_LINGER_BYTES = 1 << 20;
 const THROWN_AWAY = new Uint8Array(4096);
 
 /** A connection with its activity. `close` may be called at any time and more than once. */
-export class TcpConnection implements Disposable {
+export class TcpConnection implements Connection {
   /** Bytes read and written so far. */
   bytesIn = 0;
   bytesOut = 0;

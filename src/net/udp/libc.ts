@@ -1,15 +1,20 @@
-// The C library's calls for UDP on Linux, its numbers and the layout of its structures (socket(7),
-// udp(7), recvmmsg(2), epoll(7); x86_64 and arm64, both little-endian). Every call returns at once,
+// The C library's calls for sockets on Linux, its numbers and the layout of its structures (socket(7),
+// tcp(7), udp(7), recvmmsg(2), epoll(7); x86_64 and arm64, both little-endian). Every call returns at once,
 // but for epoll_wait and usleep. Knows no relay.
 
 const SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  listen: { parameters: ["i32", "i32"], result: "i32" },
+  accept4: { parameters: ["i32", "buffer", "buffer", "i32"], result: "i32" },
+  shutdown: { parameters: ["i32", "i32"], result: "i32" },
+  // What came is never more than a buffer holds, so 32 bits tell, and cost no BigInt.
+  recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
-  send: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
+  send: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
   sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "isize" },
   recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "pointer"], result: "i32" },
   sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
@@ -52,24 +57,35 @@ export function pointerOf(buffer: Uint8Array<ArrayBuffer>): bigint {
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;
+export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
 export const SO_ERROR = 4;
 export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
+export const SO_KEEPALIVE = 9;
 export const SO_REUSEPORT = 15;
 export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
 export const SO_RXQ_OVFL = 40;
+export const IPPROTO_TCP = 6;
+export const TCP_NODELAY = 1;
 export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = 26;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
+export const MSG_NOSIGNAL = 0x4000;
+export const SHUT_WR = 1;
 export const EPOLL_CTL_ADD = 1;
+export const EPOLL_CTL_DEL = 2;
+export const EPOLL_CTL_MOD = 3;
 export const EPOLLIN = 1;
+export const EPOLLOUT = 4;
 export const EPOLLERR = 8;
+export const EPOLLHUP = 16;
 export const EFD_NONBLOCK = 0o4000;
 export const EFD_CLOEXEC = 0o2000000;
 
@@ -83,6 +99,7 @@ export const EAFNOSUPPORT = 97;
 export const EADDRINUSE = 98;
 export const ENETUNREACH = 101;
 export const ECONNREFUSED = 111;
+export const EINPROGRESS = 115;
 
 /** `struct epoll_event` is packed on x86_64 alone. */
 export const EPOLL_EVENT_SIZE = Deno.build.arch === "x86_64" ? 12 : 16;

@@ -1,0 +1,138 @@
+// TCP on Deno's own sockets, for systems and threads where the C library is not to be used. See
+// `TcpEngine`.
+
+import { type Clock, systemClock } from "../../core/clock.ts";
+import type { Address } from "../../core/origin.ts";
+import { normalizeIp } from "../../core/endpoint.ts";
+import { ProxyError } from "../../core/errors.ts";
+import { bind } from "../bind.ts";
+import { isClosedError } from "../close_errors.ts";
+import { dial } from "../dial.ts";
+import type {
+  Connection,
+  DialOptions,
+  Listener,
+  ListenOptions,
+  Pipe,
+  PipeEnd,
+  PipeParts,
+  TcpEngine,
+} from "../engine.ts";
+import { TcpConnection } from "../tcp_connection.ts";
+
+/** See `TcpEngine`. */
+export class DenoTcpEngine implements TcpEngine {
+  readonly kind = "deno";
+  readonly clock: Clock = systemClock;
+
+  listen(options: ListenOptions): Listener {
+    return new DenoListener(options);
+  }
+
+  dial(address: Address, { timeout, gone }: DialOptions): Promise<Connection> {
+    return dial(address, timeout, gone);
+  }
+
+  pipe(parts: PipeParts): Pipe {
+    return new DenoPipe(parts);
+  }
+}
+
+class DenoListener implements Listener {
+  readonly address: Address;
+  readonly #name: string;
+  readonly #listener: Deno.TcpListener;
+  #closed = false;
+
+  constructor({ name, listen, reusePort }: ListenOptions) {
+    this.#name = name;
+    this.#listener = bind(name, listen, (where) => Deno.listen({ ...where, reusePort }));
+    const { hostname, port } = this.#listener.addr as Deno.NetAddr;
+    this.address = { host: hostname, port };
+  }
+
+  async accept(): Promise<Connection | undefined> {
+    while (!this.#closed) {
+      try {
+        const conn = await this.#listener.accept();
+        const { hostname, port } = conn.remoteAddr as Deno.NetAddr;
+        return new TcpConnection(conn, { host: normalizeIp(hostname) ?? hostname, port });
+      } catch (cause) {
+        if (this.#closed) break;
+        // A client that is gone before it was accepted.
+        if (isClosedError(cause) && !(cause instanceof Deno.errors.BadResource)) continue;
+        if (!(cause instanceof Deno.errors.BadResource)) throw cause;
+        throw new ProxyError("internal", `Cannot accept ${this.#name} connections`, { cause });
+      }
+    }
+    return undefined;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#listener.close();
+  }
+}
+
+class DenoPipe implements Pipe {
+  readonly ended: Promise<PipeEnd>;
+  readonly #parts: PipeParts;
+  readonly #to: TcpConnection;
+  #isWriting = false;
+  /** A write between two pieces that is under way; nothing may come into it. */
+  #between: Promise<unknown> | undefined;
+
+  constructor(parts: PipeParts) {
+    this.#parts = parts;
+    this.#to = parts.to as TcpConnection;
+    this.ended = this.#run(parts.from as TcpConnection);
+    this.ended.catch(() => {});
+  }
+
+  insert(bytes: Uint8Array): boolean {
+    if (this.#isWriting || this.#between !== undefined || this.#to.closed) return false;
+    this.#between = this.#to.write(bytes).finally(() => this.#between = undefined);
+    return true;
+  }
+
+  async #run(from: TcpConnection): Promise<PipeEnd> {
+    const { inbox, transform } = this.#parts;
+    inbox.shrink();
+    try {
+      while (true) {
+        if (inbox.length > 0) await this.#pass();
+        if (transform.isStopped) return "stopped";
+        inbox.adapt();
+        const count = await from.readOnce(inbox.empty());
+        if (count === null) return "sender_closed";
+        inbox.filled(count);
+        from.bytesIn += count;
+        from.active = true;
+      }
+    } catch (error) {
+      if (!isClosedError(error)) throw error;
+      return this.#isWriting ? "receiver_closed" : "sender_closed";
+    } finally {
+      this.#to.isWriting = false;
+    }
+  }
+
+  async #pass(): Promise<void> {
+    const { inbox, transform } = this.#parts;
+    const to = this.#to;
+    inbox.consume(transform.push(inbox.bytes));
+    this.#isWriting = to.isWriting = true;
+    if (this.#between !== undefined) await this.#between;
+    for (const piece of transform.takePieces()) {
+      for (let at = 0; at < piece.length;) {
+        const count = await to.writeOnce(at === 0 ? piece : piece.subarray(at));
+        at += count;
+        to.bytesTaken += count;
+        to.active = true;
+      }
+      to.bytesOut += piece.length;
+    }
+    this.#isWriting = to.isWriting = false;
+  }
+}

@@ -1,0 +1,137 @@
+// What relays need of TCP sockets, whoever provides them: connections that are read and written by
+// promises while two parties talk, and pipes once bytes only flow. Two engines keep this contract,
+// and relays do not know which one runs.
+
+import type { Clock } from "../core/clock.ts";
+import type { ListenAddress } from "../core/endpoint.ts";
+import type { Address } from "../core/origin.ts";
+import type { Inbox } from "./inbox.ts";
+
+/** One TCP connection. `close` may be called at any time and more than once. */
+export interface Connection extends Disposable {
+  /** Address of the other side, its IP address in canonical form. */
+  readonly peer: Address;
+  readonly closed: boolean;
+  /** Bytes read and written so far. */
+  bytesIn: number;
+  bytesOut: number;
+  /** Bytes that the peer's side of the system has taken, those of unfinished writes too. */
+  readonly bytesTaken: number;
+  /** Whether bytes wait for the peer to take them. */
+  readonly isWriting: boolean;
+  /** Set by every read and write; whoever watches for idleness clears it. */
+  active: boolean;
+  /**
+   * Reads what is there, or the next that comes, into `buffer`. One read at a time.
+   *
+   * @returns the bytes read, or null when the connection is over
+   */
+  read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null>;
+  /**
+   * Writes all of `bytes`, which must not change meanwhile. One write at a time.
+   *
+   * @returns false when the connection is over
+   */
+  write(bytes: Uint8Array): Promise<boolean>;
+  /**
+   * Ends the connection so that the peer gets all that was written: sends FIN, then reads what
+   * comes until the peer ends it too, for at most `milliseconds`.
+   *
+   * @param reader a read that is under way; it is awaited before the next
+   */
+  closeGently(milliseconds: number, reader?: Promise<unknown>): Promise<void>;
+  close(): void;
+}
+
+/** What happens to bytes on their way through a pipe. */
+export interface Transform {
+  /**
+   * Takes bytes. Takes all of them unless it stops.
+   *
+   * @param bytes borrowed until the pieces have been taken
+   * @returns how many of them were taken
+   * @throws whatever ends the pipe with this error
+   */
+  push(bytes: Uint8Array): number;
+  /** What is to be written for all pushed so far; may borrow the pushed bytes. */
+  takePieces(): readonly Uint8Array[];
+  /** Whether the pipe stops here; looked at after every push. */
+  readonly isStopped: boolean;
+}
+
+/** Why a pipe came to rest. */
+export type PipeEnd = "sender_closed" | "receiver_closed" | "stopped";
+
+/** What a pipe is made of. */
+export interface PipeParts {
+  readonly from: Connection;
+  readonly to: Connection;
+  /** What was read of `from` and not yet dealt with: goes first. What is left at the end, too. */
+  readonly inbox: Inbox;
+  readonly transform: Transform;
+}
+
+/** Bytes on their way from one connection to another. */
+export interface Pipe {
+  /**
+   * Resolves when the pipe has come to rest, with all that was taken until then written; rejects
+   * with what the transform has thrown. Neither connection is closed by it.
+   */
+  readonly ended: Promise<PipeEnd>;
+  /**
+   * Writes bytes of the proxy's own between two pieces.
+   *
+   * @returns false when others are being written just now, and nothing was
+   */
+  insert(bytes: Uint8Array): boolean;
+}
+
+/** A bound port. */
+export interface Listener {
+  /** Where it listens, with the real port. */
+  readonly address: Address;
+  /**
+   * The next connection. One call at a time.
+   *
+   * @returns undefined when the listener was closed
+   * @throws an error that `isOutOfResources` knows when this process has no descriptor left
+   */
+  accept(): Promise<Connection | undefined>;
+  close(): void;
+}
+
+/** How to listen. */
+export interface ListenOptions {
+  /** What listens, for error messages: "RTMP". */
+  readonly name: string;
+  readonly listen: ListenAddress;
+  /** Whether others may listen on it at the same time (SO_REUSEPORT). */
+  readonly reusePort: boolean;
+}
+
+/** How to dial. */
+export interface DialOptions {
+  /** Milliseconds until it is given up. */
+  readonly timeout: number;
+  /** Aborted when whoever the connection is for has left. */
+  readonly gone?: AbortSignal | undefined;
+}
+
+/** TCP for the relays of one thread. */
+export interface TcpEngine {
+  readonly kind: "libc" | "deno";
+  /** Time of this thread. */
+  readonly clock: Clock;
+  /** @throws ProxyError `internal` with one clear line when the port cannot be bound */
+  listen(options: ListenOptions): Listener;
+  /**
+   * Connects to an address.
+   *
+   * @throws ProxyError `origin_timeout` after the time, `origin_unreachable` when refused,
+   * `client_gone`, `overloaded` when this machine has nothing left to connect with, which says
+   * nothing of the origin; the cause names the address, the message does not
+   */
+  dial(address: Address, options: DialOptions): Promise<Connection>;
+  /** Moves bytes until one side is over or the transform stops. */
+  pipe(parts: PipeParts): Pipe;
+}

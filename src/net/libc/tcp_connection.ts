@@ -1,0 +1,218 @@
+// A TCP connection of the libc engine: what its owner waits for, read and written when the loop says
+// that it can be. See `Connection`.
+
+import type { Address } from "../../core/origin.ts";
+import type { Connection } from "../engine.ts";
+import { letGo } from "../linger.ts";
+import * as c from "../udp/libc.ts";
+import type { EventLoop, Watched } from "./event_loop.ts";
+
+const SEND_FLAGS = c.MSG_DONTWAIT | c.MSG_NOSIGNAL;
+const BROKEN = c.EPOLLERR | c.EPOLLHUP;
+
+interface Read {
+  readonly buffer: Uint8Array<ArrayBuffer>;
+  resolve(count: number | null): void;
+}
+
+interface Write {
+  readonly bytes: Uint8Array;
+  at: number;
+  resolve(isWhole: boolean): void;
+}
+
+/** What takes bytes from a connection, or gives it some, as soon as that can be done. */
+export interface FlowEnd {
+  /** The connection can be read, if it is the sender; written, if it is the receiver. */
+  proceed(): void;
+  /** The connection was closed by its owner. */
+  closed(): void;
+}
+
+/** See `Connection`. */
+export class LibcConnection implements Connection, Watched {
+  bytesIn = 0;
+  bytesOut = 0;
+  bytesTaken = 0;
+  isWriting = false;
+  active = true;
+  readonly peer: Address;
+  readonly fd: number;
+  readonly #loop: EventLoop;
+  /** What epoll has been asked for. */
+  #events: number;
+  #isWatched = true;
+  #closed = false;
+  #read: Read | undefined;
+  #write: Write | undefined;
+  #source: FlowEnd | undefined;
+  #sink: FlowEnd | undefined;
+
+  /**
+   * @param fd owned by the connection from now on, connected or about to be
+   * @param events what it is watched for at first
+   * @throws whatever `refuse` gives when the system cannot watch another descriptor
+   */
+  constructor(loop: EventLoop, fd: number, peer: Address, refuse: () => Error, events = 0) {
+    this.#loop = loop;
+    this.fd = fd;
+    this.peer = peer;
+    this.#events = events;
+    if (loop.watch(fd, this, events)) return;
+    const error = refuse();
+    loop.libc.close(fd);
+    throw error;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null> {
+    const count = this.#closed ? null : this.receive(buffer);
+    if (count !== undefined) return Promise.resolve(count);
+    return new Promise((resolve) => {
+      this.#read = { buffer, resolve };
+      this.#wantRead();
+    });
+  }
+
+  write(bytes: Uint8Array): Promise<boolean> {
+    if (bytes.length === 0) return Promise.resolve(!this.#closed);
+    const count = this.#closed ? null : this.send(bytes);
+    if (count === null || count === bytes.length) return Promise.resolve(count !== null);
+    this.isWriting = true;
+    return new Promise((resolve) => {
+      this.#write = { bytes, at: count, resolve };
+      this.#wantWrite(true);
+    });
+  }
+
+  closeGently(milliseconds: number, reader?: Promise<unknown>): Promise<void> {
+    return letGo(this, {
+      clock: this.#loop.clock,
+      milliseconds,
+      reader,
+      closeWrite: () => {
+        if (!this.#closed) this.#loop.libc.shutdown(this.fd, c.SHUT_WR);
+      },
+    });
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.isWriting = false;
+    this.#loop.unwatch(this.fd);
+    this.#loop.libc.close(this.fd);
+    const [read, write, source, sink] = [this.#read, this.#write, this.#source, this.#sink];
+    this.#read =
+      this.#write =
+      this.#source =
+      this.#sink =
+        undefined;
+    read?.resolve(null);
+    write?.resolve(false);
+    source?.closed();
+    sink?.closed();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /**
+   * For the packet path: reads what is there.
+   *
+   * @returns the bytes read, null when the connection is over, undefined when nothing is there
+   */
+  receive(buffer: Uint8Array<ArrayBuffer>): number | null | undefined {
+    const count = this.#loop.libc.recv(this.fd, buffer, BigInt(buffer.length), c.MSG_DONTWAIT);
+    if (count > 0) {
+      this.bytesIn += count;
+      this.active = true;
+      return count;
+    }
+    return count < 0 && this.#loop.errno === c.EAGAIN ? undefined : null;
+  }
+
+  /**
+   * For the packet path: writes as much as the system takes.
+   *
+   * @returns how much that was, or null when the connection is over
+   */
+  send(bytes: Uint8Array): number | null {
+    const data = bytes as Uint8Array<ArrayBuffer>;
+    const count = this.#loop.libc.send(this.fd, data, BigInt(data.length), SEND_FLAGS);
+    if (count < 0) return this.#loop.errno === c.EAGAIN ? 0 : null;
+    this.bytesTaken += count;
+    this.bytesOut += count;
+    this.active = true;
+    return count;
+  }
+
+  /** Who is told when the connection can be read, until it is called with undefined. */
+  setSource(source: FlowEnd | undefined): void {
+    this.#source = source;
+    if (source !== undefined) this.#wantRead();
+  }
+
+  /** Who is told when the connection can be written, until it is called with undefined. */
+  setSink(sink: FlowEnd | undefined): void {
+    this.#sink = sink;
+    if (!this.#closed) this.#wantWrite(sink !== undefined);
+  }
+
+  ready(events: number): void {
+    if (events & (c.EPOLLOUT | BROKEN)) this.#writable();
+    if (this.#closed || !(events & (c.EPOLLIN | BROKEN))) return;
+    if (this.#source !== undefined) return this.#source.proceed();
+    if (this.#read !== undefined) return this.#readable(this.#read);
+    // Nobody wants it yet.
+    if (events & BROKEN) this.#forget();
+    else this.#ask(this.#events & ~c.EPOLLIN);
+  }
+
+  #readable(read: Read): void {
+    const count = this.receive(read.buffer);
+    if (count === undefined) return;
+    this.#read = undefined;
+    read.resolve(count);
+  }
+
+  #writable(): void {
+    if (this.#sink !== undefined) return this.#sink.proceed();
+    const write = this.#write;
+    if (write === undefined) return this.#wantWrite(false);
+    const count = this.send(write.at === 0 ? write.bytes : write.bytes.subarray(write.at));
+    if (count !== null) write.at += count;
+    if (count !== null && write.at < write.bytes.length) return;
+    this.#write = undefined;
+    this.isWriting = false;
+    this.#wantWrite(false);
+    write.resolve(count !== null);
+  }
+
+  #wantRead(): void {
+    this.#ask(this.#events | c.EPOLLIN);
+  }
+
+  #wantWrite(wanted: boolean): void {
+    this.#ask(wanted ? this.#events | c.EPOLLOUT : this.#events & ~c.EPOLLOUT);
+  }
+
+  #ask(events: number): void {
+    if (this.#closed) return;
+    if (!this.#isWatched) {
+      this.#isWatched = this.#loop.watch(this.fd, this, events);
+      if (!this.#isWatched) return this.close();
+    } else if (events !== this.#events) this.#loop.rewatch(this.fd, events);
+    this.#events = events;
+  }
+
+  /** What is broken is reported again and again, asked for or not; whoever reads or writes will see it. */
+  #forget(): void {
+    this.#loop.unwatch(this.fd);
+    this.#isWatched = false;
+  }
+}

@@ -1,0 +1,170 @@
+// A pipe of the libc engine: reads into memory that all pipes of the thread share, has it transformed
+// and sends what comes of it, within one turn of the loop and without a promise. What a receiver does
+// not take at once is copied, and nothing more is read for it meanwhile.
+
+import type { Pipe, PipeEnd, PipeParts, Transform } from "../engine.ts";
+import type { Inbox } from "../inbox.ts";
+import type { FlowEnd, LibcConnection } from "./tcp_connection.ts";
+
+/** Read at once; bounds what waits for one receiver. */
+const READ_SIZE = 65_536;
+/** Pieces are gathered up to this, so that they go out together. */
+const GATHER_SIZE = READ_SIZE + 8_192;
+
+/** Memory of one thread for whatever passes within a turn of its loop. */
+export class PipeMemory {
+  readonly received = new Uint8Array(READ_SIZE);
+  readonly gathered = new Uint8Array(GATHER_SIZE);
+}
+
+/** See `Pipe`. */
+export class LibcPipe implements Pipe, FlowEnd {
+  readonly ended: Promise<PipeEnd>;
+  readonly #from: LibcConnection;
+  readonly #to: LibcConnection;
+  readonly #inbox: Inbox;
+  readonly #transform: Transform;
+  readonly #memory: PipeMemory;
+  readonly #resolve: (end: PipeEnd) => void;
+  readonly #reject: (error: unknown) => void;
+  /** What the receiver has not taken yet, from `#sent` on. */
+  #waiting: Uint8Array | undefined;
+  #sent = 0;
+  /** What ends the pipe as soon as nothing waits any more. */
+  #end: (() => void) | undefined;
+  #isOver = false;
+
+  constructor(parts: PipeParts, memory: PipeMemory) {
+    this.#from = parts.from as LibcConnection;
+    this.#to = parts.to as LibcConnection;
+    this.#inbox = parts.inbox;
+    this.#transform = parts.transform;
+    this.#memory = memory;
+    const { promise, resolve, reject } = Promise.withResolvers<PipeEnd>();
+    this.ended = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#start();
+  }
+
+  insert(bytes: Uint8Array): boolean {
+    if (this.#isOver || this.#waiting !== undefined || this.#to.closed) return false;
+    this.#send(bytes);
+    return true;
+  }
+
+  /** As the source of `from`: something can be read. As the sink of `to`: something can be written. */
+  proceed(): void {
+    if (this.#waiting === undefined) this.#read();
+    else this.#flush();
+  }
+
+  closed(): void {
+    if (this.#from.closed) this.#finish(() => this.#resolve("sender_closed"));
+    else this.#finish(() => this.#resolve("receiver_closed"));
+  }
+
+  #start(): void {
+    if (this.#from.closed || this.#to.closed) return this.closed();
+    if (this.#inbox.length > 0) this.#inbox.consume(this.#pass(this.#inbox.bytes));
+    else if (this.#transform.isStopped) return this.#finish(() => this.#resolve("stopped"));
+    if (!this.#isOver && this.#waiting === undefined) this.#from.setSource(this);
+  }
+
+  #read(): void {
+    const { received } = this.#memory;
+    const count = this.#from.receive(received);
+    if (count === undefined) return;
+    if (count === null) return this.#finish(() => this.#resolve("sender_closed"));
+    const bytes = received.subarray(0, count);
+    const taken = this.#pass(bytes);
+    if (taken < count) this.#inbox.put(bytes.subarray(taken));
+  }
+
+  /** @returns how much was taken */
+  #pass(bytes: Uint8Array): number {
+    let taken = bytes.length;
+    try {
+      taken = this.#transform.push(bytes);
+      this.#sendAll(this.#transform.takePieces());
+    } catch (error) {
+      this.#endWhenSent(() => this.#reject(error));
+      return taken;
+    }
+    if (this.#transform.isStopped) this.#endWhenSent(() => this.#resolve("stopped"));
+    return taken;
+  }
+
+  /** Small pieces that lie ready together go out together. */
+  #sendAll(pieces: readonly Uint8Array[]): void {
+    if (pieces.length === 1) return this.#send(pieces[0]!);
+    const { gathered } = this.#memory;
+    let length = 0;
+    for (const piece of pieces) {
+      if (length + piece.length > GATHER_SIZE) {
+        this.#send(gathered.subarray(0, length));
+        length = 0;
+      }
+      if (piece.length > GATHER_SIZE) this.#send(piece);
+      else {
+        gathered.set(piece, length);
+        length += piece.length;
+      }
+    }
+    if (length > 0) this.#send(gathered.subarray(0, length));
+  }
+
+  #send(bytes: Uint8Array): void {
+    if (this.#isOver || bytes.length === 0) return;
+    if (this.#waiting !== undefined) return this.#keep(bytes);
+    const count = this.#to.send(bytes);
+    if (count === null) this.#finish(() => this.#resolve("receiver_closed"));
+    else if (count < bytes.length) this.#keep(bytes.subarray(count));
+  }
+
+  #keep(bytes: Uint8Array): void {
+    if (this.#waiting === undefined) {
+      this.#waiting = bytes.slice();
+      this.#sent = 0;
+      this.#to.isWriting = true;
+      this.#from.setSource(undefined);
+      this.#to.setSink(this);
+      return;
+    }
+    const waiting = new Uint8Array(this.#waiting.length - this.#sent + bytes.length);
+    waiting.set(this.#waiting.subarray(this.#sent));
+    waiting.set(bytes, waiting.length - bytes.length);
+    this.#waiting = waiting;
+    this.#sent = 0;
+  }
+
+  #flush(): void {
+    const waiting = this.#waiting!;
+    const count = this.#to.send(this.#sent === 0 ? waiting : waiting.subarray(this.#sent));
+    if (count === null) return this.#finish(() => this.#resolve("receiver_closed"));
+    this.#sent += count;
+    if (this.#sent < waiting.length) return;
+    this.#waiting = undefined;
+    this.#to.isWriting = false;
+    this.#to.setSink(undefined);
+    if (this.#end !== undefined) this.#finish(this.#end);
+    else this.#from.setSource(this);
+  }
+
+  #endWhenSent(end: () => void): void {
+    if (this.#waiting === undefined) this.#finish(end);
+    else this.#end = end;
+  }
+
+  #finish(end: () => void): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (!this.#from.closed) this.#from.setSource(undefined);
+    if (this.#waiting !== undefined) {
+      this.#waiting = undefined;
+      this.#to.isWriting = false;
+      if (!this.#to.closed) this.#to.setSink(undefined);
+    }
+    end();
+  }
+}
