@@ -65,9 +65,14 @@ export class TimerQueue implements Clock {
     };
   }
 
-  /** Calls back whatever is due until `now`; timers that are set meanwhile wait for the next call. */
-  advance(now: number): void {
+  /**
+   * Calls back whatever is due until `now`; timers that are set meanwhile wait for the next call.
+   *
+   * @returns whether there was any
+   */
+  advance(now: number): boolean {
     this.#now = Math.max(this.#now, now);
+    let hasCalled = false;
     const limit = this.#numbers;
     const later: Timer[] = [];
     for (let first = this.#next(); first !== undefined; first = this.#next()) {
@@ -75,10 +80,11 @@ export class TimerQueue implements Clock {
         later.push(first);
         continue;
       }
-      first.isOver = true;
+      first.isOver = hasCalled = true;
       first.callback();
     }
     for (const timer of later) if (!timer.isOver) this.#add(timer);
+    return hasCalled;
   }
 
   /** The next timer that is due, taken out. */

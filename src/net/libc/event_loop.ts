@@ -47,6 +47,8 @@ export class EventLoop implements Disposable {
   #failures = 0;
   #isClosing = false;
   #isWoken = false;
+  /** Whether something waits for this round to be over. */
+  #hasNews = true;
 
   /** @throws ProxyError `internal` without a descriptor for epoll */
   constructor(libc: c.Libc) {
@@ -98,11 +100,19 @@ export class EventLoop implements Disposable {
         } else if (!blocks || this.clock.now() >= nextTurn) {
           nextTurn = this.clock.now() + TURN_INTERVAL;
           await macroTurn();
-        } else await settle();
+        } else if (this.#hasNews) {
+          this.#hasNews = false;
+          await settle();
+        }
       }
     } finally {
       if (wake !== undefined) this.unwatch(wake);
     }
+  }
+
+  /** A promise was settled: what follows from it happens before the next wait. */
+  announce(): void {
+    this.#hasNews = true;
   }
 
   /** Ends `run` after this round. */
@@ -121,7 +131,7 @@ export class EventLoop implements Disposable {
       const cause = new Error(`epoll_wait failed: error ${this.errno}`);
       throw new ProxyError("internal", "Cannot wait for sockets", { cause });
     }
-    this.clock.advance(performance.now());
+    if (this.clock.advance(performance.now())) this.#hasNews = true;
     for (let event = 0; event < count; event++) {
       const at = event * c.EPOLL_EVENT_SIZE;
       const fd = this.#eventView.getInt32(at + c.EPOLL_EVENT_DATA, true);

@@ -177,6 +177,7 @@ export class LibcConnection implements Connection, Watched {
     const count = this.receive(read.buffer);
     if (count === undefined) return;
     this.#read = undefined;
+    this.#loop.announce();
     read.resolve(count);
   }
 
@@ -190,6 +191,7 @@ export class LibcConnection implements Connection, Watched {
     this.#write = undefined;
     this.isWriting = false;
     this.#wantWrite(false);
+    this.#loop.announce();
     write.resolve(count !== null);
   }
 

@@ -51,7 +51,7 @@ export class LibcTcpEngine implements TcpEngine {
   }
 
   pipe(parts: PipeParts): Pipe {
-    return new LibcPipe(parts, this.#memory);
+    return new LibcPipe(parts, this.#loop, this.#memory);
   }
 
   /** Waits until a socket is connected; closes it when that fails. */
@@ -64,6 +64,7 @@ export class LibcTcpEngine implements TcpEngine {
     });
     gone?.addEventListener("abort", leave);
     const ready = () => {
+      loop.announce();
       const errno = takeError(loop.libc, fd);
       if (errno === 0) resolve();
       else reject(systemError("connect", errno));

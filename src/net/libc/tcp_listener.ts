@@ -54,11 +54,13 @@ export class LibcListener implements Listener, Watched {
     this.#loop.unwatch(this.#fd);
     this.#loop.libc.close(this.#fd);
     this.#waiting?.resolve(undefined);
+    this.#loop.announce();
   }
 
   ready(): void {
     const waiting = this.#waiting;
     if (waiting === undefined) return this.#unwatch();
+    this.#loop.announce();
     try {
       const connection = this.#take();
       if (connection === undefined) return;

@@ -4,6 +4,7 @@
 
 import type { Pipe, PipeEnd, PipeParts, Transform } from "../engine.ts";
 import type { Inbox } from "../inbox.ts";
+import type { EventLoop } from "./event_loop.ts";
 import type { FlowEnd, LibcConnection } from "./tcp_connection.ts";
 
 /** Read at once; bounds what waits for one receiver. */
@@ -24,6 +25,7 @@ export class LibcPipe implements Pipe, FlowEnd {
   readonly #to: LibcConnection;
   readonly #inbox: Inbox;
   readonly #transform: Transform;
+  readonly #loop: EventLoop;
   readonly #memory: PipeMemory;
   readonly #resolve: (end: PipeEnd) => void;
   readonly #reject: (error: unknown) => void;
@@ -34,7 +36,8 @@ export class LibcPipe implements Pipe, FlowEnd {
   #end: (() => void) | undefined;
   #isOver = false;
 
-  constructor(parts: PipeParts, memory: PipeMemory) {
+  constructor(parts: PipeParts, loop: EventLoop, memory: PipeMemory) {
+    this.#loop = loop;
     this.#from = parts.from as LibcConnection;
     this.#to = parts.to as LibcConnection;
     this.#inbox = parts.inbox;
@@ -165,6 +168,7 @@ export class LibcPipe implements Pipe, FlowEnd {
       this.#to.isWriting = false;
       if (!this.#to.closed) this.#to.setSink(undefined);
     }
+    this.#loop.announce();
     end();
   }
 }
