@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { SharedTally, tallyMemory } from "./shared_tally.ts";
+
+const BOUNDS = { perAddress: 3, total: 5 };
+
+Deno.test("neither an address nor all together get more than they may", () => {
+  const memory = tallyMemory(10, 2);
+  const [one, other] = [new SharedTally(memory, 0), new SharedTally(memory, 1)];
+  assert.equal(one.add("192.0.2.1", 1, BOUNDS), undefined);
+  assert.equal(other.add("192.0.2.1", 2, BOUNDS), undefined);
+  assert.equal(one.add("192.0.2.1", 1, BOUNDS), "address");
+  assert.equal(one.add("::ffff:192.0.2.1", 1, BOUNDS), "address");
+  assert.equal(one.add("192.0.2.2", 2, BOUNDS), undefined);
+  assert.equal(one.add("192.0.2.3", 1, BOUNDS), "total");
+  assert.deepEqual([one.of("192.0.2.1"), other.of("192.0.2.2"), one.total], [3, 2, 5]);
+  other.remove("192.0.2.1", 2);
+  assert.deepEqual([one.of("192.0.2.1"), one.total], [1, 3]);
+  assert.equal(one.add("192.0.2.3", 1, BOUNDS), undefined);
+});
+
+Deno.test("addresses of one /64 are one, and IPv4 is none of them", () => {
+  const tally = new SharedTally(tallyMemory(10, 1), 0);
+  const bounds = { perAddress: 10, total: 100 };
+  for (const ip of ["2001:db8::1", "2001:db8::2:3", "2001:db8:0:1::1", "::1", "0.0.0.1"]) {
+    assert.equal(tally.add(ip, 1, bounds), undefined);
+  }
+  assert.equal(tally.of("2001:db8::ffff"), 2);
+  assert.equal(tally.of("2001:db8:0:1::9"), 1);
+  assert.equal(tally.of("::1"), 1);
+  assert.equal(tally.of("0.0.0.1"), 1);
+});
+
+Deno.test("addresses that have nothing any more leave their places to others", () => {
+  const tally = new SharedTally(tallyMemory(64, 1), 0);
+  const bounds = { perAddress: 1, total: 64 };
+  for (let at = 0; at < 20_000; at++) {
+    const ip = `10.${at >> 16}.${(at >> 8) & 255}.${at & 255}`;
+    assert.equal(tally.add(ip, 1, bounds), undefined, ip);
+    assert.equal(tally.of(ip), 1);
+    if (at >= 32) {
+      const old = at - 32;
+      tally.remove(`10.${old >> 16}.${(old >> 8) & 255}.${old & 255}`, 1);
+    }
+  }
+  assert.equal(tally.total, 32);
+});
+
+Deno.test("what a thread had counts no more when it is gone", () => {
+  const memory = tallyMemory(10, 2);
+  const [one, other] = [new SharedTally(memory, 0), new SharedTally(memory, 1)];
+  one.add("192.0.2.1", 2, BOUNDS);
+  other.add("192.0.2.1", 1, BOUNDS);
+  // It has died while it gave a slot away.
+  new Int32Array(memory.lock)[0] = 1;
+  other.clear(0);
+  assert.deepEqual([other.of("192.0.2.1"), other.total], [1, 1]);
+  assert.equal(other.add("192.0.2.9", 1, BOUNDS), undefined);
+});
+
+/** Adds and removes as fast as it can for few addresses, then says how often it was let. */
+const HAMMER = `
+  import { SharedTally } from ${JSON.stringify(import.meta.resolve("./shared_tally.ts"))};
+  onmessage = ({ data: { memory, column, rounds } }) => {
+    const tally = new SharedTally(memory, column);
+    const bounds = { perAddress: 2, total: 6 };
+    let seed = column + 1, passed = 0, taken = 0;
+    const held = [];
+    for (let round = 0; round < rounds; round++) {
+      seed = (seed * 1103515245 + 12345) & 0x7fffffff;
+      const ip = "10.0.0." + ((seed >> 8) % 40);
+      if (tally.add(ip, 1, bounds) === undefined) { held.push(ip); taken++; }
+      if (tally.total > 6 + 3) passed++;
+      if (held.length > 1 || round % 3 === 0) { const out = held.shift(); if (out) tally.remove(out, 1); }
+    }
+    for (const ip of held) tally.remove(ip, 1);
+    postMessage({ taken, passed });
+  };
+`;
+
+Deno.test("threads that count at one time lose nothing and pass no bound", async () => {
+  const memory = tallyMemory(16, 4);
+  const url = URL.createObjectURL(new Blob([HAMMER], { type: "text/javascript" }));
+  const results = await Promise.all([1, 2, 3].map((column) => {
+    const worker = new Worker(url, { type: "module" });
+    const { promise, resolve, reject } = Promise.withResolvers<{ taken: number; passed: number }>();
+    worker.onmessage = ({ data }) => resolve(data);
+    worker.onerror = (event) => reject(new Error(event.message));
+    worker.postMessage({ memory, column, rounds: 5_000 });
+    return promise.finally(() => worker.terminate());
+  }));
+  URL.revokeObjectURL(url);
+  const tally = new SharedTally(memory, 0);
+  assert.equal(tally.total, 0);
+  for (let last = 0; last < 40; last++) assert.equal(tally.of(`10.0.0.${last}`), 0);
+  for (const { taken, passed } of results) {
+    assert.ok(taken > 500, `${taken} were let`);
+    assert.equal(passed, 0);
+  }
+});
