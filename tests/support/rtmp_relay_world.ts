@@ -3,6 +3,7 @@
 
 import { LiveSessions } from "../../src/api/session_log.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import type { RtmpTimeouts } from "../../src/relay/rtmp/ports.ts";
@@ -125,6 +126,7 @@ export class RtmpRelayWorld implements AsyncDisposable {
     let ids = 0;
     const relay = stack.use(RtmpRelay.open({
       listen: { host: "127.0.0.1", port: 0 },
+      clock: systemClock,
       limits: { maxConnections: 100, maxConnectionsPerAddress: 50 },
       identifyMemory: ampleMemory(),
       timeouts: { ...TIMEOUTS, ...timeouts },

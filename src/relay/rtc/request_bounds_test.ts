@@ -1,6 +1,7 @@
 // What many requests at once may hold, and that those of one address keep nobody else out.
 
 import assert from "node:assert/strict";
+import { systemClock } from "../../core/clock.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { MemoryBudget } from "../../core/memory_budget.ts";
 import { CHROMIUM_OFFER, SRS_ANSWER } from "../../../tests/support/cases/rtc_sdp_cases.ts";
@@ -139,7 +140,7 @@ Deno.test("no answer tells a client how to prove itself before its media is take
 
 Deno.test("the memory of bodies is shared too, and given back", async () => {
   const limits = { perConnection: 2 ** 18, perAddress: 2 ** 24, total: 2 ** 27 };
-  const bounds = new RequestBounds(new MemoryBudget(limits));
+  const bounds = new RequestBounds(systemClock, new MemoryBudget(limits));
   const read = (client: string) => {
     const hold = bounds.open(client);
     const request = offer(new Uint8Array(60_000));
