@@ -4,7 +4,6 @@
 import { type Clock, within } from "../../core/clock.ts";
 import { ProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/origin.ts";
-import { Deadline } from "../deadline.ts";
 import { noDrops } from "./drops.ts";
 import { chooseLibc, type UdpEngineChoice } from "./engine.ts";
 import type { UdpDrops, UdpEngine, UdpEngineOptions } from "./port.ts";
@@ -112,7 +111,7 @@ export class UdpThread<Init, Command, Report> implements AsyncDisposable {
     this.#isEnding = true;
     this.#takePong();
     this.#post({ type: "close" });
-    using _deadline = new Deadline(this.#options.clock, END_DEADLINE, () => this.#ended.resolve());
+    using _deadline = this.#options.clock.after(END_DEADLINE, () => this.#ended.resolve());
     await this.closed.catch(() => {});
     this.#terminate();
   }

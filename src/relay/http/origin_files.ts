@@ -15,7 +15,6 @@ import { Fields } from "../../protocol/http/head.ts";
 import type { HttpRequest } from "../../protocol/http/request.ts";
 import { originTagOf, takeSpbhid } from "../../protocol/hls/spbhid.ts";
 import { extensionOf, isServicePath } from "../../protocol/hls/stream_paths.ts";
-import { Deadline } from "../../net/deadline.ts";
 import type { Forwarder } from "../../http1/forward.ts";
 import { type OutgoingRequest, outgoingRequest } from "../../http1/outgoing_request.ts";
 import type { HttpExchange } from "../../http1/exchange.ts";
@@ -129,7 +128,7 @@ export class OriginFiles {
     }
     this.#searches++;
     const over = new AbortController();
-    using _deadline = new Deadline(this.#ports.clock, DEADLINE, () => over.abort());
+    using _deadline = this.#ports.clock.after(DEADLINE, () => over.abort());
     const gone = AbortSignal.any([wanted.gone, over.signal]);
     const left = shuffled(origins).slice(0, MOST_ORIGINS);
     let holder: string | undefined;

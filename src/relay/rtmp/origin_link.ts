@@ -5,7 +5,6 @@ import type { Clock } from "../../core/clock.ts";
 import { ProtocolError, ProxyError } from "../../core/errors.ts";
 import type { Address, Origin } from "../../core/origin.ts";
 import { isMarked, ORIGIN_GREETING } from "./greeting.ts";
-import { Deadline } from "../../net/deadline.ts";
 import { dial } from "../../net/dial.ts";
 import { Inbox } from "../../net/inbox.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
@@ -64,7 +63,7 @@ export class OriginLink implements Disposable {
   ): Promise<Conversed> {
     const conversation = new OriginConversation(script);
     const { promise: late, resolve: giveUp } = Promise.withResolvers<"late">();
-    using _deadline = new Deadline(this.#clock, timeout, () => giveUp("late"));
+    using _deadline = this.#clock.after(timeout, () => giveUp("late"));
     const say = async () => {
       const said = this.connection.write(conversation.takeOutput());
       if (await Promise.race([said, late]) === "late") throw silent();
