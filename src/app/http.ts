@@ -46,7 +46,7 @@ export async function openHttp(
     readonly ports: Omit<PagePorts, "api">;
   },
 ): Promise<{ httpServer: HttpRelay; httpApi: ApiPort }> {
-  const { config, clock, identifyMemory } = surroundings;
+  const { config, engine, identifyMemory } = surroundings;
   const { httpServer: listen, httpApi: apiListen, reusePort } = config.listen;
   const api = apiOptions(surroundings, signaling);
   if (isSameAddress(listen, apiListen)) {
@@ -57,7 +57,7 @@ export async function openHttp(
   }
   const { limits } = config;
   const name = "HTTP API";
-  const port = { name, listen: apiListen, reusePort, clock };
+  const port = { name, listen: apiListen, reusePort, engine };
   const httpApi = stack.use(WebServer.open({ ...api, ...port, limits, identifyMemory }));
   const answerOther = await openPages(surroundings, { ...ports, api: httpApi.address.port });
   return { httpServer: stack.use(openHttpRelay(surroundings, answerOther)), httpApi };
@@ -68,11 +68,11 @@ function openHttpRelay(
   answerOther: (request: Request) => Promise<Response>,
   api?: WebHandler,
 ): HttpRelay {
-  const { config, clock, registry, resolver, metrics, state, sessions } = surroundings;
+  const { config, clock, engine, registry, resolver, metrics, state, sessions } = surroundings;
   const { identifyMemory, hopMark, names, newSession } = surroundings;
   const { listen, limits, timeouts, http } = config;
   return HttpRelay.open({
-    ...{ limits, timeouts, clock, identifyMemory, sessions, metrics, hopMark },
+    ...{ limits, timeouts, clock, engine, identifyMemory, sessions, metrics, hopMark },
     ...{ newSession, answerOther },
     ...(api === undefined ? {} : { api }),
     listen: listen.httpServer,

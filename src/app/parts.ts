@@ -19,6 +19,7 @@ import { logger } from "../core/log.ts";
 import { MemoryBudget } from "../core/memory_budget.ts";
 import type { RelaySessions } from "../core/ports.ts";
 import type { ProxyPlace } from "../core/fleet.ts";
+import { DenoTcpEngine } from "../net/deno/tcp_engine.ts";
 import { NameLookup } from "../net/name_lookup.ts";
 import { giveSpareMemoryBack } from "../net/spare_memory.ts";
 import { NamedOrigins, OriginNames } from "../registry/named_origins.ts";
@@ -66,6 +67,7 @@ export async function openParts(
   stack: AsyncDisposableStack,
 ): Promise<Parts> {
   const state: State = { draining: false, ownAddresses: [] };
+  const engine = new DenoTcpEngine(clock);
   const metrics = openMetrics(stack, clock);
   stack.use(giveSpareMemoryBack(clock));
   const relays: Relay[] = [];
@@ -77,12 +79,12 @@ export async function openParts(
   const opened = await openRegistry(config, stack, {
     ...{ clock, metrics },
     sessions: controlOf(relays),
-    probe: async (origin) => await probeOrigin(clock, await names.resolved(origin)),
+    probe: async (origin) => await probeOrigin(engine, await names.resolved(origin)),
   });
   const { registry, access } = opened;
   const sessions = new LiveSessions({ capacity: LIVE_SESSIONS, clock });
   const surroundings: Surroundings = {
-    ...{ clock, config, registry, metrics, log, state, sessions, addresses, names },
+    ...{ clock, engine, config, registry, metrics, log, state, sessions, addresses, names },
     hopMark: new HopMark(),
     resolver: new NamedOrigins(registry, names),
     identifyMemory: new MemoryBudget(config.identifyMemory),
@@ -126,13 +128,14 @@ function sessionIds(): () => string {
 }
 
 function systemHandler(
-  { clock, config, registry, metrics, log, state, sessions, addresses, names }: Surroundings,
+  { clock, engine, config, registry, metrics, log, state, sessions, addresses, names }:
+    Surroundings,
   relays: readonly Relay[],
 ) {
   const guard = new LoopGuard({
     clock,
-    rtmp: (address) => isProxyAtRtmp(clock, address, PROBE_TIMEOUT),
-    http: (address) => isProxyAtHttp(clock, address, signature, PROBE_TIMEOUT),
+    rtmp: (address) => isProxyAtRtmp(engine, address, PROBE_TIMEOUT),
+    http: (address) => isProxyAtHttp(engine, address, signature, PROBE_TIMEOUT),
   });
   let linesLost = 0;
   return systemApi({
@@ -160,13 +163,13 @@ function systemHandler(
 
 /** What public ports have used up keeps no heartbeat out: the System API has memory of its own. */
 function openSystem(
-  { clock, config, metrics }: Surroundings,
+  { engine, config, metrics }: Surroundings,
   app: ReturnType<typeof systemHandler>,
 ): WebServer {
   const { listen, limits, timeouts } = config;
   const identifyMemory = new MemoryBudget(config.identifyMemory);
   return WebServer.open({
-    ...{ limits, timeouts, clock, identifyMemory },
+    ...{ limits, timeouts, engine, identifyMemory },
     name: "System API",
     listen: listen.systemApi,
     reusePort: listen.reusePort,
@@ -199,11 +202,11 @@ function addressPolicy(
 }
 
 function openRtmp(surroundings: Surroundings): RtmpRelay {
-  const { clock, config, resolver, metrics, state, sessions } = surroundings;
+  const { clock, engine, config, resolver, metrics, state, sessions } = surroundings;
   const { identifyMemory, newSession } = surroundings;
   const { listen, limits, timeouts } = config;
   return RtmpRelay.open({
-    ...{ limits, timeouts, clock, identifyMemory, sessions, metrics, newSession },
+    ...{ limits, timeouts, clock, engine, identifyMemory, sessions, metrics, newSession },
     listen: listen.rtmp,
     reusePort: listen.reusePort,
     resolver,
@@ -251,10 +254,10 @@ function logEngine(protocol: string, { kind, buffers }: RtcMediaRelay["engine"])
 }
 
 function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signaling {
-  const { clock, config, registry, resolver, metrics, state, sessions } = surroundings;
+  const { clock, engine, config, registry, resolver, metrics, state, sessions } = surroundings;
   const { identifyMemory, hopMark, newSession } = surroundings;
   return Signaling.open({
-    ...{ clock, media, sessions, metrics, identifyMemory, hopMark, newSession },
+    ...{ clock, engine, media, sessions, metrics, identifyMemory, hopMark, newSession },
     timeouts: config.timeouts,
     resolver,
     rtcSessions: registry,

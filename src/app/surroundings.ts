@@ -11,6 +11,7 @@ import type { BoundAddress } from "../core/fleet.ts";
 import type { HopMark } from "../core/hop_mark.ts";
 import { logger } from "../core/log.ts";
 import type { MemoryBudget } from "../core/memory_budget.ts";
+import type { TcpEngine } from "../net/engine.ts";
 import type { NamedOrigins, OriginNames } from "../registry/named_origins.ts";
 import type { Registry } from "../registry/registry.ts";
 import { signature, version, versionNumbers } from "../core/version.ts";
@@ -35,6 +36,8 @@ export interface State {
 /** What the parts have in common. */
 export interface Surroundings {
   readonly clock: Clock;
+  /** TCP for the parts of this thread, at that clock. */
+  readonly engine: TcpEngine;
   readonly config: Config;
   readonly registry: Registry;
   /** The registry as the relays see it: without host names. */

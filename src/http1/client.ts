@@ -2,19 +2,19 @@
 // whether it is still there while it waits for an answer.
 
 import { Inbox } from "../net/inbox.ts";
-import type { TcpConnection } from "../net/tcp_connection.ts";
+import type { Connection } from "../net/engine.ts";
 
 /** Bytes of requests to come that are read while one is being answered. */
 const MAX_AHEAD = 16384;
 
 /** The receiving side of one connection. At most one read is under way at any time. */
 export class HttpClient {
-  readonly connection: TcpConnection;
+  readonly connection: Connection;
   readonly inbox = new Inbox();
   #reading: Promise<boolean> | undefined;
   #watcher: (() => void) | undefined;
 
-  constructor(connection: TcpConnection) {
+  constructor(connection: Connection) {
     this.connection = connection;
   }
 

@@ -4,7 +4,7 @@
 import type { ProxyError } from "../core/errors.ts";
 import { encodeHead, type Field } from "../protocol/http/head.ts";
 import type { HttpRequest } from "../protocol/http/request.ts";
-import type { TcpConnection } from "../net/tcp_connection.ts";
+import type { Connection } from "../net/engine.ts";
 import type { HttpClient } from "./client.ts";
 
 /** A whole answer. */
@@ -32,7 +32,7 @@ export class HttpExchange {
     this.keepAlive = request.keepAlive;
   }
 
-  get connection(): TcpConnection {
+  get connection(): Connection {
     return this.client.connection;
   }
 
@@ -100,7 +100,7 @@ export class HttpExchange {
   }
 
   /** Answers a request that could not be read. */
-  static async refuse(connection: TcpConnection, error: ProxyError): Promise<void> {
+  static async refuse(connection: Connection, error: ProxyError): Promise<void> {
     const fields = [
       { name: "Content-Type", value: "text/plain; charset=utf-8" },
       { name: "Content-Length", value: String(error.message.length + 1) },

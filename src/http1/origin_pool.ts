@@ -1,13 +1,11 @@
 // Connections to origins over HTTP/1.1: new ones, and kept ones that wait for the next request.
 // Knows no streams and no clients.
 
-import type { Clock } from "../core/clock.ts";
 import { ProtocolError, ProxyError } from "../core/errors.ts";
 import { formatAddress } from "../core/endpoint.ts";
 import type { Address } from "../core/origin.ts";
-import { dial } from "../net/dial.ts";
+import type { Connection, TcpEngine } from "../net/engine.ts";
 import { Inbox } from "../net/inbox.ts";
-import type { TcpConnection } from "../net/tcp_connection.ts";
 import { findHeadEnd, parseHead } from "../protocol/http/head.ts";
 import { type HttpResponse, understandResponse } from "../protocol/http/response.ts";
 import type { OutgoingRequest } from "./outgoing_request.ts";
@@ -21,12 +19,12 @@ const ORIGIN_INBOX = 4096;
 /** A connection to an origin. Whoever has it closes it or gives it back. */
 export class OriginConnection implements Disposable {
   readonly address: Address;
-  readonly connection: TcpConnection;
+  readonly connection: Connection;
   readonly inbox = new Inbox(ORIGIN_INBOX);
   keptUntil = 0;
   #reading: Promise<boolean> | undefined;
 
-  constructor(address: Address, connection: TcpConnection) {
+  constructor(address: Address, connection: Connection) {
     this.address = address;
     this.connection = connection;
   }
@@ -89,20 +87,20 @@ function readResponse(head: Uint8Array, method: string): HttpResponse {
 /** The connections that wait. */
 export class OriginPool implements Disposable {
   readonly #kept = new Map<string, OriginConnection[]>();
-  readonly #clock: Clock;
+  readonly #engine: TcpEngine;
   readonly #sweeper: Disposable;
   #closed = false;
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
-    this.#sweeper = clock.every(KEEP / 2, () => this.#sweep());
+  constructor(engine: TcpEngine) {
+    this.#engine = engine;
+    this.#sweeper = engine.clock.every(KEEP / 2, () => this.#sweep());
   }
 
   /** A kept connection to an address, the one used last; undefined when there is none. */
   take(address: Address): OriginConnection | undefined {
     const kept = this.#kept.get(formatAddress(address));
     for (let link; (link = kept?.pop()) !== undefined;) {
-      if (link.keptUntil > this.#clock.now()) return link;
+      if (link.keptUntil > this.#engine.clock.now()) return link;
       link.connection.close();
     }
     return undefined;
@@ -110,7 +108,7 @@ export class OriginPool implements Disposable {
 
   /** @throws ProxyError `origin_unreachable`, `origin_timeout`, `client_gone` */
   async dial(address: Address, timeout: number, gone: AbortSignal): Promise<OriginConnection> {
-    return new OriginConnection(address, await dial(this.#clock, address, timeout, gone));
+    return new OriginConnection(address, await this.#engine.dial(address, { timeout, gone }));
   }
 
   /** Keeps a connection whose last response has been read to its end. */
@@ -121,7 +119,7 @@ export class OriginPool implements Disposable {
       link.connection.close();
       return;
     }
-    link.keptUntil = this.#clock.now() + KEEP;
+    link.keptUntil = this.#engine.clock.now() + KEEP;
     link.inbox.shrink();
     kept.push(link);
     this.#kept.set(key, kept);
@@ -146,7 +144,7 @@ export class OriginPool implements Disposable {
   }
 
   #sweep(): void {
-    const now = this.#clock.now();
+    const now = this.#engine.clock.now();
     for (const [key, kept] of this.#kept) {
       const fresh = kept.filter((link) => link.keptUntil > now);
       for (const link of kept) if (link.keptUntil <= now) link.connection.close();

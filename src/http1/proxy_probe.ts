@@ -1,10 +1,9 @@
 // Finds out whether a proxy like this one answers at an address, by what it says of itself over HTTP.
 
-import type { Clock } from "../core/clock.ts";
 import { formatAddress } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Address } from "../core/origin.ts";
-import { dial } from "../net/dial.ts";
+import type { TcpEngine } from "../net/engine.ts";
 import { Inbox } from "../net/inbox.ts";
 
 /** The answer of a proxy is shorter. */
@@ -18,13 +17,13 @@ const LONGEST = 4096;
  * @returns undefined when nothing answers there in time
  */
 export async function isProxyAtHttp(
-  clock: Clock,
+  engine: TcpEngine,
   address: Address,
   signature: string,
   timeout: number,
 ): Promise<boolean | undefined> {
   try {
-    using connection = await dial(clock, address, timeout);
+    using connection = await engine.dial(address, { timeout });
     using deadline = connection.closeAfter(timeout);
     const inbox = new Inbox(LONGEST);
     const host = formatAddress(address);

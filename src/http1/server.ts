@@ -3,7 +3,6 @@
 // streams, which costs more and cannot be stopped; docs/decisions/0002 has the figures. RFC 9112.
 
 import { addressGroup } from "../core/address_group.ts";
-import type { Clock } from "../core/clock.ts";
 import type { ListenAddress } from "../core/endpoint.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { type MemoryBudget, type MemoryHold, MemoryLimitError } from "../core/memory_budget.ts";
@@ -13,7 +12,7 @@ import { findRequestHead } from "../protocol/http/request_head.ts";
 import { type HttpRequest, understandRequest } from "../protocol/http/request.ts";
 import { HttpExchange } from "./exchange.ts";
 import { HttpClient } from "./client.ts";
-import type { TcpConnection } from "../net/tcp_connection.ts";
+import type { Connection, TcpEngine } from "../net/engine.ts";
 import { type ConnectionLimits, TcpServer } from "../net/tcp_server.ts";
 
 /** How long a closed client may take to read its last bytes, milliseconds. */
@@ -33,7 +32,7 @@ export interface Http1ServerOptions {
   readonly listen: ListenAddress;
   readonly reusePort?: boolean;
   readonly limits: ConnectionLimits;
-  readonly clock: Clock;
+  readonly engine: TcpEngine;
   readonly timeouts: HeadTimeouts;
   /** What is kept of requests until their heads, and bodies if they have any, are complete. */
   readonly identifyMemory: MemoryBudget;
@@ -48,7 +47,7 @@ export interface Http1ServerOptions {
 export class Http1Server implements AsyncDisposable {
   readonly #options: Http1ServerOptions;
   readonly #server: TcpServer;
-  readonly #waiting = new Set<TcpConnection>();
+  readonly #waiting = new Set<Connection>();
   #stopped = false;
 
   private constructor(options: Http1ServerOptions) {
@@ -95,7 +94,7 @@ export class Http1Server implements AsyncDisposable {
     await this.#server[Symbol.asyncDispose]();
   }
 
-  async #serve(connection: TcpConnection): Promise<void> {
+  async #serve(connection: Connection): Promise<void> {
     const client = new HttpClient(connection);
     using memory = this.#options.identifyMemory.open(addressGroup(connection.peer.host));
     const { timeouts } = this.#options;

@@ -5,6 +5,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { ListenAddress } from "../core/endpoint.ts";
 import type { Address } from "../core/origin.ts";
+import type { Deadline } from "./deadline.ts";
 import type { Inbox } from "./inbox.ts";
 
 /** One TCP connection. `close` may be called at any time and more than once. */
@@ -40,6 +41,8 @@ export interface Connection extends Disposable {
    * @param reader a read that is under way; it is awaited before the next
    */
   closeGently(milliseconds: number, reader?: Promise<unknown>): Promise<void>;
+  /** Closes it so many milliseconds from now, unless the result is disposed of before. */
+  closeAfter(milliseconds: number): Deadline;
   close(): void;
 }
 

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { pause, until } from "../../tests/support/wait.ts";
+import { systemClock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import { DenoTcpEngine } from "./deno/tcp_engine.ts";
 import type { Connection, Listener, TcpEngine, Transform } from "./engine.ts";
@@ -18,7 +19,7 @@ class World implements AsyncDisposable {
 
   constructor(kind: TcpEngine["kind"]) {
     this.#stack = new AsyncDisposableStack();
-    this.engine = kind === "deno" ? new DenoTcpEngine() : this.#openLibc();
+    this.engine = kind === "deno" ? new DenoTcpEngine(systemClock) : this.#openLibc();
     const listen = { host: "127.0.0.1", port: 0 };
     this.listener = this.engine.listen({ name: "test", listen, reusePort: false });
     this.#stack.defer(() => this.listener.close());
@@ -311,6 +312,21 @@ const CHECKS: Readonly<Record<string, Check>> = {
       return end !== undefined;
     });
     assert.equal(end, "receiver_closed");
+  },
+
+  "what was taken of a sender is written, although the sender is closed meanwhile": async (
+    world,
+  ) => {
+    const { from, to, sender, receiver, pipe } = await world.piped();
+    const writing = writeAll(sender, pattern(20_000_000)).catch(() => {});
+    await until("the receiver be full", () => to.isWriting);
+    from.close();
+    const taken = from.bytesIn;
+    assert.deepEqual(await readAll(receiver, taken), pattern(taken));
+    assert.equal(await pipe.ended, "sender_closed");
+    assert.deepEqual([to.bytesOut, to.isWriting, to.closed], [taken, false, false]);
+    sender.close();
+    await writing;
   },
 
   "an address is dialled, and both sides talk": async (world) => {

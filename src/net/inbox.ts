@@ -2,7 +2,7 @@
 // as long as somebody says where.
 
 import type { Memory } from "../core/memory.ts";
-import type { TcpConnection } from "./tcp_connection.ts";
+import type { Connection } from "./engine.ts";
 
 const FIRST = 2048;
 const SMALL = 1024;
@@ -55,7 +55,7 @@ export class Inbox {
    *
    * @returns false when the connection is over
    */
-  async fill(connection: TcpConnection): Promise<boolean> {
+  async fill(connection: Connection): Promise<boolean> {
     const count = await connection.read(this.empty());
     if (count === null) return false;
     this.filled(count);
@@ -79,7 +79,7 @@ export class Inbox {
    *
    * @returns false when the connection ends before
    */
-  async require(connection: TcpConnection, count: number): Promise<boolean> {
+  async require(connection: Connection, count: number): Promise<boolean> {
     while (this.length < count) if (!await this.more(connection)) return false;
     return true;
   }
@@ -89,7 +89,7 @@ export class Inbox {
    *
    * @returns false when the connection is over
    */
-  async more(connection: TcpConnection): Promise<boolean> {
+  async more(connection: Connection): Promise<boolean> {
     const { length } = this;
     const capacity = Math.max(this.#buffer.length, this.#first);
     this.#makeRoom(length < capacity ? capacity : length * 2);

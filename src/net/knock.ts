@@ -1,10 +1,9 @@
 // Whether somebody answers at an address: connects, says something, waits for one byte. Knows no
 // protocol.
 
-import type { Clock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Address } from "../core/origin.ts";
-import { dial } from "./dial.ts";
+import type { TcpEngine } from "./engine.ts";
 
 /**
  * Whether the program at that address shows a sign of life: it says something, or it closes the
@@ -15,15 +14,15 @@ import { dial } from "./dial.ts";
  * @param timeout milliseconds for all of it
  */
 export async function knock(
-  clock: Clock,
+  engine: TcpEngine,
   address: Address,
   greeting: Uint8Array,
   timeout: number,
 ): Promise<boolean> {
-  const end = clock.now() + timeout;
+  const end = engine.clock.now() + timeout;
   try {
-    using connection = await dial(clock, address, timeout);
-    using deadline = connection.closeAfter(end - clock.now());
+    using connection = await engine.dial(address, { timeout });
+    using deadline = connection.closeAfter(end - engine.clock.now());
     await connection.write(greeting);
     await connection.read(new Uint8Array(1));
     return !deadline.passed;

@@ -2,7 +2,6 @@
 // thrown away until the peer ends it too, so that it gets all that was written (RFC 1122 section
 // 4.2.2.13 says what happens otherwise).
 
-import type { Clock } from "../core/clock.ts";
 import type { Connection } from "./engine.ts";
 
 /** Most that is read and thrown away of a peer that goes on talking while it is being closed. */
@@ -12,7 +11,6 @@ const THROWN_AWAY = new Uint8Array(4096);
 
 /** How a connection is let go. */
 export interface Linger {
-  readonly clock: Clock;
   /** Milliseconds after which it is closed, whatever the peer does. */
   readonly milliseconds: number;
   /** A read that is under way; it is awaited before the next. */
@@ -23,8 +21,8 @@ export interface Linger {
 
 /** Ends a connection in order, or in the end without. */
 export async function letGo(connection: Connection, linger: Linger): Promise<void> {
-  const { clock, milliseconds, reader, closeWrite } = linger;
-  using _deadline = clock.after(milliseconds, () => connection.close());
+  const { milliseconds, reader, closeWrite } = linger;
+  using _deadline = connection.closeAfter(milliseconds);
   try {
     await closeWrite();
     await reader;

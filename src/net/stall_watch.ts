@@ -1,15 +1,15 @@
 // Tells how long a peer has taken nothing of what waits for it. Whatever it sends meanwhile proves
 // nothing: a peer that talks and does not listen holds as much as one that is gone.
 
-import type { TcpConnection } from "./tcp_connection.ts";
+import type { Connection } from "./engine.ts";
 
 /** Watches the writes of one connection from sweep to sweep. */
 export class StallWatch {
-  readonly #connection: TcpConnection;
+  readonly #connection: Connection;
   #bytesTaken: number;
   #stalledFor = 0;
 
-  constructor(connection: TcpConnection) {
+  constructor(connection: Connection) {
     this.#connection = connection;
     this.#bytesTaken = connection.bytesTaken;
   }

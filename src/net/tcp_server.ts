@@ -1,14 +1,12 @@
 // A listening TCP port with bounds on its connections, in all and for each address. Knows no protocol.
 
 import { AddressCounts } from "../core/address_group.ts";
-import { type Clock, pause } from "../core/clock.ts";
-import { type ListenAddress, normalizeIp } from "../core/endpoint.ts";
+import { pause } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Address } from "../core/origin.ts";
-import { bind } from "./bind.ts";
-import { isClosedError, isOutOfResources } from "./close_errors.ts";
+import { isOutOfResources } from "./close_errors.ts";
+import type { Connection, Listener, ListenOptions, TcpEngine } from "./engine.ts";
 import { TaskGroup } from "./task_group.ts";
-import { TcpConnection } from "./tcp_connection.ts";
 
 /** How long the accept loop rests when the process is out of descriptors. */
 const REST = 100;
@@ -20,17 +18,13 @@ export interface ConnectionLimits {
 }
 
 /** What a TcpServer needs to know. */
-export interface TcpServerOptions {
-  /** What listens, for error messages: "RTMP". */
-  readonly name: string;
-  readonly listen: ListenAddress;
+export interface TcpServerOptions extends Omit<ListenOptions, "reusePort"> {
+  readonly engine: TcpEngine;
   /** Whether other processes of this user may listen on it at the same time (SO_REUSEPORT). */
-  readonly reusePort?: boolean;
+  readonly reusePort?: boolean | undefined;
   readonly limits: ConnectionLimits;
-  /** What its connections go by, too. */
-  readonly clock: Clock;
   /** Serves one connection, which is closed when it returns. */
-  serve(connection: TcpConnection): Promise<void>;
+  serve(connection: Connection): Promise<void>;
   /** Told of every connection closed at once for a bound. */
   onRefused(reason: "total" | "per_address" | "descriptors"): void;
   /** Told of what `serve` throws. */
@@ -42,13 +36,13 @@ export class TcpServer implements AsyncDisposable {
   /** Resolves after `stop`; rejects when the listener dies by itself. */
   readonly closed: Promise<void>;
   readonly #options: TcpServerOptions;
-  readonly #listener: Deno.TcpListener;
+  readonly #listener: Listener;
   readonly #tasks: TaskGroup;
-  readonly #connections = new Set<TcpConnection>();
+  readonly #connections = new Set<Connection>();
   readonly #perAddress = new AddressCounts();
   #stopped = false;
 
-  private constructor(options: TcpServerOptions, listener: Deno.TcpListener) {
+  private constructor(options: TcpServerOptions, listener: Listener) {
     this.#options = options;
     this.#listener = listener;
     this.#tasks = new TaskGroup(options.onError);
@@ -58,20 +52,16 @@ export class TcpServer implements AsyncDisposable {
 
   /** @throws ProxyError `internal` with one clear line when the port cannot be bound */
   static open(options: TcpServerOptions): TcpServer {
-    const { name, listen, reusePort = false } = options;
-    return new TcpServer(
-      options,
-      bind(name, listen, (where) => Deno.listen({ ...where, reusePort })),
-    );
+    const { name, listen, reusePort = false, engine } = options;
+    return new TcpServer(options, engine.listen({ name, listen, reusePort }));
   }
 
   /** Where it listens, with the real port. */
   get address(): Address {
-    const { hostname, port } = this.#listener.addr as Deno.NetAddr;
-    return { host: hostname, port };
+    return this.#listener.address;
   }
 
-  get connections(): ReadonlySet<TcpConnection> {
+  get connections(): ReadonlySet<Connection> {
     return this.#connections;
   }
 
@@ -97,44 +87,39 @@ export class TcpServer implements AsyncDisposable {
   async #accept(): Promise<void> {
     while (!this.#stopped) {
       try {
-        const conn = await this.#listener.accept();
-        this.#take(conn);
+        const connection = await this.#listener.accept();
+        if (connection !== undefined) this.#take(connection);
       } catch (error) {
-        if (this.#stopped) return;
-        if (isOutOfResources(error)) {
-          this.#options.onRefused("descriptors");
-          await pause(this.#options.clock, REST);
-        } else if (!isClosedError(error) || error instanceof Deno.errors.BadResource) {
-          throw new ProxyError("internal", `Cannot accept ${this.#options.name} connections`, {
-            cause: error,
-          });
+        if (!isOutOfResources(error)) {
+          const message = `Cannot accept ${this.#options.name} connections`;
+          throw new ProxyError("internal", message, { cause: error });
         }
+        this.#options.onRefused("descriptors");
+        await pause(this.#options.engine.clock, REST);
       }
     }
   }
 
-  #take(conn: Deno.TcpConn): void {
-    const { hostname, port } = conn.remoteAddr as Deno.NetAddr;
-    const host = normalizeIp(hostname) ?? hostname;
+  #take(connection: Connection): void {
+    const { host } = connection.peer;
     const { maxConnections, maxConnectionsPerAddress } = this.#options.limits;
     if (this.#connections.size >= maxConnections) {
-      return this.#refuse(conn, "total");
+      return this.#refuse(connection, "total");
     }
     if (this.#perAddress.of(host) >= maxConnectionsPerAddress) {
-      return this.#refuse(conn, "per_address");
+      return this.#refuse(connection, "per_address");
     }
-    const connection = new TcpConnection(conn, { host, port }, this.#options.clock);
     this.#perAddress.add(host);
     this.#connections.add(connection);
     this.#tasks.run(() => this.#serve(connection));
   }
 
-  #refuse(conn: Deno.TcpConn, reason: "total" | "per_address"): void {
-    conn.close();
+  #refuse(connection: Connection, reason: "total" | "per_address"): void {
+    connection.close();
     this.#options.onRefused(reason);
   }
 
-  async #serve(connection: TcpConnection): Promise<void> {
+  async #serve(connection: Connection): Promise<void> {
     try {
       await this.#options.serve(connection);
     } finally {

@@ -1,13 +1,12 @@
 // TCP on Deno's own sockets, for systems and threads where the C library is not to be used. See
 // `TcpEngine`.
 
-import { type Clock, systemClock } from "../../core/clock.ts";
+import type { Clock } from "../../core/clock.ts";
 import type { Address } from "../../core/origin.ts";
 import { normalizeIp } from "../../core/endpoint.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { bind } from "../bind.ts";
-import { isClosedError } from "../close_errors.ts";
-import { dial } from "../dial.ts";
+import { isClosedError, isOutOfResources } from "../close_errors.ts";
 import type {
   Connection,
   DialOptions,
@@ -18,19 +17,39 @@ import type {
   PipeParts,
   TcpEngine,
 } from "../engine.ts";
-import { TcpConnection } from "../tcp_connection.ts";
+import { TcpConnection } from "./tcp_connection.ts";
 
 /** See `TcpEngine`. */
 export class DenoTcpEngine implements TcpEngine {
   readonly kind = "deno";
-  readonly clock: Clock = systemClock;
+  readonly clock: Clock;
 
-  listen(options: ListenOptions): Listener {
-    return new DenoListener(options);
+  constructor(clock: Clock) {
+    this.clock = clock;
   }
 
-  dial(address: Address, { timeout, gone }: DialOptions): Promise<Connection> {
-    return dial(address, timeout, gone);
+  listen(options: ListenOptions): Listener {
+    return new DenoListener(options, this.clock);
+  }
+
+  async dial(address: Address, { timeout, gone }: DialOptions): Promise<Connection> {
+    const late = new AbortController();
+    const signal = gone === undefined ? late.signal : AbortSignal.any([late.signal, gone]);
+    using _timer = this.clock.after(timeout, () => late.abort());
+    try {
+      const { host: hostname, port } = address;
+      const conn = await Deno.connect({ hostname, port, signal });
+      return new TcpConnection(conn, address, this.clock);
+    } catch (cause) {
+      if (gone?.aborted) throw new ProxyError("client_gone", "Client has left");
+      if (late.signal.aborted) {
+        throw new ProxyError("origin_timeout", "Origin does not answer", { cause });
+      }
+      if (isOutOfResources(cause)) {
+        throw new ProxyError("overloaded", "Cannot open another connection now", { cause });
+      }
+      throw new ProxyError("origin_unreachable", "Origin refuses the connection", { cause });
+    }
   }
 
   pipe(parts: PipeParts): Pipe {
@@ -40,12 +59,12 @@ export class DenoTcpEngine implements TcpEngine {
 
 class DenoListener implements Listener {
   readonly address: Address;
-  readonly #name: string;
+  readonly #clock: Clock;
   readonly #listener: Deno.TcpListener;
   #closed = false;
 
-  constructor({ name, listen, reusePort }: ListenOptions) {
-    this.#name = name;
+  constructor({ name, listen, reusePort }: ListenOptions, clock: Clock) {
+    this.#clock = clock;
     this.#listener = bind(name, listen, (where) => Deno.listen({ ...where, reusePort }));
     const { hostname, port } = this.#listener.addr as Deno.NetAddr;
     this.address = { host: hostname, port };
@@ -56,13 +75,13 @@ class DenoListener implements Listener {
       try {
         const conn = await this.#listener.accept();
         const { hostname, port } = conn.remoteAddr as Deno.NetAddr;
-        return new TcpConnection(conn, { host: normalizeIp(hostname) ?? hostname, port });
-      } catch (cause) {
+        const peer = { host: normalizeIp(hostname) ?? hostname, port };
+        return new TcpConnection(conn, peer, this.#clock);
+      } catch (error) {
         if (this.#closed) break;
         // A client that is gone before it was accepted.
-        if (isClosedError(cause) && !(cause instanceof Deno.errors.BadResource)) continue;
-        if (!(cause instanceof Deno.errors.BadResource)) throw cause;
-        throw new ProxyError("internal", `Cannot accept ${this.#name} connections`, { cause });
+        const isClients = isClosedError(error) && !(error instanceof Deno.errors.BadResource);
+        if (!isClients) throw error;
       }
     }
     return undefined;

@@ -2,6 +2,7 @@
 // that it can be. See `Connection`.
 
 import type { Address } from "../../core/origin.ts";
+import { Deadline } from "../deadline.ts";
 import type { Connection } from "../engine.ts";
 import { letGo } from "../linger.ts";
 import * as c from "../udp/libc.ts";
@@ -90,13 +91,16 @@ export class LibcConnection implements Connection, Watched {
 
   closeGently(milliseconds: number, reader?: Promise<unknown>): Promise<void> {
     return letGo(this, {
-      clock: this.#loop.clock,
       milliseconds,
       reader,
       closeWrite: () => {
         if (!this.#closed) this.#loop.libc.shutdown(this.fd, c.SHUT_WR);
       },
     });
+  }
+
+  closeAfter(milliseconds: number): Deadline {
+    return new Deadline(this.#loop.clock, milliseconds, () => this.close());
   }
 
   close(): void {

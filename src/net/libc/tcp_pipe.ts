@@ -63,8 +63,8 @@ export class LibcPipe implements Pipe, FlowEnd {
   }
 
   closed(): void {
-    if (this.#from.closed) this.#finish(() => this.#resolve("sender_closed"));
-    else this.#finish(() => this.#resolve("receiver_closed"));
+    if (this.#to.closed) this.#finish(() => this.#resolve("receiver_closed"));
+    else this.#endWhenSent(() => this.#resolve("sender_closed"));
   }
 
   #start(): void {
@@ -151,6 +151,7 @@ export class LibcPipe implements Pipe, FlowEnd {
     this.#to.isWriting = false;
     this.#to.setSink(undefined);
     if (this.#end !== undefined) this.#finish(this.#end);
+    else if (this.#from.closed) this.closed();
     else this.#from.setSource(this);
   }
 

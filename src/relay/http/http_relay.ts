@@ -71,7 +71,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
 
   private constructor(options: HttpRelayOptions) {
     this.#options = options;
-    const pool = new OriginPool(options.clock);
+    const pool = new OriginPool(options.engine);
     this.#services = { ports: options, pool, forwarder: new Forwarder(options, pool, "http") };
     this.#files = new OriginFiles(options, this.#services.forwarder);
     try {

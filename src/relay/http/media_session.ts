@@ -239,7 +239,7 @@ export class MediaSession {
     this.#count(response.status);
     if (isSession) this.#open(forwarded.origin);
     const startedAt = connection.bytesOut;
-    const pump = new BodyPump(link, response, connection, unframe);
+    const pump = new BodyPump({ link, response, client: connection, unframe });
     const reason = await exchange.begin(response.status, fields, response.reason)
       ? await this.#pumpBody(pump, response, link)
       : "client_closed";
@@ -253,7 +253,7 @@ export class MediaSession {
     link: Forwarded["link"],
   ): Promise<string> {
     const { connection } = this.#exchange;
-    const end = await pump.run();
+    const end = await pump.run(this.#services.ports.engine);
     if (end === "complete" && this.#ended === undefined) {
       if (response.reusable) this.#services.pool.give(link);
       else link.connection.close();

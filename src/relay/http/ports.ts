@@ -6,6 +6,7 @@ import type { Metrics, PartLocator, Resolver, SessionLog } from "../../core/port
 import type { HopMark } from "../../core/hop_mark.ts";
 import type { PathTemplate } from "../../core/path_template.ts";
 import type { OriginHttpTimeouts } from "../../http1/origin_ports.ts";
+import type { TcpEngine } from "../../net/engine.ts";
 
 /** Deadlines, milliseconds. */
 export interface HttpTimeouts extends OriginHttpTimeouts {
@@ -18,6 +19,8 @@ export interface HttpTimeouts extends OriginHttpTimeouts {
 /** Everything the HTTP relay needs of its surroundings. */
 export interface HttpPorts {
   readonly timeouts: HttpTimeouts;
+  readonly engine: TcpEngine;
+  /** The engine's. */
   readonly clock: Clock;
   readonly resolver: Resolver & PartLocator;
   readonly sessions: SessionLog;

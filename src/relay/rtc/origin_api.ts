@@ -50,7 +50,7 @@ export class OriginApi implements Disposable {
 
   constructor(ports: SignalingPorts) {
     this.#ports = ports;
-    this.#pool = new OriginPool(ports.clock);
+    this.#pool = new OriginPool(ports.engine);
     this.#forwarder = new Forwarder(ports, this.#pool, "api");
   }
 

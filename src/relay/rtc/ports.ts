@@ -16,6 +16,7 @@ import type {
 } from "../../core/ports.ts";
 import type { OriginHttpTimeouts } from "../../http1/origin_ports.ts";
 import type { SessionPlace } from "./session_places.ts";
+import type { TcpEngine } from "../../net/engine.ts";
 
 /** Takes over a WebRTC session once it is signalled. */
 export interface RtcMedia {
@@ -48,6 +49,8 @@ export interface SignalingTimeouts extends OriginHttpTimeouts {
 /** Everything that signalling needs of its surroundings. */
 export interface SignalingPorts {
   readonly timeouts: SignalingTimeouts;
+  readonly engine: TcpEngine;
+  /** The engine's. */
   readonly clock: Clock;
   readonly resolver: Resolver & PartLocator;
   readonly rtcSessions: RtcSessions;

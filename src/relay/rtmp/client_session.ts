@@ -9,7 +9,7 @@ import type { EndedBy } from "../../core/ports.ts";
 import { streamKeyFromRtmp } from "../../core/stream_key.ts";
 import type { Deadline } from "../../net/deadline.ts";
 import { Inbox } from "../../net/inbox.ts";
-import type { TcpConnection } from "../../net/tcp_connection.ts";
+import type { Connection } from "../../net/engine.ts";
 import { ChunkRelay } from "../../protocol/rtmp/chunk_relay.ts";
 import { Shared } from "../../protocol/rtmp/chunk_scanner.ts";
 import { ClientConversation, refusal, type Said } from "../../protocol/rtmp/client_conversation.ts";
@@ -37,7 +37,7 @@ interface Agreed {
 
 /** A client's connection and all that hangs on it. */
 export class ClientSession {
-  readonly #client: TcpConnection;
+  readonly #client: Connection;
   readonly #ports: RtmpPorts;
   readonly #inbox = new Inbox();
   /** What the client may make us keep before an origin has taken a stream of it. */
@@ -53,7 +53,7 @@ export class ClientSession {
   /** A read of the inbox that is under way or has been while no pump was at work. */
   #aheadRead: Promise<boolean> | undefined;
 
-  constructor(client: TcpConnection, ports: RtmpPorts) {
+  constructor(client: Connection, ports: RtmpPorts) {
     this.#client = client;
     this.#ports = ports;
     this.#memory = ports.identifyMemory.open(addressGroup(client.peer.host));

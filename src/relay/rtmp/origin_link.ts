@@ -7,7 +7,7 @@ import type { Address, Origin } from "../../core/origin.ts";
 import { isMarked, ORIGIN_GREETING } from "./greeting.ts";
 import { dial } from "../../net/dial.ts";
 import { Inbox } from "../../net/inbox.ts";
-import type { TcpConnection } from "../../net/tcp_connection.ts";
+import type { Connection } from "../../net/engine.ts";
 import { encodeEcho, HANDSHAKE_ANSWER, HANDSHAKE_GREETING } from "../../protocol/rtmp/handshake.ts";
 import type { RtmpMessage } from "../../protocol/rtmp/message.ts";
 import {
@@ -22,7 +22,7 @@ const ORIGIN_INBOX = 4096;
 /** An origin that has greeted us and waits for commands. */
 export class OriginLink implements Disposable {
   readonly origin: Origin;
-  readonly connection: TcpConnection;
+  readonly connection: Connection;
   readonly inbox: Inbox;
   readonly #clock: Clock;
 

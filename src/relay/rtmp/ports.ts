@@ -3,6 +3,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { MemoryBudget } from "../../core/memory_budget.ts";
 import type { Metrics, Resolver, SessionLog } from "../../core/ports.ts";
+import type { TcpEngine } from "../../net/engine.ts";
 
 /** Deadlines of the phases of a connection, milliseconds. */
 export interface RtmpTimeouts {
@@ -23,6 +24,8 @@ export interface RtmpTimeouts {
 /** Everything one RTMP connection needs of its surroundings. */
 export interface RtmpPorts {
   readonly timeouts: RtmpTimeouts;
+  readonly engine: TcpEngine;
+  /** The engine's. */
   readonly clock: Clock;
   readonly resolver: Resolver;
   readonly sessions: SessionLog;

@@ -3,13 +3,13 @@
 
 import { isClosedError } from "../../net/close_errors.ts";
 import type { Inbox } from "../../net/inbox.ts";
-import type { TcpConnection } from "../../net/tcp_connection.ts";
+import type { Connection } from "../../net/engine.ts";
 import type { ChunkRelay } from "../../protocol/rtmp/chunk_relay.ts";
 
 /** One direction of a relayed connection. */
 export interface Flow {
-  readonly from: TcpConnection;
-  readonly to: TcpConnection;
+  readonly from: Connection;
+  readonly to: Connection;
   readonly inbox: Inbox;
   readonly relay: ChunkRelay;
   /** A read of the inbox that is under way already when pumping begins. */

@@ -3,7 +3,7 @@
 import { ProtocolError, ProxyError } from "../../core/errors.ts";
 import { MemoryLimitError } from "../../core/memory_budget.ts";
 import { StallWatch } from "../../net/stall_watch.ts";
-import type { TcpConnection } from "../../net/tcp_connection.ts";
+import type { Connection } from "../../net/engine.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
 import { UserControl, userControl } from "../../protocol/rtmp/message.ts";
 import type { EndedBy, Metrics } from "../../core/ports.ts";
@@ -47,7 +47,7 @@ const PINGS = 3;
 /** What a pair is made of. */
 export interface PairParts {
   readonly intent: "publish" | "play";
-  readonly client: TcpConnection;
+  readonly client: Connection;
   readonly link: OriginLink;
   /** The client's bytes on their way to the origin, and the other way round. */
   readonly up: Flow;

@@ -2,7 +2,7 @@
 
 import type { ListenAddress } from "../../core/endpoint.ts";
 import type { Address } from "../../core/origin.ts";
-import type { TcpConnection } from "../../net/tcp_connection.ts";
+import type { Connection } from "../../net/engine.ts";
 import { type ConnectionLimits, TcpServer } from "../../net/tcp_server.ts";
 import type { EndedBy, RelaySessions } from "../../core/ports.ts";
 import { ClientSession } from "./client_session.ts";
@@ -98,7 +98,7 @@ export class RtmpRelay implements RelaySessions, AsyncDisposable {
     return undefined;
   }
 
-  async #serve(connection: TcpConnection): Promise<void> {
+  async #serve(connection: Connection): Promise<void> {
     const session = new ClientSession(connection, this.#options);
     this.#sessions.add(session);
     try {

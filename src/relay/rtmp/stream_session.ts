@@ -3,7 +3,7 @@
 
 import { formatAddress } from "../../core/endpoint.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
-import type { TcpConnection } from "../../net/tcp_connection.ts";
+import type { Connection } from "../../net/engine.ts";
 import type { TriedOrigin } from "../../core/ports.ts";
 import { OriginLink } from "./origin_link.ts";
 import type { RtmpPorts } from "./ports.ts";
@@ -20,12 +20,12 @@ export class StreamSession implements Disposable {
   /** Why it ended, for the log; set it before disposing. */
   endReason = "error";
   readonly #ports: RtmpPorts;
-  readonly #client: TcpConnection;
+  readonly #client: Connection;
   #opened: { readonly bytesIn: number; readonly bytesOut: number } | undefined;
   #released = false;
   readonly #startedAt: number;
 
-  constructor(ports: RtmpPorts, client: TcpConnection, stream: string, wish: StreamCommand) {
+  constructor(ports: RtmpPorts, client: Connection, stream: string, wish: StreamCommand) {
     this.id = ports.newSession();
     this.stream = stream;
     this.intent = wish.intent;

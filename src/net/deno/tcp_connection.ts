@@ -1,27 +1,20 @@
-// One TCP connection: reading, whole writes, orderly ending. Errors that only mean "it is over"
-// become the end of the stream. Knows no protocol.
+// A TCP connection of Deno's own. Errors that only mean "it is over" become the end of the stream. See
+// `Connection`.
 
-import type { Clock } from "../core/clock.ts";
-import type { Address } from "../core/origin.ts";
-import { isClosedError } from "./close_errors.ts";
-import type { Connection } from "./engine.ts";
-import { Deadline } from "./deadline.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { Address } from "../../core/origin.ts";
+import { isClosedError } from "../close_errors.ts";
+import type { Connection } from "../engine.ts";
+import { Deadline } from "../deadline.ts";
+import { letGo } from "../linger.ts";
 
-/** Most that is read and thrown away of a peer that goes on talking while it is being closed. */
-const MAX_LINGER_BYTES = 1 << 20;
-/** What all connections that are being closed read into: nobody looks at it. */
-const THROWN_AWAY = new Uint8Array(4096);
-
-/** A connection with its activity. `close` may be called at any time and more than once. */
+/** See `Connection`. */
 export class TcpConnection implements Connection {
-  /** Bytes read and written so far. */
   bytesIn = 0;
   bytesOut = 0;
-  /** Set by every read and write; whoever watches for idleness clears it. */
   active = true;
-  /** Whether bytes wait for the peer to take them; set by whoever writes with `writeOnce`. */
+  /** Set by whoever writes with `writeOnce`. */
   isWriting = false;
-  /** Bytes that the peer's side of the system has taken, those of unfinished writes too. */
   bytesTaken = 0;
   readonly peer: Address;
   readonly #conn: Deno.TcpConn;
@@ -55,7 +48,6 @@ export class TcpConnection implements Connection {
     return this.#conn.write(bytes);
   }
 
-  /** Reads into `buffer`. @returns the bytes read, or null when the connection is over */
   async read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null> {
     try {
       const count = await this.#conn.read(buffer);
@@ -68,7 +60,6 @@ export class TcpConnection implements Connection {
     }
   }
 
-  /** Writes all of `bytes`, which must not change meanwhile. @returns false when it is over */
   async write(bytes: Uint8Array): Promise<boolean> {
     this.isWriting = true;
     try {
@@ -88,27 +79,14 @@ export class TcpConnection implements Connection {
     }
   }
 
-  /**
-   * Ends the connection so that the peer gets all that was written: sends FIN, then reads what
-   * comes until the peer ends it too, for at most `milliseconds`.
-   *
-   * @param reader whoever reads the connection now; it is let finish first
-   */
   async closeGently(milliseconds: number, reader?: Promise<unknown>): Promise<void> {
-    using _deadline = this.closeAfter(milliseconds);
     try {
-      await this.#conn.closeWrite();
-      await reader;
-      const limit = this.bytesIn + MAX_LINGER_BYTES;
-      while (this.bytesIn < limit && (await this.read(THROWN_AWAY)) !== null);
+      await letGo(this, { milliseconds, reader, closeWrite: () => this.#conn.closeWrite() });
     } catch (error) {
       if (!isClosedError(error)) throw error;
-    } finally {
-      this.close();
     }
   }
 
-  /** Closes it so many milliseconds from now, unless the result is disposed of before. */
   closeAfter(milliseconds: number): Deadline {
     return new Deadline(this.#clock, milliseconds, () => this.close());
   }

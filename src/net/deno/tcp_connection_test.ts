@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { systemClock } from "../core/clock.ts";
+import { systemClock } from "../../core/clock.ts";
 import { TcpConnection } from "./tcp_connection.ts";
 
 /** The timer of a socket in /proc/net/tcp while the system asks its peer whether it is there. */
