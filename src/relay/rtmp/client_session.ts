@@ -10,8 +10,7 @@ import { streamKeyFromRtmp } from "../../core/stream_key.ts";
 import { Deadline } from "../../net/deadline.ts";
 import { Inbox } from "../../net/inbox.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
-import { ChunkRelay } from "../../protocol/rtmp/chunk_relay.ts";
-import { Shared } from "../../protocol/rtmp/chunk_scanner.ts";
+import type { ChunkRelay } from "../../protocol/rtmp/chunk_relay.ts";
 import { ClientConversation, refusal, type Said } from "../../protocol/rtmp/client_conversation.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
 import {
@@ -19,6 +18,7 @@ import {
   HANDSHAKE_BLOCK,
   HANDSHAKE_GREETING,
 } from "../../protocol/rtmp/handshake.ts";
+import { joinRelays } from "../../protocol/rtmp/join_relays.ts";
 import type { RtmpMessage } from "../../protocol/rtmp/message.ts";
 import { MessageWriter } from "../../protocol/rtmp/message_writer.ts";
 import { answerGreeting } from "./greeting.ts";
@@ -259,14 +259,9 @@ export class ClientSession {
     { link, conversed, intent, onOver }: Agreed,
     isSameStream: (wish: StreamCommand) => boolean,
   ): Promise<PairEnd> {
-    const { scanner, assembler, streamIds } = conversed.conversation;
-    if (this.#relay !== undefined) scanner.sharedAtFirst = Shared.none;
-    const clientChunkSize = this.#writer.chunkSize;
-    const toClient = new ChunkRelay("to_client", scanner, streamIds, clientChunkSize);
-    toClient.adopt(assembler);
-    const toOrigin = this.#relay ?? new ChunkRelay("to_origin", conversation.scanner, streamIds);
-    if (this.#relay === undefined) toOrigin.adopt(conversation.assembler);
-    else toOrigin.retarget(streamIds);
+    const { chunkSize } = this.#writer;
+    const joined = joinRelays(conversation, conversed.conversation, chunkSize, this.#relay);
+    const { up: toOrigin, down: toClient } = joined;
     this.#relay = toOrigin;
     const client = this.#client;
     const aheadRead = this.#aheadRead;
