@@ -42,8 +42,19 @@ type Event =
   | { readonly side: "client" | "origin"; readonly rest: "stalled" }
   | { readonly side: "proxy"; readonly rest: "idle" | "shutdown" | EndedBy };
 
+/** Bytes that have come, and those of them that did not pass as they were. */
+interface Counted {
+  readonly up: number;
+  readonly upRewritten: number;
+  readonly down: number;
+  readonly downRewritten: number;
+}
+
 /** How often a player in silence is asked for a sign of life before it counts as gone. */
 const PINGS = 3;
+
+/** One direction before it is joined to connections. */
+type Direction = Pick<Flow, "inbox" | "relay" | "pendingRead">;
 
 /** What a pair is made of. */
 export interface PairParts {
@@ -51,8 +62,8 @@ export interface PairParts {
   readonly client: TcpConnection;
   readonly link: OriginLink;
   /** The client's bytes on their way to the origin, and the other way round. */
-  readonly up: Flow;
-  readonly down: Flow;
+  readonly up: Direction;
+  readonly down: Direction;
   readonly metrics: Metrics;
   /** Told at once when it is over, before either side has been let go gently. */
   readonly onOver: () => void;
@@ -61,27 +72,26 @@ export interface PairParts {
 /** Both directions at work. */
 export class RelayedPair {
   readonly #parts: PairParts;
+  readonly #up: Flow;
+  readonly #down: Flow;
   readonly #ended = Promise.withResolvers<Event>();
-  readonly #down: Promise<Event>;
-  #up: Promise<Event>;
+  readonly #downEvent: Promise<Event>;
+  #upEvent: Promise<Event>;
   readonly #stalls: { readonly client: StallWatch; readonly origin: StallWatch };
   #idleFor = 0;
   #pings = 0;
   #age = 0;
-  #counted = { up: 0, upRewritten: 0, down: 0, downRewritten: 0 };
+  #counted: Counted;
 
   constructor(parts: PairParts) {
     this.#parts = parts;
-    const { client, link, up, down } = parts;
-    this.#stalls = { client: new StallWatch(client), origin: new StallWatch(link.connection) };
-    this.#counted = {
-      up: client.bytesIn,
-      upRewritten: up.relay.rewrittenBytes,
-      down: link.connection.bytesIn,
-      downRewritten: down.relay.rewrittenBytes,
-    };
-    this.#down = watch("origin", pump(down));
-    this.#up = watch("client", pump(up));
+    const { client, link: { connection: origin } } = parts;
+    this.#up = { ...parts.up, from: client, to: origin, isWriting: false };
+    this.#down = { ...parts.down, from: origin, to: client, isWriting: false };
+    this.#stalls = { client: new StallWatch(client), origin: new StallWatch(origin) };
+    this.#counted = this.#read();
+    this.#downEvent = watch("origin", pump(this.#down));
+    this.#upEvent = watch("client", pump(this.#up));
   }
 
   /**
@@ -91,17 +101,17 @@ export class RelayedPair {
    * @returns with both connections closed, or the origin's alone when there is a wish or an error
    */
   async run(isSameStream: (wish: StreamCommand) => boolean): Promise<PairEnd> {
-    const { up } = this.#parts;
+    const { relay } = this.#up;
     while (true) {
-      const event = await Promise.race([this.#up, this.#down, this.#ended.promise]);
+      const event = await Promise.race([this.#upEvent, this.#downEvent, this.#ended.promise]);
       if (event.rest !== "wish") return await this.#end(event);
-      const wish = up.relay.wish!;
+      const wish = relay.wish!;
       if (!isSameStream(wish)) {
         await this.#leaveOrigin();
         return { reason: "moved", wish };
       }
-      up.relay.passWish();
-      this.#up = watch("client", pump(up));
+      relay.passWish();
+      this.#upEvent = watch("client", pump(this.#up));
     }
   }
 
@@ -133,7 +143,8 @@ export class RelayedPair {
   }
 
   #ping(): void {
-    const { client, down, intent } = this.#parts;
+    const { client, intent } = this.#parts;
+    const down = this.#down;
     if (intent !== "play" || down.isWriting || down.between !== undefined) return;
     const bytes = down.relay.insert(userControl(UserControl.pingRequest, this.#age % 2 ** 32));
     if (bytes === undefined) return;
@@ -143,19 +154,24 @@ export class RelayedPair {
 
   /** @returns bytes that have come since the last call */
   #count(): number {
-    const { client, link, up, down, metrics } = this.#parts;
+    const { metrics } = this.#parts;
     const before = this.#counted;
-    this.#counted = {
-      up: client.bytesIn,
-      upRewritten: up.relay.rewrittenBytes,
-      down: link.connection.bytesIn,
-      downRewritten: down.relay.rewrittenBytes,
-    };
-    const now = this.#counted;
+    const now = this.#read();
+    this.#counted = now;
     countBytes(metrics, "from_clients", now.up - before.up, now.upRewritten - before.upRewritten);
     const rewritten = now.downRewritten - before.downRewritten;
     countBytes(metrics, "from_origins", now.down - before.down, rewritten);
     return now.up - before.up + now.down - before.down;
+  }
+
+  #read(): Counted {
+    const [up, down] = [this.#up, this.#down];
+    return {
+      up: up.from.bytesIn,
+      upRewritten: up.relay.rewrittenBytes,
+      down: down.from.bytesIn,
+      downRewritten: down.relay.rewrittenBytes,
+    };
   }
 
   async #end({ side, rest }: Event): Promise<PairEnd> {
@@ -186,10 +202,10 @@ export class RelayedPair {
     if (clientLeft) client.close();
     if (originLeft) link.connection.close();
     await Promise.all([
-      clientLeft ? undefined : client.closeGently(LINGER, this.#up),
-      originLeft ? undefined : link.connection.closeGently(LINGER, this.#down),
+      clientLeft ? undefined : client.closeGently(LINGER, this.#upEvent),
+      originLeft ? undefined : link.connection.closeGently(LINGER, this.#downEvent),
     ]);
-    await Promise.all([this.#up, this.#down]);
+    await Promise.all([this.#upEvent, this.#downEvent]);
     this.#count();
   }
 
@@ -197,7 +213,7 @@ export class RelayedPair {
     const { client, link } = this.#parts;
     link.connection.close();
     using _deadline = new Deadline(LINGER, () => client.close());
-    await this.#down;
+    await this.#downEvent;
     this.#count();
   }
 }
