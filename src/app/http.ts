@@ -8,7 +8,6 @@ import { openStaticFiles } from "../api/static_files.ts";
 import { ABOUT, logError, type Surroundings } from "./surroundings.ts";
 import { isSameAddress } from "../config/config.ts";
 import { type PagePorts, pages } from "../console/pages.ts";
-import { systemClock } from "../core/clock.ts";
 import { Vhosts } from "../core/vhosts.ts";
 import { HttpRelay } from "../relay/http/http_relay.ts";
 import { WebHandler, type WebHandlerOptions, WebServer } from "../http1/web_server.ts";
@@ -19,7 +18,7 @@ export type ApiPort = Pick<WebServer, "address" | "closed" | "stop">;
 
 /** What the HTTP server answers apart from media: its own API, then files or the built-in pages. */
 async function openPages(
-  { config, registry }: Surroundings,
+  { config, clock, registry }: Surroundings,
   ports: PagePorts,
 ): Promise<(request: Request) => Promise<Response>> {
   const { staticFiles, http: { playerList }, registry: { vhosts } } = config;
@@ -29,7 +28,7 @@ async function openPages(
   const live = new LiveStreamList({
     directory: registry,
     vhosts: new Vhosts(vhosts),
-    now: () => systemClock.now(),
+    clock,
   });
   const api = playerApi(ABOUT, playerList ? live : undefined);
   return async (request) => {
@@ -47,7 +46,7 @@ export async function openHttp(
     readonly ports: Omit<PagePorts, "api">;
   },
 ): Promise<{ httpServer: HttpRelay; httpApi: ApiPort }> {
-  const { config, identifyMemory } = surroundings;
+  const { config, clock, identifyMemory } = surroundings;
   const { httpServer: listen, httpApi: apiListen, reusePort } = config.listen;
   const api = apiOptions(surroundings, signaling);
   if (isSameAddress(listen, apiListen)) {
@@ -58,7 +57,7 @@ export async function openHttp(
   }
   const { limits } = config;
   const name = "HTTP API";
-  const port = { name, listen: apiListen, reusePort };
+  const port = { name, listen: apiListen, reusePort, clock };
   const httpApi = stack.use(WebServer.open({ ...api, ...port, limits, identifyMemory }));
   const answerOther = await openPages(surroundings, { ...ports, api: httpApi.address.port });
   return { httpServer: stack.use(openHttpRelay(surroundings, answerOther)), httpApi };
@@ -69,11 +68,12 @@ function openHttpRelay(
   answerOther: (request: Request) => Promise<Response>,
   api?: WebHandler,
 ): HttpRelay {
-  const { config, registry, resolver, metrics, state, sessions } = surroundings;
+  const { config, clock, registry, resolver, metrics, state, sessions } = surroundings;
   const { identifyMemory, hopMark, names, newSession } = surroundings;
   const { listen, limits, timeouts, http } = config;
   return HttpRelay.open({
-    ...{ limits, timeouts, identifyMemory, sessions, metrics, hopMark, newSession, answerOther },
+    ...{ limits, timeouts, clock, identifyMemory, sessions, metrics, hopMark },
+    ...{ newSession, answerOther },
     ...(api === undefined ? {} : { api }),
     listen: listen.httpServer,
     reusePort: listen.reusePort,

@@ -5,13 +5,14 @@
 import { AddressPolicy } from "../api/address_policy.ts";
 import { probeOrigin } from "./probe.ts";
 import { LoopGuard } from "../api/loop_guard.ts";
-import { LiveSessions, type LiveSessionsOptions } from "../api/session_log.ts";
+import { LiveSessions } from "../api/session_log.ts";
 import { type Readiness, systemApi } from "../api/system_api.ts";
 import { openMetrics, refreshMetrics } from "./metrics.ts";
 import { type ApiPort, openHttp } from "./http.ts";
 import { type OpenRegistry, openRegistry } from "./registry.ts";
 import { ABOUT, logError, type LogOutput, type State, type Surroundings } from "./surroundings.ts";
 import type { Config } from "../config/config.ts";
+import type { Clock } from "../core/clock.ts";
 import { HopMark } from "../core/hop_mark.ts";
 import { addressGroup } from "../core/address_group.ts";
 import { logger } from "../core/log.ts";
@@ -34,7 +35,7 @@ import { SrtRelay } from "../relay/srt/srt_relay.ts";
 import { signature } from "../core/version.ts";
 
 const LOG = logger("app");
-const LIVE_SESSIONS: LiveSessionsOptions = { capacity: 100_000 };
+const LIVE_SESSIONS = 100_000;
 /** What registers waits so long for the answer to what it is, milliseconds. */
 const PROBE_TIMEOUT = 1_000;
 /** What has clients and streams. */
@@ -61,27 +62,27 @@ export interface Parts {
  */
 export async function openParts(
   config: Config,
-  log: LogOutput,
+  { log, clock }: { readonly log: LogOutput; readonly clock: Clock },
   stack: AsyncDisposableStack,
 ): Promise<Parts> {
   const state: State = { draining: false, ownAddresses: [] };
-  const metrics = openMetrics(stack);
-  stack.use(giveSpareMemoryBack());
+  const metrics = openMetrics(stack, clock);
+  stack.use(giveSpareMemoryBack(clock));
   const relays: Relay[] = [];
   const addresses = addressPolicy(config, state, () => opened.registry.otherProxies);
-  const lookup = new NameLookup();
+  const lookup = new NameLookup(clock);
   const names = new OriginNames(async (name) => {
     return addresses.usable(name, await lookup.addressesOf(name));
   });
   const opened = await openRegistry(config, stack, {
-    metrics,
+    ...{ clock, metrics },
     sessions: controlOf(relays),
-    probe: async (origin) => await probeOrigin(await names.resolved(origin)),
+    probe: async (origin) => await probeOrigin(clock, await names.resolved(origin)),
   });
   const { registry, access } = opened;
-  const sessions = new LiveSessions(LIVE_SESSIONS);
+  const sessions = new LiveSessions({ capacity: LIVE_SESSIONS, clock });
   const surroundings: Surroundings = {
-    ...{ config, registry, metrics, log, state, sessions, addresses, names },
+    ...{ clock, config, registry, metrics, log, state, sessions, addresses, names },
     hopMark: new HopMark(),
     resolver: new NamedOrigins(registry, names),
     identifyMemory: new MemoryBudget(config.identifyMemory),
@@ -125,15 +126,17 @@ function sessionIds(): () => string {
 }
 
 function systemHandler(
-  { config, registry, metrics, log, state, sessions, addresses, names }: Surroundings,
+  { clock, config, registry, metrics, log, state, sessions, addresses, names }: Surroundings,
   relays: readonly Relay[],
 ) {
   const guard = new LoopGuard({
-    rtmp: (address) => isProxyAtRtmp(address, PROBE_TIMEOUT),
-    http: (address) => isProxyAtHttp(address, signature, PROBE_TIMEOUT),
+    clock,
+    rtmp: (address) => isProxyAtRtmp(clock, address, PROBE_TIMEOUT),
+    http: (address) => isProxyAtHttp(clock, address, signature, PROBE_TIMEOUT),
   });
   let linesLost = 0;
   return systemApi({
+    clock,
     isProxy: (origin) => guard.isProxy(origin),
     sessions: {
       list: (page) => sessions.list(page),
@@ -157,13 +160,13 @@ function systemHandler(
 
 /** What public ports have used up keeps no heartbeat out: the System API has memory of its own. */
 function openSystem(
-  { config, metrics }: Surroundings,
+  { clock, config, metrics }: Surroundings,
   app: ReturnType<typeof systemHandler>,
 ): WebServer {
   const { listen, limits, timeouts } = config;
   const identifyMemory = new MemoryBudget(config.identifyMemory);
   return WebServer.open({
-    ...{ limits, timeouts, identifyMemory },
+    ...{ limits, timeouts, clock, identifyMemory },
     name: "System API",
     listen: listen.systemApi,
     reusePort: listen.reusePort,
@@ -196,10 +199,11 @@ function addressPolicy(
 }
 
 function openRtmp(surroundings: Surroundings): RtmpRelay {
-  const { config, resolver, metrics, state, sessions, identifyMemory, newSession } = surroundings;
+  const { clock, config, resolver, metrics, state, sessions } = surroundings;
+  const { identifyMemory, newSession } = surroundings;
   const { listen, limits, timeouts } = config;
   return RtmpRelay.open({
-    ...{ limits, timeouts, identifyMemory, sessions, metrics, newSession },
+    ...{ limits, timeouts, clock, identifyMemory, sessions, metrics, newSession },
     listen: listen.rtmp,
     reusePort: listen.reusePort,
     resolver,
@@ -209,11 +213,11 @@ function openRtmp(surroundings: Surroundings): RtmpRelay {
 }
 
 async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> {
-  const { config, registry, resolver, metrics, sessions, newSession } = surroundings;
+  const { clock, config, registry, resolver, metrics, sessions, newSession } = surroundings;
   const { candidates: _, ...limits } = config.webrtc;
   const relay = await RtcMediaRelay.open({
     ...limits,
-    ...{ sessions, metrics, newSession },
+    ...{ clock, sessions, metrics, newSession },
     listen: config.listen.webrtc,
     reusePort: config.listen.reusePort,
     handsOver: config.listen.reusePort && config.registry.type === "redis",
@@ -227,10 +231,10 @@ async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> 
 }
 
 async function openSrt(surroundings: Surroundings): Promise<SrtRelay> {
-  const { config, resolver, metrics, sessions, newSession } = surroundings;
+  const { clock, config, resolver, metrics, sessions, newSession } = surroundings;
   const relay = await SrtRelay.open({
     ...config.srt,
-    ...{ sessions, metrics, newSession },
+    ...{ clock, sessions, metrics, newSession },
     listen: config.listen.srt,
     reusePort: config.listen.reusePort,
     leavesPort: config.listen.reusePort && config.registry.type === "redis",
@@ -247,10 +251,10 @@ function logEngine(protocol: string, { kind, buffers }: RtcMediaRelay["engine"])
 }
 
 function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signaling {
-  const { config, registry, resolver, metrics, state, sessions } = surroundings;
+  const { clock, config, registry, resolver, metrics, state, sessions } = surroundings;
   const { identifyMemory, hopMark, newSession } = surroundings;
   return Signaling.open({
-    ...{ media, sessions, metrics, identifyMemory, hopMark, newSession },
+    ...{ clock, media, sessions, metrics, identifyMemory, hopMark, newSession },
     timeouts: config.timeouts,
     resolver,
     rtcSessions: registry,

@@ -3,6 +3,7 @@
 
 import type { Config, DefaultBackend } from "../config/config.ts";
 import type { RedisConfig } from "../config/redis.ts";
+import type { Clock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Origin } from "../core/origin.ts";
 import type { Metrics } from "../core/ports.ts";
@@ -22,6 +23,7 @@ export interface OpenRegistry {
 
 /** What the registry tells and whom it may end. */
 export interface RegistrySurroundings {
+  readonly clock: Clock;
   readonly metrics: Metrics;
   readonly sessions: SessionControl;
   /** Whether an origin answers. */
@@ -36,13 +38,14 @@ export interface RegistrySurroundings {
 export async function openRegistry(
   config: Config,
   stack: AsyncDisposableStack,
-  { metrics, sessions, probe }: RegistrySurroundings,
+  { clock, metrics, sessions, probe }: RegistrySurroundings,
 ): Promise<OpenRegistry> {
   const { originTtl, streamIdle, type } = config.registry;
   const times = { originTtl, streamIdle };
   const vhosts = new Vhosts(config.registry.vhosts);
   const permanent = permanentOrigins(config.defaultBackend, type);
   const common = {
+    clock,
     metrics,
     ...times,
     permanent,
@@ -51,12 +54,12 @@ export async function openRegistry(
     probe,
   };
   if (type === "memory") {
-    const store = stack.use(new MemoryStore(config.registry));
+    const store = stack.use(new MemoryStore({ ...config.registry, now: () => clock.now() }));
     return { registry: stack.use(await Registry.open({ ...common, store })) };
   }
   // Proxies that cannot ask Redis must pick the same origin; so they pick alike when they can.
   const access = await accessOf(config.redis);
-  const store = stack.use(await openRedisStore(config, access, metrics));
+  const store = stack.use(await openRedisStore(config, access, { clock, metrics }));
   const registry = await Registry.open({ ...common, store, pick: firstWithRoomByHash });
   return { registry: stack.use(registry), access };
 }
@@ -73,12 +76,17 @@ export function permanentOrigins(
   return defaultBackend ? [defaultOrigin(defaultBackend, type)] : [];
 }
 
-async function openRedisStore(config: Config, access: RedisAccess, metrics: Metrics) {
+async function openRedisStore(
+  config: Config,
+  access: RedisAccess,
+  surroundings: Pick<RegistrySurroundings, "clock" | "metrics">,
+) {
   const { maxOrigins, maxStreams } = config.registry;
   const { servers, keyPrefix } = config.redis;
   // Whoever runs one proxy does not load the client of Redis.
   const { RedisStore } = await import("../registry/redis/store.ts");
-  return await RedisStore.open({ servers, access, keyPrefix, maxOrigins, maxStreams, metrics });
+  const limits = { maxOrigins, maxStreams };
+  return await RedisStore.open({ servers, access, keyPrefix, ...limits, ...surroundings });
 }
 
 /**

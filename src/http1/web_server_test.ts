@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { ampleMemory } from "../../tests/support/ample_memory.ts";
 import { RawHttpClient } from "../../tests/support/raw_http_client.ts";
 import { until } from "../../tests/support/wait.ts";
+import { systemClock } from "../core/clock.ts";
 import { WebServer, type WebServerOptions } from "./web_server.ts";
 
 interface Site {
@@ -21,6 +22,7 @@ async function onSite(
     name: "HTTP API",
     listen: { host: "127.0.0.1", port: 0 },
     limits: { maxConnections: 4, maxConnectionsPerAddress: 3 },
+    clock: systemClock,
     identifyMemory: ampleMemory(),
     timeouts: { head: 200, keepAlive: 200, stall: 200 },
     handle,

@@ -67,11 +67,11 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
   readonly #running = new Set<Running>();
   readonly #whenIdle: (() => void)[] = [];
   readonly #server: Http1Server;
-  readonly #sweeper: ReturnType<typeof setInterval>;
+  readonly #sweeper: Disposable;
 
   private constructor(options: HttpRelayOptions) {
     this.#options = options;
-    const pool = new OriginPool();
+    const pool = new OriginPool(options.clock);
     this.#services = { ports: options, pool, forwarder: new Forwarder(options, pool, "http") };
     this.#files = new OriginFiles(options, this.#services.forwarder);
     try {
@@ -87,7 +87,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     }
     const { idle, stall } = options.timeouts;
     const interval = Math.min(SWEEP, idle / 2, stall / 2);
-    this.#sweeper = setInterval(() => this.#sweep(interval), interval);
+    this.#sweeper = options.clock.every(interval, () => this.#sweep(interval));
   }
 
   /** @throws ProxyError `internal` when the port cannot be bound */
@@ -146,7 +146,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     this.kill();
     await this.#server[Symbol.asyncDispose]();
     this.#services.pool[Symbol.dispose]();
-    clearInterval(this.#sweeper);
+    this.#sweeper[Symbol.dispose]();
   }
 
   #find(session: string): Running | undefined {

@@ -3,6 +3,7 @@
 // time keep nobody out; and no address gets so much of either that nothing is left for others.
 
 import { readBoundedBytes } from "../../core/bounded_body.ts";
+import type { Clock } from "../../core/clock.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { FairShare, type Share } from "../../core/fair_share.ts";
 import type { MemoryBudget, MemoryHold } from "../../core/memory_budget.ts";
@@ -12,27 +13,31 @@ const MAX_EXCHANGES = 1000;
 
 /** The bounds of all requests together. */
 export class RequestBounds {
+  readonly #clock: Clock;
   readonly #bodies: MemoryBudget;
   readonly #exchanges = new FairShare(MAX_EXCHANGES);
 
   /** @param bodies what bodies are taken from that have come in part or are being answered */
-  constructor(bodies: MemoryBudget) {
+  constructor(clock: Clock, bodies: MemoryBudget) {
+    this.#clock = clock;
     this.#bodies = bodies;
   }
 
   /** What a request holds; nothing yet. @param client the group of addresses that it comes from */
   open(client: string): RequestHold {
-    return new RequestHold(this.#bodies.open(client), this.#exchanges.open(client));
+    return new RequestHold(this.#clock, this.#bodies.open(client), this.#exchanges.open(client));
   }
 }
 
 /** What one request holds until it is disposed of. */
 export class RequestHold implements Disposable {
+  readonly #clock: Clock;
   readonly #memory: MemoryHold;
   readonly #place: Share;
   #remains: Promise<void> | undefined;
 
-  constructor(memory: MemoryHold, place: Share) {
+  constructor(clock: Clock, memory: MemoryHold, place: Share) {
+    this.#clock = clock;
     this.#memory = memory;
     this.#place = place;
   }
@@ -46,7 +51,7 @@ export class RequestHold implements Disposable {
     request: Request,
     bounds: { readonly limit: number; readonly deadline: number },
   ): Promise<Uint8Array<ArrayBuffer>> {
-    return readBoundedBytes(request, { ...bounds, memory: this.#memory });
+    return readBoundedBytes(request, { ...bounds, clock: this.#clock, memory: this.#memory });
   }
 
   /** Takes a place for what comes now. @throws ProxyError `overloaded` */

@@ -35,12 +35,12 @@ export class Signaling implements AsyncDisposable {
 
   private constructor(ports: SignalingPorts) {
     this.#ports = ports;
-    this.#bounds = new RequestBounds(ports.identifyMemory);
+    this.#bounds = new RequestBounds(ports.clock, ports.identifyMemory);
     this.#services = {
       ports,
       api: new OriginApi(ports),
       sessions: new OpenSessions(ports),
-      advertiser: new Advertiser(ports.candidates, ports.mediaPort),
+      advertiser: new Advertiser(ports.clock, ports.candidates, ports.mediaPort),
       tasks: new TaskGroup((error) => ports.onError(error)),
     };
   }

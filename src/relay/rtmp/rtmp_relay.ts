@@ -25,16 +25,17 @@ export class RtmpRelay implements RelaySessions, AsyncDisposable {
   readonly #options: RtmpRelayOptions;
   readonly #sessions = new Set<ClientSession>();
   readonly #server: TcpServer;
-  readonly #sweeper: ReturnType<typeof setInterval>;
+  readonly #sweeper: Disposable;
 
   private constructor(options: RtmpRelayOptions) {
     this.#options = options;
-    const { listen, reusePort, limits, metrics } = options;
+    const { listen, reusePort, limits, clock, metrics } = options;
     this.#server = TcpServer.open({
       name: "RTMP",
       listen,
       ...(reusePort === undefined ? {} : { reusePort }),
       limits,
+      clock,
       serve: (connection) => this.#serve(connection),
       onRefused: (limit) =>
         metrics.count("srs_proxy_rtmp_refused_total", { reason: `limit_${limit}` }),
@@ -42,7 +43,7 @@ export class RtmpRelay implements RelaySessions, AsyncDisposable {
     });
     const { idle, stall } = options.timeouts;
     const interval = Math.min(SWEEP, idle / 2, stall / 2);
-    this.#sweeper = setInterval(() => this.#sweep(interval), interval);
+    this.#sweeper = clock.every(interval, () => this.#sweep(interval));
   }
 
   /** @throws ProxyError `internal` when the port cannot be bound */
@@ -89,7 +90,7 @@ export class RtmpRelay implements RelaySessions, AsyncDisposable {
     this.drain();
     this.kill();
     await this.#server[Symbol.asyncDispose]();
-    clearInterval(this.#sweeper);
+    this.#sweeper[Symbol.dispose]();
   }
 
   #find(session: string): ClientSession | undefined {
