@@ -17,6 +17,7 @@ const ASK_THE_RUNTIME: Exceptions = {
   "src/relay/srt/srt_forwarder.ts":
     "cookies hold at every proxy, and proxies share wall time alone",
   "src/net/udp/macro_turn.ts": "it waits for the event loop, not for time to pass",
+  "src/net/libc/event_loop.ts": "it makes the clock of its thread",
   "src/console/pages/": "they run in a browser",
 };
 

@@ -27,6 +27,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   relay: { imports: [...BELOW, "relay"], packages: [] },
   api: { imports: ["core", "api"], packages: ["hono", "prom-client", "valibot"] },
   console: { imports: ["console"], packages: ["preact", "uplot", "mpegts.js", "hls.js"] },
+  lane: { imports: [...BELOW, "registry", "relay", "api", "lane"], packages: [] },
   config: { imports: ["core", "config"], packages: [] },
   app: {
     imports: [...BELOW, "registry", "relay", "api", "console", "config", "app"],

@@ -42,7 +42,7 @@ const EVERYTHING = ["--allow-all"];
 const ALONE = [
   "src/net/descriptors_test.ts",
   "src/net/spare_memory_test.ts",
-  "src/net/tcp_connection_test.ts",
+  "src/net/deno/tcp_connection_test.ts",
   "src/net/udp/links_test.ts",
   "tests/fuzz/stun_fuzz_test.ts",
 ];

@@ -4,6 +4,7 @@ import { RawHttpClient } from "../../tests/support/raw_http_client.ts";
 import { until } from "../../tests/support/wait.ts";
 import { systemClock } from "../core/clock.ts";
 import { WebServer, type WebServerOptions } from "./web_server.ts";
+import { DenoTcpEngine } from "../net/deno/tcp_engine.ts";
 
 interface Site {
   readonly port: number;
@@ -22,7 +23,7 @@ async function onSite(
     name: "HTTP API",
     listen: { host: "127.0.0.1", port: 0 },
     limits: { maxConnections: 4, maxConnectionsPerAddress: 3 },
-    clock: systemClock,
+    engine: new DenoTcpEngine(systemClock),
     identifyMemory: ampleMemory(),
     timeouts: { head: 200, keepAlive: 200, stall: 200 },
     handle,

@@ -84,9 +84,10 @@ export interface Pipe {
   /**
    * Writes bytes of the proxy's own between two pieces.
    *
-   * @returns false when others are being written just now, and nothing was
+   * @param make gives them, or undefined if there are none; not called while others are being written
+   * @returns whether any were written
    */
-  insert(bytes: Uint8Array): boolean;
+  insert(make: () => Uint8Array | undefined): boolean;
 }
 
 /** A bound port. */

@@ -282,12 +282,12 @@ const CHECKS: Readonly<Record<string, Check>> = {
     const { to, sender, receiver, pipe } = await world.piped();
     await writeAll(sender, Uint8Array.of(1));
     assert.deepEqual(await readAll(receiver, 1), Uint8Array.of(1));
-    assert.equal(pipe.insert(Uint8Array.of(2)), true);
+    assert.equal(pipe.insert(() => Uint8Array.of(2)), true);
     assert.deepEqual(await readAll(receiver, 1), Uint8Array.of(2));
     const sent = pattern(20_000_000);
     const writing = writeAll(sender, sent);
     await until("the receiver be full", () => to.isWriting);
-    assert.equal(pipe.insert(Uint8Array.of(3)), false);
+    assert.equal(pipe.insert(() => assert.fail("asked for nothing")), false);
     assert.deepEqual(await readAll(receiver, sent.length), sent);
     await writing;
   },

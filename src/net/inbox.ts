@@ -2,7 +2,12 @@
 // as long as somebody says where.
 
 import type { Memory } from "../core/memory.ts";
-import type { Connection } from "./engine.ts";
+
+/** Where bytes come from. */
+export interface ByteSource {
+  /** See `Connection.read`. */
+  read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null>;
+}
 
 const FIRST = 2048;
 const SMALL = 1024;
@@ -55,7 +60,7 @@ export class Inbox {
    *
    * @returns false when the connection is over
    */
-  async fill(connection: Connection): Promise<boolean> {
+  async fill(connection: ByteSource): Promise<boolean> {
     const count = await connection.read(this.empty());
     if (count === null) return false;
     this.filled(count);
@@ -79,7 +84,7 @@ export class Inbox {
    *
    * @returns false when the connection ends before
    */
-  async require(connection: Connection, count: number): Promise<boolean> {
+  async require(connection: ByteSource, count: number): Promise<boolean> {
     while (this.length < count) if (!await this.more(connection)) return false;
     return true;
   }
@@ -89,7 +94,7 @@ export class Inbox {
    *
    * @returns false when the connection is over
    */
-  async more(connection: Connection): Promise<boolean> {
+  async more(connection: ByteSource): Promise<boolean> {
     const { length } = this;
     const capacity = Math.max(this.#buffer.length, this.#first);
     this.#makeRoom(length < capacity ? capacity : length * 2);

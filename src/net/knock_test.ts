@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { knock } from "./knock.ts";
+import { DenoTcpEngine } from "./deno/tcp_engine.ts";
 
 const GREETING = new Uint8Array([3]);
 
@@ -12,7 +13,7 @@ async function knockAt(
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { hostname: host, port } = listener.addr;
   const served = listener.accept().then((conn) => serve(conn, clock));
-  const answer = await knock(clock, { host, port }, GREETING, 300);
+  const answer = await knock(new DenoTcpEngine(clock), { host, port }, GREETING, 300);
   await served;
   return answer;
 }
@@ -48,5 +49,8 @@ Deno.test("nobody is there", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { hostname: host, port } = listener.addr;
   listener.close();
-  assert.equal(await knock(new VirtualClock(), { host, port }, GREETING, 300), false);
+  assert.equal(
+    await knock(new DenoTcpEngine(new VirtualClock()), { host, port }, GREETING, 300),
+    false,
+  );
 });

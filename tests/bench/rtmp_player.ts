@@ -2,7 +2,7 @@
 
 import { systemClock } from "../../src/core/clock.ts";
 import { ByteWriter } from "../../src/core/byte_writer.ts";
-import { TcpConnection } from "../../src/net/tcp_connection.ts";
+import { TcpConnection } from "../../src/net/deno/tcp_connection.ts";
 import { ChunkScanner, type ChunkVisitor } from "../../src/protocol/rtmp/chunk_scanner.ts";
 import type { Amf0Value } from "../../src/protocol/rtmp/amf0.ts";
 import { encodeCommand } from "../../src/protocol/rtmp/command.ts";

@@ -13,6 +13,7 @@ import { ampleMemory } from "./ample_memory.ts";
 import { Script } from "./rtmp_script.ts";
 import { join, readWire } from "./rtmp_wire.ts";
 import { isOver } from "./scripted_http_origin.ts";
+import { DenoTcpEngine } from "../../src/net/deno/tcp_engine.ts";
 
 /** Deadlines for tests in which none of them passes; change some of a copy for the others. */
 export const RTMP_TIMEOUTS: RtmpRelayOptions["timeouts"] = {
@@ -63,6 +64,7 @@ export class RtmpRelayWorld implements AsyncDisposable {
     const relay = stack.use(RtmpRelay.open({
       listen: { host: "::", port: 0 },
       clock: systemClock,
+      engine: new DenoTcpEngine(systemClock),
       limits: { maxConnections: 1_000, maxConnectionsPerAddress: 500 },
       identifyMemory: ampleMemory(),
       timeouts: { ...RTMP_TIMEOUTS },

@@ -1,10 +1,10 @@
 // A client and its origins joined without a socket, in the order in which the relay does it, so
 // that every way of cutting the bytes can be tried in no time. Keeps what each side is told.
 
-import { ChunkRelay } from "../../src/protocol/rtmp/chunk_relay.ts";
-import { Shared } from "../../src/protocol/rtmp/chunk_scanner.ts";
+import type { ChunkRelay } from "../../src/protocol/rtmp/chunk_relay.ts";
 import { ClientConversation, type Said } from "../../src/protocol/rtmp/client_conversation.ts";
 import type { StreamCommand } from "../../src/protocol/rtmp/command.ts";
+import { joinRelays } from "../../src/protocol/rtmp/join_relays.ts";
 import { MessageWriter } from "../../src/protocol/rtmp/message_writer.ts";
 import { OriginConversation } from "../../src/protocol/rtmp/origin_conversation.ts";
 import { join } from "./rtmp_wire.ts";
@@ -100,15 +100,10 @@ export class Wiring {
   }
 
   #join(leg: Leg): void {
-    const { scanner, streamIds, assembler } = leg.conversation;
-    if (this.up !== undefined) scanner.sharedAtFirst = Shared.none;
-    leg.down = new ChunkRelay("to_client", scanner, streamIds, this.#writer.chunkSize);
-    leg.down.adopt(assembler);
-    if (this.up !== undefined) this.up.retarget(streamIds);
-    else {
-      this.up = new ChunkRelay("to_origin", this.client.scanner, streamIds);
-      this.up.adopt(this.client.assembler);
-    }
+    const { chunkSize } = this.#writer;
+    const { up, down } = joinRelays(this.client, leg.conversation, chunkSize, this.up);
+    this.up = up;
+    leg.down = down;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const bytes of waiting) this.fromClient(bytes);

@@ -15,6 +15,7 @@ import type { RtcMedia, SignalingPorts } from "../../src/relay/rtc/ports.ts";
 import { type SessionPlace, SessionPlaces } from "../../src/relay/rtc/session_places.ts";
 import { ampleMemory } from "./ample_memory.ts";
 import { Signaling } from "../../src/relay/rtc/signaling.ts";
+import { DenoTcpEngine } from "../../src/net/deno/tcp_engine.ts";
 
 const ABOUT = {
   signature: "srs-proxy",
@@ -80,9 +81,11 @@ export class SignalingWorld implements AsyncDisposable {
     this.registry = registry;
     this.#metrics = metrics;
     let ids = 0;
+    const { clock = systemClock } = options;
     this.#signaling = this.#stack.use(Signaling.open({
       timeouts: { dial: 1_000, answer: 1_000, head: 500 },
-      clock: systemClock,
+      clock,
+      engine: new DenoTcpEngine(clock),
       resolver: registry,
       rtcSessions: registry,
       media: this.media,
@@ -108,7 +111,7 @@ export class SignalingWorld implements AsyncDisposable {
       name: "HTTP API",
       listen: { host: "127.0.0.1", port: 0 },
       limits: { maxConnections: 50, maxConnectionsPerAddress: 20 },
-      clock: systemClock,
+      engine: new DenoTcpEngine(systemClock),
       identifyMemory: ampleMemory(),
       timeouts: { head: 500, keepAlive: 500, stall: 500 },
       handle,

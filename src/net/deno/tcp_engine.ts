@@ -109,8 +109,10 @@ class DenoPipe implements Pipe {
     this.ended.catch(() => {});
   }
 
-  insert(bytes: Uint8Array): boolean {
+  insert(make: () => Uint8Array | undefined): boolean {
     if (this.#isWriting || this.#between !== undefined || this.#to.closed) return false;
+    const bytes = make();
+    if (bytes === undefined) return false;
     this.#between = this.#to.write(bytes).finally(() => this.#between = undefined);
     return true;
   }

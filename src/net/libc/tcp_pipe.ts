@@ -50,10 +50,11 @@ export class LibcPipe implements Pipe, FlowEnd {
     this.#start();
   }
 
-  insert(bytes: Uint8Array): boolean {
+  insert(make: () => Uint8Array | undefined): boolean {
     if (this.#isOver || this.#waiting !== undefined || this.#to.closed) return false;
-    this.#send(bytes);
-    return true;
+    const bytes = make();
+    if (bytes !== undefined) this.#send(bytes);
+    return bytes !== undefined;
   }
 
   /** As the source of `from`: something can be read. As the sink of `to`: something can be written. */

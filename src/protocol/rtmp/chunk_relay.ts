@@ -10,9 +10,6 @@ import {
   type ChunkStream,
   type ChunkVisitor,
   DEFAULT_CHUNK_SIZE,
-  Shared,
-  sharedBehind,
-  Treatment,
 } from "./chunk_scanner.ts";
 import {
   asStreamCommand,
@@ -22,6 +19,15 @@ import {
   saysNothing,
   type StreamCommand,
 } from "./command.ts";
+import {
+  changeReceiver,
+  collectMessage,
+  isVisible,
+  putMessageBack,
+  relayMessage,
+  Treatment,
+  unshare,
+} from "./header_sharing.ts";
 import {
   CONTROL_CHUNK_STREAM,
   MessageType,
@@ -89,6 +95,11 @@ export class ChunkRelay implements ChunkVisitor {
     return this.#wish;
   }
 
+  /** Whether `push` has stopped behind a wish. */
+  get isStopped(): boolean {
+    return this.#wish !== undefined;
+  }
+
   /**
    * Takes bytes of the sender from `start`. Stops behind a publish or play of the client.
    *
@@ -124,8 +135,7 @@ export class ChunkRelay implements ChunkVisitor {
    */
   adopt(assembler: MessageAssembler): void {
     this.#bodies = assembler.bodies;
-    const control = this.#controlStream();
-    if (control !== undefined) control.shared = Shared.none;
+    this.#interpose();
   }
 
   /**
@@ -134,9 +144,8 @@ export class ChunkRelay implements ChunkVisitor {
    */
   insert(message: RtmpMessage): Uint8Array | undefined {
     if (this.scanner.payloadLeft > 0 || this.scanner.headerLength > 0) return undefined;
-    const control = this.#controlStream();
-    if (control !== undefined && control.received > 0) return undefined;
-    if (control !== undefined) control.shared = Shared.none;
+    if ((this.#controlStream()?.received ?? 0) > 0) return undefined;
+    this.#interpose();
     const out = new ByteWriter(16);
     writeMessage(out, message, this.#receiverChunkSize);
     return out.finish();
@@ -157,11 +166,7 @@ export class ChunkRelay implements ChunkVisitor {
     this.#streamIds = streamIds;
     this.#idsDiffer = !streamIds.isIdentity;
     this.#receiverChunkSize = this.scanner.chunkSize;
-    for (const stream of this.scanner.streams()) {
-      stream.shared = Shared.none;
-      const isHalfTold = stream.received > 0 && stream.treatment !== Treatment.collect;
-      if (isHalfTold) stream.treatment = Treatment.drop;
-    }
+    for (const stream of this.scanner.streams()) changeReceiver(stream);
   }
 
   /**
@@ -174,10 +179,8 @@ export class ChunkRelay implements ChunkVisitor {
     const { current } = scanner;
     const fill = this.#isHidden() ? [] : this.#fillChunk();
     for (const stream of scanner.streams()) {
-      const isVisible = stream.treatment === Treatment.pass ||
-        stream.treatment === Treatment.rewrite;
       const isUnderWay = stream.received > 0 || stream === current;
-      if (isUnderWay && isVisible) {
+      if (isUnderWay && isVisible(stream)) {
         writeControl(out, MessageType.abort, stream.id, this.#receiverChunkSize);
       }
     }
@@ -204,6 +207,12 @@ export class ChunkRelay implements ChunkVisitor {
     return pieces;
   }
 
+  /** The proxy itself says something on the control chunk stream. */
+  #interpose(): void {
+    const control = this.#controlStream();
+    if (control !== undefined) unshare(control);
+  }
+
   #controlStream(): ChunkStream | undefined {
     for (const stream of this.scanner.streams()) {
       if (stream.id === CONTROL_CHUNK_STREAM) return stream;
@@ -217,7 +226,7 @@ export class ChunkRelay implements ChunkVisitor {
   onHeader(stream: ChunkStream, format: number, first: boolean, end: number): void {
     if (first) {
       if (this.#needsAgreement(stream)) this.#agreeOnChunkSize(end);
-      stream.treatment = this.#treat(stream, format);
+      this.#treat(stream, format);
     }
     switch (stream.treatment) {
       case Treatment.pass:
@@ -254,7 +263,7 @@ export class ChunkRelay implements ChunkVisitor {
     if (isTold) this.#receiverChunkSize = this.scanner.chunkSize;
     if (!last || stream.treatment !== Treatment.collect) return false;
     const message = messageOf(stream, this.#bodies.end(stream));
-    stream.shared = sharedBehind(stream);
+    putMessageBack(stream);
     const isCommand = isCommandType(message.type) && !saysNothing(message);
     if (this.#direction === "to_origin" && isCommand) {
       this.#wish = asStreamCommand(parseCommand(message), message);
@@ -278,29 +287,16 @@ export class ChunkRelay implements ChunkVisitor {
     writeControl(out, MessageType.setChunkSize, chunkSize, this.#receiverChunkSize);
     this.#pieces.push(out.finish());
     this.#receiverChunkSize = chunkSize;
-    const control = this.#controlStream();
-    if (control !== undefined) control.shared = Shared.none;
+    this.#interpose();
   }
 
   /** Decides what becomes of a message when its first header is known. */
-  #treat(stream: ChunkStream, format: number): number {
+  #treat(stream: ChunkStream, format: number): void {
     if (stream.length > 0 && this.#mustCollect(stream.type)) {
       requireCommandLength(stream.length);
       this.#bodies.begin(stream);
-      stream.shared = Shared.none;
-      return Treatment.collect;
-    }
-    if (format === 0) {
-      stream.shared = Shared.all;
-      return this.#idsDiffer ? Treatment.rewrite : Treatment.pass;
-    }
-    const needed = format === 3 ? Shared.all : Shared.allButDelta;
-    if (stream.shared >= needed) {
-      stream.shared = Shared.all;
-      return Treatment.pass;
-    }
-    stream.shared = Shared.allButDelta;
-    return Treatment.rewrite;
+      collectMessage(stream);
+    } else relayMessage(stream, format, this.#idsDiffer);
   }
 
   #mustCollect(type: number): boolean {

@@ -4,6 +4,7 @@
 
 import { ProtocolError } from "../../core/errors.ts";
 import { Allowance, type Memory } from "../../core/memory.ts";
+import { type HeaderSharing, sharedAtFirst, Treatment } from "./header_sharing.ts";
 import { MessageType } from "./message.ts";
 
 /** Chunk size of both directions until a Set Chunk Size says otherwise, section 5.4.1. */
@@ -18,30 +19,8 @@ const MAX_HEADER = 18;
 const EXTENDED = 0xffffff;
 const MESSAGE_HEADER_LENGTH = [11, 7, 3, 0] as const;
 
-/** How much of a chunk stream's header state the receiving side has in common with the sender. */
-export const Shared = {
-  /** Nothing: only a type 0 header may be passed on as it is. */
-  none: 0,
-  /** All but the timestamp delta: a type 3 header must not begin a message. */
-  allButDelta: 1,
-  /** Everything. */
-  all: 2,
-} as const;
-
-/** What a relay does with the chunks of a message. */
-export const Treatment = {
-  /** They pass as they are. */
-  pass: 0,
-  /** They pass behind another header. */
-  rewrite: 1,
-  /** They are taken out, and the message is put back or acted upon when it is whole. */
-  collect: 2,
-  /** They are left out. */
-  drop: 3,
-} as const;
-
 /** The header state of one chunk stream; owned by the scanner, read by its visitor. */
-export interface ChunkStream {
+export interface ChunkStream extends Readonly<HeaderSharing> {
   readonly id: number;
   /** Absolute timestamp of the current message, milliseconds modulo 2³². */
   timestamp: number;
@@ -65,15 +44,6 @@ export interface ChunkStream {
   received: number;
   /** The first four payload bytes of a Set Chunk Size or Abort, as far as seen. */
   control: number;
-  /** One of `Shared`; kept here for the relay, the scanner never looks at it. */
-  shared: number;
-  /** One of `Treatment`: what becomes of the current message; likewise the relay's. */
-  treatment: number;
-}
-
-/** What the receiver shares of a chunk stream behind a message that was put back whole. */
-export function sharedBehind({ format }: ChunkStream): number {
-  return format === 0 ? Shared.all : Shared.allButDelta;
 }
 
 /** Told of everything the scanner passes, in order. Must not keep `data`. */
@@ -101,8 +71,8 @@ export class ChunkScanner {
   headerLength = 0;
   /** Chunk size in force, bytes. */
   chunkSize = DEFAULT_CHUNK_SIZE;
-  /** One of `Shared`: what a chunk stream begins with that is new to the scanner. */
-  sharedAtFirst: number = Shared.all;
+  /** Whether the receiver has heard no other sender before this one. */
+  isFirstSender = true;
 
   readonly #streams = new Map<number, ChunkStream>();
   readonly #memory: Memory;
@@ -333,7 +303,7 @@ export class ChunkScanner {
       extended: -1,
       received: 0,
       control: 0,
-      shared: this.sharedAtFirst,
+      shared: sharedAtFirst(this.isFirstSender),
       treatment: Treatment.pass,
     };
     this.#streams.set(id, stream);

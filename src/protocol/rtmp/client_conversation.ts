@@ -6,7 +6,7 @@
 import { ByteReader } from "../../core/byte_reader.ts";
 import { ProtocolError } from "../../core/errors.ts";
 import { Allowance, type Memory } from "../../core/memory.ts";
-import { ChunkScanner, type ChunkStream, Shared } from "./chunk_scanner.ts";
+import { ChunkScanner, type ChunkStream } from "./chunk_scanner.ts";
 import {
   asStreamCommand,
   type Command,
@@ -18,6 +18,7 @@ import {
   saysNothing,
   type StreamCommand,
 } from "./command.ts";
+import { unshare } from "./header_sharing.ts";
 import {
   COMMAND_CHUNK_STREAM,
   MessageType,
@@ -130,7 +131,7 @@ export class ClientConversation {
       case MessageType.setChunkSize:
       case MessageType.abort:
       case MessageType.acknowledgement:
-        stream.shared = Shared.none;
+        unshare(stream);
         return false;
       case MessageType.userControl:
         this.#takeUserControl(message, stream);
@@ -143,7 +144,7 @@ export class ClientConversation {
 
   /** User Control is kept for later, out of its order: its chunk stream counts as unknown. */
   #takeUserControl(message: RtmpMessage, stream: ChunkStream): void {
-    stream.shared = Shared.none;
+    unshare(stream);
     const reader = new ByteReader(message.body);
     const event = reader.u16();
     if (event !== UserControl.pingRequest) {
@@ -157,7 +158,7 @@ export class ClientConversation {
     const command = saysNothing(message) ? undefined : parseCommand(message);
     const isTooEarly = this.#connect === undefined && command?.name !== "connect";
     if (command === undefined || isTooEarly) {
-      stream.shared = Shared.none;
+      unshare(stream);
       return false;
     }
     if (this.#connect === undefined) {
@@ -170,10 +171,10 @@ export class ClientConversation {
       return true;
     }
     if (command.name === "deleteStream" || command.name === "closeStream") {
-      stream.shared = Shared.none;
+      unshare(stream);
       return false;
     }
-    if (!this.#answerCommand(command, message)) stream.shared = Shared.none;
+    if (!this.#answerCommand(command, message)) unshare(stream);
     return false;
   }
 
@@ -212,7 +213,7 @@ export class ClientConversation {
   /** What names a stream waits for the last createStream, so the origin hears it out of order. */
   #expectReordering(): void {
     if (!this.#said.some(({ message }) => message.streamId > 0)) return;
-    for (const stream of this.scanner.streams()) stream.shared = Shared.none;
+    for (const stream of this.scanner.streams()) unshare(stream);
   }
 
   #keep(said: Said): void {

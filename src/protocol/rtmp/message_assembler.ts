@@ -3,14 +3,9 @@
 
 import { ProtocolError } from "../../core/errors.ts";
 import type { Memory } from "../../core/memory.ts";
-import {
-  type ChunkStream,
-  type ChunkVisitor,
-  Shared,
-  sharedBehind,
-  Treatment,
-} from "./chunk_scanner.ts";
+import type { ChunkStream, ChunkVisitor } from "./chunk_scanner.ts";
 import { MAX_COMMAND } from "./command.ts";
+import { collectMessage, dropMessage, putMessageBack, Treatment } from "./header_sharing.ts";
 import { MessageType, type RtmpMessage } from "./message.ts";
 import { MessageBodies } from "./message_bodies.ts";
 
@@ -39,12 +34,8 @@ export class MessageAssembler implements ChunkVisitor {
    * @throws ProtocolError when the message is too long
    */
   collect(stream: ChunkStream, keepMedia: boolean): void {
-    stream.shared = Shared.none;
-    if (isMedia(stream.type) && !keepMedia) {
-      stream.treatment = Treatment.drop;
-      return;
-    }
-    stream.treatment = Treatment.collect;
+    if (isMedia(stream.type) && !keepMedia) return dropMessage(stream);
+    collectMessage(stream);
     const isCounted = !isMedia(stream.type);
     if (isCounted && stream.length > MAX_COMMAND) {
       throw new ProtocolError(
@@ -66,7 +57,7 @@ export class MessageAssembler implements ChunkVisitor {
   onChunkEnd(stream: ChunkStream, last: boolean): boolean {
     if (!last || stream.treatment === Treatment.drop) return false;
     const body = this.bodies.end(stream);
-    stream.shared = sharedBehind(stream);
+    putMessageBack(stream);
     return this.#onMessage(messageOf(stream, body), stream);
   }
 }

@@ -4,7 +4,7 @@
 // "Adobe RTMP Specification 1.0", section 7.2.
 
 import { Allowance } from "../../core/memory.ts";
-import { ChunkScanner, type ChunkStream, type ChunkVisitor, Shared } from "./chunk_scanner.ts";
+import { ChunkScanner, type ChunkStream, type ChunkVisitor } from "./chunk_scanner.ts";
 import type { Said } from "./client_conversation.ts";
 import {
   type Command,
@@ -13,6 +13,7 @@ import {
   saysNothing,
   type StreamCommand,
 } from "./command.ts";
+import { unshare } from "./header_sharing.ts";
 import { MessageType, type RtmpMessage } from "./message.ts";
 import { isMedia, MAX_CONVERSATION, MessageAssembler } from "./message_assembler.ts";
 import { MessageWriter } from "./message_writer.ts";
@@ -157,7 +158,7 @@ export class OriginConversation {
       case MessageType.setChunkSize:
       case MessageType.abort:
       case MessageType.acknowledgement:
-        stream.shared = Shared.none;
+        unshare(stream);
         break;
       default:
         this.#pass(message);
@@ -167,17 +168,17 @@ export class OriginConversation {
 
   #takeCommand(message: RtmpMessage, stream: ChunkStream): void {
     if (saysNothing(message)) {
-      stream.shared = Shared.none;
+      unshare(stream);
       return;
     }
     const command = parseCommand(message);
     if (command.name === "_result" || command.name === "_error") {
       if (this.#takeAnswer(command)) {
-        stream.shared = Shared.none;
+        unshare(stream);
         return;
       }
     } else if (command.name === "onBWDone") {
-      stream.shared = Shared.none;
+      unshare(stream);
       return;
     } else if (command.name === "onStatus") {
       this.#takeStatus(command);

@@ -7,6 +7,7 @@ import { RawHttpClient } from "../../../tests/support/raw_http_client.ts";
 import { ScriptedHttpOrigin, writeText } from "../../../tests/support/scripted_http_origin.ts";
 import { until } from "../../../tests/support/wait.ts";
 import { WebServer } from "../../http1/web_server.ts";
+import { DenoTcpEngine } from "../../net/deno/tcp_engine.ts";
 
 const HALF_A_HEAD = `GET /live/show.flv HTTP/1.1\r\nHost: tv.example\r\nX: ${"x".repeat(9_000)}`;
 
@@ -72,7 +73,7 @@ Deno.test("a body counts with its head until it is answered", async () => {
     name: "HTTP API",
     listen: { host: "127.0.0.1", port: 0 },
     limits: { maxConnections: 4, maxConnectionsPerAddress: 3 },
-    clock: systemClock,
+    engine: new DenoTcpEngine(systemClock),
     identifyMemory,
     timeouts: { head: 5_000, keepAlive: 5_000, stall: 5_000 },
     handle: async (request) => {

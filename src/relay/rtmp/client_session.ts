@@ -10,8 +10,7 @@ import { streamKeyFromRtmp } from "../../core/stream_key.ts";
 import type { Deadline } from "../../net/deadline.ts";
 import { Inbox } from "../../net/inbox.ts";
 import type { Connection } from "../../net/engine.ts";
-import { ChunkRelay } from "../../protocol/rtmp/chunk_relay.ts";
-import { Shared } from "../../protocol/rtmp/chunk_scanner.ts";
+import type { ChunkRelay } from "../../protocol/rtmp/chunk_relay.ts";
 import { ClientConversation, refusal, type Said } from "../../protocol/rtmp/client_conversation.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
 import {
@@ -19,21 +18,15 @@ import {
   HANDSHAKE_BLOCK,
   HANDSHAKE_GREETING,
 } from "../../protocol/rtmp/handshake.ts";
+import { joinRelays } from "../../protocol/rtmp/join_relays.ts";
 import type { RtmpMessage } from "../../protocol/rtmp/message.ts";
 import { MessageWriter } from "../../protocol/rtmp/message_writer.ts";
+import type { OriginScript } from "../../protocol/rtmp/origin_conversation.ts";
 import { answerGreeting } from "./greeting.ts";
 import type { Conversed, OriginLink } from "./origin_link.ts";
 import type { RtmpPorts } from "./ports.ts";
 import { LINGER, type PairEnd, RelayedPair } from "./relayed_pair.ts";
 import { StreamSession } from "./stream_session.ts";
-
-/** What has been agreed with an origin, and who is told when that is over. */
-interface Agreed {
-  readonly link: OriginLink;
-  readonly conversed: Conversed;
-  readonly intent: "publish" | "play";
-  readonly onOver: () => void;
-}
 
 /** A client's connection and all that hangs on it. */
 export class ClientSession {
@@ -47,9 +40,8 @@ export class ClientSession {
   readonly #writer = new MessageWriter();
   #relay: ChunkRelay | undefined;
   #link: OriginLink | undefined;
-  #streamSession: string | undefined;
-  /** What a refusal is about, as far as it is known. */
-  #wanted: Pick<StreamSession, "id" | "stream" | "tried"> | undefined;
+  /** What is being served, or what a refusal is about; undefined where there is no stream yet. */
+  #session: StreamSession | undefined;
   /** A read of the inbox that is under way or has been while no pump was at work. */
   #aheadRead: Promise<boolean> | undefined;
 
@@ -67,7 +59,7 @@ export class ClientSession {
 
   /** The id of what is being relayed or is under way to an origin; undefined before. */
   get streamSession(): string | undefined {
-    return this.#streamSession;
+    return this.#session?.id;
   }
 
   /** Bytes that the origin of what is being relayed has sent. */
@@ -165,7 +157,7 @@ export class ClientSession {
     let next = conversation.wish;
     while (next !== undefined) {
       const wish = next;
-      this.#wanted = undefined;
+      this.#session = undefined;
       try {
         next = await this.#serveStream(conversation, said, wish);
       } catch (error) {
@@ -181,46 +173,55 @@ export class ClientSession {
     said: readonly Said[],
     wish: StreamCommand,
   ): Promise<StreamCommand | undefined> {
-    if (this.#ports.isDraining()) throw new ProxyError("draining", "Server is about to end");
-    const key = keyOf(conversation, wish);
-    using session = new StreamSession(this.#ports, this.#client, key, wish);
-    this.#streamSession = session.id;
-    this.#wanted = session;
-    this.#readAhead();
+    using session = this.#beginStream(conversation, wish);
     using link = await session.findOrigin();
     this.#link = link;
-    if (this.#client.closed) throw GONE;
-    const script = { said, wish, chunkSize: conversation.scanner.chunkSize };
-    const conversed = await link.converse(
-      script,
-      this.#ports.timeouts.answer,
-      (messages) => this.#tell(messages),
-    );
-    const { decision } = conversed;
-    if (decision.kind !== "accepted") {
-      session.tried.push({ origin: link.origin.id, code: "origin_refused" });
-    }
-    if (decision.kind === "rejected") {
-      throw new OriginRejection(decision.code, decision.description);
-    }
-    if (decision.kind === "accepted") {
-      await session.open(link.origin.id);
-      this.#settle(conversation);
-    } else {
-      session.release();
-      const { code, description } = decision;
-      this.#reportRefusal(wish, new ProxyError("origin_refused", description || code));
-    }
-    const end = await this.#relayBytes(
-      conversation,
-      { link, conversed, intent: wish.intent, onOver: () => session.release() },
-      (next) => session.isOpen && this.#isFor(session.stream, conversation, next),
-    );
+    const { chunkSize } = conversation.scanner;
+    const conversed = await this.#agree(session, link, { said, wish, chunkSize });
+    if (session.isOpen) this.#settle(conversation);
+    const end = await this.#relayBytes(conversation, session, link, conversed);
     session.endReason = end.reason;
     if (end.error !== undefined) {
       await this.#refuse(wish.message.streamId, callFailed(end.error));
     }
     return end.wish;
+  }
+
+  /** From here on a client that leaves is noticed while its origin is being found. */
+  #beginStream(conversation: ClientConversation, wish: StreamCommand): StreamSession {
+    if (this.#ports.isDraining()) throw new ProxyError("draining", "Server is about to end");
+    const key = keyOf(conversation, wish);
+    const session = new StreamSession(this.#ports, this.#client, key, wish);
+    this.#session = session;
+    this.#readAhead();
+    return session;
+  }
+
+  /**
+   * Finds out whether the origin takes the stream. One that refuses it in its own words has told the
+   * client, and goes on to be relayed: what becomes of the connection is between the two.
+   *
+   * @throws ProxyError when the client has still to be told
+   */
+  async #agree(
+    session: StreamSession,
+    link: OriginLink,
+    script: OriginScript,
+  ): Promise<Conversed> {
+    if (this.#client.closed) throw GONE;
+    const { answer } = this.#ports.timeouts;
+    const conversed = await link.converse(script, answer, (messages) => this.#tell(messages));
+    const { decision } = conversed;
+    if (decision.kind === "accepted") {
+      await session.open(link.origin.id);
+      return conversed;
+    }
+    session.tried.push({ origin: link.origin.id, code: "origin_refused" });
+    const { code, description } = decision;
+    if (decision.kind === "rejected") throw new OriginRejection(code, description);
+    session.release();
+    this.#reportRefusal(script.wish, new ProxyError("origin_refused", description || code));
+    return conversed;
   }
 
   /** A wish that has no key at all is not for the stream: it is refused when its turn comes. */
@@ -252,48 +253,29 @@ export class ClientSession {
 
   async #relayBytes(
     conversation: ClientConversation,
-    { link, conversed, intent, onOver }: Agreed,
-    isSameStream: (wish: StreamCommand) => boolean,
+    session: StreamSession,
+    link: OriginLink,
+    { conversation: origin, pendingRead }: Conversed,
   ): Promise<PairEnd> {
-    const { scanner, assembler, streamIds } = conversed.conversation;
-    if (this.#relay !== undefined) scanner.sharedAtFirst = Shared.none;
-    const clientChunkSize = this.#writer.chunkSize;
-    const toClient = new ChunkRelay("to_client", scanner, streamIds, clientChunkSize);
-    toClient.adopt(assembler);
-    const toOrigin = this.#relay ?? new ChunkRelay("to_origin", conversation.scanner, streamIds);
-    if (this.#relay === undefined) toOrigin.adopt(conversation.assembler);
-    else toOrigin.retarget(streamIds);
-    this.#relay = toOrigin;
-    const client = this.#client;
-    const aheadRead = this.#aheadRead;
-    this.#aheadRead = undefined;
+    const { up, down } = joinRelays(conversation, origin, this.#writer.chunkSize, this.#relay);
+    this.#relay = up;
     this.#pair = new RelayedPair({
-      intent,
-      client,
+      intent: session.intent,
+      engine: this.#ports.engine,
+      client: this.#client,
       link,
-      up: {
-        from: client,
-        to: link.connection,
-        inbox: this.#inbox,
-        relay: toOrigin,
-        pendingRead: aheadRead,
-        isWriting: false,
-      },
-      down: {
-        from: link.connection,
-        to: client,
-        inbox: link.inbox,
-        relay: toClient,
-        pendingRead: conversed.pendingRead,
-        isWriting: false,
-      },
+      up: { inbox: this.#inbox, relay: up, pendingRead: this.#aheadRead },
+      down: { inbox: link.inbox, relay: down, pendingRead },
       metrics: this.#ports.metrics,
-      onOver,
+      onOver: () => session.release(),
     });
-    const end = await this.#pair.run(isSameStream);
+    this.#aheadRead = undefined;
+    const end = await this.#pair.run((next) => {
+      return session.isOpen && this.#isFor(session.stream, conversation, next);
+    });
     this.#pair = undefined;
-    for (const piece of client.closed ? [] : toClient.cut()) await this.#send(piece);
-    this.#writer.follow(toClient.receiverChunkSize);
+    for (const piece of this.#client.closed ? [] : down.cut()) await this.#send(piece);
+    this.#writer.follow(down.receiverChunkSize);
     return end;
   }
 
@@ -317,7 +299,7 @@ export class ClientSession {
 
   #reportRefusal(wish: StreamCommand, error: ProxyError): void {
     this.#ports.metrics.count("srs_proxy_rtmp_refused_total", { reason: error.code });
-    const { id, stream, tried } = this.#wanted ?? {};
+    const { id, stream, tried } = this.#session ?? {};
     this.#ports.sessions.refused({
       ...(id === undefined ? {} : { session: id }),
       protocol: "rtmp",

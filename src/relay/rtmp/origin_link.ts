@@ -1,13 +1,11 @@
 // A connection to one origin that has taken a client's stream: dial, handshake, the conversation.
 // Knows nothing of the registry; who is dialled is decided by the session.
 
-import type { Clock } from "../../core/clock.ts";
 import { ProtocolError, ProxyError } from "../../core/errors.ts";
 import type { Address, Origin } from "../../core/origin.ts";
 import { isMarked, ORIGIN_GREETING } from "./greeting.ts";
-import { dial } from "../../net/dial.ts";
 import { Inbox } from "../../net/inbox.ts";
-import type { Connection } from "../../net/engine.ts";
+import type { Connection, TcpEngine } from "../../net/engine.ts";
 import { encodeEcho, HANDSHAKE_ANSWER, HANDSHAKE_GREETING } from "../../protocol/rtmp/handshake.ts";
 import type { RtmpMessage } from "../../protocol/rtmp/message.ts";
 import {
@@ -24,10 +22,10 @@ export class OriginLink implements Disposable {
   readonly origin: Origin;
   readonly connection: Connection;
   readonly inbox: Inbox;
-  readonly #clock: Clock;
+  readonly #engine: TcpEngine;
 
-  private constructor(clock: Clock, origin: Origin, { connection, inbox }: Greeted) {
-    this.#clock = clock;
+  private constructor(engine: TcpEngine, origin: Origin, { connection, inbox }: Greeted) {
+    this.#engine = engine;
     this.origin = origin;
     this.connection = connection;
     this.inbox = inbox;
@@ -40,12 +38,12 @@ export class OriginLink implements Disposable {
    * @throws ProxyError `origin_unreachable` or `origin_timeout`
    */
   static async open(
-    clock: Clock,
+    engine: TcpEngine,
     origin: Origin,
     address: Address,
     timeout: number,
   ): Promise<OriginLink> {
-    return new OriginLink(clock, origin, await greet(clock, address, timeout));
+    return new OriginLink(engine, origin, await greet(engine, address, timeout));
   }
 
   /**
@@ -63,7 +61,7 @@ export class OriginLink implements Disposable {
   ): Promise<Conversed> {
     const conversation = new OriginConversation(script);
     const { promise: late, resolve: giveUp } = Promise.withResolvers<"late">();
-    using _deadline = this.#clock.after(timeout, () => giveUp("late"));
+    using _deadline = this.#engine.clock.after(timeout, () => giveUp("late"));
     const say = async () => {
       const said = this.connection.write(conversation.takeOutput());
       if (await Promise.race([said, late]) === "late") throw silent();
@@ -118,10 +116,10 @@ function pushBytes(conversation: OriginConversation, bytes: Uint8Array): number 
 /** A connection whose origin has shaken hands, with what it has said since. */
 type Greeted = Pick<OriginLink, "connection" | "inbox">;
 
-async function greet(clock: Clock, address: Address, timeout: number): Promise<Greeted> {
-  const end = clock.now() + timeout;
-  const connection = await dial(clock, address, timeout);
-  using deadline = connection.closeAfter(end - clock.now());
+async function greet(engine: TcpEngine, address: Address, timeout: number): Promise<Greeted> {
+  const end = engine.clock.now() + timeout;
+  const connection = await engine.dial(address, { timeout });
+  using deadline = connection.closeAfter(end - engine.clock.now());
   const inbox = new Inbox(ORIGIN_INBOX);
   try {
     await connection.write(ORIGIN_GREETING);

@@ -3,13 +3,13 @@
 import { ProtocolError, ProxyError } from "../../core/errors.ts";
 import { MemoryLimitError } from "../../core/memory_budget.ts";
 import { StallWatch } from "../../net/stall_watch.ts";
-import type { Connection } from "../../net/engine.ts";
+import type { Connection, PipeEnd, TcpEngine } from "../../net/engine.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
 import { UserControl, userControl } from "../../protocol/rtmp/message.ts";
 import type { EndedBy, Metrics } from "../../core/ports.ts";
 import type { OriginLink } from "./origin_link.ts";
 import type { RtmpTimeouts } from "./ports.ts";
-import { type Flow, pump, type Rest } from "./pump.ts";
+import { type Direction, Flow } from "./flow.ts";
 
 /** How long a peer may take to read its last bytes, milliseconds. */
 export const LINGER = 2000;
@@ -36,10 +36,18 @@ export interface PairEnd {
 }
 
 type Event =
-  | { readonly side: "client" | "origin"; readonly rest: Rest }
+  | { readonly side: "client" | "origin"; readonly rest: PipeEnd }
   | { readonly side: "client" | "origin"; readonly rest: ProxyError }
   | { readonly side: "client" | "origin"; readonly rest: "stalled" }
   | { readonly side: "proxy"; readonly rest: "idle" | "shutdown" | EndedBy };
+
+/** Bytes that have come, and those of them that did not pass as they were. */
+interface Counted {
+  readonly up: number;
+  readonly upRewritten: number;
+  readonly down: number;
+  readonly downRewritten: number;
+}
 
 /** How often a player in silence is asked for a sign of life before it counts as gone. */
 const PINGS = 3;
@@ -47,11 +55,12 @@ const PINGS = 3;
 /** What a pair is made of. */
 export interface PairParts {
   readonly intent: "publish" | "play";
+  readonly engine: TcpEngine;
   readonly client: Connection;
   readonly link: OriginLink;
   /** The client's bytes on their way to the origin, and the other way round. */
-  readonly up: Flow;
-  readonly down: Flow;
+  readonly up: Direction;
+  readonly down: Direction;
   readonly metrics: Metrics;
   /** Told at once when it is over, before either side has been let go gently. */
   readonly onOver: () => void;
@@ -60,27 +69,26 @@ export interface PairParts {
 /** Both directions at work. */
 export class RelayedPair {
   readonly #parts: PairParts;
+  readonly #up: Flow;
+  readonly #down: Flow;
   readonly #ended = Promise.withResolvers<Event>();
-  readonly #down: Promise<Event>;
-  #up: Promise<Event>;
+  readonly #downEvent: Promise<Event>;
+  #upEvent: Promise<Event>;
   readonly #stalls: { readonly client: StallWatch; readonly origin: StallWatch };
   #idleFor = 0;
   #pings = 0;
   #age = 0;
-  #counted = { up: 0, upRewritten: 0, down: 0, downRewritten: 0 };
+  #counted: Counted;
 
   constructor(parts: PairParts) {
     this.#parts = parts;
-    const { client, link, up, down } = parts;
-    this.#stalls = { client: new StallWatch(client), origin: new StallWatch(link.connection) };
-    this.#counted = {
-      up: client.bytesIn,
-      upRewritten: up.relay.rewrittenBytes,
-      down: link.connection.bytesIn,
-      downRewritten: down.relay.rewrittenBytes,
-    };
-    this.#down = watch("origin", pump(down));
-    this.#up = watch("client", pump(up));
+    const { engine, client, link: { connection: origin } } = parts;
+    this.#up = new Flow(engine, parts.up, { from: client, to: origin });
+    this.#down = new Flow(engine, parts.down, { from: origin, to: client });
+    this.#stalls = { client: new StallWatch(client), origin: new StallWatch(origin) };
+    this.#counted = this.#read();
+    this.#downEvent = watch("origin", this.#down.run());
+    this.#upEvent = watch("client", this.#up.run());
   }
 
   /**
@@ -90,17 +98,17 @@ export class RelayedPair {
    * @returns with both connections closed, or the origin's alone when there is a wish or an error
    */
   async run(isSameStream: (wish: StreamCommand) => boolean): Promise<PairEnd> {
-    const { up } = this.#parts;
+    const { relay } = this.#up;
     while (true) {
-      const event = await Promise.race([this.#up, this.#down, this.#ended.promise]);
-      if (event.rest !== "wish") return await this.#end(event);
-      const wish = up.relay.wish!;
+      const event = await Promise.race([this.#upEvent, this.#downEvent, this.#ended.promise]);
+      if (event.rest !== "stopped") return await this.#end(event);
+      const wish = relay.wish!;
       if (!isSameStream(wish)) {
         await this.#leaveOrigin();
         return { reason: "moved", wish };
       }
-      up.relay.passWish();
-      this.#up = watch("client", pump(up));
+      relay.passWish();
+      this.#upEvent = watch("client", this.#up.run());
     }
   }
 
@@ -132,29 +140,31 @@ export class RelayedPair {
   }
 
   #ping(): void {
-    const { client, down, intent } = this.#parts;
-    if (intent !== "play" || down.isWriting || down.between !== undefined) return;
-    const bytes = down.relay.insert(userControl(UserControl.pingRequest, this.#age % 2 ** 32));
-    if (bytes === undefined) return;
-    this.#pings++;
-    down.between = client.write(bytes).finally(() => down.between = undefined);
+    if (this.#parts.intent !== "play") return;
+    const ping = userControl(UserControl.pingRequest, this.#age % 2 ** 32);
+    if (this.#down.insert(() => this.#down.relay.insert(ping))) this.#pings++;
   }
 
   /** @returns bytes that have come since the last call */
   #count(): number {
-    const { client, link, up, down, metrics } = this.#parts;
+    const { metrics } = this.#parts;
     const before = this.#counted;
-    this.#counted = {
-      up: client.bytesIn,
-      upRewritten: up.relay.rewrittenBytes,
-      down: link.connection.bytesIn,
-      downRewritten: down.relay.rewrittenBytes,
-    };
-    const now = this.#counted;
+    const now = this.#read();
+    this.#counted = now;
     countBytes(metrics, "from_clients", now.up - before.up, now.upRewritten - before.upRewritten);
     const rewritten = now.downRewritten - before.downRewritten;
     countBytes(metrics, "from_origins", now.down - before.down, rewritten);
     return now.up - before.up + now.down - before.down;
+  }
+
+  #read(): Counted {
+    const [up, down] = [this.#up, this.#down];
+    return {
+      up: up.from.bytesIn,
+      upRewritten: up.relay.rewrittenBytes,
+      down: down.from.bytesIn,
+      downRewritten: down.relay.rewrittenBytes,
+    };
   }
 
   async #end({ side, rest }: Event): Promise<PairEnd> {
@@ -185,10 +195,10 @@ export class RelayedPair {
     if (clientLeft) client.close();
     if (originLeft) link.connection.close();
     await Promise.all([
-      clientLeft ? undefined : client.closeGently(LINGER, this.#up),
-      originLeft ? undefined : link.connection.closeGently(LINGER, this.#down),
+      clientLeft ? undefined : client.closeGently(LINGER, this.#upEvent),
+      originLeft ? undefined : link.connection.closeGently(LINGER, this.#downEvent),
     ]);
-    await Promise.all([this.#up, this.#down]);
+    await Promise.all([this.#upEvent, this.#downEvent]);
     this.#count();
   }
 
@@ -196,13 +206,13 @@ export class RelayedPair {
     const { client, link } = this.#parts;
     link.connection.close();
     using _deadline = client.closeAfter(LINGER);
-    await this.#down;
+    await this.#downEvent;
     this.#count();
   }
 }
 
-function watch(side: "client" | "origin", pumping: Promise<Rest>): Promise<Event> {
-  return pumping.then((rest): Event => ({ side, rest }), (error): Event => {
+function watch(side: "client" | "origin", running: Promise<PipeEnd>): Promise<Event> {
+  return running.then((rest): Event => ({ side, rest }), (error): Event => {
     const isPeers = error instanceof ProtocolError || error instanceof MemoryLimitError;
     if (isPeers) return { side, rest: error };
     throw error;
@@ -219,7 +229,7 @@ function reasonOf(side: Event["side"], rest: Event["rest"]): EndReason {
       return isClient ? "client_closed" : "origin_closed";
     case "receiver_closed":
       return isClient ? "origin_closed" : "client_closed";
-    case "wish":
+    case "stopped":
       return "moved";
     default:
       return rest;

@@ -29,13 +29,10 @@ export class RtmpRelay implements RelaySessions, AsyncDisposable {
 
   private constructor(options: RtmpRelayOptions) {
     this.#options = options;
-    const { listen, reusePort, limits, clock, metrics } = options;
+    const { engine, listen, reusePort, limits, clock, metrics } = options;
     this.#server = TcpServer.open({
       name: "RTMP",
-      listen,
-      ...(reusePort === undefined ? {} : { reusePort }),
-      limits,
-      clock,
+      ...{ engine, listen, reusePort, limits },
       serve: (connection) => this.#serve(connection),
       onRefused: (limit) =>
         metrics.count("srs_proxy_rtmp_refused_total", { reason: `limit_${limit}` }),

@@ -45,7 +45,7 @@ export class StreamSession implements Disposable {
    * @throws ProxyError `no_origin`, what the last origin failed with, or `client_gone`
    */
   async findOrigin(): Promise<OriginLink> {
-    const { resolver, timeouts, clock } = this.#ports;
+    const { resolver, timeouts, engine } = this.#ports;
     const { stream, intent, id: session } = this;
     const { link } = await tryOrigins(this.#ports, {
       protocol: "rtmp",
@@ -54,7 +54,7 @@ export class StreamSession implements Disposable {
       choose: (failed) => {
         return resolver.resolve({ stream, protocol: "rtmp", intent, session, failed });
       },
-      dial: (address, timeout, origin) => OriginLink.open(clock, origin, address, timeout),
+      dial: (address, timeout, origin) => OriginLink.open(engine, origin, address, timeout),
       failed: (origin, { code }) => this.tried.push({ origin, code }),
       isGone: () => this.#client.closed,
     });

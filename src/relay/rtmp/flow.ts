@@ -1,0 +1,60 @@
+// One direction of a relayed connection: from a sender through a ChunkRelay to a receiver. This is the
+// packet path: no registry, no log, no timer.
+
+import type { Inbox } from "../../net/inbox.ts";
+import type { Connection, Pipe, PipeEnd, TcpEngine } from "../../net/engine.ts";
+import type { ChunkRelay } from "../../protocol/rtmp/chunk_relay.ts";
+
+/** One direction before it is joined to connections. */
+export interface Direction {
+  readonly inbox: Inbox;
+  readonly relay: ChunkRelay;
+  /** A read of the inbox that is under way already. */
+  readonly pendingRead: Promise<boolean> | undefined;
+}
+
+/** What a flow joins. */
+export interface Ends {
+  readonly from: Connection;
+  readonly to: Connection;
+}
+
+/** Bytes on their way. */
+export class Flow {
+  readonly from: Connection;
+  readonly relay: ChunkRelay;
+  readonly #engine: TcpEngine;
+  readonly #to: Connection;
+  readonly #inbox: Inbox;
+  #pendingRead: Promise<boolean> | undefined;
+  #pipe: Pipe | undefined;
+
+  constructor(engine: TcpEngine, { inbox, relay, pendingRead }: Direction, { from, to }: Ends) {
+    this.#engine = engine;
+    this.from = from;
+    this.relay = relay;
+    this.#to = to;
+    this.#inbox = inbox;
+    this.#pendingRead = pendingRead;
+  }
+
+  /**
+   * Moves bytes until one side is over, or stops behind a wish of the client; then `relay.wish` is that,
+   * and running again goes on behind it.
+   *
+   * @throws ProtocolError when the sender breaks the chunk stream
+   */
+  async run(): Promise<PipeEnd> {
+    const pendingRead = this.#pendingRead;
+    this.#pendingRead = undefined;
+    if (pendingRead !== undefined && !await pendingRead) return "sender_closed";
+    const { from, relay: transform } = this;
+    this.#pipe = this.#engine.pipe({ from, to: this.#to, inbox: this.#inbox, transform });
+    return await this.#pipe.ended;
+  }
+
+  /** See `Pipe.insert`. */
+  insert(make: () => Uint8Array | undefined): boolean {
+    return this.#pipe?.insert(make) ?? false;
+  }
+}
