@@ -1,15 +1,13 @@
 // One contract, two engines: what relays may rely on, with real sockets.
 
 import assert from "node:assert/strict";
+import { openTcpEngine } from "../../tests/support/tcp_engines.ts";
 import { pause, until } from "../../tests/support/wait.ts";
 import { systemClock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
-import { DenoTcpEngine } from "./deno/tcp_engine.ts";
 import type { Connection, Listener, TcpEngine, Transform } from "./engine.ts";
 import { Inbox } from "./inbox.ts";
-import { EventLoop } from "./libc/event_loop.ts";
-import { LibcTcpEngine } from "./libc/tcp_engine.ts";
-import { isLibcKnown, openLibc } from "./udp/libc.ts";
+import { isLibcKnown } from "./udp/libc.ts";
 
 /** An engine at work in this thread, with a port and what is connected to it. */
 class World implements AsyncDisposable {
@@ -19,7 +17,7 @@ class World implements AsyncDisposable {
 
   constructor(kind: TcpEngine["kind"]) {
     this.#stack = new AsyncDisposableStack();
-    this.engine = kind === "deno" ? new DenoTcpEngine(systemClock) : this.#openLibc();
+    this.engine = openTcpEngine(systemClock, this.#stack, kind);
     const listen = { host: "127.0.0.1", port: 0 };
     this.listener = this.engine.listen({ name: "test", listen, reusePort: false });
     this.#stack.defer(() => this.listener.close());
@@ -50,19 +48,6 @@ class World implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#stack.disposeAsync();
-  }
-
-  #openLibc(): TcpEngine {
-    const library = openLibc();
-    const loop = new EventLoop(library.symbols);
-    const running = loop.run({ blocks: false });
-    this.#stack.defer(async () => {
-      loop.stop();
-      await running;
-      loop[Symbol.dispose]();
-      library.close();
-    });
-    return new LibcTcpEngine(loop);
   }
 }
 

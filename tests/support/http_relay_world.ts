@@ -11,7 +11,7 @@ import { ampleMemory } from "./ample_memory.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { HttpRelay, type HttpRelayOptions } from "../../src/relay/http/http_relay.ts";
 import { RawHttpClient } from "./raw_http_client.ts";
-import { DenoTcpEngine } from "../../src/net/deno/tcp_engine.ts";
+import { openTcpEngine } from "./tcp_engines.ts";
 
 /** Deadlines for tests in which none of them passes; change some of a copy for the others. */
 export const HTTP_TIMEOUTS: HttpRelayOptions["timeouts"] = {
@@ -57,7 +57,7 @@ export class HttpRelayWorld implements AsyncDisposable {
     const relay = stack.use(HttpRelay.open({
       listen: { host: "127.0.0.1", port: 0 },
       clock,
-      engine: new DenoTcpEngine(clock),
+      engine: openTcpEngine(clock, stack),
       limits: { maxConnections: 100, maxConnectionsPerAddress: 50 },
       identifyMemory: ampleMemory(),
       timeouts: { ...HTTP_TIMEOUTS },

@@ -13,7 +13,7 @@ import { ampleMemory } from "./ample_memory.ts";
 import { RtmpPeer } from "./rtmp_peer.ts";
 import { answerConnect, answerStatus, Script } from "./rtmp_script.ts";
 import { until } from "./wait.ts";
-import { DenoTcpEngine } from "../../src/net/deno/tcp_engine.ts";
+import { openTcpEngine } from "./tcp_engines.ts";
 
 /** Deadlines of which none passes in a test that does not set it. */
 const TIMEOUTS: RtmpTimeouts = {
@@ -130,7 +130,7 @@ export class RtmpRelayWorld implements AsyncDisposable {
     const relay = stack.use(RtmpRelay.open({
       listen: { host: "127.0.0.1", port: 0 },
       clock,
-      engine: new DenoTcpEngine(clock),
+      engine: openTcpEngine(clock, stack),
       limits: { maxConnections: 100, maxConnectionsPerAddress: 50 },
       identifyMemory: ampleMemory(),
       timeouts: { ...TIMEOUTS, ...timeouts },

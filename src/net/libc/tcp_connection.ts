@@ -1,6 +1,7 @@
 // A TCP connection of the libc engine: what its owner waits for, read and written when the loop says
 // that it can be. See `Connection`.
 
+import type { Clock } from "../../core/clock.ts";
 import type { Address } from "../../core/origin.ts";
 import { Deadline } from "../deadline.ts";
 import type { Connection } from "../engine.ts";
@@ -30,6 +31,21 @@ export interface FlowEnd {
   closed(): void;
 }
 
+/** What sockets of the libc engine have in common. */
+export interface LoopSurroundings {
+  readonly loop: EventLoop;
+  /** Deadlines are by this clock. */
+  readonly clock: Clock;
+}
+
+/** A connected socket. */
+export interface OpenSocket {
+  /** Owned by the connection from now on. */
+  readonly fd: number;
+  readonly peer: Address;
+  refuse(): Error;
+}
+
 /** See `Connection`. */
 export class LibcConnection implements Connection, Watched {
   bytesIn = 0;
@@ -40,8 +56,9 @@ export class LibcConnection implements Connection, Watched {
   readonly peer: Address;
   readonly fd: number;
   readonly #loop: EventLoop;
+  readonly #clock: Clock;
   /** What epoll has been asked for. */
-  #events: number;
+  #events = 0;
   #isWatched = true;
   #closed = false;
   #read: Read | undefined;
@@ -49,17 +66,13 @@ export class LibcConnection implements Connection, Watched {
   #source: FlowEnd | undefined;
   #sink: FlowEnd | undefined;
 
-  /**
-   * @param fd owned by the connection from now on, connected or about to be
-   * @param events what it is watched for at first
-   * @throws whatever `refuse` gives when the system cannot watch another descriptor
-   */
-  constructor(loop: EventLoop, fd: number, peer: Address, refuse: () => Error, events = 0) {
+  /** @throws what `refuse` gives when the system cannot watch another descriptor; `fd` is closed then */
+  constructor({ loop, clock }: LoopSurroundings, { fd, peer, refuse }: OpenSocket) {
     this.#loop = loop;
+    this.#clock = clock;
     this.fd = fd;
     this.peer = peer;
-    this.#events = events;
-    if (loop.watch(fd, this, events)) return;
+    if (loop.watch(fd, this, 0)) return;
     const error = refuse();
     loop.libc.close(fd);
     throw error;
@@ -100,7 +113,7 @@ export class LibcConnection implements Connection, Watched {
   }
 
   closeAfter(milliseconds: number): Deadline {
-    return new Deadline(this.#loop.clock, milliseconds, () => this.close());
+    return new Deadline(this.#clock, milliseconds, () => this.close());
   }
 
   close(): void {

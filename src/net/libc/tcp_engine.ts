@@ -1,6 +1,7 @@
 // TCP on Linux through the C library: one loop, one thread. See `TcpEngine`.
 
 import { ProxyError } from "../../core/errors.ts";
+import type { Clock } from "../../core/clock.ts";
 import type { Address } from "../../core/origin.ts";
 import { isOutOfResources } from "../close_errors.ts";
 import type {
@@ -22,19 +23,18 @@ import { LibcPipe, PipeMemory } from "./tcp_pipe.ts";
 /** See `TcpEngine`. Nothing happens unless the loop runs. */
 export class LibcTcpEngine implements TcpEngine {
   readonly kind = "libc";
+  readonly clock: Clock;
   readonly #loop: EventLoop;
   readonly #memory = new PipeMemory();
 
-  constructor(loop: EventLoop) {
+  /** @param clock the loop's, unless there is a better one */
+  constructor(loop: EventLoop, clock: Clock = loop.clock) {
     this.#loop = loop;
-  }
-
-  get clock() {
-    return this.#loop.clock;
+    this.clock = clock;
   }
 
   listen(options: ListenOptions): Listener {
-    return new LibcListener(this.#loop, options);
+    return new LibcListener(this.#surroundings, options);
   }
 
   async dial(address: Address, { timeout, gone }: DialOptions): Promise<Connection> {
@@ -43,7 +43,7 @@ export class LibcTcpEngine implements TcpEngine {
       const { fd, isConnected } = startConnecting(this.#loop, address);
       if (!isConnected) await this.#connected(fd, timeout, gone);
       const refuse = () => systemError("epoll_ctl", c.ENOMEM);
-      return new LibcConnection(this.#loop, fd, address, refuse);
+      return new LibcConnection(this.#surroundings, { fd, peer: address, refuse });
     } catch (error) {
       if (error instanceof ProxyError) throw error;
       throw dialError(error, isOutOfResources(error));
@@ -54,12 +54,16 @@ export class LibcTcpEngine implements TcpEngine {
     return new LibcPipe(parts, this.#loop, this.#memory);
   }
 
+  get #surroundings() {
+    return { loop: this.#loop, clock: this.clock };
+  }
+
   /** Waits until a socket is connected; closes it when that fails. */
   async #connected(fd: number, timeout: number, gone: AbortSignal | undefined): Promise<void> {
     const loop = this.#loop;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const leave = () => reject(clientGone());
-    using _deadline = loop.clock.after(timeout, () => {
+    using _deadline = this.clock.after(timeout, () => {
       reject(new ProxyError("origin_timeout", "Origin does not answer"));
     });
     gone?.addEventListener("abort", leave);

@@ -9,7 +9,7 @@ import { RAW_ADDRESS } from "../udp/port.ts";
 import { fromRawAddress, isIpv4, toRawAddress } from "../udp/raw_address.ts";
 import { readSockaddr, sockaddrLength, writeSockaddr } from "../udp/sockaddr.ts";
 import type { EventLoop, Watched } from "./event_loop.ts";
-import { LibcConnection } from "./tcp_connection.ts";
+import { LibcConnection, type LoopSurroundings } from "./tcp_connection.ts";
 
 /** Connections that may wait to be accepted, as far as the system allows. */
 const BACKLOG = 4096;
@@ -19,6 +19,7 @@ const ACCEPT_AGAIN = [c.EINTR, 71, 92, 93, 100, 101, 103, 112, 113];
 /** See `Listener`. */
 export class LibcListener implements Listener, Watched {
   readonly address: Address;
+  readonly #surroundings: LoopSurroundings;
   readonly #loop: EventLoop;
   readonly #fd: number;
   readonly #name = new Uint8Array(c.SOCKADDR_SIZE);
@@ -30,7 +31,9 @@ export class LibcListener implements Listener, Watched {
   #closed = false;
 
   /** @throws ProxyError `internal` with one clear line when the port cannot be bound */
-  constructor(loop: EventLoop, { name, listen, reusePort }: ListenOptions) {
+  constructor(surroundings: LoopSurroundings, { name, listen, reusePort }: ListenOptions) {
+    const { loop } = surroundings;
+    this.#surroundings = surroundings;
     this.#loop = loop;
     const { fd, address } = bind(name, listen, ({ hostname, port }) => {
       return openListening(loop, { host: hostname, port }, reusePort);
@@ -85,8 +88,8 @@ export class LibcListener implements Listener, Watched {
     }
     readSockaddr(this.#name, 0, this.#raw);
     setUp(this.#loop, fd);
-    const peer = fromRawAddress(this.#raw);
-    return new LibcConnection(this.#loop, fd, peer, () => systemError("epoll_ctl", c.ENOMEM));
+    const refuse = () => systemError("epoll_ctl", c.ENOMEM);
+    return new LibcConnection(this.#surroundings, { fd, peer: fromRawAddress(this.#raw), refuse });
   }
 
   #watch(): void {
