@@ -1,0 +1,184 @@
+// What the main thread does for one lane: answers its questions, takes what it tells, and, when the lane
+// is no more, ends what it has left open. Knows no thread.
+
+import type { OriginStatus } from "../core/directory.ts";
+import type { Metrics, PartLocator, Resolver, SessionLog } from "../core/ports.ts";
+import type {
+  FromLane,
+  LaneNotice,
+  LaneQuestions,
+  PageAnswer,
+  PageRequest,
+  ToLane,
+} from "./messages.ts";
+import { receiveError, sendError } from "./sent_error.ts";
+
+type About = keyof LaneQuestions;
+
+/** Bodies of pages that one lane may have open; each is a client's. */
+const MOST_BODIES = 20_000;
+
+/** What lanes ask for. */
+export interface DeskServices {
+  readonly resolver: Resolver & PartLocator;
+  readonly sessions: SessionLog;
+  readonly metrics: Metrics;
+  origins(): Promise<readonly OriginStatus[]>;
+  /** Answers what is no request for media. */
+  answerOther(request: Request): Promise<Response>;
+  onError(error: unknown): void;
+}
+
+/** One lane's desk. */
+export class Desk {
+  readonly #services: DeskServices;
+  readonly #post: (message: ToLane) => void;
+  /** Sessions that the registry knows of and that were not released. */
+  readonly #held = new Set<string>();
+  readonly #opened = new Set<string>();
+  readonly #received = new Map<string, number>();
+  readonly #gauges = new Map<string, number>();
+  readonly #bodies = new Map<number, ReadableStreamDefaultReader<Uint8Array>>();
+  #bodyCount = 0;
+  #isOver = false;
+
+  /** @param post sends a message to the lane */
+  constructor(services: DeskServices, post: (message: ToLane) => void) {
+    this.#services = services;
+    this.#post = post;
+  }
+
+  /** Whether a session is this lane's. */
+  has(session: string): boolean {
+    return this.#held.has(session) || this.#opened.has(session);
+  }
+
+  /** Bytes that its origin has sent for a session of this lane; undefined for any other. */
+  received(session: string): number | undefined {
+    return this.has(session) ? this.#received.get(session) ?? 0 : undefined;
+  }
+
+  /** What the lane says of itself by that name. */
+  gauge(name: string): number {
+    return this.#gauges.get(name) ?? 0;
+  }
+
+  /** Answers a question in its own time. */
+  async answer({ id, about, question }: Extract<FromLane, { type: "question" }>): Promise<void> {
+    try {
+      const answer = await this.#find(about, question);
+      if (!this.#isOver) this.#post({ type: "answer", id, answer });
+    } catch (thrown) {
+      const error = sendError(thrown);
+      if (error.code === "internal") this.#services.onError(thrown);
+      if (!this.#isOver) this.#post({ type: "refusal", id, error });
+    }
+  }
+
+  take(notice: LaneNotice): void {
+    const { resolver, sessions, metrics, onError } = this.#services;
+    switch (notice.type) {
+      case "release":
+        return this.#release(notice.session);
+      case "reached":
+      case "unreachable":
+        return resolver[notice.type](notice.origin, notice.protocol);
+      case "session_opened":
+        this.#opened.add(notice.event.session);
+        return sessions.opened(notice.event);
+      case "session_closed":
+        this.#forget(notice.event.session);
+        return sessions.closed(notice.event);
+      case "session_refused":
+        return sessions.refused({ ...notice.event, error: receiveError(notice.error) });
+      case "count":
+        for (const { name, labels, by } of notice.counts) metrics.count(name, labels, by);
+        return;
+      case "gauge":
+        this.#gauges.set(notice.name, notice.value);
+        return;
+      case "observe":
+        return metrics.observe(notice.name, notice.seconds, notice.labels);
+      case "received":
+        for (const [session, bytes] of notice.sessions) {
+          if (this.has(session)) this.#received.set(session, bytes);
+        }
+        return;
+      case "drop_body":
+        return this.#dropBody(notice.body);
+      case "error":
+        return onError(receiveError(notice.error));
+    }
+  }
+
+  /** The lane is no more. @param reason why its sessions have ended */
+  end(reason: string): void {
+    this.#isOver = true;
+    for (const session of this.#opened) {
+      this.#services.sessions.closed({ session, reason, bytesIn: 0, bytesOut: 0 });
+    }
+    for (const session of [...this.#held]) this.#release(session);
+    for (const body of [...this.#bodies.keys()]) this.#dropBody(body);
+    this.#opened.clear();
+    this.#received.clear();
+    this.#gauges.clear();
+  }
+
+  #find(about: About, question: unknown): Promise<unknown> {
+    const { resolver, origins } = this.#services;
+    const answers: { readonly [A in About]: (question: LaneQuestions[A]["question"]) => unknown } =
+      {
+        resolve: (request) => {
+          this.#held.add(request.session);
+          return resolver.resolve(request);
+        },
+        confirm: (session) => resolver.confirm(session),
+        locate: (request) => resolver.locate(request),
+        owner: (stream) => resolver.owner(stream),
+        origins: () => origins(),
+        page: (request) => this.#page(request),
+        pull: (body) => this.#pull(body),
+      };
+    return Promise.resolve((answers[about] as (question: unknown) => unknown)(question));
+  }
+
+  #release(session: string): void {
+    if (this.#held.delete(session)) this.#services.resolver.release(session);
+    if (!this.#opened.has(session)) this.#received.delete(session);
+  }
+
+  #forget(session: string): void {
+    this.#opened.delete(session);
+    if (!this.#held.has(session)) this.#received.delete(session);
+  }
+
+  async #page({ method, url, headers }: PageRequest): Promise<PageAnswer> {
+    const request = new Request(url, {
+      method,
+      headers: headers.map(([name, value]) => [name, value]),
+    });
+    const response = await this.#services.answerOther(request);
+    const answer = { status: response.status, headers: [...response.headers] };
+    if (response.body === null) return { ...answer, body: undefined };
+    if (this.#isOver || this.#bodies.size >= MOST_BODIES) {
+      await response.body.cancel();
+      return { ...answer, status: 503, body: undefined };
+    }
+    const body = ++this.#bodyCount;
+    this.#bodies.set(body, response.body.getReader());
+    return { ...answer, body };
+  }
+
+  async #pull(body: number): Promise<Uint8Array | undefined> {
+    const { done = true, value } = await this.#bodies.get(body)?.read() ?? {};
+    if (!done) return value;
+    this.#bodies.delete(body);
+    return undefined;
+  }
+
+  #dropBody(body: number): void {
+    const reader = this.#bodies.get(body);
+    this.#bodies.delete(body);
+    reader?.cancel().catch(() => {});
+  }
+}

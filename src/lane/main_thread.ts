@@ -1,0 +1,181 @@
+// The main thread as a lane sees it: the registry, the log of sessions and the metrics, each behind
+// messages. Questions are answered in any order; what is told arrives in the order of telling.
+
+import type { OriginStatus } from "../core/directory.ts";
+import type { Origin, Protocol } from "../core/origin.ts";
+import type {
+  Metrics,
+  PartLocator,
+  PartRequest,
+  Resolver,
+  SessionClosed,
+  SessionLog,
+  SessionOpened,
+  SessionRefused,
+  StreamOwner,
+  StreamRequest,
+} from "../core/ports.ts";
+import type { Counted, FromLane, LaneNotice, LaneQuestions, PageAnswer } from "./messages.ts";
+import { receiveError, sendError, type SentError } from "./sent_error.ts";
+
+type About = keyof LaneQuestions;
+
+/** Sends what a lane has to say. */
+export class MainThread {
+  readonly resolver: Resolver & PartLocator;
+  readonly sessions: SessionLog;
+  readonly metrics: LaneMetrics;
+  readonly #post: (message: FromLane) => void;
+  readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  #questions = 0;
+
+  /** @param post sends a message to the main thread */
+  constructor(post: (message: FromLane) => void) {
+    this.#post = post;
+    this.metrics = new LaneMetrics((notice) => this.tell(notice));
+    this.resolver = new FarRegistry(this);
+    this.sessions = new FarSessionLog(this);
+  }
+
+  /** @throws ProxyError as the main thread has thrown it */
+  ask<A extends About>(
+    about: A,
+    question: LaneQuestions[A]["question"],
+  ): Promise<LaneQuestions[A]["answer"]> {
+    const id = ++this.#questions;
+    const waiting = Promise.withResolvers<unknown>();
+    this.#waiting.set(id, waiting);
+    this.#post({ type: "question", id, about, question });
+    return waiting.promise as Promise<LaneQuestions[A]["answer"]>;
+  }
+
+  tell(notice: LaneNotice): void {
+    this.#post({ type: "notice", notice });
+  }
+
+  /** An answer has come. */
+  answered(id: number, answer: unknown): void {
+    this.#waiting.get(id)?.resolve(answer);
+    this.#waiting.delete(id);
+  }
+
+  /** An error has come in place of an answer. */
+  refused(id: number, error: SentError): void {
+    this.#waiting.get(id)?.reject(receiveError(error));
+    this.#waiting.delete(id);
+  }
+
+  origins(): Promise<readonly OriginStatus[]> {
+    return this.ask("origins", undefined);
+  }
+
+  /** What the main thread answers to a request that is none for media. */
+  async page({ method, url, headers }: Request): Promise<Response> {
+    const answer = await this.ask("page", { method, url, headers: [...headers] });
+    const { status } = answer;
+    return new Response(this.#bodyOf(answer), { status, headers: answer.headers.map(pairOf) });
+  }
+
+  #bodyOf({ body }: PageAnswer): ReadableStream<Uint8Array> | null {
+    if (body === undefined) return null;
+    return new ReadableStream({
+      pull: async (controller) => {
+        const piece = await this.ask("pull", body);
+        if (piece === undefined) controller.close();
+        else controller.enqueue(piece);
+      },
+      cancel: () => this.tell({ type: "drop_body", body }),
+    }, { highWaterMark: 0 });
+  }
+}
+
+class FarRegistry implements Resolver, PartLocator {
+  readonly #main: MainThread;
+
+  constructor(main: MainThread) {
+    this.#main = main;
+  }
+
+  resolve(request: StreamRequest): Promise<Origin> {
+    return this.#main.ask("resolve", request);
+  }
+
+  confirm(session: string): Promise<void> {
+    return this.#main.ask("confirm", session);
+  }
+
+  release(session: string): void {
+    this.#main.tell({ type: "release", session });
+  }
+
+  reached(origin: string, protocol: Protocol): void {
+    this.#main.tell({ type: "reached", origin, protocol });
+  }
+
+  unreachable(origin: string, protocol: Protocol): void {
+    this.#main.tell({ type: "unreachable", origin, protocol });
+  }
+
+  locate(request: PartRequest): Promise<Origin> {
+    return this.#main.ask("locate", request);
+  }
+
+  owner(stream: string): Promise<StreamOwner | undefined> {
+    return this.#main.ask("owner", stream);
+  }
+}
+
+class FarSessionLog implements SessionLog {
+  readonly #main: MainThread;
+
+  constructor(main: MainThread) {
+    this.#main = main;
+  }
+
+  opened(event: SessionOpened): void {
+    this.#main.tell({ type: "session_opened", event });
+  }
+
+  closed(event: SessionClosed): void {
+    this.#main.tell({ type: "session_closed", event });
+  }
+
+  refused({ error, ...event }: SessionRefused): void {
+    this.#main.tell({ type: "session_refused", event, error: sendError(error) });
+  }
+}
+
+/** Counts by itself, and sends what has come together. */
+export class LaneMetrics implements Metrics {
+  readonly #tell: (notice: LaneNotice) => void;
+  #counts = new Map<string, Counted>();
+
+  constructor(tell: (notice: LaneNotice) => void) {
+    this.#tell = tell;
+  }
+
+  count(name: string, labels?: Readonly<Record<string, string>>, by = 1): void {
+    const key = labels === undefined ? name : `${name} ${Object.values(labels).join(" ")}`;
+    const sum = (this.#counts.get(key)?.by ?? 0) + by;
+    this.#counts.set(key, { name, labels, by: sum });
+  }
+
+  gauge(name: string, value: number): void {
+    this.#tell({ type: "gauge", name, value });
+  }
+
+  observe(name: string, seconds: number, labels?: Readonly<Record<string, string>>): void {
+    this.#tell({ type: "observe", name, seconds, labels });
+  }
+
+  /** Sends the counts. */
+  flush(): void {
+    if (this.#counts.size === 0) return;
+    this.#tell({ type: "count", counts: [...this.#counts.values()] });
+    this.#counts = new Map();
+  }
+}
+
+function pairOf([name, value]: readonly [string, string]): [string, string] {
+  return [name, value];
+}

@@ -1,0 +1,143 @@
+// What a lane and the main thread say to each other: plain data, in the order in which it is sent.
+
+import type { OriginStatus } from "../core/directory.ts";
+import type { Address, Origin, Protocol } from "../core/origin.ts";
+import type {
+  EndedBy,
+  PartRequest,
+  SessionClosed,
+  SessionOpened,
+  SessionRefused,
+  StreamOwner,
+  StreamRequest,
+} from "../core/ports.ts";
+import type { TcpEngine } from "../net/engine.ts";
+import type { SentError } from "./sent_error.ts";
+import type { TallyMemory } from "./shared_tally.ts";
+
+/** Which relays a lane runs, and where. */
+export interface LaneListen {
+  readonly rtmp: { readonly host?: string; readonly port: number };
+  /** Absent where the HTTP server is the main thread's. */
+  readonly http: { readonly host?: string; readonly port: number } | undefined;
+  /** Whether others listen there too. */
+  readonly reusePort: boolean;
+}
+
+/** What a lane is made of. */
+export interface LaneInit {
+  /** Its number, from 1; the main thread is 0. */
+  readonly lane: number;
+  readonly engine: TcpEngine["kind"];
+  readonly listen: LaneListen;
+  /** Of which the lane makes the configuration. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** Ids of sessions begin with it. */
+  readonly idPrefix: string;
+  /** What the process calls itself in Via. */
+  readonly pseudonym: string;
+  /** Connections of each listener, and memory of clients that are not identified, of all lanes. */
+  readonly rtmpConnections: TallyMemory;
+  readonly httpConnections: TallyMemory;
+  readonly identifyMemory: TallyMemory;
+  /** A count of the messages sent to the lane, as 32 bits that both threads share. */
+  readonly mail: SharedArrayBuffer;
+  /** An eventfd that says that there is mail, for the libc engine. */
+  readonly wake?: number | undefined;
+}
+
+/** A request that the main thread answers: for a page or a file. It has no body. */
+export interface PageRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: readonly (readonly [string, string])[];
+}
+
+/** An answer without its body. */
+export interface PageAnswer {
+  readonly status: number;
+  readonly headers: readonly (readonly [string, string])[];
+  /** Number of the body, to be pulled piece by piece; undefined when there is none. */
+  readonly body: number | undefined;
+}
+
+/** What a lane asks for, and what it gets. */
+export interface LaneQuestions {
+  resolve: { readonly question: StreamRequest; readonly answer: Origin };
+  confirm: { readonly question: string; readonly answer: undefined };
+  locate: { readonly question: PartRequest; readonly answer: Origin };
+  owner: { readonly question: string; readonly answer: StreamOwner | undefined };
+  origins: { readonly question: undefined; readonly answer: readonly OriginStatus[] };
+  page: { readonly question: PageRequest; readonly answer: PageAnswer };
+  /** The next piece of a body; undefined at its end. */
+  pull: { readonly question: number; readonly answer: Uint8Array | undefined };
+}
+
+/** What a lane tells. */
+export type LaneNotice =
+  | { readonly type: "release"; readonly session: string }
+  | {
+    readonly type: "reached" | "unreachable";
+    readonly origin: string;
+    readonly protocol: Protocol;
+  }
+  | { readonly type: "session_opened"; readonly event: SessionOpened }
+  | { readonly type: "session_closed"; readonly event: SessionClosed }
+  | {
+    readonly type: "session_refused";
+    readonly event: Omit<SessionRefused, "error">;
+    readonly error: SentError;
+  }
+  | { readonly type: "count"; readonly counts: readonly Counted[] }
+  | { readonly type: "gauge"; readonly name: string; readonly value: number }
+  | {
+    readonly type: "observe";
+    readonly name: string;
+    readonly seconds: number;
+    readonly labels: Readonly<Record<string, string>> | undefined;
+  }
+  /** Bytes that origins have sent for sessions, those that have changed. */
+  | { readonly type: "received"; readonly sessions: readonly (readonly [string, number])[] }
+  /** Nobody wants the rest of a body. */
+  | { readonly type: "drop_body"; readonly body: number }
+  | { readonly type: "error"; readonly error: SentError };
+
+/** A counter of the metrics and what is to be added. */
+export interface Counted {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>> | undefined;
+  readonly by: number;
+}
+
+/** From a lane. */
+export type FromLane =
+  | { readonly type: "opened"; readonly rtmp: Address; readonly http: Address | undefined }
+  | { readonly type: "failed"; readonly error: SentError }
+  | {
+    readonly type: "question";
+    readonly id: number;
+    readonly about: keyof LaneQuestions;
+    readonly question: unknown;
+  }
+  | { readonly type: "notice"; readonly notice: LaneNotice }
+  /** Answers a ping, once everything sent before it has been taken. */
+  | { readonly type: "pong" }
+  /** Of the relays that were told to drain: the last client has left. */
+  | { readonly type: "idle"; readonly relay: LaneRelay }
+  | { readonly type: "closed" };
+
+/** The relays of a lane. */
+export type LaneRelay = "rtmp" | "http";
+
+/** To a lane. */
+export type ToLane =
+  | { readonly type: "open"; readonly init: LaneInit }
+  | { readonly type: "answer"; readonly id: number; readonly answer: unknown }
+  | { readonly type: "refusal"; readonly id: number; readonly error: SentError }
+  | { readonly type: "end_session"; readonly session: string; readonly reason: EndedBy }
+  | { readonly type: "drain"; readonly relay: LaneRelay }
+  | { readonly type: "kill"; readonly relay: LaneRelay }
+  | { readonly type: "stop"; readonly relay: LaneRelay }
+  | { readonly type: "configure"; readonly variables: Readonly<Record<string, string>> }
+  | { readonly type: "ping" }
+  | { readonly type: "close" };
