@@ -1,12 +1,13 @@
 // Keeps this process's copy of what is in Redis up to date: by the messages about every change, by
 // Redis's answers to our own wishes, and by reading everything when messages may have been lost.
-// Versions decide what is newer, since answers and messages come over different connections.
+// change_order.ts decides what is newer.
 
 import type { Origin } from "../../core/origin.ts";
 import type { Metrics } from "../../core/ports.ts";
 import { isLive } from "../mapping_rules.ts";
 import type { RecordTable } from "../record_table.ts";
 import type { RedisCalls } from "./calls.ts";
+import { Census, ChangeOrder } from "./change_order.ts";
 import {
   type MappingResult,
   parseMapping,
@@ -44,13 +45,6 @@ export interface Missing {
   readonly streams: readonly string[];
 }
 
-/** One kind of record while all of it is being read. */
-interface Census {
-  /** What was found, and what messages have told of meanwhile with the number of the change. */
-  readonly found: Set<string>;
-  readonly told: Map<string, number>;
-}
-
 /** What of a part of an index is to be read, and what becomes of it. */
 interface Kind {
   readonly index: string;
@@ -74,7 +68,7 @@ const MOST_PARTS = 50_000;
 /** The reader of all changes. */
 export class Follower {
   readonly #options: FollowerOptions;
-  #version = 0;
+  readonly #order = new ChangeOrder();
   #origins: Census | undefined;
   #streams: Census | undefined;
 
@@ -84,7 +78,7 @@ export class Follower {
 
   /** Number of the last change up to which nothing is missing. */
   get version(): number {
-    return this.#version;
+    return this.#order.version;
   }
 
   /** Takes a message as it came. */
@@ -100,11 +94,9 @@ export class Follower {
       return;
     }
     const { version, origin, streams, gone, session } = message;
-    // Nothing is missing before the first reading, nor of what was read after the change.
-    if (version > this.#version + 1 && this.#version > 0) this.#options.onGap();
-    if (version === this.#version + 1 || this.#version === 0) this.#version = version;
+    if (this.#order.hear(version)) this.#options.onGap();
     if (origin) {
-      this.#origins?.told.set(origin.origin.id, version);
+      this.#origins?.tell(origin.origin.id, version);
       this.takeOrigin({ record: origin.origin, ttl: origin.ttl }, version);
     }
     // What is gone has made room for what has come.
@@ -118,8 +110,7 @@ export class Follower {
     operations: readonly StreamOperation[],
     { version, value }: Versioned<readonly MappingResult[]>,
   ): void {
-    // Messages have told all of it, and perhaps what came after.
-    if (version <= this.#version) return;
+    if (this.#order.hasHeard(version)) return;
     operations.forEach(({ stream, kind }, at) => {
       const result = value[at]!;
       if (result.outcome === "holds") this.#takeMapping(result.mapping, version);
@@ -137,7 +128,7 @@ export class Follower {
   /** Reads everything there is. @returns what the copy has and Redis has not */
   async readAll(connection: RedisCalls): Promise<Missing> {
     this.#options.metrics.count("srs_proxy_redis_full_reads_total");
-    const [origins, streams] = [newCensus(), newCensus()];
+    const [origins, streams] = [new Census(), new Census()];
     this.#origins = origins;
     this.#streams = streams;
     try {
@@ -151,18 +142,15 @@ export class Follower {
     }
   }
 
-  /** The numbers of changes mean something only as long as the connection lives. */
+  /** The connection is another one. */
   beginAnew(): void {
-    this.#version = 0;
+    this.#order.beginAnew();
     this.#options.table.forgetVersions();
   }
 
   async #takeVersion(connection: RedisCalls): Promise<void> {
-    const before = this.#version;
-    const version = await this.#options.remote.probe(connection);
-    // Numbers go back when Redis has lost them and its clock was put back.
-    if (version < before) this.beginAnew();
-    this.#version = Math.max(this.#version, version);
+    const { remote, table } = this.#options;
+    if (this.#order.startReading(await remote.probe(connection))) table.forgetVersions();
   }
 
   async #readKind(connection: RedisCalls, kind: Kind): Promise<void> {
@@ -184,9 +172,8 @@ export class Follower {
       const text = value[at];
       const ttl = Math.min(LONGEST_TTL, part.names.get(name)!);
       if (text === undefined || !(ttl > 0)) return;
-      // A message has told of something newer.
-      if ((kind.census.told.get(name) ?? 0) > version) return;
-      if (kind.take(name, text, { ttl, version })) kind.census.found.add(name);
+      if (kind.census.isOutdated(name, version)) return;
+      if (kind.take(name, text, { ttl, version })) kind.census.find(name);
       else remote.countIgnored();
     });
   }
@@ -222,7 +209,7 @@ export class Follower {
   }
 
   #takeMapping(mapping: TimedMapping, version: number): void {
-    this.#streams?.told.set(mapping.record.stream, version);
+    this.#streams?.tell(mapping.record.stream, version);
     this.#putMapping(mapping, version);
   }
 
@@ -237,7 +224,7 @@ export class Follower {
   }
 
   #removeMapping(stream: string, version: number): void {
-    this.#streams?.told.set(stream, version);
+    this.#streams?.tell(stream, version);
     if (!this.#options.unwritten.hasStream(stream)) {
       this.#options.table.removeStream(stream, version);
     }
@@ -246,21 +233,15 @@ export class Follower {
   #missing(origins: Census, streams: Census): Missing {
     const { table } = this.#options;
     const now = this.#options.now();
-    const isMissing = ({ found, told }: Census, name: string) =>
-      !found.has(name) && !told.has(name);
     return {
       origins: table.origins(now)
         .filter(({ expiresIn }) => expiresIn !== null && expiresIn > 0)
         .map(({ origin }) => origin.id)
-        .filter((id) => isMissing(origins, id)),
+        .filter((id) => origins.isMissing(id)),
       streams: Array.from(table.streams(now), ({ stream }) => stream)
-        .filter((stream) => isMissing(streams, stream)),
+        .filter((stream) => streams.isMissing(stream)),
     };
   }
-}
-
-function newCensus(): Census {
-  return { found: new Set(), told: new Map() };
 }
 
 function shorter(ttl: number): number {
