@@ -1,6 +1,5 @@
 // Opens the parts of the program, each with what it needs of the configuration and of the others. A part
-// of app.ts, which is the one place that knows everything. Sections of the configuration are handed on
-// as they are, not copied: app.ts changes them in place.
+// of app.ts, which is the one place that knows everything.
 
 import { AddressPolicy } from "../api/address_policy.ts";
 import { probeOrigin } from "./probe.ts";
@@ -9,8 +8,9 @@ import { LiveSessions, type LiveSessionsOptions } from "../api/session_log.ts";
 import { type Readiness, systemApi } from "../api/system_api.ts";
 import { openMetrics, refreshMetrics } from "./metrics.ts";
 import { type ApiPort, openHttp } from "./http.ts";
-import { type OpenRegistry, openRegistry } from "./registry.ts";
-import { ABOUT, logError, type LogOutput, type State, type Surroundings } from "./surroundings.ts";
+import { openRegistry, readTlsFiles } from "./registry.ts";
+import { ABOUT, liveOptions, logError, type LogOutput, type State } from "./surroundings.ts";
+import type { Surroundings } from "./surroundings.ts";
 import type { Config } from "../config/config.ts";
 import { HopMark } from "../core/hop_mark.ts";
 import { addressGroup } from "../core/address_group.ts";
@@ -49,7 +49,6 @@ export interface Parts {
   readonly httpApi: ApiPort;
   readonly system: WebServer;
   readonly registry: Registry;
-  readonly redisAccess?: NonNullable<OpenRegistry["access"]>;
   readonly sessions: LiveSessions;
   readonly state: State;
 }
@@ -64,28 +63,34 @@ export async function openParts(
   log: LogOutput,
   stack: AsyncDisposableStack,
 ): Promise<Parts> {
-  const state: State = { draining: false, ownAddresses: [] };
+  const { type } = config.registry;
+  const { access } = config.redis;
+  const redisAccess = type === "redis" ? await readTlsFiles(access) : access;
+  const state: State = { config, redisAccess, draining: false, ownAddresses: [] };
   const metrics = openMetrics(stack);
   stack.use(giveSpareMemoryBack());
   const relays: Relay[] = [];
-  const addresses = addressPolicy(config, state, () => opened.registry.otherProxies);
+  const addresses = addressPolicy(state, () => registry.otherProxies);
   const lookup = new NameLookup();
   const names = new OriginNames(async (name) => {
     return addresses.usable(name, await lookup.addressesOf(name));
   });
-  const opened = await openRegistry(config, stack, {
+  const registry = await openRegistry(state, stack, {
     metrics,
     sessions: controlOf(relays),
     probe: async (origin) => await probeOrigin(await names.resolved(origin)),
   });
-  const { registry, access } = opened;
   const sessions = new LiveSessions(LIVE_SESSIONS);
   const surroundings: Surroundings = {
-    ...{ config, registry, metrics, log, state, sessions, addresses, names },
+    ...{ state, registry, metrics, log, sessions, addresses, names },
+    ...liveOptions(state),
+    reusePort: config.listen.reusePort,
+    rtcSessions: registry,
     hopMark: new HopMark(),
     resolver: new NamedOrigins(registry, names),
-    identifyMemory: new MemoryBudget(config.identifyMemory),
+    identifyMemory: new MemoryBudget(() => state.config.identifyMemory),
     newSession: sessionIds(),
+    onError: logError,
   };
   const system = systemHandler(surroundings, relays);
   const rtmp = stack.use(openRtmp(surroundings));
@@ -97,7 +102,6 @@ export async function openParts(
   relays.push(rtmp, httpServer, rtcMedia, srt);
   return {
     ...{ rtmp, httpServer, rtcMedia, srt, registry, sessions, state },
-    ...(access === undefined ? {} : { redisAccess: access }),
     httpApi,
     system: stack.use(openSystem(surroundings, system)),
   };
@@ -125,7 +129,7 @@ function sessionIds(): () => string {
 }
 
 function systemHandler(
-  { config, registry, metrics, log, state, sessions, addresses, names }: Surroundings,
+  { registry, metrics, log, state, sessions, addresses, names }: Surroundings,
   relays: readonly Relay[],
 ) {
   const guard = new LoopGuard({
@@ -151,28 +155,27 @@ function systemHandler(
     about: ABOUT,
     addresses,
     resolved: (origin) => names.resolved(origin),
-    access: config.register,
+    access: () => state.config.register,
   });
 }
 
 /** What public ports have used up keeps no heartbeat out: the System API has memory of its own. */
 function openSystem(
-  { config, metrics }: Surroundings,
+  surroundings: Surroundings,
   app: ReturnType<typeof systemHandler>,
 ): WebServer {
-  const { listen, limits, timeouts } = config;
-  const identifyMemory = new MemoryBudget(config.identifyMemory);
+  const { state, metrics } = surroundings;
+  const identifyMemory = new MemoryBudget(() => state.config.identifyMemory);
   return WebServer.open({
-    ...{ limits, timeouts, identifyMemory },
+    ...surroundings,
+    identifyMemory,
     name: "System API",
-    listen: listen.systemApi,
-    reusePort: listen.reusePort,
+    listen: state.config.listen.systemApi,
     handle: async (request, peer) => {
       using memory = identifyMemory.open(addressGroup(peer.host));
       return await app.fetch(request, { peer, memory });
     },
     onRefused: (reason) => metrics.count("srs_proxy_system_refused_total", { reason }),
-    onError: logError,
   });
 }
 
@@ -182,13 +185,12 @@ export function localIps(): string[] {
 }
 
 function addressPolicy(
-  { register }: Config,
   state: State,
   otherProxies: () => readonly ProxyPlace[],
 ): AddressPolicy {
   return new AddressPolicy({
-    allow: register.allow,
-    allowNames: register.allowNames,
+    allow: () => state.config.register.allow,
+    allowNames: () => state.config.register.allowNames,
     ownAddresses: () => state.ownAddresses,
     otherProxies,
     localIps,
@@ -196,47 +198,31 @@ function addressPolicy(
 }
 
 function openRtmp(surroundings: Surroundings): RtmpRelay {
-  const { config, resolver, metrics, state, sessions, identifyMemory, newSession } = surroundings;
-  const { listen, limits, timeouts } = config;
-  return RtmpRelay.open({
-    ...{ limits, timeouts, identifyMemory, sessions, metrics, newSession },
-    listen: listen.rtmp,
-    reusePort: listen.reusePort,
-    resolver,
-    isDraining: () => state.draining,
-    onError: logError,
-  });
+  return RtmpRelay.open({ ...surroundings, listen: surroundings.state.config.listen.rtmp });
 }
 
 async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> {
-  const { config, registry, resolver, metrics, sessions, newSession } = surroundings;
-  const { candidates: _, ...limits } = config.webrtc;
+  const { listen, webrtc, udp, registry } = surroundings.state.config;
+  const { candidates: _, ...limits } = webrtc;
   const relay = await RtcMediaRelay.open({
+    ...surroundings,
     ...limits,
-    ...{ sessions, metrics, newSession },
-    listen: config.listen.webrtc,
-    reusePort: config.listen.reusePort,
-    handsOver: config.listen.reusePort && config.registry.type === "redis",
-    engine: config.udp.engine,
-    resolver,
-    rtcSessions: registry,
-    onError: logError,
+    listen: listen.webrtc,
+    handsOver: listen.reusePort && registry.type === "redis",
+    engine: udp.engine,
   });
   logEngine("rtc", relay.engine);
   return relay;
 }
 
 async function openSrt(surroundings: Surroundings): Promise<SrtRelay> {
-  const { config, resolver, metrics, sessions, newSession } = surroundings;
+  const { listen, srt, udp, registry } = surroundings.state.config;
   const relay = await SrtRelay.open({
-    ...config.srt,
-    ...{ sessions, metrics, newSession },
-    listen: config.listen.srt,
-    reusePort: config.listen.reusePort,
-    leavesPort: config.listen.reusePort && config.registry.type === "redis",
-    engine: config.udp.engine,
-    resolver,
-    onError: logError,
+    ...surroundings,
+    ...srt,
+    listen: listen.srt,
+    leavesPort: listen.reusePort && registry.type === "redis",
+    engine: udp.engine,
   });
   logEngine("srt", relay.engine);
   return relay;
@@ -247,18 +233,12 @@ function logEngine(protocol: string, { kind, buffers }: RtcMediaRelay["engine"])
 }
 
 function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signaling {
-  const { config, registry, resolver, metrics, state, sessions } = surroundings;
-  const { identifyMemory, hopMark, newSession } = surroundings;
+  const { state } = surroundings;
   return Signaling.open({
-    ...{ media, sessions, metrics, identifyMemory, hopMark, newSession },
-    timeouts: config.timeouts,
-    resolver,
-    rtcSessions: registry,
-    trustedProxies: config.http.trustedProxies,
-    candidates: config.webrtc.candidates,
+    ...surroundings,
+    media,
+    candidates: () => state.config.webrtc.candidates,
     mediaPort: media.address.port,
-    isDraining: () => state.draining,
-    onError: logError,
   });
 }
 

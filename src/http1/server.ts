@@ -32,8 +32,8 @@ export interface Http1ServerOptions {
   readonly name: string;
   readonly listen: ListenAddress;
   readonly reusePort?: boolean;
-  readonly limits: ConnectionLimits;
-  readonly timeouts: HeadTimeouts;
+  limits(): ConnectionLimits;
+  timeouts(): HeadTimeouts;
   /** What is kept of requests until their heads, and bodies if they have any, are complete. */
   readonly identifyMemory: MemoryBudget;
   /** Answers one request, to its end; reads its body, or has the connection end. */
@@ -98,7 +98,7 @@ export class Http1Server implements AsyncDisposable {
     const client = new HttpClient(connection);
     using memory = this.#options.identifyMemory.open(addressGroup(connection.peer.host));
     const { timeouts } = this.#options;
-    let timeout = timeouts.head;
+    let timeout = timeouts().head;
     while (!this.#stopped) {
       const exchange = await this.#nextExchange(client, memory, timeout);
       if (exchange === undefined) return;
@@ -107,7 +107,7 @@ export class Http1Server implements AsyncDisposable {
       if (!exchange.keepAlive || this.#stopped) {
         return await connection.closeGently(LINGER, client.reading);
       }
-      timeout = timeouts.keepAlive;
+      timeout = timeouts().keepAlive;
     }
   }
 

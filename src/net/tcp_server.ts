@@ -12,7 +12,7 @@ import { TcpConnection } from "./tcp_connection.ts";
 /** How long the accept loop rests when the process is out of descriptors. */
 const REST = 100;
 
-/** Bounds of a port; looked at for every connection, so that they may change. */
+/** Bounds of a port. */
 export interface ConnectionLimits {
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
@@ -24,8 +24,9 @@ export interface TcpServerOptions {
   readonly name: string;
   readonly listen: ListenAddress;
   /** Whether other processes of this user may listen on it at the same time (SO_REUSEPORT). */
-  readonly reusePort?: boolean;
-  readonly limits: ConnectionLimits;
+  readonly reusePort?: boolean | undefined;
+  /** Asked for every connection, so that they may change. */
+  limits(): ConnectionLimits;
   /** Serves one connection, which is closed when it returns. */
   serve(connection: TcpConnection): Promise<void>;
   /** Told of every connection closed at once for a bound. */
@@ -113,7 +114,7 @@ export class TcpServer implements AsyncDisposable {
   #take(conn: Deno.TcpConn): void {
     const { hostname, port } = conn.remoteAddr as Deno.NetAddr;
     const host = normalizeIp(hostname) ?? hostname;
-    const { maxConnections, maxConnectionsPerAddress } = this.#options.limits;
+    const { maxConnections, maxConnectionsPerAddress } = this.#options.limits();
     if (this.#connections.size >= maxConnections) {
       return this.#refuse(conn, "total");
     }

@@ -66,7 +66,7 @@ async function run({ config, settings }: Start, { io, output, log }: Means): Pro
       notifier.reloading();
       notifier.reloaded(await reloader.reload());
     }));
-    return await live(app, config, { signals, notifier, output });
+    return await live(app, { signals, notifier, output });
   } catch (error) {
     if (!(error instanceof ProxyError)) throw error;
     output.printError(error.message);
@@ -80,7 +80,7 @@ interface Surroundings {
   readonly output: ProcessOutput;
 }
 
-async function live(app: App, config: Config, surroundings: Surroundings): Promise<number> {
+async function live(app: App, surroundings: Surroundings): Promise<number> {
   const { signals, notifier, output } = surroundings;
   const died = app.closed.then(() => "closed" as const, (error: unknown) => ({ error }));
   const first = await Promise.race([died, signals.next()]);
@@ -89,13 +89,14 @@ async function live(app: App, config: Config, surroundings: Surroundings): Promi
     output.printError(`Cannot go on: ${why}`);
     return 1;
   }
-  LOG.info("Draining", { grace: config.quit.grace });
-  notifier.stopping(config.quit.force);
+  const { grace, force: forceAfter } = app.config.quit;
+  LOG.info("Draining", { grace });
+  notifier.stopping(forceAfter);
   app.drain();
   const { promise: forced, resolve: force } = Promise.withResolvers<"forced">();
-  using _deadline = new Deadline(config.quit.force, () => force("forced"));
+  using _deadline = new Deadline(forceAfter, () => force("forced"));
   const ended = (async () => {
-    await app.finish(config.quit.grace);
+    await app.finish(grace);
     await app[Symbol.asyncDispose]();
     return "ended" as const;
   })();

@@ -14,7 +14,7 @@ import { join, readWire } from "./rtmp_wire.ts";
 import { isOver } from "./scripted_http_origin.ts";
 
 /** Deadlines for tests in which none of them passes; change some of a copy for the others. */
-export const RTMP_TIMEOUTS: RtmpRelayOptions["timeouts"] = {
+export const RTMP_TIMEOUTS: ReturnType<RtmpRelayOptions["timeouts"]> = {
   handshake: 5_000,
   identify: 5_000,
   dial: 1_000,
@@ -61,9 +61,9 @@ export class RtmpRelayWorld implements AsyncDisposable {
     let ids = 0;
     const relay = stack.use(RtmpRelay.open({
       listen: { host: "::", port: 0 },
-      limits: { maxConnections: 1_000, maxConnectionsPerAddress: 500 },
+      limits: () => ({ maxConnections: 1_000, maxConnectionsPerAddress: 500 }),
       identifyMemory: ampleMemory(),
-      timeouts: { ...RTMP_TIMEOUTS },
+      timeouts: () => RTMP_TIMEOUTS,
       resolver: registry,
       sessions: {
         opened: (event) => sessions.opened(event),

@@ -125,9 +125,9 @@ export class RtmpRelayWorld implements AsyncDisposable {
     let ids = 0;
     const relay = stack.use(RtmpRelay.open({
       listen: { host: "127.0.0.1", port: 0 },
-      limits: { maxConnections: 100, maxConnectionsPerAddress: 50 },
+      limits: () => ({ maxConnections: 100, maxConnectionsPerAddress: 50 }),
       identifyMemory: ampleMemory(),
-      timeouts: { ...TIMEOUTS, ...timeouts },
+      timeouts: () => ({ ...TIMEOUTS, ...timeouts }),
       resolver: registry,
       sessions,
       metrics,

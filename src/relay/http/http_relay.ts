@@ -1,12 +1,14 @@
 // The HTTP front: a port, what is asked for there, and the requests under way with their bounds,
 // their sweep and their end. Media goes to origins; everything else is answered by a given handler.
 
+import { systemClock } from "../../core/clock.ts";
 import type { EndedBy, RelaySessions } from "../../core/ports.ts";
 import type { ListenAddress } from "../../core/endpoint.ts";
 import type { OriginStatus } from "../../core/directory.ts";
 import { type ProxyError, toProxyError } from "../../core/errors.ts";
 import type { MemoryBudget } from "../../core/memory_budget.ts";
 import type { Address } from "../../core/origin.ts";
+import { Sweeper } from "../../net/sweeper.ts";
 import type { ConnectionLimits } from "../../net/tcp_server.ts";
 import { corsFields } from "./fields.ts";
 import { Forwarder } from "../../http1/forward.ts";
@@ -21,8 +23,6 @@ import type { HttpPorts, HttpTimeouts } from "./ports.ts";
 import { dropSmallBody } from "../../http1/small_body.ts";
 import type { WebHandler } from "../../http1/web_server.ts";
 
-/** Longest time between two sweeps, milliseconds. */
-const SWEEP = 1000;
 /** What is the API's where both have one port, as with SRS. */
 const API = /^\/(?:api|rtc)\//;
 /** What the pages ask of the port that they come from, although it looks like the API's. */
@@ -33,15 +33,15 @@ const METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 export interface HttpRelayOptions extends HttpPorts {
   readonly listen: ListenAddress;
   readonly reusePort?: boolean;
-  readonly limits: ConnectionLimits;
+  limits(): ConnectionLimits;
   readonly identifyMemory: MemoryBudget;
-  readonly timeouts: HttpTimeouts & HeadTimeouts;
+  timeouts(): HttpTimeouts & HeadTimeouts;
   /** Every origin, for files that belong to no stream. */
   origins(): Promise<readonly OriginStatus[]>;
   /** Whether such files are looked for. */
   looksForFiles(): boolean;
   /** What else has this port, and answers below `/api/` and `/rtc/`; it does so to the end. */
-  readonly api?: Pick<WebHandler, "serve">;
+  readonly api?: Pick<WebHandler, "serve"> | undefined;
   /** Answers what is no request for media. */
   answerOther(request: Request): Promise<Response>;
   /** Told of errors that are nobody's fault but the program's. */
@@ -67,7 +67,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
   readonly #running = new Set<Running>();
   readonly #whenIdle: (() => void)[] = [];
   readonly #server: Http1Server;
-  readonly #sweeper: ReturnType<typeof setInterval>;
+  readonly #sweeper: Sweeper;
 
   private constructor(options: HttpRelayOptions) {
     this.#options = options;
@@ -85,9 +85,11 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
       pool[Symbol.dispose]();
       throw error;
     }
-    const { idle, stall } = options.timeouts;
-    const interval = Math.min(SWEEP, idle / 2, stall / 2);
-    this.#sweeper = setInterval(() => this.#sweep(interval), interval);
+    this.#sweeper = new Sweeper({
+      clock: systemClock,
+      timeouts: options.timeouts,
+      sweep: (elapsed) => this.#sweep(elapsed),
+    });
   }
 
   /** @throws ProxyError `internal` when the port cannot be bound */
@@ -146,7 +148,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     this.kill();
     await this.#server[Symbol.asyncDispose]();
     this.#services.pool[Symbol.dispose]();
-    clearInterval(this.#sweeper);
+    this.#sweeper[Symbol.dispose]();
   }
 
   #find(session: string): Running | undefined {
@@ -161,7 +163,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     if (api !== undefined && isApis) return await api.serve(exchange);
     try {
       if (await this.#answerMethod(exchange)) return;
-      await dropSmallBody(exchange, this.#options.timeouts.head);
+      await dropSmallBody(exchange, this.#options.timeouts().head);
       this.#options.hopMark.requireNew(exchange.request.fields.tokens("via"));
       const media = await this.#findMedia(exchange);
       if (media === undefined) await this.#answerOther(exchange);
@@ -177,14 +179,14 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
   /** Answers what its method decides: the question what may be asked, and what is not done. */
   async #answerMethod(exchange: HttpExchange): Promise<boolean> {
     const { method } = exchange.request;
-    const cors = corsFields(exchange.request, this.#options.corsOrigins);
+    const cors = corsFields(exchange.request, this.#options.corsOrigins());
     const allow = { name: "Allow", value: METHODS.join(", ") };
     if (!METHODS.includes(method)) {
       this.#countRefused("method");
       if (exchange.request.bodyLength !== 0) exchange.keepAlive = false;
       await exchange.answer({ status: 405, fields: [...cors, allow] });
     } else if (method === "OPTIONS") {
-      await dropSmallBody(exchange, this.#options.timeouts.head);
+      await dropSmallBody(exchange, this.#options.timeouts().head);
       await exchange.answer({ status: 204, fields: [...cors, allow] });
     } else {
       return false;
@@ -194,7 +196,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
 
   async #findMedia(exchange: HttpExchange): Promise<MediaRequest | undefined> {
     const { resolver, hlsPaths } = this.#options;
-    const wish = mediaWishOf(exchange.request, hlsPaths);
+    const wish = mediaWishOf(exchange.request, hlsPaths());
     const held = await heldMedia(wish, async (stream) => {
       return (await resolver.owner(stream))?.confirmed ?? false;
     });
@@ -221,7 +223,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
       await response.body?.cancel();
       return await this.#answerMedia(exchange, file);
     }
-    const page = new PageExchange(exchange, this.#options.timeouts.stall);
+    const page = new PageExchange(exchange, this.#options.timeouts().stall);
     await this.#track(page, () => page.run(response));
   }
 
@@ -241,7 +243,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
       exchange.connection.close();
       return;
     }
-    await exchange.answerError(error, corsFields(exchange.request, this.#options.corsOrigins));
+    await exchange.answerError(error, corsFields(exchange.request, this.#options.corsOrigins()));
   }
 
   #countRefused(reason: string): void {

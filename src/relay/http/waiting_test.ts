@@ -28,7 +28,7 @@ async function publish(world: HttpRelayWorld, ...failed: string[]): Promise<void
 
 Deno.test("a viewer waits for its stream for longer than an answer may take", async () => {
   await using origin = silentOrigin();
-  await using world = await HttpRelayWorld.open({ timeouts: IMPATIENT });
+  await using world = await HttpRelayWorld.open({ timeouts: () => IMPATIENT });
   await world.addOrigin("o", origin.port);
   using client = await world.client();
   await client.get(TARGET);
@@ -45,7 +45,7 @@ Deno.test("a viewer waits for its stream for longer than an answer may take", as
 
 Deno.test("it waits for the idle time at most, and nobody is blamed", async () => {
   await using origin = silentOrigin();
-  await using world = await HttpRelayWorld.open({ timeouts: { ...IMPATIENT, idle: 400 } });
+  await using world = await HttpRelayWorld.open({ timeouts: () => ({ ...IMPATIENT, idle: 400 }) });
   await world.addOrigin("o", origin.port);
   const client = await world.ask(TARGET);
   assert.equal(client.status, 404);
@@ -83,7 +83,9 @@ Deno.test("a viewer that waits is told when the process is about to end", async 
 
 Deno.test("a viewer that waits follows its stream to another origin", async () => {
   await using frozen = silentOrigin();
-  await using world = await HttpRelayWorld.open({ timeouts: { ...HTTP_TIMEOUTS, stall: 200 } });
+  await using world = await HttpRelayWorld.open({
+    timeouts: () => ({ ...HTTP_TIMEOUTS, stall: 200 }),
+  });
   await world.addOrigin("frozen", frozen.port);
   using client = await world.client();
   await client.get(TARGET);

@@ -9,12 +9,12 @@ import type { Advertised } from "../../protocol/rtc/answer.ts";
 
 /** Knows the configured addresses. */
 export class Advertiser {
-  readonly #candidates: readonly MediaTarget[];
+  readonly #candidates: () => readonly MediaTarget[];
   readonly #port: number;
   readonly #names = new NameLookup();
 
   /** @param port the proxy's own UDP port */
-  constructor(candidates: readonly MediaTarget[], port: number) {
+  constructor(candidates: () => readonly MediaTarget[], port: number) {
     this.#candidates = candidates;
     this.#port = port;
   }
@@ -26,7 +26,7 @@ export class Advertiser {
    * @param asked what `askedTarget` found in the request
    */
   async advertise(asked: MediaTarget | undefined): Promise<Advertised> {
-    const configured = await Promise.all(this.#candidates.map((target) => this.#resolve(target)));
+    const configured = await Promise.all(this.#candidates().map((target) => this.#resolve(target)));
     const targets = configured.flat();
     if (targets.length === 0 && asked !== undefined) targets.push(asked);
     return { port: this.#port, targets };

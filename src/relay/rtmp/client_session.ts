@@ -83,7 +83,7 @@ export class ClientSession {
 
   /** See `RelayedPair.sweep`; the phases before have deadlines of their own. */
   sweep(elapsed: number): void {
-    this.#pair?.sweep(elapsed, this.#ports.timeouts);
+    this.#pair?.sweep(elapsed, this.#ports.timeouts());
   }
 
   /** Serves the client to its end. Throws nothing that is the client's or an origin's fault. */
@@ -118,7 +118,7 @@ export class ClientSession {
   }
 
   async #shakeHands(): Promise<boolean> {
-    using deadline = this.#deadline(this.#ports.timeouts.handshake);
+    using deadline = this.#deadline(this.#ports.timeouts().handshake);
     const [inbox, client] = [this.#inbox, this.#client];
     if (!await inbox.require(client, 1)) return this.#countEarlyEnd("handshake", deadline);
     try {
@@ -140,7 +140,7 @@ export class ClientSession {
   }
 
   async #converse(): Promise<ClientConversation | undefined> {
-    using deadline = this.#deadline(this.#ports.timeouts.identify);
+    using deadline = this.#deadline(this.#ports.timeouts().identify);
     const conversation = new ClientConversation(this.#writer, this.#memory);
     while (true) {
       const taken = this.#inbox.length > 0 ? conversation.push(this.#inbox.bytes) : 0;
@@ -197,7 +197,7 @@ export class ClientSession {
     const script = { said, wish, chunkSize: conversation.scanner.chunkSize };
     const conversed = await link.converse(
       script,
-      this.#ports.timeouts.answer,
+      this.#ports.timeouts().answer,
       (messages) => this.#tell(messages),
     );
     const { decision } = conversed;
@@ -309,7 +309,7 @@ export class ClientSession {
 
   /** Writes what the proxy itself has to say; a client that does not take it is cut off. */
   async #send(bytes: Uint8Array): Promise<void> {
-    using _deadline = this.#deadline(this.#ports.timeouts.answer);
+    using _deadline = this.#deadline(this.#ports.timeouts().answer);
     await this.#client.write(bytes);
   }
 

@@ -21,7 +21,7 @@ export interface RtmpTimeouts {
 
 /** Everything one RTMP connection needs of its surroundings. */
 export interface RtmpPorts {
-  readonly timeouts: RtmpTimeouts;
+  timeouts(): RtmpTimeouts;
   readonly resolver: Resolver;
   readonly sessions: SessionLog;
   readonly metrics: Metrics;

@@ -1,21 +1,20 @@
 // The RTMP front: a port and the sessions of its clients, their bounds, their sweep and their end.
 
+import { systemClock } from "../../core/clock.ts";
 import type { ListenAddress } from "../../core/endpoint.ts";
 import type { Address } from "../../core/origin.ts";
+import { Sweeper } from "../../net/sweeper.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
 import { type ConnectionLimits, TcpServer } from "../../net/tcp_server.ts";
 import type { EndedBy, RelaySessions } from "../../core/ports.ts";
 import { ClientSession } from "./client_session.ts";
 import type { RtmpPorts } from "./ports.ts";
 
-/** Longest time between two sweeps, milliseconds. */
-const SWEEP = 1000;
-
 /** What the RTMP front needs to know. */
 export interface RtmpRelayOptions extends RtmpPorts {
   readonly listen: ListenAddress;
-  readonly reusePort?: boolean;
-  readonly limits: ConnectionLimits;
+  readonly reusePort?: boolean | undefined;
+  limits(): ConnectionLimits;
   /** Told of errors that are nobody's fault but the program's. */
   onError(error: unknown): void;
 }
@@ -25,7 +24,7 @@ export class RtmpRelay implements RelaySessions, AsyncDisposable {
   readonly #options: RtmpRelayOptions;
   readonly #sessions = new Set<ClientSession>();
   readonly #server: TcpServer;
-  readonly #sweeper: ReturnType<typeof setInterval>;
+  readonly #sweeper: Sweeper;
 
   private constructor(options: RtmpRelayOptions) {
     this.#options = options;
@@ -33,16 +32,18 @@ export class RtmpRelay implements RelaySessions, AsyncDisposable {
     this.#server = TcpServer.open({
       name: "RTMP",
       listen,
-      ...(reusePort === undefined ? {} : { reusePort }),
+      reusePort,
       limits,
       serve: (connection) => this.#serve(connection),
       onRefused: (limit) =>
         metrics.count("srs_proxy_rtmp_refused_total", { reason: `limit_${limit}` }),
       onError: options.onError,
     });
-    const { idle, stall } = options.timeouts;
-    const interval = Math.min(SWEEP, idle / 2, stall / 2);
-    this.#sweeper = setInterval(() => this.#sweep(interval), interval);
+    this.#sweeper = new Sweeper({
+      clock: systemClock,
+      timeouts: options.timeouts,
+      sweep: (elapsed) => this.#sweep(elapsed),
+    });
   }
 
   /** @throws ProxyError `internal` when the port cannot be bound */
@@ -89,7 +90,7 @@ export class RtmpRelay implements RelaySessions, AsyncDisposable {
     this.drain();
     this.kill();
     await this.#server[Symbol.asyncDispose]();
-    clearInterval(this.#sweeper);
+    this.#sweeper[Symbol.dispose]();
   }
 
   #find(session: string): ClientSession | undefined {
