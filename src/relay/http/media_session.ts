@@ -194,8 +194,7 @@ export class MediaSession {
     const { resolver } = this.#services.ports;
     const { key: { key: stream }, originTag } = this.#media;
     if (!this.#isResolved) {
-      const tag = originTag === undefined ? {} : { originTag };
-      return resolver.locate({ stream, ...tag, protocol: "http", failed });
+      return resolver.locate({ stream, originTag, protocol: "http", failed });
     }
     const session = this.id;
     return resolver.resolve({ stream, protocol: "http", intent: "play", session, failed });

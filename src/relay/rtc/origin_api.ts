@@ -65,8 +65,7 @@ export class OriginApi implements Disposable {
     hopMark.requireNew(fields.tokens("via"));
     const { method, path, query, body } = call;
     const request = outgoingRequest({ method, path, host: client.host, fields, version: "1.1" }, {
-      ...{ query, readable: true, peer: client.peer, trustedProxies, hopMark },
-      ...(body === undefined ? {} : { body }),
+      ...{ query, readable: true, peer: client.peer, trustedProxies, hopMark, body },
     });
     const { origin, link, response } = await this.#forwarder.forward(request, route);
     const leave = () => route.outlivesClient || link.connection.close();

@@ -323,12 +323,12 @@ export class ClientSession {
     this.#ports.metrics.count("srs_proxy_rtmp_refused_total", { reason: error.code });
     const { id, stream, tried } = this.#wanted ?? {};
     this.#ports.sessions.refused({
-      ...(id === undefined ? {} : { session: id }),
+      session: id,
       protocol: "rtmp",
       intent: wish.intent,
       stream: stream ?? wish.name.split("?", 1)[0]!.slice(0, 256),
       client: formatAddress(this.#client.peer),
-      ...(tried === undefined ? {} : { tried }),
+      tried,
       error,
     });
   }
