@@ -1,5 +1,5 @@
 // The part of the table of variables that says where Redis is. Knows nothing of how they hang
-// together: that is config_redis.ts.
+// together: that is redis.ts.
 
 import {
   flag,

@@ -24,24 +24,23 @@ export interface SweeperOptions {
 /** Sweeps until it is disposed of. */
 export class Sweeper implements Disposable {
   readonly #options: SweeperOptions;
-  #timer!: Disposable;
+  #timer: Disposable;
 
   constructor(options: SweeperOptions) {
     this.#options = options;
-    this.#wait();
+    this.#timer = this.#next();
   }
 
   [Symbol.dispose](): void {
     this.#timer[Symbol.dispose]();
   }
 
-  #wait(): void {
-    const { clock, timeouts, sweep } = this.#options;
-    const { idle, stall } = timeouts();
+  #next(): Disposable {
+    const { idle, stall } = this.#options.timeouts();
     const interval = Math.min(LONGEST, idle / 2, stall / 2);
-    this.#timer = clock.after(interval, () => {
-      this.#wait();
-      sweep(interval);
+    return this.#options.clock.after(interval, () => {
+      this.#timer = this.#next();
+      this.#options.sweep(interval);
     });
   }
 }

@@ -3,7 +3,6 @@
 // to connect next. Knows no key and no record.
 
 import { ClientClosedError, createClient } from "@redis/client";
-import { defined } from "../../core/defined.ts";
 import { normalizeIp } from "../../core/endpoint.ts";
 import type { Address } from "../../core/origin.ts";
 import type { RedisAccess, RedisTls } from "../../core/redis_access.ts";
@@ -54,6 +53,12 @@ function newClient({ address, access, silence = SILENCE }: ConnectionOptions) {
     maintNotifications: "disabled",
     clientInfoTag: "srs-proxy",
   });
+}
+
+/** Without what is undefined: the client takes that for a value. */
+function defined<T extends object>(options: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as ReturnType<typeof defined<T>>;
 }
 
 /** A name to ask for; an IP address is none (RFC 6066, section 3), its certificate has it. */

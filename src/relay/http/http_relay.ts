@@ -87,7 +87,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     }
     this.#sweeper = new Sweeper({
       clock: systemClock,
-      timeouts: options.timeouts,
+      timeouts: () => options.timeouts(),
       sweep: (elapsed) => this.#sweep(elapsed),
     });
   }
@@ -195,8 +195,8 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
   }
 
   async #findMedia(exchange: HttpExchange): Promise<MediaRequest | undefined> {
-    const { resolver, hlsPaths } = this.#options;
-    const wish = mediaWishOf(exchange.request, hlsPaths());
+    const { resolver } = this.#options;
+    const wish = mediaWishOf(exchange.request, this.#options.hlsPaths());
     const held = await heldMedia(wish, async (stream) => {
       return (await resolver.owner(stream))?.confirmed ?? false;
     });

@@ -41,7 +41,7 @@ export class RtmpRelay implements RelaySessions, AsyncDisposable {
     });
     this.#sweeper = new Sweeper({
       clock: systemClock,
-      timeouts: options.timeouts,
+      timeouts: () => options.timeouts(),
       sweep: (elapsed) => this.#sweep(elapsed),
     });
   }

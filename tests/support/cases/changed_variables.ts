@@ -62,7 +62,7 @@ export const CHANGED_VARIABLES: Readonly<Record<VariableName, string>> = {
   PROXY_HTTP_API_AUTH_TYPE: "Bearer",
   PROXY_HTTP_API_AUTH_TOKEN: "token-9",
   PROXY_API_TOKEN: "token-26",
-  // One of several ways to say where Redis is; the others are in config_redis_test.ts.
+  // One of several ways to say where Redis is; the others are in redis_test.ts.
   PROXY_REDIS_URL: "",
   PROXY_REDIS_HOST: "",
   PROXY_REDIS_PORT: "",
