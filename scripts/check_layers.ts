@@ -154,6 +154,7 @@ export async function readSources(
 ): Promise<Map<string, string>> {
   const sources = new Map<string, string>();
   const read = async (path: string): Promise<void> => {
+    if (path.endsWith("/node_modules")) return;
     const full = `${directory}/${path}`;
     if ((await Deno.stat(full)).isDirectory) {
       for await (const entry of Deno.readDir(full)) await read(`${path}/${entry.name}`);

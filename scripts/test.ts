@@ -5,6 +5,7 @@
 // many passed and how many failed.
 
 import { resolve } from "node:path";
+import { installPlaywright } from "../tests/support/browser.ts";
 import { NODE_MEDIA_SERVER_PACKAGE } from "../tests/support/node_media_server.ts";
 import { WERIFT_PACKAGE } from "../tests/support/werift_origin.ts";
 import { bundleConsole } from "./bundle_console.ts";
@@ -119,6 +120,7 @@ async function prepare(steps: readonly Step[]): Promise<boolean> {
   for (const args of packages) {
     if (!(await runDeno(["cache", ...args], { timeout: 5 * MINUTE }))) return false;
   }
+  await installPlaywright();
   return true;
 }
 

@@ -23,12 +23,14 @@ export function withVariableTable(document: string): string {
 
 function variableTable(): string {
   const sections = GROUPS.map(({ title, variables }) => {
-    const rows = Object.entries(variables).map(([name, { default: text, doc }]) => [
+    const rows = Object.entries(variables).map(([name, { default: text, reload, doc }]) => [
       `\`${name}\``,
       text === "" ? "" : `\`${text}\``,
+      reload,
       doc,
     ]);
-    return `### ${title}\n\n${markdownTable([["Variable", "Default", "Meaning"], ...rows])}\n`;
+    const head = ["Variable", "Default", "Reload", "Meaning"];
+    return `### ${title}\n\n${markdownTable([head, ...rows])}\n`;
   });
   return sections.join("\n");
 }

@@ -14,8 +14,8 @@ export interface AddressPolicyOptions {
    * Ranges that an origin may announce, whatever kind of address they cover, and names. Both empty
    * means any address that a machine can have to itself, and no name.
    */
-  readonly allow: readonly Cidr[];
-  readonly allowNames: readonly HostPattern[];
+  readonly allow: () => readonly Cidr[];
+  readonly allowNames: () => readonly HostPattern[];
   /** Where the proxy itself listens; a wildcard host stands for every address of the machine. */
   readonly ownAddresses: () => readonly BoundAddress[];
   /** Where the other proxies of the fleet are, as far as that is known. */
@@ -54,7 +54,7 @@ export class AddressPolicy {
   acceptHost(text: string, field: string): string {
     const name = normalizeHostName(text);
     if (name === undefined) return this.acceptIp(text, field);
-    if (this.#options.allowNames.some((pattern) => matchesHost(pattern, name))) return name;
+    if (this.#options.allowNames().some((pattern) => matchesHost(pattern, name))) return name;
     throw refused(field, name, "host names have to be allowed by PROXY_REGISTER_ALLOW");
   }
 
@@ -113,7 +113,7 @@ export class AddressPolicy {
 
   #reasonToRefuse(ip: string): string | undefined {
     const { allow, allowNames } = this.#options;
-    if (allow.length > 0 || allowNames.length > 0) {
+    if (allow().length > 0 || allowNames().length > 0) {
       return this.#isListed(ip) ? undefined : "it is not allowed";
     }
     const kind = REFUSED[addressKind(ip)];
@@ -121,7 +121,7 @@ export class AddressPolicy {
   }
 
   #isListed(ip: string): boolean {
-    return this.#options.allow.some((range) => cidrContains(range, ip));
+    return this.#options.allow().some((range) => cidrContains(range, ip));
   }
 
   #tell(name: string, address: string, kind: string): void {

@@ -16,8 +16,8 @@ function open(
 ): AddressPolicy {
   const { allow = [], names = [], own = [], others = [], local = [] } = options;
   return new AddressPolicy({
-    allow: allow.map(parseCidr),
-    allowNames: names,
+    allow: () => allow.map(parseCidr),
+    allowNames: () => names,
     ownAddresses: () => own,
     otherProxies: () => others,
     localIps: () => local,

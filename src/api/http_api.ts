@@ -13,9 +13,9 @@ import { type About, versionsApp } from "./versions.ts";
 export interface HttpApiPorts {
   readonly about: About;
   /** What clients must present. It reaches the origins like everything else. */
-  readonly access: ApiAccess;
+  access(): ApiAccess;
   /** Web origins that may read answers; empty means all. */
-  readonly corsOrigins: readonly string[];
+  corsOrigins(): readonly string[];
   /** Answers what is below `/rtc/v1/`. */
   signal(request: Request, peer: Address): Promise<Response>;
 }
@@ -51,11 +51,11 @@ export function httpApi(
   return (request, peer) => app.fetch(request, { peer });
 }
 
-function addCors(allowed: readonly string[]) {
+function addCors(allowed: HttpApiPorts["corsOrigins"]) {
   return async (context: Context<Env>, next: Next) => {
     await next();
     const { headers } = context.res;
-    for (const { name, value } of corsFor(context.req.header("origin"), allowed, ACCESS)) {
+    for (const { name, value } of corsFor(context.req.header("origin"), allowed(), ACCESS)) {
       // An answer may vary with other fields too.
       if (name === "Vary") headers.append(name, value);
       else headers.set(name, value);
@@ -64,17 +64,18 @@ function addCors(allowed: readonly string[]) {
 }
 
 /** Without a list every site may publish and play; with one, a page of another does so in vain too. */
-function refuseSites(allowed: readonly string[]) {
+function refuseSites(corsOrigins: HttpApiPorts["corsOrigins"]) {
   return async (context: Context<Env>, next: Next) => {
+    const allowed = corsOrigins();
     const isAllowed = allowed.includes(context.req.header("origin") ?? "");
     if (allowed.length > 0 && !isAllowed) refuseOtherSites(context.req.raw);
     await next();
   };
 }
 
-function requireToken(access: ApiAccess) {
+function requireToken(access: HttpApiPorts["access"]) {
   return async (context: Context<Env>, next: Next) => {
-    const { token } = access;
+    const { token } = access();
     // A browser asks without any token whether it may send one.
     const isFree = token === undefined || context.req.method === "OPTIONS";
     if (isFree || holdsToken(token, [bearerToken(context.req.header("authorization"))])) {

@@ -11,8 +11,8 @@ type Ask = (path: string, init?: RequestInit) => Promise<Response>;
 function apiWith(options: Partial<HttpApiPorts> = {}): Ask {
   const handle = httpApi({
     about: ABOUT,
-    access: {},
-    corsOrigins: [],
+    access: () => ({}),
+    corsOrigins: () => [],
     signal: (request, peer) => {
       if (request.url.endsWith("/broken/")) throw new Error("10.0.0.5 is broken");
       const said = `${request.method} ${new URL(request.url).pathname} ${peer.host}`;
@@ -59,7 +59,7 @@ Deno.test("an error of the program's own says nothing to the client", async () =
 });
 
 Deno.test("a token is asked for, but not by a browser that asks for leave", async () => {
-  const ask = apiWith({ access: { token: "s3cret" } });
+  const ask = apiWith({ access: () => ({ token: "s3cret" }) });
   for (const path of ["/rtc/v1/whip/", "/api/v1/versions", "/nowhere"]) {
     for (const authorization of ["", "Bearer wrong", "Basic czNjcmV0", "s3cret"]) {
       const response = await ask(path, { headers: { authorization } });
@@ -76,7 +76,7 @@ Deno.test("a token is asked for, but not by a browser that asks for leave", asyn
 });
 
 Deno.test("only listed web sites may read", async () => {
-  const ask = apiWith({ corsOrigins: ["https://tv.example"] });
+  const ask = apiWith({ corsOrigins: () => ["https://tv.example"] });
   const allowed = await ask("/rtc/v1/whip/", { headers: { origin: "https://tv.example" } });
   assert.equal(allowed.headers.get("access-control-allow-origin"), "https://tv.example");
   assert.equal(allowed.headers.get("vary"), "Accept, Origin");
@@ -86,7 +86,7 @@ Deno.test("only listed web sites may read", async () => {
 });
 
 Deno.test("with a list, a page of another site publishes nothing, answer or no answer", async () => {
-  const ask = apiWith({ corsOrigins: ["https://tv.example"] });
+  const ask = apiWith({ corsOrigins: () => ["https://tv.example"] });
   const statusFrom = async (origin: string | undefined, method: string) => {
     const headers = { host: "proxy:11985", ...(origin === undefined ? {} : { origin }) };
     return (await ask("/rtc/v1/publish/", { method, headers })).status;

@@ -91,10 +91,7 @@ async function readAll(directory: LiveStreamPorts["directory"]): Promise<ByVhost
   const found = new Map<string, { streams: LiveStream[]; more: boolean }>();
   let after: string | undefined;
   do {
-    const page = await directory.streams({
-      limit: PAGE,
-      ...(after === undefined ? {} : { after }),
-    });
+    const page = await directory.streams({ limit: PAGE, after });
     for (const { stream: key, origin, live } of page.streams) {
       const offered = live ? formats.get(origin) : undefined;
       if (offered === undefined) continue;

@@ -14,7 +14,7 @@ export function logFailure(
   fields: Readonly<Record<string, unknown>> = {},
 ): void {
   const { code, message, cause } = error;
-  const all = { ...fields, code, reason: message, ...(cause === undefined ? {} : { cause }) };
+  const all = { ...fields, code, reason: message, cause };
   if (error.source === "client") log.info(text, all);
   else if (error.source === "origin") log.warn(text, all);
   else log.error(text, all);

@@ -25,10 +25,7 @@ export interface RefusedRegistration {
 
 /** Tells of it, as a warning when it is the sender's fault. */
 export function logRefusedRegistration({ peer, body, error }: RefusedRegistration): void {
-  const fields = {
-    ...(peer === undefined ? {} : { peer: formatAddress(peer) }),
-    ...namesIn(body),
-  };
+  const fields = { peer: peer && formatAddress(peer), ...namesIn(body) };
   if (error.source !== "client") return logFailure(LOG, "Registration refused", error, fields);
   LOG.warn("Registration refused", { ...fields, code: error.code, reason: error.message });
 }

@@ -9,8 +9,8 @@ const GOOD = { ip: "10.0.0.1", server: "vid-1", service: "s-1", pid: "42", rtmp:
 
 function policy(own: BoundAddress[] = [], names: string[] = []): AddressPolicy {
   return new AddressPolicy({
-    allow: [],
-    allowNames: names,
+    allow: () => [],
+    allowNames: () => names,
     ownAddresses: () => own,
     otherProxies: () => [],
     localIps: () => [],

@@ -44,7 +44,7 @@ export interface SystemApiPorts {
   readonly resolved: (origin: Origin) => Promise<Origin>;
   /** Whether what wants to register is a proxy, which would be its own client in the end. */
   readonly isProxy: (origin: Origin) => Promise<boolean>;
-  readonly access: ApiAccess;
+  access(): ApiAccess;
 }
 
 /** The streams that clients publish and play through this process. */
@@ -91,7 +91,7 @@ function addRegistration(app: Hono<Env>, ports: SystemApiPorts): void {
   app.on("POST", REGISTER_PATHS, async (context) => {
     let body: string | undefined;
     try {
-      admit(context, ports.access);
+      admit(context, ports.access());
       requireJson(context.req.raw);
       const bounds = { ...BODY_BOUNDS, clock: ports.clock, memory: context.env?.memory };
       body = await readBoundedText(context.req.raw, bounds);
@@ -137,7 +137,7 @@ function addHealth(app: Hono<Env>, ports: SystemApiPorts): void {
 
 function addLists(app: Hono<Env>, { directory, access }: SystemApiPorts): void {
   app.get("/api/v1/origins", async (context) => {
-    admit(context, access);
+    admit(context, access());
     const { limit, after = "" } = pageOf(context);
     const all = await directory.origins();
     const origins = [...all]
@@ -149,7 +149,7 @@ function addLists(app: Hono<Env>, { directory, access }: SystemApiPorts): void {
     return context.json({ code: 0, origins: page.map((each) => originAnswer(each, shared)), next });
   });
   app.get("/api/v1/streams", async (context) => {
-    admit(context, access);
+    admit(context, access());
     const { streams, next } = await directory.streams(pageOf(context));
     return context.json({ code: 0, streams, next });
   });
@@ -157,7 +157,7 @@ function addLists(app: Hono<Env>, { directory, access }: SystemApiPorts): void {
 
 function addSessions(app: Hono<Env>, { sessions, access }: SystemApiPorts): void {
   app.get("/api/v1/sessions", (context) => {
-    admit(context, access);
+    admit(context, access());
     const page = pageOf(context);
     const listed = sessions.list({ ...page, limit: page.limit + 1 });
     const shown = listed.slice(0, page.limit);
@@ -165,7 +165,7 @@ function addSessions(app: Hono<Env>, { sessions, access }: SystemApiPorts): void
     return context.json({ code: 0, sessions: shown, next });
   });
   app.delete("/api/v1/sessions/:session", (context) => {
-    admit(context, access);
+    admit(context, access());
     if (!sessions.kick(context.req.param("session"))) {
       return answerError(context, 404, "Cannot find a session of this id");
     }

@@ -87,7 +87,7 @@ Deno.test("a page of no size, or of any size, is refused", async () => {
 });
 
 Deno.test("lists need the token when there is one", async () => {
-  await using desk = await openDesk({ access: { token: "right" } });
+  await using desk = await openDesk({ access: () => ({ token: "right" }) });
   for (const path of ["/api/v1/origins", "/api/v1/streams"]) {
     assert.equal((await desk.ask("GET", path)).status, 401);
     assert.equal((await desk.ask("GET", `${path}?token=right`)).status, 200);
@@ -112,7 +112,7 @@ Deno.test("open sessions are listed page by page, and one can be ended", async (
   }));
   const kicked: string[] = [];
   await using desk = await openDesk({
-    access: { token: "secret" },
+    access: () => ({ token: "secret" }),
     sessions: {
       list: ({ limit, after }) => {
         const start = open.findIndex(({ session }) => session === after) + 1;

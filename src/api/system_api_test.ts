@@ -56,7 +56,7 @@ Deno.test("a page in a browser registers nothing and ends nothing", async () => 
 });
 
 Deno.test("OPTIONS is answered for every path, and opens nothing to pages of other sites", async () => {
-  await using desk = await openDesk({ access: { token: "right" } });
+  await using desk = await openDesk({ access: () => ({ token: "right" }) });
   for (const path of ["/", "/readyz", REGISTER, "/api/v1/sessions/s1", "/no/such"]) {
     const headers = { origin: "http://evil.example", "access-control-request-method": "POST" };
     const answer = await desk.fetch(
@@ -70,7 +70,7 @@ Deno.test("OPTIONS is answered for every path, and opens nothing to pages of oth
 });
 
 Deno.test("a browser with the token may come by any name", async () => {
-  await using desk = await openDesk({ access: { token: "right" } });
+  await using desk = await openDesk({ access: () => ({ token: "right" }) });
   const headers = { host: "proxy.example.com", "accept-language": "de" };
   assert.equal((await desk.ask("GET", "/api/v1/origins", undefined, headers)).status, 401);
   const authorization = "Bearer right";
@@ -105,7 +105,7 @@ Deno.test("nor another proxy", async () => {
 });
 
 Deno.test("without the token nobody registers, with it everybody does", async () => {
-  await using desk = await openDesk({ access: { token: "right/1" } });
+  await using desk = await openDesk({ access: () => ({ token: "right/1" }) });
   const wrong: [string, Record<string, string>][] = [
     [REGISTER, {}],
     [REGISTER, { authorization: "Bearer wrong" }],
@@ -238,7 +238,7 @@ Deno.test("a refused registration is a warning that says who has sent it and for
   const lines: string[] = [];
   const write = (line: string) => void lines.push(line.slice(line.indexOf(" ") + 1).trimEnd());
   await using _log = await configureLog({ level: "info", format: "text", write });
-  await using desk = await openDesk({ access: { token: "right" } });
+  await using desk = await openDesk({ access: () => ({ token: "right" }) });
   const send = async (body: unknown, token: string) => {
     const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
     const init = { method: "POST", headers, body: JSON.stringify(body) };
@@ -261,7 +261,7 @@ Deno.test("what a refused registration says at too great length is left out of t
     format: "text",
     write: (line) => void lines.push(line),
   });
-  await using desk = await openDesk({ access: { token: "right" } });
+  await using desk = await openDesk({ access: () => ({ token: "right" }) });
   const body = JSON.stringify({ server: "x".repeat(10_000) });
   const headers = { "content-type": "application/json" };
   const init = { method: "POST", headers, body };

@@ -3,10 +3,10 @@
 import { trimEndOf } from "../core/margins.ts";
 import { createHash, timingSafeEqual } from "node:crypto";
 
-/** What an API asks for; looked at for every request, so that it may change. */
+/** What an API asks for. */
 export interface ApiAccess {
   /** Absent = nothing. */
-  readonly token?: string;
+  readonly token?: string | undefined;
 }
 
 /**

@@ -3,11 +3,10 @@
 
 import { localIps, openParts, type Parts, type Relay } from "./parts.ts";
 import type { LogOutput } from "./surroundings.ts";
-import { accessOf, permanentOrigins } from "./registry.ts";
 import type { Clock } from "../core/clock.ts";
+import { permanentOrigins, readTlsFiles } from "./registry.ts";
 import { placeOf } from "../core/fleet.ts";
 import type { Config } from "../config/config.ts";
-import { changeInPlace, replaceObject } from "../config/changes.ts";
 import type { Transport } from "../core/fleet.ts";
 import type { Address } from "../core/origin.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -31,15 +30,13 @@ export class App implements AsyncDisposable {
   /** The threads, which may get stuck apart from the event loop. */
   readonly hearts: readonly Heart[];
   readonly #clock: Clock;
-  readonly #config: Config;
   readonly #stack: AsyncDisposableStack;
   readonly #parts: Parts;
   readonly #relays: readonly Relay[];
 
-  private constructor(config: Config, parts: Parts, stack: AsyncDisposableStack, clock: Clock) {
+  private constructor(parts: Parts, stack: AsyncDisposableStack, clock: Clock) {
     const { rtmp, httpServer, rtcMedia, srt, httpApi, system, state } = parts;
     this.#clock = clock;
-    this.#config = config;
     this.#stack = stack;
     this.#parts = parts;
     this.#relays = [rtmp, httpServer, rtcMedia, srt];
@@ -62,7 +59,6 @@ export class App implements AsyncDisposable {
   }
 
   /**
-   * @param config the app's own from now on
    * @param log where its log goes
    * @throws ProxyError `internal` when ports cannot be bound, with a line for each; nothing is left open then
    */
@@ -77,7 +73,7 @@ export class App implements AsyncDisposable {
   static async #open(config: Config, log: LogOutput, clock: Clock): Promise<App> {
     await using stack = new AsyncDisposableStack();
     const parts = await openParts(config, { log, clock }, stack);
-    const app = new App(config, parts, stack.move(), clock);
+    const app = new App(parts, stack.move(), clock);
     await parts.registry.announce(placeOf(parts.state.ownAddresses, localIps()));
     return app;
   }
@@ -92,21 +88,26 @@ export class App implements AsyncDisposable {
     return (await this.#parts.registry.origins()).length;
   }
 
+  /** The configuration as it is now. */
+  get config(): Config {
+    return this.#parts.state.config;
+  }
+
   /**
-   * Takes over what can change while the program runs; the rest of `next` is of no account. Files of
-   * TLS are read again.
+   * Takes over another configuration. Files of TLS are read again.
    *
+   * @param next like the one before but for variables that are live
    * @throws ProxyError `internal` when such a file cannot be read, `overloaded` when there is no room for
    * another default backend; nothing has changed then
    */
   async reconfigure(next: Config): Promise<void> {
-    const { registry, redisAccess, rtcMedia, srt } = this.#parts;
-    const { tls = {} } = redisAccess?.tls ? await accessOf(this.#config.redis) : {};
-    const { type } = this.#config.registry;
-    const { originTtl } = next.registry;
+    const { registry, rtcMedia, srt, state } = this.#parts;
+    const { type, originTtl } = next.registry;
+    const { access } = next.redis;
+    const redisAccess = type === "redis" ? await readTlsFiles(access) : access;
     await registry.configure({ originTtl, permanent: permanentOrigins(next.defaultBackend, type) });
-    if (redisAccess?.tls) replaceObject(redisAccess.tls, tls);
-    changeInPlace(this.#config, next);
+    state.redisAccess = redisAccess;
+    state.config = next;
     rtcMedia.configure(next.webrtc);
     srt.configure(next.srt);
   }
@@ -121,7 +122,7 @@ export class App implements AsyncDisposable {
     if (state.draining) return;
     state.draining = true;
     for (const relay of this.#relays) relay.drain();
-    if (!this.#config.listen.reusePort) return;
+    if (!this.config.listen.reusePort) return;
     system.stop();
     httpApi.stop();
   }

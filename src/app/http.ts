@@ -5,7 +5,7 @@ import { httpApi } from "../api/http_api.ts";
 import { LiveStreamList } from "../api/live_streams.ts";
 import { playerApi } from "../api/player_api.ts";
 import { openStaticFiles } from "../api/static_files.ts";
-import { ABOUT, logError, type Surroundings } from "./surroundings.ts";
+import { ABOUT, type Surroundings } from "./surroundings.ts";
 import { isSameAddress } from "../config/config.ts";
 import { type PagePorts, pages } from "../console/pages.ts";
 import { Vhosts } from "../core/vhosts.ts";
@@ -18,10 +18,10 @@ export type ApiPort = Pick<WebServer, "address" | "closed" | "stop">;
 
 /** What the HTTP server answers apart from media: its own API, then files or the built-in pages. */
 async function openPages(
-  { config, clock, registry }: Surroundings,
+  { state, clock, registry }: Surroundings,
   ports: PagePorts,
 ): Promise<(request: Request) => Promise<Response>> {
-  const { staticFiles, http: { playerList }, registry: { vhosts } } = config;
+  const { staticFiles, http: { playerList }, registry: { vhosts } } = state.config;
   const serve = staticFiles === undefined
     ? pages({ ports, hasList: playerList })
     : await openStaticFiles(staticFiles);
@@ -46,8 +46,7 @@ export async function openHttp(
     readonly ports: Omit<PagePorts, "api">;
   },
 ): Promise<{ httpServer: HttpRelay; httpApi: ApiPort }> {
-  const { config, engine, identifyMemory } = surroundings;
-  const { httpServer: listen, httpApi: apiListen, reusePort } = config.listen;
+  const { httpServer: listen, httpApi: apiListen } = surroundings.state.config.listen;
   const api = apiOptions(surroundings, signaling);
   if (isSameAddress(listen, apiListen)) {
     const handler = stack.use(new WebHandler(api));
@@ -55,10 +54,8 @@ export async function openHttp(
     const httpServer = stack.use(openHttpRelay(surroundings, answerOther, handler));
     return { httpServer, httpApi: httpServer };
   }
-  const { limits } = config;
-  const name = "HTTP API";
-  const port = { name, listen: apiListen, reusePort, engine };
-  const httpApi = stack.use(WebServer.open({ ...api, ...port, limits, identifyMemory }));
+  const port = { name: "HTTP API", listen: apiListen };
+  const httpApi = stack.use(WebServer.open({ ...surroundings, ...api, ...port }));
   const answerOther = await openPages(surroundings, { ...ports, api: httpApi.address.port });
   return { httpServer: stack.use(openHttpRelay(surroundings, answerOther)), httpApi };
 }
@@ -68,42 +65,32 @@ function openHttpRelay(
   answerOther: (request: Request) => Promise<Response>,
   api?: WebHandler,
 ): HttpRelay {
-  const { config, clock, engine, registry, resolver, metrics, state, sessions } = surroundings;
-  const { identifyMemory, hopMark, names, newSession } = surroundings;
-  const { listen, limits, timeouts, http } = config;
+  const { state, registry, names } = surroundings;
   return HttpRelay.open({
-    ...{ limits, timeouts, clock, engine, identifyMemory, sessions, metrics, hopMark },
-    ...{ newSession, answerOther },
-    ...(api === undefined ? {} : { api }),
-    listen: listen.httpServer,
-    reusePort: listen.reusePort,
-    trustedProxies: http.trustedProxies,
-    hlsPaths: http.hlsPaths,
+    ...surroundings,
+    ...{ api, answerOther },
+    listen: state.config.listen.httpServer,
+    hlsPaths: () => state.config.http.hlsPaths,
     origins: async () => {
       const known = await registry.origins();
       return await Promise.all(known.map(async (status) => {
         return { ...status, origin: await names.resolved(status.origin) };
       }));
     },
-    looksForFiles: () => http.originFiles,
-    corsOrigins: http.corsOrigins,
-    resolver,
-    isDraining: () => state.draining,
-    onError: logError,
+    looksForFiles: () => state.config.http.originFiles,
   });
 }
 
-function apiOptions({ config, metrics }: Surroundings, signaling: Signaling): WebHandlerOptions {
-  const { timeouts, http, apiAuth } = config;
+function apiOptions(surroundings: Surroundings, signaling: Signaling): WebHandlerOptions {
+  const { state, metrics, timeouts, corsOrigins, onError } = surroundings;
   return {
-    timeouts,
+    ...{ timeouts, onError },
     handle: httpApi({
       about: ABOUT,
-      access: apiAuth,
-      corsOrigins: http.corsOrigins,
+      access: () => state.config.apiAuth,
+      corsOrigins,
       signal: (request, peer) => signaling.handle(request, peer),
     }),
     onRefused: (reason) => metrics.count("srs_proxy_api_refused_total", { reason }),
-    onError: logError,
   };
 }

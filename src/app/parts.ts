@@ -1,6 +1,5 @@
 // Opens the parts of the program, each with what it needs of the configuration and of the others. A part
-// of app.ts, which is the one place that knows everything. Sections of the configuration are handed on
-// as they are, not copied: app.ts changes them in place.
+// of app.ts, which is the one place that knows everything.
 
 import { AddressPolicy } from "../api/address_policy.ts";
 import { probeOrigin } from "./probe.ts";
@@ -9,8 +8,9 @@ import { LiveSessions } from "../api/session_log.ts";
 import { type Readiness, systemApi } from "../api/system_api.ts";
 import { openMetrics, refreshMetrics } from "./metrics.ts";
 import { type ApiPort, openHttp } from "./http.ts";
-import { type OpenRegistry, openRegistry } from "./registry.ts";
-import { ABOUT, logError, type LogOutput, type State, type Surroundings } from "./surroundings.ts";
+import { openRegistry, readTlsFiles } from "./registry.ts";
+import { ABOUT, liveOptions, logError, type LogOutput, type State } from "./surroundings.ts";
+import type { Surroundings } from "./surroundings.ts";
 import type { Config } from "../config/config.ts";
 import type { Clock } from "../core/clock.ts";
 import { HopMark } from "../core/hop_mark.ts";
@@ -51,7 +51,6 @@ export interface Parts {
   readonly httpApi: ApiPort;
   readonly system: WebServer;
   readonly registry: Registry;
-  readonly redisAccess?: NonNullable<OpenRegistry["access"]>;
   readonly sessions: LiveSessions;
   readonly state: State;
 }
@@ -66,29 +65,35 @@ export async function openParts(
   { log, clock }: { readonly log: LogOutput; readonly clock: Clock },
   stack: AsyncDisposableStack,
 ): Promise<Parts> {
-  const state: State = { draining: false, ownAddresses: [] };
+  const { type } = config.registry;
+  const { access } = config.redis;
+  const redisAccess = type === "redis" ? await readTlsFiles(access) : access;
+  const state: State = { config, redisAccess, draining: false, ownAddresses: [] };
   const engine = new DenoTcpEngine(clock);
   const metrics = openMetrics(stack, clock);
   stack.use(giveSpareMemoryBack(clock));
   const relays: Relay[] = [];
-  const addresses = addressPolicy(config, state, () => opened.registry.otherProxies);
+  const addresses = addressPolicy(state, () => registry.otherProxies);
   const lookup = new NameLookup(clock);
   const names = new OriginNames(async (name) => {
     return addresses.usable(name, await lookup.addressesOf(name));
   });
-  const opened = await openRegistry(config, stack, {
+  const registry = await openRegistry(state, stack, {
     ...{ clock, metrics },
     sessions: controlOf(relays),
     probe: async (origin) => await probeOrigin(engine, await names.resolved(origin)),
   });
-  const { registry, access } = opened;
   const sessions = new LiveSessions({ capacity: LIVE_SESSIONS, clock });
   const surroundings: Surroundings = {
-    ...{ clock, engine, config, registry, metrics, log, state, sessions, addresses, names },
+    ...{ clock, engine, state, registry, metrics, log, sessions, addresses, names },
+    ...liveOptions(state),
+    reusePort: config.listen.reusePort,
+    rtcSessions: registry,
     hopMark: new HopMark(),
     resolver: new NamedOrigins(registry, names),
-    identifyMemory: new MemoryBudget(config.identifyMemory),
+    identifyMemory: new MemoryBudget(() => state.config.identifyMemory),
     newSession: sessionIds(),
+    onError: logError,
   };
   const system = systemHandler(surroundings, relays);
   const rtmp = stack.use(openRtmp(surroundings));
@@ -100,7 +105,6 @@ export async function openParts(
   relays.push(rtmp, httpServer, rtcMedia, srt);
   return {
     ...{ rtmp, httpServer, rtcMedia, srt, registry, sessions, state },
-    ...(access === undefined ? {} : { redisAccess: access }),
     httpApi,
     system: stack.use(openSystem(surroundings, system)),
   };
@@ -128,8 +132,7 @@ function sessionIds(): () => string {
 }
 
 function systemHandler(
-  { clock, engine, config, registry, metrics, log, state, sessions, addresses, names }:
-    Surroundings,
+  { clock, engine, registry, metrics, log, state, sessions, addresses, names }: Surroundings,
   relays: readonly Relay[],
 ) {
   const guard = new LoopGuard({
@@ -157,28 +160,27 @@ function systemHandler(
     about: ABOUT,
     addresses,
     resolved: (origin) => names.resolved(origin),
-    access: config.register,
+    access: () => state.config.register,
   });
 }
 
 /** What public ports have used up keeps no heartbeat out: the System API has memory of its own. */
 function openSystem(
-  { engine, config, metrics }: Surroundings,
+  surroundings: Surroundings,
   app: ReturnType<typeof systemHandler>,
 ): WebServer {
-  const { listen, limits, timeouts } = config;
-  const identifyMemory = new MemoryBudget(config.identifyMemory);
+  const { state, metrics } = surroundings;
+  const identifyMemory = new MemoryBudget(() => state.config.identifyMemory);
   return WebServer.open({
-    ...{ limits, timeouts, engine, identifyMemory },
+    ...surroundings,
+    identifyMemory,
     name: "System API",
-    listen: listen.systemApi,
-    reusePort: listen.reusePort,
+    listen: state.config.listen.systemApi,
     handle: async (request, peer) => {
       using memory = identifyMemory.open(addressGroup(peer.host));
       return await app.fetch(request, { peer, memory });
     },
     onRefused: (reason) => metrics.count("srs_proxy_system_refused_total", { reason }),
-    onError: logError,
   });
 }
 
@@ -188,13 +190,12 @@ export function localIps(): string[] {
 }
 
 function addressPolicy(
-  { register }: Config,
   state: State,
   otherProxies: () => readonly ProxyPlace[],
 ): AddressPolicy {
   return new AddressPolicy({
-    allow: register.allow,
-    allowNames: register.allowNames,
+    allow: () => state.config.register.allow,
+    allowNames: () => state.config.register.allowNames,
     ownAddresses: () => state.ownAddresses,
     otherProxies,
     localIps,
@@ -202,48 +203,31 @@ function addressPolicy(
 }
 
 function openRtmp(surroundings: Surroundings): RtmpRelay {
-  const { clock, engine, config, resolver, metrics, state, sessions } = surroundings;
-  const { identifyMemory, newSession } = surroundings;
-  const { listen, limits, timeouts } = config;
-  return RtmpRelay.open({
-    ...{ limits, timeouts, clock, engine, identifyMemory, sessions, metrics, newSession },
-    listen: listen.rtmp,
-    reusePort: listen.reusePort,
-    resolver,
-    isDraining: () => state.draining,
-    onError: logError,
-  });
+  return RtmpRelay.open({ ...surroundings, listen: surroundings.state.config.listen.rtmp });
 }
 
 async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> {
-  const { clock, config, registry, resolver, metrics, sessions, newSession } = surroundings;
-  const { candidates: _, ...limits } = config.webrtc;
+  const { listen, webrtc, udp, registry } = surroundings.state.config;
+  const { candidates: _, ...limits } = webrtc;
   const relay = await RtcMediaRelay.open({
+    ...surroundings,
     ...limits,
-    ...{ clock, sessions, metrics, newSession },
-    listen: config.listen.webrtc,
-    reusePort: config.listen.reusePort,
-    handsOver: config.listen.reusePort && config.registry.type === "redis",
-    engine: config.udp.engine,
-    resolver,
-    rtcSessions: registry,
-    onError: logError,
+    listen: listen.webrtc,
+    handsOver: listen.reusePort && registry.type === "redis",
+    engine: udp.engine,
   });
   logEngine("rtc", relay.engine);
   return relay;
 }
 
 async function openSrt(surroundings: Surroundings): Promise<SrtRelay> {
-  const { clock, config, resolver, metrics, sessions, newSession } = surroundings;
+  const { listen, srt, udp, registry } = surroundings.state.config;
   const relay = await SrtRelay.open({
-    ...config.srt,
-    ...{ clock, sessions, metrics, newSession },
-    listen: config.listen.srt,
-    reusePort: config.listen.reusePort,
-    leavesPort: config.listen.reusePort && config.registry.type === "redis",
-    engine: config.udp.engine,
-    resolver,
-    onError: logError,
+    ...surroundings,
+    ...srt,
+    listen: listen.srt,
+    leavesPort: listen.reusePort && registry.type === "redis",
+    engine: udp.engine,
   });
   logEngine("srt", relay.engine);
   return relay;
@@ -254,18 +238,12 @@ function logEngine(protocol: string, { kind, buffers }: RtcMediaRelay["engine"])
 }
 
 function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signaling {
-  const { clock, engine, config, registry, resolver, metrics, state, sessions } = surroundings;
-  const { identifyMemory, hopMark, newSession } = surroundings;
+  const { state } = surroundings;
   return Signaling.open({
-    ...{ clock, engine, media, sessions, metrics, identifyMemory, hopMark, newSession },
-    timeouts: config.timeouts,
-    resolver,
-    rtcSessions: registry,
-    trustedProxies: config.http.trustedProxies,
-    candidates: config.webrtc.candidates,
+    ...surroundings,
+    media,
+    candidates: () => state.config.webrtc.candidates,
     mediaPort: media.address.port,
-    isDraining: () => state.draining,
-    onError: logError,
   });
 }
 

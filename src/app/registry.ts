@@ -1,25 +1,18 @@
 // The registry of the program: which store it has, by the configuration. A part of app.ts, which is
 // the one place that knows everything; this knows the registry and the configuration.
 
+import type { State } from "./surroundings.ts";
 import type { Config, DefaultBackend } from "../config/config.ts";
-import type { RedisConfig } from "../config/redis.ts";
 import type { Clock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Origin } from "../core/origin.ts";
 import type { Metrics } from "../core/ports.ts";
+import type { RedisAccess } from "../core/redis_access.ts";
 import { Vhosts } from "../core/vhosts.ts";
 import { MemoryStore } from "../registry/memory_store.ts";
-import type { RedisAccess, RedisTls } from "../registry/redis/connection.ts";
 import { Registry } from "../registry/registry.ts";
 import type { SessionControl } from "../registry/running_sessions.ts";
 import { firstWithRoomByHash } from "../registry/rendezvous.ts";
-
-/** A registry, and how its store gets into Redis, if that is where it keeps its records. */
-export interface OpenRegistry {
-  readonly registry: Registry;
-  /** Looked at for every connection to Redis. */
-  readonly access?: RedisAccess;
-}
 
 /** What the registry tells and whom it may end. */
 export interface RegistrySurroundings {
@@ -30,38 +23,28 @@ export interface RegistrySurroundings {
   readonly probe: (origin: Origin) => Promise<boolean>;
 }
 
-/**
- * Opens the registry and its store and puts both on the stack.
- *
- * @throws ProxyError `internal` when a file that the configuration names cannot be read
- */
+/** Opens the registry and its store and puts both on the stack. */
 export async function openRegistry(
-  config: Config,
+  state: State,
   stack: AsyncDisposableStack,
-  { clock, metrics, sessions, probe }: RegistrySurroundings,
-): Promise<OpenRegistry> {
-  const { originTtl, streamIdle, type } = config.registry;
-  const times = { originTtl, streamIdle };
-  const vhosts = new Vhosts(config.registry.vhosts);
-  const permanent = permanentOrigins(config.defaultBackend, type);
+  surroundings: RegistrySurroundings,
+): Promise<Registry> {
+  const { config } = state;
+  const { originTtl, streamIdle, type, vhosts } = config.registry;
+  const { clock } = surroundings;
   const common = {
-    clock,
-    metrics,
-    ...times,
-    permanent,
-    vhosts,
-    sessions,
-    probe,
+    ...surroundings,
+    ...{ originTtl, streamIdle },
+    permanent: permanentOrigins(config.defaultBackend, type),
+    vhosts: new Vhosts(vhosts),
   };
   if (type === "memory") {
     const store = stack.use(new MemoryStore({ ...config.registry, now: () => clock.now() }));
-    return { registry: stack.use(await Registry.open({ ...common, store })) };
+    return stack.use(await Registry.open({ ...common, store }));
   }
+  const store = stack.use(await openRedisStore(state, surroundings));
   // Proxies that cannot ask Redis must pick the same origin; so they pick alike when they can.
-  const access = await accessOf(config.redis);
-  const store = stack.use(await openRedisStore(config, access, { clock, metrics }));
-  const registry = await Registry.open({ ...common, store, pick: firstWithRoomByHash });
-  return { registry: stack.use(registry), access };
+  return stack.use(await Registry.open({ ...common, store, pick: firstWithRoomByHash }));
 }
 
 /**
@@ -77,43 +60,33 @@ export function permanentOrigins(
 }
 
 async function openRedisStore(
-  config: Config,
-  access: RedisAccess,
-  surroundings: Pick<RegistrySurroundings, "clock" | "metrics">,
+  state: State,
+  { clock, metrics }: Pick<RegistrySurroundings, "clock" | "metrics">,
 ) {
-  const { maxOrigins, maxStreams } = config.registry;
-  const { servers, keyPrefix } = config.redis;
+  const { registry: { maxOrigins, maxStreams }, redis: { servers, keyPrefix } } = state.config;
   // Whoever runs one proxy does not load the client of Redis.
   const { RedisStore } = await import("../registry/redis/store.ts");
-  const limits = { maxOrigins, maxStreams };
-  return await RedisStore.open({ servers, access, keyPrefix, ...limits, ...surroundings });
+  return await RedisStore.open({
+    ...{ servers, keyPrefix, maxOrigins, maxStreams, clock, metrics },
+    access: () => state.redisAccess,
+  });
 }
 
 /**
- * Reads what Redis is told to let the proxy in.
+ * Reads the files of TLS.
  *
+ * @param access with paths, as it is configured
  * @throws ProxyError `internal` when a file cannot be read
  */
-export async function accessOf({ username, password, db, tls }: RedisConfig): Promise<RedisAccess> {
-  return {
-    database: db,
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    ...(tls === undefined ? {} : { tls: await tlsOf(tls) }),
-  };
+export async function readTlsFiles(access: RedisAccess): Promise<RedisAccess> {
+  const { tls } = access;
+  if (tls === undefined) return access;
+  const [ca, certificate, key] = await Promise.all([tls.ca, tls.certificate, tls.key].map(readPem));
+  return { ...access, tls: { ...tls, ca, certificate, key } };
 }
 
-async function tlsOf(tls: NonNullable<RedisConfig["tls"]>): Promise<RedisTls> {
-  const { ca, certificate, key, serverName } = tls;
-  return {
-    ...(ca === undefined ? {} : { ca: await readPem(ca) }),
-    ...(certificate === undefined ? {} : { certificate: await readPem(certificate) }),
-    ...(key === undefined ? {} : { key: await readPem(key) }),
-    ...(serverName === undefined ? {} : { serverName }),
-  };
-}
-
-async function readPem(path: string): Promise<string> {
+async function readPem(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined;
   try {
     return await Deno.readTextFile(path);
   } catch (cause) {

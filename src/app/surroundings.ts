@@ -12,6 +12,7 @@ import type { HopMark } from "../core/hop_mark.ts";
 import { logger } from "../core/log.ts";
 import type { MemoryBudget } from "../core/memory_budget.ts";
 import type { TcpEngine } from "../net/engine.ts";
+import type { RedisAccess } from "../core/redis_access.ts";
 import type { NamedOrigins, OriginNames } from "../registry/named_origins.ts";
 import type { Registry } from "../registry/registry.ts";
 import { signature, version, versionNumbers } from "../core/version.ts";
@@ -29,28 +30,54 @@ export interface LogOutput {
 
 /** What all parts may look at, and app.ts changes. */
 export interface State {
+  /** Another object after every reload: whoever needs what can change asks for it at each use. */
+  config: Config;
+  /** How to get into Redis, with the files of TLS read. */
+  redisAccess: RedisAccess;
   draining: boolean;
   ownAddresses: readonly BoundAddress[];
 }
 
-/** What the parts have in common. */
-export interface Surroundings {
+/** What the parts have in common, under the names that their options have. */
+export interface Surroundings extends LiveOptions {
   readonly clock: Clock;
   /** TCP for the parts of this thread, at that clock. */
   readonly engine: TcpEngine;
-  readonly config: Config;
+  readonly state: State;
+  readonly reusePort: boolean;
   readonly registry: Registry;
+  readonly rtcSessions: Registry;
   /** The registry as the relays see it: without host names. */
   readonly resolver: NamedOrigins;
   readonly names: OriginNames;
   readonly addresses: AddressPolicy;
   readonly metrics: PrometheusMetrics;
   readonly log: LogOutput;
-  readonly state: State;
   readonly sessions: LiveSessions;
   readonly hopMark: HopMark;
   readonly identifyMemory: MemoryBudget;
   newSession(): string;
+  onError(error: unknown): void;
+}
+
+/** What several parts ask of the state at each use. */
+export interface LiveOptions {
+  isDraining(): boolean;
+  limits(): Config["limits"];
+  timeouts(): Config["timeouts"];
+  trustedProxies(): Config["http"]["trustedProxies"];
+  corsOrigins(): Config["http"]["corsOrigins"];
+}
+
+/** The options that follow the state. */
+export function liveOptions(state: State): LiveOptions {
+  return {
+    isDraining: () => state.draining,
+    limits: () => state.config.limits,
+    timeouts: () => state.config.timeouts,
+    trustedProxies: () => state.config.http.trustedProxies,
+    corsOrigins: () => state.config.http.corsOrigins,
+  };
 }
 
 /** For what is nobody's fault but the program's. */

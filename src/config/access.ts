@@ -5,19 +5,18 @@ import type { Values } from "./table.ts";
 
 /** A token that is asked for; absent = none is. */
 export interface AccessConfig {
-  readonly token?: string;
+  readonly token?: string | undefined;
 }
 
 /** What origins show to register. */
 export function toRegisterAccess(values: Values): AccessConfig {
   const long = values.PROXY_HTTP_API_AUTH_ENABLED ? values.PROXY_HTTP_API_AUTH_TOKEN : undefined;
-  const token = values.PROXY_REGISTER_TOKEN ?? long;
-  return token === undefined ? {} : { token };
+  return { token: values.PROXY_REGISTER_TOKEN ?? long };
 }
 
 /** What is shown to the HTTP API. */
 export function toApiAccess({ PROXY_API_TOKEN: token }: Values): AccessConfig {
-  return token === undefined ? {} : { token };
+  return { token };
 }
 
 /** What is wrong with values that are right one by one. */

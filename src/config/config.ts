@@ -27,7 +27,7 @@ export interface Config {
     readonly reusePort: boolean;
   };
   /** Folder of player pages; absent = the built-in pages. */
-  readonly staticFiles?: string;
+  readonly staticFiles?: string | undefined;
   readonly registry: {
     readonly type: "memory" | "redis";
     readonly originTtl: number;
@@ -45,7 +45,7 @@ export interface Config {
     readonly allowNames: readonly HostPattern[];
   };
   /** A fixed origin: its address and ports. Absent = none. */
-  readonly defaultBackend?: DefaultBackend;
+  readonly defaultBackend?: DefaultBackend | undefined;
   /** Without a token the HTTP API is open. */
   readonly apiAuth: AccessConfig;
   /** Client connections at once, of each listener. */
@@ -112,7 +112,7 @@ export interface DefaultBackend {
   /** Or a host name. */
   readonly ip: string;
   readonly rtmp: number;
-  readonly http?: number;
+  readonly http?: number | undefined;
   readonly api: number;
   readonly rtc: number;
   readonly srt: number;
@@ -212,7 +212,7 @@ function toConfig(values: Values): Config {
       srt: values.PROXY_SRT_SERVER,
       reusePort: values.PROXY_REUSE_PORT,
     },
-    ...present("staticFiles", values.PROXY_STATIC_FILES),
+    staticFiles: values.PROXY_STATIC_FILES,
     registry: {
       type: values.PROXY_LOAD_BALANCER_TYPE,
       originTtl: values.PROXY_ORIGIN_SERVER_TTL,
@@ -227,7 +227,7 @@ function toConfig(values: Values): Config {
       allow: values.PROXY_REGISTER_ALLOW.ranges,
       allowNames: values.PROXY_REGISTER_ALLOW.names,
     },
-    ...(values.PROXY_DEFAULT_BACKEND_ENABLED ? { defaultBackend: toDefaultBackend(values) } : {}),
+    defaultBackend: values.PROXY_DEFAULT_BACKEND_ENABLED ? toDefaultBackend(values) : undefined,
     apiAuth: toApiAccess(values),
     limits: {
       maxConnections: values.PROXY_MAX_CONNECTIONS,
@@ -271,7 +271,7 @@ function toDefaultBackend(values: Values): DefaultBackend {
   return {
     ip: values.PROXY_DEFAULT_BACKEND_IP,
     rtmp: values.PROXY_DEFAULT_BACKEND_RTMP,
-    ...present("http", values.PROXY_DEFAULT_BACKEND_HTTP),
+    http: values.PROXY_DEFAULT_BACKEND_HTTP,
     api: values.PROXY_DEFAULT_BACKEND_API,
     rtc: values.PROXY_DEFAULT_BACKEND_RTC,
     srt: values.PROXY_DEFAULT_BACKEND_SRT,
@@ -289,9 +289,4 @@ function toTimeouts(values: Values): Config["timeouts"] {
     keepAlive: values.PROXY_HTTP_KEEP_ALIVE_TIMEOUT,
     stall: values.PROXY_STALL_TIMEOUT,
   };
-}
-
-/** A property that is there only if it has a value. */
-function present<K extends string, T>(key: K, value: T | undefined): { [P in K]?: T } {
-  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: T };
 }

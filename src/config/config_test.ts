@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Config, ConfigError, loadConfig } from "./config.ts";
 import { parsePathTemplate } from "../core/path_template.ts";
+import { CHANGED_VARIABLES } from "../../tests/support/cases/changed_variables.ts";
 import { type VariableName, VARIABLES } from "./table.ts";
 
 function load(variables: Record<string, string>): Config {
@@ -31,6 +32,7 @@ Deno.test("an empty environment gives the documented defaults", () => {
       srt: { port: 20080 },
       reusePort: false,
     },
+    staticFiles: undefined,
     registry: {
       type: "memory",
       originTtl: 300_000,
@@ -41,11 +43,12 @@ Deno.test("an empty environment gives the documented defaults", () => {
     },
     redis: {
       servers: { kind: "single", address: { host: "127.0.0.1", port: 6379 } },
-      db: 0,
+      access: { username: undefined, password: undefined, database: 0, tls: undefined },
       keyPrefix: "",
     },
-    register: { allow: [], allowNames: [] },
-    apiAuth: {},
+    register: { token: undefined, allow: [], allowNames: [] },
+    defaultBackend: undefined,
+    apiAuth: { token: undefined },
     limits: { maxConnections: 20_000, maxConnectionsPerAddress: 5_000 },
     identifyMemory: { perConnection: 2 ** 18, perAddress: 2 ** 25, total: 2 ** 27 },
     timeouts: {
@@ -94,89 +97,7 @@ Deno.test("an empty variable counts as not set", () => {
 });
 
 Deno.test("every variable reaches its place in the configuration", () => {
-  const changed: Record<VariableName, string> = {
-    PROXY_RTMP_SERVER: "127.0.0.1:1",
-    PROXY_HTTP_SERVER: "2",
-    PROXY_HTTP_API: "3",
-    PROXY_SYSTEM_API: "4",
-    PROXY_WEBRTC_SERVER: "5",
-    PROXY_SRT_SERVER: "[::1]:6",
-    PROXY_REUSE_PORT: "on",
-    PROXY_ENV_FILE: "read-before-all-this",
-    PROXY_STATIC_FILES: "pages",
-    PROXY_ORIGIN_SERVER_TTL: "7s",
-    PROXY_STREAM_IDLE_TTL: "8s",
-    PROXY_REGISTER_TOKEN: "token-9",
-    PROXY_REGISTER_ALLOW: "10.0.0.0/8, ::1 SRS-1, *.Media.internal",
-    PROXY_REGISTER_MAX_ORIGINS: "11",
-    PROXY_MAX_STREAMS: "12",
-    PROXY_VHOSTS: "V.example.com, *.tv.example.com",
-    PROXY_LOAD_BALANCER_TYPE: "redis",
-    PROXY_DEFAULT_BACKEND_ENABLED: "on",
-    PROXY_DEFAULT_BACKEND_IP: "::ffff:10.0.0.13",
-    PROXY_DEFAULT_BACKEND_RTMP: "14",
-    PROXY_DEFAULT_BACKEND_HTTP: "15",
-    PROXY_DEFAULT_BACKEND_API: "16",
-    PROXY_DEFAULT_BACKEND_RTC: "17",
-    PROXY_DEFAULT_BACKEND_SRT: "18",
-    PROXY_RTMP_HANDSHAKE_TIMEOUT: "19s",
-    PROXY_RTMP_IDENTIFY_TIMEOUT: "20s",
-    PROXY_ORIGIN_DIAL_TIMEOUT: "21s",
-    PROXY_ORIGIN_ANSWER_TIMEOUT: "22s",
-    PROXY_HTTP_HEAD_TIMEOUT: "33s",
-    PROXY_HTTP_KEEP_ALIVE_TIMEOUT: "34s",
-    PROXY_STALL_TIMEOUT: "35s",
-    PROXY_TRUSTED_PROXIES: "10.0.0.0/8",
-    PROXY_HLS_PATHS: "[app]/[stream].ts",
-    PROXY_ORIGIN_FILES: "on",
-    PROXY_PLAYER_LIST: "off",
-    PROXY_WEBRTC_CANDIDATE: "203.0.113.36:37, media.example",
-    PROXY_WEBRTC_MAX_SESSIONS: "51",
-    PROXY_WEBRTC_MAX_SESSIONS_PER_ADDRESS: "52",
-    PROXY_WEBRTC_START_TIMEOUT: "53s",
-    PROXY_WEBRTC_CONSENT_TIMEOUT: "54s",
-    PROXY_UDP_ENGINE: "deno",
-    PROXY_SRT_MAX_SESSIONS: "55",
-    PROXY_SRT_MAX_SESSIONS_PER_ADDRESS: "56",
-    PROXY_SRT_IDLE_TIMEOUT: "57s",
-    PROXY_SRT_MAX_KM_SIZE: "58",
-    PROXY_SRT_DEFAULT_STREAMID: "#!::r=live/sixty,m=publish",
-    PROXY_SRT_COOKIE_SECRET: "secret-59",
-    PROXY_CORS_ORIGINS: "https://TV.example:443/, http://[::1]:8080",
-    PROXY_IDLE_TIMEOUT: "23s",
-    PROXY_MAX_CONNECTIONS: "24",
-    PROXY_MAX_CONNECTIONS_PER_ADDRESS: "25",
-    PROXY_IDENTIFY_MEMORY: "1G",
-    PROXY_IDENTIFY_MEMORY_PER_ADDRESS: "60m",
-    PROXY_IDENTIFY_MEMORY_PER_CONNECTION: "131073",
-    PROXY_HTTP_API_AUTH_ENABLED: "on",
-    PROXY_HTTP_API_AUTH_TYPE: "Bearer",
-    PROXY_HTTP_API_AUTH_TOKEN: "token-9",
-    PROXY_API_TOKEN: "token-26",
-    // One of several ways to say where Redis is; the others are in config_redis_test.ts.
-    PROXY_REDIS_URL: "",
-    PROXY_REDIS_HOST: "",
-    PROXY_REDIS_PORT: "",
-    PROXY_REDIS_CLUSTER: "",
-    PROXY_REDIS_USERNAME: "user-27",
-    PROXY_REDIS_PASSWORD: "password-28",
-    PROXY_REDIS_DB: "29",
-    PROXY_REDIS_KEY_PREFIX: "prefix-30:",
-    PROXY_REDIS_SENTINELS: "sentinel.example:31, [::1]:32",
-    PROXY_REDIS_SENTINEL_MASTER: "master-33",
-    PROXY_REDIS_SENTINEL_USERNAME: "user-34",
-    PROXY_REDIS_SENTINEL_PASSWORD: "password-35",
-    PROXY_REDIS_TLS: "on",
-    PROXY_REDIS_TLS_CA: "ca-36.pem",
-    PROXY_REDIS_TLS_CERT: "cert-37.pem",
-    PROXY_REDIS_TLS_KEY: "key-38.pem",
-    PROXY_REDIS_TLS_SERVER_NAME: "name-39",
-    PROXY_GRACE_QUIT_TIMEOUT: "0s",
-    PROXY_FORCE_QUIT_TIMEOUT: "32s",
-    PROXY_LOG_LEVEL: "warn",
-    PROXY_LOG_FORMAT: "json",
-  };
-  assert.deepEqual(load(changed), {
+  assert.deepEqual(load(CHANGED_VARIABLES), {
     listen: {
       rtmp: { host: "127.0.0.1", port: 1 },
       httpServer: { port: 2 },
@@ -203,16 +124,18 @@ Deno.test("every variable reaches its place in the configuration", () => {
         username: "user-34",
         password: "password-35",
       },
-      username: "user-27",
-      password: "password-28",
-      db: 29,
-      keyPrefix: "prefix-30:",
-      tls: {
-        ca: "ca-36.pem",
-        certificate: "cert-37.pem",
-        key: "key-38.pem",
-        serverName: "name-39",
+      access: {
+        username: "user-27",
+        password: "password-28",
+        database: 29,
+        tls: {
+          ca: "ca-36.pem",
+          certificate: "cert-37.pem",
+          key: "key-38.pem",
+          serverName: "name-39",
+        },
       },
+      keyPrefix: "prefix-30:",
     },
     register: {
       token: "token-9",
@@ -316,7 +239,7 @@ Deno.test("the check of those who register needs its kind and a token, and a sec
 
 Deno.test("the reference's variables guard registration, and the HTTP API has a token of its own", () => {
   const { register, apiAuth } = load(AUTH);
-  assert.deepEqual([register.token, apiAuth], ["abc", {}]);
+  assert.deepEqual([register.token, apiAuth.token], ["abc", undefined]);
   assert.equal(load({ ...AUTH, PROXY_REGISTER_TOKEN: "abc" }).register.token, "abc");
   const [problem = "", ...more] = problemsOf({ ...AUTH, PROXY_REGISTER_TOKEN: "xyz" });
   assert.match(

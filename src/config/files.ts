@@ -5,7 +5,7 @@ import type { Config } from "./config.ts";
 
 /** What cannot be read, one line each, beginning with the name of the variable. */
 export async function findUnreadable({ staticFiles, registry, redis }: Config): Promise<string[]> {
-  const { ca, certificate, key } = registry.type === "redis" ? redis.tls ?? {} : {};
+  const { ca, certificate, key } = registry.type === "redis" ? redis.access.tls ?? {} : {};
   const found = await Promise.all([
     tryReading("PROXY_STATIC_FILES", staticFiles, readFolder),
     tryReading("PROXY_REDIS_TLS_CA", ca, readFile),

@@ -8,6 +8,7 @@ import { ProxyError } from "../core/errors.ts";
 import { type HostPattern, normalizeHostName, normalizeHostPattern } from "../core/host_name.ts";
 import { type MediaTarget, parseMediaTarget } from "../core/media_target.ts";
 import { MAX_STREAM_ID, parseStreamId } from "../core/srt_stream_id.ts";
+import type { Address } from "../core/origin.ts";
 import { parsePathTemplate, type PathTemplate } from "../core/path_template.ts";
 
 /** Turns the text of a variable, possibly empty, into its value. @throws ProxyError `bad_request` */
@@ -149,14 +150,8 @@ export const pathTemplates: Kind<readonly PathTemplate[]> = (value) => {
   );
 };
 
-/** Where a server is: a name or an IP address without brackets, and a port. */
-export interface HostAndPort {
-  readonly host: string;
-  readonly port: number;
-}
-
 /** `host:port` or `[v6]:port`, between commas or spaces; none when empty. */
-export const hostsAndPorts: Kind<readonly HostAndPort[]> = (value) =>
+export const hostsAndPorts: Kind<readonly Address[]> = (value) =>
   value.split(/[\s,]+/).filter((part) => part !== "").map((part) => {
     const [, v6, name, digits = ""] = /^(?:\[([0-9a-f:.]+)\]|([^:[\]/@]+)):(\d+)$/i.exec(part) ??
       [];
@@ -167,7 +162,7 @@ export const hostsAndPorts: Kind<readonly HostAndPort[]> = (value) =>
   });
 
 /** What a URL of Redis says; what it leaves out is undefined. */
-export interface RedisUrl extends HostAndPort {
+export interface RedisUrl extends Address {
   readonly isEncrypted: boolean;
   readonly username: string | undefined;
   readonly password: string | undefined;

@@ -1,52 +1,29 @@
 // How Redis is reached, as far as it is configured: the variables of PROXY_REDIS_* put together,
 // and what is wrong with them together. Knows no Redis.
 
-import type { HostAndPort } from "./kinds.ts";
+import type { RedisAccess, RedisServers, RedisTls } from "../core/redis_access.ts";
 import type { Values } from "./table.ts";
 
-/** Where Redis is and who we are to it. */
+/** Where Redis is, who we are to it, and which keys are ours. */
 export interface RedisConfig {
-  readonly servers: RedisServersConfig;
-  readonly username?: string;
-  readonly password?: string;
-  readonly db: number;
+  readonly servers: RedisServers;
+  /** With paths of files; see `RedisTls`. */
+  readonly access: RedisAccess;
   readonly keyPrefix: string;
-  /** Absent = connections are not encrypted. */
-  readonly tls?: RedisTlsConfig;
-}
-
-/** One server, the Sentinels that know it, or some nodes of a cluster. */
-export type RedisServersConfig =
-  | { readonly kind: "single"; readonly address: HostAndPort }
-  | {
-    readonly kind: "sentinel";
-    readonly addresses: readonly HostAndPort[];
-    readonly master: string;
-    readonly username?: string;
-    readonly password?: string;
-  }
-  | { readonly kind: "cluster"; readonly addresses: readonly HostAndPort[] };
-
-/** Paths of files in PEM. */
-export interface RedisTlsConfig {
-  readonly ca?: string;
-  readonly certificate?: string;
-  readonly key?: string;
-  readonly serverName?: string;
 }
 
 /** The configuration of Redis; what the URL leaves out is taken from the other variables. */
 export function toRedis(values: Values): RedisConfig {
   const url = values.PROXY_REDIS_URL;
-  const username = url?.username ?? values.PROXY_REDIS_USERNAME;
-  const password = url?.password ?? values.PROXY_REDIS_PASSWORD;
   return {
     servers: toServers(values),
-    ...(username === "" ? {} : { username }),
-    ...(password === "" ? {} : { password }),
-    db: url?.db ?? values.PROXY_REDIS_DB,
+    access: {
+      username: (url?.username ?? values.PROXY_REDIS_USERNAME) || undefined,
+      password: (url?.password ?? values.PROXY_REDIS_PASSWORD) || undefined,
+      database: url?.db ?? values.PROXY_REDIS_DB,
+      tls: url?.isEncrypted || values.PROXY_REDIS_TLS ? toTls(values) : undefined,
+    },
     keyPrefix: values.PROXY_REDIS_KEY_PREFIX,
-    ...(url?.isEncrypted || values.PROXY_REDIS_TLS ? { tls: toTls(values) } : {}),
   };
 }
 
@@ -70,33 +47,29 @@ export function findRedisConflicts(values: Partial<Values>): string[] {
   return problems;
 }
 
-function toServers(values: Values): RedisServersConfig {
+function toServers(values: Values): RedisServers {
   if (values.PROXY_REDIS_CLUSTER.length > 0) {
     return { kind: "cluster", addresses: values.PROXY_REDIS_CLUSTER };
   }
   if (values.PROXY_REDIS_SENTINELS.length > 0) {
-    const username = values.PROXY_REDIS_SENTINEL_USERNAME;
-    const password = values.PROXY_REDIS_SENTINEL_PASSWORD;
     return {
       kind: "sentinel",
       addresses: values.PROXY_REDIS_SENTINELS,
       master: values.PROXY_REDIS_SENTINEL_MASTER,
-      ...(username === "" ? {} : { username }),
-      ...(password === "" ? {} : { password }),
+      username: values.PROXY_REDIS_SENTINEL_USERNAME || undefined,
+      password: values.PROXY_REDIS_SENTINEL_PASSWORD || undefined,
     };
   }
   const { PROXY_REDIS_HOST: host, PROXY_REDIS_PORT: port, PROXY_REDIS_URL: url } = values;
   return { kind: "single", address: url ? { host: url.host, port: url.port } : { host, port } };
 }
 
-function toTls(values: Values): RedisTlsConfig {
-  const { PROXY_REDIS_TLS_CA: ca, PROXY_REDIS_TLS_CERT: certificate } = values;
-  const { PROXY_REDIS_TLS_KEY: key, PROXY_REDIS_TLS_SERVER_NAME: serverName } = values;
+function toTls(values: Values): RedisTls {
   return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(certificate === undefined ? {} : { certificate }),
-    ...(key === undefined ? {} : { key }),
-    ...(serverName === undefined ? {} : { serverName }),
+    ca: values.PROXY_REDIS_TLS_CA,
+    certificate: values.PROXY_REDIS_TLS_CERT,
+    key: values.PROXY_REDIS_TLS_KEY,
+    serverName: values.PROXY_REDIS_TLS_SERVER_NAME,
   };
 }
 

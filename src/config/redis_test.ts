@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { ConfigError, loadConfig } from "./config.ts";
+import type { RedisAccess } from "../core/redis_access.ts";
 import type { RedisConfig } from "./redis.ts";
 
 function redisOf(env: Record<string, string>): RedisConfig {
@@ -24,19 +25,18 @@ Deno.test("one server by its parts", () => {
   };
   assert.deepEqual(redisOf(env), {
     servers: { kind: "single", address: { host: "redis.example", port: 6380 } },
-    password: "secret",
-    db: 0,
+    access: { username: undefined, password: "secret", database: 0, tls: undefined },
     keyPrefix: "",
   });
 });
 
 Deno.test("a URL says everything, or leaves it to the other variables", () => {
-  const cases: [string, Partial<RedisConfig>][] = [
-    ["redis://redis.example", { username: "u", password: "p", db: 7 }],
-    ["redis://me:a%40b@redis.example/2", { username: "me", password: "a@b", db: 2 }],
-    ["redis://:only@redis.example/", { username: "u", password: "only", db: 7 }],
+  const cases: [string, RedisAccess][] = [
+    ["redis://redis.example", { username: "u", password: "p", database: 7 }],
+    ["redis://me:a%40b@redis.example/2", { username: "me", password: "a@b", database: 2 }],
+    ["redis://:only@redis.example/", { username: "u", password: "only", database: 7 }],
   ];
-  for (const [url, rest] of cases) {
+  for (const [url, access] of cases) {
     const env = {
       PROXY_REDIS_URL: url,
       PROXY_REDIS_HOST: "elsewhere",
@@ -46,7 +46,11 @@ Deno.test("a URL says everything, or leaves it to the other variables", () => {
     };
     const address = { host: "redis.example", port: 6379 };
     const servers = { kind: "single", address } as const;
-    assert.deepEqual(redisOf(env), { servers, keyPrefix: "", ...rest }, url);
+    assert.deepEqual(
+      redisOf(env),
+      { servers, keyPrefix: "", access: { ...access, tls: undefined } },
+      url,
+    );
   }
 });
 
@@ -62,11 +66,11 @@ Deno.test("rediss:// is TLS, and so is the switch", () => {
       },
     ]
   ) {
-    const { servers, tls } = redisOf(env);
+    const { servers, access: { tls } } = redisOf(env);
     assert.deepEqual(servers, { kind: "single", address });
-    assert.deepEqual(tls, { ca: "ca.pem" });
+    assert.equal(tls?.ca, "ca.pem");
   }
-  assert.equal(redisOf({ PROXY_REDIS_TLS_CA: "ca.pem" }).tls, undefined);
+  assert.equal(redisOf({ PROXY_REDIS_TLS_CA: "ca.pem" }).access.tls, undefined);
 });
 
 Deno.test("a cluster is named by some of its nodes", () => {

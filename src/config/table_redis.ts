@@ -1,5 +1,5 @@
 // The part of the table of variables that says where Redis is. Knows nothing of how they hang
-// together: that is config_redis.ts.
+// together: that is redis.ts.
 
 import {
   flag,
@@ -11,47 +11,47 @@ import {
   redisUrl,
   text,
 } from "./kinds.ts";
-import { variable } from "./variable.ts";
+import { atStart } from "./variable.ts";
 
 /** Variables of Redis. */
 export const REDIS = {
-  PROXY_REDIS_URL: variable(
+  PROXY_REDIS_URL: atStart(
     optional(redisUrl),
     "",
     "redis://user:password@host:6379/0, or rediss:// for TLS; wins over the variables below",
   ),
-  PROXY_REDIS_HOST: variable(text, "127.0.0.1", "Host name or address of Redis"),
-  PROXY_REDIS_PORT: variable(port, "6379", "Its port"),
-  PROXY_REDIS_USERNAME: variable(text, "", "Its ACL user; empty = the default one"),
-  PROXY_REDIS_PASSWORD: variable(text, "", "Its password"),
-  PROXY_REDIS_DB: variable(integer(0, 1_000_000), "0", "Number of the database"),
-  PROXY_REDIS_KEY_PREFIX: variable(keyPrefix, "", "Prefix of every key"),
-  PROXY_REDIS_SENTINELS: variable(
+  PROXY_REDIS_HOST: atStart(text, "127.0.0.1", "Host name or address of Redis"),
+  PROXY_REDIS_PORT: atStart(port, "6379", "Its port"),
+  PROXY_REDIS_USERNAME: atStart(text, "", "Its ACL user; empty = the default one"),
+  PROXY_REDIS_PASSWORD: atStart(text, "", "Its password"),
+  PROXY_REDIS_DB: atStart(integer(0, 1_000_000), "0", "Number of the database"),
+  PROXY_REDIS_KEY_PREFIX: atStart(keyPrefix, "", "Prefix of every key"),
+  PROXY_REDIS_SENTINELS: atStart(
     hostsAndPorts,
     "",
     "Sentinels that know the master, such as 10.0.0.1:26379,10.0.0.2:26379",
   ),
-  PROXY_REDIS_SENTINEL_MASTER: variable(text, "mymaster", "The master's name to the Sentinels"),
-  PROXY_REDIS_SENTINEL_USERNAME: variable(text, "", "ACL user of the Sentinels themselves"),
-  PROXY_REDIS_SENTINEL_PASSWORD: variable(text, "", "Password of the Sentinels themselves"),
-  PROXY_REDIS_CLUSTER: variable(
+  PROXY_REDIS_SENTINEL_MASTER: atStart(text, "mymaster", "The master's name to the Sentinels"),
+  PROXY_REDIS_SENTINEL_USERNAME: atStart(text, "", "ACL user of the Sentinels themselves"),
+  PROXY_REDIS_SENTINEL_PASSWORD: atStart(text, "", "Password of the Sentinels themselves"),
+  PROXY_REDIS_CLUSTER: atStart(
     hostsAndPorts,
     "",
     "Some nodes of a Redis Cluster, such as 10.0.0.1:6379,10.0.0.2:6379",
   ),
-  PROXY_REDIS_TLS: variable(flag, "off", "Encrypt connections to Redis"),
-  PROXY_REDIS_TLS_CA: variable(
+  PROXY_REDIS_TLS: atStart(flag, "off", "Encrypt connections to Redis"),
+  PROXY_REDIS_TLS_CA: atStart(
     optional(text),
     "",
     "File of the certificates to trust; empty = the system's",
   ),
-  PROXY_REDIS_TLS_CERT: variable(
+  PROXY_REDIS_TLS_CERT: atStart(
     optional(text),
     "",
     "File of our own certificate, if Redis asks for one",
   ),
-  PROXY_REDIS_TLS_KEY: variable(optional(text), "", "File of its key"),
-  PROXY_REDIS_TLS_SERVER_NAME: variable(
+  PROXY_REDIS_TLS_KEY: atStart(optional(text), "", "File of its key"),
+  PROXY_REDIS_TLS_SERVER_NAME: atStart(
     optional(text),
     "",
     "The name in Redis's certificate; empty = the host's",

@@ -9,11 +9,18 @@ export interface Variable<T> {
   readonly default: string;
   /** One line for `--help` and the docs. */
   readonly doc: string;
+  /** Whether a reload applies a change, or only the next start does. */
+  readonly reload: "live" | "start";
 }
 
-/** @param defaultText as `Variable.default` */
-export function variable<T>(kind: Kind<T>, defaultText: string, doc: string): Variable<T> {
-  return { kind, default: defaultText, doc };
+/** A variable whose change a reload applies. @param defaultText as `Variable.default` */
+export function live<T>(kind: Kind<T>, defaultText: string, doc: string): Variable<T> {
+  return { kind, default: defaultText, doc, reload: "live" };
+}
+
+/** A variable whose change waits for the next start. @param defaultText as `Variable.default` */
+export function atStart<T>(kind: Kind<T>, defaultText: string, doc: string): Variable<T> {
+  return { kind, default: defaultText, doc, reload: "start" };
 }
 
 /** How many of something there may be. */

@@ -118,7 +118,7 @@ Deno.test("a body in single bytes comes whole, in one buffer within the limit", 
 
 Deno.test("the memory of bodies is taken as they come, and is bounded for all together", async () => {
   const limits = { perConnection: 100_000, perAddress: 5_000, total: 100_000 };
-  const budget = new MemoryBudget(limits);
+  const budget = new MemoryBudget(() => limits);
   const bounds = { ...BOUNDS, limit: 65_536 };
   {
     using memory = budget.open("a");

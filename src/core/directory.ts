@@ -36,7 +36,7 @@ export interface PageRequest {
   /** At most so many entries. */
   readonly limit: number;
   /** `next` of the page before; the first page has none. */
-  readonly after?: string;
+  readonly after?: string | undefined;
 }
 
 /** One page of streams. What changes between two pages may be missed or seen twice. */

@@ -5,7 +5,7 @@
 import { ProtocolError, ProxyError } from "./errors.ts";
 import type { Memory } from "./memory.ts";
 
-/** Bounds in bytes; looked at whenever something is taken, so that they may change. */
+/** Bounds in bytes. */
 export interface MemoryLimits {
   readonly perConnection: number;
   readonly perAddress: number;
@@ -29,11 +29,12 @@ export class MemoryLimitError extends ProxyError {
 
 /** The one account of all connections whose clients are not identified. */
 export class MemoryBudget {
-  readonly #limits: MemoryLimits;
+  readonly #limits: () => MemoryLimits;
   readonly #ofAddress = new Map<string, number>();
   #taken = 0;
 
-  constructor(limits: MemoryLimits) {
+  /** @param limits asked whenever something is taken, so that they may change */
+  constructor(limits: () => MemoryLimits) {
     this.#limits = limits;
   }
 
@@ -50,7 +51,7 @@ export class MemoryBudget {
   /** The account of one connection; nothing is taken yet. @param address as `addressGroup` has it */
   open(address: string): MemoryHold {
     return new MemoryHold({
-      limit: () => this.#limits.perConnection,
+      limit: () => this.#limits().perConnection,
       take: (bytes) => this.#take(address, bytes),
       give: (bytes) => this.#give(address, bytes),
     });
@@ -58,7 +59,7 @@ export class MemoryBudget {
 
   /** An address never gets so much that less is left for all others: there is something for newcomers. */
   #take(address: string, bytes: number): void {
-    const { perAddress, total } = this.#limits;
+    const { perAddress, total } = this.#limits();
     const held = (this.#ofAddress.get(address) ?? 0) + bytes;
     if (held > perAddress) throw new MemoryLimitError("address");
     if (held > total - this.#taken) throw new MemoryLimitError("total");

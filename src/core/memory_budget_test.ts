@@ -19,7 +19,7 @@ function takeAll(hold: MemoryHold): number {
 }
 
 Deno.test("what one connection may keep is its own fault, and nothing is taken beyond it", () => {
-  const budget = new MemoryBudget(LIMITS);
+  const budget = new MemoryBudget(() => LIMITS);
   using hold = budget.open("a");
   hold.take(60);
   assert.throws(() => hold.take(41), ProtocolError);
@@ -29,7 +29,7 @@ Deno.test("what one connection may keep is its own fault, and nothing is taken b
 });
 
 Deno.test("connections of one address count together", () => {
-  const budget = new MemoryBudget(LIMITS);
+  const budget = new MemoryBudget(() => LIMITS);
   using stack = new DisposableStack();
   const taken = Array.from({ length: 5 }, () => takeAll(stack.use(budget.open("a"))));
   assert.deepEqual(taken, [100, 100, 100, 0, 0]);
@@ -38,7 +38,7 @@ Deno.test("connections of one address count together", () => {
 });
 
 Deno.test("all addresses count together, and there is something left for a newcomer", () => {
-  const budget = new MemoryBudget(LIMITS);
+  const budget = new MemoryBudget(() => LIMITS);
   using stack = new DisposableStack();
   for (let address = 0; address < 6; address++) {
     for (let index = 0; index < 3; index++) takeAll(stack.use(budget.open(`greedy ${address}`)));
@@ -49,7 +49,7 @@ Deno.test("all addresses count together, and there is something left for a newco
 });
 
 Deno.test("what was taken is given back to the byte, and no address is remembered", () => {
-  const budget = new MemoryBudget(LIMITS);
+  const budget = new MemoryBudget(() => LIMITS);
   {
     using one = budget.open("a");
     using other = budget.open("a");
@@ -65,7 +65,7 @@ Deno.test("what was taken is given back to the byte, and no address is remembere
 });
 
 Deno.test("who is identified counts no more, whatever it takes and gives from then on", () => {
-  const budget = new MemoryBudget(LIMITS);
+  const budget = new MemoryBudget(() => LIMITS);
   const hold = budget.open("a");
   hold.take(90);
   hold[Symbol.dispose]();
@@ -77,7 +77,7 @@ Deno.test("who is identified counts no more, whatever it takes and gives from th
 
 Deno.test("other bounds count at once", () => {
   const limits = { ...LIMITS };
-  const budget = new MemoryBudget(limits);
+  const budget = new MemoryBudget(() => limits);
   using hold = budget.open("a");
   hold.take(100);
   limits.perConnection = 200;

@@ -59,7 +59,7 @@ export interface PartRequest {
   /** Stream key, `vhost/app/stream`. */
   readonly stream: string;
   /** `originTagOf` the id of the origin that has it; the owner of the stream unless given. */
-  readonly originTag?: string;
+  readonly originTag?: string | undefined;
   readonly protocol: Protocol;
   readonly failed: readonly string[];
 }
@@ -167,9 +167,9 @@ export interface TriedOrigin {
  */
 export interface SessionRefused {
   /** The id that the session would have had, which is in other lines about it too. */
-  readonly session?: string;
+  readonly session?: string | undefined;
   /** In the order in which they were asked; absent or empty when none was. */
-  readonly tried?: readonly TriedOrigin[];
+  readonly tried?: readonly TriedOrigin[] | undefined;
   readonly protocol: string;
   readonly intent: "publish" | "play";
   readonly stream: string;

@@ -58,7 +58,7 @@ export class Forwarder {
    * @throws ProxyError what the route or the last origin failed with; `client_gone`
    */
   async forward(request: OutgoingRequest, route: Route): Promise<Forwarded> {
-    const { answer, dial } = this.#ports.timeouts;
+    const { answer, dial } = this.#ports.timeouts();
     const { origin, link: { link, response } } = await tryOrigins<OpenedLink>(this.#ports, {
       protocol: this.#protocol,
       timeout: answer,
@@ -101,7 +101,7 @@ export class Forwarder {
   async #ask(
     request: OutgoingRequest,
     link: OriginConnection,
-    { gone, patience = this.#ports.timeouts.answer, outlivesClient = false }: Route,
+    { gone, patience = this.#ports.timeouts().answer, outlivesClient = false }: Route,
   ): Promise<HttpResponse> {
     const leave = () => outlivesClient || link.connection.close();
     gone.addEventListener("abort", leave);

@@ -12,5 +12,5 @@ export interface OriginHttpTimeouts {
 
 /** Everything that asking origins needs of its surroundings. */
 export interface OriginHttpPorts extends OriginPorts {
-  readonly timeouts: OriginHttpTimeouts;
+  timeouts(): OriginHttpTimeouts;
 }

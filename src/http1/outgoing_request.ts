@@ -14,7 +14,7 @@ export interface OutgoingRequest {
   readonly method: string;
   readonly head: Uint8Array;
   /** What follows the head; a request with a body is never sent twice. */
-  readonly body?: Uint8Array;
+  readonly body?: Uint8Array | undefined;
 }
 
 /** What of a client's request goes to the origin. */
@@ -29,7 +29,7 @@ export interface RequestChanges {
   readonly trustedProxies: readonly Cidr[];
   readonly hopMark: HopMark;
   /** The whole body, when there is one; not to be changed until the origin has answered. */
-  readonly body?: Uint8Array;
+  readonly body?: Uint8Array | undefined;
 }
 
 const FORWARDED = new Set([

@@ -31,9 +31,9 @@ export interface Http1ServerOptions {
   readonly name: string;
   readonly listen: ListenAddress;
   readonly reusePort?: boolean;
-  readonly limits: ConnectionLimits;
   readonly engine: TcpEngine;
-  readonly timeouts: HeadTimeouts;
+  limits(): ConnectionLimits;
+  timeouts(): HeadTimeouts;
   /** What is kept of requests until their heads, and bodies if they have any, are complete. */
   readonly identifyMemory: MemoryBudget;
   /** Answers one request, to its end; reads its body, or has the connection end. */
@@ -97,8 +97,7 @@ export class Http1Server implements AsyncDisposable {
   async #serve(connection: Connection): Promise<void> {
     const client = new HttpClient(connection);
     using memory = this.#options.identifyMemory.open(addressGroup(connection.peer.host));
-    const { timeouts } = this.#options;
-    let timeout = timeouts.head;
+    let timeout = this.#options.timeouts().head;
     while (!this.#stopped) {
       const exchange = await this.#nextExchange(client, memory, timeout);
       if (exchange === undefined) return;
@@ -107,7 +106,7 @@ export class Http1Server implements AsyncDisposable {
       if (!exchange.keepAlive || this.#stopped) {
         return await connection.closeGently(LINGER, client.reading);
       }
-      timeout = timeouts.keepAlive;
+      timeout = this.#options.timeouts().keepAlive;
     }
   }
 

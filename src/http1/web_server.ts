@@ -19,7 +19,7 @@ const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 /** What a WebHandler needs to know. */
 export interface WebHandlerOptions {
   /** `stall`: milliseconds for a client to take an answer. */
-  readonly timeouts: HeadTimeouts & { readonly stall: number };
+  timeouts(): HeadTimeouts & { readonly stall: number };
   /**
    * Answers one request; reading its body within bounds is the handler's business. The answer is
    * read whole before it is sent.
@@ -37,8 +37,8 @@ export interface WebServerOptions extends WebHandlerOptions {
   readonly name: string;
   readonly listen: ListenAddress;
   readonly reusePort?: boolean;
-  readonly limits: ConnectionLimits;
   readonly engine: TcpEngine;
+  limits(): ConnectionLimits;
   readonly identifyMemory: MemoryBudget;
 }
 
@@ -108,7 +108,7 @@ export class WebHandler implements Disposable {
       const bytes = await response.bytes();
       const keepsLength = exchange.request.method === "HEAD" && bytes.length === 0;
       if (!body.isRead) exchange.keepAlive = false;
-      using _deadline = connection.closeAfter(this.#options.timeouts.stall);
+      using _deadline = connection.closeAfter(this.#options.timeouts().stall);
       await exchange.answer({
         status: response.status,
         fields: fields.filter(({ name }) => keepsLength || name !== "content-length"),

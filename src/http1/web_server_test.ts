@@ -22,10 +22,10 @@ async function onSite(
   await using server = WebServer.open({
     name: "HTTP API",
     listen: { host: "127.0.0.1", port: 0 },
-    limits: { maxConnections: 4, maxConnectionsPerAddress: 3 },
     engine: new DenoTcpEngine(systemClock),
+    limits: () => ({ maxConnections: 4, maxConnectionsPerAddress: 3 }),
     identifyMemory: ampleMemory(),
-    timeouts: { head: 200, keepAlive: 200, stall: 200 },
+    timeouts: () => ({ head: 200, keepAlive: 200, stall: 200 }),
     handle,
     onRefused: (reason) => refused.push(reason),
     onError: (error) => errors.push(error),

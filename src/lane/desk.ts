@@ -155,7 +155,7 @@ export class Desk {
   async #page({ method, url, headers }: PageRequest): Promise<PageAnswer> {
     const request = new Request(url, {
       method,
-      headers: headers.map(([name, value]) => [name, value]),
+      headers: headers.map(pairOf),
     });
     const response = await this.#services.answerOther(request);
     const answer = { status: response.status, headers: [...response.headers] };
@@ -181,4 +181,8 @@ export class Desk {
     this.#bodies.delete(body);
     reader?.cancel().catch(() => {});
   }
+}
+
+function pairOf([name, value]: readonly [string, string]): [string, string] {
+  return [name, value];
 }

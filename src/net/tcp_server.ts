@@ -11,7 +11,7 @@ import { TaskGroup } from "./task_group.ts";
 /** How long the accept loop rests when the process is out of descriptors. */
 const REST = 100;
 
-/** Bounds of a port; looked at for every connection, so that they may change. */
+/** Bounds of a port. */
 export interface ConnectionLimits {
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
@@ -22,7 +22,8 @@ export interface TcpServerOptions extends Omit<ListenOptions, "reusePort"> {
   readonly engine: TcpEngine;
   /** Whether other processes of this user may listen on it at the same time (SO_REUSEPORT). */
   readonly reusePort?: boolean | undefined;
-  readonly limits: ConnectionLimits;
+  /** Asked for every connection, so that they may change. */
+  limits(): ConnectionLimits;
   /** Serves one connection, which is closed when it returns. */
   serve(connection: Connection): Promise<void>;
   /** Told of every connection closed at once for a bound. */
@@ -102,7 +103,7 @@ export class TcpServer implements AsyncDisposable {
 
   #take(connection: Connection): void {
     const { host } = connection.peer;
-    const { maxConnections, maxConnectionsPerAddress } = this.#options.limits;
+    const { maxConnections, maxConnectionsPerAddress } = this.#options.limits();
     if (this.#connections.size >= maxConnections) {
       return this.#refuse(connection, "total");
     }

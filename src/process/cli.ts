@@ -113,13 +113,13 @@ export function helpText(): string {
     "",
     "It is configured by environment variables. A .env file in the working directory is read too;",
     "it never overrides a variable that is set. An empty variable takes its default. On SIGHUP the",
-    "file is read again.",
+    "file is read again; variables with a * change at the next start only.",
   ];
   for (const { title, variables } of GROUPS) {
     lines.push("", `${title}:`);
-    for (const [name, { default: defaultText, doc }] of Object.entries(variables)) {
+    for (const [name, { default: defaultText, doc, reload }] of Object.entries(variables)) {
       const shown = defaultText === "" ? "" : ` [${defaultText}]`;
-      lines.push(`  ${name.padEnd(33)} ${doc}${shown}`);
+      lines.push(`${reload === "start" ? "*" : " "} ${name.padEnd(33)} ${doc}${shown}`);
     }
   }
   lines.push("", "Durations are written like 300s, 1h30m or 500ms.", "", "Examples:");

@@ -80,8 +80,9 @@ Deno.test("--help shows every variable with its default and its sentence", async
   assert.deepEqual(outcome, { action: "exit", code: 0 });
   assert.deepEqual(printed, [helpText()]);
   const lines = helpText().split("\n");
-  for (const [name, { default: text, doc }] of Object.entries(VARIABLES)) {
-    const line = lines.find((candidate) => candidate.trim().startsWith(`${name} `));
+  for (const [name, { default: text, doc, reload }] of Object.entries(VARIABLES)) {
+    const mark = reload === "start" ? "*" : " ";
+    const line = lines.find((candidate) => candidate.startsWith(`${mark} ${name} `));
     assert.ok(line?.endsWith(text === "" ? doc : `${doc} [${text}]`), name);
   }
 });

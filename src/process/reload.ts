@@ -3,7 +3,7 @@
 
 import type { App } from "../app/app.ts";
 import { ConfigError, loadConfig } from "../config/config.ts";
-import { changedVariables, isFixed } from "../config/changes.ts";
+import { afterReload, type Changes, changesBetween } from "../config/changes.ts";
 import { logger, type LogOptions } from "../core/log.ts";
 import type { Environment, Settings } from "../config/environment.ts";
 
@@ -21,11 +21,14 @@ export interface ReloaderOptions {
 /** Reloads one at a time. */
 export class Reloader {
   readonly #options: ReloaderOptions;
-  #settings: Settings;
+  /** As they were read last. */
+  #read: Settings["variables"];
+  /** As they are in effect. */
+  #running: Settings["variables"];
 
   constructor(options: ReloaderOptions) {
     this.#options = options;
-    this.#settings = options.settings;
+    this.#read = this.#running = options.settings.variables;
   }
 
   /** @returns what was wrong, in one line, if nothing has changed for that */
@@ -33,12 +36,14 @@ export class Reloader {
     const { app, environment, changeLogLevel } = this.#options;
     try {
       const settings = await environment.read();
-      const next = loadConfig(settings);
-      const changed = changedVariables(this.#settings.variables, settings.variables);
+      // What waits for the next start is to be good too, or that would fail.
+      loadConfig(settings);
+      const variables = afterReload(this.#running, settings.variables);
+      const next = loadConfig({ variables, problems: [] });
       await app.reconfigure(next);
       await changeLogLevel(next.log.level);
-      this.#settings = settings;
-      this.#tell(changed);
+      this.#tell(changesBetween(this.#read, settings.variables));
+      [this.#read, this.#running] = [settings.variables, variables];
       return undefined;
     } catch (error) {
       const problems = error instanceof ConfigError ? error.problems : [messageOf(error)];
@@ -50,9 +55,7 @@ export class Reloader {
   }
 
   /** Names only: values may be secrets. */
-  #tell(changed: readonly string[]): void {
-    const waiting = changed.filter(isFixed);
-    const applied = changed.filter((name) => !isFixed(name));
+  #tell({ applied, waiting }: Changes): void {
     LOG.info("Configuration reloaded", { changed: applied.join(",") || "nothing" });
     if (waiting.length === 0) return;
     LOG.warn("Some variables change at the next start only", { variables: waiting.join(",") });

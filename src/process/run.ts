@@ -69,7 +69,7 @@ async function run({ config, settings }: Start, means: Means): Promise<number> {
       notifier.reloading();
       notifier.reloaded(await reloader.reload());
     }));
-    return await live(app, config, { clock, signals, notifier, output });
+    return await live(app, { clock, signals, notifier, output });
   } catch (error) {
     if (!(error instanceof ProxyError)) throw error;
     output.printError(error.message);
@@ -84,7 +84,7 @@ interface Surroundings {
   readonly output: ProcessOutput;
 }
 
-async function live(app: App, config: Config, surroundings: Surroundings): Promise<number> {
+async function live(app: App, surroundings: Surroundings): Promise<number> {
   const { clock, signals, notifier, output } = surroundings;
   const died = app.closed.then(() => "closed" as const, (error: unknown) => ({ error }));
   const first = await Promise.race([died, signals.next()]);
@@ -93,16 +93,17 @@ async function live(app: App, config: Config, surroundings: Surroundings): Promi
     output.printError(`Cannot go on: ${why}`);
     return 1;
   }
-  LOG.info("Draining", { grace: config.quit.grace });
-  notifier.stopping(config.quit.force);
+  const { grace, force: forceAfter } = app.config.quit;
+  LOG.info("Draining", { grace });
+  notifier.stopping(forceAfter);
   app.drain();
   const ended = (async () => {
-    await app.finish(config.quit.grace);
+    await app.finish(grace);
     await app[Symbol.asyncDispose]();
     return "ended" as const;
   })();
   const signalled = Promise.race([ended, signals.next()]);
-  const last = await within(clock, config.quit.force, signalled, () => "forced" as const);
+  const last = await within(clock, forceAfter, signalled, () => "forced" as const);
   if (last === "ended") LOG.info("Ended");
   else {
     const why = last === "forced" ? "PROXY_FORCE_QUIT_TIMEOUT" : "signal";

@@ -83,7 +83,7 @@ for (const origins of ORIGINS) {
     RedisStore.open({
       ...BOUNDS,
       servers: { kind: "single", address },
-      access,
+      access: () => access,
       keyPrefix: "bench:",
       metrics: METRICS,
     });

@@ -1,7 +1,7 @@
 // Redis that asks who we are: a user with a password, and connections that are encrypted.
 
 import assert from "node:assert/strict";
-import type { RedisAccess } from "../../src/registry/redis/connection.ts";
+import type { RedisAccess } from "../../src/core/redis_access.ts";
 import { freePort } from "../support/ports.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { TempFolder } from "../support/temp_folder.ts";
@@ -28,7 +28,7 @@ Deno.test("a user with a password, and a database of its own", async () => {
   await using server = await RedisServer.open({ access, args: [...USER, ...NOBODY_ELSE] });
   await assertShared(server);
   for (const wrong of [{ ...access, password: "wrong" }, { database: 3 }]) {
-    await using world = await RedisWorld.open(server, { access: wrong });
+    await using world = await RedisWorld.open(server, { access: () => wrong });
     await world.untilAsked(false);
     assert.doesNotMatch(String(world.stores[0].trouble), /wrong|of-this-test-only/);
   }
@@ -44,6 +44,6 @@ Deno.test("encrypted connections, to the server of the right authority alone", a
     args: tlsArguments(folder, port),
   });
   await assertShared(server);
-  await using world = await RedisWorld.open(server, { access: { database: 0, tls: {} } });
+  await using world = await RedisWorld.open(server, { access: () => ({ database: 0, tls: {} }) });
   await world.untilAsked(false);
 });

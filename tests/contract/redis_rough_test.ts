@@ -141,7 +141,7 @@ Deno.test("a user who may do what the docs say, and nothing else", async () => {
   const rule = ["on", ">of-this-test-only", ...RULES, ...commands.split(" ")];
   await server.command("ACL", "SETUSER", "proxy", ...rule);
   const access = { username: "proxy", password: "of-this-test-only", database: 0 };
-  await using world = await RedisWorld.open(server, { access, keyPrefix: "live:" });
+  await using world = await RedisWorld.open(server, { access: () => access, keyPrefix: "live:" });
   await world.untilAsked(true);
   await assertWorks(world, "one");
   await server.command("FLUSHALL");

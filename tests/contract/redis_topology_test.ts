@@ -2,7 +2,7 @@
 // find the server that takes writes, also after a failover.
 
 import assert from "node:assert/strict";
-import type { RedisServers } from "../../src/registry/redis/locate.ts";
+import type { RedisServers } from "../../src/core/redis_access.ts";
 import { freePort, freePorts } from "../support/ports.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/wait.ts";

@@ -1,6 +1,6 @@
 // Stores that share one Redis, for the suites and for tests of what happens when it fails.
 
-import type { RedisServers } from "../../src/registry/redis/locate.ts";
+import type { RedisServers } from "../../src/core/redis_access.ts";
 import { RedisStore, type RedisStoreOptions } from "../../src/registry/redis/store.ts";
 import { Keys } from "../../src/registry/redis/keys.ts";
 import type { RedisServer } from "../support/redis_server.ts";
@@ -39,7 +39,7 @@ export class RedisWorld implements StoreHarness {
     const servers: RedisServers = { kind: "single", address: server.address };
     const counts = Array.from({ length: count }, () => new Counts());
     const stores = await Promise.all(counts.map((metrics) => {
-      const { access } = server;
+      const access = () => server.access;
       return RedisStore.open({ servers, access, keyPrefix, metrics, ...BOUNDS, ...special });
     }));
     return new RedisWorld(server, stores, counts, keyPrefix);

@@ -2,7 +2,7 @@
 // what ffmpeg publishes. SRS_PROXY_SCREENSHOTS names a folder in which the pictures are kept.
 
 import assert from "node:assert/strict";
-import type { Page } from "playwright-core";
+import type { Page } from "../support/page.ts";
 import { Browser, type View } from "../support/browser.ts";
 import { Publisher } from "../support/ffmpeg.ts";
 import { NginxRtmp } from "../support/nginx_rtmp.ts";

@@ -2,7 +2,7 @@
 // it through the proxy. SRS_PROXY_SCREENSHOTS names a folder in which the pictures are kept.
 
 import assert from "node:assert/strict";
-import type { Page } from "playwright-core";
+import type { Page } from "../support/page.ts";
 import { Browser } from "../support/browser.ts";
 import { fetchText } from "../support/origin_server.ts";
 import { freeProxyPorts, Proxy, type ProxyPorts } from "../support/proxy.ts";

@@ -113,7 +113,8 @@ export class ModelProxy {
     const { chance, network } = this.#parts;
     const { clock, counts, way } = this;
     return await RedisStore.open({
-      ...{ servers: SERVERS, access: { database: 0 }, keyPrefix: "", metrics: counts, clock },
+      ...{ servers: SERVERS, keyPrefix: "", metrics: counts, clock },
+      access: () => ({ database: 0 }),
       ...LIMITS,
       random: chance.fork("store").next,
       open: network.opener(clock, way),

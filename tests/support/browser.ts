@@ -1,8 +1,13 @@
 // Chromium without a window, driven by playwright-core over a pipe: when the pipe closes, however
 // that comes about, Chromium ends. Reaches loopback addresses only. Knows no page.
 
-import { type Browser as Engine, chromium, type Page } from "playwright-core";
+import { createRequire } from "node:module";
+import type { Engine, Page } from "./page.ts";
+import { PROJECT_FOLDER } from "./project.ts";
 import { within } from "./wait.ts";
+
+/** Where playwright-core is a dependency, locked apart: whoever only runs the proxy does not get it. */
+const PACKAGE = `${PROJECT_FOLDER}/tests/support/playwright`;
 
 /** Where Debian's package puts it. */
 const CHROMIUM = "/usr/bin/chromium";
@@ -35,6 +40,19 @@ export interface WatchedPage {
 
 const DESKTOP: View = { width: 1280, height: 1000, colorScheme: "light" };
 
+/** Fetches playwright-core, unless it is there. */
+export async function installPlaywright(): Promise<void> {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["install", "--quiet", "--frozen"],
+    cwd: PACKAGE,
+    stdin: "null",
+    stdout: "inherit",
+    stderr: "inherit",
+  });
+  const { success } = await command.output();
+  if (!success) throw new Error("Cannot install playwright-core");
+}
+
 /** A running Chromium with an empty profile of its own; disposing of it ends it. */
 export class Browser implements AsyncDisposable {
   readonly #engine: Engine;
@@ -45,7 +63,9 @@ export class Browser implements AsyncDisposable {
 
   /** @throws Error when Chromium is not there or does not start in time */
   static async open(): Promise<Browser> {
-    const engine = await chromium.launch({
+    await installPlaywright();
+    const { chromium } = createRequire(`${PACKAGE}/package.json`)("playwright-core");
+    const engine: Engine = await chromium.launch({
       executablePath: CHROMIUM,
       headless: true,
       args: ARGUMENTS,

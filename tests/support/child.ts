@@ -19,7 +19,7 @@ export interface ChildOptions {
   readonly args: readonly string[];
   /** Added to this process's variables; `undefined` takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  readonly cwd?: string;
+  readonly cwd?: string | undefined;
   /** Gets each line of standard output; without it the output is kept in `outputText`. */
   readonly onOutputLine?: (line: string) => void;
 }
@@ -47,7 +47,7 @@ export class Child implements AsyncDisposable {
       stderr: "piped",
       clearEnv: true,
       env: environment(options.env ?? {}),
-      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      ...(options.cwd && { cwd: options.cwd }),
     }).spawn();
     this.pid = process.pid;
     alive.add(this.pid);
@@ -107,10 +107,7 @@ export class Child implements AsyncDisposable {
       if (this.running) return undefined;
       throw new Error(`Cannot see ${what}: the process ended\n${describe()}`);
     };
-    return until(what, lookWhileRunning, {
-      describe,
-      ...(timeout === undefined ? {} : { timeout }),
-    });
+    return until(what, lookWhileRunning, { describe, timeout });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -51,7 +51,7 @@ export class ForwarderWorld {
       session: {
         ...{ user: userOf(name), password: name + name, isCounted },
         media: { host: "10.0.0.1", port: portOf(name) },
-        ...(before === undefined ? {} : { before: userOf(before) }),
+        before: before && userOf(before),
       },
       isWanted,
     });

@@ -14,7 +14,7 @@ import { RawHttpClient } from "./raw_http_client.ts";
 import { openTcpEngine } from "./tcp_engines.ts";
 
 /** Deadlines for tests in which none of them passes; change some of a copy for the others. */
-export const HTTP_TIMEOUTS: HttpRelayOptions["timeouts"] = {
+export const HTTP_TIMEOUTS: ReturnType<HttpRelayOptions["timeouts"]> = {
   head: 2_000,
   keepAlive: 2_000,
   dial: 1_000,
@@ -58,13 +58,13 @@ export class HttpRelayWorld implements AsyncDisposable {
       listen: { host: "127.0.0.1", port: 0 },
       clock,
       engine: openTcpEngine(clock, stack),
-      limits: { maxConnections: 100, maxConnectionsPerAddress: 50 },
+      limits: () => ({ maxConnections: 100, maxConnectionsPerAddress: 50 }),
       identifyMemory: ampleMemory(),
-      timeouts: { ...HTTP_TIMEOUTS },
-      trustedProxies: [],
+      timeouts: () => HTTP_TIMEOUTS,
+      trustedProxies: () => [],
       hopMark: new HopMark(),
-      hlsPaths: VARIABLES.PROXY_HLS_PATHS.kind(VARIABLES.PROXY_HLS_PATHS.default),
-      corsOrigins: [],
+      hlsPaths: () => VARIABLES.PROXY_HLS_PATHS.kind(VARIABLES.PROXY_HLS_PATHS.default),
+      corsOrigins: () => [],
       resolver: registry,
       sessions,
       metrics,

@@ -66,7 +66,7 @@ export class NodeMediaServer implements OriginServer {
       record: { auto: false, path: folder.file("record") },
       store: { path: folder.file("data") },
       auth: { jwt: { secret: crypto.randomUUID(), users: [{ ...ACCOUNT, role: "admin" }] } },
-      ...(options.notifyUrl === undefined ? {} : { notify: { url: options.notifyUrl } }),
+      notify: options.notifyUrl && { url: options.notifyUrl },
     };
     Deno.writeTextFileSync(configurationFile, JSON.stringify(configuration));
     this.process = new Child({

@@ -123,7 +123,7 @@ export function startProxy(args: readonly string[], variables: Variables, cwd?: 
     command: command!,
     args: [...first, ...args],
     env: { ...cleared, NO_COLOR: "1", ...variables },
-    ...(cwd === undefined ? {} : { cwd }),
+    cwd,
   });
 }
 

@@ -2,7 +2,8 @@
 // connection to look into it with. Knows nothing of the proxy's keys.
 
 import type { Reply } from "../../src/registry/redis/calls.ts";
-import { type RedisAccess, RedisConnection } from "../../src/registry/redis/connection.ts";
+import type { RedisAccess } from "../../src/core/redis_access.ts";
+import { RedisConnection } from "../../src/registry/redis/connection.ts";
 import { Child } from "./child.ts";
 import { freePort } from "./ports.ts";
 import { TempFolder } from "./temp_folder.ts";

@@ -10,10 +10,10 @@ export interface Heartbeat {
   readonly service: string;
   readonly pid: string;
   readonly rtmp: readonly string[];
-  readonly http?: readonly string[];
-  readonly api?: readonly string[];
-  readonly srt?: readonly string[];
-  readonly rtc?: readonly string[];
+  readonly http?: readonly string[] | undefined;
+  readonly api?: readonly string[] | undefined;
+  readonly srt?: readonly string[] | undefined;
+  readonly rtc?: readonly string[] | undefined;
   readonly device_id?: string;
 }
 
@@ -46,10 +46,10 @@ export function heartbeatOf(origin: RegisteredOrigin, service: string): Heartbea
     service,
     pid: service,
     rtmp: [`127.0.0.1:${origin.rtmpPort}`],
-    ...(origin.httpPort === undefined ? {} : { http: [`127.0.0.1:${origin.httpPort}`] }),
-    ...(origin.apiPort === undefined ? {} : { api: [`127.0.0.1:${origin.apiPort}`] }),
-    ...(origin.rtcPort === undefined ? {} : { rtc: [`udp://127.0.0.1:${origin.rtcPort}`] }),
-    ...(origin.srtPort === undefined ? {} : { srt: [`udp://127.0.0.1:${origin.srtPort}`] }),
+    http: origin.httpPort === undefined ? undefined : [`127.0.0.1:${origin.httpPort}`],
+    api: origin.apiPort === undefined ? undefined : [`127.0.0.1:${origin.apiPort}`],
+    rtc: origin.rtcPort === undefined ? undefined : [`udp://127.0.0.1:${origin.rtcPort}`],
+    srt: origin.srtPort === undefined ? undefined : [`udp://127.0.0.1:${origin.srtPort}`],
     device_id: origin.name,
   };
 }

@@ -54,7 +54,7 @@ export async function agree(
   const response = await fetch(
     `http://127.0.0.1:${proxy.ports.httpApi}/rtc/v1/whep/?app=live&stream=${stream}`,
     {
-      ...(client === undefined ? {} : { client }),
+      ...(client && { client }),
       method: "POST",
       headers: { "content-type": "application/sdp" },
       body: OFFER,

@@ -16,7 +16,7 @@ import { isOver } from "./scripted_http_origin.ts";
 import { DenoTcpEngine } from "../../src/net/deno/tcp_engine.ts";
 
 /** Deadlines for tests in which none of them passes; change some of a copy for the others. */
-export const RTMP_TIMEOUTS: RtmpRelayOptions["timeouts"] = {
+export const RTMP_TIMEOUTS: ReturnType<RtmpRelayOptions["timeouts"]> = {
   handshake: 5_000,
   identify: 5_000,
   dial: 1_000,
@@ -65,9 +65,9 @@ export class RtmpRelayWorld implements AsyncDisposable {
       listen: { host: "::", port: 0 },
       clock: systemClock,
       engine: new DenoTcpEngine(systemClock),
-      limits: { maxConnections: 1_000, maxConnectionsPerAddress: 500 },
+      limits: () => ({ maxConnections: 1_000, maxConnectionsPerAddress: 500 }),
       identifyMemory: ampleMemory(),
-      timeouts: { ...RTMP_TIMEOUTS },
+      timeouts: () => RTMP_TIMEOUTS,
       resolver: registry,
       sessions: {
         opened: (event) => sessions.opened(event),

@@ -90,7 +90,7 @@ export class Service implements AsyncDisposable {
       ...listenVariables(this.ports),
       ...variables,
       NOTIFY_SOCKET: this.#path,
-      ...(watchdog === undefined ? {} : { WATCHDOG_USEC: String(watchdog * 1_000) }),
+      WATCHDOG_USEC: watchdog === undefined ? undefined : String(watchdog * 1_000),
     });
   }
 

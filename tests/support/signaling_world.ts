@@ -83,7 +83,7 @@ export class SignalingWorld implements AsyncDisposable {
     let ids = 0;
     const { clock = systemClock } = options;
     this.#signaling = this.#stack.use(Signaling.open({
-      timeouts: { dial: 1_000, answer: 1_000, head: 500 },
+      timeouts: () => ({ dial: 1_000, answer: 1_000, head: 500 }),
       clock,
       engine: new DenoTcpEngine(clock),
       resolver: registry,
@@ -91,10 +91,10 @@ export class SignalingWorld implements AsyncDisposable {
       media: this.media,
       sessions: new LiveSessions({ capacity: 10 }),
       metrics,
-      trustedProxies: [],
+      trustedProxies: () => [],
       identifyMemory: ampleMemory(),
       hopMark: new HopMark(),
-      candidates: [],
+      candidates: () => [],
       mediaPort: 18000,
       isDraining: () => this.isDraining,
       newSession: () => `s${++ids}`,
@@ -103,17 +103,17 @@ export class SignalingWorld implements AsyncDisposable {
     }));
     const handle = httpApi({
       about: ABOUT,
-      access: options.access ?? {},
-      corsOrigins: [],
+      access: () => options.access ?? {},
+      corsOrigins: () => [],
       signal: (request, peer) => this.signal(request, peer),
     });
     this.#server = this.#stack.use(WebServer.open({
       name: "HTTP API",
       listen: { host: "127.0.0.1", port: 0 },
-      limits: { maxConnections: 50, maxConnectionsPerAddress: 20 },
       engine: new DenoTcpEngine(systemClock),
+      limits: () => ({ maxConnections: 50, maxConnectionsPerAddress: 20 }),
       identifyMemory: ampleMemory(),
-      timeouts: { head: 500, keepAlive: 500, stall: 500 },
+      timeouts: () => ({ head: 500, keepAlive: 500, stall: 500 }),
       handle,
       onRefused: (reason) => this.refused.push(reason),
       onError: (error) => this.errors.push(error),

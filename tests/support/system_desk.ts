@@ -48,15 +48,15 @@ export async function openDesk(options: Partial<SystemApiPorts> = {}): Promise<D
     sessions: { list: () => [], kick: () => false },
     about: ABOUT,
     addresses: new AddressPolicy({
-      allow: [],
-      allowNames: [],
+      allow: () => [],
+      allowNames: () => [],
       ownAddresses: () => [{ transport: "tcp", host: "0.0.0.0", port: 11935 }],
       otherProxies: () => [],
       localIps: () => ["10.0.0.1"],
     }),
     resolved: (origin) => Promise.resolve(origin),
     isProxy: () => Promise.resolve(false),
-    access: {},
+    access: () => ({}),
     ...options,
   });
   return {

@@ -58,7 +58,7 @@ const TARGET = {
 };
 /** Of registrations, as an operator has it who allows all that is public. */
 export const POLICY = new AddressPolicy({
-  ...{ allow: [], allowNames: [] },
+  ...{ allow: () => [], allowNames: () => [] },
   ...{ ownAddresses: () => [], otherProxies: () => [], localIps: () => [] },
 });
 const TEMPLATES = [

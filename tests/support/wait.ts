@@ -6,7 +6,7 @@ import { pause as pauseBy, systemClock, within as withinTime } from "../../src/c
 /** How long and how often to look. */
 export interface WaitOptions {
   /** Milliseconds after which the wait fails; 10,000 unless told. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
   /** Milliseconds between two looks; 40 unless told. */
   readonly interval?: number;
   /** Added to the error when the wait fails: what was seen instead. */

@@ -57,7 +57,7 @@ function openSystemApi(): Handler {
     addresses: POLICY,
     resolved: (origin) => Promise.resolve(origin),
     isProxy: () => Promise.resolve(false),
-    access: { token: "secret" },
+    access: () => ({ token: "secret" }),
   });
   return async (request) => await app.fetch(request);
 }
@@ -65,8 +65,8 @@ function openSystemApi(): Handler {
 function openHttpApi(): Handler {
   const handle = httpApi({
     about: ABOUT,
-    access: { token: "secret" },
-    corsOrigins: ["https://a.example"],
+    access: () => ({ token: "secret" }),
+    corsOrigins: () => ["https://a.example"],
     signal: () => Promise.resolve(new Response(null)),
   });
   return async (request) => await handle(request, { host: "127.0.0.1", port: 1 });

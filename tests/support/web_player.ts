@@ -1,6 +1,6 @@
 // What a viewer of the built-in pages sees.
 
-import type { Page } from "playwright-core";
+import type { Page } from "./page.ts";
 import { until } from "./wait.ts";
 
 /** Waits until a page tells its viewer something. */

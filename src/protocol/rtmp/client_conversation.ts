@@ -45,9 +45,9 @@ export interface ConnectFields {
 export interface Said {
   readonly message: RtmpMessage;
   /** What answers are matched by, where the message is a command. */
-  readonly command?: Pick<Command, "name" | "transaction">;
+  readonly command?: Pick<Command, "name" | "transaction"> | undefined;
   /** The message stream id that the proxy gave for this createStream. */
-  readonly createdStream?: number;
+  readonly createdStream?: number | undefined;
   /** Whether the proxy has answered, so that the origin's answer must not reach the client. */
   readonly answered: boolean;
 }

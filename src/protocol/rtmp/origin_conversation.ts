@@ -64,11 +64,7 @@ export class OriginConversation {
     this.#script = script;
     this.#unanswered = script.said.filter(({ command, answered }) => {
       return answered || (command !== undefined && command.transaction !== 0);
-    }).map(({ command, createdStream, answered }) => ({
-      answered,
-      ...(command === undefined ? {} : { command }),
-      ...(createdStream === undefined ? {} : { createdStream }),
-    }));
+    }).map(({ command, createdStream, answered }) => ({ answered, command, createdStream }));
     this.#writer.setChunkSize(script.chunkSize);
     this.#sayOpening();
     this.#sayWishWhenReady();

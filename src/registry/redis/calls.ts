@@ -1,17 +1,11 @@
 // What the store needs of a connection to Redis, whoever makes it: calls and their replies, and the
 // messages of one channel. Knows no socket.
 
+import type { Address } from "../../core/origin.ts";
 import type { Script } from "./scripts.ts";
 
 /** A reply as it comes over the wire. */
 export type Reply = string | number | null | Error | readonly Reply[];
-
-/** Where a Redis server listens. */
-export interface RedisAddress {
-  /** Name or IP address, without brackets. */
-  readonly host: string;
-  readonly port: number;
-}
 
 /** A live connection. */
 export interface RedisCalls {
@@ -27,7 +21,7 @@ export interface RedisCalls {
 
 /** What a new connection is to be like. */
 export interface CallsWanted {
-  readonly address: RedisAddress;
+  readonly address: Address;
   /** Listened to from the beginning. */
   readonly channel: string;
   readonly onMessage: (message: string) => void;

@@ -4,31 +4,14 @@
 
 import { ClientClosedError, createClient } from "@redis/client";
 import { normalizeIp } from "../../core/endpoint.ts";
-import type { RedisAddress, RedisCalls, Reply } from "./calls.ts";
+import type { Address } from "../../core/origin.ts";
+import type { RedisAccess, RedisTls } from "../../core/redis_access.ts";
+import type { RedisCalls, Reply } from "./calls.ts";
 import type { Script } from "./scripts.ts";
-
-/** Whom a server asks who we are, and how we know that it is the right one. */
-export interface RedisAccess {
-  readonly username?: string;
-  readonly password?: string;
-  readonly database: number;
-  readonly tls?: RedisTls;
-}
-
-/** Encrypted connections; texts in PEM. */
-export interface RedisTls {
-  /** Certificates that are trusted in place of the system's. */
-  readonly ca?: string;
-  /** Our own certificate and its key, when the server asks for one. */
-  readonly certificate?: string;
-  readonly key?: string;
-  /** The name in the server's certificate, when it is not the host's. */
-  readonly serverName?: string;
-}
 
 /** What a connection needs. */
 export interface ConnectionOptions {
-  readonly address: RedisAddress;
+  readonly address: Address;
   readonly access: RedisAccess;
   /** Listened to from the beginning, when there is one. */
   readonly channel?: string;
@@ -50,10 +33,8 @@ function newClient({ address, access, silence = SILENCE }: ConnectionOptions) {
   const { username, password, database, tls } = access;
   const secure = tls && {
     tls: true as const,
-    ...serverNameOf(tls, address),
-    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-    ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
-    ...(tls.key === undefined ? {} : { key: tls.key }),
+    ...defined({ ca: tls.ca, cert: tls.certificate, key: tls.key }),
+    ...defined({ servername: serverNameOf(tls, address) }),
   };
   return createClient({
     RESP: 2,
@@ -65,8 +46,7 @@ function newClient({ address, access, silence = SILENCE }: ConnectionOptions) {
       reconnectStrategy: false,
       ...secure,
     },
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
+    ...defined({ username, password }),
     ...(database === 0 ? {} : { database }),
     pingInterval: PING_INTERVAL,
     disableOfflineQueue: true,
@@ -75,10 +55,15 @@ function newClient({ address, access, silence = SILENCE }: ConnectionOptions) {
   });
 }
 
+/** Without what is undefined: the client takes that for a value. */
+function defined<T extends object>(options: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as ReturnType<typeof defined<T>>;
+}
+
 /** A name to ask for; an IP address is none (RFC 6066, section 3), its certificate has it. */
-function serverNameOf({ serverName }: RedisTls, { host }: RedisAddress): { servername?: string } {
-  if (serverName !== undefined) return { servername: serverName };
-  return normalizeIp(host) === undefined ? { servername: host } : {};
+function serverNameOf({ serverName }: RedisTls, { host }: Address): string | undefined {
+  return serverName ?? (normalizeIp(host) === undefined ? host : undefined);
 }
 
 /** A live connection over sockets. */

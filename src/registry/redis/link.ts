@@ -2,7 +2,8 @@
 // another, for as long as the process lives. Knows neither keys nor what is done over it.
 
 import type { Clock } from "../../core/clock.ts";
-import type { RedisAddress, RedisCalls } from "./calls.ts";
+import type { Address } from "../../core/origin.ts";
+import type { RedisCalls } from "./calls.ts";
 import type { Locate } from "./locate.ts";
 
 /** What a link needs of those who use it. */
@@ -11,7 +12,7 @@ export interface LinkOptions {
   /** Numbers from 0 up to but not including 1. */
   readonly random: () => number;
   readonly locate: Locate;
-  readonly open: (address: RedisAddress, signal: AbortSignal) => Promise<RedisCalls>;
+  readonly open: (address: Address, signal: AbortSignal) => Promise<RedisCalls>;
   /** There is a connection. If this fails, it is closed and another is made. */
   readonly onConnected: (connection: RedisCalls) => Promise<void>;
   /** There is no connection any more, or none could be made; once for each try. */
@@ -87,7 +88,7 @@ export class RedisLink implements AsyncDisposable {
     }
   }
 
-  async #untilClosed(connection: RedisCalls, address: RedisAddress): Promise<Error> {
+  async #untilClosed(connection: RedisCalls, address: Address): Promise<Error> {
     using _timer = this.#options.clock.every(CHECK_PERIOD, () => {
       this.#check ??= this.#checkPlace(connection, address).finally(() => {
         this.#check = undefined;
@@ -96,7 +97,7 @@ export class RedisLink implements AsyncDisposable {
     return await connection.closed;
   }
 
-  async #checkPlace(connection: RedisCalls, { host, port }: RedisAddress): Promise<void> {
+  async #checkPlace(connection: RedisCalls, { host, port }: Address): Promise<void> {
     try {
       const now = await this.#options.locate(this.#end.signal);
       if (now.host === host && now.port === port) return;

@@ -2,24 +2,13 @@
 // name, or the node of a cluster that has our hash tag. Asked before every connection, so that
 // there is one way to follow any failover.
 
-import type { RedisAddress, RedisCalls, Reply } from "./calls.ts";
-import { type RedisAccess, RedisConnection } from "./connection.ts";
-
-/** The servers that are configured. */
-export type RedisServers =
-  | { readonly kind: "single"; readonly address: RedisAddress }
-  | {
-    readonly kind: "sentinel";
-    readonly addresses: readonly RedisAddress[];
-    /** The name under which the Sentinels watch the master. */
-    readonly master: string;
-    readonly username?: string;
-    readonly password?: string;
-  }
-  | { readonly kind: "cluster"; readonly addresses: readonly RedisAddress[] };
+import type { Address } from "../../core/origin.ts";
+import type { RedisAccess, RedisServers } from "../../core/redis_access.ts";
+import type { RedisCalls, Reply } from "./calls.ts";
+import { RedisConnection } from "./connection.ts";
 
 /** Finds the server to connect to. @throws Error when nobody can tell */
-export type Locate = (signal: AbortSignal) => Promise<RedisAddress>;
+export type Locate = (signal: AbortSignal) => Promise<Address>;
 
 /**
  * How to find the server.
@@ -28,18 +17,13 @@ export type Locate = (signal: AbortSignal) => Promise<RedisAddress>;
  * connection
  * @param key any key of ours
  */
-export function locatorOf(servers: RedisServers, access: RedisAccess, key: string): Locate {
+export function locatorOf(servers: RedisServers, access: () => RedisAccess, key: string): Locate {
   switch (servers.kind) {
     case "single":
       return () => Promise.resolve(servers.address);
     case "sentinel": {
       const { username, password, master } = servers;
-      const sentinelAccess: RedisAccess = {
-        database: 0,
-        ...(username === undefined ? {} : { username }),
-        ...(password === undefined ? {} : { password }),
-        ...(access.tls === undefined ? {} : { tls: access.tls }),
-      };
+      const sentinelAccess = () => ({ database: 0, username, password, tls: access().tls });
       return new Inquiry(servers.addresses, sentinelAccess, (asked) => askSentinel(asked, master))
         .locate;
     }
@@ -52,15 +36,15 @@ export function locatorOf(servers: RedisServers, access: RedisAccess, key: strin
 /** Milliseconds after which the next one is asked. */
 const ANSWER_TIMEOUT = 800;
 
-type Ask = (asked: RedisCalls, at: RedisAddress) => Promise<RedisAddress>;
+type Ask = (asked: RedisCalls, at: Address) => Promise<Address>;
 
 /** Asks one server after the other until one knows, first the one that knew last time. */
 class Inquiry {
-  #order: readonly RedisAddress[];
-  readonly #access: RedisAccess;
+  #order: readonly Address[];
+  readonly #access: () => RedisAccess;
   readonly #ask: Ask;
 
-  constructor(addresses: readonly RedisAddress[], access: RedisAccess, ask: Ask) {
+  constructor(addresses: readonly Address[], access: () => RedisAccess, ask: Ask) {
     // Each proxy begins with another one, so that the first in the list does not bear all.
     const first = Math.floor(Math.random() * addresses.length);
     this.#order = [...addresses.slice(first), ...addresses.slice(0, first)];
@@ -84,8 +68,8 @@ class Inquiry {
     });
   };
 
-  async #askAt(address: RedisAddress, signal: AbortSignal): Promise<RedisAddress> {
-    const options = { address, access: this.#access, silence: ANSWER_TIMEOUT, signal };
+  async #askAt(address: Address, signal: AbortSignal): Promise<Address> {
+    const options = { address, access: this.#access(), silence: ANSWER_TIMEOUT, signal };
     const asked = await RedisConnection.open(options);
     try {
       return await this.#ask(asked, address);
@@ -95,7 +79,7 @@ class Inquiry {
   }
 }
 
-async function askSentinel(asked: RedisCalls, master: string): Promise<RedisAddress> {
+async function askSentinel(asked: RedisCalls, master: string): Promise<Address> {
   const reply = await asked.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", master);
   const found = Array.isArray(reply) ? addressOf(reply[0], reply[1]) : undefined;
   if (found) return found;
@@ -104,9 +88,9 @@ async function askSentinel(asked: RedisCalls, master: string): Promise<RedisAddr
 
 async function askCluster(
   asked: RedisCalls,
-  at: RedisAddress,
+  at: Address,
   key: string,
-): Promise<RedisAddress> {
+): Promise<Address> {
   const slot = Number(await asked.command("CLUSTER", "KEYSLOT", key));
   const ranges = await asked.command("CLUSTER", "SLOTS");
   for (const range of Array.isArray(ranges) ? ranges : []) {
@@ -120,7 +104,7 @@ async function askCluster(
   throw new Error(`Cannot find the node of slot ${slot}: the cluster does not serve it`);
 }
 
-function addressOf(host: Reply | undefined, port: Reply | undefined): RedisAddress | undefined {
+function addressOf(host: Reply | undefined, port: Reply | undefined): Address | undefined {
   const number = Number(port);
   if (typeof host !== "string" || !(number >= 1 && number <= 65_535)) return undefined;
   return { host, port: number };

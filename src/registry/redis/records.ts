@@ -36,7 +36,7 @@ export interface ChangeMessage {
   /** Streams whose mapping was removed. */
   readonly gone: readonly string[];
   /** The user of a session that was put or removed, and the process that did it. */
-  readonly session?: { readonly user: string; readonly by: string };
+  readonly session?: { readonly user: string; readonly by: string } | undefined;
 }
 
 const PROTOCOLS: readonly Protocol[] = ["rtmp", "http", "api", "srt", "rtc"];
@@ -133,12 +133,7 @@ export function parseMessage(text: string): ChangeMessage | undefined {
   if (!mappings.every((each) => each !== undefined) || !gone.every(isText)) return undefined;
   const session = isText(user) && isText(by) ? { user, by } : undefined;
   if (user !== undefined && session === undefined) return undefined;
-  const message = {
-    version,
-    streams: mappings,
-    gone,
-    ...(session === undefined ? {} : { session }),
-  };
+  const message = { version, streams: mappings, gone, session };
   if (value.origin === undefined) return message;
   const origin = typeof value.origin === "string" ? parseOrigin(value.origin) : undefined;
   return origin && isTtl(ttl) ? { ...message, origin: { origin, ttl } } : undefined;

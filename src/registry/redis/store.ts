@@ -9,7 +9,8 @@ import type { Origin } from "../../core/origin.ts";
 import type { Metrics, RtcSession } from "../../core/ports.ts";
 import { MemoryStore } from "../memory_store.ts";
 import { RecordTable } from "../record_table.ts";
-import { type RedisAccess, RedisConnection } from "./connection.ts";
+import type { RedisAccess, RedisServers } from "../../core/redis_access.ts";
+import { RedisConnection } from "./connection.ts";
 import type { OpenCalls } from "./calls.ts";
 import { Batcher } from "./batcher.ts";
 import { FleetBook } from "./fleet_book.ts";
@@ -18,7 +19,7 @@ import { Gate } from "./gate.ts";
 import { GivenUp } from "./given_up.ts";
 import { Keys } from "./keys.ts";
 import { RedisLink } from "./link.ts";
-import { locatorOf, type RedisServers } from "./locate.ts";
+import { locatorOf } from "./locate.ts";
 import { OriginLookup } from "./origin_lookup.ts";
 import type { MappingResult } from "./records.ts";
 import { Remote } from "./remote.ts";
@@ -44,7 +45,8 @@ import type {
 /** Where Redis is, and how much it may hold. */
 export interface RedisStoreOptions {
   readonly servers: RedisServers;
-  readonly access: RedisAccess;
+  /** Looked at for every connection. */
+  readonly access: () => RedisAccess;
   /** Put before the name of every key, so that several clusters of proxies can share a database. */
   readonly keyPrefix: string;
   readonly maxOrigins: number;
@@ -163,7 +165,8 @@ export class RedisStore implements Store {
     });
     this.#upkeep = new Upkeep({ ...parts, random, follower: this.#follower, queue: this.#queue });
     const onMessage = (message: string) => this.#follower.take(message);
-    const open = options.open ?? ((wanted) => RedisConnection.open({ ...wanted, access }));
+    const open = options.open ??
+      ((wanted) => RedisConnection.open({ ...wanted, access: access() }));
     this.#link = new RedisLink({
       clock,
       random,

@@ -7,6 +7,7 @@ import type { OriginStatus } from "../../core/directory.ts";
 import { type ProxyError, toProxyError } from "../../core/errors.ts";
 import type { MemoryBudget } from "../../core/memory_budget.ts";
 import type { Address } from "../../core/origin.ts";
+import { Sweeper } from "../../net/sweeper.ts";
 import type { ConnectionLimits } from "../../net/tcp_server.ts";
 import { corsFields } from "./fields.ts";
 import { Forwarder } from "../../http1/forward.ts";
@@ -21,8 +22,6 @@ import type { HttpPorts, HttpTimeouts } from "./ports.ts";
 import { dropSmallBody } from "../../http1/small_body.ts";
 import type { WebHandler } from "../../http1/web_server.ts";
 
-/** Longest time between two sweeps, milliseconds. */
-const SWEEP = 1000;
 /** What is the API's where both have one port, as with SRS. */
 const API = /^\/(?:api|rtc)\//;
 /** What the pages ask of the port that they come from, although it looks like the API's. */
@@ -33,15 +32,15 @@ const METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 export interface HttpRelayOptions extends HttpPorts {
   readonly listen: ListenAddress;
   readonly reusePort?: boolean;
-  readonly limits: ConnectionLimits;
+  limits(): ConnectionLimits;
   readonly identifyMemory: MemoryBudget;
-  readonly timeouts: HttpTimeouts & HeadTimeouts;
+  timeouts(): HttpTimeouts & HeadTimeouts;
   /** Every origin, for files that belong to no stream. */
   origins(): Promise<readonly OriginStatus[]>;
   /** Whether such files are looked for. */
   looksForFiles(): boolean;
   /** What else has this port, and answers below `/api/` and `/rtc/`; it does so to the end. */
-  readonly api?: Pick<WebHandler, "serve">;
+  readonly api?: Pick<WebHandler, "serve"> | undefined;
   /** Answers what is no request for media. */
   answerOther(request: Request): Promise<Response>;
   /** Told of errors that are nobody's fault but the program's. */
@@ -67,7 +66,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
   readonly #running = new Set<Running>();
   readonly #whenIdle: (() => void)[] = [];
   readonly #server: Http1Server;
-  readonly #sweeper: Disposable;
+  readonly #sweeper: Sweeper;
 
   private constructor(options: HttpRelayOptions) {
     this.#options = options;
@@ -85,9 +84,11 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
       pool[Symbol.dispose]();
       throw error;
     }
-    const { idle, stall } = options.timeouts;
-    const interval = Math.min(SWEEP, idle / 2, stall / 2);
-    this.#sweeper = options.clock.every(interval, () => this.#sweep(interval));
+    this.#sweeper = new Sweeper({
+      clock: options.clock,
+      timeouts: () => options.timeouts(),
+      sweep: (elapsed) => this.#sweep(elapsed),
+    });
   }
 
   /** @throws ProxyError `internal` when the port cannot be bound */
@@ -161,7 +162,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     if (api !== undefined && isApis) return await api.serve(exchange);
     try {
       if (await this.#answerMethod(exchange)) return;
-      await dropSmallBody(exchange, this.#options.timeouts.head);
+      await dropSmallBody(exchange, this.#options.timeouts().head);
       this.#options.hopMark.requireNew(exchange.request.fields.tokens("via"));
       const media = await this.#findMedia(exchange);
       if (media === undefined) await this.#answerOther(exchange);
@@ -177,14 +178,14 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
   /** Answers what its method decides: the question what may be asked, and what is not done. */
   async #answerMethod(exchange: HttpExchange): Promise<boolean> {
     const { method } = exchange.request;
-    const cors = corsFields(exchange.request, this.#options.corsOrigins);
+    const cors = corsFields(exchange.request, this.#options.corsOrigins());
     const allow = { name: "Allow", value: METHODS.join(", ") };
     if (!METHODS.includes(method)) {
       this.#countRefused("method");
       if (exchange.request.bodyLength !== 0) exchange.keepAlive = false;
       await exchange.answer({ status: 405, fields: [...cors, allow] });
     } else if (method === "OPTIONS") {
-      await dropSmallBody(exchange, this.#options.timeouts.head);
+      await dropSmallBody(exchange, this.#options.timeouts().head);
       await exchange.answer({ status: 204, fields: [...cors, allow] });
     } else {
       return false;
@@ -193,8 +194,8 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
   }
 
   async #findMedia(exchange: HttpExchange): Promise<MediaRequest | undefined> {
-    const { resolver, hlsPaths } = this.#options;
-    const wish = mediaWishOf(exchange.request, hlsPaths);
+    const { resolver } = this.#options;
+    const wish = mediaWishOf(exchange.request, this.#options.hlsPaths());
     const held = await heldMedia(wish, async (stream) => {
       return (await resolver.owner(stream))?.confirmed ?? false;
     });
@@ -221,7 +222,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
       await response.body?.cancel();
       return await this.#answerMedia(exchange, file);
     }
-    const page = new PageExchange(exchange, this.#options.timeouts.stall);
+    const page = new PageExchange(exchange, this.#options.timeouts().stall);
     await this.#track(page, () => page.run(response));
   }
 
@@ -241,7 +242,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
       exchange.connection.close();
       return;
     }
-    await exchange.answerError(error, corsFields(exchange.request, this.#options.corsOrigins));
+    await exchange.answerError(error, corsFields(exchange.request, this.#options.corsOrigins()));
   }
 
   #countRefused(reason: string): void {

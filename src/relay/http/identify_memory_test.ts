@@ -12,7 +12,7 @@ import { DenoTcpEngine } from "../../net/deno/tcp_engine.ts";
 const HALF_A_HEAD = `GET /live/show.flv HTTP/1.1\r\nHost: tv.example\r\nX: ${"x".repeat(9_000)}`;
 
 function memoryOf(perAddress: number): MemoryBudget {
-  return new MemoryBudget({ perConnection: 65_536, perAddress, total: 2 ** 30 });
+  return new MemoryBudget(() => ({ perConnection: 65_536, perAddress, total: 2 ** 30 }));
 }
 
 Deno.test("heads of requests count as they come, and come back when they are whole or gone", async () => {
@@ -72,10 +72,10 @@ Deno.test("a body counts with its head until it is answered", async () => {
   await using server = WebServer.open({
     name: "HTTP API",
     listen: { host: "127.0.0.1", port: 0 },
-    limits: { maxConnections: 4, maxConnectionsPerAddress: 3 },
     engine: new DenoTcpEngine(systemClock),
+    limits: () => ({ maxConnections: 4, maxConnectionsPerAddress: 3 }),
     identifyMemory,
-    timeouts: { head: 5_000, keepAlive: 5_000, stall: 5_000 },
+    timeouts: () => ({ head: 5_000, keepAlive: 5_000, stall: 5_000 }),
     handle: async (request) => {
       begun.resolve();
       return new Response(await request.text());

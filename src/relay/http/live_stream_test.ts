@@ -117,7 +117,7 @@ Deno.test("a player that takes nothing is let go, and its origin was not read on
     while (true) sent += await connection.write(block);
   });
   const timeouts = { ...HTTP_TIMEOUTS, idle: 60_000, stall: 600 };
-  await using world = await HttpRelayWorld.open({ timeouts });
+  await using world = await HttpRelayWorld.open({ timeouts: () => timeouts });
   await world.addOrigin("o", origin.port);
   using other = await world.client();
   await other.get("/live/other.flv");

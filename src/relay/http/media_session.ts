@@ -115,7 +115,7 @@ export class MediaSession {
   /** Counts, and ends what has been quiet or has not been read for too long. */
   sweep(elapsed: number): void {
     this.#countBytes();
-    const { idle, stall } = this.#services.ports.timeouts;
+    const { idle, stall } = this.#services.ports.timeouts();
     const client = this.#exchange.connection;
     const origin = this.#forwarded?.link.connection;
     const isActive = client.active || (origin?.active ?? false);
@@ -133,7 +133,8 @@ export class MediaSession {
     const { request, connection } = this.#exchange;
     const isPlaylist = kind === "hls" || kind === "dash";
     const { ports } = this.#services;
-    const { trustedProxies, hopMark } = ports;
+    const { hopMark } = ports;
+    const trustedProxies = ports.trustedProxies();
     const { peer } = connection;
     const startedAt = ports.clock.now();
     const changes = { query, readable: isPlaylist, peer, trustedProxies, hopMark };
@@ -193,8 +194,7 @@ export class MediaSession {
     const { resolver } = this.#services.ports;
     const { key: { key: stream }, originTag } = this.#media;
     if (!this.#isResolved) {
-      const tag = originTag === undefined ? {} : { originTag };
-      return resolver.locate({ stream, ...tag, protocol: "http", failed });
+      return resolver.locate({ stream, originTag, protocol: "http", failed });
     }
     const session = this.id;
     return resolver.resolve({ stream, protocol: "http", intent: "play", session, failed });
@@ -204,7 +204,7 @@ export class MediaSession {
     const { ports, pool } = this.#services;
     const { link, response, origin } = forwarded;
     const whole = await readBody(link, response, {
-      timeout: ports.timeouts.answer,
+      timeout: ports.timeouts().answer,
       limit: MAX_LENGTH,
     });
     if (response.reusable) pool.give(link);
@@ -272,7 +272,7 @@ export class MediaSession {
   }
 
   #fields({ response, origin }: Forwarded): Field[] {
-    const { corsOrigins } = this.#services.ports;
+    const corsOrigins = this.#services.ports.corsOrigins();
     return responseFields(response, this.#exchange.request, { origin, corsOrigins });
   }
 
@@ -339,7 +339,7 @@ export class MediaSession {
     }
     this.#count(error.httpStatus);
     const reason = error instanceof NotOffered ? error.reason : "";
-    await exchange.answerError(error, corsFields(exchange.request, ports.corsOrigins), reason);
+    await exchange.answerError(error, corsFields(exchange.request, ports.corsOrigins()), reason);
   }
 
   #count(status: number): void {

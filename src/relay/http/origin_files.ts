@@ -38,7 +38,7 @@ const EXTENSIONS: ReadonlySet<string> = new Set([
 export interface OriginFilesPorts {
   readonly clock: Clock;
   readonly metrics: Metrics;
-  readonly trustedProxies: readonly Cidr[];
+  trustedProxies(): readonly Cidr[];
   readonly hopMark: HopMark;
   /** Every origin, with what it offers and whether it answers. */
   origins(): Promise<readonly OriginStatus[]>;
@@ -97,7 +97,8 @@ export class OriginFiles {
 
   /** Asks for one byte: SRS answers HEAD with a body. */
   #questionOf({ request, connection }: HttpExchange, query: string): OutgoingRequest {
-    const { trustedProxies, hopMark } = this.#ports;
+    const { hopMark } = this.#ports;
+    const trustedProxies = this.#ports.trustedProxies();
     const kept = [...request.fields].filter(({ name }) => !CONDITION.test(name));
     const fields = new Fields([...kept, { name: "Range", value: "bytes=0-0" }]);
     return outgoingRequest({ ...request, method: "GET", fields }, {

@@ -197,7 +197,9 @@ Deno.test("a redirect is not followed, and leads to the proxy if it led to the o
 
 Deno.test("a load balancer in the list is believed what it says of the client", async () => {
   await using origin = new ScriptedHttpOrigin(says("200 OK"));
-  await using world = await HttpRelayWorld.open({ trustedProxies: [parseCidr("127.0.0.0/8")] });
+  await using world = await HttpRelayWorld.open({
+    trustedProxies: () => [parseCidr("127.0.0.0/8")],
+  });
   await world.addOrigin("o", origin.port);
   await world.ask(
     partOf("o"),
@@ -248,7 +250,7 @@ Deno.test("web pages may ask as far as they are allowed to", async () => {
   await using open = await HttpRelayWorld.open();
   await open.addOrigin("o", origin.port);
   assert.equal(allowed.exec((await open.ask(partOf("o"), site)).text)?.[1], "*");
-  await using listed = await HttpRelayWorld.open({ corsOrigins: ["https://tv.example"] });
+  await using listed = await HttpRelayWorld.open({ corsOrigins: () => ["https://tv.example"] });
   await listed.addOrigin("o", origin.port);
   assert.equal(allowed.exec((await listed.ask(partOf("o"), site)).text)?.[1], "https://tv.example");
   const stranger = await listed.ask(partOf("o"), "Origin: https://evil.example");

@@ -125,7 +125,7 @@ Deno.test("a playlist that breaks off or never ends is no playlist", async () =>
   });
   const timeouts = { ...HTTP_TIMEOUTS, answer: 20_000, idle: 60_000, stall: 60_000 };
   const ask = async (name: string, answer = timeouts.answer) => {
-    await using world = await HttpRelayWorld.open({ timeouts: { ...timeouts, answer } });
+    await using world = await HttpRelayWorld.open({ timeouts: () => ({ ...timeouts, answer }) });
     await world.addOrigin("o", origin.port);
     const { status, body } = await world.ask(`/live/${name}.m3u8`);
     assert.deepEqual(await world.streams(), []);
@@ -153,7 +153,7 @@ Deno.test("a player that asks for playlists and takes none is let go", async () 
     )
   );
   const timeouts = { ...HTTP_TIMEOUTS, idle: 60_000, stall: 400 };
-  await using world = await HttpRelayWorld.open({ timeouts });
+  await using world = await HttpRelayWorld.open({ timeouts: () => timeouts });
   await world.addOrigin("o", origin.port);
   using lazy = await world.client();
   await lazy.send("GET /live/show.m3u8 HTTP/1.1\r\nHost: h\r\n\r\n".repeat(20));

@@ -18,7 +18,7 @@ export interface HttpTimeouts extends OriginHttpTimeouts {
 
 /** Everything the HTTP relay needs of its surroundings. */
 export interface HttpPorts {
-  readonly timeouts: HttpTimeouts;
+  timeouts(): HttpTimeouts;
   readonly engine: TcpEngine;
   /** The engine's. */
   readonly clock: Clock;
@@ -26,12 +26,12 @@ export interface HttpPorts {
   readonly sessions: SessionLog;
   readonly metrics: Metrics;
   /** Peers whose X-Forwarded-* fields are believed. */
-  readonly trustedProxies: readonly Cidr[];
+  trustedProxies(): readonly Cidr[];
   readonly hopMark: HopMark;
   /** Where origins put playlists and segments. */
-  readonly hlsPaths: readonly PathTemplate[];
+  hlsPaths(): readonly PathTemplate[];
   /** Web origins that may read answers; empty means all. */
-  readonly corsOrigins: readonly string[];
+  corsOrigins(): readonly string[];
   isDraining(): boolean;
   /** An id for a session, unique in this process. */
   newSession(): string;

@@ -29,7 +29,7 @@ async function publish(world: HttpRelayWorld, ...failed: string[]): Promise<void
 
 Deno.test("a viewer waits for its stream for longer than an answer may take", async () => {
   await using origin = silentOrigin();
-  await using world = await HttpRelayWorld.open({ timeouts: IMPATIENT });
+  await using world = await HttpRelayWorld.open({ timeouts: () => IMPATIENT });
   await world.addOrigin("o", origin.port);
   using client = await world.client();
   await client.get(TARGET);
@@ -89,7 +89,9 @@ Deno.test("a viewer that waits is told when the process is about to end", async 
 
 Deno.test("a viewer that waits follows its stream to another origin", async () => {
   await using frozen = silentOrigin();
-  await using world = await HttpRelayWorld.open({ timeouts: { ...HTTP_TIMEOUTS, stall: 200 } });
+  await using world = await HttpRelayWorld.open({
+    timeouts: () => ({ ...HTTP_TIMEOUTS, stall: 200 }),
+  });
   await world.addOrigin("frozen", frozen.port);
   using client = await world.client();
   await client.get(TARGET);

@@ -10,12 +10,12 @@ import type { Advertised } from "../../protocol/rtc/answer.ts";
 
 /** Knows the configured addresses. */
 export class Advertiser {
-  readonly #candidates: readonly MediaTarget[];
+  readonly #candidates: () => readonly MediaTarget[];
   readonly #port: number;
   readonly #names: NameLookup;
 
   /** @param port the proxy's own UDP port */
-  constructor(clock: Clock, candidates: readonly MediaTarget[], port: number) {
+  constructor(clock: Clock, candidates: () => readonly MediaTarget[], port: number) {
     this.#names = new NameLookup(clock);
     this.#candidates = candidates;
     this.#port = port;
@@ -28,7 +28,7 @@ export class Advertiser {
    * @param asked what `askedTarget` found in the request
    */
   async advertise(asked: MediaTarget | undefined): Promise<Advertised> {
-    const configured = await Promise.all(this.#candidates.map((target) => this.#resolve(target)));
+    const configured = await Promise.all(this.#candidates().map((target) => this.#resolve(target)));
     const targets = configured.flat();
     if (targets.length === 0 && asked !== undefined) targets.push(asked);
     return { port: this.#port, targets };

@@ -23,7 +23,7 @@ export interface MediaSession {
   /** Whether it counts by the address from which it was asked for, so that of its media is free. */
   readonly isCounted?: boolean;
   /** The user that it was before an ICE restart. */
-  readonly before?: string;
+  readonly before?: string | undefined;
 }
 
 /** To the thread. */

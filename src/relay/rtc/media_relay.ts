@@ -136,7 +136,7 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
   }
 
   async open(rtc: RtcSession, place: SessionPlace, before?: string): Promise<void> {
-    await this.#open(rtc, place, { isWanted: false, ...(before === undefined ? {} : { before }) });
+    await this.#open(rtc, place, { isWanted: false, before });
   }
 
   end(user: string, reason: string): void {
@@ -249,7 +249,7 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
     }
     const { isWanted, before } = how;
     const isCounted = session.place.client !== undefined;
-    const said = { user, password, media, isCounted, ...(before === undefined ? {} : { before }) };
+    const said = { user, password, media, isCounted, before };
     this.#thread.send({ type: "open", session: said, isWanted });
     await this.#untilKnown(session);
   }
@@ -385,7 +385,7 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
 
 interface HowOpened {
   readonly isWanted: boolean;
-  readonly before?: string;
+  readonly before?: string | undefined;
 }
 
 type Ended = Extract<MediaReport, { type: "ended" }>;

@@ -60,13 +60,13 @@ export class OriginApi implements Disposable {
    * @throws ProxyError what the route or the origin failed with; `client_gone`
    */
   async ask(client: RtcRequest, call: OriginCall, route: Route): Promise<OriginAnswer> {
-    const { trustedProxies, hopMark, timeouts } = this.#ports;
+    const { hopMark } = this.#ports;
+    const [trustedProxies, timeouts] = [this.#ports.trustedProxies(), this.#ports.timeouts()];
     const fields = new Fields([...client.web.headers].map(([name, value]) => ({ name, value })));
     hopMark.requireNew(fields.tokens("via"));
     const { method, path, query, body } = call;
     const request = outgoingRequest({ method, path, host: client.host, fields, version: "1.1" }, {
-      ...{ query, readable: true, peer: client.peer, trustedProxies, hopMark },
-      ...(body === undefined ? {} : { body }),
+      ...{ query, readable: true, peer: client.peer, trustedProxies, hopMark, body },
     });
     const { origin, link, response } = await this.#forwarder.forward(request, route);
     const leave = () => route.outlivesClient || link.connection.close();

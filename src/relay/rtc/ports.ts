@@ -48,7 +48,7 @@ export interface SignalingTimeouts extends OriginHttpTimeouts {
 
 /** Everything that signalling needs of its surroundings. */
 export interface SignalingPorts {
-  readonly timeouts: SignalingTimeouts;
+  timeouts(): SignalingTimeouts;
   readonly engine: TcpEngine;
   /** The engine's. */
   readonly clock: Clock;
@@ -60,10 +60,10 @@ export interface SignalingPorts {
   /** What bodies of requests are taken from. */
   readonly identifyMemory: MemoryBudget;
   /** Peers whose X-Forwarded-* fields are believed. */
-  readonly trustedProxies: readonly Cidr[];
+  trustedProxies(): readonly Cidr[];
   readonly hopMark: HopMark;
   /** Where clients are told to send media; none = where the request or the origin says. */
-  readonly candidates: readonly MediaTarget[];
+  candidates(): readonly MediaTarget[];
   /** The proxy's own UDP port for media. */
   readonly mediaPort: number;
   isDraining(): boolean;

@@ -84,7 +84,7 @@ Deno.test("offers that an origin does not answer leave room for those of other a
 Deno.test("who stands behind a trusted balancer counts by its own address", async () => {
   await using origin = new ScriptedHttpOrigin(accepts);
   const trustedProxies = [{ bytes: [10, 0, 0, 1], prefix: 32 }];
-  await using world = await SignalingWorld.open({ trustedProxies });
+  await using world = await SignalingWorld.open({ trustedProxies: () => trustedProxies });
   world.media.limits.maxSessionsPerAddress = 1;
   await world.addOrigin("vid-1", [origin.port]);
   const from = async (host: string, forwarded: string) => {
@@ -143,7 +143,7 @@ Deno.test("no answer tells a client how to prove itself before its media is take
 
 Deno.test("the memory of bodies is shared too, and given back", async () => {
   const limits = { perConnection: 2 ** 18, perAddress: 2 ** 24, total: 2 ** 27 };
-  const bounds = new RequestBounds(systemClock, new MemoryBudget(limits));
+  const bounds = new RequestBounds(systemClock, new MemoryBudget(() => limits));
   const read = (client: string) => {
     const hold = bounds.open(client);
     const request = offer(new Uint8Array(60_000));

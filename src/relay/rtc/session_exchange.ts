@@ -73,7 +73,7 @@ export class SessionExchange {
     if (mediaTypeOf(web.headers.get("content-type")) !== FRAGMENT) {
       return refuse(415, `Cannot take a body other than ${FRAGMENT}`, { "accept-patch": FRAGMENT });
     }
-    const deadline = this.#services.ports.timeouts.head;
+    const deadline = this.#services.ports.timeouts().head;
     const body = await hold.readBody(web, { limit: MAX_FRAGMENT, deadline });
     const fragment = parseSdpFragment(textOfBytes(body));
     hold.begin();

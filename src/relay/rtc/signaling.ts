@@ -88,7 +88,7 @@ export class Signaling implements AsyncDisposable {
     const chain = web.headers.get("x-forwarded-for");
     const forwardedFor = chain === null ? [] : [chain];
     const realIp = web.headers.get("x-real-ip") ?? undefined;
-    return trustedWay({ peer: peer.host, forwardedFor, realIp }, this.#ports.trustedProxies)[0]!;
+    return trustedWay({ peer: peer.host, forwardedFor, realIp }, this.#ports.trustedProxies())[0]!;
   }
 
   async #route(request: RtcRequest, { tag, endpoint }: Target): Promise<Response> {
@@ -112,7 +112,7 @@ export class Signaling implements AsyncDisposable {
     const isSdp = isBare(endpoint.kind);
     if (this.#ports.isDraining()) throw new ProxyError("draining", "Server is about to end");
     const { length: limit } = SDP_BOUNDS;
-    const deadline = this.#ports.timeouts.head;
+    const deadline = this.#ports.timeouts().head;
     const body = await hold.readBody(web, { limit, deadline });
     if (isSdp && !mayBeOffer(mediaTypeOf(web.headers.get("content-type")), body)) {
       return refuse(415, `Cannot take a body other than ${SDP}`, { "accept-post": SDP });

@@ -209,7 +209,7 @@ Deno.test("an origin that does not answer is no better than none", async () => {
   for (const [status, answer] of cases) {
     await using origin = new ScriptedHttpOrigin(answer);
     await using world = await SignalingWorld.open({
-      timeouts: { dial: 1000, answer: 300, head: 1000 },
+      timeouts: () => ({ dial: 1000, answer: 300, head: 1000 }),
     });
     await world.addOrigin("vid-1", [origin.port]);
     const refused = await ask(world, WHIP, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });

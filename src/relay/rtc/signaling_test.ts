@@ -263,7 +263,7 @@ Deno.test("clients are told the configured addresses, else what they ask for", a
     },
   ];
   for (const { candidates, query, told } of cases) {
-    await using world = await SignalingWorld.open({ candidates });
+    await using world = await SignalingWorld.open({ candidates: () => candidates });
     await world.addOrigin("vid-1", [origin.port]);
     const answer = await (await offer(world.url(WHIP + query))).text();
     const found = [...answer.matchAll(/^a=candidate:\S+ 1 udp \d+ (\S+ \d+) /gm)]
@@ -274,7 +274,9 @@ Deno.test("clients are told the configured addresses, else what they ask for", a
 
 Deno.test("load balancers in front tell who the client is", async () => {
   await using origin = new ScriptedHttpOrigin(ACCEPTS);
-  await using world = await SignalingWorld.open({ trustedProxies: [parseCidr("127.0.0.0/8")] });
+  await using world = await SignalingWorld.open({
+    trustedProxies: () => [parseCidr("127.0.0.0/8")],
+  });
   await world.addOrigin("vid-1", [origin.port]);
   const headers = { "x-forwarded-for": "198.51.100.9", "x-forwarded-proto": "https" };
   await (await offer(world.url(WHIP), { headers })).body?.cancel();

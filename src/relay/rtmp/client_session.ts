@@ -75,7 +75,7 @@ export class ClientSession {
 
   /** See `RelayedPair.sweep`; the phases before have deadlines of their own. */
   sweep(elapsed: number): void {
-    this.#pair?.sweep(elapsed, this.#ports.timeouts);
+    this.#pair?.sweep(elapsed, this.#ports.timeouts());
   }
 
   /** Serves the client to its end. Throws nothing that is the client's or an origin's fault. */
@@ -110,7 +110,7 @@ export class ClientSession {
   }
 
   async #shakeHands(): Promise<boolean> {
-    using deadline = this.#client.closeAfter(this.#ports.timeouts.handshake);
+    using deadline = this.#client.closeAfter(this.#ports.timeouts().handshake);
     const [inbox, client] = [this.#inbox, this.#client];
     if (!await inbox.require(client, 1)) return this.#countEarlyEnd("handshake", deadline);
     try {
@@ -132,7 +132,7 @@ export class ClientSession {
   }
 
   async #converse(): Promise<ClientConversation | undefined> {
-    using deadline = this.#client.closeAfter(this.#ports.timeouts.identify);
+    using deadline = this.#client.closeAfter(this.#ports.timeouts().identify);
     const conversation = new ClientConversation(this.#writer, this.#memory);
     while (true) {
       const taken = this.#inbox.length > 0 ? conversation.push(this.#inbox.bytes) : 0;
@@ -209,7 +209,7 @@ export class ClientSession {
     script: OriginScript,
   ): Promise<Conversed> {
     if (this.#client.closed) throw GONE;
-    const { answer } = this.#ports.timeouts;
+    const { answer } = this.#ports.timeouts();
     const conversed = await link.converse(script, answer, (messages) => this.#tell(messages));
     const { decision } = conversed;
     if (decision.kind === "accepted") {
@@ -287,7 +287,7 @@ export class ClientSession {
 
   /** Writes what the proxy itself has to say; a client that does not take it is cut off. */
   async #send(bytes: Uint8Array): Promise<void> {
-    using _deadline = this.#client.closeAfter(this.#ports.timeouts.answer);
+    using _deadline = this.#client.closeAfter(this.#ports.timeouts().answer);
     await this.#client.write(bytes);
   }
 
@@ -301,12 +301,12 @@ export class ClientSession {
     this.#ports.metrics.count("srs_proxy_rtmp_refused_total", { reason: error.code });
     const { id, stream, tried } = this.#session ?? {};
     this.#ports.sessions.refused({
-      ...(id === undefined ? {} : { session: id }),
+      session: id,
       protocol: "rtmp",
       intent: wish.intent,
       stream: stream ?? wish.name.split("?", 1)[0]!.slice(0, 256),
       client: formatAddress(this.#client.peer),
-      ...(tried === undefined ? {} : { tried }),
+      tried,
       error,
     });
   }

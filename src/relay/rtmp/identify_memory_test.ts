@@ -12,7 +12,7 @@ const KILOBYTE = 1024;
 
 function memoryOf(perConnection: number, perAddress: number, total: number): MemoryBudget {
   const limits = { perConnection, perAddress, total };
-  return new MemoryBudget(limits);
+  return new MemoryBudget(() => limits);
 }
 
 /** Headers of messages that are to have 65,000 bytes, with `bytes` of each. */

@@ -23,7 +23,7 @@ export interface RtmpTimeouts {
 
 /** Everything one RTMP connection needs of its surroundings. */
 export interface RtmpPorts {
-  readonly timeouts: RtmpTimeouts;
+  timeouts(): RtmpTimeouts;
   readonly engine: TcpEngine;
   /** The engine's. */
   readonly clock: Clock;

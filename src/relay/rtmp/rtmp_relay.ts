@@ -3,19 +3,17 @@
 import type { ListenAddress } from "../../core/endpoint.ts";
 import type { Address } from "../../core/origin.ts";
 import type { Connection } from "../../net/engine.ts";
+import { Sweeper } from "../../net/sweeper.ts";
 import { type ConnectionLimits, TcpServer } from "../../net/tcp_server.ts";
 import type { EndedBy, RelaySessions } from "../../core/ports.ts";
 import { ClientSession } from "./client_session.ts";
 import type { RtmpPorts } from "./ports.ts";
 
-/** Longest time between two sweeps, milliseconds. */
-const SWEEP = 1000;
-
 /** What the RTMP front needs to know. */
 export interface RtmpRelayOptions extends RtmpPorts {
   readonly listen: ListenAddress;
-  readonly reusePort?: boolean;
-  readonly limits: ConnectionLimits;
+  readonly reusePort?: boolean | undefined;
+  limits(): ConnectionLimits;
   /** Told of errors that are nobody's fault but the program's. */
   onError(error: unknown): void;
 }
@@ -25,11 +23,11 @@ export class RtmpRelay implements RelaySessions, AsyncDisposable {
   readonly #options: RtmpRelayOptions;
   readonly #sessions = new Set<ClientSession>();
   readonly #server: TcpServer;
-  readonly #sweeper: Disposable;
+  readonly #sweeper: Sweeper;
 
   private constructor(options: RtmpRelayOptions) {
     this.#options = options;
-    const { engine, listen, reusePort, limits, clock, metrics } = options;
+    const { engine, listen, reusePort, limits, metrics } = options;
     this.#server = TcpServer.open({
       name: "RTMP",
       ...{ engine, listen, reusePort, limits },
@@ -38,9 +36,11 @@ export class RtmpRelay implements RelaySessions, AsyncDisposable {
         metrics.count("srs_proxy_rtmp_refused_total", { reason: `limit_${limit}` }),
       onError: options.onError,
     });
-    const { idle, stall } = options.timeouts;
-    const interval = Math.min(SWEEP, idle / 2, stall / 2);
-    this.#sweeper = clock.every(interval, () => this.#sweep(interval));
+    this.#sweeper = new Sweeper({
+      clock: options.clock,
+      timeouts: () => options.timeouts(),
+      sweep: (elapsed) => this.#sweep(elapsed),
+    });
   }
 
   /** @throws ProxyError `internal` when the port cannot be bound */

@@ -45,7 +45,8 @@ export class StreamSession implements Disposable {
    * @throws ProxyError `no_origin`, what the last origin failed with, or `client_gone`
    */
   async findOrigin(): Promise<OriginLink> {
-    const { resolver, timeouts, engine } = this.#ports;
+    const { resolver, engine } = this.#ports;
+    const timeouts = this.#ports.timeouts();
     const { stream, intent, id: session } = this;
     const { link } = await tryOrigins(this.#ports, {
       protocol: "rtmp",

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { loadConfig } from "../config/config.ts";
+import { heartbeatOf, sendHeartbeat } from "../../tests/support/register.ts";
+import { systemClock } from "../core/clock.ts";
+import { App } from "./app.ts";
+
+const LISTENERS = {
+  PROXY_RTMP_SERVER: "127.0.0.1:0",
+  PROXY_HTTP_SERVER: "127.0.0.1:0",
+  PROXY_HTTP_API: "127.0.0.1:0",
+  PROXY_SYSTEM_API: "127.0.0.1:0",
+  PROXY_WEBRTC_SERVER: "127.0.0.1:0",
+  PROXY_SRT_SERVER: "127.0.0.1:0",
+};
+const SITE = "https://tv.example";
+
+/** A proxy in this process whose configuration a test changes. */
+class ChangingApp implements AsyncDisposable {
+  readonly #app: App;
+
+  private constructor(app: App) {
+    this.#app = app;
+  }
+
+  static async open(): Promise<ChangingApp> {
+    const config = loadConfig({ variables: LISTENERS, problems: [] });
+    return new ChangingApp(await App.open(config, { lost: 0 }, systemClock));
+  }
+
+  async change(variables: Record<string, string>): Promise<void> {
+    const all = { ...LISTENERS, ...variables };
+    await this.#app.reconfigure(loadConfig({ variables: all, problems: [] }));
+  }
+
+  portOf(name: string): number {
+    return this.#app.listeners.find((listener) => listener.name === name)!.address.port;
+  }
+
+  readonly systemUrl = (path: string): string =>
+    `http://127.0.0.1:${this.portOf("System API")}${path}`;
+
+  /** The answer's status, with nothing left of it, and who may read it. */
+  async ask(name: string, path: string): Promise<[status: number, cors: string | null]> {
+    const url = `http://127.0.0.1:${this.portOf(name)}${path}`;
+    const response = await fetch(url, { headers: { origin: SITE, connection: "close" } });
+    await response.body?.cancel();
+    return [response.status, response.headers.get("access-control-allow-origin")];
+  }
+
+  /** How long a client that says nothing is kept, milliseconds. */
+  async patience(name: string): Promise<number> {
+    const start = performance.now();
+    using conn = await Deno.connect({ hostname: "127.0.0.1", port: this.portOf(name) });
+    while (await conn.read(new Uint8Array(1_024)).catch(() => null) !== null);
+    return performance.now() - start;
+  }
+
+  /** A connection on which this has been sent. */
+  async send(name: string, bytes: Uint8Array): Promise<Deno.Conn> {
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port: this.portOf(name) });
+    await conn.write(bytes);
+    return conn;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#app[Symbol.asyncDispose]();
+  }
+}
+
+Deno.test("tokens, sites and places of origins are those of the last reload", async () => {
+  await using app = await ChangingApp.open();
+  assert.deepEqual(await app.ask("HTTP API", "/api/v1/versions"), [200, "*"]);
+  assert.deepEqual(await app.ask("HTTP server", "/live/nobody.flv"), [503, "*"]);
+  await app.change({ PROXY_API_TOKEN: "t", PROXY_CORS_ORIGINS: "https://tv.example" });
+  assert.deepEqual(await app.ask("HTTP API", "/api/v1/versions"), [401, SITE]);
+  assert.deepEqual(await app.ask("HTTP server", "/live/nobody.flv"), [503, SITE]);
+  await app.change({ PROXY_CORS_ORIGINS: "https://other.example" });
+  assert.deepEqual(await app.ask("HTTP server", "/live/nobody.flv"), [503, null]);
+
+  const heartbeat = heartbeatOf({ name: "o", rtmpPort: 1 }, "1");
+  await sendHeartbeat(app, heartbeat);
+  await app.change({ PROXY_REGISTER_ALLOW: "10.0.0.0/8" });
+  await assert.rejects(sendHeartbeat(app, heartbeat), /400/);
+  await app.change({ PROXY_REGISTER_TOKEN: "t" });
+  await assert.rejects(sendHeartbeat(app, heartbeat), /401/);
+  await sendHeartbeat(app, heartbeat, "t");
+});
+
+Deno.test("deadlines and limits are those of the last reload, at every listener", async () => {
+  await using app = await ChangingApp.open();
+  await app.change({
+    PROXY_RTMP_HANDSHAKE_TIMEOUT: "50ms",
+    PROXY_HTTP_HEAD_TIMEOUT: "50ms",
+    PROXY_IDLE_TIMEOUT: "30s",
+  });
+  const names = ["RTMP", "HTTP server", "HTTP API", "System API"];
+  const patience = await Promise.all(names.map((name) => app.patience(name)));
+  for (const milliseconds of patience) assert.ok(milliseconds > 40 && milliseconds < 5_000);
+
+  await app.change({ PROXY_MAX_CONNECTIONS_PER_ADDRESS: "1" });
+  for (const name of names) {
+    using _first = await Deno.connect({ hostname: "127.0.0.1", port: app.portOf(name) });
+    assert.ok(await app.patience(name) < 5_000, `${name} turns the second client away`);
+  }
+});
+
+Deno.test("memory for clients is that of the last reload", async () => {
+  await using app = await ChangingApp.open();
+  await app.change({ PROXY_IDENTIFY_MEMORY_PER_ADDRESS: "131072" });
+  // No head is too long, but all together are too much for one address.
+  const head = new TextEncoder().encode(`GET / HTTP/1.1\r\nA: ${"a".repeat(16_000)}`);
+  using stack = new DisposableStack();
+  const answers = Array.from({ length: 10 }, async () => {
+    const conn = stack.use(await app.send("HTTP server", head));
+    const answer = new Uint8Array(12);
+    await conn.read(answer);
+    return new TextDecoder().decode(answer);
+  });
+  assert.equal(await Promise.race(answers), "HTTP/1.1 503");
+  stack.dispose();
+  await Promise.allSettled(answers);
+});

@@ -1,0 +1,56 @@
+// What tests use of playwright-core, which is no dependency of the project: see browser.ts.
+
+interface Named {
+  readonly name?: string | RegExp;
+  readonly exact?: boolean;
+}
+
+/** Elements of a page, found anew for each use, which waits until there is one. */
+export interface Locator {
+  check(): Promise<void>;
+  click(): Promise<void>;
+  count(): Promise<number>;
+  fill(text: string): Promise<void>;
+  getAttribute(name: string): Promise<string | null>;
+  innerText(): Promise<string>;
+  inputValue(): Promise<string>;
+  isDisabled(): Promise<boolean>;
+  isVisible(): Promise<boolean>;
+  screenshot(options?: { readonly path?: string }): Promise<Uint8Array>;
+  waitFor(): Promise<void>;
+}
+
+/** A page in a browser. */
+export interface Page {
+  readonly keyboard: {
+    press(key: string): Promise<void>;
+    type(text: string): Promise<void>;
+  };
+  close(): Promise<void>;
+  /** @param script an expression; its value has to be JSON */
+  evaluate<T>(script: string): Promise<T>;
+  getByLabel(text: string, options?: Named): Locator;
+  getByRole(role: string, options?: Named): Locator;
+  getByText(text: string | RegExp, options?: Named): Locator;
+  goto(url: string): Promise<unknown>;
+  locator(selector: string): Locator;
+  on(
+    event: "console",
+    listener: (message: { type(): string; text(): string }) => void,
+  ): void;
+  on(event: "pageerror", listener: (error: Error) => void): void;
+  screenshot(options?: { readonly path?: string }): Promise<Uint8Array>;
+  url(): string;
+}
+
+/** A running browser. */
+export interface Engine {
+  close(): Promise<void>;
+  newContext(options: {
+    readonly viewport: { readonly width: number; readonly height: number };
+    readonly colorScheme: "light" | "dark";
+  }): Promise<{
+    newPage(): Promise<Page>;
+    setDefaultTimeout(milliseconds: number): void;
+  }>;
+}
