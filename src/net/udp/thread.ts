@@ -23,7 +23,7 @@ export interface UdpThreadOptions<Init, Report> {
   /** Of this side; the Worker has its own. */
   readonly clock: Clock;
   readonly choice: UdpEngineChoice;
-  readonly engine: Omit<UdpEngineOptions, "wake">;
+  readonly engine: Omit<UdpEngineOptions, "wake" | "clock">;
   /** Plain data for the relay. */
   readonly init: Init;
   readonly onReport: (report: Report) => void;

@@ -148,7 +148,8 @@ Deno.test("errors of the proxy are short, name nobody and match what happened", 
     writeText(connection, "ICY 200 OK\r\n\r\n")
   );
   await using leaver = new ScriptedHttpOrigin((connection) => connection.close());
-  await using world = await HttpRelayWorld.open();
+  const clock = new VirtualClock();
+  await using world = await HttpRelayWorld.open({ clock });
   const errors: [string, string][] = [];
   for (
     const [id, port] of [
@@ -159,7 +160,12 @@ Deno.test("errors of the proxy are short, name nobody and match what happened", 
     ] as const
   ) {
     await world.addOrigin(id, port);
-    const client = await world.ask(partOf(id));
+    const asking = world.ask(partOf(id));
+    if (id === "silent") {
+      await until("it be asked", () => silent.requests.length === 1);
+      await clock.pass(HTTP_TIMEOUTS.answer);
+    }
+    const client = await asking;
     errors.push([`${id} ${client.status}`, client.body]);
   }
   assert.deepEqual(errors, [

@@ -2,8 +2,7 @@
 // for which an origin is asked. A body has its own deadline and no place, so that senders who take their
 // time keep nobody out; and no address gets so much of either that nothing is left for others.
 
-import { readBoundedBytes } from "../../core/bounded_body.ts";
-import type { Clock } from "../../core/clock.ts";
+import { type BodyBounds, readBoundedBytes } from "../../core/bounded_body.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { FairShare, type Share } from "../../core/fair_share.ts";
 import type { MemoryBudget, MemoryHold } from "../../core/memory_budget.ts";
@@ -13,31 +12,27 @@ const MAX_EXCHANGES = 1000;
 
 /** The bounds of all requests together. */
 export class RequestBounds {
-  readonly #clock: Clock;
   readonly #bodies: MemoryBudget;
   readonly #exchanges = new FairShare(MAX_EXCHANGES);
 
   /** @param bodies what bodies are taken from that have come in part or are being answered */
-  constructor(clock: Clock, bodies: MemoryBudget) {
-    this.#clock = clock;
+  constructor(bodies: MemoryBudget) {
     this.#bodies = bodies;
   }
 
   /** What a request holds; nothing yet. @param client the group of addresses that it comes from */
   open(client: string): RequestHold {
-    return new RequestHold(this.#clock, this.#bodies.open(client), this.#exchanges.open(client));
+    return new RequestHold(this.#bodies.open(client), this.#exchanges.open(client));
   }
 }
 
 /** What one request holds until it is disposed of. */
 export class RequestHold implements Disposable {
-  readonly #clock: Clock;
   readonly #memory: MemoryHold;
   readonly #place: Share;
   #remains: Promise<void> | undefined;
 
-  constructor(clock: Clock, memory: MemoryHold, place: Share) {
-    this.#clock = clock;
+  constructor(memory: MemoryHold, place: Share) {
     this.#memory = memory;
     this.#place = place;
   }
@@ -49,9 +44,9 @@ export class RequestHold implements Disposable {
    */
   readBody(
     request: Request,
-    bounds: { readonly limit: number; readonly deadline: number },
+    bounds: Omit<BodyBounds, "memory">,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    return readBoundedBytes(request, { ...bounds, clock: this.#clock, memory: this.#memory });
+    return readBoundedBytes(request, { ...bounds, memory: this.#memory });
   }
 
   /** Takes a place for what comes now. @throws ProxyError `overloaded` */

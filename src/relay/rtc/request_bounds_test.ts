@@ -143,11 +143,12 @@ Deno.test("no answer tells a client how to prove itself before its media is take
 
 Deno.test("the memory of bodies is shared too, and given back", async () => {
   const limits = { perConnection: 2 ** 18, perAddress: 2 ** 24, total: 2 ** 27 };
-  const bounds = new RequestBounds(systemClock, new MemoryBudget(limits));
+  const bounds = new RequestBounds(new MemoryBudget(limits));
   const read = (client: string) => {
     const hold = bounds.open(client);
     const request = offer(new Uint8Array(60_000));
-    return hold.readBody(request, { limit: 65_536, deadline: 10_000 }).then(() => hold);
+    const body = { limit: 65_536, deadline: 10_000, clock: systemClock };
+    return hold.readBody(request, body).then(() => hold);
   };
   const holds = [];
   const isFull = (error: unknown) => error instanceof ProxyError && error.code === "overloaded";

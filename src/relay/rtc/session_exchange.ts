@@ -73,8 +73,8 @@ export class SessionExchange {
     if (mediaTypeOf(web.headers.get("content-type")) !== FRAGMENT) {
       return refuse(415, `Cannot take a body other than ${FRAGMENT}`, { "accept-patch": FRAGMENT });
     }
-    const deadline = this.#services.ports.timeouts.head;
-    const body = await hold.readBody(web, { limit: MAX_FRAGMENT, deadline });
+    const { clock, timeouts: { head: deadline } } = this.#services.ports;
+    const body = await hold.readBody(web, { limit: MAX_FRAGMENT, deadline, clock });
     const fragment = parseSdpFragment(textOfBytes(body));
     hold.begin();
     const known = await this.#findSession();

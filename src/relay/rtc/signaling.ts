@@ -35,7 +35,7 @@ export class Signaling implements AsyncDisposable {
 
   private constructor(ports: SignalingPorts) {
     this.#ports = ports;
-    this.#bounds = new RequestBounds(ports.clock, ports.identifyMemory);
+    this.#bounds = new RequestBounds(ports.identifyMemory);
     this.#services = {
       ports,
       api: new OriginApi(ports),
@@ -112,8 +112,8 @@ export class Signaling implements AsyncDisposable {
     const isSdp = isBare(endpoint.kind);
     if (this.#ports.isDraining()) throw new ProxyError("draining", "Server is about to end");
     const { length: limit } = SDP_BOUNDS;
-    const deadline = this.#ports.timeouts.head;
-    const body = await hold.readBody(web, { limit, deadline });
+    const { clock, timeouts: { head: deadline } } = this.#ports;
+    const body = await hold.readBody(web, { limit, deadline, clock });
     if (isSdp && !mayBeOffer(mediaTypeOf(web.headers.get("content-type")), body)) {
       return refuse(415, `Cannot take a body other than ${SDP}`, { "accept-post": SDP });
     }
