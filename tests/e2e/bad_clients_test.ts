@@ -1,5 +1,5 @@
-// Clients that mean no good, or are broken, while others watch: each is shown the door in time, and
-// nobody else notices.
+// Crowds of clients that mean no good, or are broken, while others watch: each is shown the door in
+// time, and nobody else notices. What else one of them can do wrong is shown beside the relay.
 
 import assert from "node:assert/strict";
 import { Publisher, Viewer } from "../support/ffmpeg.ts";
@@ -7,7 +7,7 @@ import { assertContiguous } from "../support/frames.ts";
 import { NginxRtmp } from "../support/nginx_rtmp.ts";
 import { Proxy } from "../support/proxy.ts";
 import { Registration } from "../support/register.ts";
-import { pause, within } from "../support/wait.ts";
+import { within } from "../support/wait.ts";
 
 const HANDSHAKE = 1_000;
 const IDENTIFY = 2_000;
@@ -70,24 +70,10 @@ interface BadClient {
 const BAD_CLIENTS: readonly BadClient[] = [
   { name: "says nothing", deadline: HANDSHAKE, act: async () => {} },
   {
-    name: "sends a byte now and then",
-    deadline: HANDSHAKE,
-    async act(connection) {
-      while (await write(connection, Uint8Array.of(3))) await pause(100);
-    },
-  },
-  {
     name: "is idle after the handshake",
     deadline: IDENTIFY,
     shakesHands: true,
     act: async () => {},
-  },
-  {
-    name: "speaks another protocol",
-    deadline: HANDSHAKE,
-    async act(connection) {
-      await write(connection, new TextEncoder().encode("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
-    },
   },
   {
     name: "sends noise from the start",
@@ -136,7 +122,7 @@ function memoryOf(pid: number): number {
 Deno.test({
   name: "bad clients are shown the door in time, while a viewer misses nothing",
   timeout: 120_000,
-  async fn(t) {
+  async fn() {
     await using proxy = await Proxy.open({
       PROXY_RTMP_HANDSHAKE_TIMEOUT: `${HANDSHAKE}ms`,
       PROXY_RTMP_IDENTIFY_TIMEOUT: `${IDENTIFY}ms`,
@@ -147,14 +133,8 @@ Deno.test({
     await using viewer = new Viewer(proxy.rtmpUrl("x"));
     await viewer.moreVideo(5);
     const before = memoryOf(proxy.process.pid);
-    for (const client of BAD_CLIENTS) {
-      await t.step(`a client that ${client.name}`, async () => {
-        const crowd = Array.from({ length: 20 }, () => {
-          return assertShownTheDoor(proxy.ports.rtmp, client);
-        });
-        await Promise.all(crowd);
-      });
-    }
+    const crowd = Array.from({ length: 20 }, () => BAD_CLIENTS).flat();
+    await Promise.all(crowd.map((client) => assertShownTheDoor(proxy.ports.rtmp, client)));
     await viewer.moreVideo(5);
     assertContiguous(viewer.video, 101);
     assertContiguous(viewer.audio, 24);

@@ -76,7 +76,7 @@ Deno.test({
       const listed = JSON.parse(await fetchText(proxy.systemUrl("/api/v1/sessions")));
       return listed.sessions.length === 2;
     });
-    await pause(7_000);
+    await pause(5_000);
     await using _publisher = await Publisher.publish(proxy.rtmpUrl("x"));
     await viewer.moreVideo(5);
     await player.until("a recording", () => sizeOf(file) > 10_000, 20_000);

@@ -1,108 +1,115 @@
-// An RTMP origin that takes every stream, or whatever else a test tells it: when it hears the first
-// command, or before, it answers connect, createStream and the wish at once, and then says nothing more.
+// An RTMP origin in the hands of a test: it answers what every origin answers, as far as the test
+// lets it, and leaves the rest to the test.
 
+import { parseCommand } from "../../src/protocol/rtmp/command.ts";
+import { readExactly, RtmpPeer } from "./rtmp_peer.ts";
 import { answerConnect, answerStatus, Script } from "./rtmp_script.ts";
-import { join } from "./rtmp_wire.ts";
-import { isOver } from "./scripted_http_origin.ts";
+import { until } from "./wait.ts";
 
 const GREETING = 1537;
 
-/** How it goes on behind the handshake. */
-export type OriginAnswers = (script: Script) => Script;
-
-/** Takes a player as SRS does. */
-export const TAKE_PLAYER: OriginAnswers = (script) => {
-  return answerStatus(answerConnect(script).command(["_result", 2, null, 1]), PLAY_START);
-};
-/** Takes a publisher as SRS does. */
-export const TAKE_PUBLISHER: OriginAnswers = (script) => {
-  return answerStatus(answerConnect(script).command(["_result", 2, null, 1]), PUBLISH_START);
-};
-const PLAY_START = "NetStream.Play.Start";
-const PUBLISH_START = "NetStream.Publish.Start";
+/** How an origin behaves. */
+export interface RtmpOriginOptions {
+  readonly chunkSize?: number;
+  /** Commands that it does not answer. */
+  readonly ignores?: readonly string[];
+  /** What it does about a greeting: it greets back unless told. */
+  readonly greets?: "well" | "never" | "by closing";
+  /** What it says in one breath with its handshake, in place of all answers. */
+  readonly eager?: Uint8Array<ArrayBuffer>;
+}
 
 /** A listening origin on loopback. */
 export class RtmpOrigin implements AsyncDisposable {
-  /** Connections so far. */
-  dials = 0;
+  /** Connections that have greeted it. */
+  greetings = 0;
+  /** Those that it has greeted back, in the order in which they came. */
+  readonly links: RtmpPeer[] = [];
+  readonly #options: RtmpOriginOptions;
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #connections = new Set<Deno.Conn>();
-  readonly #serving: Promise<void>;
+  readonly #serving: Promise<void>[] = [];
+  readonly #connections: Deno.Conn[] = [];
+  readonly #accepting = this.#accept();
+  #isClosed = false;
 
-  readonly #isEager: boolean;
-
-  /**
-   * @param answers what comes behind the handshake; nothing, and the end, when undefined
-   * @param options `isEager`: whether it does not wait for the first command
-   */
-  constructor(answers: OriginAnswers | undefined, { isEager = false } = {}) {
-    this.#isEager = isEager;
-    this.#serving = this.#accept(answers);
+  constructor(options: RtmpOriginOptions = {}) {
+    this.#options = options;
   }
 
   get port(): number {
     return (this.#listener.addr as Deno.NetAddr).port;
   }
 
+  /** The newest of its links. */
+  get link(): RtmpPeer {
+    return this.links.at(-1)!;
+  }
+
+  /** Waits until so many dials have come. */
+  async isGreeted(times = 1): Promise<void> {
+    await until("a greeting", () => this.greetings >= times, { interval: 5 });
+  }
+
+  /** Waits for a link and a command on it. */
+  async hears(command: string): Promise<RtmpPeer> {
+    await until("a link", () => this.links.length > 0, { interval: 5 });
+    await this.link.hears(command);
+    return this.link;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#listener.close();
-    for (const connection of this.#connections) closeOnce(connection);
-    await this.#serving;
+    for (const link of this.links) link[Symbol.dispose]();
+    for (const connection of this.#connections) connection.close();
+    await this.#accepting;
+    await Promise.all(this.#serving);
   }
 
-  async #accept(answers: OriginAnswers | undefined): Promise<void> {
-    const tasks: Promise<void>[] = [];
+  async #accept(): Promise<void> {
     try {
-      for await (const connection of this.#listener) {
-        this.dials++;
-        this.#connections.add(connection);
-        tasks.push(
-          this.#serve(connection, answers).catch(() => {}).finally(() => {
-            this.#connections.delete(connection);
-            try {
-              connection.close();
-            } catch { /* It was closed with all others. */ }
-          }),
-        );
-      }
-    } finally {
-      await Promise.all(tasks);
-    }
-  }
-
-  async #serve(connection: Deno.Conn, answers: OriginAnswers | undefined): Promise<void> {
-    try {
-      await this.#talk(connection, answers);
+      for await (const connection of this.#listener) this.#serving.push(this.#serve(connection));
     } catch (error) {
-      if (!isOver(error)) throw error;
-    } finally {
-      this.#connections.delete(connection);
-      closeOnce(connection);
+      if (!(error instanceof Deno.errors.BadResource)) throw error;
     }
   }
 
-  async #talk(connection: Deno.Conn, answers: OriginAnswers | undefined): Promise<void> {
-    const buffer = new Uint8Array(4096);
-    let read = 0;
-    while (read < GREETING) read += await connection.read(buffer) ?? Infinity;
-    if (answers === undefined) return;
-    const writer = connection.writable.getWriter();
-    const handshake = Uint8Array.of(3, ...new Uint8Array(2 * (GREETING - 1)));
-    const { bytes } = answers(new Script());
-    if (this.#isEager) await writer.write(join([handshake, bytes]));
-    else {
-      await writer.write(handshake);
-      while (read < 2 * GREETING) read += await connection.read(buffer) ?? Infinity;
-      await writer.write(bytes);
+  async #serve(connection: Deno.TcpConn): Promise<void> {
+    const { greets = "well", eager } = this.#options;
+    const greeting = await readExactly(connection, GREETING);
+    this.greetings++;
+    if (greets === "by closing") return connection.close();
+    if (greets === "never") return void this.#connections.push(connection);
+    const link = await RtmpPeer.accept(connection, greeting, eager);
+    this.links.push(link);
+    if (eager === undefined) await this.#answer(link);
+  }
+
+  /** Answers one command after the other, as they come, up to publish or play. */
+  async #answer(link: RtmpPeer): Promise<void> {
+    const { chunkSize = 60_000, ignores = [] } = this.#options;
+    for (let answered = 0; !link.isOver;) {
+      const command = link.messages.filter(({ type }) => type === 20)[answered];
+      if (command === undefined) {
+        await link.more();
+        continue;
+      }
+      answered++;
+      const { name, transaction } = parseCommand(command);
+      if (ignores.includes(name)) continue;
+      if (name === "connect") {
+        await link.say(answerConnect(new Script().control(1, chunkSize), transaction));
+      } else if (name === "createStream") {
+        await link.say(new Script().command(["_result", transaction, null, 1]));
+      } else if (name === "play" || name === "publish") {
+        await link.say(answerStatus(new Script(), startOf(name)));
+      }
     }
-    while (await connection.read(buffer) !== null);
   }
 }
 
-function closeOnce(connection: Deno.Conn): void {
-  try {
-    connection.close();
-  } catch (error) {
-    if (!isOver(error)) throw error;
-  }
+/** The code by which an origin says that a stream has begun. */
+export function startOf(wish: "publish" | "play"): string {
+  return `NetStream.${wish === "play" ? "Play" : "Publish"}.Start`;
 }

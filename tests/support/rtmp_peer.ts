@@ -3,41 +3,64 @@
 
 import { Script } from "./rtmp_script.ts";
 import { join, readWire, type WireMessage } from "./rtmp_wire.ts";
-import { pause, until } from "./wait.ts";
+import { within } from "./wait.ts";
 import { parseCommand } from "../../src/protocol/rtmp/command.ts";
 
 const BLOCK = 1536;
 
-/** A connection after its handshake. */
+/** A connection after its handshake, or in the middle of it. */
 export class RtmpPeer implements Disposable {
   /** Resolves when the other side has ended the connection, or this one has closed it. */
   readonly ended: Promise<void>;
   readonly #connection: Deno.TcpConn;
   readonly #told: Uint8Array[] = [];
   #isDeaf = false;
-  #slowness: { readonly bytes: number; readonly interval: number } | undefined;
   #isOver = false;
+  #news = Promise.withResolvers<void>();
+  readonly #disposed = Promise.withResolvers<void>();
 
   private constructor(connection: Deno.TcpConn) {
     this.#connection = connection;
-    this.ended = this.#read().finally(() => this.#isOver = true);
+    this.ended = this.#read().finally(() => {
+      this.#isOver = true;
+      this.#news.resolve();
+    });
   }
 
-  /** Connects to a port as a client. */
-  static async connect(port: number): Promise<RtmpPeer> {
+  /** Connects to a port and says so much, which may be no handshake. */
+  static async begin(port: number, said: Uint8Array): Promise<RtmpPeer> {
     const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-    await writeAll(connection, Uint8Array.of(3, ...new Uint8Array(BLOCK)));
-    const answer = await readExactly(connection, 1 + 2 * BLOCK);
-    await writeAll(connection, answer.subarray(1, 1 + BLOCK));
+    await writeAll(connection, said);
     return new RtmpPeer(connection);
   }
 
-  /** Takes a connection as an origin does. */
-  static async accept(connection: Deno.TcpConn): Promise<RtmpPeer> {
-    const greeting = await readExactly(connection, 1 + BLOCK);
-    const own = new Uint8Array(1 + BLOCK);
-    own[0] = 3;
-    await writeAll(connection, join([own, greeting.subarray(1)]));
+  /** Connects to a port as a client. */
+  static async connect(port: number, hostname = "127.0.0.1"): Promise<RtmpPeer> {
+    const connection = await Deno.connect({ hostname, port });
+    try {
+      await writeAll(connection, Uint8Array.of(3, ...new Uint8Array(BLOCK)));
+      const answer = await readExactly(connection, 1 + 2 * BLOCK);
+      await writeAll(connection, answer.subarray(1, 1 + BLOCK));
+      return new RtmpPeer(connection);
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Takes a connection as an origin does.
+   *
+   * @param greeting what it has said
+   * @param behind what is said in one write with the handshake
+   */
+  static async accept(
+    connection: Deno.TcpConn,
+    greeting: Uint8Array,
+    behind = new Uint8Array(),
+  ): Promise<RtmpPeer> {
+    const own = Uint8Array.of(3, ...new Uint8Array(BLOCK));
+    await writeAll(connection, join([own, greeting.subarray(1), behind]));
     await readExactly(connection, BLOCK);
     return new RtmpPeer(connection);
   }
@@ -46,7 +69,12 @@ export class RtmpPeer implements Disposable {
     return this.#isOver;
   }
 
-  /** Everything that was told so far. */
+  /** How many bytes it was told so far. */
+  get bytes(): number {
+    return this.#told.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** Every message that was told so far. */
   get messages(): readonly WireMessage[] {
     return readWire(join(this.#told)).messages;
   }
@@ -67,22 +95,38 @@ export class RtmpPeer implements Disposable {
     this.#isDeaf = true;
   }
 
-  /** Reads so many bytes at a time, with so many milliseconds between. */
-  readSlowly(bytes: number, interval: number): void {
-    this.#slowness = { bytes, interval };
+  /** Reads so many bytes all the same. */
+  async takes(bytes: number): Promise<void> {
+    await readExactly(this.#connection, bytes);
   }
 
   say(script: Script | Uint8Array): Promise<void> {
     return writeAll(this.#connection, script instanceof Script ? script.bytes : script);
   }
 
-  /** Waits for a command by its name, or by its name and code. */
-  hears(command: string): Promise<unknown> {
-    const look = () => this.commands.includes(command);
-    return until(`hear ${command}`, look, { describe: () => this.commands.join(", ") });
+  /** Resolves when something has been told since, or when it is over. */
+  more(): Promise<void> {
+    return this.#news.promise;
+  }
+
+  /** Waits for a command by its name, or by its name and code. @throws Error when it is over before */
+  async hears(command: string): Promise<void> {
+    await this.sees(command, () => this.commands.includes(command));
+  }
+
+  /** Waits until what has been told is enough. @throws Error when it is over before */
+  async sees(what: string, isEnough: () => boolean): Promise<void> {
+    const look = async () => {
+      while (!isEnough()) {
+        if (this.#isOver) throw new Error(`Cannot see ${what}: there was ${this.commands}`);
+        await this.more();
+      }
+    };
+    await within(what, 10_000, look());
   }
 
   [Symbol.dispose](): void {
+    this.#disposed.resolve();
     try {
       this.#connection.close();
     } catch (error) {
@@ -94,13 +138,13 @@ export class RtmpPeer implements Disposable {
     const buffer = new Uint8Array(65536);
     try {
       while (!this.#isDeaf) {
-        const { bytes = buffer.length, interval } = this.#slowness ?? {};
-        const count = await this.#connection.read(buffer.subarray(0, bytes));
+        const count = await this.#connection.read(buffer);
         if (count === null) return;
         this.#told.push(buffer.slice(0, count));
-        if (interval !== undefined) await pause(interval);
+        this.#news.resolve();
+        this.#news = Promise.withResolvers();
       }
-      await new Promise(() => {});
+      await this.#disposed.promise;
     } catch (error) {
       if (!isOver(error)) throw error;
     }
@@ -126,7 +170,8 @@ async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array): Promise<vo
   }
 }
 
-async function readExactly(connection: Deno.TcpConn, length: number): Promise<Uint8Array> {
+/** @throws Error when the connection ends before */
+export async function readExactly(connection: Deno.TcpConn, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length;) {
     const count = await connection.read(bytes.subarray(at));

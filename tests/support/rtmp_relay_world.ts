@@ -1,184 +1,197 @@
-// The RTMP relay on a free port in this process, with a real registry behind it and an origin that
-// answers connect, createStream and the wish, and leaves the rest to the test.
+// The RTMP relay on a free port in this process, with a real registry behind it, origins in the hands
+// of the test and a clock that only the test moves.
 
-import { LiveSessions } from "../../src/api/session_log.ts";
+import assert from "node:assert/strict";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
-import { type Clock, systemClock } from "../../src/core/clock.ts";
+import type { SessionClosed, SessionOpened, SessionRefused } from "../../src/core/ports.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import type { RtmpTimeouts } from "../../src/relay/rtmp/ports.ts";
-import { RtmpRelay } from "../../src/relay/rtmp/rtmp_relay.ts";
-import { parseCommand } from "../../src/protocol/rtmp/command.ts";
+import { RtmpRelay, type RtmpRelayOptions } from "../../src/relay/rtmp/rtmp_relay.ts";
 import { ampleMemory } from "./ample_memory.ts";
+import { RtmpOrigin, startOf } from "./rtmp_origin.ts";
 import { RtmpPeer } from "./rtmp_peer.ts";
-import { answerConnect, answerStatus, Script } from "./rtmp_script.ts";
-import { until } from "./wait.ts";
+import { Script } from "./rtmp_script.ts";
 import { openTcpEngine } from "./tcp_engines.ts";
+import { VirtualClock } from "./virtual_clock.ts";
+import { pause, until, within } from "./wait.ts";
 
-/** Deadlines of which none passes in a test that does not set it. */
-const TIMEOUTS: RtmpTimeouts = {
-  handshake: 2_000,
-  identify: 5_000,
-  dial: 1_000,
-  answer: 2_000,
+/** Each is different from all others, so that none can pass for another. */
+export const RTMP_TIMEOUTS: RtmpTimeouts = {
+  handshake: 3_000,
+  identify: 7_000,
+  dial: 2_000,
+  answer: 5_000,
   idle: 20_000,
-  stall: 20_000,
+  stall: 11_000,
 };
 
-/** An origin's side of the talk: it answers what every origin answers. */
-export class AnsweringOrigin implements AsyncDisposable {
-  /** Links of the proxy, in the order in which they came. */
-  readonly links: RtmpPeer[] = [];
-  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #chunkSize: number;
-  readonly #accepting: Promise<void>;
-  readonly #serving: Promise<void>[] = [];
-  #isClosed = false;
-
-  constructor(chunkSize = 60_000) {
-    this.#chunkSize = chunkSize;
-    this.#accepting = this.#accept();
-  }
-
-  get port(): number {
-    return (this.#listener.addr as Deno.NetAddr).port;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosed = true;
-    this.#listener.close();
-    for (const link of this.links) link[Symbol.dispose]();
-    await this.#accepting;
-    await Promise.all(this.#serving);
-  }
-
-  async #accept(): Promise<void> {
-    try {
-      for await (const connection of this.#listener) {
-        const link = await RtmpPeer.accept(connection);
-        this.links.push(link);
-        this.#serving.push(this.#answer(link));
-      }
-    } catch (error) {
-      if (!(error instanceof Deno.errors.BadResource)) throw error;
-    }
-  }
-
-  /** Answers one message after the other, as they come, up to publish or play. */
-  async #answer(link: RtmpPeer): Promise<void> {
-    const script = () => new Script().raw(new Uint8Array());
-    for (let answered = 0; !this.#isClosed && !link.isOver;) {
-      const command = link.messages.filter(({ type }) => type === 20)[answered];
-      if (command === undefined) {
-        await until("a command, or the end", () => {
-          const count = link.messages.filter(({ type }) => type === 20).length;
-          return count > answered || link.isOver || this.#isClosed;
-        }, { interval: 5, timeout: 60_000 });
-        continue;
-      }
-      answered++;
-      const { name, transaction } = parseCommand(command);
-      if (name === "connect") {
-        await link.say(answerConnect(script().control(1, this.#chunkSize), transaction));
-      } else if (name === "createStream") {
-        await link.say(script().command(["_result", transaction, null, 1]));
-      } else if (name === "play" || name === "publish") {
-        const code = name === "play" ? "NetStream.Play.Start" : "NetStream.Publish.Start";
-        await link.say(answerStatus(script(), code));
-        return;
-      }
-    }
-  }
+/** What a world is made of. */
+export interface RtmpWorldOptions extends Partial<Omit<RtmpRelayOptions, "timeouts">> {
+  readonly timeouts?: Partial<RtmpTimeouts>;
+  /** In the order in which they are chosen, disposed of with the world; one that answers unless given. */
+  readonly origins?: readonly RtmpOrigin[];
 }
 
-/** What a test sets; the deadlines are by this clock. */
-export type RtmpRelayWorldOptions = Partial<RtmpTimeouts> & { readonly clock?: Clock };
-
-/** A relay, its origin and what it counts. */
+/** A relay, its origins and what it counts. */
 export class RtmpRelayWorld implements AsyncDisposable {
+  readonly clock = new VirtualClock();
+  readonly metrics = new PrometheusMetrics();
+  /** What the relay has thrown. */
+  readonly errors: unknown[] = [];
+  /** What the log was told, in its order. */
+  readonly opened: SessionOpened[] = [];
+  readonly closed: SessionClosed[] = [];
+  readonly refused: SessionRefused[] = [];
+  readonly origins: readonly RtmpOrigin[];
+  readonly registry: Registry;
   readonly relay: RtmpRelay;
-  readonly origin: AnsweringOrigin;
-  readonly sessions: LiveSessions;
-  readonly errors: unknown[];
-  readonly #metrics: PrometheusMetrics;
-  readonly #stack: AsyncDisposableStack;
+  readonly #stack = new AsyncDisposableStack();
+  #isDraining = false;
 
-  private constructor(parts: Parts) {
-    this.relay = parts.relay;
-    this.origin = parts.origin;
-    this.sessions = parts.sessions;
-    this.errors = parts.errors;
-    this.#metrics = parts.metrics;
-    this.#stack = parts.stack;
-  }
-
-  static async open(
-    { clock = systemClock, ...timeouts }: RtmpRelayWorldOptions = {},
-    origin = new AnsweringOrigin(),
-  ): Promise<RtmpRelayWorld> {
-    const metrics = new PrometheusMetrics();
-    const sessions = new LiveSessions({ capacity: 100 });
-    const errors: unknown[] = [];
-    const stack = new AsyncDisposableStack();
-    const store = new MemoryStore({ maxOrigins: 10, maxStreams: 100 });
-    const times = { originTtl: 60_000, streamIdle: 60_000 };
-    const registry = stack.use(await Registry.open({ store, metrics, ...times }));
-    const rtmp = [{ host: "127.0.0.1", port: origin.port }];
-    const endpoints = { rtmp, http: [], api: [], srt: [], rtc: [] };
-    await registry.register({ id: "o", generation: "1", deviceId: "", ip: "127.0.0.1", endpoints });
+  private constructor(registry: Registry, options: RtmpWorldOptions) {
+    const { origins = [new RtmpOrigin()], timeouts, ...others } = options;
+    this.registry = registry;
+    this.origins = origins;
     let ids = 0;
-    const relay = stack.use(RtmpRelay.open({
-      listen: { host: "127.0.0.1", port: 0 },
-      clock,
-      engine: openTcpEngine(clock, stack),
-      limits: () => ({ maxConnections: 100, maxConnectionsPerAddress: 50 }),
+    this.relay = RtmpRelay.open({
+      listen: { host: "::", port: 0 },
+      limits: () => ({ maxConnections: 1_000, maxConnectionsPerAddress: 500 }),
       identifyMemory: ampleMemory(),
-      timeouts: () => ({ ...TIMEOUTS, ...timeouts }),
+      timeouts: () => ({ ...RTMP_TIMEOUTS, ...timeouts }),
+      clock: this.clock,
+      engine: openTcpEngine(this.clock, this.#stack),
       resolver: registry,
-      sessions,
-      metrics,
-      isDraining: () => false,
+      sessions: {
+        opened: (event) => this.opened.push(event),
+        closed: (event) => this.closed.push(event),
+        refused: (event) => this.refused.push(event),
+      },
+      metrics: this.metrics,
+      isDraining: () => this.#isDraining,
       newSession: () => `s${++ids}`,
-      onError: (error) => errors.push(error),
-    }));
-    // First of all, so that the relay has nobody to say goodbye to.
-    stack.use(origin);
-    return new RtmpRelayWorld({ relay, origin, sessions, errors, metrics, stack });
+      onError: (error) => this.errors.push(error),
+      ...others,
+    });
+    // Origins end first: in a time that stands still the relay would wait for them for ever.
+    for (const resource of [registry, this.relay, ...origins]) this.#stack.use(resource);
   }
 
-  client(): Promise<RtmpPeer> {
-    return RtmpPeer.connect(this.relay.address.port);
+  static async open(options: RtmpWorldOptions = {}): Promise<RtmpRelayWorld> {
+    const store = new MemoryStore({ maxOrigins: 2_000, maxStreams: 100 });
+    const registry = await Registry.open({
+      store,
+      metrics: new PrometheusMetrics(),
+      originTtl: 60_000,
+      streamIdle: 60_000,
+      pick: (_, candidates) => candidates[0],
+    });
+    const world = new RtmpRelayWorld(registry, options);
+    for (const [index, { port }] of world.origins.entries()) {
+      await world.addOrigin(`o${index}`, port);
+    }
+    return world;
   }
 
-  /** A client that has said connect, createStream and its wish, and was told that it has begun. */
-  async begun(wish: "publish" | "play", stream = "cam"): Promise<RtmpPeer> {
-    const client = await this.client();
+  get origin(): RtmpOrigin {
+    return this.origins[0]!;
+  }
+
+  /** Registers an origin with RTMP on these loopback ports. */
+  async addOrigin(id: string, ...ports: readonly number[]): Promise<void> {
+    const rtmp = ports.map((port) => ({ host: "127.0.0.1", port }));
+    const endpoints = { rtmp, http: [], api: [], srt: [], rtc: [] };
+    await this.registry.register({ id, generation: "1", deviceId: "", ip: "127.0.0.1", endpoints });
+  }
+
+  /** A client that has shaken hands, of IPv4 unless told. */
+  client(hostname?: string): Promise<RtmpPeer> {
+    return RtmpPeer.connect(this.relay.address.port, hostname);
+  }
+
+  /** One that has said connect, too. */
+  async connected(hostname?: string): Promise<RtmpPeer> {
+    const client = await this.client(hostname);
+    const fields = { app: "live", tcUrl: "rtmp://tv.example/live" };
+    await client.say(new Script().command(["connect", 1, fields]));
+    return client;
+  }
+
+  /** One that has said createStream and its wish, too. */
+  async wanting(wish: "publish" | "play", stream = "cam", hostname?: string): Promise<RtmpPeer> {
+    const client = await this.connected(hostname);
     await client.say(
-      new Script().command(["connect", 1, { app: "live", tcUrl: "rtmp://127.0.0.1/live" }])
-        .command(["createStream", 2, null])
+      new Script().command(["createStream", 2, null])
         .command([wish, 3, null, stream], { streamId: 1 }),
     );
-    await client.hears(`onStatus:NetStream.${wish === "play" ? "Play" : "Publish"}.Start`);
     return client;
+  }
+
+  /** One that was told that its stream has begun, and whose session has. */
+  async begun(wish: "publish" | "play", stream?: string): Promise<RtmpPeer> {
+    const before = this.opened.length;
+    const client = await this.wanting(wish, stream);
+    await client.hears(`onStatus:${startOf(wish)}`);
+    await until("a session", () => this.opened.length > before, { interval: 1 });
+    return client;
+  }
+
+  /** As the program does on SIGTERM. */
+  drain(): void {
+    this.#isDraining = true;
+    this.relay.drain();
+  }
+
+  /** Lets time pass, and shows that a peer hears the end of it then, and not before. */
+  async assertEndsAfter(milliseconds: number, peer: RtmpPeer): Promise<void> {
+    await this.#assertAfter(milliseconds, "the end of a connection", peer.ended);
+  }
+
+  /** Lets time pass, and shows that the last client has been cut off then, and not before. */
+  async assertIdleAfter(milliseconds: number): Promise<void> {
+    await this.#assertAfter(milliseconds, "the end of the last client", this.relay.idle());
+  }
+
+  async #assertAfter(milliseconds: number, what: string, event: Promise<void>): Promise<void> {
+    let hasCome = false;
+    event.then(() => hasCome = true);
+    await this.clock.pass(milliseconds - 1);
+    // What has happened meanwhile would come through the system's sockets.
+    await pause(5);
+    assert.ok(!hasCome, `${what} has come before ${milliseconds} ms`);
+    await this.clock.pass(1);
+    await within(what, 5_000, event);
+  }
+
+  /** Waits for the first session that an origin has taken. */
+  opens(): Promise<SessionOpened> {
+    return until("a session", () => this.opened[0], { interval: 5 });
+  }
+
+  /** Waits for the end of the first session. */
+  closes(): Promise<SessionClosed> {
+    return until("the end of a session", () => this.closed[0], { interval: 5 });
+  }
+
+  /** Waits for the first client that gets nothing. */
+  refuses(): Promise<SessionRefused> {
+    return until("a refusal", () => this.refused[0], { interval: 5 });
+  }
+
+  /** Waits until a counter or gauge has a value. */
+  async counts(name: string, value: number): Promise<void> {
+    await until(`${name} ${value}`, async () => await this.metric(name) === value, { interval: 5 });
   }
 
   /** The value of a counter or gauge, by its name with labels as it is exposed. */
   async metric(name: string): Promise<number> {
-    const { text } = await this.#metrics.expose();
+    const { text } = await this.metrics.expose();
     const line = text.split("\n").find((one) => one.startsWith(`${name} `));
     return line === undefined ? 0 : Number(line.slice(name.length + 1));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
+    assert.deepEqual(this.errors, []);
   }
-}
-
-interface Parts {
-  readonly relay: RtmpRelay;
-  readonly origin: AnsweringOrigin;
-  readonly sessions: LiveSessions;
-  readonly errors: unknown[];
-  readonly metrics: PrometheusMetrics;
-  readonly stack: AsyncDisposableStack;
 }

@@ -1,0 +1,133 @@
+// What is done to all sessions or to one of them from outside: kick, drain, kill. Time stands still
+// unless a test lets it pass.
+
+import assert from "node:assert/strict";
+import { RtmpOrigin } from "../../../tests/support/rtmp_origin.ts";
+import type { RtmpPeer } from "../../../tests/support/rtmp_peer.ts";
+import { RtmpRelayWorld } from "../../../tests/support/rtmp_relay_world.ts";
+import { Script } from "../../../tests/support/rtmp_script.ts";
+import { filler } from "../../../tests/support/rtmp_wire.ts";
+
+const LINGER = 2_000;
+const VIDEO = { chunkStream: 6, format: 0, type: 9, streamId: 1 } as const;
+const WISHES = ["play", "publish"] as const;
+
+/** Sends a frame from one to the other, through the relay. */
+async function assertFlows(from: RtmpPeer, to: RtmpPeer): Promise<void> {
+  const frames = () => to.messages.filter(({ type }) => type === 9).length;
+  const before = frames();
+  await from.say(new Script().message({ ...VIDEO, body: filler(100) }));
+  await to.sees("a frame", () => frames() === before + 1);
+}
+
+for (const wish of WISHES) {
+  for (const reason of ["kicked", "origin_down", "stream_moved"] as const) {
+    Deno.test(`a session that wants to ${wish} is ended from outside: ${reason}`, async () => {
+      await using world = await RtmpRelayWorld.open();
+      using client = await world.begun(wish);
+      using other = await world.begun(wish, "other");
+      const [link, otherLink] = world.origin.links;
+      assert.ok(!world.relay.endSession("nobody", reason));
+      assert.ok(world.relay.endSession("s1", reason));
+      await Promise.all([client.ended, link!.ended]);
+      for (const peer of [client, link!]) peer[Symbol.dispose]();
+      assert.equal((await world.closes()).reason, reason);
+      const counter = `{intent="${wish}",reason="${reason}"}`;
+      await world.counts(`srs_proxy_rtmp_sessions_closed_total${counter}`, 1);
+      if (wish === "play") await assertFlows(otherLink!, other);
+      else await assertFlows(other, otherLink!);
+      assert.equal(world.clock.now(), 0);
+    });
+  }
+}
+
+Deno.test("a kicked client that stays is cut off, whether it reads or not", async () => {
+  for (const isDeaf of [false, true]) {
+    await using world = await RtmpRelayWorld.open();
+    using client = await world.begun("play");
+    if (isDeaf) client.stopReading();
+    const frame = new Script().control(1, 4096).message({
+      ...VIDEO,
+      body: new Uint8Array(9_000_000),
+    });
+    const saying = isDeaf ? world.origin.link.say(frame) : Promise.resolve();
+    assert.ok(world.relay.endSession("s1", "kicked"));
+    world.origin.link[Symbol.dispose]();
+    await world.assertIdleAfter(LINGER);
+    await saying;
+  }
+});
+
+Deno.test("a session can be kicked on its way to an origin", async () => {
+  const origins = [new RtmpOrigin({ greets: "never" }), new RtmpOrigin()];
+  await using world = await RtmpRelayWorld.open({ origins });
+  using client = await world.wanting("publish");
+  await world.origin.isGreeted();
+  assert.ok(world.relay.endSession("s1", "kicked"));
+  await client.ended;
+  assert.equal(world.clock.now(), 0);
+});
+
+Deno.test("what an origin has sent for a session is known while it runs", async () => {
+  await using world = await RtmpRelayWorld.open();
+  using player = await world.begun("play");
+  const before = world.relay.received("s1")!;
+  const { bytes } = new Script().message({ ...VIDEO, body: filler(100) });
+  await world.origin.link.say(bytes);
+  await player.sees("it", () => player.messages.some(({ type }) => type === 9));
+  assert.equal(world.relay.received("s1"), before + bytes.length);
+  assert.equal(world.relay.received("nobody"), undefined);
+});
+
+Deno.test("while the process ends streams run on, and nobody else is served", async () => {
+  const origins = [new RtmpOrigin(), new RtmpOrigin({ greets: "never" })];
+  await using world = await RtmpRelayWorld.open({ origins });
+  using publisher = await world.begun("publish");
+  using player = await world.begun("play");
+  const [up, down] = world.origin.links;
+  using greeted = await world.client();
+  using connected = await world.connected();
+  world.drain();
+  await Promise.all([greeted.ended, connected.ended]);
+  await assert.rejects(world.client(), Deno.errors.ConnectionRefused);
+  await world.clock.pass(15_000);
+  await assertFlows(publisher, up!);
+  await assertFlows(down!, player);
+
+  await player.say(new Script().command(["play", 4, null, "other"], { streamId: 1 }));
+  await player.hears("onStatus:NetStream.Play.Failed");
+  assert.equal(world.refused[0]!.error.code, "draining");
+  assert.equal((await world.closes()).reason, "moved");
+
+  let isIdle = false;
+  const idle = world.relay.idle().then(() => isIdle = true);
+  world.relay.kill();
+  await Promise.all([publisher.ended, up!.ended]);
+  assert.ok(!isIdle);
+  for (const peer of [publisher, up!, player, down!]) peer[Symbol.dispose]();
+  await idle;
+  assert.deepEqual(world.closed.map(({ reason }) => reason), ["moved", "shutdown"]);
+});
+
+Deno.test("a client on its way to an origin is let go when the process ends", async () => {
+  await using world = await RtmpRelayWorld.open({ origins: [new RtmpOrigin({ greets: "never" })] });
+  using client = await world.wanting("play");
+  await world.origin.isGreeted();
+  world.drain();
+  await client.ended;
+  assert.equal(world.clock.now(), 0);
+});
+
+Deno.test("a client that goes on to another stream is served that, and logged anew", async () => {
+  const origins = [new RtmpOrigin()];
+  await using world = await RtmpRelayWorld.open({ origins });
+  using player = await world.begun("play", "one");
+  await player.say(new Script().command(["play", 4, null, "two"], { streamId: 1 }));
+  await world.origin.links[0]!.ended;
+  const starts = () => player.commands.filter((one) => one === "onStatus:NetStream.Play.Start");
+  await player.sees("the other stream", () => starts().length === 2);
+  await assertFlows(world.origin.links[1]!, player);
+  assert.equal((await world.closes()).reason, "moved");
+  const streams = world.opened.map(({ stream }) => stream);
+  assert.deepEqual(streams, ["tv.example/live/one", "tv.example/live/two"]);
+});
