@@ -2,6 +2,8 @@
 // protocol code without input or output, short files, names that say something. Reads text only;
 // a scan of import statements is enough, since formatting keeps them in one shape.
 
+import { findClocks } from "./check_clocks.ts";
+
 const MAX_LINES = 400;
 
 interface Layer {
@@ -165,7 +167,8 @@ export async function readSources(
 
 if (import.meta.main) {
   const top = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
-  const violations = findViolations(await readSources(top, ["main.ts", "src", "scripts", "tests"]));
+  const sources = await readSources(top, ["main.ts", "src", "scripts", "tests"]);
+  const violations = [...findViolations(sources), ...findClocks(sources)];
   const report = violations.length > 0 ? violations.toSorted() : ["The layers are in order"];
   await Deno.stdout.write(new TextEncoder().encode(`${report.join("\n")}\n`));
   if (violations.length > 0) Deno.exit(1);

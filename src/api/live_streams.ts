@@ -2,6 +2,7 @@
 // the play page. Asked by many and often, so it is looked up once a second at most. What origins
 // there are and where they stand is not said.
 
+import type { Clock } from "../core/clock.ts";
 import type { Directory } from "../core/directory.ts";
 import type { Origin } from "../core/origin.ts";
 import { streamKeyFromHttp } from "../core/stream_key.ts";
@@ -29,8 +30,7 @@ export interface LiveStreamPorts {
   readonly directory: Pick<Directory, "origins" | "streams">;
   /** Hosts whose streams are their own. */
   readonly vhosts: Vhosts;
-  /** Milliseconds that never go backwards. */
-  readonly now: () => number;
+  readonly clock: Pick<Clock, "now">;
 }
 
 const LONGEST_LIST = 200;
@@ -64,7 +64,7 @@ export class LiveStreamList {
   }
 
   #all(): Promise<ByVhost> {
-    if (this.#known !== undefined && this.#ports.now() < this.#freshUntil) return this.#known;
+    if (this.#known !== undefined && this.#ports.clock.now() < this.#freshUntil) return this.#known;
     // Whoever asks meanwhile waits for the same answer.
     this.#freshUntil = Infinity;
     this.#known = this.#lookUp();
@@ -72,12 +72,12 @@ export class LiveStreamList {
   }
 
   async #lookUp(): Promise<ByVhost> {
-    const { now } = this.#ports;
-    const begun = now();
+    const { clock } = this.#ports;
+    const begun = clock.now();
     try {
       return await readAll(this.#ports.directory);
     } finally {
-      const ended = now();
+      const ended = clock.now();
       this.#freshUntil = ended + Math.max(FRESH_FOR, (ended - begun) / LOOK_UP_SHARE);
     }
   }

@@ -40,7 +40,7 @@ class World implements AsyncDisposable {
         },
       },
       vhosts: VHOSTS,
-      now: () => this.now,
+      clock: { now: () => this.now },
     });
     this.app = playerApi(ABOUT, live);
   }
@@ -148,7 +148,7 @@ Deno.test("a look that fails is no answer for ever", async () => {
       streams: () => Promise.resolve({ streams: [], next: undefined }),
     },
     vhosts: VHOSTS,
-    now: () => now,
+    clock: { now: () => now },
   });
   await assert.rejects(list.of("a"), /away/);
   works = true;

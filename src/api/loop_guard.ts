@@ -1,6 +1,7 @@
 // Keeps proxies out of the list of origins: whatever registers is asked once what it is, wherever it says
 // that it can be reached by TCP. Knows no protocol: how an address is asked is given.
 
+import type { Clock } from "../core/clock.ts";
 import { ExpiringMap } from "../core/expiring_map.ts";
 import type { Address, Origin } from "../core/origin.ts";
 
@@ -19,15 +20,14 @@ export type AskAddress = (address: Address) => Promise<boolean | undefined>;
 export interface LoopGuardOptions {
   readonly rtmp: AskAddress;
   readonly http: AskAddress;
-  /** Milliseconds, never going backwards. */
-  readonly now?: () => number;
+  readonly clock: Pick<Clock, "now">;
 }
 
 /** Remembers what has been asked. */
 export class LoopGuard {
   readonly #rtmp: AskAddress;
   readonly #http: AskAddress;
-  readonly #now: () => number;
+  readonly #clock: Pick<Clock, "now">;
   readonly #answers = new ExpiringMap<string, boolean>({ capacity: CAPACITY, ttl: ANSWER_HOLDS });
   readonly #silent = new ExpiringMap<string, true>({ capacity: CAPACITY, ttl: SILENCE_HOLDS });
   readonly #pending = new Map<string, Promise<boolean>>();
@@ -35,15 +35,15 @@ export class LoopGuard {
   constructor(options: LoopGuardOptions) {
     this.#rtmp = options.rtmp;
     this.#http = options.http;
-    this.#now = options.now ?? (() => performance.now());
+    this.#clock = options.clock;
   }
 
   /** Whether a proxy answers where this origin says it is; false when nobody can tell in time. */
   async isProxy(origin: Origin): Promise<boolean> {
     const key = JSON.stringify([origin.id, origin.generation, origin.endpoints]);
-    const known = this.#answers.get(key, this.#now());
+    const known = this.#answers.get(key, this.#clock.now());
     if (known !== undefined) return known;
-    if (this.#silent.get(key, this.#now()) !== undefined) return false;
+    if (this.#silent.get(key, this.#clock.now()) !== undefined) return false;
     const pending = this.#pending.get(key);
     if (pending !== undefined) return await pending;
     // A flood of new names is bounded by their number, not by asking about each of them.
@@ -60,8 +60,8 @@ export class LoopGuard {
       ...[...first(endpoints.http), ...first(endpoints.api)].map(this.#http),
     ]);
     const isProxy = answers.includes(true);
-    if (isProxy || !answers.includes(undefined)) this.#answers.set(key, isProxy, this.#now());
-    else this.#silent.set(key, true, this.#now());
+    if (isProxy || !answers.includes(undefined)) this.#answers.set(key, isProxy, this.#clock.now());
+    else this.#silent.set(key, true, this.#clock.now());
     return isProxy;
   }
 }

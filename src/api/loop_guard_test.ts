@@ -20,7 +20,7 @@ function asking(answers: Readonly<Record<number, boolean | undefined>>) {
 
 Deno.test("an origin is asked once until it restarts, at two addresses of each protocol", async () => {
   const { asked, ask } = asking({});
-  const guard = new LoopGuard({ rtmp: ask, http: ask, now: () => 0 });
+  const guard = new LoopGuard({ rtmp: ask, http: ask, clock: { now: () => 0 } });
   await Promise.all([guard.isProxy(origin()), guard.isProxy(origin())]);
   assert.equal(await guard.isProxy(origin()), false);
   assert.deepEqual(asked, [1935, 1936, 8080, 1985]);
@@ -31,7 +31,7 @@ Deno.test("an origin is asked once until it restarts, at two addresses of each p
 Deno.test("one answer of a proxy is enough, whatever the other addresses say", async () => {
   for (const port of [1935, 1936, 8080, 1985]) {
     const { ask } = asking({ [port]: true, 1935: port === 1935 ? true : undefined });
-    const guard = new LoopGuard({ rtmp: ask, http: ask, now: () => 0 });
+    const guard = new LoopGuard({ rtmp: ask, http: ask, clock: { now: () => 0 } });
     assert.equal(await guard.isProxy(origin()), true, `${port}`);
     assert.equal(await guard.isProxy(origin()), true, `${port}`);
   }
@@ -40,7 +40,7 @@ Deno.test("one answer of a proxy is enough, whatever the other addresses say", a
 Deno.test("who is silent may register, and is asked again after a while", async () => {
   let now = 0;
   const { asked, ask } = asking({ 1935: undefined });
-  const guard = new LoopGuard({ rtmp: ask, http: ask, now: () => now });
+  const guard = new LoopGuard({ rtmp: ask, http: ask, clock: { now: () => now } });
   assert.equal(await guard.isProxy(origin()), false);
   assert.equal(await guard.isProxy(origin()), false);
   assert.equal(asked.length, 4);
@@ -56,7 +56,7 @@ Deno.test("a flood of names is not asked about all at once", async () => {
     asked++;
     return promise;
   };
-  const guard = new LoopGuard({ rtmp: ask, http: ask, now: () => 0 });
+  const guard = new LoopGuard({ rtmp: ask, http: ask, clock: { now: () => 0 } });
   const all = Array.from({ length: 1_000 }, (_, index) => guard.isProxy(origin("1", `${index}`)));
   assert.equal(asked, 64 * 4);
   resolve(false);

@@ -3,6 +3,7 @@
 // No label holds a stream, an origin or a client: the number of series is fixed.
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Clock } from "../core/clock.ts";
 import type { Metrics } from "../core/ports.ts";
 import { BUCKETS, type MetricName, METRICS } from "./metric_table.ts";
 import { seriesOf } from "./metric_values.ts";
@@ -53,8 +54,8 @@ export class PrometheusMetrics implements Metrics {
   }
 
   /** Watches the event loop until the result is disposed of. */
-  watchEventLoop(): Disposable {
-    return watchEventLoop(declared(this.#histograms, "srs_proxy_event_loop_lag_seconds"));
+  watchEventLoop(clock: Clock): Disposable {
+    return watchEventLoop(clock, declared(this.#histograms, "srs_proxy_event_loop_lag_seconds"));
   }
 
   /** Everything as it is now. */

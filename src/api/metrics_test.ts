@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ProcessClock, VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { type MetricName, METRICS } from "./metric_table.ts";
 import { LABEL_VALUES, seriesOf } from "./metric_values.ts";
 import { PrometheusMetrics } from "./metrics.ts";
@@ -140,12 +141,15 @@ Deno.test("the process tells its version, its start and its descriptors, where t
 
 Deno.test("an event loop that is held up is late", async () => {
   const metrics = new PrometheusMetrics();
-  using _watch = metrics.watchEventLoop();
-  const start = performance.now();
-  while (performance.now() - start < 800);
+  const world = new VirtualClock();
+  const clock = new ProcessClock(world);
+  using _watch = metrics.watchEventLoop(clock);
   const name = "srs_proxy_event_loop_lag_seconds";
-  const { promise, resolve } = Promise.withResolvers<void>();
-  setTimeout(resolve, 1);
-  await promise;
-  assert.ok(await valueOf(metrics, `${name}_sum`) > 0.4);
+  await world.pass(500);
+  assert.equal(await valueOf(metrics, `${name}_sum`), 0);
+  clock.pause();
+  await world.pass(800);
+  clock.resume();
+  await world.pass(0);
+  assert.equal(await valueOf(metrics, `${name}_sum`), 0.55);
 });

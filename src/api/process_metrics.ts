@@ -3,6 +3,7 @@
 
 import process from "node:process";
 import { Counter, Gauge, type Histogram, type Registry } from "prom-client";
+import type { Clock } from "../core/clock.ts";
 
 /** File descriptors that are open and that there may be; undefined where the system does not tell. */
 export interface DescriptorFigures {
@@ -70,12 +71,11 @@ export function declareProcess(registry: Registry, figures: ProcessFigures): voi
 }
 
 /** Tells how late timers are, until it is disposed of. */
-export function watchEventLoop(lag: Pick<Histogram, "observe">): Disposable {
-  let due = performance.now() + LAG_PERIOD;
-  const timer = setInterval(() => {
-    const now = performance.now();
+export function watchEventLoop(clock: Clock, lag: Pick<Histogram, "observe">): Disposable {
+  let due = clock.now() + LAG_PERIOD;
+  return clock.every(LAG_PERIOD, () => {
+    const now = clock.now();
     lag.observe(Math.max(0, now - due) / 1000);
     due = now + LAG_PERIOD;
-  }, LAG_PERIOD);
-  return { [Symbol.dispose]: () => clearInterval(timer) };
+  });
 }

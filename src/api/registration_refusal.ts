@@ -2,6 +2,7 @@
 // the one that is configured wrongly: who sent it, and who it says it is.
 
 import { readBoundedText } from "../core/bounded_body.ts";
+import type { Clock } from "../core/clock.ts";
 import { formatAddress } from "../core/endpoint.ts";
 import type { ProxyError } from "../core/errors.ts";
 import { logger } from "../core/log.ts";
@@ -30,9 +31,9 @@ export function logRefusedRegistration({ peer, body, error }: RefusedRegistratio
 }
 
 /** The body of a request that is refused anyway, if it is short and there already. */
-export async function peekBody(request: Request): Promise<string | undefined> {
+export async function peekBody(request: Request, clock: Clock): Promise<string | undefined> {
   try {
-    return request.bodyUsed ? undefined : await readBoundedText(request, PEEK);
+    return request.bodyUsed ? undefined : await readBoundedText(request, { ...PEEK, clock });
   } catch {
     return undefined;
   }

@@ -2,6 +2,7 @@
 // and the table of the sessions that are open. Fed by the relays through core/ports; knows no
 // protocol. The table is bounded: what does not fit is logged all the same, but not listed.
 
+import { type Clock, systemClock } from "../core/clock.ts";
 import type { PageRequest } from "../core/directory.ts";
 import { logger } from "../core/log.ts";
 import type { SessionClosed, SessionLog, SessionOpened, SessionRefused } from "../core/ports.ts";
@@ -21,8 +22,8 @@ export interface SessionStatus extends SessionOpened {
 export interface LiveSessionsOptions {
   /** Most sessions listed at a time. */
   readonly capacity: number;
-  /** Milliseconds, never going backwards; the process's own clock unless given. */
-  readonly now?: () => number;
+  /** The process's own unless given. */
+  readonly clock?: Pick<Clock, "now">;
 }
 
 const LOG = logger("session");
@@ -30,12 +31,12 @@ const LOG = logger("session");
 /** The session log of the program. */
 export class LiveSessions implements SessionLog {
   readonly #capacity: number;
-  readonly #now: () => number;
+  readonly #clock: Pick<Clock, "now">;
   readonly #sessions = new Map<string, LiveSession>();
 
   constructor(options: LiveSessionsOptions) {
     this.#capacity = options.capacity;
-    this.#now = options.now ?? (() => performance.now());
+    this.#clock = options.clock ?? systemClock;
   }
 
   /** How many sessions are listed. */
@@ -45,7 +46,7 @@ export class LiveSessions implements SessionLog {
 
   opened(event: SessionOpened): void {
     if (this.#sessions.size < this.#capacity) {
-      this.#sessions.set(event.session, { ...event, since: this.#now() });
+      this.#sessions.set(event.session, { ...event, since: this.#clock.now() });
     }
     LOG.info("Session opened", { ...event });
   }
@@ -61,7 +62,7 @@ export class LiveSessions implements SessionLog {
     LOG.info("Session closed", {
       ...opened,
       ...event,
-      durationMs: Math.round(this.#now() - since),
+      durationMs: Math.round(this.#clock.now() - since),
     });
   }
 
@@ -77,7 +78,8 @@ export class LiveSessions implements SessionLog {
     let isBehind = after === undefined || !this.#sessions.has(after);
     for (const { since, ...session } of this.#sessions.values()) {
       if (page.length >= limit) break;
-      if (isBehind) page.push({ ...session, seconds: Math.round((this.#now() - since) / 1000) });
+      const seconds = Math.round((this.#clock.now() - since) / 1000);
+      if (isBehind) page.push({ ...session, seconds });
       isBehind ||= session.session === after;
     }
     return page;

@@ -31,7 +31,7 @@ async function linesOf(
     format: "json",
     write: (line) => lines.push(JSON.parse(line)),
   });
-  run(new LiveSessions({ capacity, now: () => now }), (moment) => {
+  run(new LiveSessions({ capacity, clock: { now: () => now } }), (moment) => {
     now = moment;
   });
   return lines;

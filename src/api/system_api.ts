@@ -2,6 +2,7 @@
 // routes: what a registration may hold, who may ask and how numbers look is decided elsewhere.
 
 import { type Context, Hono } from "hono";
+import type { Clock } from "../core/clock.ts";
 import { ProxyError, toProxyError } from "../core/errors.ts";
 import type { Directory, OriginStatus, PageRequest } from "../core/directory.ts";
 import { formatAddress } from "../core/endpoint.ts";
@@ -31,6 +32,7 @@ export interface Readiness {
 
 /** What the System API needs of the rest of the program. */
 export interface SystemApiPorts {
+  readonly clock: Clock;
   readonly directory: Directory;
   readonly metrics: Metrics;
   readonly expose: () => Promise<Exposition>;
@@ -91,15 +93,15 @@ function addRegistration(app: Hono<Env>, ports: SystemApiPorts): void {
     try {
       admit(context, ports.access());
       requireJson(context.req.raw);
-      const { memory } = context.env ?? {};
-      body = await readBoundedText(context.req.raw, { ...BODY_BOUNDS, memory });
+      const bounds = { ...BODY_BOUNDS, clock: ports.clock, memory: context.env?.memory };
+      body = await readBoundedText(context.req.raw, bounds);
       const origin = originOf(parseRegistration(body), ports.addresses);
       await refuseProxy(await ports.resolved(origin), ports);
       await ports.directory.register(origin);
     } catch (thrown) {
       const error = toProxyError(thrown);
       ports.metrics.count("srs_proxy_registrations_total", { result: resultOf(error) });
-      body ??= await peekBody(context.req.raw);
+      body ??= await peekBody(context.req.raw, ports.clock);
       const { peer } = context.env ?? {};
       if (error.source !== "internal") logRefusedRegistration({ peer, body, error });
       throw error;

@@ -3,6 +3,7 @@ import { configureLog } from "../core/log.ts";
 import { MemoryStore } from "../registry/memory_store.ts";
 import { Registry } from "../registry/registry.ts";
 import { GOOD, openDesk, REGISTER } from "../../tests/support/system_desk.ts";
+import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { PrometheusMetrics } from "./metrics.ts";
 
 Deno.test("origins are listed with what they offer and how they are", async () => {
@@ -36,15 +37,11 @@ Deno.test("an address that two origins announce is listed with both, and logged 
   const lines: string[] = [];
   const write = (line: string) => void lines.push(line);
   await using _log = await configureLog({ level: "warning", format: "text", write });
-  let upkeep = () => Promise.resolve();
-  const every = (_period: number, callback: () => Promise<void>) => {
-    upkeep = callback;
-    return { [Symbol.dispose]: () => {} };
-  };
-  const store = new MemoryStore({ maxOrigins: 3, maxStreams: 500 });
+  const clock = new VirtualClock();
+  const store = new MemoryStore({ maxOrigins: 3, maxStreams: 500, now: clock.now });
   const metrics = new PrometheusMetrics();
   const times = { originTtl: 60_000, streamIdle: 60_000 };
-  await using registry = await Registry.open({ store, metrics, ...times, every });
+  await using registry = await Registry.open({ store, metrics, ...times, clock });
   await using desk = await openDesk({ directory: registry });
   const rtc = ["udp://0.0.0.0:8000"];
   await desk.ask("POST", REGISTER, { ...GOOD, rtc });
@@ -55,8 +52,7 @@ Deno.test("an address that two origins announce is listed with both, and logged 
     const both = ["vid-1", "vid-2"];
     assert.deepEqual(shared_addresses, [{ address: "udp 10.0.0.1:8000", origins: both }]);
   }
-  await upkeep();
-  await upkeep();
+  await clock.pass(15_000);
   assert.equal(lines.length, 1);
   assert.match(lines[0]!, /WARN.* same address address="udp 10.0.0.1:8000" origins="vid-1,vid-2"/);
 });

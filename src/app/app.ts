@@ -4,13 +4,13 @@
 import { localIps, openParts, type Parts, type Relay } from "./parts.ts";
 import type { LogOutput } from "./surroundings.ts";
 import { permanentOrigins, readTlsFiles } from "./registry.ts";
+import type { Clock } from "../core/clock.ts";
 import { placeOf } from "../core/fleet.ts";
 import type { Config } from "../config/config.ts";
 import type { Transport } from "../core/fleet.ts";
 import type { Address } from "../core/origin.ts";
 import { ProxyError } from "../core/errors.ts";
 import { findBusyPorts, type WantedPort } from "../net/busy_ports.ts";
-import { Deadline } from "../net/deadline.ts";
 import type { Heart } from "../core/ports.ts";
 
 /** One of the program's listeners. */
@@ -29,12 +29,14 @@ export class App implements AsyncDisposable {
   readonly closed: Promise<void>;
   /** The threads, which may get stuck apart from the event loop. */
   readonly hearts: readonly Heart[];
+  readonly #clock: Clock;
   readonly #stack: AsyncDisposableStack;
   readonly #parts: Parts;
   readonly #relays: readonly Relay[];
 
-  private constructor(parts: Parts, stack: AsyncDisposableStack) {
+  private constructor(parts: Parts, stack: AsyncDisposableStack, clock: Clock) {
     const { rtmp, httpServer, rtcMedia, srt, httpApi, system, state } = parts;
+    this.#clock = clock;
     this.#stack = stack;
     this.#parts = parts;
     this.#relays = [rtmp, httpServer, rtcMedia, srt];
@@ -60,18 +62,18 @@ export class App implements AsyncDisposable {
    * @param log where its log goes
    * @throws ProxyError `internal` when ports cannot be bound, with a line for each; nothing is left open then
    */
-  static async open(config: Config, log: LogOutput): Promise<App> {
+  static async open(config: Config, log: LogOutput, clock: Clock): Promise<App> {
     try {
-      return await App.#open(config, log);
+      return await App.#open(config, log, clock);
     } catch (error) {
       throw withAllBusyPorts(error, config);
     }
   }
 
-  static async #open(config: Config, log: LogOutput): Promise<App> {
+  static async #open(config: Config, log: LogOutput, clock: Clock): Promise<App> {
     await using stack = new AsyncDisposableStack();
-    const parts = await openParts(config, log, stack);
-    const app = new App(parts, stack.move());
+    const parts = await openParts(config, { log, clock }, stack);
+    const app = new App(parts, stack.move(), clock);
     await parts.registry.announce(placeOf(parts.state.ownAddresses, localIps()));
     return app;
   }
@@ -131,7 +133,8 @@ export class App implements AsyncDisposable {
    * @param grace milliseconds after which the rest is ended in order
    */
   async finish(grace: number): Promise<void> {
-    using _deadline = new Deadline(grace, () => this.#relays.forEach((relay) => relay.kill()));
+    const kill = () => this.#relays.forEach((relay) => relay.kill());
+    using _deadline = this.#clock.after(grace, kill);
     await Promise.all(this.#relays.map((relay) => relay.idle()));
   }
 

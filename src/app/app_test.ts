@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../core/clock.ts";
 import { loadConfig } from "../config/config.ts";
 import { heartbeatOf, sendHeartbeat } from "../../tests/support/register.ts";
 import { App } from "./app.ts";
@@ -23,7 +24,7 @@ class ChangingApp implements AsyncDisposable {
 
   static async open(): Promise<ChangingApp> {
     const config = loadConfig({ variables: LISTENERS, problems: [] });
-    return new ChangingApp(await App.open(config, { lost: 0 }));
+    return new ChangingApp(await App.open(config, { lost: 0 }, systemClock));
   }
 
   async change(variables: Record<string, string>): Promise<void> {

@@ -8,7 +8,6 @@ import { openStaticFiles } from "../api/static_files.ts";
 import { ABOUT, type Surroundings } from "./surroundings.ts";
 import { isSameAddress } from "../config/config.ts";
 import { type PagePorts, pages } from "../console/pages.ts";
-import { systemClock } from "../core/clock.ts";
 import { Vhosts } from "../core/vhosts.ts";
 import { HttpRelay } from "../relay/http/http_relay.ts";
 import { WebHandler, type WebHandlerOptions, WebServer } from "../http1/web_server.ts";
@@ -19,7 +18,7 @@ export type ApiPort = Pick<WebServer, "address" | "closed" | "stop">;
 
 /** What the HTTP server answers apart from media: its own API, then files or the built-in pages. */
 async function openPages(
-  { state, registry }: Surroundings,
+  { clock, state, registry }: Surroundings,
   ports: PagePorts,
 ): Promise<(request: Request) => Promise<Response>> {
   const { staticFiles, http: { playerList }, registry: { vhosts } } = state.config;
@@ -29,7 +28,7 @@ async function openPages(
   const live = new LiveStreamList({
     directory: registry,
     vhosts: new Vhosts(vhosts),
-    now: () => systemClock.now(),
+    clock,
   });
   const api = playerApi(ABOUT, playerList ? live : undefined);
   return async (request) => {

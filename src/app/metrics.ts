@@ -2,6 +2,7 @@
 // somebody wants to see it. A part of app.ts, which is the one place that knows everything.
 
 import { PrometheusMetrics } from "../api/metrics.ts";
+import type { Clock } from "../core/clock.ts";
 import type { Directory } from "../core/directory.ts";
 import type { Protocol } from "../core/origin.ts";
 import type { Metrics } from "../core/ports.ts";
@@ -11,14 +12,14 @@ import { commit, version } from "../core/version.ts";
 const ORIGIN_PROTOCOLS: readonly Protocol[] = ["rtmp", "http", "api", "srt", "rtc"];
 
 /** Opens the metrics of the process and what they look at. */
-export function openMetrics(stack: AsyncDisposableStack): PrometheusMetrics {
+export function openMetrics(stack: AsyncDisposableStack, clock: Clock): PrometheusMetrics {
   const descriptors = Descriptors.open();
   if (descriptors !== undefined) stack.use(descriptors);
   const metrics = new PrometheusMetrics({
     ...{ version, commit },
     descriptors: () => ({ open: descriptors?.count(), limit: descriptors?.limit }),
   });
-  stack.use(metrics.watchEventLoop());
+  stack.use(metrics.watchEventLoop(clock));
   return metrics;
 }
 

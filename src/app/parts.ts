@@ -4,7 +4,7 @@
 import { AddressPolicy } from "../api/address_policy.ts";
 import { probeOrigin } from "./probe.ts";
 import { LoopGuard } from "../api/loop_guard.ts";
-import { LiveSessions, type LiveSessionsOptions } from "../api/session_log.ts";
+import { LiveSessions } from "../api/session_log.ts";
 import { type Readiness, systemApi } from "../api/system_api.ts";
 import { openMetrics, refreshMetrics } from "./metrics.ts";
 import { type ApiPort, openHttp } from "./http.ts";
@@ -12,6 +12,7 @@ import { openRegistry, readTlsFiles } from "./registry.ts";
 import { ABOUT, liveOptions, logError, type LogOutput, type State } from "./surroundings.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Config } from "../config/config.ts";
+import type { Clock } from "../core/clock.ts";
 import { HopMark } from "../core/hop_mark.ts";
 import { addressGroup } from "../core/address_group.ts";
 import { logger } from "../core/log.ts";
@@ -34,7 +35,7 @@ import { SrtRelay } from "../relay/srt/srt_relay.ts";
 import { signature } from "../core/version.ts";
 
 const LOG = logger("app");
-const LIVE_SESSIONS: LiveSessionsOptions = { capacity: 100_000 };
+const LIVE_SESSIONS = 100_000;
 /** What registers waits so long for the answer to what it is, milliseconds. */
 const PROBE_TIMEOUT = 1_000;
 /** What has clients and streams. */
@@ -60,29 +61,29 @@ export interface Parts {
  */
 export async function openParts(
   config: Config,
-  log: LogOutput,
+  { log, clock }: { readonly log: LogOutput; readonly clock: Clock },
   stack: AsyncDisposableStack,
 ): Promise<Parts> {
   const { type } = config.registry;
   const { access } = config.redis;
   const redisAccess = type === "redis" ? await readTlsFiles(access) : access;
   const state: State = { config, redisAccess, draining: false, ownAddresses: [] };
-  const metrics = openMetrics(stack);
-  stack.use(giveSpareMemoryBack());
+  const metrics = openMetrics(stack, clock);
+  stack.use(giveSpareMemoryBack(clock));
   const relays: Relay[] = [];
   const addresses = addressPolicy(state, () => registry.otherProxies);
-  const lookup = new NameLookup();
+  const lookup = new NameLookup(clock);
   const names = new OriginNames(async (name) => {
     return addresses.usable(name, await lookup.addressesOf(name));
   });
   const registry = await openRegistry(state, stack, {
-    metrics,
+    ...{ clock, metrics },
     sessions: controlOf(relays),
-    probe: async (origin) => await probeOrigin(await names.resolved(origin)),
+    probe: async (origin) => await probeOrigin(clock, await names.resolved(origin)),
   });
-  const sessions = new LiveSessions(LIVE_SESSIONS);
+  const sessions = new LiveSessions({ capacity: LIVE_SESSIONS, clock });
   const surroundings: Surroundings = {
-    ...{ state, registry, metrics, log, sessions, addresses, names },
+    ...{ clock, state, registry, metrics, log, sessions, addresses, names },
     ...liveOptions(state),
     reusePort: config.listen.reusePort,
     rtcSessions: registry,
@@ -129,15 +130,17 @@ function sessionIds(): () => string {
 }
 
 function systemHandler(
-  { registry, metrics, log, state, sessions, addresses, names }: Surroundings,
+  { clock, registry, metrics, log, state, sessions, addresses, names }: Surroundings,
   relays: readonly Relay[],
 ) {
   const guard = new LoopGuard({
-    rtmp: (address) => isProxyAtRtmp(address, PROBE_TIMEOUT),
-    http: (address) => isProxyAtHttp(address, signature, PROBE_TIMEOUT),
+    clock,
+    rtmp: (address) => isProxyAtRtmp(clock, address, PROBE_TIMEOUT),
+    http: (address) => isProxyAtHttp(clock, address, signature, PROBE_TIMEOUT),
   });
   let linesLost = 0;
   return systemApi({
+    clock,
     isProxy: (origin) => guard.isProxy(origin),
     sessions: {
       list: (page) => sessions.list(page),

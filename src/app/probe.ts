@@ -1,6 +1,7 @@
 // How an origin is probed: an RTMP handshake and a request to its HTTP API, whichever it answers. A
 // part of app.ts, which is the one place that knows everything.
 
+import type { Clock } from "../core/clock.ts";
 import type { Origin } from "../core/origin.ts";
 import { knock } from "../net/knock.ts";
 import { ORIGIN_GREETING } from "../relay/rtmp/greeting.ts";
@@ -14,12 +15,12 @@ const REQUEST = new TextEncoder().encode(
 );
 
 /** Whether an origin answers at any of its TCP addresses. */
-export async function probeOrigin({ endpoints }: Origin): Promise<boolean> {
+export async function probeOrigin(clock: Clock, { endpoints }: Origin): Promise<boolean> {
   const rtmp = endpoints.rtmp.slice(0, MOST_ADDRESSES);
   const api = endpoints.api.slice(0, MOST_ADDRESSES);
   const answers = await Promise.all([
-    ...rtmp.map((address) => knock(address, ORIGIN_GREETING, TIMEOUT)),
-    ...api.map((address) => knock(address, REQUEST, TIMEOUT)),
+    ...rtmp.map((address) => knock(clock, address, ORIGIN_GREETING, TIMEOUT)),
+    ...api.map((address) => knock(clock, address, REQUEST, TIMEOUT)),
   ]);
   return answers.includes(true);
 }

@@ -3,6 +3,7 @@
 
 import type { State } from "./surroundings.ts";
 import type { Config, DefaultBackend } from "../config/config.ts";
+import type { Clock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Origin } from "../core/origin.ts";
 import type { Metrics } from "../core/ports.ts";
@@ -15,6 +16,7 @@ import { firstWithRoomByHash } from "../registry/rendezvous.ts";
 
 /** What the registry tells and whom it may end. */
 export interface RegistrySurroundings {
+  readonly clock: Clock;
   readonly metrics: Metrics;
   readonly sessions: SessionControl;
   /** Whether an origin answers. */
@@ -28,6 +30,7 @@ export async function openRegistry(
   surroundings: RegistrySurroundings,
 ): Promise<Registry> {
   const { config } = state;
+  const { clock } = surroundings;
   const { originTtl, streamIdle, type, vhosts } = config.registry;
   const common = {
     ...surroundings,
@@ -36,10 +39,10 @@ export async function openRegistry(
     vhosts: new Vhosts(vhosts),
   };
   if (type === "memory") {
-    const store = stack.use(new MemoryStore(config.registry));
+    const store = stack.use(new MemoryStore({ ...config.registry, now: () => clock.now() }));
     return stack.use(await Registry.open({ ...common, store }));
   }
-  const store = stack.use(await openRedisStore(state, surroundings.metrics));
+  const store = stack.use(await openRedisStore(state, { clock, metrics: surroundings.metrics }));
   // Proxies that cannot ask Redis must pick the same origin; so they pick alike when they can.
   return stack.use(await Registry.open({ ...common, store, pick: firstWithRoomByHash }));
 }
@@ -56,12 +59,15 @@ export function permanentOrigins(
   return defaultBackend ? [defaultOrigin(defaultBackend, type)] : [];
 }
 
-async function openRedisStore(state: State, metrics: Metrics) {
+async function openRedisStore(
+  state: State,
+  surroundings: Pick<RegistrySurroundings, "clock" | "metrics">,
+) {
   const { registry: { maxOrigins, maxStreams }, redis: { servers, keyPrefix } } = state.config;
   // Whoever runs one proxy does not load the client of Redis.
   const { RedisStore } = await import("../registry/redis/store.ts");
   return await RedisStore.open({
-    ...{ servers, keyPrefix, maxOrigins, maxStreams, metrics },
+    ...{ servers, keyPrefix, maxOrigins, maxStreams, ...surroundings },
     access: () => state.redisAccess,
   });
 }

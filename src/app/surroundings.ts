@@ -5,6 +5,7 @@ import type { AddressPolicy } from "../api/address_policy.ts";
 import type { PrometheusMetrics } from "../api/metrics.ts";
 import type { LiveSessions } from "../api/session_log.ts";
 import type { About } from "../api/versions.ts";
+import type { Clock } from "../core/clock.ts";
 import type { Config } from "../config/config.ts";
 import type { BoundAddress } from "../core/fleet.ts";
 import type { HopMark } from "../core/hop_mark.ts";
@@ -38,6 +39,7 @@ export interface State {
 
 /** What the parts have in common, under the names that their options have. */
 export interface Surroundings extends LiveOptions {
+  readonly clock: Clock;
   readonly state: State;
   readonly reusePort: boolean;
   readonly registry: Registry;

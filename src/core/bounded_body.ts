@@ -1,6 +1,7 @@
 // Reads the body of a request without trusting its sender: neither its length nor its pace, nor the size
 // of the pieces in which it comes.
 
+import type { Clock } from "./clock.ts";
 import { ProxyError } from "./errors.ts";
 import { GrowingBytes } from "./growing_bytes.ts";
 import type { Memory } from "./memory.ts";
@@ -15,6 +16,7 @@ const LONGEST_DISCARD = 16 * 1024 * 1024;
 export interface BodyBounds {
   readonly limit: number;
   readonly deadline: number;
+  readonly clock: Clock;
   /** What its memory is taken from, in bytes; given back by whoever needs the body no more. */
   readonly memory?: Memory | undefined;
 }
@@ -42,10 +44,10 @@ export async function readBoundedBytes(
   if (!request.body) return new Uint8Array();
   const reader = request.body.getReader();
   let late = false;
-  const timer = setTimeout(() => {
+  using _timer = bounds.clock.after(bounds.deadline, () => {
     late = true;
     reader.cancel().catch(() => {});
-  }, bounds.deadline);
+  });
   try {
     const bytes = await readUpTo(reader, bounds);
     if (late) throw new ProxyError("timeout", "Cannot wait longer for the body");
@@ -53,8 +55,6 @@ export async function readBoundedBytes(
   } catch (error) {
     if (error instanceof ProxyError) throw error;
     throw new ProxyError("client_gone", "Cannot read the body", { cause: error });
-  } finally {
-    clearTimeout(timer);
   }
 }
 

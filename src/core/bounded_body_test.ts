@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { ProxyError } from "./errors.ts";
 import { readBoundedBytes, readBoundedText } from "./bounded_body.ts";
 import { MemoryBudget } from "./memory_budget.ts";
 
-const BOUNDS = { limit: 100, deadline: 10_000 };
+const BOUNDS = { limit: 100, deadline: 10_000, clock: new VirtualClock() };
 
 function request(body: BodyInit, headers: HeadersInit = {}): Request {
   return new Request("http://127.0.0.1/", { method: "POST", body, headers });
@@ -82,10 +83,13 @@ Deno.test("a sender that stops sending is not waited for", async () => {
     sent = true;
     controller.enqueue(new Uint8Array(1));
   });
-  await assert.rejects(
-    readBoundedText(request(body), { limit: 100, deadline: 20 }),
-    hasCode("timeout"),
-  );
+  const clock = new VirtualClock();
+  const reading = readBoundedText(request(body), { ...BOUNDS, clock });
+  const isLate = assert.rejects(reading, hasCode("timeout"));
+  await clock.pass(9_999);
+  assert.equal(cancelled(), false);
+  await clock.pass(1);
+  await isLate;
   assert.equal(cancelled(), true);
 });
 
@@ -105,7 +109,7 @@ function dripping(length: number): ReadableStream<Uint8Array> {
 
 Deno.test("a body in single bytes comes whole, in one buffer within the limit", async () => {
   const length = 60_000;
-  const bounds = { limit: 65_536, deadline: 10_000 };
+  const bounds = { ...BOUNDS, limit: 65_536 };
   const bytes = await readBoundedBytes(request(dripping(length)), bounds);
   assert.equal(bytes.length, length);
   assert.ok(bytes.buffer.byteLength <= 65_536, "one buffer within the limit");
@@ -115,7 +119,7 @@ Deno.test("a body in single bytes comes whole, in one buffer within the limit", 
 Deno.test("the memory of bodies is taken as they come, and is bounded for all together", async () => {
   const limits = { perConnection: 100_000, perAddress: 5_000, total: 100_000 };
   const budget = new MemoryBudget(() => limits);
-  const bounds = { limit: 65_536, deadline: 10_000 };
+  const bounds = { ...BOUNDS, limit: 65_536 };
   {
     using memory = budget.open("a");
     await readBoundedBytes(request(dripping(10)), { ...bounds, memory });

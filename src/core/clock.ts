@@ -1,6 +1,9 @@
 // Time as an argument: what is the time, and call back later. Whatever has deadlines or does
 // something from time to time is handed a clock, so that a test can hand it one that it moves.
 
+/** Longest delay that `setTimeout` takes; it would call back at once for a longer one. */
+const LONGEST = 2 ** 31 - 1;
+
 /** A clock that never goes backwards. Times are milliseconds from any start. */
 export interface Clock {
   now(): number;
@@ -10,11 +13,11 @@ export interface Clock {
   every(period: number, callback: () => void): Disposable;
 }
 
-/** The clock of this process. */
+/** The clock of this process; what is more than 24 days away comes after 24 days. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   after: (delay, callback) => {
-    const timer = setTimeout(callback, delay);
+    const timer = setTimeout(callback, Math.min(delay, LONGEST));
     return { [Symbol.dispose]: () => clearTimeout(timer) };
   },
   every: (period, callback) => {
@@ -22,3 +25,23 @@ export const systemClock: Clock = {
     return { [Symbol.dispose]: () => clearInterval(timer) };
   },
 };
+
+/** Resolves so many milliseconds from now. */
+export function pause(clock: Clock, milliseconds: number): Promise<void> {
+  return new Promise((resolve) => clock.after(milliseconds, resolve));
+}
+
+/**
+ * Settles as the promise does, or after so many milliseconds as `onTimeout` does, whose errors are the
+ * caller's. The promise goes on all the same.
+ */
+export async function within<T, L>(
+  clock: Clock,
+  milliseconds: number,
+  promise: Promise<T>,
+  onTimeout: () => L | Promise<L>,
+): Promise<T | L> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  using _timer = clock.after(milliseconds, resolve);
+  return await Promise.race([promise, late.then(onTimeout)]);
+}

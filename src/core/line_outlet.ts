@@ -1,6 +1,8 @@
 // Lines on their way into a stream whose reader may stop: they wait in a buffer of bounded size, and
 // nobody waits for them. What does not fit is lost and counted. Knows no log and no process.
 
+import { type Clock, pause, within } from "./clock.ts";
+
 /** Bytes that are written at once, at most, unless one line has more. */
 const BATCH = 65_536;
 /** Pauses before what a stream could not take now, or at all, is followed by more; milliseconds. */
@@ -13,6 +15,7 @@ export interface LineOutletOptions {
   readonly write: (bytes: Uint8Array) => Promise<number>;
   /** Most bytes that wait, those included that are being written. */
   readonly capacity: number;
+  readonly clock: Clock;
   /** Told how many lines were lost, once there is room again; may push a line. */
   readonly onRoom?: (lost: number) => void;
 }
@@ -55,10 +58,7 @@ export class LineOutlet {
   /** Resolves when everything has been written, or after so many milliseconds. */
   async flush(timeout: number): Promise<void> {
     if (this.#writing === undefined) return;
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, timeout);
-    await Promise.race([this.#writing, late]);
-    clearTimeout(timer);
+    await within(this.#options.clock, timeout, this.#writing, () => {});
   }
 
   #lose(lines: number): void {
@@ -101,7 +101,7 @@ export class LineOutlet {
       } catch (error) {
         // Whoever shares the stream may have made it one that does not wait.
         const isFull = error instanceof Deno.errors.WouldBlock;
-        await pause(isFull ? PAUSE_WHEN_FULL : PAUSE_WHEN_BROKEN);
+        await pause(this.#options.clock, isFull ? PAUSE_WHEN_FULL : PAUSE_WHEN_BROKEN);
         if (!isFull) return false;
       }
     }
@@ -114,8 +114,4 @@ export class LineOutlet {
     this.#untold = 0;
     this.#options.onRoom?.(lost);
   }
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

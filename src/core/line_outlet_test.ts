@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { LineOutlet } from "./line_outlet.ts";
 
 /** A stream whose reader takes bytes when the test says so. */
@@ -37,10 +38,11 @@ class SlowStream {
 const LINE = "x".repeat(99);
 
 Deno.test("lines come out in order, also where a write takes only a part", async () => {
+  const clock = new VirtualClock();
   const stream = new SlowStream();
   stream.most = 3;
   stream.flow();
-  const outlet = new LineOutlet({ write: stream.write, capacity: 1000 });
+  const outlet = new LineOutlet({ write: stream.write, capacity: 1000, clock });
   for (const line of ["one", "two", "Ünf"]) outlet.push(line);
   await outlet.flush(10_000);
   assert.equal(stream.text, "one\ntwo\nÜnf\n");
@@ -51,16 +53,19 @@ Deno.test("lines come out in order, also where a write takes only a part", async
 });
 
 Deno.test("who pushes never waits; what does not fit is lost, and that is told where it is missing", async () => {
+  const clock = new VirtualClock();
   const stream = new SlowStream();
   const outlet: LineOutlet = new LineOutlet({
     write: stream.write,
-    capacity: 1000,
+    ...{ capacity: 1000, clock },
     onRoom: (lost) => outlet.push(`${lost} lost`),
   });
   for (let line = 0; line < 10; line++) outlet.push(LINE);
   for (let line = 0; line < 5; line++) outlet.push("too much");
   assert.equal(outlet.lost, 5);
-  await outlet.flush(10);
+  const flushed = outlet.flush(10);
+  await clock.pass(10);
+  await flushed;
   assert.equal(stream.text, "");
   stream.flow();
   await outlet.flush(10_000);
@@ -71,11 +76,13 @@ Deno.test("who pushes never waits; what does not fit is lost, and that is told w
 });
 
 Deno.test("a line that could never fit is lost and holds up nothing", async () => {
+  const clock = new VirtualClock();
   const stream = new SlowStream();
   stream.flow();
   const told: number[] = [];
   const { write } = stream;
-  const outlet = new LineOutlet({ write, capacity: 100, onRoom: (lost) => told.push(lost) });
+  const onRoom = (lost: number) => told.push(lost);
+  const outlet = new LineOutlet({ write, capacity: 100, clock, onRoom });
   outlet.push("x".repeat(200));
   outlet.push("a");
   outlet.push("x".repeat(200));
@@ -87,23 +94,27 @@ Deno.test("a line that could never fit is lost and holds up nothing", async () =
 });
 
 Deno.test("a stream that cannot take more just now gets it later", async () => {
+  const clock = new VirtualClock();
   const stream = new SlowStream();
-  const outlet = new LineOutlet({ write: stream.write, capacity: 1000 });
+  const outlet = new LineOutlet({ write: stream.write, capacity: 1000, clock });
   outlet.push("a");
   stream.fail(new Deno.errors.WouldBlock("full"));
-  await outlet.flush(20);
+  await clock.pass(40);
   stream.flow();
-  await outlet.flush(10_000);
+  await clock.pass(9);
+  assert.equal(stream.text, "");
+  await clock.pass(1);
   assert.equal(stream.text, "a\n");
   assert.equal(outlet.lost, 0);
 });
 
 Deno.test("a stream without a reader costs its lines and nothing else", async () => {
+  const clock = new VirtualClock();
   const stream = new SlowStream();
-  const outlet = new LineOutlet({ write: stream.write, capacity: 1000 });
+  const outlet = new LineOutlet({ write: stream.write, capacity: 1000, clock });
   stream.fail(new Deno.errors.BrokenPipe("gone"));
   outlet.push("a");
   outlet.push("b");
-  await outlet.flush(10_000);
+  await clock.pass(1_000);
   assert.equal(outlet.lost, 2);
 });

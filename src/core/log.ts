@@ -11,6 +11,7 @@ import {
   reset,
   withContext,
 } from "@logtape/logtape";
+import { type Clock, systemClock } from "./clock.ts";
 import { lineFormatter, type LogFormat } from "./log_lines.ts";
 import { RepeatedFailures } from "./repeated_failures.ts";
 
@@ -25,10 +26,11 @@ export interface LogOptions {
   readonly format: LogFormat;
   /** Takes one line with its line break; called synchronously, so it must not wait. */
   readonly write: (line: string) => void;
-  /** How often it is told how many failures have repeated others, milliseconds; 10 s unless given. */
-  readonly countsEvery?: number;
+  /** The process's own unless given. */
+  readonly clock?: Clock;
 }
 
+/** How often it is told how many failures have repeated others, milliseconds. */
 const COUNTS_EVERY = 10_000;
 const MAX_KINDS = 256;
 
@@ -54,11 +56,11 @@ export async function configureLog(options: LogOptions): Promise<Log> {
     if (repeated.isNews(record)) write(record);
   };
   await direct(sink, options.level);
-  const timer = setInterval(tellCounts, options.countsEvery ?? COUNTS_EVERY);
+  const timer = (options.clock ?? systemClock).every(COUNTS_EVERY, tellCounts);
   return {
     setLevel: (level) => direct(sink, level),
     async [Symbol.asyncDispose]() {
-      clearInterval(timer);
+      timer[Symbol.dispose]();
       tellCounts();
       await reset();
     },

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { configureLog, type LogFormat, logger, type LogLevel, withLogFields } from "./log.ts";
 
 async function linesOf(
@@ -147,22 +148,18 @@ Deno.test("failures of one kind are told once, then counted, and the rest of the
 Deno.test("counts are told from time to time, and what has rested is news again", async () => {
   const lines: string[] = [];
   const write = (line: string) => void lines.push(line.replace(/^\S+ /, ""));
-  await using _log = await configureLog({ level: "info", format: "text", write, countsEvery: 5 });
+  const clock = new VirtualClock();
+  await using _log = await configureLog({ level: "info", format: "text", write, clock });
   const fail = () => logger("app").error("Unexpected error", { error: new Error("x") });
   const line = 'ERROR app: Unexpected error error="Error: x"';
-  const until = async (count: number) => {
-    while (lines.length < count) await new Promise((resolve) => setTimeout(resolve, 1));
-  };
   fail();
   fail();
   fail();
-  await until(2);
+  await clock.pass(10_000);
   assert.deepEqual(lines, [`${line}\n`, `${line} repeated=2\n`]);
-  while (lines.length < 3) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    fail();
-  }
-  assert.equal(lines[2], `${line}\n`);
+  await clock.pass(10_000);
+  fail();
+  assert.deepEqual(lines.slice(2), [`${line}\n`]);
 });
 
 Deno.test("another level applies at once, and the fields of a surrounding call stay", async () => {

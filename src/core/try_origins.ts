@@ -2,6 +2,7 @@
 // of each, a handful of dials in all, until the request has no more time. The same for every protocol;
 // what a dial is and what it opens is the protocol's own business.
 
+import type { Clock } from "./clock.ts";
 import { ProxyError } from "./errors.ts";
 import type { Address, Origin, Protocol } from "./origin.ts";
 import type { Metrics, Resolver } from "./ports.ts";
@@ -39,8 +40,7 @@ export class DialBounds {
 export interface OriginPorts {
   readonly resolver: Pick<Resolver, "reached" | "unreachable">;
   readonly metrics: Metrics;
-  /** Milliseconds of a clock that never goes back; the process's own unless given. */
-  readonly now?: () => number;
+  readonly clock: Pick<Clock, "now">;
 }
 
 /** One request's search; times in milliseconds. */
@@ -86,18 +86,18 @@ export async function tryOrigins<Link>(
   ports: OriginPorts,
   search: OriginSearch<Link>,
 ): Promise<ReachedOrigin<Link>> {
-  const now = ports.now ?? (() => performance.now());
-  const giveUpAt = now() + search.timeout;
+  const { clock } = ports;
+  const giveUpAt = clock.now() + search.timeout;
   const bounds = new DialBounds();
   const failed: string[] = [];
   let failure: ProxyError | undefined;
-  while (!bounds.areReached && now() < giveUpAt && !search.isGone()) {
+  while (!bounds.areReached && clock.now() < giveUpAt && !search.isGone()) {
     const origin = await search.choose(failed).catch((error) => {
       throw failure ?? error;
     });
     const reused = await search.reuse?.(origin);
     if (reused !== undefined) return { origin, link: reused };
-    const dialling = new OriginDialling({ ports, search, now, giveUpAt }, origin);
+    const dialling = new OriginDialling({ ports, search, giveUpAt }, origin);
     const link = await dialling.run(bounds.take(origin.endpoints[search.protocol]));
     if (link !== undefined) return { origin, link };
     failure = dialling.failure;
@@ -113,7 +113,6 @@ interface SearchUnderWay<Link> {
   readonly ports: OriginPorts;
   readonly search: OriginSearch<Link>;
   readonly giveUpAt: number;
-  now(): number;
 }
 
 /** The dials to one origin. */
@@ -130,14 +129,14 @@ class OriginDialling<Link> {
 
   /** @returns what the first address that answers has opened; undefined when none does */
   async run(addresses: readonly Address[]): Promise<Link | undefined> {
-    const { ports, search, giveUpAt, now } = this.#underWay;
+    const { ports, search, giveUpAt } = this.#underWay;
     const { protocol, dialTimeout } = search;
-    const startedAt = now();
+    const startedAt = ports.clock.now();
     const end = Math.min(startedAt + dialTimeout, giveUpAt);
     let dials = 0;
     for (const [index, address] of addresses.entries()) {
       // An address that swallows everything must leave time for the ones behind it.
-      const left = (end - now()) / (addresses.length - index);
+      const left = (end - ports.clock.now()) / (addresses.length - index);
       if (left <= 0 || search.isGone()) break;
       dials++;
       const link = await this.#dial(address, Math.ceil(left));
@@ -153,12 +152,12 @@ class OriginDialling<Link> {
 
   /** @throws whatever is not the origin's, or is the same at every origin */
   async #dial(address: Address, timeout: number): Promise<Link | undefined> {
-    const { search, ports: { metrics }, now } = this.#underWay;
-    const startedAt = now();
+    const { search, ports: { clock, metrics } } = this.#underWay;
+    const startedAt = clock.now();
     try {
       const link = await search.dial(address, timeout, this.#origin);
       this.#count("reached");
-      const seconds = (now() - startedAt) / 1000;
+      const seconds = (clock.now() - startedAt) / 1000;
       metrics.observe("srs_proxy_origin_dial_seconds", seconds, { protocol: search.protocol });
       return link;
     } catch (error) {

@@ -60,7 +60,7 @@ class World {
         gauge: () => {},
         observe: () => {},
       },
-      now: () => this.now,
+      clock: { now: () => this.now },
     };
     return tryOrigins<string>(ports, {
       protocol: "rtmp",

@@ -1,10 +1,10 @@
 // Connections to origins over HTTP/1.1: new ones, and kept ones that wait for the next request.
 // Knows no streams and no clients.
 
+import type { Clock } from "../core/clock.ts";
 import { ProtocolError, ProxyError } from "../core/errors.ts";
 import { formatAddress } from "../core/endpoint.ts";
 import type { Address } from "../core/origin.ts";
-import { Deadline } from "../net/deadline.ts";
 import { dial } from "../net/dial.ts";
 import { Inbox } from "../net/inbox.ts";
 import type { TcpConnection } from "../net/tcp_connection.ts";
@@ -46,7 +46,7 @@ export class OriginConnection implements Disposable {
    */
   async ask({ head, body, method }: OutgoingRequest, timeout: number): Promise<HttpResponse> {
     const { connection, inbox } = this;
-    using deadline = new Deadline(timeout, () => connection.close());
+    using deadline = connection.closeAfter(timeout);
     await connection.write(head);
     if (body !== undefined) await connection.write(body);
     while (true) {
@@ -89,14 +89,20 @@ function readResponse(head: Uint8Array, method: string): HttpResponse {
 /** The connections that wait. */
 export class OriginPool implements Disposable {
   readonly #kept = new Map<string, OriginConnection[]>();
-  readonly #sweeper = setInterval(() => this.#sweep(), KEEP / 2);
+  readonly #clock: Clock;
+  readonly #sweeper: Disposable;
   #closed = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#sweeper = clock.every(KEEP / 2, () => this.#sweep());
+  }
 
   /** A kept connection to an address, the one used last; undefined when there is none. */
   take(address: Address): OriginConnection | undefined {
     const kept = this.#kept.get(formatAddress(address));
     for (let link; (link = kept?.pop()) !== undefined;) {
-      if (link.keptUntil > performance.now()) return link;
+      if (link.keptUntil > this.#clock.now()) return link;
       link.connection.close();
     }
     return undefined;
@@ -104,7 +110,7 @@ export class OriginPool implements Disposable {
 
   /** @throws ProxyError `origin_unreachable`, `origin_timeout`, `client_gone` */
   async dial(address: Address, timeout: number, gone: AbortSignal): Promise<OriginConnection> {
-    return new OriginConnection(address, await dial(address, timeout, gone));
+    return new OriginConnection(address, await dial(this.#clock, address, timeout, gone));
   }
 
   /** Keeps a connection whose last response has been read to its end. */
@@ -115,7 +121,7 @@ export class OriginPool implements Disposable {
       link.connection.close();
       return;
     }
-    link.keptUntil = performance.now() + KEEP;
+    link.keptUntil = this.#clock.now() + KEEP;
     link.inbox.shrink();
     kept.push(link);
     this.#kept.set(key, kept);
@@ -134,13 +140,13 @@ export class OriginPool implements Disposable {
 
   [Symbol.dispose](): void {
     this.#closed = true;
-    clearInterval(this.#sweeper);
+    this.#sweeper[Symbol.dispose]();
     for (const kept of this.#kept.values()) for (const link of kept) link.connection.close();
     this.#kept.clear();
   }
 
   #sweep(): void {
-    const now = performance.now();
+    const now = this.#clock.now();
     for (const [key, kept] of this.#kept) {
       const fresh = kept.filter((link) => link.keptUntil > now);
       for (const link of kept) if (link.keptUntil <= now) link.connection.close();

@@ -1,9 +1,9 @@
 // Finds out whether a proxy like this one answers at an address, by what it says of itself over HTTP.
 
+import type { Clock } from "../core/clock.ts";
 import { formatAddress } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Address } from "../core/origin.ts";
-import { Deadline } from "../net/deadline.ts";
 import { dial } from "../net/dial.ts";
 import { Inbox } from "../net/inbox.ts";
 
@@ -18,13 +18,14 @@ const LONGEST = 4096;
  * @returns undefined when nothing answers there in time
  */
 export async function isProxyAtHttp(
+  clock: Clock,
   address: Address,
   signature: string,
   timeout: number,
 ): Promise<boolean | undefined> {
   try {
-    using connection = await dial(address, timeout);
-    using deadline = new Deadline(timeout, () => connection.close());
+    using connection = await dial(clock, address, timeout);
+    using deadline = connection.closeAfter(timeout);
     const inbox = new Inbox(LONGEST);
     const host = formatAddress(address);
     const head = `GET /api/v1/versions HTTP/1.0\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;

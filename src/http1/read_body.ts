@@ -2,7 +2,6 @@
 
 import { ProtocolError, ProxyError } from "../core/errors.ts";
 import { GrowingBytes } from "../core/growing_bytes.ts";
-import { Deadline } from "../net/deadline.ts";
 import { BodyScanner } from "../protocol/http/body_scanner.ts";
 import type { HttpResponse } from "../protocol/http/response.ts";
 import type { OriginConnection } from "./origin_pool.ts";
@@ -26,7 +25,7 @@ export async function readBody(
     }
     body.append(bytes);
   });
-  using deadline = new Deadline(timeout, () => connection.close());
+  using deadline = connection.closeAfter(timeout);
   while (true) {
     if (inbox.length > 0) inbox.consume(pushBytes(scanner, inbox.bytes));
     if (scanner.done) break;

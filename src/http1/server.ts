@@ -3,6 +3,7 @@
 // streams, which costs more and cannot be stopped; docs/decisions/0002 has the figures. RFC 9112.
 
 import { addressGroup } from "../core/address_group.ts";
+import type { Clock } from "../core/clock.ts";
 import type { ListenAddress } from "../core/endpoint.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { type MemoryBudget, type MemoryHold, MemoryLimitError } from "../core/memory_budget.ts";
@@ -10,7 +11,6 @@ import type { Address } from "../core/origin.ts";
 import { parseHead } from "../protocol/http/head.ts";
 import { findRequestHead } from "../protocol/http/request_head.ts";
 import { type HttpRequest, understandRequest } from "../protocol/http/request.ts";
-import { Deadline } from "../net/deadline.ts";
 import { HttpExchange } from "./exchange.ts";
 import { HttpClient } from "./client.ts";
 import type { TcpConnection } from "../net/tcp_connection.ts";
@@ -34,6 +34,7 @@ export interface Http1ServerOptions {
   readonly reusePort?: boolean;
   limits(): ConnectionLimits;
   timeouts(): HeadTimeouts;
+  readonly clock: Clock;
   /** What is kept of requests until their heads, and bodies if they have any, are complete. */
   readonly identifyMemory: MemoryBudget;
   /** Answers one request, to its end; reads its body, or has the connection end. */
@@ -136,7 +137,7 @@ export class Http1Server implements AsyncDisposable {
 
   async #readRequest(client: HttpClient, timeout: number): Promise<HttpRequest | undefined> {
     const { connection, inbox } = client;
-    using deadline = new Deadline(timeout, () => connection.close());
+    using deadline = connection.closeAfter(timeout);
     this.#waiting.add(connection);
     try {
       let found = findRequestHead(inbox.bytes);

@@ -2,7 +2,6 @@
 // its end, so that nothing of it can be taken for the next request, and thrown away.
 
 import { ProxyError } from "../core/errors.ts";
-import { Deadline } from "../net/deadline.ts";
 import { BodyScanner } from "../protocol/http/body_scanner.ts";
 import type { HttpExchange } from "./exchange.ts";
 
@@ -22,7 +21,7 @@ export async function dropSmallBody(exchange: HttpExchange, timeout: number): Pr
   exchange.keepAlive = false;
   if (typeof bodyLength === "number" && bodyLength > MAX_BODY) throw tooLarge();
   const scanner = new BodyScanner(bodyLength);
-  using _deadline = new Deadline(timeout, () => client.connection.close());
+  using _deadline = client.connection.closeAfter(timeout);
   for (let length = 0; !scanner.done;) {
     const count = scanner.push(client.inbox.bytes);
     client.inbox.consume(count);

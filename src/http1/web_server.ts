@@ -2,10 +2,10 @@
 // no client can hold a connection for nothing, and one that leaves is noticed although it has sent a
 // body. Knows no routes. RFC 9112.
 
+import type { Clock } from "../core/clock.ts";
 import type { ListenAddress } from "../core/endpoint.ts";
 import type { MemoryBudget } from "../core/memory_budget.ts";
 import type { Address } from "../core/origin.ts";
-import { Deadline } from "../net/deadline.ts";
 import type { ConnectionLimits } from "../net/tcp_server.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { BodyScanner } from "../protocol/http/body_scanner.ts";
@@ -38,6 +38,7 @@ export interface WebServerOptions extends WebHandlerOptions {
   readonly listen: ListenAddress;
   readonly reusePort?: boolean;
   limits(): ConnectionLimits;
+  readonly clock: Clock;
   readonly identifyMemory: MemoryBudget;
 }
 
@@ -107,7 +108,7 @@ export class WebHandler implements Disposable {
       const bytes = await response.bytes();
       const keepsLength = exchange.request.method === "HEAD" && bytes.length === 0;
       if (!body.isRead) exchange.keepAlive = false;
-      using _deadline = new Deadline(this.#options.timeouts().stall, () => connection.close());
+      using _deadline = connection.closeAfter(this.#options.timeouts().stall);
       await exchange.answer({
         status: response.status,
         fields: fields.filter(({ name }) => keepsLength || name !== "content-length"),

@@ -1,11 +1,18 @@
 import assert from "node:assert/strict";
 import { ampleMemory } from "../../tests/support/ample_memory.ts";
 import { RawHttpClient } from "../../tests/support/raw_http_client.ts";
+import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { until } from "../../tests/support/wait.ts";
+import type { MemoryBudget } from "../core/memory_budget.ts";
 import { WebServer, type WebServerOptions } from "./web_server.ts";
+
+/** Deadlines of everything, milliseconds; they pass when a test says so. */
+const PATIENCE = 200;
 
 interface Site {
   readonly port: number;
+  readonly clock: VirtualClock;
+  readonly identifyMemory: MemoryBudget;
   readonly refused: string[];
   readonly errors: unknown[];
 }
@@ -17,17 +24,19 @@ async function onSite(
 ): Promise<void> {
   const refused: string[] = [];
   const errors: unknown[] = [];
+  const clock = new VirtualClock();
+  const identifyMemory = ampleMemory();
   await using server = WebServer.open({
     name: "HTTP API",
     listen: { host: "127.0.0.1", port: 0 },
     limits: () => ({ maxConnections: 4, maxConnectionsPerAddress: 3 }),
-    identifyMemory: ampleMemory(),
-    timeouts: () => ({ head: 200, keepAlive: 200, stall: 200 }),
+    ...{ clock, identifyMemory },
+    timeouts: () => ({ head: PATIENCE, keepAlive: PATIENCE, stall: PATIENCE }),
     handle,
     onRefused: (reason) => refused.push(reason),
     onError: (error) => errors.push(error),
   });
-  await test({ port: server.address.port, refused, errors });
+  await test({ port: server.address.port, clock, identifyMemory, refused, errors });
 }
 
 async function echo(request: Request): Promise<Response> {
@@ -175,15 +184,18 @@ Deno.test("a client that leaves before its answer is noticed, whatever it has se
 });
 
 Deno.test("nobody holds a connection for nothing", async () => {
-  await onSite(echo, async ({ port, refused }) => {
+  await onSite(echo, async ({ port, clock, identifyMemory, refused }) => {
     using silent = await RawHttpClient.open(port);
     using slow = await RawHttpClient.open(port);
     await slow.send("POST / HTTP/1.1\r\nHost:");
+    await until("half a head", () => identifyMemory.taken > 0);
     using kept = await RawHttpClient.open(port);
     await kept.send(post("/", "Content-Length: 1", "", "x"));
     using fourth = await RawHttpClient.open(port);
     assert.equal(await fourth.until(), "", "three from one address are enough");
-    assert.match(await kept.until(), /201 Created/);
+    assert.match(await kept.until("<x>"), /201 Created/);
+    await until("all three be waited for", () => clock.pending === 3);
+    await clock.pass(PATIENCE);
     assert.deepEqual([await silent.until(), await slow.until()], ["", ""]);
     assert.deepEqual(refused, ["limit_per_address", "head_timeout"]);
   });
@@ -203,9 +215,11 @@ Deno.test("an error of the handler's own is an empty 500", async () => {
 
 Deno.test("an answer that is not taken ends the connection", async () => {
   const body = new Uint8Array(32 << 20);
-  await onSite(() => new Response(body), async ({ port }) => {
+  await onSite(() => new Response(body), async ({ port, clock }) => {
     using client = await RawHttpClient.open(port);
     await client.send("GET / HTTP/1.1\r\nHost: tv.example\r\n\r\n");
+    await client.read();
+    await clock.pass(PATIENCE);
     const isOver = () => client.send("x").then(() => false, () => true);
     await until("the connection be ended", isOver);
   });

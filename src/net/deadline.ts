@@ -1,19 +1,18 @@
 // A deadline for a phase of a conversation: when it passes, something is closed.
 
-/** Longest delay that `setTimeout` takes; it would call back at once for a longer one. */
-const LONGEST = 2 ** 31 - 1;
+import type { Clock } from "../core/clock.ts";
 
 /** A running deadline; disposing of it in time calls it off. */
 export class Deadline implements Disposable {
   #passed = false;
-  readonly #timer: ReturnType<typeof setTimeout>;
+  readonly #timer: Disposable;
 
-  /** @param onPass called once, `milliseconds` from now, or after 24 days if that is sooner */
-  constructor(milliseconds: number, onPass: () => void) {
-    this.#timer = setTimeout(() => {
+  /** @param onPass called once, `milliseconds` from now */
+  constructor(clock: Clock, milliseconds: number, onPass: () => void) {
+    this.#timer = clock.after(milliseconds, () => {
       this.#passed = true;
       onPass();
-    }, Math.min(milliseconds, LONGEST));
+    });
   }
 
   get passed(): boolean {
@@ -21,6 +20,6 @@ export class Deadline implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
+    this.#timer[Symbol.dispose]();
   }
 }

@@ -1,5 +1,6 @@
 // Opening a TCP connection within a time. Knows no protocol.
 
+import type { Clock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import { isOutOfResources } from "./close_errors.ts";
 import type { Address } from "../core/origin.ts";
@@ -15,18 +16,22 @@ import { TcpConnection } from "./tcp_connection.ts";
  * the cause names the address, the message does not
  */
 export async function dial(
+  clock: Clock,
   address: Address,
   timeout: number,
   gone?: AbortSignal,
 ): Promise<TcpConnection> {
-  const late = AbortSignal.timeout(timeout);
-  const signal = gone === undefined ? late : AbortSignal.any([late, gone]);
+  const late = new AbortController();
+  const signal = gone === undefined ? late.signal : AbortSignal.any([late.signal, gone]);
+  using _timer = clock.after(timeout, () => late.abort());
   try {
     const { host: hostname, port } = address;
-    return new TcpConnection(await Deno.connect({ hostname, port, signal }), address);
+    return new TcpConnection(await Deno.connect({ hostname, port, signal }), address, clock);
   } catch (cause) {
     if (gone?.aborted) throw new ProxyError("client_gone", "Client has left");
-    if (late.aborted) throw new ProxyError("origin_timeout", "Origin does not answer", { cause });
+    if (late.signal.aborted) {
+      throw new ProxyError("origin_timeout", "Origin does not answer", { cause });
+    }
     if (isOutOfResources(cause)) {
       throw new ProxyError("overloaded", "Cannot open another connection now", { cause });
     }

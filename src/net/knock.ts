@@ -1,9 +1,9 @@
 // Whether somebody answers at an address: connects, says something, waits for one byte. Knows no
 // protocol.
 
+import type { Clock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Address } from "../core/origin.ts";
-import { Deadline } from "./deadline.ts";
 import { dial } from "./dial.ts";
 
 /**
@@ -15,14 +15,15 @@ import { dial } from "./dial.ts";
  * @param timeout milliseconds for all of it
  */
 export async function knock(
+  clock: Clock,
   address: Address,
   greeting: Uint8Array,
   timeout: number,
 ): Promise<boolean> {
-  const end = performance.now() + timeout;
+  const end = clock.now() + timeout;
   try {
-    using connection = await dial(address, timeout);
-    using deadline = new Deadline(Math.max(0, end - performance.now()), () => connection.close());
+    using connection = await dial(clock, address, timeout);
+    using deadline = connection.closeAfter(end - clock.now());
     await connection.write(greeting);
     await connection.read(new Uint8Array(1));
     return !deadline.passed;

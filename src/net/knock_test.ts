@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
+import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { knock } from "./knock.ts";
 
 const GREETING = new Uint8Array([3]);
 
 /** A listener that does this with the one connection that it gets. */
-async function knockAt(serve: (conn: Deno.TcpConn) => Promise<void>): Promise<boolean> {
+async function knockAt(
+  serve: (conn: Deno.TcpConn, clock: VirtualClock) => Promise<void>,
+): Promise<boolean> {
+  const clock = new VirtualClock();
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { hostname: host, port } = listener.addr;
-  const served = listener.accept().then(serve);
-  const answer = await knock({ host, port }, GREETING, 300);
+  const served = listener.accept().then((conn) => serve(conn, clock));
+  const answer = await knock(clock, { host, port }, GREETING, 300);
   await served;
   return answer;
 }
@@ -30,8 +34,10 @@ Deno.test("whoever accepts and closes lives: it has no room just now", async () 
 
 Deno.test("whoever accepts and says nothing does not", async () => {
   assert.equal(
-    await knockAt(async (conn) => {
+    await knockAt(async (conn, clock) => {
       using _conn = conn;
+      await conn.read(new Uint8Array(1));
+      await clock.pass(300);
       while (await conn.read(new Uint8Array(16)).catch(() => null) !== null);
     }),
     false,
@@ -42,5 +48,5 @@ Deno.test("nobody is there", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { hostname: host, port } = listener.addr;
   listener.close();
-  assert.equal(await knock({ host, port }, GREETING, 300), false);
+  assert.equal(await knock(new VirtualClock(), { host, port }, GREETING, 300), false);
 });

@@ -2,6 +2,7 @@
 // what the addresses are for.
 
 import { lookup } from "node:dns/promises";
+import { type Clock, within } from "../core/clock.ts";
 import { normalizeIp } from "../core/endpoint.ts";
 import { ExpiringMap } from "../core/expiring_map.ts";
 
@@ -24,22 +25,16 @@ interface Known {
   readonly staleUntil: number;
 }
 
-/** Whom to ask, and the clock in milliseconds; the system's own unless given. */
-export interface NameLookupOptions {
-  readonly ask?: AskSystem;
-  readonly now?: () => number;
-}
-
 /** The addresses of names; those asked for last when there are very many. */
 export class NameLookup {
   readonly #ask: AskSystem;
-  readonly #now: () => number;
+  readonly #clock: Clock;
   readonly #known = new ExpiringMap<string, Known>({ capacity: CAPACITY, ttl: STALE });
   readonly #pending = new Map<string, Promise<readonly string[]>>();
 
-  constructor({ ask = askSystem, now = () => performance.now() }: NameLookupOptions = {}) {
+  constructor(clock: Clock, ask: AskSystem = askSystem) {
+    this.#clock = clock;
     this.#ask = ask;
-    this.#now = now;
   }
 
   /**
@@ -47,15 +42,10 @@ export class NameLookup {
    * in time; none when nothing ever was.
    */
   async addressesOf(name: string): Promise<readonly string[]> {
-    const known = this.#known.get(name, this.#now());
-    if (known !== undefined && known.freshUntil > this.#now()) return known.addresses;
-    const { promise: late, resolve } = Promise.withResolvers<readonly string[]>();
-    const timer = setTimeout(() => resolve(known?.addresses ?? []), PATIENCE);
-    try {
-      return await Promise.race([this.#askOnce(name), late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    const now = this.#clock.now();
+    const known = this.#known.get(name, now);
+    if (known !== undefined && known.freshUntil > now) return known.addresses;
+    return await within(this.#clock, PATIENCE, this.#askOnce(name), () => known?.addresses ?? []);
   }
 
   #askOnce(name: string): Promise<readonly string[]> {
@@ -67,7 +57,7 @@ export class NameLookup {
 
   async #askAndRemember(name: string): Promise<readonly string[]> {
     const found = await this.#ask(name).catch(() => []);
-    const now = this.#now();
+    const now = this.#clock.now();
     this.#known.expire(now);
     if (found.length > 0) {
       const addresses = [...new Set(found)];

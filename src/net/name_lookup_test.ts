@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { VirtualClock } from "../../tests/support/virtual_clock.ts";
+import { systemClock } from "../core/clock.ts";
 import { NameLookup } from "./name_lookup.ts";
 
 Deno.test("a name has the addresses that the system knows, and others have none", async () => {
-  const names = new NameLookup();
+  const names = new NameLookup(systemClock);
   const addresses = await names.addressesOf("localhost");
   assert.ok(addresses.length > 0);
   for (const address of addresses) assert.match(address, /^(?:127\.0\.0\.1|::1)$/);
@@ -11,16 +13,16 @@ Deno.test("a name has the addresses that the system knows, and others have none"
 });
 
 Deno.test("an answer holds for seconds, the last one for minutes when no other comes", async () => {
-  let now = 0;
+  const clock = new VirtualClock();
   let answer: readonly string[] = ["10.0.0.1"];
   let asked = 0;
   const ask = () => {
     asked++;
     return answer.length > 0 ? Promise.resolve(answer) : Promise.reject(new Error("no such name"));
   };
-  const names = new NameLookup({ ask, now: () => now });
+  const names = new NameLookup(clock, ask);
   const addressesAfter = async (time: number) => {
-    now += time;
+    await clock.pass(time);
     return await names.addressesOf("srs-1");
   };
   assert.deepEqual(await addressesAfter(0), ["10.0.0.1"]);
@@ -39,7 +41,7 @@ Deno.test("an answer holds for seconds, the last one for minutes when no other c
 Deno.test("any number of names is remembered within bounds, and asked once at a time", async () => {
   let asked = 0;
   const ask = () => Promise.resolve([`10.0.0.${++asked % 250}`]);
-  const names = new NameLookup({ ask, now: () => 0 });
+  const names = new NameLookup(new VirtualClock(), ask);
   for (let index = 0; index < 3_000; index++) await names.addressesOf(`n${index}`);
   await names.addressesOf("n2999");
   assert.equal(asked, 3_000);
@@ -47,4 +49,20 @@ Deno.test("any number of names is remembered within bounds, and asked once at a 
   assert.equal(asked, 3_001, "the oldest has made room");
   await Promise.all([names.addressesOf("x"), names.addressesOf("x")]);
   assert.equal(asked, 3_002);
+});
+
+Deno.test("a system that does not answer is not waited for long", async () => {
+  const clock = new VirtualClock();
+  let answer = Promise.resolve<readonly string[]>(["10.0.0.1"]);
+  const names = new NameLookup(clock, () => answer);
+  assert.deepEqual(await names.addressesOf("srs-1"), ["10.0.0.1"]);
+  const { promise: late, resolve } = Promise.withResolvers<readonly string[]>();
+  answer = late;
+  await clock.pass(5_000);
+  const both = Promise.all([names.addressesOf("srs-1"), names.addressesOf("srs-2")]);
+  await clock.pass(2_000);
+  assert.deepEqual(await both, [["10.0.0.1"], []], "what is known is better than nothing");
+  resolve(["10.0.0.2"]);
+  assert.deepEqual(await names.addressesOf("srs-1"), ["10.0.0.2"]);
+  assert.equal(clock.pending, 0);
 });

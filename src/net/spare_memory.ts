@@ -2,6 +2,7 @@
 // allocator of the C library, which the runtime lives on, keeps whatever lies below something that is
 // still in use; so a process of 130 MB stays one of 280 MB for good. Knows nothing of clients.
 
+import type { Clock } from "../core/clock.ts";
 import { logger } from "../core/log.ts";
 
 const LOG = logger("app");
@@ -57,17 +58,17 @@ export class SpareMemory {
  * Looks every half minute, until it is disposed of. Undefined where the C library is not GNU's, or too
  * old, or there is no leave to call it.
  */
-export function giveSpareMemoryBack(): Disposable | undefined {
+export function giveSpareMemoryBack(clock: Clock): Disposable | undefined {
   const library = openLibrary();
   if (library === undefined) return undefined;
   const memory = new SpareMemory(allocatorOf(library));
-  const timer = setInterval(() => {
+  const timer = clock.every(PERIOD, () => {
     const freed = memory.look();
     if (freed > 0) LOG.debug("Memory given back to the system", { freed });
-  }, PERIOD);
+  });
   return {
     [Symbol.dispose]: () => {
-      clearInterval(timer);
+      timer[Symbol.dispose]();
       library.close();
     },
   };

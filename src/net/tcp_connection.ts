@@ -1,6 +1,7 @@
 // One TCP connection: reading, whole writes, orderly ending. Errors that only mean "it is over"
 // become the end of the stream. Knows no protocol.
 
+import type { Clock } from "../core/clock.ts";
 import type { Address } from "../core/origin.ts";
 import { isClosedError } from "./close_errors.ts";
 import { Deadline } from "./deadline.ts";
@@ -23,11 +24,13 @@ export class TcpConnection implements Disposable {
   bytesTaken = 0;
   readonly peer: Address;
   readonly #conn: Deno.TcpConn;
+  readonly #clock: Clock;
   #closed = false;
 
   /** @param peer address of the other side, its IP address in canonical form */
-  constructor(conn: Deno.TcpConn, peer: Address) {
+  constructor(conn: Deno.TcpConn, peer: Address, clock: Clock) {
     this.#conn = conn;
+    this.#clock = clock;
     this.peer = peer;
     conn.setNoDelay(true);
     conn.setKeepAlive(true);
@@ -91,7 +94,7 @@ export class TcpConnection implements Disposable {
    * @param reader whoever reads the connection now; it is let finish first
    */
   async closeGently(milliseconds: number, reader?: Promise<unknown>): Promise<void> {
-    using _deadline = new Deadline(milliseconds, () => this.close());
+    using _deadline = this.closeAfter(milliseconds);
     try {
       await this.#conn.closeWrite();
       await reader;
@@ -102,6 +105,11 @@ export class TcpConnection implements Disposable {
     } finally {
       this.close();
     }
+  }
+
+  /** Closes it so many milliseconds from now, unless the result is disposed of before. */
+  closeAfter(milliseconds: number): Deadline {
+    return new Deadline(this.#clock, milliseconds, () => this.close());
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../core/clock.ts";
 import { TcpConnection } from "./tcp_connection.ts";
 
 /** The timer of a socket in /proc/net/tcp while the system asks its peer whether it is there. */
@@ -27,8 +28,8 @@ Deno.test({
     const accepted = await listener.accept();
     const plain = await timersAt(port);
     assert.notEqual(plain.get(dialledPort), KEEP_ALIVE, "off unless it is asked for");
-    using _dialled = new TcpConnection(dialled, peer);
-    using _accepted = new TcpConnection(accepted, { ...peer, port: dialledPort });
+    using _dialled = new TcpConnection(dialled, peer, systemClock);
+    using _accepted = new TcpConnection(accepted, { ...peer, port: dialledPort }, systemClock);
     assert.equal((await timersAt(port)).get(dialledPort), KEEP_ALIVE);
     assert.equal((await timersAt(dialledPort)).get(port), KEEP_ALIVE);
   },

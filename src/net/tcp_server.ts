@@ -1,6 +1,7 @@
 // A listening TCP port with bounds on its connections, in all and for each address. Knows no protocol.
 
 import { AddressCounts } from "../core/address_group.ts";
+import { type Clock, pause } from "../core/clock.ts";
 import { type ListenAddress, normalizeIp } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Address } from "../core/origin.ts";
@@ -27,6 +28,8 @@ export interface TcpServerOptions {
   readonly reusePort?: boolean | undefined;
   /** Asked for every connection, so that they may change. */
   limits(): ConnectionLimits;
+  /** What its connections go by, too. */
+  readonly clock: Clock;
   /** Serves one connection, which is closed when it returns. */
   serve(connection: TcpConnection): Promise<void>;
   /** Told of every connection closed at once for a bound. */
@@ -101,7 +104,7 @@ export class TcpServer implements AsyncDisposable {
         if (this.#stopped) return;
         if (isOutOfResources(error)) {
           this.#options.onRefused("descriptors");
-          await new Promise((resolve) => setTimeout(resolve, REST));
+          await pause(this.#options.clock, REST);
         } else if (!isClosedError(error) || error instanceof Deno.errors.BadResource) {
           throw new ProxyError("internal", `Cannot accept ${this.#options.name} connections`, {
             cause: error,
@@ -121,7 +124,7 @@ export class TcpServer implements AsyncDisposable {
     if (this.#perAddress.of(host) >= maxConnectionsPerAddress) {
       return this.#refuse(conn, "per_address");
     }
-    const connection = new TcpConnection(conn, { host, port });
+    const connection = new TcpConnection(conn, { host, port }, this.#options.clock);
     this.#perAddress.add(host);
     this.#connections.add(connection);
     this.#tasks.run(() => this.#serve(connection));

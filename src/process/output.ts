@@ -1,6 +1,7 @@
 // What the running program says on its standard outputs. Whoever reads them may stop reading, and the
 // program goes on: it waits for them only at its end, and not for long.
 
+import type { Clock } from "../core/clock.ts";
 import { LineOutlet } from "../core/line_outlet.ts";
 import { logger } from "../core/log.ts";
 
@@ -28,12 +29,12 @@ export class ProcessOutput implements AsyncDisposable {
   readonly #output: LineOutlet;
   readonly #errors: LineOutlet;
 
-  constructor({ output, errors }: StandardOutputs) {
+  constructor({ output, errors }: StandardOutputs, clock: Clock) {
     const capacity = CAPACITY;
-    this.#output = new LineOutlet({ write: (bytes) => output.write(bytes), capacity });
+    this.#output = new LineOutlet({ write: (bytes) => output.write(bytes), capacity, clock });
     this.#errors = new LineOutlet({
       write: (bytes) => errors.write(bytes),
-      capacity,
+      ...{ capacity, clock },
       onRoom: (lines) => LOG.error("Log lines were lost: nobody took them in time", { lines }),
     });
   }

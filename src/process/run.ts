@@ -5,10 +5,10 @@ import { App, type Listener } from "../app/app.ts";
 import type { CommandLineIo, ProcessIo, Start } from "./cli.ts";
 import type { Config } from "../config/config.ts";
 import { findNotices } from "../config/notices.ts";
+import { type Clock, systemClock, within } from "../core/clock.ts";
 import { formatAddress } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
 import { configureLog, type Log, logger } from "../core/log.ts";
-import { Deadline } from "../net/deadline.ts";
 import { ServiceNotifier } from "./service_notifier.ts";
 import { ProcessOutput } from "./output.ts";
 import { Reloader } from "./reload.ts";
@@ -23,14 +23,15 @@ const LOG = logger("app");
  * @returns the exit code: 0 after an orderly end, 1 when something died or never started
  */
 export async function runProxy(start: Start, io: ProcessIo): Promise<number> {
-  await using output = new ProcessOutput(io.streams);
+  const clock = systemClock;
+  await using output = new ProcessOutput(io.streams, clock);
   const { level, format } = start.config.log;
   const write = (line: string) => output.printError(line.trimEnd());
-  await using log = await configureLog({ level, format, write });
+  await using log = await configureLog({ level, format, write, clock });
   using uncaught = new UncaughtErrors();
   return await Promise.race([
     uncaught.first.then(({ error }) => fail(error)),
-    run(start, { io, output, log }).catch(fail),
+    run(start, { io, clock, output, log }).catch(fail),
   ]);
 }
 
@@ -44,15 +45,17 @@ function fail(error: unknown): number {
 /** What the program says, and where it has it from. */
 interface Means {
   readonly io: ProcessIo;
+  readonly clock: Clock;
   readonly output: ProcessOutput;
   readonly log: Log;
 }
 
-async function run({ config, settings }: Start, { io, output, log }: Means): Promise<number> {
-  using signals = new Signals();
+async function run({ config, settings }: Start, means: Means): Promise<number> {
+  const { io, clock, output, log } = means;
+  using signals = new Signals(clock);
   try {
-    const app = await App.open(config, output);
-    using notifier = openNotifier(app, io);
+    const app = await App.open(config, output, clock);
+    using notifier = openNotifier(app, io, clock);
     const reloader = new Reloader({
       ...{ app, settings },
       environment: io.environment,
@@ -66,7 +69,7 @@ async function run({ config, settings }: Start, { io, output, log }: Means): Pro
       notifier.reloading();
       notifier.reloaded(await reloader.reload());
     }));
-    return await live(app, { signals, notifier, output });
+    return await live(app, { clock, signals, notifier, output });
   } catch (error) {
     if (!(error instanceof ProxyError)) throw error;
     output.printError(error.message);
@@ -75,13 +78,14 @@ async function run({ config, settings }: Start, { io, output, log }: Means): Pro
 }
 
 interface Surroundings {
+  readonly clock: Clock;
   readonly signals: Signals;
   readonly notifier: ServiceNotifier;
   readonly output: ProcessOutput;
 }
 
 async function live(app: App, surroundings: Surroundings): Promise<number> {
-  const { signals, notifier, output } = surroundings;
+  const { clock, signals, notifier, output } = surroundings;
   const died = app.closed.then(() => "closed" as const, (error: unknown) => ({ error }));
   const first = await Promise.race([died, signals.next()]);
   if (typeof first === "object") {
@@ -93,14 +97,13 @@ async function live(app: App, surroundings: Surroundings): Promise<number> {
   LOG.info("Draining", { grace });
   notifier.stopping(forceAfter);
   app.drain();
-  const { promise: forced, resolve: force } = Promise.withResolvers<"forced">();
-  using _deadline = new Deadline(forceAfter, () => force("forced"));
   const ended = (async () => {
     await app.finish(grace);
     await app[Symbol.asyncDispose]();
     return "ended" as const;
   })();
-  const last = await Promise.race([ended, signals.next(), forced]);
+  const signalled = Promise.race([ended, signals.next()]);
+  const last = await within(clock, forceAfter, signalled, () => "forced" as const);
   if (last === "ended") LOG.info("Ended");
   else {
     const why = last === "forced" ? "PROXY_FORCE_QUIT_TIMEOUT" : "signal";
@@ -109,8 +112,9 @@ async function live(app: App, surroundings: Surroundings): Promise<number> {
   return 0;
 }
 
-function openNotifier(app: App, { environment }: CommandLineIo): ServiceNotifier {
+function openNotifier(app: App, { environment }: CommandLineIo, clock: Clock): ServiceNotifier {
   return new ServiceNotifier({
+    clock,
     env: environment.process,
     hearts: app.hearts,
     status: async () => `${app.sessions} sessions, ${await app.countOrigins()} origins`,

@@ -3,6 +3,7 @@
 // when no service manager has started the process. Knows no listener and no signal.
 
 import { type NotifyFields, NotifySocket } from "./sd_notify.ts";
+import type { Clock } from "../core/clock.ts";
 import type { Heart } from "../core/ports.ts";
 import { Watchdog } from "./watchdog.ts";
 
@@ -26,6 +27,7 @@ export interface ServiceEnvironment {
 /** What a ServiceNotifier needs. */
 export interface ServiceNotifierOptions {
   readonly env: ServiceEnvironment;
+  readonly clock: Clock;
   /** Parts of the process besides the event loop that must not be stuck. */
   readonly hearts: readonly Heart[];
   /** One line for people: what the process does now. */
@@ -43,7 +45,7 @@ export class ServiceNotifier implements Disposable {
   readonly #stack = new DisposableStack();
   readonly #waiting: NotifyFields[] = [];
   #retries = 0;
-  #retry: ReturnType<typeof setTimeout> | undefined;
+  #retry: Disposable | undefined;
   #status = "";
   #isStopping = false;
   #isInTrouble = false;
@@ -51,7 +53,7 @@ export class ServiceNotifier implements Disposable {
   constructor(options: ServiceNotifierOptions) {
     this.#options = options;
     this.#socket = this.#stack.use(openSocket(options));
-    this.#stack.defer(() => clearTimeout(this.#retry));
+    this.#stack.defer(() => this.#retry?.[Symbol.dispose]());
   }
 
   /** Everything is open: says so, and begins to show figures and signs of life. */
@@ -59,13 +61,12 @@ export class ServiceNotifier implements Disposable {
     if (this.#socket === undefined) return;
     this.#status = await this.#figures();
     this.#say({ READY: "1", STATUS: this.#status });
-    const timer = setInterval(() => this.#showStatus(), STATUS_PERIOD);
-    this.#stack.defer(() => clearInterval(timer));
-    const patience = watchdogPatience(this.#options.env);
+    const { clock, env, hearts, onStill } = this.#options;
+    this.#stack.use(clock.every(STATUS_PERIOD, () => this.#showStatus()));
+    const patience = watchdogPatience(env);
     if (patience === undefined) return;
-    const { hearts, onStill } = this.#options;
     const tell = () => this.#mention({ WATCHDOG: "1" });
-    this.#stack.use(new Watchdog({ patience, hearts, tell, onStill }));
+    this.#stack.use(new Watchdog({ patience, clock, hearts, tell, onStill }));
   }
 
   /** A reload begins; `reloaded` ends it. Of none is spoken once the process is about to end. */
@@ -127,7 +128,7 @@ export class ServiceNotifier implements Disposable {
     }
     if (this.#waiting.length === 0) return;
     if (++this.#retries <= MAX_RETRIES) {
-      this.#retry = setTimeout(() => this.#sayWaiting(), RETRY_PERIOD);
+      this.#retry = this.#options.clock.after(RETRY_PERIOD, () => this.#sayWaiting());
       return;
     }
     this.#waiting.length = 0;

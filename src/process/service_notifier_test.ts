@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { TempFolder } from "../../tests/support/temp_folder.ts";
 import { within } from "../../tests/support/wait.ts";
+import { systemClock } from "../core/clock.ts";
 import { NotifySocket } from "./sd_notify.ts";
 import { ServiceNotifier, type ServiceNotifierOptions } from "./service_notifier.ts";
 
@@ -16,6 +17,7 @@ class Manager implements AsyncDisposable {
   notifier(options: Partial<ServiceNotifierOptions> = {}): ServiceNotifier {
     return new ServiceNotifier({
       env: { NOTIFY_SOCKET: this.path },
+      clock: systemClock,
       hearts: [],
       status: () => Promise.resolve("well"),
       onProblem: (message) => this.problems.push(message),

@@ -1,5 +1,7 @@
 // The signals that the program heeds, one at a time.
 
+import type { Clock } from "../core/clock.ts";
+
 /**
  * A signal so soon after another that ends the process, milliseconds, is the same one: npm and
  * `deno task` pass on the Ctrl-C that the terminal has sent to every process already.
@@ -18,8 +20,9 @@ export class Signals implements Disposable {
   #unheeded = 0;
   #ending: PromiseWithResolvers<"signal"> | undefined;
   #lastAt = -Infinity;
+  readonly #clock: Clock;
   readonly #end = () => {
-    const now = performance.now();
+    const now = this.#clock.now();
     if (now - this.#lastAt < ECHO) return;
     this.#lastAt = now;
     if (this.#ending === undefined) this.#unheeded++;
@@ -31,7 +34,8 @@ export class Signals implements Disposable {
     this.#onReload?.();
   };
 
-  constructor() {
+  constructor(clock: Clock) {
+    this.#clock = clock;
     for (const signal of ENDING) Deno.addSignalListener(signal, this.#end);
     for (const signal of RELOADING) Deno.addSignalListener(signal, this.#reload);
   }

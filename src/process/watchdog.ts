@@ -2,12 +2,14 @@
 // that this runs in, by running this at all, and whatever else has a heart. Knows neither systemd nor
 // threads.
 
+import type { Clock } from "../core/clock.ts";
 import type { Heart } from "../core/ports.ts";
 
 /** What a watchdog needs. */
 export interface WatchdogOptions {
   /** Milliseconds without a word after which the process is ended from outside. */
   readonly patience: number;
+  readonly clock: Clock;
   readonly hearts: readonly Heart[];
   /** Says that the process lives. */
   tell(): void;
@@ -23,16 +25,16 @@ export class Watchdog implements Disposable {
   readonly #options: WatchdogOptions;
   readonly #waiting = new Set<Heart>();
   readonly #still = new Set<Heart>();
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #timer: Disposable;
 
   constructor(options: WatchdogOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => this.#turn(), Math.max(1, options.patience / TIMES));
+    this.#timer = options.clock.every(Math.max(1, options.patience / TIMES), () => this.#turn());
     this.#turn();
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.#timer);
+    this.#timer[Symbol.dispose]();
   }
 
   #turn(): void {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { until } from "../../tests/support/wait.ts";
+import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import type { Heart } from "../core/ports.ts";
 import { Watchdog } from "./watchdog.ts";
 
@@ -21,46 +21,53 @@ class SlowHeart implements Heart {
 Deno.test("a watchdog speaks while every heart beats and is silent while one stands still", async () => {
   const heart = new SlowHeart();
   const still: string[] = [];
+  const clock = new VirtualClock();
   let words = 0;
   using _watchdog = new Watchdog({
-    patience: 40,
+    ...{ patience: 40, clock },
     hearts: [heart, { name: "quick", beat: () => Promise.resolve() }],
     tell: () => words++,
     onStill: (name) => still.push(name),
   });
   assert.equal(words, 1, "it speaks at once");
-  await until("a heart that stands still", () => still.length > 0);
-  assert.deepEqual(still, ["a thread"]);
+  await clock.pass(40);
+  assert.deepEqual(still, ["a thread"], "told once");
   assert.equal(words, 1);
   heart.beatOnce();
-  await until("another word", () => words > 1, { interval: 5 });
-  await until("another still heart", () => still.length > 1);
+  await clock.pass(10);
+  assert.equal(words, 2);
+  await clock.pass(10);
+  assert.equal(words, 2);
   assert.deepEqual(still, ["a thread", "a thread"]);
 });
 
 Deno.test("a heart that fails silences the watchdog for good", async () => {
   const still: string[] = [];
+  const clock = new VirtualClock();
   let words = 0;
   using _watchdog = new Watchdog({
-    patience: 20,
+    ...{ patience: 20, clock },
     hearts: [{ name: "dead", beat: () => Promise.reject(new Error("dead")) }],
     tell: () => words++,
     onStill: (name) => still.push(name),
   });
-  await until("the dead heart", () => still.length > 0);
+  await clock.pass(100);
+  assert.deepEqual(still, ["dead"]);
   assert.equal(words, 1);
 });
 
 Deno.test("a watchdog without hearts speaks four times in its patience, and ends", async () => {
+  const clock = new VirtualClock();
   let words = 0;
   const watchdog = new Watchdog({
-    patience: 40,
+    ...{ patience: 40, clock },
     hearts: [],
     tell: () => words++,
     onStill: () => assert.fail(),
   });
-  const startedAt = performance.now();
-  await until("nine words", () => words >= 9, { interval: 1 });
-  assert.ok(performance.now() - startedAt >= 75, "it speaks too often");
+  await clock.pass(80);
+  assert.equal(words, 9);
   watchdog[Symbol.dispose]();
+  await clock.pass(80);
+  assert.equal(words, 9);
 });

@@ -1,6 +1,7 @@
 // The store of a proxy that works alone: bounded maps. No timer is in here; what has expired is not
 // seen any more and goes with the next sweep. No method waits, so each is atomic.
 
+import { systemClock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { PageRequest } from "../core/directory.ts";
 import type { Origin } from "../core/origin.ts";
@@ -52,7 +53,7 @@ export class MemoryStore implements Store {
 
   constructor(options: MemoryStoreOptions) {
     this.#options = options;
-    this.#now = options.now ?? (() => performance.now());
+    this.#now = options.now ?? systemClock.now;
     this.#time = options.time ?? (() => Math.round(this.#now()));
     this.#table = options.table ?? new RecordTable(options);
     this.#sessions = new SessionTable(options.maxSessions ?? DEFAULT_MAX_SESSIONS);

@@ -55,12 +55,8 @@ export interface RegistryOptions extends RegistrySettings {
   readonly sessions?: SessionControl;
   /** The process's own unless given. */
   readonly clock?: Clock;
-  /** In place of the clock's. */
-  readonly now?: () => number;
   /** Numbers from 0 up to but not including 1. */
   readonly random?: () => number;
-  /** In place of the clock's. */
-  readonly every?: (period: number, callback: () => Promise<void>) => Disposable;
 }
 
 const LOG = logger("registry");
@@ -108,7 +104,7 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     this.#metrics = metrics;
     this.#originTtl = options.originTtl;
     this.#permanent = options.permanent ?? [];
-    this.#now = options.now ?? (() => clock.now());
+    this.#now = () => clock.now();
     this.#vhosts = options.vhosts;
     this.#parts = new PartFinder(store, this.#now);
     this.#writes = new BackgroundWrites(metrics);
@@ -138,8 +134,7 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
       isRunning: (stream, origin) => this.#held.isRunning(stream, origin),
     });
     store.onLiveEnd = (stream) => this.#assertDivided(stream);
-    const every = options.every ?? ((...timer) => clock.every(...timer));
-    this.#timer = every(period, () => this.#upkeep());
+    this.#timer = clock.every(period, () => this.#upkeep());
   }
 
   /** Why requests are answered without the other proxies' agreement; undefined when all is well. */

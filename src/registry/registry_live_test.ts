@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { IDLE, other, STREAM, World } from "../../tests/contract/registry_world.ts";
+import { ProcessClock, VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Origin } from "../core/origin.ts";
 import { MemoryStore } from "./memory_store.ts";
@@ -46,10 +47,11 @@ Deno.test("a stream that is live no more goes on with its next publisher", async
 });
 
 Deno.test("of two proxies, one that fails to reach the owner moves nothing", async () => {
-  let now = 1_000;
-  const store = new MemoryStore({ maxOrigins: 10, maxStreams: 100, now: () => now });
-  await using one = await World.open({ store, now: () => now });
-  await using two = await World.open({ store, now: () => now });
+  const clock = new VirtualClock();
+  const process = new ProcessClock(clock);
+  const store = new MemoryStore({ maxOrigins: 10, maxStreams: 100, now: clock.now });
+  await using one = await World.open({ store, clock: process });
+  await using two = await World.open({ store, clock });
   await one.add("a", "b");
   const origin = await one.resolve("publisher");
   await one.registry.confirm("publisher");
@@ -57,13 +59,12 @@ Deno.test("of two proxies, one that fails to reach the owner moves nothing", asy
     two.registry.unreachable(origin, "rtmp");
     await assert.rejects(two.resolve("v", { ...PLAY, failed: [origin] }), isOutOfReach);
     await assert.rejects(two.resolve("p", { failed: [origin] }), isBusy);
-    now += 5_000;
-    await one.pass(5_000);
-    await two.pass(5_000);
+    await clock.pass(5_000);
   }
   assert.equal(await two.owner(), origin);
   // The lease of a proxy that has died keeps the stream for a while, not for ever.
-  now += 16_000;
+  process.kill();
+  await clock.pass(16_000);
   assert.equal(await two.resolve("p", { failed: [origin] }), other(origin));
 });
 
@@ -145,44 +146,16 @@ class Sessions implements SessionControl {
 /** A world whose origins answer probes unless they are named. */
 async function openProbed(silent: Set<string>) {
   const sessions = new Sessions();
-  const timers: { due: number; callback: () => void }[] = [];
-  const clock = { now: 1_000 };
   const world = await World.open({
     sessions,
-    store: new MemoryStore({ maxOrigins: 10, maxStreams: 100, now: () => clock.now }),
-    now: () => clock.now,
-    clock: {
-      now: () => clock.now,
-      after: (delay, callback) => {
-        const timer = { due: clock.now + delay, callback };
-        timers.push(timer);
-        return {
-          [Symbol.dispose]: () => timers.includes(timer) && timers.splice(timers.indexOf(timer), 1),
-        };
-      },
-      every: () => ({ [Symbol.dispose]: () => {} }),
-    },
     probe: (origin: Origin) => Promise.resolve(!silent.has(origin.id)),
   });
-  const pass = async (milliseconds: number) => {
-    const end = clock.now + milliseconds;
-    for (let turn = 0; turn < 20; turn++) await null;
-    for (let due = timers.filter((t) => t.due <= end); due.length > 0;) {
-      const [next] = due.sort((one, two) => one.due - two.due);
-      timers.splice(timers.indexOf(next!), 1);
-      clock.now = Math.max(clock.now, next!.due);
-      next!.callback();
-      for (let turn = 0; turn < 20; turn++) await null;
-      due = timers.filter((t) => t.due <= end);
-    }
-    clock.now = end;
-  };
-  return { world, sessions, pass };
+  return { world, sessions };
 }
 
 Deno.test("an origin that leaves three probes unanswered lets go of its streams", async () => {
   const silent = new Set<string>();
-  const { world, sessions, pass } = await openProbed(silent);
+  const { world, sessions } = await openProbed(silent);
   await using _end = world;
   await world.add("a", "b");
   const origin = await world.resolve("publisher");
@@ -190,28 +163,28 @@ Deno.test("an origin that leaves three probes unanswered lets go of its streams"
   await world.resolve("viewer", PLAY);
   silent.add(origin);
   world.registry.unreachable(origin, "rtmp");
-  await pass(3_900);
+  await world.pass(3_900);
   assert.deepEqual(sessions.ended, []);
-  await pass(200);
+  await world.pass(200);
   assert.deepEqual(sessions.ended, ["publisher origin_down", "viewer origin_down"]);
   assert.equal((await world.registry.origins()).find((o) => o.origin.id === origin)?.down, true);
   world.registry.release("publisher");
   world.registry.release("viewer");
   assert.equal(await world.resolve("back"), other(origin));
   silent.clear();
-  await pass(2_000);
+  await world.pass(2_000);
   assert.equal((await world.registry.origins()).find((o) => o.origin.id === origin)?.down, false);
 });
 
 Deno.test("an origin that answers probes loses nothing, however many clients fail", async () => {
-  const { world, sessions, pass } = await openProbed(new Set());
+  const { world, sessions } = await openProbed(new Set());
   await using _end = world;
   await world.add("a", "b");
   const origin = await world.resolve("publisher");
   await world.registry.confirm("publisher");
   for (let client = 0; client < 50; client++) {
     world.registry.unreachable(origin, "rtmp");
-    await pass(500);
+    await world.pass(500);
   }
   assert.deepEqual(sessions.ended, []);
   assert.equal(await world.owner(STREAM), origin);
@@ -219,7 +192,7 @@ Deno.test("an origin that answers probes loses nothing, however many clients fai
 
 Deno.test("an origin that sends is not down, although it takes no new connections", async () => {
   const silent = new Set<string>();
-  const { world, sessions, pass } = await openProbed(silent);
+  const { world, sessions } = await openProbed(silent);
   await using _end = world;
   await world.add("a", "b");
   const origin = await world.resolve("publisher");
@@ -229,12 +202,12 @@ Deno.test("an origin that sends is not down, although it takes no new connection
   for (let second = 1; second < 30; second++) {
     sessions.bytes.set("publisher", second);
     world.registry.unreachable(origin, "rtmp");
-    await pass(1_000);
+    await world.pass(1_000);
   }
   assert.deepEqual(sessions.ended, []);
-  await pass(4_000);
+  await world.pass(4_000);
   world.registry.unreachable(origin, "rtmp");
-  await pass(8_000);
+  await world.pass(8_000);
   assert.deepEqual(sessions.ended, ["publisher origin_down"]);
 });
 

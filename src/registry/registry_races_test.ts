@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { sampleOrigin } from "../../tests/contract/sample_origin.ts";
+import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import type { Metrics } from "../core/ports.ts";
 import { MemoryStore } from "./memory_store.ts";
 import { Registry } from "./registry.ts";
@@ -93,9 +94,8 @@ async function runSession(race: Race, session: string): Promise<void> {
 
 async function runRace(seed: number, proxies: number, check: boolean): Promise<number> {
   const random = seeded(seed);
-  let now = 0;
-  const clock = () => now;
-  await using store = new MemoryStore({ maxOrigins: 10, maxStreams: 10, now: clock });
+  const clock = new VirtualClock();
+  await using store = new MemoryStore({ maxOrigins: 10, maxStreams: 10, now: clock.now });
   await using stack = new AsyncDisposableStack();
   const registries: Registry[] = [];
   for (let proxy = 0; proxy < proxies; proxy++) {
@@ -104,9 +104,8 @@ async function runRace(seed: number, proxies: number, check: boolean): Promise<n
       metrics: NO_METRICS,
       originTtl: 300_000,
       streamIdle: 60_000,
-      now: clock,
+      clock,
       random,
-      every: () => ({ [Symbol.dispose]: () => {} }),
     });
     registries.push(stack.use(registry));
   }
@@ -115,7 +114,7 @@ async function runRace(seed: number, proxies: number, check: boolean): Promise<n
   await Promise.all(Array.from({ length: 60 }, (_, index) => runSession(race, `s${index}`)));
   await stack.disposeAsync();
   // What two proxies relied on may last for one lease more.
-  if (proxies > 1) now += 15_000;
+  if (proxies > 1) await clock.pass(15_000);
   return (await store.sweep()).streams;
 }
 

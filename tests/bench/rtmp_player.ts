@@ -1,5 +1,6 @@
 // A player that costs nearly nothing: it says connect, createStream and play and then waits.
 
+import { systemClock } from "../../src/core/clock.ts";
 import { ByteWriter } from "../../src/core/byte_writer.ts";
 import { TcpConnection } from "../../src/net/tcp_connection.ts";
 import { ChunkScanner, type ChunkVisitor } from "../../src/protocol/rtmp/chunk_scanner.ts";
@@ -31,7 +32,7 @@ export class IdlePlayer implements Disposable {
   ): Promise<IdlePlayer> {
     const peer = { host: "127.0.0.1", port };
     const conn = await Deno.connect({ hostname: peer.host, port });
-    const connection = new TcpConnection(conn, peer);
+    const connection = new TcpConnection(conn, peer, systemClock);
     const inbox = new Inbox();
     await connection.write(encodeGreeting((block) => crypto.getRandomValues(block)));
     await inbox.require(connection, 3073);

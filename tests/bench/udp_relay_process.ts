@@ -1,6 +1,7 @@
 // A UDP relay in a process of its own. Arguments: which one, and the origin's port. Answers every
 // question with its port, or, when the question is a list of sessions in JSON, after it took them.
 
+import { systemClock } from "../../src/core/clock.ts";
 import type { Metrics, SessionLog } from "../../src/core/ports.ts";
 import { UdpThread } from "../../src/net/udp/thread.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
@@ -19,6 +20,7 @@ async function openEngine(): Promise<number> {
   const thread = await UdpThread.open({
     module: new URL("../support/udp_forwarder.ts", import.meta.url),
     name: "bench",
+    clock: systemClock,
     choice: "libc",
     engine: { listen, tick: 100, maxLinks: 1000 },
     init: { origin, maxClients: 1000 },
@@ -63,6 +65,7 @@ async function openRtc(): Promise<RtcMediaRelay> {
   let ids = 0;
   return await RtcMediaRelay.open({
     listen,
+    clock: systemClock,
     engine: "libc",
     maxSessions: 1000,
     maxSessionsPerAddress: 1000,
@@ -88,6 +91,7 @@ async function openSrt(): Promise<number> {
   let ids = 0;
   const relay = await SrtRelay.open({
     listen,
+    clock: systemClock,
     engine: "libc",
     maxSessions: 1000,
     maxSessionsPerAddress: 1000,

@@ -1,6 +1,7 @@
 // Many origins and many streams at once over several proxies, and what they cost Redis.
 
 import assert from "node:assert/strict";
+import { systemClock } from "../../src/core/clock.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { firstWithRoomByHash } from "../../src/registry/rendezvous.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -8,7 +9,7 @@ import { pause, until } from "../support/wait.ts";
 import { RedisWorld } from "./redis_world.ts";
 import { sampleOrigin } from "./sample_origin.ts";
 
-const PERIOD = { every: () => ({ [Symbol.dispose]: () => {} }) };
+const CLOCK = { ...systemClock, every: () => ({ [Symbol.dispose]: () => {} }) };
 const TIMES = { originTtl: 60_000, streamIdle: 60_000 };
 const STREAMS = 10_000;
 const AT_ONCE = 250;
@@ -17,7 +18,7 @@ async function openRegistries(
   world: RedisWorld,
   stack: AsyncDisposableStack,
 ): Promise<readonly Registry[]> {
-  const options = { ...TIMES, ...PERIOD, pick: firstWithRoomByHash };
+  const options = { ...TIMES, clock: CLOCK, pick: firstWithRoomByHash };
   const opened = world.stores.map((store, at) => {
     return Registry.open({ store, metrics: world.counts[at]!, ...options });
   });

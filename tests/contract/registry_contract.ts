@@ -2,6 +2,7 @@
 // for two proxies; over a memory store both use the same one.
 
 import assert from "node:assert/strict";
+import { systemClock } from "../../src/core/clock.ts";
 import type { Metrics } from "../../src/core/ports.ts";
 import type { Choose } from "../../src/registry/placement.ts";
 import { Registry } from "../../src/registry/registry.ts";
@@ -16,9 +17,9 @@ const NO_METRICS: Metrics = { count: () => {}, gauge: () => {}, observe: () => {
 type Test = (one: Registry, two: Registry, settle: () => Promise<void>) => Promise<void>;
 
 function openRegistry(store: Store, pick: Choose | undefined): Promise<Registry> {
-  const period = { every: () => ({ [Symbol.dispose]: () => {} }) };
+  const clock = { ...systemClock, every: () => ({ [Symbol.dispose]: () => {} }) };
   const options = { originTtl: 60_000, streamIdle: 60_000, ...(pick ? { pick } : {}) };
-  return Registry.open({ store, metrics: NO_METRICS, ...options, ...period });
+  return Registry.open({ store, metrics: NO_METRICS, clock, ...options });
 }
 
 async function ownerOf(registry: Registry, stream: string, failed: string[] = []): Promise<string> {

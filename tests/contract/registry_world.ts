@@ -4,6 +4,7 @@ import { ProxyError } from "../../src/core/errors.ts";
 import type { StreamRequest } from "../../src/core/ports.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry, type RegistryOptions } from "../../src/registry/registry.ts";
+import { VirtualClock } from "../support/virtual_clock.ts";
 import { type SampleOrigin, sampleOrigin } from "./sample_origin.ts";
 
 /** The stream of whoever names none. */
@@ -16,15 +17,15 @@ export const ORIGIN_TTL = 300_000;
 /** A registry on an empty memory store, with a clock that the test moves. */
 export class World implements AsyncDisposable {
   readonly registry: Registry;
-  readonly #clock: { now: number; period: number; upkeep: () => Promise<void> };
+  readonly #clock: VirtualClock;
   readonly #counts: Map<string, number>;
 
+  /** @param options with a clock of its own a world is moved by that, not by `pass` */
   static async open(options: Partial<RegistryOptions> = {}): Promise<World> {
-    const clock = { now: 1_000, period: 0, upkeep: () => Promise.resolve() };
+    const clock = new VirtualClock();
     const counts = new Map<string, number>();
-    const now = () => clock.now;
     const registry = await Registry.open({
-      store: new MemoryStore({ maxOrigins: 10, maxStreams: 5_000, now }),
+      store: new MemoryStore({ maxOrigins: 10, maxStreams: 5_000, now: clock.now }),
       metrics: {
         count: (name, labels = {}, by = 1) => {
           const key = [name, ...Object.values(labels)].join(" ");
@@ -35,34 +36,21 @@ export class World implements AsyncDisposable {
       },
       originTtl: ORIGIN_TTL,
       streamIdle: IDLE,
-      now,
-      every: (period, callback) => {
-        Object.assign(clock, { period, upkeep: callback });
-        return { [Symbol.dispose]: () => {} };
-      },
+      clock,
       ...options,
     });
     return new World(registry, clock, counts);
   }
 
-  private constructor(
-    registry: Registry,
-    clock: { now: number; period: number; upkeep: () => Promise<void> },
-    counts: Map<string, number>,
-  ) {
+  private constructor(registry: Registry, clock: VirtualClock, counts: Map<string, number>) {
     this.registry = registry;
     this.#clock = clock;
     this.#counts = counts;
   }
 
-  /** Lets time pass, with the timer going off as often as it would. */
-  async pass(milliseconds: number): Promise<void> {
-    const end = this.#clock.now + milliseconds;
-    while (this.#clock.now + this.#clock.period <= end) {
-      this.#clock.now += this.#clock.period;
-      await this.#clock.upkeep();
-    }
-    this.#clock.now = end;
+  /** Lets time pass, with timers going off as they would. */
+  pass(milliseconds: number): Promise<void> {
+    return this.#clock.pass(milliseconds);
   }
 
   async add(...ids: string[]): Promise<void> {

@@ -4,6 +4,7 @@
 import { LiveSessions } from "../../src/api/session_log.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { VARIABLES } from "../../src/config/table.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import { HopMark } from "../../src/core/hop_mark.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { ampleMemory } from "./ample_memory.ts";
@@ -53,6 +54,7 @@ export class HttpRelayWorld implements AsyncDisposable {
     let ids = 0;
     const relay = stack.use(HttpRelay.open({
       listen: { host: "127.0.0.1", port: 0 },
+      clock: systemClock,
       limits: () => ({ maxConnections: 100, maxConnectionsPerAddress: 50 }),
       identifyMemory: ampleMemory(),
       timeouts: () => HTTP_TIMEOUTS,

@@ -3,6 +3,7 @@
 
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { LiveSessions } from "../../src/api/session_log.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import type { SessionRefused } from "../../src/core/ports.ts";
 import { parseCommand, property } from "../../src/protocol/rtmp/command.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
@@ -61,6 +62,7 @@ export class RtmpRelayWorld implements AsyncDisposable {
     let ids = 0;
     const relay = stack.use(RtmpRelay.open({
       listen: { host: "::", port: 0 },
+      clock: systemClock,
       limits: () => ({ maxConnections: 1_000, maxConnectionsPerAddress: 500 }),
       identifyMemory: ampleMemory(),
       timeouts: () => RTMP_TIMEOUTS,

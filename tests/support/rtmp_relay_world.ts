@@ -3,6 +3,7 @@
 
 import { LiveSessions } from "../../src/api/session_log.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
+import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import type { RtmpTimeouts } from "../../src/relay/rtmp/ports.ts";
@@ -89,6 +90,9 @@ export class AnsweringOrigin implements AsyncDisposable {
   }
 }
 
+/** What a test sets; the deadlines are by this clock. */
+export type RtmpRelayWorldOptions = Partial<RtmpTimeouts> & { readonly clock?: Clock };
+
 /** A relay, its origin and what it counts. */
 export class RtmpRelayWorld implements AsyncDisposable {
   readonly relay: RtmpRelay;
@@ -108,14 +112,13 @@ export class RtmpRelayWorld implements AsyncDisposable {
   }
 
   static async open(
-    timeouts: Partial<RtmpTimeouts> = {},
+    { clock = systemClock, ...timeouts }: RtmpRelayWorldOptions = {},
     origin = new AnsweringOrigin(),
   ): Promise<RtmpRelayWorld> {
     const metrics = new PrometheusMetrics();
     const sessions = new LiveSessions({ capacity: 100 });
     const errors: unknown[] = [];
     const stack = new AsyncDisposableStack();
-    stack.use(origin);
     const store = new MemoryStore({ maxOrigins: 10, maxStreams: 100 });
     const times = { originTtl: 60_000, streamIdle: 60_000 };
     const registry = stack.use(await Registry.open({ store, metrics, ...times }));
@@ -125,6 +128,7 @@ export class RtmpRelayWorld implements AsyncDisposable {
     let ids = 0;
     const relay = stack.use(RtmpRelay.open({
       listen: { host: "127.0.0.1", port: 0 },
+      clock,
       limits: () => ({ maxConnections: 100, maxConnectionsPerAddress: 50 }),
       identifyMemory: ampleMemory(),
       timeouts: () => ({ ...TIMEOUTS, ...timeouts }),
@@ -135,6 +139,8 @@ export class RtmpRelayWorld implements AsyncDisposable {
       newSession: () => `s${++ids}`,
       onError: (error) => errors.push(error),
     }));
+    // First of all, so that the relay has nobody to say goodbye to.
+    stack.use(origin);
     return new RtmpRelayWorld({ relay, origin, sessions, errors, metrics, stack });
   }
 

@@ -1,6 +1,7 @@
 // WebRTC signalling behind the HTTP API on a free port with a real registry, in this process, for
 // tests that need short deadlines and to look at what it tells the media relay.
 
+import { systemClock } from "../../src/core/clock.ts";
 import { httpApi, type HttpApiPorts } from "../../src/api/http_api.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { LiveSessions } from "../../src/api/session_log.ts";
@@ -81,6 +82,7 @@ export class SignalingWorld implements AsyncDisposable {
     let ids = 0;
     this.#signaling = this.#stack.use(Signaling.open({
       timeouts: () => ({ dial: 1_000, answer: 1_000, head: 500 }),
+      clock: systemClock,
       resolver: registry,
       rtcSessions: registry,
       media: this.media,
@@ -106,6 +108,7 @@ export class SignalingWorld implements AsyncDisposable {
       name: "HTTP API",
       listen: { host: "127.0.0.1", port: 0 },
       limits: () => ({ maxConnections: 50, maxConnectionsPerAddress: 20 }),
+      clock: systemClock,
       identifyMemory: ampleMemory(),
       timeouts: () => ({ head: 500, keepAlive: 500, stall: 500 }),
       handle,

@@ -3,6 +3,7 @@
 
 import { LiveSessions } from "../../src/api/session_log.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { SrtRelay } from "../../src/relay/srt/srt_relay.ts";
@@ -45,6 +46,7 @@ export class SrtWorld implements AsyncDisposable {
     const relay = stack.use(
       await SrtRelay.open({
         listen: { host: "127.0.0.1", port: 0 },
+        clock: systemClock,
         engine: "auto",
         maxSessions: 100,
         maxSessionsPerAddress: 100,

@@ -3,6 +3,7 @@
 import { AddressPolicy } from "../../src/api/address_policy.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { systemApi, type SystemApiPorts } from "../../src/api/system_api.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import type { Address } from "../../src/core/origin.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
@@ -39,6 +40,7 @@ export async function openDesk(options: Partial<SystemApiPorts> = {}): Promise<D
   const times = { originTtl: 60_000, streamIdle: 60_000 };
   const registry = await Registry.open({ store, metrics, ...times });
   const app = systemApi({
+    clock: systemClock,
     directory: registry,
     metrics,
     expose: () => metrics.expose(),

@@ -1,6 +1,8 @@
 // Waiting for something to become true, always with a deadline. Everything that the tests wait for
 // goes through here or through the end of a process; nothing waits for a guessed time.
 
+import { pause as pauseBy, systemClock, within as withinTime } from "../../src/core/clock.ts";
+
 /** How long and how often to look. */
 export interface WaitOptions {
   /** Milliseconds after which the wait fails; 10,000 unless told. */
@@ -44,21 +46,12 @@ export async function within<Value>(
   timeout: number,
   promise: Promise<Value>,
 ): Promise<Value> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`Cannot see ${what}: current value is nothing after ${timeout} ms`)),
-      timeout,
-    );
+  return await withinTime(systemClock, timeout, promise, () => {
+    throw new Error(`Cannot see ${what}: current value is nothing after ${timeout} ms`);
   });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** Resolves after `milliseconds`: the interval of a poll or of a heartbeat, never a guess. */
 export function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+  return pauseBy(systemClock, milliseconds);
 }

@@ -1,6 +1,7 @@
 // The rest of the places where the program looks at a text from outside, besides those in text_parsers.ts:
 // the handlers of web requests, with the library that finds their routes.
 
+import { systemClock } from "../../src/core/clock.ts";
 import { httpApi } from "../../src/api/http_api.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { openStaticFiles } from "../../src/api/static_files.ts";
@@ -42,6 +43,7 @@ async function ask(handle: Handler, path: string, names: readonly string[], text
 function openSystemApi(): Handler {
   const metrics = new PrometheusMetrics();
   const app = systemApi({
+    clock: systemClock,
     directory: {
       register: () => Promise.resolve(),
       origins: () => Promise.resolve([]),

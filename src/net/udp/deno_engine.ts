@@ -60,21 +60,22 @@ export class DenoEngine implements UdpEngine {
   }
 
   now(): number {
-    return performance.now();
+    return this.#options.clock.now();
   }
 
   async run(relay: UdpRelay, takeMail?: () => Promise<void>): Promise<void> {
     this.#relay = relay;
-    const ticker = setInterval(() => {
+    const { clock, tick } = this.#options;
+    const ticker = clock.every(tick, () => {
       this.#guard(() => relay.tick(this.now()));
       takeMail?.().catch((error) => this.#end.reject(error));
-    }, this.#options.tick);
+    });
     this.#start(this.#readFront(relay));
     for (const link of this.#links) this.#start(this.#readLink(link));
     try {
       await this.#end.promise;
     } finally {
-      clearInterval(ticker);
+      ticker[Symbol.dispose]();
       for (const link of this.#links) link.close();
       this.#front.close();
       await Promise.all(this.#loops);

@@ -57,7 +57,7 @@ export class LibcEngine implements UdpEngine {
   #relay: UdpRelay | undefined;
   /** Whether the last round was one of messages alone. */
   #hadMail = false;
-  #now = performance.now();
+  #now: number;
   #closing = false;
   /** Waits that have failed in a row. */
   #failures = 0;
@@ -67,6 +67,7 @@ export class LibcEngine implements UdpEngine {
 
   /** @throws ProxyError `internal` when the port cannot be bound */
   constructor(libc: c.Libc, options: UdpEngineOptions) {
+    this.#now = options.clock.now();
     this.#libc = libc;
     this.#options = options;
     this.#front = openFront(libc, options.listen, options.reusePort ?? false);
@@ -149,7 +150,7 @@ export class LibcEngine implements UdpEngine {
     const count = this.#libc.epoll_wait(this.#epoll, this.#events, BATCH, timeout);
     this.#failures = count < 0 ? this.#failures + 1 : 0;
     if (this.#failures > MAX_FAILURES) this.#fail();
-    this.#now = performance.now();
+    this.#now = this.#options.clock.now();
     // Never twice in a row, so that those who wake it cannot keep it from its work.
     const hadMail = this.#hadMail;
     this.#hadMail = !hadMail && this.#takeWake(count);

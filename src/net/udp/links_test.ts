@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { until } from "../../../tests/support/wait.ts";
 import { UdpPeer } from "../../../tests/support/udp_peer.ts";
+import { systemClock } from "../../core/clock.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { DenoEngine } from "./deno_engine.ts";
 import { noDrops } from "./drops.ts";
@@ -11,7 +12,7 @@ import { LinkIds } from "./link_ids.ts";
 import type { UdpLink } from "./port.ts";
 
 const ORIGIN = { host: "127.0.0.1", port: 9 };
-const LISTEN = { listen: { host: "127.0.0.1", port: 0 }, tick: 1000 };
+const LISTEN = { clock: systemClock, listen: { host: "127.0.0.1", port: 0 }, tick: 1000 };
 
 function isOverloaded(error: unknown): boolean {
   return error instanceof ProxyError && error.code === "overloaded";
@@ -152,9 +153,11 @@ Deno.test({
     const before = openDescriptors();
     const state = breakable(library.symbols);
     state.isBroken = true;
-    assert.throws(() => new LibcEngine(state.libc, { ...LISTEN, maxLinks: 3, wake }), /watch/);
     const noEpoll = { ...library.symbols, epoll_create1: () => -1 };
-    assert.throws(() => new LibcEngine(noEpoll, { ...LISTEN, maxLinks: 3, wake }), /watch/);
+    const options = { ...LISTEN, maxLinks: 3, wake };
+    for (const libc of [state.libc, noEpoll]) {
+      assert.throws(() => new LibcEngine(libc, options), /watch/);
+    }
     assert.equal(openDescriptors(), before, "and the handle of the other thread is not touched");
     assert.equal(library.symbols.close(wake), 0);
     library.close();

@@ -1,6 +1,7 @@
 // The inside of a UDP relay's Worker: opens the engine, runs the relay on it, takes commands from the
 // main thread and sends it reports and figures. A relay's worker module calls `serveUdpThread` once.
 
+import type { Clock } from "../../core/clock.ts";
 import { toProxyError } from "../../core/errors.ts";
 import { openEngine } from "./engine.ts";
 import { macroTurn } from "./macro_turn.ts";
@@ -35,6 +36,7 @@ interface WorkerScope<Init, Command, Report> {
 
 /** Serves the main thread's `UdpThread`. @param create makes the relay, once the port is bound */
 export function serveUdpThread<Init extends object, Command, Report>(
+  clock: Clock,
   create: (parts: ThreadRelayParts<Init, Report>) => ThreadRelay<Command>,
 ): void {
   const scope = globalThis as unknown as WorkerScope<Init, Command, Report>;
@@ -52,7 +54,7 @@ export function serveUdpThread<Init extends object, Command, Report>(
   scope.onmessage = ({ data }) => {
     if (data.type !== "open") return thread?.take(data);
     try {
-      thread = new RunningThread(scope, data, create);
+      thread = new RunningThread(scope, data, clock, create);
     } catch (error) {
       fail(scope, error);
     }
@@ -82,12 +84,13 @@ class RunningThread<Init extends object, Command, Report> {
   constructor(
     scope: WorkerScope<Init, Command, Report>,
     open: Extract<ToThread<Init, Command>, { type: "open" }>,
+    clock: Clock,
     create: (parts: ThreadRelayParts<Init, Report>) => ThreadRelay<Command>,
   ) {
     this.#scope = scope;
     this.#sent = new Int32Array(open.mail);
     this.#init = open.init;
-    this.#engine = openEngine(open.kind, open.engine);
+    this.#engine = openEngine(open.kind, { ...open.engine, clock });
     const { address, buffers } = this.#engine;
     scope.postMessage({ type: "opened", address, buffers });
     this.#relay = create({

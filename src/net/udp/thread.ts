@@ -1,9 +1,9 @@
 // The outside of a UDP relay's Worker: starts it, sends it commands and wakes it, hands its reports
 // on, ends it in order. Knows nothing of what the relay does.
 
+import { type Clock, within } from "../../core/clock.ts";
 import { ProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/origin.ts";
-import { Deadline } from "../deadline.ts";
 import { noDrops } from "./drops.ts";
 import { chooseLibc, type UdpEngineChoice } from "./engine.ts";
 import type { UdpDrops, UdpEngine, UdpEngineOptions } from "./port.ts";
@@ -20,8 +20,10 @@ export interface UdpThreadOptions<Init, Report> {
   readonly module: URL;
   /** What listens, for errors: "WebRTC". */
   readonly name: string;
+  /** Of this side; the Worker has its own. */
+  readonly clock: Clock;
   readonly choice: UdpEngineChoice;
-  readonly engine: Omit<UdpEngineOptions, "wake">;
+  readonly engine: Omit<UdpEngineOptions, "wake" | "clock">;
   /** Plain data for the relay. */
   readonly init: Init;
   readonly onReport: (report: Report) => void;
@@ -109,13 +111,13 @@ export class UdpThread<Init, Command, Report> implements AsyncDisposable {
     this.#isEnding = true;
     this.#takePong();
     this.#post({ type: "close" });
-    using _deadline = new Deadline(END_DEADLINE, () => this.#ended.resolve());
+    using _deadline = this.#options.clock.after(END_DEADLINE, () => this.#ended.resolve());
     await this.closed.catch(() => {});
     this.#terminate();
   }
 
   async #open(): Promise<void> {
-    const { name, init, engine } = this.#options;
+    const { name, clock, init, engine } = this.#options;
     const wake = this.#wake && { wake: this.#wake.fd };
     this.#worker.postMessage(
       {
@@ -126,10 +128,9 @@ export class UdpThread<Init, Command, Report> implements AsyncDisposable {
         init,
       } satisfies ToThread<Init, Command>,
     );
-    using _deadline = new Deadline(START_DEADLINE, () => {
-      this.#opened.reject(new ProxyError("internal", `Cannot start the ${name} thread in time`));
+    this.#where = await within(clock, START_DEADLINE, this.#opened.promise, () => {
+      throw new ProxyError("internal", `Cannot start the ${name} thread in time`);
     });
-    this.#where = await this.#opened.promise;
   }
 
   #post(message: Exclude<ToThread<Init, Command>, { type: "open" }>): void {

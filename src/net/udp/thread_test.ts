@@ -7,6 +7,7 @@ import {
   type ForwarderReport,
 } from "../../../tests/support/udp_forwarder.ts";
 import { until } from "../../../tests/support/wait.ts";
+import { systemClock } from "../../core/clock.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { noDrops } from "./drops.ts";
 import type { UdpDrops, UdpEngine } from "./port.ts";
@@ -30,6 +31,7 @@ class World implements AsyncDisposable {
     world.thread = await UdpThread.open({
       module: MODULE,
       name: "test",
+      clock: systemClock,
       choice,
       engine: { listen: { host, port: 0 }, tick: 20, maxLinks },
       init: { origin: { host, port: origin.port }, maxClients: 1000 },
@@ -161,6 +163,7 @@ for (const kind of KINDS) {
     const opening = UdpThread.open({
       module: MODULE,
       name: "test",
+      clock: systemClock,
       choice: kind,
       engine: { listen: { host: "127.0.0.1", port }, tick: 20, maxLinks: 1 },
       init: { origin: { host: "127.0.0.1", port: origin.port }, maxClients: 1 },

@@ -3,7 +3,7 @@
 // well. So no request waits for it twice, and a sick Redis is not given more to do.
 
 import { ErrorReply } from "@redis/client";
-import type { Clock } from "../../core/clock.ts";
+import { type Clock, within } from "../../core/clock.ts";
 import { logger } from "../../core/log.ts";
 import type { Metrics } from "../../core/ports.ts";
 import type { RedisCalls } from "./calls.ts";
@@ -75,7 +75,7 @@ export class Gate {
     if (!this.isOpen || !connection || wait <= 0) return undefined;
     const era = this.#era;
     try {
-      return await within(this.#options.clock, wait, call(connection));
+      return await answerWithin(this.#options.clock, wait, call(connection));
     } catch (error) {
       // What went wrong before the gate was opened anew says nothing about now.
       if (era === this.#era) this.shut(error);
@@ -118,21 +118,14 @@ export class Gate {
  * Settles as the promise does, or fails after so many milliseconds and a few more: when it was this
  * process that was too busy to look, what has come meanwhile is looked at first.
  */
-export async function within<T>(clock: Clock, wait: number, promise: Promise<T>): Promise<T> {
-  let timer: Disposable | undefined;
+function answerWithin<T>(clock: Clock, wait: number, answer: Promise<T>): Promise<T> {
   const due = clock.now() + wait;
-  const late = new Promise<never>((_, reject) => {
-    const fail = () => reject(new LateAnswer("Redis did not answer in time"));
-    timer = clock.after(wait, () => {
-      const wasBusy = clock.now() - due > BUSY;
-      timer = clock.after(wasBusy ? LOOK_AGAIN.busy : LOOK_AGAIN.idle, fail);
+  return within(clock, wait, answer, () => {
+    const again = clock.now() - due > BUSY ? LOOK_AGAIN.busy : LOOK_AGAIN.idle;
+    return within(clock, again, answer, () => {
+      throw new LateAnswer("Redis did not answer in time");
     });
   });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    timer?.[Symbol.dispose]();
-  }
 }
 
 function kindOf(error: unknown): keyof typeof TROUBLES {

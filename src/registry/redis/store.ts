@@ -3,7 +3,7 @@
 // the copy, in a way that lets every other proxy come to the same. Knows no protocol of a client.
 
 import type { PageRequest } from "../../core/directory.ts";
-import { type Clock, systemClock } from "../../core/clock.ts";
+import { type Clock, systemClock, within } from "../../core/clock.ts";
 import { ProxyError } from "../../core/errors.ts";
 import type { Origin } from "../../core/origin.ts";
 import type { Metrics, RtcSession } from "../../core/ports.ts";
@@ -15,7 +15,7 @@ import type { OpenCalls } from "./calls.ts";
 import { Batcher } from "./batcher.ts";
 import { FleetBook } from "./fleet_book.ts";
 import { Follower } from "./follower.ts";
-import { Gate, within } from "./gate.ts";
+import { Gate } from "./gate.ts";
 import { GivenUp } from "./given_up.ts";
 import { Keys } from "./keys.ts";
 import { RedisLink } from "./link.ts";
@@ -105,7 +105,7 @@ export class RedisStore implements Store {
    */
   static async open(options: RedisStoreOptions): Promise<RedisStore> {
     const store = new RedisStore(options);
-    await within(store.#clock, FIRST_CONNECTION, store.#link.tried).catch(() => {});
+    await within(store.#clock, FIRST_CONNECTION, store.#link.tried, () => {});
     return store;
   }
 
@@ -323,7 +323,7 @@ export class RedisStore implements Store {
   /** Writes what is still to be written, if that does not take long, and ends the connection. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timer[Symbol.dispose]();
-    await within(this.#clock, LAST_WRITES, this.flush()).catch(() => {});
+    await within(this.#clock, LAST_WRITES, this.flush(), () => {}).catch(() => {});
     await this.#link[Symbol.asyncDispose]();
     await this.#upkeep.idle();
     this.#table.clear();

@@ -1,7 +1,6 @@
 // The HTTP front: a port, what is asked for there, and the requests under way with their bounds,
 // their sweep and their end. Media goes to origins; everything else is answered by a given handler.
 
-import { systemClock } from "../../core/clock.ts";
 import type { EndedBy, RelaySessions } from "../../core/ports.ts";
 import type { ListenAddress } from "../../core/endpoint.ts";
 import type { OriginStatus } from "../../core/directory.ts";
@@ -71,7 +70,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
 
   private constructor(options: HttpRelayOptions) {
     this.#options = options;
-    const pool = new OriginPool();
+    const pool = new OriginPool(options.clock);
     this.#services = { ports: options, pool, forwarder: new Forwarder(options, pool, "http") };
     this.#files = new OriginFiles(options, this.#services.forwarder);
     try {
@@ -86,7 +85,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
       throw error;
     }
     this.#sweeper = new Sweeper({
-      clock: systemClock,
+      clock: options.clock,
       timeouts: () => options.timeouts(),
       sweep: (elapsed) => this.#sweep(elapsed),
     });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../../core/clock.ts";
 import { MemoryBudget } from "../../core/memory_budget.ts";
 import { ampleMemory } from "../../../tests/support/ample_memory.ts";
 import { HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
@@ -71,6 +72,7 @@ Deno.test("a body counts with its head until it is answered", async () => {
     name: "HTTP API",
     listen: { host: "127.0.0.1", port: 0 },
     limits: () => ({ maxConnections: 4, maxConnectionsPerAddress: 3 }),
+    clock: systemClock,
     identifyMemory,
     timeouts: () => ({ head: 5_000, keepAlive: 5_000, stall: 5_000 }),
     handle: async (request) => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
 import { HTTP_TIMEOUTS, HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
 import { ScriptedHttpOrigin, writeText } from "../../../tests/support/scripted_http_origin.ts";
+import { VirtualClock } from "../../../tests/support/virtual_clock.ts";
 import { until } from "../../../tests/support/wait.ts";
 
 const HEAD = "HTTP/1.1 200 OK\r\nContent-Type: video/x-flv\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -131,11 +132,13 @@ Deno.test("a player that takes nothing is let go, and its origin was not read on
 
 Deno.test("a stream in which nothing moves ends after the idle time", async () => {
   await using origin = liveOrigin();
-  const timeouts = { ...HTTP_TIMEOUTS, idle: 400 };
-  await using world = await HttpRelayWorld.open({ timeouts: () => timeouts });
+  const clock = new VirtualClock();
+  await using world = await HttpRelayWorld.open({ clock });
   await world.addOrigin("o", origin.port);
   using client = await world.client();
   await client.get(TARGET);
+  await client.until("hello\r\n");
+  await clock.pass(HTTP_TIMEOUTS.idle + 2_000);
   await client.until();
   assert.equal(client.body, "5\r\nhello\r\n0\r\n\r\n");
   assert.equal(await world.metric(`${CLOSED}{reason="idle"}`), 1);

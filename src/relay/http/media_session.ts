@@ -136,11 +136,11 @@ export class MediaSession {
     const { hopMark } = ports;
     const trustedProxies = ports.trustedProxies();
     const { peer } = connection;
-    const startedAt = performance.now();
+    const startedAt = ports.clock.now();
     const changes = { query, readable: isPlaylist, peer, trustedProxies, hopMark };
     const forwarded = await this.#forward(outgoingRequest(request, changes));
     this.#forwarded = forwarded;
-    const seconds = (performance.now() - startedAt) / 1000;
+    const seconds = (ports.clock.now() - startedAt) / 1000;
     ports.metrics.observe("srs_proxy_first_byte_seconds", seconds, { protocol: "http" });
     if (forwarded.response.status === 404) await this.#requireOffered();
     const isContent = forwarded.response.status === 200 && request.method === "GET";

@@ -3,6 +3,7 @@
 // Knows no registry, only a list of origins; giving the file out is not its business.
 
 import type { Cidr } from "../../core/cidr.ts";
+import type { Clock } from "../../core/clock.ts";
 import type { OriginStatus } from "../../core/directory.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { ExpiringMap } from "../../core/expiring_map.ts";
@@ -35,6 +36,7 @@ const EXTENSIONS: ReadonlySet<string> = new Set([
 
 /** What the search needs of its surroundings. */
 export interface OriginFilesPorts {
+  readonly clock: Clock;
   readonly metrics: Metrics;
   trustedProxies(): readonly Cidr[];
   readonly hopMark: HopMark;
@@ -106,16 +108,17 @@ export class OriginFiles {
 
   async #holderOf(wanted: WantedFile): Promise<string | undefined> {
     const { name } = wanted;
-    const now = performance.now();
+    const { clock, metrics } = this.#ports;
+    const now = clock.now();
     if (this.#missing.get(name, now)) return undefined;
     const origins = (await this.#ports.origins()).filter(isOffering).map(({ origin }) => origin);
     const known = this.#found.get(name, now);
     if (known !== undefined && origins.some(({ id }) => id === known)) return known;
     const holder = await this.#search(wanted, origins);
     const result = holder === undefined ? "missing" : "found";
-    this.#ports.metrics.count("srs_proxy_http_file_searches_total", { result });
-    if (holder !== undefined) this.#found.set(name, holder, performance.now());
-    else if (!wanted.gone.aborted) this.#missing.set(name, true, performance.now());
+    metrics.count("srs_proxy_http_file_searches_total", { result });
+    if (holder !== undefined) this.#found.set(name, holder, clock.now());
+    else if (!wanted.gone.aborted) this.#missing.set(name, true, clock.now());
     return holder;
   }
 
@@ -126,7 +129,7 @@ export class OriginFiles {
     }
     this.#searches++;
     const over = new AbortController();
-    const timer = setTimeout(() => over.abort(), DEADLINE);
+    using _deadline = this.#ports.clock.after(DEADLINE, () => over.abort());
     const gone = AbortSignal.any([wanted.gone, over.signal]);
     const left = shuffled(origins).slice(0, MOST_ORIGINS);
     let holder: string | undefined;
@@ -141,7 +144,6 @@ export class OriginFiles {
       await Promise.all(Array.from({ length: AT_A_TIME }, askOn));
       return holder;
     } finally {
-      clearTimeout(timer);
       this.#searches--;
     }
   }

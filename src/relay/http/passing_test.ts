@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
 import { parseCidr } from "../../core/cidr.ts";
+import { ampleMemory } from "../../../tests/support/ample_memory.ts";
 import { HTTP_TIMEOUTS, HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
 import {
   type Answer,
   ScriptedHttpOrigin,
   writeText,
 } from "../../../tests/support/scripted_http_origin.ts";
+import { VirtualClock } from "../../../tests/support/virtual_clock.ts";
 import { until } from "../../../tests/support/wait.ts";
 
 const KEY = { vhost: "tv.example", app: "live", stream: "show", key: "tv.example/live/show" };
@@ -146,7 +148,8 @@ Deno.test("errors of the proxy are short, name nobody and match what happened", 
     writeText(connection, "ICY 200 OK\r\n\r\n")
   );
   await using leaver = new ScriptedHttpOrigin((connection) => connection.close());
-  await using world = await HttpRelayWorld.open();
+  const clock = new VirtualClock();
+  await using world = await HttpRelayWorld.open({ clock });
   const errors: [string, string][] = [];
   for (
     const [id, port] of [
@@ -157,7 +160,12 @@ Deno.test("errors of the proxy are short, name nobody and match what happened", 
     ] as const
   ) {
     await world.addOrigin(id, port);
-    const client = await world.ask(partOf(id));
+    const asking = world.ask(partOf(id));
+    if (id === "silent") {
+      await until("it be asked", () => silent.requests.length === 1);
+      await clock.pass(HTTP_TIMEOUTS.answer);
+    }
+    const client = await asking;
     errors.push([`${id} ${client.status}`, client.body]);
   }
   assert.deepEqual(errors, [
@@ -303,14 +311,19 @@ Deno.test("other methods, bodies and ambiguous requests reach no origin", async 
 });
 
 Deno.test("a head that does not come to its end is waited for as long as allowed", async () => {
-  const timeouts = { ...HTTP_TIMEOUTS, head: 100, keepAlive: 100 };
-  await using world = await HttpRelayWorld.open({ timeouts: () => timeouts });
+  const clock = new VirtualClock();
+  const identifyMemory = ampleMemory();
+  await using world = await HttpRelayWorld.open({ clock, identifyMemory });
+  const timers = clock.pending;
   using slow = await world.client();
   await slow.send("GET /live/show.flv HTTP/1.1\r\nHost:");
-  await slow.until();
-  assert.equal(slow.text, "");
   using idle = await world.client();
-  await idle.until();
+  await until("both be there", () => {
+    return clock.pending === timers + 2 && identifyMemory.taken > 0;
+  });
+  await clock.pass(HTTP_TIMEOUTS.head);
+  await Promise.all([slow.until(), idle.until()]);
+  assert.equal(slow.text, "");
   assert.equal(await world.metric('srs_proxy_http_refused_total{reason="head_timeout"}'), 1);
 });
 

@@ -1,6 +1,7 @@
 // What the HTTP relay is given: its limits and the ports to the rest of the program.
 
 import type { Cidr } from "../../core/cidr.ts";
+import type { Clock } from "../../core/clock.ts";
 import type { Metrics, PartLocator, Resolver, SessionLog } from "../../core/ports.ts";
 import type { HopMark } from "../../core/hop_mark.ts";
 import type { PathTemplate } from "../../core/path_template.ts";
@@ -17,6 +18,7 @@ export interface HttpTimeouts extends OriginHttpTimeouts {
 /** Everything the HTTP relay needs of its surroundings. */
 export interface HttpPorts {
   timeouts(): HttpTimeouts;
+  readonly clock: Clock;
   readonly resolver: Resolver & PartLocator;
   readonly sessions: SessionLog;
   readonly metrics: Metrics;

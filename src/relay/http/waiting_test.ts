@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { HTTP_TIMEOUTS, HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
 import { ScriptedHttpOrigin, writeText } from "../../../tests/support/scripted_http_origin.ts";
+import { VirtualClock } from "../../../tests/support/virtual_clock.ts";
 import { until } from "../../../tests/support/wait.ts";
 
 const BEGUN = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
@@ -45,9 +46,13 @@ Deno.test("a viewer waits for its stream for longer than an answer may take", as
 
 Deno.test("it waits for the idle time at most, and nobody is blamed", async () => {
   await using origin = silentOrigin();
-  await using world = await HttpRelayWorld.open({ timeouts: () => ({ ...IMPATIENT, idle: 400 }) });
+  const clock = new VirtualClock();
+  await using world = await HttpRelayWorld.open({ clock });
   await world.addOrigin("o", origin.port);
-  const client = await world.ask(TARGET);
+  const asking = world.ask(TARGET);
+  await until("the origin be asked", () => origin.requests.length === 1);
+  await clock.pass(HTTP_TIMEOUTS.idle + 2_000);
+  const client = await asking;
   assert.equal(client.status, 404);
   assert.equal(client.body, "Stream has not begun\n");
   await until("the origin be left", () => origin.open.size === 0);
@@ -78,6 +83,7 @@ Deno.test("a viewer that waits is told when the process is about to end", async 
   world.drain();
   await client.until();
   assert.equal(client.status, 503);
+  client.close();
   await world.relay.idle();
 });
 

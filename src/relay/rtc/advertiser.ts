@@ -1,6 +1,7 @@
 // The addresses at which clients are told to reach the proxy's media: those that are configured,
 // else the one that the request asks for, else none, which leaves the origin's.
 
+import type { Clock } from "../../core/clock.ts";
 import { normalizeIp } from "../../core/endpoint.ts";
 import { type MediaTarget, parseMediaTarget } from "../../core/media_target.ts";
 import { NameLookup } from "../../net/name_lookup.ts";
@@ -11,10 +12,11 @@ import type { Advertised } from "../../protocol/rtc/answer.ts";
 export class Advertiser {
   readonly #candidates: () => readonly MediaTarget[];
   readonly #port: number;
-  readonly #names = new NameLookup();
+  readonly #names: NameLookup;
 
   /** @param port the proxy's own UDP port */
-  constructor(candidates: () => readonly MediaTarget[], port: number) {
+  constructor(clock: Clock, candidates: () => readonly MediaTarget[], port: number) {
+    this.#names = new NameLookup(clock);
     this.#candidates = candidates;
     this.#port = port;
   }

@@ -2,6 +2,7 @@
 // ended, their place in the registry and in the log. The datagrams are moved by a thread of their
 // own, which waits for nothing here.
 
+import { type Clock, within } from "../../core/clock.ts";
 import type { ListenAddress } from "../../core/endpoint.ts";
 import { formatAddress } from "../../core/endpoint.ts";
 import { ProxyError, toProxyError } from "../../core/errors.ts";
@@ -16,7 +17,6 @@ import type {
   RtcSessions,
   SessionLog,
 } from "../../core/ports.ts";
-import { Deadline } from "../../net/deadline.ts";
 import { TaskGroup } from "../../net/task_group.ts";
 import type { UdpEngineChoice } from "../../net/udp/engine.ts";
 import type { UdpEngine } from "../../net/udp/port.ts";
@@ -45,6 +45,7 @@ export type RtcMediaLimits = Omit<MediaInit, "maxPaths">;
 /** What the relay needs of its surroundings. */
 export interface RtcMediaOptions extends RtcMediaLimits {
   readonly listen: ListenAddress;
+  readonly clock: Clock;
   readonly engine: UdpEngineChoice;
   readonly reusePort?: boolean;
   /**
@@ -86,7 +87,7 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
   /** Who has asked for sessions that have not begun in time; their media may still come. */
   readonly #late: ExpiringMap<string, string>;
   readonly #tasks: TaskGroup;
-  readonly #renewer: ReturnType<typeof setInterval>;
+  readonly #renewer: Disposable;
   #thread!: UdpThread<MediaInit, MediaCommand, MediaReport>;
   #limits: RtcMediaLimits;
   #isDraining = false;
@@ -100,7 +101,7 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
     this.#places = new SessionPlaces(() => ({ ...this.#limits, maxSessions }));
     this.#late = new ExpiringMap({ capacity: 2 * maxSessions, ttl: UNUSED_RECORD_TTL });
     this.#tasks = new TaskGroup(options.onError);
-    this.#renewer = setInterval(() => this.#renew(), RENEW);
+    this.#renewer = options.clock.every(RENEW, () => this.#renew());
   }
 
   /** @throws ProxyError `internal` when the port cannot be bound */
@@ -110,7 +111,7 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
       relay.#thread = await relay.#openThread();
       return relay;
     } catch (error) {
-      clearInterval(relay.#renewer);
+      relay.#renewer[Symbol.dispose]();
       throw error;
     }
   }
@@ -189,7 +190,7 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.drain();
-    clearInterval(this.#renewer);
+    this.#renewer[Symbol.dispose]();
     await this.#endThread();
     await this.#tasks.idle();
   }
@@ -204,11 +205,12 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
   }
 
   #openThread(): Promise<UdpThread<MediaInit, MediaCommand, MediaReport>> {
-    const { listen, engine: choice, reusePort = false } = this.#options;
+    const { listen, clock, engine: choice, reusePort = false } = this.#options;
     const init = this.#initOf(this.#options);
     return UdpThread.open({
       module: MODULE,
       name: "WebRTC",
+      clock,
       choice,
       engine: { listen, tick: TICK, maxLinks: init.maxPaths, reusePort },
       init,
@@ -261,10 +263,10 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
   }
 
   async #untilKnown({ rtc, known }: OpenSession): Promise<void> {
-    const late = new ProxyError("overloaded", "Cannot take more WebRTC sessions now");
-    using _deadline = new Deadline(TAKE_OVER, () => known.reject(late));
     try {
-      await known.promise;
+      await within(this.#options.clock, TAKE_OVER, known.promise, () => {
+        throw new ProxyError("overloaded", "Cannot take more WebRTC sessions now");
+      });
     } catch (error) {
       this.end(rtc.user, "never_started");
       throw error;
@@ -303,7 +305,7 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
     }
     try {
       if (found && !this.#isDraining) {
-        using place = this.#places.take(this.#late.get(user, performance.now()));
+        using place = this.#places.take(this.#late.get(user, this.#options.clock.now()));
         return await this.#open(found, place, { isWanted: true });
       }
     } catch (error) {
@@ -344,7 +346,7 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
     place[Symbol.dispose]();
     known.reject(new ProxyError("overloaded", "Cannot take this WebRTC session"));
     if (hold === undefined) {
-      if (place.client !== undefined) this.#late.set(user, place.client, performance.now());
+      if (place.client !== undefined) this.#late.set(user, place.client, this.#options.clock.now());
       // Its media may have gone to another proxy, which keeps the record.
       this.#count("srs_proxy_rtc_sessions_unused_total", { reason });
       return;
@@ -357,7 +359,7 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
   }
 
   #renew(): void {
-    this.#late.expire(performance.now());
+    this.#late.expire(this.#options.clock.now());
     for (const { rtc, hold } of this.#sessions.values()) {
       if (hold) this.#tasks.run(() => this.#keepRecord(rtc));
     }

@@ -57,7 +57,7 @@ export class OpenSessions {
 
   /** The session is over, whatever it has become by restarts. */
   async end(user: string, reason: string): Promise<void> {
-    const now = performance.now();
+    const now = this.#ports.clock.now();
     const newest = this.#restarted.get(user, now)?.session.user;
     this.#restarted.delete(user, now);
     for (const one of newest === undefined ? [user] : [user, newest]) await this.#end(one, reason);
@@ -70,7 +70,7 @@ export class OpenSessions {
    * @returns `isProved` tells whether the address has been made for this very session
    */
   async find(tag: SessionTag): Promise<{ session: RtcSession; isProved: boolean } | undefined> {
-    const restarted = this.#restarted.get(tag.user, performance.now());
+    const restarted = this.#restarted.get(tag.user, this.#ports.clock.now());
     if (restarted !== undefined) {
       return { session: restarted.session, isProved: restarted.proof === tag.proof };
     }
@@ -85,9 +85,9 @@ export class OpenSessions {
    * @throws ProxyError as `open` does
    */
   async restart(tag: SessionTag, session: RtcSession, place: SessionPlace): Promise<void> {
-    const known = this.#restarted.get(tag.user, performance.now());
+    const known = this.#restarted.get(tag.user, this.#ports.clock.now());
     await this.open(session, place, known?.session.user ?? tag.user);
-    const now = performance.now();
+    const now = this.#ports.clock.now();
     this.#restarted.expire(now);
     this.#restarted.set(tag.user, { proof: tag.proof, session }, now);
   }

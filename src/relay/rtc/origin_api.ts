@@ -45,11 +45,12 @@ export interface OriginAnswer {
 /** The origins' APIs. */
 export class OriginApi implements Disposable {
   readonly #ports: SignalingPorts;
-  readonly #pool = new OriginPool();
+  readonly #pool: OriginPool;
   readonly #forwarder: Forwarder;
 
   constructor(ports: SignalingPorts) {
     this.#ports = ports;
+    this.#pool = new OriginPool(ports.clock);
     this.#forwarder = new Forwarder(ports, this.#pool, "api");
   }
 

@@ -2,6 +2,7 @@
 // the relay of media are to each other.
 
 import type { Cidr } from "../../core/cidr.ts";
+import type { Clock } from "../../core/clock.ts";
 import type { HopMark } from "../../core/hop_mark.ts";
 import type { MediaTarget } from "../../core/media_target.ts";
 import type { MemoryBudget } from "../../core/memory_budget.ts";
@@ -47,6 +48,7 @@ export interface SignalingTimeouts extends OriginHttpTimeouts {
 /** Everything that signalling needs of its surroundings. */
 export interface SignalingPorts {
   timeouts(): SignalingTimeouts;
+  readonly clock: Clock;
   readonly resolver: Resolver & PartLocator;
   readonly rtcSessions: RtcSessions;
   readonly media: RtcMedia;

@@ -2,7 +2,7 @@
 // for which an origin is asked. A body has its own deadline and no place, so that senders who take their
 // time keep nobody out; and no address gets so much of either that nothing is left for others.
 
-import { readBoundedBytes } from "../../core/bounded_body.ts";
+import { type BodyBounds, readBoundedBytes } from "../../core/bounded_body.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { FairShare, type Share } from "../../core/fair_share.ts";
 import type { MemoryBudget, MemoryHold } from "../../core/memory_budget.ts";
@@ -44,7 +44,7 @@ export class RequestHold implements Disposable {
    */
   readBody(
     request: Request,
-    bounds: { readonly limit: number; readonly deadline: number },
+    bounds: Omit<BodyBounds, "memory">,
   ): Promise<Uint8Array<ArrayBuffer>> {
     return readBoundedBytes(request, { ...bounds, memory: this.#memory });
   }

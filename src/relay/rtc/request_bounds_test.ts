@@ -1,6 +1,7 @@
 // What many requests at once may hold, and that those of one address keep nobody else out.
 
 import assert from "node:assert/strict";
+import { systemClock } from "../../core/clock.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { MemoryBudget } from "../../core/memory_budget.ts";
 import { CHROMIUM_OFFER, SRS_ANSWER } from "../../../tests/support/cases/rtc_sdp_cases.ts";
@@ -10,6 +11,7 @@ import {
   writeText,
 } from "../../../tests/support/scripted_http_origin.ts";
 import { SignalingWorld } from "../../../tests/support/signaling_world.ts";
+import { VirtualClock } from "../../../tests/support/virtual_clock.ts";
 import { until, within } from "../../../tests/support/wait.ts";
 import { RequestBounds } from "./request_bounds.ts";
 
@@ -47,7 +49,8 @@ function tally(answers: readonly Response[]): Record<number, number> {
 
 Deno.test("a thousand bodies that do not come keep nobody out, at the same address neither", async () => {
   await using origin = new ScriptedHttpOrigin(accepts);
-  await using world = await SignalingWorld.open();
+  const clock = new VirtualClock();
+  await using world = await SignalingWorld.open({ clock });
   await world.addOrigin("vid-1", [origin.port]);
   const slow = { host: "192.0.2.1", port: 4711 };
   const held = Array.from({ length: 1_100 }, () => world.signal(offer(stalledBody()), slow));
@@ -55,15 +58,15 @@ Deno.test("a thousand bodies that do not come keep nobody out, at the same addre
     const answer = await world.signal(offer(), { host, port: 4712 });
     assert.equal(answer.status, 201, await answer.text());
   }
+  await clock.pass(500);
   assert.deepEqual(tally(await Promise.all(held)), { 408: 1_100 });
 });
 
 Deno.test("offers that an origin does not answer leave room for those of other addresses", async () => {
   let answer = staysSilent;
   await using origin = new ScriptedHttpOrigin((connection, request) => answer(connection, request));
-  await using world = await SignalingWorld.open({
-    timeouts: () => ({ dial: 5_000, answer: 4_000, head: 500 }),
-  });
+  const clock = new VirtualClock();
+  await using world = await SignalingWorld.open({ clock });
   Object.assign(world.media.limits, LIMITS);
   await world.addOrigin("vid-1", [origin.port]);
   const from = (host: string) => world.signal(offer(), { host, port: 4711 });
@@ -73,6 +76,7 @@ Deno.test("offers that an origin does not answer leave room for those of other a
   answer = accepts;
   assert.equal((await from("192.0.2.2")).status, 201);
   assert.equal((await from("2001:db8:0:1::1")).status, 201);
+  await clock.pass(1_000);
   assert.deepEqual(tally(await Promise.all(held)), { 503: 150, 504: 750 });
   assert.equal((await from("192.0.2.1")).status, 201, "what was held is free again");
 });
@@ -143,7 +147,8 @@ Deno.test("the memory of bodies is shared too, and given back", async () => {
   const read = (client: string) => {
     const hold = bounds.open(client);
     const request = offer(new Uint8Array(60_000));
-    return hold.readBody(request, { limit: 65_536, deadline: 10_000 }).then(() => hold);
+    const body = { limit: 65_536, deadline: 10_000, clock: systemClock };
+    return hold.readBody(request, body).then(() => hold);
   };
   const holds = [];
   const isFull = (error: unknown) => error instanceof ProxyError && error.code === "overloaded";

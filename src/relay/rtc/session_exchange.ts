@@ -73,8 +73,9 @@ export class SessionExchange {
     if (mediaTypeOf(web.headers.get("content-type")) !== FRAGMENT) {
       return refuse(415, `Cannot take a body other than ${FRAGMENT}`, { "accept-patch": FRAGMENT });
     }
-    const deadline = this.#services.ports.timeouts().head;
-    const body = await hold.readBody(web, { limit: MAX_FRAGMENT, deadline });
+    const { clock, timeouts } = this.#services.ports;
+    const bounds = { limit: MAX_FRAGMENT, deadline: timeouts().head, clock };
+    const body = await hold.readBody(web, bounds);
     const fragment = parseSdpFragment(textOfBytes(body));
     hold.begin();
     const known = await this.#findSession();

@@ -40,7 +40,7 @@ export class Signaling implements AsyncDisposable {
       ports,
       api: new OriginApi(ports),
       sessions: new OpenSessions(ports),
-      advertiser: new Advertiser(ports.candidates, ports.mediaPort),
+      advertiser: new Advertiser(ports.clock, ports.candidates, ports.mediaPort),
       tasks: new TaskGroup((error) => ports.onError(error)),
     };
   }
@@ -112,8 +112,8 @@ export class Signaling implements AsyncDisposable {
     const isSdp = isBare(endpoint.kind);
     if (this.#ports.isDraining()) throw new ProxyError("draining", "Server is about to end");
     const { length: limit } = SDP_BOUNDS;
-    const deadline = this.#ports.timeouts().head;
-    const body = await hold.readBody(web, { limit, deadline });
+    const { clock, timeouts } = this.#ports;
+    const body = await hold.readBody(web, { limit, deadline: timeouts().head, clock });
     if (isSdp && !mayBeOffer(mediaTypeOf(web.headers.get("content-type")), body)) {
       return refuse(415, `Cannot take a body other than ${SDP}`, { "accept-post": SDP });
     }

@@ -10,6 +10,7 @@ import {
   writeText,
 } from "../../../tests/support/scripted_http_origin.ts";
 import { SignalingWorld } from "../../../tests/support/signaling_world.ts";
+import { VirtualClock } from "../../../tests/support/virtual_clock.ts";
 import { until } from "../../../tests/support/wait.ts";
 
 const WHIP = "/rtc/v1/whip/?app=live&stream=show";
@@ -129,10 +130,14 @@ Deno.test("what a client says it accepts is not looked at, as SRS does not", asy
 });
 
 Deno.test("a body that does not come is not waited for", async () => {
-  await using world = await SignalingWorld.open();
+  const clock = new VirtualClock();
+  await using world = await SignalingWorld.open({ clock });
+  const timers = clock.pending;
   using client = await RawHttpClient.open(world.port);
   const head = `POST ${WHIP} HTTP/1.1\r\nHost: a\r\n${SDP_TYPE}\r\nContent-Length: 900\r\n\r\n`;
   await client.send(`${head}v=0\r\n`);
+  await until("the body be waited for", () => clock.pending > timers);
+  await clock.pass(500);
   assert.match(await client.until(), /^HTTP\/1\.1 408 /);
 });
 

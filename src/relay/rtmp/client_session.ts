@@ -7,7 +7,7 @@ import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
 import { type MemoryHold, MemoryLimitError } from "../../core/memory_budget.ts";
 import type { EndedBy } from "../../core/ports.ts";
 import { streamKeyFromRtmp } from "../../core/stream_key.ts";
-import { Deadline } from "../../net/deadline.ts";
+import type { Deadline } from "../../net/deadline.ts";
 import { Inbox } from "../../net/inbox.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
 import { ChunkRelay } from "../../protocol/rtmp/chunk_relay.ts";
@@ -118,7 +118,7 @@ export class ClientSession {
   }
 
   async #shakeHands(): Promise<boolean> {
-    using deadline = this.#deadline(this.#ports.timeouts().handshake);
+    using deadline = this.#client.closeAfter(this.#ports.timeouts().handshake);
     const [inbox, client] = [this.#inbox, this.#client];
     if (!await inbox.require(client, 1)) return this.#countEarlyEnd("handshake", deadline);
     try {
@@ -140,7 +140,7 @@ export class ClientSession {
   }
 
   async #converse(): Promise<ClientConversation | undefined> {
-    using deadline = this.#deadline(this.#ports.timeouts().identify);
+    using deadline = this.#client.closeAfter(this.#ports.timeouts().identify);
     const conversation = new ClientConversation(this.#writer, this.#memory);
     while (true) {
       const taken = this.#inbox.length > 0 ? conversation.push(this.#inbox.bytes) : 0;
@@ -152,10 +152,6 @@ export class ClientSession {
         return undefined;
       }
     }
-  }
-
-  #deadline(milliseconds: number): Deadline {
-    return new Deadline(milliseconds, () => this.#client.close());
   }
 
   #countEarlyEnd(phase: string, deadline: Deadline): false {
@@ -309,7 +305,7 @@ export class ClientSession {
 
   /** Writes what the proxy itself has to say; a client that does not take it is cut off. */
   async #send(bytes: Uint8Array): Promise<void> {
-    using _deadline = this.#deadline(this.#ports.timeouts().answer);
+    using _deadline = this.#client.closeAfter(this.#ports.timeouts().answer);
     await this.#client.write(bytes);
   }
 
@@ -334,7 +330,7 @@ export class ClientSession {
   }
 
   async #refuse(streamId: number, reason: { code: string; description: string }): Promise<void> {
-    using _deadline = this.#deadline(2 * LINGER);
+    using _deadline = this.#client.closeAfter(2 * LINGER);
     this.#writer.say(refusal(streamId, reason));
     await this.#client.write(this.#writer.take());
     await this.#client.closeGently(LINGER, this.#aheadRead);

@@ -1,10 +1,10 @@
 // A connection to one origin that has taken a client's stream: dial, handshake, the conversation.
 // Knows nothing of the registry; who is dialled is decided by the session.
 
+import type { Clock } from "../../core/clock.ts";
 import { ProtocolError, ProxyError } from "../../core/errors.ts";
 import type { Address, Origin } from "../../core/origin.ts";
 import { isMarked, ORIGIN_GREETING } from "./greeting.ts";
-import { Deadline } from "../../net/deadline.ts";
 import { dial } from "../../net/dial.ts";
 import { Inbox } from "../../net/inbox.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
@@ -24,8 +24,10 @@ export class OriginLink implements Disposable {
   readonly origin: Origin;
   readonly connection: TcpConnection;
   readonly inbox: Inbox;
+  readonly #clock: Clock;
 
-  private constructor(origin: Origin, connection: TcpConnection, inbox: Inbox) {
+  private constructor(clock: Clock, origin: Origin, { connection, inbox }: Greeted) {
+    this.#clock = clock;
     this.origin = origin;
     this.connection = connection;
     this.inbox = inbox;
@@ -37,9 +39,13 @@ export class OriginLink implements Disposable {
    * @param timeout milliseconds for all of it
    * @throws ProxyError `origin_unreachable` or `origin_timeout`
    */
-  static async open(origin: Origin, address: Address, timeout: number): Promise<OriginLink> {
-    const { connection, inbox } = await greet(address, timeout);
-    return new OriginLink(origin, connection, inbox);
+  static async open(
+    clock: Clock,
+    origin: Origin,
+    address: Address,
+    timeout: number,
+  ): Promise<OriginLink> {
+    return new OriginLink(clock, origin, await greet(clock, address, timeout));
   }
 
   /**
@@ -57,7 +63,7 @@ export class OriginLink implements Disposable {
   ): Promise<Conversed> {
     const conversation = new OriginConversation(script);
     const { promise: late, resolve: giveUp } = Promise.withResolvers<"late">();
-    using _deadline = new Deadline(timeout, () => giveUp("late"));
+    using _deadline = this.#clock.after(timeout, () => giveUp("late"));
     const say = async () => {
       const said = this.connection.write(conversation.takeOutput());
       if (await Promise.race([said, late]) === "late") throw silent();
@@ -109,14 +115,13 @@ function pushBytes(conversation: OriginConversation, bytes: Uint8Array): number 
   }
 }
 
-async function greet(
-  address: Address,
-  timeout: number,
-): Promise<{ connection: TcpConnection; inbox: Inbox }> {
-  const start = performance.now();
-  const connection = await dial(address, timeout);
-  const left = timeout - (performance.now() - start);
-  using deadline = new Deadline(left, () => connection.close());
+/** A connection whose origin has shaken hands, with what it has said since. */
+type Greeted = Pick<OriginLink, "connection" | "inbox">;
+
+async function greet(clock: Clock, address: Address, timeout: number): Promise<Greeted> {
+  const end = clock.now() + timeout;
+  const connection = await dial(clock, address, timeout);
+  using deadline = connection.closeAfter(end - clock.now());
   const inbox = new Inbox(ORIGIN_INBOX);
   try {
     await connection.write(ORIGIN_GREETING);

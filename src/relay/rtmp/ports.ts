@@ -1,5 +1,6 @@
 // What the RTMP relay is given: its limits and the ports to the rest of the program.
 
+import type { Clock } from "../../core/clock.ts";
 import type { MemoryBudget } from "../../core/memory_budget.ts";
 import type { Metrics, Resolver, SessionLog } from "../../core/ports.ts";
 
@@ -22,6 +23,7 @@ export interface RtmpTimeouts {
 /** Everything one RTMP connection needs of its surroundings. */
 export interface RtmpPorts {
   timeouts(): RtmpTimeouts;
+  readonly clock: Clock;
   readonly resolver: Resolver;
   readonly sessions: SessionLog;
   readonly metrics: Metrics;

@@ -1,8 +1,8 @@
 // Finds out whether a proxy like this one answers at an address, by the first bytes of an RTMP handshake.
 
+import type { Clock } from "../../core/clock.ts";
 import { ProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/origin.ts";
-import { Deadline } from "../../net/deadline.ts";
 import { dial } from "../../net/dial.ts";
 import { Inbox } from "../../net/inbox.ts";
 import { HANDSHAKE_GREETING } from "../../protocol/rtmp/handshake.ts";
@@ -15,12 +15,13 @@ import { isMarked, ORIGIN_GREETING } from "./greeting.ts";
  * @returns undefined when nothing answers there in time
  */
 export async function isProxyAtRtmp(
+  clock: Clock,
   address: Address,
   timeout: number,
 ): Promise<boolean | undefined> {
   try {
-    using connection = await dial(address, timeout);
-    using _deadline = new Deadline(timeout, () => connection.close());
+    using connection = await dial(clock, address, timeout);
+    using _deadline = connection.closeAfter(timeout);
     const inbox = new Inbox();
     await connection.write(ORIGIN_GREETING);
     if (!await inbox.require(connection, HANDSHAKE_GREETING)) return undefined;

@@ -2,7 +2,6 @@
 
 import { ProtocolError, ProxyError } from "../../core/errors.ts";
 import { MemoryLimitError } from "../../core/memory_budget.ts";
-import { Deadline } from "../../net/deadline.ts";
 import { StallWatch } from "../../net/stall_watch.ts";
 import type { TcpConnection } from "../../net/tcp_connection.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
@@ -196,7 +195,7 @@ export class RelayedPair {
   async #leaveOrigin(): Promise<void> {
     const { client, link } = this.#parts;
     link.connection.close();
-    using _deadline = new Deadline(LINGER, () => client.close());
+    using _deadline = client.closeAfter(LINGER);
     await this.#down;
     this.#count();
   }

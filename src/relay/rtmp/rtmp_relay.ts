@@ -1,6 +1,5 @@
 // The RTMP front: a port and the sessions of its clients, their bounds, their sweep and their end.
 
-import { systemClock } from "../../core/clock.ts";
 import type { ListenAddress } from "../../core/endpoint.ts";
 import type { Address } from "../../core/origin.ts";
 import { Sweeper } from "../../net/sweeper.ts";
@@ -28,19 +27,20 @@ export class RtmpRelay implements RelaySessions, AsyncDisposable {
 
   private constructor(options: RtmpRelayOptions) {
     this.#options = options;
-    const { listen, reusePort, limits, metrics } = options;
+    const { listen, reusePort, limits, clock, metrics } = options;
     this.#server = TcpServer.open({
       name: "RTMP",
       listen,
       reusePort,
       limits,
+      clock,
       serve: (connection) => this.#serve(connection),
       onRefused: (limit) =>
         metrics.count("srs_proxy_rtmp_refused_total", { reason: `limit_${limit}` }),
       onError: options.onError,
     });
     this.#sweeper = new Sweeper({
-      clock: systemClock,
+      clock,
       timeouts: () => options.timeouts(),
       sweep: (elapsed) => this.#sweep(elapsed),
     });

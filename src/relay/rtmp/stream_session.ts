@@ -23,7 +23,7 @@ export class StreamSession implements Disposable {
   readonly #client: TcpConnection;
   #opened: { readonly bytesIn: number; readonly bytesOut: number } | undefined;
   #released = false;
-  readonly #startedAt = performance.now();
+  readonly #startedAt: number;
 
   constructor(ports: RtmpPorts, client: TcpConnection, stream: string, wish: StreamCommand) {
     this.id = ports.newSession();
@@ -31,6 +31,7 @@ export class StreamSession implements Disposable {
     this.intent = wish.intent;
     this.#ports = ports;
     this.#client = client;
+    this.#startedAt = ports.clock.now();
   }
 
   /** Whether the origin has taken the stream and has not been told off since. */
@@ -44,7 +45,7 @@ export class StreamSession implements Disposable {
    * @throws ProxyError `no_origin`, what the last origin failed with, or `client_gone`
    */
   async findOrigin(): Promise<OriginLink> {
-    const { resolver } = this.#ports;
+    const { resolver, clock } = this.#ports;
     const timeouts = this.#ports.timeouts();
     const { stream, intent, id: session } = this;
     const { link } = await tryOrigins(this.#ports, {
@@ -54,7 +55,7 @@ export class StreamSession implements Disposable {
       choose: (failed) => {
         return resolver.resolve({ stream, protocol: "rtmp", intent, session, failed });
       },
-      dial: (address, timeout, origin) => OriginLink.open(origin, address, timeout),
+      dial: (address, timeout, origin) => OriginLink.open(clock, origin, address, timeout),
       failed: (origin, { code }) => this.tried.push({ origin, code }),
       isGone: () => this.#client.closed,
     });
@@ -71,9 +72,9 @@ export class StreamSession implements Disposable {
     const { bytesIn, bytesOut, peer } = this.#client;
     this.#opened = { bytesIn, bytesOut };
     const { intent, stream, id: session } = this;
-    const { metrics } = this.#ports;
+    const { clock, metrics } = this.#ports;
     metrics.count("srs_proxy_rtmp_sessions_opened_total", { intent });
-    const seconds = (performance.now() - this.#startedAt) / 1000;
+    const seconds = (clock.now() - this.#startedAt) / 1000;
     metrics.observe("srs_proxy_first_byte_seconds", seconds, { protocol: "rtmp" });
     const client = formatAddress(peer);
     this.#ports.sessions.opened({ session, protocol: "rtmp", intent, stream, origin, client });
