@@ -16,16 +16,17 @@ interface Timer {
 export class VirtualClock implements Clock {
   /** How many timers have gone off. */
   turns = 0;
+  /** How many have been set. */
+  timers = 0;
   #now = 0;
-  #numbers = 0;
   // A heap: no timer is due before its parent.
-  readonly #timers: Timer[] = [];
+  readonly #heap: Timer[] = [];
 
   readonly now = (): number => this.#now;
 
   after(delay: number, callback: () => void): Disposable {
     const due = this.#now + Math.max(0, delay);
-    const timer = { due, number: this.#numbers++, callback, isOver: false };
+    const timer = { due, number: this.timers++, callback, isOver: false };
     this.#add(timer);
     return {
       [Symbol.dispose]: () => {
@@ -40,7 +41,7 @@ export class VirtualClock implements Clock {
 
   /** Timers that are still to go off. */
   get pending(): number {
-    return this.#timers.filter(({ isOver }) => !isOver).length;
+    return this.#heap.filter(({ isOver }) => !isOver).length;
   }
 
   /** Lets so much time pass. @param watch called whenever everything has settled */
@@ -60,7 +61,7 @@ export class VirtualClock implements Clock {
 
   /** The next timer until then, taken out. */
   #next(end: number): Timer | undefined {
-    for (let first = this.#timers[0]; first && first.due <= end; first = this.#timers[0]) {
+    for (let first = this.#heap[0]; first && first.due <= end; first = this.#heap[0]) {
       this.#takeFirst();
       if (first.isOver) continue;
       first.isOver = true;
@@ -70,7 +71,7 @@ export class VirtualClock implements Clock {
   }
 
   #add(timer: Timer): void {
-    const heap = this.#timers;
+    const heap = this.#heap;
     let at = heap.length;
     heap.push(timer);
     while (at > 0) {
@@ -83,7 +84,7 @@ export class VirtualClock implements Clock {
   }
 
   #takeFirst(): void {
-    const heap = this.#timers;
+    const heap = this.#heap;
     const last = heap.pop()!;
     if (heap.length === 0) return;
     let at = 0;

@@ -19,7 +19,8 @@ function liveOrigin(first = "5\r\nhello\r\n"): ScriptedHttpOrigin {
 
 Deno.test("a live stream flows as it comes, with the request whole at the origin", async () => {
   await using origin = liveOrigin();
-  await using world = await HttpRelayWorld.open();
+  const clock = new VirtualClock();
+  await using world = await HttpRelayWorld.open({ clock });
   await world.addOrigin("o", origin.port);
   using client = await world.client();
   await client.get(TARGET, "Authorization: Basic xyz", "X-Forwarded-For: 6.6.6.6", "Cookie: c=1");
@@ -35,6 +36,12 @@ Deno.test("a live stream flows as it comes, with the request whole at the origin
   assert.deepEqual(await world.streams(), [KEY]);
   assert.equal(world.sessions.size, 1);
   const [connection] = origin.open;
+  const { timers } = clock;
+  for (let count = 0; count < 10; count++) {
+    await writeText(connection!, `1\r\n${count}\r\n`);
+    await client.until(`${count}\r\n`);
+  }
+  assert.equal(clock.timers, timers, "what flows sets no timer");
   await writeText(connection!, "3\r\nyes\r\n0\r\n\r\n");
   await client.until("0\r\n\r\n");
   await until("the session end", () => world.sessions.size === 0);

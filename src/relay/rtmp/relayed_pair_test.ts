@@ -12,13 +12,16 @@ const VIDEO = { chunkStream: 6, format: 0, type: 9, streamId: 1 } as const;
 const ACKNOWLEDGEMENT = 3;
 
 Deno.test("an origin is told nothing behind a play but what the player says", async () => {
-  await using world = await RtmpRelayWorld.open();
-  using player = await world.begun("play");
+  const clock = new VirtualClock();
+  await using world = await RtmpRelayWorld.open({ clock });
+  using player = await relayed(world, "play");
   const [link] = world.origin.links;
+  const { timers } = clock;
   for (let frame = 1; frame <= 20; frame++) {
     await link!.say(new Script().control(1, 4096).message({ ...VIDEO, body: filler(300, frame) }));
     await until("a frame", () => player.messages.filter(({ type }) => type === 9).length === frame);
   }
+  assert.equal(clock.timers, timers, "what flows sets no timer");
   await player.say(new Script().command(["pause", 4, null, true, 0], { streamId: 1 }));
   await link!.hears("pause");
   const told = link!.messages.map(({ type }) => type);
