@@ -14,6 +14,7 @@ import type {
   SessionLog,
 } from "../../core/ports.ts";
 import type { OriginHttpTimeouts } from "../../http1/origin_ports.ts";
+import type { MediaEnd } from "./media_messages.ts";
 import type { SessionPlace } from "./session_places.ts";
 
 /** Takes over a WebRTC session once it is signalled. */
@@ -35,7 +36,7 @@ export interface RtcMedia {
    */
   open(session: RtcSession, place: SessionPlace, before?: string): Promise<void>;
   /** The session is over, as its client or its origin says; unknown users are ignored. */
-  end(user: string, reason: string): void;
+  end(user: string, reason: MediaEnd): void;
 }
 
 /** Deadlines, milliseconds. */

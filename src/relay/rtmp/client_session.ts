@@ -158,9 +158,10 @@ export class ClientSession {
     return new Deadline(milliseconds, () => this.#client.close());
   }
 
-  #countEarlyEnd(phase: string, deadline: Deadline): false {
-    const reason = deadline.passed ? `${phase}_timeout` : `left_in_${phase}`;
-    this.#ports.metrics.count("srs_proxy_rtmp_refused_total", { reason });
+  #countEarlyEnd(phase: "handshake" | "identify", deadline: Deadline): false {
+    this.#ports.metrics.count("srs_proxy_rtmp_refused_total", {
+      reason: deadline.passed ? `${phase}_timeout` : `left_in_${phase}`,
+    });
     return false;
   }
 
