@@ -14,7 +14,7 @@ import { join, readWire } from "./rtmp_wire.ts";
 import { isOver } from "./scripted_http_origin.ts";
 
 /** Deadlines for tests in which none of them passes; change some of a copy for the others. */
-export const RTMP_TIMEOUTS: RtmpRelayOptions["timeouts"] = {
+const RTMP_TIMEOUTS: RtmpRelayOptions["timeouts"] = {
   handshake: 5_000,
   identify: 5_000,
   dial: 1_000,

@@ -24,7 +24,7 @@ const TIMEOUTS: RtmpTimeouts = {
 };
 
 /** An origin's side of the talk: it answers what every origin answers. */
-export class AnsweringOrigin implements AsyncDisposable {
+class AnsweringOrigin implements AsyncDisposable {
   /** Links of the proxy, in the order in which they came. */
   readonly links: RtmpPeer[] = [];
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
