@@ -127,6 +127,25 @@ export class ProtocolError extends ProxyError {
   }
 }
 
+/**
+ * Reads what an origin has sent: bytes of its that break their protocol must not look like the
+ * client's fault.
+ *
+ * @throws ProxyError with that message and code
+ */
+export function blameOrigin<T>(
+  message: string,
+  read: () => T,
+  code: OriginFault = "origin_gone",
+): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError)) throw cause;
+    throw new ProxyError(code, message, { cause });
+  }
+}
+
 /** Wraps anything thrown into a ProxyError; one that is a ProxyError already is returned as it is. */
 export function toProxyError(error: unknown): ProxyError {
   if (error instanceof ProxyError) return error;

@@ -1,7 +1,7 @@
 // A connection to one origin that has taken a client's stream: dial, handshake, the conversation.
 // Knows nothing of the registry; who is dialled is decided by the session.
 
-import { ProtocolError, ProxyError } from "../../core/errors.ts";
+import { blameOrigin, ProxyError } from "../../core/errors.ts";
 import type { Address, Origin } from "../../core/origin.ts";
 import { isMarked, ORIGIN_GREETING } from "./greeting.ts";
 import { Deadline } from "../../net/deadline.ts";
@@ -18,6 +18,7 @@ import {
 
 /** Bytes read from an origin at first: its whole handshake fits in. */
 const ORIGIN_INBOX = 4096;
+const BROKEN = "Origin breaks the RTMP protocol";
 
 /** An origin that has greeted us and waits for commands. */
 export class OriginLink implements Disposable {
@@ -74,7 +75,8 @@ export class OriginLink implements Disposable {
         return { conversation, decision: { kind: "accepted" }, pendingRead: read };
       }
       if (!outcome) throw new ProxyError("origin_gone", "Origin has closed the connection");
-      this.inbox.consume(pushBytes(conversation, this.inbox.bytes));
+      const { bytes } = this.inbox;
+      this.inbox.consume(blameOrigin(BROKEN, () => conversation.push(bytes)));
       const messages = conversation.takeForClient();
       if (messages.length > 0) await forClient(messages);
     }
@@ -99,16 +101,6 @@ function silent(): ProxyError {
   return new ProxyError("origin_timeout", "Origin does not answer");
 }
 
-/** What the origin does wrong must not look like the client's fault. */
-function pushBytes(conversation: OriginConversation, bytes: Uint8Array): number {
-  try {
-    return conversation.push(bytes);
-  } catch (cause) {
-    if (!(cause instanceof ProtocolError)) throw cause;
-    throw new ProxyError("origin_gone", "Origin breaks the RTMP protocol", { cause });
-  }
-}
-
 async function greet(
   address: Address,
   timeout: number,
@@ -128,12 +120,13 @@ async function greet(
     if (isMarked(inbox.bytes)) {
       throw new ProxyError("origin_unreachable", "Cannot use a proxy as an origin");
     }
-    await connection.write(encodeEcho(inbox.bytes.subarray(0, HANDSHAKE_GREETING)));
+    const greeting = inbox.bytes.subarray(0, HANDSHAKE_GREETING);
+    const echo = () => encodeEcho(greeting);
+    await connection.write(blameOrigin("Origin does not speak RTMP", echo, "origin_unreachable"));
     inbox.consume(HANDSHAKE_ANSWER);
     return { connection, inbox };
-  } catch (cause) {
+  } catch (error) {
     connection.close();
-    if (!(cause instanceof ProxyError) || cause.source === "origin") throw cause;
-    throw new ProxyError("origin_unreachable", "Origin does not speak RTMP", { cause });
+    throw error;
   }
 }
