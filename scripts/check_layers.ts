@@ -1,6 +1,8 @@
 // Holds the sources to the rules that no compiler checks: who may import whom, no import cycles,
-// protocol code without input or output, short files, names that say something. Reads text only;
-// a scan of import statements is enough, since formatting keeps them in one shape.
+// protocol code without input or output, short files, names that say something, no export without a
+// user. Reads text only; a scan of import statements is enough, since formatting keeps them in one shape.
+
+import { findUnusedExports } from "./unused_exports.ts";
 
 import { findClocks } from "./check_clocks.ts";
 
@@ -17,7 +19,7 @@ const BELOW = ["core", "protocol", "net", "http1"];
 /** Every folder under src/: a layer imports itself and what stands below it. */
 const LAYERS: Readonly<Record<string, Layer>> = {
   core: { imports: ["core"], packages: ["@logtape/logtape"] },
-  protocol: { imports: ["core", "protocol"], packages: ["sdp-transform"] },
+  protocol: { imports: ["core", "protocol"], packages: [] },
   net: { imports: ["core", "net"], packages: [] },
   http1: { imports: BELOW, packages: [] },
   registry: {
@@ -26,7 +28,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   },
   relay: { imports: [...BELOW, "relay"], packages: [] },
   api: { imports: ["core", "api"], packages: ["hono", "prom-client", "valibot"] },
-  console: { imports: ["console"], packages: ["preact", "uplot", "mpegts.js", "hls.js"] },
+  console: { imports: ["console"], packages: ["preact", "mpegts.js", "hls.js"] },
   lane: { imports: [...BELOW, "registry", "relay", "api", "lane"], packages: [] },
   config: { imports: ["core", "config"], packages: [] },
   app: {
@@ -169,8 +171,16 @@ export async function readSources(
 if (import.meta.main) {
   const top = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
   const sources = await readSources(top, ["main.ts", "src", "scripts", "tests"]);
-  const violations = [...findViolations(sources), ...findClocks(sources)];
-  const report = violations.length > 0 ? violations.toSorted() : ["The layers are in order"];
+  const { unused, testsOnly } = findUnusedExports(sources);
+  const violations = [
+    ...findViolations(sources),
+    ...findClocks(sources),
+    ...unused.map((name) => `${name}: Cannot export what nobody imports`),
+  ];
+  const report = violations.length > 0 ? violations.toSorted() : [
+    ...testsOnly.map((name) => `${name}: used by tests only`),
+    "The layers are in order",
+  ];
   await Deno.stdout.write(new TextEncoder().encode(`${report.join("\n")}\n`));
   if (violations.length > 0) Deno.exit(1);
 }

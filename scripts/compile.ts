@@ -125,7 +125,7 @@ async function outputOf(command: string, args: readonly string[]): Promise<strin
 }
 
 /** Milliseconds that each of several runs of `EXECUTABLE --version` takes, shortest first. */
-export async function startTimes(executable: string, runs = 7): Promise<number[]> {
+async function startTimes(executable: string, runs = 7): Promise<number[]> {
   const times: number[] = [];
   for (let run = 0; run < runs; run++) {
     const startedAt = performance.now();

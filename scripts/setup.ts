@@ -19,7 +19,7 @@ export interface Requirement {
 export const FFMPEG: Requirement = { name: "ffmpeg", packages: ["ffmpeg"], anyOf: ["ffmpeg"] };
 
 /** Looks into streams; comes with ffmpeg. */
-export const FFPROBE: Requirement = { name: "ffprobe", packages: ["ffmpeg"], anyOf: ["ffprobe"] };
+const FFPROBE: Requirement = { name: "ffprobe", packages: ["ffmpeg"], anyOf: ["ffprobe"] };
 
 /** The server that the RTMP module belongs to. */
 export const NGINX: Requirement = {
@@ -37,21 +37,21 @@ export const NGINX_RTMP: Requirement = {
 };
 
 /** A client with the RTMP library that OBS and many others are built on. */
-export const RTMPDUMP: Requirement = {
+const RTMPDUMP: Requirement = {
   name: "rtmpdump",
   packages: ["rtmpdump"],
   anyOf: ["rtmpdump"],
 };
 
 /** Opens the built-in pages. */
-export const CHROMIUM: Requirement = {
+const CHROMIUM: Requirement = {
   name: "Chromium",
   packages: ["chromium"],
   anyOf: ["chromium"],
 };
 
 /** What several proxies share their registry in. */
-export const REDIS: Requirement = {
+const REDIS: Requirement = {
   name: "redis-server",
   packages: ["redis-server"],
   anyOf: ["redis-server"],
@@ -59,35 +59,35 @@ export const REDIS: Requirement = {
 };
 
 /** Shows a program another time than the machine's. */
-export const FAKETIME: Requirement = {
+const FAKETIME: Requirement = {
   name: "faketime",
   packages: ["faketime"],
   anyOf: ["faketime"],
 };
 
 /** Sends and receives SRT with nothing but libsrt. */
-export const SRT_TOOLS: Requirement = {
+const SRT_TOOLS: Requirement = {
   name: "srt-live-transmit",
   packages: ["srt-tools"],
   anyOf: ["srt-live-transmit"],
 };
 
 /** Makes certificates. */
-export const OPENSSL: Requirement = {
+const OPENSSL: Requirement = {
   name: "openssl",
   packages: ["openssl"],
   anyOf: ["openssl"],
 };
 
 /** Judges units; where it does not run already it does not begin to. */
-export const SYSTEMD: Requirement = {
+const SYSTEMD: Requirement = {
   name: "systemd-analyze",
   packages: ["systemd"],
   anyOf: ["systemd-analyze"],
 };
 
 /** Judges shell scripts. */
-export const SHELLCHECK: Requirement = {
+const SHELLCHECK: Requirement = {
   name: "shellcheck",
   packages: ["shellcheck"],
   anyOf: ["shellcheck"],

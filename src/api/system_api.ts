@@ -6,8 +6,9 @@ import type { Clock } from "../core/clock.ts";
 import { ProxyError, toProxyError } from "../core/errors.ts";
 import type { Directory, OriginStatus, PageRequest } from "../core/directory.ts";
 import { formatAddress } from "../core/endpoint.ts";
+import type { LabelValue } from "../core/metric_table.ts";
 import type { Memory } from "../core/memory.ts";
-import type { Address, Origin, Protocol } from "../core/origin.ts";
+import { type Address, type Origin, PROTOCOLS } from "../core/origin.ts";
 import type { Metrics } from "../core/ports.ts";
 import { type SharedAddress, sharedAddresses } from "../core/shared_addresses.ts";
 import type { AddressPolicy } from "./address_policy.ts";
@@ -66,7 +67,6 @@ interface Env {
 
 const REGISTER_PATHS = ["/api/v1/srs/register", "/api/v1/srs/register/:token"];
 const BODY_BOUNDS = { limit: 64 * 1024, deadline: 10_000 };
-const PROTOCOLS: readonly Protocol[] = ["rtmp", "http", "api", "srt", "rtc"];
 const DEFAULT_PAGE = 100;
 const LONGEST_PAGE = 1_000;
 
@@ -187,7 +187,7 @@ function admit(context: Context, { token }: ApiAccess): void {
   throw new ProxyError("unauthorized", "Cannot accept this request: the token is missing or wrong");
 }
 
-function resultOf(error: ProxyError): string {
+function resultOf(error: ProxyError): LabelValue<"srs_proxy_registrations_total", "result"> {
   if (error.code === "unauthorized" || error.code === "overloaded") return error.code;
   return error.source === "client" ? "invalid" : "failed";
 }

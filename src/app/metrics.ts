@@ -4,12 +4,10 @@
 import { PrometheusMetrics } from "../api/metrics.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Directory } from "../core/directory.ts";
-import type { Protocol } from "../core/origin.ts";
+import { PROTOCOLS } from "../core/origin.ts";
 import type { Metrics } from "../core/ports.ts";
 import { Descriptors } from "../net/descriptors.ts";
 import { commit, version } from "../core/version.ts";
-
-const ORIGIN_PROTOCOLS: readonly Protocol[] = ["rtmp", "http", "api", "srt", "rtc"];
 
 /** Opens the metrics of the process and what they look at. */
 export function openMetrics(stack: AsyncDisposableStack, clock: Clock): PrometheusMetrics {
@@ -31,7 +29,7 @@ export async function refreshMetrics(
 ): Promise<void> {
   metrics.gauge("srs_proxy_draining", isDraining ? 1 : 0);
   const origins = await registry.origins().catch(() => undefined);
-  for (const protocol of ORIGIN_PROTOCOLS) {
+  for (const protocol of PROTOCOLS) {
     const aside = origins?.filter(({ setAsideFor }) => protocol in setAsideFor).length;
     if (aside !== undefined) metrics.gauge("srs_proxy_origins_set_aside", aside, { protocol });
   }

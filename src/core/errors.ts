@@ -108,12 +108,41 @@ export class ProxyError extends Error {
   }
 }
 
+/** What is wrong with one origin and may be right with another. */
+export type OriginFault = "origin_unreachable" | "origin_timeout" | "origin_gone";
+
+/** Whether it was the origin, so that it is worth trying another one. */
+export function isOriginFault(
+  error: unknown,
+): error is ProxyError & { readonly code: OriginFault } {
+  return error instanceof ProxyError && error.source === "origin" && error.retryable;
+}
+
 /** Bytes that break their protocol. Thrown by everything under protocol/, and nothing else is. */
 export class ProtocolError extends ProxyError {
   override readonly name = "ProtocolError";
 
   constructor(message: string) {
     super("bad_request", message);
+  }
+}
+
+/**
+ * Reads what an origin has sent: bytes of its that break their protocol must not look like the
+ * client's fault.
+ *
+ * @throws ProxyError with that message and code
+ */
+export function blameOrigin<T>(
+  message: string,
+  read: () => T,
+  code: OriginFault = "origin_gone",
+): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError)) throw cause;
+    throw new ProxyError(code, message, { cause });
   }
 }
 

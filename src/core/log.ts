@@ -2,20 +2,12 @@
 // text and fields. What may be logged (never tokens, SDP or passwords) is up to the caller. One
 // configuration per process, since LogTape has one.
 
-import { AsyncLocalStorage } from "node:async_hooks";
-import {
-  configure,
-  getLogger,
-  type Logger,
-  type LogRecord,
-  reset,
-  withContext,
-} from "@logtape/logtape";
+import { configure, getLogger, type Logger, type LogRecord, reset } from "@logtape/logtape";
 import { type Clock, systemClock } from "./clock.ts";
 import { lineFormatter, type LogFormat } from "./log_lines.ts";
 import { RepeatedFailures } from "./repeated_failures.ts";
 
-export type { LogFormat, Logger };
+export type { LogFormat };
 
 /** Least important level that is written. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
@@ -33,9 +25,6 @@ export interface LogOptions {
 /** How often it is told how many failures have repeated others, milliseconds. */
 const COUNTS_EVERY = 10_000;
 const MAX_KINDS = 256;
-
-/** One for good: whoever runs inside `withLogFields` keeps the fields when the level changes. */
-const FIELDS = new AsyncLocalStorage<Record<string, unknown>>();
 
 /** The log of the process while it is configured; disposing of it tells the last counts. */
 export interface Log extends AsyncDisposable {
@@ -76,16 +65,10 @@ async function direct(lines: (record: LogRecord) => void, level: LogLevel): Prom
       // LogTape's own news, of which only trouble matters here.
       { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["lines"] },
     ],
-    contextLocalStorage: FIELDS,
   });
 }
 
 /** The logger of one part of the program, such as "registry". */
 export function logger(category: string): Logger {
   return getLogger([category]);
-}
-
-/** Calls back so that every line logged meanwhile, over awaits too, carries these fields. */
-export function withLogFields<T>(fields: Record<string, unknown>, callback: () => T): T {
-  return withContext(fields, callback);
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { VirtualClock } from "../../tests/support/virtual_clock.ts";
-import { configureLog, type LogFormat, logger, type LogLevel, withLogFields } from "./log.ts";
+import { configureLog, type LogFormat, logger, type LogLevel } from "./log.ts";
 
 async function linesOf(
   options: { level: LogLevel; format: LogFormat },
@@ -64,18 +64,6 @@ Deno.test("lines below the level are not written", async () => {
   };
   assert.equal((await linesOf({ level: "debug", format: "text" }, log)).length, 4);
   assert.equal((await linesOf({ level: "error", format: "text" }, log)).length, 1);
-});
-
-Deno.test("fields of a surrounding call are on every line, over awaits too", async () => {
-  const lines = await linesOf({ level: "info", format: "text" }, async () => {
-    await withLogFields({ session: "s1" }, async () => {
-      await Promise.resolve();
-      logger("relay").info("Inside");
-    });
-    logger("relay").info("Outside");
-  });
-  assert.ok(lines[0]?.endsWith("relay: Inside session=s1\n"));
-  assert.ok(lines[1]?.endsWith("relay: Outside\n"));
 });
 
 Deno.test("nothing is written once the log is disposed of", async () => {
@@ -162,15 +150,13 @@ Deno.test("counts are told from time to time, and what has rested is news again"
   assert.deepEqual(lines.slice(2), [`${line}\n`]);
 });
 
-Deno.test("another level applies at once, and the fields of a surrounding call stay", async () => {
+Deno.test("another level applies at once", async () => {
   const lines: string[] = [];
   const write = (line: string) => void lines.push(line);
   await using log = await configureLog({ level: "info", format: "text", write });
-  await withLogFields({ session: "s1" }, async () => {
-    logger("relay").debug("Outside");
-    await log.setLevel("debug");
-    logger("relay").debug("Inside");
-  });
-  assert.match(lines.join(""), /relay: Inside session=s1\n$/);
+  logger("relay").debug("Before");
+  await log.setLevel("debug");
+  logger("relay").debug("After");
+  assert.match(lines.join(""), /relay: After\n$/);
   assert.equal(lines.length, 1);
 });

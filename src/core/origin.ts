@@ -2,7 +2,10 @@
 // stored as JSON and cross a message channel. Knows nothing of liveness, load or routing.
 
 /** The conversations an origin can offer. */
-export type Protocol = "rtmp" | "http" | "api" | "srt" | "rtc";
+export const PROTOCOLS = ["rtmp", "http", "api", "srt", "rtc"] as const;
+
+/** One of them. */
+export type Protocol = typeof PROTOCOLS[number];
 
 /**
  * An address to dial: `host` is an IP address without brackets, `port` is 1–65535. In the registry `host`

@@ -3,6 +3,7 @@
 // can later stand on the other side of a message channel.
 
 import type { ErrorCode, ProxyError } from "./errors.ts";
+import type { LabelledName, LabelsOf, PlainName } from "./metric_table.ts";
 import type { Address, Origin, Protocol } from "./origin.ts";
 
 /** A client's wish to be served one stream. */
@@ -185,14 +186,28 @@ export interface SessionLog {
   refused(event: SessionRefused): void;
 }
 
-/** Names and their label names are declared in api/metrics; an undeclared one throws. */
+/** The numbers of the program; the table of them says which labels each has. */
 export interface Metrics {
   /** Adds `by` (1 unless told) to a counter. */
-  count(name: string, labels?: Readonly<Record<string, string>>, by?: number): void;
+  count(name: PlainName<"counter">, labels?: Record<string, never>, by?: number): void;
+  count<Name extends LabelledName<"counter">>(
+    name: Name,
+    labels: LabelsOf<Name>,
+    by?: number,
+  ): void;
   /** Sets a gauge. */
-  gauge(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
+  gauge(name: PlainName<"gauge">, value: number): void;
+  gauge<Name extends LabelledName<"gauge">>(
+    name: Name,
+    value: number,
+    labels: LabelsOf<Name>,
+  ): void;
   /** Takes a duration for a histogram. */
-  observe(name: string, seconds: number, labels?: Readonly<Record<string, string>>): void;
+  observe<Name extends LabelledName<"histogram">>(
+    name: Name,
+    seconds: number,
+    labels: LabelsOf<Name>,
+  ): void;
 }
 
 /** A part of the process that could get stuck while the rest goes on, such as a thread. */

@@ -3,8 +3,9 @@
 // what a dial is and what it opens is the protocol's own business.
 
 import type { Clock } from "./clock.ts";
-import { ProxyError } from "./errors.ts";
-import type { Address, Origin, Protocol } from "./origin.ts";
+import { isOriginFault, type OriginFault, ProxyError } from "./errors.ts";
+import type { LabelValue } from "./metric_table.ts";
+import type { Address, Origin } from "./origin.ts";
 import type { Metrics, Resolver } from "./ports.ts";
 
 /** Origins that are tried for one request of a client, and addresses that are dialled for it in all. */
@@ -45,7 +46,7 @@ export interface OriginPorts {
 
 /** One request's search; times in milliseconds. */
 export interface OriginSearch<Link> {
-  readonly protocol: Protocol;
+  readonly protocol: LabelValue<"srs_proxy_origin_dials_total", "protocol">;
   /** How long the client may wait for its origin. */
   readonly timeout: number;
   /** How long one origin may take, all its addresses together. */
@@ -161,17 +162,16 @@ class OriginDialling<Link> {
       metrics.observe("srs_proxy_origin_dial_seconds", seconds, { protocol: search.protocol });
       return link;
     } catch (error) {
-      const isOrigins = error instanceof ProxyError && error.source === "origin" && error.retryable;
-      if (!isOrigins) throw error;
+      if (!isOriginFault(error)) throw error;
       this.#count(error.code);
       this.failure = error;
       return undefined;
     }
   }
 
-  #count(result: string): void {
+  #count(result: "reached" | OriginFault): void {
     const { ports, search } = this.#underWay;
-    const labels = { protocol: search.protocol, result };
-    ports.metrics.count("srs_proxy_origin_dials_total", labels);
+    const { protocol } = search;
+    ports.metrics.count("srs_proxy_origin_dials_total", { protocol, result });
   }
 }

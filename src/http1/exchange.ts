@@ -1,6 +1,7 @@
 // One request on a connection and the means to answer it: whole, from a web Response, or by a relay
 // that writes the connection itself. RFC 9112.
 
+import { STATUS_CODES } from "node:http";
 import type { ProxyError } from "../core/errors.ts";
 import { encodeHead, type Field } from "../protocol/http/head.ts";
 import type { HttpRequest } from "../protocol/http/request.ts";
@@ -93,7 +94,7 @@ export class HttpExchange {
         : [{ name: "Date", value: new Date().toUTCString() }]),
       { name: "Connection", value: this.keepAlive ? "keep-alive" : "close" },
     ];
-    const start = `HTTP/1.1 ${status} ${reason || (REASONS[status] ?? "")}`;
+    const start = `HTTP/1.1 ${status} ${reason || (STATUS_CODES[status] ?? "")}`;
     const written = await this.connection.write(encodeHead(start, [...fields, ...own]));
     if (!written) this.keepAlive = false;
     return written;
@@ -106,32 +107,8 @@ export class HttpExchange {
       { name: "Content-Length", value: String(error.message.length + 1) },
       { name: "Connection", value: "close" },
     ];
-    const start = `HTTP/1.1 ${error.httpStatus} ${REASONS[error.httpStatus] ?? ""}`;
+    const start = `HTTP/1.1 ${error.httpStatus} ${STATUS_CODES[error.httpStatus] ?? ""}`;
     await connection.write(encodeHead(start, fields));
     await connection.write(new TextEncoder().encode(`${error.message}\n`));
   }
 }
-
-const REASONS: Readonly<Record<number, string>> = {
-  200: "OK",
-  201: "Created",
-  204: "No Content",
-  206: "Partial Content",
-  304: "Not Modified",
-  307: "Temporary Redirect",
-  308: "Permanent Redirect",
-  400: "Bad Request",
-  401: "Unauthorized",
-  404: "Not Found",
-  405: "Method Not Allowed",
-  406: "Not Acceptable",
-  408: "Request Timeout",
-  413: "Content Too Large",
-  415: "Unsupported Media Type",
-  416: "Range Not Satisfiable",
-  500: "Internal Server Error",
-  502: "Bad Gateway",
-  503: "Service Unavailable",
-  504: "Gateway Timeout",
-  508: "Loop Detected",
-};

@@ -1,7 +1,7 @@
 // Connections to origins over HTTP/1.1: new ones, and kept ones that wait for the next request.
 // Knows no streams and no clients.
 
-import { ProtocolError, ProxyError } from "../core/errors.ts";
+import { blameOrigin, ProxyError } from "../core/errors.ts";
 import { formatAddress } from "../core/endpoint.ts";
 import type { Address } from "../core/origin.ts";
 import type { Connection, TcpEngine } from "../net/engine.ts";
@@ -66,22 +66,15 @@ export class OriginConnection implements Disposable {
   }
 }
 
-/** What an origin gets wrong must not look like the client's fault. */
-function asOriginFault<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    if (!(cause instanceof ProtocolError)) throw cause;
-    throw new ProxyError("origin_gone", "Origin does not speak HTTP", { cause });
-  }
-}
+/** What is wrong with an origin that breaks RFC 9112. */
+export const NO_HTTP = "Origin does not speak HTTP";
 
 function tryFindHeadEnd(bytes: Uint8Array): number {
-  return asOriginFault(() => findHeadEnd(bytes));
+  return blameOrigin(NO_HTTP, () => findHeadEnd(bytes));
 }
 
 function readResponse(head: Uint8Array, method: string): HttpResponse {
-  return asOriginFault(() => understandResponse(parseHead(head), method));
+  return blameOrigin(NO_HTTP, () => understandResponse(parseHead(head), method));
 }
 
 /** The connections that wait. */

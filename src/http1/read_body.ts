@@ -1,10 +1,10 @@
 // Reads the body of an origin's response whole, within bounds of length and time.
 
-import { ProtocolError, ProxyError } from "../core/errors.ts";
+import { blameOrigin, ProxyError } from "../core/errors.ts";
 import { GrowingBytes } from "../core/growing_bytes.ts";
 import { BodyScanner } from "../protocol/http/body_scanner.ts";
 import type { HttpResponse } from "../protocol/http/response.ts";
-import type { OriginConnection } from "./origin_pool.ts";
+import { NO_HTTP, type OriginConnection } from "./origin_pool.ts";
 
 /**
  * Reads the whole body of a response.
@@ -27,7 +27,7 @@ export async function readBody(
   });
   using deadline = connection.closeAfter(timeout);
   while (true) {
-    if (inbox.length > 0) inbox.consume(pushBytes(scanner, inbox.bytes));
+    if (inbox.length > 0) inbox.consume(blameOrigin(NO_HTTP, () => scanner.push(inbox.bytes)));
     if (scanner.done) break;
     inbox.adapt();
     if (await inbox.fill(connection)) continue;
@@ -37,13 +37,4 @@ export async function readBody(
       : new ProxyError("origin_gone", "Origin has closed the connection");
   }
   return body.bytes;
-}
-
-function pushBytes(scanner: BodyScanner, bytes: Uint8Array): number {
-  try {
-    return scanner.push(bytes);
-  } catch (cause) {
-    if (!(cause instanceof ProtocolError)) throw cause;
-    throw new ProxyError("origin_gone", "Origin does not speak HTTP", { cause });
-  }
 }

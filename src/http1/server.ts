@@ -6,6 +6,7 @@ import { addressGroup } from "../core/address_group.ts";
 import type { ListenAddress } from "../core/endpoint.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { type MemoryBudget, type MemoryHold, MemoryLimitError } from "../core/memory_budget.ts";
+import type { LabelValue } from "../core/metric_table.ts";
 import type { Address } from "../core/origin.ts";
 import { parseHead } from "../protocol/http/head.ts";
 import { findRequestHead } from "../protocol/http/request_head.ts";
@@ -26,6 +27,9 @@ export interface HeadTimeouts {
   readonly keepAlive: number;
 }
 
+/** Why a connection or a request is not handled. */
+export type HttpRefusal = LabelValue<"srs_proxy_api_refused_total", "reason">;
+
 /** What an Http1Server needs to know. */
 export interface Http1ServerOptions {
   readonly name: string;
@@ -39,7 +43,7 @@ export interface Http1ServerOptions {
   /** Answers one request, to its end; reads its body, or has the connection end. */
   handle(exchange: HttpExchange): Promise<void>;
   /** Told of connections closed for a bound, and of requests refused before `handle`. */
-  onRefused(reason: string): void;
+  onRefused(reason: HttpRefusal): void;
   onError(error: unknown): void;
 }
 

@@ -9,7 +9,7 @@ import type { TcpEngine } from "../net/engine.ts";
 import type { ConnectionLimits } from "../net/tcp_server.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { BodyScanner } from "../protocol/http/body_scanner.ts";
-import { type HeadTimeouts, Http1Server } from "./server.ts";
+import { type HeadTimeouts, Http1Server, type HttpRefusal } from "./server.ts";
 import type { HttpExchange } from "./exchange.ts";
 
 /** Methods of which no web Request can be made, and which nobody here has a use for. */
@@ -26,7 +26,7 @@ export interface WebHandlerOptions {
    */
   handle(request: Request, peer: Address): Response | Promise<Response>;
   /** Told of connections and requests that were refused before `handle`. */
-  onRefused(reason: string): void;
+  onRefused(reason: HttpRefusal): void;
   /** Told of what `handle` throws; the client gets a bare 500. */
   onError(error: unknown): void;
 }

@@ -4,6 +4,7 @@
 import type { OriginStatus } from "../core/directory.ts";
 import type { Metrics, PartLocator, Resolver, SessionLog } from "../core/ports.ts";
 import type {
+  Counted,
   FromLane,
   LaneNotice,
   LaneQuestions,
@@ -29,6 +30,12 @@ export interface DeskServices {
   onError(error: unknown): void;
 }
 
+/** Metrics by names and labels that the compiler has checked where they were sent. */
+interface SentMetrics {
+  count(name: string, labels: Counted["labels"], by: number): void;
+  observe(name: string, seconds: number, labels: Counted["labels"]): void;
+}
+
 /** One lane's desk. */
 export class Desk {
   readonly #services: DeskServices;
@@ -39,12 +46,14 @@ export class Desk {
   readonly #received = new Map<string, number>();
   readonly #gauges = new Map<string, number>();
   readonly #bodies = new Map<number, ReadableStreamDefaultReader<Uint8Array>>();
+  readonly #metrics: SentMetrics;
   #bodyCount = 0;
   #isOver = false;
 
   /** @param post sends a message to the lane */
   constructor(services: DeskServices, post: (message: ToLane) => void) {
     this.#services = services;
+    this.#metrics = services.metrics as SentMetrics;
     this.#post = post;
   }
 
@@ -76,7 +85,7 @@ export class Desk {
   }
 
   take(notice: LaneNotice): void {
-    const { resolver, sessions, metrics, onError } = this.#services;
+    const { resolver, sessions, onError } = this.#services;
     switch (notice.type) {
       case "release":
         return this.#release(notice.session);
@@ -92,13 +101,13 @@ export class Desk {
       case "session_refused":
         return sessions.refused({ ...notice.event, error: receiveError(notice.error) });
       case "count":
-        for (const { name, labels, by } of notice.counts) metrics.count(name, labels, by);
+        for (const { name, labels, by } of notice.counts) this.#metrics.count(name, labels, by);
         return;
       case "gauge":
         this.#gauges.set(notice.name, notice.value);
         return;
       case "observe":
-        return metrics.observe(notice.name, notice.seconds, notice.labels);
+        return this.#metrics.observe(notice.name, notice.seconds, notice.labels);
       case "received":
         for (const [session, bytes] of notice.sessions) {
           if (this.has(session)) this.#received.set(session, bytes);

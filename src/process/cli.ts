@@ -84,7 +84,7 @@ export async function runCommandLine(
 }
 
 /** Reads the arguments; the first that is not understood decides, then the first there is. */
-export function parseCommandLine(args: readonly string[]): Command {
+function parseCommandLine(args: readonly string[]): Command {
   const unknown = args.find((argument) => !COMMANDS.has(argument));
   if (unknown !== undefined) return { name: "unknown", argument: unknown };
   return { name: COMMANDS.get(args[0] ?? "") ?? "start" };

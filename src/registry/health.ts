@@ -2,7 +2,7 @@
 // Knows no origin but by its id, and no clock: time is an argument, in milliseconds.
 
 import { ExpiringMap } from "../core/expiring_map.ts";
-import type { Protocol } from "../core/origin.ts";
+import { type Protocol, PROTOCOLS } from "../core/origin.ts";
 
 const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 60_000;
@@ -15,8 +15,6 @@ interface SetAside {
   /** Whether `until` is the end of a trial rather than of a pause. */
   readonly onTrial: boolean;
 }
-
-const PROTOCOLS: readonly Protocol[] = ["rtmp", "http", "api", "srt", "rtc"];
 
 /** One door of an origin: its other protocols have other ports and may be fine. */
 export interface OriginDoor {

@@ -53,7 +53,7 @@ export function renewed(
  * Whether a mapping that somebody relies on beats another one: a live one beats one that is not,
  * otherwise the later one beats the earlier.
  */
-export function overrules(relied: StreamRecord, found: StreamRecord): boolean {
+function overrules(relied: StreamRecord, found: StreamRecord): boolean {
   if (isLive(relied) !== isLive(found)) return isLive(relied);
   return relied.epoch > found.epoch;
 }
@@ -80,7 +80,7 @@ export function isLive({ publisher }: StreamRecord): boolean {
 }
 
 /** The epoch of a mapping that takes the place of another one. */
-export function laterThan(found: StreamRecord | undefined, time: number): number {
+function laterThan(found: StreamRecord | undefined, time: number): number {
   return Math.max(time, (found?.epoch ?? 0) + 1);
 }
 

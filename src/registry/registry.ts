@@ -7,6 +7,7 @@ import { ProxyError } from "../core/errors.ts";
 import { logger } from "../core/log.ts";
 import type { Directory, OriginStatus, PageRequest, StreamPage } from "../core/directory.ts";
 import type { ProxyPlace } from "../core/fleet.ts";
+import type { LabelValue } from "../core/metric_table.ts";
 import type { Origin, Protocol } from "../core/origin.ts";
 import type {
   Metrics,
@@ -59,6 +60,7 @@ export interface RegistryOptions extends RegistrySettings {
   readonly random?: () => number;
 }
 
+const WAIT = "srs_proxy_registry_wait_seconds";
 const LOG = logger("registry");
 const LONGEST_TENTATIVE = 15_000;
 const LONGEST_PERIOD = 5_000;
@@ -297,13 +299,16 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     }
   }
 
-  async #timed<T>(operation: string, work: () => Promise<T>): Promise<T> {
+  async #timed<T>(
+    operation: LabelValue<typeof WAIT, "operation">,
+    work: () => Promise<T>,
+  ): Promise<T> {
     const startedAt = this.#now();
     try {
       return await work();
     } finally {
       const seconds = (this.#now() - startedAt) / 1000;
-      this.#metrics.observe("srs_proxy_registry_wait_seconds", seconds, { operation });
+      this.#metrics.observe(WAIT, seconds, { operation });
     }
   }
 

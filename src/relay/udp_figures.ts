@@ -1,6 +1,7 @@
 // What the relays over UDP count in the same way: what has flowed, what was dropped, what the engine
 // has lost. Their threads send these about once a second. Knows no protocol but its name.
 
+import { type LabelsOf, type LabelValue, METRICS } from "../core/metric_table.ts";
 import type { Metrics } from "../core/ports.ts";
 import type { UdpDrops } from "../net/udp/port.ts";
 
@@ -10,32 +11,62 @@ export interface Moved {
   readonly bytes: number;
 }
 
+/** The protocols of these relays. */
+type UdpProtocol = "rtc" | "srt";
+
+/** Why a relay has dropped a datagram, apart from what the UDP engine counts. */
+export type DropReason<P extends UdpProtocol> = LabelValue<
+  `srs_proxy_${P}_dropped_total`,
+  "reason"
+>;
+
 /** What a thread has done since it last said so. */
-export interface MovedFigures {
+export interface MovedFigures<P extends UdpProtocol> {
   readonly fromClients: Moved;
   readonly fromOrigins: Moved;
-  /** Datagrams dropped, by reason. */
-  readonly drops: Readonly<Record<string, number>>;
+  /** Datagrams dropped. */
+  readonly drops: Readonly<Record<DropReason<P>, number>>;
+}
+
+const LOST: Readonly<Record<keyof UdpDrops, LabelValue<"srs_proxy_udp_dropped_total", "reason">>> =
+  {
+    clientFull: "client_full",
+    originFull: "origin_full",
+    truncated: "truncated",
+    receiveOverflow: "receive_overflow",
+    noClient: "no_client",
+    failed: "failed",
+  };
+
+/** Nothing dropped yet; the caller owns the object. */
+export function nothingDropped<P extends UdpProtocol>(protocol: P): Record<DropReason<P>, number> {
+  const { reason: reasons } = METRICS[`srs_proxy_${protocol}_dropped_total`].labels;
+  return Object.fromEntries(reasons.map((reason) => [reason, 0])) as Record<DropReason<P>, number>;
 }
 
 /** Counts into `srs_proxy_PROTOCOL_…`. */
-export function countMoved(metrics: Metrics, protocol: "rtc" | "srt", figures: MovedFigures): void {
-  const { fromClients, fromOrigins, drops } = figures;
+export function countMoved<P extends UdpProtocol>(
+  metrics: Metrics,
+  protocol: P,
+  { fromClients, fromOrigins, drops }: MovedFigures<P>,
+): void {
   const ways = { from_clients: fromClients, from_origins: fromOrigins };
-  for (const [direction, { packets, bytes }] of Object.entries(ways)) {
+  for (const direction of ["from_clients", "from_origins"] as const) {
+    const { packets, bytes } = ways[direction];
     if (packets === 0) continue;
     metrics.count(`srs_proxy_${protocol}_relay_packets_total`, { direction }, packets);
     metrics.count(`srs_proxy_${protocol}_relay_bytes_total`, { direction }, bytes);
   }
-  for (const [reason, count] of Object.entries(drops)) {
-    if (count > 0) metrics.count(`srs_proxy_${protocol}_dropped_total`, { reason }, count);
+  const name = `srs_proxy_${protocol}_dropped_total` as const;
+  for (const reason of Object.keys(drops) as DropReason<P>[]) {
+    if (drops[reason] > 0) metrics.count(name, { reason } as LabelsOf<typeof name>, drops[reason]);
   }
 }
 
 /** Counts what the engine has lost. */
-export function countLost(metrics: Metrics, protocol: "rtc" | "srt", lost: UdpDrops): void {
-  for (const [name, count] of Object.entries(lost)) {
-    const reason = name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    if (count > 0) metrics.count("srs_proxy_udp_dropped_total", { protocol, reason }, count);
+export function countLost(metrics: Metrics, protocol: UdpProtocol, lost: UdpDrops): void {
+  for (const name of Object.keys(LOST) as (keyof UdpDrops)[]) {
+    const labels = { protocol, reason: LOST[name] };
+    if (lost[name] > 0) metrics.count("srs_proxy_udp_dropped_total", labels, lost[name]);
   }
 }

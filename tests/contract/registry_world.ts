@@ -27,11 +27,11 @@ export class World implements AsyncDisposable {
     const registry = await Registry.open({
       store: new MemoryStore({ maxOrigins: 10, maxStreams: 5_000, now: clock.now }),
       metrics: {
-        count: (name, labels = {}, by = 1) => {
+        count: (name: string, labels: Readonly<Record<string, string>> = {}, by = 1) => {
           const key = [name, ...Object.values(labels)].join(" ");
           counts.set(key, (counts.get(key) ?? 0) + by);
         },
-        gauge: (name, value) => counts.set(name, value),
+        gauge: (name: string, value: number) => counts.set(name, value),
         observe: () => {},
       },
       originTtl: ORIGIN_TTL,

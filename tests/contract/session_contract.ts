@@ -5,7 +5,7 @@ import type { RtcSession } from "../../src/core/ports.ts";
 import { BOUNDS, isOverloaded, LONG, type Test, TTL } from "./store_harness.ts";
 
 /** A session to a place where nobody is. */
-export function rtcSession(user: string, more: Partial<RtcSession> = {}): RtcSession {
+function rtcSession(user: string, more: Partial<RtcSession> = {}): RtcSession {
   const media = { host: "192.0.2.1", port: 8000 };
   const password = "Zm9yIHRlc3RzIG9ubHkgISE";
   return { user, password, stream: "v/a/s", intent: "play", origin: "a", media, ...more };

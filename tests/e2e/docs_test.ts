@@ -2,7 +2,7 @@
 // are loaded, and what it names exists.
 
 import assert from "node:assert/strict";
-import { METRICS } from "../../src/api/metric_table.ts";
+import { METRICS } from "../../src/core/metric_table.ts";
 import { PROCESS_METRICS } from "../../src/api/process_metrics.ts";
 import { VARIABLES } from "../../src/config/table.ts";
 import { Child } from "../support/child.ts";

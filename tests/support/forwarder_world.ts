@@ -4,7 +4,7 @@
 import { createHmac } from "node:crypto";
 import { toRawAddress } from "../../src/net/udp/raw_address.ts";
 import { MediaForwarder } from "../../src/relay/rtc/media_forwarder.ts";
-import type { MediaDrop } from "../../src/relay/rtc/media_drops.ts";
+import type { DropReason } from "../../src/relay/udp_figures.ts";
 import type { MediaInit, MediaReport } from "../../src/relay/rtc/media_messages.ts";
 import { ManualEngine, type ManualLink } from "./manual_engine.ts";
 import { stunRequest } from "./stun_message.ts";
@@ -126,7 +126,7 @@ export class ForwarderWorld {
   }
 
   /** How many datagrams were dropped for a reason, as far as that has been reported. */
-  dropped(reason: MediaDrop): number {
+  dropped(reason: DropReason<"rtc">): number {
     this.engine.time += 1_000;
     this.#forwarder.tick(this.engine.time);
     return this.reports.reduce((sum, report) => {

@@ -37,7 +37,7 @@ export function* hardTexts(tree: Node, { length }: HardTextOptions): Generator<s
 }
 
 /** One character for each way in which sets take it or not. */
-export function representatives(sets: readonly CharacterSet[]): string[] {
+function representatives(sets: readonly CharacterSet[]): string[] {
   const byWay = new Map<string, string>();
   for (const character of CANDIDATES) {
     const code = character.codePointAt(0)!;
@@ -48,7 +48,7 @@ export function representatives(sets: readonly CharacterSet[]): string[] {
 }
 
 /** All sets of a part. */
-export function setsOf(node: Node): CharacterSet[] {
+function setsOf(node: Node): CharacterSet[] {
   switch (node.kind) {
     case "set":
       return [node.holds];

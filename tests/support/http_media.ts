@@ -154,7 +154,7 @@ export function linksOf(playlist: string, url: string): string[] {
 }
 
 /** The files that a DASH manifest names: of each template the first one and the segments. */
-export function filesOf(manifest: string, url: string): string[] {
+function filesOf(manifest: string, url: string): string[] {
   const base = new URL(/<BaseURL>([^<]*)<\/BaseURL>/.exec(manifest)?.[1] ?? "", url);
   const representations = manifest.matchAll(/<Representation[\s\S]*?<\/Representation>/g);
   return [...representations].flatMap(([text]) => {
@@ -232,7 +232,7 @@ export function withTimestampsOf(direct: readonly Frame[], relayed: readonly Fra
 }
 
 /** A URL of the proxy as the origin itself knows it: without what the proxy has added. */
-export function originUrl(url: string, origin: { httpUrl(path: string): string }): string {
+function originUrl(url: string, origin: { httpUrl(path: string): string }): string {
   const { pathname, searchParams } = new URL(url);
   assert.ok(searchParams.has("spbhid"), `${url} has no spbhid`);
   searchParams.delete("spbhid");

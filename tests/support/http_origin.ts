@@ -24,7 +24,7 @@ export type Answer = (exchange: OriginExchange) => Promise<void>;
 const END_OF_HEAD = "\r\n\r\n";
 
 /** The origin's end of a connection with a request on it. */
-export class OriginExchange {
+class OriginExchange {
   readonly request: SeenRequest;
   /** Resolves when the other side has ended the connection, or it was closed here. */
   readonly gone: Promise<void>;

@@ -8,7 +8,7 @@ import { freePorts } from "./ports.ts";
 import { TempFolder } from "./temp_folder.ts";
 
 /** Where Debian's libnginx-mod-rtmp puts the module. */
-export const NGINX_RTMP_MODULE = "/usr/lib/nginx/modules/ngx_rtmp_module.so";
+const NGINX_RTMP_MODULE = "/usr/lib/nginx/modules/ngx_rtmp_module.so";
 
 /** What the server offers beside plain RTMP. */
 export interface NginxRtmpOptions {

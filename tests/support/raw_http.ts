@@ -7,7 +7,7 @@ import { within } from "./wait.ts";
 const DEADLINE = 10_000;
 
 /** The head of a response. */
-export class RawHead {
+class RawHead {
   readonly status: number;
   readonly version: string;
   /** Names in lower case, in order. */

@@ -20,7 +20,7 @@ export interface Recording {
 }
 
 /** What OBS with Enhanced RTMP puts into connect. */
-export const ENHANCED_CONNECT: Amf0Object = {
+const ENHANCED_CONNECT: Amf0Object = {
   app: "live",
   type: "nonprivate",
   flashVer: "FMLE/3.0 (compatible; FMSc/1.0)",

@@ -47,11 +47,6 @@ export function chunkAt(plan: ChunkPlan, at: number, chunkSize: number): Uint8Ar
   return join([header, plan.body.subarray(at, at + chunkSize)]);
 }
 
-/** All chunks of a message, one after the other. */
-export function wholeMessage(plan: ChunkPlan): Uint8Array<ArrayBuffer> {
-  return join(chunksOf(plan));
-}
-
 function firstHeader(plan: ChunkPlan): Uint8Array {
   const { format, time = 0, type = 0, streamId = 0, body } = plan;
   const isExtended = time >= EXTENDED;

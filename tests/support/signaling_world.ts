@@ -25,7 +25,7 @@ const ABOUT = {
 };
 
 /** The other end of what signalling tells the media relay. */
-export class SeenMedia implements RtcMedia {
+class SeenMedia implements RtcMedia {
   readonly opened: RtcSession[] = [];
   readonly ended: [user: string, reason: string][] = [];
   /** How many there may be, begun or only wished for. */

@@ -109,7 +109,7 @@ export class SrtWorld implements AsyncDisposable {
 }
 
 /** A caller with one socket. */
-export class SrtCaller {
+class SrtCaller {
   readonly socketId: number;
   readonly peer: UdpPeer;
   cookie = 0;
@@ -147,7 +147,7 @@ export interface AtOrigin extends ReceivedDatagram {
 }
 
 /** An origin that says what it is told to say. */
-export class SrtOrigin implements AsyncDisposable {
+class SrtOrigin implements AsyncDisposable {
   readonly peers: readonly UdpPeer[];
 
   constructor(addresses: number) {

@@ -161,7 +161,7 @@ export class ProcessClock implements Clock {
 }
 
 /** Resolves when nothing can happen any more before a timer goes off. */
-export function settled(): Promise<void> {
+function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 

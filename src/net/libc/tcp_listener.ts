@@ -14,7 +14,7 @@ import { LibcConnection, type LoopSurroundings } from "./tcp_connection.ts";
 /** Connections that may wait to be accepted, as far as the system allows. */
 const BACKLOG = 4096;
 /** A client that is gone before it was accepted, or that a filter turned away (accept(2)). */
-const ACCEPT_AGAIN = [c.EINTR, 71, 92, 93, 100, 101, 103, 112, 113];
+const ACCEPT_AGAIN: readonly number[] = [4, 71, 92, 93, 100, 101, 103, 112, 113];
 
 /** See `Listener`. */
 export class LibcListener implements Listener, Watched {

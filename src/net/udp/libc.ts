@@ -89,15 +89,12 @@ export const EPOLLHUP = 16;
 export const EFD_NONBLOCK = 0o4000;
 export const EFD_CLOEXEC = 0o2000000;
 
-export const EINTR = 4;
 export const EAGAIN = 11;
 export const ENOMEM = 12;
 export const ENFILE = 23;
 export const EMFILE = 24;
 export const ENOBUFS = 105;
-export const EAFNOSUPPORT = 97;
 export const EADDRINUSE = 98;
-export const ENETUNREACH = 101;
 export const ECONNREFUSED = 111;
 export const EINPROGRESS = 115;
 

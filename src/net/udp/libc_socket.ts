@@ -70,7 +70,7 @@ export function takeError(libc: c.Libc, fd: number): number {
 }
 
 /** What a failed call means to whoever asked for a socket. */
-export function callError(call: string, errno: number): ProxyError {
+function callError(call: string, errno: number): ProxyError {
   const cause = new Error(`${call} failed: error ${errno}`);
   const isShort = [c.EMFILE, c.ENFILE, c.ENOBUFS, c.ENOMEM, c.EAGAIN].includes(errno);
   return isShort

@@ -70,17 +70,6 @@ export function originTagOf(originId: string): string {
 }
 
 /**
- * The origin that a tag stands for; undefined when it is not among them. Computes the tag of each
- * id, some 2 µs: who knows thousands of origins keeps their tags.
- */
-export function findTaggedOrigin(tag: string, originIds: Iterable<string>): string | undefined {
-  for (const id of originIds) {
-    if (originTagOf(id) === tag) return id;
-  }
-  return undefined;
-}
-
-/**
  * A query without the parameter, everything else as it was, and the parameter's first value.
  *
  * @param query without its mark

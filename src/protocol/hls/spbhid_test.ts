@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type StreamKey, streamKeyFromHttp, streamKeyFromRtmp } from "../../core/stream_key.ts";
-import { decodeSpbhid, encodeSpbhid, findTaggedOrigin, originTagOf, takeSpbhid } from "./spbhid.ts";
+import { decodeSpbhid, encodeSpbhid, originTagOf, takeSpbhid } from "./spbhid.ts";
 
 const SHOW = streamKeyFromRtmp({ tcUrl: "rtmp://127.0.0.1/live", app: "", stream: "show" });
 
@@ -58,13 +58,6 @@ Deno.test("another stream or origin gives another value", () => {
 Deno.test("ten thousand origins share no tag", () => {
   const tags = Array.from({ length: 10_000 }, (_, index) => originTagOf(`vid-${index}`));
   assert.equal(new Set(tags).size, tags.length);
-});
-
-Deno.test("an origin is found by its tag, or is not there", () => {
-  const ids = ["vid-1", "vid-2", "vid-3"];
-  assert.equal(findTaggedOrigin(originTagOf("vid-2"), ids), "vid-2");
-  assert.equal(findTaggedOrigin(originTagOf("vid-4"), ids), undefined);
-  assert.equal(findTaggedOrigin("", ids), undefined);
 });
 
 Deno.test("a value changed by one character is none", () => {

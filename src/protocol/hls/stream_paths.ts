@@ -40,7 +40,7 @@ export function isPartExtension(extension: string): boolean {
 }
 
 /** Whether files of that extension name others. */
-export function isPlaylistExtension(extension: string): boolean {
+function isPlaylistExtension(extension: string): boolean {
   return PLAYLISTS.has(extension);
 }
 

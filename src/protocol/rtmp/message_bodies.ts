@@ -7,7 +7,7 @@ import type { ChunkStream } from "./chunk_scanner.ts";
 import { MAX_COMMAND } from "./command.ts";
 
 /** Bytes of all bodies together that have not come whole. */
-export const MAX_UNFINISHED = 4 * MAX_COMMAND;
+const MAX_UNFINISHED = 4 * MAX_COMMAND;
 const NOTHING = new Uint8Array();
 
 /** One body for each chunk stream at most. */

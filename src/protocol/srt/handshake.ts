@@ -11,7 +11,7 @@ import { DESTINATION_AT, HANDSHAKE, HEADER, readWord, writeWord } from "./packet
 export const HANDSHAKE_SIZE = 64;
 
 /** Handshake types. A refusal is REFUSED plus the reason. */
-export const INDUCTION = 1;
+const INDUCTION = 1;
 export const CONCLUSION = -1;
 export const REFUSED = 1000;
 

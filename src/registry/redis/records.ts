@@ -4,7 +4,7 @@
 
 import { normalizeIp } from "../../core/endpoint.ts";
 import { normalizeHostName } from "../../core/host_name.ts";
-import type { Address, Origin, Protocol } from "../../core/origin.ts";
+import { type Address, type Origin, type Protocol, PROTOCOLS } from "../../core/origin.ts";
 import type { RtcSession } from "../../core/ports.ts";
 import type { BoundAddress, ProxyPlace } from "../../core/fleet.ts";
 import type { StreamRecord } from "../store.ts";
@@ -39,7 +39,6 @@ export interface ChangeMessage {
   readonly session?: { readonly user: string; readonly by: string } | undefined;
 }
 
-const PROTOCOLS: readonly Protocol[] = ["rtmp", "http", "api", "srt", "rtc"];
 const MAX_TEXT = 2_048;
 const MAX_ENDPOINTS = 64;
 const MAX_TTL = 2 ** 32;

@@ -5,6 +5,7 @@
 import { ExpiringMap } from "../../core/expiring_map.ts";
 import { ProxyError } from "../../core/errors.ts";
 import type { RtcSession } from "../../core/ports.ts";
+import { TokenBucket } from "../../core/token_bucket.ts";
 import { SessionTable } from "../session_table.ts";
 import { Batcher } from "./batcher.ts";
 import type { Gate } from "./gate.ts";
@@ -25,7 +26,7 @@ export interface SessionBookOptions {
 const UNKNOWN = { ttl: 2_000, capacity: 10_000 };
 const ENDED_ALONE = { ttl: 60_000, capacity: 10_000 };
 /** Lookups in Redis: so many each second, and so many at once after a pause. */
-const LOOKUPS = { perSecond: 500, burst: 1_000 };
+const LOOKUPS = { rate: 500, burst: 1_000 };
 const BATCH = 100;
 
 /** All that is known of sessions. */
@@ -41,8 +42,7 @@ export class SessionBook {
   readonly #lookups = new Map<string, Promise<RtcSession | undefined>>();
   readonly #changed = new Set<string>();
   readonly #questions: Batcher<string, Timed<RtcSession> | undefined>;
-  #allowance = LOOKUPS.burst;
-  #allowedAt = 0;
+  readonly #allowance = new TokenBucket(LOOKUPS);
 
   constructor(options: SessionBookOptions) {
     this.#options = options;
@@ -81,7 +81,7 @@ export class SessionBook {
     if (this.#unknown.get(user, now) || this.#ended.get(user, now)) return undefined;
     const underWay = this.#lookups.get(user);
     if (underWay) return await underWay;
-    this.#spend(now);
+    if (!this.#allowance.take(now)) throw cannotTell();
     const lookup = this.#lookUp(user).finally(() => this.#lookups.delete(user));
     this.#lookups.set(user, lookup);
     return await lookup;
@@ -166,14 +166,6 @@ export class SessionBook {
     if (found) this.#others.put(found.record, found.ttl, now());
     else this.#unknown.set(user, true, now());
     return found?.record;
-  }
-
-  #spend(now: number): void {
-    const earned = (now - this.#allowedAt) * LOOKUPS.perSecond / 1000;
-    this.#allowance = Math.min(LOOKUPS.burst, this.#allowance + earned);
-    this.#allowedAt = now;
-    if (this.#allowance < 1) throw cannotTell();
-    this.#allowance--;
   }
 }
 

@@ -1,6 +1,7 @@
 // The HTTP front: a port, what is asked for there, and the requests under way with their bounds,
 // their sweep and their end. Media goes to origins; everything else is answered by a given handler.
 
+import type { LabelValue } from "../../core/metric_table.ts";
 import type { EndedBy, RelaySessions } from "../../core/ports.ts";
 import type { ListenAddress } from "../../core/endpoint.ts";
 import type { OriginStatus } from "../../core/directory.ts";
@@ -245,7 +246,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     await exchange.answerError(error, corsFields(exchange.request, this.#options.corsOrigins()));
   }
 
-  #countRefused(reason: string): void {
+  #countRefused(reason: LabelValue<"srs_proxy_http_refused_total", "reason">): void {
     this.#options.metrics.count("srs_proxy_http_refused_total", { reason });
   }
 

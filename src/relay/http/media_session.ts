@@ -3,6 +3,7 @@
 
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import { formatAddress } from "../../core/endpoint.ts";
+import { type LabelValue, statusClass } from "../../core/metric_table.ts";
 import type { EndedBy, TriedOrigin } from "../../core/ports.ts";
 import type { Origin } from "../../core/origin.ts";
 import { StallWatch } from "../../net/stall_watch.ts";
@@ -21,7 +22,10 @@ import type { OriginPool } from "../../http1/origin_pool.ts";
 import { MAX_LENGTH, rewriteBody } from "./playlist.ts";
 import type { HttpPorts } from "./ports.ts";
 
-/** Why a session was ended before its body was, as logs and counters say it. */
+/** Why a session has ended, as logs and counters say it. */
+type SessionEnd = LabelValue<"srs_proxy_http_sessions_closed_total", "reason">;
+
+/** Why one was ended before its body was. */
 export type EndReason = "client_closed" | "idle" | "stalled" | "shutdown" | EndedBy;
 
 /** What all sessions share. */
@@ -251,7 +255,7 @@ export class MediaSession {
     pump: BodyPump,
     response: HttpResponse,
     link: Forwarded["link"],
-  ): Promise<string> {
+  ): Promise<SessionEnd> {
     const { connection } = this.#exchange;
     const end = await pump.run(this.#services.ports.engine);
     if (end === "complete" && this.#ended === undefined) {
@@ -310,7 +314,7 @@ export class MediaSession {
     });
   }
 
-  #close(reason: string, bytesOut: number): void {
+  #close(reason: SessionEnd, bytesOut: number): void {
     const { sessions, metrics } = this.#services.ports;
     metrics.count("srs_proxy_http_sessions_closed_total", { reason });
     sessions.closed({ session: this.id, reason, bytesIn: 0, bytesOut });
@@ -344,7 +348,7 @@ export class MediaSession {
 
   #count(status: number): void {
     const { kind } = this.#media;
-    const labels = { kind, status: `${Math.floor(status / 100)}xx` };
+    const labels = { kind, status: statusClass(status) };
     this.#services.ports.metrics.count("srs_proxy_http_requests_total", labels);
   }
 

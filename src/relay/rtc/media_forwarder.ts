@@ -15,8 +15,8 @@ import {
   parseBindingRequest,
   verifyIntegrity,
 } from "../../protocol/rtc/stun.ts";
-import { type MediaDrop, noMediaDrops } from "./media_drops.ts";
-import type { MediaCommand, MediaInit, MediaReport } from "./media_messages.ts";
+import { type DropReason, nothingDropped } from "../udp_figures.ts";
+import type { MediaCommand, MediaEnd, MediaInit, MediaReport } from "./media_messages.ts";
 import { type LiveMedia, type MediaPath, MediaSessions, pathOfUser } from "./media_sessions.ts";
 import type { SharedAddress } from "./shared_address.ts";
 import { type HeldRequest, UnknownUsers } from "./unknown_users.ts";
@@ -46,7 +46,7 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
   readonly #report: (report: MediaReport) => void;
   readonly #sessions: MediaSessions;
   readonly #unknown = new UnknownUsers(() => this.#drop("unknown_user"));
-  #drops = noMediaDrops();
+  #drops = nothingDropped("rtc");
   #fromClients = { packets: 0, bytes: 0 };
   #fromOrigins = { packets: 0, bytes: 0 };
   #isDraining = false;
@@ -222,7 +222,7 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
     return isHeld ? undefined : this.#drop("unknown_user");
   }
 
-  #drop(reason: MediaDrop): undefined {
+  #drop(reason: DropReason<"rtc">): undefined {
     this.#drops[reason]++;
     return undefined;
   }
@@ -245,7 +245,7 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
     } else if (!isHeard) this.#end(session, "origin_gone");
   }
 
-  #end(session: LiveMedia, reason: string): void {
+  #end(session: LiveMedia, reason: MediaEnd): void {
     this.#sessions.remove(session);
     const { user, bytesIn, bytesOut } = session;
     this.#report({ type: "ended", user, reason, bytesIn, bytesOut });
@@ -257,7 +257,7 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
     this.#report({ type: "moved", fromClients, fromOrigins, drops: this.#drops });
     this.#fromClients = { packets: 0, bytes: 0 };
     this.#fromOrigins = { packets: 0, bytes: 0 };
-    this.#drops = noMediaDrops();
+    this.#drops = nothingDropped("rtc");
   }
 }
 

@@ -1,5 +1,6 @@
 // What the main thread and the thread of WebRTC media say to each other: plain data.
 
+import type { LabelValue } from "../../core/metric_table.ts";
 import type { Address } from "../../core/origin.ts";
 import type { MovedFigures } from "../udp_figures.ts";
 
@@ -14,6 +15,9 @@ export interface MediaInit {
   /** Sessions that one IP address of a client may have at once, of those that count nowhere else. */
   readonly maxSessionsPerAddress: number;
 }
+
+/** Why the media of a session is no longer taken. */
+export type MediaEnd = LabelValue<"srs_proxy_rtc_sessions_closed_total", "reason">;
 
 /** What the thread must know of a session. */
 export interface MediaSession {
@@ -30,7 +34,7 @@ export interface MediaSession {
 export type MediaCommand =
   /** `isWanted`: its client has asked already, and proves itself by that or is none. */
   | { readonly type: "open"; readonly session: MediaSession; readonly isWanted: boolean }
-  | { readonly type: "close"; readonly user: string; readonly reason: string }
+  | { readonly type: "close"; readonly user: string; readonly reason: MediaEnd }
   /** Nobody knows this user. */
   | { readonly type: "unknown"; readonly user: string }
   /** Sessions that do not begin now never will. */
@@ -49,9 +53,9 @@ export type MediaReport =
   | {
     readonly type: "ended";
     readonly user: string;
-    readonly reason: string;
+    readonly reason: MediaEnd;
     readonly bytesIn: number;
     readonly bytesOut: number;
   }
   /** Since the last one. */
-  | ({ readonly type: "moved" } & MovedFigures);
+  | ({ readonly type: "moved" } & MovedFigures<"rtc">);

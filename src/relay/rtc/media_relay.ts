@@ -22,7 +22,7 @@ import type { UdpEngineChoice } from "../../net/udp/engine.ts";
 import type { UdpEngine } from "../../net/udp/port.ts";
 import { UdpThread } from "../../net/udp/thread.ts";
 import { countLost, countMoved } from "../udp_figures.ts";
-import type { MediaCommand, MediaInit, MediaReport } from "./media_messages.ts";
+import type { MediaCommand, MediaEnd, MediaInit, MediaReport } from "./media_messages.ts";
 import { UNUSED_RECORD_TTL } from "./open_sessions.ts";
 import type { RtcMedia } from "./ports.ts";
 import { type SessionPlace, SessionPlaces } from "./session_places.ts";
@@ -139,7 +139,7 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
     await this.#open(rtc, place, { isWanted: false, before });
   }
 
-  end(user: string, reason: string): void {
+  end(user: string, reason: MediaEnd): void {
     const session = this.#sessions.get(user);
     if (session === undefined) return;
     session.isEnding = true;
@@ -332,7 +332,7 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
     });
     const address = formatAddress(client);
     sessions.opened({ session: id, protocol: "rtc", intent, stream, origin, client: address });
-    this.#count("srs_proxy_rtc_sessions_opened_total", { intent });
+    this.#options.metrics.count("srs_proxy_rtc_sessions_opened_total", { intent });
     this.#tasks.run(() => this.#keepRecord(rtc));
   }
 
@@ -348,12 +348,12 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
     if (hold === undefined) {
       if (place.client !== undefined) this.#late.set(user, place.client, this.#options.clock.now());
       // Its media may have gone to another proxy, which keeps the record.
-      this.#count("srs_proxy_rtc_sessions_unused_total", { reason });
+      this.#options.metrics.count("srs_proxy_rtc_sessions_unused_total", { reason });
       return;
     }
     hold.release();
     this.#options.sessions.closed({ session: id, reason, bytesIn, bytesOut });
-    this.#count("srs_proxy_rtc_sessions_closed_total", { intent, reason });
+    this.#options.metrics.count("srs_proxy_rtc_sessions_closed_total", { intent, reason });
     if (this.#isHandedOver) return;
     this.#tasks.run(() => this.#options.rtcSessions.endSession(user).catch(() => {}));
   }
@@ -370,12 +370,8 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
     try {
       await this.#options.rtcSessions.putSession(rtc, RECORD_TTL);
     } catch {
-      this.#count("srs_proxy_registry_errors_total", {});
+      this.#options.metrics.count("srs_proxy_registry_errors_total");
     }
-  }
-
-  #count(name: string, labels: Record<string, string>, by = 1): void {
-    this.#options.metrics.count(name, labels, by);
   }
 
   #checkIdle(): void {

@@ -2,7 +2,7 @@
 // to the proxy. Opens the session in between. RFC 9725 section 4.2.
 
 import { formatAddress } from "../../core/endpoint.ts";
-import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
+import { blameOrigin, ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { MediaTarget } from "../../core/media_target.ts";
 import type { Address, Origin } from "../../core/origin.ts";
 import type { RtcSession, TriedOrigin } from "../../core/ports.ts";
@@ -21,6 +21,8 @@ import type { SignalingServices } from "./services.ts";
 import type { SessionPlace } from "./session_places.ts";
 import { proofOf, readLocation, SESSION_FOLDER, sessionAddress } from "./session_address.ts";
 import { mediaTypeOf, utf8Of, type Wish } from "./wish.ts";
+
+const UNUSABLE = "Origin does not answer with a usable session";
 
 /** One request. */
 export class OfferExchange {
@@ -66,7 +68,7 @@ export class OfferExchange {
       gone: this.#request.web.signal,
       outlivesClient: true,
     });
-    const accepted = asOriginFault(() => acceptedSdp(this.#wish, answer));
+    const accepted = blameOrigin(UNUSABLE, () => acceptedSdp(this.#wish, answer));
     if (accepted === undefined) return this.#passRefusal(answer);
     try {
       this.#requireClient();
@@ -89,7 +91,7 @@ export class OfferExchange {
   async #accept(answer: OriginAnswer, agreed: Agreed): Promise<Response> {
     const { sessions, advertiser } = this.#services;
     const { origin } = answer;
-    const { sdp, session } = asOriginFault(() => this.#agree(origin, agreed));
+    const { sdp, session } = blameOrigin(UNUSABLE, () => this.#agree(origin, agreed));
     const rewritten = rewriteAnswer(sdp, await advertiser.advertise(agreed.asked));
     await sessions.open(session, agreed.place);
     try {
@@ -218,14 +220,4 @@ function acceptedSdp({ kind }: Wish, { response, body }: OriginAnswer): string |
   if (code !== undefined && code !== 0) return undefined;
   if (typeof sdp !== "string") throw new ProtocolError("Cannot find sdp in the answer");
   return sdp;
-}
-
-/** What an origin gets wrong must not look like the client's fault. */
-function asOriginFault<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    if (!(cause instanceof ProtocolError)) throw cause;
-    throw new ProxyError("origin_gone", "Origin does not answer with a usable session", { cause });
-  }
 }

@@ -6,6 +6,7 @@ import { ProxyError } from "../../core/errors.ts";
 import { ExpiringMap } from "../../core/expiring_map.ts";
 import type { RtcSession } from "../../core/ports.ts";
 import type { SessionTag } from "../../protocol/rtc/session_tag.ts";
+import type { MediaEnd } from "./media_messages.ts";
 import { proofOf } from "./session_address.ts";
 import type { SignalingPorts } from "./ports.ts";
 import type { SessionPlace } from "./session_places.ts";
@@ -56,7 +57,7 @@ export class OpenSessions {
   }
 
   /** The session is over, whatever it has become by restarts. */
-  async end(user: string, reason: string): Promise<void> {
+  async end(user: string, reason: MediaEnd): Promise<void> {
     const now = this.#ports.clock.now();
     const newest = this.#restarted.get(user, now)?.session.user;
     this.#restarted.delete(user, now);
@@ -92,7 +93,7 @@ export class OpenSessions {
     this.#restarted.set(tag.user, { proof: tag.proof, session }, now);
   }
 
-  async #end(user: string, reason: string): Promise<void> {
+  async #end(user: string, reason: MediaEnd): Promise<void> {
     const { media, rtcSessions, metrics } = this.#ports;
     media.end(user, reason);
     try {

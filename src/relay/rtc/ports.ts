@@ -15,6 +15,7 @@ import type {
   SessionLog,
 } from "../../core/ports.ts";
 import type { OriginHttpTimeouts } from "../../http1/origin_ports.ts";
+import type { MediaEnd } from "./media_messages.ts";
 import type { SessionPlace } from "./session_places.ts";
 import type { TcpEngine } from "../../net/engine.ts";
 
@@ -37,7 +38,7 @@ export interface RtcMedia {
    */
   open(session: RtcSession, place: SessionPlace, before?: string): Promise<void>;
   /** The session is over, as its client or its origin says; unknown users are ignored. */
-  end(user: string, reason: string): void;
+  end(user: string, reason: MediaEnd): void;
 }
 
 /** Deadlines, milliseconds. */

@@ -1,7 +1,7 @@
 // What a client asks of a session that it has: more candidates, an ICE restart, its end. The address
 // says which origin has it; the origin decides. RFC 9725 sections 4.2 and 4.3, RFC 8840.
 
-import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
+import { blameOrigin, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { Origin } from "../../core/origin.ts";
 import type { RtcSession } from "../../core/ports.ts";
 import { bytesOfText, textOfBytes } from "../../core/binary_text.ts";
@@ -156,12 +156,8 @@ interface Restart {
 }
 
 function readAnswer(body: Uint8Array): Sdp {
-  try {
-    return parseSdpFragment(textOfBytes(body));
-  } catch (cause) {
-    if (!(cause instanceof ProtocolError)) throw cause;
-    throw new ProxyError("origin_gone", "Origin does not answer with a usable fragment", { cause });
-  }
+  const message = "Origin does not answer with a usable fragment";
+  return blameOrigin(message, () => parseSdpFragment(textOfBytes(body)));
 }
 
 function unknownSession(): ProxyError {

@@ -5,6 +5,7 @@
 import { addressGroup } from "../../core/address_group.ts";
 import { trustedWay } from "../../core/client_address.ts";
 import { ProxyError, toProxyError } from "../../core/errors.ts";
+import { statusClass } from "../../core/metric_table.ts";
 import type { Address } from "../../core/origin.ts";
 import { TaskGroup } from "../../net/task_group.ts";
 import { takeParameter } from "../../protocol/http/query.ts";
@@ -62,7 +63,7 @@ export class Signaling implements AsyncDisposable {
     const kind: RtcKind | "session" | "other" = tag !== undefined
       ? "session"
       : endpoint?.kind ?? "other";
-    const status = `${Math.floor(response.status / 100)}xx`;
+    const status = statusClass(response.status);
     this.#ports.metrics.count("srs_proxy_rtc_requests_total", { kind, status });
     return response;
   }

@@ -146,8 +146,8 @@ export class ClientSession {
     }
   }
 
-  #countEarlyEnd(phase: string, deadline: Deadline): false {
-    const reason = deadline.passed ? `${phase}_timeout` : `left_in_${phase}`;
+  #countEarlyEnd(phase: "handshake" | "identify", deadline: Deadline): false {
+    const reason = deadline.passed ? `${phase}_timeout` as const : `left_in_${phase}` as const;
     this.#ports.metrics.count("srs_proxy_rtmp_refused_total", { reason });
     return false;
   }

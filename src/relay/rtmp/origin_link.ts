@@ -1,7 +1,7 @@
 // A connection to one origin that has taken a client's stream: dial, handshake, the conversation.
 // Knows nothing of the registry; who is dialled is decided by the session.
 
-import { ProtocolError, ProxyError } from "../../core/errors.ts";
+import { blameOrigin, ProxyError } from "../../core/errors.ts";
 import type { Address, Origin } from "../../core/origin.ts";
 import { isMarked, ORIGIN_GREETING } from "./greeting.ts";
 import { Inbox } from "../../net/inbox.ts";
@@ -16,6 +16,7 @@ import {
 
 /** Bytes read from an origin at first: its whole handshake fits in. */
 const ORIGIN_INBOX = 4096;
+const BROKEN = "Origin breaks the RTMP protocol";
 
 /** An origin that has greeted us and waits for commands. */
 export class OriginLink implements Disposable {
@@ -78,7 +79,8 @@ export class OriginLink implements Disposable {
         return { conversation, decision: { kind: "accepted" }, pendingRead: read };
       }
       if (!outcome) throw new ProxyError("origin_gone", "Origin has closed the connection");
-      this.inbox.consume(pushBytes(conversation, this.inbox.bytes));
+      const { bytes } = this.inbox;
+      this.inbox.consume(blameOrigin(BROKEN, () => conversation.push(bytes)));
       const messages = conversation.takeForClient();
       if (messages.length > 0) await forClient(messages);
     }
@@ -103,16 +105,6 @@ function silent(): ProxyError {
   return new ProxyError("origin_timeout", "Origin does not answer");
 }
 
-/** What the origin does wrong must not look like the client's fault. */
-function pushBytes(conversation: OriginConversation, bytes: Uint8Array): number {
-  try {
-    return conversation.push(bytes);
-  } catch (cause) {
-    if (!(cause instanceof ProtocolError)) throw cause;
-    throw new ProxyError("origin_gone", "Origin breaks the RTMP protocol", { cause });
-  }
-}
-
 /** A connection whose origin has shaken hands, with what it has said since. */
 type Greeted = Pick<OriginLink, "connection" | "inbox">;
 
@@ -131,12 +123,13 @@ async function greet(engine: TcpEngine, address: Address, timeout: number): Prom
     if (isMarked(inbox.bytes)) {
       throw new ProxyError("origin_unreachable", "Cannot use a proxy as an origin");
     }
-    await connection.write(encodeEcho(inbox.bytes.subarray(0, HANDSHAKE_GREETING)));
+    const greeting = inbox.bytes.subarray(0, HANDSHAKE_GREETING);
+    const echo = () => encodeEcho(greeting);
+    await connection.write(blameOrigin("Origin does not speak RTMP", echo, "origin_unreachable"));
     inbox.consume(HANDSHAKE_ANSWER);
     return { connection, inbox };
-  } catch (cause) {
+  } catch (error) {
     connection.close();
-    if (!(cause instanceof ProxyError) || cause.source === "origin") throw cause;
-    throw new ProxyError("origin_unreachable", "Origin does not speak RTMP", { cause });
+    throw error;
   }
 }

@@ -2,6 +2,7 @@
 
 import { ProtocolError, ProxyError } from "../../core/errors.ts";
 import { MemoryLimitError } from "../../core/memory_budget.ts";
+import type { LabelValue } from "../../core/metric_table.ts";
 import { StallWatch } from "../../net/stall_watch.ts";
 import type { Connection, PipeEnd, TcpEngine } from "../../net/engine.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
@@ -15,16 +16,9 @@ import { type Direction, Flow } from "./flow.ts";
 export const LINGER = 2000;
 
 /** Why a pair came to its end, as logs and counters say it. */
-export type EndReason =
-  | "client_closed"
-  | "origin_closed"
-  | "client_protocol_error"
-  | "origin_protocol_error"
-  | "idle"
-  | "stalled"
-  | "shutdown"
-  | EndedBy
-  | "moved";
+export type EndReason = LabelValue<"srs_proxy_rtmp_sessions_closed_total", "reason">;
+
+const RELAYED = "srs_proxy_rtmp_relay_bytes_total";
 
 /** How a pair came to its end. */
 export interface PairEnd {
@@ -177,7 +171,7 @@ export class RelayedPair {
     const { metrics } = this.#parts;
     if (rest instanceof MemoryLimitError) {
       metrics.count("srs_proxy_rtmp_refused_total", { reason: `memory_${rest.level}` });
-    } else metrics.count("srs_proxy_rtmp_protocol_errors_total", { side });
+    } else if (side !== "proxy") metrics.count("srs_proxy_rtmp_protocol_errors_total", { side });
     if (side === "client") {
       await this.#leaveOrigin();
       return { reason, error: rest };
@@ -236,8 +230,12 @@ function reasonOf(side: Event["side"], rest: Event["rest"]): EndReason {
   }
 }
 
-function countBytes(metrics: Metrics, direction: string, all: number, rewritten: number): void {
-  const name = "srs_proxy_rtmp_relay_bytes_total";
-  if (all > rewritten) metrics.count(name, { direction, path: "untouched" }, all - rewritten);
-  if (rewritten > 0) metrics.count(name, { direction, path: "rewritten" }, rewritten);
+function countBytes(
+  metrics: Metrics,
+  direction: LabelValue<typeof RELAYED, "direction">,
+  all: number,
+  rewritten: number,
+): void {
+  if (all > rewritten) metrics.count(RELAYED, { direction, path: "untouched" }, all - rewritten);
+  if (rewritten > 0) metrics.count(RELAYED, { direction, path: "rewritten" }, rewritten);
 }

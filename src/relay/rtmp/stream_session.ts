@@ -8,6 +8,7 @@ import type { TriedOrigin } from "../../core/ports.ts";
 import { OriginLink } from "./origin_link.ts";
 import type { RtmpPorts } from "./ports.ts";
 import { tryOrigins } from "../../core/try_origins.ts";
+import type { EndReason } from "./relayed_pair.ts";
 
 /** From the resolver's first answer to the last byte. Must be disposed of exactly once. */
 export class StreamSession implements Disposable {
@@ -18,7 +19,7 @@ export class StreamSession implements Disposable {
   /** Origins that were asked in vain. */
   readonly tried: TriedOrigin[] = [];
   /** Why it ended, for the log; set it before disposing. */
-  endReason = "error";
+  endReason: EndReason = "error";
   readonly #ports: RtmpPorts;
   readonly #client: Connection;
   #opened: { readonly bytesIn: number; readonly bytesOut: number } | undefined;

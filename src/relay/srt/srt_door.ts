@@ -9,7 +9,7 @@ import { controlTypeOf, HANDSHAKE } from "../../protocol/srt/packet.ts";
 import type { Cookies } from "./cookies.ts";
 import * as reject from "./reject_reasons.ts";
 import type { WantedCall } from "./srt_calls.ts";
-import type { SrtDrop } from "./srt_drops.ts";
+import type { DropReason } from "../udp_figures.ts";
 import type { SrtInit } from "./srt_messages.ts";
 
 /**
@@ -19,7 +19,7 @@ import type { SrtInit } from "./srt_messages.ts";
 const MAX_HOPS = 4;
 
 /** How it is counted, and the reason that the caller is told. */
-export type Refusal = readonly [drop: SrtDrop, reject: number];
+export type Refusal = readonly [drop: DropReason<"srt">, reject: number];
 
 /** What a caller wants, and what an origin will be told of it. */
 export interface Caller {
@@ -30,7 +30,7 @@ export interface Caller {
 
 /** What becomes of a packet; `answer` is to be sent to its sender. */
 export type AtTheDoor =
-  | { readonly type: "drop"; readonly drop: SrtDrop }
+  | { readonly type: "drop"; readonly drop: DropReason<"srt"> }
   | { readonly type: "answer"; readonly answer: Uint8Array }
   | { readonly type: "refuse"; readonly refusal: Refusal }
   | { readonly type: "caller"; readonly caller: Caller };
@@ -99,7 +99,7 @@ function callerOf(
   return { type: "caller", caller: { call, stream: key.key } };
 }
 
-function drop(reason: SrtDrop): AtTheDoor {
+function drop(reason: DropReason<"srt">): AtTheDoor {
   return { type: "drop", drop: reason };
 }
 

@@ -13,8 +13,8 @@ import { OriginHandshake } from "./origin_handshake.ts";
 import * as reject from "./reject_reasons.ts";
 import { type CallState, type SrtCall, SrtCalls } from "./srt_calls.ts";
 import { type Caller, type Refusal, SrtDoor } from "./srt_door.ts";
-import { noSrtDrops, type SrtDrop } from "./srt_drops.ts";
-import type { SrtCommand, SrtInit, SrtReport } from "./srt_messages.ts";
+import { type DropReason, nothingDropped } from "../udp_figures.ts";
+import type { SrtCommand, SrtEnd, SrtFailure, SrtInit, SrtReport } from "./srt_messages.ts";
 
 /** A caller whose origins have not answered by then is refused, milliseconds: callers wait for 3 s. */
 const CALL_TIMEOUT = 2_900;
@@ -27,7 +27,7 @@ const SWEEP = 1_000;
  * Why a call has taken too long. That an origin answers our inductions and not this conclusion is not
  * to be held against it.
  */
-const TOO_LATE: Readonly<Partial<Record<CallState, string>>> = {
+const TOO_LATE: Readonly<Partial<Record<CallState, SrtFailure>>> = {
   conclusion: "unanswered",
   accepted: "unconfirmed",
 };
@@ -48,8 +48,8 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   /** Calls that are not open yet. */
   readonly #pending = new Set<SrtCall>();
   /** Calls whose SHUTDOWN is on its way, and why. */
-  readonly #closing = new Map<SrtCall, string>();
-  #drops = noSrtDrops();
+  readonly #closing = new Map<SrtCall, SrtEnd>();
+  #drops = nothingDropped("srt");
   #fromClients = { packets: 0, bytes: 0 };
   #fromOrigins = { packets: 0, bytes: 0 };
   #isDraining = false;
@@ -248,7 +248,7 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   }
 
   /** Refuses a caller for a reason of this thread's own. */
-  #giveUp(call: SrtCall, why: string, reason: number): void {
+  #giveUp(call: SrtCall, why: SrtEnd | SrtFailure, reason: number): void {
     this.#refuse(call, reason);
     this.#reportEnd(call, why);
   }
@@ -272,7 +272,7 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   #sweep(call: SrtCall, now: number): void {
     const { idleTimeout } = this.#init;
     if (call.state === "refused") {
-      if (now - call.refusedAt > REFUSAL_MEMORY) this.#finish(call, "");
+      if (now - call.refusedAt > REFUSAL_MEMORY) this.#forget(call);
     } else if (call.state === "open") {
       if (now - call.clientAt > idleTimeout) this.#end(call, "client_silent");
       else if (now - call.originAt > idleTimeout) this.#end(call, "origin_gone");
@@ -280,7 +280,7 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   }
 
   /** Ends a call from here: both sides are told. */
-  #end(call: SrtCall, reason: string): void {
+  #end(call: SrtCall, reason: SrtEnd): void {
     if (call.state === "open") {
       this.#engine.sendToClient(call.client, srt.encodeShutdown(call.callerSocket));
       call.link?.send(srt.encodeShutdown(call.originSocket));
@@ -290,16 +290,20 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
     }
   }
 
-  #finish(call: SrtCall, reason: string): void {
-    this.#closing.delete(call);
-    this.#pending.delete(call);
-    this.#handshake.leave(call);
-    this.#calls.remove(call);
+  #finish(call: SrtCall, reason: SrtEnd): void {
+    this.#forget(call);
     // Of one that was refused the end has been told already.
     if (call.state !== "refused") this.#reportEnd(call, reason);
   }
 
-  #reportEnd({ id, bytesIn, bytesOut }: SrtCall, reason: string): void {
+  #forget(call: SrtCall): void {
+    this.#closing.delete(call);
+    this.#pending.delete(call);
+    this.#handshake.leave(call);
+    this.#calls.remove(call);
+  }
+
+  #reportEnd({ id, bytesIn, bytesOut }: SrtCall, reason: SrtEnd | SrtFailure): void {
     this.#report({ type: "ended", call: id, reason, bytesIn, bytesOut });
   }
 
@@ -309,7 +313,7 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
     return srt.isKeyMaterial(buffer);
   }
 
-  #drop(reason: SrtDrop): undefined {
+  #drop(reason: DropReason<"srt">): undefined {
     this.#drops[reason]++;
     return undefined;
   }
@@ -320,6 +324,6 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
     this.#report({ type: "moved", fromClients, fromOrigins, drops: this.#drops });
     this.#fromClients = { packets: 0, bytes: 0 };
     this.#fromOrigins = { packets: 0, bytes: 0 };
-    this.#drops = noSrtDrops();
+    this.#drops = nothingDropped("srt");
   }
 }

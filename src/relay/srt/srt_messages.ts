@@ -1,6 +1,7 @@
 // What the main thread and the thread of SRT say to each other: plain data. A call is one caller's
 // wish, from its conclusion on; its number is never given again.
 
+import type { LabelValue } from "../../core/metric_table.ts";
 import type { Address } from "../../core/origin.ts";
 import type { MovedFigures } from "../udp_figures.ts";
 
@@ -18,6 +19,12 @@ export interface SrtInit {
   readonly cookieSecret: string;
 }
 
+/** Why a session is over. */
+export type SrtEnd = LabelValue<"srs_proxy_srt_sessions_closed_total", "reason">;
+
+/** Why a call has come to nothing, beside the reasons that a session has too. */
+export type SrtFailure = "origin_timeout" | "unanswered" | "unconfirmed" | "overloaded";
+
 /** To the thread. */
 export type SrtCommand =
   /** All addresses of one origin, the preferred one first. */
@@ -26,7 +33,7 @@ export type SrtCommand =
   | { readonly type: "admit"; readonly call: number }
   /** @see ProxyError.srtReject */
   | { readonly type: "refuse"; readonly call: number; readonly reject: number }
-  | { readonly type: "close"; readonly call: number; readonly reason: string }
+  | { readonly type: "close"; readonly call: number; readonly reason: SrtEnd }
   | { readonly type: "drain" };
 
 /** From it. */
@@ -50,9 +57,9 @@ export type SrtReport =
   | {
     readonly type: "ended";
     readonly call: number;
-    readonly reason: string;
+    readonly reason: SrtEnd | SrtFailure;
     readonly bytesIn: number;
     readonly bytesOut: number;
   }
   /** Since the last one. */
-  | ({ readonly type: "moved" } & MovedFigures);
+  | ({ readonly type: "moved" } & MovedFigures<"srt">);

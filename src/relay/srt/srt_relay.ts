@@ -5,6 +5,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { formatAddress, type ListenAddress } from "../../core/endpoint.ts";
 import { type ErrorCode, ProxyError, toProxyError } from "../../core/errors.ts";
+import type { LabelValue } from "../../core/metric_table.ts";
 import type { Address, Origin } from "../../core/origin.ts";
 import type {
   EndedBy,
@@ -22,14 +23,14 @@ import { DialBounds } from "../../core/try_origins.ts";
 import { countLost, countMoved } from "../udp_figures.ts";
 import { MAX_LATE_LINKS } from "./late_answers.ts";
 import { MAX_EXTRA_LINKS } from "./origin_handshake.ts";
-import type { SrtCommand, SrtInit, SrtReport } from "./srt_messages.ts";
+import type { SrtCommand, SrtEnd, SrtFailure, SrtInit, SrtReport } from "./srt_messages.ts";
 
 const MODULE = new URL("./srt_worker.ts", import.meta.url);
 /** How often the thread looks at its clock, milliseconds: handshakes go on with it. */
 const TICK = 50;
 
 /** What it means that a call has ended before it was open. */
-const FAILURES: Readonly<Record<string, readonly [code: ErrorCode, message: string]>> = {
+const FAILURES: Readonly<Partial<Record<SrtEnd | SrtFailure, readonly [ErrorCode, string]>>> = {
   origin_timeout: ["origin_timeout", "Cannot find an origin that answers in time"],
   unanswered: ["origin_timeout", "Origin leaves this handshake unanswered"],
   unconfirmed: ["registry_unavailable", "Cannot hold the stream in time"],
@@ -267,14 +268,11 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
     if (origin === undefined) return;
     this.#options.resolver.unreachable(origin.id, "srt");
     failed.push(origin.id);
-    session.tried.push({
-      origin: origin.id,
-      code: isSilent ? "origin_timeout" : "origin_unreachable",
-    });
-    const failure = isSilent
-      ? new ProxyError("origin_timeout", "Origin does not answer")
-      : new ProxyError("origin_unreachable", "Cannot reach the origin");
-    this.#countDial(failure.code);
+    const code = isSilent ? "origin_timeout" : "origin_unreachable";
+    const message = isSilent ? "Origin does not answer" : "Cannot reach the origin";
+    const failure = new ProxyError(code, message);
+    session.tried.push({ origin: origin.id, code });
+    this.#countDial(code);
     if (session.bounds.areReached) return this.#refuse(session, failure);
     this.#tasks.run(() => this.#findOrigin(session, failure));
   }
@@ -336,7 +334,9 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
       return this.#logRefusal(session, new ProxyError(code, message));
     }
     this.#options.sessions.closed({ session: id, reason, bytesIn, bytesOut });
-    this.#options.metrics.count("srs_proxy_srt_sessions_closed_total", { intent, reason });
+    // The other reasons are of calls that are not open yet.
+    const labels = { intent, reason: reason as SrtEnd };
+    this.#options.metrics.count("srs_proxy_srt_sessions_closed_total", labels);
   }
 
   #end(session: SrtSession): void {
@@ -352,9 +352,8 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
     metrics.count("srs_proxy_srt_refused_total", { reason: error.code });
   }
 
-  #countDial(result: string): void {
-    const labels = { protocol: "srt", result };
-    this.#options.metrics.count("srs_proxy_origin_dials_total", labels);
+  #countDial(result: LabelValue<"srs_proxy_origin_dials_total", "result">): void {
+    this.#options.metrics.count("srs_proxy_origin_dials_total", { protocol: "srt", result });
   }
 
   #checkIdle(): void {

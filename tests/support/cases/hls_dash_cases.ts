@@ -1,7 +1,7 @@
 // DASH manifests and what becomes of them.
 
 /** What SRS writes, shortened. */
-export const SRS_MANIFEST = `<?xml version="1.0" encoding="utf-8"?>
+const SRS_MANIFEST = `<?xml version="1.0" encoding="utf-8"?>
 <MPD profiles="urn:mpeg:dash:profile:isoff-live:2011" 
     xmlns="urn:mpeg:dash:schema:mpd:2011" xmlns:ns1="http://www.w3.org/2001/XMLSchema-instance" 
     type="dynamic" minBufferTime="PT2.000S" >

@@ -1,11 +1,22 @@
-// Every counter, gauge and histogram of the program by name. Labels have few values, known in
-// advance.
+// Every counter, gauge and histogram of the program by name, with all that its labels may hold: their
+// values are few and known in advance, so that every series is there from the start, at 0. Whoever
+// watches a rate or waits for a first error needs the 0 before it. Who counts is held to it by the
+// compiler.
 
-interface MetricDeclaration {
-  readonly kind: "counter" | "gauge" | "histogram";
+import { ERROR_CODES } from "./errors.ts";
+import { PROTOCOLS } from "./origin.ts";
+
+type Kind = "counter" | "gauge" | "histogram";
+
+/** `L` has the names of the labels, and for each the union of what it may hold. */
+interface MetricDeclaration<K extends Kind = Kind, L = Readonly<Record<string, string>>> {
+  readonly kind: K;
   readonly help: string;
-  readonly labels: readonly string[];
+  readonly labels: LabelValues<L>;
 }
+
+type LabelValues<L> = { readonly [Label in keyof L]: readonly L[Label][] };
+type NoLabels = Readonly<Record<never, never>>;
 
 /** The upper ends of the buckets of every histogram, in seconds. */
 export const BUCKETS: readonly number[] = [
@@ -13,17 +24,41 @@ export const BUCKETS: readonly number[] = [
   ...[0.5, 1, 5],
 ];
 
-function counter(help: string, ...labels: string[]): MetricDeclaration {
-  return { kind: "counter", help, labels };
+const INTENTS = ["publish", "play"] as const;
+/** One word for one thing in all protocols: who has sent it. */
+const DIRECTIONS = ["from_clients", "from_origins"] as const;
+const STATUSES = ["1xx", "2xx", "3xx", "4xx", "5xx"] as const;
+/** Why a listener lets nobody in. */
+const LIMITS = ["limit_total", "limit_per_address", "limit_descriptors"] as const;
+/** Whose memory for clients that are not identified is used up. */
+const MEMORY = ["memory_address", "memory_total"] as const;
+/** What a listener of HTTP refuses, whoever answers behind it. */
+const HTTP_REFUSALS = [...LIMITS, ...MEMORY, "bad_request", "head_timeout", "method"] as const;
+/** What the proxy itself ends sessions for. */
+const ENDED_BY = ["kicked", "origin_down", "stream_moved"] as const;
+
+function declare<K extends Kind>(kind: K) {
+  return <L extends Readonly<Record<string, string>> = NoLabels>(
+    help: string,
+    labels = {} as LabelValues<L>,
+  ): MetricDeclaration<K, L> => ({ kind, help, labels });
 }
 
-function gauge(help: string, ...labels: string[]): MetricDeclaration {
-  return { kind: "gauge", help, labels };
+/** Keeps the words of a list that is spread into another. */
+function oneOf<const Word extends string>(...words: Word[]): readonly Word[] {
+  return words;
 }
 
-function histogram(help: string, ...labels: string[]): MetricDeclaration {
-  return { kind: "histogram", help, labels };
-}
+/** Why a session of WebRTC is over, whether it had begun or not. */
+const RTC_ENDS = [
+  ...oneOf("consent_expired", "origin_gone", "deleted", "client_closed", "shutdown"),
+  ...oneOf("stream_busy", "never_started", "handed_over"),
+  ...ENDED_BY,
+];
+
+const counter = declare("counter");
+const gauge = declare("gauge");
+const histogram = declare("histogram");
 
 /** The declarations, in the order in which they are exposed. */
 export const METRICS = {
@@ -35,12 +70,16 @@ export const METRICS = {
   srs_proxy_streams: gauge("Streams mapped to an origin, refreshed every few seconds."),
   srs_proxy_registrations_total: counter(
     "Registration requests, by result: accepted, unauthorized, invalid, overloaded, failed.",
-    "result",
+    {
+      result: ["accepted", "unauthorized", "invalid", "overloaded", "failed"],
+    },
   ),
   srs_proxy_registry_picks_total: counter("New streams for which an origin was picked."),
   srs_proxy_registry_moves_total: counter(
     "Streams moved to another origin, by reason: failed, set_aside, down, gone, not_offered.",
-    "reason",
+    {
+      reason: ["failed", "set_aside", "down", "gone", "not_offered"],
+    },
   ),
   srs_proxy_registry_divided_streams_total: counter(
     "Streams found to be published at two origins at once, by proxies that could not agree.",
@@ -52,16 +91,18 @@ export const METRICS = {
   srs_proxy_registry_wait_seconds: histogram(
     "Time for which requests have waited for the registry, by operation: resolve, locate, " +
       "register, session, confirm.",
-    "operation",
+    {
+      operation: ["resolve", "locate", "register", "session", "confirm"],
+    },
   ),
   srs_proxy_redis_up: gauge("1 while Redis is asked, 0 while decisions are made without it."),
   srs_proxy_redis_errors_total: counter(
     "What went wrong with Redis, by kind: late, refused, lost.",
-    "kind",
+    { kind: ["late", "refused", "lost"] },
   ),
   srs_proxy_redis_local_decisions_total: counter(
     "What was decided without Redis, by kind: heartbeat, claim, move, publish.",
-    "kind",
+    { kind: ["heartbeat", "claim", "move", "publish"] },
   ),
   srs_proxy_redis_ignored_values_total: counter(
     "Values and messages in Redis that no proxy can have written, seen and ignored.",
@@ -69,7 +110,7 @@ export const METRICS = {
   srs_proxy_redis_full_reads_total: counter("Times everything in Redis was read."),
   srs_proxy_origins_set_aside_total: counter(
     "Times an origin was set aside for a protocol: it did not answer there.",
-    "protocol",
+    { protocol: PROTOCOLS },
   ),
   srs_proxy_origins_down: gauge(
     "Origins that leave probes unanswered, refreshed every few seconds.",
@@ -79,20 +120,22 @@ export const METRICS = {
   ),
   srs_proxy_origins_set_aside: gauge(
     "Origins that are set aside for a protocol now.",
-    "protocol",
+    { protocol: PROTOCOLS },
   ),
   srs_proxy_origin_dial_seconds: histogram(
     "Time to reach an origin, its handshake included where there is one, by protocol.",
-    "protocol",
+    { protocol: ["rtmp", "http", "api", "srt"] },
   ),
   srs_proxy_first_byte_seconds: histogram(
     "Time from a client's wish for a stream to the first byte of an origin's answer, by protocol.",
-    "protocol",
+    { protocol: ["rtmp", "http", "srt", "rtc"] },
   ),
   srs_proxy_origin_dials_total: counter(
     "Connections dialled to origins, by protocol and result.",
-    "protocol",
-    "result",
+    {
+      protocol: ["rtmp", "http", "api", "srt"],
+      result: ["reached", "origin_unreachable", "origin_timeout", "origin_gone", "no_origin"],
+    },
   ),
   srs_proxy_identify_memory_bytes: gauge(
     "Bytes kept for clients of whom it is not known yet what they want.",
@@ -100,127 +143,192 @@ export const METRICS = {
   srs_proxy_rtmp_connections: gauge("Open RTMP connections of clients."),
   srs_proxy_rtmp_sessions_opened_total: counter(
     "RTMP sessions that reached an origin, by intent: publish, play.",
-    "intent",
+    { intent: INTENTS },
   ),
   srs_proxy_rtmp_sessions_closed_total: counter(
     "RTMP sessions that ended after they had reached an origin, by intent and reason.",
-    "intent",
-    "reason",
+    {
+      intent: INTENTS,
+      reason: [
+        ...oneOf(
+          "client_closed",
+          "origin_closed",
+          "client_protocol_error",
+          "origin_protocol_error",
+        ),
+        ...oneOf("idle", "stalled", "shutdown", "moved", "error"),
+        ...ENDED_BY,
+      ],
+    },
   ),
   srs_proxy_rtmp_refused_total: counter(
     "RTMP clients refused before a session was opened, by reason.",
-    "reason",
+    {
+      reason: [
+        ...LIMITS,
+        ...MEMORY,
+        ...oneOf("handshake_timeout", "left_in_handshake", "identify_timeout", "left_in_identify"),
+        ...ERROR_CODES,
+      ],
+    },
   ),
   srs_proxy_rtmp_protocol_errors_total: counter(
     "RTMP connections whose bytes broke the protocol, by side: client, origin.",
-    "side",
+    { side: ["client", "origin"] },
   ),
   srs_proxy_rtmp_relay_bytes_total: counter(
     "RTMP bytes relayed, by direction (from_clients, from_origins) and path (untouched, rewritten).",
-    "direction",
-    "path",
+    { direction: DIRECTIONS, path: ["untouched", "rewritten"] },
   ),
   srs_proxy_http_connections: gauge("Open connections of clients to the HTTP server."),
   srs_proxy_http_requests_total: counter(
     "Answered requests for media, by kind (live, hls, dash, part) and class of the status.",
-    "kind",
-    "status",
+    { kind: ["live", "hls", "dash", "part"], status: STATUSES },
   ),
   srs_proxy_http_sessions_opened_total: counter("Live streams that began to flow over HTTP."),
   srs_proxy_http_sessions_closed_total: counter(
     "Live streams over HTTP that ended, by reason.",
-    "reason",
+    {
+      reason: [
+        ...oneOf("client_closed", "origin_closed", "origin_protocol_error", "complete"),
+        ...oneOf("idle", "stalled", "shutdown"),
+        ...ENDED_BY,
+      ],
+    },
   ),
   srs_proxy_http_refused_total: counter(
     "HTTP connections and requests refused or failed, by reason.",
-    "reason",
+    {
+      reason: [...HTTP_REFUSALS, ...ERROR_CODES.filter((code) => code !== "bad_request")],
+    },
   ),
   srs_proxy_http_file_searches_total: counter(
     "Files looked for at the origins, by result: found, missing, overloaded.",
-    "result",
+    { result: ["found", "missing", "overloaded"] },
   ),
   srs_proxy_http_relay_bytes_total: counter(
     "Bytes sent to HTTP clients, heads included, by kind of media.",
-    "kind",
+    { kind: ["live", "hls", "dash", "part"] },
   ),
   srs_proxy_udp_dropped_total: counter(
     "Datagrams lost below the relays, by protocol and reason: client_full, origin_full, " +
       "truncated, receive_overflow, no_client, failed.",
-    "protocol",
-    "reason",
+    {
+      protocol: ["srt", "rtc"],
+      reason: [
+        ...oneOf(
+          "client_full",
+          "origin_full",
+          "truncated",
+          "receive_overflow",
+          "no_client",
+          "failed",
+        ),
+      ],
+    },
   ),
   srs_proxy_srt_sessions: gauge("SRT callers whose handshake or session is under way."),
   srs_proxy_srt_sessions_opened_total: counter(
     "SRT sessions that an origin has taken, by intent.",
-    "intent",
+    { intent: INTENTS },
   ),
   srs_proxy_srt_sessions_closed_total: counter(
     "SRT sessions that ended after they had begun, by intent and reason.",
-    "intent",
-    "reason",
+    {
+      intent: INTENTS,
+      reason: [
+        ...oneOf("client_closed", "origin_closed", "client_silent", "origin_gone", "shutdown"),
+        "client_restarted",
+        ...ENDED_BY,
+      ],
+    },
   ),
   srs_proxy_srt_refused_total: counter(
     "SRT callers with a proper wish that came to nothing, by reason.",
-    "reason",
+    { reason: ERROR_CODES },
   ),
   srs_proxy_srt_relay_packets_total: counter(
     "SRT packets relayed, by direction: from_clients, from_origins.",
-    "direction",
+    { direction: DIRECTIONS },
   ),
   srs_proxy_srt_relay_bytes_total: counter(
     "Bytes of SRT packets relayed, by direction: from_clients, from_origins.",
-    "direction",
+    { direction: DIRECTIONS },
   ),
   srs_proxy_srt_dropped_total: counter(
     "Datagrams of SRT clients dropped or refused at once, by reason: malformed, unknown_socket, " +
       "bad_cookie, old_version, bad_handshake, loop, no_stream_id, bad_stream_id, key_material, " +
       "session_limit, address_limit, draining.",
-    "reason",
+    {
+      reason: [
+        ...oneOf(
+          "malformed",
+          "unknown_socket",
+          "bad_cookie",
+          "old_version",
+          "bad_handshake",
+          "loop",
+        ),
+        ...oneOf("no_stream_id", "bad_stream_id", "key_material", "session_limit", "address_limit"),
+        "draining",
+      ],
+    },
   ),
   srs_proxy_rtc_sessions: gauge("WebRTC sessions agreed upon or begun."),
   srs_proxy_rtc_sessions_opened_total: counter(
     "WebRTC sessions whose client has proved itself, by intent.",
-    "intent",
+    { intent: INTENTS },
   ),
   srs_proxy_rtc_sessions_closed_total: counter(
     "WebRTC sessions that ended after they had begun, by intent and reason.",
-    "intent",
-    "reason",
+    {
+      intent: INTENTS,
+      reason: RTC_ENDS,
+    },
   ),
   srs_proxy_rtc_sessions_unused_total: counter(
     "WebRTC sessions that ended before their media came here, by reason.",
-    "reason",
+    {
+      reason: RTC_ENDS,
+    },
   ),
   srs_proxy_rtc_relay_packets_total: counter(
     "WebRTC datagrams relayed, by direction: from_clients, from_origins.",
-    "direction",
+    { direction: DIRECTIONS },
   ),
   srs_proxy_rtc_relay_bytes_total: counter(
     "Bytes of WebRTC datagrams relayed, by direction: from_clients, from_origins.",
-    "direction",
+    { direction: DIRECTIONS },
   ),
   srs_proxy_rtc_dropped_total: counter(
     "Datagrams of WebRTC clients dropped, by reason: unknown_address, malformed, unknown_user, " +
       "bad_integrity, verify_limit, address_limit, socket_limit.",
-    "reason",
+    {
+      reason: [
+        ...oneOf("unknown_address", "malformed", "unknown_user", "bad_integrity", "verify_limit"),
+        ...oneOf("address_limit", "socket_limit"),
+      ],
+    },
   ),
   srs_proxy_system_refused_total: counter(
     "Connections and requests refused by the System API before anybody looked at them, by reason.",
-    "reason",
+    { reason: HTTP_REFUSALS },
   ),
   srs_proxy_api_refused_total: counter(
     "Connections and requests refused by the HTTP API before anybody looked at them, by reason.",
-    "reason",
+    { reason: HTTP_REFUSALS },
   ),
   srs_proxy_rtc_requests_total: counter(
     "Answered requests about WebRTC, by kind (whip, whep, publish, play, session, other) and class " +
       "of the status.",
-    "kind",
-    "status",
+    {
+      kind: ["whip", "whep", "publish", "play", "session", "other"],
+      status: STATUSES,
+    },
   ),
   srs_proxy_rtc_refused_total: counter(
     "Requests about WebRTC that the proxy has refused or that failed, by reason.",
-    "reason",
+    { reason: ERROR_CODES },
   ),
   srs_proxy_rtc_registry_errors_total: counter(
     "WebRTC sessions that other proxies could not be told of.",
@@ -228,7 +336,45 @@ export const METRICS = {
   srs_proxy_log_lines_lost_total: counter(
     "Lines of the log that were lost because their reader did not take them in time.",
   ),
-} as const satisfies Readonly<Record<string, MetricDeclaration>>;
+} as const;
 
-/** A declared name. */
-export type MetricName = keyof typeof METRICS;
+type Table = typeof METRICS;
+
+/** A declared name, of one kind unless told. */
+export type MetricName<K extends Kind = Kind> = {
+  [Name in keyof Table]: Table[Name]["kind"] extends K ? Name : never;
+}[keyof Table];
+
+/** The labels of a metric, all of which are given each time. */
+export type LabelsOf<Name extends MetricName> = AllLabels[Name];
+
+type AllLabels = { readonly [Name in MetricName]: DeclaredLabels<Table[Name]> };
+type DeclaredLabels<D> = D extends MetricDeclaration<Kind, infer L> ? L : never;
+
+/** What a label of a metric may hold. */
+export type LabelValue<Name extends MetricName, Label extends keyof LabelsOf<Name>> = LabelsOf<
+  Name
+>[Label];
+
+/** A declared name without labels. */
+export type PlainName<K extends Kind> = {
+  [Name in MetricName<K>]: keyof LabelsOf<Name> extends never ? Name : never;
+}[MetricName<K>];
+
+/** A declared name with labels. */
+export type LabelledName<K extends Kind> = Exclude<MetricName<K>, PlainName<K>>;
+
+/** The class of an HTTP status, for a label. @param status 100–599 */
+export function statusClass(status: number): typeof STATUSES[number] {
+  return STATUSES[Math.floor(status / 100) - 1]!;
+}
+
+/** Every combination of the values of a metric's labels; one without labels when it has none. */
+export function seriesOf(name: MetricName): readonly Readonly<Record<string, string>>[] {
+  let series: readonly Readonly<Record<string, string>>[] = [{}];
+  const { labels }: MetricDeclaration = METRICS[name];
+  for (const [label, values] of Object.entries(labels)) {
+    series = series.flatMap((before) => values.map((value) => ({ ...before, [label]: value })));
+  }
+  return series;
+}
