@@ -4,6 +4,7 @@
 
 import { ProtocolError, ProxyError } from "./errors.ts";
 import type { Memory } from "./memory.ts";
+import { LocalTally, type Tally, type TallyLimit } from "./tally.ts";
 
 /** Bounds in bytes. */
 export interface MemoryLimits {
@@ -12,15 +13,12 @@ export interface MemoryLimits {
   readonly total: number;
 }
 
-/** Whose bound is reached. */
-export type MemoryLevel = "address" | "total";
-
 /** There is no memory left for the clients of an address, or for all. */
 export class MemoryLimitError extends ProxyError {
   override readonly name = "MemoryLimitError";
-  readonly level: MemoryLevel;
+  readonly level: TallyLimit;
 
-  constructor(level: MemoryLevel) {
+  constructor(level: TallyLimit) {
     const whom = level === "address" ? "clients of this address" : "clients";
     super("overloaded", `Cannot keep more for ${whom} that have not said what they want`);
     this.level = level;
@@ -30,22 +28,25 @@ export class MemoryLimitError extends ProxyError {
 /** The one account of all connections whose clients are not identified. */
 export class MemoryBudget {
   readonly #limits: () => MemoryLimits;
-  readonly #ofAddress = new Map<string, number>();
-  #taken = 0;
+  readonly #tally: Tally;
 
-  /** @param limits asked whenever something is taken, so that they may change */
-  constructor(limits: () => MemoryLimits) {
+  /**
+   * @param limits asked whenever something is taken, so that they may change
+   * @param tally what is counted in
+   */
+  constructor(limits: () => MemoryLimits, tally: Tally = new LocalTally()) {
     this.#limits = limits;
+    this.#tally = tally;
   }
 
   /** Bytes that are taken now, by all together. */
   get taken(): number {
-    return this.#taken;
+    return this.#tally.total;
   }
 
   /** Addresses for which something is taken now. */
   get addresses(): number {
-    return this.#ofAddress.size;
+    return this.#tally.size;
   }
 
   /** The account of one connection; nothing is taken yet. @param address as `addressGroup` has it */
@@ -53,25 +54,14 @@ export class MemoryBudget {
     return new MemoryHold({
       limit: () => this.#limits().perConnection,
       take: (bytes) => this.#take(address, bytes),
-      give: (bytes) => this.#give(address, bytes),
+      give: (bytes) => this.#tally.remove(address, bytes),
     });
   }
 
-  /** An address never gets so much that less is left for all others: there is something for newcomers. */
+  /** There is always something for newcomers. */
   #take(address: string, bytes: number): void {
-    const { perAddress, total } = this.#limits();
-    const held = (this.#ofAddress.get(address) ?? 0) + bytes;
-    if (held > perAddress) throw new MemoryLimitError("address");
-    if (held > total - this.#taken) throw new MemoryLimitError("total");
-    this.#ofAddress.set(address, held);
-    this.#taken += bytes;
-  }
-
-  #give(address: string, bytes: number): void {
-    const held = (this.#ofAddress.get(address) ?? 0) - bytes;
-    if (held > 0) this.#ofAddress.set(address, held);
-    else this.#ofAddress.delete(address);
-    this.#taken -= bytes;
+    const level = this.#tally.add(address, bytes, { ...this.#limits(), leavesRoom: true });
+    if (level !== undefined) throw new MemoryLimitError(level);
   }
 }
 

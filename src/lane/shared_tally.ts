@@ -5,6 +5,7 @@
 // emptied.
 
 import { parseIp, unmapIp } from "../core/ip_address.ts";
+import { limitOf, type Tally, type TallyBounds, type TallyLimit } from "../core/tally.ts";
 
 /** A slot is free when its key is 0, and being given to another address when it is -1. */
 const FREE = 0n;
@@ -13,15 +14,6 @@ const BUSY = -1n;
 const ALL = 1n;
 /** Slots that are looked at for one address; the table is made so large that fewer will do. */
 const PROBES = 128;
-
-/** Why no more is given. */
-export type TallyLimit = "address" | "total";
-
-/** Bounds; looked at for every addition, so that they may change. */
-export interface TallyBounds {
-  readonly perAddress: number;
-  readonly total: number;
-}
 
 /** The memory of a tally: to be handed to every thread, which makes a `SharedTally` of it. */
 export interface TallyMemory {
@@ -52,7 +44,7 @@ export function tallyMemory(addresses: number, columns: number): TallyMemory {
 }
 
 /** One thread's view of the counts. */
-export class SharedTally {
+export class SharedTally implements Tally {
   readonly #keys: BigInt64Array;
   readonly #counts: Int32Array;
   readonly #lock: Int32Array;
@@ -78,9 +70,15 @@ export class SharedTally {
     return this.#sum(0);
   }
 
-  /** What the group of an address has. */
-  of(ip: string): number {
-    const key = keyOf(ip);
+  get size(): number {
+    let size = 0;
+    for (let slot = 1; slot <= this.#mask + 1; slot++) if (this.#sum(slot) !== 0) size++;
+    return size;
+  }
+
+  /** What an address has. */
+  of(address: string): number {
+    const key = keyOf(address);
     for (let probe = 0; probe < PROBES; probe++) {
       const slot = this.#slotAt(key, probe);
       const found = Atomics.load(this.#keys, slot);
@@ -90,27 +88,18 @@ export class SharedTally {
     return 0;
   }
 
-  /**
-   * Adds `by` for an address unless that passes a bound.
-   *
-   * @returns the bound that stands in the way, in which case nothing was added
-   */
-  add(ip: string, by: number, { perAddress, total }: TallyBounds): TallyLimit | undefined {
-    const slot = this.#claim(keyOf(ip), by);
+  add(address: string, by: number, bounds: TallyBounds): TallyLimit | undefined {
+    const slot = this.#claim(keyOf(address), by);
     if (slot === undefined) return "total";
     this.#change(0, by);
-    const limit = this.#sum(slot) > perAddress
-      ? "address"
-      : this.#sum(0) > total
-      ? "total"
-      : undefined;
+    const limit = limitOf({ held: this.#sum(slot), total: this.#sum(0), by }, bounds);
     if (limit !== undefined) this.#take(slot, by);
     return limit;
   }
 
   /** Takes away what this thread has added. */
-  remove(ip: string, by: number): void {
-    const key = keyOf(ip);
+  remove(address: string, by: number): void {
+    const key = keyOf(address);
     for (let probe = 0; probe < PROBES; probe++) {
       const slot = this.#slotAt(key, probe);
       if (Atomics.load(this.#keys, slot) === key) return this.#take(slot, by);
@@ -192,9 +181,9 @@ export class SharedTally {
   }
 }
 
-/** A group of addresses as 64 bits: the /64 of IPv6, or an IPv4 address where no such prefix is in use. */
-function keyOf(ip: string): bigint {
-  const parsed = parseIp(ip);
+/** An address as 64 bits: the /64 of IPv6, or IPv4 where no such prefix is in use. */
+function keyOf(address: string): bigint {
+  const parsed = parseIp(address.split("/", 1)[0]!);
   const bytes = parsed === undefined ? [] : unmapIp(parsed);
   const word = new DataView(new ArrayBuffer(8));
   if (bytes.length === 4) word.setUint32(0, 0xffff);

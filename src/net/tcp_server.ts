@@ -1,9 +1,10 @@
 // A listening TCP port with bounds on its connections, in all and for each address. Knows no protocol.
 
-import { AddressCounts } from "../core/address_group.ts";
+import { addressGroup } from "../core/address_group.ts";
 import { pause } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Address } from "../core/origin.ts";
+import { LocalTally, type Tally } from "../core/tally.ts";
 import { isOutOfResources } from "./close_errors.ts";
 import type { Connection, Listener, ListenOptions, TcpEngine } from "./engine.ts";
 import { TaskGroup } from "./task_group.ts";
@@ -24,6 +25,8 @@ export interface TcpServerOptions extends Omit<ListenOptions, "reusePort"> {
   readonly reusePort?: boolean | undefined;
   /** Asked for every connection, so that they may change. */
   limits(): ConnectionLimits;
+  /** What connections are counted in, with those of others if there are any. */
+  readonly tally?: Tally | undefined;
   /** Serves one connection, which is closed when it returns. */
   serve(connection: Connection): Promise<void>;
   /** Told of every connection closed at once for a bound. */
@@ -40,12 +43,13 @@ export class TcpServer implements AsyncDisposable {
   readonly #listener: Listener;
   readonly #tasks: TaskGroup;
   readonly #connections = new Set<Connection>();
-  readonly #perAddress = new AddressCounts();
+  readonly #tally: Tally;
   #stopped = false;
 
   private constructor(options: TcpServerOptions, listener: Listener) {
     this.#options = options;
     this.#listener = listener;
+    this.#tally = options.tally ?? new LocalTally();
     this.#tasks = new TaskGroup(options.onError);
     this.closed = this.#accept();
     this.closed.catch(() => {});
@@ -102,31 +106,24 @@ export class TcpServer implements AsyncDisposable {
   }
 
   #take(connection: Connection): void {
-    const { host } = connection.peer;
-    const { maxConnections, maxConnectionsPerAddress } = this.#options.limits();
-    if (this.#connections.size >= maxConnections) {
-      return this.#refuse(connection, "total");
+    const { maxConnections: total, maxConnectionsPerAddress: perAddress } = this.#options.limits();
+    const address = addressGroup(connection.peer.host);
+    const limit = this.#tally.add(address, 1, { perAddress, total });
+    if (limit !== undefined) {
+      connection.close();
+      return this.#options.onRefused(limit === "total" ? "total" : "per_address");
     }
-    if (this.#perAddress.of(host) >= maxConnectionsPerAddress) {
-      return this.#refuse(connection, "per_address");
-    }
-    this.#perAddress.add(host);
     this.#connections.add(connection);
-    this.#tasks.run(() => this.#serve(connection));
+    this.#tasks.run(() => this.#serve(connection, address));
   }
 
-  #refuse(connection: Connection, reason: "total" | "per_address"): void {
-    connection.close();
-    this.#options.onRefused(reason);
-  }
-
-  async #serve(connection: Connection): Promise<void> {
+  async #serve(connection: Connection, address: string): Promise<void> {
     try {
       await this.#options.serve(connection);
     } finally {
       connection.close();
       this.#connections.delete(connection);
-      this.#perAddress.remove(connection.peer.host);
+      this.#tally.remove(address, 1);
     }
   }
 }
