@@ -29,10 +29,10 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   relay: { imports: [...BELOW, "relay"], packages: [] },
   api: { imports: ["core", "api"], packages: ["hono", "prom-client", "valibot"] },
   console: { imports: ["console"], packages: ["preact", "mpegts.js", "hls.js"] },
-  lane: { imports: [...BELOW, "registry", "relay", "api", "lane"], packages: [] },
+  lane: { imports: [...BELOW, "relay", "config", "lane"], packages: [] },
   config: { imports: ["core", "config"], packages: [] },
   app: {
-    imports: [...BELOW, "registry", "relay", "api", "console", "config", "app"],
+    imports: [...BELOW, "registry", "relay", "api", "lane", "console", "config", "app"],
     packages: [],
   },
   process: { imports: ["core", "net", "config", "app", "process"], packages: [] },

@@ -35,12 +35,12 @@ export class App implements AsyncDisposable {
   readonly #relays: readonly Relay[];
 
   private constructor(parts: Parts, stack: AsyncDisposableStack, clock: Clock) {
-    const { rtmp, httpServer, rtcMedia, srt, httpApi, system, state } = parts;
+    const { lanes, rtmp, httpServer, rtcMedia, srt, httpApi, system, state } = parts;
     this.#clock = clock;
     this.#stack = stack;
     this.#parts = parts;
     this.#relays = [rtmp, httpServer, rtcMedia, srt];
-    this.hearts = [rtcMedia, srt];
+    this.hearts = [rtcMedia, srt, ...lanes.hearts];
     this.listeners = [
       { name: "RTMP", transport: "tcp", address: rtmp.address },
       { name: "HTTP server", transport: "tcp", address: httpServer.address },
@@ -101,13 +101,14 @@ export class App implements AsyncDisposable {
    * another default backend; nothing has changed then
    */
   async reconfigure(next: Config): Promise<void> {
-    const { registry, rtcMedia, srt, state } = this.#parts;
+    const { lanes, registry, rtcMedia, srt, state } = this.#parts;
     const { type, originTtl } = next.registry;
     const { access } = next.redis;
     const redisAccess = type === "redis" ? await readTlsFiles(access) : access;
     await registry.configure({ originTtl, permanent: permanentOrigins(next.defaultBackend, type) });
     state.redisAccess = redisAccess;
     state.config = next;
+    lanes.configure(next.variables);
     rtcMedia.configure(next.webrtc);
     srt.configure(next.srt);
   }

@@ -8,7 +8,10 @@ import { openStaticFiles } from "../api/static_files.ts";
 import { ABOUT, type Surroundings } from "./surroundings.ts";
 import { isSameAddress } from "../config/config.ts";
 import { type PagePorts, pages } from "../console/pages.ts";
+import type { OriginStatus } from "../core/directory.ts";
 import { Vhosts } from "../core/vhosts.ts";
+import type { Lanes, LanesRelay } from "../lane/lanes.ts";
+import { openLanes } from "./lanes.ts";
 import { HttpRelay } from "../relay/http/http_relay.ts";
 import { WebHandler, type WebHandlerOptions, WebServer } from "../http1/web_server.ts";
 import type { Signaling } from "../relay/rtc/signaling.ts";
@@ -37,46 +40,75 @@ async function openPages(
   };
 }
 
-/** The HTTP server and the HTTP API, on two ports or, as with SRS, on one. */
+/** What the HTTP server and the HTTP API are opened with. */
+interface HttpParts {
+  readonly stack: AsyncDisposableStack;
+  /** Of the sessions of lanes. */
+  readonly idPrefix: string;
+  readonly srtPort: number;
+}
+
+/** What is open. */
+interface OpenHttp {
+  readonly lanes: Lanes;
+  readonly httpServer: LanesRelay | HttpRelay;
+  readonly httpApi: ApiPort;
+}
+
+/**
+ * The lanes, and the HTTP API on a port of its own or, as with SRS, on that of the HTTP server, which is
+ * the main thread's then.
+ */
 export async function openHttp(
   surroundings: Surroundings,
   signaling: Signaling,
-  { stack, ports }: {
-    readonly stack: AsyncDisposableStack;
-    readonly ports: Omit<PagePorts, "api">;
-  },
-): Promise<{ httpServer: HttpRelay; httpApi: ApiPort }> {
+  { stack, idPrefix, srtPort }: HttpParts,
+): Promise<OpenHttp> {
   const { httpServer: listen, httpApi: apiListen } = surroundings.state.config.listen;
   const api = apiOptions(surroundings, signaling);
-  if (isSameAddress(listen, apiListen)) {
+  const sharesPort = isSameAddress(listen, apiListen);
+  let answerOther = (_request: Request) => Promise.resolve(new Response(null, { status: 503 }));
+  const lanes = stack.use(
+    await openLanes(surroundings, {
+      servesHttp: !sharesPort,
+      idPrefix,
+      origins: () => resolvedOrigins(surroundings),
+      answerOther: (request) => answerOther(request),
+    }),
+  );
+  const ports = { rtmp: lanes.rtmp.address.port, srt: srtPort };
+  if (sharesPort) {
     const handler = stack.use(new WebHandler(api));
-    const answerOther = await openPages(surroundings, { ...ports, api: apiListen.port });
+    answerOther = await openPages(surroundings, { ...ports, api: apiListen.port });
     const httpServer = stack.use(openHttpRelay(surroundings, answerOther, handler));
-    return { httpServer, httpApi: httpServer };
+    return { lanes, httpServer, httpApi: httpServer };
   }
   const port = { name: "HTTP API", listen: apiListen };
   const httpApi = stack.use(WebServer.open({ ...surroundings, ...api, ...port }));
-  const answerOther = await openPages(surroundings, { ...ports, api: httpApi.address.port });
-  return { httpServer: stack.use(openHttpRelay(surroundings, answerOther)), httpApi };
+  answerOther = await openPages(surroundings, { ...ports, api: httpApi.address.port });
+  return { lanes, httpServer: lanes.http!, httpApi };
+}
+
+/** All origins, by their addresses. */
+async function resolvedOrigins({ registry, names }: Surroundings): Promise<OriginStatus[]> {
+  const known = await registry.origins();
+  return await Promise.all(known.map(async (status) => {
+    return { ...status, origin: await names.resolved(status.origin) };
+  }));
 }
 
 function openHttpRelay(
   surroundings: Surroundings,
   answerOther: (request: Request) => Promise<Response>,
-  api?: WebHandler,
+  api: WebHandler,
 ): HttpRelay {
-  const { state, registry, names } = surroundings;
+  const { state } = surroundings;
   return HttpRelay.open({
     ...surroundings,
     ...{ api, answerOther },
     listen: state.config.listen.httpServer,
     hlsPaths: () => state.config.http.hlsPaths,
-    origins: async () => {
-      const known = await registry.origins();
-      return await Promise.all(known.map(async (status) => {
-        return { ...status, origin: await names.resolved(status.origin) };
-      }));
-    },
+    origins: () => resolvedOrigins(surroundings),
     looksForFiles: () => state.config.http.originFiles,
   });
 }

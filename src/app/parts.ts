@@ -4,6 +4,7 @@
 import { AddressPolicy } from "../api/address_policy.ts";
 import { probeOrigin } from "./probe.ts";
 import { LoopGuard } from "../api/loop_guard.ts";
+import type { Lanes, LanesRelay } from "../lane/lanes.ts";
 import { LiveSessions } from "../api/session_log.ts";
 import { type Readiness, systemApi } from "../api/system_api.ts";
 import { openMetrics, refreshMetrics } from "./metrics.ts";
@@ -31,7 +32,6 @@ import { isProxyAtHttp } from "../http1/proxy_probe.ts";
 import { RtcMediaRelay } from "../relay/rtc/media_relay.ts";
 import { Signaling } from "../relay/rtc/signaling.ts";
 import { isProxyAtRtmp } from "../relay/rtmp/proxy_probe.ts";
-import { RtmpRelay } from "../relay/rtmp/rtmp_relay.ts";
 import { SrtRelay } from "../relay/srt/srt_relay.ts";
 import { signature } from "../core/version.ts";
 
@@ -40,12 +40,13 @@ const LIVE_SESSIONS = 100_000;
 /** What registers waits so long for the answer to what it is, milliseconds. */
 const PROBE_TIMEOUT = 1_000;
 /** What has clients and streams. */
-export type Relay = RtmpRelay | HttpRelay | RtcMediaRelay | SrtRelay;
+export type Relay = LanesRelay | HttpRelay | RtcMediaRelay | SrtRelay;
 
 /** Everything that is open. */
 export interface Parts {
-  readonly rtmp: RtmpRelay;
-  readonly httpServer: HttpRelay;
+  readonly lanes: Lanes;
+  readonly rtmp: LanesRelay;
+  readonly httpServer: Relay;
   readonly rtcMedia: RtcMediaRelay;
   readonly srt: SrtRelay;
   readonly httpApi: ApiPort;
@@ -96,15 +97,18 @@ export async function openParts(
     onError: logError,
   };
   const system = systemHandler(surroundings, relays);
-  const rtmp = stack.use(openRtmp(surroundings));
   const rtcMedia = stack.use(await openRtcMedia(surroundings));
   const signaling = stack.use(openSignaling(surroundings, rtcMedia));
   const srt = stack.use(await openSrt(surroundings));
-  const ports = { rtmp: rtmp.address.port, srt: srt.address.port };
-  const { httpServer, httpApi } = await openHttp(surroundings, signaling, { stack, ports });
+  const { lanes, httpServer, httpApi } = await openHttp(surroundings, signaling, {
+    stack,
+    idPrefix: sessionPrefix(),
+    srtPort: srt.address.port,
+  });
+  const { rtmp } = lanes;
   relays.push(rtmp, httpServer, rtcMedia, srt);
   return {
-    ...{ rtmp, httpServer, rtcMedia, srt, registry, sessions, state },
+    ...{ lanes, rtmp, httpServer, rtcMedia, srt, registry, sessions, state },
     httpApi,
     system: stack.use(openSystem(surroundings, system)),
   };
@@ -124,9 +128,14 @@ function controlOf(relays: readonly RelaySessions[]): SessionControl {
   };
 }
 
+/** Begins the ids of one thread's sessions. */
+function sessionPrefix(): string {
+  return crypto.randomUUID().slice(0, 8);
+}
+
 /** Ids that no other process and no other session of this one has. */
 function sessionIds(): () => string {
-  const prefix = crypto.randomUUID().slice(0, 8);
+  const prefix = sessionPrefix();
   let sessions = 0;
   return () => `${prefix}-${(++sessions).toString(36)}`;
 }
@@ -200,10 +209,6 @@ function addressPolicy(
     otherProxies,
     localIps,
   });
-}
-
-function openRtmp(surroundings: Surroundings): RtmpRelay {
-  return RtmpRelay.open({ ...surroundings, listen: surroundings.state.config.listen.rtmp });
 }
 
 async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> {

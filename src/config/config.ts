@@ -102,6 +102,10 @@ export interface Config {
     readonly cookieSecret: string;
   };
   readonly udp: { readonly engine: "auto" | "libc" | "deno" };
+  /** Threads for RTMP and HTTP; absent = as many as there are cores for this process. */
+  readonly lanes: number | undefined;
+  /** What all of this was made of, for other threads to make it again. */
+  readonly variables: Settings["variables"];
   /** Both counted from the first signal. */
   readonly quit: { readonly grace: number; readonly force: number };
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
@@ -148,7 +152,7 @@ export function loadConfig(settings: Pick<Settings, "variables" | "problems">): 
   }
   problems.push(...findConflicts(values as Partial<Values>));
   if (problems.length > 0) throw new ConfigError(problems);
-  return toConfig(values as Values);
+  return toConfig(values as Values, settings.variables);
 }
 
 /** What is wrong with values that are right one by one. */
@@ -200,7 +204,7 @@ function overlap(one: ListenAddress | undefined, other: ListenAddress | undefine
   return one.host === undefined || other.host === undefined || one.host === other.host;
 }
 
-function toConfig(values: Values): Config {
+function toConfig(values: Values, variables: Settings["variables"]): Config {
   const level = values.PROXY_LOG_LEVEL;
   return {
     listen: {
@@ -262,6 +266,8 @@ function toConfig(values: Values): Config {
       cookieSecret: values.PROXY_SRT_COOKIE_SECRET ?? "",
     },
     udp: { engine: values.PROXY_UDP_ENGINE },
+    lanes: values.PROXY_LANES,
+    variables,
     quit: { grace: values.PROXY_GRACE_QUIT_TIMEOUT, force: values.PROXY_FORCE_QUIT_TIMEOUT },
     log: { level: level === "warn" ? "warning" : level, format: values.PROXY_LOG_FORMAT },
   };

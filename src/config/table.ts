@@ -9,6 +9,7 @@ import {
   flag,
   hostOrIp,
   hostPatterns,
+  integer,
   listenAddress,
   oneOf,
   optional,
@@ -191,6 +192,11 @@ const PROCESS = {
     text,
     ".env",
     "Files of variables, read again on SIGHUP; several with colons between, the last one wins",
+  ),
+  PROXY_LANES: atStart(
+    optional(integer(1, 64)),
+    "",
+    "Threads that serve RTMP and HTTP clients; one for each core unless set",
   ),
   PROXY_UDP_ENGINE: atStart(
     oneOf("auto", "libc", "deno"),

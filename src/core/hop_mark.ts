@@ -12,7 +12,12 @@ const KIND = "srs-proxy-";
 /** One process, as it names itself to origins. */
 export class HopMark {
   /** What stands in Via for this process, so that no address is told. */
-  readonly pseudonym = KIND + crypto.randomUUID().slice(0, 13);
+  readonly pseudonym: string;
+
+  /** @param pseudonym of the process, where it has one already */
+  constructor(pseudonym = KIND + crypto.randomUUID().slice(0, 13)) {
+    this.pseudonym = pseudonym;
+  }
 
   /** One member of Via. @param version of HTTP by which the request has come */
   via(version: string): string {

@@ -66,6 +66,8 @@ export const METRICS = {
   srs_proxy_event_loop_lag_seconds: histogram(
     "How late timers of the main thread are, looked at four times a second.",
   ),
+  srs_proxy_lanes: gauge("Threads that serve RTMP and HTTP clients."),
+  srs_proxy_lane_failures_total: counter("Lanes that have failed and were to be replaced."),
   srs_proxy_origins: gauge("Registered origins, refreshed every few seconds."),
   srs_proxy_streams: gauge("Streams mapped to an origin, refreshed every few seconds."),
   srs_proxy_registrations_total: counter(

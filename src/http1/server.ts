@@ -8,6 +8,7 @@ import { ProtocolError } from "../core/errors.ts";
 import { type MemoryBudget, type MemoryHold, MemoryLimitError } from "../core/memory_budget.ts";
 import type { LabelValue } from "../core/metric_table.ts";
 import type { Address } from "../core/origin.ts";
+import type { Tally } from "../core/tally.ts";
 import { parseHead } from "../protocol/http/head.ts";
 import { findRequestHead } from "../protocol/http/request_head.ts";
 import { type HttpRequest, understandRequest } from "../protocol/http/request.ts";
@@ -35,6 +36,8 @@ export interface Http1ServerOptions {
   readonly name: string;
   readonly listen: ListenAddress;
   readonly reusePort?: boolean;
+  /** See `TcpServerOptions`. */
+  readonly tally?: Tally | undefined;
   readonly engine: TcpEngine;
   limits(): ConnectionLimits;
   timeouts(): HeadTimeouts;

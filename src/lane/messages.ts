@@ -1,6 +1,7 @@
 // What a lane and the main thread say to each other: plain data, in the order in which it is sent.
 
 import type { OriginStatus } from "../core/directory.ts";
+import type { ListenAddress } from "../core/endpoint.ts";
 import type { Address, Origin, Protocol } from "../core/origin.ts";
 import type {
   EndedBy,
@@ -17,9 +18,9 @@ import type { TallyMemory } from "./shared_tally.ts";
 
 /** Which relays a lane runs, and where. */
 export interface LaneListen {
-  readonly rtmp: { readonly host?: string; readonly port: number };
+  readonly rtmp: ListenAddress;
   /** Absent where the HTTP server is the main thread's. */
-  readonly http: { readonly host?: string; readonly port: number } | undefined;
+  readonly http: ListenAddress | undefined;
   /** Whether others listen there too. */
   readonly reusePort: boolean;
 }
@@ -42,6 +43,8 @@ export interface LaneInit {
   readonly identifyMemory: TallyMemory;
   /** A count of the messages sent to the lane, as 32 bits that both threads share. */
   readonly mail: SharedArrayBuffer;
+  /** The lane's descriptors, of `DescriptorSet.memory`. */
+  readonly descriptors: SharedArrayBuffer;
   /** An eventfd that says that there is mail, for the libc engine. */
   readonly wake?: number | undefined;
 }

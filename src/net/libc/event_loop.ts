@@ -156,6 +156,6 @@ export class EventLoop implements Disposable {
 }
 
 /** Resolves when everything that follows from settled promises has happened; two microseconds. */
-function settle(): Promise<void> {
+export function settle(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }

@@ -8,6 +8,7 @@ import type { OriginStatus } from "../../core/directory.ts";
 import { type ProxyError, toProxyError } from "../../core/errors.ts";
 import type { MemoryBudget } from "../../core/memory_budget.ts";
 import type { Address } from "../../core/origin.ts";
+import type { Tally } from "../../core/tally.ts";
 import { Sweeper } from "../../net/sweeper.ts";
 import type { ConnectionLimits } from "../../net/tcp_server.ts";
 import { corsFields } from "./fields.ts";
@@ -33,6 +34,8 @@ const METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 export interface HttpRelayOptions extends HttpPorts {
   readonly listen: ListenAddress;
   readonly reusePort?: boolean;
+  /** See `TcpServerOptions`. */
+  readonly tally?: Tally | undefined;
   limits(): ConnectionLimits;
   readonly identifyMemory: MemoryBudget;
   timeouts(): HttpTimeouts & HeadTimeouts;
@@ -129,6 +132,11 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     const running = this.#find(session);
     running?.end(reason);
     return running !== undefined;
+  }
+
+  /** Tells of every live stream what its origin has sent for it, in bytes. */
+  tellReceived(tell: (session: string, bytes: number) => void): void {
+    for (const { id, isLive, received } of this.#running) if (isLive) tell(id, received);
   }
 
   received(session: string): number | undefined {

@@ -2,6 +2,7 @@
 
 import type { ListenAddress } from "../../core/endpoint.ts";
 import type { Address } from "../../core/origin.ts";
+import type { Tally } from "../../core/tally.ts";
 import type { Connection } from "../../net/engine.ts";
 import { Sweeper } from "../../net/sweeper.ts";
 import { type ConnectionLimits, TcpServer } from "../../net/tcp_server.ts";
@@ -14,6 +15,8 @@ export interface RtmpRelayOptions extends RtmpPorts {
   readonly listen: ListenAddress;
   readonly reusePort?: boolean | undefined;
   limits(): ConnectionLimits;
+  /** What connections are counted in, with those of others if there are any. */
+  readonly tally?: Tally | undefined;
   /** Told of errors that are nobody's fault but the program's. */
   onError(error: unknown): void;
 }
@@ -27,10 +30,10 @@ export class RtmpRelay implements RelaySessions, AsyncDisposable {
 
   private constructor(options: RtmpRelayOptions) {
     this.#options = options;
-    const { engine, listen, reusePort, limits, metrics } = options;
+    const { engine, listen, reusePort, limits, tally, metrics } = options;
     this.#server = TcpServer.open({
       name: "RTMP",
-      ...{ engine, listen, reusePort, limits },
+      ...{ engine, listen, reusePort, limits, tally },
       serve: (connection) => this.#serve(connection),
       onRefused: (limit) =>
         metrics.count("srs_proxy_rtmp_refused_total", { reason: `limit_${limit}` }),
@@ -72,6 +75,13 @@ export class RtmpRelay implements RelaySessions, AsyncDisposable {
     const client = this.#find(session);
     client?.end(reason);
     return client !== undefined;
+  }
+
+  /** Tells of every session that is relayed what its origin has sent for it, in bytes. */
+  tellReceived(tell: (session: string, bytes: number) => void): void {
+    for (const { streamSession, isRelaying, received } of this.#sessions) {
+      if (isRelaying && streamSession !== undefined) tell(streamSession, received);
+    }
   }
 
   received(session: string): number | undefined {

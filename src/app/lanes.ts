@@ -1,0 +1,51 @@
+// Opens the lanes: the threads that serve RTMP and HTTP clients. A part of app.ts, which is the one place
+// that knows everything.
+
+import type { Surroundings } from "./surroundings.ts";
+import type { OriginStatus } from "../core/directory.ts";
+import { ProxyError } from "../core/errors.ts";
+import { Lanes } from "../lane/lanes.ts";
+import { findBusyPorts, type WantedPort } from "../net/busy_ports.ts";
+import { chooseLibc } from "../net/udp/engine.ts";
+
+/** What lanes are told apart from what all parts have in common. */
+export interface LaneServices {
+  /** Whether the HTTP server is theirs, and not the main thread's. */
+  readonly servesHttp: boolean;
+  readonly idPrefix: string;
+  origins(): Promise<readonly OriginStatus[]>;
+  /** What the HTTP server answers apart from media. */
+  answerOther(request: Request): Promise<Response>;
+}
+
+/** @throws ProxyError `internal` when a port cannot be bound */
+export async function openLanes(
+  { state, clock, resolver, sessions, metrics, hopMark, reusePort, onError }: Surroundings,
+  { servesHttp, idPrefix, origins, answerOther }: LaneServices,
+): Promise<Lanes> {
+  const { listen, lanes, udp, variables } = state.config;
+  const count = lanes ?? Math.min(navigator.hardwareConcurrency, 64);
+  const ports = [{ name: "RTMP", transport: "tcp", listen: listen.rtmp }] as WantedPort[];
+  if (servesHttp) ports.push({ name: "HTTP server", transport: "tcp", listen: listen.httpServer });
+  // Lanes share their ports, and would share them with another process too.
+  const busy = reusePort ? [] : findBusyPorts(ports);
+  if (busy.length > 0) throw new ProxyError("internal", busy.join("\n"));
+  const library = chooseLibc(udp.engine);
+  library?.close();
+  return await Lanes.open({
+    count,
+    clock,
+    services: { resolver, sessions, metrics, origins, answerOther, onError },
+    init: {
+      engine: library === undefined ? "deno" : "libc",
+      listen: {
+        rtmp: listen.rtmp,
+        http: servesHttp ? listen.httpServer : undefined,
+        reusePort: reusePort || count > 1,
+      },
+      variables,
+      idPrefix,
+      pseudonym: hopMark.pseudonym,
+    },
+  });
+}

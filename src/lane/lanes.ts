@@ -1,0 +1,233 @@
+// All lanes: as many threads as the process may use, on the same ports, each of which serves the clients
+// that the kernel gives it. One that dies is replaced. To the rest of the program they are one RTMP relay
+// and one HTTP relay.
+
+import type { Address } from "../core/origin.ts";
+import type { EndedBy, Heart, RelaySessions } from "../core/ports.ts";
+import { logger } from "../core/log.ts";
+import { Lane, type LaneOptions } from "./lane.ts";
+import type { LaneInit, LaneRelay } from "./messages.ts";
+import { SharedTally, type TallyMemory, tallyMemory } from "./shared_tally.ts";
+
+const LOG = logger("lane");
+/** Addresses that may have connections at one time. */
+const ADDRESSES = 65_536;
+/** Pauses before a lane that dies again and again is started once more, milliseconds. */
+const FIRST_PAUSE = 50;
+const LONGEST_PAUSE = 10_000;
+/** A lane that has lived so long is not one that dies again and again. */
+const LONG_LIFE = 60_000;
+/** How often lanes are asked whether they go on, and how long they may be silent. */
+const BEAT = 1_000;
+const LONGEST_SILENCE = 5_000;
+
+/** What lanes need. */
+export interface LanesOptions extends Omit<LaneOptions, "init"> {
+  readonly count: number;
+  readonly init: Omit<LaneOptions["init"], "lane" | keyof LaneMemory>;
+}
+
+/** A relay that all lanes are together. */
+export interface LanesRelay extends RelaySessions {
+  readonly address: Address;
+  /** Rejects when the lanes cannot go on. */
+  readonly closed: Promise<void>;
+  drain(): void;
+  kill(): void;
+  idle(): Promise<void>;
+}
+
+/** What lanes count in. */
+type LaneMemory = Pick<LaneInit, "rtmpConnections" | "httpConnections" | "identifyMemory">;
+
+interface Place {
+  isAlive: boolean;
+  lane: Lane;
+  startedAt: number;
+  pause: number;
+}
+
+/** Running lanes. */
+export class Lanes implements AsyncDisposable {
+  readonly rtmp: LanesRelay;
+  /** Absent where the HTTP server is the main thread's. */
+  readonly http: LanesRelay | undefined;
+  readonly #options: LanesOptions;
+  readonly #memory: LaneMemory;
+  readonly #places: Place[] = [];
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #watch: Disposable;
+  readonly #draining = new Set<LaneRelay>();
+  #variables: LaneInit["variables"];
+  #isEnding = false;
+
+  private constructor(options: LanesOptions, first: Lane, memory: LaneMemory) {
+    this.#options = options;
+    this.#memory = memory;
+    this.#variables = options.init.variables;
+    this.#closed.promise.catch(() => {});
+    const { rtmp, http } = first.addresses;
+    this.rtmp = this.#relay("rtmp", rtmp);
+    this.http = http && this.#relay("http", http);
+    this.#add(first);
+    this.#watch = options.clock.every(BEAT, () => this.#askAll());
+  }
+
+  /** @throws ProxyError `internal` when a port cannot be bound */
+  static async open(options: LanesOptions): Promise<Lanes> {
+    const columns = options.count + 1;
+    const memory = {
+      rtmpConnections: tallyMemory(ADDRESSES, columns),
+      httpConnections: tallyMemory(ADDRESSES, columns),
+      identifyMemory: tallyMemory(ADDRESSES, columns),
+    };
+    const { listen } = options.init;
+    const first = await Lane.open({
+      ...options,
+      init: { ...options.init, ...memory, lane: 1 },
+    });
+    const { rtmp, http } = first.addresses;
+    // Where the system has chosen the ports, the others take the same.
+    const same = {
+      ...listen,
+      rtmp: { ...listen.rtmp, port: rtmp.port },
+      http: listen.http && { ...listen.http, port: http!.port },
+    };
+    const lanes = new Lanes({ ...options, init: { ...options.init, listen: same } }, first, memory);
+    try {
+      const others = Array.from({ length: options.count - 1 }, (_, at) => lanes.#open(at + 2));
+      for (const lane of await Promise.all(others)) lanes.#add(lane);
+      return lanes;
+    } catch (error) {
+      await lanes[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** How many there are. */
+  get count(): number {
+    return this.#places.length;
+  }
+
+  /** For the watchdog: a lane that cannot be replaced does not answer. */
+  get hearts(): readonly Heart[] {
+    return this.#places.map((place) => ({
+      name: `lane ${place.lane.number}`,
+      beat: () => place.isAlive ? place.lane.beat() : new Promise<void>(() => {}),
+    }));
+  }
+
+  /** Gives all lanes another configuration. */
+  configure(variables: LaneInit["variables"]): void {
+    this.#variables = variables;
+    for (const { lane } of this.#places) lane.configure(variables);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isEnding = true;
+    this.#watch[Symbol.dispose]();
+    await Promise.all(this.#places.map(({ lane }) => lane[Symbol.asyncDispose]()));
+    this.#closed.resolve();
+  }
+
+  #open(number: number): Promise<Lane> {
+    const { init, clock, services } = this.#options;
+    const variables = this.#variables;
+    const whole = { ...init, ...this.#memory, variables, lane: number };
+    return Lane.open({ clock, services, init: whole });
+  }
+
+  #add(lane: Lane): void {
+    const startedAt = this.#options.clock.now();
+    const place = { isAlive: true, lane, startedAt, pause: FIRST_PAUSE };
+    this.#places.push(place);
+    this.#follow(place);
+  }
+
+  /** Replaces a lane that dies, again and again. */
+  #follow(place: Place): void {
+    place.lane.closed.catch((error: unknown) => {
+      if (this.#isEnding) return;
+      place.isAlive = false;
+      const { clock, services } = this.#options;
+      const { number } = place.lane;
+      for (const memory of Object.values(this.#memory)) clear(memory, number);
+      LOG.error("A lane has failed, its sessions have ended", { lane: number, error });
+      services.metrics.count("srs_proxy_lane_failures_total");
+      const hasLived = clock.now() - place.startedAt >= LONG_LIFE;
+      place.pause = hasLived ? FIRST_PAUSE : Math.min(place.pause * 2, LONGEST_PAUSE);
+      clock.after(place.pause, () => void this.#replace(place, number));
+    });
+  }
+
+  async #replace(place: Place, number: number): Promise<void> {
+    if (this.#isEnding) return;
+    try {
+      const lane = await this.#open(number);
+      if (this.#isEnding) return await lane[Symbol.asyncDispose]();
+      place.lane = lane;
+      place.isAlive = true;
+      place.startedAt = this.#options.clock.now();
+      for (const relay of this.#draining) lane.drain(relay);
+      LOG.info("A lane has been replaced", { lane: number });
+      this.#follow(place);
+    } catch (error) {
+      LOG.error("Cannot replace a lane", { lane: number, error });
+      place.pause = Math.min(place.pause * 2, LONGEST_PAUSE);
+      this.#options.clock.after(place.pause, () => void this.#replace(place, number));
+    }
+  }
+
+  /** Ends lanes that say nothing any more. */
+  #askAll(): void {
+    const { clock, services: { metrics } } = this.#options;
+    metrics.gauge("srs_proxy_lanes", this.#places.filter(({ isAlive }) => isAlive).length);
+    metrics.gauge("srs_proxy_rtmp_connections", this.#sum("srs_proxy_rtmp_connections"));
+    if (this.http) {
+      metrics.gauge("srs_proxy_http_connections", this.#sum("srs_proxy_http_connections"));
+    }
+    const { total } = new SharedTally(this.#memory.identifyMemory, 0);
+    metrics.gauge("srs_proxy_identify_memory_bytes", total);
+    for (const { lane, isAlive } of this.#places) {
+      if (!isAlive) continue;
+      const late = clock.after(LONGEST_SILENCE, () => {
+        if (!this.#isEnding) lane.fail(new Error(`Lane ${lane.number} is stuck`));
+      });
+      lane.beat().then(() => late[Symbol.dispose]());
+    }
+  }
+
+  /** Of what all lanes say of themselves by that name. */
+  #sum(name: string): number {
+    return this.#places.reduce(
+      (sum, { lane, isAlive }) => sum + (isAlive ? lane.gauge(name) : 0),
+      0,
+    );
+  }
+
+  #relay(relay: LaneRelay, address: Address): LanesRelay {
+    const find = (session: string) => this.#places.find(({ lane }) => lane.has(session))?.lane;
+    return {
+      address,
+      closed: this.#closed.promise,
+      drain: () => {
+        this.#draining.add(relay);
+        for (const { lane } of this.#places) lane.drain(relay);
+      },
+      kill: () => this.#places.forEach(({ lane }) => lane.kill(relay)),
+      idle: async () => {
+        await Promise.all(this.#places.map(({ lane }) => lane.idle(relay)));
+      },
+      endSession: (session: string, reason: EndedBy) => {
+        const lane = find(session);
+        lane?.endSession(session, reason);
+        return lane !== undefined;
+      },
+      received: (session: string) => find(session)?.received(session),
+    };
+  }
+}
+
+function clear(memory: TallyMemory, column: number): void {
+  new SharedTally(memory, 0).clear(column);
+}

@@ -1,0 +1,221 @@
+// The inside of a lane: one thread with its engine, its relays and its clock. Opens them, takes what the
+// main thread says, and tells it what it must know.
+
+import { type Clock, systemClock } from "../core/clock.ts";
+import { type Config, loadConfig } from "../config/config.ts";
+import { HopMark } from "../core/hop_mark.ts";
+import { MemoryBudget } from "../core/memory_budget.ts";
+import { DenoTcpEngine } from "../net/deno/tcp_engine.ts";
+import type { TcpEngine } from "../net/engine.ts";
+import { DescriptorSet } from "../net/libc/descriptor_set.ts";
+import { EventLoop, settle } from "../net/libc/event_loop.ts";
+import { LibcTcpEngine } from "../net/libc/tcp_engine.ts";
+import { openLibc } from "../net/udp/libc.ts";
+import { macroTurn } from "../net/udp/macro_turn.ts";
+import { HttpRelay } from "../relay/http/http_relay.ts";
+import { RtmpRelay } from "../relay/rtmp/rtmp_relay.ts";
+import { MainThread } from "./main_thread.ts";
+import type { FromLane, LaneInit, LaneRelay, ToLane } from "./messages.ts";
+import { sendError } from "./sent_error.ts";
+import { SharedTally } from "./shared_tally.ts";
+
+/** How often counts and figures are sent, milliseconds. */
+const REPORT = 1_000;
+/** Turns of the event loop in which the next of the messages that were sent must have come. */
+const PATIENCE = 50;
+
+/** The scope of a Worker, of which Deno's types for windows know nothing. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<ToLane>) => void) | null;
+  postMessage(message: FromLane): void;
+  close(): void;
+}
+
+/** Serves the main thread's `Lane`. */
+export function serveLane(): void {
+  const scope = globalThis as unknown as WorkerScope;
+  let lane: RunningLane | undefined;
+  const fail = (error: unknown) => {
+    scope.postMessage({ type: "failed", error: sendError(error) });
+    scope.close();
+  };
+  // Otherwise the runtime writes them to the standard error output before it tells anybody, and waits
+  // there for a reader who may have stopped.
+  addEventListener("error", (event) => {
+    event.preventDefault();
+    fail(event.error);
+  });
+  addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    fail(event.reason);
+  });
+  scope.onmessage = ({ data }) => {
+    try {
+      if (data.type !== "open") return lane?.take(data);
+      lane = new RunningLane(data.init, (message) => scope.postMessage(message));
+      lane.run().then(() => scope.close(), fail);
+    } catch (error) {
+      fail(error);
+    }
+  };
+}
+
+class RunningLane {
+  readonly #init: LaneInit;
+  readonly #post: (message: FromLane) => void;
+  readonly #main: MainThread;
+  readonly #loop: EventLoop | undefined;
+  readonly #rtmp: RtmpRelay;
+  readonly #http: HttpRelay | undefined;
+  readonly #mail: Int32Array;
+  readonly #over = Promise.withResolvers<void>();
+  readonly #report: Disposable;
+  readonly #closing = new AsyncDisposableStack();
+  #config: Config;
+  #isDraining = false;
+  #taken = 0;
+
+  constructor(init: LaneInit, post: (message: FromLane) => void) {
+    this.#init = init;
+    this.#post = post;
+    this.#main = new MainThread(post);
+    this.#mail = new Int32Array(init.mail);
+    this.#config = configOf(init.variables);
+    if (init.engine === "libc") {
+      const library = openLibc();
+      this.#closing.defer(() => library.close());
+      const libc = new DescriptorSet(init.descriptors).watch(library.symbols);
+      this.#loop = this.#closing.use(new EventLoop(libc));
+    }
+    const engine = this.#loop ? new LibcTcpEngine(this.#loop) : new DenoTcpEngine(systemClock);
+    const options = this.#options(engine);
+    this.#rtmp = RtmpRelay.open({
+      ...options,
+      listen: init.listen.rtmp,
+      tally: new SharedTally(init.rtmpConnections, init.lane),
+    });
+    this.#http = init.listen.http && HttpRelay.open({
+      ...options,
+      listen: init.listen.http,
+      tally: new SharedTally(init.httpConnections, init.lane),
+      hlsPaths: () => this.#config.http.hlsPaths,
+      looksForFiles: () => this.#config.http.originFiles,
+      origins: () => this.#main.origins(),
+      answerOther: (request) => this.#main.page(request),
+    });
+    this.#report = engine.clock.every(REPORT, () => this.#sendReport());
+    post({ type: "opened", rtmp: this.#rtmp.address, http: this.#http?.address });
+  }
+
+  /** Runs until the main thread has had enough. */
+  async run(): Promise<void> {
+    const loop = this.#loop;
+    const running = loop?.run({
+      blocks: true,
+      wake: this.#init.wake,
+      takeMail: () => this.#takeMail(),
+    });
+    const died = [this.#rtmp.closed, this.#http?.closed].map((closed) => {
+      return closed?.then(() => this.#over.promise);
+    });
+    await Promise.race([this.#over.promise, ...died, running].filter((one) => one !== undefined));
+    loop?.stop();
+    await running;
+    this.#sendReport();
+    this.#post({ type: "closed" });
+    await this.#closing.disposeAsync();
+  }
+
+  take(message: Exclude<ToLane, { type: "open" }>): void {
+    this.#taken = (this.#taken + 1) | 0;
+    switch (message.type) {
+      case "answer":
+        return this.#main.answered(message.id, message.answer);
+      case "refusal":
+        return this.#main.refused(message.id, message.error);
+      case "end_session":
+        this.#rtmp.endSession(message.session, message.reason) ||
+          this.#http?.endSession(message.session, message.reason);
+        return;
+      case "configure":
+        this.#config = configOf(message.variables);
+        return;
+      case "ping":
+        return this.#post({ type: "pong" });
+      case "drain":
+        this.#isDraining = true;
+        return this.#drain(message.relay);
+      case "kill":
+        return this.#relay(message.relay)?.kill();
+      case "close":
+        this.#close();
+    }
+  }
+
+  #options(engine: TcpEngine) {
+    const { lane, idPrefix, identifyMemory, pseudonym, listen } = this.#init;
+    const { metrics, resolver, sessions } = this.#main;
+    let count = 0;
+    const clock: Clock = engine.clock;
+    return {
+      ...{ engine, clock, metrics, resolver, sessions },
+      reusePort: listen.reusePort,
+      hopMark: new HopMark(pseudonym),
+      limits: () => this.#config.limits,
+      timeouts: () => this.#config.timeouts,
+      trustedProxies: () => this.#config.http.trustedProxies,
+      corsOrigins: () => this.#config.http.corsOrigins,
+      identifyMemory: new MemoryBudget(
+        () => this.#config.identifyMemory,
+        new SharedTally(identifyMemory, lane),
+      ),
+      isDraining: () => this.#isDraining,
+      newSession: () => `${idPrefix}-${lane.toString(36)}${(++count).toString(36)}`,
+      onError: (error: unknown) => this.#main.tell({ type: "error", error: sendError(error) }),
+    };
+  }
+
+  #relay(relay: LaneRelay): RtmpRelay | HttpRelay | undefined {
+    return relay === "rtmp" ? this.#rtmp : this.#http;
+  }
+
+  #drain(relay: LaneRelay): void {
+    const draining = this.#relay(relay);
+    draining?.drain();
+    (draining?.idle() ?? Promise.resolve()).then(() => this.#post({ type: "idle", relay }));
+  }
+
+  async #close(): Promise<void> {
+    this.#report[Symbol.dispose]();
+    await Promise.all([
+      this.#rtmp[Symbol.asyncDispose](),
+      this.#http?.[Symbol.asyncDispose](),
+    ]);
+    this.#over.resolve();
+  }
+
+  #sendReport(): void {
+    this.#main.metrics.flush();
+    const sessions: [string, number][] = [];
+    const tell = (session: string, bytes: number) => void sessions.push([session, bytes]);
+    this.#rtmp.tellReceived(tell);
+    this.#http?.tellReceived(tell);
+    if (sessions.length > 0) this.#main.tell({ type: "received", sessions });
+  }
+
+  /** Lets the runtime's loop run until every message that was sent before has been taken. */
+  async #takeMail(): Promise<void> {
+    let taken = this.#taken;
+    for (let turn = 0; turn < PATIENCE; turn++) {
+      if (Atomics.load(this.#mail, 0) === taken) return;
+      await settle();
+      if (taken !== this.#taken) turn = 0;
+      taken = this.#taken;
+    }
+    await macroTurn();
+  }
+}
+
+function configOf(variables: Readonly<Record<string, string>>): Config {
+  return loadConfig({ variables, problems: [] });
+}

@@ -1,0 +1,71 @@
+// The descriptors that one thread has opened through the C library, in memory that another thread sees:
+// the system closes nothing when a thread ends. Knows nothing of what they are.
+
+import type { Libc } from "../udp/libc.ts";
+
+/** Descriptors above this are not kept. */
+const MOST = 1 << 20;
+const SHUT_RDWR = 2;
+
+/** Descriptors of one thread. */
+export class DescriptorSet {
+  readonly #bits: Int32Array;
+
+  /** @param memory of `DescriptorSet.memory` */
+  constructor(memory: SharedArrayBuffer) {
+    this.#bits = new Int32Array(memory);
+  }
+
+  /** Memory for a set, which any thread can make one of. */
+  static memory(): SharedArrayBuffer {
+    return new SharedArrayBuffer(MOST / 8);
+  }
+
+  /** The same calls, which keep what they open in the set until they close it. */
+  watch(libc: Libc): Libc {
+    return {
+      ...libc,
+      socket: (...args) => this.#add(libc.socket(...args)),
+      accept4: (...args) => this.#add(libc.accept4(...args)),
+      epoll_create1: (...args) => this.#add(libc.epoll_create1(...args)),
+      close: (fd) => {
+        // Before it can be another thread's.
+        this.#remove(fd);
+        return libc.close(fd);
+      },
+    };
+  }
+
+  /** Ends all connections and takes no others; the descriptors stay, in case the thread still runs. */
+  shutDown(libc: Libc): void {
+    for (const fd of this.#all()) libc.shutdown(fd, SHUT_RDWR);
+  }
+
+  /** Closes whatever the thread has left, which must have ended. @returns how many that were */
+  closeAll(libc: Libc): number {
+    let count = 0;
+    for (const fd of this.#all()) {
+      this.#remove(fd);
+      libc.close(fd);
+      count++;
+    }
+    return count;
+  }
+
+  #add(fd: number): number {
+    if (fd >= 0 && fd < MOST) Atomics.or(this.#bits, fd >> 5, 1 << (fd & 31));
+    return fd;
+  }
+
+  #remove(fd: number): void {
+    if (fd >= 0 && fd < MOST) Atomics.and(this.#bits, fd >> 5, ~(1 << (fd & 31)));
+  }
+
+  *#all(): Generator<number> {
+    for (let word = 0; word < this.#bits.length; word++) {
+      const bits = Atomics.load(this.#bits, word);
+      if (bits === 0) continue;
+      for (let bit = 0; bit < 32; bit++) if (bits & (1 << bit)) yield word * 32 + bit;
+    }
+  }
+}
