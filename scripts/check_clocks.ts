@@ -24,6 +24,7 @@ const ASK_THE_RUNTIME: Exceptions = {
 const TAKE_THE_CLOCK: Exceptions = {
   "src/core/clock.ts": "it is made there",
   "src/process/run.ts": "from there it is handed down",
+  "src/lane/serve_lane.ts": "so it is in this thread",
   "src/relay/rtc/media_worker.ts": "so it is in this thread",
   "src/relay/srt/srt_worker.ts": "so it is in this thread",
   "src/core/log.ts": "for want of another; opened by many tests",

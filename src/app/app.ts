@@ -108,7 +108,7 @@ export class App implements AsyncDisposable {
     await registry.configure({ originTtl, permanent: permanentOrigins(next.defaultBackend, type) });
     state.redisAccess = redisAccess;
     state.config = next;
-    lanes.configure(next.variables);
+    await lanes.configure(next.variables);
     rtcMedia.configure(next.webrtc);
     srt.configure(next.srt);
   }

@@ -53,7 +53,8 @@ export class Lane implements AsyncDisposable {
     rtmp: Promise.withResolvers<void>(),
     http: Promise.withResolvers<void>(),
   };
-  #pong: PromiseWithResolvers<void> | undefined;
+  readonly #pings = new Map<number, () => void>();
+  #pingCount = 0;
   #isEnding = false;
   #where: LaneAddresses | undefined;
 
@@ -130,9 +131,11 @@ export class Lane implements AsyncDisposable {
   /** Resolves once the lane has shown that it goes on; at once when it is to end. */
   beat(): Promise<void> {
     if (this.#isEnding) return Promise.resolve();
-    this.#pong ??= Promise.withResolvers();
-    this.#post({ type: "ping" });
-    return this.#pong.promise;
+    const id = ++this.#pingCount;
+    return new Promise((resolve) => {
+      this.#pings.set(id, resolve);
+      this.#post({ type: "ping", id });
+    });
   }
 
   /** Ends the lane as one that has failed. */
@@ -145,7 +148,7 @@ export class Lane implements AsyncDisposable {
     if (this.#isEnding) return await this.closed.catch(() => {});
     this.#post({ type: "close" });
     this.#isEnding = true;
-    this.#pong?.resolve();
+    this.#answerPings();
     const { clock } = this.#options;
     await within(clock, END_DEADLINE, this.closed.catch(() => {}), () => this.#ended.resolve());
     this.#terminate("shutdown");
@@ -181,8 +184,8 @@ export class Lane implements AsyncDisposable {
       case "opened":
         return this.#opened.resolve(message);
       case "pong":
-        this.#pong?.resolve();
-        this.#pong = undefined;
+        this.#pings.get(message.id)?.();
+        this.#pings.delete(message.id);
         return;
       case "idle":
         return this.#idle[message.relay].resolve();
@@ -193,6 +196,12 @@ export class Lane implements AsyncDisposable {
         if (this.#isEnding) this.#ended.resolve();
         else this.#die(new Error(`Lane ${this.number} has ended`));
     }
+  }
+
+  /** Nobody waits for a lane that is to end. */
+  #answerPings(): void {
+    for (const answer of this.#pings.values()) answer();
+    this.#pings.clear();
   }
 
   #die(error: Error): void {
@@ -206,7 +215,7 @@ export class Lane implements AsyncDisposable {
     if (this.#isTerminated) return;
     this.#isTerminated = true;
     this.#isEnding = true;
-    this.#pong?.resolve();
+    this.#answerPings();
     this.#worker.terminate();
     this.#desk.end(reason);
     if (this.#wake === undefined) return;

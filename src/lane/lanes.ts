@@ -2,6 +2,7 @@
 // that the kernel gives it. One that dies is replaced. To the rest of the program they are one RTMP relay
 // and one HTTP relay.
 
+import { within } from "../core/clock.ts";
 import type { Address } from "../core/origin.ts";
 import type { EndedBy, Heart, RelaySessions } from "../core/ports.ts";
 import { logger } from "../core/log.ts";
@@ -117,10 +118,14 @@ export class Lanes implements AsyncDisposable {
     }));
   }
 
-  /** Gives all lanes another configuration. */
-  configure(variables: LaneInit["variables"]): void {
+  /** Gives all lanes another configuration. Resolves once they have it, or after a while. */
+  async configure(variables: LaneInit["variables"]): Promise<void> {
     this.#variables = variables;
-    for (const { lane } of this.#places) lane.configure(variables);
+    const taken = this.#places.filter(({ isAlive }) => isAlive).map(({ lane }) => {
+      lane.configure(variables);
+      return lane.beat();
+    });
+    await within(this.#options.clock, LONGEST_SILENCE, Promise.all(taken), () => {});
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -146,7 +146,7 @@ class FarSessionLog implements SessionLog {
 }
 
 /** Counts by itself, and sends what has come together. */
-export class LaneMetrics implements Metrics {
+class LaneMetrics implements Metrics {
   readonly #tell: (notice: LaneNotice) => void;
   #counts = new Map<string, Counted>();
 

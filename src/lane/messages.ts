@@ -124,7 +124,7 @@ export type FromLane =
   }
   | { readonly type: "notice"; readonly notice: LaneNotice }
   /** Answers a ping, once everything sent before it has been taken. */
-  | { readonly type: "pong" }
+  | { readonly type: "pong"; readonly id: number }
   /** Of the relays that were told to drain: the last client has left. */
   | { readonly type: "idle"; readonly relay: LaneRelay }
   | { readonly type: "closed" };
@@ -142,5 +142,5 @@ export type ToLane =
   | { readonly type: "kill"; readonly relay: LaneRelay }
   | { readonly type: "stop"; readonly relay: LaneRelay }
   | { readonly type: "configure"; readonly variables: Readonly<Record<string, string>> }
-  | { readonly type: "ping" }
+  | { readonly type: "ping"; readonly id: number }
   | { readonly type: "close" };

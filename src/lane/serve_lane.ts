@@ -141,7 +141,7 @@ class RunningLane {
         this.#config = configOf(message.variables);
         return;
       case "ping":
-        return this.#post({ type: "pong" });
+        return this.#post({ type: "pong", id: message.id });
       case "drain":
         this.#isDraining = true;
         return this.#drain(message.relay);
