@@ -142,7 +142,7 @@ export class RtmpRelayWorld implements AsyncDisposable {
 
   /** Lets time pass, and shows that a peer hears the end of it then, and not before. */
   async assertEndsAfter(milliseconds: number, peer: RtmpPeer): Promise<void> {
-    await this.#assertAfter(milliseconds, "the end of a connection", peer.ended);
+    await this.#assertAfter(milliseconds, "the end of a connection", peer.ends());
   }
 
   /** Lets time pass, and shows that the last client has been cut off then, and not before. */
@@ -158,7 +158,7 @@ export class RtmpRelayWorld implements AsyncDisposable {
     await pause(5);
     assert.ok(!hasCome, `${what} has come before ${milliseconds} ms`);
     await this.clock.pass(1);
-    await within(what, 5_000, event);
+    await within(what, 10_000, event);
   }
 
   /** Waits for the first session that an origin has taken. */
@@ -189,7 +189,7 @@ export class RtmpRelayWorld implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#stack.disposeAsync();
+    await within("the end of the relay", 10_000, this.#stack.disposeAsync());
     assert.deepEqual(this.errors, []);
   }
 }

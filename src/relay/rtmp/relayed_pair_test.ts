@@ -51,7 +51,7 @@ Deno.test("a player that takes nothing is let go, though it talks", async () => 
   player.stopReading();
   const flooding = flood(world.origin.link);
   await assertStalls(world, () => player.say(new Script().control(ACKNOWLEDGEMENT, 1)));
-  await world.origin.link.ended;
+  await world.origin.link.ends();
   await flooding;
 });
 
