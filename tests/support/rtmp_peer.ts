@@ -115,7 +115,7 @@ export class RtmpPeer implements Disposable {
     return this.#news.promise;
   }
 
-  /** Waits for a command by its name, or by its name and code. @throws Error when it is over before */
+  /** Waits for a command by its name, or its name and code. @throws Error when it is over before */
   async hears(command: string): Promise<void> {
     await this.sees(command, () => this.commands.includes(command));
   }

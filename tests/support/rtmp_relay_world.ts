@@ -1,5 +1,5 @@
-// The RTMP relay on a free port in this process, with a real registry behind it, origins in the hands
-// of the test and a clock that only the test moves.
+// The RTMP relay on a free port in this process, with a real registry behind it, origins in the
+// hands of the test and a clock that only the test moves.
 
 import assert from "node:assert/strict";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
@@ -28,7 +28,7 @@ export const RTMP_TIMEOUTS: RtmpTimeouts = {
 /** What a world is made of. */
 export interface RtmpWorldOptions extends Partial<Omit<RtmpRelayOptions, "timeouts">> {
   readonly timeouts?: Partial<RtmpTimeouts>;
-  /** In the order in which they are chosen, disposed of with the world; one that answers unless given. */
+  /** In the order in which they are chosen; disposed of with the world. One unless given. */
   readonly origins?: readonly RtmpOrigin[];
 }
 
