@@ -283,6 +283,7 @@ Deno.test("what an origin refuses the client hears in its words, and nobody else
   await link.say(new Script().command(["_error", 1, null, rejection]));
   await client.hears("onStatus:NetConnection.Connect.Rejected");
   assert.equal(world.refused[0]!.error.message, "No");
+  assert.deepEqual(world.refused[0]!.tried, [{ origin: "o0", code: "origin_refused" }]);
   assert.equal(origins[1]!.greetings, 0);
 });
 
@@ -295,6 +296,7 @@ Deno.test("a stream that an origin refuses is refused in its words and leaves no
   await origin.link.say(answerStatus(new Script(), code, { level: "error" }));
   await client.hears(`onStatus:${code}`);
   assert.equal(world.refused[0]!.error.code, "origin_refused");
+  assert.deepEqual(world.refused[0]!.tried, [{ origin: "o0", code: "origin_refused" }]);
   assert.equal(world.opened.length, 0);
   const { streams } = await world.registry.streams({ limit: 9 });
   assert.deepEqual(streams, []);
