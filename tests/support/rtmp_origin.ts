@@ -69,7 +69,12 @@ export class RtmpOrigin implements AsyncDisposable {
 
   async #accept(): Promise<void> {
     try {
-      for await (const connection of this.#listener) this.#serving.push(this.#serve(connection));
+      for await (const connection of this.#listener) {
+        const serving = this.#serve(connection);
+        // What goes wrong is told when the origin is disposed of.
+        serving.catch(() => {});
+        this.#serving.push(serving);
+      }
     } catch (error) {
       if (!(error instanceof Deno.errors.BadResource)) throw error;
     }

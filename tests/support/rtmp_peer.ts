@@ -7,11 +7,12 @@ import { within } from "./wait.ts";
 import { parseCommand } from "../../src/protocol/rtmp/command.ts";
 
 const BLOCK = 1536;
+/** Milliseconds after which a test waits in vain. */
+const PATIENCE = 10_000;
 
 /** A connection after its handshake, or in the middle of it. */
 export class RtmpPeer implements Disposable {
-  /** Resolves when the other side has ended the connection, or this one has closed it. */
-  readonly ended: Promise<void>;
+  readonly #ended: Promise<void>;
   readonly #connection: Deno.TcpConn;
   readonly #told: Uint8Array[] = [];
   #isDeaf = false;
@@ -21,7 +22,7 @@ export class RtmpPeer implements Disposable {
 
   private constructor(connection: Deno.TcpConn) {
     this.#connection = connection;
-    this.ended = this.#read().finally(() => {
+    this.#ended = this.#read().finally(() => {
       this.#isOver = true;
       this.#news.resolve();
     });
@@ -90,6 +91,11 @@ export class RtmpPeer implements Disposable {
     );
   }
 
+  /** Waits until the other side has ended the connection, or this one has closed it. */
+  ends(): Promise<void> {
+    return within("the end of a connection", PATIENCE, this.#ended);
+  }
+
   /** Reads no more than is under way, without closing. */
   stopReading(): void {
     this.#isDeaf = true;
@@ -109,7 +115,7 @@ export class RtmpPeer implements Disposable {
     return this.#news.promise;
   }
 
-  /** Waits for a command by its name, or by its name and code. @throws Error when it is over before */
+  /** Waits for a command by its name, or its name and code. @throws Error when it is over before */
   async hears(command: string): Promise<void> {
     await this.sees(command, () => this.commands.includes(command));
   }
@@ -122,7 +128,7 @@ export class RtmpPeer implements Disposable {
         await this.more();
       }
     };
-    await within(what, 10_000, look());
+    await within(what, PATIENCE, look());
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,5 @@
-// The RTMP relay on a free port in this process, with a real registry behind it, origins in the hands
-// of the test and a clock that only the test moves.
+// The RTMP relay on a free port in this process, with a real registry behind it, origins in the
+// hands of the test and a clock that only the test moves.
 
 import assert from "node:assert/strict";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
@@ -29,7 +29,7 @@ export const RTMP_TIMEOUTS: RtmpTimeouts = {
 /** What a world is made of. */
 export interface RtmpWorldOptions extends Partial<Omit<RtmpRelayOptions, "timeouts">> {
   readonly timeouts?: Partial<RtmpTimeouts>;
-  /** In the order in which they are chosen, disposed of with the world; one that answers unless given. */
+  /** In the order in which they are chosen; disposed of with the world. One unless given. */
   readonly origins?: readonly RtmpOrigin[];
 }
 
@@ -144,7 +144,7 @@ export class RtmpRelayWorld implements AsyncDisposable {
 
   /** Lets time pass, and shows that a peer hears the end of it then, and not before. */
   async assertEndsAfter(milliseconds: number, peer: RtmpPeer): Promise<void> {
-    await this.#assertAfter(milliseconds, "the end of a connection", peer.ended);
+    await this.#assertAfter(milliseconds, "the end of a connection", peer.ends());
   }
 
   /** Lets time pass, and shows that the last client has been cut off then, and not before. */
@@ -160,7 +160,7 @@ export class RtmpRelayWorld implements AsyncDisposable {
     await pause(5);
     assert.ok(!hasCome, `${what} has come before ${milliseconds} ms`);
     await this.clock.pass(1);
-    await within(what, 5_000, event);
+    await within(what, 10_000, event);
   }
 
   /** Waits for the first session that an origin has taken. */
@@ -191,7 +191,7 @@ export class RtmpRelayWorld implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#stack.disposeAsync();
+    await within("the end of the relay", 10_000, this.#stack.disposeAsync());
     assert.deepEqual(this.errors, []);
   }
 }

@@ -1,6 +1,6 @@
 // What a receiver has in common with the sender of a chunk stream, and what becomes of the message
-// under way on it. Headers of types 1 to 3 lean on the one before, so they can pass as they are only
-// where the receiver has that one too. Every change of either is made here; others only read them.
+// under way on it. Headers of types 1 to 3 lean on the one before, so they can pass as they are
+// only where the receiver has that one too. Every change of either is made here; others only read.
 // "Adobe RTMP Specification 1.0", section 5.3.1.2.
 
 /** How much of a chunk stream's header state the receiver has in common with the sender. */

@@ -198,8 +198,8 @@ export class ClientSession {
   }
 
   /**
-   * Finds out whether the origin takes the stream. One that refuses it in its own words has told the
-   * client, and goes on to be relayed: what becomes of the connection is between the two.
+   * Finds out whether the origin takes the stream. One that refuses it in its own words has told
+   * the client, and is relayed all the same: what becomes of the connection is between the two.
    *
    * @throws ProxyError when the client has still to be told
    */

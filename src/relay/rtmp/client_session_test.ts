@@ -66,7 +66,7 @@ Deno.test("who does not speak RTMP is let go at once", async () => {
   await using world = await RtmpRelayWorld.open();
   const said = new TextEncoder().encode("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   using client = await RtmpPeer.begin(world.relay.address.port, said);
-  await client.ended;
+  await client.ends();
   assert.equal(await world.metric('srs_proxy_rtmp_protocol_errors_total{side="client"}'), 1);
 });
 
@@ -175,7 +175,7 @@ Deno.test("a client that leaves while its origin makes up its mind takes the con
   const client = await world.wanting("publish");
   await origin.hears("publish");
   client[Symbol.dispose]();
-  await origin.link.ended;
+  await origin.link.ends();
   assert.equal(world.clock.now(), 0);
   await world.refuses();
   assert.equal(world.refused[0]!.error.code, "client_gone");
@@ -193,7 +193,7 @@ for (const ignored of ["connect", "createStream"] as const) {
       assert.equal(world.refused.length, 0);
       await world.clock.pass(1);
       await client.hears(FAILED[wish]);
-      await origin.link.ended;
+      await origin.link.ends();
       assert.equal(world.refused[0]!.error.code, "origin_timeout");
     });
   }
@@ -209,7 +209,7 @@ Deno.test("a publisher whose origin does not answer its wish is told so when tha
   assert.equal(world.refused.length, 0);
   await world.clock.pass(1);
   await client.hears(FAILED.publish);
-  await origin.link.ended;
+  await origin.link.ends();
   assert.equal(world.origins[1]!.greetings, 0, "what one origin has heard no other is asked");
   assert.deepEqual((await world.registry.streams({ limit: 9 })).streams, []);
   await world.assertIdleAfter(LINGER);
@@ -256,7 +256,7 @@ Deno.test("a player whose origin goes while it waits is let go, and led to anoth
   await world.clock.pass(answer);
   await world.opens();
   await world.origin[Symbol.asyncDispose]();
-  await player.ended;
+  await player.ends();
   player[Symbol.dispose]();
   assert.equal((await world.closes()).reason, "origin_closed");
   using _again = await world.begun("play");
@@ -283,6 +283,7 @@ Deno.test("what an origin refuses the client hears in its words, and nobody else
   await link.say(new Script().command(["_error", 1, null, rejection]));
   await client.hears("onStatus:NetConnection.Connect.Rejected");
   assert.equal(world.refused[0]!.error.message, "No");
+  assert.deepEqual(world.refused[0]!.tried, [{ origin: "o0", code: "origin_refused" }]);
   assert.equal(origins[1]!.greetings, 0);
 });
 
@@ -295,11 +296,12 @@ Deno.test("a stream that an origin refuses is refused in its words and leaves no
   await origin.link.say(answerStatus(new Script(), code, { level: "error" }));
   await client.hears(`onStatus:${code}`);
   assert.equal(world.refused[0]!.error.code, "origin_refused");
+  assert.deepEqual(world.refused[0]!.tried, [{ origin: "o0", code: "origin_refused" }]);
   assert.equal(world.opened.length, 0);
   const { streams } = await world.registry.streams({ limit: 9 });
   assert.deepEqual(streams, []);
   client[Symbol.dispose]();
-  await origin.link.ended;
+  await origin.link.ends();
 });
 
 Deno.test("connect is answered before any origin is known", async () => {

@@ -77,7 +77,7 @@ Deno.test("where all memory is taken a client that has said nothing is closed, a
   const identifyMemory = memoryOf(256 * KILOBYTE, KILOBYTE, 8_192 * KILOBYTE);
   await using world = await RtmpRelayWorld.open({ identifyMemory });
   using client = await RtmpPeer.begin(world.relay.address.port, new Uint8Array());
-  await client.ended;
+  await client.ends();
   assert.equal(await world.metric(`${REFUSED}{reason="memory_address"}`), 1);
 });
 

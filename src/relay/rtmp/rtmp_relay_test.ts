@@ -29,7 +29,7 @@ for (const wish of WISHES) {
       const [link, otherLink] = world.origin.links;
       assert.ok(!world.relay.endSession("nobody", reason));
       assert.ok(world.relay.endSession("s1", reason));
-      await Promise.all([client.ended, link!.ended]);
+      await Promise.all([client.ends(), link!.ends()]);
       for (const peer of [client, link!]) peer[Symbol.dispose]();
       assert.equal((await world.closes()).reason, reason);
       const counter = `{intent="${wish}",reason="${reason}"}`;
@@ -64,7 +64,7 @@ Deno.test("a session can be kicked on its way to an origin", async () => {
   using client = await world.wanting("publish");
   await world.origin.isGreeted();
   assert.ok(world.relay.endSession("s1", "kicked"));
-  await client.ended;
+  await client.ends();
   assert.equal(world.clock.now(), 0);
 });
 
@@ -88,7 +88,7 @@ Deno.test("while the process ends streams run on, and nobody else is served", as
   using greeted = await world.client();
   using connected = await world.connected();
   world.drain();
-  await Promise.all([greeted.ended, connected.ended]);
+  await Promise.all([greeted.ends(), connected.ends()]);
   await assert.rejects(world.client(), Deno.errors.ConnectionRefused);
   await world.clock.pass(15_000);
   await assertFlows(publisher, up!);
@@ -102,7 +102,7 @@ Deno.test("while the process ends streams run on, and nobody else is served", as
   let isIdle = false;
   const idle = world.relay.idle().then(() => isIdle = true);
   world.relay.kill();
-  await Promise.all([publisher.ended, up!.ended]);
+  await Promise.all([publisher.ends(), up!.ends()]);
   assert.ok(!isIdle);
   for (const peer of [publisher, up!, player, down!]) peer[Symbol.dispose]();
   await idle;
@@ -114,7 +114,7 @@ Deno.test("a client on its way to an origin is let go when the process ends", as
   using client = await world.wanting("play");
   await world.origin.isGreeted();
   world.drain();
-  await client.ended;
+  await client.ends();
   assert.equal(world.clock.now(), 0);
 });
 
@@ -123,7 +123,7 @@ Deno.test("a client that goes on to another stream is served that, and logged an
   await using world = await RtmpRelayWorld.open({ origins });
   using player = await world.begun("play", "one");
   await player.say(new Script().command(["play", 4, null, "two"], { streamId: 1 }));
-  await world.origin.links[0]!.ended;
+  await world.origin.links[0]!.ends();
   const starts = () => player.commands.filter((one) => one === "onStatus:NetStream.Play.Start");
   await player.sees("the other stream", () => starts().length === 2);
   await assertFlows(world.origin.links[1]!, player);
