@@ -12,6 +12,7 @@ import { type ApiPort, openHttp } from "./http.ts";
 import { type OpenRegistry, openRegistry } from "./registry.ts";
 import { ABOUT, logError, type LogOutput, type State, type Surroundings } from "./surroundings.ts";
 import type { Config } from "../config/config.ts";
+import { systemClock } from "../core/clock.ts";
 import { HopMark } from "../core/hop_mark.ts";
 import { addressGroup } from "../core/address_group.ts";
 import { logger } from "../core/log.ts";
@@ -230,6 +231,7 @@ async function openSrt(surroundings: Surroundings): Promise<SrtRelay> {
   const { config, resolver, metrics, sessions, newSession } = surroundings;
   const relay = await SrtRelay.open({
     ...config.srt,
+    clock: systemClock,
     ...{ sessions, metrics, newSession },
     listen: config.listen.srt,
     reusePort: config.listen.reusePort,

@@ -1,6 +1,7 @@
 // A UDP relay in a process of its own. Arguments: which one, and the origin's port. Answers every
 // question with its port, or, when the question is a list of sessions in JSON, after it took them.
 
+import { systemClock } from "../../src/core/clock.ts";
 import type { Metrics, SessionLog } from "../../src/core/ports.ts";
 import { UdpThread } from "../../src/net/udp/thread.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
@@ -88,6 +89,7 @@ async function openSrt(): Promise<number> {
   let ids = 0;
   const relay = await SrtRelay.open({
     listen,
+    clock: systemClock,
     engine: "libc",
     maxSessions: 1000,
     maxSessionsPerAddress: 1000,

@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
+import { systemClock } from "../../src/core/clock.ts";
 import { LibcEngine } from "../../src/net/udp/libc_engine.ts";
 import { DenoEngine } from "../../src/net/udp/deno_engine.ts";
 import { chooseLibc } from "../../src/net/udp/engine.ts";
@@ -61,8 +62,8 @@ Deno.test(`a million bad datagrams are dropped and counted, seed ${SEED}`, async
   const library = chooseLibc("auto");
   const options = { listen: { host: "127.0.0.1", port: 0 }, tick: 100, maxLinks: 10 };
   const engine: UdpEngine = library
-    ? new LibcEngine(library.symbols, options)
-    : new DenoEngine(options);
+    ? new LibcEngine(systemClock, library.symbols, options)
+    : new DenoEngine(systemClock, options);
   const reports = new Reports();
   const forwarder = new MediaForwarder({
     init: {

@@ -1,6 +1,7 @@
 // The smallest relay that the UDP engine can carry: one link for each client address, everything
 // both ways. A Worker's module, for the tests and benches of the engine itself.
 
+import { systemClock } from "../../src/core/clock.ts";
 import type { Address } from "../../src/core/origin.ts";
 import { AddressTable } from "../../src/net/udp/address_table.ts";
 import type { Datagram, UdpEngine, UdpLink } from "../../src/net/udp/port.ts";
@@ -123,4 +124,7 @@ function standStill(milliseconds: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
-serveUdpThread<ForwarderInit, ForwarderCommand, ForwarderReport>((parts) => new Forwarder(parts));
+serveUdpThread<ForwarderInit, ForwarderCommand, ForwarderReport>(
+  systemClock,
+  (parts) => new Forwarder(parts),
+);

@@ -2,6 +2,7 @@
 // default buffers and without word of ICMP refusals, but everywhere. Every socket has a loop that
 // takes one datagram after the other, so that a slow one holds up nothing but itself.
 
+import type { Clock } from "../../core/clock.ts";
 import { ProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/origin.ts";
 import { bind } from "../bind.ts";
@@ -27,6 +28,7 @@ export class DenoEngine implements UdpEngine {
   readonly buffers = { receive: 0, send: 0 };
   readonly #front: Deno.DatagramConn;
   readonly #isFrontV6: boolean;
+  readonly #clock: Clock;
   readonly #options: UdpEngineOptions;
   readonly #links = new Set<DenoLink>();
   readonly #ids: LinkIds;
@@ -36,7 +38,8 @@ export class DenoEngine implements UdpEngine {
   #pending = 0;
 
   /** @throws ProxyError `internal` when the port cannot be bound */
-  constructor(options: UdpEngineOptions) {
+  constructor(clock: Clock, options: UdpEngineOptions) {
+    this.#clock = clock;
     this.#options = options;
     this.#ids = new LinkIds(options.maxLinks);
     const { reusePort = false } = options;
@@ -60,21 +63,21 @@ export class DenoEngine implements UdpEngine {
   }
 
   now(): number {
-    return performance.now();
+    return this.#clock.now();
   }
 
   async run(relay: UdpRelay, takeMail?: () => Promise<void>): Promise<void> {
     this.#relay = relay;
-    const ticker = setInterval(() => {
+    const ticker = this.#clock.every(this.#options.tick, () => {
       this.#guard(() => relay.tick(this.now()));
       takeMail?.().catch((error) => this.#end.reject(error));
-    }, this.#options.tick);
+    });
     this.#start(this.#readFront(relay));
     for (const link of this.#links) this.#start(this.#readLink(link));
     try {
       await this.#end.promise;
     } finally {
-      clearInterval(ticker);
+      ticker[Symbol.dispose]();
       for (const link of this.#links) link.close();
       this.#front.close();
       await Promise.all(this.#loops);

@@ -2,6 +2,7 @@
 // while nothing comes, so it belongs into a Worker. What is received is sent on from the same
 // memory. Every socket gets its turn in each round, however much another one has to read.
 
+import type { Clock } from "../../core/clock.ts";
 import { ProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/origin.ts";
 import { macroTurn } from "./macro_turn.ts";
@@ -38,6 +39,7 @@ export class LibcEngine implements UdpEngine {
   readonly address: Address;
   readonly drops: UdpDrops = noDrops();
   readonly buffers: UdpEngine["buffers"];
+  readonly #clock: Clock;
   readonly #libc: c.Libc;
   readonly #front: FrontSocket;
   readonly #epoll: number;
@@ -57,7 +59,7 @@ export class LibcEngine implements UdpEngine {
   #relay: UdpRelay | undefined;
   /** Whether the last round was one of messages alone. */
   #hadMail = false;
-  #now = performance.now();
+  #now: number;
   #closing = false;
   /** Waits that have failed in a row. */
   #failures = 0;
@@ -66,7 +68,9 @@ export class LibcEngine implements UdpEngine {
   #isBusy = false;
 
   /** @throws ProxyError `internal` when the port cannot be bound */
-  constructor(libc: c.Libc, options: UdpEngineOptions) {
+  constructor(clock: Clock, libc: c.Libc, options: UdpEngineOptions) {
+    this.#clock = clock;
+    this.#now = clock.now();
     this.#libc = libc;
     this.#options = options;
     this.#front = openFront(libc, options.listen, options.reusePort ?? false);
@@ -149,7 +153,7 @@ export class LibcEngine implements UdpEngine {
     const count = this.#libc.epoll_wait(this.#epoll, this.#events, BATCH, timeout);
     this.#failures = count < 0 ? this.#failures + 1 : 0;
     if (this.#failures > MAX_FAILURES) this.#fail();
-    this.#now = performance.now();
+    this.#now = this.#clock.now();
     // Never twice in a row, so that those who wake it cannot keep it from its work.
     const hadMail = this.#hadMail;
     this.#hadMail = !hadMail && this.#takeWake(count);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { until } from "../../../tests/support/wait.ts";
 import { UdpPeer } from "../../../tests/support/udp_peer.ts";
+import { systemClock } from "../../core/clock.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { DenoEngine } from "./deno_engine.ts";
 import { noDrops } from "./drops.ts";
@@ -36,7 +37,7 @@ Deno.test("an id belongs to one link at a time, whatever fails", () => {
 });
 
 Deno.test("deno: a socket that cannot be opened takes no id from the others", async () => {
-  const engine = new DenoEngine({ ...LISTEN, maxLinks: 4 });
+  const engine = new DenoEngine(systemClock, { ...LISTEN, maxLinks: 4 });
   const open = [1, 2, 3].map(() => engine.openLink(ORIGIN));
   open.shift()!.close();
   const real = Deno.listenDatagram;
@@ -67,7 +68,7 @@ Deno.test("deno: a socket that cannot be opened takes no id from the others", as
 
 Deno.test("deno: a link whose socket fails is one origin's trouble", async () => {
   await using client = new UdpPeer();
-  const engine = new DenoEngine({ ...LISTEN, maxLinks: 4 });
+  const engine = new DenoEngine(systemClock, { ...LISTEN, maxLinks: 4 });
   const real = Deno.listenDatagram;
   const refused: UdpLink[] = [];
   const taken: number[] = [];
@@ -152,9 +153,11 @@ Deno.test({
     const before = openDescriptors();
     const state = breakable(library.symbols);
     state.isBroken = true;
-    assert.throws(() => new LibcEngine(state.libc, { ...LISTEN, maxLinks: 3, wake }), /watch/);
     const noEpoll = { ...library.symbols, epoll_create1: () => -1 };
-    assert.throws(() => new LibcEngine(noEpoll, { ...LISTEN, maxLinks: 3, wake }), /watch/);
+    const options = { ...LISTEN, maxLinks: 3, wake };
+    for (const libc of [state.libc, noEpoll]) {
+      assert.throws(() => new LibcEngine(systemClock, libc, options), /watch/);
+    }
     assert.equal(openDescriptors(), before, "and the handle of the other thread is not touched");
     assert.equal(library.symbols.close(wake), 0);
     library.close();

@@ -1,6 +1,7 @@
 // The inside of a UDP relay's Worker: opens the engine, runs the relay on it, takes commands from the
 // main thread and sends it reports and figures. A relay's worker module calls `serveUdpThread` once.
 
+import type { Clock } from "../../core/clock.ts";
 import { toProxyError } from "../../core/errors.ts";
 import { openEngine } from "./engine.ts";
 import { macroTurn } from "./macro_turn.ts";
@@ -27,7 +28,7 @@ export interface ThreadRelayParts<Init, Report> {
 }
 
 /** The scope of a Worker, of which Deno's types for windows know nothing. */
-interface WorkerScope<Init, Command, Report> {
+export interface WorkerScope<Init, Command, Report> {
   onmessage: ((event: MessageEvent<ToThread<Init, Command>>) => void) | null;
   postMessage(message: FromThread<Report>): void;
   close(): void;
@@ -35,10 +36,10 @@ interface WorkerScope<Init, Command, Report> {
 
 /** Serves the main thread's `UdpThread`. @param create makes the relay, once the port is bound */
 export function serveUdpThread<Init extends object, Command, Report>(
+  clock: Clock,
   create: (parts: ThreadRelayParts<Init, Report>) => ThreadRelay<Command>,
 ): void {
   const scope = globalThis as unknown as WorkerScope<Init, Command, Report>;
-  let thread: RunningThread<Init, Command, Report> | undefined;
   // Otherwise the runtime writes them to the standard error output before it tells anybody, and waits
   // there for a reader who may have stopped.
   addEventListener("error", (event) => {
@@ -49,10 +50,20 @@ export function serveUdpThread<Init extends object, Command, Report>(
     event.preventDefault();
     fail(scope, event.reason);
   });
+  serveScope(scope, clock, create);
+}
+
+/** As `serveUdpThread`, for a scope that need not be a Worker's. */
+export function serveScope<Init extends object, Command, Report>(
+  scope: WorkerScope<Init, Command, Report>,
+  clock: Clock,
+  create: (parts: ThreadRelayParts<Init, Report>) => ThreadRelay<Command>,
+): void {
+  let thread: RunningThread<Init, Command, Report> | undefined;
   scope.onmessage = ({ data }) => {
     if (data.type !== "open") return thread?.take(data);
     try {
-      thread = new RunningThread(scope, data, create);
+      thread = new RunningThread(scope, data, clock, create);
     } catch (error) {
       fail(scope, error);
     }
@@ -82,12 +93,13 @@ class RunningThread<Init extends object, Command, Report> {
   constructor(
     scope: WorkerScope<Init, Command, Report>,
     open: Extract<ToThread<Init, Command>, { type: "open" }>,
+    clock: Clock,
     create: (parts: ThreadRelayParts<Init, Report>) => ThreadRelay<Command>,
   ) {
     this.#scope = scope;
     this.#sent = new Int32Array(open.mail);
     this.#init = open.init;
-    this.#engine = openEngine(open.kind, open.engine);
+    this.#engine = openEngine(clock, open.kind, open.engine);
     const { address, buffers } = this.#engine;
     scope.postMessage({ type: "opened", address, buffers });
     this.#relay = create({

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../../core/clock.ts";
 import { DenoEngine } from "../../net/udp/deno_engine.ts";
 import { toRawAddress } from "../../net/udp/raw_address.ts";
 import { MediaSessions } from "./media_sessions.ts";
 
 Deno.test("WebRTC clients of one /64 count together, those of another apart", async () => {
-  const engine = new DenoEngine({ listen: { host: "::1", port: 0 }, tick: 100, maxLinks: 10 });
+  const listen = { host: "::1", port: 0 };
+  const engine = new DenoEngine(systemClock, { listen, tick: 100, maxLinks: 10 });
   const sessions = new MediaSessions(engine, { maxPaths: 10, maxSessionsPerAddress: 2 });
   const media = { host: "::1", port: 9 };
   const open = (user: string, host: string) => {

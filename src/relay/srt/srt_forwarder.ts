@@ -35,6 +35,8 @@ const TOO_LATE: Readonly<Partial<Record<CallState, string>>> = {
 /** What a forwarder is made of. */
 export interface SrtForwarderParts extends ThreadRelayParts<SrtInit, SrtReport> {
   readonly cookies: Cookies;
+  /** The day's clock, which cookies go by, milliseconds. */
+  wallTime(): number;
 }
 
 /** The relay of all SRT sessions. */
@@ -42,6 +44,7 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   readonly #init: SrtInit;
   readonly #engine: UdpEngine;
   readonly #door: SrtDoor;
+  readonly #wallTime: () => number;
   readonly #report: (report: SrtReport) => void;
   readonly #calls: SrtCalls;
   readonly #handshake: OriginHandshake;
@@ -55,10 +58,11 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   #isDraining = false;
   #nextSweep = 0;
 
-  constructor({ init, engine, report, cookies }: SrtForwarderParts) {
+  constructor({ init, engine, report, cookies, wallTime }: SrtForwarderParts) {
     this.#init = init;
     this.#engine = engine;
     this.#door = new SrtDoor(init, cookies);
+    this.#wallTime = wallTime;
     this.#report = report;
     this.#calls = new SrtCalls(init.maxSessions);
     this.#handshake = new OriginHandshake(engine, this.#calls);
@@ -142,7 +146,7 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   }
 
   #takeHandshake(packet: Uint8Array, sender: Uint8Array): undefined {
-    const what = this.#door.take(packet, sender, Date.now());
+    const what = this.#door.take(packet, sender, this.#wallTime());
     if (what.type === "drop") return this.#drop(what.drop);
     if (what.type === "answer") return this.#engine.sendToClient(sender, what.answer) as undefined;
     const refusal = what.type === "refuse" ? what.refusal : this.#takeCaller(what.caller, sender);

@@ -30,6 +30,7 @@ class World {
       engine: this.udp,
       report: (report) => void this.reports.push(report),
       cookies: new Cookies(new Uint8Array(16)),
+      wallTime: Date.now,
     });
     this.fromClient(srtInduction(CALLER));
     const { cookie } = this.said();

@@ -2,6 +2,7 @@
 // keeps sessions in the log and their streams at their origins. Packets are moved by a thread of their
 // own, which waits for nothing here.
 
+import type { Clock } from "../../core/clock.ts";
 import { formatAddress, type ListenAddress } from "../../core/endpoint.ts";
 import { type ErrorCode, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { Address, Origin } from "../../core/origin.ts";
@@ -16,7 +17,7 @@ import type {
 import { TaskGroup } from "../../net/task_group.ts";
 import type { UdpEngineChoice } from "../../net/udp/engine.ts";
 import type { UdpEngine } from "../../net/udp/port.ts";
-import { UdpThread } from "../../net/udp/thread.ts";
+import { UdpThread, type UdpWorker } from "../../net/udp/thread.ts";
 import { DialBounds } from "../../core/try_origins.ts";
 import { countLost, countMoved } from "../udp_figures.ts";
 import { MAX_LATE_LINKS } from "./late_answers.ts";
@@ -43,7 +44,10 @@ export type SrtLimits = Omit<SrtInit, "maxSessions" | "cookieSecret">;
 /** What the relay needs of its surroundings; durations in milliseconds. */
 export interface SrtRelayOptions extends SrtInit {
   readonly listen: ListenAddress;
+  readonly clock: Clock;
   readonly engine: UdpEngineChoice;
+  /** @see UdpThreadOptions */
+  readonly openWorker?: (module: URL) => UdpWorker;
   readonly reusePort?: boolean;
   /** Whether the port is left to others that listen on it as soon as this one drains. */
   readonly leavesPort?: boolean;
@@ -178,11 +182,12 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
   }
 
   #openThread(): Promise<UdpThread<SrtInit, SrtCommand, SrtReport>> {
-    const { listen, engine: choice, reusePort = false, metrics } = this.#options;
+    const { listen, engine: choice, openWorker, reusePort = false, metrics } = this.#options;
     const init = this.#initOf(this.#options);
     const maxLinks = init.maxSessions + MAX_EXTRA_LINKS + MAX_LATE_LINKS;
     return UdpThread.open({
       module: MODULE,
+      openWorker,
       name: "SRT",
       choice,
       engine: { listen, tick: TICK, maxLinks, reusePort },
@@ -222,7 +227,7 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
     const id = this.#options.newSession();
     const flags = { isOpen: false, isAsking: false, isOver: false };
     const from = formatAddress(client);
-    const now = performance.now();
+    const now = this.#options.clock.now();
     const session: SrtSession = {
       call,
       id,
@@ -249,7 +254,7 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
       const addresses = session.bounds.take(origin.endpoints.srt);
       if (addresses.length === 0) throw new ProxyError("no_origin", "Origin does not offer SRT");
       session.origin = origin;
-      session.askedAt = performance.now();
+      session.askedAt = this.#options.clock.now();
       this.#thread.send({ type: "origin", call, addresses });
     } catch (thrown) {
       this.#refuse(session, failure ?? toProxyError(thrown));
@@ -293,10 +298,10 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
   }
 
   #reached({ origin, askedAt }: SrtSession): void {
-    const { resolver, metrics } = this.#options;
+    const { resolver, clock, metrics } = this.#options;
     resolver.reached(origin!.id, "srt");
     this.#countDial("reached");
-    const seconds = (performance.now() - askedAt) / 1000;
+    const seconds = (clock.now() - askedAt) / 1000;
     metrics.observe("srs_proxy_origin_dial_seconds", seconds, { protocol: "srt" });
   }
 
@@ -313,13 +318,13 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
 
   #opened(session: SrtSession): void {
     const { id, stream, intent, client } = session;
-    const { resolver, sessions, metrics } = this.#options;
+    const { resolver, sessions, clock, metrics } = this.#options;
     const origin = session.origin!.id;
     session.isOpen = true;
     if (intent === "play") resolver.confirm(id);
     sessions.opened({ session: id, protocol: "srt", intent, stream, origin, client });
     metrics.count("srs_proxy_srt_sessions_opened_total", { intent });
-    const seconds = (performance.now() - session.startedAt) / 1000;
+    const seconds = (clock.now() - session.startedAt) / 1000;
     metrics.observe("srs_proxy_first_byte_seconds", seconds, { protocol: "srt" });
   }
 
