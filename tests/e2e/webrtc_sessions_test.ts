@@ -1,4 +1,4 @@
-// Ten thousand WebRTC sessions, signalled, begun and left by their clients: what they have cost comes
+// Thousands of WebRTC sessions, signalled, begun and left by their clients: what they have cost comes
 // back, descriptors and memory.
 
 import assert from "node:assert/strict";
@@ -7,8 +7,8 @@ import { agree, openRtcOrigin, proofOf } from "../support/rtc_origin.ts";
 import { UdpPeer } from "../support/udp_peer.ts";
 import { until } from "../support/wait.ts";
 
-const SESSIONS = 10_000;
-const WARM_UP = 8_000;
+const SESSIONS = 2_500;
+const WARM_UP = 1_500;
 /** Sessions that are signalled and begun at a time. */
 const WAVE = 250;
 const CONSENT_SECONDS = 2;
@@ -40,7 +40,7 @@ async function metric(proxy: Proxy, name: string): Promise<number> {
     .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
 }
 
-Deno.test("ten thousand sessions that are left give everything back", async () => {
+Deno.test("thousands of sessions that are left give everything back", async () => {
   await using proxy = await Proxy.open({
     PROXY_WEBRTC_CONSENT_TIMEOUT: `${CONSENT_SECONDS}s`,
     PROXY_WEBRTC_CANDIDATE: "127.0.0.1",

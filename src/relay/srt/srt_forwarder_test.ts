@@ -2,6 +2,7 @@
 // sockets that are short for a moment.
 
 import assert from "node:assert/strict";
+import { ManualEngine } from "../../../tests/support/manual_engine.ts";
 import { datagramOf, type PaperLink, PaperUdp } from "../../../tests/support/paper_udp.ts";
 import { srtConclusion, srtHandshake, srtInduction } from "../../../tests/support/srt_packets.ts";
 import type { Address } from "../../core/origin.ts";
@@ -192,5 +193,37 @@ Deno.test("a caller is refused in time, wherever its call has got stuck", () => 
     if (reason === "unconfirmed") {
       assert.equal(world.udp.links[0]!.sent.at(-1)![1], 5, "the origin gets a SHUTDOWN");
     }
+    // Sockets stay open for answers that come late, and no longer.
+    world.pass(11_000);
+    assert.ok(world.udp.links.every(({ isClosed }) => isClosed), "no socket is left");
   }
+});
+
+Deno.test("inductions of any number of addresses are answered with no more than came, and forgotten", () => {
+  const engine = new ManualEngine(1);
+  const answers: number[] = [];
+  engine.sendToClient = (_, { length }) => void answers.push(length);
+  const limits = { maxSessions: 10, maxSessionsPerAddress: 10, idleTimeout: 10_000 };
+  const forwarder = new SrtForwarder({
+    init: { ...limits, maxKeyMaterial: 0, defaultStreamId: "", cookieSecret: "" },
+    engine,
+    report: () => assert.fail("nobody need be told"),
+    cookies: new Cookies(new Uint8Array(16)),
+    wallTime: Date.now,
+  });
+  const induction = datagramOf(srtInduction(CALLER), CLIENT);
+  const flood = (count: number) => {
+    answers.length = 0;
+    for (let index = 0; index < count; index++) {
+      new DataView(induction.sender.buffer).setUint32(12, index);
+      forwarder.fromClient(induction);
+    }
+    assert.deepEqual([...new Set(answers)], [induction.length]);
+    assert.equal(answers.length, count);
+  };
+  flood(50_000);
+  const before = Deno.memoryUsage().heapUsed;
+  flood(300_000);
+  const grown = (Deno.memoryUsage().heapUsed - before) / 2 ** 20;
+  assert.ok(grown < 30, `${grown.toFixed(0)} MiB more memory`);
 });
