@@ -214,10 +214,11 @@ async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> 
   const { candidates: _, ...limits } = config.webrtc;
   const relay = await RtcMediaRelay.open({
     ...limits,
+    clock: systemClock,
     ...{ sessions, metrics, newSession },
     listen: config.listen.webrtc,
     reusePort: config.listen.reusePort,
-    handsOver: config.listen.reusePort && config.registry.type === "redis",
+    leavesPort: config.listen.reusePort && config.registry.type === "redis",
     engine: config.udp.engine,
     resolver,
     rtcSessions: registry,

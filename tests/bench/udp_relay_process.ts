@@ -64,6 +64,7 @@ async function openRtc(): Promise<RtcMediaRelay> {
   let ids = 0;
   return await RtcMediaRelay.open({
     listen,
+    clock: systemClock,
     engine: "libc",
     maxSessions: 1000,
     maxSessionsPerAddress: 1000,

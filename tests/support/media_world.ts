@@ -3,6 +3,7 @@
 
 import { LiveSessions } from "../../src/api/session_log.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import type { RtcSession } from "../../src/core/ports.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
@@ -52,6 +53,7 @@ export class MediaWorld implements AsyncDisposable {
     const relay = stack.use(
       await RtcMediaRelay.open({
         listen: { host: "127.0.0.1", port: 0 },
+        clock: systemClock,
         engine: "auto",
         maxSessions: 100,
         maxSessionsPerAddress: 100,

@@ -8,6 +8,7 @@ import { fromRawAddress } from "../../net/udp/raw_address.ts";
 import type { ThreadRelay, ThreadRelayParts } from "../../net/udp/serve_thread.ts";
 import * as hs from "../../protocol/srt/handshake.ts";
 import * as srt from "../../protocol/srt/packet.ts";
+import { Tally } from "../udp/tally.ts";
 import type { Cookies } from "./cookies.ts";
 import { OriginHandshake } from "./origin_handshake.ts";
 import * as reject from "./reject_reasons.ts";
@@ -20,8 +21,6 @@ import type { SrtCommand, SrtInit, SrtReport } from "./srt_messages.ts";
 const CALL_TIMEOUT = 2_900;
 /** A refusal is repeated so long, milliseconds: callers ask again every 250 ms. */
 const REFUSAL_MEMORY = 3_000;
-/** Calls are looked through so often, milliseconds. */
-const SWEEP = 1_000;
 
 /**
  * Why a call has taken too long. That an origin answers our inductions and not this conclusion is not
@@ -52,11 +51,8 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   readonly #pending = new Set<SrtCall>();
   /** Calls whose SHUTDOWN is on its way, and why. */
   readonly #closing = new Map<SrtCall, string>();
-  #drops = noSrtDrops();
-  #fromClients = { packets: 0, bytes: 0 };
-  #fromOrigins = { packets: 0, bytes: 0 };
+  readonly #tally: Tally<number, SrtDrop>;
   #isDraining = false;
-  #nextSweep = 0;
 
   constructor({ init, engine, report, cookies, wallTime }: SrtForwarderParts) {
     this.#init = init;
@@ -64,6 +60,7 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
     this.#door = new SrtDoor(init, cookies);
     this.#wallTime = wallTime;
     this.#report = report;
+    this.#tally = new Tally(noSrtDrops, report);
     this.#calls = new SrtCalls(init.maxSessions);
     this.#handshake = new OriginHandshake(engine, this.#calls);
   }
@@ -81,9 +78,7 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
       if (this.#isTooMuchKey(buffer, length)) return this.#drop("key_material");
     }
     call.clientAt = this.#engine.now();
-    call.bytesIn += length;
-    this.#fromClients.packets++;
-    this.#fromClients.bytes += length;
+    this.#tally.fromClient(call, length);
     if (type === srt.SHUTDOWN) this.#closing.set(call, "client_closed");
     return call.link;
   }
@@ -102,9 +97,7 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
       return false;
     }
     call.originAt = this.#engine.now();
-    call.bytesOut += length;
-    this.#fromOrigins.packets++;
-    this.#fromOrigins.bytes += length;
+    this.#tally.fromOrigin(call, length);
     if (type === srt.SHUTDOWN) this.#closing.set(call, "origin_closed");
     return true;
   }
@@ -120,11 +113,10 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   tick(now: number): void {
     for (const [call, reason] of this.#closing) this.#finish(call, reason);
     for (const call of this.#pending) this.#goOn(call, now);
-    if (now < this.#nextSweep) return;
-    this.#nextSweep = now + SWEEP;
-    for (const call of this.#calls.all()) this.#sweep(call, now);
-    this.#handshake.sweep(now);
-    this.#reportMoved();
+    this.#tally.sweep(now, () => {
+      for (const call of this.#calls.all()) this.#sweep(call, now);
+      this.#handshake.sweep(now);
+    });
   }
 
   command(command: SrtCommand): void {
@@ -132,7 +124,7 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
       this.#isDraining = true;
       return;
     }
-    const call = this.#calls.get(command.call);
+    const call = this.#calls.get(command.type === "close" ? command.key : command.call);
     if (call === undefined) return;
     if (command.type === "close") this.#end(call, command.reason);
     else if (command.type === "admit") this.#admit(call);
@@ -142,7 +134,7 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
 
   end(): void {
     for (const call of this.#calls.all()) this.#end(call, "shutdown");
-    this.#reportMoved();
+    this.#tally.report();
   }
 
   #takeHandshake(packet: Uint8Array, sender: Uint8Array): undefined {
@@ -254,7 +246,7 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   /** Refuses a caller for a reason of this thread's own. */
   #giveUp(call: SrtCall, why: string, reason: number): void {
     this.#refuse(call, reason);
-    this.#reportEnd(call, why);
+    this.#tally.ended(call.id, call, why);
   }
 
   #refuse(call: SrtCall, reason: number): void {
@@ -300,11 +292,7 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
     this.#handshake.leave(call);
     this.#calls.remove(call);
     // Of one that was refused the end has been told already.
-    if (call.state !== "refused") this.#reportEnd(call, reason);
-  }
-
-  #reportEnd({ id, bytesIn, bytesOut }: SrtCall, reason: string): void {
-    this.#report({ type: "ended", call: id, reason, bytesIn, bytesOut });
+    if (call.state !== "refused") this.#tally.ended(call.id, call, reason);
   }
 
   #isTooMuchKey(buffer: Uint8Array, length: number): boolean {
@@ -314,16 +302,6 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   }
 
   #drop(reason: SrtDrop): undefined {
-    this.#drops[reason]++;
-    return undefined;
-  }
-
-  #reportMoved(): void {
-    const fromClients = this.#fromClients;
-    const fromOrigins = this.#fromOrigins;
-    this.#report({ type: "moved", fromClients, fromOrigins, drops: this.#drops });
-    this.#fromClients = { packets: 0, bytes: 0 };
-    this.#fromOrigins = { packets: 0, bytes: 0 };
-    this.#drops = noSrtDrops();
+    return this.#tally.drop(reason);
   }
 }

@@ -2,7 +2,7 @@
 // wish, from its conclusion on; its number is never given again.
 
 import type { Address } from "../../core/origin.ts";
-import type { MovedFigures } from "../udp_figures.ts";
+import type { SessionCommand, SessionReport } from "../udp/messages.ts";
 
 /** Limits of the thread, which may change but for the secret; durations in milliseconds. */
 export interface SrtInit {
@@ -20,17 +20,17 @@ export interface SrtInit {
 
 /** To the thread. */
 export type SrtCommand =
+  | SessionCommand<number>
   /** All addresses of one origin, the preferred one first. */
   | { readonly type: "origin"; readonly call: number; readonly addresses: readonly Address[] }
   /** An accepted publisher holds his stream and may be told so. */
   | { readonly type: "admit"; readonly call: number }
   /** @see ProxyError.srtReject */
-  | { readonly type: "refuse"; readonly call: number; readonly reject: number }
-  | { readonly type: "close"; readonly call: number; readonly reason: string }
-  | { readonly type: "drain" };
+  | { readonly type: "refuse"; readonly call: number; readonly reject: number };
 
 /** From it. */
 export type SrtReport =
+  | SessionReport<number>
   | {
     readonly type: "wanted";
     readonly call: number;
@@ -46,13 +46,4 @@ export type SrtReport =
   | { readonly type: "accepted"; readonly call: number }
   /** The origin has refused, and the caller been told its reason. */
   | { readonly type: "refused"; readonly call: number; readonly reject: number }
-  | { readonly type: "opened"; readonly call: number }
-  | {
-    readonly type: "ended";
-    readonly call: number;
-    readonly reason: string;
-    readonly bytesIn: number;
-    readonly bytesOut: number;
-  }
-  /** Since the last one. */
-  | ({ readonly type: "moved" } & MovedFigures);
+  | { readonly type: "opened"; readonly call: number };

@@ -1,8 +1,8 @@
 // What the relays over UDP count in the same way: what has flowed, what was dropped, what the engine
 // has lost. Their threads send these about once a second. Knows no protocol but its name.
 
-import type { Metrics } from "../core/ports.ts";
-import type { UdpDrops } from "../net/udp/port.ts";
+import type { Metrics } from "../../core/ports.ts";
+import type { UdpDrops } from "../../net/udp/port.ts";
 
 /** What has flowed in one direction. */
 export interface Moved {
