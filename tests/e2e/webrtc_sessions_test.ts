@@ -10,7 +10,7 @@ import { until } from "../support/wait.ts";
 const SESSIONS = 2_500;
 const WARM_UP = 1_500;
 /** Sessions that are signalled and begun at a time. */
-const WAVE = 250;
+const WAVE = 100;
 const CONSENT_SECONDS = 2;
 const OPENED = "srs_proxy_rtc_sessions_opened_total";
 

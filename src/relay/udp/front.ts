@@ -32,7 +32,7 @@ export interface UdpFrontOptions {
 }
 
 /** The thread of a protocol. */
-export interface UdpThreadKind<Init>
+interface UdpThreadKind<Init>
   extends Pick<UdpThreadOptions<Init, never>, "module" | "init"> {
   readonly protocol: "rtc" | "srt";
   /** What listens, for errors: "WebRTC". */

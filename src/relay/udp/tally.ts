@@ -7,7 +7,7 @@ import type { SessionReport } from "./messages.ts";
 const SWEEP = 1_000;
 
 /** What has flowed in a session. */
-export interface Flow {
+interface Flow {
   bytesIn: number;
   bytesOut: number;
 }
