@@ -32,8 +32,7 @@ export interface UdpFrontOptions {
 }
 
 /** The thread of a protocol. */
-interface UdpThreadKind<Init>
-  extends Pick<UdpThreadOptions<Init, never>, "module" | "init"> {
+interface UdpThreadKind<Init> extends Pick<UdpThreadOptions<Init, never>, "module" | "init"> {
   readonly protocol: "rtc" | "srt";
   /** What listens, for errors: "WebRTC". */
   readonly name: string;
