@@ -223,12 +223,12 @@ Deno.test("nobody takes another one's places by false senders", () => {
 });
 
 Deno.test("sessions that are left give everything back", () => {
-  const world = new ForwarderWorld({ consentTimeout: 2_000 });
+  const world = new ForwarderWorld({ consentTimeout: 1_000 });
   assertNothingKept((count) => {
     for (let index = 0; index < count; index++) {
       const [name, port] = [`left${index % 10}`, 1_024 + index % 60_000];
       run(world, name, `192.0.2.${index % 250}:${port}`);
-      world.pass(4_000);
+      world.pass(2_000);
       assert.deepEqual(world.reported("ended"), [name]);
       world.reports.length = 0;
     }
