@@ -60,10 +60,11 @@ function spoil(request: Uint8Array, next: (below: number) => number): Uint8Array
 Deno.test(`a million bad datagrams are dropped and counted, seed ${SEED}`, async () => {
   const next = randomNumbers(SEED);
   const library = chooseLibc("auto");
-  const options = { listen: { host: "127.0.0.1", port: 0 }, tick: 100, maxLinks: 10 };
+  const listen = { host: "127.0.0.1", port: 0 };
+  const options = { clock: systemClock, listen, tick: 100, maxLinks: 10 };
   const engine: UdpEngine = library
-    ? new LibcEngine(systemClock, library.symbols, options)
-    : new DenoEngine(systemClock, options);
+    ? new LibcEngine(library.symbols, options)
+    : new DenoEngine(options);
   const reports = new Reports();
   const forwarder = new MediaForwarder({
     init: {

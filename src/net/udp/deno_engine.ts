@@ -2,7 +2,6 @@
 // default buffers and without word of ICMP refusals, but everywhere. Every socket has a loop that
 // takes one datagram after the other, so that a slow one holds up nothing but itself.
 
-import type { Clock } from "../../core/clock.ts";
 import { ProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/origin.ts";
 import { bind } from "../bind.ts";
@@ -28,7 +27,6 @@ export class DenoEngine implements UdpEngine {
   readonly buffers = { receive: 0, send: 0 };
   readonly #front: Deno.DatagramConn;
   readonly #isFrontV6: boolean;
-  readonly #clock: Clock;
   readonly #options: UdpEngineOptions;
   readonly #links = new Set<DenoLink>();
   readonly #ids: LinkIds;
@@ -38,8 +36,7 @@ export class DenoEngine implements UdpEngine {
   #pending = 0;
 
   /** @throws ProxyError `internal` when the port cannot be bound */
-  constructor(clock: Clock, options: UdpEngineOptions) {
-    this.#clock = clock;
+  constructor(options: UdpEngineOptions) {
     this.#options = options;
     this.#ids = new LinkIds(options.maxLinks);
     const { reusePort = false } = options;
@@ -63,12 +60,13 @@ export class DenoEngine implements UdpEngine {
   }
 
   now(): number {
-    return this.#clock.now();
+    return this.#options.clock.now();
   }
 
   async run(relay: UdpRelay, takeMail?: () => Promise<void>): Promise<void> {
     this.#relay = relay;
-    const ticker = this.#clock.every(this.#options.tick, () => {
+    const { clock, tick } = this.#options;
+    const ticker = clock.every(tick, () => {
       this.#guard(() => relay.tick(this.now()));
       takeMail?.().catch((error) => this.#end.reject(error));
     });

@@ -1,6 +1,5 @@
 // Chooses the UDP engine of this system. Knows nothing of threads or relays.
 
-import type { Clock } from "../../core/clock.ts";
 import { DenoEngine } from "./deno_engine.ts";
 import { isLibcKnown, type LibcLibrary, openLibc } from "./libc.ts";
 import { LibcEngine } from "./libc_engine.ts";
@@ -26,12 +25,6 @@ export function chooseLibc(choice: UdpEngineChoice): LibcLibrary | undefined {
 }
 
 /** Opens the engine that `kind` names. @throws ProxyError `internal` when the port cannot be bound */
-export function openEngine(
-  clock: Clock,
-  kind: UdpEngine["kind"],
-  options: UdpEngineOptions,
-): UdpEngine {
-  return kind === "libc"
-    ? new LibcEngine(clock, openLibc().symbols, options)
-    : new DenoEngine(clock, options);
+export function openEngine(kind: UdpEngine["kind"], options: UdpEngineOptions): UdpEngine {
+  return kind === "libc" ? new LibcEngine(openLibc().symbols, options) : new DenoEngine(options);
 }

@@ -2,7 +2,6 @@
 // while nothing comes, so it belongs into a Worker. What is received is sent on from the same
 // memory. Every socket gets its turn in each round, however much another one has to read.
 
-import type { Clock } from "../../core/clock.ts";
 import { ProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/origin.ts";
 import { macroTurn } from "./macro_turn.ts";
@@ -39,7 +38,6 @@ export class LibcEngine implements UdpEngine {
   readonly address: Address;
   readonly drops: UdpDrops = noDrops();
   readonly buffers: UdpEngine["buffers"];
-  readonly #clock: Clock;
   readonly #libc: c.Libc;
   readonly #front: FrontSocket;
   readonly #epoll: number;
@@ -68,9 +66,8 @@ export class LibcEngine implements UdpEngine {
   #isBusy = false;
 
   /** @throws ProxyError `internal` when the port cannot be bound */
-  constructor(clock: Clock, libc: c.Libc, options: UdpEngineOptions) {
-    this.#clock = clock;
-    this.#now = clock.now();
+  constructor(libc: c.Libc, options: UdpEngineOptions) {
+    this.#now = options.clock.now();
     this.#libc = libc;
     this.#options = options;
     this.#front = openFront(libc, options.listen, options.reusePort ?? false);
@@ -153,7 +150,7 @@ export class LibcEngine implements UdpEngine {
     const count = this.#libc.epoll_wait(this.#epoll, this.#events, BATCH, timeout);
     this.#failures = count < 0 ? this.#failures + 1 : 0;
     if (this.#failures > MAX_FAILURES) this.#fail();
-    this.#now = this.#clock.now();
+    this.#now = this.#options.clock.now();
     // Never twice in a row, so that those who wake it cannot keep it from its work.
     const hadMail = this.#hadMail;
     this.#hadMail = !hadMail && this.#takeWake(count);

@@ -12,7 +12,7 @@ import { LinkIds } from "./link_ids.ts";
 import type { UdpLink } from "./port.ts";
 
 const ORIGIN = { host: "127.0.0.1", port: 9 };
-const LISTEN = { listen: { host: "127.0.0.1", port: 0 }, tick: 1000 };
+const LISTEN = { clock: systemClock, listen: { host: "127.0.0.1", port: 0 }, tick: 1000 };
 
 function isOverloaded(error: unknown): boolean {
   return error instanceof ProxyError && error.code === "overloaded";
@@ -37,7 +37,7 @@ Deno.test("an id belongs to one link at a time, whatever fails", () => {
 });
 
 Deno.test("deno: a socket that cannot be opened takes no id from the others", async () => {
-  const engine = new DenoEngine(systemClock, { ...LISTEN, maxLinks: 4 });
+  const engine = new DenoEngine({ ...LISTEN, maxLinks: 4 });
   const open = [1, 2, 3].map(() => engine.openLink(ORIGIN));
   open.shift()!.close();
   const real = Deno.listenDatagram;
@@ -68,7 +68,7 @@ Deno.test("deno: a socket that cannot be opened takes no id from the others", as
 
 Deno.test("deno: a link whose socket fails is one origin's trouble", async () => {
   await using client = new UdpPeer();
-  const engine = new DenoEngine(systemClock, { ...LISTEN, maxLinks: 4 });
+  const engine = new DenoEngine({ ...LISTEN, maxLinks: 4 });
   const real = Deno.listenDatagram;
   const refused: UdpLink[] = [];
   const taken: number[] = [];
@@ -156,7 +156,7 @@ Deno.test({
     const noEpoll = { ...library.symbols, epoll_create1: () => -1 };
     const options = { ...LISTEN, maxLinks: 3, wake };
     for (const libc of [state.libc, noEpoll]) {
-      assert.throws(() => new LibcEngine(systemClock, libc, options), /watch/);
+      assert.throws(() => new LibcEngine(libc, options), /watch/);
     }
     assert.equal(openDescriptors(), before, "and the handle of the other thread is not touched");
     assert.equal(library.symbols.close(wake), 0);

@@ -2,6 +2,7 @@
 // clients, one connected socket ("link") per session towards its origin. The engine moves batches
 // and knows no protocol; the relay decides on each datagram and owns no socket.
 
+import type { Clock } from "../../core/clock.ts";
 import type { Address } from "../../core/origin.ts";
 
 /** Size of a receive buffer; a longer datagram is dropped and counted as `truncated`. */
@@ -71,6 +72,8 @@ export interface UdpDrops {
 
 /** How an engine is opened. */
 export interface UdpEngineOptions {
+  /** Of the engine's thread. */
+  readonly clock: Clock;
   readonly listen: { readonly host?: string; readonly port: number };
   /** Milliseconds between calls of `UdpRelay.tick`. */
   readonly tick: number;

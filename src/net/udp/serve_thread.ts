@@ -99,7 +99,7 @@ class RunningThread<Init extends object, Command, Report> {
     this.#scope = scope;
     this.#sent = new Int32Array(open.mail);
     this.#init = open.init;
-    this.#engine = openEngine(clock, open.kind, open.engine);
+    this.#engine = openEngine(open.kind, { ...open.engine, clock });
     const { address, buffers } = this.#engine;
     scope.postMessage({ type: "opened", address, buffers });
     this.#relay = create({

@@ -26,7 +26,7 @@ export interface UdpThreadOptions<Init, Report> {
   /** What listens, for errors: "WebRTC". */
   readonly name: string;
   readonly choice: UdpEngineChoice;
-  readonly engine: Omit<UdpEngineOptions, "wake">;
+  readonly engine: Omit<UdpEngineOptions, "wake" | "clock">;
   /** Plain data for the relay. */
   readonly init: Init;
   readonly onReport: (report: Report) => void;

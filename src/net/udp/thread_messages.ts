@@ -9,7 +9,7 @@ export type ToThread<Init, Command> =
   | {
     readonly type: "open";
     readonly kind: UdpEngine["kind"];
-    readonly engine: UdpEngineOptions;
+    readonly engine: Omit<UdpEngineOptions, "clock">;
     /** A count of the messages sent, as 32 bits that both threads share. */
     readonly mail: SharedArrayBuffer;
     readonly init: Init;

@@ -6,7 +6,7 @@ import { MediaSessions } from "./media_sessions.ts";
 
 Deno.test("WebRTC clients of one /64 count together, those of another apart", async () => {
   const listen = { host: "::1", port: 0 };
-  const engine = new DenoEngine(systemClock, { listen, tick: 100, maxLinks: 10 });
+  const engine = new DenoEngine({ clock: systemClock, listen, tick: 100, maxLinks: 10 });
   const sessions = new MediaSessions(engine, { maxPaths: 10, maxSessionsPerAddress: 2 });
   const media = { host: "::1", port: 9 };
   const open = (user: string, host: string) => {
