@@ -7,8 +7,8 @@ import { agree, openRtcOrigin, proofOf } from "../support/rtc_origin.ts";
 import { UdpPeer } from "../support/udp_peer.ts";
 import { until } from "../support/wait.ts";
 
-const SESSIONS = 2_500;
-const WARM_UP = 1_500;
+const SESSIONS = 1_500;
+const WARM_UP = 1_000;
 /** Sessions that are signalled and begun at a time. */
 const WAVE = 100;
 const CONSENT_SECONDS = 2;
