@@ -14,8 +14,7 @@ const ASK_THE_RUNTIME: Exceptions = {
   "src/core/clock.ts": "makes a clock of it",
   "src/core/log.ts": "people read when a line was written",
   "src/http1/exchange.ts": "people and caches read the Date of an answer",
-  "src/relay/srt/srt_forwarder.ts":
-    "cookies hold at every proxy, and proxies share wall time alone",
+  "src/relay/srt/srt_worker.ts": "cookies hold at every proxy, and proxies share wall time alone",
   "src/net/udp/macro_turn.ts": "it waits for the event loop, not for time to pass",
   "src/net/libc/event_loop.ts": "it makes the clock of its thread",
   "src/console/pages/": "they run in a browser",

@@ -38,6 +38,9 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   process: { imports: ["core", "net", "config", "app", "process"], packages: [] },
 };
 
+/** The folder of src/relay/ that every relay may use. */
+const SHARED_BY_RELAYS = "udp";
+
 const STATIC_IMPORT = /^(?:import|export)\b[^;"]*?\bfrom\s+"([^"]+)"|^import\s+"([^"]+)"/gm;
 const DYNAMIC_IMPORT = /\bimport\(\s*"([^"]+)"\s*[,)]/g;
 const COMMENT = /\/\*[\s\S]*?\*\/|\/\/.*$/gm;
@@ -96,7 +99,8 @@ function checkImport(path: string, specifier: string): string[] {
   if (!target.startsWith("src/") || !layer.imports.includes(to)) {
     return [`${path}: Cannot import ${target}: ${from} may import only ${listOf(layer.imports)}`];
   }
-  if (from === "relay" && relayOf(target) !== undefined && relayOf(target) !== relayOf(path)) {
+  const relay = relayOf(target);
+  if (from === "relay" && ![undefined, SHARED_BY_RELAYS, relayOf(path)].includes(relay)) {
     return [`${path}: Cannot import ${target}: relays do not import each other`];
   }
   return [];

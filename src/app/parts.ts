@@ -218,7 +218,7 @@ async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> 
     ...surroundings,
     ...limits,
     listen: listen.webrtc,
-    handsOver: listen.reusePort && registry.type === "redis",
+    leavesPort: listen.reusePort && registry.type === "redis",
     engine: udp.engine,
   });
   logEngine("rtc", relay.engine);

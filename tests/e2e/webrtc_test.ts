@@ -16,6 +16,20 @@ import { WERIFT_RUNS, WeriftOrigin } from "../support/werift_origin.ts";
 
 const CANDIDATE = { PROXY_WEBRTC_CANDIDATE: "127.0.0.1" };
 
+/** A proxy, an origin that is not registered yet and a browser, which start side by side. */
+async function openAll(
+  stack: AsyncDisposableStack,
+  variables: Record<string, string> = {},
+  ports = freeProxyPorts(),
+) {
+  const [proxy, origin, browser] = await Promise.all([
+    Proxy.open({ ...CANDIDATE, ...variables }, ports).then((it) => stack.use(it)),
+    WeriftOrigin.open().then((it) => stack.use(it)),
+    Browser.open().then((it) => stack.use(it)),
+  ]);
+  return { proxy, origin, browser };
+}
+
 interface SessionsAnswer {
   readonly sessions: readonly { readonly protocol: string; readonly intent: string }[];
 }
@@ -54,10 +68,9 @@ Deno.test({
   name: "Chromium publishes by WHIP and plays by WHEP, and ends both at the origin",
   ignore: !WERIFT_RUNS,
   async fn() {
-    await using proxy = await Proxy.open(CANDIDATE);
-    await using origin = await WeriftOrigin.open();
+    await using stack = new AsyncDisposableStack();
+    const { proxy, origin, browser } = await openAll(stack);
     await using _registration = await Registration.open([proxy], origin);
-    await using browser = await Browser.open();
     const publisher = await browser.openPage(pageUrl(proxy, "/publish"));
     await publish(publisher.page, "Camera");
     await untilShown(publisher.page, "bitrate", /^[\d.]+ [kM]bit\/s$/);
@@ -139,11 +152,8 @@ Deno.test({
   name: "the pages say what is wrong, and take a token",
   ignore: !WERIFT_RUNS,
   async fn() {
-    await using proxy = await Proxy.open({
-      ...CANDIDATE,
-      PROXY_API_TOKEN: "of-this-test",
-    });
-    await using browser = await Browser.open();
+    await using stack = new AsyncDisposableStack();
+    const { proxy, origin, browser } = await openAll(stack, { PROXY_API_TOKEN: "of-this-test" });
     const { page } = await browser.openPage(pageUrl(proxy, "/publish#live/show"));
     const button = page.getByRole("button", { name: "Publish" });
     await page.getByRole("radio", { name: "Test picture" }).check();
@@ -155,7 +165,6 @@ Deno.test({
       page,
       "WebRTC cannot be set up: Cannot serve this stream: no origin has registered (503)",
     );
-    await using origin = await WeriftOrigin.open();
     await using _registration = await Registration.open([proxy], origin);
     await publish(page, "Test picture");
 
@@ -178,10 +187,9 @@ Deno.test({
   name: "SIGTERM: a running session goes on and can be ended, no other begins",
   ignore: !WERIFT_RUNS,
   async fn() {
-    await using proxy = await Proxy.open(CANDIDATE);
-    await using origin = await WeriftOrigin.open();
+    await using stack = new AsyncDisposableStack();
+    const { proxy, origin, browser } = await openAll(stack);
     await using _registration = await Registration.open([proxy], origin);
-    await using browser = await Browser.open();
     const { page } = await browser.openPage(pageUrl(proxy, "/publish"));
     await publish(page, "Test picture");
     proxy.process.signal("SIGTERM");
@@ -213,19 +221,19 @@ Deno.test({
   async fn() {
     await using redis = await RedisServer.open();
     const [one, other] = [freeProxyPorts(), freeProxyPorts()];
-    const openWith = (mine: ProxyPorts, advertised: ProxyPorts) =>
-      Proxy.open({
-        PROXY_LOAD_BALANCER_TYPE: "redis",
-        PROXY_REDIS_PORT: String(redis.port),
-        PROXY_WEBRTC_CANDIDATE: `127.0.0.1:${advertised.webrtc}`,
-        PROXY_WEBRTC_CONSENT_TIMEOUT: "4s",
-      }, mine);
-    await using first = await openWith(one, other);
-    await using second = await openWith(other, one);
-    await using origin = await WeriftOrigin.open();
+    const variables = (advertised: ProxyPorts) => ({
+      PROXY_LOAD_BALANCER_TYPE: "redis",
+      PROXY_REDIS_PORT: String(redis.port),
+      PROXY_WEBRTC_CANDIDATE: `127.0.0.1:${advertised.webrtc}`,
+      PROXY_WEBRTC_CONSENT_TIMEOUT: "4s",
+    });
+    await using stack = new AsyncDisposableStack();
+    const [{ proxy: first, origin, browser }, second] = await Promise.all([
+      openAll(stack, variables(other), one),
+      Proxy.open(variables(one), other).then((it) => stack.use(it)),
+    ]);
     await using _registration = await Registration.open([first], origin);
     await until("both know it", async () => (await registeredOrigins(second)).length === 1);
-    await using browser = await Browser.open();
     const publisher = await browser.openPage(pageUrl(first, "/publish"));
     await publish(publisher.page, "Test picture");
     const player = await browser.openPage(pageUrl(second, "/?format=webrtc#live/show"));

@@ -4,7 +4,7 @@
 import { createHmac } from "node:crypto";
 import { toRawAddress } from "../../src/net/udp/raw_address.ts";
 import { MediaForwarder } from "../../src/relay/rtc/media_forwarder.ts";
-import type { DropReason } from "../../src/relay/udp_figures.ts";
+import type { DropReason } from "../../src/relay/udp/figures.ts";
 import type { MediaInit, MediaReport } from "../../src/relay/rtc/media_messages.ts";
 import { ManualEngine, type ManualLink } from "./manual_engine.ts";
 import { stunRequest } from "./stun_message.ts";
@@ -59,7 +59,7 @@ export class ForwarderWorld {
 
   /** Ends a session. */
   close(name: string): void {
-    this.#forwarder.command({ type: "close", user: userOf(name), reason: "deleted" });
+    this.#forwarder.command({ type: "close", key: userOf(name), reason: "deleted" });
   }
 
   /** The registry has told that there is no such session. */
@@ -121,7 +121,8 @@ export class ForwarderWorld {
   /** The names of sessions that have been reported so. */
   reported(type: "known" | "wanted" | "started" | "ended"): string[] {
     return this.reports.flatMap((report) => {
-      return report.type === type ? [report.user.split(":", 1)[0]!] : [];
+      if (report.type !== type) return [];
+      return [("key" in report ? report.key : report.user).split(":", 1)[0]!];
     });
   }
 

@@ -68,7 +68,7 @@ export class ManualEngine implements UdpEngine {
     return link;
   }
 
-  sendToClient(): void {}
+  sendToClient(_raw: Uint8Array, _bytes: Uint8Array): void {}
 
   now(): number {
     return this.time;

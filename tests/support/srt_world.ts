@@ -1,18 +1,29 @@
 // The SRT relay on a free port with a real registry behind it, in this process, and callers and origins
-// that speak for themselves, packet by packet, over real sockets.
+// that speak for themselves, packet by packet, over real sockets. With a clock of the test's the
+// relay's thread is served in this one too, and nothing is waited for but packets.
 
 import { LiveSessions } from "../../src/api/session_log.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
+import { Cookies } from "../../src/relay/srt/cookies.ts";
+import { SrtForwarder } from "../../src/relay/srt/srt_forwarder.ts";
+import type { SrtCommand, SrtInit, SrtReport } from "../../src/relay/srt/srt_messages.ts";
 import { SrtRelay } from "../../src/relay/srt/srt_relay.ts";
 import { type Handshake, parseHandshake } from "../../src/protocol/srt/handshake.ts";
+import { LocalWorker } from "./local_worker.ts";
 import { srtConclusion, srtHandshake, srtInduction } from "./srt_packets.ts";
 import { type ReceivedDatagram, UdpPeer } from "./udp_peer.ts";
+import type { VirtualClock } from "./virtual_clock.ts";
 
-/** Limits that a test may set. */
-export type SrtWorldOptions = Partial<Parameters<typeof SrtRelay.open>[0]>;
+/** Limits that a test may set, and the time if it is to pass as the test says. */
+export interface SrtWorldOptions extends Partial<Parameters<typeof SrtRelay.open>[0]> {
+  readonly clock?: VirtualClock;
+}
+
+/** An hour of some day, in the middle of a minute. */
+const NOON = 1_800_000_030_000;
 
 type Conclusion = Omit<Parameters<typeof srtConclusion>[0], "socketId" | "cookie">;
 
@@ -39,14 +50,16 @@ export class SrtWorld implements AsyncDisposable {
     const metrics = new PrometheusMetrics();
     const sessions = new LiveSessions({ capacity: 20_000 });
     const errors: unknown[] = [];
-    const store = new MemoryStore({ maxOrigins: 10, maxStreams: 20_000 });
+    const { clock = systemClock } = options;
+    const now = () => clock.now();
+    const store = new MemoryStore({ maxOrigins: 10, maxStreams: 20_000, now });
     const times = { originTtl: 60_000, streamIdle: 60_000 };
-    const registry = stack.use(await Registry.open({ store, metrics, ...times }));
+    const registry = stack.use(await Registry.open({ store, metrics, clock, ...times }));
     let ids = 0;
     const relay = stack.use(
       await SrtRelay.open({
         listen: { host: "127.0.0.1", port: 0 },
-        clock: systemClock,
+        clock,
         engine: "auto",
         maxSessions: 100,
         maxSessionsPerAddress: 100,
@@ -59,6 +72,7 @@ export class SrtWorld implements AsyncDisposable {
         metrics,
         newSession: () => `s${++ids}`,
         onError: (error) => errors.push(error),
+        ...(options.clock && inThisThread(options.clock)),
         ...options,
       }),
     );
@@ -109,7 +123,7 @@ export class SrtWorld implements AsyncDisposable {
 }
 
 /** A caller with one socket. */
-class SrtCaller {
+export class SrtCaller {
   readonly socketId: number;
   readonly peer: UdpPeer;
   cookie = 0;
@@ -127,7 +141,7 @@ class SrtCaller {
   }
 
   async send(packet: Uint8Array): Promise<void> {
-    await this.peer.send(packet, this.#relay);
+    await this.peer.sendTo(packet, "127.0.0.1", this.#relay);
   }
 
   async conclude(conclusion: Conclusion): Promise<void> {
@@ -147,7 +161,7 @@ export interface AtOrigin extends ReceivedDatagram {
 }
 
 /** An origin that says what it is told to say. */
-class SrtOrigin implements AsyncDisposable {
+export class SrtOrigin implements AsyncDisposable {
   readonly peers: readonly UdpPeer[];
 
   constructor(addresses: number) {
@@ -214,6 +228,17 @@ export function readHandshake({ bytes }: { readonly bytes: readonly number[] }):
 export function shutdownOf({ bytes }: { readonly bytes: readonly number[] }): number | undefined {
   if (bytes[0] !== 0x80 || bytes[1] !== 5) return undefined;
   return new DataView(Uint8Array.from(bytes).buffer).getInt32(12);
+}
+
+/** The thread of a relay, on a clock that also tells the time of day. */
+function inThisThread(clock: VirtualClock) {
+  const cookies = new Cookies(new Uint8Array(16));
+  const wallTime = () => NOON + clock.now();
+  const openWorker = () =>
+    new LocalWorker<SrtInit, SrtCommand, SrtReport>(clock, (parts) => {
+      return new SrtForwarder({ ...parts, cookies, wallTime });
+    });
+  return { engine: "deno", openWorker } as const;
 }
 
 interface Parts {

@@ -28,7 +28,7 @@ export interface ThreadRelayParts<Init, Report> {
 }
 
 /** The scope of a Worker, of which Deno's types for windows know nothing. */
-interface WorkerScope<Init, Command, Report> {
+export interface WorkerScope<Init, Command, Report> {
   onmessage: ((event: MessageEvent<ToThread<Init, Command>>) => void) | null;
   postMessage(message: FromThread<Report>): void;
   close(): void;
@@ -40,7 +40,6 @@ export function serveUdpThread<Init extends object, Command, Report>(
   create: (parts: ThreadRelayParts<Init, Report>) => ThreadRelay<Command>,
 ): void {
   const scope = globalThis as unknown as WorkerScope<Init, Command, Report>;
-  let thread: RunningThread<Init, Command, Report> | undefined;
   // Otherwise the runtime writes them to the standard error output before it tells anybody, and waits
   // there for a reader who may have stopped.
   addEventListener("error", (event) => {
@@ -51,6 +50,16 @@ export function serveUdpThread<Init extends object, Command, Report>(
     event.preventDefault();
     fail(scope, event.reason);
   });
+  serveScope(scope, clock, create);
+}
+
+/** As `serveUdpThread`, for a scope that need not be a Worker's. */
+export function serveScope<Init extends object, Command, Report>(
+  scope: WorkerScope<Init, Command, Report>,
+  clock: Clock,
+  create: (parts: ThreadRelayParts<Init, Report>) => ThreadRelay<Command>,
+): void {
+  let thread: RunningThread<Init, Command, Report> | undefined;
   scope.onmessage = ({ data }) => {
     if (data.type !== "open") return thread?.take(data);
     try {

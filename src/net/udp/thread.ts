@@ -14,10 +14,15 @@ import { WakeHandle } from "./wake_handle.ts";
 const START_DEADLINE = 20_000;
 const END_DEADLINE = 3_000;
 
+/** What is used of a Worker. */
+export type UdpWorker = Pick<Worker, "onmessage" | "onerror" | "postMessage" | "terminate">;
+
 /** What to run. */
 export interface UdpThreadOptions<Init, Report> {
   /** The module that calls `serveUdpThread`. */
   readonly module: URL;
+  /** Starts it; a Worker unless told otherwise. */
+  readonly openWorker?: ((module: URL, name: string) => UdpWorker) | undefined;
   /** What listens, for errors: "WebRTC". */
   readonly name: string;
   /** Of this side; the Worker has its own. */
@@ -37,7 +42,7 @@ export class UdpThread<Init, Command, Report> implements AsyncDisposable {
   /** Rejects when the thread dies by itself; resolves once it is disposed of. */
   readonly closed: Promise<void>;
   readonly #options: UdpThreadOptions<Init, Report>;
-  readonly #worker: Worker;
+  readonly #worker: UdpWorker;
   readonly #wake: WakeHandle | undefined;
   readonly #mail = new SharedArrayBuffer(4);
   readonly #count = new Int32Array(this.#mail);
@@ -55,11 +60,12 @@ export class UdpThread<Init, Command, Report> implements AsyncDisposable {
     this.#wake = libc && new WakeHandle(libc);
     this.closed = this.#ended.promise;
     this.closed.catch(() => {});
-    this.#worker = new Worker(options.module.href, { type: "module", name: options.name });
+    const { module, name, openWorker = startWorker } = options;
+    this.#worker = openWorker(module, name);
     this.#worker.onmessage = ({ data }: MessageEvent<FromThread<Report>>) => this.#take(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.#die(new Error(`The ${options.name} thread has failed: ${event.message}`));
+      this.#die(new Error(`The ${name} thread has failed: ${event.message}`));
     };
   }
 
@@ -173,6 +179,10 @@ export class UdpThread<Init, Command, Report> implements AsyncDisposable {
     this.#worker.terminate();
     this.#wake?.[Symbol.dispose]();
   }
+}
+
+function startWorker(module: URL, name: string): UdpWorker {
+  return new Worker(module.href, { type: "module", name });
 }
 
 interface Opened {

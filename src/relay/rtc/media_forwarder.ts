@@ -15,14 +15,13 @@ import {
   parseBindingRequest,
   verifyIntegrity,
 } from "../../protocol/rtc/stun.ts";
-import { type DropReason, nothingDropped } from "../udp_figures.ts";
+import type { DropReason } from "../udp/figures.ts";
+import { Tally } from "../udp/tally.ts";
 import type { MediaCommand, MediaEnd, MediaInit, MediaReport } from "./media_messages.ts";
 import { type LiveMedia, type MediaPath, MediaSessions, pathOfUser } from "./media_sessions.ts";
 import type { SharedAddress } from "./shared_address.ts";
 import { type HeldRequest, UnknownUsers } from "./unknown_users.ts";
 
-/** Sessions are looked through so often, milliseconds. */
-const SWEEP = 1_000;
 /** An origin whose host refuses everything for so long is gone, milliseconds. */
 const REFUSED_FOR = 2_000;
 /** While the process ends, a session may take so long to begin, milliseconds. */
@@ -46,17 +45,15 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
   readonly #report: (report: MediaReport) => void;
   readonly #sessions: MediaSessions;
   readonly #unknown = new UnknownUsers(() => this.#drop("unknown_user"));
-  #drops = nothingDropped("rtc");
-  #fromClients = { packets: 0, bytes: 0 };
-  #fromOrigins = { packets: 0, bytes: 0 };
+  readonly #tally: Tally<string, "rtc", MediaEnd>;
   #isDraining = false;
-  #nextSweep = 0;
 
   constructor({ init, engine, report, hmac }: MediaForwarderParts) {
     this.#init = init;
     this.#engine = engine;
     this.#hmac = hmac;
     this.#report = report;
+    this.#tally = new Tally("rtc", report);
     this.#sessions = new MediaSessions(engine, init);
   }
 
@@ -69,9 +66,7 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
       ? this.#shareOut(known.shared, datagram)
       : known ?? this.#drop("unknown_address");
     if (path === undefined) return undefined;
-    path.session.bytesIn += length;
-    this.#fromClients.packets++;
-    this.#fromClients.bytes += length;
+    this.#tally.fromClient(path.session, length);
     return path.link;
   }
 
@@ -81,9 +76,7 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
     if (!path.hasKeys) this.#lookForKeys(path, buffer, length);
     path.originAt = this.#engine.now();
     path.refusedSince = 0;
-    path.session.bytesOut += length;
-    this.#fromOrigins.packets++;
-    this.#fromOrigins.bytes += length;
+    this.#tally.fromOrigin(path.session, length);
     return true;
   }
 
@@ -96,18 +89,17 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
   }
 
   tick(now: number): void {
-    if (now < this.#nextSweep) return;
-    this.#nextSweep = now + SWEEP;
-    this.#unknown.expire(now);
-    for (const session of this.#sessions.all()) this.#sweep(session, now);
-    this.#reportMoved();
+    this.#tally.sweep(now, () => {
+      this.#unknown.expire(now);
+      for (const session of this.#sessions.all()) this.#sweep(session, now);
+    });
   }
 
   command(command: MediaCommand): void {
     const now = this.#engine.now();
     if (command.type === "open") this.#open(command);
     else if (command.type === "close") {
-      const session = this.#sessions.get(command.user);
+      const session = this.#sessions.get(command.key);
       if (session) this.#end(session, command.reason);
     } else if (command.type === "unknown") this.#unknown.unknown(command.user, now);
     else {
@@ -122,7 +114,7 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
   end(): void {
     this.#unknown.expire(Infinity);
     for (const session of this.#sessions.all()) this.#end(session, "shutdown");
-    this.#reportMoved();
+    this.#tally.report();
   }
 
   get #startTimeout(): number {
@@ -223,8 +215,7 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
   }
 
   #drop(reason: DropReason<"rtc">): undefined {
-    this.#drops[reason]++;
-    return undefined;
+    return this.#tally.drop(reason);
   }
 
   #sweep(session: LiveMedia, now: number): void {
@@ -247,17 +238,7 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
 
   #end(session: LiveMedia, reason: MediaEnd): void {
     this.#sessions.remove(session);
-    const { user, bytesIn, bytesOut } = session;
-    this.#report({ type: "ended", user, reason, bytesIn, bytesOut });
-  }
-
-  #reportMoved(): void {
-    const fromClients = this.#fromClients;
-    const fromOrigins = this.#fromOrigins;
-    this.#report({ type: "moved", fromClients, fromOrigins, drops: this.#drops });
-    this.#fromClients = { packets: 0, bytes: 0 };
-    this.#fromOrigins = { packets: 0, bytes: 0 };
-    this.#drops = nothingDropped("rtc");
+    this.#tally.ended(session.user, session, reason);
   }
 }
 

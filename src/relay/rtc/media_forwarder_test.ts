@@ -7,6 +7,7 @@ import {
   RTP,
   STUN_ANSWER,
 } from "../../../tests/support/forwarder_world.ts";
+import { assertNothingKept } from "../../../tests/support/memory.ts";
 import { stunRequest } from "../../../tests/support/stun_message.ts";
 
 /** Where a victim is, where an attacker really is, and where nobody is. */
@@ -219,4 +220,18 @@ Deno.test("nobody takes another one's places by false senders", () => {
     world.check(name, `192.0.2.1:${1 + index}`);
   }
   assert.deepEqual(world.check("d", X), ["d"], "they count where they were asked for");
+});
+
+Deno.test("sessions that are left give everything back", () => {
+  const world = new ForwarderWorld({ consentTimeout: 1_000 });
+  assertNothingKept((count) => {
+    for (let index = 0; index < count; index++) {
+      const [name, port] = [`left${index % 10}`, 1_024 + index % 60_000];
+      run(world, name, `192.0.2.${index % 250}:${port}`);
+      world.pass(2_000);
+      assert.deepEqual(world.reported("ended"), [name]);
+      world.reports.length = 0;
+    }
+    assert.equal(world.engine.open, 0);
+  }, 25_000);
 });

@@ -2,7 +2,7 @@
 
 import type { LabelValue } from "../../core/metric_table.ts";
 import type { Address } from "../../core/origin.ts";
-import type { MovedFigures } from "../udp_figures.ts";
+import type { SessionCommand, SessionReport } from "../udp/messages.ts";
 
 /** Limits of the thread, which may change; durations in milliseconds. */
 export interface MediaInit {
@@ -32,16 +32,16 @@ export interface MediaSession {
 
 /** To the thread. */
 export type MediaCommand =
+  /** Sessions that have not begun when it drains have little time for it. */
+  | SessionCommand<string, MediaEnd>
   /** `isWanted`: its client has asked already, and proves itself by that or is none. */
   | { readonly type: "open"; readonly session: MediaSession; readonly isWanted: boolean }
-  | { readonly type: "close"; readonly user: string; readonly reason: MediaEnd }
   /** Nobody knows this user. */
-  | { readonly type: "unknown"; readonly user: string }
-  /** Sessions that do not begin now never will. */
-  | { readonly type: "drain" };
+  | { readonly type: "unknown"; readonly user: string };
 
 /** From it. */
 export type MediaReport =
+  | SessionReport<string, "rtc", MediaEnd>
   /** The session was opened: its media is taken from now on. */
   | { readonly type: "known"; readonly user: string }
   /** A client nobody has told of asks for this session. */
@@ -49,13 +49,4 @@ export type MediaReport =
   /** The first address of a client has proved itself. */
   | { readonly type: "started"; readonly user: string; readonly client: Address }
   /** The client is at that address: a handshake with it there has been finished. */
-  | { readonly type: "keyed"; readonly user: string; readonly client: Address }
-  | {
-    readonly type: "ended";
-    readonly user: string;
-    readonly reason: MediaEnd;
-    readonly bytesIn: number;
-    readonly bytesOut: number;
-  }
-  /** Since the last one. */
-  | ({ readonly type: "moved" } & MovedFigures<"rtc">);
+  | { readonly type: "keyed"; readonly user: string; readonly client: Address };

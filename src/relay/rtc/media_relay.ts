@@ -2,26 +2,14 @@
 // ended, their place in the registry and in the log. The datagrams are moved by a thread of their
 // own, which waits for nothing here.
 
-import { type Clock, within } from "../../core/clock.ts";
-import type { ListenAddress } from "../../core/endpoint.ts";
+import { within } from "../../core/clock.ts";
 import { formatAddress } from "../../core/endpoint.ts";
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import { ExpiringMap } from "../../core/expiring_map.ts";
 import type { Address } from "../../core/origin.ts";
-import type {
-  EndedBy,
-  Metrics,
-  RelaySessions,
-  Resolver,
-  RtcSession,
-  RtcSessions,
-  SessionLog,
-} from "../../core/ports.ts";
-import { TaskGroup } from "../../net/task_group.ts";
-import type { UdpEngineChoice } from "../../net/udp/engine.ts";
-import type { UdpEngine } from "../../net/udp/port.ts";
-import { UdpThread } from "../../net/udp/thread.ts";
-import { countLost, countMoved } from "../udp_figures.ts";
+import type { Resolver, RtcSession, RtcSessions, SessionLog } from "../../core/ports.ts";
+import { type OwnReport, UdpFront, type UdpFrontOptions } from "../udp/front.ts";
+import type { SessionEnd } from "../udp/messages.ts";
 import type { MediaCommand, MediaEnd, MediaInit, MediaReport } from "./media_messages.ts";
 import { UNUSED_RECORD_TTL } from "./open_sessions.ts";
 import type { RtcMedia } from "./ports.ts";
@@ -42,25 +30,16 @@ const TAKE_OVER = 5_000;
 /** Limits that can change; durations in milliseconds. */
 export type RtcMediaLimits = Omit<MediaInit, "maxPaths">;
 
-/** What the relay needs of its surroundings. */
-export interface RtcMediaOptions extends RtcMediaLimits {
-  readonly listen: ListenAddress;
-  readonly clock: Clock;
-  readonly engine: UdpEngineChoice;
-  readonly reusePort?: boolean;
-  /**
-   * Whether others that listen on the same port and ask the same registry take the sessions over when
-   * this one drains; without `reusePort` they cannot.
-   */
-  readonly handsOver?: boolean;
+/**
+ * What the relay needs of its surroundings. Others that have its port when it drains take its sessions
+ * over.
+ */
+export interface RtcMediaOptions extends RtcMediaLimits, UdpFrontOptions {
   readonly maxSessions: number;
   readonly resolver: Resolver;
   readonly rtcSessions: RtcSessions;
   readonly sessions: SessionLog;
-  readonly metrics: Metrics;
   newSession(): string;
-  /** Told of errors that are nobody's fault but the program's. */
-  onError(error: unknown): void;
 }
 
 /** A session that this process takes media of. */
@@ -78,56 +57,40 @@ interface OpenSession {
 }
 
 /** A bound UDP port for the media of all WebRTC sessions. */
-export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
-  /** For a watchdog. */
+export class RtcMediaRelay
+  extends UdpFront<string, MediaEnd, OpenSession, MediaInit, MediaCommand, MediaReport>
+  implements RtcMedia {
   readonly name = "WebRTC thread";
   readonly #options: RtcMediaOptions;
-  readonly #sessions = new Map<string, OpenSession>();
   readonly #places: SessionPlaces;
   /** Who has asked for sessions that have not begun in time; their media may still come. */
   readonly #late: ExpiringMap<string, string>;
-  readonly #tasks: TaskGroup;
   readonly #renewer: Disposable;
-  #thread!: UdpThread<MediaInit, MediaCommand, MediaReport>;
   #limits: RtcMediaLimits;
-  #isDraining = false;
   #isHandedOver = false;
-  #whenIdle = Promise.withResolvers<void>();
 
   private constructor(options: RtcMediaOptions) {
+    super(options);
     const { maxSessions } = options;
     this.#options = options;
     this.#limits = options;
     this.#places = new SessionPlaces(() => ({ ...this.#limits, maxSessions }));
     this.#late = new ExpiringMap({ capacity: 2 * maxSessions, ttl: UNUSED_RECORD_TTL });
-    this.#tasks = new TaskGroup(options.onError);
     this.#renewer = options.clock.every(RENEW, () => this.#renew());
   }
 
   /** @throws ProxyError `internal` when the port cannot be bound */
   static async open(options: RtcMediaOptions): Promise<RtcMediaRelay> {
     const relay = new RtcMediaRelay(options);
+    const init = relay.#initOf(options);
+    const kind = { module: MODULE, protocol: "rtc", name: "WebRTC", tick: TICK } as const;
     try {
-      relay.#thread = await relay.#openThread();
+      await relay.openThread({ ...kind, maxLinks: init.maxPaths, init });
       return relay;
     } catch (error) {
       relay.#renewer[Symbol.dispose]();
       throw error;
     }
-  }
-
-  get address(): Address {
-    return this.#thread.address;
-  }
-
-  /** How datagrams are moved, and the sizes of the port's buffers in bytes; 0 = unknown. */
-  get engine(): Pick<UdpEngine, "kind" | "buffers"> {
-    return this.#thread;
-  }
-
-  /** Rejects when the thread dies by itself. */
-  get closed(): Promise<void> {
-    return this.#thread.closed;
   }
 
   reserve(client: string): SessionPlace {
@@ -139,94 +102,32 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
     await this.#open(rtc, place, { isWanted: false, before });
   }
 
-  end(user: string, reason: MediaEnd): void {
-    const session = this.#sessions.get(user);
+  override end(user: string, reason: MediaEnd): void {
+    const session = this.sessions.get(user);
     if (session === undefined) return;
     session.isEnding = true;
-    this.#thread.send({ type: "close", user, reason });
-  }
-
-  /** Takes no new session; those that have begun go on, here or where they are handed over to. */
-  drain(): void {
-    if (this.#isDraining) return;
-    this.#isDraining = true;
-    if (this.#options.handsOver === true) return this.#tasks.run(() => this.#handOver());
-    this.#thread.send({ type: "drain" });
-    this.#checkIdle();
+    super.end(user, reason);
   }
 
   /** Takes over other limits. */
   configure(limits: RtcMediaLimits): void {
     this.#limits = limits;
-    this.#thread.configure(this.#initOf(limits));
+    this.thread.configure(this.#initOf(limits));
   }
 
-  /** Resolves once the thread has shown that it goes on. */
-  beat(): Promise<void> {
-    return this.#thread.beat();
-  }
-
-  /** Ends all sessions. */
-  kill(): void {
-    for (const user of this.#sessions.keys()) this.end(user, "shutdown");
-  }
-
-  endSession(session: string, reason: EndedBy): boolean {
-    for (const [user, { id }] of this.#sessions) {
-      if (id !== session) continue;
-      this.end(user, reason);
-      return true;
-    }
-    return false;
-  }
-
-  /** The thread does not tell before the session has ended. */
-  received(): undefined {}
-
-  /** Resolves when the relay drains and no session is left. */
-  idle(): Promise<void> {
-    return this.#whenIdle.promise;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.drain();
+  override async [Symbol.asyncDispose](): Promise<void> {
     this.#renewer[Symbol.dispose]();
-    await this.#endThread();
-    await this.#tasks.idle();
-  }
-
-  async #endThread(): Promise<void> {
-    await this.#thread[Symbol.asyncDispose]();
-    // A thread that was ended by force has reported nothing.
-    for (const user of [...this.#sessions.keys()]) {
-      this.#close({ user, reason: "shutdown", bytesIn: 0, bytesOut: 0 });
-    }
-    this.#checkIdle();
-  }
-
-  #openThread(): Promise<UdpThread<MediaInit, MediaCommand, MediaReport>> {
-    const { listen, clock, engine: choice, reusePort = false } = this.#options;
-    const init = this.#initOf(this.#options);
-    return UdpThread.open({
-      module: MODULE,
-      name: "WebRTC",
-      clock,
-      choice,
-      engine: { listen, tick: TICK, maxLinks: init.maxPaths, reusePort },
-      init,
-      onReport: (report) => this.#take(report),
-      onFigures: (lost) => countLost(this.#options.metrics, "rtc", lost),
-    });
+    await super[Symbol.asyncDispose]();
   }
 
   /**
-   * Leaves the port, which would go on to get half of what is for others. Clients prove themselves to
-   * whoever has it every few seconds, who finds their sessions in the registry.
+   * The port would go on to get half of what is for others. Clients prove themselves to whoever has it
+   * every few seconds, who finds their sessions in the registry.
    */
-  async #handOver(): Promise<void> {
-    await Promise.all(Array.from(this.#sessions.values(), ({ rtc }) => this.#keepRecord(rtc)));
+  protected override async leavePort(): Promise<void> {
+    await Promise.all(Array.from(this.sessions.values(), ({ rtc }) => this.#keepRecord(rtc)));
     this.#isHandedOver = true;
-    await this.#endThread();
+    await this.endThread();
   }
 
   #initOf({ startTimeout, consentTimeout, maxSessionsPerAddress }: RtcMediaLimits): MediaInit {
@@ -235,14 +136,14 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
   }
 
   #requireTaking(): void {
-    if (this.#isDraining) throw new ProxyError("draining", "Server is about to end");
+    if (this.isDraining) throw new ProxyError("draining", "Server is about to end");
   }
 
   /** @param how `isWanted`: its client has asked already; `before`: what it was before a restart */
   async #open(rtc: RtcSession, place: SessionPlace, how: HowOpened): Promise<void> {
     this.#requireTaking();
     const { user, password, media } = rtc;
-    const session = this.#sessions.get(user) ?? this.#add(rtc, place.handOn());
+    const session = this.sessions.get(user) ?? this.#add(rtc, place.handOn());
     // A client can bring this about, since SRS lets it choose both halves of the name.
     if (session.isEnding || session.rtc.password !== password) {
       throw new ProxyError("bad_request", "Cannot use these ICE credentials: they are taken");
@@ -250,7 +151,7 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
     const { isWanted, before } = how;
     const isCounted = session.place.client !== undefined;
     const said = { user, password, media, isCounted, before };
-    this.#thread.send({ type: "open", session: said, isWanted });
+    this.thread.send({ type: "open", session: said, isWanted });
     await this.#untilKnown(session);
   }
 
@@ -258,7 +159,7 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
     const known = Promise.withResolvers<void>();
     known.promise.catch(() => {});
     const session = { rtc, id: this.#options.newSession(), place, known, isEnding: false };
-    this.#sessions.set(rtc.user, session);
+    this.sessions.set(rtc.user, session);
     return session;
   }
 
@@ -273,29 +174,27 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
     }
   }
 
-  #take(report: MediaReport): void {
+  protected override isKnown(): boolean {
+    return true;
+  }
+
+  protected override take(report: OwnReport<MediaReport>): void {
     if (report.type === "known") this.#acknowledge(report.user);
-    else if (report.type === "wanted") this.#tasks.run(() => this.#lookUp(report.user));
+    else if (report.type === "wanted") this.tasks.run(() => this.#lookUp(report.user));
     else if (report.type === "started") this.#start(report.user, report.client);
-    else if (report.type === "keyed") {
-      this.#sessions.get(report.user)?.place.proved(report.client.host);
-    } else if (report.type === "ended") this.#close(report);
-    else {
-      this.#options.metrics.gauge("srs_proxy_rtc_sessions", this.#sessions.size);
-      countMoved(this.#options.metrics, "rtc", report);
-    }
+    else this.sessions.get(report.user)?.place.proved(report.client.host);
   }
 
   /** A session that has ended here while the thread opened it anew is nobody's. */
   #acknowledge(user: string): void {
-    const session = this.#sessions.get(user);
+    const session = this.sessions.get(user);
     if (session) session.known.resolve();
-    else this.#thread.send({ type: "close", user, reason: "never_started" });
+    else super.end(user, "never_started");
   }
 
   /** A session may have been agreed upon at another proxy, or here and not begun in time. */
   async #lookUp(user: string): Promise<void> {
-    if (this.#sessions.has(user)) return;
+    if (this.sessions.has(user)) return;
     const { rtcSessions } = this.#options;
     let found: RtcSession | undefined;
     try {
@@ -304,14 +203,14 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
       // The registry cannot tell now: the client asks again, and so will this.
     }
     try {
-      if (found && !this.#isDraining) {
+      if (found && !this.isDraining) {
         using place = this.#places.take(this.#late.get(user, this.#options.clock.now()));
         return await this.#open(found, place, { isWanted: true });
       }
     } catch (error) {
       this.#refuse(found!, toProxyError(error));
     }
-    this.#thread.send({ type: "unknown", user });
+    this.thread.send({ type: "unknown", user });
   }
 
   #refuse({ stream, intent }: RtcSession, error: ProxyError): void {
@@ -320,28 +219,30 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
   }
 
   #start(user: string, client: Address): void {
-    const session = this.#sessions.get(user);
+    const session = this.sessions.get(user);
     if (session === undefined) return;
     const { rtc, id, place } = session;
     place.begun(client.host);
     const { stream, intent, origin } = rtc;
     const { resolver, sessions } = this.#options;
     session.hold = new StreamHold({ resolver, session: id, stream, intent, origin });
-    this.#tasks.run(async () => {
+    this.tasks.run(async () => {
       if (!await session.hold!.take()) this.end(user, "stream_busy");
     });
     const address = formatAddress(client);
     sessions.opened({ session: id, protocol: "rtc", intent, stream, origin, client: address });
     this.#options.metrics.count("srs_proxy_rtc_sessions_opened_total", { intent });
-    this.#tasks.run(() => this.#keepRecord(rtc));
+    this.tasks.run(() => this.#keepRecord(rtc));
   }
 
-  #close({ user, reason: why, bytesIn, bytesOut }: Omit<Ended, "type">): void {
-    const session = this.#sessions.get(user);
+  protected override sessionEnded(
+    { key: user, reason: why, bytesIn, bytesOut }: SessionEnd<string, MediaEnd>,
+  ): void {
+    const session = this.sessions.get(user);
     if (session === undefined) return;
     const reason = this.#isHandedOver ? "handed_over" : why;
-    this.#sessions.delete(user);
-    this.#checkIdle();
+    this.sessions.delete(user);
+    this.checkIdle();
     const { rtc: { intent }, id, place, known, hold } = session;
     place[Symbol.dispose]();
     known.reject(new ProxyError("overloaded", "Cannot take this WebRTC session"));
@@ -355,13 +256,13 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
     this.#options.sessions.closed({ session: id, reason, bytesIn, bytesOut });
     this.#options.metrics.count("srs_proxy_rtc_sessions_closed_total", { intent, reason });
     if (this.#isHandedOver) return;
-    this.#tasks.run(() => this.#options.rtcSessions.endSession(user).catch(() => {}));
+    this.tasks.run(() => this.#options.rtcSessions.endSession(user).catch(() => {}));
   }
 
   #renew(): void {
     this.#late.expire(this.#options.clock.now());
-    for (const { rtc, hold } of this.#sessions.values()) {
-      if (hold) this.#tasks.run(() => this.#keepRecord(rtc));
+    for (const { rtc, hold } of this.sessions.values()) {
+      if (hold) this.tasks.run(() => this.#keepRecord(rtc));
     }
   }
 
@@ -373,15 +274,9 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
       this.#options.metrics.count("srs_proxy_registry_errors_total");
     }
   }
-
-  #checkIdle(): void {
-    if (this.#isDraining && this.#sessions.size === 0) this.#whenIdle.resolve();
-  }
 }
 
 interface HowOpened {
   readonly isWanted: boolean;
   readonly before?: string | undefined;
 }
-
-type Ended = Extract<MediaReport, { type: "ended" }>;

@@ -9,7 +9,7 @@ import { controlTypeOf, HANDSHAKE } from "../../protocol/srt/packet.ts";
 import type { Cookies } from "./cookies.ts";
 import * as reject from "./reject_reasons.ts";
 import type { WantedCall } from "./srt_calls.ts";
-import type { DropReason } from "../udp_figures.ts";
+import type { DropReason } from "../udp/figures.ts";
 import type { SrtInit } from "./srt_messages.ts";
 
 /**

@@ -8,20 +8,19 @@ import { fromRawAddress } from "../../net/udp/raw_address.ts";
 import type { ThreadRelay, ThreadRelayParts } from "../../net/udp/serve_thread.ts";
 import * as hs from "../../protocol/srt/handshake.ts";
 import * as srt from "../../protocol/srt/packet.ts";
+import type { DropReason } from "../udp/figures.ts";
+import { Tally } from "../udp/tally.ts";
 import type { Cookies } from "./cookies.ts";
 import { OriginHandshake } from "./origin_handshake.ts";
 import * as reject from "./reject_reasons.ts";
 import { type CallState, type SrtCall, SrtCalls } from "./srt_calls.ts";
 import { type Caller, type Refusal, SrtDoor } from "./srt_door.ts";
-import { type DropReason, nothingDropped } from "../udp_figures.ts";
 import type { SrtCommand, SrtEnd, SrtFailure, SrtInit, SrtReport } from "./srt_messages.ts";
 
 /** A caller whose origins have not answered by then is refused, milliseconds: callers wait for 3 s. */
 const CALL_TIMEOUT = 2_900;
 /** A refusal is repeated so long, milliseconds: callers ask again every 250 ms. */
 const REFUSAL_MEMORY = 3_000;
-/** Calls are looked through so often, milliseconds. */
-const SWEEP = 1_000;
 
 /**
  * Why a call has taken too long. That an origin answers our inductions and not this conclusion is not
@@ -35,6 +34,8 @@ const TOO_LATE: Readonly<Partial<Record<CallState, SrtFailure>>> = {
 /** What a forwarder is made of. */
 export interface SrtForwarderParts extends ThreadRelayParts<SrtInit, SrtReport> {
   readonly cookies: Cookies;
+  /** The day's clock, which cookies go by, milliseconds. */
+  wallTime(): number;
 }
 
 /** The relay of all SRT sessions. */
@@ -42,6 +43,7 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   readonly #init: SrtInit;
   readonly #engine: UdpEngine;
   readonly #door: SrtDoor;
+  readonly #wallTime: () => number;
   readonly #report: (report: SrtReport) => void;
   readonly #calls: SrtCalls;
   readonly #handshake: OriginHandshake;
@@ -49,17 +51,16 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   readonly #pending = new Set<SrtCall>();
   /** Calls whose SHUTDOWN is on its way, and why. */
   readonly #closing = new Map<SrtCall, SrtEnd>();
-  #drops = nothingDropped("srt");
-  #fromClients = { packets: 0, bytes: 0 };
-  #fromOrigins = { packets: 0, bytes: 0 };
+  readonly #tally: Tally<number, "srt", SrtEnd | SrtFailure>;
   #isDraining = false;
-  #nextSweep = 0;
 
-  constructor({ init, engine, report, cookies }: SrtForwarderParts) {
+  constructor({ init, engine, report, cookies, wallTime }: SrtForwarderParts) {
     this.#init = init;
     this.#engine = engine;
     this.#door = new SrtDoor(init, cookies);
+    this.#wallTime = wallTime;
     this.#report = report;
+    this.#tally = new Tally("srt", report);
     this.#calls = new SrtCalls(init.maxSessions);
     this.#handshake = new OriginHandshake(engine, this.#calls);
   }
@@ -77,9 +78,7 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
       if (this.#isTooMuchKey(buffer, length)) return this.#drop("key_material");
     }
     call.clientAt = this.#engine.now();
-    call.bytesIn += length;
-    this.#fromClients.packets++;
-    this.#fromClients.bytes += length;
+    this.#tally.fromClient(call, length);
     if (type === srt.SHUTDOWN) this.#closing.set(call, "client_closed");
     return call.link;
   }
@@ -98,9 +97,7 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
       return false;
     }
     call.originAt = this.#engine.now();
-    call.bytesOut += length;
-    this.#fromOrigins.packets++;
-    this.#fromOrigins.bytes += length;
+    this.#tally.fromOrigin(call, length);
     if (type === srt.SHUTDOWN) this.#closing.set(call, "origin_closed");
     return true;
   }
@@ -116,11 +113,10 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   tick(now: number): void {
     for (const [call, reason] of this.#closing) this.#finish(call, reason);
     for (const call of this.#pending) this.#goOn(call, now);
-    if (now < this.#nextSweep) return;
-    this.#nextSweep = now + SWEEP;
-    for (const call of this.#calls.all()) this.#sweep(call, now);
-    this.#handshake.sweep(now);
-    this.#reportMoved();
+    this.#tally.sweep(now, () => {
+      for (const call of this.#calls.all()) this.#sweep(call, now);
+      this.#handshake.sweep(now);
+    });
   }
 
   command(command: SrtCommand): void {
@@ -128,7 +124,7 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
       this.#isDraining = true;
       return;
     }
-    const call = this.#calls.get(command.call);
+    const call = this.#calls.get(command.type === "close" ? command.key : command.call);
     if (call === undefined) return;
     if (command.type === "close") this.#end(call, command.reason);
     else if (command.type === "admit") this.#admit(call);
@@ -138,11 +134,11 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
 
   end(): void {
     for (const call of this.#calls.all()) this.#end(call, "shutdown");
-    this.#reportMoved();
+    this.#tally.report();
   }
 
   #takeHandshake(packet: Uint8Array, sender: Uint8Array): undefined {
-    const what = this.#door.take(packet, sender, Date.now());
+    const what = this.#door.take(packet, sender, this.#wallTime());
     if (what.type === "drop") return this.#drop(what.drop);
     if (what.type === "answer") return this.#engine.sendToClient(sender, what.answer) as undefined;
     const refusal = what.type === "refuse" ? what.refusal : this.#takeCaller(what.caller, sender);
@@ -250,7 +246,7 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   /** Refuses a caller for a reason of this thread's own. */
   #giveUp(call: SrtCall, why: SrtEnd | SrtFailure, reason: number): void {
     this.#refuse(call, reason);
-    this.#reportEnd(call, why);
+    this.#tally.ended(call.id, call, why);
   }
 
   #refuse(call: SrtCall, reason: number): void {
@@ -293,7 +289,7 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   #finish(call: SrtCall, reason: SrtEnd): void {
     this.#forget(call);
     // Of one that was refused the end has been told already.
-    if (call.state !== "refused") this.#reportEnd(call, reason);
+    if (call.state !== "refused") this.#tally.ended(call.id, call, reason);
   }
 
   #forget(call: SrtCall): void {
@@ -303,10 +299,6 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
     this.#calls.remove(call);
   }
 
-  #reportEnd({ id, bytesIn, bytesOut }: SrtCall, reason: SrtEnd | SrtFailure): void {
-    this.#report({ type: "ended", call: id, reason, bytesIn, bytesOut });
-  }
-
   #isTooMuchKey(buffer: Uint8Array, length: number): boolean {
     const { maxKeyMaterial } = this.#init;
     if (maxKeyMaterial === 0 || length - srt.HEADER <= maxKeyMaterial) return false;
@@ -314,16 +306,6 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   }
 
   #drop(reason: DropReason<"srt">): undefined {
-    this.#drops[reason]++;
-    return undefined;
-  }
-
-  #reportMoved(): void {
-    const fromClients = this.#fromClients;
-    const fromOrigins = this.#fromOrigins;
-    this.#report({ type: "moved", fromClients, fromOrigins, drops: this.#drops });
-    this.#fromClients = { packets: 0, bytes: 0 };
-    this.#fromOrigins = { packets: 0, bytes: 0 };
-    this.#drops = nothingDropped("srt");
+    return this.#tally.drop(reason);
   }
 }

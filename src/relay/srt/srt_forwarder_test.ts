@@ -2,10 +2,13 @@
 // sockets that are short for a moment.
 
 import assert from "node:assert/strict";
+import { ManualEngine } from "../../../tests/support/manual_engine.ts";
+import { assertNothingKept } from "../../../tests/support/memory.ts";
 import { datagramOf, type PaperLink, PaperUdp } from "../../../tests/support/paper_udp.ts";
 import { srtConclusion, srtHandshake, srtInduction } from "../../../tests/support/srt_packets.ts";
 import type { Address } from "../../core/origin.ts";
 import { parseHandshake } from "../../protocol/srt/handshake.ts";
+import { encodeShutdown } from "../../protocol/srt/packet.ts";
 import { Cookies } from "./cookies.ts";
 import { SrtForwarder } from "./srt_forwarder.ts";
 import type { SrtReport } from "./srt_messages.ts";
@@ -15,6 +18,10 @@ const CALLER = 5;
 
 function addresses(count: number): Address[] {
   return Array.from({ length: count }, (_, index) => ({ host: "192.0.2.9", port: 9000 + index }));
+}
+
+function keepAlive(socket: number): Uint8Array {
+  return encodeShutdown(socket).with(1, 1);
 }
 
 /** A forwarder and a caller whose wish it has reported. */
@@ -30,6 +37,7 @@ class World {
       engine: this.udp,
       report: (report) => void this.reports.push(report),
       cookies: new Cookies(new Uint8Array(16)),
+      wallTime: Date.now,
     });
     this.fromClient(srtInduction(CALLER));
     const { cookie } = this.said();
@@ -191,5 +199,77 @@ Deno.test("a caller is refused in time, wherever its call has got stuck", () => 
     if (reason === "unconfirmed") {
       assert.equal(world.udp.links[0]!.sent.at(-1)![1], 5, "the origin gets a SHUTDOWN");
     }
+    // Sockets stay open for answers that come late, and no longer.
+    world.pass(11_000);
+    assert.ok(world.udp.links.every(({ isClosed }) => isClosed), "no socket is left");
   }
+});
+
+/** A forwarder over sockets that are not there, and a client's packets whose address may be changed. */
+function crowd() {
+  const engine = new ManualEngine(600);
+  const reports: SrtReport[] = [];
+  const limits = { maxSessions: 10, maxSessionsPerAddress: 10, idleTimeout: 10_000 };
+  const forwarder = new SrtForwarder({
+    init: { ...limits, maxKeyMaterial: 0, defaultStreamId: "", cookieSecret: "" },
+    engine,
+    report: (report) => void reports.push(report),
+    cookies: new Cookies(new Uint8Array(16)),
+    wallTime: Date.now,
+  });
+  const say = (bytes: Uint8Array, client: number) => {
+    const datagram = datagramOf(bytes, CLIENT);
+    new DataView(datagram.sender.buffer).setUint32(12, client);
+    return forwarder.fromClient(datagram);
+  };
+  return { engine, reports, forwarder, say };
+}
+
+Deno.test("inductions of any number of addresses are answered with no more than came, and forgotten", () => {
+  const { engine, reports, say } = crowd();
+  const induction = srtInduction(CALLER);
+  let answers = 0;
+  engine.sendToClient = (_, { length }) => {
+    answers++;
+    assert.equal(length, induction.length);
+  };
+  assertNothingKept((count) => {
+    answers = 0;
+    for (let index = 0; index < count; index++) say(induction, index);
+    assert.equal(answers, count);
+  }, 200_000);
+  assert.deepEqual(reports, []);
+});
+
+Deno.test("sessions that are left give everything back", () => {
+  const { engine, reports, forwarder, say } = crowd();
+  let cookie = 0;
+  engine.sendToClient = (_, bytes) => {
+    if (bytes.length >= 64) cookie = parseHandshake(bytes.subarray(0, 64)).cookie;
+  };
+  const pass = (milliseconds: number) => {
+    engine.time += milliseconds;
+    forwarder.tick(engine.time);
+  };
+  assertNothingKept((count) => {
+    for (let index = 0; index < count; index++) {
+      say(srtInduction(CALLER), index);
+      say(srtConclusion({ socketId: CALLER, cookie, streamId: "live/show" }), index);
+      const [{ call }] = reports as [Extract<SrtReport, { type: "wanted" }>];
+      forwarder.command({ type: "origin", call, addresses: addresses(1) });
+      const link = engine.links.findLast((one) => one !== undefined && one.client === undefined)!;
+      const answers = [{ type: 1, extensionField: 0x4a17, cookie: 9 }, {
+        ...{ type: -1, extensionField: 1, socketId: 77 },
+      }];
+      for (const fields of answers) {
+        const answer = srtHandshake({ socketId: 1, destination: CALLER, ...fields });
+        forwarder.fromOrigin(link, datagramOf(answer));
+      }
+      assert.ok(say(keepAlive(77), index), "it is open");
+      for (const time of [11_000, 1_000]) pass(time);
+      assert.equal(reports.filter(({ type }) => type === "ended").length, 1);
+      reports.length = 0;
+    }
+    assert.equal(engine.open, 0);
+  }, 20_000);
 });

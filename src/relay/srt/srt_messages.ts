@@ -3,7 +3,7 @@
 
 import type { LabelValue } from "../../core/metric_table.ts";
 import type { Address } from "../../core/origin.ts";
-import type { MovedFigures } from "../udp_figures.ts";
+import type { SessionCommand, SessionReport } from "../udp/messages.ts";
 
 /** Limits of the thread, which may change but for the secret; durations in milliseconds. */
 export interface SrtInit {
@@ -27,17 +27,17 @@ export type SrtFailure = "origin_timeout" | "unanswered" | "unconfirmed" | "over
 
 /** To the thread. */
 export type SrtCommand =
+  | SessionCommand<number, SrtEnd>
   /** All addresses of one origin, the preferred one first. */
   | { readonly type: "origin"; readonly call: number; readonly addresses: readonly Address[] }
   /** An accepted publisher holds his stream and may be told so. */
   | { readonly type: "admit"; readonly call: number }
   /** @see ProxyError.srtReject */
-  | { readonly type: "refuse"; readonly call: number; readonly reject: number }
-  | { readonly type: "close"; readonly call: number; readonly reason: SrtEnd }
-  | { readonly type: "drain" };
+  | { readonly type: "refuse"; readonly call: number; readonly reject: number };
 
 /** From it. */
 export type SrtReport =
+  | SessionReport<number, "srt", SrtEnd | SrtFailure>
   | {
     readonly type: "wanted";
     readonly call: number;
@@ -53,13 +53,4 @@ export type SrtReport =
   | { readonly type: "accepted"; readonly call: number }
   /** The origin has refused, and the caller been told its reason. */
   | { readonly type: "refused"; readonly call: number; readonly reject: number }
-  | { readonly type: "opened"; readonly call: number }
-  | {
-    readonly type: "ended";
-    readonly call: number;
-    readonly reason: SrtEnd | SrtFailure;
-    readonly bytesIn: number;
-    readonly bytesOut: number;
-  }
-  /** Since the last one. */
-  | ({ readonly type: "moved" } & MovedFigures<"srt">);
+  | { readonly type: "opened"; readonly call: number };

@@ -2,25 +2,14 @@
 // keeps sessions in the log and their streams at their origins. Packets are moved by a thread of their
 // own, which waits for nothing here.
 
-import type { Clock } from "../../core/clock.ts";
-import { formatAddress, type ListenAddress } from "../../core/endpoint.ts";
+import { formatAddress } from "../../core/endpoint.ts";
 import { type ErrorCode, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { LabelValue } from "../../core/metric_table.ts";
-import type { Address, Origin } from "../../core/origin.ts";
-import type {
-  EndedBy,
-  Metrics,
-  RelaySessions,
-  Resolver,
-  SessionLog,
-  TriedOrigin,
-} from "../../core/ports.ts";
-import { TaskGroup } from "../../net/task_group.ts";
-import type { UdpEngineChoice } from "../../net/udp/engine.ts";
-import type { UdpEngine } from "../../net/udp/port.ts";
-import { UdpThread } from "../../net/udp/thread.ts";
+import type { Origin } from "../../core/origin.ts";
+import type { Resolver, SessionLog, TriedOrigin } from "../../core/ports.ts";
 import { DialBounds } from "../../core/try_origins.ts";
-import { countLost, countMoved } from "../udp_figures.ts";
+import { type OwnReport, UdpFront, type UdpFrontOptions } from "../udp/front.ts";
+import type { SessionEnd } from "../udp/messages.ts";
 import { MAX_LATE_LINKS } from "./late_answers.ts";
 import { MAX_EXTRA_LINKS } from "./origin_handshake.ts";
 import type { SrtCommand, SrtEnd, SrtFailure, SrtInit, SrtReport } from "./srt_messages.ts";
@@ -42,20 +31,14 @@ const FAILURES: Readonly<Partial<Record<SrtEnd | SrtFailure, readonly [ErrorCode
 /** Limits that can change; durations in milliseconds. */
 export type SrtLimits = Omit<SrtInit, "maxSessions" | "cookieSecret">;
 
-/** What the relay needs of its surroundings; durations in milliseconds. */
-export interface SrtRelayOptions extends SrtInit {
-  readonly listen: ListenAddress;
-  readonly clock: Clock;
-  readonly engine: UdpEngineChoice;
-  readonly reusePort?: boolean;
-  /** Whether the port is left to others that listen on it as soon as this one drains. */
-  readonly leavesPort?: boolean;
+/**
+ * What the relay needs of its surroundings; durations in milliseconds. When it leaves its port its
+ * sessions are ended in order, so that their callers call again at once.
+ */
+export interface SrtRelayOptions extends SrtInit, UdpFrontOptions {
   readonly resolver: Resolver;
   readonly sessions: SessionLog;
-  readonly metrics: Metrics;
   newSession(): string;
-  /** Told of errors that are nobody's fault but the program's. */
-  onError(error: unknown): void;
 }
 
 /** One caller's wish and what has become of it. */
@@ -81,119 +64,29 @@ interface SrtSession {
 }
 
 /** A bound UDP port for SRT callers. */
-export class SrtRelay implements RelaySessions, AsyncDisposable {
-  /** For a watchdog. */
+export class SrtRelay
+  extends UdpFront<number, SrtEnd | SrtFailure, SrtSession, SrtInit, SrtCommand, SrtReport> {
   readonly name = "SRT thread";
   readonly #options: SrtRelayOptions;
-  readonly #sessions = new Map<number, SrtSession>();
-  readonly #tasks: TaskGroup;
-  readonly #whenIdle = Promise.withResolvers<void>();
-  #thread!: UdpThread<SrtInit, SrtCommand, SrtReport>;
-  #isDraining = false;
 
   private constructor(options: SrtRelayOptions) {
+    super(options);
     this.#options = options;
-    this.#tasks = new TaskGroup(options.onError);
   }
 
   /** @throws ProxyError `internal` when the port cannot be bound */
   static async open(options: SrtRelayOptions): Promise<SrtRelay> {
     const relay = new SrtRelay(options);
-    relay.#thread = await relay.#openThread();
+    const maxLinks = options.maxSessions + MAX_EXTRA_LINKS + MAX_LATE_LINKS;
+    const init = relay.#initOf(options);
+    const kind = { module: MODULE, protocol: "srt", name: "SRT", tick: TICK } as const;
+    await relay.openThread({ ...kind, maxLinks, init });
     return relay;
-  }
-
-  get address(): Address {
-    return this.#thread.address;
-  }
-
-  /** How datagrams are moved, and the sizes of the port's buffers in bytes; 0 = unknown. */
-  get engine(): Pick<UdpEngine, "kind" | "buffers"> {
-    return this.#thread;
-  }
-
-  /** Rejects when the thread dies by itself. */
-  get closed(): Promise<void> {
-    return this.#thread.closed;
-  }
-
-  /**
-   * Takes no new caller; sessions go on, unless the port is left to others: then they are ended in order,
-   * so that their callers call again at once.
-   */
-  drain(): void {
-    if (this.#isDraining) return;
-    this.#isDraining = true;
-    if (this.#options.leavesPort === true) {
-      return this.#tasks.run(() => this.#endThread());
-    }
-    this.#thread.send({ type: "drain" });
-    this.#checkIdle();
   }
 
   /** Takes over other limits. */
   configure(limits: SrtLimits): void {
-    this.#thread.configure(this.#initOf(limits));
-  }
-
-  /** Resolves once the thread has shown that it goes on. */
-  beat(): Promise<void> {
-    return this.#thread.beat();
-  }
-
-  /** Ends all sessions in order. */
-  kill(): void {
-    for (const call of this.#sessions.keys()) {
-      this.#thread.send({ type: "close", call, reason: "shutdown" });
-    }
-  }
-
-  endSession(session: string, reason: EndedBy): boolean {
-    for (const { call, id, isOpen } of this.#sessions.values()) {
-      if (id !== session || !isOpen) continue;
-      this.#thread.send({ type: "close", call, reason });
-      return true;
-    }
-    return false;
-  }
-
-  /** The thread does not tell before the session has ended. */
-  received(): undefined {}
-
-  /** Resolves when the relay drains and no session is left. */
-  idle(): Promise<void> {
-    return this.#whenIdle.promise;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.drain();
-    await this.#endThread();
-    await this.#tasks.idle();
-  }
-
-  async #endThread(): Promise<void> {
-    await this.#thread[Symbol.asyncDispose]();
-    // A thread that was ended by force has reported nothing.
-    for (const call of [...this.#sessions.keys()]) {
-      this.#close({ call, reason: "shutdown", bytesIn: 0, bytesOut: 0 });
-    }
-    this.#checkIdle();
-  }
-
-  #openThread(): Promise<UdpThread<SrtInit, SrtCommand, SrtReport>> {
-    const { listen, clock, engine: choice, reusePort = false, metrics } = this.#options;
-    const init = this.#initOf(this.#options);
-    const maxLinks = init.maxSessions + MAX_EXTRA_LINKS + MAX_LATE_LINKS;
-    return UdpThread.open({
-      module: MODULE,
-      name: "SRT",
-      clock,
-      choice,
-      engine: { listen, tick: TICK, maxLinks, reusePort },
-      init,
-      onReport: (report) => this.#take(report),
-      onFigures: (lost) => countLost(metrics, "srt", lost),
-    });
+    this.thread.configure(this.#initOf(limits));
   }
 
   #initOf(limits: SrtLimits): SrtInit {
@@ -205,21 +98,19 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
     };
   }
 
-  #take(report: SrtReport): void {
-    if (report.type === "wanted") this.#begin(report);
-    else if (report.type === "moved") {
-      this.#options.metrics.gauge("srs_proxy_srt_sessions", this.#sessions.size);
-      countMoved(this.#options.metrics, "srt", report);
-    } else if (report.type === "ended") this.#close(report);
-    else {
-      const session = this.#sessions.get(report.call);
-      if (session === undefined) return;
-      if (report.type === "opened") this.#opened(session);
-      else if (report.type === "reached") this.#reached(session);
-      else if (report.type === "accepted") this.#tasks.run(() => this.#accepted(session));
-      else if (report.type === "refused") this.#refusedByOrigin(session, report.reject);
-      else this.#tryNext(session, report.isSilent);
-    }
+  protected override isKnown({ isOpen }: SrtSession): boolean {
+    return isOpen;
+  }
+
+  protected override take(report: OwnReport<SrtReport>): void {
+    if (report.type === "wanted") return this.#begin(report);
+    const session = this.sessions.get(report.call);
+    if (session === undefined) return;
+    if (report.type === "opened") this.#opened(session);
+    else if (report.type === "reached") this.#reached(session);
+    else if (report.type === "accepted") this.tasks.run(() => this.#accepted(session));
+    else if (report.type === "refused") this.#refusedByOrigin(session, report.reject);
+    else this.#tryNext(session, report.isSilent);
   }
 
   #begin({ call, stream, intent, client }: Extract<SrtReport, { type: "wanted" }>): void {
@@ -240,8 +131,8 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
       askedAt: now,
       ...flags,
     };
-    this.#sessions.set(call, session);
-    this.#tasks.run(() => this.#findOrigin(session));
+    this.sessions.set(call, session);
+    this.tasks.run(() => this.#findOrigin(session));
   }
 
   async #findOrigin(session: SrtSession, failure?: ProxyError): Promise<void> {
@@ -254,7 +145,7 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
       if (addresses.length === 0) throw new ProxyError("no_origin", "Origin does not offer SRT");
       session.origin = origin;
       session.askedAt = this.#options.clock.now();
-      this.#thread.send({ type: "origin", call, addresses });
+      this.thread.send({ type: "origin", call, addresses });
     } catch (thrown) {
       this.#refuse(session, failure ?? toProxyError(thrown));
     } finally {
@@ -274,20 +165,20 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
     session.tried.push({ origin: origin.id, code });
     this.#countDial(code);
     if (session.bounds.areReached) return this.#refuse(session, failure);
-    this.#tasks.run(() => this.#findOrigin(session, failure));
+    this.tasks.run(() => this.#findOrigin(session, failure));
   }
 
   /** The caller is told why, and the session is over. */
   #refuse(session: SrtSession, error: ProxyError): void {
     if (session.isOver) return;
     if (error.source === "internal") this.#options.onError(error);
-    this.#thread.send({ type: "refuse", call: session.call, reject: error.srtReject });
-    this.#end(session);
+    this.thread.send({ type: "refuse", call: session.call, reject: error.srtReject });
+    this.#forget(session);
     this.#logRefusal(session, error);
   }
 
   #refusedByOrigin(session: SrtSession, reject: number): void {
-    this.#end(session);
+    this.#forget(session);
     session.tried.push({ origin: session.origin!.id, code: "origin_refused" });
     const cause = new Error(`Reject reason ${reject}`);
     this.#logRefusal(session, new ProxyError("origin_refused", "Origin refuses", { cause }));
@@ -306,7 +197,7 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
     const { id, call } = session;
     try {
       await this.#options.resolver.confirm(id);
-      this.#thread.send({ type: "admit", call });
+      this.thread.send({ type: "admit", call });
     } catch (error) {
       this.#refuse(session, toProxyError(error));
     }
@@ -324,10 +215,12 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
     metrics.observe("srs_proxy_first_byte_seconds", seconds, { protocol: "srt" });
   }
 
-  #close({ call, reason, bytesIn, bytesOut }: Omit<Ended, "type">): void {
-    const session = this.#sessions.get(call);
+  protected override sessionEnded(
+    { key, reason, bytesIn, bytesOut }: SessionEnd<number, SrtEnd | SrtFailure>,
+  ): void {
+    const session = this.sessions.get(key);
     if (session === undefined) return;
-    this.#end(session);
+    this.#forget(session);
     const { id, intent, isOpen } = session;
     if (!isOpen) {
       const [code, message] = FAILURES[reason] ?? ["draining", "Proxy is about to end"];
@@ -339,11 +232,11 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
     this.#options.metrics.count("srs_proxy_srt_sessions_closed_total", labels);
   }
 
-  #end(session: SrtSession): void {
+  #forget(session: SrtSession): void {
     session.isOver = true;
-    this.#sessions.delete(session.call);
+    this.sessions.delete(session.call);
     if (!session.isAsking) this.#options.resolver.release(session.id);
-    this.#checkIdle();
+    this.checkIdle();
   }
 
   #logRefusal({ id, intent, stream, client, tried }: SrtSession, error: ProxyError): void {
@@ -355,10 +248,4 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
   #countDial(result: LabelValue<"srs_proxy_origin_dials_total", "result">): void {
     this.#options.metrics.count("srs_proxy_origin_dials_total", { protocol: "srt", result });
   }
-
-  #checkIdle(): void {
-    if (this.#isDraining && this.#sessions.size === 0) this.#whenIdle.resolve();
-  }
 }
-
-type Ended = Extract<SrtReport, { type: "ended" }>;

@@ -10,5 +10,5 @@ import type { SrtCommand, SrtInit, SrtReport } from "./srt_messages.ts";
 serveUdpThread<SrtInit, SrtCommand, SrtReport>(systemClock, (parts) => {
   const secret = parts.init.cookieSecret || randomBytes(32);
   const key = createHash("sha256").update(secret).digest().subarray(0, 16);
-  return new SrtForwarder({ ...parts, cookies: new Cookies(key) });
+  return new SrtForwarder({ ...parts, cookies: new Cookies(key), wallTime: Date.now });
 });

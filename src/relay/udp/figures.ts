@@ -1,9 +1,9 @@
 // What the relays over UDP count in the same way: what has flowed, what was dropped, what the engine
 // has lost. Their threads send these about once a second. Knows no protocol but its name.
 
-import { type LabelsOf, type LabelValue, METRICS } from "../core/metric_table.ts";
-import type { Metrics } from "../core/ports.ts";
-import type { UdpDrops } from "../net/udp/port.ts";
+import { type LabelsOf, type LabelValue, METRICS } from "../../core/metric_table.ts";
+import type { Metrics } from "../../core/ports.ts";
+import type { UdpDrops } from "../../net/udp/port.ts";
 
 /** What has flowed in one direction. */
 export interface Moved {
@@ -12,7 +12,7 @@ export interface Moved {
 }
 
 /** The protocols of these relays. */
-type UdpProtocol = "rtc" | "srt";
+export type UdpProtocol = "rtc" | "srt";
 
 /** Why a relay has dropped a datagram, apart from what the UDP engine counts. */
 export type DropReason<P extends UdpProtocol> = LabelValue<

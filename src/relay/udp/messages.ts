@@ -1,0 +1,26 @@
+// What every relay over UDP and its thread say to each other; each adds what its protocol needs. `Key`
+// is how the two know a session, `Reason` why one ends.
+
+import type { MovedFigures, UdpProtocol } from "./figures.ts";
+
+/** To the thread. */
+export type SessionCommand<Key, Reason> =
+  /** The session is to be ended in order. */
+  | { readonly type: "close"; readonly key: Key; readonly reason: Reason }
+  /** Nobody new is to be taken. */
+  | { readonly type: "drain" };
+
+/** How a session has ended. */
+export interface SessionEnd<Key, Reason> {
+  readonly type: "ended";
+  readonly key: Key;
+  readonly reason: Reason;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+/** From it. */
+export type SessionReport<Key, P extends UdpProtocol, Reason> =
+  | SessionEnd<Key, Reason>
+  /** Since the last one. */
+  | ({ readonly type: "moved" } & MovedFigures<P>);

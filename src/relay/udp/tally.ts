@@ -1,0 +1,72 @@
+// What a relay over UDP counts in its thread, for each session and in all, and tells the main thread
+// about once a second. Per datagram it costs a few additions.
+
+import { type DropReason, nothingDropped, type UdpProtocol } from "./figures.ts";
+import type { SessionReport } from "./messages.ts";
+
+/** Sessions are looked through so often, milliseconds. */
+const SWEEP = 1_000;
+
+/** What has flowed in a session. */
+interface Flow {
+  bytesIn: number;
+  bytesOut: number;
+}
+
+/** The counts of one relay. */
+export class Tally<Key, P extends UdpProtocol, Reason> {
+  readonly #protocol: P;
+  readonly #report: (report: SessionReport<Key, P, Reason>) => void;
+  #drops: Record<DropReason<P>, number>;
+  #fromClients = { packets: 0, bytes: 0 };
+  #fromOrigins = { packets: 0, bytes: 0 };
+  #nextSweep = 0;
+
+  constructor(protocol: P, report: (report: SessionReport<Key, P, Reason>) => void) {
+    this.#protocol = protocol;
+    this.#drops = nothingDropped(protocol);
+    this.#report = report;
+  }
+
+  /** A datagram goes to the session's origin. */
+  fromClient(session: Flow, bytes: number): void {
+    session.bytesIn += bytes;
+    this.#fromClients.packets++;
+    this.#fromClients.bytes += bytes;
+  }
+
+  /** A datagram goes to the session's client. */
+  fromOrigin(session: Flow, bytes: number): void {
+    session.bytesOut += bytes;
+    this.#fromOrigins.packets++;
+    this.#fromOrigins.bytes += bytes;
+  }
+
+  drop(reason: DropReason<P>): undefined {
+    this.#drops[reason]++;
+    return undefined;
+  }
+
+  /** A session is over. */
+  ended(key: Key, { bytesIn, bytesOut }: Flow, reason: Reason): void {
+    this.#report({ type: "ended", key, reason, bytesIn, bytesOut });
+  }
+
+  /** Has all sessions looked through when it is time, and reports what has flowed. */
+  sweep(now: number, look: () => void): void {
+    if (now < this.#nextSweep) return;
+    this.#nextSweep = now + SWEEP;
+    look();
+    this.report();
+  }
+
+  /** Reports what has flowed since the last time. */
+  report(): void {
+    const fromClients = this.#fromClients;
+    const fromOrigins = this.#fromOrigins;
+    this.#report({ type: "moved", fromClients, fromOrigins, drops: this.#drops });
+    this.#fromClients = { packets: 0, bytes: 0 };
+    this.#fromOrigins = { packets: 0, bytes: 0 };
+    this.#drops = nothingDropped(this.#protocol);
+  }
+}
