@@ -1,5 +1,5 @@
-// The part of the table of variables that says where Redis is. Knows nothing of how they hang
-// together: that is config_redis.ts.
+// The part of the table of variables that says where Redis is. How they depend on each other
+// is the business of redis.ts.
 
 import {
   flag,
@@ -18,22 +18,26 @@ export const REDIS = {
   PROXY_REDIS_URL: variable(
     optional(redisUrl),
     "",
-    "redis://user:password@host:6379/0, or rediss:// for TLS; wins over the variables below",
+    "redis://user:password@host:6379/0, or rediss:// for TLS; overrides the variables below",
   ),
-  PROXY_REDIS_HOST: variable(text, "127.0.0.1", "Host name or address of Redis"),
+  PROXY_REDIS_HOST: variable(text, "127.0.0.1", "Host name or IP address of Redis"),
   PROXY_REDIS_PORT: variable(port, "6379", "Its port"),
   PROXY_REDIS_USERNAME: variable(text, "", "Its ACL user; empty = the default one"),
   PROXY_REDIS_PASSWORD: variable(text, "", "Its password"),
-  PROXY_REDIS_DB: variable(integer(0, 1_000_000), "0", "Number of the database"),
+  PROXY_REDIS_DB: variable(integer(0, 1_000_000), "0", "Its database number"),
   PROXY_REDIS_KEY_PREFIX: variable(keyPrefix, "", "Prefix of every key"),
   PROXY_REDIS_SENTINELS: variable(
     hostsAndPorts,
     "",
     "Sentinels that know the master, such as 10.0.0.1:26379,10.0.0.2:26379",
   ),
-  PROXY_REDIS_SENTINEL_MASTER: variable(text, "mymaster", "The master's name to the Sentinels"),
-  PROXY_REDIS_SENTINEL_USERNAME: variable(text, "", "ACL user of the Sentinels themselves"),
-  PROXY_REDIS_SENTINEL_PASSWORD: variable(text, "", "Password of the Sentinels themselves"),
+  PROXY_REDIS_SENTINEL_MASTER: variable(
+    text,
+    "mymaster",
+    "The name by which the Sentinels know the master",
+  ),
+  PROXY_REDIS_SENTINEL_USERNAME: variable(text, "", "ACL user for the Sentinels themselves"),
+  PROXY_REDIS_SENTINEL_PASSWORD: variable(text, "", "Password for the Sentinels themselves"),
   PROXY_REDIS_CLUSTER: variable(
     hostsAndPorts,
     "",
@@ -43,17 +47,17 @@ export const REDIS = {
   PROXY_REDIS_TLS_CA: variable(
     optional(text),
     "",
-    "File of the certificates to trust; empty = the system's",
+    "File of trusted certificates; empty = the system's",
   ),
   PROXY_REDIS_TLS_CERT: variable(
     optional(text),
     "",
-    "File of our own certificate, if Redis asks for one",
+    "File of the client certificate, if Redis asks for one",
   ),
-  PROXY_REDIS_TLS_KEY: variable(optional(text), "", "File of its key"),
+  PROXY_REDIS_TLS_KEY: variable(optional(text), "", "File of that certificate's key"),
   PROXY_REDIS_TLS_SERVER_NAME: variable(
     optional(text),
     "",
-    "The name in Redis's certificate; empty = the host's",
+    "The name in Redis's certificate; empty = the host name",
   ),
 };
