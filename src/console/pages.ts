@@ -81,7 +81,7 @@ export function pages(
     const path = new URL(request.url).pathname;
     if (!FILES.has(path)) return undefined;
     if (request.method !== "GET" && request.method !== "HEAD") {
-      return answer(405, "Cannot be asked other than by GET and HEAD\n", { allow: "GET, HEAD" });
+      return answer(405, "Cannot use this method: allowed are GET, HEAD\n", { allow: "GET, HEAD" });
     }
     try {
       assets ??= readAssets(options);

@@ -121,17 +121,17 @@ function describe(state: PlayState, stream: string): string {
     case "idle":
       return "Nothing is being played";
     case "elsewhere":
-      return `No browser plays what the origin of ${state.stream} has: take an address below`;
+      return `No browser can play what the origin of ${state.stream} offers: use an address below`;
     case "connecting":
       return `${before(state.after)}Waiting for ${stream} …`;
     case "silent":
-      return `${before(state.after)}Nothing has come yet: is ${stream} being published?`;
+      return `${before(state.after)}Nothing has arrived yet: is ${stream} being published?`;
     case "playing":
       return `Playing ${stream}`;
     case "retrying":
       return `${before(state.after)}Trying again in ${Math.ceil(state.seconds)} s …`;
     case "paused":
-      return "Paused, and the stream is gone meanwhile: play to ask for it again";
+      return "Paused, and the stream has ended meanwhile: play to try again";
     case "ended":
       return state.after.sentence;
   }

@@ -52,7 +52,7 @@ export function PublishForm(props: PublishFormProps) {
       <p id="stream-hint">
         {isGood
           ? "A token for the origin may follow a question mark, like live/show?token=x"
-          : "Write an application and a stream, like live/show"}
+          : "Enter an application and a stream, like live/show"}
       </p>
     </form>
   );

@@ -54,7 +54,7 @@ export function StreamForm(props: StreamFormProps) {
       <p id="stream-hint">
         {isGood
           ? "Application and stream as they were published; a token may follow a question mark"
-          : "Write an application and a stream, like live/show"}
+          : "Enter an application and a stream, like live/show"}
       </p>
     </form>
   );
