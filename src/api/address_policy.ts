@@ -129,7 +129,7 @@ export class AddressPolicy {
     if (this.#told.has(key)) return;
     if (this.#told.size >= MAX_TOLD) this.#told.clear();
     this.#told.add(key);
-    LOG.warn("Name leads to an address that is not used", { name, address, reason: kind });
+    LOG.warn("Name resolves to an address that is not allowed", { name, address, reason: kind });
   }
 
   #isLocal(ip: string): boolean {

@@ -35,7 +35,7 @@ export function refuseOtherSites({ method, headers }: Request): void {
   const site = headers.get("origin");
   const isOwn = site === null || isSiteOf(site, headers.get("host") ?? "");
   if (isOwn && (relation === "none" || relation === "same-origin")) return;
-  throw new RefusedRequest(403, "Cannot take this request from a page of another web site");
+  throw new RefusedRequest(403, "Cannot accept this request from a page of another web site");
 }
 
 /**
@@ -50,7 +50,7 @@ export function refuseOtherNames({ headers }: Request): void {
   if (!MARKS_OF_BROWSERS.some((name) => headers.has(name))) return;
   throw new RefusedRequest(
     403,
-    "Cannot take requests of browsers by this name without a token: use an address, or set a token",
+    "Cannot accept browser requests under this name without a token: use an address, or set a token",
   );
 }
 

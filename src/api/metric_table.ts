@@ -29,7 +29,7 @@ function histogram(help: string, ...labels: string[]): MetricDeclaration {
 export const METRICS = {
   srs_proxy_draining: gauge("1 once no new client is taken."),
   srs_proxy_event_loop_lag_seconds: histogram(
-    "How late timers of the main thread are, looked at four times a second.",
+    "How late timers of the main thread are, measured four times a second.",
   ),
   srs_proxy_origins: gauge("Registered origins, refreshed every few seconds."),
   srs_proxy_streams: gauge("Streams mapped to an origin, refreshed every few seconds."),
@@ -46,29 +46,29 @@ export const METRICS = {
     "Streams found to be published at two origins at once, by proxies that could not agree.",
   ),
   srs_proxy_registry_strays_total: counter(
-    "Viewers ended because they waited at an origin where their stream is not.",
+    "Viewers ended because they waited at an origin that does not have their stream.",
   ),
   srs_proxy_registry_errors_total: counter("Background writes to the registry that failed."),
   srs_proxy_registry_wait_seconds: histogram(
-    "Time for which requests have waited for the registry, by operation: resolve, locate, " +
+    "Time that requests have waited for the registry, by operation: resolve, locate, " +
       "register, session, confirm.",
     "operation",
   ),
-  srs_proxy_redis_up: gauge("1 while Redis is asked, 0 while decisions are made without it."),
+  srs_proxy_redis_up: gauge("1 while Redis is in use, 0 while the proxy decides without it."),
   srs_proxy_redis_errors_total: counter(
-    "What went wrong with Redis, by kind: late, refused, lost.",
+    "Failures of Redis, by kind: late, refused, lost.",
     "kind",
   ),
   srs_proxy_redis_local_decisions_total: counter(
-    "What was decided without Redis, by kind: heartbeat, claim, move, publish.",
+    "Decisions made without Redis, by kind: heartbeat, claim, move, publish.",
     "kind",
   ),
   srs_proxy_redis_ignored_values_total: counter(
-    "Values and messages in Redis that no proxy can have written, seen and ignored.",
+    "Invalid values and messages found in Redis and ignored.",
   ),
   srs_proxy_redis_full_reads_total: counter("Times everything in Redis was read."),
   srs_proxy_origins_set_aside_total: counter(
-    "Times an origin was set aside for a protocol: it did not answer there.",
+    "Times an origin was set aside for a protocol because it did not answer.",
     "protocol",
   ),
   srs_proxy_origins_down: gauge(
@@ -78,7 +78,7 @@ export const METRICS = {
     "Times an origin was found to be down: it left three probes in a row unanswered.",
   ),
   srs_proxy_origins_set_aside: gauge(
-    "Origins that are set aside for a protocol now.",
+    "Origins currently set aside for a protocol.",
     "protocol",
   ),
   srs_proxy_origin_dial_seconds: histogram(
@@ -86,7 +86,7 @@ export const METRICS = {
     "protocol",
   ),
   srs_proxy_first_byte_seconds: histogram(
-    "Time from a client's wish for a stream to the first byte of an origin's answer, by protocol.",
+    "Time from a client's request for a stream to the first byte of an origin's answer, by protocol.",
     "protocol",
   ),
   srs_proxy_origin_dials_total: counter(
@@ -95,7 +95,7 @@ export const METRICS = {
     "result",
   ),
   srs_proxy_identify_memory_bytes: gauge(
-    "Bytes kept for clients of whom it is not known yet what they want.",
+    "Bytes kept for clients that have not yet said what they want.",
   ),
   srs_proxy_rtmp_connections: gauge("Open RTMP connections of clients."),
   srs_proxy_rtmp_sessions_opened_total: counter(
@@ -205,11 +205,11 @@ export const METRICS = {
     "reason",
   ),
   srs_proxy_system_refused_total: counter(
-    "Connections and requests refused by the System API before anybody looked at them, by reason.",
+    "Connections and requests refused by the System API before they were handled, by reason.",
     "reason",
   ),
   srs_proxy_api_refused_total: counter(
-    "Connections and requests refused by the HTTP API before anybody looked at them, by reason.",
+    "Connections and requests refused by the HTTP API before they were handled, by reason.",
     "reason",
   ),
   srs_proxy_rtc_requests_total: counter(
@@ -226,7 +226,7 @@ export const METRICS = {
     "WebRTC sessions that other proxies could not be told of.",
   ),
   srs_proxy_log_lines_lost_total: counter(
-    "Lines of the log that were lost because their reader did not take them in time.",
+    "Log lines lost because their reader was too slow.",
   ),
 } as const satisfies Readonly<Record<string, MetricDeclaration>>;
 

@@ -50,7 +50,7 @@ export function declareProcess(registry: Registry, figures: ProcessFigures): voi
   const startedAt = performance.timeOrigin / 1000;
   gauge("process_start_time_seconds", "Start of the process, in Unix time.", () => startedAt);
   gauge("process_open_fds", "Open file descriptors.", () => descriptors().open);
-  gauge("process_max_fds", "File descriptors that there may be.", () => descriptors().limit);
+  gauge("process_max_fds", "Maximum number of file descriptors.", () => descriptors().limit);
   gauge("process_resident_memory_bytes", "Resident memory size in bytes.", () => {
     return Deno.memoryUsage().rss;
   });

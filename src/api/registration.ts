@@ -80,7 +80,7 @@ export function originOf(registration: Registration, policy: AddressPolicy): Ori
     rtc: addressesOf("rtc"),
   };
   if (endpoints.rtmp.length === 0) {
-    throw new ProxyError("bad_request", "Cannot register: rtmp holds no TCP endpoint");
+    throw new ProxyError("bad_request", "Cannot register: rtmp has no TCP endpoint");
   }
   const { server, service, pid, device_id } = registration;
   return { id: server, generation: `${service}/${pid}`, deviceId: device_id, ip, endpoints };

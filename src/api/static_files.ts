@@ -210,7 +210,9 @@ function streamOf(file: Deno.FsFile, length: number): ReadableStream<Uint8Array<
         const chunk = new Uint8Array(Math.min(CHUNK, left));
         const count = await file.read(chunk);
         // Ending early would pass for the whole of it.
-        if (count === null) throw new ProxyError("internal", "Cannot read on: the file was cut");
+        if (count === null) {
+          throw new ProxyError("internal", "Cannot read on: the file was truncated");
+        }
         controller.enqueue(chunk.subarray(0, count));
         left -= count;
       } catch (error) {

@@ -110,7 +110,7 @@ function addRegistration(app: Hono<Env>, ports: SystemApiPorts): void {
   for (const path of REGISTER_PATHS) {
     app.all(path, (context) => {
       context.header("Allow", "POST");
-      return answerError(context, 405, "Cannot register but by POST");
+      return answerError(context, 405, "Cannot register by a method other than POST");
     });
   }
 }

@@ -56,7 +56,7 @@ export function findRedisConflicts(values: Partial<Values>): string[] {
   const ways = (["PROXY_REDIS_URL", "PROXY_REDIS_SENTINELS", "PROXY_REDIS_CLUSTER"] as const)
     .filter((name) => name in values && !isEmpty(values[name]));
   for (const name of ways.slice(1)) {
-    problems.push(`${name}: Cannot be used together with another: current value is ${ways[0]}`);
+    problems.push(`${name}: Cannot be used together with ${ways[0]}`);
   }
   const db = values.PROXY_REDIS_DB;
   if (ways.includes("PROXY_REDIS_CLUSTER") && db !== undefined && db !== 0) {
@@ -65,7 +65,7 @@ export function findRedisConflicts(values: Partial<Values>): string[] {
   const { PROXY_REDIS_TLS_CERT: certificate, PROXY_REDIS_TLS_KEY: key } = values;
   if ((certificate === undefined) !== (key === undefined)) {
     const missing = key === undefined ? "PROXY_REDIS_TLS_KEY" : "PROXY_REDIS_TLS_CERT";
-    problems.push(`${missing}: Cannot show a certificate without it: current value is empty`);
+    problems.push(`${missing}: Cannot be empty: a client certificate needs its file and its key`);
   }
   return problems;
 }

@@ -37,7 +37,7 @@ export class Allowance implements Memory {
   /** @throws ProtocolError when the limit is reached; what the whole throws */
   take(bytes: number): void {
     if (this.#taken + bytes > this.#limit) {
-      throw new ProtocolError(`${this.#complaint}: current value is ${this.#limit} bytes`);
+      throw new ProtocolError(`${this.#complaint}: the limit is ${this.#limit} bytes`);
     }
     this.#whole?.take(bytes);
     this.#taken += bytes;

@@ -102,7 +102,7 @@ export class MemoryHold implements Memory, Disposable {
     const limit = this.#account.limit();
     if (this.#taken + bytes > limit) {
       throw new ProtocolError(
-        `Cannot keep more of what has come so far: current value is ${limit} bytes`,
+        `Cannot keep more of what has arrived so far: the limit is ${limit} bytes`,
       );
     }
     this.#account.take(bytes);

@@ -22,7 +22,7 @@ export async function readBody(
   const body = new GrowingBytes(limit);
   const scanner = new BodyScanner(bodyLength, (bytes) => {
     if (body.length + bytes.length > limit) {
-      throw new ProxyError("origin_gone", "Origin sends too long an answer");
+      throw new ProxyError("origin_gone", "Origin's answer is too long");
     }
     body.append(bytes);
   });

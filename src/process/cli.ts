@@ -106,14 +106,14 @@ export function helpText(): string {
     "",
     "Usage: srs-proxy [--help | --version | --check | --print-config]",
     "",
-    "  --help          Show this text",
+    "  --help          Show this help",
     "  --version       Show the version",
-    "  --check         Check the configuration and exit: 0 if it is good, 2 if not",
-    "  --print-config  Show every variable as it is in effect, secrets hidden, and where it is set",
+    "  --check         Check the configuration and exit: 0 if it is valid, 2 if not",
+    "  --print-config  Show the value in effect of every variable, secrets hidden, and where it is set",
     "",
-    "It is configured by environment variables. A .env file in the working directory is read too;",
-    "it never overrides a variable that is set. An empty variable takes its default. On SIGHUP the",
-    "file is read again.",
+    "It is configured by environment variables and by a .env file in the working directory, which",
+    "never overrides a variable that is set. An empty variable takes its default. SIGHUP rereads",
+    "the file.",
   ];
   for (const { title, variables } of GROUPS) {
     lines.push("", `${title}:`);
@@ -157,7 +157,11 @@ async function readConfig(command: "check" | "start", io: CommandLineIo): Promis
   if (command === "start") return { action: "start", config, settings };
   const notices = findNotices(settings);
   for (const notice of notices) io.printError(`Warning: ${notice}`);
-  io.print(notices.length === 0 ? "The configuration is good" : "The configuration can be used");
+  io.print(
+    notices.length === 0
+      ? "The configuration is valid"
+      : "The configuration is valid, with warnings",
+  );
   return DONE;
 }
 

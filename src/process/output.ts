@@ -34,7 +34,7 @@ export class ProcessOutput implements AsyncDisposable {
     this.#errors = new LineOutlet({
       write: (bytes) => errors.write(bytes),
       capacity,
-      onRoom: (lines) => LOG.error("Log lines were lost: nobody took them in time", { lines }),
+      onRoom: (lines) => LOG.error("Log lines lost: their reader was too slow", { lines }),
     });
   }
 

@@ -55,7 +55,7 @@ export class Reloader {
     const applied = changed.filter((name) => !isFixed(name));
     LOG.info("Configuration reloaded", { changed: applied.join(",") || "nothing" });
     if (waiting.length === 0) return;
-    LOG.warn("Some variables change at the next start only", { variables: waiting.join(",") });
+    LOG.warn("Some variables take effect only at the next start", { variables: waiting.join(",") });
   }
 }
 

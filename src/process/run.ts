@@ -114,7 +114,7 @@ function openNotifier(app: App, { environment }: CommandLineIo): ServiceNotifier
     hearts: app.hearts,
     status: async () => `${app.sessions} sessions, ${await app.countOrigins()} origins`,
     onProblem: (message) => LOG.warn("Service manager", { problem: message }),
-    onStill: (name) => LOG.error("Not alive, so the watchdog is told nothing", { part: name }),
+    onStill: (name) => LOG.error("Not alive, watchdog not notified", { part: name }),
   });
 }
 
@@ -138,7 +138,7 @@ function oneAtATime(work: () => Promise<void>): () => void {
 function warnOfRisks({ register, listen, registry, defaultBackend }: Config): void {
   if (register.token === undefined) {
     LOG.warn(
-      "Anybody who reaches the System API can register an origin: neither PROXY_REGISTER_TOKEN nor " +
+      "Anybody who can reach the System API can register an origin: neither PROXY_REGISTER_TOKEN nor " +
         "PROXY_HTTP_API_AUTH_ENABLED is set",
     );
   }

@@ -38,7 +38,7 @@ export class NotifySocket implements Disposable {
    */
   constructor(path: string) {
     this.#address = encodeUnixAddress(path);
-    if (Deno.build.os !== "linux") throw new Error("Cannot notify other than on Linux");
+    if (Deno.build.os !== "linux") throw new Error("Cannot notify on systems other than Linux");
     this.#libc = Deno.dlopen("libc.so.6", SYMBOLS);
     this.#socket = this.#libc.symbols.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (this.#socket >= 0) return;

@@ -64,7 +64,7 @@ export class MemoryStore implements Store {
     const now = this.#now();
     if (this.#table.putOrigin(origin, { expires: now + ttl }, now)) return;
     const limit = this.#options.maxOrigins;
-    throw new ProxyError("overloaded", `Cannot register another origin: current value is ${limit}`);
+    throw new ProxyError("overloaded", `Cannot register another origin: the limit is ${limit}`);
   }
 
   origin(id: string): Origin | undefined {
@@ -121,7 +121,7 @@ export class MemoryStore implements Store {
   putSession(session: RtcSession, ttl: number): void {
     if (this.#sessions.put(session, ttl, this.#now())) return;
     const size = this.#sessions.size;
-    throw new ProxyError("overloaded", `Cannot serve another session: current value is ${size}`);
+    throw new ProxyError("overloaded", `Cannot serve another session: the limit is ${size}`);
   }
 
   session(user: string): RtcSession | undefined {
@@ -184,6 +184,6 @@ export class MemoryStore implements Store {
   #require(hasRoom: boolean): void {
     if (hasRoom) return;
     const limit = this.#options.maxStreams;
-    throw new ProxyError("overloaded", `Cannot serve another stream: current value is ${limit}`);
+    throw new ProxyError("overloaded", `Cannot serve another stream: the limit is ${limit}`);
   }
 }

@@ -19,7 +19,7 @@ export function noOriginFor({ protocol, failed }: StreamRequest, known?: number)
     return new ProxyError("no_origin", message, { cause: HOW_TO_REGISTER });
   }
   const message = failed.length > 0
-    ? `Cannot reach an origin for this stream: current value is ${failed.length} tried`
+    ? `Cannot reach an origin for this stream: ${failed.length} tried`
     : `Cannot serve this stream: no origin offers ${protocol} for it`;
   return new ProxyError("no_origin", message);
 }

@@ -60,7 +60,7 @@ function transportSection({ session, media }: Sdp): number {
     ? -1
     : media.findIndex((lines) => attributeOf(lines, "mid") === first);
   const index = bundled >= 0 ? bundled : media.findIndex((lines) => portOf(lines) !== 0);
-  if (index < 0) throw new ProtocolError("Cannot find a section that has been accepted");
+  if (index < 0) throw new ProtocolError("Cannot find an accepted section");
   return index;
 }
 

@@ -58,7 +58,7 @@ export function parseBindingRequest(message: Uint8Array): BindingRequest {
     else reader.skip(length);
     reader.skip(-length & 3);
   }
-  throw new ProtocolError("Cannot read a STUN message: it is not signed as ICE wants it");
+  throw new ProtocolError("Cannot read a STUN message: it is not signed as ICE requires");
 }
 
 /**
@@ -86,9 +86,11 @@ export function verifyIntegrity(
 }
 
 function readUser(reader: ByteReader, length: number): string {
-  if (length > MAX_USERNAME) throw new ProtocolError("Cannot read a STUN message: long user name");
+  if (length > MAX_USERNAME) {
+    throw new ProtocolError("Cannot read a STUN message: user name too long");
+  }
   const user = reader.text(length);
   // RFC 8839 section 5.4: the letters of ufrags; SRS and others keep to them.
   if (/^[\x21-\x39\x3b-\x7e]+:[\x21-\x7e]+$/.test(user)) return user;
-  throw new ProtocolError("Cannot read a STUN message: its user name is not one of ICE");
+  throw new ProtocolError("Cannot read a STUN message: its user name is not an ICE one");
 }

@@ -116,7 +116,7 @@ function readValue(
       reader.skip(reader.u16());
       return readProperties(reader, depth, budget);
     default:
-      throw new ProtocolError(`Cannot read AMF0: current value is marker ${marker}`);
+      throw new ProtocolError(`Cannot read AMF0: unsupported marker ${marker}`);
   }
 }
 

@@ -68,7 +68,7 @@ export class ClientConversation {
    */
   constructor(
     writer: MessageWriter,
-    memory: Memory = new Allowance(MAX_CONVERSATION, "Cannot keep more of what is said"),
+    memory: Memory = new Allowance(MAX_CONVERSATION, "Cannot keep more of what the client said"),
   ) {
     this.#writer = writer;
     this.#memory = memory;
@@ -217,7 +217,9 @@ export class ClientConversation {
 
   #keep(said: Said): void {
     if (this.#said.length >= MAX_MESSAGES) {
-      throw new ProtocolError(`Cannot say more than ${MAX_MESSAGES} things before publish or play`);
+      throw new ProtocolError(
+        `Cannot accept more than ${MAX_MESSAGES} messages before publish or play`,
+      );
     }
     this.#memory.take(said.message.body.length + MESSAGE_COST);
     const { command } = said;

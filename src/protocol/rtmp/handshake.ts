@@ -64,6 +64,6 @@ export function encodeEcho(greeting: Uint8Array): Uint8Array {
 /** @throws ProtocolError when the first byte of a greeting asks for anything but plain RTMP */
 export function checkVersion(version: number): void {
   if (version !== VERSION) {
-    throw new ProtocolError(`Cannot speak RTMP version ${version}: current value is ${VERSION}`);
+    throw new ProtocolError(`Cannot speak RTMP version ${version}, only ${VERSION}`);
   }
 }

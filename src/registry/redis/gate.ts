@@ -24,7 +24,7 @@ const LOG = logger("redis");
 /** Why Redis is not asked, in words that anybody may read; the log has the particulars. */
 const TROUBLES = {
   late: "Redis does not answer in time",
-  refused: "Redis refuses what it is asked",
+  refused: "Redis refuses commands",
   lost: "Redis cannot be reached",
 } as const;
 
@@ -108,7 +108,7 @@ export class Gate {
 
   /** One line when it begins, and one whenever the reason becomes another. */
   #report(reason: string, isNews: boolean): void {
-    if (isNews) LOG.warn("Redis is not available, decisions are made alone", { reason });
+    if (isNews) LOG.warn("Redis is not available, deciding alone", { reason });
     else if (reason !== this.#reason) LOG.warn("Redis is not available yet", { reason });
     this.#reason = reason;
   }

@@ -100,7 +100,7 @@ export class RedisLink implements AsyncDisposable {
     try {
       const now = await this.#options.locate(this.#end.signal);
       if (now.host === host && now.port === port) return;
-      connection.close(new Error("The server is not the one to write to any more"));
+      connection.close(new Error("The server is no longer the one to write to"));
     } catch {
       // Who cannot be asked has not said that it is wrong.
     }

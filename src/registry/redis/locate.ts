@@ -79,7 +79,7 @@ class Inquiry {
         problem = error;
       }
     }
-    throw new Error("Cannot find the Redis server to write to: nobody who was asked knows it", {
+    throw new Error("Cannot find the Redis server to write to: none of those asked knows it", {
       cause: problem,
     });
   };

@@ -303,7 +303,7 @@ function wholeTtl(operation: StreamOperation): StreamOperation {
 }
 
 function strange(reply: Reply): ProxyError {
-  return new ProxyError("registry_unavailable", "Cannot understand the answer of Redis", {
+  return new ProxyError("registry_unavailable", "Cannot understand Redis's answer", {
     cause: new Error(JSON.stringify(reply)?.slice(0, 200)),
   });
 }

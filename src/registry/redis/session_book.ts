@@ -62,7 +62,7 @@ export class SessionBook {
     const hasRoom = answer?.value !== false && this.#own.put(session, ttl, now());
     if (!hasRoom) {
       const limit = this.#options.maxSessions;
-      throw new ProxyError("overloaded", `Cannot serve another session: current value is ${limit}`);
+      throw new ProxyError("overloaded", `Cannot serve another session: the limit is ${limit}`);
     }
     const { user } = session;
     if (this.#lookups.has(user)) this.#changed.add(user);
@@ -182,5 +182,5 @@ function* batches(users: readonly string[]): Generator<readonly string[]> {
 }
 
 function cannotTell(): ProxyError {
-  return new ProxyError("registry_unavailable", "Cannot tell at the moment where this session is");
+  return new ProxyError("registry_unavailable", "Cannot tell where this session is at the moment");
 }

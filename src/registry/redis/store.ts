@@ -388,7 +388,7 @@ export class RedisStore implements Store {
   }
 
   #full(wish: string, limit: "maxOrigins" | "maxStreams"): ProxyError {
-    const message = `Cannot ${wish}: current value is ${this.#options[limit]}`;
+    const message = `Cannot ${wish}: the limit is ${this.#options[limit]}`;
     return new ProxyError("overloaded", message);
   }
 }

@@ -359,7 +359,7 @@ export class MediaSession {
 }
 
 function draining(): ProxyError {
-  return new ProxyError("draining", "Server is about to end");
+  return new ProxyError("draining", "Server is shutting down");
 }
 
 /** A stream that runs where it is not given out like this; the page knows it by the reason. */

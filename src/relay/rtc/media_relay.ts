@@ -233,7 +233,7 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
   }
 
   #requireTaking(): void {
-    if (this.#isDraining) throw new ProxyError("draining", "Server is about to end");
+    if (this.#isDraining) throw new ProxyError("draining", "Server is shutting down");
   }
 
   /** @param how `isWanted`: its client has asked already; `before`: what it was before a restart */
@@ -243,7 +243,7 @@ export class RtcMediaRelay implements RtcMedia, RelaySessions, AsyncDisposable {
     const session = this.#sessions.get(user) ?? this.#add(rtc, place.handOn());
     // A client can bring this about, since SRS lets it choose both halves of the name.
     if (session.isEnding || session.rtc.password !== password) {
-      throw new ProxyError("bad_request", "Cannot use these ICE credentials: they are taken");
+      throw new ProxyError("bad_request", "Cannot use these ICE credentials: they are in use");
     }
     const { isWanted, before } = how;
     const isCounted = session.place.client !== undefined;

@@ -44,7 +44,7 @@ export class OpenSessions {
     const { media, rtcSessions, metrics } = this.#ports;
     const other = await rtcSessions.session(session.user).catch(() => undefined);
     if (other !== undefined && other.password !== session.password) {
-      throw new ProxyError("bad_request", "Cannot use these ICE credentials: they are taken");
+      throw new ProxyError("bad_request", "Cannot use these ICE credentials: they are in use");
     }
     await media.open(session, place, before);
     try {

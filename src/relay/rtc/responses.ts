@@ -31,7 +31,7 @@ export function refuseWith(error: ProxyError): Response {
 
 /** Tells a client that a method is not for this address. */
 export function refuseMethod(allow: string): Response {
-  return refuse(405, `Cannot be asked other than by ${allow}`, { allow });
+  return refuse(405, `Cannot use this method: allowed are ${allow}`, { allow });
 }
 
 /** Answers OPTIONS. */

@@ -110,7 +110,7 @@ export class Signaling implements AsyncDisposable {
   async #takeOffer(request: RtcRequest, endpoint: RtcEndpoint): Promise<Response> {
     const { web, hold } = request;
     const isSdp = isBare(endpoint.kind);
-    if (this.#ports.isDraining()) throw new ProxyError("draining", "Server is about to end");
+    if (this.#ports.isDraining()) throw new ProxyError("draining", "Server is shutting down");
     const { length: limit } = SDP_BOUNDS;
     const deadline = this.#ports.timeouts.head;
     const body = await hold.readBody(web, { limit, deadline });

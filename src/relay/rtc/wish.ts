@@ -59,7 +59,7 @@ export function utf8Of(bytes: Uint8Array): string {
   try {
     return UTF8.decode(bytes);
   } catch {
-    throw new ProtocolError("Cannot read the body: it is no UTF-8");
+    throw new ProtocolError("Cannot read the body: it is not UTF-8");
   }
 }
 

@@ -185,7 +185,7 @@ export class ClientSession {
     said: readonly Said[],
     wish: StreamCommand,
   ): Promise<StreamCommand | undefined> {
-    if (this.#ports.isDraining()) throw new ProxyError("draining", "Server is about to end");
+    if (this.#ports.isDraining()) throw new ProxyError("draining", "Server is shutting down");
     const key = keyOf(conversation, wish);
     using session = new StreamSession(this.#ports, this.#client, key, wish);
     this.#streamSession = session.id;

@@ -31,9 +31,9 @@ const TICK = 50;
 const FAILURES: Readonly<Record<string, readonly [code: ErrorCode, message: string]>> = {
   origin_timeout: ["origin_timeout", "Cannot find an origin that answers in time"],
   unanswered: ["origin_timeout", "Origin leaves this handshake unanswered"],
-  unconfirmed: ["registry_unavailable", "Cannot hold the stream in time"],
+  unconfirmed: ["registry_unavailable", "Cannot confirm the stream in time"],
   origin_closed: ["origin_gone", "Origin has hung up at once"],
-  client_restarted: ["client_gone", "Caller has begun anew"],
+  client_restarted: ["client_gone", "Caller has started over"],
   overloaded: ["overloaded", "Cannot open another socket now"],
 };
 
@@ -329,7 +329,7 @@ export class SrtRelay implements RelaySessions, AsyncDisposable {
     this.#end(session);
     const { id, intent, isOpen } = session;
     if (!isOpen) {
-      const [code, message] = FAILURES[reason] ?? ["draining", "Proxy is about to end"];
+      const [code, message] = FAILURES[reason] ?? ["draining", "Proxy is shutting down"];
       return this.#logRefusal(session, new ProxyError(code, message));
     }
     this.#options.sessions.closed({ session: id, reason, bytesIn, bytesOut });
