@@ -1,4 +1,4 @@
-// The addresses that one client may have, by which every limit for each address counts.
+// The group of addresses that one client may have, which all limits for each address count by.
 
 import { formatIp, parseIp, unmapIp } from "./ip_address.ts";
 

@@ -1,5 +1,5 @@
 // Ranges of IP addresses: lists that an operator allows, and the special ranges of the IANA
-// registries (RFC 6890). It tells what an address is, never what may be done with it.
+// registries (RFC 6890). Says what an address is, not what may be done with it.
 
 import { ProxyError } from "./errors.ts";
 import { parseIp, startsWith, unmapIp } from "./ip_address.ts";

@@ -1,5 +1,5 @@
-// Time as an argument: what is the time, and call back later. Whatever has deadlines or does
-// something from time to time is handed a clock, so that a test can hand it one that it moves.
+// Time as an argument: what time is it, and call back later. Whatever has deadlines or does
+// something periodically is given a clock, so that a test can pass one that it controls.
 
 /** A clock that never goes backwards. Times are milliseconds from any start. */
 export interface Clock {

@@ -1,5 +1,5 @@
 // What the registry shows of itself to people and machines, and how origins get into it: the
-// interface between the registry and the API. Plain data only. Nothing here is for a media path.
+// interface between the registry and the API. Plain data only. Not for the media path.
 
 import type { Origin, Protocol } from "./origin.ts";
 

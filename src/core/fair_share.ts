@@ -1,5 +1,5 @@
-// Shares something that there is only so much of among those who ask for it, so that one who wants all
-// of it never gets so much that another gets nothing. Knows not what is shared.
+// Divides a limited resource among those who ask for it, so that nobody ever gets so much that
+// another gets nothing. Does not know what is divided.
 
 /**
  * Units of one kind. Whoever asks may hold at most as much as is left for others then: the first that

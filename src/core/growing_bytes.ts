@@ -1,5 +1,5 @@
-// Bytes that come in pieces, kept in one. Memory is taken as they come, whatever was announced, and many
-// small pieces take no more than a few large ones.
+// Bytes that arrive in pieces, kept as one. Memory is taken as they arrive, whatever was announced,
+// and many small pieces take no more than a few large ones.
 
 import type { Memory } from "./memory.ts";
 

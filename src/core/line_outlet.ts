@@ -1,5 +1,5 @@
-// Lines on their way into a stream whose reader may stop: they wait in a buffer of bounded size, and
-// nobody waits for them. What does not fit is lost and counted. Knows no log and no process.
+// Lines on their way into a stream whose reader may stop: they wait in a bounded buffer, and nobody
+// waits for them. What does not fit is dropped and counted. Knows no log and no process.
 
 /** Bytes that are written at once, at most, unless one line has more. */
 const BATCH = 65_536;

@@ -1,6 +1,6 @@
-// What is logged and where it goes. The rest of the program only asks for a logger and gives it a constant
-// text and fields. What may be logged (never tokens, SDP or passwords) is up to the caller. One
-// configuration per process, since LogTape has one.
+// What is logged and where it goes. The rest of the program just gets a logger and gives it a
+// constant text and fields. What may be logged (never tokens, SDP or passwords) is up to the
+// caller. One configuration per process, since LogTape has one.
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import {

@@ -1,5 +1,5 @@
-// Texts without what stands at their ends. Each character is looked at once: an expression such as `/ +$/`
-// looks at each run of them again from each of its characters, and a stranger may send a long one.
+// Trims the ends of texts. Each character is looked at once: an expression such as `/ +$/` scans
+// each run of them again from each of its characters, and a stranger may send a long one.
 
 /** The text without those characters at its end. @param characters each one UTF-16 unit */
 export function trimEndOf(text: string, characters: string): string {

@@ -1,5 +1,5 @@
-// Addresses under which clients are told to send media, as people and SRS write them: an IP address
-// or a name, with a port or without. Knows no DNS.
+// Addresses to which clients are told to send media, as people and SRS write them: an IP address or
+// a name, with or without a port. Knows no DNS.
 
 import { ProxyError } from "./errors.ts";
 import { normalizeIp } from "./endpoint.ts";

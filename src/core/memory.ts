@@ -1,5 +1,5 @@
-// Memory that is counted where it is allocated, so that what a peer makes the program keep has a bound.
-// Counts bytes and allocates none.
+// Memory that is counted where it is allocated, so that what a peer can make the program keep is
+// bounded. Counts bytes and allocates none.
 
 import { ProtocolError } from "./errors.ts";
 

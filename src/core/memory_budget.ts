@@ -1,6 +1,6 @@
-// The memory that clients may make the proxy keep before it knows what they want: each connection, each
-// address and all together. Whatever is taken is counted to the byte and given back to the byte. Knows no
-// socket and no protocol.
+// The memory that clients may make the proxy keep before it knows what they want: for each
+// connection, each address and all together. Taken and given back to the byte. Knows no socket and
+// no protocol.
 
 import { ProtocolError, ProxyError } from "./errors.ts";
 import type { Memory } from "./memory.ts";

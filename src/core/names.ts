@@ -1,5 +1,6 @@
-// What a name may hold that comes from outside and is kept, compared and shown: of a stream, of an origin.
-// The same in every protocol, since a name that came in by one goes out by the others and into Redis.
+// What names from outside, of a stream or an origin, may contain if they are kept, compared and
+// shown. The same in every protocol, since a name that comes in by one goes out by the others and
+// into Redis.
 
 import { ProxyError } from "./errors.ts";
 import { shown } from "./visible_text.ts";

@@ -1,5 +1,5 @@
-// Where an origin puts the files of a stream, in the words of SRS: `[app]/[stream]-[seq].ts`. Reads a
-// stream's names out of a path, as text: names come out percent-encoded as they were. Knows no
+// Where an origin puts the files of a stream, as SRS writes it: `[app]/[stream]-[seq].ts`. Extracts
+// a stream's names from a path, as text: names come out percent-encoded as they were. Knows no
 // requests. SRS's conf/full.conf has the variables, at hls_m3u8_file, hls_ts_file and dvr_path.
 
 import { ProxyError } from "./errors.ts";

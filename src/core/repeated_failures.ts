@@ -1,6 +1,6 @@
-// Which failures are news: a kind that comes again and again fills no log. The first of a kind is logged
-// as it is, those that follow are counted, and the count is told from time to time. Knows no clock: whoever
-// owns it asks for the counts.
+// Which failures are news: one that is repeated does not fill the log. The first of a kind is
+// logged as it is, those that follow are counted, and the count is reported periodically. Knows no
+// clock: its owner asks for the counts.
 
 import type { LogRecord } from "@logtape/logtape";
 

@@ -1,6 +1,6 @@
 // Which stream a request is about, by the rules with which SRS itself tells streams apart: one
-// stream has one key, whatever the protocol and however the client spells it. Knows no sockets
-// and no registry. The query never becomes part of a key; it belongs to the origin's hooks.
+// stream has one key, whatever the protocol and however the client spells it. Knows no sockets and
+// no registry. The query never becomes part of a key; it is for the origin's hooks.
 
 import { ProxyError } from "./errors.ts";
 import { normalizeIp } from "./endpoint.ts";

@@ -1,5 +1,5 @@
-// Finds an origin that answers for one request of a client: one origin after the other, some addresses
-// of each, a handful of dials in all, until the request has no more time. The same for every protocol;
+// Finds an origin that answers for one client request: one origin after the other, some addresses
+// of each, a few dials in total, until the request runs out of time. The same for every protocol;
 // what a dial is and what it opens is the protocol's own business.
 
 import { ProxyError } from "./errors.ts";

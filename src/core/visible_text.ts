@@ -1,5 +1,5 @@
-// Characters that cannot be seen, or change how others are seen, and how texts that may hold them are shown
-// to people. Knows nothing of what the texts mean.
+// Characters that are invisible, or change how others are displayed, and how to show texts that may
+// contain them. Knows nothing of what the texts mean.
 
 /** Control characters, format characters such as those that turn text around, other line ends. */
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
