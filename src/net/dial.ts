@@ -1,4 +1,4 @@
-// Opening a TCP connection within a time. Knows no protocol.
+// Opens a TCP connection within a time limit. Knows no protocol.
 
 import { ProxyError } from "../core/errors.ts";
 import { isOutOfResources } from "./close_errors.ts";

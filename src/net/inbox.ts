@@ -1,5 +1,5 @@
-// Bytes that have been read from a connection and not yet been dealt with. One buffer, reused, and counted
-// as long as somebody says where.
+// Bytes that have been read from a connection but not yet handled. One buffer, reused, and charged
+// to a memory budget for as long as one is given.
 
 import type { Memory } from "../core/memory.ts";
 import type { TcpConnection } from "./tcp_connection.ts";

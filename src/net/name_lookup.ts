@@ -1,4 +1,4 @@
-// Host names as addresses, looked up as the system does it and remembered for a while. Knows not
+// Resolves host names as the system does and remembers the addresses for a while. Does not know
 // what the addresses are for.
 
 import { lookup } from "node:dns/promises";

@@ -1,6 +1,6 @@
-// Gives memory back to the system when a rush of clients is over (malloc_trim(3), mallinfo(3)). The
-// allocator of the C library, which the runtime lives on, keeps whatever lies below something that is
-// still in use; so a process of 130 MB stays one of 280 MB for good. Knows nothing of clients.
+// Gives memory back to the system after a rush of clients (malloc_trim(3), mallinfo(3)). The C
+// library's allocator, which the runtime uses, keeps whatever lies below something that is still in
+// use; so a process of 130 MB stays at 280 MB for good. Knows nothing of clients.
 
 import { logger } from "../core/log.ts";
 

@@ -1,5 +1,5 @@
-// Keeps track of promises that nobody awaits by name, so that none is lost and shutdown can wait
-// for all of them.
+// Keeps track of promises that nobody awaits individually, so that none is lost and shutdown can
+// wait for all of them.
 
 /** A set of running tasks. */
 export class TaskGroup {

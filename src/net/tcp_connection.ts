@@ -1,4 +1,4 @@
-// One TCP connection: reading, whole writes, orderly ending. Errors that only mean "it is over"
+// One TCP connection: reads, complete writes, clean closing. Errors that only mean "it is over"
 // become the end of the stream. Knows no protocol.
 
 import type { Address } from "../core/origin.ts";

@@ -1,4 +1,5 @@
-// A listening TCP port with bounds on its connections, in all and for each address. Knows no protocol.
+// A listening TCP port with limits on its connections, in total and for each address. Knows no
+// protocol.
 
 import { AddressCounts } from "../core/address_group.ts";
 import { type ListenAddress, normalizeIp } from "../core/endpoint.ts";

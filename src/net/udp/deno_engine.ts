@@ -1,6 +1,6 @@
 // The UDP engine where libc cannot be used: Deno's own datagram sockets. Slower, with the kernel's
-// default buffers and without word of ICMP refusals, but everywhere. Every socket has a loop that
-// takes one datagram after the other, so that a slow one holds up nothing but itself.
+// default buffers and without notice of ICMP refusals, but available everywhere. Every socket has a
+// loop that takes one datagram after the other, so that a slow one delays only itself.
 
 import { ProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/origin.ts";

@@ -1,6 +1,6 @@
-// What a relay of datagrams and a UDP engine are to each other: one front socket towards all
-// clients, one connected socket ("link") per session towards its origin. The engine moves batches
-// and knows no protocol; the relay decides on each datagram and owns no socket.
+// The interface between a relay of datagrams and a UDP engine: one front socket for all clients,
+// one connected socket ("link") to the origin for each session. The engine moves batches and knows
+// no protocol; the relay decides on each datagram and owns no socket.
 
 import type { Address } from "../../core/origin.ts";
 

@@ -1,5 +1,6 @@
-// The inside of a UDP relay's Worker: opens the engine, runs the relay on it, takes commands from the
-// main thread and sends it reports and figures. A relay's worker module calls `serveUdpThread` once.
+// The inside of a UDP relay's Worker: opens the engine, runs the relay on it, takes commands from
+// the main thread and sends it reports and figures. A relay's worker module calls `serveUdpThread`
+// once.
 
 import { toProxyError } from "../../core/errors.ts";
 import { openEngine } from "./engine.ts";
