@@ -1,4 +1,4 @@
-// A client's connection over all of its requests: what it has sent and has not been dealt with, and
+// A client's connection over all of its requests: what it has sent that has not been handled, and
 // whether it is still there while it waits for an answer.
 
 import { Inbox } from "../net/inbox.ts";

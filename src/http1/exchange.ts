@@ -1,5 +1,5 @@
-// One request on a connection and the means to answer it: whole, from a web Response, or by a relay
-// that writes the connection itself. RFC 9112.
+// One request on a connection and the means to answer it: as a whole, from a web Response, or by a
+// relay that writes to the connection itself. RFC 9112.
 
 import type { ProxyError } from "../core/errors.ts";
 import { encodeHead, type Field } from "../protocol/http/head.ts";

@@ -1,5 +1,5 @@
-// Finds an origin for a request and asks it: the one forwarder for everything HTTP that goes to an
-// origin. What becomes of the body is the caller's business.
+// Finds an origin for a request and sends it: the one forwarder for all HTTP that goes to origins.
+// What happens to the body is the caller's business.
 
 import { ProxyError } from "../core/errors.ts";
 import type { Origin } from "../core/origin.ts";

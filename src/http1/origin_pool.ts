@@ -1,5 +1,5 @@
-// Connections to origins over HTTP/1.1: new ones, and kept ones that wait for the next request.
-// Knows no streams and no clients.
+// HTTP/1.1 connections to origins: new ones, and idle ones kept for the next request. Knows no
+// streams and no clients.
 
 import { ProtocolError, ProxyError } from "../core/errors.ts";
 import { formatAddress } from "../core/endpoint.ts";

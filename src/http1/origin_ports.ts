@@ -1,4 +1,4 @@
-// What it takes to ask origins over HTTP, whichever relay does it.
+// What is needed to send requests to origins over HTTP, whichever relay does it.
 
 import type { OriginPorts } from "../core/try_origins.ts";
 

@@ -1,6 +1,6 @@
-// A request as an origin gets it: the client's own, but for its framing, the proxy's mark, and what
-// only the proxy can know, which is who the client is. RFC 9110 section 7.6, RFC 7239's ancestors
-// X-Forwarded-*.
+// A request as an origin gets it: the client's own, except for its framing, the proxy's mark, and
+// what only the proxy can know, which is who the client is. RFC 9110 section 7.6, RFC 7239's
+// predecessors X-Forwarded-*.
 
 import { type Cidr, cidrContains } from "../core/cidr.ts";
 import { trustedWay } from "../core/client_address.ts";

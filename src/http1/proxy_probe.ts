@@ -1,4 +1,5 @@
-// Finds out whether a proxy like this one answers at an address, by what it says of itself over HTTP.
+// Finds out whether a proxy like this one answers at an address, by how it identifies itself over
+// HTTP.
 
 import { formatAddress } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";

@@ -1,4 +1,4 @@
-// Reads the body of an origin's response whole, within bounds of length and time.
+// Reads the whole body of an origin's response, within limits of length and time.
 
 import { ProtocolError, ProxyError } from "../core/errors.ts";
 import { GrowingBytes } from "../core/growing_bytes.ts";

@@ -1,5 +1,5 @@
-// An HTTP port for handlers that take web requests, with small bodies both ways: like Deno.serve, but
-// no client can hold a connection for nothing, and one that leaves is noticed although it has sent a
+// An HTTP port for handlers of web requests, with small bodies both ways: like Deno.serve, but no
+// client can hold a connection for nothing, and one that leaves is noticed even if it has sent a
 // body. Knows no routes. RFC 9112.
 
 import type { ListenAddress } from "../core/endpoint.ts";
