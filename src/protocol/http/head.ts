@@ -1,6 +1,6 @@
-// Heads of HTTP/1.1 messages: finding, taking apart, writing. Strict on purpose: whatever two
-// parsers could read in two ways is refused, since the other parser is an origin. Follows RFC 9112
-// sections 2–6 and RFC 9110 section 5.
+// Heads of HTTP/1.1 messages: finding, parsing, writing. Deliberately strict: whatever two parsers
+// could read differently is refused, since the other parser is an origin. Follows RFC 9112 sections
+// 2–6 and RFC 9110 section 5.
 
 import { ProtocolError } from "../../core/errors.ts";
 import { trimOf } from "../../core/margins.ts";

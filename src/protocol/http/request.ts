@@ -1,5 +1,5 @@
-// Requests: the first line, and all that makes one acceptable. RFC 9112 sections 3 and 6,
-// RFC 9110 section 7.2.
+// Requests: the first line, and what makes a request acceptable. RFC 9112 sections 3 and 6, RFC
+// 9110 section 7.2.
 
 import { ProtocolError } from "../../core/errors.ts";
 import { announcedLength, type Fields, type Head, type HttpVersion, wantsToStay } from "./head.ts";

@@ -1,4 +1,4 @@
-// Candidates of ICE as they stand in session descriptions: `a=candidate:…`, RFC 8839 section 5.1.
+// ICE candidates as they appear in session descriptions: `a=candidate:…`, RFC 8839 section 5.1.
 
 import type { SdpLine } from "./sdp.ts";
 

@@ -1,5 +1,5 @@
-// Session descriptions as lines: taken apart at their m= lines and put together again without losing
-// a byte. Knows the shape of a line and of the attributes that ICE needs; what they mean is read
+// Session descriptions as lines: split at their m= lines and put together again without losing a
+// byte. Knows the form of a line and of the attributes that ICE needs; their meaning is read
 // elsewhere. Follows RFC 8866, and RFC 8840 for fragments.
 
 import { ProtocolError } from "../../core/errors.ts";

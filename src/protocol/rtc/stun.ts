@@ -1,5 +1,5 @@
 // STUN Binding requests as ICE sends them (RFC 8489 sections 5 and 14; RFC 8445 section 7.2.2): who
-// asks, and whether the password was known. Everything else of STUN passes through unread.
+// asks, and whether the sender knew the password. All other STUN passes through unread.
 
 import { ByteReader } from "../../core/byte_reader.ts";
 import { ProtocolError } from "../../core/errors.ts";

@@ -1,6 +1,6 @@
 // AMF0 values to and from bytes, as far as RTMP commands need them. Depth, count and length are
-// bounded; what is not understood is a ProtocolError. Taken as the world writes it, and SRS reads it:
-// keys may be empty, and an object may end with its message. "Action Message Format -- AMF 0".
+// bounded; unsupported types are a ProtocolError. As lenient as the field and SRS: keys may be
+// empty, and an object may end with its message. "Action Message Format -- AMF 0".
 
 import type { ByteReader } from "../../core/byte_reader.ts";
 import type { ByteWriter } from "../../core/byte_writer.ts";

@@ -1,6 +1,6 @@
-// Walks an RTMP chunk stream and says where headers, payloads and messages begin and end. It
-// holds the header state of every chunk stream and nothing of any payload; how much of that a peer
-// can make it hold is bounded. Follows "Adobe RTMP Specification 1.0", sections 5.3 and 5.4.
+// Follows an RTMP chunk stream and says where headers, payloads and messages begin and end. It
+// holds the header state of every chunk stream and none of the payload; how much state a peer can
+// make it hold is bounded. Follows "Adobe RTMP Specification 1.0", sections 5.3 and 5.4.
 
 import { ProtocolError } from "../../core/errors.ts";
 import { Allowance, type Memory } from "../../core/memory.ts";

@@ -1,7 +1,7 @@
-// The proxy's side of the talk with a client from connect up to publish or play. It answers what
-// has to be answered before the origin is known and keeps what the origin has to hear. Knows no
-// origin and no socket. "Adobe RTMP Specification 1.0", section 7.2; FMLE's releaseStream and
-// FCPublish as SRS takes them.
+// The proxy's side of the conversation with a client from connect up to publish or play. It answers
+// what has to be answered before the origin is known and keeps what the origin has to be told.
+// Knows no origin and no socket. "Adobe RTMP Specification 1.0", section 7.2; FMLE's releaseStream
+// and FCPublish as SRS takes them.
 
 import { ByteReader } from "../../core/byte_reader.ts";
 import { ProtocolError } from "../../core/errors.ts";

@@ -1,5 +1,5 @@
-// The RTMP handshake of both sides: the simple one, "Adobe RTMP Specification 1.0", 5.2, and to
-// clients that sign their block an answer that is signed too.
+// The RTMP handshake of both sides: the simple one, "Adobe RTMP Specification 1.0", 5.2, and a
+// signed answer to clients that sign their block.
 
 import { ProtocolError } from "../../core/errors.ts";
 import { findDigest, type Hmac, signServerBlock, signServerEcho } from "./digest_handshake.ts";

@@ -1,5 +1,5 @@
-// Puts chunks together to whole messages while two peers still talk about what to do. What it keeps is
-// taken from a given memory as it comes. "Adobe RTMP Specification 1.0", section 5.3.
+// Assembles chunks into whole messages while two peers are still negotiating. What it keeps is
+// charged to a given memory as it arrives. "Adobe RTMP Specification 1.0", section 5.3.
 
 import { ProtocolError } from "../../core/errors.ts";
 import type { Memory } from "../../core/memory.ts";

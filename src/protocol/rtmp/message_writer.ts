@@ -1,6 +1,7 @@
-// What the proxy says by itself to a peer: whole messages, each in one chunk. Simple peers take no
+// The proxy's own messages to a peer, each whole and in one chunk. Simple peers do not accept a
 // message of several chunks before they have been told a chunk size, so one that would not fit is
-// preceded by a chunk size that it does fit. "Adobe RTMP Specification 1.0", sections 5.3 and 5.4.
+// preceded by a chunk size into which it does. "Adobe RTMP Specification 1.0", sections 5.3 and
+// 5.4.
 
 import { ByteWriter } from "../../core/byte_writer.ts";
 import { DEFAULT_CHUNK_SIZE } from "./chunk_scanner.ts";

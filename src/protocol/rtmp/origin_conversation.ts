@@ -1,7 +1,7 @@
-// The proxy's side of the talk with an origin: it says all that the client said, and finds out
-// whether the origin takes the stream. The origin's answers to what the proxy has answered
-// already are swallowed, all else goes to the client. Knows no socket and no time.
-// "Adobe RTMP Specification 1.0", section 7.2.
+// The proxy's side of the conversation with an origin: it repeats everything the client said, and
+// finds out whether the origin takes the stream. The origin's answers to what the proxy has already
+// answered are swallowed, all else goes to the client. Knows no socket and no time. "Adobe RTMP
+// Specification 1.0", section 7.2.
 
 import { Allowance } from "../../core/memory.ts";
 import { ChunkScanner, type ChunkStream, type ChunkVisitor, Shared } from "./chunk_scanner.ts";

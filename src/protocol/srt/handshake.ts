@@ -1,6 +1,6 @@
 // SRT handshakes (draft-sharabayko-srt-01 sections 3.2.1 and 4.3): read as far as a proxy must, and
-// otherwise repeated byte for byte with a few fields changed, so that key material, latency, groups,
-// filters and whatever comes later reach the other side as they are.
+// otherwise repeated byte for byte with a few fields changed, so that key material, latency,
+// groups, filters and future extensions reach the other side unchanged.
 
 import { ByteReader } from "../../core/byte_reader.ts";
 import { ProtocolError } from "../../core/errors.ts";
