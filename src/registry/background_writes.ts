@@ -1,5 +1,5 @@
-// Writes to the store that nobody waits for: made in order, counted when they fail, and waited for
-// at the end. Knows nothing of what is written.
+// Writes to the store that nobody waits for: made in order, counted when they fail, and awaited at
+// the end. Knows nothing of what is written.
 
 import type { Metrics } from "../core/ports.ts";
 import type { Answer } from "./store.ts";

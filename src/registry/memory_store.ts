@@ -1,5 +1,5 @@
-// The store of a proxy that works alone: bounded maps. No timer is in here; what has expired is not
-// seen any more and goes with the next sweep. No method waits, so each is atomic.
+// The store of a proxy that works alone: bounded maps. There is no timer here; expired records are
+// no longer visible and are removed by the next sweep. No method waits, so each is atomic.
 
 import { ProxyError } from "../core/errors.ts";
 import type { PageRequest } from "../core/directory.ts";

@@ -1,5 +1,6 @@
-// Origins that are known by host names, as the relays need them: with addresses. Names are looked up when
-// an origin is used, since what is behind them may move. How, and what an answer may be, is given.
+// Gives origins that are known by host names their addresses, as the relays need them. Names are
+// looked up when an origin is used, since what is behind them may move. How to look up, and which
+// answers are acceptable, is passed in.
 
 import { normalizeIp } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";

@@ -1,5 +1,5 @@
-// How origins are: who is set aside, who is probed, who is down, who has restarted or expired, and
-// what that means for the sessions of this process. Knows no mapping; what becomes of streams
+// The state of origins: who is set aside, who is probed, who is down, who has restarted or expired,
+// and what that means for the sessions of this process. Knows no mapping; what happens to streams
 // follows from their sessions.
 
 import type { Clock } from "../core/clock.ts";

@@ -1,6 +1,6 @@
-// Notices how the set of origins changes, whoever took the heartbeat: one log line for each that
-// joins, restarts or expires, and one for an address that several announce. As large as the store's own
-// list of origins.
+// Notices changes in the set of origins, whichever proxy took the heartbeat: one log line for each
+// origin that joins, restarts or expires, and one for an address that several announce. No larger
+// than the store's own list of origins.
 
 import { formatAddress } from "../core/endpoint.ts";
 import { logger } from "../core/log.ts";

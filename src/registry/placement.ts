@@ -1,6 +1,6 @@
-// Leads a request to the origin of its stream: stays with the owner, claims, picks, moves. The
-// order in which things happen is here; records live in a store, choices are the picker's. What is
-// live stays where it is, whatever this process thinks of the origin.
+// Sends a request to the origin of its stream: stays with the owner, claims, chooses, moves. The
+// order of these steps is here; records are in a store, choices are the picker's. What is live
+// stays where it is, whatever this process thinks of the origin.
 
 import { ProxyError } from "../core/errors.ts";
 import { logger } from "../core/log.ts";

@@ -1,6 +1,6 @@
-// Finds out whether an origin that was suspected is really gone, by probes of our own: clients
-// prove nothing against an origin. One prober for each origin, however many clients ask. Knows
-// neither sockets nor streams; how a probe is made and what follows from it are given.
+// Finds out whether a suspected origin is really gone, by probes of our own: clients prove nothing
+// against an origin. One prober for each origin, however many clients ask. Knows neither sockets
+// nor streams; how to probe and what follows from it is passed in.
 
 import type { Clock } from "../core/clock.ts";
 import type { Origin } from "../core/origin.ts";

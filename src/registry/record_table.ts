@@ -1,6 +1,6 @@
 // Origins and the mapping of streams to them as one process sees them: bounded maps with an expiry
-// for each entry, and how many streams each origin has. No rule of who may map what is in here, no
-// timer and no clock: time is an argument, in milliseconds of any clock that never goes backwards.
+// for each entry, and how many streams each origin has. No rules about who may map what, no timer
+// and no clock: time is an argument, in milliseconds of any clock that never goes backwards.
 
 import type { PageRequest } from "../core/directory.ts";
 import { ProxyError } from "../core/errors.ts";

@@ -1,4 +1,4 @@
-// Why the registry names no origin.
+// The errors for requests that get no origin.
 
 import { ProxyError } from "../core/errors.ts";
 import type { StreamRequest } from "../core/ports.ts";

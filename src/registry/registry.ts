@@ -1,6 +1,6 @@
 // The registry of one process: finds the origin of a stream and keeps it the owner while the stream
-// is used. Puts its parts together: placement, bookkeeping of sessions, leases, what is known of
-// the health of origins. Knows no protocol, no socket and no HTTP.
+// is used. Combines its parts: placement, bookkeeping of sessions, leases, the health of origins.
+// Knows no protocol, no socket and no HTTP.
 
 import { type Clock, systemClock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";

@@ -1,6 +1,6 @@
-// Where the registry keeps its records: what a store must do, and nothing of how. Every record is
-// plain JSON with a time to live. Clocks belong to the store, so that several proxies on one store
-// agree on what has expired; callers only ever name durations, in milliseconds.
+// Where the registry keeps its records: what a store must do, and nothing about how. Every record
+// is plain JSON with a time to live. The clock is the store's, so that several proxies on one store
+// agree on what has expired; callers only ever give durations, in milliseconds.
 
 import type { PageRequest } from "../core/directory.ts";
 import type { ProxyPlace } from "../core/fleet.ts";

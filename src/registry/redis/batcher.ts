@@ -1,5 +1,5 @@
-// Collects the questions to Redis that arise at one moment and asks them together, in their order:
-// a burst of new streams costs a few calls instead of one for each. Knows no question.
+// Collects the calls to Redis that arise at one moment and sends them together, in their order: a
+// burst of new streams costs a few calls instead of one for each. Does not know what they ask.
 
 import type { RedisCalls } from "./calls.ts";
 

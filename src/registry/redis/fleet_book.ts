@@ -1,5 +1,5 @@
-// Where the other proxies of the fleet listen, as they say it in Redis from time to time. Decides
-// nothing; what follows from it is the business of whoever asks.
+// Where the other proxies of the fleet listen, as they announce it in Redis periodically. Decides
+// nothing; what follows from it is the caller's business.
 
 import type { ProxyPlace } from "../../core/fleet.ts";
 import type { Fleet } from "../store.ts";

@@ -1,5 +1,5 @@
-// Keeps this process's copy of what is in Redis up to date: by the messages about every change, by
-// Redis's answers to our own wishes, and by reading everything when messages may have been lost.
+// Keeps this process's copy of Redis up to date: by the messages about every change, by Redis's
+// answers to our own operations, and by reading everything when messages may have been lost.
 // Versions decide what is newer, since answers and messages come over different connections.
 
 import type { Origin } from "../../core/origin.ts";

@@ -1,6 +1,6 @@
 // Whether Redis is asked at all. One call that fails or takes too long is enough to stop asking:
-// everybody after it decides alone at once, and Redis is asked again when it has shown that it is
-// well. So no request waits for it twice, and a sick Redis is not given more to do.
+// from then on everybody decides alone at once, until Redis has proved healthy again. So no request
+// waits for it twice, and a sick Redis is not given more to do.
 
 import { ErrorReply } from "@redis/client";
 import type { Clock } from "../../core/clock.ts";

@@ -1,6 +1,5 @@
-// The names of everything that is kept in Redis. All of them carry one hash tag, so that in a
-// cluster they lie on one node and a script may touch several (Redis cluster specification, "Hash
-// tags").
+// The names of all keys in Redis. They share one hash tag, so that in a cluster they are on one
+// node and a script may touch several (Redis cluster specification, "Hash tags").
 
 const TAG = "{srs-proxy}";
 

@@ -1,5 +1,5 @@
-// Keeps one connection to whatever Redis server is the right one now, and when it is lost makes
-// another, for as long as the process lives. Knows neither keys nor what is done over it.
+// Keeps one connection to whichever Redis server is currently the right one, and makes another when
+// it is lost, for as long as the process lives. Knows neither keys nor what is done over it.
 
 import type { Clock } from "../../core/clock.ts";
 import type { RedisAddress, RedisCalls } from "./calls.ts";

@@ -1,6 +1,6 @@
-// Where the one Redis server is that takes our writes now: a fixed one, the master that Sentinels
-// name, or the node of a cluster that has our hash tag. Asked before every connection, so that
-// there is one way to follow any failover.
+// Where to find the one Redis server that currently takes our writes: a fixed one, the master that
+// Sentinels name, or the node of a cluster that has our hash tag. Asked before every connection, so
+// that there is one way to follow any failover.
 
 import type { RedisAddress, RedisCalls, Reply } from "./calls.ts";
 import { type RedisAccess, RedisConnection } from "./connection.ts";

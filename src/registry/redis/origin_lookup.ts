@@ -1,5 +1,5 @@
-// Looks up single origins of which the copy does not know yet: a mapping may be known a moment
-// earlier than its origin. Those that Redis does not know either are not asked for again at once.
+// Looks up single origins that the copy does not have yet: a mapping may become known a moment
+// before its origin. Those that Redis does not know either are not asked for again at once.
 
 import { ExpiringMap } from "../../core/expiring_map.ts";
 import type { Origin } from "../../core/origin.ts";

@@ -1,5 +1,5 @@
-// What can be asked of Redis, in the words of the store: builds the calls of the scripts and reads
-// their replies. Knows no deadline, no retry and no copy; every method fails as its connection does.
+// What Redis can be asked, in the store's terms: builds the calls of the scripts and parses their
+// replies. Knows no deadline, no retry and no copy; every method fails as its connection does.
 
 import { ProxyError } from "../../core/errors.ts";
 import type { Origin } from "../../core/origin.ts";

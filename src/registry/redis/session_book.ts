@@ -1,6 +1,7 @@
-// WebRTC sessions of all proxies: our own are known, those of others are looked up when somebody
-// asks and remembered for a while, and so is that there is none. Media packets ask, and anybody may
-// send those: how often Redis is asked for unknown users is bounded, whatever they are called.
+// The WebRTC sessions of all proxies: our own are known, those of others are looked up on request
+// and remembered for a while, and so is that there is none. Media packets trigger lookups, and
+// anybody may send those: how often Redis is asked about unknown users is bounded, whatever their
+// names.
 
 import { ExpiringMap } from "../../core/expiring_map.ts";
 import { ProxyError } from "../../core/errors.ts";

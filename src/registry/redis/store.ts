@@ -1,6 +1,6 @@
-// The store of a proxy that shares its records with others over Redis. A full copy answers whatever
-// is asked; Redis decides who maps a stream; and when Redis cannot be asked this proxy decides by
-// the copy, in a way that lets every other proxy come to the same. Knows no protocol of a client.
+// The store of a proxy that shares its records with others through Redis. A full copy answers all
+// queries; Redis decides who maps a stream; and when Redis cannot be asked, this proxy decides from
+// the copy, in a way that leads every other proxy to the same result. Knows no client protocol.
 
 import type { PageRequest } from "../../core/directory.ts";
 import { type Clock, systemClock } from "../../core/clock.ts";

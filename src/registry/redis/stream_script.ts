@@ -1,5 +1,6 @@
 // What Redis does with mappings in one step, in Lua. The rules are those of mapping_rules.ts. The
-// only keys it touches without having been given them are those of mappings that make room.
+// only keys it touches without having been given them are those of mappings that give up their
+// room.
 
 import { CLOCK, INDEX, script, VERSION } from "./scripts.ts";
 

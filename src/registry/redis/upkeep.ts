@@ -1,6 +1,6 @@
-// Brings this proxy and Redis to the same knowledge: after a connection, after an outage, after
-// lost messages, and again from time to time. Only when both know what the other knows is the gate
-// opened. Decides nothing about origins and streams.
+// Brings this proxy and Redis to the same state: after connecting, after an outage, after lost
+// messages, and periodically. The gate is opened only when each knows what the other knows. Decides
+// nothing about origins and streams.
 
 import { ErrorReply } from "@redis/client";
 import type { RecordTable } from "../record_table.ts";
