@@ -1,5 +1,5 @@
-// What the relays over UDP count in the same way: what has flowed, what was dropped, what the engine
-// has lost. Their threads send these about once a second. Knows no protocol but its name.
+// What the UDP relays count in the same way: bytes moved, datagrams dropped, and what the engine
+// has lost. Their threads report it about once a second. Knows no protocol except by name.
 
 import type { Metrics } from "../core/ports.ts";
 import type { UdpDrops } from "../net/udp/port.ts";

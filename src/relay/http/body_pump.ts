@@ -1,6 +1,6 @@
-// Moves the body of an origin's response to a client as the bytes come, framing included, so that
-// nothing but the end of the body has to be looked for. This is the packet path: no registry, no
-// log, no timer. RFC 9112 sections 6 and 7.
+// Moves the body of an origin's response to a client as the bytes arrive, framing included, so that
+// only the end of the body has to be found. This is the packet path: no registry, no log, no timer.
+// RFC 9112 sections 6 and 7.
 
 import { ProtocolError } from "../../core/errors.ts";
 import { isClosedError } from "../../net/close_errors.ts";

@@ -1,4 +1,4 @@
-// The HTTP front: a port, what is asked for there, and the requests under way with their bounds,
+// The HTTP relay: its port, the dispatch of its requests, and the running ones with their limits,
 // their sweep and their end. Media goes to origins; everything else is answered by a given handler.
 
 import type { EndedBy, RelaySessions } from "../../core/ports.ts";

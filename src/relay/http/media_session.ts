@@ -1,5 +1,5 @@
-// One request for media, from the search for its origin to the last byte of the answer. Knows no
-// registry but the Resolver.
+// One request for media, from the search for its origin to the last byte of the answer. Knows the
+// registry only as the Resolver.
 
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import { formatAddress } from "../../core/endpoint.ts";

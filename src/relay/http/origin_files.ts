@@ -1,6 +1,6 @@
-// Which origin has a file that belongs to no stream: a recording, a picture, a playlist of what has
-// been. Nothing says, so the origins are asked, within bounds; what they say is remembered for a while.
-// Knows no registry, only a list of origins; giving the file out is not its business.
+// Which origin has a file that belongs to no stream: a recording, a picture, a VOD playlist.
+// Nothing records this, so the origins are asked, within limits; their answers are remembered for a
+// while. Knows no registry, only a list of origins; serving the file is done elsewhere.
 
 import type { Cidr } from "../../core/cidr.ts";
 import type { OriginStatus } from "../../core/directory.ts";

@@ -1,5 +1,5 @@
-// A request that the proxy answers itself, from files or pages: its answer may be long, and must
-// not wait for ever for a client that does not read it.
+// A request that the proxy answers itself, from files or pages: the answer may be long, and must
+// not wait forever for a client that does not read it.
 
 import { StallWatch } from "../../net/stall_watch.ts";
 import type { HttpExchange } from "../../http1/exchange.ts";

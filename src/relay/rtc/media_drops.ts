@@ -1,4 +1,4 @@
-// Why a datagram from a client of WebRTC was dropped, apart from what the UDP engine counts.
+// Why a WebRTC client's datagram was dropped, apart from what the UDP engine counts.
 
 const REASONS = [
   "unknown_address",

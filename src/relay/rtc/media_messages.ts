@@ -1,4 +1,4 @@
-// What the main thread and the thread of WebRTC media say to each other: plain data.
+// The messages between the main thread and the thread of WebRTC media: plain data.
 
 import type { Address } from "../../core/origin.ts";
 import type { MovedFigures } from "../udp_figures.ts";

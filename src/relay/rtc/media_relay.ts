@@ -1,6 +1,6 @@
-// The WebRTC media relay as the rest of the program sees it: sessions that are agreed upon, begun and
-// ended, their place in the registry and in the log. The datagrams are moved by a thread of their
-// own, which waits for nothing here.
+// The WebRTC media relay as the rest of the program sees it: sessions that are set up, started and
+// ended, their place in the registry and in the log. A thread of its own moves the datagrams and
+// waits for nothing here.
 
 import type { ListenAddress } from "../../core/endpoint.ts";
 import { formatAddress } from "../../core/endpoint.ts";

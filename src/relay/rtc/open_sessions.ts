@@ -1,6 +1,6 @@
-// The sessions that an exchange of signalling opens and ends: told to the registry, so that any
-// proxy takes their media, and to the media relay of this process. Remembers what an ICE restart has
-// made of a session, since its address stays what it was.
+// The sessions that signalling exchanges open and end: reported to the registry, so that any proxy
+// takes their media, and to the media relay of this process. Remembers what an ICE restart has made
+// of a session, since its URL stays the same.
 
 import { ProxyError } from "../../core/errors.ts";
 import { ExpiringMap } from "../../core/expiring_map.ts";

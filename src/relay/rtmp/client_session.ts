@@ -1,5 +1,6 @@
-// One RTMP client from its handshake to its end: talks with it, finds the origin of what it wants,
-// relays, and starts over when it goes on to another stream. Knows no registry but the Resolver.
+// One RTMP client from its handshake to its end: talks with it, finds the origin of the stream it
+// wants, relays, and starts over when it goes on to another stream. Knows the registry only as the
+// Resolver.
 
 import { addressGroup } from "../../core/address_group.ts";
 import { formatAddress } from "../../core/endpoint.ts";

@@ -1,6 +1,6 @@
-// The calls of SRT in their thread, from a caller's conclusion to the end of its session, and how a
-// packet finds its own: by the client's address and the socket id that it is for, since callers may
-// share an address, and socket ids are unique only at whoever gives them.
+// SRT calls in their thread, from a caller's conclusion to the end of its session, and how a packet
+// finds its call: by the client's address and the destination socket id, since callers may share an
+// address, and socket ids are unique only to whoever assigns them.
 
 import { AddressCounts } from "../../core/address_group.ts";
 import type { Address } from "../../core/origin.ts";

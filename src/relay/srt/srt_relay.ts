@@ -1,6 +1,6 @@
-// The SRT relay as the rest of the program sees it: finds the origin of each caller's stream, and
-// keeps sessions in the log and their streams at their origins. Packets are moved by a thread of their
-// own, which waits for nothing here.
+// The SRT relay as the rest of the program sees it: finds the origin of each caller's stream, logs
+// sessions and holds their streams at their origins. A thread of its own moves the packets and
+// waits for nothing here.
 
 import { formatAddress, type ListenAddress } from "../../core/endpoint.ts";
 import { type ErrorCode, ProxyError, toProxyError } from "../../core/errors.ts";
