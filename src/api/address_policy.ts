@@ -1,5 +1,5 @@
-// Which addresses an origin may announce: whoever can register could otherwise make the proxy
-// connect to anything it reaches, itself included. Special ranges are told apart in core/cidr.
+// Which addresses an origin may announce: otherwise whoever can register could make the proxy
+// connect to anything it can reach, itself included. The special ranges are defined in core/cidr.
 
 import { type AddressKind, addressKind, type Cidr, cidrContains } from "../core/cidr.ts";
 import { formatAddress, normalizeIp } from "../core/endpoint.ts";

@@ -1,6 +1,6 @@
-// Keeps web pages away from an API that whoever opens them can reach, though their author cannot: pages
-// of other sites (WHATWG Fetch, section 3.2; W3C Fetch Metadata), and those of a site whose name was made
-// to lead here (DNS rebinding). What is no browser, such as the heartbeat of SRS, is not concerned.
+// Protects an API that a user can reach from web pages whose authors cannot: pages of other sites
+// (WHATWG Fetch, section 3.2; W3C Fetch Metadata), and pages of a site whose name was made to point
+// here (DNS rebinding). Does not affect other clients, such as SRS's heartbeat.
 
 import { ProxyError } from "../core/errors.ts";
 import { normalizeIp } from "../core/endpoint.ts";

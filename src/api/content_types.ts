@@ -1,4 +1,4 @@
-// The media type of a file by the end of its name. Only types that a page of players needs.
+// The media type of a file by its extension. Only types that a page of players needs.
 
 const TEXT = "; charset=utf-8";
 

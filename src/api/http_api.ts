@@ -1,5 +1,5 @@
-// The HTTP API: the version, and WebRTC signalling, which is given to whoever does it. What all of it
-// has in common is here: the token, CORS, the shape of errors.
+// The HTTP API: the version, and WebRTC signalling, which is passed to its handler. What all
+// requests have in common is here: the token, CORS, the shape of errors.
 
 import { type Context, Hono, type Next } from "hono";
 import { corsFor } from "../core/cors.ts";

@@ -1,6 +1,6 @@
-// Which streams are live and in what formats their origins give them out, for everybody who may open
-// the play page. Asked by many and often, so it is looked up once a second at most. What origins
-// there are and where they stand is not said.
+// Which streams are live and in which formats their origins offer them, for everybody who may open
+// the play page. Requested by many and often, so it is looked up at most once a second. Reveals
+// nothing about the origins.
 
 import type { Directory } from "../core/directory.ts";
 import type { Origin } from "../core/origin.ts";

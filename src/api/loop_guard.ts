@@ -1,5 +1,5 @@
-// Keeps proxies out of the list of origins: whatever registers is asked once what it is, wherever it says
-// that it can be reached by TCP. Knows no protocol: how an address is asked is given.
+// Keeps proxies out of the list of origins: whatever registers is asked once what it is, at every
+// TCP address that it announces. Knows no protocol: how to ask an address is passed in.
 
 import { ExpiringMap } from "../core/expiring_map.ts";
 import type { Address, Origin } from "../core/origin.ts";

@@ -1,5 +1,5 @@
-// What the labels of the metrics may hold, so that every series is there from the start, at 0: whoever
-// watches a rate or waits for a first error needs the 0 before it.
+// What the labels of the metrics may contain, so that every series exists from the start, at 0:
+// whoever watches a rate or waits for a first error needs that 0.
 
 import { ERROR_CODES } from "../core/errors.ts";
 import type { MetricName } from "./metric_table.ts";

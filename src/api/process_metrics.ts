@@ -1,5 +1,5 @@
-// What the process says of itself under the usual names of Prometheus: memory, CPU time, start, open
-// descriptors, version, and how late its event loop is.
+// What the process reports about itself under the usual Prometheus names: memory, CPU time, start,
+// open descriptors, version, and how late its event loop is.
 
 import process from "node:process";
 import { Counter, Gauge, type Histogram, type Registry } from "prom-client";

@@ -1,5 +1,5 @@
-// What an origin may say when it registers, and the Origin that follows from it. Knows the shape
-// of SRS's heartbeat; which addresses are acceptable is in address_policy.ts.
+// What an origin may send when it registers, and the Origin that results. Knows the shape of SRS's
+// heartbeat; which addresses are acceptable is in address_policy.ts.
 
 import * as v from "valibot";
 import { ProxyError } from "../core/errors.ts";

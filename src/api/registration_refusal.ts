@@ -1,5 +1,5 @@
-// The log line about a registration that was refused, for whoever has hundreds of origins and looks for
-// the one that is configured wrongly: who sent it, and who it says it is.
+// The log line about a refused registration, for an operator who has hundreds of origins and looks
+// for the one that is misconfigured: who sent it, and who it claims to be.
 
 import { readBoundedText } from "../core/bounded_body.ts";
 import { formatAddress } from "../core/endpoint.ts";

@@ -1,6 +1,6 @@
-// One log line when a session opens, one when it closes, one for a request that came to nothing,
-// and the table of the sessions that are open. Fed by the relays through core/ports; knows no
-// protocol. The table is bounded: what does not fit is logged all the same, but not listed.
+// One log line when a session opens, one when it closes, one for a failed request, and the table of
+// open sessions. Fed by the relays through core/ports; knows no protocol. The table is bounded:
+// sessions that do not fit are logged all the same, but not listed.
 
 import type { PageRequest } from "../core/directory.ts";
 import { logger } from "../core/log.ts";

@@ -1,6 +1,6 @@
 // Serves the files of one folder over HTTP (RFC 9110): whole or one range of them, with ETags, and
-// never anything outside the folder. Names are checked as they came over the wire, decoded once,
-// and where they lead is checked again on the disk. Streams; no file is held in memory.
+// never anything outside the folder. Names are checked as sent, decoded once, and where they lead
+// is checked again on the disk. Streams; no file is held in memory.
 
 import { basename, relative } from "node:path";
 import { ProxyError } from "../core/errors.ts";

@@ -1,5 +1,6 @@
 // The System API: origins register here, operators and their tools look at the proxy here. Only
-// routes: what a registration may hold, who may ask and how numbers look is decided elsewhere.
+// routes: what a registration may contain, who may ask and what numbers look like is decided
+// elsewhere.
 
 import { type Context, Hono } from "hono";
 import { ProxyError, toProxyError } from "../core/errors.ts";
