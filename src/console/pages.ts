@@ -1,6 +1,6 @@
 // Serves the built-in pages at `/` and their files under `/console/`, from memory once they have
 // been read. They are built by scripts/bundle_console.ts and found beside the sources, or inside a
-// compiled program. Knows nothing of streams; what they need to know is written into the page.
+// compiled program. Knows nothing of streams; what the pages need to know is written into them.
 
 /** What the pages are made of. */
 export interface PagesOptions {

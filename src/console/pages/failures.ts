@@ -1,4 +1,5 @@
-// What can go wrong while playing or publishing: a sentence, and whether it can be otherwise soon.
+// What can go wrong while playing or publishing: a sentence for each, and whether trying again may
+// help.
 
 /** Why there is no picture. */
 export interface Failure {

@@ -1,4 +1,4 @@
-// Plays HLS with hls.js, or by the browser itself where hls.js cannot run.
+// Plays HLS with hls.js, or with the browser's own player where hls.js cannot run.
 
 /// <reference lib="dom" />
 

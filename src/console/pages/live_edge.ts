@@ -1,4 +1,4 @@
-// Where a live picture should go on when it has fallen behind what has already come. Knows no player.
+// Where a live picture should continue when it has fallen behind. Knows no player.
 
 /** Media that lies ready, seconds of the player's time. */
 export interface MediaRange {

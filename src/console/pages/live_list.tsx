@@ -1,4 +1,4 @@
-// The streams that are live, to be played by a click.
+// The list of live streams, each played at a click.
 
 /// <reference lib="dom" />
 

@@ -1,4 +1,4 @@
-// Asks the proxy again and again which streams are live, as long as somebody looks at the page.
+// Polls the proxy for the live streams while the page is visible.
 
 /// <reference lib="dom" />
 

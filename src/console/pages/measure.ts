@@ -1,4 +1,4 @@
-// What is shown about a running player: numbers off the video element and the player, averaged.
+// What is shown about a running player: numbers from the video element and the player, averaged.
 // Knows no player library.
 
 /// <reference lib="dom" />

@@ -1,5 +1,5 @@
 // Plays HTTP-FLV and HTTP-TS with mpegts.js, tuned for a live stream over a good network: plays
-// what is there and speeds up a little when it has fallen behind.
+// what it has and speeds up a little when it has fallen behind.
 
 /// <reference lib="dom" />
 

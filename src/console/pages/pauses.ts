@@ -1,4 +1,4 @@
-// How long to wait before a stream is asked for again. Knows no player.
+// How long to wait before asking for a stream again. Knows no player.
 
 /** Seconds before the first attempts; the last one holds for all others. */
 const PAUSES = [1, 2, 4, 8, 15];

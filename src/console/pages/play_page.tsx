@@ -1,5 +1,5 @@
-// The page that plays a stream: what to play, the picture, how it goes, and the stream's addresses
-// for other players.
+// The page that plays a stream: what to play, the picture, how well it plays, and the stream's
+// addresses for other players.
 
 /// <reference lib="dom" />
 

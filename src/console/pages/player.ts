@@ -1,5 +1,5 @@
-// What the page knows of whatever library plays a stream. What went wrong comes out as a sentence
-// that a viewer can read.
+// What the page knows of any library that plays a stream. Failures are reported as sentences that a
+// viewer can read.
 
 /// <reference lib="dom" />
 

@@ -1,4 +1,4 @@
-// Whether a playing position moves. Knows no player; the time is told.
+// Whether a playback position advances. Knows no player; the time is passed in.
 
 /** Milliseconds without a move after which nothing is thought to come, unless told otherwise. */
 const PATIENCE = 5000;

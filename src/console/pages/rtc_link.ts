@@ -1,5 +1,5 @@
-// One WebRTC session with the proxy, by WHIP or WHEP alike: an offer, its answer, the end. RFC 9725.
-// Knows no media; whoever opens it puts tracks on the connection before and reads them after.
+// One WebRTC session with the proxy, by WHIP or WHEP: offer, answer, end. RFC 9725. Knows no media;
+// whoever opens it adds tracks to the connection first and reads them afterwards.
 
 /// <reference lib="dom" />
 

@@ -1,4 +1,4 @@
-// Numbers about a WebRTC session, out of what the browser reports of it. W3C webrtc-stats.
+// Figures about a WebRTC session, from the browser's statistics. W3C webrtc-stats.
 
 /// <reference lib="dom" />
 

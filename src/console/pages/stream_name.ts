@@ -1,5 +1,5 @@
-// The stream that the page is about and the addresses under which it is played: plain text in and
-// out. Knows no DOM and no player.
+// The stream that the page is about and the addresses where it is played: plain text in and out.
+// Knows no DOM and no player.
 
 /** How the page can play a stream. */
 export type PlayFormat = "flv" | "ts" | "hls" | "webrtc";

@@ -1,5 +1,5 @@
-// A picture for tests without any camera: a clock, a bar that moves once through the picture every
-// second, and a beep at its begin, by which one sees and hears what a stream does to time.
+// A test picture that needs no camera: a clock, a bar that crosses the picture once every second,
+// and a beep when it starts, which show and sound what a stream does to time.
 
 /// <reference lib="dom" />
 

@@ -1,5 +1,5 @@
-// Watches one stream: plays it, and plays it again whenever it comes back, with growing pauses between
-// attempts in vain. Knows no page and no player library.
+// Watches one stream: plays it, and plays it again whenever it comes back, with growing pauses
+// between failed attempts. Knows no page and no player library.
 
 /// <reference lib="dom" />
 

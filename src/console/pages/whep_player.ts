@@ -1,4 +1,4 @@
-// Plays a stream over WebRTC: asks for it by WHEP and shows what comes.
+// Plays a stream over WebRTC: requests it by WHEP and shows what arrives.
 
 /// <reference lib="dom" />
 
