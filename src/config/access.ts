@@ -1,5 +1,5 @@
-// Who may register and who may use the HTTP API, as far as it is configured: the variables put together,
-// and what is wrong with them together. Knows nothing of how a token is shown.
+// Who may register and who may use the HTTP API: the variables about tokens combined, and what is
+// wrong with the combination. Knows nothing of how a token is presented.
 
 import type { Values } from "./table.ts";
 

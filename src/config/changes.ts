@@ -1,5 +1,5 @@
-// What of a configuration can change while the program runs, and what cannot. Every part looks at its
-// section for every use, so a change is made in place.
+// Which parts of a configuration can change while the program runs. Every part reads its section at
+// every use, so a change is made in place.
 
 import type { Config } from "./config.ts";
 import { VARIABLES } from "./table.ts";

@@ -1,5 +1,6 @@
-// Where the variables of the configuration come from: the environment of the process and files. Files
-// can be read again, the environment cannot change. Knows no variable but the one that names files.
+// Where the variables of the configuration come from: the environment of the process and files.
+// Files can be read again, the environment cannot change. Knows no variable but the one that names
+// files.
 
 import { parseDotEnv } from "./dotenv.ts";
 

@@ -1,5 +1,5 @@
-// How Redis is reached, as far as it is configured: the variables of PROXY_REDIS_* put together,
-// and what is wrong with them together. Knows no Redis.
+// How Redis is reached: the PROXY_REDIS_* variables combined, and what is wrong with the
+// combination. Does not connect to Redis.
 
 import type { HostAndPort } from "./kinds.ts";
 import type { Values } from "./table.ts";

@@ -1,5 +1,5 @@
-// The command line: what the arguments ask for, and the answers that need no running proxy. It
-// ends in a configuration to start with or in an exit code; starting is somebody else's business.
+// The command line: what the arguments ask for, and the answers that need no running proxy. Results
+// in a configuration to start with or in an exit code; starting is done elsewhere.
 
 import { type Config, ConfigError, loadConfig } from "../config/config.ts";
 import { findUnreadable } from "../config/files.ts";

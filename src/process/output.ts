@@ -1,5 +1,5 @@
-// What the running program says on its standard outputs. Whoever reads them may stop reading, and the
-// program goes on: it waits for them only at its end, and not for long.
+// What the running program writes to its standard outputs. Whoever reads them may stop, and the
+// program goes on: it waits for them only at its end, and briefly.
 
 import { LineOutlet } from "../core/line_outlet.ts";
 import { logger } from "../core/log.ts";

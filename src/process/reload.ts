@@ -1,5 +1,5 @@
-// Reading the files of variables again while the program runs: what is good is taken over, what is bad
-// changes nothing. Knows no signal and no service manager.
+// Rereads the files of variables while the program runs: a valid configuration is applied, an
+// invalid one changes nothing. Knows no signal and no service manager.
 
 import type { App } from "../app/app.ts";
 import { ConfigError, loadConfig } from "../config/config.ts";

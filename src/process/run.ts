@@ -1,5 +1,5 @@
-// The life of the process between a good configuration and an exit code: what it prints and tells the
-// service manager, the signals, the deadlines of its end.
+// The life of the process between a valid configuration and an exit code: what it prints and
+// reports to the service manager, the signals, the shutdown deadlines.
 
 import { App, type Listener } from "../app/app.ts";
 import type { CommandLineIo, ProcessIo, Start } from "./cli.ts";

@@ -1,6 +1,6 @@
-// Telling the service manager how the process goes: datagrams of `NAME=value` lines to the socket
-// that NOTIFY_SOCKET names (sd_notify(3), systemd.service(5)), sent by the C library, since that
-// reaches sockets without a file too and needs no place to write to. Knows nothing of the program.
+// Status reports to the service manager: datagrams of `NAME=value` lines to the socket that
+// NOTIFY_SOCKET names (sd_notify(3), systemd.service(5)), sent by the C library, since that can
+// also reach abstract sockets and needs no writable path. Knows nothing of the program.
 
 /** States and news by name, such as `{ READY: "1", STATUS: "Serving" }`. */
 export type NotifyFields = Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
-// What the service manager is told, and when: ready, reloading, stopping, how it goes, and that the
+// What the service manager is told, and when: ready, reloading, stopping, status, and that the
 // process is not stuck (sd_notify(3), systemd.service(5): Type=notify, WatchdogSec). Does nothing
-// when no service manager has started the process. Knows no listener and no signal.
+// if no service manager has started the process. Knows no listener and no signal.
 
 import { type NotifyFields, NotifySocket } from "./sd_notify.ts";
 import type { Heart } from "../core/ports.ts";

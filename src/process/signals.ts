@@ -1,4 +1,4 @@
-// The signals that the program heeds, one at a time.
+// The signals that the program handles, one at a time.
 
 /**
  * A signal so soon after another that ends the process, milliseconds, is the same one: npm and

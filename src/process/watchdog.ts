@@ -1,6 +1,5 @@
-// Tells a watchdog that the process lives, but only as long as every part of it does: the event loop
-// that this runs in, by running this at all, and whatever else has a heart. Knows neither systemd nor
-// threads.
+// Tells a watchdog that the process is alive, but only while every part of it is: the event loop,
+// by running this at all, and whatever else has a heart. Knows neither systemd nor threads.
 
 import type { Heart } from "../core/ports.ts";
 
