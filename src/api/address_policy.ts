@@ -8,7 +8,6 @@ import { type HostPattern, matchesHost, normalizeHostName } from "../core/host_n
 import { logger } from "../core/log.ts";
 import { type BoundAddress, listensAt, placeOf, type ProxyPlace } from "../core/fleet.ts";
 
-/** What the decision depends on. */
 export interface AddressPolicyOptions {
   /**
    * Ranges that an origin may announce, whatever kind of address they cover, and names. Both empty
@@ -36,7 +35,6 @@ const REFUSED: Readonly<Partial<Record<AddressKind, string>>> = {
   metadata: "an address where a cloud keeps its metadata",
 };
 
-/** Judges the addresses in a registration. */
 export class AddressPolicy {
   readonly #options: AddressPolicyOptions;
   readonly #told = new Set<string>();

@@ -9,7 +9,6 @@ import { answerError, answerErrorsInJson } from "./json_answers.ts";
 import { type ApiAccess, bearerToken, holdsToken } from "./token.ts";
 import { type About, versionsApp } from "./versions.ts";
 
-/** What the HTTP API needs of the rest of the program. */
 export interface HttpApiPorts {
   readonly about: About;
   /** What clients must present. It reaches the origins like everything else. */

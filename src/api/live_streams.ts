@@ -24,7 +24,6 @@ export interface LiveStreams {
   readonly more: boolean;
 }
 
-/** What is needed of the rest of the program. */
 export interface LiveStreamPorts {
   readonly directory: Pick<Directory, "origins" | "streams">;
   /** Hosts whose streams are their own. */

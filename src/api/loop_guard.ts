@@ -15,7 +15,6 @@ const CAPACITY = 10_000;
 /** Asks within a second or so whether an address is a proxy's; undefined when nobody answers. */
 export type AskAddress = (address: Address) => Promise<boolean | undefined>;
 
-/** What the guard asks with. */
 export interface LoopGuardOptions {
   readonly rtmp: AskAddress;
   readonly http: AskAddress;
@@ -23,7 +22,6 @@ export interface LoopGuardOptions {
   readonly now?: () => number;
 }
 
-/** Remembers what has been asked. */
 export class LoopGuard {
   readonly #rtmp: AskAddress;
   readonly #http: AskAddress;

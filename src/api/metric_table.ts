@@ -230,5 +230,4 @@ export const METRICS = {
   ),
 } as const satisfies Readonly<Record<string, MetricDeclaration>>;
 
-/** A declared name. */
 export type MetricName = keyof typeof METRICS;

@@ -39,7 +39,6 @@ const Heartbeat = v.object({
   device_id: v.nullish(Text, ""),
 }, "is missing");
 
-/** What an origin says of itself. */
 export type Registration = v.InferOutput<typeof Heartbeat>;
 
 /** Words before `://` that fit; an endpoint with another is one that the proxy does not use. */

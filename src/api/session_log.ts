@@ -17,7 +17,6 @@ export interface SessionStatus extends SessionOpened {
   readonly seconds: number;
 }
 
-/** Bound and clock of a session log. */
 export interface LiveSessionsOptions {
   /** Most sessions listed at a time. */
   readonly capacity: number;
@@ -27,7 +26,6 @@ export interface LiveSessionsOptions {
 
 const LOG = logger("session");
 
-/** The session log of the program. */
 export class LiveSessions implements SessionLog {
   readonly #capacity: number;
   readonly #now: () => number;

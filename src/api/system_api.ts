@@ -30,7 +30,6 @@ export interface Readiness {
   readonly reason?: string;
 }
 
-/** What the System API needs of the rest of the program. */
 export interface SystemApiPorts {
   readonly directory: Directory;
   readonly metrics: Metrics;

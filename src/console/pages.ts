@@ -2,7 +2,6 @@
 // been read. They are built by scripts/bundle_console.ts and found beside the sources, or inside a
 // compiled program. Knows nothing of streams; what the pages need to know is written into them.
 
-/** What the pages are made of. */
 export interface PagesOptions {
   /** Folder of the built files; the one that the build writes unless told. */
   readonly folder?: string;

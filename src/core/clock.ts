@@ -10,7 +10,6 @@ export interface Clock {
   every(period: number, callback: () => void): Disposable;
 }
 
-/** The clock of this process. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   after: (delay, callback) => {

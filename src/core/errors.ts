@@ -56,7 +56,6 @@ const MEANINGS: Readonly<Record<ErrorCode, WireMeaning>> = {
   internal: meaning("internal", false, 500, 1500, PUBLISH_FAILED, PLAY_FAILED),
 };
 
-/** Every code there is. */
 export const ERROR_CODES: readonly ErrorCode[] = Object.keys(MEANINGS) as ErrorCode[];
 
 function meaning(

@@ -7,7 +7,6 @@ const BATCH = 65_536;
 const PAUSE_WHEN_FULL = 50;
 const PAUSE_WHEN_BROKEN = 1_000;
 
-/** Where lines go and how many may wait. */
 export interface LineOutletOptions {
   /** Writes some of the bytes and tells how many; it may take as long as it likes. */
   readonly write: (bytes: Uint8Array) => Promise<number>;
@@ -17,7 +16,6 @@ export interface LineOutletOptions {
   readonly onRoom?: (lost: number) => void;
 }
 
-/** One stream of lines. */
 export class LineOutlet {
   readonly #options: LineOutletOptions;
   readonly #encoder = new TextEncoder();

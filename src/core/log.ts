@@ -19,7 +19,6 @@ export type { LogFormat, Logger };
 /** Least important level that is written. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
-/** What to write and how. */
 export interface LogOptions {
   readonly level: LogLevel;
   readonly format: LogFormat;

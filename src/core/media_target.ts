@@ -4,7 +4,6 @@
 import { ProxyError } from "./errors.ts";
 import { normalizeIp } from "./endpoint.ts";
 
-/** One address for a candidate. */
 export interface MediaTarget {
   /** An IP address in canonical text, without brackets, or a host name in lower case. */
   readonly host: string;

@@ -4,7 +4,6 @@
 
 import type { LogRecord } from "@logtape/logtape";
 
-/** What is known of a kind. */
 interface Kind {
   /** The latest record, of which the count is told. */
   last: LogRecord;
@@ -19,7 +18,6 @@ const LONGEST_NAME = 256;
 /** What kinds share that find no room. */
 const OTHERS = "others";
 
-/** A bounded table of kinds. */
 export class RepeatedFailures {
   readonly #capacity: number;
   readonly #kinds = new Map<string, Kind>();

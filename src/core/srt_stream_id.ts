@@ -5,7 +5,6 @@
 import { ProtocolError } from "./errors.ts";
 import { type StreamKey, streamKeyFromRtmp } from "./stream_key.ts";
 
-/** What a StreamID says. */
 export interface SrtWish {
   readonly key: StreamKey;
   readonly intent: "publish" | "play";

@@ -8,7 +8,6 @@ import { trimEndOf } from "./margins.ts";
 import { requireName } from "./names.ts";
 import { shown } from "./visible_text.ts";
 
-/** The identity of a stream. */
 export interface StreamKey {
   readonly vhost: string;
   /** One path segment or more. */

@@ -70,7 +70,6 @@ export interface OriginSearch<Link> {
   isGone(): boolean;
 }
 
-/** An origin that has answered. */
 export interface ReachedOrigin<Link> {
   readonly origin: Origin;
   readonly link: Link;
@@ -116,7 +115,6 @@ interface SearchUnderWay<Link> {
   now(): number;
 }
 
-/** The dials to one origin. */
 class OriginDialling<Link> {
   /** What the last address has failed with. */
   failure = new ProxyError("origin_unreachable", "Origin has no address to dial");

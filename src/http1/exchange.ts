@@ -7,7 +7,6 @@ import type { HttpRequest } from "../protocol/http/request.ts";
 import type { TcpConnection } from "../net/tcp_connection.ts";
 import type { HttpClient } from "./client.ts";
 
-/** A whole answer. */
 export interface Answer {
   readonly status: number;
   readonly fields: readonly Field[];

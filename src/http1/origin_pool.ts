@@ -86,7 +86,6 @@ function readResponse(head: Uint8Array, method: string): HttpResponse {
   return asOriginFault(() => understandResponse(parseHead(head), method));
 }
 
-/** The connections that wait. */
 export class OriginPool implements Disposable {
   readonly #kept = new Map<string, OriginConnection[]>();
   readonly #sweeper = setInterval(() => this.#sweep(), KEEP / 2);

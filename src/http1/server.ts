@@ -27,7 +27,6 @@ export interface HeadTimeouts {
   readonly keepAlive: number;
 }
 
-/** What an Http1Server needs to know. */
 export interface Http1ServerOptions {
   readonly name: string;
   readonly listen: ListenAddress;
@@ -43,7 +42,6 @@ export interface Http1ServerOptions {
   onError(error: unknown): void;
 }
 
-/** A bound port. */
 export class Http1Server implements AsyncDisposable {
   readonly #options: Http1ServerOptions;
   readonly #server: TcpServer;

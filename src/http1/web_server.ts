@@ -16,7 +16,6 @@ import type { HttpExchange } from "./exchange.ts";
 const IMPOSSIBLE: readonly string[] = ["TRACE", "TRACK"];
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 
-/** What a WebHandler needs to know. */
 export interface WebHandlerOptions {
   /** `stall`: milliseconds for a client to take an answer. */
   readonly timeouts: HeadTimeouts & { readonly stall: number };
@@ -31,7 +30,6 @@ export interface WebHandlerOptions {
   onError(error: unknown): void;
 }
 
-/** What a WebServer needs to know. */
 export interface WebServerOptions extends WebHandlerOptions {
   /** What listens, for error messages: "HTTP API". */
   readonly name: string;
@@ -41,7 +39,6 @@ export interface WebServerOptions extends WebHandlerOptions {
   readonly identifyMemory: MemoryBudget;
 }
 
-/** A bound port. */
 export class WebServer implements AsyncDisposable {
   readonly #server: Http1Server;
   readonly #handler: WebHandler;

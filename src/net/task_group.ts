@@ -1,7 +1,6 @@
 // Keeps track of promises that nobody awaits individually, so that none is lost and shutdown can
 // wait for all of them.
 
-/** A set of running tasks. */
 export class TaskGroup {
   readonly #tasks = new Set<Promise<void>>();
   readonly #onError: (error: unknown) => void;

@@ -19,7 +19,6 @@ export interface ConnectionLimits {
   readonly maxConnectionsPerAddress: number;
 }
 
-/** What a TcpServer needs to know. */
 export interface TcpServerOptions {
   /** What listens, for error messages: "RTMP". */
   readonly name: string;
@@ -35,7 +34,6 @@ export interface TcpServerOptions {
   onError(error: unknown): void;
 }
 
-/** A bound port and its connections. */
 export class TcpServer implements AsyncDisposable {
   /** Resolves after `stop`; rejects when the listener dies by itself. */
   readonly closed: Promise<void>;

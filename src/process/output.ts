@@ -17,7 +17,6 @@ export interface ByteStream {
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** The standard outputs of a process. */
 export interface StandardOutputs {
   readonly output: ByteStream;
   readonly errors: ByteStream;

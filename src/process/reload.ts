@@ -9,7 +9,6 @@ import type { Environment, Settings } from "../config/environment.ts";
 
 const LOG = logger("app");
 
-/** What a Reloader works on. */
 export interface ReloaderOptions {
   readonly app: App;
   readonly environment: Environment;

@@ -26,7 +26,6 @@ const LONGEST_PATH = 108;
  */
 const LONGEST_VALUE = 1_000;
 
-/** The way to the service manager. */
 export class NotifySocket implements Disposable {
   readonly #libc: Deno.DynamicLibrary<typeof SYMBOLS>;
   readonly #address: Uint8Array<ArrayBuffer>;

@@ -23,7 +23,6 @@ export interface ServiceEnvironment {
   readonly WATCHDOG_PID?: string;
 }
 
-/** What a ServiceNotifier needs. */
 export interface ServiceNotifierOptions {
   readonly env: ServiceEnvironment;
   /** Parts of the process besides the event loop that must not be stuck. */

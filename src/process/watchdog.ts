@@ -3,7 +3,6 @@
 
 import type { Heart } from "../core/ports.ts";
 
-/** What a watchdog needs. */
 export interface WatchdogOptions {
   /** Milliseconds without a word after which the process is ended from outside. */
   readonly patience: number;

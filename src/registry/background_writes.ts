@@ -4,7 +4,6 @@
 import type { Metrics } from "../core/ports.ts";
 import type { Answer } from "./store.ts";
 
-/** The writes under way of one registry. */
 export class BackgroundWrites {
   readonly #metrics: Metrics;
   readonly #writes = new Set<Promise<void>>();

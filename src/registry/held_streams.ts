@@ -62,7 +62,6 @@ export interface HeldStream {
   readonly isLive: boolean;
 }
 
-/** The bookkeeping of all sessions of one registry. */
 export class HeldStreams {
   readonly #options: HeldStreamsOptions;
   readonly #uses = new Map<string, StreamUse>();

@@ -22,7 +22,6 @@ import type {
   StreamRecordPage,
 } from "./store.ts";
 
-/** Bounds and clock of a memory store. */
 export interface MemoryStoreOptions {
   readonly maxOrigins: number;
   readonly maxStreams: number;

@@ -13,7 +13,6 @@ import { Prober } from "./prober.ts";
 import { RunningSessions, type SessionControl } from "./running_sessions.ts";
 import type { OriginRecord, Store } from "./store.ts";
 
-/** What it works with. */
 export interface OriginCareOptions {
   readonly store: Store;
   readonly metrics: Metrics;
@@ -31,7 +30,6 @@ export interface OriginCareOptions {
 const LOG = logger("registry");
 const MAX_HEALTH_ENTRIES = 10_000;
 
-/** The origins of one registry, as it has found them. */
 export class OriginCare implements Disposable {
   readonly #options: OriginCareOptions;
   readonly #health: Health;

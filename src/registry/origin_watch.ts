@@ -9,7 +9,6 @@ import { sharedAddresses } from "../core/shared_addresses.ts";
 
 const LOG = logger("registry");
 
-/** Who is told. */
 export interface OriginWatchOptions {
   /** The process of that id has made way for another. */
   onRestart(id: string): void;

@@ -17,7 +17,6 @@ export type Choose = (
   candidates: readonly OriginRecord[],
 ) => OriginRecord | undefined;
 
-/** What a placement knows of the registry around it. */
 export interface PlacementOptions {
   readonly store: Store;
   readonly metrics: Metrics;
@@ -73,7 +72,6 @@ interface Leaving {
   readonly reason: MoveReason;
 }
 
-/** Places requests. Keeps nothing between them. */
 export class Placement {
   readonly #options: PlacementOptions;
 

@@ -43,7 +43,6 @@ interface Suspect {
   timer: Disposable;
 }
 
-/** The probes of one process. */
 export class Prober implements Disposable {
   readonly #options: ProberOptions;
   readonly #suspects = new Map<string, Suspect>();

@@ -14,7 +14,6 @@ import type {
   StreamRecordPage,
 } from "./store.ts";
 
-/** Bounds of a table. */
 export interface TableBounds {
   readonly maxOrigins: number;
   readonly maxStreams: number;

@@ -71,7 +71,6 @@ const LEASE_BATCH = 500;
 /** So long a publisher may wait for the agreement of other proxies before it is accepted. */
 const LONGEST_WAIT = 130;
 
-/** The registry of one process. */
 export class Registry implements Resolver, PartLocator, RtcSessions, Directory, AsyncDisposable {
   readonly #store: Store;
   readonly #metrics: Metrics;

@@ -10,7 +10,6 @@ interface SessionEntry {
   readonly expires: number;
 }
 
-/** A bounded table of sessions. */
 export class SessionTable {
   readonly #capacity: number;
   readonly #entries = new Map<string, SessionEntry>();

@@ -117,7 +117,6 @@ export interface Fleet {
   announce(place: ProxyPlace): void;
 }
 
-/** How much a store holds. */
 export interface StoreSize {
   readonly origins: number;
   readonly streams: number;

@@ -15,7 +15,6 @@ interface AddressListProps {
   readonly intent: "play" | "publish";
 }
 
-/** All addresses. */
 export function AddressList({ name, place, intent }: AddressListProps) {
   return (
     <section aria-labelledby="addresses">

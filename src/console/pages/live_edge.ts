@@ -28,7 +28,6 @@ export function jumpFrom(
   return Math.max(last.start, last.end - aim);
 }
 
-/** What a media element has. */
 export function rangesOf(buffered: {
   readonly length: number;
   start(index: number): number;

@@ -14,7 +14,6 @@ export const SOURCES: readonly { readonly kind: SourceKind; readonly label: stri
   { kind: "test", label: "Test picture" },
 ];
 
-/** An open source. */
 export interface MediaSource {
   readonly stream: MediaStream;
   close(): void;

@@ -39,7 +39,6 @@ const SETTINGS: Parameters<Mpegts["createPlayer"]>[1] = {
   autoCleanupSourceBuffer: true,
 };
 
-/** Starts to play. */
 export function openMpegtsPlayer({ video, url, format, onEnd }: PlayerOptions): Player {
   const rate = new SlidingRate(BITRATE_SPAN);
   const received = {

@@ -7,7 +7,6 @@ import type { Failure } from "./failures.ts";
 import type { Received } from "./measure.ts";
 import type { PlayFormat } from "./stream_name.ts";
 
-/** A player at work. */
 export interface Player {
   readonly received: Received;
   /** Moves as long as media comes; only where the video element's time moves without any. */
@@ -22,7 +21,6 @@ export interface Player {
   close(): void;
 }
 
-/** What to play, and whom to tell how it ends. */
 export interface PlayerOptions {
   readonly video: HTMLVideoElement;
   readonly url: string;

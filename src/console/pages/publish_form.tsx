@@ -21,7 +21,6 @@ interface PublishFormProps {
   readonly onStop: () => void;
 }
 
-/** Name, source, token and the buttons. */
 export function PublishForm(props: PublishFormProps) {
   const { isGood, isPublishing, onPublish, onStop } = props;
   const submit = (event: Event) => {

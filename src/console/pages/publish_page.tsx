@@ -15,7 +15,6 @@ import { parsePageAddress, parseStreamName, type ProxyPlace, rtcUrl } from "./st
 
 const EXAMPLE = "live/show";
 
-/** What is being published. */
 interface Publication {
   readonly stream: string;
   readonly source: SourceKind;
@@ -26,7 +25,6 @@ type PublishState =
   | { readonly phase: PublishPhase; readonly publication: Publication }
   | { readonly phase: "ended"; readonly reason: string };
 
-/** The whole page. */
 export function PublishPage({ place }: { place: ProxyPlace }) {
   const [stream, setStream] = useState(() => parsePageAddress(location.href).stream || EXAMPLE);
   const [source, setSource] = useState<SourceKind>("camera");

@@ -9,7 +9,6 @@ import { type RtcNumbers, RtcStatistics } from "./rtc_statistics.ts";
 /** How far a publication has come. */
 export type PublishPhase = "opening" | "connecting" | "publishing";
 
-/** What to publish, and whom to tell how it goes. */
 export interface PublisherOptions {
   readonly video: HTMLVideoElement;
   readonly url: string;

@@ -13,7 +13,6 @@ import {
   UNREACHABLE,
 } from "./failures.ts";
 
-/** Where to ask, and whom to tell how it goes. */
 export interface RtcLinkOptions {
   readonly url: string;
   /** For the HTTP API; empty when there is none. */

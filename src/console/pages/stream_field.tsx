@@ -9,7 +9,6 @@ interface StreamFieldProps {
   readonly onChange: (stream: string) => void;
 }
 
-/** Its label and the field. */
 export function StreamField({ stream, isGood, onChange }: StreamFieldProps) {
   return (
     <>

@@ -19,7 +19,6 @@ interface StreamFormProps {
   readonly onStop: () => void;
 }
 
-/** Name, format and the button. */
 export function StreamForm(props: StreamFormProps) {
   const { request, isGood, isPlaying, onChange, onPlay, onStop } = props;
   const submit = (event: Event) => {

@@ -8,13 +8,11 @@ const HEIGHT = 720;
 const FRAME_RATE = 30;
 const BEEP = { frequency: 880, volume: 0.2, seconds: 0.06 } as const;
 
-/** A running picture. */
 export interface TestPicture {
   readonly stream: MediaStream;
   close(): void;
 }
 
-/** Starts the picture and its sound. */
 export function openTestPicture(): TestPicture {
   const canvas = document.createElement("canvas");
   canvas.width = WIDTH;

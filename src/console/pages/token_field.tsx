@@ -7,7 +7,6 @@ interface TokenFieldProps {
   readonly onChange: (token: string) => void;
 }
 
-/** Its label and the field. */
 export function TokenField({ token, onChange }: TokenFieldProps) {
   return (
     <label class="token">

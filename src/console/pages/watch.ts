@@ -11,7 +11,6 @@ import type { Player } from "./player.ts";
 import { Progress } from "./progress.ts";
 import type { PlayFormat } from "./stream_name.ts";
 
-/** How it goes. */
 export type WatchState =
   /** `after`: why there is no picture any more, if there was an attempt before. */
   | { readonly phase: "connecting" | "silent"; readonly after?: Failure | undefined }
@@ -23,7 +22,6 @@ export type WatchState =
   /** It is no use to try again. */
   | { readonly phase: "ended"; readonly after: Failure };
 
-/** What to watch, and whom to tell. */
 export interface WatchOptions {
   readonly video: HTMLVideoElement;
   readonly url: string;
@@ -47,7 +45,6 @@ const LONGEST_SILENCE: Readonly<Record<PlayFormat, number>> = {
 /** Milliseconds of pictures after which the pauses begin anew. */
 const PLAYS_WELL = 10_000;
 
-/** Watches until it is closed. */
 export class Watch {
   readonly #options: WatchOptions;
   readonly #leave = new AbortController();

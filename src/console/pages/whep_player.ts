@@ -10,7 +10,6 @@ import { RtcStatistics } from "./rtc_statistics.ts";
 /** Milliseconds between two looks at the numbers. */
 const LOOK = 500;
 
-/** Starts to play. */
 export function openWhepPlayer({ video, url, token, onEnd }: PlayerOptions): Player {
   const media = new MediaStream();
   video.srcObject = media;

@@ -69,7 +69,6 @@ export interface UdpDrops {
   failed: number;
 }
 
-/** How an engine is opened. */
 export interface UdpEngineOptions {
   readonly listen: { readonly host?: string; readonly port: number };
   /** Milliseconds between calls of `UdpRelay.tick`. */

@@ -14,7 +14,6 @@ import { WakeHandle } from "./wake_handle.ts";
 const START_DEADLINE = 20_000;
 const END_DEADLINE = 3_000;
 
-/** What to run. */
 export interface UdpThreadOptions<Init, Report> {
   /** The module that calls `serveUdpThread`. */
   readonly module: URL;

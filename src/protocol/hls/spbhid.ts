@@ -16,14 +16,12 @@ import { decodeBase64Url, encodeBase64Url } from "../../core/base64url.ts";
 import { takeParameter } from "../http/query.ts";
 import { murmur3 } from "../../core/murmur3.ts";
 
-/** What a value says. */
 export interface Spbhid {
   readonly key: StreamKey;
   /** What `originTagOf` gives for the id of the origin. */
   readonly originTag: string;
 }
 
-/** The name of the query parameter. */
 export const SPBHID = "spbhid";
 
 const VERSION = 1;

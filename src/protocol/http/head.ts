@@ -53,7 +53,6 @@ export type HttpVersion = "1.0" | "1.1";
 /** How the lines of a head end; all in one way. */
 export type LineEnd = "crlf" | "lf";
 
-/** A head taken apart. */
 export interface Head {
   /** The first line without its line break. */
   readonly start: string;

@@ -2,7 +2,6 @@
 
 import type { SdpLine } from "./sdp.ts";
 
-/** One candidate. */
 export interface Candidate {
   readonly foundation: string;
   /** 1 for RTP, 2 for RTCP. */

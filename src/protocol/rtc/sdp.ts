@@ -15,7 +15,6 @@ export interface SdpLine {
   readonly end: string;
 }
 
-/** A description taken apart. */
 export interface Sdp {
   /** What stands before the first m= line. */
   readonly session: readonly SdpLine[];

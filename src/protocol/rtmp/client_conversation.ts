@@ -51,7 +51,6 @@ export interface Said {
   readonly answered: boolean;
 }
 
-/** Sans-IO state of one client's conversation. */
 export class ClientConversation {
   readonly scanner: ChunkScanner;
   readonly assembler: MessageAssembler;

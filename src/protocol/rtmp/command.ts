@@ -7,7 +7,6 @@ import { ProtocolError } from "../../core/errors.ts";
 import { type Amf0Object, type Amf0Value, readAmf0Values, writeAmf0 } from "./amf0.ts";
 import { MessageType, type RtmpMessage } from "./message.ts";
 
-/** A command message taken apart. */
 export interface Command {
   readonly name: string;
   readonly transaction: number;

@@ -21,7 +21,6 @@ export function encodeGreeting(random: (block: Uint8Array<ArrayBuffer>) => void)
   return greeting;
 }
 
-/** What the answer to a client is made of. */
 export interface AnswerParts {
   /** S0 and S1 for clients that sign nothing. */
   readonly greeting: Uint8Array;

@@ -34,7 +34,6 @@ export const CONTROL_CHUNK_STREAM = 2;
 /** Chunk stream on which commands are answered, as SRS does. */
 export const COMMAND_CHUNK_STREAM = 3;
 
-/** A whole message. */
 export interface RtmpMessage {
   /** Chunk stream it came on or shall go out on. */
   readonly chunkStream: number;

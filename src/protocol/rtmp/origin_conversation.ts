@@ -37,7 +37,6 @@ export interface OriginScript {
   readonly chunkSize: number;
 }
 
-/** Sans-IO state of one conversation with an origin. */
 export class OriginConversation {
   readonly scanner = new ChunkScanner();
   readonly assembler = new MessageAssembler((message, stream) => this.#take(message, stream));

@@ -6,14 +6,12 @@ import type { Script } from "./scripts.ts";
 /** A reply as it comes over the wire. */
 export type Reply = string | number | null | Error | readonly Reply[];
 
-/** Where a Redis server listens. */
 export interface RedisAddress {
   /** Name or IP address, without brackets. */
   readonly host: string;
   readonly port: number;
 }
 
-/** A live connection. */
 export interface RedisCalls {
   /** Resolves with the reason once the connection is of no use any more. */
   readonly closed: Promise<Error>;

@@ -26,7 +26,6 @@ export interface RedisTls {
   readonly serverName?: string;
 }
 
-/** What a connection needs. */
 export interface ConnectionOptions {
   readonly address: RedisAddress;
   readonly access: RedisAccess;
@@ -81,7 +80,6 @@ function serverNameOf({ serverName }: RedisTls, { host }: RedisAddress): { serve
   return normalizeIp(host) === undefined ? { servername: host } : {};
 }
 
-/** A live connection over sockets. */
 export class RedisConnection implements RedisCalls {
   readonly closed: Promise<Error>;
   readonly #options: ConnectionOptions;

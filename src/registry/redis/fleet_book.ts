@@ -9,7 +9,6 @@ import type { Remote } from "./remote.ts";
 
 const DEADLINE = 1_000;
 
-/** The places of all proxies. */
 export class FleetBook implements Fleet {
   readonly #remote: Remote;
   readonly #gate: Gate;

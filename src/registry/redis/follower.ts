@@ -19,7 +19,6 @@ import type { IndexPart, Remote, Timed, Versioned } from "./remote.ts";
 import type { Unwritten } from "./unwritten.ts";
 import type { StreamOperation } from "./wishes.ts";
 
-/** What the follower works on and whom it tells. */
 export interface FollowerOptions {
   readonly table: RecordTable;
   readonly unwritten: Unwritten;
@@ -71,7 +70,6 @@ const LONGEST_TTL = 2 ** 31;
 /** An index of nothing but new names would be read for ever. */
 const MOST_PARTS = 50_000;
 
-/** The reader of all changes. */
 export class Follower {
   readonly #options: FollowerOptions;
   #version = 0;

@@ -9,7 +9,6 @@ import type { Metrics } from "../../core/ports.ts";
 import type { RedisCalls } from "./calls.ts";
 import { reasonOf } from "./link.ts";
 
-/** What a gate tells and where it asks. */
 export interface GateOptions {
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -38,7 +37,6 @@ class LateAnswer extends Error {
   override readonly name = "LateAnswer";
 }
 
-/** The way to Redis, open or shut. */
 export class Gate {
   readonly #options: GateOptions;
   #trouble: string | undefined = TROUBLES.lost;

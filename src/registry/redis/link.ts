@@ -5,7 +5,6 @@ import type { Clock } from "../../core/clock.ts";
 import type { RedisAddress, RedisCalls } from "./calls.ts";
 import type { Locate } from "./locate.ts";
 
-/** What a link needs of those who use it. */
 export interface LinkOptions {
   readonly clock: Clock;
   /** Numbers from 0 up to but not including 1. */
@@ -23,7 +22,6 @@ const LONGEST_PAUSE = 2_000;
 /** So often it is made sure that the server is still the right one. */
 const CHECK_PERIOD = 10_000;
 
-/** A connection that comes back. */
 export class RedisLink implements AsyncDisposable {
   /** Resolves when the first try has succeeded or failed. */
   readonly tried: Promise<void>;

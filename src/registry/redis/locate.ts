@@ -5,7 +5,6 @@
 import type { RedisAddress, RedisCalls, Reply } from "./calls.ts";
 import { type RedisAccess, RedisConnection } from "./connection.ts";
 
-/** The servers that are configured. */
 export type RedisServers =
   | { readonly kind: "single"; readonly address: RedisAddress }
   | {

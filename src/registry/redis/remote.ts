@@ -50,7 +50,6 @@ const PART = 500;
 const PLACE_TTL = 30_000;
 const MOST_PLACES = 1_000;
 
-/** Asks Redis. */
 export class Remote {
   readonly keys: Keys;
   /** Who writes: a name that no other process has. */

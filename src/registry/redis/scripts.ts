@@ -12,7 +12,6 @@ export interface Script {
   readonly digest: string;
 }
 
-/** Makes a script of its parts. */
 export function script(...parts: readonly string[]): Script {
   const text = parts.join("\n");
   return { text, digest: createHash("sha1").update(text).digest("hex") };

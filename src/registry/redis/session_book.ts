@@ -12,7 +12,6 @@ import type { Gate } from "./gate.ts";
 import type { RedisCalls } from "./calls.ts";
 import type { Remote, Timed } from "./remote.ts";
 
-/** What the book writes to. */
 export interface SessionBookOptions {
   readonly remote: Remote;
   readonly gate: Gate;
@@ -29,7 +28,6 @@ const ENDED_ALONE = { ttl: 60_000, capacity: 10_000 };
 const LOOKUPS = { perSecond: 500, burst: 1_000 };
 const BATCH = 100;
 
-/** All that is known of sessions. */
 export class SessionBook {
   readonly #options: SessionBookOptions;
   readonly #own: SessionTable;

@@ -22,7 +22,6 @@ export interface StreamNews {
 
 const MOST_SOURCES = 8;
 
-/** Names of origins and streams. */
 export class Unwritten {
   readonly #capacity: number;
   readonly #origins = new Set<string>();

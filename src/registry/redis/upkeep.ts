@@ -14,7 +14,6 @@ import type { MappingResult } from "./records.ts";
 import type { Untold, Unwritten } from "./unwritten.ts";
 import { settleWish, type StreamOperation } from "./wishes.ts";
 
-/** The parts that are kept up. */
 export interface UpkeepOptions {
   readonly table: RecordTable;
   readonly gate: Gate;

@@ -12,7 +12,6 @@ import type { OriginConnection } from "../../http1/origin_pool.ts";
 /** How a pump came to its end. */
 export type PumpEnd = "complete" | "client_gone" | "origin_gone" | "origin_protocol_error";
 
-/** A body on its way. */
 export class BodyPump {
   /** Whether bytes wait for the client to take them. */
   isWriting = false;

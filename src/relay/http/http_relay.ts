@@ -29,7 +29,6 @@ const API = /^\/(?:api|rtc)\//;
 const PAGES_LIST = "/api/v1/streams/live";
 const METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
-/** What the HTTP front needs to know. */
 export interface HttpRelayOptions extends HttpPorts {
   readonly listen: ListenAddress;
   readonly reusePort?: boolean;
@@ -48,7 +47,6 @@ export interface HttpRelayOptions extends HttpPorts {
   onError(error: unknown): void;
 }
 
-/** A request under way. */
 interface Running {
   readonly id: string;
   readonly isLive: boolean;
@@ -59,7 +57,6 @@ interface Running {
   sweep(elapsed: number): void;
 }
 
-/** A listening port for HTTP streams. */
 export class HttpRelay implements RelaySessions, AsyncDisposable {
   readonly #options: HttpRelayOptions;
   readonly #services: MediaServices;

@@ -26,7 +26,6 @@ export type MediaKind =
   /** A segment, a key, a part: bytes that pass as they are. */
   | "part";
 
-/** A request for media. */
 export interface MediaRequest {
   readonly kind: MediaKind;
   readonly key: StreamKey;

@@ -24,7 +24,6 @@ import type { HttpPorts } from "./ports.ts";
 /** Why a session was ended before its body was, as logs and counters say it. */
 export type EndReason = "client_closed" | "idle" | "stalled" | "shutdown" | EndedBy;
 
-/** What all sessions share. */
 export interface MediaServices {
   readonly ports: HttpPorts;
   readonly forwarder: Forwarder;
@@ -33,7 +32,6 @@ export interface MediaServices {
 
 const LAST_CHUNK = new TextEncoder().encode("0\r\n\r\n");
 
-/** A request under way. */
 export class MediaSession {
   readonly id: string;
   readonly #services: MediaServices;

@@ -33,7 +33,6 @@ const EXTENSIONS: ReadonlySet<string> = new Set([
   ...["mpd", "key", "vtt", "srt", "jpg", "jpeg", "png", "gif", "webp", "avif"],
 ]);
 
-/** What the search needs of its surroundings. */
 export interface OriginFilesPorts {
   readonly metrics: Metrics;
   readonly trustedProxies: readonly Cidr[];
@@ -58,7 +57,6 @@ function mayBeFile({ method, path }: HttpRequest): boolean {
   return isAsked && EXTENSIONS.has(extensionOf(path)) && !isHidden && !isServicePath(path);
 }
 
-/** The search and its memory. */
 export class OriginFiles {
   readonly #ports: OriginFilesPorts;
   readonly #forwarder: Forwarder;

@@ -4,7 +4,6 @@
 import { StallWatch } from "../../net/stall_watch.ts";
 import type { HttpExchange } from "../../http1/exchange.ts";
 
-/** An answer under way. */
 export class PageExchange {
   readonly id = "";
   readonly isLive = false;

@@ -14,7 +14,6 @@ export interface HttpTimeouts extends OriginHttpTimeouts {
   readonly stall: number;
 }
 
-/** Everything the HTTP relay needs of its surroundings. */
 export interface HttpPorts {
   readonly timeouts: HttpTimeouts;
   readonly resolver: Resolver & PartLocator;
