@@ -24,7 +24,7 @@ export interface AddressPolicyOptions {
 }
 
 const LOG = logger("api");
-/** Names and addresses of which the log has told. */
+/** Names and addresses that have been logged. */
 const MAX_TOLD = 1_000;
 const REFUSED: Readonly<Partial<Record<AddressKind, string>>> = {
   unspecified: "an unspecified address",

@@ -5,16 +5,16 @@
 import { ProxyError } from "../core/errors.ts";
 import { normalizeIp } from "../core/endpoint.ts";
 
-/** Longer ones are nobody's. */
+/** No real host name is longer. */
 const LONGEST_HOST = 512;
 const LONGEST_TYPE = 256;
 const SAFE_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
-/** Fields that every browser sends with what a page asks for, and hardly anything else does. */
+/** Fields that every browser sends with a page's requests, and hardly any other client does. */
 const MARKS_OF_BROWSERS: readonly string[] = [
   ...["origin", "sec-fetch-site", "sec-fetch-mode", "referer", "accept-language"],
 ];
 
-/** A request that is not taken, whoever may be asking; the text says what would be. */
+/** A request that is refused whoever sends it; the text says what would be accepted. */
 class RefusedRequest extends ProxyError {
   readonly #status: number;
 

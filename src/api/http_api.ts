@@ -62,7 +62,7 @@ function addCors(allowed: readonly string[]) {
   };
 }
 
-/** Without a list every site may publish and play; with one, a page of another does so in vain too. */
+/** Without a list every site may publish and play; with one, pages of other sites are refused. */
 function refuseSites(allowed: readonly string[]) {
   return async (context: Context<Env>, next: Next) => {
     const isAllowed = allowed.includes(context.req.header("origin") ?? "");

@@ -34,7 +34,7 @@ export interface LiveStreamPorts {
 
 const LONGEST_LIST = 200;
 const FRESH_FOR = 1_000;
-/** Looking up takes no more than this share of the time, however many streams there are. */
+/** Lookups take no more than this share of the time, however many streams there are. */
 const LOOK_UP_SHARE = 1 / 20;
 const PAGE = 10_000;
 const NOTHING: LiveStreams = { streams: [], more: false };
@@ -109,7 +109,7 @@ async function readAll(directory: LiveStreamPorts["directory"]): Promise<ByVhost
   return found;
 }
 
-/** What an origin says that it has; whether a stream comes in all of it is known to the origin alone. */
+/** What an origin announces; whether a stream is available in all of it only the origin knows. */
 function formatsOf({ endpoints }: Origin): Format[] {
   const { rtmp, http, api, rtc, srt } = endpoints;
   const has = (...needed: readonly (readonly unknown[])[]) =>

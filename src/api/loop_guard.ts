@@ -7,7 +7,7 @@ import type { Address, Origin } from "../core/origin.ts";
 /** Addresses asked for one registration, of each protocol, and registrations asked about at once. */
 const MAX_ADDRESSES = 2;
 const MAX_AT_ONCE = 64;
-/** An answer counts so long, or until the origin restarts; silence counts for less. */
+/** How long an answer holds unless the origin restarts; silence holds for less. */
 const ANSWER_HOLDS = 3_600_000;
 const SILENCE_HOLDS = 60_000;
 const CAPACITY = 10_000;

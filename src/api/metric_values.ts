@@ -14,7 +14,7 @@ const LIMITS = ["limit_total", "limit_per_address", "limit_descriptors"];
 const HEADS = ["bad_request", "head_timeout"];
 /** Whose memory for clients that are not identified is used up. */
 const MEMORY = ["memory_address", "memory_total"];
-/** What the proxy itself ends sessions for. */
+/** Why the proxy itself ends sessions. */
 const ENDED_BY = ["kicked", "origin_down", "stream_moved"];
 
 /** For each metric with labels: all that each of them may hold. */

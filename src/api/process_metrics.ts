@@ -24,7 +24,7 @@ export const PROCESS_METRICS: readonly string[] = [
   "srs_proxy_heap_used_bytes",
 ];
 
-/** How often the event loop is looked at, milliseconds. */
+/** How often the event loop is measured, milliseconds. */
 const LAG_PERIOD = 250;
 
 /** Declares the figures; those that change are read at every exposition. */

@@ -8,9 +8,9 @@ import { logger } from "../core/log.ts";
 import type { Address } from "../core/origin.ts";
 import { logFailure } from "./log_failure.ts";
 
-/** What is shown of a name. */
+/** Characters of a name that are shown. */
 const LONGEST_NAME = 128;
-/** Of a body that nobody has read yet: enough for a name, and no wait for the rest. */
+/** How much to read of an unread body: enough for a name, without waiting for the rest. */
 const PEEK = { limit: 8 * 1024, deadline: 1_000 };
 
 const LOG = logger("api");
@@ -22,7 +22,7 @@ export interface RefusedRegistration {
   readonly error: ProxyError;
 }
 
-/** Tells of it, as a warning when it is the sender's fault. */
+/** Logs it, as a warning when it is the sender's fault. */
 export function logRefusedRegistration({ peer, body, error }: RefusedRegistration): void {
   const fields = {
     ...(peer === undefined ? {} : { peer: formatAddress(peer) }),
@@ -32,7 +32,7 @@ export function logRefusedRegistration({ peer, body, error }: RefusedRegistratio
   LOG.warn("Registration refused", { ...fields, code: error.code, reason: error.message });
 }
 
-/** The body of a request that is refused anyway, if it is short and there already. */
+/** The body of a request that is refused anyway, if it is short and has already arrived. */
 export async function peekBody(request: Request): Promise<string | undefined> {
   try {
     return request.bodyUsed ? undefined : await readBoundedText(request, PEEK);

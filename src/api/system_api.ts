@@ -171,7 +171,7 @@ function addSessions(app: Hono<Env>, { sessions, access }: SystemApiPorts): void
   });
 }
 
-/** Origins to register, and everybody to see the lists, must present the token; pages may do neither. */
+/** Registering and reading the lists require the token; web pages may do neither. */
 function admit(context: Context, { token }: ApiAccess): void {
   refuseOtherSites(context.req.raw);
   if (token === undefined) return refuseOtherNames(context.req.raw);

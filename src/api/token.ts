@@ -3,7 +3,7 @@
 import { trimEndOf } from "../core/margins.ts";
 import { createHash, timingSafeEqual } from "node:crypto";
 
-/** What an API asks for; looked at for every request, so that it may change. */
+/** What an API requires; read for every request, so that it may change. */
 export interface ApiAccess {
   /** Absent = nothing. */
   readonly token?: string;

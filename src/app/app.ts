@@ -91,7 +91,7 @@ export class App implements AsyncDisposable {
   }
 
   /**
-   * Takes over what can change while the program runs; the rest of `next` is of no account. Files of
+   * Applies what can change while the program runs; the rest of `next` is ignored. Files of
    * TLS are read again.
    *
    * @throws ProxyError `internal` when such a file cannot be read, `overloaded` when there is no room for

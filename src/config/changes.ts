@@ -4,7 +4,7 @@
 import type { Config } from "./config.ts";
 import { VARIABLES } from "./table.ts";
 
-/** Variables whose change is of no account before the next start. */
+/** Variables whose changes take effect only at the next start. */
 const FIXED: readonly RegExp[] = [
   /_SERVER$/,
   /^PROXY_(?:HTTP|SYSTEM)_API$/,
@@ -15,7 +15,7 @@ const FIXED: readonly RegExp[] = [
   /^PROXY_REDIS_/,
 ];
 
-/** Whether a variable has its say only when the program starts. */
+/** Whether a variable takes effect only when the program starts. */
 export function isFixed(variable: string): boolean {
   return FIXED.some((pattern) => pattern.test(variable));
 }

@@ -77,7 +77,7 @@ export class Environment {
       problems.push(`${path}: Cannot read the file: ${text.reason}`);
       return;
     }
-    // Whoever takes away a file means hardly to take away the token that was in it.
+    // Whoever removes a file probably does not mean to remove the token in it.
     if (text !== undefined) this.#seen.add(path);
     else if (this.#seen.has(path)) problems.push(`${path}: Cannot read the file: it is gone`);
     else missing.push(path);

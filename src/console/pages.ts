@@ -35,7 +35,7 @@ type Assets = ReadonlyMap<string, Asset>;
 
 const BUILT = `${import.meta.dirname}/../../dist/console`;
 
-/** The one file of all pages, which shows what its address asks for. */
+/** The one file of all pages, which shows the page that its URL asks for. */
 const PAGE = "index.html";
 
 /** File and type by path; what is not here is not served. */
@@ -108,7 +108,7 @@ async function readAssets({ folder = BUILT, ...facts }: PagesOptions): Promise<A
   return assets;
 }
 
-/** What the page is to know, in the place of what stands there. */
+/** Replaces the placeholders in the page with what it has to know. */
 function withFacts(
   html: Uint8Array,
   { ports = {}, hasList = true }: PagesOptions,

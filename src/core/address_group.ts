@@ -14,7 +14,7 @@ export function addressGroup(ip: string): string {
   return `${formatIp([...bytes.slice(0, 8), 0, 0, 0, 0, 0, 0, 0, 0])}/64`;
 }
 
-/** How many of something each client address has; addresses that have none take no memory. */
+/** Counts something for each client address; addresses with none take no memory. */
 export class AddressCounts {
   readonly #counts = new Map<string, number>();
 

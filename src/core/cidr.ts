@@ -12,7 +12,7 @@ export interface Cidr {
   readonly prefix: number;
 }
 
-/** What an address is for; `global` is whatever is none of the others. */
+/** What an address is for; `global` is anything else. */
 export type AddressKind =
   | "unspecified"
   | "loopback"

@@ -3,12 +3,12 @@
 
 import type { Memory } from "./memory.ts";
 
-/** What is allocated at first, bytes, unless more has come. */
+/** Bytes allocated at first, unless more have arrived. */
 const FIRST = 512;
-/** What a buffer takes beside its bytes. */
+/** Overhead of a buffer, bytes. */
 export const BUFFER_COST = 256;
 
-/** A buffer that doubles when it is full, up to the length that all of it may have. */
+/** A buffer that doubles when it is full, up to its maximum length. */
 export class GrowingBytes {
   readonly #limit: number;
   readonly #memory: Memory | undefined;

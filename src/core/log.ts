@@ -16,7 +16,7 @@ import { RepeatedFailures } from "./repeated_failures.ts";
 
 export type { LogFormat, Logger };
 
-/** Least important level that is written. */
+/** Lowest level that is written. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
 export interface LogOptions {
@@ -82,7 +82,7 @@ export function logger(category: string): Logger {
   return getLogger([category]);
 }
 
-/** Calls back so that every line logged meanwhile, over awaits too, carries these fields. */
+/** Runs a callback whose log lines, across awaits too, carry these fields. */
 export function withLogFields<T>(fields: Record<string, unknown>, callback: () => T): T {
   return withContext(fields, callback);
 }

@@ -33,7 +33,7 @@ function formatText(record: LogRecord): string {
   return `${time} ${record.level.toUpperCase()} ${category}: ${message}${fields.join("")}`;
 }
 
-/** Quotes whatever is not plain. */
+/** Quotes values that are not plain words. */
 function formatValue(value: unknown): string {
   const isObject = typeof value === "object" && value !== null;
   const text = shorten(isObject ? formatObject(value) : String(value));

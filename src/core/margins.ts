@@ -8,7 +8,7 @@ export function trimEndOf(text: string, characters: string): string {
   return text.slice(0, end);
 }
 
-/** The text without those characters at either end; `trim` takes off more than any protocol means. */
+/** The text without those characters at either end; `trim` removes more than protocols allow. */
 export function trimOf(text: string, characters: string): string {
   const head = trimEndOf(text, characters);
   let start = 0;

@@ -41,7 +41,7 @@ function hostOf(bracketed: string | undefined, bare: string | undefined): string
   return normalizeIp(name) ?? (isName(name) ? name : undefined);
 }
 
-/** What ends in a number is an address that somebody has misspelt. */
+/** Whatever ends in a number is a misspelt address. */
 function isName(text: string): boolean {
   const labels = text.split(".");
   const isNumber = /^\d+$/.test(labels.at(-1)!);

@@ -5,14 +5,14 @@
 import { ProtocolError, ProxyError } from "./errors.ts";
 import type { Memory } from "./memory.ts";
 
-/** Bounds in bytes; looked at whenever something is taken, so that they may change. */
+/** Limits in bytes; read whenever something is taken, so that they may change. */
 export interface MemoryLimits {
   readonly perConnection: number;
   readonly perAddress: number;
   readonly total: number;
 }
 
-/** Whose bound is reached. */
+/** Whose limit has been reached. */
 export type MemoryLevel = "address" | "total";
 
 /** There is no memory left for the clients of an address, or for all. */
@@ -27,7 +27,7 @@ export class MemoryLimitError extends ProxyError {
   }
 }
 
-/** The one account of all connections whose clients are not identified. */
+/** The one budget of all connections whose clients are not identified. */
 export class MemoryBudget {
   readonly #limits: MemoryLimits;
   readonly #ofAddress = new Map<string, number>();

@@ -15,7 +15,7 @@ interface Kind {
 
 /** Characters of a kind's name. */
 const LONGEST_NAME = 256;
-/** What kinds share that find no room. */
+/** Shared by kinds for which there is no room. */
 const OTHERS = "others";
 
 export class RepeatedFailures {

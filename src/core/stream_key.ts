@@ -119,7 +119,7 @@ function decodePercent(text: string): string {
   }
 }
 
-/** Some SRS do not survive names of 247 to 256 bytes, joined as they join them. */
+/** Some versions of SRS crash on names of 247 to 256 bytes, joined as SRS joins them. */
 function requireFit(vhost: string, path: string): void {
   const bytes = TEXT.encode(`${vhost === DEFAULT_VHOST ? "" : vhost}/${path}`).length;
   if (bytes <= MAX_JOINED_BYTES) return;

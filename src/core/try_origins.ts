@@ -6,7 +6,7 @@ import { ProxyError } from "./errors.ts";
 import type { Address, Origin, Protocol } from "./origin.ts";
 import type { Metrics, Resolver } from "./ports.ts";
 
-/** Origins that are tried for one request of a client, and addresses that are dialled for it in all. */
+/** Origins tried, and addresses dialled in total, for one client request. */
 export const MAX_ORIGINS = 4;
 export const MAX_DIALS = 8;
 

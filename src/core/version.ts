@@ -10,7 +10,7 @@ export const signature = "srs-proxy";
 /** Semantic version, such as `0.1.0`. */
 export const version: string = configuration.version;
 
-/** The commit that a compiled program was made of; empty when it is not known. */
+/** The commit that a compiled program was built from; empty when it is not known. */
 export const commit: string = Deno.build.standalone ? commitOfBuild() : "";
 
 /** For people: `0.1.0`, and the commit when it is known. */

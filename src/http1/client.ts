@@ -4,7 +4,7 @@
 import { Inbox } from "../net/inbox.ts";
 import type { TcpConnection } from "../net/tcp_connection.ts";
 
-/** Bytes of requests to come that are read while one is being answered. */
+/** Bytes of further requests that are read while one is being answered. */
 const MAX_AHEAD = 16384;
 
 /** The receiving side of one connection. At most one read is under way at any time. */

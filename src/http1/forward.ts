@@ -91,7 +91,7 @@ export class Forwarder {
     try {
       return { link, response: await this.#ask(request, link, route) };
     } catch (error) {
-      // It may have been closed while it waited: nothing has been answered, so ask anew.
+      // It may have been closed while it was idle: nothing has been answered, so ask again.
       if (error instanceof ProxyError && error.code === "origin_gone") return undefined;
       tellFailed(route, origin, error);
       throw error;

@@ -10,7 +10,7 @@ export interface OriginHttpTimeouts {
   readonly answer: number;
 }
 
-/** Everything that asking origins needs of its surroundings. */
+/** What is needed to send requests to origins. */
 export interface OriginHttpPorts extends OriginPorts {
   readonly timeouts: OriginHttpTimeouts;
 }

@@ -8,7 +8,7 @@ import { Deadline } from "../net/deadline.ts";
 import { dial } from "../net/dial.ts";
 import { Inbox } from "../net/inbox.ts";
 
-/** The answer of a proxy is shorter. */
+/** A proxy's answer is shorter. */
 const LONGEST = 4096;
 
 /**

@@ -12,7 +12,7 @@ import { BodyScanner } from "../protocol/http/body_scanner.ts";
 import { type HeadTimeouts, Http1Server } from "./server.ts";
 import type { HttpExchange } from "./exchange.ts";
 
-/** Methods of which no web Request can be made, and which nobody here has a use for. */
+/** Methods for which no web Request can be made, and which nobody here needs. */
 const IMPOSSIBLE: readonly string[] = ["TRACE", "TRACK"];
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 

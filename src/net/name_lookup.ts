@@ -15,7 +15,7 @@ const EMPTY = 1_000;
 const PATIENCE = 2_000;
 const CAPACITY = 2_000;
 
-/** Asks the system for the addresses of a name. @throws when it has none to tell */
+/** Asks the system for the addresses of a name. @throws when there are none */
 export type AskSystem = (name: string) => Promise<readonly string[]>;
 
 interface Known {
@@ -30,7 +30,7 @@ export interface NameLookupOptions {
   readonly now?: () => number;
 }
 
-/** The addresses of names; those asked for last when there are very many. */
+/** A bounded cache of names' addresses. */
 export class NameLookup {
   readonly #ask: AskSystem;
   readonly #now: () => number;

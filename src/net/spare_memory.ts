@@ -16,9 +16,9 @@ const SYMBOLS = {
   malloc_trim: { parameters: [SIZE], result: "i32" },
 } as const;
 
-/** Milliseconds from one look to the next. */
+/** Milliseconds between two measurements. */
 const PERIOD = 30_000;
-/** Bytes that must have become free for it to be worth the time, about a third of a ms for each MB. */
+/** Bytes that must be free to be worth the time, about a third of a millisecond per MB. */
 const WORTH_IT = 32 * 1024 * 1024;
 
 /** The calls, as `Deno.dlopen` makes them. */
@@ -29,7 +29,7 @@ export interface Allocator {
   trim(): void;
 }
 
-/** Knows how much was in use at most since memory was given back last. */
+/** Tracks the peak of memory in use since memory was last given back. */
 export class SpareMemory {
   readonly #allocator: Allocator;
   #most: number;

@@ -5,9 +5,9 @@ import type { Address } from "../core/origin.ts";
 import { isClosedError } from "./close_errors.ts";
 import { Deadline } from "./deadline.ts";
 
-/** Most that is read and thrown away of a peer that goes on talking while it is being closed. */
+/** Most bytes to read and discard from a peer that keeps sending while it is being closed. */
 const MAX_LINGER_BYTES = 1 << 20;
-/** What all connections that are being closed read into: nobody looks at it. */
+/** Connections that are being closed all read into this: nobody looks at it. */
 const THROWN_AWAY = new Uint8Array(4096);
 
 /** A connection with its activity. `close` may be called at any time and more than once. */
@@ -88,7 +88,7 @@ export class TcpConnection implements Disposable {
    * Ends the connection so that the peer gets all that was written: sends FIN, then reads what
    * comes until the peer ends it too, for at most `milliseconds`.
    *
-   * @param reader whoever reads the connection now; it is let finish first
+   * @param reader whoever is reading the connection; may finish first
    */
   async closeGently(milliseconds: number, reader?: Promise<unknown>): Promise<void> {
     using _deadline = new Deadline(milliseconds, () => this.close());

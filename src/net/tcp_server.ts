@@ -10,10 +10,10 @@ import { isClosedError, isOutOfResources } from "./close_errors.ts";
 import { TaskGroup } from "./task_group.ts";
 import { TcpConnection } from "./tcp_connection.ts";
 
-/** How long the accept loop rests when the process is out of descriptors. */
+/** How long the accept loop pauses when the process is out of descriptors. */
 const REST = 100;
 
-/** Bounds of a port; looked at for every connection, so that they may change. */
+/** Limits of a port; read for every connection, so that they may change. */
 export interface ConnectionLimits {
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;

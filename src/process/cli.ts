@@ -19,12 +19,12 @@ export interface CommandLineIo {
   readonly printError: (line: string) => void;
 }
 
-/** The same for a process that goes on: its lines must not wait for their readers. */
+/** The same for a process that keeps running: its lines must not wait for their readers. */
 export interface ProcessIo extends CommandLineIo {
   readonly streams: StandardOutputs;
 }
 
-/** A good configuration, and the settings that it was made of. */
+/** A valid configuration, and the settings that it was made from. */
 export interface Start {
   readonly action: "start";
   readonly config: Config;
@@ -36,7 +36,7 @@ export type Outcome =
   | Start
   | { readonly action: "exit"; readonly code: number };
 
-/** What the arguments ask for; `argument` is the first that means nothing. */
+/** What the arguments ask for; `argument` is the first unknown one. */
 export type Command =
   | { readonly name: "start" | "check" | "print-config" | "help" | "version" }
   | { readonly name: "unknown"; readonly argument: string };
@@ -83,7 +83,7 @@ export async function runCommandLine(
   }
 }
 
-/** Reads the arguments; the first that is not understood decides, then the first there is. */
+/** Parses the arguments: the first unknown one decides, otherwise the first one. */
 export function parseCommandLine(args: readonly string[]): Command {
   const unknown = args.find((argument) => !COMMANDS.has(argument));
   if (unknown !== undefined) return { name: "unknown", argument: unknown };

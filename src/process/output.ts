@@ -6,7 +6,7 @@ import { logger } from "../core/log.ts";
 
 /** Bytes that wait for the reader of one output: some thousand lines. */
 const CAPACITY = 1024 * 1024;
-/** How long the end of the program waits for them, milliseconds. */
+/** How long the program waits for them at its end, milliseconds. */
 const LAST_WORDS = 500;
 
 const LOG = logger("app");

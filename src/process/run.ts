@@ -34,14 +34,14 @@ export async function runProxy(start: Start, io: ProcessIo): Promise<number> {
   ]);
 }
 
-/** Tells of what nobody has expected. @returns the exit code */
+/** Reports an unexpected error. @returns the exit code */
 function fail(error: unknown): number {
   const stack = error instanceof Error ? error.stack : undefined;
   LOG.error("Cannot go on after an unexpected error", { error, stack });
   return 1;
 }
 
-/** What the program says, and where it has it from. */
+/** The inputs and outputs of the program. */
 interface Means {
   readonly io: ProcessIo;
   readonly output: ProcessOutput;

@@ -6,14 +6,14 @@ import { type NotifyFields, NotifySocket } from "./sd_notify.ts";
 import type { Heart } from "../core/ports.ts";
 import { Watchdog } from "./watchdog.ts";
 
-/** How often the line of figures is sent, milliseconds. */
+/** How often the status line is sent, milliseconds. */
 const STATUS_PERIOD = 5_000;
-/** The process asks for so much more time to end than it means to take, milliseconds. */
+/** How much more time the process asks for to end than it expects to take, milliseconds. */
 const STOP_MARGIN = 5_000;
-/** What the service manager has no room for is said again after so long, so often; milliseconds. */
+/** When to repeat what the service manager had no room for, milliseconds, and how often. */
 const RETRY_PERIOD = 100;
 const MAX_RETRIES = 300;
-/** So much may wait; the oldest is forgotten then. */
+/** Most messages that may wait; beyond that the oldest is dropped. */
 const MAX_WAITING = 32;
 
 /** The variables by which a service manager makes itself known. */
@@ -67,7 +67,7 @@ export class ServiceNotifier implements Disposable {
     this.#stack.use(new Watchdog({ patience, hearts, tell, onStill }));
   }
 
-  /** A reload begins; `reloaded` ends it. Of none is spoken once the process is about to end. */
+  /** A reload begins; `reloaded` ends it. Not reported once the process is shutting down. */
   reloading(): void {
     if (this.#isStopping) return;
     const since = this.#socket?.monotonicMicroseconds();

@@ -13,10 +13,10 @@ export interface WatchdogOptions {
   onStill(name: string): void;
 }
 
-/** Speaks up four times in each span of patience, so that three may be lost. */
+/** Reports four times in each watchdog period, so that three may be lost. */
 const TIMES = 4;
 
-/** Speaks from now on until it is disposed of. */
+/** Reports from its creation until it is disposed of. */
 export class Watchdog implements Disposable {
   readonly #options: WatchdogOptions;
   readonly #waiting = new Set<Heart>();

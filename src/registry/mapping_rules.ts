@@ -79,7 +79,7 @@ export function isLive({ publisher }: StreamRecord): boolean {
   return publisher !== "";
 }
 
-/** The epoch of a mapping that takes the place of another one. */
+/** The epoch of a mapping that replaces another one. */
 export function laterThan(found: StreamRecord | undefined, time: number): number {
   return Math.max(time, (found?.epoch ?? 0) + 1);
 }

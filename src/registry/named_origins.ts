@@ -21,7 +21,7 @@ const MAX_ADDRESSES = 8;
 /** Origins that are passed over for one request because their names lead nowhere. */
 const MAX_PASSED_OVER = 3;
 
-/** Puts addresses in the place of names. */
+/** Replaces names by addresses. */
 export class OriginNames {
   readonly #addressesOf: AddressesOf;
   /** Origins without a name, as most are. */

@@ -143,7 +143,7 @@ export class OriginCare implements Disposable {
     });
   }
 
-  /** @param isOwn whether this process has found it out by itself */
+  /** @param isOwn whether this process has found out itself */
   #suspect(origin: string, isOwn: boolean): void {
     if (!this.#prober.isSuspected(origin)) {
       this.#sessions.haveHeardFrom(origin);

@@ -46,7 +46,7 @@ export interface Placed {
 const LOG = logger("registry");
 // Each round is lost only to another request that has just moved the same stream.
 const MAX_ROUNDS = 8;
-/** So long one request may wait for the agreement of other proxies. */
+/** How long one request may wait for other proxies to agree. */
 const LONGEST_WAIT = 130;
 
 /** Why a stream cannot stay where it is, in the words of the metrics. */

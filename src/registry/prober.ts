@@ -30,15 +30,15 @@ const MISSES = 3;
 const MOST_TOLD = 10;
 const MOST_AT_ONCE = 64;
 const MOST_SUSPECTS = 10_000;
-/** A place for a probe is looked for again after so long. */
+/** Pause before looking again for a free place for a probe. */
 const FULL_PAUSE = 200;
 
 interface Suspect {
-  /** Whether this process has found it out by itself. */
+  /** Whether this process has found out itself. */
   isOwn: boolean;
   misses: number;
   isDown: boolean;
-  /** Whether it has answered and is let go at the next turn, unless it is suspected anew. */
+  /** Whether it has answered and is dropped at the next turn, unless it is suspected again. */
   isCleared: boolean;
   timer: Disposable;
 }
@@ -104,7 +104,7 @@ export class Prober implements Disposable {
     if (this.#underWay >= MOST_AT_ONCE) return this.#again(id, suspect, FULL_PAUSE);
     const startedAt = this.#options.clock.now();
     const answer = await this.#ask(id);
-    // It may have been forgotten, and suspected anew, while it was asked.
+    // It may have been forgotten, and suspected again, while it was being probed.
     if (this.#suspects.get(id) !== suspect) return;
     if (answer === undefined) return this.forget(id);
     const pause = Math.max(0, PERIOD - (this.#options.clock.now() - startedAt));

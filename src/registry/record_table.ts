@@ -202,7 +202,7 @@ export class RecordTable {
     keep(this.#streams, kept);
   }
 
-  /** Versions begin anew: whatever comes next is newer than all that is there. */
+  /** Versions start over: whatever comes next is newer than everything here. */
   forgetVersions(): void {
     resetVersions(this.#origins);
     resetVersions(this.#streams);

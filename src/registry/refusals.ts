@@ -24,7 +24,7 @@ export function noOriginFor({ protocol, failed }: StreamRequest, known?: number)
   return new ProxyError("no_origin", message);
 }
 
-/** The one origin that has the stream cannot be reached. */
+/** The only origin that has the stream cannot be reached. */
 export function originOutOfReach(): ProxyError {
   return new ProxyError("origin_unreachable", "Cannot reach the origin where this stream runs");
 }

@@ -164,7 +164,7 @@ export interface Store extends AsyncDisposable {
    */
   claimStream(claim: StreamClaim): Answer<StreamRecord>;
   /**
-   * Maps a stream anew, unconfirmed, if it still belongs to `from` or to nobody and is not live.
+   * Maps a stream again, unconfirmed, if it still belongs to `from` or to nobody and is not live.
    *
    * @returns the mapping that now holds
    * @throws ProxyError `overloaded` when there is no room

@@ -1,6 +1,6 @@
 // Where a live picture should continue when it has fallen behind. Knows no player.
 
-/** Media that lies ready, seconds of the player's time. */
+/** Buffered media, in seconds of the player's time. */
 export interface MediaRange {
   readonly start: number;
   readonly end: number;

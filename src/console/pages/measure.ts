@@ -26,7 +26,7 @@ export interface Measurement {
 /** Seconds over which the frame rate is averaged. */
 const FRAME_RATE_SPAN = 2;
 
-/** Looks at a video element again and again. */
+/** Samples a video element periodically. */
 export class Meter {
   readonly #video: HTMLVideoElement;
   readonly #frameRate = new SlidingRate(FRAME_RATE_SPAN);

@@ -1,6 +1,6 @@
 // How long to wait before asking for a stream again. Knows no player.
 
-/** Seconds before the first attempts; the last one holds for all others. */
+/** Seconds before the first attempts; the last value applies to all further ones. */
 const PAUSES = [1, 2, 4, 8, 15];
 /** Share by which a pause may be longer or shorter: all viewers of a stream lose it at once. */
 const SPREAD = 0.2;

@@ -31,7 +31,7 @@ type PlayState =
 
 const IDLE: PlayState = { phase: "idle" };
 
-/** The whole page. @param props `listUrl` is undefined when nobody is told what is live */
+/** @param props `listUrl` is undefined when the list of live streams is switched off */
 export function PlayPage({ place, listUrl }: { place: ProxyPlace; listUrl: string | undefined }) {
   const [asked] = useState(() => parsePageAddress(location.href));
   const [request, setRequest] = useState<PageRequest>(asked);
@@ -47,7 +47,7 @@ export function PlayPage({ place, listUrl }: { place: ProxyPlace; listUrl: strin
   const play = (wanted: PageRequest) => {
     history.replaceState(null, "", pageAddress(location.href, wanted));
     setRequest(wanted);
-    // A new object, so that the same stream is asked for anew when somebody asks again.
+    // A new object, so that asking for the same stream again starts it again.
     setPlaying({ ...wanted });
   };
   const stop = (after: PlayState) => {

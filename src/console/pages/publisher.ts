@@ -37,7 +37,7 @@ export function runPublisher(options: PublisherOptions): () => void {
   return () => publication.close();
 }
 
-/** What has to be undone when a publication is over, however that comes about. */
+/** Collects what has to be undone when a publication ends, for whatever reason. */
 class Publication {
   isOver = false;
   readonly #setEnd: (reason: string) => void;

@@ -105,7 +105,7 @@ export class RtcLink {
   }
 }
 
-/** What the proxy says in its JSON; anything else is said by somebody else to somebody else. */
+/** The proxy's message in its JSON; anything else comes from another program. */
 function detailOf(text: string): string {
   try {
     const { data } = JSON.parse(text);

@@ -42,7 +42,7 @@ interface Entry {
   readonly jitterBufferEmittedCount?: number;
 }
 
-/** Looks at a connection again and again. */
+/** Samples a connection periodically. */
 export class RtcStatistics {
   readonly #connection: RTCPeerConnection;
   readonly #bits = new SlidingRate(SPAN);

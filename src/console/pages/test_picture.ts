@@ -54,7 +54,7 @@ function drawPicture(context: CanvasRenderingContext2D, now: Date): void {
   context.fillText(now.toISOString().slice(11, 23), WIDTH / 2, HEIGHT / 2);
 }
 
-/** A tone that is heard for a moment when it is told. */
+/** A short tone on demand. */
 class Beeper {
   readonly track: MediaStreamTrack;
   readonly #audio = new AudioContext();

@@ -34,7 +34,7 @@ export interface WatchOptions {
 
 /** Milliseconds between two looks at the player. */
 const LOOK = 500;
-/** Milliseconds after which whatever has brought no picture is asked for anew. */
+/** Milliseconds without a picture after which the stream is requested again. */
 const LONGEST_SILENCE: Readonly<Record<PlayFormat, number>> = {
   // The proxy itself waits for these streams, so a new request is only for connections that are dead.
   flv: 30_000,
@@ -42,7 +42,7 @@ const LONGEST_SILENCE: Readonly<Record<PlayFormat, number>> = {
   hls: 20_000,
   webrtc: 10_000,
 };
-/** Milliseconds of pictures after which the pauses begin anew. */
+/** Milliseconds of playback after which the pauses start over. */
 const PLAYS_WELL = 10_000;
 
 export class Watch {

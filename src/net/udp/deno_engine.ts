@@ -15,7 +15,7 @@ import { fromRawAddress, isIpv4, toRawAddress } from "./raw_address.ts";
 
 /** Datagrams that relays have sent and sockets have not taken yet. */
 const MAX_PENDING = 1024;
-/** What fails so often in a row would do so for ever. */
+/** What fails this often in a row would fail forever. */
 const MAX_FAILURES = 100;
 const NOBODY: Uint8Array<ArrayBuffer> = new Uint8Array();
 

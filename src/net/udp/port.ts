@@ -37,7 +37,7 @@ export interface UdpLink {
   close(): void;
 }
 
-/** Decides what becomes of datagrams. No method may wait; what one throws ends the engine. */
+/** Decides what happens to datagrams. No method may wait; an exception ends the engine. */
 export interface UdpRelay {
   /**
    * A datagram from a client.

@@ -9,7 +9,7 @@ import type { UdpEngine, UdpRelay } from "./port.ts";
 import type { FromThread, ToThread } from "./thread_messages.ts";
 
 const FIGURES_INTERVAL = 1_000;
-/** Turns of the event loop in which the next of the messages that were sent must have come. */
+/** Turns of the event loop within which the next message already sent must arrive. */
 const PATIENCE = 20;
 
 /** A relay that takes commands. */
@@ -60,7 +60,7 @@ export function serveUdpThread<Init extends object, Command, Report>(
   };
 }
 
-/** Tells the main thread why this one ends, and ends it. */
+/** Tells the main thread why this thread ends, and ends it. */
 function fail<Init, Command, Report>(
   scope: WorkerScope<Init, Command, Report>,
   error: unknown,

@@ -66,7 +66,7 @@ const LF = 10;
 const WHITE = " \t";
 
 /**
- * Where the head at the begin of `bytes` ends: behind its empty line; -1 when it is not all there.
+ * Where the head at the beginning of `bytes` ends: after its empty line; -1 when it is not complete.
  *
  * @throws ProtocolError when it is longer than MAX_HEAD, has more than 100 fields, or a line that
  * ends without CR

@@ -19,7 +19,7 @@ export interface RequestHead {
 }
 
 /**
- * Finds the head at the begin of `bytes`; undefined when it is not all there.
+ * Finds the head at the beginning of `bytes`; undefined when it is not complete.
  *
  * @throws ProtocolError when it is too long, has too many fields, or lines that end in two ways
  */

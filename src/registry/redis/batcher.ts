@@ -19,7 +19,7 @@ interface Waiting<Q, A> {
 /** So many in one step hold up others of Redis's clients for less than a millisecond. */
 const MOST_AT_ONCE = 64;
 
-/** The way of all questions of one kind to Redis. */
+/** Batches the calls of one kind. */
 export class Batcher<Q, A> {
   readonly #ask: AskTogether<Q, A>;
   #waiting: Waiting<Q, A>[] = [];

@@ -42,7 +42,7 @@ type Client = ReturnType<typeof newClient>;
 
 const CONNECT_TIMEOUT = 1_000;
 const SILENCE = 3_000;
-/** So something comes over every connection that is alive. */
+/** So that something arrives over every live connection. */
 const PING_INTERVAL = 1_000;
 
 function newClient({ address, access, silence = SILENCE }: ConnectionOptions) {
@@ -150,7 +150,7 @@ export class RedisConnection implements RedisCalls {
       if (this.#isClosed) destroy(client);
     });
     const connected = client.connect();
-    // What closes the connection meanwhile may leave this one without an answer for ever.
+    // What closes the connection meanwhile may leave this one without an answer forever.
     const closed = this.closed.then((why) => Promise.reject(why));
     closed.catch(() => {});
     connected.catch(() => {});

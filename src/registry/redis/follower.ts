@@ -67,7 +67,7 @@ interface Life {
 /** The copy forgets a little earlier than Redis does, so that it never knows what is gone. */
 const EARLIER = { most: 500, share: 0.1 };
 const LONGEST_TTL = 2 ** 31;
-/** An index of nothing but new names would be read for ever. */
+/** An index that keeps getting new names would be read forever. */
 const MOST_PARTS = 50_000;
 
 export class Follower {

@@ -14,7 +14,7 @@ export interface GateOptions {
   readonly clock: Clock;
   /** The connection, while there is one. */
   readonly connection: () => RedisCalls | undefined;
-  /** From now on decisions are made alone. */
+  /** From now on this proxy decides alone. */
   readonly onShut: () => void;
 }
 
@@ -75,7 +75,7 @@ export class Gate {
     try {
       return await within(this.#options.clock, wait, call(connection));
     } catch (error) {
-      // What went wrong before the gate was opened anew says nothing about now.
+      // What failed before the gate was opened again says nothing about now.
       if (era === this.#era) this.shut(error);
       return undefined;
     }

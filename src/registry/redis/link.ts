@@ -104,7 +104,7 @@ export class RedisLink implements AsyncDisposable {
     }
   }
 
-  /** Waits for a while of chance, so that many proxies do not come back at one moment. */
+  /** Waits for a random time, so that many proxies do not come back at once. */
   #pause(longest: number): Promise<void> {
     const { clock, random } = this.#options;
     return new Promise((resolve) => {

@@ -21,7 +21,7 @@ export interface SessionBookOptions {
   readonly wait: number;
 }
 
-/** That there is no session holds for so long. */
+/** How long it is remembered that there is no session. */
 const UNKNOWN = { ttl: 2_000, capacity: 10_000 };
 const ENDED_ALONE = { ttl: 60_000, capacity: 10_000 };
 /** Lookups in Redis: so many each second, and so many at once after a pause. */

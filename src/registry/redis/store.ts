@@ -372,7 +372,7 @@ export class RedisStore implements Store {
     return { ...claim, origin: chosen?.origin.id ?? claim.origin };
   }
 
-  /** What Redis does not forget now lapses by itself. */
+  /** What Redis does not forget now expires by itself. */
   async #forget(forgotten: ForgottenStream): Promise<void> {
     await this.#submit(BACKGROUND_DEADLINE, forgetWish(forgotten));
   }

@@ -209,7 +209,7 @@ function operations.settle(key, wish, found)
   return found
 end`;
 
-/** A wish that cannot be read or done fails by itself: the others are done all the same. */
+/** An operation that is malformed or fails does not affect the others. */
 const MAIN = `
 local function attempt(text, key)
   local wish = cjson.decode(text)

@@ -32,7 +32,7 @@ const GRACE = 10_000;
 const BATCH = 64;
 const PROBE_PERIOD = 1_000;
 const PROBE_WAIT = 500;
-/** Everything is read again so often although nothing seems to be missing. */
+/** How often everything is read again although nothing seems to be missing. */
 const READ_PERIOD = 5 * 60_000;
 const READ_PAUSE = 1_000;
 

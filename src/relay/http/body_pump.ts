@@ -9,7 +9,7 @@ import { BodyScanner } from "../../protocol/http/body_scanner.ts";
 import type { HttpResponse } from "../../protocol/http/response.ts";
 import type { OriginConnection } from "../../http1/origin_pool.ts";
 
-/** How a pump came to its end. */
+/** How a pump ended. */
 export type PumpEnd = "complete" | "client_gone" | "origin_gone" | "origin_protocol_error";
 
 export class BodyPump {

@@ -59,7 +59,7 @@ export class MediaSession {
     this.#stall = new StallWatch(exchange.connection);
   }
 
-  /** Whether it has no end of its own, so that it may outlive the begin of a shutdown. */
+  /** Whether it has no end of its own, so that it may outlive the beginning of a shutdown. */
   get isLive(): boolean {
     return this.#media.kind === "live" || this.#isOpen;
   }

@@ -24,7 +24,7 @@ const MOST_ORIGINS = 64;
 const AT_A_TIME = 8;
 const PATIENCE = 2_000;
 const DEADLINE = 6_000;
-/** Searches at a time. */
+/** Most searches at once. */
 const MOST_SEARCHES = 64;
 const FOUND = { capacity: 10_000, ttl: 60_000 };
 const MISSING = { capacity: 10_000, ttl: 5_000 };

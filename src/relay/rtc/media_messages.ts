@@ -5,7 +5,7 @@ import type { MovedFigures } from "../udp_figures.ts";
 
 /** Limits of the thread, which may change; durations in milliseconds. */
 export interface MediaInit {
-  /** A session that has not begun so long after it was agreed upon is over. */
+  /** How long after it was agreed on a session that has not begun is over. */
   readonly startTimeout: number;
   /** An address of a client that has not proved itself so long is forgotten (RFC 7675). */
   readonly consentTimeout: number;

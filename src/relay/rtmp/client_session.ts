@@ -61,7 +61,7 @@ export class ClientSession {
     this.#inbox.countIn(this.#memory);
   }
 
-  /** Whether bytes flow, so that the session may outlive the begin of a shutdown. */
+  /** Whether bytes flow, so that the session may outlive the beginning of a shutdown. */
   get isRelaying(): boolean {
     return this.#pair !== undefined;
   }

@@ -33,7 +33,7 @@ export class StreamSession implements Disposable {
     this.#client = client;
   }
 
-  /** Whether the origin has taken the stream and has not been told off since. */
+  /** Whether the origin has taken the stream and not been told to drop it since. */
   get isOpen(): boolean {
     return this.#opened !== undefined;
   }

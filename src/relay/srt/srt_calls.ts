@@ -37,7 +37,7 @@ export interface SrtCall {
   readonly address: Address;
   /** The caller's socket id. */
   readonly callerSocket: number;
-  /** Where its packet sequence numbers begin: another value means that it has begun anew. */
+  /** Where its packet sequence numbers begin: another value means that it has started over. */
   readonly sequence: number;
   readonly intent: "publish" | "play";
   /** Its conclusion as the origin gets it, but for the cookie. */
