@@ -112,6 +112,17 @@ function tooManyFields(): ProtocolError {
 /**
  * Takes a head apart.
  *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const bytes = encodeHead("GET /live/show.flv HTTP/1.1", [{ name: "Host", value: "a.example" }]);
+ * assert.equal(findHeadEnd(bytes), bytes.length);
+ * const { start, fields } = parseHead(bytes);
+ * assert.equal(start, "GET /live/show.flv HTTP/1.1");
+ * assert.equal(fields.get("host"), "a.example");
+ * ```
+ *
  * @param bytes the whole head, its empty line included
  * @throws ProtocolError on folded lines, white space around a name, control characters, bare CR or
  * LF, more than 100 fields

@@ -29,6 +29,16 @@ const CONTROL = /[^\t\n\r\x20-\x7e\x80-\u{10ffff}]|\r(?!\n)/u;
 /**
  * Takes a whole description apart, be it an offer or an answer.
  *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const text = "v=0\r\ns=-\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=ice-ufrag:evtj\r\n";
+ * const sdp = parseSdp(text);
+ * assert.equal(attributeOf(sdp.media[0]!, "ice-ufrag"), "evtj");
+ * assert.equal(encodeSdp(sdp), text);
+ * ```
+ *
  * @throws ProtocolError when it is none, or exceeds SDP_BOUNDS
  */
 export function parseSdp(text: string): Sdp {

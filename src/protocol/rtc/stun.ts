@@ -64,6 +64,25 @@ export function parseBindingRequest(message: Uint8Array): BindingRequest {
 /**
  * Whether whoever signed a request knows the password (RFC 8489 section 14.5).
  *
+ * @example The sample request of RFC 5769, section 2.1
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { createHmac } from "node:crypto";
+ *
+ * const message = Uint8Array.fromHex(
+ *   "000100582112a442b7e7a701bc34d686fa87dfae802200105354554e207465737420636c69656e74" +
+ *     "002400046e0001ff80290008932ff9b151263b36000600096576746a3a683676592020200008" +
+ *     "00149aeaa70cbfd8cb56781ef2b5b2d3f249c1b571a280280004e57a3bcf",
+ * );
+ * const hmac: HmacSha1 = (key, head, rest) =>
+ *   createHmac("sha1", key).update(head).update(rest).digest();
+ *
+ * assert.ok(isBindingRequest(message, message.length));
+ * const request = parseBindingRequest(message);
+ * assert.equal(request.user, "evtj:h6vY");
+ * assert.ok(verifyIntegrity(message, request, "VOkJxbRl1RmTxUk/WvJxBt", hmac));
+ * ```
+ *
  * @param password ice-pwd of the side that is asked
  */
 export function verifyIntegrity(

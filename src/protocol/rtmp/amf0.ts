@@ -61,6 +61,16 @@ export function readAmf0(reader: ByteReader): Amf0Value {
 /**
  * Reads values as long as there are some: whatever else stands behind them is left alone.
  *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { ByteReader } from "../../core/byte_reader.ts";
+ * import { ByteWriter } from "../../core/byte_writer.ts";
+ *
+ * const bytes = writeAmf0(new ByteWriter(), "publish", 5, null, "show").finish();
+ * assert.deepEqual(readAmf0Values(new ByteReader(bytes)), ["publish", 5, null, "show"]);
+ * ```
+ *
  * @throws ProtocolError when they nest deeper than 16, which some origins would not survive
  */
 export function readAmf0Values(reader: ByteReader): Amf0Value[] {

@@ -81,6 +81,18 @@ export interface Handshake {
 /**
  * Reads a whole handshake packet.
  *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const induction = encodeInduction(42);
+ * assert.ok(isCallerInduction(parseHandshake(induction)));
+ *
+ * const answer = parseHandshake(answerInduction(induction, 4711));
+ * assert.ok(isInductionAnswer(answer));
+ * assert.equal(answer.cookie, 4711);
+ * ```
+ *
  * @throws ProtocolError when it is none, or an extension is broken or too long
  */
 export function parseHandshake(packet: Uint8Array): Handshake {
