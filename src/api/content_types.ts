@@ -30,7 +30,7 @@ const TYPES: ReadonlyMap<string, string> = new Map([
   ["vtt", `text/vtt${TEXT}`],
   ["m3u8", "application/vnd.apple.mpegurl"],
   ["mpd", "application/dash+xml"],
-  // MPEG's transport stream; nobody serves TypeScript to players.
+  // MPEG transport stream; nobody serves TypeScript to players.
   ["ts", "video/mp2t"],
   ["flv", "video/x-flv"],
   ["mp4", "video/mp4"],

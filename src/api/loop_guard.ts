@@ -36,7 +36,7 @@ export class LoopGuard {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** Whether a proxy answers where this origin says it is; false when nobody can tell in time. */
+  /** Whether a proxy answers at this origin's addresses; false if that is not known in time. */
   async isProxy(origin: Origin): Promise<boolean> {
     const key = JSON.stringify([origin.id, origin.generation, origin.endpoints]);
     const known = this.#answers.get(key, this.#now());

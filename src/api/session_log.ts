@@ -69,7 +69,7 @@ export class LiveSessions implements SessionLog {
     logFailure(LOG, "Session refused", error, fields);
   }
 
-  /** The open sessions, oldest first, those behind the id `after` when one is given. */
+  /** The open sessions, oldest first; those after the id `after` if one is given. */
   list({ limit, after }: PageRequest): SessionStatus[] {
     const page: SessionStatus[] = [];
     let isBehind = after === undefined || !this.#sessions.has(after);

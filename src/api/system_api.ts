@@ -40,14 +40,14 @@ export interface SystemApiPorts {
   readonly addresses: AddressPolicy;
   /** The origin with addresses in the place of names. */
   readonly resolved: (origin: Origin) => Promise<Origin>;
-  /** Whether what wants to register is a proxy, which would be its own client in the end. */
+  /** Whether what registers is a proxy, which would end up as its own client. */
   readonly isProxy: (origin: Origin) => Promise<boolean>;
   readonly access: ApiAccess;
 }
 
 /** The streams that clients publish and play through this process. */
 export interface SessionDirectory {
-  /** Those open now, oldest first, that come behind the id `after` if one is given. */
+  /** The open ones, oldest first; those after the id `after` if one is given. */
   list(page: PageRequest): readonly SessionStatus[];
   /** Ends one. @returns false when there is none of that id */
   kick(session: string): boolean;
@@ -72,7 +72,7 @@ const LONGEST_PAGE = 1_000;
 export function systemApi(ports: SystemApiPorts): Hono<Env> {
   const app = new Hono<Env>({ strict: false });
   answerErrorsInJson(app);
-  // Whoever only wants to know who is there, such as HAProxy's default check, asks so.
+  // This is how HAProxy's default check and others ask whether anybody is there.
   app.options("*", (context) => {
     context.header("Allow", "GET, HEAD, POST, DELETE, OPTIONS");
     return context.body(null, 204);

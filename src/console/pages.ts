@@ -3,11 +3,11 @@
 // compiled program. Knows nothing of streams; what the pages need to know is written into them.
 
 export interface PagesOptions {
-  /** Folder of the built files; the one that the build writes unless told. */
+  /** Folder of the built files; the one that the build writes by default. */
   readonly folder?: string;
-  /** Those of the program's defaults unless told. */
+  /** The program's default ports if absent. */
   readonly ports?: Partial<PagePorts>;
-  /** Whether the page may ask which streams are live; it may unless told. */
+  /** Whether the page may ask which streams are live; true by default. */
   readonly hasList?: boolean;
 }
 

@@ -15,7 +15,7 @@ const LONGEST_DISCARD = 16 * 1024 * 1024;
 export interface BodyBounds {
   readonly limit: number;
   readonly deadline: number;
-  /** What its memory is taken from, in bytes; given back by whoever needs the body no more. */
+  /** What its memory is taken from, in bytes; given back by whoever no longer needs the body. */
   readonly memory?: Memory | undefined;
 }
 

@@ -26,7 +26,7 @@ export function trustedWay(said: ForwardedBy, trusted: readonly Cidr[]): string[
   const way = [said.peer];
   while (isTrusted(way[0]!) && claimed.length > 0) {
     const ip = addressIn(claimed.pop()!);
-    // "unknown" and the like: whoever is behind this proxy, it does not tell.
+    // "unknown" and the like: this proxy does not reveal who is behind it.
     if (ip === undefined) break;
     way.unshift(ip);
   }

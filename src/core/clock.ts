@@ -4,7 +4,7 @@
 /** A clock that never goes backwards. Times are milliseconds from any start. */
 export interface Clock {
   now(): number;
-  /** Calls back once, so many milliseconds from now, unless disposed of before. */
+  /** Calls back once, after this many milliseconds, unless disposed of before. */
   after(delay: number, callback: () => void): Disposable;
   /** Calls back again and again until disposed of. */
   every(period: number, callback: () => void): Disposable;

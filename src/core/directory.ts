@@ -33,7 +33,7 @@ export interface StreamStatus {
 
 /** Which part of a long list to return. */
 export interface PageRequest {
-  /** At most so many entries. */
+  /** Most entries on the page. */
   readonly limit: number;
   /** `next` of the page before; the first page has none. */
   readonly after?: string;

@@ -39,7 +39,7 @@ export class GrowingBytes {
     return this.#buffer.length;
   }
 
-  /** Copies a piece behind what is there. @throws RangeError beyond the limit; what the memory throws */
+  /** Appends a copy of a piece. @throws RangeError beyond the limit; what the memory throws */
   append(piece: Uint8Array): void {
     const length = this.#length + piece.length;
     if (length > this.#buffer.length) this.#grow(length);
@@ -47,7 +47,7 @@ export class GrowingBytes {
     this.#length = length;
   }
 
-  /** Gives the memory back; what `bytes` has shown belongs to whoever has it. */
+  /** Gives the memory back; what `bytes` returned belongs to whoever has it. */
   release(): void {
     if (this.#buffer.length === 0) return;
     this.#memory?.give(this.#buffer.length + BUFFER_COST);

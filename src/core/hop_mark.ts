@@ -11,7 +11,7 @@ const KIND = "srs-proxy-";
 
 /** One process, as it names itself to origins. */
 export class HopMark {
-  /** What stands in Via for this process, so that no address is told. */
+  /** What Via shows for this process, so that no address is revealed. */
   readonly pseudonym = KIND + crypto.randomUUID().slice(0, 13);
 
   /** One member of Via. @param version of HTTP by which the request has come */

@@ -23,7 +23,7 @@ export class LineOutlet {
   /** Bytes that wait, those included that are being written. */
   #size = 0;
   #lost = 0;
-  /** How many of the lost ones have not been told. */
+  /** How many of the lost ones have not been reported. */
   #untold = 0;
   #writing: Promise<void> | undefined;
 
@@ -39,7 +39,7 @@ export class LineOutlet {
   /** Takes one line without its line break; never waits and never throws. */
   push(line: string): void {
     const bytes = this.#encoder.encode(`${line}\n`);
-    // Once one is lost so are the next ones: what is told of it must stand where they are missing.
+    // Once one is lost so are the next: the report must be where they are missing.
     if (this.#untold > 0 || this.#size + bytes.length > this.#options.capacity) {
       this.#lose(1);
       if (this.#writing === undefined) this.#tellLost();
@@ -50,7 +50,7 @@ export class LineOutlet {
     this.#writing ??= this.#writeAll();
   }
 
-  /** Resolves when everything has been written, or after so many milliseconds. */
+  /** Resolves when everything has been written, or after this many milliseconds. */
   async flush(timeout: number): Promise<void> {
     if (this.#writing === undefined) return;
     const { promise: late, resolve } = Promise.withResolvers<void>();

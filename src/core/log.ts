@@ -24,7 +24,7 @@ export interface LogOptions {
   readonly format: LogFormat;
   /** Takes one line with its line break; called synchronously, so it must not wait. */
   readonly write: (line: string) => void;
-  /** How often it is told how many failures have repeated others, milliseconds; 10 s unless given. */
+  /** How often repeated failures are reported, milliseconds; 10 s by default. */
   readonly countsEvery?: number;
 }
 

@@ -7,7 +7,7 @@ import { normalizeIp } from "./endpoint.ts";
 export interface MediaTarget {
   /** An IP address in canonical text, without brackets, or a host name in lower case. */
   readonly host: string;
-  /** When it differs from the proxy's own port, as it may behind a load balancer. */
+  /** If it differs from the proxy's own port, as it may behind a load balancer. */
   readonly port?: number;
 }
 

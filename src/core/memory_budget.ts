@@ -56,7 +56,7 @@ export class MemoryBudget {
     });
   }
 
-  /** An address never gets so much that less is left for all others: there is something for newcomers. */
+  /** An address never gets more than it leaves for all others: there is something for newcomers. */
   #take(address: string, bytes: number): void {
     const { perAddress, total } = this.#limits;
     const held = (this.#ofAddress.get(address) ?? 0) + bytes;

@@ -12,9 +12,9 @@ export interface PathTemplate {
   readonly before: readonly RegExp[];
   /** Whether a name, or several, stand for `[app]`. */
   readonly hasApp: boolean;
-  /** Names behind `[app]`. */
+  /** Names after `[app]`. */
   readonly behind: readonly RegExp[];
-  /** Whether it says the stream; without it a path only tells that it belongs to some stream. */
+  /** Whether it names the stream; otherwise a path only shows that it belongs to some stream. */
   readonly hasStream: boolean;
 }
 
@@ -57,7 +57,7 @@ export function parsePathTemplate(written: string): PathTemplate {
   const variables = [...text.matchAll(/\[([a-z0-9]+)\]/g)].map(([, name = ""]) => name);
   const unknown = variables.find((name) => !NAMES.includes(name) && !(name in NUMBERS));
   const twice = NAMES.find((name) => variables.indexOf(name) !== variables.lastIndexOf(name));
-  // Two of them in one name could be told apart in many ways, and at great cost.
+  // Two of them in one name could be split in many ways, at great cost.
   const isVague = names.some((name) => (name.match(/\[(?:vhost|app|stream)\]/g) ?? []).length > 1);
   const hasExtension = /\.[A-Za-z0-9]+$/.test(names.at(-1) ?? "");
   if (!stands || unknown !== undefined || twice !== undefined || isVague || !hasExtension) {

@@ -5,7 +5,7 @@
 import type { LogRecord } from "@logtape/logtape";
 
 interface Kind {
-  /** The latest record, of which the count is told. */
+  /** The latest record, which is reported with the count. */
   last: LogRecord;
   /** How many came since the last time. */
   count: number;
@@ -22,7 +22,7 @@ export class RepeatedFailures {
   readonly #capacity: number;
   readonly #kinds = new Map<string, Kind>();
 
-  /** @param capacity kinds that are told apart */
+  /** @param capacity kinds that are distinguished */
   constructor(capacity: number) {
     this.#capacity = capacity;
   }

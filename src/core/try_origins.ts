@@ -134,7 +134,7 @@ class OriginDialling<Link> {
     const end = Math.min(startedAt + dialTimeout, giveUpAt);
     let dials = 0;
     for (const [index, address] of addresses.entries()) {
-      // An address that swallows everything must leave time for the ones behind it.
+      // An address that swallows everything must leave time for the next ones.
       const left = (end - now()) / (addresses.length - index);
       if (left <= 0 || search.isGone()) break;
       dials++;

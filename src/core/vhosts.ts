@@ -16,7 +16,7 @@ export class Vhosts {
     );
   }
 
-  /** Whether the host stands for a vhost of its own. */
+  /** Whether the host is a vhost of its own. */
   has(host: string): boolean {
     if (this.#names.has(host)) return true;
     if (this.#domains.size === 0) return false;

@@ -18,12 +18,12 @@ export class HttpClient {
     this.connection = connection;
   }
 
-  /** A read that is under way, for whoever closes the connection. */
+  /** The read in progress, for whoever closes the connection. */
   get reading(): Promise<boolean> | undefined {
     return this.#reading;
   }
 
-  /** Reads once more behind what is there. @returns false when the connection is over */
+  /** Reads more, once. @returns false when the connection is over */
   more(): Promise<boolean> {
     this.#reading ??= this.inbox.more(this.connection).finally(() => this.#reading = undefined);
     return this.#reading;
@@ -41,7 +41,7 @@ export class HttpClient {
     this.#watch(onGone);
   }
 
-  /** The request has been answered: what comes now is another one, to be read by whoever wants it. */
+  /** The request has been answered: what comes now is another one. */
   unwatch(): void {
     this.#watcher = undefined;
   }

@@ -31,7 +31,7 @@ export class OriginConnection implements Disposable {
     this.connection = connection;
   }
 
-  /** Reads once more behind what is there; a read that is under way already counts. */
+  /** Reads more, once; a read in progress counts. */
   more(): Promise<boolean> {
     this.#reading ??= this.inbox.more(this.connection).finally(() => this.#reading = undefined);
     return this.#reading;
@@ -118,7 +118,7 @@ export class OriginPool implements Disposable {
     link.inbox.shrink();
     kept.push(link);
     this.#kept.set(key, kept);
-    // Whatever comes while nothing has been asked is the end, or belongs to no request.
+    // Whatever arrives while no request is pending is the end, or belongs to no request.
     link.more().then(() => this.#drop(key, link));
   }
 

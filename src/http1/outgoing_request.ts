@@ -70,7 +70,7 @@ function forwardedFields({ fields, host }: ClientRequest, changes: RequestChange
   const forwardedFor = fields.all("x-forwarded-for");
   const way = trustedWay({ peer, forwardedFor, realIp: fields.get("x-real-ip") }, trustedProxies);
   return [
-    // Nothing stands before the client: SRS takes the first one for it.
+    // The client comes first: SRS takes the first address for it.
     { name: "X-Forwarded-For", value: way.join(", ") },
     { name: "X-Forwarded-Proto", value: told("x-forwarded-proto") ?? "http" },
     ...(forHost === "" ? [] : [{ name: "X-Forwarded-Host", value: forHost }]),

@@ -159,7 +159,7 @@ class RequestBody {
     this.stream = new ReadableStream({ pull }, { highWaterMark: 0 });
   }
 
-  /** Whether nothing of it stands before the client's next request. */
+  /** Whether none of it is left before the client's next request. */
   get isRead(): boolean {
     return this.#scanner.done;
   }

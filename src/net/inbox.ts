@@ -36,7 +36,7 @@ export class Inbox {
     this.#memory = memory;
   }
 
-  /** What is there, as a view that the next `fill` or `require` overwrites. */
+  /** The buffered bytes, as a view that the next `fill` or `require` overwrites. */
   get bytes(): Uint8Array<ArrayBuffer> {
     return this.#buffer.subarray(this.#start, this.#end);
   }
@@ -62,7 +62,7 @@ export class Inbox {
     return true;
   }
 
-  /** The whole buffer, to be read into; then `filled` says how much has come. */
+  /** The whole buffer, to be read into; then call `filled` with the number of bytes. */
   empty(): Uint8Array<ArrayBuffer> {
     if (this.#buffer.length === 0) this.#replace(this.#first);
     this.#start = this.#end = 0;
@@ -106,7 +106,7 @@ export class Inbox {
   adapt(): void {
     const capacity = this.#buffer.length;
     if (this.#end === capacity && capacity < LARGE) {
-      // While it is counted it stays what it is: whoever is identified will want more.
+      // While it is counted its size stays: a client that is identified will want more.
       if (this.#memory === undefined) this.#replace(Math.min(capacity * 4, LARGE));
       return;
     }

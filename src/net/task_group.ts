@@ -5,7 +5,7 @@ export class TaskGroup {
   readonly #tasks = new Set<Promise<void>>();
   readonly #onError: (error: unknown) => void;
 
-  /** @param onError told of what a task throws; a task is expected to handle its own errors */
+  /** @param onError called with what a task throws; a task is expected to handle its own errors */
   constructor(onError: (error: unknown) => void) {
     this.#onError = onError;
   }

@@ -17,7 +17,7 @@ export class TcpConnection implements Disposable {
   bytesOut = 0;
   /** Set by every read and write; whoever watches for idleness clears it. */
   active = true;
-  /** Whether bytes wait for the peer to take them; set by whoever writes with `writeOnce`. */
+  /** Whether bytes wait for the peer to read them; set by whoever writes with `writeOnce`. */
   isWriting = false;
   /** Bytes that the peer's side of the system has taken, those of unfinished writes too. */
   bytesTaken = 0;

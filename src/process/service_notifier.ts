@@ -29,9 +29,9 @@ export interface ServiceNotifierOptions {
   readonly hearts: readonly Heart[];
   /** One line for people: what the process does now. */
   status(): Promise<string>;
-  /** Told when the service manager cannot be told anything; once, until that is over. */
+  /** Called when the service manager cannot be reached; once, until it can be again. */
   onProblem(message: string): void;
-  /** Told of a heart that stands still. */
+  /** Called for a heart that has stopped. */
   onStill(name: string): void;
 }
 
@@ -53,7 +53,7 @@ export class ServiceNotifier implements Disposable {
     this.#stack.defer(() => clearTimeout(this.#retry));
   }
 
-  /** Everything is open: says so, and begins to show figures and signs of life. */
+  /** Everything is open: reports that, and begins to send status and signs of life. */
   async start(): Promise<void> {
     if (this.#socket === undefined) return;
     this.#status = await this.#figures();
@@ -133,7 +133,7 @@ export class ServiceNotifier implements Disposable {
     this.#retries = 0;
   }
 
-  /** What comes again anyway may get lost, but comes behind the states. */
+  /** What is repeated anyway may get lost, and is sent after the states. */
   #mention(fields: NotifyFields): void {
     if (this.#waiting.length === 0) this.#send(fields);
   }

@@ -9,7 +9,7 @@ export interface WatchdogOptions {
   readonly hearts: readonly Heart[];
   /** Says that the process lives. */
   tell(): void;
-  /** Told once of each heart that stands still. */
+  /** Called once for each heart that has stopped. */
   onStill(name: string): void;
 }
 
@@ -44,7 +44,7 @@ export class Watchdog implements Disposable {
     }
   }
 
-  /** A heart that fails stands still. */
+  /** A heart that fails has stopped. */
   #listen(heart: Heart): void {
     this.#waiting.add(heart);
     heart.beat().then(() => {

@@ -25,13 +25,13 @@ import type {
 export interface MemoryStoreOptions {
   readonly maxOrigins: number;
   readonly maxStreams: number;
-  /** WebRTC sessions; 100,000 unless told. */
+  /** WebRTC sessions; 100,000 by default. */
   readonly maxSessions?: number;
   /** Milliseconds from any start, never backwards; the process's own clock unless given. */
   readonly now?: () => number;
   /** Where origins and streams are kept; a table of its own unless given. */
   readonly table?: RecordTable;
-  /** What the epochs of mappings are told by: milliseconds since 1970, or `now` unless given. */
+  /** The clock of mappings' epochs: milliseconds since 1970; `now` by default. */
   readonly time?: () => number;
 }
 
@@ -147,7 +147,7 @@ export class MemoryStore implements Store {
     return Promise.resolve();
   }
 
-  /** Whose lease was not renewed in its time runs no more: whoever runs takes its place. */
+  /** A publisher whose lease was not renewed in time is gone: one that runs takes its place. */
   #foundBy({ stream, live, liveTtl }: StreamLease): StreamRecord | undefined {
     const record = this.stream(stream)?.record;
     const isLate = this.#table.liveTimeLeft(stream, this.#now()) < liveTtl / 2;

@@ -23,7 +23,7 @@ export interface OriginCareOptions {
   readonly random: () => number;
   /** Whether an origin answers; they are not probed unless given. */
   readonly probe: ((origin: Origin) => Promise<boolean>) | undefined;
-  /** Has the other proxies told that an origin does not answer. */
+  /** Tells the other proxies that an origin does not answer. */
   tellOthers(origin: string): void;
 }
 
@@ -128,7 +128,7 @@ export class OriginCare implements Disposable {
         return this.#sessions.haveHeardFrom(origin.id) || answers;
       },
       origin: async (id) => await store.origin(id) ?? this.#expired.get(id),
-      // What is told once may be lost with the connection over which it was told.
+      // A message sent once may be lost with its connection.
       onMiss: (origin) => this.#options.tellOthers(origin),
       onDown: (origin) => {
         const sessions = this.#sessions.endAt(origin);

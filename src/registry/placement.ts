@@ -130,7 +130,7 @@ export class Placement {
     if (!owner) return "gone";
     const runs = this.#options.isRunning(record.stream, owner.id);
     if (hasFailed) {
-      // A publisher takes the stream along; a viewer would only leave it behind.
+      // A publisher takes the stream along; a viewer would only abandon it.
       if (runs && intent === "play") throw originOutOfReach();
       return "failed";
     }
@@ -156,7 +156,7 @@ export class Placement {
     const { protocol, stream } = request;
     const all = await store.origins();
     const up = all.filter(({ origin }) => !isDown(origin.id));
-    // Where nobody answers probes, one more dial does no harm.
+    // If nobody answers probes, one more dial does no harm.
     const origins = up.length > 0 ? up : all;
     const snapshot = { origins, setAsideFor: (id: string) => setAsideFor(id, protocol) };
     const candidates = candidatesFor(snapshot, request);

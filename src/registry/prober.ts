@@ -13,7 +13,7 @@ export interface ProberOptions {
   readonly origin: (id: string) => Promise<Origin | undefined>;
   /** It has left a probe without an answer, and this process was the one to suspect it. */
   readonly onMiss: (id: string) => void;
-  /** It has left so many probes in a row without an answer. */
+  /** Probes in a row that it has left unanswered. */
   readonly onDown: (id: string) => void;
   /** One that was down has answered. */
   readonly onUp: (id: string) => void;

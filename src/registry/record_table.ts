@@ -183,7 +183,7 @@ export class RecordTable {
     }
   }
 
-  /** From now on nothing that is there expires, until `release`. What comes later does. */
+  /** From now until `release` no present entry expires; later ones do. */
   hold(now: number): void {
     this.sweep(now);
     this.#heldSince = now;

@@ -238,7 +238,7 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     this.#parts.add(origin.id);
   }
 
-  /** Where the other proxies of the fleet listen, as far as they have said so. */
+  /** Where the other proxies of the fleet listen, as far as they have announced it. */
   get otherProxies(): readonly ProxyPlace[] {
     return this.#store.fleet.others;
   }

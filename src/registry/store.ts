@@ -80,7 +80,7 @@ export interface StreamLease {
   readonly confirmed: boolean;
   /** Epoch of the mapping on which the sessions there rely. */
   readonly epoch: number;
-  /** The mapping lives at least so long from now. */
+  /** The mapping lives at least this long from now. */
   readonly ttl: number;
   /**
    * `runs` when a publisher of the claimant runs there, `ended` when its last one has ended,
@@ -111,7 +111,7 @@ export interface StreamRecordPage {
 
 /** What proxies know of each other. */
 export interface Fleet {
-  /** Where the other proxies listen, as far as they have said so. */
+  /** Where the other proxies listen, as far as they have announced it. */
   readonly others: readonly ProxyPlace[];
   /** Tells the other proxies from now on where this one listens. */
   announce(place: ProxyPlace): void;
@@ -136,7 +136,7 @@ export interface Store extends AsyncDisposable {
   readonly trouble: string | undefined;
   /** Told of each origin that another proxy has come to suspect. */
   onSuspect: (origin: string) => void;
-  /** Told of each stream that another proxy has said to be live no more. */
+  /** Called for each stream that another proxy has reported to be no longer live. */
   onLiveEnd: (stream: string) => void;
   readonly fleet: Fleet;
   /** Tells the other proxies, if they can be told, that an origin does not answer here. */

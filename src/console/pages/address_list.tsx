@@ -11,7 +11,7 @@ const COPIED_FOR = 1500;
 interface AddressListProps {
   readonly name: StreamName;
   readonly place: ProxyPlace;
-  /** What somebody wants them for. */
+  /** What the addresses are for. */
   readonly intent: "play" | "publish";
 }
 

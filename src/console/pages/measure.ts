@@ -13,7 +13,7 @@ export interface Received {
 
 /** One look at a running player. */
 export interface Measurement {
-  /** Seconds of media that lie ready behind the playing position. */
+  /** Seconds of media buffered ahead of the playing position. */
   readonly buffer: number;
   readonly bitrate: number | undefined;
   readonly droppedFrames: number;

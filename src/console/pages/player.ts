@@ -9,7 +9,7 @@ import type { PlayFormat } from "./stream_name.ts";
 
 export interface Player {
   readonly received: Received;
-  /** Moves as long as media comes; only where the video element's time moves without any. */
+  /** Advances while media arrives; only where the video element's time advances without any. */
   readonly position?: number;
   /** Milliseconds that the picture may stand still; five seconds where it does not say. */
   readonly patience?: number;
@@ -17,7 +17,7 @@ export interface Player {
   readonly newest?: string | undefined;
   /** Goes to the live picture if that is far ahead. To be called a few times a second. */
   catchUp?(): void;
-  /** Stops and lets go of the video element. */
+  /** Stops and releases the video element. */
   close(): void;
 }
 

@@ -8,7 +8,7 @@ import { SlidingRate } from "./measure.ts";
 export interface RtcNumbers {
   /** Bits per second, audio included; undefined before the second look. */
   readonly bitrate: number | undefined;
-  /** Seconds that media waits to be shown; only of what comes. */
+  /** Seconds that media waits to be shown; only when receiving. */
   readonly buffer: number | undefined;
   /** Of media, sent or received so far. */
   readonly bytes: number;

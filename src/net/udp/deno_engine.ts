@@ -129,7 +129,7 @@ export class DenoEngine implements UdpEngine {
     if (error !== undefined) this.#guard(() => this.#relay?.refused(link));
   }
 
-  /** Takes what comes until the socket is closed. @returns the error that has ended it before that */
+  /** Receives until the socket is closed. @returns the error that ended it before that */
   async #receive(
     socket: Deno.DatagramConn,
     take: (bytes: Uint8Array<ArrayBuffer>, from: Deno.NetAddr) => Promise<void>,

@@ -15,13 +15,13 @@ const PATIENCE = 20;
 /** A relay that takes commands. */
 export interface ThreadRelay<Command> extends UdpRelay {
   command(command: Command): void;
-  /** The last call, before the sockets are freed: what is still to be said to the peers. */
+  /** The last call, before the sockets are freed: for what the peers must still be told. */
   end(): void;
 }
 
 /** What a relay is made of; `report` sends something to the main thread. */
 export interface ThreadRelayParts<Init, Report> {
-  /** Changes when the main thread says so, so that it is looked at for every use. */
+  /** Changes when the main thread says so: read it at every use. */
   readonly init: Init;
   readonly engine: UdpEngine;
   report(report: Report): void;

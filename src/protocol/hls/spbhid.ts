@@ -111,7 +111,7 @@ function checksum(bytes: Uint8Array): number {
 function parseKey(bytes: Uint8Array): StreamKey | undefined {
   try {
     const [vhost = "", ...names] = DECODER.decode(bytes).split("/");
-    // With an extension behind it a name of dots would pass.
+    // With an extension after it, a name of dots would pass.
     if (names.some((name) => name === "." || name === "..")) return undefined;
     // The extension is there to be stripped: a name that ends like one keeps its own.
     const path = `/${names.map(percentEncode).join("/")}.ts`;

@@ -77,7 +77,7 @@ export function findHeadEnd(bytes: Uint8Array): number {
   for (let at = head.indexOf(LF); at >= 0; at = head.indexOf(LF, at + 1)) {
     if (head[at - 1] !== CR) throw new ProtocolError("Cannot read a line that ends without CR");
     if (head[at - 2] === LF) return at + 1;
-    // Refused here, not later: a head that comes byte by byte is searched again for each of them.
+    // Refused here, not later: a head that arrives byte by byte is searched again for each byte.
     if (++lines > 1 + MAX_FIELDS) throw tooManyFields();
   }
   if (bytes.length >= MAX_HEAD) throw tooLong();

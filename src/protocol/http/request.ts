@@ -16,7 +16,7 @@ export interface HttpRequest {
   readonly fields: Fields;
   readonly version: HttpVersion;
   readonly bodyLength: number | "chunked";
-  /** Whether the client wants the connection to go on. */
+  /** Whether the client wants to keep the connection. */
   readonly keepAlive: boolean;
 }
 

@@ -12,7 +12,7 @@ export interface Candidate {
   /** An IP address without brackets, or a name. */
   readonly host: string;
   readonly port: number;
-  /** Everything behind: `typ host` and what follows it. */
+  /** Everything after that: `typ host` and what follows it. */
   readonly rest: string;
 }
 

@@ -16,7 +16,7 @@ export interface SdpLine {
 }
 
 export interface Sdp {
-  /** What stands before the first m= line. */
+  /** The lines before the first m= line. */
   readonly session: readonly SdpLine[];
   /** What belongs to each m= line, beginning with it. */
   readonly media: readonly (readonly SdpLine[])[];

@@ -92,7 +92,7 @@ export function verifyIntegrity(
   hmac: HmacSha1,
 ): boolean {
   const head = message.slice(0, 4);
-  // What is signed claims to end with MESSAGE-INTEGRITY, whatever stands behind it.
+  // What is signed claims to end with MESSAGE-INTEGRITY, whatever follows it.
   const length = integrityAt + 4 + SHA1_LENGTH - HEADER;
   head[2] = length >> 8;
   head[3] = length;

@@ -75,7 +75,7 @@ export class ClientConversation {
     this.assembler = new MessageAssembler((message, stream) => this.#take(message, stream), memory);
   }
 
-  /** All the client said that concerns an origin, in order, the wish itself not among it. */
+  /** All the client said that concerns an origin, in order, except the wish itself. */
   get said(): readonly Said[] {
     return this.#said;
   }
@@ -93,7 +93,7 @@ export class ClientConversation {
     return this.#connect;
   }
 
-  /** An origin has taken the client: of all that was said nothing but connect is kept any more. */
+  /** An origin has taken the client: from now on, of all that was said only connect is kept. */
   settle(): void {
     const connect = this.#said.filter(({ command }) => command?.name === "connect");
     this.#said.splice(0, this.#said.length, ...connect);

@@ -10,7 +10,7 @@ import { MessageType, type RtmpMessage } from "./message.ts";
 export interface Command {
   readonly name: string;
   readonly transaction: number;
-  /** Everything behind the transaction id; the first one is the command object. */
+  /** Everything after the transaction id; the first value is the command object. */
   readonly values: readonly Amf0Value[];
 }
 

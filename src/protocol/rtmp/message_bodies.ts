@@ -48,7 +48,7 @@ export class MessageBodies {
     this.#bodies.get(id)?.append(payload);
   }
 
-  /** The whole body of a message. Its memory is given back: it belongs to whoever keeps it. */
+  /** The whole body of a message. Its memory is given back: from now on the caller counts it. */
   end({ id }: ChunkStream): Uint8Array<ArrayBuffer> {
     const body = this.#bodies.get(id);
     if (body === undefined) return NOTHING;

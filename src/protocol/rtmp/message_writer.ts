@@ -15,7 +15,7 @@ export class MessageWriter {
   #out = new ByteWriter();
   #chunkSize = DEFAULT_CHUNK_SIZE;
 
-  /** What the peer takes the chunk size to be behind all that has been said. */
+  /** The chunk size that the peer expects after everything said so far. */
   get chunkSize(): number {
     return this.#chunkSize;
   }
@@ -37,7 +37,7 @@ export class MessageWriter {
     writeControl(this.#out, type, value, this.#chunkSize);
   }
 
-  /** A message in one chunk, behind a larger chunk size if it needs one. */
+  /** A message in one chunk, preceded by a larger chunk size if it needs one. */
   say(message: RtmpMessage): void {
     const { length } = message.body;
     if (length > this.#chunkSize) this.setChunkSize(Math.max(length, OWN_CHUNK_SIZE));
@@ -52,7 +52,7 @@ export class MessageWriter {
     writeMessage(this.#out, message, this.#chunkSize);
   }
 
-  /** All that was said since the last call. */
+  /** Everything said since the last call. */
   take(): Uint8Array<ArrayBuffer> {
     const bytes = this.#out.finish();
     this.#out = new ByteWriter();

@@ -26,7 +26,7 @@ export type Decision =
   | { readonly kind: "accepted" }
   /** Refused in words that have already been passed on to the client. */
   | { readonly kind: "refused"; readonly code: string; readonly description: string }
-  /** Refused before the wish was heard: the client has not been told. */
+  /** Refused before publish or play: the client has not been told. */
   | { readonly kind: "rejected"; readonly code: string; readonly description: string };
 
 /** What the proxy has to say to the origin and on whose behalf. */

@@ -12,7 +12,7 @@ export class StreamIds {
   readonly #originIds = new Map<number, number>();
   readonly #clientIds = new Map<number, number>();
 
-  /** Whether every id stands for itself. */
+  /** Whether every id is the same on both sides. */
   get isIdentity(): boolean {
     for (const [client, origin] of this.#originIds) if (client !== origin) return false;
     return true;

@@ -32,7 +32,7 @@ export interface ConnectionOptions {
   /** Listened to from the beginning, when there is one. */
   readonly channel?: string;
   readonly onMessage?: (message: string) => void;
-  /** Milliseconds without a byte after which the connection is dead; 3,000 unless told. */
+  /** Milliseconds without a byte after which the connection is dead; 3,000 by default. */
   readonly silence?: number;
   /** Closes it, even before it is open. */
   readonly signal: AbortSignal;

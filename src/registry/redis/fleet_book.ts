@@ -25,7 +25,7 @@ export class FleetBook implements Fleet {
     return this.#others;
   }
 
-  /** This proxy listens there; said at the next exchange, and again at each one after it. */
+  /** This proxy listens there; announced at every exchange from the next one on. */
   announce(place: ProxyPlace): void {
     this.#own = JSON.stringify({ by: this.#remote.writer, ...place });
   }

@@ -125,7 +125,7 @@ export class Follower {
     });
   }
 
-  /** Takes an origin that Redis has told of. */
+  /** Takes an origin that Redis has reported. */
   takeOrigin({ record, ttl }: Timed<Origin>, version: number): void {
     const { table, now, isOwn } = this.#options;
     if (isOwn(record.id)) return;

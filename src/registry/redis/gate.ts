@@ -104,7 +104,7 @@ export class Gate {
     this.#options.onShut();
   }
 
-  /** One line when it begins, and one whenever the reason becomes another. */
+  /** One line when it begins, and one whenever the reason changes. */
   #report(reason: string, isNews: boolean): void {
     if (isNews) LOG.warn("Redis is not available, deciding alone", { reason });
     else if (reason !== this.#reason) LOG.warn("Redis is not available yet", { reason });

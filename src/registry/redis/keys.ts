@@ -11,7 +11,7 @@ export class Keys {
   readonly streams: string;
   /** Users of WebRTC sessions by the time of their expiry. */
   readonly sessions: string;
-  /** Where proxies listen, by the time at which each has last said so. */
+  /** Where proxies listen, by the time of each one's last announcement. */
   readonly proxies: string;
   /** Number of the last change. */
   readonly version: string;

@@ -72,7 +72,7 @@ export class Remote {
     this.#now = options.now;
   }
 
-  /** What Redis's clock shows at a moment of ours, as far as its replies have told. */
+  /** Redis's clock at a moment of ours, as far as its replies have shown it. */
   timeAt(moment: number): number | undefined {
     return this.#clockOffset === undefined ? undefined : Math.round(moment + this.#clockOffset);
   }
@@ -136,7 +136,7 @@ export class Remote {
     return value;
   }
 
-  /** One part of an index. What is there all the while is in some part, perhaps in two. */
+  /** One part of an index. What is there throughout is in some part, perhaps in two. */
   async indexPart(
     connection: RedisCalls,
     index: string,
@@ -195,7 +195,7 @@ export class Remote {
     return { version, value: results };
   }
 
-  /** Says where this proxy listens. @returns what all proxies have said, this one among them */
+  /** Announces where this proxy listens. @returns the announcements of all proxies */
   async exchangePlaces(connection: RedisCalls, place: string): Promise<readonly string[]> {
     const keys = [this.keys.proxies, this.keys.version];
     const args = [place, String(PLACE_TTL), String(MOST_PLACES)];
@@ -209,7 +209,7 @@ export class Remote {
     await connection.command("PUBLISH", this.keys.channel, message);
   }
 
-  /** Something in Redis that nobody of ours can have written was seen and ignored. */
+  /** Something in Redis that no proxy can have written was found and ignored. */
   countIgnored(by = 1): void {
     if (by > 0) this.#metrics.count("srs_proxy_redis_ignored_values_total", {}, by);
   }

@@ -72,7 +72,7 @@ export class SessionBook {
     else this.#unwritten.add(user);
   }
 
-  /** @throws ProxyError `registry_unavailable` when nobody can tell */
+  /** @throws ProxyError `registry_unavailable` when that cannot be found out */
   async find(user: string): Promise<RtcSession | undefined> {
     const now = this.#options.now();
     const known = this.#own.get(user, now) ?? this.#others.get(user, now);

@@ -49,7 +49,7 @@ export interface RedisStoreOptions {
   readonly keyPrefix: string;
   readonly maxOrigins: number;
   readonly maxStreams: number;
-  /** WebRTC sessions of all proxies; 100,000 unless told. */
+  /** WebRTC sessions of all proxies; 100,000 by default. */
   readonly maxSessions?: number;
   readonly metrics: Metrics;
   /** The process's own unless given. */
@@ -326,17 +326,17 @@ export class RedisStore implements Store {
     this.#table.clear();
   }
 
-  /** What Redis says; undefined when it does not say it in time. */
+  /** Redis's answer; undefined if it does not come in time. */
   async #decide(wait: number, wish: StreamOperation): Promise<StreamRecord | undefined> {
     const deadline = this.#now() + Math.min(DEADLINE, wait);
     let result = await this.#submitBefore(deadline, wish);
-    // Its clock may have been put forward since its last answer, which has told us of it now.
+    // Its clock may have been set forward since its last answer, as this one shows.
     if (result?.outcome === "late") result = await this.#submitBefore(deadline, wish);
     if (result?.outcome === "full") throw this.#full("serve another stream", "maxStreams");
     return result?.outcome === "holds" ? result.mapping.record : undefined;
   }
 
-  /** A frozen Redis that comes back must not do then what we have decided otherwise. */
+  /** A frozen Redis that comes back must not do what we have since decided otherwise. */
   #submitBefore(deadline: number, wish: StreamOperation): Promise<MappingResult | undefined> {
     const before = this.#remote.timeAt(deadline - WAY_BACK);
     const guarded = before === undefined ? wish : { ...wish, before };

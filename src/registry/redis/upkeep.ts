@@ -45,7 +45,7 @@ export class Upkeep {
   #gapsRead = 0;
   #probedAt = -Infinity;
   #readAt = -Infinity;
-  /** What the last probe has seen must have been told by messages when the next one comes. */
+  /** What the last probe saw must have arrived as messages by the next one. */
   #expected = 0;
 
   constructor(options: UpkeepOptions) {
@@ -68,7 +68,7 @@ export class Upkeep {
     this.#gaps++;
   }
 
-  /** Called several times a second with the connection that there is. */
+  /** Called several times a second with the present connection. */
   tick(connection: RedisCalls): void {
     if (this.#work) return;
     const { gate } = this.#options;

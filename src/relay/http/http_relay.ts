@@ -43,7 +43,7 @@ export interface HttpRelayOptions extends HttpPorts {
   readonly api?: Pick<WebHandler, "serve">;
   /** Answers what is no request for media. */
   answerOther(request: Request): Promise<Response>;
-  /** Told of errors that are nobody's fault but the program's. */
+  /** Called with errors that are the program's own fault. */
   onError(error: unknown): void;
 }
 

@@ -69,7 +69,7 @@ export class MediaSession {
     return this.#media.originTag === undefined && this.#media.kind !== "part";
   }
 
-  /** Whether it is there for a live stream that has not begun. */
+  /** Whether it waits for a live stream that has not begun. */
   get #isWaiting(): boolean {
     return this.#media.kind === "live" && this.#forwarded === undefined;
   }
@@ -274,7 +274,7 @@ export class MediaSession {
     return responseFields(response, this.#exchange.request, { origin, corsOrigins });
   }
 
-  /** What a client is told that was let go before its answer has begun. */
+  /** What a client is told if it is dropped before its answer has begun. */
   #endedBefore(): ProxyError | undefined {
     if (this.#ended === "idle") return new ProxyError("not_found", "Stream has not begun");
     return this.#ended === "shutdown" ? draining() : undefined;

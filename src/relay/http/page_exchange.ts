@@ -24,7 +24,7 @@ export class PageExchange {
     await this.#exchange.answerWith(response);
   }
 
-  /** It comes to its end by itself. */
+  /** It ends by itself. */
   drain(): void {}
 
   /** Cuts the answer off. */

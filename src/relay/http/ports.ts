@@ -10,7 +10,7 @@ import type { OriginHttpTimeouts } from "../../http1/origin_ports.ts";
 export interface HttpTimeouts extends OriginHttpTimeouts {
   /** No byte either way. */
   readonly idle: number;
-  /** A player of a live stream that takes no byte for so long, while there are some, is let go. */
+  /** How long a player of a live stream may read nothing of what waits for it. */
   readonly stall: number;
 }
 
