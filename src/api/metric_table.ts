@@ -160,7 +160,7 @@ export const METRICS = {
     "reason",
   ),
   srs_proxy_srt_refused_total: counter(
-    "SRT callers with a proper wish that came to nothing, by reason.",
+    "SRT callers with a valid request that failed, by reason.",
     "reason",
   ),
   srs_proxy_srt_relay_packets_total: counter(
@@ -223,7 +223,7 @@ export const METRICS = {
     "reason",
   ),
   srs_proxy_rtc_registry_errors_total: counter(
-    "WebRTC sessions that other proxies could not be told of.",
+    "WebRTC sessions that could not be announced to other proxies.",
   ),
   srs_proxy_log_lines_lost_total: counter(
     "Log lines lost because their reader was too slow.",

@@ -25,7 +25,7 @@ export type AddressKind =
   | "global";
 
 /**
- * Parses `address/prefix`, or an address alone as a range of one. Bits behind the prefix are
+ * Parses `address/prefix`, or an address alone as a range of one. Bits after the prefix are
  * dropped, and a range inside `::ffff:0:0/96` becomes the IPv4 range it stands for.
  *
  * @throws ProxyError `bad_request`

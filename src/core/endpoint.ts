@@ -22,7 +22,7 @@ export interface Endpoint {
 }
 
 /**
- * Parses `port`, `:port`, `ip:port` or `[v6]:port`; `localhost` stands for 127.0.0.1.
+ * Parses `port`, `:port`, `ip:port` or `[v6]:port`; `localhost` means 127.0.0.1.
  *
  * @throws ProxyError `bad_request`
  */

@@ -31,7 +31,7 @@ export class HttpClient {
 
   /**
    * Reads on while a request is being answered, so that a client that leaves is noticed. Of one that
-   * sends its next requests already no more is read than a few: it shows by a write that fails.
+   * already sends its next requests only a few are read: then a failing write shows it.
    *
    * @param onGone called once when the client is gone, unless `unwatch` was called before
    */

@@ -25,7 +25,7 @@ export class Inbox {
   }
 
   /**
-   * From now on the buffer is taken from there and no more from where it was taken from before.
+   * From now on the buffer is charged there and no longer to the previous memory.
    *
    * @throws what `memory` throws when it has not as much; nothing has changed then
    */
@@ -85,7 +85,7 @@ export class Inbox {
   }
 
   /**
-   * Reads once behind what is there; whoever calls bounds how much that may become.
+   * Reads once, appending to what is there; the caller bounds how much that may become.
    *
    * @returns false when the connection is over
    */

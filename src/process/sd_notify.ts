@@ -32,7 +32,7 @@ export class NotifySocket implements Disposable {
   readonly #socket: number;
 
   /**
-   * @param path as NOTIFY_SOCKET has it: a path, or a name behind `@`
+   * @param path as NOTIFY_SOCKET has it: a path, or a name after `@`
    * @throws Error when that is neither, when FFI is not granted or not on Linux
    */
   constructor(path: string) {
@@ -68,7 +68,7 @@ export class NotifySocket implements Disposable {
 }
 
 /**
- * A `struct sockaddr_un` for a path, or, behind `@`, for a name without a file.
+ * A `struct sockaddr_un` for a path, or, after `@`, for a name without a file.
  *
  * @throws Error when it is neither or does not fit
  */

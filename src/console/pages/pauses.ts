@@ -8,7 +8,7 @@ const SPREAD = 0.2;
 /**
  * Seconds before an attempt.
  *
- * @param attempts how many have been in vain before
+ * @param attempts how many have failed before
  * @param random from 0 up to but not including 1
  */
 export function pauseBefore(attempts: number, random: number): number {

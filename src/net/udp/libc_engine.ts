@@ -22,8 +22,8 @@ const LINK_SHARE = 16;
 /** How often the event loop gets a turn even if nobody asks for it, milliseconds. */
 const TURN_INTERVAL = 1_000;
 /**
- * From so many datagrams a millisecond on the thread rests a moment, in microseconds, after each round
- * of few: waking for every single one would cost more than moving it.
+ * From this many datagrams a millisecond on, the thread rests for some microseconds after each round of
+ * few: waking for every single one would cost more than moving it.
  */
 const BUSY = 15;
 const REST = 200;

@@ -65,7 +65,7 @@ export function streamsByTemplate(
 
 /**
  * The streams that a path may be about by what names mean to most: the folder that it is in, and the
- * name without a number behind it.
+ * name without a number after it.
  */
 export function streamsByName(where: MediaPath): StreamKey[] {
   const names = namesOf(where.path) ?? [];

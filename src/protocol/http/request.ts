@@ -67,7 +67,7 @@ function splitTarget(method: string, target: string): Target {
 /**
  * The host that a request is for; empty when it does not say, which RFC 9112 section 3.2 would have
  * refused over HTTP/1.1 and SRS takes. A target and a Host that disagree are refused, although RFC 9112
- * section 3.2.2 lets the target win: who stands before us may have gone by the other one.
+ * section 3.2.2 lets the target win: a proxy in front of us may have used the other one.
  */
 function chooseHost(
   { scheme, authority }: Target,

@@ -52,7 +52,7 @@ export function parseSdp(text: string): Sdp {
 
 /**
  * Takes a fragment apart as trickled candidates come in (`application/trickle-ice-sdpfrag`): its
- * m= lines only say which section the lines behind them belong to.
+ * m= lines only say which section the lines after them belong to.
  *
  * @throws ProtocolError when a line is none, or it exceeds SDP_BOUNDS
  */

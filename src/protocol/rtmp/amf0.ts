@@ -59,7 +59,7 @@ export function readAmf0(reader: ByteReader): Amf0Value {
 }
 
 /**
- * Reads values as long as there are some: whatever else stands behind them is left alone.
+ * Reads values as long as there are some: whatever else follows is ignored.
  *
  * @example
  * ```ts

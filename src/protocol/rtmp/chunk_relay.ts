@@ -90,7 +90,7 @@ export class ChunkRelay implements ChunkVisitor {
   }
 
   /**
-   * Takes bytes of the sender from `start`. Stops behind a publish or play of the client.
+   * Takes bytes of the sender from `start`. Stops after a publish or play of the client.
    *
    * @returns the index of the first byte that was not taken
    * @throws ProtocolError when the sender breaks the chunk stream or a command is too long

@@ -82,7 +82,7 @@ export interface ChunkVisitor {
    * A chunk header is complete.
    * @param format 0–3 as it was on the wire
    * @param first whether the chunk begins a message
-   * @param end index in `data` behind the header's last byte; `scanner.header` holds all of it
+   * @param end index in `data` after the header's last byte; `scanner.header` holds all of it
    */
   onHeader(stream: ChunkStream, format: number, first: boolean, end: number): void;
   /** Payload bytes `data[start..end)` of the current chunk. */
@@ -95,7 +95,7 @@ export interface ChunkVisitor {
 export class ChunkScanner {
   /**
    * Bytes of the header being read; valid up to `headerLength`. Payload bytes that had to be read
-   * to tell where the header ends stand behind it and are passed to `onPayload` from here.
+   * to find the end of the header follow it and are passed to `onPayload` from here.
    */
   readonly header = new Uint8Array(MAX_HEADER);
   headerLength = 0;
@@ -139,9 +139,9 @@ export class ChunkScanner {
   /**
    * Scans `data` from `start`, calling the visitor as it goes.
    *
-   * @returns the index behind the last byte scanned: `data.length` unless the visitor stopped it
+   * @returns the index after the last byte scanned: `data.length` unless the visitor stopped it
    * @throws ProtocolError on chunk size 0 or ≥ 2³¹, too many chunk streams, a header that breaks
-   * into an unfinished message or leans on one that never was; what the memory throws
+   * into an unfinished message or depends on one that never was; what the memory throws
    */
   push(data: Uint8Array, start: number, visitor: ChunkVisitor): number {
     let at = start;
@@ -194,7 +194,7 @@ export class ChunkScanner {
   }
 
   /**
-   * How many bytes behind a type 3 header to read. Some senders leave the extended timestamp out
+   * How many bytes after a type 3 header to read. Some senders leave the extended timestamp out
    * of it, against section 5.3.1.3: four bytes that do not repeat it are payload then. A chunk of
    * less payload must not be read past its end, so its few bytes and the sender's habit tell.
    */

@@ -112,7 +112,7 @@ export class ClientConversation {
   }
 
   /**
-   * Takes bytes of the client from `start` and stops behind its wish.
+   * Takes bytes of the client from `start` and stops after its wish.
    *
    * @returns the index of the first byte that was not taken
    * @throws ProtocolError on anything that is not RTMP, or too much of it

@@ -37,7 +37,7 @@ export function saysNothing({ body }: RtmpMessage): boolean {
 }
 
 /**
- * Takes a command message apart, as far as it can be read; what stands behind it counts for nothing.
+ * Parses a command message as far as it can be read; what follows is ignored.
  *
  * @throws ProtocolError when it does not begin with a name and a transaction id
  */

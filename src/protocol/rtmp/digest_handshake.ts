@@ -44,7 +44,7 @@ export function findDigest(
 /**
  * Makes an S1 of a block of random bytes.
  *
- * @param version the four bytes behind the time; ffmpeg looks at digests of 3 and later alone
+ * @param version the four bytes after the time; ffmpeg looks at digests only from version 3 on
  */
 export function signServerBlock(
   s1: Uint8Array,

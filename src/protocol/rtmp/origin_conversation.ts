@@ -83,7 +83,7 @@ export class OriginConversation {
   }
 
   /**
-   * Takes bytes of the origin from `start` and stops behind the decision. Acknowledges them at
+   * Takes bytes of the origin from `start` and stops after the decision. Acknowledges them at
    * once, whatever the window, up to the wish: an origin that gathers small writes waits for a sign
    * of life before it sends the next, and TCP alone gives one only after 40 ms. The wish is the last
    * such sign: SRS takes one message of a player in 350 ms, and its own must not queue behind ours.

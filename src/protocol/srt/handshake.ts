@@ -129,8 +129,8 @@ export function isCallerInduction(shake: Handshake): boolean {
 }
 
 /**
- * Whether listeners can answer a conclusion. Others they leave without a word, as if they were not
- * there, or come to harm by them.
+ * Whether listeners can answer a conclusion. They do not answer others, as if they were not
+ * there, or crash on them.
  *
  * @param length bytes of the packet
  */

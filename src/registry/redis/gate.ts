@@ -61,7 +61,7 @@ export class Gate {
   }
 
   /**
-   * Asks Redis, if the gate is open, and waits at most so many milliseconds.
+   * Asks Redis, if the gate is open, and waits at most this many milliseconds.
    *
    * @returns undefined when there is no answer: the gate is shut then
    */
@@ -113,7 +113,7 @@ export class Gate {
 }
 
 /**
- * Settles as the promise does, or fails after so many milliseconds and a few more: when it was this
+ * Settles as the promise does, or fails after this many milliseconds and a few more: when it was this
  * process that was too busy to look, what has come meanwhile is looked at first.
  */
 export async function within<T>(clock: Clock, wait: number, promise: Promise<T>): Promise<T> {
