@@ -1,6 +1,6 @@
-// Holds the sources to the rules that no compiler checks: who may import whom, no import cycles,
+// Enforces the rules that no compiler checks: who may import whom, no import cycles,
 // protocol code without input or output, short files, names that say something. Reads text only;
-// a scan of import statements is enough, since formatting keeps them in one shape.
+// a scan of import statements is enough, since the formatter keeps them in one form.
 
 const MAX_LINES = 400;
 
