@@ -79,10 +79,10 @@ async function explain(proxy: Proxy, origins: readonly OriginServer[]): Promise<
   }));
   say("Two test pictures are live:");
   for (const { stream, origin, playable, lacking } of found) {
-    say(`live/${stream}, kept by ${origin}`);
+    say(`live/${stream}, at ${origin}`);
     say(`  RTMP: ${proxy.rtmpUrl(stream)} in VLC, ffplay or any other player`);
     for (const { name, page } of playable) say(`  ${name}: ${page} in a browser`);
-    say(`  not in ${lacking.join(", ")}: its origin does not have it so`);
+    say(`  not in ${lacking.join(", ")}: its origin does not offer them`);
   }
   say("Publish your own, with OBS or ffmpeg, to");
   say(`  ${proxy.rtmpUrl("NAME")}`);

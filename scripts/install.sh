@@ -1,12 +1,12 @@
 #!/bin/sh
-# Installs srs-proxy as a service of systemd, or brings it up to date: the executable, its units, the
-# file of variables and the kernel settings. Needs root, no network, and may be run as often as you like.
+# Installs srs-proxy as a systemd service, or updates it: the executable, its units, the
+# file of variables and the kernel settings. Needs root, no network, and may be run repeatedly.
 #
-#   scripts/install.sh [EXECUTABLE]         dist/srs-proxy unless told
-#   scripts/install.sh --uninstall          leaves /etc/srs-proxy
-#   scripts/install.sh --uninstall --purge  takes that away too
+#   scripts/install.sh [EXECUTABLE]         dist/srs-proxy by default
+#   scripts/install.sh --uninstall          keeps /etc/srs-proxy
+#   scripts/install.sh --uninstall --purge  removes that too
 #
-# With DESTDIR everything goes below that folder, and nothing that runs is touched.
+# With DESTDIR everything goes below that folder, and running services are left alone.
 set -eu
 
 destdir="${DESTDIR:-}"
@@ -60,7 +60,7 @@ write_variables() {
   (
     umask 077
     cat > "$folder/env.new" << 'END'
-# Variables of srs-proxy, one NAME=value a line; `srs-proxy --help` shows all of them. After a change
+# Variables of srs-proxy, one NAME=value per line; `srs-proxy --help` lists them all. After a change
 # `systemctl reload srs-proxy` applies what can change, `systemctl restart srs-proxy` the rest.
 
 # Origins show this token to register, as the last part of their heartbeat's URL.
@@ -97,7 +97,7 @@ write_settings() {
 # What is left to do for whoever has run this.
 say_next() {
   if systemctl --quiet is-active srs-proxy.service 'srs-proxy@*.service'; then
-    echo "Next: systemctl restart srs-proxy, or each srs-proxy@NAME in turn, to run what is new"
+    echo "Next: systemctl restart srs-proxy, or each srs-proxy@NAME in turn, to run the new version"
   else
     echo "Next: edit /etc/srs-proxy/env, then: systemctl enable --now srs-proxy"
   fi
@@ -114,7 +114,7 @@ install_all() {
   write_settings
   write_variables
   if [ -z "$destdir" ]; then
-    sysctl -q -p "$sysctl" || echo "The kernel has not taken all of $sysctl"
+    sysctl -q -p "$sysctl" || echo "The kernel did not accept all of $sysctl"
   fi
   if has_systemd; then
     systemctl daemon-reload

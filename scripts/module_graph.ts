@@ -1,5 +1,5 @@
-// What `deno info --json` says of a program: which npm packages it may load and which only stand in
-// the lock file beside them. Text in, lists out; runs nothing.
+// What `deno info --json` says of a program: which npm packages it may load and which are only in
+// the lock file. Text in, lists out; runs nothing.
 
 /** The part of the answer that matters here. */
 interface ModuleGraph {

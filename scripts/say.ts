@@ -1,4 +1,4 @@
-// Writing to a person at a terminal. Knows nothing of what is said.
+// Writes to a person at a terminal. Knows nothing of what is said.
 
 const TEXT = new TextEncoder();
 

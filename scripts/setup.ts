@@ -157,7 +157,7 @@ async function run(command: string, args: readonly string[]): Promise<void> {
   if (code === 0) return;
   const text = new TextDecoder();
   say(`${text.decode(stdout)}${text.decode(stderr)}`.trim());
-  say(`Cannot run ${command} ${args.join(" ")}: current value is exit code ${code}`);
+  say(`Cannot run ${command} ${args.join(" ")}: exit code ${code}`);
 }
 
 function packagesOf(requirements: readonly Requirement[]): string[] {

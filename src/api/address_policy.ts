@@ -1,5 +1,5 @@
-// Which addresses an origin may announce: whoever can register could otherwise make the proxy
-// connect to anything it reaches, itself included. Special ranges are told apart in core/cidr.
+// Which addresses an origin may announce: otherwise whoever can register could make the proxy
+// connect to anything it can reach, itself included. The special ranges are defined in core/cidr.
 
 import { type AddressKind, addressKind, type Cidr, cidrContains } from "../core/cidr.ts";
 import { formatAddress, normalizeIp } from "../core/endpoint.ts";
@@ -8,7 +8,6 @@ import { type HostPattern, matchesHost, normalizeHostName } from "../core/host_n
 import { logger } from "../core/log.ts";
 import { type BoundAddress, listensAt, placeOf, type ProxyPlace } from "../core/fleet.ts";
 
-/** What the decision depends on. */
 export interface AddressPolicyOptions {
   /**
    * Ranges that an origin may announce, whatever kind of address they cover, and names. Both empty
@@ -25,7 +24,7 @@ export interface AddressPolicyOptions {
 }
 
 const LOG = logger("api");
-/** Names and addresses of which the log has told. */
+/** Names and addresses that have been logged. */
 const MAX_TOLD = 1_000;
 const REFUSED: Readonly<Partial<Record<AddressKind, string>>> = {
   unspecified: "an unspecified address",
@@ -36,7 +35,6 @@ const REFUSED: Readonly<Partial<Record<AddressKind, string>>> = {
   metadata: "an address where a cloud keeps its metadata",
 };
 
-/** Judges the addresses in a registration. */
 export class AddressPolicy {
   readonly #options: AddressPolicyOptions;
   readonly #told = new Set<string>();
@@ -129,7 +127,7 @@ export class AddressPolicy {
     if (this.#told.has(key)) return;
     if (this.#told.size >= MAX_TOLD) this.#told.clear();
     this.#told.add(key);
-    LOG.warn("Name leads to an address that is not used", { name, address, reason: kind });
+    LOG.warn("Name resolves to an address that is not allowed", { name, address, reason: kind });
   }
 
   #isLocal(ip: string): boolean {

@@ -1,20 +1,20 @@
-// Keeps web pages away from an API that whoever opens them can reach, though their author cannot: pages
-// of other sites (WHATWG Fetch, section 3.2; W3C Fetch Metadata), and those of a site whose name was made
-// to lead here (DNS rebinding). What is no browser, such as the heartbeat of SRS, is not concerned.
+// Protects an API that a user can reach from web pages whose authors cannot: pages of other sites
+// (WHATWG Fetch, section 3.2; W3C Fetch Metadata), and pages of a site whose name was made to point
+// here (DNS rebinding). Does not affect other clients, such as SRS's heartbeat.
 
 import { ProxyError } from "../core/errors.ts";
 import { normalizeIp } from "../core/endpoint.ts";
 
-/** Longer ones are nobody's. */
+/** No real host name is longer. */
 const LONGEST_HOST = 512;
 const LONGEST_TYPE = 256;
 const SAFE_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
-/** Fields that every browser sends with what a page asks for, and hardly anything else does. */
+/** Fields that every browser sends with a page's requests, and hardly any other client does. */
 const MARKS_OF_BROWSERS: readonly string[] = [
   ...["origin", "sec-fetch-site", "sec-fetch-mode", "referer", "accept-language"],
 ];
 
-/** A request that is not taken, whoever may be asking; the text says what would be. */
+/** A request that is refused whoever sends it; the text says what would be accepted. */
 class RefusedRequest extends ProxyError {
   readonly #status: number;
 
@@ -35,7 +35,7 @@ export function refuseOtherSites({ method, headers }: Request): void {
   const site = headers.get("origin");
   const isOwn = site === null || isSiteOf(site, headers.get("host") ?? "");
   if (isOwn && (relation === "none" || relation === "same-origin")) return;
-  throw new RefusedRequest(403, "Cannot take this request from a page of another web site");
+  throw new RefusedRequest(403, "Cannot accept this request from a page of another web site");
 }
 
 /**
@@ -50,7 +50,7 @@ export function refuseOtherNames({ headers }: Request): void {
   if (!MARKS_OF_BROWSERS.some((name) => headers.has(name))) return;
   throw new RefusedRequest(
     403,
-    "Cannot take requests of browsers by this name without a token: use an address, or set a token",
+    "Cannot accept browser requests under this name without a token: use an address, or set a token",
   );
 }
 

@@ -1,4 +1,4 @@
-// The Range header of HTTP (RFC 9110, section 14) for one range of a whole that has a known size.
+// The Range header of HTTP (RFC 9110, section 14), for a single range of something of known size.
 // Knows no files.
 
 /** Bytes `start` up to but without `end`. */

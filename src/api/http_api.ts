@@ -1,5 +1,5 @@
-// The HTTP API: the version, and WebRTC signalling, which is given to whoever does it. What all of it
-// has in common is here: the token, CORS, the shape of errors.
+// The HTTP API: the version, and WebRTC signalling, which is passed to its handler. What all
+// requests have in common is here: the token, CORS, the shape of errors.
 
 import { type Context, Hono, type Next } from "hono";
 import { corsFor } from "../core/cors.ts";
@@ -9,7 +9,6 @@ import { answerError, answerErrorsInJson } from "./json_answers.ts";
 import { type ApiAccess, bearerToken, holdsToken } from "./token.ts";
 import { type About, versionsApp } from "./versions.ts";
 
-/** What the HTTP API needs of the rest of the program. */
 export interface HttpApiPorts {
   readonly about: About;
   /** What clients must present. It reaches the origins like everything else. */

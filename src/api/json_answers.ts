@@ -1,5 +1,5 @@
-// The shape of every JSON answer of the APIs, which is SRS's: `code` 0 and what was asked for, or
-// another `code` and in `data` a sentence for whoever asked.
+// The shape of every JSON answer of the APIs, which is SRS's: `code` 0 and the requested data, or
+// another `code` and a sentence for the caller in `data`.
 
 import type { Context, Env, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";

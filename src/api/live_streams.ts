@@ -1,6 +1,6 @@
-// Which streams are live and in what formats their origins give them out, for everybody who may open
-// the play page. Asked by many and often, so it is looked up once a second at most. What origins
-// there are and where they stand is not said.
+// Which streams are live and in which formats their origins offer them, for everybody who may open
+// the play page. Requested by many and often, so it is looked up at most once a second. Reveals
+// nothing about the origins.
 
 import type { Clock } from "../core/clock.ts";
 import type { Directory } from "../core/directory.ts";
@@ -25,7 +25,6 @@ export interface LiveStreams {
   readonly more: boolean;
 }
 
-/** What is needed of the rest of the program. */
 export interface LiveStreamPorts {
   readonly directory: Pick<Directory, "origins" | "streams">;
   /** Hosts whose streams are their own. */
@@ -35,7 +34,7 @@ export interface LiveStreamPorts {
 
 const LONGEST_LIST = 200;
 const FRESH_FOR = 1_000;
-/** Looking up takes no more than this share of the time, however many streams there are. */
+/** Lookups take no more than this share of the time, however many streams there are. */
 const LOOK_UP_SHARE = 1 / 20;
 const PAGE = 10_000;
 const NOTHING: LiveStreams = { streams: [], more: false };
@@ -107,7 +106,7 @@ async function readAll(directory: LiveStreamPorts["directory"]): Promise<ByVhost
   return found;
 }
 
-/** What an origin says that it has; whether a stream comes in all of it is known to the origin alone. */
+/** What an origin announces; whether a stream is available in all of it only the origin knows. */
 function formatsOf({ endpoints }: Origin): Format[] {
   const { rtmp, http, api, rtc, srt } = endpoints;
   const has = (...needed: readonly (readonly unknown[])[]) =>

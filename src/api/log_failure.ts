@@ -1,4 +1,4 @@
-// The level of a log line about a failure: whose fault it was decides how loud it is.
+// The level of a log line about a failure: it depends on whose fault the failure was.
 
 import type { ProxyError } from "../core/errors.ts";
 import type { logger } from "../core/log.ts";

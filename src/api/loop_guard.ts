@@ -1,5 +1,5 @@
-// Keeps proxies out of the list of origins: whatever registers is asked once what it is, wherever it says
-// that it can be reached by TCP. Knows no protocol: how an address is asked is given.
+// Keeps proxies out of the list of origins: whatever registers is asked once what it is, at every
+// TCP address that it announces. Knows no protocol: how to ask an address is passed in.
 
 import type { Clock } from "../core/clock.ts";
 import { ExpiringMap } from "../core/expiring_map.ts";
@@ -8,7 +8,7 @@ import type { Address, Origin } from "../core/origin.ts";
 /** Addresses asked for one registration, of each protocol, and registrations asked about at once. */
 const MAX_ADDRESSES = 2;
 const MAX_AT_ONCE = 64;
-/** An answer counts so long, or until the origin restarts; silence counts for less. */
+/** How long an answer holds unless the origin restarts; silence holds for less. */
 const ANSWER_HOLDS = 3_600_000;
 const SILENCE_HOLDS = 60_000;
 const CAPACITY = 10_000;
@@ -16,14 +16,12 @@ const CAPACITY = 10_000;
 /** Asks within a second or so whether an address is a proxy's; undefined when nobody answers. */
 export type AskAddress = (address: Address) => Promise<boolean | undefined>;
 
-/** What the guard asks with. */
 export interface LoopGuardOptions {
   readonly rtmp: AskAddress;
   readonly http: AskAddress;
   readonly clock: Pick<Clock, "now">;
 }
 
-/** Remembers what has been asked. */
 export class LoopGuard {
   readonly #rtmp: AskAddress;
   readonly #http: AskAddress;
@@ -38,7 +36,7 @@ export class LoopGuard {
     this.#clock = options.clock;
   }
 
-  /** Whether a proxy answers where this origin says it is; false when nobody can tell in time. */
+  /** Whether a proxy answers at this origin's addresses; false if that is not known in time. */
   async isProxy(origin: Origin): Promise<boolean> {
     const key = JSON.stringify([origin.id, origin.generation, origin.endpoints]);
     const known = this.#answers.get(key, this.#clock.now());

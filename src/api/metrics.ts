@@ -24,7 +24,7 @@ export class PrometheusMetrics implements Metrics {
   readonly #gauges = new Map<string, Gauge>();
   readonly #histograms = new Map<string, Histogram>();
 
-  /** @param figures of the process; left out where they are nobody's */
+  /** @param figures of the process, if they are to be exposed */
   constructor(figures: ProcessFigures = NO_FIGURES) {
     for (const name of Object.keys(METRICS) as MetricName[]) this.#declare(name);
     declareProcess(this.#registry, figures);

@@ -1,5 +1,5 @@
-// What the process says of itself under the usual names of Prometheus: memory, CPU time, start, open
-// descriptors, version, and how late its event loop is.
+// What the process reports about itself under the usual Prometheus names: memory, CPU time, start,
+// open descriptors, version, and how late its event loop is.
 
 import process from "node:process";
 import { Counter, Gauge, type Histogram, type Registry } from "prom-client";
@@ -25,7 +25,7 @@ export const PROCESS_METRICS: readonly string[] = [
   "srs_proxy_heap_used_bytes",
 ];
 
-/** How often the event loop is looked at, milliseconds. */
+/** How often the event loop is measured, milliseconds. */
 const LAG_PERIOD = 250;
 
 /** Declares the figures; those that change are read at every exposition. */
@@ -51,7 +51,7 @@ export function declareProcess(registry: Registry, figures: ProcessFigures): voi
   const startedAt = performance.timeOrigin / 1000;
   gauge("process_start_time_seconds", "Start of the process, in Unix time.", () => startedAt);
   gauge("process_open_fds", "Open file descriptors.", () => descriptors().open);
-  gauge("process_max_fds", "File descriptors that there may be.", () => descriptors().limit);
+  gauge("process_max_fds", "Maximum number of file descriptors.", () => descriptors().limit);
   gauge("process_resident_memory_bytes", "Resident memory size in bytes.", () => {
     return Deno.memoryUsage().rss;
   });

@@ -1,5 +1,5 @@
-// What an origin may say when it registers, and the Origin that follows from it. Knows the shape
-// of SRS's heartbeat; which addresses are acceptable is in address_policy.ts.
+// What an origin may send when it registers, and the Origin that results. Knows the shape of SRS's
+// heartbeat; which addresses are acceptable is in address_policy.ts.
 
 import * as v from "valibot";
 import { ProxyError } from "../core/errors.ts";
@@ -39,7 +39,6 @@ const Heartbeat = v.object({
   device_id: v.nullish(Text, ""),
 }, "is missing");
 
-/** What an origin says of itself. */
 export type Registration = v.InferOutput<typeof Heartbeat>;
 
 /** Words before `://` that fit; an endpoint with another is one that the proxy does not use. */
@@ -80,7 +79,7 @@ export function originOf(registration: Registration, policy: AddressPolicy): Ori
     rtc: addressesOf("rtc"),
   };
   if (endpoints.rtmp.length === 0) {
-    throw new ProxyError("bad_request", "Cannot register: rtmp holds no TCP endpoint");
+    throw new ProxyError("bad_request", "Cannot register: rtmp has no TCP endpoint");
   }
   const { server, service, pid, device_id } = registration;
   return { id: server, generation: `${service}/${pid}`, deviceId: device_id, ip, endpoints };

@@ -1,5 +1,5 @@
-// The log line about a registration that was refused, for whoever has hundreds of origins and looks for
-// the one that is configured wrongly: who sent it, and who it says it is.
+// The log line about a refused registration, for an operator who has hundreds of origins and looks
+// for the one that is misconfigured: who sent it, and who it claims to be.
 
 import { readBoundedText } from "../core/bounded_body.ts";
 import type { Clock } from "../core/clock.ts";
@@ -9,9 +9,9 @@ import { logger } from "../core/log.ts";
 import type { Address } from "../core/origin.ts";
 import { logFailure } from "./log_failure.ts";
 
-/** What is shown of a name. */
+/** Characters of a name that are shown. */
 const LONGEST_NAME = 128;
-/** Of a body that nobody has read yet: enough for a name, and no wait for the rest. */
+/** How much to read of an unread body: enough for a name, without waiting for the rest. */
 const PEEK = { limit: 8 * 1024, deadline: 1_000 };
 
 const LOG = logger("api");
@@ -23,7 +23,7 @@ export interface RefusedRegistration {
   readonly error: ProxyError;
 }
 
-/** Tells of it, as a warning when it is the sender's fault. */
+/** Logs it, as a warning when it is the sender's fault. */
 export function logRefusedRegistration({ peer, body, error }: RefusedRegistration): void {
   const fields = { peer: peer && formatAddress(peer), ...namesIn(body) };
   if (error.source !== "client") return logFailure(LOG, "Registration refused", error, fields);

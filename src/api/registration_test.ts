@@ -84,7 +84,7 @@ Deno.test("an origin bound to loopback elsewhere is dialled at its registered ad
 
 Deno.test("an endpoint of a foreign kind is left out, and RTMP must have one of its own", () => {
   assert.deepEqual(parse({ http: ["https://:8443", "http://:8080"] }).endpoints.http, at(8080));
-  assertRefused(() => parse({ rtmp: ["udp://:1935"] }), /rtmp holds no TCP endpoint/);
+  assertRefused(() => parse({ rtmp: ["udp://:1935"] }), /rtmp has no TCP endpoint/);
 });
 
 Deno.test("an endpoint that cannot be parsed is named", () => {

@@ -1,6 +1,6 @@
-// One log line when a session opens, one when it closes, one for a request that came to nothing,
-// and the table of the sessions that are open. Fed by the relays through core/ports; knows no
-// protocol. The table is bounded: what does not fit is logged all the same, but not listed.
+// One log line when a session opens, one when it closes, one for a failed request, and the table of
+// open sessions. Fed by the relays through core/ports; knows no protocol. The table is bounded:
+// sessions that do not fit are logged all the same, but not listed.
 
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { PageRequest } from "../core/directory.ts";
@@ -18,7 +18,6 @@ export interface SessionStatus extends SessionOpened {
   readonly seconds: number;
 }
 
-/** Bound and clock of a session log. */
 export interface LiveSessionsOptions {
   /** Most sessions listed at a time. */
   readonly capacity: number;
@@ -28,7 +27,6 @@ export interface LiveSessionsOptions {
 
 const LOG = logger("session");
 
-/** The session log of the program. */
 export class LiveSessions implements SessionLog {
   readonly #capacity: number;
   readonly #clock: Pick<Clock, "now">;
@@ -72,7 +70,7 @@ export class LiveSessions implements SessionLog {
     logFailure(LOG, "Session refused", error, fields);
   }
 
-  /** The open sessions, oldest first, those behind the id `after` when one is given. */
+  /** The open sessions, oldest first; those after the id `after` if one is given. */
   list({ limit, after }: PageRequest): SessionStatus[] {
     const page: SessionStatus[] = [];
     let isBehind = after === undefined || !this.#sessions.has(after);

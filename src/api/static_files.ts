@@ -1,6 +1,6 @@
 // Serves the files of one folder over HTTP (RFC 9110): whole or one range of them, with ETags, and
-// never anything outside the folder. Names are checked as they came over the wire, decoded once,
-// and where they lead is checked again on the disk. Streams; no file is held in memory.
+// never anything outside the folder. Names are checked as sent, decoded once, and where they lead
+// is checked again on the disk. Streams; no file is held in memory.
 
 import { basename, relative } from "node:path";
 import { ProxyError } from "../core/errors.ts";
@@ -210,7 +210,9 @@ function streamOf(file: Deno.FsFile, length: number): ReadableStream<Uint8Array<
         const chunk = new Uint8Array(Math.min(CHUNK, left));
         const count = await file.read(chunk);
         // Ending early would pass for the whole of it.
-        if (count === null) throw new ProxyError("internal", "Cannot read on: the file was cut");
+        if (count === null) {
+          throw new ProxyError("internal", "Cannot read on: the file was truncated");
+        }
         controller.enqueue(chunk.subarray(0, count));
         left -= count;
       } catch (error) {

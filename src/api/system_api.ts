@@ -1,5 +1,6 @@
 // The System API: origins register here, operators and their tools look at the proxy here. Only
-// routes: what a registration may hold, who may ask and how numbers look is decided elsewhere.
+// routes: what a registration may contain, who may ask and what numbers look like is decided
+// elsewhere.
 
 import { type Context, Hono } from "hono";
 import type { Clock } from "../core/clock.ts";
@@ -31,7 +32,6 @@ export interface Readiness {
   readonly reason?: string;
 }
 
-/** What the System API needs of the rest of the program. */
 export interface SystemApiPorts {
   readonly clock: Clock;
   readonly directory: Directory;
@@ -43,14 +43,14 @@ export interface SystemApiPorts {
   readonly addresses: AddressPolicy;
   /** The origin with addresses in the place of names. */
   readonly resolved: (origin: Origin) => Promise<Origin>;
-  /** Whether what wants to register is a proxy, which would be its own client in the end. */
+  /** Whether what registers is a proxy, which would end up as its own client. */
   readonly isProxy: (origin: Origin) => Promise<boolean>;
   access(): ApiAccess;
 }
 
 /** The streams that clients publish and play through this process. */
 export interface SessionDirectory {
-  /** Those open now, oldest first, that come behind the id `after` if one is given. */
+  /** The open ones, oldest first; those after the id `after` if one is given. */
   list(page: PageRequest): readonly SessionStatus[];
   /** Ends one. @returns false when there is none of that id */
   kick(session: string): boolean;
@@ -74,7 +74,7 @@ const LONGEST_PAGE = 1_000;
 export function systemApi(ports: SystemApiPorts): Hono<Env> {
   const app = new Hono<Env>({ strict: false });
   answerErrorsInJson(app);
-  // Whoever only wants to know who is there, such as HAProxy's default check, asks so.
+  // This is how HAProxy's default check and others ask whether anybody is there.
   app.options("*", (context) => {
     context.header("Allow", "GET, HEAD, POST, DELETE, OPTIONS");
     return context.body(null, 204);
@@ -112,7 +112,7 @@ function addRegistration(app: Hono<Env>, ports: SystemApiPorts): void {
   for (const path of REGISTER_PATHS) {
     app.all(path, (context) => {
       context.header("Allow", "POST");
-      return answerError(context, 405, "Cannot register but by POST");
+      return answerError(context, 405, "Cannot register by a method other than POST");
     });
   }
 }
@@ -173,7 +173,7 @@ function addSessions(app: Hono<Env>, { sessions, access }: SystemApiPorts): void
   });
 }
 
-/** Origins to register, and everybody to see the lists, must present the token; pages may do neither. */
+/** Registering and reading the lists require the token; web pages may do neither. */
 function admit(context: Context, { token }: ApiAccess): void {
   refuseOtherSites(context.req.raw);
   if (token === undefined) return refuseOtherNames(context.req.raw);

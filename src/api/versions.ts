@@ -1,5 +1,5 @@
 // `GET /api/v1/versions`, which every HTTP listener answers: SRS's own shape and the two fields of
-// the reference proxy at once, so that a client of either finds what it looks for.
+// the reference proxy at once, so that a client of either finds what it expects.
 
 import { Hono } from "hono";
 import { answerErrorsInJson } from "./json_answers.ts";

@@ -1,5 +1,5 @@
-// The whole program put together: opens its parts, gives them another configuration, drains and ends
-// them together. Knows no signals and no exit codes; run.ts and main.ts have those.
+// The whole program put together: opens its parts, reconfigures them, drains and ends them
+// together. Knows no signals and no exit codes; run.ts and main.ts have those.
 
 import { localIps, openParts, type Parts, type Relay } from "./parts.ts";
 import type { LogOutput } from "./surroundings.ts";

@@ -1,5 +1,5 @@
-// Opens the HTTP server and the HTTP API, and what they answer themselves. A part of app.ts, which is
-// the one place that knows everything.
+// Opens the HTTP server and the HTTP API, with what they answer themselves. A part of app.ts, which
+// is the one place that knows everything.
 
 import { httpApi } from "../api/http_api.ts";
 import { LiveStreamList } from "../api/live_streams.ts";

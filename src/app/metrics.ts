@@ -1,5 +1,5 @@
-// The metrics of the program: what they look at in the process, and what is only asked for when
-// somebody wants to see it. A part of app.ts, which is the one place that knows everything.
+// The metrics of the program: where the process figures come from, and which are read only on
+// request. A part of app.ts, which is the one place that knows everything.
 
 import { PrometheusMetrics } from "../api/metrics.ts";
 import type { Clock } from "../core/clock.ts";

@@ -1,5 +1,5 @@
-// The registry of the program: which store it has, by the configuration. A part of app.ts, which is
-// the one place that knows everything; this knows the registry and the configuration.
+// The registry of the program, with the store that the configuration asks for. A part of app.ts,
+// which is the one place that knows everything; this file knows the registry and the configuration.
 
 import type { State } from "./surroundings.ts";
 import type { Config, DefaultBackend } from "../config/config.ts";

@@ -1,5 +1,5 @@
-// What the parts of the program have in common: handed to whatever opens one of them. A part of
-// app.ts, which is the one place that knows everything.
+// What the parts of the program share: passed to whatever opens one of them. A part of app.ts,
+// which is the one place that knows everything.
 
 import type { AddressPolicy } from "../api/address_policy.ts";
 import type { PrometheusMetrics } from "../api/metrics.ts";

@@ -1,5 +1,5 @@
-// Who may register and who may use the HTTP API, as far as it is configured: the variables put together,
-// and what is wrong with them together. Knows nothing of how a token is shown.
+// Who may register and who may use the HTTP API: the variables about tokens combined, and what is
+// wrong with the combination. Knows nothing of how a token is presented.
 
 import type { Values } from "./table.ts";
 
@@ -27,20 +27,19 @@ export function findAccessConflicts(values: Partial<Values>): string[] {
   if (type === undefined || type.toLowerCase() !== "bearer") {
     const current = type === undefined ? "empty" : type;
     problems.push(
-      `PROXY_HTTP_API_AUTH_TYPE: Cannot use another kind of token than bearer: current value is ${current}`,
+      `PROXY_HTTP_API_AUTH_TYPE: Cannot use a kind of token other than bearer: current value is ${current}`,
     );
   }
   // What cannot be parsed is not among the values, and has been reported.
   if ("PROXY_HTTP_API_AUTH_TOKEN" in values && token === undefined) {
     problems.push(
-      "PROXY_HTTP_API_AUTH_TOKEN: Cannot check tokens of origins that register: current value is empty",
+      "PROXY_HTTP_API_AUTH_TOKEN: Cannot be empty while PROXY_HTTP_API_AUTH_ENABLED is on",
     );
   }
   const { PROXY_REGISTER_TOKEN: short } = values;
   if (token !== undefined && short !== undefined && token !== short) {
     problems.push(
-      "PROXY_REGISTER_TOKEN: Cannot be another token than PROXY_HTTP_API_AUTH_TOKEN: " +
-        "current value differs",
+      "PROXY_REGISTER_TOKEN: Cannot differ from PROXY_HTTP_API_AUTH_TOKEN",
     );
   }
   return problems;

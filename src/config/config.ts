@@ -1,5 +1,5 @@
 // Turns variables into the one typed configuration of the program, or into the list of everything
-// that is wrong with them. Reads no file and no environment by itself.
+// that is wrong with them. Does not itself read files or the environment.
 
 import type { Cidr } from "../core/cidr.ts";
 import type { ListenAddress } from "../core/endpoint.ts";

@@ -223,10 +223,10 @@ const AUTH = {
 };
 
 Deno.test("the check of those who register needs its kind and a token, and a secret is never shown", () => {
-  const kind = "PROXY_HTTP_API_AUTH_TYPE: Cannot use another kind of token than bearer";
+  const kind = "PROXY_HTTP_API_AUTH_TYPE: Cannot use a kind of token other than bearer";
   assert.deepEqual(problemsOf({ PROXY_HTTP_API_AUTH_ENABLED: "on" }), [
     `${kind}: current value is empty`,
-    "PROXY_HTTP_API_AUTH_TOKEN: Cannot check tokens of origins that register: current value is empty",
+    "PROXY_HTTP_API_AUTH_TOKEN: Cannot be empty while PROXY_HTTP_API_AUTH_ENABLED is on",
   ]);
   assert.deepEqual(problemsOf({ ...AUTH, PROXY_HTTP_API_AUTH_TYPE: "basic" }), [
     `${kind}: current value is basic`,
@@ -244,7 +244,7 @@ Deno.test("the reference's variables guard registration, and the HTTP API has a 
   const [problem = "", ...more] = problemsOf({ ...AUTH, PROXY_REGISTER_TOKEN: "xyz" });
   assert.match(
     problem,
-    /^PROXY_REGISTER_TOKEN: Cannot be another token than PROXY_HTTP_API_AUTH_TOKEN/,
+    /^PROXY_REGISTER_TOKEN: Cannot differ from PROXY_HTTP_API_AUTH_TOKEN/,
   );
   assert.ok(!problem.includes("abc") && !problem.includes("xyz"));
   assert.deepEqual(more, []);

@@ -1,5 +1,5 @@
-// Reads the text of a .env file: which variables it sets, and which of its lines nobody can
-// understand. Does not know what the variables mean, nor where the file is.
+// Parses the text of a .env file: which variables it sets, and which of its lines are invalid.
+// Knows neither what the variables mean nor where the file is.
 
 /** A line that sets nothing, though it should. */
 export interface DotEnvProblem {

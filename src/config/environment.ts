@@ -1,5 +1,6 @@
-// Where the variables of the configuration come from: the environment of the process and files. Files
-// can be read again, the environment cannot change. Knows no variable but the one that names files.
+// Where the variables of the configuration come from: the environment of the process and files.
+// Files can be read again, the environment cannot change. Knows no variable but the one that names
+// files.
 
 import { parseDotEnv } from "./dotenv.ts";
 
@@ -76,7 +77,7 @@ export class Environment {
       problems.push(`${path}: Cannot read the file: ${text.reason}`);
       return;
     }
-    // Whoever takes away a file means hardly to take away the token that was in it.
+    // Whoever removes a file probably does not mean to remove the token in it.
     if (text !== undefined) this.#seen.add(path);
     else if (this.#seen.has(path)) problems.push(`${path}: Cannot read the file: it is gone`);
     else missing.push(path);

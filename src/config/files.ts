@@ -1,5 +1,5 @@
-// The files and folders that a configuration names, looked at before anything is opened. What is in them
-// is read, and judged, by those who need it.
+// The files and folders that a configuration names, checked before anything is opened. Their
+// contents are read and judged by those who need them.
 
 import type { Config } from "./config.ts";
 

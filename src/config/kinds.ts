@@ -70,7 +70,7 @@ export const token: Kind<string> = (value) => {
   if (/^[\x21-\x7e]+$/.test(value)) return value;
   throw new ProxyError(
     "bad_request",
-    "Cannot use this token: it holds spaces or other characters than visible ASCII",
+    "Cannot use this token: it contains spaces or characters other than visible ASCII",
   );
 };
 
@@ -237,7 +237,7 @@ function requireInteger(value: string, lowest: number, highest: number): number 
   if (/^\d+$/.test(value) && number >= lowest && number <= highest) return number;
   throw new ProxyError(
     "bad_request",
-    `Cannot use other than a whole number of ${lowest} to ${highest}: current value is ${value}`,
+    `Cannot use other than a whole number from ${lowest} to ${highest}: current value is ${value}`,
   );
 }
 

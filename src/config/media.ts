@@ -28,23 +28,23 @@ export const HTTP = {
   PROXY_TRUSTED_PROXIES: live(
     cidrList,
     "",
-    "Load balancers in front, such as 10.0.0.0/8: their X-Forwarded-* fields are believed",
+    "Load balancers in front, such as 10.0.0.0/8, whose X-Forwarded-* fields are trusted",
   ),
   PROXY_HLS_PATHS: live(
     pathTemplates,
     HLS_PATHS,
-    "Where origins put playlists and segments, in the words of SRS's hls_m3u8_file and hls_ts_file; " +
-      "[app]/[stream].m3u8 and .mpd always count",
+    "Where origins put playlists and segments, written like SRS's hls_m3u8_file and hls_ts_file; " +
+      "[app]/[stream].m3u8 and .mpd are always included",
   ),
   PROXY_ORIGIN_FILES: live(
     flag,
     "off",
-    "Look for recordings, pictures and the like at the origins, when they are not among our own files",
+    "Ask origins for recordings, pictures and the like that the proxy itself does not have",
   ),
   PROXY_PLAYER_LIST: atStart(
     flag,
     "on",
-    "Tell everybody which streams are live, at /api/v1/streams/live and on the play page",
+    "Show everybody which streams are live, at /api/v1/streams/live and on the play page",
   ),
   PROXY_CORS_ORIGINS: live(
     webOrigins,
@@ -55,56 +55,56 @@ export const HTTP = {
 
 /** WebRTC. */
 export const WEBRTC = {
-  PROXY_WEBRTC_MAX_SESSIONS: atStart(COUNT, "10000", "WebRTC sessions at a time"),
+  PROXY_WEBRTC_MAX_SESSIONS: atStart(COUNT, "10000", "Most WebRTC sessions at once"),
   PROXY_WEBRTC_MAX_SESSIONS_PER_ADDRESS: live(
     COUNT,
     "1000",
-    "The same from one IP address or IPv6 /64 that asks for them, begun or not",
+    "The same for one IP address (for IPv6, one /64), counted from the offer on",
   ),
   PROXY_WEBRTC_START_TIMEOUT: live(
     duration,
     "10s",
-    "A session whose client has not shown itself so long after it was agreed upon is forgotten",
+    "How long a new session waits for its client's first packet",
   ),
   PROXY_WEBRTC_CONSENT_TIMEOUT: live(
     duration,
     "30s",
-    "A client that has not shown so long that it is still there is forgotten",
+    "How long a session outlives its client's last sign of consent (STUN)",
   ),
   PROXY_WEBRTC_CANDIDATE: live(
     mediaTargets,
     "",
-    "Where clients send media, such as 203.0.113.7,media.example.com:443; empty = ?eip= of the " +
-      "request, or what the origin answers",
+    "Where clients send media, such as 203.0.113.7,media.example.com:443; empty = the request's " +
+      "?eip=, or what the origin answers",
   ),
 };
 
 /** SRT. */
 export const SRT = {
-  PROXY_SRT_MAX_SESSIONS: atStart(COUNT, "10000", "SRT sessions and handshakes at a time"),
+  PROXY_SRT_MAX_SESSIONS: atStart(COUNT, "10000", "Most SRT sessions and handshakes at once"),
   PROXY_SRT_MAX_SESSIONS_PER_ADDRESS: live(
     COUNT,
     "1000",
-    "The same from one IP address (of IPv6: one /64)",
+    "The same for one IP address (for IPv6, one /64)",
   ),
   PROXY_SRT_IDLE_TIMEOUT: live(
     duration,
     "10s",
-    "A session in which one side says nothing so long is over; SRT says something every second",
+    "How long a session lasts without a packet from one side; SRT sends one every second",
   ),
   PROXY_SRT_MAX_KM_SIZE: live(
     integer(0, 65_535),
     "104",
-    "Bytes of key material that a caller may send at once; SRT has no more; 0 = any number",
+    "Most bytes of key material that a caller may send at once; SRT never needs more; 0 = no limit",
   ),
   PROXY_SRT_DEFAULT_STREAMID: live(
     optional(streamId),
     "",
-    "StreamID of callers who bring none, such as #!::r=live/livestream,m=request; empty = refused",
+    "StreamID for callers without one, such as #!::r=live/livestream,m=request; empty = refuse them",
   ),
   PROXY_SRT_COOKIE_SECRET: atStart(
     optional(token),
     "",
-    "The same for proxies that share one address; empty = one of its own for every process",
+    "Secret of SRT cookies: the same on all proxies behind one address; empty = random",
   ),
 };

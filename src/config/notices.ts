@@ -1,5 +1,5 @@
-// What of a configuration is no mistake that keeps the program from running, but hardly what somebody
-// wanted: names that nobody knows, and variables that have no effect beside others. Reads no file.
+// What in a configuration is not an error but probably not intended: unknown names, and variables
+// that have no effect in combination with others. Reads no file.
 
 import { addressKind } from "../core/cidr.ts";
 import { type ListenAddress, normalizeIp } from "../core/endpoint.ts";

@@ -1,5 +1,5 @@
-// How Redis is reached, as far as it is configured: the variables of PROXY_REDIS_* put together,
-// and what is wrong with them together. Knows no Redis.
+// How Redis is reached: the PROXY_REDIS_* variables combined, and what is wrong with the
+// combination. Does not connect to Redis.
 
 import type { RedisAccess, RedisServers, RedisTls } from "../core/redis_access.ts";
 import type { Values } from "./table.ts";
@@ -33,7 +33,7 @@ export function findRedisConflicts(values: Partial<Values>): string[] {
   const ways = (["PROXY_REDIS_URL", "PROXY_REDIS_SENTINELS", "PROXY_REDIS_CLUSTER"] as const)
     .filter((name) => name in values && !isEmpty(values[name]));
   for (const name of ways.slice(1)) {
-    problems.push(`${name}: Cannot be used together with another: current value is ${ways[0]}`);
+    problems.push(`${name}: Cannot be used together with ${ways[0]}`);
   }
   const db = values.PROXY_REDIS_DB;
   if (ways.includes("PROXY_REDIS_CLUSTER") && db !== undefined && db !== 0) {
@@ -42,7 +42,7 @@ export function findRedisConflicts(values: Partial<Values>): string[] {
   const { PROXY_REDIS_TLS_CERT: certificate, PROXY_REDIS_TLS_KEY: key } = values;
   if ((certificate === undefined) !== (key === undefined)) {
     const missing = key === undefined ? "PROXY_REDIS_TLS_KEY" : "PROXY_REDIS_TLS_CERT";
-    problems.push(`${missing}: Cannot show a certificate without it: current value is empty`);
+    problems.push(`${missing}: Cannot be empty: a client certificate needs its file and its key`);
   }
   return problems;
 }

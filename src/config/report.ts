@@ -1,5 +1,5 @@
-// The configuration as it is in effect, in the form of a file of variables: for people who look for where
-// a value comes from. Shows no secret.
+// The configuration in effect, in the form of a file of variables, for people who look for where a
+// value comes from. Shows no secrets.
 
 import { VARIABLES } from "./table.ts";
 import type { Settings } from "./environment.ts";

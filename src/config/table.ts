@@ -1,6 +1,6 @@
 // The one table of the variables that configure the proxy. Reading them, `--help` and the table
-// in docs/operations.md all come from here. Knows nothing of how the values hang together: that
-// is config.ts.
+// in docs/operations.md all come from here. How the values depend on each other is the business
+// of config.ts.
 
 import {
   bytes,
@@ -22,7 +22,7 @@ import { HTTP, SRT, WEBRTC } from "./media.ts";
 import { REDIS } from "./table_redis.ts";
 import { atStart, COUNT, live, type Variable } from "./variable.ts";
 
-/** No less than the longest offer over WebRTC takes with all that comes before it. */
+/** At least what the longest WebRTC offer takes, with everything that comes before it. */
 const MEMORY = bytes(131_072);
 
 const LISTENERS = {
@@ -39,12 +39,12 @@ const LISTENERS = {
   PROXY_REUSE_PORT: atStart(
     flag,
     "off",
-    "Share these ports with other processes of the same user, as for an upgrade (SO_REUSEPORT)",
+    "Let other processes of the same user listen on these ports too, for upgrades (SO_REUSEPORT)",
   ),
   PROXY_STATIC_FILES: atStart(
     optional(text),
     "",
-    "Folder of player pages for the HTTP server; empty = the built-in pages",
+    "Folder of web pages for the HTTP server; empty = the built-in pages",
   ),
 };
 
@@ -52,26 +52,26 @@ const ORIGINS = {
   PROXY_ORIGIN_SERVER_TTL: live(
     duration,
     "300s",
-    "An origin is forgotten so long after its last heartbeat",
+    "How long after its last heartbeat an origin is forgotten",
   ),
   PROXY_STREAM_IDLE_TTL: atStart(
     duration,
     "60s",
-    "A stream stays with its origin so long after its last session",
+    "How long a stream stays with its origin after its last session",
   ),
   PROXY_REGISTER_ALLOW: live(
     places,
     "",
-    "What an origin may announce, such as 10.0.0.0/8,127.0.0.1,srs-1,*.media.internal; empty = " +
-      "all addresses but special ones, and no names",
+    "Addresses and names that origins may announce, such as 10.0.0.0/8,srs-1,*.media.internal; " +
+      "empty = any address that is not a special one, and no names",
   ),
-  PROXY_REGISTER_MAX_ORIGINS: atStart(COUNT, "10000", "Origins known at once"),
-  PROXY_MAX_STREAMS: atStart(COUNT, "100000", "Streams known at once"),
+  PROXY_REGISTER_MAX_ORIGINS: atStart(COUNT, "10000", "Most origins registered at once"),
+  PROXY_MAX_STREAMS: atStart(COUNT, "100000", "Most streams known at once"),
   PROXY_VHOSTS: atStart(
     hostPatterns,
     "",
-    "Hosts that stand for vhosts of their own, such as v.example.com,*.tv.example.com; all others " +
-      "lead to the same streams",
+    "Hosts that are vhosts of their own, such as v.example.com,*.tv.example.com; all others share " +
+      "the same streams",
   ),
   PROXY_LOAD_BALANCER_TYPE: atStart(
     oneOf("memory", "redis"),
@@ -84,16 +84,16 @@ const DEFAULT_BACKEND = {
   PROXY_DEFAULT_BACKEND_ENABLED: live(
     flag,
     "off",
-    "Use one fixed origin besides those that register",
+    "Use one fixed origin in addition to those that register",
   ),
   PROXY_DEFAULT_BACKEND_IP: live(
     hostOrIp,
     "127.0.0.1",
-    "Its IP address, or a name that is looked up when it is used",
+    "Its IP address, or a name that is looked up at each use",
   ),
   PROXY_DEFAULT_BACKEND_RTMP: live(port, "1935", "Its RTMP port"),
   PROXY_DEFAULT_BACKEND_HTTP: live(optional(port), "", "Its port for HTTP streams"),
-  PROXY_DEFAULT_BACKEND_API: live(port, "1985", "Its port of the HTTP API"),
+  PROXY_DEFAULT_BACKEND_API: live(port, "1985", "Its HTTP API port"),
   PROXY_DEFAULT_BACKEND_RTC: live(port, "8000", "Its WebRTC port (UDP)"),
   PROXY_DEFAULT_BACKEND_SRT: live(port, "10080", "Its SRT port (UDP)"),
 };
@@ -102,59 +102,63 @@ const LIMITS = {
   PROXY_RTMP_HANDSHAKE_TIMEOUT: live(
     duration,
     "10s",
-    "Time for an RTMP client's handshake, from the connection on",
+    "Time for an RTMP client to finish its handshake after connecting",
   ),
   PROXY_RTMP_IDENTIFY_TIMEOUT: live(
     duration,
     "30s",
-    "Time from the handshake to publish or play",
+    "Time from the end of the handshake to publish or play",
   ),
   PROXY_ORIGIN_DIAL_TIMEOUT: live(
     duration,
     "2s",
-    "Time to connect to an origin, its handshake included",
+    "Time to connect to an origin, handshake included",
   ),
   PROXY_ORIGIN_ANSWER_TIMEOUT: live(
     duration,
     "30s",
-    "Time for the origin to answer publish or play, its hooks included",
+    "Time for the origin to answer publish or play, hooks included",
   ),
   PROXY_HTTP_HEAD_TIMEOUT: live(
     duration,
     "10s",
-    "Time for the head of an HTTP request, from the connection on",
+    "Time for the head of an HTTP request to arrive",
   ),
   PROXY_HTTP_KEEP_ALIVE_TIMEOUT: live(
     duration,
     "30s",
-    "An HTTP connection waits so long for the next request",
+    "How long an HTTP connection waits for the next request",
   ),
   PROXY_STALL_TIMEOUT: live(
     duration,
     "30s",
-    "A client or an RTMP origin that takes nothing of what waits for it is let go after so long",
+    "How long a client or an RTMP origin may read nothing of what is waiting for it",
   ),
   PROXY_IDLE_TIMEOUT: live(
     duration,
     "10m",
-    "A session ends after so long without a byte in either direction; RTMP players are pinged before",
+    "How long a session lasts without a byte in either direction; RTMP players are pinged first",
   ),
-  PROXY_MAX_CONNECTIONS: live(COUNT, "20000", "Client connections at once, of each listener"),
+  PROXY_MAX_CONNECTIONS: live(
+    COUNT,
+    "20000",
+    "Most client connections at once, on each listener",
+  ),
   PROXY_MAX_CONNECTIONS_PER_ADDRESS: live(
     COUNT,
     "5000",
-    "Client connections at once from one IP address (of IPv6: one /64), of each listener",
+    "The same for one IP address (for IPv6, one /64)",
   ),
   PROXY_IDENTIFY_MEMORY: live(
     MEMORY,
     "128m",
-    "Bytes (k, m, g) kept for all clients together before it is known what they want: up to publish " +
-      "or play, or to the end of an HTTP request",
+    "Memory (k, m, g) for all clients that have not yet said what they want: up to publish or play, " +
+      "or the end of an HTTP request",
   ),
   PROXY_IDENTIFY_MEMORY_PER_ADDRESS: live(
     MEMORY,
     "32m",
-    "The same for the clients of one IP address (of IPv6: one /64)",
+    "The same for the clients of one IP address (for IPv6, one /64)",
   ),
   PROXY_IDENTIFY_MEMORY_PER_CONNECTION: live(MEMORY, "256k", "The same for one connection"),
 };
@@ -163,27 +167,27 @@ const ACCESS = {
   PROXY_REGISTER_TOKEN: live(
     optional(token),
     "",
-    "Origins must show this token to register; empty = anybody may register",
+    "Token that origins must send to register; empty = anybody may register",
   ),
   PROXY_HTTP_API_AUTH_ENABLED: live(
     flag,
     "off",
-    "The same at greater length: ask for a token when origins register",
+    "The same in three variables: require a token from origins that register",
   ),
   PROXY_HTTP_API_AUTH_TYPE: live(
     optional(text),
     "",
-    "Kind of that token: bearer, to be said when the check is on",
+    "Kind of that token: bearer; required when the check is on",
   ),
   PROXY_HTTP_API_AUTH_TOKEN: live(
     optional(token),
     "",
-    "That token, needed when the check is on",
+    "That token; required when the check is on",
   ),
   PROXY_API_TOKEN: live(
     optional(token),
     "",
-    "Clients of the HTTP API, WebRTC among them, must show this token; empty = nobody must",
+    "Token that clients of the HTTP API, WebRTC included, must send; empty = none",
   ),
 };
 
@@ -191,7 +195,7 @@ const PROCESS = {
   PROXY_ENV_FILE: atStart(
     text,
     ".env",
-    "Files of variables, read again on SIGHUP; several with colons between, the last one wins",
+    "Files of variables, reread on SIGHUP; separate several by colons, the last one wins",
   ),
   PROXY_LANES: atStart(
     optional(integer(1, 64)),
@@ -201,24 +205,24 @@ const PROCESS = {
   PROXY_UDP_ENGINE: atStart(
     oneOf("auto", "libc", "deno"),
     "auto",
-    "How UDP is moved: libc (fast; Linux, needs --allow-ffi), deno, or auto for the better one",
+    "What moves UDP: libc (fast; Linux, needs --allow-ffi), deno, or auto for the better one",
   ),
   PROXY_GRACE_QUIT_TIMEOUT: live(
     durationOrZero,
     "20s",
-    "After SIGTERM or SIGINT running streams go on for so long",
+    "How long running streams may go on after SIGTERM or SIGINT",
   ),
   PROXY_FORCE_QUIT_TIMEOUT: live(
     duration,
     "30s",
-    "The process ends so long after the signal, whatever still runs",
+    "How long after the signal the process ends, whatever is still running",
   ),
   PROXY_LOG_LEVEL: live(
     oneOf("debug", "info", "warning", "error", "warn"),
     "info",
-    "Least important log lines to write: debug, info, warning or error",
+    "Lowest level of log lines to write: debug, info, warning or error",
   ),
-  PROXY_LOG_FORMAT: atStart(oneOf("text", "json"), "text", "Log lines as text or json"),
+  PROXY_LOG_FORMAT: atStart(oneOf("text", "json"), "text", "Format of log lines: text or json"),
 };
 
 /** Every variable by its name. */

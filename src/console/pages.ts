@@ -1,14 +1,13 @@
 // Serves the built-in pages at `/` and their files under `/console/`, from memory once they have
 // been read. They are built by scripts/bundle_console.ts and found beside the sources, or inside a
-// compiled program. Knows nothing of streams; what they need to know is written into the page.
+// compiled program. Knows nothing of streams; what the pages need to know is written into them.
 
-/** What the pages are made of. */
 export interface PagesOptions {
-  /** Folder of the built files; the one that the build writes unless told. */
+  /** Folder of the built files; the one that the build writes by default. */
   readonly folder?: string;
-  /** Those of the program's defaults unless told. */
+  /** The program's default ports if absent. */
   readonly ports?: Partial<PagePorts>;
-  /** Whether the page may ask which streams are live; it may unless told. */
+  /** Whether the page may ask which streams are live; true by default. */
   readonly hasList?: boolean;
 }
 
@@ -36,7 +35,7 @@ type Assets = ReadonlyMap<string, Asset>;
 
 const BUILT = `${import.meta.dirname}/../../dist/console`;
 
-/** The one file of all pages, which shows what its address asks for. */
+/** The one file of all pages, which shows the page that its URL asks for. */
 const PAGE = "index.html";
 
 /** File and type by path; what is not here is not served. */
@@ -81,7 +80,7 @@ export function pages(
     const path = new URL(request.url).pathname;
     if (!FILES.has(path)) return undefined;
     if (request.method !== "GET" && request.method !== "HEAD") {
-      return answer(405, "Cannot be asked other than by GET and HEAD\n", { allow: "GET, HEAD" });
+      return answer(405, "Cannot use this method: allowed are GET, HEAD\n", { allow: "GET, HEAD" });
     }
     try {
       assets ??= readAssets(options);
@@ -109,7 +108,7 @@ async function readAssets({ folder = BUILT, ...facts }: PagesOptions): Promise<A
   return assets;
 }
 
-/** What the page is to know, in the place of what stands there. */
+/** Replaces the placeholders in the page with what it has to know. */
 function withFacts(
   html: Uint8Array,
   { ports = {}, hasList = true }: PagesOptions,

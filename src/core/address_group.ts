@@ -1,4 +1,4 @@
-// The addresses that one client may have, by which every limit for each address counts.
+// The group of addresses that one client may have, which all limits for each address count by.
 
 import { formatIp, parseIp, unmapIp } from "./ip_address.ts";
 
@@ -14,7 +14,7 @@ export function addressGroup(ip: string): string {
   return `${formatIp([...bytes.slice(0, 8), 0, 0, 0, 0, 0, 0, 0, 0])}/64`;
 }
 
-/** How many of something each client address has; addresses that have none take no memory. */
+/** Counts something for each client address; addresses with none take no memory. */
 export class AddressCounts {
   readonly #counts = new Map<string, number>();
 

@@ -1,6 +1,6 @@
-// Bytes as text and back without loss, one character a byte. Playlists and manifests are edited
-// in this form: their syntax is ASCII, and whatever else they hold must come out as it went in,
-// even if it is no valid UTF-8.
+// Bytes as text and back without loss, one character per byte. Playlists and manifests are edited
+// in this form: their syntax is ASCII, and whatever else they contain must come out as it went in,
+// even if it is not valid UTF-8.
 
 const CHUNK = 8192;
 

@@ -1,5 +1,5 @@
-// Reads the body of a request without trusting its sender: neither its length nor its pace, nor the size
-// of the pieces in which it comes.
+// Reads the body of a request without trusting its sender: not its length, its pace or the size of
+// the pieces in which it arrives.
 
 import type { Clock } from "./clock.ts";
 import { ProxyError } from "./errors.ts";

@@ -63,7 +63,7 @@ export class ByteReader {
   #advance(length: number): number {
     if (length > this.remaining) {
       throw new ProtocolError(
-        `Cannot read ${length} bytes: current value is ${this.remaining} left`,
+        `Cannot read ${length} bytes: only ${this.remaining} left`,
       );
     }
     const at = this.#offset;

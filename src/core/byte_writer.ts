@@ -61,7 +61,7 @@ export class ByteWriter {
     return this;
   }
 
-  /** UTF-8 behind its 16-bit length. */
+  /** UTF-8, preceded by its 16-bit length. */
   text16(value: string): this {
     const encoded = TEXT.encode(value);
     return this.u16(encoded.length).bytes(encoded);

@@ -1,5 +1,5 @@
 // Ranges of IP addresses: lists that an operator allows, and the special ranges of the IANA
-// registries (RFC 6890). It tells what an address is, never what may be done with it.
+// registries (RFC 6890). Says what an address is, not what may be done with it.
 
 import { ProxyError } from "./errors.ts";
 import { parseIp, startsWith, unmapIp } from "./ip_address.ts";
@@ -12,7 +12,7 @@ export interface Cidr {
   readonly prefix: number;
 }
 
-/** What an address is for; `global` is whatever is none of the others. */
+/** What an address is for; `global` is anything else. */
 export type AddressKind =
   | "unspecified"
   | "loopback"
@@ -25,7 +25,7 @@ export type AddressKind =
   | "global";
 
 /**
- * Parses `address/prefix`, or an address alone as a range of one. Bits behind the prefix are
+ * Parses `address/prefix`, or an address alone as a range of one. Bits after the prefix are
  * dropped, and a range inside `::ffff:0:0/96` becomes the IPv4 range it stands for.
  *
  * @throws ProxyError `bad_request`

@@ -1,6 +1,6 @@
-// Who a client is behind proxies that can be trusted: what each of them has added to X-Forwarded-For,
-// read from our side. What stands left of the first address that is not trusted is the client's own
-// claim and proves nothing. Pure; RFC 7239 section 5.2 has the successor of these fields.
+// Who a client is behind trusted proxies: what each of them has added to X-Forwarded-For, read from
+// our side. Whatever is to the left of the first untrusted address is the client's own claim and
+// proves nothing. Pure; RFC 7239 section 5.2 defines the successor of these fields.
 
 import { type Cidr, cidrContains } from "./cidr.ts";
 import { normalizeIp } from "./endpoint.ts";
@@ -26,7 +26,7 @@ export function trustedWay(said: ForwardedBy, trusted: readonly Cidr[]): string[
   const way = [said.peer];
   while (isTrusted(way[0]!) && claimed.length > 0) {
     const ip = addressIn(claimed.pop()!);
-    // "unknown" and the like: whoever is behind this proxy, it does not tell.
+    // "unknown" and the like: this proxy does not reveal who is behind it.
     if (ip === undefined) break;
     way.unshift(ip);
   }

@@ -1,5 +1,5 @@
-// Time as an argument: what is the time, and call back later. Whatever has deadlines or does
-// something from time to time is handed a clock, so that a test can hand it one that it moves.
+// Time as an argument: what time is it, and call back later. Whatever has deadlines or does
+// something periodically is given a clock, so that a test can pass one that it controls.
 
 /** Longest delay that `setTimeout` takes; it would call back at once for a longer one. */
 const LONGEST = 2 ** 31 - 1;
@@ -7,7 +7,7 @@ const LONGEST = 2 ** 31 - 1;
 /** A clock that never goes backwards. Times are milliseconds from any start. */
 export interface Clock {
   now(): number;
-  /** Calls back once, so many milliseconds from now, unless disposed of before. */
+  /** Calls back once, after this many milliseconds, unless disposed of before. */
   after(delay: number, callback: () => void): Disposable;
   /** Calls back again and again until disposed of. */
   every(period: number, callback: () => void): Disposable;

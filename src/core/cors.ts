@@ -1,7 +1,6 @@
-// What lets pages of other web sites read an answer: the fields of CORS that depend on the site. Knows
-// no methods and no paths. WHATWG Fetch, section 3.2.
+// The CORS fields that let pages of other web sites read an answer, as far as they depend on the
+// site. Knows no methods and no paths. WHATWG Fetch, section 3.2.
 
-/** One header field. */
 export interface CorsField {
   readonly name: string;
   readonly value: string;

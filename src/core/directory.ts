@@ -1,5 +1,5 @@
 // What the registry shows of itself to people and machines, and how origins get into it: the
-// interface between the registry and the API. Plain data only. Nothing here is for a media path.
+// interface between the registry and the API. Plain data only. Not for the media path.
 
 import type { Origin, Protocol } from "./origin.ts";
 
@@ -33,7 +33,7 @@ export interface StreamStatus {
 
 /** Which part of a long list to return. */
 export interface PageRequest {
-  /** At most so many entries. */
+  /** Most entries on the page. */
   readonly limit: number;
   /** `next` of the page before; the first page has none. */
   readonly after?: string | undefined;

@@ -1,6 +1,6 @@
-// The texts in which people and SRS write addresses: where to listen, where an origin listens.
-// Knows no DNS: a host is an IP address. What an address may be used for is decided in cidr.ts
-// and by whoever dials.
+// The forms in which people and SRS write addresses: where to listen, where an origin listens.
+// Knows no DNS: a host is an IP address. What an address may be used for is decided in cidr.ts and
+// by whoever dials.
 
 import { ProxyError } from "./errors.ts";
 import { formatIp, parseIp, unmapIp } from "./ip_address.ts";
@@ -22,7 +22,7 @@ export interface Endpoint {
 }
 
 /**
- * Parses `port`, `:port`, `ip:port` or `[v6]:port`; `localhost` stands for 127.0.0.1.
+ * Parses `port`, `:port`, `ip:port` or `[v6]:port`; `localhost` means 127.0.0.1.
  *
  * @throws ProxyError `bad_request`
  */

@@ -1,5 +1,5 @@
 // The one error type of the program and what each code means on the wire. Knows no protocol's
-// encoding: it only holds the numbers and names that every protocol's encoder looks up.
+// encoding: it only has the numbers and names that the encoders look up.
 
 /** Who caused an error; it decides the log level and who gets to read the message. */
 export type ErrorSource = "client" | "origin" | "registry" | "internal";
@@ -56,7 +56,6 @@ const MEANINGS: Readonly<Record<ErrorCode, WireMeaning>> = {
   internal: meaning("internal", false, 500, 1500, PUBLISH_FAILED, PLAY_FAILED),
 };
 
-/** Every code there is. */
 export const ERROR_CODES: readonly ErrorCode[] = Object.keys(MEANINGS) as ErrorCode[];
 
 function meaning(

@@ -1,5 +1,5 @@
-// A map that cannot grow without end: every entry has the same time to live, and when it is full
-// the oldest makes room. Time is an argument, so there is no timer in here and none to stop.
+// A bounded map: every entry has the same time to live, and when the map is full the oldest entry
+// makes room. Time is an argument, so there is no timer here and none to stop.
 
 interface Entry<V> {
   readonly value: V;

@@ -1,5 +1,5 @@
-// Shares something that there is only so much of among those who ask for it, so that one who wants all
-// of it never gets so much that another gets nothing. Knows not what is shared.
+// Divides a limited resource among those who ask for it, so that nobody ever gets so much that
+// another gets nothing. Does not know what is divided.
 
 /**
  * Units of one kind. Whoever asks may hold at most as much as is left for others then: the first that
@@ -25,7 +25,7 @@ export class FairShare {
     return this.#held.size;
   }
 
-  /** What one holder takes for one purpose; nothing yet. It comes back when disposed of. */
+  /** What one holder takes for one purpose, at first nothing. Given back when disposed of. */
   open(holder: string): Share {
     return new Share((units) => this.#take(holder, units), (units) => this.#give(holder, units));
   }
@@ -58,7 +58,7 @@ export class Share implements Disposable {
     this.#give = give;
   }
 
-  /** Takes so many units more. @returns whether there were so many */
+  /** Takes this many more units. @returns whether there were enough */
   grow(units: number): boolean {
     if (units <= 0) return true;
     if (!this.#take(units)) return false;

@@ -1,5 +1,5 @@
-// Where the proxies of a fleet listen: what each of them may tell the others, so that none of them is
-// taken for an origin. Plain data; how it gets from one to the other is the registry's business.
+// Where the proxies of a fleet listen: what each of them tells the others, so that none of them is
+// taken for an origin. Plain data; exchanging it is the registry's business.
 
 import { addressKind } from "./cidr.ts";
 import { normalizeIp } from "./endpoint.ts";

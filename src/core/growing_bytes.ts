@@ -1,14 +1,14 @@
-// Bytes that come in pieces, kept in one. Memory is taken as they come, whatever was announced, and many
-// small pieces take no more than a few large ones.
+// Bytes that arrive in pieces, kept as one. Memory is taken as they arrive, whatever was announced,
+// and many small pieces take no more than a few large ones.
 
 import type { Memory } from "./memory.ts";
 
-/** What is allocated at first, bytes, unless more has come. */
+/** Bytes allocated at first, unless more have arrived. */
 const FIRST = 512;
-/** What a buffer takes beside its bytes. */
+/** Overhead of a buffer, bytes. */
 export const BUFFER_COST = 256;
 
-/** A buffer that doubles when it is full, up to the length that all of it may have. */
+/** A buffer that doubles when it is full, up to its maximum length. */
 export class GrowingBytes {
   readonly #limit: number;
   readonly #memory: Memory | undefined;
@@ -39,7 +39,7 @@ export class GrowingBytes {
     return this.#buffer.length;
   }
 
-  /** Copies a piece behind what is there. @throws RangeError beyond the limit; what the memory throws */
+  /** Appends a copy of a piece. @throws RangeError beyond the limit; what the memory throws */
   append(piece: Uint8Array): void {
     const length = this.#length + piece.length;
     if (length > this.#buffer.length) this.#grow(length);
@@ -47,7 +47,7 @@ export class GrowingBytes {
     this.#length = length;
   }
 
-  /** Gives the memory back; what `bytes` has shown belongs to whoever has it. */
+  /** Gives the memory back; what `bytes` returned belongs to whoever has it. */
   release(): void {
     if (this.#buffer.length === 0) return;
     this.#memory?.give(this.#buffer.length + BUFFER_COST);

@@ -1,6 +1,6 @@
-// The mark that this process puts on requests towards origins, by which it knows one that comes back:
-// Via, RFC 9110 section 7.6.3. A proxy that has been registered as an origin would otherwise ask
-// itself until the machine is full.
+// The mark that this process puts on requests to origins, by which it recognizes one that comes
+// back: Via, RFC 9110 section 7.6.3. Otherwise a proxy registered as an origin would call itself
+// until the machine is full.
 
 import { ProxyError } from "./errors.ts";
 

@@ -1,4 +1,4 @@
-// Host names where an address may stand, and lists of names that are allowed. Knows no DNS.
+// Host names in place of addresses, and lists of allowed names. Knows no DNS.
 
 /** A label of RFC 1123, with the underscores that container platforms put in. */
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/;

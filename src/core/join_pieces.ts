@@ -1,4 +1,4 @@
-// Bytes that came in pieces, as one.
+// Joins bytes that arrived in pieces.
 
 /** One array out of pieces that have `length` bytes together. */
 export function joinPieces(pieces: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {

@@ -1,5 +1,5 @@
-// Lines on their way into a stream whose reader may stop: they wait in a buffer of bounded size, and
-// nobody waits for them. What does not fit is lost and counted. Knows no log and no process.
+// Lines on their way into a stream whose reader may stop: they wait in a bounded buffer, and nobody
+// waits for them. What does not fit is dropped and counted. Knows no log and no process.
 
 import { type Clock, pause, within } from "./clock.ts";
 
@@ -9,7 +9,6 @@ const BATCH = 65_536;
 const PAUSE_WHEN_FULL = 50;
 const PAUSE_WHEN_BROKEN = 1_000;
 
-/** Where lines go and how many may wait. */
 export interface LineOutletOptions {
   /** Writes some of the bytes and tells how many; it may take as long as it likes. */
   readonly write: (bytes: Uint8Array) => Promise<number>;
@@ -20,7 +19,6 @@ export interface LineOutletOptions {
   readonly onRoom?: (lost: number) => void;
 }
 
-/** One stream of lines. */
 export class LineOutlet {
   readonly #options: LineOutletOptions;
   readonly #encoder = new TextEncoder();
@@ -28,7 +26,7 @@ export class LineOutlet {
   /** Bytes that wait, those included that are being written. */
   #size = 0;
   #lost = 0;
-  /** How many of the lost ones have not been told. */
+  /** How many of the lost ones have not been reported. */
   #untold = 0;
   #writing: Promise<void> | undefined;
 
@@ -44,7 +42,7 @@ export class LineOutlet {
   /** Takes one line without its line break; never waits and never throws. */
   push(line: string): void {
     const bytes = this.#encoder.encode(`${line}\n`);
-    // Once one is lost so are the next ones: what is told of it must stand where they are missing.
+    // Once one is lost so are the next: the report must be where they are missing.
     if (this.#untold > 0 || this.#size + bytes.length > this.#options.capacity) {
       this.#lose(1);
       if (this.#writing === undefined) this.#tellLost();
@@ -55,7 +53,7 @@ export class LineOutlet {
     this.#writing ??= this.#writeAll();
   }
 
-  /** Resolves when everything has been written, or after so many milliseconds. */
+  /** Resolves when everything has been written, or after this many milliseconds. */
   async flush(timeout: number): Promise<void> {
     if (this.#writing === undefined) return;
     await within(this.#options.clock, timeout, this.#writing, () => {});

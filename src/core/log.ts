@@ -1,6 +1,6 @@
-// What is logged and where it goes. The rest of the program only asks for a logger and gives it a constant
-// text and fields. What may be logged (never tokens, SDP or passwords) is up to the caller. One
-// configuration per process, since LogTape has one.
+// What is logged and where it goes. The rest of the program just gets a logger and gives it a
+// constant text and fields. What may be logged (never tokens, SDP or passwords) is up to the
+// caller. One configuration per process, since LogTape has one.
 
 import { configure, getLogger, type Logger, type LogRecord, reset } from "@logtape/logtape";
 import { type Clock, systemClock } from "./clock.ts";
@@ -9,10 +9,9 @@ import { RepeatedFailures } from "./repeated_failures.ts";
 
 export type { LogFormat };
 
-/** Least important level that is written. */
+/** Lowest level that is written. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
-/** What to write and how. */
 export interface LogOptions {
   readonly level: LogLevel;
   readonly format: LogFormat;

@@ -1,5 +1,5 @@
-// How one record of the log looks as a line. What a record holds may come from strangers: no value can
-// forge a field or a line, steer a terminal, turn the text around it, or fill the log by its length.
+// Formats one log record as a line. Records may contain text from strangers: no value can forge a
+// field or a line, control a terminal, reverse the text around it, or fill the log by its length.
 
 import { getJsonLinesFormatter, type LogRecord } from "@logtape/logtape";
 import { escapeHidden } from "./visible_text.ts";
@@ -33,7 +33,7 @@ function formatText(record: LogRecord): string {
   return `${time} ${record.level.toUpperCase()} ${category}: ${message}${fields.join("")}`;
 }
 
-/** Quotes whatever is not plain. */
+/** Quotes values that are not plain words. */
 function formatValue(value: unknown): string {
   const isObject = typeof value === "object" && value !== null;
   const text = shorten(isObject ? formatObject(value) : String(value));

@@ -1,5 +1,5 @@
-// Texts without what stands at their ends. Each character is looked at once: an expression such as `/ +$/`
-// looks at each run of them again from each of its characters, and a stranger may send a long one.
+// Trims the ends of texts. Each character is looked at once: an expression such as `/ +$/` scans
+// each run of them again from each of its characters, and a stranger may send a long one.
 
 /** The text without those characters at its end. @param characters each one UTF-16 unit */
 export function trimEndOf(text: string, characters: string): string {
@@ -8,7 +8,7 @@ export function trimEndOf(text: string, characters: string): string {
   return text.slice(0, end);
 }
 
-/** The text without those characters at either end; `trim` takes off more than any protocol means. */
+/** The text without those characters at either end; `trim` removes more than protocols allow. */
 export function trimOf(text: string, characters: string): string {
   const head = trimEndOf(text, characters);
   let start = 0;

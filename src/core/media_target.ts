@@ -1,14 +1,13 @@
-// Addresses under which clients are told to send media, as people and SRS write them: an IP address
-// or a name, with a port or without. Knows no DNS.
+// Addresses to which clients are told to send media, as people and SRS write them: an IP address or
+// a name, with or without a port. Knows no DNS.
 
 import { ProxyError } from "./errors.ts";
 import { normalizeIp } from "./endpoint.ts";
 
-/** One address for a candidate. */
 export interface MediaTarget {
   /** An IP address in canonical text, without brackets, or a host name in lower case. */
   readonly host: string;
-  /** When it differs from the proxy's own port, as it may behind a load balancer. */
+  /** If it differs from the proxy's own port, as it may behind a load balancer. */
   readonly port?: number;
 }
 
@@ -42,7 +41,7 @@ function hostOf(bracketed: string | undefined, bare: string | undefined): string
   return normalizeIp(name) ?? (isName(name) ? name : undefined);
 }
 
-/** What ends in a number is an address that somebody has misspelt. */
+/** Whatever ends in a number is a misspelt address. */
 function isName(text: string): boolean {
   const labels = text.split(".");
   const isNumber = /^\d+$/.test(labels.at(-1)!);

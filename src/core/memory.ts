@@ -1,5 +1,5 @@
-// Memory that is counted where it is allocated, so that what a peer makes the program keep has a bound.
-// Counts bytes and allocates none.
+// Memory that is counted where it is allocated, so that what a peer can make the program keep is
+// bounded. Counts bytes and allocates none.
 
 import { ProtocolError } from "./errors.ts";
 
@@ -37,7 +37,7 @@ export class Allowance implements Memory {
   /** @throws ProtocolError when the limit is reached; what the whole throws */
   take(bytes: number): void {
     if (this.#taken + bytes > this.#limit) {
-      throw new ProtocolError(`${this.#complaint}: current value is ${this.#limit} bytes`);
+      throw new ProtocolError(`${this.#complaint}: the limit is ${this.#limit} bytes`);
     }
     this.#whole?.take(bytes);
     this.#taken += bytes;

@@ -1,6 +1,6 @@
-// The memory that clients may make the proxy keep before it knows what they want: each connection, each
-// address and all together. Whatever is taken is counted to the byte and given back to the byte. Knows no
-// socket and no protocol.
+// The memory that clients may make the proxy keep before it knows what they want: for each
+// connection, each address and all together. Taken and given back to the byte. Knows no socket and
+// no protocol.
 
 import { ProtocolError, ProxyError } from "./errors.ts";
 import type { Memory } from "./memory.ts";
@@ -25,7 +25,7 @@ export class MemoryLimitError extends ProxyError {
   }
 }
 
-/** The one account of all connections whose clients are not identified. */
+/** The one budget of all connections whose clients are not identified. */
 export class MemoryBudget {
   readonly #limits: () => MemoryLimits;
   readonly #tally: Tally;
@@ -93,7 +93,7 @@ export class MemoryHold implements Memory, Disposable {
     const limit = this.#account.limit();
     if (this.#taken + bytes > limit) {
       throw new ProtocolError(
-        `Cannot keep more of what has come so far: current value is ${limit} bytes`,
+        `Cannot keep more of what has arrived so far: the limit is ${limit} bytes`,
       );
     }
     this.#account.take(bytes);

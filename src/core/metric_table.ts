@@ -64,7 +64,7 @@ const histogram = declare("histogram");
 export const METRICS = {
   srs_proxy_draining: gauge("1 once no new client is taken."),
   srs_proxy_event_loop_lag_seconds: histogram(
-    "How late timers of the main thread are, looked at four times a second.",
+    "How late timers of the main thread are, measured four times a second.",
   ),
   srs_proxy_lanes: gauge("Threads that serve RTMP and HTTP clients."),
   srs_proxy_lane_failures_total: counter("Lanes that have failed and were to be replaced."),
@@ -87,31 +87,31 @@ export const METRICS = {
     "Streams found to be published at two origins at once, by proxies that could not agree.",
   ),
   srs_proxy_registry_strays_total: counter(
-    "Viewers ended because they waited at an origin where their stream is not.",
+    "Viewers ended because they waited at an origin that does not have their stream.",
   ),
   srs_proxy_registry_errors_total: counter("Background writes to the registry that failed."),
   srs_proxy_registry_wait_seconds: histogram(
-    "Time for which requests have waited for the registry, by operation: resolve, locate, " +
+    "Time that requests have waited for the registry, by operation: resolve, locate, " +
       "register, session, confirm.",
     {
       operation: ["resolve", "locate", "register", "session", "confirm"],
     },
   ),
-  srs_proxy_redis_up: gauge("1 while Redis is asked, 0 while decisions are made without it."),
+  srs_proxy_redis_up: gauge("1 while Redis is in use, 0 while the proxy decides without it."),
   srs_proxy_redis_errors_total: counter(
-    "What went wrong with Redis, by kind: late, refused, lost.",
+    "Failures of Redis, by kind: late, refused, lost.",
     { kind: ["late", "refused", "lost"] },
   ),
   srs_proxy_redis_local_decisions_total: counter(
-    "What was decided without Redis, by kind: heartbeat, claim, move, publish.",
+    "Decisions made without Redis, by kind: heartbeat, claim, move, publish.",
     { kind: ["heartbeat", "claim", "move", "publish"] },
   ),
   srs_proxy_redis_ignored_values_total: counter(
-    "Values and messages in Redis that no proxy can have written, seen and ignored.",
+    "Invalid values and messages found in Redis and ignored.",
   ),
   srs_proxy_redis_full_reads_total: counter("Times everything in Redis was read."),
   srs_proxy_origins_set_aside_total: counter(
-    "Times an origin was set aside for a protocol: it did not answer there.",
+    "Times an origin was set aside for a protocol because it did not answer.",
     { protocol: PROTOCOLS },
   ),
   srs_proxy_origins_down: gauge(
@@ -121,7 +121,7 @@ export const METRICS = {
     "Times an origin was found to be down: it left three probes in a row unanswered.",
   ),
   srs_proxy_origins_set_aside: gauge(
-    "Origins that are set aside for a protocol now.",
+    "Origins currently set aside for a protocol.",
     { protocol: PROTOCOLS },
   ),
   srs_proxy_origin_dial_seconds: histogram(
@@ -129,7 +129,7 @@ export const METRICS = {
     { protocol: ["rtmp", "http", "api", "srt"] },
   ),
   srs_proxy_first_byte_seconds: histogram(
-    "Time from a client's wish for a stream to the first byte of an origin's answer, by protocol.",
+    "Time from a client's request for a stream to the first byte of an origin's answer, by protocol.",
     { protocol: ["rtmp", "http", "srt", "rtc"] },
   ),
   srs_proxy_origin_dials_total: counter(
@@ -140,7 +140,7 @@ export const METRICS = {
     },
   ),
   srs_proxy_identify_memory_bytes: gauge(
-    "Bytes kept for clients of whom it is not known yet what they want.",
+    "Bytes kept for clients that have not yet said what they want.",
   ),
   srs_proxy_rtmp_connections: gauge("Open RTMP connections of clients."),
   srs_proxy_rtmp_sessions_opened_total: counter(
@@ -313,11 +313,11 @@ export const METRICS = {
     },
   ),
   srs_proxy_system_refused_total: counter(
-    "Connections and requests refused by the System API before anybody looked at them, by reason.",
+    "Connections and requests refused by the System API before they were handled, by reason.",
     { reason: HTTP_REFUSALS },
   ),
   srs_proxy_api_refused_total: counter(
-    "Connections and requests refused by the HTTP API before anybody looked at them, by reason.",
+    "Connections and requests refused by the HTTP API before they were handled, by reason.",
     { reason: HTTP_REFUSALS },
   ),
   srs_proxy_rtc_requests_total: counter(
@@ -333,10 +333,10 @@ export const METRICS = {
     { reason: ERROR_CODES },
   ),
   srs_proxy_rtc_registry_errors_total: counter(
-    "WebRTC sessions that other proxies could not be told of.",
+    "WebRTC sessions that could not be announced to other proxies.",
   ),
   srs_proxy_log_lines_lost_total: counter(
-    "Lines of the log that were lost because their reader did not take them in time.",
+    "Log lines lost because their reader was too slow.",
   ),
 } as const;
 

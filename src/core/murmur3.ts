@@ -1,5 +1,5 @@
-// MurmurHash3 for 32 bits (x86 variant), the public-domain hash of Austin Appleby. Spreads well
-// and needs no promise, unlike Web Crypto; it keeps no secret and withstands no attacker.
+// MurmurHash3 for 32 bits (x86 variant), the public-domain hash by Austin Appleby. Distributes well
+// and is synchronous, unlike Web Crypto; it keeps no secrets and resists no attacker.
 
 const C1 = 0xcc9e2d51;
 const C2 = 0x1b873593;

@@ -1,5 +1,6 @@
-// What a name may hold that comes from outside and is kept, compared and shown: of a stream, of an origin.
-// The same in every protocol, since a name that came in by one goes out by the others and into Redis.
+// What names from outside, of a stream or an origin, may contain if they are kept, compared and
+// shown. The same in every protocol, since a name that comes in by one goes out by the others and
+// into Redis.
 
 import { ProxyError } from "./errors.ts";
 import { shown } from "./visible_text.ts";
@@ -8,10 +9,10 @@ import { shown } from "./visible_text.ts";
 const MAX_NAME_BYTES = 256;
 
 const TEXT = new TextEncoder();
-/** C0, DEL and C1; line and paragraph separators; what turns text around (bidirectional controls). */
+/** C0, DEL and C1; line and paragraph separators; bidirectional controls, which reverse text. */
 const CONTROL = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/u;
 
-/** Why a text cannot be a name, as the end of a sentence; undefined when it can. Its length is no matter. */
+/** Why a text cannot be a name, as the end of a sentence; undefined when it can. Ignores its length. */
 export function nameFlaw(name: string): string | undefined {
   // UTF-8 has no form for half of a character: what is stored would be another name.
   if (!name.isWellFormed()) return "must not hold halves of characters";

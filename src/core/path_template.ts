@@ -1,5 +1,5 @@
-// Where an origin puts the files of a stream, in the words of SRS: `[app]/[stream]-[seq].ts`. Reads a
-// stream's names out of a path, as text: names come out percent-encoded as they were. Knows no
+// Where an origin puts the files of a stream, as SRS writes it: `[app]/[stream]-[seq].ts`. Extracts
+// a stream's names from a path, as text: names come out percent-encoded as they were. Knows no
 // requests. SRS's conf/full.conf has the variables, at hls_m3u8_file, hls_ts_file and dvr_path.
 
 import { ProxyError } from "./errors.ts";
@@ -12,9 +12,9 @@ export interface PathTemplate {
   readonly before: readonly RegExp[];
   /** Whether a name, or several, stand for `[app]`. */
   readonly hasApp: boolean;
-  /** Names behind `[app]`. */
+  /** Names after `[app]`. */
   readonly behind: readonly RegExp[];
-  /** Whether it says the stream; without it a path only tells that it belongs to some stream. */
+  /** Whether it names the stream; otherwise a path only shows that it belongs to some stream. */
   readonly hasStream: boolean;
 }
 
@@ -57,7 +57,7 @@ export function parsePathTemplate(written: string): PathTemplate {
   const variables = [...text.matchAll(/\[([a-z0-9]+)\]/g)].map(([, name = ""]) => name);
   const unknown = variables.find((name) => !NAMES.includes(name) && !(name in NUMBERS));
   const twice = NAMES.find((name) => variables.indexOf(name) !== variables.lastIndexOf(name));
-  // Two of them in one name could be told apart in many ways, and at great cost.
+  // Two of them in one name could be split in many ways, at great cost.
   const isVague = names.some((name) => (name.match(/\[(?:vhost|app|stream)\]/g) ?? []).length > 1);
   const hasExtension = /\.[A-Za-z0-9]+$/.test(names.at(-1) ?? "");
   if (!stands || unknown !== undefined || twice !== undefined || isVague || !hasExtension) {

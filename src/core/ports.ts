@@ -1,6 +1,6 @@
 // The interfaces through which relays and the API reach the registry, the session log and the
 // metrics without importing them. Every argument and result is plain data, so that each of these
-// can later stand on the other side of a message channel.
+// could be moved to the other side of a message channel.
 
 import type { ErrorCode, ProxyError } from "./errors.ts";
 import type { LabelledName, LabelsOf, PlainName } from "./metric_table.ts";

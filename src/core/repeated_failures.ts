@@ -1,12 +1,11 @@
-// Which failures are news: a kind that comes again and again fills no log. The first of a kind is logged
-// as it is, those that follow are counted, and the count is told from time to time. Knows no clock: whoever
-// owns it asks for the counts.
+// Which failures are news: one that is repeated does not fill the log. The first of a kind is
+// logged as it is, those that follow are counted, and the count is reported periodically. Knows no
+// clock: its owner asks for the counts.
 
 import type { LogRecord } from "@logtape/logtape";
 
-/** What is known of a kind. */
 interface Kind {
-  /** The latest record, of which the count is told. */
+  /** The latest record, which is reported with the count. */
   last: LogRecord;
   /** How many came since the last time. */
   count: number;
@@ -16,15 +15,14 @@ interface Kind {
 
 /** Characters of a kind's name. */
 const LONGEST_NAME = 256;
-/** What kinds share that find no room. */
+/** Shared by kinds for which there is no room. */
 const OTHERS = "others";
 
-/** A bounded table of kinds. */
 export class RepeatedFailures {
   readonly #capacity: number;
   readonly #kinds = new Map<string, Kind>();
 
-  /** @param capacity kinds that are told apart */
+  /** @param capacity kinds that are distinguished */
   constructor(capacity: number) {
     this.#capacity = capacity;
   }

@@ -1,4 +1,4 @@
-// Origins that say they are at the same place: one of them will get what is meant for the other.
+// Origins that announce the same address: one of them will get what is meant for the other.
 
 import { formatAddress } from "./endpoint.ts";
 import { TRANSPORTS } from "./fleet.ts";

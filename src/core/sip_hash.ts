@@ -1,5 +1,5 @@
 // SipHash-2-4 (Aumasson and Bernstein, 2012): a keyed hash of short messages that costs less than a
-// datagram and that nobody can guess who does not know the key. Half of its 64 bits are returned.
+// datagram and cannot be guessed without the key. Half of its 64 bits are returned.
 
 /** Where the words of the state stand, low half first. */
 const [V0, V1, V2, V3] = [0, 2, 4, 6];

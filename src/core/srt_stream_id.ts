@@ -1,11 +1,10 @@
 // Which stream an SRT caller means, and whether it publishes: the StreamID in the standard syntax
 // "#!::key=value,…" (draft-sharabayko-srt-01 appendix B), in SRS's older "#!::h=host/app/stream",
-// or plainly as "app/stream". Keys that are not known belong to the query, as in SRS.
+// or the plain form "app/stream". Unknown keys belong to the query, as in SRS.
 
 import { ProtocolError } from "./errors.ts";
 import { type StreamKey, streamKeyFromRtmp } from "./stream_key.ts";
 
-/** What a StreamID says. */
 export interface SrtWish {
   readonly key: StreamKey;
   readonly intent: "publish" | "play";

@@ -1,6 +1,6 @@
 // Which stream a request is about, by the rules with which SRS itself tells streams apart: one
-// stream has one key, whatever the protocol and however the client spells it. Knows no sockets
-// and no registry. The query never becomes part of a key; it belongs to the origin's hooks.
+// stream has one key, whatever the protocol and however the client spells it. Knows no sockets and
+// no registry. The query never becomes part of a key; it is for the origin's hooks.
 
 import { ProxyError } from "./errors.ts";
 import { normalizeIp } from "./endpoint.ts";
@@ -8,7 +8,6 @@ import { trimEndOf } from "./margins.ts";
 import { requireName } from "./names.ts";
 import { shown } from "./visible_text.ts";
 
-/** The identity of a stream. */
 export interface StreamKey {
   readonly vhost: string;
   /** One path segment or more. */
@@ -120,7 +119,7 @@ function decodePercent(text: string): string {
   }
 }
 
-/** Some SRS do not survive names of 247 to 256 bytes, joined as they join them. */
+/** Some versions of SRS crash on names of 247 to 256 bytes, joined as SRS joins them. */
 function requireFit(vhost: string, path: string): void {
   const bytes = TEXT.encode(`${vhost === DEFAULT_VHOST ? "" : vhost}/${path}`).length;
   if (bytes <= MAX_JOINED_BYTES) return;

@@ -1,5 +1,5 @@
-// Finds an origin that answers for one request of a client: one origin after the other, some addresses
-// of each, a handful of dials in all, until the request has no more time. The same for every protocol;
+// Finds an origin that answers for one client request: one origin after the other, some addresses
+// of each, a few dials in total, until the request runs out of time. The same for every protocol;
 // what a dial is and what it opens is the protocol's own business.
 
 import type { Clock } from "./clock.ts";
@@ -8,7 +8,7 @@ import type { LabelValue } from "./metric_table.ts";
 import type { Address, Origin } from "./origin.ts";
 import type { Metrics, Resolver } from "./ports.ts";
 
-/** Origins that are tried for one request of a client, and addresses that are dialled for it in all. */
+/** Origins tried, and addresses dialled in total, for one client request. */
 export const MAX_ORIGINS = 4;
 export const MAX_DIALS = 8;
 
@@ -71,7 +71,6 @@ export interface OriginSearch<Link> {
   isGone(): boolean;
 }
 
-/** An origin that has answered. */
 export interface ReachedOrigin<Link> {
   readonly origin: Origin;
   readonly link: Link;
@@ -116,7 +115,6 @@ interface SearchUnderWay<Link> {
   readonly giveUpAt: number;
 }
 
-/** The dials to one origin. */
 class OriginDialling<Link> {
   /** What the last address has failed with. */
   failure = new ProxyError("origin_unreachable", "Origin has no address to dial");

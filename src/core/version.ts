@@ -1,6 +1,6 @@
-// The name and the version of the program, in every shape in which somebody asks for it. The
-// version itself is written down once, in deno.json, and becomes part of a compiled program, as does
-// the commit that scripts/compile.ts finds.
+// The name and version of the program, in every form in which they are needed. The version itself
+// is written only in deno.json and becomes part of a compiled program, as does the commit that
+// scripts/compile.ts finds.
 
 import configuration from "../../deno.json" with { type: "json" };
 
@@ -10,7 +10,7 @@ export const signature = "srs-proxy";
 /** Semantic version, such as `0.1.0`. */
 export const version: string = configuration.version;
 
-/** The commit that a compiled program was made of; empty when it is not known. */
+/** The commit that a compiled program was built from; empty when it is not known. */
 export const commit: string = Deno.build.standalone ? commitOfBuild() : "";
 
 /** For people: `0.1.0`, and the commit when it is known. */

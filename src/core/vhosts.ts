@@ -1,6 +1,6 @@
-// Which hosts stand for vhosts of their own. SRS takes every host that no vhost is configured for as
-// its default vhost, and a proxy cannot know what its origins have configured: so all spellings of
-// a host lead to one stream, except for hosts that are named here.
+// Which hosts are vhosts of their own. SRS treats every host without a configured vhost as its
+// default vhost, and a proxy cannot know what its origins have configured: so all spellings of a
+// host lead to one stream, except for the hosts listed here.
 
 import { DEFAULT_VHOST } from "./stream_key.ts";
 
@@ -16,7 +16,7 @@ export class Vhosts {
     );
   }
 
-  /** Whether the host stands for a vhost of its own. */
+  /** Whether the host is a vhost of its own. */
   has(host: string): boolean {
     if (this.#names.has(host)) return true;
     if (this.#domains.size === 0) return false;

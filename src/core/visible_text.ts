@@ -1,12 +1,12 @@
-// Characters that cannot be seen, or change how others are seen, and how texts that may hold them are shown
-// to people. Knows nothing of what the texts mean.
+// Characters that are invisible, or change how others are displayed, and how to show texts that may
+// contain them. Knows nothing of what the texts mean.
 
-/** Control characters, format characters such as those that turn text around, other line ends. */
+/** Control characters, format characters such as those that reverse text, other line ends. */
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
-/** Characters that are shown of a text from outside. */
+/** How many characters of a text from outside are shown. */
 const LONGEST_SHOWN = 64;
 
-/** What cannot be seen as JSON writes it, `\u009b`. @param json has such characters inside of strings only */
+/** Escapes invisible characters as JSON does, `\u009b`. @param json has them only inside strings */
 export function escapeHidden(json: string): string {
   return json.replace(HIDDEN, (character) => {
     let escaped = "";
@@ -17,7 +17,7 @@ export function escapeHidden(json: string): string {
   });
 }
 
-/** The begin of a text from outside, in quotes, for the message of an error. */
+/** The beginning of a text from outside, in quotes, for an error message. */
 export function shown(text: string): string {
   return escapeHidden(JSON.stringify(text.slice(0, LONGEST_SHOWN)));
 }

@@ -1,10 +1,10 @@
-// A client's connection over all of its requests: what it has sent and has not been dealt with, and
+// A client's connection over all of its requests: what it has sent that has not been handled, and
 // whether it is still there while it waits for an answer.
 
 import { Inbox } from "../net/inbox.ts";
 import type { Connection } from "../net/engine.ts";
 
-/** Bytes of requests to come that are read while one is being answered. */
+/** Bytes of further requests that are read while one is being answered. */
 const MAX_AHEAD = 16384;
 
 /** The receiving side of one connection. At most one read is under way at any time. */
@@ -18,12 +18,12 @@ export class HttpClient {
     this.connection = connection;
   }
 
-  /** A read that is under way, for whoever closes the connection. */
+  /** The read in progress, for whoever closes the connection. */
   get reading(): Promise<boolean> | undefined {
     return this.#reading;
   }
 
-  /** Reads once more behind what is there. @returns false when the connection is over */
+  /** Reads more, once. @returns false when the connection is over */
   more(): Promise<boolean> {
     this.#reading ??= this.inbox.more(this.connection).finally(() => this.#reading = undefined);
     return this.#reading;
@@ -31,7 +31,7 @@ export class HttpClient {
 
   /**
    * Reads on while a request is being answered, so that a client that leaves is noticed. Of one that
-   * sends its next requests already no more is read than a few: it shows by a write that fails.
+   * already sends its next requests only a few are read: then a failing write shows it.
    *
    * @param onGone called once when the client is gone, unless `unwatch` was called before
    */
@@ -41,7 +41,7 @@ export class HttpClient {
     this.#watch(onGone);
   }
 
-  /** The request has been answered: what comes now is another one, to be read by whoever wants it. */
+  /** The request has been answered: what comes now is another one. */
   unwatch(): void {
     this.#watcher = undefined;
   }

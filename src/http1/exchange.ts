@@ -1,5 +1,5 @@
-// One request on a connection and the means to answer it: whole, from a web Response, or by a relay
-// that writes the connection itself. RFC 9112.
+// One request on a connection and the means to answer it: as a whole, from a web Response, or by a
+// relay that writes to the connection itself. RFC 9112.
 
 import { STATUS_CODES } from "node:http";
 import type { ProxyError } from "../core/errors.ts";
@@ -8,7 +8,6 @@ import type { HttpRequest } from "../protocol/http/request.ts";
 import type { Connection } from "../net/engine.ts";
 import type { HttpClient } from "./client.ts";
 
-/** A whole answer. */
 export interface Answer {
   readonly status: number;
   readonly fields: readonly Field[];

@@ -1,5 +1,5 @@
-// Finds an origin for a request and asks it: the one forwarder for everything HTTP that goes to an
-// origin. What becomes of the body is the caller's business.
+// Finds an origin for a request and sends it: the one forwarder for all HTTP that goes to origins.
+// What happens to the body is the caller's business.
 
 import { ProxyError } from "../core/errors.ts";
 import type { Origin } from "../core/origin.ts";
@@ -91,7 +91,7 @@ export class Forwarder {
     try {
       return { link, response: await this.#ask(request, link, route) };
     } catch (error) {
-      // It may have been closed while it waited: nothing has been answered, so ask anew.
+      // It may have been closed while it was idle: nothing has been answered, so ask again.
       if (error instanceof ProxyError && error.code === "origin_gone") return undefined;
       tellFailed(route, origin, error);
       throw error;

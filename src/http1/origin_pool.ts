@@ -1,5 +1,5 @@
-// Connections to origins over HTTP/1.1: new ones, and kept ones that wait for the next request.
-// Knows no streams and no clients.
+// HTTP/1.1 connections to origins: new ones, and idle ones kept for the next request. Knows no
+// streams and no clients.
 
 import { blameOrigin, ProxyError } from "../core/errors.ts";
 import { formatAddress } from "../core/endpoint.ts";
@@ -29,7 +29,7 @@ export class OriginConnection implements Disposable {
     this.connection = connection;
   }
 
-  /** Reads once more behind what is there; a read that is under way already counts. */
+  /** Reads more, once; a read in progress counts. */
   more(): Promise<boolean> {
     this.#reading ??= this.inbox.more(this.connection).finally(() => this.#reading = undefined);
     return this.#reading;
@@ -77,7 +77,6 @@ function readResponse(head: Uint8Array, method: string): HttpResponse {
   return blameOrigin(NO_HTTP, () => understandResponse(parseHead(head), method));
 }
 
-/** The connections that wait. */
 export class OriginPool implements Disposable {
   readonly #kept = new Map<string, OriginConnection[]>();
   readonly #engine: TcpEngine;
@@ -116,7 +115,7 @@ export class OriginPool implements Disposable {
     link.inbox.shrink();
     kept.push(link);
     this.#kept.set(key, kept);
-    // Whatever comes while nothing has been asked is the end, or belongs to no request.
+    // Whatever arrives while no request is pending is the end, or belongs to no request.
     link.more().then(() => this.#drop(key, link));
   }
 

@@ -1,4 +1,4 @@
-// What it takes to ask origins over HTTP, whichever relay does it.
+// What is needed to send requests to origins over HTTP, whichever relay does it.
 
 import type { OriginPorts } from "../core/try_origins.ts";
 
@@ -10,7 +10,7 @@ export interface OriginHttpTimeouts {
   readonly answer: number;
 }
 
-/** Everything that asking origins needs of its surroundings. */
+/** What is needed to send requests to origins. */
 export interface OriginHttpPorts extends OriginPorts {
   timeouts(): OriginHttpTimeouts;
 }

@@ -1,6 +1,6 @@
-// A request as an origin gets it: the client's own, but for its framing, the proxy's mark, and what
-// only the proxy can know, which is who the client is. RFC 9110 section 7.6, RFC 7239's ancestors
-// X-Forwarded-*.
+// A request as an origin gets it: the client's own, except for its framing, the proxy's mark, and
+// what only the proxy can know, which is who the client is. RFC 9110 section 7.6, RFC 7239's
+// predecessors X-Forwarded-*.
 
 import { type Cidr, cidrContains } from "../core/cidr.ts";
 import { trustedWay } from "../core/client_address.ts";
@@ -70,7 +70,7 @@ function forwardedFields({ fields, host }: ClientRequest, changes: RequestChange
   const forwardedFor = fields.all("x-forwarded-for");
   const way = trustedWay({ peer, forwardedFor, realIp: fields.get("x-real-ip") }, trustedProxies);
   return [
-    // Nothing stands before the client: SRS takes the first one for it.
+    // The client comes first: SRS takes the first address for it.
     { name: "X-Forwarded-For", value: way.join(", ") },
     { name: "X-Forwarded-Proto", value: told("x-forwarded-proto") ?? "http" },
     ...(forHost === "" ? [] : [{ name: "X-Forwarded-Host", value: forHost }]),

@@ -1,4 +1,5 @@
-// Finds out whether a proxy like this one answers at an address, by what it says of itself over HTTP.
+// Finds out whether a proxy like this one answers at an address, by how it identifies itself over
+// HTTP.
 
 import { formatAddress } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -6,7 +7,7 @@ import type { Address } from "../core/origin.ts";
 import type { TcpEngine } from "../net/engine.ts";
 import { Inbox } from "../net/inbox.ts";
 
-/** The answer of a proxy is shorter. */
+/** A proxy's answer is shorter. */
 const LONGEST = 4096;
 
 /**

@@ -1,4 +1,4 @@
-// Reads the body of an origin's response whole, within bounds of length and time.
+// Reads the whole body of an origin's response, within limits of length and time.
 
 import { blameOrigin, ProxyError } from "../core/errors.ts";
 import { GrowingBytes } from "../core/growing_bytes.ts";
@@ -21,7 +21,7 @@ export async function readBody(
   const body = new GrowingBytes(limit);
   const scanner = new BodyScanner(bodyLength, (bytes) => {
     if (body.length + bytes.length > limit) {
-      throw new ProxyError("origin_gone", "Origin sends too long an answer");
+      throw new ProxyError("origin_gone", "Origin's answer is too long");
     }
     body.append(bytes);
   });

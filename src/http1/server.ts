@@ -20,7 +20,7 @@ import { type ConnectionLimits, TcpServer } from "../net/tcp_server.ts";
 /** How long a closed client may take to read its last bytes, milliseconds. */
 const LINGER = 2000;
 
-/** Deadlines of a connection, milliseconds; looked at when they begin, so that they may change. */
+/** Deadlines of a connection, milliseconds; read when they begin, so that they may change. */
 export interface HeadTimeouts {
   /** A head of a request. */
   readonly head: number;
@@ -50,7 +50,6 @@ export interface Http1ServerOptions {
   onError(error: unknown): void;
 }
 
-/** A bound port. */
 export class Http1Server implements AsyncDisposable {
   readonly #options: Http1ServerOptions;
   readonly #server: TcpServer;

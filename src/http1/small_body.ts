@@ -1,5 +1,5 @@
-// Bodies of requests that need none: some clients send an empty or a small one with GET. It is read to
-// its end, so that nothing of it can be taken for the next request, and thrown away.
+// Bodies of requests that need none: some clients send an empty or a small one with GET. It is read
+// to its end, so that no part of it can be taken for the next request, and discarded.
 
 import { ProxyError } from "../core/errors.ts";
 import { BodyScanner } from "../protocol/http/body_scanner.ts";

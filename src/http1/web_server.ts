@@ -1,5 +1,5 @@
-// An HTTP port for handlers that take web requests, with small bodies both ways: like Deno.serve, but
-// no client can hold a connection for nothing, and one that leaves is noticed although it has sent a
+// An HTTP port for handlers of web requests, with small bodies both ways: like Deno.serve, but no
+// client can hold a connection for nothing, and one that leaves is noticed even if it has sent a
 // body. Knows no routes. RFC 9112.
 
 import type { ListenAddress } from "../core/endpoint.ts";
@@ -12,11 +12,10 @@ import { BodyScanner } from "../protocol/http/body_scanner.ts";
 import { type HeadTimeouts, Http1Server, type HttpRefusal } from "./server.ts";
 import type { HttpExchange } from "./exchange.ts";
 
-/** Methods of which no web Request can be made, and which nobody here has a use for. */
+/** Methods for which no web Request can be made, and which nobody here needs. */
 const IMPOSSIBLE: readonly string[] = ["TRACE", "TRACK"];
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 
-/** What a WebHandler needs to know. */
 export interface WebHandlerOptions {
   /** `stall`: milliseconds for a client to take an answer. */
   timeouts(): HeadTimeouts & { readonly stall: number };
@@ -31,7 +30,6 @@ export interface WebHandlerOptions {
   onError(error: unknown): void;
 }
 
-/** What a WebServer needs to know. */
 export interface WebServerOptions extends WebHandlerOptions {
   /** What listens, for error messages: "HTTP API". */
   readonly name: string;
@@ -42,7 +40,6 @@ export interface WebServerOptions extends WebHandlerOptions {
   readonly identifyMemory: MemoryBudget;
 }
 
-/** A bound port. */
 export class WebServer implements AsyncDisposable {
   readonly #server: Http1Server;
   readonly #handler: WebHandler;
@@ -163,7 +160,7 @@ class RequestBody {
     this.stream = new ReadableStream({ pull }, { highWaterMark: 0 });
   }
 
-  /** Whether nothing of it stands before the client's next request. */
+  /** Whether none of it is left before the client's next request. */
   get isRead(): boolean {
     return this.#scanner.done;
   }

@@ -1,5 +1,5 @@
-// Which of several ports cannot be bound: for somebody who would otherwise learn of them one start at a
-// time. Binds each for a moment, so it is for a start that has failed anyway.
+// Which of several ports cannot be bound, so that an operator does not find out one start at a
+// time. Binds each for a moment, so it is only for a start that has already failed.
 
 import type { ListenAddress } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";

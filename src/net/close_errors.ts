@@ -1,4 +1,4 @@
-// What Deno throws when a connection ends, in one place. Nobody else looks at error classes of
+// What Deno throws when a connection ends, in one place. No other file looks at error classes of
 // sockets.
 
 /** Whether an error says only that the connection is over, on our side or the peer's. */

@@ -1,5 +1,6 @@
-// How many file descriptors this process has open and may have (proc(5), getrlimit(2), getdents64(2)). By
-// the C library, since /proc is closed to whoever may not do everything.
+// How many file descriptors this process has open and may have (proc(5), getrlimit(2),
+// getdents64(2)). Through the C library, since Deno opens /proc only to programs that may do
+// everything.
 
 const SYMBOLS = {
   open: { parameters: ["buffer", "i32"], result: "i32" },

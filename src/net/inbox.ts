@@ -1,5 +1,5 @@
-// Bytes that have been read from a connection and not yet been dealt with. One buffer, reused, and counted
-// as long as somebody says where.
+// Bytes that have been read from a connection but not yet handled. One buffer, reused, and charged
+// to a memory budget for as long as one is given.
 
 import type { Memory } from "../core/memory.ts";
 
@@ -30,7 +30,7 @@ export class Inbox {
   }
 
   /**
-   * From now on the buffer is taken from there and no more from where it was taken from before.
+   * From now on the buffer is charged there and no longer to the previous memory.
    *
    * @throws what `memory` throws when it has not as much; nothing has changed then
    */
@@ -41,7 +41,7 @@ export class Inbox {
     this.#memory = memory;
   }
 
-  /** What is there, as a view that the next `fill` or `require` overwrites. */
+  /** The buffered bytes, as a view that the next `fill` or `require` overwrites. */
   get bytes(): Uint8Array<ArrayBuffer> {
     return this.#buffer.subarray(this.#start, this.#end);
   }
@@ -67,7 +67,7 @@ export class Inbox {
     return true;
   }
 
-  /** The whole buffer, to be read into; then `filled` says how much has come. */
+  /** The whole buffer, to be read into; then call `filled` with the number of bytes. */
   empty(): Uint8Array<ArrayBuffer> {
     if (this.#buffer.length === 0) this.#replace(this.#first);
     this.#start = this.#end = 0;
@@ -90,7 +90,7 @@ export class Inbox {
   }
 
   /**
-   * Reads once behind what is there; whoever calls bounds how much that may become.
+   * Reads once, appending to what is there; the caller bounds how much that may become.
    *
    * @returns false when the connection is over
    */
@@ -111,7 +111,7 @@ export class Inbox {
   adapt(): void {
     const capacity = this.#buffer.length;
     if (this.#end === capacity && capacity < LARGE) {
-      // While it is counted it stays what it is: whoever is identified will want more.
+      // While it is counted its size stays: a client that is identified will want more.
       if (this.#memory === undefined) this.#replace(Math.min(capacity * 4, LARGE));
       return;
     }

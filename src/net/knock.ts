@@ -1,4 +1,4 @@
-// Whether somebody answers at an address: connects, says something, waits for one byte. Knows no
+// Whether anybody answers at an address: connects, sends something, waits for one byte. Knows no
 // protocol.
 
 import { ProxyError } from "../core/errors.ts";

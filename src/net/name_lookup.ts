@@ -1,4 +1,4 @@
-// Host names as addresses, looked up as the system does it and remembered for a while. Knows not
+// Resolves host names as the system does and remembers the addresses for a while. Does not know
 // what the addresses are for.
 
 import { lookup } from "node:dns/promises";
@@ -16,7 +16,7 @@ const EMPTY = 1_000;
 const PATIENCE = 2_000;
 const CAPACITY = 2_000;
 
-/** Asks the system for the addresses of a name. @throws when it has none to tell */
+/** Asks the system for the addresses of a name. @throws when there are none */
 export type AskSystem = (name: string) => Promise<readonly string[]>;
 
 interface Known {

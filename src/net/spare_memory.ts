@@ -1,6 +1,6 @@
-// Gives memory back to the system when a rush of clients is over (malloc_trim(3), mallinfo(3)). The
-// allocator of the C library, which the runtime lives on, keeps whatever lies below something that is
-// still in use; so a process of 130 MB stays one of 280 MB for good. Knows nothing of clients.
+// Gives memory back to the system after a rush of clients (malloc_trim(3), mallinfo(3)). The C
+// library's allocator, which the runtime uses, keeps whatever lies below something that is still in
+// use; so a process of 130 MB stays at 280 MB for good. Knows nothing of clients.
 
 import type { Clock } from "../core/clock.ts";
 import { logger } from "../core/log.ts";
@@ -17,9 +17,9 @@ const SYMBOLS = {
   malloc_trim: { parameters: [SIZE], result: "i32" },
 } as const;
 
-/** Milliseconds from one look to the next. */
+/** Milliseconds between two measurements. */
 const PERIOD = 30_000;
-/** Bytes that must have become free for it to be worth the time, about a third of a ms for each MB. */
+/** Bytes that must be free to be worth the time, about a third of a millisecond per MB. */
 const WORTH_IT = 32 * 1024 * 1024;
 
 /** The calls, as `Deno.dlopen` makes them. */
@@ -30,7 +30,7 @@ export interface Allocator {
   trim(): void;
 }
 
-/** Knows how much was in use at most since memory was given back last. */
+/** Tracks the peak of memory in use since memory was last given back. */
 export class SpareMemory {
   readonly #allocator: Allocator;
   #most: number;

@@ -1,5 +1,5 @@
-// Tells how long a peer has taken nothing of what waits for it. Whatever it sends meanwhile proves
-// nothing: a peer that talks and does not listen holds as much as one that is gone.
+// Measures how long a peer has read nothing of what waits for it. What it sends meanwhile proves
+// nothing: a peer that talks and does not listen holds as much memory as one that is gone.
 
 import type { Connection } from "./engine.ts";
 

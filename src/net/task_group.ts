@@ -1,12 +1,11 @@
-// Keeps track of promises that nobody awaits by name, so that none is lost and shutdown can wait
-// for all of them.
+// Keeps track of promises that nobody awaits individually, so that none is lost and shutdown can
+// wait for all of them.
 
-/** A set of running tasks. */
 export class TaskGroup {
   readonly #tasks = new Set<Promise<void>>();
   readonly #onError: (error: unknown) => void;
 
-  /** @param onError told of what a task throws; a task is expected to handle its own errors */
+  /** @param onError called with what a task throws; a task is expected to handle its own errors */
   constructor(onError: (error: unknown) => void) {
     this.#onError = onError;
   }

@@ -1,4 +1,5 @@
-// A listening TCP port with bounds on its connections, in all and for each address. Knows no protocol.
+// A listening TCP port with limits on its connections, in total and for each address. Knows no
+// protocol.
 
 import { addressGroup } from "../core/address_group.ts";
 import { pause } from "../core/clock.ts";
@@ -9,7 +10,7 @@ import { isOutOfResources } from "./close_errors.ts";
 import type { Connection, Listener, ListenOptions, TcpEngine } from "./engine.ts";
 import { TaskGroup } from "./task_group.ts";
 
-/** How long the accept loop rests when the process is out of descriptors. */
+/** How long the accept loop pauses when the process is out of descriptors. */
 const REST = 100;
 
 /** Bounds of a port. */
@@ -35,7 +36,6 @@ export interface TcpServerOptions extends Omit<ListenOptions, "reusePort"> {
   onError(error: unknown): void;
 }
 
-/** A bound port and its connections. */
 export class TcpServer implements AsyncDisposable {
   /** Resolves after `stop`; rejects when the listener dies by itself. */
   readonly closed: Promise<void>;

@@ -1,5 +1,5 @@
-// The command line: what the arguments ask for, and the answers that need no running proxy. It
-// ends in a configuration to start with or in an exit code; starting is somebody else's business.
+// The command line: what the arguments ask for, and the answers that need no running proxy. Results
+// in a configuration to start with or in an exit code; starting is done elsewhere.
 
 import { type Config, ConfigError, loadConfig } from "../config/config.ts";
 import { findUnreadable } from "../config/files.ts";
@@ -19,12 +19,12 @@ export interface CommandLineIo {
   readonly printError: (line: string) => void;
 }
 
-/** The same for a process that goes on: its lines must not wait for their readers. */
+/** The same for a process that keeps running: its lines must not wait for their readers. */
 export interface ProcessIo extends CommandLineIo {
   readonly streams: StandardOutputs;
 }
 
-/** A good configuration, and the settings that it was made of. */
+/** A valid configuration, and the settings that it was made from. */
 export interface Start {
   readonly action: "start";
   readonly config: Config;
@@ -36,7 +36,7 @@ export type Outcome =
   | Start
   | { readonly action: "exit"; readonly code: number };
 
-/** What the arguments ask for; `argument` is the first that means nothing. */
+/** What the arguments ask for; `argument` is the first unknown one. */
 export type Command =
   | { readonly name: "start" | "check" | "print-config" | "help" | "version" }
   | { readonly name: "unknown"; readonly argument: string };
@@ -106,10 +106,10 @@ export function helpText(): string {
     "",
     "Usage: srs-proxy [--help | --version | --check | --print-config]",
     "",
-    "  --help          Show this text",
+    "  --help          Show this help",
     "  --version       Show the version",
-    "  --check         Check the configuration and exit: 0 if it is good, 2 if not",
-    "  --print-config  Show every variable as it is in effect, secrets hidden, and where it is set",
+    "  --check         Check the configuration and exit: 0 if it is valid, 2 if not",
+    "  --print-config  Show the value in effect of every variable, secrets hidden, and where it is set",
     "",
     "It is configured by environment variables. A .env file in the working directory is read too;",
     "it never overrides a variable that is set. An empty variable takes its default. On SIGHUP the",
@@ -157,7 +157,11 @@ async function readConfig(command: "check" | "start", io: CommandLineIo): Promis
   if (command === "start") return { action: "start", config, settings };
   const notices = findNotices(settings);
   for (const notice of notices) io.printError(`Warning: ${notice}`);
-  io.print(notices.length === 0 ? "The configuration is good" : "The configuration can be used");
+  io.print(
+    notices.length === 0
+      ? "The configuration is valid"
+      : "The configuration is valid, with warnings",
+  );
   return DONE;
 }
 

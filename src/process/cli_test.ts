@@ -39,7 +39,7 @@ Deno.test("without arguments there is a configuration to start with", async () =
 Deno.test("--check tells whether the configuration is good", async () => {
   const good = await run(["--check"]);
   assert.deepEqual(good.outcome, { action: "exit", code: 0 });
-  assert.deepEqual(good.printed, ["The configuration is good"]);
+  assert.deepEqual(good.printed, ["The configuration is valid"]);
 
   const bad = await run(
     ["--check"],
@@ -101,7 +101,7 @@ Deno.test("--check tells of what has no effect, and ends with 2 for what is not 
   const odd = { PROXY_RTMP_SEVRER: "1935", PROXY_REDIS_HOST: "redis" };
   const warned = await run(["--check"], new Environment(odd, "/nowhere"));
   assert.deepEqual(warned.outcome, { action: "exit", code: 0 });
-  assert.deepEqual(warned.printed, ["The configuration can be used"]);
+  assert.deepEqual(warned.printed, ["The configuration is valid, with warnings"]);
   assert.equal(warned.errors.length, 2);
   assert.match(warned.errors[0]!, /^Warning: PROXY_RTMP_SEVRER: .*PROXY_RTMP_SERVER/);
   for (const name of ["PROXY_STATIC_FILES", "PROXY_ENV_FILE"]) {

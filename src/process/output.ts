@@ -1,5 +1,5 @@
-// What the running program says on its standard outputs. Whoever reads them may stop reading, and the
-// program goes on: it waits for them only at its end, and not for long.
+// What the running program writes to its standard outputs. Whoever reads them may stop, and the
+// program goes on: it waits for them only at its end, and briefly.
 
 import type { Clock } from "../core/clock.ts";
 import { LineOutlet } from "../core/line_outlet.ts";
@@ -7,7 +7,7 @@ import { logger } from "../core/log.ts";
 
 /** Bytes that wait for the reader of one output: some thousand lines. */
 const CAPACITY = 1024 * 1024;
-/** How long the end of the program waits for them, milliseconds. */
+/** How long the program waits for them at its end, milliseconds. */
 const LAST_WORDS = 500;
 
 const LOG = logger("app");
@@ -18,7 +18,6 @@ export interface ByteStream {
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** The standard outputs of a process. */
 export interface StandardOutputs {
   readonly output: ByteStream;
   readonly errors: ByteStream;
@@ -35,7 +34,7 @@ export class ProcessOutput implements AsyncDisposable {
     this.#errors = new LineOutlet({
       write: (bytes) => errors.write(bytes),
       ...{ capacity, clock },
-      onRoom: (lines) => LOG.error("Log lines were lost: nobody took them in time", { lines }),
+      onRoom: (lines) => LOG.error("Log lines lost: their reader was too slow", { lines }),
     });
   }
 

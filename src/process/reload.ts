@@ -1,5 +1,5 @@
-// Reading the files of variables again while the program runs: what is good is taken over, what is bad
-// changes nothing. Knows no signal and no service manager.
+// Rereads the files of variables while the program runs: a valid configuration is applied, an
+// invalid one changes nothing. Knows no signal and no service manager.
 
 import type { App } from "../app/app.ts";
 import { ConfigError, loadConfig } from "../config/config.ts";
@@ -9,7 +9,6 @@ import type { Environment, Settings } from "../config/environment.ts";
 
 const LOG = logger("app");
 
-/** What a Reloader works on. */
 export interface ReloaderOptions {
   readonly app: App;
   readonly environment: Environment;
@@ -58,7 +57,7 @@ export class Reloader {
   #tell({ applied, waiting }: Changes): void {
     LOG.info("Configuration reloaded", { changed: applied.join(",") || "nothing" });
     if (waiting.length === 0) return;
-    LOG.warn("Some variables change at the next start only", { variables: waiting.join(",") });
+    LOG.warn("Some variables take effect only at the next start", { variables: waiting.join(",") });
   }
 }
 

@@ -1,5 +1,5 @@
-// The life of the process between a good configuration and an exit code: what it prints and tells the
-// service manager, the signals, the deadlines of its end.
+// The life of the process between a valid configuration and an exit code: what it prints and
+// reports to the service manager, the signals, the shutdown deadlines.
 
 import { App, type Listener } from "../app/app.ts";
 import type { CommandLineIo, ProcessIo, Start } from "./cli.ts";
@@ -35,14 +35,14 @@ export async function runProxy(start: Start, io: ProcessIo): Promise<number> {
   ]);
 }
 
-/** Tells of what nobody has expected. @returns the exit code */
+/** Reports an unexpected error. @returns the exit code */
 function fail(error: unknown): number {
   const stack = error instanceof Error ? error.stack : undefined;
   LOG.error("Cannot go on after an unexpected error", { error, stack });
   return 1;
 }
 
-/** What the program says, and where it has it from. */
+/** The inputs and outputs of the program. */
 interface Means {
   readonly io: ProcessIo;
   readonly clock: Clock;
@@ -119,7 +119,7 @@ function openNotifier(app: App, { environment }: CommandLineIo, clock: Clock): S
     hearts: app.hearts,
     status: async () => `${app.sessions} sessions, ${await app.countOrigins()} origins`,
     onProblem: (message) => LOG.warn("Service manager", { problem: message }),
-    onStill: (name) => LOG.error("Not alive, so the watchdog is told nothing", { part: name }),
+    onStill: (name) => LOG.error("Not alive, watchdog not notified", { part: name }),
   });
 }
 
@@ -143,7 +143,7 @@ function oneAtATime(work: () => Promise<void>): () => void {
 function warnOfRisks({ register, listen, registry, defaultBackend }: Config): void {
   if (register.token === undefined) {
     LOG.warn(
-      "Anybody who reaches the System API can register an origin: neither PROXY_REGISTER_TOKEN nor " +
+      "Anybody who can reach the System API can register an origin: neither PROXY_REGISTER_TOKEN nor " +
         "PROXY_HTTP_API_AUTH_ENABLED is set",
     );
   }

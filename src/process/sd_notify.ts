@@ -1,6 +1,6 @@
-// Telling the service manager how the process goes: datagrams of `NAME=value` lines to the socket
-// that NOTIFY_SOCKET names (sd_notify(3), systemd.service(5)), sent by the C library, since that
-// reaches sockets without a file too and needs no place to write to. Knows nothing of the program.
+// Status reports to the service manager: datagrams of `NAME=value` lines to the socket that
+// NOTIFY_SOCKET names (sd_notify(3), systemd.service(5)), sent by the C library, since that can
+// also reach abstract sockets and needs no writable path. Knows nothing of the program.
 
 /** States and news by name, such as `{ READY: "1", STATUS: "Serving" }`. */
 export type NotifyFields = Readonly<Record<string, string>>;
@@ -26,19 +26,18 @@ const LONGEST_PATH = 108;
  */
 const LONGEST_VALUE = 1_000;
 
-/** The way to the service manager. */
 export class NotifySocket implements Disposable {
   readonly #libc: Deno.DynamicLibrary<typeof SYMBOLS>;
   readonly #address: Uint8Array<ArrayBuffer>;
   readonly #socket: number;
 
   /**
-   * @param path as NOTIFY_SOCKET has it: a path, or a name behind `@`
+   * @param path as NOTIFY_SOCKET has it: a path, or a name after `@`
    * @throws Error when that is neither, when FFI is not granted or not on Linux
    */
   constructor(path: string) {
     this.#address = encodeUnixAddress(path);
-    if (Deno.build.os !== "linux") throw new Error("Cannot notify other than on Linux");
+    if (Deno.build.os !== "linux") throw new Error("Cannot notify on systems other than Linux");
     this.#libc = Deno.dlopen("libc.so.6", SYMBOLS);
     this.#socket = this.#libc.symbols.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (this.#socket >= 0) return;
@@ -69,7 +68,7 @@ export class NotifySocket implements Disposable {
 }
 
 /**
- * A `struct sockaddr_un` for a path, or, behind `@`, for a name without a file.
+ * A `struct sockaddr_un` for a path, or, after `@`, for a name without a file.
  *
  * @throws Error when it is neither or does not fit
  */

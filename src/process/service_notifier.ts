@@ -1,20 +1,20 @@
-// What the service manager is told, and when: ready, reloading, stopping, how it goes, and that the
+// What the service manager is told, and when: ready, reloading, stopping, status, and that the
 // process is not stuck (sd_notify(3), systemd.service(5): Type=notify, WatchdogSec). Does nothing
-// when no service manager has started the process. Knows no listener and no signal.
+// if no service manager has started the process. Knows no listener and no signal.
 
 import { type NotifyFields, NotifySocket } from "./sd_notify.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Heart } from "../core/ports.ts";
 import { Watchdog } from "./watchdog.ts";
 
-/** How often the line of figures is sent, milliseconds. */
+/** How often the status line is sent, milliseconds. */
 const STATUS_PERIOD = 5_000;
-/** The process asks for so much more time to end than it means to take, milliseconds. */
+/** How much more time the process asks for to end than it expects to take, milliseconds. */
 const STOP_MARGIN = 5_000;
-/** What the service manager has no room for is said again after so long, so often; milliseconds. */
+/** When to repeat what the service manager had no room for, milliseconds, and how often. */
 const RETRY_PERIOD = 100;
 const MAX_RETRIES = 300;
-/** So much may wait; the oldest is forgotten then. */
+/** Most messages that may wait; beyond that the oldest is dropped. */
 const MAX_WAITING = 32;
 
 /** The variables by which a service manager makes itself known. */
@@ -24,7 +24,6 @@ export interface ServiceEnvironment {
   readonly WATCHDOG_PID?: string;
 }
 
-/** What a ServiceNotifier needs. */
 export interface ServiceNotifierOptions {
   readonly env: ServiceEnvironment;
   readonly clock: Clock;
@@ -32,9 +31,9 @@ export interface ServiceNotifierOptions {
   readonly hearts: readonly Heart[];
   /** One line for people: what the process does now. */
   status(): Promise<string>;
-  /** Told when the service manager cannot be told anything; once, until that is over. */
+  /** Called when the service manager cannot be reached; once, until it can be again. */
   onProblem(message: string): void;
-  /** Told of a heart that stands still. */
+  /** Called for a heart that has stopped. */
   onStill(name: string): void;
 }
 
@@ -56,7 +55,7 @@ export class ServiceNotifier implements Disposable {
     this.#stack.defer(() => this.#retry?.[Symbol.dispose]());
   }
 
-  /** Everything is open: says so, and begins to show figures and signs of life. */
+  /** Everything is open: reports that, and begins to send status and signs of life. */
   async start(): Promise<void> {
     if (this.#socket === undefined) return;
     this.#status = await this.#figures();
@@ -69,7 +68,7 @@ export class ServiceNotifier implements Disposable {
     this.#stack.use(new Watchdog({ patience, clock, hearts, tell, onStill }));
   }
 
-  /** A reload begins; `reloaded` ends it. Of none is spoken once the process is about to end. */
+  /** A reload begins; `reloaded` ends it. Not reported once the process is shutting down. */
   reloading(): void {
     if (this.#isStopping) return;
     const since = this.#socket?.monotonicMicroseconds();
@@ -135,7 +134,7 @@ export class ServiceNotifier implements Disposable {
     this.#retries = 0;
   }
 
-  /** What comes again anyway may get lost, but comes behind the states. */
+  /** What is repeated anyway may get lost, and is sent after the states. */
   #mention(fields: NotifyFields): void {
     if (this.#waiting.length === 0) this.#send(fields);
   }

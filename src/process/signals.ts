@@ -1,4 +1,4 @@
-// The signals that the program heeds, one at a time.
+// The signals that the program handles, one at a time.
 
 import type { Clock } from "../core/clock.ts";
 
@@ -11,9 +11,9 @@ const isWindows = Deno.build.os === "windows";
 const ENDING: readonly Deno.Signal[] = isWindows ? ["SIGINT"] : ["SIGTERM", "SIGINT"];
 const RELOADING: readonly Deno.Signal[] = isWindows ? [] : ["SIGHUP"];
 
-/** Listens from its making until it is disposed of. */
+/** Listens from its creation until it is disposed of. */
 export class Signals implements Disposable {
-  /** Called for every SIGHUP; one that came before it is set is made up for. */
+  /** Called for every SIGHUP; one that came before it is set is delivered then. */
   #onReload: (() => void) | undefined;
   #wasReloadAsked = false;
   /** Those that nobody has waited for yet. */

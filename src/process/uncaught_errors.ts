@@ -1,8 +1,7 @@
-// Errors that nobody has caught: the program ends with them, in order. Left to the runtime they would be
-// written to the standard error output first, and a reader who has stopped would keep the process from
-// ending.
+// Uncaught errors: the program ends with them, cleanly. The runtime would first write them to
+// standard error, where a reader that has stopped would keep the process from ending.
 
-/** Watches for them from its making until it is disposed of. */
+/** Catches them from its creation until it is disposed of. */
 export class UncaughtErrors implements Disposable {
   /** Resolves with the first one. */
   readonly first: Promise<{ readonly error: unknown }>;

@@ -1,11 +1,9 @@
-// Tells a watchdog that the process lives, but only as long as every part of it does: the event loop
-// that this runs in, by running this at all, and whatever else has a heart. Knows neither systemd nor
-// threads.
+// Tells a watchdog that the process is alive, but only while every part of it is: the event loop,
+// by running this at all, and whatever else has a heart. Knows neither systemd nor threads.
 
 import type { Clock } from "../core/clock.ts";
 import type { Heart } from "../core/ports.ts";
 
-/** What a watchdog needs. */
 export interface WatchdogOptions {
   /** Milliseconds without a word after which the process is ended from outside. */
   readonly patience: number;
@@ -13,14 +11,14 @@ export interface WatchdogOptions {
   readonly hearts: readonly Heart[];
   /** Says that the process lives. */
   tell(): void;
-  /** Told once of each heart that stands still. */
+  /** Called once for each heart that has stopped. */
   onStill(name: string): void;
 }
 
-/** Speaks up four times in each span of patience, so that three may be lost. */
+/** Reports four times in each watchdog period, so that three may be lost. */
 const TIMES = 4;
 
-/** Speaks from now on until it is disposed of. */
+/** Reports from its creation until it is disposed of. */
 export class Watchdog implements Disposable {
   readonly #options: WatchdogOptions;
   readonly #waiting = new Set<Heart>();
@@ -48,7 +46,7 @@ export class Watchdog implements Disposable {
     }
   }
 
-  /** A heart that fails stands still. */
+  /** A heart that fails has stopped. */
   #listen(heart: Heart): void {
     this.#waiting.add(heart);
     heart.beat().then(() => {

@@ -1,10 +1,9 @@
-// Writes to the store that nobody waits for: made in order, counted when they fail, and waited for
-// at the end. Knows nothing of what is written.
+// Writes to the store that nobody waits for: made in order, counted when they fail, and awaited at
+// the end. Knows nothing of what is written.
 
 import type { Metrics } from "../core/ports.ts";
 import type { Answer } from "./store.ts";
 
-/** The writes under way of one registry. */
 export class BackgroundWrites {
   readonly #metrics: Metrics;
   readonly #writes = new Set<Promise<void>>();

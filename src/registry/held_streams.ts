@@ -1,7 +1,6 @@
 // Which sessions of this process use which stream at which origin, and what follows from that for
-// the mapping of the stream: when to prolong it, when it is live, when to forget it. Knows neither
-// store nor clock; what is to be written goes to a LeaseWriter. As large as the number of sessions,
-// no larger.
+// the mapping of the stream: when to renew it, when it is live, when to forget it. Knows neither
+// store nor clock; writes go to a LeaseWriter. No larger than the number of sessions.
 
 import type { StreamLease, StreamRecord } from "./store.ts";
 
@@ -63,7 +62,6 @@ export interface HeldStream {
   readonly isLive: boolean;
 }
 
-/** The bookkeeping of all sessions of one registry. */
 export class HeldStreams {
   readonly #options: HeldStreamsOptions;
   readonly #uses = new Map<string, StreamUse>();

@@ -1,6 +1,6 @@
-// Who may map a stream to an origin: what each wish makes of the mapping that is there. Pure
+// Who may map a stream to an origin: what each operation makes of the existing mapping. Pure
 // functions of plain records; the script of the Redis store says the same in Lua. A result that is
-// the very record that was found means that nothing is to be written.
+// the very record that was found means that there is nothing to write.
 
 import type {
   ForgottenStream,

@@ -1,5 +1,5 @@
-// The store of a proxy that works alone: bounded maps. No timer is in here; what has expired is not
-// seen any more and goes with the next sweep. No method waits, so each is atomic.
+// The store of a proxy that works alone: bounded maps. There is no timer here; expired records are
+// no longer visible and are removed by the next sweep. No method waits, so each is atomic.
 
 import { systemClock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -23,17 +23,16 @@ import type {
   StreamRecordPage,
 } from "./store.ts";
 
-/** Bounds and clock of a memory store. */
 export interface MemoryStoreOptions {
   readonly maxOrigins: number;
   readonly maxStreams: number;
-  /** WebRTC sessions; 100,000 unless told. */
+  /** WebRTC sessions; 100,000 by default. */
   readonly maxSessions?: number;
   /** Milliseconds from any start, never backwards; the process's own clock unless given. */
   readonly now?: () => number;
   /** Where origins and streams are kept; a table of its own unless given. */
   readonly table?: RecordTable;
-  /** What the epochs of mappings are told by: milliseconds since 1970, or `now` unless given. */
+  /** The clock of mappings' epochs: milliseconds since 1970; `now` by default. */
   readonly time?: () => number;
 }
 
@@ -65,7 +64,7 @@ export class MemoryStore implements Store {
     const now = this.#now();
     if (this.#table.putOrigin(origin, { expires: now + ttl }, now)) return;
     const limit = this.#options.maxOrigins;
-    throw new ProxyError("overloaded", `Cannot register another origin: current value is ${limit}`);
+    throw new ProxyError("overloaded", `Cannot register another origin: the limit is ${limit}`);
   }
 
   origin(id: string): Origin | undefined {
@@ -122,7 +121,7 @@ export class MemoryStore implements Store {
   putSession(session: RtcSession, ttl: number): void {
     if (this.#sessions.put(session, ttl, this.#now())) return;
     const size = this.#sessions.size;
-    throw new ProxyError("overloaded", `Cannot serve another session: current value is ${size}`);
+    throw new ProxyError("overloaded", `Cannot serve another session: the limit is ${size}`);
   }
 
   session(user: string): RtcSession | undefined {
@@ -149,7 +148,7 @@ export class MemoryStore implements Store {
     return Promise.resolve();
   }
 
-  /** Whose lease was not renewed in its time runs no more: whoever runs takes its place. */
+  /** A publisher whose lease was not renewed in time is gone: one that runs takes its place. */
   #foundBy({ stream, live, liveTtl }: StreamLease): StreamRecord | undefined {
     const record = this.stream(stream)?.record;
     const isLate = this.#table.liveTimeLeft(stream, this.#now()) < liveTtl / 2;
@@ -185,6 +184,6 @@ export class MemoryStore implements Store {
   #require(hasRoom: boolean): void {
     if (hasRoom) return;
     const limit = this.#options.maxStreams;
-    throw new ProxyError("overloaded", `Cannot serve another stream: current value is ${limit}`);
+    throw new ProxyError("overloaded", `Cannot serve another stream: the limit is ${limit}`);
   }
 }

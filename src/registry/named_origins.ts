@@ -1,5 +1,6 @@
-// Origins that are known by host names, as the relays need them: with addresses. Names are looked up when
-// an origin is used, since what is behind them may move. How, and what an answer may be, is given.
+// Gives origins that are known by host names their addresses, as the relays need them. Names are
+// looked up when an origin is used, since what is behind them may move. How to look up, and which
+// answers are acceptable, is passed in.
 
 import { normalizeIp } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -20,7 +21,7 @@ const MAX_ADDRESSES = 8;
 /** Origins that are passed over for one request because their names lead nowhere. */
 const MAX_PASSED_OVER = 3;
 
-/** Puts addresses in the place of names. */
+/** Replaces names by addresses. */
 export class OriginNames {
   readonly #addressesOf: AddressesOf;
   /** Origins without a name, as most are. */

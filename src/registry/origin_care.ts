@@ -1,5 +1,5 @@
-// How origins are: who is set aside, who is probed, who is down, who has restarted or expired, and
-// what that means for the sessions of this process. Knows no mapping; what becomes of streams
+// The state of origins: who is set aside, who is probed, who is down, who has restarted or expired,
+// and what that means for the sessions of this process. Knows no mapping; what happens to streams
 // follows from their sessions.
 
 import type { Clock } from "../core/clock.ts";
@@ -13,7 +13,6 @@ import { Prober } from "./prober.ts";
 import { RunningSessions, type SessionControl } from "./running_sessions.ts";
 import type { OriginRecord, Store } from "./store.ts";
 
-/** What it works with. */
 export interface OriginCareOptions {
   readonly store: Store;
   readonly metrics: Metrics;
@@ -24,14 +23,13 @@ export interface OriginCareOptions {
   readonly random: () => number;
   /** Whether an origin answers; they are not probed unless given. */
   readonly probe: ((origin: Origin) => Promise<boolean>) | undefined;
-  /** Has the other proxies told that an origin does not answer. */
+  /** Tells the other proxies that an origin does not answer. */
   tellOthers(origin: string): void;
 }
 
 const LOG = logger("registry");
 const MAX_HEALTH_ENTRIES = 10_000;
 
-/** The origins of one registry, as it has found them. */
 export class OriginCare implements Disposable {
   readonly #options: OriginCareOptions;
   readonly #health: Health;
@@ -130,7 +128,7 @@ export class OriginCare implements Disposable {
         return this.#sessions.haveHeardFrom(origin.id) || answers;
       },
       origin: async (id) => await store.origin(id) ?? this.#expired.get(id),
-      // What is told once may be lost with the connection over which it was told.
+      // A message sent once may be lost with its connection.
       onMiss: (origin) => this.#options.tellOthers(origin),
       onDown: (origin) => {
         const sessions = this.#sessions.endAt(origin);
@@ -145,7 +143,7 @@ export class OriginCare implements Disposable {
     });
   }
 
-  /** @param isOwn whether this process has found it out by itself */
+  /** @param isOwn whether this process has found out itself */
   #suspect(origin: string, isOwn: boolean): void {
     if (!this.#prober.isSuspected(origin)) {
       this.#sessions.haveHeardFrom(origin);

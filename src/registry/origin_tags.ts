@@ -1,4 +1,4 @@
-// Which origin a tag stands for, as it comes back with the links of playlists. Knows no store.
+// Which origin a tag stands for, when it comes back in the links of playlists. Knows no store.
 
 import { originTagOf } from "../protocol/hls/spbhid.ts";
 

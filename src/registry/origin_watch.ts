@@ -1,6 +1,6 @@
-// Notices how the set of origins changes, whoever took the heartbeat: one log line for each that
-// joins, restarts or expires, and one for an address that several announce. As large as the store's own
-// list of origins.
+// Notices changes in the set of origins, whichever proxy took the heartbeat: one log line for each
+// origin that joins, restarts or expires, and one for an address that several announce. No larger
+// than the store's own list of origins.
 
 import { formatAddress } from "../core/endpoint.ts";
 import { logger } from "../core/log.ts";
@@ -9,7 +9,6 @@ import { sharedAddresses } from "../core/shared_addresses.ts";
 
 const LOG = logger("registry");
 
-/** Who is told. */
 export interface OriginWatchOptions {
   /** The process of that id has made way for another. */
   onRestart(id: string): void;

@@ -1,4 +1,5 @@
-// Finds the origin of a part of a stream that names it by its tag. Maps nothing and picks nothing.
+// Finds the origin of a part of a stream from the tag that the request carries. Creates no mapping
+// and chooses no origin.
 
 import { ProxyError } from "../core/errors.ts";
 import type { Origin } from "../core/origin.ts";

@@ -1,6 +1,6 @@
-// Leads a request to the origin of its stream: stays with the owner, claims, picks, moves. The
-// order in which things happen is here; records live in a store, choices are the picker's. What is
-// live stays where it is, whatever this process thinks of the origin.
+// Sends a request to the origin of its stream: stays with the owner, claims, chooses, moves. The
+// order of these steps is here; records are in a store, choices are the picker's. What is live
+// stays where it is, whatever this process thinks of the origin.
 
 import { ProxyError } from "../core/errors.ts";
 import { logger } from "../core/log.ts";
@@ -17,7 +17,6 @@ export type Choose = (
   candidates: readonly OriginRecord[],
 ) => OriginRecord | undefined;
 
-/** What a placement knows of the registry around it. */
 export interface PlacementOptions {
   readonly store: Store;
   readonly metrics: Metrics;
@@ -47,7 +46,7 @@ export interface Placed {
 const LOG = logger("registry");
 // Each round is lost only to another request that has just moved the same stream.
 const MAX_ROUNDS = 8;
-/** So long one request may wait for the agreement of other proxies. */
+/** How long one request may wait for other proxies to agree. */
 const LONGEST_WAIT = 130;
 
 /** Why a stream cannot stay where it is, in the words of the metrics. */
@@ -73,7 +72,6 @@ interface Leaving {
   readonly reason: MoveReason;
 }
 
-/** Places requests. Keeps nothing between them. */
 export class Placement {
   readonly #options: PlacementOptions;
 
@@ -132,7 +130,7 @@ export class Placement {
     if (!owner) return "gone";
     const runs = this.#options.isRunning(record.stream, owner.id);
     if (hasFailed) {
-      // A publisher takes the stream along; a viewer would only leave it behind.
+      // A publisher takes the stream along; a viewer would only abandon it.
       if (runs && intent === "play") throw originOutOfReach();
       return "failed";
     }
@@ -158,7 +156,7 @@ export class Placement {
     const { protocol, stream } = request;
     const all = await store.origins();
     const up = all.filter(({ origin }) => !isDown(origin.id));
-    // Where nobody answers probes, one more dial does no harm.
+    // If nobody answers probes, one more dial does no harm.
     const origins = up.length > 0 ? up : all;
     const snapshot = { origins, setAsideFor: (id: string) => setAsideFor(id, protocol) };
     const candidates = candidatesFor(snapshot, request);

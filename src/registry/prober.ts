@@ -1,6 +1,6 @@
-// Finds out whether an origin that was suspected is really gone, by probes of our own: clients
-// prove nothing against an origin. One prober for each origin, however many clients ask. Knows
-// neither sockets nor streams; how a probe is made and what follows from it are given.
+// Finds out whether a suspected origin is really gone, by probes of our own: clients prove nothing
+// against an origin. One prober for each origin, however many clients ask. Knows neither sockets
+// nor streams; how to probe and what follows from it is passed in.
 
 import type { Clock } from "../core/clock.ts";
 import type { Origin } from "../core/origin.ts";
@@ -13,7 +13,7 @@ export interface ProberOptions {
   readonly origin: (id: string) => Promise<Origin | undefined>;
   /** It has left a probe without an answer, and this process was the one to suspect it. */
   readonly onMiss: (id: string) => void;
-  /** It has left so many probes in a row without an answer. */
+  /** Probes in a row that it has left unanswered. */
   readonly onDown: (id: string) => void;
   /** One that was down has answered. */
   readonly onUp: (id: string) => void;
@@ -30,20 +30,19 @@ const MISSES = 3;
 const MOST_TOLD = 10;
 const MOST_AT_ONCE = 64;
 const MOST_SUSPECTS = 10_000;
-/** A place for a probe is looked for again after so long. */
+/** Pause before looking again for a free place for a probe. */
 const FULL_PAUSE = 200;
 
 interface Suspect {
-  /** Whether this process has found it out by itself. */
+  /** Whether this process has found out itself. */
   isOwn: boolean;
   misses: number;
   isDown: boolean;
-  /** Whether it has answered and is let go at the next turn, unless it is suspected anew. */
+  /** Whether it has answered and is dropped at the next turn, unless it is suspected again. */
   isCleared: boolean;
   timer: Disposable;
 }
 
-/** The probes of one process. */
 export class Prober implements Disposable {
   readonly #options: ProberOptions;
   readonly #suspects = new Map<string, Suspect>();
@@ -105,7 +104,7 @@ export class Prober implements Disposable {
     if (this.#underWay >= MOST_AT_ONCE) return this.#again(id, suspect, FULL_PAUSE);
     const startedAt = this.#options.clock.now();
     const answer = await this.#ask(id);
-    // It may have been forgotten, and suspected anew, while it was asked.
+    // It may have been forgotten, and suspected again, while it was being probed.
     if (this.#suspects.get(id) !== suspect) return;
     if (answer === undefined) return this.forget(id);
     const pause = Math.max(0, PERIOD - (this.#options.clock.now() - startedAt));

@@ -1,6 +1,6 @@
 // Origins and the mapping of streams to them as one process sees them: bounded maps with an expiry
-// for each entry, and how many streams each origin has. No rule of who may map what is in here, no
-// timer and no clock: time is an argument, in milliseconds of any clock that never goes backwards.
+// for each entry, and how many streams each origin has. No rules about who may map what, no timer
+// and no clock: time is an argument, in milliseconds of any clock that never goes backwards.
 
 import type { PageRequest } from "../core/directory.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -14,7 +14,6 @@ import type {
   StreamRecordPage,
 } from "./store.ts";
 
-/** Bounds of a table. */
 export interface TableBounds {
   readonly maxOrigins: number;
   readonly maxStreams: number;
@@ -184,7 +183,7 @@ export class RecordTable {
     }
   }
 
-  /** From now on nothing that is there expires, until `release`. What comes later does. */
+  /** From now until `release` no present entry expires; later ones do. */
   hold(now: number): void {
     this.sweep(now);
     this.#heldSince = now;
@@ -203,7 +202,7 @@ export class RecordTable {
     keep(this.#streams, kept);
   }
 
-  /** Versions begin anew: whatever comes next is newer than all that is there. */
+  /** Versions start over: whatever comes next is newer than everything here. */
   forgetVersions(): void {
     resetVersions(this.#origins);
     resetVersions(this.#streams);

@@ -1,4 +1,4 @@
-// Why the registry names no origin.
+// The errors for requests that get no origin.
 
 import { ProxyError } from "../core/errors.ts";
 import type { StreamRequest } from "../core/ports.ts";
@@ -19,12 +19,12 @@ export function noOriginFor({ protocol, failed }: StreamRequest, known?: number)
     return new ProxyError("no_origin", message, { cause: HOW_TO_REGISTER });
   }
   const message = failed.length > 0
-    ? `Cannot reach an origin for this stream: current value is ${failed.length} tried`
+    ? `Cannot reach an origin for this stream: ${failed.length} tried`
     : `Cannot serve this stream: no origin offers ${protocol} for it`;
   return new ProxyError("no_origin", message);
 }
 
-/** The one origin that has the stream cannot be reached. */
+/** The only origin that has the stream cannot be reached. */
 export function originOutOfReach(): ProxyError {
   return new ProxyError("origin_unreachable", "Cannot reach the origin where this stream runs");
 }

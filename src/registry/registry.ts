@@ -1,6 +1,6 @@
 // The registry of one process: finds the origin of a stream and keeps it the owner while the stream
-// is used. Puts its parts together: placement, bookkeeping of sessions, leases, what is known of
-// the health of origins. Knows no protocol, no socket and no HTTP.
+// is used. Combines its parts: placement, bookkeeping of sessions, leases, the health of origins.
+// Knows no protocol, no socket and no HTTP.
 
 import { type Clock, systemClock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -69,7 +69,6 @@ const LEASE_BATCH = 500;
 /** So long a publisher may wait for the agreement of other proxies before it is accepted. */
 const LONGEST_WAIT = 130;
 
-/** The registry of one process. */
 export class Registry implements Resolver, PartLocator, RtcSessions, Directory, AsyncDisposable {
   readonly #store: Store;
   readonly #metrics: Metrics;
@@ -236,7 +235,7 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Directory, 
     this.#parts.add(origin.id);
   }
 
-  /** Where the other proxies of the fleet listen, as far as they have said so. */
+  /** Where the other proxies of the fleet listen, as far as they have announced it. */
   get otherProxies(): readonly ProxyPlace[] {
     return this.#store.fleet.others;
   }

@@ -1,7 +1,7 @@
-// Which origin a new stream goes to when several proxies must choose the same without asking each
-// other: rendezvous hashing (Thaler and Ravishankar, 1998). Every origin gets a number that depends
-// on it and the stream alone, and the highest wins; an origin that comes or goes therefore changes
-// nothing but its own share.
+// Which origin a new stream goes to when several proxies must make the same choice without asking
+// each other: rendezvous hashing (Thaler and Ravishankar, 1998). Every origin gets a number that
+// depends only on it and the stream, and the highest wins; an origin that comes or goes therefore
+// changes only its own share.
 
 import type { Origin } from "../core/origin.ts";
 import { murmur3 } from "../core/murmur3.ts";

@@ -1,5 +1,5 @@
-// What the registry may ask of the sessions that relays run, and what it makes of it: whether an
-// origin still speaks to any of them, and which viewers wait where their stream is not. Knows no
+// What the registry may ask about the sessions that relays run, and what it concludes: whether an
+// origin still sends to any of them, and which viewers wait where their stream is not. Knows no
 // relay; sessions are ids.
 
 import type { HeldStreams } from "./held_streams.ts";

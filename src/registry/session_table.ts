@@ -1,5 +1,5 @@
-// WebRTC sessions by the user name of their STUN requests, each with a time to live of its own, in
-// a table that does not grow beyond its bound. Time is an argument, in milliseconds.
+// WebRTC sessions by the user name of their STUN requests, each with its own time to live, in a
+// bounded table. Time is an argument, in milliseconds.
 
 import type { RtcSession } from "../core/ports.ts";
 
@@ -10,7 +10,6 @@ interface SessionEntry {
   readonly expires: number;
 }
 
-/** A bounded table of sessions. */
 export class SessionTable {
   readonly #capacity: number;
   readonly #entries = new Map<string, SessionEntry>();

@@ -1,6 +1,6 @@
-// Where the registry keeps its records: what a store must do, and nothing of how. Every record is
-// plain JSON with a time to live. Clocks belong to the store, so that several proxies on one store
-// agree on what has expired; callers only ever name durations, in milliseconds.
+// Where the registry keeps its records: what a store must do, and nothing about how. Every record
+// is plain JSON with a time to live. The clock is the store's, so that several proxies on one store
+// agree on what has expired; callers only ever give durations, in milliseconds.
 
 import type { PageRequest } from "../core/directory.ts";
 import type { ProxyPlace } from "../core/fleet.ts";
@@ -80,7 +80,7 @@ export interface StreamLease {
   readonly confirmed: boolean;
   /** Epoch of the mapping on which the sessions there rely. */
   readonly epoch: number;
-  /** The mapping lives at least so long from now. */
+  /** The mapping lives at least this long from now. */
   readonly ttl: number;
   /**
    * `runs` when a publisher of the claimant runs there, `ended` when its last one has ended,
@@ -111,13 +111,12 @@ export interface StreamRecordPage {
 
 /** What proxies know of each other. */
 export interface Fleet {
-  /** Where the other proxies listen, as far as they have said so. */
+  /** Where the other proxies listen, as far as they have announced it. */
   readonly others: readonly ProxyPlace[];
   /** Tells the other proxies from now on where this one listens. */
   announce(place: ProxyPlace): void;
 }
 
-/** How much a store holds. */
 export interface StoreSize {
   readonly origins: number;
   readonly streams: number;
@@ -137,7 +136,7 @@ export interface Store extends AsyncDisposable {
   readonly trouble: string | undefined;
   /** Told of each origin that another proxy has come to suspect. */
   onSuspect: (origin: string) => void;
-  /** Told of each stream that another proxy has said to be live no more. */
+  /** Called for each stream that another proxy has reported to be no longer live. */
   onLiveEnd: (stream: string) => void;
   readonly fleet: Fleet;
   /** Tells the other proxies, if they can be told, that an origin does not answer here. */
@@ -165,7 +164,7 @@ export interface Store extends AsyncDisposable {
    */
   claimStream(claim: StreamClaim): Answer<StreamRecord>;
   /**
-   * Maps a stream anew, unconfirmed, if it still belongs to `from` or to nobody and is not live.
+   * Maps a stream again, unconfirmed, if it still belongs to `from` or to nobody and is not live.
    *
    * @returns the mapping that now holds
    * @throws ProxyError `overloaded` when there is no room

@@ -80,7 +80,7 @@ Deno.test("a read-only replica: decisions are made alone until it is a master", 
     two.claimStream({ ...claimOf(two, "v/a/s"), claimant: "two" }),
   ]);
   assert.equal(both[0].origin, both[1].origin);
-  assert.equal(one.trouble, "Redis refuses what it is asked");
+  assert.equal(one.trouble, "Redis refuses commands");
   await one.putOrigin(sampleOrigin("d"), LONG);
   await server.command("REPLICAOF", "NO", "ONE");
   await world.untilAsked(true);

@@ -137,7 +137,7 @@ Deno.test("a pause during which the stream ends is the viewer's to end", async (
     await page.evaluate("document.querySelector('video').pause()");
     await publisher[Symbol.asyncDispose]();
     await proxy.process.kill();
-    await untilTold(page, "Paused, and the stream is gone meanwhile: play to ask for it again");
+    await untilTold(page, "Paused, and the stream has ended meanwhile: play to try again");
     await page.evaluate("document.querySelector('video').play().catch(() => {})");
     await untilTold(page, /Trying again in/);
   });
@@ -148,7 +148,7 @@ const PHONE: View = { width: 360, height: 740, colorScheme: "dark" };
 Deno.test("a viewer who knows no name finds what is live and plays it by a click", async () => {
   await onStage(() => NodeMediaServer.open(), async ({ proxy, browser, url }) => {
     const { page, errors } = await browser.openPage(url);
-    await page.getByText("Nobody publishes a stream at the moment.").waitFor();
+    await page.getByText("Nobody is publishing at the moment.").waitFor();
     const field = page.getByLabel("Stream", { exact: true });
     assert.equal(await field.inputValue(), "", "no name that does not exist");
     await using _publisher = await Publisher.publish(proxy.rtmpUrl("show"));

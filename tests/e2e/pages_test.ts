@@ -140,15 +140,15 @@ Deno.test("the page says what is wrong with a stream that does not come, and tri
       /^The origin of this stream does not offer it in this format, or not yet \(404\)\. Trying/,
     );
     await follow(stage, `${url}#live/other`);
-    await untilTold(page, "Nothing has come yet: is live/other being published?");
+    await untilTold(page, "Nothing has arrived yet: is live/other being published?");
     await follow(stage, `${url}#live/show`);
     await untilTold(page, "Playing live/show");
     await publisher.process.kill();
     await untilTold(page, again);
-    await untilTold(page, "Nothing comes any more. Waiting for live/show …");
+    await untilTold(page, "Nothing arrives any more. Waiting for live/show …");
     await origin.process.kill();
     await untilTold(page, /^The connection to the stream was lost\. Trying/);
-    await untilTold(page, /^The stream cannot be had at the moment \(502\)\. Trying/);
+    await untilTold(page, /^The stream is not available at the moment \(502\)\. Trying/);
     await proxy.process.kill();
     await untilTold(page, /^The proxy does not answer\. Trying/, 40_000);
     await page.getByRole("button", { name: "Stop" }).click();

@@ -89,7 +89,7 @@ Deno.test({
   name: "a start without any token is warned of, one with a token is not",
   timeout: 60_000,
   async fn() {
-    const warning = "Anybody who reaches the System API can register an origin";
+    const warning = "Anybody who can reach the System API can register an origin";
     await using open = await Proxy.open();
     await open.process.until("the warning", () => open.process.errorText.includes(warning));
     const long = {

@@ -158,7 +158,7 @@ Deno.test({
     const button = page.getByRole("button", { name: "Publish" });
     await page.getByRole("radio", { name: "Test picture" }).check();
     await button.click();
-    await untilTold(page, "The proxy or the origin asks for a token, or for another one (401)");
+    await untilTold(page, "The token is missing or wrong (401)");
     await page.getByLabel("API token").fill("of-this-test");
     await button.click();
     await untilTold(

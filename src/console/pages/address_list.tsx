@@ -11,11 +11,10 @@ const COPIED_FOR = 1500;
 interface AddressListProps {
   readonly name: StreamName;
   readonly place: ProxyPlace;
-  /** What somebody wants them for. */
+  /** What the addresses are for. */
   readonly intent: "play" | "publish";
 }
 
-/** All addresses. */
 export function AddressList({ name, place, intent }: AddressListProps) {
   return (
     <section aria-labelledby="addresses">

@@ -1,4 +1,5 @@
-// What can go wrong while playing or publishing: a sentence, and whether it can be otherwise soon.
+// What can go wrong while playing or publishing: a sentence for each, and whether trying again may
+// help.
 
 /** Why there is no picture. */
 export interface Failure {
@@ -25,17 +26,17 @@ export const ENDED = passing("The stream has ended");
 export const LOST = passing("The connection to the stream was lost");
 
 /** The picture stands still. */
-export const STALLED = passing("Nothing comes any more");
+export const STALLED = passing("Nothing arrives any more");
 
 /** There has been no picture at all, for long. */
-export const SILENT = passing("Nothing has come yet");
+export const SILENT = passing("Nothing has arrived yet");
 
 /** No answer at all. */
 export const UNREACHABLE = passing("The proxy does not answer");
 
 /** No packet has come through. */
 export const NO_MEDIA_PATH = passing(
-  "No media comes through: is the proxy's UDP port reachable from here?",
+  "No media arrives: is the proxy's UDP port reachable from here?",
 );
 
 /** What an HTTP status and the reason behind it mean to a viewer. */
@@ -46,18 +47,18 @@ export function describeStatus(status: number, reason = ""): Failure {
   }
   if (status === 404) return passing(`There is no such stream (${status})`);
   if (status === 401 || status === 403) return final(`You may not watch this stream (${status})`);
-  if (status >= 500) return passing(`The stream cannot be had at the moment (${status})`);
+  if (status >= 500) return passing(`The stream is not available at the moment (${status})`);
   return final(`Cannot play: the answer was ${status}`);
 }
 
 /** What the HTTP API's refusal of a WebRTC session means to whoever asked for it. */
 export function describeRefusal(status: number, detail: string): Failure {
   if (status === 401) {
-    return final("The proxy or the origin asks for a token, or for another one (401)");
+    return final("The token is missing or wrong (401)");
   }
   if (status === 404) return passing("There is no such stream (404)");
   if (status === 502) {
-    return passing("The origin has refused: is the stream free, or is there one? (502)");
+    return passing("The origin refused: is the stream taken, or not published yet? (502)");
   }
   const why = detail === "" ? `the answer was ${status}` : `${detail} (${status})`;
   const sentence = `WebRTC cannot be set up: ${why}`;

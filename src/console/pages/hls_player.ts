@@ -1,4 +1,4 @@
-// Plays HLS with hls.js, or by the browser itself where hls.js cannot run.
+// Plays HLS with hls.js, or with the browser's own player where hls.js cannot run.
 
 /// <reference lib="dom" />
 
@@ -24,7 +24,6 @@ const MOST_BEHIND = 4;
 const LEAST_PATIENCE = 5000;
 const NATIVE_TYPE = "application/vnd.apple.mpegurl";
 
-/** Starts to play. */
 export function openHlsPlayer(options: PlayerOptions): Player {
   if (Hls.isSupported()) return openWithLibrary(options);
   if (options.video.canPlayType(NATIVE_TYPE) !== "") return openNatively(options);

@@ -1,6 +1,6 @@
-// Where a live picture should go on when it has fallen behind what has already come. Knows no player.
+// Where a live picture should continue when it has fallen behind. Knows no player.
 
-/** Media that lies ready, seconds of the player's time. */
+/** Buffered media, in seconds of the player's time. */
 export interface MediaRange {
   readonly start: number;
   readonly end: number;
@@ -28,7 +28,6 @@ export function jumpFrom(
   return Math.max(last.start, last.end - aim);
 }
 
-/** What a media element has. */
 export function rangesOf(buffered: {
   readonly length: number;
   start(index: number): number;

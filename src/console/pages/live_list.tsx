@@ -1,4 +1,4 @@
-// The streams that are live, to be played by a click.
+// The list of live streams, each played at a click.
 
 /// <reference lib="dom" />
 
@@ -17,7 +17,7 @@ export function LiveList({ live, playing, onChoose }: LiveListProps) {
   return (
     <section aria-labelledby="live" class="live">
       <h2 id="live">Live now</h2>
-      {live.streams.length === 0 && <p>Nobody publishes a stream at the moment.</p>}
+      {live.streams.length === 0 && <p>Nobody is publishing at the moment.</p>}
       <ul>
         {live.streams.map((each) => (
           <li key={each.stream}>

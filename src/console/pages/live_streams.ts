@@ -1,4 +1,4 @@
-// Asks the proxy again and again which streams are live, as long as somebody looks at the page.
+// Polls the proxy for the live streams while the page is visible.
 
 /// <reference lib="dom" />
 
@@ -56,6 +56,6 @@ export function useLiveStreams(url: string | undefined): LiveStreams | undefined
 async function read(url: string, leave: AbortSignal): Promise<LiveStreams> {
   const signal = AbortSignal.any([leave, AbortSignal.timeout(DEADLINE)]);
   const response = await fetch(url, { signal });
-  if (!response.ok) throw new Error(`Cannot read the list: current value is ${response.status}`);
+  if (!response.ok) throw new Error(`Cannot read the list: the answer was ${response.status}`);
   return await response.json();
 }

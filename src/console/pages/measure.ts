@@ -1,4 +1,4 @@
-// What is shown about a running player: numbers off the video element and the player, averaged.
+// What is shown about a running player: numbers from the video element and the player, averaged.
 // Knows no player library.
 
 /// <reference lib="dom" />
@@ -13,7 +13,7 @@ export interface Received {
 
 /** One look at a running player. */
 export interface Measurement {
-  /** Seconds of media that lie ready behind the playing position. */
+  /** Seconds of media buffered ahead of the playing position. */
   readonly buffer: number;
   readonly bitrate: number | undefined;
   readonly droppedFrames: number;
@@ -26,7 +26,7 @@ export interface Measurement {
 /** Seconds over which the frame rate is averaged. */
 const FRAME_RATE_SPAN = 2;
 
-/** Looks at a video element again and again. */
+/** Samples a video element periodically. */
 export class Meter {
   readonly #video: HTMLVideoElement;
   readonly #frameRate = new SlidingRate(FRAME_RATE_SPAN);

@@ -10,7 +10,6 @@ export function MeasurementList({ measurement }: { measurement: Measurement | un
   return <Rows label="How it plays" rows={rowsOf(measurement)} />;
 }
 
-/** A list of numbers. */
 export function Rows({ label, rows }: { label: string; rows: readonly Row[] }) {
   return (
     <dl aria-label={label}>

@@ -14,7 +14,6 @@ export const SOURCES: readonly { readonly kind: SourceKind; readonly label: stri
   { kind: "test", label: "Test picture" },
 ];
 
-/** An open source. */
 export interface MediaSource {
   readonly stream: MediaStream;
   close(): void;
@@ -31,7 +30,7 @@ export async function openSource(kind: SourceKind): Promise<MediaSource> {
   if (kind === "test") return openTestPicture();
   const { mediaDevices } = navigator;
   if (mediaDevices === undefined) {
-    throw new Error("Browsers give cameras and screens to pages over HTTPS or at localhost only");
+    throw new Error("Browsers allow cameras and screens only on pages over HTTPS or at localhost");
   }
   try {
     const stream = kind === "camera"
@@ -46,7 +45,7 @@ export async function openSource(kind: SourceKind): Promise<MediaSource> {
 function describeDenial({ name, message }: DOMException): string {
   switch (name) {
     case "NotAllowedError":
-      return "You or the browser's settings have not allowed it";
+      return "You or the browser's settings did not allow it";
     case "NotFoundError":
       return "There is no camera or no microphone";
     case "NotReadableError":

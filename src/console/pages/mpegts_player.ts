@@ -1,5 +1,5 @@
 // Plays HTTP-FLV and HTTP-TS with mpegts.js, tuned for a live stream over a good network: plays
-// what is there and speeds up a little when it has fallen behind.
+// what it has and speeds up a little when it has fallen behind.
 
 /// <reference lib="dom" />
 
@@ -39,7 +39,6 @@ const SETTINGS: Parameters<Mpegts["createPlayer"]>[1] = {
   autoCleanupSourceBuffer: true,
 };
 
-/** Starts to play. */
 export function openMpegtsPlayer({ video, url, format, onEnd }: PlayerOptions): Player {
   const rate = new SlidingRate(BITRATE_SPAN);
   const received = {

@@ -7,7 +7,6 @@ import { openMpegtsPlayer } from "./mpegts_player.ts";
 import type { Player, PlayerOptions } from "./player.ts";
 import { openWhepPlayer } from "./whep_player.ts";
 
-/** Starts to play. */
 export function openPlayer(options: PlayerOptions): Player {
   const player = openWith(options);
   // A browser may refuse to play with sound before the viewer has clicked; the controls are there.

@@ -1,4 +1,4 @@
-// Starts the page that the address asks for.
+// Starts the page that the URL asks for.
 
 /// <reference lib="dom" />
 

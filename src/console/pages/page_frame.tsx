@@ -1,4 +1,4 @@
-// What stands above and below every page.
+// The header and footer of every page.
 
 /// <reference lib="dom" />
 
@@ -8,7 +8,7 @@ const PAGES = [
   { href: "publish", title: "Publish a stream" },
 ] as const;
 
-/** Title of the page, and the way to the others. */
+/** The title of the page, and links to the others. */
 export function PageHead({ title }: { title: typeof PAGES[number]["title"] }) {
   return (
     <header>
@@ -22,7 +22,7 @@ export function PageHead({ title }: { title: typeof PAGES[number]["title"] }) {
   );
 }
 
-/** What the libraries ask to be told. */
+/** The notices that the libraries' licences require. */
 export function Footer() {
   return (
     <footer>

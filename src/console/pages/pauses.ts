@@ -1,6 +1,6 @@
-// How long to wait before a stream is asked for again. Knows no player.
+// How long to wait before asking for a stream again. Knows no player.
 
-/** Seconds before the first attempts; the last one holds for all others. */
+/** Seconds before the first attempts; the last value applies to all further ones. */
 const PAUSES = [1, 2, 4, 8, 15];
 /** Share by which a pause may be longer or shorter: all viewers of a stream lose it at once. */
 const SPREAD = 0.2;
@@ -8,7 +8,7 @@ const SPREAD = 0.2;
 /**
  * Seconds before an attempt.
  *
- * @param attempts how many have been in vain before
+ * @param attempts how many have failed before
  * @param random from 0 up to but not including 1
  */
 export function pauseBefore(attempts: number, random: number): number {

@@ -1,5 +1,5 @@
-// The page that plays a stream: what to play, the picture, how it goes, and the stream's addresses
-// for other players.
+// The page that plays a stream: what to play, the picture, how well it plays, and the stream's
+// addresses for other players.
 
 /// <reference lib="dom" />
 
@@ -31,7 +31,7 @@ type PlayState =
 
 const IDLE: PlayState = { phase: "idle" };
 
-/** The whole page. @param props `listUrl` is undefined when nobody is told what is live */
+/** @param props `listUrl` is undefined when the list of live streams is switched off */
 export function PlayPage({ place, listUrl }: { place: ProxyPlace; listUrl: string | undefined }) {
   const [asked] = useState(() => parsePageAddress(location.href));
   const [request, setRequest] = useState<PageRequest>(asked);
@@ -47,7 +47,7 @@ export function PlayPage({ place, listUrl }: { place: ProxyPlace; listUrl: strin
   const play = (wanted: PageRequest) => {
     history.replaceState(null, "", pageAddress(location.href, wanted));
     setRequest(wanted);
-    // A new object, so that the same stream is asked for anew when somebody asks again.
+    // A new object, so that asking for the same stream again starts it again.
     setPlaying({ ...wanted });
   };
   const stop = (after: PlayState) => {
@@ -121,17 +121,17 @@ function describe(state: PlayState, stream: string): string {
     case "idle":
       return "Nothing is being played";
     case "elsewhere":
-      return `No browser plays what the origin of ${state.stream} has: take an address below`;
+      return `No browser can play what the origin of ${state.stream} offers: use an address below`;
     case "connecting":
       return `${before(state.after)}Waiting for ${stream} …`;
     case "silent":
-      return `${before(state.after)}Nothing has come yet: is ${stream} being published?`;
+      return `${before(state.after)}Nothing has arrived yet: is ${stream} being published?`;
     case "playing":
       return `Playing ${stream}`;
     case "retrying":
       return `${before(state.after)}Trying again in ${Math.ceil(state.seconds)} s …`;
     case "paused":
-      return "Paused, and the stream is gone meanwhile: play to ask for it again";
+      return "Paused, and the stream has ended meanwhile: play to try again";
     case "ended":
       return state.after.sentence;
   }

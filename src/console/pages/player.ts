@@ -1,5 +1,5 @@
-// What the page knows of whatever library plays a stream. What went wrong comes out as a sentence
-// that a viewer can read.
+// What the page knows of any library that plays a stream. Failures are reported as sentences that a
+// viewer can read.
 
 /// <reference lib="dom" />
 
@@ -7,10 +7,9 @@ import type { Failure } from "./failures.ts";
 import type { Received } from "./measure.ts";
 import type { PlayFormat } from "./stream_name.ts";
 
-/** A player at work. */
 export interface Player {
   readonly received: Received;
-  /** Moves as long as media comes; only where the video element's time moves without any. */
+  /** Advances while media arrives; only where the video element's time advances without any. */
   readonly position?: number;
   /** Milliseconds that the picture may stand still; five seconds where it does not say. */
   readonly patience?: number;
@@ -18,11 +17,10 @@ export interface Player {
   readonly newest?: string | undefined;
   /** Goes to the live picture if that is far ahead. To be called a few times a second. */
   catchUp?(): void;
-  /** Stops and lets go of the video element. */
+  /** Stops and releases the video element. */
   close(): void;
 }
 
-/** What to play, and whom to tell how it ends. */
 export interface PlayerOptions {
   readonly video: HTMLVideoElement;
   readonly url: string;

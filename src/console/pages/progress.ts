@@ -1,9 +1,9 @@
-// Whether a playing position moves. Knows no player; the time is told.
+// Whether a playback position advances. Knows no player; the time is passed in.
 
-/** Milliseconds without a move after which nothing is thought to come, unless told otherwise. */
+/** Milliseconds without progress after which playback counts as stalled, unless told otherwise. */
 const PATIENCE = 5000;
 
-/** Watches a position that is looked at again and again. */
+/** Watches a position that is sampled periodically. */
 export class Progress {
   #position = 0;
   #movedAt: number;

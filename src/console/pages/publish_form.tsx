@@ -21,7 +21,6 @@ interface PublishFormProps {
   readonly onStop: () => void;
 }
 
-/** Name, source, token and the buttons. */
 export function PublishForm(props: PublishFormProps) {
   const { isGood, isPublishing, onPublish, onStop } = props;
   const submit = (event: Event) => {
@@ -52,7 +51,7 @@ export function PublishForm(props: PublishFormProps) {
       <p id="stream-hint">
         {isGood
           ? "A token for the origin may follow a question mark, like live/show?token=x"
-          : "Write an application and a stream, like live/show"}
+          : "Enter an application and a stream, like live/show"}
       </p>
     </form>
   );

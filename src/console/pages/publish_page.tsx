@@ -1,5 +1,5 @@
-// The page that publishes a stream by WHIP: from where, the picture as it goes out, how it goes, and
-// the stream's addresses for players.
+// The page that publishes a stream by WHIP: the source, the picture as it is sent, how well it is
+// published, and the stream's addresses for players.
 
 /// <reference lib="dom" />
 
@@ -15,7 +15,6 @@ import { parsePageAddress, parseStreamName, type ProxyPlace, rtcUrl } from "./st
 
 const EXAMPLE = "live/show";
 
-/** What is being published. */
 interface Publication {
   readonly stream: string;
   readonly source: SourceKind;
@@ -26,7 +25,6 @@ type PublishState =
   | { readonly phase: PublishPhase; readonly publication: Publication }
   | { readonly phase: "ended"; readonly reason: string };
 
-/** The whole page. */
 export function PublishPage({ place }: { place: ProxyPlace }) {
   const [stream, setStream] = useState(() => parsePageAddress(location.href).stream || EXAMPLE);
   const [source, setSource] = useState<SourceKind>("camera");

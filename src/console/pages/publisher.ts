@@ -9,7 +9,6 @@ import { type RtcNumbers, RtcStatistics } from "./rtc_statistics.ts";
 /** How far a publication has come. */
 export type PublishPhase = "opening" | "connecting" | "publishing";
 
-/** What to publish, and whom to tell how it goes. */
 export interface PublisherOptions {
   readonly video: HTMLVideoElement;
   readonly url: string;
@@ -38,7 +37,7 @@ export function runPublisher(options: PublisherOptions): () => void {
   return () => publication.close();
 }
 
-/** What has to be undone when a publication is over, however that comes about. */
+/** Collects what has to be undone when a publication ends, for whatever reason. */
 class Publication {
   isOver = false;
   readonly #setEnd: (reason: string) => void;

@@ -1,5 +1,5 @@
-// One WebRTC session with the proxy, by WHIP or WHEP alike: an offer, its answer, the end. RFC 9725.
-// Knows no media; whoever opens it puts tracks on the connection before and reads them after.
+// One WebRTC session with the proxy, by WHIP or WHEP: offer, answer, end. RFC 9725. Knows no media;
+// whoever opens it adds tracks to the connection first and reads them afterwards.
 
 /// <reference lib="dom" />
 
@@ -13,7 +13,6 @@ import {
   UNREACHABLE,
 } from "./failures.ts";
 
-/** Where to ask, and whom to tell how it goes. */
 export interface RtcLinkOptions {
   readonly url: string;
   /** For the HTTP API; empty when there is none. */
@@ -106,7 +105,7 @@ export class RtcLink {
   }
 }
 
-/** What the proxy says in its JSON; anything else is said by somebody else to somebody else. */
+/** The proxy's message in its JSON; anything else comes from another program. */
 function detailOf(text: string): string {
   try {
     const { data } = JSON.parse(text);

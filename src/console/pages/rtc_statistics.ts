@@ -1,4 +1,4 @@
-// Numbers about a WebRTC session, out of what the browser reports of it. W3C webrtc-stats.
+// Figures about a WebRTC session, from the browser's statistics. W3C webrtc-stats.
 
 /// <reference lib="dom" />
 
@@ -8,7 +8,7 @@ import { SlidingRate } from "./measure.ts";
 export interface RtcNumbers {
   /** Bits per second, audio included; undefined before the second look. */
   readonly bitrate: number | undefined;
-  /** Seconds that media waits to be shown; only of what comes. */
+  /** Seconds that media waits to be shown; only when receiving. */
   readonly buffer: number | undefined;
   /** Of media, sent or received so far. */
   readonly bytes: number;
@@ -42,7 +42,7 @@ interface Entry {
   readonly jitterBufferEmittedCount?: number;
 }
 
-/** Looks at a connection again and again. */
+/** Samples a connection periodically. */
 export class RtcStatistics {
   readonly #connection: RTCPeerConnection;
   readonly #bits = new SlidingRate(SPAN);

@@ -1,4 +1,4 @@
-// The field for the name of a stream; what it may hold is told beside the buttons.
+// The field for the name of a stream; the hint about valid names is beside the buttons.
 
 /// <reference lib="dom" />
 
@@ -9,7 +9,6 @@ interface StreamFieldProps {
   readonly onChange: (stream: string) => void;
 }
 
-/** Its label and the field. */
 export function StreamField({ stream, isGood, onChange }: StreamFieldProps) {
   return (
     <>

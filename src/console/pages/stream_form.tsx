@@ -19,7 +19,6 @@ interface StreamFormProps {
   readonly onStop: () => void;
 }
 
-/** Name, format and the button. */
 export function StreamForm(props: StreamFormProps) {
   const { request, isGood, isPlaying, onChange, onPlay, onStop } = props;
   const submit = (event: Event) => {
@@ -54,7 +53,7 @@ export function StreamForm(props: StreamFormProps) {
       <p id="stream-hint">
         {isGood
           ? "Application and stream as they were published; a token may follow a question mark"
-          : "Write an application and a stream, like live/show"}
+          : "Enter an application and a stream, like live/show"}
       </p>
     </form>
   );

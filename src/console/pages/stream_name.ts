@@ -1,5 +1,5 @@
-// The stream that the page is about and the addresses under which it is played: plain text in and
-// out. Knows no DOM and no player.
+// The stream that the page is about and the addresses where it is played: plain text in and out.
+// Knows no DOM and no player.
 
 /** How the page can play a stream. */
 export type PlayFormat = "flv" | "ts" | "hls" | "webrtc";
@@ -37,7 +37,7 @@ export interface StreamAddress {
   readonly url: string;
 }
 
-/** The ways of playing, in the order of the page; WebRTC is asked for by no file's name. */
+/** The ways of playing, in the order of the page; WebRTC has no file name. */
 export const PLAY_FORMATS: readonly { format: PlayFormat; label: string; extension?: string }[] = [
   { format: "flv", label: "HTTP-FLV", extension: "flv" },
   { format: "ts", label: "HTTP-TS", extension: "ts" },
@@ -45,7 +45,7 @@ export const PLAY_FORMATS: readonly { format: PlayFormat; label: string; extensi
   { format: "webrtc", label: "WebRTC" },
 ];
 
-/** What all formats are called, those among them that no browser plays. */
+/** The names of all formats, including those that no browser plays. */
 export const FORMAT_LABELS: Readonly<Record<string, string>> = {
   rtmp: "RTMP",
   srt: "SRT",
@@ -102,7 +102,7 @@ export function streamAddresses(
   return [{ label: "RTMP", url: rtmp }, srt, ...http, whip];
 }
 
-/** The StreamID stands as SRS's documents have it; a query becomes further keys, as SRS reads them. */
+/** The StreamID as in SRS's documentation; a query becomes further keys, as SRS reads them. */
 function srtUrl(name: StreamName, place: ProxyPlace, intent: "play" | "publish"): string {
   const mode = intent === "play" ? "request" : "publish";
   const keys = name.query.split("&").filter((pair) => pair !== "").map((pair) => `,${pair}`);

@@ -1,5 +1,5 @@
-// A picture for tests without any camera: a clock, a bar that moves once through the picture every
-// second, and a beep at its begin, by which one sees and hears what a stream does to time.
+// A test picture that needs no camera: a clock, a bar that crosses the picture once every second,
+// and a beep when it starts, which show and sound what a stream does to time.
 
 /// <reference lib="dom" />
 
@@ -8,13 +8,11 @@ const HEIGHT = 720;
 const FRAME_RATE = 30;
 const BEEP = { frequency: 880, volume: 0.2, seconds: 0.06 } as const;
 
-/** A running picture. */
 export interface TestPicture {
   readonly stream: MediaStream;
   close(): void;
 }
 
-/** Starts the picture and its sound. */
 export function openTestPicture(): TestPicture {
   const canvas = document.createElement("canvas");
   canvas.width = WIDTH;
@@ -56,7 +54,7 @@ function drawPicture(context: CanvasRenderingContext2D, now: Date): void {
   context.fillText(now.toISOString().slice(11, 23), WIDTH / 2, HEIGHT / 2);
 }
 
-/** A tone that is heard for a moment when it is told. */
+/** A short tone on demand. */
 class Beeper {
   readonly track: MediaStreamTrack;
   readonly #audio = new AudioContext();

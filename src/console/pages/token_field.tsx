@@ -1,4 +1,4 @@
-// The field for the token of the HTTP API, which few proxies ask for.
+// The field for the HTTP API's token, which few proxies require.
 
 /// <reference lib="dom" />
 
@@ -7,7 +7,6 @@ interface TokenFieldProps {
   readonly onChange: (token: string) => void;
 }
 
-/** Its label and the field. */
 export function TokenField({ token, onChange }: TokenFieldProps) {
   return (
     <label class="token">

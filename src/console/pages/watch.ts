@@ -1,5 +1,5 @@
-// Watches one stream: plays it, and plays it again whenever it comes back, with growing pauses between
-// attempts in vain. Knows no page and no player library.
+// Watches one stream: plays it, and plays it again whenever it comes back, with growing pauses
+// between failed attempts. Knows no page and no player library.
 
 /// <reference lib="dom" />
 
@@ -11,7 +11,6 @@ import type { Player } from "./player.ts";
 import { Progress } from "./progress.ts";
 import type { PlayFormat } from "./stream_name.ts";
 
-/** How it goes. */
 export type WatchState =
   /** `after`: why there is no picture any more, if there was an attempt before. */
   | { readonly phase: "connecting" | "silent"; readonly after?: Failure | undefined }
@@ -23,7 +22,6 @@ export type WatchState =
   /** It is no use to try again. */
   | { readonly phase: "ended"; readonly after: Failure };
 
-/** What to watch, and whom to tell. */
 export interface WatchOptions {
   readonly video: HTMLVideoElement;
   readonly url: string;
@@ -36,7 +34,7 @@ export interface WatchOptions {
 
 /** Milliseconds between two looks at the player. */
 const LOOK = 500;
-/** Milliseconds after which whatever has brought no picture is asked for anew. */
+/** Milliseconds without a picture after which the stream is requested again. */
 const LONGEST_SILENCE: Readonly<Record<PlayFormat, number>> = {
   // The proxy itself waits for these streams, so a new request is only for connections that are dead.
   flv: 30_000,
@@ -44,10 +42,9 @@ const LONGEST_SILENCE: Readonly<Record<PlayFormat, number>> = {
   hls: 20_000,
   webrtc: 10_000,
 };
-/** Milliseconds of pictures after which the pauses begin anew. */
+/** Milliseconds of playback after which the pauses start over. */
 const PLAYS_WELL = 10_000;
 
-/** Watches until it is closed. */
 export class Watch {
   readonly #options: WatchOptions;
   readonly #leave = new AbortController();

@@ -1,4 +1,4 @@
-// Plays a stream over WebRTC: asks for it by WHEP and shows what comes.
+// Plays a stream over WebRTC: requests it by WHEP and shows what arrives.
 
 /// <reference lib="dom" />
 
@@ -10,7 +10,6 @@ import { RtcStatistics } from "./rtc_statistics.ts";
 /** Milliseconds between two looks at the numbers. */
 const LOOK = 500;
 
-/** Starts to play. */
 export function openWhepPlayer({ video, url, token, onEnd }: PlayerOptions): Player {
   const media = new MediaStream();
   video.srcObject = media;

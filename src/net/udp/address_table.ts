@@ -61,7 +61,7 @@ export class AddressTable {
     let hole = this.#find(raw, extra);
     if (this.#values[hole] === 0) return false;
     this.#size--;
-    // Entries behind the hole move up unless that would take them before their own place.
+    // Entries after the hole move up unless that would put them before their own place.
     for (let slot = this.#next(hole); this.#values[slot] !== 0; slot = this.#next(slot)) {
       const home = this.#hash(this.#keys, slot * WORDS);
       if (((slot - home) & this.#mask) < ((slot - hole) & this.#mask)) continue;

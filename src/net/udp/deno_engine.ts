@@ -1,6 +1,6 @@
 // The UDP engine where libc cannot be used: Deno's own datagram sockets. Slower, with the kernel's
-// default buffers and without word of ICMP refusals, but everywhere. Every socket has a loop that
-// takes one datagram after the other, so that a slow one holds up nothing but itself.
+// default buffers and without notice of ICMP refusals, but available everywhere. Every socket has a
+// loop that takes one datagram after the other, so that a slow one delays only itself.
 
 import { ProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/origin.ts";
@@ -15,7 +15,7 @@ import { fromRawAddress, isIpv4, toRawAddress } from "./raw_address.ts";
 
 /** Datagrams that relays have sent and sockets have not taken yet. */
 const MAX_PENDING = 1024;
-/** What fails so often in a row would do so for ever. */
+/** What fails this often in a row would fail forever. */
 const MAX_FAILURES = 100;
 const NOBODY: Uint8Array<ArrayBuffer> = new Uint8Array();
 
@@ -130,7 +130,7 @@ export class DenoEngine implements UdpEngine {
     if (error !== undefined) this.#guard(() => this.#relay?.refused(link));
   }
 
-  /** Takes what comes until the socket is closed. @returns the error that has ended it before that */
+  /** Receives until the socket is closed. @returns the error that ended it before that */
   async #receive(
     socket: Deno.DatagramConn,
     take: (bytes: Uint8Array<ArrayBuffer>, from: Deno.NetAddr) => Promise<void>,

@@ -12,7 +12,7 @@ export type UdpEngineChoice = "auto" | "libc" | "deno";
  * The C library, if that engine can and shall be used.
  *
  * @returns undefined when Deno's own sockets are to be used
- * @throws whatever stands in the way when `libc` was asked for
+ * @throws the reason why `libc` cannot be used, when it was asked for
  */
 export function chooseLibc(choice: UdpEngineChoice): LibcLibrary | undefined {
   if (choice === "deno" || (choice === "auto" && !isLibcKnown)) return undefined;

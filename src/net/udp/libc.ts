@@ -29,7 +29,6 @@ const SYMBOLS = {
   __errno_location: { parameters: [], result: "pointer" },
 } as const;
 
-/** The open library. */
 export type LibcLibrary = Deno.DynamicLibrary<typeof SYMBOLS>;
 
 /** The calls, as `Deno.dlopen` makes them. */

@@ -19,16 +19,16 @@ const WAKE = -2;
 
 /** Datagrams read from one link in a round. */
 const LINK_SHARE = 16;
-/** The event loop gets a turn so often even if nobody asks for it, milliseconds. */
+/** How often the event loop gets a turn even if nobody asks for it, milliseconds. */
 const TURN_INTERVAL = 1_000;
 /**
- * From so many datagrams a millisecond on the thread rests a moment, in microseconds, after each round
- * of few: waking for every single one would cost more than moving it.
+ * From this many datagrams a millisecond on, the thread rests for some microseconds after each round of
+ * few: waking for every single one would cost more than moving it.
  */
 const BUSY = 15;
 const REST = 200;
 const FEW = BATCH / 2;
-/** A signal interrupts a wait once; what fails so often in a row would do so for ever. */
+/** A signal interrupts a wait once; what fails this often in a row would fail forever. */
 const MAX_FAILURES = 1_000;
 const NOBODY: Uint8Array<ArrayBuffer> = new Uint8Array();
 

@@ -10,7 +10,6 @@ import { BATCH } from "./message_batch.ts";
 import type { UdpDrops, UdpLink } from "./port.ts";
 import { sockaddrLength, writeSockaddr } from "./sockaddr.ts";
 
-/** What a link needs of its engine. */
 export interface LinkSurroundings {
   readonly libc: c.Libc;
   readonly epoll: number;
@@ -20,7 +19,6 @@ export interface LinkSurroundings {
   readonly drops: UdpDrops;
 }
 
-/** All open links of an engine. */
 export class LibcLinks {
   /** Next slot of the batch for the same link, by slot. */
   readonly nextSlot = new Int32Array(BATCH);

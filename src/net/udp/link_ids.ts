@@ -2,7 +2,6 @@
 
 import { ProxyError } from "../../core/errors.ts";
 
-/** Gives ids and takes them back. */
 export class LinkIds {
   readonly #capacity: number;
   readonly #free: number[] = [];

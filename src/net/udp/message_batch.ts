@@ -71,7 +71,7 @@ export class ReceivedBatch {
     return (this.#words[slot * HEADER_WORDS + c.MSG_FLAGS / 4]! & c.MSG_TRUNC) !== 0;
   }
 
-  /** Datagrams that the socket has lost so far, where that stands beside this one; else -1. */
+  /** Datagrams that the socket has lost so far, if reported with this one; otherwise -1. */
   overflow(slot: number): number {
     const at = slot * HEADER_WORDS + c.MSG_CONTROLLEN / 4;
     if (this.#words[at]! < c.CMSG_DATA + 4) return -1;

@@ -1,6 +1,6 @@
-// What a relay of datagrams and a UDP engine are to each other: one front socket towards all
-// clients, one connected socket ("link") per session towards its origin. The engine moves batches
-// and knows no protocol; the relay decides on each datagram and owns no socket.
+// The interface between a relay of datagrams and a UDP engine: one front socket for all clients,
+// one connected socket ("link") to the origin for each session. The engine moves batches and knows
+// no protocol; the relay decides on each datagram and owns no socket.
 
 import type { Clock } from "../../core/clock.ts";
 import type { Address } from "../../core/origin.ts";
@@ -38,7 +38,7 @@ export interface UdpLink {
   close(): void;
 }
 
-/** Decides what becomes of datagrams. No method may wait; what one throws ends the engine. */
+/** Decides what happens to datagrams. No method may wait; an exception ends the engine. */
 export interface UdpRelay {
   /**
    * A datagram from a client.
@@ -70,7 +70,6 @@ export interface UdpDrops {
   failed: number;
 }
 
-/** How an engine is opened. */
 export interface UdpEngineOptions {
   /** Of the engine's thread. */
   readonly clock: Clock;

@@ -21,7 +21,7 @@ export function toRawAddress({ host, port }: Address): Uint8Array<ArrayBuffer> {
   return raw;
 }
 
-/** The address in words people read, IPv4 as such. */
+/** The address as readable text, IPv4 as such. */
 export function fromRawAddress(raw: Uint8Array): Address {
   const host = formatIp(unmapIp([...raw.subarray(0, 16)]));
   return { host, port: (raw[16]! << 8) | raw[17]! };

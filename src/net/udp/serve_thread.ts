@@ -1,5 +1,6 @@
-// The inside of a UDP relay's Worker: opens the engine, runs the relay on it, takes commands from the
-// main thread and sends it reports and figures. A relay's worker module calls `serveUdpThread` once.
+// The inside of a UDP relay's Worker: opens the engine, runs the relay on it, takes commands from
+// the main thread and sends it reports and figures. A relay's worker module calls `serveUdpThread`
+// once.
 
 import type { Clock } from "../../core/clock.ts";
 import { toProxyError } from "../../core/errors.ts";
@@ -9,19 +10,19 @@ import type { UdpEngine, UdpRelay } from "./port.ts";
 import type { FromThread, ToThread } from "./thread_messages.ts";
 
 const FIGURES_INTERVAL = 1_000;
-/** Turns of the event loop in which the next of the messages that were sent must have come. */
+/** Turns of the event loop within which the next message already sent must arrive. */
 const PATIENCE = 20;
 
 /** A relay that takes commands. */
 export interface ThreadRelay<Command> extends UdpRelay {
   command(command: Command): void;
-  /** The last call, before the sockets are freed: what is still to be said to the peers. */
+  /** The last call, before the sockets are freed: for what the peers must still be told. */
   end(): void;
 }
 
 /** What a relay is made of; `report` sends something to the main thread. */
 export interface ThreadRelayParts<Init, Report> {
-  /** Changes when the main thread says so, so that it is looked at for every use. */
+  /** Changes when the main thread says so: read it at every use. */
   readonly init: Init;
   readonly engine: UdpEngine;
   report(report: Report): void;
@@ -70,7 +71,7 @@ export function serveScope<Init extends object, Command, Report>(
   };
 }
 
-/** Tells the main thread why this one ends, and ends it. */
+/** Tells the main thread why this thread ends, and ends it. */
 function fail<Init, Command, Report>(
   scope: WorkerScope<Init, Command, Report>,
   error: unknown,

@@ -1,5 +1,5 @@
-// Socket addresses as the C library wants them: `sockaddr_in` (ip(7)) or `sockaddr_in6` (ipv6(7))
-// from and to raw client addresses. Knows no call.
+// Socket addresses as the C library wants them: `sockaddr_in` (ip(7)) or `sockaddr_in6` (ipv6(7)),
+// from and to raw client addresses. Knows no calls.
 
 import { AF_INET, AF_INET6 } from "./libc.ts";
 

@@ -1,5 +1,5 @@
-// The outside of a UDP relay's Worker: starts it, sends it commands and wakes it, hands its reports
-// on, ends it in order. Knows nothing of what the relay does.
+// The outside of a UDP relay's Worker: starts it, sends it commands and wakes it, passes on its
+// reports, ends it cleanly. Knows nothing of what the relay does.
 
 import { type Clock, within } from "../../core/clock.ts";
 import { ProxyError } from "../../core/errors.ts";

@@ -1,4 +1,4 @@
-// What the two threads of a UDP relay say to each other.
+// The messages between the two threads of a UDP relay.
 
 import type { ErrorCode } from "../../core/errors.ts";
 import type { Address } from "../../core/origin.ts";

@@ -1,5 +1,5 @@
-// An eventfd(2) with which one thread wakes another that is blocked in epoll_wait. The thread that
-// wakes owns it: the other one might otherwise close it while the number is about to be used.
+// An eventfd(2) with which one thread wakes another that is blocked in epoll_wait. It is owned by
+// the thread that wakes: the other might close it while the number is about to be used.
 
 import { ProxyError } from "../../core/errors.ts";
 import { EFD_CLOEXEC, EFD_NONBLOCK, type LibcLibrary } from "./libc.ts";

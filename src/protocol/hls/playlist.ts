@@ -48,6 +48,19 @@ const ATTRIBUTE = /[ \t]*([A-Za-z0-9-]+)=(?:"([^"]*)"[ \t]*|[^",]*)(?:,|$)/y;
 /**
  * The playlist with its links rewritten; see `rewriteLink` for which and how.
  *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const playlist = "#EXTM3U\n#EXTINF:2,\nshow-7.ts\n#EXTINF:2,\nhttps://cdn.example/8.ts\n";
+ * const target = { spbhid: "x", clientHost: "proxy.example", originAddresses: [] };
+ * const rewritten = rewritePlaylist(new TextEncoder().encode(playlist), target);
+ * assert.equal(
+ *   new TextDecoder().decode(rewritten),
+ *   "#EXTM3U\n#EXTINF:2,\nshow-7.ts?spbhid=x\n#EXTINF:2,\nhttps://cdn.example/8.ts\n",
+ * );
+ * ```
+ *
  * @throws ProtocolError when it is no playlist or exceeds the bounds: pass it on as it is then
  */
 export function rewritePlaylist(

@@ -16,14 +16,12 @@ import { decodeBase64Url, encodeBase64Url } from "../../core/base64url.ts";
 import { takeParameter } from "../http/query.ts";
 import { murmur3 } from "../../core/murmur3.ts";
 
-/** What a value says. */
 export interface Spbhid {
   readonly key: StreamKey;
   /** What `originTagOf` gives for the id of the origin. */
   readonly originTag: string;
 }
 
-/** The name of the query parameter. */
 export const SPBHID = "spbhid";
 
 const VERSION = 1;
@@ -102,7 +100,7 @@ function checksum(bytes: Uint8Array): number {
 function parseKey(bytes: Uint8Array): StreamKey | undefined {
   try {
     const [vhost = "", ...names] = DECODER.decode(bytes).split("/");
-    // With an extension behind it a name of dots would pass.
+    // With an extension after it, a name of dots would pass.
     if (names.some((name) => name === "." || name === "..")) return undefined;
     // The extension is there to be stripped: a name that ends like one keeps its own.
     const path = `/${names.map(percentEncode).join("/")}.ts`;

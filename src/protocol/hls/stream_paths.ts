@@ -1,5 +1,5 @@
 // Which stream a path is about, as far as templates and names tell, and whether a path is one of a
-// stream's own. What SRS serves beside media on the same port is nobody's stream. Pure.
+// stream's own. What SRS serves besides media on the same port belongs to no stream. Pure.
 
 import { ProxyError } from "../../core/errors.ts";
 import { type StreamKey, streamKeyFromHttp } from "../../core/stream_key.ts";
@@ -65,7 +65,7 @@ export function streamsByTemplate(
 
 /**
  * The streams that a path may be about by what names mean to most: the folder that it is in, and the
- * name without a number behind it.
+ * name without a number after it.
  */
 export function streamsByName(where: MediaPath): StreamKey[] {
   const names = namesOf(where.path) ?? [];

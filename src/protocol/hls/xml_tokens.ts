@@ -108,5 +108,5 @@ function localName(name: string): string {
 }
 
 function malformed(at: number): ProtocolError {
-  return new ProtocolError(`Cannot read an XML document: current value is malformed at ${at}`);
+  return new ProtocolError(`Cannot read an XML document: malformed at ${at}`);
 }

@@ -1,6 +1,6 @@
-// Heads of HTTP/1.1 messages: finding, taking apart, writing. Strict on purpose: whatever two
-// parsers could read in two ways is refused, since the other parser is an origin. Follows RFC 9112
-// sections 2–6 and RFC 9110 section 5.
+// Heads of HTTP/1.1 messages: finding, parsing, writing. Deliberately strict: whatever two parsers
+// could read differently is refused, since the other parser is an origin. Follows RFC 9112 sections
+// 2–6 and RFC 9110 section 5.
 
 import { ProtocolError } from "../../core/errors.ts";
 import { trimOf } from "../../core/margins.ts";
@@ -53,7 +53,6 @@ export type HttpVersion = "1.0" | "1.1";
 /** How the lines of a head end; all in one way. */
 export type LineEnd = "crlf" | "lf";
 
-/** A head taken apart. */
 export interface Head {
   /** The first line without its line break. */
   readonly start: string;
@@ -67,7 +66,7 @@ const LF = 10;
 const WHITE = " \t";
 
 /**
- * Where the head at the begin of `bytes` ends: behind its empty line; -1 when it is not all there.
+ * Where the head at the beginning of `bytes` ends: after its empty line; -1 when it is not complete.
  *
  * @throws ProtocolError when it is longer than MAX_HEAD, has more than 100 fields, or a line that
  * ends without CR
@@ -78,7 +77,7 @@ export function findHeadEnd(bytes: Uint8Array): number {
   for (let at = head.indexOf(LF); at >= 0; at = head.indexOf(LF, at + 1)) {
     if (head[at - 1] !== CR) throw new ProtocolError("Cannot read a line that ends without CR");
     if (head[at - 2] === LF) return at + 1;
-    // Refused here, not later: a head that comes byte by byte is searched again for each of them.
+    // Refused here, not later: a head that arrives byte by byte is searched again for each byte.
     if (++lines > 1 + MAX_FIELDS) throw tooManyFields();
   }
   if (bytes.length >= MAX_HEAD) throw tooLong();
@@ -112,6 +111,17 @@ function tooManyFields(): ProtocolError {
 
 /**
  * Takes a head apart.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const bytes = encodeHead("GET /live/show.flv HTTP/1.1", [{ name: "Host", value: "a.example" }]);
+ * assert.equal(findHeadEnd(bytes), bytes.length);
+ * const { start, fields } = parseHead(bytes);
+ * assert.equal(start, "GET /live/show.flv HTTP/1.1");
+ * assert.equal(fields.get("host"), "a.example");
+ * ```
  *
  * @param bytes the whole head, its empty line included
  * @throws ProtocolError on folded lines, white space around a name, control characters, bare CR or

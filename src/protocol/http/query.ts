@@ -1,4 +1,4 @@
-// Parameters of a query, as text: what is not asked for stays as it was written.
+// Parameters of a query, as text: everything else stays as it was written.
 
 /**
  * A query without a parameter, everything else as it was, and the parameter's first value as it was

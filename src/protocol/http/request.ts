@@ -1,5 +1,5 @@
-// Requests: the first line, and all that makes one acceptable. RFC 9112 sections 3 and 6,
-// RFC 9110 section 7.2.
+// Requests: the first line, and what makes a request acceptable. RFC 9112 sections 3 and 6, RFC
+// 9110 section 7.2.
 
 import { ProtocolError } from "../../core/errors.ts";
 import { announcedLength, type Fields, type Head, type HttpVersion, wantsToStay } from "./head.ts";
@@ -16,7 +16,7 @@ export interface HttpRequest {
   readonly fields: Fields;
   readonly version: HttpVersion;
   readonly bodyLength: number | "chunked";
-  /** Whether the client wants the connection to go on. */
+  /** Whether the client wants to keep the connection. */
   readonly keepAlive: boolean;
 }
 
@@ -67,7 +67,7 @@ function splitTarget(method: string, target: string): Target {
 /**
  * The host that a request is for; empty when it does not say, which RFC 9112 section 3.2 would have
  * refused over HTTP/1.1 and SRS takes. A target and a Host that disagree are refused, although RFC 9112
- * section 3.2.2 lets the target win: who stands before us may have gone by the other one.
+ * section 3.2.2 lets the target win: a proxy in front of us may have used the other one.
  */
 function chooseHost(
   { scheme, authority }: Target,

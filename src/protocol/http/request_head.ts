@@ -1,6 +1,6 @@
-// Where the head of a request begins and ends, with what clients do that no two readers take for two
-// things: empty lines before it, and lines that all end in LF alone. What mixes line ends is refused.
-// RFC 9112 section 2.2.
+// Where the head of a request begins and ends, allowing for what clients do and all readers
+// understand alike: empty lines before it, and lines that all end in a bare LF. Mixed line ends are
+// refused. RFC 9112 section 2.2.
 
 import { ProtocolError } from "../../core/errors.ts";
 import { findHeadEnd, findLfHeadEnd, type LineEnd } from "./head.ts";
@@ -19,7 +19,7 @@ export interface RequestHead {
 }
 
 /**
- * Finds the head at the begin of `bytes`; undefined when it is not all there.
+ * Finds the head at the beginning of `bytes`; undefined when it is not complete.
  *
  * @throws ProtocolError when it is too long, has too many fields, or lines that end in two ways
  */

@@ -26,7 +26,7 @@ export function understandResponse({ start, fields }: Head, method: string): Htt
   const status = Number(digits);
   if (status === 101) throw new ProtocolError("Cannot switch to another protocol");
   const version = minor === "1" ? "1.1" : "1.0";
-  // Read even where no body comes: whoever passes the fields on relies on their making sense.
+  // Read even if there is no body: whoever passes the fields on relies on them to be valid.
   const announced = announcedLength(fields, version) ?? "until_close";
   const isBodiless = method === "HEAD" || status < 200 || status === 204 || status === 304;
   const bodyLength = isBodiless ? 0 : announced;

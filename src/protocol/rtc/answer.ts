@@ -1,6 +1,7 @@
-// Makes an origin's answer lead its client to the proxy: candidates, and the default destination in
-// the m= and c= lines, get the proxy's port and the addresses that are advertised. Every other line
-// stays as it was. RFC 8839 sections 4.2 and 5.1, RFC 8445 section 5.1.2 for priorities.
+// Rewrites an origin's answer so that the client sends its media to the proxy: candidates, and the
+// default destination in the m= and c= lines, get the proxy's port and the advertised addresses.
+// Every other line stays as it was. RFC 8839 sections 4.2 and 5.1, RFC 8445 section 5.1.2 for
+// priorities.
 
 import type { MediaTarget } from "../../core/media_target.ts";
 import type { Address } from "../../core/origin.ts";

@@ -1,8 +1,7 @@
-// Candidates of ICE as they stand in session descriptions: `a=candidate:…`, RFC 8839 section 5.1.
+// ICE candidates as they appear in session descriptions: `a=candidate:…`, RFC 8839 section 5.1.
 
 import type { SdpLine } from "./sdp.ts";
 
-/** One candidate. */
 export interface Candidate {
   readonly foundation: string;
   /** 1 for RTP, 2 for RTCP. */
@@ -13,7 +12,7 @@ export interface Candidate {
   /** An IP address without brackets, or a name. */
   readonly host: string;
   readonly port: number;
-  /** Everything behind: `typ host` and what follows it. */
+  /** Everything after that: `typ host` and what follows it. */
   readonly rest: string;
 }
 

@@ -1,5 +1,5 @@
-// What a datagram of a WebRTC session is, by its first bytes: RFC 7983; RFC 6347 section 4.1 and RFC 9147
-// section 4 for the epoch of a DTLS record. Nothing is taken apart here, nor believed.
+// What a datagram of a WebRTC session is, by its first bytes: RFC 7983; RFC 6347 section 4.1 and
+// RFC 9147 section 4 for the epoch of a DTLS record. Nothing is parsed or trusted here.
 
 /**
  * `media` is what nobody sends before the handshake has given him keys, `sealed` a record of DTLS 1.3 that

@@ -1,5 +1,5 @@
-// The ICE credentials of descriptions and what the two sides of a session agree on by them. RFC 8839
-// section 5.4, RFC 8845/9143 for bundled sections, RFC 8445 section 7.2.2 for the user name.
+// The ICE credentials of descriptions and what the two sides of a session agree on with them. RFC
+// 8839 section 5.4, RFC 8845/9143 for bundled sections, RFC 8445 section 7.2.2 for the user name.
 
 import { ProtocolError } from "../../core/errors.ts";
 import { attributeOf, portOf, type Sdp, type SdpLine } from "./sdp.ts";
@@ -60,7 +60,7 @@ function transportSection({ session, media }: Sdp): number {
     ? -1
     : media.findIndex((lines) => attributeOf(lines, "mid") === first);
   const index = bundled >= 0 ? bundled : media.findIndex((lines) => portOf(lines) !== 0);
-  if (index < 0) throw new ProtocolError("Cannot find a section that has been accepted");
+  if (index < 0) throw new ProtocolError("Cannot find an accepted section");
   return index;
 }
 

@@ -16,7 +16,7 @@ export function parseJsonObject(text: string): Readonly<Record<string, unknown>>
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return value as Record<string, unknown>;
   }
-  throw new ProtocolError("Cannot read the body: it is no JSON object");
+  throw new ProtocolError("Cannot read the body: it is not a JSON object");
 }
 
 function tryParse(text: string): unknown {

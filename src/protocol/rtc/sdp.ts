@@ -1,5 +1,5 @@
-// Session descriptions as lines: taken apart at their m= lines and put together again without losing
-// a byte. Knows the shape of a line and of the attributes that ICE needs; what they mean is read
+// Session descriptions as lines: split at their m= lines and put together again without losing a
+// byte. Knows the form of a line and of the attributes that ICE needs; their meaning is read
 // elsewhere. Follows RFC 8866, and RFC 8840 for fragments.
 
 import { ProtocolError } from "../../core/errors.ts";
@@ -15,9 +15,8 @@ export interface SdpLine {
   readonly end: string;
 }
 
-/** A description taken apart. */
 export interface Sdp {
-  /** What stands before the first m= line. */
+  /** The lines before the first m= line. */
   readonly session: readonly SdpLine[];
   /** What belongs to each m= line, beginning with it. */
   readonly media: readonly (readonly SdpLine[])[];
@@ -29,6 +28,16 @@ const CONTROL = /[^\t\n\r\x20-\x7e\x80-\u{10ffff}]|\r(?!\n)/u;
 
 /**
  * Takes a whole description apart, be it an offer or an answer.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const text = "v=0\r\ns=-\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=ice-ufrag:evtj\r\n";
+ * const sdp = parseSdp(text);
+ * assert.equal(attributeOf(sdp.media[0]!, "ice-ufrag"), "evtj");
+ * assert.equal(encodeSdp(sdp), text);
+ * ```
  *
  * @throws ProtocolError when it is none, or exceeds SDP_BOUNDS
  */
@@ -43,7 +52,7 @@ export function parseSdp(text: string): Sdp {
 
 /**
  * Takes a fragment apart as trickled candidates come in (`application/trickle-ice-sdpfrag`): its
- * m= lines only say which section the lines behind them belong to.
+ * m= lines only say which section the lines after them belong to.
  *
  * @throws ProtocolError when a line is none, or it exceeds SDP_BOUNDS
  */

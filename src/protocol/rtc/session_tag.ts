@@ -11,7 +11,6 @@ import { decodeBase64Url, encodeBase64Url } from "../../core/base64url.ts";
 import { bytesOfText, textOfBytes } from "../../core/binary_text.ts";
 import { decodeSpbhid, encodeSpbhid } from "../hls/spbhid.ts";
 
-/** What a value says. */
 export interface SessionTag {
   readonly key: StreamKey;
   /** What `originTagOf` gives for the id of the origin. */
@@ -23,7 +22,6 @@ export interface SessionTag {
   readonly proof: string;
 }
 
-/** The name of the query parameter. */
 export const SPBSID = "spbsid";
 
 const INTENTS = { publish: "p", play: "s" } as const;

@@ -1,5 +1,5 @@
 // STUN Binding requests as ICE sends them (RFC 8489 sections 5 and 14; RFC 8445 section 7.2.2): who
-// asks, and whether the password was known. Everything else of STUN passes through unread.
+// asks, and whether the sender knew the password. All other STUN passes through unread.
 
 import { ByteReader } from "../../core/byte_reader.ts";
 import { ProtocolError } from "../../core/errors.ts";
@@ -58,11 +58,30 @@ export function parseBindingRequest(message: Uint8Array): BindingRequest {
     else reader.skip(length);
     reader.skip(-length & 3);
   }
-  throw new ProtocolError("Cannot read a STUN message: it is not signed as ICE wants it");
+  throw new ProtocolError("Cannot read a STUN message: it is not signed as ICE requires");
 }
 
 /**
  * Whether whoever signed a request knows the password (RFC 8489 section 14.5).
+ *
+ * @example The sample request of RFC 5769, section 2.1
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { createHmac } from "node:crypto";
+ *
+ * const message = Uint8Array.fromHex(
+ *   "000100582112a442b7e7a701bc34d686fa87dfae802200105354554e207465737420636c69656e74" +
+ *     "002400046e0001ff80290008932ff9b151263b36000600096576746a3a683676592020200008" +
+ *     "00149aeaa70cbfd8cb56781ef2b5b2d3f249c1b571a280280004e57a3bcf",
+ * );
+ * const hmac: HmacSha1 = (key, head, rest) =>
+ *   createHmac("sha1", key).update(head).update(rest).digest();
+ *
+ * assert.ok(isBindingRequest(message, message.length));
+ * const request = parseBindingRequest(message);
+ * assert.equal(request.user, "evtj:h6vY");
+ * assert.ok(verifyIntegrity(message, request, "VOkJxbRl1RmTxUk/WvJxBt", hmac));
+ * ```
  *
  * @param password ice-pwd of the side that is asked
  */
@@ -73,7 +92,7 @@ export function verifyIntegrity(
   hmac: HmacSha1,
 ): boolean {
   const head = message.slice(0, 4);
-  // What is signed claims to end with MESSAGE-INTEGRITY, whatever stands behind it.
+  // What is signed claims to end with MESSAGE-INTEGRITY, whatever follows it.
   const length = integrityAt + 4 + SHA1_LENGTH - HEADER;
   head[2] = length >> 8;
   head[3] = length;
@@ -86,9 +105,11 @@ export function verifyIntegrity(
 }
 
 function readUser(reader: ByteReader, length: number): string {
-  if (length > MAX_USERNAME) throw new ProtocolError("Cannot read a STUN message: long user name");
+  if (length > MAX_USERNAME) {
+    throw new ProtocolError("Cannot read a STUN message: user name too long");
+  }
   const user = reader.text(length);
   // RFC 8839 section 5.4: the letters of ufrags; SRS and others keep to them.
   if (/^[\x21-\x39\x3b-\x7e]+:[\x21-\x7e]+$/.test(user)) return user;
-  throw new ProtocolError("Cannot read a STUN message: its user name is not one of ICE");
+  throw new ProtocolError("Cannot read a STUN message: its user name is not an ICE one");
 }

@@ -1,6 +1,6 @@
 // AMF0 values to and from bytes, as far as RTMP commands need them. Depth, count and length are
-// bounded; what is not understood is a ProtocolError. Taken as the world writes it, and SRS reads it:
-// keys may be empty, and an object may end with its message. "Action Message Format -- AMF 0".
+// bounded; unsupported types are a ProtocolError. As lenient as the field and SRS: keys may be
+// empty, and an object may end with its message. "Action Message Format -- AMF 0".
 
 import type { ByteReader } from "../../core/byte_reader.ts";
 import type { ByteWriter } from "../../core/byte_writer.ts";
@@ -59,7 +59,17 @@ export function readAmf0(reader: ByteReader): Amf0Value {
 }
 
 /**
- * Reads values as long as there are some: whatever else stands behind them is left alone.
+ * Reads values as long as there are some: whatever else follows is ignored.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { ByteReader } from "../../core/byte_reader.ts";
+ * import { ByteWriter } from "../../core/byte_writer.ts";
+ *
+ * const bytes = writeAmf0(new ByteWriter(), "publish", 5, null, "show").finish();
+ * assert.deepEqual(readAmf0Values(new ByteReader(bytes)), ["publish", 5, null, "show"]);
+ * ```
  *
  * @throws ProtocolError when they nest deeper than 16, which some origins would not survive
  */
@@ -116,7 +126,7 @@ function readValue(
       reader.skip(reader.u16());
       return readProperties(reader, depth, budget);
     default:
-      throw new ProtocolError(`Cannot read AMF0: current value is marker ${marker}`);
+      throw new ProtocolError(`Cannot read AMF0: unsupported marker ${marker}`);
   }
 }
 

@@ -1,6 +1,6 @@
 // Carries one direction of an RTMP connection from a sender to a receiver that has not seen all of
-// the sender's bytes. Nearly every byte passes untouched; a chunk header is written anew only if it
-// leans on state the receiver lacks or names another stream id, and commands are taken out to be
+// the sender's bytes. Nearly every byte passes untouched; a chunk header is rewritten only if it
+// depends on state the receiver lacks or names another stream id, and commands are taken out to be
 // looked at. Knows no socket. docs/architecture.md, "The RTMP data path", says why this is enough.
 
 import { ByteWriter } from "../../core/byte_writer.ts";
@@ -101,7 +101,7 @@ export class ChunkRelay implements ChunkVisitor {
   }
 
   /**
-   * Takes bytes of the sender from `start`. Stops behind a publish or play of the client.
+   * Takes bytes of the sender from `start`. Stops after a publish or play of the client.
    *
    * @returns the index of the first byte that was not taken
    * @throws ProtocolError when the sender breaks the chunk stream or a command is too long

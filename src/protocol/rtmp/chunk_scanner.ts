@@ -1,6 +1,6 @@
-// Walks an RTMP chunk stream and says where headers, payloads and messages begin and end. It
-// holds the header state of every chunk stream and nothing of any payload; how much of that a peer
-// can make it hold is bounded. Follows "Adobe RTMP Specification 1.0", sections 5.3 and 5.4.
+// Follows an RTMP chunk stream and says where headers, payloads and messages begin and end. It
+// holds the header state of every chunk stream and none of the payload; how much state a peer can
+// make it hold is bounded. Follows "Adobe RTMP Specification 1.0", sections 5.3 and 5.4.
 
 import { ProtocolError } from "../../core/errors.ts";
 import { Allowance, type Memory } from "../../core/memory.ts";
@@ -52,7 +52,7 @@ export interface ChunkVisitor {
    * A chunk header is complete.
    * @param format 0–3 as it was on the wire
    * @param first whether the chunk begins a message
-   * @param end index in `data` behind the header's last byte; `scanner.header` holds all of it
+   * @param end index in `data` after the header's last byte; `scanner.header` holds all of it
    */
   onHeader(stream: ChunkStream, format: number, first: boolean, end: number): void;
   /** Payload bytes `data[start..end)` of the current chunk. */
@@ -65,7 +65,7 @@ export interface ChunkVisitor {
 export class ChunkScanner {
   /**
    * Bytes of the header being read; valid up to `headerLength`. Payload bytes that had to be read
-   * to tell where the header ends stand behind it and are passed to `onPayload` from here.
+   * to find the end of the header follow it and are passed to `onPayload` from here.
    */
   readonly header = new Uint8Array(MAX_HEADER);
   headerLength = 0;
@@ -109,9 +109,9 @@ export class ChunkScanner {
   /**
    * Scans `data` from `start`, calling the visitor as it goes.
    *
-   * @returns the index behind the last byte scanned: `data.length` unless the visitor stopped it
+   * @returns the index after the last byte scanned: `data.length` unless the visitor stopped it
    * @throws ProtocolError on chunk size 0 or ≥ 2³¹, too many chunk streams, a header that breaks
-   * into an unfinished message or leans on one that never was; what the memory throws
+   * into an unfinished message or depends on one that never was; what the memory throws
    */
   push(data: Uint8Array, start: number, visitor: ChunkVisitor): number {
     let at = start;
@@ -164,7 +164,7 @@ export class ChunkScanner {
   }
 
   /**
-   * How many bytes behind a type 3 header to read. Some senders leave the extended timestamp out
+   * How many bytes after a type 3 header to read. Some senders leave the extended timestamp out
    * of it, against section 5.3.1.3: four bytes that do not repeat it are payload then. A chunk of
    * less payload must not be read past its end, so its few bytes and the sender's habit tell.
    */

@@ -1,7 +1,7 @@
-// The proxy's side of the talk with a client from connect up to publish or play. It answers what
-// has to be answered before the origin is known and keeps what the origin has to hear. Knows no
-// origin and no socket. "Adobe RTMP Specification 1.0", section 7.2; FMLE's releaseStream and
-// FCPublish as SRS takes them.
+// The proxy's side of the conversation with a client from connect up to publish or play. It answers
+// what has to be answered before the origin is known and keeps what the origin has to be told.
+// Knows no origin and no socket. "Adobe RTMP Specification 1.0", section 7.2; FMLE's releaseStream
+// and FCPublish as SRS takes them.
 
 import { ByteReader } from "../../core/byte_reader.ts";
 import { ProtocolError } from "../../core/errors.ts";
@@ -52,7 +52,6 @@ export interface Said {
   readonly answered: boolean;
 }
 
-/** Sans-IO state of one client's conversation. */
 export class ClientConversation {
   readonly scanner: ChunkScanner;
   readonly assembler: MessageAssembler;
@@ -69,7 +68,7 @@ export class ClientConversation {
    */
   constructor(
     writer: MessageWriter,
-    memory: Memory = new Allowance(MAX_CONVERSATION, "Cannot keep more of what is said"),
+    memory: Memory = new Allowance(MAX_CONVERSATION, "Cannot keep more of what the client said"),
   ) {
     this.#writer = writer;
     this.#memory = memory;
@@ -77,7 +76,7 @@ export class ClientConversation {
     this.assembler = new MessageAssembler((message, stream) => this.#take(message, stream), memory);
   }
 
-  /** All the client said that concerns an origin, in order, the wish itself not among it. */
+  /** All the client said that concerns an origin, in order, except the wish itself. */
   get said(): readonly Said[] {
     return this.#said;
   }
@@ -95,7 +94,7 @@ export class ClientConversation {
     return this.#connect;
   }
 
-  /** An origin has taken the client: of all that was said nothing but connect is kept any more. */
+  /** An origin has taken the client: from now on, of all that was said only connect is kept. */
   settle(): void {
     const connect = this.#said.filter(({ command }) => command?.name === "connect");
     this.#said.splice(0, this.#said.length, ...connect);
@@ -114,7 +113,7 @@ export class ClientConversation {
   }
 
   /**
-   * Takes bytes of the client from `start` and stops behind its wish.
+   * Takes bytes of the client from `start` and stops after its wish.
    *
    * @returns the index of the first byte that was not taken
    * @throws ProtocolError on anything that is not RTMP, or too much of it
@@ -218,7 +217,9 @@ export class ClientConversation {
 
   #keep(said: Said): void {
     if (this.#said.length >= MAX_MESSAGES) {
-      throw new ProtocolError(`Cannot say more than ${MAX_MESSAGES} things before publish or play`);
+      throw new ProtocolError(
+        `Cannot accept more than ${MAX_MESSAGES} messages before publish or play`,
+      );
     }
     this.#memory.take(said.message.body.length + MESSAGE_COST);
     const { command } = said;

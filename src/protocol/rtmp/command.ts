@@ -7,11 +7,10 @@ import { ProtocolError } from "../../core/errors.ts";
 import { type Amf0Object, type Amf0Value, readAmf0Values, writeAmf0 } from "./amf0.ts";
 import { MessageType, type RtmpMessage } from "./message.ts";
 
-/** A command message taken apart. */
 export interface Command {
   readonly name: string;
   readonly transaction: number;
-  /** Everything behind the transaction id; the first one is the command object. */
+  /** Everything after the transaction id; the first value is the command object. */
   readonly values: readonly Amf0Value[];
 }
 
@@ -38,7 +37,7 @@ export function saysNothing({ body }: RtmpMessage): boolean {
 }
 
 /**
- * Takes a command message apart, as far as it can be read; what stands behind it counts for nothing.
+ * Parses a command message as far as it can be read; what follows is ignored.
  *
  * @throws ProtocolError when it does not begin with a name and a transaction id
  */

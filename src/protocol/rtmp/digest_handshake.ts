@@ -1,6 +1,7 @@
 // The digests of the "complex" handshake, which Flash and the hardware of its time want from a
 // server before they play. Whoever signs C1 gets a signed S1 and S2; keys for encryption are left
-// random, as nothing here is encrypted. Not in Adobe's specification; as SRS and librtmp have it.
+// random, as nothing here is encrypted. Not in Adobe's specification; implemented as in SRS and
+// librtmp.
 
 /** HMAC-SHA256 of all the data, one after the other. */
 export type Hmac = (key: Uint8Array, ...data: readonly Uint8Array[]) => Uint8Array;
@@ -43,7 +44,7 @@ export function findDigest(
 /**
  * Makes an S1 of a block of random bytes.
  *
- * @param version the four bytes behind the time; ffmpeg looks at digests of 3 and later alone
+ * @param version the four bytes after the time; ffmpeg looks at digests only from version 3 on
  */
 export function signServerBlock(
   s1: Uint8Array,

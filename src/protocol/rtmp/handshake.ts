@@ -1,5 +1,5 @@
-// The RTMP handshake of both sides: the simple one, "Adobe RTMP Specification 1.0", 5.2, and to
-// clients that sign their block an answer that is signed too.
+// The RTMP handshake of both sides: the simple one, "Adobe RTMP Specification 1.0", 5.2, and a
+// signed answer to clients that sign their block.
 
 import { ProtocolError } from "../../core/errors.ts";
 import { findDigest, type Hmac, signServerBlock, signServerEcho } from "./digest_handshake.ts";
@@ -21,7 +21,6 @@ export function encodeGreeting(random: (block: Uint8Array<ArrayBuffer>) => void)
   return greeting;
 }
 
-/** What the answer to a client is made of. */
 export interface AnswerParts {
   /** S0 and S1 for clients that sign nothing. */
   readonly greeting: Uint8Array;
@@ -64,6 +63,6 @@ export function encodeEcho(greeting: Uint8Array): Uint8Array {
 /** @throws ProtocolError when the first byte of a greeting asks for anything but plain RTMP */
 export function checkVersion(version: number): void {
   if (version !== VERSION) {
-    throw new ProtocolError(`Cannot speak RTMP version ${version}: current value is ${VERSION}`);
+    throw new ProtocolError(`Cannot speak RTMP version ${version}, only ${VERSION}`);
   }
 }

@@ -1,5 +1,5 @@
-// RTMP messages as values, their type ids, and how one is cut into chunks. No state: what a chunk
-// header may leave out is never left out here. "Adobe RTMP Specification 1.0", sections 5.3–7.1.
+// RTMP messages as values, their type ids, and how a message is split into chunks. No state:
+// headers are always written in full. "Adobe RTMP Specification 1.0", sections 5.3–7.1.
 
 import { ByteWriter } from "../../core/byte_writer.ts";
 
@@ -34,7 +34,6 @@ export const CONTROL_CHUNK_STREAM = 2;
 /** Chunk stream on which commands are answered, as SRS does. */
 export const COMMAND_CHUNK_STREAM = 3;
 
-/** A whole message. */
 export interface RtmpMessage {
   /** Chunk stream it came on or shall go out on. */
   readonly chunkStream: number;

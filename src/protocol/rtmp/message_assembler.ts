@@ -1,5 +1,5 @@
-// Puts chunks together to whole messages while two peers still talk about what to do. What it keeps is
-// taken from a given memory as it comes. "Adobe RTMP Specification 1.0", section 5.3.
+// Assembles chunks into whole messages while two peers are still negotiating. What it keeps is
+// charged to a given memory as it arrives. "Adobe RTMP Specification 1.0", section 5.3.
 
 import { ProtocolError } from "../../core/errors.ts";
 import type { Memory } from "../../core/memory.ts";
@@ -15,7 +15,27 @@ export const MAX_CONVERSATION = 262144;
 /** Takes a whole message, which it owns; returns true to stop behind it. */
 export type OnMessage = (message: RtmpMessage, stream: ChunkStream) => boolean;
 
-/** Collects every message except media, which has no place in a conversation and is dropped. */
+/**
+ * Collects every message except media, which has no place in a conversation and is dropped.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { ByteWriter } from "../../core/byte_writer.ts";
+ * import { ChunkScanner, DEFAULT_CHUNK_SIZE } from "./chunk_scanner.ts";
+ * import { MessageType, type RtmpMessage, writeMessage } from "./message.ts";
+ *
+ * const body = new Uint8Array(300).fill(7);
+ * const sent = { chunkStream: 3, timestamp: 0, type: MessageType.commandAmf0, streamId: 0, body };
+ * const out = new ByteWriter();
+ * writeMessage(out, sent, DEFAULT_CHUNK_SIZE);
+ *
+ * const received: RtmpMessage[] = [];
+ * const assembler = new MessageAssembler((message) => received.push(message) < 0);
+ * new ChunkScanner().push(out.finish(), 0, assembler);
+ * assert.deepEqual(received, [sent]);
+ * ```
+ */
 export class MessageAssembler implements ChunkVisitor {
   /** Bodies of unfinished messages. */
   readonly bodies: MessageBodies;

@@ -1,5 +1,6 @@
-// The bodies of messages that are taken out of a chunk stream and have not come whole. Memory is taken as
-// their bytes come: a header may announce what it likes. "Adobe RTMP Specification 1.0", section 5.3.
+// The bodies of messages that are taken out of a chunk stream and are not yet complete. Memory is
+// taken as their bytes arrive, whatever a header announces. "Adobe RTMP Specification 1.0", section
+// 5.3.
 
 import { GrowingBytes } from "../../core/growing_bytes.ts";
 import { Allowance, type Memory } from "../../core/memory.ts";
@@ -47,7 +48,7 @@ export class MessageBodies {
     this.#bodies.get(id)?.append(payload);
   }
 
-  /** The whole body of a message. Its memory is given back: it belongs to whoever keeps it. */
+  /** The whole body of a message. Its memory is given back: from now on the caller counts it. */
   end({ id }: ChunkStream): Uint8Array<ArrayBuffer> {
     const body = this.#bodies.get(id);
     if (body === undefined) return NOTHING;

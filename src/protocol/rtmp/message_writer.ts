@@ -1,6 +1,7 @@
-// What the proxy says by itself to a peer: whole messages, each in one chunk. Simple peers take no
+// The proxy's own messages to a peer, each whole and in one chunk. Simple peers do not accept a
 // message of several chunks before they have been told a chunk size, so one that would not fit is
-// preceded by a chunk size that it does fit. "Adobe RTMP Specification 1.0", sections 5.3 and 5.4.
+// preceded by a chunk size into which it does. "Adobe RTMP Specification 1.0", sections 5.3 and
+// 5.4.
 
 import { ByteWriter } from "../../core/byte_writer.ts";
 import { DEFAULT_CHUNK_SIZE } from "./chunk_scanner.ts";
@@ -14,7 +15,7 @@ export class MessageWriter {
   #out = new ByteWriter();
   #chunkSize = DEFAULT_CHUNK_SIZE;
 
-  /** What the peer takes the chunk size to be behind all that has been said. */
+  /** The chunk size that the peer expects after everything said so far. */
   get chunkSize(): number {
     return this.#chunkSize;
   }
@@ -36,7 +37,7 @@ export class MessageWriter {
     writeControl(this.#out, type, value, this.#chunkSize);
   }
 
-  /** A message in one chunk, behind a larger chunk size if it needs one. */
+  /** A message in one chunk, preceded by a larger chunk size if it needs one. */
   say(message: RtmpMessage): void {
     const { length } = message.body;
     if (length > this.#chunkSize) this.setChunkSize(Math.max(length, OWN_CHUNK_SIZE));
@@ -51,7 +52,7 @@ export class MessageWriter {
     writeMessage(this.#out, message, this.#chunkSize);
   }
 
-  /** All that was said since the last call. */
+  /** Everything said since the last call. */
   take(): Uint8Array<ArrayBuffer> {
     const bytes = this.#out.finish();
     this.#out = new ByteWriter();

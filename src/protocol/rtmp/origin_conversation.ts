@@ -1,7 +1,7 @@
-// The proxy's side of the talk with an origin: it says all that the client said, and finds out
-// whether the origin takes the stream. The origin's answers to what the proxy has answered
-// already are swallowed, all else goes to the client. Knows no socket and no time.
-// "Adobe RTMP Specification 1.0", section 7.2.
+// The proxy's side of the conversation with an origin: it repeats everything the client said, and
+// finds out whether the origin takes the stream. The origin's answers to what the proxy has already
+// answered are swallowed, all else goes to the client. Knows no socket and no time. "Adobe RTMP
+// Specification 1.0", section 7.2.
 
 import { Allowance } from "../../core/memory.ts";
 import { ChunkScanner, type ChunkStream, type ChunkVisitor } from "./chunk_scanner.ts";
@@ -27,7 +27,7 @@ export type Decision =
   | { readonly kind: "accepted" }
   /** Refused in words that have already been passed on to the client. */
   | { readonly kind: "refused"; readonly code: string; readonly description: string }
-  /** Refused before the wish was heard: the client has not been told. */
+  /** Refused before publish or play: the client has not been told. */
   | { readonly kind: "rejected"; readonly code: string; readonly description: string };
 
 /** What the proxy has to say to the origin and on whose behalf. */
@@ -38,7 +38,6 @@ export interface OriginScript {
   readonly chunkSize: number;
 }
 
-/** Sans-IO state of one conversation with an origin. */
 export class OriginConversation {
   readonly scanner = new ChunkScanner();
   readonly assembler = new MessageAssembler((message, stream) => this.#take(message, stream));
@@ -81,7 +80,7 @@ export class OriginConversation {
   }
 
   /**
-   * Takes bytes of the origin from `start` and stops behind the decision. Acknowledges them at
+   * Takes bytes of the origin from `start` and stops after the decision. Acknowledges them at
    * once, whatever the window, up to the wish: an origin that gathers small writes waits for a sign
    * of life before it sends the next, and TCP alone gives one only after 40 ms. The wish is the last
    * such sign: SRS takes one message of a player in 350 ms, and its own must not queue behind ours.

@@ -1,6 +1,6 @@
-// Which message stream id of the origin stands for which of the client's. Both give their own, and
-// nearly always the same: then nothing is touched. "Adobe RTMP Specification 1.0", section 7.1.7
-// and 7.2.2 for the places where an id stands inside a body.
+// Which message stream id of the origin stands for which of the client's. Each side has its own,
+// and they are nearly always the same: then nothing is touched. "Adobe RTMP Specification 1.0",
+// section 7.1.7 and 7.2.2 for the places where an id appears inside a body.
 
 import { ByteReader } from "../../core/byte_reader.ts";
 import { readAmf0 } from "./amf0.ts";
@@ -12,7 +12,7 @@ export class StreamIds {
   readonly #originIds = new Map<number, number>();
   readonly #clientIds = new Map<number, number>();
 
-  /** Whether every id stands for itself. */
+  /** Whether every id is the same on both sides. */
   get isIdentity(): boolean {
     for (const [client, origin] of this.#originIds) if (client !== origin) return false;
     return true;

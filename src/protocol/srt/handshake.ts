@@ -1,6 +1,6 @@
 // SRT handshakes (draft-sharabayko-srt-01 sections 3.2.1 and 4.3): read as far as a proxy must, and
-// otherwise repeated byte for byte with a few fields changed, so that key material, latency, groups,
-// filters and whatever comes later reach the other side as they are.
+// otherwise repeated byte for byte with a few fields changed, so that key material, latency,
+// groups, filters and future extensions reach the other side unchanged.
 
 import { ByteReader } from "../../core/byte_reader.ts";
 import { ProtocolError } from "../../core/errors.ts";
@@ -81,6 +81,18 @@ export interface Handshake {
 /**
  * Reads a whole handshake packet.
  *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const induction = encodeInduction(42);
+ * assert.ok(isCallerInduction(parseHandshake(induction)));
+ *
+ * const answer = parseHandshake(answerInduction(induction, 4711));
+ * assert.ok(isInductionAnswer(answer));
+ * assert.equal(answer.cookie, 4711);
+ * ```
+ *
  * @throws ProtocolError when it is none, or an extension is broken or too long
  */
 export function parseHandshake(packet: Uint8Array): Handshake {
@@ -117,8 +129,8 @@ export function isCallerInduction(shake: Handshake): boolean {
 }
 
 /**
- * Whether listeners can answer a conclusion. Others they leave without a word, as if they were not
- * there, or come to harm by them.
+ * Whether listeners can answer a conclusion. They do not answer others, as if they were not
+ * there, or crash on them.
  *
  * @param length bytes of the packet
  */

@@ -1,5 +1,5 @@
-// The header of SRT packets (draft-sharabayko-srt-01 section 3): what is read and written of it on
-// the way through. Everything is big-endian. Payloads are nobody's business here.
+// The header of SRT packets (draft-sharabayko-srt-01 section 3): the fields that are read or
+// written on the way through. Everything is big-endian. Payloads are not looked at.
 
 /** Bytes of every packet's header. */
 export const HEADER = 16;

@@ -1,5 +1,5 @@
-// Collects the questions to Redis that arise at one moment and asks them together, in their order:
-// a burst of new streams costs a few calls instead of one for each. Knows no question.
+// Collects the calls to Redis that arise at one moment and sends them together, in their order: a
+// burst of new streams costs a few calls instead of one for each. Does not know what they ask.
 
 import type { RedisCalls } from "./calls.ts";
 
@@ -19,7 +19,7 @@ interface Waiting<Q, A> {
 /** So many in one step hold up others of Redis's clients for less than a millisecond. */
 const MOST_AT_ONCE = 64;
 
-/** The way of all questions of one kind to Redis. */
+/** Batches the calls of one kind. */
 export class Batcher<Q, A> {
   readonly #ask: AskTogether<Q, A>;
   #waiting: Waiting<Q, A>[] = [];

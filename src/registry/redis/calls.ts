@@ -1,5 +1,5 @@
-// What the store needs of a connection to Redis, whoever makes it: calls and their replies, and the
-// messages of one channel. Knows no socket.
+// What the store needs of a connection to Redis, whoever provides it: calls and their replies, and
+// the messages of one channel. Knows no socket.
 
 import type { Address } from "../../core/origin.ts";
 import type { Script } from "./scripts.ts";

@@ -16,7 +16,7 @@ export interface ConnectionOptions {
   /** Listened to from the beginning, when there is one. */
   readonly channel?: string;
   readonly onMessage?: (message: string) => void;
-  /** Milliseconds without a byte after which the connection is dead; 3,000 unless told. */
+  /** Milliseconds without a byte after which the connection is dead; 3,000 by default. */
   readonly silence?: number;
   /** Closes it, even before it is open. */
   readonly signal: AbortSignal;
@@ -26,7 +26,7 @@ type Client = ReturnType<typeof newClient>;
 
 const CONNECT_TIMEOUT = 1_000;
 const SILENCE = 3_000;
-/** So something comes over every connection that is alive. */
+/** So that something arrives over every live connection. */
 const PING_INTERVAL = 1_000;
 
 function newClient({ address, access, silence = SILENCE }: ConnectionOptions) {
@@ -66,7 +66,6 @@ function serverNameOf({ serverName }: RedisTls, { host }: Address): string | und
   return serverName ?? (normalizeIp(host) === undefined ? host : undefined);
 }
 
-/** A live connection over sockets. */
 export class RedisConnection implements RedisCalls {
   readonly closed: Promise<Error>;
   readonly #options: ConnectionOptions;
@@ -137,7 +136,7 @@ export class RedisConnection implements RedisCalls {
       if (this.#isClosed) destroy(client);
     });
     const connected = client.connect();
-    // What closes the connection meanwhile may leave this one without an answer for ever.
+    // What closes the connection meanwhile may leave this one without an answer forever.
     const closed = this.closed.then((why) => Promise.reject(why));
     closed.catch(() => {});
     connected.catch(() => {});

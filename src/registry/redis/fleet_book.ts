@@ -1,5 +1,5 @@
-// Where the other proxies of the fleet listen, as they say it in Redis from time to time. Decides
-// nothing; what follows from it is the business of whoever asks.
+// Where the other proxies of the fleet listen, as they announce it in Redis periodically. Decides
+// nothing; what follows from it is the caller's business.
 
 import type { ProxyPlace } from "../../core/fleet.ts";
 import type { Fleet } from "../store.ts";
@@ -9,7 +9,6 @@ import type { Remote } from "./remote.ts";
 
 const DEADLINE = 1_000;
 
-/** The places of all proxies. */
 export class FleetBook implements Fleet {
   readonly #remote: Remote;
   readonly #gate: Gate;
@@ -26,7 +25,7 @@ export class FleetBook implements Fleet {
     return this.#others;
   }
 
-  /** This proxy listens there; said at the next exchange, and again at each one after it. */
+  /** This proxy listens there; announced at every exchange from the next one on. */
   announce(place: ProxyPlace): void {
     this.#own = JSON.stringify({ by: this.#remote.writer, ...place });
   }

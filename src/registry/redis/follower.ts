@@ -1,5 +1,5 @@
-// Keeps this process's copy of what is in Redis up to date: by the messages about every change, by
-// Redis's answers to our own wishes, and by reading everything when messages may have been lost.
+// Keeps this process's copy of Redis up to date: by the messages about every change, by Redis's
+// answers to our own operations, and by reading everything when messages may have been lost.
 // change_order.ts decides what is newer.
 
 import type { Origin } from "../../core/origin.ts";
@@ -20,7 +20,6 @@ import type { IndexPart, Remote, Timed, Versioned } from "./remote.ts";
 import type { Unwritten } from "./unwritten.ts";
 import type { StreamOperation } from "./wishes.ts";
 
-/** What the follower works on and whom it tells. */
 export interface FollowerOptions {
   readonly table: RecordTable;
   readonly unwritten: Unwritten;
@@ -62,10 +61,9 @@ interface Life {
 /** The copy forgets a little earlier than Redis does, so that it never knows what is gone. */
 const EARLIER = { most: 500, share: 0.1 };
 const LONGEST_TTL = 2 ** 31;
-/** An index of nothing but new names would be read for ever. */
+/** An index that keeps getting new names would be read forever. */
 const MOST_PARTS = 50_000;
 
-/** The reader of all changes. */
 export class Follower {
   readonly #options: FollowerOptions;
   readonly #order = new ChangeOrder();
@@ -118,7 +116,7 @@ export class Follower {
     });
   }
 
-  /** Takes an origin that Redis has told of. */
+  /** Takes an origin that Redis has reported. */
   takeOrigin({ record, ttl }: Timed<Origin>, version: number): void {
     const { table, now, isOwn } = this.#options;
     if (isOwn(record.id)) return;

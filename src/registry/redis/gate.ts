@@ -1,6 +1,6 @@
 // Whether Redis is asked at all. One call that fails or takes too long is enough to stop asking:
-// everybody after it decides alone at once, and Redis is asked again when it has shown that it is
-// well. So no request waits for it twice, and a sick Redis is not given more to do.
+// from then on everybody decides alone at once, until Redis has proved healthy again. So no request
+// waits for it twice, and a sick Redis is not given more to do.
 
 import { ErrorReply } from "@redis/client";
 import { type Clock, within } from "../../core/clock.ts";
@@ -9,13 +9,12 @@ import type { Metrics } from "../../core/ports.ts";
 import type { RedisCalls } from "./calls.ts";
 import { reasonOf } from "./link.ts";
 
-/** What a gate tells and where it asks. */
 export interface GateOptions {
   readonly metrics: Metrics;
   readonly clock: Clock;
   /** The connection, while there is one. */
   readonly connection: () => RedisCalls | undefined;
-  /** From now on decisions are made alone. */
+  /** From now on this proxy decides alone. */
   readonly onShut: () => void;
 }
 
@@ -24,7 +23,7 @@ const LOG = logger("redis");
 /** Why Redis is not asked, in words that anybody may read; the log has the particulars. */
 const TROUBLES = {
   late: "Redis does not answer in time",
-  refused: "Redis refuses what it is asked",
+  refused: "Redis refuses commands",
   lost: "Redis cannot be reached",
 } as const;
 
@@ -38,7 +37,6 @@ class LateAnswer extends Error {
   override readonly name = "LateAnswer";
 }
 
-/** The way to Redis, open or shut. */
 export class Gate {
   readonly #options: GateOptions;
   #trouble: string | undefined = TROUBLES.lost;
@@ -63,7 +61,7 @@ export class Gate {
   }
 
   /**
-   * Asks Redis, if the gate is open, and waits at most so many milliseconds.
+   * Asks Redis, if the gate is open, and waits at most this many milliseconds.
    *
    * @returns undefined when there is no answer: the gate is shut then
    */
@@ -77,7 +75,7 @@ export class Gate {
     try {
       return await answerWithin(this.#options.clock, wait, call(connection));
     } catch (error) {
-      // What went wrong before the gate was opened anew says nothing about now.
+      // What failed before the gate was opened again says nothing about now.
       if (era === this.#era) this.shut(error);
       return undefined;
     }
@@ -106,16 +104,16 @@ export class Gate {
     this.#options.onShut();
   }
 
-  /** One line when it begins, and one whenever the reason becomes another. */
+  /** One line when it begins, and one whenever the reason changes. */
   #report(reason: string, isNews: boolean): void {
-    if (isNews) LOG.warn("Redis is not available, decisions are made alone", { reason });
+    if (isNews) LOG.warn("Redis is not available, deciding alone", { reason });
     else if (reason !== this.#reason) LOG.warn("Redis is not available yet", { reason });
     this.#reason = reason;
   }
 }
 
 /**
- * Settles as the promise does, or fails after so many milliseconds and a few more: when it was this
+ * Settles as the promise does, or fails after this many milliseconds and a few more: when it was this
  * process that was too busy to look, what has come meanwhile is looked at first.
  */
 function answerWithin<T>(clock: Clock, wait: number, answer: Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
-// Mappings that were given up a moment ago, before Redis is told: whoever asks for the same stream
-// again and again, which no origin has, gets the same mapping back and costs no call.
+// Mappings that were given up a moment ago, before Redis is told: repeated requests for the same
+// stream that no origin has get the same mapping back and cost no call.
 
 import type { ForgottenStream } from "../store.ts";
 

@@ -1,6 +1,5 @@
-// The names of everything that is kept in Redis. All of them carry one hash tag, so that in a
-// cluster they lie on one node and a script may touch several (Redis cluster specification, "Hash
-// tags").
+// The names of all keys in Redis. They share one hash tag, so that in a cluster they are on one
+// node and a script may touch several (Redis cluster specification, "Hash tags").
 
 const TAG = "{srs-proxy}";
 
@@ -12,7 +11,7 @@ export class Keys {
   readonly streams: string;
   /** Users of WebRTC sessions by the time of their expiry. */
   readonly sessions: string;
-  /** Where proxies listen, by the time at which each has last said so. */
+  /** Where proxies listen, by the time of each one's last announcement. */
   readonly proxies: string;
   /** Number of the last change. */
   readonly version: string;

@@ -1,12 +1,11 @@
-// Keeps one connection to whatever Redis server is the right one now, and when it is lost makes
-// another, for as long as the process lives. Knows neither keys nor what is done over it.
+// Keeps one connection to whichever Redis server is currently the right one, and makes another when
+// it is lost, for as long as the process lives. Knows neither keys nor what is done over it.
 
 import type { Clock } from "../../core/clock.ts";
 import type { Address } from "../../core/origin.ts";
 import type { RedisCalls } from "./calls.ts";
 import type { Locate } from "./locate.ts";
 
-/** What a link needs of those who use it. */
 export interface LinkOptions {
   readonly clock: Clock;
   /** Numbers from 0 up to but not including 1. */
@@ -24,7 +23,6 @@ const LONGEST_PAUSE = 2_000;
 /** So often it is made sure that the server is still the right one. */
 const CHECK_PERIOD = 10_000;
 
-/** A connection that comes back. */
 export class RedisLink implements AsyncDisposable {
   /** Resolves when the first try has succeeded or failed. */
   readonly tried: Promise<void>;
@@ -101,13 +99,13 @@ export class RedisLink implements AsyncDisposable {
     try {
       const now = await this.#options.locate(this.#end.signal);
       if (now.host === host && now.port === port) return;
-      connection.close(new Error("The server is not the one to write to any more"));
+      connection.close(new Error("The server is no longer the one to write to"));
     } catch {
       // Who cannot be asked has not said that it is wrong.
     }
   }
 
-  /** Waits for a while of chance, so that many proxies do not come back at one moment. */
+  /** Waits for a random time, so that many proxies do not come back at once. */
   #pause(longest: number): Promise<void> {
     const { clock, random } = this.#options;
     return new Promise((resolve) => {

@@ -1,6 +1,6 @@
-// Where the one Redis server is that takes our writes now: a fixed one, the master that Sentinels
-// name, or the node of a cluster that has our hash tag. Asked before every connection, so that
-// there is one way to follow any failover.
+// Where to find the one Redis server that currently takes our writes: a fixed one, the master that
+// Sentinels name, or the node of a cluster that has our hash tag. Asked before every connection, so
+// that there is one way to follow any failover.
 
 import type { Address } from "../../core/origin.ts";
 import type { RedisAccess, RedisServers } from "../../core/redis_access.ts";
@@ -63,7 +63,7 @@ class Inquiry {
         problem = error;
       }
     }
-    throw new Error("Cannot find the Redis server to write to: nobody who was asked knows it", {
+    throw new Error("Cannot find the Redis server to write to: none of those asked knows it", {
       cause: problem,
     });
   };

@@ -1,5 +1,5 @@
-// Looks up single origins of which the copy does not know yet: a mapping may be known a moment
-// earlier than its origin. Those that Redis does not know either are not asked for again at once.
+// Looks up single origins that the copy does not have yet: a mapping may become known a moment
+// before its origin. Those that Redis does not know either are not asked for again at once.
 
 import { ExpiringMap } from "../../core/expiring_map.ts";
 import type { Origin } from "../../core/origin.ts";
@@ -7,7 +7,6 @@ import type { Follower } from "./follower.ts";
 import type { Gate } from "./gate.ts";
 import type { Remote } from "./remote.ts";
 
-/** What it asks, and whom it tells. */
 export interface OriginLookupOptions {
   readonly gate: Gate;
   readonly remote: Remote;
@@ -21,7 +20,6 @@ export interface OriginLookupOptions {
 const DEADLINE = 40;
 const UNKNOWN = { ttl: 1_000, capacity: 1_000 };
 
-/** Asks Redis for origins. */
 export class OriginLookup {
   readonly #options: OriginLookupOptions;
   readonly #unknown = new ExpiringMap<string, true>(UNKNOWN);

@@ -1,6 +1,6 @@
-// What of Redis is believed: parsers for the values and messages that other proxies have written,
-// or anybody else. Whatever does not have the shape is undefined, never an exception. Knows no
-// connection.
+// What is trusted in Redis: parsers for values and messages that other proxies, or anybody else,
+// may have written. Whatever does not have the right shape is undefined, never an exception. Knows
+// no connection.
 
 import { normalizeIp } from "../../core/endpoint.ts";
 import { normalizeHostName } from "../../core/host_name.ts";

@@ -1,5 +1,5 @@
-// What can be asked of Redis, in the words of the store: builds the calls of the scripts and reads
-// their replies. Knows no deadline, no retry and no copy; every method fails as its connection does.
+// What Redis can be asked, in the store's terms: builds the calls of the scripts and parses their
+// replies. Knows no deadline, no retry and no copy; every method fails as its connection does.
 
 import { ProxyError } from "../../core/errors.ts";
 import type { Origin } from "../../core/origin.ts";
@@ -50,7 +50,6 @@ const PART = 500;
 const PLACE_TTL = 30_000;
 const MOST_PLACES = 1_000;
 
-/** Asks Redis. */
 export class Remote {
   readonly keys: Keys;
   /** Who writes: a name that no other process has. */
@@ -73,7 +72,7 @@ export class Remote {
     this.#now = options.now;
   }
 
-  /** What Redis's clock shows at a moment of ours, as far as its replies have told. */
+  /** Redis's clock at a moment of ours, as far as its replies have shown it. */
   timeAt(moment: number): number | undefined {
     return this.#clockOffset === undefined ? undefined : Math.round(moment + this.#clockOffset);
   }
@@ -137,7 +136,7 @@ export class Remote {
     return value;
   }
 
-  /** One part of an index. What is there all the while is in some part, perhaps in two. */
+  /** One part of an index. What is there throughout is in some part, perhaps in two. */
   async indexPart(
     connection: RedisCalls,
     index: string,
@@ -196,7 +195,7 @@ export class Remote {
     return { version, value: results };
   }
 
-  /** Says where this proxy listens. @returns what all proxies have said, this one among them */
+  /** Announces where this proxy listens. @returns the announcements of all proxies */
   async exchangePlaces(connection: RedisCalls, place: string): Promise<readonly string[]> {
     const keys = [this.keys.proxies, this.keys.version];
     const args = [place, String(PLACE_TTL), String(MOST_PLACES)];
@@ -210,7 +209,7 @@ export class Remote {
     await connection.command("PUBLISH", this.keys.channel, message);
   }
 
-  /** Something in Redis that nobody of ours can have written was seen and ignored. */
+  /** Something in Redis that no proxy can have written was found and ignored. */
   countIgnored(by = 1): void {
     if (by > 0) this.#metrics.count("srs_proxy_redis_ignored_values_total", {}, by);
   }
@@ -303,7 +302,7 @@ function wholeTtl(operation: StreamOperation): StreamOperation {
 }
 
 function strange(reply: Reply): ProxyError {
-  return new ProxyError("registry_unavailable", "Cannot understand the answer of Redis", {
+  return new ProxyError("registry_unavailable", "Cannot understand Redis's answer", {
     cause: new Error(JSON.stringify(reply)?.slice(0, 200)),
   });
 }

@@ -1,7 +1,7 @@
 // What Redis does in one step, in Lua: it decides who maps a stream, and its clock is the one that
-// counts. Each script touches the keys it is given and no others, costs the same however many
-// origins and streams there are, and makes good again what somebody else has put under its keys.
-// The one about mappings is in stream_script.ts.
+// counts. Each script touches only the keys it is given, costs the same however many origins and
+// streams there are, and repairs what somebody else has put under its keys. The one about mappings
+// is in stream_script.ts.
 
 import { createHash } from "node:crypto";
 
@@ -12,7 +12,6 @@ export interface Script {
   readonly digest: string;
 }
 
-/** Makes a script of its parts. */
 export function script(...parts: readonly string[]): Script {
   const text = parts.join("\n");
   return { text, digest: createHash("sha1").update(text).digest("hex") };

@@ -1,6 +1,7 @@
-// WebRTC sessions of all proxies: our own are known, those of others are looked up when somebody
-// asks and remembered for a while, and so is that there is none. Media packets ask, and anybody may
-// send those: how often Redis is asked for unknown users is bounded, whatever they are called.
+// The WebRTC sessions of all proxies: our own are known, those of others are looked up on request
+// and remembered for a while, and so is that there is none. Media packets trigger lookups, and
+// anybody may send those: how often Redis is asked about unknown users is bounded, whatever their
+// names.
 
 import { ExpiringMap } from "../../core/expiring_map.ts";
 import { ProxyError } from "../../core/errors.ts";
@@ -12,7 +13,6 @@ import type { Gate } from "./gate.ts";
 import type { RedisCalls } from "./calls.ts";
 import type { Remote, Timed } from "./remote.ts";
 
-/** What the book writes to. */
 export interface SessionBookOptions {
   readonly remote: Remote;
   readonly gate: Gate;
@@ -22,14 +22,13 @@ export interface SessionBookOptions {
   readonly wait: number;
 }
 
-/** That there is no session holds for so long. */
+/** How long it is remembered that there is no session. */
 const UNKNOWN = { ttl: 2_000, capacity: 10_000 };
 const ENDED_ALONE = { ttl: 60_000, capacity: 10_000 };
 /** Lookups in Redis: so many each second, and so many at once after a pause. */
 const LOOKUPS = { rate: 500, burst: 1_000 };
 const BATCH = 100;
 
-/** All that is known of sessions. */
 export class SessionBook {
   readonly #options: SessionBookOptions;
   readonly #own: SessionTable;
@@ -62,7 +61,7 @@ export class SessionBook {
     const hasRoom = answer?.value !== false && this.#own.put(session, ttl, now());
     if (!hasRoom) {
       const limit = this.#options.maxSessions;
-      throw new ProxyError("overloaded", `Cannot serve another session: current value is ${limit}`);
+      throw new ProxyError("overloaded", `Cannot serve another session: the limit is ${limit}`);
     }
     const { user } = session;
     if (this.#lookups.has(user)) this.#changed.add(user);
@@ -73,7 +72,7 @@ export class SessionBook {
     else this.#unwritten.add(user);
   }
 
-  /** @throws ProxyError `registry_unavailable` when nobody can tell */
+  /** @throws ProxyError `registry_unavailable` when that cannot be found out */
   async find(user: string): Promise<RtcSession | undefined> {
     const now = this.#options.now();
     const known = this.#own.get(user, now) ?? this.#others.get(user, now);
@@ -174,5 +173,5 @@ function* batches(users: readonly string[]): Generator<readonly string[]> {
 }
 
 function cannotTell(): ProxyError {
-  return new ProxyError("registry_unavailable", "Cannot tell at the moment where this session is");
+  return new ProxyError("registry_unavailable", "Cannot tell where this session is at the moment");
 }

@@ -1,6 +1,6 @@
-// The store of a proxy that shares its records with others over Redis. A full copy answers whatever
-// is asked; Redis decides who maps a stream; and when Redis cannot be asked this proxy decides by
-// the copy, in a way that lets every other proxy come to the same. Knows no protocol of a client.
+// The store of a proxy that shares its records with others through Redis. A full copy answers all
+// queries; Redis decides who maps a stream; and when Redis cannot be asked, this proxy decides from
+// the copy, in a way that leads every other proxy to the same result. Knows no client protocol.
 
 import type { PageRequest } from "../../core/directory.ts";
 import { type Clock, systemClock, within } from "../../core/clock.ts";
@@ -51,7 +51,7 @@ export interface RedisStoreOptions {
   readonly keyPrefix: string;
   readonly maxOrigins: number;
   readonly maxStreams: number;
-  /** WebRTC sessions of all proxies; 100,000 unless told. */
+  /** WebRTC sessions of all proxies; 100,000 by default. */
   readonly maxSessions?: number;
   readonly metrics: Metrics;
   /** The process's own unless given. */
@@ -329,17 +329,17 @@ export class RedisStore implements Store {
     this.#table.clear();
   }
 
-  /** What Redis says; undefined when it does not say it in time. */
+  /** Redis's answer; undefined if it does not come in time. */
   async #decide(wait: number, wish: StreamOperation): Promise<StreamRecord | undefined> {
     const deadline = this.#now() + Math.min(DEADLINE, wait);
     let result = await this.#submitBefore(deadline, wish);
-    // Its clock may have been put forward since its last answer, which has told us of it now.
+    // Its clock may have been set forward since its last answer, as this one shows.
     if (result?.outcome === "late") result = await this.#submitBefore(deadline, wish);
     if (result?.outcome === "full") throw this.#full("serve another stream", "maxStreams");
     return result?.outcome === "holds" ? result.mapping.record : undefined;
   }
 
-  /** A frozen Redis that comes back must not do then what we have decided otherwise. */
+  /** A frozen Redis that comes back must not do what we have since decided otherwise. */
   #submitBefore(deadline: number, wish: StreamOperation): Promise<MappingResult | undefined> {
     const before = this.#remote.timeAt(deadline - WAY_BACK);
     const guarded = before === undefined ? wish : { ...wish, before };
@@ -375,7 +375,7 @@ export class RedisStore implements Store {
     return { ...claim, origin: chosen?.origin.id ?? claim.origin };
   }
 
-  /** What Redis does not forget now lapses by itself. */
+  /** What Redis does not forget now expires by itself. */
   async #forget(forgotten: ForgottenStream): Promise<void> {
     await this.#submit(BACKGROUND_DEADLINE, forgetWish(forgotten));
   }
@@ -391,7 +391,7 @@ export class RedisStore implements Store {
   }
 
   #full(wish: string, limit: "maxOrigins" | "maxStreams"): ProxyError {
-    const message = `Cannot ${wish}: current value is ${this.#options[limit]}`;
+    const message = `Cannot ${wish}: the limit is ${this.#options[limit]}`;
     return new ProxyError("overloaded", message);
   }
 }

@@ -1,5 +1,6 @@
 // What Redis does with mappings in one step, in Lua. The rules are those of mapping_rules.ts. The
-// only keys it touches without having been given them are those of mappings that make room.
+// only keys it touches without having been given them are those of mappings that give up their
+// room.
 
 import { CLOCK, INDEX, script, VERSION } from "./scripts.ts";
 
@@ -208,7 +209,7 @@ function operations.settle(key, wish, found)
   return found
 end`;
 
-/** A wish that cannot be read or done fails by itself: the others are done all the same. */
+/** An operation that is malformed or fails does not affect the others. */
 const MAIN = `
 local function attempt(text, key)
   local wish = cjson.decode(text)

@@ -1,6 +1,6 @@
-// What this proxy knows and Redis does not: names of records that were decided or heard of while
-// Redis was away, or that Redis has lost. The records themselves are in the copy. As large as the
-// copy may be, no larger.
+// What this proxy knows and Redis does not: names of records that were decided or received while
+// Redis was away, or that Redis has lost. The records themselves are in the copy. Never larger than
+// the copy may be.
 
 import { isLive, prevails } from "../mapping_rules.ts";
 import type { StreamRecord } from "../store.ts";
@@ -22,7 +22,6 @@ export interface StreamNews {
 
 const MOST_SOURCES = 8;
 
-/** Names of origins and streams. */
 export class Unwritten {
   readonly #capacity: number;
   readonly #origins = new Set<string>();

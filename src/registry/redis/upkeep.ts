@@ -1,6 +1,6 @@
-// Brings this proxy and Redis to the same knowledge: after a connection, after an outage, after
-// lost messages, and again from time to time. Only when both know what the other knows is the gate
-// opened. Decides nothing about origins and streams.
+// Brings this proxy and Redis to the same state: after connecting, after an outage, after lost
+// messages, and periodically. The gate is opened only when each knows what the other knows. Decides
+// nothing about origins and streams.
 
 import { ErrorReply } from "@redis/client";
 import type { RecordTable } from "../record_table.ts";
@@ -14,7 +14,6 @@ import type { MappingResult } from "./records.ts";
 import type { Untold, Unwritten } from "./unwritten.ts";
 import { settleWish, type StreamOperation } from "./wishes.ts";
 
-/** The parts that are kept up. */
 export interface UpkeepOptions {
   readonly table: RecordTable;
   readonly gate: Gate;
@@ -33,7 +32,7 @@ const GRACE = 10_000;
 const BATCH = 64;
 const PROBE_PERIOD = 1_000;
 const PROBE_WAIT = 500;
-/** Everything is read again so often although nothing seems to be missing. */
+/** How often everything is read again although nothing seems to be missing. */
 const READ_PERIOD = 5 * 60_000;
 const READ_PAUSE = 1_000;
 
@@ -46,7 +45,7 @@ export class Upkeep {
   #gapsRead = 0;
   #probedAt = -Infinity;
   #readAt = -Infinity;
-  /** What the last probe has seen must have been told by messages when the next one comes. */
+  /** What the last probe saw must have arrived as messages by the next one. */
   #expected = 0;
 
   constructor(options: UpkeepOptions) {
@@ -69,7 +68,7 @@ export class Upkeep {
     this.#gaps++;
   }
 
-  /** Called several times a second with the connection that there is. */
+  /** Called several times a second with the present connection. */
   tick(connection: RedisCalls): void {
     if (this.#work) return;
     const { gate } = this.#options;

@@ -1,5 +1,5 @@
-// What Redis can be asked to do with the mapping of a stream, and how the wishes of the store are
-// put into these words. Pure functions; stream_script.ts does what they say.
+// The operations on a stream's mapping that Redis can be asked for, and how requests to the store
+// become such operations. Pure functions; stream_script.ts carries them out.
 
 import { isLive } from "../mapping_rules.ts";
 import type { Untold } from "./unwritten.ts";

@@ -7,7 +7,7 @@ import type { Connection, PipeEnd, TcpEngine, Transform } from "../../net/engine
 import { BodyScanner } from "../../protocol/http/body_scanner.ts";
 import type { HttpResponse } from "../../protocol/http/response.ts";
 
-/** How a pump came to its end. */
+/** How a pump ended. */
 export type PumpEnd = "complete" | "client_gone" | "origin_gone" | "origin_protocol_error";
 
 /** What a body comes from and goes to. */

@@ -1,5 +1,5 @@
-// The header fields that the proxy adds, takes away or changes on the way from an origin to a client.
-// RFC 9110 section 7.6, CORS as SRS answers it.
+// The header fields that the proxy adds, removes or changes between an origin and a client. RFC
+// 9110 section 7.6, CORS as SRS answers it.
 
 import { corsFor } from "../../core/cors.ts";
 import type { Origin } from "../../core/origin.ts";

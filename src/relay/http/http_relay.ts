@@ -1,4 +1,4 @@
-// The HTTP front: a port, what is asked for there, and the requests under way with their bounds,
+// The HTTP relay: its port, the dispatch of its requests, and the running ones with their limits,
 // their sweep and their end. Media goes to origins; everything else is answered by a given handler.
 
 import type { LabelValue } from "../../core/metric_table.ts";
@@ -30,7 +30,6 @@ const API = /^\/(?:api|rtc)\//;
 const PAGES_LIST = "/api/v1/streams/live";
 const METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
-/** What the HTTP front needs to know. */
 export interface HttpRelayOptions extends HttpPorts {
   readonly listen: ListenAddress;
   readonly reusePort?: boolean;
@@ -47,11 +46,10 @@ export interface HttpRelayOptions extends HttpPorts {
   readonly api?: Pick<WebHandler, "serve"> | undefined;
   /** Answers what is no request for media. */
   answerOther(request: Request): Promise<Response>;
-  /** Told of errors that are nobody's fault but the program's. */
+  /** Called with errors that are the program's own fault. */
   onError(error: unknown): void;
 }
 
-/** A request under way. */
 interface Running {
   readonly id: string;
   readonly isLive: boolean;
@@ -62,7 +60,6 @@ interface Running {
   sweep(elapsed: number): void;
 }
 
-/** A listening port for HTTP streams. */
 export class HttpRelay implements RelaySessions, AsyncDisposable {
   readonly #options: HttpRelayOptions;
   readonly #services: MediaServices;

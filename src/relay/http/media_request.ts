@@ -1,5 +1,5 @@
-// What a request to the HTTP server is about, as far as its method, path and query tell, and which of
-// several streams it is about when some of them are known. Pure.
+// What a request to the HTTP server is about, as far as its method, path and query tell, and which
+// of several possible streams it means when some of them are known. Pure.
 
 import { type StreamKey, streamKeyFromHttp } from "../../core/stream_key.ts";
 import { ProxyError } from "../../core/errors.ts";
@@ -26,7 +26,6 @@ export type MediaKind =
   /** A segment, a key, a part: bytes that pass as they are. */
   | "part";
 
-/** A request for media. */
 export interface MediaRequest {
   readonly kind: MediaKind;
   readonly key: StreamKey;

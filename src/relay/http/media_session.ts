@@ -1,5 +1,5 @@
-// One request for media, from the search for its origin to the last byte of the answer. Knows no
-// registry but the Resolver.
+// One request for media, from the search for its origin to the last byte of the answer. Knows the
+// registry only as the Resolver.
 
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import { formatAddress } from "../../core/endpoint.ts";
@@ -28,7 +28,6 @@ type SessionEnd = LabelValue<"srs_proxy_http_sessions_closed_total", "reason">;
 /** Why one was ended before its body was. */
 export type EndReason = "client_closed" | "idle" | "stalled" | "shutdown" | EndedBy;
 
-/** What all sessions share. */
 export interface MediaServices {
   readonly ports: HttpPorts;
   readonly forwarder: Forwarder;
@@ -37,7 +36,6 @@ export interface MediaServices {
 
 const LAST_CHUNK = new TextEncoder().encode("0\r\n\r\n");
 
-/** A request under way. */
 export class MediaSession {
   readonly id: string;
   readonly #services: MediaServices;
@@ -65,7 +63,7 @@ export class MediaSession {
     this.#stall = new StallWatch(exchange.connection);
   }
 
-  /** Whether it has no end of its own, so that it may outlive the begin of a shutdown. */
+  /** Whether it has no end of its own, so that it may outlive the beginning of a shutdown. */
   get isLive(): boolean {
     return this.#media.kind === "live" || this.#isOpen;
   }
@@ -75,7 +73,7 @@ export class MediaSession {
     return this.#media.originTag === undefined && this.#media.kind !== "part";
   }
 
-  /** Whether it is there for a live stream that has not begun. */
+  /** Whether it waits for a live stream that has not begun. */
   get #isWaiting(): boolean {
     return this.#media.kind === "live" && this.#forwarded === undefined;
   }
@@ -280,7 +278,7 @@ export class MediaSession {
     return responseFields(response, this.#exchange.request, { origin, corsOrigins });
   }
 
-  /** What a client is told that was let go before its answer has begun. */
+  /** What a client is told if it is dropped before its answer has begun. */
   #endedBefore(): ProxyError | undefined {
     if (this.#ended === "idle") return new ProxyError("not_found", "Stream has not begun");
     return this.#ended === "shutdown" ? draining() : undefined;
@@ -363,7 +361,7 @@ export class MediaSession {
 }
 
 function draining(): ProxyError {
-  return new ProxyError("draining", "Server is about to end");
+  return new ProxyError("draining", "Server is shutting down");
 }
 
 /** A stream that runs where it is not given out like this; the page knows it by the reason. */

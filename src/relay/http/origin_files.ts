@@ -1,6 +1,6 @@
-// Which origin has a file that belongs to no stream: a recording, a picture, a playlist of what has
-// been. Nothing says, so the origins are asked, within bounds; what they say is remembered for a while.
-// Knows no registry, only a list of origins; giving the file out is not its business.
+// Which origin has a file that belongs to no stream: a recording, a picture, a VOD playlist.
+// Nothing records this, so the origins are asked, within limits; their answers are remembered for a
+// while. Knows no registry, only a list of origins; serving the file is done elsewhere.
 
 import type { Cidr } from "../../core/cidr.ts";
 import type { Clock } from "../../core/clock.ts";
@@ -25,7 +25,7 @@ const MOST_ORIGINS = 64;
 const AT_A_TIME = 8;
 const PATIENCE = 2_000;
 const DEADLINE = 6_000;
-/** Searches at a time. */
+/** Most searches at once. */
 const MOST_SEARCHES = 64;
 const FOUND = { capacity: 10_000, ttl: 60_000 };
 const MISSING = { capacity: 10_000, ttl: 5_000 };
@@ -34,7 +34,6 @@ const EXTENSIONS: ReadonlySet<string> = new Set([
   ...["mpd", "key", "vtt", "srt", "jpg", "jpeg", "png", "gif", "webp", "avif"],
 ]);
 
-/** What the search needs of its surroundings. */
 export interface OriginFilesPorts {
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -60,7 +59,6 @@ function mayBeFile({ method, path }: HttpRequest): boolean {
   return isAsked && EXTENSIONS.has(extensionOf(path)) && !isHidden && !isServicePath(path);
 }
 
-/** The search and its memory. */
 export class OriginFiles {
   readonly #ports: OriginFilesPorts;
   readonly #forwarder: Forwarder;

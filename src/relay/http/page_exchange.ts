@@ -1,10 +1,9 @@
-// A request that the proxy answers itself, from files or pages: its answer may be long, and must
-// not wait for ever for a client that does not read it.
+// A request that the proxy answers itself, from files or pages: the answer may be long, and must
+// not wait forever for a client that does not read it.
 
 import { StallWatch } from "../../net/stall_watch.ts";
 import type { HttpExchange } from "../../http1/exchange.ts";
 
-/** An answer under way. */
 export class PageExchange {
   readonly id = "";
   readonly isLive = false;
@@ -25,7 +24,7 @@ export class PageExchange {
     await this.#exchange.answerWith(response);
   }
 
-  /** It comes to its end by itself. */
+  /** It ends by itself. */
   drain(): void {}
 
   /** Cuts the answer off. */

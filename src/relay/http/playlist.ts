@@ -68,5 +68,5 @@ async function decode(
 }
 
 function tooLong(): ProxyError {
-  return new ProxyError("origin_gone", "Origin sends a playlist that is too long");
+  return new ProxyError("origin_gone", "Origin's playlist is too long");
 }

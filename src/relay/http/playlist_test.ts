@@ -133,7 +133,7 @@ Deno.test("a playlist that breaks off or never ends is no playlist", async () =>
   };
   assert.deepEqual(await ask("broken"), [502, "Origin has closed the connection\n"]);
   assert.deepEqual(await ask("slow", 300), [504, "Origin does not answer\n"]);
-  assert.deepEqual(await ask("long"), [502, "Origin sends too long an answer\n"]);
+  assert.deepEqual(await ask("long"), [502, "Origin's answer is too long\n"]);
 });
 
 Deno.test("a small playlist that decodes to a huge one is refused", async () => {

@@ -12,11 +12,10 @@ import type { TcpEngine } from "../../net/engine.ts";
 export interface HttpTimeouts extends OriginHttpTimeouts {
   /** No byte either way. */
   readonly idle: number;
-  /** A player of a live stream that takes no byte for so long, while there are some, is let go. */
+  /** How long a player of a live stream may read nothing of what waits for it. */
   readonly stall: number;
 }
 
-/** Everything the HTTP relay needs of its surroundings. */
 export interface HttpPorts {
   timeouts(): HttpTimeouts;
   readonly engine: TcpEngine;

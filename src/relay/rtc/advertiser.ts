@@ -1,5 +1,5 @@
-// The addresses at which clients are told to reach the proxy's media: those that are configured,
-// else the one that the request asks for, else none, which leaves the origin's.
+// The addresses at which clients are told to reach the proxy's media: those configured, otherwise
+// the one that the request asks for, otherwise none, which leaves the origin's.
 
 import type { Clock } from "../../core/clock.ts";
 import { normalizeIp } from "../../core/endpoint.ts";

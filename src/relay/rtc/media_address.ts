@@ -1,5 +1,5 @@
-// Where an origin takes the media of a session. Media goes only to an address that the origin has
-// registered with: what its answer says may be what a client has put there by `?eip=`. Pure.
+// Where an origin takes the media of a session. Media goes only to a registered address of the
+// origin: the one in its answer may be what a client put there with `?eip=`. Pure.
 
 import { ProxyError } from "../../core/errors.ts";
 import type { MediaTarget } from "../../core/media_target.ts";

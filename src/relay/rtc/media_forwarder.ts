@@ -1,7 +1,7 @@
-// Moves WebRTC media in its thread. A datagram of an unknown address counts only if it is a signed
-// STUN Binding request of a known session (RFC 8445 section 7.2.2); nobody else hears a single byte
-// back. Whatever comes from an address that has proved itself flows on unread, as does whatever its
-// origin sends. Consent is prolonged by signed requests alone (RFC 7675).
+// Moves WebRTC media in its thread. A datagram from an unknown address counts only if it is a
+// signed STUN Binding request of a known session (RFC 8445 section 7.2.2); nobody else gets a
+// single byte back. Whatever comes from an address that has proved itself flows on unread, as does
+// whatever its origin sends. Only signed requests renew consent (RFC 7675).
 
 import { ProtocolError, toProxyError } from "../../core/errors.ts";
 import type { Datagram, UdpEngine, UdpLink } from "../../net/udp/port.ts";

@@ -1,4 +1,4 @@
-// What the main thread and the thread of WebRTC media say to each other: plain data.
+// The messages between the main thread and the thread of WebRTC media: plain data.
 
 import type { LabelValue } from "../../core/metric_table.ts";
 import type { Address } from "../../core/origin.ts";
@@ -6,7 +6,7 @@ import type { SessionCommand, SessionReport } from "../udp/messages.ts";
 
 /** Limits of the thread, which may change; durations in milliseconds. */
 export interface MediaInit {
-  /** A session that has not begun so long after it was agreed upon is over. */
+  /** How long after it was agreed on a session that has not begun is over. */
   readonly startTimeout: number;
   /** An address of a client that has not proved itself so long is forgotten (RFC 7675). */
   readonly consentTimeout: number;

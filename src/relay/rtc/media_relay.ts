@@ -1,6 +1,6 @@
-// The WebRTC media relay as the rest of the program sees it: sessions that are agreed upon, begun and
-// ended, their place in the registry and in the log. The datagrams are moved by a thread of their
-// own, which waits for nothing here.
+// The WebRTC media relay as the rest of the program sees it: sessions that are set up, started and
+// ended, their place in the registry and in the log. A thread of its own moves the datagrams and
+// waits for nothing here.
 
 import { within } from "../../core/clock.ts";
 import { formatAddress } from "../../core/endpoint.ts";
@@ -136,7 +136,7 @@ export class RtcMediaRelay
   }
 
   #requireTaking(): void {
-    if (this.isDraining) throw new ProxyError("draining", "Server is about to end");
+    if (this.isDraining) throw new ProxyError("draining", "Server is shutting down");
   }
 
   /** @param how `isWanted`: its client has asked already; `before`: what it was before a restart */
@@ -146,7 +146,7 @@ export class RtcMediaRelay
     const session = this.sessions.get(user) ?? this.#add(rtc, place.handOn());
     // A client can bring this about, since SRS lets it choose both halves of the name.
     if (session.isEnding || session.rtc.password !== password) {
-      throw new ProxyError("bad_request", "Cannot use these ICE credentials: they are taken");
+      throw new ProxyError("bad_request", "Cannot use these ICE credentials: they are in use");
     }
     const { isWanted, before } = how;
     const isCounted = session.place.client !== undefined;

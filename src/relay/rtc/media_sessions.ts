@@ -1,8 +1,8 @@
 // The sessions of WebRTC media in their thread: which client address belongs to which session, and
-// how long. A session has one path for each address from which its client has proved that it knows
-// the password, and each path has a socket of its own towards the origin, so that an origin sees the
-// client's addresses apart as it would without the proxy, and answers each one. What becomes of an
-// address that several sessions claim is decided in shared_address.ts.
+// for how long. A session has one path for each address from which its client has proved that it
+// knows the password, and each path has its own socket to the origin, so that the origin can tell
+// the client's addresses apart and answer each one, as it would without the proxy. What happens to
+// an address that several sessions claim is decided in shared_address.ts.
 
 import { addressGroup } from "../../core/address_group.ts";
 import type { Address } from "../../core/origin.ts";

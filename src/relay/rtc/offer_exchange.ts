@@ -1,5 +1,5 @@
-// One offer, from the search for its origin to the answer for its client: the origin's answer, led
-// to the proxy. Opens the session in between. RFC 9725 section 4.2.
+// One offer, from the search for its origin to the answer for its client: the origin's answer,
+// pointed at the proxy. Opens the session in between. RFC 9725 section 4.2.
 
 import { formatAddress } from "../../core/endpoint.ts";
 import { blameOrigin, ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";

@@ -1,6 +1,6 @@
-// The sessions that an exchange of signalling opens and ends: told to the registry, so that any
-// proxy takes their media, and to the media relay of this process. Remembers what an ICE restart has
-// made of a session, since its address stays what it was.
+// The sessions that signalling exchanges open and end: reported to the registry, so that any proxy
+// takes their media, and to the media relay of this process. Remembers what an ICE restart has made
+// of a session, since its URL stays the same.
 
 import { ProxyError } from "../../core/errors.ts";
 import { ExpiringMap } from "../../core/expiring_map.ts";
@@ -45,7 +45,7 @@ export class OpenSessions {
     const { media, rtcSessions, metrics } = this.#ports;
     const other = await rtcSessions.session(session.user).catch(() => undefined);
     if (other !== undefined && other.password !== session.password) {
-      throw new ProxyError("bad_request", "Cannot use these ICE credentials: they are taken");
+      throw new ProxyError("bad_request", "Cannot use these ICE credentials: they are in use");
     }
     await media.open(session, place, before);
     try {

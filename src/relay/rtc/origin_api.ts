@@ -1,4 +1,4 @@
-// Asks the HTTP APIs of origins on behalf of signalling: whole requests for whole answers.
+// Sends signalling requests to the HTTP APIs of origins: whole requests for whole answers.
 
 import type { Address, Origin } from "../../core/origin.ts";
 import { Fields } from "../../protocol/http/head.ts";

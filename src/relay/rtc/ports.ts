@@ -1,5 +1,5 @@
-// What WebRTC signalling is given: its limits and the ports to the rest of the program, and what it and
-// the relay of media are to each other.
+// What WebRTC signalling is given: its limits and the ports to the rest of the program, and the
+// interface between it and the media relay.
 
 import type { Cidr } from "../../core/cidr.ts";
 import type { Clock } from "../../core/clock.ts";

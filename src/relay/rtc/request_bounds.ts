@@ -1,6 +1,6 @@
-// What requests under way may hold: memory for their bodies while these come, and a place among those
-// for which an origin is asked. A body has its own deadline and no place, so that senders who take their
-// time keep nobody out; and no address gets so much of either that nothing is left for others.
+// What running requests may hold: memory for their bodies while these arrive, and a place among
+// those for which an origin is asked. A body has its own deadline and no place, so that slow
+// senders keep nobody out; and no address gets so much of either that nothing is left for others.
 
 import { type BodyBounds, readBoundedBytes } from "../../core/bounded_body.ts";
 import { ProxyError } from "../../core/errors.ts";

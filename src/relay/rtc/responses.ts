@@ -1,5 +1,5 @@
-// Answers of the HTTP API to requests about WebRTC: those of origins, passed on, and the proxy's own
-// refusals in the shape of every JSON answer of SRS. CORS is added elsewhere.
+// Answers of the HTTP API to WebRTC requests: those of origins, passed on, and the proxy's own
+// refusals in the shape of all SRS's JSON answers. CORS is added elsewhere.
 
 import type { ProxyError } from "../../core/errors.ts";
 import { endToEnd } from "../../protocol/http/head.ts";
@@ -31,7 +31,7 @@ export function refuseWith(error: ProxyError): Response {
 
 /** Tells a client that a method is not for this address. */
 export function refuseMethod(allow: string): Response {
-  return refuse(405, `Cannot be asked other than by ${allow}`, { allow });
+  return refuse(405, `Cannot use this method: allowed are ${allow}`, { allow });
 }
 
 /** Answers OPTIONS. */

@@ -1,4 +1,4 @@
-// Which of SRS's addresses for WebRTC a request is for, and which stream it names there. Pure.
+// Which of SRS's WebRTC endpoints a request is for, and which stream it names. Pure.
 
 import { type StreamKey, streamKeyFromHttp, streamKeyFromRtmp } from "../../core/stream_key.ts";
 import { ProxyError } from "../../core/errors.ts";

@@ -1,4 +1,4 @@
-// What the exchanges of signalling share.
+// What the signalling exchanges share.
 
 import type { TaskGroup } from "../../net/task_group.ts";
 import type { Advertiser } from "./advertiser.ts";

@@ -1,5 +1,5 @@
-// The addresses of sessions: an origin's Location as its client may follow it, and the proof in it
-// that whoever uses it has had the session's answer.
+// The URLs of sessions: an origin's Location in the form in which its client may follow it, and the
+// proof in it that whoever uses it has received the session's answer.
 
 import { createHmac } from "node:crypto";
 import { normalizeIp } from "../../core/endpoint.ts";

@@ -1,5 +1,5 @@
-// What a client asks of a session that it has: more candidates, an ICE restart, its end. The address
-// says which origin has it; the origin decides. RFC 9725 sections 4.2 and 4.3, RFC 8840.
+// A client's requests about a session that it has: more candidates, an ICE restart, its end. The
+// URL says which origin has it; the origin decides. RFC 9725 sections 4.2 and 4.3, RFC 8840.
 
 import { blameOrigin, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { Origin } from "../../core/origin.ts";

@@ -1,8 +1,8 @@
-// One address of which several sessions say that it is their client's. Some of them may be wrong: a
-// signed request proves who has sent it, not where from, and whoever writes a false sender into it must
-// not get what the client there sends, nor end that client's session. But a NAT gives ports again too,
-// and then the newest is right. So whoever comes is served at once, as far as what it sends can be told
-// apart; and whoever was there before keeps what is his as long as he goes on to prove himself.
+// One address that several sessions claim as their client's. Some of them may be wrong: a signed
+// request proves who sent it, not where from, and whoever forges its sender must not get what the
+// client there sends, nor end that client's session. But NATs also reuse ports, and then the newest
+// is right. So a newcomer is served at once, as far as its traffic can be told apart, and whoever
+// was there before keeps what is its own as long as it keeps proving itself.
 
 import type { UdpLink } from "../../net/udp/port.ts";
 import { kindOf } from "../../protocol/rtc/demux.ts";

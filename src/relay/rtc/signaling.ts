@@ -1,6 +1,6 @@
-// WebRTC signalling: requests to SRS's addresses for WHIP, WHEP and the older pair in JSON, and to
-// the sessions that come of them. Decides what a request is for; what becomes of it is decided by
-// one exchange each. Knows no listener, no CORS and no token of the HTTP API.
+// WebRTC signalling: requests to SRS's endpoints for WHIP, WHEP and the older JSON pair, and to the
+// sessions they create. Decides what a request is for; carrying it out is up to one exchange each.
+// Knows no listener, no CORS and no token of the HTTP API.
 
 import { addressGroup } from "../../core/address_group.ts";
 import { trustedWay } from "../../core/client_address.ts";
@@ -111,7 +111,7 @@ export class Signaling implements AsyncDisposable {
   async #takeOffer(request: RtcRequest, endpoint: RtcEndpoint): Promise<Response> {
     const { web, hold } = request;
     const isSdp = isBare(endpoint.kind);
-    if (this.#ports.isDraining()) throw new ProxyError("draining", "Server is about to end");
+    if (this.#ports.isDraining()) throw new ProxyError("draining", "Server is shutting down");
     const { length: limit } = SDP_BOUNDS;
     const { clock, timeouts } = this.#ports;
     const deadline = timeouts().head;

@@ -1,4 +1,4 @@
-// Keeps a stream mapped to the origin at which a WebRTC session runs, as long as it runs.
+// Keeps a stream mapped to the origin where a WebRTC session runs, for as long as it runs.
 
 import { ProxyError } from "../../core/errors.ts";
 import type { Resolver } from "../../core/ports.ts";

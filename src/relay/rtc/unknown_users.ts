@@ -1,6 +1,6 @@
-// Users of STUN requests whom nobody has told of: whether somebody is to be asked about them, and what
-// they have said, which is looked at again once they are known. Anybody may send such requests, so
-// their number is bounded, in all and by the network that they come from, and so is what is kept.
+// Unknown users of STUN requests: whether to ask about them, and their requests, which are looked
+// at again once they are known. Anybody may send such requests, so their number is bounded, in
+// total and for each network that they come from, and so is what is kept.
 
 import { ExpiringMap } from "../../core/expiring_map.ts";
 import { TokenBucket } from "../../core/token_bucket.ts";

@@ -1,5 +1,5 @@
-// What a client asks for with an offer: the stream, and the offer itself out of whichever body it
-// comes in. RFC 9725 section 4.2 for WHIP; SRS's own shape for the older pair in JSON.
+// What a client asks for with an offer: the stream, and the offer itself from whichever kind of
+// body it comes in. RFC 9725 section 4.2 for WHIP; SRS's own format for the older JSON pair.
 
 import { ProtocolError } from "../../core/errors.ts";
 import type { StreamKey } from "../../core/stream_key.ts";
@@ -59,7 +59,7 @@ export function utf8Of(bytes: Uint8Array): string {
   try {
     return UTF8.decode(bytes);
   } catch {
-    throw new ProtocolError("Cannot read the body: it is no UTF-8");
+    throw new ProtocolError("Cannot read the body: it is not UTF-8");
   }
 }
 

@@ -1,5 +1,6 @@
-// One RTMP client from its handshake to its end: talks with it, finds the origin of what it wants,
-// relays, and starts over when it goes on to another stream. Knows no registry but the Resolver.
+// One RTMP client from its handshake to its end: talks with it, finds the origin of the stream it
+// wants, relays, and starts over when it goes on to another stream. Knows the registry only as the
+// Resolver.
 
 import { addressGroup } from "../../core/address_group.ts";
 import { formatAddress } from "../../core/endpoint.ts";
@@ -52,7 +53,7 @@ export class ClientSession {
     this.#inbox.countIn(this.#memory);
   }
 
-  /** Whether bytes flow, so that the session may outlive the begin of a shutdown. */
+  /** Whether bytes flow, so that the session may outlive the beginning of a shutdown. */
   get isRelaying(): boolean {
     return this.#pair !== undefined;
   }
@@ -189,7 +190,7 @@ export class ClientSession {
 
   /** From here on a client that leaves is noticed while its origin is being found. */
   #beginStream(conversation: ClientConversation, wish: StreamCommand): StreamSession {
-    if (this.#ports.isDraining()) throw new ProxyError("draining", "Server is about to end");
+    if (this.#ports.isDraining()) throw new ProxyError("draining", "Server is shutting down");
     const key = keyOf(conversation, wish);
     const session = new StreamSession(this.#ports, this.#client, key, wish);
     this.#session = session;

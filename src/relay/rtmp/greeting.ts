@@ -1,7 +1,7 @@
-// The random blocks with which this process greets clients and origins. One of each for all connections:
-// they only have to differ from the peer's own, "Adobe RTMP Specification 1.0", section 5.2.3. What greets
-// a client carries the mark of this program, so that a proxy that was dialled as an origin is known; a
-// client that signs its greeting gets a signed one instead.
+// The random blocks with which this process greets clients and origins. One of each for all
+// connections: they only have to differ from the peer's own, "Adobe RTMP Specification 1.0",
+// section 5.2.3. The one for clients carries the mark of this program, so that a proxy dialled as
+// an origin is recognized; a client that signs its greeting gets a signed one instead.
 
 import { createHash, createHmac } from "node:crypto";
 import { encodeAnswer, encodeGreeting, HANDSHAKE_GREETING } from "../../protocol/rtmp/handshake.ts";

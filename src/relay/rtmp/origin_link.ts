@@ -1,5 +1,5 @@
-// A connection to one origin that has taken a client's stream: dial, handshake, the conversation.
-// Knows nothing of the registry; who is dialled is decided by the session.
+// A connection to one origin that has taken a client's stream: dial, handshake, conversation. Knows
+// nothing of the registry; the session decides whom to dial.
 
 import { blameOrigin, ProxyError } from "../../core/errors.ts";
 import type { Address, Origin } from "../../core/origin.ts";

@@ -1,4 +1,5 @@
-// The RTMP front: a port and the sessions of its clients, their bounds, their sweep and their end.
+// The RTMP relay: its port and the sessions of its clients, their limits, their sweep and their
+// end.
 
 import type { ListenAddress } from "../../core/endpoint.ts";
 import type { Address } from "../../core/origin.ts";

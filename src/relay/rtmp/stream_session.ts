@@ -35,7 +35,7 @@ export class StreamSession implements Disposable {
     this.#startedAt = ports.clock.now();
   }
 
-  /** Whether the origin has taken the stream and has not been told off since. */
+  /** Whether the origin has taken the stream and not been told to drop it since. */
   get isOpen(): boolean {
     return this.#opened !== undefined;
   }

@@ -1,7 +1,7 @@
-// The cookies that SRT listeners give callers (draft-sharabayko-srt-01 section 4.3.1.1): a keyed hash
-// of the caller's address and the minute, so that nothing need be remembered of whoever has only
-// begun, and nobody gets further from an address that is not his. A flood of inductions costs one
-// hash each: it must cost less than receiving them.
+// The cookies that SRT listeners give callers (draft-sharabayko-srt-01 section 4.3.1.1): a keyed
+// hash of the caller's address and the minute, so that nothing has to be remembered about a caller
+// that has only begun, and nobody gets further with a forged address. A flood of inductions costs
+// one hash each, which must be cheaper than receiving them.
 
 import { SipHash } from "../../core/sip_hash.ts";
 import { RAW_ADDRESS } from "../../net/udp/port.ts";

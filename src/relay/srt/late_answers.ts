@@ -1,6 +1,6 @@
-// Conclusions whose calls are over before all their answers have come: refused in the meantime, ended,
-// or asked twice. An origin that accepts one then has a caller who will never say anything, and a
-// publisher who blocks his stream's name: it is told at once that he has gone.
+// Conclusions whose calls ended before all their answers came: refused meanwhile, ended, or sent
+// twice. An origin that accepts one then has a caller that will never send anything, and a
+// publisher that blocks its stream's name: it is told at once that the caller has gone.
 
 import type { UdpLink } from "../../net/udp/port.ts";
 import * as hs from "../../protocol/srt/handshake.ts";

@@ -1,7 +1,7 @@
-// The handshake with an origin in place of a caller (draft-sharabayko-srt-01 section 4.3.1). Inductions
-// of our own find an address of the origin that answers; then the caller's conclusion is repeated there
-// until it is answered, and the last word is kept for a caller that misses it. Decides nothing about
-// what becomes of a call that fails.
+// The handshake with an origin on behalf of a caller (draft-sharabayko-srt-01 section 4.3.1). Our
+// own inductions find an address of the origin that answers; the caller's conclusion is then
+// repeated there until it is answered, and the final answer is kept for a caller that misses it.
+// Does not decide what happens to a call that fails.
 
 import { toProxyError } from "../../core/errors.ts";
 import { parseIp } from "../../core/ip_address.ts";

@@ -1,5 +1,5 @@
 // The reasons for which callers are refused: libsrt's own (srt.h), and those of applications
-// (access_control.h), which look like HTTP's.
+// (access_control.h), which resemble HTTP's.
 
 /** SRT_REJ_RESOURCE, SRT_REJ_ROGUE and SRT_REJ_VERSION. */
 export const RESOURCE = 3;

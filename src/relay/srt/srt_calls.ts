@@ -1,6 +1,6 @@
-// The calls of SRT in their thread, from a caller's conclusion to the end of its session, and how a
-// packet finds its own: by the client's address and the socket id that it is for, since callers may
-// share an address, and socket ids are unique only at whoever gives them.
+// SRT calls in their thread, from a caller's conclusion to the end of its session, and how a packet
+// finds its call: by the client's address and the destination socket id, since callers may share an
+// address, and socket ids are unique only to whoever assigns them.
 
 import { AddressCounts } from "../../core/address_group.ts";
 import type { Address } from "../../core/origin.ts";
@@ -37,7 +37,7 @@ export interface SrtCall {
   readonly address: Address;
   /** The caller's socket id. */
   readonly callerSocket: number;
-  /** Where its packet sequence numbers begin: another value means that it has begun anew. */
+  /** Where its packet sequence numbers begin: another value means that it has started over. */
   readonly sequence: number;
   readonly intent: "publish" | "play";
   /** Its conclusion as the origin gets it, but for the cookie. */

@@ -1,6 +1,6 @@
-// What is done with a handshake before anything is remembered of its sender: a caller's induction is
-// answered with a cookie, a conclusion is read and becomes a wish or is refused with the reason. All
-// else is dropped. What listeners would leave without a word, or not survive, does not come past here.
+// What happens to a handshake before anything is remembered about its sender: a caller's induction
+// is answered with a cookie, a conclusion is read and becomes a wish or is refused with a reason.
+// All else is dropped. Nothing that SRS would not answer, or not survive, gets past here.
 
 import { toProxyError } from "../../core/errors.ts";
 import { BadModeError, parseStreamId, type SrtWish } from "../../core/srt_stream_id.ts";

@@ -1,6 +1,7 @@
 // Moves SRT in its thread. It answers inductions without remembering anything, and repeats a proven
-// caller's conclusion with the origin that owns its stream; from then on packets flow unread, but for
-// the header. Nothing here waits: handshakes with origins go on from packet to packet and tick to tick.
+// caller's conclusion to the origin that owns its stream; from then on packets flow unread, except
+// for the header. Nothing here waits: handshakes with origins advance from packet to packet and
+// tick to tick.
 
 import type { Address } from "../../core/origin.ts";
 import type { Datagram, UdpEngine, UdpLink } from "../../net/udp/port.ts";

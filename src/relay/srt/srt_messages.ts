@@ -1,5 +1,5 @@
-// What the main thread and the thread of SRT say to each other: plain data. A call is one caller's
-// wish, from its conclusion on; its number is never given again.
+// The messages between the main thread and the SRT thread: plain data. A call is one caller's wish,
+// from its conclusion on; its number is never reused.
 
 import type { LabelValue } from "../../core/metric_table.ts";
 import type { Address } from "../../core/origin.ts";

@@ -1,6 +1,6 @@
-// The SRT relay as the rest of the program sees it: finds the origin of each caller's stream, and
-// keeps sessions in the log and their streams at their origins. Packets are moved by a thread of their
-// own, which waits for nothing here.
+// The SRT relay as the rest of the program sees it: finds the origin of each caller's stream, logs
+// sessions and holds their streams at their origins. A thread of its own moves the packets and
+// waits for nothing here.
 
 import { formatAddress } from "../../core/endpoint.ts";
 import { type ErrorCode, ProxyError, toProxyError } from "../../core/errors.ts";
@@ -22,9 +22,9 @@ const TICK = 50;
 const FAILURES: Readonly<Partial<Record<SrtEnd | SrtFailure, readonly [ErrorCode, string]>>> = {
   origin_timeout: ["origin_timeout", "Cannot find an origin that answers in time"],
   unanswered: ["origin_timeout", "Origin leaves this handshake unanswered"],
-  unconfirmed: ["registry_unavailable", "Cannot hold the stream in time"],
+  unconfirmed: ["registry_unavailable", "Cannot confirm the stream in time"],
   origin_closed: ["origin_gone", "Origin has hung up at once"],
-  client_restarted: ["client_gone", "Caller has begun anew"],
+  client_restarted: ["client_gone", "Caller has started over"],
   overloaded: ["overloaded", "Cannot open another socket now"],
 };
 
@@ -223,7 +223,7 @@ export class SrtRelay
     this.#forget(session);
     const { id, intent, isOpen } = session;
     if (!isOpen) {
-      const [code, message] = FAILURES[reason] ?? ["draining", "Proxy is about to end"];
+      const [code, message] = FAILURES[reason] ?? ["draining", "Proxy is shutting down"];
       return this.#logRefusal(session, new ProxyError(code, message));
     }
     this.#options.sessions.closed({ session: id, reason, bytesIn, bytesOut });
