@@ -50,7 +50,7 @@ function openSystemApi(): Handler {
     metrics,
     expose: () => metrics.expose(),
     readiness: () => ({ ready: true, status: "ready" }),
-    sessions: { list: () => [], kick: () => false },
+    sessions: { list: () => ({ sessions: [], next: undefined }), kick: () => false },
     about: ABOUT,
     addresses: POLICY,
     resolved: (origin) => Promise.resolve(origin),
