@@ -26,16 +26,18 @@ const ORDINARY = "a";
 const SAMPLE = Deno.env.has("SRS_PROXY_FUZZ_ALL") ? 1 : 4;
 
 /** The runs for a place: each character, and pairs of those that mean something there. */
-function* runsFor({ special }: TextParser): Generator<string> {
+function* runsFor({ special }: TextParser, most: number): Generator<string> {
   const known = [...new Set([...special, ...ORDINARY])];
   const random = randomNumbers(FUZZ_SEED);
   for (const one of EVERY_CHARACTER) {
     if (random(SAMPLE) > 0 && !known.includes(one)) continue;
     const length = known.includes(one) ? LONG : one > "\u007f" ? LENGTH : SHORT;
-    yield one.repeat(length / one.length);
+    yield one.repeat(Math.min(length, most) / one.length);
   }
   for (const [index, one] of known.entries()) {
-    for (const other of known.slice(index + 1)) yield (one + other).repeat(LENGTH / 2);
+    for (const other of known.slice(index + 1)) {
+      yield (one + other).repeat(Math.min(LENGTH, most) / 2);
+    }
   }
 }
 
@@ -47,8 +49,8 @@ interface Input {
   readonly limit: number;
 }
 
-function inputsFor(parser: TextParser): Input[] {
-  return Array.from(runsFor(parser)).flatMap((run) => {
+function inputsFor(parser: TextParser, most: number): Input[] {
+  return Array.from(runsFor(parser, most)).flatMap((run) => {
     return parser.texts.map((text) => {
       const length = run.length * (text.split("$").length - 1);
       return { run, text, limit: STEPS_PER_CHARACTER * length + STEPS_AT_FIRST };
@@ -76,9 +78,9 @@ export type Count = (call: () => unknown, limit: number) => Promise<number>;
 export async function assertProportional(
   parser: TextParser,
   count: Count,
-  mostAtOnce = Infinity,
+  { mostAtOnce = Infinity, mostCharacters = LONG } = {},
 ): Promise<void> {
-  const inputs = inputsFor(parser);
+  const inputs = inputsFor(parser, mostCharacters);
   let atOnce = 1;
   for (let at = 0; at < inputs.length;) {
     const some = inputs.slice(at, at + atOnce);
