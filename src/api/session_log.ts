@@ -4,6 +4,7 @@
 
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { PageRequest } from "../core/directory.ts";
+import { positionOf } from "../core/list_position.ts";
 import { logger } from "../core/log.ts";
 import type { SessionClosed, SessionLog, SessionOpened, SessionRefused } from "../core/ports.ts";
 import { logFailure } from "./log_failure.ts";
@@ -11,11 +12,20 @@ import { logFailure } from "./log_failure.ts";
 /** A session that is open; `since` is in milliseconds of the clock of the log. */
 interface LiveSession extends SessionOpened {
   readonly since: number;
+  /** Its number in the order in which all sessions were opened. */
+  readonly position: number;
 }
 
 /** A session as it is shown; `seconds` since it was opened. */
 export interface SessionStatus extends SessionOpened {
   readonly seconds: number;
+}
+
+/** One page of sessions. */
+export interface SessionPage {
+  readonly sessions: readonly SessionStatus[];
+  /** Where the next page begins; undefined on the last one. */
+  readonly next: string | undefined;
 }
 
 export interface LiveSessionsOptions {
@@ -31,6 +41,7 @@ export class LiveSessions implements SessionLog {
   readonly #capacity: number;
   readonly #clock: Pick<Clock, "now">;
   readonly #sessions = new Map<string, LiveSession>();
+  #opened = 0;
 
   constructor(options: LiveSessionsOptions) {
     this.#capacity = options.capacity;
@@ -44,7 +55,8 @@ export class LiveSessions implements SessionLog {
 
   opened(event: SessionOpened): void {
     if (this.#sessions.size < this.#capacity) {
-      this.#sessions.set(event.session, { ...event, since: this.#clock.now() });
+      const position = ++this.#opened;
+      this.#sessions.set(event.session, { ...event, since: this.#clock.now(), position });
     }
     LOG.info("Session opened", { ...event });
   }
@@ -56,7 +68,7 @@ export class LiveSessions implements SessionLog {
       LOG.info("Session closed", { ...event });
       return;
     }
-    const { since, ...opened } = live;
+    const { since, position: _, ...opened } = live;
     LOG.info("Session closed", {
       ...opened,
       ...event,
@@ -70,16 +82,22 @@ export class LiveSessions implements SessionLog {
     logFailure(LOG, "Session refused", error, fields);
   }
 
-  /** The open sessions, oldest first; those after the id `after` if one is given. */
-  list({ limit, after }: PageRequest): SessionStatus[] {
-    const page: SessionStatus[] = [];
-    let isBehind = after === undefined || !this.#sessions.has(after);
-    for (const { since, ...session } of this.#sessions.values()) {
-      if (page.length >= limit) break;
-      const seconds = Math.round((this.#clock.now() - since) / 1000);
-      if (isBehind) page.push({ ...session, seconds });
-      isBehind ||= session.session === after;
+  /**
+   * The open sessions, oldest first. A page goes on where the one before ended, whichever sessions
+   * have closed since.
+   *
+   * @throws ProxyError `bad_request` when `after` is not the `next` of a page
+   */
+  list(page: PageRequest): SessionPage {
+    const after = positionOf(page);
+    const sessions: SessionStatus[] = [];
+    let last = 0;
+    for (const { since, position, ...session } of this.#sessions.values()) {
+      if (position <= after) continue;
+      if (sessions.length >= page.limit) return { sessions, next: String(last) };
+      sessions.push({ ...session, seconds: Math.round((this.#clock.now() - since) / 1000) });
+      last = position;
     }
-    return page;
+    return { sessions, next: undefined };
   }
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ProxyError } from "../core/errors.ts";
 import { configureLog } from "../core/log.ts";
-import { LiveSessions } from "./session_log.ts";
+import { LiveSessions, type SessionPage } from "./session_log.ts";
 
 interface Line {
   readonly level: string;
@@ -60,17 +60,34 @@ Deno.test("open sessions are listed, oldest first, and closed ones are not", asy
   await linesOf((sessions) => {
     for (const session of ["s1", "s2", "s3"]) sessions.opened({ ...OPENED, session });
     sessions.closed({ ...CLOSED, session: "s2" });
-    const ids = (limit: number, after?: string) => {
-      const page = after === undefined ? { limit } : { limit, after };
-      return sessions.list(page).map(({ session }) => session);
-    };
-    assert.deepEqual(ids(10), ["s1", "s3"]);
-    assert.deepEqual(ids(1), ["s1"]);
-    assert.deepEqual(ids(10, "s1"), ["s3"]);
-    assert.deepEqual(ids(10, "s2"), ["s1", "s3"], "one that is gone cannot say where it stood");
+    assert.deepEqual(idsOf(sessions.list({ limit: 10 })), ["s1", "s3"]);
     assert.equal(sessions.size, 2);
   });
 });
+
+Deno.test("the list of sessions goes on where it was, whichever have closed", async () => {
+  await linesOf((sessions) => {
+    for (const session of ["s1", "s2", "s3", "s4"]) sessions.opened({ ...OPENED, session });
+    const first = sessions.list({ limit: 2 });
+    assert.deepEqual(idsOf(first), ["s1", "s2"]);
+    const after = first.next;
+    assert.ok(after);
+    for (const session of ["s1", "s2", "s3"]) sessions.closed({ ...CLOSED, session });
+    sessions.opened({ ...OPENED, session: "s5" });
+    const second = sessions.list({ limit: 1, after });
+    assert.deepEqual(idsOf(second), ["s4"]);
+    assert.ok(second.next);
+    const last = sessions.list({ limit: 1, after: second.next });
+    assert.deepEqual([idsOf(last), last.next], [["s5"], undefined]);
+    for (const after of ["s2", "-1", "1.5"]) {
+      assert.throws(() => sessions.list({ limit: 1, after }), { code: "bad_request" });
+    }
+  });
+});
+
+function idsOf({ sessions }: SessionPage): string[] {
+  return sessions.map(({ session }) => session);
+}
 
 Deno.test("sessions beyond the bound are logged but not listed", async () => {
   const lines = await linesOf((sessions) => {

@@ -19,7 +19,7 @@ import { answerError, answerErrorsInJson } from "./json_answers.ts";
 import type { Exposition } from "./metrics.ts";
 import { originOf, parseRegistration, refuseOwnAddresses } from "./registration.ts";
 import { logRefusedRegistration, peekBody } from "./registration_refusal.ts";
-import type { SessionStatus } from "./session_log.ts";
+import type { SessionPage } from "./session_log.ts";
 import { type ApiAccess, bearerToken, holdsToken } from "./token.ts";
 import { type About, versionsApp } from "./versions.ts";
 
@@ -50,8 +50,8 @@ export interface SystemApiPorts {
 
 /** The streams that clients publish and play through this process. */
 export interface SessionDirectory {
-  /** The open ones, oldest first; those after the id `after` if one is given. */
-  list(page: PageRequest): readonly SessionStatus[];
+  /** Those open now, oldest first. @throws ProxyError `bad_request` for a bad `after` */
+  list(page: PageRequest): SessionPage;
   /** Ends one. @returns false when there is none of that id */
   kick(session: string): boolean;
 }
@@ -158,11 +158,7 @@ function addLists(app: Hono<Env>, { directory, access }: SystemApiPorts): void {
 function addSessions(app: Hono<Env>, { sessions, access }: SystemApiPorts): void {
   app.get("/api/v1/sessions", (context) => {
     admit(context, access());
-    const page = pageOf(context);
-    const listed = sessions.list({ ...page, limit: page.limit + 1 });
-    const shown = listed.slice(0, page.limit);
-    const next = listed.length > page.limit ? shown.at(-1)?.session : undefined;
-    return context.json({ code: 0, sessions: shown, next });
+    return context.json({ code: 0, ...sessions.list(pageOf(context)) });
   });
   app.delete("/api/v1/sessions/:session", (context) => {
     admit(context, access());

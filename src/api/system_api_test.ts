@@ -31,7 +31,9 @@ Deno.test("a heartbeat is answered with code 0 and the pid as a text", async () 
 Deno.test("a page in a browser registers nothing and ends nothing", async () => {
   const kicked: string[] = [];
   const kick = (session: string) => kicked.push(session) > 0;
-  await using desk = await openDesk({ sessions: { list: () => [], kick } });
+  await using desk = await openDesk({
+    sessions: { list: () => ({ sessions: [], next: undefined }), kick },
+  });
   for (const type of ["text/plain", "application/x-www-form-urlencoded", ""]) {
     const answer = await desk.ask("POST", REGISTER, GOOD, { "content-type": type });
     assert.equal(answer.status, 415);

@@ -39,7 +39,7 @@ export interface PageRequest {
   readonly after?: string | undefined;
 }
 
-/** One page of streams. What changes between two pages may be missed or seen twice. */
+/** One page of streams. What was there all the time is seen once, whatever else came or went. */
 export interface StreamPage {
   readonly streams: readonly StreamStatus[];
   /** Where the next page begins; undefined on the last one. */

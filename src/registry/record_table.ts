@@ -3,7 +3,7 @@
 // and no clock: time is an argument, in milliseconds of any clock that never goes backwards.
 
 import type { PageRequest } from "../core/directory.ts";
-import { ProxyError } from "../core/errors.ts";
+import { positionOf } from "../core/list_position.ts";
 import type { Origin } from "../core/origin.ts";
 import { isLive } from "./mapping_rules.ts";
 import type {
@@ -44,6 +44,8 @@ interface Entry<T> {
   readonly version: number;
   /** When there came to be an entry of this name. */
   readonly since: number;
+  /** Its number in the order in which all entries came to be. */
+  readonly position: number;
 }
 
 const FULL_SWEEP_PAUSE = 1_000;
@@ -59,6 +61,7 @@ export class RecordTable {
   readonly #loads = new Map<string, number>();
   // Streams that give way to a publisher's when there is no room: those that are not live.
   readonly #yielding = new Set<string>();
+  #entries = 0;
   #heldSince = -Infinity;
   #lastSweep = -Infinity;
 
@@ -104,7 +107,7 @@ export class RecordTable {
     const before = this.#origins.get(origin.id);
     if (isOlder(stamp, before)) return true;
     if (!before && !this.#hasRoom(this.#origins, this.#bounds.maxOrigins, now)) return false;
-    this.#origins.set(origin.id, entryOf(origin, stamp, before ?? { version: 0, since: now }));
+    this.#origins.set(origin.id, entryOf(origin, stamp, before ?? this.#newEntry(now)));
     return true;
   }
 
@@ -135,7 +138,7 @@ export class RecordTable {
     this.#addLoad(record.origin, 1);
     if (isLive(record)) this.#yielding.delete(record.stream);
     else this.#yielding.add(record.stream);
-    this.#streams.set(record.stream, entryOf(record, stamp, before ?? { version: 0, since: now }));
+    this.#streams.set(record.stream, entryOf(record, stamp, before ?? this.#newEntry(now)));
     return true;
   }
 
@@ -161,17 +164,20 @@ export class RecordTable {
     this.#addLoad(entry.value.origin, -1);
   }
 
-  /** The mappings, page by page. @throws ProxyError `bad_request` when `after` is none of ours */
-  page({ limit, after = "0" }: PageRequest, now: number): StreamRecordPage {
-    const start = Number(after);
-    if (!Number.isSafeInteger(start) || start < 0) {
-      throw new ProxyError("bad_request", `Cannot continue a list: current value is ${after}`);
-    }
+  /**
+   * The mappings, page by page, those first that have been there longest.
+   *
+   * @throws ProxyError `bad_request` when `after` is none of ours
+   */
+  page(page: PageRequest, now: number): StreamRecordPage {
+    const after = positionOf(page);
     const streams: StreamRecord[] = [];
-    let position = 0;
+    let last = 0;
     for (const entry of this.#streams.values()) {
-      if (streams.length >= limit) return { streams, next: String(position) };
-      if (position++ >= start && this.#alive(entry, now)) streams.push(this.#asOf(entry, now));
+      if (entry.position <= after || !this.#alive(entry, now)) continue;
+      if (streams.length >= page.limit) return { streams, next: String(last) };
+      streams.push(this.#asOf(entry, now));
+      last = entry.position;
     }
     return { streams, next: undefined };
   }
@@ -219,6 +225,10 @@ export class RecordTable {
     this.#streams.clear();
     this.#yielding.clear();
     this.#loads.clear();
+  }
+
+  #newEntry(now: number): Pick<Entry<never>, "version" | "since" | "position"> {
+    return { version: 0, since: now, position: ++this.#entries };
   }
 
   #alive<T>(entry: Entry<T> | undefined, now: number): Entry<T> | undefined {
@@ -270,11 +280,14 @@ function isOlder(stamp: Stamp, before: Entry<unknown> | undefined): boolean {
 function entryOf<T>(
   value: T,
   { expires, version, liveExpires = -Infinity }: Stamp,
-  before: { readonly version: number; readonly since: number },
+  before: Pick<Entry<T>, "version" | "since" | "position">,
 ): Entry<T> {
-  const { since } = before;
+  const { since, position } = before;
   const kept = { keptUntil: -Infinity, liveKeptUntil: -Infinity };
-  return { value, expires, liveExpires, ...kept, version: version ?? before.version, since };
+  return {
+    ...{ value, expires, liveExpires, ...kept },
+    ...{ version: version ?? before.version, since, position },
+  };
 }
 
 /** What was there when the hold began, and live then, stays so. */

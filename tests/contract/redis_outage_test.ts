@@ -6,15 +6,15 @@ import type { RedisStore } from "../../src/registry/redis/store.ts";
 import { Gateway } from "../support/gateway.ts";
 import { freePort } from "../support/ports.ts";
 import { RedisServer } from "../support/redis_server.ts";
-import { pause, until } from "../support/wait.ts";
+import { pause, until, within } from "../support/wait.ts";
 import { RedisWorld } from "./redis_world.ts";
 import { sampleOrigin } from "./sample_origin.ts";
 import { claimOf, leaseOf } from "./sample_wishes.ts";
 
 const ORIGINS = ["a", "b", "c", "d", "e"];
 const LONG = 60_000;
-/** What nobody may wait longer for, in milliseconds. */
-const BOUND = 200;
+/** Milliseconds within which there is an answer on any machine; gate_test.ts has the bound itself. */
+const BOUND = 5_000;
 
 async function registerAll(world: RedisWorld): Promise<void> {
   const [one, two] = world.stores;
@@ -40,10 +40,14 @@ async function ownersAt(world: RedisWorld, streams: readonly string[]): Promise<
   }, { timeout: 5_000 });
 }
 
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const startedAt = performance.now();
-  await work();
-  return performance.now() - startedAt;
+/** Waits for work that must end. @returns whether it waited for nothing outside, not even a timer */
+async function isDoneAtOnce(work: () => Promise<unknown>): Promise<boolean> {
+  let isDone = false;
+  const working = work().then(() => isDone = true);
+  await pause(0);
+  const isAtOnce = isDone;
+  await within("an answer", BOUND, working);
+  return isAtOnce;
 }
 
 const STREAMS = Array.from({ length: 20 }, (_, at) => `v/a/${at}`);
@@ -90,10 +94,10 @@ Deno.test("frozen: nobody waits beyond the bound, and what it does later changes
   await registerAll(world);
   server.process.signal("SIGSTOP");
   try {
-    const times: number[] = [];
+    const atOnce: boolean[] = [];
     for (const stream of STREAMS) {
-      times.push(
-        await timed(async () => {
+      atOnce.push(
+        await isDoneAtOnce(async () => {
           // What Redis finds when it wakes up would be another origin than the one chosen alone.
           const chosen = claimOf(one, stream);
           const origin = ORIGINS.find((id) => id !== chosen.origin)!;
@@ -101,12 +105,11 @@ Deno.test("frozen: nobody waits beyond the bound, and what it does later changes
           assert.equal(record.origin, chosen.origin);
         }),
       );
-      times.push(await timed(() => two.putOrigin(sampleOrigin("a"), LONG)));
-      times.push(await timed(() => one.endSession("u:v")));
-      times.push(await timed(async () => await two.origin("unknown")));
+      atOnce.push(await isDoneAtOnce(() => two.putOrigin(sampleOrigin("a"), LONG)));
+      atOnce.push(await isDoneAtOnce(() => one.endSession("u:v")));
+      atOnce.push(await isDoneAtOnce(async () => await two.origin("unknown")));
     }
-    assert.ok(Math.max(...times) < BOUND, `the longest took ${Math.max(...times)} ms`);
-    assert.ok(times.filter((time) => time > 20).length <= 4, "only the first wait at all");
+    assert.ok(atOnce.filter((is) => !is).length <= 4, "only the first wait at all");
   } finally {
     server.process.signal("SIGCONT");
   }
@@ -176,12 +179,11 @@ Deno.test("slow: the gate shuts after one late answer, and opens when answers ar
   const [one] = world.stores;
   await registerAll(world);
   gateway.delay(400);
-  const times: number[] = [];
+  const atOnce: boolean[] = [];
   for (const stream of STREAMS) {
-    times.push(await timed(() => one.claimStream(claimOf(one, stream))));
+    atOnce.push(await isDoneAtOnce(() => one.claimStream(claimOf(one, stream))));
   }
-  assert.ok(Math.max(...times) < BOUND, `the longest took ${Math.max(...times)} ms`);
-  assert.ok(times.filter((time) => time > 20).length <= 1);
+  assert.ok(atOnce.filter((is) => !is).length <= 1, "only the first waits at all");
   gateway.delay(0);
   await world.untilAsked(true);
   await ownersAt(world, STREAMS);

@@ -304,6 +304,17 @@ const LIST_TESTS: Readonly<Record<string, Test>> = {
     assert.deepEqual(seen.sort(), names.sort());
   },
 
+  "a list goes on where it was, whatever has gone": async ({ stores: [one], pass }) => {
+    for (const name of ["v/a/1", "v/a/2"]) await one.claimStream(claim(name, "a", "me", TTL));
+    for (const name of ["v/a/3", "v/a/4"]) await one.claimStream(claim(name, "a", "me", LONG));
+    const { next: after } = await one.streams({ limit: 3 });
+    assert.ok(after);
+    await pass(TTL + 1);
+    await one.sweep();
+    const { streams } = await one.streams({ limit: 3, after });
+    assert.deepEqual(streams.map(({ stream }) => stream), ["v/a/4"]);
+  },
+
   "a page that nobody gave out is refused": async ({ stores: [one] }) => {
     for (const after of ["x", "-1", "1.5"]) {
       await assert.rejects(

@@ -1,5 +1,5 @@
 // The built-in page as a viewer meets it: Chromium opens it at the proxy's HTTP server and plays
-// what ffmpeg publishes. SRS_PROXY_SCREENSHOTS names a folder in which the pictures are kept.
+// what ffmpeg publishes.
 
 import assert from "node:assert/strict";
 import type { Page } from "../support/page.ts";
@@ -11,9 +11,8 @@ import type { OriginServer } from "../support/origin_server.ts";
 import { Proxy } from "../support/proxy.ts";
 import { registeredOrigins, Registration } from "../support/register.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
-import { TempFolder } from "../support/temp_folder.ts";
 import { until } from "../support/wait.ts";
-import { untilTold } from "../support/web_player.ts";
+import { untilPicture, untilTold } from "../support/web_player.ts";
 
 /** A page that plays, and what it takes to take it down. */
 interface Stage {
@@ -64,26 +63,17 @@ function currentTime(page: Page): Promise<number> {
   return page.evaluate<number>("document.querySelector('video').currentTime");
 }
 
-/** Takes a picture of the page that shows a picture. */
-async function screenshot({ page }: Stage, name: string): Promise<void> {
-  await using temporary = new TempFolder();
-  const kept = Deno.env.get("SRS_PROXY_SCREENSHOTS");
-  const path = kept ? `${kept}/${name}.png` : temporary.file(`${name}.png`);
-  await page.screenshot({ path });
-  assert.ok((await Deno.stat(path)).size > 20_000, "more than an empty page");
-}
-
 Deno.test("Chromium plays HTTP-FLV on the built-in page", async () => {
   await onStage(() => NodeMediaServer.open(), async (stage) => {
     await playAndWatch(stage, "HTTP-FLV");
-    await screenshot(stage, "flv");
+    await untilPicture(stage.page, "flv");
   });
 });
 
 Deno.test("Chromium plays HLS on the built-in page", async () => {
   await onStage(() => NginxRtmp.open({ hls: true }), async (stage) => {
     await playAndWatch(stage, "HLS");
-    await screenshot(stage, "hls");
+    await untilPicture(stage.page, "hls");
   });
 });
 
@@ -108,12 +98,12 @@ Deno.test("the page can be used by keyboard alone, on a phone, in the dark", asy
     await page.keyboard.press("Enter");
     await page.getByText("Playing live/show").waitFor();
     assert.match(page.url(), /#live\/show$/, "an address to send to somebody");
-    const look = await page.evaluate(`({
+    const shown = await page.evaluate(`({
       width: document.documentElement.scrollWidth,
       ground: getComputedStyle(document.body).backgroundColor,
     })`);
-    assert.deepEqual(look, { width: PHONE.width, ground: "rgb(15, 18, 22)" });
-    await screenshot(stage, "phone");
+    assert.deepEqual(shown, { width: PHONE.width, ground: "rgb(15, 18, 22)" });
+    await untilPicture(stage.page, "phone");
     assert.deepEqual(errors, []);
   }, PHONE);
 });

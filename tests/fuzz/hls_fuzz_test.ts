@@ -1,6 +1,5 @@
 // Random bytes, and playlists, manifests, links and spbhid values changed at random: only
 // ProtocolError may come of them, nothing may be lost, and a second rewriting changes nothing.
-// A failure names its seed; put it into SEED to see the same again.
 
 import assert from "node:assert/strict";
 import { ProtocolError } from "../../src/core/errors.ts";
@@ -13,9 +12,9 @@ import { REWRITTEN_LINKS, TARGET, UNTOUCHED_LINKS } from "../support/cases/hls_l
 import { rewritePlaylist } from "../../src/protocol/hls/playlist.ts";
 import { NO_PLAYLISTS, REWRITTEN_PLAYLISTS } from "../support/cases/hls_playlist_cases.ts";
 import { decodeSpbhid, encodeSpbhid, originTagOf } from "../../src/protocol/hls/spbhid.ts";
-import { mutateText, pick, randomNumbers, randomText } from "../support/random_text.ts";
+import { fuzzTest } from "../support/fuzzing.ts";
+import { mutateText, pick, randomText } from "../support/random_text.ts";
 
-const SEED = crypto.getRandomValues(new Uint32Array(1))[0]!;
 const ROUNDS = 2_000;
 /** Bytes that mean something to one of the formats. */
 const TELLING = [
@@ -50,30 +49,27 @@ function rewriteIfGood(rewriting: Rewriting, text: string): string | undefined {
 }
 
 for (const [name, rewriting] of Object.entries(REWRITINGS)) {
-  Deno.test(`a ${name} changed at random is refused or rewritten for good`, () => {
-    const random = randomNumbers(SEED);
+  fuzzTest(`a ${name} changed at random is refused or rewritten for good`, (random) => {
     let rewritten = 0;
     for (let round = 0; round < ROUNDS; round++) {
       const text = mutateText(random, TELLING, pick(random, rewriting.samples));
       const once = rewriteIfGood(rewriting, text);
       if (once === undefined) continue;
       rewritten++;
-      const about = `seed ${SEED}, round ${round}: ${JSON.stringify(text)}`;
+      const about = `round ${round}: ${JSON.stringify(text)}`;
       assert.equal(rewriteIfGood(rewriting, once), once, about);
     }
-    assert.ok(rewritten > ROUNDS / 50, `seed ${SEED}: only ${rewritten} were rewritten`);
+    assert.ok(rewritten > ROUNDS / 50, `only ${rewritten} were rewritten`);
   });
 
-  Deno.test(`random bytes are no ${name}`, () => {
-    const random = randomNumbers(SEED);
+  fuzzTest(`random bytes are no ${name}`, (random) => {
     for (let round = 0; round < ROUNDS; round++) {
       assert.equal(rewriteIfGood(rewriting, randomText(random, random(200))), undefined);
     }
   });
 }
 
-Deno.test("rewriting a playlist changes nothing but links", () => {
-  const random = randomNumbers(SEED);
+fuzzTest("rewriting a playlist changes nothing but links", (random) => {
   // Without addresses of the origin the parameter is all that comes in, and taken out again
   // leaves what was there.
   const target = { ...TARGET, originAddresses: [] };
@@ -83,7 +79,7 @@ Deno.test("rewriting a playlist changes nothing but links", () => {
     if (/[?&](?:[\r\n#" \t]|$)/.test(text)) continue;
     try {
       const rewritten = textOfBytes(rewritePlaylist(bytesOfText(text), target));
-      const about = `seed ${SEED}, round ${round}`;
+      const about = `round ${round}`;
       assert.equal(rewritten.replaceAll(/[?&]spbhid=AbC-9_/g, ""), text, about);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
@@ -91,24 +87,25 @@ Deno.test("rewriting a playlist changes nothing but links", () => {
   }
 });
 
-Deno.test("a link changed at random never leads a browser to another host by being rewritten", () => {
-  const random = randomNumbers(SEED);
-  const base = `http://${TARGET.clientHost}/live/show.m3u8`;
-  const links = [...REWRITTEN_LINKS.map(([link]) => link), ...UNTOUCHED_LINKS];
-  for (let round = 0; round < 5 * ROUNDS; round++) {
-    const link = mutateText(random, TELLING, pick(random, links));
-    const rewritten = rewriteLink(link, TARGET);
-    const about = `seed ${SEED}, round ${round}: ${JSON.stringify(link)}`;
-    assert.equal(rewriteLink(rewritten, TARGET), rewritten, about);
-    if (rewritten === link || !URL.canParse(rewritten, base)) continue;
-    const host = new URL(rewritten, base).host;
-    const before = URL.canParse(link, base) ? new URL(link, base).host : undefined;
-    assert.ok(host === new URL(base).host || host === before, about);
-  }
-});
+fuzzTest(
+  "a link changed at random never leads a browser to another host by being rewritten",
+  (random) => {
+    const base = `http://${TARGET.clientHost}/live/show.m3u8`;
+    const links = [...REWRITTEN_LINKS.map(([link]) => link), ...UNTOUCHED_LINKS];
+    for (let round = 0; round < 5 * ROUNDS; round++) {
+      const link = mutateText(random, TELLING, pick(random, links));
+      const rewritten = rewriteLink(link, TARGET);
+      const about = `round ${round}: ${JSON.stringify(link)}`;
+      assert.equal(rewriteLink(rewritten, TARGET), rewritten, about);
+      if (rewritten === link || !URL.canParse(rewritten, base)) continue;
+      const host = new URL(rewritten, base).host;
+      const before = URL.canParse(link, base) ? new URL(link, base).host : undefined;
+      assert.ok(host === new URL(base).host || host === before, about);
+    }
+  },
+);
 
-Deno.test("random text is no spbhid", () => {
-  const random = randomNumbers(SEED);
+fuzzTest("random text is no spbhid", (random) => {
   const alphabet = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"];
   const good = encodeSpbhid({
     key: streamKeyFromRtmp({ tcUrl: "rtmp://demo.com/live", app: "", stream: "show" }),
@@ -121,13 +118,12 @@ Deno.test("random text is no spbhid", () => {
       mutateText(random, TELLING, good),
     ];
     for (const text of texts) {
-      if (text !== good) assert.equal(decodeSpbhid(text), undefined, `seed ${SEED}: ${text}`);
+      if (text !== good) assert.equal(decodeSpbhid(text), undefined, text);
     }
   }
 });
 
-Deno.test("every key that a client can ask for survives its spbhid", () => {
-  const random = randomNumbers(SEED);
+fuzzTest("every key that a client can ask for survives its spbhid", (random) => {
   let survived = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const name = () =>
@@ -139,7 +135,7 @@ Deno.test("every key that a client can ask for survives its spbhid", () => {
       // Rare spellings leave names that no link may hold; they are refused.
       const names = [key.vhost.replace(/^.*\.$/, "."), ...key.app.split("/"), key.stream];
       if (names.some((name) => name === "." || name === "..")) continue;
-      const about = `seed ${SEED}, round ${round}: ${JSON.stringify(key)}`;
+      const about = `round ${round}: ${JSON.stringify(key)}`;
       const expected = { key, originTag: originTagOf(origin) };
       assert.deepEqual(decodeSpbhid(encodeSpbhid({ key, origin })), expected, about);
       survived++;
@@ -147,5 +143,5 @@ Deno.test("every key that a client can ask for survives its spbhid", () => {
       if (!(error instanceof Error) || error.name !== "ProxyError") throw error;
     }
   }
-  assert.ok(survived > ROUNDS / 10, `seed ${SEED}: only ${survived} keys were good`);
+  assert.ok(survived > ROUNDS / 10, `only ${survived} keys were good`);
 });

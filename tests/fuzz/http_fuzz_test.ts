@@ -1,8 +1,8 @@
 // HTTP heads and bodies made of random bytes, and of all known cases with random damage: nothing
-// but a ProtocolError may come of them, and no way of cutting them may change what is read. A
-// failure names its seed.
+// but a ProtocolError may come of them, and no way of cutting them may change what is read.
 
 import assert from "node:assert/strict";
+import { textOfBytes } from "../../src/core/binary_text.ts";
 import { ProtocolError } from "../../src/core/errors.ts";
 import { BodyScanner } from "../../src/protocol/http/body_scanner.ts";
 import { BROKEN_CHUNKS, CHUNKED_BODIES } from "../support/cases/http_chunked_cases.ts";
@@ -16,7 +16,9 @@ import {
 import { findRequestHead } from "../../src/protocol/http/request_head.ts";
 import { understandResponse } from "../../src/protocol/http/response.ts";
 import { GOOD_RESPONSES, REFUSED_RESPONSES } from "../support/cases/http_response_cases.ts";
-import { SeededRandom } from "../support/rtmp_wire.ts";
+import { corpusOf } from "../support/corpus.ts";
+import { forEachSeed } from "../support/fuzzing.ts";
+import type { SeededRandom } from "../support/rtmp_wire.ts";
 
 const ROUNDS = 20_000;
 const ODD = '\r\n\0 \t:,;=/*%?#@[]\\"0123456789abcdefxHTTP/1.1\x7f\x85\x86\xa0\xff';
@@ -62,16 +64,6 @@ function noise(random: SeededRandom): string {
   return Array.from({ length }, () => String.fromCharCode(random.below(256))).join("");
 }
 
-function forEachSeed(run: (random: SeededRandom) => void): void {
-  for (let seed = 1; seed <= ROUNDS; seed++) {
-    try {
-      run(new SeededRandom(seed));
-    } catch (cause) {
-      throw new Error(`Seed ${seed} fails: ${cause}`, { cause });
-    }
-  }
-}
-
 /** What the function returns, or undefined when it refuses. */
 function tryTo<T>(read: () => T): T | undefined {
   try {
@@ -106,23 +98,33 @@ function assertUnambiguous({ start, fields }: Head): void {
   assert.doesNotMatch(text, /^\s|\n[^\n:]*\s:|\n\s+\S/);
 }
 
+/** What holds for whatever is understood. @returns whether it was */
+function checkRequest(text: string): boolean {
+  const head = tryTo(() => requestHeadOf(text));
+  const request = head && tryTo(() => understandRequest(head));
+  if (head === undefined || request === undefined) return false;
+  assertUnambiguous(head);
+  assert.match(request.path, /^(?:\/[\x21-\x7e]*|\*)$/);
+  assert.match(request.host, /^[\w.~[\]:-]*$/);
+  assert.ok(head.lineEnd === "crlf" || (!request.keepAlive && request.bodyLength === 0));
+  const framing = [...head.fields].filter(({ name }) =>
+    /^(?:content-length|transfer-encoding)$/i.test(name)
+  );
+  assert.ok(framing.length <= 1);
+  assert.equal(request.bodyLength, framing[0] === undefined ? 0 : bodyLength(framing[0].value));
+  return true;
+}
+
+for (const { name, bytes } of corpusOf("http")) {
+  Deno.test(`HTTP's ${name} is understood or refused, and never in two ways`, () => {
+    checkRequest(textOfBytes(bytes));
+  });
+}
+
 Deno.test("damaged requests are understood or refused, and never in two ways", () => {
   let understood = 0;
-  forEachSeed((random) => {
-    const text = damaged(random, REQUESTS);
-    const head = tryTo(() => requestHeadOf(text));
-    const request = head && tryTo(() => understandRequest(head));
-    if (head === undefined || request === undefined) return;
-    understood++;
-    assertUnambiguous(head);
-    assert.match(request.path, /^(?:\/[\x21-\x7e]*|\*)$/);
-    assert.match(request.host, /^[\w.~[\]:-]*$/);
-    assert.ok(head.lineEnd === "crlf" || (!request.keepAlive && request.bodyLength === 0));
-    const framing = [...head.fields].filter(({ name }) =>
-      /^(?:content-length|transfer-encoding)$/i.test(name)
-    );
-    assert.ok(framing.length <= 1);
-    assert.equal(request.bodyLength, framing[0] === undefined ? 0 : bodyLength(framing[0].value));
+  forEachSeed(ROUNDS, (random) => {
+    if (checkRequest(damaged(random, REQUESTS))) understood++;
   });
   assert.ok(understood > ROUNDS / 20, `only ${understood} were understood`);
 });
@@ -133,7 +135,7 @@ function bodyLength(value: string): number | "chunked" {
 
 Deno.test("damaged responses are understood or refused", () => {
   let understood = 0;
-  forEachSeed((random) => {
+  forEachSeed(ROUNDS, (random) => {
     const text = damaged(random, RESPONSES);
     const head = tryTo(() => headOf(text));
     if (head === undefined) return;
@@ -148,7 +150,7 @@ Deno.test("damaged responses are understood or refused", () => {
 });
 
 Deno.test("a head ends at the same place however it comes in", () => {
-  forEachSeed((random) => {
+  forEachSeed(ROUNDS, (random) => {
     const bytes = bytesOf(damaged(random, [...REQUESTS, ...RESPONSES]));
     for (const find of [findHeadEnd, endOfRequestHead]) {
       const whole = tryTo(() => find(bytes));
@@ -168,7 +170,7 @@ function endOfRequestHead(bytes: Uint8Array): number {
 }
 
 Deno.test("noise is no head", () => {
-  forEachSeed((random) => {
+  forEachSeed(ROUNDS, (random) => {
     const text = random.below(2) === 0 ? noise(random) : `${noise(random)}\r\n\r\n`;
     const asked = tryTo(() => requestHeadOf(text));
     assert.equal(asked && tryTo(() => understandRequest(asked)), undefined);
@@ -179,7 +181,7 @@ Deno.test("noise is no head", () => {
 
 Deno.test("a damaged body ends at the same place however it is cut", () => {
   let ended = 0;
-  forEachSeed((random) => {
+  forEachSeed(ROUNDS, (random) => {
     const text = random.below(8) === 0 ? noise(random) : damaged(random, BODIES);
     const whole = tryTo(() => scan([text]));
     assert.deepEqual(tryTo(() => scan(cut(random, text))), whole);
@@ -190,7 +192,7 @@ Deno.test("a damaged body ends at the same place however it is cut", () => {
 });
 
 Deno.test("a body made of random chunks is read as it was made", () => {
-  forEachSeed((random) => {
+  forEachSeed(ROUNDS, (random) => {
     let data = "";
     let wire = "";
     for (let count = random.below(6); count > 0; count--) {

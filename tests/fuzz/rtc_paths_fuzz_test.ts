@@ -1,7 +1,6 @@
 // Sessions and addresses at random: sessions open, restart and close, their requests come from whatever
 // address, right or forged, origins say this and that, time passes. Whatever happened, what an address
-// sends goes to sessions that have proved themselves there, and in the end nothing is left. A failure
-// names its seed; put it into SEED to see it again.
+// sends goes to sessions that have proved themselves there, and in the end nothing is left.
 
 import assert from "node:assert/strict";
 import {
@@ -12,9 +11,8 @@ import {
   RTP,
   STUN_ANSWER,
 } from "../support/forwarder_world.ts";
-import { randomNumbers } from "../support/random_text.ts";
+import { fuzzTest } from "../support/fuzzing.ts";
 
-const SEED = crypto.getRandomValues(new Uint32Array(1))[0]!;
 const HISTORIES = 40;
 const STEPS = 400;
 const MAX_PATHS = 24;
@@ -88,8 +86,7 @@ class History {
   }
 }
 
-Deno.test(`paths at random go to their sessions and leave nothing behind, seed ${SEED}`, () => {
-  const next = randomNumbers(SEED);
+fuzzTest("paths at random go to their sessions and leave nothing behind", (next) => {
   for (let count = 0; count < HISTORIES; count++) {
     const history = new History(next);
     for (let step = 0; step < STEPS; step++) history.step();

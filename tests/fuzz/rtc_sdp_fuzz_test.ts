@@ -1,8 +1,9 @@
 // Random bytes, and session descriptions, JSON around them and addresses of sessions changed at
 // random: only ProtocolError may come of them, no line may be lost, and no candidate of the origin
-// may get through. A failure names its seed; put it into SEED to see the same again.
+// may get through.
 
 import assert from "node:assert/strict";
+import { textOfBytes } from "../../src/core/binary_text.ts";
 import { ProtocolError } from "../../src/core/errors.ts";
 import { streamKeyFromRtmp } from "../../src/core/stream_key.ts";
 import { mediaAddresses, rewriteAnswer } from "../../src/protocol/rtc/answer.ts";
@@ -17,9 +18,10 @@ import {
   NO_DESCRIPTIONS,
 } from "../support/cases/rtc_sdp_cases.ts";
 import { decodeSessionTag, encodeSessionTag } from "../../src/protocol/rtc/session_tag.ts";
-import { mutateText, pick, randomNumbers, randomText } from "../support/random_text.ts";
+import { corpusOf } from "../support/corpus.ts";
+import { fuzzTest } from "../support/fuzzing.ts";
+import { mutateText, pick, randomText } from "../support/random_text.ts";
 
-const SEED = crypto.getRandomValues(new Uint32Array(1))[0]!;
 const ROUNDS = 3_000;
 const TELLING = [
   ..."=: \t\r\n\0\x7f\xff/09",
@@ -65,54 +67,65 @@ for (
     ["a fragment", parseSdpFragment, FRAGMENTS.map(([fragment]) => fragment)],
   ] as const
 ) {
-  Deno.test(`${name} changed at random is refused or read without loss`, () => {
-    const random = randomNumbers(SEED);
+  fuzzTest(`${name} changed at random is refused or read without loss`, (random) => {
     let read = 0;
     for (let round = 0; round < ROUNDS; round++) {
       const text = mutateText(random, TELLING, pick(random, samples));
-      const about = `seed ${SEED}, round ${round}: ${JSON.stringify(text)}`;
+      const about = `round ${round}: ${JSON.stringify(text)}`;
       const sdp = unlessBroken(() => parse(text));
       if (sdp === undefined) continue;
       read++;
       assert.equal(encodeSdp(sdp), text, about);
       checkRewriting(sdp, about);
     }
-    assert.ok(read > ROUNDS / 20, `seed ${SEED}: only ${read} were read`);
+    assert.ok(read > ROUNDS / 20, `only ${read} were read`);
   });
 }
 
-Deno.test("random bytes are no description", () => {
-  const random = randomNumbers(SEED);
+for (const { name, bytes } of corpusOf("sdp")) {
+  Deno.test(`SDP's ${name} is refused or read without loss`, () => {
+    const text = textOfBytes(bytes);
+    for (const parse of [parseSdp, parseSdpFragment]) {
+      const sdp = unlessBroken(() => parse(text));
+      if (sdp === undefined) continue;
+      assert.equal(encodeSdp(sdp), text);
+      checkRewriting(sdp, name);
+    }
+  });
+}
+
+fuzzTest("random bytes are no description", (random) => {
   for (let round = 0; round < ROUNDS; round++) {
     const text = randomText(random, random(200));
-    assert.equal(unlessBroken(() => parseSdp(text)), undefined, `seed ${SEED}`);
+    assert.equal(unlessBroken(() => parseSdp(text)), undefined);
     unlessBroken(() => parseSdpFragment(text));
   }
 });
 
-Deno.test("JSON changed at random stays what it was but for the member that is replaced", () => {
-  const random = randomNumbers(SEED);
-  const samples = [
-    '{"code":0,"server":"vid-1","sdp":"v=0\\r\\n","sessionid":"a:b"}',
-    '{"a":{"sdp":"x","b":[1,{"sdp":2.50}]},"sdp":"\\u0041\\"\\\\","sdp":"y"} ',
-  ];
-  const telling = ['"sdp"', '":"', ...'{}[],:"\\ \n0e', "\\u0073", "null", "true"];
-  let replaced = 0;
-  for (let round = 0; round < ROUNDS; round++) {
-    const text = mutateText(random, telling, pick(random, samples));
-    const before = unlessBroken(() => parseJsonObject(text));
-    if (before === undefined) continue;
-    const about = `seed ${SEED}, round ${round}: ${JSON.stringify(text)}`;
-    const after = parseJsonObject(replaceMember(text, "sdp", 'n"ew'));
-    const expected = typeof before["sdp"] === "string" ? { ...before, sdp: 'n"ew' } : before;
-    assert.deepEqual(after, expected, about);
-    replaced++;
-  }
-  assert.ok(replaced > ROUNDS / 20, `seed ${SEED}: only ${replaced} were JSON`);
-});
+fuzzTest(
+  "JSON changed at random stays what it was but for the member that is replaced",
+  (random) => {
+    const samples = [
+      '{"code":0,"server":"vid-1","sdp":"v=0\\r\\n","sessionid":"a:b"}',
+      '{"a":{"sdp":"x","b":[1,{"sdp":2.50}]},"sdp":"\\u0041\\"\\\\","sdp":"y"} ',
+    ];
+    const telling = ['"sdp"', '":"', ...'{}[],:"\\ \n0e', "\\u0073", "null", "true"];
+    let replaced = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      const text = mutateText(random, telling, pick(random, samples));
+      const before = unlessBroken(() => parseJsonObject(text));
+      if (before === undefined) continue;
+      const about = `round ${round}: ${JSON.stringify(text)}`;
+      const after = parseJsonObject(replaceMember(text, "sdp", 'n"ew'));
+      const expected = typeof before["sdp"] === "string" ? { ...before, sdp: 'n"ew' } : before;
+      assert.deepEqual(after, expected, about);
+      replaced++;
+    }
+    assert.ok(replaced > ROUNDS / 20, `only ${replaced} were JSON`);
+  },
+);
 
-Deno.test("a session's address changed at random is no other session's", () => {
-  const random = randomNumbers(SEED);
+fuzzTest("a session's address changed at random is no other session's", (random) => {
   const key = streamKeyFromRtmp({ tcUrl: "rtmp://demo.com/live", app: "", stream: "show" });
   const intent = "publish" as const;
   const tag = { key, origin: "vid-1", intent, user: "abcd:ef/+", proof: "01234567890" };
@@ -121,7 +134,7 @@ Deno.test("a session's address changed at random is no other session's", () => {
     const text = mutateText(random, [".", "p", "s", "-_"], good);
     const said = decodeSessionTag(text);
     if (said === undefined) continue;
-    const about = `seed ${SEED}, round ${round}: ${text}`;
+    const about = `round ${round}: ${text}`;
     assert.equal(encodeSessionTag({ ...said, origin: "vid-1" }), text, about);
     assert.deepEqual(said.key, key, about);
   }

@@ -1,6 +1,5 @@
 // Whole RTMP conversations cut everywhere, broken at random and replaced by noise. Whatever comes,
-// only a ProtocolError may come of it, in bounded time and with bounded memory. The noise is the
-// same in every run; a failure names its seed.
+// only a ProtocolError may come of it, in bounded time and with bounded memory.
 
 import assert from "node:assert/strict";
 import { ByteReader } from "../../src/core/byte_reader.ts";
@@ -12,8 +11,10 @@ import { MAX_CONVERSATION } from "../../src/protocol/rtmp/message_assembler.ts";
 import { MessageWriter } from "../../src/protocol/rtmp/message_writer.ts";
 import { AMF0_CASES, BROKEN_AMF0_CASES } from "../support/cases/rtmp_amf0_cases.ts";
 import { BROKEN_CASES, CHUNK_CASES } from "../support/cases/rtmp_cases.ts";
+import { corpusOf } from "../support/corpus.ts";
+import { forEachSeed } from "../support/fuzzing.ts";
 import { fullPlayAnswers, publishAnswers, RECORDINGS } from "../support/rtmp_recordings.ts";
-import { filler, join, SeededRandom } from "../support/rtmp_wire.ts";
+import { filler, join, type SeededRandom } from "../support/rtmp_wire.ts";
 import { Wiring } from "../support/rtmp_wiring.ts";
 
 const ROUNDS = 300;
@@ -90,29 +91,32 @@ for (const { name, client, origin } of RECORDINGS) {
 
   Deno.test(`${name} with broken bytes ends in a ProtocolError at worst`, () => {
     const refused = { client: 0, origin: 0 };
-    within(() => {
-      for (let seed = 1; seed <= ROUNDS; seed++) {
-        inSeed(seed, (random) => {
-          if (!survives(cut(broken(client, random), random), [origin])) refused.client++;
-          if (!survives([client], cut(broken(origin, random), random))) refused.origin++;
-        });
-      }
+    forEachSeedInTime(ROUNDS, (random) => {
+      if (!survives(cut(broken(client, random), random), [origin])) refused.client++;
+      if (!survives([client], cut(broken(origin, random), random))) refused.origin++;
     });
     assert.ok(refused.client > 0 && refused.origin > 0, "nothing was broken enough to be refused");
   });
 }
 
+for (const { name, bytes } of corpusOf("rtmp")) {
+  Deno.test(`RTMP's ${name} ends in a ProtocolError at worst, however it is cut`, () => {
+    const { client, origin } = RECORDINGS[0]!;
+    forEachSeed(50, (random) => {
+      survives(cut(bytes, random), [publishAnswers([1, 2])]);
+      survives(cut(broken(bytes, random), random), [origin]);
+      survives([client], [origin, ...cut(bytes, random)]);
+    });
+  });
+}
+
 Deno.test("noise ends in a ProtocolError at worst", () => {
-  within(() => {
-    for (let seed = 1; seed <= ROUNDS; seed++) {
-      inSeed(seed, (random) => {
-        const noise = filler(random.below(20_000), seed);
-        survives(cut(noise, random), []);
-        for (const { client, origin } of RECORDINGS) {
-          survives([client, ...cut(noise, random)], [origin]);
-          survives([client], [origin, ...cut(noise, random)]);
-        }
-      });
+  forEachSeedInTime(ROUNDS, (random, seed) => {
+    const noise = filler(random.below(20_000), seed);
+    survives(cut(noise, random), []);
+    for (const { client, origin } of RECORDINGS) {
+      survives([client, ...cut(noise, random)], [origin]);
+      survives([client], [origin, ...cut(noise, random)]);
     }
   });
 });
@@ -122,35 +126,25 @@ Deno.test("the cases of the tables, glued together at random, end in a ProtocolE
     .filter(({ length }) => length < 100_000);
   const { client, origin } = RECORDINGS[0]!;
   const joined = [publishAnswers([1, 2, 3, 4], 7), fullPlayAnswers(9), origin];
-  within(() => {
-    for (let seed = 1; seed <= ROUNDS; seed++) {
-      inSeed(seed, (random) => {
-        const some = Array.from({ length: 5 }, () => wires[random.below(wires.length)]!);
-        const bytes = random.below(2) === 0 ? join(some) : broken(join(some), random);
-        const answers = joined[random.below(joined.length)]!;
-        survives([client.subarray(0, 500), ...cut(bytes, random)], [answers]);
-        survives([client], [answers, ...cut(bytes, random)]);
-      });
-    }
+  forEachSeedInTime(ROUNDS, (random) => {
+    const some = Array.from({ length: 5 }, () => wires[random.below(wires.length)]!);
+    const bytes = random.below(2) === 0 ? join(some) : broken(join(some), random);
+    const answers = joined[random.below(joined.length)]!;
+    survives([client.subarray(0, 500), ...cut(bytes, random)], [answers]);
+    survives([client], [answers, ...cut(bytes, random)]);
   });
 });
 
 Deno.test("broken AMF0 ends in a ProtocolError at worst", () => {
   const wires = [...AMF0_CASES, ...BROKEN_AMF0_CASES].map(({ wire }) => wire)
     .filter(({ length }) => length > 0);
-  within(() => {
-    for (let seed = 1; seed <= 20 * ROUNDS; seed++) {
-      inSeed(seed, (random) => {
-        const wire = wires[random.below(wires.length)]!;
-        const bytes = random.below(4) === 0
-          ? filler(random.below(300), seed)
-          : broken(wire, random);
-        try {
-          readAmf0Values(new ByteReader(bytes));
-        } catch (error) {
-          if (!(error instanceof ProtocolError)) throw error;
-        }
-      });
+  forEachSeedInTime(20 * ROUNDS, (random, seed) => {
+    const wire = wires[random.below(wires.length)]!;
+    const bytes = random.below(4) === 0 ? filler(random.below(300), seed) : broken(wire, random);
+    try {
+      readAmf0Values(new ByteReader(bytes));
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
     }
   });
 });
@@ -205,17 +199,9 @@ function cut(bytes: Uint8Array, random: SeededRandom): Uint8Array[] {
   return pieces;
 }
 
-function inSeed(seed: number, run: (random: SeededRandom) => void): void {
-  try {
-    run(new SeededRandom(seed));
-  } catch (cause) {
-    throw new Error(`Seed ${seed} fails: ${cause}`, { cause });
-  }
-}
-
-function within(run: () => void): void {
+function forEachSeedInTime(...rounds: Parameters<typeof forEachSeed>): void {
   const start = performance.now();
-  run();
+  forEachSeed(...rounds);
   const took = performance.now() - start;
   assert.ok(took < PATIENCE, `it took ${Math.round(took)} ms`);
 }

@@ -27,9 +27,8 @@ export class BlockCounter implements AsyncDisposable {
     return counter;
   }
 
-  /** Counts the runs of blocks of the program and its libraries in a call. */
+  /** Counts the runs of blocks of the program and its libraries in a call, and since the last count. */
   async count(call: () => unknown): Promise<number> {
-    await this.#take();
     await call();
     return await this.#take();
   }

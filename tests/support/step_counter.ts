@@ -65,9 +65,8 @@ const BUILT_IN: readonly Counted[] = [
 /** A counter; while it is there, the built-in functions of this thread are not what they were. */
 export class StepCounter implements Disposable {
   readonly #stack = new DisposableStack();
-  readonly #expressions = new Map<string, CountingExpression>();
-  /** The same by object: most are asked many times over one text. */
-  readonly #known = new WeakMap<RegExp, CountingExpression>();
+  /** By flags, and then by source: a literal is another object each time that its line is run. */
+  readonly #expressions = new Map<string, Map<string, CountingExpression>>();
   #steps = 0;
   #limit = Infinity;
   /** Off while the counting itself uses what is counted. */
@@ -97,8 +96,8 @@ export class StepCounter implements Disposable {
   }
 
   /** Whether an expression has been used while looks were counted. */
-  hasRun(expression: Pick<RegExp, "source" | "flags">): boolean {
-    return this.#expressions.has(keyOf(expression));
+  hasRun({ source, flags }: Pick<RegExp, "source" | "flags">): boolean {
+    return this.#expressions.get(flags.replace(/[gy]/g, ""))?.has(source) ?? false;
   }
 
   [Symbol.dispose](): void {
@@ -175,18 +174,16 @@ export class StepCounter implements Disposable {
   }
 
   #expressionFor(native: RegExp): CountingExpression {
-    const known = this.#known.get(native);
-    if (known !== undefined) return known;
-    const key = keyOf(native);
-    const expression = this.#expressions.get(key) ??
-      new CountingExpression(native.source, native.flags);
-    this.#expressions.set(key, expression);
-    this.#known.set(native, expression);
+    const { source } = native;
+    // How an expression is used to search or to split a text is no matter.
+    const flags = (native.ignoreCase ? "i" : "") + (native.multiline ? "m" : "") +
+      (native.dotAll ? "s" : "") + (native.unicode ? "u" : "");
+    let bySource = this.#expressions.get(flags);
+    if (bySource === undefined) this.#expressions.set(flags, bySource = new Map());
+    let expression = bySource.get(source);
+    if (expression === undefined) {
+      bySource.set(source, expression = new CountingExpression(source, native.flags));
+    }
     return expression;
   }
-}
-
-/** How an expression is used to search or to split a text is no matter. */
-function keyOf({ source, flags }: Pick<RegExp, "source" | "flags">): string {
-  return `/${source}/${flags.replace(/[gy]/g, "")}`;
 }

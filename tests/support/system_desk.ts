@@ -45,7 +45,7 @@ export async function openDesk(options: Partial<SystemApiPorts> = {}): Promise<D
     metrics,
     expose: () => metrics.expose(),
     readiness: () => ({ ready: true, status: "ready" }),
-    sessions: { list: () => [], kick: () => false },
+    sessions: { list: () => ({ sessions: [], next: undefined }), kick: () => false },
     about: ABOUT,
     addresses: new AddressPolicy({
       allow: () => [],

@@ -7,7 +7,7 @@ import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { openStaticFiles } from "../../src/api/static_files.ts";
 import { systemApi } from "../../src/api/system_api.ts";
 import { pages } from "../../src/console/pages.ts";
-import { POLICY, type TextParser } from "./text_parsers.ts";
+import { POLICY, SHORT_HEAD, type TextParser, within } from "./text_parsers.ts";
 
 type Handler = (request: Request) => Promise<Response | undefined>;
 
@@ -23,7 +23,8 @@ async function answerTo(handle: Handler, request: Request): Promise<void> {
 }
 
 /** Asks for a text as path and query, and with it in each of some fields. */
-async function ask(handle: Handler, path: string, names: readonly string[], text: string) {
+async function ask(handle: Handler, path: string, names: readonly string[], whole: string) {
+  const text = within(SHORT_HEAD, whole);
   const targets = [`/${text}`, `${path}/${text}`, `${path}?token=${text}&limit=${text}`];
   for (const target of targets) {
     const url = `http://h${target}`;
@@ -52,7 +53,7 @@ function openSystemApi(): Handler {
     metrics,
     expose: () => metrics.expose(),
     readiness: () => ({ ready: true, status: "ready" }),
-    sessions: { list: () => [], kick: () => false },
+    sessions: { list: () => ({ sessions: [], next: undefined }), kick: () => false },
     about: ABOUT,
     addresses: POLICY,
     resolved: (origin) => Promise.resolve(origin),

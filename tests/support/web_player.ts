@@ -38,3 +38,35 @@ export function secondsBehind(page: Page): Promise<number> {
     return buffered.length === 0 ? 0 : buffered.end(buffered.length - 1) - currentTime;
   })()`);
 }
+
+/** Colours of 32 by 18 points of the first video, as it is drawn now: red, green and blue of each. */
+const POINTS = `(() => {
+  const [width, height] = [32, 18];
+  const canvas = new OffscreenCanvas(width, height).getContext("2d");
+  canvas.drawImage(document.querySelector("video"), 0, 0, width, height);
+  const { data } = canvas.getImageData(0, 0, width, height);
+  return Array.from({ length: width * height }, (_, at) => Array.from(data.slice(4 * at, 4 * at + 3)));
+})()`;
+
+/** The test picture has 30. A plain ground has one, and what a codec makes of it two at most. */
+const FEWEST_COLOURS = 8;
+
+/**
+ * Looks at a page until its first video shows a picture, one of several colours, as tests have.
+ * SRS_PROXY_SCREENSHOTS names a folder in which such pages are kept.
+ */
+export async function untilPicture(
+  page: Page,
+  name: string,
+  colours = FEWEST_COLOURS,
+): Promise<void> {
+  let seen = 0;
+  const look = async () => {
+    const points = await page.evaluate<readonly number[][]>(POINTS);
+    seen = new Set(points.map((point) => point.map((value) => value >> 6).join())).size;
+    return seen >= colours;
+  };
+  await until("a picture", look, { describe: () => `${seen} colours` });
+  const folder = Deno.env.get("SRS_PROXY_SCREENSHOTS");
+  if (folder) await page.screenshot({ path: `${folder}/${name}.png` });
+}

@@ -211,7 +211,10 @@ export class ClientConversation {
 
   /** What names a stream waits for the last createStream, so the origin hears it out of order. */
   #expectReordering(): void {
-    if (!this.#said.some(({ message }) => message.streamId > 0)) return;
+    const waits = ({ type, streamId }: RtmpMessage) => {
+      return streamId > 0 || type === MessageType.userControl;
+    };
+    if (!this.#said.some(({ message }) => waits(message))) return;
     for (const stream of this.scanner.streams()) unshare(stream);
   }
 

@@ -94,7 +94,7 @@ Deno.test("a session that is ended from outside gets its last chunk", async () =
   using client = await world.client();
   await client.get(TARGET);
   await client.until("hello\r\n");
-  const [session] = world.sessions.list({ limit: 1 });
+  const [session] = world.sessions.list({ limit: 1 }).sessions;
   assert.equal(world.relay.endSession("unknown", "kicked"), false);
   assert.equal(world.relay.endSession(session!.session, "kicked"), true);
   await client.until();
@@ -216,7 +216,7 @@ for (
     using client = await world.client();
     await client.get(target);
     await client.until("hello\r\n");
-    const [session] = world.sessions.list({ limit: 1 });
+    const [session] = world.sessions.list({ limit: 1 }).sessions;
     assert.equal(session?.stream, KEY);
     assert.equal(world.relay.endSession(session.session, "kicked"), true);
     await client.until();

@@ -22,7 +22,7 @@ for (const engine of ENGINES) {
       await world.origin.send(Uint8Array.from(bytes), path);
       assert.deepEqual(await client.next(), { bytes, port });
     }
-    const [session] = world.sessions.list({ limit: 2 });
+    const [session] = world.sessions.list({ limit: 2 }).sessions;
     assert.equal(session?.stream, "__defaultVhost__/live/a");
     assert.equal(session?.client, `127.0.0.1:${client.port}`);
     assert.equal(session?.protocol, "rtc");
@@ -285,7 +285,7 @@ Deno.test("a session is kicked by its id, and another after it can begin", async
   await using client = new UdpPeer();
   await world.agree("a");
   await world.start(client, "a");
-  const [session] = world.sessions.list({ limit: 1 });
+  const [session] = world.sessions.list({ limit: 1 }).sessions;
   assert.equal(world.relay.endSession("unknown", "kicked"), false);
   assert.equal(world.relay.endSession(session!.session, "kicked"), true);
   await until("the end", () => world.sessions.size === 0);

@@ -73,7 +73,7 @@ Deno.test("callers without a StreamID are refused with the reason, or get the de
   await origin.decide(conclusion, {});
   assert.equal((await caller.answer()).type, -1);
   await until("the session", () => world.sessions.size === 1);
-  const [session] = world.sessions.list({ limit: 1 });
+  const [session] = world.sessions.list({ limit: 1 }).sessions;
   assert.equal(session!.stream, "__defaultVhost__/live/livestream");
   assert.equal(session!.intent, "publish");
   // Whoever names a stream gets that one.
