@@ -11,7 +11,7 @@ import type { Connection, Listener, ListenOptions, TcpEngine } from "./engine.ts
 import { TaskGroup } from "./task_group.ts";
 
 /** How long the accept loop pauses when the process is out of descriptors. */
-const REST = 100;
+const PAUSE = 100;
 
 /** Bounds of a port. */
 export interface ConnectionLimits {
@@ -100,7 +100,7 @@ export class TcpServer implements AsyncDisposable {
           throw new ProxyError("internal", message, { cause: error });
         }
         this.#options.onRefused("descriptors");
-        await pause(this.#options.engine.clock, REST);
+        await pause(this.#options.engine.clock, PAUSE);
       }
     }
   }

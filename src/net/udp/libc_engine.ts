@@ -26,7 +26,7 @@ const TURN_INTERVAL = 1_000;
  * few: waking for every single one would cost more than moving it.
  */
 const BUSY = 15;
-const REST = 200;
+const PAUSE = 200;
 const FEW = BATCH / 2;
 /** A signal interrupts a wait once; what fails this often in a row would fail forever. */
 const MAX_FAILURES = 1_000;
@@ -112,7 +112,7 @@ export class LibcEngine implements UdpEngine {
         const before = this.#received;
         const isWoken = this.#round(relay, Math.max(0, Math.ceil(nextTick - this.#now)));
         if (isWoken) await takeMail();
-        else if (this.#isBusy && this.#received - before < FEW) this.#libc.usleep(REST);
+        else if (this.#isBusy && this.#received - before < FEW) this.#libc.usleep(PAUSE);
         if (this.#now < nextTick) continue;
         this.#isBusy = this.#received / (this.#now - lastTick) >= BUSY;
         this.#received = 0;

@@ -29,11 +29,11 @@ export interface PairEnd {
   readonly error?: ProxyError;
 }
 
-type Event =
-  | { readonly side: "client" | "origin"; readonly rest: PipeEnd }
-  | { readonly side: "client" | "origin"; readonly rest: ProxyError }
-  | { readonly side: "client" | "origin"; readonly rest: "stalled" }
-  | { readonly side: "proxy"; readonly rest: "idle" | "shutdown" | EndedBy };
+type PairEvent =
+  | { readonly side: "client" | "origin"; readonly end: PipeEnd }
+  | { readonly side: "client" | "origin"; readonly end: ProxyError }
+  | { readonly side: "client" | "origin"; readonly end: "stalled" }
+  | { readonly side: "proxy"; readonly end: "idle" | "shutdown" | EndedBy };
 
 /** Bytes that have come, and those of them that did not pass as they were. */
 interface Counted {
@@ -65,9 +65,9 @@ export class RelayedPair {
   readonly #parts: PairParts;
   readonly #up: Flow;
   readonly #down: Flow;
-  readonly #ended = Promise.withResolvers<Event>();
-  readonly #downEvent: Promise<Event>;
-  #upEvent: Promise<Event>;
+  readonly #ended = Promise.withResolvers<PairEvent>();
+  readonly #downEvent: Promise<PairEvent>;
+  #upEvent: Promise<PairEvent>;
   readonly #stalls: { readonly client: StallWatch; readonly origin: StallWatch };
   #idleFor = 0;
   #pings = 0;
@@ -95,7 +95,7 @@ export class RelayedPair {
     const { relay } = this.#up;
     while (true) {
       const event = await Promise.race([this.#upEvent, this.#downEvent, this.#ended.promise]);
-      if (event.rest !== "stopped") return await this.#end(event);
+      if (event.end !== "stopped") return await this.#end(event);
       const wish = relay.wish!;
       if (!isSameStream(wish)) {
         await this.#leaveOrigin();
@@ -108,7 +108,7 @@ export class RelayedPair {
 
   /** Ends the pair from outside. */
   end(reason: "idle" | "shutdown" | EndedBy): void {
-    this.#ended.resolve({ side: "proxy", rest: reason });
+    this.#ended.resolve({ side: "proxy", end: reason });
   }
 
   /**
@@ -125,7 +125,7 @@ export class RelayedPair {
       : origin.sweep(elapsed) >= limits.stall
       ? "origin"
       : undefined;
-    if (stalled !== undefined) this.#ended.resolve({ side: stalled, rest: "stalled" });
+    if (stalled !== undefined) this.#ended.resolve({ side: stalled, end: "stalled" });
     this.#age += elapsed;
     if (this.#count() > 0) this.#idleFor = this.#pings = 0;
     else this.#idleFor += elapsed;
@@ -161,27 +161,27 @@ export class RelayedPair {
     };
   }
 
-  async #end({ side, rest }: Event): Promise<PairEnd> {
+  async #end({ side, end }: PairEvent): Promise<PairEnd> {
     this.#parts.onOver();
-    const reason = reasonOf(side, rest);
-    if (!(rest instanceof ProxyError)) {
+    const reason = reasonOf(side, end);
+    if (!(end instanceof ProxyError)) {
       await this.#close(reason, side);
       return { reason };
     }
     const { metrics } = this.#parts;
-    if (rest instanceof MemoryLimitError) {
-      metrics.count("srs_proxy_rtmp_refused_total", { reason: `memory_${rest.level}` });
+    if (end instanceof MemoryLimitError) {
+      metrics.count("srs_proxy_rtmp_refused_total", { reason: `memory_${end.level}` });
     } else if (side !== "proxy") metrics.count("srs_proxy_rtmp_protocol_errors_total", { side });
     if (side === "client") {
       await this.#leaveOrigin();
-      return { reason, error: rest };
+      return { reason, error: end };
     }
     await this.#close(reason, side);
     return { reason };
   }
 
   /** @param side that was the reason: who is gone, or takes nothing, is not waited for */
-  async #close(reason: EndReason, side: Event["side"]): Promise<void> {
+  async #close(reason: EndReason, side: PairEvent["side"]): Promise<void> {
     const { client, link } = this.#parts;
     const isStalled = reason === "stalled";
     const clientLeft = reason === "client_closed" || (isStalled && side === "client");
@@ -205,20 +205,20 @@ export class RelayedPair {
   }
 }
 
-function watch(side: "client" | "origin", running: Promise<PipeEnd>): Promise<Event> {
-  return running.then((rest): Event => ({ side, rest }), (error): Event => {
+function watch(side: "client" | "origin", running: Promise<PipeEnd>): Promise<PairEvent> {
+  return running.then((end): PairEvent => ({ side, end }), (error): PairEvent => {
     const isPeers = error instanceof ProtocolError || error instanceof MemoryLimitError;
-    if (isPeers) return { side, rest: error };
+    if (isPeers) return { side, end: error };
     throw error;
   });
 }
 
-function reasonOf(side: Event["side"], rest: Event["rest"]): EndReason {
+function reasonOf(side: PairEvent["side"], end: PairEvent["end"]): EndReason {
   const isClient = side === "client";
-  if (rest instanceof ProxyError) {
+  if (end instanceof ProxyError) {
     return isClient ? "client_protocol_error" : "origin_protocol_error";
   }
-  switch (rest) {
+  switch (end) {
     case "sender_closed":
       return isClient ? "client_closed" : "origin_closed";
     case "receiver_closed":
@@ -226,7 +226,7 @@ function reasonOf(side: Event["side"], rest: Event["rest"]): EndReason {
     case "stopped":
       return "moved";
     default:
-      return rest;
+      return end;
   }
 }
 
