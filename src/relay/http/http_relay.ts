@@ -16,7 +16,7 @@ import { Forwarder } from "../../http1/forward.ts";
 import { type HeadTimeouts, Http1Server } from "../../http1/server.ts";
 import type { HttpExchange } from "../../http1/exchange.ts";
 import { heldMedia, type MediaRequest, mediaWishOf } from "./media_request.ts";
-import { type MediaServices, MediaSession } from "./media_session.ts";
+import { HttpSession, type MediaServices } from "./http_session.ts";
 import { OriginPool } from "../../http1/origin_pool.ts";
 import { OriginFiles } from "./origin_files.ts";
 import { PageExchange } from "./page_exchange.ts";
@@ -216,7 +216,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
   }
 
   async #answerMedia(exchange: HttpExchange, media: MediaRequest): Promise<void> {
-    const session = new MediaSession(this.#services, exchange, media);
+    const session = new HttpSession(this.#services, exchange, media);
     await this.#track(session, () => session.run());
   }
 

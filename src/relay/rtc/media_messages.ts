@@ -20,7 +20,7 @@ export interface MediaInit {
 export type MediaEnd = LabelValue<"srs_proxy_rtc_sessions_closed_total", "reason">;
 
 /** What the thread must know of a session. */
-export interface MediaSession {
+export interface AgreedSession {
   readonly user: string;
   readonly password: string;
   readonly media: Address;
@@ -35,7 +35,7 @@ export type MediaCommand =
   /** Sessions that have not begun when it drains have little time for it. */
   | SessionCommand<string, MediaEnd>
   /** `isWanted`: its client has asked already, and proves itself by that or is none. */
-  | { readonly type: "open"; readonly session: MediaSession; readonly isWanted: boolean }
+  | { readonly type: "open"; readonly session: AgreedSession; readonly isWanted: boolean }
   /** Nobody knows this user. */
   | { readonly type: "unknown"; readonly user: string };
 

@@ -10,7 +10,7 @@ import { TokenBucket } from "../../core/token_bucket.ts";
 import { AddressTable } from "../../net/udp/address_table.ts";
 import type { UdpEngine, UdpLink } from "../../net/udp/port.ts";
 import { fromRawAddress } from "../../net/udp/raw_address.ts";
-import type { MediaSession } from "./media_messages.ts";
+import type { AgreedSession } from "./media_messages.ts";
 import { SharedAddress } from "./shared_address.ts";
 
 /** Addresses of one client at a time: an agent of ICE checks from each that it has. */
@@ -111,7 +111,7 @@ export class MediaSessions {
 
   /** Adds a session, or gives the one of the same user another origin address. */
   put(
-    { user, password, media, isCounted = false, before }: MediaSession,
+    { user, password, media, isCounted = false, before }: AgreedSession,
     startBy: number,
   ): LiveMedia {
     const known = this.#sessions.get(user);

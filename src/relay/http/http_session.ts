@@ -36,7 +36,7 @@ export interface MediaServices {
 
 const LAST_CHUNK = new TextEncoder().encode("0\r\n\r\n");
 
-export class MediaSession {
+export class HttpSession {
   readonly id: string;
   readonly #services: MediaServices;
   readonly #exchange: HttpExchange;
