@@ -3,7 +3,7 @@
 // nothing about the origins.
 
 import type { Clock } from "../core/clock.ts";
-import type { Directory } from "../core/directory.ts";
+import type { Registrar } from "../core/registrar.ts";
 import type { Origin } from "../core/origin.ts";
 import { streamKeyFromHttp } from "../core/stream_key.ts";
 import type { Vhosts } from "../core/vhosts.ts";
@@ -26,7 +26,7 @@ export interface LiveStreams {
 }
 
 export interface LiveStreamPorts {
-  readonly directory: Pick<Directory, "origins" | "streams">;
+  readonly registrar: Pick<Registrar, "origins" | "streams">;
   /** Hosts whose streams are their own. */
   readonly vhosts: Vhosts;
   readonly clock: Pick<Clock, "now">;
@@ -74,7 +74,7 @@ export class LiveStreamList {
     const { clock } = this.#ports;
     const begun = clock.now();
     try {
-      return await readAll(this.#ports.directory);
+      return await readAll(this.#ports.registrar);
     } finally {
       const ended = clock.now();
       this.#freshUntil = ended + Math.max(FRESH_FOR, (ended - begun) / LOOK_UP_SHARE);
@@ -82,15 +82,15 @@ export class LiveStreamList {
   }
 }
 
-async function readAll(directory: LiveStreamPorts["directory"]): Promise<ByVhost> {
+async function readAll(registrar: LiveStreamPorts["registrar"]): Promise<ByVhost> {
   const formats = new Map<string, readonly Format[]>();
-  for (const { origin, down } of await directory.origins()) {
+  for (const { origin, down } of await registrar.origins()) {
     if (!down) formats.set(origin.id, formatsOf(origin));
   }
   const found = new Map<string, { streams: LiveStream[]; more: boolean }>();
   let after: string | undefined;
   do {
-    const page = await directory.streams({ limit: PAGE, after });
+    const page = await registrar.streams({ limit: PAGE, after });
     for (const { stream: key, origin, live } of page.streams) {
       const offered = live ? formats.get(origin) : undefined;
       if (offered === undefined) continue;

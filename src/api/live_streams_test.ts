@@ -32,7 +32,7 @@ class World implements AsyncDisposable {
   private constructor(registry: Registry) {
     this.registry = registry;
     const live = new LiveStreamList({
-      directory: {
+      registrar: {
         origins: () => registry.origins(),
         streams: (page) => {
           if (page.after === undefined) this.lookUps++;
@@ -143,7 +143,7 @@ Deno.test("a look that fails is no answer for ever", async () => {
   let works = false;
   let now = 0;
   const list = new LiveStreamList({
-    directory: {
+    registrar: {
       origins: () => works ? Promise.resolve([]) : Promise.reject(new Error("away")),
       streams: () => Promise.resolve({ streams: [], next: undefined }),
     },

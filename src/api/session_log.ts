@@ -3,7 +3,7 @@
 // sessions that do not fit are logged all the same, but not listed.
 
 import { type Clock, systemClock } from "../core/clock.ts";
-import type { PageRequest } from "../core/directory.ts";
+import type { PageRequest } from "../core/registrar.ts";
 import { positionOf } from "../core/list_position.ts";
 import { logger } from "../core/log.ts";
 import type { SessionClosed, SessionLog, SessionOpened, SessionRefused } from "../core/ports.ts";

@@ -5,7 +5,7 @@
 import { type Context, Hono } from "hono";
 import type { Clock } from "../core/clock.ts";
 import { ProxyError, toProxyError } from "../core/errors.ts";
-import type { Directory, OriginStatus, PageRequest } from "../core/directory.ts";
+import type { OriginStatus, PageRequest, Registrar } from "../core/registrar.ts";
 import { formatAddress } from "../core/endpoint.ts";
 import type { LabelValue } from "../core/metric_table.ts";
 import type { Memory } from "../core/memory.ts";
@@ -34,11 +34,11 @@ export interface Readiness {
 
 export interface SystemApiPorts {
   readonly clock: Clock;
-  readonly directory: Directory;
+  readonly registrar: Registrar;
   readonly metrics: Metrics;
   readonly expose: () => Promise<Exposition>;
   readonly readiness: () => Readiness;
-  readonly sessions: SessionDirectory;
+  readonly sessions: ClientSessions;
   readonly about: About;
   readonly addresses: AddressPolicy;
   /** The origin with addresses in the place of names. */
@@ -49,7 +49,7 @@ export interface SystemApiPorts {
 }
 
 /** The streams that clients publish and play through this process. */
-export interface SessionDirectory {
+export interface ClientSessions {
   /** Those open now, oldest first. @throws ProxyError `bad_request` for a bad `after` */
   list(page: PageRequest): SessionPage;
   /** Ends one. @returns false when there is none of that id */
@@ -97,7 +97,7 @@ function addRegistration(app: Hono<Env>, ports: SystemApiPorts): void {
       body = await readBoundedText(context.req.raw, bounds);
       const origin = originOf(parseRegistration(body), ports.addresses);
       await refuseProxy(await ports.resolved(origin), ports);
-      await ports.directory.register(origin);
+      await ports.registrar.register(origin);
     } catch (thrown) {
       const error = toProxyError(thrown);
       ports.metrics.count("srs_proxy_registrations_total", { result: resultOf(error) });
@@ -135,11 +135,11 @@ function addHealth(app: Hono<Env>, ports: SystemApiPorts): void {
   });
 }
 
-function addLists(app: Hono<Env>, { directory, access }: SystemApiPorts): void {
+function addLists(app: Hono<Env>, { registrar, access }: SystemApiPorts): void {
   app.get("/api/v1/origins", async (context) => {
     admit(context, access());
     const { limit, after = "" } = pageOf(context);
-    const all = await directory.origins();
+    const all = await registrar.origins();
     const origins = [...all]
       .filter(({ origin }) => origin.id > after)
       .sort((a, b) => a.origin.id < b.origin.id ? -1 : 1);
@@ -150,7 +150,7 @@ function addLists(app: Hono<Env>, { directory, access }: SystemApiPorts): void {
   });
   app.get("/api/v1/streams", async (context) => {
     admit(context, access());
-    const { streams, next } = await directory.streams(pageOf(context));
+    const { streams, next } = await registrar.streams(pageOf(context));
     return context.json({ code: 0, streams, next });
   });
 }

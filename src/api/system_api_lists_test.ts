@@ -42,7 +42,7 @@ Deno.test("an address that two origins announce is listed with both, and logged 
   const metrics = new PrometheusMetrics();
   const times = { originTtl: 60_000, streamIdle: 60_000 };
   await using registry = await Registry.open({ store, metrics, ...times, clock });
-  await using desk = await openDesk({ directory: registry });
+  await using desk = await openDesk({ registrar: registry });
   const rtc = ["udp://0.0.0.0:8000"];
   await desk.ask("POST", REGISTER, { ...GOOD, rtc });
   await desk.ask("POST", REGISTER, { ...GOOD, server: "vid-2", rtmp: ["1936"], rtc });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Directory } from "../core/directory.ts";
+import type { Registrar } from "../core/registrar.ts";
 import { configureLog } from "../core/log.ts";
 import { ProxyError } from "../core/errors.ts";
 import {
@@ -152,20 +152,20 @@ Deno.test("an origin too many is told that there is no room", async () => {
 });
 
 Deno.test("a registry that fails is an error without its inside", async () => {
-  const broken: Pick<Directory, "register"> = {
+  const broken: Pick<Registrar, "register"> = {
     register: () => Promise.reject(new Error("secret inside")),
   };
-  await using desk = await openDesk({ directory: broken as Directory });
+  await using desk = await openDesk({ registrar: broken as Registrar });
   const answer = await desk.ask("POST", REGISTER, GOOD);
   assert.deepEqual([answer.status, answer.body], [500, { code: 500, data: "Internal error" }]);
   assert.equal(await registrations(desk, "failed"), 1);
 });
 
 Deno.test("a registry that is away is told as such", async () => {
-  const away: Pick<Directory, "register"> = {
+  const away: Pick<Registrar, "register"> = {
     register: () => Promise.reject(new ProxyError("registry_unavailable", "Cannot reach it")),
   };
-  await using desk = await openDesk({ directory: away as Directory });
+  await using desk = await openDesk({ registrar: away as Registrar });
   assert.equal((await desk.ask("POST", REGISTER, GOOD)).status, 503);
 });
 

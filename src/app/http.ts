@@ -8,7 +8,7 @@ import { openStaticFiles } from "../api/static_files.ts";
 import { ABOUT, type Surroundings } from "./surroundings.ts";
 import { isSameAddress } from "../config/config.ts";
 import { type PagePorts, pages } from "../console/pages.ts";
-import type { OriginStatus } from "../core/directory.ts";
+import type { OriginStatus } from "../core/registrar.ts";
 import { Vhosts } from "../core/vhosts.ts";
 import type { Lanes, LanesRelay } from "../lane/lanes.ts";
 import { openLanes } from "./lanes.ts";
@@ -29,7 +29,7 @@ async function openPages(
     ? pages({ ports, hasList: playerList })
     : await openStaticFiles(staticFiles);
   const live = new LiveStreamList({
-    directory: registry,
+    registrar: registry,
     vhosts: new Vhosts(vhosts),
     clock,
   });

@@ -2,7 +2,7 @@
 // that knows everything.
 
 import type { Surroundings } from "./surroundings.ts";
-import type { OriginStatus } from "../core/directory.ts";
+import type { OriginStatus } from "../core/registrar.ts";
 import { ProxyError } from "../core/errors.ts";
 import { Lanes } from "../lane/lanes.ts";
 import { findBusyPorts, type WantedPort } from "../net/busy_ports.ts";

@@ -3,7 +3,7 @@
 
 import { PrometheusMetrics } from "../api/metrics.ts";
 import type { Clock } from "../core/clock.ts";
-import type { Directory } from "../core/directory.ts";
+import type { Registrar } from "../core/registrar.ts";
 import { PROTOCOLS } from "../core/origin.ts";
 import type { Metrics } from "../core/ports.ts";
 import { Descriptors } from "../net/descriptors.ts";
@@ -24,7 +24,7 @@ export function openMetrics(stack: AsyncDisposableStack, clock: Clock): Promethe
 /** What is asked for only when somebody wants to see it. */
 export async function refreshMetrics(
   metrics: Metrics,
-  registry: Directory,
+  registry: Registrar,
   isDraining: boolean,
 ): Promise<void> {
   metrics.gauge("srs_proxy_draining", isDraining ? 1 : 0);

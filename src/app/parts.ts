@@ -157,7 +157,7 @@ function systemHandler(
       list: (page) => sessions.list(page),
       kick: (session) => relays.some((relay) => relay.endSession(session, "kicked")),
     },
-    directory: registry,
+    registrar: registry,
     metrics,
     expose: async () => {
       metrics.count("srs_proxy_log_lines_lost_total", {}, log.lost - linesLost);

@@ -1,7 +1,7 @@
 // Where a page of a long list begins. Entries are numbered as they come, and a page names the number
 // of its last entry: it can be continued although that entry has gone.
 
-import type { PageRequest } from "./directory.ts";
+import type { PageRequest } from "./registrar.ts";
 import { ProxyError } from "./errors.ts";
 
 /**

@@ -1,7 +1,7 @@
 // What the main thread does for one lane: answers its questions, takes what it tells, and, when the lane
 // is no more, ends what it has left open. Knows no thread.
 
-import type { OriginStatus } from "../core/directory.ts";
+import type { OriginStatus } from "../core/registrar.ts";
 import type { Metrics, PartLocator, Resolver, SessionLog } from "../core/ports.ts";
 import type {
   Counted,

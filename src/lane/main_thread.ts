@@ -1,7 +1,7 @@
 // The main thread as a lane sees it: the registry, the log of sessions and the metrics, each behind
 // messages. Questions are answered in any order; what is told arrives in the order of telling.
 
-import type { OriginStatus } from "../core/directory.ts";
+import type { OriginStatus } from "../core/registrar.ts";
 import type { Origin, Protocol } from "../core/origin.ts";
 import type {
   Metrics,

@@ -1,6 +1,6 @@
 // What a lane and the main thread say to each other: plain data, in the order in which it is sent.
 
-import type { OriginStatus } from "../core/directory.ts";
+import type { OriginStatus } from "../core/registrar.ts";
 import type { ListenAddress } from "../core/endpoint.ts";
 import type { Address, Origin, Protocol } from "../core/origin.ts";
 import type {

@@ -2,7 +2,7 @@
 // for each entry, and how many streams each origin has. No rules about who may map what, no timer
 // and no clock: time is an argument, in milliseconds of any clock that never goes backwards.
 
-import type { PageRequest } from "../core/directory.ts";
+import type { PageRequest } from "../core/registrar.ts";
 import { positionOf } from "../core/list_position.ts";
 import type { Origin } from "../core/origin.ts";
 import { isLive } from "./mapping_rules.ts";

@@ -5,7 +5,7 @@
 import { type Clock, systemClock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import { logger } from "../core/log.ts";
-import type { Directory, OriginStatus, PageRequest, StreamPage } from "../core/directory.ts";
+import type { OriginStatus, PageRequest, Registrar, StreamPage } from "../core/registrar.ts";
 import type { ProxyPlace } from "../core/fleet.ts";
 import type { LabelValue } from "../core/metric_table.ts";
 import type { Origin, Protocol } from "../core/origin.ts";
@@ -69,7 +69,7 @@ const LEASE_BATCH = 500;
 /** So long a publisher may wait for the agreement of other proxies before it is accepted. */
 const LONGEST_WAIT = 130;
 
-export class Registry implements Resolver, PartLocator, RtcSessions, Directory, AsyncDisposable {
+export class Registry implements Resolver, PartLocator, RtcSessions, Registrar, AsyncDisposable {
   readonly #store: Store;
   readonly #metrics: Metrics;
   #originTtl: number;

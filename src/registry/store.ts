@@ -2,7 +2,7 @@
 // is plain JSON with a time to live. The clock is the store's, so that several proxies on one store
 // agree on what has expired; callers only ever give durations, in milliseconds.
 
-import type { PageRequest } from "../core/directory.ts";
+import type { PageRequest } from "../core/registrar.ts";
 import type { ProxyPlace } from "../core/fleet.ts";
 import type { Origin } from "../core/origin.ts";
 import type { RtcSession } from "../core/ports.ts";

@@ -2,7 +2,7 @@
 // what must never happen: no live stream at two origins, no live stream unknown, no publisher told
 // and dropped. Knows no event and no store.
 
-import type { StreamStatus } from "../../src/core/directory.ts";
+import type { StreamStatus } from "../../src/core/registrar.ts";
 import type { Calm } from "./calm.ts";
 import type { ModelSession } from "./model_session.ts";
 

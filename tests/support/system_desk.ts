@@ -41,7 +41,7 @@ export async function openDesk(options: Partial<SystemApiPorts> = {}): Promise<D
   const registry = await Registry.open({ store, metrics, ...times });
   const app = systemApi({
     clock: systemClock,
-    directory: registry,
+    registrar: registry,
     metrics,
     expose: () => metrics.expose(),
     readiness: () => ({ ready: true, status: "ready" }),

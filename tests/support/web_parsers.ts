@@ -45,7 +45,7 @@ function openSystemApi(): Handler {
   const metrics = new PrometheusMetrics();
   const app = systemApi({
     clock: systemClock,
-    directory: {
+    registrar: {
       register: () => Promise.resolve(),
       origins: () => Promise.resolve([]),
       streams: () => Promise.resolve({ streams: [], next: undefined }),

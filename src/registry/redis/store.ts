@@ -2,7 +2,7 @@
 // queries; Redis decides who maps a stream; and when Redis cannot be asked, this proxy decides from
 // the copy, in a way that leads every other proxy to the same result. Knows no client protocol.
 
-import type { PageRequest } from "../../core/directory.ts";
+import type { PageRequest } from "../../core/registrar.ts";
 import { type Clock, systemClock, within } from "../../core/clock.ts";
 import { ProxyError } from "../../core/errors.ts";
 import type { Origin } from "../../core/origin.ts";

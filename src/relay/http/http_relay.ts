@@ -4,7 +4,7 @@
 import type { LabelValue } from "../../core/metric_table.ts";
 import type { EndedBy, RelaySessions } from "../../core/ports.ts";
 import type { ListenAddress } from "../../core/endpoint.ts";
-import type { OriginStatus } from "../../core/directory.ts";
+import type { OriginStatus } from "../../core/registrar.ts";
 import { type ProxyError, toProxyError } from "../../core/errors.ts";
 import type { MemoryBudget } from "../../core/memory_budget.ts";
 import type { Address } from "../../core/origin.ts";

@@ -4,7 +4,7 @@
 
 import type { Cidr } from "../../core/cidr.ts";
 import type { Clock } from "../../core/clock.ts";
-import type { OriginStatus } from "../../core/directory.ts";
+import type { OriginStatus } from "../../core/registrar.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { ExpiringMap } from "../../core/expiring_map.ts";
 import type { HopMark } from "../../core/hop_mark.ts";

@@ -47,7 +47,7 @@ export interface StreamPage {
 }
 
 /** Takes registrations and tells what is registered. */
-export interface Directory {
+export interface Registrar {
   /**
    * One heartbeat of an origin: it is known from now on for one time to live.
    *
