@@ -3,7 +3,7 @@
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Clock } from "../core/clock.ts";
-import type { Metrics } from "../core/ports.ts";
+import type { Metrics } from "../core/contracts.ts";
 import { BUCKETS, type MetricName, METRICS, seriesOf } from "../core/metric_table.ts";
 import { declareProcess, type ProcessFigures, watchEventLoop } from "./process_metrics.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ProcessClock, VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { type MetricName, METRICS, seriesOf } from "../core/metric_table.ts";
-import type { Metrics } from "../core/ports.ts";
+import type { Metrics } from "../core/contracts.ts";
 import { PrometheusMetrics } from "./metrics.ts";
 
 async function linesOf(metrics: PrometheusMetrics): Promise<string[]> {

@@ -6,7 +6,12 @@ import { type Clock, systemClock } from "../core/clock.ts";
 import type { PageRequest } from "../core/registrar.ts";
 import { positionOf } from "../core/list_position.ts";
 import { logger } from "../core/log.ts";
-import type { SessionClosed, SessionLog, SessionOpened, SessionRefused } from "../core/ports.ts";
+import type {
+  SessionClosed,
+  SessionLog,
+  SessionOpened,
+  SessionRefused,
+} from "../core/contracts.ts";
 import { logFailure } from "./log_failure.ts";
 
 /** A session that is open; `since` is in milliseconds of the clock of the log. */

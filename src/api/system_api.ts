@@ -10,7 +10,7 @@ import { formatAddress } from "../core/endpoint.ts";
 import type { LabelValue } from "../core/metric_table.ts";
 import type { Memory } from "../core/memory.ts";
 import { type Address, type Origin, PROTOCOLS } from "../core/origin.ts";
-import type { Metrics } from "../core/ports.ts";
+import type { Metrics } from "../core/contracts.ts";
 import { type SharedAddress, sharedAddresses } from "../core/shared_addresses.ts";
 import type { AddressPolicy } from "./address_policy.ts";
 import { refuseOtherNames, refuseOtherSites, requireJson } from "./browser_guard.ts";

@@ -11,7 +11,7 @@ import type { Transport } from "../core/fleet.ts";
 import type { Address } from "../core/origin.ts";
 import { ProxyError } from "../core/errors.ts";
 import { findBusyPorts, type WantedPort } from "../net/busy_ports.ts";
-import type { Heart } from "../core/ports.ts";
+import type { Heart } from "../core/contracts.ts";
 
 /** One of the program's listeners. */
 export interface Listener {

@@ -5,7 +5,7 @@ import { PrometheusMetrics } from "../api/metrics.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Registrar } from "../core/registrar.ts";
 import { PROTOCOLS } from "../core/origin.ts";
-import type { Metrics } from "../core/ports.ts";
+import type { Metrics } from "../core/contracts.ts";
 import { Descriptors } from "../net/descriptors.ts";
 import { commit, version } from "../core/version.ts";
 

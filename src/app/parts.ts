@@ -18,7 +18,7 @@ import { HopMark } from "../core/hop_mark.ts";
 import { addressGroup } from "../core/address_group.ts";
 import { logger } from "../core/log.ts";
 import { MemoryBudget } from "../core/memory_budget.ts";
-import type { RelaySessions } from "../core/ports.ts";
+import type { RelaySessions } from "../core/contracts.ts";
 import type { ProxyPlace } from "../core/fleet.ts";
 import { DenoTcpEngine } from "../net/deno/tcp_engine.ts";
 import { NameLookup } from "../net/name_lookup.ts";

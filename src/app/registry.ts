@@ -6,7 +6,7 @@ import type { Config, DefaultBackend } from "../config/config.ts";
 import type { Clock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Origin } from "../core/origin.ts";
-import type { Metrics } from "../core/ports.ts";
+import type { Metrics } from "../core/contracts.ts";
 import type { RedisAccess } from "../core/redis_access.ts";
 import { Vhosts } from "../core/vhosts.ts";
 import { MemoryStore } from "../registry/memory_store.ts";

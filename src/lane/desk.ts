@@ -2,7 +2,7 @@
 // is no more, ends what it has left open. Knows no thread.
 
 import type { OriginStatus } from "../core/registrar.ts";
-import type { Metrics, PartLocator, Resolver, SessionLog } from "../core/ports.ts";
+import type { Metrics, PartLocator, Resolver, SessionLog } from "../core/contracts.ts";
 import type {
   Counted,
   FromLane,

@@ -4,7 +4,7 @@
 import type { Clock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Address } from "../core/origin.ts";
-import type { EndedBy } from "../core/ports.ts";
+import type { EndedBy } from "../core/contracts.ts";
 import { within } from "../core/clock.ts";
 import { openLibc } from "../net/udp/libc.ts";
 import { DescriptorSet } from "../net/libc/descriptor_set.ts";

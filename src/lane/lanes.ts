@@ -4,7 +4,7 @@
 
 import { within } from "../core/clock.ts";
 import type { Address } from "../core/origin.ts";
-import type { EndedBy, Heart, RelaySessions } from "../core/ports.ts";
+import type { EndedBy, Heart, RelaySessions } from "../core/contracts.ts";
 import { logger } from "../core/log.ts";
 import { Lane, type LaneOptions } from "./lane.ts";
 import type { LaneInit, LaneRelay } from "./messages.ts";

@@ -14,7 +14,7 @@ import type {
   SessionRefused,
   StreamOwner,
   StreamRequest,
-} from "../core/ports.ts";
+} from "../core/contracts.ts";
 import type { Counted, FromLane, LaneNotice, LaneQuestions, PageAnswer } from "./messages.ts";
 import { receiveError, sendError, type SentError } from "./sent_error.ts";
 

@@ -11,7 +11,7 @@ import type {
   SessionRefused,
   StreamOwner,
   StreamRequest,
-} from "../core/ports.ts";
+} from "../core/contracts.ts";
 import type { TcpEngine } from "../net/engine.ts";
 import type { SentError } from "./sent_error.ts";
 import type { TallyMemory } from "./shared_tally.ts";

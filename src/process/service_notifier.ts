@@ -4,7 +4,7 @@
 
 import { type NotifyFields, NotifySocket } from "./sd_notify.ts";
 import type { Clock } from "../core/clock.ts";
-import type { Heart } from "../core/ports.ts";
+import type { Heart } from "../core/contracts.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** How often the status line is sent, milliseconds. */

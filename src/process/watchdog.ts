@@ -2,7 +2,7 @@
 // by running this at all, and whatever else has a heart. Knows neither systemd nor threads.
 
 import type { Clock } from "../core/clock.ts";
-import type { Heart } from "../core/ports.ts";
+import type { Heart } from "../core/contracts.ts";
 
 export interface WatchdogOptions {
   /** Milliseconds without a word after which the process is ended from outside. */

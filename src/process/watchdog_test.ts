@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { VirtualClock } from "../../tests/support/virtual_clock.ts";
-import type { Heart } from "../core/ports.ts";
+import type { Heart } from "../core/contracts.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** A heart that beats only when it is told to. */

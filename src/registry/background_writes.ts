@@ -1,7 +1,7 @@
 // Writes to the store that nobody waits for: made in order, counted when they fail, and awaited at
 // the end. Knows nothing of what is written.
 
-import type { Metrics } from "../core/ports.ts";
+import type { Metrics } from "../core/contracts.ts";
 import type { Answer } from "./store.ts";
 
 export class BackgroundWrites {

@@ -5,7 +5,7 @@ import { systemClock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { PageRequest } from "../core/registrar.ts";
 import type { Origin } from "../core/origin.ts";
-import type { RtcSession } from "../core/ports.ts";
+import type { RtcSession } from "../core/contracts.ts";
 import { claimed, isForgotten, moved, published, renewed } from "./mapping_rules.ts";
 import { RecordTable } from "./record_table.ts";
 import { SessionTable } from "./session_table.ts";

@@ -11,7 +11,7 @@ import type {
   Resolver,
   StreamOwner,
   StreamRequest,
-} from "../core/ports.ts";
+} from "../core/contracts.ts";
 
 /** The addresses of a name that may be used, in the order in which they are to be tried. */
 export type AddressesOf = (name: string) => Promise<readonly string[]>;

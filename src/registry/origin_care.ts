@@ -5,7 +5,7 @@
 import type { Clock } from "../core/clock.ts";
 import { logger } from "../core/log.ts";
 import type { Origin, Protocol } from "../core/origin.ts";
-import type { Metrics } from "../core/ports.ts";
+import type { Metrics } from "../core/contracts.ts";
 import { Health } from "./health.ts";
 import type { HeldStreams } from "./held_streams.ts";
 import { OriginWatch } from "./origin_watch.ts";

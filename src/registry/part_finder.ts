@@ -3,7 +3,7 @@
 
 import { ProxyError } from "../core/errors.ts";
 import type { Origin } from "../core/origin.ts";
-import type { PartRequest, StreamOwner } from "../core/ports.ts";
+import type { PartRequest, StreamOwner } from "../core/contracts.ts";
 import { isLive } from "./mapping_rules.ts";
 import { OriginTags } from "./origin_tags.ts";
 import type { OriginRecord, Store } from "./store.ts";

@@ -5,7 +5,7 @@
 import { ProxyError } from "../core/errors.ts";
 import { logger } from "../core/log.ts";
 import type { Origin, Protocol } from "../core/origin.ts";
-import type { Metrics, StreamRequest } from "../core/ports.ts";
+import type { Metrics, StreamRequest } from "../core/contracts.ts";
 import { isLive } from "./mapping_rules.ts";
 import { candidatesFor } from "./picker.ts";
 import { noOriginFor, originOutOfReach, runsElsewhere } from "./refusals.ts";

@@ -1,7 +1,7 @@
 // The errors for requests that get no origin.
 
 import { ProxyError } from "../core/errors.ts";
-import type { StreamRequest } from "../core/ports.ts";
+import type { StreamRequest } from "../core/contracts.ts";
 
 /** For operators: what is missing where nobody has ever registered. */
 const HOW_TO_REGISTER =

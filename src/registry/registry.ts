@@ -18,7 +18,7 @@ import type {
   RtcSessions,
   StreamOwner,
   StreamRequest,
-} from "../core/ports.ts";
+} from "../core/contracts.ts";
 import type { Vhosts } from "../core/vhosts.ts";
 import { BackgroundWrites } from "./background_writes.ts";
 import { HeldStreams } from "./held_streams.ts";

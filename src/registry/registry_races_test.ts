@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { sampleOrigin } from "../../tests/contract/sample_origin.ts";
 import { VirtualClock } from "../../tests/support/virtual_clock.ts";
-import type { Metrics } from "../core/ports.ts";
+import type { Metrics } from "../core/contracts.ts";
 import { MemoryStore } from "./memory_store.ts";
 import { Registry } from "./registry.ts";
 import type { Answer, Store } from "./store.ts";

@@ -1,7 +1,7 @@
 // WebRTC sessions by the user name of their STUN requests, each with its own time to live, in a
 // bounded table. Time is an argument, in milliseconds.
 
-import type { RtcSession } from "../core/ports.ts";
+import type { RtcSession } from "../core/contracts.ts";
 
 const FULL_SWEEP_PAUSE = 1_000;
 

@@ -5,7 +5,7 @@
 import type { PageRequest } from "../core/registrar.ts";
 import type { ProxyPlace } from "../core/fleet.ts";
 import type { Origin } from "../core/origin.ts";
-import type { RtcSession } from "../core/ports.ts";
+import type { RtcSession } from "../core/contracts.ts";
 
 /** A registered origin with its load. */
 export interface OriginRecord {

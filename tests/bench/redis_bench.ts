@@ -2,7 +2,7 @@
 // known streams, how long one takes, and what it costs Redis, with few and with many origins. Run with
 // `deno task bench:redis`; needs redis-server.
 
-import type { Metrics } from "../../src/core/ports.ts";
+import type { Metrics } from "../../src/core/contracts.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { RedisStore } from "../../src/registry/redis/store.ts";
 import { Registry } from "../../src/registry/registry.ts";

@@ -2,7 +2,7 @@
 // question with its port, or, when the question is a list of sessions in JSON, after it took them.
 
 import { systemClock } from "../../src/core/clock.ts";
-import type { Metrics, SessionLog } from "../../src/core/ports.ts";
+import type { Metrics, SessionLog } from "../../src/core/contracts.ts";
 import { UdpThread } from "../../src/net/udp/thread.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";

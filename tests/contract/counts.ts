@@ -1,6 +1,6 @@
 // Metrics as numbers that a test can look at.
 
-import type { Metrics } from "../../src/core/ports.ts";
+import type { Metrics } from "../../src/core/contracts.ts";
 
 /** Takes every name and every label. */
 export class Counts implements Metrics {

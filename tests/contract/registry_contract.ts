@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { systemClock } from "../../src/core/clock.ts";
-import type { Metrics } from "../../src/core/ports.ts";
+import type { Metrics } from "../../src/core/contracts.ts";
 import type { Choose } from "../../src/registry/placement.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import type { Store } from "../../src/registry/store.ts";

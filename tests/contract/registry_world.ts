@@ -1,7 +1,7 @@
 // A registry for tests of what one registry does: in memory, with a clock that the test moves.
 
 import { ProxyError } from "../../src/core/errors.ts";
-import type { StreamRequest } from "../../src/core/ports.ts";
+import type { StreamRequest } from "../../src/core/contracts.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry, type RegistryOptions } from "../../src/registry/registry.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";

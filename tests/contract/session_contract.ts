@@ -1,7 +1,7 @@
 // What every store must do with WebRTC sessions; a part of the suite for stores.
 
 import assert from "node:assert/strict";
-import type { RtcSession } from "../../src/core/ports.ts";
+import type { RtcSession } from "../../src/core/contracts.ts";
 import { BOUNDS, isOverloaded, LONG, type Test, TTL } from "./store_harness.ts";
 
 /** A session to a place where nobody is. */

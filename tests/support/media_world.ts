@@ -4,7 +4,7 @@
 import { LiveSessions } from "../../src/api/session_log.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { systemClock } from "../../src/core/clock.ts";
-import type { RtcSession } from "../../src/core/ports.ts";
+import type { RtcSession } from "../../src/core/contracts.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { RtcMediaRelay } from "../../src/relay/rtc/media_relay.ts";

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
-import type { SessionClosed, SessionOpened, SessionRefused } from "../../src/core/ports.ts";
+import type { SessionClosed, SessionOpened, SessionRefused } from "../../src/core/contracts.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import type { RtmpTimeouts } from "../../src/relay/rtmp/ports.ts";

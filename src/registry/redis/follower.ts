@@ -3,7 +3,7 @@
 // change_order.ts decides what is newer.
 
 import type { Origin } from "../../core/origin.ts";
-import type { Metrics } from "../../core/ports.ts";
+import type { Metrics } from "../../core/contracts.ts";
 import { isLive } from "../mapping_rules.ts";
 import type { RecordTable } from "../record_table.ts";
 import type { RedisCalls } from "./calls.ts";

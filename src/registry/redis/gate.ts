@@ -5,7 +5,7 @@
 import { ErrorReply } from "@redis/client";
 import { type Clock, within } from "../../core/clock.ts";
 import { logger } from "../../core/log.ts";
-import type { Metrics } from "../../core/ports.ts";
+import type { Metrics } from "../../core/contracts.ts";
 import type { RedisCalls } from "./calls.ts";
 import { reasonOf } from "./link.ts";
 

@@ -3,7 +3,7 @@
 
 import { ProxyError } from "../../core/errors.ts";
 import type { Origin } from "../../core/origin.ts";
-import type { Metrics, RtcSession } from "../../core/ports.ts";
+import type { Metrics, RtcSession } from "../../core/contracts.ts";
 import type { RedisCalls, Reply } from "./calls.ts";
 import type { Keys } from "./keys.ts";
 import { type MappingResult, parseOrigin, parseResults, parseSession } from "./records.ts";

@@ -5,7 +5,7 @@
 
 import { ExpiringMap } from "../../core/expiring_map.ts";
 import { ProxyError } from "../../core/errors.ts";
-import type { RtcSession } from "../../core/ports.ts";
+import type { RtcSession } from "../../core/contracts.ts";
 import { TokenBucket } from "../../core/token_bucket.ts";
 import { SessionTable } from "../session_table.ts";
 import { Batcher } from "./batcher.ts";

@@ -6,7 +6,7 @@ import type { PageRequest } from "../../core/registrar.ts";
 import { type Clock, systemClock, within } from "../../core/clock.ts";
 import { ProxyError } from "../../core/errors.ts";
 import type { Origin } from "../../core/origin.ts";
-import type { Metrics, RtcSession } from "../../core/ports.ts";
+import type { Metrics, RtcSession } from "../../core/contracts.ts";
 import { MemoryStore } from "../memory_store.ts";
 import { RecordTable } from "../record_table.ts";
 import type { RedisAccess, RedisServers } from "../../core/redis_access.ts";

@@ -2,7 +2,7 @@
 // their sweep and their end. Media goes to origins; everything else is answered by a given handler.
 
 import type { LabelValue } from "../../core/metric_table.ts";
-import type { EndedBy, RelaySessions } from "../../core/ports.ts";
+import type { EndedBy, RelaySessions } from "../../core/contracts.ts";
 import type { ListenAddress } from "../../core/endpoint.ts";
 import type { OriginStatus } from "../../core/registrar.ts";
 import { type ProxyError, toProxyError } from "../../core/errors.ts";

@@ -4,7 +4,7 @@
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import { formatAddress } from "../../core/endpoint.ts";
 import { type LabelValue, statusClass } from "../../core/metric_table.ts";
-import type { EndedBy, TriedOrigin } from "../../core/ports.ts";
+import type { EndedBy, TriedOrigin } from "../../core/contracts.ts";
 import type { Origin } from "../../core/origin.ts";
 import { StallWatch } from "../../net/stall_watch.ts";
 import { extensionOf } from "../../protocol/hls/stream_paths.ts";

@@ -9,7 +9,7 @@ import { ProxyError } from "../../core/errors.ts";
 import { ExpiringMap } from "../../core/expiring_map.ts";
 import type { HopMark } from "../../core/hop_mark.ts";
 import type { Origin } from "../../core/origin.ts";
-import type { Metrics } from "../../core/ports.ts";
+import type { Metrics } from "../../core/contracts.ts";
 import { streamKeyFromHttp } from "../../core/stream_key.ts";
 import { Fields } from "../../protocol/http/head.ts";
 import type { HttpRequest } from "../../protocol/http/request.ts";

@@ -2,7 +2,7 @@
 
 import type { Cidr } from "../../core/cidr.ts";
 import type { Clock } from "../../core/clock.ts";
-import type { Metrics, PartLocator, Resolver, SessionLog } from "../../core/ports.ts";
+import type { Metrics, PartLocator, Resolver, SessionLog } from "../../core/contracts.ts";
 import type { HopMark } from "../../core/hop_mark.ts";
 import type { PathTemplate } from "../../core/path_template.ts";
 import type { OriginHttpTimeouts } from "../../http1/origin_ports.ts";

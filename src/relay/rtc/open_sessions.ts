@@ -4,7 +4,7 @@
 
 import { ProxyError } from "../../core/errors.ts";
 import { ExpiringMap } from "../../core/expiring_map.ts";
-import type { RtcSession } from "../../core/ports.ts";
+import type { RtcSession } from "../../core/contracts.ts";
 import type { SessionTag } from "../../protocol/rtc/session_tag.ts";
 import type { MediaEnd } from "./media_messages.ts";
 import { proofOf } from "./session_address.ts";

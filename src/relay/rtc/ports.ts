@@ -13,7 +13,7 @@ import type {
   RtcSession,
   RtcSessions,
   SessionLog,
-} from "../../core/ports.ts";
+} from "../../core/contracts.ts";
 import type { OriginHttpTimeouts } from "../../http1/origin_ports.ts";
 import type { MediaEnd } from "./media_messages.ts";
 import type { SessionPlace } from "./session_places.ts";

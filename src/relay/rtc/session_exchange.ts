@@ -3,7 +3,7 @@
 
 import { blameOrigin, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { Origin } from "../../core/origin.ts";
-import type { RtcSession } from "../../core/ports.ts";
+import type { RtcSession } from "../../core/contracts.ts";
 import { bytesOfText, textOfBytes } from "../../core/binary_text.ts";
 import { originTagOf } from "../../protocol/hls/spbhid.ts";
 import { mediaAddresses, rewriteAnswer } from "../../protocol/rtc/answer.ts";

@@ -1,7 +1,7 @@
 // Keeps a stream mapped to the origin where a WebRTC session runs, for as long as it runs.
 
 import { ProxyError } from "../../core/errors.ts";
-import type { Resolver } from "../../core/ports.ts";
+import type { Resolver } from "../../core/contracts.ts";
 
 /** Which stream, for which session of the log. */
 export interface StreamHoldParts {

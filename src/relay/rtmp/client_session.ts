@@ -6,7 +6,7 @@ import { addressGroup } from "../../core/address_group.ts";
 import { formatAddress } from "../../core/endpoint.ts";
 import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
 import { type MemoryHold, MemoryLimitError } from "../../core/memory_budget.ts";
-import type { EndedBy } from "../../core/ports.ts";
+import type { EndedBy } from "../../core/contracts.ts";
 import { streamKeyFromRtmp } from "../../core/stream_key.ts";
 import type { Deadline } from "../../net/deadline.ts";
 import { Inbox } from "../../net/inbox.ts";

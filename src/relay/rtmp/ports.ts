@@ -2,7 +2,7 @@
 
 import type { Clock } from "../../core/clock.ts";
 import type { MemoryBudget } from "../../core/memory_budget.ts";
-import type { Metrics, Resolver, SessionLog } from "../../core/ports.ts";
+import type { Metrics, Resolver, SessionLog } from "../../core/contracts.ts";
 import type { TcpEngine } from "../../net/engine.ts";
 
 /** Deadlines of the phases of a connection, milliseconds. */

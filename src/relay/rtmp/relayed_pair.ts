@@ -7,7 +7,7 @@ import { StallWatch } from "../../net/stall_watch.ts";
 import type { Connection, PipeEnd, TcpEngine } from "../../net/engine.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
 import { UserControl, userControl } from "../../protocol/rtmp/message.ts";
-import type { EndedBy, Metrics } from "../../core/ports.ts";
+import type { EndedBy, Metrics } from "../../core/contracts.ts";
 import type { OriginLink } from "./origin_link.ts";
 import type { RtmpTimeouts } from "./ports.ts";
 import { type Direction, Flow } from "./flow.ts";

@@ -7,7 +7,7 @@ import type { Tally } from "../../core/tally.ts";
 import type { Connection } from "../../net/engine.ts";
 import { Sweeper } from "../../net/sweeper.ts";
 import { type ConnectionLimits, TcpServer } from "../../net/tcp_server.ts";
-import type { EndedBy, RelaySessions } from "../../core/ports.ts";
+import type { EndedBy, RelaySessions } from "../../core/contracts.ts";
 import { ClientSession } from "./client_session.ts";
 import type { RtmpPorts } from "./ports.ts";
 

@@ -4,7 +4,7 @@
 import { formatAddress } from "../../core/endpoint.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
 import type { Connection } from "../../net/engine.ts";
-import type { TriedOrigin } from "../../core/ports.ts";
+import type { TriedOrigin } from "../../core/contracts.ts";
 import { OriginLink } from "./origin_link.ts";
 import type { RtmpPorts } from "./ports.ts";
 import { tryOrigins } from "../../core/try_origins.ts";

@@ -14,7 +14,7 @@ import {
 import { UdpPeer } from "../../../tests/support/udp_peer.ts";
 import { VirtualClock } from "../../../tests/support/virtual_clock.ts";
 import { until } from "../../../tests/support/wait.ts";
-import type { SessionLog, SessionRefused } from "../../core/ports.ts";
+import type { SessionLog, SessionRefused } from "../../core/contracts.ts";
 import { encodeShutdown } from "../../protocol/srt/packet.ts";
 
 const DROPPED = "srs_proxy_srt_dropped_total";

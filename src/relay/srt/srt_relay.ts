@@ -6,7 +6,7 @@ import { formatAddress } from "../../core/endpoint.ts";
 import { type ErrorCode, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { LabelValue } from "../../core/metric_table.ts";
 import type { Origin } from "../../core/origin.ts";
-import type { Resolver, SessionLog, TriedOrigin } from "../../core/ports.ts";
+import type { Resolver, SessionLog, TriedOrigin } from "../../core/contracts.ts";
 import { DialBounds } from "../../core/try_origins.ts";
 import { type OwnReport, UdpFront, type UdpFrontOptions } from "../udp/front.ts";
 import type { SessionEnd } from "../udp/messages.ts";

@@ -2,7 +2,7 @@
 // has lost. Their threads send these about once a second. Knows no protocol but its name.
 
 import { type LabelsOf, type LabelValue, METRICS } from "../../core/metric_table.ts";
-import type { Metrics } from "../../core/ports.ts";
+import type { Metrics } from "../../core/contracts.ts";
 import type { UdpDrops } from "../../net/udp/port.ts";
 
 /** What has flowed in one direction. */
