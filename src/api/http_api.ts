@@ -9,7 +9,7 @@ import { answerError, answerErrorsInJson } from "./json_answers.ts";
 import { type ApiAccess, bearerToken, holdsToken } from "./token.ts";
 import { type About, versionsApp } from "./versions.ts";
 
-export interface HttpApiPorts {
+export interface HttpApiDependencies {
   readonly about: About;
   /** What clients must present. It reaches the origins like everything else. */
   access(): ApiAccess;
@@ -36,21 +36,21 @@ const ACCESS = [
 
 /** The HTTP API as a handler of requests from that peer. */
 export function httpApi(
-  ports: HttpApiPorts,
+  deps: HttpApiDependencies,
 ): (request: Request, peer: Address) => Response | Promise<Response> {
   const app = new Hono<Env>({ strict: false });
   answerErrorsInJson(app);
-  app.use(addCors(ports.corsOrigins), refuseSites(ports.corsOrigins), requireToken(ports.access));
-  app.all("/rtc/v1/*", (context) => ports.signal(context.req.raw, context.env.peer));
+  app.use(addCors(deps.corsOrigins), refuseSites(deps.corsOrigins), requireToken(deps.access));
+  app.all("/rtc/v1/*", (context) => deps.signal(context.req.raw, context.env.peer));
   app.options("*", (context) => {
     context.header("Allow", "GET, HEAD, OPTIONS");
     return context.body(null, 204);
   });
-  app.route("/", versionsApp(ports.about));
+  app.route("/", versionsApp(deps.about));
   return (request, peer) => app.fetch(request, { peer });
 }
 
-function addCors(allowed: HttpApiPorts["corsOrigins"]) {
+function addCors(allowed: HttpApiDependencies["corsOrigins"]) {
   return async (context: Context<Env>, next: Next) => {
     await next();
     const { headers } = context.res;
@@ -63,7 +63,7 @@ function addCors(allowed: HttpApiPorts["corsOrigins"]) {
 }
 
 /** Without a list every site may publish and play; with one, a page of another does so in vain too. */
-function refuseSites(corsOrigins: HttpApiPorts["corsOrigins"]) {
+function refuseSites(corsOrigins: HttpApiDependencies["corsOrigins"]) {
   return async (context: Context<Env>, next: Next) => {
     const allowed = corsOrigins();
     const isAllowed = allowed.includes(context.req.header("origin") ?? "");
@@ -72,7 +72,7 @@ function refuseSites(corsOrigins: HttpApiPorts["corsOrigins"]) {
   };
 }
 
-function requireToken(access: HttpApiPorts["access"]) {
+function requireToken(access: HttpApiDependencies["access"]) {
   return async (context: Context<Env>, next: Next) => {
     const { token } = access();
     // A browser asks without any token whether it may send one.

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { httpApi, type HttpApiPorts } from "./http_api.ts";
+import { httpApi, type HttpApiDependencies } from "./http_api.ts";
 
 const PEER = { host: "203.0.113.7", port: 4711 };
 const NUMBERS = { major: 1, minor: 2, revision: 3, version: "1.2.3" };
@@ -8,7 +8,7 @@ const ABOUT = { signature: "srs-proxy", version: "1.2.3", numbers: NUMBERS, pid:
 type Ask = (path: string, init?: RequestInit) => Promise<Response>;
 
 /** An API that signals by saying who has asked for what. */
-function apiWith(options: Partial<HttpApiPorts> = {}): Ask {
+function apiWith(options: Partial<HttpApiDependencies> = {}): Ask {
   const handle = httpApi({
     about: ABOUT,
     access: () => ({}),

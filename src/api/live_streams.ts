@@ -25,7 +25,7 @@ export interface LiveStreams {
   readonly more: boolean;
 }
 
-export interface LiveStreamPorts {
+export interface LiveStreamDependencies {
   readonly registrar: Pick<Registrar, "origins" | "streams">;
   /** Hosts whose streams are their own. */
   readonly vhosts: Vhosts;
@@ -43,12 +43,12 @@ type ByVhost = ReadonlyMap<string, LiveStreams>;
 
 /** The list, kept for a second. */
 export class LiveStreamList {
-  readonly #ports: LiveStreamPorts;
+  readonly #deps: LiveStreamDependencies;
   #known: Promise<ByVhost> | undefined;
   #freshUntil = Infinity;
 
-  constructor(ports: LiveStreamPorts) {
-    this.#ports = ports;
+  constructor(deps: LiveStreamDependencies) {
+    this.#deps = deps;
   }
 
   /**
@@ -58,12 +58,12 @@ export class LiveStreamList {
    */
   async of(host: string): Promise<LiveStreams> {
     const { key } = streamKeyFromHttp({ host, path: "/any/any", query: "" });
-    const [vhost] = splitKey(this.#ports.vhosts.placed(key));
+    const [vhost] = splitKey(this.#deps.vhosts.placed(key));
     return (await this.#all()).get(vhost) ?? NOTHING;
   }
 
   #all(): Promise<ByVhost> {
-    if (this.#known !== undefined && this.#ports.clock.now() < this.#freshUntil) return this.#known;
+    if (this.#known !== undefined && this.#deps.clock.now() < this.#freshUntil) return this.#known;
     // Whoever asks meanwhile waits for the same answer.
     this.#freshUntil = Infinity;
     this.#known = this.#lookUp();
@@ -71,10 +71,10 @@ export class LiveStreamList {
   }
 
   async #lookUp(): Promise<ByVhost> {
-    const { clock } = this.#ports;
+    const { clock } = this.#deps;
     const begun = clock.now();
     try {
-      return await readAll(this.#ports.registrar);
+      return await readAll(this.#deps.registrar);
     } finally {
       const ended = clock.now();
       this.#freshUntil = ended + Math.max(FRESH_FOR, (ended - begun) / LOOK_UP_SHARE);
@@ -82,7 +82,7 @@ export class LiveStreamList {
   }
 }
 
-async function readAll(registrar: LiveStreamPorts["registrar"]): Promise<ByVhost> {
+async function readAll(registrar: LiveStreamDependencies["registrar"]): Promise<ByVhost> {
   const formats = new Map<string, readonly Format[]>();
   for (const { origin, down } of await registrar.origins()) {
     if (!down) formats.set(origin.id, formatsOf(origin));

@@ -1,5 +1,5 @@
 // One log line when a session opens, one when it closes, one for a failed request, and the table of
-// open sessions. Fed by the relays through core/ports; knows no protocol. The table is bounded:
+// open sessions. Fed by the relays through core/contracts; knows no protocol. The table is bounded:
 // sessions that do not fit are logged all the same, but not listed.
 
 import { type Clock, systemClock } from "../core/clock.ts";

@@ -32,7 +32,7 @@ export interface Readiness {
   readonly reason?: string;
 }
 
-export interface SystemApiPorts {
+export interface SystemApiDependencies {
   readonly clock: Clock;
   readonly registrar: Registrar;
   readonly metrics: Metrics;
@@ -71,7 +71,7 @@ const DEFAULT_PAGE = 100;
 const LONGEST_PAGE = 1_000;
 
 /** The System API as an app, to be served by a listener of its own. */
-export function systemApi(ports: SystemApiPorts): Hono<Env> {
+export function systemApi(deps: SystemApiDependencies): Hono<Env> {
   const app = new Hono<Env>({ strict: false });
   answerErrorsInJson(app);
   // This is how HAProxy's default check and others ask whether anybody is there.
@@ -79,35 +79,35 @@ export function systemApi(ports: SystemApiPorts): Hono<Env> {
     context.header("Allow", "GET, HEAD, POST, DELETE, OPTIONS");
     return context.body(null, 204);
   });
-  app.route("/", versionsApp(ports.about));
-  addRegistration(app, ports);
-  addHealth(app, ports);
-  addLists(app, ports);
-  addSessions(app, ports);
+  app.route("/", versionsApp(deps.about));
+  addRegistration(app, deps);
+  addHealth(app, deps);
+  addLists(app, deps);
+  addSessions(app, deps);
   return app;
 }
 
-function addRegistration(app: Hono<Env>, ports: SystemApiPorts): void {
+function addRegistration(app: Hono<Env>, deps: SystemApiDependencies): void {
   app.on("POST", REGISTER_PATHS, async (context) => {
     let body: string | undefined;
     try {
-      admit(context, ports.access());
+      admit(context, deps.access());
       requireJson(context.req.raw);
-      const bounds = { ...BODY_BOUNDS, clock: ports.clock, memory: context.env?.memory };
+      const bounds = { ...BODY_BOUNDS, clock: deps.clock, memory: context.env?.memory };
       body = await readBoundedText(context.req.raw, bounds);
-      const origin = originOf(parseRegistration(body), ports.addresses);
-      await refuseProxy(await ports.resolved(origin), ports);
-      await ports.registrar.register(origin);
+      const origin = originOf(parseRegistration(body), deps.addresses);
+      await refuseProxy(await deps.resolved(origin), deps);
+      await deps.registrar.register(origin);
     } catch (thrown) {
       const error = toProxyError(thrown);
-      ports.metrics.count("srs_proxy_registrations_total", { result: resultOf(error) });
-      body ??= await peekBody(context.req.raw, ports.clock);
+      deps.metrics.count("srs_proxy_registrations_total", { result: resultOf(error) });
+      body ??= await peekBody(context.req.raw, deps.clock);
       const { peer } = context.env ?? {};
       if (error.source !== "internal") logRefusedRegistration({ peer, body, error });
       throw error;
     }
-    ports.metrics.count("srs_proxy_registrations_total", { result: "accepted" });
-    return context.json({ code: 0, pid: ports.about.pid });
+    deps.metrics.count("srs_proxy_registrations_total", { result: "accepted" });
+    return context.json({ code: 0, pid: deps.about.pid });
   });
   for (const path of REGISTER_PATHS) {
     app.all(path, (context) => {
@@ -117,25 +117,28 @@ function addRegistration(app: Hono<Env>, ports: SystemApiPorts): void {
   }
 }
 
-async function refuseProxy(origin: Origin, { addresses, isProxy }: SystemApiPorts): Promise<void> {
+async function refuseProxy(
+  origin: Origin,
+  { addresses, isProxy }: SystemApiDependencies,
+): Promise<void> {
   refuseOwnAddresses(origin, addresses);
   if (!await isProxy(origin)) return;
   throw new ProxyError("bad_request", "Cannot register: a proxy answers there, not an origin");
 }
 
-function addHealth(app: Hono<Env>, ports: SystemApiPorts): void {
+function addHealth(app: Hono<Env>, deps: SystemApiDependencies): void {
   app.get("/healthz", (context) => context.json({ code: 0, status: "alive" }));
   app.get("/readyz", (context) => {
-    const { ready, status, reason } = ports.readiness();
+    const { ready, status, reason } = deps.readiness();
     return ready ? context.json({ code: 0, status, reason }) : answerError(context, 503, status);
   });
   app.get("/metrics", async (context) => {
-    const { contentType, text } = await ports.expose();
+    const { contentType, text } = await deps.expose();
     return context.body(text, 200, { "content-type": contentType });
   });
 }
 
-function addLists(app: Hono<Env>, { registrar, access }: SystemApiPorts): void {
+function addLists(app: Hono<Env>, { registrar, access }: SystemApiDependencies): void {
   app.get("/api/v1/origins", async (context) => {
     admit(context, access());
     const { limit, after = "" } = pageOf(context);
@@ -155,7 +158,7 @@ function addLists(app: Hono<Env>, { registrar, access }: SystemApiPorts): void {
   });
 }
 
-function addSessions(app: Hono<Env>, { sessions, access }: SystemApiPorts): void {
+function addSessions(app: Hono<Env>, { sessions, access }: SystemApiDependencies): void {
   app.get("/api/v1/sessions", (context) => {
     admit(context, access());
     return context.json({ code: 0, ...sessions.list(pageOf(context)) });

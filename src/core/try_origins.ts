@@ -38,7 +38,7 @@ export class DialBounds {
 }
 
 /** What it takes to find an origin, whichever relay does it. */
-export interface OriginPorts {
+export interface OriginDependencies {
   readonly resolver: Pick<Resolver, "reached" | "unreachable">;
   readonly metrics: Metrics;
   readonly clock: Pick<Clock, "now">;
@@ -83,10 +83,10 @@ export interface ReachedOrigin<Link> {
  * `client_gone`; `origin_timeout`
  */
 export async function tryOrigins<Link>(
-  ports: OriginPorts,
+  deps: OriginDependencies,
   search: OriginSearch<Link>,
 ): Promise<ReachedOrigin<Link>> {
-  const { clock } = ports;
+  const { clock } = deps;
   const giveUpAt = clock.now() + search.timeout;
   const bounds = new DialBounds();
   const failed: string[] = [];
@@ -97,7 +97,7 @@ export async function tryOrigins<Link>(
     });
     const reused = await search.reuse?.(origin);
     if (reused !== undefined) return { origin, link: reused };
-    const dialling = new OriginDialling({ ports, search, giveUpAt }, origin);
+    const dialling = new OriginDialling({ deps, search, giveUpAt }, origin);
     const link = await dialling.run(bounds.take(origin.endpoints[search.protocol]));
     if (link !== undefined) return { origin, link };
     failure = dialling.failure;
@@ -110,7 +110,7 @@ export async function tryOrigins<Link>(
 
 /** What all origins of a search have in common. */
 interface SearchUnderWay<Link> {
-  readonly ports: OriginPorts;
+  readonly deps: OriginDependencies;
   readonly search: OriginSearch<Link>;
   readonly giveUpAt: number;
 }
@@ -128,30 +128,30 @@ class OriginDialling<Link> {
 
   /** @returns what the first address that answers has opened; undefined when none does */
   async run(addresses: readonly Address[]): Promise<Link | undefined> {
-    const { ports, search, giveUpAt } = this.#underWay;
+    const { deps, search, giveUpAt } = this.#underWay;
     const { protocol, dialTimeout } = search;
-    const startedAt = ports.clock.now();
+    const startedAt = deps.clock.now();
     const end = Math.min(startedAt + dialTimeout, giveUpAt);
     let dials = 0;
     for (const [index, address] of addresses.entries()) {
       // An address that swallows everything must leave time for the ones behind it.
-      const left = (end - ports.clock.now()) / (addresses.length - index);
+      const left = (end - deps.clock.now()) / (addresses.length - index);
       if (left <= 0 || search.isGone()) break;
       dials++;
       const link = await this.#dial(address, Math.ceil(left));
       if (link === undefined) continue;
-      ports.resolver.reached(this.#origin.id, protocol);
+      deps.resolver.reached(this.#origin.id, protocol);
       return link;
     }
     // That it was silent for less than the time it is given proves nothing.
     const isProof = this.failure.code !== "origin_timeout" || end === startedAt + dialTimeout;
-    if (dials > 0 && isProof) ports.resolver.unreachable(this.#origin.id, protocol);
+    if (dials > 0 && isProof) deps.resolver.unreachable(this.#origin.id, protocol);
     return undefined;
   }
 
   /** @throws whatever is not the origin's, or is the same at every origin */
   async #dial(address: Address, timeout: number): Promise<Link | undefined> {
-    const { search, ports: { clock, metrics } } = this.#underWay;
+    const { search, deps: { clock, metrics } } = this.#underWay;
     const startedAt = clock.now();
     try {
       const link = await search.dial(address, timeout, this.#origin);
@@ -168,8 +168,8 @@ class OriginDialling<Link> {
   }
 
   #count(result: "reached" | OriginFault): void {
-    const { ports, search } = this.#underWay;
+    const { deps, search } = this.#underWay;
     const { protocol } = search;
-    ports.metrics.count("srs_proxy_origin_dials_total", { protocol, result });
+    deps.metrics.count("srs_proxy_origin_dials_total", { protocol, result });
   }
 }

@@ -6,7 +6,7 @@ import type { Origin } from "../core/origin.ts";
 import type { HttpResponse } from "../protocol/http/response.ts";
 import type { OriginConnection, OriginPool } from "./origin_pool.ts";
 import type { OutgoingRequest } from "./outgoing_request.ts";
-import type { OriginHttpPorts } from "./origin_ports.ts";
+import type { OriginHttpDependencies } from "./origin_dependencies.ts";
 import { tryOrigins } from "../core/try_origins.ts";
 
 /** Where a request may go, and for how long somebody wants its answer. */
@@ -41,13 +41,13 @@ interface OpenedLink {
 
 /** Asks origins on behalf of clients. */
 export class Forwarder {
-  readonly #ports: OriginHttpPorts;
+  readonly #deps: OriginHttpDependencies;
   readonly #pool: OriginPool;
   readonly #protocol: "http" | "api";
 
   /** @param protocol which of an origin's endpoints are asked */
-  constructor(ports: OriginHttpPorts, pool: OriginPool, protocol: "http" | "api") {
-    this.#ports = ports;
+  constructor(deps: OriginHttpDependencies, pool: OriginPool, protocol: "http" | "api") {
+    this.#deps = deps;
     this.#pool = pool;
     this.#protocol = protocol;
   }
@@ -58,8 +58,8 @@ export class Forwarder {
    * @throws ProxyError what the route or the last origin failed with; `client_gone`
    */
   async forward(request: OutgoingRequest, route: Route): Promise<Forwarded> {
-    const { answer, dial } = this.#ports.timeouts();
-    const { origin, link: { link, response } } = await tryOrigins<OpenedLink>(this.#ports, {
+    const { answer, dial } = this.#deps.timeouts();
+    const { origin, link: { link, response } } = await tryOrigins<OpenedLink>(this.#deps, {
       protocol: this.#protocol,
       timeout: answer,
       dialTimeout: dial,
@@ -101,7 +101,7 @@ export class Forwarder {
   async #ask(
     request: OutgoingRequest,
     link: OriginConnection,
-    { gone, patience = this.#ports.timeouts().answer, outlivesClient = false }: Route,
+    { gone, patience = this.#deps.timeouts().answer, outlivesClient = false }: Route,
   ): Promise<HttpResponse> {
     const leave = () => outlivesClient || link.connection.close();
     gone.addEventListener("abort", leave);

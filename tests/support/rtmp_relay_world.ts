@@ -6,7 +6,7 @@ import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import type { SessionClosed, SessionOpened, SessionRefused } from "../../src/core/contracts.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import type { RtmpTimeouts } from "../../src/relay/rtmp/ports.ts";
+import type { RtmpTimeouts } from "../../src/relay/rtmp/dependencies.ts";
 import { RtmpRelay, type RtmpRelayOptions } from "../../src/relay/rtmp/rtmp_relay.ts";
 import { ampleMemory } from "./ample_memory.ts";
 import { RtmpOrigin, startOf } from "./rtmp_origin.ts";

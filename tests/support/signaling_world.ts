@@ -2,7 +2,7 @@
 // tests that need short deadlines and to look at what it tells the media relay.
 
 import { systemClock } from "../../src/core/clock.ts";
-import { httpApi, type HttpApiPorts } from "../../src/api/http_api.ts";
+import { httpApi, type HttpApiDependencies } from "../../src/api/http_api.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { LiveSessions } from "../../src/api/session_log.ts";
 import { HopMark } from "../../src/core/hop_mark.ts";
@@ -11,7 +11,7 @@ import type { RtcSession } from "../../src/core/contracts.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { WebServer } from "../../src/http1/web_server.ts";
-import type { RtcMedia, SignalingPorts } from "../../src/relay/rtc/ports.ts";
+import type { RtcMedia, SignalingDependencies } from "../../src/relay/rtc/dependencies.ts";
 import { type SessionPlace, SessionPlaces } from "../../src/relay/rtc/session_places.ts";
 import { ampleMemory } from "./ample_memory.ts";
 import { Signaling } from "../../src/relay/rtc/signaling.ts";
@@ -56,8 +56,8 @@ class SeenMedia implements RtcMedia {
 
 /** How a world differs from the plain one. */
 export type SignalingWorldOptions =
-  & Partial<SignalingPorts>
-  & Partial<Pick<HttpApiPorts, "access">>
+  & Partial<SignalingDependencies>
+  & Partial<Pick<HttpApiDependencies, "access">>
   & { readonly registry?: Registry };
 
 /** Signalling and what is around it. */

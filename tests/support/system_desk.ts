@@ -2,7 +2,7 @@
 
 import { AddressPolicy } from "../../src/api/address_policy.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
-import { systemApi, type SystemApiPorts } from "../../src/api/system_api.ts";
+import { systemApi, type SystemApiDependencies } from "../../src/api/system_api.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import type { Address } from "../../src/core/origin.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
@@ -34,7 +34,7 @@ export interface Desk extends AsyncDisposable {
 }
 
 /** Opens one with the ports that a test brings, and its own for the rest. */
-export async function openDesk(options: Partial<SystemApiPorts> = {}): Promise<Desk> {
+export async function openDesk(options: Partial<SystemApiDependencies> = {}): Promise<Desk> {
   const metrics = new PrometheusMetrics();
   const store = new MemoryStore({ maxOrigins: 3, maxStreams: 500 });
   const times = { originTtl: 60_000, streamIdle: 60_000 };

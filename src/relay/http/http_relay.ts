@@ -20,7 +20,7 @@ import { HttpSession, type MediaServices } from "./http_session.ts";
 import { OriginPool } from "../../http1/origin_pool.ts";
 import { OriginFiles } from "./origin_files.ts";
 import { PageExchange } from "./page_exchange.ts";
-import type { HttpPorts, HttpTimeouts } from "./ports.ts";
+import type { HttpDependencies, HttpTimeouts } from "./dependencies.ts";
 import { dropSmallBody } from "../../http1/small_body.ts";
 import type { WebHandler } from "../../http1/web_server.ts";
 
@@ -30,7 +30,7 @@ const API = /^\/(?:api|rtc)\//;
 const PAGES_LIST = "/api/v1/streams/live";
 const METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
-export interface HttpRelayOptions extends HttpPorts {
+export interface HttpRelayOptions extends HttpDependencies {
   readonly listen: ListenAddress;
   readonly reusePort?: boolean;
   /** See `TcpServerOptions`. */
@@ -72,7 +72,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
   private constructor(options: HttpRelayOptions) {
     this.#options = options;
     const pool = new OriginPool(options.engine);
-    this.#services = { ports: options, pool, forwarder: new Forwarder(options, pool, "http") };
+    this.#services = { deps: options, pool, forwarder: new Forwarder(options, pool, "http") };
     this.#files = new OriginFiles(options, this.#services.forwarder);
     try {
       this.#server = Http1Server.open({

@@ -20,7 +20,7 @@ import type { HttpExchange } from "../../http1/exchange.ts";
 import type { MediaRequest } from "./media_request.ts";
 import type { OriginPool } from "../../http1/origin_pool.ts";
 import { MAX_LENGTH, rewriteBody } from "./playlist.ts";
-import type { HttpPorts } from "./ports.ts";
+import type { HttpDependencies } from "./dependencies.ts";
 
 /** Why a session has ended, as logs and counters say it. */
 type SessionEnd = LabelValue<"srs_proxy_http_sessions_closed_total", "reason">;
@@ -29,7 +29,7 @@ type SessionEnd = LabelValue<"srs_proxy_http_sessions_closed_total", "reason">;
 export type EndReason = "client_closed" | "idle" | "stalled" | "shutdown" | EndedBy;
 
 export interface MediaServices {
-  readonly ports: HttpPorts;
+  readonly deps: HttpDependencies;
   readonly forwarder: Forwarder;
   readonly pool: OriginPool;
 }
@@ -58,7 +58,7 @@ export class HttpSession {
     this.#services = services;
     this.#exchange = exchange;
     this.#media = media;
-    this.id = services.ports.newSession();
+    this.id = services.deps.newSession();
     this.#countedBytes = exchange.connection.bytesOut;
     this.#stall = new StallWatch(exchange.connection);
   }
@@ -80,7 +80,7 @@ export class HttpSession {
 
   /** Serves the request to its end. Throws nothing that is the client's or an origin's fault. */
   async run(): Promise<void> {
-    const { ports } = this.#services;
+    const { deps } = this.#services;
     const exchange = this.#exchange;
     exchange.client.watch(() => this.end("client_closed"));
     try {
@@ -89,7 +89,7 @@ export class HttpSession {
     } catch (thrown) {
       await this.#refuse(this.#endedBefore() ?? await this.#explain(toProxyError(thrown)));
     } finally {
-      if (this.#isResolved) ports.resolver.release(this.id);
+      if (this.#isResolved) deps.resolver.release(this.id);
       this.#countBytes();
     }
   }
@@ -117,7 +117,7 @@ export class HttpSession {
   /** Counts, and ends what has been quiet or has not been read for too long. */
   sweep(elapsed: number): void {
     this.#countBytes();
-    const { idle, stall } = this.#services.ports.timeouts();
+    const { idle, stall } = this.#services.deps.timeouts();
     const client = this.#exchange.connection;
     const origin = this.#forwarded?.link.connection;
     const isActive = client.active || (origin?.active ?? false);
@@ -134,16 +134,16 @@ export class HttpSession {
     const { kind, query, mayBeLive } = this.#media;
     const { request, connection } = this.#exchange;
     const isPlaylist = kind === "hls" || kind === "dash";
-    const { ports } = this.#services;
-    const { hopMark } = ports;
-    const trustedProxies = ports.trustedProxies();
+    const { deps } = this.#services;
+    const { hopMark } = deps;
+    const trustedProxies = deps.trustedProxies();
     const { peer } = connection;
-    const startedAt = ports.clock.now();
+    const startedAt = deps.clock.now();
     const changes = { query, readable: isPlaylist, peer, trustedProxies, hopMark };
     const forwarded = await this.#forward(outgoingRequest(request, changes));
     this.#forwarded = forwarded;
-    const seconds = (ports.clock.now() - startedAt) / 1000;
-    ports.metrics.observe("srs_proxy_first_byte_seconds", seconds, { protocol: "http" });
+    const seconds = (deps.clock.now() - startedAt) / 1000;
+    deps.metrics.observe("srs_proxy_first_byte_seconds", seconds, { protocol: "http" });
     if (forwarded.response.status === 404) await this.#requireOffered();
     const isContent = forwarded.response.status === 200 && request.method === "GET";
     if (isPlaylist && isContent) await this.#answerPlaylist(forwarded, kind);
@@ -174,14 +174,14 @@ export class HttpSession {
 
   /** Leaves an origin without the stream when it runs at another. */
   async #follow(): Promise<void> {
-    const owner = await this.#services.ports.resolver.owner(this.#media.key.key).catch(() => {});
+    const owner = await this.#services.deps.resolver.owner(this.#media.key.key).catch(() => {});
     const isElsewhere = owner?.live && owner.origin.id !== this.#asked;
     if (isElsewhere && this.#forwarded === undefined) this.#elsewhere?.abort();
   }
 
   /** An origin that has the stream and denies it does not offer it like this. */
   async #requireOffered(): Promise<void> {
-    const { resolver } = this.#services.ports;
+    const { resolver } = this.#services.deps;
     if (!this.#isResolved || !(await resolver.owner(this.#media.key.key))?.live) return;
     throw new NotOffered(extensionOf(this.#exchange.request.path));
   }
@@ -193,7 +193,7 @@ export class HttpSession {
   }
 
   #findOrigin(failed: readonly string[]): Promise<Origin> {
-    const { resolver } = this.#services.ports;
+    const { resolver } = this.#services.deps;
     const { key: { key: stream }, originTag } = this.#media;
     if (!this.#isResolved) {
       return resolver.locate({ stream, originTag, protocol: "http", failed });
@@ -203,15 +203,15 @@ export class HttpSession {
   }
 
   async #answerPlaylist(forwarded: Forwarded, kind: "hls" | "dash"): Promise<void> {
-    const { ports, pool } = this.#services;
+    const { deps, pool } = this.#services;
     const { link, response, origin } = forwarded;
     const whole = await readBody(link, response, {
-      timeout: ports.timeouts().answer,
+      timeout: deps.timeouts().answer,
       limit: MAX_LENGTH,
     });
     if (response.reusable) pool.give(link);
     else link.connection.close();
-    if (this.#isResolved) ports.resolver.confirm(this.id);
+    if (this.#isResolved) deps.resolver.confirm(this.id);
     const target = {
       spbhid: encodeSpbhid({ key: this.#media.key, origin: origin.id }),
       clientHost: this.#exchange.request.host,
@@ -255,7 +255,7 @@ export class HttpSession {
     link: Forwarded["link"],
   ): Promise<SessionEnd> {
     const { connection } = this.#exchange;
-    const end = await pump.run(this.#services.ports.engine);
+    const end = await pump.run(this.#services.deps.engine);
     if (end === "complete" && this.#ended === undefined) {
       if (response.reusable) this.#services.pool.give(link);
       else link.connection.close();
@@ -274,7 +274,7 @@ export class HttpSession {
   }
 
   #fields({ response, origin }: Forwarded): Field[] {
-    const corsOrigins = this.#services.ports.corsOrigins();
+    const corsOrigins = this.#services.deps.corsOrigins();
     return responseFields(response, this.#exchange.request, { origin, corsOrigins });
   }
 
@@ -287,18 +287,18 @@ export class HttpSession {
   /** Why there is no origin, when the stream has one. */
   async #explain(error: ProxyError): Promise<ProxyError> {
     if (error.code !== "no_origin") return error;
-    const owner = await this.#services.ports.resolver.owner(this.#media.key.key);
+    const owner = await this.#services.deps.resolver.owner(this.#media.key.key);
     const isMute = owner?.live && owner.origin.endpoints.http.length === 0;
     return isMute ? new ProxyError("no_origin", "The origin of this stream offers no HTTP") : error;
   }
 
   #requireNoDrain(): void {
-    if (!this.#services.ports.isDraining()) return;
+    if (!this.#services.deps.isDraining()) return;
     throw draining();
   }
 
   #open(origin: Origin): void {
-    const { resolver, sessions, metrics } = this.#services.ports;
+    const { resolver, sessions, metrics } = this.#services.deps;
     this.#isOpen = true;
     if (this.#isResolved) resolver.confirm(this.id);
     metrics.count("srs_proxy_http_sessions_opened_total");
@@ -313,18 +313,18 @@ export class HttpSession {
   }
 
   #close(reason: SessionEnd, bytesOut: number): void {
-    const { sessions, metrics } = this.#services.ports;
+    const { sessions, metrics } = this.#services.deps;
     metrics.count("srs_proxy_http_sessions_closed_total", { reason });
     sessions.closed({ session: this.id, reason, bytesIn: 0, bytesOut });
   }
 
   async #refuse(error: ProxyError): Promise<void> {
-    const { ports } = this.#services;
+    const { deps } = this.#services;
     const exchange = this.#exchange;
     this.#forwarded?.link.connection.close();
-    ports.metrics.count("srs_proxy_http_refused_total", { reason: error.code });
+    deps.metrics.count("srs_proxy_http_refused_total", { reason: error.code });
     if (this.#media.kind !== "part") {
-      ports.sessions.refused({
+      deps.sessions.refused({
         session: this.id,
         protocol: "http",
         intent: "play",
@@ -341,13 +341,13 @@ export class HttpSession {
     }
     this.#count(error.httpStatus);
     const reason = error instanceof NotOffered ? error.reason : "";
-    await exchange.answerError(error, corsFields(exchange.request, ports.corsOrigins()), reason);
+    await exchange.answerError(error, corsFields(exchange.request, deps.corsOrigins()), reason);
   }
 
   #count(status: number): void {
     const { kind } = this.#media;
     const labels = { kind, status: statusClass(status) };
-    this.#services.ports.metrics.count("srs_proxy_http_requests_total", labels);
+    this.#services.deps.metrics.count("srs_proxy_http_requests_total", labels);
   }
 
   #countBytes(): void {
@@ -356,7 +356,7 @@ export class HttpSession {
     if (bytes === 0) return;
     this.#countedBytes = bytesOut;
     const { kind } = this.#media;
-    this.#services.ports.metrics.count("srs_proxy_http_relay_bytes_total", { kind }, bytes);
+    this.#services.deps.metrics.count("srs_proxy_http_relay_bytes_total", { kind }, bytes);
   }
 }
 

@@ -34,7 +34,7 @@ const EXTENSIONS: ReadonlySet<string> = new Set([
   ...["mpd", "key", "vtt", "srt", "jpg", "jpeg", "png", "gif", "webp", "avif"],
 ]);
 
-export interface OriginFilesPorts {
+export interface OriginFilesDependencies {
   readonly clock: Clock;
   readonly metrics: Metrics;
   trustedProxies(): readonly Cidr[];
@@ -60,14 +60,14 @@ function mayBeFile({ method, path }: HttpRequest): boolean {
 }
 
 export class OriginFiles {
-  readonly #ports: OriginFilesPorts;
+  readonly #deps: OriginFilesDependencies;
   readonly #forwarder: Forwarder;
   readonly #found = new ExpiringMap<string, string>(FOUND);
   readonly #missing = new ExpiringMap<string, true>(MISSING);
   #searches = 0;
 
-  constructor(ports: OriginFilesPorts, forwarder: Forwarder) {
-    this.#ports = ports;
+  constructor(deps: OriginFilesDependencies, forwarder: Forwarder) {
+    this.#deps = deps;
     this.#forwarder = forwarder;
   }
 
@@ -95,8 +95,8 @@ export class OriginFiles {
 
   /** Asks for one byte: SRS answers HEAD with a body. */
   #questionOf({ request, connection }: HttpExchange, query: string): OutgoingRequest {
-    const { hopMark } = this.#ports;
-    const trustedProxies = this.#ports.trustedProxies();
+    const { hopMark } = this.#deps;
+    const trustedProxies = this.#deps.trustedProxies();
     const kept = [...request.fields].filter(({ name }) => !CONDITION.test(name));
     const fields = new Fields([...kept, { name: "Range", value: "bytes=0-0" }]);
     return outgoingRequest({ ...request, method: "GET", fields }, {
@@ -106,10 +106,10 @@ export class OriginFiles {
 
   async #holderOf(wanted: WantedFile): Promise<string | undefined> {
     const { name } = wanted;
-    const { clock, metrics } = this.#ports;
+    const { clock, metrics } = this.#deps;
     const now = clock.now();
     if (this.#missing.get(name, now)) return undefined;
-    const origins = (await this.#ports.origins()).filter(isOffering).map(({ origin }) => origin);
+    const origins = (await this.#deps.origins()).filter(isOffering).map(({ origin }) => origin);
     const known = this.#found.get(name, now);
     if (known !== undefined && origins.some(({ id }) => id === known)) return known;
     const holder = await this.#search(wanted, origins);
@@ -122,12 +122,12 @@ export class OriginFiles {
 
   async #search(wanted: WantedFile, origins: readonly Origin[]): Promise<string | undefined> {
     if (this.#searches >= MOST_SEARCHES) {
-      this.#ports.metrics.count("srs_proxy_http_file_searches_total", { result: "overloaded" });
+      this.#deps.metrics.count("srs_proxy_http_file_searches_total", { result: "overloaded" });
       throw new ProxyError("overloaded", "Cannot look for more files at once");
     }
     this.#searches++;
     const over = new AbortController();
-    using _deadline = this.#ports.clock.after(DEADLINE, () => over.abort());
+    using _deadline = this.#deps.clock.after(DEADLINE, () => over.abort());
     const gone = AbortSignal.any([wanted.gone, over.signal]);
     const left = shuffled(origins).slice(0, MOST_ORIGINS);
     let holder: string | undefined;

@@ -12,7 +12,7 @@ import { type OwnReport, UdpFront, type UdpFrontOptions } from "../udp/front.ts"
 import type { SessionEnd } from "../udp/messages.ts";
 import type { MediaCommand, MediaEnd, MediaInit, MediaReport } from "./media_messages.ts";
 import { UNUSED_RECORD_TTL } from "./open_sessions.ts";
-import type { RtcMedia } from "./ports.ts";
+import type { RtcMedia } from "./dependencies.ts";
 import { type SessionPlace, SessionPlaces } from "./session_places.ts";
 import { StreamHold } from "./stream_hold.ts";
 

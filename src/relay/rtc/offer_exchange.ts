@@ -36,12 +36,12 @@ export class OfferExchange {
     this.#services = services;
     this.#request = request;
     this.#wish = wish;
-    this.#id = services.ports.newSession();
+    this.#id = services.deps.newSession();
   }
 
   /** @throws ProxyError what the client, an origin or the registry has failed with */
   async run(): Promise<Response> {
-    const { resolver } = this.#services.ports;
+    const { resolver } = this.#services.deps;
     try {
       return await this.#exchange();
     } catch (thrown) {
@@ -54,14 +54,14 @@ export class OfferExchange {
   }
 
   async #exchange(): Promise<Response> {
-    const { ports, api } = this.#services;
+    const { deps, api } = this.#services;
     const { path, query, body, sdp } = this.#wish;
     const offer = parseSdp(sdp);
     if (credentialsOf(offer) === undefined) {
       throw new ProtocolError("Cannot find usable ice-ufrag and ice-pwd in the offer");
     }
     const asked = askedTarget(query);
-    using place = ports.media.reserve(this.#request.client);
+    using place = deps.media.reserve(this.#request.client);
     const answer = await api.ask(this.#request, { method: "POST", path, query, body }, {
       choose: (failed) => this.#chooseOrigin(failed),
       failed: (origin, { code }) => this.#tried.push({ origin, code }),
@@ -72,7 +72,7 @@ export class OfferExchange {
     if (accepted === undefined) return this.#passRefusal(answer);
     try {
       this.#requireClient();
-      await ports.resolver.confirm(this.#id);
+      await deps.resolver.confirm(this.#id);
       return await this.#accept(answer, { offer, accepted, asked, place });
     } catch (error) {
       this.#abandon(answer);
@@ -83,7 +83,7 @@ export class OfferExchange {
   #chooseOrigin(failed: readonly string[]): Promise<Origin> {
     const { key: { key: stream }, intent } = this.#wish;
     const session = this.#id;
-    return this.#services.ports.resolver.resolve({
+    return this.#services.deps.resolver.resolve({
       ...{ stream, protocol: "api", intent, session, failed },
     });
   }
@@ -190,7 +190,7 @@ export class OfferExchange {
     // With its port where it is known.
     const { peer, client: host } = this.#request;
     const client = host === peer.host ? formatAddress(peer) : host;
-    const { sessions } = this.#services.ports;
+    const { sessions } = this.#services.deps;
     const request = { session: this.#id, protocol: "rtc", intent, stream: key.key, client };
     sessions.refused({ ...request, tried: this.#tried, error });
   }

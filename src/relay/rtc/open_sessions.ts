@@ -8,7 +8,7 @@ import type { RtcSession } from "../../core/contracts.ts";
 import type { SessionTag } from "../../protocol/rtc/session_tag.ts";
 import type { MediaEnd } from "./media_messages.ts";
 import { proofOf } from "./session_address.ts";
-import type { SignalingPorts } from "./ports.ts";
+import type { SignalingDependencies } from "./dependencies.ts";
 import type { SessionPlace } from "./session_places.ts";
 
 /** Life of a record until the media relay prolongs it, milliseconds. */
@@ -25,14 +25,14 @@ interface Restarted {
 
 /** Opens and ends sessions. */
 export class OpenSessions {
-  readonly #ports: SignalingPorts;
+  readonly #deps: SignalingDependencies;
   readonly #restarted = new ExpiringMap<string, Restarted>({
     capacity: MAX_RESTARTED,
     ttl: REMEMBERED,
   });
 
-  constructor(ports: SignalingPorts) {
-    this.#ports = ports;
+  constructor(deps: SignalingDependencies) {
+    this.#deps = deps;
   }
 
   /**
@@ -42,7 +42,7 @@ export class OpenSessions {
    * which a client can bring about, since SRS lets it choose both halves
    */
   async open(session: RtcSession, place: SessionPlace, before?: string): Promise<void> {
-    const { media, rtcSessions, metrics } = this.#ports;
+    const { media, rtcSessions, metrics } = this.#deps;
     const other = await rtcSessions.session(session.user).catch(() => undefined);
     if (other !== undefined && other.password !== session.password) {
       throw new ProxyError("bad_request", "Cannot use these ICE credentials: they are in use");
@@ -58,7 +58,7 @@ export class OpenSessions {
 
   /** The session is over, whatever it has become by restarts. */
   async end(user: string, reason: MediaEnd): Promise<void> {
-    const now = this.#ports.clock.now();
+    const now = this.#deps.clock.now();
     const newest = this.#restarted.get(user, now)?.session.user;
     this.#restarted.delete(user, now);
     for (const one of newest === undefined ? [user] : [user, newest]) await this.#end(one, reason);
@@ -71,11 +71,11 @@ export class OpenSessions {
    * @returns `isProved` tells whether the address has been made for this very session
    */
   async find(tag: SessionTag): Promise<{ session: RtcSession; isProved: boolean } | undefined> {
-    const restarted = this.#restarted.get(tag.user, this.#ports.clock.now());
+    const restarted = this.#restarted.get(tag.user, this.#deps.clock.now());
     if (restarted !== undefined) {
       return { session: restarted.session, isProved: restarted.proof === tag.proof };
     }
-    const session = await this.#ports.rtcSessions.session(tag.user).catch(() => undefined);
+    const session = await this.#deps.rtcSessions.session(tag.user).catch(() => undefined);
     return session && { session, isProved: proofOf(session) === tag.proof };
   }
 
@@ -86,15 +86,15 @@ export class OpenSessions {
    * @throws ProxyError as `open` does
    */
   async restart(tag: SessionTag, session: RtcSession, place: SessionPlace): Promise<void> {
-    const known = this.#restarted.get(tag.user, this.#ports.clock.now());
+    const known = this.#restarted.get(tag.user, this.#deps.clock.now());
     await this.open(session, place, known?.session.user ?? tag.user);
-    const now = this.#ports.clock.now();
+    const now = this.#deps.clock.now();
     this.#restarted.expire(now);
     this.#restarted.set(tag.user, { proof: tag.proof, session }, now);
   }
 
   async #end(user: string, reason: MediaEnd): Promise<void> {
-    const { media, rtcSessions, metrics } = this.#ports;
+    const { media, rtcSessions, metrics } = this.#deps;
     media.end(user, reason);
     try {
       await rtcSessions.endSession(user);

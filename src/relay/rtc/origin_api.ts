@@ -7,7 +7,7 @@ import { Forwarder, type Route } from "../../http1/forward.ts";
 import { OriginPool } from "../../http1/origin_pool.ts";
 import { outgoingRequest } from "../../http1/outgoing_request.ts";
 import { readBody } from "../../http1/read_body.ts";
-import type { SignalingPorts } from "./ports.ts";
+import type { SignalingDependencies } from "./dependencies.ts";
 import type { RequestHold } from "./request_bounds.ts";
 
 /** Bytes of an answer: a description as JSON may write it. */
@@ -44,14 +44,14 @@ export interface OriginAnswer {
 
 /** The origins' APIs. */
 export class OriginApi implements Disposable {
-  readonly #ports: SignalingPorts;
+  readonly #deps: SignalingDependencies;
   readonly #pool: OriginPool;
   readonly #forwarder: Forwarder;
 
-  constructor(ports: SignalingPorts) {
-    this.#ports = ports;
-    this.#pool = new OriginPool(ports.engine);
-    this.#forwarder = new Forwarder(ports, this.#pool, "api");
+  constructor(deps: SignalingDependencies) {
+    this.#deps = deps;
+    this.#pool = new OriginPool(deps.engine);
+    this.#forwarder = new Forwarder(deps, this.#pool, "api");
   }
 
   /**
@@ -60,8 +60,8 @@ export class OriginApi implements Disposable {
    * @throws ProxyError what the route or the origin failed with; `client_gone`
    */
   async ask(client: RtcRequest, call: OriginCall, route: Route): Promise<OriginAnswer> {
-    const { hopMark } = this.#ports;
-    const [trustedProxies, timeouts] = [this.#ports.trustedProxies(), this.#ports.timeouts()];
+    const { hopMark } = this.#deps;
+    const [trustedProxies, timeouts] = [this.#deps.trustedProxies(), this.#deps.timeouts()];
     const fields = new Fields([...client.web.headers].map(([name, value]) => ({ name, value })));
     hopMark.requireNew(fields.tokens("via"));
     const { method, path, query, body } = call;

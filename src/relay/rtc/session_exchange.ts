@@ -73,7 +73,7 @@ export class SessionExchange {
     if (mediaTypeOf(web.headers.get("content-type")) !== FRAGMENT) {
       return refuse(415, `Cannot take a body other than ${FRAGMENT}`, { "accept-patch": FRAGMENT });
     }
-    const { clock, timeouts } = this.#services.ports;
+    const { clock, timeouts } = this.#services.deps;
     const deadline = timeouts().head;
     const body = await hold.readBody(web, { limit: MAX_FRAGMENT, deadline, clock });
     const fragment = parseSdpFragment(textOfBytes(body));
@@ -98,7 +98,7 @@ export class SessionExchange {
   #placeFor({ user }: RtcSession, fragment: Sdp): SessionPlace | undefined {
     const ufrag = credentialsOf(fragment)?.ufrag;
     if (ufrag === undefined || user.endsWith(`:${ufrag}`)) return undefined;
-    return this.#services.ports.media.reserve(this.#request.client);
+    return this.#services.deps.media.reserve(this.#request.client);
   }
 
   /** Opens what the session has become, if both sides have new credentials. */
@@ -133,7 +133,7 @@ export class SessionExchange {
 
   async #locate(failed: readonly string[]): Promise<Origin> {
     const { key: { key: stream }, originTag } = this.#tag;
-    const { resolver } = this.#services.ports;
+    const { resolver } = this.#services.deps;
     const origin = await resolver.locate({ stream, originTag, protocol: "api", failed });
     // Whoever has the stream now knows nothing of this session.
     if (originTagOf(origin.id) !== originTag) throw unknownSession();

@@ -14,7 +14,7 @@ import { decodeSessionTag, SPBSID } from "../../protocol/rtc/session_tag.ts";
 import { Advertiser } from "./advertiser.ts";
 import { OfferExchange } from "./offer_exchange.ts";
 import { OriginApi, type RtcRequest } from "./origin_api.ts";
-import type { SignalingPorts } from "./ports.ts";
+import type { SignalingDependencies } from "./dependencies.ts";
 import { answerOptions, refuse, refuseMethod, refuseWith } from "./responses.ts";
 import { endpointAt, isBare, type RtcEndpoint, type RtcKind } from "./rtc_endpoint.ts";
 import type { SignalingServices } from "./services.ts";
@@ -30,24 +30,24 @@ const JSON_TYPE = "application/json";
 
 /** Answers requests about WebRTC sessions. */
 export class Signaling implements AsyncDisposable {
-  readonly #ports: SignalingPorts;
+  readonly #deps: SignalingDependencies;
   readonly #services: SignalingServices;
   readonly #bounds: RequestBounds;
 
-  private constructor(ports: SignalingPorts) {
-    this.#ports = ports;
-    this.#bounds = new RequestBounds(ports.identifyMemory);
+  private constructor(deps: SignalingDependencies) {
+    this.#deps = deps;
+    this.#bounds = new RequestBounds(deps.identifyMemory);
     this.#services = {
-      ports,
-      api: new OriginApi(ports),
-      sessions: new OpenSessions(ports),
-      advertiser: new Advertiser(ports.clock, ports.candidates, ports.mediaPort),
-      tasks: new TaskGroup((error) => ports.onError(error)),
+      deps,
+      api: new OriginApi(deps),
+      sessions: new OpenSessions(deps),
+      advertiser: new Advertiser(deps.clock, deps.candidates, deps.mediaPort),
+      tasks: new TaskGroup((error) => deps.onError(error)),
     };
   }
 
-  static open(ports: SignalingPorts): Signaling {
-    return new Signaling(ports);
+  static open(deps: SignalingDependencies): Signaling {
+    return new Signaling(deps);
   }
 
   /** Answers one request below `/rtc/v1/`. @param peer who has opened its connection */
@@ -64,7 +64,7 @@ export class Signaling implements AsyncDisposable {
       ? "session"
       : endpoint?.kind ?? "other";
     const status = statusClass(response.status);
-    this.#ports.metrics.count("srs_proxy_rtc_requests_total", { kind, status });
+    this.#deps.metrics.count("srs_proxy_rtc_requests_total", { kind, status });
     return response;
   }
 
@@ -79,8 +79,8 @@ export class Signaling implements AsyncDisposable {
       return await this.#route(request, target);
     } catch (thrown) {
       const error = toProxyError(thrown);
-      if (error.source === "internal") this.#ports.onError(thrown);
-      this.#ports.metrics.count("srs_proxy_rtc_refused_total", { reason: error.code });
+      if (error.source === "internal") this.#deps.onError(thrown);
+      this.#deps.metrics.count("srs_proxy_rtc_refused_total", { reason: error.code });
       return refuseWith(error);
     }
   }
@@ -89,7 +89,7 @@ export class Signaling implements AsyncDisposable {
     const chain = web.headers.get("x-forwarded-for");
     const forwardedFor = chain === null ? [] : [chain];
     const realIp = web.headers.get("x-real-ip") ?? undefined;
-    return trustedWay({ peer: peer.host, forwardedFor, realIp }, this.#ports.trustedProxies())[0]!;
+    return trustedWay({ peer: peer.host, forwardedFor, realIp }, this.#deps.trustedProxies())[0]!;
   }
 
   async #route(request: RtcRequest, { tag, endpoint }: Target): Promise<Response> {
@@ -111,9 +111,9 @@ export class Signaling implements AsyncDisposable {
   async #takeOffer(request: RtcRequest, endpoint: RtcEndpoint): Promise<Response> {
     const { web, hold } = request;
     const isSdp = isBare(endpoint.kind);
-    if (this.#ports.isDraining()) throw new ProxyError("draining", "Server is shutting down");
+    if (this.#deps.isDraining()) throw new ProxyError("draining", "Server is shutting down");
     const { length: limit } = SDP_BOUNDS;
-    const { clock, timeouts } = this.#ports;
+    const { clock, timeouts } = this.#deps;
     const deadline = timeouts().head;
     const body = await hold.readBody(web, { limit, deadline, clock });
     if (isSdp && !mayBeOffer(mediaTypeOf(web.headers.get("content-type")), body)) {

@@ -25,14 +25,14 @@ import { MessageWriter } from "../../protocol/rtmp/message_writer.ts";
 import type { OriginScript } from "../../protocol/rtmp/origin_conversation.ts";
 import { answerGreeting } from "./greeting.ts";
 import type { Conversed, OriginLink } from "./origin_link.ts";
-import type { RtmpPorts } from "./ports.ts";
+import type { RtmpDependencies } from "./dependencies.ts";
 import { LINGER, type PairEnd, RelayedPair } from "./relayed_pair.ts";
 import { StreamSession } from "./stream_session.ts";
 
 /** A client's connection and all that hangs on it. */
 export class ClientSession {
   readonly #client: Connection;
-  readonly #ports: RtmpPorts;
+  readonly #deps: RtmpDependencies;
   readonly #inbox = new Inbox();
   /** What the client may make us keep before an origin has taken a stream of it. */
   readonly #memory: MemoryHold;
@@ -46,10 +46,10 @@ export class ClientSession {
   /** A read of the inbox that is under way or has been while no pump was at work. */
   #aheadRead: Promise<boolean> | undefined;
 
-  constructor(client: Connection, ports: RtmpPorts) {
+  constructor(client: Connection, deps: RtmpDependencies) {
     this.#client = client;
-    this.#ports = ports;
-    this.#memory = ports.identifyMemory.open(addressGroup(client.peer.host));
+    this.#deps = deps;
+    this.#memory = deps.identifyMemory.open(addressGroup(client.peer.host));
     this.#inbox.countIn(this.#memory);
   }
 
@@ -76,7 +76,7 @@ export class ClientSession {
 
   /** See `RelayedPair.sweep`; the phases before have deadlines of their own. */
   sweep(elapsed: number): void {
-    this.#pair?.sweep(elapsed, this.#ports.timeouts());
+    this.#pair?.sweep(elapsed, this.#deps.timeouts());
   }
 
   /** Serves the client to its end. Throws nothing that is the client's or an origin's fault. */
@@ -95,7 +95,7 @@ export class ClientSession {
 
   /** Counts what is the client's fault, or that of its neighbours. @throws all else */
   #countFault(error: unknown): asserts error is ProxyError {
-    const { metrics } = this.#ports;
+    const { metrics } = this.#deps;
     if (error instanceof ProtocolError) {
       metrics.count("srs_proxy_rtmp_protocol_errors_total", { side: "client" });
     } else if (error instanceof MemoryLimitError) {
@@ -111,13 +111,13 @@ export class ClientSession {
   }
 
   async #shakeHands(): Promise<boolean> {
-    using deadline = this.#client.closeAfter(this.#ports.timeouts().handshake);
+    using deadline = this.#client.closeAfter(this.#deps.timeouts().handshake);
     const [inbox, client] = [this.#inbox, this.#client];
     if (!await inbox.require(client, 1)) return this.#countEarlyEnd("handshake", deadline);
     try {
       checkVersion(inbox.bytes[0]!);
     } catch {
-      this.#ports.metrics.count("srs_proxy_rtmp_protocol_errors_total", { side: "client" });
+      this.#deps.metrics.count("srs_proxy_rtmp_protocol_errors_total", { side: "client" });
       return false;
     }
     if (!await inbox.require(client, HANDSHAKE_GREETING)) {
@@ -133,7 +133,7 @@ export class ClientSession {
   }
 
   async #converse(): Promise<ClientConversation | undefined> {
-    using deadline = this.#client.closeAfter(this.#ports.timeouts().identify);
+    using deadline = this.#client.closeAfter(this.#deps.timeouts().identify);
     const conversation = new ClientConversation(this.#writer, this.#memory);
     while (true) {
       const taken = this.#inbox.length > 0 ? conversation.push(this.#inbox.bytes) : 0;
@@ -149,7 +149,7 @@ export class ClientSession {
 
   #countEarlyEnd(phase: "handshake" | "identify", deadline: Deadline): false {
     const reason = deadline.passed ? `${phase}_timeout` as const : `left_in_${phase}` as const;
-    this.#ports.metrics.count("srs_proxy_rtmp_refused_total", { reason });
+    this.#deps.metrics.count("srs_proxy_rtmp_refused_total", { reason });
     return false;
   }
 
@@ -190,9 +190,9 @@ export class ClientSession {
 
   /** From here on a client that leaves is noticed while its origin is being found. */
   #beginStream(conversation: ClientConversation, wish: StreamCommand): StreamSession {
-    if (this.#ports.isDraining()) throw new ProxyError("draining", "Server is shutting down");
+    if (this.#deps.isDraining()) throw new ProxyError("draining", "Server is shutting down");
     const key = keyOf(conversation, wish);
-    const session = new StreamSession(this.#ports, this.#client, key, wish);
+    const session = new StreamSession(this.#deps, this.#client, key, wish);
     this.#session = session;
     this.#readAhead();
     return session;
@@ -210,7 +210,7 @@ export class ClientSession {
     script: OriginScript,
   ): Promise<Conversed> {
     if (this.#client.closed) throw GONE;
-    const { answer } = this.#ports.timeouts();
+    const { answer } = this.#deps.timeouts();
     const conversed = await link.converse(script, answer, (messages) => this.#tell(messages));
     const { decision } = conversed;
     if (decision.kind === "accepted") {
@@ -262,12 +262,12 @@ export class ClientSession {
     this.#relay = up;
     this.#pair = new RelayedPair({
       intent: session.intent,
-      engine: this.#ports.engine,
+      engine: this.#deps.engine,
       client: this.#client,
       link,
       up: { inbox: this.#inbox, relay: up, pendingRead: this.#aheadRead },
       down: { inbox: link.inbox, relay: down, pendingRead },
-      metrics: this.#ports.metrics,
+      metrics: this.#deps.metrics,
       onOver: () => session.release(),
     });
     this.#aheadRead = undefined;
@@ -288,7 +288,7 @@ export class ClientSession {
 
   /** Writes what the proxy itself has to say; a client that does not take it is cut off. */
   async #send(bytes: Uint8Array): Promise<void> {
-    using _deadline = this.#client.closeAfter(this.#ports.timeouts().answer);
+    using _deadline = this.#client.closeAfter(this.#deps.timeouts().answer);
     await this.#client.write(bytes);
   }
 
@@ -299,9 +299,9 @@ export class ClientSession {
   }
 
   #reportRefusal(wish: StreamCommand, error: ProxyError): void {
-    this.#ports.metrics.count("srs_proxy_rtmp_refused_total", { reason: error.code });
+    this.#deps.metrics.count("srs_proxy_rtmp_refused_total", { reason: error.code });
     const { id, stream, tried } = this.#session ?? {};
-    this.#ports.sessions.refused({
+    this.#deps.sessions.refused({
       session: id,
       protocol: "rtmp",
       intent: wish.intent,

@@ -9,7 +9,7 @@ import type { StreamCommand } from "../../protocol/rtmp/command.ts";
 import { UserControl, userControl } from "../../protocol/rtmp/message.ts";
 import type { EndedBy, Metrics } from "../../core/contracts.ts";
 import type { OriginLink } from "./origin_link.ts";
-import type { RtmpTimeouts } from "./ports.ts";
+import type { RtmpTimeouts } from "./dependencies.ts";
 import { type Direction, Flow } from "./flow.ts";
 
 /** How long a peer may take to read its last bytes, milliseconds. */

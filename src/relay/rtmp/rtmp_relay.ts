@@ -9,10 +9,10 @@ import { Sweeper } from "../../net/sweeper.ts";
 import { type ConnectionLimits, TcpServer } from "../../net/tcp_server.ts";
 import type { EndedBy, RelaySessions } from "../../core/contracts.ts";
 import { ClientSession } from "./client_session.ts";
-import type { RtmpPorts } from "./ports.ts";
+import type { RtmpDependencies } from "./dependencies.ts";
 
 /** What the RTMP front needs to know. */
-export interface RtmpRelayOptions extends RtmpPorts {
+export interface RtmpRelayOptions extends RtmpDependencies {
   readonly listen: ListenAddress;
   readonly reusePort?: boolean | undefined;
   limits(): ConnectionLimits;

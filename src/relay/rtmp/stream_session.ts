@@ -6,7 +6,7 @@ import type { StreamCommand } from "../../protocol/rtmp/command.ts";
 import type { Connection } from "../../net/engine.ts";
 import type { TriedOrigin } from "../../core/contracts.ts";
 import { OriginLink } from "./origin_link.ts";
-import type { RtmpPorts } from "./ports.ts";
+import type { RtmpDependencies } from "./dependencies.ts";
 import { tryOrigins } from "../../core/try_origins.ts";
 import type { EndReason } from "./relayed_pair.ts";
 
@@ -20,19 +20,19 @@ export class StreamSession implements Disposable {
   readonly tried: TriedOrigin[] = [];
   /** Why it ended, for the log; set it before disposing. */
   endReason: EndReason = "error";
-  readonly #ports: RtmpPorts;
+  readonly #deps: RtmpDependencies;
   readonly #client: Connection;
   #opened: { readonly bytesIn: number; readonly bytesOut: number } | undefined;
   #released = false;
   readonly #startedAt: number;
 
-  constructor(ports: RtmpPorts, client: Connection, stream: string, wish: StreamCommand) {
-    this.id = ports.newSession();
+  constructor(deps: RtmpDependencies, client: Connection, stream: string, wish: StreamCommand) {
+    this.id = deps.newSession();
     this.stream = stream;
     this.intent = wish.intent;
-    this.#ports = ports;
+    this.#deps = deps;
     this.#client = client;
-    this.#startedAt = ports.clock.now();
+    this.#startedAt = deps.clock.now();
   }
 
   /** Whether the origin has taken the stream and not been told to drop it since. */
@@ -46,10 +46,10 @@ export class StreamSession implements Disposable {
    * @throws ProxyError `no_origin`, what the last origin failed with, or `client_gone`
    */
   async findOrigin(): Promise<OriginLink> {
-    const { resolver, engine } = this.#ports;
-    const timeouts = this.#ports.timeouts();
+    const { resolver, engine } = this.#deps;
+    const timeouts = this.#deps.timeouts();
     const { stream, intent, id: session } = this;
-    const { link } = await tryOrigins(this.#ports, {
+    const { link } = await tryOrigins(this.#deps, {
       protocol: "rtmp",
       timeout: timeouts.answer,
       dialTimeout: timeouts.dial,
@@ -69,23 +69,23 @@ export class StreamSession implements Disposable {
    * @throws ProxyError `stream_busy` when the client may not publish there after all
    */
   async open(origin: string): Promise<void> {
-    await this.#ports.resolver.confirm(this.id);
+    await this.#deps.resolver.confirm(this.id);
     const { bytesIn, bytesOut, peer } = this.#client;
     this.#opened = { bytesIn, bytesOut };
     const { intent, stream, id: session } = this;
-    const { clock, metrics } = this.#ports;
+    const { clock, metrics } = this.#deps;
     metrics.count("srs_proxy_rtmp_sessions_opened_total", { intent });
     const seconds = (clock.now() - this.#startedAt) / 1000;
     metrics.observe("srs_proxy_first_byte_seconds", seconds, { protocol: "rtmp" });
     const client = formatAddress(peer);
-    this.#ports.sessions.opened({ session, protocol: "rtmp", intent, stream, origin, client });
+    this.#deps.sessions.opened({ session, protocol: "rtmp", intent, stream, origin, client });
   }
 
   /** The stream is not served, or no longer: the origin is free of it. */
   release(): void {
     if (this.#released) return;
     this.#released = true;
-    this.#ports.resolver.release(this.id);
+    this.#deps.resolver.release(this.id);
   }
 
   [Symbol.dispose](): void {
@@ -95,7 +95,7 @@ export class StreamSession implements Disposable {
     const bytesOut = this.#client.bytesOut - this.#opened.bytesOut;
     this.#opened = undefined;
     const { intent, endReason: reason, id: session } = this;
-    this.#ports.metrics.count("srs_proxy_rtmp_sessions_closed_total", { intent, reason });
-    this.#ports.sessions.closed({ session, reason, bytesIn, bytesOut });
+    this.#deps.metrics.count("srs_proxy_rtmp_sessions_closed_total", { intent, reason });
+    this.#deps.sessions.closed({ session, reason, bytesIn, bytesOut });
   }
 }

@@ -1,4 +1,4 @@
-// What WebRTC signalling is given: its limits and the ports to the rest of the program, and the
+// What WebRTC signalling is given: its limits and what it needs of the rest of the program, and the
 // interface between it and the media relay.
 
 import type { Cidr } from "../../core/cidr.ts";
@@ -14,7 +14,7 @@ import type {
   RtcSessions,
   SessionLog,
 } from "../../core/contracts.ts";
-import type { OriginHttpTimeouts } from "../../http1/origin_ports.ts";
+import type { OriginHttpTimeouts } from "../../http1/origin_dependencies.ts";
 import type { MediaEnd } from "./media_messages.ts";
 import type { SessionPlace } from "./session_places.ts";
 import type { TcpEngine } from "../../net/engine.ts";
@@ -48,7 +48,7 @@ export interface SignalingTimeouts extends OriginHttpTimeouts {
 }
 
 /** Everything that signalling needs of its surroundings. */
-export interface SignalingPorts {
+export interface SignalingDependencies {
   timeouts(): SignalingTimeouts;
   readonly engine: TcpEngine;
   /** The engine's. */

@@ -1,6 +1,6 @@
 // What is needed to send requests to origins over HTTP, whichever relay does it.
 
-import type { OriginPorts } from "../core/try_origins.ts";
+import type { OriginDependencies } from "../core/try_origins.ts";
 
 /** Deadlines towards one origin, milliseconds. */
 export interface OriginHttpTimeouts {
@@ -11,6 +11,6 @@ export interface OriginHttpTimeouts {
 }
 
 /** What is needed to send requests to origins. */
-export interface OriginHttpPorts extends OriginPorts {
+export interface OriginHttpDependencies extends OriginDependencies {
   timeouts(): OriginHttpTimeouts;
 }

@@ -1,4 +1,4 @@
-// What the RTMP relay is given: its limits and the ports to the rest of the program.
+// What the RTMP relay is given: its limits and what it needs of the rest of the program.
 
 import type { Clock } from "../../core/clock.ts";
 import type { MemoryBudget } from "../../core/memory_budget.ts";
@@ -22,7 +22,7 @@ export interface RtmpTimeouts {
 }
 
 /** Everything one RTMP connection needs of its surroundings. */
-export interface RtmpPorts {
+export interface RtmpDependencies {
   timeouts(): RtmpTimeouts;
   readonly engine: TcpEngine;
   /** The engine's. */

@@ -1,11 +1,11 @@
-// What the HTTP relay is given: its limits and the ports to the rest of the program.
+// What the HTTP relay is given: its limits and what it needs of the rest of the program.
 
 import type { Cidr } from "../../core/cidr.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Metrics, PartLocator, Resolver, SessionLog } from "../../core/contracts.ts";
 import type { HopMark } from "../../core/hop_mark.ts";
 import type { PathTemplate } from "../../core/path_template.ts";
-import type { OriginHttpTimeouts } from "../../http1/origin_ports.ts";
+import type { OriginHttpTimeouts } from "../../http1/origin_dependencies.ts";
 import type { TcpEngine } from "../../net/engine.ts";
 
 /** Deadlines, milliseconds. */
@@ -16,7 +16,7 @@ export interface HttpTimeouts extends OriginHttpTimeouts {
   readonly stall: number;
 }
 
-export interface HttpPorts {
+export interface HttpDependencies {
   timeouts(): HttpTimeouts;
   readonly engine: TcpEngine;
   /** The engine's. */
