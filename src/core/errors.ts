@@ -127,10 +127,9 @@ export class ProtocolError extends ProxyError {
 }
 
 /**
- * Reads what an origin has sent: bytes of its that break their protocol must not look like the
- * client's fault.
+ * Reads what an origin has sent. Bytes that break their protocol must not look like the client's fault.
  *
- * @throws ProxyError with that message and code
+ * @throws ProxyError with that message and code when they do
  */
 export function blameOrigin<T>(
   message: string,

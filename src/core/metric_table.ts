@@ -1,7 +1,7 @@
 // Every counter, gauge and histogram of the program by name, with all that its labels may hold: their
 // values are few and known in advance, so that every series is there from the start, at 0. Whoever
-// watches a rate or waits for a first error needs the 0 before it. Who counts is held to it by the
-// compiler.
+// watches a rate or waits for a first error needs the 0 before it. The compiler holds whoever counts
+// to it.
 
 import { ERROR_CODES } from "./errors.ts";
 import { PROTOCOLS } from "./origin.ts";
