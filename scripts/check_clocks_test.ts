@@ -29,8 +29,8 @@ Deno.test("whoever asks the runtime for the time or a timer is found", () => {
 
 Deno.test("those who may are named, each for what it needs", () => {
   const wall = "tellCounts(Date.now());\n";
-  assert.deepEqual(clocksIn("src/relay/srt/srt_forwarder.ts", wall), []);
+  assert.deepEqual(clocksIn("src/http1/exchange.ts", wall), []);
   assert.deepEqual(clocksIn("src/console/pages/play_page.tsx", wall), []);
   assert.equal(clocksIn("src/process/run.ts", `systemClock;\n${wall}`).length, 1);
-  assert.match(clocksIn("src/relay/srt/srt_forwarder.ts", "")[0] ?? "", /it needs none$/);
+  assert.match(clocksIn("src/http1/exchange.ts", "")[0] ?? "", /it needs none$/);
 });

@@ -7,8 +7,10 @@ import { VARIABLES } from "./table.ts";
 /** What counts together only, and says no more than another variable. */
 const NO_EFFECT_ALONE = /^PROXY_HTTP_API_AUTH_/;
 
-function load(variables: Readonly<Record<string, string>>): Config {
-  return loadConfig({ variables, problems: [] });
+/** What variables make, without themselves. */
+function load(variables: Readonly<Record<string, string>>): Omit<Config, "variables"> {
+  const { variables: _, ...made } = loadConfig({ variables, problems: [] });
+  return made;
 }
 
 Deno.test("a reload changes the configuration by every live variable and by no other", () => {

@@ -4,8 +4,10 @@ import { parsePathTemplate } from "../core/path_template.ts";
 import { CHANGED_VARIABLES } from "../../tests/support/cases/changed_variables.ts";
 import { type VariableName, VARIABLES } from "./table.ts";
 
-function load(variables: Record<string, string>): Config {
-  return loadConfig({ variables, problems: [] });
+/** What variables make, without themselves. */
+function load(variables: Record<string, string>): Omit<Config, "variables"> {
+  const { variables: _, ...made } = loadConfig({ variables, problems: [] });
+  return made;
 }
 
 function problemsOf(
@@ -84,6 +86,7 @@ Deno.test("an empty environment gives the documented defaults", () => {
       cookieSecret: "",
     },
     udp: { engine: "auto" },
+    lanes: undefined,
     quit: { grace: 20_000, force: 30_000 },
     log: { level: "info", format: "text" },
   });
@@ -182,6 +185,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
       cookieSecret: "secret-59",
     },
     udp: { engine: "deno" },
+    lanes: 7,
     quit: { grace: 0, force: 32_000 },
     log: { level: "warning", format: "json" },
   });
