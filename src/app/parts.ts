@@ -96,7 +96,6 @@ export async function openParts(
     newSession: sessionIds(),
     onError: logError,
   };
-  const system = systemHandler(surroundings, relays);
   const rtcMedia = stack.use(await openRtcMedia(surroundings));
   const signaling = stack.use(openSignaling(surroundings, rtcMedia));
   const srt = stack.use(await openSrt(surroundings));
@@ -107,6 +106,7 @@ export async function openParts(
   });
   const { rtmp } = lanes;
   relays.push(rtmp, httpServer, rtcMedia, srt);
+  const system = systemHandler(surroundings, relays, lanes);
   return {
     ...{ lanes, rtmp, httpServer, rtcMedia, srt, registry, sessions, state },
     httpApi,
@@ -143,6 +143,7 @@ function sessionIds(): () => string {
 function systemHandler(
   { clock, engine, registry, metrics, log, state, sessions, addresses, names }: Surroundings,
   relays: readonly Relay[],
+  lanes: Lanes,
 ) {
   const guard = new LoopGuard({
     clock,
@@ -160,6 +161,7 @@ function systemHandler(
     registrar: registry,
     metrics,
     expose: async () => {
+      await lanes.report();
       metrics.count("srs_proxy_log_lines_lost_total", {}, log.lost - linesLost);
       linesLost = log.lost;
       await refreshMetrics(metrics, registry, state.draining);

@@ -1,11 +1,10 @@
 // One lane as the main thread has it: starts its thread, hands on what it says, tells it what to do, and
 // cleans up behind it, however it ends.
 
-import type { Clock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Address } from "../core/origin.ts";
 import type { EndedBy } from "../core/contracts.ts";
-import { within } from "../core/clock.ts";
+import { type Clock, pause, within } from "../core/clock.ts";
 import { openLibc } from "../net/udp/libc.ts";
 import { DescriptorSet } from "../net/libc/descriptor_set.ts";
 import { WakeHandle } from "../net/udp/wake_handle.ts";
@@ -37,6 +36,8 @@ export class Lane implements AsyncDisposable {
   readonly number: number;
   /** Rejects when the lane dies by itself; resolves once it is disposed of. */
   readonly closed: Promise<void>;
+  /** Resolves once nothing is left of it; of an ended lane only. */
+  freed: Promise<void> = Promise.resolve();
   readonly #options: LaneOptions;
   readonly #worker: Worker;
   readonly #wake: WakeHandle | undefined;
@@ -224,7 +225,7 @@ export class Lane implements AsyncDisposable {
     const library = openLibc();
     const left = new DescriptorSet(this.#descriptors);
     left.shutDown(library.symbols);
-    this.#options.clock.after(LAST_BREATH, () => {
+    this.freed = pause(this.#options.clock, LAST_BREATH).then(() => {
       left.closeAll(library.symbols);
       library.close();
       this.#wake![Symbol.dispose]();

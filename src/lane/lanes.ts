@@ -58,6 +58,8 @@ export class Lanes implements AsyncDisposable {
   readonly #places: Place[] = [];
   readonly #closed = Promise.withResolvers<void>();
   readonly #watch: Disposable;
+  /** Lanes that have failed and of which something is left. */
+  readonly #ended = new Set<Promise<void>>();
   readonly #draining = new Set<LaneRelay>();
   #variables: LaneInit["variables"];
   #isEnding = false;
@@ -118,20 +120,39 @@ export class Lanes implements AsyncDisposable {
     }));
   }
 
+  /** Ends a lane as one that has failed, for whatever reason. */
+  fail(number: number, error: Error): void {
+    this.#places.find(({ lane }) => lane.number === number)?.lane.fail(error);
+  }
+
+  /** Whether every lane serves clients just now. */
+  get isWhole(): boolean {
+    return this.#places.every(({ isAlive }) => isAlive);
+  }
+
+  /** The number of the lane that has a session. */
+  laneOf(session: string): number | undefined {
+    return this.#places.find(({ lane }) => lane.has(session))?.lane.number;
+  }
+
   /** Gives all lanes another configuration. Resolves once they have it, or after a while. */
   async configure(variables: LaneInit["variables"]): Promise<void> {
     this.#variables = variables;
-    const taken = this.#places.filter(({ isAlive }) => isAlive).map(({ lane }) => {
-      lane.configure(variables);
-      return lane.beat();
-    });
-    await within(this.#options.clock, LONGEST_SILENCE, Promise.all(taken), () => {});
+    for (const { lane, isAlive } of this.#places) if (isAlive) lane.configure(variables);
+    await this.#allBeat();
+  }
+
+  /** Has all lanes tell their counts and figures. Resolves once they have, or after a while. */
+  async report(): Promise<void> {
+    await this.#allBeat();
+    this.#setGauges();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isEnding = true;
     this.#watch[Symbol.dispose]();
     await Promise.all(this.#places.map(({ lane }) => lane[Symbol.asyncDispose]()));
+    await Promise.all([...this.#ended, ...this.#places.map(({ lane }) => lane.freed)]);
     this.#closed.resolve();
   }
 
@@ -154,6 +175,9 @@ export class Lanes implements AsyncDisposable {
     place.lane.closed.catch((error: unknown) => {
       if (this.#isEnding) return;
       place.isAlive = false;
+      const { freed } = place.lane;
+      this.#ended.add(freed);
+      freed.then(() => this.#ended.delete(freed));
       const { clock, services } = this.#options;
       const { number } = place.lane;
       for (const memory of Object.values(this.#memory)) clear(memory, number);
@@ -183,9 +207,13 @@ export class Lanes implements AsyncDisposable {
     }
   }
 
-  /** Ends lanes that say nothing any more. */
-  #askAll(): void {
-    const { clock, services: { metrics } } = this.#options;
+  async #allBeat(): Promise<void> {
+    const beats = this.#places.filter(({ isAlive }) => isAlive).map(({ lane }) => lane.beat());
+    await within(this.#options.clock, BEAT, Promise.all(beats), () => {});
+  }
+
+  #setGauges(): void {
+    const { services: { metrics } } = this.#options;
     metrics.gauge("srs_proxy_lanes", this.#places.filter(({ isAlive }) => isAlive).length);
     metrics.gauge("srs_proxy_rtmp_connections", this.#sum("srs_proxy_rtmp_connections"));
     if (this.http) {
@@ -193,6 +221,12 @@ export class Lanes implements AsyncDisposable {
     }
     const { total } = new SharedTally(this.#memory.identifyMemory, 0);
     metrics.gauge("srs_proxy_identify_memory_bytes", total);
+  }
+
+  /** Ends lanes that say nothing any more. */
+  #askAll(): void {
+    this.#setGauges();
+    const { clock } = this.#options;
     for (const { lane, isAlive } of this.#places) {
       if (!isAlive) continue;
       const late = clock.after(LONGEST_SILENCE, () => {

@@ -123,7 +123,7 @@ export type FromLane =
     readonly question: unknown;
   }
   | { readonly type: "notice"; readonly notice: LaneNotice }
-  /** Answers a ping, once everything sent before it has been taken. */
+  /** Answers a ping, once everything sent before it has been taken, and behind counts and figures. */
   | { readonly type: "pong"; readonly id: number }
   /** Of the relays that were told to drain: the last client has left. */
   | { readonly type: "idle"; readonly relay: LaneRelay }

@@ -19,8 +19,6 @@ import type { FromLane, LaneInit, LaneRelay, ToLane } from "./messages.ts";
 import { sendError } from "./sent_error.ts";
 import { SharedTally } from "./shared_tally.ts";
 
-/** How often counts and figures are sent, milliseconds. */
-const REPORT = 1_000;
 /** Turns of the event loop in which the next of the messages that were sent must have come. */
 const PATIENCE = 50;
 
@@ -69,7 +67,6 @@ class RunningLane {
   readonly #http: HttpRelay | undefined;
   readonly #mail: Int32Array;
   readonly #over = Promise.withResolvers<void>();
-  readonly #report: Disposable;
   readonly #closing = new AsyncDisposableStack();
   #config: Config;
   #isDraining = false;
@@ -103,7 +100,6 @@ class RunningLane {
       origins: () => this.#main.origins(),
       answerOther: (request) => this.#main.page(request),
     });
-    this.#report = engine.clock.every(REPORT, () => this.#sendReport());
     post({ type: "opened", rtmp: this.#rtmp.address, http: this.#http?.address });
   }
 
@@ -141,6 +137,7 @@ class RunningLane {
         this.#config = configOf(message.variables);
         return;
       case "ping":
+        this.#sendReport();
         return this.#post({ type: "pong", id: message.id });
       case "drain":
         this.#isDraining = true;
@@ -186,7 +183,6 @@ class RunningLane {
   }
 
   async #close(): Promise<void> {
-    this.#report[Symbol.dispose]();
     await Promise.all([
       this.#rtmp[Symbol.asyncDispose](),
       this.#http?.[Symbol.asyncDispose](),

@@ -111,8 +111,8 @@ Deno.test({
     const lost = await proxy.lost();
     assert.ok(lost > 500, `${lost} lines are lost`);
     await shakeHands(proxy.ports.rtmp);
-    const text = await proxy.pipe.readUntil(/Log lines were lost[^\n]*\n/);
-    assert.match(text, new RegExp(`ERROR app: Log lines were lost.* lines=${lost}\n`));
+    const text = await proxy.pipe.readUntil(/Log lines lost[^\n]*\n/);
+    assert.match(text, new RegExp(`ERROR app: Log lines lost.* lines=${lost}\n`));
     assert.match(text, /^RTMP /m, "what was said first has come first");
     await proxy.log(1);
     await proxy.pipe.readUntil(/Origin restarted[^\n]*\n/);

@@ -1,0 +1,208 @@
+// Lanes as the program has them: threads, sockets and an origin, with the registry of one process.
+
+import assert from "node:assert/strict";
+import { PrometheusMetrics } from "../api/metrics.ts";
+import { RtmpOrigin } from "../../tests/support/rtmp_origin.ts";
+import { RtmpPeer } from "../../tests/support/rtmp_peer.ts";
+import { Script } from "../../tests/support/rtmp_script.ts";
+import { until } from "../../tests/support/wait.ts";
+import { systemClock } from "../core/clock.ts";
+import type { SessionClosed, SessionOpened, SessionRefused } from "../core/contracts.ts";
+import type { TcpEngine } from "../net/engine.ts";
+import { isLibcKnown } from "../net/udp/libc.ts";
+import { MemoryStore } from "../registry/memory_store.ts";
+import { Registry } from "../registry/registry.ts";
+import { Lanes } from "./lanes.ts";
+
+/** Two lanes, their origin, and what they say. */
+class World implements AsyncDisposable {
+  readonly opened: SessionOpened[] = [];
+  readonly closed: SessionClosed[] = [];
+  readonly refused: SessionRefused[] = [];
+  readonly errors: unknown[] = [];
+  readonly metrics = new PrometheusMetrics();
+  readonly origin = new RtmpOrigin();
+  readonly lanes: Lanes;
+  readonly registry: Registry;
+
+  private constructor(open: (world: World) => { lanes: Lanes; registry: Registry }) {
+    const { lanes, registry } = open(this);
+    this.lanes = lanes;
+    this.registry = registry;
+  }
+
+  static async open(
+    engine: TcpEngine["kind"],
+    variables: Record<string, string> = {},
+  ): Promise<World> {
+    const store = new MemoryStore({ maxOrigins: 10, maxStreams: 1_000 });
+    const metrics = new PrometheusMetrics();
+    const times = { originTtl: 60_000, streamIdle: 60_000 };
+    const registry = await Registry.open({ store, metrics, ...times });
+    let world: World | undefined;
+    const lanes = await Lanes.open({
+      count: 2,
+      clock: systemClock,
+      services: {
+        resolver: registry,
+        metrics: { count: () => {}, gauge: () => {}, observe: () => {} },
+        sessions: {
+          opened: (event) => world?.opened.push(event),
+          closed: (event) => world?.closed.push(event),
+          refused: (event) => world?.refused.push(event),
+        },
+        origins: () => registry.origins(),
+        answerOther: () => Promise.resolve(new Response("a page\n")),
+        onError: (error) => world?.errors.push(error),
+      },
+      init: {
+        engine,
+        listen: {
+          rtmp: { host: "127.0.0.1", port: 0 },
+          http: { host: "127.0.0.1", port: 0 },
+          reusePort: true,
+        },
+        variables,
+        idPrefix: "s",
+        pseudonym: "srs-proxy-test",
+      },
+    });
+    world = new World(() => ({ lanes, registry }));
+    const rtmp = [{ host: "127.0.0.1", port: world.origin.port }];
+    const endpoints = { rtmp, http: [], api: [], srt: [], rtc: [] };
+    await registry.register({ id: "o", generation: "1", deviceId: "", ip: "127.0.0.1", endpoints });
+    return world;
+  }
+
+  /** A player that an origin has taken, and its session. */
+  async player(stream: string): Promise<{ peer: RtmpPeer; session: string }> {
+    const peer = await RtmpPeer.connect(this.lanes.rtmp.address.port);
+    await peer.say(
+      new Script().command(["connect", 1, { app: "live", tcUrl: "rtmp://127.0.0.1/live" }])
+        .command(["createStream", 2, null])
+        .command(["play", 3, null, stream], { streamId: 1 }),
+    );
+    await peer.hears("onStatus:NetStream.Play.Start");
+    const key = `__defaultVhost__/live/${stream}`;
+    const opened = await until("the session be told of", () => {
+      return this.opened.find((event) => event.stream === key);
+    });
+    return { peer, session: opened.session };
+  }
+
+  /** Players until each lane has some. */
+  async playersOfBoth(): Promise<Map<number, { peer: RtmpPeer; session: string }[]>> {
+    const byLane = new Map<number, { peer: RtmpPeer; session: string }[]>();
+    for (let at = 0; byLane.size < 2 || at < 8; at++) {
+      assert.ok(at < 60, "the kernel gives every lane some");
+      const player = await this.player(`s${at}`);
+      const lane = this.lanes.laneOf(player.session)!;
+      byLane.set(lane, [...byLane.get(lane) ?? [], player]);
+    }
+    return byLane;
+  }
+
+  /** Lanes that new players come to. */
+  async playersAgain(): Promise<Set<number>> {
+    const lanes = new Set<number>();
+    for (let at = 0; lanes.size < 2; at++) {
+      assert.ok(at < 60, "the kernel gives every lane some");
+      const { peer, session } = await this.player(`again${at}`);
+      lanes.add(this.lanes.laneOf(session)!);
+      peer[Symbol.dispose]();
+    }
+    return lanes;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.origin[Symbol.asyncDispose]();
+    await this.lanes[Symbol.asyncDispose]();
+    await this.registry[Symbol.asyncDispose]();
+  }
+}
+
+function engines(): TcpEngine["kind"][] {
+  return isLibcKnown ? ["libc", "deno"] : ["deno"];
+}
+
+for (const engine of engines()) {
+  Deno.test(`${engine}: every lane serves clients, and sessions are known by lane`, async () => {
+    await using world = await World.open(engine);
+    const byLane = await world.playersOfBoth();
+    assert.deepEqual([...byLane.keys()].sort(), [1, 2]);
+    const [one] = byLane.get(1)!;
+    assert.equal(world.lanes.rtmp.received(one!.session) !== undefined, true);
+    assert.equal(world.lanes.rtmp.received("nobody"), undefined);
+    assert.equal(world.lanes.rtmp.endSession(one!.session, "kicked"), true);
+    assert.equal(world.lanes.rtmp.endSession("nobody", "kicked"), false);
+    await one!.peer.ends();
+    await until("its end be told", () => {
+      return world.closed.some(({ session, reason }) => {
+        return session === one!.session && reason === "kicked";
+      });
+    });
+    for (const { peer } of [...byLane.values()].flat()) peer[Symbol.dispose]();
+    await until("all ends be told", () => world.closed.length === world.opened.length);
+    assert.deepEqual(world.errors, []);
+  });
+
+  Deno.test(`${engine}: a page that the main thread answers is the client's, whole`, async () => {
+    await using world = await World.open(engine);
+    const response = await fetch(`http://127.0.0.1:${world.lanes.http!.address.port}/about`);
+    assert.equal(await response.text(), "a page\n");
+  });
+
+  Deno.test(`${engine}: a lane that fails ends its own sessions only, and is back at once`, async () => {
+    await using world = await World.open(engine);
+    const byLane = await world.playersOfBoth();
+    const failedAt = performance.now();
+    world.lanes.fail(1, new Error("for the test"));
+    for (const { peer, session } of byLane.get(1)!) {
+      await peer.ends();
+      await until("its end be told", () => {
+        return world.closed.some((end) => end.session === session && end.reason === "lane_failed");
+      });
+    }
+    await until("it be back", () => world.lanes.isWhole, { interval: 5 });
+    const away = performance.now() - failedAt;
+    assert.ok(away < 3_000, `back after ${Math.round(away)} ms`);
+    assert.equal(byLane.get(2)!.some(({ peer }) => peer.isOver), false);
+    const again = await world.playersAgain();
+    assert.deepEqual([...again].sort(), [1, 2]);
+    for (const { peer } of [...byLane.values()].flat()) peer[Symbol.dispose]();
+  });
+
+  Deno.test(`${engine}: an address has no more connections than it may, in all lanes together`, async () => {
+    await using world = await World.open(engine, { PROXY_MAX_CONNECTIONS_PER_ADDRESS: "6" });
+    const peers: Deno.TcpConn[] = [];
+    const { port } = world.lanes.rtmp.address;
+    let refused = 0;
+    for (let at = 0; at < 20; at++) {
+      const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+      peers.push(conn);
+      conn.read(new Uint8Array(1)).then(
+        (count) => refused += count === null ? 1 : 0,
+        () => refused++,
+      );
+    }
+    await until("those beyond be turned away", () => refused === 14);
+    for (const peer of peers) peer.close();
+  });
+
+  Deno.test(`${engine}: drained lanes take nobody, and are idle once the last has left`, async () => {
+    await using world = await World.open(engine);
+    const { peer } = await world.player("last");
+    const { rtmp } = world.lanes;
+    rtmp.drain();
+    let isIdle = false;
+    rtmp.idle().then(() => isIdle = true);
+    await until("nobody listen", async () => {
+      const isShut = (error: unknown) => error instanceof Deno.errors.ConnectionRefused;
+      return await Deno.connect({ hostname: "127.0.0.1", port: rtmp.address.port })
+        .then((conn) => void conn.close(), isShut);
+    });
+    assert.equal(isIdle, false);
+    peer[Symbol.dispose]();
+    await until("it be idle", () => isIdle);
+  });
+}
