@@ -1,14 +1,11 @@
 // The RTMP relay on a free port with a real registry behind it, in this process, for tests that need
 // small bounds and short deadlines and to look at what it counts.
 
-import { PrometheusMetrics } from "../../src/api/metrics.ts";
-import { LiveSessions } from "../../src/api/session_log.ts";
 import type { SessionRefused } from "../../src/core/ports.ts";
 import { parseCommand, property } from "../../src/protocol/rtmp/command.ts";
-import { MemoryStore } from "../../src/registry/memory_store.ts";
-import { Registry } from "../../src/registry/registry.ts";
 import { RtmpRelay, type RtmpRelayOptions } from "../../src/relay/rtmp/rtmp_relay.ts";
 import { ampleMemory } from "./ample_memory.ts";
+import { loopback, RelayWorld, Surroundings } from "./relay_world.ts";
 import { Script } from "./rtmp_script.ts";
 import { join, readWire } from "./rtmp_wire.ts";
 import { isOver } from "./scripted_http_origin.ts";
@@ -27,79 +24,49 @@ const HANDSHAKE = new Uint8Array(1536);
 const SERVER_HANDSHAKE = 3073;
 
 /** A relay with its surroundings; disposing of it closes all. */
-export class RtmpRelayWorld implements AsyncDisposable {
+export class RtmpRelayWorld extends RelayWorld {
   readonly relay: RtmpRelay;
-  readonly registry: Registry;
-  /** What the relay has thrown. */
-  readonly errors: unknown[];
   readonly refused: readonly SessionRefused[];
-  readonly #metrics: PrometheusMetrics;
-  readonly #stack: AsyncDisposableStack;
 
   private constructor(
-    parts: Pick<RtmpRelayWorld, "relay" | "registry" | "errors" | "refused">,
-    metrics: PrometheusMetrics,
-    stack: AsyncDisposableStack,
+    around: Surroundings,
+    relay: RtmpRelay,
+    refused: readonly SessionRefused[],
   ) {
-    this.relay = parts.relay;
-    this.registry = parts.registry;
-    this.errors = parts.errors;
-    this.refused = parts.refused;
-    this.#metrics = metrics;
-    this.#stack = stack;
+    super(around);
+    this.relay = relay;
+    this.refused = refused;
   }
 
   static async open(options: Partial<RtmpRelayOptions> = {}): Promise<RtmpRelayWorld> {
-    const metrics = new PrometheusMetrics();
-    const errors: unknown[] = [];
+    const around = await Surroundings.open();
+    const { sessions } = around;
     const refused: SessionRefused[] = [];
-    const stack = new AsyncDisposableStack();
-    const store = new MemoryStore({ maxOrigins: 2_000, maxStreams: 100 });
-    const times = { originTtl: 60_000, streamIdle: 60_000 };
-    const registry = stack.use(await Registry.open({ store, metrics, ...times }));
-    const sessions = new LiveSessions({ capacity: 100 });
-    let ids = 0;
-    const relay = stack.use(RtmpRelay.open({
+    const relay = around.stack.use(RtmpRelay.open({
+      ...around.ports,
       listen: { host: "::", port: 0 },
       limits: { maxConnections: 1_000, maxConnectionsPerAddress: 500 },
       identifyMemory: ampleMemory(),
       timeouts: { ...RTMP_TIMEOUTS },
-      resolver: registry,
       sessions: {
         opened: (event) => sessions.opened(event),
         closed: (event) => sessions.closed(event),
         refused: (event) => refused.push(event),
       },
-      metrics,
       isDraining: () => false,
-      newSession: () => `s${++ids}`,
-      onError: (error) => errors.push(error),
       ...options,
     }));
-    return new RtmpRelayWorld({ relay, registry, errors, refused }, metrics, stack);
+    return new RtmpRelayWorld(around, relay, refused);
   }
 
   /** Registers an origin with RTMP on these loopback ports. */
   async addOrigin(id: string, ...ports: readonly number[]): Promise<void> {
-    const rtmp = ports.map((port) => ({ host: "127.0.0.1", port }));
-    const endpoints = { rtmp, http: [], api: [], srt: [], rtc: [] };
-    await this.registry.register({ id, generation: "1", deviceId: "", ip: "127.0.0.1", endpoints });
+    await this.around.register(id, { rtmp: loopback(...ports) });
   }
 
   /** A client, of IPv4 unless told. */
   client(hostname = "127.0.0.1"): Promise<RtmpClient> {
     return RtmpClient.open(this.relay.address.port, hostname);
-  }
-
-  /** The value of a counter or gauge, by its name with labels as it is exposed. */
-  async metric(name: string): Promise<number> {
-    const { text } = await this.#metrics.expose();
-    const line = text.split("\n").find((one) => one.startsWith(`${name} `));
-    return line === undefined ? 0 : Number(line.slice(name.length + 1));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#stack.disposeAsync();
   }
 }
 

@@ -1,14 +1,11 @@
 // The RTMP relay on a free port in this process, with a real registry behind it and an origin that
 // answers connect, createStream and the wish, and leaves the rest to the test.
 
-import { LiveSessions } from "../../src/api/session_log.ts";
-import { PrometheusMetrics } from "../../src/api/metrics.ts";
-import { MemoryStore } from "../../src/registry/memory_store.ts";
-import { Registry } from "../../src/registry/registry.ts";
 import type { RtmpTimeouts } from "../../src/relay/rtmp/ports.ts";
 import { RtmpRelay } from "../../src/relay/rtmp/rtmp_relay.ts";
 import { parseCommand } from "../../src/protocol/rtmp/command.ts";
 import { ampleMemory } from "./ample_memory.ts";
+import { loopback, RelayWorld, Surroundings } from "./relay_world.ts";
 import { RtmpPeer } from "./rtmp_peer.ts";
 import { answerConnect, answerStatus, Script } from "./rtmp_script.ts";
 import { until } from "./wait.ts";
@@ -90,52 +87,32 @@ export class AnsweringOrigin implements AsyncDisposable {
 }
 
 /** A relay, its origin and what it counts. */
-export class RtmpRelayWorld implements AsyncDisposable {
+export class RtmpRelayWorld extends RelayWorld {
   readonly relay: RtmpRelay;
   readonly origin: AnsweringOrigin;
-  readonly sessions: LiveSessions;
-  readonly errors: unknown[];
-  readonly #metrics: PrometheusMetrics;
-  readonly #stack: AsyncDisposableStack;
 
-  private constructor(parts: Parts) {
-    this.relay = parts.relay;
-    this.origin = parts.origin;
-    this.sessions = parts.sessions;
-    this.errors = parts.errors;
-    this.#metrics = parts.metrics;
-    this.#stack = parts.stack;
+  private constructor(around: Surroundings, relay: RtmpRelay, origin: AnsweringOrigin) {
+    super(around);
+    this.relay = relay;
+    this.origin = origin;
   }
 
   static async open(
     timeouts: Partial<RtmpTimeouts> = {},
     origin = new AnsweringOrigin(),
   ): Promise<RtmpRelayWorld> {
-    const metrics = new PrometheusMetrics();
-    const sessions = new LiveSessions({ capacity: 100 });
-    const errors: unknown[] = [];
-    const stack = new AsyncDisposableStack();
-    stack.use(origin);
-    const store = new MemoryStore({ maxOrigins: 10, maxStreams: 100 });
-    const times = { originTtl: 60_000, streamIdle: 60_000 };
-    const registry = stack.use(await Registry.open({ store, metrics, ...times }));
-    const rtmp = [{ host: "127.0.0.1", port: origin.port }];
-    const endpoints = { rtmp, http: [], api: [], srt: [], rtc: [] };
-    await registry.register({ id: "o", generation: "1", deviceId: "", ip: "127.0.0.1", endpoints });
-    let ids = 0;
-    const relay = stack.use(RtmpRelay.open({
+    const around = await Surroundings.open();
+    around.stack.use(origin);
+    await around.register("o", { rtmp: loopback(origin.port) });
+    const relay = around.stack.use(RtmpRelay.open({
       listen: { host: "127.0.0.1", port: 0 },
       limits: { maxConnections: 100, maxConnectionsPerAddress: 50 },
       identifyMemory: ampleMemory(),
       timeouts: { ...TIMEOUTS, ...timeouts },
-      resolver: registry,
-      sessions,
-      metrics,
       isDraining: () => false,
-      newSession: () => `s${++ids}`,
-      onError: (error) => errors.push(error),
+      ...around.ports,
     }));
-    return new RtmpRelayWorld({ relay, origin, sessions, errors, metrics, stack });
+    return new RtmpRelayWorld(around, relay, origin);
   }
 
   client(): Promise<RtmpPeer> {
@@ -153,24 +130,4 @@ export class RtmpRelayWorld implements AsyncDisposable {
     await client.hears(`onStatus:NetStream.${wish === "play" ? "Play" : "Publish"}.Start`);
     return client;
   }
-
-  /** The value of a counter or gauge, by its name with labels as it is exposed. */
-  async metric(name: string): Promise<number> {
-    const { text } = await this.#metrics.expose();
-    const line = text.split("\n").find((one) => one.startsWith(`${name} `));
-    return line === undefined ? 0 : Number(line.slice(name.length + 1));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#stack.disposeAsync();
-  }
-}
-
-interface Parts {
-  readonly relay: RtmpRelay;
-  readonly origin: AnsweringOrigin;
-  readonly sessions: LiveSessions;
-  readonly errors: unknown[];
-  readonly metrics: PrometheusMetrics;
-  readonly stack: AsyncDisposableStack;
 }
