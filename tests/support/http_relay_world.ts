@@ -6,7 +6,7 @@ import { HopMark } from "../../src/core/hop_mark.ts";
 import { ampleMemory } from "./ample_memory.ts";
 import { HttpRelay, type HttpRelayOptions } from "../../src/relay/http/http_relay.ts";
 import { loopback, RelayWorld, Surroundings } from "./relay_world.ts";
-import { RawHttpClient } from "./raw_http_client.ts";
+import { RawHttp } from "./raw_http.ts";
 
 /** Deadlines for tests in which none of them passes; change some of a copy for the others. */
 export const HTTP_TIMEOUTS: HttpRelayOptions["timeouts"] = {
@@ -61,12 +61,12 @@ export class HttpRelayWorld extends RelayWorld {
     await this.around.register(id, { http, rtmp: rtmp ? loopback(1935) : [] });
   }
 
-  client(): Promise<RawHttpClient> {
-    return RawHttpClient.open(this.relay.address.port);
+  client(): Promise<RawHttp> {
+    return RawHttp.connect(this.relay.address.port);
   }
 
   /** Asks on a connection of its own that ends with the answer. */
-  async ask(target: string, ...lines: readonly string[]): Promise<RawHttpClient> {
+  async ask(target: string, ...lines: readonly string[]): Promise<RawHttp> {
     const client = await this.client();
     await client.get(target, "Connection: close", ...lines);
     await client.until();
