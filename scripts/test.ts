@@ -70,7 +70,7 @@ const STEPS: readonly Step[] = [
   testStep("contract", ["tests/contract"], [...INSIDE, "--allow-run"]),
   { ...testStep("fuzz", ["tests/fuzz"], BESIDE_OTHERS), jobs: 2 },
   {
-    ...testStep("e2e", ["tests/support", "tests/e2e"], [
+    ...testStep("e2e", ["tests/e2e", "tests/support"], [
       ...["--parallel", `--ignore=${HEAVY.join(",")}`],
       ...EVERYTHING,
     ]),

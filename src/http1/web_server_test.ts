@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ampleMemory } from "../../tests/support/ample_memory.ts";
-import { RawHttpClient } from "../../tests/support/raw_http_client.ts";
+import { RawHttp } from "../../tests/support/raw_http.ts";
 import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { until } from "../../tests/support/wait.ts";
 import type { MemoryBudget } from "../core/memory_budget.ts";
@@ -54,7 +54,7 @@ function post(target: string, ...rest: readonly string[]): string {
 
 Deno.test("requests follow each other on one connection, bodies and all", async () => {
   await onSite(echo, async ({ port }) => {
-    using client = await RawHttpClient.open(port);
+    using client = await RawHttp.connect(port);
     await client.send(
       post("/a?b=%20", "Content-Length: 3", "", "xyz") +
         post("/c", "Transfer-Encoding: chunked", "", "2\r\nuv\r\n1\r\nw\r\n0\r\n\r\n") +
@@ -73,7 +73,7 @@ Deno.test("requests follow each other on one connection, bodies and all", async 
 
 Deno.test("an empty line between two requests is none of them", async () => {
   await onSite(echo, async ({ port }) => {
-    using client = await RawHttpClient.open(port);
+    using client = await RawHttp.connect(port);
     const get = (target: string) => `GET ${target} HTTP/1.1\r\nHost: tv.example\r\n\r\n`;
     await client.send(
       `${post("/a", "Content-Length: 1", "", "x")}\r\n${get("/b")}\r\n${get("/c")}`,
@@ -88,7 +88,7 @@ Deno.test("HEAD says the length that GET would have, or none", async () => {
   const answers = (request: Request) =>
     new Response(null, new URL(request.url).pathname === "/known" ? known : {});
   await onSite(answers, async ({ port }) => {
-    using client = await RawHttpClient.open(port);
+    using client = await RawHttp.connect(port);
     const head = (target: string, more = "") =>
       `HEAD ${target} HTTP/1.1\r\nHost: tv.example\r\n${more}\r\n`;
     await client.send(head("/known") + head("/any") + head("/known", "Connection: close\r\n"));
@@ -100,14 +100,14 @@ Deno.test("HEAD says the length that GET would have, or none", async () => {
 
 Deno.test("a body that is waited for is asked for, unless nobody wants it", async () => {
   await onSite(echo, async ({ port }) => {
-    using client = await RawHttpClient.open(port);
+    using client = await RawHttp.connect(port);
     await client.send(post("/a", "Content-Length: 3", "Expect: 100-continue", "", ""));
     assert.equal(await client.until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
     await client.send("xyz");
     assert.match(await client.until("<xyz>"), /201 Created/);
   });
   await onSite(() => new Response("no", { status: 413 }), async ({ port }) => {
-    using client = await RawHttpClient.open(port);
+    using client = await RawHttp.connect(port);
     await client.send(post("/a", "Content-Length: 3", "Expect: 100-continue", "", ""));
     const text = await client.until();
     assert.match(text, /^HTTP\/1\.1 413 /);
@@ -118,7 +118,7 @@ Deno.test("a body that is waited for is asked for, unless nobody wants it", asyn
 Deno.test("a method of which no web Request can be made is refused, and is no error", async () => {
   await onSite(echo, async ({ port, refused, errors }) => {
     for (const method of ["TRACE", "TRACK"]) {
-      using client = await RawHttpClient.open(port);
+      using client = await RawHttp.connect(port);
       await client.send(`${method} / HTTP/1.1\r\nHost: tv.example\r\n\r\n`);
       const text = await client.until();
       assert.match(text, /^HTTP\/1\.1 405 Method Not Allowed\r\n/);
@@ -136,7 +136,7 @@ Deno.test("what two servers could read in two ways is refused", async () => {
       "POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: 0\r\n\r\n",
     ];
     for (const request of requests) {
-      using client = await RawHttpClient.open(port);
+      using client = await RawHttp.connect(port);
       await client.send(request);
       assert.match(await client.until(), /^HTTP\/1\.1 400 /);
     }
@@ -152,10 +152,10 @@ Deno.test("a body that breaks off or has broken chunks is the handler's to see",
     return new Response(null, { status: 400 });
   };
   await onSite(handle, async ({ port }) => {
-    using broken = await RawHttpClient.open(port);
+    using broken = await RawHttp.connect(port);
     await broken.send(post("/", "Transfer-Encoding: chunked", "", "zz\r\n"));
     assert.match(await broken.until(), /^HTTP\/1\.1 400 /);
-    using short = await RawHttpClient.open(port);
+    using short = await RawHttp.connect(port);
     await short.send(post("/", "Content-Length: 9", "", "xyz"));
     short.close();
     await until("both be seen", () => seen.length === 2);
@@ -175,7 +175,7 @@ Deno.test("a client that leaves before its answer is noticed, whatever it has se
       return new Response();
     };
     await onSite(handle, async ({ port, errors }) => {
-      using client = await RawHttpClient.open(port);
+      using client = await RawHttp.connect(port);
       await client.send(post("/", `Content-Length: ${length}`, "", "x".repeat(length)));
       await asked.promise;
       client.close();
@@ -187,13 +187,13 @@ Deno.test("a client that leaves before its answer is noticed, whatever it has se
 
 Deno.test("nobody holds a connection for nothing", async () => {
   await onSite(echo, async ({ port, clock, identifyMemory, refused }) => {
-    using silent = await RawHttpClient.open(port);
-    using slow = await RawHttpClient.open(port);
+    using silent = await RawHttp.connect(port);
+    using slow = await RawHttp.connect(port);
     await slow.send("POST / HTTP/1.1\r\nHost:");
     await until("half a head", () => identifyMemory.taken > 0);
-    using kept = await RawHttpClient.open(port);
+    using kept = await RawHttp.connect(port);
     await kept.send(post("/", "Content-Length: 1", "", "x"));
-    using fourth = await RawHttpClient.open(port);
+    using fourth = await RawHttp.connect(port);
     assert.equal(await fourth.until(), "", "three from one address are enough");
     assert.match(await kept.until("<x>"), /201 Created/);
     await until("all three be waited for", () => clock.pending === 3);
@@ -208,7 +208,7 @@ Deno.test("an error of the handler's own is an empty 500", async () => {
     throw new Error("broken");
   };
   await onSite(handle, async ({ port, errors }) => {
-    using client = await RawHttpClient.open(port);
+    using client = await RawHttp.connect(port);
     await client.send(post("/", "Content-Length: 0", "Connection: close", "", ""));
     assert.match(await client.until(), /^HTTP\/1\.1 500 .*\r\n\r\n$/s);
     assert.match(String(errors[0]), /broken/);
@@ -218,11 +218,11 @@ Deno.test("an error of the handler's own is an empty 500", async () => {
 Deno.test("an answer that is not taken ends the connection", async () => {
   const body = new Uint8Array(32 << 20);
   await onSite(() => new Response(body), async ({ port, clock }) => {
-    using client = await RawHttpClient.open(port);
+    using client = await RawHttp.connect(port);
     await client.send("GET / HTTP/1.1\r\nHost: tv.example\r\n\r\n");
-    await client.read();
+    await client.some();
     await clock.pass(PATIENCE);
-    const isOver = () => client.send("x").then(() => false, () => true);
+    const isOver = async () => !await client.send("x");
     await until("the connection be ended", isOver);
   });
 });

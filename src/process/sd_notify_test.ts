@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { TempFolder } from "../../tests/support/temp_folder.ts";
 import { encodeUnixAddress, NotifySocket } from "./sd_notify.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -16,19 +17,15 @@ Deno.test({
   name: "fields arrive as lines in one datagram, and no value can forge another field",
   ignore: Deno.build.os !== "linux",
   async fn() {
-    const folder = await Deno.makeTempDir();
-    try {
-      const path = `${folder}/notify`;
-      using receiver = closing(Deno.listenDatagram({ transport: "unixpacket", path }));
-      using socket = new NotifySocket(path);
-      assert.ok(socket.send({ READY: "1", STATUS: "a\nWATCHDOG=trigger" }));
-      const [datagram] = await receiver.socket.receive();
-      assert.equal(text(datagram), "READY=1\nSTATUS=a WATCHDOG=trigger\n");
-      const before = socket.monotonicMicroseconds();
-      assert.ok(before > 0n && before <= socket.monotonicMicroseconds());
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
+    await using folder = new TempFolder();
+    const path = folder.file("notify");
+    using receiver = closing(Deno.listenDatagram({ transport: "unixpacket", path }));
+    using socket = new NotifySocket(path);
+    assert.ok(socket.send({ READY: "1", STATUS: "a\nWATCHDOG=trigger" }));
+    const [datagram] = await receiver.socket.receive();
+    assert.equal(text(datagram), "READY=1\nSTATUS=a WATCHDOG=trigger\n");
+    const before = socket.monotonicMicroseconds();
+    assert.ok(before > 0n && before <= socket.monotonicMicroseconds());
   },
 });
 
@@ -36,19 +33,15 @@ Deno.test({
   name: "values are cut to what a service manager takes, characters are not",
   ignore: Deno.build.os !== "linux",
   async fn() {
-    const folder = await Deno.makeTempDir();
-    try {
-      const path = `${folder}/notify`;
-      using receiver = closing(Deno.listenDatagram({ transport: "unixpacket", path }));
-      using socket = new NotifySocket(path);
-      assert.ok(socket.send({ READY: "1", STATUS: `a${"\u{1f600}".repeat(5_000)}` }));
-      const [datagram] = await receiver.socket.receive(new Uint8Array(65_536));
-      // systemd ignores a datagram of more than PIPE_BUF bytes.
-      assert.ok(datagram.length < 4_096, String(datagram.length));
-      assert.match(text(datagram), /^READY=1\nSTATUS=a(?:\u{1f600})+…\n$/u);
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
+    await using folder = new TempFolder();
+    const path = folder.file("notify");
+    using receiver = closing(Deno.listenDatagram({ transport: "unixpacket", path }));
+    using socket = new NotifySocket(path);
+    assert.ok(socket.send({ READY: "1", STATUS: `a${"\u{1f600}".repeat(5_000)}` }));
+    const [datagram] = await receiver.socket.receive(new Uint8Array(65_536));
+    // systemd ignores a datagram of more than PIPE_BUF bytes.
+    assert.ok(datagram.length < 4_096, String(datagram.length));
+    assert.match(text(datagram), /^READY=1\nSTATUS=a(?:\u{1f600})+…\n$/u);
   },
 });
 

@@ -211,14 +211,20 @@ Deno.test("an origin that sends is not down, although it takes no new connection
   assert.deepEqual(sessions.ended, ["publisher origin_down"]);
 });
 
-Deno.test("viewers that wait where their stream is not are led to it", async () => {
-  const sessions = new Sessions();
-  await using world = await World.open({ sessions });
+/** A viewer at one origin, and the publisher of its stream at the other. */
+async function openApart(sessions: Sessions): Promise<World> {
+  const world = await World.open({ sessions });
   await world.add("a", "b");
   const first = await world.resolve("viewer", PLAY);
   await world.registry.confirm("viewer");
   await world.resolve("publisher", { failed: [first] });
   await world.registry.confirm("publisher");
+  return world;
+}
+
+Deno.test("viewers that wait where their stream is not are led to it", async () => {
+  const sessions = new Sessions();
+  await using world = await openApart(sessions);
   await world.pass(5_000);
   assert.deepEqual(sessions.ended, []);
   await world.pass(5_000);
@@ -227,12 +233,7 @@ Deno.test("viewers that wait where their stream is not are led to it", async () 
 
 Deno.test("viewers that are served stay, wherever they are", async () => {
   const sessions = new Sessions();
-  await using world = await World.open({ sessions });
-  await world.add("a", "b");
-  const first = await world.resolve("viewer", PLAY);
-  await world.registry.confirm("viewer");
-  await world.resolve("publisher", { failed: [first] });
-  await world.registry.confirm("publisher");
+  await using world = await openApart(sessions);
   for (let round = 1; round < 10; round++) {
     sessions.bytes.set("viewer", round);
     await world.pass(5_000);

@@ -2,9 +2,9 @@
 // before goes on, and what it has cost comes back.
 
 import assert from "node:assert/strict";
+import { fuzzTest } from "../support/fuzzing.ts";
 import { fetchText } from "../support/origin_server.ts";
 import { Proxy } from "../support/proxy.ts";
-import { randomNumbers } from "../support/random_text.ts";
 import { OpenSrtOrigin } from "../support/srt_origin.ts";
 import { srtConclusion, srtInduction } from "../support/srt_packets.ts";
 import { registerSrt, srtSessions } from "../support/srt_proxy.ts";
@@ -21,7 +21,6 @@ const WAVE = 250;
 const SHUTDOWN = 5;
 /** Descriptors left to the proxy beyond those it has. */
 const ROOM = 6;
-const SEED = crypto.getRandomValues(new Uint32Array(1))[0]!;
 
 async function metric(proxy: Proxy, name: string): Promise<number> {
   const text = await fetchText(proxy.systemUrl("/metrics"));
@@ -117,8 +116,7 @@ Deno.test("SRT: out of descriptors, callers are told so, streams go on, no origi
   assert.ok((await srtSessions(proxy)).length > 1);
 });
 
-Deno.test(`SRT: noise is dropped and counted, and disturbs no session, seed ${SEED}`, async () => {
-  const next = randomNumbers(SEED);
+fuzzTest("SRT: noise is dropped and counted, and disturbs no session", async (next) => {
   await using proxy = await Proxy.open();
   await using origin = new OpenSrtOrigin();
   await registerSrt(proxy, "o", origin.port);

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { Proxy } from "../support/proxy.ts";
-import { RawHttpClient } from "../support/raw_http_client.ts";
+import { RawHttp } from "../support/raw_http.ts";
 import { within } from "../support/wait.ts";
 
 const HALF_A_HEAD = `POST /api/v1/srs/register HTTP/1.1\r\nHost: a\r\nX: ${"x".repeat(9_000)}`;
@@ -31,9 +31,9 @@ Deno.test("half a head is given up on by the System API, and counted", async () 
   await using proxy = await Proxy.open({ PROXY_HTTP_HEAD_TIMEOUT: "1s" });
   const { systemApi: port } = proxy.ports;
   using stack = new DisposableStack();
-  const clients: RawHttpClient[] = [];
+  const clients: RawHttp[] = [];
   for (let index = 0; index < 20; index++) {
-    const client = stack.use(await RawHttpClient.open(port));
+    const client = stack.use(await RawHttp.connect(port));
     clients.push(client);
     await client.send(index % 2 === 0 ? HALF_A_HEAD : "");
   }
@@ -50,9 +50,9 @@ Deno.test("heads that take too much memory are refused by the System API, and it
   });
   const { systemApi: port } = proxy.ports;
   using stack = new DisposableStack();
-  const clients: RawHttpClient[] = [];
+  const clients: RawHttp[] = [];
   for (let index = 0; index < 12; index++) {
-    const client = stack.use(await RawHttpClient.open(port));
+    const client = stack.use(await RawHttp.connect(port));
     clients.push(client);
     await client.send(HALF_A_HEAD);
   }

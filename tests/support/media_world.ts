@@ -1,13 +1,10 @@
 // The WebRTC media relay on a free port with a real registry behind it, in this process, and clients
 // and an origin that speak STUN with it over real sockets.
 
-import { LiveSessions } from "../../src/api/session_log.ts";
-import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import type { RtcSession } from "../../src/core/contracts.ts";
-import { MemoryStore } from "../../src/registry/memory_store.ts";
-import { Registry } from "../../src/registry/registry.ts";
 import { RtcMediaRelay } from "../../src/relay/rtc/media_relay.ts";
+import { loopback, RelayWorld, Surroundings } from "./relay_world.ts";
 import { stunRequest } from "./stun_message.ts";
 import { UdpPeer } from "./udp_peer.ts";
 
@@ -20,37 +17,21 @@ export type MediaWorldOptions = Partial<
 >;
 
 /** A relay and what is around it. */
-export class MediaWorld implements AsyncDisposable {
+export class MediaWorld extends RelayWorld {
   readonly relay: RtcMediaRelay;
-  readonly registry: Registry;
-  readonly sessions: LiveSessions;
   readonly origin: UdpPeer;
-  readonly errors: unknown[];
-  readonly #metrics: PrometheusMetrics;
-  readonly #stack: AsyncDisposableStack;
 
-  private constructor(parts: Parts) {
-    this.relay = parts.relay;
-    this.registry = parts.registry;
-    this.sessions = parts.sessions;
-    this.origin = parts.origin;
-    this.errors = parts.errors;
-    this.#metrics = parts.metrics;
-    this.#stack = parts.stack;
+  private constructor(around: Surroundings, relay: RtcMediaRelay, origin: UdpPeer) {
+    super(around);
+    this.relay = relay;
+    this.origin = origin;
   }
 
   static async open(options: MediaWorldOptions = {}): Promise<MediaWorld> {
-    const stack = new AsyncDisposableStack();
-    const metrics = new PrometheusMetrics();
-    const sessions = new LiveSessions({ capacity: 20_000 });
-    const errors: unknown[] = [];
-    const origin = stack.use(new UdpPeer());
-    const store = new MemoryStore({ maxOrigins: 10, maxStreams: 20_000 });
-    const times = { originTtl: 60_000, streamIdle: 60_000 };
-    const registry = stack.use(await Registry.open({ store, metrics, ...times }));
-    await registry.register(originAt(origin.port));
-    let ids = 0;
-    const relay = stack.use(
+    const around = await Surroundings.open();
+    const origin = around.stack.use(new UdpPeer());
+    await around.register("o", { rtc: loopback(origin.port) });
+    const relay = around.stack.use(
       await RtcMediaRelay.open({
         listen: { host: "127.0.0.1", port: 0 },
         clock: systemClock,
@@ -59,16 +40,12 @@ export class MediaWorld implements AsyncDisposable {
         maxSessionsPerAddress: 100,
         startTimeout: 20_000,
         consentTimeout: 20_000,
-        resolver: registry,
-        rtcSessions: registry,
-        sessions,
-        metrics,
-        newSession: () => `s${++ids}`,
-        onError: (error) => errors.push(error),
+        rtcSessions: around.registry,
+        ...around.dependencies,
         ...options,
       }),
     );
-    return new MediaWorld({ relay, registry, sessions, origin, errors, metrics, stack });
+    return new MediaWorld(around, relay, origin);
   }
 
   /** A session at the origin; its password is its name twice. */
@@ -105,32 +82,4 @@ export class MediaWorld implements AsyncDisposable {
     }
     throw new Error(`Cannot start session ${name}: the origin has heard nothing`);
   }
-
-  /** The sum of a counter or gauge over all labels, or over those that contain `labels`. */
-  async metric(name: string, labels = ""): Promise<number> {
-    const { text } = await this.#metrics.expose();
-    return text.split("\n")
-      .filter((line) => line.startsWith(name) && line.includes(labels))
-      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#stack.disposeAsync();
-  }
-}
-
-interface Parts {
-  readonly relay: RtcMediaRelay;
-  readonly registry: Registry;
-  readonly sessions: LiveSessions;
-  readonly origin: UdpPeer;
-  readonly errors: unknown[];
-  readonly metrics: PrometheusMetrics;
-  readonly stack: AsyncDisposableStack;
-}
-
-function originAt(port: number) {
-  const rtc = [{ host: "127.0.0.1", port }];
-  const endpoints = { rtmp: [], http: [], api: [], srt: [], rtc };
-  return { id: "o", generation: "1", deviceId: "", ip: "127.0.0.1", endpoints };
 }

@@ -95,6 +95,37 @@ export class RawHttp implements Disposable {
     }
   }
 
+  /** Sends a GET with a Host; further lines as they are. */
+  get(target: string, ...lines: readonly string[]): Promise<boolean> {
+    return this.send(requestText(target, { host: "tv.example", lines }));
+  }
+
+  /** What has been received and not been taken, one letter for each byte. */
+  get text(): string {
+    return textOfBytes(this.#kept);
+  }
+
+  /** What came of it behind the first empty line. */
+  get body(): string {
+    return this.text.slice(this.text.indexOf("\r\n\r\n") + 4);
+  }
+
+  /** The status code with which it begins. */
+  get status(): number {
+    return Number(/^HTTP\/1\.1 (\d{3})/.exec(this.text)?.[1]);
+  }
+
+  /** Reads until the text ends so, or, without an argument, until the connection is over. */
+  async until(end?: string): Promise<string> {
+    while (end === undefined || !this.text.endsWith(end)) if (!await this.#fill()) break;
+    return this.text;
+  }
+
+  /** Drops what has been received. */
+  forget(): void {
+    this.#kept = new Uint8Array();
+  }
+
   /** Sends a request and reads the whole answer, which must end. */
   async ask(target: string, options: RequestOptions = {}): Promise<RawAnswer> {
     await this.send(requestText(target, options));
@@ -158,9 +189,13 @@ export class RawHttp implements Disposable {
     await this.#conn.closeWrite().catch(() => undefined);
   }
 
-  [Symbol.dispose](): void {
+  close(): void {
     if (!this.#closed) this.#conn.close();
     this.#closed = true;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   async #fill(): Promise<boolean> {

@@ -2,17 +2,14 @@
 // that speak for themselves, packet by packet, over real sockets. With a clock of the test's the
 // relay's thread is served in this one too, and nothing is waited for but packets.
 
-import { LiveSessions } from "../../src/api/session_log.ts";
-import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { systemClock } from "../../src/core/clock.ts";
-import { MemoryStore } from "../../src/registry/memory_store.ts";
-import { Registry } from "../../src/registry/registry.ts";
 import { Cookies } from "../../src/relay/srt/cookies.ts";
 import { SrtForwarder } from "../../src/relay/srt/srt_forwarder.ts";
 import type { SrtCommand, SrtInit, SrtReport } from "../../src/relay/srt/srt_messages.ts";
 import { SrtRelay } from "../../src/relay/srt/srt_relay.ts";
 import { type Handshake, parseHandshake } from "../../src/protocol/srt/handshake.ts";
 import { LocalWorker } from "./local_worker.ts";
+import { loopback, RelayWorld, Surroundings } from "./relay_world.ts";
 import { srtConclusion, srtHandshake, srtInduction } from "./srt_packets.ts";
 import { type ReceivedDatagram, UdpPeer } from "./udp_peer.ts";
 import type { VirtualClock } from "./virtual_clock.ts";
@@ -28,35 +25,18 @@ const NOON = 1_800_000_030_000;
 type Conclusion = Omit<Parameters<typeof srtConclusion>[0], "socketId" | "cookie">;
 
 /** A relay and what is around it. */
-export class SrtWorld implements AsyncDisposable {
+export class SrtWorld extends RelayWorld {
   readonly relay: SrtRelay;
-  readonly registry: Registry;
-  readonly sessions: LiveSessions;
-  readonly errors: unknown[];
-  readonly #metrics: PrometheusMetrics;
-  readonly #stack: AsyncDisposableStack;
 
-  private constructor(parts: Parts) {
-    this.relay = parts.relay;
-    this.registry = parts.registry;
-    this.sessions = parts.sessions;
-    this.errors = parts.errors;
-    this.#metrics = parts.metrics;
-    this.#stack = parts.stack;
+  private constructor(around: Surroundings, relay: SrtRelay) {
+    super(around);
+    this.relay = relay;
   }
 
   static async open(options: SrtWorldOptions = {}): Promise<SrtWorld> {
-    const stack = new AsyncDisposableStack();
-    const metrics = new PrometheusMetrics();
-    const sessions = new LiveSessions({ capacity: 20_000 });
-    const errors: unknown[] = [];
     const { clock = systemClock } = options;
-    const now = () => clock.now();
-    const store = new MemoryStore({ maxOrigins: 10, maxStreams: 20_000, now });
-    const times = { originTtl: 60_000, streamIdle: 60_000 };
-    const registry = stack.use(await Registry.open({ store, metrics, clock, ...times }));
-    let ids = 0;
-    const relay = stack.use(
+    const around = await Surroundings.open(clock);
+    const relay = around.stack.use(
       await SrtRelay.open({
         listen: { host: "127.0.0.1", port: 0 },
         clock,
@@ -67,36 +47,28 @@ export class SrtWorld implements AsyncDisposable {
         maxKeyMaterial: 0,
         defaultStreamId: "",
         cookieSecret: "",
-        resolver: registry,
-        sessions,
-        metrics,
-        newSession: () => `s${++ids}`,
-        onError: (error) => errors.push(error),
+        ...around.dependencies,
         ...(options.clock && inThisThread(options.clock)),
         ...options,
       }),
     );
-    return new SrtWorld({ relay, registry, sessions, errors, metrics, stack });
+    return new SrtWorld(around, relay);
   }
 
   /** A new origin with that many addresses, all on this machine. */
   async addOrigin(name: string, addresses = 1): Promise<SrtOrigin> {
-    const origin = this.#stack.use(new SrtOrigin(addresses));
+    const origin = this.around.stack.use(new SrtOrigin(addresses));
     await this.register(name, origin.peers.map(({ port }) => port));
     return origin;
   }
 
   /** Registers an origin whose SRT listeners are at those ports of this machine. */
   async register(name: string, ports: readonly number[]): Promise<void> {
-    const srt = ports.map((port) => ({ host: "127.0.0.1", port }));
-    const endpoints = { rtmp: [], http: [], api: [], rtc: [], srt };
-    await this.registry.register({
-      ...{ id: name, generation: "1", deviceId: "", ip: "127.0.0.1", endpoints },
-    });
+    await this.around.register(name, { srt: loopback(...ports) });
   }
 
   /** A caller that has been given its cookie; with an address of its own, unless given. */
-  async caller(socketId: number, peer = this.#stack.use(new UdpPeer())): Promise<SrtCaller> {
+  async caller(socketId: number, peer = this.around.stack.use(new UdpPeer())): Promise<SrtCaller> {
     const caller = new SrtCaller(socketId, peer, this.relay.address.port);
     await caller.begin();
     return caller;
@@ -107,18 +79,6 @@ export class SrtWorld implements AsyncDisposable {
     const origins = await this.registry.origins();
     return origins.filter(({ setAsideFor }) => (setAsideFor.srt ?? 0) > 0)
       .map(({ origin }) => origin.id);
-  }
-
-  /** The sum of a counter or gauge over all labels, or over those that contain `labels`. */
-  async metric(name: string, labels = ""): Promise<number> {
-    const { text } = await this.#metrics.expose();
-    return text.split("\n")
-      .filter((line) => line.startsWith(name) && line.includes(labels))
-      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#stack.disposeAsync();
   }
 }
 
@@ -239,13 +199,4 @@ function inThisThread(clock: VirtualClock) {
       return new SrtForwarder({ ...parts, cookies, wallTime });
     });
   return { engine: "deno", openWorker } as const;
-}
-
-interface Parts {
-  readonly relay: SrtRelay;
-  readonly registry: Registry;
-  readonly sessions: LiveSessions;
-  readonly errors: unknown[];
-  readonly metrics: PrometheusMetrics;
-  readonly stack: AsyncDisposableStack;
 }

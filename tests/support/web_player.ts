@@ -18,6 +18,25 @@ export async function untilTold(
   await until(String(sentence), look, { timeout, describe: () => seen });
 }
 
+/** Keeps what a page tells its viewer from now on, however short. */
+export async function keepTold(page: Page): Promise<void> {
+  await page.evaluate(`(() => {
+    const status = document.querySelector("[role=status]");
+    const told = globalThis.told = [status.innerText];
+    new MutationObserver(() => told.push(status.innerText))
+      .observe(status, { subtree: true, childList: true, characterData: true });
+  })()`);
+}
+
+/** Waits until a page has told its viewer something since `keepTold`. */
+export async function untilItHasTold(page: Page, sentence: RegExp): Promise<void> {
+  let told: readonly string[] = [];
+  await until(String(sentence), async () => {
+    told = await page.evaluate<readonly string[]>("globalThis.told");
+    return told.some((one) => sentence.test(one));
+  }, { timeout: 20_000, describe: () => told.join("\n") });
+}
+
 /** Waits until decoded pictures follow each other. */
 export async function untilItMoves(page: Page, timeout = 40_000): Promise<void> {
   const frames = () =>

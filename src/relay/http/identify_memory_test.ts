@@ -3,7 +3,7 @@ import { systemClock } from "../../core/clock.ts";
 import { MemoryBudget } from "../../core/memory_budget.ts";
 import { ampleMemory } from "../../../tests/support/ample_memory.ts";
 import { HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
-import { RawHttpClient } from "../../../tests/support/raw_http_client.ts";
+import { RawHttp } from "../../../tests/support/raw_http.ts";
 import { ScriptedHttpOrigin, writeText } from "../../../tests/support/scripted_http_origin.ts";
 import { until } from "../../../tests/support/wait.ts";
 import { WebServer } from "../../http1/web_server.ts";
@@ -83,7 +83,7 @@ Deno.test("a body counts with its head until it is answered", async () => {
     onRefused: () => {},
     onError: () => {},
   });
-  using client = await RawHttpClient.open(server.address.port);
+  using client = await RawHttp.connect(server.address.port);
   await client.send(
     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nConnection: close\r\n\r\nab",
   );

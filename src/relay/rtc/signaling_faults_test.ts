@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { ProxyError } from "../../core/errors.ts";
 import { CHROMIUM_OFFER, SRS_ANSWER } from "../../../tests/support/cases/rtc_sdp_cases.ts";
-import { RawHttpClient } from "../../../tests/support/raw_http_client.ts";
+import { RawHttp } from "../../../tests/support/raw_http.ts";
 import {
   type Answer,
   ScriptedHttpOrigin,
@@ -31,8 +31,8 @@ async function ask(
   world: SignalingWorld,
   target: string,
   { method = "POST", lines = [] as readonly string[], body = "" } = {},
-): Promise<RawHttpClient> {
-  const client = await RawHttpClient.open(world.port);
+): Promise<RawHttp> {
+  const client = await RawHttp.connect(world.port);
   const head = [`${method} ${target} HTTP/1.1`, "Host: tv.example", "Connection: close", ...lines];
   const length = `Content-Length: ${body.length}`;
   await client.send([...head, length, "", ""].join("\r\n") + body);
@@ -133,7 +133,7 @@ Deno.test("a body that does not come is not waited for", async () => {
   const clock = new VirtualClock();
   await using world = await SignalingWorld.open({ clock });
   const timers = clock.pending;
-  using client = await RawHttpClient.open(world.port);
+  using client = await RawHttp.connect(world.port);
   const head = `POST ${WHIP} HTTP/1.1\r\nHost: a\r\n${SDP_TYPE}\r\nContent-Length: 900\r\n\r\n`;
   await client.send(`${head}v=0\r\n`);
   await until("the body be waited for", () => clock.pending > timers);
@@ -143,7 +143,7 @@ Deno.test("a body that does not come is not waited for", async () => {
 
 Deno.test("a chunked body is counted too", async () => {
   await using world = await SignalingWorld.open();
-  using client = await RawHttpClient.open(world.port);
+  using client = await RawHttp.connect(world.port);
   await client.send(
     `POST ${WHIP} HTTP/1.1\r\nHost: a\r\n${SDP_TYPE}\r\nTransfer-Encoding: chunked\r\n\r\n` +
       `10001\r\n${"a".repeat(65537)}\r\n`,
