@@ -12,7 +12,7 @@ import { Proxy } from "../support/proxy.ts";
 import { registeredOrigins, Registration } from "../support/register.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
 import { until } from "../support/wait.ts";
-import { untilPicture, untilTold } from "../support/web_player.ts";
+import { keepTold, untilItHasTold, untilPicture, untilTold } from "../support/web_player.ts";
 
 /** A page that plays, and what it takes to take it down. */
 interface Stage {
@@ -72,6 +72,13 @@ Deno.test("Chromium plays HTTP-FLV on the built-in page", async () => {
 
 Deno.test("Chromium plays HLS on the built-in page", async () => {
   await onStage(() => NginxRtmp.open({ hls: true }), async (stage) => {
+    // The page would ask again, but have the browser complain of what is not there yet.
+    await until("a playlist", async () => {
+      const url = `http://127.0.0.1:${stage.proxy.ports.httpServer}/live/show.m3u8`;
+      const response = await fetch(url);
+      await response.body?.cancel();
+      return response.ok;
+    });
     await playAndWatch(stage, "HLS");
     await untilPicture(stage.page, "hls");
   });
