@@ -8,19 +8,15 @@ import { MemoryBudget } from "../core/memory_budget.ts";
 import { DenoTcpEngine } from "../net/deno/tcp_engine.ts";
 import type { TcpEngine } from "../net/engine.ts";
 import { DescriptorSet } from "../net/libc/descriptor_set.ts";
-import { EventLoop, settle } from "../net/libc/event_loop.ts";
+import { EventLoop } from "../net/libc/event_loop.ts";
 import { LibcTcpEngine } from "../net/libc/tcp_engine.ts";
 import { openLibc } from "../net/udp/libc.ts";
-import { macroTurn } from "../net/udp/macro_turn.ts";
 import { HttpRelay } from "../relay/http/http_relay.ts";
 import { RtmpRelay } from "../relay/rtmp/rtmp_relay.ts";
 import { MainThread } from "./main_thread.ts";
 import type { FromLane, LaneInit, LaneRelay, ToLane } from "./messages.ts";
 import { sendError } from "./sent_error.ts";
 import { SharedTally } from "./shared_tally.ts";
-
-/** Turns of the event loop in which the next of the messages that were sent must have come. */
-const PATIENCE = 50;
 
 /** The scope of a Worker, of which Deno's types for windows know nothing. */
 interface WorkerScope {
@@ -109,7 +105,7 @@ class RunningLane {
     const running = loop?.run({
       blocks: true,
       wake: this.#init.wake,
-      takeMail: () => this.#takeMail(),
+      hasMail: () => Atomics.load(this.#mail, 0) !== this.#taken,
     });
     const died = [this.#rtmp.closed, this.#http?.closed].map((closed) => {
       return closed?.then(() => this.#over.promise);
@@ -197,18 +193,6 @@ class RunningLane {
     this.#rtmp.tellReceived(tell);
     this.#http?.tellReceived(tell);
     if (sessions.length > 0) this.#main.tell({ type: "received", sessions });
-  }
-
-  /** Lets the runtime's loop run until every message that was sent before has been taken. */
-  async #takeMail(): Promise<void> {
-    let taken = this.#taken;
-    for (let turn = 0; turn < PATIENCE; turn++) {
-      if (Atomics.load(this.#mail, 0) === taken) return;
-      await settle();
-      if (taken !== this.#taken) turn = 0;
-      taken = this.#taken;
-    }
-    await macroTurn();
   }
 }
 

@@ -65,7 +65,11 @@ export function PlayPage({ place, listUrl }: { place: ProxyPlace; listUrl: strin
   }, []);
   useEffect(() => {
     const first = live?.streams[0];
-    if (first && request.stream === "") setRequest({ ...request, stream: first.stream });
+    // Whoever is about to type a name would get it behind this one.
+    const isTyping = document.activeElement instanceof HTMLInputElement;
+    if (first && request.stream === "" && !isTyping) {
+      setRequest({ ...request, stream: first.stream });
+    }
   }, [live]);
   useEffect(() => {
     const name = playing && parseStreamName(playing.stream);

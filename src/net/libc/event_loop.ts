@@ -27,8 +27,8 @@ export interface RunOptions {
   readonly blocks: boolean;
   /** An eventfd by which other threads say that there is mail. */
   readonly wake?: number | undefined;
-  /** Lets the runtime deliver the mail. */
-  readonly takeMail?: (() => Promise<void>) | undefined;
+  /** Whether mail was sent that has not been delivered. */
+  readonly hasMail?: (() => boolean) | undefined;
 }
 
 /** The loop of one thread; it owns its epoll descriptor, not those it watches. */
@@ -46,7 +46,6 @@ export class EventLoop implements Disposable {
   #generation = 0;
   #failures = 0;
   #isClosing = false;
-  #isWoken = false;
   /** Whether something waits for this round to be over. */
   #hasNews = true;
 
@@ -86,21 +85,18 @@ export class EventLoop implements Disposable {
   }
 
   /** Runs until `stop`. @throws ProxyError `internal` when waiting fails for good */
-  async run({ blocks, wake, takeMail = macroTurn }: RunOptions): Promise<void> {
+  async run({ blocks, wake, hasMail = () => false }: RunOptions): Promise<void> {
     if (wake !== undefined) this.watch(wake, { ready: () => this.#takeWake(wake) }, c.EPOLLIN);
     let nextTurn = this.clock.now() + TURN_INTERVAL;
     try {
       while (!this.#isClosing) {
         const { untilNext } = this.clock;
         const longest = Math.min(untilNext, nextTurn - this.clock.now());
-        this.#round(blocks ? Math.max(0, Math.ceil(longest)) : 0);
-        if (this.#isWoken) {
-          this.#isWoken = false;
-          await takeMail();
-        } else if (!blocks || this.clock.now() >= nextTurn) {
+        this.#round(blocks && !hasMail() ? Math.max(0, Math.ceil(longest)) : 0);
+        if (!blocks || this.clock.now() >= nextTurn) {
           nextTurn = this.clock.now() + TURN_INTERVAL;
           await macroTurn();
-        } else if (this.#hasNews) {
+        } else if (this.#hasNews || hasMail()) {
           this.#hasNews = false;
           await settle();
         }
@@ -144,7 +140,7 @@ export class EventLoop implements Disposable {
 
   #takeWake(wake: number): void {
     this.libc.read(wake, new Uint8Array(8), 8n);
-    this.#isWoken = true;
+    this.#hasNews = true;
   }
 
   #control(operation: number, fd: number, events: number): boolean {
@@ -156,6 +152,6 @@ export class EventLoop implements Disposable {
 }
 
 /** Resolves when everything that follows from settled promises has happened; two microseconds. */
-export function settle(): Promise<void> {
+function settle(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
