@@ -135,6 +135,11 @@ export class Inbox {
     if (this.length === 0 && this.#buffer.length > SMALL) this.#replace(SMALL);
   }
 
+  /** Gives an empty inbox no buffer at all, for a connection that somebody else reads. */
+  free(): void {
+    if (this.length === 0 && this.#buffer.length > 0) this.#replace(0);
+  }
+
   #makeRoom(count: number): void {
     const kept = this.bytes;
     if (this.#buffer.length < count) this.#allocate(count);

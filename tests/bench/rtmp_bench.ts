@@ -16,6 +16,8 @@ import { IdlePlayer } from "./rtmp_player.ts";
 const STREAMS = 10;
 const KILOBITS = 6000;
 const SETTLE_MS = 3000;
+/** What the collector and the allocator give back within that time is no cost of an idle player. */
+const MEMORY_SETTLE_MS = 40_000;
 const IDLE_PLAYERS = 2000;
 const FIRST_MEDIA_TRIES = 40;
 
@@ -148,10 +150,10 @@ async function firstMedia(proxy: Proxy, origin: NginxRtmp, file: string): Promis
 async function idleMemory(proxy: Proxy): Promise<void> {
   using stack = new DisposableStack();
   for (let i = 0; i < 100; i++) stack.use(await IdlePlayer.open(proxy.ports.rtmp, "idle"));
-  await letRun(SETTLE_MS);
+  await letRun(MEMORY_SETTLE_MS);
   const before = residentBytes(proxy.process.pid);
   for (let i = 0; i < IDLE_PLAYERS; i++) stack.use(await IdlePlayer.open(proxy.ports.rtmp, "idle"));
-  await letRun(SETTLE_MS);
+  await letRun(MEMORY_SETTLE_MS);
   const each = (residentBytes(proxy.process.pid) - before) / IDLE_PLAYERS / 1000;
   say(`memory per idle player at ${IDLE_PLAYERS}: ${each.toFixed(1)} KB (bound 60)`);
 }

@@ -72,6 +72,7 @@ export class LibcPipe implements Pipe, FlowEnd {
     if (this.#from.closed || this.#to.closed) return this.closed();
     if (this.#inbox.length > 0) this.#inbox.consume(this.#pass(this.#inbox.bytes));
     else if (this.#transform.isStopped) return this.#finish(() => this.#resolve("stopped"));
+    this.#inbox.free();
     if (!this.#isOver && this.#waiting === undefined) this.#from.setSource(this);
   }
 
