@@ -3,7 +3,7 @@
 
 import { type Context, Hono, type Next } from "hono";
 import { corsFor } from "../core/cors.ts";
-import type { Address } from "../core/origin.ts";
+import type { Address } from "../core/address.ts";
 import { refuseOtherSites } from "./browser_guard.ts";
 import { answerError, answerErrorsInJson } from "./json_answers.ts";
 import { type ApiAccess, bearerToken, holdsToken } from "./token.ts";

@@ -3,7 +3,8 @@
 
 import type { Clock } from "../core/clock.ts";
 import { ExpiringMap } from "../core/expiring_map.ts";
-import type { Address, Origin } from "../core/origin.ts";
+import type { Address } from "../core/address.ts";
+import type { Origin } from "../core/origin.ts";
 
 /** Addresses asked for one registration, of each protocol, and registrations asked about at once. */
 const MAX_ADDRESSES = 2;

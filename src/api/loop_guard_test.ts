@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { LoopGuard } from "./loop_guard.ts";
-import type { Address, Origin } from "../core/origin.ts";
+import type { Address } from "../core/address.ts";
+import type { Origin } from "../core/origin.ts";
 
 function origin(generation = "1", id = "vid-1"): Origin {
   const at = (...ports: number[]) => ports.map((port) => ({ host: "10.0.0.1", port }));

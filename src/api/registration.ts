@@ -6,7 +6,8 @@ import { ProxyError } from "../core/errors.ts";
 import { nameFlaw } from "../core/names.ts";
 import { type Endpoint, parseEndpoint } from "../core/endpoint.ts";
 import { TRANSPORTS } from "../core/fleet.ts";
-import type { Address, Origin, Protocol } from "../core/origin.ts";
+import type { Address } from "../core/address.ts";
+import type { Origin, Protocol } from "../core/origin.ts";
 import type { AddressPolicy } from "./address_policy.ts";
 
 const MAX_TEXT = 256;

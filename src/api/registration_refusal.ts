@@ -6,7 +6,7 @@ import type { Clock } from "../core/clock.ts";
 import { formatAddress } from "../core/endpoint.ts";
 import type { ProxyError } from "../core/errors.ts";
 import { logger } from "../core/log.ts";
-import type { Address } from "../core/origin.ts";
+import type { Address } from "../core/address.ts";
 import { logFailure } from "./log_failure.ts";
 
 /** Characters of a name that are shown. */

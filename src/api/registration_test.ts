@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { ProxyError } from "../core/errors.ts";
 import type { BoundAddress } from "../core/fleet.ts";
-import type { Address, Origin } from "../core/origin.ts";
+import type { Address } from "../core/address.ts";
+import type { Origin } from "../core/origin.ts";
 import { AddressPolicy } from "./address_policy.ts";
 import { originOf, parseRegistration, refuseOwnAddresses } from "./registration.ts";
 

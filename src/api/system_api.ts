@@ -9,7 +9,8 @@ import type { OriginStatus, PageRequest, Registrar } from "../core/registrar.ts"
 import { formatAddress } from "../core/endpoint.ts";
 import type { LabelValue } from "../core/metric_table.ts";
 import type { Memory } from "../core/memory.ts";
-import { type Address, type Origin, PROTOCOLS } from "../core/origin.ts";
+import type { Address } from "../core/address.ts";
+import { type Origin, PROTOCOLS } from "../core/origin.ts";
 import type { Metrics } from "../core/contracts.ts";
 import { type SharedAddress, sharedAddresses } from "../core/shared_addresses.ts";
 import type { AddressPolicy } from "./address_policy.ts";

@@ -8,7 +8,7 @@ import { permanentOrigins, readTlsFiles } from "./registry.ts";
 import { placeOf } from "../core/fleet.ts";
 import type { Config } from "../config/config.ts";
 import type { Transport } from "../core/fleet.ts";
-import type { Address } from "../core/origin.ts";
+import type { Address } from "../core/address.ts";
 import { ProxyError } from "../core/errors.ts";
 import { findBusyPorts, type WantedPort } from "../net/busy_ports.ts";
 import type { Heart } from "../core/contracts.ts";

@@ -51,7 +51,7 @@ class ChangingApp implements AsyncDisposable {
   async patience(name: string): Promise<number> {
     const start = performance.now();
     using conn = await Deno.connect({ hostname: "127.0.0.1", port: this.portOf(name) });
-    while (await conn.read(new Uint8Array(1_024)).catch(() => null) !== null);
+    await isOver(conn);
     return performance.now() - start;
   }
 
@@ -65,6 +65,10 @@ class ChangingApp implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#app[Symbol.asyncDispose]();
   }
+}
+
+async function isOver(conn: Deno.Conn): Promise<void> {
+  while (await conn.read(new Uint8Array(1_024)).catch(() => null) !== null);
 }
 
 Deno.test("tokens, sites and places of origins are those of the last reload", async () => {
@@ -99,8 +103,12 @@ Deno.test("deadlines and limits are those of the last reload, at every listener"
 
   await app.change({ PROXY_MAX_CONNECTIONS_PER_ADDRESS: "1" });
   for (const name of names) {
-    using _first = await Deno.connect({ hostname: "127.0.0.1", port: app.portOf(name) });
-    assert.ok(await app.patience(name) < 5_000, `${name} turns the second client away`);
+    const start = performance.now();
+    using one = await Deno.connect({ hostname: "127.0.0.1", port: app.portOf(name) });
+    using other = await Deno.connect({ hostname: "127.0.0.1", port: app.portOf(name) });
+    // Threads accept them, so which of them was the first is open.
+    await Promise.race([isOver(one), isOver(other)]);
+    assert.ok(performance.now() - start < 5_000, `${name} turns one of two clients away`);
   }
 });
 

@@ -4,9 +4,12 @@
 import type { Surroundings } from "./surroundings.ts";
 import type { OriginStatus } from "../core/registrar.ts";
 import { ProxyError } from "../core/errors.ts";
+import { logger } from "../core/log.ts";
 import { Lanes } from "../lane/lanes.ts";
 import { findBusyPorts, type WantedPort } from "../net/busy_ports.ts";
 import { chooseLibc } from "../net/udp/engine.ts";
+
+const LOG = logger("app");
 
 /** What lanes are told apart from what all parts have in common. */
 export interface LaneServices {
@@ -32,12 +35,13 @@ export async function openLanes(
   if (busy.length > 0) throw new ProxyError("internal", busy.join("\n"));
   const library = chooseLibc(udp.engine);
   library?.close();
-  return await Lanes.open({
+  const engine = library === undefined ? "deno" : "libc";
+  const opened = await Lanes.open({
     count,
     clock,
     services: { resolver, sessions, metrics, origins, answerOther, onError },
     init: {
-      engine: library === undefined ? "deno" : "libc",
+      engine,
       listen: {
         rtmp: listen.rtmp,
         http: servesHttp ? listen.httpServer : undefined,
@@ -48,4 +52,6 @@ export async function openLanes(
       pseudonym: hopMark.pseudonym,
     },
   });
+  LOG.info("Lanes", { count, engine });
+  return opened;
 }

@@ -8,7 +8,7 @@ import { ProxyError } from "../core/errors.ts";
 import { type HostPattern, normalizeHostName, normalizeHostPattern } from "../core/host_name.ts";
 import { type MediaTarget, parseMediaTarget } from "../core/media_target.ts";
 import { MAX_STREAM_ID, parseStreamId } from "../core/srt_stream_id.ts";
-import type { Address } from "../core/origin.ts";
+import type { Address } from "../core/address.ts";
 import { parsePathTemplate, type PathTemplate } from "../core/path_template.ts";
 
 /** Turns the text of a variable, possibly empty, into its value. @throws ProxyError `bad_request` */

@@ -4,7 +4,8 @@
 
 import type { ErrorCode, ProxyError } from "./errors.ts";
 import type { LabelledName, LabelsOf, PlainName } from "./metric_table.ts";
-import type { Address, Origin, Protocol } from "./origin.ts";
+import type { Address } from "./address.ts";
+import type { Origin, Protocol } from "./origin.ts";
 
 /** A client's wish to be served one stream. */
 export interface StreamRequest {

@@ -4,7 +4,7 @@
 
 import { ProxyError } from "./errors.ts";
 import { formatIp, parseIp, unmapIp } from "./ip_address.ts";
-import type { Address } from "./origin.ts";
+import type { Address } from "./address.ts";
 
 /** Where to listen; no `host` means every address of the machine, port 0 any free port. */
 export interface ListenAddress {

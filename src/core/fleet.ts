@@ -3,7 +3,8 @@
 
 import { addressKind } from "./cidr.ts";
 import { normalizeIp } from "./endpoint.ts";
-import type { Address, Protocol } from "./origin.ts";
+import type { Address } from "./address.ts";
+import type { Protocol } from "./origin.ts";
 
 /** What carries a conversation: the same port number means two ports, one of each. */
 export type Transport = "tcp" | "udp";

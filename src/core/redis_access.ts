@@ -1,6 +1,6 @@
 // Where Redis is and who we are to it: what is configured, and what the store of a fleet connects with.
 
-import type { Address } from "./origin.ts";
+import type { Address } from "./address.ts";
 
 /** One server, the Sentinels that know it, or some nodes of a cluster. */
 export type RedisServers =

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { Address, Origin, Protocol } from "./origin.ts";
+import type { Address } from "./address.ts";
+import type { Origin, Protocol } from "./origin.ts";
 import { sharedAddresses } from "./shared_addresses.ts";
 
 function origin(id: string, more: Partial<Record<Protocol, Address[]>>): Origin {

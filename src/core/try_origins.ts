@@ -5,7 +5,8 @@
 import type { Clock } from "./clock.ts";
 import { isOriginFault, type OriginFault, ProxyError } from "./errors.ts";
 import type { LabelValue } from "./metric_table.ts";
-import type { Address, Origin } from "./origin.ts";
+import type { Address } from "./address.ts";
+import type { Origin } from "./origin.ts";
 import type { Metrics, Resolver } from "./contracts.ts";
 
 /** Origins tried, and addresses dialled in total, for one client request. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type ErrorCode, ProtocolError, ProxyError } from "./errors.ts";
-import type { Address, Origin } from "./origin.ts";
+import type { Address } from "./address.ts";
+import type { Origin } from "./origin.ts";
 import {
   DialBounds,
   MAX_DIALS,

@@ -3,7 +3,7 @@
 
 import { blameOrigin, ProxyError } from "../core/errors.ts";
 import { formatAddress } from "../core/endpoint.ts";
-import type { Address } from "../core/origin.ts";
+import type { Address } from "../core/address.ts";
 import type { Connection, TcpEngine } from "../net/engine.ts";
 import { Inbox } from "../net/inbox.ts";
 import { findHeadEnd, parseHead } from "../protocol/http/head.ts";

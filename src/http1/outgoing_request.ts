@@ -5,7 +5,7 @@
 import { type Cidr, cidrContains } from "../core/cidr.ts";
 import { trustedWay } from "../core/client_address.ts";
 import type { HopMark } from "../core/hop_mark.ts";
-import type { Address } from "../core/origin.ts";
+import type { Address } from "../core/address.ts";
 import { encodeHead, endToEnd, type Field } from "../protocol/http/head.ts";
 import type { HttpRequest } from "../protocol/http/request.ts";
 

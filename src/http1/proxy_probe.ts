@@ -3,7 +3,7 @@
 
 import { formatAddress } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
-import type { Address } from "../core/origin.ts";
+import type { Address } from "../core/address.ts";
 import type { TcpEngine } from "../net/engine.ts";
 import { Inbox } from "../net/inbox.ts";
 

@@ -7,7 +7,7 @@ import type { ListenAddress } from "../core/endpoint.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { type MemoryBudget, type MemoryHold, MemoryLimitError } from "../core/memory_budget.ts";
 import type { LabelValue } from "../core/metric_table.ts";
-import type { Address } from "../core/origin.ts";
+import type { Address } from "../core/address.ts";
 import type { Tally } from "../core/tally.ts";
 import { parseHead } from "../protocol/http/head.ts";
 import { findRequestHead } from "../protocol/http/request_head.ts";

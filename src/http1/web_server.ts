@@ -4,7 +4,7 @@
 
 import type { ListenAddress } from "../core/endpoint.ts";
 import type { MemoryBudget } from "../core/memory_budget.ts";
-import type { Address } from "../core/origin.ts";
+import type { Address } from "../core/address.ts";
 import type { TcpEngine } from "../net/engine.ts";
 import type { ConnectionLimits } from "../net/tcp_server.ts";
 import { ProtocolError } from "../core/errors.ts";

@@ -2,7 +2,7 @@
 // cleans up behind it, however it ends.
 
 import { ProxyError } from "../core/errors.ts";
-import type { Address } from "../core/origin.ts";
+import type { Address } from "../core/address.ts";
 import type { EndedBy } from "../core/contracts.ts";
 import { type Clock, pause, within } from "../core/clock.ts";
 import { openLibc } from "../net/udp/libc.ts";

@@ -3,7 +3,7 @@
 // and one HTTP relay.
 
 import { within } from "../core/clock.ts";
-import type { Address } from "../core/origin.ts";
+import type { Address } from "../core/address.ts";
 import type { EndedBy, Heart, RelaySessions } from "../core/contracts.ts";
 import { logger } from "../core/log.ts";
 import { Lane, type LaneOptions } from "./lane.ts";

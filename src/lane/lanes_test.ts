@@ -22,13 +22,15 @@ class World implements AsyncDisposable {
   readonly errors: unknown[] = [];
   readonly metrics = new PrometheusMetrics();
   readonly origin = new RtmpOrigin();
-  readonly lanes: Lanes;
   readonly registry: Registry;
+  #lanes: Lanes | undefined;
 
-  private constructor(open: (world: World) => { lanes: Lanes; registry: Registry }) {
-    const { lanes, registry } = open(this);
-    this.lanes = lanes;
+  private constructor(registry: Registry) {
     this.registry = registry;
+  }
+
+  get lanes(): Lanes {
+    return this.#lanes!;
   }
 
   static async open(
@@ -39,21 +41,21 @@ class World implements AsyncDisposable {
     const metrics = new PrometheusMetrics();
     const times = { originTtl: 60_000, streamIdle: 60_000 };
     const registry = await Registry.open({ store, metrics, ...times });
-    let world: World | undefined;
-    const lanes = await Lanes.open({
+    const world = new World(registry);
+    world.#lanes = await Lanes.open({
       count: 2,
       clock: systemClock,
       services: {
         resolver: registry,
         metrics: { count: () => {}, gauge: () => {}, observe: () => {} },
         sessions: {
-          opened: (event) => world?.opened.push(event),
-          closed: (event) => world?.closed.push(event),
-          refused: (event) => world?.refused.push(event),
+          opened: (event) => world.opened.push(event),
+          closed: (event) => world.closed.push(event),
+          refused: (event) => world.refused.push(event),
         },
         origins: () => registry.origins(),
         answerOther: () => Promise.resolve(new Response("a page\n")),
-        onError: (error) => world?.errors.push(error),
+        onError: (error) => world.errors.push(error),
       },
       init: {
         engine,
@@ -67,7 +69,6 @@ class World implements AsyncDisposable {
         pseudonym: "srs-proxy-test",
       },
     });
-    world = new World(() => ({ lanes, registry }));
     const rtmp = [{ host: "127.0.0.1", port: world.origin.port }];
     const endpoints = { rtmp, http: [], api: [], srt: [], rtc: [] };
     await registry.register({ id: "o", generation: "1", deviceId: "", ip: "127.0.0.1", endpoints });

@@ -2,7 +2,8 @@
 
 import type { OriginStatus } from "../core/registrar.ts";
 import type { ListenAddress } from "../core/endpoint.ts";
-import type { Address, Origin, Protocol } from "../core/origin.ts";
+import type { Address } from "../core/address.ts";
+import type { Origin, Protocol } from "../core/origin.ts";
 import type {
   EndedBy,
   PartRequest,

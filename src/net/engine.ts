@@ -4,7 +4,7 @@
 
 import type { Clock } from "../core/clock.ts";
 import type { ListenAddress } from "../core/endpoint.ts";
-import type { Address } from "../core/origin.ts";
+import type { Address } from "../core/address.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Inbox } from "./inbox.ts";
 

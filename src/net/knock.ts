@@ -2,7 +2,7 @@
 // protocol.
 
 import { ProxyError } from "../core/errors.ts";
-import type { Address } from "../core/origin.ts";
+import type { Address } from "../core/address.ts";
 import type { TcpEngine } from "./engine.ts";
 
 /**

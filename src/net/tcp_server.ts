@@ -4,7 +4,7 @@
 import { addressGroup } from "../core/address_group.ts";
 import { pause } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
-import type { Address } from "../core/origin.ts";
+import type { Address } from "../core/address.ts";
 import { LocalTally, type Tally } from "../core/tally.ts";
 import { isOutOfResources } from "./close_errors.ts";
 import type { Connection, Listener, ListenOptions, TcpEngine } from "./engine.ts";

@@ -4,7 +4,8 @@
 
 import { normalizeIp } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
-import type { Address, Origin, Protocol } from "../core/origin.ts";
+import type { Address } from "../core/address.ts";
+import type { Origin, Protocol } from "../core/origin.ts";
 import type {
   PartLocator,
   PartRequest,

@@ -15,7 +15,6 @@ import { IdlePlayer } from "./rtmp_player.ts";
 
 const STREAMS = 10;
 const KILOBITS = 6000;
-const SETTLE_MS = 3000;
 /** What the collector and the allocator give back within that time is no cost of an idle player. */
 const MEMORY_SETTLE_MS = 40_000;
 const IDLE_PLAYERS = 2000;

@@ -1,6 +1,7 @@
 // Origins for tests: as complete as registered ones, with nobody behind their addresses.
 
-import type { Address, Origin, Protocol } from "../../src/core/origin.ts";
+import type { Address } from "../../src/core/address.ts";
+import type { Origin, Protocol } from "../../src/core/origin.ts";
 
 /** What a test wants to be special about an origin. */
 export interface SampleOrigin {

@@ -2,7 +2,7 @@
 // thread decides is seen at once and in order.
 
 import { ProxyError } from "../../src/core/errors.ts";
-import type { Address } from "../../src/core/origin.ts";
+import type { Address } from "../../src/core/address.ts";
 import type { UdpEngine, UdpEngineOptions, UdpLink } from "../../src/net/udp/port.ts";
 import { fromRawAddress } from "../../src/net/udp/raw_address.ts";
 

@@ -2,7 +2,7 @@
 // sends is written down, and what comes is told to it by the test.
 
 import { ProxyError } from "../../src/core/errors.ts";
-import type { Address } from "../../src/core/origin.ts";
+import type { Address } from "../../src/core/address.ts";
 import { noDrops } from "../../src/net/udp/drops.ts";
 import type { Datagram, UdpEngine, UdpLink } from "../../src/net/udp/port.ts";
 import { toRawAddress } from "../../src/net/udp/raw_address.ts";

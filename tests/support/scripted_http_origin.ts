@@ -115,7 +115,7 @@ export async function writeText(connection: Deno.Conn, text: string): Promise<vo
 }
 
 /** Whether an error only says that the other side, or the test, has closed the connection. */
-export function isOver(error: unknown): boolean {
+function isOver(error: unknown): boolean {
   return error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BrokenPipe ||
     error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted;
 }

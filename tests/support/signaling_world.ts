@@ -6,7 +6,7 @@ import { httpApi, type HttpApiDependencies } from "../../src/api/http_api.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { LiveSessions } from "../../src/api/session_log.ts";
 import { HopMark } from "../../src/core/hop_mark.ts";
-import type { Address } from "../../src/core/origin.ts";
+import type { Address } from "../../src/core/address.ts";
 import type { RtcSession } from "../../src/core/contracts.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";

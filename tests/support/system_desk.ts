@@ -4,7 +4,7 @@ import { AddressPolicy } from "../../src/api/address_policy.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { systemApi, type SystemApiDependencies } from "../../src/api/system_api.ts";
 import { systemClock } from "../../src/core/clock.ts";
-import type { Address } from "../../src/core/origin.ts";
+import type { Address } from "../../src/core/address.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 

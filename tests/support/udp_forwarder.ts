@@ -2,7 +2,7 @@
 // both ways. A Worker's module, for the tests and benches of the engine itself.
 
 import { systemClock } from "../../src/core/clock.ts";
-import type { Address } from "../../src/core/origin.ts";
+import type { Address } from "../../src/core/address.ts";
 import { AddressTable } from "../../src/net/udp/address_table.ts";
 import type { Datagram, UdpEngine, UdpLink } from "../../src/net/udp/port.ts";
 import { serveUdpThread, type ThreadRelay } from "../../src/net/udp/serve_thread.ts";

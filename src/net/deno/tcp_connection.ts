@@ -2,7 +2,7 @@
 // `Connection`.
 
 import type { Clock } from "../../core/clock.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import { isClosedError } from "../close_errors.ts";
 import type { Connection } from "../engine.ts";
 import { Deadline } from "../deadline.ts";

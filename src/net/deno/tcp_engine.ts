@@ -2,7 +2,7 @@
 // `TcpEngine`.
 
 import type { Clock } from "../../core/clock.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import { normalizeIp } from "../../core/endpoint.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { bind } from "../bind.ts";

@@ -2,7 +2,7 @@
 // that it can be. See `Connection`.
 
 import type { Clock } from "../../core/clock.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import { Deadline } from "../deadline.ts";
 import type { Connection } from "../engine.ts";
 import { letGo } from "../linger.ts";

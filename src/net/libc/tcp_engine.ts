@@ -2,7 +2,7 @@
 
 import { ProxyError } from "../../core/errors.ts";
 import type { Clock } from "../../core/clock.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import { isOutOfResources } from "../close_errors.ts";
 import type {
   Connection,

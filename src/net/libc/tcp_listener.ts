@@ -1,7 +1,7 @@
 // A listening TCP port of the libc engine, and sockets as the C library opens them.
 
 import { ProxyError } from "../../core/errors.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import { bind } from "../bind.ts";
 import type { Listener, ListenOptions } from "../engine.ts";
 import * as c from "../udp/libc.ts";

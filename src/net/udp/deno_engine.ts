@@ -3,7 +3,7 @@
 // loop that takes one datagram after the other, so that a slow one delays only itself.
 
 import { ProxyError } from "../../core/errors.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import { bind } from "../bind.ts";
 import { isOutOfResources } from "../close_errors.ts";
 import { noDrops } from "./drops.ts";

@@ -3,7 +3,7 @@
 // memory. Every socket gets its turn in each round, however much another one has to read.
 
 import { ProxyError } from "../../core/errors.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import { macroTurn } from "./macro_turn.ts";
 import * as c from "./libc.ts";
 import { countFailure, type LibcLink, LibcLinks, watch } from "./libc_links.ts";

@@ -2,7 +2,7 @@
 // by what epoll reports, closed. Knows nothing of batches in flight but which slots wait for a link.
 
 import { ProxyError } from "../../core/errors.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import * as c from "./libc.ts";
 import { openConnected } from "./libc_socket.ts";
 import { LinkIds } from "./link_ids.ts";

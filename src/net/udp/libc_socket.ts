@@ -1,7 +1,7 @@
 // Opening UDP sockets through the C library, and what can go wrong then. Nothing of moving datagrams.
 
 import { ProxyError } from "../../core/errors.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import { bind } from "../bind.ts";
 import * as c from "./libc.ts";
 import { fromRawAddress, isIpv4, toRawAddress } from "./raw_address.ts";

@@ -3,7 +3,7 @@
 // no protocol; the relay decides on each datagram and owns no socket.
 
 import type { Clock } from "../../core/clock.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 
 /** Size of a receive buffer; a longer datagram is dropped and counted as `truncated`. */
 export const MAX_DATAGRAM = 2048;

@@ -4,7 +4,7 @@
 
 import { ProxyError } from "../../core/errors.ts";
 import { formatIp, parseIp, unmapIp } from "../../core/ip_address.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import { RAW_ADDRESS } from "./port.ts";
 
 const MAPPED = 10;

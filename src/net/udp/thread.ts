@@ -3,7 +3,7 @@
 
 import { type Clock, within } from "../../core/clock.ts";
 import { ProxyError } from "../../core/errors.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import { noDrops } from "./drops.ts";
 import { chooseLibc, type UdpEngineChoice } from "./engine.ts";
 import type { UdpDrops, UdpEngine, UdpEngineOptions } from "./port.ts";

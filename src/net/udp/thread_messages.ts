@@ -1,7 +1,7 @@
 // The messages between the two threads of a UDP relay.
 
 import type { ErrorCode } from "../../core/errors.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import type { UdpDrops, UdpEngine, UdpEngineOptions } from "./port.ts";
 
 /** To the thread that moves datagrams. */

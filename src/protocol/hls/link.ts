@@ -4,7 +4,7 @@
 // Paths need no change, since the proxy asks the origin for the very path it was asked for.
 
 import { normalizeIp } from "../../core/endpoint.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import { SPBHID, takeSpbhid } from "./spbhid.ts";
 
 /** Where the links that are rewritten lead from and to. */

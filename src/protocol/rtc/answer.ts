@@ -4,7 +4,7 @@
 // priorities.
 
 import type { MediaTarget } from "../../core/media_target.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import {
   type Candidate,
   encodeCandidate,

@@ -1,7 +1,7 @@
 // What the store needs of a connection to Redis, whoever provides it: calls and their replies, and
 // the messages of one channel. Knows no socket.
 
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import type { Script } from "./scripts.ts";
 
 /** A reply as it comes over the wire. */

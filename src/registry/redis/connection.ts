@@ -4,7 +4,7 @@
 
 import { ClientClosedError, createClient } from "@redis/client";
 import { normalizeIp } from "../../core/endpoint.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import type { RedisAccess, RedisTls } from "../../core/redis_access.ts";
 import type { RedisCalls, Reply } from "./calls.ts";
 import type { Script } from "./scripts.ts";

@@ -2,7 +2,7 @@
 // it is lost, for as long as the process lives. Knows neither keys nor what is done over it.
 
 import type { Clock } from "../../core/clock.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import type { RedisCalls } from "./calls.ts";
 import type { Locate } from "./locate.ts";
 

@@ -2,7 +2,7 @@
 // Sentinels name, or the node of a cluster that has our hash tag. Asked before every connection, so
 // that there is one way to follow any failover.
 
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import type { RedisAccess, RedisServers } from "../../core/redis_access.ts";
 import type { RedisCalls, Reply } from "./calls.ts";
 import { RedisConnection } from "./connection.ts";

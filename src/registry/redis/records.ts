@@ -4,7 +4,8 @@
 
 import { normalizeIp } from "../../core/endpoint.ts";
 import { normalizeHostName } from "../../core/host_name.ts";
-import { type Address, type Origin, type Protocol, PROTOCOLS } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
+import { type Origin, type Protocol, PROTOCOLS } from "../../core/origin.ts";
 import type { RtcSession } from "../../core/contracts.ts";
 import type { BoundAddress, ProxyPlace } from "../../core/fleet.ts";
 import type { StreamRecord } from "../store.ts";

@@ -7,7 +7,7 @@ import type { ListenAddress } from "../../core/endpoint.ts";
 import type { OriginStatus } from "../../core/registrar.ts";
 import { type ProxyError, toProxyError } from "../../core/errors.ts";
 import type { MemoryBudget } from "../../core/memory_budget.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import type { Tally } from "../../core/tally.ts";
 import { Sweeper } from "../../net/sweeper.ts";
 import type { ConnectionLimits } from "../../net/tcp_server.ts";

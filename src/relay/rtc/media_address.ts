@@ -3,7 +3,8 @@
 
 import { ProxyError } from "../../core/errors.ts";
 import type { MediaTarget } from "../../core/media_target.ts";
-import type { Address, Origin } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
+import type { Origin } from "../../core/origin.ts";
 
 /**
  * The registered endpoint for WebRTC that has a port of the answer, else the first one; without any

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { Address, Origin } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
+import type { Origin } from "../../core/origin.ts";
 import { mediaAddressOf } from "./media_address.ts";
 
 function at(text: string): Address {

@@ -1,7 +1,7 @@
 // The messages between the main thread and the thread of WebRTC media: plain data.
 
 import type { LabelValue } from "../../core/metric_table.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import type { SessionCommand, SessionReport } from "../udp/messages.ts";
 
 /** Limits of the thread, which may change; durations in milliseconds. */

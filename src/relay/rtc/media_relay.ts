@@ -6,7 +6,7 @@ import { within } from "../../core/clock.ts";
 import { formatAddress } from "../../core/endpoint.ts";
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import { ExpiringMap } from "../../core/expiring_map.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import type { Resolver, RtcSession, RtcSessions, SessionLog } from "../../core/contracts.ts";
 import { type OwnReport, UdpFront, type UdpFrontOptions } from "../udp/front.ts";
 import type { SessionEnd } from "../udp/messages.ts";

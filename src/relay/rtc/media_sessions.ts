@@ -5,7 +5,7 @@
 // an address that several sessions claim is decided in shared_address.ts.
 
 import { addressGroup } from "../../core/address_group.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import { TokenBucket } from "../../core/token_bucket.ts";
 import { AddressTable } from "../../net/udp/address_table.ts";
 import type { UdpEngine, UdpLink } from "../../net/udp/port.ts";

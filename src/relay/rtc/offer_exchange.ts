@@ -4,7 +4,8 @@
 import { formatAddress } from "../../core/endpoint.ts";
 import { blameOrigin, ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { MediaTarget } from "../../core/media_target.ts";
-import type { Address, Origin } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
+import type { Origin } from "../../core/origin.ts";
 import type { RtcSession, TriedOrigin } from "../../core/contracts.ts";
 import { bytesOfText, textOfBytes } from "../../core/binary_text.ts";
 import { mediaAddresses, rewriteAnswer } from "../../protocol/rtc/answer.ts";

@@ -1,6 +1,7 @@
 // Sends signalling requests to the HTTP APIs of origins: whole requests for whole answers.
 
-import type { Address, Origin } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
+import type { Origin } from "../../core/origin.ts";
 import { Fields } from "../../protocol/http/head.ts";
 import type { HttpResponse } from "../../protocol/http/response.ts";
 import { Forwarder, type Route } from "../../http1/forward.ts";

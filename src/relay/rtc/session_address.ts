@@ -3,7 +3,7 @@
 
 import { createHmac } from "node:crypto";
 import { normalizeIp } from "../../core/endpoint.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import type { RtcSession } from "../../core/contracts.ts";
 import { encodeBase64Url } from "../../core/base64url.ts";
 import { takeParameter } from "../../protocol/http/query.ts";

@@ -6,7 +6,7 @@ import { addressGroup } from "../../core/address_group.ts";
 import { trustedWay } from "../../core/client_address.ts";
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import { statusClass } from "../../core/metric_table.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import { TaskGroup } from "../../net/task_group.ts";
 import { takeParameter } from "../../protocol/http/query.ts";
 import { SDP_BOUNDS } from "../../protocol/rtc/sdp.ts";

@@ -2,7 +2,8 @@
 // nothing of the registry; the session decides whom to dial.
 
 import { blameOrigin, ProxyError } from "../../core/errors.ts";
-import type { Address, Origin } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
+import type { Origin } from "../../core/origin.ts";
 import { isMarked, ORIGIN_GREETING } from "./greeting.ts";
 import { Inbox } from "../../net/inbox.ts";
 import type { Connection, TcpEngine } from "../../net/engine.ts";

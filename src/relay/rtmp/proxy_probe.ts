@@ -1,7 +1,7 @@
 // Finds out whether a proxy like this one answers at an address, by the first bytes of an RTMP handshake.
 
 import { ProxyError } from "../../core/errors.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import type { TcpEngine } from "../../net/engine.ts";
 import { Inbox } from "../../net/inbox.ts";
 import { HANDSHAKE_GREETING } from "../../protocol/rtmp/handshake.ts";

@@ -2,7 +2,7 @@
 // end.
 
 import type { ListenAddress } from "../../core/endpoint.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import type { Tally } from "../../core/tally.ts";
 import type { Connection } from "../../net/engine.ts";
 import { Sweeper } from "../../net/sweeper.ts";

@@ -5,7 +5,7 @@
 
 import { toProxyError } from "../../core/errors.ts";
 import { parseIp } from "../../core/ip_address.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import { MAX_DATAGRAM, type UdpEngine, type UdpLink } from "../../net/udp/port.ts";
 import * as hs from "../../protocol/srt/handshake.ts";
 import {

@@ -3,7 +3,7 @@
 // address, and socket ids are unique only to whoever assigns them.
 
 import { AddressCounts } from "../../core/address_group.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import { AddressTable } from "../../net/udp/address_table.ts";
 import type { UdpLink } from "../../net/udp/port.ts";
 import { fromRawAddress } from "../../net/udp/raw_address.ts";

@@ -3,7 +3,7 @@
 // for the header. Nothing here waits: handshakes with origins advance from packet to packet and
 // tick to tick.
 
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import type { Datagram, UdpEngine, UdpLink } from "../../net/udp/port.ts";
 import { fromRawAddress } from "../../net/udp/raw_address.ts";
 import type { ThreadRelay, ThreadRelayParts } from "../../net/udp/serve_thread.ts";

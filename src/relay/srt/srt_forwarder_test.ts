@@ -6,7 +6,7 @@ import { ManualEngine } from "../../../tests/support/manual_engine.ts";
 import { assertNothingKept } from "../../../tests/support/memory.ts";
 import { datagramOf, type PaperLink, PaperUdp } from "../../../tests/support/paper_udp.ts";
 import { srtConclusion, srtHandshake, srtInduction } from "../../../tests/support/srt_packets.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import { parseHandshake } from "../../protocol/srt/handshake.ts";
 import { encodeShutdown } from "../../protocol/srt/packet.ts";
 import { Cookies } from "./cookies.ts";

@@ -2,7 +2,7 @@
 // from its conclusion on; its number is never reused.
 
 import type { LabelValue } from "../../core/metric_table.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import type { SessionCommand, SessionReport } from "../udp/messages.ts";
 
 /** Limits of the thread, which may change but for the secret; durations in milliseconds. */

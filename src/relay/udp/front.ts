@@ -4,7 +4,7 @@
 
 import type { Clock } from "../../core/clock.ts";
 import type { ListenAddress } from "../../core/endpoint.ts";
-import type { Address } from "../../core/origin.ts";
+import type { Address } from "../../core/address.ts";
 import type { EndedBy, Metrics, RelaySessions } from "../../core/contracts.ts";
 import { TaskGroup } from "../../net/task_group.ts";
 import type { UdpEngineChoice } from "../../net/udp/engine.ts";
