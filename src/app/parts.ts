@@ -167,7 +167,7 @@ function systemHandler(
       await refreshMetrics(metrics, registry, state.draining);
       return await metrics.expose();
     },
-    readiness: () => readinessOf(state, registry),
+    readiness: () => readinessOf(state, registry, lanes),
     about: ABOUT,
     addresses,
     resolved: (origin) => names.resolved(origin),
@@ -255,8 +255,13 @@ function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signal
 }
 
 /** A proxy that cannot reach the others serves clients all the same. */
-function readinessOf({ draining }: State, { trouble }: Registry): Readiness {
+function readinessOf({ draining }: State, { trouble }: Registry, lanes: Lanes): Readiness {
   if (draining) return { ready: false, status: "draining" };
+  const { alive, count } = lanes;
+  if (alive < count) {
+    const reason = `Only ${alive} of ${count} lanes serve clients`;
+    return { ready: alive > 0, status: "degraded", reason };
+  }
   if (trouble === undefined) return { ready: true, status: "ready" };
   return { ready: true, status: "degraded", reason: trouble };
 }

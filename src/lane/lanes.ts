@@ -125,9 +125,9 @@ export class Lanes implements AsyncDisposable {
     this.#places.find(({ lane }) => lane.number === number)?.lane.fail(error);
   }
 
-  /** Whether every lane serves clients just now. */
-  get isWhole(): boolean {
-    return this.#places.every(({ isAlive }) => isAlive);
+  /** How many serve clients just now. */
+  get alive(): number {
+    return this.#places.filter(({ isAlive }) => isAlive).length;
   }
 
   /** The number of the lane that has a session. */
@@ -214,7 +214,7 @@ export class Lanes implements AsyncDisposable {
 
   #setGauges(): void {
     const { services: { metrics } } = this.#options;
-    metrics.gauge("srs_proxy_lanes", this.#places.filter(({ isAlive }) => isAlive).length);
+    metrics.gauge("srs_proxy_lanes", this.alive);
     metrics.gauge("srs_proxy_rtmp_connections", this.#sum("srs_proxy_rtmp_connections"));
     if (this.http) {
       metrics.gauge("srs_proxy_http_connections", this.#sum("srs_proxy_http_connections"));
