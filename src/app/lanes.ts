@@ -26,14 +26,14 @@ export async function openLanes(
   { state, clock, resolver, sessions, metrics, hopMark, reusePort, onError }: Surroundings,
   { servesHttp, idPrefix, origins, answerOther }: LaneServices,
 ): Promise<Lanes> {
-  const { listen, lanes, udp, variables } = state.config;
+  const { listen, lanes, engine: choice, variables } = state.config;
   const count = lanes ?? Math.min(navigator.hardwareConcurrency, 64);
   const ports = [{ name: "RTMP", transport: "tcp", listen: listen.rtmp }] as WantedPort[];
   if (servesHttp) ports.push({ name: "HTTP server", transport: "tcp", listen: listen.httpServer });
   // Lanes share their ports, and would share them with another process too.
   const busy = reusePort ? [] : findBusyPorts(ports);
   if (busy.length > 0) throw new ProxyError("internal", busy.join("\n"));
-  const library = chooseLibc(udp.engine);
+  const library = chooseLibc(choice);
   library?.close();
   const engine = library === undefined ? "deno" : "libc";
   const opened = await Lanes.open({

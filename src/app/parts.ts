@@ -214,27 +214,27 @@ function addressPolicy(
 }
 
 async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> {
-  const { listen, webrtc, udp, registry } = surroundings.state.config;
+  const { listen, webrtc, engine, registry } = surroundings.state.config;
   const { candidates: _, ...limits } = webrtc;
   const relay = await RtcMediaRelay.open({
     ...surroundings,
     ...limits,
     listen: listen.webrtc,
     leavesPort: listen.reusePort && registry.type === "redis",
-    engine: udp.engine,
+    engine,
   });
   logEngine("rtc", relay.engine);
   return relay;
 }
 
 async function openSrt(surroundings: Surroundings): Promise<SrtRelay> {
-  const { listen, srt, udp, registry } = surroundings.state.config;
+  const { listen, srt, engine, registry } = surroundings.state.config;
   const relay = await SrtRelay.open({
     ...surroundings,
     ...srt,
     listen: listen.srt,
     leavesPort: listen.reusePort && registry.type === "redis",
-    engine: udp.engine,
+    engine,
   });
   logEngine("srt", relay.engine);
   return relay;

@@ -34,7 +34,7 @@ Deno.test("what waits for the next start waits through every reload", () => {
 
 Deno.test("changes are told by the names of variables, and by when they apply", () => {
   const before = { PROXY_API_TOKEN: "a", PROXY_MAX_STREAMS: "5", PROXY_ORIGIN_SERVER_TTL: "300s" };
-  assert.deepEqual(changesBetween(before, { PROXY_UDP_ENGINE: " auto ", PROXY_HTTP_API: "1" }), {
+  assert.deepEqual(changesBetween(before, { PROXY_ENGINE: " auto ", PROXY_HTTP_API: "1" }), {
     applied: ["PROXY_API_TOKEN"],
     waiting: ["PROXY_HTTP_API", "PROXY_MAX_STREAMS"],
   });

@@ -101,7 +101,8 @@ export interface Config {
     /** Empty = every process has its own. */
     readonly cookieSecret: string;
   };
-  readonly udp: { readonly engine: "auto" | "libc" | "deno" };
+  /** What moves bytes in lanes and the threads of UDP. */
+  readonly engine: "auto" | "libc" | "deno";
   /** Threads for RTMP and HTTP; absent = as many as there are cores for this process. */
   readonly lanes: number | undefined;
   /** What all of this was made of, for other threads to make it again. */
@@ -265,7 +266,7 @@ function toConfig(values: Values, variables: Settings["variables"]): Config {
       defaultStreamId: values.PROXY_SRT_DEFAULT_STREAMID ?? "",
       cookieSecret: values.PROXY_SRT_COOKIE_SECRET ?? "",
     },
-    udp: { engine: values.PROXY_UDP_ENGINE },
+    engine: values.PROXY_ENGINE,
     lanes: values.PROXY_LANES,
     variables,
     quit: { grace: values.PROXY_GRACE_QUIT_TIMEOUT, force: values.PROXY_FORCE_QUIT_TIMEOUT },

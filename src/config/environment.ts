@@ -1,6 +1,6 @@
 // Where the variables of the configuration come from: the environment of the process and files.
 // Files can be read again, the environment cannot change. Knows no variable but the one that names
-// files.
+// files, and those that have another name now.
 
 import { parseDotEnv } from "./dotenv.ts";
 
@@ -25,6 +25,8 @@ interface Found {
 }
 
 const DEFAULT_FILE = ".env";
+/** Old names of variables, and what they are called now. */
+const RENAMED: Readonly<Record<string, string>> = { PROXY_UDP_ENGINE: "PROXY_ENGINE" };
 
 /** The environment of a process and its files. */
 export class Environment {
@@ -63,12 +65,12 @@ export class Environment {
       }),
     );
     const own = [...this.#own.keys()].map((name) => [name, "environment"] as const);
-    return {
+    return followRenames({
       variables: Object.fromEntries([...fromFiles, ...this.#own]),
       sources: Object.fromEntries([...found.sources, ...own]),
       problems,
       notices: named === "" ? [] : missing.map((path) => `PROXY_ENV_FILE: ${path} is not there`),
-    };
+    });
   }
 
   async #readFile(path: string, { variables, sources, problems, missing }: Found): Promise<void> {
@@ -90,6 +92,24 @@ export class Environment {
       problems.push(`${path} line ${line}: ${message}`);
     }
   }
+}
+
+/** Gives variables that are set under an old name the one they have now, unless that is set too. */
+function followRenames(settings: Settings): Settings {
+  const variables = { ...settings.variables };
+  const sources = { ...settings.sources };
+  const notices = [...settings.notices];
+  for (const [old, name] of Object.entries(RENAMED)) {
+    const [value, source] = [variables[old], sources[old]];
+    if (value === undefined) continue;
+    delete variables[old];
+    delete sources[old];
+    notices.push(`${old}: Use ${name} instead; the old name will go`);
+    if ((variables[name] ?? "").trim() !== "") continue;
+    variables[name] = value;
+    sources[name] = source!;
+  }
+  return { ...settings, variables, sources, notices };
 }
 
 async function readIfThere(

@@ -58,3 +58,16 @@ Deno.test("a file that was named and is not there is a mistake, unless another o
   const found = await new Environment({ PROXY_ENV_FILE: "a:b" }, folder.path).read();
   assert.deepEqual([found.problems, found.notices], [[], ["PROXY_ENV_FILE: a is not there"]]);
 });
+
+Deno.test("a variable under its old name counts, with a notice, unless the new one is set", async () => {
+  await using folder = new TempFolder();
+  const old = await new Environment({ PROXY_UDP_ENGINE: "deno" }, folder.path).read();
+  assert.deepEqual(old.variables, { PROXY_ENGINE: "deno" });
+  assert.deepEqual(old.sources, { PROXY_ENGINE: "environment" });
+  assert.deepEqual(old.notices, [
+    "PROXY_UDP_ENGINE: Use PROXY_ENGINE instead; the old name will go",
+  ]);
+  const both = { PROXY_UDP_ENGINE: "deno", PROXY_ENGINE: "libc" };
+  const { variables } = await new Environment(both, folder.path).read();
+  assert.deepEqual(variables, { PROXY_ENGINE: "libc" });
+});

@@ -202,10 +202,10 @@ const PROCESS = {
     "",
     "Threads that serve RTMP and HTTP clients; one for each core unless set",
   ),
-  PROXY_UDP_ENGINE: atStart(
+  PROXY_ENGINE: atStart(
     oneOf("auto", "libc", "deno"),
     "auto",
-    "What moves UDP: libc (fast; Linux, needs --allow-ffi), deno, or auto for the better one",
+    "What moves bytes: libc (fast; Linux, needs --allow-ffi), deno, or auto for the better one",
   ),
   PROXY_GRACE_QUIT_TIMEOUT: live(
     durationOrZero,

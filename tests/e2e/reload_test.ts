@@ -83,8 +83,8 @@ Deno.test({
     await assert.rejects(sendHeartbeat(service, HEARTBEAT, "newer"), /401/);
 
     // A limit below what runs turns away the next one only; the engine stays what it is, and is named.
-    await reload(service, file, [...good, "PROXY_MAX_CONNECTIONS=2", "PROXY_UDP_ENGINE=deno"]);
-    await until("the warning", () => /only at the next start.*PROXY_UDP_ENGINE/.test(log(service)));
+    await reload(service, file, [...good, "PROXY_MAX_CONNECTIONS=2", "PROXY_ENGINE=deno"]);
+    await until("the warning", () => /only at the next start.*PROXY_ENGINE/.test(log(service)));
     await using refused = new Viewer(url);
     await refused.process.end();
     assert.deepEqual(refused.video, []);
