@@ -72,6 +72,7 @@ export class TimerQueue implements Clock {
    */
   advance(now: number): boolean {
     this.#now = Math.max(this.#now, now);
+    if (this.untilNext > 0) return false;
     let hasCalled = false;
     const limit = this.#numbers;
     const later: Timer[] = [];
