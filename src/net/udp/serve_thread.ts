@@ -116,6 +116,7 @@ class RunningThread<Init extends object, Command, Report> {
     this.#taken = (this.#taken + 1) | 0;
     try {
       if (message.type === "command") this.#relay.command(message.command);
+      // The relay holds this very object: see ThreadRelayParts.init.
       else if (message.type === "configure") Object.assign(this.#init, message.init);
       else if (message.type === "ping") this.#scope.postMessage({ type: "pong" });
       else this.#end();

@@ -39,6 +39,7 @@ export interface MediaForwarderParts extends ThreadRelayParts<MediaInit, MediaRe
 
 /** The relay of all WebRTC sessions. */
 export class MediaForwarder implements ThreadRelay<MediaCommand> {
+  /** A reload changes it in place (serve_thread.ts): read it at every use, keep no copy. */
   readonly #init: MediaInit;
   readonly #engine: UdpEngine;
   readonly #hmac: HmacSha1;

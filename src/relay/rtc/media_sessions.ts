@@ -74,6 +74,7 @@ export interface MediaBounds {
 /** All sessions and paths; bounded by whoever adds sessions and by `MediaBounds`. */
 export class MediaSessions {
   readonly #engine: UdpEngine;
+  /** The forwarder's own init: a reload changes it in place, but never maxPaths. */
   readonly #bounds: MediaBounds;
   readonly #sessions = new Map<string, LiveMedia>();
   readonly #table: AddressTable;

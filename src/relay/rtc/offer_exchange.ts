@@ -30,14 +30,14 @@ export class OfferExchange {
   readonly #services: SignalingServices;
   readonly #request: RtcRequest;
   readonly #wish: Wish;
-  readonly #id: string;
+  readonly #requestId: string;
   readonly #tried: TriedOrigin[] = [];
 
   constructor(services: SignalingServices, request: RtcRequest, wish: Wish) {
     this.#services = services;
     this.#request = request;
     this.#wish = wish;
-    this.#id = services.deps.newSession();
+    this.#requestId = services.deps.newSession();
   }
 
   /** @throws ProxyError what the client, an origin or the registry has failed with */
@@ -50,7 +50,10 @@ export class OfferExchange {
       this.#logRefused(error);
       throw error;
     } finally {
-      resolver.release(this.#id);
+      // Of the request, accepted or not. The session has an id of its own and holds the stream from its
+      // client's first signed request on (`StreamHold`); until then the stream keeps its origin for
+      // its idle time but is not live.
+      resolver.release(this.#requestId);
     }
   }
 
@@ -73,7 +76,7 @@ export class OfferExchange {
     if (accepted === undefined) return this.#passRefusal(answer);
     try {
       this.#requireClient();
-      await deps.resolver.confirm(this.#id);
+      await deps.resolver.confirm(this.#requestId);
       return await this.#accept(answer, { offer, accepted, asked, place });
     } catch (error) {
       this.#abandon(answer);
@@ -83,7 +86,7 @@ export class OfferExchange {
 
   #chooseOrigin(failed: readonly string[]): Promise<Origin> {
     const { key: { key: stream }, intent } = this.#wish;
-    const session = this.#id;
+    const session = this.#requestId;
     return this.#services.deps.resolver.resolve({
       ...{ stream, protocol: "api", intent, session, failed },
     });
@@ -192,7 +195,7 @@ export class OfferExchange {
     const { peer, client: host } = this.#request;
     const client = host === peer.host ? formatAddress(peer) : host;
     const { sessions } = this.#services.deps;
-    const request = { session: this.#id, protocol: "rtc", intent, stream: key.key, client };
+    const request = { session: this.#requestId, protocol: "rtc", intent, stream: key.key, client };
     sessions.refused({ ...request, tried: this.#tried, error });
   }
 }

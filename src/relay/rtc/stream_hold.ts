@@ -32,8 +32,12 @@ export class StreamHold {
     const { resolver, session, stream, intent, origin } = this.#parts;
     this.#state = "asking";
     try {
-      const request = { stream, protocol: "rtc", intent, session, failed: [] } as const;
-      const owner = await resolver.resolve(request);
+      const request = { stream, intent, session, failed: [] };
+      // An origin need not register where it takes media: its answers say so.
+      const owner = await resolver.resolve({ ...request, protocol: "rtc" }).catch((error) => {
+        if (!(error instanceof ProxyError) || error.code !== "no_origin") throw error;
+        return resolver.resolve({ ...request, protocol: "api" });
+      });
       if (owner.id === origin && this.#state === "asking") await resolver.confirm(session);
     } catch (error) {
       if (!(error instanceof ProxyError)) throw error;

@@ -8,7 +8,7 @@ import type { Connection } from "../../net/engine.ts";
 import { Sweeper } from "../../net/sweeper.ts";
 import { type ConnectionLimits, TcpServer } from "../../net/tcp_server.ts";
 import type { EndedBy, RelaySessions } from "../../core/contracts.ts";
-import { ClientSession } from "./client_session.ts";
+import { RtmpClient } from "./rtmp_client.ts";
 import type { RtmpDependencies } from "./dependencies.ts";
 
 /** What the RTMP front needs to know. */
@@ -25,7 +25,7 @@ export interface RtmpRelayOptions extends RtmpDependencies {
 /** A listening RTMP port. */
 export class RtmpRelay implements RelaySessions, AsyncDisposable {
   readonly #options: RtmpRelayOptions;
-  readonly #sessions = new Set<ClientSession>();
+  readonly #clients = new Set<RtmpClient>();
   readonly #server: TcpServer;
   readonly #sweeper: Sweeper;
 
@@ -64,12 +64,12 @@ export class RtmpRelay implements RelaySessions, AsyncDisposable {
   /** Takes no new client, and no new stream of those there are; relayed streams go on. */
   drain(): void {
     this.#server.stop();
-    for (const session of this.#sessions) if (!session.isRelaying) session.end("shutdown");
+    for (const client of this.#clients) if (!client.isRelaying) client.end("shutdown");
   }
 
   /** Ends all streams in order. */
   kill(): void {
-    for (const session of this.#sessions) session.end("shutdown");
+    for (const client of this.#clients) client.end("shutdown");
   }
 
   endSession(session: string, reason: EndedBy): boolean {
@@ -80,8 +80,8 @@ export class RtmpRelay implements RelaySessions, AsyncDisposable {
 
   /** Tells of every session that is relayed what its origin has sent for it, in bytes. */
   tellReceived(tell: (session: string, bytes: number) => void): void {
-    for (const { streamSession, isRelaying, received } of this.#sessions) {
-      if (isRelaying && streamSession !== undefined) tell(streamSession, received);
+    for (const { sessionId, isRelaying, received } of this.#clients) {
+      if (isRelaying && sessionId !== undefined) tell(sessionId, received);
     }
   }
 
@@ -101,25 +101,25 @@ export class RtmpRelay implements RelaySessions, AsyncDisposable {
     this.#sweeper[Symbol.dispose]();
   }
 
-  #find(session: string): ClientSession | undefined {
-    for (const client of this.#sessions) if (client.streamSession === session) return client;
+  #find(session: string): RtmpClient | undefined {
+    for (const client of this.#clients) if (client.sessionId === session) return client;
     return undefined;
   }
 
   async #serve(connection: Connection): Promise<void> {
-    const session = new ClientSession(connection, this.#options);
-    this.#sessions.add(session);
+    const client = new RtmpClient(connection, this.#options);
+    this.#clients.add(client);
     try {
-      await session.run();
+      await client.run();
     } finally {
-      this.#sessions.delete(session);
+      this.#clients.delete(client);
     }
   }
 
   #sweep(elapsed: number): void {
     const { metrics, identifyMemory } = this.#options;
-    metrics.gauge("srs_proxy_rtmp_connections", this.#sessions.size);
+    metrics.gauge("srs_proxy_rtmp_connections", this.#clients.size);
     metrics.gauge("srs_proxy_identify_memory_bytes", identifyMemory.taken);
-    for (const session of this.#sessions) session.sweep(elapsed);
+    for (const client of this.#clients) client.sweep(elapsed);
   }
 }

@@ -41,6 +41,7 @@ export interface SrtForwarderParts extends ThreadRelayParts<SrtInit, SrtReport> 
 
 /** The relay of all SRT sessions. */
 export class SrtForwarder implements ThreadRelay<SrtCommand> {
+  /** A reload changes it in place (serve_thread.ts): read it at every use, keep no copy. */
   readonly #init: SrtInit;
   readonly #engine: UdpEngine;
   readonly #door: SrtDoor;

@@ -5,7 +5,7 @@ import type { LabelValue } from "../../core/metric_table.ts";
 import type { Address } from "../../core/address.ts";
 import type { SessionCommand, SessionReport } from "../udp/messages.ts";
 
-/** Limits of the thread, which may change but for the secret; durations in milliseconds. */
+/** Limits of the thread, which may change but for the secret and maxSessions; durations in milliseconds. */
 export interface SrtInit {
   readonly maxSessions: number;
   readonly maxSessionsPerAddress: number;

@@ -30,7 +30,7 @@ import { LINGER, type PairEnd, RelayedPair } from "./relayed_pair.ts";
 import { StreamSession } from "./stream_session.ts";
 
 /** A client's connection and all that hangs on it. */
-export class ClientSession {
+export class RtmpClient {
   readonly #client: Connection;
   readonly #deps: RtmpDependencies;
   readonly #inbox = new Inbox();
@@ -59,7 +59,7 @@ export class ClientSession {
   }
 
   /** The id of what is being relayed or is under way to an origin; undefined before. */
-  get streamSession(): string | undefined {
+  get sessionId(): string | undefined {
     return this.#session?.id;
   }
 
