@@ -9,7 +9,7 @@ import { openLibc } from "../net/udp/libc.ts";
 import { DescriptorSet } from "../net/libc/descriptor_set.ts";
 import { WakeHandle } from "../net/udp/wake_handle.ts";
 import { Desk, type DeskServices } from "./desk.ts";
-import type { FromLane, LaneInit, LaneRelay, ToLane } from "./messages.ts";
+import type { FromLane, LaneInit, RelayName, ToLane } from "./messages.ts";
 import { receiveError } from "./sent_error.ts";
 
 /** How long a lane may take to open its ports, and to end, milliseconds. */
@@ -116,16 +116,16 @@ export class Lane implements AsyncDisposable {
   }
 
   /** Takes no new client and no new stream; `idle` resolves when the last one has left. */
-  drain(relay: LaneRelay): void {
+  drain(relay: RelayName): void {
     this.#post({ type: "drain", relay });
   }
 
-  kill(relay: LaneRelay): void {
+  kill(relay: RelayName): void {
     this.#post({ type: "kill", relay });
   }
 
   /** Resolves when a relay that was told to drain has no client left, or the lane has ended. */
-  idle(relay: LaneRelay): Promise<void> {
+  idle(relay: RelayName): Promise<void> {
     return Promise.race([this.#idle[relay].promise, this.closed.catch(() => {})]);
   }
 

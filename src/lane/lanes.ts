@@ -7,7 +7,7 @@ import type { Address } from "../core/address.ts";
 import type { EndedBy, Heart, RelaySessions } from "../core/contracts.ts";
 import { logger } from "../core/log.ts";
 import { Lane, type LaneOptions } from "./lane.ts";
-import type { LaneInit, LaneRelay } from "./messages.ts";
+import type { LaneInit, RelayName } from "./messages.ts";
 import { SharedTally, type TallyMemory, tallyMemory } from "./shared_tally.ts";
 
 const LOG = logger("lane");
@@ -60,7 +60,7 @@ export class Lanes implements AsyncDisposable {
   readonly #watch: Disposable;
   /** Lanes that have failed and of which something is left. */
   readonly #ended = new Set<Promise<void>>();
-  readonly #draining = new Set<LaneRelay>();
+  readonly #draining = new Set<RelayName>();
   #variables: LaneInit["variables"];
   #isEnding = false;
 
@@ -244,7 +244,7 @@ export class Lanes implements AsyncDisposable {
     );
   }
 
-  #relay(relay: LaneRelay, address: Address): LanesRelay {
+  #relay(relay: RelayName, address: Address): LanesRelay {
     const find = (session: string) => this.#places.find(({ lane }) => lane.has(session))?.lane;
     return {
       address,

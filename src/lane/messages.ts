@@ -127,11 +127,11 @@ export type FromLane =
   /** Answers a ping, once everything sent before it has been taken, and behind counts and figures. */
   | { readonly type: "pong"; readonly id: number }
   /** Of the relays that were told to drain: the last client has left. */
-  | { readonly type: "idle"; readonly relay: LaneRelay }
+  | { readonly type: "idle"; readonly relay: RelayName }
   | { readonly type: "closed" };
 
 /** The relays of a lane. */
-export type LaneRelay = "rtmp" | "http";
+export type RelayName = "rtmp" | "http";
 
 /** To a lane. */
 export type ToLane =
@@ -139,9 +139,8 @@ export type ToLane =
   | { readonly type: "answer"; readonly id: number; readonly answer: unknown }
   | { readonly type: "refusal"; readonly id: number; readonly error: SentError }
   | { readonly type: "end_session"; readonly session: string; readonly reason: EndedBy }
-  | { readonly type: "drain"; readonly relay: LaneRelay }
-  | { readonly type: "kill"; readonly relay: LaneRelay }
-  | { readonly type: "stop"; readonly relay: LaneRelay }
+  | { readonly type: "drain"; readonly relay: RelayName }
+  | { readonly type: "kill"; readonly relay: RelayName }
   | { readonly type: "configure"; readonly variables: Readonly<Record<string, string>> }
   | { readonly type: "ping"; readonly id: number }
   | { readonly type: "close" };

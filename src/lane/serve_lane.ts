@@ -14,7 +14,7 @@ import { openLibc } from "../net/udp/libc.ts";
 import { HttpRelay } from "../relay/http/http_relay.ts";
 import { RtmpRelay } from "../relay/rtmp/rtmp_relay.ts";
 import { MainThread } from "./main_thread.ts";
-import type { FromLane, LaneInit, LaneRelay, ToLane } from "./messages.ts";
+import type { FromLane, LaneInit, RelayName, ToLane } from "./messages.ts";
 import { sendError } from "./sent_error.ts";
 import { SharedTally } from "./shared_tally.ts";
 
@@ -168,11 +168,11 @@ class RunningLane {
     };
   }
 
-  #relay(relay: LaneRelay): RtmpRelay | HttpRelay | undefined {
+  #relay(relay: RelayName): RtmpRelay | HttpRelay | undefined {
     return relay === "rtmp" ? this.#rtmp : this.#http;
   }
 
-  #drain(relay: LaneRelay): void {
+  #drain(relay: RelayName): void {
     const draining = this.#relay(relay);
     draining?.drain();
     (draining?.idle() ?? Promise.resolve()).then(() => this.#post({ type: "idle", relay }));
