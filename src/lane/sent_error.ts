@@ -13,7 +13,8 @@ export interface SentError {
 /** An error as it can be sent. */
 export function sendError(thrown: unknown): SentError {
   const { code, message, cause } = toProxyError(thrown);
-  return { code, message, detail: cause === undefined ? undefined : detailOf(cause) };
+  const isDefect = code === "internal";
+  return { code, message, detail: cause === undefined ? undefined : detailOf(cause, isDefect) };
 }
 
 /** The error that was sent. */
@@ -21,6 +22,8 @@ export function receiveError({ code, message, detail }: SentError): ProxyError {
   return new ProxyError(code, message, detail === undefined ? {} : { cause: new Error(detail) });
 }
 
-function detailOf(cause: unknown): string {
-  return cause instanceof Error ? cause.stack ?? cause.message : String(cause);
+/** Where it was thrown is worth knowing only of what should never be. */
+function detailOf(cause: unknown, isDefect: boolean): string {
+  if (!(cause instanceof Error)) return String(cause);
+  return isDefect ? cause.stack ?? cause.message : cause.message;
 }

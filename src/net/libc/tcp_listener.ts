@@ -13,6 +13,16 @@ import { LibcConnection, type LoopSurroundings } from "./tcp_connection.ts";
 
 /** Connections that may wait to be accepted, as far as the system allows. */
 const BACKLOG = 4096;
+/** What common error numbers mean (errno(3)). */
+const MEANINGS: Readonly<Record<number, string>> = {
+  23: "Too many open files in system",
+  24: "Too many open files",
+  101: "Network is unreachable",
+  104: "Connection reset by peer",
+  110: "Connection timed out",
+  111: "Connection refused",
+  113: "No route to host",
+};
 /** A client that is gone before it was accepted, or that a filter turned away (accept(2)). */
 const ACCEPT_AGAIN: readonly number[] = [4, 71, 92, 93, 100, 101, 103, 112, 113];
 
@@ -132,7 +142,8 @@ export function startConnecting(loop: EventLoop, address: Address): Dialled {
 
 /** An error that says what `isOutOfResources` looks for. */
 export function systemError(call: string, errno: number): Error {
-  return new Error(`${call} failed (os error ${errno})`);
+  const what = MEANINGS[errno] ?? `${call} failed`;
+  return new Error(`${what} (os error ${errno})`);
 }
 
 function openListening(loop: EventLoop, where: Address, reusePort: boolean) {
