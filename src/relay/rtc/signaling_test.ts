@@ -97,7 +97,8 @@ Deno.test("a session's address finds its origin from any proxy, and ends it", as
   await using other = new ScriptedHttpOrigin(says("500 Wrong"));
   await using origin = new ScriptedHttpOrigin(byMethod({ POST: ACCEPTS }));
   await using world = await SignalingWorld.open();
-  await using second = await SignalingWorld.open({ registry: world.registry });
+  const shared = { resolver: world.registry, rtcSessions: world.registry };
+  await using second = await SignalingWorld.open(shared);
   await world.addOrigin("vid-1", [origin.port]);
   const response = await offer(world.url(WHIP));
   await response.body?.cancel();
