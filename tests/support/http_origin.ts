@@ -8,6 +8,8 @@ import { pause } from "./wait.ts";
 
 /** A request as it came. */
 export interface SeenRequest {
+  /** The first line. */
+  readonly start: string;
   readonly method: string;
   /** Path and query as sent. */
   readonly target: string;
@@ -16,10 +18,12 @@ export interface SeenRequest {
   readonly fields: readonly (readonly [name: string, value: string])[];
   /** The whole head. */
   readonly text: string;
+  /** As long as Content-Length says, one letter for each byte. */
+  readonly body: string;
 }
 
 /** Answers one request; when it returns, the connection goes on unless it was closed. */
-export type Answer = (exchange: OriginExchange) => Promise<void>;
+export type Answer = (exchange: OriginExchange) => Promise<unknown> | void;
 
 const END_OF_HEAD = "\r\n\r\n";
 
@@ -42,7 +46,7 @@ class OriginExchange {
 
   /** Writes all of it, one byte for each letter of a text. @returns false when the other side is gone */
   write(data: string | Uint8Array): Promise<boolean> {
-    return this.#connection.write(typeof data === "string" ? bytesOfText(data) : data);
+    return this.#connection.write(data);
   }
 
   /** Ends the connection. */
@@ -71,21 +75,23 @@ class Connection {
     this.#ahead = this.#read();
   }
 
-  /** The next head, or undefined when there is none. */
-  async nextHead(): Promise<string | undefined> {
-    while (!this.#text.includes(END_OF_HEAD)) {
+  /** The next request, or undefined when there is none. */
+  async next(): Promise<SeenRequest | undefined> {
+    while (true) {
+      const request = parseRequest(this.#text);
+      if (request !== undefined) {
+        this.#text = this.#text.slice(request.text.length + request.body.length);
+        return request;
+      }
       const text = await this.#ahead;
       if (text === undefined) return undefined;
       this.#text += text;
       this.#ahead = this.#read();
     }
-    const end = this.#text.indexOf(END_OF_HEAD) + END_OF_HEAD.length;
-    const head = this.#text.slice(0, end);
-    this.#text = this.#text.slice(end);
-    return head;
   }
 
-  async write(bytes: Uint8Array): Promise<boolean> {
+  async write(data: string | Uint8Array): Promise<boolean> {
+    const bytes = typeof data === "string" ? bytesOfText(data) : data;
     try {
       for (let at = 0; at < bytes.length;) {
         const count = await this.#conn.write(bytes.subarray(at));
@@ -158,6 +164,16 @@ export class HttpOrigin implements AsyncDisposable {
     return this.#connections.size;
   }
 
+  /** These, to say something unasked over them, or to close them. */
+  get open(): readonly Connection[] {
+    return [...this.#connections.keys()];
+  }
+
+  /** The value of a field of the newest request. */
+  field(name: string): string | undefined {
+    return this.requests.at(-1)?.fields.find(([one]) => one === name)?.[1];
+  }
+
   /** Bytes written so far in answer to requests for a path, or in all. */
   written(path?: string): number {
     if (path !== undefined) return this.#written.get(path) ?? 0;
@@ -185,8 +201,7 @@ export class HttpOrigin implements AsyncDisposable {
   async #serve(connection: Connection): Promise<void> {
     let isTaken = false;
     try {
-      for (let head; (head = await connection.nextHead()) !== undefined;) {
-        const request = parseRequest(head);
+      for (let request; (request = await connection.next()) !== undefined;) {
         if (request.target !== PROXY_QUESTION) {
           if (!isTaken) this.taken++;
           isTaken = true;
@@ -204,28 +219,37 @@ export class HttpOrigin implements AsyncDisposable {
   }
 }
 
-function parseRequest(text: string): SeenRequest {
-  const [start = "", ...lines] = text.slice(0, -END_OF_HEAD.length).split("\r\n");
+/** The first request of what has come; undefined when it is not all there. */
+function parseRequest(received: string): SeenRequest | undefined {
+  const end = received.indexOf(END_OF_HEAD);
+  if (end < 0) return undefined;
+  const text = received.slice(0, end + END_OF_HEAD.length);
+  const [start = "", ...lines] = text.slice(0, end).split("\r\n");
   const [method = "", target = "", version = ""] = start.split(" ");
   const fields = lines.map((line): [string, string] => {
     const colon = line.indexOf(":");
     return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
   });
-  return { method, target, version, fields, text };
+  const length = Number(fields.find(([name]) => name === "content-length")?.[1] ?? 0);
+  const body = received.slice(text.length, text.length + length);
+  if (body.length < length) return undefined;
+  return { start, method, target, version, fields, text, body };
 }
 
-/** Answers with a status, these fields and a body of known length; a HEAD without the body. */
+/** Answers with a status, these lines and a body of known length; a HEAD without the body. */
+export function says(status: string, body = "", ...lines: readonly string[]): Answer {
+  const length = status.startsWith("304") ? [] : [`Content-Length: ${body.length}`];
+  const head = [`HTTP/1.1 ${status}`, ...lines, ...length, "", ""].join("\r\n");
+  return (exchange) => exchange.write(exchange.request.method === "HEAD" ? head : head + body);
+}
+
+/** Answers with a status, these fields and a body, as `says` does. */
 export function whole(
   status: string,
   fields: Readonly<Record<string, string>> = {},
   body = "",
 ): Answer {
-  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  const length = status.startsWith("304") ? "" : `Content-Length: ${body.length}\r\n`;
-  return async (exchange) => {
-    const sent = exchange.request.method === "HEAD" ? "" : body;
-    await exchange.write(`HTTP/1.1 ${status}\r\n${lines}${length}\r\n${sent}`);
-  };
+  return says(status, body, ...Object.entries(fields).map(([name, value]) => `${name}: ${value}`));
 }
 
 const NOT_FOUND = whole(

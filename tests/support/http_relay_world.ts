@@ -84,9 +84,4 @@ export class HttpRelayWorld extends RelayWorld {
     this.#draining.value = true;
     this.relay.drain();
   }
-
-  /** Keys of the streams that have an origin. */
-  async streams(): Promise<string[]> {
-    return (await this.registry.streams({ limit: 100 })).streams.map(({ stream }) => stream);
-  }
 }

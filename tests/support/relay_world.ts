@@ -78,6 +78,11 @@ export class RelayWorld implements AsyncDisposable {
       .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
   }
 
+  /** Keys of the streams that have an origin. */
+  async streams(): Promise<string[]> {
+    return (await this.registry.streams({ limit: 100 })).streams.map(({ stream }) => stream);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.around.stack.disposeAsync();
   }

@@ -3,19 +3,16 @@
 
 import { systemClock } from "../../src/core/clock.ts";
 import { httpApi, type HttpApiDependencies } from "../../src/api/http_api.ts";
-import { PrometheusMetrics } from "../../src/api/metrics.ts";
-import { LiveSessions } from "../../src/api/session_log.ts";
 import { HopMark } from "../../src/core/hop_mark.ts";
 import type { Address } from "../../src/core/address.ts";
 import type { RtcSession } from "../../src/core/contracts.ts";
-import { MemoryStore } from "../../src/registry/memory_store.ts";
-import { Registry } from "../../src/registry/registry.ts";
 import { WebServer } from "../../src/http1/web_server.ts";
 import type { RtcMedia, SignalingDependencies } from "../../src/relay/rtc/dependencies.ts";
 import { type SessionPlace, SessionPlaces } from "../../src/relay/rtc/session_places.ts";
 import { ampleMemory } from "./ample_memory.ts";
 import { Signaling } from "../../src/relay/rtc/signaling.ts";
 import { DenoTcpEngine } from "../../src/net/deno/tcp_engine.ts";
+import { loopback, RelayWorld, Surroundings } from "./relay_world.ts";
 
 const ABOUT = {
   signature: "srs-proxy",
@@ -57,48 +54,33 @@ class SeenMedia implements RtcMedia {
 /** How a world differs from the plain one. */
 export type SignalingWorldOptions =
   & Partial<SignalingDependencies>
-  & Partial<Pick<HttpApiDependencies, "access">>
-  & { readonly registry?: Registry };
+  & Partial<Pick<HttpApiDependencies, "access">>;
 
 /** Signalling and what is around it. */
-export class SignalingWorld implements AsyncDisposable {
+export class SignalingWorld extends RelayWorld {
   readonly media = new SeenMedia();
-  readonly registry: Registry;
-  readonly errors: unknown[] = [];
   /** Why connections and requests were refused by the port itself. */
   readonly refused: string[] = [];
   isDraining = false;
-  readonly #metrics: PrometheusMetrics;
   readonly #signaling: Signaling;
   readonly #server: WebServer;
-  readonly #stack = new AsyncDisposableStack();
 
-  private constructor(
-    options: SignalingWorldOptions,
-    registry: Registry,
-    metrics: PrometheusMetrics,
-  ) {
-    this.registry = registry;
-    this.#metrics = metrics;
-    let ids = 0;
+  private constructor(around: Surroundings, options: SignalingWorldOptions) {
+    super(around);
     const { clock = systemClock } = options;
-    this.#signaling = this.#stack.use(Signaling.open({
+    this.#signaling = around.stack.use(Signaling.open({
       timeouts: () => ({ dial: 1_000, answer: 1_000, head: 500 }),
       clock,
       engine: new DenoTcpEngine(clock),
-      resolver: registry,
-      rtcSessions: registry,
+      rtcSessions: around.registry,
       media: this.media,
-      sessions: new LiveSessions({ capacity: 10 }),
-      metrics,
       trustedProxies: () => [],
       identifyMemory: ampleMemory(),
       hopMark: new HopMark(),
       candidates: () => [],
       mediaPort: 18000,
       isDraining: () => this.isDraining,
-      newSession: () => `s${++ids}`,
-      onError: (error) => this.errors.push(error),
+      ...around.dependencies,
       ...options,
     }));
     const handle = httpApi({
@@ -107,7 +89,7 @@ export class SignalingWorld implements AsyncDisposable {
       corsOrigins: () => [],
       signal: (request, peer) => this.signal(request, peer),
     });
-    this.#server = this.#stack.use(WebServer.open({
+    this.#server = around.stack.use(WebServer.open({
       name: "HTTP API",
       listen: { host: "127.0.0.1", port: 0 },
       engine: new DenoTcpEngine(systemClock),
@@ -116,18 +98,12 @@ export class SignalingWorld implements AsyncDisposable {
       timeouts: () => ({ head: 500, keepAlive: 500, stall: 500 }),
       handle,
       onRefused: (reason) => this.refused.push(reason),
-      onError: (error) => this.errors.push(error),
+      onError: around.dependencies.onError,
     }));
   }
 
   static async open(options: SignalingWorldOptions = {}): Promise<SignalingWorld> {
-    const metrics = new PrometheusMetrics();
-    const store = new MemoryStore({ maxOrigins: 10, maxStreams: 100 });
-    const times = { originTtl: 60_000, streamIdle: 60_000 };
-    const registry = options.registry ?? await Registry.open({ store, metrics, ...times });
-    const world = new SignalingWorld(options, registry, metrics);
-    if (options.registry === undefined) world.#stack.use(registry);
-    return world;
+    return new SignalingWorld(await Surroundings.open(), options);
   }
 
   get port(): number {
@@ -146,30 +122,11 @@ export class SignalingWorld implements AsyncDisposable {
 
   /** Registers an origin with its API and perhaps WebRTC on loopback ports. */
   async addOrigin(id: string, api: readonly number[], rtc: readonly number[] = []): Promise<void> {
-    const at = (port: number) => ({ host: "127.0.0.1", port });
-    const none = { rtmp: [], http: [], srt: [] };
-    const endpoints = { ...none, api: api.map(at), rtc: rtc.map(at) };
-    await this.registry.register({ id, generation: "1", deviceId: "", ip: "127.0.0.1", endpoints });
-  }
-
-  /** The value of a counter or gauge, by its name with labels as it is exposed. */
-  async metric(name: string): Promise<number> {
-    const { text } = await this.#metrics.expose();
-    const line = text.split("\n").find((one) => one.startsWith(`${name} `));
-    return line === undefined ? 0 : Number(line.slice(name.length + 1));
+    await this.around.register(id, { api: loopback(...api), rtc: loopback(...rtc) });
   }
 
   /** What all proxies know of a session. */
   record(user: string): Promise<RtcSession | undefined> {
     return this.registry.session(user);
-  }
-
-  /** Keys of the streams that have an origin. */
-  async streams(): Promise<string[]> {
-    return (await this.registry.streams({ limit: 100 })).streams.map(({ stream }) => stream);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#stack.disposeAsync();
   }
 }

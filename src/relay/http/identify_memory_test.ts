@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { systemClock } from "../../core/clock.ts";
 import { MemoryBudget } from "../../core/memory_budget.ts";
 import { ampleMemory } from "../../../tests/support/ample_memory.ts";
+import { HttpOrigin } from "../../../tests/support/http_origin.ts";
 import { HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
 import { RawHttp } from "../../../tests/support/raw_http.ts";
-import { ScriptedHttpOrigin, writeText } from "../../../tests/support/scripted_http_origin.ts";
 import { until } from "../../../tests/support/wait.ts";
 import { WebServer } from "../../http1/web_server.ts";
 import { DenoTcpEngine } from "../../net/deno/tcp_engine.ts";
@@ -56,10 +56,10 @@ Deno.test("heads for which there is no memory are refused and counted; others ar
 
 Deno.test("a viewer counts for nothing while it watches", async () => {
   const head = "HTTP/1.1 200 OK\r\nContent-Type: video/x-flv\r\n\r\nFLV";
-  await using origin = new ScriptedHttpOrigin((connection) => writeText(connection, head));
+  await using origin = new HttpOrigin(() => (exchange) => exchange.write(head));
   const identifyMemory = memoryOf(2 ** 20);
   await using world = await HttpRelayWorld.open({ identifyMemory });
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   using viewer = await world.client();
   await viewer.get("/live/show.flv");
   await viewer.until("FLV");

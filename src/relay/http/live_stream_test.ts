@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
+import { HttpOrigin, silence } from "../../../tests/support/http_origin.ts";
 import { HTTP_TIMEOUTS, HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
-import { ScriptedHttpOrigin, writeText } from "../../../tests/support/scripted_http_origin.ts";
 import { VirtualClock } from "../../../tests/support/virtual_clock.ts";
 import { until } from "../../../tests/support/wait.ts";
 
@@ -13,15 +13,15 @@ const SPBHID = encodeSpbhid({ key: STREAM, origin: "o" });
 const CLOSED = "srs_proxy_http_sessions_closed_total";
 
 /** An origin that begins a live stream with one chunk and leaves it open. */
-function liveOrigin(first = "5\r\nhello\r\n"): ScriptedHttpOrigin {
-  return new ScriptedHttpOrigin((connection) => writeText(connection, HEAD + first));
+function liveOrigin(first = "5\r\nhello\r\n"): HttpOrigin {
+  return new HttpOrigin(() => (exchange) => exchange.write(HEAD + first));
 }
 
 Deno.test("a live stream flows as it comes, with the request whole at the origin", async () => {
   await using origin = liveOrigin();
   const clock = new VirtualClock();
   await using world = await HttpRelayWorld.open({ clock });
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   using client = await world.client();
   await client.get(TARGET, "Authorization: Basic xyz", "X-Forwarded-For: 6.6.6.6", "Cookie: c=1");
   await client.until("hello\r\n");
@@ -38,11 +38,11 @@ Deno.test("a live stream flows as it comes, with the request whole at the origin
   const [connection] = origin.open;
   const { timers } = clock;
   for (let count = 0; count < 10; count++) {
-    await writeText(connection!, `1\r\n${count}\r\n`);
+    await connection!.write(`1\r\n${count}\r\n`);
     await client.until(`${count}\r\n`);
   }
   assert.equal(clock.timers, timers, "what flows sets no timer");
-  await writeText(connection!, "3\r\nyes\r\n0\r\n\r\n");
+  await connection!.write("3\r\nyes\r\n0\r\n\r\n");
   await client.until("0\r\n\r\n");
   await until("the session end", () => world.sessions.size === 0);
   assert.equal(await world.metric(`${CLOSED}{reason="origin_closed"}`), 1);
@@ -52,35 +52,35 @@ Deno.test("a live stream flows as it comes, with the request whole at the origin
 Deno.test("a player that leaves takes its connection to the origin along at once", async () => {
   await using origin = liveOrigin();
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   const client = await world.client();
   await client.get(TARGET);
   await client.until("hello\r\n");
   client.close();
-  await until("the origin be left", () => origin.open.size === 0);
+  await until("the origin be left", () => origin.connections === 0);
   await until("the session end", () => world.sessions.size === 0);
   assert.equal(await world.metric(`${CLOSED}{reason="client_closed"}`), 1);
 });
 
 Deno.test("a player that leaves before the answer takes its request along", async () => {
-  await using origin = new ScriptedHttpOrigin(() => {});
+  await using origin = new HttpOrigin(() => silence);
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   const client = await world.client();
   await client.get(TARGET);
   await until("the origin be asked", () => origin.requests.length === 1);
   client.close();
-  await until("the origin be left", () => origin.open.size === 0);
+  await until("the origin be left", () => origin.connections === 0);
   await until("the stream be forgotten", async () => (await world.streams()).length === 0);
 });
 
 Deno.test("an origin that breaks off inside a chunk ends the connection and nothing else", async () => {
-  await using origin = new ScriptedHttpOrigin(async (connection) => {
-    await writeText(connection, `${HEAD}5\r\nhel`);
-    connection.close();
+  await using origin = new HttpOrigin(() => async (exchange) => {
+    await exchange.write(`${HEAD}5\r\nhel`);
+    exchange.close();
   });
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   using client = await world.client();
   await client.get(TARGET);
   await client.until();
@@ -90,7 +90,7 @@ Deno.test("an origin that breaks off inside a chunk ends the connection and noth
 Deno.test("a session that is ended from outside gets its last chunk", async () => {
   await using origin = liveOrigin();
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   using client = await world.client();
   await client.get(TARGET);
   await client.until("hello\r\n");
@@ -99,14 +99,14 @@ Deno.test("a session that is ended from outside gets its last chunk", async () =
   assert.equal(world.relay.endSession(session!.session, "kicked"), true);
   await client.until();
   assert.equal(client.body, "5\r\nhello\r\n0\r\n\r\n");
-  await until("the origin be left", () => origin.open.size === 0);
+  await until("the origin be left", () => origin.connections === 0);
   assert.equal(await world.metric(`${CLOSED}{reason="kicked"}`), 1);
 });
 
 Deno.test("inside a chunk there is no last chunk: the connection just ends", async () => {
   await using origin = liveOrigin("a\r\nhello");
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   using client = await world.client();
   await client.get(TARGET);
   await client.until("hello");
@@ -116,16 +116,15 @@ Deno.test("inside a chunk there is no last chunk: the connection just ends", asy
 });
 
 Deno.test("a player that takes nothing is let go, and its origin was not read on for it", async () => {
-  let sent = 0;
-  await using origin = new ScriptedHttpOrigin(async (connection, { start }) => {
-    await writeText(connection, HEAD.replace("Transfer-Encoding: chunked\r\n", ""));
-    if (start.includes("other")) return;
+  await using origin = new HttpOrigin(() => async (exchange) => {
+    await exchange.write(HEAD.replace("Transfer-Encoding: chunked\r\n", ""));
+    if (exchange.request.target.includes("other")) return;
     const block = new Uint8Array(65536);
-    while (true) sent += await connection.write(block);
+    while (await exchange.write(block)) continue;
   });
   const timeouts = { ...HTTP_TIMEOUTS, idle: 60_000, stall: 600 };
   await using world = await HttpRelayWorld.open({ timeouts: () => timeouts });
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   using other = await world.client();
   await other.get("/live/other.flv");
   await other.until("\r\n\r\n");
@@ -133,7 +132,7 @@ Deno.test("a player that takes nothing is let go, and its origin was not read on
   await lazy.get("/live/show.flv");
   const stalled = `${CLOSED}{reason="stalled"}`;
   await until("the lazy one be let go", async () => await world.metric(stalled) === 1);
-  assert.ok(sent < 64 << 20, "back-pressure reaches the origin");
+  assert.ok(origin.written() < 64 << 20, "back-pressure reaches the origin");
   assert.equal(world.sessions.size, 1, "a player that waits is not one that stalls");
 });
 
@@ -141,7 +140,7 @@ Deno.test("a stream in which nothing moves ends after the idle time", async () =
   await using origin = liveOrigin();
   const clock = new VirtualClock();
   await using world = await HttpRelayWorld.open({ clock });
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   using client = await world.client();
   await client.get(TARGET);
   await client.until("hello\r\n");
@@ -152,11 +151,11 @@ Deno.test("a stream in which nothing moves ends after the idle time", async () =
 });
 
 Deno.test("a client of HTTP/1.0 gets the data without frames, up to the end", async () => {
-  await using origin = new ScriptedHttpOrigin((connection) =>
-    writeText(connection, `${HEAD}5\r\nhello\r\n2;x\r\n!!\r\n0\r\n\r\n`)
+  await using origin = new HttpOrigin(() => (exchange) =>
+    exchange.write(`${HEAD}5\r\nhello\r\n2;x\r\n!!\r\n0\r\n\r\n`)
   );
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   using client = await world.client();
   await client.send("GET /live/show.flv HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
   await client.until();
@@ -166,14 +165,11 @@ Deno.test("a client of HTTP/1.0 gets the data without frames, up to the end", as
 });
 
 Deno.test("a stream that the origin refuses is refused in its words and leaves no mapping", async () => {
-  await using origin = new ScriptedHttpOrigin((connection) =>
-    writeText(
-      connection,
-      "HTTP/1.1 404 Not Here\r\nContent-Length: 4\r\nX-Why: no\r\n\r\nnone",
-    )
+  await using origin = new HttpOrigin(() => (exchange) =>
+    exchange.write("HTTP/1.1 404 Not Here\r\nContent-Length: 4\r\nX-Why: no\r\n\r\nnone")
   );
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   const client = await world.ask("/live/none.flv");
   assert.match(client.text, /^HTTP\/1\.1 404 Not Here\r\n/);
   assert.match(client.text, /\r\nX-Why: no\r\n/);
@@ -185,13 +181,13 @@ Deno.test("a stream that the origin refuses is refused in its words and leaves n
 Deno.test("while the process ends streams run on, and new ones are turned away", async () => {
   await using origin = liveOrigin();
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   using running = await world.client();
   await running.get(TARGET);
   await running.until("hello\r\n");
   world.drain();
   const [connection] = origin.open;
-  await writeText(connection!, "3\r\nyes\r\n");
+  await connection!.write("3\r\nyes\r\n");
   await running.until("yes\r\n");
   await assert.rejects(world.client(), Deno.errors.ConnectionRefused);
   world.relay.kill();
@@ -212,7 +208,7 @@ for (
   Deno.test(`a live stream asked for as ${target.slice(0, 20)} is a session like others`, async () => {
     await using origin = liveOrigin();
     await using world = await HttpRelayWorld.open();
-    await world.addOrigin("o", origin.port);
+    await world.addOrigin("o", origin.httpPort);
     using client = await world.client();
     await client.get(target);
     await client.until("hello\r\n");

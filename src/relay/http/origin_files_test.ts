@@ -1,12 +1,8 @@
 // Files that belong to no stream: which of several origins has one is asked, and remembered.
 
 import assert from "node:assert/strict";
+import { HttpOrigin } from "../../../tests/support/http_origin.ts";
 import { HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
-import {
-  ScriptedHttpOrigin,
-  type SeenRequest,
-  writeText,
-} from "../../../tests/support/scripted_http_origin.ts";
 import { until } from "../../../tests/support/wait.ts";
 
 const FILMS: Readonly<Record<string, string>> = {
@@ -17,32 +13,32 @@ const FILMS: Readonly<Record<string, string>> = {
 };
 
 /** An origin with these files, which waits for every stream that it does not know, as SRS does. */
-function originWith(files: Readonly<Record<string, string>>): ScriptedHttpOrigin {
-  return new ScriptedHttpOrigin((connection, { start, lines }: SeenRequest) => {
-    const [, target = ""] = start.split(" ");
+function originWith(files: Readonly<Record<string, string>>): HttpOrigin {
+  return new HttpOrigin(() => (exchange) => {
+    const { target, text } = exchange.request;
     const body = files[target.split("?", 1)[0]!];
     if (body === undefined && target.includes(".flv")) return;
     if (body === undefined) {
-      return writeText(connection, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+      return exchange.write("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     }
-    const [, from, to] = /^range: bytes=(\d+)-(\d+)$/im.exec(lines.join("\n")) ?? [];
+    const [, from, to] = /^range: bytes=(\d+)-(\d+)$/im.exec(text) ?? [];
     const part = from === undefined ? body : body.slice(Number(from), Number(to) + 1);
     const status = from === undefined ? "200 OK" : "206 Partial Content";
     const head =
       `HTTP/1.1 ${status}\r\nContent-Length: ${part.length}\r\nX-Target: ${target}\r\n\r\n`;
-    return writeText(connection, head + part);
+    return exchange.write(head + part);
   });
 }
 
 async function onWorld(
-  test: (world: HttpRelayWorld, origins: readonly ScriptedHttpOrigin[]) => Promise<void>,
+  test: (world: HttpRelayWorld, origins: readonly HttpOrigin[]) => Promise<void>,
   looksForFiles = true,
 ): Promise<void> {
   await using empty = originWith({});
   await using full = originWith(FILMS);
   await using world = await HttpRelayWorld.open({ looksForFiles: () => looksForFiles });
-  await world.addOrigin("empty", empty.port);
-  await world.addOrigin("full", full.port);
+  await world.addOrigin("empty", empty.httpPort);
+  await world.addOrigin("full", full.httpPort);
   await test(world, [empty, full]);
 }
 
@@ -109,7 +105,7 @@ Deno.test("a client that leaves takes its search along", async () => {
     await client.get("/live/none.flv");
     await until("the origins be asked", () => origins.every(({ requests }) => requests.length > 0));
     client.close();
-    await until("the origins be left", () => origins.every(({ open }) => open.size === 0));
+    await until("the origins be left", () => origins.every(({ connections }) => connections === 0));
     assert.deepEqual(world.errors, []);
   });
 });

@@ -2,12 +2,8 @@ import assert from "node:assert/strict";
 import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
 import { parseCidr } from "../../core/cidr.ts";
 import { ampleMemory } from "../../../tests/support/ample_memory.ts";
+import { HttpOrigin, says, silence } from "../../../tests/support/http_origin.ts";
 import { HTTP_TIMEOUTS, HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
-import {
-  type Answer,
-  ScriptedHttpOrigin,
-  writeText,
-} from "../../../tests/support/scripted_http_origin.ts";
 import { VirtualClock } from "../../../tests/support/virtual_clock.ts";
 import { until } from "../../../tests/support/wait.ts";
 
@@ -17,11 +13,6 @@ function partOf(origin: string): string {
   return `/live/show-7.ts?spbhid=${encodeSpbhid({ key: KEY, origin })}`;
 }
 
-function says(status: string, body = "", ...lines: readonly string[]): Answer {
-  const head = [`HTTP/1.1 ${status}`, ...lines, `Content-Length: ${body.length}`, "", ""];
-  return (connection) => writeText(connection, head.join("\r\n") + body);
-}
-
 /** A port on which nobody listens. */
 function deadPort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -29,7 +20,7 @@ function deadPort(): number {
 }
 
 Deno.test("a part passes with its range, conditions and status, and owns no stream", async () => {
-  await using origin = new ScriptedHttpOrigin(
+  await using origin = new HttpOrigin(() =>
     says(
       "206 Partial",
       "0123",
@@ -37,10 +28,10 @@ Deno.test("a part passes with its range, conditions and status, and owns no stre
       "Content-Range: bytes 0-3/9",
       "Connection: X-Hop",
       "X-Hop: 1",
-    ),
+    )
   );
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   const client = await world.ask(
     `${partOf("o")}&hls_ctx=1`,
     "Range: bytes=0-3",
@@ -62,16 +53,15 @@ Deno.test("a part passes with its range, conditions and status, and owns no stre
 });
 
 Deno.test("HEAD and 304 have a length and no body, and the connection goes on", async () => {
-  await using origin = new ScriptedHttpOrigin((connection, { start }) =>
-    writeText(
-      connection,
-      start.startsWith("HEAD")
+  await using origin = new HttpOrigin(() => (exchange) =>
+    exchange.write(
+      exchange.request.method === "HEAD"
         ? "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"
         : 'HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\nETag: "x"\r\n\r\n',
     )
   );
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   using client = await world.client();
   await client.send(`HEAD ${partOf("o")} HTTP/1.1\r\nHost: tv.example\r\n\r\n`);
   await client.until("\r\n\r\n");
@@ -80,38 +70,35 @@ Deno.test("HEAD and 304 have a length and no body, and the connection goes on", 
   await client.get(partOf("o"), 'If-None-Match: "x"');
   await client.until("\r\n\r\n");
   assert.equal(client.status, 304);
-  assert.equal(origin.connections, 1, "kept and used again");
+  assert.equal(origin.taken, 1, "kept and used again");
 });
 
 Deno.test("a kept connection that the origin has closed meanwhile is replaced unnoticed", async () => {
-  await using origin = new ScriptedHttpOrigin(says("200 OK", "part"));
+  await using origin = new HttpOrigin(() => says("200 OK", "part"));
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   await world.ask(partOf("o"));
   for (const connection of origin.open) connection.close();
   const client = await world.ask(partOf("o"));
   assert.equal(client.body, "part");
-  assert.equal(origin.connections, 2);
+  assert.equal(origin.taken, 2);
 });
 
 Deno.test("what an origin says unasked is no answer to the next request", async () => {
-  await using origin = new ScriptedHttpOrigin(says("200 OK", "part"));
+  await using origin = new HttpOrigin(() => says("200 OK", "part"));
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   await world.ask(partOf("o"));
   const [connection] = origin.open;
-  await writeText(connection!, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison");
-  await until("the connection be given up", () => origin.open.size === 0);
+  await connection!.write("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison");
+  await until("the connection be given up", () => origin.connections === 0);
   assert.equal((await world.ask(partOf("o"))).body, "part");
 });
 
 Deno.test("pipelined requests are answered in order", async () => {
-  await using origin = new ScriptedHttpOrigin((connection, { start }) => {
-    const name = start.split(" ")[1]!;
-    return says("200 OK", `<${name}>`)(connection, { start, lines: [], body: "", connection: 0 });
-  });
+  await using origin = new HttpOrigin((path) => says("200 OK", `<${path}>`));
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   using client = await world.client();
   const request = (target: string) => `GET ${target} HTTP/1.1\r\nHost: tv.example\r\n\r\n`;
   await client.send(request(partOf("o")) + request(partOf("o").replace("show-7", "show-8")));
@@ -120,11 +107,11 @@ Deno.test("pipelined requests are answered in order", async () => {
 });
 
 Deno.test("an origin that refuses the connection is passed over within the same request", async () => {
-  await using origin = new ScriptedHttpOrigin(says("200 OK", "#EXTM3U\n"));
+  await using origin = new HttpOrigin(() => says("200 OK", "#EXTM3U\n"));
   await using world = await HttpRelayWorld.open();
   await world.addOrigin("dead1", deadPort());
   await world.addOrigin("dead2", deadPort());
-  await world.addOrigin("good", origin.port);
+  await world.addOrigin("good", origin.httpPort);
   for (let index = 0; index < 5; index++) {
     const client = await world.ask(`/live/s${index}.m3u8`);
     assert.equal(client.status, 200);
@@ -133,9 +120,9 @@ Deno.test("an origin that refuses the connection is passed over within the same 
 });
 
 Deno.test("a part whose origin is gone is looked for where the stream is now", async () => {
-  await using origin = new ScriptedHttpOrigin(says("200 OK", "#EXTM3U\n"));
+  await using origin = new HttpOrigin(() => says("200 OK", "#EXTM3U\n"));
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("good", origin.port);
+  await world.addOrigin("good", origin.httpPort);
   await world.ask("/live/show.m3u8");
   await world.addOrigin("dead", deadPort());
   assert.equal((await world.ask(partOf("dead"))).status, 200);
@@ -143,19 +130,17 @@ Deno.test("a part whose origin is gone is looked for where the stream is now", a
 });
 
 Deno.test("errors of the proxy are short, name nobody and match what happened", async () => {
-  await using silent = new ScriptedHttpOrigin(() => {});
-  await using odd = new ScriptedHttpOrigin((connection) =>
-    writeText(connection, "ICY 200 OK\r\n\r\n")
-  );
-  await using leaver = new ScriptedHttpOrigin((connection) => connection.close());
+  await using silent = new HttpOrigin(() => silence);
+  await using odd = new HttpOrigin(() => (exchange) => exchange.write("ICY 200 OK\r\n\r\n"));
+  await using leaver = new HttpOrigin(() => (exchange) => exchange.close());
   const clock = new VirtualClock();
   await using world = await HttpRelayWorld.open({ clock });
   const errors: [string, string][] = [];
   for (
     const [id, port] of [
-      ["silent", silent.port],
-      ["odd", odd.port],
-      ["leaver", leaver.port],
+      ["silent", silent.httpPort],
+      ["odd", odd.httpPort],
+      ["leaver", leaver.httpPort],
       ["dead", deadPort()],
     ] as const
   ) {
@@ -186,27 +171,28 @@ Deno.test("without any origin a stream is answered with 503", async () => {
 
 Deno.test("a redirect is not followed, and leads to the proxy if it led to the origin", async () => {
   let location = "";
-  await using origin = new ScriptedHttpOrigin((connection, request) =>
-    says("302 Found", "", `Location: ${location}`)(connection, request)
-  );
+  await using origin = new HttpOrigin(() => says("302 Found", "", `Location: ${location}`));
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   const follow = async (to: string) => {
     location = to;
     return /\r\nLocation: (.*)\r\n/.exec((await world.ask("/live/show.m3u8")).text)?.[1];
   };
-  assert.equal(await follow(`http://127.0.0.1:${origin.port}/live/a.m3u8?x=1`), "/live/a.m3u8?x=1");
+  assert.equal(
+    await follow(`http://127.0.0.1:${origin.httpPort}/live/a.m3u8?x=1`),
+    "/live/a.m3u8?x=1",
+  );
   assert.equal(await follow("/live/b.m3u8"), "/live/b.m3u8");
   const elsewhere = "https://cdn.example/live/c.m3u8";
   assert.equal(await follow(elsewhere), elsewhere);
 });
 
 Deno.test("a load balancer in the list is believed what it says of the client", async () => {
-  await using origin = new ScriptedHttpOrigin(says("200 OK"));
+  await using origin = new HttpOrigin(() => says("200 OK"));
   await using world = await HttpRelayWorld.open({
     trustedProxies: () => [parseCidr("127.0.0.0/8")],
   });
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   await world.ask(
     partOf("o"),
     "X-Forwarded-For: 203.0.113.9, 10.0.0.1",
@@ -232,8 +218,8 @@ Deno.test("a request that comes back is refused, and one that has come through m
   assert.equal(await two.metric('srs_proxy_http_refused_total{reason="loop"}'), 0);
   assert.deepEqual([await one.streams(), await two.streams()], [[], []]);
 
-  await using origin = new ScriptedHttpOrigin(says("200 OK", "part"));
-  await two.addOrigin("o", origin.port);
+  await using origin = new HttpOrigin(() => says("200 OK", "part"));
+  await two.addOrigin("o", origin.httpPort);
   const through = async (...via: string[]) => {
     return (await two.ask(partOf("o"), ...via.map((line) => `Via: ${line}`))).status;
   };
@@ -242,22 +228,22 @@ Deno.test("a request that comes back is refused, and one that has come through m
   assert.equal(await through(...ours), 508);
   assert.equal(await through(Array(16).fill("1.1 cdn").join(",")), 508);
   assert.match(
-    origin.requests[0]!.lines.join("\n"),
-    /^Via: 1\.1 cdn\n(.*\n)*Via: 1\.1 srs-proxy-[\w-]+$/m,
+    origin.requests[0]!.text,
+    /^Via: 1\.1 cdn\r\n(.*\r\n)*Via: 1\.1 srs-proxy-[\w-]+$/m,
   );
 });
 
 Deno.test("web pages may ask as far as they are allowed to", async () => {
-  await using origin = new ScriptedHttpOrigin(
-    says("200 OK", "", "Access-Control-Allow-Origin: http://origins.own"),
+  await using origin = new HttpOrigin(() =>
+    says("200 OK", "", "Access-Control-Allow-Origin: http://origins.own")
   );
   const allowed = /\r\nAccess-Control-Allow-Origin: (.*)\r\n/;
   const site = "Origin: https://tv.example";
   await using open = await HttpRelayWorld.open();
-  await open.addOrigin("o", origin.port);
+  await open.addOrigin("o", origin.httpPort);
   assert.equal(allowed.exec((await open.ask(partOf("o"), site)).text)?.[1], "*");
   await using listed = await HttpRelayWorld.open({ corsOrigins: () => ["https://tv.example"] });
-  await listed.addOrigin("o", origin.port);
+  await listed.addOrigin("o", origin.httpPort);
   assert.equal(allowed.exec((await listed.ask(partOf("o"), site)).text)?.[1], "https://tv.example");
   const stranger = await listed.ask(partOf("o"), "Origin: https://evil.example");
   assert.equal(allowed.exec(stranger.text), null);
@@ -272,9 +258,9 @@ Deno.test("web pages may ask as far as they are allowed to", async () => {
 });
 
 Deno.test("other methods, bodies and ambiguous requests reach no origin", async () => {
-  await using origin = new ScriptedHttpOrigin(says("200 OK"));
+  await using origin = new HttpOrigin(() => says("200 OK"));
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   for (
     const [status, request] of [
       [405, "POST /live/show.flv HTTP/1.1\r\nHost: a\r\n\r\n"],
@@ -302,7 +288,7 @@ Deno.test("other methods, bodies and ambiguous requests reach no origin", async 
     await client.until("\n");
     assert.equal(client.status, status, request);
   }
-  assert.equal(origin.connections, 0);
+  assert.deepEqual([origin.taken, origin.connections], [0, 0]);
   await until(
     "all be counted",
     async () => await world.metric('srs_proxy_http_refused_total{reason="method"}') === 5,
@@ -354,19 +340,19 @@ for (
   ] as const
 ) {
   Deno.test(`a request as it should not be, but clear, is answered once: ${what}`, async () => {
-    await using origin = new ScriptedHttpOrigin(says("200 OK", "#EXTM3U\n"));
+    await using origin = new HttpOrigin(() => says("200 OK", "#EXTM3U\n"));
     await using world = await HttpRelayWorld.open();
-    await world.addOrigin("o", origin.port);
+    await world.addOrigin("o", origin.httpPort);
     using client = await world.client();
     await client.send(request);
     await client.until();
     assert.match(client.text, /^HTTP\/1\.1 200 OK\r\n[^]*\r\nConnection: close\r\n/);
     assert.equal(client.body, "#EXTM3U\n", "and nothing else");
     assert.equal(origin.requests.length, 1);
-    const { start, lines, body } = origin.requests[0]!;
+    const { start, text, body } = origin.requests[0]!;
     assert.match(start, /^GET \/live\/show\.m3u8 /);
     assert.equal(body, "");
-    assert.doesNotMatch(lines.join("\n"), /^(?:content-length|transfer-encoding)|^host: *$/im);
+    assert.doesNotMatch(text, /^(?:content-length|transfer-encoding)|^host: *$/im);
     assert.ok(start.endsWith("1.0") || origin.field("host") === "a");
   });
 }

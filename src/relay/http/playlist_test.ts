@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
+import { HttpOrigin } from "../../../tests/support/http_origin.ts";
 import { HTTP_TIMEOUTS, HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
-import { ScriptedHttpOrigin, writeText } from "../../../tests/support/scripted_http_origin.ts";
 import { until, within } from "../../../tests/support/wait.ts";
 
 const KEY = { vhost: "tv.example", app: "live", stream: "show", key: "tv.example/live/show" };
@@ -15,17 +15,17 @@ interface Served {
   readonly framing?: "length" | "chunked" | "close";
 }
 
-function serving({ body, lines = [], framing = "length" }: Served): ScriptedHttpOrigin {
-  return new ScriptedHttpOrigin(async (connection) => {
+function serving({ body, lines = [], framing = "length" }: Served): HttpOrigin {
+  return new HttpOrigin(() => async (exchange) => {
     const frame = framing === "length"
       ? [`Content-Length: ${body.length}`]
       : framing === "chunked"
       ? ["Transfer-Encoding: chunked"]
       : [];
-    await writeText(connection, ["HTTP/1.1 200 OK", ...lines, ...frame, "", ""].join("\r\n"));
+    await exchange.write(["HTTP/1.1 200 OK", ...lines, ...frame, "", ""].join("\r\n"));
     const size = body.length.toString(16);
-    await writeText(connection, framing === "chunked" ? `${size}\r\n${body}\r\n0\r\n\r\n` : body);
-    if (framing === "close") connection.close();
+    await exchange.write(framing === "chunked" ? `${size}\r\n${body}\r\n0\r\n\r\n` : body);
+    if (framing === "close") exchange.close();
   });
 }
 
@@ -43,7 +43,7 @@ for (const framing of ["length", "chunked", "close"] as const) {
       framing,
     });
     await using world = await HttpRelayWorld.open();
-    await world.addOrigin("o", origin.port);
+    await world.addOrigin("o", origin.httpPort);
     const client = await world.ask(
       "/live/show.m3u8?a=1",
       "Accept-Encoding: gzip",
@@ -67,7 +67,7 @@ for (const format of ["gzip", "deflate"] as const) {
     const body = await compressed(PLAYLIST, format);
     await using origin = serving({ body, lines: [`Content-Encoding: ${format}`] });
     await using world = await HttpRelayWorld.open();
-    await world.addOrigin("o", origin.port);
+    await world.addOrigin("o", origin.httpPort);
     const client = await world.ask("/live/show.m3u8");
     assert.equal(client.body, REWRITTEN);
     assert.doesNotMatch(client.text, /content-encoding/i);
@@ -85,7 +85,7 @@ Deno.test("what cannot be read passes as it is", async () => {
   ) {
     await using origin = serving(served);
     await using world = await HttpRelayWorld.open();
-    await world.addOrigin("o", origin.port);
+    await world.addOrigin("o", origin.httpPort);
     const client = await world.ask("/live/show.m3u8");
     assert.equal(client.status, 200);
     assert.equal(client.body, served.body);
@@ -97,7 +97,7 @@ Deno.test("a manifest is rewritten too", async () => {
   const mpd = (query: string) => `<MPD><Period><SegmentURL media="a.m4s${query}"/></Period></MPD>`;
   await using origin = serving({ body: mpd("") });
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   assert.equal((await world.ask("/live/show.mpd")).body, mpd(`?${SPBHID}`));
 });
 
@@ -105,28 +105,28 @@ Deno.test("a playlist below another one is fetched where its link says", async (
   await using origin = serving({ body: PLAYLIST });
   await using other = serving({ body: PLAYLIST });
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("o", origin.port);
-  await world.addOrigin("p", other.port);
+  await world.addOrigin("o", origin.httpPort);
+  await world.addOrigin("p", other.httpPort);
   for (let round = 0; round < 4; round++) {
     const client = await world.ask(`/live/show_low.m3u8?hls_ctx=9&${SPBHID}`);
     assert.equal(client.body, REWRITTEN);
   }
   assert.equal(origin.requests[0]?.start, "GET /live/show_low.m3u8?hls_ctx=9 HTTP/1.1");
-  assert.equal(other.connections, 0);
+  assert.deepEqual([other.taken, other.connections], [0, 0]);
   assert.deepEqual(await world.streams(), []);
 });
 
 Deno.test("a playlist that breaks off or never ends is no playlist", async () => {
-  await using origin = new ScriptedHttpOrigin(async (connection, { start }) => {
-    await writeText(connection, "HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n#EXTM3U\n");
-    if (start.includes("broken")) return connection.close();
-    const rest = new Uint8Array(start.includes("long") ? 4_900_000 : 0).fill(10);
-    for (let at = 0; at < rest.length;) at += await connection.write(rest.subarray(at));
+  await using origin = new HttpOrigin(() => async (exchange) => {
+    await exchange.write("HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n#EXTM3U\n");
+    if (exchange.request.target.includes("broken")) return exchange.close();
+    const rest = new Uint8Array(exchange.request.target.includes("long") ? 4_900_000 : 0).fill(10);
+    await exchange.write(rest);
   });
   const timeouts = { ...HTTP_TIMEOUTS, answer: 20_000, idle: 60_000, stall: 60_000 };
   const ask = async (name: string, answer = timeouts.answer) => {
     await using world = await HttpRelayWorld.open({ timeouts: () => ({ ...timeouts, answer }) });
-    await world.addOrigin("o", origin.port);
+    await world.addOrigin("o", origin.httpPort);
     const { status, body } = await world.ask(`/live/${name}.m3u8`);
     assert.deepEqual(await world.streams(), []);
     return [status, body];
@@ -140,21 +140,20 @@ Deno.test("a small playlist that decodes to a huge one is refused", async () => 
   const body = await compressed("#EXTM3U\n" + "#\n".repeat(2_300_000), "gzip");
   await using origin = serving({ body, lines: ["Content-Encoding: gzip"] });
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   assert.equal((await world.ask("/live/show.m3u8")).status, 502);
 });
 
 Deno.test("a player that asks for playlists and takes none is let go", async () => {
   const playlist = `#EXTM3U\n${"#EXT-X-OF-MANY-LINES\n".repeat(40_000)}`;
-  await using origin = new ScriptedHttpOrigin((connection) =>
-    writeText(
-      connection,
+  await using origin = new HttpOrigin(() => (exchange) =>
+    exchange.write(
       `HTTP/1.1 200 OK\r\nContent-Length: ${playlist.length}\r\nConnection: close\r\n\r\n${playlist}`,
     )
   );
   const timeouts = { ...HTTP_TIMEOUTS, idle: 60_000, stall: 400 };
   await using world = await HttpRelayWorld.open({ timeouts: () => timeouts });
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   using lazy = await world.client();
   await lazy.send("GET /live/show.m3u8 HTTP/1.1\r\nHost: h\r\n\r\n".repeat(20));
   await until("the first playlist be asked for", () => origin.requests.length > 0);

@@ -1,8 +1,8 @@
 // Viewers who come before their stream, and streams that run where they are not given out as asked.
 
 import assert from "node:assert/strict";
+import { HttpOrigin, silence } from "../../../tests/support/http_origin.ts";
 import { HTTP_TIMEOUTS, HttpRelayWorld } from "../../../tests/support/http_relay_world.ts";
-import { ScriptedHttpOrigin, writeText } from "../../../tests/support/scripted_http_origin.ts";
 import { VirtualClock } from "../../../tests/support/virtual_clock.ts";
 import { until } from "../../../tests/support/wait.ts";
 
@@ -12,12 +12,12 @@ const KEY = "tv.example/live/show";
 const TARGET = "/live/show.flv";
 const IMPATIENT = { ...HTTP_TIMEOUTS, answer: 100 };
 
-function silentOrigin(): ScriptedHttpOrigin {
-  return new ScriptedHttpOrigin(() => {});
+function silentOrigin(): HttpOrigin {
+  return new HttpOrigin(() => silence);
 }
 
-function refusingOrigin(): ScriptedHttpOrigin {
-  return new ScriptedHttpOrigin((connection) => writeText(connection, NOT_FOUND));
+function refusingOrigin(): HttpOrigin {
+  return new HttpOrigin(() => (exchange) => exchange.write(NOT_FOUND));
 }
 
 /** A publisher comes to an origin other than those. */
@@ -30,13 +30,13 @@ async function publish(world: HttpRelayWorld, ...failed: string[]): Promise<void
 Deno.test("a viewer waits for its stream for longer than an answer may take", async () => {
   await using origin = silentOrigin();
   await using world = await HttpRelayWorld.open({ timeouts: () => IMPATIENT });
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   using client = await world.client();
   await client.get(TARGET);
   await until("the origin be asked", () => origin.requests.length === 1);
   const playlist = await world.ask("/live/other.m3u8");
   assert.equal(playlist.status, 504, "what is no live stream waits as before, which takes a while");
-  await writeText([...origin.open][0]!, BEGUN);
+  await origin.open[0]!.write(BEGUN);
   await client.until("hello\r\n");
   assert.equal(client.status, 200);
   assert.deepEqual(await world.streams(), [KEY]);
@@ -48,14 +48,14 @@ Deno.test("it waits for the idle time at most, and nobody is blamed", async () =
   await using origin = silentOrigin();
   const clock = new VirtualClock();
   await using world = await HttpRelayWorld.open({ clock });
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   const asking = world.ask(TARGET);
   await until("the origin be asked", () => origin.requests.length === 1);
   await clock.pass(HTTP_TIMEOUTS.idle + 2_000);
   const client = await asking;
   assert.equal(client.status, 404);
   assert.equal(client.body, "Stream has not begun\n");
-  await until("the origin be left", () => origin.open.size === 0);
+  await until("the origin be left", () => origin.connections === 0);
   assert.deepEqual(await world.streams(), []);
   assert.equal(await world.metric('srs_proxy_http_refused_total{reason="not_found"}'), 1);
 });
@@ -63,20 +63,20 @@ Deno.test("it waits for the idle time at most, and nobody is blamed", async () =
 Deno.test("a viewer that leaves while it waits is let go, whatever it has sent besides", async () => {
   await using origin = silentOrigin();
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   const client = await world.client();
   const request = `GET ${TARGET} HTTP/1.1\r\nHost: tv.example\r\n\r\n`;
   await client.send(request + request);
   await until("the origin be asked", () => origin.requests.length === 1);
   client.close();
-  await until("the origin be left", () => origin.open.size === 0);
+  await until("the origin be left", () => origin.connections === 0);
   await until("the stream be forgotten", async () => (await world.streams()).length === 0);
 });
 
 Deno.test("a viewer that waits is told when the process is about to end", async () => {
   await using origin = silentOrigin();
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("o", origin.port);
+  await world.addOrigin("o", origin.httpPort);
   using client = await world.client();
   await client.get(TARGET);
   await until("the origin be asked", () => origin.requests.length === 1);
@@ -92,23 +92,23 @@ Deno.test("a viewer that waits follows its stream to another origin", async () =
   await using world = await HttpRelayWorld.open({
     timeouts: () => ({ ...HTTP_TIMEOUTS, stall: 200 }),
   });
-  await world.addOrigin("frozen", frozen.port);
+  await world.addOrigin("frozen", frozen.httpPort);
   using client = await world.client();
   await client.get(TARGET);
   await until("the origin be asked", () => frozen.requests.length === 1);
-  await using good = new ScriptedHttpOrigin((connection) => writeText(connection, BEGUN));
-  await world.addOrigin("good", good.port, { rtmp: true });
+  await using good = new HttpOrigin(() => (exchange) => exchange.write(BEGUN));
+  await world.addOrigin("good", good.httpPort, { rtmp: true });
   await publish(world, "frozen");
   await client.until("hello\r\n");
   assert.equal(client.status, 200);
-  await until("the first one be left", () => frozen.open.size === 0);
+  await until("the first one be left", () => frozen.connections === 0);
   assert.equal(world.sessions.list({ limit: 1 }).sessions[0]?.origin, "good");
 });
 
 Deno.test("a stream that runs where it is not offered like this is no stream that is not there", async () => {
   await using origin = refusingOrigin();
   await using world = await HttpRelayWorld.open();
-  await world.addOrigin("o", origin.port, { rtmp: true });
+  await world.addOrigin("o", origin.httpPort, { rtmp: true });
   for (const target of [TARGET, "/live/show.m3u8"]) {
     assert.match((await world.ask(target)).text, /^HTTP\/1\.1 404 Not Here\r\n[^]*none$/);
   }

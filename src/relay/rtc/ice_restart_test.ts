@@ -2,11 +2,7 @@
 
 import assert from "node:assert/strict";
 import { CHROMIUM_OFFER, SRS_ANSWER } from "../../../tests/support/cases/rtc_sdp_cases.ts";
-import {
-  type Answer,
-  ScriptedHttpOrigin,
-  writeText,
-} from "../../../tests/support/scripted_http_origin.ts";
+import { type Answer, HttpOrigin, says } from "../../../tests/support/http_origin.ts";
 import { SignalingWorld } from "../../../tests/support/signaling_world.ts";
 
 const FRAGMENT_TYPE = "application/trickle-ice-sdpfrag";
@@ -15,11 +11,6 @@ const USER = "yrg28861:iBXi";
 function fragment(ufrag: string, ...rest: readonly string[]): string {
   const ice = ufrag === "" ? [] : [`a=ice-ufrag:${ufrag}`, `a=ice-pwd:${ufrag.repeat(6)}`];
   return [...ice, "m=audio 9 RTP/AVP 0", "a=mid:0", ...rest, ""].join("\r\n");
-}
-
-function says(status: string, body = "", ...lines: readonly string[]): Answer {
-  const head = [`HTTP/1.1 ${status}`, ...lines, `Content-Length: ${body.length}`, "", ""];
-  return (connection) => writeText(connection, head.join("\r\n") + body);
 }
 
 const ACCEPTS = says(
@@ -35,23 +26,23 @@ async function withSession(
   patches: readonly Answer[],
   test: (session: {
     readonly world: SignalingWorld;
-    readonly origin: ScriptedHttpOrigin;
+    readonly origin: HttpOrigin;
     patch(body: string, headers?: Record<string, string>): Promise<Response>;
     end(): Promise<Response>;
   }) => Promise<void>,
 ): Promise<void> {
   const left = [...patches];
-  await using origin = new ScriptedHttpOrigin((connection, request) => {
-    const method = request.start.split(" ", 1)[0];
+  await using origin = new HttpOrigin(() => (exchange) => {
+    const { method } = exchange.request;
     const answer = method === "POST"
       ? ACCEPTS
       : method === "PATCH"
       ? left.shift()!
       : says("200 OK");
-    return answer(connection, request);
+    return answer(exchange);
   });
   await using world = await SignalingWorld.open();
-  await world.addOrigin("vid-1", [origin.port]);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   const accepted = await fetch(world.url("/rtc/v1/whip/?app=live&stream=show"), {
     method: "POST",
     body: CHROMIUM_OFFER,

@@ -5,11 +5,7 @@ import { systemClock } from "../../core/clock.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { MemoryBudget } from "../../core/memory_budget.ts";
 import { CHROMIUM_OFFER, SRS_ANSWER } from "../../../tests/support/cases/rtc_sdp_cases.ts";
-import {
-  type Answer,
-  ScriptedHttpOrigin,
-  writeText,
-} from "../../../tests/support/scripted_http_origin.ts";
+import { type Answer, HttpOrigin } from "../../../tests/support/http_origin.ts";
 import { SignalingWorld } from "../../../tests/support/signaling_world.ts";
 import { VirtualClock } from "../../../tests/support/virtual_clock.ts";
 import { until, within } from "../../../tests/support/wait.ts";
@@ -22,11 +18,11 @@ const LIMITS = { maxSessions: 10_000, maxSessionsPerAddress: 10_000 };
 let users = 0;
 
 /** Accepts every offer, each under another name, as an origin does. */
-const accepts: Answer = (connection) => {
+const accepts: Answer = (exchange) => {
   const body = SRS_ANSWER.replaceAll(/a=ice-ufrag:.*\r\n/g, `a=ice-ufrag:user${++users}\r\n`);
   const head = ["HTTP/1.1 201 Created", "Content-Type: application/sdp"];
   const length = `Content-Length: ${body.length}`;
-  return writeText(connection, [...head, length, "", body].join("\r\n"));
+  return exchange.write([...head, length, "", body].join("\r\n"));
 };
 
 const staysSilent: Answer = () => {};
@@ -48,10 +44,10 @@ function tally(answers: readonly Response[]): Record<number, number> {
 }
 
 Deno.test("a thousand bodies that do not come keep nobody out, at the same address neither", async () => {
-  await using origin = new ScriptedHttpOrigin(accepts);
+  await using origin = new HttpOrigin(() => accepts);
   const clock = new VirtualClock();
   await using world = await SignalingWorld.open({ clock });
-  await world.addOrigin("vid-1", [origin.port]);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   const slow = { host: "192.0.2.1", port: 4711 };
   const held = Array.from({ length: 1_100 }, () => world.signal(offer(stalledBody()), slow));
   for (const host of ["192.0.2.1", "192.0.2.2"]) {
@@ -64,11 +60,11 @@ Deno.test("a thousand bodies that do not come keep nobody out, at the same addre
 
 Deno.test("offers that an origin does not answer leave room for those of other addresses", async () => {
   let answer = staysSilent;
-  await using origin = new ScriptedHttpOrigin((connection, request) => answer(connection, request));
+  await using origin = new HttpOrigin(() => answer);
   const clock = new VirtualClock();
   await using world = await SignalingWorld.open({ clock });
   Object.assign(world.media.limits, LIMITS);
-  await world.addOrigin("vid-1", [origin.port]);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   const from = (host: string) => world.signal(offer(), { host, port: 4711 });
   const held = Array.from({ length: 600 }, () => from("192.0.2.1"));
   held.push(...Array.from({ length: 300 }, (_, at) => from(`2001:db8::${at.toString(16)}:1`)));
@@ -82,11 +78,11 @@ Deno.test("offers that an origin does not answer leave room for those of other a
 });
 
 Deno.test("who stands behind a trusted balancer counts by its own address", async () => {
-  await using origin = new ScriptedHttpOrigin(accepts);
+  await using origin = new HttpOrigin(() => accepts);
   const trustedProxies = [{ bytes: [10, 0, 0, 1], prefix: 32 }];
   await using world = await SignalingWorld.open({ trustedProxies: () => trustedProxies });
   world.media.limits.maxSessionsPerAddress = 1;
-  await world.addOrigin("vid-1", [origin.port]);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   const from = async (host: string, forwarded: string) => {
     const headers = { "x-forwarded-for": forwarded };
     return (await world.signal(offer(CHROMIUM_OFFER, headers), { host, port: 4711 })).status;
@@ -98,10 +94,10 @@ Deno.test("who stands behind a trusted balancer counts by its own address", asyn
 });
 
 Deno.test("a session counts from the wish on: what is full bothers no origin", async () => {
-  await using origin = new ScriptedHttpOrigin(accepts);
+  await using origin = new HttpOrigin(() => accepts);
   await using world = await SignalingWorld.open();
   world.media.limits.maxSessionsPerAddress = 10;
-  await world.addOrigin("vid-1", [origin.port]);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   const peer = { host: "192.0.2.1", port: 4711 };
   const answers = await Promise.all(
     Array.from({ length: 100 }, () => world.signal(offer(), peer)),
@@ -112,16 +108,16 @@ Deno.test("a session counts from the wish on: what is full bothers no origin", a
 });
 
 Deno.test("a wish that comes to nothing gives its place back", async () => {
-  let answer: Answer = (connection) =>
-    writeText(connection, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
-  await using origin = new ScriptedHttpOrigin((connection, request) => answer(connection, request));
+  let answer: Answer = (exchange) =>
+    exchange.write("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+  await using origin = new HttpOrigin(() => answer);
   await using world = await SignalingWorld.open();
   world.media.limits.maxSessionsPerAddress = 1;
   const peer = { host: "192.0.2.1", port: 4711 };
   assert.equal((await world.signal(offer(), peer)).status, 503, "no origin");
-  await world.addOrigin("vid-1", [origin.port]);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   assert.equal((await world.signal(offer(), peer)).status, 403);
-  answer = (connection) => connection.close();
+  answer = (exchange) => exchange.close();
   assert.equal((await world.signal(offer(), peer)).status, 502);
   answer = accepts;
   const twice = [await world.signal(offer(), peer), await world.signal(offer(), peer)];
@@ -129,9 +125,9 @@ Deno.test("a wish that comes to nothing gives its place back", async () => {
 });
 
 Deno.test("no answer tells a client how to prove itself before its media is taken", async () => {
-  await using origin = new ScriptedHttpOrigin(accepts);
+  await using origin = new HttpOrigin(() => accepts);
   await using world = await SignalingWorld.open();
-  await world.addOrigin("vid-1", [origin.port]);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   const { promise, resolve } = Promise.withResolvers<void>();
   world.media.taken = promise;
   const answering = world.signal(offer(), { host: "192.0.2.1", port: 4711 });

@@ -4,11 +4,7 @@ import assert from "node:assert/strict";
 import { ProxyError } from "../../core/errors.ts";
 import { CHROMIUM_OFFER, SRS_ANSWER } from "../../../tests/support/cases/rtc_sdp_cases.ts";
 import { RawHttp } from "../../../tests/support/raw_http.ts";
-import {
-  type Answer,
-  ScriptedHttpOrigin,
-  writeText,
-} from "../../../tests/support/scripted_http_origin.ts";
+import { type Answer, HttpOrigin, says } from "../../../tests/support/http_origin.ts";
 import { SignalingWorld } from "../../../tests/support/signaling_world.ts";
 import { VirtualClock } from "../../../tests/support/virtual_clock.ts";
 import { until } from "../../../tests/support/wait.ts";
@@ -18,11 +14,6 @@ const USER = "yrg28861:iBXi";
 const LOCATION = `Location: /rtc/v1/whip/?token=x&session=${USER}`;
 const SDP_TYPE = "Content-Type: application/sdp";
 const NO_UFRAG = CHROMIUM_OFFER.replace(/a=ice-ufrag.*\r\n/g, "");
-
-function says(status: string, body = "", ...lines: readonly string[]): Answer {
-  const head = [`HTTP/1.1 ${status}`, ...lines, `Content-Length: ${body.length}`, "", ""];
-  return (connection) => writeText(connection, head.join("\r\n") + body);
-}
 
 const ACCEPTS = says("201 Created", SRS_ANSWER, SDP_TYPE, LOCATION);
 
@@ -82,9 +73,9 @@ Deno.test("a bad request is told what is wrong, and no origin hears of it", asyn
     [404, `${WHIP}&spbsid=abc`, { method: "DELETE" }],
     [405, "/rtc/v1/play/", { method: "PATCH", body: "{}" }],
   ];
-  await using origin = new ScriptedHttpOrigin(ACCEPTS);
+  await using origin = new HttpOrigin(() => ACCEPTS);
   await using world = await SignalingWorld.open();
-  await world.addOrigin("vid-1", [origin.port]);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   for (const [status, target, request] of cases) {
     const { text, status: got, body } = await ask(world, target, request);
     const what = `${target} ${JSON.stringify(request).slice(0, 120)}\n${text}`;
@@ -99,9 +90,9 @@ Deno.test("a bad request is told what is wrong, and no origin hears of it", asyn
 });
 
 Deno.test("an offer is known by what it says when its type says something else", async () => {
-  await using origin = new ScriptedHttpOrigin(ACCEPTS);
+  await using origin = new HttpOrigin(() => ACCEPTS);
   await using world = await SignalingWorld.open();
-  await world.addOrigin("vid-1", [origin.port]);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   const types = ["text/plain;charset=UTF-8", "application/x-www-form-urlencoded", ""];
   for (const type of types) {
     const lines = type === "" ? [] : [`Content-Type: ${type}`];
@@ -111,9 +102,9 @@ Deno.test("an offer is known by what it says when its type says something else",
 });
 
 Deno.test("what a client says it accepts is not looked at, as SRS does not", async () => {
-  await using origin = new ScriptedHttpOrigin(ACCEPTS);
+  await using origin = new HttpOrigin(() => ACCEPTS);
   await using world = await SignalingWorld.open();
-  await world.addOrigin("vid-1", [origin.port]);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   const said = [
     "application/json",
     "application/json, text/json, text/x-json, text/javascript, application/xml, text/xml",
@@ -152,9 +143,9 @@ Deno.test("a chunked body is counted too", async () => {
 });
 
 Deno.test("names in the query cannot become header fields of another request", async () => {
-  await using origin = new ScriptedHttpOrigin(ACCEPTS);
+  await using origin = new HttpOrigin(() => ACCEPTS);
   await using world = await SignalingWorld.open();
-  await world.addOrigin("vid-1", [origin.port]);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   const target = "/rtc/v1/whip/?app=live&stream=a%0d%0aX-Evil:%20yes&token=x%0d%0aX-Evil:%20yes";
   const { status } = await ask(world, target, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });
   assert.equal(status, 201);
@@ -167,14 +158,14 @@ Deno.test("an origin that accepts in no usable way is asked to forget it", async
   const noUdp = SRS_ANSWER.replaceAll(" udp ", " tcp ");
   const bodies = ["", "hello", '{"code":0}', noUdp, SRS_ANSWER.replace(/a=ice-pwd.*\r\n/g, "")];
   for (const body of bodies) {
-    await using origin = new ScriptedHttpOrigin((connection, request) => {
-      const answer = request.start.startsWith("DELETE ")
+    await using origin = new HttpOrigin(() => (exchange) => {
+      const answer = exchange.request.method === "DELETE"
         ? says("200 OK")
         : says("201 Created", body, SDP_TYPE, LOCATION);
-      return answer(connection, request);
+      return answer(exchange);
     });
     await using world = await SignalingWorld.open();
-    await world.addOrigin("vid-1", [origin.port]);
+    await world.addOrigin("vid-1", [origin.httpPort]);
     const refused = await ask(world, WHIP, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });
     assert.equal(refused.status, 502, body);
     assert.doesNotMatch(refused.text, /10\.0|127\.0/);
@@ -185,14 +176,14 @@ Deno.test("an origin that accepts in no usable way is asked to forget it", async
 });
 
 Deno.test("a media relay that cannot take a session over has the origin forget it", async () => {
-  await using origin = new ScriptedHttpOrigin((connection, request) => {
-    const answer = request.start.startsWith("DELETE ") ? says("200 OK") : ACCEPTS;
-    return answer(connection, request);
+  await using origin = new HttpOrigin(() => (exchange) => {
+    const answer = exchange.request.method === "DELETE" ? says("200 OK") : ACCEPTS;
+    return answer(exchange);
   });
   await using world = await SignalingWorld.open();
   world.media.taken = Promise.reject(new ProxyError("overloaded", "Cannot take it now"));
   world.media.taken.catch(() => {});
-  await world.addOrigin("vid-1", [origin.port]);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   const refused = await ask(world, WHIP, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });
   assert.equal(refused.status, 503);
   assert.match(refused.text, /^retry-after: \d/im);
@@ -203,20 +194,20 @@ Deno.test("a media relay that cannot take a session over has the origin forget i
 Deno.test("an origin that does not answer is no better than none", async () => {
   const cases: [status: number, answer: Answer][] = [
     [504, () => {}],
-    [502, (connection) => connection.close()],
+    [502, (exchange) => exchange.close()],
     [502, says("201 Created", "x".repeat(200_000), SDP_TYPE)],
-    [502, (connection) => writeText(connection, "\x15\x03\x01 this is TLS\r\n\r\n")],
+    [502, (exchange) => exchange.write("\x15\x03\x01 this is TLS\r\n\r\n")],
     [
       504,
-      (connection) => writeText(connection, "HTTP/1.1 201 Created\r\nContent-Length: 9\r\n\r\nv="),
+      (exchange) => exchange.write("HTTP/1.1 201 Created\r\nContent-Length: 9\r\n\r\nv="),
     ],
   ];
   for (const [status, answer] of cases) {
-    await using origin = new ScriptedHttpOrigin(answer);
+    await using origin = new HttpOrigin(() => answer);
     await using world = await SignalingWorld.open({
       timeouts: () => ({ dial: 1000, answer: 300, head: 1000 }),
     });
-    await world.addOrigin("vid-1", [origin.port]);
+    await world.addOrigin("vid-1", [origin.httpPort]);
     const refused = await ask(world, WHIP, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });
     assert.equal(refused.status, status);
     assert.doesNotMatch(refused.text, /127\.0/);
@@ -235,9 +226,9 @@ Deno.test("a location that leads elsewhere is not made to lead here", async () =
   ];
   for (const [location, told] of cases) {
     const field = `Location: ${location}`;
-    await using origin = new ScriptedHttpOrigin(says("201 Created", SRS_ANSWER, SDP_TYPE, field));
+    await using origin = new HttpOrigin(() => says("201 Created", SRS_ANSWER, SDP_TYPE, field));
     await using world = await SignalingWorld.open();
-    await world.addOrigin("vid-1", [origin.port]);
+    await world.addOrigin("vid-1", [origin.httpPort]);
     const { text } = await ask(world, WHIP, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });
     assert.match(text, /^HTTP\/1\.1 201 /);
     const found = /^location: (.*)\r$/im.exec(text)?.[1];
@@ -246,12 +237,12 @@ Deno.test("a location that leads elsewhere is not made to lead here", async () =
 });
 
 Deno.test("who has not had a session's answer cannot end it", async () => {
-  await using origin = new ScriptedHttpOrigin((connection, request) => {
-    const answer = request.start.startsWith("DELETE ") ? says("200 OK") : ACCEPTS;
-    return answer(connection, request);
+  await using origin = new HttpOrigin(() => (exchange) => {
+    const answer = exchange.request.method === "DELETE" ? says("200 OK") : ACCEPTS;
+    return answer(exchange);
   });
   await using world = await SignalingWorld.open();
-  await world.addOrigin("vid-1", [origin.port]);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   const accepted = await ask(world, WHIP, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });
   const location = /^location: (.*)\r$/im.exec(accepted.text)![1]!;
   const [own, tag = ""] = location.split("spbsid=");
@@ -271,8 +262,8 @@ Deno.test("a session whose origin is gone can be left all the same", async () =>
   await using world = await SignalingWorld.open();
   let location = "";
   {
-    await using origin = new ScriptedHttpOrigin(ACCEPTS);
-    await world.addOrigin("vid-1", [origin.port]);
+    await using origin = new HttpOrigin(() => ACCEPTS);
+    await world.addOrigin("vid-1", [origin.httpPort]);
     const accepted = await ask(world, WHIP, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });
     location = /^location: (.*)\r$/im.exec(accepted.text)![1]!;
   }
@@ -284,16 +275,16 @@ Deno.test("a session whose origin is gone can be left all the same", async () =>
 Deno.test("the user name of a session cannot be taken by another", async () => {
   const other = SRS_ANSWER.replaceAll(/a=ice-pwd:.*/g, `a=ice-pwd:${"x".repeat(32)}`);
   const deleted: string[] = [];
-  await using first = new ScriptedHttpOrigin(ACCEPTS);
-  await using second = new ScriptedHttpOrigin((connection, request) => {
-    if (request.start.startsWith("DELETE ")) deleted.push(request.start);
-    return says("201 Created", other, SDP_TYPE, LOCATION)(connection, request);
+  await using first = new HttpOrigin(() => ACCEPTS);
+  await using second = new HttpOrigin(() => (exchange) => {
+    if (exchange.request.method === "DELETE") deleted.push(exchange.request.start);
+    return says("201 Created", other, SDP_TYPE, LOCATION)(exchange);
   });
   await using world = await SignalingWorld.open();
-  await world.addOrigin("vid-1", [first.port]);
+  await world.addOrigin("vid-1", [first.httpPort]);
   const accepted = await ask(world, WHIP, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });
   assert.equal(accepted.status, 201);
-  await world.addOrigin("vid-1", [second.port]);
+  await world.addOrigin("vid-1", [second.httpPort]);
   const path = "/rtc/v1/whip/?app=live&stream=other&ice-ufrag=yrg28861";
   const refused = await ask(world, path, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });
   assert.equal(refused.status, 400);

@@ -3,12 +3,7 @@ import { parseCidr } from "../../core/cidr.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { ANSWERS, CHROMIUM_OFFER, SRS_ANSWER } from "../../../tests/support/cases/rtc_sdp_cases.ts";
 import { decodeSessionTag } from "../../protocol/rtc/session_tag.ts";
-import {
-  type Answer,
-  ScriptedHttpOrigin,
-  type SeenRequest,
-  writeText,
-} from "../../../tests/support/scripted_http_origin.ts";
+import { type Answer, HttpOrigin, says } from "../../../tests/support/http_origin.ts";
 import { SignalingWorld } from "../../../tests/support/signaling_world.ts";
 import { until } from "../../../tests/support/wait.ts";
 
@@ -18,16 +13,11 @@ const SRS_LOCATION =
   `/rtc/v1/whip/?action=delete&token=e64351a2a&app=live&stream=show&session=${USER}`;
 const WHIP = "/rtc/v1/whip/?app=live&stream=show";
 
-function says(status: string, body = "", ...lines: readonly string[]): Answer {
-  const head = [`HTTP/1.1 ${status}`, ...lines, `Content-Length: ${body.length}`, "", ""];
-  return (connection) => writeText(connection, head.join("\r\n") + body);
-}
-
 /** Answers each method in its own way; DELETE is granted unless told otherwise. */
 function byMethod(answers: Readonly<Record<string, Answer>>): Answer {
   const all = { DELETE: says("200 OK"), ...answers };
-  return (connection, request) => {
-    return all[request.start.split(" ", 1)[0] as "DELETE"](connection, request);
+  return (exchange) => {
+    return all[exchange.request.method as "DELETE"](exchange);
   };
 }
 
@@ -52,14 +42,10 @@ async function statusOf(response: Response): Promise<number> {
   return response.status;
 }
 
-function started(origin: ScriptedHttpOrigin): string[] {
-  return origin.requests.map(({ start }: SeenRequest) => start);
-}
-
 Deno.test("an offer reaches the origin as it was, its answer leads to the proxy", async () => {
-  await using origin = new ScriptedHttpOrigin(byMethod({ POST: ACCEPTS }));
+  await using origin = new HttpOrigin(() => byMethod({ POST: ACCEPTS }));
   await using world = await SignalingWorld.open();
-  await world.addOrigin("vid-1", [origin.port], [8000]);
+  await world.addOrigin("vid-1", [origin.httpPort], [8000]);
   const response = await offer(world.url(`${WHIP}&token=a%20b`), {
     headers: { authorization: "Bearer hook-token", "x-forwarded-for": "6.6.6.6" },
   });
@@ -94,14 +80,15 @@ Deno.test("an offer reaches the origin as it was, its answer leads to the proxy"
 });
 
 Deno.test("a session's address finds its origin from any proxy, and ends it", async () => {
-  await using other = new ScriptedHttpOrigin(says("500 Wrong"));
-  await using origin = new ScriptedHttpOrigin(byMethod({ POST: ACCEPTS }));
+  await using other = new HttpOrigin(() => says("500 Wrong"));
+  await using origin = new HttpOrigin(() => byMethod({ POST: ACCEPTS }));
   await using world = await SignalingWorld.open();
-  await using second = await SignalingWorld.open({ registry: world.registry });
-  await world.addOrigin("vid-1", [origin.port]);
+  const shared = { resolver: world.registry, rtcSessions: world.registry };
+  await using second = await SignalingWorld.open(shared);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   const response = await offer(world.url(WHIP));
   await response.body?.cancel();
-  await world.addOrigin("vid-2", [other.port]);
+  await world.addOrigin("vid-2", [other.httpPort]);
   const location = response.headers.get("location") ?? "";
   const [own, tag = ""] = location.split("&spbsid=");
   assert.equal(own, SRS_LOCATION);
@@ -135,13 +122,15 @@ Deno.test("a session's address finds its origin from any proxy, and ends it", as
 });
 
 Deno.test("what the origin refuses about a session is refused, and it goes on", async () => {
-  await using origin = new ScriptedHttpOrigin(byMethod({
-    POST: ACCEPTS,
-    DELETE: says("412 Precondition Failed", "no"),
-    PATCH: says("428 Precondition Required"),
-  }));
+  await using origin = new HttpOrigin(() =>
+    byMethod({
+      POST: ACCEPTS,
+      DELETE: says("412 Precondition Failed", "no"),
+      PATCH: says("428 Precondition Required"),
+    })
+  );
   await using world = await SignalingWorld.open();
-  await world.addOrigin("vid-1", [origin.port]);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   const accepted = await offer(world.url(WHIP));
   await accepted.body?.cancel();
   const url = world.url(accepted.headers.get("location")!);
@@ -158,11 +147,9 @@ Deno.test("the older pair keeps its JSON as it was, but for the answer's address
   const body = `{ "code":0, "server":"vid-1","big":123456789012345678901,"sdp":${
     JSON.stringify(SRS_ANSWER)
   } ,"sessionid":"${USER}"}\n`;
-  await using origin = new ScriptedHttpOrigin(
-    says("200 OK", body, "Content-Type: application/json"),
-  );
+  await using origin = new HttpOrigin(() => says("200 OK", body, "Content-Type: application/json"));
   await using world = await SignalingWorld.open();
-  await world.addOrigin("vid-1", [origin.port], [8000]);
+  await world.addOrigin("vid-1", [origin.httpPort], [8000]);
   const streamurl = `webrtc://127.0.0.1:${world.port}/live/show?token=x`;
   const sent = JSON.stringify({ api: "x", clientip: null, sdp: CHROMIUM_OFFER, streamurl });
   for (const [path, intent] of [["/rtc/v1/play/", "play"], ["/rtc/v1/publish", "publish"]]) {
@@ -190,9 +177,9 @@ Deno.test("what an origin refuses is passed on in its own words", async () => {
     ["307 Temporary Redirect", "", WHIP, "Location: http://other.example/rtc/v1/whip/?x=1"],
   ];
   for (const [status, body, path, ...lines] of cases) {
-    await using origin = new ScriptedHttpOrigin(says(status, body, ...lines));
+    await using origin = new HttpOrigin(() => says(status, body, ...lines));
     await using world = await SignalingWorld.open();
-    await world.addOrigin("vid-1", [origin.port]);
+    await world.addOrigin("vid-1", [origin.httpPort]);
     const response = await offer(world.url(path), { redirect: "manual" });
     assert.deepEqual([response.status, await response.text()], [parseInt(status), body]);
     for (const line of lines) {
@@ -205,9 +192,9 @@ Deno.test("what an origin refuses is passed on in its own words", async () => {
 });
 
 Deno.test("JSON that says no is passed on as it is", async () => {
-  await using origin = new ScriptedHttpOrigin(says("200 OK", '{"code":400}'));
+  await using origin = new HttpOrigin(() => says("200 OK", '{"code":400}'));
   await using world = await SignalingWorld.open();
-  await world.addOrigin("vid-1", [origin.port]);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   const body = JSON.stringify({ sdp: CHROMIUM_OFFER, streamurl: "webrtc://127.0.0.1/live/show" });
   const response = await fetch(world.url("/rtc/v1/publish/"), { method: "POST", body });
   assert.deepEqual([response.status, await response.text()], [200, '{"code":400}']);
@@ -216,29 +203,26 @@ Deno.test("JSON that says no is passed on as it is", async () => {
 
 Deno.test("a redirect to the origin's own address leads to the proxy", async () => {
   let port = 0;
-  await using origin = new ScriptedHttpOrigin((connection, request) => {
-    return says("307 Elsewhere", "", `Location: http://127.0.0.1:${port}/rtc/v1/whip/?x=1`)(
-      connection,
-      request,
-    );
-  });
-  port = origin.port;
+  await using origin = new HttpOrigin(() =>
+    says("307 Elsewhere", "", `Location: http://127.0.0.1:${port}/rtc/v1/whip/?x=1`)
+  );
+  port = origin.httpPort;
   await using world = await SignalingWorld.open();
-  await world.addOrigin("vid-1", [origin.port]);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   const response = await offer(world.url(WHIP), { redirect: "manual" });
   assert.equal(response.headers.get("location"), "/rtc/v1/whip/?x=1");
   await response.body?.cancel();
 });
 
 Deno.test("an origin that cannot be reached is passed over within one request", async () => {
-  await using origin = new ScriptedHttpOrigin(ACCEPTS);
+  await using origin = new HttpOrigin(() => ACCEPTS);
   using closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = closed.addr as Deno.NetAddr;
   closed.close();
   await using world = await SignalingWorld.open();
   await world.addOrigin("vid-1", [port]);
   assert.equal(await statusOf(await offer(world.url(WHIP))), 502);
-  await world.addOrigin("vid-2", [origin.port]);
+  await world.addOrigin("vid-2", [origin.httpPort]);
   for (const path of [WHIP, "/rtc/v1/whep/?app=live&stream=show"]) {
     const response = await offer(world.url(path));
     assert.equal(response.status, 201);
@@ -249,7 +233,7 @@ Deno.test("an origin that cannot be reached is passed over within one request", 
 });
 
 Deno.test("clients are told the configured addresses, else what they ask for", async () => {
-  await using origin = new ScriptedHttpOrigin(ACCEPTS);
+  await using origin = new HttpOrigin(() => ACCEPTS);
   const candidates = [{ host: "203.0.113.7" }, { host: "localhost", port: 443 }];
   const cases = [
     { candidates: [], query: "&eip=203.0.113.9", told: ["203.0.113.9 18000"] },
@@ -264,7 +248,7 @@ Deno.test("clients are told the configured addresses, else what they ask for", a
   ];
   for (const { candidates, query, told } of cases) {
     await using world = await SignalingWorld.open({ candidates: () => candidates });
-    await world.addOrigin("vid-1", [origin.port]);
+    await world.addOrigin("vid-1", [origin.httpPort]);
     const answer = await (await offer(world.url(WHIP + query))).text();
     const found = [...answer.matchAll(/^a=candidate:\S+ 1 udp \d+ (\S+ \d+) /gm)]
       .map((match) => match[1]!.replace("::1", "127.0.0.1"));
@@ -273,11 +257,11 @@ Deno.test("clients are told the configured addresses, else what they ask for", a
 });
 
 Deno.test("load balancers in front tell who the client is", async () => {
-  await using origin = new ScriptedHttpOrigin(ACCEPTS);
+  await using origin = new HttpOrigin(() => ACCEPTS);
   await using world = await SignalingWorld.open({
     trustedProxies: () => [parseCidr("127.0.0.0/8")],
   });
-  await world.addOrigin("vid-1", [origin.port]);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   const headers = { "x-forwarded-for": "198.51.100.9", "x-forwarded-proto": "https" };
   await (await offer(world.url(WHIP), { headers })).body?.cancel();
   assert.equal(origin.field("x-forwarded-for"), "198.51.100.9, 127.0.0.1");
@@ -286,9 +270,9 @@ Deno.test("load balancers in front tell who the client is", async () => {
 });
 
 Deno.test("a proxy that is about to end takes no new session and still ends old ones", async () => {
-  await using origin = new ScriptedHttpOrigin(byMethod({ POST: ACCEPTS }));
+  await using origin = new HttpOrigin(() => byMethod({ POST: ACCEPTS }));
   await using world = await SignalingWorld.open();
-  await world.addOrigin("vid-1", [origin.port]);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   const accepted = await offer(world.url(WHIP));
   await accepted.body?.cancel();
   world.isDraining = true;
@@ -301,11 +285,11 @@ Deno.test("a proxy that is about to end takes no new session and still ends old 
 });
 
 Deno.test("sessions go on without the registry's help", async () => {
-  await using origin = new ScriptedHttpOrigin(byMethod({ POST: ACCEPTS }));
+  await using origin = new HttpOrigin(() => byMethod({ POST: ACCEPTS }));
   const down = () => Promise.reject(new ProxyError("registry_unavailable", "Redis is down"));
   const rtcSessions = { putSession: down, session: down, endSession: down };
   await using world = await SignalingWorld.open({ rtcSessions });
-  await world.addOrigin("vid-1", [origin.port]);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   const accepted = await offer(world.url(WHIP));
   assert.equal(accepted.status, 201);
   await accepted.body?.cancel();
@@ -313,14 +297,14 @@ Deno.test("sessions go on without the registry's help", async () => {
   assert.equal(await world.metric("srs_proxy_rtc_registry_errors_total"), 1);
   const url = world.url(accepted.headers.get("location")!);
   assert.equal(await statusOf(await fetch(url, { method: "DELETE" })), 200);
-  assert.match(started(origin).at(-1)!, /^DELETE /);
+  assert.match(origin.requests.at(-1)!.start, /^DELETE /);
 });
 
 Deno.test("a client that has left while the origin was thinking opens no session", async () => {
   const asked = Promise.withResolvers<void>();
-  await using origin = new ScriptedHttpOrigin(() => asked.resolve());
+  await using origin = new HttpOrigin(() => () => asked.resolve());
   await using world = await SignalingWorld.open();
-  await world.addOrigin("vid-1", [origin.port]);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   const leave = new AbortController();
   const waiting = offer(world.url(WHIP), { signal: leave.signal });
   await asked.promise;
@@ -328,22 +312,24 @@ Deno.test("a client that has left while the origin was thinking opens no session
   await assert.rejects(waiting);
   const counted = 'srs_proxy_rtc_refused_total{reason="client_gone"}';
   await until("it be noticed", async () => await world.metric(counted) === 1);
-  await until("the origin be left", () => origin.open.size === 0);
+  await until("the origin be left", () => origin.connections === 0);
   assert.deepEqual(world.media.opened, []);
 });
 
 Deno.test("what an origin has begun for a client that has left is ended there", async () => {
   const asked = Promise.withResolvers<void>();
   const answered = Promise.withResolvers<void>();
-  await using origin = new ScriptedHttpOrigin(byMethod({
-    POST: async (connection, request) => {
-      asked.resolve();
-      await answered.promise;
-      await ACCEPTS(connection, request);
-    },
-  }));
+  await using origin = new HttpOrigin(() =>
+    byMethod({
+      POST: async (exchange) => {
+        asked.resolve();
+        await answered.promise;
+        await ACCEPTS(exchange);
+      },
+    })
+  );
   await using world = await SignalingWorld.open();
-  await world.addOrigin("vid-1", [origin.port]);
+  await world.addOrigin("vid-1", [origin.httpPort]);
   const leave = new AbortController();
   const waiting = offer(world.url(WHIP), { signal: leave.signal });
   await asked.promise;
