@@ -1,6 +1,7 @@
 // Opens the lanes: the threads that serve RTMP and HTTP clients. A part of app.ts, which is the one place
 // that knows everything.
 
+import type { Config } from "../config/config.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { OriginStatus } from "../core/registrar.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -21,13 +22,19 @@ export interface LaneServices {
   answerOther(request: Request): Promise<Response>;
 }
 
+/** As many as are configured, or as there are cores for this process. */
+export function laneCount({ lanes }: Config): number {
+  return lanes ?? Math.min(navigator.hardwareConcurrency, 64);
+}
+
 /** @throws ProxyError `internal` when a port cannot be bound */
 export async function openLanes(
-  { state, clock, resolver, sessions, metrics, hopMark, reusePort, onError }: Surroundings,
+  { state, clock, resolver, sessions, metrics, hopMark, identifyTally, reusePort, onError }:
+    Surroundings,
   { servesHttp, idPrefix, origins, answerOther }: LaneServices,
 ): Promise<Lanes> {
-  const { listen, lanes, engine: choice, variables } = state.config;
-  const count = lanes ?? Math.min(navigator.hardwareConcurrency, 64);
+  const { listen, engine: choice, variables } = state.config;
+  const count = laneCount(state.config);
   const ports = [{ name: "RTMP", transport: "tcp", listen: listen.rtmp }] as WantedPort[];
   if (servesHttp) ports.push({ name: "HTTP server", transport: "tcp", listen: listen.httpServer });
   // Lanes share their ports, and would share them with another process too.
@@ -39,6 +46,7 @@ export async function openLanes(
   const opened = await Lanes.open({
     count,
     clock,
+    identifyMemory: identifyTally,
     services: { resolver, sessions, metrics, origins, answerOther, onError },
     init: {
       engine,

@@ -4,7 +4,9 @@
 import { AddressPolicy } from "../api/address_policy.ts";
 import { probeOrigin } from "./probe.ts";
 import { LoopGuard } from "../api/loop_guard.ts";
-import type { Lanes, LanesRelay } from "../lane/lanes.ts";
+import { type Lanes, type LanesRelay, laneTally } from "../lane/lanes.ts";
+import { SharedTally } from "../lane/shared_tally.ts";
+import { laneCount } from "./lanes.ts";
 import { LiveSessions } from "../api/session_log.ts";
 import { type Readiness, systemApi } from "../api/system_api.ts";
 import { openMetrics, refreshMetrics } from "./metrics.ts";
@@ -85,6 +87,7 @@ export async function openParts(
     probe: async (origin) => await probeOrigin(engine, await names.resolved(origin)),
   });
   const sessions = new LiveSessions({ capacity: LIVE_SESSIONS, clock });
+  const identifyTally = laneTally(laneCount(config));
   const surroundings: Surroundings = {
     ...{ clock, engine, state, registry, metrics, log, sessions, addresses, names },
     ...liveOptions(state),
@@ -92,7 +95,11 @@ export async function openParts(
     rtcSessions: registry,
     hopMark: new HopMark(),
     resolver: new NamedOrigins(registry, names),
-    identifyMemory: new MemoryBudget(() => state.config.identifyMemory),
+    identifyTally,
+    identifyMemory: new MemoryBudget(
+      () => state.config.identifyMemory,
+      new SharedTally(identifyTally, 0),
+    ),
     newSession: sessionIds(),
     onError: logError,
   };

@@ -11,6 +11,7 @@ import type { BoundAddress } from "../core/fleet.ts";
 import type { HopMark } from "../core/hop_mark.ts";
 import { logger } from "../core/log.ts";
 import type { MemoryBudget } from "../core/memory_budget.ts";
+import type { TallyMemory } from "../lane/shared_tally.ts";
 import type { TcpEngine } from "../net/engine.ts";
 import type { RedisAccess } from "../core/redis_access.ts";
 import type { NamedOrigins, OriginNames } from "../registry/named_origins.ts";
@@ -56,6 +57,8 @@ export interface Surroundings extends LiveOptions {
   readonly sessions: LiveSessions;
   readonly hopMark: HopMark;
   readonly identifyMemory: MemoryBudget;
+  /** What that is counted in, together with the lanes'. */
+  readonly identifyTally: TallyMemory;
   newSession(): string;
   onError(error: unknown): void;
 }

@@ -25,6 +25,8 @@ const LONGEST_SILENCE = 5_000;
 /** What lanes need. */
 export interface LanesOptions extends Omit<LaneOptions, "init"> {
   readonly count: number;
+  /** What memory of clients that are not identified is counted in, the main thread's among it. */
+  readonly identifyMemory: TallyMemory;
   readonly init: Omit<LaneOptions["init"], "lane" | keyof LaneMemory>;
 }
 
@@ -78,11 +80,10 @@ export class Lanes implements AsyncDisposable {
 
   /** @throws ProxyError `internal` when a port cannot be bound */
   static async open(options: LanesOptions): Promise<Lanes> {
-    const columns = options.count + 1;
     const memory = {
-      rtmpConnections: tallyMemory(ADDRESSES, columns),
-      httpConnections: tallyMemory(ADDRESSES, columns),
-      identifyMemory: tallyMemory(ADDRESSES, columns),
+      rtmpConnections: laneTally(options.count),
+      httpConnections: laneTally(options.count),
+      identifyMemory: options.identifyMemory,
     };
     const { listen } = options.init;
     const first = await Lane.open({
@@ -265,6 +266,11 @@ export class Lanes implements AsyncDisposable {
       received: (session: string) => find(session)?.received(session),
     };
   }
+}
+
+/** Memory of a tally for so many lanes and the main thread, whose column is 0. */
+export function laneTally(lanes: number): TallyMemory {
+  return tallyMemory(ADDRESSES, lanes + 1);
 }
 
 function clear(memory: TallyMemory, column: number): void {

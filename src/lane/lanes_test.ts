@@ -12,7 +12,7 @@ import type { TcpEngine } from "../net/engine.ts";
 import { isLibcKnown } from "../net/udp/libc.ts";
 import { MemoryStore } from "../registry/memory_store.ts";
 import { Registry } from "../registry/registry.ts";
-import { Lanes } from "./lanes.ts";
+import { Lanes, laneTally } from "./lanes.ts";
 
 /** Two lanes, their origin, and what they say. */
 class World implements AsyncDisposable {
@@ -44,6 +44,7 @@ class World implements AsyncDisposable {
     const world = new World(registry);
     world.#lanes = await Lanes.open({
       count: 2,
+      identifyMemory: laneTally(2),
       clock: systemClock,
       services: {
         resolver: registry,
