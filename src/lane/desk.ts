@@ -2,7 +2,14 @@
 // is no more, ends what it has left open. Knows no thread.
 
 import type { OriginStatus } from "../core/registrar.ts";
-import type { Metrics, PartLocator, Resolver, SessionLog } from "../core/contracts.ts";
+import type {
+  Metrics,
+  PartLocator,
+  Resolver,
+  SessionLog,
+  StreamRequest,
+} from "../core/contracts.ts";
+import type { Origin } from "../core/origin.ts";
 import type {
   Counted,
   FromLane,
@@ -139,7 +146,7 @@ export class Desk {
       {
         resolve: (request) => {
           this.#held.add(request.session);
-          return resolver.resolve(request);
+          return this.#resolve(request);
         },
         confirm: (session) => resolver.confirm(session),
         locate: (request) => resolver.locate(request),
@@ -149,6 +156,16 @@ export class Desk {
         pull: (body) => this.#pull(body),
       };
     return Promise.resolve((answers[about] as (question: unknown) => unknown)(question));
+  }
+
+  async #resolve(request: StreamRequest): Promise<Origin> {
+    const { resolver } = this.#services;
+    try {
+      return await resolver.resolve(request);
+    } finally {
+      // The lane has died meanwhile, and the registry may not have known the session then.
+      if (this.#isOver) resolver.release(request.session);
+    }
   }
 
   #release(session: string): void {
@@ -171,7 +188,7 @@ export class Desk {
     if (response.body === null) return { ...answer, body: undefined };
     if (this.#isOver || this.#bodies.size >= MOST_BODIES) {
       await response.body.cancel();
-      return { ...answer, status: 503, body: undefined };
+      return { status: 503, headers: [], body: undefined };
     }
     const body = ++this.#bodyCount;
     this.#bodies.set(body, response.body.getReader());
@@ -179,8 +196,13 @@ export class Desk {
   }
 
   async #pull(body: number): Promise<Uint8Array | undefined> {
-    const { done = true, value } = await this.#bodies.get(body)?.read() ?? {};
-    if (!done) return value;
+    try {
+      const { done = true, value } = await this.#bodies.get(body)?.read() ?? {};
+      if (!done) return value;
+    } catch (error) {
+      this.#bodies.delete(body);
+      throw error;
+    }
     this.#bodies.delete(body);
     return undefined;
   }

@@ -16,7 +16,7 @@ import { receiveError } from "./sent_error.ts";
 const START_DEADLINE = 20_000;
 const END_DEADLINE = 3_000;
 /** A thread that was told to end runs no longer than that: it may wait for its sockets just now. */
-const LAST_BREATH = 2_000;
+const LAST_BREATH = 3_000;
 
 /** What a lane needs. */
 export interface LaneOptions {
@@ -170,7 +170,7 @@ export class Lane implements AsyncDisposable {
   }
 
   #post(message: ToLane): void {
-    if (this.#isEnding) return;
+    if (this.#isTerminated) return;
     this.#worker.postMessage(message);
     Atomics.add(this.#count, 0, 1);
     this.#wake?.wake();
@@ -219,8 +219,11 @@ export class Lane implements AsyncDisposable {
     this.#answerPings();
     this.#worker.terminate();
     this.#desk.end(reason);
-    if (this.#wake === undefined) return;
-    if (this.#hasEnded) return this.#wake[Symbol.dispose]();
+    if (this.#hasEnded) return this.#wake?.[Symbol.dispose]();
+    if (this.#wake === undefined) {
+      this.freed = pause(this.#options.clock, LAST_BREATH);
+      return;
+    }
     this.#wake.wake();
     const library = openLibc();
     const left = new DescriptorSet(this.#descriptors);

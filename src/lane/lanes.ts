@@ -64,6 +64,8 @@ export class Lanes implements AsyncDisposable {
   readonly #ended = new Set<Promise<void>>();
   readonly #draining = new Set<RelayName>();
   #variables: LaneInit["variables"];
+  /** How many lanes have been started. */
+  #starts = 1;
   #isEnding = false;
 
   private constructor(options: LanesOptions, first: Lane, memory: LaneMemory) {
@@ -88,7 +90,7 @@ export class Lanes implements AsyncDisposable {
     const { listen } = options.init;
     const first = await Lane.open({
       ...options,
-      init: { ...options.init, ...memory, lane: 1 },
+      init: { ...options.init, ...memory, lane: 1, idPrefix: `${options.init.idPrefix}-1` },
     });
     const { rtmp, http } = first.addresses;
     // Where the system has chosen the ports, the others take the same.
@@ -160,7 +162,9 @@ export class Lanes implements AsyncDisposable {
   #open(number: number): Promise<Lane> {
     const { init, clock, services } = this.#options;
     const variables = this.#variables;
-    const whole = { ...init, ...this.#memory, variables, lane: number };
+    // Ids are never given twice, by whichever lane.
+    const idPrefix = `${init.idPrefix}-${(++this.#starts).toString(36)}`;
+    const whole = { ...init, ...this.#memory, variables, lane: number, idPrefix };
     return Lane.open({ clock, services, init: whole });
   }
 
@@ -176,17 +180,19 @@ export class Lanes implements AsyncDisposable {
     place.lane.closed.catch((error: unknown) => {
       if (this.#isEnding) return;
       place.isAlive = false;
-      const { freed } = place.lane;
-      this.#ended.add(freed);
-      freed.then(() => this.#ended.delete(freed));
       const { clock, services } = this.#options;
-      const { number } = place.lane;
-      for (const memory of Object.values(this.#memory)) clear(memory, number);
+      const { number, freed } = place.lane;
       LOG.error("A lane has failed, its sessions have ended", { lane: number, error });
       services.metrics.count("srs_proxy_lane_failures_total");
       const hasLived = clock.now() - place.startedAt >= LONG_LIFE;
       place.pause = hasLived ? FIRST_PAUSE : Math.min(place.pause * 2, LONGEST_PAUSE);
-      clock.after(place.pause, () => void this.#replace(place, number));
+      // Until its thread has ended for certain it may still count.
+      const gone = freed.then(() => {
+        for (const memory of Object.values(this.#memory)) clear(memory, number);
+        clock.after(place.pause, () => void this.#replace(place, number));
+      });
+      this.#ended.add(gone);
+      gone.then(() => this.#ended.delete(gone));
     });
   }
 
@@ -197,6 +203,8 @@ export class Lanes implements AsyncDisposable {
       if (this.#isEnding) return await lane[Symbol.asyncDispose]();
       place.lane = lane;
       place.isAlive = true;
+      // A reload may have come while it was being opened.
+      lane.configure(this.#variables);
       place.startedAt = this.#options.clock.now();
       for (const relay of this.#draining) lane.drain(relay);
       LOG.info("A lane has been replaced", { lane: number });

@@ -167,7 +167,7 @@ for (const engine of engines()) {
     }
     await until("it be back", () => world.lanes.alive === 2, { interval: 5 });
     const away = performance.now() - failedAt;
-    assert.ok(away < 3_000, `back after ${Math.round(away)} ms`);
+    assert.ok(away < 10_000, `back after ${Math.round(away)} ms`);
     assert.equal(byLane.get(2)!.some(({ peer }) => peer.isOver), false);
     const again = await world.playersAgain();
     assert.deepEqual([...again].sort(), [1, 2]);

@@ -163,7 +163,7 @@ class RunningLane {
         new SharedTally(identifyMemory, lane),
       ),
       isDraining: () => this.#isDraining,
-      newSession: () => `${idPrefix}-${lane.toString(36)}${(++count).toString(36)}`,
+      newSession: () => `${idPrefix}_${(++count).toString(36)}`,
       onError: (error: unknown) => this.#main.tell({ type: "error", error: sendError(error) }),
     };
   }

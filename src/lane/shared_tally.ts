@@ -100,10 +100,9 @@ export class SharedTally implements Tally {
   /** Takes away what this thread has added. */
   remove(address: string, by: number): void {
     const key = keyOf(address);
-    for (let probe = 0; probe < PROBES; probe++) {
-      const slot = this.#slotAt(key, probe);
-      if (Atomics.load(this.#keys, slot) === key) return this.#take(slot, by);
-    }
+    // Its slot may be looked at by somebody who wants one: nobody does under the lock.
+    const slot = this.#find(key) ?? this.#locked(() => this.#find(key));
+    if (slot !== undefined) this.#take(slot, by);
   }
 
   /** Forgets what a thread has added that is no more, and ends what it was about. */
@@ -138,9 +137,13 @@ export class SharedTally implements Tally {
   }
 
   #takeSlot(key: bigint): number | undefined {
+    return this.#locked(() => this.#find(key) ?? this.#giveSlot(key));
+  }
+
+  #locked<T>(work: () => T): T {
     while (Atomics.compareExchange(this.#lock, 0, 0, this.#column + 1) !== 0);
     try {
-      return this.#find(key) ?? this.#giveSlot(key);
+      return work();
     } finally {
       Atomics.store(this.#lock, 0, 0);
     }

@@ -314,6 +314,17 @@ const CHECKS: Readonly<Record<string, Check>> = {
     await writing;
   },
 
+  "what comes for a closed receiver goes to nobody else": async (world) => {
+    const { to, sender, pipe } = await world.piped();
+    to.close();
+    // It may well get the number that the closed one had.
+    const [, stranger] = await world.connect();
+    await writeAll(sender, Uint8Array.of(1, 2, 3));
+    assert.equal(await pipe.ended, "receiver_closed");
+    const read = stranger.read(new Uint8Array(8)).catch(() => null);
+    assert.equal(await Promise.race([read, pause(30).then(() => "nothing")]), "nothing");
+  },
+
   "an address is dialled, and both sides talk": async (world) => {
     const peer = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const address = { host: "127.0.0.1", port: peer.addr.port };

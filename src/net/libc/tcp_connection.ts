@@ -144,6 +144,8 @@ export class LibcConnection implements Connection, Watched {
    * @returns the bytes read, null when the connection is over, undefined when nothing is there
    */
   receive(buffer: Uint8Array<ArrayBuffer>): number | null | undefined {
+    // The descriptor may be another connection's by now.
+    if (this.#closed) return null;
     const count = this.#loop.libc.recv(this.fd, buffer, BigInt(buffer.length), c.MSG_DONTWAIT);
     if (count > 0) {
       this.bytesIn += count;
@@ -159,6 +161,7 @@ export class LibcConnection implements Connection, Watched {
    * @returns how much that was, or null when the connection is over
    */
   send(bytes: Uint8Array): number | null {
+    if (this.#closed) return null;
     const data = bytes as Uint8Array<ArrayBuffer>;
     const count = this.#loop.libc.send(this.fd, data, BigInt(data.length), SEND_FLAGS);
     if (count < 0) return this.#loop.errno === c.EAGAIN ? 0 : null;

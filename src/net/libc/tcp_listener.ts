@@ -24,7 +24,7 @@ const MEANINGS: Readonly<Record<number, string>> = {
   113: "No route to host",
 };
 /** A client that is gone before it was accepted, or that a filter turned away (accept(2)). */
-const ACCEPT_AGAIN: readonly number[] = [4, 71, 92, 93, 100, 101, 103, 112, 113];
+const ACCEPT_AGAIN: readonly number[] = [1, 4, 64, 71, 92, 93, 95, 100, 101, 103, 112, 113];
 
 /** See `Listener`. */
 export class LibcListener implements Listener, Watched {
