@@ -26,6 +26,19 @@ export const systemClock: Clock = {
   },
 };
 
+/** `every` of a clock that has `after`. */
+export function repeat(clock: Clock, period: number, callback: () => void): Disposable {
+  let timer: Disposable;
+  const again = () => {
+    timer = clock.after(period, () => {
+      again();
+      callback();
+    });
+  };
+  again();
+  return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
+}
+
 /** Resolves so many milliseconds from now. */
 export function pause(clock: Clock, milliseconds: number): Promise<void> {
   return new Promise((resolve) => clock.after(milliseconds, resolve));

@@ -238,8 +238,11 @@ export class Lanes implements AsyncDisposable {
     const { clock } = this.#options;
     for (const { lane, isAlive } of this.#places) {
       if (!isAlive) continue;
-      const late = clock.after(LONGEST_SILENCE, () => {
-        if (!this.#isEnding) lane.fail(new Error(`Lane ${lane.number} is stuck`));
+      // If this thread stood still meanwhile, the answer may be there and not taken yet.
+      let late = clock.after(LONGEST_SILENCE, () => {
+        late = clock.after(BEAT, () => {
+          if (!this.#isEnding) lane.fail(new Error(`Lane ${lane.number} is stuck`));
+        });
       });
       lane.beat().then(() => late[Symbol.dispose]());
     }

@@ -3,36 +3,26 @@
 // the clock of a process in that time, which can be paused as by SIGSTOP while time goes on.
 
 import { setImmediate } from "node:timers";
-import type { Clock } from "../../src/core/clock.ts";
-
-interface Timer {
-  readonly due: number;
-  readonly number: number;
-  readonly callback: () => void;
-  isOver: boolean;
-}
+import { type Clock, repeat } from "../../src/core/clock.ts";
+import { TimerHeap } from "../../src/core/timer_heap.ts";
 
 /** The time of a whole simulated world. */
 export class VirtualClock implements Clock {
   /** How many timers have gone off. */
   turns = 0;
-  /** How many have been set. */
-  timers = 0;
   #now = 0;
-  // A heap: no timer is due before its parent.
-  readonly #heap: Timer[] = [];
+  readonly #heap = new TimerHeap();
 
   readonly now = (): number => this.#now;
 
+  /** How many have been set. */
+  get timers(): number {
+    return this.#heap.count;
+  }
+
   after(delay: number, callback: () => void): Disposable {
-    const due = this.#now + Math.max(0, delay);
-    const timer = { due, number: this.timers++, callback, isOver: false };
-    this.#add(timer);
-    return {
-      [Symbol.dispose]: () => {
-        timer.isOver = true;
-      },
-    };
+    const timer = this.#heap.add(this.#now + Math.max(0, delay), callback);
+    return { [Symbol.dispose]: () => this.#heap.callOff(timer) };
   }
 
   every(period: number, callback: () => void): Disposable {
@@ -41,7 +31,7 @@ export class VirtualClock implements Clock {
 
   /** Timers that are still to go off. */
   get pending(): number {
-    return this.#heap.filter(({ isOver }) => !isOver).length;
+    return this.#heap.pending;
   }
 
   /** Lets so much time pass. @param watch called whenever everything has settled */
@@ -49,7 +39,7 @@ export class VirtualClock implements Clock {
     const end = this.#now + milliseconds;
     await settled();
     watch?.();
-    for (let next = this.#next(end); next; next = this.#next(end)) {
+    for (let next = this.#heap.take(end); next; next = this.#heap.take(end)) {
       this.#now = Math.max(this.#now, next.due);
       this.turns++;
       next.callback();
@@ -57,46 +47,6 @@ export class VirtualClock implements Clock {
       watch?.();
     }
     this.#now = end;
-  }
-
-  /** The next timer until then, taken out. */
-  #next(end: number): Timer | undefined {
-    for (let first = this.#heap[0]; first && first.due <= end; first = this.#heap[0]) {
-      this.#takeFirst();
-      if (first.isOver) continue;
-      first.isOver = true;
-      return first;
-    }
-    return undefined;
-  }
-
-  #add(timer: Timer): void {
-    const heap = this.#heap;
-    let at = heap.length;
-    heap.push(timer);
-    while (at > 0) {
-      const above = (at - 1) >> 1;
-      if (!isBefore(timer, heap[above]!)) break;
-      heap[at] = heap[above]!;
-      at = above;
-    }
-    heap[at] = timer;
-  }
-
-  #takeFirst(): void {
-    const heap = this.#heap;
-    const last = heap.pop()!;
-    if (heap.length === 0) return;
-    let at = 0;
-    for (;;) {
-      let below = 2 * at + 1;
-      if (below >= heap.length) break;
-      if (below + 1 < heap.length && isBefore(heap[below + 1]!, heap[below]!)) below++;
-      if (!isBefore(heap[below]!, last)) break;
-      heap[at] = heap[below]!;
-      at = below;
-    }
-    heap[at] = last;
   }
 }
 
@@ -163,20 +113,4 @@ export class ProcessClock implements Clock {
 /** Resolves when nothing can happen any more before a timer goes off. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-function isBefore(one: Timer, other: Timer): boolean {
-  return one.due < other.due || (one.due === other.due && one.number < other.number);
-}
-
-function repeat(clock: Clock, period: number, callback: () => void): Disposable {
-  let timer: Disposable;
-  const again = () => {
-    timer = clock.after(period, () => {
-      again();
-      callback();
-    });
-  };
-  again();
-  return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
 }

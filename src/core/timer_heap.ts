@@ -1,0 +1,95 @@
+// Timers in the order of their times, those of one time in the order of setting. Knows no clock.
+
+/** One timer. */
+export interface HeapTimer {
+  readonly due: number;
+  /** Order of those that are due at one time. */
+  readonly number: number;
+  readonly callback: () => void;
+  /** Whether it has gone off or was called off. */
+  isOver: boolean;
+}
+
+/** Those that were called off are thrown out when there are so many, and more of them than others. */
+const MANY = 256;
+
+/** A heap: no timer is due before its parent. */
+export class TimerHeap {
+  /** How many have been set. */
+  count = 0;
+  #over = 0;
+  #timers: HeapTimer[] = [];
+
+  /** Timers that are still to go off. */
+  get pending(): number {
+    return this.#timers.length - this.#over;
+  }
+
+  /** The first that was not called off; undefined when there is none. */
+  get first(): HeapTimer | undefined {
+    while (this.#timers[0]?.isOver) {
+      this.#takeFirst();
+      this.#over--;
+    }
+    return this.#timers[0];
+  }
+
+  add(due: number, callback: () => void): HeapTimer {
+    const timer = { due, number: this.count++, callback, isOver: false };
+    this.#put(timer);
+    return timer;
+  }
+
+  /** Takes the first out, if it is due by then. It is over from now on. */
+  take(now: number): HeapTimer | undefined {
+    const { first } = this;
+    if (first === undefined || first.due > now) return undefined;
+    this.#takeFirst();
+    first.isOver = true;
+    return first;
+  }
+
+  callOff(timer: HeapTimer): void {
+    if (timer.isOver) return;
+    timer.isOver = true;
+    this.#over++;
+    if (this.#over < MANY || this.#over * 2 < this.#timers.length) return;
+    const kept = this.#timers.filter(({ isOver }) => !isOver);
+    // Sorted, it is a heap.
+    this.#timers = kept.sort((one, other) => isBefore(one, other) ? -1 : 1);
+    this.#over = 0;
+  }
+
+  #put(timer: HeapTimer): void {
+    const heap = this.#timers;
+    let at = heap.length;
+    heap.push(timer);
+    while (at > 0) {
+      const above = (at - 1) >> 1;
+      if (!isBefore(timer, heap[above]!)) break;
+      heap[at] = heap[above]!;
+      at = above;
+    }
+    heap[at] = timer;
+  }
+
+  #takeFirst(): void {
+    const heap = this.#timers;
+    const last = heap.pop()!;
+    if (heap.length === 0) return;
+    let at = 0;
+    while (true) {
+      let below = 2 * at + 1;
+      if (below >= heap.length) break;
+      if (below + 1 < heap.length && isBefore(heap[below + 1]!, heap[below]!)) below++;
+      if (!isBefore(heap[below]!, last)) break;
+      heap[at] = heap[below]!;
+      at = below;
+    }
+    heap[at] = last;
+  }
+}
+
+function isBefore(one: HeapTimer, other: HeapTimer): boolean {
+  return one.due < other.due || (one.due === other.due && one.number < other.number);
+}
