@@ -42,6 +42,7 @@ const EVERYTHING = ["--allow-all"];
 /** Tests that look at the whole process, in which no others may run meanwhile. */
 const ALONE = [
   "src/net/descriptors_test.ts",
+  "src/net/libc/descriptor_set_test.ts",
   "src/net/spare_memory_test.ts",
   "src/net/deno/tcp_connection_test.ts",
   "src/net/udp/links_test.ts",

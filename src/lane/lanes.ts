@@ -197,7 +197,8 @@ export class Lanes implements AsyncDisposable {
   }
 
   async #replace(place: Place, number: number): Promise<void> {
-    if (this.#isEnding) return;
+    // Whoever drains takes nobody, so there is nothing to replace.
+    if (this.#isEnding || this.#draining.size > 0) return;
     try {
       const lane = await this.#open(number);
       if (this.#isEnding) return await lane[Symbol.asyncDispose]();

@@ -30,6 +30,7 @@ export function serveLane(): void {
   const scope = globalThis as unknown as WorkerScope;
   let lane: RunningLane | undefined;
   const fail = (error: unknown) => {
+    lane?.report();
     scope.postMessage({ type: "failed", error: sendError(error) });
     scope.close();
   };
@@ -113,7 +114,7 @@ class RunningLane {
     await Promise.race([this.#over.promise, ...died, running].filter((one) => one !== undefined));
     loop?.stop();
     await running;
-    this.#sendReport();
+    this.report();
     this.#post({ type: "closed" });
     await this.#closing.disposeAsync();
   }
@@ -133,7 +134,7 @@ class RunningLane {
         this.#config = configOf(message.variables);
         return;
       case "ping":
-        this.#sendReport();
+        this.report();
         return this.#post({ type: "pong", id: message.id });
       case "drain":
         this.#isDraining = true;
@@ -186,7 +187,8 @@ class RunningLane {
     this.#over.resolve();
   }
 
-  #sendReport(): void {
+  /** Sends counts and figures. */
+  report(): void {
     this.#main.metrics.flush();
     const sessions: [string, number][] = [];
     const tell = (session: string, bytes: number) => void sessions.push([session, bytes]);

@@ -28,11 +28,8 @@ export class DescriptorSet {
       socket: (...args) => this.#add(libc.socket(...args)),
       accept4: (...args) => this.#add(libc.accept4(...args)),
       epoll_create1: (...args) => this.#add(libc.epoll_create1(...args)),
-      close: (fd) => {
-        // Before it can be another thread's.
-        this.#remove(fd);
-        return libc.close(fd);
-      },
+      // Out of the set before it can be another thread's.
+      close: (fd) => fd >= MOST || this.#remove(fd) ? libc.close(fd) : -1,
     };
   }
 
@@ -45,7 +42,7 @@ export class DescriptorSet {
   closeAll(libc: Libc): number {
     let count = 0;
     for (const fd of this.#all()) {
-      this.#remove(fd);
+      if (!this.#remove(fd)) continue;
       libc.close(fd);
       count++;
     }
@@ -57,15 +54,19 @@ export class DescriptorSet {
     return fd;
   }
 
-  #remove(fd: number): void {
-    if (fd >= 0 && fd < MOST) Atomics.and(this.#bits, fd >> 5, ~(1 << (fd & 31)));
+  /** @returns whether it was there: whoever takes it out closes it */
+  #remove(fd: number): boolean {
+    const bit = 1 << (fd & 31);
+    return fd >= 0 && fd < MOST && (Atomics.and(this.#bits, fd >> 5, ~bit) & bit) !== 0;
   }
 
   *#all(): Generator<number> {
     for (let word = 0; word < this.#bits.length; word++) {
-      const bits = Atomics.load(this.#bits, word);
-      if (bits === 0) continue;
-      for (let bit = 0; bit < 32; bit++) if (bits & (1 << bit)) yield word * 32 + bit;
+      if (Atomics.load(this.#bits, word) === 0) continue;
+      for (let bit = 0; bit < 32; bit++) {
+        // As it is now: the thread may still close some, and others get their numbers.
+        if (Atomics.load(this.#bits, word) & (1 << bit)) yield word * 32 + bit;
+      }
     }
   }
 }
