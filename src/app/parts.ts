@@ -124,12 +124,10 @@ export async function openParts(
 /** The sessions of all relays, those that are opened later among them. */
 function controlOf(relays: readonly RelaySessions[]): SessionControl {
   return {
-    received: (session) => {
-      for (const relay of relays) {
-        const bytes = relay.received(session);
-        if (bytes !== undefined) return bytes;
-      }
-      return undefined;
+    received: async (sessions) => {
+      if (sessions.length === 0) return new Map();
+      const received = await Promise.all(relays.map((relay) => relay.received(sessions)));
+      return new Map(received.flatMap((some) => [...some]));
     },
     end: (session, reason) => void relays.some((relay) => relay.endSession(session, reason)),
   };

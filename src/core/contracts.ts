@@ -144,8 +144,12 @@ export type EndedBy = "kicked" | "origin_down" | "stream_moved";
 export interface RelaySessions {
   /** Ends a session in order, one that is still under way to its origin too. @returns whether it was here */
   endSession(session: string, reason: EndedBy): boolean;
-  /** Bytes that its origin has sent for it; undefined when it is not here, or does not count them. */
-  received(session: string): number | undefined;
+  /**
+   * Bytes that origins have sent for those of these sessions that are here, counted now; Infinity for
+   * one that is held up by its client, since more may lie ready that was sent who knows when. Without
+   * those whose thread does not answer within a second.
+   */
+  received(sessions: readonly string[]): Promise<ReadonlyMap<string, number>>;
 }
 
 /** How a session ended. Bytes are those relayed after the session was opened. */

@@ -63,6 +63,8 @@ export class Lanes implements AsyncDisposable {
   /** Lanes that have failed and of which something is left. */
   readonly #ended = new Set<Promise<void>>();
   readonly #draining = new Set<RelayName>();
+  /** Lanes that are asked for what they have not told yet. */
+  readonly #asked = new Map<Lane, Promise<boolean>>();
   #variables: LaneInit["variables"];
   /** How many lanes have been started. */
   #starts = 1;
@@ -275,8 +277,26 @@ export class Lanes implements AsyncDisposable {
         lane?.endSession(session, reason);
         return lane !== undefined;
       },
-      received: (session: string) => find(session)?.received(session),
+      received: (sessions: readonly string[]) => this.#received(sessions),
     };
+  }
+
+  async #received(sessions: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const counts = await Promise.all(this.#places.map(async ({ lane }) => {
+      const own = sessions.filter((session) => lane.has(session));
+      if (own.length === 0 || !await this.#hear(lane)) return [];
+      return own.map((session) => [session, lane.received(session)] as const);
+    }));
+    return new Map(counts.flat().filter((count) => count[1] !== undefined) as [string, number][]);
+  }
+
+  /** @returns whether the lane has told what there is to tell, and not only what it had told before */
+  #hear(lane: Lane): Promise<boolean> {
+    const told = lane.beat().then(() => true);
+    const asked = this.#asked.get(lane) ??
+      within(this.#options.clock, BEAT, told, () => false).finally(() => this.#asked.delete(lane));
+    this.#asked.set(lane, asked);
+    return asked;
   }
 }
 

@@ -5,14 +5,28 @@ import { PrometheusMetrics } from "../api/metrics.ts";
 import { RtmpOrigin } from "../../tests/support/rtmp_origin.ts";
 import { RtmpPeer } from "../../tests/support/rtmp_peer.ts";
 import { Script } from "../../tests/support/rtmp_script.ts";
+import { filler } from "../../tests/support/rtmp_wire.ts";
 import { until } from "../../tests/support/wait.ts";
-import { systemClock } from "../core/clock.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
 import type { SessionClosed, SessionOpened, SessionRefused } from "../core/contracts.ts";
 import type { TcpEngine } from "../net/engine.ts";
 import { isLibcKnown } from "../net/udp/libc.ts";
 import { MemoryStore } from "../registry/memory_store.ts";
 import { Registry } from "../registry/registry.ts";
 import { Lanes, laneTally } from "./lanes.ts";
+
+/** The time of this machine, but that deadlines can be made to pass before any answer. */
+class HurriedClock implements Clock {
+  readonly now = systemClock.now;
+  readonly every = systemClock.every;
+  isHurried = false;
+
+  after(delay: number, callback: () => void): Disposable {
+    if (!this.isHurried) return systemClock.after(delay, callback);
+    queueMicrotask(callback);
+    return { [Symbol.dispose]: () => {} };
+  }
+}
 
 /** Two lanes, their origin, and what they say. */
 class World implements AsyncDisposable {
@@ -36,6 +50,7 @@ class World implements AsyncDisposable {
   static async open(
     engine: TcpEngine["kind"],
     variables: Record<string, string> = {},
+    clock: Clock = systemClock,
   ): Promise<World> {
     const store = new MemoryStore({ maxOrigins: 10, maxStreams: 1_000 });
     const metrics = new PrometheusMetrics();
@@ -45,7 +60,7 @@ class World implements AsyncDisposable {
     world.#lanes = await Lanes.open({
       count: 2,
       identifyMemory: laneTally(2),
-      clock: systemClock,
+      clock,
       services: {
         resolver: registry,
         metrics: { count: () => {}, gauge: () => {}, observe: () => {} },
@@ -133,8 +148,6 @@ for (const engine of engines()) {
     const byLane = await world.playersOfBoth();
     assert.deepEqual([...byLane.keys()].sort(), [1, 2]);
     const [one] = byLane.get(1)!;
-    assert.equal(world.lanes.rtmp.received(one!.session) !== undefined, true);
-    assert.equal(world.lanes.rtmp.received("nobody"), undefined);
     assert.equal(world.lanes.rtmp.endSession(one!.session, "kicked"), true);
     assert.equal(world.lanes.rtmp.endSession("nobody", "kicked"), false);
     await one!.peer.ends();
@@ -146,6 +159,35 @@ for (const engine of engines()) {
     for (const { peer } of [...byLane.values()].flat()) peer[Symbol.dispose]();
     await until("all ends be told", () => world.closed.length === world.opened.length);
     assert.deepEqual(world.errors, []);
+  });
+
+  Deno.test(`${engine}: what origins have sent is told as it is, not as it was a second ago`, async () => {
+    await using world = await World.open(engine);
+    const byLane = await world.playersOfBoth();
+    const players = [byLane.get(1)![0]!, byLane.get(2)![0]!];
+    const sessions = players.map(({ session }) => session);
+    const ask = () => world.lanes.rtmp.received([...sessions, "nobody"]);
+    const before = await ask();
+    assert.deepEqual([...before.keys()].toSorted(), sessions.toSorted());
+    const frame = { chunkStream: 6, format: 0, type: 9, streamId: 1, body: filler(100) } as const;
+    for (const link of world.origin.links) await link.say(new Script().message(frame));
+    for (const { peer } of players) {
+      await peer.sees("a frame", () => peer.messages.some(({ type }) => type === 9));
+    }
+    for (const [session, bytes] of await ask()) assert.equal(bytes, before.get(session)! + 112);
+    for (const { peer } of [...byLane.values()].flat()) peer[Symbol.dispose]();
+  });
+
+  Deno.test(`${engine}: of a lane that does not answer in time nothing is told`, async () => {
+    const clock = new HurriedClock();
+    await using world = await World.open(engine, {}, clock);
+    const { peer, session } = await world.player("one");
+    clock.isHurried = true;
+    const received = world.lanes.rtmp.received([session]);
+    clock.isHurried = false;
+    assert.deepEqual([...await received], []);
+    assert.deepEqual([...(await world.lanes.rtmp.received([session])).keys()], [session]);
+    peer[Symbol.dispose]();
   });
 
   Deno.test(`${engine}: a page that the main thread answers is the client's, whole`, async () => {

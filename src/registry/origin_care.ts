@@ -9,7 +9,7 @@ import type { Metrics } from "../core/contracts.ts";
 import { Health } from "./health.ts";
 import type { HeldStreams } from "./held_streams.ts";
 import { OriginWatch } from "./origin_watch.ts";
-import { Prober } from "./prober.ts";
+import { type Probe, Prober } from "./prober.ts";
 import { RunningSessions, type SessionControl } from "./running_sessions.ts";
 import type { OriginRecord, Store } from "./store.ts";
 
@@ -119,14 +119,10 @@ export class OriginCare implements Disposable {
   }
 
   #openProber(): Prober {
-    const { clock, probe, store, metrics, now } = this.#options;
+    const { clock, store, metrics, now } = this.#options;
     return new Prober({
       clock,
-      // An origin that sends is alive, although it may take no new connections.
-      probe: async (origin) => {
-        const answers = probe === undefined || await probe(origin);
-        return this.#sessions.haveHeardFrom(origin.id) || answers;
-      },
+      openProbe: (id) => this.#openProbe(id),
       origin: async (id) => await store.origin(id) ?? this.#expired.get(id),
       // A message sent once may be lost with its connection.
       onMiss: (origin) => this.#options.tellOthers(origin),
@@ -139,16 +135,23 @@ export class OriginCare implements Disposable {
         this.#health.forgive(origin, now());
         LOG.info("Origin is up again", { origin });
       },
-      onCleared: (origin) => this.#sessions.forget(origin),
     });
+  }
+
+  /** An origin that sends is alive, although it may take no new connections. */
+  #openProbe(id: string): Probe {
+    const { probe } = this.#options;
+    let hasSent: (() => Promise<boolean>) | undefined;
+    return async (origin) => {
+      hasSent ??= await this.#sessions.listenTo(id);
+      const answers = probe === undefined || await probe(origin);
+      return await hasSent() || answers;
+    };
   }
 
   /** @param isOwn whether this process has found out itself */
   #suspect(origin: string, isOwn: boolean): void {
-    if (!this.#prober.isSuspected(origin)) {
-      this.#sessions.haveHeardFrom(origin);
-      if (isOwn) this.#options.tellOthers(origin);
-    }
+    if (isOwn && !this.#prober.isSuspected(origin)) this.#options.tellOthers(origin);
     this.#prober.suspect(origin, isOwn);
   }
 

@@ -7,8 +7,11 @@ import type { Origin } from "../core/origin.ts";
 
 /** What a prober works with; times are milliseconds. */
 export interface ProberOptions {
-  /** Whether the origin answers. Must settle by itself, within the period at best. */
-  readonly probe: (origin: Origin) => Promise<boolean>;
+  /**
+   * Called for each suspicion. @returns what tells whether the origin answers; it must settle by itself,
+   * within the period at best
+   */
+  readonly openProbe: (id: string) => Probe;
   /** The origin as it is registered now; undefined when it is not. */
   readonly origin: (id: string) => Promise<Origin | undefined>;
   /** It has left a probe without an answer, and this process was the one to suspect it. */
@@ -17,10 +20,11 @@ export interface ProberOptions {
   readonly onDown: (id: string) => void;
   /** One that was down has answered. */
   readonly onUp: (id: string) => void;
-  /** It is not probed any more. */
-  readonly onCleared: (id: string) => void;
   readonly clock: Clock;
 }
+
+/** One probe of an origin. */
+export type Probe = (origin: Origin) => Promise<boolean>;
 
 /** From the beginning of one probe to that of the next. */
 const PERIOD = 2_000;
@@ -34,6 +38,7 @@ const MOST_SUSPECTS = 10_000;
 const FULL_PAUSE = 200;
 
 interface Suspect {
+  readonly probe: Probe;
   /** Whether this process has found out itself. */
   isOwn: boolean;
   misses: number;
@@ -66,7 +71,8 @@ export class Prober implements Disposable {
     }
     if (known || this.#isOver || this.#suspects.size >= MOST_SUSPECTS) return;
     const timer = this.#options.clock.after(0, () => this.#probe(id));
-    this.#suspects.set(id, { isOwn, misses: 0, isDown: false, isCleared: false, timer });
+    const probe = this.#options.openProbe(id);
+    this.#suspects.set(id, { probe, isOwn, misses: 0, isDown: false, isCleared: false, timer });
   }
 
   /** Whether it is being probed. */
@@ -89,7 +95,7 @@ export class Prober implements Disposable {
   /** The origin is another process now, or gone. */
   forget(id: string): void {
     this.#suspects.get(id)?.timer[Symbol.dispose]();
-    if (this.#suspects.delete(id)) this.#options.onCleared(id);
+    this.#suspects.delete(id);
   }
 
   [Symbol.dispose](): void {
@@ -103,7 +109,7 @@ export class Prober implements Disposable {
     if (suspect.isCleared) return this.forget(id);
     if (this.#underWay >= MOST_AT_ONCE) return this.#again(id, suspect, FULL_PAUSE);
     const startedAt = this.#options.clock.now();
-    const answer = await this.#ask(id);
+    const answer = await this.#ask(id, suspect.probe);
     // It may have been forgotten, and suspected again, while it was being probed.
     if (this.#suspects.get(id) !== suspect) return;
     if (answer === undefined) return this.forget(id);
@@ -114,11 +120,11 @@ export class Prober implements Disposable {
   }
 
   /** @returns undefined when there is no such origin any more */
-  async #ask(id: string): Promise<boolean | undefined> {
+  async #ask(id: string, probe: Probe): Promise<boolean | undefined> {
     this.#underWay++;
     try {
       const origin = await this.#options.origin(id);
-      return origin && await this.#options.probe(origin);
+      return origin && await probe(origin);
     } catch {
       return false;
     } finally {

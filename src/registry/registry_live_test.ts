@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { IDLE, other, STREAM, World } from "../../tests/contract/registry_world.ts";
+import { sampleOrigin } from "../../tests/contract/sample_origin.ts";
 import { ProcessClock, VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Origin } from "../core/origin.ts";
@@ -133,9 +134,15 @@ Deno.test("viewers get what a publisher asks for when there is no room", async (
 class Sessions implements SessionControl {
   readonly bytes = new Map<string, number>();
   readonly ended: string[] = [];
+  /** Whether their thread does not say now what it has counted. */
+  isMute = false;
+  /** When their thread says it. */
+  told: Promise<void> = Promise.resolve();
 
-  received(session: string): number | undefined {
-    return this.bytes.get(session) ?? 0;
+  async received(sessions: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    await this.told;
+    if (this.isMute) return new Map();
+    return new Map(sessions.map((session) => [session, this.bytes.get(session) ?? 0]));
   }
 
   end(session: string, reason: string): void {
@@ -211,6 +218,71 @@ Deno.test("an origin that sends is not down, although it takes no new connection
   assert.deepEqual(sessions.ended, ["publisher origin_down"]);
 });
 
+/** A world with a publisher at an origin that falls silent now. */
+async function openFrozen() {
+  const silent = new Set<string>();
+  const { world, sessions } = await openProbed(silent);
+  await world.add("a", "b");
+  const origin = await world.resolve("publisher");
+  await world.registry.confirm("publisher");
+  silent.add(origin);
+  return { world, sessions, origin };
+}
+
+Deno.test("what an origin had sent before it fell silent is no sign of life, however late it is told", async () => {
+  const { world, sessions, origin } = await openFrozen();
+  await using _end = world;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  sessions.told = promise;
+  world.registry.unreachable(origin, "rtmp");
+  await world.pass(900);
+  sessions.bytes.set("publisher", 100_000);
+  resolve();
+  await world.pass(4_000);
+  assert.deepEqual(sessions.ended, ["publisher origin_down"]);
+});
+
+Deno.test("what a thread has not counted anew proves nothing", async () => {
+  const { world, sessions, origin } = await openFrozen();
+  await using _end = world;
+  world.registry.unreachable(origin, "rtmp");
+  await world.pass(1_000);
+  sessions.isMute = true;
+  await world.pass(2_000);
+  sessions.bytes.set("publisher", 100_000);
+  sessions.isMute = false;
+  await world.pass(1_500);
+  assert.deepEqual(sessions.ended, ["publisher origin_down"]);
+});
+
+Deno.test("what a slow viewer still reads of a frozen origin is no sign of life", async () => {
+  const { world, sessions, origin } = await openFrozen();
+  await using _end = world;
+  sessions.bytes.set("publisher", Infinity);
+  world.registry.unreachable(origin, "rtmp");
+  for (const bytes of [100_000, Infinity, Infinity, 200_000, Infinity]) {
+    await world.pass(800);
+    sessions.bytes.set("publisher", bytes);
+  }
+  await world.pass(1_000);
+  assert.deepEqual(sessions.ended, ["publisher origin_down"]);
+});
+
+Deno.test("a suspicion that was dropped while it was looked into leaves nothing behind", async () => {
+  const { world, sessions, origin } = await openFrozen();
+  await using _end = world;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  sessions.told = promise;
+  world.registry.unreachable(origin, "rtmp");
+  await world.pass(500);
+  await world.registry.register(sampleOrigin(origin, { generation: "2" }));
+  resolve();
+  sessions.bytes.set("publisher", 100_000);
+  world.registry.unreachable(origin, "rtmp");
+  await world.pass(4_100);
+  assert.deepEqual(sessions.ended, ["publisher origin_down"]);
+});
+
 /** A viewer at one origin, and the publisher of its stream at the other. */
 async function openApart(sessions: Sessions): Promise<World> {
   const world = await World.open({ sessions });
@@ -229,6 +301,14 @@ Deno.test("viewers that wait where their stream is not are led to it", async () 
   assert.deepEqual(sessions.ended, []);
   await world.pass(5_000);
   assert.deepEqual(sessions.ended, ["viewer stream_moved"]);
+});
+
+Deno.test("viewers that are held up by themselves stay, wherever they are", async () => {
+  const sessions = new Sessions();
+  await using world = await openApart(sessions);
+  sessions.bytes.set("viewer", Infinity);
+  await world.pass(20_000);
+  assert.deepEqual(sessions.ended, []);
 });
 
 Deno.test("viewers that are served stay, wherever they are", async () => {

@@ -8,23 +8,25 @@ import type { Store } from "./store.ts";
 
 /** The sessions of this process, as far as the registry has to do with them. */
 export interface SessionControl {
-  /** Bytes that the origin has sent for the session; undefined when there is no such session. */
-  received(session: string): number | undefined;
+  /** See `RelaySessions`. */
+  received(sessions: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** Ends the session in order; an unknown one is ignored. */
   end(session: string, reason: "origin_down" | "stream_moved"): void;
 }
 
 /** For a registry without relays. */
-export const NO_SESSIONS: SessionControl = { received: () => undefined, end: () => {} };
+export const NO_SESSIONS: SessionControl = {
+  received: () => Promise.resolve(new Map()),
+  end: () => {},
+};
 
 /** What the origin had sent for each session when it was last looked at. */
 type Received = ReadonlyMap<string, number>;
 
-/** Looks at sessions from time to time. As large as what is suspected and stray. */
+/** Looks at sessions from time to time. As large as what is stray. */
 export class RunningSessions {
   readonly #control: SessionControl;
   readonly #held: HeldStreams;
-  readonly #seen = new Map<string, Received>();
   #strays: Received = new Map();
 
   constructor(control: SessionControl, held: HeldStreams) {
@@ -33,19 +35,19 @@ export class RunningSessions {
   }
 
   /**
-   * Whether the origin has sent anything for any session since this was last asked. What sends is
-   * alive, even if it takes no new connections.
+   * Takes what the origin has sent so far as the base line.
+   *
+   * @returns what tells whether the origin has sent anything for any session since then, or since it
+   * was last asked. What sends is alive, even if it takes no new connections.
    */
-  haveHeardFrom(origin: string): boolean {
-    const before = this.#seen.get(origin);
-    const now = this.#look(this.#held.sessionsAt(origin));
-    this.#seen.set(origin, now);
-    return before !== undefined && hasGrown(before, now);
-  }
-
-  /** The origin is not suspected any more. */
-  forget(origin: string): void {
-    this.#seen.delete(origin);
+  async listenTo(origin: string): Promise<() => Promise<boolean>> {
+    const look = () => this.#control.received(this.#held.sessionsAt(origin));
+    let last: Received = await look();
+    return async () => {
+      const before = last;
+      last = await look();
+      return hasGrown(before, last);
+    };
   }
 
   /** Ends all sessions at an origin. @returns how many */
@@ -70,23 +72,17 @@ export class RunningSessions {
       astray.push(...this.#held.sessionsAt(origin, stream));
     }
     const before = this.#strays;
-    const now = this.#look(astray);
+    const now = await this.#control.received(astray);
     this.#strays = now;
-    const ended = [...now].filter(([session, received]) => before.get(session) === received);
+    const ended = [...now].filter(([session, bytes]) => {
+      return bytes !== Infinity && before.get(session) === bytes;
+    });
     for (const [session] of ended) this.#control.end(session, "stream_moved");
     return ended.length;
   }
-
-  #look(sessions: readonly string[]): Received {
-    const received = new Map<string, number>();
-    for (const session of sessions) {
-      const bytes = this.#control.received(session);
-      if (bytes !== undefined) received.set(session, bytes);
-    }
-    return received;
-  }
 }
 
+/** One that was waiting and is held up now has been sent something; what was held up proves nothing. */
 function hasGrown(before: Received, now: Received): boolean {
   for (const [session, bytes] of now) {
     if (bytes > (before.get(session) ?? bytes)) return true;

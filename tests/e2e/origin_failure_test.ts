@@ -3,13 +3,15 @@
 
 import assert from "node:assert/strict";
 import { Encoder } from "../support/encoder.ts";
-import { testFile, Viewer } from "../support/ffmpeg.ts";
+import { Publisher, testFile, Viewer } from "../support/ffmpeg.ts";
 import { assertContiguous } from "../support/frames.ts";
 import { NginxRtmp } from "../support/nginx_rtmp.ts";
 import { NodeMediaServer } from "../support/node_media_server.ts";
-import type { OriginServer } from "../support/origin_server.ts";
+import { fetchText, type OriginServer } from "../support/origin_server.ts";
 import { Proxy } from "../support/proxy.ts";
 import { Registration } from "../support/register.ts";
+import { RtmpPeer } from "../support/rtmp_peer.ts";
+import { Script } from "../support/rtmp_script.ts";
 import { until } from "../support/wait.ts";
 
 const STREAMS = ["one", "two", "three", "four", "five", "six"];
@@ -107,3 +109,35 @@ function testFailure(what: string, fail: Failure, victimIsNginx: boolean): void 
 
 testFailure("is killed", killed, true);
 testFailure("freezes", frozen, false);
+
+/** A player that says all it has to say at once. */
+async function play(proxy: Proxy, stream: string): Promise<RtmpPeer> {
+  const player = await RtmpPeer.connect(proxy.ports.rtmp);
+  const script = new Script()
+    .command(["connect", 1, { app: "live", tcUrl: "rtmp://127.0.0.1/live" }])
+    .command(["createStream", 2, null])
+    .command(["play", 3, null, stream], { streamId: 1 });
+  await player.say(script);
+  return player;
+}
+
+Deno.test({
+  name: "an origin that freezes is left, although a dial fails before all it has sent is counted",
+  timeout: 120_000,
+  async fn() {
+    await using proxy = await Proxy.open({ PROXY_ORIGIN_DIAL_TIMEOUT: "300ms" });
+    await using nginx = await NginxRtmp.open();
+    await using _registration = await Registration.open([proxy], nginx);
+    await using publisher = await Publisher.publish(proxy.rtmpUrl("show"));
+    await using viewer = new Viewer(proxy.rtmpUrl("show"));
+    await viewer.moreVideo(30);
+    nginx.process.signal("SIGSTOP");
+    using _player = await play(proxy, "show");
+    const ends = Promise.all([viewer.process.end(10_000), publisher.end(10_000)]);
+    await until("the origin to be down", async () => {
+      const { origins } = JSON.parse(await fetchText(proxy.systemUrl("/api/v1/origins")));
+      return origins[0].state === "down";
+    }, { timeout: 9_000, describe: () => proxy.process.errorText.slice(-2_000) });
+    await ends;
+  },
+});

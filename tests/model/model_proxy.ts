@@ -78,7 +78,7 @@ export class ModelProxy {
     const relays = {
       probe: (origin: Origin) => this.#probe(origin.id),
       sessions: {
-        received: (id: string) => this.#relay?.received(id),
+        received: (ids: readonly string[]) => Promise.resolve(this.#received(ids)),
         end: (id: string, reason: string) => this.#relay?.end(id, reason),
       },
     };
@@ -103,6 +103,11 @@ export class ModelProxy {
   async stop(): Promise<void> {
     await this.#registry?.[Symbol.asyncDispose]();
     await this.#store?.[Symbol.asyncDispose]();
+  }
+
+  #received(ids: readonly string[]): Map<string, number> {
+    const counts = ids.map((id) => [id, this.#relay?.received(id)] as const);
+    return new Map(counts.filter((count) => count[1] !== undefined) as [string, number][]);
   }
 
   #openMemory(): Store {

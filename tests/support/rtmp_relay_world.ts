@@ -163,6 +163,13 @@ export class RtmpRelayWorld implements AsyncDisposable {
     await within(what, 10_000, event);
   }
 
+  /** What the relay tells of a session: the bytes that its origin has sent. */
+  received(session: string): number | undefined {
+    const received = new Map<string, number>();
+    this.relay.tellReceived((id, bytes) => received.set(id, bytes));
+    return received.get(session);
+  }
+
   /** Waits for the first session that an origin has taken. */
   opens(): Promise<SessionOpened> {
     return until("a session", () => this.opened[0], { interval: 5 });

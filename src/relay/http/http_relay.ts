@@ -136,8 +136,10 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     for (const { id, isLive, received } of this.#running) if (isLive) tell(id, received);
   }
 
-  received(session: string): number | undefined {
-    return this.#find(session)?.received;
+  received(sessions: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const wanted = new Set(sessions);
+    const running = [...this.#running].filter(({ id }) => wanted.has(id));
+    return Promise.resolve(new Map(running.map(({ id, received }) => [id, received])));
   }
 
   /** Resolves when no client is left, or, where the API goes on, no client of ours. */

@@ -94,9 +94,11 @@ export class HttpSession {
     }
   }
 
-  /** Bytes that the origin has sent. */
+  /** See `RelaySessions`. */
   get received(): number {
-    return this.#forwarded?.link.connection.bytesIn ?? 0;
+    if (this.#forwarded === undefined) return 0;
+    const isHeldUp = this.#exchange.connection.isWriting;
+    return isHeldUp ? Infinity : this.#forwarded.link.connection.bytesIn;
   }
 
   /** Ends it from outside, in order if the client takes what it gets. */

@@ -130,6 +130,10 @@ Deno.test("a player that takes nothing is let go, and its origin was not read on
   await other.until("\r\n\r\n");
   using lazy = await world.client();
   await lazy.get("/live/show.flv");
+  const received = () => world.relay.received(["s1", "s2", "nobody"]);
+  await until("it to hold its origin up", async () => (await received()).get("s2") === Infinity);
+  assert.ok((await received()).get("s1")! < 200, "the head that has come");
+  assert.equal((await received()).size, 2);
   const stalled = `${CLOSED}{reason="stalled"}`;
   await until("the lazy one be let go", async () => await world.metric(stalled) === 1);
   assert.ok(origin.written() < 64 << 20, "back-pressure reaches the origin");

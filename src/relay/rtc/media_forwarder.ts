@@ -103,6 +103,7 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
       const session = this.#sessions.get(command.key);
       if (session) this.#end(session, command.reason);
     } else if (command.type === "unknown") this.#unknown.unknown(command.user, now);
+    else if (command.type === "count") this.#tally.count(command, (key) => this.#sessions.get(key));
     else {
       this.#isDraining = true;
       const latest = now + DRAIN_START;

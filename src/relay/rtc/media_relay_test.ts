@@ -32,8 +32,12 @@ for (const engine of ENGINES) {
         "o",
       ],
     );
+    const { session: id } = session!;
+    const received = await world.relay.received([id, "nobody"]);
+    assert.deepEqual([...received], [[id, 11]]);
     world.relay.end("a:me", "deleted");
     await until("the end", () => world.sessions.size === 0);
+    assert.equal((await world.relay.received([id])).size, 0);
     assert.equal(await world.metric(CLOSED, 'reason="deleted"'), 1);
     await client.send(Uint8Array.of(0x80), port);
     await until("a drop", async () => await world.metric(DROPPED, "unknown_address") === 1);

@@ -3,7 +3,7 @@ import { RTMP_TIMEOUTS, RtmpRelayWorld } from "../../../tests/support/rtmp_relay
 import { Script } from "../../../tests/support/rtmp_script.ts";
 import { filler, type WireMessage } from "../../../tests/support/rtmp_wire.ts";
 import type { RtmpPeer } from "../../../tests/support/rtmp_peer.ts";
-import { pause } from "../../../tests/support/wait.ts";
+import { pause, until } from "../../../tests/support/wait.ts";
 
 const { idle, stall } = RTMP_TIMEOUTS;
 const SWEEP = 1_000;
@@ -51,6 +51,17 @@ Deno.test("a player that takes nothing is let go, though it talks", async () => 
   player.stopReading();
   const flooding = flood(world.origin.link);
   await assertStalls(world, () => player.say(new Script().control(ACKNOWLEDGEMENT, 1)));
+  await world.origin.link.ends();
+  await flooding;
+});
+
+Deno.test("what is read for a player that holds it up is no sign of its origin", async () => {
+  await using world = await RtmpRelayWorld.open();
+  using player = await world.begun("play");
+  player.stopReading();
+  const flooding = flood(world.origin.link);
+  await until("it to be held up", () => world.received("s1") === Infinity);
+  player[Symbol.dispose]();
   await world.origin.link.ends();
   await flooding;
 });

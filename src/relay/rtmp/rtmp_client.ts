@@ -63,9 +63,10 @@ export class RtmpClient {
     return this.#session?.id;
   }
 
-  /** Bytes that the origin of what is being relayed has sent. */
+  /** See `RelaySessions`; of what is being relayed. */
   get received(): number {
-    return this.#pair === undefined ? 0 : this.#link?.connection.bytesIn ?? 0;
+    if (this.#pair === undefined || this.#link === undefined) return 0;
+    return this.#client.isWriting ? Infinity : this.#link.connection.bytesIn;
   }
 
   /** Ends the session: a relayed one in order, any other at once. */

@@ -7,7 +7,7 @@ import type { Tally } from "../../core/tally.ts";
 import type { Connection } from "../../net/engine.ts";
 import { Sweeper } from "../../net/sweeper.ts";
 import { type ConnectionLimits, TcpServer } from "../../net/tcp_server.ts";
-import type { EndedBy, RelaySessions } from "../../core/contracts.ts";
+import type { EndedBy } from "../../core/contracts.ts";
 import { RtmpClient } from "./rtmp_client.ts";
 import type { RtmpDependencies } from "./dependencies.ts";
 
@@ -23,7 +23,7 @@ export interface RtmpRelayOptions extends RtmpDependencies {
 }
 
 /** A listening RTMP port. */
-export class RtmpRelay implements RelaySessions, AsyncDisposable {
+export class RtmpRelay implements AsyncDisposable {
   readonly #options: RtmpRelayOptions;
   readonly #clients = new Set<RtmpClient>();
   readonly #server: TcpServer;
@@ -83,10 +83,6 @@ export class RtmpRelay implements RelaySessions, AsyncDisposable {
     for (const { sessionId, isRelaying, received } of this.#clients) {
       if (isRelaying && sessionId !== undefined) tell(sessionId, received);
     }
-  }
-
-  received(session: string): number | undefined {
-    return this.#find(session)?.received;
   }
 
   /** Resolves when no client is left. */

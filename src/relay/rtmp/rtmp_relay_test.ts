@@ -71,12 +71,12 @@ Deno.test("a session can be kicked on its way to an origin", async () => {
 Deno.test("what an origin has sent for a session is known while it runs", async () => {
   await using world = await RtmpRelayWorld.open();
   using player = await world.begun("play");
-  const before = world.relay.received("s1")!;
+  const before = world.received("s1")!;
   const { bytes } = new Script().message({ ...VIDEO, body: filler(100) });
   await world.origin.link.say(bytes);
   await player.sees("it", () => player.messages.some(({ type }) => type === 9));
-  assert.equal(world.relay.received("s1"), before + bytes.length);
-  assert.equal(world.relay.received("nobody"), undefined);
+  assert.equal(world.received("s1"), before + bytes.length);
+  assert.equal(world.received("nobody"), undefined);
 });
 
 Deno.test("while the process ends streams run on, and nobody else is served", async () => {

@@ -126,6 +126,9 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
       this.#isDraining = true;
       return;
     }
+    if (command.type === "count") {
+      return this.#tally.count(command, (key) => this.#calls.get(key));
+    }
     const call = this.#calls.get(command.type === "close" ? command.key : command.call);
     if (call === undefined) return;
     if (command.type === "close") this.#end(call, command.reason);

@@ -175,4 +175,7 @@ Deno.test("an origin's further answers to a handshake never reach the caller", a
   const data = packetFor(5, {});
   await origin.peers[0]!.send(data, conclusion.port);
   assert.deepEqual((await caller.peer.next()).bytes, [...data]);
+  const { session } = world.sessions.list({ limit: 1 }).sessions[0]!;
+  const received = await world.relay.received([session, "nobody"]);
+  assert.deepEqual([...received], [[session, data.length]]);
 });

@@ -2,7 +2,7 @@
 // what it counts to the metrics, ends sessions, drains. What a session is, and how it begins, is the
 // affair of its protocol.
 
-import type { Clock } from "../../core/clock.ts";
+import { type Clock, within } from "../../core/clock.ts";
 import type { ListenAddress } from "../../core/endpoint.ts";
 import type { Address } from "../../core/address.ts";
 import type { EndedBy, Metrics, RelaySessions } from "../../core/contracts.ts";
@@ -11,7 +11,10 @@ import type { UdpEngineChoice } from "../../net/udp/engine.ts";
 import type { UdpEngine } from "../../net/udp/port.ts";
 import { UdpThread, type UdpThreadOptions, type UdpWorker } from "../../net/udp/thread.ts";
 import { countLost, countMoved, type UdpProtocol } from "./figures.ts";
-import type { SessionCommand, SessionEnd, SessionReport } from "./messages.ts";
+import type { SessionCommand, SessionCounts, SessionEnd, SessionReport } from "./messages.ts";
+
+/** How long the thread may take to say what it has counted, milliseconds. */
+const COUNT_TIMEOUT = 1_000;
 
 /** What every relay over UDP needs of its surroundings. */
 export interface UdpFrontOptions {
@@ -62,6 +65,8 @@ export abstract class UdpFront<
   protected thread!: UdpThread<Init, Command | SessionCommand<Key, Reason | FrontEnd>, Report>;
   readonly #front: UdpFrontOptions;
   readonly #whenIdle = Promise.withResolvers<void>();
+  readonly #asked = new Map<number, (received: SessionCounts<Key>["received"]) => void>();
+  #questions = 0;
 
   protected constructor(options: UdpFrontOptions) {
     this.#front = options;
@@ -110,8 +115,14 @@ export abstract class UdpFront<
     return false;
   }
 
-  /** The thread does not tell before the session has ended. */
-  received(): undefined {}
+  async received(sessions: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const wanted = new Set(sessions);
+    const ids = new Map<Key, string>();
+    for (const [key, { id }] of this.sessions) if (wanted.has(id)) ids.set(key, id);
+    if (ids.size === 0) return new Map();
+    const received = await this.#count([...ids.keys()]);
+    return new Map(received.map(([key, bytes]) => [ids.get(key)!, bytes]));
+  }
 
   /** Resolves when the relay drains and no session is left. */
   idle(): Promise<void> {
@@ -134,6 +145,7 @@ export abstract class UdpFront<
       onReport: (report) => {
         const shared = report as SessionReport<Key, UdpProtocol, Reason>;
         if (shared.type === "ended") this.sessionEnded(shared);
+        else if (shared.type === "counted") this.#asked.get(shared.id)?.(shared.received);
         else if (shared.type === "moved") {
           metrics.gauge(`srs_proxy_${protocol}_sessions`, this.sessions.size);
           countMoved(metrics, protocol, shared);
@@ -150,6 +162,18 @@ export abstract class UdpFront<
       this.sessionEnded({ type: "ended", key, reason: "shutdown", bytesIn: 0, bytesOut: 0 });
     }
     this.checkIdle();
+  }
+
+  async #count(keys: readonly Key[]): Promise<SessionCounts<Key>["received"]> {
+    const id = ++this.#questions;
+    const { promise, resolve } = Promise.withResolvers<SessionCounts<Key>["received"]>();
+    this.#asked.set(id, resolve);
+    this.thread.send({ type: "count", id, keys });
+    try {
+      return await within(this.#front.clock, COUNT_TIMEOUT, promise, () => []);
+    } finally {
+      this.#asked.delete(id);
+    }
   }
 
   /** Leaves the port to others, and the sessions as the protocol can. */
@@ -178,4 +202,4 @@ export abstract class UdpFront<
 }
 
 /** What the thread of one protocol reports and the others' do not. */
-export type OwnReport<Report> = Exclude<Report, { readonly type: "ended" | "moved" }>;
+export type OwnReport<Report> = Exclude<Report, { readonly type: "ended" | "moved" | "counted" }>;

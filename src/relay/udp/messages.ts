@@ -8,7 +8,9 @@ export type SessionCommand<Key, Reason> =
   /** The session is to be ended in order. */
   | { readonly type: "close"; readonly key: Key; readonly reason: Reason }
   /** Nobody new is to be taken. */
-  | { readonly type: "drain" };
+  | { readonly type: "drain" }
+  /** What origins have sent for these sessions is to be told. */
+  | { readonly type: "count"; readonly id: number; readonly keys: readonly Key[] };
 
 /** How a session has ended. */
 export interface SessionEnd<Key, Reason> {
@@ -19,8 +21,16 @@ export interface SessionEnd<Key, Reason> {
   readonly bytesOut: number;
 }
 
+/** The answer to `count`: bytes, of those sessions that there are. */
+export interface SessionCounts<Key> {
+  readonly type: "counted";
+  readonly id: number;
+  readonly received: readonly (readonly [Key, number])[];
+}
+
 /** From it. */
 export type SessionReport<Key, P extends UdpProtocol, Reason> =
   | SessionEnd<Key, Reason>
+  | SessionCounts<Key>
   /** Since the last one. */
   | ({ readonly type: "moved" } & MovedFigures<P>);

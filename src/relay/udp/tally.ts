@@ -52,6 +52,18 @@ export class Tally<Key, P extends UdpProtocol, Reason> {
     this.#report({ type: "ended", key, reason, bytesIn, bytesOut });
   }
 
+  /** Answers the question what origins have sent. @param find finds a session by its key */
+  count(
+    { id, keys }: { readonly id: number; readonly keys: readonly Key[] },
+    find: (key: Key) => Flow | undefined,
+  ): void {
+    const received = keys.flatMap((key) => {
+      const session = find(key);
+      return session === undefined ? [] : [[key, session.bytesOut] as const];
+    });
+    this.#report({ type: "counted", id, received });
+  }
+
   /** Has all sessions looked through when it is time, and reports what has flowed. */
   sweep(now: number, look: () => void): void {
     if (now < this.#nextSweep) return;
