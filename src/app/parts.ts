@@ -190,6 +190,8 @@ function openSystem(
   return WebServer.open({
     ...surroundings,
     identifyMemory,
+    // Origins and operators come to it directly.
+    balancers: undefined,
     name: "System API",
     listen: state.config.listen.systemApi,
     handle: async (request, peer) => {

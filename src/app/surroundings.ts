@@ -69,6 +69,7 @@ export interface LiveOptions {
   limits(): Config["limits"];
   timeouts(): Config["timeouts"];
   trustedProxies(): Config["http"]["trustedProxies"];
+  balancers(): Config["balancers"];
   corsOrigins(): Config["http"]["corsOrigins"];
 }
 
@@ -79,6 +80,7 @@ export function liveOptions(state: State): LiveOptions {
     limits: () => state.config.limits,
     timeouts: () => state.config.timeouts,
     trustedProxies: () => state.config.http.trustedProxies,
+    balancers: () => state.config.balancers,
     corsOrigins: () => state.config.http.corsOrigins,
   };
 }

@@ -53,6 +53,11 @@ export interface Config {
     readonly maxConnections: number;
     readonly maxConnectionsPerAddress: number;
   };
+  /** What stands in front of the listeners of clients and says who these are. */
+  readonly balancers: {
+    readonly header: "off" | "optional" | "required";
+    readonly trusted: readonly Cidr[];
+  };
   /** Bytes kept for clients before it is known what they want. */
   readonly identifyMemory: MemoryLimits;
   /** How long each phase of a conversation may take. */
@@ -162,7 +167,14 @@ function findConflicts(values: Partial<Values>): string[] {
   problems.push(...findSharedPorts(values, UDP_LISTENERS));
   problems.push(...findRedisConflicts(values));
   problems.push(...findAccessConflicts(values));
+  problems.push(...findBalancerConflicts(values));
   return problems;
+}
+
+function findBalancerConflicts(values: Partial<Values>): string[] {
+  const { PROXY_PROTOCOL: header, PROXY_TRUSTED_PROXIES: trusted } = values;
+  if (header !== "required" || trusted === undefined || trusted.length > 0) return [];
+  return ["PROXY_PROTOCOL: Cannot be required while PROXY_TRUSTED_PROXIES is empty"];
 }
 
 const TCP_LISTENERS = [
@@ -238,6 +250,7 @@ function toConfig(values: Values, variables: Settings["variables"]): Config {
       maxConnections: values.PROXY_MAX_CONNECTIONS,
       maxConnectionsPerAddress: values.PROXY_MAX_CONNECTIONS_PER_ADDRESS,
     },
+    balancers: { header: values.PROXY_PROTOCOL, trusted: values.PROXY_TRUSTED_PROXIES },
     identifyMemory: {
       perConnection: values.PROXY_IDENTIFY_MEMORY_PER_CONNECTION,
       perAddress: values.PROXY_IDENTIFY_MEMORY_PER_ADDRESS,

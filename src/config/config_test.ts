@@ -51,6 +51,7 @@ Deno.test("an empty environment gives the documented defaults", () => {
     register: { token: undefined, allow: [], allowNames: [] },
     defaultBackend: undefined,
     apiAuth: { token: undefined },
+    balancers: { header: "off", trusted: [] },
     limits: { maxConnections: 20_000, maxConnectionsPerAddress: 5_000 },
     identifyMemory: { perConnection: 2 ** 18, perAddress: 2 ** 25, total: 2 ** 27 },
     timeouts: {
@@ -150,6 +151,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
     },
     defaultBackend: { ip: "10.0.0.13", rtmp: 14, http: 15, api: 16, rtc: 17, srt: 18 },
     apiAuth: { token: "token-26" },
+    balancers: { header: "optional", trusted: [{ bytes: [10, 0, 0, 0], prefix: 8 }] },
     limits: { maxConnections: 24, maxConnectionsPerAddress: 25 },
     identifyMemory: { perConnection: 131_073, perAddress: 60 * 2 ** 20, total: 2 ** 30 },
     timeouts: {
@@ -254,6 +256,11 @@ Deno.test("the reference's variables guard registration, and the HTTP API has a 
   assert.deepEqual(more, []);
   const own = load({ PROXY_API_TOKEN: "xyz" });
   assert.deepEqual([own.register.token, own.apiAuth.token], [undefined, "xyz"]);
+});
+
+Deno.test("headers are required only of load balancers that are named", () => {
+  const [problem = ""] = problemsOf({ PROXY_PROTOCOL: "required" });
+  assert.match(problem, /^PROXY_PROTOCOL: Cannot be required while PROXY_TRUSTED_PROXIES is empty/);
 });
 
 Deno.test("a token without the check is no use, so anybody may register", () => {

@@ -28,7 +28,7 @@ export const HTTP = {
   PROXY_TRUSTED_PROXIES: live(
     cidrList,
     "",
-    "Load balancers in front, such as 10.0.0.0/8, whose X-Forwarded-* fields are trusted",
+    "Load balancers in front, such as 10.0.0.0/8, whose X-Forwarded-* fields and PROXY headers count",
   ),
   PROXY_HLS_PATHS: live(
     pathTemplates,

@@ -41,6 +41,11 @@ const LISTENERS = {
     "off",
     "Let other processes of the same user listen on these ports too, for upgrades (SO_REUSEPORT)",
   ),
+  PROXY_PROTOCOL: live(
+    oneOf("off", "optional", "required"),
+    "off",
+    "Whether PROXY_TRUSTED_PROXIES send a PROXY header, version 1 or 2, on the TCP ports of clients",
+  ),
   PROXY_STATIC_FILES: atStart(
     optional(text),
     "",

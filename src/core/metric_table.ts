@@ -30,10 +30,17 @@ const DIRECTIONS = ["from_clients", "from_origins"] as const;
 const STATUSES = ["1xx", "2xx", "3xx", "4xx", "5xx"] as const;
 /** Why a listener lets nobody in. */
 const LIMITS = ["limit_total", "limit_per_address", "limit_descriptors"] as const;
+/** Why it cannot know who a client is, where load balancers say so. */
+const HEADERS = ["proxy_header", "proxy_untrusted"] as const;
 /** Whose memory for clients that are not identified is used up. */
 const MEMORY = ["memory_address", "memory_total"] as const;
 /** What a listener of HTTP refuses, whoever answers behind it. */
-const HTTP_REFUSALS = [...LIMITS, ...MEMORY, "bad_request", "head_timeout", "method"] as const;
+const HTTP_REFUSALS = [
+  ...LIMITS,
+  ...HEADERS,
+  ...MEMORY,
+  ...["bad_request", "head_timeout", "method"] as const,
+] as const;
 /** What the proxy itself ends sessions for. */
 const ENDED_BY = ["kicked", "origin_down", "stream_moved"] as const;
 
@@ -168,6 +175,7 @@ export const METRICS = {
     {
       reason: [
         ...LIMITS,
+        ...HEADERS,
         ...MEMORY,
         ...oneOf("handshake_timeout", "left_in_handshake", "identify_timeout", "left_in_identify"),
         ...ERROR_CODES,

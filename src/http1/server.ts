@@ -15,6 +15,7 @@ import { type HttpRequest, understandRequest } from "../protocol/http/request.ts
 import { HttpExchange } from "./exchange.ts";
 import { HttpClient } from "./client.ts";
 import type { Connection, TcpEngine } from "../net/engine.ts";
+import type { Balancers } from "../net/announced_peer.ts";
 import { type ConnectionLimits, TcpServer } from "../net/tcp_server.ts";
 
 /** How long a closed client may take to read its last bytes, milliseconds. */
@@ -40,6 +41,7 @@ export interface Http1ServerOptions {
   readonly tally?: Tally | undefined;
   readonly engine: TcpEngine;
   limits(): ConnectionLimits;
+  balancers?: (() => Balancers) | undefined;
   timeouts(): HeadTimeouts;
   /** What is kept of requests until their heads, and bodies if they have any, are complete. */
   readonly identifyMemory: MemoryBudget;
@@ -60,8 +62,11 @@ export class Http1Server implements AsyncDisposable {
     this.#options = options;
     this.#server = TcpServer.open({
       ...options,
+      balancers: options.balancers && (() => ({
+        ...options.balancers!(),
+        timeout: options.timeouts().head,
+      })),
       serve: (connection) => this.#serve(connection),
-      onRefused: (limit) => options.onRefused(`limit_${limit}`),
     });
   }
 

@@ -6,6 +6,7 @@ import type { ListenAddress } from "../core/endpoint.ts";
 import type { MemoryBudget } from "../core/memory_budget.ts";
 import type { Address } from "../core/address.ts";
 import type { TcpEngine } from "../net/engine.ts";
+import type { Balancers } from "../net/announced_peer.ts";
 import type { ConnectionLimits } from "../net/tcp_server.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { BodyScanner } from "../protocol/http/body_scanner.ts";
@@ -37,6 +38,7 @@ export interface WebServerOptions extends WebHandlerOptions {
   readonly reusePort?: boolean;
   readonly engine: TcpEngine;
   limits(): ConnectionLimits;
+  balancers?: (() => Balancers) | undefined;
   readonly identifyMemory: MemoryBudget;
 }
 

@@ -157,6 +157,7 @@ class RunningLane {
       hopMark: new HopMark(pseudonym),
       limits: () => this.#config.limits,
       timeouts: () => this.#config.timeouts,
+      balancers: () => this.#config.balancers,
       trustedProxies: () => this.#config.http.trustedProxies,
       corsOrigins: () => this.#config.http.corsOrigins,
       identifyMemory: new MemoryBudget(

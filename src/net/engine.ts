@@ -10,8 +10,8 @@ import type { Inbox } from "./inbox.ts";
 
 /** One TCP connection. `close` may be called at any time and more than once. */
 export interface Connection extends Disposable {
-  /** Address of the other side, its IP address in canonical form. */
-  readonly peer: Address;
+  /** The client, its IP address in canonical form: the other side, or whom a balancer there names. */
+  peer: Address;
   readonly closed: boolean;
   /** Bytes read and written so far. */
   bytesIn: number;
@@ -28,6 +28,8 @@ export interface Connection extends Disposable {
    * @returns the bytes read, or null when the connection is over
    */
   read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null>;
+  /** Puts bytes back, copied, to be read before all others. To be called before there is a pipe. */
+  unread(bytes: Uint8Array): void;
   /**
    * Writes all of `bytes`, which must not change meanwhile. One write at a time.
    *

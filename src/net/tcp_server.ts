@@ -6,6 +6,7 @@ import { pause } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Address } from "../core/address.ts";
 import { LocalTally, type Tally } from "../core/tally.ts";
+import { type Balancers, type HeaderRefusal, readAnnouncedPeer } from "./announced_peer.ts";
 import { isOutOfResources } from "./close_errors.ts";
 import type { Connection, Listener, ListenOptions, TcpEngine } from "./engine.ts";
 import { TaskGroup } from "./task_group.ts";
@@ -19,6 +20,15 @@ export interface ConnectionLimits {
   readonly maxConnectionsPerAddress: number;
 }
 
+/** Load balancers in front of a port. */
+export interface BalancedPort extends Balancers {
+  /** Milliseconds for a connection to say who the client is. */
+  readonly timeout: number;
+}
+
+/** Why a connection is closed before it was served. */
+export type TcpRefusal = "limit_total" | "limit_per_address" | "limit_descriptors" | HeaderRefusal;
+
 /** What a TcpServer needs to know. */
 export interface TcpServerOptions extends Omit<ListenOptions, "reusePort"> {
   readonly engine: TcpEngine;
@@ -26,12 +36,14 @@ export interface TcpServerOptions extends Omit<ListenOptions, "reusePort"> {
   readonly reusePort?: boolean | undefined;
   /** Asked for every connection, so that they may change. */
   limits(): ConnectionLimits;
+  /** Asked for every connection; absent where none stands in front. */
+  balancers?: (() => BalancedPort) | undefined;
   /** What connections are counted in, with those of others if there are any. */
   readonly tally?: Tally | undefined;
   /** Serves one connection, which is closed when it returns. */
   serve(connection: Connection): Promise<void>;
-  /** Told of every connection closed at once for a bound. */
-  onRefused(reason: "total" | "per_address" | "descriptors"): void;
+  /** Told of every connection closed before it was served. */
+  onRefused(reason: TcpRefusal): void;
   /** Told of what `serve` throws. */
   onError(error: unknown): void;
 }
@@ -43,6 +55,8 @@ export class TcpServer implements AsyncDisposable {
   readonly #listener: Listener;
   readonly #tasks: TaskGroup;
   readonly #connections = new Set<Connection>();
+  /** Those of which it is not known yet who the client is. */
+  readonly #unknown = new Set<Connection>();
   readonly #tally: Tally;
   #stopped = false;
 
@@ -75,6 +89,7 @@ export class TcpServer implements AsyncDisposable {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#listener.close();
+    for (const connection of this.#unknown) connection.close();
   }
 
   /** Resolves when no connection is left. */
@@ -99,22 +114,53 @@ export class TcpServer implements AsyncDisposable {
           const message = `Cannot accept ${this.#options.name} connections`;
           throw new ProxyError("internal", message, { cause: error });
         }
-        this.#options.onRefused("descriptors");
+        this.#options.onRefused("limit_descriptors");
         await pause(this.#options.engine.clock, PAUSE);
       }
     }
   }
 
   #take(connection: Connection): void {
-    const { maxConnections: total, maxConnectionsPerAddress: perAddress } = this.#options.limits();
-    const address = addressGroup(connection.peer.host);
-    const limit = this.#tally.add(address, 1, { perAddress, total });
-    if (limit !== undefined) {
-      connection.close();
-      return this.#options.onRefused(limit === "total" ? "total" : "per_address");
+    const balancers = this.#options.balancers?.();
+    if (balancers === undefined || balancers.header === "off") return this.#admit(connection);
+    // Many clients come from the address of one balancer.
+    const { maxConnections } = this.#options.limits();
+    const address = this.#count(connection, maxConnections);
+    if (address === undefined) return;
+    this.#unknown.add(connection);
+    this.#tasks.run(() => this.#introduce(connection, address, balancers));
+  }
+
+  async #introduce(connection: Connection, address: string, balancers: BalancedPort) {
+    let refusal: HeaderRefusal | "gone" | undefined = "gone";
+    try {
+      refusal = await readAnnouncedPeer(connection, balancers, balancers.timeout);
+    } finally {
+      this.#unknown.delete(connection);
+      this.#tally.remove(address, 1);
+      if (refusal !== undefined) connection.close();
     }
+    if (refusal === undefined && !this.#stopped) return this.#admit(connection);
+    connection.close();
+    if (refusal !== undefined && refusal !== "gone") this.#options.onRefused(refusal);
+  }
+
+  #admit(connection: Connection): void {
+    const address = this.#count(connection, this.#options.limits().maxConnectionsPerAddress);
+    if (address === undefined) return;
     this.#connections.add(connection);
     this.#tasks.run(() => this.#serve(connection, address));
+  }
+
+  /** @returns what it is counted under; undefined when it was refused and closed */
+  #count(connection: Connection, perAddress: number): string | undefined {
+    const { maxConnections: total } = this.#options.limits();
+    const address = addressGroup(connection.peer.host);
+    const limit = this.#tally.add(address, 1, { perAddress, total });
+    if (limit === undefined) return address;
+    connection.close();
+    this.#options.onRefused(limit === "total" ? "limit_total" : "limit_per_address");
+    return undefined;
   }
 
   async #serve(connection: Connection, address: string): Promise<void> {

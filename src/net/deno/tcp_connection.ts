@@ -7,6 +7,7 @@ import { isClosedError } from "../close_errors.ts";
 import type { Connection } from "../engine.ts";
 import { Deadline } from "../deadline.ts";
 import { letGo } from "../linger.ts";
+import { PutBack } from "../put_back.ts";
 
 /** See `Connection`. */
 export class TcpConnection implements Connection {
@@ -16,10 +17,11 @@ export class TcpConnection implements Connection {
   /** Set by whoever writes with `writeOnce`. */
   isWriting = false;
   bytesTaken = 0;
-  readonly peer: Address;
+  peer: Address;
   readonly #conn: Deno.TcpConn;
   readonly #clock: Clock;
   #closed = false;
+  #putBack: PutBack | undefined;
 
   /** @param peer address of the other side, its IP address in canonical form */
   constructor(conn: Deno.TcpConn, peer: Address, clock: Clock) {
@@ -49,6 +51,9 @@ export class TcpConnection implements Connection {
   }
 
   async read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null> {
+    if (this.#putBack !== undefined && this.#putBack.length > 0 && !this.#closed) {
+      return this.#putBack.take(buffer);
+    }
     try {
       const count = await this.#conn.read(buffer);
       if (count !== null) this.bytesIn += count;
@@ -58,6 +63,11 @@ export class TcpConnection implements Connection {
       if (isClosedError(error)) return null;
       throw error;
     }
+  }
+
+  unread(bytes: Uint8Array): void {
+    this.#putBack ??= new PutBack();
+    this.#putBack.put(bytes);
   }
 
   async write(bytes: Uint8Array): Promise<boolean> {

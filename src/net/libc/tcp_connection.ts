@@ -6,6 +6,7 @@ import type { Address } from "../../core/address.ts";
 import { Deadline } from "../deadline.ts";
 import type { Connection } from "../engine.ts";
 import { letGo } from "../linger.ts";
+import { PutBack } from "../put_back.ts";
 import * as c from "../udp/libc.ts";
 import type { EventLoop, Watched } from "./event_loop.ts";
 
@@ -53,7 +54,7 @@ export class LibcConnection implements Connection, Watched {
   bytesTaken = 0;
   isWriting = false;
   active = true;
-  readonly peer: Address;
+  peer: Address;
   readonly fd: number;
   readonly #loop: EventLoop;
   readonly #clock: Clock;
@@ -61,6 +62,7 @@ export class LibcConnection implements Connection, Watched {
   #events = 0;
   #isWatched = true;
   #closed = false;
+  #putBack: PutBack | undefined;
   #read: Read | undefined;
   #write: Write | undefined;
   #source: FlowEnd | undefined;
@@ -83,12 +85,20 @@ export class LibcConnection implements Connection, Watched {
   }
 
   read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null> {
+    if (this.#putBack !== undefined && this.#putBack.length > 0 && !this.#closed) {
+      return Promise.resolve(this.#putBack.take(buffer));
+    }
     const count = this.#closed ? null : this.receive(buffer);
     if (count !== undefined) return Promise.resolve(count);
     return new Promise((resolve) => {
       this.#read = { buffer, resolve };
       this.#wantRead();
     });
+  }
+
+  unread(bytes: Uint8Array): void {
+    this.#putBack ??= new PutBack();
+    this.#putBack.put(bytes);
   }
 
   write(bytes: Uint8Array): Promise<boolean> {

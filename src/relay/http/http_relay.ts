@@ -10,6 +10,7 @@ import type { MemoryBudget } from "../../core/memory_budget.ts";
 import type { Address } from "../../core/address.ts";
 import type { Tally } from "../../core/tally.ts";
 import { Sweeper } from "../../net/sweeper.ts";
+import type { Balancers } from "../../net/announced_peer.ts";
 import type { ConnectionLimits } from "../../net/tcp_server.ts";
 import { corsFields } from "./fields.ts";
 import { Forwarder } from "../../http1/forward.ts";
@@ -36,6 +37,7 @@ export interface HttpRelayOptions extends HttpDependencies {
   /** See `TcpServerOptions`. */
   readonly tally?: Tally | undefined;
   limits(): ConnectionLimits;
+  balancers?(): Balancers;
   readonly identifyMemory: MemoryBudget;
   timeouts(): HttpTimeouts & HeadTimeouts;
   /** Every origin, for files that belong to no stream. */

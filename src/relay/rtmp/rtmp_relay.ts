@@ -6,6 +6,7 @@ import type { Address } from "../../core/address.ts";
 import type { Tally } from "../../core/tally.ts";
 import type { Connection } from "../../net/engine.ts";
 import { Sweeper } from "../../net/sweeper.ts";
+import type { Balancers } from "../../net/announced_peer.ts";
 import { type ConnectionLimits, TcpServer } from "../../net/tcp_server.ts";
 import type { EndedBy } from "../../core/contracts.ts";
 import { RtmpClient } from "./rtmp_client.ts";
@@ -16,6 +17,7 @@ export interface RtmpRelayOptions extends RtmpDependencies {
   readonly listen: ListenAddress;
   readonly reusePort?: boolean | undefined;
   limits(): ConnectionLimits;
+  balancers?(): Balancers;
   /** What connections are counted in, with those of others if there are any. */
   readonly tally?: Tally | undefined;
   /** Told of errors that are nobody's fault but the program's. */
@@ -35,9 +37,12 @@ export class RtmpRelay implements AsyncDisposable {
     this.#server = TcpServer.open({
       name: "RTMP",
       ...{ engine, listen, reusePort, limits, tally },
+      balancers: options.balancers && (() => ({
+        ...options.balancers!(),
+        timeout: options.timeouts().handshake,
+      })),
       serve: (connection) => this.#serve(connection),
-      onRefused: (limit) =>
-        metrics.count("srs_proxy_rtmp_refused_total", { reason: `limit_${limit}` }),
+      onRefused: (reason) => metrics.count("srs_proxy_rtmp_refused_total", { reason }),
       onError: options.onError,
     });
     this.#sweeper = new Sweeper({

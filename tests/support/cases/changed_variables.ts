@@ -12,6 +12,7 @@ export const CHANGED_VARIABLES: Readonly<Record<VariableName, string>> = {
   PROXY_SRT_SERVER: "[::1]:6",
   PROXY_REUSE_PORT: "on",
   PROXY_ENV_FILE: "read-before-all-this",
+  PROXY_PROTOCOL: "optional",
   PROXY_STATIC_FILES: "pages",
   PROXY_ORIGIN_SERVER_TTL: "7s",
   PROXY_STREAM_IDLE_TTL: "8s",
