@@ -50,6 +50,14 @@ const CHROMIUM: Requirement = {
   anyOf: ["chromium"],
 };
 
+/** A load balancer in front. */
+const HAPROXY: Requirement = {
+  name: "HAProxy",
+  packages: ["haproxy"],
+  anyOf: ["haproxy"],
+  service: "haproxy",
+};
+
 /** What several proxies share their registry in. */
 const REDIS: Requirement = {
   name: "redis-server",
@@ -95,7 +103,7 @@ const SHELLCHECK: Requirement = {
 
 const TEST_REQUIREMENTS: readonly Requirement[] = [
   ...[FFMPEG, FFPROBE, NGINX, NGINX_RTMP, RTMPDUMP],
-  ...[CHROMIUM, REDIS, FAKETIME, SRT_TOOLS, OPENSSL, SYSTEMD, SHELLCHECK],
+  ...[CHROMIUM, REDIS, HAPROXY, FAKETIME, SRT_TOOLS, OPENSSL, SYSTEMD, SHELLCHECK],
 ];
 
 /** What of `requirements` this machine does not have. */

@@ -23,6 +23,7 @@ import { MemoryBudget } from "../core/memory_budget.ts";
 import type { RelaySessions } from "../core/contracts.ts";
 import type { ProxyPlace } from "../core/fleet.ts";
 import { DenoTcpEngine } from "../net/deno/tcp_engine.ts";
+import { NamingEngine } from "../net/naming_engine.ts";
 import { NameLookup } from "../net/name_lookup.ts";
 import { giveSpareMemoryBack } from "../net/spare_memory.ts";
 import { NamedOrigins, OriginNames } from "../registry/named_origins.ts";
@@ -72,7 +73,7 @@ export async function openParts(
   const { access } = config.redis;
   const redisAccess = type === "redis" ? await readTlsFiles(access) : access;
   const state: State = { config, redisAccess, draining: false, ownAddresses: [] };
-  const engine = new DenoTcpEngine(clock);
+  const engine = new NamingEngine(new DenoTcpEngine(clock), () => state.config.originHeader);
   const metrics = openMetrics(stack, clock);
   stack.use(giveSpareMemoryBack(clock));
   const relays: Relay[] = [];

@@ -58,6 +58,8 @@ export interface Config {
     readonly header: "off" | "optional" | "required";
     readonly trusted: readonly Cidr[];
   };
+  /** How connections to origins say whose they are. */
+  readonly originHeader: "off" | "v2" | "srs";
   /** Bytes kept for clients before it is known what they want. */
   readonly identifyMemory: MemoryLimits;
   /** How long each phase of a conversation may take. */
@@ -250,6 +252,7 @@ function toConfig(values: Values, variables: Settings["variables"]): Config {
       maxConnections: values.PROXY_MAX_CONNECTIONS,
       maxConnectionsPerAddress: values.PROXY_MAX_CONNECTIONS_PER_ADDRESS,
     },
+    originHeader: values.PROXY_ORIGIN_PROXY_PROTOCOL,
     balancers: { header: values.PROXY_PROTOCOL, trusted: values.PROXY_TRUSTED_PROXIES },
     identifyMemory: {
       perConnection: values.PROXY_IDENTIFY_MEMORY_PER_CONNECTION,

@@ -83,6 +83,12 @@ const ORIGINS = {
     "memory",
     "Where origins and streams are kept: memory (one proxy) or redis",
   ),
+  PROXY_ORIGIN_PROXY_PROTOCOL: live(
+    oneOf("off", "v2", "srs"),
+    "off",
+    "How RTMP and HTTP connections to origins name the client: by a PROXY header of version 2, or " +
+      "those of RTMP as SRS takes it",
+  ),
 };
 
 const DEFAULT_BACKEND = {

@@ -66,7 +66,8 @@ export class Forwarder {
       choose: (failed) => route.choose(failed),
       reuse: (origin) => this.#askKept(request, origin, route),
       dial: async (address, timeout) => {
-        return { link: await this.#pool.dial(address, timeout, route.gone) };
+        const { gone } = route;
+        return { link: await this.#pool.dial(address, { timeout, gone, client: request.client }) };
       },
       failed: route.failed,
       isGone: () => route.gone.aborted,

@@ -4,7 +4,7 @@
 import { blameOrigin, ProxyError } from "../core/errors.ts";
 import { formatAddress } from "../core/endpoint.ts";
 import type { Address } from "../core/address.ts";
-import type { Connection, TcpEngine } from "../net/engine.ts";
+import type { Connection, DialOptions, TcpEngine } from "../net/engine.ts";
 import { Inbox } from "../net/inbox.ts";
 import { findHeadEnd, parseHead } from "../protocol/http/head.ts";
 import { type HttpResponse, understandResponse } from "../protocol/http/response.ts";
@@ -90,6 +90,7 @@ export class OriginPool implements Disposable {
 
   /** A kept connection to an address, the one used last; undefined when there is none. */
   take(address: Address): OriginConnection | undefined {
+    if (this.#engine.namesClients) return undefined;
     const kept = this.#kept.get(formatAddress(address));
     for (let link; (link = kept?.pop()) !== undefined;) {
       if (link.keptUntil > this.#engine.clock.now()) return link;
@@ -99,15 +100,17 @@ export class OriginPool implements Disposable {
   }
 
   /** @throws ProxyError `origin_unreachable`, `origin_timeout`, `client_gone` */
-  async dial(address: Address, timeout: number, gone: AbortSignal): Promise<OriginConnection> {
-    return new OriginConnection(address, await this.#engine.dial(address, { timeout, gone }));
+  async dial(address: Address, options: DialOptions): Promise<OriginConnection> {
+    const dialled = await this.#engine.dial(address, { ...options, protocol: "http" });
+    return new OriginConnection(address, dialled);
   }
 
   /** Keeps a connection whose last response has been read to its end. */
   give(link: OriginConnection): void {
     const key = formatAddress(link.address);
     const kept = this.#kept.get(key) ?? [];
-    if (this.#closed || kept.length >= MAX_KEPT || link.inbox.length > 0) {
+    const isOpen = !this.#closed && !this.#engine.namesClients;
+    if (!isOpen || kept.length >= MAX_KEPT || link.inbox.length > 0) {
       link.connection.close();
       return;
     }

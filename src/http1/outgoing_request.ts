@@ -12,6 +12,8 @@ import type { HttpRequest } from "../protocol/http/request.ts";
 /** A request for an origin, ready to be written. */
 export interface OutgoingRequest {
   readonly method: string;
+  /** Whose it is. */
+  readonly client: Address;
   readonly head: Uint8Array;
   /** What follows the head; a request with a body is never sent twice. */
   readonly body?: Uint8Array | undefined;
@@ -51,24 +53,44 @@ export function outgoingRequest(request: ClientRequest, changes: RequestChanges)
     return lower !== "host" && lower !== "content-length" && lower !== "expect" &&
       !FORWARDED.has(lower) && !left.includes(lower);
   });
+  const way = wayOf(request, changes);
   const head = encodeHead(`${method} ${target} HTTP/${version}`, [
     ...(host === "" ? [] : [{ name: "Host", value: host }]),
     ...fields,
     ...(changes.body ? [{ name: "Content-Length", value: String(changes.body.length) }] : []),
     { name: "Via", value: changes.hopMark.via(request.version) },
-    ...forwardedFields(request, changes),
+    ...forwardedFields(request, changes, way),
     ...(version === "1.0" ? [{ name: "Connection", value: "close" }] : []),
   ]);
-  return { method, head, ...(changes.body ? { body: changes.body } : {}) };
+  return {
+    method,
+    client: clientOf(way, changes.peer),
+    head,
+    ...(changes.body ? { body: changes.body } : {}),
+  };
 }
 
-function forwardedFields({ fields, host }: ClientRequest, changes: RequestChanges): Field[] {
+/** Whom the request is from, and the trusted proxies that it has come through. */
+function wayOf({ fields }: ClientRequest, changes: RequestChanges): string[] {
+  const { peer: { host: peer }, trustedProxies } = changes;
+  const forwardedFor = fields.all("x-forwarded-for");
+  return trustedWay({ peer, forwardedFor, realIp: fields.get("x-real-ip") }, trustedProxies);
+}
+
+/** The first of the way; of all but the last the port is not known. */
+function clientOf([host]: readonly string[], peer: Address): Address {
+  return host === undefined || host === peer.host ? peer : { host, port: 0 };
+}
+
+function forwardedFields(
+  { fields, host }: ClientRequest,
+  changes: RequestChanges,
+  way: readonly string[],
+): Field[] {
   const { peer: { host: peer }, trustedProxies } = changes;
   const isTrusted = trustedProxies.some((cidr) => cidrContains(cidr, peer));
   const told = (name: string) => isTrusted ? fields.get(name) : undefined;
   const forHost = told("x-forwarded-host") ?? host;
-  const forwardedFor = fields.all("x-forwarded-for");
-  const way = trustedWay({ peer, forwardedFor, realIp: fields.get("x-real-ip") }, trustedProxies);
   return [
     // The client comes first: SRS takes the first address for it.
     { name: "X-Forwarded-For", value: way.join(", ") },

@@ -10,6 +10,7 @@ import type { TcpEngine } from "../net/engine.ts";
 import { DescriptorSet } from "../net/libc/descriptor_set.ts";
 import { EventLoop } from "../net/libc/event_loop.ts";
 import { LibcTcpEngine } from "../net/libc/tcp_engine.ts";
+import { NamingEngine } from "../net/naming_engine.ts";
 import { openLibc } from "../net/udp/libc.ts";
 import { HttpRelay } from "../relay/http/http_relay.ts";
 import { RtmpRelay } from "../relay/rtmp/rtmp_relay.ts";
@@ -81,7 +82,8 @@ class RunningLane {
       const libc = new DescriptorSet(init.descriptors).watch(library.symbols);
       this.#loop = this.#closing.use(new EventLoop(libc));
     }
-    const engine = this.#loop ? new LibcTcpEngine(this.#loop) : new DenoTcpEngine(systemClock);
+    const sockets = this.#loop ? new LibcTcpEngine(this.#loop) : new DenoTcpEngine(systemClock);
+    const engine = new NamingEngine(sockets, () => this.#config.originHeader);
     const options = this.#options(engine);
     this.#rtmp = RtmpRelay.open({
       ...options,

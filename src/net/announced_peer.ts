@@ -3,7 +3,7 @@
 
 import { type Cidr, cidrContains } from "../core/cidr.ts";
 import { ProtocolError } from "../core/errors.ts";
-import { MOST_OF_HEADER, parseProxyHeader } from "../protocol/proxy/header.ts";
+import { MOST_OF_HEADER, parseProxyHeader } from "./proxy_header.ts";
 import type { Connection } from "./engine.ts";
 
 /** Which load balancers stand in front of a port. */

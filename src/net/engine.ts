@@ -121,6 +121,10 @@ export interface DialOptions {
   readonly timeout: number;
   /** Aborted when whoever the connection is for has left. */
   readonly gone?: AbortSignal | undefined;
+  /** Whose bytes it will carry; nobody's but the proxy's unless told. */
+  readonly client?: Address | undefined;
+  /** What will be spoken. */
+  readonly protocol?: "rtmp" | "http";
 }
 
 /** TCP for the relays of one thread. */
@@ -128,6 +132,8 @@ export interface TcpEngine {
   readonly kind: "libc" | "deno";
   /** Time of this thread. */
   readonly clock: Clock;
+  /** Whether a connection to an origin names the client that it is for, so that it is nobody else's. */
+  readonly namesClients: boolean;
   /** @throws ProxyError `internal` with one clear line when the port cannot be bound */
   listen(options: ListenOptions): Listener;
   /**

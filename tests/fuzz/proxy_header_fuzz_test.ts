@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { parseIp } from "../../src/core/ip_address.ts";
 import { ProtocolError } from "../../src/core/errors.ts";
-import { MOST_OF_HEADER, parseProxyHeader } from "../../src/protocol/proxy/header.ts";
+import { MOST_OF_HEADER, parseProxyHeader } from "../../src/net/proxy_header.ts";
 import { BROKEN_HEADERS, GOOD_HEADERS } from "../support/cases/proxy_header_cases.ts";
 import { forEachSeed } from "../support/fuzzing.ts";
 

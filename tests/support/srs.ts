@@ -28,6 +28,8 @@ export interface SrsOptions {
   readonly hookUrl?: string;
   /** Vhosts beside the default one, with the same lines. */
   readonly vhosts?: readonly string[];
+  /** Writes what it does to its standard output, not only what is wrong. */
+  readonly traces?: boolean;
   /** Further lines, above the vhosts. */
   readonly top?: readonly string[];
   /** Further lines for each vhost. */
@@ -141,7 +143,7 @@ max_connections 1000;
 pid objs/srs.pid;
 daemon off;
 srs_log_tank console;
-srs_log_level warn;
+srs_log_level ${options.traces === true ? "trace" : "warn"};
 http_server { enabled on; listen 127.0.0.1:${httpPort}; dir ./objs/nginx/html; }
 http_api { enabled on; listen 127.0.0.1:${apiPort}; }
 ${rtc}

@@ -22,6 +22,7 @@ import { TcpConnection } from "./tcp_connection.ts";
 /** See `TcpEngine`. */
 export class DenoTcpEngine implements TcpEngine {
   readonly kind = "deno";
+  readonly namesClients = false;
   readonly clock: Clock;
 
   constructor(clock: Clock) {

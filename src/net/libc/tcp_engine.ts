@@ -23,6 +23,7 @@ import { LibcPipe, PipeMemory } from "./tcp_pipe.ts";
 /** See `TcpEngine`. Nothing happens unless the loop runs. */
 export class LibcTcpEngine implements TcpEngine {
   readonly kind = "libc";
+  readonly namesClients = false;
   readonly clock: Clock;
   readonly #loop: EventLoop;
   readonly #memory = new PipeMemory();

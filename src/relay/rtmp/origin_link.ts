@@ -6,7 +6,7 @@ import type { Address } from "../../core/address.ts";
 import type { Origin } from "../../core/origin.ts";
 import { isMarked, ORIGIN_GREETING } from "./greeting.ts";
 import { Inbox } from "../../net/inbox.ts";
-import type { Connection, TcpEngine } from "../../net/engine.ts";
+import type { Connection, DialOptions, TcpEngine } from "../../net/engine.ts";
 import { encodeEcho, HANDSHAKE_ANSWER, HANDSHAKE_GREETING } from "../../protocol/rtmp/handshake.ts";
 import type { RtmpMessage } from "../../protocol/rtmp/message.ts";
 import {
@@ -36,16 +36,16 @@ export class OriginLink implements Disposable {
   /**
    * Dials one RTMP address of an origin and shakes hands.
    *
-   * @param timeout milliseconds for all of it
+   * @param dial `timeout`: milliseconds for all of it
    * @throws ProxyError `origin_unreachable` or `origin_timeout`
    */
   static async open(
     engine: TcpEngine,
     origin: Origin,
     address: Address,
-    timeout: number,
+    dial: Pick<DialOptions, "timeout" | "client">,
   ): Promise<OriginLink> {
-    return new OriginLink(engine, origin, await greet(engine, address, timeout));
+    return new OriginLink(engine, origin, await greet(engine, address, dial));
   }
 
   /**
@@ -109,9 +109,9 @@ function silent(): ProxyError {
 /** A connection whose origin has shaken hands, with what it has said since. */
 type Greeted = Pick<OriginLink, "connection" | "inbox">;
 
-async function greet(engine: TcpEngine, address: Address, timeout: number): Promise<Greeted> {
-  const end = engine.clock.now() + timeout;
-  const connection = await engine.dial(address, { timeout });
+async function greet(engine: TcpEngine, address: Address, dial: DialOptions): Promise<Greeted> {
+  const end = engine.clock.now() + dial.timeout;
+  const connection = await engine.dial(address, { ...dial, protocol: "rtmp" });
   using deadline = connection.closeAfter(end - engine.clock.now());
   const inbox = new Inbox(ORIGIN_INBOX);
   try {

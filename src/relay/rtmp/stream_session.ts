@@ -56,7 +56,9 @@ export class StreamSession implements Disposable {
       choose: (failed) => {
         return resolver.resolve({ stream, protocol: "rtmp", intent, session, failed });
       },
-      dial: (address, timeout, origin) => OriginLink.open(engine, origin, address, timeout),
+      dial: (address, timeout, origin) => {
+        return OriginLink.open(engine, origin, address, { timeout, client: this.#client.peer });
+      },
       failed: (origin, { code }) => this.tried.push({ origin, code }),
       isGone: () => this.#client.closed,
     });

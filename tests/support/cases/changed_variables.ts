@@ -22,6 +22,7 @@ export const CHANGED_VARIABLES: Readonly<Record<VariableName, string>> = {
   PROXY_MAX_STREAMS: "12",
   PROXY_VHOSTS: "V.example.com, *.tv.example.com",
   PROXY_LOAD_BALANCER_TYPE: "redis",
+  PROXY_ORIGIN_PROXY_PROTOCOL: "srs",
   PROXY_DEFAULT_BACKEND_ENABLED: "on",
   PROXY_DEFAULT_BACKEND_IP: "::ffff:10.0.0.13",
   PROXY_DEFAULT_BACKEND_RTMP: "14",

@@ -8,8 +8,7 @@ const SIGNATURE = "\r\n\r\n\0\r\nQUIT\n";
 const MAPPED = "\0\0\0\0\0\0\0\0\0\0\xff\xff";
 const IPV6 = "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x07";
 
-/** A header of version 2. */
-export function binaryHeader(
+function binaryHeader(
   command: number,
   family: number,
   rest: string,

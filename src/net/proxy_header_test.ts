@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { BROKEN_HEADERS, GOOD_HEADERS } from "../../../tests/support/cases/proxy_header_cases.ts";
-import { bytesOfText } from "../../core/binary_text.ts";
-import { ProtocolError } from "../../core/errors.ts";
+import { BROKEN_HEADERS, GOOD_HEADERS } from "../../tests/support/cases/proxy_header_cases.ts";
+import { bytesOfText } from "../core/binary_text.ts";
+import { ProtocolError } from "../core/errors.ts";
 import {
   encodeLocal,
   encodeProxyHeader,
   MOST_OF_HEADER,
   parseProxyHeader,
   type ProxyHeader,
-} from "./header.ts";
+} from "./proxy_header.ts";
 
 for (const [name, [bytes, client]] of Object.entries(GOOD_HEADERS)) {
   Deno.test(`a PROXY header is read, however much of it has come: ${name}`, () => {

@@ -2,10 +2,10 @@
 // PROXY protocol, versions 1 (text) and 2 (binary), as published by HAProxy
 // (https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt). Knows no socket.
 
-import type { Address } from "../../core/address.ts";
-import { ByteWriter } from "../../core/byte_writer.ts";
-import { ProtocolError } from "../../core/errors.ts";
-import { formatIp, parseIp, unmapIp } from "../../core/ip_address.ts";
+import type { Address } from "../core/address.ts";
+import { ByteWriter } from "../core/byte_writer.ts";
+import { ProtocolError } from "../core/errors.ts";
+import { formatIp, parseIp, unmapIp } from "../core/ip_address.ts";
 
 /** The longest line of version 1, its CRLF included (section 2.1). */
 const LONGEST_LINE = 107;

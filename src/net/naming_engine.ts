@@ -1,0 +1,72 @@
+// An engine whose connections to origins begin by naming the client whose bytes they will carry, for
+// origins that stand behind a load balancer or want to know.
+
+import type { Address } from "../core/address.ts";
+import { parseIp } from "../core/ip_address.ts";
+import { encodeLocal, encodeProxyHeader } from "./proxy_header.ts";
+import type {
+  Connection,
+  DialOptions,
+  Listener,
+  ListenOptions,
+  Pipe,
+  PipeParts,
+  TcpEngine,
+} from "./engine.ts";
+
+/**
+ * How origins are told: not at all; by a PROXY header of version 2; or, those of RTMP alone, by the
+ * prefix that SRS takes before a handshake, which has room for IPv4 only.
+ */
+export type OriginHeader = "off" | "v2" | "srs";
+
+/** See `TcpEngine`; all but `dial` is the given engine's. */
+export class NamingEngine implements TcpEngine {
+  readonly #engine: TcpEngine;
+  readonly #header: () => OriginHeader;
+
+  /** @param header asked for every connection */
+  constructor(engine: TcpEngine, header: () => OriginHeader) {
+    this.#engine = engine;
+    this.#header = header;
+  }
+
+  get kind(): TcpEngine["kind"] {
+    return this.#engine.kind;
+  }
+
+  get clock(): TcpEngine["clock"] {
+    return this.#engine.clock;
+  }
+
+  get namesClients(): boolean {
+    return this.#header() === "v2";
+  }
+
+  listen(options: ListenOptions): Listener {
+    return this.#engine.listen(options);
+  }
+
+  async dial(address: Address, options: DialOptions): Promise<Connection> {
+    const connection = await this.#engine.dial(address, options);
+    const name = nameOf(this.#header(), address, options);
+    // The first bytes of a connection are taken by the system at once.
+    if (name !== undefined) await connection.write(name);
+    return connection;
+  }
+
+  pipe(parts: PipeParts): Pipe {
+    return this.#engine.pipe(parts);
+  }
+}
+
+function nameOf(
+  header: OriginHeader,
+  origin: Address,
+  { client, protocol }: DialOptions,
+): Uint8Array | undefined {
+  if (header === "off") return undefined;
+  if (header === "v2") return client ? encodeProxyHeader(client, origin) : encodeLocal();
+  const ip = client && protocol === "rtmp" ? parseIp(client.host) : undefined;
+  return ip?.length === 4 ? Uint8Array.of(0xf3, 0, 4, ...ip) : undefined;
+}

@@ -1,0 +1,50 @@
+// What an origin hears before the first byte of a client.
+
+import assert from "node:assert/strict";
+import { VirtualClock } from "../../tests/support/virtual_clock.ts";
+import { encodeLocal, encodeProxyHeader } from "./proxy_header.ts";
+import { DenoTcpEngine } from "./deno/tcp_engine.ts";
+import type { DialOptions } from "./engine.ts";
+import { NamingEngine, type OriginHeader } from "./naming_engine.ts";
+
+const V4 = { host: "192.0.2.7", port: 1234 };
+const V6 = { host: "2001:db8::7", port: 1234 };
+
+/** What an origin has heard by the end of a connection over which nothing else was said. */
+async function heard(header: OriginHeader, options: Omit<DialOptions, "timeout">) {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { hostname: host, port } = listener.addr;
+  const engine = new NamingEngine(new DenoTcpEngine(new VirtualClock()), () => header);
+  const accepted = listener.accept();
+  using connection = await engine.dial({ host, port }, { timeout: 1_000, ...options });
+  using peer = await accepted;
+  connection.close();
+  const bytes = new Uint8Array(await new Response(peer.readable).arrayBuffer());
+  return { bytes, address: { host, port }, isShared: !engine.namesClients };
+}
+
+Deno.test("a PROXY header of version 2 names the client, or nobody", async () => {
+  for (const client of [V4, V6]) {
+    for (const protocol of ["rtmp", "http"] as const) {
+      const { bytes, address, isShared } = await heard("v2", { client, protocol });
+      assert.deepEqual(bytes, encodeProxyHeader(client, address));
+      assert.ok(!isShared, "the connection is this client's alone");
+    }
+  }
+  assert.deepEqual((await heard("v2", {})).bytes, encodeLocal());
+});
+
+Deno.test("SRS is told before the RTMP handshake, of IPv4 clients alone", async () => {
+  const { bytes, isShared } = await heard("srs", { client: V4, protocol: "rtmp" });
+  assert.deepEqual([...bytes], [0xf3, 0, 4, 192, 0, 2, 7]);
+  assert.ok(isShared);
+  for (
+    const none of [{ client: V6, protocol: "rtmp" }, { client: V4, protocol: "http" }, {}] as const
+  ) {
+    assert.equal((await heard("srs", none)).bytes.length, 0);
+  }
+});
+
+Deno.test("without a header nothing is said", async () => {
+  assert.equal((await heard("off", { client: V4, protocol: "rtmp" })).bytes.length, 0);
+});

@@ -1,0 +1,80 @@
+// HAProxy as a load balancer in front of something. Knows nothing of what is behind it.
+
+import { Child } from "./child.ts";
+import { TempFolder } from "./temp_folder.ts";
+
+/** One port and where its connections go. */
+export interface Balanced {
+  readonly port: number;
+  readonly to: number;
+  readonly mode: "tcp" | "http";
+  /** Further words for the port: `accept-proxy`. */
+  readonly bind?: string;
+  /** Further words for what is behind: `send-proxy`, `source 127.0.0.9`. */
+  readonly server?: string;
+  /** Further lines. */
+  readonly lines?: readonly string[];
+}
+
+/** A running HAProxy; its log, with the address of each client, is its output. */
+export class Haproxy implements AsyncDisposable {
+  readonly process: Child;
+  readonly #folder: TempFolder;
+
+  private constructor(folder: TempFolder) {
+    this.#folder = folder;
+    this.process = new Child({
+      command: "haproxy",
+      args: ["-db", "-f", folder.file("haproxy.cfg")],
+    });
+  }
+
+  /** Starts it and waits until all its ports accept connections. */
+  static async open(ports: readonly Balanced[]): Promise<Haproxy> {
+    const folder = new TempFolder();
+    await Deno.writeTextFile(folder.file("haproxy.cfg"), configuration(ports));
+    const haproxy = new Haproxy(folder);
+    try {
+      await haproxy.process.until("HAProxy listen", () => {
+        return isListening(ports);
+      });
+      return haproxy;
+    } catch (error) {
+      await haproxy[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.process[Symbol.asyncDispose]();
+    await this.#folder[Symbol.asyncDispose]();
+  }
+}
+
+/** Whether the system lists all of them, which disturbs nobody behind them. */
+function isListening(ports: readonly Balanced[]): boolean {
+  const text = Deno.readTextFileSync("/proc/net/tcp");
+  return ports.every(({ port }) => {
+    return text.includes(`:${port.toString(16).toUpperCase().padStart(4, "0")} 00000000:0000 0A`);
+  });
+}
+
+function configuration(ports: readonly Balanced[]): string {
+  const sections = ports.map(({ port, to, mode, bind = "", server = "", lines = [] }) => `
+listen port${port}
+  mode ${mode}
+  bind 127.0.0.1:${port} ${bind}
+  log-format "client %ci port %fp"
+  ${lines.join("\n  ")}
+  server behind 127.0.0.1:${to} ${server}
+`);
+  return `
+global
+  log stdout format raw local0
+defaults
+  log global
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+${sections.join("")}`;
+}
