@@ -188,6 +188,7 @@ export class Lanes implements AsyncDisposable {
       services.metrics.count("srs_proxy_lane_failures_total");
       const hasLived = clock.now() - place.startedAt >= LONG_LIFE;
       place.pause = hasLived ? FIRST_PAUSE : Math.min(place.pause * 2, LONGEST_PAUSE);
+      for (const memory of Object.values(this.#memory)) retire(memory, number);
       // Until its thread has ended for certain it may still count.
       const gone = freed.then(() => {
         for (const memory of Object.values(this.#memory)) clear(memory, number);
@@ -303,6 +304,10 @@ export class Lanes implements AsyncDisposable {
 /** Memory of a tally for so many lanes and the main thread, whose column is 0. */
 export function laneTally(lanes: number): TallyMemory {
   return tallyMemory(ADDRESSES, lanes + 1);
+}
+
+function retire(memory: TallyMemory, column: number): void {
+  new SharedTally(memory, 0).retire(column);
 }
 
 function clear(memory: TallyMemory, column: number): void {

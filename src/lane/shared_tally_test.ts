@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { until } from "../../tests/support/wait.ts";
 import { SharedTally, tallyMemory } from "./shared_tally.ts";
 
 const BOUNDS = { perAddress: 3, total: 5 };
@@ -45,27 +46,62 @@ Deno.test("addresses that have nothing any more leave their places to others", (
   assert.equal(tally.total, 32);
 });
 
-Deno.test("what a thread had counts no more when it is gone", () => {
+Deno.test("what a thread had counts no more once it is retired, and others get its column", () => {
   const memory = tallyMemory(10, 2);
   const [one, other] = [new SharedTally(memory, 0), new SharedTally(memory, 1)];
   one.add("192.0.2.1", 2, BOUNDS);
   other.add("192.0.2.1", 1, BOUNDS);
-  // It has died while it gave a slot away.
-  new Int32Array(memory.lock)[0] = 1;
+  other.retire(0);
+  assert.deepEqual([other.of("192.0.2.1"), other.total], [1, 1]);
+  // It does not know yet that it has failed.
+  one.add("192.0.2.1", 1, BOUNDS);
+  one.remove("192.0.2.1", 2);
+  assert.deepEqual([other.of("192.0.2.1"), other.total], [1, 1]);
   other.clear(0);
   assert.deepEqual([other.of("192.0.2.1"), other.total], [1, 1]);
+  assert.equal(new SharedTally(memory, 0).add("192.0.2.9", 3, BOUNDS), undefined);
+  assert.equal(other.total, 4);
+});
+
+Deno.test("a thread that died while it gave a slot away stops nobody", () => {
+  const memory = tallyMemory(10, 3);
+  const other = new SharedTally(memory, 1);
+  assert.equal(other.add("192.0.2.1", 1, BOUNDS), undefined);
+  const keys = new BigInt64Array(memory.keys);
+  const slot = keys.findIndex((key, at) => at > 0 && key !== 0n);
+  // As it is left in the middle of a look at this slot.
+  new BigInt64Array(memory.lock, 8)[0] = keys[slot]!;
+  new Int32Array(memory.lock).set([1, slot]);
+  keys[slot] = -1n;
+  other.retire(0);
   assert.equal(other.add("192.0.2.9", 1, BOUNDS), undefined);
+  assert.equal(other.of("192.0.2.1"), 1);
+  assert.equal(new SharedTally(memory, 2).add("192.0.2.1", 1, BOUNDS), undefined);
+  assert.deepEqual([other.of("192.0.2.1"), other.of("192.0.2.9"), other.total], [2, 1, 3]);
+  other.clear(0);
+  assert.deepEqual([other.of("192.0.2.1"), other.total], [2, 3]);
+});
+
+Deno.test("a thread that keeps the lock makes others turn newcomers away, and no more", () => {
+  const memory = tallyMemory(10, 2);
+  const other = new SharedTally(memory, 1);
+  assert.equal(other.add("192.0.2.1", 1, BOUNDS), undefined);
+  new Int32Array(memory.lock)[0] = 1;
+  assert.equal(other.add("192.0.2.9", 1, BOUNDS), "total");
+  assert.equal(other.add("192.0.2.1", 1, BOUNDS), undefined);
+  other.remove("192.0.2.1", 2);
+  assert.equal(other.total, 0);
 });
 
 /** Adds and removes as fast as it can for few addresses, then says how often it was let. */
 const HAMMER = `
   import { SharedTally } from ${JSON.stringify(import.meta.resolve("./shared_tally.ts"))};
-  onmessage = ({ data: { memory, column, rounds } }) => {
+  onmessage = ({ data: { memory, column, rounds, stop } }) => {
     const tally = new SharedTally(memory, column);
     const bounds = { perAddress: 2, total: 6 };
     let seed = column + 1, passed = 0, taken = 0;
     const held = [];
-    for (let round = 0; round < rounds; round++) {
+    for (let round = 0; round < rounds && !(stop && Atomics.load(stop, 0)); round++) {
       seed = (seed * 1103515245 + 12345) & 0x7fffffff;
       const ip = "10.0.0." + ((seed >> 8) % 40);
       if (tally.add(ip, 1, bounds) === undefined) { held.push(ip); taken++; }
@@ -96,4 +132,34 @@ Deno.test("threads that count at one time lose nothing and pass no bound", async
     assert.ok(taken > 500, `${taken} were let`);
     assert.equal(passed, 0);
   }
+});
+
+Deno.test("threads that count on after their columns were retired disturb nobody", async () => {
+  const memory = tallyMemory(16, 3);
+  const tally = new SharedTally(memory, 0);
+  const url = URL.createObjectURL(new Blob([HAMMER], { type: "text/javascript" }));
+  for (let round = 0; round < 3; round++) {
+    const stop = new Int32Array(new SharedArrayBuffer(4));
+    const ends = [1, 2].map((column) => {
+      const worker = new Worker(url, { type: "module" });
+      const { promise, resolve } = Promise.withResolvers<void>();
+      worker.onmessage = () => resolve();
+      worker.postMessage({ memory, column, rounds: Infinity, stop });
+      return promise.finally(() => worker.terminate());
+    });
+    await until("both count", () => tally.total > 1, { interval: 1 });
+    for (const column of [1, 2]) tally.retire(column);
+    assert.equal(tally.total, 0);
+    for (let last = 0; last < 6; last++) {
+      assert.equal(tally.add(`10.0.1.${last}`, 1, { perAddress: 1, total: 6 }), undefined);
+      assert.equal(tally.of(`10.0.1.${last}`), 1);
+    }
+    assert.equal(tally.add("10.0.1.9", 1, { perAddress: 1, total: 6 }), "total");
+    for (let last = 0; last < 6; last++) tally.remove(`10.0.1.${last}`, 1);
+    Atomics.store(stop, 0, 1);
+    await Promise.all(ends);
+    for (const column of [1, 2]) tally.clear(column);
+    assert.deepEqual([tally.total, tally.size], [0, 0]);
+  }
+  URL.revokeObjectURL(url);
 });
