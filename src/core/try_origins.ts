@@ -1,5 +1,5 @@
 // Finds an origin that answers for one client request: one origin after the other, some addresses
-// of each, a few dials in total, until the request runs out of time. The same for every protocol;
+// of each, a few dials in total, until the request runs out of time. The same for every protocol:
 // what a dial is and what it opens is the protocol's own business.
 
 import type { Clock } from "./clock.ts";
@@ -46,12 +46,12 @@ export interface OriginDependencies {
 }
 
 /** One request's search; times in milliseconds. */
-export interface OriginSearch<Link> {
+export type OriginSearch<Link> = SearchTerms<Link> & (DialOneByOne<Link> | DialTogether<Link>);
+
+interface SearchTerms<Link> {
   readonly protocol: LabelValue<"srs_proxy_origin_dials_total", "protocol">;
   /** How long the client may wait for its origin. */
   readonly timeout: number;
-  /** How long one origin may take, all its addresses together. */
-  readonly dialTimeout: number;
   /** Chooses an origin; called again with the ids of those that could not be reached. */
   choose(failed: readonly string[]): Promise<Origin>;
   /**
@@ -59,6 +59,16 @@ export interface OriginSearch<Link> {
    * search: it says nothing of whether the origin can be reached.
    */
   reuse?(origin: Origin): Promise<Link | undefined>;
+  /** Told of each origin that could not be reached, and why. */
+  readonly failed?: ((origin: string, failure: ProxyError) => void) | undefined;
+  /** Whether the client has left. */
+  isGone(): boolean;
+}
+
+/** For connections: each address has its turn. */
+interface DialOneByOne<Link> {
+  /** How long one origin may take, all its addresses together. */
+  readonly dialTimeout: number;
   /**
    * Dials an address and shakes hands there, as far as that has nothing to do with the client.
    *
@@ -66,10 +76,16 @@ export interface OriginSearch<Link> {
    * would be the same at another one ends the search
    */
   dial(address: Address, timeout: number, origin: Origin): Promise<Link>;
-  /** Told of each origin that could not be reached, and why. */
-  readonly failed?: ((origin: string, failure: ProxyError) => void) | undefined;
-  /** Whether the client has left. */
-  isGone(): boolean;
+}
+
+/** For datagrams, where it costs little to ask an address while others have yet to answer. */
+interface DialTogether<Link> {
+  /**
+   * Asks all these addresses, which counts as one dial, and gives them all the time they need.
+   *
+   * @throws ProxyError as `dial` does
+   */
+  dialAll(addresses: readonly Address[]): Promise<Link>;
 }
 
 export interface ReachedOrigin<Link> {
@@ -96,6 +112,7 @@ export async function tryOrigins<Link>(
     const origin = await search.choose(failed).catch((error) => {
       throw failure ?? error;
     });
+    if (search.isGone()) break;
     const reused = await search.reuse?.(origin);
     if (reused !== undefined) return { origin, link: reused };
     const dialling = new OriginDialling({ deps, search, giveUpAt }, origin);
@@ -121,6 +138,8 @@ class OriginDialling<Link> {
   failure = new ProxyError("origin_unreachable", "Origin has no address to dial");
   readonly #underWay: SearchUnderWay<Link>;
   readonly #origin: Origin;
+  /** Whether a dial has shown that the origin cannot be reached. */
+  #isProven = false;
 
   constructor(underWay: SearchUnderWay<Link>, origin: Origin) {
     this.#underWay = underWay;
@@ -129,33 +148,42 @@ class OriginDialling<Link> {
 
   /** @returns what the first address that answers has opened; undefined when none does */
   async run(addresses: readonly Address[]): Promise<Link | undefined> {
-    const { deps, search, giveUpAt } = this.#underWay;
-    const { protocol, dialTimeout } = search;
-    const startedAt = deps.clock.now();
-    const end = Math.min(startedAt + dialTimeout, giveUpAt);
-    let dials = 0;
+    if (addresses.length === 0) return undefined;
+    const { deps, search } = this.#underWay;
+    const link = "dialAll" in search
+      ? await this.#dial(() => search.dialAll(addresses))
+      : await this.#dialOneByOne(search, addresses);
+    const { id } = this.#origin;
+    if (link !== undefined) deps.resolver.reached(id, search.protocol);
+    else if (this.#isProven) deps.resolver.unreachable(id, search.protocol);
+    return link;
+  }
+
+  async #dialOneByOne(
+    search: DialOneByOne<Link>,
+    addresses: readonly Address[],
+  ): Promise<Link | undefined> {
+    const { deps: { clock }, giveUpAt } = this.#underWay;
+    const fullEnd = clock.now() + search.dialTimeout;
+    const end = Math.min(fullEnd, giveUpAt);
     for (const [index, address] of addresses.entries()) {
       // An address that swallows everything must leave time for the ones behind it.
-      const left = (end - deps.clock.now()) / (addresses.length - index);
-      if (left <= 0 || search.isGone()) break;
-      dials++;
-      const link = await this.#dial(address, Math.ceil(left));
-      if (link === undefined) continue;
-      deps.resolver.reached(this.#origin.id, protocol);
-      return link;
+      const left = (end - clock.now()) / (addresses.length - index);
+      if (left <= 0 || this.#underWay.search.isGone()) break;
+      const link = await this.#dial(() => search.dial(address, Math.ceil(left), this.#origin));
+      if (link !== undefined) return link;
     }
     // That it was silent for less than the time it is given proves nothing.
-    const isProof = this.failure.code !== "origin_timeout" || end === startedAt + dialTimeout;
-    if (dials > 0 && isProof) deps.resolver.unreachable(this.#origin.id, protocol);
+    if (this.failure.code === "origin_timeout" && end < fullEnd) this.#isProven = false;
     return undefined;
   }
 
   /** @throws whatever is not the origin's, or is the same at every origin */
-  async #dial(address: Address, timeout: number): Promise<Link | undefined> {
+  async #dial(dial: () => Promise<Link>): Promise<Link | undefined> {
     const { search, deps: { clock, metrics } } = this.#underWay;
     const startedAt = clock.now();
     try {
-      const link = await search.dial(address, timeout, this.#origin);
+      const link = await dial();
       this.#count("reached");
       const seconds = (clock.now() - startedAt) / 1000;
       metrics.observe("srs_proxy_origin_dial_seconds", seconds, { protocol: search.protocol });
@@ -164,6 +192,7 @@ class OriginDialling<Link> {
       if (!isOriginFault(error)) throw error;
       this.#count(error.code);
       this.failure = error;
+      this.#isProven = true;
       return undefined;
     }
   }

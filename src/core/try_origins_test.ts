@@ -29,6 +29,11 @@ interface Outcome {
 
 type Dial = (origin: string, address: Address, timeout: number) => Outcome;
 
+/** What a test says of a search. */
+type SearchChanges =
+  & Partial<Pick<OriginSearch<string>, "choose" | "reuse" | "timeout">>
+  & { readonly dialAll?: (addresses: readonly Address[]) => Promise<string> };
+
 /** A search among origins that are asked in their order, with a clock that only dials move. */
 class World {
   now = 1_000;
@@ -47,7 +52,7 @@ class World {
     this.#dial = dial;
   }
 
-  search(more: Partial<OriginSearch<string>> = {}): Promise<string> {
+  search(more: SearchChanges = {}): Promise<string> {
     const ports = {
       resolver: {
         reached: (origin: string) => void this.reached.push(origin),
@@ -184,6 +189,34 @@ Deno.test("a client that leaves ends the search", async () => {
   });
   await assert.rejects(world.search(), hasCode("client_gone"));
   assert.deepEqual(world.dialled, ["o0:1", "o1:1"]);
+});
+
+Deno.test("addresses that are asked together are one dial, and their silence is proof", async () => {
+  const asked: number[][] = [];
+  const world = new World([originOf("a", 3), originOf("b", 16), originOf("c", 1)], () => ({}));
+  const link = await world.search({
+    // They have their full time, however little is left of the request's.
+    timeout: 1,
+    dialAll: (addresses) => {
+      asked.push(addresses.map(({ port }) => port));
+      if (asked.length === 3) return Promise.resolve("link");
+      return Promise.reject(new ProxyError("origin_timeout", "Origin does not answer"));
+    },
+  });
+  assert.equal(link, "link");
+  assert.deepEqual(asked, [[1, 2, 3], [1, 2, 3], [1]]);
+  assert.deepEqual([world.unreachable, world.reached], [["a", "b"], ["c"]]);
+  assert.deepEqual(world.counted, { origin_timeout: 2, reached: 1 });
+});
+
+Deno.test("an origin that is chosen for a client that has left is not dialled", async () => {
+  const world = new World(many(2, 1), () => ({}));
+  const choose = () => {
+    world.isGone = true;
+    return Promise.resolve(originOf("late", 1));
+  };
+  await assert.rejects(world.search({ choose }), hasCode("client_gone"));
+  assert.deepEqual([world.dialled, world.told], [[], []]);
 });
 
 Deno.test("what needs no dial is used without one, and what it fails with is not tried elsewhere", async () => {

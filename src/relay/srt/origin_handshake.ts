@@ -44,7 +44,7 @@ export class OriginHandshake {
   /** Begins to ask an origin. @returns false when none of its addresses can be */
   begin(call: SrtCall, addresses: readonly Address[]): boolean {
     call.state = "induction";
-    call.offered = call.addresses = addresses;
+    call.addresses = addresses;
     call.isSilent = call.lacksSocket = false;
     return this.#feelNext(call);
   }
@@ -67,7 +67,7 @@ export class OriginHandshake {
   }
 
   /** The host of one address says that nobody listens. @returns false when none is left */
-  refused(call: SrtCall, link: UdpLink): boolean {
+  nobodyListens(call: SrtCall, link: UdpLink): boolean {
     const feeler = feelerOf(call, link);
     if (feeler === undefined) return false;
     this.#drop(call, feeler);

@@ -44,12 +44,9 @@ export interface SrtCall {
   readonly conclusion: Uint8Array;
   readonly startedAt: number;
   state: CallState;
-  /** Addresses of the origin that have been asked and have not answered, those not asked yet, and all. */
+  /** Addresses of the origin that have been asked and have not answered, and those not asked yet. */
   readonly feelers: Set<Feeler>;
   addresses: readonly Address[];
-  offered: readonly Address[];
-  /** Whether its host has said that nobody listens when it got the conclusion. */
-  isDoubted: boolean;
   /** Whether one of them has said nothing in all its time. */
   isSilent: boolean;
   /** Whether one could not be asked, for want of a socket here. */
@@ -136,8 +133,6 @@ export class SrtCalls {
       state: "asking",
       feelers: new Set(),
       addresses: [],
-      offered: [],
-      isDoubted: false,
       isSilent: false,
       lacksSocket: false,
       link: undefined,

@@ -3,7 +3,6 @@
 // for the header. Nothing here waits: handshakes with origins advance from packet to packet and
 // tick to tick.
 
-import type { Address } from "../../core/address.ts";
 import type { Datagram, UdpEngine, UdpLink } from "../../net/udp/port.ts";
 import { fromRawAddress } from "../../net/udp/raw_address.ts";
 import type { ThreadRelay, ThreadRelayParts } from "../../net/udp/serve_thread.ts";
@@ -16,10 +15,15 @@ import { OriginHandshake } from "./origin_handshake.ts";
 import * as reject from "./reject_reasons.ts";
 import { type CallState, type SrtCall, SrtCalls } from "./srt_calls.ts";
 import { type Caller, type Refusal, SrtDoor } from "./srt_door.ts";
-import type { SrtCommand, SrtEnd, SrtFailure, SrtInit, SrtReport } from "./srt_messages.ts";
+import {
+  CALL_TIMEOUT,
+  type SrtCommand,
+  type SrtEnd,
+  type SrtFailure,
+  type SrtInit,
+  type SrtReport,
+} from "./srt_messages.ts";
 
-/** A caller whose origins have not answered by then is refused, milliseconds: callers wait for 3 s. */
-const CALL_TIMEOUT = 2_900;
 /** A refusal is repeated so long, milliseconds: callers ask again every 250 ms. */
 const REFUSAL_MEMORY = 3_000;
 
@@ -107,9 +111,11 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   refused(link: UdpLink): void {
     const call = this.#calls.ofLink(link);
     if (call === undefined) return this.#handshake.refusedLate(link);
-    if (call.state === "open") return this.#end(call, "origin_gone");
-    if (call.state !== "induction") this.#doubt(call);
-    else if (!this.#handshake.refused(call, link)) this.#originFailed(call);
+    if (call.state === "induction") {
+      if (!this.#handshake.nobodyListens(call, link)) this.#originFailed(call);
+    } else if (call.state === "open") this.#end(call, "origin_gone");
+    // A firewall may let inductions through and refuse the caller's own words: they prove nothing.
+    else if (call.state !== "refused") this.#giveUp(call, "origin_gone", reject.GATEWAY);
   }
 
   tick(now: number): void {
@@ -134,7 +140,9 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
     if (command.type === "close") this.#end(call, command.reason);
     else if (command.type === "admit") this.#admit(call);
     else if (command.type === "refuse") this.#refuseWanted(call, command.reject);
-    else if (call.state === "asking") this.#ask(call, command.addresses);
+    else if (call.state === "asking" && !this.#handshake.begin(call, command.addresses)) {
+      this.#originFailed(call);
+    }
   }
 
   end(): void {
@@ -180,27 +188,6 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
     this.#finish(call, "client_restarted");
   }
 
-  #ask(call: SrtCall, addresses: readonly Address[]): void {
-    call.isDoubted = false;
-    this.#begin(call, addresses);
-  }
-
-  /**
-   * The origin's host has refused the caller's own words, as a firewall may that does not like them.
-   * Whether the origin is gone, an induction of ours will tell.
-   */
-  #doubt(call: SrtCall): void {
-    if (call.isDoubted) return this.#giveUp(call, "unanswered", reject.GATEWAY);
-    call.isDoubted = true;
-    this.#calls.dropTarget(call);
-    this.#handshake.leave(call);
-    this.#begin(call, call.offered);
-  }
-
-  #begin(call: SrtCall, addresses: readonly Address[]): void {
-    if (!this.#handshake.begin(call, addresses)) this.#originFailed(call);
-  }
-
   #takeAnswer(call: SrtCall, link: UdpLink, packet: Uint8Array): void {
     const before = call.state;
     if (before === "accepted" && srt.controlTypeOf(packet) === srt.SHUTDOWN) {
@@ -234,13 +221,10 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   }
 
   #originFailed(call: SrtCall): void {
-    const { isSilent } = call;
     // Without a socket of our own nothing is known of the origin.
     if (call.lacksSocket) return this.#giveUp(call, "overloaded", reject.OVERLOAD);
-    this.#calls.dropTarget(call);
-    this.#handshake.leave(call);
     call.state = "asking";
-    this.#report({ type: "unreachable", call: call.id, isSilent });
+    this.#report({ type: "unreachable", call: call.id, isSilent: call.isSilent });
   }
 
   /** The main thread has found no origin, or may not let the caller in. */

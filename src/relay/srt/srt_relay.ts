@@ -4,15 +4,20 @@
 
 import { formatAddress } from "../../core/endpoint.ts";
 import { type ErrorCode, ProxyError, toProxyError } from "../../core/errors.ts";
-import type { LabelValue } from "../../core/metric_table.ts";
-import type { Origin } from "../../core/origin.ts";
 import type { Resolver, SessionLog, TriedOrigin } from "../../core/contracts.ts";
-import { DialBounds } from "../../core/try_origins.ts";
+import { tryOrigins } from "../../core/try_origins.ts";
 import { type OwnReport, UdpFront, type UdpFrontOptions } from "../udp/front.ts";
 import type { SessionEnd } from "../udp/messages.ts";
 import { MAX_LATE_LINKS } from "./late_answers.ts";
 import { MAX_EXTRA_LINKS } from "./origin_handshake.ts";
-import type { SrtCommand, SrtEnd, SrtFailure, SrtInit, SrtReport } from "./srt_messages.ts";
+import {
+  CALL_TIMEOUT,
+  type SrtCommand,
+  type SrtEnd,
+  type SrtFailure,
+  type SrtInit,
+  type SrtReport,
+} from "./srt_messages.ts";
 
 const MODULE = new URL("./srt_worker.ts", import.meta.url);
 /** How often the thread looks at its clock, milliseconds: handshakes go on with it. */
@@ -24,6 +29,7 @@ const FAILURES: Readonly<Partial<Record<SrtEnd | SrtFailure, readonly [ErrorCode
   unanswered: ["origin_timeout", "Origin leaves this handshake unanswered"],
   unconfirmed: ["registry_unavailable", "Cannot confirm the stream in time"],
   origin_closed: ["origin_gone", "Origin has hung up at once"],
+  origin_gone: ["origin_gone", "Origin is gone"],
   client_restarted: ["client_gone", "Caller has started over"],
   overloaded: ["overloaded", "Cannot open another socket now"],
 };
@@ -49,17 +55,15 @@ interface SrtSession {
   readonly stream: string;
   readonly intent: "publish" | "play";
   readonly client: string;
-  readonly failed: string[];
-  /** What may still be tried for it. */
-  readonly bounds: DialBounds;
   readonly tried: TriedOrigin[];
-  /** When it was wanted, and when its origin was asked, milliseconds. */
+  /** When it was wanted, milliseconds. */
   readonly startedAt: number;
-  askedAt: number;
-  origin?: Origin;
+  /** The origin that was chosen last, and whether one of its addresses answers. */
+  origin?: string;
+  dial?: PromiseWithResolvers<true>;
   isOpen: boolean;
-  /** Whether the resolver is being asked now, and whether the session is over. */
-  isAsking: boolean;
+  /** Whether an origin is being looked for, and whether the session is over. */
+  isSearching: boolean;
   isOver: boolean;
 }
 
@@ -107,65 +111,57 @@ export class SrtRelay
     const session = this.sessions.get(report.call);
     if (session === undefined) return;
     if (report.type === "opened") this.#opened(session);
-    else if (report.type === "reached") this.#reached(session);
+    else if (report.type === "reached") session.dial?.resolve(true);
     else if (report.type === "accepted") this.tasks.run(() => this.#accepted(session));
     else if (report.type === "refused") this.#refusedByOrigin(session, report.reject);
-    else this.#tryNext(session, report.isSilent);
+    else session.dial?.reject(report.isSilent ? silent() : unreachable());
   }
 
   #begin({ call, stream, intent, client }: Extract<SrtReport, { type: "wanted" }>): void {
     const id = this.#options.newSession();
-    const flags = { isOpen: false, isAsking: false, isOver: false };
-    const from = formatAddress(client);
-    const now = this.#options.clock.now();
     const session: SrtSession = {
       call,
       id,
       stream,
       intent,
-      client: from,
-      failed: [],
+      client: formatAddress(client),
       tried: [],
-      bounds: new DialBounds(),
-      startedAt: now,
-      askedAt: now,
-      ...flags,
+      startedAt: this.#options.clock.now(),
+      isOpen: false,
+      isSearching: true,
+      isOver: false,
     };
     this.sessions.set(call, session);
     this.tasks.run(() => this.#findOrigin(session));
   }
 
-  async #findOrigin(session: SrtSession, failure?: ProxyError): Promise<void> {
-    const { id, stream, intent, failed, call } = session;
-    session.isAsking = true;
+  async #findOrigin(session: SrtSession): Promise<void> {
+    const { id, stream, intent, call, tried } = session;
+    const { resolver } = this.#options;
     try {
-      const request = { stream, protocol: "srt", intent, session: id, failed } as const;
-      const origin = await this.#options.resolver.resolve(request);
-      const addresses = session.bounds.take(origin.endpoints.srt);
-      if (addresses.length === 0) throw new ProxyError("no_origin", "Origin does not offer SRT");
-      session.origin = origin;
-      session.askedAt = this.#options.clock.now();
-      this.thread.send({ type: "origin", call, addresses });
-    } catch (thrown) {
-      this.#refuse(session, failure ?? toProxyError(thrown));
+      await tryOrigins<true>(this.#options, {
+        protocol: "srt",
+        timeout: CALL_TIMEOUT,
+        choose: async (failed) => {
+          const request = { stream, protocol: "srt", intent, session: id, failed } as const;
+          const origin = await resolver.resolve(request);
+          session.origin = origin.id;
+          return origin;
+        },
+        dialAll: (addresses) => {
+          session.dial = Promise.withResolvers();
+          this.thread.send({ type: "origin", call, addresses });
+          return session.dial.promise;
+        },
+        failed: (origin, { code }) => tried.push({ origin, code }),
+        isGone: () => session.isOver,
+      });
+    } catch (error) {
+      this.#refuse(session, toProxyError(error));
     } finally {
-      session.isAsking = false;
-      if (session.isOver) this.#options.resolver.release(id);
+      session.isSearching = false;
+      if (session.isOver) resolver.release(id);
     }
-  }
-
-  #tryNext(session: SrtSession, isSilent: boolean): void {
-    const { origin, failed } = session;
-    if (origin === undefined) return;
-    this.#options.resolver.unreachable(origin.id, "srt");
-    failed.push(origin.id);
-    const code = isSilent ? "origin_timeout" : "origin_unreachable";
-    const message = isSilent ? "Origin does not answer" : "Cannot reach the origin";
-    const failure = new ProxyError(code, message);
-    session.tried.push({ origin: origin.id, code });
-    this.#countDial(code);
-    if (session.bounds.areReached) return this.#refuse(session, failure);
-    this.tasks.run(() => this.#findOrigin(session, failure));
   }
 
   /** The caller is told why, and the session is over. */
@@ -179,17 +175,9 @@ export class SrtRelay
 
   #refusedByOrigin(session: SrtSession, reject: number): void {
     this.#forget(session);
-    session.tried.push({ origin: session.origin!.id, code: "origin_refused" });
+    session.tried.push({ origin: session.origin!, code: "origin_refused" });
     const cause = new Error(`Reject reason ${reject}`);
     this.#logRefusal(session, new ProxyError("origin_refused", "Origin refuses", { cause }));
-  }
-
-  #reached({ origin, askedAt }: SrtSession): void {
-    const { resolver, clock, metrics } = this.#options;
-    resolver.reached(origin!.id, "srt");
-    this.#countDial("reached");
-    const seconds = (clock.now() - askedAt) / 1000;
-    metrics.observe("srs_proxy_origin_dial_seconds", seconds, { protocol: "srt" });
   }
 
   /** A publisher hears that he may send only when the stream is his. */
@@ -206,7 +194,7 @@ export class SrtRelay
   #opened(session: SrtSession): void {
     const { id, stream, intent, client } = session;
     const { resolver, sessions, clock, metrics } = this.#options;
-    const origin = session.origin!.id;
+    const origin = session.origin!;
     session.isOpen = true;
     if (intent === "play") resolver.confirm(id);
     sessions.opened({ session: id, protocol: "srt", intent, stream, origin, client });
@@ -235,7 +223,8 @@ export class SrtRelay
   #forget(session: SrtSession): void {
     session.isOver = true;
     this.sessions.delete(session.call);
-    if (!session.isAsking) this.#options.resolver.release(session.id);
+    session.dial?.reject(over());
+    if (!session.isSearching) this.#options.resolver.release(session.id);
     this.checkIdle();
   }
 
@@ -244,8 +233,16 @@ export class SrtRelay
     sessions.refused({ session: id, protocol: "srt", intent, stream, client, tried, error });
     metrics.count("srs_proxy_srt_refused_total", { reason: error.code });
   }
+}
 
-  #countDial(result: LabelValue<"srs_proxy_origin_dials_total", "result">): void {
-    this.#options.metrics.count("srs_proxy_origin_dials_total", { protocol: "srt", result });
-  }
+function unreachable(): ProxyError {
+  return new ProxyError("origin_unreachable", "Cannot reach the origin");
+}
+
+function silent(): ProxyError {
+  return new ProxyError("origin_timeout", "Origin does not answer");
+}
+
+function over(): ProxyError {
+  return new ProxyError("client_gone", "Caller has left");
 }
