@@ -13,6 +13,7 @@ export type ErrorCode =
   | "too_large"
   | "timeout"
   | "client_gone"
+  | "kicked"
   | "no_origin"
   | "origin_unreachable"
   | "origin_timeout"
@@ -44,6 +45,7 @@ const MEANINGS: Readonly<Record<ErrorCode, WireMeaning>> = {
   too_large: meaning("client", false, 413, 1406, "NetStream.Publish.BadName", PLAY_FAILED),
   timeout: meaning("client", false, 408, 1400, PUBLISH_FAILED, PLAY_FAILED),
   client_gone: meaning("client", false, 499, 1400, PUBLISH_FAILED, PLAY_FAILED),
+  kicked: meaning("client", false, 403, 1403, "NetStream.Publish.Denied", PLAY_FAILED),
   no_origin: meaning("registry", true, 503, 1503, PUBLISH_FAILED, PLAY_FAILED),
   origin_unreachable: meaning("origin", true, 502, 1502, PUBLISH_FAILED, PLAY_FAILED),
   origin_timeout: meaning("origin", true, 504, 1502, PUBLISH_FAILED, PLAY_FAILED),

@@ -1,6 +1,7 @@
 // One request for media, from the search for its origin to the last byte of the answer. Knows the
 // registry only as the Resolver.
 
+import { endedBy, isEnding } from "../../core/ended_by.ts";
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import { formatAddress } from "../../core/endpoint.ts";
 import { type LabelValue, statusClass } from "../../core/metric_table.ts";
@@ -101,9 +102,10 @@ export class HttpSession {
     return isHeldUp ? Infinity : this.#forwarded.link.connection.bytesIn;
   }
 
-  /** Ends it from outside, in order if the client takes what it gets. */
+  /** Ends it from outside, in order if the client takes what it gets. One that waits follows its stream. */
   end(reason: EndReason): void {
     if (this.#ended !== undefined) return;
+    if (reason === "stream_moved" && this.#isWaiting) return this.#elsewhere?.abort();
     this.#ended = reason;
     this.#exchange.keepAlive = false;
     this.#gone.abort();
@@ -283,7 +285,7 @@ export class HttpSession {
   /** What a client is told if it is dropped before its answer has begun. */
   #endedBefore(): ProxyError | undefined {
     if (this.#ended === "idle") return new ProxyError("not_found", "Stream has not begun");
-    return this.#ended === "shutdown" ? draining() : undefined;
+    return this.#ended && isEnding(this.#ended) ? endedBy(this.#ended) : undefined;
   }
 
   /** Why there is no origin, when the stream has one. */
@@ -295,8 +297,7 @@ export class HttpSession {
   }
 
   #requireNoDrain(): void {
-    if (!this.#services.deps.isDraining()) return;
-    throw draining();
+    if (this.#services.deps.isDraining()) throw endedBy("shutdown");
   }
 
   #open(origin: Origin): void {
@@ -360,10 +361,6 @@ export class HttpSession {
     const { kind } = this.#media;
     this.#services.deps.metrics.count("srs_proxy_http_relay_bytes_total", { kind }, bytes);
   }
-}
-
-function draining(): ProxyError {
-  return new ProxyError("draining", "Server is shutting down");
 }
 
 /** A stream that runs where it is not given out like this; the page knows it by the reason. */

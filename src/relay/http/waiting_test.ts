@@ -12,6 +12,11 @@ const KEY = "tv.example/live/show";
 const TARGET = "/live/show.flv";
 const IMPATIENT = { ...HTTP_TIMEOUTS, answer: 100 };
 
+const ENDED = [
+  ["kicked", 403, "kicked"],
+  ["origin_down", 502, "origin_gone"],
+] as const;
+
 function silentOrigin(): HttpOrigin {
   return new HttpOrigin(() => silence);
 }
@@ -85,6 +90,39 @@ Deno.test("a viewer that waits is told when the process is about to end", async 
   assert.equal(client.status, 503);
   client.close();
   await world.relay.idle();
+});
+
+for (const [reason, status, code] of ENDED) {
+  for (const target of [TARGET, "/live/show.m3u8"]) {
+    Deno.test(`a viewer that waits for ${target} is told why it is ended: ${reason}`, async () => {
+      await using origin = silentOrigin();
+      await using world = await HttpRelayWorld.open();
+      await world.addOrigin("o", origin.httpPort);
+      const asking = world.ask(target);
+      await until("the origin be asked", () => origin.requests.length === 1);
+      assert.ok(world.relay.endSession("s1", reason));
+      const client = await asking;
+      assert.equal(client.status, status);
+      assert.equal(await world.metric(`srs_proxy_http_refused_total{reason="${code}"}`), 1);
+      await until("the origin be left", () => origin.connections === 0);
+      assert.deepEqual(await world.streams(), []);
+    });
+  }
+}
+
+Deno.test("a viewer that waits follows its stream as soon as it is known to have moved", async () => {
+  await using frozen = silentOrigin();
+  await using world = await HttpRelayWorld.open({ clock: new VirtualClock() });
+  await world.addOrigin("frozen", frozen.httpPort);
+  using client = await world.client();
+  await client.get(TARGET);
+  await until("the origin be asked", () => frozen.requests.length === 1);
+  await using good = new HttpOrigin(() => (exchange) => exchange.write(BEGUN));
+  await world.addOrigin("good", good.httpPort, { rtmp: true });
+  await publish(world, "frozen");
+  assert.ok(world.relay.endSession("s1", "stream_moved"));
+  await client.until("hello\r\n");
+  await until("the first one be left", () => frozen.connections === 0);
 });
 
 Deno.test("a viewer that waits follows its stream to another origin", async () => {

@@ -174,10 +174,6 @@ export class RtcMediaRelay
     }
   }
 
-  protected override isKnown(): boolean {
-    return true;
-  }
-
   protected override take(report: OwnReport<MediaReport>): void {
     if (report.type === "known") this.#acknowledge(report.user);
     else if (report.type === "wanted") this.tasks.run(() => this.#lookUp(report.user));

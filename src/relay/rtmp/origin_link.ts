@@ -37,13 +37,13 @@ export class OriginLink implements Disposable {
    * Dials one RTMP address of an origin and shakes hands.
    *
    * @param dial `timeout`: milliseconds for all of it
-   * @throws ProxyError `origin_unreachable` or `origin_timeout`
+   * @throws ProxyError `origin_unreachable`, `origin_timeout` or `client_gone`
    */
   static async open(
     engine: TcpEngine,
     origin: Origin,
     address: Address,
-    dial: Pick<DialOptions, "timeout" | "client">,
+    dial: Omit<DialOptions, "protocol">,
   ): Promise<OriginLink> {
     return new OriginLink(engine, origin, await greet(engine, address, dial));
   }
@@ -110,13 +110,17 @@ function silent(): ProxyError {
 type Greeted = Pick<OriginLink, "connection" | "inbox">;
 
 async function greet(engine: TcpEngine, address: Address, dial: DialOptions): Promise<Greeted> {
-  const end = engine.clock.now() + dial.timeout;
+  const { timeout, gone } = dial;
+  const end = engine.clock.now() + timeout;
   const connection = await engine.dial(address, { ...dial, protocol: "rtmp" });
   using deadline = connection.closeAfter(end - engine.clock.now());
   const inbox = new Inbox(ORIGIN_INBOX);
+  const leave = () => connection.close();
+  gone?.addEventListener("abort", leave);
   try {
     await connection.write(ORIGIN_GREETING);
     if (!await inbox.require(connection, HANDSHAKE_ANSWER)) {
+      if (gone?.aborted) throw new ProxyError("client_gone", "Client has left");
       throw deadline.passed
         ? silent()
         : new ProxyError("origin_unreachable", "Origin closes the connection");
@@ -132,5 +136,7 @@ async function greet(engine: TcpEngine, address: Address, dial: DialOptions): Pr
   } catch (error) {
     connection.close();
     throw error;
+  } finally {
+    gone?.removeEventListener("abort", leave);
   }
 }

@@ -7,6 +7,7 @@ import { formatAddress } from "../../core/endpoint.ts";
 import { ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
 import { type MemoryHold, MemoryLimitError } from "../../core/memory_budget.ts";
 import type { EndedBy } from "../../core/contracts.ts";
+import { endedBy } from "../../core/ended_by.ts";
 import { streamKeyFromRtmp } from "../../core/stream_key.ts";
 import type { Deadline } from "../../net/deadline.ts";
 import { Inbox } from "../../net/inbox.ts";
@@ -43,6 +44,8 @@ export class RtmpClient {
   #link: OriginLink | undefined;
   /** What is being served, or what a refusal is about; undefined where there is no stream yet. */
   #session: StreamSession | undefined;
+  /** Why the session was ended before bytes flowed. */
+  #ended: "shutdown" | EndedBy | undefined;
   /** A read of the inbox that is under way or has been while no pump was at work. */
   #aheadRead: Promise<boolean> | undefined;
 
@@ -69,10 +72,12 @@ export class RtmpClient {
     return this.#client.isWriting ? Infinity : this.#link.connection.bytesIn;
   }
 
-  /** Ends the session: a relayed one in order, any other at once. */
+  /** Ends the session in order: who is on the way to an origin is told why. */
   end(reason: "shutdown" | EndedBy): void {
-    if (this.#pair !== undefined) this.#pair.end(reason);
-    else this.#abandon();
+    if (this.#pair !== undefined) return this.#pair.end(reason);
+    if (this.#session === undefined) return this.#client.close();
+    this.#ended ??= reason;
+    this.#leaveOrigin();
   }
 
   /** See `RelayedPair.sweep`; the phases before have deadlines of their own. */
@@ -163,10 +168,15 @@ export class RtmpClient {
       try {
         next = await this.#serveStream(conversation, said, wish);
       } catch (error) {
-        return await this.#refuseStream(wish, this.#client.closed ? GONE : toProxyError(error));
+        return await this.#refuseStream(wish, this.#reasonOf(error));
       }
       if (next !== undefined) said = conversation.openingFor(next);
     }
+  }
+
+  #reasonOf(error: unknown): ProxyError {
+    if (this.#ended !== undefined) return endedBy(this.#ended);
+    return this.#client.closed ? GONE : toProxyError(error);
   }
 
   /** @returns the client's next wish if it has one */
@@ -181,12 +191,21 @@ export class RtmpClient {
     const { chunkSize } = conversation.scanner;
     const conversed = await this.#agree(session, link, { said, wish, chunkSize });
     if (session.isOpen) this.#settle(conversation);
+    if (this.#ended !== undefined) return await this.#dismiss(session, this.#ended);
     const end = await this.#relayBytes(conversation, session, link, conversed);
     session.endReason = end.reason;
     if (end.error !== undefined) {
       await this.#refuse(wish.message.streamId, callFailed(end.error));
     }
     return end.wish;
+  }
+
+  /** The origin has decided just before the session was ended: the client has been told of it. */
+  async #dismiss(session: StreamSession, reason: "shutdown" | EndedBy): Promise<undefined> {
+    session.endReason = reason;
+    session.release();
+    this.#session = undefined;
+    await this.#client.closeGently(LINGER, this.#aheadRead);
   }
 
   /** From here on a client that leaves is noticed while its origin is being found. */
@@ -210,7 +229,7 @@ export class RtmpClient {
     link: OriginLink,
     script: OriginScript,
   ): Promise<Conversed> {
-    if (this.#client.closed) throw GONE;
+    if (this.#client.closed || this.#ended !== undefined) throw GONE;
     const { answer } = this.#deps.timeouts();
     const conversed = await link.converse(script, answer, (messages) => this.#tell(messages));
     const { decision } = conversed;
@@ -250,6 +269,11 @@ export class RtmpClient {
 
   #abandon(): void {
     this.#client.close();
+    this.#leaveOrigin();
+  }
+
+  #leaveOrigin(): void {
+    this.#session?.abandon();
     this.#link?.connection.close();
   }
 
@@ -314,6 +338,7 @@ export class RtmpClient {
   }
 
   async #refuse(streamId: number, reason: { code: string; description: string }): Promise<void> {
+    this.#session = undefined;
     using _deadline = this.#client.closeAfter(2 * LINGER);
     this.#writer.say(refusal(streamId, reason));
     await this.#client.write(this.#writer.take());

@@ -58,14 +58,54 @@ Deno.test("a kicked client that stays is cut off, whether it reads or not", asyn
   }
 });
 
-Deno.test("a session can be kicked on its way to an origin", async () => {
-  const origins = [new RtmpOrigin({ greets: "never" }), new RtmpOrigin()];
-  await using world = await RtmpRelayWorld.open({ origins });
+/** What a client is told that is ended on its way to an origin, and what the log is. */
+const ENDED = [
+  ["publish", "kicked", "NetStream.Publish.Denied", "kicked"],
+  ["play", "kicked", "NetStream.Play.Failed", "kicked"],
+  ["publish", "origin_down", "NetStream.Publish.Failed", "origin_gone"],
+  ["play", "origin_down", "NetStream.Play.Failed", "origin_gone"],
+  ["play", "stream_moved", "NetStream.Play.Failed", "origin_gone"],
+] as const;
+
+for (const [wish, reason, status, code] of ENDED) {
+  for (const phase of ["greeting", "answer"] as const) {
+    Deno.test(`who wants to ${wish} and waits for the ${phase} is told of its end: ${reason}`, async () => {
+      const silent = phase === "greeting" ? { greets: "never" } as const : { ignores: [wish] };
+      const origins = [new RtmpOrigin(silent), new RtmpOrigin()];
+      await using world = await RtmpRelayWorld.open({ origins });
+      using client = await world.wanting(wish);
+      if (phase === "greeting") await world.origin.isGreeted();
+      else await world.origin.hears(wish);
+      assert.ok(world.relay.endSession("s1", reason));
+      await client.hears(`onStatus:${status}`);
+      await client.ends();
+      assert.equal((await world.refuses()).error.code, code);
+      await world.counts(`srs_proxy_rtmp_refused_total{reason="${code}"}`, 1);
+      const unproved = 'srs_proxy_origin_dials_total{protocol="rtmp",result="origin_unreachable"}';
+      assert.equal(await world.metric(unproved), 0);
+      assert.equal(world.clock.now(), 0);
+      assert.equal(origins[1]!.greetings, 0);
+    });
+  }
+}
+
+Deno.test("a session that is ended while its stream is being confirmed is logged once", async () => {
+  const { promise: confirmed, resolve: confirm } = Promise.withResolvers<void>();
+  await using world = await RtmpRelayWorld.open();
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+  world.registry.confirm = () => {
+    ask();
+    return confirmed;
+  };
   using client = await world.wanting("publish");
-  await world.origin.isGreeted();
+  await asked;
   assert.ok(world.relay.endSession("s1", "kicked"));
+  confirm();
   await client.ends();
-  assert.equal(world.clock.now(), 0);
+  client[Symbol.dispose]();
+  assert.equal((await world.closes()).reason, "kicked");
+  assert.equal(world.opened.length, 1);
+  assert.equal(world.refused.length, 0);
 });
 
 Deno.test("what an origin has sent for a session is known while it runs", async () => {

@@ -22,6 +22,7 @@ export class StreamSession implements Disposable {
   endReason: EndReason = "error";
   readonly #deps: RtmpDependencies;
   readonly #client: Connection;
+  readonly #gone = new AbortController();
   #opened: { readonly bytesIn: number; readonly bytesOut: number } | undefined;
   #released = false;
   readonly #startedAt: number;
@@ -40,6 +41,11 @@ export class StreamSession implements Disposable {
     return this.#opened !== undefined;
   }
 
+  /** Nobody wants an origin any more. */
+  abandon(): void {
+    this.#gone.abort();
+  }
+
   /**
    * Finds an origin that greets us, within the time that an answer may take.
    *
@@ -49,6 +55,7 @@ export class StreamSession implements Disposable {
     const { resolver, engine } = this.#deps;
     const timeouts = this.#deps.timeouts();
     const { stream, intent, id: session } = this;
+    const gone = this.#gone.signal;
     const { link } = await tryOrigins(this.#deps, {
       protocol: "rtmp",
       timeout: timeouts.answer,
@@ -57,10 +64,11 @@ export class StreamSession implements Disposable {
         return resolver.resolve({ stream, protocol: "rtmp", intent, session, failed });
       },
       dial: (address, timeout, origin) => {
-        return OriginLink.open(engine, origin, address, { timeout, client: this.#client.peer });
+        const client = this.#client.peer;
+        return OriginLink.open(engine, origin, address, { timeout, gone, client });
       },
       failed: (origin, { code }) => this.tried.push({ origin, code }),
-      isGone: () => this.#client.closed,
+      isGone: () => gone.aborted || this.#client.closed,
     });
     return link;
   }

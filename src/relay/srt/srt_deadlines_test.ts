@@ -123,12 +123,35 @@ Deno.test("a session that is kicked ends at once: both are told, and what comes 
   assert.equal(origin.waiting, 0);
   await clock.pass(1_000);
   assert.equal(await world.metric(DROPPED, 'reason="unknown_socket"'), 1);
-  // One that is still on its way cannot be: nobody knows its id.
-  const waiting = await world.caller(7);
-  await waiting.conclude(PUBLISH);
-  await origin.next();
-  assert.equal(world.relay.endSession("s3", "kicked"), false);
 });
+
+const ENDED = [
+  ["kicked", 2403, "kicked"],
+  ["origin_down", 2502, "origin_gone"],
+  ["stream_moved", 2502, "origin_gone"],
+] as const;
+
+for (const [reason, reject, code] of ENDED) {
+  Deno.test(`a caller on the way to its origin is told of its end: ${reason}`, async () => {
+    const { world: opened, origin } = await open();
+    await using world = opened;
+    const greeting = await world.caller(7);
+    await greeting.conclude(PUBLISH);
+    await origin.answerInduction();
+    const asked = await origin.conclusion();
+    assert.equal(world.relay.endSession("s1", reason), true);
+    assert.equal((await greeting.answer()).type, reject);
+    await until("the refusal be counted", async () => {
+      return await world.metric("srs_proxy_srt_refused_total", `reason="${code}"`) === 1;
+    });
+    assert.deepEqual(await world.streams(), []);
+    assert.deepEqual(await world.setAside(), []);
+    // An origin that takes the caller after all hears of its end.
+    await origin.decide(asked, { socketId: 77 });
+    assert.equal(shutdownOf(await origin.next()), 77);
+    assert.deepEqual(world.errors, []);
+  });
+}
 
 Deno.test("a relay that drains takes nobody new, and is idle when the last session has ended", async () => {
   const parts = await open();

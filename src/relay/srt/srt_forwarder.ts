@@ -3,6 +3,7 @@
 // for the header. Nothing here waits: handshakes with origins advance from packet to packet and
 // tick to tick.
 
+import { endedBy, isEnding } from "../../core/ended_by.ts";
 import type { Datagram, UdpEngine, UdpLink } from "../../net/udp/port.ts";
 import { fromRawAddress } from "../../net/udp/raw_address.ts";
 import type { ThreadRelay, ThreadRelayParts } from "../../net/udp/serve_thread.ts";
@@ -271,7 +272,7 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
       call.link?.send(srt.encodeShutdown(call.originSocket));
       this.#finish(call, reason);
     } else if (call.state !== "refused") {
-      this.#giveUp(call, reason, reject.DOWN);
+      this.#giveUp(call, reason, isEnding(reason) ? endedBy(reason).srtReject : reject.DOWN);
     }
   }
 

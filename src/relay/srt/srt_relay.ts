@@ -3,6 +3,7 @@
 // waits for nothing here.
 
 import { formatAddress } from "../../core/endpoint.ts";
+import { endedBy, isEnding } from "../../core/ended_by.ts";
 import { type ErrorCode, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { Resolver, SessionLog, TriedOrigin } from "../../core/contracts.ts";
 import { tryOrigins } from "../../core/try_origins.ts";
@@ -23,7 +24,7 @@ const MODULE = new URL("./srt_worker.ts", import.meta.url);
 /** How often the thread looks at its clock, milliseconds: handshakes go on with it. */
 const TICK = 50;
 
-/** What it means that a call has ended before it was open. */
+/** What it means that a call has ended before it was open, other than by the proxy's will. */
 const FAILURES: Readonly<Partial<Record<SrtEnd | SrtFailure, readonly [ErrorCode, string]>>> = {
   origin_timeout: ["origin_timeout", "Cannot find an origin that answers in time"],
   unanswered: ["origin_timeout", "Origin leaves this handshake unanswered"],
@@ -100,10 +101,6 @@ export class SrtRelay
       ...{ maxSessions, cookieSecret, maxSessionsPerAddress, idleTimeout },
       ...{ maxKeyMaterial, defaultStreamId },
     };
-  }
-
-  protected override isKnown({ isOpen }: SrtSession): boolean {
-    return isOpen;
   }
 
   protected override take(report: OwnReport<SrtReport>): void {
@@ -210,10 +207,7 @@ export class SrtRelay
     if (session === undefined) return;
     this.#forget(session);
     const { id, intent, isOpen } = session;
-    if (!isOpen) {
-      const [code, message] = FAILURES[reason] ?? ["draining", "Proxy is shutting down"];
-      return this.#logRefusal(session, new ProxyError(code, message));
-    }
+    if (!isOpen) return this.#logRefusal(session, failureOf(reason));
     this.#options.sessions.closed({ session: id, reason, bytesIn, bytesOut });
     // The other reasons are of calls that are not open yet.
     const labels = { intent, reason: reason as SrtEnd };
@@ -245,4 +239,10 @@ function silent(): ProxyError {
 
 function over(): ProxyError {
   return new ProxyError("client_gone", "Caller has left");
+}
+
+function failureOf(reason: SrtEnd | SrtFailure): ProxyError {
+  if (isEnding(reason)) return endedBy(reason);
+  const [code, message] = FAILURES[reason] ?? ["origin_gone", "Call has ended"];
+  return new ProxyError(code, message);
 }

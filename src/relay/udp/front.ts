@@ -108,7 +108,7 @@ export abstract class UdpFront<
 
   endSession(id: string, reason: EndedBy): boolean {
     for (const [key, session] of this.sessions) {
-      if (session.id !== id || !this.isKnown(session)) continue;
+      if (session.id !== id) continue;
       this.end(key, reason);
       return true;
     }
@@ -190,9 +190,6 @@ export abstract class UdpFront<
   protected checkIdle(): void {
     if (this.isDraining && this.sessions.size === 0) this.#whenIdle.resolve();
   }
-
-  /** Whether others may know the session by its id. */
-  protected abstract isKnown(session: Session): boolean;
 
   /** The thread has ended a session, or never will. */
   protected abstract sessionEnded(end: SessionEnd<Key, Reason | FrontEnd>): void;
