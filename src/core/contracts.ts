@@ -125,6 +125,17 @@ export interface RtcSessions {
   session(user: string): Promise<RtcSession | undefined>;
   /** Forgets the session of that user; an unknown one is ignored. */
   endSession(user: string): Promise<void>;
+  /**
+   * The media of a session flow, at an origin that was chosen for it earlier, perhaps by another
+   * proxy: its stream is used there from now on, and live there if it publishes. Does what
+   * `Resolver.resolve` and `confirm` do for other sessions, but never chooses another origin.
+   * Must be followed by `Resolver.release` of that id, once.
+   *
+   * @param id of the session in `release`; unique in this process
+   * @throws ProxyError `stream_busy` when the stream is live elsewhere, so that its publisher must
+   * end; `registry_unavailable`
+   */
+  holdStream(id: string, session: RtcSession): Promise<void>;
 }
 
 /** What an opened session is about; `client` is the address as `host:port`. */

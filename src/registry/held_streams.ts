@@ -54,6 +54,13 @@ interface Session {
   confirmed: boolean;
 }
 
+/** A session whose origin nobody here has chosen. */
+export interface AdoptedSession {
+  readonly stream: string;
+  readonly origin: string;
+  readonly publishes: boolean;
+}
+
 /** The sessions of a stream at an origin. */
 export interface HeldStream {
   readonly stream: string;
@@ -109,6 +116,14 @@ export class HeldStreams {
     const use = this.#useOf(stream);
     use.resolving--;
     this.#settle(use);
+  }
+
+  /** A new session runs at an origin already. */
+  adopt(id: string, { stream, origin, publishes }: AdoptedSession): void {
+    const use = this.#useOf(stream);
+    const session = { use, publishes, holding: undefined, confirmed: false };
+    this.#sessions.set(id, session);
+    this.#join(session, origin);
   }
 
   /**

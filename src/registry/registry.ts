@@ -199,6 +199,11 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Registrar, 
     await this.#timed("session", async () => await this.#store.endSession(user));
   }
 
+  holdStream(id: string, { stream, intent, origin }: RtcSession): Promise<void> {
+    this.#held.adopt(id, { stream: this.#placed(stream), origin, publishes: intent === "publish" });
+    return this.confirm(id);
+  }
+
   async confirm(session: string): Promise<void> {
     const lease = this.#held.confirm(session);
     if (lease === undefined) return;

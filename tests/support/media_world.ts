@@ -3,6 +3,7 @@
 
 import { systemClock } from "../../src/core/clock.ts";
 import type { RtcSession } from "../../src/core/contracts.ts";
+import type { Origin } from "../../src/core/origin.ts";
 import { RtcMediaRelay } from "../../src/relay/rtc/media_relay.ts";
 import { loopback, RelayWorld, Surroundings } from "./relay_world.ts";
 import { stunRequest } from "./stun_message.ts";
@@ -46,6 +47,11 @@ export class MediaWorld extends RelayWorld {
       }),
     );
     return new MediaWorld(around, relay, origin);
+  }
+
+  /** Registers an origin on this machine that has these endpoints and no others. */
+  async register(id: string, endpoints: Partial<Origin["endpoints"]>): Promise<void> {
+    await this.around.register(id, endpoints);
   }
 
   /** A session at the origin; its password is its name twice. */

@@ -14,7 +14,6 @@ import type { MediaCommand, MediaEnd, MediaInit, MediaReport } from "./media_mes
 import { UNUSED_RECORD_TTL } from "./open_sessions.ts";
 import type { RtcMedia } from "./dependencies.ts";
 import { type SessionPlace, SessionPlaces } from "./session_places.ts";
-import { StreamHold } from "./stream_hold.ts";
 
 const MODULE = new URL("./media_worker.ts", import.meta.url);
 /** How often the thread looks at its clock, milliseconds. */
@@ -36,7 +35,7 @@ export type RtcMediaLimits = Omit<MediaInit, "maxPaths">;
  */
 export interface RtcMediaOptions extends RtcMediaLimits, UdpFrontOptions {
   readonly maxSessions: number;
-  readonly resolver: Resolver;
+  readonly resolver: Pick<Resolver, "release">;
   readonly rtcSessions: RtcSessions;
   readonly sessions: SessionLog;
   newSession(): string;
@@ -52,8 +51,8 @@ interface OpenSession {
   readonly known: PromiseWithResolvers<void>;
   /** Whether the thread has been told to end it. */
   isEnding: boolean;
-  /** Keeps the stream at its origin once the session has begun. */
-  hold?: StreamHold;
+  /** Whether its media flow, so that its stream is held at its origin. */
+  hasBegun: boolean;
 }
 
 /** A bound UDP port for the media of all WebRTC sessions. */
@@ -158,7 +157,8 @@ export class RtcMediaRelay
   #add(rtc: RtcSession, place: SessionPlace): OpenSession {
     const known = Promise.withResolvers<void>();
     known.promise.catch(() => {});
-    const session = { rtc, id: this.#options.newSession(), place, known, isEnding: false };
+    const id = this.#options.newSession();
+    const session = { rtc, id, place, known, isEnding: false, hasBegun: false };
     this.sessions.set(rtc.user, session);
     return session;
   }
@@ -220,15 +220,23 @@ export class RtcMediaRelay
     const { rtc, id, place } = session;
     place.begun(client.host);
     const { stream, intent, origin } = rtc;
-    const { resolver, sessions } = this.#options;
-    session.hold = new StreamHold({ resolver, session: id, stream, intent, origin });
-    this.tasks.run(async () => {
-      if (!await session.hold!.take()) this.end(user, "stream_busy");
-    });
+    const { sessions } = this.#options;
+    session.hasBegun = true;
+    this.tasks.run(() => this.#holdStream(session));
     const address = formatAddress(client);
     sessions.opened({ session: id, protocol: "rtc", intent, stream, origin, client: address });
     this.#options.metrics.count("srs_proxy_rtc_sessions_opened_total", { intent });
     this.tasks.run(() => this.#keepRecord(rtc));
+  }
+
+  /** Without a registry the session goes on. */
+  async #holdStream({ id, rtc }: OpenSession): Promise<void> {
+    try {
+      await this.#options.rtcSessions.holdStream(id, rtc);
+    } catch (error) {
+      if (!(error instanceof ProxyError)) throw error;
+      if (error.code === "stream_busy") this.end(rtc.user, "stream_busy");
+    }
   }
 
   protected override sessionEnded(
@@ -239,16 +247,16 @@ export class RtcMediaRelay
     const reason = this.#isHandedOver ? "handed_over" : why;
     this.sessions.delete(user);
     this.checkIdle();
-    const { rtc: { intent }, id, place, known, hold } = session;
+    const { rtc: { intent }, id, place, known, hasBegun } = session;
     place[Symbol.dispose]();
     known.reject(new ProxyError("overloaded", "Cannot take this WebRTC session"));
-    if (hold === undefined) {
+    if (!hasBegun) {
       if (place.client !== undefined) this.#late.set(user, place.client, this.#options.clock.now());
       // Its media may have gone to another proxy, which keeps the record.
       this.#options.metrics.count("srs_proxy_rtc_sessions_unused_total", { reason });
       return;
     }
-    hold.release();
+    this.#options.resolver.release(id);
     this.#options.sessions.closed({ session: id, reason, bytesIn, bytesOut });
     this.#options.metrics.count("srs_proxy_rtc_sessions_closed_total", { intent, reason });
     if (this.#isHandedOver) return;
@@ -257,8 +265,8 @@ export class RtcMediaRelay
 
   #renew(): void {
     this.#late.expire(this.#options.clock.now());
-    for (const { rtc, hold } of this.sessions.values()) {
-      if (hold) this.tasks.run(() => this.#keepRecord(rtc));
+    for (const { rtc, hasBegun } of this.sessions.values()) {
+      if (hasBegun) this.tasks.run(() => this.#keepRecord(rtc));
     }
   }
 

@@ -51,8 +51,8 @@ export class OfferExchange {
       throw error;
     } finally {
       // Of the request, accepted or not. The session has an id of its own and holds the stream from its
-      // client's first signed request on (`StreamHold`); until then the stream keeps its origin for
-      // its idle time but is not live.
+      // client's first signed request on; until then the stream keeps its origin for its idle time
+      // but is not live.
       resolver.release(this.#requestId);
     }
   }

@@ -287,7 +287,7 @@ Deno.test("a proxy that is about to end takes no new session and still ends old 
 Deno.test("sessions go on without the registry's help", async () => {
   await using origin = new HttpOrigin(() => byMethod({ POST: ACCEPTS }));
   const down = () => Promise.reject(new ProxyError("registry_unavailable", "Redis is down"));
-  const rtcSessions = { putSession: down, session: down, endSession: down };
+  const rtcSessions = { putSession: down, session: down, endSession: down, holdStream: down };
   await using world = await SignalingWorld.open({ rtcSessions });
   await world.addOrigin("vid-1", [origin.httpPort]);
   const accepted = await offer(world.url(WHIP));
