@@ -49,8 +49,8 @@ interface Entry<T> {
 }
 
 const FULL_SWEEP_PAUSE = 1_000;
-/** Milliseconds of a hold in which a heartbeat may have been missed. */
-const LONG_HOLD = 1_000;
+/** Milliseconds of a freeze in which a heartbeat may have been missed. */
+const LONG_FREEZE = 1_000;
 
 /** Two bounded maps. Whatever has expired is not seen any more and goes with the next sweep. */
 export class RecordTable {
@@ -62,7 +62,7 @@ export class RecordTable {
   // Streams that give way to a publisher's when there is no room: those that are not live.
   readonly #yielding = new Set<string>();
   #entries = 0;
-  #heldSince = -Infinity;
+  #frozenSince = -Infinity;
   #lastSweep = -Infinity;
 
   constructor(bounds: TableBounds) {
@@ -87,15 +87,15 @@ export class RecordTable {
     return records;
   }
 
-  /** Milliseconds that are left to an origin, 0 or less when it is here only because of a hold. */
+  /** Milliseconds that are left to an origin, 0 or less when it is here only because of a freeze. */
   originTimeLeft(id: string, now: number): number | undefined {
     const entry = this.#alive(this.#origins.get(id), now);
     return entry && entry.expires - now;
   }
 
-  /** Whether the origin was there before the present hold began. */
+  /** Whether the origin was there before the present freeze began. */
   wasThereBefore(id: string): boolean {
-    return (this.#origins.get(id)?.since ?? Infinity) <= this.#heldSince;
+    return (this.#origins.get(id)?.since ?? Infinity) <= this.#frozenSince;
   }
 
   /**
@@ -117,7 +117,7 @@ export class RecordTable {
     return entry && { record: this.#asOf(entry, now), left: entry.expires - now };
   }
 
-  /** Milliseconds that a mapping is still live, 0 or less when only because of a hold. */
+  /** Milliseconds that a mapping is still live, 0 or less when only because of a freeze. */
   liveTimeLeft(stream: string, now: number): number {
     return (this.#streams.get(stream)?.liveExpires ?? -Infinity) - now;
   }
@@ -182,27 +182,27 @@ export class RecordTable {
     return { streams, next: undefined };
   }
 
-  /** Every mapping whose time is not over; what is here only because of a hold is left out. */
+  /** Every mapping whose time is not over; what is here only because of a freeze is left out. */
   *streams(now: number): Generator<StreamRecord> {
     for (const entry of this.#streams.values()) {
       if (now < entry.expires) yield this.#asOf(entry, now);
     }
   }
 
-  /** From now until `release` no present entry expires; later ones do. */
-  hold(now: number): void {
+  /** From now until `thaw` no present entry expires; later ones do. */
+  freeze(now: number): void {
     this.sweep(now);
-    this.#heldSince = now;
+    this.#frozenSince = now;
   }
 
   /**
-   * Ends the hold. What it has kept stays `grace` milliseconds longer, if the hold was so long that
+   * Ends the freeze. What it has kept stays `grace` milliseconds longer, if it was so long that
    * news can have been missed. Its time is not prolonged: only news do that.
    */
-  release(now: number, grace: number): void {
-    const since = this.#heldSince;
-    this.#heldSince = -Infinity;
-    if (now - since < LONG_HOLD) return;
+  thaw(now: number, grace: number): void {
+    const since = this.#frozenSince;
+    this.#frozenSince = -Infinity;
+    if (now - since < LONG_FREEZE) return;
     const kept = { since, until: now + grace };
     keep(this.#origins, kept);
     keep(this.#streams, kept);
@@ -234,7 +234,7 @@ export class RecordTable {
   #alive<T>(entry: Entry<T> | undefined, now: number): Entry<T> | undefined {
     if (!entry) return undefined;
     if (now < entry.expires || now < entry.keptUntil) return entry;
-    return entry.since <= this.#heldSince ? entry : undefined;
+    return entry.since <= this.#frozenSince ? entry : undefined;
   }
 
   /** What was live when the proxies lost sight of each other stays so until they meet again. */
@@ -242,14 +242,14 @@ export class RecordTable {
     const { value, since } = entry;
     const liveUntil = Math.max(entry.liveExpires, entry.liveKeptUntil);
     if (!isLive(value) || now < liveUntil) return value;
-    const isHeld = since <= this.#heldSince && this.#heldSince < liveUntil;
-    return isHeld ? value : { ...value, publisher: "" };
+    const isFrozen = since <= this.#frozenSince && this.#frozenSince < liveUntil;
+    return isFrozen ? value : { ...value, publisher: "" };
   }
 
   #hasRoom(entries: ReadonlyMap<string, unknown>, limit: number, now: number): boolean {
     if (entries.size < limit) return true;
     // While it is full every newcomer asks for this, and most must not pay for it. What is here
-    // only because of a hold makes room too.
+    // only because of a freeze makes room too.
     if (now - this.#lastSweep >= FULL_SWEEP_PAUSE) {
       this.#lastSweep = now;
       this.#drop(({ expires }) => now >= expires);
@@ -290,7 +290,7 @@ function entryOf<T>(
   };
 }
 
-/** What was there when the hold began, and live then, stays so. */
+/** What was there when the freeze began, and live then, stays so. */
 function keep<T>(
   entries: Map<string, Entry<T>>,
   { since, until }: { readonly since: number; readonly until: number },

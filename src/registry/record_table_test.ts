@@ -21,11 +21,11 @@ function originIds(table: RecordTable, now: number): string[] {
   return table.origins(now).map(({ origin }) => origin.id);
 }
 
-Deno.test("what was there before a hold stays, what comes later expires", () => {
+Deno.test("what was there before a freeze stays, what comes later expires", () => {
   const table = new RecordTable(BOUNDS);
   table.putOrigin(sampleOrigin("old"), { expires: 100 }, 0);
   table.putStream(mapping("s-old"), { expires: 100 }, 0);
-  table.hold(50);
+  table.freeze(50);
   table.putOrigin(sampleOrigin("new"), { expires: 100 }, 60);
   table.putStream(mapping("s-new"), { expires: 100 }, 60);
   assert.deepEqual(originIds(table, 1_000), ["old"]);
@@ -36,19 +36,19 @@ Deno.test("what was there before a hold stays, what comes later expires", () => 
   assert.equal(table.origins(1_000)[0]?.expiresIn, 0);
 });
 
-Deno.test("a hold raises nothing from the dead", () => {
+Deno.test("a freeze raises nothing from the dead", () => {
   const table = new RecordTable(BOUNDS);
   table.putOrigin(sampleOrigin("dead"), { expires: 100 }, 0);
-  table.hold(100);
+  table.freeze(100);
   assert.deepEqual(originIds(table, 101), []);
 });
 
-Deno.test("after a hold what it has kept lives for the time of grace, and no longer", () => {
+Deno.test("after a freeze what it has kept lives for the time of grace, and no longer", () => {
   const table = new RecordTable(BOUNDS);
   table.putOrigin(sampleOrigin("a"), { expires: 100 }, 0);
   table.putStream(mapping("s"), { expires: 5_000 }, 0);
-  table.hold(50);
-  table.release(2_000, 10);
+  table.freeze(50);
+  table.thaw(2_000, 10);
   assert.deepEqual(originIds(table, 2_009), ["a"]);
   assert.ok((table.originTimeLeft("a", 2_009) ?? 0) <= 0, "its time is over all the same");
   assert.deepEqual(originIds(table, 2_010), []);
@@ -59,7 +59,7 @@ Deno.test("after a hold what it has kept lives for the time of grace, and no lon
 Deno.test("in a full table what is overdue makes room for what is new", () => {
   const table = new RecordTable(BOUNDS);
   for (const stream of ["1", "2", "3"]) table.putStream(mapping(stream), { expires: 100 }, 0);
-  table.hold(50);
+  table.freeze(50);
   assert.equal(table.putStream(mapping("4"), { expires: 900 }, 60), false);
   assert.equal(table.putStream(mapping("4"), { expires: 9_000 }, 2_000), true);
   assert.deepEqual([...table.streams(2_001)].map(({ stream }) => stream), ["4"]);
@@ -91,13 +91,13 @@ Deno.test("loads follow every change of a mapping", () => {
   assert.deepEqual(table.origins(1).map(({ streams }) => streams), [0, 1]);
 });
 
-Deno.test("short holds, one after the other, keep nothing alive", () => {
+Deno.test("short freezes, one after the other, keep nothing alive", () => {
   const table = new RecordTable(BOUNDS);
   table.putOrigin(sampleOrigin("dead"), { expires: 3_000 }, 0);
   table.putStream(mapping("s"), { expires: 3_000 }, 0);
   for (let now = 0; now < 6_000; now += 500) {
-    table.hold(now);
-    table.release(now + 250, 10_000);
+    table.freeze(now);
+    table.thaw(now + 250, 10_000);
   }
   assert.deepEqual(originIds(table, 6_000), []);
   assert.equal(table.stream("s", 6_000), undefined);
@@ -106,10 +106,10 @@ Deno.test("short holds, one after the other, keep nothing alive", () => {
 Deno.test("what is kept beyond its time is not among what may be written back", () => {
   const table = new RecordTable(BOUNDS);
   table.putStream(mapping("s"), { expires: 100 }, 0);
-  table.hold(50);
+  table.freeze(50);
   assert.equal(ownerAt(table, "s", 5_000), "a");
   assert.deepEqual([...table.streams(5_000)], []);
-  table.release(5_000, 10_000);
+  table.thaw(5_000, 10_000);
   assert.equal(ownerAt(table, "s", 6_000), "a");
   assert.deepEqual([...table.streams(6_000)], []);
 });
@@ -122,14 +122,14 @@ Deno.test("a mapping is live until its lease is over", () => {
   assert.deepEqual(table.page({ limit: 9 }, 100).streams.map(({ publisher }) => publisher), [""]);
 });
 
-Deno.test("what was live when a hold began is live until it ends, and for the time of grace", () => {
+Deno.test("what was live when a freeze began is live until it ends, and for the time of grace", () => {
   const table = new RecordTable(BOUNDS);
   table.putStream(mapping("s", "a", "me"), { expires: 90_000, liveExpires: 100 }, 0);
   table.putStream(mapping("was", "a", "me"), { expires: 90_000, liveExpires: 40 }, 0);
-  table.hold(50);
+  table.freeze(50);
   assert.equal(publisherAt(table, "s", 5_000), "me");
   assert.equal(publisherAt(table, "was", 5_000), "");
-  table.release(5_000, 1_000);
+  table.thaw(5_000, 1_000);
   assert.equal(publisherAt(table, "s", 5_999), "me");
   assert.equal(publisherAt(table, "s", 6_000), "");
 });

@@ -126,9 +126,9 @@ export class RedisStore implements Store {
       metrics,
       clock,
       connection: () => this.#link.connection,
-      onShut: () => this.#table.hold(now()),
+      onShut: () => this.#table.freeze(now()),
     });
-    this.#table.hold(now());
+    this.#table.freeze(now());
     this.#sessions = new SessionBook({
       remote: this.#remote,
       gate: this.#gate,

@@ -179,7 +179,7 @@ export class Upkeep {
 
   #open(): void {
     const { gate, table, now } = this.#options;
-    table.release(now(), GRACE);
+    table.thaw(now(), GRACE);
     gate.open();
   }
 
