@@ -14,8 +14,8 @@ export interface LeaseWriter {
 /** `claimant` is this registry's id; the times are milliseconds. */
 export interface HeldStreamsOptions {
   readonly claimant: string;
-  /** Life of a mapping whose origin has not served a session yet. */
-  readonly tentativeTtl: number;
+  /** Life of a mapping that is not confirmed yet. */
+  readonly unconfirmedTtl: number;
   /** Life of a confirmed mapping after its last use. */
   readonly idleTtl: number;
   /** How long a mapping is live after the last sign of a publisher. */
@@ -29,12 +29,12 @@ interface Holding {
   /** Of the mapping that led the sessions there. */
   epoch: number;
   sessions: number;
-  /** How many of the sessions are confirmed. */
+  /** How many of the sessions the origin serves. */
   running: number;
   /** How many of those publish. */
   publishers: number;
-  /** Whether any session ever was confirmed. */
-  confirmed: boolean;
+  /** Whether it has served any: a lease of it confirms the mapping. */
+  hasServed: boolean;
 }
 
 interface StreamUse {
@@ -42,7 +42,7 @@ interface StreamUse {
   /** Requests that are looking for its origin at this moment. */
   resolving: number;
   /** Origin of a mapping that is ours to forget, because nobody has confirmed it yet. */
-  tentative: string | undefined;
+  forgettable: string | undefined;
   /** Nearly always one; more while a stream that has moved still runs at its old origin. */
   readonly holdings: Holding[];
 }
@@ -51,7 +51,8 @@ interface Session {
   readonly use: StreamUse;
   readonly publishes: boolean;
   holding: Holding | undefined;
-  confirmed: boolean;
+  /** Whether the origin serves it. */
+  isRunning: boolean;
 }
 
 /** A session whose origin nobody here has chosen. */
@@ -90,7 +91,7 @@ export class HeldStreams {
     const use = this.#useOf(stream);
     use.resolving++;
     if (known?.use !== use) {
-      this.#sessions.set(id, { use, publishes, holding: undefined, confirmed: false });
+      this.#sessions.set(id, { use, publishes, holding: undefined, isRunning: false });
     }
   }
 
@@ -98,7 +99,7 @@ export class HeldStreams {
   place(id: string, record: StreamRecord): void {
     const use = this.#useOf(record.stream);
     if (!record.confirmed && record.claimant === this.#options.claimant) {
-      use.tentative = record.origin;
+      use.forgettable = record.origin;
     }
     const session = this.#sessions.get(id);
     // The session may have ended while its request was under way.
@@ -121,7 +122,7 @@ export class HeldStreams {
   /** A new session runs at an origin already. */
   adopt(id: string, { stream, origin, publishes }: AdoptedSession): void {
     const use = this.#useOf(stream);
-    const session = { use, publishes, holding: undefined, confirmed: false };
+    const session = { use, publishes, holding: undefined, isRunning: false };
     this.#sessions.set(id, session);
     this.#join(session, origin);
   }
@@ -135,13 +136,13 @@ export class HeldStreams {
   confirm(id: string): StreamLease | undefined {
     const session = this.#sessions.get(id);
     const holding = session?.holding;
-    if (!session || !holding || session.confirmed) return undefined;
-    session.confirmed = true;
+    if (!session || !holding || session.isRunning) return undefined;
+    session.isRunning = true;
     holding.running++;
     if (session.publishes) holding.publishers++;
-    const isFirst = !holding.confirmed;
-    holding.confirmed = true;
-    if (session.use.tentative === holding.origin) session.use.tentative = undefined;
+    const isFirst = !holding.hasServed;
+    holding.hasServed = true;
+    if (session.use.forgettable === holding.origin) session.use.forgettable = undefined;
     if (session.publishes) return this.#lease(session.use, holding);
     if (isFirst) this.#options.writer.renew(this.#lease(session.use, holding));
     return undefined;
@@ -157,11 +158,11 @@ export class HeldStreams {
   deny(id: string): void {
     const session = this.#sessions.get(id);
     const holding = session?.holding;
-    if (!session || !holding || !session.confirmed) return;
-    session.confirmed = false;
+    if (!session || !holding || !session.isRunning) return;
+    session.isRunning = false;
     holding.running--;
     holding.publishers--;
-    if (holding.running === 0) holding.confirmed = false;
+    if (holding.running === 0) holding.hasServed = false;
   }
 
   /** The session is over; an unknown one is ignored. */
@@ -173,7 +174,7 @@ export class HeldStreams {
     this.#settle(session.use);
   }
 
-  /** Whether a confirmed session of the stream runs at that origin. */
+  /** Whether that origin serves a session of the stream. */
   isRunning(stream: string, origin: string): boolean {
     const holdings = this.#uses.get(stream)?.holdings;
     return holdings?.some((held) => held.origin === origin && held.running > 0) ?? false;
@@ -229,7 +230,7 @@ export class HeldStreams {
   #useOf(stream: string): StreamUse {
     const known = this.#uses.get(stream);
     if (known) return known;
-    const use: StreamUse = { stream, resolving: 0, tentative: undefined, holdings: [] };
+    const use: StreamUse = { stream, resolving: 0, forgettable: undefined, holdings: [] };
     this.#uses.set(stream, use);
     return use;
   }
@@ -238,12 +239,12 @@ export class HeldStreams {
     const { holdings } = session.use;
     let holding = holdings.find((held) => held.origin === origin);
     if (!holding) {
-      holding = { origin, epoch: 0, sessions: 0, running: 0, publishers: 0, confirmed: false };
+      holding = { origin, epoch: 0, sessions: 0, running: 0, publishers: 0, hasServed: false };
       holdings.push(holding);
     }
     holding.sessions++;
     session.holding = holding;
-    session.confirmed = false;
+    session.isRunning = false;
   }
 
   #leave(session: Session): void {
@@ -251,11 +252,11 @@ export class HeldStreams {
     if (!holding) return;
     session.holding = undefined;
     holding.sessions--;
-    if (session.confirmed) holding.running--;
-    const ended = session.confirmed && session.publishes && --holding.publishers === 0;
+    if (session.isRunning) holding.running--;
+    const ended = session.isRunning && session.publishes && --holding.publishers === 0;
     if (holding.sessions === 0) use.holdings.splice(use.holdings.indexOf(holding), 1);
     // The idle time of the stream begins now.
-    if (ended || (holding.sessions === 0 && holding.confirmed)) {
+    if (ended || (holding.sessions === 0 && holding.hasServed)) {
       const lease = this.#lease(use, holding);
       this.#options.writer.renew(ended ? { ...lease, live: "ended" } : lease);
     }
@@ -263,13 +264,13 @@ export class HeldStreams {
 
   #settle(use: StreamUse): void {
     if (use.resolving > 0) return;
-    const { tentative } = use;
-    if (tentative !== undefined && !use.holdings.some(({ origin }) => origin === tentative)) {
-      use.tentative = undefined;
-      this.#options.writer.forget(use.stream, tentative, use.holdings.length > 0);
+    const { forgettable } = use;
+    if (forgettable !== undefined && !use.holdings.some(({ origin }) => origin === forgettable)) {
+      use.forgettable = undefined;
+      this.#options.writer.forget(use.stream, forgettable, use.holdings.length > 0);
       // A session that still runs at an older origin gets the stream back.
       for (const holding of use.holdings) {
-        if (!holding.confirmed) use.tentative = holding.origin;
+        if (!holding.hasServed) use.forgettable = holding.origin;
         this.#options.writer.renew(this.#lease(use, holding));
       }
     }
@@ -277,10 +278,10 @@ export class HeldStreams {
   }
 
   #lease(use: StreamUse, holding: Holding): StreamLease {
-    const { claimant, idleTtl, tentativeTtl, liveTtl } = this.#options;
-    const { origin, confirmed, epoch, publishers } = holding;
+    const { claimant, idleTtl, unconfirmedTtl, liveTtl } = this.#options;
+    const { origin, hasServed: confirmed, epoch, publishers } = holding;
     const { stream } = use;
-    const ttl = confirmed ? idleTtl : tentativeTtl;
+    const ttl = confirmed ? idleTtl : unconfirmedTtl;
     const live = publishers > 0 ? "runs" : "none";
     return { stream, origin, claimant, confirmed, epoch, ttl, live, liveTtl };
   }

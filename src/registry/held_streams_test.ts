@@ -9,7 +9,7 @@ function open(): { held: HeldStreams; written: string[] } {
   const written: string[] = [];
   const held = new HeldStreams({
     claimant: "me",
-    tentativeTtl: 15,
+    unconfirmedTtl: 15,
     idleTtl: 60,
     liveTtl: 15,
     writer: {

@@ -21,8 +21,8 @@ export interface PlacementOptions {
   readonly store: Store;
   readonly metrics: Metrics;
   readonly claimant: string;
-  /** Milliseconds that a claimed mapping lives unless it is renewed. */
-  readonly tentativeTtl: number;
+  /** Life of a claimed mapping unless it is renewed, milliseconds. */
+  readonly unconfirmedTtl: number;
   /** A mapping that has less left, in milliseconds, is claimed before anybody relies on it. */
   readonly leastLeft: number;
   readonly choose: Choose;
@@ -33,7 +33,7 @@ export interface PlacementOptions {
   isDown(origin: string): boolean;
   /** An origin that sends no heartbeats any more, if sessions of this process still run there. */
   expired(origin: string): Origin | undefined;
-  /** Whether a confirmed session of this process uses the stream there. */
+  /** Whether the origin serves a session of this process the stream. */
   isRunning(stream: string, origin: string): boolean;
 }
 
@@ -187,7 +187,7 @@ export class Placement {
     { patientUntil, request }: Search,
     { stream, origin, candidates }: Choice,
   ): StreamClaim {
-    const { claimant, tentativeTtl: ttl, now } = this.#options;
+    const { claimant, unconfirmedTtl: ttl, now } = this.#options;
     const publishes = request.intent === "publish";
     const wait = patientUntil - now();
     return { stream, origin: origin.id, claimant, publishes, ttl, candidates, wait };

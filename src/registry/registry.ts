@@ -62,7 +62,7 @@ export interface RegistryOptions extends RegistrySettings {
 
 const WAIT = "srs_proxy_registry_wait_seconds";
 const LOG = logger("registry");
-const LONGEST_TENTATIVE = 15_000;
+const LONGEST_UNCONFIRMED = 15_000;
 const LONGEST_PERIOD = 5_000;
 const SHORTEST_IDLE = 1_000;
 const LEASE_BATCH = 500;
@@ -98,9 +98,9 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Registrar, 
   private constructor(options: RegistryOptions) {
     const { store, metrics, clock = systemClock, random = Math.random } = options;
     const idleTtl = Math.max(SHORTEST_IDLE, options.streamIdle);
-    const tentativeTtl = Math.min(LONGEST_TENTATIVE, idleTtl);
+    const unconfirmedTtl = Math.min(LONGEST_UNCONFIRMED, idleTtl);
     // Three chances to renew before anything that is in use could lapse.
-    const period = Math.min(LONGEST_PERIOD, Math.floor(tentativeTtl / 3));
+    const period = Math.min(LONGEST_PERIOD, Math.floor(unconfirmedTtl / 3));
     this.#store = store;
     this.#metrics = metrics;
     this.#originTtl = options.originTtl;
@@ -110,7 +110,7 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Registrar, 
     this.#parts = new PartFinder(store, this.#now);
     this.#writes = new BackgroundWrites(metrics);
     this.#held = new HeldStreams({
-      ...{ claimant: this.#claimant, tentativeTtl, idleTtl, liveTtl: tentativeTtl },
+      ...{ claimant: this.#claimant, unconfirmedTtl, idleTtl, liveTtl: unconfirmedTtl },
       writer: {
         renew: (lease) => this.#writes.add(() => this.#renew([lease])),
         forget: (stream, origin, isUrgent) => {
@@ -125,7 +125,7 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Registrar, 
       tellOthers: (origin) => this.#writes.add(() => store.suspectOrigin(origin)),
     });
     this.#placement = new Placement({
-      ...{ store, metrics, claimant: this.#claimant, tentativeTtl, now: this.#now },
+      ...{ store, metrics, claimant: this.#claimant, unconfirmedTtl, now: this.#now },
       // What is relied on without a claim must still be there when its lease is first renewed.
       leastLeft: period + Math.min(period, 2_000),
       choose: options.pick ?? ((_, candidates) => pickFewest(candidates, random)),
