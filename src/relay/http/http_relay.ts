@@ -16,7 +16,7 @@ import { corsFields } from "./fields.ts";
 import { Forwarder } from "../../http1/forward.ts";
 import { type HeadTimeouts, Http1Server } from "../../http1/server.ts";
 import type { HttpExchange } from "../../http1/exchange.ts";
-import { heldMedia, type MediaRequest, mediaWishOf } from "./media_request.ts";
+import { firstServed, type MediaRequest, mediaWishOf } from "./media_request.ts";
 import { HttpSession, type MediaServices } from "./http_session.ts";
 import { OriginPool } from "../../http1/origin_pool.ts";
 import { OriginFiles } from "./origin_files.ts";
@@ -203,15 +203,17 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     return true;
   }
 
+  /**
+   * What a request is for: the first of the streams it may mean that an origin has served; else a file
+   * that an origin has; else the stream it is named after. One with a tag names stream and origin.
+   */
   async #findMedia(exchange: HttpExchange): Promise<MediaRequest | undefined> {
-    const { resolver } = this.#options;
-    const wish = mediaWishOf(exchange.request, this.#options.hlsPaths());
-    const held = await heldMedia(wish, async (stream) => {
-      return (await resolver.owner(stream))?.confirmed ?? false;
+    const { guesses, otherwise } = mediaWishOf(exchange.request, this.#options.hlsPaths());
+    if (otherwise?.originTag !== undefined) return otherwise;
+    const served = await firstServed(guesses, async (stream) => {
+      return (await this.#options.resolver.owner(stream))?.confirmed ?? false;
     });
-    const { otherwise } = wish;
-    if (held !== undefined || otherwise === undefined) return held;
-    if (otherwise.originTag !== undefined) return otherwise;
+    if (served !== undefined || otherwise === undefined) return served;
     return await this.#findFile(exchange) ?? otherwise;
   }
 

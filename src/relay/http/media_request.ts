@@ -1,5 +1,5 @@
 // What a request to the HTTP server is about, as far as its method, path and query tell, and which
-// of several possible streams it means when some of them are known. Pure.
+// of several possible streams it means when some of them are known.
 
 import { type StreamKey, streamKeyFromHttp } from "../../core/stream_key.ts";
 import { ProxyError } from "../../core/errors.ts";
@@ -39,7 +39,7 @@ export interface MediaRequest {
 
 /** What a request may be about. */
 export interface MediaWish {
-  /** What it is about if that stream has an origin; the likeliest first. */
+  /** What it is about if an origin has served that stream; the likeliest first. */
   readonly guesses: readonly MediaRequest[];
   /** What it is about if none of them has; undefined when it is for no media then. */
   readonly otherwise: MediaRequest | undefined;
@@ -86,15 +86,15 @@ export function mediaWishOf(request: HttpRequest, templates: readonly PathTempla
 }
 
 /**
- * The first of the guesses whose stream has an origin.
+ * The first of the guesses whose stream an origin has served.
  *
- * @param isHeld whether a stream of that key has one
+ * @param isServed whether one has served the stream of that key
  */
-export async function heldMedia(
-  { guesses }: MediaWish,
-  isHeld: (key: string) => Promise<boolean>,
+export async function firstServed(
+  guesses: MediaWish["guesses"],
+  isServed: (key: string) => Promise<boolean>,
 ): Promise<MediaRequest | undefined> {
-  for (const guess of guesses) if (await isHeld(guess.key.key)) return guess;
+  for (const guess of guesses) if (await isServed(guess.key.key)) return guess;
   return undefined;
 }
 

@@ -4,7 +4,7 @@ import { encodeSpbhid, originTagOf } from "../../protocol/hls/spbhid.ts";
 import { Fields } from "../../protocol/http/head.ts";
 import { VARIABLES } from "../../config/table.ts";
 import { parsePathTemplate, type PathTemplate } from "../../core/path_template.ts";
-import { heldMedia, mediaWishOf } from "./media_request.ts";
+import { firstServed, mediaWishOf } from "./media_request.ts";
 
 const KEY = { vhost: "tv.example", app: "live", stream: "show", key: "tv.example/live/show" };
 const SPBHID = encodeSpbhid({ key: KEY, origin: "vid-1" });
@@ -29,7 +29,7 @@ async function ask(
     ...{ bodyLength: 0, keepAlive: true },
   };
   const wish = mediaWishOf(request, paths);
-  const found = await heldMedia(wish, (key) => Promise.resolve(held.includes(key)));
+  const found = await firstServed(wish.guesses, (key) => Promise.resolve(held.includes(key)));
   return found ?? wish.otherwise;
 }
 
