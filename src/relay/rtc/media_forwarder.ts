@@ -18,7 +18,7 @@ import {
 import type { DropReason } from "../udp/figures.ts";
 import { Tally } from "../udp/tally.ts";
 import type { MediaCommand, MediaEnd, MediaInit, MediaReport } from "./media_messages.ts";
-import { type LiveMedia, type MediaPath, MediaSessions, pathOfUser } from "./media_sessions.ts";
+import { type MediaPath, type MediaSession, MediaSessions, pathOfUser } from "./media_sessions.ts";
 import type { SharedAddress } from "./shared_address.ts";
 import { type HeldRequest, UnknownUsers } from "./unknown_users.ts";
 
@@ -191,7 +191,7 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
     return path.shared ? undefined : path;
   }
 
-  #addPath(session: LiveMedia, sender: Uint8Array): MediaPath | undefined {
+  #addPath(session: MediaSession, sender: Uint8Array): MediaPath | undefined {
     let path: ReturnType<MediaSessions["addPath"]>;
     try {
       path = this.#sessions.addPath(session, sender);
@@ -220,7 +220,7 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
     return this.#tally.drop(reason);
   }
 
-  #sweep(session: LiveMedia, now: number): void {
+  #sweep(session: MediaSession, now: number): void {
     if (!session.isStarted) {
       if (now > session.startBy) this.#end(session, "never_started");
       return;
@@ -238,7 +238,7 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
     } else if (!isHeard) this.#end(session, "origin_gone");
   }
 
-  #end(session: LiveMedia, reason: MediaEnd): void {
+  #end(session: MediaSession, reason: MediaEnd): void {
     this.#sessions.remove(session);
     this.#tally.ended(session.user, session, reason);
   }

@@ -25,7 +25,7 @@ const VERIFICATIONS = { rate: 5, burst: 20 };
 
 /** One address of a client and its socket towards the origin. */
 export interface MediaPath {
-  readonly session: LiveMedia;
+  readonly session: MediaSession;
   readonly link: UdpLink;
   /** The client's address, in the form of `Datagram.sender`. */
   readonly client: Uint8Array;
@@ -45,7 +45,7 @@ export interface MediaPath {
 }
 
 /** A session in this thread. */
-export interface LiveMedia {
+export interface MediaSession {
   readonly user: string;
   readonly password: string;
   media: Address;
@@ -76,7 +76,7 @@ export class MediaSessions {
   readonly #engine: UdpEngine;
   /** The forwarder's own init: a reload changes it in place, but never maxPaths. */
   readonly #bounds: MediaBounds;
-  readonly #sessions = new Map<string, LiveMedia>();
+  readonly #sessions = new Map<string, MediaSession>();
   readonly #table: AddressTable;
   /** By the id of their link. */
   readonly #paths: (MediaPath | undefined)[] = [];
@@ -90,12 +90,12 @@ export class MediaSessions {
     this.#table = new AddressTable(bounds.maxPaths);
   }
 
-  get(user: string): LiveMedia | undefined {
+  get(user: string): MediaSession | undefined {
     return this.#sessions.get(user);
   }
 
   /** All sessions; one may be removed meanwhile. */
-  all(): Iterable<LiveMedia> {
+  all(): Iterable<MediaSession> {
     return this.#sessions.values();
   }
 
@@ -114,7 +114,7 @@ export class MediaSessions {
   put(
     { user, password, media, isCounted = false, before }: AgreedSession,
     startBy: number,
-  ): LiveMedia {
+  ): MediaSession {
     const known = this.#sessions.get(user);
     if (known) {
       known.media = media;
@@ -129,7 +129,7 @@ export class MediaSessions {
     return session;
   }
 
-  remove(session: LiveMedia): void {
+  remove(session: MediaSession): void {
     this.#sessions.delete(session.user);
     for (const path of [...session.paths]) this.removePath(path);
   }
@@ -140,7 +140,7 @@ export class MediaSessions {
    * @returns "address_limit" when its IP address, or /64 of IPv6, has too many already
    * @throws ProxyError as `UdpEngine.openLink` does
    */
-  addPath(session: LiveMedia, sender: Uint8Array): MediaPath | "address_limit" {
+  addPath(session: MediaSession, sender: Uint8Array): MediaPath | "address_limit" {
     const ip = addressGroup(fromRawAddress(sender).host);
     if (!this.#hasRoom(session, ip)) return "address_limit";
     this.#makeRoom(session, sender);
@@ -176,12 +176,12 @@ export class MediaSessions {
   }
 
   /** Sessions whose clients count elsewhere take nobody's place here: anybody can name any sender. */
-  #hasRoom(session: LiveMedia, ip: string): boolean {
+  #hasRoom(session: MediaSession, ip: string): boolean {
     if (session.isCounted || hasIp(session, ip)) return true;
     return (this.#sessionsOfIp.get(ip) ?? 0) < this.#bounds.maxSessionsPerAddress;
   }
 
-  #countIp(session: LiveMedia, ip: string, by: 1 | -1): void {
+  #countIp(session: MediaSession, ip: string, by: 1 | -1): void {
     if (session.isCounted) return;
     const count = (this.#sessionsOfIp.get(ip) ?? 0) + by;
     if (count > 0) this.#sessionsOfIp.set(ip, count);
@@ -189,7 +189,7 @@ export class MediaSessions {
   }
 
   /** There is always a socket for the first path of a session; for a further one perhaps its own. */
-  #makeRoom(session: LiveMedia, sender: Uint8Array): void {
+  #makeRoom(session: MediaSession, sender: Uint8Array): void {
     const known = this.pathOf(sender);
     const before = known && pathOfUser(known, session.before);
     const weakest = before ? undefined : known?.shared?.weakest;
@@ -227,7 +227,7 @@ export class MediaSessions {
   }
 
   #newPath(
-    session: LiveMedia,
+    session: MediaSession,
     parts: Pick<MediaPath, "link" | "client" | "ip">,
   ): MediaPath {
     const now = this.#engine.now();
@@ -243,7 +243,7 @@ export function pathOfUser(any: MediaPath, user: string | undefined): MediaPath 
   return user === undefined ? undefined : any.shared?.of(user);
 }
 
-function hasIp(session: LiveMedia, ip: string): boolean {
+function hasIp(session: MediaSession, ip: string): boolean {
   return session.paths.some((path) => path.ip === ip);
 }
 
