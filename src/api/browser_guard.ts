@@ -15,7 +15,7 @@ const MARKS_OF_BROWSERS: readonly string[] = [
 ];
 
 /** A request that is refused whoever sends it; the text says what would be accepted. */
-class RefusedRequest extends ProxyError {
+export class RefusedRequest extends ProxyError {
   readonly #status: number;
 
   constructor(status: number, message: string) {
@@ -28,11 +28,18 @@ class RefusedRequest extends ProxyError {
   }
 }
 
-/** @throws ProxyError with status 403 when a page of another site asks for a change */
-export function refuseOtherSites({ method, headers }: Request): void {
+/**
+ * @param allowed web sites whose pages may ask for changes as our own may
+ * @throws ProxyError with status 403 when a page of another site asks for a change
+ */
+export function refuseOtherSites(
+  { method, headers }: Request,
+  allowed: readonly string[] = [],
+): void {
   if (SAFE_METHODS.includes(method)) return;
   const relation = headers.get("sec-fetch-site") ?? "none";
   const site = headers.get("origin");
+  if (site !== null && allowed.includes(site)) return;
   const isOwn = site === null || isSiteOf(site, headers.get("host") ?? "");
   if (isOwn && (relation === "none" || relation === "same-origin")) return;
   throw new RefusedRequest(403, "Cannot accept this request from a page of another web site");

@@ -1,19 +1,22 @@
-// The HTTP API: the version, and WebRTC signalling, which is passed to its handler. What all
-// requests have in common is here: the token, CORS, the shape of errors.
+// The HTTP API: the version, WebRTC signalling, which is passed to its handler, and what manages. Who
+// may do which of these is here, with CORS and the shape of errors.
 
 import { type Context, Hono, type Next } from "hono";
 import { corsFor } from "../core/cors.ts";
 import type { Address } from "../core/address.ts";
 import { refuseOtherSites } from "./browser_guard.ts";
 import { answerError, answerErrorsInJson } from "./json_answers.ts";
+import { addManagementCors, type Management, requireManagement } from "./management.ts";
 import { type ApiAccess, bearerToken, holdsToken } from "./token.ts";
 import { type About, versionsApp } from "./versions.ts";
 
 export interface HttpApiDependencies {
   readonly about: About;
-  /** What clients must present. It reaches the origins like everything else. */
+  /** What clients that signal must present. It reaches the origins like everything else. */
   access(): ApiAccess;
-  /** Web origins that may read answers; empty means all. */
+  /** Guards what is below `/api/`, but for the version. */
+  readonly management: Management;
+  /** Web origins that may read answers about signalling; empty means all. */
   corsOrigins(): readonly string[];
   /** Answers what is below `/rtc/v1/`. */
   signal(request: Request, peer: Address): Promise<Response>;
@@ -34,20 +37,44 @@ const ACCESS = [
   { name: "Access-Control-Max-Age", value: "600" },
 ];
 
+/** What is told to everybody; whatever else is below `/api/` manages. */
+const VERSIONS = /^\/api\/v1\/versions\/?$/;
+
 /** The HTTP API as a handler of requests from that peer. */
 export function httpApi(
   deps: HttpApiDependencies,
 ): (request: Request, peer: Address) => Response | Promise<Response> {
+  const signalling = signallingApp(deps);
+  const managing = managingApp(deps);
+  return (request, peer) => {
+    const { pathname } = new URL(request.url);
+    const manages = pathname.startsWith("/api/") && !VERSIONS.test(pathname);
+    return (manages ? managing : signalling).fetch(request, { peer });
+  };
+}
+
+function signallingApp(deps: HttpApiDependencies): Hono<Env> {
   const app = new Hono<Env>({ strict: false });
   answerErrorsInJson(app);
   app.use(addCors(deps.corsOrigins), refuseSites(deps.corsOrigins), requireToken(deps.access));
   app.all("/rtc/v1/*", (context) => deps.signal(context.req.raw, context.env.peer));
-  app.options("*", (context) => {
-    context.header("Allow", "GET, HEAD, OPTIONS");
-    return context.body(null, 204);
-  });
+  app.options("*", (context) => answerOptions(context, "GET, HEAD, OPTIONS"));
   app.route("/", versionsApp(deps.about));
-  return (request, peer) => app.fetch(request, { peer });
+  return app;
+}
+
+function managingApp({ management }: HttpApiDependencies): Hono<Env> {
+  const app = new Hono<Env>({ strict: false });
+  answerErrorsInJson(app);
+  app.use(addManagementCors(management));
+  app.options("*", (context) => answerOptions(context, "GET, HEAD, DELETE, OPTIONS"));
+  app.use(requireManagement(management, () => false));
+  return app;
+}
+
+function answerOptions(context: Context, allowed: string): Response {
+  context.header("Allow", allowed);
+  return context.body(null, 204);
 }
 
 function addCors(allowed: HttpApiDependencies["corsOrigins"]) {

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { managementWith } from "../../tests/support/system_desk.ts";
+import { systemClock } from "../core/clock.ts";
 import { httpApi, type HttpApiDependencies } from "./http_api.ts";
 
 const PEER = { host: "203.0.113.7", port: 4711 };
@@ -12,6 +14,7 @@ function apiWith(options: Partial<HttpApiDependencies> = {}): Ask {
   const handle = httpApi({
     about: ABOUT,
     access: () => ({}),
+    management: managementWith({ clock: systemClock, access: () => ({ token: "admin" }) }),
     corsOrigins: () => [],
     signal: (request, peer) => {
       if (request.url.endsWith("/broken/")) throw new Error("10.0.0.5 is broken");
@@ -44,7 +47,7 @@ Deno.test("the version is told, and what is not there", async () => {
   const versions = await ask("/api/v1/versions");
   assert.equal(versions.status, 200);
   assert.equal((await versions.json()).data.version, "1.2.3");
-  const missing = await ask("/api/v1/clients");
+  const missing = await ask("/nowhere");
   assert.deepEqual([missing.status, await missing.json()], [404, { code: 404, data: "Not found" }]);
   assert.equal(missing.headers.get("access-control-allow-origin"), "*");
   const options = await ask("/api/v1/versions", { method: "OPTIONS" });
@@ -101,4 +104,20 @@ Deno.test("with a list, a page of another site publishes nothing, answer or no a
   const all = apiWith();
   const headers = { origin: "https://any.example" };
   assert.equal((await all("/rtc/v1/publish/", { method: "POST", headers })).status, 201);
+});
+
+Deno.test("what manages needs the administrator's token, and is no other site's to read", async () => {
+  const ask = apiWith({ access: () => ({ token: "s3cret" }) });
+  for (
+    const path of ["/api/v1/clients", "/api/v1/clients/x", "/api/v2/any", "/api/v1/versions/x"]
+  ) {
+    for (const authorization of ["", "Bearer s3cret"]) {
+      const response = await ask(path, { headers: { authorization, origin: "https://a.example" } });
+      assert.deepEqual([response.status, (await response.json()).code], [401, 401], path);
+      assert.match(response.headers.get("www-authenticate") ?? "", /^Bearer, Basic realm=/);
+      assert.equal(response.headers.get("access-control-allow-origin"), null);
+    }
+  }
+  const headers = { authorization: "Bearer admin" };
+  assert.equal((await ask("/rtc/v1/whip/", { method: "POST", headers })).status, 401);
 });

@@ -21,6 +21,7 @@ import type { Exposition } from "./metrics.ts";
 import { originOf, parseRegistration, refuseOwnAddresses } from "./registration.ts";
 import { logRefusedRegistration, peekBody } from "./registration_refusal.ts";
 import type { SessionPage } from "./session_log.ts";
+import { addManagementCors, type Management, requireManagement } from "./management.ts";
 import { type ApiAccess, bearerToken, holdsToken } from "./token.ts";
 import { type About, versionsApp } from "./versions.ts";
 
@@ -46,7 +47,10 @@ export interface SystemApiDependencies {
   readonly resolved: (origin: Origin) => Promise<Origin>;
   /** Whether what registers is a proxy, which would end up as its own client. */
   readonly isProxy: (origin: Origin) => Promise<boolean>;
+  /** What origins must present. */
   access(): ApiAccess;
+  /** Guards all but registration, health and the proxy's own figures. */
+  readonly management: Management;
 }
 
 /** The streams that clients publish and play through this process. */
@@ -75,11 +79,13 @@ const LONGEST_PAGE = 1_000;
 export function systemApi(deps: SystemApiDependencies): Hono<Env> {
   const app = new Hono<Env>({ strict: false });
   answerErrorsInJson(app);
+  app.use("/api/*", addManagementCors(deps.management));
   // This is how HAProxy's default check and others ask whether anybody is there.
   app.options("*", (context) => {
-    context.header("Allow", "GET, HEAD, POST, DELETE, OPTIONS");
+    context.header("Allow", "GET, HEAD, POST, PATCH, DELETE, OPTIONS");
     return context.body(null, 204);
   });
+  app.use("/api/*", requireManagement(deps.management, isPublic));
   app.route("/", versionsApp(deps.about));
   addRegistration(app, deps);
   addHealth(app, deps);
@@ -88,11 +94,16 @@ export function systemApi(deps: SystemApiDependencies): Hono<Env> {
   return app;
 }
 
+/** What has rules of its own, or none. Any other path below `/api/` manages. */
+function isPublic(path: string): boolean {
+  return /^\/api\/v1\/(?:versions\/?$|srs\/register(?:$|\/))/.test(path);
+}
+
 function addRegistration(app: Hono<Env>, deps: SystemApiDependencies): void {
   app.on("POST", REGISTER_PATHS, async (context) => {
     let body: string | undefined;
     try {
-      admit(context, deps.access());
+      admitOrigin(context, deps.access());
       requireJson(context.req.raw);
       const bounds = { ...BODY_BOUNDS, clock: deps.clock, memory: context.env?.memory };
       body = await readBoundedText(context.req.raw, bounds);
@@ -139,9 +150,8 @@ function addHealth(app: Hono<Env>, deps: SystemApiDependencies): void {
   });
 }
 
-function addLists(app: Hono<Env>, { registrar, access }: SystemApiDependencies): void {
+function addLists(app: Hono<Env>, { registrar }: SystemApiDependencies): void {
   app.get("/api/v1/origins", async (context) => {
-    admit(context, access());
     const { limit, after = "" } = pageOf(context);
     const all = await registrar.origins();
     const origins = [...all]
@@ -153,19 +163,16 @@ function addLists(app: Hono<Env>, { registrar, access }: SystemApiDependencies):
     return context.json({ code: 0, origins: page.map((each) => originAnswer(each, shared)), next });
   });
   app.get("/api/v1/streams", async (context) => {
-    admit(context, access());
     const { streams, next } = await registrar.streams(pageOf(context));
     return context.json({ code: 0, streams, next });
   });
 }
 
-function addSessions(app: Hono<Env>, { sessions, access }: SystemApiDependencies): void {
+function addSessions(app: Hono<Env>, { sessions }: SystemApiDependencies): void {
   app.get("/api/v1/sessions", (context) => {
-    admit(context, access());
     return context.json({ code: 0, ...sessions.list(pageOf(context)) });
   });
   app.delete("/api/v1/sessions/:session", (context) => {
-    admit(context, access());
     if (!sessions.kick(context.req.param("session"))) {
       return answerError(context, 404, "Cannot find a session of this id");
     }
@@ -173,8 +180,8 @@ function addSessions(app: Hono<Env>, { sessions, access }: SystemApiDependencies
   });
 }
 
-/** Registering and reading the lists require the token; web pages may do neither. */
-function admit(context: Context, { token }: ApiAccess): void {
+/** Registering requires the token, and is nothing for web pages. */
+function admitOrigin(context: Context, { token }: ApiAccess): void {
   refuseOtherSites(context.req.raw);
   if (token === undefined) return refuseOtherNames(context.req.raw);
   const presented = [

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../core/clock.ts";
 import { configureLog } from "../core/log.ts";
 import { MemoryStore } from "../registry/memory_store.ts";
 import { Registry } from "../registry/registry.ts";
-import { GOOD, openDesk, REGISTER } from "../../tests/support/system_desk.ts";
+import { GOOD, managementWith, openDesk, REGISTER } from "../../tests/support/system_desk.ts";
 import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { PrometheusMetrics } from "./metrics.ts";
 
@@ -86,13 +87,71 @@ Deno.test("a page of no size, or of any size, is refused", async () => {
   assert.equal((await desk.ask("GET", "/api/v1/streams?after=nonsense")).status, 400);
 });
 
-Deno.test("lists need the token when there is one", async () => {
-  await using desk = await openDesk({ access: () => ({ token: "right" }) });
-  for (const path of ["/api/v1/origins", "/api/v1/streams"]) {
-    assert.equal((await desk.ask("GET", path)).status, 401);
-    assert.equal((await desk.ask("GET", `${path}?token=right`)).status, 200);
+Deno.test("whatever manages needs the administrator's token, and no other", async () => {
+  await using desk = await openDesk({
+    access: () => ({ token: "origins" }),
+    management: managementWith({ clock: systemClock, access: () => ({ token: "right" }) }),
+  });
+  const right = { authorization: "Bearer right" };
+  const wrong = { authorization: "Bearer origins" };
+  for (const path of ["origins", "streams", "sessions", "anything/new"]) {
+    const ask = (headers?: Record<string, string>, query = "") =>
+      desk.ask("GET", `/api/v1/${path}${query}`, undefined, headers);
+    const answer = await ask();
+    assert.deepEqual([answer.status, answer.body.code], [401, 401], path);
+    assert.match(answer.headers.get("www-authenticate") ?? "", /^Bearer, Basic realm="srs-proxy"/);
+    assert.equal((await ask(wrong)).status, 401);
+    assert.equal((await ask({}, "?token=right")).status, 401, "URLs end up in logs");
+    assert.equal((await ask(right)).status, path === "anything/new" ? 404 : 200);
   }
-  assert.equal((await desk.ask("GET", "/readyz")).status, 200);
+  const register = (headers: Record<string, string>) => desk.ask("POST", REGISTER, GOOD, headers);
+  assert.deepEqual([(await register(right)).status, (await register(wrong)).status], [401, 200]);
+  for (const path of ["/readyz", "/healthz", "/api/v1/versions", "/api/v1/versions/"]) {
+    assert.equal((await desk.ask("GET", path)).status, 200, path);
+  }
+  const metrics = await desk.fetch(new Request("http://127.0.0.1/metrics"));
+  assert.equal(metrics.status, 200);
+  await metrics.body?.cancel();
+});
+
+Deno.test("a script that has forgotten the token makes no browser ask for it", async () => {
+  await using desk = await openDesk({
+    management: managementWith({ clock: systemClock, access: () => ({ token: "right" }) }),
+  });
+  const headers = { "sec-fetch-dest": "empty" };
+  const answer = await desk.ask("GET", "/api/v1/origins", undefined, headers);
+  assert.equal(answer.headers.get("www-authenticate"), "Bearer");
+});
+
+Deno.test("without a token only clients on this machine manage", async () => {
+  await using desk = await openDesk();
+  const from = async (host: string) => {
+    const request = new Request("http://proxy:12025/api/v1/origins");
+    const response = await desk.fetch(request, { peer: { host, port: 1 } });
+    await response.body?.cancel();
+    return response.status;
+  };
+  assert.deepEqual([await from("127.0.0.1"), await from("10.0.0.9")], [200, 403]);
+});
+
+Deno.test("only pages of named sites read what manages", async () => {
+  const sites = ["https://console.example"];
+  await using desk = await openDesk({
+    management: managementWith({ clock: systemClock, sites: () => sites }),
+  });
+  for (const method of ["GET", "OPTIONS"]) {
+    for (const origin of [...sites, "https://evil.example"]) {
+      const request = new Request("http://127.0.0.1/api/v1/origins", {
+        method,
+        headers: { origin },
+      });
+      const response = await desk.fetch(request);
+      await response.body?.cancel();
+      const expected = origin === sites[0] ? origin : null;
+      assert.equal(response.headers.get("access-control-allow-origin"), expected);
+      assert.equal(response.headers.get("vary"), "Origin");
+    }
+  }
 });
 
 function serversOf(body: Record<string, unknown>): string[] {
@@ -112,7 +171,7 @@ Deno.test("open sessions are listed page by page, and one can be ended", async (
   }));
   const kicked: string[] = [];
   await using desk = await openDesk({
-    access: () => ({ token: "secret" }),
+    management: managementWith({ clock: systemClock, access: () => ({ token: "secret" }) }),
     sessions: {
       list: ({ limit, after = "0" }) => {
         const end = Number(after) + limit;

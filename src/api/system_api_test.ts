@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import type { Registrar } from "../core/registrar.ts";
+import { systemClock } from "../core/clock.ts";
 import { configureLog } from "../core/log.ts";
 import { ProxyError } from "../core/errors.ts";
 import {
   ABOUT,
   type Desk,
   GOOD,
+  managementWith,
   NUMBERS,
   openDesk,
   REGISTER,
@@ -65,14 +67,16 @@ Deno.test("OPTIONS is answered for every path, and opens nothing to pages of oth
       new Request(`http://127.0.0.1${path}`, { method: "OPTIONS", headers }),
     );
     assert.equal(answer.status, 204, path);
-    assert.equal(answer.headers.get("allow"), "GET, HEAD, POST, DELETE, OPTIONS");
+    assert.equal(answer.headers.get("allow"), "GET, HEAD, POST, PATCH, DELETE, OPTIONS");
     const names = [...answer.headers.keys()];
     assert.ok(!names.some((name) => name.startsWith("access-control-")), path);
   }
 });
 
 Deno.test("a browser with the token may come by any name", async () => {
-  await using desk = await openDesk({ access: () => ({ token: "right" }) });
+  await using desk = await openDesk({
+    management: managementWith({ clock: systemClock, access: () => ({ token: "right" }) }),
+  });
   const headers = { host: "proxy.example.com", "accept-language": "de" };
   assert.equal((await desk.ask("GET", "/api/v1/origins", undefined, headers)).status, 401);
   const authorization = "Bearer right";

@@ -29,6 +29,21 @@ export function bearerToken(header: string | undefined): string | undefined {
   return (token && trimEndOf(token, " ")) || undefined;
 }
 
+/** The password of an `Authorization: Basic …` header, whatever the user name (RFC 7617). */
+export function basicPassword(header: string | undefined): string | undefined {
+  const [, encoded] = /^Basic +([\w+/]+={0,2}) *$/i.exec(header ?? "") ?? [];
+  if (encoded === undefined) return undefined;
+  let pair: string;
+  try {
+    pair = atob(encoded);
+  } catch {
+    return undefined;
+  }
+  // Tokens are ASCII; a user name may be anything.
+  const colon = pair.indexOf(":");
+  return colon < 0 ? undefined : pair.slice(colon + 1) || undefined;
+}
+
 function digest(text: string): Uint8Array {
   return createHash("sha256").update(text).digest();
 }

@@ -114,13 +114,13 @@ function openHttpRelay(
 }
 
 function apiOptions(surroundings: Surroundings, signaling: Signaling): WebHandlerOptions {
-  const { state, metrics, timeouts, corsOrigins, onError } = surroundings;
+  const { state, metrics, timeouts, corsOrigins, management, onError } = surroundings;
   return {
     ...{ timeouts, onError },
     handle: httpApi({
       about: ABOUT,
       access: () => state.config.apiAuth,
-      corsOrigins,
+      ...{ management, corsOrigins },
       signal: (request, peer) => signaling.handle(request, peer),
     }),
     onRefused: (reason) => metrics.count("srs_proxy_api_refused_total", { reason }),

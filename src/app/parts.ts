@@ -2,6 +2,7 @@
 // of app.ts, which is the one place that knows everything.
 
 import { AddressPolicy } from "../api/address_policy.ts";
+import { Management } from "../api/management.ts";
 import { probeOrigin } from "./probe.ts";
 import { LoopGuard } from "../api/loop_guard.ts";
 import { type Lanes, type LanesRelay, laneTally } from "../lane/lanes.ts";
@@ -95,6 +96,12 @@ export async function openParts(
     reusePort: config.listen.reusePort,
     rtcSessions: registry,
     hopMark: new HopMark(),
+    management: new Management({
+      ...{ clock, trustedProxies: () => state.config.http.trustedProxies },
+      access: () => state.config.admin,
+      sites: () => state.config.admin.sites,
+      onRefused: (reason) => metrics.count("srs_proxy_management_refused_total", { reason }),
+    }),
     resolver: new NamedOrigins(registry, names),
     identifyTally,
     identifyMemory: new MemoryBudget(
@@ -147,10 +154,12 @@ function sessionIds(): () => string {
 }
 
 function systemHandler(
-  { clock, engine, registry, metrics, log, state, sessions, addresses, names }: Surroundings,
+  surroundings: Surroundings,
   relays: readonly Relay[],
   lanes: Lanes,
 ) {
+  const { clock, engine, registry, metrics, log, state } = surroundings;
+  const { sessions, addresses, names, management } = surroundings;
   const guard = new LoopGuard({
     clock,
     rtmp: (address) => isProxyAtRtmp(engine, address, PROBE_TIMEOUT),
@@ -175,7 +184,7 @@ function systemHandler(
     },
     readiness: () => readinessOf(state, registry, lanes),
     about: ABOUT,
-    addresses,
+    ...{ addresses, management },
     resolved: (origin) => names.resolved(origin),
     access: () => state.config.register,
   });

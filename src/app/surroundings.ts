@@ -2,6 +2,7 @@
 // which is the one place that knows everything.
 
 import type { AddressPolicy } from "../api/address_policy.ts";
+import type { Management } from "../api/management.ts";
 import type { PrometheusMetrics } from "../api/metrics.ts";
 import type { LiveSessions } from "../api/session_log.ts";
 import type { About } from "../api/versions.ts";
@@ -56,6 +57,7 @@ export interface Surroundings extends LiveOptions {
   readonly log: LogOutput;
   readonly sessions: LiveSessions;
   readonly hopMark: HopMark;
+  readonly management: Management;
   readonly identifyMemory: MemoryBudget;
   /** What that is counted in, together with the lanes'. */
   readonly identifyTally: TallyMemory;

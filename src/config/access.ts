@@ -8,13 +8,24 @@ export interface AccessConfig {
   readonly token?: string | undefined;
 }
 
+/** Who manages; without a token whoever is on this machine. */
+export interface AdminConfig extends AccessConfig {
+  /** Web sites whose pages may, besides the proxy's own. */
+  readonly sites: readonly string[];
+}
+
 /** What origins show to register. */
 export function toRegisterAccess(values: Values): AccessConfig {
   const long = values.PROXY_HTTP_API_AUTH_ENABLED ? values.PROXY_HTTP_API_AUTH_TOKEN : undefined;
   return { token: values.PROXY_REGISTER_TOKEN ?? long };
 }
 
-/** What is shown to the HTTP API. */
+/** What is shown to see and change what runs. */
+export function toAdminAccess(values: Values): AdminConfig {
+  return { token: values.PROXY_ADMIN_TOKEN, sites: values.PROXY_ADMIN_ORIGINS };
+}
+
+/** What WebRTC clients show to the HTTP API. */
 export function toApiAccess({ PROXY_API_TOKEN: token }: Values): AccessConfig {
   return { token };
 }

@@ -8,7 +8,14 @@ import type { HostPattern } from "../core/host_name.ts";
 import type { MediaTarget } from "../core/media_target.ts";
 import type { MemoryLimits } from "../core/memory_budget.ts";
 import type { LogFormat, LogLevel } from "../core/log.ts";
-import { type AccessConfig, findAccessConflicts, toApiAccess, toRegisterAccess } from "./access.ts";
+import {
+  type AccessConfig,
+  type AdminConfig,
+  findAccessConflicts,
+  toAdminAccess,
+  toApiAccess,
+  toRegisterAccess,
+} from "./access.ts";
 import { findRedisConflicts, type RedisConfig, toRedis } from "./redis.ts";
 import type { PathTemplate } from "../core/path_template.ts";
 import { type Values, VARIABLES } from "./table.ts";
@@ -46,7 +53,9 @@ export interface Config {
   };
   /** A fixed origin: its address and ports. Absent = none. */
   readonly defaultBackend?: DefaultBackend | undefined;
-  /** Without a token the HTTP API is open. */
+  /** Who sees and changes what runs. */
+  readonly admin: AdminConfig;
+  /** Without a token everybody may signal. */
   readonly apiAuth: AccessConfig;
   /** Client connections at once, of each listener. */
   readonly limits: {
@@ -247,6 +256,7 @@ function toConfig(values: Values, variables: Settings["variables"]): Config {
       allowNames: values.PROXY_REGISTER_ALLOW.names,
     },
     defaultBackend: values.PROXY_DEFAULT_BACKEND_ENABLED ? toDefaultBackend(values) : undefined,
+    admin: toAdminAccess(values),
     apiAuth: toApiAccess(values),
     limits: {
       maxConnections: values.PROXY_MAX_CONNECTIONS,

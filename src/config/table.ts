@@ -17,6 +17,7 @@ import {
   port,
   text,
   token,
+  webOrigins,
 } from "./kinds.ts";
 import { HTTP, SRT, WEBRTC } from "./media.ts";
 import { REDIS } from "./table_redis.ts";
@@ -175,6 +176,18 @@ const LIMITS = {
 };
 
 const ACCESS = {
+  PROXY_ADMIN_TOKEN: live(
+    optional(token),
+    "",
+    "Token for lists, sessions and everything else that manages, on the HTTP API and the System " +
+      "API; empty = only clients on this machine manage",
+  ),
+  PROXY_ADMIN_ORIGINS: live(
+    webOrigins,
+    "",
+    "Web sites whose pages may manage, such as http://console.example.com:8080; empty = only the " +
+      "proxy's own",
+  ),
   PROXY_REGISTER_TOKEN: live(
     optional(token),
     "",
@@ -198,7 +211,7 @@ const ACCESS = {
   PROXY_API_TOKEN: live(
     optional(token),
     "",
-    "Token that clients of the HTTP API, WebRTC included, must send; empty = none",
+    "Token that WebRTC clients must send to the HTTP API; empty = none",
   ),
 };
 

@@ -328,6 +328,11 @@ export const METRICS = {
     "Connections and requests refused by the HTTP API before they were handled, by reason.",
     { reason: HTTP_REFUSALS },
   ),
+  srs_proxy_management_refused_total: counter(
+    "Requests to see or change what runs that were refused, on either API, by reason: no_token, " +
+      "wrong_token, failures (too many wrong ones), address (no token is set), site (of a web page).",
+    { reason: ["no_token", "wrong_token", "failures", "address", "site"] },
+  ),
   srs_proxy_rtc_requests_total: counter(
     "Answered requests about WebRTC, by kind (whip, whep, publish, play, session, other) and class " +
       "of the status.",

@@ -140,12 +140,15 @@ function oneAtATime(work: () => Promise<void>): () => void {
   };
 }
 
-function warnOfRisks({ register, listen, registry, defaultBackend }: Config): void {
+function warnOfRisks({ register, admin, listen, registry, defaultBackend }: Config): void {
   if (register.token === undefined) {
     LOG.warn(
       "Anybody who can reach the System API can register an origin: neither PROXY_REGISTER_TOKEN nor " +
         "PROXY_HTTP_API_AUTH_ENABLED is set",
     );
+  }
+  if (admin.token === undefined) {
+    LOG.info("Only clients on this machine can manage: PROXY_ADMIN_TOKEN is not set");
   }
   if (listen.reusePort && registry.type === "memory" && defaultBackend === undefined) {
     LOG.warn(

@@ -268,10 +268,13 @@ Deno.test({
   name: "the lists show origins and where their streams are, and only to those with the token",
   timeout: 60_000,
   async fn() {
-    await using proxy = await Proxy.open({ PROXY_REGISTER_TOKEN: "right" });
+    await using proxy = await Proxy.open({
+      PROXY_REGISTER_TOKEN: "of-origins",
+      PROXY_ADMIN_TOKEN: "right",
+    });
     await using origin = await NginxRtmp.open();
     const heartbeat = heartbeatOf(origin, "first");
-    await sendHeartbeat(proxy, heartbeat, "right");
+    await sendHeartbeat(proxy, heartbeat, "of-origins");
     await using _publisher = await Publisher.publish(proxy.rtmpUrl("x?token=secret"));
     const origins = await list(proxy, "/api/v1/origins", "right");
     assert.equal(origins.status, 200);
@@ -282,6 +285,7 @@ Deno.test({
     assert.doesNotMatch(streams.body, /secret/);
     for (const path of ["/api/v1/origins", "/api/v1/streams"]) {
       assert.equal((await list(proxy, path, "wrong")).status, 401);
+      assert.equal((await list(proxy, path, "of-origins")).status, 401);
     }
   },
 });

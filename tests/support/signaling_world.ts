@@ -10,6 +10,7 @@ import { WebServer } from "../../src/http1/web_server.ts";
 import type { RtcMedia, SignalingDependencies } from "../../src/relay/rtc/dependencies.ts";
 import { type SessionPlace, SessionPlaces } from "../../src/relay/rtc/session_places.ts";
 import { ampleMemory } from "./ample_memory.ts";
+import { managementWith } from "./system_desk.ts";
 import { Signaling } from "../../src/relay/rtc/signaling.ts";
 import { DenoTcpEngine } from "../../src/net/deno/tcp_engine.ts";
 import { loopback, RelayWorld, Surroundings } from "./relay_world.ts";
@@ -86,6 +87,7 @@ export class SignalingWorld extends RelayWorld {
     const handle = httpApi({
       about: ABOUT,
       access: () => options.access ?? {},
+      management: managementWith({ clock: systemClock }),
       corsOrigins: () => [],
       signal: (request, peer) => this.signal(request, peer),
     });

@@ -1,6 +1,7 @@
 // The System API in front of a real registry, asked without a listener.
 
 import { AddressPolicy } from "../../src/api/address_policy.ts";
+import { Management, type ManagementOptions } from "../../src/api/management.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { systemApi, type SystemApiDependencies } from "../../src/api/system_api.ts";
 import { systemClock } from "../../src/core/clock.ts";
@@ -15,6 +16,22 @@ export const GOOD = { ip: "10.0.0.1", server: "vid-1", service: "s-1", pid: "42"
 /** What the API says of itself. */
 export const NUMBERS = { major: 1, minor: 2, revision: 3, version: "1.2.3" };
 export const ABOUT = { signature: "proxy", version: "1.2.3", numbers: NUMBERS, pid: "7" };
+
+/** A client on this machine. */
+const HERE: Address = { host: "127.0.0.1", port: 4711 };
+
+/** Who may manage: those with the token, or, without one, those on this machine. */
+export function managementWith(
+  options: Partial<ManagementOptions> & Pick<ManagementOptions, "clock">,
+): Management {
+  return new Management({
+    access: () => ({}),
+    sites: () => [],
+    trustedProxies: () => [],
+    onRefused: () => {},
+    ...options,
+  });
+}
 
 /** The API in front of a real registry. */
 export interface Desk extends AsyncDisposable {
@@ -57,18 +74,19 @@ export async function openDesk(options: Partial<SystemApiDependencies> = {}): Pr
     resolved: (origin) => Promise.resolve(origin),
     isProxy: () => Promise.resolve(false),
     access: () => ({}),
+    management: managementWith({ clock: systemClock }),
     ...options,
   });
   return {
     registry,
     metrics,
-    fetch: (request, env) => app.fetch(request, env),
+    fetch: (request, env = { peer: HERE }) => app.fetch(request, env),
     ask: async (method, path, body, headers = {}) => {
       const text = typeof body === "string" || body === undefined ? body : JSON.stringify(body);
       const init = text === undefined
         ? { method, headers }
         : { method, headers: { "content-type": "application/json", ...headers }, body: text };
-      const response = await app.request(path, init);
+      const response = await app.request(path, init, { peer: HERE });
       return {
         status: response.status,
         body: await response.json(),

@@ -3,6 +3,7 @@
 
 import { systemClock } from "../../src/core/clock.ts";
 import { httpApi } from "../../src/api/http_api.ts";
+import { managementWith } from "./system_desk.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { openStaticFiles } from "../../src/api/static_files.ts";
 import { systemApi } from "../../src/api/system_api.ts";
@@ -59,6 +60,7 @@ function openSystemApi(): Handler {
     resolved: (origin) => Promise.resolve(origin),
     isProxy: () => Promise.resolve(false),
     access: () => ({ token: "secret" }),
+    management: managementWith({ clock: systemClock, access: () => ({ token: "secret" }) }),
   });
   return async (request) => await app.fetch(request);
 }
@@ -67,6 +69,7 @@ function openHttpApi(): Handler {
   const handle = httpApi({
     about: ABOUT,
     access: () => ({ token: "secret" }),
+    management: managementWith({ clock: systemClock, access: () => ({ token: "secret" }) }),
     corsOrigins: () => ["https://a.example"],
     signal: () => Promise.resolve(new Response(null)),
   });
