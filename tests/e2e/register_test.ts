@@ -143,10 +143,9 @@ Deno.test({
       await using proxy = await Proxy.open(variables);
       const heartbeatUrl = proxy.systemUrl(path);
       await using _srs = await Srs.open({ name: "real", heartbeatUrl, rtc: true, srt: true });
-      const token = "right";
       await until(
         "SRS registered",
-        async () => (await registeredOrigins(proxy, token)).length === 1,
+        async () => (await registeredOrigins(proxy)).length === 1,
       );
     }
   },

@@ -58,7 +58,7 @@ Deno.test({
     await reload(service, file, good);
     await assert.rejects(sendHeartbeat(service, HEARTBEAT, "old"), /401/);
     assert.ok(await lifeOf(service, "new") > 500);
-    assert.deepEqual((await registeredOrigins(service, "new")).toSorted(), [
+    assert.deepEqual((await registeredOrigins(service)).toSorted(), [
       "default-backend",
       "vid-o",
     ]);
@@ -68,7 +68,7 @@ Deno.test({
     await reload(service, file, [...good, "PROXY_ORIGIN_SERVER_TTL=1s"]);
     await sendHeartbeat(service, HEARTBEAT, "new");
     await until("the origin gone", async () => {
-      return (await registeredOrigins(service, "new")).length === 1;
+      return (await registeredOrigins(service)).length === 1;
     });
     await using publisher = await Publisher.publish(url);
     await using viewer = new Viewer(url);
@@ -92,7 +92,7 @@ Deno.test({
     // Without a backend the stream that runs goes on, and a new one finds nobody.
     await reload(service, file, ["PROXY_REGISTER_TOKEN=new"]);
     await until("no backend", async () => {
-      return !(await registeredOrigins(service, "new")).includes("default-backend");
+      return !(await registeredOrigins(service)).includes("default-backend");
     });
     await viewer.moreVideo(10);
     assert.ok(publisher.process.running);
@@ -158,7 +158,7 @@ Deno.test({
       const next = [...backend, "PROXY_LOAD_BALANCER_TYPE=redis"];
       return !/kept/.test((await reload(service, file, next)).STATUS!);
     });
-    assert.deepEqual(await registeredOrigins(service, "new"), ["default-backend"]);
+    assert.deepEqual(await registeredOrigins(service), ["default-backend"]);
 
     // A file that is gone is no empty one: with its token everybody would have lost their bounds.
     await Deno.remove(file);
