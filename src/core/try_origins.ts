@@ -15,8 +15,13 @@ export const MAX_DIALS = 8;
 
 /** What one request may still try. */
 export class DialBounds {
-  #origins = MAX_ORIGINS;
-  #dials = MAX_DIALS;
+  #origins: number;
+  #dials: number;
+
+  constructor(origins = MAX_ORIGINS, dials = MAX_DIALS) {
+    this.#origins = origins;
+    this.#dials = dials;
+  }
 
   /** Whether no other origin may be tried. */
   get areReached(): boolean {
@@ -59,6 +64,11 @@ interface SearchTerms<Link> {
    * search: it says nothing of whether the origin can be reached.
    */
   reuse?(origin: Origin): Promise<Link | undefined>;
+  /**
+   * What is left for a request that makes several searches. An origin of which not every address could
+   * be dialled within it is not set aside.
+   */
+  readonly bounds?: DialBounds | undefined;
   /** Told of each origin that could not be reached, and why. */
   readonly failed?: ((origin: string, failure: ProxyError) => void) | undefined;
   /** Whether the client has left. */
@@ -105,7 +115,7 @@ export async function tryOrigins<Link>(
 ): Promise<ReachedOrigin<Link>> {
   const { clock } = deps;
   const giveUpAt = clock.now() + search.timeout;
-  const bounds = new DialBounds();
+  const { bounds = new DialBounds() } = search;
   const failed: string[] = [];
   let failure: ProxyError | undefined;
   while (!bounds.areReached && clock.now() < giveUpAt && !search.isGone()) {
@@ -153,9 +163,11 @@ class OriginDialling<Link> {
     const link = "dialAll" in search
       ? await this.#dial(() => search.dialAll(addresses))
       : await this.#dialOneByOne(search, addresses);
-    const { id } = this.#origin;
+    const { id, endpoints } = this.#origin;
+    const isWhole = search.bounds === undefined ||
+      addresses.length === endpoints[search.protocol].length;
     if (link !== undefined) deps.resolver.reached(id, search.protocol);
-    else if (this.#isProven) deps.resolver.unreachable(id, search.protocol);
+    else if (this.#isProven && isWhole) deps.resolver.unreachable(id, search.protocol);
     return link;
   }
 

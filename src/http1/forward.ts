@@ -7,7 +7,7 @@ import type { HttpResponse } from "../protocol/http/response.ts";
 import type { OriginConnection, OriginPool } from "./origin_pool.ts";
 import type { OutgoingRequest } from "./outgoing_request.ts";
 import type { OriginHttpDependencies } from "./origin_dependencies.ts";
-import { tryOrigins } from "../core/try_origins.ts";
+import { type DialBounds, tryOrigins } from "../core/try_origins.ts";
 
 /** Where a request may go, and for how long somebody wants its answer. */
 export interface Route {
@@ -19,6 +19,8 @@ export interface Route {
   readonly gone: AbortSignal;
   /** Milliseconds for the head of the answer, when they are others than for all requests. */
   readonly patience?: number;
+  /** See `OriginSearch`. */
+  readonly bounds?: DialBounds;
   /**
    * Whether what has been sent is to be answered although the client has left meanwhile: the origin has
    * begun something by then that somebody has to end.
@@ -70,6 +72,7 @@ export class Forwarder {
         return { link: await this.#pool.dial(address, { timeout, gone, client: request.client }) };
       },
       failed: route.failed,
+      bounds: route.bounds,
       isGone: () => route.gone.aborted,
     });
     if (response !== undefined) return { origin, link, response };

@@ -75,7 +75,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     this.#options = options;
     const pool = new OriginPool(options.engine);
     this.#services = { deps: options, pool, forwarder: new Forwarder(options, pool, "http") };
-    this.#files = new OriginFiles(options, this.#services.forwarder);
+    this.#files = new OriginFiles(options, this.#services);
     try {
       this.#server = Http1Server.open({
         ...options,

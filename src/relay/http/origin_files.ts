@@ -1,7 +1,9 @@
 // Which origin has a file that belongs to no stream: a recording, a picture, a VOD playlist.
-// Nothing records this, so the origins are asked, within limits; their answers are remembered for a
-// while. Knows no registry, only a list of origins; serving the file is done elsewhere.
+// Nothing records this, so the origins are asked, within limits, once for all who want to know the same;
+// their answers are remembered for a while. Each lane does so for its own clients. Knows no registry,
+// only a list of origins; serving the file is done elsewhere.
 
+import { createHash } from "node:crypto";
 import type { Cidr } from "../../core/cidr.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { OriginStatus } from "../../core/registrar.ts";
@@ -15,18 +17,26 @@ import { Fields } from "../../protocol/http/head.ts";
 import type { HttpRequest } from "../../protocol/http/request.ts";
 import { originTagOf, takeSpbhid } from "../../protocol/hls/spbhid.ts";
 import { extensionOf, isServicePath } from "../../protocol/hls/stream_paths.ts";
-import type { Forwarder } from "../../http1/forward.ts";
+import { DialBounds } from "../../core/try_origins.ts";
+import type { Forwarder, Route } from "../../http1/forward.ts";
+import type { OriginConnection, OriginPool } from "../../http1/origin_pool.ts";
+import { readBody } from "../../http1/read_body.ts";
+import type { HttpResponse } from "../../protocol/http/response.ts";
 import { type OutgoingRequest, outgoingRequest } from "../../http1/outgoing_request.ts";
 import type { HttpExchange } from "../../http1/exchange.ts";
 import { type MediaRequest, playlistKind } from "./media_request.ts";
 
-/** Origins asked for one file, how many at a time, and how long one and all may take, milliseconds. */
+/** Origins asked for one file, how many of them at a time, and addresses dialled for it in all. */
 const MOST_ORIGINS = 64;
 const AT_A_TIME = 8;
+export const MOST_DIALS = 64;
+/** How long one of them and all together may take, milliseconds. */
 const PATIENCE = 2_000;
 const DEADLINE = 6_000;
 /** Most searches at once. */
 const MOST_SEARCHES = 64;
+/** An answer of no more bytes is read, so that its connection can be kept for the next question. */
+const SHORT_ANSWER = 4_096;
 const FOUND = { capacity: 10_000, ttl: 60_000 };
 const MISSING = { capacity: 10_000, ttl: 5_000 };
 const EXTENSIONS: ReadonlySet<string> = new Set([
@@ -45,11 +55,22 @@ export interface OriginFilesDependencies {
 
 /** One file that somebody wants. */
 interface WantedFile {
+  /** Stands for its host and path, wherever a text of a stranger's would take up memory. */
   readonly name: string;
+  /** Stands for everything on which an origin's answer may depend. */
+  readonly question: string;
   /** As an origin gets it. */
   readonly request: OutgoingRequest;
   /** Aborted when the client has left. */
   readonly gone: AbortSignal;
+}
+
+/** The origins being asked a question, for everybody who asks it. */
+interface Search {
+  readonly holder: Promise<string | undefined>;
+  /** Aborted when everybody has left. */
+  readonly left: AbortController;
+  waiting: number;
 }
 
 /** Whether a request may be for such a file. */
@@ -59,16 +80,22 @@ function mayBeFile({ method, path }: HttpRequest): boolean {
   return isAsked && EXTENSIONS.has(extensionOf(path)) && !isHidden && !isServicePath(path);
 }
 
+/** How origins are asked. */
+interface OriginFilesServices {
+  readonly forwarder: Forwarder;
+  readonly pool: OriginPool;
+}
+
 export class OriginFiles {
   readonly #deps: OriginFilesDependencies;
-  readonly #forwarder: Forwarder;
+  readonly #services: OriginFilesServices;
   readonly #found = new ExpiringMap<string, string>(FOUND);
   readonly #missing = new ExpiringMap<string, true>(MISSING);
-  #searches = 0;
+  readonly #searches = new Map<string, Search>();
 
-  constructor(deps: OriginFilesDependencies, forwarder: Forwarder) {
+  constructor(deps: OriginFilesDependencies, services: OriginFilesServices) {
     this.#deps = deps;
-    this.#forwarder = forwarder;
+    this.#services = services;
   }
 
   /**
@@ -82,8 +109,10 @@ export class OriginFiles {
     const gone = new AbortController();
     exchange.client.watch(() => gone.abort());
     const { rest: query } = takeSpbhid(request.query);
+    const { host, path, fields } = request;
     const holder = await this.#holderOf({
-      name: `${request.host} ${request.path}`,
+      name: fingerprint(host, path),
+      question: fingerprint(host, path, query, fields.get("authorization"), fields.get("cookie")),
       request: this.#questionOf(exchange, query),
       gone: gone.signal,
     });
@@ -105,61 +134,114 @@ export class OriginFiles {
   }
 
   async #holderOf(wanted: WantedFile): Promise<string | undefined> {
-    const { name } = wanted;
-    const { clock, metrics } = this.#deps;
-    const now = clock.now();
-    if (this.#missing.get(name, now)) return undefined;
+    const { name, question, gone } = wanted;
+    const now = this.#deps.clock.now();
+    if (this.#missing.get(question, now)) return undefined;
     const origins = (await this.#deps.origins()).filter(isOffering).map(({ origin }) => origin);
     const known = this.#found.get(name, now);
     if (known !== undefined && origins.some(({ id }) => id === known)) return known;
-    const holder = await this.#search(wanted, origins);
-    const result = holder === undefined ? "missing" : "found";
-    metrics.count("srs_proxy_http_file_searches_total", { result });
-    if (holder !== undefined) this.#found.set(name, holder, clock.now());
-    else if (!wanted.gone.aborted) this.#missing.set(name, true, clock.now());
-    return holder;
+    if (gone.aborted) return undefined;
+    const search = this.#searches.get(question) ?? this.#begin(wanted, origins);
+    search.waiting++;
+    const leave = () => {
+      if (--search.waiting > 0) return;
+      // Whoever comes now is not to get the result of a search that was broken off.
+      this.#searches.delete(question);
+      search.left.abort();
+    };
+    gone.addEventListener("abort", leave);
+    try {
+      return await search.holder;
+    } finally {
+      gone.removeEventListener("abort", leave);
+    }
   }
 
-  async #search(wanted: WantedFile, origins: readonly Origin[]): Promise<string | undefined> {
-    if (this.#searches >= MOST_SEARCHES) {
-      this.#deps.metrics.count("srs_proxy_http_file_searches_total", { result: "overloaded" });
+  #begin(wanted: WantedFile, origins: readonly Origin[]): Search {
+    const { metrics } = this.#deps;
+    if (this.#searches.size >= MOST_SEARCHES) {
+      metrics.count("srs_proxy_http_file_searches_total", { result: "overloaded" });
       throw new ProxyError("overloaded", "Cannot look for more files at once");
     }
-    this.#searches++;
+    const left = new AbortController();
+    const holder = this.#search(wanted, origins, left.signal);
+    const search = { holder, left, waiting: 0 };
+    this.#searches.set(wanted.question, search);
+    return search;
+  }
+
+  async #search(
+    wanted: WantedFile,
+    origins: readonly Origin[],
+    left: AbortSignal,
+  ): Promise<string | undefined> {
+    const { clock, metrics } = this.#deps;
+    const { name, question } = wanted;
+    try {
+      const holder = await this.#ask(wanted, origins, left);
+      const result = holder === undefined ? "missing" : "found";
+      metrics.count("srs_proxy_http_file_searches_total", { result });
+      if (holder !== undefined) this.#found.set(name, holder, clock.now());
+      else if (!left.aborted) this.#missing.set(question, true, clock.now());
+      return holder;
+    } finally {
+      if (!left.aborted) this.#searches.delete(question);
+    }
+  }
+
+  async #ask(
+    { request }: WantedFile,
+    origins: readonly Origin[],
+    left: AbortSignal,
+  ): Promise<string | undefined> {
     const over = new AbortController();
     using _deadline = this.#deps.clock.after(DEADLINE, () => over.abort());
-    const gone = AbortSignal.any([wanted.gone, over.signal]);
-    const left = shuffled(origins).slice(0, MOST_ORIGINS);
+    const gone = AbortSignal.any([left, over.signal]);
+    const asked = shuffled(origins).slice(0, MOST_ORIGINS);
+    const bounds = new DialBounds(asked.length, MOST_DIALS);
     let holder: string | undefined;
     const askOn = async () => {
-      for (let origin; !gone.aborted && (origin = left.pop()) !== undefined;) {
-        if (!await this.#has(origin, wanted, gone)) continue;
+      for (let origin; !gone.aborted && (origin = asked.pop()) !== undefined;) {
+        if (!await this.#has(origin, request, { gone, bounds })) continue;
         holder ??= origin.id;
         over.abort();
       }
     };
-    try {
-      await Promise.all(Array.from({ length: AT_A_TIME }, askOn));
-      return holder;
-    } finally {
-      this.#searches--;
-    }
+    await Promise.all(Array.from({ length: AT_A_TIME }, askOn));
+    return holder;
   }
 
-  async #has(origin: Origin, { request }: WantedFile, gone: AbortSignal): Promise<boolean> {
+  async #has(
+    origin: Origin,
+    request: OutgoingRequest,
+    route: Pick<Route, "gone" | "bounds">,
+  ): Promise<boolean> {
     try {
-      const { link, response } = await this.#forwarder.forward(request, {
+      const { link, response } = await this.#services.forwarder.forward(request, {
+        ...route,
+        patience: PATIENCE,
         choose: (failed) =>
           failed.length === 0 ? Promise.resolve(origin) : Promise.reject(unheld()),
-        gone,
-        patience: PATIENCE,
       });
-      link.connection.close();
+      await this.#giveBack(link, response);
       // What has no length is a stream.
       return [200, 206, 416].includes(response.status) && typeof response.bodyLength === "number";
     } catch (error) {
       if (error instanceof ProxyError) return false;
       throw error;
+    }
+  }
+
+  async #giveBack(link: OriginConnection, response: HttpResponse): Promise<void> {
+    const { bodyLength, reusable } = response;
+    const isShort = typeof bodyLength === "number" && bodyLength <= SHORT_ANSWER;
+    try {
+      if (!reusable || !isShort) return link.connection.close();
+      await readBody(link, response, { timeout: PATIENCE, limit: SHORT_ANSWER });
+      this.#services.pool.give(link);
+    } catch (error) {
+      link.connection.close();
+      if (!(error instanceof ProxyError)) throw error;
     }
   }
 }
@@ -168,6 +250,11 @@ const CONDITION = /^(?:range|if-.*)$/i;
 
 function isOffering({ origin, setAsideFor }: OriginStatus): boolean {
   return origin.endpoints.http.length > 0 && setAsideFor.http === undefined;
+}
+
+/** Short, whatever it is made of. */
+function fingerprint(...parts: readonly (string | undefined)[]): string {
+  return createHash("sha256").update(JSON.stringify(parts)).digest("base64");
 }
 
 function unheld(): ProxyError {

@@ -99,6 +99,55 @@ Deno.test("what is no file of an origin's, or may not be, is not looked for", as
   }, false);
 });
 
+Deno.test("who wants the same file at the same time waits for one search", async () => {
+  const { promise: allowed, resolve: allow } = Promise.withResolvers<void>();
+  await using origin = new HttpOrigin(() => async (exchange) => {
+    await allowed;
+    await exchange.write("HTTP/1.1 206 Partial Content\r\nContent-Length: 1\r\n\r\nx");
+  });
+  await using world = await HttpRelayWorld.open({ looksForFiles: () => true });
+  await world.addOrigin("o", origin.httpPort);
+  const first = await world.client();
+  await first.get("/live/film.mp4");
+  await until("the origin be asked", () => origin.requests.length === 1);
+  const others = Array.from({ length: 5 }, () => world.ask("/live/film.mp4"));
+  // The order of arrival: whoever asks for this has come after them.
+  assert.equal((await world.ask("/index.html")).status, 404);
+  // One that leaves takes the search away from nobody.
+  first.close();
+  allow();
+  for (const { status, body } of await Promise.all(others)) {
+    assert.deepEqual([status, body], [206, "x"]);
+  }
+  const questions = origin.requests.filter(({ text }) => text.includes("bytes=0-0")).length;
+  assert.equal(questions, 1);
+  assert.equal(await world.metric('srs_proxy_http_file_searches_total{result="found"}'), 1);
+});
+
+Deno.test("that a file is refused to one client hides it from no other", async () => {
+  await using origin = new HttpOrigin(() => (exchange) => {
+    const { text, target } = exchange.request;
+    const isKnown = text.includes("Basic good") || target.includes("token=good");
+    const status = isKnown ? "206 Partial Content" : "403 Forbidden";
+    return exchange.write(`HTTP/1.1 ${status}\r\nContent-Length: 1\r\n\r\nx`);
+  });
+  await using world = await HttpRelayWorld.open({ looksForFiles: () => true });
+  await world.addOrigin("o", origin.httpPort);
+  assert.equal((await world.ask("/live/film.mp4")).status, 404);
+  assert.equal((await world.ask("/live/film.mp4", "Authorization: Basic bad")).status, 404);
+  assert.equal((await world.ask("/live/film.mp4?token=good")).body, "x");
+  assert.equal((await world.ask("/live/film.mp4", "Authorization: Basic good")).body, "x");
+});
+
+Deno.test("one search after the other is made over the same connections", async () => {
+  await onWorld(async (world, origins) => {
+    for (let at = 0; at < 5; at++) {
+      assert.equal((await world.ask(`/live/none-${at}.jpg`)).status, 404);
+    }
+    for (const { requests, taken } of origins) assert.deepEqual([requests.length, taken], [5, 1]);
+  });
+});
+
 Deno.test("a client that leaves takes its search along", async () => {
   await onWorld(async (world, origins) => {
     const client = await world.client();
