@@ -5,10 +5,9 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { systemClock } from "../../src/core/clock.ts";
-import { LibcEngine } from "../../src/net/udp/libc_engine.ts";
-import { DenoEngine } from "../../src/net/udp/deno_engine.ts";
-import { chooseLibc } from "../../src/net/udp/engine.ts";
-import type { Datagram, UdpEngine } from "../../src/net/udp/port.ts";
+import { EventLoop } from "../../src/net/libc/event_loop.ts";
+import { chooseLibc, openEngine } from "../../src/net/udp/engine.ts";
+import type { Datagram } from "../../src/net/udp/port.ts";
 import { toRawAddress } from "../../src/net/udp/raw_address.ts";
 import { MediaForwarder } from "../../src/relay/rtc/media_forwarder.ts";
 import type { MediaReport } from "../../src/relay/rtc/media_messages.ts";
@@ -61,9 +60,8 @@ fuzzTest("a million bad datagrams are dropped and counted", async (next) => {
   const library = chooseLibc("auto");
   const listen = { host: "127.0.0.1", port: 0 };
   const options = { clock: systemClock, listen, tick: 100, maxLinks: 10 };
-  const engine: UdpEngine = library
-    ? new LibcEngine(library.symbols, options)
-    : new DenoEngine(options);
+  const loop = library && new EventLoop(library.symbols);
+  const engine = openEngine(loop, options);
   const reports = new Reports();
   const forwarder = new MediaForwarder({
     init: {
@@ -116,5 +114,6 @@ fuzzTest("a million bad datagrams are dropped and counted", async (next) => {
   // The engine frees its sockets at the end of its run.
   engine.close();
   await engine.run(forwarder);
+  loop?.[Symbol.dispose]();
   library?.close();
 });

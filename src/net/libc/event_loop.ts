@@ -12,6 +12,8 @@ import * as c from "../udp/libc.ts";
 const EVENTS = 256;
 /** The runtime's own loop gets a turn so often even if nobody asks for it, milliseconds. */
 const TURN_INTERVAL = 1_000;
+/** How long the thread rests between rounds of few events where many come, microseconds. */
+const REST = 200;
 /** A signal interrupts a wait once; what fails so often in a row would do so for ever. */
 const MAX_FAILURES = 1_000;
 
@@ -19,6 +21,11 @@ const MAX_FAILURES = 1_000;
 export interface Watched {
   /** @param events of epoll: EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP */
   ready(events: number): void;
+}
+
+/** Whoever collects what is ready in a round, and deals with it together. */
+export interface RoundEnd {
+  roundEnd(): void;
 }
 
 /** How a loop runs. */
@@ -48,6 +55,10 @@ export class EventLoop implements Disposable {
   #isClosing = false;
   /** Whether something waits for this round to be over. */
   #hasNews = true;
+  /** Who waits for the end of this round. */
+  readonly #atEnd: RoundEnd[] = [];
+  /** Events of this round after which a rest is wanted. */
+  #restful = 0;
 
   /** @throws ProxyError `internal` without a descriptor for epoll */
   constructor(libc: c.Libc) {
@@ -111,6 +122,19 @@ export class EventLoop implements Disposable {
     this.#hasNews = true;
   }
 
+  /** Calls back once every event of this round has been dealt with; from `ready` alone. */
+  atRoundEnd(waiting: RoundEnd): void {
+    this.#atEnd.push(waiting);
+  }
+
+  /**
+   * So many events of this round were of a kind of which more come at once: waking for every single one
+   * costs more than dealing with it. The thread rests if the round had no others; from `roundEnd` alone.
+   */
+  rest(events: number): void {
+    this.#restful += events;
+  }
+
   /** Ends `run` after this round. */
   stop(): void {
     this.#isClosing = true;
@@ -136,6 +160,15 @@ export class EventLoop implements Disposable {
       if (this.#generations[fd] !== generation) continue;
       this.#watched[fd]?.ready(this.#eventView.getUint32(at, true));
     }
+    this.#endRound(count);
+  }
+
+  #endRound(count: number): void {
+    for (const waiting of this.#atEnd) waiting.roundEnd();
+    this.#atEnd.length = 0;
+    const isRestful = this.#restful > 0 && this.#restful === count;
+    this.#restful = 0;
+    if (isRestful) this.libc.usleep(REST);
   }
 
   #takeWake(wake: number): void {

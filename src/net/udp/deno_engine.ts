@@ -63,13 +63,10 @@ export class DenoEngine implements UdpEngine {
     return this.#options.clock.now();
   }
 
-  async run(relay: UdpRelay, takeMail?: () => Promise<void>): Promise<void> {
+  async run(relay: UdpRelay): Promise<void> {
     this.#relay = relay;
     const { clock, tick } = this.#options;
-    const ticker = clock.every(tick, () => {
-      this.#guard(() => relay.tick(this.now()));
-      takeMail?.().catch((error) => this.#end.reject(error));
-    });
+    const ticker = clock.every(tick, () => this.#guard(() => relay.tick(this.now())));
     this.#start(this.#readFront(relay));
     for (const link of this.#links) this.#start(this.#readLink(link));
     try {

@@ -1,5 +1,6 @@
 // Chooses the UDP engine of this system. Knows nothing of threads or relays.
 
+import type { EventLoop } from "../libc/event_loop.ts";
 import { DenoEngine } from "./deno_engine.ts";
 import { isLibcKnown, type LibcLibrary, openLibc } from "./libc.ts";
 import { LibcEngine } from "./libc_engine.ts";
@@ -24,7 +25,12 @@ export function chooseLibc(choice: UdpEngineChoice): LibcLibrary | undefined {
   }
 }
 
-/** Opens the engine that `kind` names. @throws ProxyError `internal` when the port cannot be bound */
-export function openEngine(kind: UdpEngine["kind"], options: UdpEngineOptions): UdpEngine {
-  return kind === "libc" ? new LibcEngine(openLibc().symbols, options) : new DenoEngine(options);
+/**
+ * Opens the engine of a thread.
+ *
+ * @param loop of the thread, where the C library is used
+ * @throws ProxyError `internal` when the port cannot be bound
+ */
+export function openEngine(loop: EventLoop | undefined, options: UdpEngineOptions): UdpEngine {
+  return loop === undefined ? new DenoEngine(options) : new LibcEngine(loop, options);
 }

@@ -1,8 +1,9 @@
-// The connected sockets of the libc engine, one per session: opened, watched by epoll(7), found again
-// by what epoll reports, closed. Knows nothing of batches in flight but which slots wait for a link.
+// The connected sockets of the libc engine, one per session: opened, watched by the loop, closed. Knows
+// nothing of batches in flight but which slots wait for a link.
 
 import { ProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/address.ts";
+import type { EventLoop, Watched } from "../libc/event_loop.ts";
 import * as c from "./libc.ts";
 import { openConnected } from "./libc_socket.ts";
 import { LinkIds } from "./link_ids.ts";
@@ -11,21 +12,21 @@ import type { UdpDrops, UdpLink } from "./port.ts";
 import { sockaddrLength, writeSockaddr } from "./sockaddr.ts";
 
 export interface LinkSurroundings {
-  readonly libc: c.Libc;
-  readonly epoll: number;
+  readonly loop: EventLoop;
   /** Family of the front socket, in which clients' addresses are kept. */
   readonly family: number;
   readonly maxLinks: number;
   readonly drops: UdpDrops;
+  /** Something can be read from a link, or it has failed: `events` of epoll. */
+  ready(link: LibcLink, events: number): void;
 }
 
 export class LibcLinks {
   /** Next slot of the batch for the same link, by slot. */
   readonly nextSlot = new Int32Array(BATCH);
   readonly #surroundings: LinkSurroundings;
-  readonly #links: (LibcLink | undefined)[] = [];
+  readonly #links = new Set<LibcLink>();
   readonly #ids: LinkIds;
-  #generation = 0;
 
   constructor(surroundings: LinkSurroundings) {
     this.#surroundings = surroundings;
@@ -35,26 +36,20 @@ export class LibcLinks {
   /** @throws ProxyError as `UdpEngine.openLink` does */
   open(origin: Address): LibcLink {
     return this.#ids.openWith((id) => {
-      const { libc, epoll } = this.#surroundings;
-      const fd = openConnected(libc, origin);
-      const link = new LibcLink(this, { id, fd, generation: this.#generation++ | 0 });
-      if (!watch(libc, { epoll, fd, tag: id, generation: link.generation })) {
-        libc.close(fd);
+      const { loop } = this.#surroundings;
+      const fd = openConnected(loop.libc, origin);
+      const link = new LibcLink(this, id, fd);
+      if (!loop.watch(fd, link, c.EPOLLIN)) {
+        loop.libc.close(fd);
         throw new ProxyError("overloaded", "Cannot watch another socket now");
       }
-      this.#links[id] = link;
+      this.#links.add(link);
       return link;
     });
   }
 
-  /** The link that an event is about; undefined when it has been closed meanwhile. */
-  find(id: number, generation: number): LibcLink | undefined {
-    const link = this.#links[id];
-    return link?.generation === generation ? link : undefined;
-  }
-
   closeAll(): void {
-    for (const link of this.#links) link?.close();
+    for (const link of this.#links) link.close();
   }
 
   /** For LibcLink alone. */
@@ -64,17 +59,18 @@ export class LibcLinks {
 
   /** For LibcLink alone. */
   remove(link: LibcLink): void {
-    this.#surroundings.libc.close(link.fd);
-    this.#links[link.id] = undefined;
+    const { loop } = this.#surroundings;
+    loop.unwatch(link.fd);
+    loop.libc.close(link.fd);
+    this.#links.delete(link);
     this.#ids.takeBack(link.id);
   }
 }
 
 /** See `UdpLink`. */
-export class LibcLink implements UdpLink {
+export class LibcLink implements UdpLink, Watched {
   readonly id: number;
   readonly fd: number;
-  readonly generation: number;
   /** First and last slot of the batch that waits for this link; -1 = none. */
   head = -1;
   tail = -1;
@@ -84,14 +80,14 @@ export class LibcLink implements UdpLink {
   hasClient = false;
   readonly #links: LibcLinks;
 
-  constructor(
-    links: LibcLinks,
-    { id, fd, generation }: { id: number; fd: number; generation: number },
-  ) {
+  constructor(links: LibcLinks, id: number, fd: number) {
     this.#links = links;
     this.id = id;
     this.fd = fd;
-    this.generation = generation;
+  }
+
+  ready(events: number): void {
+    this.#links.surroundings.ready(this, events);
   }
 
   setClient(raw: Uint8Array): void {
@@ -107,7 +103,7 @@ export class LibcLink implements UdpLink {
 
   send(bytes: Uint8Array): void {
     if (this.isClosed) return;
-    const { libc, drops } = this.#links.surroundings;
+    const { loop: { libc }, drops } = this.#links.surroundings;
     const data = bytes as Uint8Array<ArrayBuffer>;
     if (libc.send(this.fd, data, BigInt(bytes.length), c.MSG_DONTWAIT) >= 0) return;
     countFailure(c.errnoOf(libc), drops, "originFull");
@@ -138,17 +134,4 @@ export function countFailure(
   full: "clientFull" | "originFull",
 ): void {
   drops[errno === c.EAGAIN || errno === c.ENOBUFS ? full : "failed"]++;
-}
-
-/** Has epoll report what can be read from a descriptor. @returns false when the system cannot */
-export function watch(
-  libc: c.Libc,
-  { epoll, fd, tag, generation }: { epoll: number; fd: number; tag: number; generation: number },
-): boolean {
-  const event = new Uint8Array(c.EPOLL_EVENT_SIZE);
-  const view = new DataView(event.buffer);
-  view.setUint32(0, c.EPOLLIN, true);
-  view.setInt32(c.EPOLL_EVENT_DATA, tag, true);
-  view.setInt32(c.EPOLL_EVENT_DATA + 4, generation, true);
-  return libc.epoll_ctl(epoll, c.EPOLL_CTL_ADD, fd, event) === 0;
 }

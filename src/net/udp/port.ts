@@ -38,7 +38,7 @@ export interface UdpLink {
   close(): void;
 }
 
-/** Decides what happens to datagrams. No method may wait; an exception ends the engine. */
+/** Decides what happens to datagrams. No method may wait; an exception ends the thread. */
 export interface UdpRelay {
   /**
    * A datagram from a client.
@@ -80,11 +80,6 @@ export interface UdpEngineOptions {
   readonly maxLinks: number;
   /** Whether other sockets may be bound to the same port, which then share its datagrams. */
   readonly reusePort?: boolean;
-  /**
-   * A handle of `WakeHandle`, with which other threads wake the one that the engine blocks.
-   * The engine only reads it. Without one the event loop gets its turn with every tick.
-   */
-  readonly wake?: number;
 }
 
 /** Moves datagrams for one relay. Lives in one thread. */
@@ -106,13 +101,8 @@ export interface UdpEngine {
   sendToClient(raw: Uint8Array, bytes: Uint8Array): void;
   /** Monotonic milliseconds, as given to `tick`; read once per batch. */
   now(): number;
-  /**
-   * Moves datagrams until `close`; the thread's event loop gets its turn with every tick and
-   * whenever the thread was woken.
-   *
-   * @param takeMail called when the thread was woken; resolves when what it was woken for is done
-   */
-  run(relay: UdpRelay, takeMail?: () => Promise<void>): Promise<void>;
-  /** Ends `run` soon and frees every socket after it. */
+  /** Moves datagrams until `close`. */
+  run(relay: UdpRelay): Promise<void>;
+  /** Ends `run` and frees every socket. */
   close(): void;
 }

@@ -5,13 +5,12 @@
 import type { Clock } from "../../core/clock.ts";
 import { toProxyError } from "../../core/errors.ts";
 import { openEngine } from "./engine.ts";
-import { macroTurn } from "./macro_turn.ts";
+import { EventLoop } from "../libc/event_loop.ts";
+import { openLibc } from "./libc.ts";
 import type { UdpEngine, UdpRelay } from "./port.ts";
 import type { FromThread, ToThread } from "./thread_messages.ts";
 
 const FIGURES_INTERVAL = 1_000;
-/** Turns of the event loop within which the next message already sent must arrive. */
-const PATIENCE = 20;
 
 /** A relay that takes commands. */
 export interface ThreadRelay<Command> extends UdpRelay {
@@ -88,6 +87,8 @@ class RunningThread<Init extends object, Command, Report> {
   readonly #relay: ThreadRelay<Command>;
   readonly #init: Init;
   readonly #sent: Int32Array;
+  readonly #loop: EventLoop | undefined;
+  readonly #wake: number | undefined;
   #taken = 0;
   #nextFigures = 0;
 
@@ -100,7 +101,9 @@ class RunningThread<Init extends object, Command, Report> {
     this.#scope = scope;
     this.#sent = new Int32Array(open.mail);
     this.#init = open.init;
-    this.#engine = openEngine(open.kind, { ...open.engine, clock });
+    this.#loop = open.kind === "libc" ? new EventLoop(openLibc().symbols) : undefined;
+    this.#wake = open.wake;
+    this.#engine = openEngine(this.#loop, { ...open.engine, clock: this.#loop?.clock ?? clock });
     const { address, buffers } = this.#engine;
     scope.postMessage({ type: "opened", address, buffers });
     this.#relay = create({
@@ -127,7 +130,7 @@ class RunningThread<Init extends object, Command, Report> {
 
   async #run(): Promise<void> {
     const relay = this.#relay;
-    await this.#engine.run({
+    const moving = this.#engine.run({
       fromClient: (datagram) => relay.fromClient(datagram),
       fromOrigin: (link, datagram) => relay.fromOrigin(link, datagram),
       refused: (link) => relay.refused(link),
@@ -135,20 +138,18 @@ class RunningThread<Init extends object, Command, Report> {
         relay.tick(now);
         this.#sendFigures(now);
       },
-    }, () => this.#takeMail());
+    });
+    const looping = this.#loop?.run({
+      blocks: true,
+      wake: this.#wake,
+      hasMail: () => Atomics.load(this.#sent, 0) !== this.#taken,
+    });
+    await Promise.race([moving, looping].filter((one) => one !== undefined));
+    this.#loop?.stop();
+    await looping;
+    this.#loop?.[Symbol.dispose]();
     this.#scope.postMessage({ type: "closed" });
     this.#scope.close();
-  }
-
-  /** Lets the event loop run until every message that was sent before has been taken. */
-  async #takeMail(): Promise<void> {
-    let taken = this.#taken;
-    for (let turn = 0; turn < PATIENCE; turn++) {
-      if (Atomics.load(this.#sent, 0) === taken) return;
-      await macroTurn();
-      if (taken !== this.#taken) turn = 0;
-      taken = this.#taken;
-    }
   }
 
   #sendFigures(now: number): void {

@@ -28,7 +28,7 @@ export interface UdpThreadOptions<Init, Report> {
   /** Of this side; the Worker has its own. */
   readonly clock: Clock;
   readonly choice: UdpEngineChoice;
-  readonly engine: Omit<UdpEngineOptions, "wake" | "clock">;
+  readonly engine: Omit<UdpEngineOptions, "clock">;
   /** Plain data for the relay. */
   readonly init: Init;
   readonly onReport: (report: Report) => void;
@@ -124,12 +124,12 @@ export class UdpThread<Init, Command, Report> implements AsyncDisposable {
 
   async #open(): Promise<void> {
     const { name, clock, init, engine } = this.#options;
-    const wake = this.#wake && { wake: this.#wake.fd };
     this.#worker.postMessage(
       {
         type: "open",
         kind: this.kind,
-        engine: { ...engine, ...wake },
+        engine,
+        wake: this.#wake?.fd,
         mail: this.#mail,
         init,
       } satisfies ToThread<Init, Command>,

@@ -12,6 +12,8 @@ export type ToThread<Init, Command> =
     readonly engine: Omit<UdpEngineOptions, "clock">;
     /** A count of the messages sent, as 32 bits that both threads share. */
     readonly mail: SharedArrayBuffer;
+    /** An eventfd that says that there is mail, for the libc engine. */
+    readonly wake: number | undefined;
     readonly init: Init;
   }
   | { readonly type: "command"; readonly command: Command }
