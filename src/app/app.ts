@@ -40,7 +40,7 @@ export class App implements AsyncDisposable {
     this.#stack = stack;
     this.#parts = parts;
     this.#relays = [rtmp, httpServer, rtcMedia, srt];
-    this.hearts = [rtcMedia, srt, ...lanes.hearts];
+    this.hearts = lanes.hearts;
     this.listeners = [
       { name: "RTMP", transport: "tcp", address: rtmp.address },
       { name: "HTTP server", transport: "tcp", address: httpServer.address },
@@ -53,7 +53,7 @@ export class App implements AsyncDisposable {
       transport,
       ...address,
     }));
-    const all = [rtmp, httpServer, rtcMedia, srt, httpApi, system].map(({ closed }) => closed);
+    const all = [rtmp, httpServer, httpApi, system].map(({ closed }) => closed);
     this.closed = Promise.all(all).then(() => {});
     this.closed.catch(() => {});
   }

@@ -6,12 +6,11 @@ import { LiveStreamList } from "../api/live_streams.ts";
 import { playerApi } from "../api/player_api.ts";
 import { openStaticFiles } from "../api/static_files.ts";
 import { ABOUT, type Surroundings } from "./surroundings.ts";
-import { isSameAddress } from "../config/config.ts";
+import { type Config, isSameAddress } from "../config/config.ts";
 import { type PagePorts, pages } from "../console/pages.ts";
 import type { OriginStatus } from "../core/registrar.ts";
 import { Vhosts } from "../core/vhosts.ts";
 import type { Lanes, LanesRelay } from "../lane/lanes.ts";
-import { openLanes } from "./lanes.ts";
 import { HttpRelay } from "../relay/http/http_relay.ts";
 import { WebHandler, type WebHandlerOptions, WebServer } from "../http1/web_server.ts";
 import type { Signaling } from "../relay/rtc/signaling.ts";
@@ -40,57 +39,54 @@ async function openPages(
   };
 }
 
+/** What lanes have answered by the main thread, as soon as it can. */
+export interface OtherAnswers {
+  answer(request: Request): Promise<Response>;
+}
+
 /** What the HTTP server and the HTTP API are opened with. */
 interface HttpParts {
   readonly stack: AsyncDisposableStack;
-  /** Of the sessions of lanes. */
-  readonly idPrefix: string;
+  readonly lanes: Lanes;
+  /** Set when there is something to answer with. */
+  readonly other: OtherAnswers;
   readonly srtPort: number;
 }
 
 /** What is open. */
 interface OpenHttp {
-  readonly lanes: Lanes;
   readonly httpServer: LanesRelay | HttpRelay;
   readonly httpApi: ApiPort;
 }
 
-/**
- * The lanes, and the HTTP API on a port of its own or, as with SRS, on that of the HTTP server, which is
- * the main thread's then.
- */
+/** Whether the HTTP API is on a port of its own; otherwise, as with SRS, on that of the HTTP server. */
+export function hasOwnApiPort({ listen }: Config): boolean {
+  return !isSameAddress(listen.httpServer, listen.httpApi);
+}
+
+/** The HTTP API, and the HTTP server where that is not the lanes' but the main thread's. */
 export async function openHttp(
   surroundings: Surroundings,
   signaling: Signaling,
-  { stack, idPrefix, srtPort }: HttpParts,
+  { stack, lanes, other, srtPort }: HttpParts,
 ): Promise<OpenHttp> {
-  const { httpServer: listen, httpApi: apiListen } = surroundings.state.config.listen;
+  const { config } = surroundings.state;
+  const { httpApi: listen } = config.listen;
   const api = apiOptions(surroundings, signaling);
-  const sharesPort = isSameAddress(listen, apiListen);
-  let answerOther = (_request: Request) => Promise.resolve(new Response(null, { status: 503 }));
-  const lanes = stack.use(
-    await openLanes(surroundings, {
-      servesHttp: !sharesPort,
-      idPrefix,
-      origins: () => resolvedOrigins(surroundings),
-      answerOther: (request) => answerOther(request),
-    }),
-  );
   const ports = { rtmp: lanes.rtmp.address.port, srt: srtPort };
-  if (sharesPort) {
+  if (!hasOwnApiPort(config)) {
     const handler = stack.use(new WebHandler(api));
-    answerOther = await openPages(surroundings, { ...ports, api: apiListen.port });
+    const answerOther = await openPages(surroundings, { ...ports, api: listen.port });
     const httpServer = stack.use(openHttpRelay(surroundings, answerOther, handler));
-    return { lanes, httpServer, httpApi: httpServer };
+    return { httpServer, httpApi: httpServer };
   }
-  const port = { name: "HTTP API", listen: apiListen };
-  const httpApi = stack.use(WebServer.open({ ...surroundings, ...api, ...port }));
-  answerOther = await openPages(surroundings, { ...ports, api: httpApi.address.port });
-  return { lanes, httpServer: lanes.http!, httpApi };
+  const httpApi = stack.use(WebServer.open({ ...surroundings, ...api, name: "HTTP API", listen }));
+  other.answer = await openPages(surroundings, { ...ports, api: httpApi.address.port });
+  return { httpServer: lanes.http!, httpApi };
 }
 
 /** All origins, by their addresses. */
-async function resolvedOrigins({ registry, names }: Surroundings): Promise<OriginStatus[]> {
+export async function resolvedOrigins({ registry, names }: Surroundings): Promise<OriginStatus[]> {
   const known = await registry.origins();
   return await Promise.all(known.map(async (status) => {
     return { ...status, origin: await names.resolved(status.origin) };

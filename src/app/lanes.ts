@@ -1,4 +1,4 @@
-// Opens the lanes: the threads that serve RTMP and HTTP clients. A part of app.ts, which is the one place
+// Opens the lanes: the threads that serve clients. A part of app.ts, which is the one place
 // that knows everything.
 
 import type { Config } from "../config/config.ts";
@@ -37,6 +37,8 @@ export async function openLanes(
   const count = laneCount(state.config);
   const ports = [{ name: "RTMP", transport: "tcp", listen: listen.rtmp }] as WantedPort[];
   if (servesHttp) ports.push({ name: "HTTP server", transport: "tcp", listen: listen.httpServer });
+  ports.push({ name: "WebRTC", transport: "udp", listen: listen.webrtc });
+  ports.push({ name: "SRT", transport: "udp", listen: listen.srt });
   // Lanes share their ports, and would share them with another process too.
   const busy = reusePort ? [] : findBusyPorts(ports);
   if (busy.length > 0) throw new ProxyError("internal", busy.join("\n"));

@@ -7,11 +7,17 @@ import { probeOrigin } from "./probe.ts";
 import { LoopGuard } from "../api/loop_guard.ts";
 import { type Lanes, type LanesRelay, laneTally } from "../lane/lanes.ts";
 import { SharedTally } from "../lane/shared_tally.ts";
-import { laneCount } from "./lanes.ts";
+import { laneCount, openLanes } from "./lanes.ts";
 import { LiveSessions } from "../api/session_log.ts";
 import { type Readiness, systemApi } from "../api/system_api.ts";
 import { openMetrics, refreshMetrics } from "./metrics.ts";
-import { type ApiPort, openHttp } from "./http.ts";
+import {
+  type ApiPort,
+  hasOwnApiPort,
+  openHttp,
+  type OtherAnswers,
+  resolvedOrigins,
+} from "./http.ts";
 import { openRegistry, readTlsFiles } from "./registry.ts";
 import { ABOUT, liveOptions, logError, type LogOutput, type State } from "./surroundings.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -50,7 +56,7 @@ export type Relay = LanesRelay | HttpRelay | RtcMediaRelay | SrtRelay;
 export interface Parts {
   readonly lanes: Lanes;
   readonly rtmp: LanesRelay;
-  readonly httpServer: Relay;
+  readonly httpServer: LanesRelay | HttpRelay;
   readonly rtcMedia: RtcMediaRelay;
   readonly srt: SrtRelay;
   readonly httpApi: ApiPort;
@@ -111,14 +117,23 @@ export async function openParts(
     newSession: sessionIds(),
     onError: logError,
   };
-  const rtcMedia = stack.use(await openRtcMedia(surroundings));
+  const other: OtherAnswers = {
+    answer: () => Promise.resolve(new Response(null, { status: 503 })),
+  };
+  const lanes = stack.use(
+    await openLanes(surroundings, {
+      servesHttp: hasOwnApiPort(config),
+      idPrefix: sessionPrefix(),
+      origins: () => resolvedOrigins(surroundings),
+      answerOther: (request) => other.answer(request),
+    }),
+  );
+  const rtcMedia = stack.use(await openRtcMedia(surroundings, lanes));
   const signaling = stack.use(openSignaling(surroundings, rtcMedia));
-  const srt = stack.use(await openSrt(surroundings));
-  const { lanes, httpServer, httpApi } = await openHttp(surroundings, signaling, {
-    stack,
-    idPrefix: sessionPrefix(),
-    srtPort: srt.address.port,
-  });
+  const srt = stack.use(await openSrt(surroundings, lanes));
+  const srtPort = srt.address.port;
+  const parts = { stack, lanes, other, srtPort };
+  const { httpServer, httpApi } = await openHttp(surroundings, signaling, parts);
   const { rtmp } = lanes;
   relays.push(rtmp, httpServer, rtcMedia, srt);
   const system = systemHandler(surroundings, relays, lanes);
@@ -230,28 +245,28 @@ function addressPolicy(
   });
 }
 
-async function openRtcMedia(surroundings: Surroundings): Promise<RtcMediaRelay> {
-  const { listen, webrtc, engine, registry } = surroundings.state.config;
+async function openRtcMedia(surroundings: Surroundings, lanes: Lanes): Promise<RtcMediaRelay> {
+  const { listen, webrtc, registry } = surroundings.state.config;
   const { candidates: _, ...limits } = webrtc;
   const relay = await RtcMediaRelay.open({
     ...surroundings,
     ...limits,
     listen: listen.webrtc,
     leavesPort: listen.reusePort && registry.type === "redis",
-    engine,
+    lanes,
   });
   logEngine("rtc", relay.engine);
   return relay;
 }
 
-async function openSrt(surroundings: Surroundings): Promise<SrtRelay> {
-  const { listen, srt, engine, registry } = surroundings.state.config;
+async function openSrt(surroundings: Surroundings, lanes: Lanes): Promise<SrtRelay> {
+  const { listen, srt, registry } = surroundings.state.config;
   const relay = await SrtRelay.open({
     ...surroundings,
     ...srt,
     listen: listen.srt,
     leavesPort: listen.reusePort && registry.type === "redis",
-    engine,
+    lanes,
   });
   logEngine("srt", relay.engine);
   return relay;

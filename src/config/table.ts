@@ -224,7 +224,7 @@ const PROCESS = {
   PROXY_LANES: atStart(
     optional(integer(1, 64)),
     "",
-    "Threads that serve RTMP and HTTP clients; one for each core unless set",
+    "Threads that serve clients; one for each core unless set",
   ),
   PROXY_ENGINE: atStart(
     oneOf("auto", "libc", "deno"),

@@ -59,7 +59,7 @@ function oneOf<const Word extends string>(...words: Word[]): readonly Word[] {
 /** Why a session of WebRTC is over, whether it had begun or not. */
 const RTC_ENDS = [
   ...oneOf("consent_expired", "origin_gone", "deleted", "client_closed", "shutdown"),
-  ...oneOf("stream_busy", "never_started", "handed_over"),
+  ...oneOf("stream_busy", "never_started", "handed_over", "lane_failed"),
   ...ENDED_BY,
 ];
 
@@ -248,7 +248,7 @@ export const METRICS = {
       intent: INTENTS,
       reason: [
         ...oneOf("client_closed", "origin_closed", "client_silent", "origin_gone", "shutdown"),
-        "client_restarted",
+        ...oneOf("client_restarted", "lane_failed"),
         ...ENDED_BY,
       ],
     },

@@ -9,7 +9,9 @@ import { openLibc } from "../net/udp/libc.ts";
 import { DescriptorSet } from "../net/libc/descriptor_set.ts";
 import { WakeHandle } from "../net/udp/wake_handle.ts";
 import { Desk, type DeskServices } from "./desk.ts";
-import type { FromLane, LaneInit, RelayName, ToLane } from "./messages.ts";
+import type { UdpProtocol } from "../relay/udp/figures.ts";
+import type { FromForwarder } from "../relay/udp/forwarder.ts";
+import type { FromLane, LaneInit, RelayName, ToLane, ToLaneForwarder } from "./messages.ts";
 import { receiveError } from "./sent_error.ts";
 
 /** How long a lane may take to open its ports, and to end, milliseconds. */
@@ -23,6 +25,12 @@ export interface LaneOptions {
   readonly init: Omit<LaneInit, "mail" | "wake" | "descriptors">;
   readonly clock: Clock;
   readonly services: DeskServices;
+  /** Takes what a forwarder of a lane says. */
+  readonly onForwarder: (
+    lane: Lane,
+    protocol: UdpProtocol,
+    message: FromForwarder<unknown>,
+  ) => void;
 }
 
 /** Where a lane listens. */
@@ -115,6 +123,10 @@ export class Lane implements AsyncDisposable {
     this.#post({ type: "configure", variables });
   }
 
+  tellForwarder(protocol: UdpProtocol, message: ToLaneForwarder): void {
+    this.#post({ type: "forwarder", protocol, message });
+  }
+
   /** Takes no new client and no new stream; `idle` resolves when the last one has left. */
   drain(relay: RelayName): void {
     this.#post({ type: "drain", relay });
@@ -190,6 +202,8 @@ export class Lane implements AsyncDisposable {
         return;
       case "idle":
         return this.#idle[message.relay].resolve();
+      case "forwarder":
+        return this.#options.onForwarder(this, message.protocol, message.message);
       case "failed":
         return this.#die(receiveError(message.error));
       case "closed":

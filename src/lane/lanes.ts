@@ -6,7 +6,14 @@ import { within } from "../core/clock.ts";
 import type { Address } from "../core/address.ts";
 import type { EndedBy, Heart, RelaySessions } from "../core/contracts.ts";
 import { logger } from "../core/log.ts";
+import type {
+  ForwarderEvents,
+  ForwarderHost,
+  ForwarderKind,
+  Forwarders,
+} from "../relay/udp/forwarder.ts";
 import { Lane, type LaneOptions } from "./lane.ts";
+import { ForwarderSet } from "./lane_forwarders.ts";
 import type { LaneInit, RelayName } from "./messages.ts";
 import { SharedTally, type TallyMemory, tallyMemory } from "./shared_tally.ts";
 
@@ -23,7 +30,7 @@ const BEAT = 1_000;
 const LONGEST_SILENCE = 5_000;
 
 /** What lanes need. */
-export interface LanesOptions extends Omit<LaneOptions, "init"> {
+export interface LanesOptions extends Omit<LaneOptions, "init" | "onForwarder"> {
   readonly count: number;
   /** What memory of clients that are not identified is counted in, the main thread's among it. */
   readonly identifyMemory: TallyMemory;
@@ -51,12 +58,13 @@ interface Place {
 }
 
 /** Running lanes. */
-export class Lanes implements AsyncDisposable {
+export class Lanes implements ForwarderHost, AsyncDisposable {
   readonly rtmp: LanesRelay;
   /** Absent where the HTTP server is the main thread's. */
   readonly http: LanesRelay | undefined;
   readonly #options: LanesOptions;
   readonly #memory: LaneMemory;
+  readonly #forwarders: ForwarderSet;
   readonly #places: Place[] = [];
   readonly #closed = Promise.withResolvers<void>();
   readonly #watch: Disposable;
@@ -70,9 +78,15 @@ export class Lanes implements AsyncDisposable {
   #starts = 1;
   #isEnding = false;
 
-  private constructor(options: LanesOptions, first: Lane, memory: LaneMemory) {
+  private constructor(
+    options: LanesOptions,
+    first: Lane,
+    memory: LaneMemory,
+    forwarders: ForwarderSet,
+  ) {
     this.#options = options;
     this.#memory = memory;
+    this.#forwarders = forwarders;
     this.#variables = options.init.variables;
     this.#closed.promise.catch(() => {});
     const { rtmp, http } = first.addresses;
@@ -89,9 +103,11 @@ export class Lanes implements AsyncDisposable {
       httpConnections: laneTally(options.count),
       identifyMemory: options.identifyMemory,
     };
-    const { listen } = options.init;
+    const { count, clock, init: { listen, engine } } = options;
+    const forwarders = new ForwarderSet({ engine, clock, count, tally: () => laneTally(count) });
     const first = await Lane.open({
       ...options,
+      onForwarder: (...said) => forwarders.take(...said),
       init: { ...options.init, ...memory, lane: 1, idPrefix: `${options.init.idPrefix}-1` },
     });
     const { rtmp, http } = first.addresses;
@@ -101,7 +117,8 @@ export class Lanes implements AsyncDisposable {
       rtmp: { ...listen.rtmp, port: rtmp.port },
       http: listen.http && { ...listen.http, port: http!.port },
     };
-    const lanes = new Lanes({ ...options, init: { ...options.init, listen: same } }, first, memory);
+    const all = { ...options, init: { ...options.init, listen: same } };
+    const lanes = new Lanes(all, first, memory, forwarders);
     try {
       const others = Array.from({ length: options.count - 1 }, (_, at) => lanes.#open(at + 2));
       for (const lane of await Promise.all(others)) lanes.#add(lane);
@@ -110,6 +127,15 @@ export class Lanes implements AsyncDisposable {
       await lanes[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** Opens a forwarder in every lane, those included that take the place of others. */
+  openForwarders<Init extends object, Command, Report>(
+    kind: ForwarderKind<Init>,
+    events: ForwarderEvents<Report>,
+  ): Promise<Forwarders<Init, Command>> {
+    const lanes = this.#places.filter(({ isAlive }) => isAlive).map(({ lane }) => lane);
+    return this.#forwarders.open(kind, events, lanes);
   }
 
   /** How many there are. */
@@ -158,16 +184,25 @@ export class Lanes implements AsyncDisposable {
     this.#watch[Symbol.dispose]();
     await Promise.all(this.#places.map(({ lane }) => lane[Symbol.asyncDispose]()));
     await Promise.all([...this.#ended, ...this.#places.map(({ lane }) => lane.freed)]);
+    this.#forwarders[Symbol.dispose]();
     this.#closed.resolve();
   }
 
-  #open(number: number): Promise<Lane> {
+  async #open(number: number): Promise<Lane> {
     const { init, clock, services } = this.#options;
     const variables = this.#variables;
     // Ids are never given twice, by whichever lane.
     const idPrefix = `${init.idPrefix}-${(++this.#starts).toString(36)}`;
     const whole = { ...init, ...this.#memory, variables, lane: number, idPrefix };
-    return Lane.open({ clock, services, init: whole });
+    const onForwarder: LaneOptions["onForwarder"] = (...said) => this.#forwarders.take(...said);
+    const lane = await Lane.open({ clock, services, onForwarder, init: whole });
+    try {
+      await this.#forwarders.openIn(lane);
+      return lane;
+    } catch (error) {
+      await lane[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   #add(lane: Lane): void {
@@ -184,6 +219,7 @@ export class Lanes implements AsyncDisposable {
       place.isAlive = false;
       const { clock, services } = this.#options;
       const { number, freed } = place.lane;
+      this.#forwarders.gone(place.lane);
       LOG.error("A lane has failed, its sessions have ended", { lane: number, error });
       services.metrics.count("srs_proxy_lane_failures_total");
       const hasLived = clock.now() - place.startedAt >= LONG_LIFE;
@@ -191,7 +227,8 @@ export class Lanes implements AsyncDisposable {
       for (const memory of Object.values(this.#memory)) retire(memory, number);
       // Until its thread has ended for certain it may still count.
       const gone = freed.then(() => {
-        for (const memory of Object.values(this.#memory)) clear(memory, number);
+        const memories = [...Object.values(this.#memory), ...this.#forwarders.memories];
+        for (const memory of memories) clear(memory, number);
         clock.after(place.pause, () => void this.#replace(place, number));
       });
       this.#ended.add(gone);

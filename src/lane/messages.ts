@@ -14,6 +14,8 @@ import type {
   StreamRequest,
 } from "../core/contracts.ts";
 import type { TcpEngine } from "../net/engine.ts";
+import type { UdpProtocol } from "../relay/udp/figures.ts";
+import type { ForwarderOpening, FromForwarder, ToForwarder } from "../relay/udp/forwarder.ts";
 import type { SentError } from "./sent_error.ts";
 import type { TallyMemory } from "./shared_tally.ts";
 
@@ -113,6 +115,21 @@ export interface Counted {
   readonly by: number;
 }
 
+/** What all lanes count in for one protocol over UDP: see `SharedTallies`. */
+export interface ForwarderTallies {
+  readonly sessions: TallyMemory;
+  readonly sockets: TallyMemory;
+}
+
+/** To a lane's forwarder. */
+export type ToLaneForwarder =
+  | {
+    readonly type: "open";
+    readonly opening: ForwarderOpening<object>;
+    readonly tallies: ForwarderTallies;
+  }
+  | ToForwarder<object, unknown>;
+
 /** From a lane. */
 export type FromLane =
   | { readonly type: "opened"; readonly rtmp: Address; readonly http: Address | undefined }
@@ -128,6 +145,11 @@ export type FromLane =
   | { readonly type: "pong"; readonly id: number }
   /** Of the relays that were told to drain: the last client has left. */
   | { readonly type: "idle"; readonly relay: RelayName }
+  | {
+    readonly type: "forwarder";
+    readonly protocol: UdpProtocol;
+    readonly message: FromForwarder<unknown>;
+  }
   | { readonly type: "closed" };
 
 /** The relays of a lane. */
@@ -143,4 +165,9 @@ export type ToLane =
   | { readonly type: "kill"; readonly relay: RelayName }
   | { readonly type: "configure"; readonly variables: Readonly<Record<string, string>> }
   | { readonly type: "ping"; readonly id: number }
+  | {
+    readonly type: "forwarder";
+    readonly protocol: UdpProtocol;
+    readonly message: ToLaneForwarder;
+  }
   | { readonly type: "close" };

@@ -17,6 +17,7 @@ import { RtmpRelay } from "../relay/rtmp/rtmp_relay.ts";
 import { MainThread } from "./main_thread.ts";
 import type { FromLane, LaneInit, RelayName, ToLane } from "./messages.ts";
 import { sendError } from "./sent_error.ts";
+import { ServedForwarders } from "./served_forwarders.ts";
 import { SharedTally } from "./shared_tally.ts";
 
 /** The scope of a Worker, of which Deno's types for windows know nothing. */
@@ -63,6 +64,7 @@ class RunningLane {
   readonly #loop: EventLoop | undefined;
   readonly #rtmp: RtmpRelay;
   readonly #http: HttpRelay | undefined;
+  readonly #forwarders: ServedForwarders;
   readonly #mail: Int32Array;
   readonly #over = Promise.withResolvers<void>();
   readonly #closing = new AsyncDisposableStack();
@@ -84,6 +86,10 @@ class RunningLane {
     }
     const sockets = this.#loop ? new LibcTcpEngine(this.#loop) : new DenoTcpEngine(systemClock);
     const engine = new NamingEngine(sockets, () => this.#config.originHeader);
+    this.#forwarders = new ServedForwarders({
+      ...{ lane: init.lane, loop: this.#loop, clock: engine.clock, post },
+      onFailed: (error) => this.#over.reject(error),
+    });
     const options = this.#options(engine);
     this.#rtmp = RtmpRelay.open({
       ...options,
@@ -143,6 +149,8 @@ class RunningLane {
         return this.#drain(message.relay);
       case "kill":
         return this.#relay(message.relay)?.kill();
+      case "forwarder":
+        return this.#forwarders.take(message);
       case "close":
         this.#close();
     }
@@ -183,6 +191,7 @@ class RunningLane {
   }
 
   async #close(): Promise<void> {
+    this.#forwarders.close();
     await Promise.all([
       this.#rtmp[Symbol.asyncDispose](),
       this.#http?.[Symbol.asyncDispose](),

@@ -3,7 +3,7 @@
 
 import { systemClock } from "../../src/core/clock.ts";
 import type { Metrics, SessionLog } from "../../src/core/contracts.ts";
-import { UdpThread } from "../../src/net/udp/thread.ts";
+import { Lanes, laneTally } from "../../src/lane/lanes.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { RtcMediaRelay } from "../../src/relay/rtc/media_relay.ts";
@@ -14,20 +14,33 @@ const [kind, originPort] = Deno.args;
 const origin = { host: "127.0.0.1", port: Number(originPort) };
 const listen = { host: "127.0.0.1", port: 0 };
 const metrics: Metrics = { count: () => {}, gauge: () => {}, observe: () => {} };
+const sessions: SessionLog = { opened: () => {}, closed: () => {}, refused: () => {} };
+const onError = (error: unknown) => {
+  throw error;
+};
 
-/** The engine with a relay that does nothing but look up addresses. */
-async function openEngine(): Promise<number> {
-  const thread = await UdpThread.open({
-    module: new URL("../support/udp_forwarder.ts", import.meta.url),
-    name: "bench",
+/** One lane as the program has it. */
+async function openLanes(registry: Registry): Promise<Lanes> {
+  return await Lanes.open({
+    count: 1,
+    identifyMemory: laneTally(1),
     clock: systemClock,
-    choice: "libc",
-    engine: { listen, tick: 100, maxLinks: 1000 },
-    init: { origin, maxClients: 1000 },
-    onReport: () => {},
-    onFigures: () => {},
+    services: {
+      ...{ resolver: registry, metrics, sessions, onError },
+      origins: () => registry.origins(),
+      answerOther: () => Promise.resolve(new Response(null, { status: 404 })),
+    },
+    init: {
+      engine: "libc",
+      listen: { rtmp: listen, http: listen, reusePort: false },
+      ...{ variables: {}, idPrefix: "l", pseudonym: "bench" },
+    },
   });
-  return thread.address.port;
+}
+
+async function openRegistry(): Promise<Registry> {
+  const store = new MemoryStore({ maxOrigins: 10, maxStreams: 1000 });
+  return await Registry.open({ store, metrics, originTtl: 3_600_000, streamIdle: 3_600_000 });
 }
 
 /** What one would write with Deno's own sockets. */
@@ -58,41 +71,29 @@ function openDeno(): number {
 }
 
 async function openRtc(): Promise<RtcMediaRelay> {
-  const store = new MemoryStore({ maxOrigins: 10, maxStreams: 1000 });
-  const times = { originTtl: 3_600_000, streamIdle: 3_600_000 };
-  const registry = await Registry.open({ store, metrics, ...times });
-  const sessions: SessionLog = { opened: () => {}, closed: () => {}, refused: () => {} };
+  const registry = await openRegistry();
   let ids = 0;
   return await RtcMediaRelay.open({
-    listen,
-    clock: systemClock,
-    engine: "libc",
+    ...{ listen, metrics, sessions, onError, clock: systemClock },
+    lanes: await openLanes(registry),
     maxSessions: 1000,
     maxSessionsPerAddress: 1000,
     startTimeout: 60_000,
     consentTimeout: 600_000,
     resolver: registry,
     rtcSessions: registry,
-    sessions,
-    metrics,
     newSession: () => `s${++ids}`,
-    onError: (error) => {
-      throw error;
-    },
   });
 }
 
 async function openSrt(): Promise<number> {
-  const store = new MemoryStore({ maxOrigins: 10, maxStreams: 1000 });
-  const times = { originTtl: 3_600_000, streamIdle: 3_600_000 };
-  const registry = await Registry.open({ store, metrics, ...times });
+  const registry = await openRegistry();
   const endpoints = { rtmp: [], http: [], api: [], rtc: [], srt: [origin] };
   await registry.register({ id: "o", generation: "1", deviceId: "", ip: origin.host, endpoints });
   let ids = 0;
   const relay = await SrtRelay.open({
-    listen,
-    clock: systemClock,
-    engine: "libc",
+    ...{ listen, metrics, sessions, onError, clock: systemClock },
+    lanes: await openLanes(registry),
     maxSessions: 1000,
     maxSessionsPerAddress: 1000,
     idleTimeout: 600_000,
@@ -100,18 +101,12 @@ async function openSrt(): Promise<number> {
     defaultStreamId: "",
     cookieSecret: "",
     resolver: registry,
-    sessions: { opened: () => {}, closed: () => {}, refused: () => {} },
-    metrics,
     newSession: () => `s${++ids}`,
-    onError: (error) => {
-      throw error;
-    },
   });
   return relay.address.port;
 }
 
 const openers: Readonly<Record<string, () => number | Promise<number>>> = {
-  engine: openEngine,
   deno: openDeno,
   srt: openSrt,
 };

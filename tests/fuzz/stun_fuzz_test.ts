@@ -9,6 +9,8 @@ import { EventLoop } from "../../src/net/libc/event_loop.ts";
 import { chooseLibc, openEngine } from "../../src/net/udp/engine.ts";
 import type { Datagram } from "../../src/net/udp/port.ts";
 import { toRawAddress } from "../../src/net/udp/raw_address.ts";
+import { LocalTally } from "../../src/core/tally.ts";
+import { knownUsersMemory } from "../../src/relay/rtc/known_users.ts";
 import { MediaForwarder } from "../../src/relay/rtc/media_forwarder.ts";
 import type { MediaReport } from "../../src/relay/rtc/media_messages.ts";
 import { corpusOf } from "../support/corpus.ts";
@@ -65,12 +67,13 @@ fuzzTest("a million bad datagrams are dropped and counted", async (next) => {
   const reports = new Reports();
   const forwarder = new MediaForwarder({
     init: {
-      startTimeout: 3_600_000,
+      ...{ users: knownUsersMemory(10), lanes: 1 },
       consentTimeout: 30_000,
       maxPaths: 10,
       maxSessionsPerAddress: 10,
     },
     engine,
+    tallies: { sessions: new LocalTally(), sockets: new LocalTally() },
     report: reports.take,
     hmac: (key, head, rest) => createHmac("sha1", key).update(head).update(rest).digest(),
   });

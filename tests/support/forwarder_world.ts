@@ -3,6 +3,8 @@
 
 import { createHmac } from "node:crypto";
 import { toRawAddress } from "../../src/net/udp/raw_address.ts";
+import { LocalTally } from "../../src/core/tally.ts";
+import { KnownUsers, knownUsersMemory } from "../../src/relay/rtc/known_users.ts";
 import { MediaForwarder } from "../../src/relay/rtc/media_forwarder.ts";
 import type { DropReason } from "../../src/relay/udp/figures.ts";
 import type { MediaInit, MediaReport } from "../../src/relay/rtc/media_messages.ts";
@@ -22,16 +24,20 @@ export class ForwarderWorld {
   readonly engine: ManualEngine;
   readonly #forwarder: MediaForwarder;
   readonly #init: MediaInit;
+  readonly #users: KnownUsers;
 
   constructor(init: Partial<MediaInit> = {}) {
     this.#init = {
-      ...{ startTimeout: 10_000, consentTimeout: 30_000, maxPaths: 40, maxSessionsPerAddress: 10 },
+      ...{ users: knownUsersMemory(100), lanes: 1 },
+      ...{ consentTimeout: 30_000, maxPaths: 40, maxSessionsPerAddress: 10 },
       ...init,
     };
+    this.#users = new KnownUsers(this.#init.users);
     this.engine = new ManualEngine(this.#init.maxPaths);
     this.#forwarder = new MediaForwarder({
       init: this.#init,
       engine: this.engine,
+      tallies: { sessions: new LocalTally(), sockets: new LocalTally() },
       report: (report) => this.reports.push(report),
       hmac: (key, head, rest) => createHmac("sha1", key).update(head).update(rest).digest(),
     });
@@ -60,6 +66,11 @@ export class ForwarderWorld {
   /** Ends a session. */
   close(name: string): void {
     this.#forwarder.command({ type: "close", key: userOf(name), reason: "deleted" });
+  }
+
+  /** This process has such a session, which this lane does not know yet. */
+  agree(name: string): void {
+    this.#users.add(userOf(name));
   }
 
   /** The registry has told that there is no such session. */
@@ -119,7 +130,7 @@ export class ForwarderWorld {
   }
 
   /** The names of sessions that have been reported so. */
-  reported(type: "known" | "wanted" | "started" | "ended"): string[] {
+  reported(type: "wanted" | "started" | "ended"): string[] {
     return this.reports.flatMap((report) => {
       if (report.type !== type) return [];
       return [("key" in report ? report.key : report.user).split(":", 1)[0]!];

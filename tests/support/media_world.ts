@@ -4,39 +4,53 @@
 import { systemClock } from "../../src/core/clock.ts";
 import type { RtcSession } from "../../src/core/contracts.ts";
 import type { Origin } from "../../src/core/origin.ts";
-import { RtcMediaRelay } from "../../src/relay/rtc/media_relay.ts";
+import type { UdpEngineChoice } from "../../src/net/udp/engine.ts";
+import { type RtcMediaOptions, RtcMediaRelay } from "../../src/relay/rtc/media_relay.ts";
+import { LocalLanes } from "./local_lanes.ts";
 import { loopback, RelayWorld, Surroundings } from "./relay_world.ts";
 import { stunRequest } from "./stun_message.ts";
 import { UdpPeer } from "./udp_peer.ts";
 
-/** Limits that a test may set. */
-export type MediaWorldOptions = Partial<
-  Pick<
-    Parameters<typeof RtcMediaRelay.open>[0],
-    "engine" | "maxSessions" | "maxSessionsPerAddress" | "startTimeout" | "consentTimeout"
-  >
->;
+/** Limits that a test may set, and where the forwarders are. */
+export interface MediaWorldOptions extends
+  Partial<
+    Pick<
+      RtcMediaOptions,
+      "maxSessions" | "maxSessionsPerAddress" | "startTimeout" | "consentTimeout"
+    >
+  > {
+  readonly engine?: UdpEngineChoice;
+  readonly lanes?: number;
+}
 
 /** A relay and what is around it. */
 export class MediaWorld extends RelayWorld {
   readonly relay: RtcMediaRelay;
+  readonly lanes: LocalLanes;
   readonly origin: UdpPeer;
 
-  private constructor(around: Surroundings, relay: RtcMediaRelay, origin: UdpPeer) {
+  private constructor(
+    around: Surroundings,
+    { relay, lanes, origin }: Pick<MediaWorld, "relay" | "lanes" | "origin">,
+  ) {
     super(around);
     this.relay = relay;
+    this.lanes = lanes;
     this.origin = origin;
   }
 
-  static async open(options: MediaWorldOptions = {}): Promise<MediaWorld> {
+  static async open(
+    { engine = "auto", lanes: count = 1, ...options }: MediaWorldOptions = {},
+  ): Promise<MediaWorld> {
     const around = await Surroundings.open();
     const origin = around.stack.use(new UdpPeer());
     await around.register("o", { rtc: loopback(origin.port) });
+    const lanes = around.stack.use(new LocalLanes({ clock: systemClock, engine, count }));
     const relay = around.stack.use(
       await RtcMediaRelay.open({
         listen: { host: "127.0.0.1", port: 0 },
         clock: systemClock,
-        engine: "auto",
+        lanes,
         maxSessions: 100,
         maxSessionsPerAddress: 100,
         startTimeout: 20_000,
@@ -46,7 +60,7 @@ export class MediaWorld extends RelayWorld {
         ...options,
       }),
     );
-    return new MediaWorld(around, relay, origin);
+    return new MediaWorld(around, { relay, lanes, origin });
   }
 
   /** Registers an origin on this machine that has these endpoints and no others. */

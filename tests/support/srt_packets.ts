@@ -86,3 +86,19 @@ function encodeExtension({ type, data, words = (data.length + 3) >> 2 }: SrtExte
   block.set(data, 4);
   return block;
 }
+
+/** A data packet, or a control packet of that type and subtype. */
+export function packetFor(
+  socketId: number,
+  { control, subtype = 0, length = 1316 }: {
+    readonly control?: number;
+    readonly subtype?: number;
+    readonly length?: number;
+  },
+): Uint8Array {
+  const packet = new Uint8Array(16 + length);
+  const view = new DataView(packet.buffer);
+  if (control !== undefined) view.setUint32(0, ((0x8000 | control) << 16) + subtype);
+  view.setInt32(12, socketId);
+  return packet;
+}

@@ -5,18 +5,20 @@
 import { systemClock } from "../../src/core/clock.ts";
 import { Cookies } from "../../src/relay/srt/cookies.ts";
 import { SrtForwarder } from "../../src/relay/srt/srt_forwarder.ts";
-import type { SrtCommand, SrtInit, SrtReport } from "../../src/relay/srt/srt_messages.ts";
-import { SrtRelay } from "../../src/relay/srt/srt_relay.ts";
+import type { SrtInit, SrtReport } from "../../src/relay/srt/srt_messages.ts";
+import { SrtRelay, type SrtRelayOptions } from "../../src/relay/srt/srt_relay.ts";
+import type { ForwarderParts } from "../../src/relay/udp/forwarder.ts";
 import { type Handshake, parseHandshake } from "../../src/protocol/srt/handshake.ts";
-import { LocalWorker } from "./local_worker.ts";
+import { LocalLanes } from "./local_lanes.ts";
 import { loopback, RelayWorld, Surroundings } from "./relay_world.ts";
 import { srtConclusion, srtHandshake, srtInduction } from "./srt_packets.ts";
 import { type ReceivedDatagram, UdpPeer } from "./udp_peer.ts";
 import type { VirtualClock } from "./virtual_clock.ts";
 
 /** Limits that a test may set, and the time if it is to pass as the test says. */
-export interface SrtWorldOptions extends Partial<Parameters<typeof SrtRelay.open>[0]> {
+export interface SrtWorldOptions extends Partial<Omit<SrtRelayOptions, "lanes">> {
   readonly clock?: VirtualClock;
+  readonly lanes?: number;
 }
 
 /** An hour of some day, in the middle of a minute. */
@@ -27,20 +29,24 @@ type Conclusion = Omit<Parameters<typeof srtConclusion>[0], "socketId" | "cookie
 /** A relay and what is around it. */
 export class SrtWorld extends RelayWorld {
   readonly relay: SrtRelay;
+  readonly lanes: LocalLanes;
 
-  private constructor(around: Surroundings, relay: SrtRelay) {
+  private constructor(around: Surroundings, relay: SrtRelay, lanes: LocalLanes) {
     super(around);
     this.relay = relay;
+    this.lanes = lanes;
   }
 
-  static async open(options: SrtWorldOptions = {}): Promise<SrtWorld> {
+  static async open({ lanes: count = 1, ...options }: SrtWorldOptions = {}): Promise<SrtWorld> {
     const { clock = systemClock } = options;
     const around = await Surroundings.open(clock);
+    const onClock = options.clock && inTimeOf(options.clock);
+    const lanes = around.stack.use(new LocalLanes({ clock, count, ...onClock }));
     const relay = around.stack.use(
       await SrtRelay.open({
         listen: { host: "127.0.0.1", port: 0 },
         clock,
-        engine: "auto",
+        lanes,
         maxSessions: 100,
         maxSessionsPerAddress: 100,
         idleTimeout: 20_000,
@@ -48,11 +54,10 @@ export class SrtWorld extends RelayWorld {
         defaultStreamId: "",
         cookieSecret: "",
         ...around.dependencies,
-        ...(options.clock && inThisThread(options.clock)),
         ...options,
       }),
     );
-    return new SrtWorld(around, relay);
+    return new SrtWorld(around, relay, lanes);
   }
 
   /** A new origin with that many addresses, all on this machine. */
@@ -190,13 +195,11 @@ export function shutdownOf({ bytes }: { readonly bytes: readonly number[] }): nu
   return new DataView(Uint8Array.from(bytes).buffer).getInt32(12);
 }
 
-/** The thread of a relay, on a clock that also tells the time of day. */
-function inThisThread(clock: VirtualClock) {
+/** Forwarders on a clock that also tells the time of day. */
+function inTimeOf(clock: VirtualClock) {
   const cookies = new Cookies(new Uint8Array(16));
   const wallTime = () => NOON + clock.now();
-  const openWorker = () =>
-    new LocalWorker<SrtInit, SrtCommand, SrtReport>(clock, (parts) => {
-      return new SrtForwarder({ ...parts, cookies, wallTime });
-    });
-  return { engine: "deno", openWorker } as const;
+  const create = (parts: ForwarderParts<SrtInit, SrtReport>) =>
+    new SrtForwarder({ ...parts, cookies, wallTime });
+  return { engine: "deno", create } as const;
 }

@@ -7,7 +7,7 @@ import type { Address } from "../../core/address.ts";
 import type { EventLoop, RoundEnd, Watched } from "../libc/event_loop.ts";
 import * as c from "./libc.ts";
 import { countFailure, type LibcLink, LibcLinks } from "./libc_links.ts";
-import { type FrontSocket, openFront, takeError } from "./libc_socket.ts";
+import { adoptFront, type FrontSocket, openFront, takeError } from "./libc_socket.ts";
 import { BATCH, ReceivedBatch, SendList, SlotDatagram } from "./message_batch.ts";
 import type { UdpDrops, UdpEngine, UdpEngineOptions, UdpLink, UdpRelay } from "./port.ts";
 import { noDrops } from "./drops.ts";
@@ -56,7 +56,10 @@ export class LibcEngine implements UdpEngine, Watched, RoundEnd {
     this.#loop = loop;
     this.#libc = loop.libc;
     this.#options = options;
-    this.#front = openFront(loop.libc, options.listen, options.reusePort ?? false);
+    const { listen, reusePort = false, front } = options;
+    this.#front = front === undefined
+      ? openFront(loop.libc, listen, reusePort)
+      : adoptFront(loop.libc, front);
     this.address = this.#front.address;
     this.buffers = this.#front.buffers;
     const { family } = this.#front;
@@ -65,7 +68,7 @@ export class LibcEngine implements UdpEngine, Watched, RoundEnd {
     const ready = (link: LibcLink, events: number) => this.#readLink(link, events);
     this.#links = new LibcLinks({ loop, family, maxLinks, drops, ready });
     if (!loop.watch(this.#front.fd, this, c.EPOLLIN)) {
-      this.#libc.close(this.#front.fd);
+      this.#closeFront();
       throw new ProxyError("internal", "Cannot watch the UDP socket");
     }
   }
@@ -107,7 +110,7 @@ export class LibcEngine implements UdpEngine, Watched, RoundEnd {
     this.#isClosed = true;
     this.#links.closeAll();
     this.#loop.unwatch(this.#front.fd);
-    this.#libc.close(this.#front.fd);
+    this.#closeFront();
     this.#end.resolve();
     this.#loop.announce();
   }
@@ -129,6 +132,10 @@ export class LibcEngine implements UdpEngine, Watched, RoundEnd {
     if (this.#isBusy && this.#moved < FEW) this.#loop.rest(events);
     this.#received += this.#moved;
     this.#moved = 0;
+  }
+
+  #closeFront(): void {
+    if (this.#options.front === undefined) this.#libc.close(this.#front.fd);
   }
 
   #countEvent(): void {

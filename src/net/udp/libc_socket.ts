@@ -47,6 +47,20 @@ export function openFront(
   });
 }
 
+/** A bound socket that another thread has opened. */
+export function adoptFront(libc: c.Libc, fd: number): FrontSocket {
+  const name = new Uint8Array(c.SOCKADDR_SIZE);
+  libc.getsockname(fd, name, bytesOf(c.SOCKADDR_SIZE));
+  const family = name[0]!;
+  const raw = new Uint8Array(RAW_ADDRESS);
+  readSockaddr(name, 0, raw);
+  const buffers = {
+    receive: readOption(libc, fd, c.SO_RCVBUF) >> 1,
+    send: readOption(libc, fd, c.SO_SNDBUF) >> 1,
+  };
+  return { fd, family, address: fromRawAddress(raw), buffers };
+}
+
 /**
  * A socket that speaks with one address only.
  *

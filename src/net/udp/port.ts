@@ -80,6 +80,8 @@ export interface UdpEngineOptions {
   readonly maxLinks: number;
   /** Whether other sockets may be bound to the same port, which then share its datagrams. */
   readonly reusePort?: boolean;
+  /** Descriptor of a bound front socket that stays its owner's; only for the C library's engine. */
+  readonly front?: number | undefined;
 }
 
 /** Moves datagrams for one relay. Lives in one thread. */

@@ -1,4 +1,4 @@
-// Moves WebRTC media in its thread. A datagram from an unknown address counts only if it is a
+// Moves WebRTC media in a lane. A datagram from an unknown address counts only if it is a
 // signed STUN Binding request of a known session (RFC 8445 section 7.2.2); nobody else gets a
 // single byte back. Whatever comes from an address that has proved itself flows on unread, as does
 // whatever its origin sends. Only signed requests renew consent (RFC 7675).
@@ -6,7 +6,6 @@
 import { ProtocolError, toProxyError } from "../../core/errors.ts";
 import type { Datagram, UdpEngine, UdpLink } from "../../net/udp/port.ts";
 import { fromRawAddress } from "../../net/udp/raw_address.ts";
-import type { ThreadRelay, ThreadRelayParts } from "../../net/udp/serve_thread.ts";
 import { isMedia, showsKeys } from "../../protocol/rtc/demux.ts";
 import {
   type BindingRequest,
@@ -16,7 +15,9 @@ import {
   verifyIntegrity,
 } from "../../protocol/rtc/stun.ts";
 import type { DropReason } from "../udp/figures.ts";
+import type { Forwarder, ForwarderParts } from "../udp/forwarder.ts";
 import { Tally } from "../udp/tally.ts";
+import { KnownUsers } from "./known_users.ts";
 import type { MediaCommand, MediaEnd, MediaInit, MediaReport } from "./media_messages.ts";
 import { type MediaPath, type MediaSession, MediaSessions, pathOfUser } from "./media_sessions.ts";
 import type { SharedAddress } from "./shared_address.ts";
@@ -24,8 +25,6 @@ import { type HeldRequest, UnknownUsers } from "./unknown_users.ts";
 
 /** An origin whose host refuses everything for so long is gone, milliseconds. */
 const REFUSED_FOR = 2_000;
-/** While the process ends, a session may take so long to begin, milliseconds. */
-const DRAIN_START = 3_000;
 /**
  * Who shares an address with another session has so long to prove itself, a third of the consent at most,
  * milliseconds: RFC 7675 has clients do so every 6 s at the latest.
@@ -33,29 +32,32 @@ const DRAIN_START = 3_000;
 const GRACE = 10_000;
 
 /** What a forwarder is made of. */
-export interface MediaForwarderParts extends ThreadRelayParts<MediaInit, MediaReport> {
+export interface MediaForwarderParts extends ForwarderParts<MediaInit, MediaReport> {
   readonly hmac: HmacSha1;
 }
 
 /** The relay of all WebRTC sessions. */
-export class MediaForwarder implements ThreadRelay<MediaCommand> {
-  /** A reload changes it in place (serve_thread.ts): read it at every use, keep no copy. */
+export class MediaForwarder implements Forwarder<MediaCommand> {
+  /** A reload changes it in place (served_forwarder.ts): read it at every use, keep no copy. */
   readonly #init: MediaInit;
   readonly #engine: UdpEngine;
   readonly #hmac: HmacSha1;
   readonly #report: (report: MediaReport) => void;
   readonly #sessions: MediaSessions;
-  readonly #unknown = new UnknownUsers(() => this.#drop("unknown_user"));
+  readonly #unknown: UnknownUsers;
+  readonly #users: KnownUsers;
   readonly #tally: Tally<string, "rtc", MediaEnd>;
   #isDraining = false;
 
-  constructor({ init, engine, report, hmac }: MediaForwarderParts) {
+  constructor({ init, engine, tallies, report, hmac }: MediaForwarderParts) {
     this.#init = init;
     this.#engine = engine;
     this.#hmac = hmac;
     this.#report = report;
     this.#tally = new Tally("rtc", report);
-    this.#sessions = new MediaSessions(engine, init);
+    this.#sessions = new MediaSessions(engine, init, tallies);
+    this.#users = new KnownUsers(init.users);
+    this.#unknown = new UnknownUsers(() => this.#drop("unknown_user"), init.lanes);
   }
 
   fromClient(datagram: Datagram): UdpLink | undefined {
@@ -104,13 +106,7 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
       if (session) this.#end(session, command.reason);
     } else if (command.type === "unknown") this.#unknown.unknown(command.user, now);
     else if (command.type === "count") this.#tally.count(command, (key) => this.#sessions.get(key));
-    else {
-      this.#isDraining = true;
-      const latest = now + DRAIN_START;
-      for (const session of this.#sessions.all()) {
-        session.startBy = Math.min(session.startBy, latest);
-      }
-    }
+    else this.#isDraining = true;
   }
 
   end(): void {
@@ -119,16 +115,9 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
     this.#tally.report();
   }
 
-  get #startTimeout(): number {
-    return this.#isDraining ? DRAIN_START : this.#init.startTimeout;
-  }
-
-  #open({ session: { user, ...rest }, isWanted }: Extract<MediaCommand, { type: "open" }>): void {
-    const now = this.#engine.now();
-    const session = this.#sessions.put({ user, ...rest }, now + this.#startTimeout);
-    this.#report({ type: "known", user });
-    const held = this.#unknown.take(user, now);
-    if (held) this.#replay(held);
+  #open({ session: agreed, isWanted }: Extract<MediaCommand, { type: "open" }>): void {
+    const session = this.#sessions.put(agreed);
+    for (const held of this.#unknown.take(agreed.user, this.#engine.now())) this.#replay(held);
     if (isWanted && !session.isStarted) this.#end(session, "never_started");
   }
 
@@ -200,7 +189,7 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
       if (code === "internal") throw error;
       return this.#drop("socket_limit");
     }
-    if (path === "address_limit") return this.#drop("address_limit");
+    if (typeof path === "string") return this.#drop(path);
     if (!session.isStarted) {
       session.isStarted = true;
       this.#report({ type: "started", user: session.user, client: fromRawAddress(sender) });
@@ -210,8 +199,9 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
 
   /** Somebody else may know the user. */
   #askFor(user: string, held: HeldRequest): undefined {
-    if (this.#isDraining) return this.#drop("unknown_user");
-    const { isAsked, isHeld } = this.#unknown.ask(user, held, this.#engine.now());
+    const isKnown = this.#users.has(user);
+    if (this.#isDraining && !isKnown) return this.#drop("unknown_user");
+    const { isAsked, isHeld } = this.#unknown.ask(user, { ...held, isKnown }, this.#engine.now());
     if (isAsked) this.#report({ type: "wanted", user });
     return isHeld ? undefined : this.#drop("unknown_user");
   }
@@ -221,10 +211,8 @@ export class MediaForwarder implements ThreadRelay<MediaCommand> {
   }
 
   #sweep(session: MediaSession, now: number): void {
-    if (!session.isStarted) {
-      if (now > session.startBy) this.#end(session, "never_started");
-      return;
-    }
+    // Whether it ever begins is the main thread's to decide: it may have begun in another lane.
+    if (!session.isStarted) return;
     const { consentTimeout } = this.#init;
     const grace = Math.min(GRACE, consentTimeout / 3);
     // A client that asks is answered by its origin, so an origin that is silent is gone.

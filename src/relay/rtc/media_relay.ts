@@ -1,33 +1,47 @@
 // The WebRTC media relay as the rest of the program sees it: sessions that are set up, started and
-// ended, their place in the registry and in the log. A thread of its own moves the datagrams and
-// waits for nothing here.
+// ended, their place in the registry and in the log. Forwarders in the lanes move the datagrams and
+// wait for nothing here. A session becomes known to a lane when its client asks there, which may be in
+// several lanes, since it has several addresses.
 
-import { within } from "../../core/clock.ts";
 import { formatAddress } from "../../core/endpoint.ts";
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import { ExpiringMap } from "../../core/expiring_map.ts";
 import type { Address } from "../../core/address.ts";
 import type { Resolver, RtcSession, RtcSessions, SessionLog } from "../../core/contracts.ts";
-import { type OwnReport, UdpFront, type UdpFrontOptions } from "../udp/front.ts";
-import type { SessionEnd } from "../udp/messages.ts";
-import type { MediaCommand, MediaEnd, MediaInit, MediaReport } from "./media_messages.ts";
+import { TokenBucket } from "../../core/token_bucket.ts";
+import { type OwnReport, UdpFront, type UdpFrontOptions, type UdpSession } from "../udp/front.ts";
+import { KnownUsers, type KnownUsersMemory, knownUsersMemory } from "./known_users.ts";
+import type {
+  AgreedSession,
+  MediaCommand,
+  MediaEnd,
+  MediaInit,
+  MediaReport,
+} from "./media_messages.ts";
 import { UNUSED_RECORD_TTL } from "./open_sessions.ts";
 import type { RtcMedia } from "./dependencies.ts";
 import { type SessionPlace, SessionPlaces } from "./session_places.ts";
 
-const MODULE = new URL("./media_worker.ts", import.meta.url);
-/** How often the thread looks at its clock, milliseconds. */
+/** How often forwarders look at their clocks, milliseconds. */
 const TICK = 100;
 /** Sockets for each session that may be open: most clients try two or three addresses. */
 const PATHS_PER_SESSION = 2;
 /** Life of a session's record in the registry, and how often it is prolonged, milliseconds. */
 const RECORD_TTL = 60_000;
 const RENEW = 20_000;
-/** How long the thread may take to take a session over, milliseconds. */
-const TAKE_OVER = 5_000;
+/** How often is looked for sessions that have not begun in time, milliseconds. */
+const SWEEP = 500;
+/** While the process ends, a session may take so long to begin, milliseconds. */
+const DRAIN_START = 3_000;
+/** Strangers that the registry is asked about in a second, for all lanes together. */
+const LOOKUPS = { rate: 500, burst: 500 };
 
 /** Limits that can change; durations in milliseconds. */
-export type RtcMediaLimits = Omit<MediaInit, "maxPaths">;
+export interface RtcMediaLimits
+  extends Pick<MediaInit, "consentTimeout" | "maxSessionsPerAddress"> {
+  /** How long after it was agreed on a session that has not begun is over. */
+  readonly startTimeout: number;
+}
 
 /**
  * What the relay needs of its surroundings. Others that have its port when it drains take its sessions
@@ -42,15 +56,17 @@ export interface RtcMediaOptions extends RtcMediaLimits, UdpFrontOptions {
 }
 
 /** A session that this process takes media of. */
-interface OpenSession {
+interface OpenSession extends UdpSession<string> {
   readonly rtc: RtcSession;
-  /** Id in the log. */
-  readonly id: string;
+  /** What lanes are told of it. */
+  agreed: AgreedSession;
   readonly place: SessionPlace;
-  /** Settled once the thread has taken it over, or never will. */
-  readonly known: PromiseWithResolvers<void>;
-  /** Whether the thread has been told to end it. */
-  isEnding: boolean;
+  /** Lanes in which its client has proved itself. */
+  readonly started: Set<number>;
+  /** It is over unless it has begun by then. */
+  startBy: number;
+  /** Why the lanes have been told to end it. */
+  ending: MediaEnd | undefined;
   /** Whether its media flow, so that its stream is held at its origin. */
   hasBegun: boolean;
 }
@@ -59,35 +75,40 @@ interface OpenSession {
 export class RtcMediaRelay
   extends UdpFront<string, MediaEnd, OpenSession, MediaInit, MediaCommand, MediaReport>
   implements RtcMedia {
-  readonly name = "WebRTC thread";
   readonly #options: RtcMediaOptions;
   readonly #places: SessionPlaces;
+  readonly #byUser = new Map<string, OpenSession>();
+  readonly #memory: KnownUsersMemory;
+  readonly #users: KnownUsers;
+  readonly #lookups = new TokenBucket(LOOKUPS);
   /** Who has asked for sessions that have not begun in time; their media may still come. */
   readonly #late: ExpiringMap<string, string>;
-  readonly #renewer: Disposable;
+  readonly #timers = new DisposableStack();
   #limits: RtcMediaLimits;
   #isHandedOver = false;
 
   private constructor(options: RtcMediaOptions) {
     super(options);
-    const { maxSessions } = options;
+    const { maxSessions, clock } = options;
     this.#options = options;
     this.#limits = options;
+    this.#memory = knownUsersMemory(maxSessions);
+    this.#users = new KnownUsers(this.#memory);
     this.#places = new SessionPlaces(() => ({ ...this.#limits, maxSessions }));
     this.#late = new ExpiringMap({ capacity: 2 * maxSessions, ttl: UNUSED_RECORD_TTL });
-    this.#renewer = options.clock.every(RENEW, () => this.#renew());
+    this.#timers.use(clock.every(RENEW, () => this.#renew()));
+    this.#timers.use(clock.every(SWEEP, () => this.#sweep()));
   }
 
   /** @throws ProxyError `internal` when the port cannot be bound */
   static async open(options: RtcMediaOptions): Promise<RtcMediaRelay> {
     const relay = new RtcMediaRelay(options);
     const init = relay.#initOf(options);
-    const kind = { module: MODULE, protocol: "rtc", name: "WebRTC", tick: TICK } as const;
     try {
-      await relay.openThread({ ...kind, maxLinks: init.maxPaths, init });
+      await relay.openPort({ protocol: "rtc", tick: TICK, maxLinks: init.maxPaths, init });
       return relay;
     } catch (error) {
-      relay.#renewer[Symbol.dispose]();
+      relay.#timers.dispose();
       throw error;
     }
   }
@@ -97,100 +118,125 @@ export class RtcMediaRelay
     return this.#places.take(client);
   }
 
-  async open(rtc: RtcSession, place: SessionPlace, before?: string): Promise<void> {
-    await this.#open(rtc, place, { isWanted: false, before });
+  open(rtc: RtcSession, place: SessionPlace, before?: string): Promise<void> {
+    return Promise.try(() => void this.#agree(rtc, place, before));
   }
 
-  override end(user: string, reason: MediaEnd): void {
-    const session = this.sessions.get(user);
-    if (session === undefined) return;
-    session.isEnding = true;
-    super.end(user, reason);
+  end(user: string, reason: MediaEnd): void {
+    const session = this.#byUser.get(user);
+    if (session) this.endAll(session, reason);
   }
 
   /** Takes over other limits. */
   configure(limits: RtcMediaLimits): void {
     this.#limits = limits;
-    this.thread.configure(this.#initOf(limits));
+    this.forwarders.configure(this.#initOf(limits));
+  }
+
+  override drain(): void {
+    const latest = this.#options.clock.now() + DRAIN_START;
+    for (const session of this.sessions.values()) {
+      session.startBy = Math.min(session.startBy, latest);
+    }
+    super.drain();
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
-    this.#renewer[Symbol.dispose]();
+    this.#timers.dispose();
     await super[Symbol.asyncDispose]();
   }
 
   /**
-   * The port would go on to get half of what is for others. Clients prove themselves to whoever has it
+   * The port would go on to get a share of what is for others. Clients prove themselves to whoever has it
    * every few seconds, who finds their sessions in the registry.
    */
   protected override async leavePort(): Promise<void> {
     await Promise.all(Array.from(this.sessions.values(), ({ rtc }) => this.#keepRecord(rtc)));
     this.#isHandedOver = true;
-    await this.endThread();
+    await this.closePort();
   }
 
-  #initOf({ startTimeout, consentTimeout, maxSessionsPerAddress }: RtcMediaLimits): MediaInit {
+  protected override endAll(session: OpenSession, reason: MediaEnd): void {
+    if (session.ending !== undefined) return;
+    session.ending = reason;
+    super.endAll(session, reason);
+    if (session.parts.size === 0) this.#over(session, reason);
+  }
+
+  #initOf({ consentTimeout, maxSessionsPerAddress }: RtcMediaLimits): MediaInit {
     const maxPaths = this.#options.maxSessions * PATHS_PER_SESSION;
-    return { startTimeout, consentTimeout, maxSessionsPerAddress, maxPaths };
+    const { count: lanes } = this.#options.lanes;
+    return { users: this.#memory, lanes, consentTimeout, maxSessionsPerAddress, maxPaths };
   }
 
   #requireTaking(): void {
     if (this.isDraining) throw new ProxyError("draining", "Server is shutting down");
   }
 
-  /** @param how `isWanted`: its client has asked already; `before`: what it was before a restart */
-  async #open(rtc: RtcSession, place: SessionPlace, how: HowOpened): Promise<void> {
+  /** From now on every lane finds out about the session when somebody asks there. */
+  #agree(rtc: RtcSession, place: SessionPlace, before?: string): OpenSession {
     this.#requireTaking();
     const { user, password, media } = rtc;
-    const session = this.sessions.get(user) ?? this.#add(rtc, place.handOn());
+    const known = this.#byUser.get(user);
     // A client can bring this about, since SRS lets it choose both halves of the name.
-    if (session.isEnding || session.rtc.password !== password) {
+    if (known && (known.ending !== undefined || known.rtc.password !== password)) {
       throw new ProxyError("bad_request", "Cannot use these ICE credentials: they are in use");
     }
-    const { isWanted, before } = how;
-    const isCounted = session.place.client !== undefined;
-    const said = { user, password, media, isCounted, before };
-    this.thread.send({ type: "open", session: said, isWanted });
-    await this.#untilKnown(session);
+    if (known === undefined) return this.#add(rtc, place.handOn(), before);
+    known.agreed = { ...known.agreed, media };
+    for (const lane of known.parts.keys()) this.#tell(lane, known);
+    return known;
   }
 
-  #add(rtc: RtcSession, place: SessionPlace): OpenSession {
-    const known = Promise.withResolvers<void>();
-    known.promise.catch(() => {});
-    const id = this.#options.newSession();
-    const session = { rtc, id, place, known, isEnding: false, hasBegun: false };
-    this.sessions.set(rtc.user, session);
+  #add(rtc: RtcSession, place: SessionPlace, before: string | undefined): OpenSession {
+    const { user, password, media } = rtc;
+    const session: OpenSession = {
+      ...{ rtc, place, id: this.#options.newSession() },
+      agreed: { user, password, media, isCounted: place.client !== undefined, before },
+      ...{ parts: new Map(), started: new Set(), bytesIn: 0, bytesOut: 0 },
+      startBy: this.#options.clock.now() + this.#limits.startTimeout,
+      ...{ ending: undefined, hasBegun: false },
+    };
+    this.sessions.set(session.id, session);
+    this.#byUser.set(user, session);
+    this.#users.add(user);
     return session;
   }
 
-  async #untilKnown({ rtc, known }: OpenSession): Promise<void> {
-    try {
-      await within(this.#options.clock, TAKE_OVER, known.promise, () => {
-        throw new ProxyError("overloaded", "Cannot take more WebRTC sessions now");
-      });
-    } catch (error) {
-      this.end(rtc.user, "never_started");
-      throw error;
+  /** @param isWanted whether the lane gives it up unless the client proves itself by what it has asked */
+  #tell(lane: number, { agreed, parts }: OpenSession, isWanted = false): void {
+    const isElsewhere = parts.size > 0 && !parts.has(lane);
+    parts.set(lane, agreed.user);
+    const told = { ...agreed, isElsewhere };
+    const isThere = this.forwarders.send(lane, { type: "open", session: told, isWanted });
+    if (!isThere) parts.delete(lane);
+  }
+
+  protected override find(_lane: number, user: string): OpenSession | undefined {
+    return this.#byUser.get(user);
+  }
+
+  protected override take(lane: number, report: OwnReport<MediaReport>): void {
+    if (report.type === "wanted") this.#wanted(lane, report.user);
+    else if (report.type === "started") this.#started(lane, report.user, report.client);
+    else this.#byUser.get(report.user)?.place.proved(report.client.host);
+  }
+
+  #wanted(lane: number, user: string): void {
+    const session = this.#byUser.get(user);
+    if (session && session.ending === undefined) return this.#tell(lane, session);
+    if (session || this.isDraining || !this.#lookups.take(this.#options.clock.now())) {
+      return this.#tellUnknown(lane, user);
     }
+    this.tasks.run(() => this.#lookUp(lane, user));
   }
 
-  protected override take(report: OwnReport<MediaReport>): void {
-    if (report.type === "known") this.#acknowledge(report.user);
-    else if (report.type === "wanted") this.tasks.run(() => this.#lookUp(report.user));
-    else if (report.type === "started") this.#start(report.user, report.client);
-    else this.sessions.get(report.user)?.place.proved(report.client.host);
-  }
-
-  /** A session that has ended here while the thread opened it anew is nobody's. */
-  #acknowledge(user: string): void {
-    const session = this.sessions.get(user);
-    if (session) session.known.resolve();
-    else super.end(user, "never_started");
+  #tellUnknown(lane: number, user: string): void {
+    this.forwarders.send(lane, { type: "unknown", user });
   }
 
   /** A session may have been agreed upon at another proxy, or here and not begun in time. */
-  async #lookUp(user: string): Promise<void> {
-    if (this.sessions.has(user)) return;
+  async #lookUp(lane: number, user: string): Promise<void> {
     const { rtcSessions } = this.#options;
     let found: RtcSession | undefined;
     try {
@@ -201,12 +247,15 @@ export class RtcMediaRelay
     try {
       if (found && !this.isDraining) {
         using place = this.#places.take(this.#late.get(user, this.#options.clock.now()));
-        return await this.#open(found, place, { isWanted: true });
+        return this.#tell(lane, this.#agree(found, place), true);
       }
     } catch (error) {
       this.#refuse(found!, toProxyError(error));
     }
-    this.thread.send({ type: "unknown", user });
+    // Here it may have been agreed upon meanwhile.
+    const session = this.#byUser.get(user);
+    if (session && session.ending === undefined) this.#tell(lane, session);
+    else this.#tellUnknown(lane, user);
   }
 
   #refuse({ stream, intent }: RtcSession, error: ProxyError): void {
@@ -214,9 +263,15 @@ export class RtcMediaRelay
     this.#options.sessions.refused({ ...request, error });
   }
 
-  #start(user: string, client: Address): void {
-    const session = this.sessions.get(user);
+  /** The client has proved itself in a lane, by the first of its addresses there. */
+  #started(lane: number, user: string, client: Address): void {
+    const session = this.#byUser.get(user);
     if (session === undefined) return;
+    session.started.add(lane);
+    if (!session.hasBegun && session.ending === undefined) this.#begin(session, client);
+  }
+
+  #begin(session: OpenSession, client: Address): void {
     const { rtc, id, place } = session;
     place.begun(client.host);
     const { stream, intent, origin } = rtc;
@@ -230,26 +285,33 @@ export class RtcMediaRelay
   }
 
   /** Without a registry the session goes on. */
-  async #holdStream({ id, rtc }: OpenSession): Promise<void> {
+  async #holdStream(session: OpenSession): Promise<void> {
     try {
-      await this.#options.rtcSessions.holdStream(id, rtc);
+      await this.#options.rtcSessions.holdStream(session.id, session.rtc);
     } catch (error) {
       if (!(error instanceof ProxyError)) throw error;
-      if (error.code === "stream_busy") this.end(rtc.user, "stream_busy");
+      if (error.code === "stream_busy") this.endAll(session, "stream_busy");
     }
   }
 
-  protected override sessionEnded(
-    { key: user, reason: why, bytesIn, bytesOut }: SessionEnd<string, MediaEnd>,
-  ): void {
-    const session = this.sessions.get(user);
-    if (session === undefined) return;
+  /** A session ends with the last lane in which its client was. */
+  protected override partEnded(session: OpenSession, lane: number, reason: MediaEnd): void {
+    const wasStarted = session.started.delete(lane);
+    if (session.parts.size === 0) {
+      // What has not begun in a lane that failed may begin in another one.
+      const isOver = reason !== "lane_failed" || session.hasBegun;
+      if (isOver || session.ending !== undefined) this.#over(session, session.ending ?? reason);
+    } else if (wasStarted && session.started.size === 0) this.endAll(session, reason);
+  }
+
+  #over(session: OpenSession, why: MediaEnd): void {
     const reason = this.#isHandedOver ? "handed_over" : why;
-    this.sessions.delete(user);
+    const { rtc: { intent, user }, id, place, hasBegun, bytesIn, bytesOut } = session;
+    this.sessions.delete(id);
+    this.#byUser.delete(user);
+    this.#users.remove(user);
     this.checkIdle();
-    const { rtc: { intent }, id, place, known, hasBegun } = session;
     place[Symbol.dispose]();
-    known.reject(new ProxyError("overloaded", "Cannot take this WebRTC session"));
     if (!hasBegun) {
       if (place.client !== undefined) this.#late.set(user, place.client, this.#options.clock.now());
       // Its media may have gone to another proxy, which keeps the record.
@@ -261,6 +323,15 @@ export class RtcMediaRelay
     this.#options.metrics.count("srs_proxy_rtc_sessions_closed_total", { intent, reason });
     if (this.#isHandedOver) return;
     this.tasks.run(() => this.#options.rtcSessions.endSession(user).catch(() => {}));
+  }
+
+  #sweep(): void {
+    const now = this.#options.clock.now();
+    for (const session of this.sessions.values()) {
+      if (!session.hasBegun && now > session.startBy) {
+        this.endAll(session, "never_started");
+      }
+    }
   }
 
   #renew(): void {
@@ -278,9 +349,4 @@ export class RtcMediaRelay
       this.#options.metrics.count("srs_proxy_registry_errors_total");
     }
   }
-}
-
-interface HowOpened {
-  readonly isWanted: boolean;
-  readonly before?: string | undefined;
 }

@@ -274,12 +274,13 @@ Deno.test("nobody gives a session that runs another password", async () => {
 
 Deno.test("a session that is about to end is not opened again under the log's back", async () => {
   await using world = await MediaWorld.open();
+  await using client = new UdpPeer();
   await world.agree("a");
+  await world.start(client, "a");
   world.relay.end("a:me", "deleted");
   await assert.rejects(world.agree("a"), (error) => {
     return error instanceof ProxyError && error.code === "bad_request";
   });
-  await using client = new UdpPeer();
   await until("room", () => world.agree("a").then(() => true, () => false));
   await world.start(client, "a");
 });

@@ -1,4 +1,4 @@
-// The sessions of WebRTC media in their thread: which client address belongs to which session, and
+// The sessions of WebRTC media in a lane: which client address belongs to which session, and
 // for how long. A session has one path for each address from which its client has proved that it
 // knows the password, and each path has its own socket to the origin, so that the origin can tell
 // the client's addresses apart and answer each one, as it would without the proxy. What happens to
@@ -10,6 +10,7 @@ import { TokenBucket } from "../../core/token_bucket.ts";
 import { AddressTable } from "../../net/udp/address_table.ts";
 import type { UdpEngine, UdpLink } from "../../net/udp/port.ts";
 import { fromRawAddress } from "../../net/udp/raw_address.ts";
+import type { SharedTallies } from "../udp/forwarder.ts";
 import type { AgreedSession } from "./media_messages.ts";
 import { SharedAddress } from "./shared_address.ts";
 
@@ -22,6 +23,9 @@ const CONSENT_CHECKS = { rate: 10, burst: 20 };
  * few of them, and a new one now and then. A session that is asked for more keeps no other one waiting.
  */
 const VERIFICATIONS = { rate: 5, burst: 20 };
+
+/** Sockets are counted in all, and not by address. */
+const ANY = "";
 
 /** One address of a client and its socket towards the origin. */
 export interface MediaPath {
@@ -44,7 +48,7 @@ export interface MediaPath {
   hasKeys: boolean;
 }
 
-/** A session in this thread. */
+/** A session in this lane. */
 export interface MediaSession {
   readonly user: string;
   readonly password: string;
@@ -53,8 +57,8 @@ export interface MediaSession {
   readonly isCounted: boolean;
   /** The user that it was before an ICE restart. */
   readonly before: string | undefined;
-  /** The session is over unless it has begun by then. */
-  startBy: number;
+  /** Whether another lane has it too, and with it the socket that every session has. */
+  readonly isElsewhere: boolean;
   isStarted: boolean;
   /** When it last lost an address to others although it had not been silent. */
   evictedAt: number;
@@ -64,7 +68,7 @@ export interface MediaSession {
   bytesOut: number;
 }
 
-/** How many paths there may be. */
+/** How many paths there may be, in all lanes. */
 export interface MediaBounds {
   /** One for each session that may be open, and as many again for all that have more than one. */
   readonly maxPaths: number;
@@ -80,13 +84,13 @@ export class MediaSessions {
   readonly #table: AddressTable;
   /** By the id of their link. */
   readonly #paths: (MediaPath | undefined)[] = [];
-  readonly #sessionsOfIp = new Map<string, number>();
-  /** Paths beyond the first of their session. */
-  #extraPaths = 0;
+  readonly #tallies: SharedTallies;
 
-  constructor(engine: UdpEngine, bounds: MediaBounds) {
+  /** @param tallies of sessions that count nowhere else, and of paths beyond the first of their session */
+  constructor(engine: UdpEngine, bounds: MediaBounds, tallies: SharedTallies) {
     this.#engine = engine;
     this.#bounds = bounds;
+    this.#tallies = tallies;
     this.#table = new AddressTable(bounds.maxPaths);
   }
 
@@ -112,8 +116,7 @@ export class MediaSessions {
 
   /** Adds a session, or gives the one of the same user another origin address. */
   put(
-    { user, password, media, isCounted = false, before }: AgreedSession,
-    startBy: number,
+    { user, password, media, isCounted = false, before, isElsewhere = false }: AgreedSession,
   ): MediaSession {
     const known = this.#sessions.get(user);
     if (known) {
@@ -121,7 +124,7 @@ export class MediaSessions {
       return known;
     }
     const session = {
-      ...{ user, password, media, isCounted, before, startBy, isStarted: false },
+      ...{ user, password, media, isCounted, before, isElsewhere, isStarted: false },
       ...{ evictedAt: -Infinity, paths: [], bytesIn: 0, bytesOut: 0 },
       verifications: new TokenBucket(VERIFICATIONS),
     };
@@ -137,18 +140,26 @@ export class MediaSessions {
   /**
    * Gives a client's address to a session; another one that it belongs to has to defend it.
    *
-   * @returns "address_limit" when its IP address, or /64 of IPv6, has too many already
+   * @returns "address_limit" when its IP address, or /64 of IPv6, has too many already, "socket_limit"
+   * when there are too many in all
    * @throws ProxyError as `UdpEngine.openLink` does
    */
-  addPath(session: MediaSession, sender: Uint8Array): MediaPath | "address_limit" {
+  addPath(
+    session: MediaSession,
+    sender: Uint8Array,
+  ): MediaPath | "address_limit" | "socket_limit" {
     const ip = addressGroup(fromRawAddress(sender).host);
-    if (!this.#hasRoom(session, ip)) return "address_limit";
-    this.#makeRoom(session, sender);
-    const link = this.#engine.openLink(session.media);
+    const isNewIp = !hasIp(session, ip);
+    if (isNewIp && !this.#countIp(session, ip)) return "address_limit";
+    let link: UdpLink | undefined;
+    try {
+      link = this.#openLink(session, sender);
+    } finally {
+      if (link === undefined && isNewIp) this.#forgetIp(session, ip);
+    }
+    if (link === undefined) return "socket_limit";
     link.setClient(sender);
     const path = this.#newPath(session, { link, client: sender.slice(), ip });
-    if (session.paths.length > 0) this.#extraPaths++;
-    if (!hasIp(session, ip)) this.#countIp(session, ip, 1);
     session.paths.push(path);
     this.#paths[link.id] = path;
     this.#share(path);
@@ -161,11 +172,11 @@ export class MediaSessions {
     const index = session.paths.indexOf(path);
     if (index < 0) return;
     session.paths.splice(index, 1);
-    if (session.paths.length > 0) this.#extraPaths--;
+    if (hasFirst(session)) this.#tallies.sockets.remove(ANY, 1);
     this.#leaveAddress(path);
     this.#paths[link.id] = undefined;
     link.close();
-    if (!hasIp(session, ip)) this.#countIp(session, ip, -1);
+    if (!hasIp(session, ip)) this.#forgetIp(session, ip);
   }
 
   /** The client has proved itself at the address of one of its paths. */
@@ -175,32 +186,54 @@ export class MediaSessions {
     path.shared?.proved(path, now);
   }
 
-  /** Sessions whose clients count elsewhere take nobody's place here: anybody can name any sender. */
-  #hasRoom(session: MediaSession, ip: string): boolean {
-    if (session.isCounted || hasIp(session, ip)) return true;
-    return (this.#sessionsOfIp.get(ip) ?? 0) < this.#bounds.maxSessionsPerAddress;
+  /**
+   * Sessions whose clients count elsewhere take nobody's place here: anybody can name any sender.
+   *
+   * @returns false when the address has too many
+   */
+  #countIp({ isCounted }: MediaSession, ip: string): boolean {
+    const bounds = { perAddress: this.#bounds.maxSessionsPerAddress, total: Infinity };
+    return isCounted || this.#tallies.sessions.add(ip, 1, bounds) === undefined;
   }
 
-  #countIp(session: MediaSession, ip: string, by: 1 | -1): void {
-    if (session.isCounted) return;
-    const count = (this.#sessionsOfIp.get(ip) ?? 0) + by;
-    if (count > 0) this.#sessionsOfIp.set(ip, count);
-    else this.#sessionsOfIp.delete(ip);
+  #forgetIp({ isCounted }: MediaSession, ip: string): void {
+    if (!isCounted) this.#tallies.sessions.remove(ip, 1);
   }
 
-  /** There is always a socket for the first path of a session; for a further one perhaps its own. */
-  #makeRoom(session: MediaSession, sender: Uint8Array): void {
+  /** @returns undefined when there are too many in all */
+  #openLink(session: MediaSession, sender: Uint8Array): UdpLink | undefined {
+    this.#clearAddress(session, sender);
+    if (session.paths.length >= MAX_PATHS) this.removePath(stalest(session.paths));
+    if (!this.#takeSocket(session)) return undefined;
+    const isExtra = hasFirst(session);
+    try {
+      return this.#engine.openLink(session.media);
+    } catch (error) {
+      if (isExtra) this.#tallies.sockets.remove(ANY, 1);
+      throw error;
+    }
+  }
+
+  /** Other sessions may have to leave an address. */
+  #clearAddress(session: MediaSession, sender: Uint8Array): void {
     const known = this.pathOf(sender);
     const before = known && pathOfUser(known, session.before);
     const weakest = before ? undefined : known?.shared?.weakest;
     if (before) this.removePath(before);
-    if (weakest) {
-      weakest.session.evictedAt = this.#engine.now();
-      this.removePath(weakest);
-    }
-    const isFull = this.#extraPaths >= this.#bounds.maxPaths >> 1;
-    const { paths } = session;
-    if (paths.length >= MAX_PATHS || (isFull && paths.length > 0)) this.removePath(stalest(paths));
+    if (!weakest) return;
+    weakest.session.evictedAt = this.#engine.now();
+    this.removePath(weakest);
+  }
+
+  /** There is always a socket for the first path of a session; for a further one perhaps its own. */
+  #takeSocket(session: MediaSession): boolean {
+    const bounds = { perAddress: Infinity, total: this.#bounds.maxPaths >> 1 };
+    const isThere = () =>
+      !hasFirst(session) || this.#tallies.sockets.add(ANY, 1, bounds) === undefined;
+    if (isThere()) return true;
+    if (session.paths.length === 0) return false;
+    this.removePath(stalest(session.paths));
+    return isThere();
   }
 
   #share(path: MediaPath): void {
@@ -241,6 +274,11 @@ export class MediaSessions {
 export function pathOfUser(any: MediaPath, user: string | undefined): MediaPath | undefined {
   if (any.session.user === user) return any;
   return user === undefined ? undefined : any.shared?.of(user);
+}
+
+/** Whether the socket that every session has is taken already, so that one more is beside it. */
+function hasFirst({ paths, isElsewhere }: MediaSession): boolean {
+  return isElsewhere || paths.length > 0;
 }
 
 function hasIp(session: MediaSession, ip: string): boolean {

@@ -6,17 +6,30 @@ import { ExpiringMap } from "../../core/expiring_map.ts";
 import { TokenBucket } from "../../core/token_bucket.ts";
 import { isIpv4 } from "../../net/udp/raw_address.ts";
 
-/** Users that are asked about in a second; one network gets half of that at most. */
-const LOOKUPS = { rate: 500, burst: 500 };
-const LOOKUPS_OF_NETWORK = { rate: 250, burst: 250 };
+/**
+ * Strangers that are asked about in a second, in all lanes together; one network gets half of that at
+ * most. With many lanes each still asks about some.
+ */
+const LOOKUPS = 500;
+const LEAST_LOOKUPS = 50;
 /** Networks that share a bound, by chance and not by choice. */
 const NETWORKS = 1024;
 /** How many users are remembered, and for how long they are not asked about again, milliseconds. */
 const MEMORY = { capacity: 20_000, ttl: 3_000 };
 /** A longer request is not kept, bytes: those of browsers have about a hundred. */
 const LONGEST = 512;
+/** Requests of one user that are kept: a client asks from all its addresses at once. */
+const MOST_HELD = 4;
 
 const NOTHING = { isAsked: false, isHeld: false };
+
+/** A user that was asked about. */
+interface Asked {
+  readonly held: HeldRequest[];
+  /** Whether he was one of this process's own then. */
+  readonly isKnown: boolean;
+  readonly isAnswered: boolean;
+}
 
 /** A request that waits for somebody to say who its user is. */
 export interface HeldRequest {
@@ -27,58 +40,77 @@ export interface HeldRequest {
 /** All of them. */
 export class UnknownUsers {
   readonly #onForgotten: () => void;
-  readonly #lookups = new TokenBucket(LOOKUPS);
+  readonly #lookups: TokenBucket;
   readonly #networks: readonly TokenBucket[];
   readonly #seed = crypto.getRandomValues(new Uint32Array(1))[0]!;
-  readonly #asked = new ExpiringMap<string, HeldRequest | null>(MEMORY);
+  readonly #asked = new ExpiringMap<string, Asked>(MEMORY);
 
-  /** @param onForgotten told of each request that was held for nothing */
-  constructor(onForgotten: () => void) {
+  /**
+   * @param onForgotten told of each request that was held for nothing
+   * @param lanes how many ask
+   */
+  constructor(onForgotten: () => void, lanes = 1) {
     this.#onForgotten = onForgotten;
-    this.#networks = Array.from({ length: NETWORKS }, () => new TokenBucket(LOOKUPS_OF_NETWORK));
+    const rate = Math.max(LOOKUPS / lanes, LEAST_LOOKUPS);
+    this.#lookups = new TokenBucket({ rate, burst: rate });
+    const part = { rate: rate / 2, burst: rate / 2 };
+    this.#networks = Array.from({ length: NETWORKS }, () => new TokenBucket(part));
   }
 
   /**
    * A request of a user came.
    *
-   * @param held copied
+   * @param held copied; `isKnown` when this process has the session, which strangers must not hinder
    * @returns whether somebody has to be asked now, and whether the request is held meanwhile
    */
-  ask(user: string, held: HeldRequest, now: number): { isAsked: boolean; isHeld: boolean } {
+  ask(
+    user: string,
+    { isKnown, ...held }: HeldRequest & { readonly isKnown: boolean },
+    now: number,
+  ): { isAsked: boolean; isHeld: boolean } {
     this.expire(now);
-    if (this.#asked.get(user, now) !== undefined) return NOTHING;
-    if (!this.#networkOf(held.sender).take(now) || !this.#lookups.take(now)) return NOTHING;
-    const isHeld = held.bytes.length <= LONGEST;
-    this.#keep(
-      user,
-      isHeld ? { bytes: held.bytes.slice(), sender: held.sender.slice() } : null,
-      now,
-    );
+    const asked = this.#asked.get(user, now);
+    if (asked?.isAnswered === false) return { isAsked: false, isHeld: hold(asked.held, held) };
+    // It may have become known since somebody asked for it too early.
+    if (asked !== undefined && (asked.isKnown || !isKnown)) return NOTHING;
+    if (!isKnown && !this.#mayAsk(held.sender, now)) return NOTHING;
+    const requests: HeldRequest[] = [];
+    const isHeld = hold(requests, held);
+    this.#keep(user, { held: requests, isKnown, isAnswered: false }, now);
     return { isAsked: true, isHeld };
   }
 
   /** The user is known now. @returns what he has said meanwhile */
-  take(user: string, now: number): HeldRequest | undefined {
+  take(user: string, now: number): readonly HeldRequest[] {
     this.expire(now);
-    const held = this.#asked.get(user, now);
+    const { held = [] } = this.#asked.get(user, now) ?? {};
     this.#asked.delete(user, now);
-    return held ?? undefined;
+    return held;
   }
 
   /** Nobody knows the user: he is not asked about for a while. */
   unknown(user: string, now: number): void {
-    if (this.take(user, now)) this.#onForgotten();
-    this.#keep(user, null, now);
+    const isKnown = this.#asked.get(user, now)?.isKnown ?? false;
+    this.#forget(this.take(user, now));
+    this.#keep(user, { held: [], isKnown, isAnswered: true }, now);
   }
 
   /** Forgets what is old. */
   expire(now: number): void {
-    for (const [, held] of this.#asked.expire(now)) if (held) this.#onForgotten();
+    for (const [, { held }] of this.#asked.expire(now)) this.#forget(held);
   }
 
-  #keep(user: string, held: HeldRequest | null, now: number): void {
-    const evicted = this.#asked.set(user, held, now);
-    if (evicted?.[1]) this.#onForgotten();
+  #forget(held: readonly HeldRequest[]): void {
+    for (const _ of held) this.#onForgotten();
+  }
+
+  #mayAsk(sender: Uint8Array, now: number): boolean {
+    return this.#networkOf(sender).take(now) && this.#lookups.take(now);
+  }
+
+  #keep(user: string, asked: Asked, now: number): void {
+    const evicted = this.#asked.set(user, asked, now);
+    if (evicted) this.#forget(evicted[1].held);
   }
 
   /** The /24 of an IPv4 address, the /48 of an IPv6 one. */
@@ -91,4 +123,11 @@ export class UnknownUsers {
     }
     return this.#networks[(hash >>> 0) % NETWORKS]!;
   }
+}
+
+/** @returns whether the request is kept */
+function hold(requests: HeldRequest[], { bytes, sender }: HeldRequest): boolean {
+  if (bytes.length > LONGEST || requests.length >= MOST_HELD) return false;
+  requests.push({ bytes: bytes.slice(), sender: sender.slice() });
+  return true;
 }

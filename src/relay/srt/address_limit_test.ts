@@ -7,12 +7,15 @@ Deno.test("SRT callers of one /64 count together, those of another apart", () =>
   const call = (host: string) => {
     const wanted = { callerSocket: 7, sequence: 1, intent: "play" } as const;
     const conclusion = new Uint8Array(64);
-    return calls.add(toRawAddress({ host, port: 4711 }), { ...wanted, conclusion }, 0);
+    const bounds = { perAddress: 2, total: 4 };
+    const raw = toRawAddress({ host, port: 4711 });
+    return calls.add(raw, { ...wanted, conclusion }, { now: 0, bounds });
   };
-  const added = ["2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:3::1", "192.0.2.1"].map(call);
-  const counted = ["2001:db8:1:2:ffff::", "2001:db8:1:3::9", "192.0.2.1", "192.0.2.2"]
-    .map((host) => calls.countOf({ host, port: 1 }));
-  assert.deepEqual(counted, [2, 1, 1, 0]);
-  for (const one of added) calls.remove(one);
-  assert.equal(calls.countOf({ host: "2001:db8:1:2::1", port: 1 }), 0);
+  const hosts = ["2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:2:ffff::"];
+  const [first, second, third] = hosts.map(call);
+  assert.equal(third, "address");
+  const others = ["2001:db8:1:3::1", "192.0.2.1"].map(call);
+  assert.equal(call("192.0.2.2"), "session");
+  for (const one of [first, second, ...others]) if (typeof one === "object") calls.remove(one);
+  assert.equal(typeof call("2001:db8:1:2::1"), "object");
 });

@@ -13,7 +13,7 @@ import {
 
 /** An answer may come so late, milliseconds: listeners themselves give up silent peers after 5 or 10 s. */
 const PATIENCE = 10_000;
-/** Sockets that are kept for it; beyond, the one that has waited longest is closed. */
+/** Sockets that are kept for it in all lanes; beyond, the one that has waited longest is closed. */
 export const MAX_LATE_LINKS = 512;
 
 interface Waiting {
@@ -42,7 +42,13 @@ export function hangUp(
 
 /** The sockets that calls have left behind, in the order in which they did. */
 export class LateAnswers {
+  readonly #capacity: number;
   readonly #waiting = new Map<UdpLink, Waiting>();
+
+  /** @param lanes how many have some */
+  constructor(lanes: number) {
+    this.#capacity = Math.ceil(MAX_LATE_LINKS / lanes);
+  }
 
   /** Takes over the socket of a call whose conclusion was last sent at `askedAt`. */
   expect(
@@ -50,7 +56,7 @@ export class LateAnswers {
     { callerSocket, askedAt }: { readonly callerSocket: number; readonly askedAt: number },
   ): void {
     this.#waiting.set(link, { callerSocket, until: askedAt + PATIENCE });
-    if (this.#waiting.size > MAX_LATE_LINKS) this.makeRoom();
+    if (this.#waiting.size > this.#capacity) this.makeRoom();
   }
 
   /** Closes the socket that has waited longest. @returns false when there is none */

@@ -26,19 +26,23 @@ const REPEAT = 250;
 const MAX_ASKS = 3;
 /** The next address of an origin is asked when those before it have said nothing for so long. */
 const STAGGER = 100;
-/** Addresses that are asked beside the first of their calls, over all calls. */
+/** Addresses that are asked beside the first of their calls, over all calls in all lanes. */
 export const MAX_EXTRA_LINKS = 256;
 
 /** Carries out handshakes. */
 export class OriginHandshake {
   readonly #engine: UdpEngine;
   readonly #calls: SrtCalls;
-  readonly #late = new LateAnswers();
+  readonly #late: LateAnswers;
+  readonly #maxExtraLinks: number;
   #extraLinks = 0;
 
-  constructor(engine: UdpEngine, calls: SrtCalls) {
+  /** @param lanes how many share what is bounded in all */
+  constructor(engine: UdpEngine, calls: SrtCalls, lanes: number) {
     this.#engine = engine;
     this.#calls = calls;
+    this.#late = new LateAnswers(lanes);
+    this.#maxExtraLinks = Math.ceil(MAX_EXTRA_LINKS / lanes);
   }
 
   /** Begins to ask an origin. @returns false when none of its addresses can be */
@@ -180,7 +184,7 @@ export class OriginHandshake {
   #feelNext(call: SrtCall): boolean {
     while (call.addresses.length > 0) {
       const isExtra = call.feelers.size > 0;
-      if (isExtra && this.#extraLinks >= MAX_EXTRA_LINKS) return false;
+      if (isExtra && this.#extraLinks >= this.#maxExtraLinks) return false;
       const [address, ...rest] = call.addresses;
       call.addresses = rest;
       const link = this.#openLink(call, address!);

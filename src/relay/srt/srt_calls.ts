@@ -1,9 +1,10 @@
-// SRT calls in their thread, from a caller's conclusion to the end of its session, and how a packet
+// SRT calls in a lane, from a caller's conclusion to the end of its session, and how a packet
 // finds its call: by the client's address and the destination socket id, since callers may share an
 // address, and socket ids are unique only to whoever assigns them.
 
-import { AddressCounts } from "../../core/address_group.ts";
+import { addressGroup } from "../../core/address_group.ts";
 import type { Address } from "../../core/address.ts";
+import { LocalTally, type Tally, type TallyBounds } from "../../core/tally.ts";
 import { AddressTable } from "../../net/udp/address_table.ts";
 import type { UdpLink } from "../../net/udp/port.ts";
 import { fromRawAddress } from "../../net/udp/raw_address.ts";
@@ -70,17 +71,19 @@ export interface SrtCall {
   bytesOut: number;
 }
 
-/** All calls; the caller of `add` bounds them. */
+/** All calls of a lane. */
 export class SrtCalls {
   readonly #calls = new Map<number, SrtCall>();
   readonly #byCaller: AddressTable;
   readonly #byTarget: AddressTable;
   /** By the id of their link. */
   readonly #byLink: (SrtCall | undefined)[] = [];
-  readonly #ofIp = new AddressCounts();
+  /** Of all lanes, by client address. */
+  readonly #tally: Tally;
   #lastId = 0;
 
-  constructor(capacity: number) {
+  constructor(capacity: number, tally: Tally = new LocalTally()) {
+    this.#tally = tally;
     this.#byCaller = new AddressTable(capacity);
     this.#byTarget = new AddressTable(capacity);
   }
@@ -112,19 +115,27 @@ export class SrtCalls {
     return this.#byLink[link.id];
   }
 
-  /** How many calls an IP address has, or the /64 of an IPv6 one. */
-  countOf(address: Address): number {
-    return this.#ofIp.of(address.host);
-  }
-
-  /** Adds a call. @param sender copied, as is the conclusion of `wanted` */
-  add(sender: Uint8Array, wanted: WantedCall, now: number): SrtCall {
+  /**
+   * Adds a call, unless there are too many.
+   *
+   * @param sender copied, as is the conclusion of `wanted`
+   * @param bounds of all lanes together, for the address, or /64 of IPv6, and in all
+   * @returns what stands in the way
+   */
+  add(
+    sender: Uint8Array,
+    wanted: WantedCall,
+    { now, bounds }: { readonly now: number; readonly bounds: TallyBounds },
+  ): SrtCall | "address" | "session" {
     const client = sender.slice();
+    const address = fromRawAddress(client);
+    const limit = this.#tally.add(addressGroup(address.host), 1, bounds);
+    if (limit !== undefined) return limit === "address" ? "address" : "session";
     const { callerSocket, sequence, intent, conclusion } = wanted;
     const call: SrtCall = {
       id: ++this.#lastId,
       client,
-      address: fromRawAddress(client),
+      address,
       callerSocket,
       sequence,
       intent,
@@ -150,7 +161,6 @@ export class SrtCalls {
     };
     this.#calls.set(call.id, call);
     this.#byCaller.set(client, call.id, callerSocket);
-    this.#ofIp.add(call.address.host);
     return call;
   }
 
@@ -187,7 +197,7 @@ export class SrtCalls {
     this.dropTarget(call);
     this.#byCaller.delete(call.client, call.callerSocket);
     this.#calls.delete(call.id);
-    this.#ofIp.remove(call.address.host);
+    this.#tally.remove(addressGroup(call.address.host), 1);
   }
 }
 

@@ -1,15 +1,14 @@
-// Moves SRT in its thread. It answers inductions without remembering anything, and repeats a proven
+// Moves SRT in a lane. It answers inductions without remembering anything, and repeats a proven
 // caller's conclusion to the origin that owns its stream; from then on packets flow unread, except
 // for the header. Nothing here waits: handshakes with origins advance from packet to packet and
 // tick to tick.
 
 import { endedBy, isEnding } from "../../core/ended_by.ts";
 import type { Datagram, UdpEngine, UdpLink } from "../../net/udp/port.ts";
-import { fromRawAddress } from "../../net/udp/raw_address.ts";
-import type { ThreadRelay, ThreadRelayParts } from "../../net/udp/serve_thread.ts";
 import * as hs from "../../protocol/srt/handshake.ts";
 import * as srt from "../../protocol/srt/packet.ts";
 import type { DropReason } from "../udp/figures.ts";
+import type { Forwarder, ForwarderParts } from "../udp/forwarder.ts";
 import { Tally } from "../udp/tally.ts";
 import type { Cookies } from "./cookies.ts";
 import { OriginHandshake } from "./origin_handshake.ts";
@@ -38,15 +37,15 @@ const TOO_LATE: Readonly<Partial<Record<CallState, SrtFailure>>> = {
 };
 
 /** What a forwarder is made of. */
-export interface SrtForwarderParts extends ThreadRelayParts<SrtInit, SrtReport> {
+export interface SrtForwarderParts extends ForwarderParts<SrtInit, SrtReport> {
   readonly cookies: Cookies;
   /** The day's clock, which cookies go by, milliseconds. */
   wallTime(): number;
 }
 
 /** The relay of all SRT sessions. */
-export class SrtForwarder implements ThreadRelay<SrtCommand> {
-  /** A reload changes it in place (serve_thread.ts): read it at every use, keep no copy. */
+export class SrtForwarder implements Forwarder<SrtCommand> {
+  /** A reload changes it in place (served_forwarder.ts): read it at every use, keep no copy. */
   readonly #init: SrtInit;
   readonly #engine: UdpEngine;
   readonly #door: SrtDoor;
@@ -61,15 +60,15 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
   readonly #tally: Tally<number, "srt", SrtEnd | SrtFailure>;
   #isDraining = false;
 
-  constructor({ init, engine, report, cookies, wallTime }: SrtForwarderParts) {
+  constructor({ init, engine, tallies, report, cookies, wallTime }: SrtForwarderParts) {
     this.#init = init;
     this.#engine = engine;
     this.#door = new SrtDoor(init, cookies);
     this.#wallTime = wallTime;
     this.#report = report;
     this.#tally = new Tally("srt", report);
-    this.#calls = new SrtCalls(init.maxSessions);
-    this.#handshake = new OriginHandshake(engine, this.#calls);
+    this.#calls = new SrtCalls(init.maxSessions, tallies.sessions);
+    this.#handshake = new OriginHandshake(engine, this.#calls, init.lanes);
   }
 
   fromClient({ buffer, length, sender }: Datagram): UdpLink | undefined {
@@ -168,11 +167,9 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
     if (known) this.#beginAnew(known);
     const { maxSessions, maxSessionsPerAddress } = this.#init;
     if (this.#isDraining) return ["draining", reject.DOWN];
-    if (this.#calls.size >= maxSessions) return ["session_limit", reject.OVERLOAD];
-    if (this.#calls.countOf(fromRawAddress(sender)) >= maxSessionsPerAddress) {
-      return ["address_limit", reject.OVERLOAD];
-    }
-    const call = this.#calls.add(sender, wanted, this.#engine.now());
+    const bounds = { perAddress: maxSessionsPerAddress, total: maxSessions };
+    const call = this.#calls.add(sender, wanted, { now: this.#engine.now(), bounds });
+    if (typeof call === "string") return [`${call}_limit`, reject.OVERLOAD];
     this.#pending.add(call);
     const { id, intent, address: client } = call;
     this.#report({ type: "wanted", call: id, stream, intent, client });
@@ -233,7 +230,7 @@ export class SrtForwarder implements ThreadRelay<SrtCommand> {
     if (call.state === "asking" || call.state === "accepted") this.#refuse(call, reason);
   }
 
-  /** Refuses a caller for a reason of this thread's own. */
+  /** Refuses a caller for a reason of our own. */
   #giveUp(call: SrtCall, why: SrtEnd | SrtFailure, reason: number): void {
     this.#refuse(call, reason);
     this.#tally.ended(call.id, call, why);

@@ -6,6 +6,7 @@ import { ManualEngine } from "../../../tests/support/manual_engine.ts";
 import { assertNothingKept } from "../../../tests/support/memory.ts";
 import { datagramOf, type PaperLink, PaperUdp } from "../../../tests/support/paper_udp.ts";
 import { srtConclusion, srtHandshake, srtInduction } from "../../../tests/support/srt_packets.ts";
+import { LocalTally } from "../../core/tally.ts";
 import type { Address } from "../../core/address.ts";
 import { parseHandshake } from "../../protocol/srt/handshake.ts";
 import { encodeShutdown } from "../../protocol/srt/packet.ts";
@@ -33,8 +34,15 @@ class World {
   constructor() {
     const limits = { maxSessions: 10, maxSessionsPerAddress: 10, idleTimeout: 10_000 };
     this.forwarder = new SrtForwarder({
-      init: { ...limits, maxKeyMaterial: 0, defaultStreamId: "", cookieSecret: "" },
+      init: {
+        ...limits,
+        lanes: 1,
+        maxKeyMaterial: 0,
+        defaultStreamId: "",
+        cookieSecret: "",
+      },
       engine: this.udp,
+      tallies: { sessions: new LocalTally(), sockets: new LocalTally() },
       report: (report) => void this.reports.push(report),
       cookies: new Cookies(new Uint8Array(16)),
       wallTime: Date.now,
@@ -201,7 +209,14 @@ function crowd() {
   const reports: SrtReport[] = [];
   const limits = { maxSessions: 10, maxSessionsPerAddress: 10, idleTimeout: 10_000 };
   const forwarder = new SrtForwarder({
-    init: { ...limits, maxKeyMaterial: 0, defaultStreamId: "", cookieSecret: "" },
+    tallies: { sessions: new LocalTally(), sockets: new LocalTally() },
+    init: {
+      ...limits,
+      lanes: 1,
+      maxKeyMaterial: 0,
+      defaultStreamId: "",
+      cookieSecret: "",
+    },
     engine,
     report: (report) => void reports.push(report),
     cookies: new Cookies(new Uint8Array(16)),

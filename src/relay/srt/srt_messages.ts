@@ -1,5 +1,5 @@
-// The messages between the main thread and the SRT thread: plain data. A call is one caller's wish,
-// from its conclusion on; its number is never reused.
+// The messages between the main thread and the forwarders of SRT: plain data. A call is one caller's
+// wish, from its conclusion on; its number is never given again by the same forwarder.
 
 import type { LabelValue } from "../../core/metric_table.ts";
 import type { Address } from "../../core/address.ts";
@@ -8,8 +8,11 @@ import type { SessionCommand, SessionReport } from "../udp/messages.ts";
 /** A caller whose origins have not answered by then is refused, milliseconds: callers wait for 3 s. */
 export const CALL_TIMEOUT = 2_900;
 
-/** Limits of the thread, which may change but for the secret and maxSessions; durations in milliseconds. */
+/** Limits, which may change but for the secret, lanes and maxSessions; durations in milliseconds. */
 export interface SrtInit {
+  /** How many lanes have forwarders. */
+  readonly lanes: number;
+  /** In all lanes. */
   readonly maxSessions: number;
   readonly maxSessionsPerAddress: number;
   /** A session in which one side is silent so long is over. */
@@ -18,7 +21,7 @@ export interface SrtInit {
   readonly maxKeyMaterial: number;
   /** The StreamID of callers who bring none; empty = they are refused. */
   readonly defaultStreamId: string;
-  /** What cookies are made with; empty = a secret of this process alone. */
+  /** What cookies are made with. */
   readonly cookieSecret: string;
 }
 
@@ -28,7 +31,7 @@ export type SrtEnd = LabelValue<"srs_proxy_srt_sessions_closed_total", "reason">
 /** Why a call has come to nothing, beside the reasons that a session has too. */
 export type SrtFailure = "origin_timeout" | "unanswered" | "unconfirmed" | "overloaded";
 
-/** To the thread. */
+/** To a forwarder. */
 export type SrtCommand =
   | SessionCommand<number, SrtEnd>
   /** All addresses of one origin, the preferred one first. */

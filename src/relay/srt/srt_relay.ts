@@ -1,14 +1,13 @@
 // The SRT relay as the rest of the program sees it: finds the origin of each caller's stream, logs
-// sessions and holds their streams at their origins. A thread of its own moves the packets and
-// waits for nothing here.
+// sessions and holds their streams at their origins. Forwarders in the lanes move the packets and wait
+// for nothing here. A session is in the lane to which the kernel deals its caller's packets.
 
 import { formatAddress } from "../../core/endpoint.ts";
 import { endedBy, isEnding } from "../../core/ended_by.ts";
 import { type ErrorCode, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { Resolver, SessionLog, TriedOrigin } from "../../core/contracts.ts";
 import { tryOrigins } from "../../core/try_origins.ts";
-import { type OwnReport, UdpFront, type UdpFrontOptions } from "../udp/front.ts";
-import type { SessionEnd } from "../udp/messages.ts";
+import { type OwnReport, UdpFront, type UdpFrontOptions, type UdpSession } from "../udp/front.ts";
 import { MAX_LATE_LINKS } from "./late_answers.ts";
 import { MAX_EXTRA_LINKS } from "./origin_handshake.ts";
 import {
@@ -20,8 +19,7 @@ import {
   type SrtReport,
 } from "./srt_messages.ts";
 
-const MODULE = new URL("./srt_worker.ts", import.meta.url);
-/** How often the thread looks at its clock, milliseconds: handshakes go on with it. */
+/** How often forwarders look at their clocks, milliseconds: handshakes go on with it. */
 const TICK = 50;
 
 /** What it means that a call has ended before it was open, other than by the proxy's will. */
@@ -33,26 +31,26 @@ const FAILURES: Readonly<Partial<Record<SrtEnd | SrtFailure, readonly [ErrorCode
   origin_gone: ["origin_gone", "Origin is gone"],
   client_restarted: ["client_gone", "Caller has started over"],
   overloaded: ["overloaded", "Cannot open another socket now"],
+  lane_failed: ["internal", "The lane of this caller has failed"],
 };
 
 /** Limits that can change; durations in milliseconds. */
-export type SrtLimits = Omit<SrtInit, "maxSessions" | "cookieSecret">;
+export type SrtLimits = Omit<SrtInit, "lanes" | "maxSessions" | "cookieSecret">;
 
 /**
  * What the relay needs of its surroundings; durations in milliseconds. When it leaves its port its
  * sessions are ended in order, so that their callers call again at once.
  */
-export interface SrtRelayOptions extends SrtInit, UdpFrontOptions {
+export interface SrtRelayOptions extends Omit<SrtInit, "lanes">, UdpFrontOptions {
   readonly resolver: Resolver;
   readonly sessions: SessionLog;
   newSession(): string;
 }
 
 /** One caller's wish and what has become of it. */
-interface SrtSession {
+interface SrtSession extends UdpSession<number> {
+  readonly lane: number;
   readonly call: number;
-  /** Id in the log. */
-  readonly id: string;
   readonly stream: string;
   readonly intent: "publish" | "play";
   readonly client: string;
@@ -71,12 +69,16 @@ interface SrtSession {
 /** A bound UDP port for SRT callers. */
 export class SrtRelay
   extends UdpFront<number, SrtEnd | SrtFailure, SrtSession, SrtInit, SrtCommand, SrtReport> {
-  readonly name = "SRT thread";
   readonly #options: SrtRelayOptions;
+  readonly #secret: string;
+  /** By lane and call. */
+  readonly #byCall = new Map<string, SrtSession>();
 
   private constructor(options: SrtRelayOptions) {
     super(options);
     this.#options = options;
+    // A caller's conclusion may come to another lane than its induction, if one has come or gone.
+    this.#secret = options.cookieSecret || crypto.randomUUID();
   }
 
   /** @throws ProxyError `internal` when the port cannot be bound */
@@ -84,28 +86,32 @@ export class SrtRelay
     const relay = new SrtRelay(options);
     const maxLinks = options.maxSessions + MAX_EXTRA_LINKS + MAX_LATE_LINKS;
     const init = relay.#initOf(options);
-    const kind = { module: MODULE, protocol: "srt", name: "SRT", tick: TICK } as const;
-    await relay.openThread({ ...kind, maxLinks, init });
+    await relay.openPort({ protocol: "srt", tick: TICK, maxLinks, init });
     return relay;
   }
 
   /** Takes over other limits. */
   configure(limits: SrtLimits): void {
-    this.thread.configure(this.#initOf(limits));
+    this.forwarders.configure(this.#initOf(limits));
   }
 
   #initOf(limits: SrtLimits): SrtInit {
-    const { maxSessions, cookieSecret } = this.#options;
+    const { maxSessions, lanes: { count: lanes } } = this.#options;
+    const cookieSecret = this.#secret;
     const { maxSessionsPerAddress, idleTimeout, maxKeyMaterial, defaultStreamId } = limits;
     return {
-      ...{ maxSessions, cookieSecret, maxSessionsPerAddress, idleTimeout },
+      ...{ lanes, maxSessions, cookieSecret, maxSessionsPerAddress, idleTimeout },
       ...{ maxKeyMaterial, defaultStreamId },
     };
   }
 
-  protected override take(report: OwnReport<SrtReport>): void {
-    if (report.type === "wanted") return this.#begin(report);
-    const session = this.sessions.get(report.call);
+  protected override find(lane: number, call: number): SrtSession | undefined {
+    return this.#byCall.get(keyOf(lane, call));
+  }
+
+  protected override take(lane: number, report: OwnReport<SrtReport>): void {
+    if (report.type === "wanted") return this.#begin(lane, report);
+    const session = this.find(lane, report.call);
     if (session === undefined) return;
     if (report.type === "opened") this.#opened(session);
     else if (report.type === "reached") session.dial?.resolve(true);
@@ -114,13 +120,13 @@ export class SrtRelay
     else session.dial?.reject(report.isSilent ? silent() : unreachable());
   }
 
-  #begin({ call, stream, intent, client }: Extract<SrtReport, { type: "wanted" }>): void {
-    const id = this.#options.newSession();
+  #begin(
+    lane: number,
+    { call, stream, intent, client }: Extract<SrtReport, { type: "wanted" }>,
+  ): void {
     const session: SrtSession = {
-      call,
-      id,
-      stream,
-      intent,
+      ...{ id: this.#options.newSession(), lane, call, stream, intent },
+      ...{ parts: new Map([[lane, call]]), bytesIn: 0, bytesOut: 0 },
       client: formatAddress(client),
       tried: [],
       startedAt: this.#options.clock.now(),
@@ -128,8 +134,13 @@ export class SrtRelay
       isSearching: true,
       isOver: false,
     };
-    this.sessions.set(call, session);
+    this.sessions.set(session.id, session);
+    this.#byCall.set(keyOf(lane, call), session);
     this.tasks.run(() => this.#findOrigin(session));
+  }
+
+  #send({ lane }: SrtSession, command: SrtCommand): void {
+    this.forwarders.send(lane, command);
   }
 
   async #findOrigin(session: SrtSession): Promise<void> {
@@ -147,7 +158,7 @@ export class SrtRelay
         },
         dialAll: (addresses) => {
           session.dial = Promise.withResolvers();
-          this.thread.send({ type: "origin", call, addresses });
+          this.#send(session, { type: "origin", call, addresses });
           return session.dial.promise;
         },
         failed: (origin, { code }) => tried.push({ origin, code }),
@@ -165,7 +176,7 @@ export class SrtRelay
   #refuse(session: SrtSession, error: ProxyError): void {
     if (session.isOver) return;
     if (error.source === "internal") this.#options.onError(error);
-    this.thread.send({ type: "refuse", call: session.call, reject: error.srtReject });
+    this.#send(session, { type: "refuse", call: session.call, reject: error.srtReject });
     this.#forget(session);
     this.#logRefusal(session, error);
   }
@@ -182,7 +193,7 @@ export class SrtRelay
     const { id, call } = session;
     try {
       await this.#options.resolver.confirm(id);
-      this.thread.send({ type: "admit", call });
+      this.#send(session, { type: "admit", call });
     } catch (error) {
       this.#refuse(session, toProxyError(error));
     }
@@ -200,13 +211,13 @@ export class SrtRelay
     metrics.observe("srs_proxy_first_byte_seconds", seconds, { protocol: "srt" });
   }
 
-  protected override sessionEnded(
-    { key, reason, bytesIn, bytesOut }: SessionEnd<number, SrtEnd | SrtFailure>,
+  protected override partEnded(
+    session: SrtSession,
+    _lane: number,
+    reason: SrtEnd | SrtFailure,
   ): void {
-    const session = this.sessions.get(key);
-    if (session === undefined) return;
     this.#forget(session);
-    const { id, intent, isOpen } = session;
+    const { id, intent, isOpen, bytesIn, bytesOut } = session;
     if (!isOpen) return this.#logRefusal(session, failureOf(reason));
     this.#options.sessions.closed({ session: id, reason, bytesIn, bytesOut });
     // The other reasons are of calls that are not open yet.
@@ -216,7 +227,8 @@ export class SrtRelay
 
   #forget(session: SrtSession): void {
     session.isOver = true;
-    this.sessions.delete(session.call);
+    this.sessions.delete(session.id);
+    this.#byCall.delete(keyOf(session.lane, session.call));
     session.dial?.reject(over());
     if (!session.isSearching) this.#options.resolver.release(session.id);
     this.checkIdle();
@@ -245,4 +257,8 @@ function failureOf(reason: SrtEnd | SrtFailure): ProxyError {
   if (isEnding(reason)) return endedBy(reason);
   const [code, message] = FAILURES[reason] ?? ["origin_gone", "Call has ended"];
   return new ProxyError(code, message);
+}
+
+function keyOf(lane: number, call: number): string {
+  return `${lane}/${call}`;
 }

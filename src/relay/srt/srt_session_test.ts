@@ -3,29 +3,18 @@
 
 import assert from "node:assert/strict";
 import { readHandshake, SrtWorld } from "../../../tests/support/srt_world.ts";
-import { srtConclusion, srtHandshake, srtInduction } from "../../../tests/support/srt_packets.ts";
+import {
+  packetFor,
+  srtConclusion,
+  srtHandshake,
+  srtInduction,
+} from "../../../tests/support/srt_packets.ts";
 import { until } from "../../../tests/support/wait.ts";
 import { parseHandshake } from "../../protocol/srt/handshake.ts";
 
 const DROPPED = "srs_proxy_srt_dropped_total";
 const PUBLISH = { streamId: "#!::r=live/show,m=publish" };
 const DEFAULT = "#!::r=live/livestream,m=publish";
-
-/** A data packet, or a control packet of that type and subtype. */
-function packetFor(
-  socketId: number,
-  { control, subtype = 0, length = 1316 }: {
-    readonly control?: number;
-    readonly subtype?: number;
-    readonly length?: number;
-  },
-): Uint8Array {
-  const packet = new Uint8Array(16 + length);
-  const view = new DataView(packet.buffer);
-  if (control !== undefined) view.setUint32(0, ((0x8000 | control) << 16) + subtype);
-  view.setInt32(12, socketId);
-  return packet;
-}
 
 Deno.test("segments are limited to what the buffers take, in both directions", async () => {
   await using world = await SrtWorld.open();

@@ -1,5 +1,5 @@
 // What the relays over UDP count in the same way: what has flowed, what was dropped, what the engine
-// has lost. Their threads send these about once a second. Knows no protocol but its name.
+// has lost. Their forwarders send these about once a second. Knows no protocol but its name.
 
 import { type LabelsOf, type LabelValue, METRICS } from "../../core/metric_table.ts";
 import type { Metrics } from "../../core/contracts.ts";
@@ -20,7 +20,7 @@ export type DropReason<P extends UdpProtocol> = LabelValue<
   "reason"
 >;
 
-/** What a thread has done since it last said so. */
+/** What a forwarder has done since it last said so. */
 export interface MovedFigures<P extends UdpProtocol> {
   readonly fromClients: Moved;
   readonly fromOrigins: Moved;

@@ -1,5 +1,5 @@
-// The part of a relay over UDP that lives in the main thread: opens the thread that moves datagrams, hands
-// what it counts to the metrics, ends sessions, drains. What a session is, and how it begins, is the
+// The part of a relay over UDP that lives in the main thread: has forwarders opened in the lanes, hands
+// what they count to the metrics, ends sessions, drains. What a session is, and how it begins, is the
 // affair of its protocol.
 
 import { type Clock, within } from "../../core/clock.ts";
@@ -7,22 +7,19 @@ import type { ListenAddress } from "../../core/endpoint.ts";
 import type { Address } from "../../core/address.ts";
 import type { EndedBy, Metrics, RelaySessions } from "../../core/contracts.ts";
 import { TaskGroup } from "../../net/task_group.ts";
-import type { UdpEngineChoice } from "../../net/udp/engine.ts";
-import type { UdpEngine } from "../../net/udp/port.ts";
-import { UdpThread, type UdpThreadOptions, type UdpWorker } from "../../net/udp/thread.ts";
 import { countLost, countMoved, type UdpProtocol } from "./figures.ts";
+import type { ForwarderHost, ForwarderKind, Forwarders } from "./forwarder.ts";
 import type { SessionCommand, SessionCounts, SessionEnd, SessionReport } from "./messages.ts";
 
-/** How long the thread may take to say what it has counted, milliseconds. */
+/** How long a lane may take to say what it has counted, milliseconds. */
 const COUNT_TIMEOUT = 1_000;
 
 /** What every relay over UDP needs of its surroundings. */
 export interface UdpFrontOptions {
   readonly listen: ListenAddress;
   readonly clock: Clock;
-  readonly engine: UdpEngineChoice;
-  /** @see UdpThreadOptions */
-  readonly openWorker?: (module: URL) => UdpWorker;
+  /** The lanes. */
+  readonly lanes: ForwarderHost;
   readonly reusePort?: boolean;
   /**
    * Whether the port is left at once when the relay drains, to others that listen on it too and ask the
@@ -34,35 +31,33 @@ export interface UdpFrontOptions {
   onError(error: unknown): void;
 }
 
-/** The thread of a protocol. */
-interface UdpThreadKind<Init> extends Pick<UdpThreadOptions<Init, never>, "module" | "init"> {
-  readonly protocol: UdpProtocol;
-  /** What listens, for errors: "WebRTC". */
-  readonly name: string;
-  /** How often the thread looks at its clock, milliseconds. */
-  readonly tick: number;
-  /** Sockets towards origins that it may have. */
-  readonly maxLinks: number;
+/** Why a session ends that neither its client nor its origin has ended. */
+type FrontEnd = EndedBy | "shutdown" | "lane_failed";
+
+/** A session: as many parts as there are lanes that have something of it. */
+export interface UdpSession<Key> {
+  /** Id in the log. */
+  readonly id: string;
+  /** The key by which each of these lanes knows it. */
+  readonly parts: Map<number, Key>;
+  /** Bytes of the parts that have ended. */
+  bytesIn: number;
+  bytesOut: number;
 }
 
-/** Why a session ends that neither its client nor its origin has ended. */
-type FrontEnd = EndedBy | "shutdown";
-
-/** A bound UDP port and the sessions of its clients by their keys. */
+/** A bound UDP port and the sessions of its clients, by their ids. */
 export abstract class UdpFront<
   Key,
   Reason,
-  Session extends { readonly id: string },
+  Session extends UdpSession<Key>,
   Init extends object,
   Command,
   Report,
 > implements RelaySessions, AsyncDisposable {
-  /** For a watchdog. */
-  abstract readonly name: string;
-  protected readonly sessions = new Map<Key, Session>();
+  protected readonly sessions = new Map<string, Session>();
   protected readonly tasks: TaskGroup;
   protected isDraining = false;
-  protected thread!: UdpThread<Init, Command | SessionCommand<Key, Reason | FrontEnd>, Report>;
+  protected forwarders!: Forwarders<Init, Command | SessionCommand<Key, Reason | FrontEnd>>;
   readonly #front: UdpFrontOptions;
   readonly #whenIdle = Promise.withResolvers<void>();
   readonly #asked = new Map<number, (received: SessionCounts<Key>["received"]) => void>();
@@ -74,17 +69,12 @@ export abstract class UdpFront<
   }
 
   get address(): Address {
-    return this.thread.address;
+    return this.forwarders.address;
   }
 
-  /** How datagrams are moved, and the sizes of the port's buffers in bytes; 0 = unknown. */
-  get engine(): Pick<UdpEngine, "kind" | "buffers"> {
-    return this.thread;
-  }
-
-  /** Rejects when the thread dies by itself. */
-  get closed(): Promise<void> {
-    return this.thread.closed;
+  /** How datagrams are moved, and the sizes of each socket's buffers in bytes; 0 = unknown. */
+  get engine(): Forwarders<Init, Command>["engine"] {
+    return this.forwarders.engine;
   }
 
   /** Takes no new session; those that are there go on, unless the port is left to others. */
@@ -92,36 +82,38 @@ export abstract class UdpFront<
     if (this.isDraining) return;
     this.isDraining = true;
     if (this.#front.leavesPort === true) return this.tasks.run(() => this.leavePort());
-    this.thread.send({ type: "drain" });
+    this.forwarders.sendAll({ type: "drain" });
     this.checkIdle();
-  }
-
-  /** Resolves once the thread has shown that it goes on. */
-  beat(): Promise<void> {
-    return this.thread.beat();
   }
 
   /** Ends all sessions in order. */
   kill(): void {
-    for (const key of this.sessions.keys()) this.end(key, "shutdown");
+    for (const session of this.sessions.values()) this.endAll(session, "shutdown");
   }
 
   endSession(id: string, reason: EndedBy): boolean {
-    for (const [key, session] of this.sessions) {
-      if (session.id !== id) continue;
-      this.end(key, reason);
-      return true;
-    }
-    return false;
+    const session = this.sessions.get(id);
+    if (session === undefined) return false;
+    this.endAll(session, reason);
+    return true;
   }
 
   async received(sessions: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    const wanted = new Set(sessions);
-    const ids = new Map<Key, string>();
-    for (const [key, { id }] of this.sessions) if (wanted.has(id)) ids.set(key, id);
-    if (ids.size === 0) return new Map();
-    const received = await this.#count([...ids.keys()]);
-    return new Map(received.map(([key, bytes]) => [ids.get(key)!, bytes]));
+    const wanted = sessions.flatMap((id) => this.sessions.get(id) ?? []);
+    const keys = new Map<number, Key[]>();
+    for (const { parts } of wanted) {
+      for (const [lane, key] of parts) {
+        if (keys.get(lane)?.push(key) === undefined) keys.set(lane, [key]);
+      }
+    }
+    const counted = await Promise.all([...keys].map(([lane, some]) => this.#count(lane, some)));
+    const ofLane = new Map([...keys.keys()].map((lane, index) => [lane, counted[index]!]));
+    return new Map(wanted.flatMap((session) => {
+      const parts = Array.from(session.parts, ([lane, key]) => ofLane.get(lane)?.get(key));
+      if (parts.length === 0 || parts.includes(undefined)) return [];
+      const bytes = parts.reduce<number>((sum, part) => sum + part!, session.bytesOut);
+      return [[session.id, bytes] as const];
+    }));
   }
 
   /** Resolves when the relay drains and no session is left. */
@@ -131,59 +123,51 @@ export abstract class UdpFront<
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.drain();
-    await this.endThread();
+    await this.closePort();
     await this.tasks.idle();
   }
 
   /** @throws ProxyError `internal` when the port cannot be bound */
-  protected async openThread(kind: UdpThreadKind<Init>): Promise<void> {
-    const { listen, clock, engine: choice, openWorker, reusePort = false, metrics } = this.#front;
-    const { protocol, tick, maxLinks, ...rest } = kind;
-    this.thread = await UdpThread.open({
-      ...{ ...rest, openWorker, clock, choice },
-      engine: { listen, tick, maxLinks, reusePort },
-      onReport: (report) => {
+  protected async openPort(
+    kind: Omit<ForwarderKind<Init>, "listen" | "reusePort">,
+  ): Promise<void> {
+    const { listen, lanes, reusePort = false, metrics } = this.#front;
+    const { protocol } = kind;
+    this.forwarders = await lanes.openForwarders({ ...kind, listen, reusePort }, {
+      report: (lane: number, report: Report) => {
         const shared = report as SessionReport<Key, UdpProtocol, Reason>;
-        if (shared.type === "ended") this.sessionEnded(shared);
+        if (shared.type === "ended") this.#partEnded(lane, shared);
         else if (shared.type === "counted") this.#asked.get(shared.id)?.(shared.received);
         else if (shared.type === "moved") {
           metrics.gauge(`srs_proxy_${protocol}_sessions`, this.sessions.size);
           countMoved(metrics, protocol, shared);
-        } else this.take(report as OwnReport<Report>);
+        } else this.take(lane, report as OwnReport<Report>);
       },
-      onFigures: (lost) => countLost(metrics, protocol, lost),
+      lost: (drops) => countLost(metrics, protocol, drops),
+      gone: (lane) => this.#laneGone(lane, "lane_failed"),
     });
   }
 
-  protected async endThread(): Promise<void> {
-    await this.thread[Symbol.asyncDispose]();
-    // A thread that was ended by force has reported nothing.
-    for (const key of [...this.sessions.keys()]) {
-      this.sessionEnded({ type: "ended", key, reason: "shutdown", bytesIn: 0, bytesOut: 0 });
+  protected async closePort(): Promise<void> {
+    await this.forwarders.close();
+    // A lane that was ended by force has reported nothing.
+    for (const session of [...this.sessions.values()]) {
+      for (const lane of [...session.parts.keys()]) this.#losePart(session, lane, "shutdown");
+      if (this.sessions.has(session.id)) this.endAll(session, "shutdown");
     }
     this.checkIdle();
   }
 
-  async #count(keys: readonly Key[]): Promise<SessionCounts<Key>["received"]> {
-    const id = ++this.#questions;
-    const { promise, resolve } = Promise.withResolvers<SessionCounts<Key>["received"]>();
-    this.#asked.set(id, resolve);
-    this.thread.send({ type: "count", id, keys });
-    try {
-      return await within(this.#front.clock, COUNT_TIMEOUT, promise, () => []);
-    } finally {
-      this.#asked.delete(id);
-    }
-  }
-
   /** Leaves the port to others, and the sessions as the protocol can. */
   protected leavePort(): Promise<void> {
-    return this.endThread();
+    return this.closePort();
   }
 
-  /** Has the thread end a session. */
-  protected end(key: Key, reason: Reason | FrontEnd): void {
-    this.thread.send({ type: "close", key, reason });
+  /** Has the lanes end a session. */
+  protected endAll(session: Session, reason: Reason | FrontEnd): void {
+    for (const [lane, key] of session.parts) {
+      this.forwarders.send(lane, { type: "close", key, reason });
+    }
   }
 
   /** To be called when a session has gone. */
@@ -191,12 +175,47 @@ export abstract class UdpFront<
     if (this.isDraining && this.sessions.size === 0) this.#whenIdle.resolve();
   }
 
-  /** The thread has ended a session, or never will. */
-  protected abstract sessionEnded(end: SessionEnd<Key, Reason | FrontEnd>): void;
+  /** What origins have sent for sessions of a lane; nothing if it does not answer. */
+  async #count(lane: number, keys: readonly Key[]): Promise<ReadonlyMap<Key, number>> {
+    const id = ++this.#questions;
+    const { promise, resolve } = Promise.withResolvers<SessionCounts<Key>["received"]>();
+    this.#asked.set(id, resolve);
+    this.forwarders.send(lane, { type: "count", id, keys });
+    try {
+      return new Map(await within(this.#front.clock, COUNT_TIMEOUT, promise, () => []));
+    } finally {
+      this.#asked.delete(id);
+    }
+  }
 
-  /** Takes what only this protocol's thread reports. */
-  protected abstract take(report: OwnReport<Report>): void;
+  #partEnded(lane: number, { key, reason, bytesIn, bytesOut }: SessionEnd<Key, Reason>): void {
+    const session = this.find(lane, key);
+    if (!session?.parts.has(lane)) return;
+    session.bytesIn += bytesIn;
+    session.bytesOut += bytesOut;
+    this.#losePart(session, lane, reason);
+  }
+
+  #laneGone(lane: number, reason: FrontEnd): void {
+    for (const session of [...this.sessions.values()]) {
+      if (session.parts.has(lane)) this.#losePart(session, lane, reason);
+    }
+  }
+
+  #losePart(session: Session, lane: number, reason: Reason | FrontEnd): void {
+    session.parts.delete(lane);
+    this.partEnded(session, lane, reason);
+  }
+
+  /** The session that a lane knows by that key. */
+  protected abstract find(lane: number, key: Key): Session | undefined;
+
+  /** What a lane had of a session has ended, or the lane has. */
+  protected abstract partEnded(session: Session, lane: number, reason: Reason | FrontEnd): void;
+
+  /** Takes what only this protocol's forwarders report. */
+  protected abstract take(lane: number, report: OwnReport<Report>): void;
 }
 
-/** What the thread of one protocol reports and the others' do not. */
+/** What the forwarders of one protocol report and the others' do not. */
 export type OwnReport<Report> = Exclude<Report, { readonly type: "ended" | "moved" | "counted" }>;

@@ -1,9 +1,9 @@
-// What every relay over UDP and its thread say to each other; each adds what its protocol needs. `Key`
+// What every relay over UDP and its forwarders say to each other; each adds what its protocol needs. `Key`
 // is how the two know a session, `Reason` why one ends.
 
 import type { MovedFigures, UdpProtocol } from "./figures.ts";
 
-/** To the thread. */
+/** To a forwarder. */
 export type SessionCommand<Key, Reason> =
   /** The session is to be ended in order. */
   | { readonly type: "close"; readonly key: Key; readonly reason: Reason }

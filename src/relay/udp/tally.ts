@@ -1,4 +1,4 @@
-// What a relay over UDP counts in its thread, for each session and in all, and tells the main thread
+// What a forwarder counts, for each session and in all, and tells the main thread
 // about once a second. Per datagram it costs a few additions.
 
 import { type DropReason, nothingDropped, type UdpProtocol } from "./figures.ts";

@@ -1,0 +1,104 @@
+// The forwarders inside a lane: WebRTC's and SRT's, each opened when the main thread says so, on the
+// lane's own engine.
+
+import { createHash, createHmac } from "node:crypto";
+import type { Clock } from "../core/clock.ts";
+import { toProxyError } from "../core/errors.ts";
+import type { EventLoop } from "../net/libc/event_loop.ts";
+import { openEngine } from "../net/udp/engine.ts";
+import { MediaForwarder } from "../relay/rtc/media_forwarder.ts";
+import type { MediaCommand, MediaInit, MediaReport } from "../relay/rtc/media_messages.ts";
+import { Cookies } from "../relay/srt/cookies.ts";
+import { SrtForwarder } from "../relay/srt/srt_forwarder.ts";
+import type { SrtCommand, SrtInit, SrtReport } from "../relay/srt/srt_messages.ts";
+import type { UdpProtocol } from "../relay/udp/figures.ts";
+import type {
+  Forwarder,
+  ForwarderOpening,
+  ForwarderParts,
+  SharedTallies,
+} from "../relay/udp/forwarder.ts";
+import { type CreateForwarder, ServedForwarder } from "../relay/udp/served_forwarder.ts";
+import type { ForwarderTallies, FromLane, ToLane } from "./messages.ts";
+import { SharedTally } from "./shared_tally.ts";
+
+/** What the lane has for them. */
+export interface ForwarderSurroundings {
+  readonly lane: number;
+  /** Where the lane uses the C library. */
+  readonly loop: EventLoop | undefined;
+  readonly clock: Clock;
+  post(message: FromLane): void;
+  /** A forwarder has failed, and the lane with it. */
+  onFailed(error: unknown): void;
+}
+
+/** Makes the forwarders of each protocol. */
+export const FORWARDERS = { rtc: createMedia, srt: createSrt } as const;
+
+type AnyForwarder = ServedForwarder<object, unknown, unknown>;
+
+/** Whichever of them are open. */
+export class ServedForwarders {
+  readonly #surroundings: ForwarderSurroundings;
+  readonly #open = new Map<UdpProtocol, AnyForwarder>();
+
+  constructor(surroundings: ForwarderSurroundings) {
+    this.#surroundings = surroundings;
+  }
+
+  take({ protocol, message }: Extract<ToLane, { type: "forwarder" }>): void {
+    if (message.type === "open") this.#openOne(message.opening, message.tallies);
+    else this.#open.get(protocol)?.take(message);
+  }
+
+  /** Has them say goodbye and frees their sockets. */
+  close(): void {
+    for (const forwarder of this.#open.values()) forwarder.close();
+    this.#open.clear();
+  }
+
+  #openOne(opening: ForwarderOpening<object>, tallies: ForwarderTallies): void {
+    const { loop, clock, post } = this.#surroundings;
+    const { protocol, init } = opening;
+    const tell = (message: Extract<FromLane, { type: "forwarder" }>["message"]) =>
+      post({ type: "forwarder", protocol, message });
+    try {
+      const engine = openEngine(loop, { ...opening, clock });
+      const create = FORWARDERS[protocol] as unknown as CreateForwarder<object, unknown, unknown>;
+      const shared = this.#tallies(tallies);
+      const forwarder = new ServedForwarder({ engine, tallies: shared, init, create, post: tell });
+      this.#open.set(protocol, forwarder);
+      this.#follow(protocol, forwarder);
+    } catch (error) {
+      const { code, message } = toProxyError(error);
+      tell({ type: "failed", code, message });
+    }
+  }
+
+  async #follow(protocol: UdpProtocol, forwarder: AnyForwarder): Promise<void> {
+    try {
+      await forwarder.closed;
+      this.#open.delete(protocol);
+    } catch (error) {
+      this.#surroundings.onFailed(error);
+    }
+  }
+
+  #tallies({ sessions, sockets }: ForwarderTallies): SharedTallies {
+    const { lane } = this.#surroundings;
+    return { sessions: new SharedTally(sessions, lane), sockets: new SharedTally(sockets, lane) };
+  }
+}
+
+function createMedia(parts: ForwarderParts<MediaInit, MediaReport>): Forwarder<MediaCommand> {
+  return new MediaForwarder({
+    ...parts,
+    hmac: (key, head, rest) => createHmac("sha1", key).update(head).update(rest).digest(),
+  });
+}
+
+function createSrt(parts: ForwarderParts<SrtInit, SrtReport>): Forwarder<SrtCommand> {
+  const key = createHash("sha256").update(parts.init.cookieSecret).digest().subarray(0, 16);
+  return new SrtForwarder({ ...parts, cookies: new Cookies(key), wallTime: Date.now });
+}

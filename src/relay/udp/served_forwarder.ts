@@ -1,0 +1,94 @@
+// A forwarder as its lane serves it: on an engine, with commands from the main thread, and reports and
+// figures to it. Knows neither protocol nor thread.
+
+import type { UdpDrops, UdpEngine, UdpLink } from "../../net/udp/port.ts";
+import { noDrops } from "../../net/udp/drops.ts";
+import type {
+  Forwarder,
+  ForwarderParts,
+  FromForwarder,
+  SharedTallies,
+  ToForwarder,
+} from "./forwarder.ts";
+
+const FIGURES_INTERVAL = 1_000;
+
+/** Makes the forwarder of a protocol. */
+export type CreateForwarder<Init, Command, Report> = (
+  parts: ForwarderParts<Init, Report>,
+) => Forwarder<Command>;
+
+/** What is needed for it. */
+export interface ServedForwarderOptions<Init, Command, Report> {
+  readonly engine: UdpEngine;
+  readonly tallies: SharedTallies;
+  /** Changed in place by the main thread. */
+  readonly init: Init;
+  readonly create: CreateForwarder<Init, Command, Report>;
+  post(message: FromForwarder<Report>): void;
+}
+
+/** A running forwarder. */
+export class ServedForwarder<Init extends object, Command, Report> {
+  /** Resolves once it was told to close; rejects when the relay or its socket has failed. */
+  readonly closed: Promise<void>;
+  readonly #engine: UdpEngine;
+  readonly #forwarder: Forwarder<Command>;
+  readonly #init: Init;
+  readonly #post: (message: FromForwarder<Report>) => void;
+  #drops: UdpDrops = noDrops();
+  #nextFigures = 0;
+
+  constructor(options: ServedForwarderOptions<Init, Command, Report>) {
+    const { engine, tallies, init, create } = options;
+    this.#engine = engine;
+    this.#init = init;
+    this.#post = (message) => options.post(message);
+    const { address, buffers } = engine;
+    this.#post({ type: "opened", address, buffers });
+    const report = (report: Report) => this.#post({ type: "report", report });
+    this.#forwarder = create({ init, engine, tallies, report });
+    this.closed = this.#run();
+  }
+
+  take(message: ToForwarder<Init, Command>): void {
+    if (message.type === "command") this.#forwarder.command(message.command);
+    // The forwarder holds this very object: see ForwarderParts.init.
+    else if (message.type === "configure") Object.assign(this.#init, message.init);
+    else this.close();
+  }
+
+  close(): void {
+    this.#forwarder.end();
+    this.#tellLost();
+    this.#engine.close();
+  }
+
+  async #run(): Promise<void> {
+    const forwarder = this.#forwarder;
+    await this.#engine.run({
+      fromClient: (datagram) => forwarder.fromClient(datagram),
+      fromOrigin: (link: UdpLink, datagram) => forwarder.fromOrigin(link, datagram),
+      refused: (link) => forwarder.refused(link),
+      tick: (now) => {
+        forwarder.tick(now);
+        if (now < this.#nextFigures) return;
+        this.#nextFigures = now + FIGURES_INTERVAL;
+        this.#tellLost();
+      },
+    });
+    this.#post({ type: "closed" });
+  }
+
+  #tellLost(): void {
+    const drops = noDrops();
+    let any = 0;
+    for (const reason of Object.keys(drops) as (keyof UdpDrops)[]) {
+      drops[reason] = this.#engine.drops[reason] - this.#drops[reason];
+      any += drops[reason];
+    }
+    if (any === 0) return;
+    this.#drops = { ...this.#engine.drops };
+    this.#post({ type: "lost", drops });
+  }
+}
