@@ -172,3 +172,24 @@ function sendSignal(pid: number, signal: Deno.Signal): void {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
+
+/**
+ * A program that has just been started, once it is ready; it is disposed of when it does not become so
+ * within `deadline` milliseconds.
+ *
+ * @param what it does then: "nginx accept connections"
+ */
+export async function whenReady<P extends AsyncDisposable & { readonly process: Child }>(
+  program: P,
+  what: string,
+  isReady: () => boolean | Promise<boolean>,
+  deadline?: number,
+): Promise<P> {
+  try {
+    await program.process.until(what, isReady, deadline);
+    return program;
+  } catch (error) {
+    await program[Symbol.asyncDispose]();
+    throw error;
+  }
+}

@@ -2,13 +2,12 @@
 // clients that send from any address that they like, and origins.
 
 import { createHmac } from "node:crypto";
-import { toRawAddress } from "../../src/net/udp/raw_address.ts";
 import { LocalTally } from "../../src/core/tally.ts";
 import { KnownUsers, knownUsersMemory } from "../../src/relay/rtc/known_users.ts";
 import { MediaForwarder } from "../../src/relay/rtc/media_forwarder.ts";
 import type { DropReason } from "../../src/relay/udp/figures.ts";
 import type { MediaInit, MediaReport } from "../../src/relay/rtc/media_messages.ts";
-import { ManualEngine, type ManualLink } from "./manual_engine.ts";
+import { datagramOf, ManualEngine, type ManualLink } from "./manual_engine.ts";
 import { stunRequest } from "./stun_message.ts";
 
 /** RTP, the begin of a DTLS handshake, its end, data over DTLS, an answer of STUN. */
@@ -85,22 +84,15 @@ export class ForwarderWorld {
 
   /** A datagram comes from an address, `ip:port`. @returns the sessions whose origins get it, by name */
   send(bytes: Uint8Array, from: string): string[] {
-    const buffer = new Uint8Array(2048);
-    buffer.set(bytes);
     const [host = "", port = ""] = from.split(":");
-    const sender = toRawAddress({ host, port: Number(port) });
-    const link = this.#forwarder.fromClient({ buffer, length: bytes.length, sender });
+    const link = this.#forwarder.fromClient(datagramOf(bytes, { host, port: Number(port) }));
     link?.send(bytes);
     return this.#taken();
   }
 
   /** The origin of a session says something over the link for an address. @returns whether it goes there */
   answer(name: string, to: string, bytes: Uint8Array): boolean {
-    const buffer = new Uint8Array(2048);
-    buffer.set(bytes);
-    const link = this.linkOf(name, to);
-    const sender = new Uint8Array();
-    return this.#forwarder.fromOrigin(link!, { buffer, length: bytes.length, sender });
+    return this.#forwarder.fromOrigin(this.linkOf(name, to)!, datagramOf(bytes));
   }
 
   /** The open link of a session for an address. */
@@ -116,8 +108,7 @@ export class ForwarderWorld {
     for (let left = milliseconds; left > 0; left -= 1_000) {
       this.engine.time += Math.min(left, 1_000);
       for (const link of this.engine.links) {
-        const sender = new Uint8Array();
-        if (link) this.#forwarder.fromOrigin(link, { buffer: STUN_ANSWER, length: 8, sender });
+        if (link) this.#forwarder.fromOrigin(link, datagramOf(STUN_ANSWER));
       }
       each();
       this.#forwarder.tick(this.engine.time);

@@ -1,6 +1,6 @@
 // HAProxy as a load balancer in front of something. Knows nothing of what is behind it.
 
-import { Child } from "./child.ts";
+import { Child, whenReady } from "./child.ts";
 import { TempFolder } from "./temp_folder.ts";
 
 /** One port and where its connections go. */
@@ -33,16 +33,7 @@ export class Haproxy implements AsyncDisposable {
   static async open(ports: readonly Balanced[]): Promise<Haproxy> {
     const folder = new TempFolder();
     await Deno.writeTextFile(folder.file("haproxy.cfg"), configuration(ports));
-    const haproxy = new Haproxy(folder);
-    try {
-      await haproxy.process.until("HAProxy listen", () => {
-        return isListening(ports);
-      });
-      return haproxy;
-    } catch (error) {
-      await haproxy[Symbol.asyncDispose]();
-      throw error;
-    }
+    return await whenReady(new Haproxy(folder), "HAProxy listen", () => isListening(ports));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

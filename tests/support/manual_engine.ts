@@ -3,8 +3,9 @@
 
 import { ProxyError } from "../../src/core/errors.ts";
 import type { Address } from "../../src/core/address.ts";
-import type { UdpEngine, UdpEngineOptions, UdpLink } from "../../src/net/udp/port.ts";
-import { fromRawAddress } from "../../src/net/udp/raw_address.ts";
+import { noDrops } from "../../src/net/udp/drops.ts";
+import type { Datagram, UdpEngine, UdpEngineOptions, UdpLink } from "../../src/net/udp/port.ts";
+import { fromRawAddress, toRawAddress } from "../../src/net/udp/raw_address.ts";
 
 /** A link that remembers what was sent over it. */
 export class ManualLink implements UdpLink {
@@ -41,9 +42,7 @@ export class ManualEngine implements UdpEngine {
   readonly kind = "deno";
   readonly address: Address = { host: "127.0.0.1", port: 8000 };
   readonly buffers = { receive: 0, send: 0 };
-  readonly drops = {
-    ...{ clientFull: 0, originFull: 0, truncated: 0, receiveOverflow: 0, noClient: 0, failed: 0 },
-  };
+  readonly drops = noDrops();
   /** The open links by their ids. */
   readonly links: (ManualLink | undefined)[] = [];
   /** Milliseconds. */
@@ -79,4 +78,31 @@ export class ManualEngine implements UdpEngine {
   }
 
   close(): void {}
+}
+
+/** One that writes down every link that was opened and what clients were sent. */
+export class RecordingEngine extends ManualEngine {
+  readonly opened: ManualLink[] = [];
+  readonly toClients: Uint8Array[] = [];
+  /** Whether there is a socket left. */
+  hasRoom = true;
+
+  override openLink(origin: Address): ManualLink {
+    if (!this.hasRoom) throw new ProxyError("overloaded", "Cannot open another");
+    const link = super.openLink(origin);
+    this.opened.push(link);
+    return link;
+  }
+
+  override sendToClient(_raw: Uint8Array, bytes: Uint8Array): void {
+    this.toClients.push(bytes.slice());
+  }
+}
+
+/** A datagram as an engine shows it. @param from its sender; nobody for an origin's */
+export function datagramOf(bytes: Uint8Array, from?: Address): Datagram {
+  const buffer = new Uint8Array(2048);
+  buffer.set(bytes);
+  const sender = from === undefined ? new Uint8Array() : toRawAddress(from);
+  return { buffer, length: bytes.length, sender };
 }

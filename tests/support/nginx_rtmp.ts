@@ -2,8 +2,8 @@
 // access log of its HTTP server, and on request publish and play hooks, HLS and DASH. Knows nothing
 // of the proxy.
 
-import { Child } from "./child.ts";
-import { accepts, fetchText, type OriginServer } from "./origin_server.ts";
+import { whenReady } from "./child.ts";
+import { accepts, fetchText, OriginServer, type OriginServerPlace } from "./origin_server.ts";
 import { freePorts } from "./ports.ts";
 import { TempFolder } from "./temp_folder.ts";
 
@@ -42,73 +42,44 @@ const LOGGED_FIELDS = [
   ...["authorization", "range", "if-none-match", "user-agent", "connection"],
 ] as const;
 
-/** A running nginx; see `OriginServer`. */
-export class NginxRtmp implements OriginServer {
-  readonly name: string;
-  readonly rtmpPort: number;
-  readonly httpPort: number;
-  readonly process: Child;
-  readonly #folder: TempFolder;
-
-  private constructor(name: string, ports: readonly number[], folder: TempFolder) {
-    this.name = name;
-    this.rtmpPort = ports[0]!;
-    this.httpPort = ports[1]!;
-    this.#folder = folder;
-    this.process = new Child({
-      command: nginxProgram(),
-      args: ["-p", folder.path, "-c", folder.file("nginx.conf"), "-e", "stderr"],
-    });
+/** A running nginx. */
+export class NginxRtmp extends OriginServer {
+  private constructor(place: OriginServerPlace, folder: TempFolder) {
+    const args = ["-p", folder.path, "-c", folder.file("nginx.conf"), "-e", "stderr"];
+    super(place, { command: nginxProgram(), args }, folder);
   }
 
   /** Starts nginx and waits until both its ports accept connections. */
   static async open(options: NginxRtmpOptions = {}): Promise<NginxRtmp> {
-    const ports = freePorts(2);
+    const [rtmpPort, httpPort] = freePorts(2) as [number, number];
     const folder = new TempFolder();
     for (const name of ["files", "hls", "dash"]) {
       await Deno.mkdir(folder.file(`${name}/live`), { recursive: true });
     }
-    const configuration = nginxConfiguration(options, ports[0]!, ports[1]!, folder.path);
+    const configuration = nginxConfiguration(options, rtmpPort, httpPort, folder.path);
     await Deno.writeTextFile(folder.file("nginx.conf"), configuration);
-    const server = new NginxRtmp(options.name ?? "nginx-rtmp", ports, folder);
-    try {
-      const isReady = async () => await accepts(server.rtmpPort) && await accepts(server.httpPort);
-      await server.process.until("nginx accept connections", isReady);
-      return server;
-    } catch (error) {
-      await server[Symbol.asyncDispose]();
-      throw error;
-    }
-  }
-
-  rtmpUrl(stream: string): string {
-    return `rtmp://127.0.0.1:${this.rtmpPort}/live/${stream}`;
-  }
-
-  httpUrl(path: string): string {
-    return `http://127.0.0.1:${this.httpPort}${path}`;
+    const server = new NginxRtmp(
+      { name: options.name ?? "nginx-rtmp", rtmpPort, httpPort },
+      folder,
+    );
+    return await whenReady(server, "nginx accept connections", () => accepts(rtmpPort, httpPort));
   }
 
   /** Has the HTTP server give out a copy of a file at `path`, which is `/live/` and a name. */
   async addFile(path: string, file: string): Promise<void> {
-    await Deno.copyFile(file, this.#folder.file(`files${path}`));
+    await Deno.copyFile(file, this.folder.file(`files${path}`));
   }
 
   /** The requests that the HTTP server has answered so far, oldest first. */
   async requests(): Promise<LoggedRequest[]> {
-    const text = await Deno.readTextFile(this.#folder.file("access.log"));
+    const text = await Deno.readTextFile(this.folder.file("access.log"));
     return text.split("\n").filter((line) => line !== "").map((line): LoggedRequest => {
       return JSON.parse(line);
     });
   }
 
-  async publishedStreams(): Promise<string[]> {
+  override async publishedStreams(): Promise<string[]> {
     return publishedInStatistics(await fetchText(this.httpUrl("/stat")));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.process[Symbol.asyncDispose]();
-    await this.#folder[Symbol.asyncDispose]();
   }
 }
 

@@ -1,8 +1,8 @@
 // node-media-server as a real origin, run by the Deno at hand: RTMP, HTTP-FLV at
 // `/live/STREAM.flv`, and its own HTTP API to ask which streams it has. Knows nothing of the proxy.
 
-import { Child } from "./child.ts";
-import { accepts, fetchText, type OriginServer } from "./origin_server.ts";
+import { whenReady } from "./child.ts";
+import { accepts, fetchText, OriginServer } from "./origin_server.ts";
 import { freePorts } from "./ports.ts";
 import { PROJECT_FOLDER } from "./project.ts";
 import { TempFolder } from "./temp_folder.ts";
@@ -42,21 +42,12 @@ export interface NodeMediaServerOptions {
   readonly notifyUrl?: string;
 }
 
-/** A running node-media-server; see `OriginServer`. */
-export class NodeMediaServer implements OriginServer {
-  readonly name: string;
-  readonly rtmpPort: number;
-  readonly httpPort: number;
-  readonly process: Child;
-  readonly #folder: TempFolder;
+/** A running node-media-server. */
+export class NodeMediaServer extends OriginServer {
   #token = "";
 
   private constructor(options: NodeMediaServerOptions, folder: TempFolder) {
     const [rtmpPort, httpPort] = freePorts(2) as [number, number];
-    this.name = options.name ?? "node-media-server";
-    this.rtmpPort = rtmpPort;
-    this.httpPort = httpPort;
-    this.#folder = folder;
     const configurationFile = folder.file("config.json");
     const configuration = {
       bind: "127.0.0.1",
@@ -69,49 +60,35 @@ export class NodeMediaServer implements OriginServer {
       notify: options.notifyUrl && { url: options.notifyUrl },
     };
     Deno.writeTextFileSync(configurationFile, JSON.stringify(configuration));
-    this.process = new Child({
+    const program = {
       command: Deno.execPath(),
       args: [
         ...["run", "--quiet", "--allow-all", ...NODE_MEDIA_SERVER_PACKAGE],
         ...["--config", configurationFile],
       ],
       cwd: folder.path,
-    });
+    };
+    super({ name: options.name ?? "node-media-server", rtmpPort, httpPort }, program, folder);
   }
 
   /** Starts the server and waits until it accepts connections and its API answers. */
   static async open(options: NodeMediaServerOptions = {}): Promise<NodeMediaServer> {
     const server = new NodeMediaServer(options, new TempFolder());
-    try {
-      const isReady = async () => await accepts(server.rtmpPort) && await accepts(server.httpPort);
-      await server.process.until("node-media-server accept connections", isReady, START_DEADLINE);
+    const isReady = async () => {
+      if (!await accepts(server.rtmpPort, server.httpPort)) return false;
       await server.#logIn();
-      return server;
-    } catch (error) {
-      await server[Symbol.asyncDispose]();
-      throw error;
-    }
+      return true;
+    };
+    const what = "node-media-server accept connections";
+    return await whenReady(server, what, isReady, START_DEADLINE);
   }
 
-  rtmpUrl(stream: string): string {
-    return `rtmp://127.0.0.1:${this.rtmpPort}/live/${stream}`;
-  }
-
-  httpUrl(path: string): string {
-    return `http://127.0.0.1:${this.httpPort}${path}`;
-  }
-
-  async publishedStreams(): Promise<string[]> {
+  override async publishedStreams(): Promise<string[]> {
     const headers = { authorization: `Bearer ${this.#token}` };
     const answer: StreamsAnswer = JSON.parse(await fetchText(this.#api("streams"), { headers }));
     return answer.data.streams
       .filter(({ app, status }) => app === "live" && status === "publishing")
       .map(({ name }) => name);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.process[Symbol.asyncDispose]();
-    await this.#folder[Symbol.asyncDispose]();
   }
 
   async #logIn(): Promise<void> {

@@ -1,21 +1,51 @@
 // What the tests ask of a real media server, whichever it is.
 
-import type { Child } from "./child.ts";
+import { Child, type ChildOptions } from "./child.ts";
+import type { TempFolder } from "./temp_folder.ts";
+
+/** How one is called, and where it listens. */
+export interface OriginServerPlace {
+  readonly name: string;
+  readonly rtmpPort: number;
+  readonly httpPort: number;
+}
 
 /** A real media server on loopback ports of its own; disposing of it ends it. */
-export interface OriginServer extends AsyncDisposable {
+export abstract class OriginServer implements OriginServerPlace, AsyncDisposable {
   /** The name under which it is registered; unique in a test. */
   readonly name: string;
   readonly rtmpPort: number;
   readonly httpPort: number;
   /** For `kill -9`, freezing and thawing. */
   readonly process: Child;
-  /** Where a stream of the app `live` is read without the proxy. */
-  rtmpUrl(stream: string): string;
-  /** Where a path, which begins with a slash, is asked for over HTTP without the proxy. */
-  httpUrl(path: string): string;
+  protected readonly folder: TempFolder;
+
+  /** @param folder all that it writes; removed in the end */
+  protected constructor(place: OriginServerPlace, program: ChildOptions, folder: TempFolder) {
+    this.name = place.name;
+    this.rtmpPort = place.rtmpPort;
+    this.httpPort = place.httpPort;
+    this.folder = folder;
+    this.process = new Child(program);
+  }
+
   /** Names of the streams of the app `live` that have a publisher, as the server itself says. */
-  publishedStreams(): Promise<string[]>;
+  abstract publishedStreams(): Promise<string[]>;
+
+  /** Where a stream of the app `live` is read without the proxy. */
+  rtmpUrl(stream: string): string {
+    return `rtmp://127.0.0.1:${this.rtmpPort}/live/${stream}`;
+  }
+
+  /** Where a path, which begins with a slash, is asked for over HTTP without the proxy. */
+  httpUrl(path: string): string {
+    return `http://127.0.0.1:${this.httpPort}${path}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.process[Symbol.asyncDispose]();
+    await this.folder[Symbol.asyncDispose]();
+  }
 }
 
 /**
@@ -40,11 +70,10 @@ export async function fetchText(
   }
 }
 
-/** Whether something accepts TCP connections on a loopback port. */
-export async function accepts(port: number): Promise<boolean> {
+/** Whether something accepts TCP connections on each of these loopback ports. */
+export async function accepts(...ports: readonly number[]): Promise<boolean> {
   try {
-    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-    connection.close();
+    for (const port of ports) (await Deno.connect({ hostname: "127.0.0.1", port })).close();
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.ConnectionRefused) return false;

@@ -4,7 +4,7 @@
 import type { Reply } from "../../src/registry/redis/calls.ts";
 import type { RedisAccess } from "../../src/core/redis_access.ts";
 import { RedisConnection } from "../../src/registry/redis/connection.ts";
-import { Child } from "./child.ts";
+import { Child, whenReady } from "./child.ts";
 import { freePort } from "./ports.ts";
 import { TempFolder } from "./temp_folder.ts";
 import { until } from "./wait.ts";
@@ -56,13 +56,7 @@ export class RedisServer implements AsyncDisposable {
   /** Starts a server and waits until it answers. */
   static async open(options: RedisServerOptions = {}): Promise<RedisServer> {
     const server = new RedisServer(options, new TempFolder());
-    try {
-      await server.process.until("redis-server answer", () => server.#answers(), STARTED);
-      return server;
-    } catch (error) {
-      await server[Symbol.asyncDispose]();
-      throw error;
-    }
+    return await whenReady(server, "redis-server answer", () => server.#answers(), STARTED);
   }
 
   get address(): { readonly host: string; readonly port: number } {

@@ -1,8 +1,8 @@
 // A real SRS as origin, when SRS_BIN names its executable: it registers itself by its own heartbeat.
 // Knows of the proxy only the URL to send heartbeats to.
 
-import { Child } from "./child.ts";
-import { accepts, fetchText, type OriginServer } from "./origin_server.ts";
+import { whenReady } from "./child.ts";
+import { accepts, fetchText, OriginServer } from "./origin_server.ts";
 import { freePorts } from "./ports.ts";
 import { TempFolder } from "./temp_folder.ts";
 
@@ -49,33 +49,25 @@ interface StreamsAnswer {
   }[];
 }
 
-/** A running SRS; see `OriginServer`. */
-export class Srs implements OriginServer {
-  readonly name: string;
-  readonly rtmpPort: number;
-  readonly httpPort: number;
+/** A running SRS. */
+export class Srs extends OriginServer {
   readonly apiPort: number;
   /** For WebRTC media, if it was told to speak that. */
   readonly rtcPort: number;
   /** For SRT, if it was told to speak that. */
   readonly srtPort: number;
-  readonly process: Child;
-  readonly #folder: TempFolder;
 
   private constructor(name: string, ports: readonly number[], folder: TempFolder) {
-    this.name = name;
-    this.rtmpPort = ports[0]!;
-    this.httpPort = ports[1]!;
-    this.apiPort = ports[2]!;
-    this.rtcPort = ports[3]!;
-    this.srtPort = ports[4]!;
-    this.#folder = folder;
-    this.process = new Child({
+    const program = {
       command: SRS_BIN!,
       args: ["-c", folder.file("srs.conf")],
       cwd: folder.path,
       env: { SRS_DEVICE_IP: "127.0.0.1" },
-    });
+    };
+    super({ name, rtmpPort: ports[0]!, httpPort: ports[1]! }, program, folder);
+    this.apiPort = ports[2]!;
+    this.rtcPort = ports[3]!;
+    this.srtPort = ports[4]!;
   }
 
   /**
@@ -90,43 +82,23 @@ export class Srs implements OriginServer {
     await Deno.mkdir(folder.file("objs/nginx/html"), { recursive: true });
     await Deno.writeTextFile(folder.file("srs.conf"), srsConfiguration(options, ports));
     const server = new Srs(options.name, ports, folder);
-    try {
-      const listeners = [server.rtmpPort, server.httpPort, server.apiPort];
-      const isReady = async () => (await Promise.all(listeners.map(accepts))).every(Boolean);
-      await server.process.until("SRS accept connections", isReady, 20_000);
-      return server;
-    } catch (error) {
-      await server[Symbol.asyncDispose]();
-      throw error;
-    }
-  }
-
-  rtmpUrl(stream: string): string {
-    return `rtmp://127.0.0.1:${this.rtmpPort}/live/${stream}`;
-  }
-
-  httpUrl(path: string): string {
-    return `http://127.0.0.1:${this.httpPort}${path}`;
+    const isReady = () => accepts(server.rtmpPort, server.httpPort, server.apiPort);
+    return await whenReady(server, "SRS accept connections", isReady, 20_000);
   }
 
   /** Has the HTTP server give out a copy of a file at `path`. */
   async addFile(path: string, file: string): Promise<void> {
-    const target = this.#folder.file(`objs/nginx/html${path}`);
+    const target = this.folder.file(`objs/nginx/html${path}`);
     await Deno.mkdir(target.slice(0, target.lastIndexOf("/")), { recursive: true });
     await Deno.copyFile(file, target);
   }
 
-  async publishedStreams(): Promise<string[]> {
+  override async publishedStreams(): Promise<string[]> {
     const url = `http://127.0.0.1:${this.apiPort}/api/v1/streams?start=0&count=1000`;
     const answer: StreamsAnswer = JSON.parse(await fetchText(url));
     return answer.streams
       .filter(({ app, publish }) => app === "live" && publish.active)
       .map(({ name }) => name);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.process[Symbol.asyncDispose]();
-    await this.#folder[Symbol.asyncDispose]();
   }
 }
 

@@ -2,9 +2,13 @@
 // sockets that are short for a moment.
 
 import assert from "node:assert/strict";
-import { ManualEngine } from "../../../tests/support/manual_engine.ts";
+import {
+  datagramOf,
+  ManualEngine,
+  type ManualLink,
+  RecordingEngine,
+} from "../../../tests/support/manual_engine.ts";
 import { assertNothingKept } from "../../../tests/support/memory.ts";
-import { datagramOf, type PaperLink, PaperUdp } from "../../../tests/support/paper_udp.ts";
 import { srtConclusion, srtHandshake, srtInduction } from "../../../tests/support/srt_packets.ts";
 import { LocalTally } from "../../core/tally.ts";
 import type { Address } from "../../core/address.ts";
@@ -27,7 +31,7 @@ function keepAlive(socket: number): Uint8Array {
 
 /** A forwarder and a caller whose wish it has reported. */
 class World {
-  readonly udp = new PaperUdp();
+  readonly udp = new RecordingEngine(20);
   readonly reports: SrtReport[] = [];
   readonly forwarder: SrtForwarder;
 
@@ -63,12 +67,12 @@ class World {
     this.forwarder.fromClient(datagramOf(packet, CLIENT));
   }
 
-  fromOrigin(link: PaperLink, fields: Partial<Parameters<typeof srtHandshake>[0]>): void {
+  fromOrigin(link: ManualLink, fields: Partial<Parameters<typeof srtHandshake>[0]>): void {
     const answer = srtHandshake({ type: 1, socketId: 1, destination: CALLER, ...fields });
     this.forwarder.fromOrigin(link, datagramOf(answer));
   }
 
-  answerInduction(link: PaperLink): void {
+  answerInduction(link: ManualLink): void {
     this.fromOrigin(link, { extensionField: 0x4a17, cookie: 9 });
   }
 
@@ -93,29 +97,29 @@ class World {
   }
 }
 
-function typesOf(link: PaperLink): number[] {
+function typesOf(link: ManualLink): number[] {
   return link.sent.map((packet) => parseHandshake(packet).type);
 }
 
 Deno.test("that a host refuses a caller's own words ends the call and is held against no origin", () => {
   const concluding = new World();
   concluding.offer(1);
-  concluding.answerInduction(concluding.udp.links[0]!);
-  concluding.forwarder.refused(concluding.udp.links[0]!);
+  concluding.answerInduction(concluding.udp.opened[0]!);
+  concluding.forwarder.refused(concluding.udp.opened[0]!);
   assert.deepEqual(concluding.types(), ["wanted", "reached", "ended"]);
 
   const accepted = new World();
   accepted.offer(1);
-  accepted.answerInduction(accepted.udp.links[0]!);
-  accepted.fromOrigin(accepted.udp.links[0]!, { type: -1, extensionField: 1, socketId: 77 });
-  accepted.forwarder.refused(accepted.udp.links[0]!);
+  accepted.answerInduction(accepted.udp.opened[0]!);
+  accepted.fromOrigin(accepted.udp.opened[0]!, { type: -1, extensionField: 1, socketId: 77 });
+  accepted.forwarder.refused(accepted.udp.opened[0]!);
   assert.deepEqual(accepted.types(), ["wanted", "reached", "accepted", "ended"]);
   accepted.forwarder.command({ type: "admit", call: 1 });
 
   for (const world of [concluding, accepted]) {
     assert.equal(world.said().type, 2502);
     world.pass(11_000);
-    assert.ok(world.udp.links[0]!.isClosed, "kept for late answers, and no longer");
+    assert.ok(world.udp.opened[0]!.isClosed, "kept for late answers, and no longer");
   }
 });
 
@@ -123,18 +127,18 @@ Deno.test("three inductions 250 ms apart, and not the time alone, make an origin
   const world = new World();
   world.offer(1);
   world.pass(700);
-  assert.deepEqual(typesOf(world.udp.links[0]!), [1, 1, 1]);
+  assert.deepEqual(typesOf(world.udp.opened[0]!), [1, 1, 1]);
   assert.ok(!world.types().includes("unreachable"));
   world.pass(100);
   assert.deepEqual(world.reports.at(-1), { type: "unreachable", call: 1, isSilent: true });
-  assert.ok(world.udp.links[0]!.isClosed);
+  assert.ok(world.udp.opened[0]!.isClosed);
 
   // A thread that stood still has not read what has come meanwhile.
   const stood = new World();
   stood.offer(1);
   stood.leap(2_000);
   assert.ok(!stood.types().includes("unreachable"));
-  stood.answerInduction(stood.udp.links[0]!);
+  stood.answerInduction(stood.udp.opened[0]!);
   assert.ok(stood.types().includes("reached"));
 });
 
@@ -142,18 +146,18 @@ Deno.test("the addresses of an origin are asked one after the other, the silent 
   const world = new World();
   world.offer(4);
   world.pass(400);
-  assert.deepEqual(world.udp.links.map(({ origin }) => origin.port), [9000, 9001, 9002, 9003]);
-  assert.deepEqual(typesOf(world.udp.links[0]!), [1, 1]);
+  assert.deepEqual(world.udp.opened.map(({ origin }) => origin.port), [9000, 9001, 9002, 9003]);
+  assert.deepEqual(typesOf(world.udp.opened[0]!), [1, 1]);
   // The first one answers after all: the others are closed.
-  world.answerInduction(world.udp.links[0]!);
-  assert.deepEqual(world.udp.links.map(({ isClosed }) => isClosed), [false, true, true, true]);
-  assert.deepEqual(typesOf(world.udp.links[0]!), [1, 1, -1]);
+  world.answerInduction(world.udp.opened[0]!);
+  assert.deepEqual(world.udp.opened.map(({ isClosed }) => isClosed), [false, true, true, true]);
+  assert.deepEqual(typesOf(world.udp.opened[0]!), [1, 1, -1]);
 
   const refusing = new World();
   refusing.offer(3);
-  for (const index of [0, 1]) refusing.forwarder.refused(refusing.udp.links[index]!);
-  assert.equal(refusing.udp.links.length, 3, "at once");
-  refusing.forwarder.refused(refusing.udp.links[2]!);
+  for (const index of [0, 1]) refusing.forwarder.refused(refusing.udp.opened[index]!);
+  assert.equal(refusing.udp.opened.length, 3, "at once");
+  refusing.forwarder.refused(refusing.udp.opened[2]!);
   assert.deepEqual(refusing.reports.at(-1), { type: "unreachable", call: 1, isSilent: false });
 });
 
@@ -179,12 +183,12 @@ Deno.test("a caller is refused in time, wherever its call has got stuck", () => 
     origin_timeout: () => {},
     unanswered: (world) => {
       world.offer(1);
-      world.answerInduction(world.udp.links[0]!);
+      world.answerInduction(world.udp.opened[0]!);
     },
     unconfirmed: (world) => {
       world.offer(1);
-      world.answerInduction(world.udp.links[0]!);
-      world.fromOrigin(world.udp.links[0]!, { type: -1, extensionField: 1, socketId: 77 });
+      world.answerInduction(world.udp.opened[0]!);
+      world.fromOrigin(world.udp.opened[0]!, { type: -1, extensionField: 1, socketId: 77 });
     },
   };
   for (const [reason, act] of Object.entries(stuck)) {
@@ -195,11 +199,11 @@ Deno.test("a caller is refused in time, wherever its call has got stuck", () => 
     const ended = world.reports.find(({ type }) => type === "ended");
     assert.equal(ended?.type === "ended" && ended.reason, reason);
     if (reason === "unconfirmed") {
-      assert.equal(world.udp.links[0]!.sent.at(-1)![1], 5, "the origin gets a SHUTDOWN");
+      assert.equal(world.udp.opened[0]!.sent.at(-1)![1], 5, "the origin gets a SHUTDOWN");
     }
     // Sockets stay open for answers that come late, and no longer.
     world.pass(11_000);
-    assert.ok(world.udp.links.every(({ isClosed }) => isClosed), "no socket is left");
+    assert.ok(world.udp.opened.every(({ isClosed }) => isClosed), "no socket is left");
   }
 });
 
