@@ -1,5 +1,5 @@
-// The whole program put together: opens its parts, reconfigures them, drains and ends them
-// together. Knows no signals and no exit codes; run.ts and main.ts have those.
+// The whole program: opens its parts, reconfigures, drains and closes them together. Knows no
+// signals and no exit codes; run.ts and main.ts have those.
 
 import { localIps, openParts, type Parts, type Relay } from "./parts.ts";
 import type { LogOutput } from "./surroundings.ts";
@@ -23,11 +23,11 @@ export interface Listener {
 
 /** A running proxy. */
 export class App implements AsyncDisposable {
-  /** Everything it listens on, with the real ports. */
+  /** Everything it listens on, with the actual ports. */
   readonly listeners: readonly Listener[];
   /** Rejects when a listener dies by itself. */
   readonly closed: Promise<void>;
-  /** The threads, which may get stuck apart from the event loop. */
+  /** The threads, any of which may hang while the event loop goes on. */
   readonly hearts: readonly Heart[];
   readonly #clock: Clock;
   readonly #stack: AsyncDisposableStack;
@@ -78,17 +78,14 @@ export class App implements AsyncDisposable {
     return app;
   }
 
-  /** Streams that are published and played now. */
   get sessions(): number {
     return this.#parts.sessions.size;
   }
 
-  /** Origins that are registered. */
   async countOrigins(): Promise<number> {
     return (await this.#parts.registry.origins()).length;
   }
 
-  /** The configuration as it is now. */
   get config(): Config {
     return this.#parts.state.config;
   }
@@ -96,7 +93,7 @@ export class App implements AsyncDisposable {
   /**
    * Takes over another configuration. Files of TLS are read again.
    *
-   * @param next like the one before but for variables that are live
+   * @param next differs from the one before in live variables only
    * @throws ProxyError `internal` when such a file cannot be read, `overloaded` when there is no room for
    * another default backend; nothing has changed then
    */
@@ -144,7 +141,7 @@ export class App implements AsyncDisposable {
   }
 }
 
-/** Where ports are shared nothing is tried, since that would take clients from those who have them. */
+/** Shared ports are not tried: that would take clients from the processes that have them. */
 function withAllBusyPorts(error: unknown, { listen }: Config): unknown {
   if (!(error instanceof ProxyError) || error.code !== "internal" || listen.reusePort) return error;
   const ports: readonly WantedPort[] = [

@@ -44,7 +44,6 @@ export interface OtherAnswers {
   answer(request: Request): Promise<Response>;
 }
 
-/** What the HTTP server and the HTTP API are opened with. */
 interface HttpParts {
   readonly stack: AsyncDisposableStack;
   readonly lanes: Lanes;
@@ -53,7 +52,6 @@ interface HttpParts {
   readonly srtPort: number;
 }
 
-/** What is open. */
 interface OpenHttp {
   readonly httpServer: LanesRelay | HttpRelay;
   readonly httpApi: ApiPort;

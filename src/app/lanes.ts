@@ -12,9 +12,9 @@ import { chooseLibc } from "../net/udp/engine.ts";
 
 const LOG = logger("app");
 
-/** What lanes are told apart from what all parts have in common. */
+/** What lanes need beyond what all parts have in common. */
 export interface LaneServices {
-  /** Whether the HTTP server is theirs, and not the main thread's. */
+  /** Whether they serve HTTP, and not the main thread. */
   readonly servesHttp: boolean;
   readonly idPrefix: string;
   origins(): Promise<readonly OriginStatus[]>;
@@ -22,7 +22,7 @@ export interface LaneServices {
   answerOther(request: Request): Promise<Response>;
 }
 
-/** As many as are configured, or as there are cores for this process. */
+/** The configured number, or that of the cores that this process may use. */
 export function laneCount({ lanes }: Config): number {
   return lanes ?? Math.min(navigator.hardwareConcurrency, 64);
 }

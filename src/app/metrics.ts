@@ -1,5 +1,5 @@
-// The metrics of the program: where the process figures come from, and which are read only on
-// request. A part of app.ts, which is the one place that knows everything.
+// The metrics of the program: where the figures of the process come from, and which are read only
+// on request. A part of app.ts, which is the one place that knows everything.
 
 import { PrometheusMetrics } from "../api/metrics.ts";
 import type { Clock } from "../core/clock.ts";
@@ -21,7 +21,7 @@ export function openMetrics(stack: AsyncDisposableStack, clock: Clock): Promethe
   return metrics;
 }
 
-/** What is asked for only when somebody wants to see it. */
+/** Brings up to date what is read on request only. */
 export async function refreshMetrics(
   metrics: Metrics,
   registry: Registrar,

@@ -1,5 +1,5 @@
-// Opens the parts of the program, each with what it needs of the configuration and of the others. A part
-// of app.ts, which is the one place that knows everything.
+// Opens the parts of the program, each with what it needs of the configuration and of the others. A
+// part of app.ts, which is the one place that knows everything.
 
 import { AddressPolicy } from "../api/address_policy.ts";
 import { Management } from "../api/management.ts";
@@ -47,12 +47,10 @@ import { signature } from "../core/version.ts";
 
 const LOG = logger("app");
 const LIVE_SESSIONS = 100_000;
-/** What registers waits so long for the answer to what it is, milliseconds. */
+/** How long a registration may take to find out whether a proxy registers, milliseconds. */
 const PROBE_TIMEOUT = 1_000;
-/** What has clients and streams. */
 export type Relay = LanesRelay | HttpRelay | RtcMediaRelay | SrtRelay;
 
-/** Everything that is open. */
 export interface Parts {
   readonly lanes: Lanes;
   readonly rtmp: LanesRelay;
@@ -144,7 +142,7 @@ export async function openParts(
   };
 }
 
-/** The sessions of all relays, those that are opened later among them. */
+/** The sessions of all relays, of those too that are opened later. */
 function controlOf(relays: readonly RelaySessions[]): SessionControl {
   return {
     received: async (sessions) => {
@@ -156,7 +154,7 @@ function controlOf(relays: readonly RelaySessions[]): SessionControl {
   };
 }
 
-/** Begins the ids of one thread's sessions. */
+/** What the ids of one thread's sessions begin with. */
 function sessionPrefix(): string {
   return crypto.randomUUID().slice(0, 8);
 }
@@ -205,7 +203,7 @@ function systemHandler(
   });
 }
 
-/** What public ports have used up keeps no heartbeat out: the System API has memory of its own. */
+/** With memory of its own, so that public ports that use up theirs keep no heartbeat out. */
 function openSystem(
   surroundings: Surroundings,
   app: ReturnType<typeof systemHandler>,
@@ -215,7 +213,7 @@ function openSystem(
   return WebServer.open({
     ...surroundings,
     identifyMemory,
-    // Origins and operators come to it directly.
+    // Origins and operators reach it directly.
     balancers: undefined,
     name: "System API",
     listen: state.config.listen.systemApi,
@@ -286,7 +284,7 @@ function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signal
   });
 }
 
-/** A proxy that cannot reach the others serves clients all the same. */
+/** A proxy that cannot reach the others still serves clients. */
 function readinessOf({ draining }: State, { trouble }: Registry, lanes: Lanes): Readiness {
   if (draining) return { ready: false, status: "draining" };
   const { alive, count } = lanes;

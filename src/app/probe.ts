@@ -8,7 +8,7 @@ import { ORIGIN_GREETING } from "../relay/rtmp/greeting.ts";
 
 /** Milliseconds for one probe; less than the pause between two. */
 const TIMEOUT = 1_500;
-/** Addresses of each kind that are tried, at one time. */
+/** Addresses of each kind that are tried, all at the same time. */
 const MOST_ADDRESSES = 2;
 const REQUEST = new TextEncoder().encode(
   "GET /api/v1/versions HTTP/1.1\r\nHost: origin\r\nConnection: close\r\n\r\n",

@@ -14,7 +14,7 @@ import { Registry } from "../registry/registry.ts";
 import type { SessionControl } from "../registry/running_sessions.ts";
 import { firstWithRoomByHash } from "../registry/rendezvous.ts";
 
-/** What the registry tells and whom it may end. */
+/** What the registry asks of the rest of the program. */
 export interface RegistrySurroundings {
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -43,7 +43,8 @@ export async function openRegistry(
     return stack.use(await Registry.open({ ...common, store }));
   }
   const store = stack.use(await openRedisStore(state, surroundings));
-  // Proxies that cannot ask Redis must pick the same origin; so they pick alike when they can.
+  // Proxies that cannot ask Redis must all pick the same origin, so they pick by a common rule
+  // always.
   return stack.use(await Registry.open({ ...common, store, pick: firstWithRoomByHash }));
 }
 
@@ -64,7 +65,7 @@ async function openRedisStore(
   { clock, metrics }: Pick<RegistrySurroundings, "clock" | "metrics">,
 ) {
   const { registry: { maxOrigins, maxStreams }, redis: { servers, keyPrefix } } = state.config;
-  // Whoever runs one proxy does not load the client of Redis.
+  // A single proxy does not load the Redis client.
   const { RedisStore } = await import("../registry/redis/store.ts");
   return await RedisStore.open({
     ...{ servers, keyPrefix, maxOrigins, maxStreams, clock, metrics },
@@ -75,7 +76,7 @@ async function openRedisStore(
 /**
  * Reads the files of TLS.
  *
- * @param access with paths, as it is configured
+ * @param access as configured, with paths
  * @throws ProxyError `internal` when a file cannot be read
  */
 export async function readTlsFiles(access: RedisAccess): Promise<RedisAccess> {
@@ -95,7 +96,7 @@ async function readPem(path: string | undefined): Promise<string | undefined> {
   }
 }
 
-/** Proxies that share a registry may each have another, so there its address is in its name. */
+/** Proxies that share a registry may have different ones, so there the id holds the address. */
 function defaultOrigin({ ip, ...ports }: DefaultBackend, type: "memory" | "redis"): Origin {
   const at = (port: number | undefined) => port === undefined ? [] : [{ host: ip, port }];
   const { rtmp, http, api, rtc, srt } = ports;

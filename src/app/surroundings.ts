@@ -1,4 +1,4 @@
-// What the parts of the program share: passed to whatever opens one of them. A part of app.ts,
+// What the parts of the program share; passed to whatever opens one of them. A part of app.ts,
 // which is the one place that knows everything.
 
 import type { AddressPolicy } from "../api/address_policy.ts";
@@ -21,29 +21,29 @@ import { signature, version, versionNumbers } from "../core/version.ts";
 
 const LOG = logger("app");
 
-/** What the program says of itself. */
+/** What the program says about itself. */
 export const ABOUT: About = { signature, version, numbers: versionNumbers, pid: String(Deno.pid) };
 
-/** Where the log goes, as far as it is measured. */
+/** The log's output, as the metrics see it. */
 export interface LogOutput {
-  /** Lines that were lost so far because nobody took them in time. */
+  /** Lines lost so far because nobody read them in time. */
   readonly lost: number;
 }
 
-/** What all parts may look at, and app.ts changes. */
+/** Every part may read this; only app.ts changes it. */
 export interface State {
-  /** Another object after every reload: whoever needs what can change asks for it at each use. */
+  /** Another object after each reload: whoever needs what can change reads it at each use. */
   config: Config;
-  /** How to get into Redis, with the files of TLS read. */
+  /** How to reach Redis, with the TLS files read. */
   redisAccess: RedisAccess;
   draining: boolean;
   ownAddresses: readonly BoundAddress[];
 }
 
-/** What the parts have in common, under the names that their options have. */
+/** What the parts have in common, under the names of their options. */
 export interface Surroundings extends LiveOptions {
   readonly clock: Clock;
-  /** TCP for the parts of this thread, at that clock. */
+  /** TCP for the parts in this thread, on that clock. */
   readonly engine: TcpEngine;
   readonly state: State;
   readonly reusePort: boolean;
@@ -59,13 +59,13 @@ export interface Surroundings extends LiveOptions {
   readonly hopMark: HopMark;
   readonly management: Management;
   readonly identifyMemory: MemoryBudget;
-  /** What that is counted in, together with the lanes'. */
+  /** Counts that memory, together with that of lanes. */
   readonly identifyTally: TallyMemory;
   newSession(): string;
   onError(error: unknown): void;
 }
 
-/** What several parts ask of the state at each use. */
+/** What several parts read from the state at each use. */
 export interface LiveOptions {
   isDraining(): boolean;
   limits(): Config["limits"];
@@ -75,7 +75,6 @@ export interface LiveOptions {
   corsOrigins(): Config["http"]["corsOrigins"];
 }
 
-/** The options that follow the state. */
 export function liveOptions(state: State): LiveOptions {
   return {
     isDraining: () => state.draining,
@@ -87,7 +86,7 @@ export function liveOptions(state: State): LiveOptions {
   };
 }
 
-/** For what is nobody's fault but the program's. */
+/** For errors that are the program's own fault. */
 export function logError(error: unknown): void {
   LOG.error("Unexpected error", { error });
 }

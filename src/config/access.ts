@@ -3,7 +3,7 @@
 
 import type { Values } from "./table.ts";
 
-/** A token that is asked for; absent = none is. */
+/** The token to be shown; absent = none is needed. */
 export interface AccessConfig {
   readonly token?: string | undefined;
 }
@@ -14,7 +14,6 @@ export interface AdminConfig extends AccessConfig {
   readonly sites: readonly string[];
 }
 
-/** What origins show to register. */
 export function toRegisterAccess(values: Values): AccessConfig {
   const long = values.PROXY_HTTP_API_AUTH_ENABLED ? values.PROXY_HTTP_API_AUTH_TOKEN : undefined;
   return { token: values.PROXY_REGISTER_TOKEN ?? long };
@@ -30,7 +29,7 @@ export function toApiAccess({ PROXY_API_TOKEN: token }: Values): AccessConfig {
   return { token };
 }
 
-/** What is wrong with values that are right one by one. */
+/** What is wrong with values that are each valid alone. */
 export function findAccessConflicts(values: Partial<Values>): string[] {
   if (!values.PROXY_HTTP_API_AUTH_ENABLED) return [];
   const problems: string[] = [];
@@ -41,7 +40,7 @@ export function findAccessConflicts(values: Partial<Values>): string[] {
       `PROXY_HTTP_API_AUTH_TYPE: Cannot use a kind of token other than bearer: current value is ${current}`,
     );
   }
-  // What cannot be parsed is not among the values, and has been reported.
+  // A value that cannot be parsed is absent here, and has been reported.
   if ("PROXY_HTTP_API_AUTH_TOKEN" in values && token === undefined) {
     problems.push(
       "PROXY_HTTP_API_AUTH_TOKEN: Cannot be empty while PROXY_HTTP_API_AUTH_ENABLED is on",

@@ -1,17 +1,17 @@
-// What a reload changes of a configuration, as the table of variables says, and what it leaves alone.
+// What a reload changes in a configuration, as the table of variables says, and what it leaves
+// alone.
 
 import { VARIABLES } from "./table.ts";
 
 type Variables = Readonly<Record<string, string>>;
 
-/** The variables that a reload has changed or would have, by name. */
+/** The names of variables that differ before and after a reload. */
 export interface Changes {
   readonly applied: readonly string[];
   /** Their change waits for the next start. */
   readonly waiting: readonly string[];
 }
 
-/** Which variables are not the same in both. */
 export function changesBetween(before: Variables, after: Variables): Changes {
   const changed = Object.entries(VARIABLES).filter(([name, variable]) => {
     const [one, other] = [before, after].map((set) => set[name]?.trim() || variable.default);
@@ -22,7 +22,7 @@ export function changesBetween(before: Variables, after: Variables): Changes {
   return { applied: namesOf("live"), waiting: namesOf("start") };
 }
 
-/** The variables that hold after a reload: those that wait for the next start are as they were. */
+/** The variables in effect after a reload: those that wait for the next start stay as they were. */
 export function afterReload(running: Variables, next: Variables): Variables {
   const holding = Object.entries(VARIABLES).map(([name, { reload }]) => {
     return [name, (reload === "live" ? next : running)[name] ?? ""];

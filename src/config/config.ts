@@ -1,5 +1,5 @@
 // Turns variables into the one typed configuration of the program, or into the list of everything
-// that is wrong with them. Does not itself read files or the environment.
+// that is wrong with them. Reads neither files nor the environment.
 
 import type { Cidr } from "../core/cidr.ts";
 import type { ListenAddress } from "../core/endpoint.ts";
@@ -57,34 +57,34 @@ export interface Config {
   readonly admin: AdminConfig;
   /** Without a token everybody may signal. */
   readonly apiAuth: AccessConfig;
-  /** Client connections at once, of each listener. */
+  /** Client connections at once, for each listener. */
   readonly limits: {
     readonly maxConnections: number;
     readonly maxConnectionsPerAddress: number;
   };
-  /** What stands in front of the listeners of clients and says who these are. */
+  /** Load balancers in front of the listeners, which say who a client is. */
   readonly balancers: {
     readonly header: "off" | "optional" | "required";
     readonly trusted: readonly Cidr[];
   };
-  /** How connections to origins say whose they are. */
+  /** How origins are told who a client is. */
   readonly originHeader: "off" | "v2" | "srs";
   /** Bytes kept for clients before it is known what they want. */
   readonly identifyMemory: MemoryLimits;
   /** How long each phase of a conversation may take. */
   readonly timeouts: {
-    /** RTMP handshake of a client. */
+    /** The RTMP handshake with a client. */
     readonly handshake: number;
     /** From there to publish or play. */
     readonly identify: number;
     readonly dial: number;
     readonly answer: number;
     readonly idle: number;
-    /** Head of an HTTP request. */
+    /** The head of an HTTP request. */
     readonly head: number;
-    /** Next request of an HTTP connection. */
+    /** The next request on an HTTP connection. */
     readonly keepAlive: number;
-    /** Client that takes nothing of what waits for it. */
+    /** A client reads nothing of what is waiting for it. */
     readonly stall: number;
   };
   readonly http: {
@@ -112,16 +112,16 @@ export interface Config {
     readonly idleTimeout: number;
     /** Bytes; 0 = any number. */
     readonly maxKeyMaterial: number;
-    /** Of callers who bring none; empty = they are refused. */
+    /** For callers without one; empty = they are refused. */
     readonly defaultStreamId: string;
     /** Empty = every process has its own. */
     readonly cookieSecret: string;
   };
-  /** What moves bytes in lanes and the threads of UDP. */
+  /** What provides sockets for lanes and for UDP. */
   readonly engine: "auto" | "libc" | "deno";
   /** Threads for RTMP and HTTP; absent = as many as there are cores for this process. */
   readonly lanes: number | undefined;
-  /** What all of this was made of, for other threads to make it again. */
+  /** The variables all this was made of, so that other threads can make it again. */
   readonly variables: Settings["variables"];
   /** Both counted from the first signal. */
   readonly quit: { readonly grace: number; readonly force: number };
@@ -130,7 +130,7 @@ export interface Config {
 
 /** An origin that never registers. */
 export interface DefaultBackend {
-  /** Or a host name. */
+  /** An IP address or a host name. */
   readonly ip: string;
   readonly rtmp: number;
   readonly http?: number | undefined;
@@ -172,7 +172,7 @@ export function loadConfig(settings: Pick<Settings, "variables" | "problems">): 
   return toConfig(values as Values, settings.variables);
 }
 
-/** What is wrong with values that are right one by one. */
+/** What is wrong with values that are each valid alone. */
 function findConflicts(values: Partial<Values>): string[] {
   const problems = findSharedPorts(values, TCP_LISTENERS);
   problems.push(...findSharedPorts(values, UDP_LISTENERS));
@@ -218,7 +218,7 @@ function mayShare(one: string, other: string, values: Partial<Values>): boolean 
   return arePair && server !== undefined && api !== undefined && isSameAddress(server, api);
 }
 
-/** Whether two listeners are one; two free ports are not. */
+/** Whether two listeners want the same port; two that take any free port do not. */
 export function isSameAddress(one: ListenAddress, other: ListenAddress): boolean {
   return one.port !== 0 && one.port === other.port && one.host === other.host;
 }

@@ -1,7 +1,7 @@
 // Parses the text of a .env file: which variables it sets, and which of its lines are invalid.
 // Knows neither what the variables mean nor where the file is.
 
-/** A line that sets nothing, though it should. */
+/** An invalid line. */
 export interface DotEnvProblem {
   /** Counted from 1. */
   readonly line: number;
@@ -21,9 +21,9 @@ const DOUBLE_QUOTED = /^"((?:[^"\\]|\\.)*)"\s*(?:#.*)?$/;
 const ESCAPES: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t" };
 
 /**
- * Parses lines of `NAME=value`, with or without `export`; `#` and `;` begin comments. A value in single quotes is taken as it
- * stands, one in double quotes may hold `\n`, `\"` and the like, any other ends at ` #`. Nothing
- * is expanded and no value spans lines.
+ * Parses lines of `NAME=value`, with or without `export`; `#` and `;` begin comments. A value in
+ * single quotes is taken as it stands, one in double quotes may hold `\n`, `\"` and the like, any
+ * other ends at ` #`. Nothing is expanded, and no value spans lines.
  */
 export function parseDotEnv(text: string): DotEnv {
   const variables = new Map<string, string>();

@@ -1,6 +1,6 @@
-// Where the variables of the configuration come from: the environment of the process and files.
-// Files can be read again, the environment cannot change. Knows no variable but the one that names
-// files, and those that have another name now.
+// Where the variables of the configuration come from: the environment of the process, and files,
+// which can be read again. Knows no variable but the one that names files, and those that were
+// renamed.
 
 import { parseDotEnv } from "./dotenv.ts";
 
@@ -11,21 +11,21 @@ export interface Settings {
   readonly sources: Readonly<Record<string, string>>;
   /** One line each, beginning with the file. */
   readonly problems: readonly string[];
-  /** The same about what may well be right. */
+  /** The same for what is probably a mistake, but may be intended. */
   readonly notices: readonly string[];
 }
 
-/** What reading the files has brought so far. */
+/** What has been read from files so far. */
 interface Found {
   readonly variables: Map<string, string>;
   readonly sources: Map<string, string>;
   readonly problems: string[];
-  /** Paths of files that are not there and never were. */
+  /** Paths of files that do not exist and never did. */
   readonly missing: string[];
 }
 
 const DEFAULT_FILE = ".env";
-/** Old names of variables, and what they are called now. */
+/** Old names of variables, and their new ones. */
 const RENAMED: Readonly<Record<string, string>> = { PROXY_UDP_ENGINE: "PROXY_ENGINE" };
 
 /** The environment of a process and its files. */
@@ -43,10 +43,10 @@ export class Environment {
   }
 
   /**
-   * Reads the files that PROXY_ENV_FILE names, with colons between, or `.env`; one that is not there is
-   * empty, unless it has been there before, and a later one wins. A variable of the process wins over
-   * files, unless it is a file's: a service manager has put the variables of files into the environment,
-   * where the first call finds them with the same value. Those follow the file from then on.
+   * Reads the files that PROXY_ENV_FILE names, separated by colons, or `.env`. A later file wins;
+   * one that does not exist counts as empty, unless it existed before. The environment wins over
+   * files, except for variables that a service manager has put there from these files: the first
+   * call finds the same value in both, and from then on they follow the file.
    */
   async read(): Promise<Settings> {
     const found: Found = { variables: new Map(), sources: new Map(), problems: [], missing: [] };
@@ -54,7 +54,7 @@ export class Environment {
     const paths = (named || DEFAULT_FILE).split(":").filter((path) => path !== "");
     for (const path of paths) await this.#readFile(path, found);
     const { problems, missing, variables: fromFiles } = found;
-    // One of several may be there or not; but whoever names files means that there are some.
+    // Any of several files may be missing; but whoever names files expects at least one.
     const isAllMissing = named !== "" && missing.length === paths.length;
     if (isAllMissing && this.#seen.size === 0) {
       problems.push(`PROXY_ENV_FILE: Cannot find the file: current value is ${named}`);
@@ -79,7 +79,7 @@ export class Environment {
       problems.push(`${path}: Cannot read the file: ${text.reason}`);
       return;
     }
-    // Whoever removes a file probably does not mean to remove the token in it.
+    // Whoever removes a file probably does not mean to remove the token in it as well.
     if (text !== undefined) this.#seen.add(path);
     else if (this.#seen.has(path)) problems.push(`${path}: Cannot read the file: it is gone`);
     else missing.push(path);
@@ -94,7 +94,7 @@ export class Environment {
   }
 }
 
-/** Gives variables that are set under an old name the one they have now, unless that is set too. */
+/** Renames variables that are set under an old name, unless the new one is set too. */
 function followRenames(settings: Settings): Settings {
   const variables = { ...settings.variables };
   const sources = { ...settings.sources };

@@ -1,5 +1,5 @@
 // The files and folders that a configuration names, checked before anything is opened. Their
-// contents are read and judged by those who need them.
+// contents are the business of those who need them.
 
 import type { Config } from "./config.ts";
 

@@ -11,10 +11,12 @@ import { MAX_STREAM_ID, parseStreamId } from "../core/srt_stream_id.ts";
 import type { Address } from "../core/address.ts";
 import { parsePathTemplate, type PathTemplate } from "../core/path_template.ts";
 
-/** Turns the text of a variable, possibly empty, into its value. @throws ProxyError `bad_request` */
+/**
+ * Turns the text of a variable, possibly empty, into its value. @throws ProxyError `bad_request`
+ */
 export type Kind<T> = (text: string) => T;
 
-// Timers take no more milliseconds than this: a longer wait would end at once.
+// Timers take no more milliseconds than this: a longer one would fire at once.
 const MAX_DURATION = 2 ** 31 - 1;
 const HOST_LABEL = /^[a-z0-9_-]{1,63}$/;
 
@@ -24,10 +26,10 @@ export const text: Kind<string> = (value) => value;
 /** `port`, `ip:port` or `[v6]:port`. */
 export const listenAddress: Kind<ListenAddress> = parseListenAddress;
 
-/** Milliseconds, more than none. */
+/** Milliseconds, more than 0. */
 export const duration: Kind<number> = (value) => requireDuration(value, 1);
 
-/** Milliseconds, perhaps none. */
+/** Milliseconds, 0 included. */
 export const durationOrZero: Kind<number> = (value) => requireDuration(value, 0);
 
 const BYTE_UNITS: Readonly<Record<string, number>> = { "": 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
@@ -65,7 +67,7 @@ export const hostOrIp: Kind<string> = (value) => {
   );
 };
 
-/** What fits into an HTTP header and a URL: visible ASCII. Never shown in an error. */
+/** Visible ASCII, as fits into an HTTP header and a URL. Never shown in an error. */
 export const token: Kind<string> = (value) => {
   if (/^[\x21-\x7e]+$/.test(value)) return value;
   throw new ProxyError(
@@ -91,13 +93,14 @@ export const streamId: Kind<string> = (value) => {
 export const cidrList: Kind<readonly Cidr[]> = (value) =>
   value.split(/[\s,]+/).filter((part) => part !== "").map(parseCidr);
 
-/** Where somebody may be. */
 export interface Places {
   readonly ranges: readonly Cidr[];
   readonly names: readonly HostPattern[];
 }
 
-/** Address ranges, host names and `*.` patterns of them between commas or spaces; none when empty. */
+/**
+ * Address ranges, host names and `*.` patterns of them between commas or spaces; none when empty.
+ */
 export const places: Kind<Places> = (value) => {
   const [ranges, names]: [Cidr[], HostPattern[]] = [[], []];
   for (const part of value.split(/[\s,]+/).filter((part) => part !== "")) {
@@ -161,7 +164,7 @@ export const hostsAndPorts: Kind<readonly Address[]> = (value) =>
     throw new ProxyError("bad_request", `Cannot use as host:port: current value is ${part}`);
   });
 
-/** What a URL of Redis says; what it leaves out is undefined. */
+/** The parts of a Redis URL; those it leaves out are undefined. */
 export interface RedisUrl extends Address {
   readonly isEncrypted: boolean;
   readonly username: string | undefined;
@@ -193,13 +196,13 @@ export const redisUrl: Kind<RedisUrl> = (value) => {
   };
 };
 
-/** A prefix of keys in Redis; `{}` in it would spread our keys over the nodes of a cluster. */
+/** A prefix of Redis keys; `{}` in it would spread our keys over the nodes of a cluster. */
 export const keyPrefix: Kind<string> = (value) => {
   if (!value.includes("{}")) return value;
   throw new ProxyError("bad_request", `Cannot use {} in a prefix: current value is ${value}`);
 };
 
-/** A whole number between these two, both included. */
+/** A whole number from the first to the second, both included. */
 export function integer(lowest: number, highest: number): Kind<number> {
   return (value) => requireInteger(value, lowest, highest);
 }
@@ -241,7 +244,7 @@ function requireInteger(value: string, lowest: number, highest: number): number 
   );
 }
 
-/** A part of a URL; undefined when it is not there. */
+/** A decoded part of a URL; undefined when it is empty. */
 function decoded(part: string): string | undefined {
   if (part === "") return undefined;
   try {

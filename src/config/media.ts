@@ -23,7 +23,6 @@ const HLS_PATHS = [
   "[app]/[stream]-[seq].key",
 ].join(",");
 
-/** HTTP streams. */
 export const HTTP = {
   PROXY_TRUSTED_PROXIES: live(
     cidrList,
@@ -53,7 +52,6 @@ export const HTTP = {
   ),
 };
 
-/** WebRTC. */
 export const WEBRTC = {
   PROXY_WEBRTC_MAX_SESSIONS: atStart(COUNT, "10000", "Most WebRTC sessions at once"),
   PROXY_WEBRTC_MAX_SESSIONS_PER_ADDRESS: live(
@@ -79,7 +77,6 @@ export const WEBRTC = {
   ),
 };
 
-/** SRT. */
 export const SRT = {
   PROXY_SRT_MAX_SESSIONS: atStart(COUNT, "10000", "Most SRT sessions and handshakes at once"),
   PROXY_SRT_MAX_SESSIONS_PER_ADDRESS: live(

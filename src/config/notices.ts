@@ -1,5 +1,5 @@
-// What in a configuration is not an error but probably not intended: unknown names, and variables
-// that have no effect in combination with others. Reads no file.
+// What in a configuration is no error but probably unintended: unknown names, and variables that
+// have no effect in combination with others. Reads no file.
 
 import { addressKind } from "../core/cidr.ts";
 import { type ListenAddress, normalizeIp } from "../core/endpoint.ts";
@@ -8,12 +8,12 @@ import { VARIABLES } from "./table.ts";
 import type { Settings } from "./environment.ts";
 
 const PREFIX = "PROXY_";
-/** Longer names are compared with nothing. */
+/** Longer names are not compared. */
 const LONGEST_NAME = 64;
-/** Letters by which a name may differ from the one that was meant. */
+/** Most letters by which a name may differ from the one that was meant. */
 const MAX_DISTANCE = 6;
 
-/** What to say of settings whose configuration can be used; one line each, as those of problems. */
+/** Notices about settings that can be used; one line each, in the form of problems. */
 export function findNotices(settings: Settings): string[] {
   const config = loadConfig(settings);
   return [
@@ -24,7 +24,7 @@ export function findNotices(settings: Settings): string[] {
   ];
 }
 
-/** Names of ours that mean nothing, and what was probably meant. */
+/** Unknown names with our prefix, and what was probably meant. */
 export function unknownNames({ variables }: Settings): string[] {
   const unknown = Object.keys(variables).filter((name) => {
     return name.startsWith(PREFIX) && !(name in VARIABLES);
@@ -49,7 +49,7 @@ function nearestName(name: string): string | undefined {
   return isNear ? best!.name : undefined;
 }
 
-/** Letters to be put in, taken out or changed (Levenshtein). */
+/** Levenshtein distance: letters to insert, remove or change. */
 function distanceOf(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
   for (let at = 1; at <= one.length; at++) {
@@ -104,7 +104,7 @@ function ownBackend({ listen, defaultBackend }: Config): string[] {
   });
 }
 
-/** @param bound where we listen; undefined is everywhere */
+/** @param bound where we listen; undefined = everywhere */
 function leadsHere(ip: string, bound: string | undefined): boolean {
   if (ip === bound || ip === "localhost") return true;
   if (normalizeIp(ip) === undefined || addressKind(ip) !== "loopback") return false;

@@ -4,7 +4,7 @@
 import type { RedisAccess, RedisServers, RedisTls } from "../core/redis_access.ts";
 import type { Values } from "./table.ts";
 
-/** Where Redis is, who we are to it, and which keys are ours. */
+/** Where Redis is, how we log in, and which keys are ours. */
 export interface RedisConfig {
   readonly servers: RedisServers;
   /** With paths of files; see `RedisTls`. */
@@ -27,7 +27,7 @@ export function toRedis(values: Values): RedisConfig {
   };
 }
 
-/** What is wrong with values that are right one by one. */
+/** What is wrong with values that are each valid alone. */
 export function findRedisConflicts(values: Partial<Values>): string[] {
   const problems: string[] = [];
   const ways = (["PROXY_REDIS_URL", "PROXY_REDIS_SENTINELS", "PROXY_REDIS_CLUSTER"] as const)

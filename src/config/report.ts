@@ -1,5 +1,5 @@
-// The configuration in effect, in the form of a file of variables, for people who look for where a
-// value comes from. Shows no secrets.
+// The configuration in effect, as a file of variables, for people who want to know where a value
+// comes from. Shows no secrets.
 
 import { VARIABLES } from "./table.ts";
 import type { Settings } from "./environment.ts";
@@ -18,7 +18,7 @@ export function reportConfig({ variables, sources }: Settings): string[] {
   });
 }
 
-/** So that a file of variables may hold it. */
+/** Quoted where a file of variables needs it. */
 function quoted(value: string): string {
   if (/^[\w.:/,*+@[\]-]*$/.test(value)) return value;
   return value.includes("'") ? JSON.stringify(value) : `'${value}'`;

@@ -1,6 +1,6 @@
-// The one table of the variables that configure the proxy. Reading them, `--help` and the table
-// in docs/operations.md all come from here. How the values depend on each other is the business
-// of config.ts.
+// The one table of the variables that configure the proxy, from which reading them, `--help` and
+// the table in docs/operations.md are made. How values depend on each other is the business of
+// config.ts.
 
 import {
   bytes,
@@ -23,7 +23,7 @@ import { HTTP, SRT, WEBRTC } from "./media.ts";
 import { REDIS } from "./table_redis.ts";
 import { atStart, COUNT, live, type Variable } from "./variable.ts";
 
-/** At least what the longest WebRTC offer takes, with everything that comes before it. */
+/** The longest WebRTC offer fits in, with everything that comes before it. */
 const MEMORY = bytes(131_072);
 
 const LISTENERS = {
@@ -249,7 +249,6 @@ const PROCESS = {
   PROXY_LOG_FORMAT: atStart(oneOf("text", "json"), "text", "Format of log lines: text or json"),
 };
 
-/** Every variable by its name. */
 export const VARIABLES = {
   ...LISTENERS,
   ...ORIGINS,
@@ -263,15 +262,13 @@ export const VARIABLES = {
   ...PROCESS,
 };
 
-/** The name of a variable. */
 export type VariableName = keyof typeof VARIABLES;
 
-/** The value of every variable. */
 export type Values = {
   readonly [Name in VariableName]: ReturnType<(typeof VARIABLES)[Name]["kind"]>;
 };
 
-/** The variables in the order and under the titles in which people read them. */
+/** The variables in the order and under the titles under which people read them. */
 export const GROUPS: readonly {
   readonly title: string;
   readonly variables: Readonly<Record<string, Variable<unknown>>>;

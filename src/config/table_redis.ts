@@ -1,5 +1,5 @@
-// The part of the table of variables that says where Redis is. Knows nothing of how they hang
-// together: that is redis.ts.
+// The part of the table of variables that says where Redis is. How they depend on each other is the
+// business of redis.ts.
 
 import {
   flag,
@@ -13,7 +13,6 @@ import {
 } from "./kinds.ts";
 import { atStart } from "./variable.ts";
 
-/** Variables of Redis. */
 export const REDIS = {
   PROXY_REDIS_URL: atStart(
     optional(redisUrl),

@@ -1,4 +1,4 @@
-// What a variable of the configuration is. Knows none by name.
+// What a variable of the configuration is. Knows no variable by name.
 
 import { integer, type Kind } from "./kinds.ts";
 
@@ -23,5 +23,5 @@ export function atStart<T>(kind: Kind<T>, defaultText: string, doc: string): Var
   return { kind, default: defaultText, doc, reload: "start" };
 }
 
-/** How many of something there may be. */
+/** How many there may be of something. */
 export const COUNT = integer(1, 10_000_000);

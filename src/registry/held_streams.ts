@@ -4,7 +4,9 @@
 
 import type { StreamLease, StreamRecord } from "./store.ts";
 
-/** Takes what is to be written about mappings, in this order, without keeping the caller waiting. */
+/**
+ * Takes what is to be written about mappings, in this order, without keeping the caller waiting.
+ */
 export interface LeaseWriter {
   renew(lease: StreamLease): void;
   /** @param hasOther whether another origin gets the stream back now, so that this is urgent */

@@ -1,5 +1,5 @@
-// The body of an origin's response on its way to a client, framing included, so that nothing but the end
-// of the body has to be looked for. RFC 9112 sections 6 and 7.
+// The body of an origin's response on its way to a client, framing included, so that nothing but
+// the end of the body has to be looked for. RFC 9112 sections 6 and 7.
 
 import type { OriginConnection } from "../../http1/origin_pool.ts";
 import { ProtocolError } from "../../core/errors.ts";
@@ -10,16 +10,14 @@ import type { HttpResponse } from "../../protocol/http/response.ts";
 /** How a pump ended. */
 export type PumpEnd = "complete" | "client_gone" | "origin_gone" | "origin_protocol_error";
 
-/** What a body comes from and goes to. */
 export interface BodyWay {
   readonly link: OriginConnection;
   readonly response: HttpResponse;
   readonly client: Connection;
-  /** Whether the client takes no chunked encoding and gets the bare data. */
+  /** Whether the client does not understand chunked encoding and gets the bare data. */
   readonly unframe: boolean;
 }
 
-/** A body on its way. */
 export class BodyPump implements Transform {
   readonly #way: BodyWay;
   readonly #scanner: BodyScanner;
@@ -33,13 +31,13 @@ export class BodyPump implements Transform {
       : new BodyScanner(bodyLength);
   }
 
-  /** Whether the body could be ended in order by its last chunk now. */
+  /** Whether a last chunk would end the body properly now. */
   get canEnd(): boolean {
     const { unframe, client } = this.#way;
     return !unframe && this.#scanner.isBetweenChunks && !client.isWriting;
   }
 
-  /** Whether the body has come to its end. */
+  /** Whether the body is complete. */
   get isStopped(): boolean {
     return this.#scanner.done;
   }

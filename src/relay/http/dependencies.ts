@@ -12,7 +12,7 @@ import type { TcpEngine } from "../../net/engine.ts";
 export interface HttpTimeouts extends OriginHttpTimeouts {
   /** No byte either way. */
   readonly idle: number;
-  /** How long a player of a live stream may read nothing of what waits for it. */
+  /** How long a player may read nothing of what is waiting for it. */
   readonly stall: number;
 }
 

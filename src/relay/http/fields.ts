@@ -30,7 +30,7 @@ export function responseFields(
   return [...moved, ...corsFields(request, context.corsOrigins)];
 }
 
-/** What lets web pages of other sites read an answer. */
+/** The fields that let web pages of other sites read an answer. */
 export function corsFields(request: HttpRequest, allowed: readonly string[]): Field[] {
   return corsFor(request.fields.get("origin"), allowed, ACCESS);
 }

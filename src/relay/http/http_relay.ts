@@ -1,5 +1,5 @@
-// The HTTP relay: its port, the dispatch of its requests, and the running ones with their limits,
-// their sweep and their end. Media goes to origins; everything else is answered by a given handler.
+// The HTTP relay: its port, what becomes of each request, and the limits, the sweep and the end of
+// those that run. Media comes from origins; everything else is answered by a given handler.
 
 import type { LabelValue } from "../../core/metric_table.ts";
 import type { EndedBy, RelaySessions } from "../../core/contracts.ts";
@@ -25,9 +25,9 @@ import type { HttpDependencies, HttpTimeouts } from "./dependencies.ts";
 import { dropSmallBody } from "../../http1/small_body.ts";
 import type { WebHandler } from "../../http1/web_server.ts";
 
-/** What is the API's where both have one port, as with SRS. */
+/** Belongs to the API where both share a port, as with SRS. */
 const API = /^\/(?:api|rtc)\//;
-/** What the pages ask of the port that they come from, although it looks like the API's. */
+/** Asked by the pages of the port that they come from, although it looks like the API's. */
 const PAGES_LIST = "/api/v1/streams/live";
 const METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
@@ -44,7 +44,7 @@ export interface HttpRelayOptions extends HttpDependencies {
   origins(): Promise<readonly OriginStatus[]>;
   /** Whether such files are looked for. */
   looksForFiles(): boolean;
-  /** What else has this port, and answers below `/api/` and `/rtc/`; it does so to the end. */
+  /** Shares the port, and answers below `/api/` and `/rtc/` until the end. */
   readonly api?: Pick<WebHandler, "serve"> | undefined;
   /** Answers what is no request for media. */
   answerOther(request: Request): Promise<Response>;
@@ -57,7 +57,7 @@ interface Running {
   readonly isLive: boolean;
   readonly received: number;
   end(reason: "shutdown" | EndedBy): void;
-  /** Ends it if it waits for something that may not come. */
+  /** Ends it if it waits for something that may never come. */
   drain(): void;
   sweep(elapsed: number): void;
 }
@@ -117,12 +117,12 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     for (const running of this.#running) running.drain();
   }
 
-  /** Closes the port, the API's part of it too. */
+  /** Closes the port, for the API too. */
   stop(): void {
     this.#server.stop();
   }
 
-  /** Ends all requests under way. */
+  /** Ends all requests that run. */
   kill(): void {
     for (const running of this.#running) running.end("shutdown");
   }
@@ -133,7 +133,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     return running !== undefined;
   }
 
-  /** Tells of every live stream what its origin has sent for it, in bytes. */
+  /** Tells for every live stream how many bytes its origin has sent. */
   tellReceived(tell: (session: string, bytes: number) => void): void {
     for (const { id, isLive, received } of this.#running) if (isLive) tell(id, received);
   }
@@ -185,7 +185,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     }
   }
 
-  /** Answers what its method decides: the question what may be asked, and what is not done. */
+  /** Answers OPTIONS and methods that are not allowed. @returns whether it was one of these */
   async #answerMethod(exchange: HttpExchange): Promise<boolean> {
     const { method } = exchange.request;
     const cors = corsFields(exchange.request, this.#options.corsOrigins());
@@ -204,8 +204,9 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
   }
 
   /**
-   * What a request is for: the first of the streams it may mean that an origin has served; else a file
-   * that an origin has; else the stream it is named after. One with a tag names stream and origin.
+   * What a request is for: the first of the streams it may mean that an origin has served; else a
+   * file that an origin has; else the stream it is named after. One with a tag names stream and
+   * origin.
    */
   async #findMedia(exchange: HttpExchange): Promise<MediaRequest | undefined> {
     const { guesses, otherwise } = mediaWishOf(exchange.request, this.#options.hlsPaths());
@@ -226,7 +227,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     await this.#track(session, () => session.run());
   }
 
-  /** From here, or from an origin that has such a file. */
+  /** The proxy's own answer, or an origin's file if it has none. */
   async #answerOther(exchange: HttpExchange): Promise<void> {
     const response = await this.#options.answerOther(webRequest(exchange));
     const file = response.status === 404 ? await this.#findFile(exchange) : undefined;
@@ -267,7 +268,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
   }
 }
 
-/** The same request for a handler that knows web requests; the path stays as it was sent. */
+/** The same request as a web Request; its path stays as it was sent. */
 function webRequest({ request }: HttpExchange): Request {
   const { method, path, query, host, fields } = request;
   const headers = new Headers();

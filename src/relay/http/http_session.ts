@@ -26,7 +26,7 @@ import type { HttpDependencies } from "./dependencies.ts";
 /** Why a session has ended, as logs and counters say it. */
 type SessionEnd = LabelValue<"srs_proxy_http_sessions_closed_total", "reason">;
 
-/** Why one was ended before its body was. */
+/** Why a session was ended before its body was complete. */
 export type EndReason = "client_closed" | "idle" | "stalled" | "shutdown" | EndedBy;
 
 export interface MediaServices {
@@ -45,11 +45,11 @@ export class HttpSession {
   readonly #gone = new AbortController();
   readonly #tried: TriedOrigin[] = [];
   #ended: EndReason | undefined;
-  /** The origin that is being asked, and what leaves it for another one. */
+  /** The origin that is being asked, and how to leave it for another one. */
   #asked: string | undefined;
   #elsewhere: AbortController | undefined;
   #forwarded: Forwarded | undefined;
-  /** Whether it is a session of the log. */
+  /** Whether the log knows it as a session. */
   #isOpen = false;
   #quietFor = 0;
   readonly #stall: StallWatch;
@@ -64,12 +64,12 @@ export class HttpSession {
     this.#stall = new StallWatch(exchange.connection);
   }
 
-  /** Whether it has no end of its own, so that it may outlive the beginning of a shutdown. */
+  /** Whether it is a live stream, which may go on while the process drains. */
   get isLive(): boolean {
     return this.#media.kind === "live" || this.#isOpen;
   }
 
-  /** Whether the origin is found by the resolver, which is to be told how it goes. */
+  /** Whether the resolver finds the origin, and must be told how it goes. */
   get #isResolved(): boolean {
     return this.#media.originTag === undefined && this.#media.kind !== "part";
   }
@@ -102,7 +102,7 @@ export class HttpSession {
     return isHeldUp ? Infinity : this.#forwarded.link.connection.bytesIn;
   }
 
-  /** Ends it from outside, in order if the client takes what it gets. One that waits follows its stream. */
+  /** Ends it from outside, properly if the client reads on. One that waits follows its stream. */
   end(reason: EndReason): void {
     if (this.#ended !== undefined) return;
     if (reason === "stream_moved" && this.#isWaiting) return this.#elsewhere?.abort();
@@ -118,7 +118,7 @@ export class HttpSession {
     if (this.#isWaiting) this.end("shutdown");
   }
 
-  /** Counts, and ends what has been quiet or has not been read for too long. */
+  /** Counts bytes, and ends a session that has been quiet or not been read for too long. */
   sweep(elapsed: number): void {
     this.#countBytes();
     const { idle, stall } = this.#services.deps.timeouts();
@@ -155,8 +155,8 @@ export class HttpSession {
   }
 
   /**
-   * Who comes before the publisher waits for him, and the origin with him, as SRS has it; when he comes
-   * to another origin, that one is asked instead.
+   * A player that comes before the publisher waits at the origin, as with SRS. If the publisher
+   * then comes to another origin, that one is asked instead.
    */
   async #forward(request: OutgoingRequest): Promise<Forwarded> {
     const waits = this.#media.kind === "live" ? { patience: Infinity } : {};
@@ -176,14 +176,14 @@ export class HttpSession {
     }
   }
 
-  /** Leaves an origin without the stream when it runs at another. */
+  /** Leaves an origin that has no such stream if it is live at another one. */
   async #follow(): Promise<void> {
     const owner = await this.#services.deps.resolver.owner(this.#media.key.key).catch(() => {});
     const isElsewhere = owner?.live && owner.origin.id !== this.#asked;
     if (isElsewhere && this.#forwarded === undefined) this.#elsewhere?.abort();
   }
 
-  /** An origin that has the stream and denies it does not offer it like this. */
+  /** An origin that serves the stream and yet says 404 does not offer it in this format. */
   async #requireOffered(): Promise<void> {
     const { resolver } = this.#services.deps;
     if (!this.#isResolved || !(await resolver.owner(this.#media.key.key))?.live) return;
@@ -235,7 +235,7 @@ export class HttpSession {
     const { link, response } = forwarded;
     const exchange = this.#exchange;
     const { request, connection } = exchange;
-    // What has a length is a file that happens to be named like a stream.
+    // An answer with a length is a file that happens to be named like a stream.
     const isSession = isStream && typeof response.bodyLength !== "number";
     if (isSession) this.#requireNoDrain();
     const unframe = response.bodyLength === "chunked" && request.version === "1.0";
@@ -269,7 +269,7 @@ export class HttpSession {
     if (this.#ended !== undefined && this.#ended !== "client_closed" && pump.canEnd) {
       await connection.write(LAST_CHUNK);
     } else if (response.bodyLength !== "until_close" || end !== "origin_gone") {
-      // Nothing may look like the end of the media that is not.
+      // A truncated body must not look complete.
       connection.close();
     }
     this.#exchange.keepAlive = false;
@@ -282,13 +282,13 @@ export class HttpSession {
     return responseFields(response, this.#exchange.request, { origin, corsOrigins });
   }
 
-  /** What a client is told if it is dropped before its answer has begun. */
+  /** What the client is told if it was ended before its answer began. */
   #endedBefore(): ProxyError | undefined {
     if (this.#ended === "idle") return new ProxyError("not_found", "Stream has not begun");
     return this.#ended && isEnding(this.#ended) ? endedBy(this.#ended) : undefined;
   }
 
-  /** Why there is no origin, when the stream has one. */
+  /** A better reason where the stream has an origin, but one without HTTP. */
   async #explain(error: ProxyError): Promise<ProxyError> {
     if (error.code !== "no_origin") return error;
     const owner = await this.#services.deps.resolver.owner(this.#media.key.key);
@@ -363,7 +363,7 @@ export class HttpSession {
   }
 }
 
-/** A stream that runs where it is not given out like this; the page knows it by the reason. */
+/** A stream that its origin does not offer in this format; the page recognizes it by the reason. */
 class NotOffered extends ProxyError {
   readonly reason = "Not Offered";
 
@@ -372,7 +372,7 @@ class NotOffered extends ProxyError {
   }
 }
 
-/** What describes the origin's bytes and not those that a client gets in their place. */
+/** Fields that describe the origin's bytes, not those that the client gets instead. */
 const REPRESENTATION = new Set(["accept-ranges", "content-md5", "digest", "repr-digest"]);
 
 /** The fields that say where the body ends; undefined when only the end of the connection does. */

@@ -16,7 +16,6 @@ import {
 } from "../../protocol/hls/stream_paths.ts";
 import type { HttpRequest } from "../../protocol/http/request.ts";
 
-/** What kind of thing an origin is asked for. */
 export type MediaKind =
   /** A stream without end. */
   | "live"
@@ -29,11 +28,11 @@ export type MediaKind =
 export interface MediaRequest {
   readonly kind: MediaKind;
   readonly key: StreamKey;
-  /** By which the request names its origin, when it does. */
+  /** Names the origin; absent when the request does not. */
   readonly originTag?: string;
   /** Query for the origin, without what is the proxy's own. */
   readonly query: string;
-  /** Whether what is asked for is a live stream if it turns out to have no length. */
+  /** Whether the answer is a live stream if it has no length. */
   readonly mayBeLive: boolean;
 }
 
@@ -41,11 +40,11 @@ export interface MediaRequest {
 export interface MediaWish {
   /** What it is about if an origin has served that stream; the likeliest first. */
   readonly guesses: readonly MediaRequest[];
-  /** What it is about if none of them has; undefined when it is for no media then. */
+  /** What it is about if none has; undefined when it is not for media then. */
   readonly otherwise: MediaRequest | undefined;
 }
 
-/** Streams that are looked for on behalf of one request. */
+/** Streams looked up for one request. */
 const MAX_GUESSES = 8;
 const NO_MEDIA: MediaWish = { guesses: [], otherwise: undefined };
 const LIVE: ReadonlySet<string> = new Set(["flv", "ts", "mp3", "aac"]);
@@ -77,7 +76,8 @@ export function mediaWishOf(request: HttpRequest, templates: readonly PathTempla
   const [templated, named] = [streamsByTemplate(where, templates), streamsByName(where)]
     .map((keys) => keys.map((key): MediaRequest => ({ kind: kindOfRest, key, query, mayBeLive })));
   const own = itself === undefined ? [] : [itself];
-  // A playlist is rather that of a folder than one called "index"; a stream may have a number.
+  // A playlist more likely belongs to its folder's stream than to one called "index"; a name with a
+  // number may be a stream's own.
   const guesses = playlist === undefined
     ? [...own, ...templated!, ...named!]
     : [...templated!, ...own, ...named!];
@@ -103,7 +103,7 @@ export function playlistKind(extension: string): "hls" | "dash" | undefined {
   return extension === "m3u8" ? "hls" : extension === "mpd" ? "dash" : undefined;
 }
 
-/** A live stream is one whatever its query says; of all else the tag must name the stream. */
+/** A live stream is one whatever its tag says; for anything else the tag must name its stream. */
 function taggedRequest(
   spbhid: string,
   where: MediaPath,
@@ -138,7 +138,7 @@ function isNamed(
   return isFlv || isPathOf(key, where, templates);
 }
 
-/** What one server takes for a name and another for a step to another folder is passed to none. */
+/** Refuses paths that one server takes for a name and another for a step to another folder. */
 function requirePlainPath(path: string): void {
   const isOdd = /\/\.{1,2}(?:\/|$)|\/%2e|%2f|%5c|%00|\\/i.test(path);
   if (isOdd) throw new ProxyError("bad_request", "Cannot use this path");

@@ -1,4 +1,4 @@
-// A request that the proxy answers itself, from files or pages: the answer may be long, and must
+// A request that the proxy answers itself, from files or pages. The answer may be long, and must
 // not wait forever for a client that does not read it.
 
 import { StallWatch } from "../../net/stall_watch.ts";
@@ -12,14 +12,13 @@ export class PageExchange {
   readonly #stall: number;
   readonly #watch: StallWatch;
 
-  /** @param stall milliseconds that the client may take nothing */
+  /** @param stall how long the client may read nothing, milliseconds */
   constructor(exchange: HttpExchange, stall: number) {
     this.#exchange = exchange;
     this.#stall = stall;
     this.#watch = new StallWatch(exchange.connection);
   }
 
-  /** Writes the answer, to its end or that of the connection. */
   async run(response: Response): Promise<void> {
     await this.#exchange.answerWith(response);
   }
@@ -27,13 +26,11 @@ export class PageExchange {
   /** It ends by itself. */
   drain(): void {}
 
-  /** Cuts the answer off. */
   end(): void {
     this.#exchange.keepAlive = false;
     this.#exchange.connection.close();
   }
 
-  /** Ends what has not been read for too long. */
   sweep(elapsed: number): void {
     if (this.#watch.sweep(elapsed) >= this.#stall) this.end();
   }

@@ -14,7 +14,7 @@ export interface RewrittenBody {
   readonly decoded: boolean;
 }
 
-/** Bytes of a playlist or manifest, before and after it is decoded. */
+/** Most bytes of a playlist or manifest, compressed or not. */
 export const MAX_LENGTH = Math.max(PLAYLIST_BOUNDS.length, MANIFEST_BOUNDS.length);
 const DECODERS: Readonly<Record<string, CompressionFormat>> = {
   gzip: "gzip",
@@ -23,8 +23,8 @@ const DECODERS: Readonly<Record<string, CompressionFormat>> = {
 };
 
 /**
- * The body with its links rewritten; as it is when it is none of what its name says, or is encoded
- * in a way that cannot be undone.
+ * The body with its links rewritten, or as it is when it is no playlist or manifest, or has a
+ * content coding that cannot be decoded.
  *
  * @throws ProxyError `origin_gone` when it is too long once decoded
  */

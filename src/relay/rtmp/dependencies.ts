@@ -17,11 +17,11 @@ export interface RtmpTimeouts {
   readonly answer: number;
   /** No byte in either direction. */
   readonly idle: number;
-  /** A side takes nothing of what waits for it. */
+  /** A side reads nothing of what is waiting for it. */
   readonly stall: number;
 }
 
-/** Everything one RTMP connection needs of its surroundings. */
+/** Everything that an RTMP connection needs. */
 export interface RtmpDependencies {
   timeouts(): RtmpTimeouts;
   readonly engine: TcpEngine;

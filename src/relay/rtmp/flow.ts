@@ -1,25 +1,23 @@
-// One direction of a relayed connection: from a sender through a ChunkRelay to a receiver. This is the
-// packet path: no registry, no log, no timer.
+// One direction of a relayed connection: from a sender through a ChunkRelay to a receiver. This is
+// the packet path: no registry, no log, no timer.
 
 import type { Inbox } from "../../net/inbox.ts";
 import type { Connection, Pipe, PipeEnd, TcpEngine } from "../../net/engine.ts";
 import type { ChunkRelay } from "../../protocol/rtmp/chunk_relay.ts";
 
-/** One direction before it is joined to connections. */
+/** A direction that is not connected yet. */
 export interface Direction {
   readonly inbox: Inbox;
   readonly relay: ChunkRelay;
-  /** A read of the inbox that is under way already. */
+  /** A read of the inbox that has been started already. */
   readonly pendingRead: Promise<boolean> | undefined;
 }
 
-/** What a flow joins. */
 export interface Ends {
   readonly from: Connection;
   readonly to: Connection;
 }
 
-/** Bytes on their way. */
 export class Flow {
   readonly from: Connection;
   readonly relay: ChunkRelay;
@@ -39,8 +37,8 @@ export class Flow {
   }
 
   /**
-   * Moves bytes until one side is over, or stops behind a wish of the client; then `relay.wish` is that,
-   * and running again goes on behind it.
+   * Moves bytes until one side ends or the client wishes for a stream. `relay.wish` is that wish
+   * then, and the next run goes on behind it.
    *
    * @throws ProtocolError when the sender breaks the chunk stream
    */

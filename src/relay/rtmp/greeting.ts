@@ -7,7 +7,7 @@ import { createHash, createHmac } from "node:crypto";
 import { encodeAnswer, encodeGreeting, HANDSHAKE_GREETING } from "../../protocol/rtmp/handshake.ts";
 
 const MARK = 16;
-/** What the mark is made of: the same for all proxies, and of no other use than this. */
+/** The key of the mark: the same for all proxies, and used for nothing else. */
 const WORDS = "srs-proxy answers";
 
 /** C0 and C1 of this process; not to be changed. */
@@ -31,7 +31,7 @@ export function isMarked(greeting: Uint8Array): boolean {
   });
 }
 
-/** Of the bytes before it, so that it is not the same everywhere. */
+/** Depends on the bytes before it, so that each process has another one. */
 function markOf(greeting: Uint8Array): Uint8Array {
   const seed = greeting.subarray(HANDSHAKE_GREETING - 2 * MARK, HANDSHAKE_GREETING - MARK);
   return createHash("sha256").update(WORDS).update(seed).digest().subarray(0, MARK);

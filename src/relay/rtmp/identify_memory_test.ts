@@ -62,7 +62,8 @@ Deno.test("clients of one address that keep too much together leave the others t
   for (let index = 0; index < 12; index++) {
     const client = world.connected();
     greedy.push(client);
-    // Whoever has no memory for its handshake hears nothing; the others that are refused are told so.
+    // Whoever has no memory for its handshake hears nothing; the others that are refused are told
+    // so.
     await client.then((one) => stack.use(one).say(begunMessages(2, 30_000)), () => {});
   }
   const reason = `${REFUSED}{reason="memory_address"}`;

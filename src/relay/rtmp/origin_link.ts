@@ -15,7 +15,7 @@ import {
   type OriginScript,
 } from "../../protocol/rtmp/origin_conversation.ts";
 
-/** Bytes read from an origin at first: its whole handshake fits in. */
+/** Size of the first read, in bytes: an origin's whole handshake fits in. */
 const ORIGIN_INBOX = 4096;
 const BROKEN = "Origin breaks the RTMP protocol";
 
@@ -70,7 +70,7 @@ export class OriginLink implements Disposable {
     };
     while (conversation.decision === undefined) {
       await say();
-      // Some have been heard already by the end of the handshake.
+      // The last read of the handshake may have brought some.
       const read = this.inbox.length > 0 ? Promise.resolve(true) : this.inbox.fill(this.connection);
       const outcome = await Promise.race([read, late]);
       if (outcome === "late") {
@@ -94,11 +94,11 @@ export class OriginLink implements Disposable {
   }
 }
 
-/** A conversation that has come to its end. */
+/** A finished conversation. */
 export interface Conversed {
   readonly conversation: OriginConversation;
   readonly decision: Decision;
-  /** A read of the inbox that is still under way. */
+  /** A read of the inbox that is still pending. */
   readonly pendingRead?: Promise<boolean>;
 }
 

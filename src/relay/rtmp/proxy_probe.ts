@@ -1,4 +1,5 @@
-// Finds out whether a proxy like this one answers at an address, by the first bytes of an RTMP handshake.
+// Finds out whether a proxy like this one answers at an address, by the first bytes of an RTMP
+// handshake.
 
 import { ProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/address.ts";

@@ -1,4 +1,5 @@
-// A client and its origin while bytes flow between them: both pumps, their end, their figures.
+// A client and its origin while bytes flow between them: both directions, how they end, what they
+// count.
 
 import { ProtocolError, ProxyError } from "../../core/errors.ts";
 import { MemoryLimitError } from "../../core/memory_budget.ts";
@@ -23,9 +24,9 @@ const RELAYED = "srs_proxy_rtmp_relay_bytes_total";
 /** How a pair came to its end. */
 export interface PairEnd {
   readonly reason: EndReason;
-  /** The stream that the client goes on to, when it has moved. */
+  /** The stream that the client goes on to, if that is why. */
   readonly wish?: StreamCommand;
-  /** What the client did wrong, or wants too much of, when it was that. */
+  /** What the client did wrong, if that is why. */
   readonly error?: ProxyError;
 }
 
@@ -35,7 +36,7 @@ type PairEvent =
   | { readonly side: "client" | "origin"; readonly end: "stalled" }
   | { readonly side: "proxy"; readonly end: "idle" | "shutdown" | EndedBy };
 
-/** Bytes that have come, and those of them that did not pass as they were. */
+/** Bytes received, and how many of them were rewritten. */
 interface Counted {
   readonly up: number;
   readonly upRewritten: number;
@@ -43,24 +44,22 @@ interface Counted {
   readonly downRewritten: number;
 }
 
-/** How often a player in silence is asked for a sign of life before it counts as gone. */
+/** How often a silent player is asked for a sign of life before it counts as gone. */
 const PINGS = 3;
 
-/** What a pair is made of. */
 export interface PairParts {
   readonly intent: "publish" | "play";
   readonly engine: TcpEngine;
   readonly client: Connection;
   readonly link: OriginLink;
-  /** The client's bytes on their way to the origin, and the other way round. */
+  /** From the client to the origin, and back. */
   readonly up: Direction;
   readonly down: Direction;
   readonly metrics: Metrics;
-  /** Told at once when it is over, before either side has been let go gently. */
+  /** Called as soon as it is over, before the two connections are closed gently. */
   readonly onOver: () => void;
 }
 
-/** Both directions at work. */
 export class RelayedPair {
   readonly #parts: PairParts;
   readonly #up: Flow;
@@ -88,7 +87,7 @@ export class RelayedPair {
   /**
    * Waits until the pair is over or the client wishes for a stream.
    *
-   * @param isSameStream whether a wish is for the stream being relayed: it is passed on then
+   * @param isSameStream whether a wish is for the stream being relayed; it is then passed on
    * @returns with both connections closed, or the origin's alone when there is a wish or an error
    */
   async run(isSameStream: (wish: StreamCommand) => boolean): Promise<PairEnd> {
@@ -112,9 +111,9 @@ export class RelayedPair {
   }
 
   /**
-   * Counts what was relayed since the last call, and ends a pair that has been idle or of which a
-   * side has taken nothing for too long. A player that waits in silence is asked for a sign of life,
-   * and its answer goes on to the origin, whose side of the system has to show that it is there.
+   * Counts what was relayed since the last call, and ends a pair that has been idle, or one side of
+   * which has read nothing, for too long. A player that waits in silence is asked for a sign of
+   * life; its answer goes on to the origin, whose kernel then has to acknowledge it.
    *
    * @param elapsed milliseconds since the last call
    */
@@ -180,7 +179,7 @@ export class RelayedPair {
     return { reason };
   }
 
-  /** @param side that was the reason: who is gone, or takes nothing, is not waited for */
+  /** @param side the cause; nobody waits for a side that has gone or reads nothing */
   async #close(reason: EndReason, side: PairEvent["side"]): Promise<void> {
     const { client, link } = this.#parts;
     const isStalled = reason === "stalled";

@@ -30,23 +30,23 @@ import type { RtmpDependencies } from "./dependencies.ts";
 import { LINGER, type PairEnd, RelayedPair } from "./relayed_pair.ts";
 import { StreamSession } from "./stream_session.ts";
 
-/** A client's connection and all that hangs on it. */
+/** A client's connection and everything that depends on it. */
 export class RtmpClient {
   readonly #client: Connection;
   readonly #deps: RtmpDependencies;
   readonly #inbox = new Inbox();
-  /** What the client may make us keep before an origin has taken a stream of it. */
+  /** Memory that the client may use until an origin has taken its stream. */
   readonly #memory: MemoryHold;
   #hasShakenHands = false;
   #pair: RelayedPair | undefined;
   readonly #writer = new MessageWriter();
   #relay: ChunkRelay | undefined;
   #link: OriginLink | undefined;
-  /** What is being served, or what a refusal is about; undefined where there is no stream yet. */
+  /** The stream being served or refused; undefined before there is one. */
   #session: StreamSession | undefined;
   /** Why the session was ended before bytes flowed. */
   #ended: "shutdown" | EndedBy | undefined;
-  /** A read of the inbox that is under way or has been while no pump was at work. */
+  /** A read of the inbox that was started while no bytes flowed. */
   #aheadRead: Promise<boolean> | undefined;
 
   constructor(client: Connection, deps: RtmpDependencies) {
@@ -56,23 +56,23 @@ export class RtmpClient {
     this.#inbox.countIn(this.#memory);
   }
 
-  /** Whether bytes flow, so that the session may outlive the beginning of a shutdown. */
+  /** Whether bytes flow, so that the session may go on while the process drains. */
   get isRelaying(): boolean {
     return this.#pair !== undefined;
   }
 
-  /** The id of what is being relayed or is under way to an origin; undefined before. */
+  /** The id of the session being relayed or looking for an origin; undefined before. */
   get sessionId(): string | undefined {
     return this.#session?.id;
   }
 
-  /** See `RelaySessions`; of what is being relayed. */
+  /** Bytes that the origin of the relayed session has sent. */
   get received(): number {
     if (this.#pair === undefined || this.#link === undefined) return 0;
     return this.#client.isWriting ? Infinity : this.#link.connection.bytesIn;
   }
 
-  /** Ends the session in order: who is on the way to an origin is told why. */
+  /** Ends the session in order; a client whose origin is still being found is told why. */
   end(reason: "shutdown" | EndedBy): void {
     if (this.#pair !== undefined) return this.#pair.end(reason);
     if (this.#session === undefined) return this.#client.close();
@@ -80,7 +80,7 @@ export class RtmpClient {
     this.#leaveOrigin();
   }
 
-  /** See `RelayedPair.sweep`; the phases before have deadlines of their own. */
+  /** See `RelayedPair.sweep`; earlier phases have deadlines of their own. */
   sweep(elapsed: number): void {
     this.#pair?.sweep(elapsed, this.#deps.timeouts());
   }
@@ -99,7 +99,7 @@ export class RtmpClient {
     }
   }
 
-  /** Counts what is the client's fault, or that of its neighbours. @throws all else */
+  /** Counts an error that is the client's fault, or its neighbours'. @throws any other */
   #countFault(error: unknown): asserts error is ProxyError {
     const { metrics } = this.#deps;
     if (error instanceof ProtocolError) {
@@ -109,7 +109,7 @@ export class RtmpClient {
     } else throw error;
   }
 
-  /** The client is identified: what it makes us keep from now on has bounds of its own. */
+  /** The client is identified: what is kept for it from now on has bounds of its own. */
   #settle(conversation: ClientConversation): void {
     conversation.settle();
     this.#inbox.countIn(undefined);
@@ -200,7 +200,7 @@ export class RtmpClient {
     return end.wish;
   }
 
-  /** The origin has decided just before the session was ended: the client has been told of it. */
+  /** The origin had decided just before the session was ended: the client knows. */
   async #dismiss(session: StreamSession, reason: "shutdown" | EndedBy): Promise<undefined> {
     session.endReason = reason;
     session.release();
@@ -208,7 +208,7 @@ export class RtmpClient {
     await this.#client.closeGently(LINGER, this.#aheadRead);
   }
 
-  /** From here on a client that leaves is noticed while its origin is being found. */
+  /** From now on it is noticed if the client leaves while its origin is being found. */
   #beginStream(conversation: ClientConversation, wish: StreamCommand): StreamSession {
     if (this.#deps.isDraining()) throw new ProxyError("draining", "Server is shutting down");
     const key = keyOf(conversation, wish);
@@ -219,8 +219,9 @@ export class RtmpClient {
   }
 
   /**
-   * Finds out whether the origin takes the stream. One that refuses it in its own words has told
-   * the client, and is relayed all the same: what becomes of the connection is between the two.
+   * Finds out whether the origin takes the stream. If it refuses in its own words, the client has
+   * been told, and the two are relayed all the same: what becomes of the connection is their
+   * business.
    *
    * @throws ProxyError when the client has still to be told
    */
@@ -245,7 +246,7 @@ export class RtmpClient {
     return conversed;
   }
 
-  /** A wish that has no key at all is not for the stream: it is refused when its turn comes. */
+  /** A wish without a valid key is for another stream: it is refused when its turn comes. */
   #isFor(stream: string, conversation: ClientConversation, wish: StreamCommand): boolean {
     try {
       return keyOf(conversation, wish) === stream;
@@ -256,14 +257,14 @@ export class RtmpClient {
   }
 
   /**
-   * Reads on while nobody else does, so that a client that leaves takes its origin with it. A
-   * client that talks on instead is not read further: its bytes wait for the origin.
+   * Reads on while nobody else does, so that a client that leaves takes its origin with it. If it
+   * says something instead, that is all that is read: its bytes wait for the origin.
    */
   #readAhead(): void {
     if (this.#inbox.length > 0) return;
     this.#inbox.shrink();
     this.#aheadRead = this.#inbox.fill(this.#client);
-    // Whoever awaits the read gets its error; until then nobody does.
+    // Its error goes to whoever awaits the read later.
     this.#aheadRead.then((isThere) => isThere || this.#abandon(), () => this.#abandon());
   }
 
@@ -305,13 +306,13 @@ export class RtmpClient {
     return end;
   }
 
-  /** Passes on what the origin says before it has decided. */
+  /** Passes on what the origin says before its decision. */
   async #tell(messages: readonly RtmpMessage[]): Promise<void> {
     for (const message of messages) this.#writer.say(message);
     await this.#send(this.#writer.take());
   }
 
-  /** Writes what the proxy itself has to say; a client that does not take it is cut off. */
+  /** Writes the proxy's own messages; a client that does not read them is cut off. */
   async #send(bytes: Uint8Array): Promise<void> {
     using _deadline = this.#client.closeAfter(this.#deps.timeouts().answer);
     await this.#client.write(bytes);
@@ -346,7 +347,7 @@ export class RtmpClient {
   }
 }
 
-/** The origin did not want the client before it had heard of the stream. */
+/** The origin has refused the client before it was asked for a stream. */
 class OriginRejection extends ProxyError {
   /** The `code` for the client's `onStatus`: the origin's own. */
   readonly status: string;

@@ -12,15 +12,14 @@ import type { EndedBy } from "../../core/contracts.ts";
 import { RtmpClient } from "./rtmp_client.ts";
 import type { RtmpDependencies } from "./dependencies.ts";
 
-/** What the RTMP front needs to know. */
 export interface RtmpRelayOptions extends RtmpDependencies {
   readonly listen: ListenAddress;
   readonly reusePort?: boolean | undefined;
   limits(): ConnectionLimits;
   balancers?(): Balancers;
-  /** What connections are counted in, with those of others if there are any. */
+  /** Counts connections, together with those of other lanes. */
   readonly tally?: Tally | undefined;
-  /** Told of errors that are nobody's fault but the program's. */
+  /** Called with errors that are the program's own fault. */
   onError(error: unknown): void;
 }
 
@@ -66,7 +65,7 @@ export class RtmpRelay implements AsyncDisposable {
     return this.#server.closed;
   }
 
-  /** Takes no new client, and no new stream of those there are; relayed streams go on. */
+  /** Takes no new client, and no new stream from those it has; relayed streams go on. */
   drain(): void {
     this.#server.stop();
     for (const client of this.#clients) if (!client.isRelaying) client.end("shutdown");
@@ -83,7 +82,7 @@ export class RtmpRelay implements AsyncDisposable {
     return client !== undefined;
   }
 
-  /** Tells of every session that is relayed what its origin has sent for it, in bytes. */
+  /** Tells for every relayed session how many bytes its origin has sent. */
   tellReceived(tell: (session: string, bytes: number) => void): void {
     for (const { sessionId, isRelaying, received } of this.#clients) {
       if (isRelaying && sessionId !== undefined) tell(sessionId, received);

@@ -36,7 +36,7 @@ export class StreamSession implements Disposable {
     this.#startedAt = deps.clock.now();
   }
 
-  /** Whether the origin has taken the stream and not been told to drop it since. */
+  /** Whether the origin serves the stream. */
   get isOpen(): boolean {
     return this.#opened !== undefined;
   }
@@ -91,7 +91,7 @@ export class StreamSession implements Disposable {
     this.#deps.sessions.opened({ session, protocol: "rtmp", intent, stream, origin, client });
   }
 
-  /** The stream is not served, or no longer: the origin is free of it. */
+  /** The stream is not served, or not any more: the origin need not be kept for it. */
   release(): void {
     if (this.#released) return;
     this.#released = true;

@@ -19,7 +19,10 @@ export class Cookies {
     this.#hash = new SipHash(key);
   }
 
-  /** @param sender address in the form of `Datagram.sender` @param time milliseconds of the day's clock */
+  /**
+   * @param sender address in the form of `Datagram.sender` @param time milliseconds of the day's
+   * clock
+   */
   bake(sender: Uint8Array, time: number): number {
     this.#data.set(sender);
     this.#view.setUint32(RAW_ADDRESS, Math.floor(time / MINUTE));

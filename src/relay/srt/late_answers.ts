@@ -11,7 +11,10 @@ import {
   HANDSHAKE,
 } from "../../protocol/srt/packet.ts";
 
-/** An answer may come so late, milliseconds: listeners themselves give up silent peers after 5 or 10 s. */
+/**
+ * An answer may come so late, milliseconds: listeners themselves give up silent peers after 5 or 10
+ * s.
+ */
 const PATIENCE = 10_000;
 /** Sockets that are kept for it in all lanes; beyond, the one that has waited longest is closed. */
 export const MAX_LATE_LINKS = 512;
@@ -22,8 +25,8 @@ interface Waiting {
 }
 
 /**
- * Tells an origin that the socket which it has given a caller is of no use, if a packet says that it
- * has.
+ * Tells an origin that the socket which it has given a caller is of no use, if a packet says that
+ * it has.
  *
  * @param inUse the origin's socket that is of use; 0 = none
  */

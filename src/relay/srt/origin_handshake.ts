@@ -21,7 +21,9 @@ import * as reject from "./reject_reasons.ts";
 import { hangUp, LateAnswers } from "./late_answers.ts";
 import type { CallState, Feeler, SrtCall, SrtCalls } from "./srt_calls.ts";
 
-/** How often is asked again, milliseconds, and how many inductions one address may leave unanswered. */
+/**
+ * How often is asked again, milliseconds, and how many inductions one address may leave unanswered.
+ */
 const REPEAT = 250;
 const MAX_ASKS = 3;
 /** The next address of an origin is asked when those before it have said nothing for so long. */
@@ -53,7 +55,9 @@ export class OriginHandshake {
     return this.#feelNext(call);
   }
 
-  /** Asks again, or further, when it is time. @returns false when no address has answered in time */
+  /**
+   * Asks again, or further, when it is time. @returns false when no address has answered in time
+   */
   goOn(call: SrtCall, now: number): boolean {
     if (call.state === "conclusion") {
       if (now - call.askedAt >= REPEAT) this.#conclude(call);
@@ -61,7 +65,8 @@ export class OriginHandshake {
     }
     for (const feeler of call.feelers) {
       if (now - feeler.askedAt < REPEAT) continue;
-      // Counted, not timed: what has come while this thread stood still is read before the next time.
+      // Counted, not timed: what has come while this thread stood still is read before the next
+      // time.
       if (feeler.asks < MAX_ASKS) this.#feel(call, feeler);
       else this.#giveUp(call, feeler);
     }
@@ -84,7 +89,8 @@ export class OriginHandshake {
    * @returns how far the call is then; in "open" and "refused" the caller has been told
    */
   take(call: SrtCall, link: UdpLink, packet: Uint8Array): CallState {
-    // What comes early, such as media before our conclusion is answered, is sent again by its sender.
+    // What comes early, such as media before our conclusion is answered, is sent again by its
+    // sender.
     if (controlTypeOf(packet) !== HANDSHAKE || packet.length < hs.HANDSHAKE_SIZE) return call.state;
     if (destinationOf(packet) !== call.callerSocket) return call.state;
     if (call.state !== "induction" && call.state !== "conclusion") {

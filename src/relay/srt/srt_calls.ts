@@ -45,7 +45,9 @@ export interface SrtCall {
   readonly conclusion: Uint8Array;
   readonly startedAt: number;
   state: CallState;
-  /** Addresses of the origin that have been asked and have not answered, and those not asked yet. */
+  /**
+   * Addresses of the origin that have been asked and have not answered, and those not asked yet.
+   */
   readonly feelers: Set<Feeler>;
   addresses: readonly Address[];
   /** Whether one of them has said nothing in all its time. */

@@ -1,5 +1,5 @@
-// Sessions and the time: what a relay does when a side says nothing, and how it ends what it has. The
-// clock moves when the test says so; nothing waits for more than packets.
+// Sessions and the time: what a relay does when a side says nothing, and how it ends what it has.
+// The clock moves when the test says so; nothing waits for more than packets.
 
 import assert from "node:assert/strict";
 import {

@@ -13,8 +13,8 @@ import type { DropReason } from "../udp/figures.ts";
 import type { SrtInit } from "./srt_messages.ts";
 
 /**
- * Proxies of this kind that a caller may have come through. One that is registered as an origin would
- * otherwise call itself until there is no room left.
+ * Proxies of this kind that a caller may have come through. One that is registered as an origin
+ * would otherwise call itself until there is no room left.
  */
 const MAX_HOPS = 4;
 

@@ -28,8 +28,8 @@ import {
 const REFUSAL_MEMORY = 3_000;
 
 /**
- * Why a call has taken too long. That an origin answers our inductions and not this conclusion is not
- * to be held against it.
+ * Why a call has taken too long. That an origin answers our inductions and not this conclusion is
+ * not to be held against it.
  */
 const TOO_LATE: Readonly<Partial<Record<CallState, SrtFailure>>> = {
   conclusion: "unanswered",

@@ -1,5 +1,5 @@
-// What cannot be had from real sockets at will: refusals of hosts (ICMP), a thread that has stood still,
-// sockets that are short for a moment.
+// What cannot be had from real sockets at will: refusals of hosts (ICMP), a thread that has stood
+// still, sockets that are short for a moment.
 
 import assert from "node:assert/strict";
 import {
@@ -207,7 +207,9 @@ Deno.test("a caller is refused in time, wherever its call has got stuck", () => 
   }
 });
 
-/** A forwarder over sockets that are not there, and a client's packets whose address may be changed. */
+/**
+ * A forwarder over sockets that are not there, and a client's packets whose address may be changed.
+ */
 function crowd() {
   const engine = new ManualEngine(600);
   const reports: SrtReport[] = [];

@@ -1,5 +1,5 @@
-// Handshakes packet by packet: what callers say proves nothing against an origin, every address of an
-// origin is asked, and no origin is left with a caller who has gone.
+// Handshakes packet by packet: what callers say proves nothing against an origin, every address of
+// an origin is asked, and no origin is left with a caller who has gone.
 
 import assert from "node:assert/strict";
 import { readHandshake, shutdownOf, SrtWorld } from "../../../tests/support/srt_world.ts";

@@ -5,7 +5,9 @@ import type { LabelValue } from "../../core/metric_table.ts";
 import type { Address } from "../../core/address.ts";
 import type { SessionCommand, SessionReport } from "../udp/messages.ts";
 
-/** A caller whose origins have not answered by then is refused, milliseconds: callers wait for 3 s. */
+/**
+ * A caller whose origins have not answered by then is refused, milliseconds: callers wait for 3 s.
+ */
 export const CALL_TIMEOUT = 2_900;
 
 /** Limits, which may change but for the secret, lanes and maxSessions; durations in milliseconds. */
