@@ -83,7 +83,7 @@ export async function runCommandLine(
   }
 }
 
-/** Reads the arguments; the first that is not understood decides, then the first there is. */
+/** Reads the arguments: one that is not understood decides, otherwise the first one. */
 function parseCommandLine(args: readonly string[]): Command {
   const unknown = args.find((argument) => !COMMANDS.has(argument));
   if (unknown !== undefined) return { name: "unknown", argument: unknown };

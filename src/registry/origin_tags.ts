@@ -1,6 +1,6 @@
 // Which origin a tag stands for, when it comes back in the links of playlists. Knows no store.
 
-import { originTagOf } from "../protocol/hls/spbhid.ts";
+import { originTagOf } from "../core/origin_tag.ts";
 
 /** The tags of all known origins, each computed once. */
 export class OriginTags {

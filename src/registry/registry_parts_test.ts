@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ProxyError } from "../core/errors.ts";
-import { originTagOf } from "../protocol/hls/spbhid.ts";
+import { originTagOf } from "../core/origin_tag.ts";
 import { MemoryStore } from "./memory_store.ts";
 import { STREAM, World } from "../../tests/contract/registry_world.ts";
 

@@ -6,7 +6,7 @@ import { answerQuestions } from "./answer_questions.ts";
 /** What the crowd is to do; it answers with its figures when that has been done. */
 export type ViewerOrder = OpenOrder | { readonly do: "report" | "close" };
 
-/** Viewers to open; those that stall read the begin of the answer and then nothing. */
+/** Viewers to open; those that stall read the beginning of the answer and then nothing. */
 export interface OpenOrder {
   readonly do: "open" | "stall";
   readonly count: number;

@@ -92,7 +92,7 @@ function run(command: string[], pipe: HeldPipe, variables: Record<string, string
   });
 }
 
-/** Connects and waits for the begin of the answer to an RTMP handshake. */
+/** Connects and waits for the beginning of the answer to an RTMP handshake. */
 async function shakeHands(port: number): Promise<void> {
   using connection = await Deno.connect({ hostname: "127.0.0.1", port });
   await connection.write(Uint8Array.of(3, ...new Uint8Array(1536)));

@@ -11,7 +11,8 @@ import { rewriteLink } from "../../src/protocol/hls/link.ts";
 import { REWRITTEN_LINKS, TARGET, UNTOUCHED_LINKS } from "../support/cases/hls_link_cases.ts";
 import { rewritePlaylist } from "../../src/protocol/hls/playlist.ts";
 import { NO_PLAYLISTS, REWRITTEN_PLAYLISTS } from "../support/cases/hls_playlist_cases.ts";
-import { decodeSpbhid, encodeSpbhid, originTagOf } from "../../src/protocol/hls/spbhid.ts";
+import { originTagOf } from "../../src/core/origin_tag.ts";
+import { decodeSpbhid, encodeSpbhid } from "../../src/protocol/hls/spbhid.ts";
 import { fuzzTest } from "../support/fuzzing.ts";
 import { mutateText, pick, randomText } from "../support/random_text.ts";
 

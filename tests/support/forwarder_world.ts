@@ -10,7 +10,7 @@ import type { MediaInit, MediaReport } from "../../src/relay/rtc/media_messages.
 import { datagramOf, ManualEngine, type ManualLink } from "./manual_engine.ts";
 import { stunRequest } from "./stun_message.ts";
 
-/** RTP, the begin of a DTLS handshake, its end, data over DTLS, an answer of STUN. */
+/** RTP, the beginning of a DTLS handshake, its end, data over DTLS, an answer of STUN. */
 export const RTP = Uint8Array.of(0x80, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1);
 export const CLIENT_HELLO = Uint8Array.of(22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 export const FINISHED = Uint8Array.of(22, 254, 253, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0);

@@ -15,6 +15,7 @@ import { DEFAULT_VHOST, type StreamKey, streamKeyFromHttp } from "../../core/str
 import { decodeBase64Url, encodeBase64Url } from "../../core/base64url.ts";
 import { takeParameter } from "../http/query.ts";
 import { murmur3 } from "../../core/murmur3.ts";
+import { originTagOf, TAG_LENGTH } from "../../core/origin_tag.ts";
 
 export interface Spbhid {
   readonly key: StreamKey;
@@ -25,11 +26,9 @@ export interface Spbhid {
 export const SPBHID = "spbhid";
 
 const VERSION = 1;
-const TAG_LENGTH = 7;
 const HEAD_LENGTH = 1 + TAG_LENGTH + 4;
 /** Three names of 256 bytes, the slashes between them, as base64. */
 const MAX_TEXT_LENGTH = Math.ceil((HEAD_LENGTH + 3 * 256 + 2) * 4 / 3);
-const TAG_SEEDS = [0x5b1d0001, 0x5b1d0002] as const;
 const CHECKSUM_SEED = 0x5b1d0003;
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -38,6 +37,16 @@ const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * The value for a stream at an origin: at most 1,043 characters of base64url.
  *
  * @param of `origin` is the origin's id
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const key = { vhost: "tv.example", app: "live", stream: "show", key: "tv.example/live/show" };
+ * const text = encodeSpbhid({ key, origin: "vid-1" });
+ * assert.deepEqual(decodeSpbhid(text), { key, originTag: "f9a6b79eacc449" });
+ * assert.equal(decodeSpbhid(text.toLowerCase()), undefined);
+ * ```
  */
 export function encodeSpbhid(of: { readonly key: StreamKey; readonly origin: string }): string {
   return compose(of.key, originTagOf(of.origin));
@@ -54,17 +63,6 @@ export function decodeSpbhid(text: string): Spbhid | undefined {
   const originTag = hexOf(bytes.subarray(1, 1 + TAG_LENGTH));
   // One stream at one origin has one value: other spellings of the same bytes are refused.
   return compose(key, originTag) === text ? { key, originTag } : undefined;
-}
-
-/**
- * The short mark by which a value names its origin: 56 bits in hexadecimal, so that even ten
- * thousand origins share none (one chance in a thousand million).
- */
-export function originTagOf(originId: string): string {
-  const bytes = ENCODER.encode(originId);
-  const [first, second] = TAG_SEEDS;
-  const hex = [murmur3(bytes, first), murmur3(bytes, second)].map(hex32).join("");
-  return hex.slice(0, 2 * TAG_LENGTH);
 }
 
 /**
@@ -115,10 +113,6 @@ function parseKey(bytes: Uint8Array): StreamKey | undefined {
 /** Every byte, since dots and commas also mean something to those who read names. */
 function percentEncode(text: string): string {
   return Array.from(ENCODER.encode(text), (byte) => `%${hexOf([byte])}`).join("");
-}
-
-function hex32(value: number): string {
-  return value.toString(16).padStart(8, "0");
 }
 
 function hexOf(bytes: Iterable<number>): string {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type StreamKey, streamKeyFromHttp, streamKeyFromRtmp } from "../../core/stream_key.ts";
-import { decodeSpbhid, encodeSpbhid, originTagOf, takeSpbhid } from "./spbhid.ts";
+import { originTagOf } from "../../core/origin_tag.ts";
+import { decodeSpbhid, encodeSpbhid, takeSpbhid } from "./spbhid.ts";
 
 const SHOW = streamKeyFromRtmp({ tcUrl: "rtmp://127.0.0.1/live", app: "", stream: "show" });
 

@@ -24,7 +24,19 @@ export function isCandidateLine({ type, value }: SdpLine): boolean {
   return type === "a" && value.startsWith("candidate:");
 }
 
-/** The candidate of a line; undefined when there is none, or none that makes sense. */
+/**
+ * The candidate of a line; undefined when there is none, or none that makes sense.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const value = "candidate:1 1 udp 2130706431 203.0.113.5 8000 typ host";
+ * const candidate = parseCandidate({ type: "a", value, end: "\r\n" })!;
+ * assert.deepEqual([candidate.host, candidate.port], ["203.0.113.5", 8000]);
+ * assert.equal(encodeCandidate(candidate), value);
+ * ```
+ */
 export function parseCandidate({ type, value }: SdpLine): Candidate | undefined {
   const match = type === "a" ? CANDIDATE.exec(value) : null;
   if (match === null) return undefined;

@@ -28,7 +28,22 @@ const INTENTS = { publish: "p", play: "s" } as const;
 const VALUE = /^([\w-]+)\.([ps])([\w-]{11})([\w-]+)$/;
 const USER = /^[A-Za-z0-9+/]{1,256}:[A-Za-z0-9+/]{1,256}$/;
 
-/** The value for a session. @param tag `origin` is the origin's id */
+/**
+ * The value for a session.
+ *
+ * @param tag `origin` is the origin's id
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const key = { vhost: "tv.example", app: "live", stream: "show", key: "tv.example/live/show" };
+ * const said = { key, intent: "publish", user: "answer:offer", proof: "0123456789_" } as const;
+ * const { originTag, ...rest } = decodeSessionTag(encodeSessionTag({ ...said, origin: "vid-1" }))!;
+ * assert.deepEqual(rest, said);
+ * assert.equal(originTag.length, 14);
+ * ```
+ */
 export function encodeSessionTag(
   tag: Omit<SessionTag, "originTag"> & { readonly origin: string },
 ): string {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { streamKeyFromHttp } from "../../core/stream_key.ts";
-import { originTagOf } from "../hls/spbhid.ts";
+import { originTagOf } from "../../core/origin_tag.ts";
 import { decodeSessionTag, encodeSessionTag } from "./session_tag.ts";
 
 const KEY = streamKeyFromHttp({ host: "tv.example", path: "/live/größe", query: "" });

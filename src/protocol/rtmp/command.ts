@@ -39,6 +39,17 @@ export function saysNothing({ body }: RtmpMessage): boolean {
 /**
  * Parses a command message as far as it can be read; what follows is ignored.
  *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const body = encodeCommand("publish", 5, null, "show?token=a", "live");
+ * const message = { chunkStream: 4, timestamp: 0, type: 20, streamId: 1, body };
+ * const command = parseCommand(message);
+ * assert.deepEqual(command.values, [null, "show?token=a", "live"]);
+ * assert.equal(asStreamCommand(command, message)?.name, "show?token=a");
+ * ```
+ *
  * @throws ProtocolError when it does not begin with a name and a transaction id
  */
 export function parseCommand(message: RtmpMessage): Command {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { ProxyError } from "../../core/errors.ts";
-import { encodeSpbhid, originTagOf } from "../../protocol/hls/spbhid.ts";
+import { originTagOf } from "../../core/origin_tag.ts";
+import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
 import { Fields } from "../../protocol/http/head.ts";
 import { VARIABLES } from "../../config/table.ts";
 import { parsePathTemplate, type PathTemplate } from "../../core/path_template.ts";

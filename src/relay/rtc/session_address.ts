@@ -7,7 +7,7 @@ import type { Address } from "../../core/address.ts";
 import type { RtcSession } from "../../core/contracts.ts";
 import { encodeBase64Url } from "../../core/base64url.ts";
 import { takeParameter } from "../../protocol/http/query.ts";
-import { originTagOf } from "../../protocol/hls/spbhid.ts";
+import { originTagOf } from "../../core/origin_tag.ts";
 import { SPBSID } from "../../protocol/rtc/session_tag.ts";
 
 /** Sessions live below this path; nothing else of an origin's API is reached through a session. */

@@ -5,7 +5,7 @@ import { blameOrigin, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { Origin } from "../../core/origin.ts";
 import type { RtcSession } from "../../core/contracts.ts";
 import { bytesOfText, textOfBytes } from "../../core/binary_text.ts";
-import { originTagOf } from "../../protocol/hls/spbhid.ts";
+import { originTagOf } from "../../core/origin_tag.ts";
 import { mediaAddresses, rewriteAnswer } from "../../protocol/rtc/answer.ts";
 import { credentialsOf, sessionOf } from "../../protocol/rtc/ice.ts";
 import { encodeSdp, parseSdpFragment, type Sdp } from "../../protocol/rtc/sdp.ts";
