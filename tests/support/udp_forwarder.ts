@@ -40,7 +40,7 @@ export class UdpForwarder implements UdpRelay {
     return true;
   }
 
-  refused(link: UdpLink): void {
+  unreachable(link: UdpLink): void {
     this.refusals.push(link.id);
     this.#close(link);
   }

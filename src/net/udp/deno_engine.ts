@@ -124,7 +124,7 @@ export class DenoEngine implements UdpEngine {
       else this.drops.noClient++;
     });
     // One origin's socket is one origin's trouble.
-    if (error !== undefined) this.#guard(() => this.#relay?.refused(link));
+    if (error !== undefined) this.#guard(() => this.#relay?.unreachable(link));
   }
 
   /** Receives until the socket is closed. @returns the error that ended it before that */

@@ -207,7 +207,7 @@ export class LibcEngine implements UdpEngine, Watched, RoundEnd {
     for (let slot = head; slot >= 0; slot = nextSlot[slot]!) {
       this.#toOrigin.add(slot, this.#batch.length(slot));
     }
-    if (!this.#flush(this.#toOrigin, link.fd, "originFull")) this.#relay?.refused(link);
+    if (!this.#flush(this.#toOrigin, link.fd, "originFull")) this.#relay?.unreachable(link);
   }
 
   /** Makes the whole batch free again. */
@@ -236,6 +236,6 @@ export class LibcEngine implements UdpEngine, Watched, RoundEnd {
   }
 
   #takeLinkError(relay: UdpRelay, link: LibcLink): void {
-    if (takeError(this.#libc, link.fd) === c.ECONNREFUSED) relay.refused(link);
+    if (takeError(this.#libc, link.fd) === c.ECONNREFUSED) relay.unreachable(link);
   }
 }

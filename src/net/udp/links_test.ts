@@ -60,7 +60,7 @@ Deno.test("deno: a socket that cannot be opened takes no id from the others", as
   const running = engine.run({
     fromClient: () => undefined,
     fromOrigin: () => false,
-    refused: () => {},
+    unreachable: () => {},
     tick: () => {},
   });
   engine.close();
@@ -71,12 +71,12 @@ Deno.test("deno: a link whose socket fails is one origin's trouble", async () =>
   await using client = new UdpPeer();
   const engine = new DenoEngine({ ...LISTEN, maxLinks: 4 });
   const real = Deno.listenDatagram;
-  const refused: UdpLink[] = [];
+  const unreachable: UdpLink[] = [];
   const taken: number[] = [];
   const running = engine.run({
     fromClient: ({ buffer }) => void taken.push(buffer[0]!),
     fromOrigin: () => false,
-    refused: (link) => void refused.push(link),
+    unreachable: (link) => void unreachable.push(link),
     tick: () => {},
   });
   Object.assign(Deno, {
@@ -92,8 +92,8 @@ Deno.test("deno: a link whose socket fails is one origin's trouble", async () =>
   } finally {
     Object.assign(Deno, { listenDatagram: real });
   }
-  await until("the relay be told", () => refused.length === 1);
-  assert.equal(refused[0], broken);
+  await until("the relay be told", () => unreachable.length === 1);
+  assert.equal(unreachable[0], broken);
   await client.send(Uint8Array.of(7), engine.address.port);
   await until("the rest go on", () => taken.length === 1);
   engine.close();

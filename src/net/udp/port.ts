@@ -49,7 +49,7 @@ export interface UdpRelay {
   /** A datagram from an origin. @returns whether it goes to the link's client */
   fromOrigin(link: UdpLink, datagram: Datagram): boolean;
   /** The origin's host says that nobody listens there (ICMP port unreachable). */
-  refused(link: UdpLink): void;
+  unreachable(link: UdpLink): void;
   /** Called every `tick` milliseconds. @param now milliseconds of a monotonic clock */
   tick(now: number): void;
 }

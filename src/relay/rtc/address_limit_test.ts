@@ -26,7 +26,7 @@ Deno.test("WebRTC clients of one /64 count together, those of another apart", as
   await engine.run({
     fromClient: () => undefined,
     fromOrigin: () => false,
-    refused: () => {},
+    unreachable: () => {},
     tick: () => {},
   });
 });

@@ -23,8 +23,8 @@ import { type MediaPath, type MediaSession, MediaSessions, pathOfUser } from "./
 import type { SharedAddress } from "./shared_address.ts";
 import { type HeldRequest, UnknownUsers } from "./unknown_users.ts";
 
-/** An origin whose host refuses everything for so long is gone, milliseconds. */
-const REFUSED_FOR = 2_000;
+/** An origin whose host has said for so long that nobody listens is gone, milliseconds. */
+const UNREACHABLE_FOR = 2_000;
 /**
  * Who shares an address with another session has so long to prove itself, a third of the consent at most,
  * milliseconds: RFC 7675 has clients do so every 6 s at the latest.
@@ -78,17 +78,17 @@ export class MediaForwarder implements Forwarder<MediaCommand> {
     if (path === undefined) return false;
     if (!path.hasKeys) this.#lookForKeys(path, buffer, length);
     path.originAt = this.#engine.now();
-    path.refusedSince = 0;
+    path.unreachableSince = 0;
     this.#tally.fromOrigin(path.session, length);
     return true;
   }
 
-  refused(link: UdpLink): void {
+  unreachable(link: UdpLink): void {
     const path = this.#sessions.pathAt(link);
     if (path === undefined) return;
     const now = this.#engine.now();
-    if (path.refusedSince === 0) path.refusedSince = now;
-    else if (now - path.refusedSince > REFUSED_FOR) this.#end(path.session, "origin_gone");
+    if (path.unreachableSince === 0) path.unreachableSince = now;
+    else if (now - path.unreachableSince > UNREACHABLE_FOR) this.#end(path.session, "origin_gone");
   }
 
   tick(now: number): void {

@@ -38,8 +38,8 @@ export interface MediaPath {
   /** When the client last proved itself, and the origin last said something. */
   provedAt: number;
   originAt: number;
-  /** Since when the origin's host has refused everything; 0 = it has not. */
-  refusedSince: number;
+  /** Since when the origin's host says that nobody listens; 0 = it does not. */
+  unreachableSince: number;
   readonly checks: TokenBucket;
   /** The same address in other sessions, if there are any, and how this one stands there. */
   shared: SharedAddress<MediaPath> | undefined;
@@ -264,7 +264,7 @@ export class MediaSessions {
     parts: Pick<MediaPath, "link" | "client" | "ip">,
   ): MediaPath {
     const now = this.#engine.now();
-    const times = { provedAt: now, originAt: now, refusedSince: 0 };
+    const times = { provedAt: now, originAt: now, unreachableSince: 0 };
     const standing = { shared: undefined, contestedAt: 0, hasMedia: false, hasKeys: false };
     return { session, ...parts, ...times, ...standing, checks: new TokenBucket(CONSENT_CHECKS) };
   }

@@ -19,16 +19,14 @@ import {
 } from "../../protocol/srt/packet.ts";
 import * as reject from "./reject_reasons.ts";
 import { hangUp, LateAnswers } from "./late_answers.ts";
-import type { CallState, Feeler, SrtCall, SrtCalls } from "./srt_calls.ts";
+import type { CallState, Inquiry, SrtCall, SrtCalls } from "./srt_calls.ts";
 
-/**
- * How often is asked again, milliseconds, and how many inductions one address may leave unanswered.
- */
+/** How often to ask again, milliseconds, and how many inductions one address may leave unanswered. */
 const REPEAT = 250;
 const MAX_ASKS = 3;
-/** The next address of an origin is asked when those before it have said nothing for so long. */
+/** The next address is asked when those before it have been silent for so long, milliseconds. */
 const STAGGER = 100;
-/** Addresses that are asked beside the first of their calls, over all calls in all lanes. */
+/** Inquiries beside the first one of their call, in all lanes. */
 export const MAX_EXTRA_LINKS = 256;
 
 /** Carries out handshakes. */
@@ -50,37 +48,34 @@ export class OriginHandshake {
   /** Begins to ask an origin. @returns false when none of its addresses can be */
   begin(call: SrtCall, addresses: readonly Address[]): boolean {
     call.state = "induction";
-    call.addresses = addresses;
+    call.unasked = addresses;
     call.isSilent = call.lacksSocket = false;
-    return this.#feelNext(call);
+    return this.#askNext(call);
   }
 
-  /**
-   * Asks again, or further, when it is time. @returns false when no address has answered in time
-   */
+  /** Asks again, or the next address, when it is time. @returns false when none has answered in time */
   goOn(call: SrtCall, now: number): boolean {
     if (call.state === "conclusion") {
       if (now - call.askedAt >= REPEAT) this.#conclude(call);
       return true;
     }
-    for (const feeler of call.feelers) {
-      if (now - feeler.askedAt < REPEAT) continue;
-      // Counted, not timed: what has come while this thread stood still is read before the next
-      // time.
-      if (feeler.asks < MAX_ASKS) this.#feel(call, feeler);
-      else this.#giveUp(call, feeler);
+    for (const inquiry of call.inquiries) {
+      if (now - inquiry.askedAt < REPEAT) continue;
+      // Counted, not timed: a thread that stood still reads what has come before it asks again.
+      if (inquiry.asks < MAX_ASKS) this.#ask(call, inquiry);
+      else this.#giveUp(call, inquiry);
     }
-    const isTime = now - call.feltAt >= STAGGER || call.feelers.size === 0;
-    if (isTime && call.addresses.length > 0) this.#feelNext(call);
-    return call.feelers.size > 0;
+    const isTime = now - call.lastInquiryAt >= STAGGER || call.inquiries.size === 0;
+    if (isTime && call.unasked.length > 0) this.#askNext(call);
+    return call.inquiries.size > 0;
   }
 
   /** The host of one address says that nobody listens. @returns false when none is left */
-  nobodyListens(call: SrtCall, link: UdpLink): boolean {
-    const feeler = feelerOf(call, link);
-    if (feeler === undefined) return false;
-    this.#drop(call, feeler);
-    return this.#feelNext(call) || call.feelers.size > 0;
+  unreachable(call: SrtCall, link: UdpLink): boolean {
+    const inquiry = inquiryOf(call, link);
+    if (inquiry === undefined) return false;
+    this.#drop(call, inquiry);
+    return this.#askNext(call) || call.inquiries.size > 0;
   }
 
   /**
@@ -133,7 +128,7 @@ export class OriginHandshake {
 
   /** Leaves the origin, which is to be told if it accepts the call only now. */
   leave(call: SrtCall): void {
-    for (const feeler of call.feelers) this.#drop(call, feeler);
+    for (const inquiry of call.inquiries) this.#drop(call, inquiry);
     if (call.link === undefined) return;
     this.#calls.releaseLink(call.link);
     this.#late.expect(call.link, call);
@@ -146,7 +141,7 @@ export class OriginHandshake {
   }
 
   /** The host of the origin of such a call says that nobody listens. */
-  refusedLate(link: UdpLink): void {
+  unreachableLate(link: UdpLink): void {
     this.#late.drop(link);
   }
 
@@ -181,26 +176,26 @@ export class OriginHandshake {
     hs.limitDatagrams(conclusion, MAX_DATAGRAM);
     hs.writeHops(conclusion, hs.hopsOf(conclusion) + 1);
     call.askedAt = this.#engine.now();
-    // The origin reckons the caller's clock from this: it must not stand still while we ask.
+    // The origin sets its idea of the caller's clock by this: it must go on while we ask.
     addMicroseconds(conclusion, (call.askedAt - call.startedAt) * 1000);
     call.link!.send(conclusion);
   }
 
-  /** Asks the next address that there is a way to. @returns false when there is none */
-  #feelNext(call: SrtCall): boolean {
-    while (call.addresses.length > 0) {
-      const isExtra = call.feelers.size > 0;
+  /** Asks the next address that can be reached from here. @returns false when there is none */
+  #askNext(call: SrtCall): boolean {
+    while (call.unasked.length > 0) {
+      const isExtra = call.inquiries.size > 0;
       if (isExtra && this.#extraLinks >= this.#maxExtraLinks) return false;
-      const [address, ...rest] = call.addresses;
-      call.addresses = rest;
+      const [address, ...rest] = call.unasked;
+      call.unasked = rest;
       const link = this.#openLink(call, address!);
       if (link === undefined) continue;
-      const feeler: Feeler = { link, isExtra, asks: 0, askedAt: 0 };
-      call.feelers.add(feeler);
+      const inquiry: Inquiry = { link, isExtra, asks: 0, askedAt: 0 };
+      call.inquiries.add(inquiry);
       if (isExtra) this.#extraLinks++;
       this.#calls.addLink(call, link);
-      this.#feel(call, feeler);
-      call.feltAt = call.askedAt;
+      this.#ask(call, inquiry);
+      call.lastInquiryAt = call.askedAt;
       return true;
     }
     return false;
@@ -213,48 +208,48 @@ export class OriginHandshake {
       const { code } = toProxyError(error);
       if (code === "origin_unreachable") return undefined;
       if (code !== "overloaded") throw error;
-      // Who comes goes before who may come late.
+      // A caller that comes goes before answers that may never come.
       if (this.#late.makeRoom()) return this.#openLink(call, address);
       call.lacksSocket = true;
       return undefined;
     }
   }
 
-  #feel(call: SrtCall, feeler: Feeler): void {
-    feeler.asks++;
-    feeler.askedAt = call.askedAt = this.#engine.now();
-    feeler.link.send(hs.encodeInduction(call.callerSocket));
+  #ask(call: SrtCall, inquiry: Inquiry): void {
+    inquiry.asks++;
+    inquiry.askedAt = call.askedAt = this.#engine.now();
+    inquiry.link.send(hs.encodeInduction(call.callerSocket));
   }
 
-  #giveUp(call: SrtCall, feeler: Feeler): void {
+  #giveUp(call: SrtCall, inquiry: Inquiry): void {
     call.isSilent = true;
-    this.#drop(call, feeler);
+    this.#drop(call, inquiry);
   }
 
-  #drop(call: SrtCall, feeler: Feeler): void {
-    this.#forget(call, feeler);
-    this.#calls.releaseLink(feeler.link);
-    feeler.link.close();
+  #drop(call: SrtCall, inquiry: Inquiry): void {
+    this.#forget(call, inquiry);
+    this.#calls.releaseLink(inquiry.link);
+    inquiry.link.close();
   }
 
-  /** The address that answers first is the one. */
+  /** The address that answers first is taken. */
   #choose(call: SrtCall, link: UdpLink): void {
-    for (const feeler of call.feelers) {
-      if (feeler.link === link) this.#forget(call, feeler);
-      else this.#drop(call, feeler);
+    for (const inquiry of call.inquiries) {
+      if (inquiry.link === link) this.#forget(call, inquiry);
+      else this.#drop(call, inquiry);
     }
-    call.addresses = [];
+    call.unasked = [];
     call.link = link;
   }
 
-  #forget(call: SrtCall, feeler: Feeler): void {
-    call.feelers.delete(feeler);
-    if (feeler.isExtra) this.#extraLinks--;
+  #forget(call: SrtCall, inquiry: Inquiry): void {
+    call.inquiries.delete(inquiry);
+    if (inquiry.isExtra) this.#extraLinks--;
   }
 }
 
-function feelerOf(call: SrtCall, link: UdpLink): Feeler | undefined {
-  return [...call.feelers].find((feeler) => feeler.link === link);
+function inquiryOf(call: SrtCall, link: UdpLink): Inquiry | undefined {
+  return [...call.inquiries].find((inquiry) => inquiry.link === link);
 }
 
 function addMicroseconds(packet: Uint8Array, more: number): void {

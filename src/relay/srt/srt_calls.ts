@@ -21,8 +21,8 @@ export type CallState =
   | "open"
   | "refused";
 
-/** One address of an origin that has been asked with an induction, so many times, and when last. */
-export interface Feeler {
+/** Inductions to one address of an origin: how many there were, and when the last one was. */
+export interface Inquiry {
   readonly link: UdpLink;
   /** Whether another address of the same call was being asked already. */
   readonly isExtra: boolean;
@@ -45,23 +45,21 @@ export interface SrtCall {
   readonly conclusion: Uint8Array;
   readonly startedAt: number;
   state: CallState;
-  /**
-   * Addresses of the origin that have been asked and have not answered, and those not asked yet.
-   */
-  readonly feelers: Set<Feeler>;
-  addresses: readonly Address[];
-  /** Whether one of them has said nothing in all its time. */
+  /** Addresses of the origin that have yet to answer, and those that have yet to be asked. */
+  readonly inquiries: Set<Inquiry>;
+  unasked: readonly Address[];
+  /** Whether an address has left all inductions unanswered. */
   isSilent: boolean;
-  /** Whether one could not be asked, for want of a socket here. */
+  /** Whether one could not be asked because no socket was left here. */
   lacksSocket: boolean;
   /** Towards the address that has answered. */
   link: UdpLink | undefined;
   /** The origin's cookie and socket id, once known. */
   cookie: number;
   originSocket: number;
-  /** When the origin was last asked, and when another of its addresses was. */
+  /** When the origin was last asked, and when the last of its addresses was asked first. */
   askedAt: number;
-  feltAt: number;
+  lastInquiryAt: number;
   /** The last word of the handshake, for a caller that has missed it. */
   answer: Uint8Array | undefined;
   answeredAt: number;
@@ -144,15 +142,15 @@ export class SrtCalls {
       conclusion: conclusion.slice(),
       startedAt: now,
       state: "asking",
-      feelers: new Set(),
-      addresses: [],
+      inquiries: new Set(),
+      unasked: [],
       isSilent: false,
       lacksSocket: false,
       link: undefined,
       cookie: 0,
       originSocket: 0,
       askedAt: now,
-      feltAt: now,
+      lastInquiryAt: now,
       answer: undefined,
       answeredAt: now,
       refusedAt: now,

@@ -108,11 +108,11 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
     return true;
   }
 
-  refused(link: UdpLink): void {
+  unreachable(link: UdpLink): void {
     const call = this.#calls.ofLink(link);
-    if (call === undefined) return this.#handshake.refusedLate(link);
+    if (call === undefined) return this.#handshake.unreachableLate(link);
     if (call.state === "induction") {
-      if (!this.#handshake.nobodyListens(call, link)) this.#originFailed(call);
+      if (!this.#handshake.unreachable(call, link)) this.#originFailed(call);
     } else if (call.state === "open") this.#end(call, "origin_gone");
     // A firewall may let inductions through and refuse the caller's own words: they prove nothing.
     else if (call.state !== "refused") this.#giveUp(call, "origin_gone", reject.GATEWAY);

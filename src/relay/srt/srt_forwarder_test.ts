@@ -105,14 +105,14 @@ Deno.test("that a host refuses a caller's own words ends the call and is held ag
   const concluding = new World();
   concluding.offer(1);
   concluding.answerInduction(concluding.udp.opened[0]!);
-  concluding.forwarder.refused(concluding.udp.opened[0]!);
+  concluding.forwarder.unreachable(concluding.udp.opened[0]!);
   assert.deepEqual(concluding.types(), ["wanted", "reached", "ended"]);
 
   const accepted = new World();
   accepted.offer(1);
   accepted.answerInduction(accepted.udp.opened[0]!);
   accepted.fromOrigin(accepted.udp.opened[0]!, { type: -1, extensionField: 1, socketId: 77 });
-  accepted.forwarder.refused(accepted.udp.opened[0]!);
+  accepted.forwarder.unreachable(accepted.udp.opened[0]!);
   assert.deepEqual(accepted.types(), ["wanted", "reached", "accepted", "ended"]);
   accepted.forwarder.command({ type: "admit", call: 1 });
 
@@ -155,9 +155,9 @@ Deno.test("the addresses of an origin are asked one after the other, the silent 
 
   const refusing = new World();
   refusing.offer(3);
-  for (const index of [0, 1]) refusing.forwarder.refused(refusing.udp.opened[index]!);
+  for (const index of [0, 1]) refusing.forwarder.unreachable(refusing.udp.opened[index]!);
   assert.equal(refusing.udp.opened.length, 3, "at once");
-  refusing.forwarder.refused(refusing.udp.opened[2]!);
+  refusing.forwarder.unreachable(refusing.udp.opened[2]!);
   assert.deepEqual(refusing.reports.at(-1), { type: "unreachable", call: 1, isSilent: false });
 });
 

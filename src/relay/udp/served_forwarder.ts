@@ -69,7 +69,7 @@ export class ServedForwarder<Init extends object, Command, Report> {
     await this.#engine.run({
       fromClient: (datagram) => forwarder.fromClient(datagram),
       fromOrigin: (link: UdpLink, datagram) => forwarder.fromOrigin(link, datagram),
-      refused: (link) => forwarder.refused(link),
+      unreachable: (link) => forwarder.unreachable(link),
       tick: (now) => {
         forwarder.tick(now);
         if (now < this.#nextFigures) return;
