@@ -32,6 +32,8 @@ export interface Readiness {
   readonly status: string;
   /** Why, when that is worth saying. */
   readonly reason?: string;
+  /** Until the first certificate ends, where there are any. */
+  readonly days?: number;
 }
 
 export interface SystemApiDependencies {
@@ -49,6 +51,8 @@ export interface SystemApiDependencies {
   readonly isProxy: (origin: Origin) => Promise<boolean>;
   /** What origins must present. */
   access(): ApiAccess;
+  /** Whether only origins with a certificate may register. */
+  asksForCertificates(): boolean;
   /** Guards all but registration, health and the proxy's own figures. */
   readonly management: Management;
 }
@@ -65,6 +69,7 @@ export interface ClientSessions {
 interface Env {
   readonly Bindings: {
     readonly peer?: Address;
+    readonly isCertified?: boolean;
     /** What bodies are taken from. */
     readonly memory?: Memory;
   };
@@ -103,6 +108,7 @@ function addRegistration(app: Hono<Env>, deps: SystemApiDependencies): void {
   app.on("POST", REGISTER_PATHS, async (context) => {
     let body: string | undefined;
     try {
+      requireCertificate(context, deps.asksForCertificates());
       admitOrigin(context, deps.access());
       requireJson(context.req.raw);
       const bounds = { ...BODY_BOUNDS, clock: deps.clock, memory: context.env?.memory };
@@ -141,8 +147,10 @@ async function refuseProxy(
 function addHealth(app: Hono<Env>, deps: SystemApiDependencies): void {
   app.get("/healthz", (context) => context.json({ code: 0, status: "alive" }));
   app.get("/readyz", (context) => {
-    const { ready, status, reason } = deps.readiness();
-    return ready ? context.json({ code: 0, status, reason }) : answerError(context, 503, status);
+    const { ready, status, reason, days } = deps.readiness();
+    return ready
+      ? context.json({ code: 0, status, reason, certificate_days: days })
+      : answerError(context, 503, status);
   });
   app.get("/metrics", async (context) => {
     const { contentType, text } = await deps.expose();
@@ -178,6 +186,14 @@ function addSessions(app: Hono<Env>, { sessions }: SystemApiDependencies): void 
     }
     return context.json({ code: 0 });
   });
+}
+
+function requireCertificate({ env }: Context, isAsked: boolean): void {
+  if (!isAsked || env?.isCertified === true) return;
+  throw new ProxyError(
+    "unauthorized",
+    "Cannot accept this request: origins must show a certificate, over TLS",
+  );
 }
 
 /** Registering requires the token, and is nothing for web pages. */

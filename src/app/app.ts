@@ -48,6 +48,7 @@ export class App implements AsyncDisposable {
       { name: "System API", transport: "tcp", address: system.address },
       { name: "WebRTC", transport: "udp", address: rtcMedia.address },
       { name: "SRT", transport: "udp", address: srt.address },
+      ...secureListeners(parts),
     ];
     state.ownAddresses = this.listeners.map(({ transport, address }) => ({
       transport,
@@ -101,10 +102,12 @@ export class App implements AsyncDisposable {
     const { lanes, registry, rtcMedia, srt, state } = this.#parts;
     const { type, originTtl } = next.registry;
     const { access } = next.redis;
+    const certify = await state.certificates?.prepare(next.tls);
     const redisAccess = type === "redis" ? await readTlsFiles(access) : access;
     await registry.configure({ originTtl, permanent: permanentOrigins(next.defaultBackend, type) });
     state.redisAccess = redisAccess;
     state.config = next;
+    certify?.();
     await lanes.configure(next.variables);
     rtcMedia.configure(next.webrtc);
     srt.configure(next.srt);
@@ -141,9 +144,25 @@ export class App implements AsyncDisposable {
   }
 }
 
+function secureListeners({ rtmp, httpServer, httpApi, system }: Parts): Listener[] {
+  const named = [
+    ["RTMP over TLS", rtmp.secureAddress],
+    ["HTTP server over TLS", httpServer.secureAddress],
+    ["HTTP API over TLS", httpApi === httpServer ? undefined : httpApi.secureAddress],
+    ["System API over TLS", system.secureAddress],
+  ] as const;
+  return named.flatMap(([name, address]) => address ? [{ name, transport: "tcp", address }] : []);
+}
+
 /** Shared ports are not tried: that would take clients from the processes that have them. */
-function withAllBusyPorts(error: unknown, { listen }: Config): unknown {
+function withAllBusyPorts(error: unknown, { listen, tls }: Config): unknown {
   if (!(error instanceof ProxyError) || error.code !== "internal" || listen.reusePort) return error;
+  const secure = [
+    ["RTMP over TLS", tls.rtmps],
+    ["HTTP server over TLS", tls.httpsServer],
+    ["HTTP API over TLS", tls.httpsApi],
+    ["System API over TLS", tls.systemApi],
+  ] as const;
   const ports: readonly WantedPort[] = [
     { name: "RTMP", transport: "tcp", listen: listen.rtmp },
     { name: "HTTP server", transport: "tcp", listen: listen.httpServer },
@@ -151,6 +170,9 @@ function withAllBusyPorts(error: unknown, { listen }: Config): unknown {
     { name: "System API", transport: "tcp", listen: listen.systemApi },
     { name: "WebRTC", transport: "udp", listen: listen.webrtc },
     { name: "SRT", transport: "udp", listen: listen.srt },
+    ...secure.flatMap(([name, listen]): WantedPort[] => {
+      return listen ? [{ name, transport: "tcp", listen }] : [];
+    }),
   ];
   const lines = findBusyPorts(ports);
   return lines.length === 0

@@ -8,15 +8,17 @@ import { openStaticFiles } from "../api/static_files.ts";
 import { ABOUT, type Surroundings } from "./surroundings.ts";
 import { type Config, isSameAddress } from "../config/config.ts";
 import { type PagePorts, pages } from "../console/pages.ts";
+import type { Address } from "../core/address.ts";
 import type { OriginStatus } from "../core/registrar.ts";
 import { Vhosts } from "../core/vhosts.ts";
 import type { Lanes, LanesRelay } from "../lane/lanes.ts";
+import type { TlsPort } from "../net/tcp_server.ts";
 import { HttpRelay } from "../relay/http/http_relay.ts";
 import { WebHandler, type WebHandlerOptions, WebServer } from "../http1/web_server.ts";
 import type { Signaling } from "../relay/rtc/signaling.ts";
 
 /** Where the HTTP API is, on a port of its own or not. */
-export type ApiPort = Pick<WebServer, "address" | "closed" | "stop">;
+export type ApiPort = Pick<WebServer, "address" | "secureAddress" | "closed" | "stop">;
 
 /** What the HTTP server answers apart from media: its own API, then files or the built-in pages. */
 async function openPages(
@@ -42,6 +44,8 @@ async function openPages(
 /** What lanes have answered by the main thread, as soon as it can. */
 export interface OtherAnswers {
   answer(request: Request): Promise<Response>;
+  /** What is about WebRTC. */
+  signal(request: Request, peer: Address): Response | Promise<Response>;
 }
 
 interface HttpParts {
@@ -78,9 +82,21 @@ export async function openHttp(
     const httpServer = stack.use(openHttpRelay(surroundings, answerOther, handler));
     return { httpServer, httpApi: httpServer };
   }
-  const httpApi = stack.use(WebServer.open({ ...surroundings, ...api, name: "HTTP API", listen }));
+  const port = { name: "HTTP API", listen, tls: tlsPort(surroundings, "httpsApi") };
+  const httpApi = stack.use(WebServer.open({ ...surroundings, ...api, ...port }));
+  other.signal = (request, peer) => api.handle(request, peer, false);
   other.answer = await openPages(surroundings, { ...ports, api: httpApi.address.port });
   return { httpServer: lanes.http!, httpApi };
+}
+
+/** Where else this thread speaks TLS. */
+export function tlsPort(
+  { state: { certificates, config: { tls } } }: Surroundings,
+  name: "httpsServer" | "httpsApi" | "systemApi",
+): TlsPort | undefined {
+  const listen = tls[name];
+  if (listen === undefined || certificates === undefined) return undefined;
+  return { listen, server: () => name === "systemApi" ? certificates.system : certificates.server };
 }
 
 /** All origins, by their addresses. */
@@ -101,6 +117,7 @@ function openHttpRelay(
     ...surroundings,
     ...{ api, answerOther },
     listen: state.config.listen.httpServer,
+    tls: tlsPort(surroundings, "httpsServer"),
     hlsPaths: () => state.config.http.hlsPaths,
     origins: () => resolvedOrigins(surroundings),
     looksForFiles: () => state.config.http.originFiles,

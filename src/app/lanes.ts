@@ -4,6 +4,7 @@
 import type { Config } from "../config/config.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { OriginStatus } from "../core/registrar.ts";
+import type { Address } from "../core/address.ts";
 import { ProxyError } from "../core/errors.ts";
 import { logger } from "../core/log.ts";
 import { Lanes } from "../lane/lanes.ts";
@@ -17,6 +18,8 @@ export interface LaneServices {
   /** Whether they serve HTTP, and not the main thread. */
   readonly servesHttp: boolean;
   readonly idPrefix: string;
+  /** Answers what is about WebRTC. */
+  signal(request: Request, peer: Address): Response | Promise<Response>;
   origins(): Promise<readonly OriginStatus[]>;
   /** What the HTTP server answers apart from media. */
   answerOther(request: Request): Promise<Response>;
@@ -31,14 +34,18 @@ export function laneCount({ lanes }: Config): number {
 export async function openLanes(
   { state, clock, resolver, sessions, metrics, hopMark, identifyTally, reusePort, onError }:
     Surroundings,
-  { servesHttp, idPrefix, origins, answerOther }: LaneServices,
+  { servesHttp, idPrefix, origins, answerOther, signal }: LaneServices,
 ): Promise<Lanes> {
-  const { listen, engine: choice, variables } = state.config;
+  const { listen, tls, engine: choice, variables } = state.config;
   const count = laneCount(state.config);
   const ports = [{ name: "RTMP", transport: "tcp", listen: listen.rtmp }] as WantedPort[];
   if (servesHttp) ports.push({ name: "HTTP server", transport: "tcp", listen: listen.httpServer });
   ports.push({ name: "WebRTC", transport: "udp", listen: listen.webrtc });
   ports.push({ name: "SRT", transport: "udp", listen: listen.srt });
+  if (tls.rtmps) ports.push({ name: "RTMP over TLS", transport: "tcp", listen: tls.rtmps });
+  if (servesHttp && tls.httpsServer) {
+    ports.push({ name: "HTTP server over TLS", transport: "tcp", listen: tls.httpsServer });
+  }
   // Lanes share their ports, and would share them with another process too.
   const busy = reusePort ? [] : findBusyPorts(ports);
   if (busy.length > 0) throw new ProxyError("internal", busy.join("\n"));
@@ -49,15 +56,18 @@ export async function openLanes(
     count,
     clock,
     identifyMemory: identifyTally,
-    services: { resolver, sessions, metrics, origins, answerOther, onError },
+    services: { resolver, sessions, metrics, origins, answerOther, signal, onError },
     init: {
       engine,
       listen: {
         rtmp: listen.rtmp,
         http: servesHttp ? listen.httpServer : undefined,
+        rtmps: tls.rtmps,
+        https: servesHttp ? tls.httpsServer : undefined,
         reusePort: reusePort || count > 1,
       },
       variables,
+      tls: state.certificates?.keys,
       idPrefix,
       pseudonym: hopMark.pseudonym,
     },

@@ -1,6 +1,7 @@
 // Opens the parts of the program, each with what it needs of the configuration and of the others. A
 // part of app.ts, which is the one place that knows everything.
 
+import { tlsPort } from "./http.ts";
 import { AddressPolicy } from "../api/address_policy.ts";
 import { Management } from "../api/management.ts";
 import { probeOrigin } from "./probe.ts";
@@ -30,6 +31,8 @@ import { MemoryBudget } from "../core/memory_budget.ts";
 import type { RelaySessions } from "../core/contracts.ts";
 import type { ProxyPlace } from "../core/fleet.ts";
 import { DenoTcpEngine } from "../net/deno/tcp_engine.ts";
+import { Certificates } from "./tls.ts";
+import type { TlsKeys } from "../net/tls/tls_keys.ts";
 import { NamingEngine } from "../net/naming_engine.ts";
 import { NameLookup } from "../net/name_lookup.ts";
 import { giveSpareMemoryBack } from "../net/spare_memory.ts";
@@ -77,10 +80,19 @@ export async function openParts(
   const { type } = config.registry;
   const { access } = config.redis;
   const redisAccess = type === "redis" ? await readTlsFiles(access) : access;
-  const state: State = { config, redisAccess, draining: false, ownAddresses: [] };
+  const state: State = {
+    ...{ config, redisAccess, draining: false, ownAddresses: [] },
+    certificates: undefined,
+  };
   const engine = new NamingEngine(new DenoTcpEngine(clock), () => state.config.originHeader);
   const metrics = openMetrics(stack, clock);
   stack.use(giveSpareMemoryBack(clock));
+  let certify = (_keys: TlsKeys) => {};
+  state.certificates = await Certificates.open(config.tls, {
+    ...{ clock, metrics },
+    onExchange: (keys) => certify(keys),
+  });
+  if (state.certificates) stack.use(state.certificates);
   const relays: Relay[] = [];
   const addresses = addressPolicy(state, () => registry.otherProxies);
   const lookup = new NameLookup(clock);
@@ -115,15 +127,15 @@ export async function openParts(
     newSession: sessionIds(),
     onError: logError,
   };
-  const other: OtherAnswers = {
-    answer: () => Promise.resolve(new Response(null, { status: 503 })),
-  };
+  const unready = () => Promise.resolve(new Response(null, { status: 503 }));
+  const other: OtherAnswers = { answer: unready, signal: unready };
   const lanes = stack.use(
     await openLanes(surroundings, {
       servesHttp: hasOwnApiPort(config),
       idPrefix: sessionPrefix(),
       origins: () => resolvedOrigins(surroundings),
       answerOther: (request) => other.answer(request),
+      signal: (request, peer) => other.signal(request, peer),
     }),
   );
   const rtcMedia = stack.use(await openRtcMedia(surroundings, lanes));
@@ -133,6 +145,7 @@ export async function openParts(
   const parts = { stack, lanes, other, srtPort };
   const { httpServer, httpApi } = await openHttp(surroundings, signaling, parts);
   const { rtmp } = lanes;
+  certify = (keys) => lanes.certify(keys);
   relays.push(rtmp, httpServer, rtcMedia, srt);
   const system = systemHandler(surroundings, relays, lanes);
   return {
@@ -192,6 +205,8 @@ function systemHandler(
       await lanes.report();
       metrics.count("srs_proxy_log_lines_lost_total", {}, log.lost - linesLost);
       linesLost = log.lost;
+      const days = state.certificates?.daysLeft;
+      if (days !== undefined) metrics.gauge("srs_proxy_tls_certificate_days", days);
       await refreshMetrics(metrics, registry, state.draining);
       return await metrics.expose();
     },
@@ -200,6 +215,7 @@ function systemHandler(
     ...{ addresses, management },
     resolved: (origin) => names.resolved(origin),
     access: () => state.config.register,
+    asksForCertificates: () => state.config.tls.clientAuthorities !== undefined,
   });
 }
 
@@ -215,11 +231,12 @@ function openSystem(
     identifyMemory,
     // Origins and operators reach it directly.
     balancers: undefined,
+    tls: tlsPort(surroundings, "systemApi"),
     name: "System API",
     listen: state.config.listen.systemApi,
-    handle: async (request, peer) => {
+    handle: async (request, peer, isCertified) => {
       using memory = identifyMemory.open(addressGroup(peer.host));
-      return await app.fetch(request, { peer, memory });
+      return await app.fetch(request, { peer, memory, isCertified });
     },
     onRefused: (reason) => metrics.count("srs_proxy_system_refused_total", { reason }),
   });
@@ -285,13 +302,19 @@ function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signal
 }
 
 /** A proxy that cannot reach the others still serves clients. */
-function readinessOf({ draining }: State, { trouble }: Registry, lanes: Lanes): Readiness {
+function readinessOf(
+  { draining, certificates }: State,
+  { trouble }: Registry,
+  lanes: Lanes,
+): Readiness {
   if (draining) return { ready: false, status: "draining" };
   const { alive, count } = lanes;
   if (alive < count) {
     const reason = `Only ${alive} of ${count} lanes serve clients`;
     return { ready: alive > 0, status: "degraded", reason };
   }
-  if (trouble === undefined) return { ready: true, status: "ready" };
-  return { ready: true, status: "degraded", reason: trouble };
+  const reason = trouble ?? certificates?.trouble;
+  const days = certificates?.daysLeft;
+  const status = reason === undefined ? "ready" : "degraded";
+  return { ready: true, status, ...(reason && { reason }), ...(days !== undefined && { days }) };
 }

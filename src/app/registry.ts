@@ -4,7 +4,7 @@
 import type { State } from "./surroundings.ts";
 import type { Config, DefaultBackend } from "../config/config.ts";
 import type { Clock } from "../core/clock.ts";
-import { ProxyError } from "../core/errors.ts";
+import { readPem } from "./read_pem.ts";
 import type { Origin } from "../core/origin.ts";
 import type { Metrics } from "../core/contracts.ts";
 import type { RedisAccess } from "../core/redis_access.ts";
@@ -82,18 +82,9 @@ async function openRedisStore(
 export async function readTlsFiles(access: RedisAccess): Promise<RedisAccess> {
   const { tls } = access;
   if (tls === undefined) return access;
-  const [ca, certificate, key] = await Promise.all([tls.ca, tls.certificate, tls.key].map(readPem));
+  const files = [tls.ca, tls.certificate, tls.key];
+  const [ca, certificate, key] = await Promise.all(files.map((path) => path && readPem(path)));
   return { ...access, tls: { ...tls, ca, certificate, key } };
-}
-
-async function readPem(path: string | undefined): Promise<string | undefined> {
-  if (path === undefined) return undefined;
-  try {
-    return await Deno.readTextFile(path);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ProxyError("internal", `Cannot read ${path}: ${reason}`, { cause });
-  }
 }
 
 /** Proxies that share a registry may have different ones, so there the id holds the address. */

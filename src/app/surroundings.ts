@@ -10,6 +10,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Config } from "../config/config.ts";
 import type { BoundAddress } from "../core/fleet.ts";
 import type { HopMark } from "../core/hop_mark.ts";
+import type { Certificates } from "./tls.ts";
 import { logger } from "../core/log.ts";
 import type { MemoryBudget } from "../core/memory_budget.ts";
 import type { TallyMemory } from "../lane/shared_tally.ts";
@@ -36,6 +37,8 @@ export interface State {
   config: Config;
   /** How to reach Redis, with the TLS files read. */
   redisAccess: RedisAccess;
+  /** Absent where TLS is spoken nowhere. */
+  certificates: Certificates | undefined;
   draining: boolean;
   ownAddresses: readonly BoundAddress[];
 }

@@ -7,6 +7,13 @@ import { VARIABLES } from "./table.ts";
 /** What counts together only, and says no more than another variable. */
 const NO_EFFECT_ALONE = /^PROXY_HTTP_API_AUTH_/;
 
+/** What others need to be of use. */
+const TLS_BEFORE = {
+  PROXY_TLS_CERT: "before.pem,too.pem",
+  PROXY_TLS_KEY: "before.key,too.key",
+  PROXY_SYSTEM_API_TLS: "1",
+};
+
 /** What variables make, without themselves. */
 function load(variables: Readonly<Record<string, string>>): Omit<Config, "variables"> {
   const { variables: _, ...made } = loadConfig({ variables, problems: [] });
@@ -18,7 +25,10 @@ Deno.test("a reload changes the configuration by every live variable and by no o
   for (const [name, { reload }] of Object.entries(VARIABLES)) {
     if (NO_EFFECT_ALONE.test(name)) continue;
     const isSwitch = name === "PROXY_DEFAULT_BACKEND_ENABLED";
-    const before = { PROXY_DEFAULT_BACKEND_ENABLED: isSwitch ? "off" : "on" };
+    const before: Record<string, string> = {
+      PROXY_DEFAULT_BACKEND_ENABLED: isSwitch ? "off" : "on",
+      ...TLS_BEFORE,
+    };
     const reloaded = load(afterReload(before, { ...before, [name]: after[name]! }));
     if (reload === "start") assert.deepEqual(reloaded, load(before), name);
     else assert.notDeepEqual(reloaded, load(before), name);

@@ -16,6 +16,7 @@ import {
   toApiAccess,
   toRegisterAccess,
 } from "./access.ts";
+import { findTlsConflicts, type TlsConfig, toTls } from "./tls.ts";
 import { findRedisConflicts, type RedisConfig, toRedis } from "./redis.ts";
 import type { PathTemplate } from "../core/path_template.ts";
 import { type Values, VARIABLES } from "./table.ts";
@@ -67,6 +68,7 @@ export interface Config {
     readonly header: "off" | "optional" | "required";
     readonly trusted: readonly Cidr[];
   };
+  readonly tls: TlsConfig;
   /** How origins are told who a client is. */
   readonly originHeader: "off" | "v2" | "srs";
   /** Bytes kept for clients before it is known what they want. */
@@ -179,6 +181,7 @@ function findConflicts(values: Partial<Values>): string[] {
   problems.push(...findRedisConflicts(values));
   problems.push(...findAccessConflicts(values));
   problems.push(...findBalancerConflicts(values));
+  problems.push(...findTlsConflicts(values));
   return problems;
 }
 
@@ -193,6 +196,10 @@ const TCP_LISTENERS = [
   "PROXY_HTTP_SERVER",
   "PROXY_HTTP_API",
   "PROXY_SYSTEM_API",
+  "PROXY_RTMPS_SERVER",
+  "PROXY_HTTPS_SERVER",
+  "PROXY_HTTPS_API",
+  "PROXY_SYSTEM_API_TLS",
 ] as const;
 
 const UDP_LISTENERS = ["PROXY_WEBRTC_SERVER", "PROXY_SRT_SERVER"] as const;
@@ -262,6 +269,7 @@ function toConfig(values: Values, variables: Settings["variables"]): Config {
       maxConnections: values.PROXY_MAX_CONNECTIONS,
       maxConnectionsPerAddress: values.PROXY_MAX_CONNECTIONS_PER_ADDRESS,
     },
+    tls: toTls(values),
     originHeader: values.PROXY_ORIGIN_PROXY_PROTOCOL,
     balancers: { header: values.PROXY_PROTOCOL, trusted: values.PROXY_TRUSTED_PROXIES },
     identifyMemory: {

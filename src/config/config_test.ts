@@ -52,6 +52,15 @@ Deno.test("an empty environment gives the documented defaults", () => {
     defaultBackend: undefined,
     admin: { token: undefined, sites: [] },
     apiAuth: { token: undefined },
+    tls: {
+      rtmps: undefined,
+      httpsServer: undefined,
+      httpsApi: undefined,
+      systemApi: undefined,
+      certificates: [],
+      keys: [],
+      clientAuthorities: undefined,
+    },
     originHeader: "off",
     balancers: { header: "off", trusted: [] },
     limits: { maxConnections: 20_000, maxConnectionsPerAddress: 5_000 },
@@ -154,6 +163,15 @@ Deno.test("every variable reaches its place in the configuration", () => {
     defaultBackend: { ip: "10.0.0.13", rtmp: 14, http: 15, api: 16, rtc: 17, srt: 18 },
     admin: { token: "another", sites: ["https://console.example"] },
     apiAuth: { token: "token-26" },
+    tls: {
+      rtmps: { host: "127.0.0.1", port: 61 },
+      httpsServer: { port: 62 },
+      httpsApi: { port: 63 },
+      systemApi: { port: 64 },
+      certificates: ["one.pem", "two.pem"],
+      keys: ["one.key", "two.key"],
+      clientAuthorities: "ca.pem",
+    },
     originHeader: "srs",
     balancers: { header: "optional", trusted: [{ bytes: [10, 0, 0, 0], prefix: 8 }] },
     limits: { maxConnections: 24, maxConnectionsPerAddress: 25 },
@@ -260,6 +278,17 @@ Deno.test("the reference's variables guard registration, and the HTTP API has a 
   assert.deepEqual(more, []);
   const own = load({ PROXY_API_TOKEN: "xyz" });
   assert.deepEqual([own.register.token, own.apiAuth.token], [undefined, "xyz"]);
+});
+
+Deno.test("TLS needs certificates, each with its key", () => {
+  for (const name of ["PROXY_RTMPS_SERVER", "PROXY_HTTPS_SERVER", "PROXY_HTTPS_API"]) {
+    const [problem = ""] = problemsOf({ [name]: "4433" });
+    assert.equal(problem, `${name}: Cannot speak TLS while PROXY_TLS_CERT is empty`);
+  }
+  const [keys = ""] = problemsOf({ PROXY_TLS_CERT: "a.pem,b.pem", PROXY_TLS_KEY: "a.key" });
+  assert.match(keys, /^PROXY_TLS_KEY: .* current value is 1 for 2$/);
+  const [authorities = ""] = problemsOf({ PROXY_SYSTEM_API_CLIENT_CA: "ca.pem" });
+  assert.match(authorities, /^PROXY_SYSTEM_API_CLIENT_CA: /);
 });
 
 Deno.test("headers are required only of load balancers that are named", () => {

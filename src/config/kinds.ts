@@ -134,6 +134,10 @@ export const webOrigins: Kind<readonly string[]> = (value) =>
     );
   });
 
+/** Paths of files, between commas; none when empty. */
+export const paths: Kind<readonly string[]> = (value) =>
+  value.split(",").map((part) => part.trim()).filter((part) => part !== "");
+
 /** Host names, or `*.` and a domain, between commas or spaces; in lower case. */
 export const hostPatterns: Kind<readonly string[]> = (value) =>
   value.split(/[\s,]+/).filter((part) => part !== "").map((part) => {

@@ -20,6 +20,7 @@ import {
   webOrigins,
 } from "./kinds.ts";
 import { HTTP, SRT, WEBRTC } from "./media.ts";
+import { TLS } from "./table_tls.ts";
 import { REDIS } from "./table_redis.ts";
 import { atStart, COUNT, live, type Variable } from "./variable.ts";
 
@@ -251,6 +252,7 @@ const PROCESS = {
 
 export const VARIABLES = {
   ...LISTENERS,
+  ...TLS,
   ...ORIGINS,
   ...DEFAULT_BACKEND,
   ...LIMITS,
@@ -274,6 +276,7 @@ export const GROUPS: readonly {
   readonly variables: Readonly<Record<string, Variable<unknown>>>;
 }[] = [
   { title: "Listeners (port, ip:port or [v6]:port; port 0 = any free one)", variables: LISTENERS },
+  { title: "TLS", variables: TLS },
   { title: "Origins and streams", variables: ORIGINS },
   { title: "Default backend", variables: DEFAULT_BACKEND },
   { title: "Deadlines and limits", variables: LIMITS },

@@ -30,8 +30,8 @@ const DIRECTIONS = ["from_clients", "from_origins"] as const;
 const STATUSES = ["1xx", "2xx", "3xx", "4xx", "5xx"] as const;
 /** Why a listener lets nobody in. */
 const LIMITS = ["limit_total", "limit_per_address", "limit_descriptors"] as const;
-/** Why it cannot know who a client is, where load balancers say so. */
-const HEADERS = ["proxy_header", "proxy_untrusted"] as const;
+/** Why a connection is not opened: its PROXY header, or TLS. */
+const HEADERS = ["proxy_header", "proxy_untrusted", "tls_handshake"] as const;
 /** Whose memory for clients that are not identified is used up. */
 const MEMORY = ["memory_address", "memory_total"] as const;
 /** What a listener of HTTP refuses, whoever answers behind it. */
@@ -72,6 +72,10 @@ export const METRICS = {
   srs_proxy_draining: gauge("1 once no new client is taken."),
   srs_proxy_event_loop_lag_seconds: histogram(
     "How late timers of the main thread are, measured four times a second.",
+  ),
+  srs_proxy_tls_certificate_days: gauge("Whole days until the first certificate ends."),
+  srs_proxy_tls_reload_failures_total: counter(
+    "Changed certificate files that could not be taken over.",
   ),
   srs_proxy_lanes: gauge("Threads that serve RTMP and HTTP clients."),
   srs_proxy_lane_failures_total: counter("Lanes that have failed and were to be replaced."),

@@ -28,6 +28,8 @@ export interface RequestChanges {
   /** Whether the body has to be read here, so that it must come without compression. */
   readonly readable: boolean;
   readonly peer: Address;
+  /** Whether the client speaks TLS with us. */
+  readonly isSecure: boolean;
   readonly trustedProxies: readonly Cidr[];
   readonly hopMark: HopMark;
   /** The whole body, when there is one; not to be changed until the origin has answered. */
@@ -89,12 +91,13 @@ function forwardedFields(
 ): Field[] {
   const { peer: { host: peer }, trustedProxies } = changes;
   const isTrusted = trustedProxies.some((cidr) => cidrContains(cidr, peer));
+  const scheme = changes.isSecure ? "https" : "http";
   const told = (name: string) => isTrusted ? fields.get(name) : undefined;
   const forHost = told("x-forwarded-host") ?? host;
   return [
     // The client comes first: SRS takes the first address for it.
     { name: "X-Forwarded-For", value: way.join(", ") },
-    { name: "X-Forwarded-Proto", value: told("x-forwarded-proto") ?? "http" },
+    { name: "X-Forwarded-Proto", value: told("x-forwarded-proto") ?? scheme },
     ...(forHost === "" ? [] : [{ name: "X-Forwarded-Host", value: forHost }]),
     { name: "X-Real-IP", value: way[0]! },
   ];

@@ -16,7 +16,7 @@ import { HttpExchange } from "./exchange.ts";
 import { HttpClient } from "./client.ts";
 import type { Connection, TcpEngine } from "../net/engine.ts";
 import type { Balancers } from "../net/announced_peer.ts";
-import { type ConnectionLimits, TcpServer } from "../net/tcp_server.ts";
+import { type ConnectionLimits, TcpServer, type TlsPort } from "../net/tcp_server.ts";
 
 /** How long a closed client may take to read its last bytes, milliseconds. */
 const LINGER = 2000;
@@ -42,6 +42,7 @@ export interface Http1ServerOptions {
   readonly engine: TcpEngine;
   limits(): ConnectionLimits;
   balancers?: (() => Balancers) | undefined;
+  readonly tls?: TlsPort | undefined;
   timeouts(): HeadTimeouts;
   /** What is kept of requests until their heads, and bodies if they have any, are complete. */
   readonly identifyMemory: MemoryBudget;
@@ -62,10 +63,7 @@ export class Http1Server implements AsyncDisposable {
     this.#options = options;
     this.#server = TcpServer.open({
       ...options,
-      balancers: options.balancers && (() => ({
-        ...options.balancers!(),
-        timeout: options.timeouts().head,
-      })),
+      openingTimeout: () => options.timeouts().head,
       serve: (connection) => this.#serve(connection),
     });
   }
@@ -77,6 +75,11 @@ export class Http1Server implements AsyncDisposable {
 
   get address(): Address {
     return this.#server.address;
+  }
+
+  /** Where it listens for TLS. */
+  get secureAddress(): Address | undefined {
+    return this.#server.secureAddress;
   }
 
   get closed(): Promise<void> {

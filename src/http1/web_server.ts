@@ -7,7 +7,7 @@ import type { MemoryBudget } from "../core/memory_budget.ts";
 import type { Address } from "../core/address.ts";
 import type { TcpEngine } from "../net/engine.ts";
 import type { Balancers } from "../net/announced_peer.ts";
-import type { ConnectionLimits } from "../net/tcp_server.ts";
+import type { ConnectionLimits, TlsPort } from "../net/tcp_server.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { BodyScanner } from "../protocol/http/body_scanner.ts";
 import { type HeadTimeouts, Http1Server, type HttpRefusal } from "./server.ts";
@@ -21,10 +21,10 @@ export interface WebHandlerOptions {
   /** `stall`: milliseconds for a client to take an answer. */
   timeouts(): HeadTimeouts & { readonly stall: number };
   /**
-   * Answers one request; reading its body within bounds is the handler's business. The answer is
+   * Answers one request of that peer, which has shown a certificate or not; reading its body within bounds is the handler's business. The answer is
    * read whole before it is sent.
    */
-  handle(request: Request, peer: Address): Response | Promise<Response>;
+  handle(request: Request, peer: Address, isCertified: boolean): Response | Promise<Response>;
   /** Told of connections and requests that were refused before `handle`. */
   onRefused(reason: HttpRefusal): void;
   /** Told of what `handle` throws; the client gets a bare 500. */
@@ -39,6 +39,7 @@ export interface WebServerOptions extends WebHandlerOptions {
   readonly engine: TcpEngine;
   limits(): ConnectionLimits;
   balancers?: (() => Balancers) | undefined;
+  readonly tls?: TlsPort | undefined;
   readonly identifyMemory: MemoryBudget;
 }
 
@@ -61,6 +62,11 @@ export class WebServer implements AsyncDisposable {
 
   get address(): Address {
     return this.#server.address;
+  }
+
+  /** Where it listens for TLS. */
+  get secureAddress(): Address | undefined {
+    return this.#server.secureAddress;
   }
 
   /** Rejects when the listener dies by itself. */
@@ -127,7 +133,8 @@ export class WebHandler implements Disposable {
 
   async #answerOf(exchange: HttpExchange, body: RequestBody): Promise<Response> {
     try {
-      return await this.#options.handle(webRequest(exchange, body), exchange.connection.peer);
+      const { peer, isCertified } = exchange.connection;
+      return await this.#options.handle(webRequest(exchange, body), peer, isCertified);
     } catch (error) {
       this.#options.onError(error);
       return new Response(null, { status: 500 });
@@ -189,13 +196,15 @@ class RequestBody {
 }
 
 /** The request for a handler that knows web requests. */
-function webRequest({ request }: HttpExchange, { stream, gone }: RequestBody): Request {
+function webRequest({ request, connection }: HttpExchange, { stream, gone }: RequestBody): Request {
   const { method, path, query, host, fields } = request;
   const headers = new Headers();
   for (const { name, value } of fields) headers.append(name, value);
   const search = query === "" ? "" : `?${query}`;
   const where = URL.canParse(`http://${host}/`) && host !== "" ? host : "localhost";
-  const url = `http://${where}${path === "*" ? "/" : path}${search}`;
+  const url = `${connection.isSecure ? "https" : "http"}://${where}${
+    path === "*" ? "/" : path
+  }${search}`;
   const hasBody = stream !== null && method !== "GET" && method !== "HEAD";
   const body = hasBody ? { body: stream } : {};
   return new Request(url, { method, headers, signal: gone.signal, ...body });

@@ -9,6 +9,7 @@ import type {
   SessionLog,
   StreamRequest,
 } from "../core/contracts.ts";
+import type { Address } from "../core/address.ts";
 import type { Origin } from "../core/origin.ts";
 import type {
   Counted,
@@ -17,6 +18,8 @@ import type {
   LaneQuestions,
   PageAnswer,
   PageRequest,
+  SignalAnswer,
+  SignalRequest,
   ToLane,
 } from "./messages.ts";
 import { receiveError, sendError } from "./sent_error.ts";
@@ -34,6 +37,8 @@ export interface DeskServices {
   origins(): Promise<readonly OriginStatus[]>;
   /** Answers what is no request for media. */
   answerOther(request: Request): Promise<Response>;
+  /** Answers what is about WebRTC. */
+  signal(request: Request, peer: Address): Response | Promise<Response>;
   onError(error: unknown): void;
 }
 
@@ -52,6 +57,7 @@ export class Desk {
   readonly #opened = new Set<string>();
   readonly #received = new Map<string, number>();
   readonly #gauges = new Map<string, number>();
+  readonly #signals = new Map<number, AbortController>();
   readonly #bodies = new Map<number, ReadableStreamDefaultReader<Uint8Array>>();
   readonly #metrics: SentMetrics;
   #bodyCount = 0;
@@ -120,6 +126,8 @@ export class Desk {
           if (this.has(session)) this.#received.set(session, bytes);
         }
         return;
+      case "signal_left":
+        return this.#signals.get(notice.call)?.abort();
       case "drop_body":
         return this.#dropBody(notice.body);
       case "error":
@@ -135,6 +143,7 @@ export class Desk {
     }
     for (const session of [...this.#held]) this.#release(session);
     for (const body of [...this.#bodies.keys()]) this.#dropBody(body);
+    for (const gone of this.#signals.values()) gone.abort();
     this.#opened.clear();
     this.#received.clear();
     this.#gauges.clear();
@@ -153,6 +162,7 @@ export class Desk {
         owner: (stream) => resolver.owner(stream),
         origins: () => origins(),
         page: (request) => this.#page(request),
+        signal: (request) => this.#signal(request),
         pull: (body) => this.#pull(body),
       };
     return Promise.resolve((answers[about] as (question: unknown) => unknown)(question));
@@ -193,6 +203,28 @@ export class Desk {
     const body = ++this.#bodyCount;
     this.#bodies.set(body, response.body.getReader());
     return { ...answer, body };
+  }
+
+  async #signal(
+    { call, method, url, headers, body, peer }: SignalRequest,
+  ): Promise<SignalAnswer> {
+    const gone = new AbortController();
+    this.#signals.set(call, gone);
+    const request = new Request(url, {
+      ...{ method, signal: gone.signal },
+      headers: headers.map(pairOf),
+      ...(body === undefined ? {} : { body }),
+    });
+    try {
+      const response = await this.#services.signal(request, peer);
+      return {
+        status: response.status,
+        headers: [...response.headers],
+        body: await response.bytes(),
+      };
+    } finally {
+      this.#signals.delete(call);
+    }
   }
 
   async #pull(body: number): Promise<Uint8Array | undefined> {

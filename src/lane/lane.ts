@@ -2,7 +2,7 @@
 // cleans up behind it, however it ends.
 
 import { ProxyError } from "../core/errors.ts";
-import type { Address } from "../core/address.ts";
+import type { TlsKeys } from "../net/tls/tls_keys.ts";
 import type { EndedBy } from "../core/contracts.ts";
 import { type Clock, pause, within } from "../core/clock.ts";
 import { openLibc } from "../net/udp/libc.ts";
@@ -11,7 +11,14 @@ import { WakeHandle } from "../net/udp/wake_handle.ts";
 import { Desk, type DeskServices } from "./desk.ts";
 import type { UdpProtocol } from "../relay/udp/figures.ts";
 import type { FromForwarder } from "../relay/udp/forwarder.ts";
-import type { FromLane, LaneInit, RelayName, ToLane, ToLaneForwarder } from "./messages.ts";
+import type {
+  FromLane,
+  LaneAddresses,
+  LaneInit,
+  RelayName,
+  ToLane,
+  ToLaneForwarder,
+} from "./messages.ts";
 import { receiveError } from "./sent_error.ts";
 
 /** How long a lane may take to open its ports, and to end, milliseconds. */
@@ -31,12 +38,6 @@ export interface LaneOptions {
     protocol: UdpProtocol,
     message: FromForwarder<unknown>,
   ) => void;
-}
-
-/** Where a lane listens. */
-export interface LaneAddresses {
-  readonly rtmp: Address;
-  readonly http: Address | undefined;
 }
 
 /** A running lane. */
@@ -125,6 +126,10 @@ export class Lane implements AsyncDisposable {
 
   tellForwarder(protocol: UdpProtocol, message: ToLaneForwarder): void {
     this.#post({ type: "forwarder", protocol, message });
+  }
+
+  certify(tls: TlsKeys): void {
+    this.#post({ type: "certify", tls });
   }
 
   /** Takes no new client and no new stream; `idle` resolves when the last one has left. */

@@ -12,6 +12,7 @@ import type {
   ForwarderKind,
   Forwarders,
 } from "../relay/udp/forwarder.ts";
+import type { TlsKeys } from "../net/tls/tls_keys.ts";
 import { Lane, type LaneOptions } from "./lane.ts";
 import { ForwarderSet } from "./lane_forwarders.ts";
 import type { LaneInit, RelayName } from "./messages.ts";
@@ -40,6 +41,8 @@ export interface LanesOptions extends Omit<LaneOptions, "init" | "onForwarder"> 
 /** A relay that all lanes are together. */
 export interface LanesRelay extends RelaySessions {
   readonly address: Address;
+  /** Where it listens for TLS. */
+  readonly secureAddress: Address | undefined;
   /** Rejects when the lanes cannot go on. */
   readonly closed: Promise<void>;
   drain(): void;
@@ -74,6 +77,7 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
   /** Lanes that are asked for what they have not told yet. */
   readonly #asked = new Map<Lane, Promise<boolean>>();
   #variables: LaneInit["variables"];
+  #tls: LaneInit["tls"];
   /** How many lanes have been started. */
   #starts = 1;
   #isEnding = false;
@@ -88,10 +92,11 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
     this.#memory = memory;
     this.#forwarders = forwarders;
     this.#variables = options.init.variables;
+    this.#tls = options.init.tls;
     this.#closed.promise.catch(() => {});
-    const { rtmp, http } = first.addresses;
-    this.rtmp = this.#relay("rtmp", rtmp);
-    this.http = http && this.#relay("http", http);
+    const { rtmp, http, rtmps, https } = first.addresses;
+    this.rtmp = this.#relay("rtmp", rtmp, rtmps);
+    this.http = http && this.#relay("http", http, https);
     this.#add(first);
     this.#watch = options.clock.every(BEAT, () => this.#askAll());
   }
@@ -110,12 +115,14 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
       onForwarder: (...said) => forwarders.take(...said),
       init: { ...options.init, ...memory, lane: 1, idPrefix: `${options.init.idPrefix}-1` },
     });
-    const { rtmp, http } = first.addresses;
+    const { rtmp, http, rtmps, https } = first.addresses;
     // Where the system has chosen the ports, the others take the same.
     const same = {
       ...listen,
       rtmp: { ...listen.rtmp, port: rtmp.port },
       http: listen.http && { ...listen.http, port: http!.port },
+      rtmps: listen.rtmps && { ...listen.rtmps, port: rtmps!.port },
+      https: listen.https && { ...listen.https, port: https!.port },
     };
     const all = { ...options, init: { ...options.init, listen: same } };
     const lanes = new Lanes(all, first, memory, forwarders);
@@ -173,6 +180,12 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
     await this.#allBeat();
   }
 
+  /** Gives all lanes other certificates, for new connections. */
+  certify(tls: TlsKeys): void {
+    this.#tls = tls;
+    for (const { lane, isAlive } of this.#places) if (isAlive) lane.certify(tls);
+  }
+
   /** Has all lanes tell their counts and figures. Resolves once they have, or after a while. */
   async report(): Promise<void> {
     await this.#allBeat();
@@ -190,10 +203,10 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
 
   async #open(number: number): Promise<Lane> {
     const { init, clock, services } = this.#options;
-    const variables = this.#variables;
+    const [variables, tls] = [this.#variables, this.#tls];
     // Ids are never given twice, by whichever lane.
     const idPrefix = `${init.idPrefix}-${(++this.#starts).toString(36)}`;
-    const whole = { ...init, ...this.#memory, variables, lane: number, idPrefix };
+    const whole = { ...init, ...this.#memory, variables, tls, lane: number, idPrefix };
     const onForwarder: LaneOptions["onForwarder"] = (...said) => this.#forwarders.take(...said);
     const lane = await Lane.open({ clock, services, onForwarder, init: whole });
     try {
@@ -297,10 +310,10 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
     );
   }
 
-  #relay(relay: RelayName, address: Address): LanesRelay {
+  #relay(relay: RelayName, address: Address, secureAddress: Address | undefined): LanesRelay {
     const find = (session: string) => this.#places.find(({ lane }) => lane.has(session))?.lane;
     return {
-      address,
+      ...{ address, secureAddress },
       closed: this.#closed.promise,
       drain: () => {
         this.#draining.add(relay);

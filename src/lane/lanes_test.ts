@@ -70,6 +70,7 @@ class World implements AsyncDisposable {
           refused: (event) => world.refused.push(event),
         },
         origins: () => registry.origins(),
+        signal: () => new Response(null, { status: 404 }),
         answerOther: () => Promise.resolve(new Response("a page\n")),
         onError: (error) => world.errors.push(error),
       },

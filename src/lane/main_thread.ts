@@ -2,6 +2,8 @@
 // messages. Questions are answered in any order; what is told arrives in the order of telling.
 
 import type { OriginStatus } from "../core/registrar.ts";
+import type { Address } from "../core/address.ts";
+import { joinPieces } from "../core/join_pieces.ts";
 import type { Origin, Protocol } from "../core/origin.ts";
 import type {
   Metrics,
@@ -20,6 +22,9 @@ import { receiveError, sendError, type SentError } from "./sent_error.ts";
 
 type About = keyof LaneQuestions;
 
+/** Bytes of a request about WebRTC; the API behind it takes fewer. */
+const MOST_OF_BODY = 1 << 17;
+
 /** Sends what a lane has to say. */
 export class MainThread {
   readonly resolver: Resolver & PartLocator;
@@ -28,6 +33,7 @@ export class MainThread {
   readonly #post: (message: FromLane) => void;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   #questions = 0;
+  #signals = 0;
 
   /** @param post sends a message to the main thread */
   constructor(post: (message: FromLane) => void) {
@@ -74,6 +80,22 @@ export class MainThread {
     const answer = await this.ask("page", { method, url, headers: [...headers] });
     const { status } = answer;
     return new Response(this.#bodyOf(answer), { status, headers: answer.headers.map(pairOf) });
+  }
+
+  /** What the main thread answers to a request about WebRTC. */
+  async signal(request: Request, peer: Address): Promise<Response> {
+    const { method, url, headers, signal } = request;
+    const body = request.body === null ? undefined : await readWhole(request.body);
+    if (body === "too_large") return new Response(null, { status: 413 });
+    const call = ++this.#signals;
+    signal.addEventListener("abort", () => this.tell({ type: "signal_left", call }));
+    const question = { call, method, url, headers: [...headers], body, peer };
+    const { status, ...answer } = await this.ask("signal", question);
+    const hasBody = status !== 204 && status !== 304;
+    return new Response(hasBody ? answer.body : null, {
+      status,
+      headers: answer.headers.map(pairOf),
+    });
   }
 
   #bodyOf({ body }: PageAnswer): ReadableStream<Uint8Array> | null {
@@ -174,6 +196,20 @@ class LaneMetrics implements Metrics {
     this.#tell({ type: "count", counts: [...this.#counts.values()] });
     this.#counts = new Map();
   }
+}
+
+/** A body, if it is no longer than any that is about WebRTC. */
+async function readWhole(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+): Promise<Uint8Array<ArrayBuffer> | "too_large"> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of stream) {
+    length += piece.length;
+    if (length > MOST_OF_BODY) return "too_large";
+    pieces.push(piece);
+  }
+  return joinPieces(pieces, length);
 }
 
 function pairOf([name, value]: readonly [string, string]): [string, string] {

@@ -13,6 +13,7 @@ import type {
   StreamOwner,
   StreamRequest,
 } from "../core/contracts.ts";
+import type { TlsKeys } from "../net/tls/tls_keys.ts";
 import type { TcpEngine } from "../net/engine.ts";
 import type { UdpProtocol } from "../relay/udp/figures.ts";
 import type { ForwarderOpening, FromForwarder, ToForwarder } from "../relay/udp/forwarder.ts";
@@ -24,8 +25,19 @@ export interface LaneListen {
   readonly rtmp: ListenAddress;
   /** Absent where the HTTP server is the main thread's. */
   readonly http: ListenAddress | undefined;
+  /** Over TLS; absent where there is none. */
+  readonly rtmps?: ListenAddress | undefined;
+  readonly https?: ListenAddress | undefined;
   /** Whether others listen there too. */
   readonly reusePort: boolean;
+}
+
+/** Where a lane listens. */
+export interface LaneAddresses {
+  readonly rtmp: Address;
+  readonly http: Address | undefined;
+  readonly rtmps: Address | undefined;
+  readonly https: Address | undefined;
 }
 
 /** What a lane is made of. */
@@ -36,6 +48,8 @@ export interface LaneInit {
   readonly listen: LaneListen;
   /** Of which the lane makes the configuration. */
   readonly variables: Readonly<Record<string, string>>;
+  /** What is shown to clients over TLS. */
+  readonly tls?: TlsKeys | undefined;
   /** Ids of sessions begin with it. */
   readonly idPrefix: string;
   /** What the process calls itself in Via. */
@@ -59,6 +73,21 @@ export interface PageRequest {
   readonly headers: readonly (readonly [string, string])[];
 }
 
+/** A request about WebRTC, which the main thread answers. */
+export interface SignalRequest extends PageRequest {
+  /** Its number in this lane. */
+  readonly call: number;
+  readonly body: Uint8Array<ArrayBuffer> | undefined;
+  readonly peer: Address;
+}
+
+/** Its answer. */
+export interface SignalAnswer {
+  readonly status: number;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
 /** An answer without its body. */
 export interface PageAnswer {
   readonly status: number;
@@ -75,6 +104,7 @@ export interface LaneQuestions {
   owner: { readonly question: string; readonly answer: StreamOwner | undefined };
   origins: { readonly question: undefined; readonly answer: readonly OriginStatus[] };
   page: { readonly question: PageRequest; readonly answer: PageAnswer };
+  signal: { readonly question: SignalRequest; readonly answer: SignalAnswer };
   /** The next piece of a body; undefined at its end. */
   pull: { readonly question: number; readonly answer: Uint8Array | undefined };
 }
@@ -104,6 +134,8 @@ export type LaneNotice =
   }
   /** Bytes that origins have sent for sessions, those that have changed. */
   | { readonly type: "received"; readonly sessions: readonly (readonly [string, number])[] }
+  /** The client of a request about WebRTC has left. */
+  | { readonly type: "signal_left"; readonly call: number }
   /** Nobody wants the rest of a body. */
   | { readonly type: "drop_body"; readonly body: number }
   | { readonly type: "error"; readonly error: SentError };
@@ -132,7 +164,7 @@ export type ToLaneForwarder =
 
 /** From a lane. */
 export type FromLane =
-  | { readonly type: "opened"; readonly rtmp: Address; readonly http: Address | undefined }
+  | ({ readonly type: "opened" } & LaneAddresses)
   | { readonly type: "failed"; readonly error: SentError }
   | {
     readonly type: "question";
@@ -164,6 +196,7 @@ export type ToLane =
   | { readonly type: "drain"; readonly relay: RelayName }
   | { readonly type: "kill"; readonly relay: RelayName }
   | { readonly type: "configure"; readonly variables: Readonly<Record<string, string>> }
+  | { readonly type: "certify"; readonly tls: TlsKeys }
   | { readonly type: "ping"; readonly id: number }
   | {
     readonly type: "forwarder";

@@ -14,6 +14,10 @@ import { NamingEngine } from "../net/naming_engine.ts";
 import { openLibc } from "../net/udp/libc.ts";
 import { HttpRelay } from "../relay/http/http_relay.ts";
 import { RtmpRelay } from "../relay/rtmp/rtmp_relay.ts";
+import type { ListenAddress } from "../core/endpoint.ts";
+import { WebHandler } from "../http1/web_server.ts";
+import type { TlsPort } from "../net/tcp_server.ts";
+import { TlsServer } from "../net/tls/tls_server.ts";
 import { MainThread } from "./main_thread.ts";
 import type { FromLane, LaneInit, RelayName, ToLane } from "./messages.ts";
 import { sendError } from "./sent_error.ts";
@@ -65,6 +69,8 @@ class RunningLane {
   readonly #rtmp: RtmpRelay;
   readonly #http: HttpRelay | undefined;
   readonly #forwarders: ServedForwarders;
+  readonly #tls: TlsServer | undefined;
+  readonly #signals: WebHandler;
   readonly #mail: Int32Array;
   readonly #over = Promise.withResolvers<void>();
   readonly #closing = new AsyncDisposableStack();
@@ -91,21 +97,32 @@ class RunningLane {
       onFailed: (error) => this.#over.reject(error),
     });
     const options = this.#options(engine);
+    this.#tls = init.tls && this.#closing.use(new TlsServer(init.tls));
+    this.#signals = this.#closing.use(this.#openSignals());
     this.#rtmp = RtmpRelay.open({
       ...options,
       listen: init.listen.rtmp,
+      tls: this.#tlsPort(init.listen.rtmps),
       tally: new SharedTally(init.rtmpConnections, init.lane),
     });
     this.#http = init.listen.http && HttpRelay.open({
       ...options,
       listen: init.listen.http,
+      tls: this.#tlsPort(init.listen.https),
+      signals: this.#signals,
       tally: new SharedTally(init.httpConnections, init.lane),
       hlsPaths: () => this.#config.http.hlsPaths,
       looksForFiles: () => this.#config.http.originFiles,
       origins: () => this.#main.origins(),
       answerOther: (request) => this.#main.page(request),
     });
-    post({ type: "opened", rtmp: this.#rtmp.address, http: this.#http?.address });
+    post({
+      type: "opened",
+      rtmp: this.#rtmp.address,
+      rtmps: this.#rtmp.secureAddress,
+      http: this.#http?.address,
+      https: this.#http?.secureAddress,
+    });
   }
 
   /** Runs until the main thread has had enough. */
@@ -141,6 +158,8 @@ class RunningLane {
       case "configure":
         this.#config = configOf(message.variables);
         return;
+      case "certify":
+        return this.#tls?.exchange(message.tls);
       case "ping":
         this.report();
         return this.#post({ type: "pong", id: message.id });
@@ -154,6 +173,21 @@ class RunningLane {
       case "close":
         this.#close();
     }
+  }
+
+  /** WebRTC signalling is the main thread's. */
+  #openSignals(): WebHandler {
+    return new WebHandler({
+      timeouts: () => this.#config.timeouts,
+      handle: (request, peer) => this.#main.signal(request, peer),
+      onRefused: (reason) => this.#main.metrics.count("srs_proxy_http_refused_total", { reason }),
+      onError: (error) => this.#main.tell({ type: "error", error: sendError(error) }),
+    });
+  }
+
+  #tlsPort(listen: ListenAddress | undefined): TlsPort | undefined {
+    const tls = this.#tls;
+    return listen && tls && { listen, server: () => tls };
   }
 
   #options(engine: TcpEngine) {

@@ -50,11 +50,18 @@ class World implements AsyncDisposable {
         services: {
           ...dependencies,
           origins: () => registry.origins(),
+          signal: () => new Response(null, { status: 404 }),
           answerOther: () => Promise.resolve(new Response(null, { status: 404 })),
         },
         init: {
           engine,
-          listen: { rtmp: LISTEN, http: undefined, reusePort: true },
+          listen: {
+            rtmp: LISTEN,
+            http: undefined,
+            rtmps: undefined,
+            https: undefined,
+            reusePort: true,
+          },
           ...{ variables: {}, idPrefix: "l", pseudonym: "srs-proxy-test" },
         },
       }),

@@ -4,6 +4,7 @@
 import { type Cidr, cidrContains } from "../core/cidr.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { MOST_OF_HEADER, parseProxyHeader } from "./proxy_header.ts";
+import type { Deadline } from "./deadline.ts";
 import type { Connection } from "./engine.ts";
 
 /** Which load balancers stand in front of a port. */
@@ -24,17 +25,16 @@ const THROWN_AWAY = new Uint8Array(4096);
  * Reads the header and sets the connection's peer to the client that it names. What came behind it,
  * or instead of it, will be read next.
  *
- * @param timeout milliseconds for a whole header to come
+ * @param deadline closes the connection when the header takes too long
  * @returns why the connection must be closed; `gone` when its peer has left, without a fault
  */
 export async function readAnnouncedPeer(
   connection: Connection,
   { header, trusted }: Balancers,
-  timeout: number,
+  deadline: Pick<Deadline, "passed">,
 ): Promise<HeaderRefusal | "gone" | undefined> {
   const isTrusted = trusted.some((cidr) => cidrContains(cidr, connection.peer.host));
   if (!isTrusted && header === "required") return "proxy_untrusted";
-  using deadline = connection.closeAfter(timeout);
   const bytes = new Uint8Array(MOST_OF_HEADER);
   let length = 0;
   try {

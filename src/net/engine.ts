@@ -7,6 +7,7 @@ import type { ListenAddress } from "../core/endpoint.ts";
 import type { Address } from "../core/address.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Inbox } from "./inbox.ts";
+import type { TlsServer } from "./tls/tls_server.ts";
 
 /** One TCP connection. `close` may be called at any time and more than once. */
 export interface Connection extends Disposable {
@@ -28,6 +29,17 @@ export interface Connection extends Disposable {
    * @returns the bytes read, or null when the connection is over
    */
   read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null>;
+  /**
+   * Goes on in TLS, as the server of it: what is read and written from now on is encrypted. Only for
+   * connections of a listener that was opened for that, before anything is read but what was put back.
+   *
+   * @throws ProtocolError when the peer does not speak TLS as we do, or leaves
+   */
+  secure(): Promise<void>;
+  /** Whether it speaks TLS. */
+  readonly isSecure: boolean;
+  /** Whether the peer has shown a certificate that was accepted. */
+  readonly isCertified: boolean;
   /** Puts bytes back, copied, to be read before all others. To be called before there is a pipe. */
   unread(bytes: Uint8Array): void;
   /**
@@ -113,6 +125,8 @@ export interface ListenOptions {
   readonly listen: ListenAddress;
   /** Whether others may listen on it at the same time (SO_REUSEPORT). */
   readonly reusePort: boolean;
+  /** What its connections speak TLS with, if they do; asked for each of them. */
+  readonly tls?: (() => TlsServer) | undefined;
 }
 
 /** How to dial. */

@@ -6,6 +6,8 @@ import { pause } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Address } from "../core/address.ts";
 import { LocalTally, type Tally } from "../core/tally.ts";
+import type { ListenAddress } from "../core/endpoint.ts";
+import type { TlsServer } from "./tls/tls_server.ts";
 import { type Balancers, type HeaderRefusal, readAnnouncedPeer } from "./announced_peer.ts";
 import { isOutOfResources } from "./close_errors.ts";
 import type { Connection, Listener, ListenOptions, TcpEngine } from "./engine.ts";
@@ -13,6 +15,7 @@ import { TaskGroup } from "./task_group.ts";
 
 /** How long the accept loop pauses when the process is out of descriptors. */
 const PAUSE = 100;
+const NO_BALANCERS: Balancers = { header: "off", trusted: [] };
 
 /** Bounds of a port. */
 export interface ConnectionLimits {
@@ -20,24 +23,34 @@ export interface ConnectionLimits {
   readonly maxConnectionsPerAddress: number;
 }
 
-/** Load balancers in front of a port. */
-export interface BalancedPort extends Balancers {
-  /** Milliseconds for a connection to say who the client is. */
-  readonly timeout: number;
+/** A second port of the same server, for TLS. */
+export interface TlsPort {
+  readonly listen: ListenAddress;
+  /** Asked for every connection. */
+  server(): TlsServer;
 }
 
 /** Why a connection is closed before it was served. */
-export type TcpRefusal = "limit_total" | "limit_per_address" | "limit_descriptors" | HeaderRefusal;
+export type TcpRefusal =
+  | "limit_total"
+  | "limit_per_address"
+  | "limit_descriptors"
+  | "tls_handshake"
+  | HeaderRefusal;
 
 /** What a TcpServer needs to know. */
-export interface TcpServerOptions extends Omit<ListenOptions, "reusePort"> {
+export interface TcpServerOptions extends Omit<ListenOptions, "reusePort" | "tls"> {
   readonly engine: TcpEngine;
   /** Whether other processes of this user may listen on it at the same time (SO_REUSEPORT). */
   readonly reusePort?: boolean | undefined;
   /** Asked for every connection, so that they may change. */
   limits(): ConnectionLimits;
+  /** Absent where TLS is not spoken. */
+  readonly tls?: TlsPort | undefined;
   /** Asked for every connection; absent where none stands in front. */
-  balancers?: (() => BalancedPort) | undefined;
+  balancers?: (() => Balancers) | undefined;
+  /** Milliseconds for a connection to say who the client is, and to shake hands for TLS. */
+  openingTimeout(): number;
   /** What connections are counted in, with those of others if there are any. */
   readonly tally?: Tally | undefined;
   /** Serves one connection, which is closed when it returns. */
@@ -53,6 +66,7 @@ export class TcpServer implements AsyncDisposable {
   readonly closed: Promise<void>;
   readonly #options: TcpServerOptions;
   readonly #listener: Listener;
+  readonly #secure: Listener | undefined;
   readonly #tasks: TaskGroup;
   readonly #connections = new Set<Connection>();
   /** Those of which it is not known yet who the client is. */
@@ -60,24 +74,40 @@ export class TcpServer implements AsyncDisposable {
   readonly #tally: Tally;
   #stopped = false;
 
-  private constructor(options: TcpServerOptions, listener: Listener) {
+  private constructor(options: TcpServerOptions, listener: Listener, secure: Listener | undefined) {
     this.#options = options;
     this.#listener = listener;
+    this.#secure = secure;
     this.#tally = options.tally ?? new LocalTally();
     this.#tasks = new TaskGroup(options.onError);
-    this.closed = this.#accept();
+    const listeners = secure === undefined ? [listener] : [listener, secure];
+    const accepting = listeners.map((one) => this.#accept(one));
+    this.closed = Promise.all(accepting).then(() => {});
     this.closed.catch(() => {});
   }
 
   /** @throws ProxyError `internal` with one clear line when the port cannot be bound */
   static open(options: TcpServerOptions): TcpServer {
-    const { name, listen, reusePort = false, engine } = options;
-    return new TcpServer(options, engine.listen({ name, listen, reusePort }));
+    const { name, listen, reusePort = false, engine, tls } = options;
+    const listener = engine.listen({ name, listen, reusePort });
+    if (tls === undefined) return new TcpServer(options, listener, undefined);
+    try {
+      const secure = { name: `${name} over TLS`, listen: tls.listen, reusePort };
+      return new TcpServer(options, listener, engine.listen({ ...secure, tls: tls.server }));
+    } catch (error) {
+      listener.close();
+      throw error;
+    }
   }
 
   /** Where it listens, with the real port. */
   get address(): Address {
     return this.#listener.address;
+  }
+
+  /** Where it listens for TLS. */
+  get secureAddress(): Address | undefined {
+    return this.#secure?.address;
   }
 
   get connections(): ReadonlySet<Connection> {
@@ -89,6 +119,7 @@ export class TcpServer implements AsyncDisposable {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#listener.close();
+    this.#secure?.close();
     for (const connection of this.#unknown) connection.close();
   }
 
@@ -104,11 +135,11 @@ export class TcpServer implements AsyncDisposable {
     await this.closed.catch(() => {});
   }
 
-  async #accept(): Promise<void> {
+  async #accept(listener: Listener): Promise<void> {
     while (!this.#stopped) {
       try {
-        const connection = await this.#listener.accept();
-        if (connection !== undefined) this.#take(connection);
+        const connection = await listener.accept();
+        if (connection !== undefined) this.#take(connection, listener === this.#secure);
       } catch (error) {
         if (!isOutOfResources(error)) {
           const message = `Cannot accept ${this.#options.name} connections`;
@@ -120,29 +151,43 @@ export class TcpServer implements AsyncDisposable {
     }
   }
 
-  #take(connection: Connection): void {
-    const balancers = this.#options.balancers?.();
-    if (balancers === undefined || balancers.header === "off") return this.#admit(connection);
+  #take(connection: Connection, isSecure: boolean): void {
+    const balancers = this.#options.balancers?.() ?? NO_BALANCERS;
+    const isHidden = balancers.header !== "off";
+    if (!isHidden && !isSecure) return this.#admit(connection);
     // Many clients come from the address of one balancer.
-    const { maxConnections } = this.#options.limits();
-    const address = this.#count(connection, maxConnections);
+    const { maxConnections, maxConnectionsPerAddress } = this.#options.limits();
+    const address = this.#count(connection, isHidden ? maxConnections : maxConnectionsPerAddress);
     if (address === undefined) return;
     this.#unknown.add(connection);
-    this.#tasks.run(() => this.#introduce(connection, address, balancers));
+    this.#tasks.run(async () => {
+      const isKnown = await this.#introduce(connection, { balancers, isSecure }).finally(() => {
+        this.#unknown.delete(connection);
+        this.#tally.remove(address, 1);
+      });
+      if (isKnown && !this.#stopped) this.#admit(connection);
+      else connection.close();
+    });
   }
 
-  async #introduce(connection: Connection, address: string, balancers: BalancedPort) {
-    let refusal: HeaderRefusal | "gone" | undefined = "gone";
+  /** @returns whether it can be served */
+  async #introduce(connection: Connection, how: { balancers: Balancers; isSecure: boolean }) {
+    const { onRefused, openingTimeout } = this.#options;
+    using deadline = connection.closeAfter(openingTimeout());
     try {
-      refusal = await readAnnouncedPeer(connection, balancers, balancers.timeout);
-    } finally {
-      this.#unknown.delete(connection);
-      this.#tally.remove(address, 1);
-      if (refusal !== undefined) connection.close();
+      if (how.balancers.header !== "off") {
+        const refusal = await readAnnouncedPeer(connection, how.balancers, deadline);
+        if (refusal !== undefined && refusal !== "gone") onRefused(refusal);
+        if (refusal !== undefined) return false;
+      }
+      if (how.isSecure) await connection.secure();
+      return true;
+    } catch (error) {
+      connection.close();
+      if (!(error instanceof ProxyError) || error.source === "internal") throw error;
+      onRefused("tls_handshake");
+      return false;
     }
-    if (refusal === undefined && !this.#stopped) return this.#admit(connection);
-    connection.close();
-    if (refusal !== undefined && refusal !== "gone") this.#options.onRefused(refusal);
   }
 
   #admit(connection: Connection): void {

@@ -28,6 +28,7 @@ async function openLanes(registry: Registry): Promise<Lanes> {
     services: {
       ...{ resolver: registry, metrics, sessions, onError },
       origins: () => registry.origins(),
+      signal: () => new Response(null, { status: 404 }),
       answerOther: () => Promise.resolve(new Response(null, { status: 404 })),
     },
     init: {

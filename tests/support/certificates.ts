@@ -1,7 +1,8 @@
 // Certificates of an authority of the test's own, for servers that encrypt.
 
 import assert from "node:assert/strict";
-import type { TempFolder } from "./temp_folder.ts";
+import type { TlsPair } from "../../src/net/tls/tls_keys.ts";
+import { TempFolder } from "./temp_folder.ts";
 
 async function openssl(folder: TempFolder, ...args: readonly string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command("openssl", {
@@ -31,6 +32,70 @@ export async function makeCertificates(folder: TempFolder): Promise<string> {
     ...["-CA", "ca.pem", "-CAkey", "ca.key", "-keyout", "redis.key", "-out", "redis.pem"],
   );
   return await Deno.readTextFile(folder.file("ca.pem"));
+}
+
+/** A certificate with its key, and who has signed it; all in PEM. */
+export interface SignedPair extends TlsPair {
+  readonly authority: string;
+}
+
+/** How a certificate is made. */
+export interface PairOptions {
+  /** Host names and IP addresses that it is for; this machine's unless told. */
+  readonly names?: readonly string[];
+  /** For how long it is good; two days unless told, and not at all with a negative number. */
+  readonly days?: number;
+}
+
+/** Makes certificates of one authority. */
+export class Authority implements AsyncDisposable {
+  readonly folder = new TempFolder();
+  #count = 0;
+
+  static async open(): Promise<Authority> {
+    const authority = new Authority();
+    await makeCertificates(authority.folder);
+    return authority;
+  }
+
+  /** The authority's own certificate. */
+  get file(): string {
+    return this.folder.file("ca.pem");
+  }
+
+  /** Makes a pair; its files are `pair1.pem`, `pair1.key` and so on. */
+  async pair(
+    { names = ["localhost", "127.0.0.1"], days = 2 }: PairOptions = {},
+  ): Promise<SignedPair> {
+    const name = `pair${++this.#count}`;
+    const isIp = (text: string) => /^[\d.]+$|:/.test(text);
+    const alternatives = names.map((text) => `${isIp(text) ? "IP" : "DNS"}:${text}`);
+    const extensions = this.folder.file(`${name}.ext`);
+    await Deno.writeTextFile(
+      extensions,
+      `subjectAltName=${alternatives.join(",")}\nbasicConstraints=critical,CA:FALSE\n`,
+    );
+    const request = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+    await openssl(
+      this.folder,
+      ...["req", ...request, "-subj", `/CN=${names[0]}`],
+      ...["-keyout", `${name}.key`, "-out", `${name}.csr`],
+    );
+    await openssl(
+      this.folder,
+      ...["x509", "-req", "-in", `${name}.csr`, "-CA", "ca.pem", "-CAkey", "ca.key"],
+      ...["-CAcreateserial", "-extfile", extensions, "-out", `${name}.pem`, "-days", String(days)],
+    );
+    return {
+      certificate: await Deno.readTextFile(this.folder.file(`${name}.pem`)),
+      key: await Deno.readTextFile(this.folder.file(`${name}.key`)),
+      authority: await Deno.readTextFile(this.file),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.folder[Symbol.asyncDispose]();
+  }
 }
 
 /** Has redis-server encrypt, with what `makeCertificates` has made. */

@@ -49,6 +49,7 @@ export interface Engine {
   newContext(options: {
     readonly viewport: { readonly width: number; readonly height: number };
     readonly colorScheme: "light" | "dark";
+    readonly ignoreHTTPSErrors: boolean;
   }): Promise<{
     newPage(): Promise<Page>;
     setDefaultTimeout(milliseconds: number): void;

@@ -57,6 +57,7 @@ export async function openDesk(options: Partial<SystemApiDependencies> = {}): Pr
   const times = { originTtl: 60_000, streamIdle: 60_000 };
   const registry = await Registry.open({ store, metrics, ...times });
   const app = systemApi({
+    asksForCertificates: () => false,
     clock: systemClock,
     registrar: registry,
     metrics,

@@ -197,6 +197,7 @@ export const TEXT_PARSERS: readonly TextParser[] = [
       responseFields(response, request, { origin: ORIGIN, corsOrigins: ["https://a.example"] });
       corsFor(value, ["https://a.example"], []);
       outgoingRequest(request, {
+        isSecure: false,
         ...{ query: "", readable: true, peer: { host: "127.0.0.1", port: 1 } },
         trustedProxies: [parseCidr("127.0.0.0/8")],
         hopMark: new HopMark(),

@@ -45,6 +45,7 @@ async function ask(handle: Handler, path: string, names: readonly string[], whol
 function openSystemApi(): Handler {
   const metrics = new PrometheusMetrics();
   const app = systemApi({
+    asksForCertificates: () => false,
     clock: systemClock,
     registrar: {
       register: () => Promise.resolve(),

@@ -13,7 +13,10 @@ function proxyPlace(): ProxyPlace {
     host: location.hostname,
     rtmpPort: portOf("rtmp-port", 1935),
     srtPort: portOf("srt-port", 10080),
-    api: `${location.protocol}//${location.hostname}:${portOf("api-port", 1985)}`,
+    // Over TLS one port has everything.
+    api: location.protocol === "https:"
+      ? location.origin
+      : `http://${location.hostname}:${portOf("api-port", 1985)}`,
   };
 }
 

@@ -5,6 +5,9 @@ import type { Clock } from "../../core/clock.ts";
 import type { Address } from "../../core/address.ts";
 import { isClosedError } from "../close_errors.ts";
 import type { Connection } from "../engine.ts";
+import { ProtocolError } from "../../core/errors.ts";
+import type { TlsServer } from "../tls/tls_server.ts";
+import { CarriedTls } from "./carried_tls.ts";
 import { Deadline } from "../deadline.ts";
 import { letGo } from "../linger.ts";
 import { PutBack } from "../put_back.ts";
@@ -22,10 +25,13 @@ export class TcpConnection implements Connection {
   readonly #clock: Clock;
   #closed = false;
   #putBack: PutBack | undefined;
+  readonly #tlsServer: (() => TlsServer) | undefined;
+  #tls: CarriedTls | undefined;
 
   /** @param peer address of the other side, its IP address in canonical form */
-  constructor(conn: Deno.TcpConn, peer: Address, clock: Clock) {
+  constructor(conn: Deno.TcpConn, peer: Address, clock: Clock, tls?: () => TlsServer) {
     this.#conn = conn;
+    this.#tlsServer = tls;
     this.#clock = clock;
     this.peer = peer;
     conn.setNoDelay(true);
@@ -42,12 +48,12 @@ export class TcpConnection implements Connection {
    * @throws whatever Deno throws; `isClosedError` tells whether it only means the end
    */
   readOnce(buffer: Uint8Array<ArrayBuffer>): Promise<number | null> {
-    return this.#conn.read(buffer);
+    return (this.#tls ?? this.#conn).read(buffer);
   }
 
   /** One write for the packet path, like `readOnce`. @returns how much of `bytes` was written */
   writeOnce(bytes: Uint8Array): Promise<number> {
-    return this.#conn.write(bytes);
+    return (this.#tls ?? this.#conn).write(bytes);
   }
 
   async read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null> {
@@ -55,7 +61,7 @@ export class TcpConnection implements Connection {
       return this.#putBack.take(buffer);
     }
     try {
-      const count = await this.#conn.read(buffer);
+      const count = await (this.#tls ?? this.#conn).read(buffer);
       if (count !== null) this.bytesIn += count;
       this.active = true;
       return count;
@@ -63,6 +69,34 @@ export class TcpConnection implements Connection {
       if (isClosedError(error)) return null;
       throw error;
     }
+  }
+
+  get isSecure(): boolean {
+    return this.#tls !== undefined;
+  }
+
+  get isCertified(): boolean {
+    return this.#tls?.isCertified ?? false;
+  }
+
+  async secure(): Promise<void> {
+    const received = new Uint8Array(this.#putBack?.length ?? 0);
+    this.#putBack?.take(received);
+    const tls = new CarriedTls(this.#conn, this.#tlsServer!().open("carried"));
+    this.#tls = tls;
+    tls.put(received);
+    try {
+      await tls.handshake();
+    } catch (error) {
+      if (!isClosedError(error)) throw error;
+      throw new ProtocolError("Cannot finish a TLS handshake");
+    }
+    if (this.#closed) throw new ProtocolError("Cannot finish a TLS handshake");
+  }
+
+  async #closeWrite(): Promise<void> {
+    await this.#tls?.shutdown();
+    await this.#conn.closeWrite();
   }
 
   unread(bytes: Uint8Array): void {
@@ -74,7 +108,7 @@ export class TcpConnection implements Connection {
     this.isWriting = true;
     try {
       for (let at = 0; at < bytes.length;) {
-        const count = await this.#conn.write(at === 0 ? bytes : bytes.subarray(at));
+        const count = await (this.#tls ?? this.#conn).write(at === 0 ? bytes : bytes.subarray(at));
         at += count;
         this.bytesTaken += count;
         this.active = true;
@@ -91,7 +125,7 @@ export class TcpConnection implements Connection {
 
   async closeGently(milliseconds: number, reader?: Promise<unknown>): Promise<void> {
     try {
-      await letGo(this, { milliseconds, reader, closeWrite: () => this.#conn.closeWrite() });
+      await letGo(this, { milliseconds, reader, closeWrite: () => this.#closeWrite() });
     } catch (error) {
       if (!isClosedError(error)) throw error;
     }
@@ -104,6 +138,7 @@ export class TcpConnection implements Connection {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#tls?.free();
     try {
       this.#conn.close();
     } catch (error) {

@@ -62,10 +62,12 @@ class DenoListener implements Listener {
   readonly address: Address;
   readonly #clock: Clock;
   readonly #listener: Deno.TcpListener;
+  readonly #tls: ListenOptions["tls"];
   #closed = false;
 
-  constructor({ name, listen, reusePort }: ListenOptions, clock: Clock) {
+  constructor({ name, listen, reusePort, tls }: ListenOptions, clock: Clock) {
     this.#clock = clock;
+    this.#tls = tls;
     this.#listener = bind(name, listen, (where) => Deno.listen({ ...where, reusePort }));
     const { hostname, port } = this.#listener.addr as Deno.NetAddr;
     this.address = { host: hostname, port };
@@ -77,7 +79,7 @@ class DenoListener implements Listener {
         const conn = await this.#listener.accept();
         const { hostname, port } = conn.remoteAddr as Deno.NetAddr;
         const peer = { host: normalizeIp(hostname) ?? hostname, port };
-        return new TcpConnection(conn, peer, this.#clock);
+        return new TcpConnection(conn, peer, this.#clock, this.#tls);
       } catch (error) {
         if (this.#closed) break;
         // A client that is gone before it was accepted.

@@ -5,6 +5,9 @@ import type { Clock } from "../../core/clock.ts";
 import type { Address } from "../../core/address.ts";
 import { Deadline } from "../deadline.ts";
 import type { Connection } from "../engine.ts";
+import { ProtocolError } from "../../core/errors.ts";
+import type { TlsServer } from "../tls/tls_server.ts";
+import type { TlsNeed, TlsSession } from "../tls/tls_session.ts";
 import { letGo } from "../linger.ts";
 import { PutBack } from "../put_back.ts";
 import * as c from "../udp/libc.ts";
@@ -44,6 +47,8 @@ export interface OpenSocket {
   /** Owned by the connection from now on. */
   readonly fd: number;
   readonly peer: Address;
+  /** What it may speak TLS with. */
+  readonly tls?: (() => TlsServer) | undefined;
   refuse(): Error;
 }
 
@@ -63,17 +68,20 @@ export class LibcConnection implements Connection, Watched {
   #isWatched = true;
   #closed = false;
   #putBack: PutBack | undefined;
+  readonly #tlsServer: (() => TlsServer) | undefined;
+  #tls: TlsSession | undefined;
   #read: Read | undefined;
   #write: Write | undefined;
   #source: FlowEnd | undefined;
   #sink: FlowEnd | undefined;
 
   /** @throws what `refuse` gives when the system cannot watch another descriptor; `fd` is closed then */
-  constructor({ loop, clock }: LoopSurroundings, { fd, peer, refuse }: OpenSocket) {
+  constructor({ loop, clock }: LoopSurroundings, { fd, peer, tls, refuse }: OpenSocket) {
     this.#loop = loop;
     this.#clock = clock;
     this.fd = fd;
     this.peer = peer;
+    this.#tlsServer = tls;
     if (loop.watch(fd, this, 0)) return;
     const error = refuse();
     loop.libc.close(fd);
@@ -94,6 +102,25 @@ export class LibcConnection implements Connection, Watched {
       this.#read = { buffer, resolve };
       this.#wantRead();
     });
+  }
+
+  get isSecure(): boolean {
+    return this.#tls !== undefined;
+  }
+
+  get isCertified(): boolean {
+    return this.#tls?.isCertified ?? false;
+  }
+
+  async secure(): Promise<void> {
+    const received = new Uint8Array(this.#putBack?.length ?? 0);
+    this.#putBack?.take(received);
+    const tls = this.#tlsServer!().open({ fd: this.fd, received });
+    this.#tls = tls;
+    for (let need; (need = this.#closed ? "read" : tls.handshake()) !== undefined;) {
+      if (!await this.#until(need)) throw new ProtocolError("Cannot finish a TLS handshake");
+    }
+    this.active = true;
   }
 
   unread(bytes: Uint8Array): void {
@@ -117,7 +144,9 @@ export class LibcConnection implements Connection, Watched {
       milliseconds,
       reader,
       closeWrite: () => {
-        if (!this.#closed) this.#loop.libc.shutdown(this.fd, c.SHUT_WR);
+        if (this.#closed) return;
+        this.#tls?.shutdown();
+        this.#loop.libc.shutdown(this.fd, c.SHUT_WR);
       },
     });
   }
@@ -131,6 +160,7 @@ export class LibcConnection implements Connection, Watched {
     this.#closed = true;
     this.isWriting = false;
     this.#loop.unwatch(this.fd);
+    this.#tls?.free();
     this.#loop.libc.close(this.fd);
     const [read, write, source, sink] = [this.#read, this.#write, this.#source, this.#sink];
     this.#read =
@@ -156,6 +186,7 @@ export class LibcConnection implements Connection, Watched {
   receive(buffer: Uint8Array<ArrayBuffer>): number | null | undefined {
     // The descriptor may be another connection's by now.
     if (this.#closed) return null;
+    if (this.#tls !== undefined) return this.#taken(this.#tls.read(buffer));
     const count = this.#loop.libc.recv(this.fd, buffer, BigInt(buffer.length), c.MSG_DONTWAIT);
     if (count > 0) {
       this.bytesIn += count;
@@ -173,6 +204,7 @@ export class LibcConnection implements Connection, Watched {
   send(bytes: Uint8Array): number | null {
     if (this.#closed) return null;
     const data = bytes as Uint8Array<ArrayBuffer>;
+    if (this.#tls !== undefined) return this.#given(this.#tls.write(data));
     const count = this.#loop.libc.send(this.fd, data, BigInt(data.length), SEND_FLAGS);
     if (count < 0) return this.#loop.errno === c.EAGAIN ? 0 : null;
     this.bytesTaken += count;
@@ -184,7 +216,13 @@ export class LibcConnection implements Connection, Watched {
   /** Who is told when the connection can be read, until it is called with undefined. */
   setSource(source: FlowEnd | undefined): void {
     this.#source = source;
-    if (source !== undefined) this.#wantRead();
+    if (source === undefined) return;
+    this.#wantRead();
+    // What has been decrypted already makes nobody wake us.
+    if (this.#tls !== undefined && this.#tls.pending > 0) {
+      queueMicrotask(() => this.#source === source && source.proceed());
+      this.#loop.announce();
+    }
   }
 
   /** Who is told when the connection can be written, until it is called with undefined. */
@@ -201,6 +239,37 @@ export class LibcConnection implements Connection, Watched {
     // Nobody wants it yet.
     if (events & BROKEN) this.#forget();
     else this.#ask(this.#events & ~c.EPOLLIN);
+  }
+
+  #taken(result: number | null | TlsNeed): number | null | undefined {
+    if (typeof result !== "number") return result === null ? null : undefined;
+    this.bytesIn += result;
+    this.active = true;
+    return result;
+  }
+
+  #given(result: number | null | TlsNeed): number | null {
+    if (typeof result !== "number") return result === null ? null : 0;
+    this.bytesTaken += result;
+    this.bytesOut += result;
+    this.active = true;
+    return result;
+  }
+
+  /** Waits for the socket. @returns false when the connection is over */
+  #until(need: TlsNeed): Promise<boolean> {
+    if (this.#closed) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const over = (isOpen: boolean) => {
+        this.#source = this.#sink = undefined;
+        if (isOpen) this.#wantWrite(false);
+        this.#loop.announce();
+        resolve(isOpen);
+      };
+      const end: FlowEnd = { proceed: () => over(true), closed: () => over(false) };
+      if (need === "read") this.setSource(end);
+      else this.setSink(end);
+    });
   }
 
   #readable(read: Read): void {

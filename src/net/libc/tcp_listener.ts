@@ -31,6 +31,7 @@ export class LibcListener implements Listener, Watched {
   readonly address: Address;
   readonly #surroundings: LoopSurroundings;
   readonly #loop: EventLoop;
+  readonly #tls: ListenOptions["tls"];
   readonly #fd: number;
   readonly #name = new Uint8Array(c.SOCKADDR_SIZE);
   readonly #nameLength = new Int32Array(1);
@@ -41,9 +42,10 @@ export class LibcListener implements Listener, Watched {
   #closed = false;
 
   /** @throws ProxyError `internal` with one clear line when the port cannot be bound */
-  constructor(surroundings: LoopSurroundings, { name, listen, reusePort }: ListenOptions) {
+  constructor(surroundings: LoopSurroundings, { name, listen, reusePort, tls }: ListenOptions) {
     const { loop } = surroundings;
     this.#surroundings = surroundings;
+    this.#tls = tls;
     this.#loop = loop;
     const { fd, address } = bind(name, listen, ({ hostname, port }) => {
       return openListening(loop, { host: hostname, port }, reusePort);
@@ -99,7 +101,8 @@ export class LibcListener implements Listener, Watched {
     readSockaddr(this.#name, 0, this.#raw);
     setUp(this.#loop, fd);
     const refuse = () => systemError("epoll_ctl", c.ENOMEM);
-    return new LibcConnection(this.#surroundings, { fd, peer: fromRawAddress(this.#raw), refuse });
+    const peer = fromRawAddress(this.#raw);
+    return new LibcConnection(this.#surroundings, { fd, peer, tls: this.#tls, refuse });
   }
 
   #watch(): void {

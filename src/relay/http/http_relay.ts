@@ -11,7 +11,7 @@ import type { Address } from "../../core/address.ts";
 import type { Tally } from "../../core/tally.ts";
 import { Sweeper } from "../../net/sweeper.ts";
 import type { Balancers } from "../../net/announced_peer.ts";
-import type { ConnectionLimits } from "../../net/tcp_server.ts";
+import type { ConnectionLimits, TlsPort } from "../../net/tcp_server.ts";
 import { corsFields } from "./fields.ts";
 import { Forwarder } from "../../http1/forward.ts";
 import { type HeadTimeouts, Http1Server } from "../../http1/server.ts";
@@ -29,6 +29,7 @@ import type { WebHandler } from "../../http1/web_server.ts";
 const API = /^\/(?:api|rtc)\//;
 /** Asked by the pages of the port that they come from, although it looks like the API's. */
 const PAGES_LIST = "/api/v1/streams/live";
+const SIGNALS = "/rtc/";
 const METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
 export interface HttpRelayOptions extends HttpDependencies {
@@ -37,7 +38,8 @@ export interface HttpRelayOptions extends HttpDependencies {
   /** See `TcpServerOptions`. */
   readonly tally?: Tally | undefined;
   limits(): ConnectionLimits;
-  balancers?(): Balancers;
+  balancers?: (() => Balancers) | undefined;
+  readonly tls?: TlsPort | undefined;
   readonly identifyMemory: MemoryBudget;
   timeouts(): HttpTimeouts & HeadTimeouts;
   /** Every origin, for files that belong to no stream. */
@@ -46,6 +48,8 @@ export interface HttpRelayOptions extends HttpDependencies {
   looksForFiles(): boolean;
   /** Shares the port, and answers below `/api/` and `/rtc/` until the end. */
   readonly api?: Pick<WebHandler, "serve"> | undefined;
+  /** What answers below `/rtc/` where nothing else has this port. */
+  readonly signals?: Pick<WebHandler, "serve"> | undefined;
   /** Answers what is no request for media. */
   answerOther(request: Request): Promise<Response>;
   /** Called with errors that are the program's own fault. */
@@ -101,6 +105,11 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
 
   get address(): Address {
     return this.#server.address;
+  }
+
+  /** Where it listens for TLS. */
+  get secureAddress(): Address | undefined {
+    return this.#server.secureAddress;
   }
 
   /** Rejects when the listener dies by itself. */
@@ -166,10 +175,11 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
   }
 
   async #handle(exchange: HttpExchange): Promise<void> {
-    const { api } = this.#options;
+    const { api, signals } = this.#options;
     const { path } = exchange.request;
     const isApis = API.test(path) && path !== PAGES_LIST;
     if (api !== undefined && isApis) return await api.serve(exchange);
+    if (signals !== undefined && path.startsWith(SIGNALS)) return await signals.serve(exchange);
     try {
       if (await this.#answerMethod(exchange)) return;
       await dropSmallBody(exchange, this.#options.timeouts().head);

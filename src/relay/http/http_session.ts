@@ -141,9 +141,9 @@ export class HttpSession {
     const { deps } = this.#services;
     const { hopMark } = deps;
     const trustedProxies = deps.trustedProxies();
-    const { peer } = connection;
+    const { peer, isSecure } = connection;
     const startedAt = deps.clock.now();
-    const changes = { query, readable: isPlaylist, peer, trustedProxies, hopMark };
+    const changes = { query, readable: isPlaylist, peer, isSecure, trustedProxies, hopMark };
     const forwarded = await this.#forward(outgoingRequest(request, changes));
     this.#forwarded = forwarded;
     const seconds = (deps.clock.now() - startedAt) / 1000;

@@ -127,10 +127,11 @@ export class OriginFiles {
   #questionOf({ request, connection }: HttpExchange, query: string): OutgoingRequest {
     const { hopMark } = this.#deps;
     const trustedProxies = this.#deps.trustedProxies();
+    const { isSecure } = connection;
     const kept = [...request.fields].filter(({ name }) => !CONDITION.test(name));
     const fields = new Fields([...kept, { name: "Range", value: "bytes=0-0" }]);
     return outgoingRequest({ ...request, method: "GET", fields }, {
-      ...{ query, readable: false, peer: connection.peer, trustedProxies, hopMark },
+      ...{ query, readable: false, peer: connection.peer, isSecure, trustedProxies, hopMark },
     });
   }
 

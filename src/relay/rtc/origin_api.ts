@@ -66,8 +66,9 @@ export class OriginApi implements Disposable {
     const fields = new Fields([...client.web.headers].map(([name, value]) => ({ name, value })));
     hopMark.requireNew(fields.tokens("via"));
     const { method, path, query, body } = call;
+    const isSecure = client.web.url.startsWith("https:");
     const request = outgoingRequest({ method, path, host: client.host, fields, version: "1.1" }, {
-      ...{ query, readable: true, peer: client.peer, trustedProxies, hopMark, body },
+      ...{ query, readable: true, peer: client.peer, isSecure, trustedProxies, hopMark, body },
     });
     const { origin, link, response } = await this.#forwarder.forward(request, route);
     const leave = () => route.outlivesClient || link.connection.close();

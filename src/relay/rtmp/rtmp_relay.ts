@@ -7,7 +7,7 @@ import type { Tally } from "../../core/tally.ts";
 import type { Connection } from "../../net/engine.ts";
 import { Sweeper } from "../../net/sweeper.ts";
 import type { Balancers } from "../../net/announced_peer.ts";
-import { type ConnectionLimits, TcpServer } from "../../net/tcp_server.ts";
+import { type ConnectionLimits, TcpServer, type TlsPort } from "../../net/tcp_server.ts";
 import type { EndedBy } from "../../core/contracts.ts";
 import { RtmpClient } from "./rtmp_client.ts";
 import type { RtmpDependencies } from "./dependencies.ts";
@@ -16,7 +16,8 @@ export interface RtmpRelayOptions extends RtmpDependencies {
   readonly listen: ListenAddress;
   readonly reusePort?: boolean | undefined;
   limits(): ConnectionLimits;
-  balancers?(): Balancers;
+  balancers?: (() => Balancers) | undefined;
+  readonly tls?: TlsPort | undefined;
   /** Counts connections, together with those of other lanes. */
   readonly tally?: Tally | undefined;
   /** Called with errors that are the program's own fault. */
@@ -36,10 +37,8 @@ export class RtmpRelay implements AsyncDisposable {
     this.#server = TcpServer.open({
       name: "RTMP",
       ...{ engine, listen, reusePort, limits, tally },
-      balancers: options.balancers && (() => ({
-        ...options.balancers!(),
-        timeout: options.timeouts().handshake,
-      })),
+      ...{ tls: options.tls, balancers: options.balancers },
+      openingTimeout: () => options.timeouts().handshake,
       serve: (connection) => this.#serve(connection),
       onRefused: (reason) => metrics.count("srs_proxy_rtmp_refused_total", { reason }),
       onError: options.onError,
@@ -58,6 +57,11 @@ export class RtmpRelay implements AsyncDisposable {
 
   get address(): Address {
     return this.#server.address;
+  }
+
+  /** Where it listens for TLS. */
+  get secureAddress(): Address | undefined {
+    return this.#server.secureAddress;
   }
 
   /** Rejects when the listener dies by itself. */

@@ -1,0 +1,181 @@
+// The certificates of the program: reads their files, watches them, and hands what they hold to all
+// threads. A part of app.ts, which is the one place that knows everything.
+
+import type { Clock } from "../core/clock.ts";
+import type { Metrics } from "../core/contracts.ts";
+import { ProxyError, toProxyError } from "../core/errors.ts";
+import { logger } from "../core/log.ts";
+import type { TlsConfig } from "../config/tls.ts";
+import { certificateFacts, type TlsKeys, type TlsPair } from "../net/tls/tls_keys.ts";
+import { TlsServer } from "../net/tls/tls_server.ts";
+import { readPem } from "./read_pem.ts";
+
+const LOG = logger("app");
+const DAY = 86_400_000;
+/** Milliseconds between two looks at the files. */
+const WATCH = 10_000;
+/** Days before its end from which readiness speaks of a certificate. */
+const SOON = 14;
+const TICKET_KEYS = 80;
+
+/** What the files hold, checked. */
+export interface ReadCertificates {
+  readonly keys: TlsKeys;
+  /** Authorities of clients of the System API; absent = no certificate is asked of them. */
+  readonly clientAuthorities: string | undefined;
+  /** When the first of the certificates ends, milliseconds since 1970. */
+  readonly notAfter: number;
+}
+
+/** Certificates in use by this process. */
+export class Certificates implements Disposable {
+  /** For the listeners of this thread. */
+  readonly server: TlsServer;
+  /** For the System API, which may ask for certificates. */
+  readonly system: TlsServer;
+  readonly #metrics: Metrics;
+  readonly #watch: Disposable;
+  readonly #onExchange: (keys: TlsKeys) => void;
+  #files: TlsConfig;
+  #read: ReadCertificates;
+  #isLooking = false;
+
+  private constructor(files: TlsConfig, read: ReadCertificates, options: CertificatesOptions) {
+    this.#files = files;
+    this.#read = read;
+    this.#metrics = options.metrics;
+    this.#onExchange = options.onExchange;
+    this.server = new TlsServer(read.keys);
+    this.system = new TlsServer(read.keys, read.clientAuthorities);
+    this.#watch = options.clock.every(WATCH, () => void this.#look());
+  }
+
+  /**
+   * @returns undefined when TLS is spoken nowhere
+   * @throws ProxyError `internal` with one line that names the file and what is wrong with it
+   */
+  static async open(
+    files: TlsConfig,
+    options: CertificatesOptions,
+  ): Promise<Certificates | undefined> {
+    const { rtmps, httpsServer, httpsApi, systemApi } = files;
+    if (!rtmps && !httpsServer && !httpsApi && !systemApi) return undefined;
+    return new Certificates(files, await readCertificates(files, newTicketKeys()), options);
+  }
+
+  /** What other threads need. */
+  get keys(): TlsKeys {
+    return this.#read.keys;
+  }
+
+  /** Whole days until the first certificate ends. */
+  get daysLeft(): number {
+    return Math.floor((this.#read.notAfter - Date.now()) / DAY);
+  }
+
+  /** What an operator should hear of them. */
+  get trouble(): string | undefined {
+    const { daysLeft } = this;
+    if (daysLeft >= SOON) return undefined;
+    return daysLeft < 0 ? "A certificate has expired" : `A certificate expires in ${daysLeft} days`;
+  }
+
+  /** Reads files, perhaps others than before. Nothing has changed yet. @throws ProxyError `internal` */
+  async prepare(files: TlsConfig): Promise<() => void> {
+    const read = await readCertificates(files, this.keys.ticketKeys);
+    return () => {
+      this.#files = files;
+      this.#exchange(read);
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#watch[Symbol.dispose]();
+    this.server[Symbol.dispose]();
+    this.system[Symbol.dispose]();
+  }
+
+  async #look(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    try {
+      const read = await readCertificates(this.#files, this.keys.ticketKeys);
+      if (isSame(read, this.#read)) return;
+      this.#exchange(read);
+      LOG.info("Certificates exchanged", { days: this.daysLeft });
+    } catch (error) {
+      // Between the two files of a pair: the next look finds both.
+      this.#metrics.count("srs_proxy_tls_reload_failures_total");
+      LOG.warn("Cannot take over new certificates, the old ones are kept", { error });
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  #exchange(read: ReadCertificates): void {
+    this.server.exchange(read.keys);
+    this.system.exchange(read.keys, read.clientAuthorities);
+    this.#read = read;
+    this.#onExchange(read.keys);
+  }
+}
+
+/** What certificates are opened with. */
+export interface CertificatesOptions {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  /** Told of new ones, for other threads. */
+  onExchange(keys: TlsKeys): void;
+}
+
+async function readCertificates(
+  { certificates, keys, clientAuthorities }: TlsConfig,
+  ticketKeys: TlsKeys["ticketKeys"],
+): Promise<ReadCertificates> {
+  const pairs: TlsPair[] = [];
+  let notAfter = Infinity;
+  for (const [at, path] of certificates.entries()) {
+    const certificate = await readPem(path);
+    const key = await readPem(keys[at]!);
+    const pair = { certificate, key };
+    const facts = checked(path, () => {
+      new TlsServer({ pairs: [pair], ticketKeys })[Symbol.dispose]();
+      return certificateFacts(certificate);
+    });
+    const now = Date.now();
+    if (facts.notAfter <= now) throw unusable(path, `it ended on ${dateOf(facts.notAfter)}`);
+    if (facts.notBefore > now) throw unusable(path, `it begins on ${dateOf(facts.notBefore)}`);
+    notAfter = Math.min(notAfter, facts.notAfter);
+    pairs.push(pair);
+  }
+  const authorities = clientAuthorities === undefined
+    ? undefined
+    : await readPem(clientAuthorities);
+  if (authorities !== undefined) checked(clientAuthorities!, () => certificateFacts(authorities));
+  return { keys: { pairs, ticketKeys }, clientAuthorities: authorities, notAfter };
+}
+
+function isSame(one: ReadCertificates, other: ReadCertificates): boolean {
+  return one.clientAuthorities === other.clientAuthorities &&
+    JSON.stringify(one.keys.pairs) === JSON.stringify(other.keys.pairs);
+}
+
+function checked<T>(path: string, check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    throw unusable(path, toProxyError(error).message);
+  }
+}
+
+function unusable(path: string, why: string): ProxyError {
+  return new ProxyError("internal", `Cannot use ${path}: ${why}`);
+}
+
+function dateOf(time: number): string {
+  return new Date(time).toISOString().slice(0, 10);
+}
+
+function newTicketKeys(): Uint8Array<ArrayBuffer> {
+  return crypto.getRandomValues(new Uint8Array(TICKET_KEYS));
+}

@@ -1,0 +1,36 @@
+// The variables of TLS towards clients: a part of the table in table.ts.
+
+import { listenAddress, optional, paths, text } from "./kinds.ts";
+import { atStart, live } from "./variable.ts";
+
+/** TLS. */
+export const TLS = {
+  PROXY_RTMPS_SERVER: atStart(
+    optional(listenAddress),
+    "",
+    "RTMP publishers and players over TLS (TCP); empty = none",
+  ),
+  PROXY_HTTPS_SERVER: atStart(
+    optional(listenAddress),
+    "",
+    "HTTP streams, pages and WebRTC signalling over TLS (TCP); empty = none",
+  ),
+  PROXY_HTTPS_API: atStart(optional(listenAddress), "", "HTTP API over TLS (TCP); empty = none"),
+  PROXY_SYSTEM_API_TLS: atStart(
+    optional(listenAddress),
+    "",
+    "System API over TLS (TCP); empty = none",
+  ),
+  PROXY_TLS_CERT: live(
+    paths,
+    "",
+    "Files of certificates in PEM, each with those of its authorities behind it; the first is for " +
+      "clients that ask for no name or another one",
+  ),
+  PROXY_TLS_KEY: live(paths, "", "Files of their keys in PEM, in the same order"),
+  PROXY_SYSTEM_API_CLIENT_CA: live(
+    optional(text),
+    "",
+    "File of authorities in PEM: only origins with a certificate from them may register, over TLS",
+  ),
+};

@@ -1,0 +1,59 @@
+// Where TLS is spoken to clients, and with which certificates: its variables combined, and what is wrong
+// with the combination.
+
+import type { ListenAddress } from "../core/endpoint.ts";
+import type { Values } from "./table.ts";
+
+/** Where TLS is spoken, and with what. */
+export interface TlsConfig {
+  readonly rtmps: ListenAddress | undefined;
+  readonly httpsServer: ListenAddress | undefined;
+  readonly httpsApi: ListenAddress | undefined;
+  readonly systemApi: ListenAddress | undefined;
+  /** Files, as many of the one kind as of the other. */
+  readonly certificates: readonly string[];
+  readonly keys: readonly string[];
+  readonly clientAuthorities: string | undefined;
+}
+
+export function toTls(values: Values): TlsConfig {
+  return {
+    rtmps: values.PROXY_RTMPS_SERVER,
+    httpsServer: values.PROXY_HTTPS_SERVER,
+    httpsApi: values.PROXY_HTTPS_API,
+    systemApi: values.PROXY_SYSTEM_API_TLS,
+    certificates: values.PROXY_TLS_CERT,
+    keys: values.PROXY_TLS_KEY,
+    clientAuthorities: values.PROXY_SYSTEM_API_CLIENT_CA,
+  };
+}
+
+const LISTENERS = [
+  "PROXY_RTMPS_SERVER",
+  "PROXY_HTTPS_SERVER",
+  "PROXY_HTTPS_API",
+  "PROXY_SYSTEM_API_TLS",
+] as const;
+
+/** What is wrong with values that are right one by one. */
+export function findTlsConflicts(values: Partial<Values>): string[] {
+  const { PROXY_TLS_CERT: certificates = [], PROXY_TLS_KEY: keys = [] } = values;
+  const problems: string[] = [];
+  if (certificates.length !== keys.length) {
+    const counts = `${keys.length} for ${certificates.length}`;
+    problems.push(
+      `PROXY_TLS_KEY: Cannot use other than one file for each certificate: current value is ${counts}`,
+    );
+  }
+  const listener = LISTENERS.find((name) => values[name] !== undefined);
+  if (listener !== undefined && certificates.length === 0) {
+    problems.push(`${listener}: Cannot speak TLS while PROXY_TLS_CERT is empty`);
+  }
+  const authorities = values.PROXY_SYSTEM_API_CLIENT_CA;
+  if (authorities !== undefined && values.PROXY_SYSTEM_API_TLS === undefined) {
+    problems.push(
+      "PROXY_SYSTEM_API_CLIENT_CA: Cannot ask for certificates while PROXY_SYSTEM_API_TLS is empty",
+    );
+  }
+  return problems;
+}

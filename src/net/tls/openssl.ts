@@ -1,0 +1,120 @@
+// The calls of OpenSSL 3 that serve TLS to clients (ssl(7ossl)), and its numbers. Everything returns at
+// once. Knows no socket but by its descriptor.
+
+const CRYPTO = {
+  BIO_new_mem_buf: { parameters: ["buffer", "i32"], result: "pointer" },
+  BIO_new: { parameters: ["pointer"], result: "pointer" },
+  BIO_s_mem: { parameters: [], result: "pointer" },
+  BIO_new_socket: { parameters: ["i32", "i32"], result: "pointer" },
+  BIO_ctrl: { parameters: ["pointer", "i32", "isize", "pointer"], result: "isize" },
+  BIO_ctrl_pending: { parameters: ["pointer"], result: "usize" },
+  BIO_read: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
+  BIO_write: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
+  BIO_free: { parameters: ["pointer"], result: "i32" },
+  BIO_up_ref: { parameters: ["pointer"], result: "i32" },
+  PEM_read_bio_X509: {
+    parameters: ["pointer", "pointer", "pointer", "pointer"],
+    result: "pointer",
+  },
+  PEM_read_bio_PrivateKey: {
+    parameters: ["pointer", "pointer", "pointer", "pointer"],
+    result: "pointer",
+  },
+  X509_STORE_add_cert: { parameters: ["pointer", "pointer"], result: "i32" },
+  X509_free: { parameters: ["pointer"], result: "void" },
+  EVP_PKEY_free: { parameters: ["pointer"], result: "void" },
+  ERR_get_error: { parameters: [], result: "u64" },
+  ERR_reason_error_string: { parameters: ["u64"], result: "pointer" },
+  ERR_clear_error: { parameters: [], result: "void" },
+  OpenSSL_version_num: { parameters: [], result: "u64" },
+} as const;
+
+const SSL = {
+  TLS_server_method: { parameters: [], result: "pointer" },
+  SSL_CTX_new: { parameters: ["pointer"], result: "pointer" },
+  SSL_CTX_free: { parameters: ["pointer"], result: "void" },
+  SSL_CTX_ctrl: { parameters: ["pointer", "i32", "isize", "pointer"], result: "isize" },
+  SSL_CTX_callback_ctrl: { parameters: ["pointer", "i32", "function"], result: "isize" },
+  SSL_CTX_set_options: { parameters: ["pointer", "u64"], result: "u64" },
+  SSL_CTX_set_cipher_list: { parameters: ["pointer", "buffer"], result: "i32" },
+  SSL_CTX_set_session_id_context: { parameters: ["pointer", "buffer", "u32"], result: "i32" },
+  SSL_CTX_use_certificate: { parameters: ["pointer", "pointer"], result: "i32" },
+  SSL_CTX_use_PrivateKey: { parameters: ["pointer", "pointer"], result: "i32" },
+  SSL_CTX_check_private_key: { parameters: ["pointer"], result: "i32" },
+  SSL_CTX_get_cert_store: { parameters: ["pointer"], result: "pointer" },
+  SSL_CTX_set_verify: { parameters: ["pointer", "i32", "pointer"], result: "void" },
+  SSL_new: { parameters: ["pointer"], result: "pointer" },
+  SSL_free: { parameters: ["pointer"], result: "void" },
+  SSL_set_accept_state: { parameters: ["pointer"], result: "void" },
+  SSL_set0_rbio: { parameters: ["pointer", "pointer"], result: "void" },
+  SSL_set0_wbio: { parameters: ["pointer", "pointer"], result: "void" },
+  SSL_get_rbio: { parameters: ["pointer"], result: "pointer" },
+  SSL_set_SSL_CTX: { parameters: ["pointer", "pointer"], result: "pointer" },
+  SSL_get_servername: { parameters: ["pointer", "i32"], result: "pointer" },
+  SSL_do_handshake: { parameters: ["pointer"], result: "i32" },
+  SSL_read: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
+  SSL_write: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
+  SSL_pending: { parameters: ["pointer"], result: "i32" },
+  SSL_shutdown: { parameters: ["pointer"], result: "i32" },
+  SSL_get1_peer_certificate: { parameters: ["pointer"], result: "pointer" },
+  SSL_get_error: { parameters: ["pointer", "i32"], result: "i32" },
+} as const;
+
+/** The calls, as `Deno.dlopen` makes them. */
+export type OpenSsl =
+  & Deno.DynamicLibrary<typeof CRYPTO>["symbols"]
+  & Deno.DynamicLibrary<typeof SSL>["symbols"];
+
+/** OpenSSL as long as somebody uses it. */
+export interface OpenSslLibrary {
+  readonly symbols: OpenSsl;
+  close(): void;
+}
+
+/** @throws whatever Deno throws when version 3 is not there or FFI is not granted */
+export function openOpenSsl(): OpenSslLibrary {
+  const crypto = Deno.dlopen("libcrypto.so.3", CRYPTO);
+  try {
+    const ssl = Deno.dlopen("libssl.so.3", SSL);
+    return {
+      symbols: { ...crypto.symbols, ...ssl.symbols },
+      close() {
+        ssl.close();
+        crypto.close();
+      },
+    };
+  } catch (error) {
+    crypto.close();
+    throw error;
+  }
+}
+
+export const SSL_VERIFY_PEER = 1;
+export const SSL_ERROR_WANT_READ = 2;
+export const SSL_ERROR_WANT_WRITE = 3;
+export const SSL_ERROR_ZERO_RETURN = 6;
+
+export const BIO_NOCLOSE = 0;
+/** What a memory BIO answers when it is empty (BIO_s_mem(3ossl)). */
+export const BIO_C_SET_BUF_MEM_EOF_RETURN = 130;
+
+export const SSL_CTRL_MODE = 33;
+export const SSL_CTRL_SET_TLSEXT_SERVERNAME_CB = 53;
+export const SSL_CTRL_SET_TLSEXT_TICKET_KEYS = 59;
+export const SSL_CTRL_CHAIN_CERT = 89;
+export const SSL_CTRL_SET_MIN_PROTO_VERSION = 123;
+/** Writes return as soon as a record is out; what is written again may have moved. */
+export const SSL_MODE_ENABLE_PARTIAL_WRITE = 1;
+export const SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER = 2;
+/** Connections that rest hold no buffers. */
+export const SSL_MODE_RELEASE_BUFFERS = 16;
+export const TLS1_2_VERSION = 0x0303;
+export const SSL_OP_NO_RENEGOTIATION = 1n << 30n;
+export const SSL_OP_CIPHER_SERVER_PREFERENCE = 1n << 22n;
+export const SSL_OP_IGNORE_UNEXPECTED_EOF = 1n << 7n;
+export const SSL_OP_NO_COMPRESSION = 1n << 17n;
+export const SSL_TLSEXT_ERR_OK = 0;
+export const SSL_TLSEXT_ERR_NOACK = 3;
+export const TLSEXT_NAMETYPE_HOST_NAME = 0;
+/** What session tickets are encrypted with: a name and two keys. */
+export const TICKET_KEYS_SIZE = 80;

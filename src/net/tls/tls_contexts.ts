@@ -1,0 +1,201 @@
+// What TLS connections of one thread are made from: certificates as OpenSSL holds them, one context
+// for each, and the choice between them by the name that a client asks for.
+
+import { ProxyError } from "../../core/errors.ts";
+import * as o from "./openssl.ts";
+import {
+  type CertificateFacts,
+  certificateFacts,
+  pairFor,
+  type TlsKeys,
+  type TlsPair,
+} from "./tls_keys.ts";
+
+/** Forward secrecy and authenticated encryption only; TLS 1.3 has no others. */
+const CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL";
+const SESSION_CONTEXT = new TextEncoder().encode("srs-proxy");
+const OPTIONS = o.SSL_OP_NO_RENEGOTIATION | o.SSL_OP_CIPHER_SERVER_PREFERENCE |
+  o.SSL_OP_IGNORE_UNEXPECTED_EOF | o.SSL_OP_NO_COMPRESSION;
+const MODES = o.SSL_MODE_ENABLE_PARTIAL_WRITE | o.SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+  o.SSL_MODE_RELEASE_BUFFERS;
+
+type Pointer = Deno.PointerValue;
+type NameCallback = Deno.UnsafeCallback<{
+  readonly parameters: readonly ["pointer", "pointer", "pointer"];
+  readonly result: "i32";
+}>;
+
+interface Context {
+  readonly pointer: Deno.PointerObject;
+  readonly facts: CertificateFacts;
+}
+
+/** The contexts of some pairs. Connections go on when they are disposed of. */
+export class TlsContexts implements Disposable {
+  readonly #ssl: o.OpenSsl;
+  readonly #contexts: readonly Context[];
+  readonly #callback: NameCallback | undefined;
+  #users = 1;
+
+  /**
+   * @param authorities of clients, which are asked for a certificate then, in PEM
+   * @throws ProxyError `bad_request` when a pair cannot be used; it says what is wrong
+   */
+  constructor(ssl: o.OpenSsl, keys: TlsKeys, authorities?: string) {
+    this.#ssl = ssl;
+    const contexts: Context[] = [];
+    this.#contexts = contexts;
+    try {
+      for (const pair of keys.pairs) {
+        const pointer = newContext(ssl, keys.ticketKeys);
+        contexts.push({ pointer, facts: { names: [], notBefore: 0, notAfter: 0 } });
+        usePair(ssl, pointer, pair);
+        if (authorities !== undefined) askForCertificates(ssl, pointer, authorities);
+        contexts[contexts.length - 1] = { pointer, facts: certificateFacts(pair.certificate) };
+      }
+    } catch (error) {
+      this.#free();
+      throw error;
+    }
+    if (contexts.length > 1) this.#callback = this.#chooseByName();
+  }
+
+  /**
+   * State for one connection, from which TLS is spoken; to be freed by whoever has it.
+   *
+   * @throws ProxyError `overloaded` without memory
+   */
+  open(): Deno.PointerObject {
+    const session = this.#ssl.SSL_new(this.#contexts[0]!.pointer);
+    if (session === null) throw new ProxyError("overloaded", "Cannot open another TLS connection");
+    this.#ssl.SSL_set_accept_state(session);
+    return session;
+  }
+
+  /** For a connection whose handshake may still choose among the contexts; once for each `release`. */
+  retain(): void {
+    this.#users++;
+  }
+
+  release(): void {
+    if (--this.#users === 0) this.#free();
+  }
+
+  /** Nothing begins with it any more. */
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  #free(): void {
+    for (const { pointer } of this.#contexts) this.#ssl.SSL_CTX_free(pointer);
+    this.#callback?.close();
+  }
+
+  #chooseByName(): NameCallback {
+    const ssl = this.#ssl;
+    const facts = this.#contexts.map(({ facts }) => facts);
+    const definition = { parameters: ["pointer", "pointer", "pointer"], result: "i32" } as const;
+    const callback = new Deno.UnsafeCallback(definition, (session: Pointer) => {
+      const name = ssl.SSL_get_servername(session, o.TLSEXT_NAMETYPE_HOST_NAME);
+      if (name === null) return o.SSL_TLSEXT_ERR_NOACK;
+      const at = pairFor(new Deno.UnsafePointerView(name).getCString(), facts);
+      if (at > 0) ssl.SSL_set_SSL_CTX(session, this.#contexts[at]!.pointer);
+      return o.SSL_TLSEXT_ERR_OK;
+    });
+    const { pointer } = this.#contexts[0]!;
+    ssl.SSL_CTX_callback_ctrl(pointer, o.SSL_CTRL_SET_TLSEXT_SERVERNAME_CB, callback.pointer);
+    return callback;
+  }
+}
+
+function newContext(ssl: o.OpenSsl, ticketKeys: Uint8Array<ArrayBuffer>): Deno.PointerObject {
+  const context = ssl.SSL_CTX_new(ssl.TLS_server_method());
+  if (context === null) throw new ProxyError("internal", "Cannot open a TLS context");
+  ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_SET_MIN_PROTO_VERSION, BigInt(o.TLS1_2_VERSION), null);
+  ssl.SSL_CTX_set_options(context, OPTIONS);
+  ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_MODE, BigInt(MODES), null);
+  ssl.SSL_CTX_set_cipher_list(context, cString(CIPHERS));
+  ssl.SSL_CTX_set_session_id_context(context, SESSION_CONTEXT, SESSION_CONTEXT.length);
+  const keys = Deno.UnsafePointer.of(ticketKeys);
+  ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_SET_TLSEXT_TICKET_KEYS, BigInt(o.TICKET_KEYS_SIZE), keys);
+  return context;
+}
+
+function usePair(ssl: o.OpenSsl, context: Deno.PointerObject, { certificate, key }: TlsPair): void {
+  using chain = new PemReader(ssl, certificate);
+  const leaf = chain.certificate();
+  if (leaf === null) throw unusable("Cannot read a certificate in PEM");
+  const isTaken = ssl.SSL_CTX_use_certificate(context, leaf) === 1;
+  ssl.X509_free(leaf);
+  if (!isTaken) throw unusable(`Cannot use the certificate: ${reason(ssl)}`);
+  for (let next; (next = chain.certificate()) !== null;) {
+    ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_CHAIN_CERT, 0n, next);
+  }
+  using reader = new PemReader(ssl, key);
+  const privateKey = reader.privateKey();
+  if (privateKey === null) throw unusable("Cannot read a private key in PEM without a password");
+  const isFitting = ssl.SSL_CTX_use_PrivateKey(context, privateKey) === 1 &&
+    ssl.SSL_CTX_check_private_key(context) === 1;
+  ssl.EVP_PKEY_free(privateKey);
+  ssl.ERR_clear_error();
+  if (!isFitting) throw unusable("Cannot use a private key that is not the certificate's");
+}
+
+/** Clients may show a certificate; one that these authorities have not signed ends the handshake. */
+function askForCertificates(ssl: o.OpenSsl, context: Deno.PointerObject, text: string): void {
+  using reader = new PemReader(ssl, text);
+  const store = ssl.SSL_CTX_get_cert_store(context);
+  for (let next; (next = reader.certificate()) !== null;) {
+    ssl.X509_STORE_add_cert(store, next);
+    ssl.X509_free(next);
+  }
+  ssl.SSL_CTX_set_verify(context, o.SSL_VERIFY_PEER, null);
+}
+
+/** Reads what is in a text in PEM, one thing after the other. */
+class PemReader implements Disposable {
+  readonly #ssl: o.OpenSsl;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #bio: Pointer;
+
+  constructor(ssl: o.OpenSsl, text: string) {
+    this.#ssl = ssl;
+    this.#bytes = new TextEncoder().encode(text);
+    this.#bio = ssl.BIO_new_mem_buf(this.#bytes, this.#bytes.length);
+  }
+
+  certificate(): Pointer {
+    const found = this.#ssl.PEM_read_bio_X509(this.#bio, null, null, null);
+    this.#ssl.ERR_clear_error();
+    return found;
+  }
+
+  privateKey(): Pointer {
+    // Without a callback a key with a password would be asked for at the terminal.
+    const password = Deno.UnsafePointer.of(NO_PASSWORD);
+    const found = this.#ssl.PEM_read_bio_PrivateKey(this.#bio, null, null, password);
+    this.#ssl.ERR_clear_error();
+    return found;
+  }
+
+  [Symbol.dispose](): void {
+    this.#ssl.BIO_free(this.#bio);
+  }
+}
+
+const NO_PASSWORD = cString("");
+
+function cString(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(`${text}\0`);
+}
+
+/** Why the last call failed, in OpenSSL's words. */
+function reason(ssl: o.OpenSsl): string {
+  const text = ssl.ERR_reason_error_string(ssl.ERR_get_error());
+  ssl.ERR_clear_error();
+  return text === null ? "unknown" : new Deno.UnsafePointerView(text).getCString();
+}
+
+function unusable(message: string): ProxyError {
+  return new ProxyError("bad_request", message);
+}

@@ -1,0 +1,53 @@
+// TLS for the listeners of one thread: certificates that may be exchanged while connections run.
+
+import { ProxyError } from "../../core/errors.ts";
+import { openOpenSsl, type OpenSslLibrary } from "./openssl.ts";
+import { TlsContexts } from "./tls_contexts.ts";
+import type { TlsKeys } from "./tls_keys.ts";
+import { TlsSession, type TlsTransport } from "./tls_session.ts";
+
+/** Opens TLS sessions with the newest certificates. */
+export class TlsServer implements Disposable {
+  readonly #library: OpenSslLibrary;
+  #contexts: TlsContexts;
+
+  /**
+   * @param authorities of clients, which are asked for a certificate then, in PEM
+   * @throws ProxyError `bad_request` when a pair cannot be used, `internal` without OpenSSL 3
+   */
+  constructor(keys: TlsKeys, authorities?: string) {
+    this.#library = openLibrary();
+    try {
+      this.#contexts = new TlsContexts(this.#library.symbols, keys, authorities);
+    } catch (error) {
+      this.#library.close();
+      throw error;
+    }
+  }
+
+  /** New connections get these; on an error those that there are stay. @throws ProxyError `bad_request` */
+  exchange(keys: TlsKeys, authorities?: string): void {
+    const contexts = new TlsContexts(this.#library.symbols, keys, authorities);
+    this.#contexts[Symbol.dispose]();
+    this.#contexts = contexts;
+  }
+
+  /** @throws ProxyError `overloaded` without memory */
+  open(transport: TlsTransport): TlsSession {
+    return new TlsSession(this.#library.symbols, this.#contexts, transport);
+  }
+
+  /** To be called when no session is left. */
+  [Symbol.dispose](): void {
+    this.#contexts[Symbol.dispose]();
+    this.#library.close();
+  }
+}
+
+function openLibrary(): OpenSslLibrary {
+  try {
+    return openOpenSsl();
+  } catch (cause) {
+    throw new ProxyError("internal", "Cannot speak TLS without OpenSSL 3 (libssl.so.3)", { cause });
+  }
+}

@@ -1,0 +1,159 @@
+// TLS of one connection, as OpenSSL speaks it: over a descriptor of its own, or over bytes that somebody
+// carries. Waits for nothing: says what it needs.
+
+import { ProtocolError } from "../../core/errors.ts";
+import * as o from "./openssl.ts";
+import type { TlsContexts } from "./tls_contexts.ts";
+
+/** What has to happen before it goes on: bytes of the peer's, or room for ours. */
+export type TlsNeed = "read" | "write";
+
+/** Where its bytes come from and go to. */
+export type TlsTransport =
+  | { readonly fd: number; readonly received: Uint8Array<ArrayBuffer> }
+  | "carried";
+
+/** See above. */
+export class TlsSession {
+  readonly #ssl: o.OpenSsl;
+  readonly #contexts: TlsContexts;
+  #session: Deno.PointerObject | null;
+  /** What its bytes come from once those that had come before are used up. */
+  #socket: Deno.PointerValue = null;
+  /** Both only where bytes are carried, but the first also while some had come before. */
+  #incoming: Deno.PointerValue = null;
+  #outgoing: Deno.PointerValue = null;
+  #isShaken = false;
+
+  /** @throws ProxyError `overloaded` without memory */
+  constructor(ssl: o.OpenSsl, contexts: TlsContexts, transport: TlsTransport) {
+    this.#ssl = ssl;
+    this.#contexts = contexts;
+    this.#session = contexts.open();
+    contexts.retain();
+    if (transport === "carried") {
+      this.#incoming = newMemory(ssl);
+      this.#outgoing = newMemory(ssl);
+      ssl.SSL_set0_rbio(this.#session, this.#incoming);
+      ssl.SSL_set0_wbio(this.#session, this.#outgoing);
+      return;
+    }
+    const { fd, received } = transport;
+    ssl.SSL_set0_wbio(this.#session, ssl.BIO_new_socket(fd, o.BIO_NOCLOSE));
+    this.#socket = ssl.BIO_new_socket(fd, o.BIO_NOCLOSE);
+    if (received.length === 0) this.#readSocket();
+    else {
+      this.#incoming = newMemory(ssl);
+      ssl.SSL_set0_rbio(this.#session, this.#incoming);
+      this.put(received);
+    }
+  }
+
+  /** Shakes hands. @returns what it needs, or undefined when that is done. @throws ProtocolError */
+  handshake(): TlsNeed | undefined {
+    const result = this.#call((session) => this.#ssl.SSL_do_handshake(session));
+    if (typeof result !== "number") {
+      if (result === null) throw new ProtocolError("Cannot finish a TLS handshake: it was left");
+      return result;
+    }
+    this.#isShaken = true;
+    this.#contexts.release();
+    return undefined;
+  }
+
+  /** @returns bytes read, null at the end of the stream, or what it needs */
+  read(buffer: Uint8Array<ArrayBuffer>): number | null | TlsNeed {
+    try {
+      return this.#call((session) => this.#ssl.SSL_read(session, buffer, buffer.length));
+    } catch {
+      return null;
+    }
+  }
+
+  /** @returns bytes taken, null when the connection is over, or what it needs: the same bytes again */
+  write(bytes: Uint8Array<ArrayBuffer>): number | null | TlsNeed {
+    try {
+      return this.#call((session) => this.#ssl.SSL_write(session, bytes, bytes.length));
+    } catch {
+      return null;
+    }
+  }
+
+  /** Whether the peer has shown a certificate, which has been verified then. */
+  get isCertified(): boolean {
+    if (this.#session === null) return false;
+    const certificate = this.#ssl.SSL_get1_peer_certificate(this.#session);
+    if (certificate !== null) this.#ssl.X509_free(certificate);
+    return certificate !== null;
+  }
+
+  /** Bytes that can be read although none may come any more. */
+  get pending(): number {
+    return this.#session === null ? 0 : this.#ssl.SSL_pending(this.#session);
+  }
+
+  /** Tells the peer that nothing more comes. */
+  shutdown(): void {
+    if (this.#session === null || !this.#isShaken) return;
+    this.#ssl.SSL_shutdown(this.#session);
+    this.#ssl.ERR_clear_error();
+  }
+
+  /** Bytes of the peer's. */
+  put(bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.#session !== null) this.#ssl.BIO_write(this.#incoming, bytes, bytes.length);
+  }
+
+  /** @returns how many bytes for the peer were put into `buffer` */
+  take(buffer: Uint8Array<ArrayBuffer>): number {
+    if (this.#session === null) return 0;
+    return Math.max(0, this.#ssl.BIO_read(this.#outgoing, buffer, buffer.length));
+  }
+
+  /** To be called before the descriptor is closed. */
+  free(): void {
+    if (this.#session === null) return;
+    if (!this.#isShaken) this.#contexts.release();
+    if (this.#socket !== null) this.#ssl.BIO_free(this.#socket);
+    this.#ssl.SSL_free(this.#session);
+    this.#session = null;
+  }
+
+  /** @throws ProtocolError when the peer does not speak TLS as we do */
+  #call(call: (session: Deno.PointerObject) => number): number | null | TlsNeed {
+    const session = this.#session;
+    if (session === null) return null;
+    while (true) {
+      const result = call(session);
+      if (result > 0) return result;
+      const error = this.#ssl.SSL_get_error(session, result);
+      if (error === o.SSL_ERROR_WANT_WRITE) return "write";
+      if (error === o.SSL_ERROR_ZERO_RETURN) return null;
+      if (error !== o.SSL_ERROR_WANT_READ) throw this.#failure();
+      if (this.#socket === null || this.#incoming === null) return "read";
+      // What had come before is used up; the rest of a record comes from the socket.
+      this.#readSocket();
+    }
+  }
+
+  #failure(): ProtocolError {
+    const said = this.#ssl.ERR_get_error();
+    if (said === 0n) return new ProtocolError("Cannot go on with TLS: the connection is over");
+    const text = this.#ssl.ERR_reason_error_string(said);
+    const why = text === null ? "unknown" : new Deno.UnsafePointerView(text).getCString();
+    this.#ssl.ERR_clear_error();
+    return new ProtocolError(`Cannot go on with TLS: ${why}`);
+  }
+
+  #readSocket(): void {
+    this.#ssl.SSL_set0_rbio(this.#session, this.#socket);
+    this.#socket = this.#incoming = null;
+  }
+}
+
+/** Memory for bytes; while it is empty it asks for more instead of saying that this is the end. */
+function newMemory(ssl: o.OpenSsl): Deno.PointerValue {
+  const memory = ssl.BIO_new(ssl.BIO_s_mem());
+  ssl.BIO_ctrl(memory, o.BIO_C_SET_BUF_MEM_EOF_RETURN, -1n, null);
+  return memory;
+}

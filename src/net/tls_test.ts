@@ -1,0 +1,304 @@
+// TLS on either engine, with the TLS of Deno and of OpenSSL's own program as clients.
+
+import assert from "node:assert/strict";
+import { Authority, type SignedPair } from "../../tests/support/certificates.ts";
+import { openTcpEngine } from "../../tests/support/tcp_engines.ts";
+import { until } from "../../tests/support/wait.ts";
+import { parseCidr } from "../core/cidr.ts";
+import { systemClock } from "../core/clock.ts";
+import type { Connection, TcpEngine, Transform } from "./engine.ts";
+import { Inbox } from "./inbox.ts";
+import { type TcpRefusal, TcpServer } from "./tcp_server.ts";
+import { TlsServer } from "./tls/tls_server.ts";
+import { isLibcKnown } from "./udp/libc.ts";
+
+const LOCAL = { host: "127.0.0.1", port: 0 };
+const TICKET_KEYS = new Uint8Array(80);
+const authority = await Authority.open();
+const PAIR = await authority.pair();
+const OTHER = await authority.pair({ names: ["tv.example.com", "*.live.example.com"] });
+const NEW = await authority.pair({ names: ["new.example.com"] });
+await authority[Symbol.asyncDispose]();
+
+class Unchanged implements Transform {
+  readonly isStopped = false;
+  #pieces: Uint8Array[] = [];
+
+  push(bytes: Uint8Array): number {
+    this.#pieces.push(bytes);
+    return bytes.length;
+  }
+
+  takePieces(): Uint8Array[] {
+    return this.#pieces.splice(0);
+  }
+}
+
+/** A server of both ports that does the same with every connection. */
+class Port implements AsyncDisposable {
+  readonly engine: TcpEngine;
+  readonly tls: TlsServer;
+  readonly server: TcpServer;
+  readonly refused: TcpRefusal[] = [];
+  readonly #stack = new AsyncDisposableStack();
+
+  constructor(
+    kind: TcpEngine["kind"],
+    serve: (connection: Connection, engine: TcpEngine) => Promise<void> = echo,
+    pairs: readonly SignedPair[] = [PAIR],
+  ) {
+    this.tls = this.#stack.use(new TlsServer({ pairs, ticketKeys: TICKET_KEYS }));
+    this.engine = openTcpEngine(systemClock, this.#stack, kind);
+    this.server = TcpServer.open({
+      name: "test",
+      ...{ listen: LOCAL, engine: this.engine },
+      tls: { listen: LOCAL, server: () => this.tls },
+      balancers: () => ({ header: "optional", trusted: [parseCidr("127.0.0.0/8")] }),
+      openingTimeout: () => 500,
+      limits: () => ({ maxConnections: 100, maxConnectionsPerAddress: 100 }),
+      serve: (connection) => serve(connection, this.engine),
+      onRefused: (reason) => this.refused.push(reason),
+      onError: (error) => assert.fail(String(error)),
+    });
+  }
+
+  get port(): number {
+    return this.server.secureAddress!.port;
+  }
+
+  async connect(hostname = "localhost"): Promise<Deno.TlsConn> {
+    const plain = await this.plain();
+    const conn = await Deno.startTls(plain, { hostname, caCerts: [PAIR.authority] });
+    this.#stack.defer(() => close(conn));
+    await conn.handshake();
+    return conn;
+  }
+
+  async plain(): Promise<Deno.TcpConn> {
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port: this.port });
+    this.#stack.defer(() => close(conn));
+    return conn;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server[Symbol.asyncDispose]();
+    await this.#stack.disposeAsync();
+  }
+}
+
+function close(conn: Deno.Conn): void {
+  try {
+    conn.close();
+  } catch {
+    // Deno's TLS has taken it over, or it is closed.
+  }
+}
+
+async function echo(connection: Connection): Promise<void> {
+  // Much smaller than a record.
+  const buffer = new Uint8Array(700);
+  for (let count; (count = await connection.read(buffer)) !== null;) {
+    if (!await connection.write(buffer.slice(0, count))) return;
+  }
+  await connection.closeGently(1_000);
+}
+
+function sample(length: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length }, (_, at) => (at * 7 + (at >> 8)) & 0xff);
+}
+
+async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+}
+
+async function readExactly(conn: Deno.Conn, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length;) {
+    const count = await conn.read(bytes.subarray(at));
+    assert.ok(count !== null, `the end after ${at} bytes`);
+    at += count;
+  }
+  return bytes;
+}
+
+function test(name: string, run: (kind: TcpEngine["kind"]) => Promise<void>): void {
+  for (const kind of ["deno", "libc"] as const) {
+    const ignore = kind === "libc" && !isLibcKnown;
+    Deno.test({ name: `${kind}: ${name}`, ignore, fn: () => run(kind) });
+  }
+}
+
+test("what is said in TLS is heard, both ways, to the last byte", async (kind) => {
+  await using port = new Port(kind);
+  for (const length of [1, 699, 700, 16_384, 16_385, 1_000_000]) {
+    const conn = await port.connect();
+    const bytes = sample(length);
+    const [echoed] = await Promise.all([readExactly(conn, length), writeAll(conn, bytes)]);
+    assert.deepEqual(echoed, bytes);
+    await conn.closeWrite();
+    assert.equal(await conn.read(new Uint8Array(1)), null);
+  }
+  assert.deepEqual(port.refused, []);
+});
+
+test("pipes carry TLS to plain connections and back", async (kind) => {
+  await using target = new Port(kind);
+  const serve = async (from: Connection, engine: TcpEngine) => {
+    const { address } = target.server;
+    const to = await engine.dial(address, { timeout: 1_000 });
+    const inbox = new Inbox(512);
+    await inbox.require(from, 1);
+    const there = engine.pipe({ from, to, inbox, transform: new Unchanged() });
+    const back = engine.pipe({
+      from: to,
+      to: from,
+      inbox: new Inbox(),
+      transform: new Unchanged(),
+    });
+    await there.ended;
+    await to.closeGently(500, back.ended);
+  };
+  await using port = new Port(kind, serve);
+  const conn = await port.connect();
+  // The first record is read in part by the inbox: the pipe must find the rest.
+  const first = sample(9_000);
+  await writeAll(conn, first);
+  assert.deepEqual(await readExactly(conn, first.length), first);
+  const bytes = sample(3_000_000);
+  const [echoed] = await Promise.all([readExactly(conn, bytes.length), writeAll(conn, bytes)]);
+  assert.deepEqual(echoed, bytes);
+});
+
+test("a receiver that is slow holds up its sender, and loses nothing", async (kind) => {
+  const bytes = sample(8_000_000);
+  const serve = async (connection: Connection) => {
+    await connection.write(bytes);
+    await connection.closeGently(2_000);
+  };
+  await using port = new Port(kind, serve);
+  const conn = await port.connect();
+  const connection = await until("it be served", () => [...port.server.connections][0]);
+  await until("it to wait", () => connection.isWriting && connection.bytesTaken < 7_000_000);
+  const received = await readExactly(conn, bytes.length);
+  assert.ok(received.every((byte, at) => byte === bytes[at]));
+});
+
+test("the certificate is the one for the name, and new ones are for new connections", async (kind) => {
+  await using port = new Port(kind, echo, [PAIR, OTHER]);
+  const first = await port.connect();
+  for (const name of ["localhost", "tv.example.com", "one.live.example.com"]) {
+    const conn = await port.connect(name);
+    await writeAll(conn, sample(10));
+    assert.deepEqual(await readExactly(conn, 10), sample(10));
+  }
+  port.tls.exchange({ pairs: [NEW], ticketKeys: TICKET_KEYS });
+  await port.connect("new.example.com");
+  await assert.rejects(port.connect("localhost"));
+  await writeAll(first, sample(10));
+  assert.deepEqual(await readExactly(first, 10), sample(10));
+  assert.throws(
+    () => port.tls.exchange({ pairs: [{ ...PAIR, key: NEW.key }], ticketKeys: TICKET_KEYS }),
+    {
+      message: "Cannot use a private key that is not the certificate's",
+    },
+  );
+  await port.connect("new.example.com");
+});
+
+test("a PROXY header before TLS names the client, however they are cut", async (kind) => {
+  const peers: string[] = [];
+  await using port = new Port(kind, async (connection) => {
+    peers.push(connection.peer.host);
+    await echo(connection);
+  });
+  const plain = await port.plain();
+  await writeAll(plain, new TextEncoder().encode("PROXY TCP4 192.0.2.7 10.0.0.1 1 2\r\n"));
+  const conn = await Deno.startTls(plain, { hostname: "localhost", caCerts: [PAIR.authority] });
+  try {
+    await writeAll(conn, sample(2_000));
+    assert.deepEqual(await readExactly(conn, 2_000), sample(2_000));
+    assert.deepEqual(peers, ["192.0.2.7"]);
+  } finally {
+    conn.close();
+  }
+});
+
+test("what is no TLS is refused and counted; so is silence, and versions before 1.2", async (kind) => {
+  await using port = new Port(kind);
+  for (
+    const text of [
+      "GET / HTTP/1.1\r\n\r\n",
+      "\x03".repeat(1537),
+      "\x16\x03\x01\xff\xff",
+      "\x16\x03\x01\0\x05\x01\0\0\xff\xff",
+    ]
+  ) {
+    const conn = await port.plain();
+    await writeAll(conn, new TextEncoder().encode(text));
+    if (text.length > 100) await conn.closeWrite();
+    const said = new Uint8Array(100);
+    const count = await conn.read(said).catch(() => null);
+    assert.ok(count === null || count <= 7, "an alert at most");
+  }
+  const silent = await port.plain();
+  assert.equal(await silent.read(new Uint8Array(1)), null);
+  for (const version of ["-tls1", "-tls1_1"]) {
+    const { success } = await new Deno.Command("openssl", {
+      args: [
+        "s_client",
+        version,
+        "-cipher",
+        "ALL:@SECLEVEL=0",
+        "-connect",
+        `127.0.0.1:${port.port}`,
+      ],
+      stdin: "null",
+    }).output();
+    assert.ok(!success, version);
+  }
+  await until("all be counted", () => port.refused.length === 7);
+  assert.deepEqual(port.refused.toSorted(), [
+    "proxy_header",
+    ...new Array(6).fill("tls_handshake"),
+  ]);
+  await port.connect();
+});
+
+test("renegotiation is refused", async (kind) => {
+  await using port = new Port(kind);
+  const process = new Deno.Command("openssl", {
+    args: ["s_client", "-tls1_2", "-connect", `127.0.0.1:${port.port}`],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = process.stdin.getWriter();
+  await until("it be served", () => port.server.connections.size === 1);
+  await writer.write(new TextEncoder().encode("R\n"));
+  const { stderr } = await process.output();
+  assert.match(new TextDecoder().decode(stderr), /no renegotiation|handshake failure/i);
+  await writer.close().catch(() => {});
+});
+
+test("handshakes that are given up leave nothing behind", async (kind) => {
+  await using port = new Port(kind);
+  const hello = new Uint8Array(300);
+  const recorder = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const asking = Deno.connect({ hostname: "127.0.0.1", port: recorder.addr.port }).then((conn) => {
+    return Deno.startTls(conn, { hostname: "localhost" }).then(async (tls) => {
+      await tls.handshake().finally(() => tls.close());
+    });
+  });
+  const asked = await recorder.accept();
+  const length = await asked.read(hello);
+  asked.close();
+  recorder.close();
+  await assert.rejects(asking);
+  for (let times = 0; times < 300; times++) {
+    const conn = await port.plain();
+    await writeAll(conn, hello.subarray(0, times % (length! + 1)));
+    close(conn);
+  }
+  await until("all have gone", () => port.server.connections.size === 0);
+  await port.server[Symbol.asyncDispose]();
+});
