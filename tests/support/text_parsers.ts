@@ -17,6 +17,7 @@ import { parseMediaTarget } from "../../src/core/media_target.ts";
 import { parsePathTemplate } from "../../src/core/path_template.ts";
 import { streamKeyFromHttp, streamKeyFromRtmp } from "../../src/core/stream_key.ts";
 import { decodeBase64Url, encodeBase64Url } from "../../src/core/base64url.ts";
+import { MOST_OF_HEADER, parseProxyHeader } from "../../src/net/proxy_header.ts";
 import { rewriteManifest } from "../../src/protocol/hls/dash.ts";
 import { rewriteLink } from "../../src/protocol/hls/link.ts";
 import { rewritePlaylist } from "../../src/protocol/hls/playlist.ts";
@@ -209,6 +210,20 @@ export const TEXT_PARSERS: readonly TextParser[] = [
     special: "\r\n;:\t 0",
     texts: ["$", "1;$", "0\r\n$", "0\r\na:$\r\n\r\n", "0\r\n$\r\n\r\n"],
     parse: (text) => new BodyScanner("chunked", () => {}).push(bytesOf(text)),
+  },
+  {
+    name: "PROXY header",
+    special: "PROXYTCP46 .:\r\n0",
+    texts: [
+      "$",
+      "PROXY $",
+      "PROXY TCP4 $ 1.1.1.1 1 1\r\n",
+      "PROXY TCP4 1.1.1.1 1.1.1.1 $\r\n",
+    ],
+    parse: (text) => {
+      ignoring(() => parseProxyHeader(bytesOf(within(MOST_OF_HEADER, text))));
+      parseProxyHeader(bytesOf(text));
+    },
   },
   {
     name: "query parameters and the proxy's own values",
