@@ -5,6 +5,7 @@
 import type { ErrorCode, ProxyError } from "./errors.ts";
 import type { LabelledName, LabelsOf, PlainName } from "./metric_table.ts";
 import type { Address } from "./address.ts";
+import type { ChangeCounts, ChangeStamp } from "./change_counts.ts";
 import type { Origin, Protocol } from "./origin.ts";
 
 /** A client's wish to be served one stream. */
@@ -91,6 +92,53 @@ export interface StreamOwner {
   readonly confirmed: boolean;
   /** Whether a publisher runs there. */
   readonly live: boolean;
+}
+
+/** For how long an answer need not be asked for again: while its stamp holds, and no longer. */
+export interface Standing {
+  readonly stamp: ChangeStamp;
+  /** Milliseconds from the question. */
+  readonly left: number;
+}
+
+/** An answer; without `standing` it is good for its question alone. */
+export interface StandingAnswer<T> {
+  readonly answer: T;
+  readonly standing: Standing | undefined;
+}
+
+/** A mapping that leads viewers to an origin. */
+export interface StreamPlace {
+  /** The key under which the stream is mapped. */
+  readonly stream: string;
+  readonly origin: Origin;
+  /** Of the mapping, so that what relies on it is told from what relies on an older one. */
+  readonly epoch: number;
+}
+
+/** A viewer that was led to an origin by an answer that stands. */
+export interface JoiningViewer {
+  readonly session: string;
+  readonly protocol: Protocol;
+  /** As `StreamPlace`. */
+  readonly stream: string;
+  /** Id of the origin. */
+  readonly origin: string;
+  readonly epoch: number;
+}
+
+/** Gives answers that other threads may keep, and hears from them who was led where by one. */
+export interface StandingRegistry extends Resolver, PartLocator {
+  /** What the stamps of its answers are compared with. */
+  readonly changes: ChangeCounts;
+  /** As `resolve`. The answer stands for viewers, if it does, who use the same protocol. */
+  place(request: StreamRequest): Promise<StandingAnswer<StreamPlace>>;
+  /** A viewer has gone to a place that stood: from now on it is as if `place` had led it there. */
+  join(viewer: JoiningViewer): void;
+  /** As `locate`. */
+  findPart(request: PartRequest): Promise<StandingAnswer<Origin>>;
+  /** As `owner`. */
+  findOwner(stream: string): Promise<StandingAnswer<StreamOwner | undefined>>;
 }
 
 /** What any proxy must know of a WebRTC session to take its media. */

@@ -79,6 +79,10 @@ export const METRICS = {
   ),
   srs_proxy_lanes: gauge("Threads that serve RTMP and HTTP clients."),
   srs_proxy_lane_failures_total: counter("Lanes that have failed and were to be replaced."),
+  srs_proxy_lane_known_answers_total: counter(
+    "What lanes knew and did not have to ask the registry, by operation: resolve, locate, owner.",
+    { operation: ["resolve", "locate", "owner"] },
+  ),
   srs_proxy_origins: gauge("Registered origins, refreshed every few seconds."),
   srs_proxy_streams: gauge("Streams mapped to an origin, refreshed every few seconds."),
   srs_proxy_registrations_total: counter(

@@ -3,14 +3,15 @@
 
 import type { OriginStatus } from "../core/registrar.ts";
 import type {
+  JoiningViewer,
   Metrics,
-  PartLocator,
-  Resolver,
   SessionLog,
+  StandingAnswer,
+  StandingRegistry,
+  StreamPlace,
   StreamRequest,
 } from "../core/contracts.ts";
 import type { Address } from "../core/address.ts";
-import type { Origin } from "../core/origin.ts";
 import type {
   Counted,
   FromLane,
@@ -31,7 +32,7 @@ const MOST_BODIES = 20_000;
 
 /** What lanes ask for. */
 export interface DeskServices {
-  readonly resolver: Resolver & PartLocator;
+  readonly resolver: StandingRegistry;
   readonly sessions: SessionLog;
   readonly metrics: Metrics;
   origins(): Promise<readonly OriginStatus[]>;
@@ -100,6 +101,10 @@ export class Desk {
   take(notice: LaneNotice): void {
     const { resolver, sessions, onError } = this.#services;
     switch (notice.type) {
+      case "join":
+        return this.#join(notice.viewer);
+      case "confirm":
+        return void resolver.confirm(notice.session).catch(onError);
       case "release":
         return this.#release(notice.session);
       case "reached":
@@ -153,13 +158,13 @@ export class Desk {
     const { resolver, origins } = this.#services;
     const answers: { readonly [A in About]: (question: LaneQuestions[A]["question"]) => unknown } =
       {
-        resolve: (request) => {
+        place: (request) => {
           this.#held.add(request.session);
-          return this.#resolve(request);
+          return this.#place(request);
         },
         confirm: (session) => resolver.confirm(session),
-        locate: (request) => resolver.locate(request),
-        owner: (stream) => resolver.owner(stream),
+        part: (request) => resolver.findPart(request),
+        owner: (stream) => resolver.findOwner(stream),
         origins: () => origins(),
         page: (request) => this.#page(request),
         signal: (request) => this.#signal(request),
@@ -168,14 +173,20 @@ export class Desk {
     return Promise.resolve((answers[about] as (question: unknown) => unknown)(question));
   }
 
-  async #resolve(request: StreamRequest): Promise<Origin> {
+  async #place(request: StreamRequest): Promise<StandingAnswer<StreamPlace>> {
     const { resolver } = this.#services;
     try {
-      return await resolver.resolve(request);
+      return await resolver.place(request);
     } finally {
       // The lane has died meanwhile, and the registry may not have known the session then.
       if (this.#isOver) resolver.release(request.session);
     }
+  }
+
+  #join(viewer: JoiningViewer): void {
+    if (this.#isOver) return;
+    this.#held.add(viewer.session);
+    this.#services.resolver.join(viewer);
   }
 
   #release(session: string): void {

@@ -29,7 +29,7 @@ const LAST_BREATH = 3_000;
 
 /** What a lane needs. */
 export interface LaneOptions {
-  readonly init: Omit<LaneInit, "mail" | "wake" | "descriptors">;
+  readonly init: Omit<LaneInit, "mail" | "wake" | "descriptors" | "changes">;
   readonly clock: Clock;
   readonly services: DeskServices;
   /** Takes what a forwarder of a lane says. */
@@ -173,9 +173,10 @@ export class Lane implements AsyncDisposable {
   }
 
   async #open(): Promise<void> {
-    const { init, clock } = this.#options;
+    const { init, clock, services } = this.#options;
     const whole = {
       ...init,
+      changes: services.resolver.changes.memory,
       mail: this.#mail,
       descriptors: this.#descriptors,
       wake: this.#wake?.fd,

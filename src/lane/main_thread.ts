@@ -4,20 +4,18 @@
 import type { OriginStatus } from "../core/registrar.ts";
 import type { Address } from "../core/address.ts";
 import { joinPieces } from "../core/join_pieces.ts";
-import type { Origin, Protocol } from "../core/origin.ts";
 import type {
   Metrics,
   PartLocator,
-  PartRequest,
   Resolver,
   SessionClosed,
   SessionLog,
   SessionOpened,
   SessionRefused,
-  StreamOwner,
-  StreamRequest,
 } from "../core/contracts.ts";
 import type { Counted, FromLane, LaneNotice, LaneQuestions, PageAnswer } from "./messages.ts";
+import { FarRegistry } from "./far_registry.ts";
+import type { KnownAnswersOptions } from "./known_answers.ts";
 import { receiveError, sendError, type SentError } from "./sent_error.ts";
 
 type About = keyof LaneQuestions;
@@ -36,10 +34,10 @@ export class MainThread {
   #signals = 0;
 
   /** @param post sends a message to the main thread */
-  constructor(post: (message: FromLane) => void) {
+  constructor(post: (message: FromLane) => void, known: KnownAnswersOptions) {
     this.#post = post;
     this.metrics = new LaneMetrics((notice) => this.tell(notice));
-    this.resolver = new FarRegistry(this);
+    this.resolver = new FarRegistry(this, known);
     this.sessions = new FarSessionLog(this);
   }
 
@@ -108,42 +106,6 @@ export class MainThread {
       },
       cancel: () => this.tell({ type: "drop_body", body }),
     }, { highWaterMark: 0 });
-  }
-}
-
-class FarRegistry implements Resolver, PartLocator {
-  readonly #main: MainThread;
-
-  constructor(main: MainThread) {
-    this.#main = main;
-  }
-
-  resolve(request: StreamRequest): Promise<Origin> {
-    return this.#main.ask("resolve", request);
-  }
-
-  confirm(session: string): Promise<void> {
-    return this.#main.ask("confirm", session);
-  }
-
-  release(session: string): void {
-    this.#main.tell({ type: "release", session });
-  }
-
-  reached(origin: string, protocol: Protocol): void {
-    this.#main.tell({ type: "reached", origin, protocol });
-  }
-
-  unreachable(origin: string, protocol: Protocol): void {
-    this.#main.tell({ type: "unreachable", origin, protocol });
-  }
-
-  locate(request: PartRequest): Promise<Origin> {
-    return this.#main.ask("locate", request);
-  }
-
-  owner(stream: string): Promise<StreamOwner | undefined> {
-    return this.#main.ask("owner", stream);
   }
 }
 

@@ -6,11 +6,14 @@ import type { Address } from "../core/address.ts";
 import type { Origin, Protocol } from "../core/origin.ts";
 import type {
   EndedBy,
+  JoiningViewer,
   PartRequest,
   SessionClosed,
   SessionOpened,
   SessionRefused,
+  StandingAnswer,
   StreamOwner,
+  StreamPlace,
   StreamRequest,
 } from "../core/contracts.ts";
 import type { TlsKeys } from "../net/tls/tls_keys.ts";
@@ -58,6 +61,8 @@ export interface LaneInit {
   readonly rtmpConnections: TallyMemory;
   readonly httpConnections: TallyMemory;
   readonly identifyMemory: TallyMemory;
+  /** Of the registry's `ChangeCounts`. */
+  readonly changes: SharedArrayBuffer;
   /** A count of the messages sent to the lane, as 32 bits that both threads share. */
   readonly mail: SharedArrayBuffer;
   /** The lane's descriptors, of `DescriptorSet.memory`. */
@@ -98,10 +103,13 @@ export interface PageAnswer {
 
 /** What a lane asks for, and what it gets. */
 export interface LaneQuestions {
-  resolve: { readonly question: StreamRequest; readonly answer: Origin };
+  place: { readonly question: StreamRequest; readonly answer: StandingAnswer<StreamPlace> };
   confirm: { readonly question: string; readonly answer: undefined };
-  locate: { readonly question: PartRequest; readonly answer: Origin };
-  owner: { readonly question: string; readonly answer: StreamOwner | undefined };
+  part: { readonly question: PartRequest; readonly answer: StandingAnswer<Origin> };
+  owner: {
+    readonly question: string;
+    readonly answer: StandingAnswer<StreamOwner | undefined>;
+  };
   origins: { readonly question: undefined; readonly answer: readonly OriginStatus[] };
   page: { readonly question: PageRequest; readonly answer: PageAnswer };
   signal: { readonly question: SignalRequest; readonly answer: SignalAnswer };
@@ -111,6 +119,10 @@ export interface LaneQuestions {
 
 /** What a lane tells. */
 export type LaneNotice =
+  /** A viewer uses what the lane knows of its stream. */
+  | { readonly type: "join"; readonly viewer: JoiningViewer }
+  /** An origin serves a viewer. Publishers wait for an answer. */
+  | { readonly type: "confirm"; readonly session: string }
   | { readonly type: "release"; readonly session: string }
   | {
     readonly type: "reached" | "unreachable";

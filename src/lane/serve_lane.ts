@@ -3,6 +3,7 @@
 
 import { type Clock, systemClock } from "../core/clock.ts";
 import { type Config, loadConfig } from "../config/config.ts";
+import { ChangeCounts } from "../core/change_counts.ts";
 import { HopMark } from "../core/hop_mark.ts";
 import { MemoryBudget } from "../core/memory_budget.ts";
 import { DenoTcpEngine } from "../net/deno/tcp_engine.ts";
@@ -81,7 +82,6 @@ class RunningLane {
   constructor(init: LaneInit, post: (message: FromLane) => void) {
     this.#init = init;
     this.#post = post;
-    this.#main = new MainThread(post);
     this.#mail = new Int32Array(init.mail);
     this.#config = configOf(init.variables);
     if (init.engine === "libc") {
@@ -92,6 +92,10 @@ class RunningLane {
     }
     const sockets = this.#loop ? new LibcTcpEngine(this.#loop) : new DenoTcpEngine(systemClock);
     const engine = new NamingEngine(sockets, () => this.#config.originHeader);
+    this.#main = new MainThread(post, {
+      changes: new ChangeCounts(init.changes),
+      now: () => sockets.clock.now(),
+    });
     this.#forwarders = new ServedForwarders({
       ...{ lane: init.lane, loop: this.#loop, clock: engine.clock, post },
       onFailed: (error) => this.#over.reject(error),

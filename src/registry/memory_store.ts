@@ -2,6 +2,7 @@
 // no longer visible and are removed by the next sweep. No method waits, so each is atomic.
 
 import { systemClock } from "../core/clock.ts";
+import type { ChangeCounts } from "../core/change_counts.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { PageRequest } from "../core/registrar.ts";
 import type { Origin } from "../core/origin.ts";
@@ -58,6 +59,10 @@ export class MemoryStore implements Store {
     this.#sessions = new SessionTable(options.maxSessions ?? DEFAULT_MAX_SESSIONS);
   }
 
+  get changes(): ChangeCounts {
+    return this.#table.changes;
+  }
+
   suspectOrigin(): void {}
 
   putOrigin(origin: Origin, ttl: number): void {
@@ -69,6 +74,10 @@ export class MemoryStore implements Store {
 
   origin(id: string): Origin | undefined {
     return this.#table.origin(id, this.#now());
+  }
+
+  originTimeLeft(id: string): number | undefined {
+    return this.#table.originTimeLeft(id, this.#now());
   }
 
   origins(): readonly OriginRecord[] {

@@ -6,11 +6,14 @@ import { normalizeIp } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Address } from "../core/address.ts";
 import type { Origin, Protocol } from "../core/origin.ts";
+import type { ChangeCounts } from "../core/change_counts.ts";
 import type {
-  PartLocator,
+  JoiningViewer,
   PartRequest,
-  Resolver,
+  StandingAnswer,
+  StandingRegistry,
   StreamOwner,
+  StreamPlace,
   StreamRequest,
 } from "../core/contracts.ts";
 
@@ -61,26 +64,55 @@ export class OriginNames {
 }
 
 /** A registry whose origins have addresses. */
-export class NamedOrigins implements Resolver, PartLocator {
-  readonly #registry: Resolver & PartLocator;
+export class NamedOrigins implements StandingRegistry {
+  readonly #registry: StandingRegistry;
   readonly #names: OriginNames;
 
-  constructor(registry: Resolver & PartLocator, names: OriginNames) {
+  constructor(registry: StandingRegistry, names: OriginNames) {
     this.#registry = registry;
     this.#names = names;
   }
 
-  resolve(request: StreamRequest): Promise<Origin> {
-    return this.#find(request, (failed) => this.#registry.resolve({ ...request, failed }));
+  get changes(): ChangeCounts {
+    return this.#registry.changes;
   }
 
-  locate(request: PartRequest): Promise<Origin> {
-    return this.#find(request, (failed) => this.#registry.locate({ ...request, failed }));
+  async resolve(request: StreamRequest): Promise<Origin> {
+    return (await this.place(request)).answer.origin;
+  }
+
+  async place(request: StreamRequest): Promise<StandingAnswer<StreamPlace>> {
+    let place: StreamPlace | undefined;
+    const { answer: origin, standing } = await this.#find(request, async (failed) => {
+      const found = await this.#registry.place({ ...request, failed });
+      place = found.answer;
+      return { answer: found.answer.origin, standing: found.standing };
+    });
+    return { answer: { ...place!, origin }, standing };
+  }
+
+  join(viewer: JoiningViewer): void {
+    this.#registry.join(viewer);
+  }
+
+  async locate(request: PartRequest): Promise<Origin> {
+    return (await this.findPart(request)).answer;
+  }
+
+  findPart(request: PartRequest): Promise<StandingAnswer<Origin>> {
+    return this.#find(request, (failed) => this.#registry.findPart({ ...request, failed }));
   }
 
   async owner(stream: string): Promise<StreamOwner | undefined> {
-    const owner = await this.#registry.owner(stream);
-    return owner && { ...owner, origin: await this.#names.resolved(owner.origin) };
+    return (await this.findOwner(stream)).answer;
+  }
+
+  async findOwner(stream: string): Promise<StandingAnswer<StreamOwner | undefined>> {
+    const found = await this.#registry.findOwner(stream);
+    if (found.answer === undefined) return found;
+    const origin = await this.#names.resolved(found.answer.origin);
+    if (origin === found.answer.origin) return found;
+    return { answer: { ...found.answer, origin }, standing: undefined };
   }
 
   confirm(session: string): Promise<void> {
@@ -99,16 +131,20 @@ export class NamedOrigins implements Resolver, PartLocator {
     this.#registry.reached(origin, protocol);
   }
 
-  /** An origin whose name leads nowhere is one that cannot be reached: the next one is asked for. */
+  /**
+   * An origin whose name leads nowhere is one that cannot be reached: the next one is asked for. No
+   * answer stands that had a name: what is behind it may move.
+   */
   async #find(
     { failed, protocol }: Pick<StreamRequest, "failed" | "protocol">,
-    find: (failed: readonly string[]) => Promise<Origin>,
-  ): Promise<Origin> {
+    find: (failed: readonly string[]) => Promise<StandingAnswer<Origin>>,
+  ): Promise<StandingAnswer<Origin>> {
     const lost: string[] = [];
     while (true) {
       const found = await find([...failed, ...lost]);
-      const origin = await this.#names.resolved(found);
-      if (origin === found || origin.endpoints[protocol].length > 0) return origin;
+      const origin = await this.#names.resolved(found.answer);
+      if (origin === found.answer) return found;
+      if (origin.endpoints[protocol].length > 0) return { answer: origin, standing: undefined };
       this.#registry.unreachable(origin.id, protocol);
       lost.push(origin.id);
       if (lost.length < MAX_PASSED_OVER) continue;

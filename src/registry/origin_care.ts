@@ -6,7 +6,7 @@ import type { Clock } from "../core/clock.ts";
 import { logger } from "../core/log.ts";
 import type { Origin, Protocol } from "../core/origin.ts";
 import type { Metrics } from "../core/contracts.ts";
-import { Health } from "./health.ts";
+import { Health, type OriginDoor } from "./health.ts";
 import type { HeldStreams } from "./held_streams.ts";
 import { OriginWatch } from "./origin_watch.ts";
 import { type Probe, Prober } from "./prober.ts";
@@ -59,6 +59,7 @@ export class OriginCare implements Disposable {
 
   /** A dial or a handshake of our own has failed. */
   unreachable(origin: string, protocol: Protocol): void {
+    this.#options.store.changes.originsChanged();
     const pause = this.#health.unreachable({ origin, protocol }, this.#options.now());
     this.#suspect(origin, true);
     if (pause === 0) return;
@@ -74,6 +75,22 @@ export class OriginCare implements Disposable {
   /** A request goes there now. */
   used(origin: string, protocol: Protocol): void {
     this.#health.used({ origin, protocol }, this.#options.now());
+  }
+
+  /**
+   * A viewer was led there by what was known a moment ago. What has happened to the origin since
+   * happens to the viewer too.
+   */
+  joined(session: string, { origin, protocol }: OriginDoor): void {
+    this.used(origin, protocol);
+    const isRegistered = this.#options.store.originTimeLeft(origin) !== undefined;
+    const isGone = !isRegistered && !this.#watch.knows(origin) && !this.#expired.has(origin);
+    if (isGone || this.isDown(origin)) this.#options.control.end(session, "origin_down");
+  }
+
+  /** Whether nothing at all is held against it. */
+  isWell(origin: string, protocol: Protocol): boolean {
+    return !this.isDown(origin) && this.setAsideFor(origin, protocol) === 0;
   }
 
   isDown(origin: string): boolean {
@@ -127,6 +144,7 @@ export class OriginCare implements Disposable {
       // A message sent once may be lost with its connection.
       onMiss: (origin) => this.#options.tellOthers(origin),
       onDown: (origin) => {
+        store.changes.originsChanged();
         const sessions = this.#sessions.endAt(origin);
         metrics.count("srs_proxy_origins_down_total");
         LOG.warn("Origin is down", { origin, sessions });

@@ -27,6 +27,11 @@ export class OriginWatch {
     this.#options = options;
   }
 
+  /** Whether it was registered when this was last told. */
+  knows(id: string): boolean {
+    return this.#known.has(id);
+  }
+
   /** One origin is registered. */
   seen(origin: Origin): void {
     const { id, generation } = origin;

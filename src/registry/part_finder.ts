@@ -42,6 +42,11 @@ export class PartFinder {
     return record && origin && { origin, confirmed: record.confirmed, live: isLive(record) };
   }
 
+  /** Whether the tag is that of this origin. */
+  isTagOf(tag: string, id: string): boolean {
+    return this.#tags.find(tag) === id;
+  }
+
   /** This origin is registered too. */
   add(id: string): void {
     this.#tags.add(id);

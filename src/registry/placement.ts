@@ -41,6 +41,11 @@ export interface PlacementOptions {
 export interface Placed {
   readonly origin: Origin;
   readonly record: StreamRecord;
+  /**
+   * Milliseconds for which other viewers would be led there as well, unless anything changes: the
+   * mapping was found so, and belongs to a registered origin that has served the stream. Else 0.
+   */
+  readonly left: number;
 }
 
 const LOG = logger("registry");
@@ -89,7 +94,7 @@ export class Placement {
       const owner = record && await this.#ownerOf(record);
       const reason = record && this.#reasonToMove(request, record, owner);
       if (found && record && owner && reason === undefined) {
-        if (this.#mayRelyOn(found)) return { origin: owner, record };
+        if (this.#mayRelyOn(found)) return { origin: owner, record, left: this.#timeLeft(found) };
         const choice = { stream: request.stream, origin: owner, candidates: [] };
         found = fresh(await this.#claim(search, choice));
         continue;
@@ -99,7 +104,7 @@ export class Placement {
         found = fresh(await this.#claim(search, choice));
       } else if (record.origin === choice.origin.id) {
         // All are set aside, and its own origin is the best of them.
-        return { origin: choice.origin, record };
+        return { origin: choice.origin, record, left: 0 };
       } else {
         const leaving = { from: record.origin, reason: reason ?? "gone" };
         found = fresh(await this.#move(search, choice, leaving));
@@ -149,6 +154,12 @@ export class Placement {
   #mayRelyOn({ record, left }: FoundStream): boolean {
     if (left < this.#options.leastLeft) return false;
     return record.confirmed || record.claimant === "" || record.claimant === this.#options.claimant;
+  }
+
+  #timeLeft({ record, left }: FoundStream): number {
+    const { store, leastLeft } = this.#options;
+    const originLeft = store.originTimeLeft(record.origin) ?? 0;
+    return record.confirmed ? Math.max(0, Math.min(left - leastLeft, originLeft)) : 0;
   }
 
   async #choose(request: StreamRequest): Promise<Choice> {

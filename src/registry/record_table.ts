@@ -4,6 +4,7 @@
 
 import type { PageRequest } from "../core/registrar.ts";
 import { positionOf } from "../core/list_position.ts";
+import { ChangeCounts } from "../core/change_counts.ts";
 import type { Origin } from "../core/origin.ts";
 import { isLive } from "./mapping_rules.ts";
 import type {
@@ -49,11 +50,15 @@ interface Entry<T> {
 }
 
 const FULL_SWEEP_PAUSE = 1_000;
+/** By so much, in milliseconds, an entry may come to end sooner and nobody need know. */
+const SLIGHTLY = 500;
 /** Milliseconds of a freeze in which a heartbeat may have been missed. */
 const LONG_FREEZE = 1_000;
 
 /** Two bounded maps. Whatever has expired is not seen any more and goes with the next sweep. */
 export class RecordTable {
+  /** Changed with every change that an answer given before could depend on. */
+  readonly changes = new ChangeCounts();
   readonly #bounds: TableBounds;
   readonly #origins = new Map<string, Entry<Origin>>();
   readonly #streams = new Map<string, Entry<StreamRecord>>();
@@ -108,6 +113,9 @@ export class RecordTable {
     if (isOlder(stamp, before)) return true;
     if (!before && !this.#hasRoom(this.#origins, this.#bounds.maxOrigins, now)) return false;
     this.#origins.set(origin.id, entryOf(origin, stamp, before ?? this.#newEntry(now)));
+    if (!before || !isSame(before.value, origin) || endsSooner(stamp, before)) {
+      this.changes.originsChanged();
+    }
     return true;
   }
 
@@ -139,6 +147,9 @@ export class RecordTable {
     if (isLive(record)) this.#yielding.delete(record.stream);
     else this.#yielding.add(record.stream);
     this.#streams.set(record.stream, entryOf(record, stamp, before ?? this.#newEntry(now)));
+    if (!before || !saysTheSame(before.value, record) || endsSooner(stamp, before)) {
+      this.changes.streamChanged(record.stream);
+    }
     return true;
   }
 
@@ -162,6 +173,7 @@ export class RecordTable {
     this.#streams.delete(stream);
     this.#yielding.delete(stream);
     this.#addLoad(entry.value.origin, -1);
+    this.changes.streamChanged(stream);
   }
 
   /**
@@ -259,7 +271,9 @@ export class RecordTable {
 
   #drop(isOver: (entry: Entry<unknown>) => boolean): void {
     for (const [id, entry] of this.#origins) {
-      if (isOver(entry)) this.#origins.delete(id);
+      if (!isOver(entry)) continue;
+      this.#origins.delete(id);
+      this.changes.originsChanged();
     }
     for (const [stream, entry] of this.#streams) {
       if (isOver(entry)) this.removeStream(stream);
@@ -275,6 +289,21 @@ export class RecordTable {
 
 function isOlder(stamp: Stamp, before: Entry<unknown> | undefined): boolean {
   return before !== undefined && stamp.version !== undefined && stamp.version < before.version;
+}
+
+function endsSooner({ expires }: Stamp, before: Entry<unknown>): boolean {
+  return expires < before.expires - SLIGHTLY;
+}
+
+/** Heartbeats bring the same origin again and again. */
+function isSame(one: Origin, other: Origin): boolean {
+  return one === other || JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** Whether two mappings of a stream are one to whoever is led by it. */
+function saysTheSame(one: StreamRecord, other: StreamRecord): boolean {
+  return one.origin === other.origin && one.epoch === other.epoch &&
+    one.confirmed === other.confirmed && isLive(one) === isLive(other);
 }
 
 function entryOf<T>(

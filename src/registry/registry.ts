@@ -9,14 +9,17 @@ import type { OriginStatus, PageRequest, Registrar, StreamPage } from "../core/r
 import type { ProxyPlace } from "../core/fleet.ts";
 import type { LabelValue } from "../core/metric_table.ts";
 import type { Origin, Protocol } from "../core/origin.ts";
+import type { ChangeCounts } from "../core/change_counts.ts";
 import type {
+  JoiningViewer,
   Metrics,
-  PartLocator,
   PartRequest,
-  Resolver,
   RtcSession,
   RtcSessions,
+  StandingAnswer,
+  StandingRegistry,
   StreamOwner,
+  StreamPlace,
   StreamRequest,
 } from "../core/contracts.ts";
 import type { Vhosts } from "../core/vhosts.ts";
@@ -66,10 +69,12 @@ const LONGEST_UNCONFIRMED = 15_000;
 const LONGEST_PERIOD = 5_000;
 const SHORTEST_IDLE = 1_000;
 const LEASE_BATCH = 500;
+/** So long an answer stands that depends on more than changes that are counted. */
+const SHORT_STANDING = 1_000;
 /** So long a publisher may wait for the agreement of other proxies before it is accepted. */
 const LONGEST_WAIT = 130;
 
-export class Registry implements Resolver, PartLocator, RtcSessions, Registrar, AsyncDisposable {
+export class Registry implements StandingRegistry, RtcSessions, Registrar, AsyncDisposable {
   readonly #store: Store;
   readonly #metrics: Metrics;
   #originTtl: number;
@@ -157,19 +162,31 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Registrar, 
     await this.#upkeep();
   }
 
-  resolve(request: StreamRequest): Promise<Origin> {
-    const stream = this.#placed(request.stream);
-    return this.#timed("resolve", () => this.#resolve({ ...request, stream }));
+  get changes(): ChangeCounts {
+    return this.#store.changes;
   }
 
-  async #resolve(request: StreamRequest): Promise<Origin> {
+  async resolve(request: StreamRequest): Promise<Origin> {
+    return (await this.place(request)).answer.origin;
+  }
+
+  place(request: StreamRequest): Promise<StandingAnswer<StreamPlace>> {
+    const stream = this.#placed(request.stream);
+    return this.#timed("resolve", () => this.#place({ ...request, stream }));
+  }
+
+  async #place(request: StreamRequest): Promise<StandingAnswer<StreamPlace>> {
     const { session, stream, intent, protocol } = request;
+    const stamp = this.changes.stamp(stream);
     this.#held.begin(session, stream, intent === "publish");
     try {
-      const { origin, record } = await this.#placement.find(request);
+      const { origin, record, left } = await this.#placement.find(request);
       this.#held.place(session, record);
       this.#care.used(origin.id, protocol);
-      return origin;
+      const place = { stream, origin, epoch: record.epoch };
+      // What is held against an origin ends with time, and is not held against it by all requests.
+      const stands = left > 0 && this.#care.isWell(origin.id, protocol);
+      return { answer: place, standing: stands ? { stamp, left } : undefined };
     } catch (error) {
       this.#held.end(session);
       throw error;
@@ -178,13 +195,37 @@ export class Registry implements Resolver, PartLocator, RtcSessions, Registrar, 
     }
   }
 
-  locate(request: PartRequest): Promise<Origin> {
-    const stream = this.#placed(request.stream);
-    return this.#timed("locate", () => this.#parts.find({ ...request, stream }));
+  join({ session, protocol, stream, origin, epoch }: JoiningViewer): void {
+    this.#held.begin(session, stream, false);
+    const record = { stream, origin, epoch, confirmed: true, claimant: "", publisher: "" };
+    this.#held.place(session, record);
+    this.#held.finish(stream);
+    this.#care.joined(session, { origin, protocol });
   }
 
-  owner(stream: string): Promise<StreamOwner | undefined> {
-    return this.#parts.owner(this.#placed(stream));
+  async locate(request: PartRequest): Promise<Origin> {
+    return (await this.findPart(request)).answer;
+  }
+
+  async findPart(request: PartRequest): Promise<StandingAnswer<Origin>> {
+    const stream = this.#placed(request.stream);
+    const stamp = this.changes.stamp(stream);
+    const { originTag } = request;
+    const answer = await this.#timed("locate", () => this.#parts.find({ ...request, stream }));
+    // A tag that leads nowhere yet may do so in a moment.
+    const isSure = originTag === undefined || this.#parts.isTagOf(originTag, answer.id);
+    return { answer, standing: isSure ? { stamp, left: SHORT_STANDING } : undefined };
+  }
+
+  async owner(stream: string): Promise<StreamOwner | undefined> {
+    return (await this.findOwner(stream)).answer;
+  }
+
+  async findOwner(name: string): Promise<StandingAnswer<StreamOwner | undefined>> {
+    const stream = this.#placed(name);
+    const stamp = this.changes.stamp(stream);
+    const answer = await this.#parts.owner(stream);
+    return { answer, standing: { stamp, left: SHORT_STANDING } };
   }
 
   async putSession(session: RtcSession, ttl: number): Promise<void> {

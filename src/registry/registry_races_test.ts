@@ -40,6 +40,8 @@ function overConnection(store: Store, random: () => number): Store {
     onSuspect: () => {},
     onLiveEnd: () => {},
     fleet: store.fleet,
+    changes: store.changes,
+    originTimeLeft: (id) => store.originTimeLeft(id),
     suspectOrigin: () => {},
     putOrigin: (origin, ttl) => call(() => store.putOrigin(origin, ttl)),
     origin: (id) => call(() => store.origin(id)),

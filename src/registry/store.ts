@@ -2,6 +2,7 @@
 // is plain JSON with a time to live. The clock is the store's, so that several proxies on one store
 // agree on what has expired; callers only ever give durations, in milliseconds.
 
+import type { ChangeCounts } from "../core/change_counts.ts";
 import type { PageRequest } from "../core/registrar.ts";
 import type { ProxyPlace } from "../core/fleet.ts";
 import type { Origin } from "../core/origin.ts";
@@ -139,6 +140,8 @@ export interface Store extends AsyncDisposable {
   /** Called for each stream that another proxy has reported to be no longer live. */
   onLiveEnd: (stream: string) => void;
   readonly fleet: Fleet;
+  /** Counts every change of what the store knows of origins and mappings, as it comes to know it. */
+  readonly changes: ChangeCounts;
   /** Tells the other proxies, if they can be told, that an origin does not answer here. */
   suspectOrigin(id: string): Answer<void>;
   /**
@@ -150,6 +153,8 @@ export interface Store extends AsyncDisposable {
   putOrigin(origin: Origin, ttl: number): Answer<void>;
   /** The origin of that id, unless it has expired. */
   origin(id: string): Answer<Origin | undefined>;
+  /** Milliseconds until an origin expires; 0 or less when that is not certain, undefined for none. */
+  originTimeLeft(id: string): number | undefined;
   /** All origins that have not expired. */
   origins(): Answer<readonly OriginRecord[]>;
   /** The mapping of a stream. Called for every request, so it should cost no round trip. */

@@ -4,6 +4,7 @@
 
 import type { PageRequest } from "../../core/registrar.ts";
 import { type Clock, systemClock, within } from "../../core/clock.ts";
+import type { ChangeCounts } from "../../core/change_counts.ts";
 import { ProxyError } from "../../core/errors.ts";
 import type { Origin } from "../../core/origin.ts";
 import type { Metrics, RtcSession } from "../../core/contracts.ts";
@@ -95,6 +96,8 @@ export class RedisStore implements Store {
   readonly #upkeep: Upkeep;
   readonly fleet: FleetBook;
   readonly #timer: Disposable;
+  readonly changes: ChangeCounts;
+  readonly originTimeLeft = (id: string) => this.#copy.originTimeLeft(id);
   readonly #givenUp = new GivenUp();
   readonly #permanent = new Map<string, Origin>();
   readonly #lookup: OriginLookup;
@@ -118,6 +121,7 @@ export class RedisStore implements Store {
     this.#options = options;
     this.#clock = clock;
     this.#table = new RecordTable(limits);
+    this.changes = this.#table.changes;
     const time = () => this.#remote.timeAt(now()) ?? 0;
     this.#copy = new MemoryStore({ ...limits, now, time, table: this.#table });
     this.#unwritten = new Unwritten(Math.max(maxOrigins, maxStreams));
@@ -137,12 +141,8 @@ export class RedisStore implements Store {
       wait: DEADLINE,
     });
     const parts = {
-      table: this.#table,
-      unwritten: this.#unwritten,
-      remote: this.#remote,
-      gate: this.#gate,
-      sessions: this.#sessions,
-      now,
+      ...{ table: this.#table, unwritten: this.#unwritten, remote: this.#remote },
+      ...{ gate: this.#gate, sessions: this.#sessions, now },
     };
     this.#follower = new Follower({
       ...parts,
