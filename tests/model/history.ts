@@ -140,7 +140,22 @@ export function historyOf(seed: string, variant?: Variant): History {
         return { at, ...(kind === "redis" ? redisEvent(chance) : processEvent(chance)) };
     }
   });
-  return { seed, variant: kind, streamIdle: chance.among([3_000, 8_000, 20_000]), events };
+  const all = [...events, ...events.flatMap((event) => crowdAfter(chance, event))];
+  return {
+    ...{ seed, variant: kind, streamIdle: chance.among([3_000, 8_000, 20_000]) },
+    events: all.toSorted((one, other) => one.at - other.at),
+  };
+}
+
+/** Where one player comes others often follow, to the same proxy, which knows the stream by then. */
+function crowdAfter(chance: Chance, event: Event): Event[] {
+  if (event.kind !== "play") return [];
+  const crowd = chance.fork(`crowd of ${event.client}`);
+  if (crowd.happens(0.5)) return [];
+  return Array.from({ length: crowd.between(2, 5) }, (_, number) => {
+    const client = `${event.client}-${number}`;
+    return { ...event, at: event.at + crowd.below(4_000), client, protocol: "rtmp" };
+  });
 }
 
 function clientEvent(chance: Chance, clients: string[], proxies: number): Happening {

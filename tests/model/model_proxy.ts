@@ -1,5 +1,5 @@
 // One proxy process of the model: the real registry over the real store, on a clock of its own that
-// can be paused, with relays that do what the real ones do. Killed, it is gone with all it knew.
+// can be paused, with lanes and relays that do what the real ones do. Killed, it is gone with all it knew.
 
 import type { Origin } from "../../src/core/origin.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
@@ -14,6 +14,7 @@ import { ProcessClock, type VirtualClock } from "../support/virtual_clock.ts";
 import type { Chance } from "./chance.ts";
 import type { Variant } from "./history.ts";
 import type { ModelOrigin } from "./model_origin.ts";
+import { ModelLanes } from "./model_lanes.ts";
 import { ModelRelay, type RelayEvents } from "./model_relay.ts";
 
 /** What a process works with. */
@@ -86,8 +87,15 @@ export class ModelProxy {
     const common = { store, metrics: counts, clock, random, streamIdle, originTtl: ORIGIN_TTL };
     const registry = await Registry.open({ ...common, ...pick, ...relays });
     this.#registry = registry;
+    const lanes = new ModelLanes({
+      registry,
+      clock,
+      metrics: counts,
+      chance: chance.fork("lanes"),
+    });
     this.#relay = new ModelRelay({
-      ...{ registry, clock, origins, canReach, events },
+      ...{ clock, origins, canReach, events },
+      registryOf: (session) => lanes.registryOf(session),
       chance: chance.fork("relay"),
     });
   }

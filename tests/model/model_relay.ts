@@ -2,7 +2,7 @@
 // ask the registry again when that fails, let the origin decide, confirm, tell the client, and at
 // the end release. Decides nothing by itself. After src/relay/rtmp and src/relay/srt.
 
-import type { Registry } from "../../src/registry/registry.ts";
+import type { Resolver } from "../../src/core/contracts.ts";
 import type { ProcessClock } from "../support/virtual_clock.ts";
 import type { Chance } from "./chance.ts";
 import type { Decision, ModelOrigin } from "./model_origin.ts";
@@ -22,7 +22,8 @@ export interface RelayEvents {
 
 /** What the relays of one process work with. */
 export interface RelayParts {
-  readonly registry: Registry;
+  /** The registry as the thread of a session sees it. */
+  readonly registryOf: (session: ModelSession) => Resolver;
   readonly clock: ProcessClock;
   readonly chance: Chance;
   readonly origins: ReadonlyMap<string, ModelOrigin>;
@@ -53,7 +54,8 @@ export class ModelRelay {
   /** Serves a client, or refuses it. */
   async serve(session: ModelSession): Promise<void> {
     this.#sessions.set(session.id, session);
-    const { registry, clock, events } = this.#parts;
+    const { registryOf, clock, events } = this.#parts;
+    const registry = registryOf(session);
     const failed: string[] = [];
     const giveUpAt = clock.now() + ANSWER_TIMEOUT;
     while (clock.now() < giveUpAt && !session.isOver) {
@@ -79,7 +81,7 @@ export class ModelRelay {
     session.isOver = true;
     this.#sessions.delete(session.id);
     this.#originOf(session)?.drop(session);
-    if (!session.isAsking) this.#parts.registry.release(session.id);
+    if (!session.isAsking) this.#parts.registryOf(session).release(session.id);
     this.#parts.events.onOver(session, why);
   }
 
@@ -120,7 +122,8 @@ export class ModelRelay {
 
   /** @returns undefined when the session is over */
   async #resolve(session: ModelSession, failed: readonly string[]): Promise<string | undefined> {
-    const { registry, clock, events } = this.#parts;
+    const { registryOf, clock, events } = this.#parts;
+    const registry = registryOf(session);
     const { id, stream, protocol, intent } = session;
     session.askedAt = clock.now();
     session.isAsking = true;
@@ -149,7 +152,7 @@ export class ModelRelay {
   }
 
   async #ask(session: ModelSession, origin: ModelOrigin): Promise<void> {
-    const { registry, clock, chance, events } = this.#parts;
+    const { registryOf, clock, chance, events } = this.#parts;
     const delay = chance.happens(0.15) ? HOOK : chance.between(1, 8);
     const decision = await Promise.race([
       new Promise<Decision>((resolve) => {
@@ -159,7 +162,7 @@ export class ModelRelay {
     ]);
     if (session.isOver) return;
     if (decision !== "accepted") return this.finish(session, `the origin says ${decision}`);
-    const confirmed = attempt(() => registry.confirm(session.id));
+    const confirmed = attempt(() => registryOf(session).confirm(session.id));
     // Only a publisher waits for it.
     const problem = session.intent === "publish" ? await confirmed : undefined;
     if (session.isOver) return;
