@@ -1,7 +1,7 @@
 // The lanes of one process of the model: the real desks and what is real in a lane towards the registry,
 // with messages that take their time. SRT is the main thread's own, as in the program.
 
-import type { Metrics, Resolver } from "../../src/core/contracts.ts";
+import type { Metrics, Resolver, StandingRegistry } from "../../src/core/contracts.ts";
 import type { Registry } from "../../src/registry/registry.ts";
 import { type Carry, LaneWire } from "../support/lane_wire.ts";
 import type { ProcessClock } from "../support/virtual_clock.ts";
@@ -14,6 +14,8 @@ export interface LaneParts {
   readonly clock: ProcessClock;
   readonly metrics: Metrics;
   readonly chance: Chance;
+  /** The registry is about to be asked. */
+  readonly onAsk: (session: ModelSession) => Promise<void>;
 }
 
 const LANES = 2;
@@ -24,13 +26,15 @@ const BUSY = 300;
 /** All lanes of one process. */
 export class ModelLanes {
   readonly #registry: Registry;
+  readonly #onAsk: LaneParts["onAsk"];
+  readonly #sessions = new Map<string, ModelSession>();
   readonly #wires: readonly LaneWire[];
   #next = 0;
   readonly #lanes = new WeakMap<ModelSession, LaneWire>();
 
-  constructor({ registry, clock, metrics, chance }: LaneParts) {
+  constructor({ registry, clock, metrics, chance, onAsk }: LaneParts) {
     const services = {
-      ...{ resolver: registry, metrics },
+      ...{ resolver: this.#listening(registry), metrics },
       sessions: { opened: () => {}, closed: () => {}, refused: () => {} },
       origins: () => registry.origins(),
       answerOther: () => Promise.reject(new Error("Nobody asks for pages")),
@@ -39,6 +43,7 @@ export class ModelLanes {
       },
     };
     this.#registry = registry;
+    this.#onAsk = onAsk;
     this.#wires = Array.from({ length: LANES }, (_, lane) => {
       const way = chance.fork(`lane ${lane}`);
       return new LaneWire({
@@ -54,7 +59,33 @@ export class ModelLanes {
     if (session.protocol === "srt") return this.#registry;
     const wire = this.#lanes.get(session) ?? this.#wires[this.#next++ % LANES]!;
     this.#lanes.set(session, wire);
+    this.#sessions.set(session.id, session);
     return wire.main.resolver;
+  }
+
+  /** The registry, with word of every question that has arrived: what counts is what it knows then. */
+  #listening(registry: Registry): StandingRegistry {
+    return {
+      changes: registry.changes,
+      place: async (request) => {
+        const session = this.#sessions.get(request.session);
+        if (session !== undefined) await this.#onAsk(session);
+        return await registry.place(request);
+      },
+      release: (session) => {
+        this.#sessions.delete(session);
+        registry.release(session);
+      },
+      resolve: (request) => registry.resolve(request),
+      confirm: (session) => registry.confirm(session),
+      join: (viewer) => registry.join(viewer),
+      reached: (origin, protocol) => registry.reached(origin, protocol),
+      unreachable: (origin, protocol) => registry.unreachable(origin, protocol),
+      locate: (request) => registry.locate(request),
+      owner: (stream) => registry.owner(stream),
+      findPart: (request) => registry.findPart(request),
+      findOwner: (stream) => registry.findOwner(stream),
+    };
   }
 }
 

@@ -88,9 +88,7 @@ export class ModelProxy {
     const registry = await Registry.open({ ...common, ...pick, ...relays });
     this.#registry = registry;
     const lanes = new ModelLanes({
-      registry,
-      clock,
-      metrics: counts,
+      ...{ registry, clock, metrics: counts, onAsk: events.onAsk },
       chance: chance.fork("lanes"),
     });
     this.#relay = new ModelRelay({
