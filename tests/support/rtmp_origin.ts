@@ -86,7 +86,10 @@ export class RtmpOrigin implements AsyncDisposable {
     this.greetings++;
     if (greets === "by closing") return connection.close();
     if (greets === "never") return void this.#connections.push(connection);
-    const link = await RtmpPeer.accept(connection, greeting, eager);
+    const link = await RtmpPeer.accept(connection, greeting, eager).catch((error) => {
+      connection.close();
+      throw error;
+    });
     this.links.push(link);
     if (eager === undefined) await this.#answer(link);
   }
