@@ -36,9 +36,7 @@ const HEADERS = ["proxy_header", "proxy_untrusted", "tls_handshake"] as const;
 const MEMORY = ["memory_address", "memory_total"] as const;
 /** What a listener of HTTP refuses, whoever answers behind it. */
 const HTTP_REFUSALS = [
-  ...LIMITS,
-  ...HEADERS,
-  ...MEMORY,
+  ...[...LIMITS, ...HEADERS, ...MEMORY],
   ...["bad_request", "head_timeout", "method"] as const,
 ] as const;
 /** What the proxy itself ends sessions for. */
@@ -74,9 +72,7 @@ export const METRICS = {
     "How late timers of the main thread are, measured four times a second.",
   ),
   srs_proxy_tls_certificate_days: gauge("Whole days until the first certificate ends."),
-  srs_proxy_tls_reload_failures_total: counter(
-    "Changed certificate files that could not be taken over.",
-  ),
+  srs_proxy_tls_reload_failures_total: counter("Certificate files that could not be taken over."),
   srs_proxy_lanes: gauge("Threads that serve RTMP and HTTP clients."),
   srs_proxy_lane_failures_total: counter("Lanes that have failed and were to be replaced."),
   srs_proxy_lane_known_answers_total: counter(

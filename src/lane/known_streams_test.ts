@@ -34,6 +34,7 @@ class World implements AsyncDisposable {
       sessions: { opened: () => {}, closed: () => {}, refused: () => {} },
       metrics: this.counts,
       origins: () => registry.origins(),
+      signal: () => new Response(null, { status: 404 }),
       answerOther: () => Promise.reject(new Error("nobody asks")),
       onError: (error: unknown) => {
         throw error;
