@@ -36,6 +36,13 @@ export const NGINX_RTMP: Requirement = {
   anyOf: ["/usr/lib/nginx/modules/ngx_rtmp_module.so"],
 };
 
+/** What relays are measured against. */
+const NGINX_STREAM: Requirement = {
+  name: "the stream module of nginx",
+  packages: ["libnginx-mod-stream"],
+  anyOf: ["/usr/lib/nginx/modules/ngx_stream_module.so"],
+};
+
 /** A client with the RTMP library that OBS and many others are built on. */
 const RTMPDUMP: Requirement = {
   name: "rtmpdump",
@@ -102,7 +109,7 @@ const SHELLCHECK: Requirement = {
 };
 
 const TEST_REQUIREMENTS: readonly Requirement[] = [
-  ...[FFMPEG, FFPROBE, NGINX, NGINX_RTMP, RTMPDUMP],
+  ...[FFMPEG, FFPROBE, NGINX, NGINX_RTMP, NGINX_STREAM, RTMPDUMP],
   ...[CHROMIUM, REDIS, HAPROXY, FAKETIME, SRT_TOOLS, OPENSSL, SYSTEMD, SHELLCHECK],
 ];
 

@@ -1,0 +1,193 @@
+// The C programs of the TCP benches: compiled once, then a plain relay to measure against and a load of
+// clients and an origin.
+
+import { Child } from "../support/child.ts";
+import { within } from "../support/wait.ts";
+import { letRun } from "./comparing.ts";
+import { cpuSeconds } from "./process_figures.ts";
+
+const OPEN_DEADLINE = 60_000;
+const WARM_UP_MS = 2_500;
+
+/** What is sent through a relay; see `tcp_load.c`. */
+export interface TcpLoadOptions {
+  readonly mode:
+    | "publish"
+    | "play"
+    | "flv"
+    | "first_play"
+    | "first_flv"
+    | "idle_play"
+    | "idle_flv";
+  readonly relayPort: number;
+  readonly originPort: number;
+  /** Streams, or clients. */
+  readonly count: number;
+  /** Bytes of a picture. */
+  readonly bytes: number;
+  /** Microseconds between two pictures; 0 for as many as go through. */
+  readonly interval: number;
+  /** Bytes of an RTMP chunk. */
+  readonly chunk: number;
+  /** Clients opened in a second. */
+  readonly rate: number;
+}
+
+/** What came of it; times in milliseconds. */
+export interface TcpFigures {
+  readonly open: number;
+  readonly failed: number;
+  readonly received: number;
+  readonly seconds: number;
+  /** Pictures that were not sent because the one before had not been taken. */
+  readonly skipped: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+/** A load that runs; disposing of it ends it. */
+class TcpLoad implements AsyncDisposable {
+  readonly pid: number;
+  readonly #process: Deno.ChildProcess;
+  readonly #lines: ReadableStreamDefaultReader<string>;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  #rest = "";
+
+  constructor(program: string, options: TcpLoadOptions, core: string | undefined) {
+    const { mode, relayPort, originPort, count, bytes, interval, chunk, rate } = options;
+    const args = [mode, relayPort, originPort, count, bytes, interval, chunk, rate].map(String);
+    const command = [...(core === undefined ? [] : ["taskset", "-c", core]), program, ...args];
+    this.#process = new Deno.Command(command[0]!, {
+      args: command.slice(1),
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    this.pid = this.#process.pid;
+    this.#lines = this.#process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    this.#input = this.#process.stdin.getWriter();
+  }
+
+  /** Resolves when everything is open and flows. @throws Error when that fails */
+  async opened(): Promise<void> {
+    const line = await within("the load", OPEN_DEADLINE, this.#line());
+    if (line !== "open") throw new Error(`Cannot start the load: ${line}`);
+  }
+
+  /** From here on it is measured. */
+  start(): Promise<void> {
+    return this.#say();
+  }
+
+  /** Up to here it was measured. */
+  async stop(): Promise<TcpFigures> {
+    await this.#say();
+    return JSON.parse(await within("the figures", OPEN_DEADLINE, this.#line()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#process.kill("SIGKILL");
+    } catch {
+      // It has ended.
+    }
+    await this.#lines.cancel();
+    await this.#input.abort().catch(() => {});
+    await this.#process.status;
+  }
+
+  async #say(): Promise<void> {
+    await this.#input.write(new TextEncoder().encode("\n"));
+  }
+
+  async #line(): Promise<string> {
+    while (!this.#rest.includes("\n")) {
+      const { value, done } = await this.#lines.read();
+      if (done) throw new Error("Cannot go on: the load has ended");
+      this.#rest += value;
+    }
+    const [line, ...rest] = this.#rest.split("\n");
+    this.#rest = rest.join("\n");
+    return line!;
+  }
+}
+
+/** A load and what it has cost. */
+export interface TcpMeasurement extends TcpFigures {
+  /** CPU seconds of the relay for each gigabyte. */
+  readonly cost: number;
+  /** CPU seconds of the relay, and of the load, in each second. */
+  readonly cores: number;
+  readonly loadCores: number;
+}
+
+/** A folder with the compiled programs; disposing of it removes it. */
+export class TcpPrograms implements AsyncDisposable {
+  readonly #folder: string;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** @throws Error when there is no C compiler */
+  static async compile(): Promise<TcpPrograms> {
+    const folder = await Deno.makeTempDir();
+    for (const name of ["tcp_relay", "tcp_load"]) {
+      const source = new URL(`./${name}.c`, import.meta.url).pathname;
+      const { success, stderr } = await new Deno.Command("gcc", {
+        args: ["-O2", "-o", `${folder}/${name}`, source],
+      }).output();
+      if (!success) throw new Error(new TextDecoder().decode(stderr));
+    }
+    return new TcpPrograms(folder);
+  }
+
+  /** The plain relay, listening. */
+  async relay(port: number, originPort: number): Promise<Child> {
+    const ready = Promise.withResolvers<void>();
+    const relay = new Child({
+      command: `${this.#folder}/tcp_relay`,
+      args: [String(port), String(originPort)],
+      onOutputLine: () => ready.resolve(),
+    });
+    await within("the plain relay", OPEN_DEADLINE, ready.promise);
+    return relay;
+  }
+
+  /** @param core where it runs; anywhere unless told */
+  load(options: TcpLoadOptions, core?: string): TcpLoad {
+    return new TcpLoad(`${this.#folder}/tcp_load`, options, core);
+  }
+
+  /** Runs a load for so long through the relay of that process. */
+  async measure(
+    pid: number,
+    options: TcpLoadOptions,
+    { seconds, core }: { readonly seconds: number; readonly core?: string },
+  ): Promise<TcpMeasurement> {
+    await using load = this.load(options, core);
+    await load.opened();
+    await letRun(WARM_UP_MS);
+    await load.start();
+    const before = [cpuSeconds(pid), cpuSeconds(load.pid)];
+    await letRun(seconds * 1000);
+    const used = [cpuSeconds(pid), cpuSeconds(load.pid)].map((now, i) => now - before[i]!);
+    const figures = await load.stop();
+    return {
+      ...figures,
+      cost: used[0]! * 1e9 / figures.received,
+      cores: used[0]! / figures.seconds,
+      loadCores: used[1]! / figures.seconds,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+}
+
+/** Keeps all threads of a process on these cores. */
+export async function pin(pid: number, cores: string): Promise<void> {
+  const args = ["--all-tasks", "--pid", "--cpu-list", cores, String(pid)];
+  await new Deno.Command("taskset", { args, stdout: "null" }).output();
+}
