@@ -63,14 +63,20 @@ export interface Connection extends Disposable {
 /** What happens to bytes on their way through a pipe. */
 export interface Transform {
   /**
-   * Takes bytes. Takes all of them unless it stops.
+   * Takes the bytes from `start` to `end`, all of them unless it stops. What came of those before has
+   * been taken.
    *
-   * @param bytes borrowed until the pieces have been taken
-   * @returns how many of them were taken
+   * @param bytes borrowed until what comes of them has been taken
+   * @returns the index behind the last that was taken
    * @throws whatever ends the pipe with this error
    */
-  push(bytes: Uint8Array): number;
-  /** What is to be written for all pushed so far; may borrow the pushed bytes. */
+  push(bytes: Uint8Array, start: number, end: number): number;
+  /**
+   * Index up to which the bytes of the last push are to be written as they are, and nothing else; -1
+   * when there are pieces. Nearly always it is not, and then nothing has to be allocated for it.
+   */
+  readonly untouched: number;
+  /** What is to be written for the last push; may borrow its bytes. */
   takePieces(): readonly Uint8Array[];
   /** Whether the pipe stops here; looked at after every push. */
   readonly isStopped: boolean;

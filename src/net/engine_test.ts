@@ -53,28 +53,30 @@ class World implements AsyncDisposable {
 
 class Unchanged implements Transform {
   readonly isStopped: boolean = false;
-  #pieces: Uint8Array[] = [];
+  untouched = -1;
+  #bytes = new Uint8Array();
 
-  push(bytes: Uint8Array): number {
-    this.#pieces.push(bytes);
-    return bytes.length;
+  push(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): number {
+    this.#bytes = bytes.subarray(start, end);
+    return this.untouched = end;
   }
 
   takePieces(): Uint8Array[] {
-    return this.#pieces.splice(0);
+    return [this.#bytes];
   }
 }
 
 /** Stops behind the first 0xff, and puts a piece of its own before each push. */
 class UntilMark implements Transform {
   isStopped = false;
+  readonly untouched = -1;
   readonly #pieces: Uint8Array[] = [];
 
-  push(bytes: Uint8Array): number {
-    const at = bytes.indexOf(0xff);
-    const taken = at < 0 ? bytes.length : at + 1;
+  push(bytes: Uint8Array, start: number, end: number): number {
+    const at = bytes.subarray(0, end).indexOf(0xff, start);
+    const taken = at < 0 ? end : at + 1;
     if (at >= 0) this.isStopped = true;
-    this.#pieces.push(Uint8Array.of(0xee), bytes.subarray(0, taken));
+    this.#pieces.push(Uint8Array.of(0xee), bytes.subarray(start, taken));
     return taken;
   }
 

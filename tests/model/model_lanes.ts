@@ -37,6 +37,7 @@ export class ModelLanes {
       ...{ resolver: this.#listening(registry), metrics },
       sessions: { opened: () => {}, closed: () => {}, refused: () => {} },
       origins: () => registry.origins(),
+      signal: () => Promise.reject(new Error("Nobody signals")),
       answerOther: () => Promise.reject(new Error("Nobody asks for pages")),
       onError: (error: unknown) => {
         throw error;

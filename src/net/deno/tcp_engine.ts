@@ -145,7 +145,8 @@ class DenoPipe implements Pipe {
   async #pass(): Promise<void> {
     const { inbox, transform } = this.#parts;
     const to = this.#to;
-    inbox.consume(transform.push(inbox.bytes));
+    const { bytes } = inbox;
+    inbox.consume(transform.push(bytes, 0, bytes.length));
     this.#isWriting = to.isWriting = true;
     if (this.#between !== undefined) await this.#between;
     for (const piece of transform.takePieces()) {

@@ -187,7 +187,7 @@ export class LibcConnection implements Connection, Watched {
     // The descriptor may be another connection's by now.
     if (this.#closed) return null;
     if (this.#tls !== undefined) return this.#taken(this.#tls.read(buffer));
-    const count = this.#loop.libc.recv(this.fd, buffer, BigInt(buffer.length), c.MSG_DONTWAIT);
+    const count = this.#loop.libc.recv(this.fd, buffer, buffer.length, c.MSG_DONTWAIT);
     if (count > 0) {
       this.bytesIn += count;
       this.active = true;
@@ -199,13 +199,14 @@ export class LibcConnection implements Connection, Watched {
   /**
    * For the packet path: writes as much as the system takes.
    *
+   * @param length how many of the bytes, so that nobody has to make a view of a buffer
    * @returns how much that was, or null when the connection is over
    */
-  send(bytes: Uint8Array): number | null {
+  send(bytes: Uint8Array, length = bytes.length): number | null {
     if (this.#closed) return null;
     const data = bytes as Uint8Array<ArrayBuffer>;
-    if (this.#tls !== undefined) return this.#given(this.#tls.write(data));
-    const count = this.#loop.libc.send(this.fd, data, BigInt(data.length), SEND_FLAGS);
+    if (this.#tls !== undefined) return this.#given(this.#tls.write(data, length));
+    const count = this.#loop.libc.send(this.fd, data, length, SEND_FLAGS);
     if (count < 0) return this.#loop.errno === c.EAGAIN ? 0 : null;
     this.bytesTaken += count;
     this.bytesOut += count;

@@ -70,7 +70,8 @@ export class LibcPipe implements Pipe, FlowEnd {
 
   #start(): void {
     if (this.#from.closed || this.#to.closed) return this.closed();
-    if (this.#inbox.length > 0) this.#inbox.consume(this.#pass(this.#inbox.bytes));
+    const { bytes, length } = this.#inbox;
+    if (length > 0) this.#inbox.consume(this.#pass(bytes, length));
     else if (this.#transform.isStopped) return this.#finish(() => this.#resolve("stopped"));
     this.#inbox.free();
     if (!this.#isOver && this.#waiting === undefined) this.#from.setSource(this);
@@ -81,22 +82,24 @@ export class LibcPipe implements Pipe, FlowEnd {
     const count = this.#from.receive(received);
     if (count === undefined) return;
     if (count === null) return this.#finish(() => this.#resolve("sender_closed"));
-    const bytes = received.subarray(0, count);
-    const taken = this.#pass(bytes);
-    if (taken < count) this.#inbox.put(bytes.subarray(taken));
+    const taken = this.#pass(received, count);
+    if (taken < count) this.#inbox.put(received.subarray(taken, count));
   }
 
-  /** @returns how much was taken */
-  #pass(bytes: Uint8Array): number {
-    let taken = bytes.length;
+  /** @returns how many of so many bytes were taken */
+  #pass(bytes: Uint8Array, count: number): number {
+    const transform = this.#transform;
+    let taken = count;
     try {
-      taken = this.#transform.push(bytes);
-      this.#sendAll(this.#transform.takePieces());
+      taken = transform.push(bytes, 0, count);
+      const { untouched } = transform;
+      if (untouched < 0) this.#sendAll(transform.takePieces());
+      else if (untouched > 0) this.#send(bytes, untouched);
     } catch (error) {
       this.#endWhenSent(() => this.#reject(error));
       return taken;
     }
-    if (this.#transform.isStopped) this.#endWhenSent(() => this.#resolve("stopped"));
+    if (transform.isStopped) this.#endWhenSent(() => this.#resolve("stopped"));
     return taken;
   }
 
@@ -107,7 +110,7 @@ export class LibcPipe implements Pipe, FlowEnd {
     let length = 0;
     for (const piece of pieces) {
       if (length + piece.length > GATHER_SIZE) {
-        this.#send(gathered.subarray(0, length));
+        this.#send(gathered, length);
         length = 0;
       }
       if (piece.length > GATHER_SIZE) this.#send(piece);
@@ -116,15 +119,15 @@ export class LibcPipe implements Pipe, FlowEnd {
         length += piece.length;
       }
     }
-    if (length > 0) this.#send(gathered.subarray(0, length));
+    if (length > 0) this.#send(gathered, length);
   }
 
-  #send(bytes: Uint8Array): void {
-    if (this.#isOver || bytes.length === 0) return;
-    if (this.#waiting !== undefined) return this.#keep(bytes);
-    const count = this.#to.send(bytes);
+  #send(bytes: Uint8Array, length = bytes.length): void {
+    if (this.#isOver || length === 0) return;
+    if (this.#waiting !== undefined) return this.#keep(bytes.subarray(0, length));
+    const count = this.#to.send(bytes, length);
     if (count === null) this.#finish(() => this.#resolve("receiver_closed"));
-    else if (count < bytes.length) this.#keep(bytes.subarray(count));
+    else if (count < length) this.#keep(bytes.subarray(count, length));
   }
 
   #keep(bytes: Uint8Array): void {

@@ -71,9 +71,9 @@ export class TlsSession {
   }
 
   /** @returns bytes taken, null when the connection is over, or what it needs: the same bytes again */
-  write(bytes: Uint8Array<ArrayBuffer>): number | null | TlsNeed {
+  write(bytes: Uint8Array<ArrayBuffer>, length = bytes.length): number | null | TlsNeed {
     try {
-      return this.#call((session) => this.#ssl.SSL_write(session, bytes, bytes.length));
+      return this.#call((session) => this.#ssl.SSL_write(session, bytes, length));
     } catch {
       return null;
     }

@@ -105,7 +105,7 @@ export class LibcLink implements UdpLink, Watched {
     if (this.isClosed) return;
     const { loop: { libc }, drops } = this.#links.surroundings;
     const data = bytes as Uint8Array<ArrayBuffer>;
-    if (libc.send(this.fd, data, BigInt(bytes.length), c.MSG_DONTWAIT) >= 0) return;
+    if (libc.send(this.fd, data, bytes.length, c.MSG_DONTWAIT) >= 0) return;
     countFailure(c.errnoOf(libc), drops, "originFull");
   }
 

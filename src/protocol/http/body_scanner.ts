@@ -67,36 +67,38 @@ export class BodyScanner {
    * @returns how many of them belong to the body, frames included
    * @throws ProtocolError when the frames are broken
    */
-  push(bytes: Uint8Array): number {
+  push(bytes: Uint8Array, start = 0, end = bytes.length): number {
     if (this.done) return 0;
     if (this.untilClose) {
-      this.#onData?.(bytes);
-      return bytes.length;
+      this.#onData?.(bytes.subarray(start, end));
+      return end - start;
     }
-    return this.#chunked ? this.#pushChunked(bytes) : this.#pushCounted(bytes);
+    return this.#chunked
+      ? this.#pushChunked(bytes, start, end)
+      : this.#pushCounted(bytes, start, end);
   }
 
-  #pushCounted(bytes: Uint8Array): number {
-    const count = this.#takeData(bytes, 0);
+  #pushCounted(bytes: Uint8Array, start: number, end: number): number {
+    const count = this.#takeData(bytes, start, end);
     this.done = this.#left === 0;
     return count;
   }
 
-  #pushChunked(bytes: Uint8Array): number {
-    let at = 0;
-    while (at < bytes.length && !this.done) {
+  #pushChunked(bytes: Uint8Array, start: number, end: number): number {
+    let at = start;
+    while (at < end && !this.done) {
       if (this.#expected === "data") {
-        at += this.#takeData(bytes, at);
+        at += this.#takeData(bytes, at, end);
         if (this.#left === 0) this.#expected = "data_cr";
       } else {
         this.#expected = this.#takeFrameByte(bytes[at++]!);
       }
     }
-    return at;
+    return at - start;
   }
 
-  #takeData(bytes: Uint8Array, at: number): number {
-    const count = Math.min(this.#left, bytes.length - at);
+  #takeData(bytes: Uint8Array, at: number, end: number): number {
+    const count = Math.min(this.#left, end - at);
     if (count > 0) this.#onData?.(bytes.subarray(at, at + count));
     this.#left -= count;
     return count;

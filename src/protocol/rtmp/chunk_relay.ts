@@ -56,6 +56,10 @@ export class ChunkRelay implements ChunkVisitor {
   #idsDiffer = false;
   #pieces: Uint8Array[] = [];
   #data: Uint8Array = new Uint8Array();
+  /** What of `#data` is to be written behind all pieces. */
+  #restFrom = 0;
+  #restTo = 0;
+  #isUntouched = false;
   #rawFrom = -1;
   #heldHeader = 0;
   #wish: StreamCommand | undefined;
@@ -101,22 +105,30 @@ export class ChunkRelay implements ChunkVisitor {
   }
 
   /**
-   * Takes bytes of the sender from `start`. Stops after a publish or play of the client.
+   * Takes bytes of the sender from `start` to `end`. Stops after a publish or play of the client.
    *
    * @returns the index of the first byte that was not taken
    * @throws ProtocolError when the sender breaks the chunk stream or a command is too long
    */
-  push(data: Uint8Array, start = 0): number {
+  push(data: Uint8Array, start = 0, end = data.length): number {
     this.#data = data;
     this.#rawFrom = start;
     this.#heldHeader = this.scanner.headerLength;
-    const end = this.scanner.push(data, start, this);
+    this.#restFrom = this.#restTo = start;
+    const taken = this.scanner.push(data, start, this, end);
     const pending = this.scanner.headerLength;
     if (this.#rawFrom >= 0) {
-      const held = pending === 0 ? 0 : Math.min(pending, end - this.#rawFrom);
-      this.#passRaw(end - held);
+      const held = pending === 0 ? 0 : Math.min(pending, taken - this.#rawFrom);
+      this.#restFrom = this.#rawFrom;
+      this.#restTo = taken - held;
     }
-    return end;
+    this.#isUntouched = this.#pieces.length === 0 && this.#restFrom === start;
+    return taken;
+  }
+
+  /** See `Transform.untouched`. */
+  get untouched(): number {
+    return this.#isUntouched ? this.#restTo : -1;
   }
 
   /**
@@ -126,6 +138,10 @@ export class ChunkRelay implements ChunkVisitor {
   takePieces(): readonly Uint8Array[] {
     const pieces = this.#pieces;
     this.#pieces = [];
+    if (this.#restTo > this.#restFrom) {
+      pieces.push(this.#data.subarray(this.#restFrom, this.#restTo));
+      this.#restFrom = this.#restTo;
+    }
     return pieces;
   }
 

@@ -102,3 +102,12 @@ Deno.test("what is put back is cut as the client takes it", () => {
   const { messages } = told(relay(CLIENT, ids), bytes, 20);
   assert.deepEqual([...messages.at(-1)!.body.slice(0, 6)], [0, 0, 0, 0, 0, 1]);
 });
+
+Deno.test("media passes without anything being made of it", () => {
+  const relay = new ChunkRelay("to_client", new ChunkScanner(), new StreamIds());
+  const wire = new Script().message({ chunkStream: 6, format: 0, body: filler(500) }).bytes;
+  for (const [from, to] of [[0, 20], [20, 200], [200, wire.length]] as const) {
+    assert.equal(relay.push(wire, from, to), to);
+    assert.equal(relay.untouched, to);
+  }
+});

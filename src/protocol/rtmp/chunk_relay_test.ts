@@ -84,9 +84,13 @@ function passThrough(pieces: readonly Uint8Array[]): { out: Uint8Array; rewritte
   const relay = new ChunkRelay("to_origin", new ChunkScanner(), new StreamIds());
   const out: Uint8Array[] = [];
   for (const piece of pieces) {
-    const borrowed = piece.slice();
-    assert.equal(relay.push(borrowed), borrowed.length);
-    out.push(...relay.takePieces().map((one) => one.slice()));
+    const [start, end] = [3, 3 + piece.length];
+    const borrowed = join([filler(start), piece, filler(3)]);
+    assert.equal(relay.push(borrowed, start, end), end);
+    const { untouched } = relay;
+    const taken = relay.takePieces().map((one) => one.slice());
+    if (untouched >= 0) assert.deepEqual(join(taken), borrowed.slice(start, untouched));
+    out.push(...taken);
     borrowed.fill(0xee);
   }
   return { out: join(out), rewritten: relay.rewrittenBytes };

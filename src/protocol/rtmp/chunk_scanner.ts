@@ -113,19 +113,19 @@ export class ChunkScanner {
    * @throws ProtocolError on chunk size 0 or ≥ 2³¹, too many chunk streams, a header that breaks
    * into an unfinished message or depends on one that never was; what the memory throws
    */
-  push(data: Uint8Array, start: number, visitor: ChunkVisitor): number {
+  push(data: Uint8Array, start: number, visitor: ChunkVisitor, end = data.length): number {
     let at = start;
-    while (at < data.length || this.#chunkIsComplete()) {
+    while (at < end || this.#chunkIsComplete()) {
       if (this.#current !== undefined) {
-        const end = Math.min(data.length, at + this.#payloadLeft);
+        const next = Math.min(end, at + this.#payloadLeft);
         const stream = this.#current;
-        if (end > at) this.#passPayload(stream, data, at, end, visitor);
-        at = end;
+        if (next > at) this.#passPayload(stream, data, at, next, visitor);
+        at = next;
         if (this.#payloadLeft > 0) break;
         this.#current = undefined;
         if (this.#endChunk(stream, at, visitor)) break;
       } else {
-        at = this.#readHeader(data, at, visitor);
+        at = this.#readHeader(data, at, visitor, end);
       }
     }
     return at;
@@ -135,9 +135,9 @@ export class ChunkScanner {
     return this.#current !== undefined && this.#payloadLeft === 0;
   }
 
-  #readHeader(data: Uint8Array, start: number, visitor: ChunkVisitor): number {
+  #readHeader(data: Uint8Array, start: number, visitor: ChunkVisitor, end: number): number {
     let at = start;
-    while (at < data.length) {
+    while (at < end) {
       this.header[this.headerLength++] = data[at++]!;
       if (this.headerLength < this.#headerNeeded) continue;
       this.#headerNeeded = this.#measureHeader();

@@ -18,10 +18,18 @@ export interface BodyWay {
   readonly unframe: boolean;
 }
 
+const NOTHING = new Uint8Array();
+
+/** A body on its way. */
 export class BodyPump implements Transform {
   readonly #way: BodyWay;
   readonly #scanner: BodyScanner;
+  /** Data without frames, for who wants that. */
   #pieces: Uint8Array[] = [];
+  #bytes: Uint8Array = NOTHING;
+  #start = 0;
+  /** Index up to which the bytes of the last push belong to the body. */
+  #end = 0;
 
   constructor(way: BodyWay) {
     this.#way = way;
@@ -42,13 +50,19 @@ export class BodyPump implements Transform {
     return this.#scanner.done;
   }
 
-  push(bytes: Uint8Array): number {
-    const count = this.#scanner.push(bytes);
-    if (!this.#way.unframe) this.#pieces.push(bytes.subarray(0, count));
-    return count;
+  push(bytes: Uint8Array, start: number, end: number): number {
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#end = start + this.#scanner.push(bytes, start, end);
+    return this.#end;
+  }
+
+  get untouched(): number {
+    return this.#way.unframe ? -1 : this.#end;
   }
 
   takePieces(): readonly Uint8Array[] {
+    if (!this.#way.unframe) return [this.#bytes.subarray(this.#start, this.#end)];
     const pieces = this.#pieces;
     this.#pieces = [];
     return pieces;
