@@ -22,15 +22,16 @@ await authority[Symbol.asyncDispose]();
 
 class Unchanged implements Transform {
   readonly isStopped = false;
-  #pieces: Uint8Array[] = [];
+  untouched = -1;
+  #bytes = new Uint8Array();
 
-  push(bytes: Uint8Array): number {
-    this.#pieces.push(bytes);
-    return bytes.length;
+  push(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): number {
+    this.#bytes = bytes.subarray(start, end);
+    return this.untouched = end;
   }
 
   takePieces(): Uint8Array[] {
-    return this.#pieces.splice(0);
+    return [this.#bytes];
   }
 }
 
