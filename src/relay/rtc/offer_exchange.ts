@@ -25,7 +25,6 @@ import { mediaTypeOf, utf8Of, type Wish } from "./wish.ts";
 
 const UNUSABLE = "Origin does not answer with a usable session";
 
-/** One request. */
 export class OfferExchange {
   readonly #services: SignalingServices;
   readonly #request: RtcRequest;
@@ -50,9 +49,9 @@ export class OfferExchange {
       this.#logRefused(error);
       throw error;
     } finally {
-      // Of the request, accepted or not. The session has an id of its own and holds the stream from its
-      // client's first signed request on; until then the stream keeps its origin for its idle time
-      // but is not live.
+      // The request's, accepted or not. The session has an id of its own and holds the stream from
+      // its client's first signed request on; until then the stream keeps its origin but is not
+      // live.
       resolver.release(this.#requestId);
     }
   }
@@ -166,7 +165,7 @@ export class OfferExchange {
     return passOn(response, body, this.#locationContext(origin));
   }
 
-  /** Ends at the origin what it has begun, so that the stream is not taken for nobody. */
+  /** Ends the session that the origin has begun, so that it does not block the stream. */
   #abandon({ response, origin }: OriginAnswer): void {
     const { api, tasks } = this.#services;
     const location = response.fields.get("location");
@@ -181,7 +180,7 @@ export class OfferExchange {
         const route = { choose: () => Promise.resolve(origin), gone: nobodyLeaves };
         await api.ask(this.#request, { method: "DELETE", path, query }, route);
       } catch (error) {
-        // It will find out by itself that no media comes.
+        // The origin will notice by itself that no media comes.
         if (!(error instanceof ProxyError)) throw error;
       } finally {
         resolve();
@@ -191,7 +190,7 @@ export class OfferExchange {
 
   #logRefused(error: ProxyError): void {
     const { intent, key } = this.#wish;
-    // With its port where it is known.
+    // With the port where that is known.
     const { peer, client: host } = this.#request;
     const client = host === peer.host ? formatAddress(peer) : host;
     const { sessions } = this.#services.deps;
@@ -200,7 +199,6 @@ export class OfferExchange {
   }
 }
 
-/** What has been said on both sides. */
 interface Agreed {
   readonly offer: Sdp;
   readonly accepted: string;

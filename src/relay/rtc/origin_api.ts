@@ -14,7 +14,6 @@ import type { RequestHold } from "./request_bounds.ts";
 /** Bytes of an answer: a description as JSON may write it. */
 const MAX_ANSWER = 131072;
 
-/** A request of a client. */
 export interface RtcRequest {
   readonly web: Request;
   readonly url: URL;
@@ -28,7 +27,6 @@ export interface RtcRequest {
   readonly hold: RequestHold;
 }
 
-/** What becomes of it at the origin. */
 export interface OriginCall {
   readonly method: string;
   readonly path: string;
@@ -36,7 +34,7 @@ export interface OriginCall {
   readonly body?: Uint8Array;
 }
 
-/** What an origin says, with the origin that says it. */
+/** An answer, and the origin that gave it. */
 export interface OriginAnswer {
   readonly origin: Origin;
   readonly response: HttpResponse;

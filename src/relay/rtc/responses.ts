@@ -6,7 +6,7 @@ import { endToEnd } from "../../protocol/http/head.ts";
 import type { HttpResponse } from "../../protocol/http/response.ts";
 import { type LocationContext, readLocation } from "./session_address.ts";
 
-/** Seconds after which a client may try again what is refused for now. */
+/** Seconds after which a client may try again. */
 const RETRY_AFTER = "2";
 const BODILESS: readonly number[] = [204, 205, 304];
 
@@ -29,7 +29,6 @@ export function refuseWith(error: ProxyError): Response {
   );
 }
 
-/** Tells a client that a method is not for this address. */
 export function refuseMethod(allow: string): Response {
   return refuse(405, `Cannot use this method: allowed are ${allow}`, { allow });
 }

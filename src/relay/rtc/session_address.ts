@@ -1,5 +1,5 @@
-// The URLs of sessions: an origin's Location in the form in which its client may follow it, and the
-// proof in it that whoever uses it has received the session's answer.
+// The URLs of sessions: an origin's Location as its client may follow it, with a proof that whoever
+// uses it has received the session's answer.
 
 import { createHmac } from "node:crypto";
 import { normalizeIp } from "../../core/endpoint.ts";
@@ -52,7 +52,7 @@ export function sessionAddress(path: string, query: string, tag: string): string
   return `${path}?${rest}${rest === "" ? "" : "&"}${SPBSID}=${tag}`;
 }
 
-/** What only who knows the session's password can know of it. */
+/** Only who knows the session's password can compute this. */
 export function proofOf(session: RtcSession): string {
   const { user, password, stream, intent, origin } = session;
   const said = [user, stream, intent, originTagOf(origin)].join(" ");

@@ -21,10 +21,9 @@ const FRAGMENT = "application/trickle-ice-sdpfrag";
 const METHODS = "DELETE, PATCH, OPTIONS";
 /** Bytes of the body of a PATCH. */
 const MAX_FRAGMENT = 16384;
-/** What an origin says of a session that is over, or about to be. */
+/** Statuses by which an origin says that a session is over. */
 const OVER: readonly number[] = [404, 410];
 
-/** One request about a session. */
 export class SessionExchange {
   readonly #services: SignalingServices;
   readonly #request: RtcRequest;
@@ -61,7 +60,7 @@ export class SessionExchange {
       if (isOver && known) await sessions.end(this.#tag.user, "deleted");
       return this.#pass(answer);
     } catch (thrown) {
-      // An origin that cannot be asked will not go on with it; a client that wants out may go.
+      // An origin that cannot be reached no longer serves it, and the client wants to leave.
       const error = toProxyError(thrown);
       if (known && error.source === "origin") await sessions.end(this.#tag.user, "deleted");
       throw error;
@@ -92,8 +91,8 @@ export class SessionExchange {
   }
 
   /**
-   * A fragment that restarts makes a session of its own, beside the one before until that is used no
-   * more; undefined when it only brings candidates.
+   * A fragment that restarts makes a session of its own, beside the one before until that is used
+   * no more; undefined when it only brings candidates.
    */
   #placeFor({ user }: RtcSession, fragment: Sdp): SessionPlace | undefined {
     const ufrag = credentialsOf(fragment)?.ufrag;
@@ -147,7 +146,6 @@ export class SessionExchange {
   }
 }
 
-/** What has been said on both sides. */
 interface Restart {
   readonly fragment: Sdp;
   readonly answered: Sdp;

@@ -1,22 +1,22 @@
-// How many WebRTC sessions there may be, in all and of one address: counted from the wish for a session
-// to the session's end, whether or not its media ever comes. Knows neither sessions nor requests.
+// How many WebRTC sessions there may be, in all and of one address: counted from the wish for a
+// session to the session's end, whether or not its media ever comes. Knows neither sessions nor
+// requests.
 //
-// A session is its asker's. If its media comes from another address it may be somebody else's, for whom
-// a web server has asked; but anybody can write any sender into a packet. So it becomes that address's
-// when a handshake has been finished there, which takes somebody who hears the answers; in between it
-// is one of a share of all places, so that no asker gets them all.
+// A session is its asker's. If its media comes from another address it may be somebody else's, for
+// whom a web server has asked; but anybody can write any sender into a packet. So it becomes that
+// address's when a handshake has been finished there, which takes somebody who hears the answers;
+// in between it is one of a share of all places, so that no asker gets them all.
 
 import { AddressCounts, addressGroup } from "../../core/address_group.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { FairShare, type Share } from "../../core/fair_share.ts";
 
-/** How many there may be; looked at for every session, so that it may change. */
+/** How many there may be; read for every session, since it may change. */
 export interface SessionLimits {
   readonly maxSessions: number;
   readonly maxSessionsPerAddress: number;
 }
 
-/** All places. */
 export class SessionPlaces {
   readonly #limits: () => SessionLimits;
   readonly #byAddress = new AddressCounts();
@@ -92,7 +92,7 @@ export class SessionPlace implements Disposable {
     this.#counted = client;
   }
 
-  /** The same place for another owner; disposing of this one does nothing from now on. */
+  /** The same place for another owner; from now on disposing of this one does nothing. */
   handOn(): SessionPlace {
     const books = this.#books;
     if (books === undefined) throw new TypeError("Cannot hand on a place twice");

@@ -8,7 +8,6 @@ import { RAW_ADDRESS } from "../../net/udp/port.ts";
 
 const MINUTE = 60_000;
 
-/** Makes cookies and knows them again. */
 export class Cookies {
   readonly #hash: SipHash;
   readonly #data = new Uint8Array(RAW_ADDRESS + 4);

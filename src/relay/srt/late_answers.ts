@@ -11,12 +11,9 @@ import {
   HANDSHAKE,
 } from "../../protocol/srt/packet.ts";
 
-/**
- * An answer may come so late, milliseconds: listeners themselves give up silent peers after 5 or 10
- * s.
- */
+/** How late an answer may come, milliseconds: listeners give up silent peers after 5 or 10 s. */
 const PATIENCE = 10_000;
-/** Sockets that are kept for it in all lanes; beyond, the one that has waited longest is closed. */
+/** Sockets kept for it in all lanes; then the one that has waited longest is closed. */
 export const MAX_LATE_LINKS = 512;
 
 interface Waiting {
@@ -25,10 +22,10 @@ interface Waiting {
 }
 
 /**
- * Tells an origin that the socket which it has given a caller is of no use, if a packet says that
- * it has.
+ * If a packet says that an origin has opened a socket for a caller, tells it that the caller is
+ * gone.
  *
- * @param inUse the origin's socket that is of use; 0 = none
+ * @param inUse the origin's socket that the caller uses; 0 = none
  */
 export function hangUp(
   link: UdpLink,
@@ -43,7 +40,7 @@ export function hangUp(
   link.send(encodeShutdown(answer.socketId));
 }
 
-/** The sockets that calls have left behind, in the order in which they did. */
+/** The sockets that calls have left behind, oldest first. */
 export class LateAnswers {
   readonly #capacity: number;
   readonly #waiting = new Map<UdpLink, Waiting>();
@@ -71,18 +68,17 @@ export class LateAnswers {
     return false;
   }
 
-  /** Takes a packet that has come by such a socket; one of any other is none of its business. */
+  /** Takes a packet from such a socket; packets from any other are ignored. */
   take(link: UdpLink, packet: Uint8Array): void {
     const waiting = this.#waiting.get(link);
     if (waiting) hangUp(link, packet, waiting);
   }
 
-  /** Closes a socket behind which nobody is. */
+  /** Closes a socket, if it is one of these. */
   drop(link: UdpLink): void {
     if (this.#waiting.delete(link)) link.close();
   }
 
-  /** Closes those whose time is over. */
   sweep(now: number): void {
     for (const [link, { until }] of this.#waiting) if (until < now) this.drop(link);
   }

@@ -21,7 +21,9 @@ import * as reject from "./reject_reasons.ts";
 import { hangUp, LateAnswers } from "./late_answers.ts";
 import type { CallState, Inquiry, SrtCall, SrtCalls } from "./srt_calls.ts";
 
-/** How often to ask again, milliseconds, and how many inductions one address may leave unanswered. */
+/**
+ * How often to ask again, milliseconds, and how many inductions one address may leave unanswered.
+ */
 const REPEAT = 250;
 const MAX_ASKS = 3;
 /** The next address is asked when those before it have been silent for so long, milliseconds. */
@@ -29,7 +31,6 @@ const STAGGER = 100;
 /** Inquiries beside the first one of their call, in all lanes. */
 export const MAX_EXTRA_LINKS = 256;
 
-/** Carries out handshakes. */
 export class OriginHandshake {
   readonly #engine: UdpEngine;
   readonly #calls: SrtCalls;
@@ -53,7 +54,9 @@ export class OriginHandshake {
     return this.#askNext(call);
   }
 
-  /** Asks again, or the next address, when it is time. @returns false when none has answered in time */
+  /**
+   * Asks again, or the next address, when it is time. @returns false when none has answered in time
+   */
   goOn(call: SrtCall, now: number): boolean {
     if (call.state === "conclusion") {
       if (now - call.askedAt >= REPEAT) this.#conclude(call);
@@ -79,13 +82,12 @@ export class OriginHandshake {
   }
 
   /**
-   * Takes a packet of the origin. What is no answer to what was asked is passed over.
+   * Takes a packet from the origin. What does not answer a question of ours is ignored.
    *
    * @returns how far the call is then; in "open" and "refused" the caller has been told
    */
   take(call: SrtCall, link: UdpLink, packet: Uint8Array): CallState {
-    // What comes early, such as media before our conclusion is answered, is sent again by its
-    // sender.
+    // What comes early, such as media before the answer to our conclusion, is retransmitted.
     if (controlTypeOf(packet) !== HANDSHAKE || packet.length < hs.HANDSHAKE_SIZE) return call.state;
     if (destinationOf(packet) !== call.callerSocket) return call.state;
     if (call.state !== "induction" && call.state !== "conclusion") {
@@ -105,7 +107,7 @@ export class OriginHandshake {
     return call.state;
   }
 
-  /** Lets a caller in whom the origin has accepted. */
+  /** Lets in a caller that the origin has accepted. */
   open(call: SrtCall): void {
     call.state = "open";
     call.link!.setClient(call.client);
@@ -117,7 +119,7 @@ export class OriginHandshake {
     this.#keepAnswer(call, hs.refuseHandshake(call.conclusion, reason), "refused");
   }
 
-  /** Says the last word again, as of now. */
+  /** Sends the last answer again, with the time of now. */
   answer(call: SrtCall): void {
     const answer = call.answer!;
     const now = this.#engine.now();
@@ -126,7 +128,7 @@ export class OriginHandshake {
     this.#engine.sendToClient(call.client, answer);
   }
 
-  /** Leaves the origin, which is to be told if it accepts the call only now. */
+  /** Leaves the origin. If it still accepts the call later, it is told that nobody is there. */
   leave(call: SrtCall): void {
     for (const inquiry of call.inquiries) this.#drop(call, inquiry);
     if (call.link === undefined) return;
@@ -135,7 +137,7 @@ export class OriginHandshake {
     call.link = undefined;
   }
 
-  /** Takes a packet that has come for a call which is over. */
+  /** Takes a packet for a call that is over. */
   takeLate(link: UdpLink, packet: Uint8Array): void {
     this.#late.take(link, packet);
   }
@@ -145,7 +147,6 @@ export class OriginHandshake {
     this.#late.drop(link);
   }
 
-  /** Called now and then. */
   sweep(now: number): void {
     this.#late.sweep(now);
   }
