@@ -1,7 +1,7 @@
 // The forwarders inside a lane: WebRTC's and SRT's, each opened when the main thread says so, on the
 // lane's own engine.
 
-import { createHash, createHmac } from "node:crypto";
+import { createHmac } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
 import { toProxyError } from "../core/errors.ts";
 import type { EventLoop } from "../net/libc/event_loop.ts";
@@ -99,6 +99,6 @@ function createMedia(parts: ForwarderParts<MediaInit, MediaReport>): Forwarder<M
 }
 
 function createSrt(parts: ForwarderParts<SrtInit, SrtReport>): Forwarder<SrtCommand> {
-  const key = createHash("sha256").update(parts.init.cookieSecret).digest().subarray(0, 16);
-  return new SrtForwarder({ ...parts, cookies: new Cookies(key), wallTime: Date.now });
+  const cookies = new Cookies(parts.init.cookieKey);
+  return new SrtForwarder({ ...parts, cookies, wallTime: Date.now });
 }

@@ -10,7 +10,7 @@ import type { SessionCommand, SessionReport } from "../udp/messages.ts";
  */
 export const CALL_TIMEOUT = 2_900;
 
-/** Limits, which may change but for the secret, lanes and maxSessions; durations in milliseconds. */
+/** Limits, which may change but for the key, lanes and maxSessions; durations in milliseconds. */
 export interface SrtInit {
   /** How many lanes have forwarders. */
   readonly lanes: number;
@@ -23,8 +23,8 @@ export interface SrtInit {
   readonly maxKeyMaterial: number;
   /** The StreamID of callers who bring none; empty = they are refused. */
   readonly defaultStreamId: string;
-  /** What cookies are made with. */
-  readonly cookieSecret: string;
+  /** What cookies are made with, the same in all lanes: 16 bytes. */
+  readonly cookieKey: Uint8Array;
 }
 
 /** Why a session is over. */

@@ -2,12 +2,14 @@
 // sessions and holds their streams at their origins. Forwarders in the lanes move the packets and wait
 // for nothing here. A session is in the lane to which the kernel deals its caller's packets.
 
+import { randomBytes } from "node:crypto";
 import { formatAddress } from "../../core/endpoint.ts";
 import { endedBy, isEnding } from "../../core/ended_by.ts";
 import { type ErrorCode, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { Resolver, SessionLog, TriedOrigin } from "../../core/contracts.ts";
 import { tryOrigins } from "../../core/try_origins.ts";
 import { type OwnReport, UdpFront, type UdpFrontOptions, type UdpSession } from "../udp/front.ts";
+import { keyOfCookies } from "./cookies.ts";
 import { MAX_LATE_LINKS } from "./late_answers.ts";
 import { MAX_EXTRA_LINKS } from "./origin_handshake.ts";
 import {
@@ -35,13 +37,15 @@ const FAILURES: Readonly<Partial<Record<SrtEnd | SrtFailure, readonly [ErrorCode
 };
 
 /** Limits that can change; durations in milliseconds. */
-export type SrtLimits = Omit<SrtInit, "lanes" | "maxSessions" | "cookieSecret">;
+export type SrtLimits = Omit<SrtInit, "lanes" | "maxSessions" | "cookieKey">;
 
 /**
  * What the relay needs of its surroundings; durations in milliseconds. When it leaves its port its
  * sessions are ended in order, so that their callers call again at once.
  */
-export interface SrtRelayOptions extends Omit<SrtInit, "lanes">, UdpFrontOptions {
+export interface SrtRelayOptions extends Omit<SrtInit, "lanes" | "cookieKey">, UdpFrontOptions {
+  /** Of which all proxies behind one address make the same cookies; empty = one of this process alone. */
+  readonly cookieSecret: string;
   readonly resolver: Resolver;
   readonly sessions: SessionLog;
   newSession(): string;
@@ -70,7 +74,7 @@ interface SrtSession extends UdpSession<number> {
 export class SrtRelay
   extends UdpFront<number, SrtEnd | SrtFailure, SrtSession, SrtInit, SrtCommand, SrtReport> {
   readonly #options: SrtRelayOptions;
-  readonly #secret: string;
+  readonly #cookieKey: Uint8Array;
   /** By lane and call. */
   readonly #byCall = new Map<string, SrtSession>();
 
@@ -78,7 +82,7 @@ export class SrtRelay
     super(options);
     this.#options = options;
     // A caller's conclusion may come to another lane than its induction, if one has come or gone.
-    this.#secret = options.cookieSecret || crypto.randomUUID();
+    this.#cookieKey = keyOfCookies(options.cookieSecret || randomBytes(32));
   }
 
   /** @throws ProxyError `internal` when the port cannot be bound */
@@ -97,10 +101,10 @@ export class SrtRelay
 
   #initOf(limits: SrtLimits): SrtInit {
     const { maxSessions, lanes: { count: lanes } } = this.#options;
-    const cookieSecret = this.#secret;
+    const cookieKey = this.#cookieKey;
     const { maxSessionsPerAddress, idleTimeout, maxKeyMaterial, defaultStreamId } = limits;
     return {
-      ...{ lanes, maxSessions, cookieSecret, maxSessionsPerAddress, idleTimeout },
+      ...{ lanes, maxSessions, cookieKey, maxSessionsPerAddress, idleTimeout },
       ...{ maxKeyMaterial, defaultStreamId },
     };
   }

@@ -13,6 +13,8 @@ import type { SessionCommand, SessionCounts, SessionEnd, SessionReport } from ".
 
 /** How long a lane may take to say what it has counted, milliseconds. */
 const COUNT_TIMEOUT = 1_000;
+/** How often it is told how many sessions there are, milliseconds. */
+const GAUGE_INTERVAL = 1_000;
 
 /** What every relay over UDP needs of its surroundings. */
 export interface UdpFrontOptions {
@@ -62,6 +64,7 @@ export abstract class UdpFront<
   readonly #whenIdle = Promise.withResolvers<void>();
   readonly #asked = new Map<number, (received: SessionCounts<Key>["received"]) => void>();
   #questions = 0;
+  #gauge: Disposable | undefined;
 
   protected constructor(options: UdpFrontOptions) {
     this.#front = options;
@@ -124,6 +127,7 @@ export abstract class UdpFront<
   async [Symbol.asyncDispose](): Promise<void> {
     this.drain();
     await this.closePort();
+    this.#gauge?.[Symbol.dispose]();
     await this.tasks.idle();
   }
 
@@ -131,7 +135,7 @@ export abstract class UdpFront<
   protected async openPort(
     kind: Omit<ForwarderKind<Init>, "listen" | "reusePort">,
   ): Promise<void> {
-    const { listen, lanes, reusePort = false, metrics } = this.#front;
+    const { listen, clock, lanes, reusePort = false, metrics } = this.#front;
     const { protocol } = kind;
     this.forwarders = await lanes.openForwarders({ ...kind, listen, reusePort }, {
       report: (lane: number, report: Report) => {
@@ -139,13 +143,14 @@ export abstract class UdpFront<
         if (shared.type === "ended") this.#partEnded(lane, shared);
         else if (shared.type === "counted") this.#asked.get(shared.id)?.(shared.received);
         else if (shared.type === "moved") {
-          metrics.gauge(`srs_proxy_${protocol}_sessions`, this.sessions.size);
           countMoved(metrics, protocol, shared);
         } else this.take(lane, report as OwnReport<Report>);
       },
       lost: (drops) => countLost(metrics, protocol, drops),
       gone: (lane) => this.#laneGone(lane, "lane_failed"),
     });
+    const tell = () => metrics.gauge(`srs_proxy_${protocol}_sessions`, this.sessions.size);
+    this.#gauge = clock.every(GAUGE_INTERVAL, tell);
   }
 
   protected async closePort(): Promise<void> {

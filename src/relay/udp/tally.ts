@@ -1,5 +1,5 @@
-// What a forwarder counts, for each session and in all, and tells the main thread
-// about once a second. Per datagram it costs a few additions.
+// What a forwarder counts, for each session and in all, and tells the main thread about once a second.
+// Per datagram it costs a few additions.
 
 import { type DropReason, nothingDropped, type UdpProtocol } from "./figures.ts";
 import type { SessionReport } from "./messages.ts";
@@ -72,10 +72,12 @@ export class Tally<Key, P extends UdpProtocol, Reason> {
     this.report();
   }
 
-  /** Reports what has flowed since the last time. */
+  /** Reports what has flowed since the last time, if anything has. */
   report(): void {
     const fromClients = this.#fromClients;
     const fromOrigins = this.#fromOrigins;
+    const isIdle = fromClients.packets + fromOrigins.packets === 0;
+    if (isIdle && Object.values<number>(this.#drops).every((count) => count === 0)) return;
     this.#report({ type: "moved", fromClients, fromOrigins, drops: this.#drops });
     this.#fromClients = { packets: 0, bytes: 0 };
     this.#fromOrigins = { packets: 0, bytes: 0 };
