@@ -84,7 +84,7 @@ export class LibcEngine implements UdpEngine, Watched, RoundEnd {
     const size = BigInt(bytes.length);
     const nameSize = sockaddrLength(family);
     if (this.#libc.sendto(fd, data, size, c.MSG_DONTWAIT, this.#name, nameSize) >= 0) return;
-    countFailure(c.errnoOf(this.#libc), this.drops, "clientFull");
+    countFailure(this.#loop.errno, this.drops, "clientFull");
   }
 
   now(): number {
@@ -152,6 +152,8 @@ export class LibcEngine implements UdpEngine, Watched, RoundEnd {
     const first = this.#filled;
     const wanted = Math.min(LINK_SHARE, BATCH - first);
     const count = this.#batch.receive(this.#libc, link.fd, first, wanted);
+    // A refusal that has come since epoll looked is told by the call, and by nothing else.
+    if (count < 0 && this.#loop.errno === c.ECONNREFUSED) relay.unreachable(link);
     if (count <= 0) return;
     this.#filled += count;
     this.#moved += count;
@@ -227,7 +229,7 @@ export class LibcEngine implements UdpEngine, Watched, RoundEnd {
       const sent = list.send(this.#libc, fd, first);
       first += Math.max(sent, 1);
       if (sent > 0) continue;
-      const errno = c.errnoOf(this.#libc);
+      const errno = this.#loop.errno;
       countFailure(errno, this.drops, full);
       if (errno === c.ECONNREFUSED) isTaken = false;
     }
