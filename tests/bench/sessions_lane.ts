@@ -1,0 +1,69 @@
+// A lane of the sessions bench: a thread that has sessions come and go as fast as the main thread lets
+// it, with no socket and no client. Told how many, of which streams, and whether it may know them.
+
+import { ChangeCounts } from "../../src/core/change_counts.ts";
+import { MainThread } from "../../src/lane/main_thread.ts";
+import type { FromLane, ToLane } from "../../src/lane/messages.ts";
+
+/** What is to be done. */
+export interface SessionsWish {
+  readonly sessions: number;
+  readonly atOnce: number;
+  /** Streams that sessions take in turn. */
+  readonly streams: number;
+  readonly intent: "publish" | "play";
+  /** Whether the lane may answer what it knows. */
+  readonly mayKnow: boolean;
+  readonly prefix: string;
+  readonly changes: SharedArrayBuffer;
+}
+
+/** To the bench, beside what a lane says. */
+export type SessionsDone = { readonly type: "done"; readonly times: readonly number[] };
+
+const scope = globalThis as unknown as {
+  onmessage: ((event: MessageEvent<SessionsWish | ToLane>) => void) | null;
+  postMessage(message: FromLane | SessionsDone): void;
+};
+
+let main: MainThread | undefined;
+
+scope.onmessage = ({ data }) => {
+  if ("sessions" in data) {
+    const now = () => data.mayKnow ? performance.now() : Infinity;
+    const changes = new ChangeCounts(data.changes);
+    main = new MainThread((message) => scope.postMessage(message), { changes, now });
+    run(main, data).then((times) => scope.postMessage({ type: "done", times }));
+  } else if (data.type === "answer") main?.answered(data.id, data.answer);
+  else if (data.type === "refusal") main?.refused(data.id, data.error);
+};
+
+async function run(main: MainThread, wish: SessionsWish): Promise<number[]> {
+  const times: number[] = [];
+  let next = 0;
+  const worker = async () => {
+    while (next < wish.sessions) times.push(await oneSession(main, wish, next++));
+  };
+  await Promise.all(Array.from({ length: wish.atOnce }, worker));
+  return times;
+}
+
+/** @returns milliseconds until its origin was known */
+async function oneSession(main: MainThread, wish: SessionsWish, at: number): Promise<number> {
+  const { intent, prefix, streams } = wish;
+  const session = `${prefix}_${at}`;
+  const stream = `v/live/${prefix}${at % streams}`;
+  const begun = performance.now();
+  const request = { stream, protocol: "rtmp", intent, session, failed: [] } as const;
+  const origin = await main.resolver.resolve(request);
+  const time = performance.now() - begun;
+  main.resolver.reached(origin.id, "rtmp");
+  await main.resolver.confirm(session);
+  const event = { session, protocol: "rtmp", intent, stream, origin: origin.id, client: "a:1" };
+  main.sessions.opened(event);
+  // Other things happen in a lane too.
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  main.resolver.release(session);
+  main.sessions.closed({ session, reason: "client_closed", bytesIn: 0, bytesOut: 0 });
+  return time;
+}
