@@ -32,6 +32,7 @@ export class IdlePlayer implements Disposable {
   ): Promise<IdlePlayer> {
     const peer = { host: "127.0.0.1", port };
     const conn = await Deno.connect({ hostname: peer.host, port });
+    conn.setNoDelay(true);
     const connection = new TcpConnection(conn, peer, systemClock);
     const inbox = new Inbox();
     await connection.write(encodeGreeting((block) => crypto.getRandomValues(block)));

@@ -17,6 +17,8 @@ export interface RtmpOriginOptions {
   readonly greets?: "well" | "never" | "by closing";
   /** What it says in one breath with its handshake, in place of all answers. */
   readonly eager?: Uint8Array<ArrayBuffer>;
+  /** What it says in one breath with its answer to play, and then it waits for no acknowledgement. */
+  readonly plays?: Uint8Array<ArrayBuffer>;
 }
 
 /** A listening origin on loopback. */
@@ -84,6 +86,7 @@ export class RtmpOrigin implements AsyncDisposable {
     const { greets = "well", eager } = this.#options;
     const greeting = await readExactly(connection, GREETING);
     this.greetings++;
+    if (this.#options.plays !== undefined) connection.setNoDelay(true);
     if (greets === "by closing") return connection.close();
     if (greets === "never") return void this.#connections.push(connection);
     const link = await RtmpPeer.accept(connection, greeting, eager).catch((error) => {
@@ -96,7 +99,7 @@ export class RtmpOrigin implements AsyncDisposable {
 
   /** Answers one command after the other, as they come, up to publish or play. */
   async #answer(link: RtmpPeer): Promise<void> {
-    const { chunkSize = 60_000, ignores = [] } = this.#options;
+    const { chunkSize = 60_000, ignores = [], plays } = this.#options;
     for (let answered = 0; !link.isOver;) {
       const command = link.messages.filter(({ type }) => type === 20)[answered];
       if (command === undefined) {
@@ -111,7 +114,9 @@ export class RtmpOrigin implements AsyncDisposable {
       } else if (name === "createStream") {
         await link.say(new Script().command(["_result", transaction, null, 1]));
       } else if (name === "play" || name === "publish") {
-        await link.say(answerStatus(new Script(), startOf(name)));
+        const answer = answerStatus(new Script(), startOf(name));
+        if (name === "play" && plays !== undefined) answer.raw(plays);
+        await link.say(answer);
       }
     }
   }

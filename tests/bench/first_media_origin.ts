@@ -1,0 +1,16 @@
+// The origin of the bench of first media: says one frame as soon as it is asked to play. Asked for
+// anything, it gives its port.
+
+import { RtmpOrigin } from "../support/rtmp_origin.ts";
+import { Script } from "../support/rtmp_script.ts";
+import { answerQuestions } from "./answer_questions.ts";
+
+const FRAME = {
+  chunkStream: 6,
+  format: 0,
+  type: 9,
+  streamId: 1,
+  body: new Uint8Array(64),
+} as const;
+const origin = new RtmpOrigin({ plays: new Script().message(FRAME).bytes });
+answerQuestions(() => String(origin.port));
