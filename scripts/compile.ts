@@ -8,7 +8,7 @@ import { dirname, resolve } from "node:path";
 import configuration from "../deno.json" with { type: "json" };
 import { bundleConsole } from "./bundle_console.ts";
 import { packagesOf } from "./module_graph.ts";
-import { PERMISSIONS } from "./permissions.ts";
+import { PERMISSIONS, V8_FLAGS } from "./permissions.ts";
 import { say } from "./say.ts";
 
 const ROOT = resolve(import.meta.dirname!, "..");
@@ -56,6 +56,7 @@ export async function compileProgram({ target, output }: CompileOptions): Promis
       // It would lie in a folder that others may write to, and loads no program any faster.
       "--no-code-cache",
       ...PERMISSIONS,
+      V8_FLAGS,
       ...included.map((path) => `--include=${path}`),
       ...excluded.map((path) => `--exclude=${path}`),
       ...(target === undefined ? [] : [`--target=${TARGETS[target]}`]),

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import configuration from "../deno.json" with { type: "json" };
 import { parseArguments, TARGETS } from "./compile.ts";
 import { packagesOf } from "./module_graph.ts";
-import { PERMISSIONS } from "./permissions.ts";
+import { PERMISSIONS, V8_FLAGS } from "./permissions.ts";
 
 Deno.test("the arguments name a target and an output", () => {
   const dist = resolve(import.meta.dirname!, "../dist");
@@ -36,6 +36,7 @@ Deno.test("packages that no module of the program needs are told from those that
 Deno.test("the program has the same permissions from source and compiled, and the docs explain each", async () => {
   const flags = configuration.tasks.start.command.match(/--allow-\S+/g);
   assert.deepEqual(flags, PERMISSIONS);
+  assert.ok(configuration.tasks.start.command.includes(` ${V8_FLAGS} `));
   const docs = await Deno.readTextFile(resolve(import.meta.dirname!, "../docs/operations.md"));
   for (const flag of PERMISSIONS) assert.ok(docs.includes(`| \`${flag}\``), flag);
 });

@@ -10,7 +10,8 @@ export interface ByteSource {
 }
 
 const FIRST = 2048;
-const SMALL = 1024;
+/** Many connections bring nothing for long. */
+const SMALL = 128;
 const LARGE = 65536;
 const QUIET_READS = 2048;
 
@@ -96,8 +97,8 @@ export class Inbox {
    */
   async more(connection: ByteSource): Promise<boolean> {
     const { length } = this;
-    const capacity = Math.max(this.#buffer.length, this.#first);
-    this.#makeRoom(length < capacity ? capacity : length * 2);
+    const capacity = this.#buffer.length || this.#first;
+    this.#makeRoom(length < capacity ? capacity : Math.max(length * 2, this.#first));
     const count = await connection.read(this.#buffer.subarray(this.#end));
     if (count === null) return false;
     this.#end += count;

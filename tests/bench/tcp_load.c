@@ -2,7 +2,7 @@
    Usage: tcp_load MODE RELAY_PORT ORIGIN_PORT COUNT BYTES INTERVAL_US CHUNK RATE
      publish, play, flv  COUNT streams that bring BYTES each INTERVAL_US, as fast as can be if that is 0
      first_play, first_flv  RATE new streams a second, COUNT of them: time from connect to first media
-     idle_play, idle_flv    COUNT clients to whom nothing is sent
+     idle_play, idle_flv    COUNT clients of one stream of which nothing is sent
    RTMP media is cut into chunks of CHUNK; a publisher sends as ffmpeg does, header and payload of
    each by a send of its own and without TCP_NODELAY, an origin sends a picture at once. Writes "open" when all streams flow, reads a line, measures until it reads
    another, and writes what came of it as JSON, times in milliseconds. */
@@ -188,7 +188,7 @@ static void say_connect(int fd) {
 static void say_wish(int fd, int stream) {
   struct text body = {.length = 0};
   char name[32];
-  sprintf(name, "s%d", stream);
+  sprintf(name, "s%d", is_idle ? 0 : stream);
   add_string(&body, is_publish ? "publish" : "play");
   add_number(&body, 3);
   add(&body, "\5", 1);
@@ -424,7 +424,8 @@ static void open_client(int stream) {
   if (!is_publish) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   char out[GREETING] = {3};
   int length = GREETING;
-  if (is_http) length = sprintf(out, "GET /live/s%d.flv HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", stream);
+  if (is_http) length = sprintf(out, "GET /live/s%d.flv HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+                             is_idle ? 0 : stream);
   else memset(out + 9, 5, GREETING - 9);
   say(fd, out, length);
   watch(fd, EPOLLIN);

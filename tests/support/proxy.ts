@@ -2,7 +2,7 @@
 // listener on a free loopback port. Knows the program only from outside.
 
 import { resolve } from "node:path";
-import { PERMISSIONS } from "../../scripts/permissions.ts";
+import { PERMISSIONS, V8_FLAGS } from "../../scripts/permissions.ts";
 import { Child, type ChildEnd } from "./child.ts";
 import { freePorts } from "./ports.ts";
 import { PROJECT_FOLDER } from "./project.ts";
@@ -150,5 +150,5 @@ export function proxyCommand(): string[] {
   if (executable !== undefined && executable !== "") return [resolve(executable)];
   const configuration = `--config=${PROJECT_FOLDER}/deno.json`;
   const program = `${PROJECT_FOLDER}/main.ts`;
-  return [Deno.execPath(), "run", "--quiet", configuration, ...PERMISSIONS, program];
+  return [Deno.execPath(), "run", "--quiet", configuration, ...PERMISSIONS, V8_FLAGS, program];
 }

@@ -10,9 +10,12 @@ import { MessageType, type RtmpMessage, writeControl, writeMessage } from "./mes
 /** The chunk size that SRS sets by default, and the proxy with it. */
 export const OWN_CHUNK_SIZE = 60000;
 
+const NOTHING = new Uint8Array();
+
 /** The proxy's voice on one connection: collects what to write, knows the chunk size in force. */
 export class MessageWriter {
-  #out = new ByteWriter();
+  /** Nothing while there is nothing to say, which is nearly always. */
+  #out: ByteWriter | undefined;
   #chunkSize = DEFAULT_CHUNK_SIZE;
 
   /** The chunk size that the peer expects after everything said so far. */
@@ -34,14 +37,14 @@ export class MessageWriter {
 
   /** A protocol control message of one 32-bit number. */
   control(type: number, value: number): void {
-    writeControl(this.#out, type, value, this.#chunkSize);
+    writeControl(this.#out ??= new ByteWriter(), type, value, this.#chunkSize);
   }
 
   /** A message in one chunk, preceded by a larger chunk size if it needs one. */
   say(message: RtmpMessage): void {
     const { length } = message.body;
     if (length > this.#chunkSize) this.setChunkSize(Math.max(length, OWN_CHUNK_SIZE));
-    writeMessage(this.#out, message, this.#chunkSize);
+    writeMessage(this.#out ??= new ByteWriter(), message, this.#chunkSize);
   }
 
   /**
@@ -49,13 +52,13 @@ export class MessageWriter {
    * the client's chunk size, since a chunk size that shrinks makes nginx-rtmp write past its buffer.
    */
   repeat(message: RtmpMessage): void {
-    writeMessage(this.#out, message, this.#chunkSize);
+    writeMessage(this.#out ??= new ByteWriter(), message, this.#chunkSize);
   }
 
   /** Everything said since the last call. */
   take(): Uint8Array<ArrayBuffer> {
-    const bytes = this.#out.finish();
-    this.#out = new ByteWriter();
+    const bytes = this.#out?.finish() ?? NOTHING;
+    this.#out = undefined;
     return bytes;
   }
 }

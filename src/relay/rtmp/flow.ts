@@ -42,13 +42,18 @@ export class Flow {
    *
    * @throws ProtocolError when the sender breaks the chunk stream
    */
-  async run(): Promise<PipeEnd> {
+  run(): Promise<PipeEnd> {
     const pendingRead = this.#pendingRead;
     this.#pendingRead = undefined;
-    if (pendingRead !== undefined && !await pendingRead) return "sender_closed";
+    // Not async: there is one of these for each direction of every player, and most of them wait.
+    if (pendingRead === undefined) return this.#flow();
+    return pendingRead.then((isThere) => isThere ? this.#flow() : "sender_closed");
+  }
+
+  #flow(): Promise<PipeEnd> {
     const { from, relay: transform } = this;
     this.#pipe = this.#engine.pipe({ from, to: this.#to, inbox: this.#inbox, transform });
-    return await this.#pipe.ended;
+    return this.#pipe.ended;
   }
 
   /** See `Pipe.insert`. */

@@ -20,7 +20,7 @@ import {
   HANDSHAKE_BLOCK,
   HANDSHAKE_GREETING,
 } from "../../protocol/rtmp/handshake.ts";
-import { joinRelays } from "../../protocol/rtmp/join_relays.ts";
+import { type JoinedRelays, joinRelays } from "../../protocol/rtmp/join_relays.ts";
 import type { RtmpMessage } from "../../protocol/rtmp/message.ts";
 import { MessageWriter } from "../../protocol/rtmp/message_writer.ts";
 import type { OriginScript } from "../../protocol/rtmp/origin_conversation.ts";
@@ -189,15 +189,28 @@ export class RtmpClient {
     using link = await session.findOrigin();
     this.#link = link;
     const { chunkSize } = conversation.scanner;
-    const conversed = await this.#agree(session, link, { said, wish, chunkSize });
-    if (session.isOpen) this.#settle(conversation);
+    const script = { said, wish, chunkSize };
+    const joined = await this.#join(conversation, session, link, script);
     if (this.#ended !== undefined) return await this.#dismiss(session, this.#ended);
-    const end = await this.#relayBytes(conversation, session, link, conversed);
+    const end = await this.#relayBytes(conversation, session, link, joined);
     session.endReason = end.reason;
     if (end.error !== undefined) {
       await this.#refuse(wish.message.streamId, callFailed(end.error));
     }
     return end.wish;
+  }
+
+  /** The conversation with the origin ends here, and nobody keeps it for as long as bytes flow. */
+  async #join(
+    conversation: ClientConversation,
+    session: StreamSession,
+    link: OriginLink,
+    script: OriginScript,
+  ): Promise<Joined> {
+    const { conversation: origin, pendingRead } = await this.#agree(session, link, script);
+    if (session.isOpen) this.#settle(conversation);
+    const { chunkSize } = this.#writer;
+    return { ...joinRelays(conversation, origin, chunkSize, this.#relay), pendingRead };
   }
 
   /** The origin had decided just before the session was ended: the client knows. */
@@ -282,9 +295,8 @@ export class RtmpClient {
     conversation: ClientConversation,
     session: StreamSession,
     link: OriginLink,
-    { conversation: origin, pendingRead }: Conversed,
+    { up, down, pendingRead }: Joined,
   ): Promise<PairEnd> {
-    const { up, down } = joinRelays(conversation, origin, this.#writer.chunkSize, this.#relay);
     this.#relay = up;
     this.#pair = new RelayedPair({
       intent: session.intent,
@@ -345,6 +357,11 @@ export class RtmpClient {
     await this.#client.write(this.#writer.take());
     await this.#client.closeGently(LINGER, this.#aheadRead);
   }
+}
+
+/** Both directions, and a read of the origin's that is under way. */
+interface Joined extends JoinedRelays {
+  readonly pendingRead: Promise<boolean> | undefined;
 }
 
 /** The origin has refused the client before it was asked for a stream. */
