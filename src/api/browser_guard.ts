@@ -8,6 +8,7 @@ import { normalizeIp } from "../core/endpoint.ts";
 /** No real host name is longer. */
 const LONGEST_HOST = 512;
 const LONGEST_TYPE = 256;
+const LONGEST_PAGE = 8_192;
 const SAFE_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 /** Fields that every browser sends with a page's requests, and hardly any other client does. */
 const MARKS_OF_BROWSERS: readonly string[] = [
@@ -59,6 +60,31 @@ export function refuseOtherNames({ headers }: Request): void {
     403,
     "Cannot accept browser requests under this name without a token: use an address, or set a token",
   );
+}
+
+/**
+ * For what changes something by GET, or may be read from a page as a script: a browser must show that
+ * the page is one of our own or of an allowed site. A page can keep its visitor's browser from saying
+ * where it comes from, but not from sending the fields that tell a browser from other clients.
+ *
+ * @returns the site, undefined for what is no browser
+ * @throws ProxyError with status 403
+ */
+export function requireKnownPage(
+  { headers }: Request,
+  allowed: readonly string[],
+): string | undefined {
+  if (!MARKS_OF_BROWSERS.some((name) => headers.has(name))) return undefined;
+  const host = headers.get("host") ?? "";
+  const site = headers.get("origin") ?? siteOf(headers.get("referer"));
+  if (headers.get("sec-fetch-site") === "same-origin") return site ?? `http://${host}`;
+  if (site !== undefined && (allowed.includes(site) || isSiteOf(site, host))) return site;
+  throw new RefusedRequest(403, "Cannot accept this request from a page of another web site");
+}
+
+function siteOf(page: string | null): string | undefined {
+  if (page === null || page.length > LONGEST_PAGE || !URL.canParse(page)) return undefined;
+  return new URL(page).origin;
 }
 
 /** Pages can send other types without asking first. @throws ProxyError with status 415 */

@@ -2,13 +2,18 @@
 // may do which of these is here, with CORS and the shape of errors.
 
 import { type Context, Hono, type Next } from "hono";
+import type { Clock } from "../core/clock.ts";
 import { corsFor } from "../core/cors.ts";
 import type { Address } from "../core/address.ts";
 import { refuseOtherSites } from "./browser_guard.ts";
+import { answerScripts } from "./jsonp.ts";
 import { answerError, answerErrorsInJson } from "./json_answers.ts";
 import { addManagementCors, type Management, requireManagement } from "./management.ts";
+import type { OriginAnswers } from "./origin_answers.ts";
+import { originPass } from "./origin_pass.ts";
+import { figuresOf, originsApi } from "./origins_api.ts";
 import { type ApiAccess, bearerToken, holdsToken } from "./token.ts";
-import { type About, versionsApp } from "./versions.ts";
+import { type About, versionsAnswer } from "./versions.ts";
 
 export interface HttpApiDependencies {
   readonly about: About;
@@ -18,6 +23,11 @@ export interface HttpApiDependencies {
   readonly management: Management;
   /** Web origins that may read answers about signalling; empty means all. */
   corsOrigins(): readonly string[];
+  /** What the origins tell. */
+  readonly answers: OriginAnswers;
+  readonly clock: Clock;
+  /** Whether requests for one origin are passed to it. */
+  passes(): boolean;
   /** Answers what is below `/rtc/v1/`. */
   signal(request: Request, peer: Address): Promise<Response>;
 }
@@ -46,29 +56,41 @@ export function httpApi(
 ): (request: Request, peer: Address) => Response | Promise<Response> {
   const signalling = signallingApp(deps);
   const managing = managingApp(deps);
-  return (request, peer) => {
+  return answerScripts((request, peer) => {
     const { pathname } = new URL(request.url);
     const manages = pathname.startsWith("/api/") && !VERSIONS.test(pathname);
     return (manages ? managing : signalling).fetch(request, { peer });
-  };
+  }, deps.management);
 }
 
 function signallingApp(deps: HttpApiDependencies): Hono<Env> {
   const app = new Hono<Env>({ strict: false });
   answerErrorsInJson(app);
-  app.use(addCors(deps.corsOrigins), refuseSites(deps.corsOrigins), requireToken(deps.access));
+  app.use(addCors(deps.corsOrigins), refuseSites(deps.corsOrigins), requireToken(deps));
   app.all("/rtc/v1/*", (context) => deps.signal(context.req.raw, context.env.peer));
   app.options("*", (context) => answerOptions(context, "GET, HEAD, OPTIONS"));
-  app.route("/", versionsApp(deps.about));
+  app.get("/api/v1/versions", async (context) => context.json(await versionsOf(context, deps)));
   return app;
 }
 
-function managingApp({ management }: HttpApiDependencies): Hono<Env> {
+/** Those of the origins too, for whoever may manage. */
+async function versionsOf(context: Context<Env>, deps: HttpApiDependencies) {
+  const own = versionsAnswer(deps.about);
+  const { req, env: { peer } } = context;
+  if (signals(context, deps) || !deps.management.admits(req.raw, peer)) return own;
+  const { origins, missing } = await figuresOf("versions", deps.answers);
+  return { ...own, origins, missing };
+}
+
+function managingApp(deps: HttpApiDependencies): Hono<Env> {
+  const { management } = deps;
   const app = new Hono<Env>({ strict: false });
   answerErrorsInJson(app);
   app.use(addManagementCors(management));
   app.options("*", (context) => answerOptions(context, "GET, HEAD, DELETE, OPTIONS"));
   app.use(requireManagement(management, () => false));
+  app.route("/", originPass({ ...deps, isOn: deps.passes }));
+  app.route("/", originsApi(deps));
   return app;
 }
 
@@ -99,14 +121,20 @@ function refuseSites(corsOrigins: HttpApiDependencies["corsOrigins"]) {
   };
 }
 
-function requireToken(access: HttpApiDependencies["access"]) {
+/** Whether a request shows the token of those who signal. */
+function signals(context: Context<Env>, { access }: HttpApiDependencies): boolean {
+  const { token } = access();
+  const presented = bearerToken(context.req.header("authorization"));
+  return token !== undefined && holdsToken(token, [presented]);
+}
+
+function requireToken(deps: HttpApiDependencies) {
   return async (context: Context<Env>, next: Next) => {
-    const { token } = access();
+    const { req, env: { peer } } = context;
     // A browser asks without any token whether it may send one.
-    const isFree = token === undefined || context.req.method === "OPTIONS";
-    if (isFree || holdsToken(token, [bearerToken(context.req.header("authorization"))])) {
-      return await next();
-    }
+    const isFree = deps.access().token === undefined || req.method === "OPTIONS";
+    if (isFree || signals(context, deps)) return await next();
+    if (VERSIONS.test(req.path) && deps.management.admits(req.raw, peer)) return await next();
     context.header("WWW-Authenticate", "Bearer");
     return answerError(context, 401, "Cannot accept this request: the token is missing or wrong");
   };

@@ -1,19 +1,26 @@
 import assert from "node:assert/strict";
+import { answersOf, apiDependencies } from "../../tests/support/api_desk.ts";
 import { managementWith } from "../../tests/support/system_desk.ts";
 import { systemClock } from "../core/clock.ts";
 import { httpApi, type HttpApiDependencies } from "./http_api.ts";
 
 const PEER = { host: "203.0.113.7", port: 4711 };
 const NUMBERS = { major: 1, minor: 2, revision: 3, version: "1.2.3" };
-const ABOUT = { signature: "srs-proxy", version: "1.2.3", numbers: NUMBERS, pid: "1" };
+const ABOUT = {
+  signature: "srs-proxy",
+  version: "1.2.3",
+  numbers: NUMBERS,
+  service: "s7",
+  pid: "1",
+};
 
 type Ask = (path: string, init?: RequestInit) => Promise<Response>;
 
 /** An API that signals by saying who has asked for what. */
 function apiWith(options: Partial<HttpApiDependencies> = {}): Ask {
-  const handle = httpApi({
+  const handle = httpApi(apiDependencies({
     about: ABOUT,
-    access: () => ({}),
+    answers: answersOf([]),
     management: managementWith({ clock: systemClock, access: () => ({ token: "admin" }) }),
     corsOrigins: () => [],
     signal: (request, peer) => {
@@ -22,7 +29,7 @@ function apiWith(options: Partial<HttpApiDependencies> = {}): Ask {
       return Promise.resolve(new Response(said, { status: 201, headers: { vary: "Accept" } }));
     },
     ...options,
-  });
+  }));
   return async (path, init) => await handle(new Request(`http://proxy:11985${path}`, init), PEER);
 }
 

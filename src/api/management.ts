@@ -13,7 +13,12 @@ import { ProxyError, toProxyError } from "../core/errors.ts";
 import { ExpiringMap } from "../core/expiring_map.ts";
 import { normalizeIp } from "../core/endpoint.ts";
 import type { LabelValue } from "../core/metric_table.ts";
-import { RefusedRequest, refuseOtherNames, refuseOtherSites } from "./browser_guard.ts";
+import {
+  RefusedRequest,
+  refuseOtherNames,
+  refuseOtherSites,
+  requireKnownPage,
+} from "./browser_guard.ts";
 import { type ApiAccess, basicPassword, bearerToken, holdsToken } from "./token.ts";
 
 /** Why a request to manage is refused. */
@@ -78,6 +83,21 @@ export class Management {
     if (refusal === undefined) return;
     this.#options.onRefused(refusal.reason);
     throw refusal.error;
+  }
+
+  /**
+   * Lets a request pass that a browser may send for a page without asking first.
+   *
+   * @returns the site of the page, undefined for what is no browser
+   * @throws ProxyError with status 403
+   */
+  requireKnownPage(request: Request): string | undefined {
+    try {
+      return requireKnownPage(request, this.sites);
+    } catch (error) {
+      this.#options.onRefused("site");
+      throw error;
+    }
   }
 
   /** Whether a request may manage that need not. A wrong token counts here too. */

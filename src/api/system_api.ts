@@ -41,6 +41,8 @@ export interface SystemApiDependencies {
   readonly registrar: Registrar;
   readonly metrics: Metrics;
   readonly expose: () => Promise<Exposition>;
+  /** The figures of all origins. */
+  readonly exposeOrigins: () => Promise<string>;
   readonly readiness: () => Readiness;
   readonly sessions: ClientSessions;
   readonly about: About;
@@ -91,6 +93,7 @@ export function systemApi(deps: SystemApiDependencies): Hono<Env> {
     return context.body(null, 204);
   });
   app.use("/api/*", requireManagement(deps.management, isPublic));
+  app.use("/metrics/origins", requireManagement(deps.management, () => false));
   app.route("/", versionsApp(deps.about));
   addRegistration(app, deps);
   addHealth(app, deps);
@@ -155,6 +158,10 @@ function addHealth(app: Hono<Env>, deps: SystemApiDependencies): void {
   app.get("/metrics", async (context) => {
     const { contentType, text } = await deps.expose();
     return context.body(text, 200, { "content-type": contentType });
+  });
+  app.get("/metrics/origins", async (context) => {
+    const text = await deps.exposeOrigins();
+    return context.body(text, 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
   });
 }
 

@@ -207,6 +207,8 @@ Deno.test("versions are told in SRS's shape and in the reference's at once", asy
   const { body } = await desk.ask("GET", "/api/v1/versions");
   assert.deepEqual(body, {
     code: 0,
+    server: "proxy",
+    service: "s7",
     pid: "7",
     signature: "proxy",
     version: "1.2.3",

@@ -16,18 +16,22 @@ export interface About {
     readonly revision: number;
     readonly version: string;
   };
+  /** Of this process, another one after a restart; as SRS names itself. */
+  readonly service: string;
   /** Id of this process at the operating system, as SRS gives it: a text. */
   readonly pid: string;
 }
 
 /** An app that knows `/api/v1/versions` and nothing else; other apps mount it at `/`. */
 export function versionsApp(about: About): Hono {
-  const { signature, version, numbers, pid } = about;
   const app = new Hono({ strict: false });
   answerErrorsInJson(app);
-  app.get(
-    "/api/v1/versions",
-    (context) => context.json({ code: 0, pid, signature, version, data: numbers }),
-  );
+  app.get("/api/v1/versions", (context) => context.json(versionsAnswer(about)));
   return app;
+}
+
+/** What is answered to that. */
+export function versionsAnswer(about: About): Readonly<Record<string, unknown>> {
+  const { signature, service, version, numbers, pid } = about;
+  return { code: 0, server: signature, service, pid, signature, version, data: numbers };
 }

@@ -73,10 +73,10 @@ async function isOver(conn: Deno.Conn): Promise<void> {
 
 Deno.test("tokens, sites and places of origins are those of the last reload", async () => {
   await using app = await ChangingApp.open();
-  assert.deepEqual(await app.ask("HTTP API", "/api/v1/versions"), [200, "*"]);
+  assert.deepEqual(await app.ask("HTTP API", "/rtc/v1/whip/"), [405, "*"]);
   assert.deepEqual(await app.ask("HTTP server", "/live/nobody.flv"), [503, "*"]);
   await app.change({ PROXY_API_TOKEN: "t", PROXY_CORS_ORIGINS: "https://tv.example" });
-  assert.deepEqual(await app.ask("HTTP API", "/api/v1/versions"), [401, SITE]);
+  assert.deepEqual(await app.ask("HTTP API", "/rtc/v1/whip/"), [401, SITE]);
   assert.deepEqual(await app.ask("HTTP server", "/live/nobody.flv"), [503, SITE]);
   await app.change({ PROXY_CORS_ORIGINS: "https://other.example" });
   assert.deepEqual(await app.ask("HTTP server", "/live/nobody.flv"), [503, null]);
@@ -88,6 +88,10 @@ Deno.test("tokens, sites and places of origins are those of the last reload", as
   await app.change({ PROXY_REGISTER_TOKEN: "t" });
   await assert.rejects(sendHeartbeat(app, heartbeat), /401/);
   await sendHeartbeat(app, heartbeat, "t");
+  assert.deepEqual(await app.ask("HTTP API", "/api/v1/streams"), [200, null]);
+  await app.change({ PROXY_ADMIN_TOKEN: "t", PROXY_ADMIN_ORIGINS: SITE });
+  assert.deepEqual(await app.ask("HTTP API", "/api/v1/streams"), [401, SITE]);
+  assert.deepEqual(await app.ask("System API", "/api/v1/streams"), [401, SITE]);
 });
 
 Deno.test("deadlines and limits are those of the last reload, at every listener", async () => {

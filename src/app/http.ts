@@ -125,13 +125,15 @@ function openHttpRelay(
 }
 
 function apiOptions(surroundings: Surroundings, signaling: Signaling): WebHandlerOptions {
-  const { state, metrics, timeouts, corsOrigins, management, onError } = surroundings;
+  const { state, clock, metrics, timeouts, corsOrigins, onError } = surroundings;
+  const { management, answers } = surroundings;
   return {
     ...{ timeouts, onError },
     handle: httpApi({
       about: ABOUT,
       access: () => state.config.apiAuth,
-      ...{ management, corsOrigins },
+      passes: () => state.config.admin.passes,
+      ...{ clock, management, answers, corsOrigins },
       signal: (request, peer) => signaling.handle(request, peer),
     }),
     onRefused: (reason) => metrics.count("srs_proxy_api_refused_total", { reason }),

@@ -3,8 +3,9 @@
 
 import { tlsPort } from "./http.ts";
 import { AddressPolicy } from "../api/address_policy.ts";
-import { Management } from "../api/management.ts";
+import { openManagement } from "./management.ts";
 import { probeOrigin } from "./probe.ts";
+import { originMetrics } from "../api/origin_metrics.ts";
 import { LoopGuard } from "../api/loop_guard.ts";
 import { type Lanes, type LanesRelay, laneTally } from "../lane/lanes.ts";
 import { SharedTally } from "../lane/shared_tally.ts";
@@ -106,18 +107,13 @@ export async function openParts(
   });
   const sessions = new LiveSessions({ capacity: LIVE_SESSIONS, clock });
   const identifyTally = laneTally(laneCount(config));
+  const common = { clock, engine, state, registry, metrics, names, hopMark: new HopMark() };
+  const live = liveOptions(state);
   const surroundings: Surroundings = {
-    ...{ clock, engine, state, registry, metrics, log, sessions, addresses, names },
-    ...liveOptions(state),
+    ...{ ...common, ...live, log, sessions, addresses },
+    ...openManagement({ ...common, ...live }, stack),
     reusePort: config.listen.reusePort,
     rtcSessions: registry,
-    hopMark: new HopMark(),
-    management: new Management({
-      ...{ clock, trustedProxies: () => state.config.http.trustedProxies },
-      access: () => state.config.admin,
-      sites: () => state.config.admin.sites,
-      onRefused: (reason) => metrics.count("srs_proxy_management_refused_total", { reason }),
-    }),
     resolver: new NamedOrigins(registry, names),
     identifyTally,
     identifyMemory: new MemoryBudget(
@@ -185,7 +181,7 @@ function systemHandler(
   lanes: Lanes,
 ) {
   const { clock, engine, registry, metrics, log, state } = surroundings;
-  const { sessions, addresses, names, management } = surroundings;
+  const { sessions, addresses, names, management, answers } = surroundings;
   const guard = new LoopGuard({
     clock,
     rtmp: (address) => isProxyAtRtmp(engine, address, PROBE_TIMEOUT),
@@ -210,6 +206,7 @@ function systemHandler(
       await refreshMetrics(metrics, registry, state.draining);
       return await metrics.expose();
     },
+    exposeOrigins: () => originMetrics(answers),
     readiness: () => readinessOf(state, registry, lanes),
     about: ABOUT,
     ...{ addresses, management },

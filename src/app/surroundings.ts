@@ -3,6 +3,7 @@
 
 import type { AddressPolicy } from "../api/address_policy.ts";
 import type { Management } from "../api/management.ts";
+import type { OriginAnswers } from "../api/origin_answers.ts";
 import type { PrometheusMetrics } from "../api/metrics.ts";
 import type { LiveSessions } from "../api/session_log.ts";
 import type { About } from "../api/versions.ts";
@@ -23,7 +24,11 @@ import { signature, version, versionNumbers } from "../core/version.ts";
 const LOG = logger("app");
 
 /** What the program says about itself. */
-export const ABOUT: About = { signature, version, numbers: versionNumbers, pid: String(Deno.pid) };
+export const ABOUT: About = {
+  ...{ signature, version, numbers: versionNumbers },
+  service: crypto.randomUUID().slice(0, 8),
+  pid: String(Deno.pid),
+};
 
 /** The log's output, as the metrics see it. */
 export interface LogOutput {
@@ -61,6 +66,7 @@ export interface Surroundings extends LiveOptions {
   readonly sessions: LiveSessions;
   readonly hopMark: HopMark;
   readonly management: Management;
+  readonly answers: OriginAnswers;
   readonly identifyMemory: MemoryBudget;
   /** Counts that memory, together with that of lanes. */
   readonly identifyTally: TallyMemory;

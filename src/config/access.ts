@@ -10,6 +10,10 @@ export interface AccessConfig {
 
 /** Who manages; without a token whoever is on this machine. */
 export interface AdminConfig extends AccessConfig {
+  /** Whether requests for one origin are passed to it. */
+  readonly passes: boolean;
+  /** `user:password` for the APIs of origins. */
+  readonly originCredentials?: string | undefined;
   /** Web sites whose pages may, besides the proxy's own. */
   readonly sites: readonly string[];
 }
@@ -21,7 +25,12 @@ export function toRegisterAccess(values: Values): AccessConfig {
 
 /** What is shown to see and change what runs. */
 export function toAdminAccess(values: Values): AdminConfig {
-  return { token: values.PROXY_ADMIN_TOKEN, sites: values.PROXY_ADMIN_ORIGINS };
+  return {
+    token: values.PROXY_ADMIN_TOKEN,
+    sites: values.PROXY_ADMIN_ORIGINS,
+    passes: values.PROXY_API_PASS,
+    originCredentials: values.PROXY_ORIGIN_API_AUTH,
+  };
 }
 
 /** What WebRTC clients show to the HTTP API. */

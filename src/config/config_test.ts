@@ -50,7 +50,7 @@ Deno.test("an empty environment gives the documented defaults", () => {
     },
     register: { token: undefined, allow: [], allowNames: [] },
     defaultBackend: undefined,
-    admin: { token: undefined, sites: [] },
+    admin: { token: undefined, sites: [], passes: false, originCredentials: undefined },
     apiAuth: { token: undefined },
     tls: {
       rtmps: undefined,
@@ -161,7 +161,12 @@ Deno.test("every variable reaches its place in the configuration", () => {
       allowNames: ["srs-1", "*.media.internal"],
     },
     defaultBackend: { ip: "10.0.0.13", rtmp: 14, http: 15, api: 16, rtc: 17, srt: 18 },
-    admin: { token: "another", sites: ["https://console.example"] },
+    admin: {
+      token: "another",
+      sites: ["https://console.example"],
+      passes: true,
+      originCredentials: "user:pass:word",
+    },
     apiAuth: { token: "token-26" },
     tls: {
       rtmps: { host: "127.0.0.1", port: 61 },

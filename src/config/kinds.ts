@@ -76,6 +76,15 @@ export const token: Kind<string> = (value) => {
   );
 };
 
+/** `user:password` for HTTP's Basic. Never shown in an error. */
+export const credentials: Kind<string> = (value) => {
+  if (value.includes(":") && !/\p{Cc}/u.test(value)) return value;
+  throw new ProxyError(
+    "bad_request",
+    "Cannot use this as user:password: it has no colon, or contains control characters",
+  );
+};
+
 /** A StreamID of SRT that names a stream, such as `#!::r=live/show,m=publish`. */
 export const streamId: Kind<string> = (value) => {
   const { length } = new TextEncoder().encode(value);

@@ -4,6 +4,7 @@
 
 import {
   bytes,
+  credentials,
   duration,
   durationOrZero,
   flag,
@@ -188,6 +189,16 @@ const ACCESS = {
     "",
     "Web sites whose pages may manage, such as http://console.example.com:8080; empty = only the " +
       "proxy's own",
+  ),
+  PROXY_API_PASS: live(
+    flag,
+    "off",
+    "Pass requests to /api/v1/origins/SERVER/proxy/ on to the API of that origin",
+  ),
+  PROXY_ORIGIN_API_AUTH: live(
+    optional(credentials),
+    "",
+    "user:password for the HTTP APIs of origins that ask for them (http_api auth of SRS)",
   ),
   PROXY_REGISTER_TOKEN: live(
     optional(token),

@@ -2,23 +2,32 @@
 
 import { blameOrigin, ProxyError } from "../core/errors.ts";
 import { GrowingBytes } from "../core/growing_bytes.ts";
+import type { Memory } from "../core/memory.ts";
 import { BodyScanner } from "../protocol/http/body_scanner.ts";
 import type { HttpResponse } from "../protocol/http/response.ts";
 import { NO_HTTP, type OriginConnection } from "./origin_pool.ts";
 
+/** How long a body may take, in milliseconds, and how long it may be, in bytes. */
+export interface AnswerBounds {
+  readonly timeout: number;
+  readonly limit: number;
+  /** What its memory is taken from; it is given back by nobody. */
+  readonly memory?: Memory | undefined;
+}
+
 /**
  * Reads the whole body of a response.
  *
- * @param bounds `timeout` in milliseconds, `limit` in bytes
- * @throws ProxyError `origin_gone` when it ends early, is too long or broken, `origin_timeout`
+ * @throws ProxyError `origin_gone` when it ends early, is too long or broken, `origin_timeout`; what the
+ * memory throws
  */
 export async function readBody(
   link: OriginConnection,
   { bodyLength }: HttpResponse,
-  { timeout, limit }: { readonly timeout: number; readonly limit: number },
+  { timeout, limit, memory }: AnswerBounds,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { connection, inbox } = link;
-  const body = new GrowingBytes(limit);
+  const body = new GrowingBytes(limit, memory);
   const scanner = new BodyScanner(bodyLength, (bytes) => {
     if (body.length + bytes.length > limit) {
       throw new ProxyError("origin_gone", "Origin's answer is too long");

@@ -18,8 +18,16 @@ Deno.test("loops over a text from outside are in proportion to its length", asyn
   });
   const { TEXT_PARSERS } = await import("../support/text_parsers.ts");
   const { SESSION_PARSERS } = await import("../support/session_parsers.ts");
+  const { ORIGIN_TEXT_PARSERS } = await import("../support/origin_text_parsers.ts");
   const { webParsers } = await import("../support/web_parsers.ts");
-  for (const parser of [...TEXT_PARSERS, ...SESSION_PARSERS, ...await webParsers(folder.path)]) {
+  for (
+    const parser of [
+      ...TEXT_PARSERS,
+      ...SESSION_PARSERS,
+      ...ORIGIN_TEXT_PARSERS,
+      ...await webParsers(folder.path),
+    ]
+  ) {
     await t.step(parser.name, () => {
       return assertProportional(parser, (call) => counter.count(call));
     });

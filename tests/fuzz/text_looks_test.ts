@@ -7,6 +7,7 @@ import { expressionsInSources } from "../support/source_expressions.ts";
 import { StepCounter } from "../support/step_counter.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { SESSION_PARSERS } from "../support/session_parsers.ts";
+import { ORIGIN_TEXT_PARSERS } from "../support/origin_text_parsers.ts";
 import { TEXT_PARSERS } from "../support/text_parsers.ts";
 import { webParsers } from "../support/web_parsers.ts";
 
@@ -34,7 +35,14 @@ Deno.test("looks at a text from outside are in proportion to its length", async 
     assert.equal(await counter.count(() => ignore(() => /\.+$/.test(dots)), 1e7), Infinity);
     assert.ok(await counter.count(() => dots.indexOf("a"), 1e7) > 65_000);
   });
-  for (const parser of [...TEXT_PARSERS, ...SESSION_PARSERS, ...await webParsers(folder.path)]) {
+  for (
+    const parser of [
+      ...TEXT_PARSERS,
+      ...SESSION_PARSERS,
+      ...ORIGIN_TEXT_PARSERS,
+      ...await webParsers(folder.path),
+    ]
+  ) {
     await t.step(parser.name, () => {
       return assertProportional(parser, (call, limit) => counter.count(call, limit), {
         mostAtOnce: 1,

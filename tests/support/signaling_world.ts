@@ -10,6 +10,7 @@ import { WebServer } from "../../src/http1/web_server.ts";
 import type { RtcMedia, SignalingDependencies } from "../../src/relay/rtc/dependencies.ts";
 import { type SessionPlace, SessionPlaces } from "../../src/relay/rtc/session_places.ts";
 import { ampleMemory } from "./ample_memory.ts";
+import { answersOf, apiDependencies } from "./api_desk.ts";
 import { managementWith } from "./system_desk.ts";
 import { Signaling } from "../../src/relay/rtc/signaling.ts";
 import { DenoTcpEngine } from "../../src/net/deno/tcp_engine.ts";
@@ -19,6 +20,7 @@ const ABOUT = {
   signature: "srs-proxy",
   version: "1.2.3",
   numbers: { major: 1, minor: 2, revision: 3, version: "1.2.3" },
+  service: "s7",
   pid: "1",
 };
 
@@ -84,13 +86,14 @@ export class SignalingWorld extends RelayWorld {
       ...around.dependencies,
       ...options,
     }));
-    const handle = httpApi({
+    const handle = httpApi(apiDependencies({
       about: ABOUT,
+      answers: around.stack.use(answersOf([])),
+      management: managementWith({ clock: systemClock, access: () => ({ token: "of-nobody" }) }),
       access: () => options.access ?? {},
-      management: managementWith({ clock: systemClock }),
       corsOrigins: () => [],
       signal: (request, peer) => this.signal(request, peer),
-    });
+    }));
     this.#server = around.stack.use(WebServer.open({
       name: "HTTP API",
       listen: { host: "127.0.0.1", port: 0 },

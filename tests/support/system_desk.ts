@@ -15,7 +15,13 @@ export const REGISTER = "/api/v1/srs/register";
 export const GOOD = { ip: "10.0.0.1", server: "vid-1", service: "s-1", pid: "42", rtmp: ["1935"] };
 /** What the API says of itself. */
 export const NUMBERS = { major: 1, minor: 2, revision: 3, version: "1.2.3" };
-export const ABOUT = { signature: "proxy", version: "1.2.3", numbers: NUMBERS, pid: "7" };
+export const ABOUT = {
+  signature: "proxy",
+  version: "1.2.3",
+  numbers: NUMBERS,
+  service: "s7",
+  pid: "7",
+};
 
 /** A client on this machine. */
 const HERE: Address = { host: "127.0.0.1", port: 4711 };
@@ -62,6 +68,7 @@ export async function openDesk(options: Partial<SystemApiDependencies> = {}): Pr
     registrar: registry,
     metrics,
     expose: () => metrics.expose(),
+    exposeOrigins: () => Promise.resolve(""),
     readiness: () => ({ ready: true, status: "ready" }),
     sessions: { list: () => ({ sessions: [], next: undefined }), kick: () => false },
     about: ABOUT,

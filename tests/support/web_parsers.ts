@@ -3,6 +3,7 @@
 
 import { systemClock } from "../../src/core/clock.ts";
 import { httpApi } from "../../src/api/http_api.ts";
+import { answersOf, apiDependencies } from "./api_desk.ts";
 import { managementWith } from "./system_desk.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { openStaticFiles } from "../../src/api/static_files.ts";
@@ -14,7 +15,7 @@ type Handler = (request: Request) => Promise<Response | undefined>;
 
 const PATHS = "/?&=%";
 const ABOUT = {
-  ...{ signature: "a", version: "1.0.0", pid: "1" },
+  ...{ signature: "a", version: "1.0.0", service: "s7", pid: "1" },
   numbers: { major: 1, minor: 0, revision: 0, version: "1.0.0" },
 };
 
@@ -54,6 +55,7 @@ function openSystemApi(): Handler {
     },
     metrics,
     expose: () => metrics.expose(),
+    exposeOrigins: () => Promise.resolve(""),
     readiness: () => ({ ready: true, status: "ready" }),
     sessions: { list: () => ({ sessions: [], next: undefined }), kick: () => false },
     about: ABOUT,
@@ -67,13 +69,13 @@ function openSystemApi(): Handler {
 }
 
 function openHttpApi(): Handler {
-  const handle = httpApi({
-    about: ABOUT,
+  const handle = httpApi(apiDependencies({
+    answers: answersOf([]),
     access: () => ({ token: "secret" }),
     management: managementWith({ clock: systemClock, access: () => ({ token: "secret" }) }),
     corsOrigins: () => ["https://a.example"],
     signal: () => Promise.resolve(new Response(null)),
-  });
+  }));
   return async (request) => await handle(request, { host: "127.0.0.1", port: 1 });
 }
 

@@ -24,6 +24,8 @@ export const CHANGED_VARIABLES: Readonly<Record<VariableName, string>> = {
   PROXY_ORIGIN_SERVER_TTL: "7s",
   PROXY_STREAM_IDLE_TTL: "8s",
   PROXY_ADMIN_TOKEN: "another",
+  PROXY_API_PASS: "on",
+  PROXY_ORIGIN_API_AUTH: "user:pass:word",
   PROXY_ADMIN_ORIGINS: "https://console.example",
   PROXY_REGISTER_TOKEN: "token-9",
   PROXY_REGISTER_ALLOW: "10.0.0.0/8, ::1 SRS-1, *.Media.internal",

@@ -1,0 +1,136 @@
+// Finds the origin that has a client, a stream or a vhost of some id, and acts on it there. Ids are the
+// origins' own, so all of them are asked, unless one has been seen with it.
+
+import type { Clock } from "../core/clock.ts";
+import { ProxyError } from "../core/errors.ts";
+import { ExpiringMap } from "../core/expiring_map.ts";
+import type { Missing, OriginAnswers } from "./origin_answers.ts";
+import {
+  type JsonObject,
+  type ListName,
+  NOT_FOUND_CODES,
+  readSrsAnswer,
+  SINGULARS,
+} from "./srs_answer.ts";
+
+/** What is looked for. */
+export interface EntryRequest {
+  readonly name: ListName;
+  readonly id: string;
+  /** The only one to ask. */
+  readonly origin?: string | undefined;
+}
+
+/** Where it is, if anywhere. */
+export interface EntryFound {
+  /** What SRS answers; without one it is the code that says so. */
+  readonly answer: JsonObject & { readonly code: number };
+  readonly origin?: string | undefined;
+  /** Origins that could not be asked, when none of the others has it. */
+  readonly missing: readonly Missing[];
+}
+
+export interface FoundEntriesOptions {
+  readonly clock: Pick<Clock, "now">;
+  readonly answers: OriginAnswers;
+}
+
+const LIMIT = 64 * 1024;
+const MOST_SEEN = 20_000;
+const SEEN_FOR = 60_000;
+/** Ids of SRS are shorter, and of these characters. */
+const ID = /^[\w.-]{1,64}$/;
+
+/** The entries of all origins by their ids. */
+export class FoundEntries {
+  readonly #options: FoundEntriesOptions;
+  readonly #seen = new ExpiringMap<string, string>({ capacity: MOST_SEEN, ttl: SEEN_FOR });
+
+  constructor(options: FoundEntriesOptions) {
+    this.#options = options;
+  }
+
+  /** An entry has been shown, so that somebody may ask for it. */
+  note(name: ListName, id: unknown, origin: string): void {
+    const now = this.#options.clock.now();
+    if (typeof id === "string") this.#seen.set(`${name}/${id}`, origin, now);
+  }
+
+  /** @throws ProxyError `stream_busy` when several origins have one of that id, `registry_unavailable` */
+  async find(request: EntryRequest): Promise<EntryFound> {
+    const { name, id } = request;
+    const seen = this.#seen.get(`${name}/${id}`, this.#options.clock.now());
+    if (seen === undefined || request.origin !== undefined) return await this.#search(request);
+    const there = await this.#askAt(seen, request);
+    return there?.answer.code === 0 ? there : await this.#search(request);
+  }
+
+  /**
+   * Ends a client at the one origin that has it.
+   *
+   * @throws ProxyError as `find` does, and when the origin does not answer any more
+   */
+  async end(request: EntryRequest): Promise<EntryFound> {
+    const { answers } = this.#options;
+    // Where it was seen does not count: another origin might have one of that id too.
+    const found = await this.#search(request);
+    if (found.origin === undefined || found.answer.code !== 0) return found;
+    const target = targetOf(request);
+    const reply = await answers.askOne(found.origin, { method: "DELETE", target, limit: LIMIT });
+    return { ...found, answer: readSrsAnswer(reply) };
+  }
+
+  async #search(request: EntryRequest): Promise<EntryFound> {
+    const { name, id, origin } = request;
+    if (!ID.test(id)) return notFound(name, []);
+    if (origin === undefined) return await this.#askAll(request);
+    const missing = [{ origin, reason: "unreachable" as const }];
+    return await this.#askAt(origin, request) ?? notFound(name, missing);
+  }
+
+  /** @returns undefined when there is no such origin, or it does not answer */
+  async #askAt(origin: string, request: EntryRequest): Promise<EntryFound | undefined> {
+    const question = { method: "GET", target: targetOf(request), limit: LIMIT };
+    try {
+      const answer = readSrsAnswer(await this.#options.answers.askOne(origin, question));
+      return { answer: named(request.name, answer, origin), origin, missing: [] };
+    } catch (error) {
+      if (error instanceof ProxyError && error.source !== "internal") return undefined;
+      throw error;
+    }
+  }
+
+  async #askAll(request: EntryRequest): Promise<EntryFound> {
+    const { name, id } = request;
+    const { answers, missing } = await this.#options.answers.collect({
+      target: targetOf(request),
+      limit: LIMIT,
+      read: readSrsAnswer,
+    });
+    const [first, ...others] = answers.filter(({ answer }) => answer.code === 0);
+    if (first === undefined) return notFound(name, missing);
+    if (others.length > 0) {
+      const origins = [first, ...others].map(({ origin }) => origin.id).join(", ");
+      const message = `Cannot tell which of ${origins} is meant: add origin to the query`;
+      throw new ProxyError("stream_busy", message);
+    }
+    const origin = first.origin.id;
+    this.note(name, id, origin);
+    return { answer: named(name, first.answer, origin), origin, missing: [] };
+  }
+}
+
+function targetOf({ name, id }: EntryRequest): string {
+  return `/api/v1/${name}/${id}`;
+}
+
+function notFound(name: ListName, missing: readonly Missing[]): EntryFound {
+  return { answer: { code: NOT_FOUND_CODES[name] }, missing };
+}
+
+/** The answer with the origin in the entry. */
+function named<A extends JsonObject>(name: ListName, answer: A, origin: string): A {
+  const entry = answer[SINGULARS[name]];
+  const isEntry = typeof entry === "object" && entry !== null;
+  return isEntry ? { ...answer, [SINGULARS[name]]: { ...entry, origin } } : answer;
+}

@@ -1,0 +1,278 @@
+// What all origins answer to one question, asked of each at most once a second however many people want
+// to know. An origin that is slow or dead delays an answer once, is named as missing, and is not
+// waited for again until it has answered. Knows no question by name.
+
+import type { Clock } from "../core/clock.ts";
+import { ProxyError, toProxyError } from "../core/errors.ts";
+import { ExpiringMap } from "../core/expiring_map.ts";
+import type { Memory } from "../core/memory.ts";
+import type { Origin } from "../core/origin.ts";
+import type { OriginQuestions, OriginReply } from "../core/origin_questions.ts";
+import type { OriginStatus, Registrar } from "../core/registrar.ts";
+import { Turns } from "../core/turns.ts";
+import { logger } from "../core/log.ts";
+import { logFailure } from "./log_failure.ts";
+
+const LOG = logger("api");
+
+/** Why there is no answer of an origin. */
+export type MissingReason =
+  | "no_api"
+  | "down"
+  | "unreachable"
+  | "timeout"
+  | "not_asked"
+  | "gone"
+  | "too_large"
+  | "refused"
+  | "unreadable";
+
+/** An origin that has not answered. */
+export interface Missing {
+  readonly origin: string;
+  readonly reason: MissingReason;
+}
+
+/** An origin's answer, as `read` has understood it. */
+export interface Answered<T> {
+  readonly origin: Origin;
+  readonly answer: T;
+}
+
+/** What came of asking all origins, both in the order of their ids. */
+export interface Collected<T> {
+  readonly answers: readonly Answered<T>[];
+  readonly missing: readonly Missing[];
+}
+
+/** What to ask and what to make of the answer; one target has one way to be read. */
+export interface Survey<T> {
+  /** Path and query. */
+  readonly target: string;
+  /** Bytes of one origin's answer. */
+  readonly limit: number;
+  /** @throws ProxyError when it is nothing of use */
+  read(reply: OriginReply): T;
+}
+
+export interface OriginAnswersOptions {
+  readonly clock: Clock;
+  readonly registrar: Pick<Registrar, "origins">;
+  readonly questions: OriginQuestions;
+}
+
+/** Milliseconds for one origin's answer. With what comes after it that is less than a second. */
+const PATIENCE = 900;
+const FRESH_FOR = 1_000;
+/** Many origins are asked less often: so many of them in a second. */
+const ORIGINS_PER_SECOND = 1_000;
+const MOST_AT_ONCE = 256;
+/** Bytes of all answers to one question. */
+const MOST_BYTES = 64 * 1024 * 1024;
+const MOST_KEPT = 1_000;
+const SWEEP = 5_000;
+
+/** The answers of all origins, kept for a second. */
+export class OriginAnswers implements Disposable {
+  readonly #options: OriginAnswersOptions;
+  readonly #turns = new Turns(MOST_AT_ONCE);
+  readonly #underWay = new Map<string, Promise<Collected<unknown>>>();
+  readonly #kept: ExpiringMap<string, KeptAnswers>;
+  /** There while anything is kept. */
+  #sweeper: Disposable | undefined;
+  #isClosed = false;
+  /** Origins whose last answer was late. */
+  readonly #late = new Set<string>();
+
+  constructor(options: OriginAnswersOptions) {
+    this.#options = options;
+    this.#kept = new ExpiringMap({ capacity: MOST_KEPT, ttl: SWEEP });
+  }
+
+  /** What each origin answers. @throws ProxyError `registry_unavailable` */
+  async collect<T>(survey: Survey<T>): Promise<Collected<T>> {
+    const { target } = survey;
+    const now = this.#options.clock.now();
+    const kept = this.#kept.get(target, now);
+    if (kept !== undefined && now < kept.freshUntil) return kept.collected as Collected<T>;
+    let asked = this.#underWay.get(target);
+    if (asked === undefined) {
+      asked = this.#ask(survey).finally(() => this.#underWay.delete(target));
+      this.#underWay.set(target, asked);
+    }
+    return await asked as Collected<T>;
+  }
+
+  /**
+   * Asks one origin, now.
+   *
+   * @throws ProxyError as `OriginQuestions.ask`, and `not_found` when there is no such origin
+   */
+  async askOne(id: string, question: Parameters<OriginQuestions["ask"]>[1], patience = PATIENCE) {
+    const all = await this.#options.registrar.origins();
+    const found = all.find(({ origin }) => origin.id === id);
+    if (found === undefined) throw new ProxyError("not_found", "Cannot find this origin");
+    return await this.#options.questions.ask(found.origin, question, patience);
+  }
+
+  [Symbol.dispose](): void {
+    this.#isClosed = true;
+    this.#sweeper?.[Symbol.dispose]();
+  }
+
+  #keep(target: string, answers: KeptAnswers): void {
+    if (this.#isClosed) return;
+    const { clock } = this.#options;
+    this.#kept.set(target, answers, clock.now());
+    this.#sweeper ??= clock.after(SWEEP, () => this.#sweep());
+  }
+
+  #sweep(): void {
+    const { clock } = this.#options;
+    this.#kept.expire(clock.now());
+    this.#sweeper = this.#kept.size === 0 ? undefined : clock.after(SWEEP, () => this.#sweep());
+  }
+
+  async #ask<T>(survey: Survey<T>): Promise<Collected<T>> {
+    const { clock, registrar } = this.#options;
+    const all = [...await registrar.origins()].sort((a, b) => a.origin.id < b.origin.id ? -1 : 1);
+    this.#forget(all);
+    const inquiry = new Inquiry(survey, this.#options, this.#turns);
+    const results = all.map((status) => inquiry.ask(status));
+    const isPunctual = ({ origin }: OriginStatus) => !this.#late.has(origin.id);
+    await Promise.all(
+      results.filter((_, index) => isPunctual(all[index]!)).map(({ done }) => done),
+    );
+    for (const { origin, done, outcome } of results) this.#note(origin.id, done, outcome);
+    const collected = collectedFrom(results);
+    const life = Math.max(FRESH_FOR, all.length / ORIGINS_PER_SECOND * 1_000);
+    this.#keep(survey.target, { collected, freshUntil: clock.now() + Math.min(life, SWEEP) });
+    return collected;
+  }
+
+  /** Who was late is waited for again once an answer has come in time. */
+  #note(id: string, done: Promise<Outcome<unknown>>, outcome: Outcome<unknown> | undefined): void {
+    const look = (last: Outcome<unknown>) => {
+      if (last.kind === "missing" && last.reason === "timeout") this.#late.add(id);
+      else this.#late.delete(id);
+    };
+    if (outcome !== undefined) look(outcome);
+    else done.then(look);
+  }
+
+  #forget(all: readonly OriginStatus[]): void {
+    if (this.#late.size === 0) return;
+    const ids = new Set(all.map(({ origin }) => origin.id));
+    for (const id of this.#late) if (!ids.has(id)) this.#late.delete(id);
+  }
+}
+
+interface KeptAnswers {
+  readonly collected: Collected<unknown>;
+  readonly freshUntil: number;
+}
+
+type Outcome<T> =
+  | { readonly kind: "answered"; readonly answer: T }
+  | { readonly kind: "missing"; readonly reason: MissingReason };
+
+/** One origin's part in an inquiry; the outcome is there when it is done. */
+interface Pending<T> {
+  readonly origin: Origin;
+  readonly done: Promise<Outcome<T>>;
+  outcome: Outcome<T> | undefined;
+}
+
+/** One question put to all origins, with what they may take together. */
+class Inquiry<T> {
+  readonly #survey: Survey<T>;
+  readonly #options: OriginAnswersOptions;
+  readonly #turns: Turns;
+  readonly #end: number;
+  readonly #memory = new AnswerMemory();
+
+  constructor(survey: Survey<T>, options: OriginAnswersOptions, turns: Turns) {
+    this.#survey = survey;
+    this.#options = options;
+    this.#turns = turns;
+    this.#end = options.clock.now() + PATIENCE;
+  }
+
+  ask(status: OriginStatus): Pending<T> {
+    const { origin } = status;
+    const done = this.#outcomeOf(status).then((outcome) => pending.outcome = outcome);
+    const pending: Pending<T> = { origin, done, outcome: undefined };
+    return pending;
+  }
+
+  async #outcomeOf({ origin, down }: OriginStatus): Promise<Outcome<T>> {
+    if (origin.endpoints.api.length === 0) return { kind: "missing", reason: "no_api" };
+    if (down) return { kind: "missing", reason: "down" };
+    using _turn = await this.#turns.take();
+    const { target, limit, read } = this.#survey;
+    const left = this.#end - this.#options.clock.now();
+    if (left <= 0) return { kind: "missing", reason: "not_asked" };
+    try {
+      const question = { method: "GET", target, limit, memory: this.#memory };
+      const reply = await this.#options.questions.ask(origin, question, left);
+      return { kind: "answered", answer: read(reply) };
+    } catch (thrown) {
+      const error = toProxyError(thrown);
+      if (error.source === "internal") logFailure(LOG, "Cannot ask an origin", error);
+      return { kind: "missing", reason: reasonOf(error) };
+    }
+  }
+}
+
+/** All answers to one question together. */
+class AnswerMemory implements Memory {
+  #taken = 0;
+
+  take(bytes: number): void {
+    this.#taken += bytes;
+    if (this.#taken > MOST_BYTES) {
+      throw new ProxyError("too_large", "Cannot keep the answers of all origins");
+    }
+  }
+
+  give(bytes: number): void {
+    this.#taken -= bytes;
+  }
+}
+
+function collectedFrom<T>(results: readonly Pending<T>[]): Collected<T> {
+  const answers: Answered<T>[] = [];
+  const missing: Missing[] = [];
+  for (const { origin, outcome } of results) {
+    if (outcome?.kind === "answered") answers.push({ origin, answer: outcome.answer });
+    else missing.push({ origin: origin.id, reason: outcome?.reason ?? "timeout" });
+  }
+  return { answers, missing };
+}
+
+/** An answer that is none: the origin has no such API, or does not want to tell. */
+export function refusedAnswer(): ProxyError {
+  return new ProxyError("origin_refused", "Origin refuses to answer");
+}
+
+/** An answer that cannot be understood. */
+export function unreadableAnswer(cause?: unknown): ProxyError {
+  return new ProxyError("bad_request", "Origin's answer cannot be understood", { cause });
+}
+
+function reasonOf({ code }: ProxyError): MissingReason {
+  switch (code) {
+    case "origin_timeout":
+      return "timeout";
+    case "origin_gone":
+      return "gone";
+    case "too_large":
+      return "too_large";
+    case "origin_refused":
+      return "refused";
+    case "bad_request":
+      return "unreadable";
+    default:
+      return "unreachable";
+  }
+}
