@@ -74,12 +74,18 @@ export function requireKnownPage(
   { headers }: Request,
   allowed: readonly string[],
 ): string | undefined {
-  if (!MARKS_OF_BROWSERS.some((name) => headers.has(name))) return undefined;
+  if (!isBrowser(headers)) return undefined;
   const host = headers.get("host") ?? "";
   const site = headers.get("origin") ?? siteOf(headers.get("referer"));
   if (headers.get("sec-fetch-site") === "same-origin") return site ?? `http://${host}`;
   if (site !== undefined && (allowed.includes(site) || isSiteOf(site, host))) return site;
   throw new RefusedRequest(403, "Cannot accept this request from a page of another web site");
+}
+
+/** Programs whose `fetch` is that of browsers say that they take any language. */
+function isBrowser(headers: Headers): boolean {
+  if (["origin", "referer", "sec-fetch-site"].some((name) => headers.has(name))) return true;
+  return (headers.get("accept-language") ?? "*") !== "*";
 }
 
 function siteOf(page: string | null): string | undefined {

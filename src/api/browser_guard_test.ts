@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { ProxyError } from "../core/errors.ts";
-import { refuseOtherNames, refuseOtherSites, requireJson } from "./browser_guard.ts";
+import {
+  refuseOtherNames,
+  refuseOtherSites,
+  requireJson,
+  requireKnownPage,
+} from "./browser_guard.ts";
 
 function request(headers: Record<string, string>, method = "POST"): Request {
   return new Request("http://127.0.0.1:12025/", { method, headers });
@@ -85,4 +90,34 @@ Deno.test("JSON is asked for, in every way of saying it", () => {
     assert.equal(statusOf(requireJson, request({ "content-type": type })), 415, type);
   }
   assert.equal(statusOf(requireJson, request({})), 415);
+});
+
+Deno.test("a page shows by any of the fields that browsers have whose it is", () => {
+  const host = "127.0.0.1:12025";
+  const sites = ["https://console.example"];
+  const known: [Record<string, string>, string | undefined][] = [
+    [{ host }, undefined],
+    [{ host, "accept-language": "*", "sec-fetch-mode": "cors" }, undefined],
+    [{ host, "sec-fetch-site": "same-origin" }, `http://${host}`],
+    [{ host, referer: `http://${host}/console/?x#y` }, `http://${host}`],
+    [{ host, origin: `http://${host}` }, `http://${host}`],
+    [{ host, origin: sites[0]!, "sec-fetch-site": "cross-site" }, sites[0]],
+    [{ host, referer: `${sites[0]}/page`, "sec-fetch-site": "cross-site" }, sites[0]],
+  ];
+  for (const [headers, site] of known) {
+    assert.equal(requireKnownPage(request(headers, "GET"), sites), site);
+  }
+  const unknown: Record<string, string>[] = [
+    { host, "accept-language": "en" },
+    { host, "sec-fetch-site": "none" },
+    { host, "sec-fetch-site": "same-site" },
+    { host, referer: "https://evil.example/" },
+    { host, referer: `https://evil.example/${sites[0]}/` },
+    { host, referer: "x".repeat(9_000) },
+    { host, origin: "null", referer: `http://${host}/` },
+    { referer: `http://${host}/` },
+  ];
+  for (const headers of unknown) {
+    assert.equal(statusOf((asked) => requireKnownPage(asked, sites), request(headers, "GET")), 403);
+  }
 });
