@@ -52,6 +52,7 @@ const ALONE = [
 const HEAVY = [
   "tests/e2e/blocked_log_test.ts",
   "tests/e2e/descriptors_test.ts",
+  "tests/e2e/lane_failure_test.ts",
   "tests/e2e/rtmp_streams_test.ts",
   "tests/e2e/srt_bounds_test.ts",
   "tests/e2e/webrtc_sessions_test.ts",

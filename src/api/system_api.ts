@@ -151,9 +151,8 @@ function addHealth(app: Hono<Env>, deps: SystemApiDependencies): void {
   app.get("/healthz", (context) => context.json({ code: 0, status: "alive" }));
   app.get("/readyz", (context) => {
     const { ready, status, reason, days } = deps.readiness();
-    return ready
-      ? context.json({ code: 0, status, reason, certificate_days: days })
-      : answerError(context, 503, status);
+    if (ready) return context.json({ code: 0, status, reason, certificate_days: days });
+    return answerError(context, 503, reason ?? status);
   });
   app.get("/metrics", async (context) => {
     const { contentType, text } = await deps.expose();

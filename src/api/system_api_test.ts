@@ -225,13 +225,18 @@ Deno.test("a listener with nothing but versions refuses the rest in JSON", async
 
 Deno.test("readiness follows the program, life does not", async () => {
   let ready = true;
+  let reason: string | undefined;
   await using desk = await openDesk({
-    readiness: () => ({ ready, status: ready ? "ready" : "draining" }),
+    readiness: () => ({ ready, status: ready ? "ready" : "draining", ...(reason && { reason }) }),
   });
   assert.deepEqual((await desk.ask("GET", "/readyz")).body, { code: 0, status: "ready" });
   ready = false;
   const answer = await desk.ask("GET", "/readyz");
   assert.deepEqual([answer.status, answer.body], [503, { code: 503, data: "draining" }]);
+  reason = "No lane serves clients";
+  assert.deepEqual((await desk.ask("GET", "/readyz")).body, { code: 503, data: reason });
+  reason = "No lane serves clients";
+  assert.deepEqual((await desk.ask("GET", "/readyz")).body, { code: 503, data: reason });
   assert.equal((await desk.ask("GET", "/healthz")).status, 200);
 });
 

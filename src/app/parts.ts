@@ -7,7 +7,8 @@ import { openManagement } from "./management.ts";
 import { probeOrigin } from "./probe.ts";
 import { originMetrics } from "../api/origin_metrics.ts";
 import { LoopGuard } from "../api/loop_guard.ts";
-import { type Lanes, type LanesRelay, laneTally } from "../lane/lanes.ts";
+import type { Lanes, LanesRelay } from "../lane/lanes.ts";
+import { laneTally } from "../lane/lane_columns.ts";
 import { SharedTally } from "../lane/shared_tally.ts";
 import { laneCount, openLanes } from "./lanes.ts";
 import { LiveSessions } from "../api/session_log.ts";
@@ -305,13 +306,9 @@ function readinessOf(
   lanes: Lanes,
 ): Readiness {
   if (draining) return { ready: false, status: "draining" };
-  const { alive, count } = lanes;
-  if (alive < count) {
-    const reason = `Only ${alive} of ${count} lanes serve clients`;
-    return { ready: alive > 0, status: "degraded", reason };
-  }
-  const reason = trouble ?? certificates?.trouble;
+  const reason = lanes.trouble?.reason ?? trouble ?? certificates?.trouble;
+  const ready = lanes.trouble?.canServe ?? true;
   const days = certificates?.daysLeft;
   const status = reason === undefined ? "ready" : "degraded";
-  return { ready: true, status, ...(reason && { reason }), ...(days !== undefined && { days }) };
+  return { ready, status, ...(reason && { reason }), ...(days !== undefined && { days }) };
 }

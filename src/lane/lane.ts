@@ -5,27 +5,33 @@ import { ProxyError } from "../core/errors.ts";
 import type { TlsKeys } from "../net/tls/tls_keys.ts";
 import type { EndedBy } from "../core/contracts.ts";
 import { type Clock, pause, within } from "../core/clock.ts";
+import { ThreadLife } from "../net/libc/thread_life.ts";
 import { openLibc } from "../net/udp/libc.ts";
 import { DescriptorSet } from "../net/libc/descriptor_set.ts";
 import { WakeHandle } from "../net/udp/wake_handle.ts";
 import { Desk, type DeskServices } from "./desk.ts";
 import type { UdpProtocol } from "../relay/udp/figures.ts";
 import type { FromForwarder } from "../relay/udp/forwarder.ts";
-import type {
-  FromLane,
-  LaneAddresses,
-  LaneInit,
-  RelayName,
-  ToLane,
-  ToLaneForwarder,
+import {
+  type FromLane,
+  LANE_MAIL,
+  LANE_THREAD,
+  type LaneAddresses,
+  type LaneInit,
+  type RelayName,
+  type ToLane,
+  type ToLaneForwarder,
 } from "./messages.ts";
 import { receiveError } from "./sent_error.ts";
 
 /** How long a lane may take to open its ports, and to end, milliseconds. */
 const START_DEADLINE = 20_000;
 const END_DEADLINE = 3_000;
-/** A thread that was told to end runs no longer than that: it may wait for its sockets just now. */
+/** Where the system does not tell whether a thread has ended, one that was not stuck has after so long. */
 const LAST_BREATH = 3_000;
+/** How often it is looked whether a thread has ended: more and more rarely, since it may run for ever. */
+const FIRST_LOOK = 10;
+const LONGEST_LOOK = 1_000;
 
 /** What a lane needs. */
 export interface LaneOptions {
@@ -38,6 +44,8 @@ export interface LaneOptions {
     protocol: UdpProtocol,
     message: FromForwarder<unknown>,
   ) => void;
+  /** Called once its thread has certainly ended and nothing is left of it; perhaps never. */
+  onGone(): void;
 }
 
 /** A running lane. */
@@ -45,8 +53,8 @@ export class Lane implements AsyncDisposable {
   readonly number: number;
   /** Rejects when the lane dies by itself; resolves once it is disposed of. */
   readonly closed: Promise<void>;
-  /** Resolves once nothing is left of it; of an ended lane only. */
-  freed: Promise<void> = Promise.resolve();
+  /** Resolves once no client comes to it any more, though its thread may still run. */
+  readonly left: Promise<void>;
   readonly #options: LaneOptions;
   readonly #worker: Worker;
   readonly #wake: WakeHandle | undefined;
@@ -54,11 +62,13 @@ export class Lane implements AsyncDisposable {
   /** Whether the thread has closed everything and is no more. */
   #hasEnded = false;
   readonly #desk: Desk;
-  readonly #mail = new SharedArrayBuffer(4);
+  readonly #mail = new SharedArrayBuffer(8);
   readonly #descriptors = DescriptorSet.memory();
-  readonly #count = new Int32Array(this.#mail);
+  readonly #life = ThreadLife.open();
+  readonly #shared = new Int32Array(this.#mail);
   readonly #opened = Promise.withResolvers<LaneAddresses>();
   readonly #ended = Promise.withResolvers<void>();
+  readonly #left = Promise.withResolvers<void>();
   readonly #idle = {
     rtmp: Promise.withResolvers<void>(),
     http: Promise.withResolvers<void>(),
@@ -66,6 +76,8 @@ export class Lane implements AsyncDisposable {
   readonly #pings = new Map<number, () => void>();
   #pingCount = 0;
   #isEnding = false;
+  /** Whether it has said nothing for too long, and may go on like that. */
+  #isStuck = false;
   #where: LaneAddresses | undefined;
 
   private constructor(options: LaneOptions) {
@@ -75,6 +87,7 @@ export class Lane implements AsyncDisposable {
     this.#wake = init.engine === "libc" ? new WakeHandle(openLibc()) : undefined;
     this.#desk = new Desk(services, (message) => this.#post(message));
     this.closed = this.#ended.promise;
+    this.left = this.#left.promise;
     this.closed.catch(() => {});
     const module = import.meta.resolve("./lane_worker.ts");
     this.#worker = new Worker(module, { type: "module", name: `lane ${init.lane}` });
@@ -156,9 +169,20 @@ export class Lane implements AsyncDisposable {
     });
   }
 
+  /** Whether its thread has ended, as far as the system tells. */
+  get hasVanished(): boolean {
+    return this.#thread !== 0 && this.#life?.runs(this.#thread) === false;
+  }
+
   /** Ends the lane as one that has failed. */
   fail(error: Error): void {
     this.#die(error);
+  }
+
+  /** Ends the lane as one that says nothing any more. */
+  giveUp(): void {
+    this.#isStuck = true;
+    this.#die(new Error(`Lane ${this.number} is stuck`));
   }
 
   /** Ends its clients and frees its sockets; a thread that does not end is ended. */
@@ -168,8 +192,16 @@ export class Lane implements AsyncDisposable {
     this.#isEnding = true;
     this.#answerPings();
     const { clock } = this.#options;
-    await within(clock, END_DEADLINE, this.closed.catch(() => {}), () => this.#ended.resolve());
+    await within(clock, END_DEADLINE, this.closed.catch(() => {}), () => {
+      this.#isStuck = true;
+      this.#ended.resolve();
+    });
     this.#terminate("shutdown");
+  }
+
+  /** Its number once it has begun; 0 before, and where the system does not tell. */
+  get #thread(): number {
+    return Atomics.load(this.#shared, LANE_THREAD);
   }
 
   async #open(): Promise<void> {
@@ -190,7 +222,7 @@ export class Lane implements AsyncDisposable {
   #post(message: ToLane): void {
     if (this.#isTerminated) return;
     this.#worker.postMessage(message);
-    Atomics.add(this.#count, 0, 1);
+    Atomics.add(this.#shared, LANE_MAIL, 1);
     this.#wake?.wake();
   }
 
@@ -239,19 +271,38 @@ export class Lane implements AsyncDisposable {
     this.#answerPings();
     this.#worker.terminate();
     this.#desk.end(reason);
-    if (this.#hasEnded) return this.#wake?.[Symbol.dispose]();
-    if (this.#wake === undefined) {
-      this.freed = pause(this.#options.clock, LAST_BREATH);
-      return;
-    }
-    this.#wake.wake();
-    const library = openLibc();
+    void this.#cleanUp();
+  }
+
+  /** What the thread has opened is shut down at once, and closed when nobody can use it any more. */
+  async #cleanUp(): Promise<void> {
+    const library = this.#wake && openLibc();
     const left = new DescriptorSet(this.#descriptors);
-    left.shutDown(library.symbols);
-    this.freed = pause(this.#options.clock, LAST_BREATH).then(() => {
-      left.closeAll(library.symbols);
-      library.close();
-      this.#wake![Symbol.dispose]();
-    });
+    if (library && !this.#hasEnded) {
+      this.#wake?.wake();
+      left.shutDown(library.symbols);
+      this.#left.resolve();
+    }
+    if (!this.#hasEnded) await this.#untilThreadHasEnded();
+    if (library) left.closeAll(library.symbols);
+    library?.close();
+    this.#life?.[Symbol.dispose]();
+    this.#wake?.[Symbol.dispose]();
+    this.#left.resolve();
+    this.#options.onGone();
+  }
+
+  async #untilThreadHasEnded(): Promise<void> {
+    const { clock } = this.#options;
+    const life = this.#life;
+    if (life === undefined && this.#isStuck) return await new Promise<void>(() => {});
+    if (life === undefined || this.#thread === 0) return await pause(clock, LAST_BREATH);
+    for (
+      let look = FIRST_LOOK;
+      life.runs(this.#thread);
+      look = Math.min(look * 1.5, LONGEST_LOOK)
+    ) {
+      await pause(clock, look);
+    }
   }
 }

@@ -46,8 +46,6 @@ interface Served {
 /** See `Forwarders`; disposing of them frees the port, which no lane may outlive. */
 class LaneForwarders<Init extends object, Command, Report>
   implements Forwarders<Init, Command>, Disposable {
-  /** What lanes count in; a lane that is no more leaves its column. */
-  readonly tallies: ForwarderTallies;
   readonly #options: LaneForwardersOptions<Init, Report>;
   readonly #fronts: FrontSockets | undefined;
   readonly #served = new Map<number, Served>();
@@ -57,10 +55,9 @@ class LaneForwarders<Init extends object, Command, Report>
 
   /** @throws ProxyError `internal` when the port cannot be bound */
   constructor(options: LaneForwardersOptions<Init, Report>) {
-    const { kind: { listen, reusePort, init }, engine, count, tallies } = options;
+    const { kind: { listen, reusePort, init }, engine, count } = options;
     this.#options = options;
     this.#init = init;
-    this.tallies = tallies;
     if (engine === "libc") this.#fronts = FrontSockets.open({ listen, count, reusePort });
   }
 
@@ -176,11 +173,6 @@ export class ForwarderSet implements Disposable {
 
   constructor(options: ForwarderSetOptions) {
     this.#options = options;
-  }
-
-  /** What lanes count in. */
-  get memories(): TallyMemory[] {
-    return [...this.#byProtocol.values()].flatMap(({ tallies }) => Object.values(tallies));
   }
 
   /** @throws ProxyError `internal` when the port cannot be bound */

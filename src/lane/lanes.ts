@@ -13,29 +13,32 @@ import type {
   Forwarders,
 } from "../relay/udp/forwarder.ts";
 import type { TlsKeys } from "../net/tls/tls_keys.ts";
-import { Lane, type LaneOptions } from "./lane.ts";
-import { ForwarderSet } from "./lane_forwarders.ts";
-import type { LaneInit, RelayName } from "./messages.ts";
-import { SharedTally, type TallyMemory, tallyMemory } from "./shared_tally.ts";
+import type { Lane } from "./lane.ts";
+import { LaneStarts, type StartOptions } from "./lane_starts.ts";
+import type { LaneInit, LaneListen, RelayName } from "./messages.ts";
 
 const LOG = logger("lane");
-/** Addresses that may have connections at one time. */
-const ADDRESSES = 65_536;
-/** Pauses before a lane that dies again and again is started once more, milliseconds. */
+/** Pauses before a lane that dies again and again is started once more, milliseconds; none at first. */
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 10_000;
 /** A lane that has lived so long is not one that dies again and again. */
 const LONG_LIFE = 60_000;
+/** So many failures within a minute, of whichever lanes: clients had better go elsewhere. */
+const CRASH_LOOP = 5;
+const CRASH_LOOP_TIME = 60_000;
 /** How often lanes are asked whether they go on, and how long they may be silent. */
 const BEAT = 1_000;
 const LONGEST_SILENCE = 5_000;
+/** What has come meanwhile is taken in so long by a thread that stood still itself. */
+const CATCHING_UP = 200;
+/** How long the end waits for threads that do not end. */
+const LONGEST_END = 3_000;
 
-/** What lanes need. */
-export interface LanesOptions extends Omit<LaneOptions, "init" | "onForwarder"> {
-  readonly count: number;
-  /** What memory of clients that are not identified is counted in, the main thread's among it. */
-  readonly identifyMemory: TallyMemory;
-  readonly init: Omit<LaneOptions["init"], "lane" | keyof LaneMemory>;
+/** What is wrong with lanes. */
+export interface LaneTrouble {
+  readonly reason: string;
+  /** Whether new clients had better come here all the same. */
+  readonly canServe: boolean;
 }
 
 /** A relay that all lanes are together. */
@@ -50,14 +53,17 @@ export interface LanesRelay extends RelaySessions {
   idle(): Promise<void>;
 }
 
-/** What lanes count in. */
-type LaneMemory = Pick<LaneInit, "rtmpConnections" | "httpConnections" | "identifyMemory">;
-
+/** One of the lanes, through all its lives. */
 interface Place {
+  readonly number: number;
   isAlive: boolean;
   lane: Lane;
   startedAt: number;
+  /** Before it is started once more. */
   pause: number;
+  retry?: Disposable;
+  /** Resolves when nobody needs to wait for it any more: it is alive again, or will not be needed. */
+  revival: PromiseWithResolvers<void>;
 }
 
 /** Running lanes. */
@@ -65,36 +71,37 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
   readonly rtmp: LanesRelay;
   /** Absent where the HTTP server is the main thread's. */
   readonly http: LanesRelay | undefined;
-  readonly #options: LanesOptions;
-  readonly #memory: LaneMemory;
-  readonly #forwarders: ForwarderSet;
+  readonly #options: StartOptions;
+  readonly #starts: LaneStarts;
+  readonly #listen: LaneListen;
   readonly #places: Place[] = [];
   readonly #closed = Promise.withResolvers<void>();
   readonly #watch: Disposable;
-  /** Lanes that have failed and of which something is left. */
-  readonly #ended = new Set<Promise<void>>();
   readonly #draining = new Set<RelayName>();
   /** Lanes that are asked for what they have not told yet. */
   readonly #asked = new Map<Lane, Promise<boolean>>();
+  /** When lanes have failed, the last few times. */
+  readonly #failures: number[] = [];
   #variables: LaneInit["variables"];
   #tls: LaneInit["tls"];
-  /** How many lanes have been started. */
-  #starts = 1;
   #isEnding = false;
 
-  private constructor(
-    options: LanesOptions,
-    first: Lane,
-    memory: LaneMemory,
-    forwarders: ForwarderSet,
-  ) {
+  private constructor(options: StartOptions, starts: LaneStarts, first: Lane) {
     this.#options = options;
-    this.#memory = memory;
-    this.#forwarders = forwarders;
-    this.#variables = options.init.variables;
-    this.#tls = options.init.tls;
+    this.#starts = starts;
+    const { variables, listen, tls } = options.init;
+    this.#variables = variables;
+    this.#tls = tls;
     this.#closed.promise.catch(() => {});
     const { rtmp, http, rtmps, https } = first.addresses;
+    // Where the system has chosen the ports, the others take the same.
+    this.#listen = {
+      ...listen,
+      rtmp: { ...listen.rtmp, port: rtmp.port },
+      http: listen.http && { ...listen.http, port: http!.port },
+      rtmps: listen.rtmps && { ...listen.rtmps, port: rtmps!.port },
+      https: listen.https && { ...listen.https, port: https!.port },
+    };
     this.rtmp = this.#relay("rtmp", rtmp, rtmps);
     this.http = http && this.#relay("http", http, https);
     this.#add(first);
@@ -102,30 +109,10 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
   }
 
   /** @throws ProxyError `internal` when a port cannot be bound */
-  static async open(options: LanesOptions): Promise<Lanes> {
-    const memory = {
-      rtmpConnections: laneTally(options.count),
-      httpConnections: laneTally(options.count),
-      identifyMemory: options.identifyMemory,
-    };
-    const { count, clock, init: { listen, engine } } = options;
-    const forwarders = new ForwarderSet({ engine, clock, count, tally: () => laneTally(count) });
-    const first = await Lane.open({
-      ...options,
-      onForwarder: (...said) => forwarders.take(...said),
-      init: { ...options.init, ...memory, lane: 1, idPrefix: `${options.init.idPrefix}-1` },
-    });
-    const { rtmp, http, rtmps, https } = first.addresses;
-    // Where the system has chosen the ports, the others take the same.
-    const same = {
-      ...listen,
-      rtmp: { ...listen.rtmp, port: rtmp.port },
-      http: listen.http && { ...listen.http, port: http!.port },
-      rtmps: listen.rtmps && { ...listen.rtmps, port: rtmps!.port },
-      https: listen.https && { ...listen.https, port: https!.port },
-    };
-    const all = { ...options, init: { ...options.init, listen: same } };
-    const lanes = new Lanes(all, first, memory, forwarders);
+  static async open(options: StartOptions): Promise<Lanes> {
+    const starts = new LaneStarts(options);
+    const first = await starts.open(1, options.init);
+    const lanes = new Lanes(options, starts, first);
     try {
       const others = Array.from({ length: options.count - 1 }, (_, at) => lanes.#open(at + 2));
       for (const lane of await Promise.all(others)) lanes.#add(lane);
@@ -142,7 +129,7 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
     events: ForwarderEvents<Report>,
   ): Promise<Forwarders<Init, Command>> {
     const lanes = this.#places.filter(({ isAlive }) => isAlive).map(({ lane }) => lane);
-    return this.#forwarders.open(kind, events, lanes);
+    return this.#starts.forwarders.open(kind, events, lanes);
   }
 
   /** How many there are. */
@@ -153,8 +140,8 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
   /** For the watchdog: a lane that cannot be replaced does not answer. */
   get hearts(): readonly Heart[] {
     return this.#places.map((place) => ({
-      name: `lane ${place.lane.number}`,
-      beat: () => place.isAlive ? place.lane.beat() : new Promise<void>(() => {}),
+      name: `lane ${place.number}`,
+      beat: () => place.isAlive ? place.lane.beat() : place.revival.promise,
     }));
   }
 
@@ -166,6 +153,22 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
   /** How many serve clients just now. */
   get alive(): number {
     return this.#places.filter(({ isAlive }) => isAlive).length;
+  }
+
+  /** What is wrong with them; undefined when nothing is. */
+  get trouble(): LaneTrouble | undefined {
+    const { alive, count } = this;
+    const since = this.#failures.length < CRASH_LOOP ? -Infinity : this.#failures[0]!;
+    if (this.#options.clock.now() - since < CRASH_LOOP_TIME) {
+      const reason = `Lanes have failed ${CRASH_LOOP} times within a minute`;
+      return { reason, canServe: false };
+    }
+    if (alive < count) {
+      return { reason: `Only ${alive} of ${count} lanes serve clients`, canServe: alive > 0 };
+    }
+    const { runaways } = this.#starts;
+    if (runaways === 0) return undefined;
+    return { reason: `Threads of ${runaways} failed lanes run on`, canServe: true };
   }
 
   /** The number of the lane that has a session. */
@@ -195,32 +198,23 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isEnding = true;
     this.#watch[Symbol.dispose]();
+    for (const { retry } of this.#places) retry?.[Symbol.dispose]();
     await Promise.all(this.#places.map(({ lane }) => lane[Symbol.asyncDispose]()));
-    await Promise.all([...this.#ended, ...this.#places.map(({ lane }) => lane.freed)]);
-    this.#forwarders[Symbol.dispose]();
+    await within(this.#options.clock, LONGEST_END, this.#starts.allGone(), () => {});
+    this.#starts.forwarders[Symbol.dispose]();
     this.#closed.resolve();
   }
 
-  async #open(number: number): Promise<Lane> {
-    const { init, clock, services } = this.#options;
-    const [variables, tls] = [this.#variables, this.#tls];
-    // Ids are never given twice, by whichever lane.
-    const idPrefix = `${init.idPrefix}-${(++this.#starts).toString(36)}`;
-    const whole = { ...init, ...this.#memory, variables, tls, lane: number, idPrefix };
-    const onForwarder: LaneOptions["onForwarder"] = (...said) => this.#forwarders.take(...said);
-    const lane = await Lane.open({ clock, services, onForwarder, init: whole });
-    try {
-      await this.#forwarders.openIn(lane);
-      return lane;
-    } catch (error) {
-      await lane[Symbol.asyncDispose]();
-      throw error;
-    }
+  #open(number: number): Promise<Lane> {
+    const [listen, variables, tls] = [this.#listen, this.#variables, this.#tls];
+    return this.#starts.open(number, { listen, variables, tls });
   }
 
   #add(lane: Lane): void {
+    const { number } = lane;
     const startedAt = this.#options.clock.now();
-    const place = { isAlive: true, lane, startedAt, pause: FIRST_PAUSE };
+    const revival = Promise.withResolvers<void>();
+    const place: Place = { number, isAlive: true, lane, startedAt, pause: 0, revival };
     this.#places.push(place);
     this.#follow(place);
   }
@@ -229,29 +223,29 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
   #follow(place: Place): void {
     place.lane.closed.catch((error: unknown) => {
       if (this.#isEnding) return;
-      place.isAlive = false;
       const { clock, services } = this.#options;
-      const { number, freed } = place.lane;
-      this.#forwarders.gone(place.lane);
-      LOG.error("A lane has failed, its sessions have ended", { lane: number, error });
+      LOG.error("A lane has failed, its sessions have ended", { lane: place.number, error });
       services.metrics.count("srs_proxy_lane_failures_total");
-      const hasLived = clock.now() - place.startedAt >= LONG_LIFE;
-      place.pause = hasLived ? FIRST_PAUSE : Math.min(place.pause * 2, LONGEST_PAUSE);
-      for (const memory of Object.values(this.#memory)) retire(memory, number);
-      // Until its thread has ended for certain it may still count.
-      const gone = freed.then(() => {
-        const memories = [...Object.values(this.#memory), ...this.#forwarders.memories];
-        for (const memory of memories) clear(memory, number);
-        clock.after(place.pause, () => void this.#replace(place, number));
-      });
-      this.#ended.add(gone);
-      gone.then(() => this.#ended.delete(gone));
+      place.isAlive = false;
+      place.revival = Promise.withResolvers();
+      const now = clock.now();
+      if (this.#failures.push(now) > CRASH_LOOP) this.#failures.shift();
+      if (now - place.startedAt >= LONG_LIFE) place.pause = 0;
+      place.lane.left.then(() => this.#replaceLater(place));
+      if (this.#draining.size > 0) place.revival.resolve();
     });
   }
 
-  async #replace(place: Place, number: number): Promise<void> {
+  #replaceLater(place: Place): void {
+    if (this.#isEnding) return;
+    place.retry = this.#options.clock.after(place.pause, () => void this.#replace(place));
+    place.pause = Math.min(Math.max(place.pause * 2, FIRST_PAUSE), LONGEST_PAUSE);
+  }
+
+  async #replace(place: Place): Promise<void> {
     // Whoever drains takes nobody, so there is nothing to replace.
     if (this.#isEnding || this.#draining.size > 0) return;
+    const { number } = place;
     try {
       const lane = await this.#open(number);
       if (this.#isEnding) return await lane[Symbol.asyncDispose]();
@@ -259,14 +253,15 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
       place.isAlive = true;
       // A reload may have come while it was being opened.
       lane.configure(this.#variables);
+      if (this.#tls !== undefined) lane.certify(this.#tls);
       place.startedAt = this.#options.clock.now();
       for (const relay of this.#draining) lane.drain(relay);
       LOG.info("A lane has been replaced", { lane: number });
       this.#follow(place);
+      place.revival.resolve();
     } catch (error) {
       LOG.error("Cannot replace a lane", { lane: number, error });
-      place.pause = Math.min(place.pause * 2, LONGEST_PAUSE);
-      this.#options.clock.after(place.pause, () => void this.#replace(place, number));
+      this.#replaceLater(place);
     }
   }
 
@@ -282,8 +277,7 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
     if (this.http) {
       metrics.gauge("srs_proxy_http_connections", this.#sum("srs_proxy_http_connections"));
     }
-    const { total } = new SharedTally(this.#memory.identifyMemory, 0);
-    metrics.gauge("srs_proxy_identify_memory_bytes", total);
+    metrics.gauge("srs_proxy_identify_memory_bytes", this.#starts.identifyMemory);
   }
 
   /** Ends lanes that say nothing any more. */
@@ -292,10 +286,14 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
     const { clock } = this.#options;
     for (const { lane, isAlive } of this.#places) {
       if (!isAlive) continue;
+      if (lane.hasVanished) {
+        lane.fail(new Error(`Lane ${lane.number} has ended without a word`));
+        continue;
+      }
       // If this thread stood still meanwhile, the answer may be there and not taken yet.
       let late = clock.after(LONGEST_SILENCE, () => {
-        late = clock.after(BEAT, () => {
-          if (!this.#isEnding) lane.fail(new Error(`Lane ${lane.number} is stuck`));
+        late = clock.after(CATCHING_UP, () => {
+          if (!this.#isEnding) lane.giveUp();
         });
       });
       lane.beat().then(() => late[Symbol.dispose]());
@@ -317,7 +315,10 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
       closed: this.#closed.promise,
       drain: () => {
         this.#draining.add(relay);
-        for (const { lane } of this.#places) lane.drain(relay);
+        for (const { lane, isAlive, revival } of this.#places) {
+          lane.drain(relay);
+          if (!isAlive) revival.resolve();
+        }
       },
       kill: () => this.#places.forEach(({ lane }) => lane.kill(relay)),
       idle: async () => {
@@ -349,17 +350,4 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
     this.#asked.set(lane, asked);
     return asked;
   }
-}
-
-/** Memory of a tally for so many lanes and the main thread, whose column is 0. */
-export function laneTally(lanes: number): TallyMemory {
-  return tallyMemory(ADDRESSES, lanes + 1);
-}
-
-function retire(memory: TallyMemory, column: number): void {
-  new SharedTally(memory, 0).retire(column);
-}
-
-function clear(memory: TallyMemory, column: number): void {
-  new SharedTally(memory, 0).clear(column);
 }

@@ -6,14 +6,15 @@ import { RtmpOrigin } from "../../tests/support/rtmp_origin.ts";
 import { RtmpPeer } from "../../tests/support/rtmp_peer.ts";
 import { Script } from "../../tests/support/rtmp_script.ts";
 import { filler } from "../../tests/support/rtmp_wire.ts";
-import { until } from "../../tests/support/wait.ts";
+import { until, within } from "../../tests/support/wait.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { SessionClosed, SessionOpened, SessionRefused } from "../core/contracts.ts";
 import type { TcpEngine } from "../net/engine.ts";
 import { isLibcKnown } from "../net/udp/libc.ts";
 import { MemoryStore } from "../registry/memory_store.ts";
 import { Registry } from "../registry/registry.ts";
-import { Lanes, laneTally } from "./lanes.ts";
+import { laneTally } from "./lane_columns.ts";
+import { Lanes } from "./lanes.ts";
 
 /** The time of this machine, but that deadlines can be made to pass before any answer. */
 class HurriedClock implements Clock {
@@ -210,11 +211,61 @@ for (const engine of engines()) {
     }
     await until("it be back", () => world.lanes.alive === 2, { interval: 5 });
     const away = performance.now() - failedAt;
-    assert.ok(away < 10_000, `back after ${Math.round(away)} ms`);
+    assert.ok(away < 1_000, `back after ${Math.round(away)} ms`);
     assert.equal(byLane.get(2)!.some(({ peer }) => peer.isOver), false);
     const again = await world.playersAgain();
     assert.deepEqual([...again].sort(), [1, 2]);
     for (const { peer } of [...byLane.values()].flat()) peer[Symbol.dispose]();
+  });
+
+  Deno.test(`${engine}: the heart of a lane that has failed beats again once it is replaced`, async () => {
+    await using world = await World.open(engine);
+    const { hearts } = world.lanes;
+    assert.deepEqual(hearts.map(({ name }) => name), ["lane 1", "lane 2"]);
+    world.lanes.fail(2, new Error("for the test"));
+    await until("it be gone", () => world.lanes.alive === 1, { interval: 1 });
+    assert.deepEqual(world.lanes.trouble, {
+      reason: "Only 1 of 2 lanes serve clients",
+      canServe: true,
+    });
+    let beats = 0;
+    for (const heart of hearts) heart.beat().then(() => beats++);
+    await until("the other beat", () => beats === 1, { interval: 1 });
+    assert.equal(world.lanes.alive, 1);
+    await until("both beat", () => beats === 2);
+    assert.equal(world.lanes.alive, 2);
+    assert.equal(world.lanes.trouble, undefined);
+  });
+
+  Deno.test(`${engine}: a lane that is not replaced because all drain has a heart that beats`, async () => {
+    await using world = await World.open(engine);
+    const [heart] = world.lanes.hearts;
+    world.lanes.fail(1, new Error("for the test"));
+    await until("it be gone", () => world.lanes.alive === 1, { interval: 1 });
+    const beat = heart!.beat();
+    world.lanes.rtmp.drain();
+    await within("its heart", 2_000, beat);
+    await within("its heart again", 2_000, heart!.beat());
+    world.lanes.fail(2, new Error("for the test"));
+    await within("the other's", 2_000, world.lanes.hearts[1]!.beat());
+  });
+
+  Deno.test(`${engine}: lanes that fail again and again are in trouble, and come back more slowly`, async () => {
+    await using world = await World.open(engine);
+    const pauses: number[] = [];
+    for (let failure = 0; failure < 5; failure++) {
+      assert.notEqual(world.lanes.trouble?.canServe, false);
+      const failedAt = performance.now();
+      world.lanes.fail(2, new Error("for the test"));
+      await until("it be gone", () => world.lanes.alive === 1, { interval: 1 });
+      await until("it be back", () => world.lanes.alive === 2, { interval: 5 });
+      pauses.push(performance.now() - failedAt);
+    }
+    assert.ok(pauses[4]! > 400, `it was away for ${pauses.map(Math.round)} ms`);
+    assert.deepEqual(world.lanes.trouble, {
+      reason: "Lanes have failed 5 times within a minute",
+      canServe: false,
+    });
   });
 
   Deno.test(`${engine}: an address has no more connections than it may, in all lanes together`, async () => {

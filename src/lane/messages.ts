@@ -23,6 +23,10 @@ import type { ForwarderOpening, FromForwarder, ToForwarder } from "../relay/udp/
 import type { SentError } from "./sent_error.ts";
 import type { TallyMemory } from "./shared_tally.ts";
 
+/** What a lane and the main thread share, in words of 32 bits: messages sent to it, and its thread's number. */
+export const LANE_MAIL = 0;
+export const LANE_THREAD = 1;
+
 /** Which relays a lane runs, and where. */
 export interface LaneListen {
   readonly rtmp: ListenAddress;
@@ -47,6 +51,8 @@ export interface LaneAddresses {
 export interface LaneInit {
   /** Its number, from 1; the main thread is 0. */
   readonly lane: number;
+  /** Its column in the tallies, which no other thread has. */
+  readonly column: number;
   readonly engine: TcpEngine["kind"];
   readonly listen: LaneListen;
   /** Of which the lane makes the configuration. */
@@ -63,7 +69,7 @@ export interface LaneInit {
   readonly identifyMemory: TallyMemory;
   /** Of the registry's `ChangeCounts`. */
   readonly changes: SharedArrayBuffer;
-  /** A count of the messages sent to the lane, as 32 bits that both threads share. */
+  /** See `LANE_MAIL`. */
   readonly mail: SharedArrayBuffer;
   /** The lane's descriptors, of `DescriptorSet.memory`. */
   readonly descriptors: SharedArrayBuffer;

@@ -9,6 +9,7 @@ import { MemoryBudget } from "../core/memory_budget.ts";
 import { DenoTcpEngine } from "../net/deno/tcp_engine.ts";
 import type { TcpEngine } from "../net/engine.ts";
 import { DescriptorSet } from "../net/libc/descriptor_set.ts";
+import { ThreadLife } from "../net/libc/thread_life.ts";
 import { EventLoop } from "../net/libc/event_loop.ts";
 import { LibcTcpEngine } from "../net/libc/tcp_engine.ts";
 import { NamingEngine } from "../net/naming_engine.ts";
@@ -20,7 +21,14 @@ import { WebHandler } from "../http1/web_server.ts";
 import type { TlsPort } from "../net/tcp_server.ts";
 import { TlsServer } from "../net/tls/tls_server.ts";
 import { MainThread } from "./main_thread.ts";
-import type { FromLane, LaneInit, RelayName, ToLane } from "./messages.ts";
+import {
+  type FromLane,
+  LANE_MAIL,
+  LANE_THREAD,
+  type LaneInit,
+  type RelayName,
+  type ToLane,
+} from "./messages.ts";
 import { sendError } from "./sent_error.ts";
 import { ServedForwarders } from "./served_forwarders.ts";
 import { SharedTally } from "./shared_tally.ts";
@@ -83,6 +91,8 @@ class RunningLane {
     this.#init = init;
     this.#post = post;
     this.#mail = new Int32Array(init.mail);
+    using life = ThreadLife.open();
+    Atomics.store(this.#mail, LANE_THREAD, life?.current ?? 0);
     this.#config = configOf(init.variables);
     if (init.engine === "libc") {
       const library = openLibc();
@@ -97,7 +107,7 @@ class RunningLane {
       now: () => sockets.clock.now(),
     });
     this.#forwarders = new ServedForwarders({
-      ...{ lane: init.lane, loop: this.#loop, clock: engine.clock, post },
+      ...{ column: init.column, loop: this.#loop, clock: engine.clock, post },
       onFailed: (error) => this.#over.reject(error),
     });
     const options = this.#options(engine);
@@ -107,14 +117,14 @@ class RunningLane {
       ...options,
       listen: init.listen.rtmp,
       tls: this.#tlsPort(init.listen.rtmps),
-      tally: new SharedTally(init.rtmpConnections, init.lane),
+      tally: new SharedTally(init.rtmpConnections, init.column),
     });
     this.#http = init.listen.http && HttpRelay.open({
       ...options,
       listen: init.listen.http,
       tls: this.#tlsPort(init.listen.https),
       signals: this.#signals,
-      tally: new SharedTally(init.httpConnections, init.lane),
+      tally: new SharedTally(init.httpConnections, init.column),
       hlsPaths: () => this.#config.http.hlsPaths,
       looksForFiles: () => this.#config.http.originFiles,
       origins: () => this.#main.origins(),
@@ -135,7 +145,7 @@ class RunningLane {
     const running = loop?.run({
       blocks: true,
       wake: this.#init.wake,
-      hasMail: () => Atomics.load(this.#mail, 0) !== this.#taken,
+      hasMail: () => Atomics.load(this.#mail, LANE_MAIL) !== this.#taken,
     });
     const died = [this.#rtmp.closed, this.#http?.closed].map((closed) => {
       return closed?.then(() => this.#over.promise);
@@ -195,7 +205,7 @@ class RunningLane {
   }
 
   #options(engine: TcpEngine) {
-    const { lane, idPrefix, identifyMemory, pseudonym, listen } = this.#init;
+    const { column, idPrefix, identifyMemory, pseudonym, listen } = this.#init;
     const { metrics, resolver, sessions } = this.#main;
     let count = 0;
     const clock: Clock = engine.clock;
@@ -210,7 +220,7 @@ class RunningLane {
       corsOrigins: () => this.#config.http.corsOrigins,
       identifyMemory: new MemoryBudget(
         () => this.#config.identifyMemory,
-        new SharedTally(identifyMemory, lane),
+        new SharedTally(identifyMemory, column),
       ),
       isDraining: () => this.#isDraining,
       newSession: () => `${idPrefix}_${(++count).toString(36)}`,

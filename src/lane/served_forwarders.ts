@@ -24,7 +24,8 @@ import { SharedTally } from "./shared_tally.ts";
 
 /** What the lane has for them. */
 export interface ForwarderSurroundings {
-  readonly lane: number;
+  /** Its column in the tallies. */
+  readonly column: number;
   /** Where the lane uses the C library. */
   readonly loop: EventLoop | undefined;
   readonly clock: Clock;
@@ -86,8 +87,11 @@ export class ServedForwarders {
   }
 
   #tallies({ sessions, sockets }: ForwarderTallies): SharedTallies {
-    const { lane } = this.#surroundings;
-    return { sessions: new SharedTally(sessions, lane), sockets: new SharedTally(sockets, lane) };
+    const { column } = this.#surroundings;
+    return {
+      sessions: new SharedTally(sessions, column),
+      sockets: new SharedTally(sockets, column),
+    };
   }
 }
 

@@ -10,7 +10,8 @@ import { systemClock } from "../core/clock.ts";
 import type { TcpEngine } from "../net/engine.ts";
 import { isLibcKnown } from "../net/udp/libc.ts";
 import { RtcMediaRelay } from "../relay/rtc/media_relay.ts";
-import { Lanes, laneTally } from "./lanes.ts";
+import { laneTally } from "./lane_columns.ts";
+import { Lanes } from "./lanes.ts";
 
 const LANES = 3;
 /** So many addresses are never all in one lane. */

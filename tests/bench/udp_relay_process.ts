@@ -3,7 +3,8 @@
 
 import { systemClock } from "../../src/core/clock.ts";
 import type { Metrics, SessionLog } from "../../src/core/contracts.ts";
-import { Lanes, laneTally } from "../../src/lane/lanes.ts";
+import { laneTally } from "../../src/lane/lane_columns.ts";
+import { Lanes } from "../../src/lane/lanes.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { RtcMediaRelay } from "../../src/relay/rtc/media_relay.ts";

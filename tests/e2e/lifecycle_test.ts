@@ -180,7 +180,7 @@ Deno.test({
       `PROXY_RTMP_SERVER="127.0.0.1:${other.rtmp}"`,
     ];
     await Deno.writeTextFile(folder.file(".env"), lines.join("\n"));
-    await using process = startProxy([], variables, folder.path);
+    await using process = startProxy([], variables, { cwd: folder.path });
     await process.until("the System API of .env", () => accepts(ports.systemApi), 20_000);
     await process.until("the RTMP port of the variable", () => accepts(ports.rtmp));
     assert.equal(await accepts(other.rtmp), false);

@@ -83,3 +83,20 @@ export function assertContiguous(frames: readonly Frame[], longest: number): voi
     }
   }
 }
+
+/**
+ * Frames as they come from a file that is sent again and again: each is, to its hash, the one behind the
+ * one before.
+ *
+ * @throws Error naming the first that is not.
+ */
+export function assertUnbroken(frames: readonly Frame[], file: readonly Frame[]): void {
+  const first = file.findIndex(({ hash }) => hash === frames[0]?.hash);
+  if (first < 0) throw new Error(`Cannot find the first of ${frames.length} frames in the file`);
+  for (const [at, { hash, dts }] of frames.entries()) {
+    const expected = file[(first + at) % file.length]!;
+    if (hash !== expected.hash) {
+      throw new Error(`Cannot match frame ${at} at ${dts}: current value is ${hash}`);
+    }
+  }
+}

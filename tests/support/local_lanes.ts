@@ -4,7 +4,7 @@
 import type { Clock } from "../../src/core/clock.ts";
 import type { Address } from "../../src/core/address.ts";
 import { FORWARDERS } from "../../src/lane/served_forwarders.ts";
-import { laneTally } from "../../src/lane/lanes.ts";
+import { laneTally } from "../../src/lane/lane_columns.ts";
 import { SharedTally } from "../../src/lane/shared_tally.ts";
 import { EventLoop } from "../../src/net/libc/event_loop.ts";
 import { chooseLibc, openEngine, type UdpEngineChoice } from "../../src/net/udp/engine.ts";

@@ -35,10 +35,15 @@ export class Proxy implements AsyncDisposable {
    * @param variables PROXY_* variables over those that the tests need: free loopback ports, and
    * origins allowed on 127.0.0.0/8
    * @param ports where it listens; free ones unless told
+   * @param program another one around the real one; see `proxyCommand`
    * @throws Error with the program's own errors when it does not become ready
    */
-  static async open(variables: Variables = {}, ports = freeProxyPorts()): Promise<Proxy> {
-    const process = startProxy([], { ...listenVariables(ports), ...variables });
+  static async open(
+    variables: Variables = {},
+    ports = freeProxyPorts(),
+    program?: string,
+  ): Promise<Proxy> {
+    const process = startProxy([], { ...listenVariables(ports), ...variables }, { program });
     const proxy = new Proxy(ports, process);
     try {
       await process.until("the proxy become ready", () => proxy.isReady(), 30_000);
@@ -114,11 +119,22 @@ export function listenVariables(ports: ProxyPorts): Record<string, string> {
   };
 }
 
+/** Where to start the program, and which. */
+export interface StartOptions {
+  readonly cwd?: string | undefined;
+  /** Another one around the real one; see `proxyCommand`. */
+  readonly program?: string | undefined;
+}
+
 /** Starts the program with these arguments and variables, and none of this process's PROXY_*. */
-export function startProxy(args: readonly string[], variables: Variables, cwd?: string): Child {
+export function startProxy(
+  args: readonly string[],
+  variables: Variables,
+  { cwd, program }: StartOptions = {},
+): Child {
   const foreign = Object.keys(Deno.env.toObject()).filter((name) => name.startsWith("PROXY_"));
   const cleared = Object.fromEntries(foreign.map((name) => [name, undefined]));
-  const [command, ...first] = proxyCommand();
+  const [command, ...first] = proxyCommand(program);
   return new Child({
     command: command!,
     args: [...first, ...args],
@@ -139,16 +155,22 @@ export async function runProxy(
   variables: Variables = {},
   cwd?: string,
 ): Promise<ProxyRun> {
-  await using process = startProxy(args, variables, cwd);
+  await using process = startProxy(args, variables, { cwd });
   const end = await process.end();
   return { ...end, output: process.outputText, errors: process.errorText };
 }
 
-/** The program and its first arguments, as the tests run it. */
-export function proxyCommand(): string[] {
+/**
+ * The program and its first arguments, as the tests run it.
+ *
+ * @param around a module that imports the real one after what a test does to it; always run from its source
+ */
+export function proxyCommand(around?: string): string[] {
   const executable = Deno.env.get("SRS_PROXY_BIN");
-  if (executable !== undefined && executable !== "") return [resolve(executable)];
+  if (around === undefined && executable !== undefined && executable !== "") {
+    return [resolve(executable)];
+  }
   const configuration = `--config=${PROJECT_FOLDER}/deno.json`;
-  const program = `${PROJECT_FOLDER}/main.ts`;
+  const program = around ?? `${PROJECT_FOLDER}/main.ts`;
   return [Deno.execPath(), "run", "--quiet", configuration, ...PERMISSIONS, V8_FLAGS, program];
 }

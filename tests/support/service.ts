@@ -15,6 +15,8 @@ export interface ServiceOptions {
   readonly variables?: Readonly<Record<string, string>>;
   /** WatchdogSec, milliseconds; no watchdog unless told. */
   readonly watchdog?: number;
+  /** See `proxyCommand`. */
+  readonly program?: string;
 }
 
 /** A proxy as a service; disposing of it kills the process that runs. */
@@ -84,14 +86,14 @@ export class Service implements AsyncDisposable {
   }
 
   #start(): void {
-    const { variables, watchdog } = this.#options;
+    const { variables, watchdog, program } = this.#options;
     this.notices.length = 0;
     this.#process = startProxy([], {
       ...listenVariables(this.ports),
       ...variables,
       NOTIFY_SOCKET: this.#path,
       WATCHDOG_USEC: watchdog === undefined ? undefined : String(watchdog * 1_000),
-    });
+    }, { program });
   }
 
   async #hear(): Promise<void> {

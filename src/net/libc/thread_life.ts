@@ -1,0 +1,54 @@
+// Whether a thread of this process still runs (proc(5)). The runtime does not say when a Worker has ended,
+// and one in an endless loop never does, whatever it is told.
+
+const SYMBOLS = {
+  readlink: { parameters: ["buffer", "buffer", "usize"], result: "isize" },
+  access: { parameters: ["buffer", "i32"], result: "i32" },
+} as const;
+
+/** What the numbers of threads stand in; the last part of its link is this one's. */
+const THIS_THREAD = "/proc/thread-self";
+const THREADS = "/proc/self/task";
+const F_OK = 0;
+
+/** Looks at the threads of this process. */
+export class ThreadLife implements Disposable {
+  readonly #library: Deno.DynamicLibrary<typeof SYMBOLS>;
+
+  private constructor(library: Deno.DynamicLibrary<typeof SYMBOLS>) {
+    this.#library = library;
+  }
+
+  /** Undefined where there is no such C library or no leave to call it. */
+  static open(): ThreadLife | undefined {
+    if (Deno.build.os !== "linux") return undefined;
+    try {
+      return new ThreadLife(Deno.dlopen("libc.so.6", SYMBOLS));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The number of the thread that calls; undefined when the system does not tell. */
+  get current(): number | undefined {
+    const target = new Uint8Array(64);
+    const { readlink } = this.#library.symbols;
+    const length = Number(readlink(pathOf(THIS_THREAD), target, BigInt(target.length)));
+    if (length <= 0) return undefined;
+    const link = new TextDecoder().decode(target.subarray(0, length));
+    return Number(link.split("/").at(-1));
+  }
+
+  /** Whether a thread, which has run once, has not ended. */
+  runs(thread: number): boolean {
+    return this.#library.symbols.access(pathOf(`${THREADS}/${thread}`), F_OK) === 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.#library.close();
+  }
+}
+
+function pathOf(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(`${text}\0`);
+}

@@ -1,0 +1,31 @@
+// The program with threads that fail when they are told to, by requests to FAULT_PORT; see faults.ts. The
+// real program knows nothing of it.
+
+const RealWorker = globalThis.Worker;
+const lanes = new Map<string, Worker>();
+
+globalThis.Worker = class extends RealWorker {
+  constructor(module: string | URL, options?: WorkerOptions) {
+    const isLane = String(module).endsWith("/lane_worker.ts");
+    super(isLane ? import.meta.resolve("./fragile_lane.ts") : module, options);
+    if (isLane) lanes.set(options!.name!, this);
+  }
+};
+
+/** Requests are for `/THREAD/FAULT`, such as `/lane%201/throw` and `/main/stall`. */
+Deno.serve({
+  hostname: "127.0.0.1",
+  port: Number(Deno.env.get("FAULT_PORT")),
+  onListen: () => {},
+}, ({ url }) => {
+  const [thread, fault] = new URL(url).pathname.slice(1).split("/").map(decodeURIComponent);
+  if (thread === "main") setTimeout(stall, 50);
+  else lanes.get(thread!)!.postMessage({ fault });
+  return new Response();
+});
+
+function stall(): never {
+  while (true);
+}
+
+await import("../../main.ts");
