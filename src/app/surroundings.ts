@@ -95,7 +95,7 @@ export function liveOptions(state: State): LiveOptions {
   };
 }
 
-/** For errors that are the program's own fault. */
-export function logError(error: unknown): void {
-  LOG.error("Unexpected error", { error });
+/** For errors that are the program's own fault. @param repeated how often it has come */
+export function logError(error: unknown, repeated = 1): void {
+  LOG.error("Unexpected error", { error, ...(repeated > 1 && { repeated }) });
 }

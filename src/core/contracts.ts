@@ -240,6 +240,8 @@ export interface SessionRefused {
   readonly stream: string;
   readonly client: string;
   readonly error: ProxyError;
+  /** How many requests like this one are told of at once; one unless told. */
+  readonly repeated?: number | undefined;
 }
 
 /** Takes one `opened` and one `closed` for every session that an origin has taken. */

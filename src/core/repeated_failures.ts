@@ -3,6 +3,7 @@
 // clock: its owner asks for the counts.
 
 import type { LogRecord } from "@logtape/logtape";
+import { ProxyError } from "./errors.ts";
 
 interface Kind {
   /** The latest record, which is reported with the count. */
@@ -27,7 +28,10 @@ export class RepeatedFailures {
     this.#capacity = capacity;
   }
 
-  /** Whether a record is to be logged as it is; it is counted otherwise. */
+  /**
+   * Whether a record is to be logged as it is; it is counted otherwise, as many times as its `repeated`
+   * says, if it has one.
+   */
   isNews(record: LogRecord): boolean {
     const name = kindOf(record);
     if (name === undefined) return true;
@@ -38,7 +42,7 @@ export class RepeatedFailures {
       return true;
     }
     kind.last = record;
-    kind.count++;
+    kind.count += typeof record.properties.repeated === "number" ? record.properties.repeated : 1;
     return false;
   }
 
@@ -65,6 +69,14 @@ export class RepeatedFailures {
 function kindOf({ category, level, rawMessage, properties }: LogRecord): string | undefined {
   const { code, error, protocol, intent } = properties;
   if (typeof code !== "string" && !(error instanceof Error)) return undefined;
-  const what = error instanceof Error ? `${error.name}: ${error.message}` : code;
+  const what = error instanceof Error ? textOf(error) : code;
   return [...category, level, rawMessage, protocol, intent, what].join(" ").slice(0, LONGEST_NAME);
+}
+
+/** Of what was not expected only the cause says what it was. */
+function textOf(error: Error): string {
+  const { name, message, cause } = error;
+  const isDefect = error instanceof ProxyError && error.code === "internal";
+  const why = isDefect && cause instanceof Error ? ` ${cause.name}: ${cause.message}` : "";
+  return `${name}: ${message}${why}`;
 }

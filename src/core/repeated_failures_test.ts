@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { LogRecord } from "@logtape/logtape";
+import { ProxyError } from "./errors.ts";
 import { RepeatedFailures } from "./repeated_failures.ts";
 
 function failure(properties: Record<string, unknown>): LogRecord {
@@ -53,4 +54,25 @@ Deno.test("codes, protocols, intents and errors tell kinds apart, up to a bound"
     assert.equal(failures.isNews(failure({ code: `made up ${number}` })), isFirst);
   }
   assert.deepEqual(countsOf(failures), [{ code: "made up 99", repeated: 99 }]);
+});
+
+Deno.test("defects are told apart by their causes", () => {
+  const failures = new RepeatedFailures(9);
+  const internal = (cause: Error) => new ProxyError("internal", "Internal error", { cause });
+  for (const cause of [new Error("x"), new Error("y"), new TypeError("x")]) {
+    assert.equal(failures.isNews(failure({ error: internal(cause) })), true);
+    assert.equal(failures.isNews(failure({ error: internal(cause) })), false);
+  }
+  // Who dials in vain may find many causes.
+  const origin = (cause: Error) => new ProxyError("origin_gone", "Gone", { cause });
+  assert.equal(failures.isNews(failure({ error: origin(new Error("x")) })), true);
+  assert.equal(failures.isNews(failure({ error: origin(new Error("y")) })), false);
+});
+
+Deno.test("what was counted elsewhere counts as often as it says", () => {
+  const failures = new RepeatedFailures(2);
+  failures.isNews(failure({ code: "x" }));
+  failures.isNews(failure({ code: "x", repeated: 41 }));
+  failures.isNews(failure({ code: "x" }));
+  assert.deepEqual(countsOf(failures), [{ code: "x", repeated: 42 }]);
 });

@@ -19,6 +19,7 @@ import type {
   LaneQuestions,
   PageAnswer,
   PageRequest,
+  SentMetrics,
   SignalAnswer,
   SignalRequest,
   ToLane,
@@ -40,11 +41,12 @@ export interface DeskServices {
   answerOther(request: Request): Promise<Response>;
   /** Answers what is about WebRTC. */
   signal(request: Request, peer: Address): Response | Promise<Response>;
-  onError(error: unknown): void;
+  /** @param times how often it has come; once unless told */
+  onError(error: unknown, times?: number): void;
 }
 
 /** Metrics by names and labels that the compiler has checked where they were sent. */
-interface SentMetrics {
+interface UncheckedMetrics {
   count(name: string, labels: Counted["labels"], by: number): void;
   observe(name: string, seconds: number, labels: Counted["labels"]): void;
 }
@@ -60,14 +62,14 @@ export class Desk {
   readonly #gauges = new Map<string, number>();
   readonly #signals = new Map<number, AbortController>();
   readonly #bodies = new Map<number, ReadableStreamDefaultReader<Uint8Array>>();
-  readonly #metrics: SentMetrics;
+  readonly #metrics: UncheckedMetrics;
   #bodyCount = 0;
   #isOver = false;
 
   /** @param post sends a message to the lane */
   constructor(services: DeskServices, post: (message: ToLane) => void) {
     this.#services = services;
-    this.#metrics = services.metrics as SentMetrics;
+    this.#metrics = services.metrics as UncheckedMetrics;
     this.#post = post;
   }
 
@@ -118,14 +120,8 @@ export class Desk {
         return sessions.closed(notice.event);
       case "session_refused":
         return sessions.refused({ ...notice.event, error: receiveError(notice.error) });
-      case "count":
-        for (const { name, labels, by } of notice.counts) this.#metrics.count(name, labels, by);
-        return;
-      case "gauge":
-        this.#gauges.set(notice.name, notice.value);
-        return;
-      case "observe":
-        return this.#metrics.observe(notice.name, notice.seconds, notice.labels);
+      case "metrics":
+        return this.#count(notice.metrics);
       case "received":
         for (const [session, bytes] of notice.sessions) {
           if (this.has(session)) this.#received.set(session, bytes);
@@ -136,7 +132,7 @@ export class Desk {
       case "drop_body":
         return this.#dropBody(notice.body);
       case "error":
-        return onError(receiveError(notice.error));
+        return onError(receiveError(notice.error), notice.times);
     }
   }
 
@@ -152,6 +148,14 @@ export class Desk {
     this.#opened.clear();
     this.#received.clear();
     this.#gauges.clear();
+  }
+
+  #count({ counts, gauges, observed }: SentMetrics): void {
+    for (const { name, labels, by } of counts) this.#metrics.count(name, labels, by);
+    for (const [name, value] of gauges) this.#gauges.set(name, value);
+    for (const { name, labels, times, seconds } of observed) {
+      for (let time = 0; time < times; time++) this.#metrics.observe(name, seconds, labels);
+    }
   }
 
   #find(about: About, question: unknown): Promise<unknown> {

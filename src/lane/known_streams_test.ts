@@ -92,12 +92,12 @@ class World implements AsyncDisposable {
 
   /** Whether a question of the lane is answered without a message. */
   async knows(wish: Partial<StreamRequest> = {}): Promise<boolean> {
-    this.wire.main.metrics.flush();
+    this.wire.main.flush();
     const before = this.counts.of(`${KNOWN} resolve`);
     const session = crypto.randomUUID();
     await this.ask(session, wish);
     this.wire.main.resolver.release(session);
-    this.wire.main.metrics.flush();
+    this.wire.main.flush();
     return this.counts.of(`${KNOWN} resolve`) > before;
   }
 

@@ -5,7 +5,6 @@ import type { OriginStatus } from "../core/registrar.ts";
 import type { Address } from "../core/address.ts";
 import { joinPieces } from "../core/join_pieces.ts";
 import type {
-  Metrics,
   PartLocator,
   Resolver,
   SessionClosed,
@@ -13,9 +12,11 @@ import type {
   SessionOpened,
   SessionRefused,
 } from "../core/contracts.ts";
-import type { Counted, FromLane, LaneNotice, LaneQuestions, PageAnswer } from "./messages.ts";
 import { FarRegistry } from "./far_registry.ts";
 import type { KnownAnswersOptions } from "./known_answers.ts";
+import { LaneMetrics } from "./lane_metrics.ts";
+import type { FromLane, LaneNotice, LaneQuestions, PageAnswer } from "./messages.ts";
+import { Repeats } from "./repeats.ts";
 import { receiveError, sendError, type SentError } from "./sent_error.ts";
 
 type About = keyof LaneQuestions;
@@ -26,9 +27,10 @@ const MOST_OF_BODY = 1 << 17;
 /** Sends what a lane has to say. */
 export class MainThread {
   readonly resolver: Resolver & PartLocator;
-  readonly sessions: SessionLog;
-  readonly metrics: LaneMetrics;
+  readonly sessions: FarSessionLog;
+  readonly metrics = new LaneMetrics();
   readonly #post: (message: FromLane) => void;
+  readonly #errors: Repeats<SentError>;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   #questions = 0;
   #signals = 0;
@@ -36,9 +38,9 @@ export class MainThread {
   /** @param post sends a message to the main thread */
   constructor(post: (message: FromLane) => void, known: KnownAnswersOptions) {
     this.#post = post;
-    this.metrics = new LaneMetrics((notice) => this.tell(notice));
     this.resolver = new FarRegistry(this, known);
     this.sessions = new FarSessionLog(this);
+    this.#errors = new Repeats((error, times) => this.tell({ type: "error", error, times }));
   }
 
   /** @throws ProxyError as the main thread has thrown it */
@@ -55,6 +57,20 @@ export class MainThread {
 
   tell(notice: LaneNotice): void {
     this.#post({ type: "notice", notice });
+  }
+
+  /** Something was thrown that nobody expected. */
+  report(thrown: unknown): void {
+    const error = sendError(thrown);
+    this.#errors.add([error.code, error.message, error.detail].join(" "), error);
+  }
+
+  /** Tells what has come together. */
+  flush(): void {
+    const metrics = this.metrics.take();
+    if (metrics !== undefined) this.tell({ type: "metrics", metrics });
+    this.sessions.flush();
+    this.#errors.flush();
   }
 
   /** An answer has come. */
@@ -111,9 +127,15 @@ export class MainThread {
 
 class FarSessionLog implements SessionLog {
   readonly #main: MainThread;
+  readonly #refused: Repeats<SessionRefused>;
 
   constructor(main: MainThread) {
     this.#main = main;
+    this.#refused = new Repeats(({ error, ...event }, times) => {
+      const repeated = times > 1 ? times : undefined;
+      const whole = { ...event, repeated };
+      main.tell({ type: "session_refused", event: whole, error: sendError(error) });
+    });
   }
 
   opened(event: SessionOpened): void {
@@ -124,39 +146,13 @@ class FarSessionLog implements SessionLog {
     this.#main.tell({ type: "session_closed", event });
   }
 
-  refused({ error, ...event }: SessionRefused): void {
-    this.#main.tell({ type: "session_refused", event, error: sendError(error) });
-  }
-}
-
-/** Counts by itself, and sends what has come together. */
-class LaneMetrics implements Metrics {
-  readonly #tell: (notice: LaneNotice) => void;
-  #counts = new Map<string, Counted>();
-
-  constructor(tell: (notice: LaneNotice) => void) {
-    this.#tell = tell;
+  refused(event: SessionRefused): void {
+    const { protocol, intent, error } = event;
+    this.#refused.add([protocol, intent, error.code, error.message].join(" "), event);
   }
 
-  count(name: string, labels?: Readonly<Record<string, string>>, by = 1): void {
-    const key = labels === undefined ? name : `${name} ${Object.values(labels).join(" ")}`;
-    const sum = (this.#counts.get(key)?.by ?? 0) + by;
-    this.#counts.set(key, { name, labels, by: sum });
-  }
-
-  gauge(name: string, value: number): void {
-    this.#tell({ type: "gauge", name, value });
-  }
-
-  observe(name: string, seconds: number, labels?: Readonly<Record<string, string>>): void {
-    this.#tell({ type: "observe", name, seconds, labels });
-  }
-
-  /** Sends the counts. */
   flush(): void {
-    if (this.#counts.size === 0) return;
-    this.#tell({ type: "count", counts: [...this.#counts.values()] });
-    this.#counts = new Map();
+    this.#refused.flush();
   }
 }
 

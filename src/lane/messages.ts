@@ -142,21 +142,21 @@ export type LaneNotice =
     readonly event: Omit<SessionRefused, "error">;
     readonly error: SentError;
   }
-  | { readonly type: "count"; readonly counts: readonly Counted[] }
-  | { readonly type: "gauge"; readonly name: string; readonly value: number }
-  | {
-    readonly type: "observe";
-    readonly name: string;
-    readonly seconds: number;
-    readonly labels: Readonly<Record<string, string>> | undefined;
-  }
+  | { readonly type: "metrics"; readonly metrics: SentMetrics }
   /** Bytes that origins have sent for sessions, those that have changed. */
   | { readonly type: "received"; readonly sessions: readonly (readonly [string, number])[] }
   /** The client of a request about WebRTC has left. */
   | { readonly type: "signal_left"; readonly call: number }
   /** Nobody wants the rest of a body. */
   | { readonly type: "drop_body"; readonly body: number }
-  | { readonly type: "error"; readonly error: SentError };
+  | { readonly type: "error"; readonly error: SentError; readonly times: number };
+
+/** What has come together in the metrics of a lane. */
+export interface SentMetrics {
+  readonly counts: readonly Counted[];
+  readonly gauges: readonly (readonly [name: string, value: number])[];
+  readonly observed: readonly Observed[];
+}
 
 /** A counter of the metrics and what is to be added. */
 export interface Counted {
@@ -179,6 +179,15 @@ export type ToLaneForwarder =
     readonly tallies: ForwarderTallies;
   }
   | ToForwarder<object, unknown>;
+
+/** Durations for a histogram that fall into one bucket. */
+export interface Observed {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly times: number;
+  /** Their mean. */
+  readonly seconds: number;
+}
 
 /** From a lane. */
 export type FromLane =

@@ -195,7 +195,7 @@ class RunningLane {
       timeouts: () => this.#config.timeouts,
       handle: (request, peer) => this.#main.signal(request, peer),
       onRefused: (reason) => this.#main.metrics.count("srs_proxy_http_refused_total", { reason }),
-      onError: (error) => this.#main.tell({ type: "error", error: sendError(error) }),
+      onError: (error) => this.#main.report(error),
     });
   }
 
@@ -224,7 +224,7 @@ class RunningLane {
       ),
       isDraining: () => this.#isDraining,
       newSession: () => `${idPrefix}_${(++count).toString(36)}`,
-      onError: (error: unknown) => this.#main.tell({ type: "error", error: sendError(error) }),
+      onError: (error: unknown) => this.#main.report(error),
     };
   }
 
@@ -249,7 +249,7 @@ class RunningLane {
 
   /** Sends counts and figures. */
   report(): void {
-    this.#main.metrics.flush();
+    this.#main.flush();
     const sessions: [string, number][] = [];
     const tell = (session: string, bytes: number) => void sessions.push([session, bytes]);
     this.#rtmp.tellReceived(tell);

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { PERMISSIONS } from "../../scripts/permissions.ts";
 import { Child } from "../support/child.ts";
+import { Faults, FRAGILE_PROGRAM } from "../support/faults.ts";
 import { Publisher, Viewer } from "../support/ffmpeg.ts";
 import { assertContiguous } from "../support/frames.ts";
 import { HeldPipe } from "../support/held_pipe.ts";
@@ -29,13 +30,16 @@ class UnreadProxy implements AsyncDisposable {
   readonly process: Child;
   #restarts = 0;
 
-  private constructor(pipe: HeldPipe, variables: Record<string, string>) {
+  private constructor(pipe: HeldPipe, variables: Record<string, string>, command: string[]) {
     this.pipe = pipe;
-    this.process = run(proxyCommand(), pipe, { ...listenVariables(this.ports), ...variables });
+    this.process = run(command, pipe, { ...listenVariables(this.ports), ...variables });
   }
 
-  static async open(variables: Record<string, string> = {}): Promise<UnreadProxy> {
-    const proxy = new UnreadProxy(await HeldPipe.open(), variables);
+  static async open(
+    variables: Record<string, string> = {},
+    command = proxyCommand(),
+  ): Promise<UnreadProxy> {
+    const proxy = new UnreadProxy(await HeldPipe.open(), variables, command);
     await proxy.process.until("the proxy become ready", async () => {
       return await proxy.get("/readyz").then(() => true, () => false);
     }, 30_000);
@@ -56,8 +60,32 @@ class UnreadProxy implements AsyncDisposable {
   }
 
   /** Lines of the log that were lost, as the metrics tell it. */
-  async lost(): Promise<number> {
-    return Number(/^srs_proxy_log_lines_lost_total (\d+)$/m.exec(await this.get("/metrics"))?.[1]);
+  lost(): Promise<number> {
+    return this.figure("srs_proxy_log_lines_lost_total");
+  }
+
+  /** A figure of the metrics. */
+  async figure(name: string): Promise<number> {
+    const line = (await this.get("/metrics")).split("\n").find((each) =>
+      each.startsWith(`${name} `)
+    );
+    return Number(line?.split(" ")[1]);
+  }
+
+  /** Makes the lanes refuse so many requests, each with a line of the log. */
+  async refuse(requests: number): Promise<void> {
+    let left = requests;
+    const url = `http://127.0.0.1:${this.ports.httpServer}/live/nobody.flv`;
+    const ask = async () => {
+      while (left-- > 0) {
+        // A connection for each, so that all lanes have some.
+        const headers = { connection: "close" };
+        const answer = await fetch(url, { headers, signal: AbortSignal.timeout(5_000) });
+        await answer.body?.cancel();
+        assert.equal(answer.status, 503);
+      }
+    };
+    await Promise.all(Array.from({ length: 16 }, ask));
   }
 
   /** Makes the program log so many lines. */
@@ -143,6 +171,36 @@ Deno.test({
     assert.deepEqual(await proxy.process.end(6_000), { code: 0, signal: null });
     const took = performance.now() - signalledAt;
     assert.ok(took > 2_500 && took < 5_000, `it ended after ${Math.round(took)} ms`);
+  },
+});
+
+Deno.test({
+  name: "with a reader who has stopped lanes serve, refuse, fail and are replaced",
+  timeout: 120_000,
+  async fn() {
+    const faults = new Faults();
+    const variables = { PROXY_LANES: "2", PROXY_LOG_LEVEL: "debug", ...faults.variables };
+    await using proxy = await UnreadProxy.open(variables, proxyCommand(FRAGILE_PROGRAM));
+    await using origin = await NginxRtmp.open();
+    await proxy.log(LINES);
+    await proxy.refuse(1_000);
+    for (const fault of ["throw", "reject"] as const) {
+      for (const lane of [1, 2]) {
+        const failures = await proxy.figure("srs_proxy_lane_failures_total");
+        await faults.failLane(lane, fault);
+        await until("it have failed", async () => {
+          return await proxy.figure("srs_proxy_lane_failures_total") > failures;
+        }, { timeout: 3_000 });
+        await until("both serve", async () => await proxy.figure("srs_proxy_lanes") === 2);
+      }
+    }
+    for (let time = 0; time < 20; time++) await shakeHands(proxy.ports.rtmp);
+    await using _registration = await Registration.open([proxy], origin);
+    await using _publisher = await Publisher.publish(proxy.rtmpUrl("x"));
+    await using viewer = new Viewer(proxy.rtmpUrl("x"));
+    await viewer.moreVideo(10);
+    assert.ok(await proxy.lost() > 500);
+    await proxy.pipe.readUntil(/Log lines lost[^\n]*\n/);
   },
 });
 

@@ -1,0 +1,137 @@
+// What a lane tells, and what becomes of it at its desk in the main thread.
+
+import assert from "node:assert/strict";
+import { LaneWire } from "../../tests/support/lane_wire.ts";
+import { PrometheusMetrics } from "../api/metrics.ts";
+import type { SessionRefused } from "../core/contracts.ts";
+import { ProxyError } from "../core/errors.ts";
+import { MemoryStore } from "../registry/memory_store.ts";
+import { Registry } from "../registry/registry.ts";
+import type { MainThread } from "./main_thread.ts";
+
+/** A lane's side and the main thread's, with nothing between them but copies. */
+class World implements AsyncDisposable {
+  readonly metrics = new PrometheusMetrics();
+  readonly refused: SessionRefused[] = [];
+  readonly errors: [unknown, number | undefined][] = [];
+  readonly main: MainThread;
+  /** Messages that went to the main thread. */
+  sent = 0;
+  readonly #registry: Registry;
+
+  private constructor(registry: Registry) {
+    this.#registry = registry;
+    const services = {
+      resolver: registry,
+      metrics: this.metrics,
+      sessions: {
+        opened: () => {},
+        closed: () => {},
+        refused: (event: SessionRefused) => this.refused.push(event),
+      },
+      origins: () => registry.origins(),
+      answerOther: () => Promise.resolve(new Response()),
+      signal: () => new Response(),
+      onError: (error: unknown, times?: number) => this.errors.push([error, times]),
+    };
+    const toMain = (arrived: () => void) => {
+      this.sent++;
+      arrived();
+    };
+    const { changes } = registry;
+    const wire = new LaneWire({
+      ...{ services, changes, toMain },
+      now: () => 0,
+      toLane: (arrived) => arrived(),
+    });
+    this.main = wire.main;
+  }
+
+  static async open(): Promise<World> {
+    const store = new MemoryStore({ maxOrigins: 10, maxStreams: 10 });
+    const metrics = new PrometheusMetrics();
+    const times = { originTtl: 60_000, streamIdle: 60_000 };
+    return new World(await Registry.open({ store, metrics, ...times }));
+  }
+
+  /** The lines of `/metrics` that begin so. */
+  async lines(begin: string): Promise<string[]> {
+    const { text } = await this.metrics.expose();
+    return text.split("\n").filter((line) => line.startsWith(begin));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#registry[Symbol.asyncDispose]();
+  }
+}
+
+const REQUEST = { protocol: "rtmp", intent: "play", stream: "v/live/s", client: "192.0.2.1:1" };
+
+function refusal(at: number, message = "No"): SessionRefused {
+  const error = new ProxyError("bad_request", message);
+  return { ...REQUEST, intent: "play", session: `s${at}`, error };
+}
+
+Deno.test("a flood of refusals is few messages, of which none is missing in the sum", async () => {
+  await using world = await World.open();
+  for (let at = 0; at < 10_000; at++) world.main.sessions.refused(refusal(at));
+  for (let at = 0; at < 10_000; at++) world.main.sessions.refused(refusal(at, `Chosen ${at}`));
+  world.main.flush();
+  assert.ok(world.sent < 200, `${world.sent} messages`);
+  const [first] = world.refused;
+  assert.deepEqual([first!.session, first!.repeated], ["s0", undefined]);
+  assert.equal(world.refused.reduce((sum, { repeated = 1 }) => sum + repeated, 0), 20_000);
+  const { sent } = world;
+  world.main.flush();
+  assert.equal(world.sent, sent, "nothing is told twice");
+});
+
+Deno.test("a kind that has rested is told at once again", async () => {
+  await using world = await World.open();
+  for (const at of [1, 2]) world.main.sessions.refused(refusal(at));
+  world.main.flush();
+  world.main.flush();
+  world.main.sessions.refused(refusal(3));
+  assert.deepEqual(world.refused.map(({ session }) => session), ["s1", "s2", "s3"]);
+});
+
+Deno.test("defects are counted by what they are and where they were thrown", async () => {
+  await using world = await World.open();
+  for (let at = 0; at < 1_000; at++) world.main.report(new TypeError("one"));
+  world.main.report(new RangeError("other"));
+  world.main.flush();
+  assert.deepEqual(world.errors.map(([, times]) => times), [1, 1, 999]);
+  const causes = world.errors.map(([error]) => String((error as ProxyError).cause));
+  assert.deepEqual(causes.map((cause) => /(\w+Error): (one|other)/.exec(cause)![1]), [
+    "TypeError",
+    "RangeError",
+    "TypeError",
+  ]);
+});
+
+Deno.test("counts, figures and durations arrive whole in one message", async () => {
+  await using world = await World.open();
+  const { metrics } = world.main;
+  for (let at = 0; at < 1_000; at++) {
+    metrics.count("srs_proxy_rtmp_refused_total", { reason: "limit_total" });
+    metrics.observe("srs_proxy_first_byte_seconds", 0.002, { protocol: "rtmp" });
+    metrics.observe("srs_proxy_first_byte_seconds", 7, { protocol: "rtmp" });
+    metrics.observe("srs_proxy_first_byte_seconds", 0.005, { protocol: "http" });
+  }
+  assert.equal(world.sent, 0);
+  world.main.flush();
+  assert.equal(world.sent, 1);
+  const refused = 'srs_proxy_rtmp_refused_total{reason="limit_total"}';
+  assert.deepEqual(await world.lines(refused), [`${refused} 1000`]);
+  const bucket = "srs_proxy_first_byte_seconds_bucket";
+  const counts = async (end: string, protocol: string) => {
+    return Number(
+      (await world.lines(`${bucket}{le="${end}",protocol="${protocol}"}`))[0]!.split(" ")[1],
+    );
+  };
+  assert.deepEqual([await counts("0.001", "rtmp"), await counts("0.0025", "rtmp")], [0, 1_000]);
+  assert.deepEqual([await counts("5", "rtmp"), await counts("+Inf", "rtmp")], [1_000, 2_000]);
+  assert.deepEqual([await counts("0.0025", "http"), await counts("0.005", "http")], [0, 1_000]);
+  const [sum] = await world.lines('srs_proxy_first_byte_seconds_sum{protocol="rtmp"}');
+  assert.ok(Math.abs(Number(sum!.split(" ")[1]) - 7_002) < 1e-6, sum);
+});
