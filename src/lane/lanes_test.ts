@@ -1,20 +1,11 @@
-// Lanes as the program has them: threads, sockets and an origin, with the registry of one process.
+// Two lanes with all that they share: who serves whom, and what becomes of one that fails.
 
 import assert from "node:assert/strict";
-import { PrometheusMetrics } from "../api/metrics.ts";
-import { RtmpOrigin } from "../../tests/support/rtmp_origin.ts";
-import { RtmpPeer } from "../../tests/support/rtmp_peer.ts";
+import { LANE_ENGINES, LanesWorld } from "../../tests/support/lanes_world.ts";
 import { Script } from "../../tests/support/rtmp_script.ts";
 import { filler } from "../../tests/support/rtmp_wire.ts";
 import { until, within } from "../../tests/support/wait.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
-import type { SessionClosed, SessionOpened, SessionRefused } from "../core/contracts.ts";
-import type { TcpEngine } from "../net/engine.ts";
-import { isLibcKnown } from "../net/udp/libc.ts";
-import { MemoryStore } from "../registry/memory_store.ts";
-import { Registry } from "../registry/registry.ts";
-import { laneTally } from "./lane_columns.ts";
-import { Lanes } from "./lanes.ts";
 
 /** The time of this machine, but that deadlines can be made to pass before any answer. */
 class HurriedClock implements Clock {
@@ -29,124 +20,9 @@ class HurriedClock implements Clock {
   }
 }
 
-/** Two lanes, their origin, and what they say. */
-class World implements AsyncDisposable {
-  readonly opened: SessionOpened[] = [];
-  readonly closed: SessionClosed[] = [];
-  readonly refused: SessionRefused[] = [];
-  readonly errors: unknown[] = [];
-  readonly metrics = new PrometheusMetrics();
-  readonly origin = new RtmpOrigin();
-  readonly registry: Registry;
-  #lanes: Lanes | undefined;
-
-  private constructor(registry: Registry) {
-    this.registry = registry;
-  }
-
-  get lanes(): Lanes {
-    return this.#lanes!;
-  }
-
-  static async open(
-    engine: TcpEngine["kind"],
-    variables: Record<string, string> = {},
-    clock: Clock = systemClock,
-  ): Promise<World> {
-    const store = new MemoryStore({ maxOrigins: 10, maxStreams: 1_000 });
-    const metrics = new PrometheusMetrics();
-    const times = { originTtl: 60_000, streamIdle: 60_000 };
-    const registry = await Registry.open({ store, metrics, ...times });
-    const world = new World(registry);
-    world.#lanes = await Lanes.open({
-      count: 2,
-      identifyMemory: laneTally(2),
-      clock,
-      services: {
-        resolver: registry,
-        metrics: { count: () => {}, gauge: () => {}, observe: () => {} },
-        sessions: {
-          opened: (event) => world.opened.push(event),
-          closed: (event) => world.closed.push(event),
-          refused: (event) => world.refused.push(event),
-        },
-        origins: () => registry.origins(),
-        signal: () => new Response(null, { status: 404 }),
-        answerOther: () => Promise.resolve(new Response("a page\n")),
-        onError: (error) => world.errors.push(error),
-      },
-      init: {
-        engine,
-        listen: {
-          rtmp: { host: "127.0.0.1", port: 0 },
-          http: { host: "127.0.0.1", port: 0 },
-          reusePort: true,
-        },
-        variables,
-        idPrefix: "s",
-        pseudonym: "srs-proxy-test",
-      },
-    });
-    const rtmp = [{ host: "127.0.0.1", port: world.origin.port }];
-    const endpoints = { rtmp, http: [], api: [], srt: [], rtc: [] };
-    await registry.register({ id: "o", generation: "1", deviceId: "", ip: "127.0.0.1", endpoints });
-    return world;
-  }
-
-  /** A player that an origin has taken, and its session. */
-  async player(stream: string): Promise<{ peer: RtmpPeer; session: string }> {
-    const peer = await RtmpPeer.connect(this.lanes.rtmp.address.port);
-    await peer.say(
-      new Script().command(["connect", 1, { app: "live", tcUrl: "rtmp://127.0.0.1/live" }])
-        .command(["createStream", 2, null])
-        .command(["play", 3, null, stream], { streamId: 1 }),
-    );
-    await peer.hears("onStatus:NetStream.Play.Start");
-    const key = `__defaultVhost__/live/${stream}`;
-    const opened = await until("the session be told of", () => {
-      return this.opened.find((event) => event.stream === key);
-    });
-    return { peer, session: opened.session };
-  }
-
-  /** Players until each lane has some. */
-  async playersOfBoth(): Promise<Map<number, { peer: RtmpPeer; session: string }[]>> {
-    const byLane = new Map<number, { peer: RtmpPeer; session: string }[]>();
-    for (let at = 0; byLane.size < 2 || at < 8; at++) {
-      assert.ok(at < 60, "the kernel gives every lane some");
-      const player = await this.player(`s${at}`);
-      const lane = this.lanes.laneOf(player.session)!;
-      byLane.set(lane, [...byLane.get(lane) ?? [], player]);
-    }
-    return byLane;
-  }
-
-  /** Lanes that new players come to. */
-  async playersAgain(): Promise<Set<number>> {
-    const lanes = new Set<number>();
-    for (let at = 0; lanes.size < 2; at++) {
-      assert.ok(at < 60, "the kernel gives every lane some");
-      const { peer, session } = await this.player(`again${at}`);
-      lanes.add(this.lanes.laneOf(session)!);
-      peer[Symbol.dispose]();
-    }
-    return lanes;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.origin[Symbol.asyncDispose]();
-    await this.lanes[Symbol.asyncDispose]();
-    await this.registry[Symbol.asyncDispose]();
-  }
-}
-
-function engines(): TcpEngine["kind"][] {
-  return isLibcKnown ? ["libc", "deno"] : ["deno"];
-}
-
-for (const engine of engines()) {
+for (const engine of LANE_ENGINES) {
   Deno.test(`${engine}: every lane serves clients, and sessions are known by lane`, async () => {
-    await using world = await World.open(engine);
+    await using world = await LanesWorld.open(engine);
     const byLane = await world.playersOfBoth();
     assert.deepEqual([...byLane.keys()].sort(), [1, 2]);
     const [one] = byLane.get(1)!;
@@ -164,7 +40,7 @@ for (const engine of engines()) {
   });
 
   Deno.test(`${engine}: what origins have sent is told as it is, not as it was a second ago`, async () => {
-    await using world = await World.open(engine);
+    await using world = await LanesWorld.open(engine);
     const byLane = await world.playersOfBoth();
     const players = [byLane.get(1)![0]!, byLane.get(2)![0]!];
     const sessions = players.map(({ session }) => session);
@@ -182,7 +58,7 @@ for (const engine of engines()) {
 
   Deno.test(`${engine}: of a lane that does not answer in time nothing is told`, async () => {
     const clock = new HurriedClock();
-    await using world = await World.open(engine, {}, clock);
+    await using world = await LanesWorld.open(engine, {}, clock);
     const { peer, session } = await world.player("one");
     clock.isHurried = true;
     const received = world.lanes.rtmp.received([session]);
@@ -193,13 +69,13 @@ for (const engine of engines()) {
   });
 
   Deno.test(`${engine}: a page that the main thread answers is the client's, whole`, async () => {
-    await using world = await World.open(engine);
+    await using world = await LanesWorld.open(engine);
     const response = await fetch(`http://127.0.0.1:${world.lanes.http!.address.port}/about`);
     assert.equal(await response.text(), "a page\n");
   });
 
   Deno.test(`${engine}: a lane that fails ends its own sessions only, and is back at once`, async () => {
-    await using world = await World.open(engine);
+    await using world = await LanesWorld.open(engine);
     const byLane = await world.playersOfBoth();
     const failedAt = performance.now();
     world.lanes.fail(1, new Error("for the test"));
@@ -219,7 +95,7 @@ for (const engine of engines()) {
   });
 
   Deno.test(`${engine}: the heart of a lane that has failed beats again once it is replaced`, async () => {
-    await using world = await World.open(engine);
+    await using world = await LanesWorld.open(engine);
     const { hearts } = world.lanes;
     assert.deepEqual(hearts.map(({ name }) => name), ["lane 1", "lane 2"]);
     world.lanes.fail(2, new Error("for the test"));
@@ -238,7 +114,7 @@ for (const engine of engines()) {
   });
 
   Deno.test(`${engine}: a lane that is not replaced because all drain has a heart that beats`, async () => {
-    await using world = await World.open(engine);
+    await using world = await LanesWorld.open(engine);
     const [heart] = world.lanes.hearts;
     world.lanes.fail(1, new Error("for the test"));
     await until("it be gone", () => world.lanes.alive === 1, { interval: 1 });
@@ -251,7 +127,7 @@ for (const engine of engines()) {
   });
 
   Deno.test(`${engine}: lanes that fail again and again are in trouble, and come back more slowly`, async () => {
-    await using world = await World.open(engine);
+    await using world = await LanesWorld.open(engine);
     const pauses: number[] = [];
     for (let failure = 0; failure < 5; failure++) {
       assert.notEqual(world.lanes.trouble?.canServe, false);
@@ -269,7 +145,7 @@ for (const engine of engines()) {
   });
 
   Deno.test(`${engine}: an address has no more connections than it may, in all lanes together`, async () => {
-    await using world = await World.open(engine, { PROXY_MAX_CONNECTIONS_PER_ADDRESS: "6" });
+    await using world = await LanesWorld.open(engine, { PROXY_MAX_CONNECTIONS_PER_ADDRESS: "6" });
     const peers: Deno.TcpConn[] = [];
     const { port } = world.lanes.rtmp.address;
     let refused = 0;
@@ -286,7 +162,7 @@ for (const engine of engines()) {
   });
 
   Deno.test(`${engine}: drained lanes take nobody, and are idle once the last has left`, async () => {
-    await using world = await World.open(engine);
+    await using world = await LanesWorld.open(engine);
     const { peer } = await world.player("last");
     const { rtmp } = world.lanes;
     rtmp.drain();

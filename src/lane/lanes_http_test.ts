@@ -1,0 +1,107 @@
+// HTTP in lanes: what the main thread asks of a lane that has an HTTP client, and what all lanes have in
+// common.
+
+import assert from "node:assert/strict";
+import { LANE_ENGINES, LanesWorld, PSEUDONYM } from "../../tests/support/lanes_world.ts";
+import { RawBody, RawHttp, requestText } from "../../tests/support/raw_http.ts";
+import { until } from "../../tests/support/wait.ts";
+import type { EndedBy } from "../core/contracts.ts";
+
+interface HttpViewer {
+  readonly client: RawHttp;
+  readonly body: RawBody;
+  readonly session: string;
+}
+
+/** A viewer whose stream runs. */
+async function viewerOf(world: LanesWorld, stream: string): Promise<HttpViewer> {
+  const client = await RawHttp.connect(world.lanes.http!.address.port);
+  await client.send(requestText(`/live/${stream}.flv`));
+  const head = await client.head();
+  assert.equal(head.status, 200);
+  const body = new RawBody(client, head);
+  await body.atLeast(500, () => {});
+  const key = `__defaultVhost__/live/${stream}`;
+  const { session } = await until("the session be told of", () => {
+    return world.opened.find((event) => event.stream === key);
+  });
+  return { client, body, session };
+}
+
+/** One viewer in each lane, and those besides. */
+async function viewersOfBoth(world: LanesWorld): Promise<HttpViewer[]> {
+  const viewers: HttpViewer[] = [];
+  const lanes = () => new Set(viewers.map(({ session }) => world.lanes.laneOf(session)));
+  while (lanes().size < 2) {
+    assert.ok(viewers.length < 60, "the kernel gives every lane some");
+    viewers.push(await viewerOf(world, `s${viewers.length}`));
+  }
+  return viewers;
+}
+
+for (const engine of LANE_ENGINES) {
+  Deno.test(`${engine}: sessions of HTTP are ended by the lane that has them, for that reason`, async () => {
+    await using world = await LanesWorld.open(engine);
+    const viewers = await viewersOfBoth(world);
+    const reasons: EndedBy[] = ["kicked", "origin_down", "stream_moved"];
+    for (const [at, { client, body, session }] of viewers.entries()) {
+      const reason = reasons[at % reasons.length]!;
+      assert.equal(world.lanes.rtmp.endSession(session, reason), true);
+      while (await body.next() !== undefined);
+      await until("its end be told", () => {
+        return world.closed.some((end) => end.session === session && end.reason === reason);
+      });
+      assert.equal(world.lanes.http!.endSession(session, reason), false);
+      client.close();
+    }
+  });
+
+  Deno.test(`${engine}: what origins have sent for sessions of HTTP is told by every lane`, async () => {
+    await using world = await LanesWorld.open(engine);
+    const viewers = await viewersOfBoth(world);
+    const sessions = viewers.map(({ session }) => session);
+    const before = await world.lanes.http!.received(sessions);
+    assert.deepEqual([...before.keys()].toSorted(), sessions.toSorted());
+    for (const { body } of viewers) await body.atLeast(1_000, () => {});
+    const after = await world.lanes.http!.received(sessions);
+    for (const [session, bytes] of before) {
+      assert.ok(bytes >= 500 && after.get(session)! > bytes, `${bytes}, ${after.get(session)}`);
+    }
+    for (const { client } of viewers) client.close();
+  });
+
+  Deno.test(`${engine}: a request that comes back is known to every lane`, async () => {
+    await using world = await LanesWorld.open(engine);
+    const { port } = world.lanes.http!.address;
+    for (let time = 0; time < 20; time++) {
+      const lines = [`Via: 1.1 ${PSEUDONYM}`];
+      assert.equal((await RawHttp.ask(port, "/live/x.flv", { lines })).status, 508);
+    }
+    assert.equal(world.httpOrigin.requests.length, 0);
+  });
+
+  Deno.test(`${engine}: a client that was there before the drain gets no new stream`, async () => {
+    await using world = await LanesWorld.open(engine);
+    const { port } = world.lanes.http!.address;
+    const clients = await Promise.all(Array.from({ length: 8 }, () => RawHttp.connect(port)));
+    // Its request has come before the drain, but for the end.
+    for (const client of clients) await client.send("GET /live/x.flv HTTP/1.1\r\nHost: a\r\n");
+    for (const client of clients) await client.send("X-A: b\r\n");
+    const { client: last } = await viewerOf(world, "last");
+    world.lanes.http!.drain();
+    await until("nobody listen", async () => {
+      const isShut = (error: unknown) => error instanceof Deno.errors.ConnectionRefused;
+      return await Deno.connect({ hostname: "127.0.0.1", port })
+        .then((conn) => void conn.close(), isShut);
+    });
+    for (const client of clients) {
+      if (!await client.send("\r\n")) continue;
+      const text = await client.untilEnd();
+      assert.ok(text === "" || text.startsWith("HTTP/1.1 503 "), text);
+      client.close();
+    }
+    assert.equal(world.httpOrigin.requests.length, 1);
+    last.close();
+    await world.lanes.http!.idle();
+  });
+}

@@ -1,0 +1,108 @@
+// Limits on clients, exact over all lanes, and what becomes of them when a lane fails.
+
+import assert from "node:assert/strict";
+import { LANE_ENGINES, LanesWorld } from "../../tests/support/lanes_world.ts";
+import { until } from "../../tests/support/wait.ts";
+
+/** Connections that come one after the other, as a port has them. */
+class Crowd implements Disposable {
+  readonly #port: number;
+  readonly #connections = new Set<Deno.TcpConn>();
+  #refused = 0;
+
+  constructor(port: number) {
+    this.#port = port;
+  }
+
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** Waits after each until it is known whether it may stay: it gets an answer then. */
+  async grow(count: number): Promise<void> {
+    for (let at = 0; at < count; at++) {
+      const connection = await Deno.connect({ hostname: "127.0.0.1", port: this.#port });
+      await connection.write(Uint8Array.of(3, ...new Uint8Array(1536))).catch(() => {});
+      const answer = await connection.read(new Uint8Array(4096)).catch(() => null);
+      if (answer === null) {
+        this.#refused++;
+        connection.close();
+      } else {
+        this.#connections.add(connection);
+        this.#follow(connection);
+      }
+    }
+  }
+
+  /** Has so many leave. */
+  shrink(count: number): void {
+    for (const connection of [...this.#connections].slice(0, count)) connection.close();
+  }
+
+  async #follow(connection: Deno.TcpConn): Promise<void> {
+    const buffer = new Uint8Array(4096);
+    const read = () => connection.read(buffer).catch(() => null);
+    while (await read() !== null);
+    this.#connections.delete(connection);
+    try {
+      connection.close();
+    } catch {
+      // It was closed here.
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.shrink(Infinity);
+  }
+}
+
+const LIMITS = {
+  "in total": { PROXY_MAX_CONNECTIONS: "12", PROXY_MAX_CONNECTIONS_PER_ADDRESS: "12" },
+  "for an address": { PROXY_MAX_CONNECTIONS: "100", PROXY_MAX_CONNECTIONS_PER_ADDRESS: "12" },
+};
+
+for (const engine of LANE_ENGINES) {
+  for (const [which, variables] of Object.entries(LIMITS)) {
+    Deno.test(`${engine}: a limit ${which} is reached and never passed, whoever leaves`, async () => {
+      await using world = await LanesWorld.open(engine, variables);
+      using crowd = new Crowd(world.lanes.rtmp.address.port);
+      await crowd.grow(20);
+      assert.deepEqual([crowd.size, crowd.refused], [12, 8]);
+      crowd.shrink(5);
+      await until("they be gone", async () => {
+        await crowd.grow(1);
+        return crowd.size === 12;
+      });
+      await crowd.grow(5);
+      assert.equal(crowd.size, 12);
+      await world.lanes.report();
+      const { text } = await world.metrics.expose();
+      const gauge = /^srs_proxy_rtmp_connections (\d+)$/m.exec(text);
+      assert.ok(Number(gauge![1]) <= 12, gauge![0]);
+    });
+  }
+
+  Deno.test(`${engine}: the clients of a lane that has failed count no more, and only they`, async () => {
+    await using world = await LanesWorld.open(engine, LIMITS["for an address"]);
+    const crowd = new Crowd(world.lanes.rtmp.address.port);
+    using _all = crowd;
+    await crowd.grow(13);
+    assert.equal(crowd.size, 12);
+    world.lanes.fail(1, new Error("for the test"));
+    await until("its clients know", () => crowd.size < 12);
+    await until("it be back", () => world.lanes.alive === 2);
+    await until("all of them know", async () => {
+      const before = crowd.size;
+      await crowd.grow(1);
+      return crowd.size === before;
+    });
+    assert.equal(crowd.size, 12);
+    const { refused } = crowd;
+    await crowd.grow(3);
+    assert.deepEqual([crowd.size, crowd.refused], [12, refused + 3]);
+  });
+}
