@@ -1,16 +1,16 @@
 // TLS on either engine, with the TLS of Deno and of OpenSSL's own program as clients.
 
 import assert from "node:assert/strict";
-import { Authority, type SignedPair } from "../../tests/support/certificates.ts";
-import { openTcpEngine } from "../../tests/support/tcp_engines.ts";
-import { until } from "../../tests/support/wait.ts";
-import { parseCidr } from "../core/cidr.ts";
-import { systemClock } from "../core/clock.ts";
-import type { Connection, TcpEngine, Transform } from "./engine.ts";
-import { Inbox } from "./inbox.ts";
-import { type TcpRefusal, TcpServer } from "./tcp_server.ts";
-import { TlsServer } from "./tls/tls_server.ts";
-import { isLibcKnown } from "./udp/libc.ts";
+import { Authority, type SignedPair } from "../support/certificates.ts";
+import { openTcpEngine } from "../support/tcp_engines.ts";
+import { until } from "../support/wait.ts";
+import { parseCidr } from "../../src/core/cidr.ts";
+import { systemClock } from "../../src/core/clock.ts";
+import type { Connection, TcpEngine, Transform } from "../../src/net/engine.ts";
+import { Inbox } from "../../src/net/inbox.ts";
+import { type TcpRefusal, TcpServer } from "../../src/net/tcp_server.ts";
+import { TlsServer } from "../../src/net/tls/tls_server.ts";
+import { isLibcKnown } from "../../src/net/udp/libc.ts";
 
 const LOCAL = { host: "127.0.0.1", port: 0 };
 const TICKET_KEYS = new Uint8Array(80);
