@@ -79,29 +79,4 @@ for (const engine of LANE_ENGINES) {
     }
     assert.equal(world.httpOrigin.requests.length, 0);
   });
-
-  Deno.test(`${engine}: a client that was there before the drain gets no new stream`, async () => {
-    await using world = await LanesWorld.open(engine);
-    const { port } = world.lanes.http!.address;
-    const clients = await Promise.all(Array.from({ length: 8 }, () => RawHttp.connect(port)));
-    // Its request has come before the drain, but for the end.
-    for (const client of clients) await client.send("GET /live/x.flv HTTP/1.1\r\nHost: a\r\n");
-    for (const client of clients) await client.send("X-A: b\r\n");
-    const { client: last } = await viewerOf(world, "last");
-    world.lanes.http!.drain();
-    await until("nobody listen", async () => {
-      const isShut = (error: unknown) => error instanceof Deno.errors.ConnectionRefused;
-      return await Deno.connect({ hostname: "127.0.0.1", port })
-        .then((conn) => void conn.close(), isShut);
-    });
-    for (const client of clients) {
-      if (!await client.send("\r\n")) continue;
-      const text = await client.untilEnd();
-      assert.ok(text === "" || text.startsWith("HTTP/1.1 503 "), text);
-      client.close();
-    }
-    assert.equal(world.httpOrigin.requests.length, 1);
-    last.close();
-    await world.lanes.http!.idle();
-  });
 }

@@ -161,7 +161,7 @@ for (const engine of LANE_ENGINES) {
     for (const peer of peers) peer.close();
   });
 
-  Deno.test(`${engine}: drained lanes take nobody, and are idle once the last has left`, async () => {
+  Deno.test(`${engine}: drained lanes take nobody and no new stream, and are idle once the last has left`, async () => {
     await using world = await LanesWorld.open(engine);
     const { peer } = await world.player("last");
     const { rtmp } = world.lanes;
@@ -174,6 +174,8 @@ for (const engine of LANE_ENGINES) {
         .then((conn) => void conn.close(), isShut);
     });
     assert.equal(isIdle, false);
+    await peer.say(new Script().command(["play", 4, null, "another"], { streamId: 1 }));
+    await peer.hears("onStatus:NetStream.Play.Failed");
     peer[Symbol.dispose]();
     await until("it be idle", () => isIdle);
   });
