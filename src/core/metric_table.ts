@@ -4,19 +4,17 @@
 // to it.
 
 import { ERROR_CODES } from "./errors.ts";
+import {
+  counter,
+  gauge,
+  histogram,
+  type Kind,
+  type MetricDeclaration,
+} from "./metric_declaration.ts";
 import { PROTOCOLS } from "./origin.ts";
 
-type Kind = "counter" | "gauge" | "histogram";
-
-/** `L` has the names of the labels, and for each the union of what it may hold. */
-interface MetricDeclaration<K extends Kind = Kind, L = Readonly<Record<string, string>>> {
-  readonly kind: K;
-  readonly help: string;
-  readonly labels: LabelValues<L>;
-}
-
-type LabelValues<L> = { readonly [Label in keyof L]: readonly L[Label][] };
-type NoLabels = Readonly<Record<never, never>>;
+/** Numbers from 1: series come with the lanes, of which there may be many or few. */
+type PerLane = { readonly lane: string };
 
 /** The upper ends of the buckets of every histogram, in seconds. */
 export const BUCKETS: readonly number[] = [
@@ -42,13 +40,6 @@ const HTTP_REFUSALS = [
 /** What the proxy itself ends sessions for. */
 const ENDED_BY = ["kicked", "origin_down", "stream_moved"] as const;
 
-function declare<K extends Kind>(kind: K) {
-  return <L extends Readonly<Record<string, string>> = NoLabels>(
-    help: string,
-    labels = {} as LabelValues<L>,
-  ): MetricDeclaration<K, L> => ({ kind, help, labels });
-}
-
 /** Keeps the words of a list that is spread into another. */
 function oneOf<const Word extends string>(...words: Word[]): readonly Word[] {
   return words;
@@ -61,10 +52,6 @@ const RTC_ENDS = [
   ...ENDED_BY,
 ];
 
-const counter = declare("counter");
-const gauge = declare("gauge");
-const histogram = declare("histogram");
-
 /** The declarations, in the order in which they are exposed. */
 export const METRICS = {
   srs_proxy_draining: gauge("1 once no new client is taken."),
@@ -75,6 +62,18 @@ export const METRICS = {
   srs_proxy_tls_reload_failures_total: counter("Certificate files that could not be taken over."),
   srs_proxy_lanes: gauge("Threads that serve RTMP and HTTP clients."),
   srs_proxy_lane_failures_total: counter("Lanes that have failed and were to be replaced."),
+  srs_proxy_lane_connections: gauge<PerLane>(
+    "TCP connections of clients, by the lane that serves them.",
+    { lane: [] },
+  ),
+  srs_proxy_lane_lag_seconds: histogram<PerLane>(
+    "How long a lane takes to answer the main thread, which asks once a second.",
+    { lane: [] },
+  ),
+  srs_proxy_lane_cpu_seconds_total: counter<PerLane>(
+    "CPU time of lanes; 0 where the system does not tell.",
+    { lane: [] },
+  ),
   srs_proxy_lane_known_answers_total: counter(
     "What lanes knew and did not have to ask the registry, by operation: resolve, locate, owner.",
     { operation: ["resolve", "locate", "owner"] },

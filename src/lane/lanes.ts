@@ -273,10 +273,15 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
   #setGauges(): void {
     const { services: { metrics } } = this.#options;
     metrics.gauge("srs_proxy_lanes", this.alive);
-    metrics.gauge("srs_proxy_rtmp_connections", this.#sum("srs_proxy_rtmp_connections"));
-    if (this.http) {
-      metrics.gauge("srs_proxy_http_connections", this.#sum("srs_proxy_http_connections"));
+    let [rtmp, http] = [0, 0];
+    for (const { number, lane, isAlive } of this.#places) {
+      const ofLane = (name: string) => isAlive ? lane.gauge(name) : 0;
+      const own = [ofLane("srs_proxy_rtmp_connections"), ofLane("srs_proxy_http_connections")];
+      [rtmp, http] = [rtmp + own[0]!, http + own[1]!];
+      metrics.gauge("srs_proxy_lane_connections", own[0]! + own[1]!, { lane: String(number) });
     }
+    metrics.gauge("srs_proxy_rtmp_connections", rtmp);
+    if (this.http) metrics.gauge("srs_proxy_http_connections", http);
     metrics.gauge("srs_proxy_identify_memory_bytes", this.#starts.identifyMemory);
   }
 
@@ -296,16 +301,14 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
           if (!this.#isEnding) lane.giveUp();
         });
       });
-      lane.beat().then(() => late[Symbol.dispose]());
+      const askedAt = clock.now();
+      lane.beat().then(() => {
+        late[Symbol.dispose]();
+        const seconds = (clock.now() - askedAt) / 1_000;
+        const { metrics } = this.#options.services;
+        metrics.observe("srs_proxy_lane_lag_seconds", seconds, { lane: String(lane.number) });
+      });
     }
-  }
-
-  /** Of what all lanes say of themselves by that name. */
-  #sum(name: string): number {
-    return this.#places.reduce(
-      (sum, { lane, isAlive }) => sum + (isAlive ? lane.gauge(name) : 0),
-      0,
-    );
   }
 
   #relay(relay: RelayName, address: Address, secureAddress: Address | undefined): LanesRelay {

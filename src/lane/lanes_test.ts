@@ -68,6 +68,26 @@ for (const engine of LANE_ENGINES) {
     peer[Symbol.dispose]();
   });
 
+  Deno.test(`${engine}: connections, time and lag are told by lane`, async () => {
+    await using world = await LanesWorld.open(engine);
+    const players = (await world.playersOfBoth()).values().toArray().flat();
+    const figure = async (name: string, lane: number) => {
+      await world.lanes.report();
+      const { text } = await world.metrics.expose();
+      return Number(new RegExp(`^srs_proxy_${name}{lane="${lane}"} (.*)$`, "m").exec(text)?.[1]);
+    };
+    await until("all connections be told", async () => {
+      const own = [await figure("lane_connections", 1), await figure("lane_connections", 2)];
+      return own[0]! > 0 && own[1]! > 0 && own[0]! + own[1]! === players.length;
+    });
+    for (const lane of [1, 2]) {
+      await until("it be asked", async () => await figure("lane_lag_seconds_count", lane) > 0);
+      const cpu = await figure("lane_cpu_seconds_total", lane);
+      assert.ok(Deno.build.os !== "linux" || (cpu > 0 && cpu < 60), `${cpu} s`);
+    }
+    for (const { peer } of players) peer[Symbol.dispose]();
+  });
+
   Deno.test(`${engine}: a page that the main thread answers is the client's, whole`, async () => {
     await using world = await LanesWorld.open(engine);
     const response = await fetch(`http://127.0.0.1:${world.lanes.http!.address.port}/about`);

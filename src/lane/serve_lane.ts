@@ -81,18 +81,22 @@ class RunningLane {
   readonly #tls: TlsServer | undefined;
   readonly #signals: WebHandler;
   readonly #mail: Int32Array;
+  readonly #life: ThreadLife | undefined;
   readonly #over = Promise.withResolvers<void>();
   readonly #closing = new AsyncDisposableStack();
   #config: Config;
   #isDraining = false;
+  /** What has been counted, seconds. */
+  #cpuTime = 0;
   #taken = 0;
 
   constructor(init: LaneInit, post: (message: FromLane) => void) {
     this.#init = init;
     this.#post = post;
     this.#mail = new Int32Array(init.mail);
-    using life = ThreadLife.open();
-    Atomics.store(this.#mail, LANE_THREAD, life?.current ?? 0);
+    this.#life = ThreadLife.open();
+    if (this.#life) this.#closing.use(this.#life);
+    Atomics.store(this.#mail, LANE_THREAD, this.#life?.current ?? 0);
     this.#config = configOf(init.variables);
     if (init.engine === "libc") {
       const library = openLibc();
@@ -247,8 +251,16 @@ class RunningLane {
     this.#over.resolve();
   }
 
+  #countCpu(): void {
+    const cpuTime = this.#life?.cpuTime ?? 0;
+    const lane = String(this.#init.lane);
+    this.#main.metrics.count("srs_proxy_lane_cpu_seconds_total", { lane }, cpuTime - this.#cpuTime);
+    this.#cpuTime = cpuTime;
+  }
+
   /** Sends counts and figures. */
   report(): void {
+    this.#countCpu();
     this.#main.flush();
     const sessions: [string, number][] = [];
     const tell = (session: string, bytes: number) => void sessions.push([session, bytes]);

@@ -1,15 +1,19 @@
-// Whether a thread of this process still runs (proc(5)). The runtime does not say when a Worker has ended,
-// and one in an endless loop never does, whatever it is told.
+// Whether a thread of this process still runs (proc(5)), and how much of the processor it has used
+// (clock_gettime(2)). The runtime does not say when a Worker has ended, and one in an endless loop never
+// does, whatever it is told.
 
 const SYMBOLS = {
   readlink: { parameters: ["buffer", "buffer", "usize"], result: "isize" },
   access: { parameters: ["buffer", "i32"], result: "i32" },
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
 } as const;
 
 /** What the numbers of threads stand in; the last part of its link is this one's. */
 const THIS_THREAD = "/proc/thread-self";
 const THREADS = "/proc/self/task";
 const F_OK = 0;
+const CLOCK_THREAD_CPUTIME_ID = 3;
+const NANOSECONDS = 1e9;
 
 /** Looks at the threads of this process. */
 export class ThreadLife implements Disposable {
@@ -37,6 +41,13 @@ export class ThreadLife implements Disposable {
     if (length <= 0) return undefined;
     const link = new TextDecoder().decode(target.subarray(0, length));
     return Number(link.split("/").at(-1));
+  }
+
+  /** Seconds for which the thread that calls has run; 0 when the system does not tell. */
+  get cpuTime(): number {
+    const time = new BigInt64Array(2);
+    this.#library.symbols.clock_gettime(CLOCK_THREAD_CPUTIME_ID, time);
+    return Number(time[0]) + Number(time[1]) / NANOSECONDS;
   }
 
   /** Whether a thread, which has run once, has not ended. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { until } from "../../../tests/support/wait.ts";
+import { pause, until } from "../../../tests/support/wait.ts";
 import { ThreadLife } from "./thread_life.ts";
 
 const WORKER = `
@@ -24,5 +24,21 @@ Deno.test({
     worker.terminate();
     await until("it be no more", () => !life.runs(thread));
     URL.revokeObjectURL(url);
+  },
+});
+
+Deno.test({
+  name: "the time that a thread has used grows while it works, and not while it waits",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    using life = ThreadLife.open()!;
+    const before = life.cpuTime;
+    assert.ok(before > 0);
+    const start = performance.now();
+    while (performance.now() - start < 50);
+    const worked = life.cpuTime;
+    assert.ok(worked > before && worked - before < 0.2, `${worked - before} s`);
+    await pause(200);
+    assert.ok(life.cpuTime - worked < 0.15, `${life.cpuTime - worked} s`);
   },
 });
