@@ -347,9 +347,11 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
 
   /** @returns whether the lane has told what there is to tell, and not only what it had told before */
   #hear(lane: Lane): Promise<boolean> {
+    const known = this.#asked.get(lane);
+    if (known !== undefined) return known;
     const told = lane.beat().then(() => true);
-    const asked = this.#asked.get(lane) ??
-      within(this.#options.clock, BEAT, told, () => false).finally(() => this.#asked.delete(lane));
+    const asked = within(this.#options.clock, BEAT, told, () => false)
+      .finally(() => this.#asked.delete(lane));
     this.#asked.set(lane, asked);
     return asked;
   }
