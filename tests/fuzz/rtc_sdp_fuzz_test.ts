@@ -44,6 +44,19 @@ function unlessBroken<T>(read: () => T): T | undefined {
   }
 }
 
+/** Every candidate over TCP is ours, and those over UDP are what they are without. */
+function checkOverTcp(sdp: Sdp, about: string): void {
+  const overUdp = { port: 18000, targets: [TARGET] };
+  const tcp = { port: 443, targets: [] };
+  const both = encodeSdp(rewriteAnswer(sdp, { ...overUdp, tcp })).split("\n");
+  const isTcp = (line: string) => /^a=candidate:\S+ \d+ tcp /i.test(line);
+  for (const line of both.filter(isTcp)) {
+    assert.match(line, /^a=candidate:tcp\d+ 1 tcp \d+ \S+ 443 typ host tcptype passive\r?$/, about);
+  }
+  const without = encodeSdp(rewriteAnswer(sdp, overUdp)).split("\n");
+  assert.deepEqual(both.filter((line) => !isTcp(line)), without, about);
+}
+
 /** What holds for whatever can be read. */
 function checkRewriting(sdp: Sdp, about: string): void {
   const told = rewriteAnswer(sdp, { port: 18000, targets: [TARGET] });
@@ -57,6 +70,7 @@ function checkRewriting(sdp: Sdp, about: string): void {
     assert.match(line, /^a=candidate:\S+ [12] udp \d+ 203\.0\.113\.7 18000 typ /i, about);
   }
   for (const { port } of mediaAddresses(told)) assert.equal(port, 18000, about);
+  checkOverTcp(sdp, about);
   unlessBroken(() => agreeOnIce(parseSdp(CHROMIUM_OFFER), sdp));
   credentialsOf(sdp);
 }

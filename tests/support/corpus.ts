@@ -13,7 +13,9 @@ export interface CorpusInput {
 }
 
 /** Those of a protocol, by name. */
-export function corpusOf(protocol: "rtmp" | "srt" | "stun" | "http" | "sdp"): CorpusInput[] {
+export function corpusOf(
+  protocol: "rtmp" | "srt" | "stun" | "http" | "sdp" | "ice_tcp",
+): CorpusInput[] {
   const folder = new URL(`corpus/${protocol}/`, import.meta.url);
   const names = Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
   return names.map((name) => {

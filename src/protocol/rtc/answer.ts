@@ -1,7 +1,7 @@
 // Rewrites an origin's answer so that the client sends its media to the proxy: candidates, and the
 // default destination in the m= and c= lines, get the proxy's port and the advertised addresses.
-// Every other line stays as it was. RFC 8839 sections 4.2 and 5.1, RFC 8445 section 5.1.2 for
-// priorities.
+// Where the proxy takes media over TCP too, candidates for that are added (RFC 6544). Every other line
+// stays as it was. RFC 8839 sections 4.2 and 5.1, RFC 8445 section 5.1.2 for priorities.
 
 import type { MediaTarget } from "../../core/media_target.ts";
 import type { Address } from "../../core/address.ts";
@@ -20,16 +20,23 @@ export interface Advertised {
   readonly port: number;
   /** The preferred one first; none = the addresses of the answer stay. */
   readonly targets: readonly MediaTarget[];
+  /** Where media is taken over TCP, in the same form; absent where it is not. */
+  readonly tcp?: Pick<Advertised, "port" | "targets"> | undefined;
 }
 
 /** Says that the port is told elsewhere: RFC 8840 section 4.1.1. */
 const NO_PORT = 9;
 /** What one address less preferred costs: the lowest bit of the local preference. */
 const STEP = 256;
+/**
+ * Priority of the first candidate over TCP: its type comes behind all over UDP but relays, and its local
+ * preference is that of a passive one (RFC 6544 section 4.2).
+ */
+const TCP_PRIORITY = 90 * 2 ** 24 + (4 * 2 ** 13 + 8_191) * STEP + 255;
 
 /** The answer, or the fragment that a PATCH is answered with, as the client is to get it. */
 export function rewriteAnswer(sdp: Sdp, advertised: Advertised): Sdp {
-  const foundations = new Map<string, string>();
+  const foundations: Foundations = { overUdp: new Map(), overTcp: new Map() };
   const sections = [sdp.session, ...sdp.media].map((lines) =>
     moveCandidates(lines, advertised, foundations)
   );
@@ -58,25 +65,35 @@ export function mediaAddresses({ session, media }: Sdp): Address[] {
   return [...byText.values()];
 }
 
+/** What candidates have been given, by type and address. */
+interface Foundations {
+  readonly overUdp: Map<string, string>;
+  readonly overTcp: Map<string, string>;
+}
+
 function moveCandidates(
   lines: readonly SdpLine[],
   advertised: Advertised,
-  foundations: Map<string, string>,
+  { overUdp: foundations, overTcp: tcpFoundations }: Foundations,
 ): SdpLine[] {
   const seen = new Set<string>();
+  const isNew = ({ component, transport, host, port }: Candidate) => {
+    const place = `${component} ${transport.toLowerCase()} ${host} ${port}`;
+    return !seen.has(place) && seen.add(place);
+  };
   return lines.flatMap((line) => {
     if (!isCandidateLine(line)) return [line];
     const candidate = parseCandidate(line);
     if (candidate === undefined || !isUdp(candidate)) return [];
-    const moved = moveCandidate(candidate, advertised).filter(({ component, host, port }) => {
-      const place = `${component} ${host} ${port}`;
-      return !seen.has(place) && seen.add(place);
-    });
+    const moved = moveCandidate(candidate, advertised).filter(isNew);
     const isKept = advertised.targets.length === 0;
-    return moved.map((one) => {
-      const foundation = isKept ? one.foundation : foundationOf(one, foundations);
-      const value = encodeCandidate({ ...one, foundation });
-      return { ...line, value, end: line.end || "\r\n" };
+    const overUdp = moved.map((one) => {
+      return isKept ? one : { ...one, foundation: foundationOf(one, foundations) };
+    });
+    const overTcp = tcpCandidates(candidate, advertised).filter(isNew)
+      .map((one) => ({ ...one, foundation: `tcp${foundationOf(one, tcpFoundations)}` }));
+    return [...overUdp, ...overTcp].map((one) => {
+      return { ...line, value: encodeCandidate(one), end: line.end || "\r\n" };
     });
   });
 }
@@ -91,6 +108,19 @@ function moveCandidate(candidate: Candidate, { port, targets }: Advertised): Can
     port: target.port ?? port,
   }));
   return (targets.length > 0 ? moved : [{ ...candidate, port }]).map(withoutBase);
+}
+
+/** One for each address at which media is taken over TCP; the client connects. */
+function tcpCandidates({ component, host }: Candidate, { tcp }: Advertised): Candidate[] {
+  // Whoever uses TCP has RTCP together with RTP.
+  if (tcp === undefined || component !== 1) return [];
+  const targets = tcp.targets.length > 0 ? tcp.targets : [{ host }];
+  return targets.map((target: MediaTarget, index) => ({
+    ...{ foundation: "", component, transport: "tcp" },
+    priority: TCP_PRIORITY - STEP * index,
+    ...{ host: target.host, port: target.port ?? tcp.port },
+    rest: "typ host tcptype passive",
+  }));
 }
 
 /** Candidates share a foundation if they have the same type and the same address. */
@@ -111,7 +141,7 @@ function withoutBase(candidate: Candidate): Candidate {
 
 function firstCandidate(lines: readonly SdpLine[]): Candidate | undefined {
   const candidates = lines.map(parseCandidate);
-  return candidates.find((candidate) => candidate?.component === 1);
+  return candidates.find((candidate) => candidate?.component === 1 && isUdp(candidate));
 }
 
 /** The lines for those who do not read candidates. */

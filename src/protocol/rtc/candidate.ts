@@ -60,7 +60,7 @@ export function encodeCandidate(candidate: Candidate): string {
   return `candidate:${foundation} ${component} ${transport} ${priority} ${host} ${port} ${rest}`;
 }
 
-/** Whether media could flow there: TCP candidates are of no use to a relay of datagrams. */
+/** Whether media could flow to an origin there, to which it goes over UDP. */
 export function isUdp({ transport }: Candidate): boolean {
   return transport.toLowerCase() === "udp";
 }

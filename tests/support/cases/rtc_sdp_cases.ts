@@ -95,6 +95,31 @@ export const ANSWERS: Readonly<Record<string, AnswerCase>> = {
       "a=candidate:3 1 udp 2130705919 media.example.com 18000 typ host generation 0",
     ),
   },
+  "media over TCP too, at the address of the answer": {
+    answer: SRS_ANSWER,
+    advertised: { ...ALONE, tcp: { port: 443, targets: [] } },
+    rewritten: srsAnswer(
+      "a=candidate:0 1 udp 2130706431 10.0.0.5 18000 typ host generation 0",
+      "a=candidate:tcp1 1 tcp 1520435199 10.0.0.5 443 typ host tcptype passive",
+    ),
+  },
+  "media over TCP too, at addresses of its own": {
+    answer: srsAnswer(
+      "a=candidate:0 1 udp 2130706431 10.0.0.5 8000 typ host",
+      "a=candidate:0 2 udp 2130706430 10.0.0.5 8000 typ host",
+      "a=candidate:1 1 tcp 1518280447 10.0.0.5 8000 typ host tcptype passive",
+    ),
+    advertised: {
+      ...{ port: 18000, targets: [{ host: "203.0.113.7", port: 8443 }] },
+      tcp: { port: 443, targets: [{ host: "203.0.113.8" }, { host: "2001:db8::8", port: 80 }] },
+    },
+    rewritten: srsAnswer(
+      "a=candidate:1 1 udp 2130706431 203.0.113.7 8443 typ host",
+      "a=candidate:tcp1 1 tcp 1520435199 203.0.113.8 443 typ host tcptype passive",
+      "a=candidate:tcp2 1 tcp 1520434943 2001:db8::8 80 typ host tcptype passive",
+      "a=candidate:1 2 udp 2130706430 203.0.113.7 8443 typ host",
+    ),
+  },
   "what SRS adds for ?eip= collapses with what was there": {
     answer: srsAnswer(
       "a=candidate:0 1 udp 2130706431 10.0.0.5 8000 typ host generation 0",
