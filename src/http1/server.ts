@@ -16,7 +16,8 @@ import { HttpExchange } from "./exchange.ts";
 import { HttpClient } from "./client.ts";
 import type { Connection, TcpEngine } from "../net/engine.ts";
 import type { Balancers } from "../net/announced_peer.ts";
-import { type ConnectionLimits, TcpServer, type TlsPort } from "../net/tcp_server.ts";
+import type { ConnectionLimits } from "../net/served_connections.ts";
+import { TcpServer, type TlsPort } from "../net/tcp_server.ts";
 
 /** How long a closed client may take to read its last bytes, milliseconds. */
 const LINGER = 2000;

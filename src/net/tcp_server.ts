@@ -1,64 +1,53 @@
 // A listening TCP port with limits on its connections, in total and for each address. Knows no
 // protocol.
 
-import { addressGroup } from "../core/address_group.ts";
 import { pause } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Address } from "../core/address.ts";
-import { LocalTally, type Tally } from "../core/tally.ts";
 import type { ListenAddress } from "../core/endpoint.ts";
 import type { TlsServer } from "./tls/tls_server.ts";
 import { type Balancers, type HeaderRefusal, readAnnouncedPeer } from "./announced_peer.ts";
 import { isOutOfResources } from "./close_errors.ts";
 import type { Connection, Listener, ListenOptions, TcpEngine } from "./engine.ts";
-import { TaskGroup } from "./task_group.ts";
+import { isGuest, type PortGuest } from "./port_guest.ts";
+import {
+  type LimitRefusal,
+  ServedConnections,
+  type ServedConnectionsOptions,
+} from "./served_connections.ts";
 
 /** How long the accept loop pauses when the process is out of descriptors. */
 const PAUSE = 100;
 const NO_BALANCERS: Balancers = { header: "off", trusted: [] };
-
-/** Bounds of a port. */
-export interface ConnectionLimits {
-  readonly maxConnections: number;
-  readonly maxConnectionsPerAddress: number;
-}
 
 /** A second port of the same server, for TLS. */
 export interface TlsPort {
   readonly listen: ListenAddress;
   /** Asked for every connection. */
   server(): TlsServer;
+  /** What else is spoken there. */
+  readonly guest?: PortGuest | undefined;
 }
 
 /** Why a connection is closed before it was served. */
-export type TcpRefusal =
-  | "limit_total"
-  | "limit_per_address"
-  | "limit_descriptors"
-  | "tls_handshake"
-  | HeaderRefusal;
+export type TcpRefusal = LimitRefusal | "limit_descriptors" | "tls_handshake" | HeaderRefusal;
 
 /** What a TcpServer needs to know. */
-export interface TcpServerOptions extends Omit<ListenOptions, "reusePort" | "tls"> {
+export interface TcpServerOptions
+  extends Omit<ListenOptions, "reusePort" | "tls">, ServedConnectionsOptions {
   readonly engine: TcpEngine;
   /** Whether other processes of this user may listen on it at the same time (SO_REUSEPORT). */
   readonly reusePort?: boolean | undefined;
-  /** Asked for every connection, so that they may change. */
-  limits(): ConnectionLimits;
   /** Absent where TLS is not spoken. */
   readonly tls?: TlsPort | undefined;
+  /** What else is spoken at the port without TLS. */
+  readonly guest?: PortGuest | undefined;
   /** Asked for every connection; absent where none stands in front. */
   balancers?: (() => Balancers) | undefined;
-  /** Milliseconds for a connection to say who the client is, and to shake hands for TLS. */
+  /** Milliseconds for a connection to say who the client is, what it speaks, and to shake hands for TLS. */
   openingTimeout(): number;
-  /** What connections are counted in, with those of others if there are any. */
-  readonly tally?: Tally | undefined;
-  /** Serves one connection, which is closed when it returns. */
-  serve(connection: Connection): Promise<void>;
   /** Told of every connection closed before it was served. */
   onRefused(reason: TcpRefusal): void;
-  /** Told of what `serve` throws. */
-  onError(error: unknown): void;
 }
 
 export class TcpServer implements AsyncDisposable {
@@ -67,19 +56,16 @@ export class TcpServer implements AsyncDisposable {
   readonly #options: TcpServerOptions;
   readonly #listener: Listener;
   readonly #secure: Listener | undefined;
-  readonly #tasks: TaskGroup;
-  readonly #connections = new Set<Connection>();
+  readonly #served: ServedConnections;
   /** Those of which it is not known yet who the client is. */
   readonly #unknown = new Set<Connection>();
-  readonly #tally: Tally;
   #stopped = false;
 
   private constructor(options: TcpServerOptions, listener: Listener, secure: Listener | undefined) {
     this.#options = options;
     this.#listener = listener;
     this.#secure = secure;
-    this.#tally = options.tally ?? new LocalTally();
-    this.#tasks = new TaskGroup(options.onError);
+    this.#served = new ServedConnections(options);
     const listeners = secure === undefined ? [listener] : [listener, secure];
     const accepting = listeners.map((one) => this.#accept(one));
     this.closed = Promise.all(accepting).then(() => {});
@@ -111,7 +97,7 @@ export class TcpServer implements AsyncDisposable {
   }
 
   get connections(): ReadonlySet<Connection> {
-    return this.#connections;
+    return this.#served.open;
   }
 
   /** Takes no new connection from now on; those there are go on. */
@@ -125,12 +111,12 @@ export class TcpServer implements AsyncDisposable {
 
   /** Resolves when no connection is left. */
   idle(): Promise<void> {
-    return this.#tasks.idle();
+    return this.#served.idle();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.stop();
-    for (const connection of this.#connections) connection.close();
+    this.#served.close();
     await this.idle();
     await this.closed.catch(() => {});
   }
@@ -152,69 +138,58 @@ export class TcpServer implements AsyncDisposable {
   }
 
   #take(connection: Connection, isSecure: boolean): void {
-    const balancers = this.#options.balancers?.() ?? NO_BALANCERS;
+    const { balancers: inFront, tls, guest: own, limits } = this.#options;
+    const balancers = inFront?.() ?? NO_BALANCERS;
+    const guest = isSecure ? tls?.guest : own;
     const isHidden = balancers.header !== "off";
-    if (!isHidden && !isSecure) return this.#admit(connection);
+    if (!isHidden && !isSecure && guest === undefined) return this.#served.admit(connection);
     // Many clients come from the address of one balancer.
-    const { maxConnections, maxConnectionsPerAddress } = this.#options.limits();
-    const address = this.#count(connection, isHidden ? maxConnections : maxConnectionsPerAddress);
-    if (address === undefined) return;
+    const { maxConnections, maxConnectionsPerAddress } = limits();
+    const most = isHidden ? maxConnections : maxConnectionsPerAddress;
+    const place = this.#served.count(connection, most);
+    if (place === undefined) return;
     this.#unknown.add(connection);
-    this.#tasks.run(async () => {
-      const isKnown = await this.#introduce(connection, { balancers, isSecure }).finally(() => {
-        this.#unknown.delete(connection);
-        this.#tally.remove(address, 1);
-      });
-      if (isKnown && !this.#stopped) this.#admit(connection);
-      else connection.close();
+    this.#served.run(async () => {
+      const found = await this.#introduce(connection, { balancers, isSecure, guest }).finally(
+        () => {
+          this.#unknown.delete(connection);
+          place[Symbol.dispose]();
+        },
+      );
+      if (found === undefined || this.#stopped) connection.close();
+      else if (found === "own") this.#served.admit(connection);
+      else guest!.take(connection);
     });
   }
 
-  /** @returns whether it can be served */
-  async #introduce(connection: Connection, how: { balancers: Balancers; isSecure: boolean }) {
+  /** @returns whose it is, if it can be served */
+  async #introduce(
+    connection: Connection,
+    { balancers, isSecure, guest }: Introduction,
+  ): Promise<"own" | "guest" | undefined> {
     const { onRefused, openingTimeout } = this.#options;
     using deadline = connection.closeAfter(openingTimeout());
     try {
-      if (how.balancers.header !== "off") {
-        const refusal = await readAnnouncedPeer(connection, how.balancers, deadline);
+      if (balancers.header !== "off") {
+        const refusal = await readAnnouncedPeer(connection, balancers, deadline);
         if (refusal !== undefined && refusal !== "gone") onRefused(refusal);
-        if (refusal !== undefined) return false;
+        if (refusal !== undefined) return undefined;
       }
-      if (how.isSecure) await connection.secure();
-      return true;
+      if (guest !== undefined && await isGuest(connection, guest)) return "guest";
+      if (isSecure) await connection.secure();
+      return "own";
     } catch (error) {
       connection.close();
       if (!(error instanceof ProxyError) || error.source === "internal") throw error;
       onRefused("tls_handshake");
-      return false;
+      return undefined;
     }
   }
+}
 
-  #admit(connection: Connection): void {
-    const address = this.#count(connection, this.#options.limits().maxConnectionsPerAddress);
-    if (address === undefined) return;
-    this.#connections.add(connection);
-    this.#tasks.run(() => this.#serve(connection, address));
-  }
-
-  /** @returns what it is counted under; undefined when it was refused and closed */
-  #count(connection: Connection, perAddress: number): string | undefined {
-    const { maxConnections: total } = this.#options.limits();
-    const address = addressGroup(connection.peer.host);
-    const limit = this.#tally.add(address, 1, { perAddress, total });
-    if (limit === undefined) return address;
-    connection.close();
-    this.#options.onRefused(limit === "total" ? "limit_total" : "limit_per_address");
-    return undefined;
-  }
-
-  async #serve(connection: Connection, address: string): Promise<void> {
-    try {
-      await this.#options.serve(connection);
-    } finally {
-      connection.close();
-      this.#connections.delete(connection);
-      this.#tally.remove(address, 1);
-    }
-  }
+/** How it is found out who and what a connection is. */
+interface Introduction {
+  readonly balancers: Balancers;
+  readonly isSecure: boolean;
+  readonly guest: PortGuest | undefined;
 }

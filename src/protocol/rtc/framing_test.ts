@@ -9,7 +9,8 @@ const LONGEST = 2_048;
 function read(stream: Uint8Array, sizes: readonly number[], capacity = 4_096) {
   const reader = new FrameReader({ longest: LONGEST, capacity });
   const datagrams: number[][] = [];
-  for (let at = 0, turn = 0; at < stream.length; turn++) {
+  let turn = 0;
+  for (let at = 0; at < stream.length; turn++) {
     const { space } = reader;
     assert.ok(space.length > 0, "there is always room for more");
     const piece = stream.subarray(at, at + Math.min(sizes[turn % sizes.length]!, space.length));
