@@ -13,6 +13,13 @@ import { LibcConnection, type LoopSurroundings } from "./tcp_connection.ts";
 
 /** Connections that may wait to be accepted, as far as the system allows. */
 const BACKLOG = 4096;
+/**
+ * Seconds of silence before a peer is asked for a sign of life, between two questions, and how many are
+ * left unanswered before it is gone. The system would wait for two hours.
+ */
+const KEEP_IDLE = 60;
+const KEEP_INTERVAL = 15;
+const KEEP_COUNT = 4;
 /** What common error numbers mean (errno(3)). */
 const MEANINGS: Readonly<Record<number, string>> = {
   23: "Too many open files in system",
@@ -99,7 +106,6 @@ export class LibcListener implements Listener, Watched {
       throw systemError("accept4", errno);
     }
     readSockaddr(this.#name, 0, this.#raw);
-    setUp(this.#loop, fd);
     const refuse = () => systemError("epoll_ctl", c.ENOMEM);
     const peer = fromRawAddress(this.#raw);
     return new LibcConnection(this.#surroundings, { fd, peer, tls: this.#tls, refuse });
@@ -157,6 +163,8 @@ function openListening(loop: EventLoop, where: Address, reusePort: boolean) {
     if (family === c.AF_INET6) option(loop, fd, c.IPPROTO_IPV6, c.IPV6_V6ONLY, 0);
     option(loop, fd, c.SOL_SOCKET, c.SO_REUSEADDR, 1);
     if (reusePort) option(loop, fd, c.SOL_SOCKET, c.SO_REUSEPORT, 1);
+    // Whoever is accepted has the same, tcp(7).
+    setUp(loop, fd);
     const name = new Uint8Array(sockaddrLength(family));
     writeSockaddr(raw, family, name, 0);
     const { libc } = loop;
@@ -182,6 +190,9 @@ function openSocket(loop: EventLoop, family: number): number {
 function setUp(loop: EventLoop, fd: number): void {
   option(loop, fd, c.IPPROTO_TCP, c.TCP_NODELAY, 1);
   option(loop, fd, c.SOL_SOCKET, c.SO_KEEPALIVE, 1);
+  option(loop, fd, c.IPPROTO_TCP, c.TCP_KEEPIDLE, KEEP_IDLE);
+  option(loop, fd, c.IPPROTO_TCP, c.TCP_KEEPINTVL, KEEP_INTERVAL);
+  option(loop, fd, c.IPPROTO_TCP, c.TCP_KEEPCNT, KEEP_COUNT);
 }
 
 function option(loop: EventLoop, fd: number, level: number, ...[name, value]: [number, number]) {
