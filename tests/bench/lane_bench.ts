@@ -10,7 +10,7 @@ import { NginxRelay } from "./nginx_relay.ts";
 import { residentBytes } from "./process_figures.ts";
 import { pin, type TcpLoadOptions, type TcpMeasurement, TcpPrograms } from "./tcp_load.ts";
 
-const PARTS = ["cost", "idle", "first", "full"] as const;
+const PARTS = ["cost", "idle", "rest", "first", "full"] as const;
 const [only, seconds = "4", rounds = "3", wanted = ""] = Deno.args;
 const SECONDS = Number(seconds);
 const ROUNDS = Number(rounds);
@@ -70,7 +70,7 @@ async function openProxy(lanes: number): Promise<Proxy> {
     PROXY_LANES: String(lanes),
     PROXY_ORIGIN_SERVER_TTL: "1h",
     PROXY_MAX_CONNECTIONS_PER_ADDRESS: "20000",
-    PROXY_RTMP_IDLE_TIMEOUT: "1h",
+    PROXY_IDLE_TIMEOUT: "1h",
   });
   const origin = { name: "bench", rtmpPort: originPort, httpPort: originPort };
   await sendHeartbeat(proxy, heartbeatOf(origin, "bench"));
@@ -219,7 +219,8 @@ async function fullMachine(programs: TcpPrograms): Promise<void> {
       rates.push(rate);
       say(
         `${mode}, ${lanes} lanes: ${rate.toFixed(2)} GB/s, ${measured.cost.toFixed(2)} s/GB, ` +
-          `${measured.cores.toFixed(2)} cores; the load itself ${measured.loadCores.toFixed(2)}`,
+          `${measured.cores.toFixed(2)} cores; the load itself ${measured.loadCores.toFixed(2)}, ` +
+          `all that runs on this machine ${measured.machineCores.toFixed(2)}`,
       );
     }
     say(`  two lanes carry ${(rates[1]! / rates[0]!).toFixed(2)} of one (goal 1.70)`);
@@ -230,9 +231,7 @@ if (!PARTS.some((part) => only === undefined || only === part)) Deno.exit(2);
 await using programs = await TcpPrograms.compile();
 const isWanted = (part: typeof PARTS[number]) => only === undefined || only === part;
 if (isWanted("cost")) await costs(programs);
-if (isWanted("idle")) {
-  await idleMemory(programs);
-  await laneMemory();
-}
+if (isWanted("idle")) await idleMemory(programs);
+if (isWanted("rest")) await laneMemory();
 if (isWanted("first")) await firstMedia(programs);
 if (isWanted("full")) await fullMachine(programs);

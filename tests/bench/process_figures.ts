@@ -1,5 +1,7 @@
 // What a process has used, as the kernel counts it. Linux only.
 
+const TICKS_PER_SECOND = 100;
+
 /** CPU seconds that the threads of a process have used so far, user and system. */
 export function cpuSeconds(pid: number): number {
   let nanoseconds = 0;
@@ -13,6 +15,13 @@ export function cpuSeconds(pid: number): number {
     }
   }
   return nanoseconds / 1e9;
+}
+
+/** CPU seconds that this machine has been busy so far. */
+export function machineSeconds(): number {
+  const [user, nice, system, , , irq, softirq, steal] = Deno.readTextFileSync("/proc/stat")
+    .split("\n", 1)[0]!.trim().split(/\s+/).slice(1).map(Number);
+  return (user! + nice! + system! + irq! + softirq! + steal!) / TICKS_PER_SECOND;
 }
 
 /** Resident memory of a process, bytes. */

@@ -4,8 +4,8 @@
      first_play, first_flv  RATE new streams a second, COUNT of them: time from connect to first media
      idle_play, idle_flv    COUNT clients of one stream of which nothing is sent
    RTMP media is cut into chunks of CHUNK; a publisher sends as ffmpeg does, header and payload of
-   each by a send of its own and without TCP_NODELAY, an origin sends a picture at once. Writes "open" when all streams flow, reads a line, measures until it reads
-   another, and writes what came of it as JSON, times in milliseconds. */
+   each by a send of its own and without TCP_NODELAY, an origin sends a picture at once. Writes "open" when all streams flow, reads an empty line, measures until it
+   reads another, and writes what came of it as JSON, times in milliseconds. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -466,8 +466,8 @@ static int timeout_ms(void) {
 
 static int has_input(void) {
   struct pollfd input = {.fd = 0, .events = POLLIN};
-  char line[16];
-  return poll(&input, 1, 0) == 1 && read(0, line, sizeof line) >= 0;
+  char line;
+  return poll(&input, 1, 0) == 1 && read(0, &line, 1) >= 0;
 }
 
 static void report(uint64_t seconds_us) {

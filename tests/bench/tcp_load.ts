@@ -4,7 +4,7 @@
 import { Child } from "../support/child.ts";
 import { within } from "../support/wait.ts";
 import { letRun } from "./comparing.ts";
-import { cpuSeconds } from "./process_figures.ts";
+import { cpuSeconds, machineSeconds } from "./process_figures.ts";
 
 const OPEN_DEADLINE = 60_000;
 const WARM_UP_MS = 2_500;
@@ -119,6 +119,8 @@ export interface TcpMeasurement extends TcpFigures {
   /** CPU seconds of the relay, and of the load, in each second. */
   readonly cores: number;
   readonly loadCores: number;
+  /** Of everything on this machine: what it has more is idle. */
+  readonly machineCores: number;
 }
 
 /** A folder with the compiled programs; disposing of it removes it. */
@@ -169,15 +171,17 @@ export class TcpPrograms implements AsyncDisposable {
     await load.opened();
     await letRun(WARM_UP_MS);
     await load.start();
-    const before = [cpuSeconds(pid), cpuSeconds(load.pid)];
+    const measure = () => [cpuSeconds(pid), cpuSeconds(load.pid), machineSeconds()];
+    const before = measure();
     await letRun(seconds * 1000);
-    const used = [cpuSeconds(pid), cpuSeconds(load.pid)].map((now, i) => now - before[i]!);
+    const used = measure().map((now, i) => now - before[i]!);
     const figures = await load.stop();
     return {
       ...figures,
       cost: used[0]! * 1e9 / figures.received,
       cores: used[0]! / figures.seconds,
       loadCores: used[1]! / figures.seconds,
+      machineCores: used[2]! / figures.seconds,
     };
   }
 
