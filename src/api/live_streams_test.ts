@@ -145,7 +145,7 @@ Deno.test("a look that fails is no answer for ever", async () => {
   const list = new LiveStreamList({
     registrar: {
       origins: () => works ? Promise.resolve([]) : Promise.reject(new Error("away")),
-      streams: () => Promise.resolve({ streams: [], next: undefined }),
+      streams: () => Promise.resolve({ streams: [], next: undefined, total: 0 }),
     },
     vhosts: VHOSTS,
     clock: { now: () => now },

@@ -88,9 +88,9 @@ export const METRICS = {
   ),
   srs_proxy_registry_picks_total: counter("New streams for which an origin was picked."),
   srs_proxy_registry_moves_total: counter(
-    "Streams moved to another origin, by reason: failed, set_aside, down, gone, not_offered.",
+    "Streams moved to another origin, by reason: failed, set_aside, down, gone, not_offered, draining.",
     {
-      reason: ["failed", "set_aside", "down", "gone", "not_offered"],
+      reason: ["failed", "set_aside", "down", "gone", "not_offered", "draining"],
     },
   ),
   srs_proxy_registry_divided_streams_total: counter(

@@ -19,6 +19,33 @@ export interface Origin {
   readonly deviceId: string;
   /** Or its host name. */
   readonly ip: string;
+  /** Groups that it says it belongs to; none when absent. */
+  readonly labels?: readonly string[];
   /** Addresses to dial for each protocol, the preferred one first; empty when not offered. */
   readonly endpoints: Readonly<Record<Protocol, readonly Address[]>>;
+}
+
+/** What an operator has decided about an origin. */
+export interface OriginSettings {
+  /** Whether it gets no new stream. */
+  readonly draining: boolean;
+  /** Its share of new streams compared with others', 0 to 100; with 0 only if no other would do. */
+  readonly weight: number;
+  /** Groups that it belongs to, in the place of those that it says itself; its own when absent. */
+  readonly labels?: readonly string[];
+}
+
+/** Those of an origin about which nothing was decided. */
+export const DEFAULT_SETTINGS: OriginSettings = { draining: false, weight: 100 };
+
+/** What is to change of the settings of an origin. `labels: null` = its own again. */
+export interface OriginChange {
+  readonly draining?: boolean | undefined;
+  readonly weight?: number | undefined;
+  readonly labels?: readonly string[] | null | undefined;
+}
+
+/** The groups that an origin belongs to. */
+export function labelsOf(origin: Origin, settings: OriginSettings): readonly string[] {
+  return settings.labels ?? origin.labels ?? [];
 }

@@ -1,7 +1,7 @@
 // What the registry shows of itself to people and machines, and how origins get into it: the
 // interface between the registry and the API. Plain data only. Not for the media path.
 
-import type { Origin, Protocol } from "./origin.ts";
+import type { Origin, OriginChange, OriginSettings, Protocol } from "./origin.ts";
 
 /** One registered origin, as the registry sees it now. */
 export interface OriginStatus {
@@ -17,6 +17,9 @@ export interface OriginStatus {
   readonly setAsideFor: Readonly<Partial<Record<Protocol, number>>>;
   /** Whether it has left several probes in a row without an answer, and none with one since. */
   readonly down: boolean;
+  /** Failures in a row for which it is not forgiven yet, by the protocol in which it failed. */
+  readonly failures: Readonly<Partial<Record<Protocol, number>>>;
+  readonly settings: OriginSettings;
 }
 
 /** Which origin a stream belongs to. */
@@ -29,6 +32,8 @@ export interface StreamStatus {
   readonly confirmed: boolean;
   /** Whether a publisher of any proxy runs there. */
   readonly live: boolean;
+  /** For how many milliseconds this proxy has known the stream. */
+  readonly knownFor: number;
 }
 
 /** Which part of a long list to return. */
@@ -39,11 +44,28 @@ export interface PageRequest {
   readonly after?: string | undefined;
 }
 
+/** Which streams to list. */
+export interface StreamFilter {
+  /** Those of this origin. */
+  readonly origin?: string | undefined;
+  /** Those that have a publisher, or those that have none. */
+  readonly live?: boolean | undefined;
+  /** The one of this key. */
+  readonly key?: string | undefined;
+  /** Those whose key has this text in it, in any case of its letters. */
+  readonly text?: string | undefined;
+}
+
+/** Which part of the list of streams to return. */
+export interface StreamPageRequest extends PageRequest, StreamFilter {}
+
 /** One page of streams. What was there all the time is seen once, whatever else came or went. */
 export interface StreamPage {
   readonly streams: readonly StreamStatus[];
   /** Where the next page begins; undefined on the last one. */
   readonly next: string | undefined;
+  /** How many there are on all pages. */
+  readonly total: number;
 }
 
 /** Takes registrations and tells what is registered. */
@@ -58,5 +80,33 @@ export interface Registrar {
   /** Every registered origin, in no particular order. */
   origins(): Promise<readonly OriginStatus[]>;
   /** Which origin each stream belongs to. @throws ProxyError `bad_request` for a bad `after` */
-  streams(page: PageRequest): Promise<StreamPage>;
+  streams(page: StreamPageRequest): Promise<StreamPage>;
+}
+
+/** What operators may do to what is registered. */
+export interface RegistryOperations {
+  /** Origins that send no heartbeats any more but still have sessions of this process. */
+  expired(): readonly OriginStatus[];
+  /** One stream; undefined when it is not known. */
+  stream(stream: string): Promise<StreamStatus | undefined>;
+  /**
+   * Changes what is decided about an origin, for all proxies.
+   *
+   * @returns false when there is no such origin
+   * @throws ProxyError `registry_unavailable` when the other proxies cannot be told
+   */
+  changeOrigin(id: string, change: OriginChange): Promise<boolean>;
+  /**
+   * Forgets an origin until its next heartbeat, and what was decided about it.
+   *
+   * @returns false when there is no such origin
+   * @throws ProxyError `bad_request` for one that is configured, `registry_unavailable`
+   */
+  forgetOrigin(id: string): Promise<boolean>;
+  /**
+   * Ends all sessions of a stream, those of other proxies too if they can be told.
+   *
+   * @returns how many of this process
+   */
+  endStream(stream: string): Promise<number>;
 }

@@ -81,6 +81,16 @@ export class Health {
     return pauses;
   }
 
+  /** Failures in a row for which the origin is not forgiven yet, by protocol. */
+  failuresOf(origin: string, now: number): Partial<Record<Protocol, number>> {
+    const failures: Partial<Record<Protocol, number>> = {};
+    for (const protocol of PROTOCOLS) {
+      const found = this.#setAside[protocol].get(origin, now);
+      if (found !== undefined) failures[protocol] = found.failures;
+    }
+    return failures;
+  }
+
   /**
    * A request goes to the origin now. After a pause it is the one that tries it: until it has
    * answered, or a few seconds have passed, the origin stays set aside for others.

@@ -198,6 +198,13 @@ export class HeldStreams {
     return ids;
   }
 
+  /** The ids of all sessions of a stream. */
+  sessionsOf(stream: string): string[] {
+    const use = this.#uses.get(stream);
+    if (use === undefined) return [];
+    return [...this.#sessions].filter(([, session]) => session.use === use).map(([id]) => id);
+  }
+
   /** Every stream in use, once for each origin where it is used. */
   *inUse(): Generator<HeldStream> {
     for (const { stream, holdings } of this.#uses.values()) {

@@ -4,10 +4,11 @@
 import { systemClock } from "../core/clock.ts";
 import type { ChangeCounts } from "../core/change_counts.ts";
 import { ProxyError } from "../core/errors.ts";
-import type { PageRequest } from "../core/registrar.ts";
-import type { Origin } from "../core/origin.ts";
+import type { StreamPageRequest } from "../core/registrar.ts";
+import type { Origin, OriginChange } from "../core/origin.ts";
 import type { RtcSession } from "../core/contracts.ts";
 import { claimed, isForgotten, moved, published, renewed } from "./mapping_rules.ts";
+import { changedSettings } from "./origin_settings.ts";
 import { RecordTable } from "./record_table.ts";
 import { SessionTable } from "./session_table.ts";
 import type {
@@ -45,6 +46,7 @@ export class MemoryStore implements Store {
   readonly fleet: Fleet = { others: [], announce: () => {} };
   onSuspect: (origin: string) => void = () => {};
   onLiveEnd: (stream: string) => void = () => {};
+  onEndStream: (stream: string) => void = () => {};
   readonly #options: MemoryStoreOptions;
   readonly #now: () => number;
   readonly #time: () => number;
@@ -65,6 +67,8 @@ export class MemoryStore implements Store {
 
   suspectOrigin(): void {}
 
+  endStream(): void {}
+
   putOrigin(origin: Origin, ttl: number): void {
     const now = this.#now();
     if (this.#table.putOrigin(origin, { expires: now + ttl }, now)) return;
@@ -82,6 +86,17 @@ export class MemoryStore implements Store {
 
   origins(): readonly OriginRecord[] {
     return this.#table.origins(this.#now());
+  }
+
+  changeOrigin(id: string, change: OriginChange): void {
+    const { settings } = this.#table;
+    if (settings.put(id, changedSettings(settings.of(id), change), this.#now())) return;
+    throw new ProxyError("overloaded", "Cannot decide about another origin: there are too many");
+  }
+
+  removeOrigin(id: string): void {
+    this.#table.settings.put(id, undefined, this.#now());
+    this.#table.removeOrigin(id);
   }
 
   stream(stream: string): FoundStream | undefined {
@@ -141,7 +156,7 @@ export class MemoryStore implements Store {
     this.#sessions.delete(user);
   }
 
-  streams(page: PageRequest): StreamRecordPage {
+  streams(page: StreamPageRequest): StreamRecordPage {
     return this.#table.page(page, this.#now());
   }
 

@@ -105,6 +105,20 @@ export class OriginCare implements Disposable {
     return this.#health.pausesOf(origin, this.#options.now());
   }
 
+  failuresOf(origin: string): Partial<Record<Protocol, number>> {
+    return this.#health.failuresOf(origin, this.#options.now());
+  }
+
+  /** Ends all sessions of a stream here. @returns how many */
+  endStream(stream: string): number {
+    return this.#sessions.endStream(stream);
+  }
+
+  /** Origins without heartbeats that still have sessions here. */
+  allExpired(): readonly Origin[] {
+    return [...this.#expired.values()];
+  }
+
   /** An origin without heartbeats that still has sessions here: its streams may still run. */
   expired(id: string): Origin | undefined {
     return this.#expired.get(id);

@@ -3,7 +3,7 @@
 // but does not send every proxy to the same origin at once (Mitzenmacher, The Power of Two Choices
 // in Randomized Load Balancing, 2001).
 
-import type { Protocol } from "../core/origin.ts";
+import { DEFAULT_SETTINGS, labelsOf, type Protocol } from "../core/origin.ts";
 import type { OriginRecord } from "./store.ts";
 
 /** What is known of all origins at one moment. */
@@ -18,22 +18,44 @@ export interface Wish {
   readonly protocol: Protocol;
   /** Ids of origins that this request has tried in vain. */
   readonly failed: readonly string[];
+  /** Label of the origins to which the stream is pinned; any will do when absent. */
+  readonly label?: string | undefined;
+}
+
+/** Whether a new stream may go to an origin at all, as operators have decided. */
+export function isOpenTo(
+  { origin, settings = DEFAULT_SETTINGS }: OriginRecord,
+  label: string | undefined,
+): boolean {
+  if (settings.draining) return false;
+  return label === undefined || labelsOf(origin, settings).includes(label);
+}
+
+/** An origin's share of new streams. */
+export function weightOf({ settings = DEFAULT_SETTINGS }: OriginRecord): number {
+  return settings.weight;
 }
 
 /**
- * The origins that may take a request: those that offer the protocol, have not failed it and are
- * not set aside. When all are set aside, the one whose time ends first is better than none.
+ * The origins that may take a request: those that offer the protocol, have not failed it, do not
+ * drain, have the label and are not set aside. Those of weight 0 come after all others. When all
+ * are set aside, the one whose time ends first is better than none.
  */
 export function candidatesFor(snapshot: Snapshot, wish: Wish): readonly OriginRecord[] {
-  const able = snapshot.origins.filter(({ origin }) =>
-    origin.endpoints[wish.protocol].length > 0 && !wish.failed.includes(origin.id)
-  );
+  const able = snapshot.origins.filter((record) => {
+    const { origin } = record;
+    return origin.endpoints[wish.protocol].length > 0 && !wish.failed.includes(origin.id) &&
+      isOpenTo(record, wish.label);
+  });
   const free = able.filter(({ origin }) => snapshot.setAsideFor(origin.id) === 0);
+  const weighty = free.filter((record) => weightOf(record) > 0);
+  if (weighty.length > 0) return weighty;
   return free.length > 0 ? free : soonestBack(able, snapshot.setAsideFor);
 }
 
 /**
- * The one with fewer streams out of two drawn at random; undefined when there are none.
+ * The one with fewer streams for its weight out of two drawn at random, by their weights; undefined
+ * when there are none.
  *
  * @param random gives numbers from 0 up to but not including 1
  */
@@ -41,13 +63,30 @@ export function pickFewest(
   candidates: readonly OriginRecord[],
   random: () => number,
 ): OriginRecord | undefined {
-  const first = Math.floor(random() * candidates.length);
-  const one = candidates[first];
+  const one = draw(candidates, random);
   if (candidates.length < 2) return one;
   // The second is drawn from the others, so that two are always compared.
-  const second = (first + 1 + Math.floor(random() * (candidates.length - 1))) % candidates.length;
-  const other = candidates[second];
-  return one && other && other.streams < one.streams ? other : one;
+  const other = draw(candidates.filter((candidate) => candidate !== one), random);
+  return one && other && loadWith(other) < loadWith(one) ? other : one;
+}
+
+function draw(
+  candidates: readonly OriginRecord[],
+  random: () => number,
+): OriginRecord | undefined {
+  const sum = candidates.reduce((all, record) => all + weightOf(record), 0);
+  if (sum === 0) return candidates[Math.floor(random() * candidates.length)];
+  let left = random() * sum;
+  for (const candidate of candidates) {
+    left -= weightOf(candidate);
+    if (left < 0) return candidate;
+  }
+  return candidates.at(-1);
+}
+
+/** What an origin would have with one stream more, for its weight. */
+function loadWith(record: OriginRecord): number {
+  return (record.streams + 1) / Math.max(1, weightOf(record));
 }
 
 function soonestBack(

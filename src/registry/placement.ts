@@ -7,8 +7,8 @@ import { logger } from "../core/log.ts";
 import type { Origin, Protocol } from "../core/origin.ts";
 import type { Metrics, StreamRequest } from "../core/contracts.ts";
 import { isLive } from "./mapping_rules.ts";
-import { candidatesFor } from "./picker.ts";
-import { noOriginFor, originOutOfReach, runsElsewhere } from "./refusals.ts";
+import { candidatesFor, isOpenTo } from "./picker.ts";
+import { noOpenOrigin, noOriginFor, originOutOfReach, runsElsewhere } from "./refusals.ts";
 import type { FoundStream, OriginRecord, Store, StreamClaim, StreamRecord } from "./store.ts";
 
 /** Picks one of the origins that would do for a stream; undefined when there are none. */
@@ -29,6 +29,8 @@ export interface PlacementOptions {
   readonly now: () => number;
   /** Milliseconds for which an origin is to be left alone in a protocol. */
   setAsideFor(origin: string, protocol: Protocol): number;
+  /** Label of the origins to which a stream is pinned; undefined when it is not. */
+  labelFor(stream: string): string | undefined;
   /** Whether an origin answers no probes. */
   isDown(origin: string): boolean;
   /** An origin that sends no heartbeats any more, if sessions of this process still run there. */
@@ -55,7 +57,7 @@ const MAX_ROUNDS = 8;
 const LONGEST_WAIT = 130;
 
 /** Why a stream cannot stay where it is, in the words of the metrics. */
-type MoveReason = "failed" | "set_aside" | "down" | "gone" | "not_offered";
+type MoveReason = "failed" | "set_aside" | "down" | "gone" | "not_offered" | "draining";
 
 /** An origin that was picked, and those that were not. */
 interface Choice {
@@ -92,7 +94,8 @@ export class Placement {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const record = found?.record;
       const owner = record && await this.#ownerOf(record);
-      const reason = record && this.#reasonToMove(request, record, owner);
+      const reason = record &&
+        (this.#reasonToMove(request, record, owner) ?? await this.#reasonToLeave(request, record));
       if (found && record && owner && reason === undefined) {
         if (this.#mayRelyOn(found)) return { origin: owner, record, left: this.#timeLeft(found) };
         const choice = { stream: request.stream, origin: owner, candidates: [] };
@@ -150,6 +153,21 @@ export class Placement {
     return isSetAside && !runs ? "set_aside" : undefined;
   }
 
+  /**
+   * Where nothing new may go, a publisher takes its stream along, and nobody begins anything. Viewers
+   * stay with what is there: it may run without a publisher that we know of.
+   */
+  async #reasonToLeave(
+    { intent, stream }: StreamRequest,
+    record: StreamRecord,
+  ): Promise<MoveReason | undefined> {
+    if (isLive(record) || (intent === "play" && record.confirmed)) return undefined;
+    const owner = (await this.#options.store.origins())
+      .find(({ origin }) => origin.id === record.origin);
+    if (owner === undefined) return undefined;
+    return isOpenTo(owner, this.#options.labelFor(stream)) ? undefined : "draining";
+  }
+
   /** Whether the mapping is there while the session needs it, and nobody else can forget it. */
   #mayRelyOn({ record, left }: FoundStream): boolean {
     if (left < this.#options.leastLeft) return false;
@@ -166,11 +184,14 @@ export class Placement {
     const { store, setAsideFor, isDown, choose } = this.#options;
     const { protocol, stream } = request;
     const all = await store.origins();
-    const up = all.filter(({ origin }) => !isDown(origin.id));
+    const label = this.#options.labelFor(stream);
+    const open = all.filter((record) => isOpenTo(record, label));
+    if (all.length > 0 && open.length === 0) throw noOpenOrigin(label);
+    const up = open.filter(({ origin }) => !isDown(origin.id));
     // If nobody answers probes, one more dial does no harm.
-    const origins = up.length > 0 ? up : all;
+    const origins = up.length > 0 ? up : open;
     const snapshot = { origins, setAsideFor: (id: string) => setAsideFor(id, protocol) };
-    const candidates = candidatesFor(snapshot, request);
+    const candidates = candidatesFor(snapshot, { ...request, label });
     const picked = choose(stream, candidates);
     if (!picked) throw noOriginFor(request, all.length);
     return { stream, origin: picked.origin, candidates };

@@ -2,13 +2,15 @@
 // for each entry, and how many streams each origin has. No rules about who may map what, no timer
 // and no clock: time is an argument, in milliseconds of any clock that never goes backwards.
 
-import type { PageRequest } from "../core/registrar.ts";
+import type { StreamFilter, StreamPageRequest } from "../core/registrar.ts";
 import { positionOf } from "../core/list_position.ts";
 import { ChangeCounts } from "../core/change_counts.ts";
 import type { Origin } from "../core/origin.ts";
 import { isLive } from "./mapping_rules.ts";
+import { SettingsTable } from "./origin_settings.ts";
 import type {
   FoundStream,
+  ListedStream,
   OriginRecord,
   StoreSize,
   StreamRecord,
@@ -59,6 +61,8 @@ const LONG_FREEZE = 1_000;
 export class RecordTable {
   /** Changed with every change that an answer given before could depend on. */
   readonly changes = new ChangeCounts();
+  /** What is decided about origins, registered or not. */
+  readonly settings: SettingsTable;
   readonly #bounds: TableBounds;
   readonly #origins = new Map<string, Entry<Origin>>();
   readonly #streams = new Map<string, Entry<StreamRecord>>();
@@ -72,6 +76,7 @@ export class RecordTable {
 
   constructor(bounds: TableBounds) {
     this.#bounds = bounds;
+    this.settings = new SettingsTable(bounds.maxOrigins, () => this.changes.originsChanged());
   }
 
   /** The origin of that id, unless it has expired. */
@@ -87,7 +92,8 @@ export class RecordTable {
       const { value: origin, expires } = entry;
       const streams = this.#loads.get(origin.id) ?? 0;
       const expiresIn = expires === Infinity ? null : Math.max(0, expires - now);
-      records.push({ origin, streams, expiresIn });
+      const settings = this.settings.of(origin.id);
+      records.push({ origin, streams, expiresIn, ...(settings === undefined ? {} : { settings }) });
     }
     return records;
   }
@@ -117,6 +123,11 @@ export class RecordTable {
       this.changes.originsChanged();
     }
     return true;
+  }
+
+  /** Forgets an origin, whichever version it has. */
+  removeOrigin(id: string): void {
+    if (this.#origins.delete(id)) this.changes.originsChanged();
   }
 
   /** The mapping of a stream, unless it has expired. */
@@ -181,17 +192,26 @@ export class RecordTable {
    *
    * @throws ProxyError `bad_request` when `after` is none of ours
    */
-  page(page: PageRequest, now: number): StreamRecordPage {
+  page(page: StreamPageRequest, now: number): StreamRecordPage {
     const after = positionOf(page);
-    const streams: StreamRecord[] = [];
-    let last = 0;
-    for (const entry of this.#streams.values()) {
-      if (entry.position <= after || !this.#alive(entry, now)) continue;
-      if (streams.length >= page.limit) return { streams, next: String(last) };
-      streams.push(this.#asOf(entry, now));
+    const fits = fitting(page);
+    const streams: ListedStream[] = [];
+    let [total, last, next] = [0, 0, undefined as string | undefined];
+    const one = page.key === undefined ? undefined : this.#streams.get(page.key);
+    const entries = page.key === undefined ? this.#streams.values() : one ? [one] : [];
+    for (const entry of entries) {
+      const record = this.#alive(entry, now) && this.#asOf(entry, now);
+      if (!record || !fits(record)) continue;
+      total++;
+      if (entry.position <= after || next !== undefined) continue;
+      if (streams.length >= page.limit) {
+        next = String(last);
+        continue;
+      }
+      streams.push({ ...record, knownFor: now - entry.since });
       last = entry.position;
     }
-    return { streams, next: undefined };
+    return { streams, next, total };
   }
 
   /** Every mapping whose time is not over; what is here only because of a freeze is left out. */
@@ -229,11 +249,13 @@ export class RecordTable {
   /** Drops what has expired. @returns what is left */
   sweep(now: number): StoreSize {
     this.#drop((entry) => !this.#alive(entry, now));
+    this.settings.sweep(now, (id) => this.#origins.has(id));
     return { origins: this.#origins.size, streams: this.#streams.size };
   }
 
   clear(): void {
     this.#origins.clear();
+    this.settings.clear();
     this.#streams.clear();
     this.#yielding.clear();
     this.#loads.clear();
@@ -285,6 +307,14 @@ export class RecordTable {
     if (load > 0) this.#loads.set(origin, load);
     else this.#loads.delete(origin);
   }
+}
+
+function fitting({ origin, live, text }: StreamFilter): (record: StreamRecord) => boolean {
+  const wanted = text?.toLowerCase();
+  return (record) =>
+    (origin === undefined || record.origin === origin) &&
+    (live === undefined || isLive(record) === live) &&
+    (wanted === undefined || record.stream.toLowerCase().includes(wanted));
 }
 
 function isOlder(stamp: Stamp, before: Entry<unknown> | undefined): boolean {

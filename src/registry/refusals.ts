@@ -24,6 +24,12 @@ export function noOriginFor({ protocol, failed }: StreamRequest, known?: number)
   return new ProxyError("no_origin", message);
 }
 
+/** Operators have closed all origins that could take the stream. */
+export function noOpenOrigin(label: string | undefined): ProxyError {
+  const which = label === undefined ? "no origin" : "no origin of its group";
+  return new ProxyError("no_origin", `Cannot serve this stream: ${which} takes new streams`);
+}
+
 /** The only origin that has the stream cannot be reached. */
 export function originOutOfReach(): ProxyError {
   return new ProxyError("origin_unreachable", "Cannot reach the origin where this stream runs");

@@ -5,11 +5,12 @@
 import { type Clock, systemClock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import { logger } from "../core/log.ts";
-import type { OriginStatus, PageRequest, Registrar, StreamPage } from "../core/registrar.ts";
+import type { OriginStatus, Registrar, StreamPage, StreamPageRequest } from "../core/registrar.ts";
 import type { ProxyPlace } from "../core/fleet.ts";
 import type { LabelValue } from "../core/metric_table.ts";
 import type { Origin, Protocol } from "../core/origin.ts";
 import type { ChangeCounts } from "../core/change_counts.ts";
+import { labelFor, type PlacementRule } from "../core/placement_rule.ts";
 import type {
   JoiningViewer,
   Metrics,
@@ -25,7 +26,7 @@ import type {
 import type { Vhosts } from "../core/vhosts.ts";
 import { BackgroundWrites } from "./background_writes.ts";
 import { HeldStreams } from "./held_streams.ts";
-import { isLive } from "./mapping_rules.ts";
+import { Operations, originStatus, streamStatus } from "./operations.ts";
 import { OriginCare } from "./origin_care.ts";
 import { PartFinder } from "./part_finder.ts";
 import { pickFewest } from "./picker.ts";
@@ -40,6 +41,8 @@ export interface RegistrySettings {
   readonly originTtl: number;
   /** Origins that need no heartbeat: the default one, if any. */
   readonly permanent?: readonly Origin[];
+  /** Streams that only origins of a label take; none unless given. */
+  readonly placement?: readonly PlacementRule[];
 }
 
 /** What a registry needs; times are milliseconds. */
@@ -79,6 +82,7 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
   readonly #metrics: Metrics;
   #originTtl: number;
   #permanent: readonly Origin[];
+  #rules: readonly PlacementRule[];
   readonly #now: () => number;
   readonly #claimant = crypto.randomUUID();
   readonly #vhosts: Vhosts | undefined;
@@ -87,6 +91,8 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
   readonly #care: OriginCare;
   readonly #parts: PartFinder;
   readonly #writes: BackgroundWrites;
+  /** What operators may do. */
+  readonly operations: Operations;
   readonly #timer: Disposable;
   /** Streams that are published here although they are live elsewhere, already in the log. */
   readonly #divided = new Set<string>();
@@ -110,6 +116,7 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
     this.#metrics = metrics;
     this.#originTtl = options.originTtl;
     this.#permanent = options.permanent ?? [];
+    this.#rules = options.placement ?? [];
     this.#now = () => clock.now();
     this.#vhosts = options.vhosts;
     this.#parts = new PartFinder(store, this.#now);
@@ -135,9 +142,15 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
       leastLeft: period + Math.min(period, 2_000),
       choose: options.pick ?? ((_, candidates) => pickFewest(candidates, random)),
       setAsideFor: (origin, protocol) => this.#care.setAsideFor(origin, protocol),
+      labelFor: (stream) => labelFor(this.#rules, stream),
       isDown: (origin) => this.#care.isDown(origin),
       expired: (origin) => this.#care.expired(origin),
       isRunning: (stream, origin) => this.#held.isRunning(stream, origin),
+    });
+    this.operations = new Operations({
+      ...{ store, care: this.#care },
+      isPermanent: (id) => this.#isPermanent(id),
+      placed: (stream) => this.#placed(stream),
     });
     store.onLiveEnd = (stream) => this.#assertDivided(stream);
     this.#timer = clock.every(period, () => this.#upkeep());
@@ -153,11 +166,14 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
    *
    * @throws ProxyError `overloaded` when there is no room for such an origin; nothing has changed then
    */
-  async configure({ originTtl, permanent = [] }: RegistrySettings): Promise<void> {
+  async configure(
+    { originTtl, permanent = [], placement = [] }: RegistrySettings,
+  ): Promise<void> {
     for (const origin of permanent) await this.#store.putOrigin(origin, Infinity);
     const gone = this.#permanent.filter((old) => !permanent.some(({ id }) => id === old.id));
     this.#originTtl = originTtl;
     this.#permanent = permanent;
+    this.#rules = placement;
     for (const origin of gone) await this.#store.putOrigin(origin, 1);
     await this.#upkeep();
   }
@@ -271,7 +287,7 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
   }
 
   async register(origin: Origin): Promise<void> {
-    if (this.#permanent.some(({ id }) => id === origin.id)) {
+    if (this.#isPermanent(origin.id)) {
       throw new ProxyError("bad_request", `Cannot register server: ${origin.id} is a reserved id`);
     }
     await this.#timed("register", async () => {
@@ -293,22 +309,12 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
   }
 
   async origins(): Promise<readonly OriginStatus[]> {
-    return (await this.#store.origins()).map((record) => ({
-      ...record,
-      setAsideFor: this.#care.pausesOf(record.origin.id),
-      down: this.#care.isDown(record.origin.id),
-    }));
+    return (await this.#store.origins()).map((record) => originStatus(record, this.#care));
   }
 
-  async streams(page: PageRequest): Promise<StreamPage> {
-    const { streams, next } = await this.#store.streams(page);
-    return {
-      streams: streams.map((record) => {
-        const { stream, origin, confirmed } = record;
-        return { stream, origin, confirmed, live: isLive(record) };
-      }),
-      next,
-    };
+  async streams(page: StreamPageRequest): Promise<StreamPage> {
+    const { streams, ...rest } = await this.#store.streams(page);
+    return { streams: streams.map(streamStatus), ...rest };
   }
 
   /** Stops the timers and waits for what is still being written. */
@@ -317,6 +323,10 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
     this.#care[Symbol.dispose]();
     await this.#round;
     await this.#writes.idle();
+  }
+
+  #isPermanent(id: string): boolean {
+    return this.#permanent.some((origin) => origin.id === id);
   }
 
   /** The key under which a stream is mapped. */

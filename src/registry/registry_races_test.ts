@@ -38,6 +38,10 @@ function overConnection(store: Store, random: () => number): Store {
   return {
     trouble: undefined,
     onSuspect: () => {},
+    onEndStream: () => {},
+    endStream: () => {},
+    changeOrigin: (id, change) => call(() => store.changeOrigin(id, change)),
+    removeOrigin: (id) => call(() => store.removeOrigin(id)),
     onLiveEnd: () => {},
     fleet: store.fleet,
     changes: store.changes,

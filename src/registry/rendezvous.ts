@@ -1,14 +1,18 @@
 // Which origin a new stream goes to when several proxies must make the same choice without asking
 // each other: rendezvous hashing (Thaler and Ravishankar, 1998). Every origin gets a number that
 // depends only on it and the stream, and the highest wins; an origin that comes or goes therefore
-// changes only its own share.
+// changes only its own share. Weights bend the numbers as in Schindelhauer and Schomaker, Weighted
+// Distributed Hash Tables, 2005.
 
 import type { Origin } from "../core/origin.ts";
 import { murmur3 } from "../core/murmur3.ts";
-import type { OriginRecord } from "./store.ts";
+import { weightOf } from "./picker.ts";
+import type { OriginRecord, StreamClaim } from "./store.ts";
 
 /** No origin gets more than this many times its fair share of the streams. */
 const MOST_LOAD = 1.25;
+/** The same where weights differ: somebody has asked for shares then. */
+const MOST_WEIGHTED_LOAD = 1.03;
 const TEXT = new TextEncoder();
 const ID_BYTES = new WeakMap<Origin, Uint8Array>();
 
@@ -19,9 +23,9 @@ export function firstByHash(
 ): OriginRecord | undefined {
   const seed = murmur3(TEXT.encode(stream), 0);
   let best: OriginRecord | undefined;
-  let highest = -1;
+  let highest = -Infinity;
   for (const candidate of candidates) {
-    const number = murmur3(idBytesOf(candidate.origin), seed);
+    const number = bent(murmur3(idBytesOf(candidate.origin), seed), weightOf(candidate));
     const wins = number > highest || (number === highest && candidate.origin.id > best!.origin.id);
     if (!wins) continue;
     best = candidate;
@@ -39,8 +43,36 @@ export function firstWithRoomByHash(
   candidates: readonly OriginRecord[],
 ): OriginRecord | undefined {
   const all = candidates.reduce((sum, { streams }) => sum + streams, 1);
-  const most = Math.ceil(all * MOST_LOAD / candidates.length);
-  return firstByHash(stream, candidates.filter(({ streams }) => streams < most));
+  const weight = candidates.reduce((sum, candidate) => sum + shareOf(candidate), 0);
+  const isEven = candidates.every((each) => shareOf(each) === shareOf(candidates[0]!));
+  const most = isEven ? MOST_LOAD : MOST_WEIGHTED_LOAD;
+  const hasRoom = (candidate: OriginRecord) => {
+    return candidate.streams < Math.ceil(all * most * shareOf(candidate) / weight);
+  };
+  return firstByHash(stream, candidates.filter(hasRoom));
+}
+
+/**
+ * The claim with the origin that a proxy chooses which cannot ask the others: origins that have
+ * appeared since are not known to them, and they must agree.
+ */
+export function chosenAlone(
+  claim: StreamClaim,
+  isKnownToAll: (origin: string) => boolean,
+): StreamClaim {
+  const known = claim.candidates.filter(({ origin }) => isKnownToAll(origin.id));
+  const chosen = firstByHash(claim.stream, known.length > 0 ? known : claim.candidates);
+  return { ...claim, origin: chosen?.origin.id ?? claim.origin };
+}
+
+/** Among origins of weight 0 all are equal. */
+function shareOf(candidate: OriginRecord): number {
+  return Math.max(weightOf(candidate), 0.01);
+}
+
+/** Orders equal weights as the numbers themselves. */
+function bent(number: number, weight: number): number {
+  return -Math.max(weight, 0.01) / Math.log((number + 0.5) / 2 ** 32);
 }
 
 function idBytesOf(origin: Origin): Uint8Array {

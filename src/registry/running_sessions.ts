@@ -2,6 +2,7 @@
 // origin still sends to any of them, and which viewers wait where their stream is not. Knows no
 // relay; sessions are ids.
 
+import type { EndedBy } from "../core/contracts.ts";
 import type { HeldStreams } from "./held_streams.ts";
 import { isLive } from "./mapping_rules.ts";
 import type { Store } from "./store.ts";
@@ -11,7 +12,7 @@ export interface SessionControl {
   /** See `RelaySessions`. */
   received(sessions: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** Ends the session in order; an unknown one is ignored. */
-  end(session: string, reason: "origin_down" | "stream_moved"): void;
+  end(session: string, reason: EndedBy): void;
 }
 
 /** For a registry without relays. */
@@ -54,6 +55,13 @@ export class RunningSessions {
   endAt(origin: string): number {
     const sessions = this.#held.sessionsAt(origin);
     for (const session of sessions) this.#control.end(session, "origin_down");
+    return sessions.length;
+  }
+
+  /** Ends all sessions of a stream. @returns how many */
+  endStream(stream: string): number {
+    const sessions = this.#held.sessionsOf(stream);
+    for (const session of sessions) this.#control.end(session, "kicked");
     return sessions.length;
   }
 

@@ -3,9 +3,9 @@
 // agree on what has expired; callers only ever give durations, in milliseconds.
 
 import type { ChangeCounts } from "../core/change_counts.ts";
-import type { PageRequest } from "../core/registrar.ts";
+import type { StreamPageRequest } from "../core/registrar.ts";
 import type { ProxyPlace } from "../core/fleet.ts";
-import type { Origin } from "../core/origin.ts";
+import type { Origin, OriginChange, OriginSettings } from "../core/origin.ts";
 import type { RtcSession } from "../core/contracts.ts";
 
 /** A registered origin with its load. */
@@ -15,6 +15,8 @@ export interface OriginRecord {
   readonly streams: number;
   /** Milliseconds left to live; null when it does not expire. */
   readonly expiresIn: number | null;
+  /** What was decided about it; absent when nothing was. */
+  readonly settings?: OriginSettings | undefined;
 }
 
 /** The mapping of one stream to the origin that owns it. */
@@ -104,10 +106,18 @@ export interface ForgottenStream {
 /** A result that may come at once, as from memory, or later, as over a network. */
 export type Answer<T> = T | Promise<T>;
 
+/** A mapping in a list. */
+export interface ListedStream extends StreamRecord {
+  /** For how many milliseconds it has been here, whatever has become of it since. */
+  readonly knownFor: number;
+}
+
 /** One page of mappings; `next` is where the next one begins, undefined on the last. */
 export interface StreamRecordPage {
-  readonly streams: readonly StreamRecord[];
+  readonly streams: readonly ListedStream[];
   readonly next: string | undefined;
+  /** How many there are on all pages. */
+  readonly total: number;
 }
 
 /** What proxies know of each other. */
@@ -139,9 +149,13 @@ export interface Store extends AsyncDisposable {
   onSuspect: (origin: string) => void;
   /** Called for each stream that another proxy has reported to be no longer live. */
   onLiveEnd: (stream: string) => void;
+  /** Called for each stream whose sessions another proxy wants ended. */
+  onEndStream: (stream: string) => void;
   readonly fleet: Fleet;
   /** Counts every change of what the store knows of origins and mappings, as it comes to know it. */
   readonly changes: ChangeCounts;
+  /** Tells the other proxies, if they can be told, to end all sessions of a stream. */
+  endStream(stream: string): Answer<void>;
   /** Tells the other proxies, if they can be told, that an origin does not answer here. */
   suspectOrigin(id: string): Answer<void>;
   /**
@@ -157,6 +171,15 @@ export interface Store extends AsyncDisposable {
   originTimeLeft(id: string): number | undefined;
   /** All origins that have not expired. */
   origins(): Answer<readonly OriginRecord[]>;
+  /**
+   * Changes what is decided about an origin, whether it is registered now or not. It holds for all
+   * proxies, and as long as the origin is known and a week longer.
+   *
+   * @throws ProxyError `overloaded` when it is the first and there is no room, `registry_unavailable`
+   */
+  changeOrigin(id: string, change: OriginChange): Answer<void>;
+  /** Removes an origin, and what is decided about it. @throws ProxyError `registry_unavailable` */
+  removeOrigin(id: string): Answer<void>;
   /** The mapping of a stream. Called for every request, so it should cost no round trip. */
   stream(stream: string): Answer<FoundStream | undefined>;
   /**
@@ -205,7 +228,7 @@ export interface Store extends AsyncDisposable {
   /** Removes the session of that user, if there is one. */
   endSession(user: string): Answer<void>;
   /** The mappings, page by page. @throws ProxyError `bad_request` when `after` is none of ours */
-  streams(page: PageRequest): Answer<StreamRecordPage>;
+  streams(page: StreamPageRequest): Answer<StreamRecordPage>;
   /** Drops what has expired. Called every few seconds. @returns what is left */
   sweep(): Answer<StoreSize>;
 }

@@ -104,7 +104,7 @@ Deno.test("the model sees a stream that is live and unknown", () => {
   const now = 100_000;
   const truth = new Truth(() => now, new Calm(2));
   truth.told(publisher("one", 0, "a", now));
-  const known = { stream: "v/a/1", origin: "a", confirmed: true, live: true };
+  const known = { stream: "v/a/1", origin: "a", confirmed: true, live: true, knownFor: 0 };
   truth.quiet([{ proxy: 0, streams: [known] }], 0);
   assert.deepEqual(truth.violations, []);
   truth.quiet([{ proxy: 0, streams: [known] }, { proxy: 1, streams: [] }], 0);

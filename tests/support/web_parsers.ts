@@ -51,7 +51,7 @@ function openSystemApi(): Handler {
     registrar: {
       register: () => Promise.resolve(),
       origins: () => Promise.resolve([]),
-      streams: () => Promise.resolve({ streams: [], next: undefined }),
+      streams: () => Promise.resolve({ streams: [], next: undefined, total: 0 }),
     },
     metrics,
     expose: () => metrics.expose(),

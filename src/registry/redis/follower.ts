@@ -13,8 +13,9 @@ import {
   parseMapping,
   parseMessage,
   parseOrigin,
-  parseSuspicion,
+  parseWord,
   type TimedMapping,
+  type Word,
 } from "./records.ts";
 import type { IndexPart, Remote, Timed, Versioned } from "./remote.ts";
 import type { Unwritten } from "./unwritten.ts";
@@ -32,8 +33,8 @@ export interface FollowerOptions {
   readonly isOwn: (origin: string) => boolean;
   /** A process has put or ended the session of a user. */
   readonly onSession: (change: { readonly user: string; readonly by: string }) => void;
-  /** Another process has come to suspect an origin. */
-  readonly onSuspect: (origin: string) => void;
+  /** Another process says something to all. */
+  readonly onWord: (word: Word) => void;
   /** A stream that was live is so no more. */
   readonly onLiveEnd: (stream: string) => void;
 }
@@ -81,10 +82,10 @@ export class Follower {
 
   /** Takes a message as it came. */
   take(text: string): void {
-    const suspicion = parseSuspicion(text);
-    if (suspicion) {
-      const isOurs = suspicion.by === this.#options.remote.writer;
-      return isOurs ? undefined : this.#options.onSuspect(suspicion.origin);
+    const said = parseWord(text);
+    if (said) {
+      const isOurs = said.by === this.#options.remote.writer;
+      return isOurs ? undefined : this.#options.onWord(said.word);
     }
     const message = parseMessage(text);
     if (!message) {

@@ -13,6 +13,8 @@ export class Keys {
   readonly sessions: string;
   /** Where proxies listen, by the time of each one's last announcement. */
   readonly proxies: string;
+  /** What operators have decided about origins, all of it. */
+  readonly settings: string;
   /** Number of the last change. */
   readonly version: string;
   /** Written to see whether writing works. */
@@ -27,6 +29,7 @@ export class Keys {
     this.streams = `${this.#base}streams`;
     this.sessions = `${this.#base}sessions`;
     this.proxies = `${this.#base}proxies`;
+    this.settings = `${this.#base}settings`;
     this.version = `${this.#base}version`;
     this.probe = `${this.#base}probe`;
     this.channel = `${this.#base}changes`;

@@ -5,7 +5,7 @@
 import { normalizeIp } from "../../core/endpoint.ts";
 import { normalizeHostName } from "../../core/host_name.ts";
 import type { Address } from "../../core/address.ts";
-import { type Origin, type Protocol, PROTOCOLS } from "../../core/origin.ts";
+import { type Origin, type OriginSettings, type Protocol, PROTOCOLS } from "../../core/origin.ts";
 import type { RtcSession } from "../../core/contracts.ts";
 import type { BoundAddress, ProxyPlace } from "../../core/fleet.ts";
 import type { StreamRecord } from "../store.ts";
@@ -42,17 +42,21 @@ export interface ChangeMessage {
 
 const MAX_TEXT = 2_048;
 const MAX_ENDPOINTS = 64;
+const MAX_LABELS = 64;
 const MAX_TTL = 2 ** 32;
 
 /** The value of an origin, of that id if one is given. */
 export function parseOrigin(text: string, id?: string): Origin | undefined {
   const value = parseJson(text);
   if (!isObject(value) || !isObject(value.endpoints)) return undefined;
-  const { generation, deviceId, ip } = value;
+  const { generation, deviceId, ip, labels = [] } = value;
   if (!isText(value.id) || value.id === "" || (id !== undefined && value.id !== id)) {
     return undefined;
   }
   if (!isText(generation) || !isText(deviceId) || !isHost(ip)) return undefined;
+  if (!Array.isArray(labels) || labels.length > MAX_LABELS || !labels.every(isText)) {
+    return undefined;
+  }
   const endpoints: Partial<Record<Protocol, readonly Address[]>> = {};
   for (const protocol of PROTOCOLS) {
     const addresses = value.endpoints[protocol];
@@ -60,7 +64,43 @@ export function parseOrigin(text: string, id?: string): Origin | undefined {
     if (!addresses.every(isPlace)) return undefined;
     endpoints[protocol] = addresses.map(({ host, port }) => ({ host, port }));
   }
-  return { id: value.id, generation, deviceId, ip, endpoints: endpoints as Origin["endpoints"] };
+  return {
+    ...{ id: value.id, generation, deviceId, ip },
+    ...(labels.length === 0 ? {} : { labels }),
+    endpoints: endpoints as Origin["endpoints"],
+  };
+}
+
+/** What is decided about an origin, and when that was, by Redis's clock. */
+export interface StoredSettings {
+  readonly settings: OriginSettings;
+  readonly at: number;
+}
+
+/** What is decided about all origins; an entry that cannot be one is left out. */
+export function parseSettings(text: string): Map<string, StoredSettings> | undefined {
+  const value = parseJson(text);
+  // An empty table of Lua may be an empty list.
+  if (Array.isArray(value) && value.length === 0) return new Map();
+  if (!isObject(value)) return undefined;
+  const all = new Map<string, StoredSettings>();
+  for (const [id, entry] of Object.entries(value)) {
+    const stored = storedSettings(entry);
+    if (isText(id) && stored !== undefined) all.set(id, stored);
+  }
+  return all;
+}
+
+function storedSettings(value: unknown): StoredSettings | undefined {
+  if (!isObject(value)) return undefined;
+  const { draining, weight, labels, at } = value;
+  if (typeof at !== "number" || typeof weight !== "number") return undefined;
+  if (!(weight >= 0 && weight <= 100)) return undefined;
+  if (labels !== undefined && !isText(labels)) return undefined;
+  const settings = { draining: draining === 1, weight };
+  if (labels === undefined) return { settings, at };
+  const listed = labels.split(",").filter((label) => label !== "").slice(0, MAX_LABELS);
+  return { settings: { ...settings, labels: listed }, at };
 }
 
 /** The value of the mapping of a stream: the record, and how long it lives by Redis's clock. */
@@ -110,14 +150,30 @@ function boundAddressOf(value: unknown): BoundAddress | undefined {
   return { transport, ...address };
 }
 
-/** An origin that another process has come to suspect, if the message is about that. */
-export function parseSuspicion(
+/** What a process says to the others, which is no change of what is stored. */
+export type Word =
+  /** An origin does not answer there. */
+  | { readonly kind: "suspect"; readonly origin: string }
+  /** What is decided about origins has changed. */
+  | { readonly kind: "settings" }
+  /** All sessions of a stream are to be ended. */
+  | { readonly kind: "end_stream"; readonly stream: string };
+
+/** Such a message, and who has sent it; undefined for any other. */
+export function parseWord(
   text: string,
-): { readonly origin: string; readonly by: string } | undefined {
+): { readonly word: Word; readonly by: string } | undefined {
   const value = parseJson(text);
-  if (!isObject(value)) return undefined;
-  const { suspect: origin, by } = value;
-  return isText(origin) && isText(by) ? { origin, by } : undefined;
+  if (!isObject(value) || !isText(value.by)) return undefined;
+  const word = wordOf(value);
+  return word && { word, by: value.by };
+}
+
+function wordOf({ suspect, settings, end_stream }: Record<string, unknown>): Word | undefined {
+  if (isText(suspect)) return { kind: "suspect", origin: suspect };
+  if (settings === true) return { kind: "settings" };
+  if (isText(end_stream)) return { kind: "end_stream", stream: end_stream };
+  return undefined;
 }
 
 /** A message of the channel of changes. */

@@ -2,12 +2,18 @@
 // replies. Knows no deadline, no retry and no copy; every method fails as its connection does.
 
 import { ProxyError } from "../../core/errors.ts";
-import type { Origin } from "../../core/origin.ts";
+import type { Origin, OriginChange } from "../../core/origin.ts";
 import type { Metrics, RtcSession } from "../../core/contracts.ts";
 import type { RedisCalls, Reply } from "./calls.ts";
 import type { Keys } from "./keys.ts";
-import { type MappingResult, parseOrigin, parseResults, parseSession } from "./records.ts";
-import { GET_SOME, PAGE, PLACES, PROBE, PUT, REMOVE, type Script } from "./scripts.ts";
+import {
+  type MappingResult,
+  parseOrigin,
+  parseResults,
+  parseSession,
+  type Word,
+} from "./records.ts";
+import { GET_SOME, PAGE, PLACES, PROBE, PUT, REMOVE, type Script, SETTINGS } from "./scripts.ts";
 import { STREAMS } from "./stream_script.ts";
 import type { StreamOperation } from "./wishes.ts";
 
@@ -203,10 +209,39 @@ export class Remote {
     return listOf(rest[0]).filter((each) => typeof each === "string");
   }
 
-  /** Tells the other processes that an origin does not answer here. */
-  async suspect(connection: RedisCalls, origin: string): Promise<void> {
-    const message = JSON.stringify({ suspect: origin, by: this.writer });
-    await connection.command("PUBLISH", this.keys.channel, message);
+  /** What is decided about all origins, as JSON. */
+  settings(connection: RedisCalls): Promise<string> {
+    return this.#settings(connection, []);
+  }
+
+  /** Changes what is decided about an origin. @returns all of it, or `full` */
+  changeSettings(
+    connection: RedisCalls,
+    id: string,
+    change: OriginChange | "forget",
+  ): Promise<string> {
+    return this.#settings(connection, [id, change === "forget" ? change : storedChange(change)]);
+  }
+
+  /** Tells the other processes something that is no change of what is stored. */
+  async tell(connection: RedisCalls, word: Word): Promise<void> {
+    await connection.command("PUBLISH", this.keys.channel, this.#messageOf(word));
+  }
+
+  async #settings(connection: RedisCalls, change: readonly string[]): Promise<string> {
+    const { keys } = this;
+    const message = this.#messageOf({ kind: "settings" });
+    const args = [String(this.#limits.maxOrigins), keys.channel, message, ...change];
+    const { rest } = await this.#run(connection, SETTINGS, [keys.settings, keys.version], args);
+    if (typeof rest[0] !== "string") throw strange(rest);
+    return rest[0];
+  }
+
+  #messageOf(word: Word): string {
+    const { writer: by } = this;
+    if (word.kind === "suspect") return JSON.stringify({ suspect: word.origin, by });
+    if (word.kind === "settings") return JSON.stringify({ settings: true, by });
+    return JSON.stringify({ end_stream: word.stream, by });
   }
 
   /** Something in Redis that no proxy can have written was found and ignored. */
@@ -299,6 +334,16 @@ function wholeTtl(operation: StreamOperation): StreamOperation {
     ttl: Math.max(1, Math.ceil(ttl)),
     liveTtl: Math.max(0, Math.ceil(liveTtl)),
   };
+}
+
+/** Lists are texts there, since a table of Lua that is empty may be one or an object. */
+function storedChange({ draining, weight, labels }: OriginChange): string {
+  return JSON.stringify({
+    draining: draining === undefined ? undefined : Number(draining),
+    weight,
+    // No label is called so.
+    labels: labels === null ? "*" : labels?.join(","),
+  });
 }
 
 function strange(reply: Reply): ProxyError {

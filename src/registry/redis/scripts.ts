@@ -185,3 +185,50 @@ if isKnown or redis.call('ZCARD', places) < tonumber(ARGV[3]) then
 end
 return { now, lastVersion(KEYS[2]), garbage, redis.call('ZRANGE', places, 0, -1) }`,
 );
+
+/**
+ * Changes what is decided about an origin, if a change is given, and reads all of it.
+ *
+ * Keys: settings, version. Arguments: most entries, channel, message; id, and the change as JSON or
+ * `forget`. Reply: now, version, garbage, all settings as JSON or `full`.
+ */
+export const SETTINGS = script(
+  CLOCK,
+  VERSION,
+  `
+local text = redis.pcall('GET', KEYS[1])
+local all = {}
+if isError(text) then
+  redis.call('DEL', KEYS[1])
+  garbage = garbage + 1
+elseif text then
+  local isRead, value = pcall(cjson.decode, text)
+  if isRead and type(value) == 'table' then all = value else garbage = garbage + 1 end
+end
+local id, change = ARGV[4], ARGV[5]
+if id then
+  local entry = all[id]
+  if type(entry) ~= 'table' then entry = nil end
+  local size = 0
+  for _ in pairs(all) do size = size + 1 end
+  if change ~= 'forget' then
+    if not entry and size >= tonumber(ARGV[1]) then
+      return { now, lastVersion(KEYS[2]), garbage, 'full' }
+    end
+    entry = entry or { draining = 0, weight = 100 }
+    for name, value in pairs(cjson.decode(change)) do entry[name] = value end
+    if entry.labels == '*' then entry.labels = nil end
+    if entry.draining == 0 and entry.weight == 100 and not entry.labels then
+      entry = nil
+    else
+      entry.at = now
+    end
+  else
+    entry = nil
+  end
+  all[id] = entry
+  redis.call('SET', KEYS[1], cjson.encode(all))
+  redis.call('PUBLISH', ARGV[2], ARGV[3])
+end
+return { now, lastVersion(KEYS[2]), garbage, cjson.encode(all) }`,
+);

@@ -2,11 +2,11 @@
 // queries; Redis decides who maps a stream; and when Redis cannot be asked, this proxy decides from
 // the copy, in a way that leads every other proxy to the same result. Knows no client protocol.
 
-import type { PageRequest } from "../../core/registrar.ts";
+import type { StreamPageRequest } from "../../core/registrar.ts";
 import { type Clock, systemClock, within } from "../../core/clock.ts";
 import type { ChangeCounts } from "../../core/change_counts.ts";
 import { ProxyError } from "../../core/errors.ts";
-import type { Origin } from "../../core/origin.ts";
+import type { Origin, OriginChange } from "../../core/origin.ts";
 import type { Metrics, RtcSession } from "../../core/contracts.ts";
 import { MemoryStore } from "../memory_store.ts";
 import { RecordTable } from "../record_table.ts";
@@ -21,14 +21,16 @@ import { GivenUp } from "./given_up.ts";
 import { Keys } from "./keys.ts";
 import { RedisLink } from "./link.ts";
 import { locatorOf } from "./locate.ts";
+import { MappingCalls } from "./mapping_calls.ts";
 import { OriginLookup } from "./origin_lookup.ts";
-import type { MappingResult } from "./records.ts";
+import type { MappingResult, Word } from "./records.ts";
 import { Remote } from "./remote.ts";
 import { SessionBook } from "./session_book.ts";
+import { SettingsBook } from "./settings_book.ts";
 import { Unwritten } from "./unwritten.ts";
 import { Upkeep } from "./upkeep.ts";
 import { claimWish, forgetWish, leaseWish, type StreamOperation } from "./wishes.ts";
-import { firstByHash } from "../rendezvous.ts";
+import { chosenAlone } from "../rendezvous.ts";
 import type {
   Answer,
   ForgottenStream,
@@ -66,8 +68,6 @@ export interface RedisStoreOptions {
 const DEFAULT_MAX_SESSIONS = 100_000;
 /** Milliseconds for one answer to somebody who waits. */
 const DEADLINE = 90;
-/** So much before our deadline Redis must have decided, or the answer could come too late. */
-const WAY_BACK = 30;
 const BACKGROUND_DEADLINE = 1_000;
 const FIRST_CONNECTION = 1_500;
 const LAST_WRITES = 500;
@@ -81,6 +81,7 @@ const STILL_FRESH = 7_000;
 export class RedisStore implements Store {
   onSuspect: (origin: string) => void = () => {};
   onLiveEnd: (stream: string) => void = () => {};
+  onEndStream: (stream: string) => void = () => {};
   readonly #options: RedisStoreOptions;
   readonly #clock: Clock;
   readonly #now = () => this.#clock.now();
@@ -92,6 +93,7 @@ export class RedisStore implements Store {
   readonly #link: RedisLink;
   readonly #follower: Follower;
   readonly #queue: Batcher<StreamOperation, MappingResult>;
+  readonly #calls: MappingCalls;
   readonly #sessions: SessionBook;
   readonly #upkeep: Upkeep;
   readonly fleet: FleetBook;
@@ -101,6 +103,7 @@ export class RedisStore implements Store {
   readonly #givenUp = new GivenUp();
   readonly #permanent = new Map<string, Origin>();
   readonly #lookup: OriginLookup;
+  readonly #settings: SettingsBook;
 
   /**
    * Connects, and waits for that a second and a half at most: without Redis the store works too,
@@ -150,10 +153,11 @@ export class RedisStore implements Store {
       isOwn: (id) => this.#permanent.has(id),
       onGap: () => this.#upkeep.gap(),
       onSession: (change) => this.#sessions.changed(change),
-      onSuspect: (origin) => this.onSuspect(origin),
+      onWord: (word) => this.#heard(word),
       onLiveEnd: (stream) => this.onLiveEnd(stream),
     });
     this.fleet = new FleetBook(this.#remote, this.#gate);
+    this.#settings = new SettingsBook(parts);
     this.#lookup = new OriginLookup({
       ...{ gate: this.#gate, remote: this.#remote, follower: this.#follower, now },
       known: (id) => this.#copy.origin(id),
@@ -163,6 +167,7 @@ export class RedisStore implements Store {
       this.#follower.takeResults(operations, results);
       return results.value;
     });
+    this.#calls = new MappingCalls({ ...parts, queue: this.#queue, maxStreams, wait: DEADLINE });
     this.#upkeep = new Upkeep({ ...parts, random, follower: this.#follower, queue: this.#queue });
     const onMessage = (message: string) => this.#follower.take(message);
     const open = options.open ??
@@ -203,7 +208,8 @@ export class RedisStore implements Store {
     });
     if (answer?.value === false) {
       if (isNew && this.#permanent.delete(origin.id)) this.#copy.putOrigin(origin, 0);
-      throw this.#full("register another origin", "maxOrigins");
+      const limit = this.#options.maxOrigins;
+      throw new ProxyError("overloaded", `Cannot register another origin: the limit is ${limit}`);
     }
     if (isPermanent) return;
     // While everything is being read the number of the follower is ahead of what it has read.
@@ -221,6 +227,16 @@ export class RedisStore implements Store {
     return this.#copy.origins();
   }
 
+  async changeOrigin(id: string, change: OriginChange): Promise<void> {
+    await this.#settings.change(id, change);
+  }
+
+  async removeOrigin(id: string): Promise<void> {
+    await this.#settings.change(id, "forget");
+    const origin = this.#copy.origin(id);
+    if (origin !== undefined) await this.putOrigin(origin, 1);
+  }
+
   stream(stream: string): FoundStream | undefined {
     const found = this.#copy.stream(stream);
     if (!found || !this.#givenUp.has(stream)) return found;
@@ -232,17 +248,17 @@ export class RedisStore implements Store {
   async claimStream(claim: StreamClaim): Promise<StreamRecord> {
     const givenUp = this.#givenUp.take(claim.stream);
     if (givenUp) this.#forget(givenUp);
-    return await this.#decide(claim.wait, claimWish("claim", claim, [])) ??
+    return await this.#calls.decide(claim.wait, claimWish("claim", claim, [])) ??
       this.#claimAlone(claim);
   }
 
   async moveStream(move: StreamMove): Promise<StreamRecord> {
-    return await this.#decide(move.wait, claimWish("move", move, [move.from])) ??
+    return await this.#calls.decide(move.wait, claimWish("move", move, [move.from])) ??
       this.#moveAlone(move);
   }
 
   async publishStream(lease: StreamLease, wait: number): Promise<StreamRecord> {
-    const said = await this.#decide(wait, leaseWish("publish", lease));
+    const said = await this.#calls.decide(wait, leaseWish("publish", lease));
     if (said) return said;
     this.#countAlone("publish");
     const record = this.#copy.publishStream(lease);
@@ -258,7 +274,7 @@ export class RedisStore implements Store {
   /** @returns whether a publisher runs where the stream is not */
   async #renew(lease: StreamLease): Promise<boolean> {
     const { stream, origin, live } = lease;
-    const result = await this.#submit(BACKGROUND_DEADLINE, leaseWish("renew", lease));
+    const result = await this.#calls.submit(BACKGROUND_DEADLINE, leaseWish("renew", lease));
     if (result?.outcome === "holds") {
       return live === "runs" && result.mapping.record.origin !== origin;
     }
@@ -281,7 +297,11 @@ export class RedisStore implements Store {
   }
 
   async suspectOrigin(id: string): Promise<void> {
-    await this.#gate.ask(BACKGROUND_DEADLINE, (connection) => this.#remote.suspect(connection, id));
+    await this.#tell({ kind: "suspect", origin: id });
+  }
+
+  async endStream(stream: string): Promise<void> {
+    await this.#tell({ kind: "end_stream", stream });
   }
 
   async putSession(session: RtcSession, ttl: number): Promise<void> {
@@ -296,7 +316,7 @@ export class RedisStore implements Store {
     await this.#sessions.end(user);
   }
 
-  streams(page: PageRequest): StreamRecordPage {
+  streams(page: StreamPageRequest): StreamRecordPage {
     return this.#copy.streams(page);
   }
 
@@ -305,6 +325,7 @@ export class RedisStore implements Store {
     this.#sessions.sweep();
     this.#lookup.sweep();
     await this.fleet.exchange();
+    await this.#settings.read();
     await Promise.all(Array.from(this.#permanent.values(), async (record) => {
       await this.#gate.ask(BACKGROUND_DEADLINE, (connection) => {
         return this.#remote.putOrigin(connection, { record, ttl: PERMANENT_TTL }, "news");
@@ -329,27 +350,6 @@ export class RedisStore implements Store {
     this.#table.clear();
   }
 
-  /** Redis's answer; undefined if it does not come in time. */
-  async #decide(wait: number, wish: StreamOperation): Promise<StreamRecord | undefined> {
-    const deadline = this.#now() + Math.min(DEADLINE, wait);
-    let result = await this.#submitBefore(deadline, wish);
-    // Its clock may have been set forward since its last answer, as this one shows.
-    if (result?.outcome === "late") result = await this.#submitBefore(deadline, wish);
-    if (result?.outcome === "full") throw this.#full("serve another stream", "maxStreams");
-    return result?.outcome === "holds" ? result.mapping.record : undefined;
-  }
-
-  /** A frozen Redis that comes back must not do what we have since decided otherwise. */
-  #submitBefore(deadline: number, wish: StreamOperation): Promise<MappingResult | undefined> {
-    const before = this.#remote.timeAt(deadline - WAY_BACK);
-    const guarded = before === undefined ? wish : { ...wish, before };
-    return this.#submit(deadline - this.#now(), guarded);
-  }
-
-  #submit(wait: number, wish: StreamOperation): Promise<MappingResult | undefined> {
-    return this.#gate.ask(wait, (connection) => this.#queue.submit(connection, wish));
-  }
-
   #claimAlone(claim: StreamClaim): StreamRecord {
     this.#countAlone("claim");
     const before = this.#copy.stream(claim.stream)?.record;
@@ -366,18 +366,23 @@ export class RedisStore implements Store {
     return record;
   }
 
-  /** Origins that have appeared since are not known to the other proxies, which must agree. */
   #chooseAlone(claim: StreamClaim): StreamClaim {
-    const known = claim.candidates.filter(({ origin }) => {
-      return this.#table.wasThereBefore(origin.id) || this.#permanent.has(origin.id);
-    });
-    const chosen = firstByHash(claim.stream, known.length > 0 ? known : claim.candidates);
-    return { ...claim, origin: chosen?.origin.id ?? claim.origin };
+    return chosenAlone(claim, (id) => this.#table.wasThereBefore(id) || this.#permanent.has(id));
   }
 
   /** What Redis does not forget now expires by itself. */
   async #forget(forgotten: ForgottenStream): Promise<void> {
-    await this.#submit(BACKGROUND_DEADLINE, forgetWish(forgotten));
+    await this.#calls.submit(BACKGROUND_DEADLINE, forgetWish(forgotten));
+  }
+
+  async #tell(word: Word): Promise<void> {
+    await this.#gate.ask(BACKGROUND_DEADLINE, (connection) => this.#remote.tell(connection, word));
+  }
+
+  #heard(word: Word): void {
+    if (word.kind === "suspect") this.onSuspect(word.origin);
+    else if (word.kind === "end_stream") this.onEndStream(word.stream);
+    else this.#settings.read();
   }
 
   #tick(): void {
@@ -388,10 +393,5 @@ export class RedisStore implements Store {
 
   #countAlone(kind: "heartbeat" | "claim" | "move" | "publish"): void {
     this.#options.metrics.count("srs_proxy_redis_local_decisions_total", { kind });
-  }
-
-  #full(wish: string, limit: "maxOrigins" | "maxStreams"): ProxyError {
-    const message = `Cannot ${wish}: the limit is ${this.#options[limit]}`;
-    return new ProxyError("overloaded", message);
   }
 }

@@ -1,0 +1,88 @@
+// What operators may see and do beyond what the data path needs: what is decided about origins, single
+// streams, the end of all sessions of a stream. Kept apart from the registry, which serves clients.
+
+import { ProxyError } from "../core/errors.ts";
+import { logger } from "../core/log.ts";
+import { DEFAULT_SETTINGS, type OriginChange } from "../core/origin.ts";
+import type { OriginStatus, RegistryOperations, StreamStatus } from "../core/registrar.ts";
+import { isLive } from "./mapping_rules.ts";
+import type { OriginCare } from "./origin_care.ts";
+import type { ListedStream, OriginRecord, Store } from "./store.ts";
+
+export interface OperationsOptions {
+  readonly store: Store;
+  readonly care: OriginCare;
+  /** Whether an origin is configured rather than registered. */
+  isPermanent(id: string): boolean;
+  /** The key under which a stream is mapped. */
+  placed(stream: string): string;
+}
+
+const LOG = logger("registry");
+
+export class Operations implements RegistryOperations {
+  readonly #options: OperationsOptions;
+
+  constructor(options: OperationsOptions) {
+    this.#options = options;
+    options.store.onEndStream = (stream) => void options.care.endStream(stream);
+  }
+
+  expired(): readonly OriginStatus[] {
+    const { care } = this.#options;
+    return care.allExpired()
+      .map((origin) => originStatus({ origin, streams: 0, expiresIn: 0 }, care));
+  }
+
+  async changeOrigin(id: string, change: OriginChange): Promise<boolean> {
+    const { store } = this.#options;
+    if (await store.origin(id) === undefined) return false;
+    await store.changeOrigin(id, change);
+    LOG.info("Origin changed by an operator", { origin: id, ...change });
+    return true;
+  }
+
+  async forgetOrigin(id: string): Promise<boolean> {
+    const { store, isPermanent } = this.#options;
+    if (isPermanent(id)) {
+      throw new ProxyError("bad_request", "Cannot forget an origin that is configured");
+    }
+    const isKnown = await store.origin(id) !== undefined;
+    // What was decided about one that has long gone is forgotten all the same.
+    await store.removeOrigin(id);
+    if (isKnown) LOG.info("Origin forgotten by an operator", { origin: id });
+    return isKnown;
+  }
+
+  async stream(stream: string): Promise<StreamStatus | undefined> {
+    const { store, placed } = this.#options;
+    const { streams } = await store.streams({ limit: 1, key: placed(stream) });
+    return streams.map(streamStatus)[0];
+  }
+
+  async endStream(stream: string): Promise<number> {
+    const { store, care, placed } = this.#options;
+    const key = placed(stream);
+    const ended = care.endStream(key);
+    await store.endStream(key);
+    return ended;
+  }
+}
+
+/** An origin as the registry sees it. */
+export function originStatus(record: OriginRecord, care: OriginCare): OriginStatus {
+  const { id } = record.origin;
+  return {
+    ...record,
+    settings: record.settings ?? DEFAULT_SETTINGS,
+    setAsideFor: care.pausesOf(id),
+    failures: care.failuresOf(id),
+    down: care.isDown(id),
+  };
+}
+
+/** A stream as the registry sees it. */
+export function streamStatus(record: ListedStream): StreamStatus {
+  const { stream, origin, confirmed, knownFor } = record;
+  return { stream, origin, confirmed, live: isLive(record), knownFor };
+}

@@ -1,0 +1,63 @@
+// Asks Redis about mappings, in batches and with deadlines: what it decides for somebody who waits,
+// and what is done in the background. Knows no copy.
+
+import { ProxyError } from "../../core/errors.ts";
+import type { StreamRecord } from "../store.ts";
+import type { Batcher } from "./batcher.ts";
+import type { Gate } from "./gate.ts";
+import type { MappingResult } from "./records.ts";
+import type { Remote } from "./remote.ts";
+import type { StreamOperation } from "./wishes.ts";
+
+export interface MappingCallsOptions {
+  readonly gate: Gate;
+  readonly remote: Remote;
+  readonly queue: Batcher<StreamOperation, MappingResult>;
+  readonly maxStreams: number;
+  /** Milliseconds for one answer to somebody who waits. */
+  readonly wait: number;
+  readonly now: () => number;
+}
+
+/** So much before our deadline Redis must have decided, or the answer could come too late. */
+const WAY_BACK = 30;
+
+export class MappingCalls {
+  readonly #options: MappingCallsOptions;
+
+  constructor(options: MappingCallsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Redis's answer; undefined if it does not come in time.
+   *
+   * @throws ProxyError `overloaded` when there is no room
+   */
+  async decide(wait: number, wish: StreamOperation): Promise<StreamRecord | undefined> {
+    const { now, maxStreams } = this.#options;
+    const deadline = now() + Math.min(this.#options.wait, wait);
+    let result = await this.#submitBefore(deadline, wish);
+    // Its clock may have been set forward since its last answer, as this one shows.
+    if (result?.outcome === "late") result = await this.#submitBefore(deadline, wish);
+    if (result?.outcome === "full") {
+      const message = `Cannot serve another stream: the limit is ${maxStreams}`;
+      throw new ProxyError("overloaded", message);
+    }
+    return result?.outcome === "holds" ? result.mapping.record : undefined;
+  }
+
+  /** @returns undefined if there is no answer in time */
+  submit(wait: number, wish: StreamOperation): Promise<MappingResult | undefined> {
+    const { gate, queue } = this.#options;
+    return gate.ask(wait, (connection) => queue.submit(connection, wish));
+  }
+
+  /** A frozen Redis that comes back must not do what we have since decided otherwise. */
+  #submitBefore(deadline: number, wish: StreamOperation): Promise<MappingResult | undefined> {
+    const { now, remote } = this.#options;
+    const before = remote.timeAt(deadline - WAY_BACK);
+    const guarded = before === undefined ? wish : { ...wish, before };
+    return this.submit(deadline - now(), guarded);
+  }
+}
