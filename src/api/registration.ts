@@ -4,6 +4,7 @@
 import * as v from "valibot";
 import { ProxyError } from "../core/errors.ts";
 import { nameFlaw } from "../core/names.ts";
+import { isLabel } from "../core/placement_rule.ts";
 import { type Endpoint, parseEndpoint } from "../core/endpoint.ts";
 import { TRANSPORTS } from "../core/fleet.ts";
 import type { Address } from "../core/address.ts";
@@ -13,6 +14,7 @@ import type { AddressPolicy } from "./address_policy.ts";
 const MAX_TEXT = 256;
 const MAX_ENDPOINTS = 16;
 const MAX_ISSUES_TOLD = 5;
+const MAX_LABELS = 16;
 
 const Text = v.pipe(
   v.string("must be a string"),
@@ -23,6 +25,10 @@ const Name = v.pipe(Text, v.nonEmpty("must not be empty"));
 const Endpoints = v.pipe(
   v.array(Name, "must be an array of strings"),
   v.maxLength(MAX_ENDPOINTS, `must have at most ${MAX_ENDPOINTS} entries`),
+);
+export const Labels = v.pipe(
+  v.array(v.pipe(v.string("must be a string"), v.check(isLabel, "must be a label"))),
+  v.maxLength(MAX_LABELS, `must have at most ${MAX_LABELS} entries`),
 );
 const ProcessId = v.pipe(v.number(), v.safeInteger(), v.transform(String));
 
@@ -38,6 +44,7 @@ const Heartbeat = v.object({
   srt: v.nullish(Endpoints, []),
   rtc: v.nullish(Endpoints, []),
   device_id: v.nullish(Text, ""),
+  labels: v.nullish(Labels, []),
 }, "is missing");
 
 export type Registration = v.InferOutput<typeof Heartbeat>;
@@ -82,8 +89,12 @@ export function originOf(registration: Registration, policy: AddressPolicy): Ori
   if (endpoints.rtmp.length === 0) {
     throw new ProxyError("bad_request", "Cannot register: rtmp has no TCP endpoint");
   }
-  const { server, service, pid, device_id } = registration;
-  return { id: server, generation: `${service}/${pid}`, deviceId: device_id, ip, endpoints };
+  const { server, service, pid, device_id, labels } = registration;
+  return {
+    ...{ id: server, generation: `${service}/${pid}`, deviceId: device_id, ip },
+    ...(labels.length === 0 ? {} : { labels }),
+    endpoints,
+  };
 }
 
 /** @throws ProxyError `bad_request` when an address of the origin is a proxy's */

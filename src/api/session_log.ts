@@ -26,11 +26,28 @@ export interface SessionStatus extends SessionOpened {
   readonly seconds: number;
 }
 
+/** Which sessions to list. */
+export interface SessionFilter {
+  /** Those of this stream key. */
+  readonly stream?: string | undefined;
+  /** Those at this origin. */
+  readonly origin?: string | undefined;
+  readonly protocol?: string | undefined;
+  /** Those of this address, with its port or without. */
+  readonly client?: string | undefined;
+  readonly intent?: "publish" | "play" | undefined;
+}
+
+/** Which part of the list of sessions to return. */
+export interface SessionPageRequest extends PageRequest, SessionFilter {}
+
 /** One page of sessions. */
 export interface SessionPage {
   readonly sessions: readonly SessionStatus[];
   /** Where the next page begins; undefined on the last one. */
   readonly next: string | undefined;
+  /** How many there are on all pages. */
+  readonly total: number;
 }
 
 export interface LiveSessionsOptions {
@@ -93,16 +110,44 @@ export class LiveSessions implements SessionLog {
    *
    * @throws ProxyError `bad_request` when `after` is not the `next` of a page
    */
-  list(page: PageRequest): SessionPage {
+  list(page: SessionPageRequest): SessionPage {
     const after = positionOf(page);
     const sessions: SessionStatus[] = [];
-    let last = 0;
-    for (const { since, position, ...session } of this.#sessions.values()) {
-      if (position <= after) continue;
-      if (sessions.length >= page.limit) return { sessions, next: String(last) };
-      sessions.push({ ...session, seconds: Math.round((this.#clock.now() - since) / 1000) });
-      last = position;
+    let [total, last, next] = [0, 0, undefined as string | undefined];
+    for (const session of this.#sessions.values()) {
+      if (!fits(session, page)) continue;
+      total++;
+      if (session.position <= after || next !== undefined) continue;
+      if (sessions.length >= page.limit) {
+        next = String(last);
+        continue;
+      }
+      sessions.push(this.#statusOf(session));
+      last = session.position;
     }
-    return { sessions, next: undefined };
+    return { sessions, next, total };
   }
+
+  /** All that are listed, oldest first. */
+  *all(): Generator<SessionStatus> {
+    for (const session of this.#sessions.values()) yield this.#statusOf(session);
+  }
+
+  #statusOf({ since, position: _, ...session }: LiveSession): SessionStatus {
+    return { ...session, seconds: Math.round((this.#clock.now() - since) / 1000) };
+  }
+}
+
+function fits(session: SessionOpened, filter: SessionFilter): boolean {
+  const { stream, origin, protocol, client, intent } = filter;
+  return (stream === undefined || session.stream === stream) &&
+    (origin === undefined || session.origin === origin) &&
+    (protocol === undefined || session.protocol === protocol) &&
+    (intent === undefined || session.intent === intent) &&
+    (client === undefined || isOfAddress(session.client, client));
+}
+
+/** An address of IPv6 has brackets before its port. */
+function isOfAddress(client: string, wanted: string): boolean {
+  return client === wanted || client.startsWith(`${wanted}:`) || client.startsWith(`[${wanted}]:`);
 }

@@ -5,14 +5,12 @@
 import { type Context, Hono } from "hono";
 import type { Clock } from "../core/clock.ts";
 import { ProxyError, toProxyError } from "../core/errors.ts";
-import type { OriginStatus, PageRequest, Registrar } from "../core/registrar.ts";
-import { formatAddress } from "../core/endpoint.ts";
+import type { Registrar, RegistryOperations } from "../core/registrar.ts";
 import type { LabelValue } from "../core/metric_table.ts";
 import type { Memory } from "../core/memory.ts";
 import type { Address } from "../core/address.ts";
-import { type Origin, PROTOCOLS } from "../core/origin.ts";
+import type { Origin } from "../core/origin.ts";
 import type { Metrics } from "../core/contracts.ts";
-import { type SharedAddress, sharedAddresses } from "../core/shared_addresses.ts";
 import type { AddressPolicy } from "./address_policy.ts";
 import { refuseOtherNames, refuseOtherSites, requireJson } from "./browser_guard.ts";
 import { readBoundedText } from "../core/bounded_body.ts";
@@ -20,7 +18,9 @@ import { answerError, answerErrorsInJson } from "./json_answers.ts";
 import type { Exposition } from "./metrics.ts";
 import { originOf, parseRegistration, refuseOwnAddresses } from "./registration.ts";
 import { logRefusedRegistration, peekBody } from "./registration_refusal.ts";
-import type { SessionPage } from "./session_log.ts";
+import { addOrigins } from "./origin_routes.ts";
+import type { SessionTallies } from "./session_tallies.ts";
+import { addSessions, addStreams, type ClientSessions } from "./stream_routes.ts";
 import { addManagementCors, type Management, requireManagement } from "./management.ts";
 import { type ApiAccess, bearerToken, holdsToken } from "./token.ts";
 import { type About, versionsApp } from "./versions.ts";
@@ -39,12 +39,15 @@ export interface Readiness {
 export interface SystemApiDependencies {
   readonly clock: Clock;
   readonly registrar: Registrar;
+  readonly operations: RegistryOperations;
   readonly metrics: Metrics;
   readonly expose: () => Promise<Exposition>;
   /** The figures of all origins. */
   readonly exposeOrigins: () => Promise<string>;
   readonly readiness: () => Readiness;
   readonly sessions: ClientSessions;
+  /** The sessions by origin and by stream. */
+  readonly tallies: () => SessionTallies | Promise<SessionTallies>;
   readonly about: About;
   readonly addresses: AddressPolicy;
   /** The origin with addresses in the place of names. */
@@ -59,14 +62,6 @@ export interface SystemApiDependencies {
   readonly management: Management;
 }
 
-/** The streams that clients publish and play through this process. */
-export interface ClientSessions {
-  /** Those open now, oldest first. @throws ProxyError `bad_request` for a bad `after` */
-  list(page: PageRequest): SessionPage;
-  /** Ends one. @returns false when there is none of that id */
-  kick(session: string): boolean;
-}
-
 /** What the listener adds to a request; nothing where there is none. */
 interface Env {
   readonly Bindings: {
@@ -79,8 +74,6 @@ interface Env {
 
 const REGISTER_PATHS = ["/api/v1/srs/register", "/api/v1/srs/register/:token"];
 const BODY_BOUNDS = { limit: 64 * 1024, deadline: 10_000 };
-const DEFAULT_PAGE = 100;
-const LONGEST_PAGE = 1_000;
 
 /** The System API as an app, to be served by a listener of its own. */
 export function systemApi(deps: SystemApiDependencies): Hono<Env> {
@@ -97,7 +90,8 @@ export function systemApi(deps: SystemApiDependencies): Hono<Env> {
   app.route("/", versionsApp(deps.about));
   addRegistration(app, deps);
   addHealth(app, deps);
-  addLists(app, deps);
+  addOrigins(app, deps);
+  addStreams(app, deps);
   addSessions(app, deps);
   return app;
 }
@@ -164,36 +158,6 @@ function addHealth(app: Hono<Env>, deps: SystemApiDependencies): void {
   });
 }
 
-function addLists(app: Hono<Env>, { registrar }: SystemApiDependencies): void {
-  app.get("/api/v1/origins", async (context) => {
-    const { limit, after = "" } = pageOf(context);
-    const all = await registrar.origins();
-    const origins = [...all]
-      .filter(({ origin }) => origin.id > after)
-      .sort((a, b) => a.origin.id < b.origin.id ? -1 : 1);
-    const page = origins.slice(0, limit);
-    const shared = sharedAddresses(all.map(({ origin }) => origin));
-    const next = origins.length > limit ? page.at(-1)?.origin.id : undefined;
-    return context.json({ code: 0, origins: page.map((each) => originAnswer(each, shared)), next });
-  });
-  app.get("/api/v1/streams", async (context) => {
-    const { streams, next } = await registrar.streams(pageOf(context));
-    return context.json({ code: 0, streams, next });
-  });
-}
-
-function addSessions(app: Hono<Env>, { sessions }: SystemApiDependencies): void {
-  app.get("/api/v1/sessions", (context) => {
-    return context.json({ code: 0, ...sessions.list(pageOf(context)) });
-  });
-  app.delete("/api/v1/sessions/:session", (context) => {
-    if (!sessions.kick(context.req.param("session"))) {
-      return answerError(context, 404, "Cannot find a session of this id");
-    }
-    return context.json({ code: 0 });
-  });
-}
-
 function requireCertificate({ env }: Context, isAsked: boolean): void {
   if (!isAsked || env?.isCertified === true) return;
   throw new ProxyError(
@@ -219,44 +183,4 @@ function admitOrigin(context: Context, { token }: ApiAccess): void {
 function resultOf(error: ProxyError): LabelValue<"srs_proxy_registrations_total", "result"> {
   if (error.code === "unauthorized" || error.code === "overloaded") return error.code;
   return error.source === "client" ? "invalid" : "failed";
-}
-
-function pageOf(context: Context): PageRequest {
-  const text = context.req.query("limit") ?? String(DEFAULT_PAGE);
-  const limit = Number(text);
-  if (!Number.isInteger(limit) || limit < 1 || limit > LONGEST_PAGE) {
-    const message = `Cannot list other than 1 to ${LONGEST_PAGE} entries: current value is ${text}`;
-    throw new ProxyError("bad_request", message);
-  }
-  const after = context.req.query("after");
-  return after === undefined ? { limit } : { limit, after };
-}
-
-/** In the words of a registration, so that one can be compared with the other. */
-function originAnswer(
-  status: OriginStatus,
-  shared: readonly SharedAddress[],
-): Record<string, unknown> {
-  const { origin, streams, expiresIn, setAsideFor, down } = status;
-  const notDown = Object.keys(setAsideFor).length > 0 ? "set_aside" : "live";
-  const endpoints = PROTOCOLS.map((protocol) => [
-    protocol,
-    origin.endpoints[protocol].map(formatAddress),
-  ]);
-  return {
-    server: origin.id,
-    generation: origin.generation,
-    device_id: origin.deviceId,
-    ip: origin.ip,
-    ...Object.fromEntries(endpoints),
-    shared_addresses: shared.filter(({ origins }) => origins.includes(origin.id)),
-    streams,
-    state: down ? "down" : notDown,
-    set_aside_for_ms: inWholeMilliseconds(setAsideFor),
-    expires_in_ms: expiresIn === null ? null : Math.round(expiresIn),
-  };
-}
-
-function inWholeMilliseconds(times: OriginStatus["setAsideFor"]): Record<string, number> {
-  return Object.fromEntries(Object.entries(times).map(([name, time]) => [name, Math.round(time)]));
 }

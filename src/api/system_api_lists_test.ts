@@ -14,10 +14,11 @@ Deno.test("origins are listed with what they offer and how they are", async () =
   desk.registry.unreachable("vid-1", "rtmp");
   const { origins } = (await desk.ask("GET", "/api/v1/origins")).body;
   assert.ok(Array.isArray(origins));
-  const { set_aside_for_ms, expires_in_ms, ...rest } = origins[0];
+  const { set_aside_for_ms, expires_in_ms, last_heartbeat_ms, ...rest } = origins[0];
   assert.deepEqual(Object.keys(set_aside_for_ms), ["rtmp"]);
   assert.ok(set_aside_for_ms.rtmp > 0 && set_aside_for_ms.rtmp <= 1_000);
   assert.ok(expires_in_ms > 50_000 && expires_in_ms <= 60_000);
+  assert.ok(last_heartbeat_ms >= 0 && last_heartbeat_ms < 10_000);
   assert.deepEqual(rest, {
     server: "vid-1",
     generation: "s-1/42",
@@ -30,7 +31,13 @@ Deno.test("origins are listed with what they offer and how they are", async () =
     rtc: ["10.0.0.1:8000"],
     shared_addresses: [],
     streams: 0,
-    state: "set_aside",
+    state: "suspect",
+    draining: false,
+    weight: 100,
+    labels: [],
+    publishers: 0,
+    viewers: 0,
+    failures: { rtmp: 1 },
   });
 });
 
@@ -72,7 +79,11 @@ Deno.test("lists come page by page", async () => {
   const page = (await desk.ask("GET", "/api/v1/streams")).body;
   assert.ok(Array.isArray(page.streams));
   assert.equal(page.streams.length, 100);
-  assert.deepEqual(Object.keys(page.streams[0]), ["stream", "origin", "confirmed", "live"]);
+  assert.deepEqual(Object.keys(page.streams[0]), [
+    ...["stream", "origin", "confirmed", "live", "seconds"],
+    ...["publishers", "viewers", "viewers_by_protocol"],
+  ]);
+  assert.deepEqual([first.total, page.total], [3, 150]);
   const rest = (await desk.ask("GET", `/api/v1/streams?after=${page.next}`)).body;
   assert.ok(Array.isArray(rest.streams));
   assert.equal(rest.streams.length, 50);
@@ -176,7 +187,7 @@ Deno.test("open sessions are listed page by page, and one can be ended", async (
       list: ({ limit, after = "0" }) => {
         const end = Number(after) + limit;
         const next = end < open.length ? String(end) : undefined;
-        return { sessions: open.slice(Number(after), end), next };
+        return { sessions: open.slice(Number(after), end), next, total: open.length };
       },
       kick: (session) => {
         kicked.push(session);
@@ -187,9 +198,9 @@ Deno.test("open sessions are listed page by page, and one can be ended", async (
   const headers = { authorization: "Bearer secret" };
   const path = "/api/v1/sessions";
   const first = await desk.ask("GET", `${path}?limit=2`, undefined, headers);
-  assert.deepEqual(first.body, { code: 0, sessions: open.slice(0, 2), next: "2" });
+  assert.deepEqual(first.body, { code: 0, sessions: open.slice(0, 2), next: "2", total: 3 });
   const second = await desk.ask("GET", `${path}?limit=2&after=2`, undefined, headers);
-  assert.deepEqual(second.body, { code: 0, sessions: open.slice(2) });
+  assert.deepEqual(second.body, { code: 0, sessions: open.slice(2), total: 3 });
   assert.equal((await desk.ask("GET", path)).status, 401);
   assert.equal((await desk.ask("DELETE", `${path}/s2`)).status, 401);
   assert.deepEqual(kicked, []);

@@ -34,7 +34,7 @@ Deno.test("a page in a browser registers nothing and ends nothing", async () => 
   const kicked: string[] = [];
   const kick = (session: string) => kicked.push(session) > 0;
   await using desk = await openDesk({
-    sessions: { list: () => ({ sessions: [], next: undefined }), kick },
+    sessions: { list: () => ({ sessions: [], next: undefined, total: 0 }), kick },
   });
   for (const type of ["text/plain", "application/x-www-form-urlencoded", ""]) {
     const answer = await desk.ask("POST", REGISTER, GOOD, { "content-type": type });

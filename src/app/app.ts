@@ -100,11 +100,12 @@ export class App implements AsyncDisposable {
    */
   async reconfigure(next: Config): Promise<void> {
     const { lanes, registry, rtcMedia, srt, state } = this.#parts;
-    const { type, originTtl } = next.registry;
+    const { type, originTtl, placement } = next.registry;
     const { access } = next.redis;
     const certify = await state.certificates?.prepare(next.tls);
     const redisAccess = type === "redis" ? await readTlsFiles(access) : access;
-    await registry.configure({ originTtl, permanent: permanentOrigins(next.defaultBackend, type) });
+    const permanent = permanentOrigins(next.defaultBackend, type);
+    await registry.configure({ originTtl, permanent, placement });
     state.redisAccess = redisAccess;
     state.config = next;
     certify?.();

@@ -12,6 +12,7 @@ import { laneTally } from "../lane/lane_columns.ts";
 import { SharedTally } from "../lane/shared_tally.ts";
 import { laneCount, openLanes } from "./lanes.ts";
 import { LiveSessions } from "../api/session_log.ts";
+import { SessionTallies } from "../api/session_tallies.ts";
 import { type Readiness, systemApi } from "../api/system_api.ts";
 import { openMetrics, refreshMetrics } from "./metrics.ts";
 import {
@@ -197,6 +198,8 @@ function systemHandler(
       kick: (session) => relays.some((relay) => relay.endSession(session, "kicked")),
     },
     registrar: registry,
+    operations: registry.operations,
+    tallies: () => new SessionTallies(sessions.all(), (stream) => registry.placed(stream)),
     metrics,
     expose: async () => {
       await lanes.report();

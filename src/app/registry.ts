@@ -30,11 +30,11 @@ export async function openRegistry(
   surroundings: RegistrySurroundings,
 ): Promise<Registry> {
   const { config } = state;
-  const { originTtl, streamIdle, type, vhosts } = config.registry;
+  const { originTtl, streamIdle, type, vhosts, placement } = config.registry;
   const { clock } = surroundings;
   const common = {
     ...surroundings,
-    ...{ originTtl, streamIdle },
+    ...{ originTtl, streamIdle, placement },
     permanent: permanentOrigins(config.defaultBackend, type),
     vhosts: new Vhosts(vhosts),
   };

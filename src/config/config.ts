@@ -1,6 +1,7 @@
 // Turns variables into the one typed configuration of the program, or into the list of everything
 // that is wrong with them. Reads neither files nor the environment.
 
+import type { PlacementRule } from "../core/placement_rule.ts";
 import type { Cidr } from "../core/cidr.ts";
 import type { ListenAddress } from "../core/endpoint.ts";
 import { toProxyError } from "../core/errors.ts";
@@ -44,6 +45,8 @@ export interface Config {
     readonly maxStreams: number;
     /** Hosts, or `*.` and a domain, that stand for vhosts of their own. */
     readonly vhosts: readonly string[];
+    /** Streams that only origins of a label take. */
+    readonly placement: readonly PlacementRule[];
   };
   readonly redis: RedisConfig;
   /** Without a token anybody may register. */
@@ -255,6 +258,7 @@ function toConfig(values: Values, variables: Settings["variables"]): Config {
       maxOrigins: values.PROXY_REGISTER_MAX_ORIGINS,
       maxStreams: values.PROXY_MAX_STREAMS,
       vhosts: values.PROXY_VHOSTS,
+      placement: values.PROXY_PLACEMENT,
     },
     redis: toRedis(values),
     register: {

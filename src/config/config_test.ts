@@ -42,6 +42,7 @@ Deno.test("an empty environment gives the documented defaults", () => {
       maxOrigins: 10_000,
       maxStreams: 100_000,
       vhosts: [],
+      placement: [],
     },
     redis: {
       servers: { kind: "single", address: { host: "127.0.0.1", port: 6379 } },
@@ -130,6 +131,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
       maxOrigins: 11,
       maxStreams: 12,
       vhosts: ["v.example.com", "*.tv.example.com"],
+      placement: [{ pattern: "*/vip/*", label: "gpu" }],
     },
     redis: {
       servers: {

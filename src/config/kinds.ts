@@ -5,6 +5,7 @@ import { type Cidr, parseCidr } from "../core/cidr.ts";
 import { parseDuration } from "../core/duration.ts";
 import { type ListenAddress, normalizeIp, parseListenAddress } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
+import { parsePlacement, type PlacementRule } from "../core/placement_rule.ts";
 import { type HostPattern, normalizeHostName, normalizeHostPattern } from "../core/host_name.ts";
 import { type MediaTarget, parseMediaTarget } from "../core/media_target.ts";
 import { MAX_STREAM_ID, parseStreamId } from "../core/srt_stream_id.ts";
@@ -156,6 +157,9 @@ export const hostPatterns: Kind<readonly string[]> = (value) =>
     if (isName && normalizeIp(name) === undefined) return pattern;
     throw new ProxyError("bad_request", `Cannot use as a host name: current value is ${part}`);
   });
+/** `pattern=label`, between commas or spaces. */
+export const placementRules: Kind<readonly PlacementRule[]> = parsePlacement;
+
 /** Where an origin puts files, as SRS writes it, between commas or spaces; at most 32. */
 export const pathTemplates: Kind<readonly PathTemplate[]> = (value) => {
   const written = value.split(/[\s,]+/).filter((part) => part !== "");

@@ -14,6 +14,7 @@ import {
   listenAddress,
   oneOf,
   optional,
+  placementRules,
   places,
   port,
   text,
@@ -80,6 +81,12 @@ const ORIGINS = {
     "",
     "Hosts that are vhosts of their own, such as v.example.com,*.tv.example.com; all others share " +
       "the same streams",
+  ),
+  PROXY_PLACEMENT: live(
+    placementRules,
+    "",
+    "Which streams only origins of a label take, such as */vip/*=gpu,v.example.com/*/*=eu; the first " +
+      "rule that matches vhost/app/stream counts",
   ),
   PROXY_LOAD_BALANCER_TYPE: atStart(
     oneOf("memory", "redis"),

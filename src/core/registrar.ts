@@ -10,6 +10,8 @@ export interface OriginStatus {
   readonly streams: number;
   /** Milliseconds until it is forgotten unless it sends a heartbeat; null for one that stays. */
   readonly expiresIn: number | null;
+  /** Milliseconds since its last heartbeat; null for one that needs none. */
+  readonly sinceHeartbeat: number | null;
   /**
    * Milliseconds for which it is not picked for a protocol because it did not answer there. What it
    * answers is not listed.

@@ -16,6 +16,7 @@ export interface OperationsOptions {
   isPermanent(id: string): boolean;
   /** The key under which a stream is mapped. */
   placed(stream: string): string;
+  statusOf(record: OriginRecord): OriginStatus;
 }
 
 const LOG = logger("registry");
@@ -29,9 +30,8 @@ export class Operations implements RegistryOperations {
   }
 
   expired(): readonly OriginStatus[] {
-    const { care } = this.#options;
-    return care.allExpired()
-      .map((origin) => originStatus({ origin, streams: 0, expiresIn: 0 }, care));
+    const { care, statusOf } = this.#options;
+    return care.allExpired().map((origin) => statusOf({ origin, streams: 0, expiresIn: 0 }));
   }
 
   async changeOrigin(id: string, change: OriginChange): Promise<boolean> {
@@ -69,11 +69,16 @@ export class Operations implements RegistryOperations {
   }
 }
 
-/** An origin as the registry sees it. */
-export function originStatus(record: OriginRecord, care: OriginCare): OriginStatus {
-  const { id } = record.origin;
+/**
+ * An origin as the registry sees it.
+ *
+ * @param ttl its life after a heartbeat
+ */
+export function originStatus(record: OriginRecord, care: OriginCare, ttl: number): OriginStatus {
+  const { origin: { id }, expiresIn } = record;
   return {
     ...record,
+    sinceHeartbeat: expiresIn === null ? null : Math.max(0, ttl - expiresIn),
     settings: record.settings ?? DEFAULT_SETTINGS,
     setAsideFor: care.pausesOf(id),
     failures: care.failuresOf(id),

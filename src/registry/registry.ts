@@ -33,7 +33,7 @@ import { pickFewest } from "./picker.ts";
 import { type Choose, Placement } from "./placement.ts";
 import { runsElsewhere } from "./refusals.ts";
 import { NO_SESSIONS, type SessionControl } from "./running_sessions.ts";
-import type { Store, StreamLease } from "./store.ts";
+import type { OriginRecord, Store, StreamLease } from "./store.ts";
 
 /** What can change while a registry runs; times are milliseconds. */
 export interface RegistrySettings {
@@ -150,7 +150,8 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
     this.operations = new Operations({
       ...{ store, care: this.#care },
       isPermanent: (id) => this.#isPermanent(id),
-      placed: (stream) => this.#placed(stream),
+      placed: (stream) => this.placed(stream),
+      statusOf: (record) => this.#statusOf(record),
     });
     store.onLiveEnd = (stream) => this.#assertDivided(stream);
     this.#timer = clock.every(period, () => this.#upkeep());
@@ -187,7 +188,7 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
   }
 
   place(request: StreamRequest): Promise<StandingAnswer<StreamPlace>> {
-    const stream = this.#placed(request.stream);
+    const stream = this.placed(request.stream);
     return this.#timed("resolve", () => this.#place({ ...request, stream }));
   }
 
@@ -224,7 +225,7 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
   }
 
   async findPart(request: PartRequest): Promise<StandingAnswer<Origin>> {
-    const stream = this.#placed(request.stream);
+    const stream = this.placed(request.stream);
     const stamp = this.changes.stamp(stream);
     const { originTag } = request;
     const answer = await this.#timed("locate", () => this.#parts.find({ ...request, stream }));
@@ -238,7 +239,7 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
   }
 
   async findOwner(name: string): Promise<StandingAnswer<StreamOwner | undefined>> {
-    const stream = this.#placed(name);
+    const stream = this.placed(name);
     const stamp = this.changes.stamp(stream);
     const answer = await this.#parts.owner(stream);
     return { answer, standing: { stamp, left: SHORT_STANDING } };
@@ -257,7 +258,7 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
   }
 
   holdStream(id: string, { stream, intent, origin }: RtcSession): Promise<void> {
-    this.#held.adopt(id, { stream: this.#placed(stream), origin, publishes: intent === "publish" });
+    this.#held.adopt(id, { stream: this.placed(stream), origin, publishes: intent === "publish" });
     return this.confirm(id);
   }
 
@@ -309,7 +310,7 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
   }
 
   async origins(): Promise<readonly OriginStatus[]> {
-    return (await this.#store.origins()).map((record) => originStatus(record, this.#care));
+    return (await this.#store.origins()).map((record) => this.#statusOf(record));
   }
 
   async streams(page: StreamPageRequest): Promise<StreamPage> {
@@ -325,12 +326,16 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
     await this.#writes.idle();
   }
 
+  #statusOf(record: OriginRecord): OriginStatus {
+    return originStatus(record, this.#care, this.#originTtl);
+  }
+
   #isPermanent(id: string): boolean {
     return this.#permanent.some((origin) => origin.id === id);
   }
 
   /** The key under which a stream is mapped. */
-  #placed(stream: string): string {
+  placed(stream: string): string {
     return this.#vhosts?.placed(stream) ?? stream;
   }
 

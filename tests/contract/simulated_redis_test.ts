@@ -118,6 +118,7 @@ function foreignStep(random: Random, keys: Keys): readonly string[] {
     keys.origin(pick(random, NAMES)),
     keys.streams,
     keys.origins,
+    keys.settings,
   ]);
   const texts = ['{"origin":1}', "[]", "x", '{"origin":"a","claimant":"","confirmed":true}', "{"];
   return pick(random, [
@@ -137,7 +138,15 @@ function randomStep(random: Random, keys: Keys): Step {
   const user = pick(random, NAMES);
   const lasting = (give: Step["give"]): Step => ({ give, isShort: false });
   const living = (give: Step["give"]): Step => ({ give, isShort: ttl === SHORT });
-  switch (random(10)) {
+  const change = pick(random, [
+    ...[{ draining: true }, { draining: false }, { weight: 5 }, { weight: 100 }],
+    ...[{ labels: ["eu", "gpu"] }, { labels: [] }, { labels: null }, "forget" as const],
+  ]);
+  switch (random(12)) {
+    case 10:
+      return lasting((remote, calls) => remote.changeSettings(calls, user, change));
+    case 11:
+      return lasting((remote, calls) => remote.settings(calls));
     case 0:
       return lasting((remote, calls) => remote.probe(calls));
     case 1: {

@@ -3,6 +3,8 @@
 
 import assert from "node:assert/strict";
 import { ProxyError } from "../../src/core/errors.ts";
+import type { OriginSettings } from "../../src/core/origin.ts";
+import { until } from "../support/wait.ts";
 import type { Store, StreamClaim, StreamLease, StreamRecord } from "../../src/registry/store.ts";
 import { sampleOrigin } from "./sample_origin.ts";
 import { LIVE_TESTS } from "./live_contract.ts";
@@ -51,6 +53,50 @@ const ORIGIN_TESTS: Readonly<Record<string, Test>> = {
     await settle();
     await pass(TTL);
     assert.equal((await one.origin("a"))?.id, "a");
+  },
+
+  "what is decided about an origin is known to all, and stays": async (harness) => {
+    const { stores: [one, two], settle } = harness;
+    await one.putOrigin(sampleOrigin("a"), LONG);
+    await settle();
+    const decided = async () => (await two.origins())[0]?.settings;
+    const becomes = async (expected: OriginSettings | undefined) => {
+      const isSo = async () => JSON.stringify(await decided()) === JSON.stringify(expected);
+      await until("the decision", isSo, { interval: 5, timeout: 1_000 });
+    };
+    await one.changeOrigin("a", { draining: true });
+    await becomes({ draining: true, weight: 100 });
+    await two.changeOrigin("a", { weight: 7, labels: ["eu", "gpu"] });
+    await one.putOrigin(sampleOrigin("a", { generation: "second/2" }), LONG);
+    await settle();
+    await two.sweep();
+    await becomes({ draining: true, weight: 7, labels: ["eu", "gpu"] });
+    await one.changeOrigin("a", { labels: [] });
+    await becomes({ draining: true, weight: 7, labels: [] });
+    await one.changeOrigin("a", { labels: null, weight: 100, draining: false });
+    await becomes(undefined);
+  },
+
+  "an origin that is removed is gone for all, with what was decided": async (harness) => {
+    const { stores: [one, two], settle } = harness;
+    await one.putOrigin(sampleOrigin("a"), LONG);
+    await one.changeOrigin("a", { draining: true });
+    await one.removeOrigin("a");
+    await settle();
+    await until("gone", async () => (await two.origins()).length === 0, { interval: 5 });
+    await two.putOrigin(sampleOrigin("a"), LONG);
+    await settle();
+    assert.equal((await one.origins())[0]?.settings, undefined);
+  },
+
+  "another store is asked to end a stream's sessions": async ({ stores: [one, two] }) => {
+    if (one === two) return;
+    const heard: string[] = [];
+    one.onEndStream = (stream) => heard.push(`one ${stream}`);
+    two.onEndStream = (stream) => heard.push(`two ${stream}`);
+    await one.endStream("v/a/s");
+    await until("the word", () => heard.length > 0, { interval: 5 });
+    assert.deepEqual(heard, ["two v/a/s"]);
   },
 
   "a restarted origin replaces itself": async ({ stores: [one, two], settle }) => {

@@ -3,6 +3,7 @@
 import { AddressPolicy } from "../../src/api/address_policy.ts";
 import { Management, type ManagementOptions } from "../../src/api/management.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
+import { SessionTallies } from "../../src/api/session_tallies.ts";
 import { systemApi, type SystemApiDependencies } from "../../src/api/system_api.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import type { Address } from "../../src/core/address.ts";
@@ -66,11 +67,13 @@ export async function openDesk(options: Partial<SystemApiDependencies> = {}): Pr
     asksForCertificates: () => false,
     clock: systemClock,
     registrar: registry,
+    operations: registry.operations,
+    tallies: () => new SessionTallies([], (stream) => stream),
     metrics,
     expose: () => metrics.expose(),
     exposeOrigins: () => Promise.resolve(""),
     readiness: () => ({ ready: true, status: "ready" }),
-    sessions: { list: () => ({ sessions: [], next: undefined }), kick: () => false },
+    sessions: { list: () => ({ sessions: [], next: undefined, total: 0 }), kick: () => false },
     about: ABOUT,
     addresses: new AddressPolicy({
       allow: () => [],

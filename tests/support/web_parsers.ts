@@ -57,7 +57,7 @@ function openSystemApi(): Handler {
     expose: () => metrics.expose(),
     exposeOrigins: () => Promise.resolve(""),
     readiness: () => ({ ready: true, status: "ready" }),
-    sessions: { list: () => ({ sessions: [], next: undefined }), kick: () => false },
+    sessions: { list: () => ({ sessions: [], next: undefined, total: 0 }), kick: () => false },
     about: ABOUT,
     addresses: POLICY,
     resolved: (origin) => Promise.resolve(origin),

@@ -32,6 +32,7 @@ export const CHANGED_VARIABLES: Readonly<Record<VariableName, string>> = {
   PROXY_REGISTER_MAX_ORIGINS: "11",
   PROXY_MAX_STREAMS: "12",
   PROXY_VHOSTS: "V.example.com, *.tv.example.com",
+  PROXY_PLACEMENT: "*/vip/*=gpu",
   PROXY_LOAD_BALANCER_TYPE: "redis",
   PROXY_ORIGIN_PROXY_PROTOCOL: "srs",
   PROXY_DEFAULT_BACKEND_ENABLED: "on",
