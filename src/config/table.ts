@@ -85,7 +85,7 @@ const ORIGINS = {
   PROXY_PLACEMENT: live(
     placementRules,
     "",
-    "Which streams only origins of a label take, such as */vip/*=gpu,v.example.com/*/*=eu; the first " +
+    "Which streams only origins of a label take, such as v.example.com/live/*=eu; the first " +
       "rule that matches vhost/app/stream counts",
   ),
   PROXY_LOAD_BALANCER_TYPE: atStart(

@@ -61,5 +61,9 @@ Deno.test("a proxy out of descriptors keeps its streams, and serves again when i
   const metrics = await (await fetch(proxy.systemUrl("/metrics"))).text();
   assert.match(metrics, /srs_proxy_rtmp_refused_total\{reason="limit_descriptors"\} [1-9]/);
   const origins = await (await fetch(proxy.systemUrl("/api/v1/origins"))).json();
-  assert.equal(origins.origins[0].state, "live", "a lack of descriptors is no fault of the origin");
+  assert.equal(
+    origins.origins[0].state,
+    "alive",
+    "a lack of descriptors is no fault of the origin",
+  );
 });

@@ -20,6 +20,10 @@ export function perform(world: World, event: Event): void {
     case "silence origin":
     case "hide origin":
       return harmOrigin(world, event);
+    case "drain origin":
+    case "weigh origin":
+    case "forget origin":
+      return decide(world, event);
     case "pause proxy":
     case "kill proxy":
       return harmProxy(world, event);
@@ -69,6 +73,10 @@ export function heal(world: World, chance: () => number): void {
     if (process.isPaused) world.resumeProxy(number);
     for (const id of world.origins.keys()) world.hide(number, id, clock.now());
   });
+  // By then all have found Redis again, and all origins have sent heartbeats.
+  clock.after(8_000, () => {
+    for (const id of world.origins.keys()) undecide(world, id, 0);
+  });
   let present = 0;
   for (const origin of world.origins.values()) {
     origin.isSilent = false;
@@ -81,7 +89,14 @@ export function heal(world: World, chance: () => number): void {
   }
 }
 
-type OriginHarm = Extract<Event, { readonly origin: string }>;
+type OriginHarm = Extract<
+  Event,
+  { readonly kind: "kill origin" | "freeze origin" | "silence origin" | "hide origin" }
+>;
+type Decision = Extract<
+  Event,
+  { readonly kind: "drain origin" | "weigh origin" | "forget origin" }
+>;
 type ProxyHarm = Extract<Event, { readonly kind: "pause proxy" | "kill proxy" }>;
 type WayHarm = Extract<
   Event,
@@ -110,6 +125,22 @@ function harmOrigin(world: World, event: OriginHarm): void {
     case "hide origin":
       return world.hide(event.proxy, event.origin, clock.now() + event.lasts);
   }
+}
+
+function decide(world: World, event: Decision): void {
+  const { origin, proxy, kind } = event;
+  if (kind === "forget origin") {
+    return world.operate(proxy, async (operations) => void await operations.forgetOrigin(origin));
+  }
+  const change = kind === "drain origin" ? { draining: true } : { weight: 0 };
+  world.operate(proxy, async (operations) => void await operations.changeOrigin(origin, change));
+  world.later(event.lasts, () => undecide(world, origin, proxy));
+}
+
+function undecide(world: World, origin: string, proxy: number): void {
+  world.operate(proxy, async (operations) => {
+    await operations.changeOrigin(origin, { draining: false, weight: 100 });
+  });
 }
 
 function harmProxy(world: World, { kind, proxy: number, lasts }: ProxyHarm): void {

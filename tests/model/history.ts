@@ -30,6 +30,15 @@ export type Happening =
     readonly proxy: number;
     readonly lasts: number;
   }
+  /** An operator decides at one proxy that an origin drains, or has less weight, for a while. */
+  | {
+    readonly kind: "drain origin" | "weigh origin";
+    readonly origin: string;
+    readonly proxy: number;
+    readonly lasts: number;
+  }
+  /** An operator has one proxy forget an origin: it is back with its next heartbeat. */
+  | { readonly kind: "forget origin"; readonly origin: string; readonly proxy: number }
   | { readonly kind: "freeze redis" | "cut redis"; readonly lasts: number }
   | { readonly kind: "restart redis"; readonly lasts: number; readonly keeps: boolean }
   | { readonly kind: "refuse redis"; readonly lasts: number; readonly error: string }
@@ -101,6 +110,9 @@ const ORIGIN_WEIGHTS = {
   "freeze origin": 2,
   "silence origin": 1,
   "hide origin": 4,
+  "drain origin": 2,
+  "weigh origin": 1,
+  "forget origin": 1,
 } as const;
 const REDIS_WEIGHTS = {
   "freeze redis": 2,
@@ -177,8 +189,17 @@ function originEvent(chance: Chance, proxies: number): Happening {
   const kind = chance.weighed(ORIGIN_WEIGHTS);
   const origin = chance.among(ORIGINS);
   const lasts = duration(chance);
-  if (kind !== "hide origin") return { kind, origin, lasts };
-  return { kind, origin, proxy: chance.below(proxies), lasts };
+  const proxy = chance.below(proxies);
+  switch (kind) {
+    case "hide origin":
+    case "drain origin":
+    case "weigh origin":
+      return { kind, origin, proxy, lasts };
+    case "forget origin":
+      return { kind, origin, proxy };
+    default:
+      return { kind, origin, lasts };
+  }
 }
 
 function processEvent(chance: Chance): Happening {

@@ -4,6 +4,8 @@
 // write to the old master; the way of a proxy to Redis is slow, blocked in one direction, late once,
 // cut; proxies stop and go on, or are killed and started again. What must hold is in truth.ts.
 
+import { ProxyError } from "../../src/core/errors.ts";
+import type { RegistryOperations } from "../../src/core/registrar.ts";
 import { SimulatedNetwork } from "../support/simulated_network.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
 import { Calm } from "./calm.ts";
@@ -129,6 +131,18 @@ export class World {
     });
     this.clients.set(name, client);
     client.come(proxy);
+  }
+
+  /** An operator asks a proxy for something, and is refused if it cannot tell the others. */
+  operate(number: number, deed: (operations: RegistryOperations) => Promise<void>): void {
+    const { clock, registry } = this.proxies[number]!;
+    clock.deliver(() => {
+      if (registry === undefined) return;
+      deed(registry.operations).catch((error) => {
+        const isFair = error instanceof ProxyError && error.code === "registry_unavailable";
+        if (!isFair) this.truth.violate("exception", String(error));
+      });
+    });
   }
 
   hide(proxy: number, origin: string, until: number): void {

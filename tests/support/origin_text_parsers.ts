@@ -1,6 +1,7 @@
 // The places where the program looks at a text that an origin has answered to one of its own questions, or at
 // one that is about such a question, besides those in web_parsers.ts.
 
+import { DEFAULT_SETTINGS } from "../../src/core/origin.ts";
 import { httpApi } from "../../src/api/http_api.ts";
 import { OriginAnswers } from "../../src/api/origin_answers.ts";
 import { originMetrics } from "../../src/api/origin_metrics.ts";
@@ -12,7 +13,10 @@ import { ORIGIN, SHORT_HEAD, type TextParser, within } from "./text_parsers.ts";
 function answersWith(type: string, text: string): OriginAnswers {
   const endpoints = { ...ORIGIN.endpoints, api: ORIGIN.endpoints.http };
   const origin = { ...ORIGIN, endpoints };
-  const status = { origin, streams: 0, expiresIn: null, setAsideFor: {}, down: false };
+  const status = {
+    ...{ origin, streams: 0, expiresIn: null, setAsideFor: {}, down: false },
+    ...{ sinceHeartbeat: null, failures: {}, settings: DEFAULT_SETTINGS },
+  };
   const reply = { status: 200, type, location: text, body: new TextEncoder().encode(text) };
   return new OriginAnswers({
     clock: systemClock,

@@ -1,6 +1,7 @@
 // HTTP APIs of SRS without SRS: they answer what two real ones have answered (SRS 7.0.18 with two
 // publishers and a player, and one publisher and two players), over real sockets.
 
+import { DEFAULT_SETTINGS } from "../../src/core/origin.ts";
 import type { Origin } from "../../src/core/origin.ts";
 import type { OriginStatus } from "../../src/core/registrar.ts";
 
@@ -55,7 +56,10 @@ export class RecordedSrs implements AsyncDisposable {
       ...{ id: this.id, generation: "1/1", deviceId: "", ip: `10.0.0.${this.id.length}` },
       endpoints: { rtmp: [], http: [], api, srt: [], rtc: [] },
     };
-    return { origin, streams: 0, expiresIn: 60_000, setAsideFor: {}, down: this.isDown };
+    return {
+      ...{ origin, streams: 0, expiresIn: 60_000, setAsideFor: {}, down: this.isDown },
+      ...{ sinceHeartbeat: 0, failures: {}, settings: DEFAULT_SETTINGS },
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

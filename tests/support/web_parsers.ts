@@ -7,6 +7,7 @@ import { answersOf, apiDependencies } from "./api_desk.ts";
 import { managementWith } from "./system_desk.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { openStaticFiles } from "../../src/api/static_files.ts";
+import { SessionTallies } from "../../src/api/session_tallies.ts";
 import { systemApi } from "../../src/api/system_api.ts";
 import { pages } from "../../src/console/pages.ts";
 import { POLICY, SHORT_HEAD, type TextParser, within } from "./text_parsers.ts";
@@ -53,6 +54,14 @@ function openSystemApi(): Handler {
       origins: () => Promise.resolve([]),
       streams: () => Promise.resolve({ streams: [], next: undefined, total: 0 }),
     },
+    operations: {
+      expired: () => [],
+      changeOrigin: () => Promise.resolve(false),
+      forgetOrigin: () => Promise.resolve(false),
+      stream: () => Promise.resolve(undefined),
+      endStream: () => Promise.resolve(0),
+    },
+    tallies: () => new SessionTallies([], (stream) => stream),
     metrics,
     expose: () => metrics.expose(),
     exposeOrigins: () => Promise.resolve(""),
