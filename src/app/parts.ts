@@ -4,7 +4,7 @@
 import { tlsPort } from "./http.ts";
 import { AddressPolicy } from "../api/address_policy.ts";
 import { openManagement } from "./management.ts";
-import { probeOrigin } from "./probe.ts";
+import { checkOrigin, probeOrigin, probeTimeout } from "./probe.ts";
 import { originMetrics } from "../api/origin_metrics.ts";
 import { LoopGuard } from "../api/loop_guard.ts";
 import type { Lanes, LanesRelay } from "../lane/lanes.ts";
@@ -105,7 +105,12 @@ export async function openParts(
   const registry = await openRegistry(state, stack, {
     ...{ clock, metrics },
     sessions: controlOf(relays),
-    probe: async (origin) => await probeOrigin(engine, await names.resolved(origin)),
+    probe: async (origin) => {
+      return await probeOrigin(engine, await names.resolved(origin), probeTimeout(state));
+    },
+    check: async (origin) => {
+      return await checkOrigin(engine, await names.resolved(origin), probeTimeout(state));
+    },
   });
   const sessions = new LiveSessions({ capacity: LIVE_SESSIONS, clock });
   const identifyTally = laneTally(laneCount(config));

@@ -1,26 +1,54 @@
 // How an origin is probed: an RTMP handshake and a request to its HTTP API, whichever it answers. A
 // part of app.ts, which is the one place that knows everything.
 
+import type { State } from "./surroundings.ts";
+import { within } from "../core/clock.ts";
 import type { Origin } from "../core/origin.ts";
 import type { TcpEngine } from "../net/engine.ts";
 import { knock } from "../net/knock.ts";
 import { ORIGIN_GREETING } from "../relay/rtmp/greeting.ts";
 
-/** Milliseconds for one probe; less than the pause between two. */
+/** Milliseconds for one probe at most. */
 const TIMEOUT = 1_500;
-/** Addresses of each kind that are tried, all at the same time. */
+/** Addresses of each kind that are tried, at one time. */
 const MOST_ADDRESSES = 2;
+/** What an origin is given to answer one request before more is tried, as a share of the timeout. */
+const HEAD_START = 0.3;
 const REQUEST = new TextEncoder().encode(
   "GET /api/v1/versions HTTP/1.1\r\nHost: origin\r\nConnection: close\r\n\r\n",
 );
 
+/** Less than the pause between two probes of a suspect. */
+export function probeTimeout({ config: { registry: { health } } }: State): number {
+  return Math.min(TIMEOUT, health.interval / 2 || TIMEOUT);
+}
+
 /** Whether an origin answers at any of its TCP addresses. */
-export async function probeOrigin(engine: TcpEngine, { endpoints }: Origin): Promise<boolean> {
+export async function probeOrigin(
+  engine: TcpEngine,
+  { endpoints }: Origin,
+  timeout: number,
+): Promise<boolean> {
   const rtmp = endpoints.rtmp.slice(0, MOST_ADDRESSES);
   const api = endpoints.api.slice(0, MOST_ADDRESSES);
   const answers = await Promise.all([
-    ...rtmp.map((address) => knock(engine, address, ORIGIN_GREETING, TIMEOUT)),
-    ...api.map((address) => knock(engine, address, REQUEST, TIMEOUT)),
+    ...rtmp.map((address) => knock(engine, address, ORIGIN_GREETING, timeout)),
+    ...api.map((address) => knock(engine, address, REQUEST, timeout)),
   ]);
+  return answers.includes(true);
+}
+
+/** The same by one request to its HTTP API as a rule; by all its addresses if that is not answered. */
+export async function checkOrigin(
+  engine: TcpEngine,
+  origin: Origin,
+  timeout: number,
+): Promise<boolean> {
+  const [api] = origin.endpoints.api;
+  if (api === undefined) return await probeOrigin(engine, origin, timeout);
+  const headStart = timeout * HEAD_START;
+  const first = knock(engine, api, REQUEST, timeout);
+  if (await within(engine.clock, headStart, first, () => false)) return true;
+  const answers = await Promise.all([first, probeOrigin(engine, origin, timeout - headStart)]);
   return answers.includes(true);
 }

@@ -21,6 +21,8 @@ export interface RegistrySurroundings {
   readonly sessions: SessionControl;
   /** Whether an origin answers. */
   readonly probe: (origin: Origin) => Promise<boolean>;
+  /** The same at little cost, for origins that nobody suspects. */
+  readonly check: (origin: Origin) => Promise<boolean>;
 }
 
 /** Opens the registry and its store and puts both on the stack. */
@@ -35,6 +37,11 @@ export async function openRegistry(
   const common = {
     ...surroundings,
     ...{ originTtl, streamIdle, placement },
+    health: {
+      interval: () => state.config.registry.health.interval,
+      endsSessions: () => state.config.registry.health.endsSessions,
+      check: surroundings.check,
+    },
     permanent: permanentOrigins(config.defaultBackend, type),
     vhosts: new Vhosts(vhosts),
   };

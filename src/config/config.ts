@@ -47,6 +47,11 @@ export interface Config {
     readonly vhosts: readonly string[];
     /** Streams that only origins of a label take. */
     readonly placement: readonly PlacementRule[];
+    readonly health: {
+      /** Milliseconds between two probes of an origin; 0 = only suspects are probed. */
+      readonly interval: number;
+      readonly endsSessions: boolean;
+    };
   };
   readonly redis: RedisConfig;
   /** Without a token anybody may register. */
@@ -259,6 +264,10 @@ function toConfig(values: Values, variables: Settings["variables"]): Config {
       maxStreams: values.PROXY_MAX_STREAMS,
       vhosts: values.PROXY_VHOSTS,
       placement: values.PROXY_PLACEMENT,
+      health: {
+        interval: values.PROXY_HEALTH_INTERVAL,
+        endsSessions: values.PROXY_HEALTH_END_SESSIONS,
+      },
     },
     redis: toRedis(values),
     register: {

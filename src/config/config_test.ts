@@ -43,6 +43,7 @@ Deno.test("an empty environment gives the documented defaults", () => {
       maxStreams: 100_000,
       vhosts: [],
       placement: [],
+      health: { interval: 2_000, endsSessions: true },
     },
     redis: {
       servers: { kind: "single", address: { host: "127.0.0.1", port: 6379 } },
@@ -132,6 +133,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
       maxStreams: 12,
       vhosts: ["v.example.com", "*.tv.example.com"],
       placement: [{ pattern: "*/vip/*", label: "gpu" }],
+      health: { interval: 5_000, endsSessions: false },
     },
     redis: {
       servers: {

@@ -76,6 +76,16 @@ const ORIGINS = {
   ),
   PROXY_REGISTER_MAX_ORIGINS: atStart(COUNT, "10000", "Most origins registered at once"),
   PROXY_MAX_STREAMS: atStart(COUNT, "100000", "Most streams known at once"),
+  PROXY_HEALTH_INTERVAL: live(
+    durationOrZero,
+    "2s",
+    "How often each origin is probed, by one proxy of a fleet; 0 = only when a dial has failed",
+  ),
+  PROXY_HEALTH_END_SESSIONS: live(
+    flag,
+    "on",
+    "End the sessions of an origin that is down, so that clients come back and land elsewhere",
+  ),
   PROXY_VHOSTS: atStart(
     hostPatterns,
     "",

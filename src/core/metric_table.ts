@@ -88,10 +88,8 @@ export const METRICS = {
   ),
   srs_proxy_registry_picks_total: counter("New streams for which an origin was picked."),
   srs_proxy_registry_moves_total: counter(
-    "Streams moved to another origin, by reason: failed, set_aside, down, gone, not_offered, draining.",
-    {
-      reason: ["failed", "set_aside", "down", "gone", "not_offered", "draining"],
-    },
+    "Streams moved to another origin, by reason.",
+    { reason: ["failed", "set_aside", "down", "gone", "not_offered", "draining"] },
   ),
   srs_proxy_registry_divided_streams_total: counter(
     "Streams found to be published at two origins at once, by proxies that could not agree.",
@@ -124,11 +122,13 @@ export const METRICS = {
     "Times an origin was set aside for a protocol because it did not answer.",
     { protocol: PROTOCOLS },
   ),
-  srs_proxy_origins_down: gauge(
-    "Origins that leave probes unanswered, refreshed every few seconds.",
-  ),
+  srs_proxy_origins_down: gauge("Origins that leave probes unanswered."),
   srs_proxy_origins_down_total: counter(
     "Times an origin was found to be down: it left three probes in a row unanswered.",
+  ),
+  srs_proxy_health_probes_total: counter(
+    "Probes of origins that nobody suspected.",
+    { result: ["answered", "missed"] },
   ),
   srs_proxy_origins_set_aside: gauge(
     "Origins currently set aside for a protocol.",

@@ -6,6 +6,7 @@ import type { Clock } from "../core/clock.ts";
 import { logger } from "../core/log.ts";
 import type { Origin, Protocol } from "../core/origin.ts";
 import type { Metrics } from "../core/contracts.ts";
+import { HealthWatch } from "./health_watch.ts";
 import { Health, type OriginDoor } from "./health.ts";
 import type { HeldStreams } from "./held_streams.ts";
 import { OriginWatch } from "./origin_watch.ts";
@@ -23,10 +24,24 @@ export interface OriginCareOptions {
   readonly random: () => number;
   /** Whether an origin answers; they are not probed unless given. */
   readonly probe: ((origin: Origin) => Promise<boolean>) | undefined;
+  /** How all origins are watched; only suspects are probed unless given. */
+  readonly watch: HealthCheck | undefined;
   /** Tells the other proxies that an origin does not answer. */
   tellOthers(origin: string): void;
 }
 
+/** Watches over all origins, whether anybody dials them or not. */
+export interface HealthCheck {
+  /** Milliseconds between two probes of an origin; 0 = only suspects are probed. */
+  interval(): number;
+  /** Whether sessions of an origin that is down are ended. */
+  endsSessions(): boolean;
+  /** Whether an origin answers, found out at little cost. */
+  check(origin: Origin): Promise<boolean>;
+}
+
+/** From one probe of a suspect to the next, unless an interval says otherwise. */
+const PERIOD = 2_000;
 const LOG = logger("registry");
 const MAX_HEALTH_ENTRIES = 10_000;
 
@@ -36,6 +51,7 @@ export class OriginCare implements Disposable {
   readonly #prober: Prober;
   readonly #sessions: RunningSessions;
   readonly #watch: OriginWatch;
+  readonly #healthWatch: HealthWatch | undefined;
   /** Origins that send no heartbeats any more but still have sessions, as they were last. */
   readonly #expired = new Map<string, Origin>();
 
@@ -49,6 +65,7 @@ export class OriginCare implements Disposable {
       onRestart: (origin) => this.#forgive(origin),
       onExpiry: (origin) => this.#expire(origin),
     });
+    this.#healthWatch = options.watch && this.#openHealthWatch(options.watch);
     options.store.onSuspect = (origin) => this.#suspect(origin, false);
   }
 
@@ -128,6 +145,7 @@ export class OriginCare implements Disposable {
   seen(origin: Origin): void {
     this.#expired.delete(origin.id);
     this.#watch.seen(origin);
+    this.#healthWatch?.seen(origin);
   }
 
   /** These origins are registered and no others. Ends viewers that wait where their stream is not. */
@@ -135,6 +153,7 @@ export class OriginCare implements Disposable {
     const { store, metrics, held, now } = this.#options;
     for (const { origin } of origins) this.#expired.delete(origin.id);
     this.#watch.update(origins);
+    this.#healthWatch?.update(origins);
     for (const id of this.#expired.keys()) {
       if (held.sessionsAt(id).length > 0) continue;
       this.#expired.delete(id);
@@ -146,20 +165,42 @@ export class OriginCare implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#healthWatch?.[Symbol.dispose]();
     this.#prober[Symbol.dispose]();
+  }
+
+  #openHealthWatch({ interval, check }: HealthCheck): HealthWatch {
+    const { clock, random, store, metrics } = this.#options;
+    return new HealthWatch({
+      ...{ clock, random, interval, probe: check },
+      isOurs: (id) => store.fleet.isOurs(id),
+      isSuspected: (id) => this.#prober.isSuspected(id),
+      onProbed: (id, answers) => {
+        const result = answers ? "answered" : "missed";
+        metrics.count("srs_proxy_health_probes_total", { result });
+        if (!answers) this.#suspect(id, true, 1);
+      },
+    });
+  }
+
+  /** A suspect is probed twice in an interval. */
+  #period(): number {
+    return (this.#options.watch?.interval() ?? 0) / 2 || PERIOD;
   }
 
   #openProber(): Prober {
     const { clock, store, metrics, now } = this.#options;
     return new Prober({
       clock,
+      period: () => this.#period(),
       openProbe: (id) => this.#openProbe(id),
       origin: async (id) => await store.origin(id) ?? this.#expired.get(id),
       // A message sent once may be lost with its connection.
       onMiss: (origin) => this.#options.tellOthers(origin),
       onDown: (origin) => {
         store.changes.originsChanged();
-        const sessions = this.#sessions.endAt(origin);
+        const isEnding = this.#options.watch?.endsSessions() ?? true;
+        const sessions = isEnding ? this.#sessions.endAt(origin) : 0;
         metrics.count("srs_proxy_origins_down_total");
         LOG.warn("Origin is down", { origin, sessions });
       },
@@ -182,9 +223,9 @@ export class OriginCare implements Disposable {
   }
 
   /** @param isOwn whether this process has found out itself */
-  #suspect(origin: string, isOwn: boolean): void {
+  #suspect(origin: string, isOwn: boolean, misses = 0): void {
     if (isOwn && !this.#prober.isSuspected(origin)) this.#options.tellOthers(origin);
-    this.#prober.suspect(origin, isOwn);
+    this.#prober.suspect(origin, isOwn, misses);
   }
 
   /** The origin is another process now. */

@@ -21,13 +21,13 @@ export interface ProberOptions {
   /** One that was down has answered. */
   readonly onUp: (id: string) => void;
   readonly clock: Clock;
+  /** From the beginning of one probe to that of the next. */
+  readonly period: () => number;
 }
 
 /** One probe of an origin. */
 export type Probe = (origin: Origin) => Promise<boolean>;
 
-/** From the beginning of one probe to that of the next. */
-const PERIOD = 2_000;
 /** Probes without an answer after which an origin is down. */
 const MISSES = 3;
 /** The other proxies are told of so many; after that they know, or have no sessions there. */
@@ -62,8 +62,9 @@ export class Prober implements Disposable {
    * Somebody could not reach the origin: it is probed until it answers.
    *
    * @param isOwn whether somebody of this process
+   * @param misses probes that it has left unanswered before
    */
-  suspect(id: string, isOwn: boolean): void {
+  suspect(id: string, isOwn: boolean, misses = 0): void {
     const known = this.#suspects.get(id);
     if (known) {
       known.isCleared = false;
@@ -72,7 +73,7 @@ export class Prober implements Disposable {
     if (known || this.#isOver || this.#suspects.size >= MOST_SUSPECTS) return;
     const timer = this.#options.clock.after(0, () => this.#probe(id));
     const probe = this.#options.openProbe(id);
-    this.#suspects.set(id, { probe, isOwn, misses: 0, isDown: false, isCleared: false, timer });
+    this.#suspects.set(id, { probe, isOwn, misses, isDown: false, isCleared: false, timer });
   }
 
   /** Whether it is being probed. */
@@ -113,7 +114,7 @@ export class Prober implements Disposable {
     // It may have been forgotten, and suspected again, while it was being probed.
     if (this.#suspects.get(id) !== suspect) return;
     if (answer === undefined) return this.forget(id);
-    const pause = Math.max(0, PERIOD - (this.#options.clock.now() - startedAt));
+    const pause = Math.max(0, this.#options.period() - (this.#options.clock.now() - startedAt));
     this.#again(id, suspect, pause);
     if (answer) this.#answered(id, suspect);
     else this.#missed(id, suspect);

@@ -27,7 +27,7 @@ import type { Vhosts } from "../core/vhosts.ts";
 import { BackgroundWrites } from "./background_writes.ts";
 import { HeldStreams } from "./held_streams.ts";
 import { Operations, originStatus, streamStatus } from "./operations.ts";
-import { OriginCare } from "./origin_care.ts";
+import { type HealthCheck, OriginCare } from "./origin_care.ts";
 import { PartFinder } from "./part_finder.ts";
 import { pickFewest } from "./picker.ts";
 import { type Choose, Placement } from "./placement.ts";
@@ -58,6 +58,8 @@ export interface RegistryOptions extends RegistrySettings {
   readonly vhosts?: Vhosts;
   /** Whether an origin answers; origins are not probed unless given. */
   readonly probe?: (origin: Origin) => Promise<boolean>;
+  /** How all origins are watched; only suspects are probed unless given. */
+  readonly health?: HealthCheck;
   /** The sessions of this process; none unless given. */
   readonly sessions?: SessionControl;
   /** The process's own unless given. */
@@ -133,6 +135,7 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
     });
     this.#care = new OriginCare({
       ...{ store, metrics, clock, random, probe: options.probe, held: this.#held, now: this.#now },
+      watch: options.health,
       control: options.sessions ?? NO_SESSIONS,
       tellOthers: (origin) => this.#writes.add(() => store.suspectOrigin(origin)),
     });

@@ -124,6 +124,8 @@ export interface StreamRecordPage {
 export interface Fleet {
   /** Where the other proxies listen, as far as they have announced it. */
   readonly others: readonly ProxyPlace[];
+  /** Whether it is for this proxy to look after an origin: for one of those that know of each other. */
+  isOurs(origin: string): boolean;
   /** Tells the other proxies from now on where this one listens. */
   announce(place: ProxyPlace): void;
 }

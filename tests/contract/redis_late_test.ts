@@ -164,3 +164,22 @@ Deno.test("proxies hear where the others listen, and forget those that say it no
   const rest = member!.includes("11935") ? one : two;
   assert.deepEqual(rest.fleet.others, []);
 });
+
+Deno.test("each origin is looked after by one proxy of a fleet, and by all without Redis", async () => {
+  await using server = await RedisServer.open();
+  await using world = await RedisWorld.open(server, { count: 3 });
+  const ids = Array.from({ length: 60 }, (_, number) => `origin-${number}`);
+  for (const [number, store] of world.stores.entries()) {
+    const listeners = [{ transport: "tcp", host: "0.0.0.0", port: 1_000 + number }] as const;
+    store.fleet.announce({ ips: ["10.0.0.1"], listeners });
+  }
+  for (let round = 0; round < 2; round++) {
+    for (const store of world.stores) await store.sweep();
+  }
+  const loads = world.stores.map(({ fleet }) => ids.filter((id) => fleet.isOurs(id)).length);
+  assert.equal(loads.reduce((sum, load) => sum + load, 0), ids.length);
+  assert.ok(loads.every((load) => load >= 8), String(loads));
+  await server.kill();
+  await world.untilAsked(false);
+  assert.ok(world.stores.every(({ fleet }) => ids.every((id) => fleet.isOurs(id))));
+});

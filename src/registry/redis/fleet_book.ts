@@ -2,18 +2,21 @@
 // nothing; what follows from it is the caller's business.
 
 import type { ProxyPlace } from "../../core/fleet.ts";
+import { murmur3 } from "../../core/murmur3.ts";
 import type { Fleet } from "../store.ts";
 import type { Gate } from "./gate.ts";
 import { parsePlace } from "./records.ts";
 import type { Remote } from "./remote.ts";
 
 const DEADLINE = 1_000;
+const TEXT = new TextEncoder();
 
 export class FleetBook implements Fleet {
   readonly #remote: Remote;
   readonly #gate: Gate;
   #own: string | undefined;
   #others: readonly ProxyPlace[] = [];
+  #names: readonly string[] = [];
 
   constructor(remote: Remote, gate: Gate) {
     this.#remote = remote;
@@ -23,6 +26,13 @@ export class FleetBook implements Fleet {
   /** As they were when Redis was last asked. */
   get others(): readonly ProxyPlace[] {
     return this.#others;
+  }
+
+  isOurs(origin: string): boolean {
+    const { writer } = this.#remote;
+    const own = numberOf(writer, origin);
+    // Without Redis nobody hears of what another one finds out.
+    return !this.#gate.isOpen || this.#names.every((name) => numberOf(name, origin) < own);
   }
 
   /** This proxy listens there; announced at every exchange from the next one on. */
@@ -40,8 +50,14 @@ export class FleetBook implements Fleet {
     if (said === undefined) return;
     const places = said.map((text) => parsePlace(text));
     this.#remote.countIgnored(places.filter((place) => place === undefined).length);
-    this.#others = places.filter((place) => place !== undefined)
-      .filter(({ by }) => by !== this.#remote.writer)
-      .map(({ place }) => place);
+    const others = places.filter((place) => place !== undefined)
+      .filter(({ by }) => by !== this.#remote.writer);
+    this.#others = others.map(({ place }) => place);
+    this.#names = others.map(({ by }) => by);
   }
+}
+
+/** Rendezvous hashing, as in rendezvous.ts. */
+function numberOf(proxy: string, origin: string): number {
+  return murmur3(TEXT.encode(`${proxy} ${origin}`), 0);
 }

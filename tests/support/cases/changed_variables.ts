@@ -33,6 +33,8 @@ export const CHANGED_VARIABLES: Readonly<Record<VariableName, string>> = {
   PROXY_MAX_STREAMS: "12",
   PROXY_VHOSTS: "V.example.com, *.tv.example.com",
   PROXY_PLACEMENT: "*/vip/*=gpu",
+  PROXY_HEALTH_INTERVAL: "5s",
+  PROXY_HEALTH_END_SESSIONS: "off",
   PROXY_LOAD_BALANCER_TYPE: "redis",
   PROXY_ORIGIN_PROXY_PROTOCOL: "srs",
   PROXY_DEFAULT_BACKEND_ENABLED: "on",
