@@ -73,6 +73,9 @@ export class ManualEngine implements UdpEngine {
     return this.time;
   }
 
+  /** A test calls the tick itself. */
+  tickSoon(): void {}
+
   run(): Promise<void> {
     return Promise.resolve();
   }

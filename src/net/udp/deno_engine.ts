@@ -10,7 +10,7 @@ import { noDrops } from "./drops.ts";
 import { LinkIds } from "./link_ids.ts";
 import { SlotDatagram } from "./message_batch.ts";
 import type { UdpDrops, UdpEngine, UdpEngineOptions, UdpLink, UdpRelay } from "./port.ts";
-import { MAX_DATAGRAM } from "./port.ts";
+import { MAX_DATAGRAM, SOON } from "./port.ts";
 import { fromRawAddress, isIpv4, toRawAddress } from "./raw_address.ts";
 
 /** Datagrams that relays have sent and sockets have not taken yet. */
@@ -34,6 +34,7 @@ export class DenoEngine implements UdpEngine {
   readonly #end = Promise.withResolvers<void>();
   #relay: UdpRelay | undefined;
   #pending = 0;
+  #soon: Disposable | undefined;
 
   /** @throws ProxyError `internal` when the port cannot be bound */
   constructor(options: UdpEngineOptions) {
@@ -63,6 +64,13 @@ export class DenoEngine implements UdpEngine {
     return this.#options.clock.now();
   }
 
+  tickSoon(): void {
+    this.#soon ??= this.#options.clock.after(SOON, () => {
+      this.#soon = undefined;
+      this.#guard(() => this.#relay?.tick(this.now()));
+    });
+  }
+
   async run(relay: UdpRelay): Promise<void> {
     this.#relay = relay;
     const { clock, tick } = this.#options;
@@ -73,6 +81,7 @@ export class DenoEngine implements UdpEngine {
       await this.#end.promise;
     } finally {
       ticker[Symbol.dispose]();
+      this.#soon?.[Symbol.dispose]();
       for (const link of this.#links) link.close();
       this.#front.close();
       await Promise.all(this.#loops);

@@ -9,14 +9,16 @@ import * as c from "./libc.ts";
 import { countFailure, type LibcLink, LibcLinks } from "./libc_links.ts";
 import { adoptFront, type FrontSocket, openFront, takeError } from "./libc_socket.ts";
 import { BATCH, ReceivedBatch, SendList, SlotDatagram } from "./message_batch.ts";
+import { SOON } from "./port.ts";
 import type { UdpDrops, UdpEngine, UdpEngineOptions, UdpLink, UdpRelay } from "./port.ts";
 import { noDrops } from "./drops.ts";
 import { sockaddrLength, writeSockaddr } from "./sockaddr.ts";
 
 /** Datagrams read from one link in a round. */
 const LINK_SHARE = 16;
-/** From this many datagrams a millisecond on, the thread rests after each round of few. */
+/** From this many datagrams a millisecond on, over such a time, the thread rests after each round of few. */
 const BUSY = 15;
+const BUSY_TIME = 100;
 const FEW = BATCH / 2;
 const NOBODY: Uint8Array<ArrayBuffer> = new Uint8Array();
 
@@ -46,10 +48,12 @@ export class LibcEngine implements UdpEngine, Watched, RoundEnd {
   #events = 0;
   #filled = 0;
   #hasFront = false;
-  /** Datagrams received in this round, since the last tick before it, and whether there were many. */
+  /** Datagrams received in this round, and before it since when; whether there were many. */
   #moved = 0;
   #received = 0;
+  #countedSince = 0;
   #isBusy = false;
+  #soon: Disposable | undefined;
 
   /** @throws ProxyError `internal` when the port cannot be bound */
   constructor(loop: EventLoop, options: UdpEngineOptions) {
@@ -94,20 +98,22 @@ export class LibcEngine implements UdpEngine, Watched, RoundEnd {
   async run(relay: UdpRelay): Promise<void> {
     const { clock, tick } = this.#options;
     this.#relay = relay;
-    let lastTick = clock.now();
-    using _ticker = clock.every(tick, () => {
-      const now = clock.now();
-      this.#isBusy = this.#received / (now - lastTick) >= BUSY;
-      this.#received = 0;
-      lastTick = now;
-      relay.tick(now);
-    });
+    using _ticker = clock.every(tick, () => relay.tick(clock.now()));
     await this.#end.promise;
+  }
+
+  tickSoon(): void {
+    const { clock } = this.#options;
+    this.#soon ??= clock.after(SOON, () => {
+      this.#soon = undefined;
+      this.#relay?.tick(clock.now());
+    });
   }
 
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#soon?.[Symbol.dispose]();
     this.#links.closeAll();
     this.#loop.unwatch(this.#front.fd);
     this.#closeFront();
@@ -130,8 +136,17 @@ export class LibcEngine implements UdpEngine, Watched, RoundEnd {
     if (this.#hasFront) this.#readFront(this.#relay!);
     this.#hasFront = false;
     if (this.#isBusy && this.#moved < FEW) this.#loop.rest(events);
+    this.#count();
+  }
+
+  #count(): void {
+    const time = this.now() - this.#countedSince;
     this.#received += this.#moved;
     this.#moved = 0;
+    if (time < BUSY_TIME) return;
+    this.#isBusy = this.#received / time >= BUSY;
+    this.#received = 0;
+    this.#countedSince += time;
   }
 
   #closeFront(): void {

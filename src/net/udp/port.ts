@@ -8,6 +8,9 @@ import type { Address } from "../../core/address.ts";
 /** Size of a receive buffer; a longer datagram is dropped and counted as `truncated`. */
 export const MAX_DATAGRAM = 2048;
 
+/** How soon `UdpEngine.tickSoon` has a relay called, milliseconds. */
+export const SOON = 50;
+
 /** Bytes of a `ClientAddress` in its raw form. */
 export const RAW_ADDRESS = 18;
 
@@ -50,7 +53,7 @@ export interface UdpRelay {
   fromOrigin(link: UdpLink, datagram: Datagram): boolean;
   /** The origin's host says that nobody listens there (ICMP port unreachable). */
   unreachable(link: UdpLink): void;
-  /** Called every `tick` milliseconds. @param now milliseconds of a monotonic clock */
+  /** Called every `tick` milliseconds, and when `tickSoon` was asked for it. @param now milliseconds of a monotonic clock */
   tick(now: number): void;
 }
 
@@ -103,6 +106,8 @@ export interface UdpEngine {
   sendToClient(raw: Uint8Array, bytes: Uint8Array): void;
   /** Monotonic milliseconds, as given to `tick`; read once per batch. */
   now(): number;
+  /** Has the relay's `tick` called once within `SOON`: a thread that only waits is not to be woken for it. */
+  tickSoon(): void;
   /** Moves datagrams until `close`. */
   run(relay: UdpRelay): Promise<void>;
   /** Ends `run` and frees every socket. */

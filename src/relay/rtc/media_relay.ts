@@ -23,7 +23,7 @@ import type { RtcMedia } from "./dependencies.ts";
 import { type SessionPlace, SessionPlaces } from "./session_places.ts";
 
 /** How often forwarders look at their clocks, milliseconds. */
-const TICK = 250;
+const TICK = 500;
 /** Sockets for each session that may be open: most clients try two or three addresses. */
 const PATHS_PER_SESSION = 2;
 /** Life of a session's record in the registry, and how often it is prolonged, milliseconds. */

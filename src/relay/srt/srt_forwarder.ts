@@ -85,7 +85,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
     }
     call.clientAt = this.#engine.now();
     this.#tally.fromClient(call, length);
-    if (type === srt.SHUTDOWN) this.#closing.set(call, "client_closed");
+    if (type === srt.SHUTDOWN) this.#closeSoon(call, "client_closed");
     return call.link;
   }
 
@@ -104,7 +104,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
     }
     call.originAt = this.#engine.now();
     this.#tally.fromOrigin(call, length);
-    if (type === srt.SHUTDOWN) this.#closing.set(call, "origin_closed");
+    if (type === srt.SHUTDOWN) this.#closeSoon(call, "origin_closed");
     return true;
   }
 
@@ -121,10 +121,17 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
   tick(now: number): void {
     for (const [call, reason] of this.#closing) this.#finish(call, reason);
     for (const call of this.#pending) this.#goOn(call, now);
+    if (this.#pending.size + this.#closing.size > 0) this.#engine.tickSoon();
     this.#tally.sweep(now, () => {
       for (const call of this.#calls.all()) this.#sweep(call, now);
       this.#handshake.sweep(now);
     });
+  }
+
+  /** Once its SHUTDOWN has been sent on. */
+  #closeSoon(call: SrtCall, reason: SrtEnd): void {
+    this.#closing.set(call, reason);
+    this.#engine.tickSoon();
   }
 
   command(command: SrtCommand): void {
@@ -171,6 +178,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
     const call = this.#calls.add(sender, wanted, { now: this.#engine.now(), bounds });
     if (typeof call === "string") return [`${call}_limit`, reject.OVERLOAD];
     this.#pending.add(call);
+    this.#engine.tickSoon();
     const { id, intent, address: client } = call;
     this.#report({ type: "wanted", call: id, stream, intent, client });
   }

@@ -21,8 +21,8 @@ import {
   type SrtReport,
 } from "./srt_messages.ts";
 
-/** How often forwarders look at their clocks, milliseconds: handshakes go on with it. */
-const TICK = 50;
+/** How often forwarders look at their clocks, milliseconds; more often while handshakes are under way. */
+const TICK = 500;
 
 /** What it means that a call has ended before it was open, other than by the proxy's will. */
 const FAILURES: Readonly<Partial<Record<SrtEnd | SrtFailure, readonly [ErrorCode, string]>>> = {
