@@ -1,4 +1,5 @@
-// UDP: CPU per relayed packet of the WebRTC and SRT relays in a lane, beside a plain relay in C and one on Deno's own sockets, in the same run; loss and added latency. Run with
+// UDP: CPU per relayed packet of the WebRTC and SRT relays in a lane, beside a plain relay in C and one
+// on Deno's own sockets, in the same run; loss and added latency. Run with
 // `deno task bench:udp [seconds] [rounds] [relay,…]`; needs gcc. Linux only.
 
 import { freePort } from "../support/ports.ts";
