@@ -1,5 +1,6 @@
 // nginx as a relay to measure against: its stream module before an RTMP origin, its HTTP proxy before an
-// HTTP origin, in one process.
+// HTTP origin, in one process, with TLS towards clients or without. And as the TLS of clients that have
+// none.
 
 import { Child } from "../support/child.ts";
 import { accepts } from "../support/origin_server.ts";
@@ -7,6 +8,12 @@ import { freePorts } from "../support/ports.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
 const STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so";
+
+/** Files of a certificate and its key. */
+export interface PairFiles {
+  readonly certificate: string;
+  readonly key: string;
+}
 
 /** A running nginx; disposing of it ends it. */
 export class NginxRelay implements AsyncDisposable {
@@ -23,11 +30,25 @@ export class NginxRelay implements AsyncDisposable {
     this.process = new Child({ command: "/usr/sbin/nginx", args });
   }
 
-  /** @throws Error when it does not start */
-  static async open(originPort: number): Promise<NginxRelay> {
+  /**
+   * @param tls what it shows to clients, if they speak TLS
+   * @throws Error when it does not start
+   */
+  static open(originPort: number, tls?: PairFiles): Promise<NginxRelay> {
+    return NginxRelay.#start((folder, ports) => configuration({ folder, ports, originPort, tls }));
+  }
+
+  /** Plain connections to its ports go on in TLS, to these ports. */
+  static openTunnel(rtmps: number, https: number): Promise<NginxRelay> {
+    return NginxRelay.#start((folder, ports) => tunnel(folder, ports, [rtmps, https]));
+  }
+
+  static async #start(
+    configurationOf: (folder: TempFolder, ports: readonly number[]) => string,
+  ): Promise<NginxRelay> {
     const ports = freePorts(2);
     const folder = new TempFolder();
-    await Deno.writeTextFile(folder.file("nginx.conf"), configuration(folder, ports, originPort));
+    await Deno.writeTextFile(folder.file("nginx.conf"), configurationOf(folder, ports));
     const relay = new NginxRelay(ports, folder);
     const isReady = async () => await accepts(ports[1]!);
     await relay.process.until("nginx accept connections", isReady);
@@ -40,11 +61,7 @@ export class NginxRelay implements AsyncDisposable {
   }
 }
 
-function configuration(
-  folder: TempFolder,
-  [streamPort, httpPort]: readonly number[],
-  originPort: number,
-): string {
+function common(folder: TempFolder): string {
   return `
 ${Deno.uid() === 0 ? "user root;" : ""}
 daemon off;
@@ -54,8 +71,32 @@ worker_rlimit_nofile 20000;
 pid ${folder.path}/nginx.pid;
 load_module ${STREAM_MODULE};
 events { worker_connections 19000; }
+`;
+}
+
+function tunnel(folder: TempFolder, ports: readonly number[], targets: readonly number[]): string {
+  const servers = ports.map((port, at) => {
+    return `server { listen 127.0.0.1:${port}; proxy_ssl on; proxy_pass 127.0.0.1:${
+      targets[at]
+    }; }`;
+  });
+  return `${common(folder)}stream { ${servers.join(" ")} }`;
+}
+
+function configuration({ folder, ports: [streamPort, httpPort], originPort, tls }: {
+  readonly folder: TempFolder;
+  readonly ports: readonly number[];
+  readonly originPort: number;
+  readonly tls: PairFiles | undefined;
+}): string {
+  const ssl = tls === undefined ? "" : "ssl";
+  const pair = tls === undefined
+    ? ""
+    : `ssl_certificate ${tls.certificate}; ssl_certificate_key ${tls.key};`;
+  return `${common(folder)}
 stream {
-  server { listen 127.0.0.1:${streamPort}; proxy_pass 127.0.0.1:${originPort}; }
+  ${pair}
+  server { listen 127.0.0.1:${streamPort} ${ssl}; proxy_pass 127.0.0.1:${originPort}; }
 }
 http {
   access_log off;
@@ -64,8 +105,9 @@ http {
   fastcgi_temp_path ${folder.path}/fastcgi;
   uwsgi_temp_path ${folder.path}/uwsgi;
   scgi_temp_path ${folder.path}/scgi;
+  ${pair}
   server {
-    listen 127.0.0.1:${httpPort};
+    listen 127.0.0.1:${httpPort} ${ssl};
     location / {
       proxy_pass http://127.0.0.1:${originPort};
       proxy_http_version 1.1;
