@@ -219,11 +219,18 @@ export class LibcConnection implements Connection, Watched {
     this.#source = source;
     if (source === undefined) return;
     this.#wantRead();
-    // What has been decrypted already makes nobody wake us.
-    if (this.#tls !== undefined && this.#tls.pending > 0) {
-      queueMicrotask(() => this.#source === source && source.proceed());
-      this.#loop.announce();
-    }
+    this.#proceedWithMore(source);
+  }
+
+  /** What OpenSSL has taken from the socket already makes nobody wake us. */
+  #proceedWithMore(source: FlowEnd): void {
+    if (this.#tls === undefined || !this.#tls.hasMore) return;
+    queueMicrotask(() => {
+      if (this.#source !== source) return;
+      source.proceed();
+      if (this.#source === source) this.#proceedWithMore(source);
+    });
+    this.#loop.announce();
   }
 
   /** Who is told when the connection can be written, until it is called with undefined. */
@@ -235,7 +242,12 @@ export class LibcConnection implements Connection, Watched {
   ready(events: number): void {
     if (events & (c.EPOLLOUT | BROKEN)) this.#writable();
     if (this.#closed || !(events & (c.EPOLLIN | BROKEN))) return;
-    if (this.#source !== undefined) return this.#source.proceed();
+    if (this.#source !== undefined) {
+      const source = this.#source;
+      source.proceed();
+      if (this.#source === source) this.#proceedWithMore(source);
+      return;
+    }
     if (this.#read !== undefined) return this.#readable(this.#read);
     // Nobody wants it yet.
     if (events & BROKEN) this.#forget();

@@ -21,6 +21,10 @@ const CRYPTO = {
     result: "pointer",
   },
   X509_STORE_add_cert: { parameters: ["pointer", "pointer"], result: "i32" },
+  X509_check_host: {
+    parameters: ["pointer", "buffer", "usize", "u32", "pointer"],
+    result: "i32",
+  },
   X509_free: { parameters: ["pointer"], result: "void" },
   EVP_PKEY_free: { parameters: ["pointer"], result: "void" },
   ERR_get_error: { parameters: [], result: "u64" },
@@ -40,6 +44,7 @@ const SSL = {
   SSL_CTX_set_session_id_context: { parameters: ["pointer", "buffer", "u32"], result: "i32" },
   SSL_CTX_use_certificate: { parameters: ["pointer", "pointer"], result: "i32" },
   SSL_CTX_use_PrivateKey: { parameters: ["pointer", "pointer"], result: "i32" },
+  SSL_CTX_get0_certificate: { parameters: ["pointer"], result: "pointer" },
   SSL_CTX_check_private_key: { parameters: ["pointer"], result: "i32" },
   SSL_CTX_get_cert_store: { parameters: ["pointer"], result: "pointer" },
   SSL_CTX_set_verify: { parameters: ["pointer", "i32", "pointer"], result: "void" },
@@ -54,7 +59,6 @@ const SSL = {
   SSL_do_handshake: { parameters: ["pointer"], result: "i32" },
   SSL_read: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
   SSL_write: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
-  SSL_pending: { parameters: ["pointer"], result: "i32" },
   SSL_shutdown: { parameters: ["pointer"], result: "i32" },
   SSL_get1_peer_certificate: { parameters: ["pointer"], result: "pointer" },
   SSL_get_error: { parameters: ["pointer", "i32"], result: "i32" },
@@ -89,6 +93,7 @@ export function openOpenSsl(): OpenSslLibrary {
   }
 }
 
+export const X509_CHECK_FLAG_NO_WILDCARDS = 2;
 export const SSL_VERIFY_PEER = 1;
 export const SSL_ERROR_WANT_READ = 2;
 export const SSL_ERROR_WANT_WRITE = 3;
@@ -99,6 +104,7 @@ export const BIO_NOCLOSE = 0;
 export const BIO_C_SET_BUF_MEM_EOF_RETURN = 130;
 
 export const SSL_CTRL_MODE = 33;
+export const SSL_CTRL_SET_READ_AHEAD = 41;
 export const SSL_CTRL_SET_TLSEXT_SERVERNAME_CB = 53;
 export const SSL_CTRL_SET_TLSEXT_TICKET_KEYS = 59;
 export const SSL_CTRL_CHAIN_CERT = 89;

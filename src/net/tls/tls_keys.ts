@@ -1,5 +1,5 @@
-// Certificates with their keys, as text: what is in them, and which one a client that asks for a name
-// gets (RFC 6066 section 3, RFC 6125 section 6.4). Plain data, so that threads can share it.
+// Certificates with their keys, as text, and for how long they are good. Plain data, so that threads can
+// share it.
 
 import { X509Certificate } from "node:crypto";
 import { ProxyError } from "../../core/errors.ts";
@@ -12,7 +12,7 @@ export interface TlsPair {
 
 /** What servers show to clients. */
 export interface TlsKeys {
-  /** At least one; the first is for clients that ask for no name or an unknown one. */
+  /** At least one; the first is for clients that ask for no name or another one (RFC 6066 section 3). */
   readonly pairs: readonly TlsPair[];
   /** Of session tickets, the same in all threads, so that a client may come back to any of them. */
   readonly ticketKeys: Uint8Array<ArrayBuffer>;
@@ -20,8 +20,6 @@ export interface TlsKeys {
 
 /** What a certificate says. */
 export interface CertificateFacts {
-  /** Host names, `*.` patterns among them, in lower case. */
-  readonly names: readonly string[];
   /** Milliseconds since 1970. */
   readonly notBefore: number;
   readonly notAfter: number;
@@ -35,21 +33,8 @@ export function certificateFacts(pem: string): CertificateFacts {
   } catch (cause) {
     throw new ProxyError("bad_request", "Cannot read a certificate in PEM", { cause });
   }
-  const alternatives = certificate.subjectAltName ?? "";
-  const names = [...alternatives.matchAll(/DNS:([^,\s]+)/g)].map(([, name]) => name!.toLowerCase());
   return {
-    names,
     notBefore: Date.parse(certificate.validFrom),
     notAfter: Date.parse(certificate.validTo),
   };
-}
-
-/** The place of the pair for a name: one that says so, else one with a pattern, else the first. */
-export function pairFor(name: string | undefined, pairs: readonly CertificateFacts[]): number {
-  const asked = name?.toLowerCase().replace(/\.$/, "") ?? "";
-  const exact = pairs.findIndex(({ names }) => names.includes(asked));
-  if (exact >= 0) return exact;
-  const dot = asked.indexOf(".");
-  const pattern = dot > 0 ? `*${asked.slice(dot)}` : "";
-  return Math.max(0, pairs.findIndex(({ names }) => names.includes(pattern)));
 }

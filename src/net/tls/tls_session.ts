@@ -24,6 +24,8 @@ export class TlsSession {
   #incoming: Deno.PointerValue = null;
   #outgoing: Deno.PointerValue = null;
   #isShaken = false;
+  /** Whether another read may find something, or the end, although nothing comes any more. */
+  hasMore = false;
 
   /** @throws ProxyError `overloaded` without memory */
   constructor(ssl: o.OpenSsl, contexts: TlsContexts, transport: TlsTransport) {
@@ -61,22 +63,38 @@ export class TlsSession {
     return undefined;
   }
 
-  /** @returns bytes read, null at the end of the stream, or what it needs */
+  /**
+   * Reads as many records as are there and fit.
+   *
+   * @returns bytes read, null at the end of the stream, or what it needs
+   */
   read(buffer: Uint8Array<ArrayBuffer>): number | null | TlsNeed {
-    try {
-      return this.#call((session) => this.#ssl.SSL_read(session, buffer, buffer.length));
-    } catch {
-      return null;
+    let count = 0;
+    while (count < buffer.length) {
+      const room = count === 0 ? buffer : buffer.subarray(count);
+      const result = this.#try((session) => this.#ssl.SSL_read(session, room, room.length));
+      if (typeof result !== "number") {
+        // The end is found again by the next read, to which nothing else may lead.
+        this.hasMore = result === null && count > 0;
+        return count > 0 ? count : result;
+      }
+      count += result;
     }
+    this.hasMore = true;
+    return count;
   }
 
   /** @returns bytes taken, null when the connection is over, or what it needs: the same bytes again */
   write(bytes: Uint8Array<ArrayBuffer>, length = bytes.length): number | null | TlsNeed {
-    try {
-      return this.#call((session) => this.#ssl.SSL_write(session, bytes, length));
-    } catch {
-      return null;
+    let at = 0;
+    while (at < length) {
+      const rest = at === 0 ? bytes : bytes.subarray(at);
+      const left = length - at;
+      const result = this.#try((session) => this.#ssl.SSL_write(session, rest, left));
+      if (typeof result !== "number") return at > 0 ? at : result;
+      at += result;
     }
+    return at;
   }
 
   /** Whether the peer has shown a certificate, which has been verified then. */
@@ -85,11 +103,6 @@ export class TlsSession {
     const certificate = this.#ssl.SSL_get1_peer_certificate(this.#session);
     if (certificate !== null) this.#ssl.X509_free(certificate);
     return certificate !== null;
-  }
-
-  /** Bytes that can be read although none may come any more. */
-  get pending(): number {
-    return this.#session === null ? 0 : this.#ssl.SSL_pending(this.#session);
   }
 
   /** Tells the peer that nothing more comes. */
@@ -117,6 +130,14 @@ export class TlsSession {
     if (this.#socket !== null) this.#ssl.BIO_free(this.#socket);
     this.#ssl.SSL_free(this.#session);
     this.#session = null;
+  }
+
+  #try(call: (session: Deno.PointerObject) => number): number | null | TlsNeed {
+    try {
+      return this.#call(call);
+    } catch {
+      return null;
+    }
   }
 
   /** @throws ProtocolError when the peer does not speak TLS as we do */
