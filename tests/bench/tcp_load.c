@@ -87,7 +87,7 @@ static void end(int fd) {
 }
 
 static void say(int fd, const void *bytes, size_t length) {
-  if (send(fd, bytes, length, MSG_NOSIGNAL) != (ssize_t)length) failed++;
+  if (send(fd, bytes, length, MSG_NOSIGNAL) != (ssize_t)length && conns[fd].is_client) failed++;
 }
 
 /* --- Media, built once --- */
@@ -352,7 +352,8 @@ static void read_from(int fd) {
     ssize_t got = recv(fd, conn->buffer + conn->length, BUFFER - conn->length, MSG_DONTWAIT);
     if (got <= 0) {
       if (got < 0 && errno == EAGAIN) return;
-      if (!is_first) failed++;
+      /* Others may look whether the origin is there. */
+      if (!is_first && conn->is_client) failed++;
       return end(fd);
     }
     if (conn->flows) return take_media(fd, got);
