@@ -69,7 +69,10 @@ function signallingApp(deps: HttpApiDependencies): Hono<Env> {
   app.use(addCors(deps.corsOrigins), refuseSites(deps.corsOrigins), requireToken(deps));
   app.all("/rtc/v1/*", (context) => deps.signal(context.req.raw, context.env.peer));
   app.options("*", (context) => answerOptions(context, "GET, HEAD, OPTIONS"));
-  app.get("/api/v1/versions", async (context) => context.json(await versionsOf(context, deps)));
+  // SRS answers POST too, which its own tests send.
+  app.on(["GET", "POST"], "/api/v1/versions", async (context) => {
+    return context.json(await versionsOf(context, deps));
+  });
   return app;
 }
 

@@ -54,6 +54,8 @@ Deno.test("the version is told, and what is not there", async () => {
   const versions = await ask("/api/v1/versions");
   assert.equal(versions.status, 200);
   assert.equal((await versions.json()).data.version, "1.2.3");
+  const posted = await ask("/api/v1/versions", { method: "POST" });
+  assert.deepEqual([posted.status, (await posted.json()).code], [200, 0]);
   const missing = await ask("/nowhere");
   assert.deepEqual([missing.status, await missing.json()], [404, { code: 404, data: "Not found" }]);
   assert.equal(missing.headers.get("access-control-allow-origin"), "*");

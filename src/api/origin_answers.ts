@@ -62,7 +62,7 @@ export interface OriginAnswersOptions {
 }
 
 /** Milliseconds for one origin's answer. With what comes after it that is less than a second. */
-const PATIENCE = 900;
+const PATIENCE = 800;
 const FRESH_FOR = 1_000;
 /** Many origins are asked less often: so many of them in a second. */
 const ORIGINS_PER_SECOND = 1_000;
