@@ -21,6 +21,15 @@ export interface OriginsApiDependencies {
 /** What SRS takes for `count` at least. */
 const LEAST = 10;
 const LIMIT = 256 * 1024;
+/** What SRS answers where nobody may change its configuration; consoles ask for it first. */
+const RAW_DISABLED = 1061;
+const RAW_IS_OFF = {
+  code: 0,
+  http_api: {
+    ...{ enabled: true, listen: "", crossdomain: false },
+    raw_api: { enabled: false, allow_reload: false, allow_query: false, allow_update: false },
+  },
+};
 const LISTS = ["vhosts", "streams", "clients"] as const;
 const LOG = logger("api");
 
@@ -45,6 +54,9 @@ export function originsApi(deps: OriginsApiDependencies): Hono {
     return context.json(entryAnswer(ended));
   });
   for (const name of LISTS) addList(app, name, { own, found, lists });
+  app.get("/api/v1/raw", (context) => {
+    return context.json(queryOf(context, "rpc") === "raw" ? RAW_IS_OFF : { code: RAW_DISABLED });
+  });
   app.get("/api/v1/requests", (context) => context.json({ code: 0, ...own, data: echo(context) }));
   return app;
 }

@@ -262,3 +262,12 @@ Deno.test("the request itself is told, without what it must not reveal", async (
   assert.equal(body.data.path, "/api/v1/requests");
   assert.deepEqual(body.data.headers, { "x-any": "thing" });
 });
+
+Deno.test("nobody changes the configuration of all origins at once, and consoles are told so", async () => {
+  await using origin = new RecordedSrs("a", "one");
+  using desk = new ApiDesk([origin], { passes: () => true });
+  const { body } = await desk.ask("/api/v1/raw?rpc=raw");
+  assert.deepEqual([body.code, body.http_api.raw_api.enabled], [0, false]);
+  assert.deepEqual((await desk.ask("/api/v1/raw?rpc=reload")).body, { code: 1061 });
+  assert.deepEqual(origin.asked, []);
+});
