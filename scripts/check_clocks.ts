@@ -13,6 +13,7 @@ type Exceptions = Readonly<Record<string, string>>;
 const ASK_THE_RUNTIME: Exceptions = {
   "src/core/clock.ts": "makes a clock of it",
   "src/core/log.ts": "people read when a line was written",
+  "src/api/event_feed.ts": "people read when something happened",
   "src/app/tls.ts": "certificates are good from one date to another",
   "src/http1/exchange.ts": "people and caches read the Date of an answer",
   "src/lane/served_forwarders.ts": "cookies hold at every proxy, and proxies share wall time alone",

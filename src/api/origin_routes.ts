@@ -124,7 +124,8 @@ async function seenOrigins({ registrar, operations }: OriginRouteDependencies): 
   ];
 }
 
-function stateOf({ down, settings, setAsideFor }: OriginStatus): State {
+/** How a registered origin is. */
+export function stateOf({ down, settings, setAsideFor }: OriginStatus): State {
   if (down) return "down";
   if (settings.draining) return "draining";
   return Object.keys(setAsideFor).length > 0 ? "suspect" : "alive";

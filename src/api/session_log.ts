@@ -12,6 +12,7 @@ import type {
   SessionOpened,
   SessionRefused,
 } from "../core/contracts.ts";
+import type { EventFeed } from "./event_feed.ts";
 import { logFailure } from "./log_failure.ts";
 
 /** A session that is open; `since` is in milliseconds of the clock of the log. */
@@ -55,6 +56,8 @@ export interface LiveSessionsOptions {
   readonly capacity: number;
   /** The process's own unless given. */
   readonly clock?: Pick<Clock, "now">;
+  /** Told of sessions, listed or not; nobody unless given. */
+  readonly events?: Pick<EventFeed, "tell">;
 }
 
 const LOG = logger("session");
@@ -63,11 +66,13 @@ export class LiveSessions implements SessionLog {
   readonly #capacity: number;
   readonly #clock: Pick<Clock, "now">;
   readonly #sessions = new Map<string, LiveSession>();
+  readonly #events: Pick<EventFeed, "tell"> | undefined;
   #opened = 0;
 
   constructor(options: LiveSessionsOptions) {
     this.#capacity = options.capacity;
     this.#clock = options.clock ?? systemClock;
+    this.#events = options.events;
   }
 
   /** How many sessions are listed. */
@@ -81,6 +86,7 @@ export class LiveSessions implements SessionLog {
       this.#sessions.set(event.session, { ...event, since: this.#clock.now(), position });
     }
     LOG.info("Session opened", { ...event });
+    this.#events?.tell("session_opened", { ...event });
   }
 
   closed(event: SessionClosed): void {
@@ -91,11 +97,10 @@ export class LiveSessions implements SessionLog {
       return;
     }
     const { since, position: _, ...opened } = live;
-    LOG.info("Session closed", {
-      ...opened,
-      ...event,
-      durationMs: Math.round(this.#clock.now() - since),
-    });
+    const durationMs = Math.round(this.#clock.now() - since);
+    const closed = { ...opened, ...event, durationMs };
+    LOG.info("Session closed", closed);
+    this.#events?.tell("session_closed", closed);
   }
 
   refused({ error, tried = [], ...request }: SessionRefused): void {

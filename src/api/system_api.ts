@@ -18,6 +18,8 @@ import { answerError, answerErrorsInJson } from "./json_answers.ts";
 import type { Exposition } from "./metrics.ts";
 import { originOf, parseRegistration, refuseOwnAddresses } from "./registration.ts";
 import { logRefusedRegistration, peekBody } from "./registration_refusal.ts";
+import type { EventFeed } from "./event_feed.ts";
+import { addEvents } from "./event_stream.ts";
 import { addOrigins } from "./origin_routes.ts";
 import type { SessionTallies } from "./session_tallies.ts";
 import { addSessions, addStreams, type ClientSessions } from "./stream_routes.ts";
@@ -46,6 +48,7 @@ export interface SystemApiDependencies {
   readonly exposeOrigins: () => Promise<string>;
   readonly readiness: () => Readiness;
   readonly sessions: ClientSessions;
+  readonly events: EventFeed;
   /** The sessions by origin and by stream. */
   readonly tallies: () => SessionTallies | Promise<SessionTallies>;
   readonly about: About;
@@ -93,6 +96,7 @@ export function systemApi(deps: SystemApiDependencies): Hono<Env> {
   addOrigins(app, deps);
   addStreams(app, deps);
   addSessions(app, deps);
+  addEvents(app, deps);
   return app;
 }
 

@@ -11,6 +11,8 @@ import type { Lanes, LanesRelay } from "../lane/lanes.ts";
 import { laneTally } from "../lane/lane_columns.ts";
 import { SharedTally } from "../lane/shared_tally.ts";
 import { laneCount, openLanes } from "./lanes.ts";
+import { ChangeWatch } from "../api/change_watch.ts";
+import { EventFeed } from "../api/event_feed.ts";
 import { LiveSessions } from "../api/session_log.ts";
 import { SessionTallies } from "../api/session_tallies.ts";
 import { type Readiness, systemApi } from "../api/system_api.ts";
@@ -112,12 +114,17 @@ export async function openParts(
       return await checkOrigin(engine, await names.resolved(origin), probeTimeout(state));
     },
   });
-  const sessions = new LiveSessions({ capacity: LIVE_SESSIONS, clock });
+  const events = new EventFeed({
+    onDropped: (count) => metrics.count("srs_proxy_events_dropped_total", {}, count),
+  });
+  const sessions = new LiveSessions({ capacity: LIVE_SESSIONS, clock, events });
+  const isWanted = () => events.listeners > 0;
+  stack.use(new ChangeWatch({ clock, registrar: registry, events, isWanted }));
   const identifyTally = laneTally(laneCount(config));
   const common = { clock, engine, state, registry, metrics, names, hopMark: new HopMark() };
   const live = liveOptions(state);
   const surroundings: Surroundings = {
-    ...{ ...common, ...live, log, sessions, addresses },
+    ...{ ...common, ...live, log, sessions, events, addresses },
     ...openManagement({ ...common, ...live }, stack),
     reusePort: config.listen.reusePort,
     rtcSessions: registry,
@@ -188,7 +195,7 @@ function systemHandler(
   lanes: Lanes,
 ) {
   const { clock, engine, registry, metrics, log, state } = surroundings;
-  const { sessions, addresses, names, management, answers } = surroundings;
+  const { sessions, events, addresses, names, management, answers } = surroundings;
   const guard = new LoopGuard({
     clock,
     rtmp: (address) => isProxyAtRtmp(engine, address, PROBE_TIMEOUT),
@@ -204,6 +211,7 @@ function systemHandler(
     },
     registrar: registry,
     operations: registry.operations,
+    events,
     tallies: () => new SessionTallies(sessions.all(), (stream) => registry.placed(stream)),
     metrics,
     expose: async () => {

@@ -126,6 +126,7 @@ export const METRICS = {
   srs_proxy_origins_down_total: counter(
     "Times an origin was found to be down: it left three probes in a row unanswered.",
   ),
+  srs_proxy_events_dropped_total: counter("Events lost to listeners that were too slow."),
   srs_proxy_health_probes_total: counter(
     "Probes of origins that nobody suspected.",
     { result: ["answered", "missed"] },

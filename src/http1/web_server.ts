@@ -110,6 +110,7 @@ export class WebHandler implements Disposable {
     this.#open.add(exchange);
     try {
       const response = await this.#answerOf(exchange, body);
+      if (isEventStream(response)) return await this.#stream(exchange, response);
       const fields = [...response.headers].map(([name, value]) => ({ name, value }));
       const bytes = await response.bytes();
       const keepsLength = exchange.request.method === "HEAD" && bytes.length === 0;
@@ -122,6 +123,21 @@ export class WebHandler implements Disposable {
       });
     } finally {
       this.#open.delete(exchange);
+    }
+  }
+
+  /** Answers piece by piece, as long as the client takes them. */
+  async #stream(exchange: HttpExchange, { status, headers, body }: Response): Promise<void> {
+    const { connection } = exchange;
+    const fields = [...headers].map(([name, value]) => ({ name, value }));
+    exchange.keepAlive = false;
+    if (exchange.request.method === "HEAD" || !await exchange.begin(status, fields)) {
+      await body?.cancel();
+      return;
+    }
+    for await (const bytes of body ?? []) {
+      using _deadline = connection.closeAfter(this.#options.timeouts().stall);
+      if (!await connection.write(bytes)) break;
     }
   }
 
@@ -141,6 +157,11 @@ export class WebHandler implements Disposable {
       return new Response(null, { status: 500 });
     }
   }
+}
+
+/** Its end is the client's. */
+function isEventStream(response: Response): boolean {
+  return response.headers.get("content-type") === "text/event-stream";
 }
 
 type Controller = ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;

@@ -3,6 +3,7 @@
 import { AddressPolicy } from "../../src/api/address_policy.ts";
 import { Management, type ManagementOptions } from "../../src/api/management.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
+import { EventFeed } from "../../src/api/event_feed.ts";
 import { SessionTallies } from "../../src/api/session_tallies.ts";
 import { systemApi, type SystemApiDependencies } from "../../src/api/system_api.ts";
 import { systemClock } from "../../src/core/clock.ts";
@@ -68,6 +69,7 @@ export async function openDesk(options: Partial<SystemApiDependencies> = {}): Pr
     clock: systemClock,
     registrar: registry,
     operations: registry.operations,
+    events: new EventFeed({ onDropped: () => {} }),
     tallies: () => new SessionTallies([], (stream) => stream),
     metrics,
     expose: () => metrics.expose(),

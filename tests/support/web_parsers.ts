@@ -7,6 +7,7 @@ import { answersOf, apiDependencies } from "./api_desk.ts";
 import { managementWith } from "./system_desk.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { openStaticFiles } from "../../src/api/static_files.ts";
+import { EventFeed } from "../../src/api/event_feed.ts";
 import { SessionTallies } from "../../src/api/session_tallies.ts";
 import { systemApi } from "../../src/api/system_api.ts";
 import { pages } from "../../src/console/pages.ts";
@@ -61,6 +62,7 @@ function openSystemApi(): Handler {
       stream: () => Promise.resolve(undefined),
       endStream: () => Promise.resolve(0),
     },
+    events: new EventFeed({ onDropped: () => {} }),
     tallies: () => new SessionTallies([], (stream) => stream),
     metrics,
     expose: () => metrics.expose(),

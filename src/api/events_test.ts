@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { MemoryStore } from "../registry/memory_store.ts";
+import { Registry } from "../registry/registry.ts";
+import { sampleOrigin } from "../../tests/contract/sample_origin.ts";
+import { openDesk } from "../../tests/support/system_desk.ts";
+import { VirtualClock } from "../../tests/support/virtual_clock.ts";
+import { ChangeWatch } from "./change_watch.ts";
+import { EventFeed } from "./event_feed.ts";
+import { PrometheusMetrics } from "./metrics.ts";
+
+function openFeed() {
+  const dropped: number[] = [];
+  const feed = new EventFeed({ onDropped: (count) => void dropped.push(count) });
+  return { feed, dropped };
+}
+
+Deno.test("a listener gets what happens, and what it has missed when it comes back", () => {
+  const { feed } = openFeed();
+  feed.tell("stream_started", { stream: "v/a/0" });
+  using first = feed.listen();
+  feed.tell("stream_started", { stream: "v/a/1" });
+  const [one] = first.take();
+  assert.deepEqual([one?.type, one?.data], ["stream_started", { stream: "v/a/1" }]);
+  feed.tell("stream_ended", { stream: "v/a/1" });
+  using again = feed.listen(one!.id);
+  assert.deepEqual(again.take().map(({ type }) => type), ["stream_ended"]);
+  using same = feed.listen(first.take().at(-1)!.id);
+  assert.deepEqual(same.take(), []);
+});
+
+Deno.test("whoever comes back with an id that means nothing here is told to begin anew", () => {
+  const { feed } = openFeed();
+  for (const id of ["other-1", "", "x", `${"9".repeat(400)}`]) {
+    using listener = feed.listen(id);
+    assert.deepEqual(listener.take().map(({ type }) => type), ["reset"], id);
+  }
+  using fresh = feed.listen();
+  for (let count = 0; count < 5_000; count++) feed.tell("stream_started", { count });
+  const [first] = fresh.take();
+  using late = feed.listen(first!.id);
+  assert.deepEqual(late.take().map(({ type }) => type), ["reset"]);
+});
+
+Deno.test("a listener that takes nothing loses all that waits, is told, and holds up nobody", () => {
+  const { feed, dropped } = openFeed();
+  using slow = feed.listen();
+  using quick = feed.listen();
+  let taken = 0;
+  for (let count = 0; count < 6_000; count++) {
+    feed.tell("stream_started", { count });
+    taken += quick.take().length;
+  }
+  assert.equal(taken, 6_000);
+  assert.equal(slow.take()[0]?.type, "reset");
+  assert.deepEqual(dropped, [5_000]);
+});
+
+Deno.test("origins and streams that come, change and go are told while somebody listens", async () => {
+  const clock = new VirtualClock();
+  const { feed } = openFeed();
+  const store = new MemoryStore({ maxOrigins: 10, maxStreams: 10, now: clock.now });
+  const times = { originTtl: 60_000, streamIdle: 60_000 };
+  const metrics = new PrometheusMetrics();
+  await using registry = await Registry.open({ store, metrics, ...times, clock });
+  const isWanted = () => feed.listeners > 0;
+  using _watch = new ChangeWatch({ clock, registrar: registry, events: feed, isWanted });
+  using listener = feed.listen();
+  await clock.pass(1_500);
+  await registry.register(sampleOrigin("a"));
+  const request = { stream: "v/a/s", intent: "publish", protocol: "rtmp", failed: [] } as const;
+  await registry.resolve({ ...request, session: "s" });
+  await registry.confirm("s");
+  await clock.pass(1_000);
+  await registry.operations.changeOrigin("a", { draining: true });
+  registry.release("s");
+  await clock.pass(1_000);
+  await registry.operations.forgetOrigin("a");
+  await clock.pass(1_000);
+  const told = listener.take().map(({ type, data }) => {
+    return `${type} ${data.server ?? data.stream} ${data.state ?? ""}`.trim();
+  });
+  assert.deepEqual(told, [
+    "origin_added a alive",
+    "stream_started v/a/s",
+    "origin_changed a draining",
+    "stream_ended v/a/s",
+    "origin_removed a",
+  ]);
+});
+
+Deno.test("events are sent over HTTP as they happen, until the client leaves", async () => {
+  const { feed } = openFeed();
+  await using desk = await openDesk({ events: feed });
+  const gone = new AbortController();
+  const url = "http://127.0.0.1/api/v1/events";
+  const response = await desk.fetch(new Request(url, { signal: gone.signal }));
+  assert.equal(response.headers.get("content-type"), "text/event-stream");
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  assert.match((await reader.read()).value!, /^retry: \d+\n\n$/);
+  feed.tell("stream_started", { stream: "v/a/\n" });
+  const { value } = await reader.read();
+  assert.match(value!, /^id: \S+\nevent: stream_started\ndata: \{.*"stream":"v\/a\/\\n"\}\n\n$/);
+  assert.equal(feed.listeners, 1);
+  gone.abort();
+  assert.equal((await reader.read()).done, true);
+  assert.equal(feed.listeners, 0);
+});
