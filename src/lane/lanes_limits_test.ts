@@ -1,64 +1,9 @@
 // Limits on clients, exact over all lanes, and what becomes of them when a lane fails.
 
 import assert from "node:assert/strict";
+import { RtmpCrowd } from "../../tests/support/rtmp_crowd.ts";
 import { LANE_ENGINES, LanesWorld } from "../../tests/support/lanes_world.ts";
 import { until } from "../../tests/support/wait.ts";
-
-/** Connections that come one after the other, as a port has them. */
-class Crowd implements Disposable {
-  readonly #port: number;
-  readonly #connections = new Set<Deno.TcpConn>();
-  #refused = 0;
-
-  constructor(port: number) {
-    this.#port = port;
-  }
-
-  get size(): number {
-    return this.#connections.size;
-  }
-
-  get refused(): number {
-    return this.#refused;
-  }
-
-  /** Waits after each until it is known whether it may stay: it gets an answer then. */
-  async grow(count: number): Promise<void> {
-    for (let at = 0; at < count; at++) {
-      const connection = await Deno.connect({ hostname: "127.0.0.1", port: this.#port });
-      await connection.write(Uint8Array.of(3, ...new Uint8Array(1536))).catch(() => {});
-      const answer = await connection.read(new Uint8Array(4096)).catch(() => null);
-      if (answer === null) {
-        this.#refused++;
-        connection.close();
-      } else {
-        this.#connections.add(connection);
-        this.#follow(connection);
-      }
-    }
-  }
-
-  /** Has so many leave. */
-  shrink(count: number): void {
-    for (const connection of [...this.#connections].slice(0, count)) connection.close();
-  }
-
-  async #follow(connection: Deno.TcpConn): Promise<void> {
-    const buffer = new Uint8Array(4096);
-    const read = () => connection.read(buffer).catch(() => null);
-    while (await read() !== null);
-    this.#connections.delete(connection);
-    try {
-      connection.close();
-    } catch {
-      // It was closed here.
-    }
-  }
-
-  [Symbol.dispose](): void {
-    this.shrink(Infinity);
-  }
-}
 
 const LIMITS = {
   "in total": { PROXY_MAX_CONNECTIONS: "12", PROXY_MAX_CONNECTIONS_PER_ADDRESS: "12" },
@@ -69,7 +14,7 @@ for (const engine of LANE_ENGINES) {
   for (const [which, variables] of Object.entries(LIMITS)) {
     Deno.test(`${engine}: a limit ${which} is reached and never passed, whoever leaves`, async () => {
       await using world = await LanesWorld.open(engine, variables);
-      using crowd = new Crowd(world.lanes.rtmp.address.port);
+      using crowd = new RtmpCrowd(world.lanes.rtmp.address.port);
       await crowd.grow(20);
       assert.deepEqual([crowd.size, crowd.refused], [12, 8]);
       crowd.shrink(5);
@@ -88,7 +33,7 @@ for (const engine of LANE_ENGINES) {
 
   Deno.test(`${engine}: clients of lanes that have failed count no more, and only they`, async () => {
     await using world = await LanesWorld.open(engine, LIMITS["for an address"]);
-    using crowd = new Crowd(world.lanes.rtmp.address.port);
+    using crowd = new RtmpCrowd(world.lanes.rtmp.address.port);
     await crowd.grow(13);
     assert.equal(crowd.size, 12);
     // So often that columns of lanes that are no more have been given to others.

@@ -15,6 +15,8 @@ export interface RtmpOriginOptions {
   readonly ignores?: readonly string[];
   /** What it does about a greeting: it greets back unless told. */
   readonly greets?: "well" | "never" | "by closing";
+  /** Whether a proxy probes it, which leaves after the greeting: that is no fault then. */
+  readonly isProbed?: boolean;
   /** What it says in one breath with its handshake, in place of all answers. */
   readonly eager?: Uint8Array<ArrayBuffer>;
   /** What it says in one breath with its answer to play, and then it waits for no acknowledgement. */
@@ -83,7 +85,7 @@ export class RtmpOrigin implements AsyncDisposable {
   }
 
   async #serve(connection: Deno.TcpConn): Promise<void> {
-    const { greets = "well", eager } = this.#options;
+    const { greets = "well", eager, isProbed = false } = this.#options;
     const greeting = await readExactly(connection, GREETING);
     this.greetings++;
     if (this.#options.plays !== undefined) connection.setNoDelay(true);
@@ -91,8 +93,9 @@ export class RtmpOrigin implements AsyncDisposable {
     if (greets === "never") return void this.#connections.push(connection);
     const link = await RtmpPeer.accept(connection, greeting, eager).catch((error) => {
       connection.close();
-      throw error;
+      if (!isProbed) throw error;
     });
+    if (link === undefined) return;
     this.links.push(link);
     if (eager === undefined) await this.#answer(link);
   }
