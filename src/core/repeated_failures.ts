@@ -55,8 +55,8 @@ export class RepeatedFailures {
     for (const [key, kind] of this.#kinds) {
       const { last, count, isNew } = kind;
       if (count > 0) {
-        const properties = { ...last.properties, repeated: count };
-        told.push({ ...last, timestamp: now, properties });
+        const { repeated: _, ...properties } = last.properties;
+        told.push({ ...last, timestamp: now, properties: { ...properties, repeated: count } });
       } else if (!isNew) this.#kinds.delete(key);
       kind.count = 0;
       kind.isNew = false;
