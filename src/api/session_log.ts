@@ -16,7 +16,7 @@ import type { EventFeed } from "./event_feed.ts";
 import { logFailure } from "./log_failure.ts";
 
 /** A session that is open; `since` is in milliseconds of the clock of the log. */
-interface LiveSession extends SessionOpened {
+export interface OpenSession extends SessionOpened {
   readonly since: number;
   /** Its number in the order in which all sessions were opened. */
   readonly position: number;
@@ -65,7 +65,7 @@ const LOG = logger("session");
 export class LiveSessions implements SessionLog {
   readonly #capacity: number;
   readonly #clock: Pick<Clock, "now">;
-  readonly #sessions = new Map<string, LiveSession>();
+  readonly #sessions = new Map<string, OpenSession>();
   readonly #events: Pick<EventFeed, "tell"> | undefined;
   #opened = 0;
 
@@ -134,11 +134,11 @@ export class LiveSessions implements SessionLog {
   }
 
   /** All that are listed, oldest first. */
-  *all(): Generator<SessionStatus> {
-    for (const session of this.#sessions.values()) yield this.#statusOf(session);
+  all(): Iterable<OpenSession> {
+    return this.#sessions.values();
   }
 
-  #statusOf({ since, position: _, ...session }: LiveSession): SessionStatus {
+  #statusOf({ since, position: _, ...session }: OpenSession): SessionStatus {
     return { ...session, seconds: Math.round((this.#clock.now() - since) / 1000) };
   }
 }

@@ -1,7 +1,7 @@
 // How many sessions there are, by origin and by stream: what lists of origins and streams show of
 // them. Counted in one pass over the open sessions whenever a list is asked for.
 
-import type { SessionStatus } from "./session_log.ts";
+import type { OpenSession } from "./session_log.ts";
 
 /** The sessions at one origin. */
 export interface OriginTally {
@@ -15,13 +15,13 @@ export interface StreamTally {
   /** By protocol, those that have any. */
   readonly viewers: Readonly<Record<string, number>>;
   /** The newest publisher of this process. */
-  readonly publisher: SessionStatus | undefined;
+  readonly publisher: OpenSession | undefined;
 }
 
 interface OpenStreamTally {
   publishers: number;
   readonly viewers: Record<string, number>;
-  publisher: SessionStatus | undefined;
+  publisher: OpenSession | undefined;
 }
 
 const NONE: OriginTally = { publishers: 0, viewers: 0 };
@@ -36,7 +36,7 @@ export class SessionTallies {
    * @param sessions oldest first
    * @param placed gives the key under which a session's stream is listed
    */
-  constructor(sessions: Iterable<SessionStatus>, placed: (stream: string) => string) {
+  constructor(sessions: Iterable<OpenSession>, placed: (stream: string) => string) {
     for (const session of sessions) this.#add(session, placed(session.stream));
   }
 
@@ -48,7 +48,7 @@ export class SessionTallies {
     return this.#streams.get(key) ?? NOBODY;
   }
 
-  #add(session: SessionStatus, stream: string): void {
+  #add(session: OpenSession, stream: string): void {
     const { origin, intent, protocol } = session;
     const at = this.#origins.get(origin) ?? { publishers: 0, viewers: 0 };
     const of = this.#streams.get(stream) ?? { publishers: 0, viewers: {}, publisher: undefined };

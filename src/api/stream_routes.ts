@@ -2,6 +2,7 @@
 // decided before.
 
 import type { Context, Env, Hono } from "hono";
+import type { Clock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Registrar, RegistryOperations, StreamStatus } from "../core/registrar.ts";
 import { answerError } from "./json_answers.ts";
@@ -18,6 +19,8 @@ export interface ClientSessions {
 }
 
 export interface StreamRouteDependencies {
+  /** That of the sessions. */
+  readonly clock: Pick<Clock, "now">;
   readonly registrar: Registrar;
   readonly operations: RegistryOperations;
   readonly sessions: ClientSessions;
@@ -29,7 +32,7 @@ const SESSIONS = "/api/v1/sessions";
 
 /** Adds the routes below `/api/v1/streams`. */
 export function addStreams<E extends Env>(app: Hono<E>, deps: StreamRouteDependencies): void {
-  const { registrar, operations, tallies } = deps;
+  const { clock, registrar, operations, tallies } = deps;
   app.get(STREAMS, async (context) => {
     const live = choiceOf(context, "live", ["true", "false"]);
     const { streams, next, total } = await registrar.streams({
@@ -39,13 +42,15 @@ export function addStreams<E extends Env>(app: Hono<E>, deps: StreamRouteDepende
       live: live === undefined ? undefined : live === "true",
     });
     const counted = await tallies();
-    const listed = streams.map((each) => streamAnswer(each, counted.ofStream(each.stream)));
+    const listed = streams.map((each) =>
+      streamAnswer(each, counted.ofStream(each.stream), clock.now())
+    );
     return context.json({ code: 0, streams: listed, next, total });
   });
   app.get(`${STREAMS}/*`, async (context) => {
     const found = await operations.stream(keyOf(context));
     if (found === undefined) return unknownStream(context);
-    const stream = streamAnswer(found, (await tallies()).ofStream(found.stream));
+    const stream = streamAnswer(found, (await tallies()).ofStream(found.stream), clock.now());
     return context.json({ code: 0, stream });
   });
   app.delete(`${STREAMS}/*`, async (context) => {
@@ -94,6 +99,7 @@ function keyOf(context: Context): string {
 function streamAnswer(
   { stream, origin, confirmed, live, knownFor }: StreamStatus,
   { publishers, viewers, publisher }: StreamTally,
+  now: number,
 ): Record<string, unknown> {
   return {
     ...{ stream, origin, confirmed, live },
@@ -103,7 +109,7 @@ function streamAnswer(
       session: publisher.session,
       protocol: publisher.protocol,
       client: publisher.client,
-      seconds: publisher.seconds,
+      seconds: Math.round((now - publisher.since) / 1000),
     },
     viewers: Object.values(viewers).reduce((sum, count) => sum + count, 0),
     viewers_by_protocol: viewers,
