@@ -8,6 +8,7 @@ import type { Address } from "../core/address.ts";
 import { refuseOtherSites } from "./browser_guard.ts";
 import { answerScripts } from "./jsonp.ts";
 import { answerError, answerErrorsInJson } from "./json_answers.ts";
+import { httpDocument } from "./http_document.ts";
 import { addManagementCors, type Management, requireManagement } from "./management.ts";
 import type { OriginAnswers } from "./origin_answers.ts";
 import { originPass } from "./origin_pass.ts";
@@ -92,6 +93,8 @@ function managingApp(deps: HttpApiDependencies): Hono<Env> {
   app.use(addManagementCors(management));
   app.options("*", (context) => answerOptions(context, "GET, HEAD, DELETE, OPTIONS"));
   app.use(requireManagement(management, () => false));
+  const document = httpDocument(deps.about.version);
+  app.get("/api/v1/openapi.json", (context) => context.json(document));
   app.route("/", originPass({ ...deps, isOn: deps.passes }));
   app.route("/", originsApi(deps));
   return app;

@@ -20,6 +20,7 @@ import { originOf, parseRegistration, refuseOwnAddresses } from "./registration.
 import { logRefusedRegistration, peekBody } from "./registration_refusal.ts";
 import type { EventFeed } from "./event_feed.ts";
 import { addEvents } from "./event_stream.ts";
+import { systemDocument } from "./system_document.ts";
 import { addOrigins } from "./origin_routes.ts";
 import type { SessionTallies } from "./session_tallies.ts";
 import { addSessions, addStreams, type ClientSessions } from "./stream_routes.ts";
@@ -97,6 +98,8 @@ export function systemApi(deps: SystemApiDependencies): Hono<Env> {
   addStreams(app, deps);
   addSessions(app, deps);
   addEvents(app, deps);
+  const document = systemDocument(deps.about.version);
+  app.get("/api/v1/openapi.json", (context) => context.json(document));
   return app;
 }
 

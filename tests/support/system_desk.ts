@@ -45,6 +45,8 @@ export function managementWith(
 export interface Desk extends AsyncDisposable {
   readonly registry: Registry;
   readonly metrics: PrometheusMetrics;
+  /** What it can be asked. */
+  readonly routes: readonly { readonly method: string; readonly path: string }[];
   readonly fetch: (
     request: Request,
     env?: { readonly peer?: Address },
@@ -93,6 +95,7 @@ export async function openDesk(options: Partial<SystemApiDependencies> = {}): Pr
   return {
     registry,
     metrics,
+    routes: app.routes,
     fetch: (request, env = { peer: HERE }) => app.fetch(request, env),
     ask: async (method, path, body, headers = {}) => {
       const text = typeof body === "string" || body === undefined ? body : JSON.stringify(body);

@@ -1,0 +1,169 @@
+// What the System API can be asked for, as an OpenAPI document.
+
+import { answer, COUNT, object, openApi, type Paths, type Schema, TEXT } from "./openapi.ts";
+
+const BOOLEAN: Schema = { type: "boolean" };
+const TEXTS: Schema = { type: "array", items: TEXT };
+const COUNTS: Schema = { type: "object", additionalProperties: COUNT };
+const COUNT_OR_NULL: Schema = { type: ["integer", "null"], minimum: 0 };
+const INTENT: Schema = { enum: ["publish", "play"] };
+const WEIGHT: Schema = { type: "integer", minimum: 0, maximum: 100 };
+const PAGE = {
+  limit: "Most entries on the page, 1 to 1000; 100 unless given",
+  after: "`next` of the page before",
+};
+const SERVER = { server: "Id of the origin" };
+const KEY = { key: "vhost/app/stream; its slashes may be escaped or not" };
+
+const SCHEMAS = {
+  Origin: object({
+    ...{ server: TEXT, generation: TEXT, device_id: TEXT, ip: TEXT },
+    ...{ rtmp: TEXTS, http: TEXTS, api: TEXTS, srt: TEXTS, rtc: TEXTS },
+    shared_addresses: { type: "array", items: object({ address: TEXT, origins: TEXTS }) },
+    state: { enum: ["alive", "suspect", "draining", "down", "expired"] },
+    ...{ draining: BOOLEAN, weight: WEIGHT, labels: TEXTS },
+    ...{ streams: COUNT, publishers: COUNT, viewers: COUNT, failures: COUNTS },
+    last_heartbeat_ms: COUNT_OR_NULL,
+    set_aside_for_ms: COUNTS,
+    expires_in_ms: COUNT_OR_NULL,
+  }),
+  Stream: object({
+    ...{ stream: TEXT, origin: TEXT, confirmed: BOOLEAN, live: BOOLEAN, seconds: COUNT },
+    publishers: COUNT,
+    publisher: object({ session: TEXT, protocol: TEXT, client: TEXT, seconds: COUNT }),
+    ...{ viewers: COUNT, viewers_by_protocol: COUNTS },
+  }, ["publisher"]),
+  Session: object({
+    ...{ session: TEXT, protocol: TEXT, intent: INTENT, stream: TEXT },
+    ...{ origin: TEXT, client: TEXT, seconds: COUNT },
+  }),
+};
+
+/** One page of these. */
+function listOf(name: string, schema: keyof typeof SCHEMAS): Schema {
+  const items = { type: "array", items: refTo(schema) };
+  return answer({ [name]: items, total: COUNT, next: TEXT }, ["next"]);
+}
+
+function refTo(schema: keyof typeof SCHEMAS): Schema {
+  return { $ref: `#/components/schemas/${schema}` };
+}
+
+const REGISTRATION = {
+  summary: "Registers an origin, as SRS's heartbeat does",
+  body: object({
+    ...{ ip: TEXT, server: TEXT, service: TEXT, pid: { type: ["string", "integer"] } },
+    ...{ rtmp: TEXTS, http: TEXTS, api: TEXTS, srt: TEXTS, rtc: TEXTS },
+    ...{ device_id: TEXT, labels: TEXTS },
+  }, ["http", "api", "srt", "rtc", "device_id", "labels"]),
+  answer: answer({ pid: TEXT }),
+  isPublic: true,
+};
+
+const PATHS: Paths = {
+  "/api/v1/versions": {
+    get: {
+      summary: "Which version runs",
+      answer: { type: "object" },
+      isPublic: true,
+    },
+  },
+  "/api/v1/srs/register": { post: REGISTRATION },
+  "/api/v1/srs/register/{token}": {
+    post: { ...REGISTRATION, path: { token: "What origins must present, if anything" } },
+  },
+  "/healthz": {
+    get: { summary: "Whether it lives", answer: answer({ status: TEXT }), isPublic: true },
+  },
+  "/readyz": {
+    get: {
+      summary: "Whether it takes new clients",
+      answer: answer({ status: TEXT, reason: TEXT, days: COUNT }, ["reason", "days"]),
+      isPublic: true,
+    },
+  },
+  "/metrics": { get: { summary: "Figures for Prometheus", type: "text/plain", isPublic: true } },
+  "/metrics/origins": { get: { summary: "Those of all origins", type: "text/plain" } },
+  "/api/v1/openapi.json": { get: { summary: "This document", answer: { type: "object" } } },
+  "/api/v1/events": {
+    get: {
+      summary: "What happens to origins, streams and sessions, as server-sent events",
+      query: { last_event_id: "The last one that was seen; or the header Last-Event-ID" },
+      type: "text/event-stream",
+    },
+  },
+  "/api/v1/origins": {
+    get: {
+      summary: "Origins",
+      query: {
+        ...PAGE,
+        state: "alive, suspect, draining, down or expired",
+        label: "Those of this label",
+        search: "Part of the id, the device id or the address",
+      },
+      answer: listOf("origins", "Origin"),
+    },
+  },
+  "/api/v1/origins/{server}": {
+    get: { summary: "One origin", path: SERVER, answer: answer({ origin: refTo("Origin") }) },
+    patch: {
+      summary: "Decides about an origin",
+      path: SERVER,
+      body: object(
+        { weight: WEIGHT, labels: { type: ["array", "null"], items: TEXT }, draining: BOOLEAN },
+        ["weight", "labels", "draining"],
+      ),
+    },
+    delete: { summary: "Forgets an origin until its next heartbeat", path: SERVER },
+  },
+  "/api/v1/origins/{server}/drain": { post: { summary: "No new stream goes there", path: SERVER } },
+  "/api/v1/origins/{server}/undrain": { post: { summary: "Streams go there again", path: SERVER } },
+  "/api/v1/streams": {
+    get: {
+      summary: "Streams",
+      query: {
+        ...PAGE,
+        origin: "Those of this origin",
+        live: "true or false: whether a publisher runs",
+        search: "Part of the key",
+      },
+      answer: listOf("streams", "Stream"),
+    },
+  },
+  "/api/v1/streams/{key}": {
+    get: { summary: "One stream", path: KEY, answer: answer({ stream: refTo("Stream") }) },
+    delete: {
+      summary: "Ends all sessions of a stream, at every proxy",
+      path: KEY,
+      answer: answer({ ended: COUNT }),
+    },
+  },
+  "/api/v1/sessions": {
+    get: {
+      summary: "Sessions of this proxy",
+      query: {
+        ...PAGE,
+        stream: "Those of this stream key",
+        origin: "Those at this origin",
+        protocol: "Those of this protocol",
+        intent: "publish or play",
+        client: "Those of this address, with its port or without",
+      },
+      answer: listOf("sessions", "Session"),
+    },
+  },
+  "/api/v1/sessions/{session}": {
+    delete: { summary: "Ends a session", path: { session: "Its id" } },
+  },
+};
+
+/** The document, for that version of the program. */
+export function systemDocument(version: string): Schema {
+  return openApi({
+    title: "srs-proxy System API",
+    description: "Origins register here; operators look at the proxy and decide about origins.",
+    version,
+    paths: PATHS,
+    schemas: SCHEMAS,
+  });
+}
