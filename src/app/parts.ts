@@ -11,6 +11,7 @@ import type { Lanes, LanesRelay } from "../lane/lanes.ts";
 import { laneTally } from "../lane/lane_columns.ts";
 import { SharedTally } from "../lane/shared_tally.ts";
 import { laneCount, openLanes } from "./lanes.ts";
+import { Webhook } from "../api/webhook.ts";
 import { ChangeWatch } from "../api/change_watch.ts";
 import { EventFeed } from "../api/event_feed.ts";
 import { LiveSessions } from "../api/session_log.ts";
@@ -120,6 +121,7 @@ export async function openParts(
   const sessions = new LiveSessions({ capacity: LIVE_SESSIONS, clock, events });
   const isWanted = () => events.listeners > 0;
   stack.use(new ChangeWatch({ clock, registrar: registry, events, isWanted }));
+  openWebhook(config, { events, clock, metrics }, stack);
   const identifyTally = laneTally(laneCount(config));
   const common = { clock, engine, state, registry, metrics, names, hopMark: new HopMark() };
   const live = liveOptions(state);
@@ -254,6 +256,22 @@ function openSystem(
     },
     onRefused: (reason) => metrics.count("srs_proxy_system_refused_total", { reason }),
   });
+}
+
+/** Events are posted, if that is configured. */
+function openWebhook(
+  { webhook: { url, secret } }: Config,
+  { events, clock, metrics }: Pick<Surroundings, "events" | "clock" | "metrics">,
+  stack: AsyncDisposableStack,
+): void {
+  if (url === undefined) return;
+  const send = async (request: Request) => {
+    const { status, body } = await fetch(request);
+    await body?.cancel();
+    return status;
+  };
+  const onDropped = (count: number) => metrics.count("srs_proxy_events_dropped_total", {}, count);
+  stack.use(new Webhook({ clock, events, url, secret, send, onDropped }));
 }
 
 /** The addresses of this machine. */

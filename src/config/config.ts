@@ -64,6 +64,8 @@ export interface Config {
   readonly defaultBackend?: DefaultBackend | undefined;
   /** Who sees and changes what runs. */
   readonly admin: AdminConfig;
+  /** Where events are posted, if anywhere, and what they are signed with. */
+  readonly webhook: { readonly url: string | undefined; readonly secret: string | undefined };
   /** Without a token everybody may signal. */
   readonly apiAuth: AccessConfig;
   /** Client connections at once, for each listener. */
@@ -277,6 +279,7 @@ function toConfig(values: Values, variables: Settings["variables"]): Config {
     },
     defaultBackend: values.PROXY_DEFAULT_BACKEND_ENABLED ? toDefaultBackend(values) : undefined,
     admin: toAdminAccess(values),
+    webhook: { url: values.PROXY_EVENTS_URL, secret: values.PROXY_EVENTS_SECRET },
     apiAuth: toApiAccess(values),
     limits: {
       maxConnections: values.PROXY_MAX_CONNECTIONS,

@@ -52,6 +52,7 @@ Deno.test("an empty environment gives the documented defaults", () => {
     },
     register: { token: undefined, allow: [], allowNames: [] },
     defaultBackend: undefined,
+    webhook: { url: undefined, secret: undefined },
     admin: { token: undefined, sites: [], passes: false, originCredentials: undefined },
     apiAuth: { token: undefined },
     tls: {
@@ -165,6 +166,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
       allowNames: ["srs-1", "*.media.internal"],
     },
     defaultBackend: { ip: "10.0.0.13", rtmp: 14, http: 15, api: 16, rtc: 17, srt: 18 },
+    webhook: { url: "https://hooks.example.com/srs", secret: "signed" },
     admin: {
       token: "another",
       sites: ["https://console.example"],

@@ -144,6 +144,13 @@ export const webOrigins: Kind<readonly string[]> = (value) =>
     );
   });
 
+/** A URL of HTTP. Never shown in an error: it may hold a secret. */
+export const webUrl: Kind<string> = (value) => {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.username === "") return url.href;
+  throw new ProxyError("bad_request", "Cannot use as a URL such as https://hooks.example.com/srs");
+};
+
 /** Paths of files, between commas; none when empty. */
 export const paths: Kind<readonly string[]> = (value) =>
   value.split(",").map((part) => part.trim()).filter((part) => part !== "");

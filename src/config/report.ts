@@ -5,7 +5,7 @@ import { VARIABLES } from "./table.ts";
 import type { Settings } from "./environment.ts";
 
 /** Variables that hold a secret, or may. */
-const SECRET = /(?:TOKEN|PASSWORD|SECRET|REDIS_URL|_API_AUTH)$/;
+const SECRET = /(?:TOKEN|PASSWORD|SECRET|_URL|_API_AUTH)$/;
 
 /** One line for each variable, with its value and where that comes from. */
 export function reportConfig({ variables, sources }: Settings): string[] {

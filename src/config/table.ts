@@ -20,6 +20,7 @@ import {
   text,
   token,
   webOrigins,
+  webUrl,
 } from "./kinds.ts";
 import { HTTP, SRT, WEBRTC } from "./media.ts";
 import { TLS } from "./table_tls.ts";
@@ -195,6 +196,16 @@ const LIMITS = {
 };
 
 const ACCESS = {
+  PROXY_EVENTS_URL: atStart(
+    optional(webUrl),
+    "",
+    "Where events are posted as JSON; empty = nowhere",
+  ),
+  PROXY_EVENTS_SECRET: atStart(
+    optional(token),
+    "",
+    "Signs them: X-Srs-Proxy-Signature is sha256= and the HMAC-SHA256 of the body in hexadecimal",
+  ),
   PROXY_ADMIN_TOKEN: live(
     optional(token),
     "",

@@ -23,6 +23,8 @@ export const CHANGED_VARIABLES: Readonly<Record<VariableName, string>> = {
   PROXY_STATIC_FILES: "pages",
   PROXY_ORIGIN_SERVER_TTL: "7s",
   PROXY_STREAM_IDLE_TTL: "8s",
+  PROXY_EVENTS_URL: "https://hooks.example.com/srs",
+  PROXY_EVENTS_SECRET: "signed",
   PROXY_ADMIN_TOKEN: "another",
   PROXY_API_PASS: "on",
   PROXY_ORIGIN_API_AUTH: "user:pass:word",
