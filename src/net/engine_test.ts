@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { openTcpEngine } from "../../tests/support/tcp_engines.ts";
+import { Unchanged } from "../../tests/support/unchanged.ts";
 import { pause, until } from "../../tests/support/wait.ts";
 import { systemClock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -48,21 +49,6 @@ class World implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#stack.disposeAsync();
-  }
-}
-
-class Unchanged implements Transform {
-  readonly isStopped: boolean = false;
-  untouched = -1;
-  #bytes = new Uint8Array();
-
-  push(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): number {
-    this.#bytes = bytes.subarray(start, end);
-    return this.untouched = end;
-  }
-
-  takePieces(): Uint8Array[] {
-    return [this.#bytes];
   }
 }
 

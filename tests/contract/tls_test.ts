@@ -3,10 +3,11 @@
 import assert from "node:assert/strict";
 import { Authority, type SignedPair } from "../support/certificates.ts";
 import { openTcpEngine } from "../support/tcp_engines.ts";
+import { Unchanged } from "../support/unchanged.ts";
 import { until } from "../support/wait.ts";
 import { parseCidr } from "../../src/core/cidr.ts";
 import { systemClock } from "../../src/core/clock.ts";
-import type { Connection, TcpEngine, Transform } from "../../src/net/engine.ts";
+import type { Connection, TcpEngine } from "../../src/net/engine.ts";
 import { Inbox } from "../../src/net/inbox.ts";
 import { type TcpRefusal, TcpServer } from "../../src/net/tcp_server.ts";
 import { TlsServer } from "../../src/net/tls/tls_server.ts";
@@ -19,21 +20,6 @@ const PAIR = await authority.pair();
 const OTHER = await authority.pair({ names: ["tv.example.com", "*.live.example.com"] });
 const NEW = await authority.pair({ names: ["new.example.com"] });
 await authority[Symbol.asyncDispose]();
-
-class Unchanged implements Transform {
-  readonly isStopped = false;
-  untouched = -1;
-  #bytes = new Uint8Array();
-
-  push(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): number {
-    this.#bytes = bytes.subarray(start, end);
-    return this.untouched = end;
-  }
-
-  takePieces(): Uint8Array[] {
-    return [this.#bytes];
-  }
-}
 
 /** A server of both ports that does the same with every connection. */
 class Port implements AsyncDisposable {
