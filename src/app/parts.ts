@@ -13,6 +13,7 @@ import { SharedTally } from "../lane/shared_tally.ts";
 import { laneCount, openLanes } from "./lanes.ts";
 import { Webhook } from "../api/webhook.ts";
 import { ChangeWatch } from "../api/change_watch.ts";
+import { FleetTallies } from "../api/fleet_tallies.ts";
 import { EventFeed } from "../api/event_feed.ts";
 import { LiveSessions } from "../api/session_log.ts";
 import { SessionTallies } from "../api/session_tallies.ts";
@@ -121,12 +122,21 @@ export async function openParts(
   const sessions = new LiveSessions({ capacity: LIVE_SESSIONS, clock, events });
   const isWanted = () => events.listeners > 0;
   stack.use(new ChangeWatch({ clock, registrar: registry, events, isWanted }));
+  const { operations } = registry;
+  const tallies = stack.use(
+    new FleetTallies({
+      own: () => new SessionTallies(sessions.all(), (stream) => registry.placed(stream)),
+      tell: (counts) => operations.tellSessions(counts),
+      others: () => operations.otherSessions(),
+      ...{ clock, onError: logError },
+    }),
+  );
   openWebhook(config, { events, clock, metrics }, stack);
   const identifyTally = laneTally(laneCount(config));
   const common = { clock, engine, state, registry, metrics, names, hopMark: new HopMark() };
   const live = liveOptions(state);
   const surroundings: Surroundings = {
-    ...{ ...common, ...live, log, sessions, events, addresses },
+    ...{ ...common, ...live, log, sessions, events, tallies, addresses },
     ...openManagement({ ...common, ...live }, stack),
     reusePort: config.listen.reusePort,
     rtcSessions: registry,
@@ -197,7 +207,7 @@ function systemHandler(
   lanes: Lanes,
 ) {
   const { clock, engine, registry, metrics, log, state } = surroundings;
-  const { sessions, events, addresses, names, management, answers } = surroundings;
+  const { sessions, events, tallies, addresses, names, management, answers } = surroundings;
   const guard = new LoopGuard({
     clock,
     rtmp: (address) => isProxyAtRtmp(engine, address, PROBE_TIMEOUT),
@@ -214,7 +224,7 @@ function systemHandler(
     registrar: registry,
     operations: registry.operations,
     events,
-    tallies: () => new SessionTallies(sessions.all(), (stream) => registry.placed(stream)),
+    tallies: () => tallies.get(),
     metrics,
     expose: async () => {
       await lanes.report();

@@ -62,3 +62,13 @@ function isLoopback(ip: string): boolean {
   const kind = addressKind(ip);
   return kind === "loopback" || kind === "unspecified";
 }
+
+/** The sessions of one proxy, as others show them. */
+export interface SessionCounts {
+  /** By id of the origin. */
+  readonly origins: Readonly<
+    Record<string, { readonly publishers: number; readonly viewers: number }>
+  >;
+  /** Viewers by stream key and by protocol. */
+  readonly streams: Readonly<Record<string, Readonly<Record<string, number>>>>;
+}

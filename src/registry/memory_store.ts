@@ -43,7 +43,13 @@ const DEFAULT_MAX_SESSIONS = 100_000;
 /** Records that live in this process and end with it. */
 export class MemoryStore implements Store {
   readonly trouble = undefined;
-  readonly fleet: Fleet = { others: [], isOurs: () => true, announce: () => {} };
+  readonly fleet: Fleet = {
+    others: [],
+    isOurs: () => true,
+    announce: () => {},
+    tellSessions: () => {},
+    otherSessions: () => [],
+  };
   onSuspect: (origin: string) => void = () => {};
   onLiveEnd: (stream: string) => void = () => {};
   onEndStream: (stream: string) => void = () => {};

@@ -2,6 +2,7 @@
 // streams, the end of all sessions of a stream. Kept apart from the registry, which serves clients.
 
 import { ProxyError } from "../core/errors.ts";
+import type { SessionCounts } from "../core/fleet.ts";
 import { logger } from "../core/log.ts";
 import { DEFAULT_SETTINGS, type OriginChange } from "../core/origin.ts";
 import type { OriginStatus, RegistryOperations, StreamStatus } from "../core/registrar.ts";
@@ -58,6 +59,16 @@ export class Operations implements RegistryOperations {
     const { store, placed } = this.#options;
     const { streams } = await store.streams({ limit: 1, key: placed(stream) });
     return streams.map(streamStatus)[0];
+  }
+
+  /** Tells the other proxies what sessions run here. */
+  async tellSessions(counts: SessionCounts): Promise<void> {
+    await this.#options.store.fleet.tellSessions(counts);
+  }
+
+  /** What the other proxies have told of theirs. */
+  async otherSessions(): Promise<readonly SessionCounts[]> {
+    return await this.#options.store.fleet.otherSessions();
   }
 
   async endStream(stream: string): Promise<number> {

@@ -4,7 +4,7 @@
 
 import type { ChangeCounts } from "../core/change_counts.ts";
 import type { StreamPageRequest } from "../core/registrar.ts";
-import type { ProxyPlace } from "../core/fleet.ts";
+import type { ProxyPlace, SessionCounts } from "../core/fleet.ts";
 import type { Origin, OriginChange, OriginSettings } from "../core/origin.ts";
 import type { RtcSession } from "../core/contracts.ts";
 
@@ -126,6 +126,10 @@ export interface Fleet {
   readonly others: readonly ProxyPlace[];
   /** Whether it is for this proxy to look after an origin: for one of those that know of each other. */
   isOurs(origin: string): boolean;
+  /** Tells the other proxies, if they can be told, what sessions run here: holds for 15 s. */
+  tellSessions(counts: SessionCounts): Answer<void>;
+  /** What the other proxies have told of their sessions, as far as they can be asked now. */
+  otherSessions(): Answer<readonly SessionCounts[]>;
   /** Tells the other proxies from now on where this one listens. */
   announce(place: ProxyPlace): void;
 }

@@ -165,7 +165,7 @@ Deno.test("proxies hear where the others listen, and forget those that say it no
   assert.deepEqual(rest.fleet.others, []);
 });
 
-Deno.test("each origin is looked after by one proxy of a fleet, and by all without Redis", async () => {
+Deno.test("each origin is looked after by one proxy of a fleet, and sessions are counted together", async () => {
   await using server = await RedisServer.open();
   await using world = await RedisWorld.open(server, { count: 3 });
   const ids = Array.from({ length: 60 }, (_, number) => `origin-${number}`);
@@ -179,7 +179,20 @@ Deno.test("each origin is looked after by one proxy of a fleet, and by all witho
   const loads = world.stores.map(({ fleet }) => ids.filter((id) => fleet.isOurs(id)).length);
   assert.equal(loads.reduce((sum, load) => sum + load, 0), ids.length);
   assert.ok(loads.every((load) => load >= 8), String(loads));
+  const told = (viewers: number) => {
+    const origins = { a: { publishers: 0, viewers } };
+    return { origins, streams: { "v/a/s": { rtmp: viewers } } };
+  };
+  const [one, two, three] = world.stores;
+  await one.fleet.tellSessions(told(3));
+  await two.fleet.tellSessions(told(4));
+  const heard = await three!.fleet.otherSessions();
+  assert.deepEqual([...heard].sort((a, b) => a.origins.a!.viewers - b.origins.a!.viewers), [
+    told(3),
+    told(4),
+  ]);
   await server.kill();
   await world.untilAsked(false);
+  assert.deepEqual(await three!.fleet.otherSessions(), []);
   assert.ok(world.stores.every(({ fleet }) => ids.every((id) => fleet.isOurs(id))));
 });

@@ -1,11 +1,11 @@
 // Where the other proxies of the fleet listen, as they announce it in Redis periodically. Decides
 // nothing; what follows from it is the caller's business.
 
-import type { ProxyPlace } from "../../core/fleet.ts";
+import type { ProxyPlace, SessionCounts } from "../../core/fleet.ts";
 import { murmur3 } from "../../core/murmur3.ts";
 import type { Fleet } from "../store.ts";
 import type { Gate } from "./gate.ts";
-import { parsePlace } from "./records.ts";
+import { parseCounts, parsePlace } from "./records.ts";
 import type { Remote } from "./remote.ts";
 
 const DEADLINE = 1_000;
@@ -33,6 +33,22 @@ export class FleetBook implements Fleet {
     const own = numberOf(writer, origin);
     // Without Redis nobody hears of what another one finds out.
     return !this.#gate.isOpen || this.#names.every((name) => numberOf(name, origin) < own);
+  }
+
+  async tellSessions(counts: SessionCounts): Promise<void> {
+    const text = JSON.stringify(counts);
+    await this.#gate.ask(DEADLINE, async (connection) => {
+      await this.#remote.tellCounts(connection, text);
+    });
+  }
+
+  async otherSessions(): Promise<readonly SessionCounts[]> {
+    const said = await this.#gate.ask(DEADLINE, (connection) => {
+      return this.#remote.counts(connection, this.#names);
+    });
+    const counts = (said ?? []).map((text) => parseCounts(text));
+    this.#remote.countIgnored(counts.filter((each) => each === undefined).length);
+    return counts.filter((each) => each !== undefined);
   }
 
   /** This proxy listens there; announced at every exchange from the next one on. */

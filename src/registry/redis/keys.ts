@@ -43,6 +43,11 @@ export class Keys {
     return `${this.#base}stream:${stream}`;
   }
 
+  /** What a proxy has told of its sessions. */
+  counts(writer: string): string {
+    return `${this.#base}counts:${writer}`;
+  }
+
   session(user: string): string {
     return `${this.#base}session:${user}`;
   }

@@ -7,7 +7,7 @@ import { normalizeHostName } from "../../core/host_name.ts";
 import type { Address } from "../../core/address.ts";
 import { type Origin, type OriginSettings, type Protocol, PROTOCOLS } from "../../core/origin.ts";
 import type { RtcSession } from "../../core/contracts.ts";
-import type { BoundAddress, ProxyPlace } from "../../core/fleet.ts";
+import type { BoundAddress, ProxyPlace, SessionCounts } from "../../core/fleet.ts";
 import type { StreamRecord } from "../store.ts";
 
 /** A mapping, and how many milliseconds it lives and is live. */
@@ -148,6 +148,20 @@ function boundAddressOf(value: unknown): BoundAddress | undefined {
   const address = { host, port };
   if (!isAddress(address) || (transport !== "tcp" && transport !== "udp")) return undefined;
   return { transport, ...address };
+}
+
+/** What a proxy has told of its sessions. */
+export function parseCounts(text: string): SessionCounts | undefined {
+  const value = parseJson(text);
+  if (!isObject(value) || !isObject(value.origins) || !isObject(value.streams)) return undefined;
+  const isCount = (count: unknown) => Number.isSafeInteger(count) && Number(count) >= 0;
+  const isTally = (tally: unknown) => isObject(tally) && Object.values(tally).every(isCount);
+  const { origins, streams } = value;
+  const areOrigins = Object.values(origins).every((tally) => {
+    return isTally(tally) && isObject(tally) && isCount(tally.publishers) && isCount(tally.viewers);
+  });
+  if (!areOrigins || !Object.values(streams).every(isTally)) return undefined;
+  return { origins, streams } as unknown as SessionCounts;
 }
 
 /** What a process says to the others, which is no change of what is stored. */

@@ -55,6 +55,7 @@ const PART = 500;
 /** What a proxy has said of its place counts so long, milliseconds. */
 const PLACE_TTL = 30_000;
 const MOST_PLACES = 1_000;
+const COUNTS_TTL = 15_000;
 
 export class Remote {
   readonly keys: Keys;
@@ -221,6 +222,20 @@ export class Remote {
     change: OriginChange | "forget",
   ): Promise<string> {
     return this.#settings(connection, [id, change === "forget" ? change : storedChange(change)]);
+  }
+
+  /** Tells what sessions this process has; holds for 15 s. */
+  async tellCounts(connection: RedisCalls, text: string): Promise<void> {
+    const life = ["PX", String(COUNTS_TTL)];
+    await connection.command("SET", this.keys.counts(this.writer), text, ...life);
+  }
+
+  /** What these processes have told of theirs; nothing of one that has told nothing lately. */
+  async counts(connection: RedisCalls, writers: readonly string[]): Promise<readonly string[]> {
+    if (writers.length === 0) return [];
+    const keys = writers.map((writer) => this.keys.counts(writer));
+    const replies = listOf(await connection.command("MGET", ...keys));
+    return replies.filter((each) => typeof each === "string");
   }
 
   /** Tells the other processes something that is no change of what is stored. */

@@ -1,0 +1,56 @@
+// The sessions of the whole fleet, by origin and by stream: this proxy's as they are, the others' as they
+// were told a few seconds ago. Asked for often, so the others are asked at most once in two seconds.
+
+import type { Clock } from "../core/clock.ts";
+import type { SessionCounts } from "../core/fleet.ts";
+import type { SessionTallies } from "./session_tallies.ts";
+
+export interface FleetTalliesOptions {
+  readonly clock: Clock;
+  /** Counts the sessions of this proxy. */
+  readonly own: () => SessionTallies;
+  /** Tells the other proxies of them. */
+  readonly tell: (counts: SessionCounts) => Promise<void>;
+  /** What the others have told. */
+  readonly others: () => Promise<readonly SessionCounts[]>;
+  readonly onError: (error: unknown) => void;
+}
+
+const TELL_PERIOD = 5_000;
+const FRESH_FOR = 2_000;
+
+export class FleetTallies implements Disposable {
+  readonly #options: FleetTalliesOptions;
+  readonly #timer: Disposable;
+  #others: Promise<readonly SessionCounts[]> | undefined;
+  #askedAt = -Infinity;
+
+  constructor(options: FleetTalliesOptions) {
+    this.#options = options;
+    this.#timer = options.clock.every(TELL_PERIOD, () => this.#tell());
+  }
+
+  async get(): Promise<SessionTallies> {
+    const { own, others, clock, onError } = this.#options;
+    if (this.#others === undefined || clock.now() - this.#askedAt >= FRESH_FOR) {
+      this.#askedAt = clock.now();
+      this.#others = others().catch((error) => {
+        onError(error);
+        return [];
+      });
+    }
+    const told = await this.#others;
+    const tallies = own();
+    for (const counts of told) tallies.add(counts);
+    return tallies;
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer[Symbol.dispose]();
+  }
+
+  async #tell(): Promise<void> {
+    const { own, tell, onError } = this.#options;
+    await tell(own().counts()).catch(onError);
+  }
+}

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import type { SessionCounts } from "../core/fleet.ts";
+import { VirtualClock } from "../../tests/support/virtual_clock.ts";
+import { FleetTallies } from "./fleet_tallies.ts";
+import { LiveSessions } from "./session_log.ts";
+import { SessionTallies } from "./session_tallies.ts";
+
+const TOLD: SessionCounts = {
+  origins: { one: { publishers: 1, viewers: 5 }, far: { publishers: 0, viewers: 1 } },
+  streams: { "v/a/1": { rtmp: 3, srt: 2 }, "v/a/far": { http: 1 } },
+};
+
+Deno.test("viewers are those of the fleet, and others hear of ours", async () => {
+  const clock = new VirtualClock();
+  const sessions = new LiveSessions({ capacity: 10, clock });
+  const opened = { stream: "v/a/1", origin: "one", client: "10.0.0.1:1", protocol: "rtmp" };
+  sessions.opened({ ...opened, session: "s1", intent: "publish" });
+  sessions.opened({ ...opened, session: "s2", intent: "play" });
+  let asked = 0;
+  const heard: SessionCounts[] = [];
+  using tallies = new FleetTallies({
+    clock,
+    own: () => new SessionTallies(sessions.all(), (stream) => stream),
+    tell: (counts) => Promise.resolve(void heard.push(counts)),
+    others: () => {
+      asked++;
+      return Promise.resolve([TOLD]);
+    },
+    onError: (error) => assert.fail(String(error)),
+  });
+  for (let times = 0; times < 3; times++) {
+    const all = await tallies.get();
+    assert.deepEqual(all.ofOrigin("one"), { publishers: 2, viewers: 6 });
+    assert.deepEqual(all.ofOrigin("far"), { publishers: 0, viewers: 1 });
+    const { publishers, viewers } = all.ofStream("v/a/1");
+    assert.deepEqual([publishers, viewers], [1, { rtmp: 4, srt: 2 }]);
+  }
+  assert.equal(asked, 1);
+  await clock.pass(5_000);
+  assert.deepEqual(heard, [{
+    origins: { one: { publishers: 1, viewers: 1 } },
+    streams: { "v/a/1": { rtmp: 1 } },
+  }]);
+  await tallies.get();
+  assert.equal(asked, 2);
+});
