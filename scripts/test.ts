@@ -1,8 +1,8 @@
 // `deno task test`: everything that must hold before a change is good, in one run. Arguments choose
 // steps by name (`fmt lint types layers unit alone contract fuzz e2e heavy`) or test files by path; those that
-// begin with a dash go to `deno test`. Wherever the program can be compiled, the steps e2e and heavy are
-// about the compiled file, and the step `source` about the program as it is. Ends with a line of how
-// many passed and how many failed.
+// begin with a dash go to `deno test`. Wherever the program can be compiled, the steps e2e, heavy,
+// one-lane and engine are about the compiled file, and the step `source` about the program as it is. Ends
+// with a line of how many passed and how many failed.
 
 import { resolve } from "node:path";
 import { installPlaywright } from "../tests/support/browser.ts";
@@ -29,6 +29,8 @@ interface Step {
   readonly isOfSource?: boolean;
   /** Test files that run at one time; one unless told. Most of their time is waiting. */
   readonly jobs?: number;
+  /** What every proxy of its tests is started with, unless a test says otherwise: `NAME=value`. */
+  readonly variables?: string;
 }
 
 const NOTHING: TestCount = { passed: 0, failed: 0, skipped: 0 };
@@ -53,10 +55,17 @@ const HEAVY = [
   "tests/e2e/blocked_log_test.ts",
   "tests/e2e/descriptors_test.ts",
   "tests/e2e/lane_failure_test.ts",
+  "tests/e2e/lanes_test.ts",
   "tests/e2e/rtmp_streams_test.ts",
   "tests/e2e/srt_bounds_test.ts",
   "tests/e2e/webrtc_sessions_test.ts",
 ];
+/** Tests of what lanes and engines do, in which their number and kind make a difference. */
+const OF_LANES = [
+  ...["bad_clients", "hls_paths", "http_bad_clients", "http_bad_origins", "http_fidelity"],
+  ...["http_media", "http_passing", "lifecycle", "live_streams", "origin_failure", "refusal"],
+  ...["rtmp_clients", "srt_callers", "srt", "tls", "webrtc"],
+].map((name) => `tests/e2e/${name}_test.ts`);
 const BESIDE_OTHERS = ["--parallel", `--ignore=${ALONE.join(",")}`, ...INSIDE];
 const STEPS: readonly Step[] = [
   checkStep("fmt", ["fmt", "--check"]),
@@ -77,17 +86,29 @@ const STEPS: readonly Step[] = [
       ...EVERYTHING,
     ]),
     jobs: 2,
+    variables: "PROXY_LANES=3",
   },
   testStep("heavy", HEAVY, EVERYTHING),
+  // As the program is on one core, and where there is no C library.
+  {
+    ...testStep("one-lane", OF_LANES, ["--parallel", ...EVERYTHING]),
+    jobs: 2,
+    variables: "PROXY_LANES=1",
+  },
+  {
+    ...testStep("engine", OF_LANES, ["--parallel", ...EVERYTHING]),
+    jobs: 2,
+    variables: "PROXY_ENGINE=deno",
+  },
   {
     ...testStep("source", ["tests/e2e/lifecycle_test.ts", "tests/e2e/webrtc_test.ts"], EVERYTHING),
     isOfSource: true,
   },
 ];
 
-const NEED_PROGRAMS: readonly string[] = ["contract", "e2e", "heavy", "source", "files"];
 /** Steps that test the compiled file. */
-const OF_FILE: readonly string[] = ["e2e", "heavy"];
+const OF_FILE: readonly string[] = ["e2e", "heavy", "one-lane", "engine"];
+const NEED_PROGRAMS: readonly string[] = ["contract", "source", "files", ...OF_FILE];
 /** An executable of the program that is to be tested in place of its sources. */
 const EXECUTABLE = "SRS_PROXY_BIN";
 
@@ -159,13 +180,17 @@ async function runStep(step: Step): Promise<TestCount> {
 /** Whether Deno, run with these arguments and this process's output, ended well and in time. */
 async function runDeno(
   args: readonly string[],
-  { timeout, isOfSource = false, jobs = 1 }: Pick<Step, "timeout" | "isOfSource" | "jobs">,
+  { timeout, isOfSource = false, jobs = 1, variables }: Omit<Step, "name" | "args" | "isTests">,
 ): Promise<boolean> {
   const [subcommand, ...rest] = args;
   const process = new Deno.Command(Deno.execPath(), {
     args: [subcommand!, "--quiet", ...rest],
     cwd: ROOT,
-    env: { DENO_JOBS: String(jobs), ...(isOfSource ? { [EXECUTABLE]: "" } : {}) },
+    env: {
+      DENO_JOBS: String(jobs),
+      ...(variables !== undefined && { TEST_VARIABLES: variables }),
+      ...(isOfSource ? { [EXECUTABLE]: "" } : {}),
+    },
     stdin: "null",
     stdout: "inherit",
     stderr: "inherit",

@@ -106,9 +106,19 @@ export function freeProxyPorts(): ProxyPorts {
   return { rtmp, httpServer, httpApi, systemApi, webrtc, srt };
 }
 
-/** The variables that put a proxy on these ports and let it take origins on loopback addresses. */
+/** Variables with which a whole run of the tests is to be, `NAME=value` with spaces between. */
+const RUN_VARIABLES = Object.fromEntries(
+  (Deno.env.get("TEST_VARIABLES") ?? "").split(" ").filter((one) => one !== "")
+    .map((one) => one.split("=", 2)),
+);
+
+/**
+ * The variables that put a proxy on these ports and let it take origins on loopback addresses, and those of
+ * the run.
+ */
 export function listenVariables(ports: ProxyPorts): Record<string, string> {
   return {
+    ...RUN_VARIABLES,
     PROXY_RTMP_SERVER: `127.0.0.1:${ports.rtmp}`,
     PROXY_HTTP_SERVER: `127.0.0.1:${ports.httpServer}`,
     PROXY_HTTP_API: `127.0.0.1:${ports.httpApi}`,
