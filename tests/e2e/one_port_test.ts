@@ -51,3 +51,17 @@ Deno.test("streams, pages and the API have one port, and each its own end", asyn
   });
   assert.equal(origin.requests.length, 1);
 });
+
+Deno.test("streams of an application called rtc are streams, on one port or two", async () => {
+  for (const isOne of [true, false]) {
+    const all = freeProxyPorts();
+    const port = all.httpServer;
+    await using proxy = await Proxy.open({}, isOne ? { ...all, httpApi: port } : all);
+    await using origin = new HttpOrigin({ "/rtc/x.flv": LIVE });
+    await sendHeartbeat(proxy, heartbeatOf(origin, "1"));
+    using viewer = await RawHttp.connect(port);
+    await viewer.send(requestText("/rtc/x.flv"));
+    assert.equal((await viewer.head()).status, 200);
+    assert.equal((await RawHttp.ask(port, "/rtc/v1/whip/", { method: "OPTIONS" })).status, 204);
+  }
+});

@@ -26,11 +26,11 @@ import type { HttpDependencies, HttpTimeouts } from "./dependencies.ts";
 import { dropSmallBody } from "../../http1/small_body.ts";
 import type { WebHandler } from "../../http1/web_server.ts";
 
-/** Belongs to the API where both share a port, as with SRS. */
-const API = /^\/(?:api|rtc)\//;
+/** Belongs to the API where both share a port, as with SRS. A stream's application may be called `rtc`. */
+const API = /^\/(?:api|rtc\/v1)\//;
 /** Asked by the pages of the port that they come from, although it looks like the API's. */
 const PAGES_LIST = "/api/v1/streams/live";
-const SIGNALS = "/rtc/";
+const SIGNALS = "/rtc/v1/";
 const METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
 export interface HttpRelayOptions extends HttpDependencies {
@@ -47,9 +47,9 @@ export interface HttpRelayOptions extends HttpDependencies {
   origins(): Promise<readonly OriginStatus[]>;
   /** Whether such files are looked for. */
   looksForFiles(): boolean;
-  /** Shares the port, and answers below `/api/` and `/rtc/` until the end. */
+  /** Shares the port, and answers below `/api/` and `/rtc/v1/` until the end. */
   readonly api?: Pick<WebHandler, "serve"> | undefined;
-  /** What answers below `/rtc/` where nothing else has this port. */
+  /** What answers below `/rtc/v1/` where nothing else has this port. */
   readonly signals?: Pick<WebHandler, "serve"> | undefined;
   /** Answers what is no request for media. */
   answerOther(request: Request): Promise<Response>;
