@@ -1,15 +1,20 @@
-// `deno task console`: builds the pages of src/console/pages into dist/console, where the proxy and
-// the compiled program find them. Does nothing when they are already what the sources give, which
+// `deno task console`: builds the pages of src/console into dist/console, where the proxy and the
+// compiled program find them. Does nothing when they are already what the sources give, which
 // takes a tenth of a second; after the first time it needs no network.
 
 import { createHash } from "node:crypto";
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { say } from "./say.ts";
 
 const ROOT = resolve(import.meta.dirname!, "..");
-const SOURCES = resolve(ROOT, "src/console/pages");
-const ENTRY = "page.tsx";
-const COPIED = ["index.html", "page.css", "icon.svg", "licenses.txt"];
+const SOURCES = resolve(ROOT, "src/console");
+const FOLDERS = ["operator", "pages"];
+/** What is made of which source. */
+const BUNDLES = [["page.js", "pages/page.tsx"], ["console.js", "operator/console.tsx"]] as const;
+const COPIED = [
+  ...["pages/index.html", "pages/page.css", "pages/icon.svg", "pages/licenses.txt"],
+  ...["operator/console.html", "operator/console.css"],
+];
 /** Holds the hash of what the files beside it were made of. */
 const STAMP = "stamp.txt";
 
@@ -27,10 +32,12 @@ export async function bundleConsole(folder: string): Promise<BundleResult> {
   if (await readIfThere(`${folder}/${STAMP}`) === stamp) return "fresh";
   await Deno.mkdir(folder, { recursive: true });
   // A proxy that runs may be reading: the old page is there until the new one is whole.
-  await bundle(`${folder}/page.js.new`);
-  await Deno.rename(`${folder}/page.js.new`, `${folder}/page.js`);
-  for (const name of COPIED) {
-    await Deno.writeFile(`${folder}/${name}`, await Deno.readFile(`${SOURCES}/${name}`));
+  for (const [name, entry] of BUNDLES) {
+    await bundle(entry, `${folder}/${name}.new`);
+    await Deno.rename(`${folder}/${name}.new`, `${folder}/${name}`);
+  }
+  for (const path of COPIED) {
+    await Deno.writeFile(`${folder}/${basename(path)}`, await Deno.readFile(`${SOURCES}/${path}`));
   }
   await Deno.writeTextFile(`${folder}/${STAMP}`, stamp);
   return "built";
@@ -39,7 +46,11 @@ export async function bundleConsole(folder: string): Promise<BundleResult> {
 /** Changes with the sources, the versions of the libraries and the bundler. */
 async function stampOfSources(): Promise<string> {
   const hash = createHash("sha256").update(Deno.version.deno);
-  const names = Array.from(Deno.readDirSync(SOURCES), ({ name }) => `${SOURCES}/${name}`);
+  const names = FOLDERS.flatMap((folder) => {
+    return Array.from(Deno.readDirSync(`${SOURCES}/${folder}`), ({ name }) => {
+      return `${SOURCES}/${folder}/${name}`;
+    });
+  });
   for (const path of [...names.toSorted(), `${ROOT}/deno.lock`, import.meta.filename!]) {
     hash.update(`\n${path.slice(ROOT.length)}\n`).update(await Deno.readFile(path));
   }
@@ -55,10 +66,10 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-async function bundle(output: string): Promise<void> {
+async function bundle(entry: string, output: string): Promise<void> {
   const args = ["bundle", "--quiet", "--platform=browser", "--minify", "-o", output];
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [...args, `${SOURCES}/${ENTRY}`],
+    args: [...args, `${SOURCES}/${entry}`],
     cwd: ROOT,
     stdin: "null",
     stdout: "null",

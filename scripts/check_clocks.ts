@@ -19,6 +19,7 @@ const ASK_THE_RUNTIME: Exceptions = {
   "src/lane/served_forwarders.ts": "cookies hold at every proxy, and proxies share wall time alone",
   "src/net/udp/macro_turn.ts": "it waits for the event loop, not for time to pass",
   "src/net/libc/event_loop.ts": "it makes the clock of its thread",
+  "src/console/operator/": "it runs in a browser",
   "src/console/pages/": "they run in a browser",
 };
 

@@ -28,7 +28,10 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   },
   relay: { imports: [...BELOW, "relay"], packages: [] },
   api: { imports: ["core", "api"], packages: ["hono", "prom-client", "valibot"] },
-  console: { imports: ["console"], packages: ["preact", "mpegts.js", "hls.js"] },
+  console: {
+    imports: ["console"],
+    packages: ["preact", "mpegts.js", "hls.js", "uplot", "eventsource-parser"],
+  },
   lane: { imports: [...BELOW, "relay", "config", "lane"], packages: [] },
   config: { imports: ["core", "config"], packages: [] },
   app: {

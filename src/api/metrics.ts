@@ -23,6 +23,7 @@ export class PrometheusMetrics implements Metrics {
   readonly #counters = new Map<string, Counter>();
   readonly #gauges = new Map<string, Gauge>();
   readonly #histograms = new Map<string, Histogram>();
+  #worstLag = 0;
 
   /** @param figures of the process, if they are to be exposed */
   constructor(figures: ProcessFigures = NO_FIGURES) {
@@ -44,7 +45,27 @@ export class PrometheusMetrics implements Metrics {
 
   /** Watches the event loop until the result is disposed of. */
   watchEventLoop(clock: Clock): Disposable {
-    return watchEventLoop(clock, this.#histograms.get("srs_proxy_event_loop_lag_seconds")!);
+    const histogram = this.#histograms.get("srs_proxy_event_loop_lag_seconds")!;
+    return watchEventLoop(clock, (seconds) => {
+      histogram.observe(seconds);
+      this.#worstLag = Math.max(this.#worstLag, seconds);
+    });
+  }
+
+  /** The longest lag of the event loop since this was last asked, seconds. */
+  takeWorstLag(): number {
+    const worst = this.#worstLag;
+    this.#worstLag = 0;
+    return worst;
+  }
+
+  /** The sum of a counter over the series that have these labels. */
+  async sum(name: MetricName<"counter">, labels: Labels = {}): Promise<number> {
+    const { values } = await this.#counters.get(name)!.get();
+    const wanted = Object.entries(labels);
+    return values
+      .filter((series) => wanted.every(([label, value]) => series.labels[label] === value))
+      .reduce((sum, { value }) => sum + value, 0);
   }
 
   /** Everything as it is now. */

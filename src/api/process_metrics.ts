@@ -2,7 +2,7 @@
 // open descriptors, version, and how late its event loop is.
 
 import process from "node:process";
-import { Counter, Gauge, type Histogram, type Registry } from "prom-client";
+import { Counter, Gauge, type Registry } from "prom-client";
 import type { Clock } from "../core/clock.ts";
 
 /** File descriptors that are open and that there may be; undefined where the system does not tell. */
@@ -71,11 +71,11 @@ export function declareProcess(registry: Registry, figures: ProcessFigures): voi
 }
 
 /** Tells how late timers are, until it is disposed of. */
-export function watchEventLoop(clock: Clock, lag: Pick<Histogram, "observe">): Disposable {
+export function watchEventLoop(clock: Clock, onLag: (seconds: number) => void): Disposable {
   let due = clock.now() + LAG_PERIOD;
   return clock.every(LAG_PERIOD, () => {
     const now = clock.now();
-    lag.observe(Math.max(0, now - due) / 1000);
+    onLag(Math.max(0, now - due) / 1000);
     due = now + LAG_PERIOD;
   });
 }

@@ -15,6 +15,7 @@ import type { AddressPolicy } from "./address_policy.ts";
 import { refuseOtherNames, refuseOtherSites, requireJson } from "./browser_guard.ts";
 import { readBoundedText } from "../core/bounded_body.ts";
 import { answerError, answerErrorsInJson } from "./json_answers.ts";
+import type { HistoryColumns } from "./history.ts";
 import type { Exposition } from "./metrics.ts";
 import { originOf, parseRegistration, refuseOwnAddresses } from "./registration.ts";
 import { logRefusedRegistration, peekBody } from "./registration_refusal.ts";
@@ -47,6 +48,8 @@ export interface SystemApiDependencies {
   readonly expose: () => Promise<Exposition>;
   /** The figures of all origins. */
   readonly exposeOrigins: () => Promise<string>;
+  /** What charts show of the last minutes. */
+  readonly history: () => HistoryColumns;
   readonly readiness: () => Readiness;
   readonly sessions: ClientSessions;
   readonly events: EventFeed;
@@ -66,14 +69,17 @@ export interface SystemApiDependencies {
   readonly management: Management;
 }
 
-/** What the listener adds to a request; nothing where there is none. */
+/** What the listener adds to a request. */
+export interface SystemEnv {
+  readonly peer?: Address;
+  readonly isCertified?: boolean;
+  /** What bodies are taken from. */
+  readonly memory?: Memory;
+}
+
+/** Nothing where there is no listener. */
 interface Env {
-  readonly Bindings: {
-    readonly peer?: Address;
-    readonly isCertified?: boolean;
-    /** What bodies are taken from. */
-    readonly memory?: Memory;
-  };
+  readonly Bindings: SystemEnv;
 }
 
 const REGISTER_PATHS = ["/api/v1/srs/register", "/api/v1/srs/register/:token"];
@@ -159,6 +165,7 @@ function addHealth(app: Hono<Env>, deps: SystemApiDependencies): void {
     const { contentType, text } = await deps.expose();
     return context.body(text, 200, { "content-type": contentType });
   });
+  app.get("/api/v1/history", (context) => context.json({ code: 0, ...deps.history() }));
   app.get("/metrics/origins", async (context) => {
     const text = await deps.exposeOrigins();
     return context.body(text, 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });

@@ -1,5 +1,6 @@
 // What the System API can be asked for, as an OpenAPI document.
 
+import type { HistoryColumns } from "./history.ts";
 import { answer, COUNT, object, openApi, type Paths, type Schema, TEXT } from "./openapi.ts";
 
 const BOOLEAN: Schema = { type: "boolean" };
@@ -8,6 +9,11 @@ const COUNTS: Schema = { type: "object", additionalProperties: COUNT };
 const COUNT_OR_NULL: Schema = { type: ["integer", "null"], minimum: 0 };
 const INTENT: Schema = { enum: ["publish", "play"] };
 const WEIGHT: Schema = { type: "integer", minimum: 0, maximum: 100 };
+const NUMBERS: Schema = { type: "array", items: { type: "number" } };
+const HISTORY: readonly (keyof HistoryColumns)[] = [
+  ...["seconds_ago", "bits_from_clients", "bits_from_origins", "publishers", "viewers"] as const,
+  ...["new_streams", "refused_clients", "failed_dials", "loop_lag_ms"] as const,
+];
 const PAGE = {
   limit: "Most entries on the page, 1 to 1000; 100 unless given",
   after: "`next` of the page before",
@@ -90,6 +96,12 @@ const PATHS: Paths = {
       summary: "What happens to origins, streams and sessions, as server-sent events",
       query: { last_event_id: "The last one that was seen; or the header Last-Event-ID" },
       type: "text/event-stream",
+    },
+  },
+  "/api/v1/history": {
+    get: {
+      summary: "Samples of the last 15 minutes by column, oldest first; rates are per second",
+      answer: answer(Object.fromEntries(HISTORY.map((name) => [name, NUMBERS]))),
     },
   },
   "/api/v1/origins": {

@@ -3,8 +3,10 @@
 
 import { tlsPort } from "./http.ts";
 import { AddressPolicy } from "../api/address_policy.ts";
+import { openConsole, openHistory } from "./console.ts";
 import { openManagement } from "./management.ts";
 import { checkOrigin, probeOrigin, probeTimeout } from "./probe.ts";
+import type { History } from "../api/history.ts";
 import { originMetrics } from "../api/origin_metrics.ts";
 import { LoopGuard } from "../api/loop_guard.ts";
 import type { Lanes, LanesRelay } from "../lane/lanes.ts";
@@ -17,7 +19,7 @@ import { FleetTallies } from "../api/fleet_tallies.ts";
 import { EventFeed } from "../api/event_feed.ts";
 import { LiveSessions } from "../api/session_log.ts";
 import { SessionTallies } from "../api/session_tallies.ts";
-import { type Readiness, systemApi } from "../api/system_api.ts";
+import { type Readiness, systemApi, type SystemEnv } from "../api/system_api.ts";
 import { openMetrics, refreshMetrics } from "./metrics.ts";
 import {
   type ApiPort,
@@ -169,11 +171,15 @@ export async function openParts(
   const { rtmp } = lanes;
   certify = (keys) => lanes.certify(keys);
   relays.push(rtmp, httpServer, rtcMedia, srt);
-  const system = systemHandler(surroundings, relays, lanes);
+  const history = stack.use(openHistory(surroundings, lanes));
+  const system = systemHandler(surroundings, relays, { lanes, history });
+  const showConsole = openConsole(httpServer);
   return {
     ...{ lanes, rtmp, httpServer, rtcMedia, srt, registry, sessions, state },
     httpApi,
-    system: stack.use(openSystem(surroundings, system)),
+    system: stack.use(openSystem(surroundings, async (request, env) => {
+      return await showConsole(request) ?? await system.fetch(request, env);
+    })),
   };
 }
 
@@ -204,7 +210,7 @@ function sessionIds(): () => string {
 function systemHandler(
   surroundings: Surroundings,
   relays: readonly Relay[],
-  lanes: Lanes,
+  { lanes, history }: { readonly lanes: Lanes; readonly history: History },
 ) {
   const { clock, engine, registry, metrics, log, state } = surroundings;
   const { sessions, events, tallies, addresses, names, management, answers } = surroundings;
@@ -236,6 +242,7 @@ function systemHandler(
       return await metrics.expose();
     },
     exposeOrigins: () => originMetrics(answers),
+    history: () => history.columns(),
     readiness: () => readinessOf(state, registry, lanes),
     about: ABOUT,
     ...{ addresses, management },
@@ -248,7 +255,7 @@ function systemHandler(
 /** With memory of its own, so that public ports that use up theirs keep no heartbeat out. */
 function openSystem(
   surroundings: Surroundings,
-  app: ReturnType<typeof systemHandler>,
+  answer: (request: Request, env: SystemEnv) => Promise<Response>,
 ): WebServer {
   const { state, metrics } = surroundings;
   const identifyMemory = new MemoryBudget(() => state.config.identifyMemory);
@@ -262,7 +269,7 @@ function openSystem(
     listen: state.config.listen.systemApi,
     handle: async (request, peer, isCertified) => {
       using memory = identifyMemory.open(addressGroup(peer.host));
-      return await app.fetch(request, { peer, memory, isCertified });
+      return await answer(request, { peer, memory, isCertified });
     },
     onRefused: (reason) => metrics.count("srs_proxy_system_refused_total", { reason }),
   });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { bundleConsole } from "../../scripts/bundle_console.ts";
+import { operatorConsole } from "../../src/console/operator_console.ts";
 import { pages } from "../../src/console/pages.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
@@ -34,9 +35,28 @@ Deno.test("the built pages are whole, and are built once", async (t) => {
     assert.doesNotMatch(html, /<script(?![^>]*\bsrc=)|<style|\bon[a-z]+=|\bstyle=/i);
   });
 
+  await t.step("so does the page of the console, which any site may know", async () => {
+    const console = operatorConsole({ folder, httpPort: 8080, httpsPort: 8443, version: "1<2" });
+    const get = async (path: string) => (await console(new Request(`http://demo.com${path}`)))!;
+    const response = await get("/");
+    const policy = response.headers.get("content-security-policy")!;
+    assert.match(policy, /connect-src 'self' http:\/\/\*:8080 https:\/\/\*:8443;/);
+    assert.match(policy, /frame-ancestors 'none'/);
+    const html = await response.text();
+    assert.match(html, /name="http-port" content="8080"/);
+    assert.match(html, /name="https-port" content="8443"/);
+    assert.match(html, /name="proxy-version" content="1&lt;2"/);
+    const links = Array.from(html.matchAll(/(?:src|href)="([^"]*)"/g), (match) => match[1]!);
+    assert.equal(links.length, 4);
+    for (const link of links) assert.equal((await get(`/${link}`)).status, 200, link);
+    assert.doesNotMatch(html, /<script(?![^>]*\bsrc=)|<style|\bon[a-z]+=|\bstyle=/i);
+  });
+
   await t.step("the licence of every library goes with it", async () => {
     const licenses = await (await ask("/console/licenses.txt"))!.text();
-    for (const name of ["Preact", "hls.js", "mpegts.js"]) assert.ok(licenses.includes(name), name);
+    for (const name of ["Preact", "hls.js", "mpegts.js", "uPlot"]) {
+      assert.ok(licenses.includes(name), name);
+    }
     const script = await (await ask("/console/page.js"))!.text();
     assert.ok(script.length > 500_000, `${script.length} characters`);
   });

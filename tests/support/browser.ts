@@ -98,6 +98,17 @@ export class Browser implements AsyncDisposable {
     return { page, errors };
   }
 
+  /** What of a page is hard to use for people with disabilities, as axe-core finds it. */
+  static async accessibilityFaults(page: Page): Promise<readonly string[]> {
+    const axe = createRequire(`${PACKAGE}/package.json`)("axe-core");
+    await page.evaluate(`{ ${axe.source} }`);
+    return await page.evaluate<readonly string[]>(`axe.run().then(({ violations }) => {
+      return violations.flatMap(({ id, nodes }) => {
+        return nodes.map(({ html, failureSummary }) => id + ": " + html + " " + failureSummary);
+      });
+    })`);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await within("the end of Chromium", END_DEADLINE, this.#engine.close());
   }

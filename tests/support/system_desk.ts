@@ -1,6 +1,7 @@
 // The System API in front of a real registry, asked without a listener.
 
 import { AddressPolicy } from "../../src/api/address_policy.ts";
+import { History, type HistoryColumns } from "../../src/api/history.ts";
 import { Management, type ManagementOptions } from "../../src/api/management.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { EventFeed } from "../../src/api/event_feed.ts";
@@ -8,7 +9,7 @@ import { SessionTallies } from "../../src/api/session_tallies.ts";
 import { systemApi, type SystemApiDependencies } from "../../src/api/system_api.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import type { Address } from "../../src/core/address.ts";
-import { MemoryStore } from "../../src/registry/memory_store.ts";
+import { MemoryStore, type MemoryStoreOptions } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 
 /** Where origins register. */
@@ -41,6 +42,13 @@ export function managementWith(
   });
 }
 
+/** That of a program that has just begun. */
+export function newHistory(): HistoryColumns {
+  const refresh = () => Promise.resolve();
+  using history = History.open({ clock: systemClock, source: new PrometheusMetrics(), refresh });
+  return history.columns();
+}
+
 /** The API in front of a real registry. */
 export interface Desk extends AsyncDisposable {
   readonly registry: Registry;
@@ -61,9 +69,12 @@ export interface Desk extends AsyncDisposable {
 }
 
 /** Opens one with the ports that a test brings, and its own for the rest. */
-export async function openDesk(options: Partial<SystemApiDependencies> = {}): Promise<Desk> {
+export async function openDesk(
+  options: Partial<SystemApiDependencies> = {},
+  room: MemoryStoreOptions = { maxOrigins: 3, maxStreams: 500 },
+): Promise<Desk> {
   const metrics = new PrometheusMetrics();
-  const store = new MemoryStore({ maxOrigins: 3, maxStreams: 500 });
+  const store = new MemoryStore(room);
   const times = { originTtl: 60_000, streamIdle: 60_000 };
   const registry = await Registry.open({ store, metrics, ...times });
   const app = systemApi({
@@ -76,6 +87,7 @@ export async function openDesk(options: Partial<SystemApiDependencies> = {}): Pr
     metrics,
     expose: () => metrics.expose(),
     exposeOrigins: () => Promise.resolve(""),
+    history: newHistory,
     readiness: () => ({ ready: true, status: "ready" }),
     sessions: { list: () => ({ sessions: [], next: undefined, total: 0 }), kick: () => false },
     about: ABOUT,

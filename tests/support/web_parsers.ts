@@ -4,7 +4,7 @@
 import { systemClock } from "../../src/core/clock.ts";
 import { httpApi } from "../../src/api/http_api.ts";
 import { answersOf, apiDependencies } from "./api_desk.ts";
-import { managementWith } from "./system_desk.ts";
+import { managementWith, newHistory } from "./system_desk.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { openStaticFiles } from "../../src/api/static_files.ts";
 import { EventFeed } from "../../src/api/event_feed.ts";
@@ -67,6 +67,7 @@ function openSystemApi(): Handler {
     metrics,
     expose: () => metrics.expose(),
     exposeOrigins: () => Promise.resolve(""),
+    history: newHistory,
     readiness: () => ({ ready: true, status: "ready" }),
     sessions: { list: () => ({ sessions: [], next: undefined, total: 0 }), kick: () => false },
     about: ABOUT,

@@ -1,0 +1,25 @@
+// What the operator's console stands on: its pages, and the history that its charts show. A part of
+// app.ts, which is the one place that knows everything.
+
+import { History } from "../api/history.ts";
+import { operatorConsole } from "../console/operator_console.ts";
+import type { Address } from "../core/address.ts";
+import type { Lanes } from "../lane/lanes.ts";
+import { ABOUT, type Surroundings } from "./surroundings.ts";
+
+/** The history of the last minutes, of all lanes together. */
+export function openHistory({ clock, metrics }: Surroundings, lanes: Lanes): History {
+  return History.open({ clock, source: metrics, refresh: () => lanes.report() });
+}
+
+/** The pages, which play previews at the HTTP server. */
+export function openConsole(httpServer: {
+  readonly address: Address;
+  readonly secureAddress: Address | undefined;
+}): ReturnType<typeof operatorConsole> {
+  return operatorConsole({
+    httpPort: httpServer.address.port,
+    httpsPort: httpServer.secureAddress?.port,
+    version: ABOUT.version,
+  });
+}

@@ -1,0 +1,6 @@
+// How a page has the operator asked before it does something.
+
+import type { Question } from "./question.tsx";
+
+/** @param onDone called once the operator has agreed and it is done */
+export type Act = (question: Question, onDone: () => void) => void;

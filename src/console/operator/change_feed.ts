@@ -1,0 +1,79 @@
+// Listens to the proxy's events, by fetch since EventSource cannot send a token. Only tells that
+// something has changed: what it is now is read from the lists. Without events they are read from
+// time to time all the same.
+
+/// <reference lib="dom" />
+
+import { EventSourceParserStream } from "eventsource-parser/stream";
+import { type ApiClient, ApiError } from "./api_client.ts";
+
+/** Whether changes are told at once. */
+export type FeedState = "connecting" | "live" | "absent";
+
+const PATH = "api/v1/events";
+const SHORTEST_PAUSE = 1_000;
+const LONGEST_PAUSE = 30_000;
+
+/** The events of one proxy; `close` ends it. */
+export class ChangeFeed {
+  readonly #api: ApiClient;
+  readonly #leave = new AbortController();
+  readonly #listeners = new Set<() => void>();
+  readonly #onState: (state: FeedState) => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #pause = SHORTEST_PAUSE;
+
+  constructor(api: ApiClient, onState: (state: FeedState) => void) {
+    this.#api = api;
+    this.#onState = onState;
+    void this.#listen();
+  }
+
+  /** Calls back whenever something has changed. @returns what ends that */
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    this.#leave.abort();
+    clearTimeout(this.#timer);
+    this.#listeners.clear();
+  }
+
+  async #listen(): Promise<void> {
+    const { signal } = this.#leave;
+    this.#onState("connecting");
+    try {
+      const bytes = await this.#api.stream(PATH, signal);
+      this.#onState("live");
+      // What happened while nobody listened.
+      this.#tell();
+      const text = bytes.pipeThrough(new TextDecoderStream() as ReadableWritablePair);
+      for await (const _event of iterate(text.pipeThrough(new EventSourceParserStream()))) {
+        this.#pause = SHORTEST_PAUSE;
+        this.#tell();
+      }
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return this.#onState("absent");
+    }
+    if (signal.aborted) return;
+    this.#onState("connecting");
+    this.#timer = setTimeout(() => void this.#listen(), this.#pause * (0.5 + Math.random()));
+    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** Streams are no iterators in every browser. */
+async function* iterate<T>(stream: ReadableStream<T>): AsyncGenerator<T> {
+  const reader = stream.getReader();
+  while (true) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    yield value;
+  }
+}

@@ -1,0 +1,73 @@
+// What an operator may do to an origin, as questions. Knows the paths of the System API.
+
+import type { ApiClient } from "./api_client.ts";
+import type { Question } from "./question.tsx";
+import type { OriginEntry } from "./shapes.ts";
+import { countOf } from "./units.ts";
+
+type Origin = Pick<OriginEntry, "server" | "draining" | "streams" | "viewers">;
+
+/** Drains an origin, or ends that. */
+export function drainQuestion(
+  api: ApiClient,
+  { server, draining, streams, viewers }: Origin,
+): Question {
+  const path = pathOf(server);
+  if (draining) {
+    return {
+      title: `Undrain ${server}?`,
+      text: "It gets new streams again.",
+      action: "Undrain",
+      run: () => api.change("POST", `${path}/undrain`),
+    };
+  }
+  const what = `${countOf(streams, "stream")} and ${countOf(viewers ?? 0, "viewer")}`;
+  return {
+    title: `Drain ${server}?`,
+    text: `No new stream goes there. What runs stays: ${what}.`,
+    action: "Drain",
+    run: () => api.change("POST", `${path}/drain`),
+  };
+}
+
+/** Changes the weight of an origin. */
+export function weightQuestion(api: ApiClient, server: string, weight: number): Question {
+  return {
+    title: `Give ${server} the weight ${weight}?`,
+    text: weight === 0
+      ? "It gets a new stream only if no other origin would do. What runs stays."
+      : "It decides how many of the new streams it gets, compared with others. What runs stays.",
+    action: "Change weight",
+    run: () => api.change("PATCH", pathOf(server), { weight }),
+  };
+}
+
+/** Changes the labels of an origin. */
+export function labelsQuestion(
+  api: ApiClient,
+  server: string,
+  labels: readonly string[],
+): Question {
+  return {
+    title: `Change the labels of ${server}?`,
+    text: labels.length === 0
+      ? "It belongs to no group: streams that are placed by a label no longer go there."
+      : `It belongs to: ${labels.join(", ")}. New streams are placed accordingly.`,
+    action: "Change labels",
+    run: () => api.change("PATCH", pathOf(server), { labels }),
+  };
+}
+
+/** Forgets an origin. */
+export function forgetQuestion(api: ApiClient, server: string): Question {
+  return {
+    title: `Forget ${server}?`,
+    text: "It is gone until its next heartbeat, and so is what was decided about it.",
+    action: "Forget",
+    run: () => api.change("DELETE", pathOf(server)),
+  };
+}
+
+function pathOf(server: string): string {
+  return `api/v1/origins/${encodeURIComponent(server)}`;
+}

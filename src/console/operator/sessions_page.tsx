@@ -1,0 +1,128 @@
+// All sessions, with a button to end each.
+
+/// <reference lib="dom" />
+
+import { useMemo } from "preact/hooks";
+import type { Act } from "./act.ts";
+import type { ApiClient } from "./api_client.ts";
+import { ListPage } from "./list_page.tsx";
+import type { Question } from "./question.tsx";
+import { routeTo } from "./route.ts";
+import type { SessionEntry } from "./shapes.ts";
+import { Filter } from "./streams_page.tsx";
+import { bitRate, byteCount, duration, streamName } from "./units.ts";
+import { type Sources, useList } from "./use_list.ts";
+import type { Column } from "./virtual_table.tsx";
+
+interface SessionsPageProps extends Sources {
+  readonly search: string;
+  /** Those of one; empty for all. */
+  readonly origin: string;
+  readonly stream: string;
+  readonly act: Act;
+}
+
+const FACTS: readonly Column<SessionEntry>[] = [
+  {
+    key: "name",
+    title: "Client",
+    show: ({ client }) => client,
+    sortBy: ({ client }) => client,
+  },
+  {
+    key: "what",
+    title: "Does",
+    show: ({ intent, protocol }) => `${intent} ${protocol}`,
+    sortBy: ({ intent, protocol }) => `${intent} ${protocol}`,
+  },
+  {
+    key: "stream",
+    title: "Stream",
+    show: ({ stream }) => <a href={routeTo("streams", stream)}>{streamName(stream)}</a>,
+    sortBy: ({ stream }) => stream,
+  },
+  {
+    key: "origin",
+    title: "Origin",
+    show: ({ origin }) => <a href={routeTo("origins", origin)}>{origin}</a>,
+    sortBy: ({ origin }) => origin,
+  },
+  {
+    key: "rate",
+    title: "Rate",
+    show: (session) => rateOf(session),
+    sortBy: ({ bits_in = 0, bits_out = 0 }) => bits_in + bits_out,
+    isNumber: true,
+  },
+  {
+    key: "since",
+    title: "For",
+    show: ({ seconds }) => duration(seconds),
+    sortBy: ({ seconds }) => seconds,
+    isNumber: true,
+  },
+];
+
+export function SessionsPage({ api, feed, search, origin, stream, act }: SessionsPageProps) {
+  const given = Object.entries({ origin, stream }).filter(([, value]) => value !== "");
+  const query = new URLSearchParams(given).toString();
+  const list = useList<SessionEntry>({ api, feed }, {
+    path: "api/v1/sessions",
+    field: "sessions",
+    query,
+  });
+  const columns = useMemo((): readonly Column<SessionEntry>[] => [
+    ...FACTS,
+    {
+      key: "action",
+      title: "Action",
+      show: (session) => (
+        <button
+          type="button"
+          class="danger"
+          aria-label={`End the session of ${session.client}`}
+          onClick={() => act(kickQuestion(api, session), list.refresh)}
+        >
+          End
+        </button>
+      ),
+    },
+  ], [api, list.refresh]);
+  return (
+    <ListPage
+      name="sessions"
+      {...{ list, columns, search }}
+      keyOf={({ session }) => session}
+      textOf={textOf}
+    >
+      {given.length > 0 && (
+        <Filter text={`at ${given.map(([, value]) => value).join(", ")}`} page="sessions" />
+      )}
+    </ListPage>
+  );
+}
+
+/** Ends one session. */
+export function kickQuestion(
+  api: ApiClient,
+  { session, intent, protocol, stream, client }: Omit<SessionEntry, "origin" | "seconds">,
+): Question {
+  const who = intent === "publish" ? "The publisher" : "A viewer";
+  return {
+    title: `End the session of ${client}?`,
+    text: `${who} of ${streamName(stream)} over ${protocol} is disconnected. It may come back.`,
+    action: "End session",
+    run: () => api.change("DELETE", `api/v1/sessions/${encodeURIComponent(session)}`),
+  };
+}
+
+function textOf({ client, intent, protocol, stream, origin }: SessionEntry): string {
+  return `${client} ${intent} ${protocol} ${stream} ${origin}`;
+}
+
+function rateOf({ intent, bits_in, bits_out, bytes_in, bytes_out }: SessionEntry): string {
+  const bits = intent === "publish" ? bits_in : bits_out;
+  if (bits !== undefined) return bitRate(bits);
+  const bytes = intent === "publish" ? bytes_in : bytes_out;
+  return bytes === undefined ? "–" : byteCount(bytes);
+}

@@ -1,0 +1,76 @@
+// What the System API answers, as far as the console shows it. What a proxy may leave out is optional.
+
+/** How an origin is. */
+export type OriginState = "alive" | "suspect" | "draining" | "down" | "expired";
+
+/** One registered origin. */
+export interface OriginEntry {
+  readonly server: string;
+  readonly device_id: string;
+  readonly ip: string;
+  readonly rtmp: readonly string[];
+  readonly http: readonly string[];
+  readonly api: readonly string[];
+  readonly srt: readonly string[];
+  readonly rtc: readonly string[];
+  readonly state: OriginState;
+  readonly draining: boolean;
+  readonly weight: number;
+  readonly labels: readonly string[];
+  readonly streams: number;
+  readonly publishers: number;
+  readonly viewers: number;
+  /** Milliseconds; null for one that sends none. */
+  readonly last_heartbeat_ms: number | null;
+  readonly failures: Readonly<Record<string, number>>;
+  readonly bits_in?: number;
+  readonly bits_out?: number;
+}
+
+/** One stream. */
+export interface StreamEntry {
+  /** `vhost/app/stream`. */
+  readonly stream: string;
+  readonly origin: string;
+  readonly live: boolean;
+  readonly seconds: number;
+  readonly publishers: number;
+  readonly publisher?: {
+    readonly session: string;
+    readonly protocol: string;
+    readonly client: string;
+    readonly seconds: number;
+  };
+  readonly viewers: number;
+  readonly viewers_by_protocol: Readonly<Record<string, number>>;
+  readonly bits_in?: number;
+  readonly bits_out?: number;
+}
+
+/** One client that publishes or plays. */
+export interface SessionEntry {
+  readonly session: string;
+  readonly protocol: string;
+  readonly intent: "publish" | "play";
+  readonly stream: string;
+  readonly origin: string;
+  readonly client: string;
+  readonly seconds: number;
+  readonly bytes_in?: number;
+  readonly bytes_out?: number;
+  readonly bits_in?: number;
+  readonly bits_out?: number;
+}
+
+/** The last quarter of an hour by columns, oldest first. */
+export interface HistoryAnswer {
+  readonly seconds_ago: readonly number[];
+  readonly bits_from_clients: readonly number[];
+  readonly bits_from_origins: readonly number[];
+  readonly publishers: readonly number[];
+  readonly viewers: readonly number[];
+  readonly new_streams: readonly number[];
+  readonly refused_clients: readonly number[];
+  readonly failed_dials: readonly number[];
+  readonly loop_lag_ms: readonly number[];
+}

@@ -1,0 +1,238 @@
+// The operator's console as an operator meets it, in Chromium.
+
+import assert from "node:assert/strict";
+import { say } from "../../scripts/say.ts";
+import { Browser, type View } from "../support/browser.ts";
+import { ConsoleSite } from "../support/console_site.ts";
+import { until } from "../support/wait.ts";
+
+const PHONE: View = { width: 360, height: 740, colorScheme: "dark" };
+/** Where the pictures go that a person looks at. */
+const PICTURES = Deno.env.get("CONSOLE_PICTURES");
+const TOKEN = "secret-of-a-test";
+
+async function picture(page: { screenshot(options: { path: string }): unknown }, name: string) {
+  if (PICTURES) await page.screenshot({ path: `${PICTURES}/${name}.png` });
+}
+
+Deno.test("an operator logs in with the token, and a wrong one is refused", async () => {
+  await using site = await ConsoleSite.open({ token: TOKEN });
+  await using browser = await Browser.open();
+  const { page } = await browser.openPage(site.url());
+  const field = page.getByLabel("Admin token", { exact: true });
+  await field.fill("wrong");
+  await picture(page, "login");
+  assert.deepEqual(await Browser.accessibilityFaults(page), []);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByText("Cannot accept this request: the token is wrong").waitFor();
+  await field.fill(TOKEN);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Traffic" }).waitFor();
+  await page.getByRole("link", { name: "Origins", exact: true }).click();
+  await page.getByRole("link", { name: "origin-1" }).waitFor();
+  await page.getByRole("button", { name: "Log out" }).click();
+  await field.waitFor();
+});
+
+Deno.test("without a token the page says who is let in", async () => {
+  await using site = await ConsoleSite.open();
+  await using browser = await Browser.open();
+  const { page } = await browser.openPage(site.url());
+  await page.getByText("No PROXY_ADMIN_TOKEN is set").waitFor();
+});
+
+Deno.test("an operator searches, drains, weighs and labels an origin", async () => {
+  await using site = await ConsoleSite.open();
+  await using browser = await Browser.open();
+  const { page, errors } = await browser.openPage(site.url("#/origins"));
+  const drain = page.getByRole("button", { name: "Drain vid-1" });
+  await drain.waitFor();
+  await page.getByLabel("Search origins").fill("origin-1");
+  await page.getByText("1 of 3 origins").waitFor();
+  await drain.click();
+  await page.getByText(/^No new stream goes there. What runs stays: \d+ streams? and/).waitFor();
+  await picture(page, "question");
+  assert.deepEqual(await Browser.accessibilityFaults(page), []);
+  await page.getByRole("button", { name: "Cancel" }).click();
+  assert.equal((await stateOf(site, "vid-1")).state, "alive", "nothing is done without a yes");
+  await drain.click();
+  await page.getByRole("button", { name: "Drain", exact: true }).click();
+  await page.getByRole("button", { name: "Undrain vid-1" }).waitFor();
+  assert.equal((await stateOf(site, "vid-1")).state, "draining");
+  await picture(page, "origins");
+  assert.deepEqual(await Browser.accessibilityFaults(page), []);
+  await page.getByRole("link", { name: "origin-1" }).click();
+  await page.getByLabel("Weight, 0 to 100").fill("30");
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Change weight" }).click();
+  await until("the weight", async () => (await stateOf(site, "vid-1")).weight === 30);
+  await page.getByLabel("Labels", { exact: true }).fill("gpu, news");
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Change labels" }).click();
+  await until("the labels", async () => {
+    return String((await stateOf(site, "vid-1")).labels) === "gpu,news";
+  });
+  await picture(page, "origin");
+  assert.deepEqual(await Browser.accessibilityFaults(page), []);
+  assert.deepEqual(errors, []);
+});
+
+async function stateOf({ desk }: ConsoleSite, server: string) {
+  const { body } = await desk.ask("GET", `/api/v1/origins/${server}`);
+  return body.origin as { state: string; weight: number; labels: string[] };
+}
+
+Deno.test("an operator ends a session, and all of a stream", async () => {
+  await using site = await ConsoleSite.open();
+  await using browser = await Browser.open();
+  const { page, errors } = await browser.openPage(site.url("#/sessions?q=show-00003"));
+  await page.getByText("4 of 42 sessions").waitFor();
+  await picture(page, "sessions");
+  assert.deepEqual(await Browser.accessibilityFaults(page), []);
+  await page.getByRole("button", { name: "End the session of 192.168.0.15:40015" }).click();
+  await page.getByText("A viewer of live/show-00003 over rtc is disconnected.").waitFor();
+  await page.getByRole("button", { name: "End session" }).click();
+  await page.getByText("3 of 41 sessions").waitFor();
+  assert.deepEqual(site.kicked, ["v3"]);
+  await page.goto(site.url("#/streams/__defaultVhost__%2Flive%2Fshow-00003"));
+  await page.getByText("192.168.0.3:40003, rtmp").waitFor();
+  await picture(page, "stream");
+  assert.deepEqual(await Browser.accessibilityFaults(page), []);
+  await page.getByRole("button", { name: "End the publisher" }).click();
+  await page.getByRole("button", { name: "End session" }).click();
+  await until("the publisher be ended", () => site.kicked.includes("p3"));
+  await page.getByRole("button", { name: "End all sessions" }).waitFor();
+  assert.deepEqual(errors, []);
+});
+
+Deno.test("the charts move, in the dark and on a phone too", async () => {
+  for (const [name, view] of [["desktop", undefined], ["phone", PHONE]] as const) {
+    await using site = await ConsoleSite.open();
+    await using browser = await Browser.open();
+    for (let at = 0; at < 100; at++) await goOn(site, at);
+    const { page, errors } = await browser.openPage(site.url(), view);
+    const newStreams = page.locator("figure:has-text('New streams')");
+    await until("a rate", async () => /\d\/s/.test(await newStreams.innerText()));
+    const before = await newStreams.innerText();
+    const drawn = await newStreams.screenshot();
+    for (let at = 100; at < 130; at++) await goOn(site, at * 20);
+    await until("another rate", async () => await newStreams.innerText() !== before, {
+      timeout: 20_000,
+    });
+    assert.notDeepEqual(await newStreams.screenshot(), drawn);
+    const width = await page.evaluate("document.documentElement.scrollWidth");
+    if (view) assert.equal(width, view.width);
+    await picture(page, `overview-${name}`);
+    assert.deepEqual(await Browser.accessibilityFaults(page), []);
+    assert.deepEqual(errors, []);
+  }
+});
+
+/** Five seconds of traffic. */
+async function goOn({ metrics, clock }: ConsoleSite, load: number): Promise<void> {
+  const path = "untouched";
+  metrics.count(
+    "srs_proxy_rtmp_relay_bytes_total",
+    { direction: "from_clients", path },
+    load * 1e6,
+  );
+  metrics.count(
+    "srs_proxy_rtmp_relay_bytes_total",
+    { direction: "from_origins", path },
+    load * 3e6,
+  );
+  metrics.count("srs_proxy_rtmp_sessions_opened_total", { intent: "play" }, 5);
+  metrics.count("srs_proxy_registry_picks_total", {}, load);
+  metrics.count("srs_proxy_rtmp_refused_total", { reason: "no_origin" }, load % 7);
+  await clock.pass(5_000);
+}
+
+Deno.test("the lists fit a phone and can be used by keyboard", async () => {
+  await using site = await ConsoleSite.open();
+  await using browser = await Browser.open();
+  for (const name of ["origins", "streams", "sessions"]) {
+    const { page, errors } = await browser.openPage(site.url(`#/${name}`), PHONE);
+    await page.getByRole("row").waitFor();
+    await until("rows", async () => await page.getByRole("row").count() > 2);
+    assert.equal(await page.evaluate("document.documentElement.scrollWidth"), PHONE.width);
+    await picture(page, `phone-${name}`);
+    assert.deepEqual(await Browser.accessibilityFaults(page), []);
+    assert.deepEqual(errors, []);
+    await page.close();
+  }
+});
+
+Deno.test("what happens is seen at once, by the proxy's events", async () => {
+  await using site = await ConsoleSite.open();
+  await using browser = await Browser.open();
+  const { page } = await browser.openPage(site.url("#/origins"));
+  await page.getByText("Live", { exact: true }).waitFor();
+  await page.getByText("3 origins").waitFor();
+  const lists = () =>
+    page.evaluate<number>(`performance.getEntriesByType("resource")
+      .filter(({ name }) => name.includes("/api/v1/origins")).length`);
+  const before = await until("calm", async () => {
+    const count = await lists();
+    return count >= 2 && count;
+  });
+  await site.addOrigin(7);
+  await page.getByText("4 origins").waitFor();
+  // Not by the look that there is every five seconds.
+  assert.equal(await lists(), before + 1);
+});
+
+/**
+ * Scrolls through the whole list in 300 frames, so that each shows other rows, and tells how far apart
+ * they were, how long the page itself has worked for each, and how often rows were missing.
+ */
+const SCROLL = `new Promise((resolve) => {
+  const table = document.querySelector(".table");
+  const step = (table.scrollHeight - table.clientHeight) / 300;
+  const [gaps, work] = [[], []];
+  let [before, begunAt, empty] = [undefined, undefined, 0];
+  addEventListener("scroll", () => begunAt = performance.now(), { capture: true });
+  const frame = (now) => {
+    if (before !== undefined) gaps.push(now - before);
+    if (begunAt !== undefined) work.push(performance.now() - begunAt);
+    before = now;
+    const sorted = (values) => values.sort((a, b) => a - b);
+    if (gaps.length >= 300) return resolve({ gaps: sorted(gaps), work: sorted(work), empty });
+    const { top, height } = table.getBoundingClientRect();
+    const middle = document.elementFromPoint(400, top + height / 2);
+    if (!middle.closest(".row")) empty++;
+    table.scrollTop += step;
+    requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+})`;
+
+interface Scrolled {
+  readonly gaps: readonly number[];
+  readonly work: readonly number[];
+  readonly empty: number;
+}
+
+Deno.test("500 origins, 10,000 streams and 20,000 sessions scroll at 60 frames a second", async () => {
+  const crowd = { origins: 500, streams: 10_000, viewers: 10_000 };
+  await using site = await ConsoleSite.open({ crowd });
+  await using browser = await Browser.open();
+  for (const [name, total] of [["streams", "10,000 streams"], ["sessions", "20,000 sessions"]]) {
+    const { page, errors } = await browser.openPage(site.url(`#/${name}`));
+    await page.getByText(total!, { exact: true }).waitFor();
+    const { gaps, work, empty } = await page.evaluate<Scrolled>(SCROLL);
+    const [gap, share] = [gaps[150]!, work[Math.floor(work.length / 2)]!];
+    const late = gaps.filter((each) => each > 25).length;
+    if (PICTURES) say(`${name}: every ${gap} ms, ${late} of 300 late, ${share} ms of work`);
+    assert.equal(empty, 0, "rows are there when they come into sight");
+    const rows = await page.getByRole("row").count();
+    assert.ok(rows < 80, `${rows} rows exist`);
+    // How many frames are late depends on what else the machine does.
+    assert.ok(gap < 17.5, `a frame comes every ${gap} ms`);
+    assert.ok(share < 8, `the page works ${share} ms for a frame`);
+    await picture(page, `many-${name}`);
+    await page.getByLabel(`Search ${name}`).fill("show-09999");
+    await page.getByText(new RegExp(`^[12] of ${total}$`)).waitFor();
+    assert.deepEqual(errors, []);
+    await page.close();
+  }
+});
