@@ -41,8 +41,8 @@ const SCHEMAS = {
   }, ["publisher"]),
   Session: object({
     ...{ session: TEXT, protocol: TEXT, intent: INTENT, stream: TEXT },
-    ...{ origin: TEXT, client: TEXT, seconds: COUNT },
-  }),
+    ...{ origin: TEXT, client: TEXT, transport: TEXT, seconds: COUNT },
+  }, ["transport"]),
 };
 
 /** One page of these. */

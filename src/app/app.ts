@@ -4,6 +4,7 @@
 import { localIps, openParts, type Parts, type Relay } from "./parts.ts";
 import type { LogOutput } from "./surroundings.ts";
 import type { Clock } from "../core/clock.ts";
+import { ownRtcTcp } from "./lanes.ts";
 import { permanentOrigins, readTlsFiles } from "./registry.ts";
 import { placeOf } from "../core/fleet.ts";
 import type { Config } from "../config/config.ts";
@@ -48,7 +49,7 @@ export class App implements AsyncDisposable {
       { name: "System API", transport: "tcp", address: system.address },
       { name: "WebRTC", transport: "udp", address: rtcMedia.address },
       { name: "SRT", transport: "udp", address: srt.address },
-      ...secureListeners(parts),
+      ...optionalListeners(parts),
     ];
     state.ownAddresses = this.listeners.map(({ transport, address }) => ({
       transport,
@@ -145,8 +146,9 @@ export class App implements AsyncDisposable {
   }
 }
 
-function secureListeners({ rtmp, httpServer, httpApi, system }: Parts): Listener[] {
+function optionalListeners({ lanes, rtmp, httpServer, httpApi, system }: Parts): Listener[] {
   const named = [
+    ["WebRTC over TCP", lanes.ownRtcTcp],
     ["RTMP over TLS", rtmp.secureAddress],
     ["HTTP server over TLS", httpServer.secureAddress],
     ["HTTP API over TLS", httpApi === httpServer ? undefined : httpApi.secureAddress],
@@ -156,9 +158,11 @@ function secureListeners({ rtmp, httpServer, httpApi, system }: Parts): Listener
 }
 
 /** Shared ports are not tried: that would take clients from the processes that have them. */
-function withAllBusyPorts(error: unknown, { listen, tls }: Config): unknown {
+function withAllBusyPorts(error: unknown, config: Config): unknown {
+  const { listen, tls } = config;
   if (!(error instanceof ProxyError) || error.code !== "internal" || listen.reusePort) return error;
-  const secure = [
+  const optional = [
+    ["WebRTC over TCP", ownRtcTcp(config)],
     ["RTMP over TLS", tls.rtmps],
     ["HTTP server over TLS", tls.httpsServer],
     ["HTTP API over TLS", tls.httpsApi],
@@ -171,7 +175,7 @@ function withAllBusyPorts(error: unknown, { listen, tls }: Config): unknown {
     { name: "System API", transport: "tcp", listen: listen.systemApi },
     { name: "WebRTC", transport: "udp", listen: listen.webrtc },
     { name: "SRT", transport: "udp", listen: listen.srt },
-    ...secure.flatMap(([name, listen]): WantedPort[] => {
+    ...optional.flatMap(([name, listen]): WantedPort[] => {
       return listen ? [{ name, transport: "tcp", listen }] : [];
     }),
   ];

@@ -1,7 +1,8 @@
 // Opens the lanes: the threads that serve clients. A part of app.ts, which is the one place
 // that knows everything.
 
-import type { Config } from "../config/config.ts";
+import { type Config, isSameAddress } from "../config/config.ts";
+import type { ListenAddress } from "../core/endpoint.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { OriginStatus } from "../core/registrar.ts";
 import type { Address } from "../core/address.ts";
@@ -30,6 +31,20 @@ export function laneCount({ lanes }: Config): number {
   return lanes ?? Math.min(navigator.hardwareConcurrency, 64);
 }
 
+/** Where WebRTC over TCP is taken: at a port of its own, or at one of the HTTP server. */
+function rtcTcpPort({ listen, tls }: Config): ListenAddress | "http" | "https" | undefined {
+  const { webrtcTcp } = listen;
+  if (webrtcTcp === undefined) return undefined;
+  if (tls.httpsServer && isSameAddress(tls.httpsServer, webrtcTcp)) return "https";
+  return isSameAddress(listen.httpServer, webrtcTcp) ? "http" : webrtcTcp;
+}
+
+/** Where it has a port of its own, if it has. */
+export function ownRtcTcp(config: Config): ListenAddress | undefined {
+  const port = rtcTcpPort(config);
+  return typeof port === "object" ? port : undefined;
+}
+
 /** @throws ProxyError `internal` when a port cannot be bound */
 export async function openLanes(
   { state, clock, resolver, sessions, metrics, hopMark, identifyTally, reusePort, onError }:
@@ -46,12 +61,19 @@ export async function openLanes(
   if (servesHttp && tls.httpsServer) {
     ports.push({ name: "HTTP server over TLS", transport: "tcp", listen: tls.httpsServer });
   }
+  const rtcTcp = rtcTcpPort(state.config);
+  const own = ownRtcTcp(state.config);
+  if (own) ports.push({ name: "WebRTC over TCP", transport: "tcp", listen: own });
   // Lanes share their ports, and would share them with another process too.
   const busy = reusePort ? [] : findBusyPorts(ports);
   if (busy.length > 0) throw new ProxyError("internal", busy.join("\n"));
   const library = chooseLibc(choice);
   library?.close();
   const engine = library === undefined ? "deno" : "libc";
+  if (engine === "deno" && count > 1 && typeof rtcTcp === "string") {
+    const reason = "Cannot share its port without the C library unless PROXY_LANES is 1";
+    throw new ProxyError("internal", `PROXY_WEBRTC_TCP_SERVER: ${reason}`);
+  }
   const opened = await Lanes.open({
     count,
     clock,
@@ -64,6 +86,7 @@ export async function openLanes(
         http: servesHttp ? listen.httpServer : undefined,
         rtmps: tls.rtmps,
         https: servesHttp ? tls.httpsServer : undefined,
+        rtcTcp,
         reusePort: reusePort || count > 1,
       },
       variables,

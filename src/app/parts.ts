@@ -163,7 +163,7 @@ export async function openParts(
     }),
   );
   const rtcMedia = stack.use(await openRtcMedia(surroundings, lanes));
-  const signaling = stack.use(openSignaling(surroundings, rtcMedia));
+  const signaling = stack.use(openSignaling(surroundings, rtcMedia, lanes));
   const srt = stack.use(await openSrt(surroundings, lanes));
   const srtPort = srt.address.port;
   const parts = { stack, lanes, other, srtPort };
@@ -311,7 +311,7 @@ function addressPolicy(
 
 async function openRtcMedia(surroundings: Surroundings, lanes: Lanes): Promise<RtcMediaRelay> {
   const { listen, webrtc, registry } = surroundings.state.config;
-  const { candidates: _, ...limits } = webrtc;
+  const { candidates: _, tcpCandidates: __, ...limits } = webrtc;
   const relay = await RtcMediaRelay.open({
     ...surroundings,
     ...limits,
@@ -340,13 +340,19 @@ function logEngine(protocol: string, { kind, buffers }: RtcMediaRelay["engine"])
   LOG.info("UDP engine", { protocol, engine: kind, ...buffers });
 }
 
-function openSignaling(surroundings: Surroundings, media: RtcMediaRelay): Signaling {
+function openSignaling(
+  surroundings: Surroundings,
+  media: RtcMediaRelay,
+  { rtcTcp }: Lanes,
+): Signaling {
   const { state } = surroundings;
   return Signaling.open({
     ...surroundings,
     media,
     candidates: () => state.config.webrtc.candidates,
     mediaPort: media.address.port,
+    overTcp: rtcTcp &&
+      { port: rtcTcp.port, candidates: () => state.config.webrtc.tcpCandidates },
   });
 }
 

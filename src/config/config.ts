@@ -31,6 +31,8 @@ export interface Config {
     readonly httpApi: ListenAddress;
     readonly systemApi: ListenAddress;
     readonly webrtc: ListenAddress;
+    /** Over TCP, at a port of its own or that of the HTTP server, with TLS or without; absent = nowhere. */
+    readonly webrtcTcp: ListenAddress | undefined;
     readonly srt: ListenAddress;
     /** Whether other processes may listen on the same ports. */
     readonly reusePort: boolean;
@@ -113,6 +115,8 @@ export interface Config {
   readonly webrtc: {
     /** Where clients are told to send media; empty = where the client or the origin says. */
     readonly candidates: readonly MediaTarget[];
+    /** The same over TCP; empty = the same addresses. */
+    readonly tcpCandidates: readonly MediaTarget[];
     readonly maxSessions: number;
     readonly maxSessionsPerAddress: number;
     readonly startTimeout: number;
@@ -210,13 +214,16 @@ const TCP_LISTENERS = [
   "PROXY_HTTPS_SERVER",
   "PROXY_HTTPS_API",
   "PROXY_SYSTEM_API_TLS",
+  "PROXY_WEBRTC_TCP_SERVER",
 ] as const;
 
 const UDP_LISTENERS = ["PROXY_WEBRTC_SERVER", "PROXY_SRT_SERVER"] as const;
 
+type ListenerName = typeof TCP_LISTENERS[number] | typeof UDP_LISTENERS[number];
+
 function findSharedPorts(
   values: Partial<Values>,
-  names: readonly (typeof TCP_LISTENERS[number] | typeof UDP_LISTENERS[number])[],
+  names: readonly ListenerName[],
 ): string[] {
   return names.flatMap((name, index) => {
     const mine = values[name];
@@ -228,11 +235,18 @@ function findSharedPorts(
   });
 }
 
-/** SRS's HTTP API and HTTP server may have one port, so ours may. */
-function mayShare(one: string, other: string, values: Partial<Values>): boolean {
-  const [server, api] = [values.PROXY_HTTP_SERVER, values.PROXY_HTTP_API];
-  const arePair = one === "PROXY_HTTP_SERVER" && other === "PROXY_HTTP_API";
-  return arePair && server !== undefined && api !== undefined && isSameAddress(server, api);
+/**
+ * SRS's HTTP API and HTTP server may have one port, so ours may. WebRTC over TCP may have that of the HTTP
+ * server, with TLS or without, where that serves streams alone.
+ */
+function mayShare(one: ListenerName, other: ListenerName, values: Partial<Values>): boolean {
+  const [mine, theirs] = [values[other], values[one]];
+  if (!mine || !theirs || !isSameAddress(mine, theirs)) return false;
+  const { PROXY_HTTP_SERVER: server, PROXY_HTTP_API: api } = values;
+  if (other === "PROXY_HTTP_API") return one === "PROXY_HTTP_SERVER";
+  const isHttp = one === "PROXY_HTTP_SERVER" || one === "PROXY_HTTPS_SERVER";
+  return other === "PROXY_WEBRTC_TCP_SERVER" && isHttp && server !== undefined &&
+    api !== undefined && !isSameAddress(server, api);
 }
 
 /** Whether two listeners want the same port; two that take any free port do not. */
@@ -254,6 +268,7 @@ function toConfig(values: Values, variables: Settings["variables"]): Config {
       httpApi: values.PROXY_HTTP_API,
       systemApi: values.PROXY_SYSTEM_API,
       webrtc: values.PROXY_WEBRTC_SERVER,
+      webrtcTcp: values.PROXY_WEBRTC_TCP_SERVER,
       srt: values.PROXY_SRT_SERVER,
       reusePort: values.PROXY_REUSE_PORT,
     },
@@ -303,6 +318,7 @@ function toConfig(values: Values, variables: Settings["variables"]): Config {
     },
     webrtc: {
       candidates: values.PROXY_WEBRTC_CANDIDATE,
+      tcpCandidates: values.PROXY_WEBRTC_TCP_CANDIDATE,
       maxSessions: values.PROXY_WEBRTC_MAX_SESSIONS,
       maxSessionsPerAddress: values.PROXY_WEBRTC_MAX_SESSIONS_PER_ADDRESS,
       startTimeout: values.PROXY_WEBRTC_START_TIMEOUT,

@@ -31,6 +31,7 @@ Deno.test("an empty environment gives the documented defaults", () => {
       httpApi: { port: 11985 },
       systemApi: { port: 12025 },
       webrtc: { port: 18000 },
+      webrtcTcp: undefined,
       srt: { port: 20080 },
       reusePort: false,
     },
@@ -87,6 +88,7 @@ Deno.test("an empty environment gives the documented defaults", () => {
     },
     webrtc: {
       candidates: [],
+      tcpCandidates: [],
       maxSessions: 10_000,
       maxSessionsPerAddress: 1000,
       startTimeout: 10_000,
@@ -122,6 +124,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
       httpApi: { port: 3 },
       systemApi: { port: 4 },
       webrtc: { port: 5 },
+      webrtcTcp: { host: "127.0.0.1", port: 18443 },
       srt: { host: "::1", port: 6 },
       reusePort: true,
     },
@@ -206,6 +209,7 @@ Deno.test("every variable reaches its place in the configuration", () => {
     },
     webrtc: {
       candidates: [{ host: "203.0.113.36", port: 37 }, { host: "media.example" }],
+      tcpCandidates: [{ host: "203.0.113.8" }],
       maxSessions: 51,
       maxSessionsPerAddress: 52,
       startTimeout: 53_000,
@@ -329,6 +333,35 @@ Deno.test("the HTTP API and the HTTP server may have one address, and no others"
   assert.deepEqual(problemsOf(third), [
     "PROXY_SYSTEM_API: Cannot share a port with PROXY_HTTP_SERVER: current value is 8080",
   ]);
+});
+
+Deno.test("WebRTC over TCP may have a port of the HTTP server, where that serves streams alone", () => {
+  const clashes = (variables: Record<string, string>) =>
+    problemsOf({
+      ...{ PROXY_TLS_CERT: "c.pem", PROXY_TLS_KEY: "k.pem" },
+      ...variables,
+    });
+  const https = { PROXY_HTTPS_SERVER: "443", PROXY_WEBRTC_TCP_SERVER: "443" };
+  assert.deepEqual(clashes(https), []);
+  assert.deepEqual(clashes({ PROXY_HTTP_SERVER: "80", PROXY_WEBRTC_TCP_SERVER: "80" }), []);
+  const all = { ...https, PROXY_HTTP_SERVER: "8080", PROXY_HTTP_API: "8080" };
+  assert.deepEqual(clashes(all), [
+    "PROXY_WEBRTC_TCP_SERVER: Cannot share a port with PROXY_HTTPS_SERVER: current value is 443",
+  ]);
+  const others = [
+    ...["PROXY_RTMP_SERVER", "PROXY_HTTP_API", "PROXY_SYSTEM_API"],
+    ...["PROXY_RTMPS_SERVER", "PROXY_HTTPS_API", "PROXY_SYSTEM_API_TLS"],
+  ];
+  for (const name of others) {
+    assert.deepEqual(clashes({ [name]: "443", PROXY_WEBRTC_TCP_SERVER: "443" }), [
+      `PROXY_WEBRTC_TCP_SERVER: Cannot share a port with ${name}: current value is 443`,
+    ]);
+  }
+  const apart = { PROXY_HTTPS_SERVER: "127.0.0.1:443", PROXY_WEBRTC_TCP_SERVER: "443" };
+  assert.deepEqual(clashes(apart), [
+    "PROXY_WEBRTC_TCP_SERVER: Cannot share a port with PROXY_HTTPS_SERVER: current value is 443",
+  ]);
+  assert.deepEqual(clashes({ PROXY_WEBRTC_SERVER: "443", ...https }), [], "UDP is another port");
 });
 
 Deno.test("two listeners cannot share a port, unless they have different addresses", () => {

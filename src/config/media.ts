@@ -5,6 +5,7 @@ import {
   duration,
   flag,
   integer,
+  listenAddress,
   mediaTargets,
   optional,
   pathTemplates,
@@ -53,6 +54,12 @@ export const HTTP = {
 };
 
 export const WEBRTC = {
+  PROXY_WEBRTC_TCP_SERVER: atStart(
+    optional(listenAddress),
+    "",
+    "WebRTC media where UDP is blocked (TCP); may be the port of PROXY_HTTPS_SERVER or " +
+      "PROXY_HTTP_SERVER; empty = none",
+  ),
   PROXY_WEBRTC_MAX_SESSIONS: atStart(COUNT, "10000", "Most WebRTC sessions at once"),
   PROXY_WEBRTC_MAX_SESSIONS_PER_ADDRESS: live(
     COUNT,
@@ -74,6 +81,12 @@ export const WEBRTC = {
     "",
     "Where clients send media, such as 203.0.113.7,media.example.com:443; empty = the request's " +
       "?eip=, or what the origin answers",
+  ),
+  PROXY_WEBRTC_TCP_CANDIDATE: live(
+    mediaTargets,
+    "",
+    "The same for media over TCP; empty = the same addresses, with the port of " +
+      "PROXY_WEBRTC_TCP_SERVER",
   ),
 };
 

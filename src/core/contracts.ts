@@ -6,6 +6,7 @@ import type { ErrorCode, ProxyError } from "./errors.ts";
 import type { LabelledName, LabelsOf, PlainName } from "./metric_table.ts";
 import type { Address } from "./address.ts";
 import type { ChangeCounts, ChangeStamp } from "./change_counts.ts";
+import type { Transport } from "./fleet.ts";
 import type { Origin, Protocol } from "./origin.ts";
 
 /** A client's wish to be served one stream. */
@@ -194,6 +195,8 @@ export interface SessionOpened {
   readonly stream: string;
   readonly origin: string;
   readonly client: string;
+  /** How the client comes, where its protocol leaves that open. */
+  readonly transport?: Transport;
 }
 
 /** Why a session is ended that neither side has ended. */

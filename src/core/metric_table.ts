@@ -11,6 +11,18 @@ import {
   type Kind,
   type MetricDeclaration,
 } from "./metric_declaration.ts";
+import {
+  DIRECTIONS,
+  ENDED_BY,
+  HEADERS,
+  HTTP_REFUSALS,
+  INTENTS,
+  LIMITS,
+  MEMORY,
+  oneOf,
+  RTC_ENDS,
+  STATUSES,
+} from "./metric_labels.ts";
 import { PROTOCOLS } from "./origin.ts";
 
 /** Numbers from 1: series come with the lanes, of which there may be many or few. */
@@ -20,36 +32,6 @@ type PerLane = { readonly lane: string };
 export const BUCKETS: readonly number[] = [
   ...[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2],
   ...[0.5, 1, 5],
-];
-
-const INTENTS = ["publish", "play"] as const;
-/** One word for one thing in all protocols: who has sent it. */
-const DIRECTIONS = ["from_clients", "from_origins"] as const;
-const STATUSES = ["1xx", "2xx", "3xx", "4xx", "5xx"] as const;
-/** Why a listener lets nobody in. */
-const LIMITS = ["limit_total", "limit_per_address", "limit_descriptors"] as const;
-/** Why a connection is not opened: its PROXY header, or TLS. */
-const HEADERS = ["proxy_header", "proxy_untrusted", "tls_handshake"] as const;
-/** Whose memory for clients that are not identified is used up. */
-const MEMORY = ["memory_address", "memory_total"] as const;
-/** What a listener of HTTP refuses, whoever answers behind it. */
-const HTTP_REFUSALS = [
-  ...[...LIMITS, ...HEADERS, ...MEMORY],
-  ...["bad_request", "head_timeout", "method"] as const,
-] as const;
-/** What the proxy itself ends sessions for. */
-const ENDED_BY = ["kicked", "origin_down", "stream_moved"] as const;
-
-/** Keeps the words of a list that is spread into another. */
-function oneOf<const Word extends string>(...words: Word[]): readonly Word[] {
-  return words;
-}
-
-/** Why a session of WebRTC is over, whether it had begun or not. */
-const RTC_ENDS = [
-  ...oneOf("consent_expired", "origin_gone", "deleted", "client_closed", "shutdown"),
-  ...oneOf("stream_busy", "never_started", "handed_over", "lane_failed"),
-  ...ENDED_BY,
 ];
 
 /** The declarations, in the order in which they are exposed. */
@@ -316,11 +298,12 @@ export const METRICS = {
   ),
   srs_proxy_rtc_dropped_total: counter(
     "Datagrams of WebRTC clients dropped, by reason: unknown_address, malformed, unknown_user, " +
-      "bad_integrity, verify_limit, address_limit, socket_limit.",
+      "bad_integrity, verify_limit, address_limit, socket_limit; towards them over TCP: tcp_full, and " +
+      "from them: tcp_too_long.",
     {
       reason: [
         ...oneOf("unknown_address", "malformed", "unknown_user", "bad_integrity", "verify_limit"),
-        ...oneOf("address_limit", "socket_limit"),
+        ...oneOf("address_limit", "socket_limit", "tcp_full", "tcp_too_long"),
       ],
     },
   ),
@@ -336,6 +319,11 @@ export const METRICS = {
     "Requests to see or change what runs that were refused, on either API, by reason: no_token, " +
       "wrong_token, failures (too many wrong ones), address (no token is set), site (of a web page).",
     { reason: ["no_token", "wrong_token", "failures", "address", "site"] },
+  ),
+  srs_proxy_rtc_tcp_connections: gauge("Open connections of WebRTC clients over TCP."),
+  srs_proxy_rtc_tcp_refused_total: counter(
+    "Connections of WebRTC over TCP refused or closed before their client had proved itself, by reason.",
+    { reason: [...LIMITS, ...HEADERS, ...oneOf("malformed", "unproved")] },
   ),
   srs_proxy_rtc_requests_total: counter(
     "Answered requests about WebRTC, by kind (whip, whep, publish, play, session, other) and class " +

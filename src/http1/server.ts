@@ -17,6 +17,7 @@ import { HttpClient } from "./client.ts";
 import type { Connection, TcpEngine } from "../net/engine.ts";
 import type { Balancers } from "../net/announced_peer.ts";
 import type { ConnectionLimits } from "../net/served_connections.ts";
+import type { PortGuest } from "../net/port_guest.ts";
 import { TcpServer, type TlsPort } from "../net/tcp_server.ts";
 
 /** How long a closed client may take to read its last bytes, milliseconds. */
@@ -44,6 +45,7 @@ export interface Http1ServerOptions {
   limits(): ConnectionLimits;
   balancers?: (() => Balancers) | undefined;
   readonly tls?: TlsPort | undefined;
+  readonly guest?: PortGuest | undefined;
   timeouts(): HeadTimeouts;
   /** What is kept of requests until their heads, and bodies if they have any, are complete. */
   readonly identifyMemory: MemoryBudget;

@@ -15,7 +15,10 @@ const LOG = logger("lane");
 const LONGEST_END = 10_000;
 
 /** What lanes count in. */
-type LaneMemory = Pick<LaneInit, "rtmpConnections" | "httpConnections" | "identifyMemory">;
+type LaneMemory = Pick<
+  LaneInit,
+  "rtmpConnections" | "httpConnections" | "rtcConnections" | "identifyMemory"
+>;
 /** What may be different at each start. */
 type Changing = Pick<LaneInit, "listen" | "variables" | "tls">;
 
@@ -47,6 +50,7 @@ export class LaneStarts {
     this.#memory = {
       rtmpConnections: tally(),
       httpConnections: tally(),
+      rtcConnections: tally(),
       identifyMemory: this.#columns.add(identifyMemory),
     };
     this.#identifyTally = new SharedTally(identifyMemory, 0);

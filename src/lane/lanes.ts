@@ -71,6 +71,10 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
   readonly rtmp: LanesRelay;
   /** Absent where the HTTP server is the main thread's. */
   readonly http: LanesRelay | undefined;
+  /** Where clients of WebRTC come over TCP, if they can. */
+  readonly rtcTcp: Address | undefined;
+  /** The same, if that is a port of its own. */
+  readonly ownRtcTcp: Address | undefined;
   readonly #options: StartOptions;
   readonly #starts: LaneStarts;
   readonly #listen: LaneListen;
@@ -93,7 +97,7 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
     this.#variables = variables;
     this.#tls = tls;
     this.#closed.promise.catch(() => {});
-    const { rtmp, http, rtmps, https } = first.addresses;
+    const { rtmp, http, rtmps, https, rtcTcp } = first.addresses;
     // Where the system has chosen the ports, the others take the same.
     this.#listen = {
       ...listen,
@@ -101,7 +105,12 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
       http: listen.http && { ...listen.http, port: http!.port },
       rtmps: listen.rtmps && { ...listen.rtmps, port: rtmps!.port },
       https: listen.https && { ...listen.https, port: https!.port },
+      rtcTcp: typeof listen.rtcTcp === "object"
+        ? { ...listen.rtcTcp, port: rtcTcp!.port }
+        : listen.rtcTcp,
     };
+    this.ownRtcTcp = rtcTcp;
+    this.rtcTcp = listen.rtcTcp === "http" ? http : listen.rtcTcp === "https" ? https : rtcTcp;
     this.rtmp = this.#relay("rtmp", rtmp, rtmps);
     this.http = http && this.#relay("http", http, https);
     this.#add(first);
@@ -273,15 +282,19 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
   #setGauges(): void {
     const { services: { metrics } } = this.#options;
     metrics.gauge("srs_proxy_lanes", this.alive);
-    let [rtmp, http] = [0, 0];
+    let [rtmp, http, rtc] = [0, 0, 0];
     for (const { number, lane, isAlive } of this.#places) {
       const ofLane = (name: string) => isAlive ? lane.gauge(name) : 0;
-      const own = [ofLane("srs_proxy_rtmp_connections"), ofLane("srs_proxy_http_connections")];
-      [rtmp, http] = [rtmp + own[0]!, http + own[1]!];
-      metrics.gauge("srs_proxy_lane_connections", own[0]! + own[1]!, { lane: String(number) });
+      const ofRtmp = ofLane("srs_proxy_rtmp_connections");
+      const ofHttp = ofLane("srs_proxy_http_connections");
+      const ofRtc = ofLane("srs_proxy_rtc_tcp_connections");
+      [rtmp, http, rtc] = [rtmp + ofRtmp, http + ofHttp, rtc + ofRtc];
+      const own = ofRtmp + ofHttp + ofRtc;
+      metrics.gauge("srs_proxy_lane_connections", own, { lane: String(number) });
     }
     metrics.gauge("srs_proxy_rtmp_connections", rtmp);
     if (this.http) metrics.gauge("srs_proxy_http_connections", http);
+    metrics.gauge("srs_proxy_rtc_tcp_connections", rtc);
     metrics.gauge("srs_proxy_identify_memory_bytes", this.#starts.identifyMemory);
   }
 

@@ -35,6 +35,8 @@ export interface LaneListen {
   /** Over TLS; absent where there is none. */
   readonly rtmps?: ListenAddress | undefined;
   readonly https?: ListenAddress | undefined;
+  /** WebRTC over TCP, at a port of its own or at one of those. */
+  readonly rtcTcp?: ListenAddress | "http" | "https" | undefined;
   /** Whether others listen there too. */
   readonly reusePort: boolean;
 }
@@ -45,6 +47,8 @@ export interface LaneAddresses {
   readonly http: Address | undefined;
   readonly rtmps: Address | undefined;
   readonly https: Address | undefined;
+  /** A port of its own. */
+  readonly rtcTcp: Address | undefined;
 }
 
 /** What a lane is made of. */
@@ -66,6 +70,7 @@ export interface LaneInit {
   /** Connections of each listener, and memory of clients that are not identified, of all lanes. */
   readonly rtmpConnections: TallyMemory;
   readonly httpConnections: TallyMemory;
+  readonly rtcConnections: TallyMemory;
   readonly identifyMemory: TallyMemory;
   /** Of the registry's `ChangeCounts`. */
   readonly changes: SharedArrayBuffer;

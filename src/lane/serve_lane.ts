@@ -15,6 +15,7 @@ import { LibcTcpEngine } from "../net/libc/tcp_engine.ts";
 import { NamingEngine } from "../net/naming_engine.ts";
 import { openLibc } from "../net/udp/libc.ts";
 import { HttpRelay } from "../relay/http/http_relay.ts";
+import { IceServer, type IceServerOptions } from "../relay/rtc/ice_server.ts";
 import { RtmpRelay } from "../relay/rtmp/rtmp_relay.ts";
 import type { ListenAddress } from "../core/endpoint.ts";
 import { WebHandler } from "../http1/web_server.ts";
@@ -77,6 +78,7 @@ class RunningLane {
   readonly #loop: EventLoop | undefined;
   readonly #rtmp: RtmpRelay;
   readonly #http: HttpRelay | undefined;
+  readonly #ice: IceServer | undefined;
   readonly #forwarders: ServedForwarders;
   readonly #tls: TlsServer | undefined;
   readonly #signals: WebHandler;
@@ -110,11 +112,13 @@ class RunningLane {
       changes: new ChangeCounts(init.changes),
       now: () => sockets.clock.now(),
     });
+    const options = this.#options(engine);
+    this.#ice = this.#openIce(options);
     this.#forwarders = new ServedForwarders({
       ...{ column: init.column, loop: this.#loop, clock: engine.clock, post },
+      connections: this.#ice,
       onFailed: (error) => this.#over.reject(error),
     });
-    const options = this.#options(engine);
     this.#tls = init.tls && this.#closing.use(new TlsServer(init.tls));
     this.#signals = this.#closing.use(this.#openSignals());
     this.#rtmp = RtmpRelay.open({
@@ -126,7 +130,8 @@ class RunningLane {
     this.#http = init.listen.http && HttpRelay.open({
       ...options,
       listen: init.listen.http,
-      tls: this.#tlsPort(init.listen.https),
+      tls: this.#tlsPort(init.listen.https, "https"),
+      guest: this.#guestOf("http"),
       signals: this.#signals,
       tally: new SharedTally(init.httpConnections, init.column),
       hlsPaths: () => this.#config.http.hlsPaths,
@@ -140,6 +145,7 @@ class RunningLane {
       rtmps: this.#rtmp.secureAddress,
       http: this.#http?.address,
       https: this.#http?.secureAddress,
+      rtcTcp: this.#ice?.address,
     });
   }
 
@@ -151,7 +157,7 @@ class RunningLane {
       wake: this.#init.wake,
       hasMail: () => Atomics.load(this.#mail, LANE_MAIL) !== this.#taken,
     });
-    const died = [this.#rtmp.closed, this.#http?.closed].map((closed) => {
+    const died = [this.#rtmp.closed, this.#http?.closed, this.#ice?.closed].map((closed) => {
       return closed?.then(() => this.#over.promise);
     });
     await Promise.race([this.#over.promise, ...died, running].filter((one) => one !== undefined));
@@ -203,9 +209,25 @@ class RunningLane {
     });
   }
 
-  #tlsPort(listen: ListenAddress | undefined): TlsPort | undefined {
+  #tlsPort(listen: ListenAddress | undefined, name?: "https"): TlsPort | undefined {
     const tls = this.#tls;
-    return listen && tls && { listen, server: () => tls };
+    return listen && tls && { listen, server: () => tls, guest: name && this.#guestOf(name) };
+  }
+
+  /** Deno's engine has one forwarder, in the first lane. */
+  #openIce(options: Omit<IceServerOptions, "listen" | "startTimeout">): IceServer | undefined {
+    const { lane, engine, listen: { rtcTcp }, rtcConnections, column } = this.#init;
+    if (rtcTcp === undefined || (engine === "deno" && lane > 1)) return undefined;
+    return IceServer.open({
+      ...options,
+      listen: typeof rtcTcp === "object" ? rtcTcp : undefined,
+      startTimeout: () => this.#config.webrtc.startTimeout,
+      tally: new SharedTally(rtcConnections, column),
+    });
+  }
+
+  #guestOf(name: "http" | "https"): IceServer | undefined {
+    return this.#init.listen.rtcTcp === name ? this.#ice : undefined;
   }
 
   #options(engine: TcpEngine) {
@@ -247,6 +269,7 @@ class RunningLane {
     await Promise.all([
       this.#rtmp[Symbol.asyncDispose](),
       this.#http?.[Symbol.asyncDispose](),
+      this.#ice?.[Symbol.asyncDispose](),
     ]);
     this.#over.resolve();
   }

@@ -6,8 +6,9 @@ import type { Clock } from "../core/clock.ts";
 import { toProxyError } from "../core/errors.ts";
 import type { EventLoop } from "../net/libc/event_loop.ts";
 import { openEngine } from "../net/udp/engine.ts";
-import { MediaForwarder } from "../relay/rtc/media_forwarder.ts";
-import type { MediaCommand, MediaInit, MediaReport } from "../relay/rtc/media_messages.ts";
+import type { ClientConnections } from "../relay/rtc/client_connection.ts";
+import { MediaForwarder, type MediaForwarderParts } from "../relay/rtc/media_forwarder.ts";
+import type { MediaCommand } from "../relay/rtc/media_messages.ts";
 import { Cookies } from "../relay/srt/cookies.ts";
 import { SrtForwarder } from "../relay/srt/srt_forwarder.ts";
 import type { SrtCommand, SrtInit, SrtReport } from "../relay/srt/srt_messages.ts";
@@ -29,6 +30,8 @@ export interface ForwarderSurroundings {
   /** Where the lane uses the C library. */
   readonly loop: EventLoop | undefined;
   readonly clock: Clock;
+  /** Where clients of WebRTC come over TCP. */
+  readonly connections: ClientConnections | undefined;
   post(message: FromLane): void;
   /** A forwarder has failed, and the lane with it. */
   onFailed(error: unknown): void;
@@ -60,13 +63,15 @@ export class ServedForwarders {
   }
 
   #openOne(opening: ForwarderOpening<object>, tallies: ForwarderTallies): void {
-    const { loop, clock, post } = this.#surroundings;
+    const { loop, clock, post, connections } = this.#surroundings;
     const { protocol, init } = opening;
     const tell = (message: Extract<FromLane, { type: "forwarder" }>["message"]) =>
       post({ type: "forwarder", protocol, message });
     try {
       const engine = openEngine(loop, { ...opening, clock });
-      const create = FORWARDERS[protocol] as unknown as CreateForwarder<object, unknown, unknown>;
+      const make = FORWARDERS[protocol] as unknown as CreateForwarder<object, unknown, unknown>;
+      const more = protocol === "rtc" ? { connections } : {};
+      const create: typeof make = (parts) => make({ ...parts, ...more });
       const shared = this.#tallies(tallies);
       const forwarder = new ServedForwarder({ engine, tallies: shared, init, create, post: tell });
       this.#open.set(protocol, forwarder);
@@ -95,7 +100,7 @@ export class ServedForwarders {
   }
 }
 
-function createMedia(parts: ForwarderParts<MediaInit, MediaReport>): Forwarder<MediaCommand> {
+function createMedia(parts: Omit<MediaForwarderParts, "hmac">): Forwarder<MediaCommand> {
   return new MediaForwarder({
     ...parts,
     hmac: (key, head, rest) => createHmac("sha1", key).update(head).update(rest).digest(),

@@ -49,6 +49,11 @@ export interface Connection extends Disposable {
    */
   write(bytes: Uint8Array): Promise<boolean>;
   /**
+   * Has the system take no more than about so many bytes that it cannot send yet, where it can be told: what
+   * is written for a slow peer waits here then, and not there.
+   */
+  boundUnsent(bytes: number): void;
+  /**
    * Ends the connection so that the peer gets all that was written: sends FIN, then reads what
    * comes until the peer ends it too, for at most `milliseconds`.
    *

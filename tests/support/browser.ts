@@ -61,14 +61,17 @@ export class Browser implements AsyncDisposable {
     this.#engine = engine;
   }
 
-  /** @throws Error when Chromium is not there or does not start in time */
-  static async open(): Promise<Browser> {
+  /**
+   * @param more arguments
+   * @throws Error when Chromium is not there or does not start in time
+   */
+  static async open(more: readonly string[] = []): Promise<Browser> {
     await installPlaywright();
     const { chromium } = createRequire(`${PACKAGE}/package.json`)("playwright-core");
     const engine: Engine = await chromium.launch({
       executablePath: CHROMIUM,
       headless: true,
-      args: ARGUMENTS,
+      args: [...ARGUMENTS, ...more],
       timeout: START_DEADLINE,
       // A signal is for the test runner.
       handleSIGINT: false,

@@ -5,6 +5,9 @@ import { systemClock } from "../../src/core/clock.ts";
 import type { RtcSession } from "../../src/core/contracts.ts";
 import type { Origin } from "../../src/core/origin.ts";
 import type { UdpEngineChoice } from "../../src/net/udp/engine.ts";
+import type { MediaForwarderParts } from "../../src/relay/rtc/media_forwarder.ts";
+import type { MediaCommand } from "../../src/relay/rtc/media_messages.ts";
+import type { Forwarder } from "../../src/relay/udp/forwarder.ts";
 import { type RtcMediaOptions, RtcMediaRelay } from "../../src/relay/rtc/media_relay.ts";
 import { LocalLanes } from "./local_lanes.ts";
 import { loopback, RelayWorld, Surroundings } from "./relay_world.ts";
@@ -21,6 +24,10 @@ export interface MediaWorldOptions extends
   > {
   readonly engine?: UdpEngineChoice;
   readonly lanes?: number;
+  /** Makes the forwarders, unless as the program does. */
+  readonly create?: (parts: Omit<MediaForwarderParts, "hmac">) => Forwarder<MediaCommand>;
+  /** Called before there are any. */
+  readonly prepare?: (dependencies: Surroundings["dependencies"]) => void;
 }
 
 /** A relay and what is around it. */
@@ -40,12 +47,14 @@ export class MediaWorld extends RelayWorld {
   }
 
   static async open(
-    { engine = "auto", lanes: count = 1, ...options }: MediaWorldOptions = {},
+    { engine = "auto", lanes: count = 1, create, prepare, ...options }: MediaWorldOptions = {},
   ): Promise<MediaWorld> {
     const around = await Surroundings.open();
     const origin = around.stack.use(new UdpPeer());
     await around.register("o", { rtc: loopback(origin.port) });
-    const lanes = around.stack.use(new LocalLanes({ clock: systemClock, engine, count }));
+    prepare?.(around.dependencies);
+    const made = create === undefined ? {} : { create };
+    const lanes = around.stack.use(new LocalLanes({ clock: systemClock, engine, count, ...made }));
     const relay = around.stack.use(
       await RtcMediaRelay.open({
         listen: { host: "127.0.0.1", port: 0 },

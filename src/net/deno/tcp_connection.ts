@@ -104,6 +104,9 @@ export class TcpConnection implements Connection {
     this.#putBack.put(bytes);
   }
 
+  /** Deno does not tell the system. */
+  boundUnsent(): void {}
+
   async write(bytes: Uint8Array): Promise<boolean> {
     this.isWriting = true;
     try {

@@ -128,6 +128,12 @@ export class LibcConnection implements Connection, Watched {
     this.#putBack.put(bytes);
   }
 
+  boundUnsent(bytes: number): void {
+    if (this.#closed) return;
+    const value = new Uint8Array(Int32Array.of(bytes).buffer);
+    this.#loop.libc.setsockopt(this.fd, c.IPPROTO_TCP, c.TCP_NOTSENT_LOWAT, value, 4);
+  }
+
   write(bytes: Uint8Array): Promise<boolean> {
     if (bytes.length === 0) return Promise.resolve(!this.#closed);
     const count = this.#closed ? null : this.send(bytes);

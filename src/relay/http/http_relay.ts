@@ -12,6 +12,7 @@ import type { Tally } from "../../core/tally.ts";
 import { Sweeper } from "../../net/sweeper.ts";
 import type { Balancers } from "../../net/announced_peer.ts";
 import type { ConnectionLimits } from "../../net/served_connections.ts";
+import type { PortGuest } from "../../net/port_guest.ts";
 import type { TlsPort } from "../../net/tcp_server.ts";
 import { corsFields } from "./fields.ts";
 import { Forwarder } from "../../http1/forward.ts";
@@ -41,6 +42,7 @@ export interface HttpRelayOptions extends HttpDependencies {
   limits(): ConnectionLimits;
   balancers?: (() => Balancers) | undefined;
   readonly tls?: TlsPort | undefined;
+  readonly guest?: PortGuest | undefined;
   readonly identifyMemory: MemoryBudget;
   timeouts(): HttpTimeouts & HeadTimeouts;
   /** Every origin, for files that belong to no stream. */

@@ -1,24 +1,26 @@
 // The addresses at which clients are told to reach the proxy's media: those configured, otherwise
 // the one that the request asks for, otherwise none, which leaves the origin's.
 
-import type { Clock } from "../../core/clock.ts";
 import { normalizeIp } from "../../core/endpoint.ts";
 import { type MediaTarget, parseMediaTarget } from "../../core/media_target.ts";
 import { NameLookup } from "../../net/name_lookup.ts";
 import { parameterOf } from "../../protocol/http/query.ts";
 import type { Advertised } from "../../protocol/rtc/answer.ts";
+import type { SignalingDependencies } from "./dependencies.ts";
+
+type AdvertiserOptions = Pick<
+  SignalingDependencies,
+  "clock" | "candidates" | "mediaPort" | "overTcp"
+>;
 
 /** Knows the configured addresses. */
 export class Advertiser {
-  readonly #candidates: () => readonly MediaTarget[];
-  readonly #port: number;
+  readonly #options: AdvertiserOptions;
   readonly #names: NameLookup;
 
-  /** @param port the proxy's own UDP port */
-  constructor(clock: Clock, candidates: () => readonly MediaTarget[], port: number) {
-    this.#names = new NameLookup(clock);
-    this.#candidates = candidates;
-    this.#port = port;
+  constructor(options: AdvertiserOptions) {
+    this.#names = new NameLookup(options.clock);
+    this.#options = options;
   }
 
   /**
@@ -28,10 +30,18 @@ export class Advertiser {
    * @param asked what `askedTarget` found in the request
    */
   async advertise(asked: MediaTarget | undefined): Promise<Advertised> {
-    const configured = await Promise.all(this.#candidates().map((target) => this.#resolve(target)));
-    const targets = configured.flat();
+    const { candidates, mediaPort: port, overTcp } = this.#options;
+    const targets = await this.#resolveAll(candidates());
     if (targets.length === 0 && asked !== undefined) targets.push(asked);
-    return { port: this.#port, targets };
+    if (overTcp === undefined) return { port, targets };
+    const own = await this.#resolveAll(overTcp.candidates());
+    const hosts = new Set(targets.map(({ host }) => host));
+    const tcp = own.length > 0 ? own : [...hosts].map((host) => ({ host }));
+    return { port, targets, tcp: { port: overTcp.port, targets: tcp } };
+  }
+
+  async #resolveAll(targets: readonly MediaTarget[]): Promise<MediaTarget[]> {
+    return (await Promise.all(targets.map((target) => this.#resolve(target)))).flat();
   }
 
   async #resolve(target: MediaTarget): Promise<MediaTarget[]> {

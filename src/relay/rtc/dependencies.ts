@@ -47,6 +47,14 @@ export interface SignalingTimeouts extends OriginHttpTimeouts {
   readonly head: number;
 }
 
+/** What clients are told of media over TCP. */
+export interface TcpAdvertising {
+  /** The proxy's own port. */
+  readonly port: number;
+  /** None = the addresses of media over UDP. */
+  candidates(): readonly MediaTarget[];
+}
+
 /** Everything that signalling needs of its surroundings. */
 export interface SignalingDependencies {
   timeouts(): SignalingTimeouts;
@@ -67,6 +75,8 @@ export interface SignalingDependencies {
   candidates(): readonly MediaTarget[];
   /** The proxy's own UDP port for media. */
   readonly mediaPort: number;
+  /** Where clients are told to send media over TCP; absent where that is not taken. */
+  readonly overTcp?: TcpAdvertising | undefined;
   isDraining(): boolean;
   /** An id for a request that wants a stream, unique in this process. */
   newSession(): string;

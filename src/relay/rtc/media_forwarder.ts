@@ -17,9 +17,16 @@ import {
 import type { DropReason } from "../udp/figures.ts";
 import type { Forwarder, ForwarderParts } from "../udp/forwarder.ts";
 import { Tally } from "../udp/tally.ts";
+import type { ClientConnections, ConnectionForwarder } from "./client_connection.ts";
 import { KnownUsers } from "./known_users.ts";
 import type { MediaCommand, MediaEnd, MediaInit, MediaReport } from "./media_messages.ts";
-import { type MediaPath, type MediaSession, MediaSessions, pathOfUser } from "./media_sessions.ts";
+import {
+  type ClientConnection,
+  type MediaPath,
+  type MediaSession,
+  MediaSessions,
+  pathOfUser,
+} from "./media_sessions.ts";
 import type { SharedAddress } from "./shared_address.ts";
 import { type HeldRequest, UnknownUsers } from "./unknown_users.ts";
 
@@ -34,14 +41,17 @@ const GRACE = 10_000;
 /** What a forwarder is made of. */
 export interface MediaForwarderParts extends ForwarderParts<MediaInit, MediaReport> {
   readonly hmac: HmacSha1;
+  /** Clients that come over TCP; absent where none can. */
+  readonly connections?: ClientConnections | undefined;
 }
 
 /** The relay of all WebRTC sessions. */
-export class MediaForwarder implements Forwarder<MediaCommand> {
+export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwarder {
   /** A reload changes it in place (served_forwarder.ts): read it at every use, keep no copy. */
   readonly #init: MediaInit;
   readonly #engine: UdpEngine;
   readonly #hmac: HmacSha1;
+  readonly #connections: ClientConnections | undefined;
   readonly #report: (report: MediaReport) => void;
   readonly #sessions: MediaSessions;
   readonly #unknown: UnknownUsers;
@@ -49,22 +59,25 @@ export class MediaForwarder implements Forwarder<MediaCommand> {
   readonly #tally: Tally<string, "rtc", MediaEnd>;
   #isDraining = false;
 
-  constructor({ init, engine, tallies, report, hmac }: MediaForwarderParts) {
+  constructor({ init, engine, tallies, report, hmac, connections }: MediaForwarderParts) {
     this.#init = init;
     this.#engine = engine;
     this.#hmac = hmac;
+    this.#connections = connections;
     this.#report = report;
     this.#tally = new Tally("rtc", report);
     this.#sessions = new MediaSessions(engine, init, tallies);
     this.#users = new KnownUsers(init.users);
     this.#unknown = new UnknownUsers(() => this.#drop("unknown_user"), init.lanes);
+    connections?.attach(this);
   }
 
-  fromClient(datagram: Datagram): UdpLink | undefined {
+  /** @param connection over which it has come, unless by the front socket */
+  fromClient(datagram: Datagram, connection?: ClientConnection): UdpLink | undefined {
     const { buffer, length, sender } = datagram;
-    const known = this.#sessions.pathOf(sender);
+    const known = connection ? connection.path : this.#sessions.pathOf(sender);
     const path = isBindingRequest(buffer, length)
-      ? this.#takeRequest(datagram, known)
+      ? this.#takeRequest(datagram, known, connection)
       : known?.shared
       ? this.#shareOut(known.shared, datagram)
       : known ?? this.#drop("unknown_address");
@@ -80,7 +93,17 @@ export class MediaForwarder implements Forwarder<MediaCommand> {
     path.originAt = this.#engine.now();
     path.unreachableSince = 0;
     this.#tally.fromOrigin(path.session, length);
-    return true;
+    if (path.connection === undefined) return true;
+    if (!path.connection.send(buffer, length)) this.#drop("tcp_full");
+    return false;
+  }
+
+  left(connection: ClientConnection): void {
+    this.#sessions.lost(connection);
+  }
+
+  tooLong(count: number): void {
+    this.#tally.drop("tcp_too_long", count);
   }
 
   unreachable(link: UdpLink): void {
@@ -110,6 +133,7 @@ export class MediaForwarder implements Forwarder<MediaCommand> {
   }
 
   end(): void {
+    this.#connections?.stop();
     this.#unknown.expire(Infinity);
     for (const session of this.#sessions.all()) this.#end(session, "shutdown");
     this.#tally.report();
@@ -130,8 +154,9 @@ export class MediaForwarder implements Forwarder<MediaCommand> {
   }
 
   /** As if it came now. */
-  #replay({ bytes, sender }: HeldRequest): void {
-    this.fromClient({ buffer: bytes, length: bytes.length, sender })?.send(bytes);
+  #replay({ bytes, sender, connection }: HeldRequest): void {
+    if (connection?.isClosed) return this.#drop("unknown_user");
+    this.fromClient({ buffer: bytes, length: bytes.length, sender }, connection)?.send(bytes);
   }
 
   /** @returns who gets the datagram by the engine; the others have got it then */
@@ -145,19 +170,25 @@ export class MediaForwarder implements Forwarder<MediaCommand> {
   }
 
   /** @param known a path of the sender's address, if it has one */
-  #takeRequest({ buffer, length, sender }: Datagram, known?: MediaPath): MediaPath | undefined {
+  #takeRequest(
+    { buffer, length, sender }: Datagram,
+    known: MediaPath | undefined,
+    connection: ClientConnection | undefined,
+  ): MediaPath | undefined {
     const message = buffer.subarray(0, length);
     const request = readRequest(message);
     if (request === undefined) return this.#drop("malformed");
     const own = known && pathOfUser(known, request.user);
     if (own) return this.#renewConsent(own, message, request);
     const session = this.#sessions.get(request.user);
-    if (session === undefined) return this.#askFor(request.user, { bytes: message, sender });
+    if (session === undefined) {
+      return this.#askFor(request.user, { bytes: message, sender, connection });
+    }
     if (!session.verifications.take(this.#engine.now())) return this.#drop("verify_limit");
     if (!verifyIntegrity(message, request, session.password, this.#hmac)) {
       return this.#drop("bad_integrity");
     }
-    return this.#addPath(session, sender);
+    return this.#addPath(session, sender, connection);
   }
 
   /**
@@ -180,10 +211,14 @@ export class MediaForwarder implements Forwarder<MediaCommand> {
     return path.shared ? undefined : path;
   }
 
-  #addPath(session: MediaSession, sender: Uint8Array): MediaPath | undefined {
+  #addPath(
+    session: MediaSession,
+    sender: Uint8Array,
+    connection: ClientConnection | undefined,
+  ): MediaPath | undefined {
     let path: ReturnType<MediaSessions["addPath"]>;
     try {
-      path = this.#sessions.addPath(session, sender);
+      path = this.#sessions.addPath(session, sender, connection);
     } catch (error) {
       const { code } = toProxyError(error);
       if (code === "internal") throw error;
@@ -192,7 +227,9 @@ export class MediaForwarder implements Forwarder<MediaCommand> {
     if (typeof path === "string") return this.#drop(path);
     if (!session.isStarted) {
       session.isStarted = true;
-      this.#report({ type: "started", user: session.user, client: fromRawAddress(sender) });
+      const transport = connection === undefined ? "udp" : "tcp";
+      const client = fromRawAddress(sender);
+      this.#report({ type: "started", user: session.user, client, transport });
     }
     return path;
   }

@@ -2,6 +2,7 @@
 
 import type { LabelValue } from "../../core/metric_table.ts";
 import type { Address } from "../../core/address.ts";
+import type { Transport } from "../../core/fleet.ts";
 import type { KnownUsersMemory } from "./known_users.ts";
 import type { SessionCommand, SessionReport } from "../udp/messages.ts";
 
@@ -49,6 +50,11 @@ export type MediaReport =
   /** A client asks for this session, which the lane does not know. */
   | { readonly type: "wanted"; readonly user: string }
   /** The first address of a client in this lane has proved itself. */
-  | { readonly type: "started"; readonly user: string; readonly client: Address }
+  | {
+    readonly type: "started";
+    readonly user: string;
+    readonly client: Address;
+    readonly transport: Transport;
+  }
   /** The client is at that address: a handshake with it there has been finished. */
   | { readonly type: "keyed"; readonly user: string; readonly client: Address };

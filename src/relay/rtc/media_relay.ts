@@ -6,7 +6,6 @@
 import { formatAddress } from "../../core/endpoint.ts";
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import { ExpiringMap } from "../../core/expiring_map.ts";
-import type { Address } from "../../core/address.ts";
 import type { Resolver, RtcSession, RtcSessions, SessionLog } from "../../core/contracts.ts";
 import { TokenBucket } from "../../core/token_bucket.ts";
 import { type OwnReport, UdpFront, type UdpFrontOptions, type UdpSession } from "../udp/front.ts";
@@ -70,6 +69,8 @@ interface OpenSession extends UdpSession<string> {
   /** Whether its media flow, so that its stream is held at its origin. */
   hasBegun: boolean;
 }
+
+type Started = Extract<MediaReport, { type: "started" }>;
 
 /** A bound UDP port for the media of all WebRTC sessions. */
 export class RtcMediaRelay
@@ -218,7 +219,7 @@ export class RtcMediaRelay
 
   protected override take(lane: number, report: OwnReport<MediaReport>): void {
     if (report.type === "wanted") this.#wanted(lane, report.user);
-    else if (report.type === "started") this.#started(lane, report.user, report.client);
+    else if (report.type === "started") this.#started(lane, report);
     else this.#byUser.get(report.user)?.place.proved(report.client.host);
   }
 
@@ -264,22 +265,22 @@ export class RtcMediaRelay
   }
 
   /** The client has proved itself in a lane, by the first of its addresses there. */
-  #started(lane: number, user: string, client: Address): void {
-    const session = this.#byUser.get(user);
+  #started(lane: number, report: Started): void {
+    const session = this.#byUser.get(report.user);
     if (session === undefined) return;
     session.started.add(lane);
-    if (!session.hasBegun && session.ending === undefined) this.#begin(session, client);
+    if (!session.hasBegun && session.ending === undefined) this.#begin(session, report);
   }
 
-  #begin(session: OpenSession, client: Address): void {
+  #begin(session: OpenSession, { client, transport }: Started): void {
     const { rtc, id, place } = session;
     place.begun(client.host);
     const { stream, intent, origin } = rtc;
     const { sessions } = this.#options;
     session.hasBegun = true;
     this.tasks.run(() => this.#holdStream(session));
-    const address = formatAddress(client);
-    sessions.opened({ session: id, protocol: "rtc", intent, stream, origin, client: address });
+    const about = { session: id, protocol: "rtc", intent, stream, origin };
+    sessions.opened({ ...about, client: formatAddress(client), transport });
     this.#options.metrics.count("srs_proxy_rtc_sessions_opened_total", { intent });
     this.tasks.run(() => this.#keepRecord(rtc));
   }

@@ -27,12 +27,32 @@ const VERIFICATIONS = { rate: 5, burst: 20 };
 /** Sockets are counted in all, and not by address. */
 const ANY = "";
 
+/**
+ * A client's connection over TCP, over which datagrams come and go. Its address cannot be forged, so what
+ * comes is the client's who has proved himself on it, and nobody else's.
+ */
+export interface ClientConnection {
+  /** The path that its client has; set here alone. */
+  path: MediaPath | undefined;
+  readonly isClosed: boolean;
+  /**
+   * Sends a datagram, copied, or drops it.
+   *
+   * @param length of its bytes, from the beginning of `buffer`
+   * @returns whether there was room for it
+   */
+  send(buffer: Uint8Array, length: number): boolean;
+  close(): void;
+}
+
 /** One address of a client and its socket towards the origin. */
 export interface MediaPath {
   readonly session: MediaSession;
   readonly link: UdpLink;
   /** The client's address, in the form of `Datagram.sender`. */
   readonly client: Uint8Array;
+  /** Over which it comes, unless by the front socket. */
+  readonly connection: ClientConnection | undefined;
   /** The group of addresses by which sessions are counted. */
   readonly ip: string;
   /** When the client last proved itself, and the origin last said something. */
@@ -60,7 +80,7 @@ export interface MediaSession {
   /** Whether another lane has it too, and with it the socket that every session has. */
   readonly isElsewhere: boolean;
   isStarted: boolean;
-  /** When it last lost an address to others although it had not been silent. */
+  /** When it last lost an address, to others or with its connection, although it had not been silent. */
   evictedAt: number;
   readonly paths: MediaPath[];
   readonly verifications: TokenBucket;
@@ -138,7 +158,8 @@ export class MediaSessions {
   }
 
   /**
-   * Gives a client's address to a session; another one that it belongs to has to defend it.
+   * Gives a client's address to a session; another one that it belongs to has to defend it. A connection
+   * has one session at a time, the one that was proved last.
    *
    * @returns "address_limit" when its IP address, or /64 of IPv6, has too many already, "socket_limit"
    * when there are too many in all
@@ -147,23 +168,29 @@ export class MediaSessions {
   addPath(
     session: MediaSession,
     sender: Uint8Array,
+    connection?: ClientConnection,
   ): MediaPath | "address_limit" | "socket_limit" {
     const ip = addressGroup(fromRawAddress(sender).host);
     const isNewIp = !hasIp(session, ip);
     if (isNewIp && !this.#countIp(session, ip)) return "address_limit";
     let link: UdpLink | undefined;
     try {
-      link = this.#openLink(session, sender);
+      if (connection === undefined) this.#clearAddress(session, sender);
+      else this.#clearConnection(connection);
+      link = this.#openLink(session);
     } finally {
       if (link === undefined && isNewIp) this.#forgetIp(session, ip);
     }
     if (link === undefined) return "socket_limit";
     link.setClient(sender);
-    const path = this.#newPath(session, { link, client: sender.slice(), ip });
+    const path = this.#newPath(session, { link, client: sender.slice(), connection, ip });
     session.paths.push(path);
     this.#paths[link.id] = path;
-    this.#share(path);
-    this.#table.set(path.client, link.id);
+    if (connection !== undefined) connection.path = path;
+    else {
+      this.#share(path);
+      this.#table.set(path.client, link.id);
+    }
     return path;
   }
 
@@ -173,10 +200,18 @@ export class MediaSessions {
     if (index < 0) return;
     session.paths.splice(index, 1);
     if (hasFirst(session)) this.#tallies.sockets.remove(ANY, 1);
-    this.#leaveAddress(path);
+    if (path.connection === undefined) this.#leaveAddress(path);
+    else this.#leaveConnection(path, path.connection);
     this.#paths[link.id] = undefined;
     link.close();
     if (!hasIp(session, ip)) this.#forgetIp(session, ip);
+  }
+
+  /** A client's connection is over; for a while it may come back by another one. */
+  lost({ path }: ClientConnection): void {
+    if (path === undefined) return;
+    path.session.evictedAt = this.#engine.now();
+    this.removePath(path);
   }
 
   /** The client has proved itself at the address of one of its paths. */
@@ -201,8 +236,7 @@ export class MediaSessions {
   }
 
   /** @returns undefined when there are too many in all */
-  #openLink(session: MediaSession, sender: Uint8Array): UdpLink | undefined {
-    this.#clearAddress(session, sender);
+  #openLink(session: MediaSession): UdpLink | undefined {
     if (session.paths.length >= MAX_PATHS) this.removePath(stalest(session.paths));
     if (!this.#takeSocket(session)) return undefined;
     const isExtra = hasFirst(session);
@@ -244,6 +278,19 @@ export class MediaSessions {
     other.shared.add(path, this.#engine.now());
   }
 
+  /** It goes over to another session. */
+  #clearConnection(connection: ClientConnection): void {
+    const { path } = connection;
+    connection.path = undefined;
+    if (path) this.removePath(path);
+  }
+
+  #leaveConnection(path: MediaPath, connection: ClientConnection): void {
+    if (connection.path !== path) return;
+    connection.path = undefined;
+    connection.close();
+  }
+
   #leaveAddress(path: MediaPath): void {
     const { shared, client } = path;
     path.shared = undefined;
@@ -261,7 +308,7 @@ export class MediaSessions {
 
   #newPath(
     session: MediaSession,
-    parts: Pick<MediaPath, "link" | "client" | "ip">,
+    parts: Pick<MediaPath, "link" | "client" | "connection" | "ip">,
   ): MediaPath {
     const now = this.#engine.now();
     const times = { provedAt: now, originAt: now, unreachableSince: 0 };

@@ -41,7 +41,7 @@ export class Signaling implements AsyncDisposable {
       deps,
       api: new OriginApi(deps),
       sessions: new OpenSessions(deps),
-      advertiser: new Advertiser(deps.clock, deps.candidates, deps.mediaPort),
+      advertiser: new Advertiser(deps),
       tasks: new TaskGroup((error) => deps.onError(error)),
     };
   }

@@ -5,6 +5,7 @@
 import { ExpiringMap } from "../../core/expiring_map.ts";
 import { TokenBucket } from "../../core/token_bucket.ts";
 import { isIpv4 } from "../../net/udp/raw_address.ts";
+import type { ClientConnection } from "./media_sessions.ts";
 
 /**
  * Strangers that are asked about in a second, in all lanes together; one network gets half of that at
@@ -35,6 +36,8 @@ interface Asked {
 export interface HeldRequest {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly sender: Uint8Array<ArrayBuffer>;
+  /** Over which it came, unless by the front socket. */
+  readonly connection?: ClientConnection | undefined;
 }
 
 /** All of them. */
@@ -126,8 +129,8 @@ export class UnknownUsers {
 }
 
 /** @returns whether the request is kept */
-function hold(requests: HeldRequest[], { bytes, sender }: HeldRequest): boolean {
+function hold(requests: HeldRequest[], { bytes, sender, connection }: HeldRequest): boolean {
   if (bytes.length > LONGEST || requests.length >= MOST_HELD) return false;
-  requests.push({ bytes: bytes.slice(), sender: sender.slice() });
+  requests.push({ bytes: bytes.slice(), sender: sender.slice(), connection });
   return true;
 }

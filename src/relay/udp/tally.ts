@@ -42,8 +42,8 @@ export class Tally<Key, P extends UdpProtocol, Reason> {
     this.#fromOrigins.bytes += bytes;
   }
 
-  drop(reason: DropReason<P>): undefined {
-    this.#drops[reason]++;
+  drop(reason: DropReason<P>, count = 1): undefined {
+    this.#drops[reason] += count;
     return undefined;
   }
 

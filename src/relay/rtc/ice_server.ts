@@ -1,0 +1,128 @@
+// WebRTC over TCP in a lane: clients that come to a port of its own, or to one that it shares. It ends the
+// frames; what was in them is the forwarder's, as if it had come over UDP.
+
+import type { Address } from "../../core/address.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { Metrics } from "../../core/contracts.ts";
+import type { ListenAddress } from "../../core/endpoint.ts";
+import type { Tally } from "../../core/tally.ts";
+import type { Balancers } from "../../net/announced_peer.ts";
+import type { Connection, TcpEngine } from "../../net/engine.ts";
+import type { PortGuest } from "../../net/port_guest.ts";
+import { type ConnectionLimits, ServedConnections } from "../../net/served_connections.ts";
+import { type TcpRefusal, TcpServer } from "../../net/tcp_server.ts";
+import { beginsWithIce } from "../../protocol/rtc/opening.ts";
+import { FrameMemory, IceClient, type IceRefusal } from "./ice_client.ts";
+import type { ClientConnections, ConnectionForwarder } from "./client_connection.ts";
+
+/** How often it is told how many connections there are, milliseconds. */
+const GAUGE_INTERVAL = 1_000;
+
+export interface IceServerOptions {
+  /** Absent where clients come to ports of others alone. */
+  readonly listen: ListenAddress | undefined;
+  readonly engine: TcpEngine;
+  readonly clock: Clock;
+  readonly reusePort?: boolean | undefined;
+  limits(): ConnectionLimits;
+  balancers?: (() => Balancers) | undefined;
+  /** Milliseconds until a client must have proved itself. */
+  startTimeout(): number;
+  /** Counts connections, together with those of other lanes. */
+  readonly tally?: Tally | undefined;
+  readonly metrics: Metrics;
+  /** Called with errors that are the program's own fault. */
+  onError(error: unknown): void;
+}
+
+/** See above. As a guest it takes connections of other ports. */
+export class IceServer implements PortGuest, ClientConnections, AsyncDisposable {
+  readonly #options: IceServerOptions;
+  readonly #server: TcpServer | undefined;
+  readonly #guests: ServedConnections;
+  readonly #frames = new FrameMemory();
+  readonly #gauge: Disposable;
+  /** Resolves with undefined when there will be none. */
+  readonly #forwarder = Promise.withResolvers<ConnectionForwarder | undefined>();
+
+  private constructor(options: IceServerOptions) {
+    const { listen, engine, clock, reusePort, limits, balancers, tally, metrics, onError } =
+      options;
+    this.#options = options;
+    const serving = {
+      ...{ limits, tally, onError },
+      serve: (connection: Connection) => this.#serve(connection),
+      onRefused: (reason: TcpRefusal) => this.#refused(reason),
+    };
+    this.#guests = new ServedConnections(serving);
+    this.#server = listen && TcpServer.open({
+      ...serving,
+      ...{ name: "WebRTC over TCP", listen, engine, reusePort, balancers },
+      openingTimeout: () => options.startTimeout(),
+    });
+    const count = () => this.#guests.open.size + (this.#server?.connections.size ?? 0);
+    const tell = () => metrics.gauge("srs_proxy_rtc_tcp_connections", count());
+    this.#gauge = clock.every(GAUGE_INTERVAL, tell);
+  }
+
+  /** @throws ProxyError `internal` when the port cannot be bound */
+  static open(options: IceServerOptions): IceServer {
+    return new IceServer(options);
+  }
+
+  /** Where it listens, if it has a port of its own. */
+  get address(): Address | undefined {
+    return this.#server?.address;
+  }
+
+  /** Rejects when the listener dies by itself. */
+  get closed(): Promise<void> | undefined {
+    return this.#server?.closed;
+  }
+
+  /** Clients that have come already wait for it. */
+  attach(forwarder: ConnectionForwarder): void {
+    this.#forwarder.resolve(forwarder);
+  }
+
+  /** Leaves the port, and every client. */
+  stop(): void {
+    this.#forwarder.resolve(undefined);
+    this.#server?.stop();
+    for (const connection of this.#server?.connections ?? []) connection.close();
+    this.#guests.close();
+  }
+
+  recognizes(bytes: Uint8Array): boolean | undefined {
+    return beginsWithIce(bytes);
+  }
+
+  take(connection: Connection): void {
+    this.#guests.admit(connection);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stop();
+    this.#gauge[Symbol.dispose]();
+    await this.#server?.[Symbol.asyncDispose]();
+    await this.#guests.idle();
+  }
+
+  async #serve(connection: Connection): Promise<void> {
+    const timeout = this.#options.startTimeout();
+    const forwarder = await this.#forwarderFor(connection, timeout);
+    if (forwarder === undefined) return;
+    const refusal = await new IceClient(connection, forwarder, this.#frames).run(timeout);
+    if (refusal !== undefined) this.#refused(refusal);
+  }
+
+  /** In a lane that has just begun it is not there yet. */
+  async #forwarderFor(connection: Connection, timeout: number) {
+    using _deadline = connection.closeAfter(timeout);
+    return await this.#forwarder.promise;
+  }
+
+  #refused(reason: TcpRefusal | IceRefusal): void {
+    this.#options.metrics.count("srs_proxy_rtc_tcp_refused_total", { reason });
+  }
+}

@@ -1,0 +1,182 @@
+// WebRTC where UDP is blocked: a browser that opens no UDP socket publishes and plays through the proxy,
+// which speaks UDP with its origins; on a port of its own, and on that of HTTPS and HTTP.
+
+import assert from "node:assert/strict";
+import { bytesOfText } from "../../src/core/binary_text.ts";
+import { Authority } from "../support/certificates.ts";
+import { Browser } from "../support/browser.ts";
+import { framed, IcePeer } from "../support/ice_peer.ts";
+import { fetchText } from "../support/origin_server.ts";
+import type { Page } from "../support/page.ts";
+import { freePorts } from "../support/ports.ts";
+import { freeProxyPorts, Proxy } from "../support/proxy.ts";
+import { RawHttp } from "../support/raw_http.ts";
+import { registeredOrigins, Registration } from "../support/register.ts";
+import { agree, openRtcOrigin, proofOf } from "../support/rtc_origin.ts";
+import { join } from "../support/rtmp_wire.ts";
+import { Srs, SRS_BIN } from "../support/srs.ts";
+import { UdpPeer } from "../support/udp_peer.ts";
+import { until } from "../support/wait.ts";
+import { untilItMoves, untilPicture, untilTold } from "../support/web_player.ts";
+import { WERIFT_RUNS, WeriftOrigin } from "../support/werift_origin.ts";
+
+/** Chromium's own way to use TCP alone, as a network without UDP has it do. */
+const WITHOUT_UDP = ["--webrtc-ip-handling-policy=disable_non_proxied_udp"];
+const CAMERA_COLOURS = 3;
+
+interface SessionsAnswer {
+  readonly sessions: readonly {
+    readonly session: string;
+    readonly intent: string;
+    readonly transport: string;
+    readonly client: string;
+  }[];
+}
+
+async function sessionsOf(proxy: Proxy): Promise<SessionsAnswer["sessions"]> {
+  const answer: SessionsAnswer = JSON.parse(await fetchText(proxy.systemUrl("/api/v1/sessions")));
+  return answer.sessions;
+}
+
+async function transports(proxy: Proxy): Promise<string[]> {
+  const sessions = await sessionsOf(proxy);
+  return sessions.map(({ intent, transport }) => `${intent} ${transport}`).toSorted();
+}
+
+async function publish(page: Page): Promise<void> {
+  await page.getByLabel("Stream", { exact: true }).fill("live/show");
+  await page.getByRole("radio", { name: "Test picture" }).check();
+  await page.getByRole("button", { name: "Publish" }).click();
+  await untilTold(page, "Publishing live/show");
+}
+
+/** A metric's sum over all its labels. */
+async function metric(proxy: Proxy, name: string, labels = ""): Promise<number> {
+  const text = await fetchText(proxy.systemUrl("/metrics"));
+  return text.split("\n")
+    .filter((line) => line.startsWith(name) && line.includes(labels))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
+}
+
+/** A port for WebRTC over TCP. */
+function ownPort(port: number): Record<string, string> {
+  return { PROXY_WEBRTC_TCP_SERVER: `127.0.0.1:${port}`, PROXY_WEBRTC_CANDIDATE: "127.0.0.1" };
+}
+
+async function publishAndPlay(proxy: Proxy, url: string, stop: (page: Page) => Promise<void>) {
+  await using browser = await Browser.open(WITHOUT_UDP);
+  const publisher = await browser.openPage(`${url}/publish`);
+  await publish(publisher.page);
+  const player = await browser.openPage(`${url}/?format=webrtc#live/show`);
+  await untilItMoves(player.page);
+  await untilPicture(player.page, "whep_tcp", CAMERA_COLOURS);
+  assert.deepEqual(await transports(proxy), ["play tcp", "publish tcp"]);
+  assert.ok(await metric(proxy, "srs_proxy_rtc_tcp_connections") >= 2);
+  await stop(publisher.page);
+  assert.deepEqual([publisher.errors, player.errors], [[], []]);
+}
+
+async function pressStop(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Stop" }).click();
+}
+
+Deno.test({
+  name: "Chromium without UDP publishes and plays over TCP, from an origin that knows UDP alone",
+  ignore: !WERIFT_RUNS,
+  async fn() {
+    const [port] = freePorts(1);
+    await using proxy = await Proxy.open(ownPort(port!));
+    await using origin = await WeriftOrigin.open();
+    await using _registration = await Registration.open([proxy], origin);
+    const url = `http://127.0.0.1:${proxy.ports.httpServer}`;
+    await publishAndPlay(proxy, url, pressStop);
+    await until("the sessions end", async () => (await sessionsOf(proxy)).length === 0, {
+      timeout: 20_000,
+    });
+  },
+});
+
+Deno.test({
+  name: "Chromium without UDP and a real SRS, pages, signalling and media on one port of HTTPS",
+  ignore: SRS_BIN === undefined,
+  async fn() {
+    await using authority = await Authority.open();
+    await authority.pair();
+    const [port] = freePorts(1);
+    await using proxy = await Proxy.open({
+      ...ownPort(port!),
+      PROXY_HTTPS_SERVER: `127.0.0.1:${port}`,
+      PROXY_TLS_CERT: authority.folder.file("pair1.pem"),
+      PROXY_TLS_KEY: authority.folder.file("pair1.key"),
+    });
+    const heartbeatUrl = proxy.systemUrl("/api/v1/srs/register");
+    await using srs = await Srs.open({ name: "srs", rtc: true, heartbeatUrl });
+    await until("SRS register", async () => (await registeredOrigins(proxy)).length === 1);
+    await publishAndPlay(proxy, `https://127.0.0.1:${port}`, async (page) => {
+      assert.deepEqual(await srs.publishedStreams(), ["show"]);
+      await pressStop(page);
+      await until("SRS have no stream", async () => (await srs.publishedStreams()).length === 0);
+    });
+  },
+});
+
+Deno.test("a session over TCP is listed, kicked, and ends with the process", async () => {
+  const [port] = freePorts(1);
+  await using proxy = await Proxy.open({ ...ownPort(port!), PROXY_GRACE_QUIT_TIMEOUT: "2s" });
+  await using media = new UdpPeer();
+  await using _api = await openRtcOrigin(proxy, media.port);
+  const clients = [await IcePeer.connect(port!), await IcePeer.connect(port!)];
+  const paths: number[] = [];
+  for (const [index, client] of clients.entries()) {
+    await client.send(proofOf(await agree(proxy, `s${index}`)));
+    paths.push((await media.next()).port);
+  }
+  const [first, second] = clients as [IcePeer, IcePeer];
+  const sessions = await sessionsOf(proxy);
+  assert.deepEqual(sessions.map(({ transport }) => transport), ["tcp", "tcp"]);
+  const [kicked] = sessions;
+  assert.equal(kicked?.client, `127.0.0.1:${first.port}`);
+  const url = proxy.systemUrl(`/api/v1/sessions/${kicked.session}`);
+  const answer = await fetch(url, { method: "DELETE" });
+  await answer.body?.cancel();
+  assert.ok(answer.ok);
+  await first.closed();
+  proxy.process.signal("SIGTERM");
+  await until("it drain", async () => await proxy.readiness() === 503);
+  await media.send(Uint8Array.of(0x80, 1), paths[1]!);
+  assert.deepEqual(await second.next(), [0x80, 1], "what runs goes on");
+  await second.closed();
+  assert.deepEqual(await proxy.process.end(), { code: 0, signal: null });
+  for (const client of clients) client[Symbol.dispose]();
+});
+
+Deno.test("one port for HTTP and WebRTC over TCP: nobody gets what is the other's", async () => {
+  const ports = freeProxyPorts();
+  const { httpServer: port } = ports;
+  await using proxy = await Proxy.open(ownPort(port), ports);
+  await using media = new UdpPeer();
+  await using _api = await openRtcOrigin(proxy, media.port);
+  const proof = proofOf(await agree(proxy, "x"));
+  const request = bytesOfText(`GET /api/v1/versions HTTP/1.1\r\nHost: x\r\n\r\n`);
+  // A request of HTTP where a frame should be, one inside a frame, and frames behind one of HTTP.
+  using liar = await IcePeer.connect(port);
+  await liar.write(join([framed(proofOf("nobody")), request]));
+  await liar.closed();
+  using other = await IcePeer.connect(port);
+  await other.write(join([framed(proofOf("nobody")), framed(request)]));
+  await other.closed();
+  using behind = await RawHttp.connect(port);
+  await behind.send(join([request, framed(proof)]));
+  assert.equal((await behind.head()).status, 200);
+  assert.match(await behind.untilEnd(), /^{"code":0,[^]*"signature"/);
+  assert.equal(media.waiting, 0);
+  assert.equal(await metric(proxy, "srs_proxy_rtc_tcp_refused_total", "malformed"), 2);
+  // Both go on.
+  using client = await IcePeer.connect(port);
+  await client.send(proof);
+  const path = (await media.next()).port;
+  assert.match((await RawHttp.ask(port, "/")).body, /<!doctype html>/i);
+  await media.send(Uint8Array.of(0x80, 7), path);
+  assert.deepEqual(await client.next(), [0x80, 7]);
+  assert.deepEqual(await transports(proxy), ["play tcp"]);
+});
