@@ -9,7 +9,7 @@ import { framed, IcePeer } from "../support/ice_peer.ts";
 import { fetchText } from "../support/origin_server.ts";
 import type { Page } from "../support/page.ts";
 import { freePorts } from "../support/ports.ts";
-import { freeProxyPorts, Proxy } from "../support/proxy.ts";
+import { freeProxyPorts, listenVariables, Proxy, runProxy } from "../support/proxy.ts";
 import { RawHttp } from "../support/raw_http.ts";
 import { registeredOrigins, Registration } from "../support/register.ts";
 import { agree, openRtcOrigin, proofOf } from "../support/rtc_origin.ts";
@@ -148,6 +148,26 @@ Deno.test("a session over TCP is listed, kicked, and ends with the process", asy
   await second.closed();
   assert.deepEqual(await proxy.process.end(), { code: 0, signal: null });
   for (const client of clients) client[Symbol.dispose]();
+});
+
+Deno.test("with Deno's sockets the first lane takes all of it, on a port of its own", async () => {
+  const [port] = freePorts(1);
+  const engine = { PROXY_ENGINE: "deno", PROXY_LANES: "2" };
+  const ports = freeProxyPorts();
+  const shared = { ...listenVariables(ports), ...engine, ...ownPort(ports.httpServer) };
+  const { code, errors } = await runProxy([], shared);
+  assert.equal(code, 1);
+  assert.match(errors, /PROXY_WEBRTC_TCP_SERVER: Cannot share its port/);
+  await using proxy = await Proxy.open({ ...engine, ...ownPort(port!) });
+  await using media = new UdpPeer();
+  await using _api = await openRtcOrigin(proxy, media.port);
+  for (let index = 0; index < 4; index++) {
+    using client = await IcePeer.connect(port!);
+    await client.send(proofOf(await agree(proxy, `s${index}`)));
+    const path = (await media.next()).port;
+    await media.send(Uint8Array.of(0x80, index), path);
+    assert.deepEqual(await client.next(), [0x80, index]);
+  }
 });
 
 Deno.test("one port for HTTP and WebRTC over TCP: nobody gets what is the other's", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { MediaTarget } from "../../core/media_target.ts";
 import { parseCidr } from "../../core/cidr.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { ANSWERS, CHROMIUM_OFFER, SRS_ANSWER } from "../../../tests/support/cases/rtc_sdp_cases.ts";
@@ -253,6 +254,31 @@ Deno.test("clients are told the configured addresses, else what they ask for", a
     const found = [...answer.matchAll(/^a=candidate:\S+ 1 udp \d+ (\S+ \d+) /gm)]
       .map((match) => match[1]!.replace("::1", "127.0.0.1"));
     assert.deepEqual([...new Set(found)], told, query);
+  }
+});
+
+Deno.test("media over TCP is told at the same addresses, or at those that a reload gives it", async () => {
+  await using origin = new HttpOrigin(() => ACCEPTS);
+  const [none, own] = [[], [{ host: "198.51.100.1", port: 8443 }, { host: "198.51.100.2" }]];
+  let [candidates, tcpCandidates]: MediaTarget[][] = [[], []];
+  await using world = await SignalingWorld.open({
+    candidates: () => candidates!,
+    overTcp: { port: 443, candidates: () => tcpCandidates! },
+  });
+  await world.addOrigin("vid-1", [origin.httpPort]);
+  const cases = [
+    { udp: none, tcp: none, query: "", told: ["10.0.0.5 443"] },
+    { udp: none, tcp: none, query: "&eip=203.0.113.9%3A777", told: ["203.0.113.9 443"] },
+    { udp: [{ host: "203.0.113.7", port: 5 }], tcp: none, query: "", told: ["203.0.113.7 443"] },
+    { udp: none, tcp: own, query: "", told: ["198.51.100.1 8443", "198.51.100.2 443"] },
+  ];
+  for (const { udp, tcp, query, told } of cases) {
+    [candidates, tcpCandidates] = [udp, tcp];
+    const answer = await (await offer(world.url(WHIP + query))).text();
+    const found = answer.matchAll(
+      /^a=candidate:\S+ 1 tcp \d+ (\S+ \d+) typ host tcptype passive\r$/gm,
+    );
+    assert.deepEqual([...new Set(Array.from(found, (match) => match[1]!))], told);
   }
 });
 
