@@ -5,7 +5,7 @@ import type { Context, Hono } from "hono";
 import * as v from "valibot";
 import { readBoundedText } from "../core/bounded_body.ts";
 import type { Clock } from "../core/clock.ts";
-import { formatAddress } from "../core/endpoint.ts";
+import { formatEndpoint } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Memory } from "../core/memory.ts";
 import { labelsOf, type OriginChange, PROTOCOLS } from "../core/origin.ts";
@@ -140,7 +140,7 @@ function originAnswer(
   const { origin, settings, streams, expiresIn, sinceHeartbeat, setAsideFor, failures } = status;
   const endpoints = PROTOCOLS.map((protocol) => [
     protocol,
-    origin.endpoints[protocol].map(formatAddress),
+    origin.endpoints[protocol].map((address) => formatEndpoint(protocol, address)),
   ]);
   return {
     server: origin.id,

@@ -51,12 +51,15 @@ export type Registration = v.InferOutput<typeof Heartbeat>;
 
 /** Words before `://` that fit; an endpoint with another is one that the proxy does not use. */
 const SCHEMES: Readonly<Record<Protocol, readonly string[]>> = {
-  rtmp: ["tcp", "rtmp"],
-  http: ["tcp", "http"],
-  api: ["tcp", "http"],
+  rtmp: ["tcp", "rtmp", "rtmps"],
+  http: ["tcp", "http", "https"],
+  api: ["tcp", "http", "https"],
   srt: ["udp", "srt"],
   rtc: ["udp", "rtc", "webrtc"],
 };
+
+/** Of those, where TLS is spoken. */
+const SECURE: readonly string[] = ["rtmps", "https"];
 
 /**
  * Parses the body of a registration. Unknown keys are ignored.
@@ -144,11 +147,15 @@ function dialable(
   policy: AddressPolicy,
 ): readonly Address[] {
   const addresses = new Map<string, Address>();
-  const add = (host: string, port: number) => addresses.set(`${port} ${host}`, { host, port });
-  for (const { port } of endpoints) add(ip, port);
-  for (const { host, port } of endpoints) {
+  const add = (host: string, { port, protocol = "" }: Endpoint) => {
+    const tls = SECURE.includes(protocol) ? { tls: host } : {};
+    addresses.set(`${port} ${host}`, { host, port, ...tls });
+  };
+  for (const endpoint of endpoints) add(ip, endpoint);
+  for (const endpoint of endpoints) {
+    const { host } = endpoint;
     const bound = host === undefined ? undefined : policy.acceptBound(host, ip);
-    if (bound !== undefined) add(bound, port);
+    if (bound !== undefined) add(bound, endpoint);
   }
   return [...addresses.values()];
 }

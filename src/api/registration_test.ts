@@ -35,6 +35,34 @@ function assertRefused(call: () => unknown, message: RegExp): void {
   });
 }
 
+Deno.test("where an origin speaks TLS, it has to show a certificate for what is dialled", () => {
+  const { endpoints } = parse({
+    rtmp: ["1935", "rtmps://0.0.0.0:1936", "RTMPS://10.0.0.7:1937"],
+    http: ["https://:8443"],
+    api: ["https://1990", "http://1985"],
+    rtc: ["https://8000", "udp://8001"],
+  });
+  const own = { host: "10.0.0.1", tls: "10.0.0.1" };
+  assert.deepEqual(endpoints, {
+    rtmp: [
+      { host: "10.0.0.1", port: 1935 },
+      { ...own, port: 1936 },
+      { ...own, port: 1937 },
+      { host: "10.0.0.7", tls: "10.0.0.7", port: 1937 },
+    ],
+    http: [{ ...own, port: 8443 }],
+    api: [{ ...own, port: 1990 }, { host: "10.0.0.1", port: 1985 }],
+    srt: [],
+    rtc: at(8001),
+  });
+  const named = originOf(
+    parseRegistration(JSON.stringify({ ...GOOD, ip: "srs-1.example.com", rtmp: ["rtmps://443"] })),
+    policy([], ["srs-1.example.com"]),
+  );
+  const name = "srs-1.example.com";
+  assert.deepEqual(named.endpoints.rtmp, [{ host: name, tls: name, port: 443 }]);
+});
+
 Deno.test("what SRS sends with everything switched on becomes an origin", () => {
   const origin = parse({
     device_id: "my-device",
@@ -84,7 +112,7 @@ Deno.test("an origin bound to loopback elsewhere is dialled at its registered ad
 });
 
 Deno.test("an endpoint of a foreign kind is left out, and RTMP must have one of its own", () => {
-  assert.deepEqual(parse({ http: ["https://:8443", "http://:8080"] }).endpoints.http, at(8080));
+  assert.deepEqual(parse({ http: ["rtmp://:1935", "http://:8080"] }).endpoints.http, at(8080));
   assertRefused(() => parse({ rtmp: ["udp://:1935"] }), /rtmp has no TCP endpoint/);
 });
 

@@ -104,12 +104,14 @@ export class App implements AsyncDisposable {
     const { type, originTtl, placement } = next.registry;
     const { access } = next.redis;
     const certify = await state.certificates?.prepare(next.tls);
+    const trust = await state.originTrust.prepare(next.tls.originAuthorities);
     const redisAccess = type === "redis" ? await readTlsFiles(access) : access;
     const permanent = permanentOrigins(next.defaultBackend, type);
     await registry.configure({ originTtl, permanent, placement });
     state.redisAccess = redisAccess;
     state.config = next;
     certify?.();
+    trust();
     await lanes.configure(next.variables);
     rtcMedia.configure(next.webrtc);
     srt.configure(next.srt);

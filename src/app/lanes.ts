@@ -4,6 +4,7 @@
 import { type Config, isSameAddress } from "../config/config.ts";
 import type { ListenAddress } from "../core/endpoint.ts";
 import type { Surroundings } from "./surroundings.ts";
+import { logTlsFailure } from "./origin_trust.ts";
 import type { OriginStatus } from "../core/registrar.ts";
 import type { Address } from "../core/address.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -78,7 +79,10 @@ export async function openLanes(
     count,
     clock,
     identifyMemory: identifyTally,
-    services: { resolver, sessions, metrics, origins, answerOther, signal, onError },
+    services: {
+      ...{ resolver, sessions, metrics, origins, answerOther, signal, onError },
+      onTlsFailed: logTlsFailure,
+    },
     init: {
       engine,
       listen: {
@@ -91,6 +95,7 @@ export async function openLanes(
       },
       variables,
       tls: state.certificates?.keys,
+      authorities: state.originTrust.authorities,
       idPrefix,
       pseudonym: hopMark.pseudonym,
     },

@@ -40,9 +40,11 @@ import { MemoryBudget } from "../core/memory_budget.ts";
 import type { RelaySessions } from "../core/contracts.ts";
 import type { ProxyPlace } from "../core/fleet.ts";
 import { DenoTcpEngine } from "../net/deno/tcp_engine.ts";
+import { logTlsFailure, OriginTrust } from "./origin_trust.ts";
 import { Certificates } from "./tls.ts";
 import type { TlsKeys } from "../net/tls/tls_keys.ts";
 import { NamingEngine } from "../net/naming_engine.ts";
+import { SecuringEngine } from "../net/securing_engine.ts";
 import { NameLookup } from "../net/name_lookup.ts";
 import { giveSpareMemoryBack } from "../net/spare_memory.ts";
 import { NamedOrigins, OriginNames } from "../registry/named_origins.ts";
@@ -89,12 +91,23 @@ export async function openParts(
   const { type } = config.registry;
   const { access } = config.redis;
   const redisAccess = type === "redis" ? await readTlsFiles(access) : access;
+  const metrics = openMetrics(stack, clock);
+  let trust = (_authorities: string | undefined) => {};
+  const originTrust = stack.use(
+    await OriginTrust.open(config.tls.originAuthorities, {
+      ...{ clock, metrics },
+      onExchange: (authorities) => trust(authorities),
+    }),
+  );
   const state: State = {
     ...{ config, redisAccess, draining: false, ownAddresses: [] },
-    certificates: undefined,
+    ...{ certificates: undefined, originTrust },
   };
-  const engine = new NamingEngine(new DenoTcpEngine(clock), () => state.config.originHeader);
-  const metrics = openMetrics(stack, clock);
+  const named = new NamingEngine(new DenoTcpEngine(clock), () => state.config.originHeader);
+  const engine = new SecuringEngine(named, originTrust.client, (failure) => {
+    metrics.count("srs_proxy_origin_tls_failures_total");
+    logTlsFailure(failure);
+  });
   stack.use(giveSpareMemoryBack(clock));
   let certify = (_keys: TlsKeys) => {};
   state.certificates = await Certificates.open(config.tls, {
@@ -170,6 +183,7 @@ export async function openParts(
   const { httpServer, httpApi } = await openHttp(surroundings, signaling, parts);
   const { rtmp } = lanes;
   certify = (keys) => lanes.certify(keys);
+  trust = (authorities) => lanes.trust(authorities);
   relays.push(rtmp, httpServer, rtcMedia, srt);
   const history = stack.use(openHistory(surroundings, lanes));
   const system = systemHandler(surroundings, relays, { lanes, history });

@@ -13,6 +13,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Config } from "../config/config.ts";
 import type { BoundAddress } from "../core/fleet.ts";
 import type { HopMark } from "../core/hop_mark.ts";
+import type { OriginTrust } from "./origin_trust.ts";
 import type { Certificates } from "./tls.ts";
 import { logger } from "../core/log.ts";
 import type { MemoryBudget } from "../core/memory_budget.ts";
@@ -46,6 +47,7 @@ export interface State {
   redisAccess: RedisAccess;
   /** Absent where TLS is spoken nowhere. */
   certificates: Certificates | undefined;
+  readonly originTrust: OriginTrust;
   draining: boolean;
   ownAddresses: readonly BoundAddress[];
 }

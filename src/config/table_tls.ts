@@ -1,4 +1,4 @@
-// The variables of TLS towards clients: a part of the table in table.ts.
+// The variables of TLS, towards clients and towards origins: a part of the table in table.ts.
 
 import { listenAddress, optional, paths, text } from "./kinds.ts";
 import { atStart, live } from "./variable.ts";
@@ -32,5 +32,11 @@ export const TLS = {
     optional(text),
     "",
     "File of authorities in PEM: only origins with a certificate from them may register, over TLS",
+  ),
+  PROXY_ORIGIN_CA: live(
+    optional(text),
+    "",
+    "File of authorities in PEM that origins' certificates (rtmps://, https://) are from; empty = the " +
+      "system's",
   ),
 };

@@ -14,6 +14,8 @@ export interface TlsConfig {
   readonly certificates: readonly string[];
   readonly keys: readonly string[];
   readonly clientAuthorities: string | undefined;
+  /** A file; absent = the system's. */
+  readonly originAuthorities: string | undefined;
 }
 
 export function toTls(values: Values): TlsConfig {
@@ -25,6 +27,7 @@ export function toTls(values: Values): TlsConfig {
     certificates: values.PROXY_TLS_CERT,
     keys: values.PROXY_TLS_KEY,
     clientAuthorities: values.PROXY_SYSTEM_API_CLIENT_CA,
+    originAuthorities: values.PROXY_ORIGIN_CA,
   };
 }
 

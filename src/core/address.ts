@@ -7,4 +7,6 @@
 export interface Address {
   readonly host: string;
   readonly port: number;
+  /** TLS is spoken there, with a certificate for this host name or IP address; plainly when absent. */
+  readonly tls?: string;
 }

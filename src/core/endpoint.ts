@@ -62,6 +62,12 @@ export function formatAddress(address: Address): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** As an origin registers it, so that one can be compared with the other. */
+export function formatEndpoint(protocol: string, address: Address): string {
+  if (address.tls === undefined) return formatAddress(address);
+  return `${protocol === "rtmp" ? "rtmps" : "https"}://${formatAddress(address)}`;
+}
+
 function parseHostAndPort(text: string, lowestPort: number): ListenAddress | undefined {
   const match = /^(?:(?:\[([^\]]*)\]|([^:[\]]*)):)?(\d{1,5})$/.exec(text);
   if (!match) return undefined;

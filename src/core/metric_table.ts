@@ -42,6 +42,7 @@ export const METRICS = {
   ),
   srs_proxy_tls_certificate_days: gauge("Whole days until the first certificate ends."),
   srs_proxy_tls_reload_failures_total: counter("Certificate files that could not be taken over."),
+  srs_proxy_origin_tls_failures_total: counter("TLS handshakes with origins that have failed."),
   srs_proxy_lanes: gauge("Threads that serve RTMP and HTTP clients."),
   srs_proxy_lane_failures_total: counter("Lanes that have failed and were to be replaced."),
   srs_proxy_lane_connections: gauge<PerLane>(

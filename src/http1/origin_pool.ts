@@ -91,7 +91,7 @@ export class OriginPool implements Disposable {
   /** A kept connection to an address, the one used last; undefined when there is none. */
   take(address: Address): OriginConnection | undefined {
     if (this.#engine.namesClients) return undefined;
-    const kept = this.#kept.get(formatAddress(address));
+    const kept = this.#kept.get(keyOf(address));
     for (let link; (link = kept?.pop()) !== undefined;) {
       if (link.keptUntil > this.#engine.clock.now()) return link;
       link.connection.close();
@@ -107,7 +107,7 @@ export class OriginPool implements Disposable {
 
   /** Keeps a connection whose last response has been read to its end. */
   give(link: OriginConnection): void {
-    const key = formatAddress(link.address);
+    const key = keyOf(link.address);
     const kept = this.#kept.get(key) ?? [];
     const isOpen = !this.#closed && !this.#engine.namesClients;
     if (!isOpen || kept.length >= MAX_KEPT || link.inbox.length > 0) {
@@ -147,4 +147,9 @@ export class OriginPool implements Disposable {
       else this.#kept.delete(key);
     }
   }
+}
+
+/** Whose certificate it was is part of what was dialled. */
+function keyOf(address: Address): string {
+  return `${formatAddress(address)} ${address.tls ?? ""}`;
 }

@@ -12,6 +12,7 @@ import type {
   StreamRequest,
 } from "../core/contracts.ts";
 import type { Address } from "../core/address.ts";
+import type { TlsFailure } from "../net/securing_engine.ts";
 import type {
   Counted,
   FromLane,
@@ -41,6 +42,8 @@ export interface DeskServices {
   answerOther(request: Request): Promise<Response>;
   /** Answers what is about WebRTC. */
   signal(request: Request, peer: Address): Response | Promise<Response>;
+  /** A lane could not speak TLS with an origin. */
+  onTlsFailed?(failure: TlsFailure): void;
   /** @param times how often it has come; once unless told */
   onError(error: unknown, times?: number): void;
 }
@@ -122,6 +125,8 @@ export class Desk {
         return sessions.refused({ ...notice.event, error: receiveError(notice.error) });
       case "metrics":
         return this.#count(notice.metrics);
+      case "tls_failed":
+        return this.#services.onTlsFailed?.(notice.failure);
       case "received":
         for (const [session, bytes] of notice.sessions) {
           if (this.has(session)) this.#received.set(session, bytes);

@@ -145,6 +145,10 @@ export class Lane implements AsyncDisposable {
     this.#post({ type: "certify", tls });
   }
 
+  trust(authorities: string | undefined): void {
+    this.#post({ type: "trust", authorities });
+  }
+
   /** Takes no new client and no new stream; `idle` resolves when the last one has left. */
   drain(relay: RelayName): void {
     this.#post({ type: "drain", relay });

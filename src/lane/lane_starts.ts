@@ -20,7 +20,7 @@ type LaneMemory = Pick<
   "rtmpConnections" | "httpConnections" | "rtcConnections" | "identifyMemory"
 >;
 /** What may be different at each start. */
-type Changing = Pick<LaneInit, "listen" | "variables" | "tls">;
+type Changing = Pick<LaneInit, "listen" | "variables" | "tls" | "authorities">;
 
 /** What all lanes have in common. */
 export interface StartOptions extends Pick<LaneOptions, "clock" | "services"> {

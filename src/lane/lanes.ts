@@ -88,14 +88,16 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
   readonly #failures: number[] = [];
   #variables: LaneInit["variables"];
   #tls: LaneInit["tls"];
+  #authorities: LaneInit["authorities"];
   #isEnding = false;
 
   private constructor(options: StartOptions, starts: LaneStarts, first: Lane) {
     this.#options = options;
     this.#starts = starts;
-    const { variables, listen, tls } = options.init;
+    const { variables, listen, tls, authorities } = options.init;
     this.#variables = variables;
     this.#tls = tls;
+    this.#authorities = authorities;
     this.#closed.promise.catch(() => {});
     const { rtmp, http, rtmps, https, rtcTcp } = first.addresses;
     // Where the system has chosen the ports, the others take the same.
@@ -198,6 +200,12 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
     for (const { lane, isAlive } of this.#places) if (isAlive) lane.certify(tls);
   }
 
+  /** Has all lanes believe the certificates of other origins, on new connections. */
+  trust(authorities: LaneInit["authorities"]): void {
+    this.#authorities = authorities;
+    for (const { lane, isAlive } of this.#places) if (isAlive) lane.trust(authorities);
+  }
+
   /** Has all lanes tell their counts and figures. Resolves once they have, or after a while. */
   async report(): Promise<void> {
     await this.#allBeat();
@@ -216,7 +224,7 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
 
   #open(number: number): Promise<Lane> {
     const [listen, variables, tls] = [this.#listen, this.#variables, this.#tls];
-    return this.#starts.open(number, { listen, variables, tls });
+    return this.#starts.open(number, { listen, variables, tls, authorities: this.#authorities });
   }
 
   #add(lane: Lane): void {
@@ -263,6 +271,7 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
       // A reload may have come while it was being opened.
       lane.configure(this.#variables);
       if (this.#tls !== undefined) lane.certify(this.#tls);
+      lane.trust(this.#authorities);
       place.startedAt = this.#options.clock.now();
       for (const relay of this.#draining) lane.drain(relay);
       LOG.info("A lane has been replaced", { lane: number });

@@ -18,6 +18,7 @@ import type {
 } from "../core/contracts.ts";
 import type { TlsKeys } from "../net/tls/tls_keys.ts";
 import type { TcpEngine } from "../net/engine.ts";
+import type { TlsFailure } from "../net/securing_engine.ts";
 import type { UdpProtocol } from "../relay/udp/figures.ts";
 import type { ForwarderOpening, FromForwarder, ToForwarder } from "../relay/udp/forwarder.ts";
 import type { SentError } from "./sent_error.ts";
@@ -63,6 +64,8 @@ export interface LaneInit {
   readonly variables: Readonly<Record<string, string>>;
   /** What is shown to clients over TLS. */
   readonly tls?: TlsKeys | undefined;
+  /** Of origins' certificates, in PEM; the system's when absent. */
+  readonly authorities?: string | undefined;
   /** Ids of sessions begin with it. */
   readonly idPrefix: string;
   /** What the process calls itself in Via. */
@@ -148,6 +151,7 @@ export type LaneNotice =
     readonly error: SentError;
   }
   | { readonly type: "metrics"; readonly metrics: SentMetrics }
+  | { readonly type: "tls_failed"; readonly failure: TlsFailure }
   /** Bytes that origins have sent for sessions, those that have changed. */
   | { readonly type: "received"; readonly sessions: readonly (readonly [string, number])[] }
   /** The client of a request about WebRTC has left. */
@@ -229,6 +233,7 @@ export type ToLane =
   | { readonly type: "kill"; readonly relay: RelayName }
   | { readonly type: "configure"; readonly variables: Readonly<Record<string, string>> }
   | { readonly type: "certify"; readonly tls: TlsKeys }
+  | { readonly type: "trust"; readonly authorities: string | undefined }
   | { readonly type: "ping"; readonly id: number }
   | {
     readonly type: "forwarder";

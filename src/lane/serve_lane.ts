@@ -13,6 +13,7 @@ import { ThreadLife } from "../net/libc/thread_life.ts";
 import { EventLoop } from "../net/libc/event_loop.ts";
 import { LibcTcpEngine } from "../net/libc/tcp_engine.ts";
 import { NamingEngine } from "../net/naming_engine.ts";
+import { SecuringEngine } from "../net/securing_engine.ts";
 import { openLibc } from "../net/udp/libc.ts";
 import { HttpRelay } from "../relay/http/http_relay.ts";
 import { IceServer, type IceServerOptions } from "../relay/rtc/ice_server.ts";
@@ -20,6 +21,7 @@ import { RtmpRelay } from "../relay/rtmp/rtmp_relay.ts";
 import type { ListenAddress } from "../core/endpoint.ts";
 import { WebHandler } from "../http1/web_server.ts";
 import type { TlsPort } from "../net/tcp_server.ts";
+import { TlsClient } from "../net/tls/tls_client.ts";
 import { TlsServer } from "../net/tls/tls_server.ts";
 import { MainThread } from "./main_thread.ts";
 import {
@@ -81,6 +83,7 @@ class RunningLane {
   readonly #ice: IceServer | undefined;
   readonly #forwarders: ServedForwarders;
   readonly #tls: TlsServer | undefined;
+  readonly #tlsClient: TlsClient;
   readonly #signals: WebHandler;
   readonly #mail: Int32Array;
   readonly #life: ThreadLife | undefined;
@@ -107,7 +110,12 @@ class RunningLane {
       this.#loop = this.#closing.use(new EventLoop(libc));
     }
     const sockets = this.#loop ? new LibcTcpEngine(this.#loop) : new DenoTcpEngine(systemClock);
-    const engine = new NamingEngine(sockets, () => this.#config.originHeader);
+    const named = new NamingEngine(sockets, () => this.#config.originHeader);
+    this.#tlsClient = this.#closing.use(new TlsClient(init.authorities));
+    const engine = new SecuringEngine(named, this.#tlsClient, (failure) => {
+      this.#main.metrics.count("srs_proxy_origin_tls_failures_total");
+      this.#main.tell({ type: "tls_failed", failure });
+    });
     this.#main = new MainThread(post, {
       changes: new ChangeCounts(init.changes),
       now: () => sockets.clock.now(),
@@ -184,6 +192,8 @@ class RunningLane {
         return;
       case "certify":
         return this.#tls?.exchange(message.tls);
+      case "trust":
+        return this.#tlsClient.exchange(message.authorities);
       case "ping":
         this.report();
         return this.#post({ type: "pong", id: message.id });

@@ -8,6 +8,7 @@ import type { Address } from "../core/address.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Inbox } from "./inbox.ts";
 import type { TlsServer } from "./tls/tls_server.ts";
+import type { TlsOpener } from "./tls/tls_session.ts";
 
 /** One TCP connection. `close` may be called at any time and more than once. */
 export interface Connection extends Disposable {
@@ -30,12 +31,15 @@ export interface Connection extends Disposable {
    */
   read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null>;
   /**
-   * Goes on in TLS, as the server of it: what is read and written from now on is encrypted. Only for
-   * connections of a listener that was opened for that, before anything is read but what was put back.
+   * Goes on in TLS: what is read and written from now on is encrypted. To be called before anything is
+   * read but what was put back.
    *
-   * @throws ProtocolError when the peer does not speak TLS as we do, or leaves
+   * @param tls which side of it is spoken; a connection of a listener that was opened for that is the
+   * server of it unless told
+   * @throws ProtocolError when the peer does not speak TLS as we do, or leaves; a CertificateError when
+   * it shows a certificate that we do not believe
    */
-  secure(): Promise<void>;
+  secure(tls?: TlsOpener): Promise<void>;
   /** Whether it speaks TLS. */
   readonly isSecure: boolean;
   /** Whether the peer has shown a certificate that was accepted. */

@@ -48,8 +48,8 @@ export class OriginNames {
       known.set(name, (await this.#addressesOf(name)).slice(0, MAX_ADDRESSES));
     }));
     const dialable = (addresses: readonly Address[]): Address[] =>
-      addresses.flatMap(({ host, port }) => {
-        return (known.get(host) ?? [host]).map((address) => ({ host: address, port }));
+      addresses.flatMap((address) => {
+        return (known.get(address.host) ?? [address.host]).map((host) => ({ ...address, host }));
       });
     const { rtmp, http, api, srt, rtc } = origin.endpoints;
     const endpoints = {

@@ -41,6 +41,19 @@ Deno.test("a name becomes its addresses in every protocol, each time it is used"
   assert.deepEqual(moved.endpoints.rtmp, [{ host: "10.0.0.6", port: 1935 }]);
 });
 
+Deno.test("the certificate of a named origin is for its name, whatever that leads to", async () => {
+  const { registry, resolver } = await withNames({ "srs-1": ["10.0.0.5", "fd00::5"] });
+  await using _registry = registry;
+  const { endpoints, ...rest } = origin("a", "srs-1");
+  const rtmp = [{ host: "srs-1", port: 443, tls: "srs-1" }];
+  await registry.register({ ...rest, endpoints: { ...endpoints, rtmp } });
+  const found = await resolver.resolve({ ...REQUEST, failed: [] });
+  assert.deepEqual(found.endpoints.rtmp, [
+    { host: "10.0.0.5", port: 443, tls: "srs-1" },
+    { host: "fd00::5", port: 443, tls: "srs-1" },
+  ]);
+});
+
 Deno.test("an origin without a name is passed on as it is", async () => {
   const { registry, asked, resolver } = await withNames({});
   await using _registry = registry;

@@ -2,7 +2,7 @@
 // origin that joins, restarts or expires, and one for an address that several announce. No larger
 // than the store's own list of origins.
 
-import { formatAddress } from "../core/endpoint.ts";
+import { formatEndpoint } from "../core/endpoint.ts";
 import { logger } from "../core/log.ts";
 import type { Origin } from "../core/origin.ts";
 import { sharedAddresses } from "../core/shared_addresses.ts";
@@ -81,7 +81,8 @@ export class OriginWatch {
 /** What it is called and where it is, in the words of its registration. */
 function fieldsOf({ id, deviceId, ip, endpoints }: Origin): Record<string, unknown> {
   const places = Object.entries(endpoints).flatMap(([protocol, addresses]) => {
-    return addresses.length === 0 ? [] : [[protocol, addresses.map(formatAddress).join(",")]];
+    if (addresses.length === 0) return [];
+    return [[protocol, addresses.map((address) => formatEndpoint(protocol, address)).join(",")]];
   });
   return {
     origin: id,

@@ -7,6 +7,7 @@ import { isClosedError } from "../close_errors.ts";
 import type { Connection } from "../engine.ts";
 import { ProtocolError } from "../../core/errors.ts";
 import type { TlsServer } from "../tls/tls_server.ts";
+import type { TlsOpener } from "../tls/tls_session.ts";
 import { CarriedTls } from "./carried_tls.ts";
 import { Deadline } from "../deadline.ts";
 import { letGo } from "../linger.ts";
@@ -79,10 +80,10 @@ export class TcpConnection implements Connection {
     return this.#tls?.isCertified ?? false;
   }
 
-  async secure(): Promise<void> {
+  async secure(opener: TlsOpener = this.#tlsServer!()): Promise<void> {
     const received = new Uint8Array(this.#putBack?.length ?? 0);
     this.#putBack?.take(received);
-    const tls = new CarriedTls(this.#conn, this.#tlsServer!().open("carried"));
+    const tls = new CarriedTls(this.#conn, opener.open("carried"));
     this.#tls = tls;
     tls.put(received);
     try {

@@ -7,7 +7,7 @@ import { Deadline } from "../deadline.ts";
 import type { Connection } from "../engine.ts";
 import { ProtocolError } from "../../core/errors.ts";
 import type { TlsServer } from "../tls/tls_server.ts";
-import type { TlsNeed, TlsSession } from "../tls/tls_session.ts";
+import type { TlsNeed, TlsOpener, TlsSession } from "../tls/tls_session.ts";
 import { letGo } from "../linger.ts";
 import { PutBack } from "../put_back.ts";
 import * as c from "../udp/libc.ts";
@@ -112,10 +112,10 @@ export class LibcConnection implements Connection, Watched {
     return this.#tls?.isCertified ?? false;
   }
 
-  async secure(): Promise<void> {
+  async secure(opener: TlsOpener = this.#tlsServer!()): Promise<void> {
     const received = new Uint8Array(this.#putBack?.length ?? 0);
     this.#putBack?.take(received);
-    const tls = this.#tlsServer!().open({ fd: this.fd, received });
+    const tls = opener.open({ fd: this.fd, received });
     this.#tls = tls;
     for (let need; (need = this.#closed ? "read" : tls.handshake()) !== undefined;) {
       if (!await this.#until(need)) throw new ProtocolError("Cannot finish a TLS handshake");

@@ -1,5 +1,7 @@
-// The calls of OpenSSL 3 that serve TLS to clients (ssl(7ossl)), and its numbers. Everything returns at
+// The calls of OpenSSL 3 that TLS is spoken with (ssl(7ossl)), and its numbers. Everything returns at
 // once. Knows no socket but by its descriptor.
+
+import { ProxyError } from "../../core/errors.ts";
 
 const CRYPTO = {
   BIO_new_mem_buf: { parameters: ["buffer", "i32"], result: "pointer" },
@@ -25,6 +27,10 @@ const CRYPTO = {
     parameters: ["pointer", "buffer", "usize", "u32", "pointer"],
     result: "i32",
   },
+  X509_VERIFY_PARAM_set_hostflags: { parameters: ["pointer", "u32"], result: "void" },
+  X509_VERIFY_PARAM_set1_host: { parameters: ["pointer", "buffer", "usize"], result: "i32" },
+  X509_VERIFY_PARAM_set1_ip_asc: { parameters: ["pointer", "buffer"], result: "i32" },
+  X509_verify_cert_error_string: { parameters: ["isize"], result: "pointer" },
   X509_free: { parameters: ["pointer"], result: "void" },
   EVP_PKEY_free: { parameters: ["pointer"], result: "void" },
   ERR_get_error: { parameters: [], result: "u64" },
@@ -34,6 +40,7 @@ const CRYPTO = {
 } as const;
 
 const SSL = {
+  TLS_client_method: { parameters: [], result: "pointer" },
   TLS_server_method: { parameters: [], result: "pointer" },
   SSL_CTX_new: { parameters: ["pointer"], result: "pointer" },
   SSL_CTX_free: { parameters: ["pointer"], result: "void" },
@@ -47,9 +54,14 @@ const SSL = {
   SSL_CTX_get0_certificate: { parameters: ["pointer"], result: "pointer" },
   SSL_CTX_check_private_key: { parameters: ["pointer"], result: "i32" },
   SSL_CTX_get_cert_store: { parameters: ["pointer"], result: "pointer" },
+  SSL_CTX_set_default_verify_paths: { parameters: ["pointer"], result: "i32" },
   SSL_CTX_set_verify: { parameters: ["pointer", "i32", "pointer"], result: "void" },
   SSL_new: { parameters: ["pointer"], result: "pointer" },
   SSL_free: { parameters: ["pointer"], result: "void" },
+  SSL_set_connect_state: { parameters: ["pointer"], result: "void" },
+  SSL_get0_param: { parameters: ["pointer"], result: "pointer" },
+  SSL_ctrl: { parameters: ["pointer", "i32", "isize", "buffer"], result: "isize" },
+  SSL_get_verify_result: { parameters: ["pointer"], result: "isize" },
   SSL_set_accept_state: { parameters: ["pointer"], result: "void" },
   SSL_set0_rbio: { parameters: ["pointer", "pointer"], result: "void" },
   SSL_set0_wbio: { parameters: ["pointer", "pointer"], result: "void" },
@@ -75,8 +87,16 @@ export interface OpenSslLibrary {
   close(): void;
 }
 
-/** @throws whatever Deno throws when version 3 is not there or FFI is not granted */
-export function openOpenSsl(): OpenSslLibrary {
+/** @throws ProxyError `internal` when version 3 is not there or FFI is not granted */
+export function openLibrary(): OpenSslLibrary {
+  try {
+    return openBoth();
+  } catch (cause) {
+    throw new ProxyError("internal", "Cannot speak TLS without OpenSSL 3 (libssl.so.3)", { cause });
+  }
+}
+
+function openBoth(): OpenSslLibrary {
   const crypto = Deno.dlopen("libcrypto.so.3", CRYPTO);
   try {
     const ssl = Deno.dlopen("libssl.so.3", SSL);
@@ -93,7 +113,11 @@ export function openOpenSsl(): OpenSslLibrary {
   }
 }
 
+export const X509_V_OK = 0;
 export const X509_CHECK_FLAG_NO_WILDCARDS = 2;
+/** No "f*.example.com"; and what a certificate calls its owner is no host name (RFC 9525). */
+export const X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS = 4;
+export const X509_CHECK_FLAG_NEVER_CHECK_SUBJECT = 32;
 export const SSL_VERIFY_PEER = 1;
 export const SSL_ERROR_WANT_READ = 2;
 export const SSL_ERROR_WANT_WRITE = 3;
@@ -106,6 +130,7 @@ export const BIO_C_SET_BUF_MEM_EOF_RETURN = 130;
 export const SSL_CTRL_MODE = 33;
 export const SSL_CTRL_SET_READ_AHEAD = 41;
 export const SSL_CTRL_SET_TLSEXT_SERVERNAME_CB = 53;
+export const SSL_CTRL_SET_TLSEXT_HOSTNAME = 55;
 export const SSL_CTRL_SET_TLSEXT_TICKET_KEYS = 59;
 export const SSL_CTRL_CHAIN_CERT = 89;
 export const SSL_CTRL_SET_MIN_PROTO_VERSION = 123;

@@ -3,15 +3,11 @@
 
 import { ProxyError } from "../../core/errors.ts";
 import * as o from "./openssl.ts";
+import { cString, newContext, PemReader, trustAuthorities } from "./tls_context.ts";
 import type { TlsKeys, TlsPair } from "./tls_keys.ts";
+import type { SessionSource } from "./tls_session.ts";
 
-/** Forward secrecy and authenticated encryption only; TLS 1.3 has no others. */
-const CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL";
 const SESSION_CONTEXT = new TextEncoder().encode("srs-proxy");
-const OPTIONS = o.SSL_OP_NO_RENEGOTIATION | o.SSL_OP_CIPHER_SERVER_PREFERENCE |
-  o.SSL_OP_IGNORE_UNEXPECTED_EOF | o.SSL_OP_NO_COMPRESSION;
-const MODES = o.SSL_MODE_ENABLE_PARTIAL_WRITE | o.SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-  o.SSL_MODE_RELEASE_BUFFERS;
 
 type Pointer = Deno.PointerValue;
 type NameCallback = Deno.UnsafeCallback<{
@@ -20,7 +16,7 @@ type NameCallback = Deno.UnsafeCallback<{
 }>;
 
 /** The contexts of some pairs. Connections go on when they are disposed of. */
-export class TlsContexts implements Disposable {
+export class TlsContexts implements SessionSource, Disposable {
   readonly #ssl: o.OpenSsl;
   readonly #contexts: readonly Deno.PointerObject[];
   readonly #callback: NameCallback | undefined;
@@ -36,7 +32,7 @@ export class TlsContexts implements Disposable {
     this.#contexts = contexts;
     try {
       for (const pair of keys.pairs) {
-        const pointer = newContext(ssl, keys.ticketKeys);
+        const pointer = serverContext(ssl, keys.ticketKeys);
         contexts.push(pointer);
         usePair(ssl, pointer, pair);
         if (authorities !== undefined) askForCertificates(ssl, pointer, authorities);
@@ -68,6 +64,8 @@ export class TlsContexts implements Disposable {
   release(): void {
     if (--this.#users === 0) this.#free();
   }
+
+  freed(): void {}
 
   /** Nothing begins with it any more. */
   [Symbol.dispose](): void {
@@ -106,15 +104,8 @@ export class TlsContexts implements Disposable {
   }
 }
 
-function newContext(ssl: o.OpenSsl, ticketKeys: Uint8Array<ArrayBuffer>): Deno.PointerObject {
-  const context = ssl.SSL_CTX_new(ssl.TLS_server_method());
-  if (context === null) throw new ProxyError("internal", "Cannot open a TLS context");
-  ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_SET_MIN_PROTO_VERSION, BigInt(o.TLS1_2_VERSION), null);
-  ssl.SSL_CTX_set_options(context, OPTIONS);
-  ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_MODE, BigInt(MODES), null);
-  // One receive for many records, instead of two for each.
-  ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_SET_READ_AHEAD, 1n, null);
-  ssl.SSL_CTX_set_cipher_list(context, cString(CIPHERS));
+function serverContext(ssl: o.OpenSsl, ticketKeys: Uint8Array<ArrayBuffer>): Deno.PointerObject {
+  const context = newContext(ssl, ssl.TLS_server_method());
   ssl.SSL_CTX_set_session_id_context(context, SESSION_CONTEXT, SESSION_CONTEXT.length);
   const keys = Deno.UnsafePointer.of(ticketKeys);
   ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_SET_TLSEXT_TICKET_KEYS, BigInt(o.TICKET_KEYS_SIZE), keys);
@@ -143,50 +134,8 @@ function usePair(ssl: o.OpenSsl, context: Deno.PointerObject, { certificate, key
 
 /** Clients may show a certificate; one that these authorities have not signed ends the handshake. */
 function askForCertificates(ssl: o.OpenSsl, context: Deno.PointerObject, text: string): void {
-  using reader = new PemReader(ssl, text);
-  const store = ssl.SSL_CTX_get_cert_store(context);
-  for (let next; (next = reader.certificate()) !== null;) {
-    ssl.X509_STORE_add_cert(store, next);
-    ssl.X509_free(next);
-  }
+  trustAuthorities(ssl, context, text);
   ssl.SSL_CTX_set_verify(context, o.SSL_VERIFY_PEER, null);
-}
-
-/** Reads what is in a text in PEM, one thing after the other. */
-class PemReader implements Disposable {
-  readonly #ssl: o.OpenSsl;
-  readonly #bytes: Uint8Array<ArrayBuffer>;
-  readonly #bio: Pointer;
-
-  constructor(ssl: o.OpenSsl, text: string) {
-    this.#ssl = ssl;
-    this.#bytes = new TextEncoder().encode(text);
-    this.#bio = ssl.BIO_new_mem_buf(this.#bytes, this.#bytes.length);
-  }
-
-  certificate(): Pointer {
-    const found = this.#ssl.PEM_read_bio_X509(this.#bio, null, null, null);
-    this.#ssl.ERR_clear_error();
-    return found;
-  }
-
-  privateKey(): Pointer {
-    // Without a callback a key with a password would be asked for at the terminal.
-    const password = Deno.UnsafePointer.of(NO_PASSWORD);
-    const found = this.#ssl.PEM_read_bio_PrivateKey(this.#bio, null, null, password);
-    this.#ssl.ERR_clear_error();
-    return found;
-  }
-
-  [Symbol.dispose](): void {
-    this.#ssl.BIO_free(this.#bio);
-  }
-}
-
-const NO_PASSWORD = cString("");
-
-function cString(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(`${text}\0`);
 }
 
 /** Why the last call failed, in OpenSSL's words. */

@@ -1,13 +1,12 @@
 // TLS for the listeners of one thread: certificates that may be exchanged while connections run.
 
-import { ProxyError } from "../../core/errors.ts";
-import { openOpenSsl, type OpenSslLibrary } from "./openssl.ts";
+import { openLibrary, type OpenSslLibrary } from "./openssl.ts";
 import { TlsContexts } from "./tls_contexts.ts";
 import type { TlsKeys } from "./tls_keys.ts";
-import { TlsSession, type TlsTransport } from "./tls_session.ts";
+import { type TlsOpener, TlsSession, type TlsTransport } from "./tls_session.ts";
 
 /** Opens TLS sessions with the newest certificates. */
-export class TlsServer implements Disposable {
+export class TlsServer implements TlsOpener, Disposable {
   readonly #library: OpenSslLibrary;
   #contexts: TlsContexts;
 
@@ -41,13 +40,5 @@ export class TlsServer implements Disposable {
   [Symbol.dispose](): void {
     this.#contexts[Symbol.dispose]();
     this.#library.close();
-  }
-}
-
-function openLibrary(): OpenSslLibrary {
-  try {
-    return openOpenSsl();
-  } catch (cause) {
-    throw new ProxyError("internal", "Cannot speak TLS without OpenSSL 3 (libssl.so.3)", { cause });
   }
 }

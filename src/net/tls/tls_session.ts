@@ -3,7 +3,6 @@
 
 import { ProtocolError } from "../../core/errors.ts";
 import * as o from "./openssl.ts";
-import type { TlsContexts } from "./tls_contexts.ts";
 
 /** What has to happen before it goes on: bytes of the peer's, or room for ours. */
 export type TlsNeed = "read" | "write";
@@ -13,10 +12,30 @@ export type TlsTransport =
   | { readonly fd: number; readonly received: Uint8Array<ArrayBuffer> }
   | "carried";
 
+/** What sessions come from. */
+export interface SessionSource {
+  /** State for one connection, to be freed by whoever has it. @throws ProxyError `overloaded` */
+  open(): Deno.PointerObject;
+  /** For a session whose handshake is not over; once for each `release`. */
+  retain(): void;
+  release(): void;
+  /** A session was freed. */
+  freed(): void;
+}
+
+/** Opens the sessions of connections, as the one side of TLS or the other. */
+export interface TlsOpener {
+  /** @throws ProxyError `overloaded` without memory, `internal` without OpenSSL 3 */
+  open(transport: TlsTransport): TlsSession;
+}
+
+/** The peer has shown a certificate that we do not believe. */
+export class CertificateError extends ProtocolError {}
+
 /** See above. */
 export class TlsSession {
   readonly #ssl: o.OpenSsl;
-  readonly #contexts: TlsContexts;
+  readonly #source: SessionSource;
   #session: Deno.PointerObject | null;
   /** What its bytes come from once those that had come before are used up. */
   #socket: Deno.PointerValue = null;
@@ -28,11 +47,11 @@ export class TlsSession {
   hasMore = false;
 
   /** @throws ProxyError `overloaded` without memory */
-  constructor(ssl: o.OpenSsl, contexts: TlsContexts, transport: TlsTransport) {
+  constructor(ssl: o.OpenSsl, source: SessionSource, transport: TlsTransport) {
     this.#ssl = ssl;
-    this.#contexts = contexts;
-    this.#session = contexts.open();
-    contexts.retain();
+    this.#source = source;
+    this.#session = source.open();
+    source.retain();
     if (transport === "carried") {
       this.#incoming = newMemory(ssl);
       this.#outgoing = newMemory(ssl);
@@ -59,7 +78,7 @@ export class TlsSession {
       return result;
     }
     this.#isShaken = true;
-    this.#contexts.release();
+    this.#source.release();
     return undefined;
   }
 
@@ -126,10 +145,11 @@ export class TlsSession {
   /** To be called before the descriptor is closed. */
   free(): void {
     if (this.#session === null) return;
-    if (!this.#isShaken) this.#contexts.release();
+    if (!this.#isShaken) this.#source.release();
     if (this.#socket !== null) this.#ssl.BIO_free(this.#socket);
     this.#ssl.SSL_free(this.#session);
     this.#session = null;
+    this.#source.freed();
   }
 
   #try(call: (session: Deno.PointerObject) => number): number | null | TlsNeed {
@@ -161,15 +181,23 @@ export class TlsSession {
     const said = this.#ssl.ERR_get_error();
     if (said === 0n) return new ProtocolError("Cannot go on with TLS: the connection is over");
     const text = this.#ssl.ERR_reason_error_string(said);
-    const why = text === null ? "unknown" : new Deno.UnsafePointerView(text).getCString();
     this.#ssl.ERR_clear_error();
-    return new ProtocolError(`Cannot go on with TLS: ${why}`);
+    const verified = Number(this.#ssl.SSL_get_verify_result(this.#session));
+    if (verified === o.X509_V_OK) {
+      return new ProtocolError(`Cannot go on with TLS: ${textAt(text)}`);
+    }
+    const why = textAt(this.#ssl.X509_verify_cert_error_string(BigInt(verified)));
+    return new CertificateError(`Cannot believe a certificate: ${why}`);
   }
 
   #readSocket(): void {
     this.#ssl.SSL_set0_rbio(this.#session, this.#socket);
     this.#socket = this.#incoming = null;
   }
+}
+
+function textAt(pointer: Deno.PointerValue): string {
+  return pointer === null ? "unknown" : new Deno.UnsafePointerView(pointer).getCString();
 }
 
 /** Memory for bytes; while it is empty it asks for more instead of saying that this is the end. */

@@ -62,7 +62,9 @@ export function parseOrigin(text: string, id?: string): Origin | undefined {
     const addresses = value.endpoints[protocol];
     if (!Array.isArray(addresses) || addresses.length > MAX_ENDPOINTS) return undefined;
     if (!addresses.every(isPlace)) return undefined;
-    endpoints[protocol] = addresses.map(({ host, port }) => ({ host, port }));
+    endpoints[protocol] = addresses.map(({ host, port, tls }) => {
+      return { host, port, ...(tls === undefined ? {} : { tls }) };
+    });
   }
   return {
     ...{ id: value.id, generation, deviceId, ip },
@@ -273,7 +275,8 @@ function isAddress(value: unknown): value is Address {
 /** An address, or one with a host name in its place. */
 function isPlace(value: unknown): value is Address {
   if (!isObject(value) || !isHost(value.host)) return false;
-  const { port } = value;
+  const { port, tls } = value;
+  if (tls !== undefined && !isHost(tls)) return false;
   return typeof port === "number" && Number.isInteger(port) && port >= 1 && port <= 65_535;
 }
 

@@ -20,6 +20,7 @@ export const CHANGED_VARIABLES: Readonly<Record<VariableName, string>> = {
   PROXY_TLS_CERT: "one.pem, two.pem",
   PROXY_TLS_KEY: "one.key,two.key",
   PROXY_SYSTEM_API_CLIENT_CA: "ca.pem",
+  PROXY_ORIGIN_CA: "origins.pem",
   PROXY_STATIC_FILES: "pages",
   PROXY_ORIGIN_SERVER_TTL: "7s",
   PROXY_STREAM_IDLE_TTL: "8s",

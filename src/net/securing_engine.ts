@@ -1,0 +1,92 @@
+// An engine whose connections go on in TLS where an address says so, so that whoever dials origins need
+// not know which of them speak it.
+
+import type { Address } from "../core/address.ts";
+import { ProtocolError, ProxyError } from "../core/errors.ts";
+import type {
+  Connection,
+  DialOptions,
+  Listener,
+  ListenOptions,
+  Pipe,
+  PipeParts,
+  TcpEngine,
+} from "./engine.ts";
+import type { TlsClient } from "./tls/tls_client.ts";
+import { CertificateError } from "./tls/tls_session.ts";
+
+/** An address with which TLS could not be spoken. */
+export interface TlsFailure {
+  readonly address: Address;
+  readonly why: string;
+}
+
+/** See `TcpEngine`; all but `dial` is the given engine's. */
+export class SecuringEngine implements TcpEngine {
+  readonly #engine: TcpEngine;
+  readonly #client: TlsClient;
+  readonly #onFailed: (failure: TlsFailure) => void;
+
+  /** @param onFailed told of each handshake that has failed, unless it was given up or took too long */
+  constructor(engine: TcpEngine, client: TlsClient, onFailed: (failure: TlsFailure) => void) {
+    this.#engine = engine;
+    this.#client = client;
+    this.#onFailed = onFailed;
+  }
+
+  get kind(): TcpEngine["kind"] {
+    return this.#engine.kind;
+  }
+
+  get clock(): TcpEngine["clock"] {
+    return this.#engine.clock;
+  }
+
+  get namesClients(): boolean {
+    return this.#engine.namesClients;
+  }
+
+  listen(options: ListenOptions): Listener {
+    return this.#engine.listen(options);
+  }
+
+  async dial(address: Address, options: DialOptions): Promise<Connection> {
+    const { tls } = address;
+    if (tls === undefined) return await this.#engine.dial(address, options);
+    const end = this.clock.now() + options.timeout;
+    const connection = await this.#engine.dial(address, options);
+    const { gone } = options;
+    using deadline = connection.closeAfter(Math.max(1, end - this.clock.now()));
+    const leave = () => connection.close();
+    gone?.addEventListener("abort", leave);
+    try {
+      if (gone?.aborted) leave();
+      await connection.secure(this.#client.for(tls));
+      return connection;
+    } catch (error) {
+      connection.close();
+      if (gone?.aborted) throw new ProxyError("client_gone", "Client has left");
+      if (deadline.passed) {
+        throw new ProxyError("origin_timeout", "Origin does not answer", { cause: error });
+      }
+      throw this.#failed(address, error);
+    } finally {
+      gone?.removeEventListener("abort", leave);
+    }
+  }
+
+  pipe(parts: PipeParts): Pipe {
+    return this.#engine.pipe(parts);
+  }
+
+  #failed(address: Address, error: unknown): unknown {
+    const isKnown = error instanceof ProtocolError ||
+      error instanceof ProxyError && error.code === "internal";
+    if (!isKnown) return error;
+    this.#onFailed({ address, why: error.message });
+    const message = error instanceof CertificateError
+      ? "Origin shows a certificate that is not believed"
+      : "Cannot speak TLS with the origin";
+    return new ProxyError("origin_unreachable", message, { cause: error });
+  }
+}

@@ -1,0 +1,107 @@
+// TLS towards origins: whose certificates are believed, and sessions that ask for one with the right
+// name.
+
+import { ProxyError } from "../../core/errors.ts";
+import { parseIp } from "../../core/ip_address.ts";
+import * as o from "./openssl.ts";
+import { cString, newContext, trustAuthorities } from "./tls_context.ts";
+import { type SessionSource, type TlsOpener, TlsSession } from "./tls_session.ts";
+
+const NAME_FLAGS = o.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | o.X509_CHECK_FLAG_NEVER_CHECK_SUBJECT;
+
+/** Opens TLS sessions as their client. OpenSSL is opened when the first of them is. */
+export class TlsClient implements Disposable {
+  #authorities: string | undefined;
+  #library: o.OpenSslLibrary | undefined;
+  #context: Deno.PointerObject | undefined;
+  #sessions = 0;
+  #isOver = false;
+
+  /** @param authorities in PEM; the system's unless given */
+  constructor(authorities?: string) {
+    this.#authorities = authorities;
+  }
+
+  /** New sessions believe these. */
+  exchange(authorities?: string): void {
+    if (authorities === this.#authorities) return;
+    this.#authorities = authorities;
+    this.#freeContext();
+  }
+
+  /** Opens sessions with whoever has a certificate for a host name or an IP address. */
+  for(name: string): TlsOpener {
+    return {
+      open: (transport) => {
+        this.#library ??= o.openLibrary();
+        const { symbols } = this.#library;
+        return new TlsSession(symbols, this.#source(symbols, name), transport);
+      },
+    };
+  }
+
+  /** No session begins any more; those that run go on. */
+  [Symbol.dispose](): void {
+    this.#isOver = true;
+    this.#freeContext();
+    this.#closeLibrary();
+  }
+
+  /** Each session holds its context itself. */
+  #source(ssl: o.OpenSsl, name: string): SessionSource {
+    return {
+      open: () => {
+        this.#context ??= clientContext(ssl, this.#authorities);
+        const session = ssl.SSL_new(this.#context);
+        if (session === null) {
+          throw new ProxyError("overloaded", "Cannot open another TLS connection");
+        }
+        this.#sessions++;
+        ssl.SSL_set_connect_state(session);
+        expectName(ssl, session, name);
+        return session;
+      },
+      retain() {},
+      release() {},
+      freed: () => {
+        this.#sessions--;
+        this.#closeLibrary();
+      },
+    };
+  }
+
+  #freeContext(): void {
+    if (this.#context !== undefined) this.#library?.symbols.SSL_CTX_free(this.#context);
+    this.#context = undefined;
+  }
+
+  /** Not before nobody calls it any more. */
+  #closeLibrary(): void {
+    if (!this.#isOver || this.#sessions > 0) return;
+    this.#library?.close();
+    this.#library = undefined;
+  }
+}
+
+function clientContext(ssl: o.OpenSsl, authorities: string | undefined): Deno.PointerObject {
+  const context = newContext(ssl, ssl.TLS_client_method());
+  if (authorities !== undefined) trustAuthorities(ssl, context, authorities);
+  else ssl.SSL_CTX_set_default_verify_paths(context);
+  ssl.ERR_clear_error();
+  ssl.SSL_CTX_set_verify(context, o.SSL_VERIFY_PEER, null);
+  return context;
+}
+
+/** Only host names are asked for (RFC 6066 section 3). */
+function expectName(ssl: o.OpenSsl, session: Deno.PointerObject, name: string): void {
+  const parameters = ssl.SSL_get0_param(session);
+  const text = cString(name);
+  if (parseIp(name) !== undefined) {
+    ssl.X509_VERIFY_PARAM_set1_ip_asc(parameters, text);
+    return;
+  }
+  ssl.X509_VERIFY_PARAM_set_hostflags(parameters, NAME_FLAGS);
+  ssl.X509_VERIFY_PARAM_set1_host(parameters, text, BigInt(text.length - 1));
+  const kind = BigInt(o.TLSEXT_NAMETYPE_HOST_NAME);
+  ssl.SSL_ctrl(session, o.SSL_CTRL_SET_TLSEXT_HOSTNAME, kind, text);
+}
