@@ -108,9 +108,17 @@ const SHELLCHECK: Requirement = {
   anyOf: ["shellcheck"],
 };
 
+/** Has promtool, which judges alerts. */
+const PROMETHEUS: Requirement = {
+  name: "promtool",
+  packages: ["prometheus"],
+  anyOf: ["promtool"],
+  service: "prometheus",
+};
+
 const TEST_REQUIREMENTS: readonly Requirement[] = [
   ...[FFMPEG, FFPROBE, NGINX, NGINX_RTMP, NGINX_STREAM, RTMPDUMP],
-  ...[CHROMIUM, REDIS, HAPROXY, FAKETIME, SRT_TOOLS, OPENSSL, SYSTEMD, SHELLCHECK],
+  ...[CHROMIUM, REDIS, HAPROXY, FAKETIME, SRT_TOOLS, OPENSSL, SYSTEMD, SHELLCHECK, PROMETHEUS],
 ];
 
 /** What of `requirements` this machine does not have. */
