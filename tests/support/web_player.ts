@@ -38,7 +38,10 @@ export async function untilItHasTold(page: Page, sentence: RegExp): Promise<void
 }
 
 /** Waits until decoded pictures follow each other. */
-export async function untilItMoves(page: Page, timeout = 40_000): Promise<void> {
+export async function untilItMoves(
+  page: Page,
+  { timeout = 40_000, told = "Playing live/show" } = {},
+): Promise<void> {
   const frames = () =>
     page.evaluate<number>(
       "document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames",
@@ -47,7 +50,7 @@ export async function untilItMoves(page: Page, timeout = 40_000): Promise<void> 
     timeout,
   });
   await until("thirty more", async () => await frames() > first + 30);
-  await untilTold(page, "Playing live/show");
+  await untilTold(page, told);
 }
 
 /** Seconds of media that lie ready before the picture. */

@@ -32,20 +32,22 @@ export function Chart({ title, times, lines, format }: ChartProps) {
   const latest = useRef(data);
   latest.current = data;
   useEffect(() => {
+    // By now in the page, and perhaps no longer when it is looked at again.
+    const element = box.current!;
     const draw = () => {
       plot.current?.destroy();
-      const size = { width: box.current!.clientWidth, height: HEIGHT };
+      const size = { width: element.clientWidth, height: HEIGHT };
       const options = { ...optionsFor(lines, format), ...size };
-      plot.current = new uPlot(options, latest.current, box.current!);
+      plot.current = new uPlot(options, latest.current, element);
     };
     const leave = new AbortController();
     matchMedia("(prefers-color-scheme: dark)")
       .addEventListener("change", draw, { signal: leave.signal });
     draw();
     const sizes = new ResizeObserver(() => {
-      plot.current?.setSize({ width: box.current!.clientWidth, height: HEIGHT });
+      plot.current?.setSize({ width: element.clientWidth, height: HEIGHT });
     });
-    sizes.observe(box.current!);
+    sizes.observe(element);
     return () => {
       leave.abort();
       sizes.disconnect();
