@@ -45,6 +45,7 @@ const EVERYTHING = ["--allow-all"];
 const ALONE = [
   "src/net/descriptors_test.ts",
   "src/net/libc/descriptor_set_test.ts",
+  "src/net/libc/tcp_options_test.ts",
   "src/net/spare_memory_test.ts",
   "src/net/deno/tcp_connection_test.ts",
   "src/net/udp/links_test.ts",
