@@ -14,6 +14,19 @@ function originWith(...rtc: readonly string[]): Origin {
   return { id: "vid-1", generation: "1", deviceId: "", ip: "10.0.0.5", endpoints };
 }
 
+const OWN = at("10.0.0.5:1985");
+
+Deno.test("of several addresses media goes to the one where the origin has answered", () => {
+  const origin = originWith("10.0.0.4:8000", "10.0.0.5:8000", "10.0.0.5:8001");
+  assert.deepEqual(mediaAddressOf(origin, OWN, [at("1.2.3.4:8000")]), at("10.0.0.5:8000"));
+  assert.deepEqual(mediaAddressOf(origin, OWN, [at("1.2.3.4:9")]), at("10.0.0.5:8000"));
+  const elsewhere = at("10.0.0.9:1985");
+  assert.deepEqual(mediaAddressOf(origin, elsewhere, [at("1.2.3.4:8001")]), at("10.0.0.5:8001"));
+  // Without a registered one, and with a name in the place of the origin's address.
+  const named = { ...originWith(), ip: "srs-1" };
+  assert.deepEqual(mediaAddressOf(named, OWN, [at("1.2.3.4:8000")]), at("10.0.0.5:8000"));
+});
+
 Deno.test("media goes where the origin is registered, by the port that it answers", () => {
   const cases: [rtc: string[], answered: string[], media: string][] = [
     [["10.0.0.5:8000"], ["203.0.113.1:8000"], "10.0.0.5:8000"],
@@ -23,14 +36,14 @@ Deno.test("media goes where the origin is registered, by the port that it answer
     [[], ["203.0.113.1:8000", "10.0.0.5:8001"], "10.0.0.5:8001"],
   ];
   for (const [rtc, answered, media] of cases) {
-    assert.deepEqual(mediaAddressOf(originWith(...rtc), answered.map(at)), at(media));
+    assert.deepEqual(mediaAddressOf(originWith(...rtc), OWN, answered.map(at)), at(media));
   }
 });
 
 Deno.test("a client cannot have media sent to an address of its choice", () => {
   const asked = { host: "169.254.169.254", port: 53 };
   const answered = ["169.254.169.254:53", "10.0.0.5:8000"].map(at);
-  assert.deepEqual(mediaAddressOf(originWith(), answered, asked), at("10.0.0.5:8000"));
-  assert.throws(() => mediaAddressOf(originWith(), answered.slice(0, 1), asked), /UDP/);
-  assert.throws(() => mediaAddressOf(originWith(), []), /UDP/);
+  assert.deepEqual(mediaAddressOf(originWith(), OWN, answered, asked), at("10.0.0.5:8000"));
+  assert.throws(() => mediaAddressOf(originWith(), OWN, answered.slice(0, 1), asked), /UDP/);
+  assert.throws(() => mediaAddressOf(originWith(), OWN, []), /UDP/);
 });

@@ -93,8 +93,7 @@ export class OfferExchange {
 
   async #accept(answer: OriginAnswer, agreed: Agreed): Promise<Response> {
     const { sessions, advertiser } = this.#services;
-    const { origin } = answer;
-    const { sdp, session } = blameOrigin(UNUSABLE, () => this.#agree(origin, agreed));
+    const { sdp, session } = blameOrigin(UNUSABLE, () => this.#agree(answer, agreed));
     const rewritten = rewriteAnswer(sdp, await advertiser.advertise(agreed.asked));
     await sessions.open(session, agreed.place);
     try {
@@ -110,12 +109,15 @@ export class OfferExchange {
     if (this.#request.web.signal.aborted) throw new ProxyError("client_gone", "Client has left");
   }
 
-  #agree(origin: Origin, { offer, accepted, asked }: Agreed): { sdp: Sdp; session: RtcSession } {
+  #agree(
+    { origin, address }: OriginAnswer,
+    { offer, accepted, asked }: Agreed,
+  ): { sdp: Sdp; session: RtcSession } {
     const sdp = parseSdp(accepted);
     const { key: { key: stream }, intent } = this.#wish;
     const answered: Address[] = mediaAddresses(sdp);
     if (answered.length === 0) throw new ProtocolError("Cannot find a candidate over UDP");
-    const media = mediaAddressOf(origin, answered, asked);
+    const media = mediaAddressOf(origin, address, answered, asked);
     return {
       sdp,
       session: { ...agreeOnIce(offer, sdp), stream, intent, origin: origin.id, media },

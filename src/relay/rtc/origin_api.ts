@@ -37,6 +37,8 @@ export interface OriginCall {
 /** An answer, and the origin that gave it. */
 export interface OriginAnswer {
   readonly origin: Origin;
+  /** Where it was asked. */
+  readonly address: Address;
   readonly response: HttpResponse;
   readonly body: Uint8Array<ArrayBuffer>;
 }
@@ -63,17 +65,26 @@ export class OriginApi implements Disposable {
     const [trustedProxies, timeouts] = [this.#deps.trustedProxies(), this.#deps.timeouts()];
     const fields = new Fields([...client.web.headers].map(([name, value]) => ({ name, value })));
     hopMark.requireNew(fields.tokens("via"));
-    const { method, path, query, body } = call;
+    const { method, path, query, body: sent } = call;
     const isSecure = client.web.url.startsWith("https:");
     const request = outgoingRequest({ method, path, host: client.host, fields, version: "1.1" }, {
-      ...{ query, readable: true, peer: client.peer, isSecure, trustedProxies, hopMark, body },
+      ...{
+        query,
+        readable: true,
+        peer: client.peer,
+        isSecure,
+        trustedProxies,
+        hopMark,
+        body: sent,
+      },
     });
     const { origin, link, response } = await this.#forwarder.forward(request, route);
     const leave = () => route.outlivesClient || link.connection.close();
     route.gone.addEventListener("abort", leave);
     try {
       const bounds = { timeout: timeouts.answer, limit: MAX_ANSWER };
-      const answer = { origin, response, body: await readBody(link, response, bounds) };
+      const body = await readBody(link, response, bounds);
+      const answer = { origin, address: link.address, response, body };
       if (response.reusable) this.#pool.give(link);
       else link.connection.close();
       return answer;

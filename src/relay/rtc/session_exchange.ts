@@ -84,7 +84,7 @@ export class SessionExchange {
     const hasFragment = mediaTypeOf(fields.get("content-type")) === FRAGMENT;
     if (status !== 200 || !hasFragment) return this.#pass(answer);
     const answered = readAnswer(answer.body);
-    if (place) await this.#restart(known, { fragment, answered, origin: answer.origin, place });
+    if (place) await this.#restart(known, { fragment, answered, answer, place });
     const rewritten = rewriteAnswer(answered, await this.#services.advertiser.advertise(undefined));
     const headers = passedHeaders(answer.response);
     return new Response(bytesOfText(encodeSdp(rewritten)), { status, headers });
@@ -102,14 +102,14 @@ export class SessionExchange {
 
   /** Opens what the session has become, if both sides have new credentials. */
   async #restart(session: RtcSession, restart: Restart): Promise<void> {
-    const { fragment, answered, origin, place } = restart;
+    const { fragment, answered, answer: { origin, address }, place } = restart;
     const theirs = credentialsOf(fragment);
     const mine = credentialsOf(answered);
     if (theirs === undefined || mine === undefined) return;
     const agreed = sessionOf(mine, theirs);
     if (agreed.user === session.user) return;
     const addresses = mediaAddresses(answered);
-    const media = addresses.length > 0 ? mediaAddressOf(origin, addresses) : session.media;
+    const media = addresses.length > 0 ? mediaAddressOf(origin, address, addresses) : session.media;
     await this.#services.sessions.restart(this.#tag, { ...session, ...agreed, media }, place);
   }
 
@@ -149,7 +149,7 @@ export class SessionExchange {
 interface Restart {
   readonly fragment: Sdp;
   readonly answered: Sdp;
-  readonly origin: Origin;
+  readonly answer: OriginAnswer;
   readonly place: SessionPlace;
 }
 
