@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { bytesOfText } from "../../src/core/binary_text.ts";
 import { Authority } from "../support/certificates.ts";
 import { Browser } from "../support/browser.ts";
+import { FloodingClient } from "../support/flooding_client.ts";
 import { framed, IcePeer } from "../support/ice_peer.ts";
 import { fetchText } from "../support/origin_server.ts";
 import type { Page } from "../support/page.ts";
@@ -97,6 +98,24 @@ Deno.test({
 });
 
 Deno.test({
+  name: "Chromium with UDP uses that, although TCP is offered too",
+  ignore: !WERIFT_RUNS,
+  async fn() {
+    const [port] = freePorts(1);
+    await using proxy = await Proxy.open(ownPort(port!));
+    await using origin = await WeriftOrigin.open();
+    await using _registration = await Registration.open([proxy], origin);
+    await using browser = await Browser.open();
+    const { page, errors } = await browser.openPage(
+      `http://127.0.0.1:${proxy.ports.httpServer}/publish`,
+    );
+    await publish(page);
+    assert.deepEqual(await transports(proxy), ["publish udp"]);
+    assert.deepEqual(errors, []);
+  },
+});
+
+Deno.test({
   name: "Chromium without UDP and a real SRS, pages, signalling and media on one port of HTTPS",
   ignore: SRS_BIN === undefined,
   async fn() {
@@ -148,6 +167,23 @@ Deno.test("a session over TCP is listed, kicked, and ends with the process", asy
   await second.closed();
   assert.deepEqual(await proxy.process.end(), { code: 0, signal: null });
   for (const client of clients) client[Symbol.dispose]();
+});
+
+Deno.test("a client that sends as fast as it can keeps nobody of its lane waiting", async () => {
+  const [port] = freePorts(1);
+  await using proxy = await Proxy.open({ ...ownPort(port!), PROXY_LANES: "1" });
+  await using media = new UdpPeer();
+  await using _api = await openRtcOrigin(proxy, media.port);
+  const first = framed(proofOf(await agree(proxy, "flood")));
+  using _flood = new FloodingClient({ port: port!, first, again: new Uint8Array(1 << 20) });
+  await media.send(Uint8Array.of(1), (await media.next()).port);
+  for (let index = 0; index < 3; index++) {
+    using client = await IcePeer.connect(port!);
+    await client.send(proofOf(await agree(proxy, `s${index}`)));
+    const path = (await media.next(4_000)).port;
+    await media.send(Uint8Array.of(0x80, index), path);
+    assert.deepEqual(await client.next(), [0x80, index]);
+  }
 });
 
 Deno.test("with Deno's sockets the first lane takes all of it, on a port of its own", async () => {

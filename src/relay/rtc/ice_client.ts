@@ -2,6 +2,7 @@
 // itself it may say nothing but requests. One that takes less than its origin sends loses datagrams; what
 // waits for it is bounded, here and in the system.
 
+import { type Clock, pause } from "../../core/clock.ts";
 import { ProtocolError } from "../../core/errors.ts";
 import type { Connection } from "../../net/engine.ts";
 import type { Deadline } from "../../net/deadline.ts";
@@ -20,6 +21,8 @@ const MOST_REQUESTS = 250;
 const MOST_UNSENT = 256 * 1024;
 /** What may wait here behind that. */
 const MOST_WAITING = 32 * 1024;
+/** Bytes that are read of one before all others get their turn, if so many are there. */
+const SHARE = 64 * 1024;
 const LONGEST_FRAME = FRAME_HEADER + MAX_DATAGRAM;
 
 /** Why a connection is closed before its client has proved itself. */
@@ -91,9 +94,11 @@ export class IceClient implements ClientConnection {
    * Reads until the connection is over.
    *
    * @param timeout milliseconds within which the client has to prove itself
+   * @param clock of its engine
    * @returns why it was closed, if its client has not
    */
-  async run(timeout: number): Promise<IceRefusal | undefined> {
+  async run(timeout: number, clock: Clock): Promise<IceRefusal | undefined> {
+    let share = SHARE;
     this.#deadline = this.#connection.closeAfter(timeout);
     using deadline = this.#deadline;
     try {
@@ -101,6 +106,10 @@ export class IceClient implements ClientConnection {
         this.#reader.received(count);
         const refusal = this.#takeAll();
         if (refusal !== undefined) return refusal;
+        share -= count;
+        if (share > 0) continue;
+        share = SHARE;
+        await pause(clock, 0);
       }
     } finally {
       this.#forwarder.left(this);

@@ -109,10 +109,11 @@ export class IceServer implements PortGuest, ClientConnections, AsyncDisposable 
   }
 
   async #serve(connection: Connection): Promise<void> {
-    const timeout = this.#options.startTimeout();
+    const { clock, startTimeout } = this.#options;
+    const timeout = startTimeout();
     const forwarder = await this.#forwarderFor(connection, timeout);
     if (forwarder === undefined) return;
-    const refusal = await new IceClient(connection, forwarder, this.#frames).run(timeout);
+    const refusal = await new IceClient(connection, forwarder, this.#frames).run(timeout, clock);
     if (refusal !== undefined) this.#refused(refusal);
   }
 
