@@ -18,7 +18,7 @@ const BELOW = ["core", "protocol", "net", "http1"];
 
 /** Every folder under src/: a layer imports itself and what stands below it. */
 const LAYERS: Readonly<Record<string, Layer>> = {
-  core: { imports: ["core"], packages: ["@logtape/logtape"] },
+  core: { imports: ["core"], packages: ["@logtape/logtape", "@noble/hashes"] },
   protocol: { imports: ["core", "protocol"], packages: [] },
   net: { imports: ["core", "net"], packages: [] },
   http1: { imports: BELOW, packages: [] },

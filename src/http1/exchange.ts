@@ -1,9 +1,9 @@
 // One request on a connection and the means to answer it: as a whole, from a web Response, or by a
 // relay that writes to the connection itself. RFC 9112.
 
-import { STATUS_CODES } from "node:http";
 import type { ProxyError } from "../core/errors.ts";
 import { encodeHead, type Field } from "../protocol/http/head.ts";
+import { reasonPhrase } from "../protocol/http/reason_phrases.ts";
 import type { HttpRequest } from "../protocol/http/request.ts";
 import type { Connection } from "../net/engine.ts";
 import type { HttpClient } from "./client.ts";
@@ -93,7 +93,7 @@ export class HttpExchange {
         : [{ name: "Date", value: new Date().toUTCString() }]),
       { name: "Connection", value: this.keepAlive ? "keep-alive" : "close" },
     ];
-    const start = `HTTP/1.1 ${status} ${reason || (STATUS_CODES[status] ?? "")}`;
+    const start = `HTTP/1.1 ${status} ${reason || reasonPhrase(status)}`;
     const written = await this.connection.write(encodeHead(start, [...fields, ...own]));
     if (!written) this.keepAlive = false;
     return written;
@@ -106,7 +106,7 @@ export class HttpExchange {
       { name: "Content-Length", value: String(error.message.length + 1) },
       { name: "Connection", value: "close" },
     ];
-    const start = `HTTP/1.1 ${error.httpStatus} ${STATUS_CODES[error.httpStatus] ?? ""}`;
+    const start = `HTTP/1.1 ${error.httpStatus} ${reasonPhrase(error.httpStatus)}`;
     await connection.write(encodeHead(start, fields));
     await connection.write(new TextEncoder().encode(`${error.message}\n`));
   }

@@ -1,7 +1,7 @@
 // The forwarders inside a lane: WebRTC's and SRT's, each opened when the main thread says so, on the
 // lane's own engine.
 
-import { createHmac } from "node:crypto";
+import { hmacSha1 } from "../core/hashes.ts";
 import type { Clock } from "../core/clock.ts";
 import { toProxyError } from "../core/errors.ts";
 import type { EventLoop } from "../net/libc/event_loop.ts";
@@ -101,10 +101,7 @@ export class ServedForwarders {
 }
 
 function createMedia(parts: Omit<MediaForwarderParts, "hmac">): Forwarder<MediaCommand> {
-  return new MediaForwarder({
-    ...parts,
-    hmac: (key, head, rest) => createHmac("sha1", key).update(head).update(rest).digest(),
-  });
+  return new MediaForwarder({ ...parts, hmac: hmacSha1 });
 }
 
 function createSrt(parts: ForwarderParts<SrtInit, SrtReport>): Forwarder<SrtCommand> {

@@ -3,12 +3,13 @@
 // their answers are remembered for a while. Each lane does so for its own clients. Knows no registry,
 // only a list of origins; serving the file is done elsewhere.
 
-import { createHash } from "node:crypto";
+import { encodeBase64Url } from "../../core/base64url.ts";
 import type { Cidr } from "../../core/cidr.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { OriginStatus } from "../../core/registrar.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { ExpiringMap } from "../../core/expiring_map.ts";
+import { sha256 } from "../../core/hashes.ts";
 import type { HopMark } from "../../core/hop_mark.ts";
 import type { Origin } from "../../core/origin.ts";
 import type { Metrics } from "../../core/contracts.ts";
@@ -256,7 +257,7 @@ function isOffering({ origin, setAsideFor }: OriginStatus): boolean {
 
 /** Short, whatever it is made of. */
 function fingerprint(...parts: readonly (string | undefined)[]): string {
-  return createHash("sha256").update(JSON.stringify(parts)).digest("base64");
+  return encodeBase64Url(sha256(JSON.stringify(parts)));
 }
 
 function unheld(): ProxyError {

@@ -3,7 +3,7 @@
 // section 5.2.3. The one for clients carries the mark of this program, so that a proxy dialled as
 // an origin is recognized; a client that signs its greeting gets a signed one instead.
 
-import { createHash, createHmac } from "node:crypto";
+import { hmacSha256, sha256 } from "../../core/hashes.ts";
 import { encodeAnswer, encodeGreeting, HANDSHAKE_GREETING } from "../../protocol/rtmp/handshake.ts";
 
 const MARK = 16;
@@ -34,7 +34,7 @@ export function isMarked(greeting: Uint8Array): boolean {
 /** Depends on the bytes before it, so that each process has another one. */
 function markOf(greeting: Uint8Array): Uint8Array {
   const seed = greeting.subarray(HANDSHAKE_GREETING - 2 * MARK, HANDSHAKE_GREETING - MARK);
-  return createHash("sha256").update(WORDS).update(seed).digest().subarray(0, MARK);
+  return sha256(WORDS, seed).subarray(0, MARK);
 }
 
 /**
@@ -46,10 +46,6 @@ export function answerGreeting(greeting: Uint8Array): Uint8Array {
   return encodeAnswer(greeting, {
     greeting: CLIENT_GREETING,
     random: (block) => crypto.getRandomValues(block),
-    hmac: (key, ...data) => {
-      const hmac = createHmac("sha256", key);
-      for (const one of data) hmac.update(one);
-      return hmac.digest();
-    },
+    hmac: hmacSha256,
   });
 }

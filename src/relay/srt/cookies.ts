@@ -3,7 +3,7 @@
 // that has only begun, and nobody gets further with a forged address. A flood of inductions costs
 // one hash each, which must be cheaper than receiving them.
 
-import { createHash } from "node:crypto";
+import { sha256 } from "../../core/hashes.ts";
 import { SipHash } from "../../core/sip_hash.ts";
 import { RAW_ADDRESS } from "../../net/udp/port.ts";
 
@@ -11,7 +11,7 @@ const MINUTE = 60_000;
 
 /** The key of a secret, 16 bytes. */
 export function keyOfCookies(secret: string | Uint8Array): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(createHash("sha256").update(secret).digest().subarray(0, 16));
+  return Uint8Array.from(sha256(secret).subarray(0, 16));
 }
 
 export class Cookies {

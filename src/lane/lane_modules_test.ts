@@ -1,0 +1,44 @@
+// What every lane loads, and so holds in memory once more.
+
+import assert from "node:assert/strict";
+
+interface Module {
+  readonly specifier: string;
+  readonly dependencies?: readonly {
+    readonly specifier: string;
+    readonly code?: { readonly specifier: string };
+    readonly isDynamic?: boolean;
+  }[];
+}
+
+/** What is loaded with a module, types apart. */
+async function loadedWith(path: string): Promise<ReadonlySet<string>> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", path],
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  const { roots, modules }: { roots: [string]; modules: Module[] } = JSON.parse(
+    new TextDecoder().decode(stdout),
+  );
+  const found = new Set<string>(roots);
+  for (const one of found) {
+    const { dependencies = [] } = modules.find(({ specifier }) => specifier === one) ?? {};
+    for (const { code } of dependencies) if (code !== undefined) found.add(code.specifier);
+  }
+  return found;
+}
+
+Deno.test("a lane loads nothing heavy that the main thread alone needs", async () => {
+  const loaded = await loadedWith(new URL("lane_worker.ts", import.meta.url).pathname);
+  const isForeign = (specifier: string) => !specifier.startsWith("file:");
+  assert.ok(loaded.size > 100);
+  assert.deepEqual(
+    [...loaded].filter(isForeign).map((one) => one.replace(/@\d[\d.]*/, "")).sort(),
+    [
+      "node:timers",
+      "npm:/@noble/hashes/hmac.js",
+      "npm:/@noble/hashes/legacy.js",
+      "npm:/@noble/hashes/sha2.js",
+    ],
+  );
+});
