@@ -99,8 +99,10 @@ export class Certificates implements Disposable {
     if (this.#isLooking) return;
     this.#isLooking = true;
     try {
-      const read = await readCertificates(this.#files, this.keys.ticketKeys);
-      if (isSame(read, this.#read)) return;
+      const files = this.#files;
+      const read = await readCertificates(files, this.keys.ticketKeys);
+      // Other files were configured meanwhile, and have been read.
+      if (files !== this.#files || isSame(read, this.#read)) return;
       this.#exchange(read);
       LOG.info("Certificates exchanged", { days: this.daysLeft });
     } catch (error) {

@@ -93,6 +93,13 @@ export class Authority implements AsyncDisposable {
     };
   }
 
+  /** A certificate with a key that is too short for this century. */
+  async weak(): Promise<string> {
+    const request = ["req", "-x509", "-newkey", "rsa:1024", "-nodes", "-subj", "/CN=weak"];
+    await openssl(this.folder, ...request, "-keyout", "weak.key", "-out", "weak.pem");
+    return await Deno.readTextFile(this.folder.file("weak.pem"));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.folder[Symbol.asyncDispose]();
   }

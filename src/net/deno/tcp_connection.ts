@@ -81,6 +81,7 @@ export class TcpConnection implements Connection {
   }
 
   async secure(opener: TlsOpener = this.#tlsServer!()): Promise<void> {
+    if (this.#closed) throw new ProtocolError("Cannot begin TLS: the connection is over");
     const received = new Uint8Array(this.#putBack?.length ?? 0);
     this.#putBack?.take(received);
     const tls = new CarriedTls(this.#conn, opener.open("carried"));

@@ -55,6 +55,8 @@ export class EventLoop implements Disposable {
   #isClosing = false;
   /** Whether something waits for this round to be over. */
   #hasNews = true;
+  /** What is to happen in the next round. */
+  readonly #next: (() => void)[] = [];
   /** Who waits for the end of this round. */
   readonly #atEnd: RoundEnd[] = [];
   /** Events of this round after which a rest is wanted. */
@@ -122,6 +124,11 @@ export class EventLoop implements Disposable {
     this.#hasNews = true;
   }
 
+  /** Calls back in the next round, which begins at once, after all whose descriptors are ready. */
+  inNextRound(call: () => void): void {
+    this.#next.push(call);
+  }
+
   /** Calls back once every event of this round has been dealt with; from `ready` alone. */
   atRoundEnd(waiting: RoundEnd): void {
     this.#atEnd.push(waiting);
@@ -144,7 +151,9 @@ export class EventLoop implements Disposable {
     this.libc.close(this.#epoll);
   }
 
-  #round(timeout: number): void {
+  #round(longest: number): void {
+    const due = this.#next.length;
+    const timeout = due > 0 ? 0 : longest;
     const count = this.libc.epoll_wait(this.#epoll, this.#events, EVENTS, timeout);
     this.#failures = count < 0 ? this.#failures + 1 : 0;
     if (this.#failures > MAX_FAILURES) {
@@ -160,6 +169,7 @@ export class EventLoop implements Disposable {
       if (this.#generations[fd] !== generation) continue;
       this.#watched[fd]?.ready(this.#eventView.getUint32(at, true));
     }
+    if (due > 0) this.#next.splice(0, due).forEach((call) => call());
     this.#endRound(count);
   }
 

@@ -70,6 +70,10 @@ export class LibcConnection implements Connection, Watched {
   #putBack: PutBack | undefined;
   readonly #tlsServer: (() => TlsServer) | undefined;
   #tls: TlsSession | undefined;
+  /** Whether OpenSSL has to write before it can read on: an answer to new keys. */
+  #readsAfterWrite = false;
+  /** Whether the next round goes on with what OpenSSL holds. */
+  #isMoreDue = false;
   #read: Read | undefined;
   #write: Write | undefined;
   #source: FlowEnd | undefined;
@@ -113,6 +117,7 @@ export class LibcConnection implements Connection, Watched {
   }
 
   async secure(opener: TlsOpener = this.#tlsServer!()): Promise<void> {
+    if (this.#closed) throw new ProtocolError("Cannot begin TLS: the connection is over");
     const received = new Uint8Array(this.#putBack?.length ?? 0);
     this.#putBack?.take(received);
     const tls = opener.open({ fd: this.fd, received });
@@ -225,18 +230,23 @@ export class LibcConnection implements Connection, Watched {
     this.#source = source;
     if (source === undefined) return;
     this.#wantRead();
-    this.#proceedWithMore(source);
+    this.#proceedWithMore();
   }
 
   /** What OpenSSL has taken from the socket already makes nobody wake us. */
-  #proceedWithMore(source: FlowEnd): void {
-    if (this.#tls === undefined || !this.#tls.hasMore) return;
-    queueMicrotask(() => {
-      if (this.#source !== source) return;
-      source.proceed();
-      if (this.#source === source) this.#proceedWithMore(source);
+  #proceedWithMore(): void {
+    if (this.#tls === undefined || !this.#tls.hasMore || this.#isMoreDue) return;
+    this.#isMoreDue = true;
+    this.#loop.inNextRound(() => {
+      this.#isMoreDue = false;
+      this.#proceed();
     });
-    this.#loop.announce();
+  }
+
+  #proceed(): void {
+    const source = this.#source;
+    source?.proceed();
+    if (source !== undefined && this.#source === source) this.#proceedWithMore();
   }
 
   /** Who is told when the connection can be written, until it is called with undefined. */
@@ -245,13 +255,12 @@ export class LibcConnection implements Connection, Watched {
     if (!this.#closed) this.#wantWrite(sink !== undefined);
   }
 
-  ready(events: number): void {
+  ready(happened: number): void {
+    const events = this.#readsAfterWrite ? this.#goOnReading(happened) : happened;
     if (events & (c.EPOLLOUT | BROKEN)) this.#writable();
     if (this.#closed || !(events & (c.EPOLLIN | BROKEN))) return;
     if (this.#source !== undefined) {
-      const source = this.#source;
-      source.proceed();
-      if (this.#source === source) this.#proceedWithMore(source);
+      if (!this.#isMoreDue) this.#proceed();
       return;
     }
     if (this.#read !== undefined) return this.#readable(this.#read);
@@ -261,10 +270,22 @@ export class LibcConnection implements Connection, Watched {
   }
 
   #taken(result: number | null | TlsNeed): number | null | undefined {
+    if (result === "write") {
+      this.#readsAfterWrite = true;
+      this.#ask(this.#events);
+    }
     if (typeof result !== "number") return result === null ? null : undefined;
     this.bytesIn += result;
     this.active = true;
     return result;
+  }
+
+  /** @returns what has happened for those who wait */
+  #goOnReading(events: number): number {
+    if (!(events & (c.EPOLLOUT | BROKEN))) return events;
+    this.#readsAfterWrite = false;
+    this.#wantRead();
+    return events | c.EPOLLIN;
   }
 
   #given(result: number | null | TlsNeed): number | null {
@@ -321,8 +342,9 @@ export class LibcConnection implements Connection, Watched {
     this.#ask(wanted ? this.#events | c.EPOLLOUT : this.#events & ~c.EPOLLOUT);
   }
 
-  #ask(events: number): void {
+  #ask(wanted: number): void {
     if (this.#closed) return;
+    const events = this.#readsAfterWrite ? (wanted | c.EPOLLOUT) & ~c.EPOLLIN : wanted;
     if (!this.#isWatched) {
       this.#isWatched = this.#loop.watch(this.fd, this, events);
       if (!this.#isWatched) return this.close();

@@ -47,6 +47,7 @@ const SSL = {
   SSL_CTX_ctrl: { parameters: ["pointer", "i32", "isize", "pointer"], result: "isize" },
   SSL_CTX_callback_ctrl: { parameters: ["pointer", "i32", "function"], result: "isize" },
   SSL_CTX_set_options: { parameters: ["pointer", "u64"], result: "u64" },
+  SSL_CTX_set_num_tickets: { parameters: ["pointer", "usize"], result: "i32" },
   SSL_CTX_set_cipher_list: { parameters: ["pointer", "buffer"], result: "i32" },
   SSL_CTX_set_session_id_context: { parameters: ["pointer", "buffer", "u32"], result: "i32" },
   SSL_CTX_use_certificate: { parameters: ["pointer", "pointer"], result: "i32" },
@@ -128,6 +129,9 @@ export const BIO_NOCLOSE = 0;
 export const BIO_C_SET_BUF_MEM_EOF_RETURN = 130;
 
 export const SSL_CTRL_MODE = 33;
+export const SSL_CTRL_CLEAR_MODE = 78;
+export const SSL_CTRL_SET_SESS_CACHE_MODE = 44;
+export const SSL_SESS_CACHE_OFF = 0;
 export const SSL_CTRL_SET_READ_AHEAD = 41;
 export const SSL_CTRL_SET_TLSEXT_SERVERNAME_CB = 53;
 export const SSL_CTRL_SET_TLSEXT_HOSTNAME = 55;
@@ -137,10 +141,13 @@ export const SSL_CTRL_SET_MIN_PROTO_VERSION = 123;
 /** Writes return as soon as a record is out; what is written again may have moved. */
 export const SSL_MODE_ENABLE_PARTIAL_WRITE = 1;
 export const SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER = 2;
+/** Reads go on behind records that are not for the reader, for as long as any come. */
+export const SSL_MODE_AUTO_RETRY = 4;
 /** Connections that rest hold no buffers. */
 export const SSL_MODE_RELEASE_BUFFERS = 16;
 export const TLS1_2_VERSION = 0x0303;
 export const SSL_OP_NO_RENEGOTIATION = 1n << 30n;
+export const SSL_OP_NO_TICKET = 1n << 14n;
 export const SSL_OP_CIPHER_SERVER_PREFERENCE = 1n << 22n;
 export const SSL_OP_IGNORE_UNEXPECTED_EOF = 1n << 7n;
 export const SSL_OP_NO_COMPRESSION = 1n << 17n;

@@ -20,6 +20,8 @@ export function newContext(ssl: o.OpenSsl, method: Pointer): Deno.PointerObject 
   ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_SET_MIN_PROTO_VERSION, BigInt(o.TLS1_2_VERSION), null);
   ssl.SSL_CTX_set_options(context, OPTIONS);
   ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_MODE, BigInt(MODES), null);
+  // One peer that does nothing but change its keys would have the thread for itself.
+  ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_CLEAR_MODE, BigInt(o.SSL_MODE_AUTO_RETRY), null);
   // One receive for many records, instead of two for each.
   ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_SET_READ_AHEAD, 1n, null);
   ssl.SSL_CTX_set_cipher_list(context, cString(CIPHERS));

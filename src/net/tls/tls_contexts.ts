@@ -106,6 +106,8 @@ export class TlsContexts implements SessionSource, Disposable {
 
 function serverContext(ssl: o.OpenSsl, ticketKeys: Uint8Array<ArrayBuffer>): Deno.PointerObject {
   const context = newContext(ssl, ssl.TLS_server_method());
+  // Who comes back meets another thread, which knows tickets alone.
+  ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_SET_SESS_CACHE_MODE, BigInt(o.SSL_SESS_CACHE_OFF), null);
   ssl.SSL_CTX_set_session_id_context(context, SESSION_CONTEXT, SESSION_CONTEXT.length);
   const keys = Deno.UnsafePointer.of(ticketKeys);
   ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_SET_TLSEXT_TICKET_KEYS, BigInt(o.TICKET_KEYS_SIZE), keys);
@@ -120,7 +122,10 @@ function usePair(ssl: o.OpenSsl, context: Deno.PointerObject, { certificate, key
   ssl.X509_free(leaf);
   if (!isTaken) throw unusable(`Cannot use the certificate: ${reason(ssl)}`);
   for (let next; (next = chain.certificate()) !== null;) {
-    ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_CHAIN_CERT, 0n, next);
+    if (ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_CHAIN_CERT, 0n, next) === 1n) continue;
+    const why = reason(ssl);
+    ssl.X509_free(next);
+    throw unusable(`Cannot use a certificate of the chain: ${why}`);
   }
   using reader = new PemReader(ssl, key);
   const privateKey = reader.privateKey();
@@ -136,6 +141,10 @@ function usePair(ssl: o.OpenSsl, context: Deno.PointerObject, { certificate, key
 function askForCertificates(ssl: o.OpenSsl, context: Deno.PointerObject, text: string): void {
   trustAuthorities(ssl, context, text);
   ssl.SSL_CTX_set_verify(context, o.SSL_VERIFY_PEER, null);
+  // A resumed session would pass for certified although the certificate has ended meanwhile, or its
+  // authority is trusted no more.
+  ssl.SSL_CTX_set_options(context, o.SSL_OP_NO_TICKET);
+  ssl.SSL_CTX_set_num_tickets(context, 0n);
 }
 
 /** Why the last call failed, in OpenSSL's words. */

@@ -78,6 +78,8 @@ export class TlsSession {
       return result;
     }
     this.#isShaken = true;
+    // The peer's first words may have come with its last of the handshake.
+    this.hasMore = true;
     this.#source.release();
     return undefined;
   }
@@ -93,8 +95,8 @@ export class TlsSession {
       const room = count === 0 ? buffer : buffer.subarray(count);
       const result = this.#try((session) => this.#ssl.SSL_read(session, room, room.length));
       if (typeof result !== "number") {
-        // The end is found again by the next read, to which nothing else may lead.
-        this.hasMore = result === null && count > 0;
+        // What else it is than silence is found again by the next read, to which nothing may lead.
+        this.hasMore = result !== "read" && count > 0;
         return count > 0 ? count : result;
       }
       count += result;
@@ -165,12 +167,15 @@ export class TlsSession {
     const session = this.#session;
     if (session === null) return null;
     while (true) {
+      // What somebody else has left there would be taken for a failure of this connection.
+      this.#ssl.ERR_clear_error();
       const result = call(session);
       if (result > 0) return result;
       const error = this.#ssl.SSL_get_error(session, result);
       if (error === o.SSL_ERROR_WANT_WRITE) return "write";
       if (error === o.SSL_ERROR_ZERO_RETURN) return null;
       if (error !== o.SSL_ERROR_WANT_READ) throw this.#failure();
+      if (this.#incoming !== null && this.#ssl.BIO_ctrl_pending(this.#incoming) > 0n) continue;
       if (this.#socket === null || this.#incoming === null) return "read";
       // What had come before is used up; the rest of a record comes from the socket.
       this.#readSocket();

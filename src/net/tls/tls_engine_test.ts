@@ -1,0 +1,248 @@
+// TLS as the engines speak it, with clients that do not mean well, record by record.
+
+import assert from "node:assert/strict";
+import { Authority } from "../../../tests/support/certificates.ts";
+import { openTcpEngine } from "../../../tests/support/tcp_engines.ts";
+import { TlsPeer } from "../../../tests/support/tls_peer.ts";
+import { until, within } from "../../../tests/support/wait.ts";
+import { systemClock } from "../../core/clock.ts";
+import { ProtocolError } from "../../core/errors.ts";
+import type { Connection, Listener, TcpEngine, Transform } from "../engine.ts";
+import { Inbox } from "../inbox.ts";
+import type { LibcConnection } from "../libc/tcp_connection.ts";
+import * as c from "../udp/libc.ts";
+import { openOpenSsl } from "./openssl.ts";
+import type { TlsKeys } from "./tls_keys.ts";
+import { TlsServer } from "./tls_server.ts";
+
+const TEXT = new TextEncoder();
+
+function keysOf(...pairs: TlsKeys["pairs"]): TlsKeys {
+  return { pairs, ticketKeys: new Uint8Array(80).fill(7) };
+}
+
+/** An engine at work in this thread with a port where TLS is spoken. */
+class World implements AsyncDisposable {
+  readonly authority: Authority;
+  readonly server: TlsServer;
+  readonly engine: TcpEngine;
+  readonly listener: Listener;
+  /** TLS that has begun. */
+  begun = 0;
+  readonly #stack: AsyncDisposableStack;
+
+  private constructor(authority: Authority, server: TlsServer, kind: TcpEngine["kind"]) {
+    this.authority = authority;
+    this.server = server;
+    this.#stack = new AsyncDisposableStack();
+    this.#stack.use(authority);
+    this.#stack.use(server);
+    this.engine = openTcpEngine(systemClock, this.#stack, kind);
+    this.listener = this.engine.listen({
+      ...{ name: "test", listen: { host: "127.0.0.1", port: 0 }, reusePort: false },
+      tls: () => {
+        this.begun++;
+        return server;
+      },
+    });
+    this.#stack.defer(() => this.listener.close());
+  }
+
+  static async open(kind: TcpEngine["kind"], asks = false): Promise<World> {
+    const authority = await Authority.open();
+    const pair = await authority.pair();
+    const server = new TlsServer(keysOf(pair), asks ? pair.authority : undefined);
+    return new World(authority, server, kind);
+  }
+
+  async connect(): Promise<[Connection, Deno.TcpConn]> {
+    const [near, far] = await Promise.all([
+      this.listener.accept(),
+      Deno.connect({ hostname: "127.0.0.1", port: this.listener.address.port }),
+    ]);
+    this.#stack.use(near!);
+    this.#stack.defer(() => closeQuietly(far));
+    return [near!, far];
+  }
+
+  /** A connection on which hands have been shaken, the client's end of it, and its TLS. */
+  async shaken(
+    peer = this.#stack.use(new TlsPeer()),
+  ): Promise<[Connection, Deno.TcpConn, TlsPeer]> {
+    const [near, far] = await this.connect();
+    await Promise.all([near.secure(), peer.shake(far)]);
+    return [near, far, peer];
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+}
+
+function closeQuietly(conn: Deno.TcpConn): void {
+  try {
+    conn.close();
+  } catch {
+    // Closed by the test.
+  }
+}
+
+/** Takes everything, and nothing comes of it. */
+class Swallows implements Transform {
+  readonly isStopped = false;
+  readonly untouched = 0;
+  readonly #onPush: () => void;
+
+  constructor(onPush: () => void) {
+    this.#onPush = onPush;
+  }
+
+  push(_bytes: Uint8Array, _start: number, end: number): number {
+    this.#onPush();
+    return end;
+  }
+
+  takePieces(): Uint8Array[] {
+    return [];
+  }
+}
+
+const ENGINES: readonly TcpEngine["kind"][] = c.isLibcKnown ? ["libc", "deno"] : ["deno"];
+const LIBC_ONLY = { ignore: !c.isLibcKnown };
+
+for (const kind of ENGINES) {
+  Deno.test(`${kind}: a connection that is closed already begins no TLS`, async () => {
+    await using world = await World.open(kind);
+    const [near] = await world.connect();
+    near.close();
+    await assert.rejects(near.secure(), ProtocolError);
+    assert.equal(world.begun, 0);
+  });
+
+  Deno.test(`${kind}: a failure that somebody else has left ends no connection`, async () => {
+    await using world = await World.open(kind);
+    const [near, far, peer] = await world.shaken();
+    const library = openOpenSsl();
+    const { symbols } = library;
+    assert.equal(
+      symbols.PEM_read_bio_X509(symbols.BIO_new(symbols.BIO_s_mem()), null, null, null),
+      null,
+    );
+    const reading = near.read(new Uint8Array(16));
+    await far.write(peer.encrypt(TEXT.encode("on")));
+    assert.equal(await reading, 2);
+    symbols.ERR_clear_error();
+    library.close();
+  });
+
+  Deno.test(`${kind}: who has shown a certificate once must show it to a new authority`, async () => {
+    await using world = await World.open(kind, true);
+    await world.authority.pair();
+    const { folder } = world.authority;
+    const shown = { certificate: folder.file("pair2.pem"), key: folder.file("pair2.key") };
+    using peer = new TlsPeer(shown);
+    const [near, far] = await world.shaken(peer);
+    assert.ok(near.isCertified);
+    await Promise.all([near.write(TEXT.encode("x")), peer.read(far)]);
+    peer.keepSession();
+    await using other = await Authority.open();
+    const pair = await other.pair();
+    world.server.exchange(keysOf(await world.authority.pair()), pair.authority);
+    const [again, back] = await world.connect();
+    const shaking = peer.shake(back).catch(() => {});
+    await again.secure().catch(() => again.close());
+    assert.ok(again.closed || !again.isCertified);
+    await shaking;
+  });
+}
+
+Deno.test("a certificate of the chain that OpenSSL does not take is named as the reason", async () => {
+  await using authority = await Authority.open();
+  const { certificate, key } = await authority.pair();
+  const weak = await authority.weak();
+  const wrong = /^Cannot use a certificate of the chain: .*too small/;
+  assert.throws(
+    () => new TlsServer(keysOf({ certificate: certificate + weak, key })),
+    ({ message }: Error) => wrong.test(message),
+  );
+});
+
+Deno.test({
+  ...LIBC_ONLY,
+  name: "libc: a flood of new keys is taken piece by piece",
+  async fn() {
+    await using world = await World.open("libc");
+    const [near, far, peer] = await world.shaken();
+    const flood = peer.keyUpdates(4_000, false);
+    const last = peer.encrypt(TEXT.encode("last"));
+    await far.write(flood);
+    await far.write(last);
+    const buffer = new Uint8Array(65_536);
+    assert.equal((near as LibcConnection).receive(buffer), undefined);
+    assert.equal(await near.read(buffer), 4);
+  },
+});
+
+Deno.test({
+  ...LIBC_ONLY,
+  name: "libc: who asks for new keys is read on once it has taken the answers",
+  async fn() {
+    await using world = await World.open("libc");
+    const [near, far, peer] = await world.shaken();
+    const connection = near as LibcConnection;
+    const libc = c.openLibc();
+    const little = new Uint8Array(Int32Array.of(65_536).buffer);
+    libc.symbols.setsockopt(connection.fd, c.SOL_SOCKET, c.SO_SNDBUF, little, little.length);
+    let looks = 0;
+    const receive = connection.receive.bind(connection);
+    connection.receive = (buffer) => {
+      looks++;
+      return receive(buffer);
+    };
+    const reading = near.read(new Uint8Array(16));
+    const writing = far.write(peer.keyUpdates(40_000, true));
+    let before = 0;
+    await until("it rests", () => {
+      const rests = before > 0 && looks - before < 100;
+      before = looks;
+      return rests;
+    }, { timeout: 5_000, interval: 100 });
+    const answers = (async () => {
+      while (await far.read(new Uint8Array(65_536)) !== null);
+    })().catch(() => {});
+    await writing;
+    await far.write(peer.encrypt(TEXT.encode("last")));
+    assert.equal(await within("the last", 8_000, reading), 4);
+    near.close();
+    await answers;
+    libc.close();
+  },
+});
+
+Deno.test({
+  ...LIBC_ONLY,
+  name: "libc: one fast sender leaves the others their turn",
+  async fn() {
+    await using world = await World.open("libc");
+    const [fast, far, peer] = await world.shaken();
+    const [to] = await world.connect();
+    const [slow, slowSender] = await Promise.all([
+      world.listener.accept(),
+      world.engine.dial(world.listener.address, { timeout: 5_000 }),
+    ]);
+    const order: string[] = [];
+    const pipe = (from: Connection, onPush: () => void) => {
+      world.engine.pipe({ from, to, inbox: new Inbox(), transform: new Swallows(onPush) });
+    };
+    await far.write(peer.encrypt(new Uint8Array(500_000)));
+    pipe(slow!, () => order.push("slow"));
+    pipe(fast, () => {
+      if (order.length === 0) (slowSender as LibcConnection).send(Uint8Array.of(1));
+      order.push("fast");
+    });
+    await until("both", () => order.includes("slow") && order.length > 7);
+    assert.ok(order.indexOf("slow") <= 2, order.join());
+    slow!.close();
+    slowSender.close();
+  },
+});

@@ -1,0 +1,162 @@
+// A TLS client whose every record a test has in its hands: OpenSSL's, with its bytes carried by the test.
+
+import assert from "node:assert/strict";
+
+const CRYPTO = {
+  BIO_new: { parameters: ["pointer"], result: "pointer" },
+  BIO_s_mem: { parameters: [], result: "pointer" },
+  BIO_ctrl: { parameters: ["pointer", "i32", "isize", "pointer"], result: "isize" },
+  BIO_read: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
+  BIO_write: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
+  ERR_clear_error: { parameters: [], result: "void" },
+} as const;
+
+const SSL = {
+  TLS_client_method: { parameters: [], result: "pointer" },
+  SSL_CTX_new: { parameters: ["pointer"], result: "pointer" },
+  SSL_CTX_free: { parameters: ["pointer"], result: "void" },
+  SSL_CTX_use_certificate_file: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
+  SSL_CTX_use_PrivateKey_file: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
+  SSL_new: { parameters: ["pointer"], result: "pointer" },
+  SSL_free: { parameters: ["pointer"], result: "void" },
+  SSL_set_connect_state: { parameters: ["pointer"], result: "void" },
+  SSL_set0_rbio: { parameters: ["pointer", "pointer"], result: "void" },
+  SSL_set0_wbio: { parameters: ["pointer", "pointer"], result: "void" },
+  SSL_do_handshake: { parameters: ["pointer"], result: "i32" },
+  SSL_read: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
+  SSL_write: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
+  SSL_set_shutdown: { parameters: ["pointer", "i32"], result: "void" },
+  SSL_key_update: { parameters: ["pointer", "i32"], result: "i32" },
+  SSL_get1_session: { parameters: ["pointer"], result: "pointer" },
+  SSL_set_session: { parameters: ["pointer", "pointer"], result: "i32" },
+  SSL_session_reused: { parameters: ["pointer"], result: "i32" },
+  SSL_SESSION_free: { parameters: ["pointer"], result: "void" },
+} as const;
+
+const PEM = 1;
+const NEVER_EOF = 130;
+const SHUT_BOTH_WAYS = 3;
+
+/** Files of a certificate that the client shows, in PEM. */
+export interface ShownFiles {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** See above; one connection after the other, of which each may resume the session of the one before. */
+export class TlsPeer implements Disposable {
+  readonly #crypto = Deno.dlopen("libcrypto.so.3", CRYPTO);
+  readonly #library = Deno.dlopen("libssl.so.3", SSL);
+  readonly #context: Deno.PointerValue;
+  #session: Deno.PointerValue = null;
+  #ssl: Deno.PointerValue = null;
+  #incoming: Deno.PointerValue = null;
+  #outgoing: Deno.PointerValue = null;
+
+  constructor(shown?: ShownFiles) {
+    const { symbols: ssl } = this.#library;
+    this.#context = ssl.SSL_CTX_new(ssl.TLS_client_method());
+    if (shown === undefined) return;
+    const { certificate, key } = shown;
+    assert.equal(ssl.SSL_CTX_use_certificate_file(this.#context, cString(certificate), PEM), 1);
+    assert.equal(ssl.SSL_CTX_use_PrivateKey_file(this.#context, cString(key), PEM), 1);
+  }
+
+  /** Shakes hands over a connection. */
+  async shake(conn: Deno.TcpConn): Promise<void> {
+    this.#begin();
+    while (this.#library.symbols.SSL_do_handshake(this.#ssl) !== 1) {
+      await conn.write(this.takeBytes());
+      await this.#receive(conn);
+    }
+    await conn.write(this.takeBytes());
+  }
+
+  /** Reads one piece of what the server says. */
+  async read(conn: Deno.TcpConn): Promise<Uint8Array> {
+    const buffer = new Uint8Array(16_384);
+    while (true) {
+      const count = this.#library.symbols.SSL_read(this.#ssl, buffer, buffer.length);
+      this.#crypto.symbols.ERR_clear_error();
+      if (count > 0) return buffer.slice(0, count);
+      await this.#receive(conn);
+    }
+  }
+
+  /** @returns the records in which the bytes are sent */
+  encrypt(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    assert.equal(this.#library.symbols.SSL_write(this.#ssl, bytes, bytes.length), bytes.length);
+    return this.takeBytes();
+  }
+
+  /** @returns so many records that change the keys; `answered` when the server is to change its own */
+  keyUpdates(count: number, answered: boolean): Uint8Array<ArrayBuffer> {
+    for (let at = 0; at < count; at++) {
+      assert.equal(this.#library.symbols.SSL_key_update(this.#ssl, answered ? 1 : 0), 1);
+      assert.equal(this.#library.symbols.SSL_do_handshake(this.#ssl), 1);
+    }
+    return this.takeBytes();
+  }
+
+  /** The next connection resumes the session of this one. */
+  keepSession(): void {
+    const { symbols: ssl } = this.#library;
+    if (this.#session !== null) ssl.SSL_SESSION_free(this.#session);
+    this.#session = ssl.SSL_get1_session(this.#ssl);
+  }
+
+  /** Whether the server has resumed a session. */
+  get isResumed(): boolean {
+    return this.#library.symbols.SSL_session_reused(this.#ssl) === 1;
+  }
+
+  /** Bytes for the server. */
+  takeBytes(): Uint8Array<ArrayBuffer> {
+    const buffer = new Uint8Array(4_194_304);
+    const count = this.#crypto.symbols.BIO_read(this.#outgoing, buffer, buffer.length);
+    this.#crypto.symbols.ERR_clear_error();
+    return buffer.slice(0, Math.max(0, count));
+  }
+
+  [Symbol.dispose](): void {
+    const { symbols: ssl } = this.#library;
+    if (this.#ssl !== null) ssl.SSL_free(this.#ssl);
+    if (this.#session !== null) ssl.SSL_SESSION_free(this.#session);
+    ssl.SSL_CTX_free(this.#context);
+    this.#library.close();
+    this.#crypto.close();
+  }
+
+  #begin(): void {
+    const { symbols: ssl } = this.#library;
+    const { symbols: crypto } = this.#crypto;
+    if (this.#ssl !== null) {
+      // A session that is not ended in order is not resumed.
+      ssl.SSL_set_shutdown(this.#ssl, SHUT_BOTH_WAYS);
+      ssl.SSL_free(this.#ssl);
+    }
+    this.#ssl = ssl.SSL_new(this.#context);
+    [this.#incoming, this.#outgoing] = [1, 2].map(() => {
+      const memory = crypto.BIO_new(crypto.BIO_s_mem());
+      crypto.BIO_ctrl(memory, NEVER_EOF, -1n, null);
+      return memory;
+    }) as [Deno.PointerValue, Deno.PointerValue];
+    ssl.SSL_set0_rbio(this.#ssl, this.#incoming);
+    ssl.SSL_set0_wbio(this.#ssl, this.#outgoing);
+    ssl.SSL_set_connect_state(this.#ssl);
+    if (this.#session !== null) ssl.SSL_set_session(this.#ssl, this.#session);
+  }
+
+  async #receive(conn: Deno.TcpConn): Promise<void> {
+    const { symbols: crypto } = this.#crypto;
+    crypto.ERR_clear_error();
+    const buffer = new Uint8Array(65_536);
+    const count = await conn.read(buffer);
+    assert.ok(count !== null, "the server has left");
+    crypto.BIO_write(this.#incoming, buffer, count);
+  }
+}
+
+function cString(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(`${text}\0`);
+}
