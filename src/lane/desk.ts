@@ -25,7 +25,7 @@ import type {
   SignalRequest,
   ToLane,
 } from "./messages.ts";
-import { receiveError, sendError } from "./sent_error.ts";
+import { receiveError, sendError, type SentError } from "./sent_error.ts";
 
 type About = keyof LaneQuestions;
 
@@ -233,7 +233,7 @@ export class Desk {
     const request = new Request(url, {
       ...{ method, signal: gone.signal },
       headers: headers.map(pairOf),
-      ...(body === undefined ? {} : { body }),
+      ...(body === undefined ? {} : { body: body instanceof Uint8Array ? body : failing(body) }),
     });
     try {
       const response = await this.#services.signal(request, peer);
@@ -264,6 +264,11 @@ export class Desk {
     this.#bodies.delete(body);
     reader?.cancel().catch(() => {});
   }
+}
+
+/** A body that cannot be read. */
+function failing(error: SentError): ReadableStream<Uint8Array> {
+  return new ReadableStream({ pull: (controller) => controller.error(receiveError(error)) });
 }
 
 function pairOf([name, value]: readonly [string, string]): [string, string] {

@@ -1,9 +1,9 @@
 // The main thread as a lane sees it: the registry, the log of sessions and the metrics, each behind
 // messages. Questions are answered in any order; what is told arrives in the order of telling.
 
+import { type BodyBounds, readBoundedBytes } from "../core/bounded_body.ts";
 import type { OriginStatus } from "../core/registrar.ts";
 import type { Address } from "../core/address.ts";
-import { joinPieces } from "../core/join_pieces.ts";
 import type {
   PartLocator,
   Resolver,
@@ -23,6 +23,9 @@ type About = keyof LaneQuestions;
 
 /** Bytes of a request about WebRTC; the API behind it takes fewer. */
 const MOST_OF_BODY = 1 << 17;
+
+/** How long a body about WebRTC may take, and whose memory it takes. */
+export type SignalBounds = Omit<BodyBounds, "limit">;
 
 /** Sends what a lane has to say. */
 export class MainThread {
@@ -96,15 +99,21 @@ export class MainThread {
     return new Response(this.#bodyOf(answer), { status, headers: answer.headers.map(pairOf) });
   }
 
-  /** What the main thread answers to a request about WebRTC. */
-  async signal(request: Request, peer: Address): Promise<Response> {
+  /**
+   * What the main thread answers to a request about WebRTC, also to one whose body cannot be read.
+   *
+   * @param bounds of that body; its memory is given back by the caller
+   */
+  async signal(request: Request, peer: Address, bounds: SignalBounds): Promise<Response> {
     const { method, url, headers, signal } = request;
-    const body = request.body === null ? undefined : await readWhole(request.body);
-    if (body === "too_large") return new Response(null, { status: 413 });
+    const body = request.body === null ? undefined : await readWhole(request, bounds);
     const call = ++this.#signals;
-    signal.addEventListener("abort", () => this.tell({ type: "signal_left", call }));
     const question = { call, method, url, headers: [...headers], body, peer };
-    const { status, ...answer } = await this.ask("signal", question);
+    const answered = this.ask("signal", question);
+    const leave = () => this.tell({ type: "signal_left", call });
+    if (signal.aborted) leave();
+    else signal.addEventListener("abort", leave);
+    const { status, ...answer } = await answered;
     const hasBody = status !== 204 && status !== 304;
     return new Response(hasBody ? answer.body : null, {
       status,
@@ -156,18 +165,16 @@ class FarSessionLog implements SessionLog {
   }
 }
 
-/** A body, if it is no longer than any that is about WebRTC. */
+/** A body, or why it cannot be read, which the API says in its own way. */
 async function readWhole(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-): Promise<Uint8Array<ArrayBuffer> | "too_large"> {
-  const pieces: Uint8Array[] = [];
-  let length = 0;
-  for await (const piece of stream) {
-    length += piece.length;
-    if (length > MOST_OF_BODY) return "too_large";
-    pieces.push(piece);
+  request: Request,
+  bounds: SignalBounds,
+): Promise<Uint8Array<ArrayBuffer> | SentError> {
+  try {
+    return await readBoundedBytes(request, { ...bounds, limit: MOST_OF_BODY });
+  } catch (error) {
+    return sendError(error);
   }
-  return joinPieces(pieces, length);
 }
 
 function pairOf([name, value]: readonly [string, string]): [string, string] {

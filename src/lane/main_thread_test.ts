@@ -2,9 +2,13 @@
 
 import assert from "node:assert/strict";
 import { LaneWire } from "../../tests/support/lane_wire.ts";
+import { within } from "../../tests/support/wait.ts";
 import { PrometheusMetrics } from "../api/metrics.ts";
+import { readBoundedBytes } from "../core/bounded_body.ts";
+import { systemClock } from "../core/clock.ts";
 import type { SessionRefused } from "../core/contracts.ts";
 import { ProxyError } from "../core/errors.ts";
+import { MemoryBudget } from "../core/memory_budget.ts";
 import { MemoryStore } from "../registry/memory_store.ts";
 import { Registry } from "../registry/registry.ts";
 import type { MainThread } from "./main_thread.ts";
@@ -15,6 +19,8 @@ class World implements AsyncDisposable {
   readonly refused: SessionRefused[] = [];
   readonly errors: [unknown, number | undefined][] = [];
   readonly main: MainThread;
+  /** Answers what is about WebRTC. */
+  signal = (_request: Request): Response | Promise<Response> => new Response();
   /** Messages that went to the main thread. */
   sent = 0;
   readonly #registry: Registry;
@@ -31,7 +37,7 @@ class World implements AsyncDisposable {
       },
       origins: () => registry.origins(),
       answerOther: () => Promise.resolve(new Response()),
-      signal: () => new Response(),
+      signal: (request: Request) => this.signal(request),
       onError: (error: unknown, times?: number) => this.errors.push([error, times]),
     };
     const toMain = (arrived: () => void) => {
@@ -134,4 +140,66 @@ Deno.test("counts, figures and durations arrive whole in one message", async () 
   assert.deepEqual([await counts("0.0025", "http"), await counts("0.005", "http")], [0, 1_000]);
   const [sum] = await world.lines('srs_proxy_first_byte_seconds_sum{protocol="rtmp"}');
   assert.ok(Math.abs(Number(sum!.split(" ")[1]) - 7_002) < 1e-6, sum);
+});
+
+/** Whose memory is used up. */
+const NO_MEMORY = new MemoryBudget(() => ({ perConnection: 1e9, perAddress: 10, total: 10 }));
+const MUCH_MEMORY = new MemoryBudget(() => ({ perConnection: 1e9, perAddress: 1e9, total: 1e9 }));
+
+function streamOf(...pieces: (Uint8Array | Error)[]): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    pull(controller) {
+      const piece = pieces.shift();
+      if (piece instanceof Error) controller.error(piece);
+      else if (piece !== undefined) controller.enqueue(piece);
+    },
+  }, { highWaterMark: 0 });
+}
+
+for (
+  const { name, pieces, code, budget = MUCH_MEMORY } of [
+    { name: "takes too long", pieces: [new Uint8Array(9)], code: "timeout" },
+    { name: "breaks off", pieces: [new Error("left")], code: "client_gone" },
+    { name: "is too much", pieces: [new Uint8Array(2e7)], code: "too_large" },
+    {
+      name: "finds no memory",
+      pieces: [new Uint8Array(11)],
+      code: "overloaded",
+      budget: NO_MEMORY,
+    },
+  ]
+) {
+  Deno.test(`a request about WebRTC whose body ${name} is refused by the API, as elsewhere`, async () => {
+    await using world = await World.open();
+    world.signal = async (request) => {
+      const bounds = { limit: 1e9, deadline: 60_000, clock: systemClock };
+      const error = await readBoundedBytes(request, bounds).catch((thrown) => thrown);
+      return new Response((error as ProxyError).code);
+    };
+    using memory = budget.open("192.0.2.1");
+    const request = new Request("http://x/rtc/v1/whip/", {
+      method: "POST",
+      body: streamOf(...pieces),
+    });
+    const bounds = { deadline: 20, clock: systemClock, memory };
+    const response = await world.main.signal(request, { host: "192.0.2.1", port: 1 }, bounds);
+    assert.equal(await response.text(), code);
+    assert.deepEqual(world.errors, []);
+  });
+}
+
+Deno.test("a client that has left before it is asked about is known to have left", async () => {
+  await using world = await World.open();
+  const gone = new AbortController();
+  gone.abort();
+  world.signal = ({ signal }) => {
+    return new Promise((resolve) => {
+      signal.addEventListener("abort", () => resolve(new Response("gone")));
+    });
+  };
+  using memory = MUCH_MEMORY.open("192.0.2.1");
+  const request = new Request("http://x/rtc/v1/whip/", { method: "POST", signal: gone.signal });
+  const bounds = { deadline: 1_000, clock: systemClock, memory };
+  const asked = world.main.signal(request, { host: "192.0.2.1", port: 1 }, bounds);
+  assert.equal(await (await within("an answer", 2_000, asked)).text(), "gone");
 });

@@ -96,7 +96,8 @@ export interface PageRequest {
 export interface SignalRequest extends PageRequest {
   /** Its number in this lane. */
   readonly call: number;
-  readonly body: Uint8Array<ArrayBuffer> | undefined;
+  /** Why it could not be read, perhaps; undefined when there is none. */
+  readonly body: Uint8Array<ArrayBuffer> | SentError | undefined;
   readonly peer: Address;
 }
 

@@ -1,6 +1,8 @@
 // The inside of a lane: one thread with its engine, its relays and its clock. Opens them, takes what the
 // main thread says, and tells it what it must know.
 
+import type { Address } from "../core/address.ts";
+import { addressGroup } from "../core/address_group.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { type Config, loadConfig } from "../config/config.ts";
 import { ChangeCounts } from "../core/change_counts.ts";
@@ -85,6 +87,8 @@ class RunningLane {
   readonly #tls: TlsServer | undefined;
   readonly #tlsClient: TlsClient;
   readonly #signals: WebHandler;
+  readonly #clock: Clock;
+  readonly #identifyMemory: MemoryBudget;
   readonly #mail: Int32Array;
   readonly #life: ThreadLife | undefined;
   readonly #over = Promise.withResolvers<void>();
@@ -120,6 +124,11 @@ class RunningLane {
       changes: new ChangeCounts(init.changes),
       now: () => sockets.clock.now(),
     });
+    this.#clock = engine.clock;
+    this.#identifyMemory = new MemoryBudget(
+      () => this.#config.identifyMemory,
+      new SharedTally(init.identifyMemory, init.column),
+    );
     const options = this.#options(engine);
     this.#ice = this.#openIce(options);
     this.#forwarders = new ServedForwarders({
@@ -213,10 +222,16 @@ class RunningLane {
   #openSignals(): WebHandler {
     return new WebHandler({
       timeouts: () => this.#config.timeouts,
-      handle: (request, peer) => this.#main.signal(request, peer),
+      handle: (request, peer) => this.#signal(request, peer),
       onRefused: (reason) => this.#main.metrics.count("srs_proxy_http_refused_total", { reason }),
       onError: (error) => this.#main.report(error),
     });
+  }
+
+  async #signal(request: Request, peer: Address): Promise<Response> {
+    using memory = this.#identifyMemory.open(addressGroup(peer.host));
+    const { head: deadline } = this.#config.timeouts;
+    return await this.#main.signal(request, peer, { clock: this.#clock, deadline, memory });
   }
 
   #tlsPort(listen: ListenAddress | undefined, name?: "https"): TlsPort | undefined {
@@ -241,7 +256,7 @@ class RunningLane {
   }
 
   #options(engine: TcpEngine) {
-    const { column, idPrefix, identifyMemory, pseudonym, listen } = this.#init;
+    const { idPrefix, pseudonym, listen } = this.#init;
     const { metrics, resolver, sessions } = this.#main;
     let count = 0;
     const clock: Clock = engine.clock;
@@ -254,10 +269,7 @@ class RunningLane {
       balancers: () => this.#config.balancers,
       trustedProxies: () => this.#config.http.trustedProxies,
       corsOrigins: () => this.#config.http.corsOrigins,
-      identifyMemory: new MemoryBudget(
-        () => this.#config.identifyMemory,
-        new SharedTally(identifyMemory, column),
-      ),
+      identifyMemory: this.#identifyMemory,
       isDraining: () => this.#isDraining,
       newSession: () => `${idPrefix}_${(++count).toString(36)}`,
       onError: (error: unknown) => this.#main.report(error),
