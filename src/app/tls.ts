@@ -100,9 +100,12 @@ export class Certificates implements Disposable {
     this.#isLooking = true;
     try {
       const files = this.#files;
-      const read = await readCertificates(files, this.keys.ticketKeys);
+      const texts = await readTexts(files);
+      // Nothing is loaded and checked again and again for nothing.
+      if (isSame(texts, this.#read)) return;
+      const read = checkedTexts(files, texts, this.keys.ticketKeys);
       // Other files were configured meanwhile, and have been read.
-      if (files !== this.#files || isSame(read, this.#read)) return;
+      if (files !== this.#files) return;
       this.#exchange(read);
       LOG.info("Certificates exchanged", { days: this.daysLeft });
     } catch (error) {
@@ -131,35 +134,53 @@ export interface CertificatesOptions {
 }
 
 async function readCertificates(
-  { certificates, keys, clientAuthorities }: TlsConfig,
+  files: TlsConfig,
   ticketKeys: TlsKeys["ticketKeys"],
 ): Promise<ReadCertificates> {
+  return checkedTexts(files, await readTexts(files), ticketKeys);
+}
+
+/** What the files hold, whatever that is. */
+interface Texts {
+  readonly pairs: readonly TlsPair[];
+  readonly clientAuthorities: string | undefined;
+}
+
+async function readTexts({ certificates, keys, clientAuthorities }: TlsConfig): Promise<Texts> {
   const pairs: TlsPair[] = [];
-  let notAfter = Infinity;
   for (const [at, path] of certificates.entries()) {
-    const certificate = await readPem(path);
-    const key = await readPem(keys[at]!);
-    const pair = { certificate, key };
+    pairs.push({ certificate: await readPem(path), key: await readPem(keys[at]!) });
+  }
+  const isAsked = clientAuthorities !== undefined;
+  return { pairs, clientAuthorities: isAsked ? await readPem(clientAuthorities) : undefined };
+}
+
+function checkedTexts(
+  files: TlsConfig,
+  { pairs, clientAuthorities }: Texts,
+  ticketKeys: TlsKeys["ticketKeys"],
+): ReadCertificates {
+  let notAfter = Infinity;
+  for (const [at, path] of files.certificates.entries()) {
+    const pair = pairs[at]!;
     const facts = checked(path, () => {
       new TlsServer({ pairs: [pair], ticketKeys })[Symbol.dispose]();
-      return certificateFacts(certificate);
+      return certificateFacts(pair.certificate);
     });
     const now = Date.now();
     if (facts.notAfter <= now) throw unusable(path, `it ended on ${dateOf(facts.notAfter)}`);
     if (facts.notBefore > now) throw unusable(path, `it begins on ${dateOf(facts.notBefore)}`);
     notAfter = Math.min(notAfter, facts.notAfter);
-    pairs.push(pair);
   }
-  const authorities = clientAuthorities === undefined
-    ? undefined
-    : await readPem(clientAuthorities);
-  if (authorities !== undefined) checked(clientAuthorities!, () => certificateFacts(authorities));
-  return { keys: { pairs, ticketKeys }, clientAuthorities: authorities, notAfter };
+  if (clientAuthorities !== undefined) {
+    checked(files.clientAuthorities!, () => certificateFacts(clientAuthorities));
+  }
+  return { keys: { pairs, ticketKeys }, clientAuthorities, notAfter };
 }
 
-function isSame(one: ReadCertificates, other: ReadCertificates): boolean {
-  return one.clientAuthorities === other.clientAuthorities &&
-    JSON.stringify(one.keys.pairs) === JSON.stringify(other.keys.pairs);
+function isSame(texts: Texts, { keys, clientAuthorities }: ReadCertificates): boolean {
+  return texts.clientAuthorities === clientAuthorities &&
+    JSON.stringify(texts.pairs) === JSON.stringify(keys.pairs);
 }
 
 function checked<T>(path: string, check: () => T): T {

@@ -11,9 +11,10 @@ import type { Connection, Listener, TcpEngine, Transform } from "../engine.ts";
 import { Inbox } from "../inbox.ts";
 import type { LibcConnection } from "../libc/tcp_connection.ts";
 import * as c from "../udp/libc.ts";
-import { openOpenSsl } from "./openssl.ts";
+import { openLibrary } from "./openssl.ts";
 import type { TlsKeys } from "./tls_keys.ts";
 import { TlsServer } from "./tls_server.ts";
+import type { TlsTransport } from "./tls_session.ts";
 
 const TEXT = new TextEncoder();
 
@@ -27,8 +28,6 @@ class World implements AsyncDisposable {
   readonly server: TlsServer;
   readonly engine: TcpEngine;
   readonly listener: Listener;
-  /** TLS that has begun. */
-  begun = 0;
   readonly #stack: AsyncDisposableStack;
 
   private constructor(authority: Authority, server: TlsServer, kind: TcpEngine["kind"]) {
@@ -40,10 +39,7 @@ class World implements AsyncDisposable {
     this.engine = openTcpEngine(systemClock, this.#stack, kind);
     this.listener = this.engine.listen({
       ...{ name: "test", listen: { host: "127.0.0.1", port: 0 }, reusePort: false },
-      tls: () => {
-        this.begun++;
-        return server;
-      },
+      tls: () => server,
     });
     this.#stack.defer(() => this.listener.close());
   }
@@ -115,14 +111,19 @@ for (const kind of ENGINES) {
     await using world = await World.open(kind);
     const [near] = await world.connect();
     near.close();
-    await assert.rejects(near.secure(), ProtocolError);
-    assert.equal(world.begun, 0);
+    let begun = 0;
+    const open = (transport: TlsTransport) => {
+      begun++;
+      return world.server.open(transport);
+    };
+    await assert.rejects(near.secure({ open }), ProtocolError);
+    assert.equal(begun, 0);
   });
 
   Deno.test(`${kind}: a failure that somebody else has left ends no connection`, async () => {
     await using world = await World.open(kind);
     const [near, far, peer] = await world.shaken();
-    const library = openOpenSsl();
+    const library = openLibrary();
     const { symbols } = library;
     assert.equal(
       symbols.PEM_read_bio_X509(symbols.BIO_new(symbols.BIO_s_mem()), null, null, null),
