@@ -147,7 +147,7 @@ async function goOn({ metrics, clock }: ConsoleSite, load: number): Promise<void
   await clock.pass(5_000);
 }
 
-Deno.test("the lists fit a phone and can be used by keyboard", async () => {
+Deno.test("the lists fit a phone", async () => {
   await using site = await ConsoleSite.open();
   await using browser = await Browser.open();
   for (const name of ["origins", "streams", "sessions"]) {
@@ -235,4 +235,47 @@ Deno.test("500 origins, 10,000 streams and 20,000 sessions scroll at 60 frames a
     assert.deepEqual(errors, []);
     await page.close();
   }
+});
+
+Deno.test("a list can be used by keyboard alone", async () => {
+  await using site = await ConsoleSite.open({ crowd: { origins: 60, streams: 1, viewers: 0 } });
+  await using browser = await Browser.open();
+  const { page, errors } = await browser.openPage(site.url("#/origins"));
+  await page.getByText("60 origins").waitFor();
+  const focused = (what: string) =>
+    page.evaluate<boolean>(`document.activeElement.matches("${what}")`);
+  await until("the search", async () => {
+    await page.keyboard.press("Tab");
+    return await focused("[type=search]");
+  });
+  await page.keyboard.press("Tab");
+  assert.ok(await focused(".table"));
+  await page.keyboard.press("End");
+  await page.getByRole("link", { name: "origin-59" }).waitFor();
+  await page.keyboard.press("Home");
+  await page.getByRole("link", { name: "origin-0", exact: true }).waitFor();
+  await until("a button", async () => {
+    await page.keyboard.press("Tab");
+    return await focused("[aria-label='Drain vid-0']");
+  });
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Drain vid-0?" }).waitFor();
+  await page.keyboard.press("Escape");
+  await until("no question", async () => {
+    return await page.getByRole("heading", { name: "Drain vid-0?" }).count() === 0;
+  });
+  assert.ok(await focused("[aria-label='Drain vid-0']"), "back where it was asked");
+  assert.equal((await stateOf(site, "vid-0")).state, "alive");
+  assert.deepEqual(errors, []);
+});
+
+Deno.test("what the API can be asked for is shown", async () => {
+  await using site = await ConsoleSite.open();
+  await using browser = await Browser.open();
+  const { page, errors } = await browser.openPage(site.url("#/api"));
+  await page.getByText("/api/v1/origins/{server}/drain").click();
+  await page.locator("details[open] dd:has-text('Id of the origin')").waitFor();
+  await picture(page, "api");
+  assert.deepEqual(await Browser.accessibilityFaults(page), []);
+  assert.deepEqual(errors, []);
 });

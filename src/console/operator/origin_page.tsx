@@ -14,7 +14,7 @@ import { StateBadge } from "./origins_page.tsx";
 import { Facts } from "./facts.tsx";
 import { routeTo } from "./route.ts";
 import type { OriginEntry } from "./shapes.ts";
-import { bitRate, count, duration } from "./units.ts";
+import { count, duration } from "./units.ts";
 import { type Sources, useAnswer } from "./use_list.ts";
 
 interface OriginPageProps extends Sources {
@@ -67,7 +67,7 @@ export function OriginPage({ api, feed, server, act }: OriginPageProps) {
 }
 
 function factsOf(origin: OriginEntry): Parameters<typeof Facts>[0]["facts"] {
-  const { last_heartbeat_ms: heartbeat, failures = {}, bits_in, bits_out } = origin;
+  const { last_heartbeat_ms: heartbeat, failures = {} } = origin;
   const failed = Object.entries(failures).map(([protocol, times]) => `${protocol} ${times}`);
   return [
     ["State", <StateBadge key="state" state={origin.state} />],
@@ -76,8 +76,6 @@ function factsOf(origin: OriginEntry): Parameters<typeof Facts>[0]["facts"] {
     ["Streams", count(origin.streams)],
     ["Publishers", count(origin.publishers ?? 0)],
     ["Viewers", count(origin.viewers ?? 0)],
-    ...(bits_in === undefined ? [] : [["To it", bitRate(bits_in)] as const]),
-    ...(bits_out === undefined ? [] : [["From it", bitRate(bits_out)] as const]),
     ["Failures", failed.length === 0 ? "none" : failed.join(", ")],
     ...PROTOCOLS.filter((protocol) => origin[protocol]?.length > 0)
       .map((protocol) => [protocol.toUpperCase(), origin[protocol].join(" ")] as const),

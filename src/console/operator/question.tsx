@@ -24,7 +24,16 @@ export function QuestionDialog({ question, onClose }: QuestionDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [isBusy, setBusy] = useState(false);
   const [failure, setFailure] = useState("");
-  useEffect(() => dialog.current!.showModal(), []);
+  useEffect(() => {
+    const element = dialog.current!;
+    const before = document.activeElement;
+    element.showModal();
+    // While it is open nothing else can have the focus.
+    return () => {
+      element.close();
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, []);
   const run = async () => {
     setBusy(true);
     setFailure("");

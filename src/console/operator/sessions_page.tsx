@@ -10,7 +10,7 @@ import type { Question } from "./question.tsx";
 import { routeTo } from "./route.ts";
 import type { SessionEntry } from "./shapes.ts";
 import { Filter } from "./streams_page.tsx";
-import { bitRate, byteCount, duration, streamName } from "./units.ts";
+import { duration, streamName } from "./units.ts";
 import { type Sources, useList } from "./use_list.ts";
 import type { Column } from "./virtual_table.tsx";
 
@@ -46,13 +46,6 @@ const FACTS: readonly Column<SessionEntry>[] = [
     title: "Origin",
     show: ({ origin }) => <a href={routeTo("origins", origin)}>{origin}</a>,
     sortBy: ({ origin }) => origin,
-  },
-  {
-    key: "rate",
-    title: "Rate",
-    show: (session) => rateOf(session),
-    sortBy: ({ bits_in = 0, bits_out = 0 }) => bits_in + bits_out,
-    isNumber: true,
   },
   {
     key: "since",
@@ -118,11 +111,4 @@ export function kickQuestion(
 
 function textOf({ client, intent, protocol, stream, origin }: SessionEntry): string {
   return `${client} ${intent} ${protocol} ${stream} ${origin}`;
-}
-
-function rateOf({ intent, bits_in, bits_out, bytes_in, bytes_out }: SessionEntry): string {
-  const bits = intent === "publish" ? bits_in : bits_out;
-  if (bits !== undefined) return bitRate(bits);
-  const bytes = intent === "publish" ? bytes_in : bytes_out;
-  return bytes === undefined ? "–" : byteCount(bytes);
 }

@@ -23,8 +23,6 @@ export interface OriginEntry {
   /** Milliseconds; null for one that sends none. */
   readonly last_heartbeat_ms: number | null;
   readonly failures: Readonly<Record<string, number>>;
-  readonly bits_in?: number;
-  readonly bits_out?: number;
 }
 
 /** One stream. */
@@ -43,8 +41,6 @@ export interface StreamEntry {
   };
   readonly viewers: number;
   readonly viewers_by_protocol: Readonly<Record<string, number>>;
-  readonly bits_in?: number;
-  readonly bits_out?: number;
 }
 
 /** One client that publishes or plays. */
@@ -56,10 +52,6 @@ export interface SessionEntry {
   readonly origin: string;
   readonly client: string;
   readonly seconds: number;
-  readonly bytes_in?: number;
-  readonly bytes_out?: number;
-  readonly bits_in?: number;
-  readonly bits_out?: number;
 }
 
 /** The last quarter of an hour by columns, oldest first. */

@@ -10,7 +10,7 @@ import type { Question } from "./question.tsx";
 import { routeTo } from "./route.ts";
 import { kickQuestion } from "./sessions_page.tsx";
 import type { StreamEntry } from "./shapes.ts";
-import { bitRate, count, countOf, duration, streamName } from "./units.ts";
+import { count, countOf, duration, streamName } from "./units.ts";
 import { type Sources, useAnswer } from "./use_list.ts";
 
 interface StreamPageProps extends Sources {
@@ -67,7 +67,6 @@ export function StreamPage({ api, feed, stream, place, act }: StreamPageProps) {
 
 function factsOf(entry: StreamEntry): Parameters<typeof Facts>[0]["facts"] {
   const { origin, live, publisher, viewers, viewers_by_protocol: by = {}, seconds } = entry;
-  const { bits_in, bits_out } = entry;
   const elsewhere = live ? "at another proxy" : "none";
   const protocols = Object.entries(by).map(([protocol, some]) => `${protocol} ${count(some)}`);
   return [
@@ -75,8 +74,6 @@ function factsOf(entry: StreamEntry): Parameters<typeof Facts>[0]["facts"] {
     ["Publisher", publisher ? `${publisher.client}, ${publisher.protocol}` : elsewhere],
     ...(publisher ? [["Publishing for", duration(publisher.seconds)] as const] : []),
     ["Viewers", [count(viewers ?? 0), ...protocols].join(" · ")],
-    ...(bits_in === undefined ? [] : [["From the publisher", bitRate(bits_in)] as const]),
-    ...(bits_out === undefined ? [] : [["To viewers", bitRate(bits_out)] as const]),
     ["Known for", seconds === undefined ? "–" : duration(seconds)],
   ];
 }

@@ -5,7 +5,7 @@
 import { ListPage } from "./list_page.tsx";
 import { routeTo } from "./route.ts";
 import type { StreamEntry } from "./shapes.ts";
-import { bitRate, count, duration, streamName } from "./units.ts";
+import { count, duration, streamName } from "./units.ts";
 import { type Sources, useList } from "./use_list.ts";
 import type { Column } from "./virtual_table.tsx";
 
@@ -42,13 +42,6 @@ const COLUMNS: readonly Column<StreamEntry>[] = [
     title: "Viewers",
     show: ({ viewers }) => count(viewers ?? 0),
     sortBy: ({ viewers }) => viewers ?? 0,
-    isNumber: true,
-  },
-  {
-    key: "rate",
-    title: "To viewers",
-    show: ({ bits_out }) => bits_out === undefined ? "–" : bitRate(bits_out),
-    sortBy: ({ bits_out }) => bits_out ?? 0,
     isNumber: true,
   },
   {

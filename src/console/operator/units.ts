@@ -7,11 +7,6 @@ export function bitRate(bits: number): string {
   return `${scaled(bits, 1_000)}bit/s`;
 }
 
-/** `1.2 GB`. */
-export function byteCount(bytes: number): string {
-  return `${scaled(bytes, 1_000)}B`;
-}
-
 /** `2 d 3 h`, `4 min 5 s`: the two largest parts. */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
