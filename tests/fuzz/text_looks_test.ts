@@ -15,7 +15,8 @@ import { webParsers } from "../support/web_parsers.ts";
 const NOT_OUTSIDE = [
   ...["src/config/", "src/app/", "src/process/", "src/core/version.ts", "src/core/duration.ts"],
   ...["src/core/path_template.ts", "src/net/sd_notify.ts", "src/net/close_errors.ts"],
-  ...["src/protocol/rtmp/digest_handshake.ts", "src/relay/udp/figures.ts", "src/console/pages/"],
+  ...["src/protocol/rtmp/digest_handshake.ts", "src/relay/udp/figures.ts"],
+  ...["src/console/pages/", "src/console/operator/"],
 ];
 /** Private to what needs an origin: one look each, at a path or a name that the bound of a head keeps short. */
 const JUDGED_ALONE = ["src/relay/http/origin_files.ts", "src/relay/http/http_relay.ts"];

@@ -14,6 +14,7 @@ import { HopMark } from "../../src/core/hop_mark.ts";
 import { matchesHost, normalizeHostName, normalizeHostPattern } from "../../src/core/host_name.ts";
 import { lineFormatter } from "../../src/core/log_lines.ts";
 import { parseMediaTarget } from "../../src/core/media_target.ts";
+import { isLabel, labelFor, parsePlacement } from "../../src/core/placement_rule.ts";
 import { parsePathTemplate } from "../../src/core/path_template.ts";
 import { streamKeyFromHttp, streamKeyFromRtmp } from "../../src/core/stream_key.ts";
 import { decodeBase64Url, encodeBase64Url } from "../../src/core/base64url.ts";
@@ -65,6 +66,7 @@ export const POLICY = new AddressPolicy({
 const TEMPLATES = [
   ...["[vhost]/[app]/[stream]-[seq].ts", "[app]/[stream]/[seq].ts", "[app]/[stream]/index.m3u8"],
 ].map(parsePathTemplate);
+const RULES = parsePlacement("*/ne?s/*=eu,v.example.com/live/*=us");
 const SHOW = streamKeyFromHttp({ host: "h", path: "/live/show.flv", query: "" });
 const SPBHID = encodeSpbhid({ key: SHOW, origin: "a" });
 /** What means something in names of streams and around them. */
@@ -254,6 +256,16 @@ export const TEXT_PARSERS: readonly TextParser[] = [
       ignoring(() => parseListenAddress(text));
       ignoring(() => parseEndpoint(text));
       parseMediaTarget(text);
+    },
+  },
+  {
+    name: "labels of origins, and streams that rules pin to one",
+    special: "._:-=*?/,",
+    texts: ["$", "a$", "h/live/$", "*/news/*=$", "$=eu"],
+    parse: (text) => {
+      isLabel(text);
+      labelFor(RULES, text);
+      ignoring(() => parsePlacement(text));
     },
   },
   {
