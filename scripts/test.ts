@@ -41,11 +41,13 @@ const INSIDE = [
   "--allow-ffi",
 ];
 const EVERYTHING = ["--allow-all"];
-/** Tests that look at the whole process, in which no others may run meanwhile. */
+/** Tests that look at the whole process, in which no others may run meanwhile, or start programs. */
 const ALONE = [
   "src/net/descriptors_test.ts",
   "src/net/libc/descriptor_set_test.ts",
   "src/net/libc/tcp_options_test.ts",
+  "src/net/tls/tls_engine_test.ts",
+  "src/lane/lane_modules_test.ts",
   "src/net/spare_memory_test.ts",
   "src/net/deno/tcp_connection_test.ts",
   "src/net/udp/links_test.ts",
