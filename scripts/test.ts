@@ -81,7 +81,7 @@ const STEPS: readonly Step[] = [
     jobs: 3,
   },
   testStep("alone", ALONE, EVERYTHING),
-  testStep("contract", ["tests/contract"], [...INSIDE, "--allow-run"]),
+  testStep("contract", ["tests/contract"], EVERYTHING),
   { ...testStep("fuzz", ["tests/fuzz"], BESIDE_OTHERS), jobs: 2 },
   {
     ...testStep("e2e", ["tests/e2e", "tests/support"], [
