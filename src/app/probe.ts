@@ -1,4 +1,4 @@
-// How an origin is probed: an RTMP handshake and a request to its HTTP API, whichever it answers. A
+// How an origin is probed: an RTMP handshake and requests over HTTP, whichever it answers. A
 // part of app.ts, which is the one place that knows everything.
 
 import type { State } from "./surroundings.ts";
@@ -23,19 +23,22 @@ export function probeTimeout({ config: { registry: { health } } }: State): numbe
   return Math.min(TIMEOUT, health.interval / 2 || TIMEOUT);
 }
 
-/** Whether an origin answers at any of its TCP addresses. */
+/**
+ * Whether an origin answers at any of its TCP addresses. Of one that has none nothing is known, and nothing
+ * is held against it.
+ */
 export async function probeOrigin(
   engine: TcpEngine,
   { endpoints }: Origin,
   timeout: number,
 ): Promise<boolean> {
   const rtmp = endpoints.rtmp.slice(0, MOST_ADDRESSES);
-  const api = endpoints.api.slice(0, MOST_ADDRESSES);
-  const answers = await Promise.all([
+  const [api, http] = [endpoints.api, endpoints.http].map((all) => all.slice(0, MOST_ADDRESSES));
+  const knocks = [
     ...rtmp.map((address) => knock(engine, address, ORIGIN_GREETING, timeout)),
-    ...api.map((address) => knock(engine, address, REQUEST, timeout)),
-  ]);
-  return answers.includes(true);
+    ...[...api!, ...http!].map((address) => knock(engine, address, REQUEST, timeout)),
+  ];
+  return knocks.length === 0 || (await Promise.all(knocks)).includes(true);
 }
 
 /** The same by one request to its HTTP API as a rule; by all its addresses if that is not answered. */

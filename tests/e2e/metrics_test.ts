@@ -23,7 +23,11 @@ Deno.test({
   async fn() {
     await using proxy = await Proxy.open();
     await using origin = await NginxRtmp.open();
-    const before = await seriesOf(proxy);
+    // Lanes say for the first time what they have measured a second after the start.
+    const before = await until("the series by lane", async () => {
+      const series = await seriesOf(proxy);
+      return [...series.keys()].some((name) => name.includes("lane_lag")) && series;
+    });
     assert.equal(before.get("srs_proxy_draining"), 0);
     assert.ok([...before.keys()].some((name) => /^srs_proxy_build_info\{version="\d/.test(name)));
     if (Deno.build.os === "linux") {

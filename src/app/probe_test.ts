@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { HttpOrigin } from "../../tests/support/http_origin.ts";
+import { freePort } from "../../tests/support/ports.ts";
+import { systemClock } from "../core/clock.ts";
+import type { Origin } from "../core/origin.ts";
+import { DenoTcpEngine } from "../net/deno/tcp_engine.ts";
+import { checkOrigin } from "./probe.ts";
+
+type Endpoints = Origin["endpoints"];
+
+const NONE: Endpoints = { rtmp: [], http: [], api: [], rtc: [], srt: [] };
+
+function check(endpoints: Partial<Endpoints>): Promise<boolean> {
+  const identity = { id: "o", generation: "1", deviceId: "", ip: "127.0.0.1" };
+  const origin: Origin = { ...identity, endpoints: { ...NONE, ...endpoints } };
+  return checkOrigin(new DenoTcpEngine(systemClock), origin, 1_000);
+}
+
+Deno.test("an origin is alive if it answers over HTTP, whatever else it has", async () => {
+  await using origin = new HttpOrigin({});
+  const here = [{ host: "127.0.0.1", port: origin.httpPort }];
+  const nowhere = [{ host: "127.0.0.1", port: freePort() }];
+  assert.equal(await check({ http: here }), true);
+  assert.equal(await check({ rtmp: nowhere, http: here }), true);
+  assert.equal(await check({ api: nowhere, http: here }), true);
+  assert.equal(await check({ rtmp: nowhere, http: nowhere }), false);
+});
+
+Deno.test("nothing is held against an origin that has no address for TCP", async () => {
+  const datagrams = [{ host: "127.0.0.1", port: freePort() }];
+  assert.equal(await check({ srt: datagrams, rtc: datagrams }), true);
+});
