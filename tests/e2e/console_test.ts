@@ -66,6 +66,8 @@ Deno.test("an operator searches, drains, weighs and labels an origin", async () 
   await page.keyboard.press("Enter");
   await page.getByRole("button", { name: "Change weight" }).click();
   await until("the weight", async () => (await stateOf(site, "vid-1")).weight === 30);
+  // Until then the rest of the page cannot be used.
+  await until("the question be gone", async () => await page.getByRole("dialog").count() === 0);
   await page.getByLabel("Labels", { exact: true }).fill("gpu, news");
   await page.keyboard.press("Enter");
   await page.getByRole("button", { name: "Change labels" }).click();
@@ -152,7 +154,6 @@ Deno.test("the lists fit a phone", async () => {
   await using browser = await Browser.open();
   for (const name of ["origins", "streams", "sessions"]) {
     const { page, errors } = await browser.openPage(site.url(`#/${name}`), PHONE);
-    await page.getByRole("row").waitFor();
     await until("rows", async () => await page.getByRole("row").count() > 2);
     assert.equal(await page.evaluate("document.documentElement.scrollWidth"), PHONE.width);
     await picture(page, `phone-${name}`);
