@@ -65,9 +65,7 @@ const HEAVY = [
 ];
 /** Tests of what lanes and engines do, in which their number and kind make a difference. */
 const OF_LANES = [
-  ...["bad_clients", "hls_paths", "http_bad_clients", "http_bad_origins", "http_fidelity"],
-  ...["http_media", "http_passing", "lifecycle", "live_streams", "origin_failure", "refusal"],
-  ...["rtmp_clients", "srt_callers", "srt", "tls", "webrtc"],
+  ...["bad_clients", "http_bad_clients", "http_media", "lifecycle", "rtmp_clients", "srt_callers"],
 ].map((name) => `tests/e2e/${name}_test.ts`);
 const BESIDE_OTHERS = ["--parallel", `--ignore=${ALONE.join(",")}`, ...INSIDE];
 const STEPS: readonly Step[] = [
