@@ -1,8 +1,8 @@
 // `deno task test`: everything that must hold before a change is good, in one run. Arguments choose
-// steps by name (`fmt lint types layers unit alone contract fuzz e2e heavy`) or test files by path; those that
-// begin with a dash go to `deno test`. Wherever the program can be compiled, the steps e2e, heavy,
-// one-lane and engine are about the compiled file, and the step `source` about the program as it is. Ends
-// with a line of how many passed and how many failed.
+// steps by name (`fmt lint types layers unit alone contract fuzz e2e`, …) or test files by path; those that
+// begin with a dash go to `deno test`. Wherever the program can be compiled, the steps e2e, failures,
+// heavy, one-lane and engine are about the compiled file, and the step `source` about the program as it
+// is. Ends with a line of how many passed and how many failed.
 
 import { resolve } from "node:path";
 import { installPlaywright } from "../tests/support/browser.ts";
@@ -51,13 +51,18 @@ const ALONE = [
   "src/net/spare_memory_test.ts",
   "src/net/deno/tcp_connection_test.ts",
   "src/net/udp/links_test.ts",
+  "tests/contract/origin_tls_test.ts",
+  "tests/contract/tls_test.ts",
   "tests/fuzz/stun_fuzz_test.ts",
 ];
-/** Tests of the whole program that take all of a machine, or measure what it takes. */
-const HEAVY = [
+/** Tests of the whole program with many clients, beside which there is room for one more. */
+const FAILURES = [
   "tests/e2e/blocked_log_test.ts",
   "tests/e2e/descriptors_test.ts",
   "tests/e2e/lane_failure_test.ts",
+];
+/** Tests of the whole program that take all of a machine, or measure what it takes. */
+const HEAVY = [
   "tests/e2e/lanes_test.ts",
   "tests/e2e/rtmp_streams_test.ts",
   "tests/e2e/srt_bounds_test.ts",
@@ -67,7 +72,7 @@ const HEAVY = [
 const OF_LANES = [
   ...["bad_clients", "http_bad_clients", "http_media", "lifecycle", "rtmp_clients", "srt_callers"],
 ].map((name) => `tests/e2e/${name}_test.ts`);
-const BESIDE_OTHERS = ["--parallel", `--ignore=${ALONE.join(",")}`, ...INSIDE];
+const BESIDE_OTHERS = ["--parallel", `--ignore=${ALONE.join(",")}`];
 const STEPS: readonly Step[] = [
   checkStep("fmt", ["fmt", "--check"]),
   checkStep("lint", ["lint"]),
@@ -75,30 +80,31 @@ const STEPS: readonly Step[] = [
   checkStep("layers", ["run", "--allow-read", "scripts/check_layers.ts"]),
   // With the examples in comments; Deno's type check takes what an example does not import for unused.
   {
-    ...testStep("unit", ["src", "scripts"], ["--doc", "--no-check", ...BESIDE_OTHERS]),
+    ...testStep("unit", ["src", "scripts"], ["--doc", "--no-check", ...BESIDE_OTHERS, ...INSIDE]),
     jobs: 3,
   },
   testStep("alone", ALONE, EVERYTHING),
-  testStep("contract", ["tests/contract"], EVERYTHING),
-  { ...testStep("fuzz", ["tests/fuzz"], BESIDE_OTHERS), jobs: 2 },
+  { ...testStep("contract", ["tests/contract"], [...BESIDE_OTHERS, ...EVERYTHING]), jobs: 3 },
+  { ...testStep("fuzz", ["tests/fuzz"], [...BESIDE_OTHERS, ...INSIDE]), jobs: 3 },
   {
     ...testStep("e2e", ["tests/e2e", "tests/support"], [
-      ...["--parallel", `--ignore=${HEAVY.join(",")}`],
+      ...["--parallel", `--ignore=${[...FAILURES, ...HEAVY].join(",")}`],
       ...EVERYTHING,
     ]),
-    jobs: 2,
+    jobs: 3,
     variables: "PROXY_LANES=3",
   },
+  { ...testStep("failures", FAILURES, ["--parallel", ...EVERYTHING]), jobs: 2 },
   testStep("heavy", HEAVY, EVERYTHING),
   // As the program is on one core, and where there is no C library.
   {
     ...testStep("one-lane", OF_LANES, ["--parallel", ...EVERYTHING]),
-    jobs: 2,
+    jobs: 3,
     variables: "PROXY_LANES=1",
   },
   {
     ...testStep("engine", OF_LANES, ["--parallel", ...EVERYTHING]),
-    jobs: 2,
+    jobs: 3,
     variables: "PROXY_ENGINE=deno",
   },
   {
@@ -108,7 +114,7 @@ const STEPS: readonly Step[] = [
 ];
 
 /** Steps that test the compiled file. */
-const OF_FILE: readonly string[] = ["e2e", "heavy", "one-lane", "engine"];
+const OF_FILE: readonly string[] = ["e2e", "failures", "heavy", "one-lane", "engine"];
 const NEED_PROGRAMS: readonly string[] = ["contract", "source", "files", ...OF_FILE];
 /** An executable of the program that is to be tested in place of its sources. */
 const EXECUTABLE = "SRS_PROXY_BIN";
