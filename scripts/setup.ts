@@ -87,6 +87,12 @@ const SRT_TOOLS: Requirement = {
   anyOf: ["srt-live-transmit"],
 };
 
+/** Makes networks of their own. */
+const IPROUTE: Requirement = { name: "ip", packages: ["iproute2"], anyOf: ["ip"] };
+
+/** Has such a network lose packets. */
+const NFTABLES: Requirement = { name: "nft", packages: ["nftables"], anyOf: ["nft"] };
+
 /** Makes certificates. */
 const OPENSSL: Requirement = {
   name: "openssl",
@@ -119,6 +125,7 @@ const PROMETHEUS: Requirement = {
 const TEST_REQUIREMENTS: readonly Requirement[] = [
   ...[FFMPEG, FFPROBE, NGINX, NGINX_RTMP, NGINX_STREAM, RTMPDUMP],
   ...[CHROMIUM, REDIS, HAPROXY, FAKETIME, SRT_TOOLS, OPENSSL, SYSTEMD, SHELLCHECK, PROMETHEUS],
+  ...[IPROUTE, NFTABLES],
 ];
 
 /** What of `requirements` this machine does not have. */

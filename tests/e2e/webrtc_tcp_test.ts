@@ -15,41 +15,16 @@ import { RawHttp } from "../support/raw_http.ts";
 import { registeredOrigins, Registration } from "../support/register.ts";
 import { agree, openRtcOrigin, proofOf } from "../support/rtc_origin.ts";
 import { join } from "../support/rtmp_wire.ts";
+import { sessionsOf, transportsOf } from "../support/sessions.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
 import { UdpPeer } from "../support/udp_peer.ts";
 import { until } from "../support/wait.ts";
-import { untilItMoves, untilPicture, untilTold } from "../support/web_player.ts";
+import { untilItMoves, untilPicture } from "../support/web_player.ts";
+import { CAMERA_COLOURS, pressStop, publish } from "../support/web_publisher.ts";
 import { WERIFT_RUNS, WeriftOrigin } from "../support/werift_origin.ts";
 
 /** Chromium's own way to use TCP alone, as a network without UDP has it do. */
 const WITHOUT_UDP = ["--webrtc-ip-handling-policy=disable_non_proxied_udp"];
-const CAMERA_COLOURS = 3;
-
-interface SessionsAnswer {
-  readonly sessions: readonly {
-    readonly session: string;
-    readonly intent: string;
-    readonly transport: string;
-    readonly client: string;
-  }[];
-}
-
-async function sessionsOf(proxy: Proxy): Promise<SessionsAnswer["sessions"]> {
-  const answer: SessionsAnswer = JSON.parse(await fetchText(proxy.systemUrl("/api/v1/sessions")));
-  return answer.sessions;
-}
-
-async function transports(proxy: Proxy): Promise<string[]> {
-  const sessions = await sessionsOf(proxy);
-  return sessions.map(({ intent, transport }) => `${intent} ${transport}`).toSorted();
-}
-
-async function publish(page: Page): Promise<void> {
-  await page.getByLabel("Stream", { exact: true }).fill("live/show");
-  await page.getByRole("radio", { name: "Test picture" }).check();
-  await page.getByRole("button", { name: "Publish" }).click();
-  await untilTold(page, "Publishing live/show");
-}
 
 /** A metric's sum over all its labels. */
 async function metric(proxy: Proxy, name: string, labels = ""): Promise<number> {
@@ -67,18 +42,14 @@ function ownPort(port: number): Record<string, string> {
 async function publishAndPlay(proxy: Proxy, url: string, stop: (page: Page) => Promise<void>) {
   await using browser = await Browser.open(WITHOUT_UDP);
   const publisher = await browser.openPage(`${url}/publish`);
-  await publish(publisher.page);
+  await publish(publisher.page, "Test picture");
   const player = await browser.openPage(`${url}/?format=webrtc#live/show`);
   await untilItMoves(player.page);
   await untilPicture(player.page, "whep_tcp", CAMERA_COLOURS);
-  assert.deepEqual(await transports(proxy), ["play tcp", "publish tcp"]);
+  assert.deepEqual(await transportsOf(proxy), ["play tcp", "publish tcp"]);
   assert.ok(await metric(proxy, "srs_proxy_rtc_tcp_connections") >= 2);
   await stop(publisher.page);
   assert.deepEqual([publisher.errors, player.errors], [[], []]);
-}
-
-async function pressStop(page: Page): Promise<void> {
-  await page.getByRole("button", { name: "Stop" }).click();
 }
 
 Deno.test({
@@ -109,8 +80,8 @@ Deno.test({
     const { page, errors } = await browser.openPage(
       `http://127.0.0.1:${proxy.ports.httpServer}/publish`,
     );
-    await publish(page);
-    assert.deepEqual(await transports(proxy), ["publish udp"]);
+    await publish(page, "Test picture");
+    assert.deepEqual(await transportsOf(proxy), ["publish udp"]);
     assert.deepEqual(errors, []);
   },
 });
@@ -234,5 +205,5 @@ Deno.test("one port for HTTP and WebRTC over TCP: nobody gets what is the other'
   assert.match((await RawHttp.ask(port, "/")).body, /<!doctype html>/i);
   await media.send(Uint8Array.of(0x80, 7), path);
   assert.deepEqual(await client.next(), [0x80, 7]);
-  assert.deepEqual(await transports(proxy), ["play tcp"]);
+  assert.deepEqual(await transportsOf(proxy), ["play tcp"]);
 });

@@ -11,6 +11,7 @@ import { registeredOrigins, Registration } from "../support/register.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
 import { until, within } from "../support/wait.ts";
 import { untilItMoves, untilPicture, untilTold } from "../support/web_player.ts";
+import { CAMERA_COLOURS, pressStop, publish } from "../support/web_publisher.ts";
 import { WERIFT_RUNS, WeriftOrigin } from "../support/werift_origin.ts";
 
 const CANDIDATE = { PROXY_WEBRTC_CANDIDATE: "127.0.0.1" };
@@ -42,16 +43,6 @@ function pageUrl(proxy: Proxy, path: string): string {
   return `http://127.0.0.1:${proxy.ports.httpServer}${path}`;
 }
 
-/** Chromium's test camera shows a face on a plain ground. */
-const CAMERA_COLOURS = 3;
-
-async function publish(page: Page, source: string): Promise<void> {
-  await page.getByLabel("Stream", { exact: true }).fill("live/show");
-  await page.getByRole("radio", { name: source }).check();
-  await page.getByRole("button", { name: "Publish" }).click();
-  await untilTold(page, "Publishing live/show");
-}
-
 /** Waits until a number is shown in that shape. */
 async function untilShown(page: Page, what: string, shape: RegExp): Promise<void> {
   const seen = page.locator(`[data-measure=${what}]`);
@@ -76,8 +67,8 @@ Deno.test({
     await untilPicture(player.page, "whep", CAMERA_COLOURS);
     assert.deepEqual(await sessionsOf(proxy), ["rtc play", "rtc publish"]);
 
-    await player.page.getByRole("button", { name: "Stop" }).click();
-    await publisher.page.getByRole("button", { name: "Stop" }).click();
+    await pressStop(player.page);
+    await pressStop(publisher.page);
     await untilTold(publisher.page, "Nothing is being published");
     await until("the origin have no session", async () => {
       return (await origin.seen()).sessions.length === 0;
@@ -114,7 +105,7 @@ Deno.test({
     assert.equal(await beginOf(pageUrl(proxy, "/live/show.flv"), 20_000), "FLV");
     assert.deepEqual(await srs.publishedStreams(), ["show"]);
 
-    await publisher.page.getByRole("button", { name: "Stop" }).click();
+    await pressStop(publisher.page);
     await until("SRS have no stream", async () => (await srs.publishedStreams()).length === 0);
     await until("the session be gone", async () => {
       return !(await sessionsOf(proxy)).includes("rtc publish");
@@ -235,8 +226,8 @@ Deno.test({
     assert.deepEqual(await sessionsOf(first), ["rtc play"]);
     assert.deepEqual(await sessionsOf(second), ["rtc publish"]);
 
-    await publisher.page.getByRole("button", { name: "Stop" }).click();
-    await player.page.getByRole("button", { name: "Stop" }).click();
+    await pressStop(publisher.page);
+    await pressStop(player.page);
     await until("the origin have no session", async () => {
       return (await origin.seen()).sessions.length === 0;
     });

@@ -10,7 +10,7 @@ import { within } from "./wait.ts";
 const PACKAGE = `${PROJECT_FOLDER}/tests/support/playwright`;
 
 /** Where Debian's package puts it. */
-const CHROMIUM = "/usr/bin/chromium";
+export const CHROMIUM = "/usr/bin/chromium";
 const START_DEADLINE = 30_000;
 const END_DEADLINE = 10_000;
 /** Milliseconds for whatever a page is asked to do. */
@@ -63,13 +63,17 @@ export class Browser implements AsyncDisposable {
 
   /**
    * @param more arguments
+   * @param executablePath what runs it
    * @throws Error when Chromium is not there or does not start in time
    */
-  static async open(more: readonly string[] = []): Promise<Browser> {
+  static async open(
+    more: readonly string[] = [],
+    executablePath = CHROMIUM,
+  ): Promise<Browser> {
     await installPlaywright();
     const { chromium } = createRequire(`${PACKAGE}/package.json`)("playwright-core");
     const engine: Engine = await chromium.launch({
-      executablePath: CHROMIUM,
+      executablePath,
       headless: true,
       args: [...ARGUMENTS, ...more],
       timeout: START_DEADLINE,

@@ -1,0 +1,120 @@
+// A network of its own beside the machine's, joined to it by one cable: for programs whose network
+// loses what a test says. It is nothing but the network of a process that waits, so it goes with that
+// process, and the cable with it. Needs root; knows no program.
+
+import { Child } from "./child.ts";
+import { run } from "./outcome.ts";
+import { TempFolder } from "./temp_folder.ts";
+
+/** Whether this machine lets a test make networks. Where it does not, their tests are left out. */
+export const HAS_NAMESPACES: boolean = canUnshare();
+
+/** A running network; disposing of it ends what is left in it of a cable, not the programs. */
+export class NetworkNamespace implements AsyncDisposable {
+  /** The machine, as it is seen from inside. */
+  readonly outside: string;
+  /** What is inside, as it is seen from the machine. */
+  readonly inside: string;
+  readonly #cable: string;
+  readonly #holder: Child;
+  readonly #folder = new TempFolder();
+
+  private constructor(holder: Child) {
+    // Addresses that RFC 2544 keeps for tests of networks; a pair of them for each cable.
+    const [high, low] = crypto.getRandomValues(new Uint8Array(2)) as unknown as [number, number];
+    this.outside = `198.18.${high}.${(low & 0xfc) + 1}`;
+    this.inside = `198.18.${high}.${(low & 0xfc) + 2}`;
+    this.#cable = `srs-test${holder.pid}`;
+    this.#holder = holder;
+  }
+
+  /** @throws Error when this machine does not let it */
+  static async open(): Promise<NetworkNamespace> {
+    const waiting = "echo there; exec sleep infinity";
+    const holder = new Child({ command: "unshare", args: ["--net", "sh", "-c", waiting] });
+    const network = new NetworkNamespace(holder);
+    try {
+      await holder.until("a network", () => holder.outputText.includes("there"));
+      await network.#connect();
+      return network;
+    } catch (error) {
+      await network[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** A file that runs a program inside, with whatever arguments it gets. */
+  async programInside(command: string): Promise<string> {
+    const path = this.#folder.file(command.replaceAll("/", "_"));
+    const words = ["nsenter", ...this.#entering(), command].join(" ");
+    await Deno.writeTextFile(path, `#!/bin/sh\nexec ${words} "$@"\n`, { mode: 0o755 });
+    return path;
+  }
+
+  /**
+   * Has whatever matches get lost on its way from inside to the machine. Who sends it is not told.
+   *
+   * @param match as nftables has it: `meta l4proto udp`
+   */
+  async lose(match: string): Promise<void> {
+    const rules = this.#folder.file("rules.nft");
+    await Deno.writeTextFile(
+      rules,
+      `table netdev test {
+  chain lost {
+    type filter hook egress device ${this.#cable} priority 0;
+    ${match} counter drop
+  }
+}
+`,
+    );
+    await this.#run("nft", "-f", rules);
+  }
+
+  /** How many packets have been lost. */
+  async lost(): Promise<number> {
+    const text = await this.#run("nft", "list", "table", "netdev", "test");
+    return Number(/counter packets (\d+)/.exec(text)?.[1]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#holder.kill();
+    await this.#folder[Symbol.asyncDispose]();
+  }
+
+  async #connect(): Promise<void> {
+    const cable = this.#cable;
+    const { pid } = this.#holder;
+    const inside = ["peer", "name", cable, "netns", String(pid)];
+    await must("ip", ["link", "add", cable, "type", "veth", ...inside]);
+    await must("ip", ["address", "add", `${this.outside}/30`, "dev", cable]);
+    await must("ip", ["link", "set", cable, "up"]);
+    await this.#run("ip", "address", "add", `${this.inside}/30`, "dev", cable);
+    await this.#run("ip", "link", "set", "lo", "up");
+    await this.#run("ip", "link", "set", cable, "up");
+    await this.#run("ip", "route", "add", "default", "via", this.outside);
+  }
+
+  #run(...words: readonly string[]): Promise<string> {
+    return must("nsenter", [...this.#entering(), ...words]);
+  }
+
+  #entering(): readonly string[] {
+    return [`--net=/proc/${this.#holder.pid}/ns/net`];
+  }
+}
+
+async function must(command: string, args: readonly string[]): Promise<string> {
+  const { code, said } = await run(command, args);
+  if (code !== 0) throw new Error(`Cannot run ${command} ${args.join(" ")}: ${said}`);
+  return said;
+}
+
+function canUnshare(): boolean {
+  if (Deno.build.os !== "linux") return false;
+  try {
+    return new Deno.Command("unshare", { args: ["--net", "true"] }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
