@@ -4,8 +4,10 @@
 import type { Clock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import { ExpiringMap } from "../core/expiring_map.ts";
-import type { Missing, OriginAnswers } from "./origin_answers.ts";
+import type { OriginReply } from "../core/origin_questions.ts";
+import { type Missing, type OriginAnswers, unreadableAnswer } from "./origin_answers.ts";
 import {
+  isObject,
   type JsonObject,
   type ListName,
   NOT_FOUND_CODES,
@@ -92,7 +94,7 @@ export class FoundEntries {
   async #askAt(origin: string, request: EntryRequest): Promise<EntryFound | undefined> {
     const question = { method: "GET", target: targetOf(request), limit: LIMIT };
     try {
-      const answer = readSrsAnswer(await this.#options.answers.askOne(origin, question));
+      const answer = readEntry(request.name, await this.#options.answers.askOne(origin, question));
       return { answer: named(request.name, answer, origin), origin, missing: [] };
     } catch (error) {
       if (error instanceof ProxyError && error.source !== "internal") return undefined;
@@ -105,7 +107,7 @@ export class FoundEntries {
     const { answers, missing } = await this.#options.answers.collect({
       target: targetOf(request),
       limit: LIMIT,
-      read: readSrsAnswer,
+      read: (reply) => readEntry(name, reply),
     });
     const [first, ...others] = answers.filter(({ answer }) => answer.code === 0);
     if (first === undefined) return notFound(name, missing);
@@ -131,6 +133,12 @@ function notFound(name: ListName, missing: readonly Missing[]): EntryFound {
 /** The answer with the origin in the entry. */
 function named<A extends JsonObject>(name: ListName, answer: A, origin: string): A {
   const entry = answer[SINGULARS[name]];
-  const isEntry = typeof entry === "object" && entry !== null;
-  return isEntry ? { ...answer, [SINGULARS[name]]: { ...entry, origin } } : answer;
+  return isObject(entry) ? { ...answer, [SINGULARS[name]]: { ...entry, origin } } : answer;
+}
+
+/** The answer with the entry in it, or with another code. @throws ProxyError when it is neither */
+function readEntry(name: ListName, reply: OriginReply): EntryFound["answer"] {
+  const answer = readSrsAnswer(reply);
+  if (answer.code === 0 && !isObject(answer[SINGULARS[name]])) throw unreadableAnswer();
+  return answer;
 }

@@ -250,28 +250,35 @@ function collectedFrom<T>(results: readonly Pending<T>[]): Collected<T> {
   return { answers, missing };
 }
 
+/** An answer of no use. The origin is at fault, not whoever has asked. */
+class UselessAnswer extends ProxyError {
+  readonly reason: MissingReason;
+
+  constructor(reason: MissingReason, message: string, cause?: unknown) {
+    super("origin_refused", message, { cause });
+    this.reason = reason;
+  }
+}
+
 /** An answer that is none: the origin has no such API, or does not want to tell. */
 export function refusedAnswer(): ProxyError {
-  return new ProxyError("origin_refused", "Origin refuses to answer");
+  return new UselessAnswer("refused", "Origin refuses to answer");
 }
 
 /** An answer that cannot be understood. */
 export function unreadableAnswer(cause?: unknown): ProxyError {
-  return new ProxyError("bad_request", "Origin's answer cannot be understood", { cause });
+  return new UselessAnswer("unreadable", "Origin's answer cannot be understood", cause);
 }
 
-function reasonOf({ code }: ProxyError): MissingReason {
-  switch (code) {
+function reasonOf(error: ProxyError): MissingReason {
+  if (error instanceof UselessAnswer) return error.reason;
+  switch (error.code) {
     case "origin_timeout":
       return "timeout";
     case "origin_gone":
       return "gone";
     case "too_large":
       return "too_large";
-    case "origin_refused":
-      return "refused";
-    case "bad_request":
-      return "unreadable";
     default:
       return "unreachable";
   }

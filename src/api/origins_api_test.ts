@@ -211,6 +211,26 @@ Deno.test("a client is ended at the origin that has it, once", async () => {
   assert.ok(![...one.asked, ...two.asked].includes("DELETE /api/v1/clients/nope"));
 });
 
+Deno.test("whoever ends a client is not at fault for what the origin answers", async () => {
+  const [client] = recorded("one", "/api/v1/clients").clients;
+  const path = `/api/v1/clients/${client.id}`;
+  const senseless = ["<html>", "[]", '{"code":"0"}', new Response("no", { status: 500 })];
+  for (const answer of senseless) {
+    await using origin = new RecordedSrs("a", "one", { answers: { [`DELETE ${path}`]: answer } });
+    using desk = new ApiDesk([origin]);
+    const { status, body } = await desk.ask(path, { method: "DELETE" });
+    assert.deepEqual([status, body.code], [502, 502]);
+  }
+});
+
+Deno.test("an entry without what was asked for is none", async () => {
+  const answers = { "/api/v1/clients/any": '{"code":0}' };
+  await using origin = new RecordedSrs("a", "one", { answers });
+  using desk = new ApiDesk([origin]);
+  const { body } = await desk.ask("/api/v1/clients/any");
+  assert.deepEqual(body, { code: 2049, missing: [{ origin: "a", reason: "unreadable" }] });
+});
+
 Deno.test("of two clients of one id none is ended until it is said which", async () => {
   const [client] = recorded("one", "/api/v1/clients").clients;
   const path = `/api/v1/clients/${client.id}`;
