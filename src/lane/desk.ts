@@ -1,5 +1,5 @@
-// What the main thread does for one lane: answers its questions, takes what it tells, and, when the lane
-// is no more, ends what it has left open. Knows no thread.
+// The main thread's side of one lane: answers the lane's questions, passes on what it reports, and ends
+// whatever it left open when it dies. Does not know about threads.
 
 import type { OriginStatus } from "../core/registrar.ts";
 import type {
@@ -29,36 +29,34 @@ import { receiveError, sendError, type SentError } from "./sent_error.ts";
 
 type About = keyof LaneQuestions;
 
-/** Bodies of pages that one lane may have open; each is a client's. */
+/** Limit on page bodies that one lane may have open; each belongs to a client. */
 const MOST_BODIES = 20_000;
 
-/** What lanes ask for. */
 export interface DeskServices {
   readonly resolver: StandingRegistry;
   readonly sessions: SessionLog;
   readonly metrics: Metrics;
   origins(): Promise<readonly OriginStatus[]>;
-  /** Answers what is no request for media. */
+  /** Answers requests that are not for media. */
   answerOther(request: Request): Promise<Response>;
-  /** Answers what is about WebRTC. */
+  /** Answers WebRTC signalling requests. */
   signal(request: Request, peer: Address): Response | Promise<Response>;
-  /** A lane could not speak TLS with an origin. */
+  /** A lane failed to set up TLS with an origin. */
   onTlsFailed?(failure: TlsFailure): void;
-  /** @param times how often it has come; once unless told */
+  /** @param times how often the error has occurred; 1 if omitted */
   onError(error: unknown, times?: number): void;
 }
 
-/** Metrics by names and labels that the compiler has checked where they were sent. */
+/** Metrics by plain string; the compiler checked the names and labels where they were sent. */
 interface UncheckedMetrics {
   count(name: string, labels: Counted["labels"], by: number): void;
   observe(name: string, seconds: number, labels: Counted["labels"]): void;
 }
 
-/** One lane's desk. */
 export class Desk {
   readonly #services: DeskServices;
   readonly #post: (message: ToLane) => void;
-  /** Sessions that the registry knows of and that were not released. */
+  /** Sessions that the registry knows of and that have not been released. */
   readonly #held = new Set<string>();
   readonly #opened = new Set<string>();
   readonly #received = new Map<string, number>();
@@ -76,22 +74,22 @@ export class Desk {
     this.#post = post;
   }
 
-  /** Whether a session is this lane's. */
+  /** Whether the session belongs to this lane. */
   has(session: string): boolean {
     return this.#held.has(session) || this.#opened.has(session);
   }
 
-  /** Bytes that its origin has sent for a session of this lane; undefined for any other. */
+  /** Bytes the origin has sent for a session of this lane; undefined if the session is not in this lane. */
   received(session: string): number | undefined {
     return this.has(session) ? this.#received.get(session) ?? 0 : undefined;
   }
 
-  /** What the lane says of itself by that name. */
+  /** The lane's latest value of this gauge. */
   gauge(name: string): number {
     return this.#gauges.get(name) ?? 0;
   }
 
-  /** Answers a question in its own time. */
+  /** Answers a question as soon as the answer is known. */
   async answer({ id, about, question }: Extract<FromLane, { type: "question" }>): Promise<void> {
     try {
       const answer = await this.#find(about, question);
@@ -141,7 +139,7 @@ export class Desk {
     }
   }
 
-  /** The lane is no more. @param reason why its sessions have ended */
+  /** The lane has ended. @param reason recorded for its sessions */
   end(reason: string): void {
     this.#isOver = true;
     for (const session of this.#opened) {
@@ -187,7 +185,7 @@ export class Desk {
     try {
       return await resolver.place(request);
     } finally {
-      // The lane has died meanwhile, and the registry may not have known the session then.
+      // The lane may have died in the meantime, before the registry knew the session.
       if (this.#isOver) resolver.release(request.session);
     }
   }
@@ -266,7 +264,7 @@ export class Desk {
   }
 }
 
-/** A body that cannot be read. */
+/** A body whose reading fails with this error. */
 function failing(error: SentError): ReadableStream<Uint8Array> {
   return new ReadableStream({ pull: (controller) => controller.error(receiveError(error)) });
 }

@@ -1,6 +1,6 @@
-// The registry as a lane sees it: asked by messages, and not at all for what the lane knows already.
-// Publishers are always asked for, and whoever has found an origin out of reach: only the main thread
-// moves streams. A viewer who is led by what is known is told of without waiting.
+// The registry as a lane sees it: asked by message, and not at all for what the lane already knows. The
+// main thread is always asked for publishers, and for clients that failed to reach an origin, since only
+// the main thread moves streams. It is told of a viewer served from known answers without a wait.
 
 import type { LabelValue } from "../core/metric_table.ts";
 import type { Origin, Protocol } from "../core/origin.ts";
@@ -19,10 +19,9 @@ import type { LaneNotice, LaneQuestions } from "./messages.ts";
 
 const KNOWN = "srs_proxy_lane_known_answers_total";
 
-/** The way to the main thread. */
 export interface MainThreadLine {
   readonly metrics: Pick<Metrics, "count">;
-  /** @throws ProxyError as the main thread has thrown it */
+  /** @throws ProxyError as thrown in the main thread */
   ask<About extends keyof LaneQuestions>(
     about: About,
     question: LaneQuestions[About]["question"],
@@ -30,19 +29,17 @@ export interface MainThreadLine {
   tell(notice: LaneNotice): void;
 }
 
-/** What is asked, and how. */
 interface Inquiry<T> {
   readonly question: string;
   ask(): Promise<StandingAnswer<T>>;
 }
 
-/** One lane's. */
 export class FarRegistry implements Resolver, PartLocator {
   readonly #main: MainThreadLine;
   readonly #places: KnownAnswers<StreamPlace>;
   readonly #parts: KnownAnswers<Origin>;
   readonly #owners: KnownAnswers<StreamOwner | undefined>;
-  /** Sessions that play, until they are released. */
+  /** Playing sessions that have not been released. */
   readonly #viewers = new Set<string>();
 
   constructor(main: MainThreadLine, known: KnownAnswersOptions) {
@@ -82,7 +79,7 @@ export class FarRegistry implements Resolver, PartLocator {
   }
 
   unreachable(origin: string, protocol: Protocol): void {
-    // What the main thread knows no better until it hears this is forgotten here at once.
+    // Forget them at once: the main thread still believes them until it receives this message.
     for (const known of [this.#places, this.#parts, this.#owners]) known.clear();
     this.#main.tell({ type: "unreachable", origin, protocol });
   }
@@ -91,7 +88,7 @@ export class FarRegistry implements Resolver, PartLocator {
     const { stream, originTag = "", protocol, failed } = request;
     const ask = () => this.#main.ask("part", request);
     if (failed.length > 0) return (await ask()).answer;
-    // Without its length a tag could be anything that a client has put together.
+    // The length is part of the key because a client may put anything into a tag.
     const question = `${protocol} ${originTag.length} ${originTag} ${stream}`;
     return (await this.#find("locate", this.#parts, { question, ask })).answer;
   }
@@ -116,7 +113,7 @@ export class FarRegistry implements Resolver, PartLocator {
       this.#main.metrics.count(KNOWN, { operation });
       return { answer: known.answer, isKnown: true };
     }
-    // The time of an answer that stands begins no later than with its question.
+    // Counted from the question: the answer may have been true for that long already.
     const askedAt = answers.now();
     const { answer, standing } = await ask();
     if (standing !== undefined) answers.keep(question, { answer, standing, askedAt });

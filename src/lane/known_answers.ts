@@ -1,31 +1,28 @@
-// What a lane has been told and need not ask again: answers that stand until something changes, which
-// two reads of shared memory show, or until their time is over. Bounded; the oldest makes room.
+// Answers that a lane need not ask for again. An answer holds until something changes, which two reads
+// of shared memory tell, or until it expires. Bounded: the oldest answer makes room for a new one.
 
 import type { ChangeCounts } from "../core/change_counts.ts";
 import type { Standing } from "../core/contracts.ts";
 
-/** What answers are compared with. */
 export interface KnownAnswersOptions {
   readonly changes: ChangeCounts;
-  /** Milliseconds of the lane's clock. */
+  /** Milliseconds on the lane's clock. */
   readonly now: () => number;
 }
 
-/** An answer that stands. */
 export interface Known<T> {
   readonly answer: T;
   readonly standing: Standing;
   readonly askedAt: number;
 }
 
-/** Answers that are kept at a time. */
 const CAPACITY = 10_000;
 
-/** Answers by what was asked. */
+/** Answers, by question. */
 export class KnownAnswers<T> {
   readonly now: () => number;
   readonly #changes: ChangeCounts;
-  // In the order of their coming.
+  // In order of arrival.
   readonly #answers = new Map<string, Known<T>>();
 
   constructor({ changes, now }: KnownAnswersOptions) {
@@ -37,7 +34,7 @@ export class KnownAnswers<T> {
     return this.#answers.size;
   }
 
-  /** What would be answered now, boxed, as it may be undefined; undefined when it must be asked. */
+  /** The answer that still holds, boxed since it may itself be undefined; undefined if it must be asked. */
   get(question: string): { readonly answer: T } | undefined {
     const known = this.#answers.get(question);
     if (known === undefined) return undefined;

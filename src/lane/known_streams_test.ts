@@ -1,5 +1,5 @@
-// What a lane answers by itself, and when it must ask: the real registry, desk and lane, with messages
-// that pass when the test lets them.
+// What a lane answers by itself and when it must ask: with the real registry, desk and lane, and messages
+// that arrive when the test lets them through.
 
 import assert from "node:assert/strict";
 import { Counts } from "../../tests/contract/counts.ts";
@@ -22,7 +22,7 @@ class World implements AsyncDisposable {
   readonly counts = new Counts();
   /** Sessions that the registry has ended. */
   readonly ended: string[];
-  /** Messages to the main thread that wait, in their order; undefined while they pass at once. */
+  /** Messages to the main thread that are held back, in order; undefined while they pass at once. */
   held: (() => void)[] | undefined;
 
   private constructor(registry: Registry, clock: VirtualClock, ended: string[]) {
@@ -77,20 +77,20 @@ class World implements AsyncDisposable {
     return this.wire.main.resolver.resolve({ ...request, session, ...wish }).then(({ id }) => id);
   }
 
-  /** A viewer that is led somewhere and served there. */
+  /** A viewer that is given an origin and served there. */
   async view(session: string): Promise<string> {
     const origin = await this.ask(session);
     await this.wire.main.resolver.confirm(session);
     return origin;
   }
 
-  /** The lane knows the stream afterwards. @returns where it is */
+  /** Makes the lane know the stream. @returns its origin */
   async learn(): Promise<string> {
     await this.view("first");
     return await this.view("second");
   }
 
-  /** Whether a question of the lane is answered without a message. */
+  /** Whether the lane answers a question without a message. */
   async knows(wish: Partial<StreamRequest> = {}): Promise<boolean> {
     this.wire.main.flush();
     const before = this.counts.of(`${KNOWN} resolve`);

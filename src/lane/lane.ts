@@ -1,5 +1,5 @@
-// One lane as the main thread has it: starts its thread, hands on what it says, tells it what to do, and
-// cleans up behind it, however it ends.
+// One lane as the main thread sees it: starts the thread, exchanges messages with it, and cleans up after
+// it however it ends.
 
 import { ProxyError } from "../core/errors.ts";
 import type { TlsKeys } from "../net/tls/tls_keys.ts";
@@ -24,42 +24,40 @@ import {
 } from "./messages.ts";
 import { receiveError } from "./sent_error.ts";
 
-/** How long a lane may take to open its ports, and to end, milliseconds. */
+/** Milliseconds a lane may take to open its ports, and to end. */
 const START_DEADLINE = 20_000;
 const END_DEADLINE = 3_000;
-/** Where the system does not tell whether a thread has ended, one that was not stuck has after so long. */
+/** Where the system cannot tell whether a thread has ended, one that was not stuck has by then. */
 const LAST_BREATH = 3_000;
-/** How often it is looked whether a thread has ended: more and more rarely, since it may run for ever. */
+/** Intervals between checks for the thread's end; they grow, since it may run for ever. */
 const FIRST_LOOK = 10;
 const LONGEST_LOOK = 1_000;
 
-/** What a lane needs. */
 export interface LaneOptions {
   readonly init: Omit<LaneInit, "mail" | "wake" | "descriptors" | "changes">;
   readonly clock: Clock;
   readonly services: DeskServices;
-  /** Takes what a forwarder of a lane says. */
+  /** Receives reports from the lane's forwarders. */
   readonly onForwarder: (
     lane: Lane,
     protocol: UdpProtocol,
     message: FromForwarder<unknown>,
   ) => void;
-  /** Called once its thread has certainly ended and nothing is left of it; perhaps never. */
+  /** Called once its thread has certainly ended and everything is released; perhaps never. */
   onGone(): void;
 }
 
-/** A running lane. */
 export class Lane implements AsyncDisposable {
   readonly number: number;
   /** Rejects when the lane dies by itself; resolves once it is disposed of. */
   readonly closed: Promise<void>;
-  /** Resolves once no client comes to it any more, though its thread may still run. */
+  /** Resolves once it serves no client any more, though its thread may still run. */
   readonly left: Promise<void>;
   readonly #options: LaneOptions;
   readonly #worker: Worker;
   readonly #wake: WakeHandle | undefined;
   #isTerminated = false;
-  /** Whether the thread has closed everything and is no more. */
+  /** Whether the thread has closed everything and ended. */
   #hasEnded = false;
   readonly #desk: Desk;
   readonly #mail = new SharedArrayBuffer(8);
@@ -76,7 +74,7 @@ export class Lane implements AsyncDisposable {
   readonly #pings = new Map<number, () => void>();
   #pingCount = 0;
   #isEnding = false;
-  /** Whether it has said nothing for too long, and may go on like that. */
+  /** Whether it has been silent for too long, so that it may never answer again. */
   #isStuck = false;
   #where: LaneAddresses | undefined;
 
@@ -114,7 +112,7 @@ export class Lane implements AsyncDisposable {
     return this.#where!;
   }
 
-  /** Whether a session is this lane's. */
+  /** Whether the session belongs to this lane. */
   has(session: string): boolean {
     return this.#desk.has(session);
   }
@@ -124,7 +122,7 @@ export class Lane implements AsyncDisposable {
     return this.#desk.received(session);
   }
 
-  /** What the lane says of itself by that name. */
+  /** The lane's latest value of this gauge. */
   gauge(name: string): number {
     return this.#desk.gauge(name);
   }
@@ -149,7 +147,7 @@ export class Lane implements AsyncDisposable {
     this.#post({ type: "trust", authorities });
   }
 
-  /** Takes no new client and no new stream; `idle` resolves when the last one has left. */
+  /** Stops taking new clients and streams; `idle` resolves when the last client has left. */
   drain(relay: RelayName): void {
     this.#post({ type: "drain", relay });
   }
@@ -158,12 +156,12 @@ export class Lane implements AsyncDisposable {
     this.#post({ type: "kill", relay });
   }
 
-  /** Resolves when a relay that was told to drain has no client left, or the lane has ended. */
+  /** Resolves when a draining relay has no client left, or the lane has ended. */
   idle(relay: RelayName): Promise<void> {
     return Promise.race([this.#idle[relay].promise, this.closed.catch(() => {})]);
   }
 
-  /** Resolves once the lane has shown that it goes on; at once when it is to end. */
+  /** Resolves once the lane has proved responsive, or at once if it is being closed. */
   beat(): Promise<void> {
     if (this.#isEnding) return Promise.resolve();
     const id = ++this.#pingCount;
@@ -173,23 +171,23 @@ export class Lane implements AsyncDisposable {
     });
   }
 
-  /** Whether its thread has ended, as far as the system tells. */
+  /** Whether its thread has ended, as far as the system can tell. */
   get hasVanished(): boolean {
     return this.#thread !== 0 && this.#life?.runs(this.#thread) === false;
   }
 
-  /** Ends the lane as one that has failed. */
+  /** Ends the lane after a failure. */
   fail(error: Error): void {
     this.#die(error);
   }
 
-  /** Ends the lane as one that says nothing any more. */
+  /** Ends a lane that no longer responds. */
   giveUp(): void {
     this.#isStuck = true;
     this.#die(new Error(`Lane ${this.number} is stuck`));
   }
 
-  /** Ends its clients and frees its sockets; a thread that does not end is ended. */
+  /** Disconnects its clients and frees its sockets; a thread that does not end by itself is terminated. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isEnding) return await this.closed.catch(() => {});
     this.#post({ type: "close" });
@@ -203,7 +201,7 @@ export class Lane implements AsyncDisposable {
     this.#terminate("shutdown");
   }
 
-  /** Its number once it has begun; 0 before, and where the system does not tell. */
+  /** Its thread's number once it runs; 0 before, and where the system does not tell. */
   get #thread(): number {
     return Atomics.load(this.#shared, LANE_THREAD);
   }
@@ -255,7 +253,7 @@ export class Lane implements AsyncDisposable {
     }
   }
 
-  /** Nobody waits for a lane that is to end. */
+  /** Settles all pending pings: the lane is being closed. */
   #answerPings(): void {
     for (const answer of this.#pings.values()) answer();
     this.#pings.clear();
@@ -278,7 +276,7 @@ export class Lane implements AsyncDisposable {
     void this.#cleanUp();
   }
 
-  /** What the thread has opened is shut down at once, and closed when nobody can use it any more. */
+  /** Shuts the thread's sockets down at once, and closes them when nobody can be using them. */
   async #cleanUp(): Promise<void> {
     const library = this.#wake && openLibc();
     const left = new DescriptorSet(this.#descriptors);

@@ -1,24 +1,24 @@
-// The columns of the tallies in which lanes count: each start of a lane gets one of its own, so that a new
-// lane need not wait until the thread of the old one, which may still count, has ended.
+// Hands out the columns of the shared tallies. Each start of a lane gets a column of its own, so that a
+// new lane need not wait for the old one's thread, which may still be counting, to end.
 
 import { SharedTally, type TallyMemory, tallyMemory } from "./shared_tally.ts";
 
-/** Addresses that may have something at one time. */
+/** Limit on addresses counted at the same time. */
 const ADDRESSES = 65_536;
-/** Columns for each lane: its own and that of the one before it. */
+/** Columns per lane: its own and its predecessor's. */
 const STARTS = 2;
 
-/** Memory of a tally for so many lanes and the main thread, whose column is 0. */
+/** Memory of a tally for this many lanes and the main thread, whose column is 0. */
 export function laneTally(lanes: number): TallyMemory {
   return tallyMemory(ADDRESSES, 1 + lanes * STARTS);
 }
 
-/** The columns of all tallies of `laneTally` together. */
+/** Which columns are in use, the same in all tallies of `laneTally`. */
 export class LaneColumns {
   readonly #tallies: SharedTally[] = [];
   readonly #free: number[];
 
-  /** @param lanes for which the memories are made */
+  /** @param lanes how many the memory is made for */
   constructor(lanes: number) {
     this.#free = Array.from({ length: lanes * STARTS }, (_, at) => at + 1);
   }
@@ -29,17 +29,17 @@ export class LaneColumns {
     return memory;
   }
 
-  /** A column that nobody has; undefined when the threads of too many failed lanes still run. */
+  /** A free column; undefined when the threads of too many failed lanes still run. */
   take(): number | undefined {
     return this.#free.shift();
   }
 
-  /** What stands in a column counts no more. */
+  /** Takes the counts of a column out of all totals. */
   retire(column: number): void {
     for (const tally of this.#tallies) tally.retire(column);
   }
 
-  /** The thread that had it has ended. */
+  /** Frees the column of a thread that has ended. */
   give(column: number): void {
     for (const tally of this.#tallies) tally.clear(column);
     this.#free.push(column);

@@ -1,6 +1,6 @@
-// The forwarders of one protocol in all lanes, as the main thread has them. With the C library's engine
-// every lane has one, on a socket that the main thread owns; Deno's engine cannot share a UDP port, so
-// there the first lane has the only one.
+// The forwarders of one protocol in all lanes, as the main thread sees them. With the C library every
+// lane has one, on a socket that the main thread owns. Deno's engine cannot share a UDP port, so there
+// only the first lane has one.
 
 import { type Clock, within } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -19,22 +19,20 @@ import type { UdpProtocol } from "../relay/udp/figures.ts";
 import type { ForwarderTallies } from "./messages.ts";
 import type { TallyMemory } from "./shared_tally.ts";
 
-/** How long a lane may take to open a forwarder, and to end it, milliseconds. */
+/** Milliseconds a lane may take to open a forwarder, and to close it. */
 const OPEN_DEADLINE = 20_000;
 const END_DEADLINE = 3_000;
 
-/** What they are opened with. */
 interface LaneForwardersOptions<Init, Report> {
   readonly kind: ForwarderKind<Init>;
   readonly events: ForwarderEvents<Report>;
   readonly engine: UdpEngine["kind"];
   readonly clock: Clock;
-  /** How many lanes there are to be. */
+  /** Number of lanes. */
   readonly count: number;
   readonly tallies: ForwarderTallies;
 }
 
-/** Where a forwarder listens. */
 type Opened = Extract<FromForwarder<never>, { type: "opened" }>;
 
 interface Served {
@@ -43,7 +41,7 @@ interface Served {
   readonly closed: PromiseWithResolvers<void>;
 }
 
-/** See `Forwarders`; disposing of them frees the port, which no lane may outlive. */
+/** See `Forwarders`. Disposing of it frees the port, so no lane may still use it. */
 class LaneForwarders<Init extends object, Command, Report>
   implements Forwarders<Init, Command>, Disposable {
   readonly #options: LaneForwardersOptions<Init, Report>;
@@ -70,7 +68,7 @@ class LaneForwarders<Init extends object, Command, Report>
     return { kind: this.#options.engine, buffers };
   }
 
-  /** Opens the forwarder of a lane, unless it is to have none. */
+  /** Opens this lane's forwarder, if it is to have one. */
   async openIn(lane: Lane): Promise<void> {
     if (this.#isClosing || (this.#fronts === undefined && lane.number > 1)) return;
     const { kind, tallies, clock } = this.#options;
@@ -78,7 +76,7 @@ class LaneForwarders<Init extends object, Command, Report>
     opened.promise.catch(() => {});
     this.#served.set(lane.number, { lane, opened, closed: Promise.withResolvers() });
     const front = this.#fronts?.descriptors[lane.number - 1];
-    // Where the system has chosen the port, whoever takes the place of the first has the same.
+    // If the system chose the port, a replacement for the first lane gets the same one.
     const listen = { ...kind.listen, port: this.#where?.address.port ?? kind.listen.port };
     const opening = { ...kind, listen, init: this.#init, front };
     lane.tellForwarder(kind.protocol, { type: "open", opening, tallies });
@@ -87,7 +85,7 @@ class LaneForwarders<Init extends object, Command, Report>
     });
   }
 
-  /** Takes what the forwarder of a lane says. */
+  /** Handles a message from a lane's forwarder. */
   take(lane: Lane, message: FromForwarder<unknown>): void {
     const served = this.#served.get(lane.number);
     if (served?.lane !== lane) return;
@@ -138,7 +136,7 @@ class LaneForwarders<Init extends object, Command, Report>
     const served = [...this.#served.values()];
     for (const { lane } of served) this.#tell(lane, { type: "close" });
     const closed = Promise.all(served.map((one) => one.closed.promise));
-    // One that does not end goes on to use its socket: that is closed behind the lane.
+    // If it does not end it keeps using its socket, which is closed together with the lane.
     await within(this.#options.clock, END_DEADLINE, closed.then(() => this.#free()), () => {});
   }
 
@@ -157,16 +155,15 @@ class LaneForwarders<Init extends object, Command, Report>
 
 type AnyForwarders = LaneForwarders<object, unknown, unknown>;
 
-/** What is the same for the forwarders of all protocols. */
+/** What the forwarders of all protocols share. */
 export interface ForwarderSetOptions {
   readonly engine: UdpEngine["kind"];
   readonly clock: Clock;
   readonly count: number;
-  /** Memory for what lanes count. */
+  /** Memory for the lanes' counts. */
   tally(): TallyMemory;
 }
 
-/** The forwarders of all protocols in all lanes. */
 export class ForwarderSet implements Disposable {
   readonly #options: ForwarderSetOptions;
   readonly #byProtocol = new Map<UdpProtocol, AnyForwarders>();
@@ -196,12 +193,11 @@ export class ForwarderSet implements Disposable {
     }
   }
 
-  /** Opens all that there are in a lane that takes the place of another. */
+  /** Opens all forwarders in a replacement lane. */
   async openIn(lane: Lane): Promise<void> {
     await Promise.all([...this.#byProtocol.values()].map((one) => one.openIn(lane)));
   }
 
-  /** Takes what a forwarder says. */
   take(lane: Lane, protocol: UdpProtocol, message: FromForwarder<unknown>): void {
     this.#byProtocol.get(protocol)?.take(lane, message);
   }
@@ -211,7 +207,7 @@ export class ForwarderSet implements Disposable {
     for (const forwarders of this.#byProtocol.values()) forwarders.gone(lane);
   }
 
-  /** Frees the ports; no lane may be left. */
+  /** Frees the ports; no lane may still run. */
   [Symbol.dispose](): void {
     for (const forwarders of this.#byProtocol.values()) forwarders[Symbol.dispose]();
   }

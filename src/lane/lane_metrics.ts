@@ -1,5 +1,5 @@
-// The numbers of a lane: kept here until the main thread asks, so that what is sent does not grow with
-// what happens.
+// A lane's metrics, collected here until the main thread asks, so that the amount sent does not grow with
+// the number of events.
 
 import type { Metrics } from "../core/contracts.ts";
 import { BUCKETS } from "../core/metric_table.ts";
@@ -7,7 +7,7 @@ import type { Counted, Observed, SentMetrics } from "./messages.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
-/** Counts for the main thread. */
+/** Collects metrics for the main thread. */
 export class LaneMetrics implements Metrics {
   #counts = new Map<string, Counted>();
   #gauges = new Map<string, number>();
@@ -22,7 +22,7 @@ export class LaneMetrics implements Metrics {
     this.#gauges.set(name, value);
   };
 
-  /** What falls into one bucket is told by its number and its mean. */
+  /** Observations in the same bucket are reported as their number and mean. */
   readonly observe: Metrics["observe"] = (name: string, seconds: number, labels: Labels) => {
     const bucket = BUCKETS.findIndex((end) => seconds <= end);
     const key = `${bucket} ${keyOf(name, labels)}`;
@@ -32,7 +32,7 @@ export class LaneMetrics implements Metrics {
     this.#observed.set(key, { name, labels, times: times + 1, seconds: Math.min(next, end) });
   };
 
-  /** What has come together since the last time; undefined when nothing has. */
+  /** What was collected since the last call; undefined if nothing was. */
   take(): SentMetrics | undefined {
     const [counts, gauges, observed] = [this.#counts, this.#gauges, this.#observed];
     if (counts.size + gauges.size + observed.size === 0) return undefined;

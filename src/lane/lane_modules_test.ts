@@ -1,4 +1,4 @@
-// What every lane loads, and so holds in memory once more.
+// Which modules every lane loads and therefore holds in memory again.
 
 import assert from "node:assert/strict";
 
@@ -11,7 +11,7 @@ interface Module {
   }[];
 }
 
-/** What is loaded with a module, types apart. */
+/** The modules loaded with this one, without type-only imports. */
 async function loadedWith(path: string): Promise<ReadonlySet<string>> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["info", "--json", path],

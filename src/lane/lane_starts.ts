@@ -1,5 +1,5 @@
-// Starts lanes, and keeps count of what they have until their threads have ended: a thread that has failed
-// may go on for a while, or for ever.
+// Starts lanes and tracks their resources until their threads have ended: the thread of a failed lane may
+// run on for a while, or for ever.
 
 import type { Clock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -11,33 +11,30 @@ import type { LaneInit } from "./messages.ts";
 import { SharedTally, type TallyMemory } from "./shared_tally.ts";
 
 const LOG = logger("lane");
-/** A thread that has not ended so long after it was told to will not by itself, milliseconds. */
+/** Milliseconds after which a thread that was told to end is taken to be running for ever. */
 const LONGEST_END = 10_000;
 
-/** What lanes count in. */
 type LaneMemory = Pick<
   LaneInit,
   "rtmpConnections" | "httpConnections" | "rtcConnections" | "identifyMemory"
 >;
-/** What may be different at each start. */
+/** What may differ from one start to the next. */
 type Changing = Pick<LaneInit, "listen" | "variables" | "tls" | "authorities">;
 
-/** What all lanes have in common. */
 export interface StartOptions extends Pick<LaneOptions, "clock" | "services"> {
   readonly count: number;
-  /** What memory of clients that are not identified is counted in, the main thread's among it. */
+  /** Counts the memory of unidentified clients, the main thread's included. */
   readonly identifyMemory: TallyMemory;
   readonly init: Omit<LaneOptions["init"], "lane" | "column" | keyof LaneMemory>;
 }
 
-/** Starts the lanes of one process. */
 export class LaneStarts {
   readonly forwarders: ForwarderSet;
   readonly #options: StartOptions;
   readonly #memory: LaneMemory;
   readonly #columns: LaneColumns;
   readonly #identifyTally: SharedTally;
-  /** Lanes of which something is left. */
+  /** Lanes that still hold something. */
   readonly #left = new Set<Promise<void>>();
   #runaways = 0;
   #starts = 0;
@@ -57,17 +54,17 @@ export class LaneStarts {
     this.forwarders = new ForwarderSet({ engine, clock, count, tally });
   }
 
-  /** Threads that were told to end and run on. */
+  /** Threads that were told to end but still run. */
   get runaways(): number {
     return this.#runaways;
   }
 
-  /** Bytes kept for clients that are not identified. */
+  /** Bytes held for unidentified clients. */
   get identifyMemory(): number {
     return this.#identifyTally.total;
   }
 
-  /** @throws ProxyError `internal` when a port cannot be bound, or threads of too many lanes run on */
+  /** @throws ProxyError `internal` when a port cannot be bound, or too many ended lanes still have threads */
   async open(number: number, changing: Changing): Promise<Lane> {
     const { init, clock, services } = this.#options;
     const column = this.#columns.take();
@@ -81,7 +78,7 @@ export class LaneStarts {
       this.#left.delete(gone.promise);
       gone.resolve();
     };
-    // Ids are never given twice, by whichever lane.
+    // No two lanes, of whatever start, ever give out the same id.
     const idPrefix = `${init.idPrefix}-${(++this.#starts).toString(36)}`;
     const whole = { ...init, ...this.#memory, ...changing, idPrefix, lane: number, column };
     const onForwarder: LaneOptions["onForwarder"] = (...said) => this.forwarders.take(...said);
@@ -100,7 +97,7 @@ export class LaneStarts {
     }
   }
 
-  /** Resolves once nothing is left of any lane, of those that have been ended. */
+  /** Resolves once nothing is left of the lanes that were ended. */
   async allGone(): Promise<void> {
     await Promise.all(this.#left);
   }

@@ -1,5 +1,5 @@
-// All lanes: as many threads as the process may use, on the same ports, each of which serves the clients
-// that the kernel gives it. One that dies is replaced. To the rest of the program they are one RTMP relay
+// All lanes: as many threads as the process may use, listening on the same ports, each serving the clients
+// that the kernel assigns to it. A lane that dies is replaced. The rest of the program sees one RTMP relay
 // and one HTTP relay.
 
 import { within } from "../core/clock.ts";
@@ -18,30 +18,29 @@ import { LaneStarts, type StartOptions } from "./lane_starts.ts";
 import type { LaneInit, LaneListen, RelayName } from "./messages.ts";
 
 const LOG = logger("lane");
-/** Pauses before a lane that dies again and again is started once more, milliseconds; none at first. */
+/** Milliseconds before a lane that keeps dying is restarted; the first restart has no pause. */
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 10_000;
-/** A lane that has lived so long is not one that dies again and again. */
+/** A lane that has lived this long does not count as one that keeps dying. */
 const LONG_LIFE = 60_000;
-/** So many failures within a minute, of whichever lanes: clients had better go elsewhere. */
+/** With this many failures within a minute, in whichever lanes, clients should go elsewhere. */
 const CRASH_LOOP = 5;
 const CRASH_LOOP_TIME = 60_000;
-/** How often lanes are asked whether they go on, and how long they may be silent. */
+/** Milliseconds between pings to the lanes, and the longest silence before one counts as failed. */
 const BEAT = 1_000;
 const LONGEST_SILENCE = 5_000;
-/** What has come meanwhile is taken in so long by a thread that stood still itself. */
+/** Milliseconds for this thread, if it was blocked itself, to receive the answers that have arrived. */
 const CATCHING_UP = 200;
-/** How long the end waits for threads that do not end. */
+/** Milliseconds that closing waits for threads that do not end. */
 const LONGEST_END = 3_000;
 
-/** What is wrong with lanes. */
 export interface LaneTrouble {
   readonly reason: string;
-  /** Whether new clients had better come here all the same. */
+  /** Whether new clients can still be sent here. */
   readonly canServe: boolean;
 }
 
-/** A relay that all lanes are together. */
+/** One relay, made of all lanes. */
 export interface LanesRelay extends RelaySessions {
   readonly address: Address;
   /** Where it listens for TLS. */
@@ -53,27 +52,26 @@ export interface LanesRelay extends RelaySessions {
   idle(): Promise<void>;
 }
 
-/** One of the lanes, through all its lives. */
+/** One numbered place, whichever lane fills it. */
 interface Place {
   readonly number: number;
   isAlive: boolean;
   lane: Lane;
   startedAt: number;
-  /** Before it is started once more. */
+  /** Milliseconds before the next restart. */
   pause: number;
   retry?: Disposable;
-  /** Resolves when nobody needs to wait for it any more: it is alive again, or will not be needed. */
+  /** Resolves when there is nothing to wait for any more: the lane runs again, or is not needed. */
   revival: PromiseWithResolvers<void>;
 }
 
-/** Running lanes. */
 export class Lanes implements ForwarderHost, AsyncDisposable {
   readonly rtmp: LanesRelay;
-  /** Absent where the HTTP server is the main thread's. */
+  /** Absent if the main thread runs the HTTP server. */
   readonly http: LanesRelay | undefined;
-  /** Where clients of WebRTC come over TCP, if they can. */
+  /** Where WebRTC clients connect over TCP, if they can. */
   readonly rtcTcp: Address | undefined;
-  /** The same, if that is a port of its own. */
+  /** The same, if it is a port of its own. */
   readonly ownRtcTcp: Address | undefined;
   readonly #options: StartOptions;
   readonly #starts: LaneStarts;
@@ -82,9 +80,9 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
   readonly #closed = Promise.withResolvers<void>();
   readonly #watch: Disposable;
   readonly #draining = new Set<RelayName>();
-  /** Lanes that are asked for what they have not told yet. */
+  /** Requests for reports that are under way, by lane. */
   readonly #asked = new Map<Lane, Promise<boolean>>();
-  /** When lanes have failed, the last few times. */
+  /** Times of the latest failures. */
   readonly #failures: number[] = [];
   #variables: LaneInit["variables"];
   #tls: LaneInit["tls"];
@@ -100,7 +98,7 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
     this.#authorities = authorities;
     this.#closed.promise.catch(() => {});
     const { rtmp, http, rtmps, https, rtcTcp } = first.addresses;
-    // Where the system has chosen the ports, the others take the same.
+    // If the system chose the ports, the other lanes use the same ones.
     this.#listen = {
       ...listen,
       rtmp: { ...listen.rtmp, port: rtmp.port },
@@ -134,7 +132,7 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
     }
   }
 
-  /** Opens a forwarder in every lane, those included that take the place of others. */
+  /** Opens a forwarder in every lane, including later replacements. */
   openForwarders<Init extends object, Command, Report>(
     kind: ForwarderKind<Init>,
     events: ForwarderEvents<Report>,
@@ -143,7 +141,7 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
     return this.#starts.forwarders.open(kind, events, lanes);
   }
 
-  /** How many there are. */
+  /** How many there are, failed ones included. */
   get count(): number {
     return this.#places.length;
   }
@@ -156,17 +154,17 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
     }));
   }
 
-  /** Ends a lane as one that has failed, for whatever reason. */
+  /** Ends a lane as failed. */
   fail(number: number, error: Error): void {
     this.#places.find(({ lane }) => lane.number === number)?.lane.fail(error);
   }
 
-  /** How many serve clients just now. */
+  /** How many are serving clients. */
   get alive(): number {
     return this.#places.filter(({ isAlive }) => isAlive).length;
   }
 
-  /** What is wrong with them; undefined when nothing is. */
+  /** What is wrong with the lanes; undefined if nothing is. */
   get trouble(): LaneTrouble | undefined {
     const { alive, count } = this;
     const since = this.#failures.length < CRASH_LOOP ? -Infinity : this.#failures[0]!;
@@ -187,26 +185,26 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
     return this.#places.find(({ lane }) => lane.has(session))?.lane.number;
   }
 
-  /** Gives all lanes another configuration. Resolves once they have it, or after a while. */
+  /** Gives all lanes a new configuration. Resolves once they have it, or after a deadline. */
   async configure(variables: LaneInit["variables"]): Promise<void> {
     this.#variables = variables;
     for (const { lane, isAlive } of this.#places) if (isAlive) lane.configure(variables);
     await this.#allBeat();
   }
 
-  /** Gives all lanes other certificates, for new connections. */
+  /** Gives all lanes new certificates, for new connections. */
   certify(tls: TlsKeys): void {
     this.#tls = tls;
     for (const { lane, isAlive } of this.#places) if (isAlive) lane.certify(tls);
   }
 
-  /** Has all lanes believe the certificates of other origins, on new connections. */
+  /** Gives all lanes the authorities to trust in origins' certificates, for new connections. */
   trust(authorities: LaneInit["authorities"]): void {
     this.#authorities = authorities;
     for (const { lane, isAlive } of this.#places) if (isAlive) lane.trust(authorities);
   }
 
-  /** Has all lanes tell their counts and figures. Resolves once they have, or after a while. */
+  /** Makes all lanes report counts and gauges. Resolves once they have, or after a deadline. */
   async report(): Promise<void> {
     await this.#allBeat();
     this.#setGauges();
@@ -236,7 +234,7 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
     this.#follow(place);
   }
 
-  /** Replaces a lane that dies, again and again. */
+  /** Replaces a lane whenever it dies. */
   #follow(place: Place): void {
     place.lane.closed.catch((error: unknown) => {
       if (this.#isEnding) return;
@@ -260,7 +258,7 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
   }
 
   async #replace(place: Place): Promise<void> {
-    // Whoever drains takes nobody, so there is nothing to replace.
+    // A draining process takes no new clients, so there is nothing to replace the lane for.
     if (this.#isEnding || this.#draining.size > 0) return;
     const { number } = place;
     try {
@@ -268,7 +266,7 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
       if (this.#isEnding) return await lane[Symbol.asyncDispose]();
       place.lane = lane;
       place.isAlive = true;
-      // A reload may have come while it was being opened.
+      // The configuration may have been reloaded while the lane was opening.
       lane.configure(this.#variables);
       if (this.#tls !== undefined) lane.certify(this.#tls);
       lane.trust(this.#authorities);
@@ -307,7 +305,7 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
     metrics.gauge("srs_proxy_identify_memory_bytes", this.#starts.identifyMemory);
   }
 
-  /** Ends lanes that say nothing any more. */
+  /** Pings all lanes, and ends those that do not answer in time. */
   #askAll(): void {
     this.#setGauges();
     const { clock } = this.#options;
@@ -317,7 +315,7 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
         lane.fail(new Error(`Lane ${lane.number} has ended without a word`));
         continue;
       }
-      // If this thread stood still meanwhile, the answer may be there and not taken yet.
+      // If this thread was blocked in the meantime, the answer may be waiting to be received.
       let late = clock.after(LONGEST_SILENCE, () => {
         late = clock.after(CATCHING_UP, () => {
           if (!this.#isEnding) lane.giveUp();
@@ -367,7 +365,7 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
     return new Map(counts.flat().filter((count) => count[1] !== undefined) as [string, number][]);
   }
 
-  /** @returns whether the lane has told what there is to tell, and not only what it had told before */
+  /** @returns whether the lane has reported in time; if not, only its earlier reports are known */
   #hear(lane: Lane): Promise<boolean> {
     const known = this.#asked.get(lane);
     if (known !== undefined) return known;

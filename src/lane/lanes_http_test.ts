@@ -1,5 +1,4 @@
-// HTTP in lanes: what the main thread asks of a lane that has an HTTP client, and what all lanes have in
-// common.
+// HTTP in lanes: what the main thread asks of a lane that serves an HTTP client, and what all lanes share.
 
 import assert from "node:assert/strict";
 import { LANE_ENGINES, LanesWorld, PSEUDONYM } from "../../tests/support/lanes_world.ts";
@@ -13,7 +12,7 @@ interface HttpViewer {
   readonly session: string;
 }
 
-/** A viewer whose stream runs. */
+/** A viewer whose stream is running. */
 async function viewerOf(world: LanesWorld, stream: string): Promise<HttpViewer> {
   const client = await RawHttp.connect(world.lanes.http!.address.port);
   await client.send(requestText(`/live/${stream}.flv`));
@@ -28,7 +27,7 @@ async function viewerOf(world: LanesWorld, stream: string): Promise<HttpViewer> 
   return { client, body, session };
 }
 
-/** One viewer in each lane, and those besides. */
+/** At least one viewer in each lane; returns all of them. */
 async function viewersOfBoth(world: LanesWorld): Promise<HttpViewer[]> {
   const viewers: HttpViewer[] = [];
   const lanes = () => new Set(viewers.map(({ session }) => world.lanes.laneOf(session)));

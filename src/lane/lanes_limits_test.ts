@@ -1,4 +1,4 @@
-// Limits on clients, exact over all lanes, and what becomes of them when a lane fails.
+// Limits on clients: exact over all lanes, and unaffected by a failed one.
 
 import assert from "node:assert/strict";
 import { RtmpCrowd } from "../../tests/support/rtmp_crowd.ts";
@@ -36,7 +36,7 @@ for (const engine of LANE_ENGINES) {
     using crowd = new RtmpCrowd(world.lanes.rtmp.address.port);
     await crowd.grow(13);
     assert.equal(crowd.size, 12);
-    // So often that columns of lanes that are no more have been given to others.
+    // Often enough for the columns of ended lanes to be reused.
     for (const lane of [1, 2, 1, 2, 1]) {
       world.lanes.fail(lane, new Error("for the test"));
       await until("it be gone", () => world.lanes.alive === 1, { interval: 1 });

@@ -1,4 +1,4 @@
-// Two lanes with all that they share: who serves whom, and what becomes of one that fails.
+// Two lanes and all they share: which serves whom, and what happens when one fails.
 
 import assert from "node:assert/strict";
 import { LANE_ENGINES, LanesWorld } from "../../tests/support/lanes_world.ts";
@@ -7,7 +7,7 @@ import { filler } from "../../tests/support/rtmp_wire.ts";
 import { until, within } from "../../tests/support/wait.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 
-/** The time of this machine, but that deadlines can be made to pass before any answer. */
+/** The machine's clock, except that deadlines can be made to pass before any answer arrives. */
 class HurriedClock implements Clock {
   readonly now = systemClock.now;
   readonly every = systemClock.every;

@@ -1,5 +1,5 @@
-// The main thread as a lane sees it: the registry, the log of sessions and the metrics, each behind
-// messages. Questions are answered in any order; what is told arrives in the order of telling.
+// The main thread as a lane sees it: the registry, the session log and the metrics, each behind messages.
+// Questions are answered in any order; notices arrive in the order in which they were sent.
 
 import { type BodyBounds, readBoundedBytes } from "../core/bounded_body.ts";
 import type { OriginStatus } from "../core/registrar.ts";
@@ -21,13 +21,12 @@ import { receiveError, sendError, type SentError } from "./sent_error.ts";
 
 type About = keyof LaneQuestions;
 
-/** Bytes of a request about WebRTC; the API behind it takes fewer. */
+/** Limit on the body of a WebRTC request in bytes; the API behind it accepts less. */
 const MOST_OF_BODY = 1 << 17;
 
-/** How long a body about WebRTC may take, and whose memory it takes. */
+/** How long the body of a WebRTC request may take, and whose memory it is charged to. */
 export type SignalBounds = Omit<BodyBounds, "limit">;
 
-/** Sends what a lane has to say. */
 export class MainThread {
   readonly resolver: Resolver & PartLocator;
   readonly sessions: FarSessionLog;
@@ -46,7 +45,7 @@ export class MainThread {
     this.#errors = new Repeats((error, times) => this.tell({ type: "error", error, times }));
   }
 
-  /** @throws ProxyError as the main thread has thrown it */
+  /** @throws ProxyError as thrown in the main thread */
   ask<A extends About>(
     about: A,
     question: LaneQuestions[A]["question"],
@@ -62,13 +61,13 @@ export class MainThread {
     this.#post({ type: "notice", notice });
   }
 
-  /** Something was thrown that nobody expected. */
+  /** Reports an unexpected exception. */
   report(thrown: unknown): void {
     const error = sendError(thrown);
     this.#errors.add([error.code, error.message, error.detail].join(" "), error);
   }
 
-  /** Tells what has come together. */
+  /** Sends what has been collected. */
   flush(): void {
     const metrics = this.metrics.take();
     if (metrics !== undefined) this.tell({ type: "metrics", metrics });
@@ -76,13 +75,12 @@ export class MainThread {
     this.#errors.flush();
   }
 
-  /** An answer has come. */
   answered(id: number, answer: unknown): void {
     this.#waiting.get(id)?.resolve(answer);
     this.#waiting.delete(id);
   }
 
-  /** An error has come in place of an answer. */
+  /** A question has failed. */
   refused(id: number, error: SentError): void {
     this.#waiting.get(id)?.reject(receiveError(error));
     this.#waiting.delete(id);
@@ -92,7 +90,7 @@ export class MainThread {
     return this.ask("origins", undefined);
   }
 
-  /** What the main thread answers to a request that is none for media. */
+  /** The main thread's answer to a request that is not for media. */
   async page({ method, url, headers }: Request): Promise<Response> {
     const answer = await this.ask("page", { method, url, headers: [...headers] });
     const { status } = answer;
@@ -100,9 +98,9 @@ export class MainThread {
   }
 
   /**
-   * What the main thread answers to a request about WebRTC, also to one whose body cannot be read.
+   * The main thread's answer to a WebRTC request, including one whose body cannot be read.
    *
-   * @param bounds of that body; its memory is given back by the caller
+   * @param bounds of the body; the caller releases its memory
    */
   async signal(request: Request, peer: Address, bounds: SignalBounds): Promise<Response> {
     const { method, url, headers, signal } = request;
@@ -165,7 +163,7 @@ class FarSessionLog implements SessionLog {
   }
 }
 
-/** A body, or why it cannot be read, which the API says in its own way. */
+/** The body, or the error that prevented reading it; the API words its own answer to that. */
 async function readWhole(
   request: Request,
   bounds: SignalBounds,

@@ -1,4 +1,4 @@
-// What a lane tells, and what becomes of it at its desk in the main thread.
+// What a lane reports, and what its desk in the main thread does with it.
 
 import assert from "node:assert/strict";
 import { LaneWire } from "../../tests/support/lane_wire.ts";
@@ -13,15 +13,15 @@ import { MemoryStore } from "../registry/memory_store.ts";
 import { Registry } from "../registry/registry.ts";
 import type { MainThread } from "./main_thread.ts";
 
-/** A lane's side and the main thread's, with nothing between them but copies. */
+/** The lane's side and the main thread's, with only structured cloning in between. */
 class World implements AsyncDisposable {
   readonly metrics = new PrometheusMetrics();
   readonly refused: SessionRefused[] = [];
   readonly errors: [unknown, number | undefined][] = [];
   readonly main: MainThread;
-  /** Answers what is about WebRTC. */
+  /** Answers WebRTC requests. */
   signal = (_request: Request): Response | Promise<Response> => new Response();
-  /** Messages that went to the main thread. */
+  /** Messages sent to the main thread. */
   sent = 0;
   readonly #registry: Registry;
 
@@ -60,7 +60,7 @@ class World implements AsyncDisposable {
     return new World(await Registry.open({ store, metrics, ...times }));
   }
 
-  /** The lines of `/metrics` that begin so. */
+  /** The lines of `/metrics` that start with this text. */
   async lines(begin: string): Promise<string[]> {
     const { text } = await this.metrics.expose();
     return text.split("\n").filter((line) => line.startsWith(begin));
@@ -142,7 +142,7 @@ Deno.test("counts, figures and durations arrive whole in one message", async () 
   assert.ok(Math.abs(Number(sum!.split(" ")[1]) - 7_002) < 1e-6, sum);
 });
 
-/** Whose memory is used up. */
+/** A budget whose memory is used up. */
 const NO_MEMORY = new MemoryBudget(() => ({ perConnection: 1e9, perAddress: 10, total: 10 }));
 const MUCH_MEMORY = new MemoryBudget(() => ({ perConnection: 1e9, perAddress: 1e9, total: 1e9 }));
 

@@ -1,4 +1,4 @@
-// What a lane and the main thread say to each other: plain data, in the order in which it is sent.
+// The messages between a lane and the main thread: plain data, received in the order sent.
 
 import type { OriginStatus } from "../core/registrar.ts";
 import type { ListenAddress } from "../core/endpoint.ts";
@@ -24,21 +24,21 @@ import type { ForwarderOpening, FromForwarder, ToForwarder } from "../relay/udp/
 import type { SentError } from "./sent_error.ts";
 import type { TallyMemory } from "./shared_tally.ts";
 
-/** What a lane and the main thread share, in words of 32 bits: messages sent to it, and its thread's number. */
+/** 32-bit words of memory that a lane and the main thread share: messages sent to it, its thread's number. */
 export const LANE_MAIL = 0;
 export const LANE_THREAD = 1;
 
 /** Which relays a lane runs, and where. */
 export interface LaneListen {
   readonly rtmp: ListenAddress;
-  /** Absent where the HTTP server is the main thread's. */
+  /** Absent if the main thread runs the HTTP server. */
   readonly http: ListenAddress | undefined;
-  /** Over TLS; absent where there is none. */
+  /** Over TLS; absent where it is off. */
   readonly rtmps?: ListenAddress | undefined;
   readonly https?: ListenAddress | undefined;
-  /** WebRTC over TCP, at a port of its own or at one of those. */
+  /** WebRTC over TCP: a port of its own, or one of the HTTP ports. */
   readonly rtcTcp?: ListenAddress | "http" | "https" | undefined;
-  /** Whether others listen there too. */
+  /** Whether other sockets listen there too. */
   readonly reusePort: boolean;
 }
 
@@ -48,75 +48,74 @@ export interface LaneAddresses {
   readonly http: Address | undefined;
   readonly rtmps: Address | undefined;
   readonly https: Address | undefined;
-  /** A port of its own. */
+  /** Only if it is a port of its own. */
   readonly rtcTcp: Address | undefined;
 }
 
-/** What a lane is made of. */
+/** Everything a lane needs to start. */
 export interface LaneInit {
   /** Its number, from 1; the main thread is 0. */
   readonly lane: number;
-  /** Its column in the tallies, which no other thread has. */
+  /** Its column in the tallies, which no other thread uses. */
   readonly column: number;
   readonly engine: TcpEngine["kind"];
   readonly listen: LaneListen;
-  /** Of which the lane makes the configuration. */
+  /** The lane parses its configuration from these. */
   readonly variables: Readonly<Record<string, string>>;
   /** What is shown to clients over TLS. */
   readonly tls?: TlsKeys | undefined;
-  /** Of origins' certificates, in PEM; the system's when absent. */
+  /** Authorities for origins' certificates, in PEM; the system's if absent. */
   readonly authorities?: string | undefined;
-  /** Ids of sessions begin with it. */
+  /** Prefix of its session ids. */
   readonly idPrefix: string;
-  /** What the process calls itself in Via. */
+  /** The process's pseudonym in Via. */
   readonly pseudonym: string;
-  /** Connections of each listener, and memory of clients that are not identified, of all lanes. */
+  /** Tallies over all lanes: connections of each listener, and memory of unidentified clients. */
   readonly rtmpConnections: TallyMemory;
   readonly httpConnections: TallyMemory;
   readonly rtcConnections: TallyMemory;
   readonly identifyMemory: TallyMemory;
-  /** Of the registry's `ChangeCounts`. */
+  /** Memory of the registry's `ChangeCounts`. */
   readonly changes: SharedArrayBuffer;
   /** See `LANE_MAIL`. */
   readonly mail: SharedArrayBuffer;
-  /** The lane's descriptors, of `DescriptorSet.memory`. */
+  /** Memory of the lane's `DescriptorSet`. */
   readonly descriptors: SharedArrayBuffer;
-  /** An eventfd that says that there is mail, for the libc engine. */
+  /** An eventfd that signals mail, for the libc engine. */
   readonly wake?: number | undefined;
 }
 
-/** A request that the main thread answers: for a page or a file. It has no body. */
+/** A request for a page or a file, answered by the main thread. It has no body. */
 export interface PageRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: readonly (readonly [string, string])[];
 }
 
-/** A request about WebRTC, which the main thread answers. */
+/** A WebRTC request, answered by the main thread. */
 export interface SignalRequest extends PageRequest {
   /** Its number in this lane. */
   readonly call: number;
-  /** Why it could not be read, perhaps; undefined when there is none. */
+  /** The error if it could not be read; undefined if there is none. */
   readonly body: Uint8Array<ArrayBuffer> | SentError | undefined;
   readonly peer: Address;
 }
 
-/** Its answer. */
 export interface SignalAnswer {
   readonly status: number;
   readonly headers: readonly (readonly [string, string])[];
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
-/** An answer without its body. */
+/** An answer whose body is fetched separately. */
 export interface PageAnswer {
   readonly status: number;
   readonly headers: readonly (readonly [string, string])[];
-  /** Number of the body, to be pulled piece by piece; undefined when there is none. */
+  /** Number of the body, to be pulled piece by piece; undefined if there is none. */
   readonly body: number | undefined;
 }
 
-/** What a lane asks for, and what it gets. */
+/** What a lane may ask, with the type of the answer. */
 export interface LaneQuestions {
   place: { readonly question: StreamRequest; readonly answer: StandingAnswer<StreamPlace> };
   confirm: { readonly question: string; readonly answer: undefined };
@@ -132,11 +131,11 @@ export interface LaneQuestions {
   pull: { readonly question: number; readonly answer: Uint8Array | undefined };
 }
 
-/** What a lane tells. */
+/** What a lane reports without expecting an answer. */
 export type LaneNotice =
-  /** A viewer uses what the lane knows of its stream. */
+  /** A viewer is served from what the lane knows of its stream. */
   | { readonly type: "join"; readonly viewer: JoiningViewer }
-  /** An origin serves a viewer. Publishers wait for an answer. */
+  /** An origin serves a viewer. For publishers this is a question, since they wait for the answer. */
   | { readonly type: "confirm"; readonly session: string }
   | { readonly type: "release"; readonly session: string }
   | {
@@ -153,35 +152,34 @@ export type LaneNotice =
   }
   | { readonly type: "metrics"; readonly metrics: SentMetrics }
   | { readonly type: "tls_failed"; readonly failure: TlsFailure }
-  /** Bytes that origins have sent for sessions, those that have changed. */
+  /** Bytes that origins have sent, for the sessions where the number has changed. */
   | { readonly type: "received"; readonly sessions: readonly (readonly [string, number])[] }
-  /** The client of a request about WebRTC has left. */
+  /** The client of a WebRTC request has left. */
   | { readonly type: "signal_left"; readonly call: number }
-  /** Nobody wants the rest of a body. */
+  /** The rest of a body is no longer wanted. */
   | { readonly type: "drop_body"; readonly body: number }
   | { readonly type: "error"; readonly error: SentError; readonly times: number };
 
-/** What has come together in the metrics of a lane. */
+/** Metrics of a lane since the last report. */
 export interface SentMetrics {
   readonly counts: readonly Counted[];
   readonly gauges: readonly (readonly [name: string, value: number])[];
   readonly observed: readonly Observed[];
 }
 
-/** A counter of the metrics and what is to be added. */
+/** A counter and the amount to add. */
 export interface Counted {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>> | undefined;
   readonly by: number;
 }
 
-/** What all lanes count in for one protocol over UDP: see `SharedTallies`. */
+/** Tallies shared by all lanes for one protocol over UDP: see `SharedTallies`. */
 export interface ForwarderTallies {
   readonly sessions: TallyMemory;
   readonly sockets: TallyMemory;
 }
 
-/** To a lane's forwarder. */
 export type ToLaneForwarder =
   | {
     readonly type: "open";
@@ -190,7 +188,7 @@ export type ToLaneForwarder =
   }
   | ToForwarder<object, unknown>;
 
-/** Durations for a histogram that fall into one bucket. */
+/** Durations that fall into one bucket of a histogram. */
 export interface Observed {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -210,9 +208,9 @@ export type FromLane =
     readonly question: unknown;
   }
   | { readonly type: "notice"; readonly notice: LaneNotice }
-  /** Answers a ping, once everything sent before it has been taken, and behind counts and figures. */
+  /** Answers a ping, after all earlier messages have been handled; counts and gauges are sent before it. */
   | { readonly type: "pong"; readonly id: number }
-  /** Of the relays that were told to drain: the last client has left. */
+  /** The last client of a draining relay has left. */
   | { readonly type: "idle"; readonly relay: RelayName }
   | {
     readonly type: "forwarder";
@@ -221,7 +219,6 @@ export type FromLane =
   }
   | { readonly type: "closed" };
 
-/** The relays of a lane. */
 export type RelayName = "rtmp" | "http";
 
 /** To a lane. */

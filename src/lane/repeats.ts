@@ -1,21 +1,20 @@
-// What a lane tells may be told by anybody who sends it bad requests, as often as they like: the first of
-// a kind is told at once, those that follow are counted and told together.
+// Anybody can make a lane report errors by sending bad requests, as often as they like. So the first of
+// each kind is reported at once; those that follow are counted and reported together.
 
-/** Kinds that are told apart; all others are one. */
+/** Kinds that are told apart; all others count as one. */
 const MOST_KINDS = 64;
 
 interface Kind<T> {
-  /** The latest one, which is told with their number. */
+  /** The latest one, reported together with their number. */
   last: T;
   count: number;
 }
 
-/** Tells of things. */
 export class Repeats<T> {
   readonly #tell: (thing: T, times: number) => void;
   readonly #kinds = new Map<string, Kind<T>>();
 
-  /** @param tell told of something that has happened so many times */
+  /** @param tell called with the latest of a kind and how often it has happened */
   constructor(tell: (thing: T, times: number) => void) {
     this.#tell = tell;
   }
@@ -31,7 +30,7 @@ export class Repeats<T> {
     known.count++;
   }
 
-  /** Tells what has come since the last time. A kind of which nothing has is forgotten. */
+  /** Reports what was counted since the last time. A kind that has not occurred since is forgotten. */
   flush(): void {
     for (const [key, kind] of this.#kinds) {
       if (kind.count === 0) this.#kinds.delete(key);

@@ -1,4 +1,4 @@
-// Errors on their way between threads: an Error that is posted loses what it is.
+// Errors sent between threads: an Error that is posted as such loses its class and code.
 
 import { type ErrorCode, ProxyError, toProxyError } from "../core/errors.ts";
 
@@ -6,23 +6,22 @@ import { type ErrorCode, ProxyError, toProxyError } from "../core/errors.ts";
 export interface SentError {
   readonly code: ErrorCode;
   readonly message: string;
-  /** What has caused it, for operators alone. */
+  /** The cause, for operators only. */
   readonly detail: string | undefined;
 }
 
-/** An error as it can be sent. */
+/** An error in a form that can be posted. */
 export function sendError(thrown: unknown): SentError {
   const { code, message, cause } = toProxyError(thrown);
   const isDefect = code === "internal";
   return { code, message, detail: cause === undefined ? undefined : detailOf(cause, isDefect) };
 }
 
-/** The error that was sent. */
 export function receiveError({ code, message, detail }: SentError): ProxyError {
   return new ProxyError(code, message, detail === undefined ? {} : { cause: new Error(detail) });
 }
 
-/** Where it was thrown is worth knowing only of what should never be. */
+/** The stack is worth keeping only for defects. */
 function detailOf(cause: unknown, isDefect: boolean): string {
   if (!(cause instanceof Error)) return String(cause);
   return isDefect ? cause.stack ?? cause.message : cause.message;

@@ -1,5 +1,5 @@
-// The inside of a lane: one thread with its engine, its relays and its clock. Opens them, takes what the
-// main thread says, and tells it what it must know.
+// The inside of a lane: one thread with its engine, relays and clock. Opens them, handles messages from
+// the main thread, and reports to it.
 
 import type { Address } from "../core/address.ts";
 import { addressGroup } from "../core/address_group.ts";
@@ -38,14 +38,14 @@ import { sendError } from "./sent_error.ts";
 import { ServedForwarders } from "./served_forwarders.ts";
 import { SharedTally } from "./shared_tally.ts";
 
-/** The scope of a Worker, of which Deno's types for windows know nothing. */
+/** The global scope of a Worker, which Deno's types for windows lack. */
 interface WorkerScope {
   onmessage: ((event: MessageEvent<ToLane>) => void) | null;
   postMessage(message: FromLane): void;
   close(): void;
 }
 
-/** Serves the main thread's `Lane`. */
+/** The counterpart of the main thread's `Lane`. */
 export function serveLane(): void {
   const scope = globalThis as unknown as WorkerScope;
   let lane: RunningLane | undefined;
@@ -54,8 +54,8 @@ export function serveLane(): void {
     scope.postMessage({ type: "failed", error: sendError(error) });
     scope.close();
   };
-  // Otherwise the runtime writes them to the standard error output before it tells anybody, and waits
-  // there for a reader who may have stopped.
+  // Otherwise the runtime first writes errors to standard error, and blocks there if its reader has
+  // stopped, before anybody is told.
   addEventListener("error", (event) => {
     event.preventDefault();
     fail(event.error);
@@ -95,7 +95,7 @@ class RunningLane {
   readonly #closing = new AsyncDisposableStack();
   #config: Config;
   #isDraining = false;
-  /** What has been counted, seconds. */
+  /** Seconds of CPU time reported so far. */
   #cpuTime = 0;
   #taken = 0;
 
@@ -166,7 +166,7 @@ class RunningLane {
     });
   }
 
-  /** Runs until the main thread has had enough. */
+  /** Runs until the main thread ends the lane. */
   async run(): Promise<void> {
     const loop = this.#loop;
     const running = loop?.run({
@@ -218,7 +218,7 @@ class RunningLane {
     }
   }
 
-  /** WebRTC signalling is the main thread's. */
+  /** Signalling is forwarded to the main thread. */
   #openSignals(): WebHandler {
     return new WebHandler({
       timeouts: () => this.#config.timeouts,
@@ -239,7 +239,7 @@ class RunningLane {
     return listen && tls && { listen, server: () => tls, guest: name && this.#guestOf(name) };
   }
 
-  /** Deno's engine has one forwarder, in the first lane. */
+  /** With Deno's engine only the first lane has a forwarder, and so an ICE server. */
   #openIce(options: Omit<IceServerOptions, "listen" | "startTimeout">): IceServer | undefined {
     const { lane, engine, listen: { rtcTcp }, rtcConnections, column } = this.#init;
     if (rtcTcp === undefined || (engine === "deno" && lane > 1)) return undefined;
@@ -303,7 +303,7 @@ class RunningLane {
     this.#cpuTime = cpuTime;
   }
 
-  /** Sends counts and figures. */
+  /** Sends counts and gauges. */
   report(): void {
     this.#countCpu();
     this.#main.flush();

@@ -1,5 +1,5 @@
-// The forwarders inside a lane: WebRTC's and SRT's, each opened when the main thread says so, on the
-// lane's own engine.
+// The forwarders inside a lane, WebRTC's and SRT's, each opened on the lane's own engine when the main
+// thread says so.
 
 import { hmacSha1 } from "../core/hashes.ts";
 import type { Clock } from "../core/clock.ts";
@@ -23,26 +23,23 @@ import { type CreateForwarder, ServedForwarder } from "../relay/udp/served_forwa
 import type { ForwarderTallies, FromLane, ToLane } from "./messages.ts";
 import { SharedTally } from "./shared_tally.ts";
 
-/** What the lane has for them. */
 export interface ForwarderSurroundings {
   /** Its column in the tallies. */
   readonly column: number;
-  /** Where the lane uses the C library. */
+  /** Undefined unless the lane uses the C library. */
   readonly loop: EventLoop | undefined;
   readonly clock: Clock;
-  /** Where clients of WebRTC come over TCP. */
+  /** Where WebRTC clients connect over TCP. */
   readonly connections: ClientConnections | undefined;
   post(message: FromLane): void;
-  /** A forwarder has failed, and the lane with it. */
+  /** A forwarder failed, and with it the lane. */
   onFailed(error: unknown): void;
 }
 
-/** Makes the forwarders of each protocol. */
 export const FORWARDERS = { rtc: createMedia, srt: createSrt } as const;
 
 type AnyForwarder = ServedForwarder<object, unknown, unknown>;
 
-/** Whichever of them are open. */
 export class ServedForwarders {
   readonly #surroundings: ForwarderSurroundings;
   readonly #open = new Map<UdpProtocol, AnyForwarder>();
@@ -56,7 +53,7 @@ export class ServedForwarders {
     else this.#open.get(protocol)?.take(message);
   }
 
-  /** Has them say goodbye and frees their sockets. */
+  /** Closes the sessions in order and frees the sockets. */
   close(): void {
     for (const forwarder of this.#open.values()) forwarder.close();
     this.#open.clear();

@@ -1,47 +1,47 @@
-// What each client address, and all together, have of something, counted by several threads in memory
-// that they share. Each adds to a column of its own and then looks at the sum, so that a bound is never
-// passed; when two threads reach for the last one at the same time, it may be that neither gets it. They
-// wait for each other only where an address gets a slot, and not for long: a thread may die at any point.
-// What a dead one had counts no more as soon as its column is retired.
+// What each client address, and all of them together, use of something, counted by several threads in
+// shared memory. Each thread adds to a column of its own and then checks the sum, so a bound is never
+// exceeded; if two threads reach for the last unit at the same time, perhaps neither gets it. Threads wait
+// for each other only when an address is given a slot, and not for long, since a thread may die at any
+// point. What a dead thread had stops counting as soon as its column is retired.
 
 import { parseIp, unmapIp } from "../core/ip_address.ts";
 import { limitOf, type Tally, type TallyBounds, type TallyLimit } from "../core/tally.ts";
 
-/** A slot is free when its key is 0, and being given to another address when it is -1. */
+/** Keys of a free slot, and of one that is being given to another address. */
 const FREE = 0n;
 const BUSY = -1n;
-/** Stands for all addresses together. */
+/** Key of the slot that counts all addresses together. */
 const ALL = 1n;
-/** Slots that are looked at for one address; the table is made so large that fewer will do. */
+/** Slots probed for one address; the table is sized so that this is enough. */
 const PROBES = 128;
-/** Where the lock is and what its owner has in hand, in 32-bit words, and its key in bytes. */
+/** Places in the lock's memory: its owner and the slot in hand as 32-bit words, the slot's key in bytes. */
 const OWNER = 0;
 const SEIZED_SLOT = 1;
 const SEIZED_KEY = 8;
-/** How often the lock is tried before a thread rests, and in all, however busy it is. */
+/** Attempts at the lock before a thread starts to rest between them, and altogether. */
 const SPINS = 100;
 const MOST_TRIES = 100_000;
-/** Rests of a millisecond that a retired owner is given to let go, and any owner. */
+/** Rests of one millisecond before the lock is taken from a retired owner, and from any owner. */
 const RESTS_FOR_RETIRED = 10;
 const MOST_RESTS = 100;
 
-/** The memory of a tally: to be handed to every thread, which makes a `SharedTally` of it. */
+/** The memory of a tally, handed to every thread, which wraps it in a `SharedTally`. */
 export interface TallyMemory {
   readonly keys: SharedArrayBuffer;
   readonly counts: SharedArrayBuffer;
-  /** The number of the thread that gives a slot to an address, plus one, and what it has in hand. */
+  /** The number, plus one, of the thread that is giving a slot to an address, and the slot it has in hand. */
   readonly lock: SharedArrayBuffer;
-  /** For each column whether it counts no more. */
+  /** Per column: whether it no longer counts. */
   readonly retired: SharedArrayBuffer;
   readonly columns: number;
-  /** Odd, and nobody's to guess: spreads the keys over the slots. */
+  /** Odd and unpredictable: spreads the keys over the slots. */
   readonly multiplier: bigint;
 }
 
 /**
- * Memory for so many addresses at a time.
+ * Memory for this many addresses at the same time.
  *
- * @param columns threads that will count, each with a number below it
+ * @param columns number of threads that count; each has a number below it
  */
 export function tallyMemory(addresses: number, columns: number): TallyMemory {
   const slots = 2 ** Math.ceil(Math.log2(Math.max(addresses * 2, PROBES)));
@@ -56,13 +56,12 @@ export function tallyMemory(addresses: number, columns: number): TallyMemory {
   };
 }
 
-/** What this thread has for an address, whose slot is nobody else's meanwhile. */
+/** This thread's share of an address; while it is not zero, the slot cannot be given away. */
 interface Held {
   readonly slot: number;
   count: number;
 }
 
-/** One thread's view of the counts. */
 export class SharedTally implements Tally {
   readonly #keys: BigInt64Array;
   readonly #counts: Int32Array;
@@ -100,7 +99,6 @@ export class SharedTally implements Tally {
     return size;
   }
 
-  /** What an address has. */
   of(address: string): number {
     const slot = this.#find(keyOf(address));
     return slot === undefined ? 0 : this.#sum(slot);
@@ -115,7 +113,7 @@ export class SharedTally implements Tally {
     return limit;
   }
 
-  /** Takes away what this thread has added. */
+  /** Subtracts what this thread has added. */
   remove(address: string, by: number): void {
     const held = this.#held.get(address);
     if (held === undefined) return;
@@ -125,23 +123,23 @@ export class SharedTally implements Tally {
     this.#change(0, -by);
   }
 
-  /** What a thread has added that is about to end, or has, counts no more, whatever it still does. */
+  /** Stops counting the column of a thread that has ended or is about to, whatever it still adds. */
   retire(column: number): void {
     Atomics.store(this.#retired, column, 1);
   }
 
-  /** Gives the column of a thread that has certainly ended to another one. */
+  /** Frees the column of a thread that has certainly ended. */
   clear(column: number): void {
     if (this.#takeLock(column + 1)) this.#unlock();
     for (let slot = 0; slot <= this.#mask + 1; slot++) {
       const at = slot * this.#columns + column;
-      // Memory that is only read takes none.
+      // Reading an untouched page does not allocate it; writing would.
       if (Atomics.load(this.#counts, at) !== 0) Atomics.store(this.#counts, at, 0);
     }
     Atomics.store(this.#retired, column, 0);
   }
 
-  /** Adds to the slot of an address. @returns undefined when it can have none */
+  /** Adds to the slot of an address. @returns undefined when no slot can be had */
   #hold(address: string, by: number): number | undefined {
     const held = this.#held.get(address);
     if (held !== undefined) {
@@ -154,13 +152,13 @@ export class SharedTally implements Tally {
     return slot;
   }
 
-  /** Adds to the slot of a key, whoever else is at work there. @returns undefined without a slot */
+  /** Adds to the slot of a key, even if other threads change it. @returns undefined without a slot */
   #claim(key: bigint, by: number): number | undefined {
     for (let again = 0; again < PROBES; again++) {
       const slot = this.#find(key) ?? this.#takeSlot(key);
       if (slot === undefined) return undefined;
       this.#change(slot, by);
-      // Somebody may have found the slot unused just before.
+      // Another thread may have found the slot unused just before.
       if (Atomics.load(this.#keys, slot) === key) return slot;
       this.#change(slot, -by);
     }
@@ -181,7 +179,7 @@ export class SharedTally implements Tally {
     return this.#locked(() => this.#find(key) ?? this.#giveSlot(key));
   }
 
-  /** @returns undefined too when another thread does not let go */
+  /** @returns undefined also when another thread holds on to the lock */
   #locked<T>(work: () => T): T | undefined {
     if (!this.#waitForLock()) return undefined;
     try {
@@ -204,7 +202,7 @@ export class SharedTally implements Tally {
     return false;
   }
 
-  /** Takes the lock over from an owner that has died, and puts down what that had in hand. */
+  /** Takes the lock from an owner that has died, and finishes what that one had in hand. */
   #takeLock(owner: number): boolean {
     const found = Atomics.compareExchange(this.#lock, OWNER, owner, this.#column + 1);
     if (found !== owner) return false;
@@ -218,7 +216,7 @@ export class SharedTally implements Tally {
     Atomics.notify(this.#lock, OWNER, 1);
   }
 
-  /** The first slot that is free, or of no use to its address any more. */
+  /** The first slot that is free, or whose address no longer uses it. */
   #giveSlot(key: bigint): number | undefined {
     for (let probe = 0; probe < PROBES; probe++) {
       const slot = this.#slotAt(key, probe);
@@ -227,14 +225,14 @@ export class SharedTally implements Tally {
     return undefined;
   }
 
-  /** Gives a slot to a key unless it is in use all the same. */
+  /** Gives a slot to a key unless it turns out to be in use. */
   #seize(slot: number, key: bigint): boolean {
     const old = Atomics.load(this.#keys, slot);
     Atomics.store(this.#seizedKey, 0, old);
     Atomics.store(this.#lock, SEIZED_SLOT, slot);
     if (Atomics.load(this.#lock, OWNER) !== this.#column + 1) return false;
     Atomics.store(this.#keys, slot, BUSY);
-    // Whoever has added meanwhile sees that the key has gone, or is seen here.
+    // A thread that adds in the meantime either sees the changed key or is seen in this sum.
     const isUnused = this.#sum(slot) === 0;
     Atomics.compareExchange(this.#keys, slot, BUSY, isUnused ? key : old);
     return isUnused;
@@ -264,7 +262,7 @@ export class SharedTally implements Tally {
   }
 }
 
-/** An address as 64 bits: the /64 of IPv6, or IPv4 where no such prefix is in use. */
+/** An address as 64 bits: the /64 of IPv6, or IPv4 in a prefix not used otherwise. */
 function keyOf(address: string): bigint {
   const parsed = parseIp(address.split("/", 1)[0]!);
   const bytes = parsed === undefined ? [] : unmapIp(parsed);
@@ -274,6 +272,6 @@ function keyOf(address: string): bigint {
     word.setUint8(bytes.length === 4 ? at + 4 : at, byte);
   });
   const key = word.getBigInt64(0);
-  // The prefix of the loopback address would be the free key.
+  // The prefix of the loopback address would equal the key of a free slot.
   return key === FREE || key === BUSY ? 2n : key;
 }

@@ -69,7 +69,7 @@ Deno.test("a thread that died while it gave a slot away stops nobody", () => {
   assert.equal(other.add("192.0.2.1", 1, BOUNDS), undefined);
   const keys = new BigInt64Array(memory.keys);
   const slot = keys.findIndex((key, at) => at > 0 && key !== 0n);
-  // As it is left in the middle of a look at this slot.
+  // The state that a thread leaves if it dies while checking this slot.
   new BigInt64Array(memory.lock, 8)[0] = keys[slot]!;
   new Int32Array(memory.lock).set([1, slot]);
   keys[slot] = -1n;
@@ -93,7 +93,7 @@ Deno.test("a thread that keeps the lock makes others turn newcomers away, and no
   assert.equal(other.total, 0);
 });
 
-/** Adds and removes as fast as it can for few addresses, then says how often it was let. */
+/** Adds and removes as fast as it can for a few addresses, then reports how often it was allowed to. */
 const HAMMER = `
   import { SharedTally } from ${JSON.stringify(import.meta.resolve("./shared_tally.ts"))};
   onmessage = ({ data: { memory, column, rounds, stop } }) => {

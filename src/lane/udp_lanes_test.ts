@@ -1,5 +1,5 @@
-// WebRTC in lanes as the program has them: threads, sockets and an origin, with the registry of one
-// process. What is the same without threads is tested in relay/rtc/media_lanes_test.ts.
+// WebRTC in lanes as in the program: threads, sockets and an origin, with the registry of one process.
+// What does not need threads is tested in relay/rtc/media_lanes_test.ts.
 
 import assert from "node:assert/strict";
 import { Surroundings } from "../../tests/support/relay_world.ts";
@@ -14,14 +14,13 @@ import { laneTally } from "./lane_columns.ts";
 import { Lanes } from "./lanes.ts";
 
 const LANES = 3;
-/** So many addresses are never all in one lane. */
+/** With this many addresses, no lane gets all of them. */
 const MANY = 24;
 const LISTEN = { host: "127.0.0.1", port: 0 };
 
-/** A session that runs. */
 interface Running {
   readonly peer: UdpPeer;
-  /** From which the origin hears of it. */
+  /** The port from which it reaches the origin. */
   readonly path: number;
 }
 
@@ -78,7 +77,7 @@ class World implements AsyncDisposable {
     return new World({ around, lanes, relay, origin });
   }
 
-  /** A client with a session, which has proved itself. */
+  /** A client with a session that has proved itself. */
   async begin(name: string): Promise<Running> {
     const user = `${name}:me`;
     const media = { host: "127.0.0.1", port: this.origin.port };
@@ -91,7 +90,7 @@ class World implements AsyncDisposable {
     return { peer, path: (await this.origin.next()).port };
   }
 
-  /** Fails unless datagrams go both ways between a client and the origin, over the same socket as before. */
+  /** Asserts that datagrams go both ways between client and origin, over the same socket as before. */
   async assertFlows({ peer, path }: Running): Promise<void> {
     await peer.send(Uint8Array.of(0x80), this.relay.address.port);
     assert.deepEqual(await this.origin.next(), { bytes: [0x80], port: path });
@@ -99,7 +98,7 @@ class World implements AsyncDisposable {
     assert.deepEqual((await peer.next()).bytes, [7]);
   }
 
-  /** The names of the sessions that run. */
+  /** The names of the sessions that still run. */
   get left(): Set<string> {
     const { sessions } = this.around.sessions.list({ limit: 100 });
     return new Set(sessions.map(({ stream }) => stream.split("/").at(-1)!));
