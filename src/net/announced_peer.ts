@@ -1,5 +1,5 @@
-// Who a connection is from, where a load balancer may stand in front: reads the PROXY header before
-// anybody else sees the connection. Knows no protocol of clients.
+// Finds out who a connection is from where a load balancer may stand in front: reads the PROXY header
+// before anybody else uses the connection. Knows no protocol of clients.
 
 import { type Cidr, cidrContains } from "../core/cidr.ts";
 import { ProtocolError } from "../core/errors.ts";
@@ -7,26 +7,25 @@ import { MOST_OF_HEADER, parseProxyHeader } from "./proxy_header.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Connection } from "./engine.ts";
 
-/** Which load balancers stand in front of a port. */
 export interface Balancers {
-  /** Whether they send a header: never, perhaps, or nothing else is accepted. */
+  /** Whether they send a header: never, optionally, or always (a connection without one is refused). */
   readonly header: "off" | "optional" | "required";
   /** Whose headers count. */
   readonly trusted: readonly Cidr[];
 }
 
-/** Why a connection is closed before it was served. */
+/** Why a connection is closed before it is served. */
 export type HeaderRefusal = "proxy_header" | "proxy_untrusted";
 
-/** What comes behind the part of a header that means something is read into this and thrown away. */
+/** Where the ignored part of a header is read to. */
 const THROWN_AWAY = new Uint8Array(4096);
 
 /**
- * Reads the header and sets the connection's peer to the client that it names. What came behind it,
- * or instead of it, will be read next.
+ * Reads the header and sets the connection's peer to the client that it names. What follows it, or
+ * what came in its place, will be read next.
  *
  * @param deadline closes the connection when the header takes too long
- * @returns why the connection must be closed; `gone` when its peer has left, without a fault
+ * @returns why the connection must be closed; `gone` when its peer has left without doing anything wrong
  */
 export async function readAnnouncedPeer(
   connection: Connection,
@@ -61,7 +60,7 @@ export async function readAnnouncedPeer(
   }
 }
 
-/** @param read what has come so far, a part of the header or more. @returns whether all of it came */
+/** @param read what has come so far, part of the header or more. @returns whether the whole header came */
 async function skip(connection: Connection, read: Uint8Array, length: number): Promise<boolean> {
   if (read.length >= length) {
     connection.unread(read.subarray(length));

@@ -1,4 +1,4 @@
-// Load balancers in front of a port, on either engine: whose word counts, what is refused, and that
+// Load balancers in front of a port, on either engine: whose header counts, what is refused, and that
 // no byte of the client's is lost.
 
 import assert from "node:assert/strict";
@@ -18,12 +18,12 @@ const HEADER = "PROXY TCP4 192.0.2.7 10.0.0.1 56789 1935\r\n";
 const HERE = [parseCidr("127.0.0.0/8")];
 const TIMEOUT = 300;
 
-/** Lets what was sent arrive in a piece of its own. */
+/** Lets the bytes sent so far arrive as a piece of their own. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** A port that tells who its clients are and what they send. */
+/** A port that reports who its clients are and what they send. */
 class Port implements AsyncDisposable {
   readonly served: { readonly peer: Address; readonly said: string }[] = [];
   readonly refused: TcpRefusal[] = [];
@@ -51,7 +51,7 @@ class Port implements AsyncDisposable {
     return conn;
   }
 
-  /** Says all of that, piece by piece, and ends. */
+  /** Sends the pieces one by one, then ends. */
   async send(...pieces: Uint8Array[]): Promise<Deno.TcpConn> {
     const conn = await this.dial();
     for (const piece of pieces) {
@@ -132,7 +132,7 @@ test("where a header is required, nothing else is served", async (kind) => {
   const silent = await port.dial();
   assert.equal(await silent.read(new Uint8Array(1)), null);
   await until("what was sent has arrived", () => port.refused.length === 4);
-  // Who comes and goes without a word, as health checks do, is no fault.
+  // Connecting and leaving without a byte, as health checks do, is no fault.
   (await port.dial()).closeWrite();
   await port.send(bytesOfText(HEADER));
   await until("what was sent has arrived", () => port.served.length === 1);

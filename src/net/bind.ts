@@ -1,4 +1,4 @@
-// Binding a port: which addresses stand for "all of them", and one clear line when it fails.
+// Binding a port: which addresses stand for "all of them", and one clear message when it fails.
 
 import { formatAddress, type ListenAddress } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";

@@ -1,12 +1,11 @@
-// Which of several ports cannot be bound, so that an operator does not find out one start at a
-// time. Binds each for a moment, so it is only for a start that has already failed.
+// Finds all ports that cannot be bound, so that an operator need not find them one start at a time.
+// Binds each for a moment, so it is only for a start that has already failed.
 
 import type { ListenAddress } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Transport } from "../core/fleet.ts";
 import { bind } from "./bind.ts";
 
-/** A port that something is to listen on. */
 export interface WantedPort {
   /** What listens, for the error: "RTMP". */
   readonly name: string;

@@ -1,5 +1,5 @@
-// What Deno throws when a connection ends, in one place. No other file looks at error classes of
-// sockets.
+// What Deno's errors mean when a connection ends, in one place: no other file looks at the error
+// classes of sockets.
 
 /** Whether an error says only that the connection is over, on our side or the peer's. */
 export function isClosedError(error: unknown): boolean {
@@ -16,13 +16,13 @@ export function isClosedError(error: unknown): boolean {
 }
 
 /**
- * Whether an error says that this process or this machine has no descriptor, port or memory left for
- * another socket. That is nobody's fault but our own, and passes.
+ * Whether an error says that this process or machine has no descriptor, port or memory left for
+ * another socket. That is not the peer's fault, and it passes.
  */
 export function isOutOfResources(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
   if (typeof code === "string") return RESOURCES.has(code);
-  // Where nothing but the text is kept: EMFILE, ENFILE, ENOMEM, ENOBUFS.
+  // Some errors keep nothing but the text: EMFILE, ENFILE, ENOMEM, ENOBUFS.
   return /\(os error (?:24|23|12|105)\)/.test(String(error));
 }
 

@@ -1,8 +1,8 @@
-// A deadline for a phase of a conversation: when it passes, something is closed.
+// A deadline for a phase of a conversation, after which something is closed.
 
 import type { Clock } from "../core/clock.ts";
 
-/** A running deadline; disposing of it in time calls it off. */
+/** A running deadline; disposing of it cancels it. */
 export class Deadline implements Disposable {
   #passed = false;
   readonly #timer: Disposable;

@@ -1,6 +1,5 @@
-// How many file descriptors this process has open and may have (proc(5), getrlimit(2),
-// getdents64(2)). Through the C library, since Deno opens /proc only to programs that may do
-// everything.
+// How many file descriptors this process has open and may have (proc(5), getrlimit(2), getdents64(2)).
+// Uses the C library, since Deno lets only programs with all permissions read /proc.
 
 const SYMBOLS = {
   open: { parameters: ["buffer", "i32"], result: "i32" },
@@ -11,12 +10,12 @@ const SYMBOLS = {
 
 const O_DIRECTORY_AND_CLOEXEC = Deno.build.arch === "aarch64" ? 0o2040000 : 0o2200000;
 const RLIMIT_NOFILE = 7;
-/** Where `struct linux_dirent64` has its length, in bytes, and its name. */
+/** Offsets in `struct linux_dirent64` of the record's length and of its name. */
 const RECORD_LENGTH = 16;
 const RECORD_NAME = 19;
 const DOT = 0x2e;
 
-/** Looks at this process each time it is asked. */
+/** Looks at this process at each call. */
 export class Descriptors implements Disposable {
   readonly #library: Deno.DynamicLibrary<typeof SYMBOLS>;
   readonly #folder = new TextEncoder().encode("/proc/self/fd\0");
@@ -26,7 +25,7 @@ export class Descriptors implements Disposable {
     this.#library = library;
   }
 
-  /** Undefined where there is no such C library or no leave to call it. */
+  /** Undefined where there is no such C library or no permission to call it. */
   static open(): Descriptors | undefined {
     if (Deno.build.os !== "linux") return undefined;
     try {
@@ -36,7 +35,7 @@ export class Descriptors implements Disposable {
     }
   }
 
-  /** Open now; undefined when the system does not tell, as when there is none left to ask with. */
+  /** Number open now; undefined when the system does not say, for instance because none is left to ask with. */
   count(): number | undefined {
     const { open, getdents64, close } = this.#library.symbols;
     const folder = open(this.#folder, O_DIRECTORY_AND_CLOEXEC);
@@ -48,11 +47,11 @@ export class Descriptors implements Disposable {
       count += this.#countNames(Math.max(0, length));
     } while (length > 0);
     close(folder);
-    // The folder itself was open.
+    // The listing itself had a descriptor open.
     return length < 0 ? undefined : count - 1;
   }
 
-  /** How many there may be; undefined when the system does not tell or does not care. */
+  /** The limit; undefined when the system does not say or sets none. */
   get limit(): number | undefined {
     const limits = new BigUint64Array(2);
     if (this.#library.symbols.getrlimit(RLIMIT_NOFILE, limits) !== 0) return undefined;

@@ -1,4 +1,4 @@
-// One contract, two engines: what relays may rely on, with real sockets.
+// One contract, two engines: what relays may rely on, tested with real sockets.
 
 import assert from "node:assert/strict";
 import { openTcpEngine } from "../../tests/support/tcp_engines.ts";
@@ -10,7 +10,7 @@ import type { Connection, Listener, TcpEngine, Transform } from "./engine.ts";
 import { Inbox } from "./inbox.ts";
 import { isLibcKnown } from "./udp/libc.ts";
 
-/** An engine at work in this thread, with a port and what is connected to it. */
+/** A running engine in this thread, with a port and connections to it. */
 class World implements AsyncDisposable {
   readonly engine: TcpEngine;
   readonly listener: Listener;
@@ -52,7 +52,7 @@ class World implements AsyncDisposable {
   }
 }
 
-/** Stops behind the first 0xff, and puts a piece of its own before each push. */
+/** Stops after the first 0xff, and inserts a piece of its own before each push. */
 class UntilMark implements Transform {
   isStopped = false;
   readonly untouched = -1;
@@ -83,7 +83,7 @@ function closeQuietly(conn: Deno.TcpConn): void {
   } catch { /* It was closed by the test. */ }
 }
 
-/** Bytes that tell whether one is missing or out of order. */
+/** Bytes in which missing or misplaced ones show. */
 function pattern(length: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length; at++) bytes[at] = (at ^ (at >> 8) ^ (at >> 16)) & 0x7f;
@@ -104,9 +104,9 @@ async function readAll(conn: Deno.TcpConn, length: number): Promise<Uint8Array> 
   return bytes;
 }
 
-/** The peer vanishes without a word: RST in place of FIN. */
+/** Makes the peer vanish with RST instead of FIN. */
 async function reset(conn: Deno.TcpConn, other: Connection): Promise<void> {
-  // What it has not read makes its end a reset.
+  // Closing with unread data sends a reset.
   await other.write(Uint8Array.of(1, 2, 3));
   await until("the bytes be there", () => other.bytesTaken >= 3);
   await pause(1);
@@ -305,7 +305,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   "what comes for a closed receiver goes to nobody else": async (world) => {
     const { to, sender, pipe } = await world.piped();
     to.close();
-    // It may well get the number that the closed one had.
+    // It may well get the descriptor number of the closed one.
     const [, stranger] = await world.connect();
     await writeAll(sender, Uint8Array.of(1, 2, 3));
     assert.equal(await pipe.ended, "receiver_closed");

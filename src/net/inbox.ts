@@ -1,21 +1,20 @@
-// Bytes that have been read from a connection but not yet handled. One buffer, reused, and charged
-// to a memory budget for as long as one is given.
+// Bytes that have been read from a connection but not yet handled. One reused buffer, charged to a memory
+// budget while one is set.
 
 import type { Memory } from "../core/memory.ts";
 
-/** Where bytes come from. */
 export interface ByteSource {
   /** See `Connection.read`. */
   read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null>;
 }
 
 const FIRST = 2048;
-/** Many connections bring nothing for long. */
+/** Buffer sizes in bytes. Many connections stay quiet for long. */
 const SMALL = 128;
 const LARGE = 65536;
 const QUIET_READS = 2048;
 
-/** A read buffer that fits what the connection brings: small while it is quiet, large under load. */
+/** A read buffer that adapts to the connection: small while it is quiet, large under load. */
 export class Inbox {
   readonly #first: number;
   #buffer = new Uint8Array();
@@ -25,15 +24,15 @@ export class Inbox {
   #reads = 0;
   #largest = 0;
 
-  /** @param first bytes of the first buffer, which is allocated for the first read */
+  /** @param first size in bytes of the first buffer, which is allocated at the first read */
   constructor(first = FIRST) {
     this.#first = first;
   }
 
   /**
-   * From now on the buffer is charged there and no longer to the previous memory.
+   * Charges the buffer to this memory from now on, instead of the previous one.
    *
-   * @throws what `memory` throws when it has not as much; nothing has changed then
+   * @throws what `memory` throws when it has not enough; nothing has changed then
    */
   countIn(memory: Memory | undefined): void {
     if (memory === this.#memory) return;
@@ -51,13 +50,13 @@ export class Inbox {
     return this.#end - this.#start;
   }
 
-  /** The first `count` bytes have been dealt with. */
+  /** Drops the first `count` bytes, which have been handled. */
   consume(count: number): void {
     this.#start += count;
   }
 
   /**
-   * Reads once into an empty inbox. A read under way must be awaited before the next.
+   * Reads once into an empty inbox. A read in progress must be awaited before the next.
    *
    * @returns false when the connection is over
    */
@@ -75,15 +74,15 @@ export class Inbox {
     return this.#buffer;
   }
 
-  /** The buffer that `empty` gave holds `count` bytes now. */
+  /** Says that the buffer from `empty` now holds `count` bytes. */
   filled(count: number): void {
     this.#end = count;
   }
 
   /**
-   * Reads until `count` bytes are there, however large the buffer must become.
+   * Reads until `count` bytes are there, growing the buffer as needed.
    *
-   * @returns false when the connection ends before
+   * @returns false when the connection ends first
    */
   async require(connection: ByteSource, count: number): Promise<boolean> {
     while (this.length < count) if (!await this.more(connection)) return false;
@@ -106,13 +105,13 @@ export class Inbox {
   }
 
   /**
-   * Makes the buffer larger after a read that filled it, smaller after a long time in which none
+   * Enlarges the buffer after a read that filled it, and shrinks it after a long time in which no read
    * came near to that. To be called when nothing borrows the bytes.
    */
   adapt(): void {
     const capacity = this.#buffer.length;
     if (this.#end === capacity && capacity < LARGE) {
-      // While it is counted its size stays: a client that is identified will want more.
+      // While it is charged its size stays: it will grow once the client is identified.
       if (this.#memory === undefined) this.#replace(Math.min(capacity * 4, LARGE));
       return;
     }
@@ -124,19 +123,19 @@ export class Inbox {
     this.#reads = this.#largest = 0;
   }
 
-  /** Puts bytes that somebody else has read behind what is there. */
+  /** Appends bytes that somebody else has read. */
   put(bytes: Uint8Array): void {
     this.#makeRoom(this.length + bytes.length);
     this.#buffer.set(bytes, this.#end);
     this.#end += bytes.length;
   }
 
-  /** Gives an empty inbox its smallest buffer, for a connection that may bring nothing for long. */
+  /** Gives an empty inbox its smallest buffer, for a connection that may stay quiet for long. */
   shrink(): void {
     if (this.length === 0 && this.#buffer.length > SMALL) this.#replace(SMALL);
   }
 
-  /** Gives an empty inbox no buffer at all, for a connection that somebody else reads. */
+  /** Frees the buffer of an empty inbox, for a connection that somebody else reads. */
   free(): void {
     if (this.length === 0 && this.#buffer.length > 0) this.#replace(0);
   }

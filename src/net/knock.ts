@@ -1,4 +1,4 @@
-// Whether anybody answers at an address: connects, sends something, waits for one byte. Knows no
+// Tells whether anybody answers at an address: connects, sends something, waits for one byte. Knows no
 // protocol.
 
 import { ProxyError } from "../core/errors.ts";
@@ -6,11 +6,11 @@ import type { Address } from "../core/address.ts";
 import type { TcpEngine } from "./engine.ts";
 
 /**
- * Whether the program at that address shows a sign of life: it says something, or it closes the
- * connection that it has accepted. When this machine has nothing left to connect with nothing can
- * be said against it, so that counts as a sign too.
+ * Whether the program at that address shows a sign of life: it sends something, or closes a connection
+ * that it has accepted. When this machine has no resources left to connect with, that proves nothing
+ * against the other one, so it counts as a sign of life too.
  *
- * @param greeting what to say; not changed
+ * @param greeting what to send; not changed
  * @param timeout milliseconds for all of it
  */
 export async function knock(

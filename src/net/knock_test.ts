@@ -5,7 +5,7 @@ import { DenoTcpEngine } from "./deno/tcp_engine.ts";
 
 const GREETING = new Uint8Array([3]);
 
-/** A listener that does this with the one connection that it gets. */
+/** Knocks at a listener that handles its one connection like this. */
 async function knockAt(
   serve: (conn: Deno.TcpConn, clock: VirtualClock) => Promise<void>,
 ): Promise<boolean> {

@@ -1,25 +1,23 @@
-// Ending a connection in order, the same in every engine: FIN first, then what comes is read and
-// thrown away until the peer ends it too, so that it gets all that was written (RFC 1122 section
-// 4.2.2.13 says what happens otherwise).
+// Ends a connection in order, the same in every engine: sends FIN, then reads and discards what comes
+// until the peer ends it too, so that the peer gets all that was written (see RFC 1122 section 4.2.2.13
+// for what happens otherwise).
 
 import type { Connection } from "./engine.ts";
 
-/** Most that is read and thrown away of a peer that goes on talking while it is being closed. */
+/** Limit on what is discarded, for a peer that keeps sending. */
 const MAX_LINGER_BYTES = 1 << 20;
-/** What all connections that are being closed read into: nobody looks at it. */
+/** Where all discarded bytes are read to. */
 const THROWN_AWAY = new Uint8Array(4096);
 
-/** How a connection is let go. */
 export interface Linger {
   /** Milliseconds after which it is closed, whatever the peer does. */
   readonly milliseconds: number;
-  /** A read that is under way; it is awaited before the next. */
+  /** A read in progress; it is awaited before the next. */
   readonly reader: Promise<unknown> | undefined;
-  /** Sends FIN. */
   readonly closeWrite: () => void | Promise<void>;
 }
 
-/** Ends a connection in order, or in the end without. */
+/** Ends a connection in order, or by force after the deadline. */
 export async function letGo(connection: Connection, linger: Linger): Promise<void> {
   const { milliseconds, reader, closeWrite } = linger;
   using _deadline = connection.closeAfter(milliseconds);

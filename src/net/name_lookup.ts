@@ -1,5 +1,5 @@
-// Resolves host names as the system does and remembers the addresses for a while. Does not know
-// what the addresses are for.
+// Resolves host names with the system's resolver and remembers the addresses for a while. Does not know
+// what they are for.
 
 import { lookup } from "node:dns/promises";
 import { type Clock, within } from "../core/clock.ts";
@@ -7,8 +7,8 @@ import { normalizeIp } from "../core/endpoint.ts";
 import { ExpiringMap } from "../core/expiring_map.ts";
 
 /**
- * How long an answer holds, milliseconds; how long it is better than none when the next one does not come;
- * how long no answer holds; how long one is waited for.
+ * Milliseconds for which an answer is used without asking again, for which it is still used if asking
+ * fails, for which a failure is remembered, and for which an answer is awaited.
  */
 const FRESH = 5_000;
 const STALE = 600_000;
@@ -25,7 +25,7 @@ interface Known {
   readonly staleUntil: number;
 }
 
-/** The addresses of names; those asked for last when there are very many. */
+/** Remembers addresses of names, up to a limit; the names not asked for longest are forgotten first. */
 export class NameLookup {
   readonly #ask: AskSystem;
   readonly #clock: Clock;
@@ -38,8 +38,8 @@ export class NameLookup {
   }
 
   /**
-   * The IP addresses of a name in the system's order; what was known last when it cannot be asked
-   * in time; none when nothing ever was.
+   * The IP addresses of a name in the system's order; the last known ones when the system does not answer
+   * in time; none when there never were any.
    */
   async addressesOf(name: string): Promise<readonly string[]> {
     const now = this.#clock.now();

@@ -1,5 +1,5 @@
-// An engine whose connections to origins begin by naming the client whose bytes they will carry, for
-// origins that stand behind a load balancer or want to know.
+// An engine whose connections to origins begin by naming their client, for origins that stand behind a
+// load balancer or want to know.
 
 import type { Address } from "../core/address.ts";
 import { parseIp } from "../core/ip_address.ts";
@@ -15,17 +15,17 @@ import type {
 } from "./engine.ts";
 
 /**
- * How origins are told: not at all; by a PROXY header of version 2; or, those of RTMP alone, by the
- * prefix that SRS takes before a handshake, which has room for IPv4 only.
+ * How origins are told: not at all; by a PROXY header of version 2; or, on RTMP connections only, by
+ * the prefix that SRS accepts before a handshake, which has room for IPv4 only.
  */
 export type OriginHeader = "off" | "v2" | "srs";
 
-/** See `TcpEngine`; all but `dial` is the given engine's. */
+/** See `TcpEngine`; everything except `dial` is the given engine's. */
 export class NamingEngine implements TcpEngine {
   readonly #engine: TcpEngine;
   readonly #header: () => OriginHeader;
 
-  /** @param header asked for every connection */
+  /** @param header called for every connection */
   constructor(engine: TcpEngine, header: () => OriginHeader) {
     this.#engine = engine;
     this.#header = header;
@@ -50,7 +50,7 @@ export class NamingEngine implements TcpEngine {
   async dial(address: Address, options: DialOptions): Promise<Connection> {
     const connection = await this.#engine.dial(address, options);
     const name = nameOf(this.#header(), address, options);
-    // The first bytes of a connection are taken by the system at once.
+    // The system takes the first bytes of a connection at once.
     if (name !== undefined) await connection.write(name);
     return connection;
   }

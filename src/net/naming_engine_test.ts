@@ -1,4 +1,4 @@
-// What an origin hears before the first byte of a client.
+// What an origin receives before the client's first byte.
 
 import assert from "node:assert/strict";
 import { VirtualClock } from "../../tests/support/virtual_clock.ts";
@@ -10,7 +10,7 @@ import { NamingEngine, type OriginHeader } from "./naming_engine.ts";
 const V4 = { host: "192.0.2.7", port: 1234 };
 const V6 = { host: "2001:db8::7", port: 1234 };
 
-/** What an origin has heard by the end of a connection over which nothing else was said. */
+/** Everything an origin received over a connection that was opened and closed. */
 async function heard(header: OriginHeader, options: Omit<DialOptions, "timeout">) {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { hostname: host, port } = listener.addr;

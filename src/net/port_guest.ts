@@ -1,21 +1,20 @@
-// Another protocol at a port, told apart by the first bytes of a connection. Knows none of the two.
+// A second protocol on a port, told apart by the first bytes of a connection. Knows neither protocol.
 
 import type { Connection } from "./engine.ts";
 
-/** More than any guest needs to know its own. */
+/** More bytes than any guest needs to recognize its protocol. */
 const BEGINNING = 16;
 
-/** What is spoken at a port beside what it is for. */
 export interface PortGuest {
-  /** Whether a connection that begins so is its own; undefined while it may be. */
+  /** Whether a connection that begins like this is the guest's; undefined while it cannot tell. */
   recognizes(bytes: Uint8Array): boolean | undefined;
-  /** Takes a connection over from its first byte. */
+  /** Takes over a connection from its first byte. */
   take(connection: Connection): void;
 }
 
 /**
- * Finds out whose a connection is; what was read for that will be read again. One that ends while it
- * looks like the guest's is the guest's, and one that says nothing is not.
+ * Finds out whether a connection is the guest's; the bytes read for that will be read again. One that
+ * ends while it looks like the guest's is the guest's; one that sends nothing is not.
  */
 export async function isGuest(connection: Connection, guest: PortGuest): Promise<boolean> {
   const bytes = new Uint8Array(BEGINNING);

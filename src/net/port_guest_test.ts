@@ -1,4 +1,5 @@
-// Two protocols at one port, on either engine: told apart at every cut, no byte lost, both within bounds.
+// Two protocols on one port, on either engine: told apart however their bytes are cut, without a lost
+// byte, both within their limits.
 
 import assert from "node:assert/strict";
 import { openTcpEngine } from "../../tests/support/tcp_engines.ts";
@@ -16,12 +17,12 @@ import { isLibcKnown } from "./udp/libc.ts";
 
 const GUEST = "ICE";
 
-/** Lets what was sent arrive in a piece of its own. */
+/** Lets the bytes sent so far arrive as a piece of their own. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** A port of a host and a guest, which tell what they are told; the guest's words begin with `ICE`. */
+/** A port with a host and a guest that record what they receive; the guest's bytes begin with `ICE`. */
 class TwoProtocols implements PortGuest, AsyncDisposable {
   readonly host: string[] = [];
   readonly guest: string[] = [];
@@ -75,7 +76,7 @@ class TwoProtocols implements PortGuest, AsyncDisposable {
     return conn;
   }
 
-  /** Says that in pieces, and ends. */
+  /** Sends the pieces one by one, then ends. */
   async say(...pieces: string[]): Promise<void> {
     const conn = await this.dial();
     for (const piece of pieces) {

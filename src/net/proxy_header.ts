@@ -1,5 +1,5 @@
-// The header that a load balancer sends before a client's first byte, to say who the client is: the
-// PROXY protocol, versions 1 (text) and 2 (binary), as published by HAProxy
+// The header in which a load balancer names the client, before the client's first byte: the PROXY
+// protocol, versions 1 (text) and 2 (binary), as published by HAProxy
 // (https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt). Knows no socket.
 
 import type { Address } from "../core/address.ts";
@@ -7,35 +7,34 @@ import { ByteWriter } from "../core/byte_writer.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { formatIp, parseIp, unmapIp } from "../core/ip_address.ts";
 
-/** The longest line of version 1, its CRLF included (section 2.1). */
+/** Longest line of version 1, CRLF included (section 2.1). */
 const LONGEST_LINE = 107;
-/** Signature, version and command, family and length of version 2 (section 2.2). */
+/** Bytes of signature, version and command, family and length of version 2 (section 2.2). */
 const FIXED = 16;
 const SIGNATURE = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a];
 const TEXT_SIGNATURE = [0x50, 0x52, 0x4f, 0x58, 0x59, 0x20];
 const [LOCAL, PROXY] = [0x20, 0x21];
 const [TCP4, TCP6] = [0x11, 0x21];
-/** Transports for which the header names nobody we could use: unspecified, and UNIX streams. */
+/** Transports whose addresses are of no use here: unspecified, and UNIX streams. */
 const NAMELESS: readonly number[] = [0x00, 0x31];
 const LATIN1 = new TextDecoder("latin1");
 
-/** Bytes from which every header can be understood, whatever follows in it. */
+/** With this many bytes every header can be understood, however long it is. */
 export const MOST_OF_HEADER = 107;
 
-/** What a header says. */
 export interface ProxyHeader {
-  /** Bytes of the whole header, which may be more than there are yet: what follows is skipped. */
+  /** Length of the whole header, which may be more than has arrived: the rest is to be skipped. */
   readonly length: number;
-  /** The client; absent when the balancer speaks for itself, as in a health check. */
+  /** Absent when the balancer speaks for itself, as in a health check. */
   readonly client: Address | undefined;
 }
 
 /**
  * Reads the header at the beginning of a connection.
  *
- * @param bytes all that has come so far
- * @returns `more` while too little has come to say, `none` when these bytes are no header
- * @throws ProtocolError when it is a broken one
+ * @param bytes all that has arrived so far
+ * @returns `more` while that is too little to tell, `none` when there is no header
+ * @throws ProtocolError when the header is malformed
  */
 export function parseProxyHeader(bytes: Uint8Array): ProxyHeader | "more" | "none" {
   const version = versionOf(bytes);
@@ -44,8 +43,8 @@ export function parseProxyHeader(bytes: Uint8Array): ProxyHeader | "more" | "non
 }
 
 /**
- * A header of version 2 for a connection that carries this client's bytes. A pair of one IPv4 and one
- * IPv6 address is written as IPv6.
+ * A header of version 2 for a connection that carries this client's bytes. If one address is IPv4 and
+ * the other IPv6, both are written as IPv6.
  *
  * @param client an IP address
  * @param destination where the client wanted to go, an IP address too
@@ -63,7 +62,7 @@ export function encodeProxyHeader(client: Address, destination: Address): Uint8A
   return writer.finish();
 }
 
-/** A header of version 2 for a connection that carries nobody's bytes but the sender's own. */
+/** A header of version 2 for a connection that carries only the sender's own bytes. */
 export function encodeLocal(): Uint8Array {
   return Uint8Array.from([...SIGNATURE, LOCAL, 0, 0, 0]);
 }
@@ -112,7 +111,7 @@ function parseBinary(bytes: Uint8Array): ProxyHeader | "more" {
   const [command, family, rest] = [view.getUint8(12), view.getUint8(13), view.getUint16(14)];
   const length = FIXED + rest;
   if (command !== LOCAL && command !== PROXY) throw broken("an unknown version or command");
-  // What a LOCAL header says of addresses must be ignored (section 2.2).
+  // Addresses in a LOCAL header must be ignored (section 2.2).
   if (command === LOCAL || NAMELESS.includes(family)) return { length, client: undefined };
   if (family !== TCP4 && family !== TCP6) throw broken("a transport other than TCP");
   const size = family === TCP4 ? 4 : 16;

@@ -1,8 +1,8 @@
-// Bytes that were read from a connection and are to be read once more by somebody else.
+// Bytes that were read from a connection and put back, to be read again by somebody else.
 
 const NOTHING = new Uint8Array();
 
-/** What has been put back; empty for nearly every connection. */
+/** The bytes put back; empty for nearly every connection. */
 export class PutBack {
   #bytes = NOTHING;
 
@@ -10,7 +10,7 @@ export class PutBack {
     return this.#bytes.length;
   }
 
-  /** @param bytes copied; they come before those that are there */
+  /** @param bytes copied; they go before those already there */
   put(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     const both = new Uint8Array(bytes.length + this.#bytes.length);
@@ -19,7 +19,7 @@ export class PutBack {
     this.#bytes = both;
   }
 
-  /** @returns how many were copied into `buffer` */
+  /** @returns how many bytes were copied into `buffer` */
   take(buffer: Uint8Array): number {
     const taken = this.#bytes.subarray(0, buffer.length);
     buffer.set(taken);

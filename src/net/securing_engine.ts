@@ -1,5 +1,5 @@
-// An engine whose connections go on in TLS where an address says so, so that whoever dials origins need
-// not know which of them speak it.
+// An engine that switches connections to TLS where the address asks for it, so that whoever dials origins
+// need not know which of them use it.
 
 import type { Address } from "../core/address.ts";
 import { ProtocolError, ProxyError } from "../core/errors.ts";
@@ -15,19 +15,19 @@ import type {
 import type { TlsClient } from "./tls/tls_client.ts";
 import { CertificateError } from "./tls/tls_session.ts";
 
-/** An address with which TLS could not be spoken. */
+/** A failed TLS handshake with an origin. */
 export interface TlsFailure {
   readonly address: Address;
   readonly why: string;
 }
 
-/** See `TcpEngine`; all but `dial` is the given engine's. */
+/** See `TcpEngine`; everything except `dial` is the given engine's. */
 export class SecuringEngine implements TcpEngine {
   readonly #engine: TcpEngine;
   readonly #client: TlsClient;
   readonly #onFailed: (failure: TlsFailure) => void;
 
-  /** @param onFailed told of each handshake that has failed, unless it was given up or took too long */
+  /** @param onFailed called for each failed handshake, unless it was given up or timed out */
   constructor(engine: TcpEngine, client: TlsClient, onFailed: (failure: TlsFailure) => void) {
     this.#engine = engine;
     this.#client = client;

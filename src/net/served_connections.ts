@@ -1,34 +1,31 @@
-// Connections that are being served, within bounds in total and for each address. Knows no listener.
+// Connections being served, limited in total and for each address. Knows no listener.
 
 import { addressGroup } from "../core/address_group.ts";
 import { LocalTally, type Tally } from "../core/tally.ts";
 import type { Connection } from "./engine.ts";
 import { TaskGroup } from "./task_group.ts";
 
-/** Bounds of a port. */
 export interface ConnectionLimits {
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
 }
 
-/** Which of them a connection was closed for. */
+/** The limit for which a connection was closed. */
 export type LimitRefusal = "limit_total" | "limit_per_address";
 
-/** How connections are served. */
 export interface ServedConnectionsOptions {
-  /** Asked for every connection, so that they may change. */
+  /** Called for every connection, since limits may change. */
   limits(): ConnectionLimits;
-  /** What connections are counted in, with those of others if there are any. */
+  /** Counts the connections, possibly together with those of other ports. */
   readonly tally?: Tally | undefined;
   /** Serves one connection, which is closed when it returns. */
   serve(connection: Connection): Promise<void>;
-  /** Told of every connection closed for a bound. */
+  /** Called for every connection closed because of a limit. */
   onRefused(reason: LimitRefusal): void;
-  /** Told of what `serve` throws. */
+  /** Called with what `serve` throws. */
   onError(error: unknown): void;
 }
 
-/** See above. */
 export class ServedConnections {
   readonly #options: ServedConnectionsOptions;
   readonly #tally: Tally;
@@ -41,12 +38,12 @@ export class ServedConnections {
     this.#tasks = new TaskGroup(options.onError);
   }
 
-  /** Those that are being served. */
+  /** The connections being served. */
   get open(): ReadonlySet<Connection> {
     return this.#open;
   }
 
-  /** Serves a connection, unless there are too many. */
+  /** Serves a connection unless there are too many. */
   admit(connection: Connection): void {
     const place = this.count(connection, this.#options.limits().maxConnectionsPerAddress);
     if (place === undefined) return;
@@ -63,7 +60,7 @@ export class ServedConnections {
   }
 
   /**
-   * Counts a connection by the address that it has now.
+   * Counts a connection by its current address.
    *
    * @returns its place, to be given back; undefined when it was refused and closed
    */
@@ -77,17 +74,17 @@ export class ServedConnections {
     return undefined;
   }
 
-  /** Runs something that `idle` waits for. */
+  /** Runs a task for which `idle` waits. */
   run(task: () => Promise<void>): void {
     this.#tasks.run(task);
   }
 
-  /** Closes all that are being served. */
+  /** Closes all connections. */
   close(): void {
     for (const connection of this.#open) connection.close();
   }
 
-  /** Resolves when none is left. */
+  /** Resolves when no connection is left. */
   idle(): Promise<void> {
     return this.#tasks.idle();
   }

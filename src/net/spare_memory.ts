@@ -1,6 +1,6 @@
-// Gives memory back to the system after a rush of clients (malloc_trim(3), mallinfo(3)). The C
-// library's allocator, which the runtime uses, keeps whatever lies below something that is still in
-// use; so a process of 130 MB stays at 280 MB for good. Knows nothing of clients.
+// Gives memory back to the system after a rush of clients (malloc_trim(3), mallinfo(3)). The C library's
+// allocator, which the runtime uses, keeps whatever lies below memory still in use; so a process that
+// needs 130 MB would stay at 280 MB. Knows nothing of clients.
 
 import type { Clock } from "../core/clock.ts";
 import { logger } from "../core/log.ts";
@@ -8,7 +8,7 @@ import { logger } from "../core/log.ts";
 const LOG = logger("app");
 
 const SIZE = "usize";
-/** `struct mallinfo2`, of which one number counts: the bytes in use. */
+/** `struct mallinfo2`, of which only the bytes in use matter here. */
 const MALLINFO2 = { struct: [SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE] } as const;
 const UORDBLKS = 7;
 
@@ -19,18 +19,18 @@ const SYMBOLS = {
 
 /** Milliseconds between two measurements. */
 const PERIOD = 30_000;
-/** Bytes that must be free to be worth the time, about a third of a millisecond per MB. */
+/** Bytes that must be free for trimming to pay off; it takes about a third of a millisecond per MB. */
 const WORTH_IT = 32 * 1024 * 1024;
 
 /** The calls, as `Deno.dlopen` makes them. */
 export interface Allocator {
-  /** Bytes in use in this process now, of those that the allocator gives out. */
+  /** Bytes in use now, of those that the allocator manages. */
   bytesInUse(): number;
-  /** Gives the system what is free. */
+  /** Returns free memory to the system. */
   trim(): void;
 }
 
-/** Tracks the peak of memory in use since memory was last given back. */
+/** Tracks the peak of memory in use since memory was last returned. */
 export class SpareMemory {
   readonly #allocator: Allocator;
   #most: number;
@@ -40,7 +40,7 @@ export class SpareMemory {
     this.#most = allocator.bytesInUse();
   }
 
-  /** Gives back what is free, if that is much. @returns the bytes that have become free since, or 0 */
+  /** Returns free memory if there is much. @returns the bytes that have become free since the peak, or 0 */
   look(): number {
     const inUse = this.#allocator.bytesInUse();
     const freed = this.#most - inUse;
@@ -55,8 +55,8 @@ export class SpareMemory {
 }
 
 /**
- * Looks every half minute, until it is disposed of. Undefined where the C library is not GNU's, or too
- * old, or there is no leave to call it.
+ * Checks every half minute until it is disposed of. Undefined where the C library is not GNU's, is too
+ * old, or may not be called.
  */
 export function giveSpareMemoryBack(clock: Clock): Disposable | undefined {
   const library = openLibrary();

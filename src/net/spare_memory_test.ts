@@ -3,7 +3,7 @@ import { allocatorOf, openLibrary, SpareMemory } from "./spare_memory.ts";
 
 const MB = 1024 * 1024;
 
-/** An allocator that says what it is told to. */
+/** An allocator that reports the numbers it is given. */
 function paperAllocator(inUse: number) {
   const allocator = {
     inUse,

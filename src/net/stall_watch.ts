@@ -1,9 +1,9 @@
-// Measures how long a peer has read nothing of what waits for it. What it sends meanwhile proves
-// nothing: a peer that talks and does not listen holds as much memory as one that is gone.
+// Measures how long a peer has taken none of the bytes waiting for it. What it sends meanwhile proves
+// nothing: a peer that sends but does not read holds as much memory as one that is gone.
 
 import type { Connection } from "./engine.ts";
 
-/** Watches the writes of one connection from sweep to sweep. */
+/** Watches the writes to one connection from sweep to sweep. */
 export class StallWatch {
   readonly #connection: Connection;
   #bytesTaken: number;
@@ -16,7 +16,7 @@ export class StallWatch {
 
   /**
    * @param elapsed milliseconds since the last sweep
-   * @returns milliseconds for which something has waited and nothing was taken
+   * @returns milliseconds for which bytes have waited and none was taken
    */
   sweep(elapsed: number): number {
     const { isWriting, bytesTaken } = this.#connection;

@@ -1,21 +1,19 @@
-// Looks again and again for clients that are idle or take nothing, often enough for the deadlines that
-// hold now.
+// Sweeps regularly for clients that are idle or stalled, often enough for the timeouts currently set.
 
 import type { Clock } from "../core/clock.ts";
 
-/** Longest time between two sweeps, milliseconds. */
+/** Longest interval between two sweeps, milliseconds. */
 const LONGEST = 1_000;
 
-/** Milliseconds after which a sweep finds somebody. */
+/** Milliseconds after which a client counts as idle or stalled. */
 export interface SweptTimeouts {
   readonly idle: number;
   readonly stall: number;
 }
 
-/** What is swept. */
 export interface SweeperOptions {
   readonly clock: Clock;
-  /** Asked before every sweep. */
+  /** Called before every sweep. */
   timeouts(): SweptTimeouts;
   /** @param elapsed milliseconds since the last sweep */
   sweep(elapsed: number): void;

@@ -1,5 +1,5 @@
-// Keeps track of promises that nobody awaits individually, so that none is lost and shutdown can
-// wait for all of them.
+// Keeps track of promises that nobody awaits individually, so that shutdown can wait for all of them and
+// no error is lost.
 
 export class TaskGroup {
   readonly #tasks = new Set<Promise<void>>();
@@ -19,7 +19,7 @@ export class TaskGroup {
     this.#tasks.add(running);
   }
 
-  /** Resolves when no task is left, those started meanwhile included. */
+  /** Resolves when no task is left, including those started in the meantime. */
   async idle(): Promise<void> {
     while (this.#tasks.size > 0) await Promise.allSettled(this.#tasks);
   }

@@ -1,5 +1,4 @@
-// A listening TCP port with limits on its connections, in total and for each address. Knows no
-// protocol.
+// A listening TCP port with limits on its connections, in total and for each address. Knows no protocol.
 
 import { pause } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -23,30 +22,29 @@ const NO_BALANCERS: Balancers = { header: "off", trusted: [] };
 /** A second port of the same server, for TLS. */
 export interface TlsPort {
   readonly listen: ListenAddress;
-  /** Asked for every connection. */
+  /** Called for every connection. */
   server(): TlsServer;
-  /** What else is spoken there. */
+  /** Another protocol on that port. */
   readonly guest?: PortGuest | undefined;
 }
 
-/** Why a connection is closed before it was served. */
+/** Why a connection was closed before it was served. */
 export type TcpRefusal = LimitRefusal | "limit_descriptors" | "tls_handshake" | HeaderRefusal;
 
-/** What a TcpServer needs to know. */
 export interface TcpServerOptions
   extends Omit<ListenOptions, "reusePort" | "tls">, ServedConnectionsOptions {
   readonly engine: TcpEngine;
   /** Whether other processes of this user may listen on it at the same time (SO_REUSEPORT). */
   readonly reusePort?: boolean | undefined;
-  /** Absent where TLS is not spoken. */
+  /** Absent without TLS. */
   readonly tls?: TlsPort | undefined;
-  /** What else is spoken at the port without TLS. */
+  /** Another protocol on the port without TLS. */
   readonly guest?: PortGuest | undefined;
-  /** Asked for every connection; absent where none stands in front. */
+  /** Called for every connection; absent if no balancer can be in front. */
   balancers?: (() => Balancers) | undefined;
-  /** Milliseconds for a connection to say who the client is, what it speaks, and to shake hands for TLS. */
+  /** Milliseconds for a connection to name its client, show its protocol, and complete a TLS handshake. */
   openingTimeout(): number;
-  /** Told of every connection closed before it was served. */
+  /** Called for every connection closed before it was served. */
   onRefused(reason: TcpRefusal): void;
 }
 
@@ -57,7 +55,7 @@ export class TcpServer implements AsyncDisposable {
   readonly #listener: Listener;
   readonly #secure: Listener | undefined;
   readonly #served: ServedConnections;
-  /** Those of which it is not known yet who the client is. */
+  /** Connections whose client is not known yet. */
   readonly #unknown = new Set<Connection>();
   #stopped = false;
 
@@ -100,7 +98,7 @@ export class TcpServer implements AsyncDisposable {
     return this.#served.open;
   }
 
-  /** Takes no new connection from now on; those there are go on. */
+  /** Accepts nothing new from now on; open connections continue. */
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
@@ -143,7 +141,7 @@ export class TcpServer implements AsyncDisposable {
     const guest = isSecure ? tls?.guest : own;
     const isHidden = balancers.header !== "off";
     if (!isHidden && !isSecure && guest === undefined) return this.#served.admit(connection);
-    // Many clients come from the address of one balancer.
+    // One balancer's address stands for many clients.
     const { maxConnections, maxConnectionsPerAddress } = limits();
     const most = isHidden ? maxConnections : maxConnectionsPerAddress;
     const place = this.#served.count(connection, most);
@@ -162,7 +160,7 @@ export class TcpServer implements AsyncDisposable {
     });
   }
 
-  /** @returns whose it is, if it can be served */
+  /** @returns who is to serve the connection; undefined if it cannot be served */
   async #introduce(
     connection: Connection,
     { balancers, isSecure, guest }: Introduction,
@@ -187,7 +185,6 @@ export class TcpServer implements AsyncDisposable {
   }
 }
 
-/** How it is found out who and what a connection is. */
 interface Introduction {
   readonly balancers: Balancers;
   readonly isSecure: boolean;

@@ -1,17 +1,17 @@
-// TLS over a connection of Deno's own, whose bytes are carried to OpenSSL and back.
+// TLS over one of Deno's own connections: carries its bytes to OpenSSL and back.
 
 import { ProtocolError } from "../../core/errors.ts";
 import type { TlsSession } from "../tls/tls_session.ts";
 
-/** As much as a record can have, with its header (RFC 8446 section 5.2). */
+/** Largest record, header included (RFC 8446 section 5.2). */
 const RECORD = 16_709;
 
-/** Reads and writes what is inside. */
+/** Reads and writes the plain text. */
 export class CarriedTls {
   readonly #conn: Deno.TcpConn;
   readonly #tls: TlsSession;
   readonly #buffer = new Uint8Array(RECORD);
-  /** The last write towards the peer: reading writes too, and no two may mix. */
+  /** The last write to the peer. Reading writes too, so writes wait for each other. */
   #flushed: Promise<void> = Promise.resolve();
 
   constructor(conn: Deno.TcpConn, tls: TlsSession) {
@@ -19,7 +19,7 @@ export class CarriedTls {
     this.#tls = tls;
   }
 
-  /** @throws ProtocolError when the peer does not speak TLS as we do, or leaves; whatever Deno throws */
+  /** @throws ProtocolError when the peer leaves or the handshake fails; whatever Deno throws */
   async handshake(): Promise<void> {
     while (true) {
       const isDone = await this.#sent(() => this.#tls.handshake()) === undefined;
@@ -38,16 +38,16 @@ export class CarriedTls {
     }
   }
 
-  /** @returns how many of the bytes were written. @throws whatever Deno throws */
+  /** @returns how many bytes were written. @throws whatever Deno throws */
   async write(bytes: Uint8Array): Promise<number> {
-    // Memory takes everything.
+    // A memory BIO takes everything.
     const result = this.#tls.write(bytes as Uint8Array<ArrayBuffer>);
     await this.#flush();
     if (typeof result === "number") return result;
     throw new Deno.errors.BrokenPipe("TLS is over");
   }
 
-  /** Tells the peer that nothing more comes. */
+  /** Tells the peer that no more data follows. */
   async shutdown(): Promise<void> {
     this.#tls.shutdown();
     await this.#flush();
@@ -61,7 +61,7 @@ export class CarriedTls {
     this.#tls.free();
   }
 
-  /** What was said in a failed handshake tells the peer why. */
+  /** Sends what OpenSSL wrote even if the call fails, so that the peer learns why. */
   async #sent<T>(call: () => T): Promise<T> {
     try {
       return call();
@@ -89,7 +89,7 @@ export class CarriedTls {
     return flushed;
   }
 
-  /** For what had come before. */
+  /** Takes bytes that were read from the connection earlier. */
   put(bytes: Uint8Array<ArrayBuffer>): void {
     this.#tls.put(bytes);
   }

@@ -1,5 +1,5 @@
-// A TCP connection of Deno's own. Errors that only mean "it is over" become the end of the stream. See
-// `Connection`.
+// A TCP connection on Deno's own sockets. Errors that only mean "it is over" become the end of the
+// stream. See `Connection`.
 
 import type { Clock } from "../../core/clock.ts";
 import type { Address } from "../../core/address.ts";
@@ -106,7 +106,7 @@ export class TcpConnection implements Connection {
     this.#putBack.put(bytes);
   }
 
-  /** Deno does not tell the system. */
+  /** Not possible with Deno's sockets. */
   boundUnsent(): void {}
 
   async write(bytes: Uint8Array): Promise<boolean> {

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { systemClock } from "../../core/clock.ts";
 import { TcpConnection } from "./tcp_connection.ts";
 
-/** The timer of a socket in /proc/net/tcp while the system asks its peer whether it is there. */
+/** The timer that /proc/net/tcp shows for a socket that will send keep-alive probes. */
 const KEEP_ALIVE = "02";
 
-/** The timers of the sockets at `port`, by the port at their other end. */
+/** The timers of the sockets at `port`, by the port of their peer. */
 async function timersAt(port: number): Promise<Map<number, string>> {
   const timers = new Map<number, string>();
   for (const line of (await Deno.readTextFile("/proc/net/tcp")).trim().split("\n").slice(1)) {

@@ -1,5 +1,4 @@
-// TCP on Deno's own sockets, for systems and threads where the C library is not to be used. See
-// `TcpEngine`.
+// TCP on Deno's own sockets, for systems and threads that cannot use the C library. See `TcpEngine`.
 
 import type { Clock } from "../../core/clock.ts";
 import type { Address } from "../../core/address.ts";
@@ -82,7 +81,7 @@ class DenoListener implements Listener {
         return new TcpConnection(conn, peer, this.#clock, this.#tls);
       } catch (error) {
         if (this.#closed) break;
-        // A client that is gone before it was accepted.
+        // The client left before it was accepted.
         const isClients = isClosedError(error) && !(error instanceof Deno.errors.BadResource);
         if (!isClients) throw error;
       }
@@ -102,7 +101,7 @@ class DenoPipe implements Pipe {
   readonly #parts: PipeParts;
   readonly #to: TcpConnection;
   #isWriting = false;
-  /** A write between two pieces that is under way; nothing may come into it. */
+  /** An insertion being written; nothing else may be written until it is done. */
   #between: Promise<unknown> | undefined;
 
   constructor(parts: PipeParts) {

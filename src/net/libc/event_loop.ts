@@ -1,6 +1,5 @@
-// One loop of epoll(7) for a thread: says who can be read or written, and whose time has come. What
-// it finds is dealt with at once, by calls; promises that are settled meanwhile go on before the
-// next wait.
+// The epoll(7) loop of a thread: says which descriptors can be read or written and runs timers. Events
+// are handled at once by calls; whatever awaits promises settled by them runs before the next wait.
 
 import { setImmediate } from "node:timers";
 import { ProxyError } from "../../core/errors.ts";
@@ -8,37 +7,34 @@ import { TimerQueue } from "../../core/timer_queue.ts";
 import { macroTurn } from "../udp/macro_turn.ts";
 import * as c from "../udp/libc.ts";
 
-/** Events taken in one round. */
 const EVENTS = 256;
-/** The runtime's own loop gets a turn so often even if nobody asks for it, milliseconds. */
+/** The runtime's own loop gets a turn at least this often, even if nobody asks for it, milliseconds. */
 const TURN_INTERVAL = 1_000;
-/** How long the thread rests between rounds of few events where many come, microseconds. */
+/** How long the thread rests after a round of few events under heavy load, microseconds. */
 const REST = 200;
-/** A signal interrupts a wait once; what fails so often in a row would do so for ever. */
+/** A signal interrupts a wait once; failures in a row beyond this mean that it never works again. */
 const MAX_FAILURES = 1_000;
 
-/** Whatever waits for a descriptor. */
 export interface Watched {
   /** @param events of epoll: EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP */
   ready(events: number): void;
 }
 
-/** Whoever collects what is ready in a round, and deals with it together. */
+/** Collects what is ready in a round, to handle it together at its end. */
 export interface RoundEnd {
   roundEnd(): void;
 }
 
-/** How a loop runs. */
 export interface RunOptions {
-  /** Whether the thread is blocked while nothing happens; otherwise others get their turn all the time. */
+  /** Whether the thread blocks while nothing happens; otherwise the runtime gets a turn in every round. */
   readonly blocks: boolean;
-  /** An eventfd by which other threads say that there is mail. */
+  /** An eventfd by which other threads signal mail. */
   readonly wake?: number | undefined;
-  /** Whether mail was sent that has not been delivered. */
+  /** Whether mail was sent that has not been received. */
   readonly hasMail?: (() => boolean) | undefined;
 }
 
-/** The loop of one thread; it owns its epoll descriptor, not those it watches. */
+/** The loop of one thread. Owns its epoll descriptor, not those it watches. */
 export class EventLoop implements Disposable {
   readonly libc: c.Libc;
   readonly clock: TimerQueue;
@@ -53,20 +49,20 @@ export class EventLoop implements Disposable {
   #generation = 0;
   #failures = 0;
   #isClosing = false;
-  /** Whether something waits for this round to be over. */
+  /** Whether something settled in this round has still to run. */
   #hasNews = true;
-  /** What is to happen in the next round. */
+  /** Calls due in the next round. */
   readonly #next: (() => void)[] = [];
-  /** Who waits for the end of this round. */
+  /** Whom to call at the end of this round. */
   readonly #atEnd: RoundEnd[] = [];
-  /** Events of this round after which a rest is wanted. */
+  /** How many events of this round asked for a rest. */
   #restful = 0;
 
   /** @throws ProxyError `internal` without a descriptor for epoll */
   constructor(libc: c.Libc) {
     this.libc = libc;
     this.clock = new TimerQueue(performance.now());
-    // It is a thread's own, and stays where it is.
+    // Each thread has its own, at a fixed address.
     this.#errno = new Deno.UnsafePointerView(libc.__errno_location()!);
     this.#epoll = libc.epoll_create1(c.EFD_CLOEXEC);
     if (this.#epoll < 0) throw new ProxyError("internal", "Cannot open an epoll descriptor");
@@ -77,7 +73,7 @@ export class EventLoop implements Disposable {
     return this.#errno.getInt32();
   }
 
-  /** Begins to watch a descriptor. @returns false when the system cannot watch another */
+  /** Starts to watch a descriptor. @returns false when the system cannot watch another */
   watch(fd: number, watched: Watched, events: number): boolean {
     this.#generations[fd] = this.#generation = (this.#generation + 1) | 0;
     if (!this.#control(c.EPOLL_CTL_ADD, fd, events)) return false;
@@ -85,19 +81,19 @@ export class EventLoop implements Disposable {
     return true;
   }
 
-  /** Changes what a watched descriptor is watched for. */
+  /** Changes the events for which a descriptor is watched. */
   rewatch(fd: number, events: number): void {
     this.#control(c.EPOLL_CTL_MOD, fd, events);
   }
 
-  /** Watches a descriptor no more; to be called before it is closed. */
+  /** Stops watching a descriptor; to be called before it is closed. */
   unwatch(fd: number): void {
     if (this.#watched[fd] === undefined) return;
     this.#watched[fd] = undefined;
     this.#control(c.EPOLL_CTL_DEL, fd, 0);
   }
 
-  /** Runs until `stop`. @throws ProxyError `internal` when waiting fails for good */
+  /** Runs until `stop`. @throws ProxyError `internal` when waiting keeps failing */
   async run({ blocks, wake, hasMail = () => false }: RunOptions): Promise<void> {
     if (wake !== undefined) this.watch(wake, { ready: () => this.#takeWake(wake) }, c.EPOLLIN);
     let nextTurn = this.clock.now() + TURN_INTERVAL;
@@ -119,24 +115,24 @@ export class EventLoop implements Disposable {
     }
   }
 
-  /** A promise was settled: what follows from it happens before the next wait. */
+  /** Says that a promise was settled: whatever awaits it runs before the next wait. */
   announce(): void {
     this.#hasNews = true;
   }
 
-  /** Calls back in the next round, which begins at once, after all whose descriptors are ready. */
+  /** Calls back in the next round, which starts at once, after all ready descriptors were handled. */
   inNextRound(call: () => void): void {
     this.#next.push(call);
   }
 
-  /** Calls back once every event of this round has been dealt with; from `ready` alone. */
+  /** Calls back once every event of this round has been handled; only from `ready`. */
   atRoundEnd(waiting: RoundEnd): void {
     this.#atEnd.push(waiting);
   }
 
   /**
-   * So many events of this round were of a kind of which more come at once: waking for every single one
-   * costs more than dealing with it. The thread rests if the round had no others; from `roundEnd` alone.
+   * Says that this many events of the round are of a kind that comes in quick succession, where waking
+   * for each costs more than handling it. The thread rests if the round had no others; only from `roundEnd`.
    */
   rest(events: number): void {
     this.#restful += events;
@@ -165,7 +161,7 @@ export class EventLoop implements Disposable {
       const at = event * c.EPOLL_EVENT_SIZE;
       const fd = this.#eventView.getInt32(at + c.EPOLL_EVENT_DATA, true);
       const generation = this.#eventView.getInt32(at + c.EPOLL_EVENT_DATA + 4, true);
-      // The descriptor may be another one's since an event before.
+      // An earlier event may have closed the descriptor, and another one may have its number.
       if (this.#generations[fd] !== generation) continue;
       this.#watched[fd]?.ready(this.#eventView.getUint32(at, true));
     }
@@ -194,7 +190,7 @@ export class EventLoop implements Disposable {
   }
 }
 
-/** Resolves when everything that follows from settled promises has happened; two microseconds. */
+/** Resolves when everything that follows from settled promises has run; takes two microseconds. */
 function settle(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }

@@ -3,7 +3,7 @@ import { isLibcKnown, type LibcLibrary, openLibc } from "../udp/libc.ts";
 import * as c from "../udp/libc.ts";
 import { EventLoop, type RoundEnd, type Watched } from "./event_loop.ts";
 
-/** An eventfd that is ready, and a watcher who takes what is there. */
+/** An eventfd that is ready, and a watcher that reads it. */
 class Source implements Watched, RoundEnd {
   readonly fd: number;
   rounds = 0;
@@ -29,7 +29,7 @@ class Source implements Watched, RoundEnd {
   }
 }
 
-/** How often the thread rests in a round in which these sources are ready. */
+/** How often the thread rests after a round in which these sources are ready. */
 async function restsAmong(library: LibcLibrary, sources: readonly boolean[]): Promise<number> {
   let rests = 0;
   const usleep = () => ++rests;

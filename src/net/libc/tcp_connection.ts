@@ -1,5 +1,5 @@
-// A TCP connection of the libc engine: what its owner waits for, read and written when the loop says
-// that it can be. See `Connection`.
+// A TCP connection of the libc engine: read and written when the loop says that it is ready. See
+// `Connection`.
 
 import type { Clock } from "../../core/clock.ts";
 import type { Address } from "../../core/address.ts";
@@ -27,27 +27,26 @@ interface Write {
   resolve(isWhole: boolean): void;
 }
 
-/** What takes bytes from a connection, or gives it some, as soon as that can be done. */
+/** One end of a pipe: takes bytes from a connection or gives it some as soon as possible. */
 export interface FlowEnd {
   /** The connection can be read, if it is the sender; written, if it is the receiver. */
   proceed(): void;
-  /** The connection was closed by its owner. */
+  /** The owner has closed the connection. */
   closed(): void;
 }
 
-/** What sockets of the libc engine have in common. */
+/** What the sockets of a loop share. */
 export interface LoopSurroundings {
   readonly loop: EventLoop;
-  /** Deadlines are by this clock. */
+  /** For deadlines. */
   readonly clock: Clock;
 }
 
-/** A connected socket. */
 export interface OpenSocket {
   /** Owned by the connection from now on. */
   readonly fd: number;
   readonly peer: Address;
-  /** What it may speak TLS with. */
+  /** Set if it may speak TLS. */
   readonly tls?: (() => TlsServer) | undefined;
   refuse(): Error;
 }
@@ -63,23 +62,23 @@ export class LibcConnection implements Connection, Watched {
   readonly fd: number;
   readonly #loop: EventLoop;
   readonly #clock: Clock;
-  /** What epoll has been asked for. */
+  /** Events that epoll was asked for. */
   #events = 0;
   #isWatched = true;
   #closed = false;
   #putBack: PutBack | undefined;
   readonly #tlsServer: (() => TlsServer) | undefined;
   #tls: TlsSession | undefined;
-  /** Whether OpenSSL has to write before it can read on: an answer to new keys. */
+  /** Whether OpenSSL must write, to answer a key update, before it can read on. */
   #readsAfterWrite = false;
-  /** Whether the next round goes on with what OpenSSL holds. */
+  /** Whether the next round will handle what OpenSSL still holds. */
   #isMoreDue = false;
   #read: Read | undefined;
   #write: Write | undefined;
   #source: FlowEnd | undefined;
   #sink: FlowEnd | undefined;
 
-  /** @throws what `refuse` gives when the system cannot watch another descriptor; `fd` is closed then */
+  /** @throws what `refuse` returns when the system cannot watch another descriptor; `fd` is closed then */
   constructor({ loop, clock }: LoopSurroundings, { fd, peer, tls, refuse }: OpenSocket) {
     this.#loop = loop;
     this.#clock = clock;
@@ -190,12 +189,12 @@ export class LibcConnection implements Connection, Watched {
   }
 
   /**
-   * For the packet path: reads what is there.
+   * Reads what is there, for the packet path.
    *
    * @returns the bytes read, null when the connection is over, undefined when nothing is there
    */
   receive(buffer: Uint8Array<ArrayBuffer>): number | null | undefined {
-    // The descriptor may be another connection's by now.
+    // The descriptor may belong to another connection by now.
     if (this.#closed) return null;
     if (this.#tls !== undefined) return this.#taken(this.#tls.read(buffer));
     const count = this.#loop.libc.recv(this.fd, buffer, buffer.length, c.MSG_DONTWAIT);
@@ -208,10 +207,10 @@ export class LibcConnection implements Connection, Watched {
   }
 
   /**
-   * For the packet path: writes as much as the system takes.
+   * Writes as much as the system takes, for the packet path.
    *
-   * @param length how many of the bytes, so that nobody has to make a view of a buffer
-   * @returns how much that was, or null when the connection is over
+   * @param length how many of the bytes, so that the caller need not make a view of its buffer
+   * @returns how many were written, or null when the connection is over
    */
   send(bytes: Uint8Array, length = bytes.length): number | null {
     if (this.#closed) return null;
@@ -225,7 +224,7 @@ export class LibcConnection implements Connection, Watched {
     return count;
   }
 
-  /** Who is told when the connection can be read, until it is called with undefined. */
+  /** Sets what is called when the connection can be read, until it is called with undefined. */
   setSource(source: FlowEnd | undefined): void {
     this.#source = source;
     if (source === undefined) return;
@@ -233,7 +232,7 @@ export class LibcConnection implements Connection, Watched {
     this.#proceedWithMore();
   }
 
-  /** What OpenSSL has taken from the socket already makes nobody wake us. */
+  /** The loop does not report bytes that OpenSSL has already taken from the socket. */
   #proceedWithMore(): void {
     if (this.#tls === undefined || !this.#tls.hasMore || this.#isMoreDue) return;
     this.#isMoreDue = true;
@@ -249,7 +248,7 @@ export class LibcConnection implements Connection, Watched {
     if (source !== undefined && this.#source === source) this.#proceedWithMore();
   }
 
-  /** Who is told when the connection can be written, until it is called with undefined. */
+  /** Sets what is called when the connection can be written, until it is called with undefined. */
   setSink(sink: FlowEnd | undefined): void {
     this.#sink = sink;
     if (!this.#closed) this.#wantWrite(sink !== undefined);
@@ -264,7 +263,7 @@ export class LibcConnection implements Connection, Watched {
       return;
     }
     if (this.#read !== undefined) return this.#readable(this.#read);
-    // Nobody wants it yet.
+    // Nobody is reading at the moment.
     if (events & BROKEN) this.#forget();
     else this.#ask(this.#events & ~c.EPOLLIN);
   }
@@ -280,7 +279,7 @@ export class LibcConnection implements Connection, Watched {
     return result;
   }
 
-  /** @returns what has happened for those who wait */
+  /** @returns the events for whoever is reading or writing */
   #goOnReading(events: number): number {
     if (!(events & (c.EPOLLOUT | BROKEN))) return events;
     this.#readsAfterWrite = false;
@@ -296,7 +295,7 @@ export class LibcConnection implements Connection, Watched {
     return result;
   }
 
-  /** Waits for the socket. @returns false when the connection is over */
+  /** Waits until the socket is ready. @returns false when the connection is over */
   #until(need: TlsNeed): Promise<boolean> {
     if (this.#closed) return Promise.resolve(false);
     return new Promise((resolve) => {
@@ -352,7 +351,7 @@ export class LibcConnection implements Connection, Watched {
     this.#events = events;
   }
 
-  /** What is broken is reported again and again, asked for or not; whoever reads or writes will see it. */
+  /** epoll reports a broken connection again and again, asked or not; the next read or write will notice. */
   #forget(): void {
     this.#loop.unwatch(this.fd);
     this.#isWatched = false;

@@ -1,4 +1,4 @@
-// TCP on Linux through the C library: one loop, one thread. See `TcpEngine`.
+// TCP on Linux through the C library: one loop in one thread. See `TcpEngine`.
 
 import { ProxyError } from "../../core/errors.ts";
 import type { Clock } from "../../core/clock.ts";
@@ -20,7 +20,7 @@ import { LibcConnection } from "./tcp_connection.ts";
 import { dialError, LibcListener, startConnecting, systemError } from "./tcp_listener.ts";
 import { LibcPipe, PipeMemory } from "./tcp_pipe.ts";
 
-/** See `TcpEngine`. Nothing happens unless the loop runs. */
+/** See `TcpEngine`. Works only while the loop runs. */
 export class LibcTcpEngine implements TcpEngine {
   readonly kind = "libc";
   readonly namesClients = false;
@@ -28,7 +28,7 @@ export class LibcTcpEngine implements TcpEngine {
   readonly #loop: EventLoop;
   readonly #memory = new PipeMemory();
 
-  /** @param clock the loop's, unless there is a better one */
+  /** @param clock the loop's, unless a better one is given */
   constructor(loop: EventLoop, clock: Clock = loop.clock) {
     this.#loop = loop;
     this.clock = clock;

@@ -1,4 +1,4 @@
-// A listening TCP port of the libc engine, and sockets as the C library opens them.
+// A listening TCP port of the libc engine, and how TCP sockets are opened through the C library.
 
 import { ProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/address.ts";
@@ -11,16 +11,16 @@ import { readSockaddr, sockaddrLength, writeSockaddr } from "../udp/sockaddr.ts"
 import type { EventLoop, Watched } from "./event_loop.ts";
 import { LibcConnection, type LoopSurroundings } from "./tcp_connection.ts";
 
-/** Connections that may wait to be accepted, as far as the system allows. */
+/** Connections that may wait to be accepted, within the system's limit. */
 const BACKLOG = 4096;
 /**
- * Seconds of silence before a peer is asked for a sign of life, between two questions, and how many are
- * left unanswered before it is gone. The system would wait for two hours.
+ * Keep-alive: seconds of silence before the first probe, seconds between probes, and how many may stay
+ * unanswered before the peer counts as gone. The system's default is to wait for two hours.
  */
 const KEEP_IDLE = 60;
 const KEEP_INTERVAL = 15;
 const KEEP_COUNT = 4;
-/** What common error numbers mean (errno(3)). */
+/** Meanings of common error numbers (errno(3)). */
 const MEANINGS: Readonly<Record<number, string>> = {
   23: "Too many open files in system",
   24: "Too many open files",
@@ -30,7 +30,7 @@ const MEANINGS: Readonly<Record<number, string>> = {
   111: "Connection refused",
   113: "No route to host",
 };
-/** A client that is gone before it was accepted, or that a filter turned away (accept(2)). */
+/** Errors that concern one client: it left before it was accepted, or a filter rejected it (accept(2)). */
 const ACCEPT_AGAIN: readonly number[] = [1, 4, 64, 71, 92, 93, 95, 100, 101, 103, 112, 113];
 
 /** See `Listener`. */
@@ -94,7 +94,7 @@ export class LibcListener implements Listener, Watched {
     }
   }
 
-  /** @returns undefined when nobody waits to be accepted */
+  /** @returns undefined when no connection is waiting */
   #take(): LibcConnection | undefined {
     const flags = c.SOCK_NONBLOCK | c.SOCK_CLOEXEC;
     this.#nameLength[0] = this.#name.length;
@@ -123,17 +123,16 @@ export class LibcListener implements Listener, Watched {
   }
 }
 
-/** A socket on its way to an address. */
+/** A socket that is connecting. */
 export interface Dialled {
   readonly fd: number;
-  /** Whether it is connected already. */
   readonly isConnected: boolean;
 }
 
 /**
- * Begins to connect.
+ * Starts to connect.
  *
- * @throws an error with the number of the system in its text
+ * @throws an error with the system's error number in its text
  */
 export function startConnecting(loop: EventLoop, address: Address): Dialled {
   const raw = toRawAddress(address);
@@ -149,7 +148,7 @@ export function startConnecting(loop: EventLoop, address: Address): Dialled {
   throw systemError("connect", errno);
 }
 
-/** An error that says what `isOutOfResources` looks for. */
+/** An error in the form that `isOutOfResources` recognizes. */
 export function systemError(call: string, errno: number): Error {
   const what = MEANINGS[errno] ?? `${call} failed`;
   return new Error(`${what} (os error ${errno})`);
@@ -163,7 +162,7 @@ function openListening(loop: EventLoop, where: Address, reusePort: boolean) {
     if (family === c.AF_INET6) option(loop, fd, c.IPPROTO_IPV6, c.IPV6_V6ONLY, 0);
     option(loop, fd, c.SOL_SOCKET, c.SO_REUSEADDR, 1);
     if (reusePort) option(loop, fd, c.SOL_SOCKET, c.SO_REUSEPORT, 1);
-    // Whoever is accepted has the same, tcp(7).
+    // Accepted sockets inherit these options, tcp(7).
     setUp(loop, fd);
     const name = new Uint8Array(sockaddrLength(family));
     writeSockaddr(raw, family, name, 0);
@@ -204,7 +203,7 @@ function bindError(errno: number): Error {
   return systemError("bind", errno);
 }
 
-/** What a failed dial means to whoever wanted the connection. */
+/** The error for whoever wanted the connection. */
 export function dialError(cause: unknown, isShort: boolean): ProxyError {
   return isShort
     ? new ProxyError("overloaded", "Cannot open another connection now", { cause })

@@ -34,7 +34,7 @@ Deno.test({
   },
 });
 
-/** Whether small pieces wait for the answer to others, as they do unless TCP_NODELAY is set. */
+/** Whether small pieces wait for earlier ones to be acknowledged, as they do unless TCP_NODELAY is set. */
 function isDelayed({ fd }: LibcConnection): boolean {
   const library = c.openLibc();
   const value = new Int32Array(1);
@@ -46,7 +46,7 @@ function isDelayed({ fd }: LibcConnection): boolean {
   return value[0] === 0;
 }
 
-/** The timer of an established connection that has this port in that column, and the other in the other. */
+/** The timer of the established connection with this port in that column and the other one in the other. */
 function timerOf(column: number, port: number, other: number) {
   const hex = (number: number) => number.toString(16).toUpperCase().padStart(4, "0");
   const ends = column === 1 ? [port, other] : [other, port];

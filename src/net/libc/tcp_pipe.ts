@@ -1,18 +1,18 @@
-// A pipe of the libc engine: reads into memory that all pipes of the thread share, has it transformed
-// and sends what comes of it, within one turn of the loop and without a promise. What a receiver does
-// not take at once is copied, and nothing more is read for it meanwhile.
+// A pipe of the libc engine: reads into memory shared by all pipes of the thread, transforms it and sends
+// the result, within one turn of the loop and without a promise. What the receiver does not take at once
+// is copied, and nothing more is read for it until that is sent.
 
 import type { Pipe, PipeEnd, PipeParts, Transform } from "../engine.ts";
 import type { Inbox } from "../inbox.ts";
 import type { EventLoop } from "./event_loop.ts";
 import type { FlowEnd, LibcConnection } from "./tcp_connection.ts";
 
-/** Read at once; bounds what waits for one receiver. */
+/** Bytes per read; bounds what waits for one receiver. */
 const READ_SIZE = 65_536;
-/** Pieces are gathered up to this, so that they go out together. */
+/** Pieces are gathered up to this size, so that they are sent together. */
 const GATHER_SIZE = READ_SIZE + 8_192;
 
-/** Memory of one thread for whatever passes within a turn of its loop. */
+/** A thread's buffers for bytes that stay within a turn of its loop. */
 export class PipeMemory {
   readonly received = new Uint8Array(READ_SIZE);
   readonly gathered = new Uint8Array(GATHER_SIZE);
@@ -29,10 +29,10 @@ export class LibcPipe implements Pipe, FlowEnd {
   readonly #memory: PipeMemory;
   readonly #resolve: (end: PipeEnd) => void;
   readonly #reject: (error: unknown) => void;
-  /** What the receiver has not taken yet, from `#sent` on. */
+  /** Bytes the receiver has not taken yet, from `#sent` on. */
   #waiting: Uint8Array | undefined;
   #sent = 0;
-  /** What ends the pipe as soon as nothing waits any more. */
+  /** Ends the pipe as soon as nothing is waiting to be sent. */
   #end: (() => void) | undefined;
   #isOver = false;
 
@@ -57,7 +57,7 @@ export class LibcPipe implements Pipe, FlowEnd {
     return bytes !== undefined;
   }
 
-  /** As the source of `from`: something can be read. As the sink of `to`: something can be written. */
+  /** As the sender's end: bytes can be read. As the receiver's: bytes can be written. */
   proceed(): void {
     if (this.#waiting === undefined) this.#read();
     else this.#flush();
@@ -86,7 +86,7 @@ export class LibcPipe implements Pipe, FlowEnd {
     if (taken < count) this.#inbox.put(received.subarray(taken, count));
   }
 
-  /** @returns how many of so many bytes were taken */
+  /** @returns how many of the `count` bytes were taken */
   #pass(bytes: Uint8Array, count: number): number {
     const transform = this.#transform;
     let taken = count;
@@ -103,7 +103,7 @@ export class LibcPipe implements Pipe, FlowEnd {
     return taken;
   }
 
-  /** Small pieces that lie ready together go out together. */
+  /** Sends small pieces together. */
   #sendAll(pieces: readonly Uint8Array[]): void {
     if (pieces.length === 1) return this.#send(pieces[0]!);
     const { gathered } = this.#memory;

@@ -1,6 +1,6 @@
-// Whether a thread of this process still runs (proc(5)), and how much of the processor it has used
+// Whether a thread of this process still runs (proc(5)), and how much CPU time it has used
 // (clock_gettime(2)). The runtime does not say when a Worker has ended, and one in an endless loop never
-// does, whatever it is told.
+// ends, even if told to.
 
 const SYMBOLS = {
   readlink: { parameters: ["buffer", "buffer", "usize"], result: "isize" },
@@ -8,14 +8,13 @@ const SYMBOLS = {
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
 } as const;
 
-/** What the numbers of threads stand in; the last part of its link is this one's. */
+/** A link whose last part is the number of the calling thread. */
 const THIS_THREAD = "/proc/thread-self";
 const THREADS = "/proc/self/task";
 const F_OK = 0;
 const CLOCK_THREAD_CPUTIME_ID = 3;
 const NANOSECONDS = 1e9;
 
-/** Looks at the threads of this process. */
 export class ThreadLife implements Disposable {
   readonly #library: Deno.DynamicLibrary<typeof SYMBOLS>;
 
@@ -23,7 +22,7 @@ export class ThreadLife implements Disposable {
     this.#library = library;
   }
 
-  /** Undefined where there is no such C library or no leave to call it. */
+  /** Undefined where there is no such C library or no permission to call it. */
   static open(): ThreadLife | undefined {
     if (Deno.build.os !== "linux") return undefined;
     try {
@@ -33,7 +32,7 @@ export class ThreadLife implements Disposable {
     }
   }
 
-  /** The number of the thread that calls; undefined when the system does not tell. */
+  /** The number of the calling thread; undefined when the system does not say. */
   get current(): number | undefined {
     const target = new Uint8Array(64);
     const { readlink } = this.#library.symbols;
@@ -43,14 +42,14 @@ export class ThreadLife implements Disposable {
     return Number(link.split("/").at(-1));
   }
 
-  /** Seconds for which the thread that calls has run; 0 when the system does not tell. */
+  /** CPU time of the calling thread in seconds; 0 when the system does not say. */
   get cpuTime(): number {
     const time = new BigInt64Array(2);
     this.#library.symbols.clock_gettime(CLOCK_THREAD_CPUTIME_ID, time);
     return Number(time[0]) + Number(time[1]) / NANOSECONDS;
   }
 
-  /** Whether a thread, which has run once, has not ended. */
+  /** Whether a thread that was running has not ended yet. */
   runs(thread: number): boolean {
     return this.#library.symbols.access(pathOf(`${THREADS}/${thread}`), F_OK) === 0;
   }

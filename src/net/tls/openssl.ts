@@ -1,5 +1,5 @@
-// The calls of OpenSSL 3 that TLS is spoken with (ssl(7ossl)), and its numbers. Everything returns at
-// once. Knows no socket but by its descriptor.
+// The calls and constants of OpenSSL 3 used for TLS (ssl(7ossl)). Every call returns at once. Knows no
+// socket except by its descriptor.
 
 import { ProxyError } from "../../core/errors.ts";
 
@@ -82,13 +82,13 @@ export type OpenSsl =
   & Deno.DynamicLibrary<typeof CRYPTO>["symbols"]
   & Deno.DynamicLibrary<typeof SSL>["symbols"];
 
-/** OpenSSL as long as somebody uses it. */
+/** OpenSSL, open as long as somebody uses it. */
 export interface OpenSslLibrary {
   readonly symbols: OpenSsl;
   close(): void;
 }
 
-/** @throws ProxyError `internal` when version 3 is not there or FFI is not granted */
+/** @throws ProxyError `internal` when version 3 is missing or FFI is not permitted */
 export function openLibrary(): OpenSslLibrary {
   try {
     return openBoth();
@@ -116,7 +116,7 @@ function openBoth(): OpenSslLibrary {
 
 export const X509_V_OK = 0;
 export const X509_CHECK_FLAG_NO_WILDCARDS = 2;
-/** No "f*.example.com"; and what a certificate calls its owner is no host name (RFC 9525). */
+/** No "f*.example.com", and no host name taken from the certificate's subject (RFC 9525). */
 export const X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS = 4;
 export const X509_CHECK_FLAG_NEVER_CHECK_SUBJECT = 32;
 export const SSL_VERIFY_PEER = 1;
@@ -125,7 +125,7 @@ export const SSL_ERROR_WANT_WRITE = 3;
 export const SSL_ERROR_ZERO_RETURN = 6;
 
 export const BIO_NOCLOSE = 0;
-/** What a memory BIO answers when it is empty (BIO_s_mem(3ossl)). */
+/** Sets what a memory BIO returns when it is empty (BIO_s_mem(3ossl)). */
 export const BIO_C_SET_BUF_MEM_EOF_RETURN = 130;
 
 export const SSL_CTRL_MODE = 33;
@@ -138,12 +138,12 @@ export const SSL_CTRL_SET_TLSEXT_HOSTNAME = 55;
 export const SSL_CTRL_SET_TLSEXT_TICKET_KEYS = 59;
 export const SSL_CTRL_CHAIN_CERT = 89;
 export const SSL_CTRL_SET_MIN_PROTO_VERSION = 123;
-/** Writes return as soon as a record is out; what is written again may have moved. */
+/** Writes return as soon as a record is written; a retried write may pass the bytes at another address. */
 export const SSL_MODE_ENABLE_PARTIAL_WRITE = 1;
 export const SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER = 2;
-/** Reads go on behind records that are not for the reader, for as long as any come. */
+/** Reads continue past records without application data, however many there are. */
 export const SSL_MODE_AUTO_RETRY = 4;
-/** Connections that rest hold no buffers. */
+/** Idle connections hold no buffers. */
 export const SSL_MODE_RELEASE_BUFFERS = 16;
 export const TLS1_2_VERSION = 0x0303;
 export const SSL_OP_NO_RENEGOTIATION = 1n << 30n;
@@ -154,5 +154,5 @@ export const SSL_OP_NO_COMPRESSION = 1n << 17n;
 export const SSL_TLSEXT_ERR_OK = 0;
 export const SSL_TLSEXT_ERR_NOACK = 3;
 export const TLSEXT_NAMETYPE_HOST_NAME = 0;
-/** What session tickets are encrypted with: a name and two keys. */
+/** Size of what session tickets are encrypted with: a name and two keys. */
 export const TICKET_KEYS_SIZE = 80;

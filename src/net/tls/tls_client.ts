@@ -1,5 +1,4 @@
-// TLS towards origins: whose certificates are believed, and sessions that ask for one with the right
-// name.
+// TLS towards origins: which certificates are trusted, and sessions that require one for the right name.
 
 import { ProxyError } from "../../core/errors.ts";
 import { parseIp } from "../../core/ip_address.ts";
@@ -9,7 +8,7 @@ import { type SessionSource, type TlsOpener, TlsSession } from "./tls_session.ts
 
 const NAME_FLAGS = o.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | o.X509_CHECK_FLAG_NEVER_CHECK_SUBJECT;
 
-/** Opens TLS sessions as their client. OpenSSL is opened when the first of them is. */
+/** Opens TLS sessions on the client side. OpenSSL is loaded when the first one is opened. */
 export class TlsClient implements Disposable {
   #authorities: string | undefined;
   #library: o.OpenSslLibrary | undefined;
@@ -17,19 +16,19 @@ export class TlsClient implements Disposable {
   #sessions = 0;
   #isOver = false;
 
-  /** @param authorities in PEM; the system's unless given */
+  /** @param authorities in PEM; the system's if absent */
   constructor(authorities?: string) {
     this.#authorities = authorities;
   }
 
-  /** New sessions believe these. */
+  /** Sets the authorities for new sessions. */
   exchange(authorities?: string): void {
     if (authorities === this.#authorities) return;
     this.#authorities = authorities;
     this.#freeContext();
   }
 
-  /** Opens sessions with whoever has a certificate for a host name or an IP address. */
+  /** Opens sessions with peers whose certificate is for this host name or IP address. */
   for(name: string): TlsOpener {
     return {
       open: (transport) => {
@@ -40,14 +39,14 @@ export class TlsClient implements Disposable {
     };
   }
 
-  /** No session begins any more; those that run go on. */
+  /** No new session may be opened; open ones continue. */
   [Symbol.dispose](): void {
     this.#isOver = true;
     this.#freeContext();
     this.#closeLibrary();
   }
 
-  /** Each session holds its context itself. */
+  /** Each session keeps its context alive, so `retain` and `release` have nothing to do. */
   #source(ssl: o.OpenSsl, name: string): SessionSource {
     return {
       open: () => {
@@ -75,7 +74,7 @@ export class TlsClient implements Disposable {
     this.#context = undefined;
   }
 
-  /** Not before nobody calls it any more. */
+  /** Closes the library once nobody uses it any more. */
   #closeLibrary(): void {
     if (!this.#isOver || this.#sessions > 0) return;
     this.#library?.close();
@@ -92,7 +91,7 @@ function clientContext(ssl: o.OpenSsl, authorities: string | undefined): Deno.Po
   return context;
 }
 
-/** Only host names are asked for (RFC 6066 section 3). */
+/** The server name is sent only for host names, not for IP addresses (RFC 6066 section 3). */
 function expectName(ssl: o.OpenSsl, session: Deno.PointerObject, name: string): void {
   const parameters = ssl.SSL_get0_param(session);
   const text = cString(name);

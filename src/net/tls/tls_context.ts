@@ -1,10 +1,9 @@
-// How every context of OpenSSL is set up, whichever side of TLS is spoken with it, and how texts in PEM
-// are read into it.
+// How every OpenSSL context is set up, for either side of TLS, and how PEM text is read.
 
 import { ProxyError } from "../../core/errors.ts";
 import * as o from "./openssl.ts";
 
-/** Forward secrecy and authenticated encryption only; TLS 1.3 has no others. */
+/** Forward secrecy and authenticated encryption only; TLS 1.3 has nothing else. */
 const CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL";
 const OPTIONS = o.SSL_OP_NO_RENEGOTIATION | o.SSL_OP_CIPHER_SERVER_PREFERENCE |
   o.SSL_OP_IGNORE_UNEXPECTED_EOF | o.SSL_OP_NO_COMPRESSION;
@@ -20,15 +19,15 @@ export function newContext(ssl: o.OpenSsl, method: Pointer): Deno.PointerObject 
   ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_SET_MIN_PROTO_VERSION, BigInt(o.TLS1_2_VERSION), null);
   ssl.SSL_CTX_set_options(context, OPTIONS);
   ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_MODE, BigInt(MODES), null);
-  // One peer that does nothing but change its keys would have the thread for itself.
+  // Otherwise a peer that does nothing but update its keys would keep the thread to itself.
   ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_CLEAR_MODE, BigInt(o.SSL_MODE_AUTO_RETRY), null);
-  // One receive for many records, instead of two for each.
+  // One receive call for many records, instead of two for each.
   ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_SET_READ_AHEAD, 1n, null);
   ssl.SSL_CTX_set_cipher_list(context, cString(CIPHERS));
   return context;
 }
 
-/** Peers are believed whose certificates these have signed. */
+/** Trusts certificates that these authorities have signed. */
 export function trustAuthorities(ssl: o.OpenSsl, context: Pointer, pem: string): void {
   using reader = new PemReader(ssl, pem);
   const store = ssl.SSL_CTX_get_cert_store(context);
@@ -38,7 +37,7 @@ export function trustAuthorities(ssl: o.OpenSsl, context: Pointer, pem: string):
   }
 }
 
-/** Reads what is in a text in PEM, one thing after the other. */
+/** Reads the objects in a PEM text, one after the other. */
 export class PemReader implements Disposable {
   readonly #ssl: o.OpenSsl;
   readonly #bytes: Uint8Array<ArrayBuffer>;
@@ -57,7 +56,7 @@ export class PemReader implements Disposable {
   }
 
   privateKey(): Pointer {
-    // Without a callback a key with a password would be asked for at the terminal.
+    // Without a callback OpenSSL would ask for the password of a key at the terminal.
     const password = Deno.UnsafePointer.of(NO_PASSWORD);
     const found = this.#ssl.PEM_read_bio_PrivateKey(this.#bio, null, null, password);
     this.#ssl.ERR_clear_error();
@@ -71,7 +70,7 @@ export class PemReader implements Disposable {
 
 const NO_PASSWORD = cString("");
 
-/** As C has it. */
+/** The text as a C string. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`${text}\0`);
 }

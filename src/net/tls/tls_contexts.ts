@@ -1,5 +1,5 @@
-// What TLS connections of one thread are made from: certificates as OpenSSL holds them, one context
-// for each, and the choice between them by the name that a client asks for.
+// What a thread's TLS connections are made from: certificates loaded into OpenSSL, one context for each,
+// and the choice among them by the name that a client asks for.
 
 import { ProxyError } from "../../core/errors.ts";
 import * as o from "./openssl.ts";
@@ -15,7 +15,7 @@ type NameCallback = Deno.UnsafeCallback<{
   readonly result: "i32";
 }>;
 
-/** The contexts of some pairs. Connections go on when they are disposed of. */
+/** Contexts for a list of certificates. Connections continue after it is disposed of. */
 export class TlsContexts implements SessionSource, Disposable {
   readonly #ssl: o.OpenSsl;
   readonly #contexts: readonly Deno.PointerObject[];
@@ -23,7 +23,7 @@ export class TlsContexts implements SessionSource, Disposable {
   #users = 1;
 
   /**
-   * @param authorities of clients, which are asked for a certificate then, in PEM
+   * @param authorities in PEM; if given, clients are asked for a certificate
    * @throws ProxyError `bad_request` when a pair cannot be used; it says what is wrong
    */
   constructor(ssl: o.OpenSsl, keys: TlsKeys, authorities?: string) {
@@ -45,7 +45,7 @@ export class TlsContexts implements SessionSource, Disposable {
   }
 
   /**
-   * State for one connection, from which TLS is spoken; to be freed by whoever has it.
+   * OpenSSL's state for one connection, to be freed by the caller.
    *
    * @throws ProxyError `overloaded` without memory
    */
@@ -56,7 +56,7 @@ export class TlsContexts implements SessionSource, Disposable {
     return session;
   }
 
-  /** For a connection whose handshake may still choose among the contexts; once for each `release`. */
+  /** Keeps the contexts for a connection whose handshake may still choose among them, until `release`. */
   retain(): void {
     this.#users++;
   }
@@ -67,7 +67,7 @@ export class TlsContexts implements SessionSource, Disposable {
 
   freed(): void {}
 
-  /** Nothing begins with it any more. */
+  /** No new connection may use it. */
   [Symbol.dispose](): void {
     this.release();
   }
@@ -92,7 +92,7 @@ export class TlsContexts implements SessionSource, Disposable {
     return callback;
   }
 
-  /** One whose certificate has the name, rather than one that has a pattern for it. */
+  /** Prefers a certificate with the exact name to one with a pattern that matches. */
   #contextFor(name: Uint8Array<ArrayBuffer>): Deno.PointerObject | undefined {
     const size = BigInt(name.length - 1);
     const isFor = (context: Pointer, flags: number) => {
@@ -106,7 +106,7 @@ export class TlsContexts implements SessionSource, Disposable {
 
 function serverContext(ssl: o.OpenSsl, ticketKeys: Uint8Array<ArrayBuffer>): Deno.PointerObject {
   const context = newContext(ssl, ssl.TLS_server_method());
-  // Who comes back meets another thread, which knows tickets alone.
+  // A returning client may meet another thread, which can only resume from a ticket.
   ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_SET_SESS_CACHE_MODE, BigInt(o.SSL_SESS_CACHE_OFF), null);
   ssl.SSL_CTX_set_session_id_context(context, SESSION_CONTEXT, SESSION_CONTEXT.length);
   const keys = Deno.UnsafePointer.of(ticketKeys);
@@ -137,17 +137,17 @@ function usePair(ssl: o.OpenSsl, context: Deno.PointerObject, { certificate, key
   if (!isFitting) throw unusable("Cannot use a private key that is not the certificate's");
 }
 
-/** Clients may show a certificate; one that these authorities have not signed ends the handshake. */
+/** Lets clients present a certificate; one that these authorities have not signed ends the handshake. */
 function askForCertificates(ssl: o.OpenSsl, context: Deno.PointerObject, text: string): void {
   trustAuthorities(ssl, context, text);
   ssl.SSL_CTX_set_verify(context, o.SSL_VERIFY_PEER, null);
-  // A resumed session would pass for certified although the certificate has ended meanwhile, or its
-  // authority is trusted no more.
+  // A resumed session would count as certified even if the certificate has expired in the meantime, or
+  // its authority is no longer trusted.
   ssl.SSL_CTX_set_options(context, o.SSL_OP_NO_TICKET);
   ssl.SSL_CTX_set_num_tickets(context, 0n);
 }
 
-/** Why the last call failed, in OpenSSL's words. */
+/** Why the last call failed, as OpenSSL words it. */
 function reason(ssl: o.OpenSsl): string {
   const text = ssl.ERR_reason_error_string(ssl.ERR_get_error());
   ssl.ERR_clear_error();

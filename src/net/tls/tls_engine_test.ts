@@ -1,4 +1,4 @@
-// TLS as the engines speak it, with clients that do not mean well, record by record.
+// TLS as the engines speak it, record by record, with clients that misbehave.
 
 import assert from "node:assert/strict";
 import { Authority } from "../../../tests/support/certificates.ts";
@@ -22,7 +22,7 @@ function keysOf(...pairs: TlsKeys["pairs"]): TlsKeys {
   return { pairs, ticketKeys: new Uint8Array(80).fill(7) };
 }
 
-/** An engine at work in this thread with a port where TLS is spoken. */
+/** A running engine in this thread with a TLS port. */
 class World implements AsyncDisposable {
   readonly authority: Authority;
   readonly server: TlsServer;
@@ -61,7 +61,7 @@ class World implements AsyncDisposable {
     return [near!, far];
   }
 
-  /** A connection on which hands have been shaken, the client's end of it, and its TLS. */
+  /** A connection after its handshake, the client's end of it, and the client's TLS. */
   async shaken(
     peer = this.#stack.use(new TlsPeer()),
   ): Promise<[Connection, Deno.TcpConn, TlsPeer]> {
@@ -79,11 +79,11 @@ function closeQuietly(conn: Deno.TcpConn): void {
   try {
     conn.close();
   } catch {
-    // Closed by the test.
+    // Already closed by the test.
   }
 }
 
-/** Takes everything, and nothing comes of it. */
+/** Takes everything and has no output. */
 class Swallows implements Transform {
   readonly isStopped = false;
   readonly untouched = 0;

@@ -1,31 +1,30 @@
-// Certificates with their keys, as text, and for how long they are good. Plain data, so that threads can
+// Certificates with their keys, as text, and how long they are valid. Plain data, so that threads can
 // share it.
 
 import { X509Certificate } from "node:crypto";
 import { ProxyError } from "../../core/errors.ts";
 
-/** A certificate, those of its authorities behind it, and its key; all in PEM. */
+/** A certificate followed by those of its authorities, and its key; all in PEM. */
 export interface TlsPair {
   readonly certificate: string;
   readonly key: string;
 }
 
-/** What servers show to clients. */
+/** What servers present to clients. */
 export interface TlsKeys {
   /** At least one; the first is for clients that ask for no name or another one (RFC 6066 section 3). */
   readonly pairs: readonly TlsPair[];
-  /** Of session tickets, the same in all threads, so that a client may come back to any of them. */
+  /** Key of session tickets, the same in all threads, so that a client may resume in any of them. */
   readonly ticketKeys: Uint8Array<ArrayBuffer>;
 }
 
-/** What a certificate says. */
 export interface CertificateFacts {
   /** Milliseconds since 1970. */
   readonly notBefore: number;
   readonly notAfter: number;
 }
 
-/** @throws ProxyError `bad_request` when the text holds no certificate */
+/** @throws ProxyError `bad_request` when the text contains no certificate */
 export function certificateFacts(pem: string): CertificateFacts {
   let certificate: X509Certificate;
   try {

@@ -1,17 +1,17 @@
-// TLS for the listeners of one thread: certificates that may be exchanged while connections run.
+// TLS for the listeners of one thread, with certificates that can be replaced while connections run.
 
 import { openLibrary, type OpenSslLibrary } from "./openssl.ts";
 import { TlsContexts } from "./tls_contexts.ts";
 import type { TlsKeys } from "./tls_keys.ts";
 import { type TlsOpener, TlsSession, type TlsTransport } from "./tls_session.ts";
 
-/** Opens TLS sessions with the newest certificates. */
+/** Opens TLS sessions with the latest certificates. */
 export class TlsServer implements TlsOpener, Disposable {
   readonly #library: OpenSslLibrary;
   #contexts: TlsContexts;
 
   /**
-   * @param authorities of clients, which are asked for a certificate then, in PEM
+   * @param authorities in PEM; if given, clients are asked for a certificate
    * @throws ProxyError `bad_request` when a pair cannot be used, `internal` without OpenSSL 3
    */
   constructor(keys: TlsKeys, authorities?: string) {
@@ -24,7 +24,7 @@ export class TlsServer implements TlsOpener, Disposable {
     }
   }
 
-  /** New connections get these; on an error those that there are stay. @throws ProxyError `bad_request` */
+  /** Replaces the certificates for new connections. @throws ProxyError `bad_request`, and keeps the old ones */
   exchange(keys: TlsKeys, authorities?: string): void {
     const contexts = new TlsContexts(this.#library.symbols, keys, authorities);
     this.#contexts[Symbol.dispose]();

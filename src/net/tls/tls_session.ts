@@ -1,49 +1,46 @@
-// TLS of one connection, as OpenSSL speaks it: over a descriptor of its own, or over bytes that somebody
-// carries. Waits for nothing: says what it needs.
+// The TLS state of one connection, through OpenSSL: over a descriptor, or over bytes that the caller
+// carries. Never waits: says what it needs.
 
 import { ProtocolError } from "../../core/errors.ts";
 import * as o from "./openssl.ts";
 
-/** What has to happen before it goes on: bytes of the peer's, or room for ours. */
+/** What has to happen before it can go on: bytes from the peer, or room to write. */
 export type TlsNeed = "read" | "write";
 
-/** Where its bytes come from and go to. */
 export type TlsTransport =
   | { readonly fd: number; readonly received: Uint8Array<ArrayBuffer> }
   | "carried";
 
-/** What sessions come from. */
+/** Makes OpenSSL's state for sessions. */
 export interface SessionSource {
-  /** State for one connection, to be freed by whoever has it. @throws ProxyError `overloaded` */
+  /** State for one connection, to be freed by the caller. @throws ProxyError `overloaded` */
   open(): Deno.PointerObject;
-  /** For a session whose handshake is not over; once for each `release`. */
+  /** Called for a session whose handshake is not over; once for each `release`. */
   retain(): void;
   release(): void;
-  /** A session was freed. */
   freed(): void;
 }
 
-/** Opens the sessions of connections, as the one side of TLS or the other. */
+/** Opens sessions on one side of TLS. */
 export interface TlsOpener {
   /** @throws ProxyError `overloaded` without memory, `internal` without OpenSSL 3 */
   open(transport: TlsTransport): TlsSession;
 }
 
-/** The peer has shown a certificate that we do not believe. */
+/** The peer's certificate is not trusted. */
 export class CertificateError extends ProtocolError {}
 
-/** See above. */
 export class TlsSession {
   readonly #ssl: o.OpenSsl;
   readonly #source: SessionSource;
   #session: Deno.PointerObject | null;
-  /** What its bytes come from once those that had come before are used up. */
+  /** The socket to read from once the bytes that arrived before TLS began are used up. */
   #socket: Deno.PointerValue = null;
-  /** Both only where bytes are carried, but the first also while some had come before. */
+  /** Memory BIOs: both if the caller carries bytes; otherwise only the first, while earlier bytes are left. */
   #incoming: Deno.PointerValue = null;
   #outgoing: Deno.PointerValue = null;
   #isShaken = false;
-  /** Whether another read may find something, or the end, although nothing comes any more. */
+  /** Whether another read may find bytes or the end, although the socket has nothing new. */
   hasMore = false;
 
   /** @throws ProxyError `overloaded` without memory */
@@ -70,7 +67,7 @@ export class TlsSession {
     }
   }
 
-  /** Shakes hands. @returns what it needs, or undefined when that is done. @throws ProtocolError */
+  /** Continues the handshake. @returns what it needs; undefined when it is complete. @throws ProtocolError */
   handshake(): TlsNeed | undefined {
     const result = this.#call((session) => this.#ssl.SSL_do_handshake(session));
     if (typeof result !== "number") {
@@ -78,7 +75,7 @@ export class TlsSession {
       return result;
     }
     this.#isShaken = true;
-    // The peer's first words may have come with its last of the handshake.
+    // The peer's first data may have arrived together with the end of its handshake.
     this.hasMore = true;
     this.#source.release();
     return undefined;
@@ -95,7 +92,7 @@ export class TlsSession {
       const room = count === 0 ? buffer : buffer.subarray(count);
       const result = this.#try((session) => this.#ssl.SSL_read(session, room, room.length));
       if (typeof result !== "number") {
-        // What else it is than silence is found again by the next read, to which nothing may lead.
+        // An end or an error found now is found again by the next read, which nothing else may trigger.
         this.hasMore = result !== "read" && count > 0;
         return count > 0 ? count : result;
       }
@@ -105,7 +102,7 @@ export class TlsSession {
     return count;
   }
 
-  /** @returns bytes taken, null when the connection is over, or what it needs: the same bytes again */
+  /** @returns bytes taken, null when the connection is over, or what it needs before a retry with these bytes */
   write(bytes: Uint8Array<ArrayBuffer>, length = bytes.length): number | null | TlsNeed {
     let at = 0;
     while (at < length) {
@@ -118,7 +115,7 @@ export class TlsSession {
     return at;
   }
 
-  /** Whether the peer has shown a certificate, which has been verified then. */
+  /** Whether the peer has presented a certificate; it has been verified then. */
   get isCertified(): boolean {
     if (this.#session === null) return false;
     const certificate = this.#ssl.SSL_get1_peer_certificate(this.#session);
@@ -126,14 +123,14 @@ export class TlsSession {
     return certificate !== null;
   }
 
-  /** Tells the peer that nothing more comes. */
+  /** Tells the peer that no more data follows. */
   shutdown(): void {
     if (this.#session === null || !this.#isShaken) return;
     this.#ssl.SSL_shutdown(this.#session);
     this.#ssl.ERR_clear_error();
   }
 
-  /** Bytes of the peer's. */
+  /** Takes bytes from the peer. */
   put(bytes: Uint8Array<ArrayBuffer>): void {
     if (this.#session !== null) this.#ssl.BIO_write(this.#incoming, bytes, bytes.length);
   }
@@ -162,12 +159,12 @@ export class TlsSession {
     }
   }
 
-  /** @throws ProtocolError when the peer does not speak TLS as we do */
+  /** @throws ProtocolError when the peer breaks the protocol */
   #call(call: (session: Deno.PointerObject) => number): number | null | TlsNeed {
     const session = this.#session;
     if (session === null) return null;
     while (true) {
-      // What somebody else has left there would be taken for a failure of this connection.
+      // An error left in the queue by another connection would be mistaken for one of this call.
       this.#ssl.ERR_clear_error();
       const result = call(session);
       if (result > 0) return result;
@@ -177,7 +174,7 @@ export class TlsSession {
       if (error !== o.SSL_ERROR_WANT_READ) throw this.#failure();
       if (this.#incoming !== null && this.#ssl.BIO_ctrl_pending(this.#incoming) > 0n) continue;
       if (this.#socket === null || this.#incoming === null) return "read";
-      // What had come before is used up; the rest of a record comes from the socket.
+      // The earlier bytes are used up; the rest of the record comes from the socket.
       this.#readSocket();
     }
   }
@@ -205,7 +202,7 @@ function textAt(pointer: Deno.PointerValue): string {
   return pointer === null ? "unknown" : new Deno.UnsafePointerView(pointer).getCString();
 }
 
-/** Memory for bytes; while it is empty it asks for more instead of saying that this is the end. */
+/** A memory BIO that asks for more when it is empty, instead of reporting the end. */
 function newMemory(ssl: o.OpenSsl): Deno.PointerValue {
   const memory = ssl.BIO_new(ssl.BIO_s_mem());
   ssl.BIO_ctrl(memory, o.BIO_C_SET_BUF_MEM_EOF_RETURN, -1n, null);

@@ -1,13 +1,13 @@
-// A hash table from the address of a datagram's sender to a small number, made for one lookup per
-// packet: fixed memory, no allocation, and a secret seed, so that nobody can choose addresses that
-// collide. Knows nothing of what the numbers stand for.
+// A hash table from the address of a datagram's sender to a small number, made for one lookup per packet:
+// fixed memory, no allocation, and a secret seed, so that nobody can choose addresses that collide. Does
+// not know what the numbers stand for.
 
 import { RAW_ADDRESS } from "./port.ts";
 
 /** 32-bit words of a key: IP address, port, extra. */
 const WORDS = 6;
 
-/** Maps an address, and optionally a further 32-bit number, to a number of 0 to 2³¹ − 1. */
+/** Maps an address, and optionally another 32-bit number, to a number from 0 to 2³¹ − 1. */
 export class AddressTable {
   readonly #capacity: number;
   readonly #mask: number;
@@ -18,7 +18,7 @@ export class AddressTable {
   readonly #key = new Int32Array(WORDS);
   #size = 0;
 
-  /** @param capacity entries it holds at most */
+  /** @param capacity most entries it can hold */
   constructor(capacity: number) {
     let slots = 16;
     while (slots < capacity * 2) slots *= 2;
@@ -29,7 +29,6 @@ export class AddressTable {
     this.#seed = crypto.getRandomValues(new Int32Array(1))[0]!;
   }
 
-  /** Entries held. */
   get size(): number {
     return this.#size;
   }

@@ -1,6 +1,6 @@
-// The UDP engine where libc cannot be used: Deno's own datagram sockets. Slower, with the kernel's
-// default buffers and without notice of ICMP refusals, but available everywhere. Every socket has a
-// loop that takes one datagram after the other, so that a slow one delays only itself.
+// The UDP engine where libc cannot be used: Deno's own datagram sockets. Slower, with the kernel's default
+// buffers and without notice of ICMP refusals, but available everywhere. Every socket has a loop of its
+// own that handles one datagram after the other, so a slow socket delays only itself.
 
 import { ProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/address.ts";
@@ -13,9 +13,9 @@ import type { UdpDrops, UdpEngine, UdpEngineOptions, UdpLink, UdpRelay } from ".
 import { MAX_DATAGRAM, SOON } from "./port.ts";
 import { fromRawAddress, isIpv4, toRawAddress } from "./raw_address.ts";
 
-/** Datagrams that relays have sent and sockets have not taken yet. */
+/** Limit on datagrams that the relay has sent but the sockets have not taken. */
 const MAX_PENDING = 1024;
-/** What fails this often in a row would fail forever. */
+/** With this many failures in a row, it would fail for ever. */
 const MAX_FAILURES = 100;
 const NOBODY: Uint8Array<ArrayBuffer> = new Uint8Array();
 
@@ -92,7 +92,7 @@ export class DenoEngine implements UdpEngine {
     this.#end.resolve();
   }
 
-  /** For DenoLink alone: sends without waiting. @param bytes must stay as they are */
+  /** Sends without waiting; for DenoLink only. @param bytes must not change */
   post(socket: Deno.DatagramConn, bytes: Uint8Array, to: Deno.NetAddr): void {
     const full = socket === this.#front ? "clientFull" : "originFull";
     if (this.#pending >= MAX_PENDING) {
@@ -103,7 +103,7 @@ export class DenoEngine implements UdpEngine {
     this.#send(socket, bytes, to).finally(() => this.#pending--);
   }
 
-  /** For DenoLink alone. */
+  /** For DenoLink only. */
   forget(link: DenoLink): void {
     this.#links.delete(link);
     this.#ids.takeBack(link.id);
@@ -132,7 +132,7 @@ export class DenoEngine implements UdpEngine {
       if (link.client) await this.#send(this.#front, bytes, this.#netAddress(link.client));
       else this.drops.noClient++;
     });
-    // One origin's socket is one origin's trouble.
+    // A failed socket to one origin concerns only that origin.
     if (error !== undefined) this.#guard(() => this.#relay?.unreachable(link));
   }
 
@@ -141,7 +141,7 @@ export class DenoEngine implements UdpEngine {
     socket: Deno.DatagramConn,
     take: (bytes: Uint8Array<ArrayBuffer>, from: Deno.NetAddr) => Promise<void>,
   ): Promise<unknown> {
-    // One byte more than is allowed, to tell what was cut from what just fits.
+    // One byte more than allowed, to tell a datagram that was cut from one that just fits.
     const buffer = new Uint8Array(MAX_DATAGRAM + 1);
     for (let failures = 0; failures < MAX_FAILURES;) {
       const received = await socket.receive(buffer).catch((error: unknown) => ({ error }));
@@ -150,7 +150,7 @@ export class DenoEngine implements UdpEngine {
         if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
           return undefined;
         }
-        // What was sent before has not arrived, as some systems say here: it does not concern the rest.
+        // Some systems report here that an earlier datagram was not delivered; the others are not affected.
         if (++failures === MAX_FAILURES) return error;
         continue;
       }
@@ -175,7 +175,7 @@ export class DenoEngine implements UdpEngine {
     return { transport: "udp", hostname, port };
   }
 
-  /** What a relay throws ends the engine. */
+  /** An exception from the relay ends the engine. */
   #start(loop: Promise<void>): void {
     const running = loop.catch((error) => this.#end.reject(error)).finally(() =>
       this.#loops.delete(running)

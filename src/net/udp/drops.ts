@@ -1,8 +1,8 @@
-// The count of lost datagrams at its start.
+// Counts of lost datagrams at zero.
 
 import type { UdpDrops } from "./port.ts";
 
-/** Nothing lost yet; the caller owns the object. */
+/** All counts at zero; the caller owns the object. */
 export function noDrops(): UdpDrops {
   return {
     clientFull: 0,

@@ -1,7 +1,7 @@
-// The sockets of one UDP port that several threads read, one each. The kernel deals flows to them by the
-// order in which they were bound, and when one is closed the last takes its place: flows of threads that
-// live would change hands. So the main thread owns them all, and who takes the place of a thread that has
-// failed gets its socket, and what waits there.
+// The sockets of one UDP port that several threads read, one each. The kernel assigns flows to them by the
+// order in which they were bound, and when one is closed the last takes its place, so flows of healthy
+// threads would move. That is why the main thread owns them all: a thread that replaces a failed one gets
+// the same socket and what waits there.
 
 import type { Address } from "../../core/address.ts";
 import type { ListenAddress } from "../../core/endpoint.ts";
@@ -9,7 +9,7 @@ import { type LibcLibrary, openLibc } from "./libc.ts";
 import { openFront } from "./libc_socket.ts";
 import type { UdpEngine } from "./port.ts";
 
-/** Bound sockets; disposing of them closes them, which whoever reads them must not outlive. */
+/** Bound sockets; disposing of them closes them, so no thread may still read them. */
 export class FrontSockets implements Disposable {
   readonly address: Address;
   readonly buffers: UdpEngine["buffers"];
@@ -55,7 +55,6 @@ export class FrontSockets implements Disposable {
   }
 }
 
-/** Where they are bound, and how many they are. */
 export interface FrontOptions {
   readonly listen: ListenAddress;
   readonly count: number;

@@ -1,6 +1,6 @@
-// The C library's calls for sockets on Linux, its numbers and the layout of its structures (socket(7),
-// tcp(7), udp(7), recvmmsg(2), epoll(7); x86_64 and arm64, both little-endian). Every call returns at once,
-// but for epoll_wait and usleep. Knows no relay.
+// The C library's socket calls on Linux, their constants and the layout of their structures (socket(7),
+// tcp(7), udp(7), recvmmsg(2), epoll(7); x86_64 and arm64, both little-endian). Every call returns at once
+// except epoll_wait and usleep. Knows no relay.
 
 const SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
@@ -9,8 +9,8 @@ const SYMBOLS = {
   listen: { parameters: ["i32", "i32"], result: "i32" },
   accept4: { parameters: ["i32", "buffer", "buffer", "i32"], result: "i32" },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
-  // What comes and goes is never more than a buffer holds, so 32 bits tell, and cost no BigInt: they
-  // fill the whole register of a size_t.
+  // Lengths never exceed a buffer, so 32 bits are enough and avoid BigInt; they fill the whole register
+  // of a size_t.
   recv: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
@@ -35,22 +35,22 @@ export type LibcLibrary = Deno.DynamicLibrary<typeof SYMBOLS>;
 /** The calls, as `Deno.dlopen` makes them. */
 export type Libc = LibcLibrary["symbols"];
 
-/** @throws whatever Deno throws when the library is not there or FFI is not granted */
+/** @throws whatever Deno throws when the library is missing or FFI is not permitted */
 export function openLibc(): LibcLibrary {
   return Deno.dlopen("libc.so.6", SYMBOLS);
 }
 
-/** Whether this system has the structures that are laid out here. */
+/** Whether this system has the structures laid out here. */
 export const isLibcKnown = Deno.build.os === "linux" &&
   (Deno.build.arch === "x86_64" || Deno.build.arch === "aarch64");
 
-/** Error number of the last call of this thread that failed. */
+/** Error number of this thread's last failed call. */
 export function errnoOf(libc: Libc): number {
   const location = libc.__errno_location();
   return location === null ? 0 : new Deno.UnsafePointerView(location).getInt32();
 }
 
-/** Where a buffer is, for structures that hold pointers. The buffer must be kept alive. */
+/** Address of a buffer, for structures that hold pointers. The buffer must be kept alive. */
 export function pointerOf(buffer: Uint8Array<ArrayBuffer>): bigint {
   return BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer)));
 }
@@ -104,10 +104,10 @@ export const EINPROGRESS = 115;
 
 /** `struct epoll_event` is packed on x86_64 alone. */
 export const EPOLL_EVENT_SIZE = Deno.build.arch === "x86_64" ? 12 : 16;
-/** Where its `data` stands. */
+/** Offset of its `data`. */
 export const EPOLL_EVENT_DATA = EPOLL_EVENT_SIZE - 8;
 
-/** `struct mmsghdr`: a `msghdr` and the length of what came or went. */
+/** `struct mmsghdr`: a `msghdr` and the number of bytes sent or received. */
 export const MMSGHDR_SIZE = 64;
 export const MSG_NAME = 0;
 export const MSG_NAMELEN = 8;

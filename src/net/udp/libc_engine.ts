@@ -1,6 +1,6 @@
-// The UDP engine on Linux: recvmmsg(2) and sendmmsg(2) through FFI, in an event loop that serves
-// others too. What is received is sent on from the same memory. Every socket gets its turn in each
-// round, however much another one has to read.
+// The UDP engine on Linux: recvmmsg(2) and sendmmsg(2) through FFI, in an event loop that serves others
+// too. What is received is sent on from the same memory. Every socket gets its turn in each round, however
+// much another has to read.
 
 import { ProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/address.ts";
@@ -14,15 +14,15 @@ import type { UdpDrops, UdpEngine, UdpEngineOptions, UdpLink, UdpRelay } from ".
 import { noDrops } from "./drops.ts";
 import { sockaddrLength, writeSockaddr } from "./sockaddr.ts";
 
-/** Datagrams read from one link in a round. */
+/** Most datagrams read from one link in a round. */
 const LINK_SHARE = 16;
-/** From this many datagrams a millisecond on, over such a time, the thread rests after each round of few. */
+/** At this rate, in datagrams per millisecond measured over this time, the thread rests after rounds of few. */
 const BUSY = 15;
 const BUSY_TIME = 100;
 const FEW = BATCH / 2;
 const NOBODY: Uint8Array<ArrayBuffer> = new Uint8Array();
 
-/** See `UdpEngine`. Nothing moves unless the loop runs; what a relay throws is thrown in the loop. */
+/** See `UdpEngine`. Works only while the loop runs; what a relay throws is thrown in the loop. */
 export class LibcEngine implements UdpEngine, Watched, RoundEnd {
   readonly kind = "libc";
   readonly address: Address;
@@ -44,11 +44,11 @@ export class LibcEngine implements UdpEngine, Watched, RoundEnd {
   readonly #end = Promise.withResolvers<void>();
   #relay: UdpRelay | undefined;
   #isClosed = false;
-  /** Of this round: events, slots of the batch that are taken, whether clients have sent something. */
+  /** In this round: events, slots of the batch that are taken, whether clients have sent something. */
   #events = 0;
   #filled = 0;
   #hasFront = false;
-  /** Datagrams received in this round, and before it since when; whether there were many. */
+  /** Datagrams received in this round; those received before it, and since when; whether the rate is high. */
   #moved = 0;
   #received = 0;
   #countedSince = 0;
@@ -121,7 +121,7 @@ export class LibcEngine implements UdpEngine, Watched, RoundEnd {
     this.#loop.announce();
   }
 
-  /** Clients have sent something. Origins are read first, since their datagrams fill what is sent at once. */
+  // Only noted: origins are read first, since their datagrams fill the batch that is sent at once.
   ready(): void {
     if (this.#relay === undefined) return;
     this.#hasFront = true;
@@ -167,7 +167,7 @@ export class LibcEngine implements UdpEngine, Watched, RoundEnd {
     const first = this.#filled;
     const wanted = Math.min(LINK_SHARE, BATCH - first);
     const count = this.#batch.receive(this.#libc, link.fd, first, wanted);
-    // A refusal that has come since epoll looked is told by the call, and by nothing else.
+    // A refusal that arrived after epoll looked is reported by this call only.
     if (count < 0 && this.#loop.errno === c.ECONNREFUSED) relay.unreachable(link);
     if (count <= 0) return;
     this.#filled += count;
@@ -205,7 +205,7 @@ export class LibcEngine implements UdpEngine, Watched, RoundEnd {
     this.#waiting.length = 0;
   }
 
-  /** Points the datagram to a slot. @returns false when it was cut short */
+  /** Points the datagram to a slot. @returns false when it was truncated */
   #show(slot: number): boolean {
     if (this.#batch.isTruncated(slot)) {
       this.drops.truncated++;
@@ -227,14 +227,14 @@ export class LibcEngine implements UdpEngine, Watched, RoundEnd {
     if (!this.#flush(this.#toOrigin, link.fd, "originFull")) this.#relay?.unreachable(link);
   }
 
-  /** Makes the whole batch free again. */
+  /** Sends everything in the batch, which is free afterwards. */
   #flushToClients(): void {
     this.#filled = 0;
     if (this.#toClients.length > 0) this.#flush(this.#toClients, this.#front.fd, "clientFull");
   }
 
   /**
-   * Sends a whole list; what cannot be sent is counted and passed over.
+   * Sends a whole list; what cannot be sent is counted and skipped.
    *
    * @returns false when the far end refuses
    */

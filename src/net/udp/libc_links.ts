@@ -1,5 +1,5 @@
-// The connected sockets of the libc engine, one per session: opened, watched by the loop, closed. Knows
-// nothing of batches in flight but which slots wait for a link.
+// The connected sockets of the libc engine, one per session: opened, watched by the loop, closed. Of a
+// batch in progress they only know which slots wait for a link.
 
 import { ProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/address.ts";
@@ -17,12 +17,12 @@ export interface LinkSurroundings {
   readonly family: number;
   readonly maxLinks: number;
   readonly drops: UdpDrops;
-  /** Something can be read from a link, or it has failed: `events` of epoll. */
+  /** A link can be read, or has failed: `events` of epoll. */
   ready(link: LibcLink, events: number): void;
 }
 
 export class LibcLinks {
-  /** Next slot of the batch for the same link, by slot. */
+  /** For each slot, the next slot of the batch for the same link. */
   readonly nextSlot = new Int32Array(BATCH);
   readonly #surroundings: LinkSurroundings;
   readonly #links = new Set<LibcLink>();
@@ -52,12 +52,12 @@ export class LibcLinks {
     for (const link of this.#links) link.close();
   }
 
-  /** For LibcLink alone. */
+  /** For LibcLink only. */
   get surroundings(): LinkSurroundings {
     return this.#surroundings;
   }
 
-  /** For LibcLink alone. */
+  /** For LibcLink only. */
   remove(link: LibcLink): void {
     const { loop } = this.#surroundings;
     loop.unwatch(link.fd);
@@ -75,7 +75,7 @@ export class LibcLink implements UdpLink, Watched {
   head = -1;
   tail = -1;
   isClosed = false;
-  /** Socket address of the client; `hasClient` tells whether it is one. */
+  /** Socket address of the client, valid if `hasClient`. */
   readonly client = new Int32Array(c.SOCKADDR_SIZE / 4);
   hasClient = false;
   readonly #links: LibcLinks;
@@ -96,7 +96,7 @@ export class LibcLink implements UdpLink, Watched {
     this.hasClient = true;
   }
 
-  /** Bytes of `client` that count. */
+  /** Length of the address in `client` in bytes. */
   get clientLength(): number {
     return sockaddrLength(this.#links.surroundings.family);
   }

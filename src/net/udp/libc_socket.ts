@@ -1,4 +1,4 @@
-// Opening UDP sockets through the C library, and what can go wrong then. Nothing of moving datagrams.
+// Opens UDP sockets through the C library and translates its errors. Moves no datagrams.
 
 import { ProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/address.ts";
@@ -8,12 +8,11 @@ import { fromRawAddress, isIpv4, toRawAddress } from "./raw_address.ts";
 import { readSockaddr, sockaddrLength, writeSockaddr } from "./sockaddr.ts";
 import { RAW_ADDRESS } from "./port.ts";
 
-/** What the front socket asks for, in bytes: a burst waits there while this thread is not running. */
+/** Buffer to request for the front socket, in bytes: a burst waits there while this thread does not run. */
 const FRONT_BUFFER = 8 << 20;
 /** The same for the socket of one session. */
 const LINK_BUFFER = 512 << 10;
 
-/** A bound socket of all clients. */
 export interface FrontSocket {
   readonly fd: number;
   /** AF_INET or AF_INET6; the latter takes IPv4 too. */
@@ -62,7 +61,7 @@ export function adoptFront(libc: c.Libc, fd: number): FrontSocket {
 }
 
 /**
- * A socket that speaks with one address only.
+ * A socket connected to one address.
  *
  * @throws ProxyError `overloaded` without a descriptor, `origin_unreachable` without a route
  */
@@ -78,12 +77,12 @@ export function openConnected(libc: c.Libc, origin: Address): number {
   throw error;
 }
 
-/** The pending error of a socket, which is then cleared; 0 = none. */
+/** The pending error of a socket, which is cleared; 0 = none. */
 export function takeError(libc: c.Libc, fd: number): number {
   return readOption(libc, fd, c.SO_ERROR);
 }
 
-/** What a failed call means to whoever asked for a socket. */
+/** The error for whoever asked for a socket. */
 function callError(call: string, errno: number): ProxyError {
   const cause = new Error(`${call} failed: error ${errno}`);
   const isShort = [c.EMFILE, c.ENFILE, c.ENOBUFS, c.ENOMEM, c.EAGAIN].includes(errno);
@@ -117,13 +116,13 @@ function localAddress(libc: c.Libc, fd: number, family: number): Address {
   return fromRawAddress(raw);
 }
 
-/** Asks for buffers of `wanted` bytes, beyond the system's limit where that is allowed. */
+/** Requests buffers of `wanted` bytes, beyond the system's limit where permitted. */
 function sizeBuffers(libc: c.Libc, fd: number, wanted: number) {
   const ask = (force: number, plain: number) => {
     if (!setOption(libc, fd, [c.SOL_SOCKET, force, wanted])) {
       setOption(libc, fd, [c.SOL_SOCKET, plain, wanted]);
     }
-    // The kernel doubles what it was asked for, for its own books.
+    // The kernel doubles the requested size for its own bookkeeping.
     return readOption(libc, fd, plain) >> 1;
   };
   return {

@@ -1,4 +1,4 @@
-// The ids of the open links of an engine: small numbers, each given to one link at a time.
+// The ids of an engine's open links: small numbers, each used by one link at a time.
 
 import { ProxyError } from "../../core/errors.ts";
 
@@ -7,15 +7,15 @@ export class LinkIds {
   readonly #free: number[] = [];
   #given = 0;
 
-  /** @param capacity ids that may be given at once */
+  /** @param capacity how many ids there are */
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
   /**
-   * Opens a link with an id of its own; when that fails the id is free again.
+   * Opens a link with an id of its own; if that fails, the id is free again.
    *
-   * @throws ProxyError `overloaded` when all ids are given, and what `open` throws
+   * @throws ProxyError `overloaded` when all ids are in use, and what `open` throws
    */
   openWith<Link>(open: (id: number) => Link): Link {
     const id = this.#free.pop() ?? this.#next();
@@ -27,7 +27,7 @@ export class LinkIds {
     }
   }
 
-  /** Takes back the id of a link that has been closed. */
+  /** Takes back the id of a closed link. */
   takeBack(id: number): void {
     this.#free.push(id);
   }

@@ -1,11 +1,11 @@
-// Memory for one batch of datagrams: where recvmmsg(2) puts them, and the lists from which
-// sendmmsg(2) sends them on from the same place. All of it is allocated once.
+// Memory for one batch of datagrams: the buffers into which recvmmsg(2) receives, and the lists from which
+// sendmmsg(2) sends the same memory. All of it is allocated once.
 
 import * as c from "./libc.ts";
 import { type Datagram, MAX_DATAGRAM, RAW_ADDRESS } from "./port.ts";
 import { readSockaddr } from "./sockaddr.ts";
 
-/** Datagrams in a batch. */
+/** Most datagrams in a batch. */
 export const BATCH = 64;
 
 const HEADER_WORDS = c.MMSGHDR_SIZE / 4;
@@ -14,15 +14,15 @@ const HEADER_WORDS = c.MMSGHDR_SIZE / 4;
 export class ReceivedBatch {
   /** The buffer of each slot. */
   readonly buffers: readonly Uint8Array<ArrayBuffer>[];
-  /** Where each buffer is, as two words: low, high. */
+  /** Address of each buffer, as two words: low, high. */
   readonly pointers: Uint32Array;
   readonly #names = new Uint8Array(BATCH * c.SOCKADDR_SIZE);
   readonly #controls = new Uint8Array(BATCH * c.CONTROL_SIZE);
   readonly #iovecs: Uint8Array<ArrayBuffer>;
   readonly #words: Uint32Array;
-  /** The headers from each slot on. */
+  /** For each slot, the headers from there on. */
   readonly #headers: readonly Uint8Array<ArrayBuffer>[];
-  /** Slots from here on have headers as they must be; the kernel writes into those it fills. */
+  /** Headers from this slot on are still in their initial state; the kernel writes into those it fills. */
   #written = BATCH;
   readonly #controlView = new DataView(this.#controls.buffer);
 
@@ -49,7 +49,7 @@ export class ReceivedBatch {
   /**
    * Receives at most `count` datagrams into the slots from `first` on.
    *
-   * @returns how many have come; -1 when there are none or the call failed
+   * @returns how many were received; -1 when there are none or the call failed
    */
   receive(libc: c.Libc, fd: number, first: number, count: number): number {
     const end = first + count;
@@ -71,7 +71,7 @@ export class ReceivedBatch {
     return (this.#words[slot * HEADER_WORDS + c.MSG_FLAGS / 4]! & c.MSG_TRUNC) !== 0;
   }
 
-  /** Datagrams that the socket has lost so far, if reported with this one; otherwise -1. */
+  /** Total of datagrams that the socket has lost, if reported with this one; otherwise -1. */
   overflow(slot: number): number {
     const at = slot * HEADER_WORDS + c.MSG_CONTROLLEN / 4;
     if (this.#words[at]! < c.CMSG_DATA + 4) return -1;
@@ -86,7 +86,7 @@ export class ReceivedBatch {
   }
 }
 
-/** Slots on their way out of one socket. */
+/** Slots to be sent from one socket. */
 export class SendList {
   #length = 0;
   readonly #batch: ReceivedBatch;
@@ -114,7 +114,7 @@ export class SendList {
     this.#length = 0;
   }
 
-  /** Puts a slot on the list, which must have room; its buffer must stay as it is until sent. */
+  /** Adds a slot to the list, which must have room; its buffer must not change until sent. */
   add(slot: number, length: number): void {
     const at = this.#length++ * (c.IOVEC_SIZE / 4);
     this.#iovecWords[at] = this.#batch.pointers[2 * slot]!;
@@ -122,7 +122,7 @@ export class SendList {
     this.#iovecWords[at + 2] = length;
   }
 
-  /** Addresses what was added last. @param name a socket address of `nameLength` bytes */
+  /** Sets the address of the slot added last. @param name a socket address of `nameLength` bytes */
   addressLast(name: Int32Array, nameLength: number): void {
     const index = this.#length - 1;
     this.#nameWords.set(name, index * (c.SOCKADDR_SIZE / 4));
@@ -135,7 +135,7 @@ export class SendList {
   }
 }
 
-/** The one object in which a relay sees each datagram. */
+/** The one object through which a relay sees each datagram. */
 export class SlotDatagram implements Datagram {
   buffer: Uint8Array<ArrayBuffer> = new Uint8Array();
   length = 0;

@@ -1,6 +1,6 @@
-// The interface between a relay of datagrams and a UDP engine: one front socket for all clients,
-// one connected socket ("link") to the origin for each session. The engine moves batches and knows
-// no protocol; the relay decides on each datagram and owns no socket.
+// The interface between a relay of datagrams and a UDP engine: one front socket for all clients, and one
+// connected socket ("link") to the origin for each session. The engine moves batches and knows no protocol;
+// the relay decides on each datagram and owns no socket.
 
 import type { Clock } from "../../core/clock.ts";
 import type { Address } from "../../core/address.ts";
@@ -8,15 +8,15 @@ import type { Address } from "../../core/address.ts";
 /** Size of a receive buffer; a longer datagram is dropped and counted as `truncated`. */
 export const MAX_DATAGRAM = 2048;
 
-/** How soon `UdpEngine.tickSoon` has a relay called, milliseconds. */
+/** Milliseconds within which `UdpEngine.tickSoon` makes the engine call the relay. */
 export const SOON = 50;
 
 /** Bytes of a `ClientAddress` in its raw form. */
 export const RAW_ADDRESS = 18;
 
 /**
- * One datagram under decision. The engine uses one object for all of them: nothing of it may be
- * kept after the handler has returned.
+ * The datagram being decided on. The engine uses one object for all of them: the handler must keep no
+ * reference to it.
  */
 export interface Datagram {
   /** The whole receive buffer; only the first `length` bytes belong to the datagram. */
@@ -31,11 +31,11 @@ export interface Datagram {
 
 /** A connected socket towards an origin. */
 export interface UdpLink {
-  /** A small number, unique among the open links; given again after `close`. */
+  /** A small number, unique among the open links; reused after `close`. */
   readonly id: number;
-  /** Where the origin's datagrams go from now on. @param raw copied, in the form of `sender` */
+  /** Sets where the origin's datagrams go from now on. @param raw copied, in the form of `sender` */
   setClient(raw: Uint8Array): void;
-  /** Sends one datagram to the origin; a full socket drops it and counts. */
+  /** Sends one datagram to the origin; if the socket is full, it is dropped and counted. */
   send(bytes: Uint8Array): void;
   /** Frees the socket at once. May be called from any handler, again without effect. */
   close(): void;
@@ -51,25 +51,25 @@ export interface UdpRelay {
   fromClient(datagram: Datagram): UdpLink | undefined;
   /** A datagram from an origin. @returns whether it goes to the link's client */
   fromOrigin(link: UdpLink, datagram: Datagram): boolean;
-  /** The origin's host says that nobody listens there (ICMP port unreachable). */
+  /** The origin's host reports that nobody listens there (ICMP port unreachable). */
   unreachable(link: UdpLink): void;
-  /** Called every `tick` milliseconds, and when `tickSoon` was asked for it. @param now milliseconds of a monotonic clock */
+  /** Called every `tick` milliseconds, and after `tickSoon`. @param now milliseconds of a monotonic clock */
   tick(now: number): void;
 }
 
-/** Why an engine has lost datagrams, each a count since the start. */
+/** Lost datagrams by reason, counted since the start. */
 export interface UdpDrops {
-  /** The kernel had no room for it towards a client. */
+  /** The kernel had no room to send it to a client. */
   clientFull: number;
-  /** The kernel had no room for it towards an origin. */
+  /** The kernel had no room to send it to an origin. */
   originFull: number;
   /** Longer than MAX_DATAGRAM. */
   truncated: number;
   /** Lost before the front socket was read (SO_RXQ_OVFL); 0 where the system does not say. */
   receiveOverflow: number;
-  /** From an origin, before the relay has named a client. */
+  /** From an origin, before the relay has set a client. */
   noClient: number;
-  /** Any other error of sending. */
+  /** Any other error in sending. */
   failed: number;
 }
 
@@ -79,18 +79,18 @@ export interface UdpEngineOptions {
   readonly listen: { readonly host?: string; readonly port: number };
   /** Milliseconds between calls of `UdpRelay.tick`. */
   readonly tick: number;
-  /** Links that may be open at once. */
+  /** Limit on open links. */
   readonly maxLinks: number;
   /** Whether other sockets may be bound to the same port, which then share its datagrams. */
   readonly reusePort?: boolean;
-  /** Descriptor of a bound front socket that stays its owner's; only for the C library's engine. */
+  /** Descriptor of a bound front socket that its owner keeps; only for the C library's engine. */
   readonly front?: number | undefined;
 }
 
 /** Moves datagrams for one relay. Lives in one thread. */
 export interface UdpEngine {
   readonly kind: "libc" | "deno";
-  /** What the front socket is bound to, with its real port. */
+  /** Where the front socket is bound, with its real port. */
   readonly address: Address;
   readonly drops: Readonly<UdpDrops>;
   /** Sizes of the front socket's buffers in bytes as the kernel granted them; 0 = unknown. */
@@ -106,7 +106,7 @@ export interface UdpEngine {
   sendToClient(raw: Uint8Array, bytes: Uint8Array): void;
   /** Monotonic milliseconds, as given to `tick`; read once per batch. */
   now(): number;
-  /** Has the relay's `tick` called once within `SOON`: a thread that only waits is not to be woken for it. */
+  /** Makes the engine call the relay's `tick` once within `SOON`, without waking a thread that is waiting. */
   tickSoon(): void;
   /** Moves datagrams until `close`. */
   run(relay: UdpRelay): Promise<void>;

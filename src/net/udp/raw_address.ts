@@ -1,6 +1,5 @@
-// Client addresses as the UDP code carries them: 16 bytes of IPv6 address (IPv4 mapped, RFC 4291
-// section 2.5.5.2) and 2 bytes of port, big-endian. Converts them from and to text; knows no
-// socket.
+// Client addresses as the UDP code carries them: 16 bytes of IPv6 address (IPv4 mapped, RFC 4291 section
+// 2.5.5.2) and 2 bytes of port, big-endian. Converts them from and to text; knows no socket.
 
 import { ProxyError } from "../../core/errors.ts";
 import { formatIp, parseIp, unmapIp } from "../../core/ip_address.ts";
@@ -21,13 +20,12 @@ export function toRawAddress({ host, port }: Address): Uint8Array<ArrayBuffer> {
   return raw;
 }
 
-/** The address as readable text, IPv4 as such. */
+/** The address as text, IPv4 in its usual form. */
 export function fromRawAddress(raw: Uint8Array): Address {
   const host = formatIp(unmapIp([...raw.subarray(0, 16)]));
   return { host, port: (raw[16]! << 8) | raw[17]! };
 }
 
-/** Whether the IP address is IPv4. */
 export function isIpv4(raw: Uint8Array): boolean {
   for (let at = 0; at < MAPPED; at++) if (raw[at] !== 0) return false;
   return raw[MAPPED] === 0xff && raw[MAPPED + 1] === 0xff;

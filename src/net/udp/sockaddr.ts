@@ -1,18 +1,18 @@
-// Socket addresses as the C library wants them: `sockaddr_in` (ip(7)) or `sockaddr_in6` (ipv6(7)),
-// from and to raw client addresses. Knows no calls.
+// Converts raw client addresses to and from the C library's socket addresses: `sockaddr_in` (ip(7)) and
+// `sockaddr_in6` (ipv6(7)). Makes no calls.
 
 import { AF_INET, AF_INET6 } from "./libc.ts";
 
 const SIZE_V4 = 16;
 const SIZE_V6 = 28;
 
-/** Length of a socket address of that family in bytes. */
+/** Length in bytes of a socket address of that family. */
 export function sockaddrLength(family: number): number {
   return family === AF_INET ? SIZE_V4 : SIZE_V6;
 }
 
 /**
- * Writes a socket address of that family; to AF_INET only the IPv4 part counts.
+ * Writes a socket address of that family; for AF_INET only the IPv4 part is used.
  *
  * @param raw in the form of `Datagram.sender`
  */

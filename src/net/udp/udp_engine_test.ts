@@ -11,7 +11,7 @@ import type { UdpEngine, UdpEngineOptions } from "./port.ts";
 
 const KINDS = isLibcKnown ? ["libc", "deno"] as const : ["deno"] as const;
 
-/** An engine in this thread, and a relay on it. */
+/** An engine in this thread with a relay. */
 class World implements AsyncDisposable {
   readonly engine: UdpEngine;
   readonly relay: UdpForwarder;
@@ -222,7 +222,7 @@ Deno.test({
         await client.send(packet(index), fronts.address.port);
       }
     };
-    // The port from which the origin hears of each client.
+    // The port from which each client's datagrams reach the origin.
     const heard = async () => {
       const ports: number[] = [];
       for (const _ of clients) {

@@ -1,14 +1,14 @@
-// An eventfd(2) with which one thread wakes another that is blocked in epoll_wait. It is owned by
-// the thread that wakes: the other might close it while the number is about to be used.
+// An eventfd(2) with which one thread wakes another that is blocked in epoll_wait. The waking thread owns
+// it: the other could close it while the number is about to be used.
 
 import { ProxyError } from "../../core/errors.ts";
 import { EFD_CLOEXEC, EFD_NONBLOCK, type LibcLibrary } from "./libc.ts";
 
 const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
 
-/** An eventfd; disposing of it closes it, which the woken thread must not outlive. */
+/** An eventfd; disposing of it closes it, so the woken thread must not use it any more. */
 export class WakeHandle implements Disposable {
-  /** The descriptor, the same in every thread of the process. */
+  /** The descriptor, valid in every thread of the process. */
   readonly fd: number;
   readonly #libc: LibcLibrary;
   #closed = false;
