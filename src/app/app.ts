@@ -1,5 +1,5 @@
-// The whole program: opens its parts, reconfigures, drains and closes them together. Knows no
-// signals and no exit codes; run.ts and main.ts have those.
+// The whole program: opens, reconfigures, drains and closes its parts together. Knows no signals and no
+// exit codes.
 
 import { localIps, openParts, type Parts, type Relay } from "./parts.ts";
 import type { LogOutput } from "./surroundings.ts";
@@ -14,7 +14,6 @@ import { ProxyError } from "../core/errors.ts";
 import { findBusyPorts, type WantedPort } from "../net/busy_ports.ts";
 import type { Heart } from "../core/contracts.ts";
 
-/** One of the program's listeners. */
 export interface Listener {
   /** "RTMP", "HTTP server", "HTTP API", "System API", "WebRTC" or "SRT". */
   readonly name: string;
@@ -24,11 +23,11 @@ export interface Listener {
 
 /** A running proxy. */
 export class App implements AsyncDisposable {
-  /** Everything it listens on, with the actual ports. */
+  /** Everything it listens on, with the real ports. */
   readonly listeners: readonly Listener[];
   /** Rejects when a listener dies by itself. */
   readonly closed: Promise<void>;
-  /** The threads, any of which may hang while the event loop goes on. */
+  /** The threads, any of which may get stuck while the event loop runs. */
   readonly hearts: readonly Heart[];
   readonly #clock: Clock;
   readonly #stack: AsyncDisposableStack;
@@ -62,7 +61,7 @@ export class App implements AsyncDisposable {
 
   /**
    * @param log where its log goes
-   * @throws ProxyError `internal` when ports cannot be bound, with a line for each; nothing is left open then
+   * @throws ProxyError `internal` when ports cannot be bound, with a line for each; nothing is left open
    */
   static async open(config: Config, log: LogOutput, clock: Clock): Promise<App> {
     try {
@@ -93,9 +92,9 @@ export class App implements AsyncDisposable {
   }
 
   /**
-   * Takes over another configuration. Files of TLS are read again.
+   * Applies another configuration, and reads the TLS files again.
    *
-   * @param next differs from the one before in live variables only
+   * @param next differs from the previous one only in live variables
    * @throws ProxyError `internal` when such a file cannot be read, `overloaded` when there is no room for
    * another default backend; nothing has changed then
    */
@@ -118,9 +117,9 @@ export class App implements AsyncDisposable {
   }
 
   /**
-   * Says "not ready" and takes no new client and no new stream; what runs goes on. The APIs answer
-   * to the end, since WebRTC sessions that run are ended there; but where other processes share the
-   * ports, these do that, and origins' heartbeats are for them.
+   * Becomes "not ready" and takes no new clients and no new streams; what runs continues. The APIs answer
+   * to the end, since clients end their WebRTC sessions there. Where other processes share the ports, they
+   * answer instead, and get the origins' heartbeats.
    */
   drain(): void {
     const { state, system, httpApi } = this.#parts;
@@ -135,7 +134,7 @@ export class App implements AsyncDisposable {
   /**
    * Resolves when the last stream has ended.
    *
-   * @param grace milliseconds after which the rest is ended in order
+   * @param grace milliseconds after which the rest is ended cleanly
    */
   async finish(grace: number): Promise<void> {
     const kill = () => this.#relays.forEach((relay) => relay.kill());

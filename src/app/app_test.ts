@@ -14,7 +14,7 @@ const LISTENERS = {
 };
 const SITE = "https://tv.example";
 
-/** A proxy in this process whose configuration a test changes. */
+/** A proxy in this process whose configuration can be changed. */
 class ChangingApp implements AsyncDisposable {
   readonly #app: App;
 
@@ -39,7 +39,7 @@ class ChangingApp implements AsyncDisposable {
   readonly systemUrl = (path: string): string =>
     `http://127.0.0.1:${this.portOf("System API")}${path}`;
 
-  /** The answer's status, with nothing left of it, and who may read it. */
+  /** The status of the answer and whom CORS lets read it; the body is discarded. */
   async ask(name: string, path: string): Promise<[status: number, cors: string | null]> {
     const url = `http://127.0.0.1:${this.portOf(name)}${path}`;
     const response = await fetch(url, { headers: { origin: SITE, connection: "close" } });
@@ -47,7 +47,7 @@ class ChangingApp implements AsyncDisposable {
     return [response.status, response.headers.get("access-control-allow-origin")];
   }
 
-  /** How long a client that says nothing is kept, milliseconds. */
+  /** Milliseconds for which a silent client is kept. */
   async patience(name: string): Promise<number> {
     const start = performance.now();
     using conn = await Deno.connect({ hostname: "127.0.0.1", port: this.portOf(name) });
@@ -55,7 +55,7 @@ class ChangingApp implements AsyncDisposable {
     return performance.now() - start;
   }
 
-  /** A connection on which this has been sent. */
+  /** A connection on which these bytes were sent. */
   async send(name: string, bytes: Uint8Array): Promise<Deno.Conn> {
     const conn = await Deno.connect({ hostname: "127.0.0.1", port: this.portOf(name) });
     await conn.write(bytes);
@@ -110,7 +110,7 @@ Deno.test("deadlines and limits are those of the last reload, at every listener"
     const start = performance.now();
     using one = await Deno.connect({ hostname: "127.0.0.1", port: app.portOf(name) });
     using other = await Deno.connect({ hostname: "127.0.0.1", port: app.portOf(name) });
-    // Threads accept them, so which of them was the first is open.
+    // Different threads accept them, so either may have been the first.
     await Promise.race([isOver(one), isOver(other)]);
     assert.ok(performance.now() - start < 5_000, `${name} turns one of two clients away`);
   }
@@ -119,7 +119,7 @@ Deno.test("deadlines and limits are those of the last reload, at every listener"
 Deno.test("memory for clients is that of the last reload", async () => {
   await using app = await ChangingApp.open();
   await app.change({ PROXY_IDENTIFY_MEMORY_PER_ADDRESS: "131072" });
-  // No head is too long, but all together are too much for one address.
+  // Each head is short enough, but together they are too much for one address.
   const head = new TextEncoder().encode(`GET / HTTP/1.1\r\nA: ${"a".repeat(16_000)}`);
   using stack = new DisposableStack();
   const answers = Array.from({ length: 10 }, async () => {

@@ -1,5 +1,4 @@
-// What the operator's console stands on: its pages, and the history that its charts show. A part of
-// app.ts, which is the one place that knows everything.
+// Opens what the operator's console needs: its pages, and the history behind its charts. A part of app.ts.
 
 import { History } from "../api/history.ts";
 import { operatorConsole } from "../console/operator_console.ts";
@@ -7,12 +6,12 @@ import type { Address } from "../core/address.ts";
 import type { Lanes } from "../lane/lanes.ts";
 import { ABOUT, type Surroundings } from "./surroundings.ts";
 
-/** The history of the last minutes, of all lanes together. */
+/** The history of the last minutes, over all lanes. */
 export function openHistory({ clock, metrics }: Surroundings, lanes: Lanes): History {
   return History.open({ clock, source: metrics, refresh: () => lanes.report() });
 }
 
-/** The pages, which play previews at the HTTP server. */
+/** The pages; previews are played from the HTTP server. */
 export function openConsole(httpServer: {
   readonly address: Address;
   readonly secureAddress: Address | undefined;

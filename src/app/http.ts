@@ -1,5 +1,4 @@
-// Opens the HTTP server and the HTTP API, with what they answer themselves. A part of app.ts, which
-// is the one place that knows everything.
+// Opens the HTTP server and the HTTP API, with what they answer themselves. A part of app.ts.
 
 import { httpApi } from "../api/http_api.ts";
 import { LiveStreamList } from "../api/live_streams.ts";
@@ -17,10 +16,10 @@ import { HttpRelay } from "../relay/http/http_relay.ts";
 import { WebHandler, type WebHandlerOptions, WebServer } from "../http1/web_server.ts";
 import type { Signaling } from "../relay/rtc/signaling.ts";
 
-/** Where the HTTP API is, on a port of its own or not. */
+/** Where the HTTP API is, on a port of its own or shared. */
 export type ApiPort = Pick<WebServer, "address" | "secureAddress" | "closed" | "stop">;
 
-/** What the HTTP server answers apart from media: its own API, then files or the built-in pages. */
+/** What the HTTP server answers besides media: its own API, then files or the built-in pages. */
 async function openPages(
   { state, clock, registry }: Surroundings,
   ports: PagePorts,
@@ -41,17 +40,17 @@ async function openPages(
   };
 }
 
-/** What lanes have answered by the main thread, as soon as it can. */
+/** What the main thread answers for lanes, once it can. */
 export interface OtherAnswers {
   answer(request: Request): Promise<Response>;
-  /** What is about WebRTC. */
+  /** Answers WebRTC signalling requests. */
   signal(request: Request, peer: Address): Response | Promise<Response>;
 }
 
 interface HttpParts {
   readonly stack: AsyncDisposableStack;
   readonly lanes: Lanes;
-  /** Set when there is something to answer with. */
+  /** Set as soon as requests can be answered. */
   readonly other: OtherAnswers;
   readonly srtPort: number;
 }
@@ -61,12 +60,12 @@ interface OpenHttp {
   readonly httpApi: ApiPort;
 }
 
-/** Whether the HTTP API is on a port of its own; otherwise, as with SRS, on that of the HTTP server. */
+/** Whether the HTTP API has a port of its own; otherwise it shares the HTTP server's, as in SRS. */
 export function hasOwnApiPort({ listen }: Config): boolean {
   return !isSameAddress(listen.httpServer, listen.httpApi);
 }
 
-/** The HTTP API, and the HTTP server where that is not the lanes' but the main thread's. */
+/** Opens the HTTP API, and the HTTP server if it runs in the main thread and not in lanes. */
 export async function openHttp(
   surroundings: Surroundings,
   signaling: Signaling,
@@ -89,7 +88,7 @@ export async function openHttp(
   return { httpServer: lanes.http!, httpApi };
 }
 
-/** Where else this thread speaks TLS. */
+/** A second port of a server in this thread, for TLS. */
 export function tlsPort(
   { state: { certificates, config: { tls } } }: Surroundings,
   name: "httpsServer" | "httpsApi" | "systemApi",
@@ -99,7 +98,7 @@ export function tlsPort(
   return { listen, server: () => name === "systemApi" ? certificates.system : certificates.server };
 }
 
-/** All origins, by their addresses. */
+/** All origins, with names resolved to addresses. */
 export async function resolvedOrigins({ registry, names }: Surroundings): Promise<OriginStatus[]> {
   const known = await registry.origins();
   return await Promise.all(known.map(async (status) => {

@@ -1,5 +1,4 @@
-// Opens the lanes: the threads that serve clients. A part of app.ts, which is the one place
-// that knows everything.
+// Opens the lanes: the threads that serve clients. A part of app.ts.
 
 import { type Config, isSameAddress } from "../config/config.ts";
 import type { ListenAddress } from "../core/endpoint.ts";
@@ -15,24 +14,24 @@ import { chooseLibc } from "../net/udp/engine.ts";
 
 const LOG = logger("app");
 
-/** What lanes need beyond what all parts have in common. */
+/** What lanes need besides what all parts share. */
 export interface LaneServices {
-  /** Whether they serve HTTP, and not the main thread. */
+  /** Whether HTTP is served by lanes rather than the main thread. */
   readonly servesHttp: boolean;
   readonly idPrefix: string;
-  /** Answers what is about WebRTC. */
+  /** Answers WebRTC signalling requests. */
   signal(request: Request, peer: Address): Response | Promise<Response>;
   origins(): Promise<readonly OriginStatus[]>;
-  /** What the HTTP server answers apart from media. */
+  /** What the HTTP server answers besides media. */
   answerOther(request: Request): Promise<Response>;
 }
 
-/** The configured number, or that of the cores that this process may use. */
+/** The configured number, or the number of cores that this process may use. */
 export function laneCount({ lanes }: Config): number {
   return lanes ?? Math.min(navigator.hardwareConcurrency, 64);
 }
 
-/** Where WebRTC over TCP is taken: at a port of its own, or at one of the HTTP server. */
+/** Where WebRTC over TCP is accepted: on a port of its own, or on one of the HTTP server's. */
 function rtcTcpPort({ listen, tls }: Config): ListenAddress | "http" | "https" | undefined {
   const { webrtcTcp } = listen;
   if (webrtcTcp === undefined) return undefined;
@@ -40,7 +39,7 @@ function rtcTcpPort({ listen, tls }: Config): ListenAddress | "http" | "https" |
   return isSameAddress(listen.httpServer, webrtcTcp) ? "http" : webrtcTcp;
 }
 
-/** Where it has a port of its own, if it has. */
+/** The port of its own, if it has one. */
 export function ownRtcTcp(config: Config): ListenAddress | undefined {
   const port = rtcTcpPort(config);
   return typeof port === "object" ? port : undefined;
@@ -65,7 +64,7 @@ export async function openLanes(
   const rtcTcp = rtcTcpPort(state.config);
   const own = ownRtcTcp(state.config);
   if (own) ports.push({ name: "WebRTC over TCP", transport: "tcp", listen: own });
-  // Lanes share their ports, and would share them with another process too.
+  // Lanes share their ports, and would also share them with another process by accident.
   const busy = reusePort ? [] : findBusyPorts(ports);
   if (busy.length > 0) throw new ProxyError("internal", busy.join("\n"));
   const library = chooseLibc(choice);

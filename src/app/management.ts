@@ -1,5 +1,4 @@
-// What both APIs have for those who manage: who they are, and what the origins tell. A part of app.ts,
-// which is the one place that knows everything.
+// Opens what both APIs have for managing: authorization, and the origins' answers. A part of app.ts.
 
 import { Management } from "../api/management.ts";
 import { OriginAnswers } from "../api/origin_answers.ts";
@@ -7,13 +6,12 @@ import { signature, version } from "../core/version.ts";
 import { OriginAsker } from "../http1/origin_questions.ts";
 import type { Surroundings } from "./surroundings.ts";
 
-/** What it takes. */
 type Around = Pick<
   Surroundings,
   "clock" | "engine" | "state" | "registry" | "metrics" | "names" | "hopMark" | "trustedProxies"
 >;
 
-/** Opens both and puts on the stack what is to be closed. */
+/** Opens both and puts on the stack what must be closed. */
 export function openManagement(
   { clock, engine, state, registry, metrics, names, hopMark, trustedProxies }: Around,
   stack: AsyncDisposableStack,

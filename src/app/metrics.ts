@@ -1,5 +1,5 @@
-// The metrics of the program: where the figures of the process come from, and which are read only
-// on request. A part of app.ts, which is the one place that knows everything.
+// Opens the metrics: where the figures of the process come from, and which are read only on request. A
+// part of app.ts.
 
 import { PrometheusMetrics } from "../api/metrics.ts";
 import type { Clock } from "../core/clock.ts";
@@ -9,7 +9,7 @@ import type { Metrics } from "../core/contracts.ts";
 import { Descriptors } from "../net/descriptors.ts";
 import { commit, version } from "../core/version.ts";
 
-/** Opens the metrics of the process and what they look at. */
+/** Opens the metrics of the process and what they are read from. */
 export function openMetrics(stack: AsyncDisposableStack, clock: Clock): PrometheusMetrics {
   const descriptors = Descriptors.open();
   if (descriptors !== undefined) stack.use(descriptors);
@@ -21,7 +21,7 @@ export function openMetrics(stack: AsyncDisposableStack, clock: Clock): Promethe
   return metrics;
 }
 
-/** Brings up to date what is read on request only. */
+/** Updates the metrics that are read only on request. */
 export async function refreshMetrics(
   metrics: Metrics,
   registry: Registrar,

@@ -1,5 +1,5 @@
-// Whose certificates are believed of origins: reads the file of authorities, watches it, and hands what
-// it holds to all threads. A part of app.ts, which is the one place that knows everything.
+// Which authorities are trusted in origins' certificates: reads the file, watches it, and passes its
+// contents to all threads. A part of app.ts.
 
 import type { Clock } from "../core/clock.ts";
 import type { Metrics } from "../core/contracts.ts";
@@ -12,18 +12,17 @@ import { certificateFacts } from "../net/tls/tls_keys.ts";
 import { readPem } from "./read_pem.ts";
 
 const LOG = logger("app");
-/** Milliseconds between two looks at the file. */
+/** Milliseconds between two checks of the file. */
 const WATCH = 10_000;
 
-/** What it is opened with. */
 export interface OriginTrustOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
-  /** Told of other authorities, for other threads; undefined = the system's. */
+  /** Called with new authorities, for other threads; undefined = the system's. */
   onExchange(authorities: string | undefined): void;
 }
 
-/** Authorities in use by this process. */
+/** The authorities in use by this process. */
 export class OriginTrust implements Disposable {
   /** For the connections of this thread. */
   readonly client: TlsClient;
@@ -55,7 +54,7 @@ export class OriginTrust implements Disposable {
     return this.#authorities;
   }
 
-  /** Reads a file, perhaps another than before. Nothing has changed yet. @throws ProxyError `internal` */
+  /** Reads a file; nothing changes until the result is called. @throws ProxyError `internal` */
   async prepare(file: string | undefined): Promise<() => void> {
     const authorities = await readAuthorities(file);
     return () => {
@@ -93,9 +92,9 @@ export class OriginTrust implements Disposable {
   }
 }
 
-/** For operators: clients are only told that their origin cannot be reached. */
+/** For operators: clients only learn that their origin cannot be reached. */
 export function logTlsFailure({ address, why }: TlsFailure): void {
-  // Those of one origin count as one kind of failure.
+  // Failures of one origin count as one kind.
   const error = new Error(`${formatAddress(address)} as ${address.tls}: ${why}`);
   LOG.warn("Cannot speak TLS with an origin", { error });
 }

@@ -1,5 +1,5 @@
-// Opens the parts of the program, each with what it needs of the configuration and of the others. A
-// part of app.ts, which is the one place that knows everything.
+// Opens the parts of the program, each with what it needs of the configuration and of the others. A part
+// of app.ts.
 
 import { tlsPort } from "./http.ts";
 import { AddressPolicy } from "../api/address_policy.ts";
@@ -61,7 +61,7 @@ import { signature } from "../core/version.ts";
 
 const LOG = logger("app");
 const LIVE_SESSIONS = 100_000;
-/** How long a registration may take to find out whether a proxy registers, milliseconds. */
+/** Milliseconds for finding out whether a registering origin is a proxy. */
 const PROBE_TIMEOUT = 1_000;
 export type Relay = LanesRelay | HttpRelay | RtcMediaRelay | SrtRelay;
 
@@ -197,7 +197,7 @@ export async function openParts(
   };
 }
 
-/** The sessions of all relays, of those too that are opened later. */
+/** The sessions of all relays, including those opened later. */
 function controlOf(relays: readonly RelaySessions[]): SessionControl {
   return {
     received: async (sessions) => {
@@ -209,12 +209,12 @@ function controlOf(relays: readonly RelaySessions[]): SessionControl {
   };
 }
 
-/** What the ids of one thread's sessions begin with. */
+/** Prefix of the session ids of one thread. */
 function sessionPrefix(): string {
   return crypto.randomUUID().slice(0, 8);
 }
 
-/** Ids that no other process and no other session of this one has. */
+/** Generates ids that no other process and no other session of this one has. */
 function sessionIds(): () => string {
   const prefix = sessionPrefix();
   let sessions = 0;
@@ -266,7 +266,7 @@ function systemHandler(
   });
 }
 
-/** With memory of its own, so that public ports that use up theirs keep no heartbeat out. */
+/** Has a memory budget of its own, so that clients of the public ports cannot keep heartbeats out. */
 function openSystem(
   surroundings: Surroundings,
   answer: (request: Request, env: SystemEnv) => Promise<Response>,
@@ -289,7 +289,7 @@ function openSystem(
   });
 }
 
-/** Events are posted, if that is configured. */
+/** Posts events, if configured. */
 function openWebhook(
   { webhook: { url, secret } }: Config,
   { events, clock, metrics }: Pick<Surroundings, "events" | "clock" | "metrics">,

@@ -1,5 +1,5 @@
-// How an origin is probed: an RTMP handshake and requests over HTTP, whichever it answers. A
-// part of app.ts, which is the one place that knows everything.
+// How an origin is probed: by an RTMP handshake and requests over HTTP, whichever it answers. A part of
+// app.ts.
 
 import type { State } from "./surroundings.ts";
 import { within } from "../core/clock.ts";
@@ -8,24 +8,24 @@ import type { TcpEngine } from "../net/engine.ts";
 import { knock } from "../net/knock.ts";
 import { ORIGIN_GREETING } from "../relay/rtmp/greeting.ts";
 
-/** Milliseconds for one probe at most. */
+/** Most milliseconds for one probe. */
 const TIMEOUT = 1_500;
-/** Addresses of each kind that are tried, at one time. */
+/** Limit on addresses of each kind, which are tried at the same time. */
 const MOST_ADDRESSES = 2;
-/** What an origin is given to answer one request before more is tried, as a share of the timeout. */
+/** The share of the timeout that one request is given to succeed before more is tried. */
 const HEAD_START = 0.3;
 const REQUEST = new TextEncoder().encode(
   "GET /api/v1/versions HTTP/1.1\r\nHost: origin\r\nConnection: close\r\n\r\n",
 );
 
-/** Less than the pause between two probes of a suspect. */
+/** Shorter than the pause between two probes of a suspect. */
 export function probeTimeout({ config: { registry: { health } } }: State): number {
   return Math.min(TIMEOUT, health.interval / 2 || TIMEOUT);
 }
 
 /**
- * Whether an origin answers at any of its TCP addresses. Of one that has none nothing is known, and nothing
- * is held against it.
+ * Whether an origin answers at any of its TCP addresses. One that has none cannot be probed, and counts
+ * as answering.
  */
 export async function probeOrigin(
   engine: TcpEngine,
@@ -41,7 +41,7 @@ export async function probeOrigin(
   return knocks.length === 0 || (await Promise.all(knocks)).includes(true);
 }
 
-/** The same by one request to its HTTP API as a rule; by all its addresses if that is not answered. */
+/** The same, usually by one request to its HTTP API; by all its addresses if that is not answered. */
 export async function checkOrigin(
   engine: TcpEngine,
   origin: Origin,

@@ -1,8 +1,6 @@
-// Reads files of certificates and keys.
-
 import { ProxyError } from "../core/errors.ts";
 
-/** @throws ProxyError `internal` with one line that says why */
+/** Reads a file of certificates or keys. @throws ProxyError `internal` with one line that says why */
 export async function readPem(path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);

@@ -1,5 +1,4 @@
-// The registry of the program, with the store that the configuration asks for. A part of app.ts,
-// which is the one place that knows everything; this file knows the registry and the configuration.
+// Opens the registry with the store that the configuration asks for. A part of app.ts.
 
 import type { State } from "./surroundings.ts";
 import type { Config, DefaultBackend } from "../config/config.ts";
@@ -14,14 +13,14 @@ import { Registry } from "../registry/registry.ts";
 import type { SessionControl } from "../registry/running_sessions.ts";
 import { firstWithRoomByHash } from "../registry/rendezvous.ts";
 
-/** What the registry asks of the rest of the program. */
+/** What the registry needs from the rest of the program. */
 export interface RegistrySurroundings {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly sessions: SessionControl;
   /** Whether an origin answers. */
   readonly probe: (origin: Origin) => Promise<boolean>;
-  /** The same at little cost, for origins that nobody suspects. */
+  /** The same at little cost, for origins that are not suspect. */
   readonly check: (origin: Origin) => Promise<boolean>;
 }
 
@@ -50,15 +49,14 @@ export async function openRegistry(
     return stack.use(await Registry.open({ ...common, store }));
   }
   const store = stack.use(await openRedisStore(state, surroundings));
-  // Proxies that cannot ask Redis must all pick the same origin, so they pick by a common rule
-  // always.
+  // Proxies that cannot ask Redis must all pick the same origin, so they always pick by a common rule.
   return stack.use(await Registry.open({ ...common, store, pick: firstWithRoomByHash }));
 }
 
 /**
  * Origins that never register: the default backend, if there is one.
  *
- * @param type of the registry that runs
+ * @param type of the registry in use
  */
 export function permanentOrigins(
   defaultBackend: DefaultBackend | undefined,
@@ -81,7 +79,7 @@ async function openRedisStore(
 }
 
 /**
- * Reads the files of TLS.
+ * Reads the TLS files.
  *
  * @param access as configured, with paths
  * @throws ProxyError `internal` when a file cannot be read
@@ -94,7 +92,7 @@ export async function readTlsFiles(access: RedisAccess): Promise<RedisAccess> {
   return { ...access, tls: { ...tls, ca, certificate, key } };
 }
 
-/** Proxies that share a registry may have different ones, so there the id holds the address. */
+/** Proxies with a shared registry may have different default backends, so there the id contains the address. */
 function defaultOrigin({ ip, ...ports }: DefaultBackend, type: "memory" | "redis"): Origin {
   const at = (port: number | undefined) => port === undefined ? [] : [{ host: ip, port }];
   const { rtmp, http, api, rtc, srt } = ports;

@@ -1,5 +1,4 @@
-// What the parts of the program share; passed to whatever opens one of them. A part of app.ts,
-// which is the one place that knows everything.
+// What the parts of the program share; passed to whatever opens one of them. A part of app.ts.
 
 import type { AddressPolicy } from "../api/address_policy.ts";
 import type { Management } from "../api/management.ts";
@@ -26,33 +25,33 @@ import { signature, version, versionNumbers } from "../core/version.ts";
 
 const LOG = logger("app");
 
-/** What the program says about itself. */
+/** The program's name and version. */
 export const ABOUT: About = {
   ...{ signature, version, numbers: versionNumbers },
   service: crypto.randomUUID().slice(0, 8),
   pid: String(Deno.pid),
 };
 
-/** The log's output, as the metrics see it. */
+/** The log's output as the metrics see it. */
 export interface LogOutput {
-  /** Lines lost so far because nobody read them in time. */
+  /** Number of lines lost because nobody read them in time. */
   readonly lost: number;
 }
 
 /** Every part may read this; only app.ts changes it. */
 export interface State {
-  /** Another object after each reload: whoever needs what can change reads it at each use. */
+  /** Replaced at each reload: whoever needs what can change reads it at each use. */
   config: Config;
-  /** How to reach Redis, with the TLS files read. */
+  /** How to reach Redis, with the contents of the TLS files. */
   redisAccess: RedisAccess;
-  /** Absent where TLS is spoken nowhere. */
+  /** Absent without TLS listeners. */
   certificates: Certificates | undefined;
   readonly originTrust: OriginTrust;
   draining: boolean;
   ownAddresses: readonly BoundAddress[];
 }
 
-/** What the parts have in common, under the names of their options. */
+/** What the parts share, under the names of their options. */
 export interface Surroundings extends LiveOptions {
   readonly clock: Clock;
   /** TCP for the parts in this thread, on that clock. */
@@ -69,13 +68,13 @@ export interface Surroundings extends LiveOptions {
   readonly log: LogOutput;
   readonly sessions: LiveSessions;
   readonly events: EventFeed;
-  /** The sessions of the fleet, by origin and by stream. */
+  /** The fleet's sessions, by origin and by stream. */
   readonly tallies: FleetTallies;
   readonly hopMark: HopMark;
   readonly management: Management;
   readonly answers: OriginAnswers;
   readonly identifyMemory: MemoryBudget;
-  /** Counts that memory, together with that of lanes. */
+  /** Counts that memory together with the lanes'. */
   readonly identifyTally: TallyMemory;
   newSession(): string;
   onError(error: unknown): void;
@@ -102,7 +101,7 @@ export function liveOptions(state: State): LiveOptions {
   };
 }
 
-/** For errors that are the program's own fault. @param repeated how often it has come */
+/** For errors that are the program's own fault. @param repeated how often it has occurred */
 export function logError(error: unknown, repeated = 1): void {
   LOG.error("Unexpected error", { error, ...(repeated > 1 && { repeated }) });
 }

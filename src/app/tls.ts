@@ -1,5 +1,5 @@
-// The certificates of the program: reads their files, watches them, and hands what they hold to all
-// threads. A part of app.ts, which is the one place that knows everything.
+// The certificates of the program: reads their files, watches them, and passes their contents to all
+// threads. A part of app.ts.
 
 import type { Clock } from "../core/clock.ts";
 import type { Metrics } from "../core/contracts.ts";
@@ -12,22 +12,22 @@ import { readPem } from "./read_pem.ts";
 
 const LOG = logger("app");
 const DAY = 86_400_000;
-/** Milliseconds between two looks at the files. */
+/** Milliseconds between two checks of the files. */
 const WATCH = 10_000;
-/** Days before its end from which readiness speaks of a certificate. */
+/** A certificate with fewer days left makes readiness `degraded`. */
 const SOON = 14;
 const TICKET_KEYS = 80;
 
-/** What the files hold, checked. */
+/** The contents of the files, checked. */
 export interface ReadCertificates {
   readonly keys: TlsKeys;
-  /** Authorities of clients of the System API; absent = no certificate is asked of them. */
+  /** Authorities of clients of the System API; absent = clients are not asked for a certificate. */
   readonly clientAuthorities: string | undefined;
-  /** When the first of the certificates ends, milliseconds since 1970. */
+  /** When the first certificate expires, milliseconds since 1970. */
   readonly notAfter: number;
 }
 
-/** Certificates in use by this process. */
+/** The certificates in use by this process. */
 export class Certificates implements Disposable {
   /** For the listeners of this thread. */
   readonly server: TlsServer;
@@ -51,7 +51,7 @@ export class Certificates implements Disposable {
   }
 
   /**
-   * @returns undefined when TLS is spoken nowhere
+   * @returns undefined without TLS listeners
    * @throws ProxyError `internal` with one line that names the file and what is wrong with it
    */
   static async open(
@@ -63,24 +63,24 @@ export class Certificates implements Disposable {
     return new Certificates(files, await readCertificates(files, newTicketKeys()), options);
   }
 
-  /** What other threads need. */
+  /** For other threads. */
   get keys(): TlsKeys {
     return this.#read.keys;
   }
 
-  /** Whole days until the first certificate ends. */
+  /** Whole days until the first certificate expires. */
   get daysLeft(): number {
     return Math.floor((this.#read.notAfter - Date.now()) / DAY);
   }
 
-  /** What an operator should hear of them. */
+  /** What an operator should know about them. */
   get trouble(): string | undefined {
     const { daysLeft } = this;
     if (daysLeft >= SOON) return undefined;
     return daysLeft < 0 ? "A certificate has expired" : `A certificate expires in ${daysLeft} days`;
   }
 
-  /** Reads files, perhaps others than before. Nothing has changed yet. @throws ProxyError `internal` */
+  /** Reads files; nothing changes until the result is called. @throws ProxyError `internal` */
   async prepare(files: TlsConfig): Promise<() => void> {
     const read = await readCertificates(files, this.keys.ticketKeys);
     return () => {
@@ -101,15 +101,15 @@ export class Certificates implements Disposable {
     try {
       const files = this.#files;
       const texts = await readTexts(files);
-      // Nothing is loaded and checked again and again for nothing.
+      // Unchanged files need not be loaded and checked again.
       if (isSame(texts, this.#read)) return;
       const read = checkedTexts(files, texts, this.keys.ticketKeys);
-      // Other files were configured meanwhile, and have been read.
+      // Other files have been configured in the meantime, and read.
       if (files !== this.#files) return;
       this.#exchange(read);
       LOG.info("Certificates exchanged", { days: this.daysLeft });
     } catch (error) {
-      // Between the two files of a pair: the next look finds both.
+      // Perhaps only one file of a pair has been replaced so far: the next check finds both.
       this.#metrics.count("srs_proxy_tls_reload_failures_total");
       LOG.warn("Cannot take over new certificates, the old ones are kept", { error });
     } finally {
@@ -125,11 +125,10 @@ export class Certificates implements Disposable {
   }
 }
 
-/** What certificates are opened with. */
 export interface CertificatesOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
-  /** Told of new ones, for other threads. */
+  /** Called with new certificates, for other threads. */
   onExchange(keys: TlsKeys): void;
 }
 
@@ -140,7 +139,7 @@ async function readCertificates(
   return checkedTexts(files, await readTexts(files), ticketKeys);
 }
 
-/** What the files hold, whatever that is. */
+/** The contents of the files, unchecked. */
 interface Texts {
   readonly pairs: readonly TlsPair[];
   readonly clientAuthorities: string | undefined;

@@ -1,20 +1,20 @@
-// Who may register and who may use the HTTP API: the variables about tokens combined, and what is
-// wrong with the combination. Knows nothing of how a token is presented.
+// Combines the variables about tokens into who may register, manage and use the HTTP API, and finds
+// conflicts between them. Does not know how a token is sent.
 
 import type { Values } from "./table.ts";
 
-/** The token to be shown; absent = none is needed. */
+/** The token to send; absent = none is needed. */
 export interface AccessConfig {
   readonly token?: string | undefined;
 }
 
-/** Who manages; without a token whoever is on this machine. */
+/** Who may manage; without a token, any client on this machine. */
 export interface AdminConfig extends AccessConfig {
-  /** Whether requests for one origin are passed to it. */
+  /** Whether requests to one origin's API are passed on. */
   readonly passes: boolean;
-  /** `user:password` for the APIs of origins. */
+  /** `user:password` for the origins' APIs. */
   readonly originCredentials?: string | undefined;
-  /** Web sites whose pages may, besides the proxy's own. */
+  /** Web sites whose pages may manage, besides the proxy's own. */
   readonly sites: readonly string[];
 }
 
@@ -23,7 +23,7 @@ export function toRegisterAccess(values: Values): AccessConfig {
   return { token: values.PROXY_REGISTER_TOKEN ?? long };
 }
 
-/** What is shown to see and change what runs. */
+/** What clients must send to manage. */
 export function toAdminAccess(values: Values): AdminConfig {
   return {
     token: values.PROXY_ADMIN_TOKEN,
@@ -33,12 +33,12 @@ export function toAdminAccess(values: Values): AdminConfig {
   };
 }
 
-/** What WebRTC clients show to the HTTP API. */
+/** What WebRTC clients must send to the HTTP API. */
 export function toApiAccess({ PROXY_API_TOKEN: token }: Values): AccessConfig {
   return { token };
 }
 
-/** What is wrong with values that are each valid alone. */
+/** Conflicts between values that are each valid on their own. */
 export function findAccessConflicts(values: Partial<Values>): string[] {
   if (!values.PROXY_HTTP_API_AUTH_ENABLED) return [];
   const problems: string[] = [];
@@ -49,7 +49,7 @@ export function findAccessConflicts(values: Partial<Values>): string[] {
       `PROXY_HTTP_API_AUTH_TYPE: Cannot use a kind of token other than bearer: current value is ${current}`,
     );
   }
-  // A value that cannot be parsed is absent here, and has been reported.
+  // A value that cannot be parsed is missing here, and was reported.
   if ("PROXY_HTTP_API_AUTH_TOKEN" in values && token === undefined) {
     problems.push(
       "PROXY_HTTP_API_AUTH_TOKEN: Cannot be empty while PROXY_HTTP_API_AUTH_ENABLED is on",

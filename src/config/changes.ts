@@ -1,14 +1,13 @@
-// What a reload changes in a configuration, as the table of variables says, and what it leaves
-// alone.
+// What a reload changes in a configuration and what it leaves alone, according to the table of variables.
 
 import { VARIABLES } from "./table.ts";
 
 type Variables = Readonly<Record<string, string>>;
 
-/** The names of variables that differ before and after a reload. */
+/** The names of variables that a reload found changed. */
 export interface Changes {
   readonly applied: readonly string[];
-  /** Their change waits for the next start. */
+  /** Those whose change waits for the next start. */
   readonly waiting: readonly string[];
 }
 
@@ -22,7 +21,7 @@ export function changesBetween(before: Variables, after: Variables): Changes {
   return { applied: namesOf("live"), waiting: namesOf("start") };
 }
 
-/** The variables in effect after a reload: those that wait for the next start stay as they were. */
+/** The variables in effect after a reload: those that wait for the next start keep their old value. */
 export function afterReload(running: Variables, next: Variables): Variables {
   const holding = Object.entries(VARIABLES).map(([name, { reload }]) => {
     return [name, (reload === "live" ? next : running)[name] ?? ""];

@@ -4,17 +4,17 @@ import { afterReload, changesBetween } from "./changes.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { VARIABLES } from "./table.ts";
 
-/** What counts together only, and says no more than another variable. */
+/** Variables that only work together and say no more than another variable. */
 const NO_EFFECT_ALONE = /^PROXY_HTTP_API_AUTH_/;
 
-/** What others need to be of use. */
+/** What other variables need to have an effect. */
 const TLS_BEFORE = {
   PROXY_TLS_CERT: "before.pem,too.pem",
   PROXY_TLS_KEY: "before.key,too.key",
   PROXY_SYSTEM_API_TLS: "1",
 };
 
-/** What variables make, without themselves. */
+/** The configuration made from variables, without the variables themselves. */
 function load(variables: Readonly<Record<string, string>>): Omit<Config, "variables"> {
   const { variables: _, ...made } = loadConfig({ variables, problems: [] });
   return made;

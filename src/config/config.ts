@@ -1,5 +1,5 @@
-// Turns variables into the one typed configuration of the program, or into the list of everything
-// that is wrong with them. Reads neither files nor the environment.
+// Turns variables into the program's one typed configuration, or into a list of everything wrong with
+// them. Reads neither files nor the environment.
 
 import type { PlacementRule } from "../core/placement_rule.ts";
 import type { Cidr } from "../core/cidr.ts";
@@ -31,7 +31,7 @@ export interface Config {
     readonly httpApi: ListenAddress;
     readonly systemApi: ListenAddress;
     readonly webrtc: ListenAddress;
-    /** Over TCP, at a port of its own or that of the HTTP server, with TLS or without; absent = nowhere. */
+    /** Over TCP, on a port of its own or that of the HTTP server, with or without TLS; absent = off. */
     readonly webrtcTcp: ListenAddress | undefined;
     readonly srt: ListenAddress;
     /** Whether other processes may listen on the same ports. */
@@ -45,9 +45,9 @@ export interface Config {
     readonly streamIdle: number;
     readonly maxOrigins: number;
     readonly maxStreams: number;
-    /** Hosts, or `*.` and a domain, that stand for vhosts of their own. */
+    /** Hosts, or `*.` and a domain, that are vhosts of their own. */
     readonly vhosts: readonly string[];
-    /** Streams that only origins of a label take. */
+    /** Which streams go only to origins with a label. */
     readonly placement: readonly PlacementRule[];
     readonly health: {
       /** Milliseconds between two probes of an origin; 0 = only suspects are probed. */
@@ -58,45 +58,45 @@ export interface Config {
   readonly redis: RedisConfig;
   /** Without a token anybody may register. */
   readonly register: AccessConfig & {
-    /** Both empty = every address but those of a special kind. */
+    /** If both are empty, every address except special ones is allowed. */
     readonly allow: readonly Cidr[];
     readonly allowNames: readonly HostPattern[];
   };
   /** A fixed origin: its address and ports. Absent = none. */
   readonly defaultBackend?: DefaultBackend | undefined;
-  /** Who sees and changes what runs. */
+  /** Who may see and change what runs. */
   readonly admin: AdminConfig;
-  /** Where events are posted, if anywhere, and what they are signed with. */
+  /** Where events are posted, if anywhere, and the secret that signs them. */
   readonly webhook: { readonly url: string | undefined; readonly secret: string | undefined };
-  /** Without a token everybody may signal. */
+  /** Without a token anybody may use WebRTC signalling. */
   readonly apiAuth: AccessConfig;
-  /** Client connections at once, for each listener. */
+  /** Limits on client connections, for each listener. */
   readonly limits: {
     readonly maxConnections: number;
     readonly maxConnectionsPerAddress: number;
   };
-  /** Load balancers in front of the listeners, which say who a client is. */
+  /** Load balancers in front of the listeners, which name the client. */
   readonly balancers: {
     readonly header: "off" | "optional" | "required";
     readonly trusted: readonly Cidr[];
   };
   readonly tls: TlsConfig;
-  /** How origins are told who a client is. */
+  /** How origins are told the client's address. */
   readonly originHeader: "off" | "v2" | "srs";
-  /** Bytes kept for clients before it is known what they want. */
+  /** Memory for clients that have not yet said what they want, in bytes. */
   readonly identifyMemory: MemoryLimits;
   /** How long each phase of a conversation may take. */
   readonly timeouts: {
     /** The RTMP handshake with a client. */
     readonly handshake: number;
-    /** From there to publish or play. */
+    /** From the handshake to publish or play. */
     readonly identify: number;
     readonly dial: number;
     readonly answer: number;
     readonly idle: number;
-    /** The head of an HTTP request. */
+    /** Receiving the head of an HTTP request. */
     readonly head: number;
-    /** The next request on an HTTP connection. */
+    /** Waiting for the next request on an HTTP connection. */
     readonly keepAlive: number;
     /** A client reads nothing of what is waiting for it. */
     readonly stall: number;
@@ -105,11 +105,11 @@ export interface Config {
     readonly trustedProxies: readonly Cidr[];
     /** Where origins put playlists and segments. */
     readonly hlsPaths: readonly PathTemplate[];
-    /** Whether files that belong to no stream are looked for at the origins. */
+    /** Whether origins are asked for files that belong to no stream. */
     readonly originFiles: boolean;
     /** Empty = all. */
     readonly corsOrigins: readonly string[];
-    /** Whether everybody may ask which streams are live. */
+    /** Whether anybody may list the live streams. */
     readonly playerList: boolean;
   };
   readonly webrtc: {
@@ -126,20 +126,20 @@ export interface Config {
     readonly maxSessions: number;
     readonly maxSessionsPerAddress: number;
     readonly idleTimeout: number;
-    /** Bytes; 0 = any number. */
+    /** Bytes; 0 = unlimited. */
     readonly maxKeyMaterial: number;
-    /** For callers without one; empty = they are refused. */
+    /** For callers that send none; empty = they are refused. */
     readonly defaultStreamId: string;
-    /** Empty = every process has its own. */
+    /** Empty = a random one for each process. */
     readonly cookieSecret: string;
   };
-  /** What provides sockets for lanes and for UDP. */
+  /** The socket engine of lanes and of UDP. */
   readonly engine: "auto" | "libc" | "deno";
-  /** Threads for RTMP and HTTP; absent = as many as there are cores for this process. */
+  /** Threads for RTMP and HTTP; absent = one for each core that the process may use. */
   readonly lanes: number | undefined;
-  /** The variables all this was made of, so that other threads can make it again. */
+  /** The variables that all this was made from, so that other threads can make it again. */
   readonly variables: Settings["variables"];
-  /** Both counted from the first signal. */
+  /** Both are counted from the first signal. */
   readonly quit: { readonly grace: number; readonly force: number };
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
 }
@@ -155,10 +155,10 @@ export interface DefaultBackend {
   readonly srt: number;
 }
 
-/** A configuration that cannot be used. */
+/** The configuration cannot be used. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
-  /** One line each, beginning with the name of the variable or with the file. */
+  /** One line each, beginning with the name of the variable or file. */
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
@@ -168,9 +168,9 @@ export class ConfigError extends Error {
 }
 
 /**
- * Builds the configuration. A variable that is not set, or set to nothing, has its default.
+ * Builds the configuration. A variable that is unset or empty has its default.
  *
- * @throws ConfigError with every problem there is, those of the settings first
+ * @throws ConfigError with every problem, those of the settings first
  */
 export function loadConfig(settings: Pick<Settings, "variables" | "problems">): Config {
   const problems = [...settings.problems];
@@ -188,7 +188,7 @@ export function loadConfig(settings: Pick<Settings, "variables" | "problems">): 
   return toConfig(values as Values, settings.variables);
 }
 
-/** What is wrong with values that are each valid alone. */
+/** Conflicts between values that are each valid on their own. */
 function findConflicts(values: Partial<Values>): string[] {
   const problems = findSharedPorts(values, TCP_LISTENERS);
   problems.push(...findSharedPorts(values, UDP_LISTENERS));
@@ -236,8 +236,8 @@ function findSharedPorts(
 }
 
 /**
- * SRS's HTTP API and HTTP server may have one port, so ours may. WebRTC over TCP may have that of the HTTP
- * server, with TLS or without, where that serves streams alone.
+ * The HTTP API may share the HTTP server's port, as in SRS. WebRTC over TCP may share that of the HTTP
+ * server, with or without TLS, if that port serves only streams.
  */
 function mayShare(one: ListenerName, other: ListenerName, values: Partial<Values>): boolean {
   const [mine, theirs] = [values[other], values[one]];

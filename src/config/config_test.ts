@@ -4,7 +4,7 @@ import { parsePathTemplate } from "../core/path_template.ts";
 import { CHANGED_VARIABLES } from "../../tests/support/cases/changed_variables.ts";
 import { type VariableName, VARIABLES } from "./table.ts";
 
-/** What variables make, without themselves. */
+/** The configuration made from variables, without the variables themselves. */
 function load(variables: Record<string, string>): Omit<Config, "variables"> {
   const { variables: _, ...made } = loadConfig({ variables, problems: [] });
   return made;

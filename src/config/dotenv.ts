@@ -1,14 +1,12 @@
-// Parses the text of a .env file: which variables it sets, and which of its lines are invalid.
-// Knows neither what the variables mean nor where the file is.
+// Parses the text of a .env file: the variables it sets, and its invalid lines. Knows neither what the
+// variables mean nor where the file is.
 
-/** An invalid line. */
 export interface DotEnvProblem {
   /** Counted from 1. */
   readonly line: number;
   readonly message: string;
 }
 
-/** What a .env file holds. */
 export interface DotEnv {
   /** The last setting of a name wins. */
   readonly variables: ReadonlyMap<string, string>;
@@ -21,9 +19,9 @@ const DOUBLE_QUOTED = /^"((?:[^"\\]|\\.)*)"\s*(?:#.*)?$/;
 const ESCAPES: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t" };
 
 /**
- * Parses lines of `NAME=value`, with or without `export`; `#` and `;` begin comments. A value in
- * single quotes is taken as it stands, one in double quotes may hold `\n`, `\"` and the like, any
- * other ends at ` #`. Nothing is expanded, and no value spans lines.
+ * Parses lines of `NAME=value`, with or without `export`; `#` and `;` begin comments. A value in single
+ * quotes is taken literally, one in double quotes may contain `\n`, `\"` and the like, any other ends at
+ * ` #`. Nothing is expanded, and no value spans lines.
  */
 export function parseDotEnv(text: string): DotEnv {
   const variables = new Map<string, string>();
@@ -43,7 +41,7 @@ export function parseDotEnv(text: string): DotEnv {
   return { variables, problems };
 }
 
-// The line may hold a secret, so no message repeats it.
+// The line may contain a secret, so no message repeats it.
 function describe(name: string | undefined): string {
   return name === undefined
     ? "Cannot parse this line: it is not NAME=value"

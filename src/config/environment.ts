@@ -1,17 +1,16 @@
-// Where the variables of the configuration come from: the environment of the process, and files,
-// which can be read again. Knows no variable but the one that names files, and those that were
-// renamed.
+// Reads the variables of the configuration from the environment of the process and from files, which can
+// be read again. Knows no variables except the one that names the files, and renamed ones.
 
 import { parseDotEnv } from "./dotenv.ts";
 
-/** Variables by name, and what is wrong with the files they come from. */
+/** Variables by name, and problems of the files they come from. */
 export interface Settings {
   readonly variables: Readonly<Record<string, string>>;
   /** Where each variable comes from: "environment" or the path of a file. */
   readonly sources: Readonly<Record<string, string>>;
   /** One line each, beginning with the file. */
   readonly problems: readonly string[];
-  /** The same for what is probably a mistake, but may be intended. */
+  /** The same for probable mistakes that may be intended. */
   readonly notices: readonly string[];
 }
 
@@ -28,25 +27,24 @@ const DEFAULT_FILE = ".env";
 /** Old names of variables, and their new ones. */
 const RENAMED: Readonly<Record<string, string>> = { PROXY_UDP_ENGINE: "PROXY_ENGINE" };
 
-/** The environment of a process and its files. */
 export class Environment {
-  /** The process's own, as it was given. */
+  /** The environment of the process, unchanged. */
   readonly process: Readonly<Record<string, string>>;
   readonly #directory: string;
   readonly #seen = new Set<string>();
   #own: ReadonlyMap<string, string> | undefined;
 
-  /** @param directory where relative paths begin */
+  /** @param directory base of relative paths */
   constructor(process: Readonly<Record<string, string>>, directory = ".") {
     this.process = process;
     this.#directory = directory;
   }
 
   /**
-   * Reads the files that PROXY_ENV_FILE names, separated by colons, or `.env`. A later file wins;
-   * one that does not exist counts as empty, unless it existed before. The environment wins over
-   * files, except for variables that a service manager has put there from these files: the first
-   * call finds the same value in both, and from then on they follow the file.
+   * Reads the files that PROXY_ENV_FILE names, separated by colons, or `.env`. A later file wins; one that
+   * does not exist counts as empty, unless it existed before. The environment wins over files, except for
+   * variables that a service manager has copied there from these files: those found with the same value in
+   * both at the first call follow the file from then on.
    */
   async read(): Promise<Settings> {
     const found: Found = { variables: new Map(), sources: new Map(), problems: [], missing: [] };
@@ -54,7 +52,7 @@ export class Environment {
     const paths = (named || DEFAULT_FILE).split(":").filter((path) => path !== "");
     for (const path of paths) await this.#readFile(path, found);
     const { problems, missing, variables: fromFiles } = found;
-    // Any of several files may be missing; but whoever names files expects at least one.
+    // Any of several files may be missing, but at least one of those named must exist.
     const isAllMissing = named !== "" && missing.length === paths.length;
     if (isAllMissing && this.#seen.size === 0) {
       problems.push(`PROXY_ENV_FILE: Cannot find the file: current value is ${named}`);
@@ -94,7 +92,7 @@ export class Environment {
   }
 }
 
-/** Renames variables that are set under an old name, unless the new one is set too. */
+/** Gives variables set under an old name their new one, unless the new one is set too. */
 function followRenames(settings: Settings): Settings {
   const variables = { ...settings.variables };
   const sources = { ...settings.sources };

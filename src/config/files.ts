@@ -1,9 +1,9 @@
-// The files and folders that a configuration names, checked before anything is opened. Their
-// contents are the business of those who need them.
+// Checks the files and folders that a configuration names before anything is opened. Does not look at
+// their contents.
 
 import type { Config } from "./config.ts";
 
-/** What cannot be read, one line each, beginning with the name of the variable. */
+/** Files that cannot be read, one line each, beginning with the name of the variable. */
 export async function findUnreadable({ staticFiles, registry, redis }: Config): Promise<string[]> {
   const { ca, certificate, key } = registry.type === "redis" ? redis.access.tls ?? {} : {};
   const found = await Promise.all([

@@ -1,5 +1,5 @@
-// The kinds of values that a variable may have: each turns the text of a variable into a typed
-// value or says what is wrong with it. Knows no variable by name.
+// The kinds of values that a variable may have: each turns the variable's text into a typed value or says
+// what is wrong with it. Knows no variable by name.
 
 import { type Cidr, parseCidr } from "../core/cidr.ts";
 import { parseDuration } from "../core/duration.ts";
@@ -12,16 +12,14 @@ import { MAX_STREAM_ID, parseStreamId } from "../core/srt_stream_id.ts";
 import type { Address } from "../core/address.ts";
 import { parsePathTemplate, type PathTemplate } from "../core/path_template.ts";
 
-/**
- * Turns the text of a variable, possibly empty, into its value. @throws ProxyError `bad_request`
- */
+/** Turns a variable's text, possibly empty, into its value. @throws ProxyError `bad_request` */
 export type Kind<T> = (text: string) => T;
 
-// Timers take no more milliseconds than this: a longer one would fire at once.
+// A timer with more milliseconds would fire at once.
 const MAX_DURATION = 2 ** 31 - 1;
 const HOST_LABEL = /^[a-z0-9_-]{1,63}$/;
 
-/** Any text, the empty one included. */
+/** Any text, including none. */
 export const text: Kind<string> = (value) => value;
 
 /** `port`, `ip:port` or `[v6]:port`. */
@@ -30,7 +28,7 @@ export const listenAddress: Kind<ListenAddress> = parseListenAddress;
 /** Milliseconds, more than 0. */
 export const duration: Kind<number> = (value) => requireDuration(value, 1);
 
-/** Milliseconds, 0 included. */
+/** Milliseconds, possibly 0. */
 export const durationOrZero: Kind<number> = (value) => requireDuration(value, 0);
 
 const BYTE_UNITS: Readonly<Record<string, number>> = { "": 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
@@ -68,7 +66,7 @@ export const hostOrIp: Kind<string> = (value) => {
   );
 };
 
-/** Visible ASCII, as fits into an HTTP header and a URL. Never shown in an error. */
+/** Visible ASCII, which fits into an HTTP header and a URL. Never shown in an error. */
 export const token: Kind<string> = (value) => {
   if (/^[\x21-\x7e]+$/.test(value)) return value;
   throw new ProxyError(
@@ -77,7 +75,7 @@ export const token: Kind<string> = (value) => {
   );
 };
 
-/** `user:password` for HTTP's Basic. Never shown in an error. */
+/** `user:password` for HTTP Basic authentication. Never shown in an error. */
 export const credentials: Kind<string> = (value) => {
   if (value.includes(":") && !/\p{Cc}/u.test(value)) return value;
   throw new ProxyError(
@@ -86,7 +84,7 @@ export const credentials: Kind<string> = (value) => {
   );
 };
 
-/** A StreamID of SRT that names a stream, such as `#!::r=live/show,m=publish`. */
+/** An SRT StreamID that names a stream, such as `#!::r=live/show,m=publish`. */
 export const streamId: Kind<string> = (value) => {
   const { length } = new TextEncoder().encode(value);
   if (length > MAX_STREAM_ID) {
@@ -99,7 +97,7 @@ export const streamId: Kind<string> = (value) => {
   return value;
 };
 
-/** Address ranges between commas or spaces; none when empty. */
+/** Address ranges separated by commas or spaces; none if empty. */
 export const cidrList: Kind<readonly Cidr[]> = (value) =>
   value.split(/[\s,]+/).filter((part) => part !== "").map(parseCidr);
 
@@ -108,9 +106,7 @@ export interface Places {
   readonly names: readonly HostPattern[];
 }
 
-/**
- * Address ranges, host names and `*.` patterns of them between commas or spaces; none when empty.
- */
+/** Address ranges, host names and `*.` patterns, separated by commas or spaces; none if empty. */
 export const places: Kind<Places> = (value) => {
   const [ranges, names]: [Cidr[], HostPattern[]] = [[], []];
   for (const part of value.split(/[\s,]+/).filter((part) => part !== "")) {
@@ -121,7 +117,7 @@ export const places: Kind<Places> = (value) => {
   return { ranges, names };
 };
 
-/** Addresses for media between commas or spaces, at most sixteen: each one becomes a candidate. */
+/** Media addresses separated by commas or spaces, at most sixteen: each one becomes a candidate. */
 export const mediaTargets: Kind<readonly MediaTarget[]> = (value) => {
   const targets = value.split(/[\s,]+/).filter((part) => part !== "").map(parseMediaTarget);
   if (targets.length <= 16) return targets;
@@ -131,7 +127,7 @@ export const mediaTargets: Kind<readonly MediaTarget[]> = (value) => {
   );
 };
 
-/** Web origins (RFC 6454) between commas or spaces, in the form in which browsers send them. */
+/** Web origins (RFC 6454) separated by commas or spaces, written as browsers send them. */
 export const webOrigins: Kind<readonly string[]> = (value) =>
   value.split(/[\s,]+/).filter((part) => part !== "").map((part) => {
     const url = URL.canParse(part) ? new URL(part) : undefined;
@@ -144,18 +140,18 @@ export const webOrigins: Kind<readonly string[]> = (value) =>
     );
   });
 
-/** A URL of HTTP. Never shown in an error: it may hold a secret. */
+/** An HTTP URL. Never shown in an error: it may contain a secret. */
 export const webUrl: Kind<string> = (value) => {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (url !== undefined && /^https?:$/.test(url.protocol) && url.username === "") return url.href;
   throw new ProxyError("bad_request", "Cannot use as a URL such as https://hooks.example.com/srs");
 };
 
-/** Paths of files, between commas; none when empty. */
+/** Paths of files, separated by commas; none if empty. */
 export const paths: Kind<readonly string[]> = (value) =>
   value.split(",").map((part) => part.trim()).filter((part) => part !== "");
 
-/** Host names, or `*.` and a domain, between commas or spaces; in lower case. */
+/** Host names, or `*.` and a domain, separated by commas or spaces; in lower case. */
 export const hostPatterns: Kind<readonly string[]> = (value) =>
   value.split(/[\s,]+/).filter((part) => part !== "").map((part) => {
     const pattern = part.toLowerCase();
@@ -164,10 +160,10 @@ export const hostPatterns: Kind<readonly string[]> = (value) =>
     if (isName && normalizeIp(name) === undefined) return pattern;
     throw new ProxyError("bad_request", `Cannot use as a host name: current value is ${part}`);
   });
-/** `pattern=label`, between commas or spaces. */
+/** `pattern=label`, separated by commas or spaces. */
 export const placementRules: Kind<readonly PlacementRule[]> = parsePlacement;
 
-/** Where an origin puts files, as SRS writes it, between commas or spaces; at most 32. */
+/** Where an origin puts files, in SRS's notation, separated by commas or spaces; at most 32. */
 export const pathTemplates: Kind<readonly PathTemplate[]> = (value) => {
   const written = value.split(/[\s,]+/).filter((part) => part !== "");
   if (written.length <= 32) return written.map(parsePathTemplate);
@@ -177,7 +173,7 @@ export const pathTemplates: Kind<readonly PathTemplate[]> = (value) => {
   );
 };
 
-/** `host:port` or `[v6]:port`, between commas or spaces; none when empty. */
+/** `host:port` or `[v6]:port`, separated by commas or spaces; none if empty. */
 export const hostsAndPorts: Kind<readonly Address[]> = (value) =>
   value.split(/[\s,]+/).filter((part) => part !== "").map((part) => {
     const [, v6, name, digits = ""] = /^(?:\[([0-9a-f:.]+)\]|([^:[\]/@]+)):(\d+)$/i.exec(part) ??
@@ -188,7 +184,7 @@ export const hostsAndPorts: Kind<readonly Address[]> = (value) =>
     throw new ProxyError("bad_request", `Cannot use as host:port: current value is ${part}`);
   });
 
-/** The parts of a Redis URL; those it leaves out are undefined. */
+/** The parts of a Redis URL; those that are missing are undefined. */
 export interface RedisUrl extends Address {
   readonly isEncrypted: boolean;
   readonly username: string | undefined;
@@ -197,8 +193,8 @@ export interface RedisUrl extends Address {
 }
 
 /**
- * `redis://user:password@host:port/db`, or `rediss://` for an encrypted connection. May hold a
- * password, so it is never shown in an error.
+ * `redis://user:password@host:port/db`, or `rediss://` for an encrypted connection. Never shown in an
+ * error: it may contain a password.
  */
 export const redisUrl: Kind<RedisUrl> = (value) => {
   const url = URL.canParse(value) ? new URL(value) : undefined;
@@ -226,12 +222,12 @@ export const keyPrefix: Kind<string> = (value) => {
   throw new ProxyError("bad_request", `Cannot use {} in a prefix: current value is ${value}`);
 };
 
-/** A whole number from the first to the second, both included. */
+/** An integer between the bounds, both included. */
 export function integer(lowest: number, highest: number): Kind<number> {
   return (value) => requireInteger(value, lowest, highest);
 }
 
-/** One of these words, in any case. */
+/** One of these words, in upper or lower case. */
 export function oneOf<const T extends string>(...words: readonly T[]): Kind<T> {
   return (value) => {
     const found = words.find((word) => word === value.toLowerCase());
@@ -244,7 +240,7 @@ export function oneOf<const T extends string>(...words: readonly T[]): Kind<T> {
   };
 }
 
-/** The same kind, but empty means undefined. */
+/** The same kind, except that empty means undefined. */
 export function optional<T>(kind: Kind<T>): Kind<T | undefined> {
   return (value) => value === "" ? undefined : kind(value);
 }
@@ -268,7 +264,7 @@ function requireInteger(value: string, lowest: number, highest: number): number 
   );
 }
 
-/** A decoded part of a URL; undefined when it is empty. */
+/** A decoded part of a URL; undefined if it is empty. */
 function decoded(part: string): string | undefined {
   if (part === "") return undefined;
   try {

@@ -1,4 +1,4 @@
-// The variables of HTTP, WebRTC and SRT: a part of the table in table.ts.
+// The part of the table of variables about HTTP, WebRTC and SRT.
 
 import {
   cidrList,

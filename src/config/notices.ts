@@ -1,4 +1,4 @@
-// What in a configuration is no error but probably unintended: unknown names, and variables that
+// Finds what is valid in a configuration but probably not intended: unknown names, and variables that
 // have no effect in combination with others. Reads no file.
 
 import { addressKind } from "../core/cidr.ts";
@@ -10,10 +10,10 @@ import type { Settings } from "./environment.ts";
 const PREFIX = "PROXY_";
 /** Longer names are not compared. */
 const LONGEST_NAME = 64;
-/** Most letters by which a name may differ from the one that was meant. */
+/** Limit on the edit distance between a name and the one that was probably meant. */
 const MAX_DISTANCE = 6;
 
-/** Notices about settings that can be used; one line each, in the form of problems. */
+/** Notices about valid settings; one line each, in the form of problems. */
 export function findNotices(settings: Settings): string[] {
   const config = loadConfig(settings);
   return [
@@ -87,7 +87,7 @@ function isOn(settings: Settings, name: "PROXY_HTTP_API_AUTH_ENABLED"): boolean 
   return VARIABLES[name].kind(settings.variables[name]?.trim() || VARIABLES[name].default);
 }
 
-/** A default backend that is the proxy itself: streams would go round in circles. */
+/** Reports a default backend that is the proxy itself: streams would go round in circles. */
 function ownBackend({ listen, defaultBackend }: Config): string[] {
   if (defaultBackend === undefined) return [];
   const { ip, rtmp, http, api, srt, rtc } = defaultBackend;

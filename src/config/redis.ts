@@ -1,10 +1,10 @@
-// How Redis is reached: the PROXY_REDIS_* variables combined, and what is wrong with the
-// combination. Does not connect to Redis.
+// Combines the PROXY_REDIS_* variables into how Redis is reached, and finds conflicts between them. Does
+// not connect to Redis.
 
 import type { RedisAccess, RedisServers, RedisTls } from "../core/redis_access.ts";
 import type { Values } from "./table.ts";
 
-/** Where Redis is, how we log in, and which keys are ours. */
+/** Where Redis is, the credentials, and which keys are ours. */
 export interface RedisConfig {
   readonly servers: RedisServers;
   /** With paths of files; see `RedisTls`. */
@@ -12,7 +12,7 @@ export interface RedisConfig {
   readonly keyPrefix: string;
 }
 
-/** The configuration of Redis; what the URL leaves out is taken from the other variables. */
+/** The configuration of Redis; what is missing in the URL is taken from the other variables. */
 export function toRedis(values: Values): RedisConfig {
   const url = values.PROXY_REDIS_URL;
   return {
@@ -27,7 +27,7 @@ export function toRedis(values: Values): RedisConfig {
   };
 }
 
-/** What is wrong with values that are each valid alone. */
+/** Conflicts between values that are each valid on their own. */
 export function findRedisConflicts(values: Partial<Values>): string[] {
   const problems: string[] = [];
   const ways = (["PROXY_REDIS_URL", "PROXY_REDIS_SENTINELS", "PROXY_REDIS_CLUSTER"] as const)

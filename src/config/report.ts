@@ -1,4 +1,4 @@
-// The configuration in effect, as a file of variables, for people who want to know where a value
+// Shows the configuration in effect as a file of variables, for people who want to know where a value
 // comes from. Shows no secrets.
 
 import { VARIABLES } from "./table.ts";
@@ -7,7 +7,7 @@ import type { Settings } from "./environment.ts";
 /** Variables that hold a secret, or may. */
 const SECRET = /(?:TOKEN|PASSWORD|SECRET|_URL|_API_AUTH)$/;
 
-/** One line for each variable, with its value and where that comes from. */
+/** One line for each variable: its value and where that comes from. */
 export function reportConfig({ variables, sources }: Settings): string[] {
   return Object.entries(VARIABLES).map(([name, variable]) => {
     const set = variables[name]?.trim() ?? "";
@@ -18,7 +18,7 @@ export function reportConfig({ variables, sources }: Settings): string[] {
   });
 }
 
-/** Quoted where a file of variables needs it. */
+/** Quoted if a file of variables requires it. */
 function quoted(value: string): string {
   if (/^[\w.:/,*+@[\]-]*$/.test(value)) return value;
   return value.includes("'") ? JSON.stringify(value) : `'${value}'`;

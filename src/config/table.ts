@@ -1,6 +1,5 @@
-// The one table of the variables that configure the proxy, from which reading them, `--help` and
-// the table in docs/operations.md are made. How values depend on each other is the business of
-// config.ts.
+// The table of the variables that configure the proxy. Parsing, `--help` and the table in
+// docs/operations.md are made from it. How values depend on each other is up to config.ts.
 
 import {
   bytes,
@@ -27,7 +26,7 @@ import { TLS } from "./table_tls.ts";
 import { REDIS } from "./table_redis.ts";
 import { atStart, COUNT, live, type Variable } from "./variable.ts";
 
-/** The longest WebRTC offer fits in, with everything that comes before it. */
+/** The longest WebRTC offer fits, with everything that comes before it. */
 const MEMORY = bytes(131_072);
 
 const LISTENERS = {
@@ -309,7 +308,7 @@ export type Values = {
   readonly [Name in VariableName]: ReturnType<(typeof VARIABLES)[Name]["kind"]>;
 };
 
-/** The variables in the order and under the titles under which people read them. */
+/** The variables in the order and under the titles in which they are shown. */
 export const GROUPS: readonly {
   readonly title: string;
   readonly variables: Readonly<Record<string, Variable<unknown>>>;

@@ -1,5 +1,4 @@
-// The part of the table of variables that says where Redis is. How they depend on each other is the
-// business of redis.ts.
+// The part of the table of variables about Redis. How they depend on each other is up to redis.ts.
 
 import {
   flag,

@@ -1,9 +1,8 @@
-// The variables of TLS, towards clients and towards origins: a part of the table in table.ts.
+// The part of the table of variables about TLS, towards clients and towards origins.
 
 import { listenAddress, optional, paths, text } from "./kinds.ts";
 import { atStart, live } from "./variable.ts";
 
-/** TLS. */
 export const TLS = {
   PROXY_RTMPS_SERVER: atStart(
     optional(listenAddress),

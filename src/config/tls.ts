@@ -1,20 +1,19 @@
-// Where TLS is spoken to clients, and with which certificates: its variables combined, and what is wrong
-// with the combination.
+// Combines the TLS variables into where TLS is offered and with which certificates, and finds conflicts
+// between them.
 
 import type { ListenAddress } from "../core/endpoint.ts";
 import type { Values } from "./table.ts";
 
-/** Where TLS is spoken, and with what. */
 export interface TlsConfig {
   readonly rtmps: ListenAddress | undefined;
   readonly httpsServer: ListenAddress | undefined;
   readonly httpsApi: ListenAddress | undefined;
   readonly systemApi: ListenAddress | undefined;
-  /** Files, as many of the one kind as of the other. */
+  /** Paths of files; each key belongs to the certificate at the same place. */
   readonly certificates: readonly string[];
   readonly keys: readonly string[];
   readonly clientAuthorities: string | undefined;
-  /** A file; absent = the system's. */
+  /** Path of a file; absent = the system's authorities. */
   readonly originAuthorities: string | undefined;
 }
 
@@ -38,7 +37,7 @@ const LISTENERS = [
   "PROXY_SYSTEM_API_TLS",
 ] as const;
 
-/** What is wrong with values that are right one by one. */
+/** Conflicts between values that are each valid on their own. */
 export function findTlsConflicts(values: Partial<Values>): string[] {
   const { PROXY_TLS_CERT: certificates = [], PROXY_TLS_KEY: keys = [] } = values;
   const problems: string[] = [];

@@ -1,11 +1,11 @@
-// What a variable of the configuration is. Knows no variable by name.
+// What a variable of the configuration consists of. Knows no variable by name.
 
 import { integer, type Kind } from "./kinds.ts";
 
-/** One variable; an empty one counts as not set. */
+/** One variable; an empty one counts as unset. */
 export interface Variable<T> {
   readonly kind: Kind<T>;
-  /** Text of the same kind as the variable's own; may be empty only if the kind takes that. */
+  /** Written like the variable's own value; may be empty only if the kind accepts that. */
   readonly default: string;
   /** One line for `--help` and the docs. */
   readonly doc: string;
@@ -13,15 +13,15 @@ export interface Variable<T> {
   readonly reload: "live" | "start";
 }
 
-/** A variable whose change a reload applies. @param defaultText as `Variable.default` */
+/** A variable whose changes a reload applies. @param defaultText as in `Variable.default` */
 export function live<T>(kind: Kind<T>, defaultText: string, doc: string): Variable<T> {
   return { kind, default: defaultText, doc, reload: "live" };
 }
 
-/** A variable whose change waits for the next start. @param defaultText as `Variable.default` */
+/** A variable whose changes wait for the next start. @param defaultText as in `Variable.default` */
 export function atStart<T>(kind: Kind<T>, defaultText: string, doc: string): Variable<T> {
   return { kind, default: defaultText, doc, reload: "start" };
 }
 
-/** How many there may be of something. */
+/** A count or a limit on one. */
 export const COUNT = integer(1, 10_000_000);

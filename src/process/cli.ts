@@ -1,5 +1,5 @@
-// The command line: what the arguments ask for, and the answers that need no running proxy. Results
-// in a configuration to start with or in an exit code; starting is done elsewhere.
+// The command line: parses the arguments and answers those that need no running proxy. The result is a
+// configuration to start with, or an exit code.
 
 import { type Config, ConfigError, loadConfig } from "../config/config.ts";
 import { findUnreadable } from "../config/files.ts";
@@ -10,33 +10,31 @@ import { Environment, type Settings } from "../config/environment.ts";
 import type { StandardOutputs } from "./output.ts";
 import { signature, versionText } from "../core/version.ts";
 
-/** What the command line reads from and writes to. */
 export interface CommandLineIo {
   readonly environment: Environment;
-  /** Writes one line to the standard output. */
+  /** Writes one line to standard output. */
   readonly print: (line: string) => void;
-  /** Writes one line to the standard error output. */
+  /** Writes one line to standard error. */
   readonly printError: (line: string) => void;
 }
 
-/** The same for a process that keeps running: its lines must not wait for their readers. */
+/** For a process that keeps running, whose output must not wait for its readers. */
 export interface ProcessIo extends CommandLineIo {
   readonly streams: StandardOutputs;
 }
 
-/** A valid configuration, and the settings that it was made from. */
+/** A valid configuration and the settings it was made from. */
 export interface Start {
   readonly action: "start";
   readonly config: Config;
   readonly settings: Settings;
 }
 
-/** Either the proxy is to be started, or the process is done. */
 export type Outcome =
   | Start
   | { readonly action: "exit"; readonly code: number };
 
-/** What the arguments ask for; `argument` is the first unknown one. */
+/** `argument` is the first unknown one. */
 export type Command =
   | { readonly name: "start" | "check" | "print-config" | "help" | "version" }
   | { readonly name: "unknown"; readonly argument: string };
@@ -55,8 +53,8 @@ const EXAMPLES = [
 ] as const;
 
 /**
- * Does what the arguments ask for. Problems of the configuration go to the standard error output,
- * one a line, all of them.
+ * Carries out the arguments. All problems of the configuration are printed to standard error, one per
+ * line.
  */
 export async function runCommandLine(
   args: readonly string[],
@@ -83,7 +81,7 @@ export async function runCommandLine(
   }
 }
 
-/** Reads the arguments: one that is not understood decides, otherwise the first one. */
+/** The first unknown argument decides; if there is none, the first argument. */
 function parseCommandLine(args: readonly string[]): Command {
   const unknown = args.find((argument) => !COMMANDS.has(argument));
   if (unknown !== undefined) return { name: "unknown", argument: unknown };

@@ -1,18 +1,18 @@
-// What the running program writes to its standard outputs. Whoever reads them may stop, and the
-// program goes on: it waits for them only at its end, and briefly.
+// The program's standard outputs. Their readers may stop reading; the program goes on, and waits for
+// them only at its end, and briefly.
 
 import type { Clock } from "../core/clock.ts";
 import { LineOutlet } from "../core/line_outlet.ts";
 import { logger } from "../core/log.ts";
 
-/** Bytes that wait for the reader of one output: some thousand lines. */
+/** Bytes kept for a slow reader of one output: several thousand lines. */
 const CAPACITY = 1024 * 1024;
-/** How long the program waits for them at its end, milliseconds. */
+/** Milliseconds for which the program waits for the readers at its end. */
 const LAST_WORDS = 500;
 
 const LOG = logger("app");
 
-/** A stream of bytes whose writes wait for its reader. */
+/** An output whose writes wait for its reader. */
 export interface ByteStream {
   /** @returns how many of the bytes were written */
   write(bytes: Uint8Array): Promise<number>;
@@ -23,7 +23,7 @@ export interface StandardOutputs {
   readonly errors: ByteStream;
 }
 
-/** Lines for both outputs; disposing of it writes what waits, if that can be done soon. */
+/** Writes lines to both outputs; disposing of it writes what is waiting, if that can be done soon. */
 export class ProcessOutput implements AsyncDisposable {
   readonly #output: LineOutlet;
   readonly #errors: LineOutlet;
@@ -38,17 +38,17 @@ export class ProcessOutput implements AsyncDisposable {
     });
   }
 
-  /** Lines of the log that were lost. */
+  /** Number of log lines lost. */
   get lost(): number {
     return this.#errors.lost;
   }
 
-  /** One line, without its line break, for the standard output. */
+  /** Prints one line, without its line break, to standard output. */
   print(line: string): void {
     this.#output.push(line);
   }
 
-  /** The same for the standard error output, where the log goes too. */
+  /** The same for standard error, where the log goes too. */
   printError(line: string): void {
     this.#errors.push(line);
   }

@@ -1,5 +1,5 @@
-// Rereads the files of variables while the program runs: a valid configuration is applied, an
-// invalid one changes nothing. Knows no signal and no service manager.
+// Rereads the files of variables while the program runs: a valid configuration is applied, an invalid
+// one changes nothing. Knows neither signals nor the service manager.
 
 import type { App } from "../app/app.ts";
 import { ConfigError, loadConfig } from "../config/config.ts";
@@ -12,17 +12,17 @@ const LOG = logger("app");
 export interface ReloaderOptions {
   readonly app: App;
   readonly environment: Environment;
-  /** What the app was opened with. */
+  /** The settings with which the app was opened. */
   readonly settings: Settings;
   changeLogLevel(level: LogOptions["level"]): Promise<void>;
 }
 
-/** Reloads one at a time. */
+/** Runs one reload at a time. */
 export class Reloader {
   readonly #options: ReloaderOptions;
-  /** As they were read last. */
+  /** The variables as last read. */
   #read: Settings["variables"];
-  /** As they are in effect. */
+  /** The variables in effect. */
   #running: Settings["variables"];
 
   constructor(options: ReloaderOptions) {
@@ -30,12 +30,12 @@ export class Reloader {
     this.#read = this.#running = options.settings.variables;
   }
 
-  /** @returns what was wrong, in one line, if nothing has changed for that */
+  /** @returns what was wrong, in one line, if therefore nothing has changed */
   async reload(): Promise<string | undefined> {
     const { app, environment, changeLogLevel } = this.#options;
     try {
       const settings = await environment.read();
-      // What waits for the next start is to be good too, or that would fail.
+      // Variables that wait for the next start must be valid too, or that start would fail.
       loadConfig(settings);
       const variables = afterReload(this.#running, settings.variables);
       const next = loadConfig({ variables, problems: [] });

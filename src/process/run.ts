@@ -1,5 +1,5 @@
-// The life of the process between a valid configuration and an exit code: what it prints and
-// reports to the service manager, the signals, the shutdown deadlines.
+// The life of the process from a valid configuration to an exit code: its output and its reports to the
+// service manager, signals, and shutdown deadlines.
 
 import { App, type Listener } from "../app/app.ts";
 import type { CommandLineIo, ProcessIo, Start } from "./cli.ts";
@@ -20,7 +20,7 @@ const LOG = logger("app");
 /**
  * Runs the proxy until a signal or a fatal error.
  *
- * @returns the exit code: 0 after an orderly end, 1 when something died or never started
+ * @returns the exit code: 0 after an orderly shutdown, 1 when something died or could not start
  */
 export async function runProxy(start: Start, io: ProcessIo): Promise<number> {
   const clock = systemClock;
@@ -42,7 +42,6 @@ function fail(error: unknown): number {
   return 1;
 }
 
-/** The inputs and outputs of the program. */
 interface Means {
   readonly io: ProcessIo;
   readonly clock: Clock;
@@ -123,7 +122,7 @@ function openNotifier(app: App, { environment }: CommandLineIo, clock: Clock): S
   });
 }
 
-/** Runs one call at a time; calls that come meanwhile make one more. */
+/** Runs one call at a time; any number of calls during a run cause one more. */
 function oneAtATime(work: () => Promise<void>): () => void {
   let [isRunning, isWanted] = [false, false];
   const run = async () => {

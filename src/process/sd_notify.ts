@@ -1,8 +1,8 @@
-// Status reports to the service manager: datagrams of `NAME=value` lines to the socket that
-// NOTIFY_SOCKET names (sd_notify(3), systemd.service(5)), sent by the C library, since that can
-// also reach abstract sockets and needs no writable path. Knows nothing of the program.
+// Status reports to the service manager: datagrams of `NAME=value` lines to the socket that NOTIFY_SOCKET
+// names (sd_notify(3), systemd.service(5)). The C library sends them, since it can also reach abstract
+// sockets and needs no write permission for the path.
 
-/** States and news by name, such as `{ READY: "1", STATUS: "Serving" }`. */
+/** Fields by name, such as `{ READY: "1", STATUS: "Serving" }`. */
 export type NotifyFields = Readonly<Record<string, string>>;
 
 const SYMBOLS = {
@@ -21,8 +21,8 @@ const CLOCK_MONOTONIC = 1;
 /** Length of `sun_path` in `struct sockaddr_un` (unix(7)). */
 const LONGEST_PATH = 108;
 /**
- * Of a value, in UTF-16 units: systemd ignores a whole datagram of more than 4,096 bytes (PIPE_BUF), and
- * would wait for what was in it.
+ * Limit for one value in UTF-16 units: systemd ignores a whole datagram of more than 4,096 bytes
+ * (PIPE_BUF), so the state in it would be lost.
  */
 const LONGEST_VALUE = 1_000;
 
@@ -32,8 +32,8 @@ export class NotifySocket implements Disposable {
   readonly #socket: number;
 
   /**
-   * @param path as NOTIFY_SOCKET has it: a path, or a name after `@`
-   * @throws Error when that is neither, when FFI is not granted or not on Linux
+   * @param path as in NOTIFY_SOCKET: a path, or `@` and an abstract name
+   * @throws Error when it is neither, when FFI is not permitted, or when this is not Linux
    */
   constructor(path: string) {
     this.#address = encodeUnixAddress(path);
@@ -54,7 +54,7 @@ export class NotifySocket implements Disposable {
     return Number(sent) === bytes.length;
   }
 
-  /** CLOCK_MONOTONIC in microseconds, by which the service manager tells one reload from another. */
+  /** CLOCK_MONOTONIC in microseconds, by which the service manager tells reloads apart. */
   monotonicMicroseconds(): bigint {
     const time = new BigInt64Array(2);
     this.#libc.symbols.clock_gettime(CLOCK_MONOTONIC, new Uint8Array(time.buffer));
@@ -68,7 +68,7 @@ export class NotifySocket implements Disposable {
 }
 
 /**
- * A `struct sockaddr_un` for a path, or, after `@`, for a name without a file.
+ * A `struct sockaddr_un` for a path, or, after `@`, for an abstract name.
  *
  * @throws Error when it is neither or does not fit
  */
@@ -77,7 +77,7 @@ export function encodeUnixAddress(path: string): Uint8Array<ArrayBuffer> {
   if (!/^[/@]./.test(path) || name.length >= LONGEST_PATH) {
     throw new Error(`Cannot use as a socket for notifications: current value is ${path}`);
   }
-  // A path ends in a NUL; a name has one in place of its `@` and ends where the address does.
+  // A path ends with a NUL; an abstract name begins with one and ends with the address.
   const isPath = name[0] === 0x2f;
   const address = new Uint8Array(2 + name.length + (isPath ? 1 : 0));
   new DataView(address.buffer).setUint16(0, AF_UNIX, true);
@@ -86,7 +86,7 @@ export function encodeUnixAddress(path: string): Uint8Array<ArrayBuffer> {
   return address;
 }
 
-/** A line break in a value would begin another field. */
+/** Line breaks are removed from values: each would begin another field. */
 function encodeFields(fields: NotifyFields): Uint8Array<ArrayBuffer> {
   const lines = Object.entries(fields).map(([name, value]) => {
     return `${name}=${shorten(value.replaceAll(/\s+/g, " "))}\n`;
@@ -96,6 +96,6 @@ function encodeFields(fields: NotifyFields): Uint8Array<ArrayBuffer> {
 
 function shorten(value: string): string {
   if (value.length <= LONGEST_VALUE) return value;
-  // Half of a character is none.
+  // Do not cut a character in half.
   return `${value.slice(0, LONGEST_VALUE).replace(/[\ud800-\udbff]$/, "")}…`;
 }

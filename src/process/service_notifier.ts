@@ -1,23 +1,23 @@
-// What the service manager is told, and when: ready, reloading, stopping, status, and that the
-// process is not stuck (sd_notify(3), systemd.service(5): Type=notify, WatchdogSec). Does nothing
-// if no service manager has started the process. Knows no listener and no signal.
+// Reports to the service manager: ready, reloading, stopping, a status line, and signs of life
+// (sd_notify(3), systemd.service(5): Type=notify, WatchdogSec). Does nothing if no service manager has
+// started the process. Knows neither listeners nor signals.
 
 import { type NotifyFields, NotifySocket } from "./sd_notify.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Heart } from "../core/contracts.ts";
 import { Watchdog } from "./watchdog.ts";
 
-/** How often the status line is sent, milliseconds. */
+/** Milliseconds between status lines. */
 const STATUS_PERIOD = 5_000;
-/** How much more time the process asks for to end than it expects to take, milliseconds. */
+/** Milliseconds by which the requested shutdown time exceeds the expected one. */
 const STOP_MARGIN = 5_000;
-/** When to repeat what the service manager had no room for, milliseconds, and how often. */
+/** When the service manager had no room for a message: milliseconds between retries, and their number. */
 const RETRY_PERIOD = 100;
 const MAX_RETRIES = 300;
-/** Most messages that may wait; beyond that the oldest is dropped. */
+/** Limit on waiting messages; beyond it the oldest is dropped. */
 const MAX_WAITING = 32;
 
-/** The variables by which a service manager makes itself known. */
+/** The variables that a service manager sets. */
 export interface ServiceEnvironment {
   readonly NOTIFY_SOCKET?: string;
   readonly WATCHDOG_USEC?: string;
@@ -27,17 +27,17 @@ export interface ServiceEnvironment {
 export interface ServiceNotifierOptions {
   readonly env: ServiceEnvironment;
   readonly clock: Clock;
-  /** Parts of the process besides the event loop that must not be stuck. */
+  /** Parts of the process, besides the event loop, that must not get stuck. */
   readonly hearts: readonly Heart[];
-  /** One line for people: what the process does now. */
+  /** One line for people that says what the process is doing. */
   status(): Promise<string>;
-  /** Called when the service manager cannot be reached; once, until it can be again. */
+  /** Called when the service manager cannot be reached; once, until it can be reached again. */
   onProblem(message: string): void;
-  /** Called for a heart that has stopped. */
+  /** Called when a heart has stopped. */
   onStill(name: string): void;
 }
 
-/** The conversation with the service manager, from the moment the process is ready. */
+/** Talks to the service manager from the moment the process is ready. */
 export class ServiceNotifier implements Disposable {
   readonly #options: ServiceNotifierOptions;
   readonly #socket: NotifySocket | undefined;
@@ -55,7 +55,7 @@ export class ServiceNotifier implements Disposable {
     this.#stack.defer(() => this.#retry?.[Symbol.dispose]());
   }
 
-  /** Everything is open: reports that, and begins to send status and signs of life. */
+  /** Reports that everything is open, and starts sending status and signs of life. */
   async start(): Promise<void> {
     if (this.#socket === undefined) return;
     this.#status = await this.#figures();
@@ -68,14 +68,14 @@ export class ServiceNotifier implements Disposable {
     this.#stack.use(new Watchdog({ patience, clock, hearts, tell, onStill }));
   }
 
-  /** A reload begins; `reloaded` ends it. Not reported once the process is shutting down. */
+  /** Reports that a reload has begun; `reloaded` ends it. Not reported during shutdown. */
   reloading(): void {
     if (this.#isStopping) return;
     const since = this.#socket?.monotonicMicroseconds();
     this.#say({ RELOADING: "1", MONOTONIC_USEC: String(since), STATUS: "Reloading" });
   }
 
-  /** @param problem what was wrong, when the old configuration is kept */
+  /** @param problem what was wrong, if the old configuration was kept */
   reloaded(problem?: string): void {
     if (this.#isStopping) return;
     const kept = problem && `Cannot reload, the old configuration is kept: ${problem}`;
@@ -83,7 +83,7 @@ export class ServiceNotifier implements Disposable {
   }
 
   /**
-   * The process is about to end.
+   * Reports that the process is about to end.
    *
    * @param limit milliseconds that it will take at most
    */
@@ -106,12 +106,12 @@ export class ServiceNotifier implements Disposable {
     this.#mention({ STATUS: status });
   }
 
-  /** Those from before when there are none. */
+  /** The figures, or the previous ones if they cannot be had. */
   async #figures(): Promise<string> {
     return await this.#options.status().catch(() => this.#status);
   }
 
-  /** States are waited for at the other end, so each must arrive, and in order. */
+  /** Sends a state. The service manager waits for states, so each must arrive, and in order. */
   #say(fields: NotifyFields): void {
     if (this.#socket === undefined) return;
     this.#waiting.push(fields);
@@ -134,12 +134,12 @@ export class ServiceNotifier implements Disposable {
     this.#retries = 0;
   }
 
-  /** What is repeated anyway may get lost, and is sent after the states. */
+  /** Sends what will be repeated anyway: it may get lost, and waits for states to be sent first. */
   #mention(fields: NotifyFields): void {
     if (this.#waiting.length === 0) this.#send(fields);
   }
 
-  /** @returns whether it is done with */
+  /** @returns whether the message is settled: sent, or not to be retried */
   #send(fields: NotifyFields): boolean {
     if (this.#socket === undefined || this.#stack.disposed) return true;
     const isSent = this.#socket.send(fields);
@@ -161,7 +161,7 @@ function openSocket({ env, onProblem }: ServiceNotifierOptions): NotifySocket | 
   }
 }
 
-/** Milliseconds; undefined when nobody watches this very process. */
+/** Milliseconds; undefined when this process has no watchdog. */
 function watchdogPatience({ WATCHDOG_USEC, WATCHDOG_PID }: ServiceEnvironment): number | undefined {
   const microseconds = Number(WATCHDOG_USEC ?? "");
   const isMeant = !WATCHDOG_PID || WATCHDOG_PID === String(Deno.pid);

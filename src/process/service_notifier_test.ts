@@ -7,7 +7,7 @@ import { ServiceNotifier, type ServiceNotifierOptions } from "./service_notifier
 
 const ignore = Deno.build.os !== "linux";
 
-/** A service manager's end of the socket; it reads only when it is asked to. */
+/** A service manager's end of the socket; it reads only when asked to. */
 class Manager implements AsyncDisposable {
   readonly problems: string[] = [];
   readonly #folder = new TempFolder();

@@ -3,20 +3,19 @@
 import type { Clock } from "../core/clock.ts";
 
 /**
- * A signal so soon after another that ends the process, milliseconds, is the same one: npm and
- * `deno task` pass on the Ctrl-C that the terminal has sent to every process already.
+ * A terminating signal this soon after another one, in milliseconds, is an echo of it: npm and
+ * `deno task` pass on the Ctrl-C that the terminal has already sent to every process.
  */
 const ECHO = 250;
 const isWindows = Deno.build.os === "windows";
 const ENDING: readonly Deno.Signal[] = isWindows ? ["SIGINT"] : ["SIGTERM", "SIGINT"];
 const RELOADING: readonly Deno.Signal[] = isWindows ? [] : ["SIGHUP"];
 
-/** Listens from its creation until it is disposed of. */
 export class Signals implements Disposable {
-  /** Called for every SIGHUP; one that came before it is set is delivered then. */
+  /** Called for every SIGHUP; one received before it is set is delivered then. */
   #onReload: (() => void) | undefined;
   #wasReloadAsked = false;
-  /** Those that nobody has waited for yet. */
+  /** Terminating signals that nobody has waited for yet. */
   #unheeded = 0;
   #ending: PromiseWithResolvers<"signal"> | undefined;
   #lastAt = -Infinity;
@@ -40,13 +39,13 @@ export class Signals implements Disposable {
     for (const signal of RELOADING) Deno.addSignalListener(signal, this.#reload);
   }
 
-  /** Calls back for every SIGHUP from now on, and for one that has come already. */
+  /** Sets the callback for every SIGHUP, including one already received. */
   onReload(callback: () => void): void {
     this.#onReload = callback;
     if (this.#wasReloadAsked) callback();
   }
 
-  /** Resolves at the next signal that ends the process, at once if one has come that nobody waited for. */
+  /** Resolves at the next terminating signal, or at once if one was received that nobody waited for. */
   next(): Promise<"signal"> {
     if (this.#unheeded > 0) {
       this.#unheeded--;

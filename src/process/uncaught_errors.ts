@@ -1,7 +1,7 @@
-// Uncaught errors: the program ends with them, cleanly. The runtime would first write them to
-// standard error, where a reader that has stopped would keep the process from ending.
+// Ends the program cleanly after an uncaught error. The runtime would first write the error to standard
+// error, and a reader that has stopped would keep the process from ending.
 
-/** Catches them from its creation until it is disposed of. */
+/** Catches errors until it is disposed of. */
 export class UncaughtErrors implements Disposable {
   /** Resolves with the first one. */
   readonly first: Promise<{ readonly error: unknown }>;

@@ -1,24 +1,23 @@
-// Tells a watchdog that the process is alive, but only while every part of it is: the event loop,
-// by running this at all, and whatever else has a heart. Knows neither systemd nor threads.
+// Tells a watchdog that the process is alive, but only while every part of it is: the event loop, which
+// this needs to run at all, and everything else with a heart. Knows neither systemd nor threads.
 
 import type { Clock } from "../core/clock.ts";
 import type { Heart } from "../core/contracts.ts";
 
 export interface WatchdogOptions {
-  /** Milliseconds without a word after which the process is ended from outside. */
+  /** Milliseconds of silence after which the process is killed from outside. */
   readonly patience: number;
   readonly clock: Clock;
   readonly hearts: readonly Heart[];
-  /** Says that the process lives. */
+  /** Reports that the process is alive. */
   tell(): void;
   /** Called once for each heart that has stopped. */
   onStill(name: string): void;
 }
 
-/** Reports four times in each watchdog period, so that three may be lost. */
+/** Reports per watchdog period, so that three may be lost. */
 const TIMES = 4;
 
-/** Reports from its creation until it is disposed of. */
 export class Watchdog implements Disposable {
   readonly #options: WatchdogOptions;
   readonly #waiting = new Set<Heart>();
@@ -46,7 +45,7 @@ export class Watchdog implements Disposable {
     }
   }
 
-  /** A heart that fails has stopped. */
+  /** Treats a heart that fails as stopped. */
   #listen(heart: Heart): void {
     this.#waiting.add(heart);
     heart.beat().then(() => {

@@ -3,7 +3,7 @@ import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import type { Heart } from "../core/contracts.ts";
 import { Watchdog } from "./watchdog.ts";
 
-/** A heart that beats only when it is told to. */
+/** A heart that beats only when told to. */
 class SlowHeart implements Heart {
   readonly name = "a thread";
   #beat = Promise.withResolvers<void>();
