@@ -51,17 +51,23 @@ const ACCESS = [
 /** What is told to everybody; whatever else is below `/api/` manages. */
 const VERSIONS = /^\/api\/v1\/versions\/?$/;
 
-/** The HTTP API as a handler of requests from that peer. */
-export function httpApi(
-  deps: HttpApiDependencies,
-): (request: Request, peer: Address) => Response | Promise<Response> {
+export interface HttpApi {
+  /** Answers a request from that peer. */
+  handle(request: Request, peer: Address): Response | Promise<Response>;
+  /** What it can be asked. */
+  readonly routes: readonly { readonly method: string; readonly path: string }[];
+}
+
+/** The HTTP API, to be served by a listener. */
+export function httpApi(deps: HttpApiDependencies): HttpApi {
   const signalling = signallingApp(deps);
   const managing = managingApp(deps);
-  return answerScripts((request, peer) => {
+  const handle = answerScripts((request, peer) => {
     const { pathname } = new URL(request.url);
     const manages = pathname.startsWith("/api/") && !VERSIONS.test(pathname);
     return (manages ? managing : signalling).fetch(request, { peer });
   }, deps.management);
+  return { handle, routes: [...signalling.routes, ...managing.routes] };
 }
 
 function signallingApp(deps: HttpApiDependencies): Hono<Env> {

@@ -18,7 +18,7 @@ type Ask = (path: string, init?: RequestInit) => Promise<Response>;
 
 /** An API that signals by saying who has asked for what. */
 function apiWith(options: Partial<HttpApiDependencies> = {}): Ask {
-  const handle = httpApi(apiDependencies({
+  const { handle } = httpApi(apiDependencies({
     about: ABOUT,
     answers: answersOf([]),
     management: managementWith({ clock: systemClock, access: () => ({ token: "admin" }) }),

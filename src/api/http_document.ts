@@ -1,63 +1,172 @@
 // What the HTTP API can be asked for, as an OpenAPI document. Lists and figures are SRS's own, whose
 // shapes depend on the origins' version.
 
-import { openApi, type Operation, type Paths, type Schema, TEXT } from "./openapi.ts";
 import { FIGURES } from "./merged_figures.ts";
+import {
+  answer,
+  DOCUMENT,
+  object,
+  openApi,
+  type Operation,
+  OWN,
+  type Paths,
+  type Schema,
+  TEXT,
+  VERSIONS,
+} from "./openapi.ts";
+import { MISSING_REASONS } from "./origin_answers.ts";
+import { SINGULARS } from "./srs_answer.ts";
 
-const ANY: Schema = { type: "object" };
+/** With whatever SRS tells besides. */
+const MORE = { additionalProperties: true };
+const ANY: Schema = { type: "object", ...MORE };
+const OF_ONE: Schema = { ...object({ origin: TEXT }), ...MORE };
+const REASON: Schema = { enum: MISSING_REASONS };
+const MISSING = { missing: { type: "array", items: object({ origin: TEXT, reason: REASON }) } };
+const ORIGINS = { origins: { type: "array", items: OF_ONE }, ...MISSING };
+/** SRS has a code for everything that goes wrong. */
+const CODE = { type: "integer" };
+const OTHER_CODE: Schema = {
+  ...object({ code: { ...CODE, not: { const: 0 } }, ...MISSING }, ["missing"]),
+  ...MORE,
+};
+
+const ORIGIN = { origin: "Those of this origin" };
 const PAGE = {
   start: "Number of the first entry, of all origins'",
   count: "Most entries, 10 at least",
-  origin: "Those of this origin",
+  ...ORIGIN,
 };
-const ID = { id: "As the list has it" };
+const ONE = {
+  path: { id: "As the list has it" },
+  query: { origin: "The one that has it, where several have one of that id" },
+};
 const SDP = { type: "string", description: "SDP, RFC 8866" };
+const FRAGMENT = { type: "string", description: "Candidates and credentials, RFC 8840" };
 const SIGNAL = { api: TEXT, clientip: TEXT, sdp: TEXT, streamurl: TEXT };
+const OF_OFFER = [400, 401, 403, 408, 413, 502, 503, 504, 508] as const;
+const OF_SESSION = [401, 403, 404, 502, 503, 504] as const;
 
 function signal(summary: string): Operation {
   const body = { type: "object", properties: SIGNAL, required: ["sdp", "streamurl"] };
-  return { summary, body, answer: ANY, isPublic: true };
+  return { summary, body, answer: ANY, failures: OF_OFFER, isPublic: true, isPassed: true };
 }
 
-function exchange(summary: string): Operation {
-  const query = { app: "Of the stream", stream: "Its name", vhost: "Unless the Host says it" };
-  return { summary, query, type: "application/sdp", answer: SDP, isPublic: true };
+/** A session begins at one of these, and its answer has the address at which it is changed and ended. */
+function exchange(summary: string): Paths[string] {
+  const query = { spbsid: "Which session, as its address has it" };
+  const shared = { isPublic: true, isPassed: true };
+  return {
+    post: {
+      ...{ summary, ...shared },
+      query: { app: "Of the stream", stream: "Its name", vhost: "Unless the Host says it" },
+      ...{
+        status: 201,
+        type: "application/sdp",
+        answer: SDP,
+        failures: [...OF_OFFER, 415],
+      },
+    },
+    patch: {
+      ...{ summary: "Brings candidates, or restarts ICE", query, ...shared },
+      ...{ type: "application/trickle-ice-sdpfrag", answer: FRAGMENT },
+      failures: [...OF_SESSION, 400, 408, 413, 415],
+    },
+    delete: {
+      ...{ summary: "Ends a session", query, ...shared },
+      ...{ type: "*/*", answer: {}, failures: OF_SESSION },
+    },
+  };
 }
 
 const FIGURE_PATHS: Paths = Object.fromEntries(
   FIGURES.map((name) => [
     `/api/v1/${name}`,
-    { get: { summary: `SRS's ${name}, of all origins`, answer: ANY } },
+    {
+      get: {
+        summary: `SRS's ${name}, of all origins`,
+        answer: answer({ ...OWN, data: ANY, ...ORIGINS }),
+        failures: [503],
+      },
+    },
   ]),
 );
+
+const CLIENT_END: Operation = {
+  summary: "Ends it, with SRS's code in the answer",
+  ...ONE,
+  answer: { ...object({ code: CODE, ...MISSING }, ["missing"]), ...MORE },
+  failures: [409, 502, 503, 504],
+};
 
 const LIST_PATHS: Paths = Object.fromEntries(
-  ["vhosts", "streams", "clients"].flatMap((name) => [
+  Object.entries(SINGULARS).flatMap(([name, singular]) => [
     [`/api/v1/${name}`, {
-      get: { summary: `The ${name} of all origins`, query: PAGE, answer: ANY },
+      get: {
+        summary: `The ${name} of all origins`,
+        query: name === "vhosts" ? ORIGIN : PAGE,
+        answer: answer({ ...OWN, [name]: { type: "array", items: OF_ONE }, ...MISSING }),
+        failures: name === "vhosts" ? [503] : [400, 503],
+      },
     }],
     [`/api/v1/${name}/{id}`, {
-      get: { summary: "One of them", path: ID, answer: ANY },
-      ...(name === "clients" ? { delete: { summary: "Ends it", path: ID, answer: ANY } } : {}),
+      get: {
+        summary: "One of them, or SRS's code that there is none",
+        ...ONE,
+        answer: { anyOf: [{ ...answer({ [singular]: OF_ONE }), ...MORE }, OTHER_CODE] },
+        failures: [409, 503],
+      },
+      ...(name === "clients" ? { delete: CLIENT_END } : {}),
     }],
   ]),
 );
 
+const PASSED = {
+  summary: "Whatever an origin answers, with PROXY_API_PASS=on",
+  path: { server: "Id of the origin", path: "Of the request to it" },
+  ...{ type: "*/*", answer: {}, failures: [404, 502, 504] as const, isPassed: true },
+};
+
+const VERSION = {
+  summary: "Which version runs; for those who manage, of all origins too",
+  answer: answer({ ...VERSIONS, ...ORIGINS }, ["origins", "missing"]),
+  failures: [401, 503] as const,
+  isPublic: true,
+};
+
 const PATHS: Paths = {
-  "/api/v1/versions": { get: { summary: "Which version runs", answer: ANY, isPublic: true } },
-  "/api/v1/openapi.json": { get: { summary: "This document", answer: ANY } },
-  "/api/v1/requests": { get: { summary: "The request itself", answer: ANY } },
-  ...FIGURE_PATHS,
-  ...LIST_PATHS,
-  "/api/v1/origins/{server}/proxy/{path}": {
+  "/api/v1/versions": {
+    get: VERSION,
+    post: { ...VERSION, failures: [...VERSION.failures, 403] },
+  },
+  "/api/v1/openapi.json": { get: { summary: "This document", answer: DOCUMENT } },
+  "/api/v1/requests": {
     get: {
-      summary: "Whatever an origin answers, with PROXY_API_PASS=on; other methods too",
-      path: { server: "Id of the origin", path: "Of the request to it" },
-      answer: {},
+      summary: "The request itself",
+      answer: answer({
+        ...OWN,
+        data: object({ uri: TEXT, path: TEXT, METHOD: TEXT, headers: ANY }),
+      }),
     },
   },
-  "/rtc/v1/whip/": { post: exchange("Publishes by WHIP, RFC 9725") },
-  "/rtc/v1/whep/": { post: exchange("Plays by WHEP") },
+  "/api/v1/raw": {
+    get: {
+      summary: "That nobody changes the configuration of all origins at once",
+      query: { rpc: "raw, as consoles ask" },
+      answer: { anyOf: [answer({ http_api: ANY }), OTHER_CODE] },
+    },
+  },
+  ...FIGURE_PATHS,
+  ...LIST_PATHS,
+  "/api/v1/origins/{server}/proxy/{path}": Object.fromEntries(
+    ["get", "post", "put", "patch", "delete"].map((method) => {
+      if (method === "get") return [method, PASSED];
+      return [method, { ...PASSED, failures: [...PASSED.failures, 408, 413] }];
+    }),
+  ),
+  "/rtc/v1/whip/": exchange("Publishes by WHIP, RFC 9725"),
+  "/rtc/v1/whep/": exchange("Plays by WHEP"),
+  "/rtc/v1/whip-play/": exchange("Plays by WHEP, under SRS's older name"),
   "/rtc/v1/publish/": { post: signal("Publishes by SRS's older API") },
   "/rtc/v1/play/": { post: signal("Plays by SRS's older API") },
 };
@@ -66,7 +175,9 @@ const PATHS: Paths = {
 export function httpDocument(version: string): Schema {
   return openApi({
     title: "srs-proxy HTTP API",
-    description: "WebRTC signalling, and what all origins tell, as one SRS would.",
+    description:
+      "WebRTC signalling, and what all origins tell, as one SRS would. With `callback` " +
+      "whatever is below `/api/` answers a page by a script, as SRS does.",
     version,
     paths: PATHS,
     schemas: {},

@@ -12,12 +12,18 @@ export interface Operation {
   /** Names in the path, which are written `{name}` there. */
   readonly path?: Readonly<Record<string, string>>;
   readonly body?: Schema;
-  /** Of the answer with status 200; an object with `code` 0 unless told. */
+  /** Of the answer that it is for; an object with `code` 0 unless told. */
   readonly answer?: Schema;
+  /** Of that answer; 200 unless told. */
+  readonly status?: number;
   /** Of the answer; JSON unless told. */
   readonly type?: string;
+  /** Statuses by which it fails, besides those of whatever only some may ask. */
+  readonly failures?: readonly (keyof typeof FAILURES)[];
   /** Whether anybody may ask. */
   readonly isPublic?: boolean;
+  /** Whether an origin's answer is passed on, whatever it is. */
+  readonly isPassed?: boolean;
 }
 
 /** Operations by path and by method, in lower case. */
@@ -31,8 +37,40 @@ export interface DocumentOptions {
   readonly schemas: Readonly<Record<string, Schema>>;
 }
 
+/** What an error says by its status. */
+const FAILURES = {
+  400: "What was sent makes no sense",
+  401: "The token is missing or wrong",
+  403: "Not from there: another machine without a token, or a page of another web site",
+  404: "There is none",
+  408: "The body did not come in time",
+  409: "It is not clear which is meant",
+  413: "The body is too long",
+  415: "The body is of another type",
+  429: "Too many wrong tokens",
+  502: "The origin does not answer as it should",
+  503: "Not now: overloaded, draining, or the registry or every origin is out of reach",
+  504: "The origin does not answer",
+  508: "The request has come back to the proxy",
+} as const;
+/** Of whatever only some may ask. */
+const OF_GUARD = [401, 403, 429] as const;
+
 export const TEXT: Schema = { type: "string" };
 export const COUNT: Schema = { type: "integer", minimum: 0 };
+/** SRS says who answers in everything, and so does the proxy. */
+export const OWN = { server: TEXT, service: TEXT, pid: TEXT };
+/** Which version runs, but for `code`. */
+export const VERSIONS = {
+  ...OWN,
+  ...{ signature: TEXT, version: TEXT },
+  data: object({ ...{ major: COUNT, minor: COUNT, revision: COUNT }, version: TEXT }),
+};
+/** A document as this one. */
+export const DOCUMENT: Schema = {
+  ...object({ openapi: TEXT, info: { type: "object" }, paths: { type: "object" } }),
+  additionalProperties: true,
+};
 const ERROR = { $ref: "#/components/schemas/Error" };
 
 /** An object with these properties, all of them required but those named. */
@@ -80,11 +118,12 @@ export function openApi(
 }
 
 function operationOf(operation: Operation): Schema {
-  const { summary, body, type = "application/json", isPublic = false } = operation;
+  const { summary, body, status = 200, type = "application/json", isPublic = false } = operation;
   const schema = operation.answer ?? (type === "application/json" ? answer() : TEXT);
+  const failures = [...(isPublic ? [] : OF_GUARD), ...operation.failures ?? []].sort();
   const failed = {
-    description: "Why it failed",
-    content: { "application/json": { schema: ERROR } },
+    "application/json": { schema: ERROR },
+    ...(operation.isPassed === true ? { "*/*": {} } : {}),
   };
   return {
     summary,
@@ -97,8 +136,12 @@ function operationOf(operation: Operation): Schema {
       ? {}
       : { requestBody: { required: true, content: { "application/json": { schema: body } } } }),
     responses: {
-      200: { description: summary, content: { [type]: { schema } } },
-      default: failed,
+      [status]: { description: summary, content: { [type]: { schema } } },
+      ...Object.fromEntries(failures.map((status) => [
+        status,
+        { description: FAILURES[status], content: failed },
+      ])),
+      default: { description: "Whatever else has failed", content: failed },
     },
   };
 }

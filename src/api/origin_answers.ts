@@ -16,16 +16,11 @@ import { logFailure } from "./log_failure.ts";
 const LOG = logger("api");
 
 /** Why there is no answer of an origin. */
-export type MissingReason =
-  | "no_api"
-  | "down"
-  | "unreachable"
-  | "timeout"
-  | "not_asked"
-  | "gone"
-  | "too_large"
-  | "refused"
-  | "unreadable";
+export const MISSING_REASONS = [
+  ...["no_api", "down", "unreachable", "timeout", "not_asked", "gone", "too_large"] as const,
+  ...["refused", "unreadable"] as const,
+] as const;
+type MissingReason = typeof MISSING_REASONS[number];
 
 /** An origin that has not answered. */
 export interface Missing {

@@ -94,7 +94,7 @@ Deno.test("a body that is too large is refused, an answer that is broken is the 
 
 Deno.test("origins that ask for a password get the one that was configured", async () => {
   await using one = new RecordedSrs("vid-one", "one");
-  using answers = answersOf([one], "user:päss:word");
+  using answers = answersOf([one], { credentials: "user:päss:word" });
   using desk = new ApiDesk([one], { answers });
   await desk.ask("/api/v1/streams");
   const header = one.headers[0]!.get("authorization") ?? "";

@@ -47,13 +47,13 @@ export function addStreams<E extends Env>(app: Hono<E>, deps: StreamRouteDepende
     );
     return context.json({ code: 0, streams: listed, next, total });
   });
-  app.get(`${STREAMS}/*`, async (context) => {
+  app.get(`${STREAMS}/:key{.+}`, async (context) => {
     const found = await operations.stream(keyOf(context));
     if (found === undefined) return unknownStream(context);
     const stream = streamAnswer(found, (await tallies()).ofStream(found.stream), clock.now());
     return context.json({ code: 0, stream });
   });
-  app.delete(`${STREAMS}/*`, async (context) => {
+  app.delete(`${STREAMS}/:key{.+}`, async (context) => {
     const key = keyOf(context);
     const isKnown = await operations.stream(key) !== undefined;
     const ended = await operations.endStream(key);

@@ -1,7 +1,17 @@
 // What the System API can be asked for, as an OpenAPI document.
 
 import type { HistoryColumns } from "./history.ts";
-import { answer, COUNT, object, openApi, type Paths, type Schema, TEXT } from "./openapi.ts";
+import {
+  answer,
+  COUNT,
+  DOCUMENT,
+  object,
+  openApi,
+  type Paths,
+  type Schema,
+  TEXT,
+  VERSIONS,
+} from "./openapi.ts";
 
 const BOOLEAN: Schema = { type: "boolean" };
 const TEXTS: Schema = { type: "array", items: TEXT };
@@ -45,6 +55,9 @@ const SCHEMAS = {
   }, ["transport"]),
 };
 
+const NOT_A_LIST = [400, 503] as const;
+const NOT_FOUND = [404, 503] as const;
+
 /** One page of these. */
 function listOf(name: string, schema: keyof typeof SCHEMAS): Schema {
   const items = { type: "array", items: refTo(schema) };
@@ -63,6 +76,7 @@ const REGISTRATION = {
     ...{ device_id: TEXT, labels: TEXTS },
   }, ["http", "api", "srt", "rtc", "device_id", "labels"]),
   answer: answer({ pid: TEXT }),
+  failures: [400, 401, 403, 408, 413, 415, 503] as const,
   isPublic: true,
 };
 
@@ -70,7 +84,7 @@ const PATHS: Paths = {
   "/api/v1/versions": {
     get: {
       summary: "Which version runs",
-      answer: { type: "object" },
+      answer: answer(VERSIONS),
       isPublic: true,
     },
   },
@@ -84,18 +98,25 @@ const PATHS: Paths = {
   "/readyz": {
     get: {
       summary: "Whether it takes new clients",
-      answer: answer({ status: TEXT, reason: TEXT, days: COUNT }, ["reason", "days"]),
+      answer: answer(
+        { status: TEXT, reason: TEXT, certificate_days: { type: "integer" } },
+        ["reason", "certificate_days"],
+      ),
+      failures: [503],
       isPublic: true,
     },
   },
   "/metrics": { get: { summary: "Figures for Prometheus", type: "text/plain", isPublic: true } },
-  "/metrics/origins": { get: { summary: "Those of all origins", type: "text/plain" } },
-  "/api/v1/openapi.json": { get: { summary: "This document", answer: { type: "object" } } },
+  "/metrics/origins": {
+    get: { summary: "Those of all origins", type: "text/plain", failures: [503] },
+  },
+  "/api/v1/openapi.json": { get: { summary: "This document", answer: DOCUMENT } },
   "/api/v1/events": {
     get: {
       summary: "What happens to origins, streams and sessions, as server-sent events",
       query: { last_event_id: "The last one that was seen; or the header Last-Event-ID" },
       type: "text/event-stream",
+      failures: [503],
     },
   },
   "/api/v1/history": {
@@ -114,10 +135,16 @@ const PATHS: Paths = {
         search: "Part of the id, the device id or the address",
       },
       answer: listOf("origins", "Origin"),
+      failures: NOT_A_LIST,
     },
   },
   "/api/v1/origins/{server}": {
-    get: { summary: "One origin", path: SERVER, answer: answer({ origin: refTo("Origin") }) },
+    get: {
+      summary: "One origin",
+      path: SERVER,
+      answer: answer({ origin: refTo("Origin") }),
+      failures: NOT_FOUND,
+    },
     patch: {
       summary: "Decides about an origin",
       path: SERVER,
@@ -125,11 +152,20 @@ const PATHS: Paths = {
         { weight: WEIGHT, labels: { type: ["array", "null"], items: TEXT }, draining: BOOLEAN },
         ["weight", "labels", "draining"],
       ),
+      failures: [400, 404, 408, 413, 415, 503],
     },
-    delete: { summary: "Forgets an origin until its next heartbeat", path: SERVER },
+    delete: {
+      summary: "Forgets an origin until its next heartbeat",
+      path: SERVER,
+      failures: NOT_FOUND,
+    },
   },
-  "/api/v1/origins/{server}/drain": { post: { summary: "No new stream goes there", path: SERVER } },
-  "/api/v1/origins/{server}/undrain": { post: { summary: "Streams go there again", path: SERVER } },
+  "/api/v1/origins/{server}/drain": {
+    post: { summary: "No new stream goes there", path: SERVER, failures: NOT_FOUND },
+  },
+  "/api/v1/origins/{server}/undrain": {
+    post: { summary: "Streams go there again", path: SERVER, failures: NOT_FOUND },
+  },
   "/api/v1/streams": {
     get: {
       summary: "Streams",
@@ -140,14 +176,21 @@ const PATHS: Paths = {
         search: "Part of the key",
       },
       answer: listOf("streams", "Stream"),
+      failures: NOT_A_LIST,
     },
   },
   "/api/v1/streams/{key}": {
-    get: { summary: "One stream", path: KEY, answer: answer({ stream: refTo("Stream") }) },
+    get: {
+      summary: "One stream",
+      path: KEY,
+      answer: answer({ stream: refTo("Stream") }),
+      failures: [400, 404, 503],
+    },
     delete: {
       summary: "Ends all sessions of a stream, at every proxy",
       path: KEY,
       answer: answer({ ended: COUNT }),
+      failures: [400, 404, 503],
     },
   },
   "/api/v1/sessions": {
@@ -162,10 +205,11 @@ const PATHS: Paths = {
         client: "Those of this address, with its port or without",
       },
       answer: listOf("sessions", "Session"),
+      failures: [400],
     },
   },
   "/api/v1/sessions/{session}": {
-    delete: { summary: "Ends a session", path: { session: "Its id" } },
+    delete: { summary: "Ends a session", path: { session: "Its id" }, failures: [404] },
   },
 };
 

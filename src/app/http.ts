@@ -126,15 +126,15 @@ function openHttpRelay(
 function apiOptions(surroundings: Surroundings, signaling: Signaling): WebHandlerOptions {
   const { state, clock, metrics, timeouts, corsOrigins, onError } = surroundings;
   const { management, answers } = surroundings;
+  const { handle } = httpApi({
+    about: ABOUT,
+    access: () => state.config.apiAuth,
+    passes: () => state.config.admin.passes,
+    ...{ clock, management, answers, corsOrigins },
+    signal: (request, peer) => signaling.handle(request, peer),
+  });
   return {
-    ...{ timeouts, onError },
-    handle: httpApi({
-      about: ABOUT,
-      access: () => state.config.apiAuth,
-      passes: () => state.config.admin.passes,
-      ...{ clock, management, answers, corsOrigins },
-      signal: (request, peer) => signaling.handle(request, peer),
-    }),
+    ...{ timeouts, onError, handle },
     onRefused: (reason) => metrics.count("srs_proxy_api_refused_total", { reason }),
   };
 }

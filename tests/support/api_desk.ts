@@ -1,13 +1,18 @@
 // The HTTP API in front of recorded origins, asked without a listener of its own.
 
-import { httpApi, type HttpApiDependencies } from "../../src/api/http_api.ts";
+import { type HttpApi, httpApi, type HttpApiDependencies } from "../../src/api/http_api.ts";
+import { httpDocument } from "../../src/api/http_document.ts";
 import { OriginAnswers } from "../../src/api/origin_answers.ts";
-import { systemClock } from "../../src/core/clock.ts";
+import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { HopMark } from "../../src/core/hop_mark.ts";
 import { OriginAsker } from "../../src/http1/origin_questions.ts";
 import { DenoTcpEngine } from "../../src/net/deno/tcp_engine.ts";
+import { DocumentedApi } from "./documented_api.ts";
 import type { RecordedSrs } from "./recorded_srs.ts";
 import { ABOUT, managementWith } from "./system_desk.ts";
+
+/** What the API says that it can be asked for. */
+export const HTTP_DOCUMENT = new DocumentedApi(httpDocument(ABOUT.version));
 
 /** A client on this machine, and one elsewhere. */
 export const HERE = { host: "127.0.0.1", port: 4711 };
@@ -30,17 +35,20 @@ export function apiDependencies(
 }
 
 /** What these origins tell, over real sockets. */
-export function answersOf(origins: readonly RecordedSrs[], credentials?: string): OriginAnswers {
+export function answersOf(
+  origins: readonly Pick<RecordedSrs, "status">[],
+  { credentials, clock = systemClock }: { credentials?: string; clock?: Clock } = {},
+): OriginAnswers {
   const questions = new OriginAsker({
-    engine: new DenoTcpEngine(systemClock),
-    clock: systemClock,
+    engine: new DenoTcpEngine(clock),
+    clock,
     hopMark: new HopMark(),
     agent: "proxy/1.2.3",
     resolved: (origin) => Promise.resolve(origin),
     credentials: () => credentials,
   });
   const registrar = { origins: () => Promise.resolve(origins.map(({ status }) => status)) };
-  return new OriginAnswers({ clock: systemClock, registrar, questions });
+  return new OriginAnswers({ clock, registrar, questions });
 }
 
 /** An answer in JSON. */
@@ -53,21 +61,30 @@ export interface JsonAnswer {
 /** The API of a proxy with these origins. */
 export class ApiDesk implements Disposable {
   readonly #answers: OriginAnswers;
-  readonly #handle: ReturnType<typeof httpApi>;
+  readonly #api: HttpApi;
 
-  constructor(origins: readonly RecordedSrs[], options: Partial<HttpApiDependencies> = {}) {
-    this.#answers = answersOf(origins);
-    this.#handle = httpApi(apiDependencies({ answers: this.#answers, ...options }));
+  constructor(
+    origins: readonly Pick<RecordedSrs, "status">[],
+    options: Partial<HttpApiDependencies> = {},
+  ) {
+    this.#answers = answersOf(origins, options);
+    this.#api = httpApi(apiDependencies({ answers: this.#answers, ...options }));
+  }
+
+  get routes(): HttpApi["routes"] {
+    return this.#api.routes;
   }
 
   /** Asked by a client on this machine, unless told. */
   async fetch(path: string, init: RequestInit = {}, peer = HERE): Promise<Response> {
-    return await this.#handle(new Request(`http://127.0.0.1:11985${path}`, init), peer);
+    return await this.#api.handle(new Request(`http://127.0.0.1:11985${path}`, init), peer);
   }
 
-  async ask(path: string, init: RequestInit = {}): Promise<JsonAnswer> {
-    const response = await this.fetch(path, init);
-    return { status: response.status, body: await response.json() };
+  /** The answer must be documented. */
+  async ask(path: string, init: RequestInit = {}, peer = HERE): Promise<JsonAnswer> {
+    const asked = { method: init.method ?? "GET", url: path };
+    const { status, text } = await HTTP_DOCUMENT.read(asked, await this.fetch(path, init, peer));
+    return { status, body: JSON.parse(text) };
   }
 
   [Symbol.dispose](): void {

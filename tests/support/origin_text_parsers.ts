@@ -27,7 +27,7 @@ function answersWith(type: string, text: string): OriginAnswers {
 
 async function askWith(answer: string, paths: readonly string[], headers: Record<string, string>) {
   using answers = answersWith("application/json", answer);
-  const handle = httpApi(apiDependencies({ answers, passes: () => true }));
+  const { handle } = httpApi(apiDependencies({ answers, passes: () => true }));
   for (const path of paths) {
     const url = `http://h${path}`;
     if (!URL.canParse(url)) continue;

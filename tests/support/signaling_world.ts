@@ -86,7 +86,7 @@ export class SignalingWorld extends RelayWorld {
       ...around.dependencies,
       ...options,
     }));
-    const handle = httpApi(apiDependencies({
+    const { handle } = httpApi(apiDependencies({
       about: ABOUT,
       answers: around.stack.use(answersOf([])),
       management: managementWith({ clock: systemClock, access: () => ({ token: "of-nobody" }) }),

@@ -7,10 +7,12 @@ import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { EventFeed } from "../../src/api/event_feed.ts";
 import { SessionTallies } from "../../src/api/session_tallies.ts";
 import { systemApi, type SystemApiDependencies } from "../../src/api/system_api.ts";
+import { systemDocument } from "../../src/api/system_document.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import type { Address } from "../../src/core/address.ts";
 import { MemoryStore, type MemoryStoreOptions } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
+import { DocumentedApi } from "./documented_api.ts";
 
 /** Where origins register. */
 export const REGISTER = "/api/v1/srs/register";
@@ -25,6 +27,9 @@ export const ABOUT = {
   service: "s7",
   pid: "7",
 };
+
+/** What the API says that it can be asked for. */
+export const SYSTEM_DOCUMENT = new DocumentedApi(systemDocument(ABOUT.version));
 
 /** A client on this machine. */
 const HERE: Address = { host: "127.0.0.1", port: 4711 };
@@ -59,7 +64,7 @@ export interface Desk extends AsyncDisposable {
     request: Request,
     env?: { readonly peer?: Address },
   ) => Response | Promise<Response>;
-  /** Status and JSON body of the answer. */
+  /** Status and JSON body of the answer, which must be documented. */
   readonly ask: (
     method: string,
     path: string,
@@ -115,11 +120,8 @@ export async function openDesk(
         ? { method, headers }
         : { method, headers: { "content-type": "application/json", ...headers }, body: text };
       const response = await app.request(path, init, { peer: HERE });
-      return {
-        status: response.status,
-        body: await response.json(),
-        headers: response.headers,
-      };
+      const seen = await SYSTEM_DOCUMENT.read({ method, url: path }, response);
+      return { status: seen.status, body: JSON.parse(seen.text), headers: seen.headers };
     },
     [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose](),
   };

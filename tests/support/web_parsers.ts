@@ -81,7 +81,7 @@ function openSystemApi(): Handler {
 }
 
 function openHttpApi(): Handler {
-  const handle = httpApi(apiDependencies({
+  const { handle } = httpApi(apiDependencies({
     answers: answersOf([]),
     access: () => ({ token: "secret" }),
     management: managementWith({ clock: systemClock, access: () => ({ token: "secret" }) }),
