@@ -58,12 +58,15 @@ export class ConsoleSite implements AsyncDisposable {
     const history = History.open({ clock, source: metrics, refresh });
     const events = new EventFeed({ onDropped: () => {} });
     const access = () => token === undefined ? {} : { token };
+    const end = (session: string) => {
+      kicked.push(session);
+      sessions.closed({ session, reason: "kicked", bytesIn: 0, bytesOut: 0 });
+    };
     const desk = await openDesk({
       sessions: {
         list: (page) => sessions.list(page),
         kick: (session) => {
-          kicked.push(session);
-          sessions.closed({ session, reason: "kicked", bytesIn: 0, bytesOut: 0 });
+          end(session);
           return true;
         },
       },
@@ -71,7 +74,10 @@ export class ConsoleSite implements AsyncDisposable {
       events,
       history: () => history.columns(),
       management: managementWith({ clock: systemClock, access }),
-    }, { maxOrigins: 1_000, maxStreams: 100_000 });
+    }, {
+      ...{ maxOrigins: 1_000, maxStreams: 100_000 },
+      sessions: { received: () => Promise.resolve(new Map()), end },
+    });
     await gather(desk, sessions, crowd);
     const pages = operatorConsole({ httpPort: 18080, version: "1.2.3" });
     const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
@@ -111,11 +117,11 @@ async function gather(desk: Desk, sessions: LiveSessions, crowd: Crowd): Promise
     await desk.registry.confirm(session);
     sessions.opened({ ...request, origin: id, client: clientAt(at), protocol: "rtmp" });
     for (let viewer = at; viewer < crowd.viewers; viewer += crowd.streams) {
-      sessions.opened({
-        ...{ stream, origin: id, session: `v${viewer}`, intent: "play" },
-        protocol: PROTOCOLS[viewer % PROTOCOLS.length]!,
-        client: clientAt(crowd.streams + viewer),
-      });
+      const protocol = PROTOCOLS[viewer % PROTOCOLS.length]!;
+      const session = `v${viewer}`;
+      const request = { stream, session, protocol, intent: "play" } as const;
+      await desk.registry.resolve({ ...request, failed: [] });
+      sessions.opened({ ...request, origin: id, client: clientAt(crowd.streams + viewer) });
     }
   }
 }

@@ -12,12 +12,15 @@ export interface Locator {
   count(): Promise<number>;
   fill(text: string): Promise<void>;
   getAttribute(name: string): Promise<string | null>;
+  getByRole(role: string, options?: Named): Locator;
+  getByText(text: string | RegExp, options?: Named): Locator;
   innerText(): Promise<string>;
   inputValue(): Promise<string>;
   isDisabled(): Promise<boolean>;
   isVisible(): Promise<boolean>;
   screenshot(options?: { readonly path?: string }): Promise<Uint8Array>;
-  waitFor(): Promise<void>;
+  /** @param options whether for the last one to be gone in place of the first one to be seen */
+  waitFor(options?: { readonly state: "detached" }): Promise<void>;
 }
 
 /** A page in a browser. */

@@ -12,6 +12,7 @@ import { systemClock } from "../../src/core/clock.ts";
 import type { Address } from "../../src/core/address.ts";
 import { MemoryStore, type MemoryStoreOptions } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
+import { NO_SESSIONS, type SessionControl } from "../../src/registry/running_sessions.ts";
 import { DocumentedApi } from "./documented_api.ts";
 
 /** Where origins register. */
@@ -73,15 +74,20 @@ export interface Desk extends AsyncDisposable {
   ) => Promise<{ status: number; body: Record<string, unknown>; headers: Headers }>;
 }
 
+/** How much the registry of a desk holds, and what it does with the sessions of the process. */
+export interface DeskRegistryOptions extends MemoryStoreOptions {
+  readonly sessions?: SessionControl;
+}
+
 /** Opens one with the ports that a test brings, and its own for the rest. */
 export async function openDesk(
   options: Partial<SystemApiDependencies> = {},
-  room: MemoryStoreOptions = { maxOrigins: 3, maxStreams: 500 },
+  { sessions = NO_SESSIONS, ...room }: DeskRegistryOptions = { maxOrigins: 3, maxStreams: 500 },
 ): Promise<Desk> {
   const metrics = new PrometheusMetrics();
   const store = new MemoryStore(room);
   const times = { originTtl: 60_000, streamIdle: 60_000 };
-  const registry = await Registry.open({ store, metrics, ...times });
+  const registry = await Registry.open({ store, metrics, sessions, ...times });
   const app = systemApi({
     asksForCertificates: () => false,
     clock: systemClock,
