@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { Authority } from "../support/certificates.ts";
-import { Browser, CHROMIUM } from "../support/browser.ts";
+import { Browser, CHROMIUM, reaching } from "../support/browser.ts";
 import { HAS_NAMESPACES, NetworkNamespace } from "../support/network_namespace.ts";
 import { freePorts } from "../support/ports.ts";
 import { Proxy } from "../support/proxy.ts";
@@ -52,9 +52,8 @@ class World implements AsyncDisposable {
         PROXY_TLS_KEY: authority.folder.file("pair1.key"),
       }),
     );
-    const rules = `--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE ${network.outside}`;
     const program = await network.programInside(CHROMIUM);
-    const browser = stack.use(await Browser.open([rules], program));
+    const browser = stack.use(await Browser.open([reaching(network.outside)], program));
     return new World({ proxy, network, browser }, port!, stack.move());
   }
 

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { bytesOfText } from "../../src/core/binary_text.ts";
 import { Authority } from "../support/certificates.ts";
-import { Browser } from "../support/browser.ts";
+import { Browser, WITHOUT_UDP } from "../support/browser.ts";
 import { FloodingClient } from "../support/flooding_client.ts";
 import { framed, IcePeer } from "../support/ice_peer.ts";
 import { fetchText } from "../support/origin_server.ts";
@@ -22,9 +22,6 @@ import { until } from "../support/wait.ts";
 import { untilItMoves, untilPicture } from "../support/web_player.ts";
 import { CAMERA_COLOURS, pressStop, publish } from "../support/web_publisher.ts";
 import { WERIFT_RUNS, WeriftOrigin } from "../support/werift_origin.ts";
-
-/** Chromium's own way to use TCP alone, as a network without UDP has it do. */
-const WITHOUT_UDP = ["--webrtc-ip-handling-policy=disable_non_proxied_udp"];
 
 /** A metric's sum over all its labels. */
 async function metric(proxy: Proxy, name: string, labels = ""): Promise<number> {

@@ -15,14 +15,23 @@ const START_DEADLINE = 30_000;
 const END_DEADLINE = 10_000;
 /** Milliseconds for whatever a page is asked to do. */
 const STEP_DEADLINE = 10_000;
+/** Chromium's own way to use TCP alone, as a network without UDP has it do. */
+export const WITHOUT_UDP: readonly string[] = [
+  "--webrtc-ip-handling-policy=disable_non_proxied_udp",
+];
 const ARGUMENTS = [
   ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
   ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
-  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+  reaching("127.0.0.1"),
   // A camera that shows a test picture, without asking, and WebRTC over 127.0.0.1.
   ...["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
   "--allow-loopback-in-peer-connection",
 ];
+
+/** The argument that has the browser find one host alone; of several such the last one counts. */
+export function reaching(host: string): string {
+  return `--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE ${host}`;
+}
 
 /** The window in which a page is seen. */
 export interface View {

@@ -11,19 +11,24 @@ export const HAS_NAMESPACES: boolean = canUnshare();
 
 /** A running network; disposing of it ends what is left in it of a cable, not the programs. */
 export class NetworkNamespace implements AsyncDisposable {
-  /** The machine, as it is seen from inside. */
+  /** The machine, as it is seen from inside, and what is inside, as it is seen from the machine. */
   readonly outside: string;
-  /** What is inside, as it is seen from the machine. */
   readonly inside: string;
+  /** The same by IPv6. */
+  readonly outside6: string;
+  readonly inside6: string;
   readonly #cable: string;
   readonly #holder: Child;
   readonly #folder = new TempFolder();
 
   private constructor(holder: Child) {
-    // Addresses that RFC 2544 keeps for tests of networks; a pair of them for each cable.
+    // Addresses that RFC 2544 and RFC 5180 keep for tests of networks; a pair of them for each cable.
     const [high, low] = crypto.getRandomValues(new Uint8Array(2)) as unknown as [number, number];
     this.outside = `198.18.${high}.${(low & 0xfc) + 1}`;
     this.inside = `198.18.${high}.${(low & 0xfc) + 2}`;
+    const prefix = `2001:2:0:${((high << 8) | low | 0x1000).toString(16)}`;
+    this.outside6 = `${prefix}::1`;
+    this.inside6 = `${prefix}::2`;
     this.#cable = `srs-test${holder.pid}`;
     this.#holder = holder;
   }
@@ -87,12 +92,22 @@ export class NetworkNamespace implements AsyncDisposable {
     const { pid } = this.#holder;
     const inside = ["peer", "name", cable, "netns", String(pid)];
     await must("ip", ["link", "add", cable, "type", "veth", ...inside]);
-    await must("ip", ["address", "add", `${this.outside}/30`, "dev", cable]);
-    await must("ip", ["link", "set", cable, "up"]);
-    await this.#run("ip", "address", "add", `${this.inside}/30`, "dev", cable);
     await this.#run("ip", "link", "set", "lo", "up");
-    await this.#run("ip", "link", "set", cable, "up");
-    await this.#run("ip", "route", "add", "default", "via", this.outside);
+    const outer = (...words: readonly string[]) => must("ip", words);
+    const inner = (...words: readonly string[]) => this.#run("ip", ...words);
+    for (
+      const [ip, v4, v6] of [
+        [outer, this.outside, this.outside6],
+        [inner, this.inside, this.inside6],
+      ] as const
+    ) {
+      await ip("address", "add", `${v4}/30`, "dev", cable);
+      // Nobody else can have it, so that it can be used at once.
+      await ip("address", "add", `${v6}/64`, "dev", cable, "nodad");
+      await ip("link", "set", cable, "up");
+    }
+    await inner("route", "add", "default", "via", this.outside);
+    await inner("route", "add", "default", "via", this.outside6);
   }
 
   #run(...words: readonly string[]): Promise<string> {

@@ -2,8 +2,9 @@
 // access log of its HTTP server, and on request publish and play hooks, HLS and DASH. Knows nothing
 // of the proxy.
 
+import { formatAddress } from "../../src/core/endpoint.ts";
 import { whenReady } from "./child.ts";
-import { accepts, fetchText, OriginServer, type OriginServerPlace } from "./origin_server.ts";
+import { acceptsAt, fetchText, OriginServer, type OriginServerPlace } from "./origin_server.ts";
 import { freePorts } from "./ports.ts";
 import { TempFolder } from "./temp_folder.ts";
 
@@ -13,6 +14,8 @@ const NGINX_RTMP_MODULE = "/usr/lib/nginx/modules/ngx_rtmp_module.so";
 /** What the server offers beside plain RTMP. */
 export interface NginxRtmpOptions {
   readonly name?: string;
+  /** Where it listens; 127.0.0.1 unless told. */
+  readonly host?: string;
   /** Asked before a publish; any status but 2xx refuses it. */
   readonly onPublish?: string;
   /** Asked before a play; any status but 2xx refuses it. */
@@ -59,10 +62,11 @@ export class NginxRtmp extends OriginServer {
     const configuration = nginxConfiguration(options, rtmpPort, httpPort, folder.path);
     await Deno.writeTextFile(folder.file("nginx.conf"), configuration);
     const server = new NginxRtmp(
-      { name: options.name ?? "nginx-rtmp", rtmpPort, httpPort },
+      { ...options, name: options.name ?? "nginx-rtmp", rtmpPort, httpPort },
       folder,
     );
-    return await whenReady(server, "nginx accept connections", () => accepts(rtmpPort, httpPort));
+    const isReady = () => acceptsAt(server.host, rtmpPort, httpPort);
+    return await whenReady(server, "nginx accept connections", isReady);
   }
 
   /** Has the HTTP server give out a copy of a file at `path`, which is `/live/` and a name. */
@@ -109,6 +113,7 @@ function nginxConfiguration(
   httpPort: number,
   folder: string,
 ): string {
+  const { host = "127.0.0.1" } = options;
   return `
 ${Deno.uid() === 0 ? "user root;" : ""}
 daemon off;
@@ -120,7 +125,7 @@ events { worker_connections 4096; }
 rtmp {
   access_log off;
   server {
-    listen 127.0.0.1:${rtmpPort};
+    listen ${formatAddress({ host, port: rtmpPort })};
     application live {
       live on;
       ${applicationLines(options, folder).join("\n      ")}
@@ -143,7 +148,7 @@ http {
     video/x-flv flv;
   }
   server {
-    listen 127.0.0.1:${httpPort};
+    listen ${formatAddress({ host, port: httpPort })};
     root ${folder}/files;
     location = /stat { access_log off; rtmp_stat all; }
     location ~ [.]m3u8$ { root ${folder}/hls; add_header Cache-Control no-cache; }

@@ -2,7 +2,7 @@
 // `/live/STREAM.flv`, and its own HTTP API to ask which streams it has. Knows nothing of the proxy.
 
 import { whenReady } from "./child.ts";
-import { accepts, fetchText, OriginServer } from "./origin_server.ts";
+import { acceptsAt, fetchText, OriginServer } from "./origin_server.ts";
 import { freePorts } from "./ports.ts";
 import { PROJECT_FOLDER } from "./project.ts";
 import { TempFolder } from "./temp_folder.ts";
@@ -38,6 +38,8 @@ interface StreamsAnswer {
 /** How the server is to be named, and who hears of its publishers and players. */
 export interface NodeMediaServerOptions {
   readonly name?: string;
+  /** Where it listens; 127.0.0.1 unless told. */
+  readonly host?: string;
   /** Gets a POST with JSON (`action`, `app`, `name`, `query`) for each event. */
   readonly notifyUrl?: string;
 }
@@ -50,7 +52,7 @@ export class NodeMediaServer extends OriginServer {
     const [rtmpPort, httpPort] = freePorts(2) as [number, number];
     const configurationFile = folder.file("config.json");
     const configuration = {
-      bind: "127.0.0.1",
+      bind: options.host ?? "127.0.0.1",
       rtmp: { port: rtmpPort },
       http: { port: httpPort },
       webadmin: { enable: false },
@@ -68,14 +70,15 @@ export class NodeMediaServer extends OriginServer {
       ],
       cwd: folder.path,
     };
-    super({ name: options.name ?? "node-media-server", rtmpPort, httpPort }, program, folder);
+    const place = { ...options, name: options.name ?? "node-media-server", rtmpPort, httpPort };
+    super(place, program, folder);
   }
 
   /** Starts the server and waits until it accepts connections and its API answers. */
   static async open(options: NodeMediaServerOptions = {}): Promise<NodeMediaServer> {
     const server = new NodeMediaServer(options, new TempFolder());
     const isReady = async () => {
-      if (!await accepts(server.rtmpPort, server.httpPort)) return false;
+      if (!await acceptsAt(server.host, server.rtmpPort, server.httpPort)) return false;
       await server.#logIn();
       return true;
     };

@@ -1,11 +1,14 @@
 // What the tests ask of a real media server, whichever it is.
 
+import { formatAddress } from "../../src/core/endpoint.ts";
 import { Child, type ChildOptions } from "./child.ts";
 import type { TempFolder } from "./temp_folder.ts";
 
 /** How one is called, and where it listens. */
 export interface OriginServerPlace {
   readonly name: string;
+  /** 127.0.0.1 unless told. */
+  readonly host?: string;
   readonly rtmpPort: number;
   readonly httpPort: number;
 }
@@ -14,6 +17,7 @@ export interface OriginServerPlace {
 export abstract class OriginServer implements OriginServerPlace, AsyncDisposable {
   /** The name under which it is registered; unique in a test. */
   readonly name: string;
+  readonly host: string;
   readonly rtmpPort: number;
   readonly httpPort: number;
   /** For `kill -9`, freezing and thawing. */
@@ -23,6 +27,7 @@ export abstract class OriginServer implements OriginServerPlace, AsyncDisposable
   /** @param folder all that it writes; removed in the end */
   protected constructor(place: OriginServerPlace, program: ChildOptions, folder: TempFolder) {
     this.name = place.name;
+    this.host = place.host ?? "127.0.0.1";
     this.rtmpPort = place.rtmpPort;
     this.httpPort = place.httpPort;
     this.folder = folder;
@@ -34,12 +39,16 @@ export abstract class OriginServer implements OriginServerPlace, AsyncDisposable
 
   /** Where a stream of the app `live` is read without the proxy. */
   rtmpUrl(stream: string): string {
-    return `rtmp://127.0.0.1:${this.rtmpPort}/live/${stream}`;
+    return `rtmp://${this.#at(this.rtmpPort)}/live/${stream}`;
   }
 
   /** Where a path, which begins with a slash, is asked for over HTTP without the proxy. */
   httpUrl(path: string): string {
-    return `http://127.0.0.1:${this.httpPort}${path}`;
+    return `http://${this.#at(this.httpPort)}${path}`;
+  }
+
+  #at(port: number): string {
+    return formatAddress({ host: this.host, port });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -70,10 +79,15 @@ export async function fetchText(
   }
 }
 
-/** Whether something accepts TCP connections on each of these loopback ports. */
+/** Whether something accepts TCP connections on each of these ports of 127.0.0.1. */
 export async function accepts(...ports: readonly number[]): Promise<boolean> {
+  return await acceptsAt("127.0.0.1", ...ports);
+}
+
+/** The same of another address. */
+export async function acceptsAt(hostname: string, ...ports: readonly number[]): Promise<boolean> {
   try {
-    for (const port of ports) (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+    for (const port of ports) (await Deno.connect({ hostname, port })).close();
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.ConnectionRefused) return false;

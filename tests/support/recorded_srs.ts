@@ -22,6 +22,8 @@ export interface RecordedSrsOptions {
   readonly answers?: Readonly<Record<string, string | Response>>;
   /** So many streams in place of the recorded ones, `STREAM-0` and so on, listed as SRS does. */
   readonly streams?: number;
+  /** Where it listens; 127.0.0.1 unless told. */
+  readonly host?: string;
 }
 
 /** The API of one SRS. */
@@ -43,7 +45,8 @@ export class RecordedSrs implements AsyncDisposable {
     this.id = id;
     this.#recording = RECORDINGS[recording];
     this.#options = options;
-    const listen = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
+    const { host: hostname = "127.0.0.1" } = options;
+    const listen = { hostname, port: 0, onListen: () => {} };
     this.#server = Deno.serve({ ...listen, signal: this.#closed.signal }, (request) => {
       return this.#answer(request);
     });
@@ -51,7 +54,7 @@ export class RecordedSrs implements AsyncDisposable {
 
   /** As the registry has it. */
   get status(): OriginStatus {
-    const api = [{ host: "127.0.0.1", port: this.#server.addr.port }];
+    const api = [{ host: this.#server.addr.hostname, port: this.#server.addr.port }];
     const origin: Origin = {
       ...{ id: this.id, generation: "1/1", deviceId: "", ip: `10.0.0.${this.id.length}` },
       endpoints: { rtmp: [], http: [], api, srt: [], rtc: [] },

@@ -1,6 +1,7 @@
 // The heartbeat of SRS for origins that have none of their own: registers an origin at the System
 // API of one or more proxies and keeps it registered.
 
+import { formatAddress } from "../../src/core/endpoint.ts";
 import { fetchText } from "./origin_server.ts";
 
 /** What a heartbeat says, in SRS's own fields. */
@@ -20,6 +21,8 @@ export interface Heartbeat {
 /** What of an origin is registered. */
 export interface RegisteredOrigin {
   readonly name: string;
+  /** 127.0.0.1 unless told. */
+  readonly host?: string;
   readonly rtmpPort: number;
   readonly httpPort?: number;
   readonly apiPort?: number;
@@ -38,18 +41,20 @@ interface OriginsAnswer {
 
 const HEARTBEAT_INTERVAL = 2_000;
 
-/** The heartbeat of an origin on 127.0.0.1, of this start of it. */
+/** The heartbeat of an origin, of this start of it. */
 export function heartbeatOf(origin: RegisteredOrigin, service: string): Heartbeat {
+  const { host = "127.0.0.1" } = origin;
+  const at = (port: number) => formatAddress({ host, port });
   return {
-    ip: "127.0.0.1",
+    ip: host,
     server: `vid-${origin.name}`,
     service,
     pid: service,
-    rtmp: [`127.0.0.1:${origin.rtmpPort}`],
-    http: origin.httpPort === undefined ? undefined : [`127.0.0.1:${origin.httpPort}`],
-    api: origin.apiPort === undefined ? undefined : [`127.0.0.1:${origin.apiPort}`],
-    rtc: origin.rtcPort === undefined ? undefined : [`udp://127.0.0.1:${origin.rtcPort}`],
-    srt: origin.srtPort === undefined ? undefined : [`udp://127.0.0.1:${origin.srtPort}`],
+    rtmp: [at(origin.rtmpPort)],
+    http: origin.httpPort === undefined ? undefined : [at(origin.httpPort)],
+    api: origin.apiPort === undefined ? undefined : [at(origin.apiPort)],
+    rtc: origin.rtcPort === undefined ? undefined : [`udp://${at(origin.rtcPort)}`],
+    srt: origin.srtPort === undefined ? undefined : [`udp://${at(origin.srtPort)}`],
     device_id: origin.name,
   };
 }

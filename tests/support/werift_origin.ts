@@ -1,6 +1,7 @@
 // A WebRTC origin made of werift, for browsers that publish and play through the proxy. Knows nothing
 // of the proxy.
 
+import { formatAddress } from "../../src/core/endpoint.ts";
 import { Child } from "./child.ts";
 import { fetchText } from "./origin_server.ts";
 import { PROJECT_FOLDER } from "./project.ts";
@@ -27,28 +28,45 @@ export interface SeenByOrigin {
 /** A running origin; disposing of it kills it. */
 export class WeriftOrigin implements AsyncDisposable {
   readonly name: string;
+  readonly host: string;
   readonly apiPort: number;
   /** A port for the registration's sake: nobody speaks RTMP here. */
   readonly rtmpPort: number;
   readonly process: Child;
 
-  private constructor(name: string, process: Child, apiPort: number) {
+  private constructor(
+    { name, host }: Pick<WeriftOrigin, "name" | "host">,
+    process: Child,
+    apiPort: number,
+  ) {
     this.name = name;
+    this.host = host;
     this.process = process;
     this.apiPort = apiPort;
     this.rtmpPort = apiPort;
   }
 
   /** @throws Error with the process's own errors when it does not start */
-  static async open(name = "werift"): Promise<WeriftOrigin> {
+  static async open(name = "werift", host = "127.0.0.1"): Promise<WeriftOrigin> {
     const program = `${PROJECT_FOLDER}/tests/support/werift_origin_process.ts`;
     const process = new Child({
       command: Deno.execPath(),
-      args: ["run", "--quiet", "--no-config", LOCK, "--frozen", "--allow-all", program, SPECIFIER],
+      args: [
+        "run",
+        "--quiet",
+        "--no-config",
+        LOCK,
+        "--frozen",
+        "--allow-all",
+        program,
+        SPECIFIER,
+        host,
+      ],
     });
     const port = () => Number(/^(\d+)$/m.exec(process.outputText)?.[1]) || undefined;
     try {
-      return new WeriftOrigin(name, process, await process.until("its port", port, START_DEADLINE));
+      const apiPort = await process.until("its port", port, START_DEADLINE);
+      return new WeriftOrigin({ name, host }, process, apiPort);
     } catch (error) {
       await process.kill();
       throw error;
@@ -56,7 +74,9 @@ export class WeriftOrigin implements AsyncDisposable {
   }
 
   async seen(): Promise<SeenByOrigin> {
-    return JSON.parse(await fetchText(`http://127.0.0.1:${this.apiPort}/seen`));
+    return JSON.parse(
+      await fetchText(`http://${formatAddress({ host: this.host, port: this.apiPort })}/seen`),
+    );
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,7 @@
 // A small WebRTC origin, run as a process of its own: takes what is published by WHIP and gives it to
 // whoever asks by WHEP, packet by packet. Like SRS it is an ICE-lite agent that looks at no candidate
-// of a client. Its only argument is the package werift, which is not the project's own; the first
-// line it prints is the port of its API.
+// of a client. Its arguments are the package werift, which is not the project's own, and the address at
+// which it is; the first line it prints is the port of its API.
 
 /** What is used of werift. */
 interface Werift {
@@ -37,7 +37,9 @@ interface Publisher {
   readonly outlets: Map<string, Track[]>;
 }
 
-const werift: Werift = await import(Deno.args[0]!);
+const [PACKAGE, HOST] = Deno.args as [string, string];
+const FAMILY = HOST.includes(":") ? "udp6" : "udp4";
+const werift: Werift = await import(PACKAGE);
 const publishers = new Map<string, Publisher>();
 /** How to end each session, by its id. */
 const sessions = new Map<string, () => Promise<void>>();
@@ -50,9 +52,10 @@ function openConnection(): Connection {
     codecs: { video: [werift.useVP8()], audio: [werift.useOPUS()] },
     iceServers: [],
     iceLite: true,
-    iceUseIpv6: false,
-    iceAdditionalHostAddresses: ["127.0.0.1"],
-    iceInterfaceAddresses: { udp4: "127.0.0.1" },
+    iceUseIpv4: FAMILY === "udp4",
+    iceUseIpv6: FAMILY === "udp6",
+    iceAdditionalHostAddresses: [HOST],
+    iceInterfaceAddresses: { [FAMILY]: HOST },
   });
 }
 
@@ -145,5 +148,5 @@ async function handle(request: Request): Promise<Response> {
   });
 }
 
-const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, handle);
+const server = Deno.serve({ hostname: HOST, port: 0, onListen: () => {} }, handle);
 Deno.stdout.writeSync(new TextEncoder().encode(`${server.addr.port}\n`));
