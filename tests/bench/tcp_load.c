@@ -291,11 +291,19 @@ static void talk_as_client(int fd) {
   }
 }
 
+/* Somebody looks whether the origin is there. */
+static void answer_other(int fd) {
+  if (take(&conns[fd], "\r\n\r\n", 4, 0) == NULL) return;
+  static const char head[] = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+  say(fd, head, sizeof head - 1);
+  end(fd);
+}
+
 static void talk_as_origin(int fd) {
   struct conn *conn = &conns[fd];
   if (is_http) {
     char *path = take(conn, "GET /live/s", 11, 0);
-    if (path == NULL) return;
+    if (path == NULL) return answer_other(fd);
     conn->stream = atoi(path);
     static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: video/x-flv\r\n"
                                "Transfer-Encoding: chunked\r\n\r\n";

@@ -79,10 +79,14 @@ class TcpLoad implements AsyncDisposable {
     return this.#say();
   }
 
-  /** Up to here it was measured. */
+  /** Up to here it was measured. @throws Error when clients were lost: it has measured less than it says */
   async stop(): Promise<TcpFigures> {
     await this.#say();
-    return JSON.parse(await within("the figures", OPEN_DEADLINE, this.#line()));
+    const figures: TcpFigures = JSON.parse(
+      await within("the figures", OPEN_DEADLINE, this.#line()),
+    );
+    if (figures.failed > 0) throw new Error(`Cannot measure: ${figures.failed} clients were lost`);
+    return figures;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,7 +3,7 @@
 // `deno task bench:tls [cost|idle] [seconds] [rounds]`; needs gcc and nginx with its stream module.
 
 import { Authority } from "../support/certificates.ts";
-import { freePorts } from "../support/ports.ts";
+import { freePort, freePorts } from "../support/ports.ts";
 import { Proxy } from "../support/proxy.ts";
 import { heartbeatOf, sendHeartbeat } from "../support/register.ts";
 import { letRun, median, say } from "./comparing.ts";
@@ -54,28 +54,38 @@ async function openTarget(
   return { name, pid, tunnel };
 }
 
-const [originPort, rtmps, https] = freePorts(3) as [number, number, number];
+const originPort = freePort();
 await using authority = await Authority.open();
 await authority.pair();
-const certificate = authority.folder.file("pair1.pem");
-const key = authority.folder.file("pair1.key");
+const pair = {
+  certificate: authority.folder.file("pair1.pem"),
+  key: authority.folder.file("pair1.key"),
+};
 await using programs = await TcpPrograms.compile();
-await using proxy = await Proxy.open({
-  ...{ PROXY_LANES: "1", PROXY_ORIGIN_SERVER_TTL: "1h" },
-  PROXY_RTMPS_SERVER: `127.0.0.1:${rtmps}`,
-  PROXY_HTTPS_SERVER: `127.0.0.1:${https}`,
-  ...{ PROXY_TLS_CERT: certificate, PROXY_TLS_KEY: key },
-});
-const origin = { name: "bench", rtmpPort: originPort, httpPort: originPort };
-await sendHeartbeat(proxy, heartbeatOf(origin, "bench"));
-await using nginx = await NginxRelay.open(originPort, { certificate, key });
-const targets = [
-  await openTarget("srs-proxy", proxy.process.pid, [rtmps, https]),
-  await openTarget("nginx", nginx.process.pid, [nginx.streamPort, nginx.httpPort]),
-];
 if (only !== "idle") await costs();
 if (only !== "cost") await idleMemory();
-for (const { tunnel } of targets) await tunnel[Symbol.asyncDispose]();
+
+/** Both, just started: what is free in a process after other clients would cost the next ones nothing. */
+async function openTargets(stack: AsyncDisposableStack): Promise<readonly Target[]> {
+  const [rtmps, https] = freePorts(2) as [number, number];
+  const proxy = stack.use(
+    await Proxy.open({
+      ...{ PROXY_LANES: "1", PROXY_ORIGIN_SERVER_TTL: "1h" },
+      PROXY_RTMPS_SERVER: `127.0.0.1:${rtmps}`,
+      PROXY_HTTPS_SERVER: `127.0.0.1:${https}`,
+      ...{ PROXY_TLS_CERT: pair.certificate, PROXY_TLS_KEY: pair.key },
+    }),
+  );
+  const origin = { name: "bench", rtmpPort: originPort, httpPort: originPort };
+  await sendHeartbeat(proxy, heartbeatOf(origin, "bench"));
+  const nginx = stack.use(await NginxRelay.open(originPort, pair));
+  const targets = [
+    await openTarget("srs-proxy", proxy.process.pid, [rtmps, https]),
+    await openTarget("nginx", nginx.process.pid, [nginx.streamPort, nginx.httpPort]),
+  ];
+  for (const { tunnel } of targets) stack.use(tunnel);
+  return targets;
+}
 
 function optionsFor({ tunnel }: Target, kind: Kind): TcpLoadOptions {
   const { streamPort, httpPort } = tunnel;
@@ -91,6 +101,8 @@ async function warmUp(target: Target, mode: "publish" | "flv"): Promise<void> {
 }
 
 async function costs(): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const targets = await openTargets(stack);
   for (const target of targets) {
     for (const mode of ["publish", "flv"] as const) await warmUp(target, mode);
   }
@@ -114,13 +126,16 @@ async function costs(): Promise<void> {
 
 async function idleMemory(): Promise<void> {
   for (const mode of ["idle_play", "idle_flv"] as const) {
-    for (const target of targets) {
+    await using stack = new AsyncDisposableStack();
+    for (const target of await openTargets(stack)) {
       const kind = { mode, count: IDLE, bytes: 100, interval: 0, chunk: 60_000, rate: 200 };
       const before = residentBytes(target.pid);
       await using load = programs.load(optionsFor(target, kind));
       await load.opened();
+      await load.start();
       await letRun(2 * SETTLE_MS);
       const each = (residentBytes(target.pid) - before) / IDLE / 1_000;
+      await load.stop();
       say(`${mode} over TLS, ${target.name}: ${each.toFixed(1)} KB a player (bound 60)`);
     }
   }
