@@ -47,6 +47,7 @@ const ALONE = [
   "src/net/libc/descriptor_set_test.ts",
   "src/net/libc/tcp_options_test.ts",
   "src/net/tls/tls_engine_test.ts",
+  "src/app/tls_test.ts",
   "src/lane/lane_modules_test.ts",
   "src/net/spare_memory_test.ts",
   "src/net/deno/tcp_connection_test.ts",

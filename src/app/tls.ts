@@ -6,7 +6,8 @@ import type { Metrics } from "../core/contracts.ts";
 import { ProxyError, toProxyError } from "../core/errors.ts";
 import { logger } from "../core/log.ts";
 import type { TlsConfig } from "../config/tls.ts";
-import { certificateFacts, type TlsKeys, type TlsPair } from "../net/tls/tls_keys.ts";
+import { newTicketKey, TICKET_LIFE } from "../net/tls/session_tickets.ts";
+import { certificateFacts, isSamePairs, type TlsKeys, type TlsPair } from "../net/tls/tls_keys.ts";
 import { TlsServer } from "../net/tls/tls_server.ts";
 import { readPem } from "./read_pem.ts";
 
@@ -16,14 +17,17 @@ const DAY = 86_400_000;
 const WATCH = 10_000;
 /** A certificate with fewer days left makes readiness `degraded`. */
 const SOON = 14;
-const TICKET_KEYS = 80;
 
-/** The contents of the files, checked. */
-export interface ReadCertificates {
-  readonly keys: TlsKeys;
-  /** Authorities of clients of the System API; absent = clients are not asked for a certificate. */
+/** What the files hold, whatever that is. */
+interface Texts {
+  readonly pairs: readonly TlsPair[];
+  /** Authorities of clients of the System API; absent = no certificate is asked of them. */
   readonly clientAuthorities: string | undefined;
-  /** When the first certificate expires, milliseconds since 1970. */
+}
+
+/** What the files hold, checked. */
+interface ReadCertificates extends Texts {
+  /** When the first of the certificates ends, milliseconds since 1970. */
   readonly notAfter: number;
 }
 
@@ -35,9 +39,12 @@ export class Certificates implements Disposable {
   readonly system: TlsServer;
   readonly #metrics: Metrics;
   readonly #watch: Disposable;
+  readonly #rotation: Disposable;
   readonly #onExchange: (keys: TlsKeys) => void;
   #files: TlsConfig;
   #read: ReadCertificates;
+  /** In memory only: who has them can read what was recorded of TLS 1.2. */
+  #ticketKeys: TlsKeys["ticketKeys"] = [newTicketKey()];
   #isLooking = false;
 
   private constructor(files: TlsConfig, read: ReadCertificates, options: CertificatesOptions) {
@@ -45,9 +52,10 @@ export class Certificates implements Disposable {
     this.#read = read;
     this.#metrics = options.metrics;
     this.#onExchange = options.onExchange;
-    this.server = new TlsServer(read.keys);
-    this.system = new TlsServer(read.keys, read.clientAuthorities);
+    this.server = new TlsServer(this.keys);
+    this.system = new TlsServer(this.keys, read.clientAuthorities);
     this.#watch = options.clock.every(WATCH, () => void this.#look());
+    this.#rotation = options.clock.every(TICKET_LIFE, () => this.#renewTicketKey());
   }
 
   /**
@@ -60,12 +68,12 @@ export class Certificates implements Disposable {
   ): Promise<Certificates | undefined> {
     const { rtmps, httpsServer, httpsApi, systemApi } = files;
     if (!rtmps && !httpsServer && !httpsApi && !systemApi) return undefined;
-    return new Certificates(files, await readCertificates(files, newTicketKeys()), options);
+    return new Certificates(files, await readCertificates(files), options);
   }
 
   /** For other threads. */
   get keys(): TlsKeys {
-    return this.#read.keys;
+    return { pairs: this.#read.pairs, ticketKeys: this.#ticketKeys };
   }
 
   /** Whole days until the first certificate expires. */
@@ -82,7 +90,7 @@ export class Certificates implements Disposable {
 
   /** Reads files; nothing changes until the result is called. @throws ProxyError `internal` */
   async prepare(files: TlsConfig): Promise<() => void> {
-    const read = await readCertificates(files, this.keys.ticketKeys);
+    const read = await readCertificates(files);
     return () => {
       this.#files = files;
       this.#exchange(read);
@@ -91,6 +99,7 @@ export class Certificates implements Disposable {
 
   [Symbol.dispose](): void {
     this.#watch[Symbol.dispose]();
+    this.#rotation[Symbol.dispose]();
     this.server[Symbol.dispose]();
     this.system[Symbol.dispose]();
   }
@@ -103,8 +112,8 @@ export class Certificates implements Disposable {
       const texts = await readTexts(files);
       // Unchanged files need not be loaded and checked again.
       if (isSame(texts, this.#read)) return;
-      const read = checkedTexts(files, texts, this.keys.ticketKeys);
-      // Other files have been configured in the meantime, and read.
+      const read = checkedTexts(files, texts);
+      // Other files were configured meanwhile, and have been read.
       if (files !== this.#files) return;
       this.#exchange(read);
       LOG.info("Certificates exchanged", { days: this.daysLeft });
@@ -118,10 +127,23 @@ export class Certificates implements Disposable {
   }
 
   #exchange(read: ReadCertificates): void {
-    this.server.exchange(read.keys);
-    this.system.exchange(read.keys, read.clientAuthorities);
+    // Who comes back with a ticket is shown no certificate, and would go on with the old one.
+    const isSame = isSamePairs(read.pairs, this.#read.pairs);
+    this.#use(read, isSame ? this.#ticketKeys : [newTicketKey()]);
+  }
+
+  /** Tickets of the key before are good for as long again; what is older is forgotten. */
+  #renewTicketKey(): void {
+    this.#use(this.#read, [newTicketKey(), this.#ticketKeys[0]!]);
+  }
+
+  #use(read: ReadCertificates, ticketKeys: TlsKeys["ticketKeys"]): void {
+    const keys = { pairs: read.pairs, ticketKeys };
+    this.server.exchange(keys);
+    this.system.exchange(keys, read.clientAuthorities);
     this.#read = read;
-    this.#onExchange(read.keys);
+    this.#ticketKeys = ticketKeys;
+    this.#onExchange(keys);
   }
 }
 
@@ -132,17 +154,8 @@ export interface CertificatesOptions {
   onExchange(keys: TlsKeys): void;
 }
 
-async function readCertificates(
-  files: TlsConfig,
-  ticketKeys: TlsKeys["ticketKeys"],
-): Promise<ReadCertificates> {
-  return checkedTexts(files, await readTexts(files), ticketKeys);
-}
-
-/** The contents of the files, unchecked. */
-interface Texts {
-  readonly pairs: readonly TlsPair[];
-  readonly clientAuthorities: string | undefined;
+async function readCertificates(files: TlsConfig): Promise<ReadCertificates> {
+  return checkedTexts(files, await readTexts(files));
 }
 
 async function readTexts({ certificates, keys, clientAuthorities }: TlsConfig): Promise<Texts> {
@@ -157,13 +170,12 @@ async function readTexts({ certificates, keys, clientAuthorities }: TlsConfig): 
 function checkedTexts(
   files: TlsConfig,
   { pairs, clientAuthorities }: Texts,
-  ticketKeys: TlsKeys["ticketKeys"],
 ): ReadCertificates {
   let notAfter = Infinity;
   for (const [at, path] of files.certificates.entries()) {
     const pair = pairs[at]!;
     const facts = checked(path, () => {
-      new TlsServer({ pairs: [pair], ticketKeys })[Symbol.dispose]();
+      new TlsServer({ pairs: [pair], ticketKeys: [] })[Symbol.dispose]();
       return certificateFacts(pair.certificate);
     });
     const now = Date.now();
@@ -174,12 +186,11 @@ function checkedTexts(
   if (clientAuthorities !== undefined) {
     checked(files.clientAuthorities!, () => certificateFacts(clientAuthorities));
   }
-  return { keys: { pairs, ticketKeys }, clientAuthorities, notAfter };
+  return { pairs, clientAuthorities, notAfter };
 }
 
-function isSame(texts: Texts, { keys, clientAuthorities }: ReadCertificates): boolean {
-  return texts.clientAuthorities === clientAuthorities &&
-    JSON.stringify(texts.pairs) === JSON.stringify(keys.pairs);
+function isSame(one: Texts, other: Texts): boolean {
+  return one.clientAuthorities === other.clientAuthorities && isSamePairs(one.pairs, other.pairs);
 }
 
 function checked<T>(path: string, check: () => T): T {
@@ -196,8 +207,4 @@ function unusable(path: string, why: string): ProxyError {
 
 function dateOf(time: number): string {
   return new Date(time).toISOString().slice(0, 10);
-}
-
-function newTicketKeys(): Uint8Array<ArrayBuffer> {
-  return crypto.getRandomValues(new Uint8Array(TICKET_KEYS));
 }

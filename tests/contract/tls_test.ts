@@ -10,11 +10,12 @@ import { systemClock } from "../../src/core/clock.ts";
 import type { Connection, TcpEngine } from "../../src/net/engine.ts";
 import { Inbox } from "../../src/net/inbox.ts";
 import { type TcpRefusal, TcpServer } from "../../src/net/tcp_server.ts";
+import { newTicketKey } from "../../src/net/tls/session_tickets.ts";
 import { TlsServer } from "../../src/net/tls/tls_server.ts";
 import { isLibcKnown } from "../../src/net/udp/libc.ts";
 
 const LOCAL = { host: "127.0.0.1", port: 0 };
-const TICKET_KEYS = new Uint8Array(80);
+const TICKET_KEYS = [newTicketKey()];
 const authority = await Authority.open();
 const PAIR = await authority.pair();
 const OTHER = await authority.pair({ names: ["tv.example.com", "*.live.example.com"] });

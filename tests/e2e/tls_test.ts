@@ -13,6 +13,7 @@ import { freePorts } from "../support/ports.ts";
 import { freeProxyPorts, listenVariables, Proxy, runProxy } from "../support/proxy.ts";
 import { heartbeatOf, registeredOrigins, Registration } from "../support/register.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
+import { TlsPeer } from "../support/tls_peer.ts";
 import { until } from "../support/wait.ts";
 import { untilItMoves, untilPicture, untilTold } from "../support/web_player.ts";
 import { WERIFT_RUNS, WeriftOrigin } from "../support/werift_origin.ts";
@@ -208,6 +209,28 @@ Deno.test({
     });
     assert.notEqual(await world.serial(world.https, "localhost"), before);
   },
+});
+
+Deno.test("who comes back with a ticket goes on in whichever lane it lands", async () => {
+  await using world = await World.open({ PROXY_LANES: "2" });
+  using peer = new TlsPeer();
+  using first = await Deno.connect({ hostname: "127.0.0.1", port: world.https });
+  await peer.shake(first);
+  await first.write(
+    peer.encrypt(new TextEncoder().encode("GET /none HTTP/1.1\r\nHost: a\r\n\r\n")),
+  );
+  await peer.read(first);
+  peer.keepSession();
+  using stack = new DisposableStack();
+  for (let count = 0; count < 32; count++) {
+    const conn = stack.use(await Deno.connect({ hostname: "127.0.0.1", port: world.https }));
+    await peer.shake(conn);
+    assert.equal(peer.isResumed, true);
+  }
+  await until("both lanes have some", async () => {
+    const figures = await fetchText(world.proxy.systemUrl("/metrics"));
+    return [1, 2].every((lane) => figures.match(`lane_connections{lane="${lane}"} [1-9]`));
+  });
 });
 
 Deno.test("origins register over TLS, and only with a certificate where that is asked", async () => {

@@ -15,6 +15,7 @@ const SSL = {
   TLS_client_method: { parameters: [], result: "pointer" },
   SSL_CTX_new: { parameters: ["pointer"], result: "pointer" },
   SSL_CTX_free: { parameters: ["pointer"], result: "void" },
+  SSL_CTX_ctrl: { parameters: ["pointer", "i32", "isize", "pointer"], result: "isize" },
   SSL_CTX_use_certificate_file: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
   SSL_CTX_use_PrivateKey_file: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
   SSL_new: { parameters: ["pointer"], result: "pointer" },
@@ -33,7 +34,10 @@ const SSL = {
   SSL_SESSION_free: { parameters: ["pointer"], result: "void" },
 } as const;
 
+export const TLS_1_2 = 0x0303;
+export const TLS_1_3 = 0x0304;
 const PEM = 1;
+const SET_MAX_VERSION = 124;
 const NEVER_EOF = 130;
 const SHUT_BOTH_WAYS = 3;
 
@@ -41,6 +45,13 @@ const SHUT_BOTH_WAYS = 3;
 export interface ShownFiles {
   readonly certificate: string;
   readonly key: string;
+}
+
+/** What it is opened with. */
+export interface TlsPeerOptions {
+  readonly shown?: ShownFiles;
+  /** The highest that it speaks. */
+  readonly version?: number;
 }
 
 /** See above; one connection after the other, of which each may resume the session of the one before. */
@@ -53,9 +64,12 @@ export class TlsPeer implements Disposable {
   #incoming: Deno.PointerValue = null;
   #outgoing: Deno.PointerValue = null;
 
-  constructor(shown?: ShownFiles) {
+  constructor({ shown, version }: TlsPeerOptions = {}) {
     const { symbols: ssl } = this.#library;
     this.#context = ssl.SSL_CTX_new(ssl.TLS_client_method());
+    if (version !== undefined) {
+      ssl.SSL_CTX_ctrl(this.#context, SET_MAX_VERSION, BigInt(version), null);
+    }
     if (shown === undefined) return;
     const { certificate, key } = shown;
     assert.equal(ssl.SSL_CTX_use_certificate_file(this.#context, cString(certificate), PEM), 1);

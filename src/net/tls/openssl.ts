@@ -33,6 +33,17 @@ const CRYPTO = {
   X509_verify_cert_error_string: { parameters: ["isize"], result: "pointer" },
   X509_free: { parameters: ["pointer"], result: "void" },
   EVP_PKEY_free: { parameters: ["pointer"], result: "void" },
+  EVP_aes_256_cbc: { parameters: [], result: "pointer" },
+  EVP_EncryptInit_ex: {
+    parameters: ["pointer", "pointer", "pointer", "buffer", "pointer"],
+    result: "i32",
+  },
+  EVP_DecryptInit_ex: {
+    parameters: ["pointer", "pointer", "pointer", "buffer", "pointer"],
+    result: "i32",
+  },
+  EVP_MAC_init: { parameters: ["pointer", "buffer", "usize", "buffer"], result: "i32" },
+  RAND_bytes: { parameters: ["pointer", "i32"], result: "i32" },
   ERR_get_error: { parameters: [], result: "u64" },
   ERR_reason_error_string: { parameters: ["u64"], result: "pointer" },
   ERR_clear_error: { parameters: [], result: "void" },
@@ -47,6 +58,8 @@ const SSL = {
   SSL_CTX_ctrl: { parameters: ["pointer", "i32", "isize", "pointer"], result: "isize" },
   SSL_CTX_callback_ctrl: { parameters: ["pointer", "i32", "function"], result: "isize" },
   SSL_CTX_set_options: { parameters: ["pointer", "u64"], result: "u64" },
+  SSL_CTX_set_timeout: { parameters: ["pointer", "isize"], result: "isize" },
+  SSL_CTX_set_tlsext_ticket_key_evp_cb: { parameters: ["pointer", "function"], result: "i32" },
   SSL_CTX_set_num_tickets: { parameters: ["pointer", "usize"], result: "i32" },
   SSL_CTX_set_cipher_list: { parameters: ["pointer", "buffer"], result: "i32" },
   SSL_CTX_set_session_id_context: { parameters: ["pointer", "buffer", "u32"], result: "i32" },
@@ -135,7 +148,6 @@ export const SSL_SESS_CACHE_OFF = 0;
 export const SSL_CTRL_SET_READ_AHEAD = 41;
 export const SSL_CTRL_SET_TLSEXT_SERVERNAME_CB = 53;
 export const SSL_CTRL_SET_TLSEXT_HOSTNAME = 55;
-export const SSL_CTRL_SET_TLSEXT_TICKET_KEYS = 59;
 export const SSL_CTRL_CHAIN_CERT = 89;
 export const SSL_CTRL_SET_MIN_PROTO_VERSION = 123;
 /** Writes return as soon as a record is written; a retried write may pass the bytes at another address. */
@@ -154,5 +166,4 @@ export const SSL_OP_NO_COMPRESSION = 1n << 17n;
 export const SSL_TLSEXT_ERR_OK = 0;
 export const SSL_TLSEXT_ERR_NOACK = 3;
 export const TLSEXT_NAMETYPE_HOST_NAME = 0;
-/** Size of what session tickets are encrypted with: a name and two keys. */
-export const TICKET_KEYS_SIZE = 80;
+export const OSSL_PARAM_UTF8_STRING = 4;

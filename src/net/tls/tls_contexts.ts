@@ -4,7 +4,8 @@
 import { ProxyError } from "../../core/errors.ts";
 import * as o from "./openssl.ts";
 import { cString, newContext, PemReader, trustAuthorities } from "./tls_context.ts";
-import type { TlsKeys, TlsPair } from "./tls_keys.ts";
+import type { SessionTickets } from "./session_tickets.ts";
+import type { TlsPair } from "./tls_keys.ts";
 import type { SessionSource } from "./tls_session.ts";
 
 const SESSION_CONTEXT = new TextEncoder().encode("srs-proxy");
@@ -15,24 +16,31 @@ type NameCallback = Deno.UnsafeCallback<{
   readonly result: "i32";
 }>;
 
-/** Contexts for a list of certificates. Connections continue after it is disposed of. */
+/** What contexts are made from. */
+export interface TlsContextsOptions {
+  /** At least one. */
+  readonly pairs: readonly TlsPair[];
+  /** Lives longer than the contexts. */
+  readonly tickets: SessionTickets;
+  /** Of clients, which are asked for a certificate then, in PEM. */
+  readonly authorities?: string | undefined;
+}
+
+/** The contexts of some pairs. Connections go on when they are disposed of. */
 export class TlsContexts implements SessionSource, Disposable {
   readonly #ssl: o.OpenSsl;
   readonly #contexts: readonly Deno.PointerObject[];
   readonly #callback: NameCallback | undefined;
   #users = 1;
 
-  /**
-   * @param authorities in PEM; if given, clients are asked for a certificate
-   * @throws ProxyError `bad_request` when a pair cannot be used; it says what is wrong
-   */
-  constructor(ssl: o.OpenSsl, keys: TlsKeys, authorities?: string) {
+  /** @throws ProxyError `bad_request` when a pair cannot be used; it says what is wrong */
+  constructor(ssl: o.OpenSsl, { pairs, tickets, authorities }: TlsContextsOptions) {
     this.#ssl = ssl;
     const contexts: Deno.PointerObject[] = [];
     this.#contexts = contexts;
     try {
-      for (const pair of keys.pairs) {
-        const pointer = serverContext(ssl, keys.ticketKeys);
+      for (const pair of pairs) {
+        const pointer = serverContext(ssl, tickets);
         contexts.push(pointer);
         usePair(ssl, pointer, pair);
         if (authorities !== undefined) askForCertificates(ssl, pointer, authorities);
@@ -104,13 +112,12 @@ export class TlsContexts implements SessionSource, Disposable {
   }
 }
 
-function serverContext(ssl: o.OpenSsl, ticketKeys: Uint8Array<ArrayBuffer>): Deno.PointerObject {
+function serverContext(ssl: o.OpenSsl, tickets: SessionTickets): Deno.PointerObject {
   const context = newContext(ssl, ssl.TLS_server_method());
   // A returning client may meet another thread, which can only resume from a ticket.
   ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_SET_SESS_CACHE_MODE, BigInt(o.SSL_SESS_CACHE_OFF), null);
   ssl.SSL_CTX_set_session_id_context(context, SESSION_CONTEXT, SESSION_CONTEXT.length);
-  const keys = Deno.UnsafePointer.of(ticketKeys);
-  ssl.SSL_CTX_ctrl(context, o.SSL_CTRL_SET_TLSEXT_TICKET_KEYS, BigInt(o.TICKET_KEYS_SIZE), keys);
+  tickets.use(context);
   return context;
 }
 

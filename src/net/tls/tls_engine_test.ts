@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { Authority } from "../../../tests/support/certificates.ts";
 import { openTcpEngine } from "../../../tests/support/tcp_engines.ts";
-import { TlsPeer } from "../../../tests/support/tls_peer.ts";
+import { TLS_1_2, TLS_1_3, TlsPeer } from "../../../tests/support/tls_peer.ts";
 import { until, within } from "../../../tests/support/wait.ts";
 import { systemClock } from "../../core/clock.ts";
 import { ProtocolError } from "../../core/errors.ts";
@@ -12,14 +12,16 @@ import { Inbox } from "../inbox.ts";
 import type { LibcConnection } from "../libc/tcp_connection.ts";
 import * as c from "../udp/libc.ts";
 import { openLibrary } from "./openssl.ts";
+import { newTicketKey } from "./session_tickets.ts";
 import type { TlsKeys } from "./tls_keys.ts";
 import { TlsServer } from "./tls_server.ts";
 import type { TlsTransport } from "./tls_session.ts";
 
 const TEXT = new TextEncoder();
+const TICKET_KEY = newTicketKey();
 
 function keysOf(...pairs: TlsKeys["pairs"]): TlsKeys {
-  return { pairs, ticketKeys: new Uint8Array(80).fill(7) };
+  return { pairs, ticketKeys: [TICKET_KEY] };
 }
 
 /** A running engine in this thread with a TLS port. */
@@ -61,7 +63,14 @@ class World implements AsyncDisposable {
     return [near!, far];
   }
 
-  /** A connection after its handshake, the client's end of it, and the client's TLS. */
+  /** Has the peer take a ticket, which it shows whenever it comes back. */
+  async takeTicket(peer: TlsPeer): Promise<void> {
+    const [near, far] = await this.shaken(peer);
+    await Promise.all([near.write(TEXT.encode("x")), peer.read(far)]);
+    peer.keepSession();
+  }
+
+  /** A connection on which hands have been shaken, the client's end of it, and its TLS. */
   async shaken(
     peer = this.#stack.use(new TlsPeer()),
   ): Promise<[Connection, Deno.TcpConn, TlsPeer]> {
@@ -141,7 +150,7 @@ for (const kind of ENGINES) {
     await world.authority.pair();
     const { folder } = world.authority;
     const shown = { certificate: folder.file("pair2.pem"), key: folder.file("pair2.key") };
-    using peer = new TlsPeer(shown);
+    using peer = new TlsPeer({ shown });
     const [near, far] = await world.shaken(peer);
     assert.ok(near.isCertified);
     await Promise.all([near.write(TEXT.encode("x")), peer.read(far)]);
@@ -154,6 +163,47 @@ for (const kind of ENGINES) {
     await again.secure().catch(() => again.close());
     assert.ok(again.closed || !again.isCertified);
     await shaking;
+  });
+}
+
+for (const version of [TLS_1_2, TLS_1_3]) {
+  const name = `sessions of TLS 1.${version - TLS_1_2 + 2}`;
+
+  Deno.test(`${name} are resumed wherever their ticket's key is known`, async () => {
+    await using world = await World.open("deno");
+    const pair = await world.authority.pair();
+    using peer = new TlsPeer({ version });
+    await world.takeTicket(peer);
+    const isResumedWith = async (...ticketKeys: TlsKeys["ticketKeys"]) => {
+      // Contexts of their own, as another thread has them.
+      using server = new TlsServer({ pairs: [pair], ticketKeys });
+      const [near, far] = await world.connect();
+      await Promise.all([near.secure(server), peer.shake(far)]);
+      near.close();
+      return peer.isResumed;
+    };
+    assert.equal(await isResumedWith(TICKET_KEY), true);
+    assert.equal(await isResumedWith(newTicketKey(), TICKET_KEY), true);
+    assert.equal(await isResumedWith(newTicketKey()), false);
+    assert.equal(await isResumedWith(TICKET_KEY), true);
+  });
+
+  Deno.test(`${name} are resumed until their key has gone, while the server runs`, async () => {
+    await using world = await World.open("deno");
+    const pair = await world.authority.pair();
+    using peer = new TlsPeer({ version });
+    const later = newTicketKey();
+    world.server.exchange({ pairs: [pair], ticketKeys: [TICKET_KEY] });
+    await world.takeTicket(peer);
+    world.server.exchange({ pairs: [pair], ticketKeys: [later, TICKET_KEY] });
+    await world.takeTicket(peer);
+    assert.equal(peer.isResumed, true);
+    world.server.exchange({ pairs: [pair], ticketKeys: [newTicketKey(), later] });
+    await world.shaken(peer);
+    assert.equal(peer.isResumed, true);
+    world.server.exchange({ pairs: [pair], ticketKeys: [newTicketKey()] });
+    await world.shaken(peer);
+    assert.equal(peer.isResumed, false);
   });
 }
 

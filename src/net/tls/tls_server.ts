@@ -1,34 +1,46 @@
 // TLS for the listeners of one thread, with certificates that can be replaced while connections run.
 
 import { openLibrary, type OpenSslLibrary } from "./openssl.ts";
+import { SessionTickets } from "./session_tickets.ts";
 import { TlsContexts } from "./tls_contexts.ts";
-import type { TlsKeys } from "./tls_keys.ts";
+import { isSamePairs, type TlsKeys } from "./tls_keys.ts";
 import { type TlsOpener, TlsSession, type TlsTransport } from "./tls_session.ts";
 
 /** Opens TLS sessions with the latest certificates. */
 export class TlsServer implements TlsOpener, Disposable {
   readonly #library: OpenSslLibrary;
+  readonly #tickets: SessionTickets;
+  #pairs: TlsKeys["pairs"];
+  #authorities: string | undefined;
   #contexts: TlsContexts;
 
   /**
    * @param authorities in PEM; if given, clients are asked for a certificate
    * @throws ProxyError `bad_request` when a pair cannot be used, `internal` without OpenSSL 3
    */
-  constructor(keys: TlsKeys, authorities?: string) {
+  constructor({ pairs, ticketKeys }: TlsKeys, authorities?: string) {
     this.#library = openLibrary();
+    this.#tickets = new SessionTickets(this.#library.symbols, ticketKeys);
+    this.#pairs = pairs;
+    this.#authorities = authorities;
     try {
-      this.#contexts = new TlsContexts(this.#library.symbols, keys, authorities);
+      this.#contexts = this.#newContexts(pairs, authorities);
     } catch (error) {
-      this.#library.close();
+      this.#close();
       throw error;
     }
   }
 
-  /** Replaces the certificates for new connections. @throws ProxyError `bad_request`, and keeps the old ones */
-  exchange(keys: TlsKeys, authorities?: string): void {
-    const contexts = new TlsContexts(this.#library.symbols, keys, authorities);
-    this.#contexts[Symbol.dispose]();
-    this.#contexts = contexts;
+  /** New connections get these; on an error those that there are stay. @throws ProxyError `bad_request` */
+  exchange({ pairs, ticketKeys }: TlsKeys, authorities?: string): void {
+    if (!isSamePairs(pairs, this.#pairs) || authorities !== this.#authorities) {
+      const contexts = this.#newContexts(pairs, authorities);
+      this.#contexts[Symbol.dispose]();
+      this.#contexts = contexts;
+      this.#pairs = pairs;
+      this.#authorities = authorities;
+    }
+    this.#tickets.keys = ticketKeys;
   }
 
   /** @throws ProxyError `overloaded` without memory */
@@ -39,6 +51,16 @@ export class TlsServer implements TlsOpener, Disposable {
   /** To be called when no session is left. */
   [Symbol.dispose](): void {
     this.#contexts[Symbol.dispose]();
+    this.#close();
+  }
+
+  #newContexts(pairs: TlsKeys["pairs"], authorities: string | undefined): TlsContexts {
+    const tickets = this.#tickets;
+    return new TlsContexts(this.#library.symbols, { pairs, tickets, authorities });
+  }
+
+  #close(): void {
+    this.#tickets[Symbol.dispose]();
     this.#library.close();
   }
 }

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { Authority } from "../../tests/support/certificates.ts";
+import { openTcpEngine } from "../../tests/support/tcp_engines.ts";
+import { TlsPeer } from "../../tests/support/tls_peer.ts";
+import { VirtualClock } from "../../tests/support/virtual_clock.ts";
+import { until } from "../../tests/support/wait.ts";
+import { PrometheusMetrics } from "../api/metrics.ts";
+import { systemClock } from "../core/clock.ts";
+import type { TlsConfig } from "../config/tls.ts";
+import type { TlsKeys } from "../net/tls/tls_keys.ts";
+import { TlsServer } from "../net/tls/tls_server.ts";
+import { Certificates } from "./tls.ts";
+
+const MINUTE = 60_000;
+const TEXT = new TextEncoder().encode("x");
+
+/** Certificates of a process in virtual time, and what other threads were told of them. */
+class World implements AsyncDisposable {
+  readonly clock = new VirtualClock();
+  readonly told: TlsKeys[] = [];
+  readonly authority: Authority;
+  readonly files: TlsConfig;
+  #certificates: Certificates | undefined;
+
+  private constructor(authority: Authority) {
+    const { folder } = authority;
+    this.authority = authority;
+    this.files = {
+      ...{ rtmps: { host: "127.0.0.1", port: 0 }, httpsServer: undefined, httpsApi: undefined },
+      ...{ systemApi: undefined, clientAuthorities: undefined, originAuthorities: undefined },
+      certificates: [folder.file("pair1.pem")],
+      keys: [folder.file("pair1.key")],
+    };
+  }
+
+  static async open(): Promise<World> {
+    const authority = await Authority.open();
+    await authority.pair();
+    const world = new World(authority);
+    world.#certificates = await Certificates.open(world.files, {
+      ...{ clock: world.clock, metrics: new PrometheusMetrics() },
+      onExchange: (keys) => world.told.push(structuredClone(keys)),
+    });
+    return world;
+  }
+
+  get certificates(): Certificates {
+    return this.#certificates!;
+  }
+
+  /** Shakes hands with a peer as the main thread does, or another one. */
+  async meet(peer: TlsPeer, server = this.certificates.server): Promise<void> {
+    await using stack = new AsyncDisposableStack();
+    const engine = openTcpEngine(systemClock, stack, "deno");
+    const listen = { host: "127.0.0.1", port: 0 };
+    const listener = engine.listen({ name: "test", listen, reusePort: false });
+    stack.defer(() => listener.close());
+    const [near, far] = await Promise.all([
+      listener.accept(),
+      Deno.connect({ hostname: "127.0.0.1", port: listener.address.port }),
+    ]);
+    stack.use(near!);
+    stack.use(far);
+    await Promise.all([near!.secure(server), peer.shake(far)]);
+    await Promise.all([near!.write(TEXT), peer.read(far)]);
+  }
+
+  /** As it is in a lane that was told last what there is. */
+  async meetElsewhere(peer: TlsPeer): Promise<void> {
+    using server = new TlsServer(this.told.at(-1) ?? this.certificates.keys);
+    await this.meet(peer, server);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.certificates[Symbol.dispose]();
+    await this.authority[Symbol.asyncDispose]();
+  }
+}
+
+Deno.test("a ticket is good in every thread for an hour, and its key forgotten after two", async () => {
+  await using world = await World.open();
+  await world.clock.pass(59 * MINUTE);
+  using peer = new TlsPeer();
+  await world.meet(peer);
+  peer.keepSession();
+  assert.equal(world.certificates.keys.ticketKeys.length, 1);
+  await world.clock.pass(60 * MINUTE);
+  for (const meet of ["meet", "meetElsewhere"] as const) {
+    await world[meet](peer);
+    assert.equal(peer.isResumed, true, meet);
+  }
+  await world.clock.pass(MINUTE);
+  for (const meet of ["meet", "meetElsewhere"] as const) {
+    await world[meet](peer);
+    assert.equal(peer.isResumed, false, meet);
+  }
+  await world.clock.pass(24 * 60 * MINUTE);
+  assert.equal(world.certificates.keys.ticketKeys.length, 2);
+});
+
+Deno.test("who comes back is shown a new certificate, but after a mere reload goes on with its ticket", async () => {
+  await using world = await World.open();
+  using peer = new TlsPeer();
+  await world.meet(peer);
+  peer.keepSession();
+  (await world.certificates.prepare(world.files))();
+  await world.meetElsewhere(peer);
+  assert.equal(peer.isResumed, true);
+  const { folder } = world.authority;
+  await world.authority.pair();
+  await Deno.copyFile(folder.file("pair2.pem"), folder.file("pair1.pem"));
+  await Deno.copyFile(folder.file("pair2.key"), folder.file("pair1.key"));
+  const before = world.told.length;
+  await world.clock.pass(10_000);
+  await until("the exchange", () => world.told.length > before);
+  for (const meet of ["meet", "meetElsewhere"] as const) {
+    await world[meet](peer);
+    assert.equal(peer.isResumed, false, meet);
+  }
+});
