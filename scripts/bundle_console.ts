@@ -4,6 +4,7 @@
 
 import { createHash } from "node:crypto";
 import { basename, resolve } from "node:path";
+import { bundle } from "./bundle.ts";
 import { say } from "./say.ts";
 
 const ROOT = resolve(import.meta.dirname!, "..");
@@ -33,7 +34,11 @@ export async function bundleConsole(folder: string): Promise<BundleResult> {
   await Deno.mkdir(folder, { recursive: true });
   // A proxy that runs may be reading: the old page is there until the new one is whole.
   for (const [name, entry] of BUNDLES) {
-    await bundle(entry, `${folder}/${name}.new`);
+    await bundle({
+      entry: `${SOURCES}/${entry}`,
+      output: `${folder}/${name}.new`,
+      platform: "browser",
+    });
     await Deno.rename(`${folder}/${name}.new`, `${folder}/${name}`);
   }
   for (const path of COPIED) {
@@ -64,18 +69,6 @@ async function readIfThere(path: string): Promise<string | undefined> {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
-}
-
-async function bundle(entry: string, output: string): Promise<void> {
-  const args = ["bundle", "--quiet", "--platform=browser", "--minify", "-o", output];
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [...args, `${SOURCES}/${entry}`],
-    cwd: ROOT,
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).output();
-  if (!success) throw new Error(`Cannot build the pages: ${new TextDecoder().decode(stderr)}`);
 }
 
 if (import.meta.main) {

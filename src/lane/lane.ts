@@ -24,7 +24,9 @@ import {
 } from "./messages.ts";
 import { receiveError } from "./sent_error.ts";
 
-/** Milliseconds a lane may take to open its ports, and to end. */
+/** The compiled program has all modules of a lane as one file; see scripts/compile.ts. */
+const MODULE = Deno.build.standalone ? "../../dist/workers/lane_worker.js" : "./lane_worker.ts";
+/** How long a lane may take to open its ports, and to end, milliseconds. */
 const START_DEADLINE = 20_000;
 const END_DEADLINE = 3_000;
 /** Where the system cannot tell whether a thread has ended, one that was not stuck has by then. */
@@ -87,8 +89,10 @@ export class Lane implements AsyncDisposable {
     this.closed = this.#ended.promise;
     this.left = this.#left.promise;
     this.closed.catch(() => {});
-    const module = import.meta.resolve("./lane_worker.ts");
-    this.#worker = new Worker(module, { type: "module", name: `lane ${init.lane}` });
+    this.#worker = new Worker(import.meta.resolve(MODULE), {
+      type: "module",
+      name: `lane ${init.lane}`,
+    });
     this.#worker.onmessage = ({ data }: MessageEvent<FromLane>) => this.#take(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();

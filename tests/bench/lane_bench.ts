@@ -2,6 +2,7 @@
 // in C in the same run. Run with `deno task bench:lanes [part] [seconds] [rounds] [load]`; needs gcc and
 // nginx with its stream module. Linux only.
 
+import { bundleLane } from "../../scripts/compile.ts";
 import { freePort } from "../support/ports.ts";
 import { Proxy } from "../support/proxy.ts";
 import { heartbeatOf, sendHeartbeat } from "../support/register.ts";
@@ -18,6 +19,7 @@ const ROUNDS = Number(rounds);
 const RELAY_CORE = "0";
 const LOAD_CORE = "1";
 const WARM_UP_MS = 3_000;
+const BUNDLED_PROGRAM = `${import.meta.dirname}/bundled_program.ts`;
 const IDLE = 5_000;
 const FIRST_IDLE = 200;
 const MEMORY_SETTLE_MS = 15_000;
@@ -65,13 +67,14 @@ interface TcpRelay {
 
 const originPort = freePort();
 
-async function openProxy(lanes: number): Promise<Proxy> {
-  const proxy = await Proxy.open({
+async function openProxy(lanes: number, program?: string): Promise<Proxy> {
+  const variables = {
     PROXY_LANES: String(lanes),
     PROXY_ORIGIN_SERVER_TTL: "1h",
     PROXY_MAX_CONNECTIONS_PER_ADDRESS: "20000",
     PROXY_IDLE_TIMEOUT: "1h",
-  });
+  };
+  const proxy = await Proxy.open(variables, undefined, program);
   const origin = { name: "bench", rtmpPort: originPort, httpPort: originPort };
   await sendHeartbeat(proxy, heartbeatOf(origin, "bench"));
   return proxy;
@@ -169,12 +172,14 @@ async function idleMemory(programs: TcpPrograms): Promise<void> {
   }
 }
 
-/** What each further lane takes at rest. */
+/** What each further lane takes at rest, as it is compiled, if need be with the sources around it. */
 async function laneMemory(): Promise<void> {
+  await bundleLane("dist/workers");
+  const program = Deno.env.get("SRS_PROXY_BIN") ? undefined : BUNDLED_PROGRAM;
   const resident: number[] = [];
   const counts = [1, 5];
   for (const lanes of counts) {
-    await using proxy = await openProxy(lanes);
+    await using proxy = await openProxy(lanes, program);
     await letRun(MEMORY_SETTLE_MS);
     resident.push(residentBytes(proxy.process.pid));
   }

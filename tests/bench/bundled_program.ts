@@ -1,0 +1,14 @@
+// The program from its sources, but for its lanes: they run the one file that the compiled program has,
+// which `bundleLane` has made.
+
+const RealWorker = globalThis.Worker;
+const BUNDLED_LANE = import.meta.resolve("../../dist/workers/lane_worker.js");
+
+globalThis.Worker = class extends RealWorker {
+  constructor(module: string | URL, options?: WorkerOptions) {
+    const isLane = String(module).endsWith("/lane_worker.ts");
+    super(isLane ? BUNDLED_LANE : module, options);
+  }
+};
+
+await import("../../main.ts");
