@@ -8,10 +8,12 @@ import { positionOf } from "../core/list_position.ts";
 import { logger } from "../core/log.ts";
 import type {
   SessionClosed,
+  SessionFlowed,
   SessionLog,
   SessionOpened,
   SessionRefused,
 } from "../core/contracts.ts";
+import type { Flowed } from "../core/flow_meter.ts";
 import type { EventFeed } from "./event_feed.ts";
 import { logFailure } from "./log_failure.ts";
 
@@ -20,11 +22,14 @@ export interface OpenSession extends SessionOpened {
   readonly since: number;
   /** Its number in the order in which all sessions were opened. */
   readonly position: number;
+  /** As it was last told. */
+  flowed: Flowed;
 }
 
 /** A session as it is shown; `seconds` since it was opened. */
 export interface SessionStatus extends SessionOpened {
   readonly seconds: number;
+  readonly flowed: Flowed;
 }
 
 /** Which sessions to list. */
@@ -61,6 +66,7 @@ export interface LiveSessionsOptions {
 }
 
 const LOG = logger("session");
+const NOTHING: Flowed = { bytesIn: 0, bytesOut: 0, bitsIn: 0, bitsOut: 0 };
 
 export class LiveSessions implements SessionLog {
   readonly #capacity: number;
@@ -83,7 +89,8 @@ export class LiveSessions implements SessionLog {
   opened(event: SessionOpened): void {
     if (this.#sessions.size < this.#capacity) {
       const position = ++this.#opened;
-      this.#sessions.set(event.session, { ...event, since: this.#clock.now(), position });
+      const since = this.#clock.now();
+      this.#sessions.set(event.session, { ...event, since, position, flowed: NOTHING });
     }
     LOG.info("Session opened", { ...event });
     this.#events?.tell("session_opened", { ...event });
@@ -96,11 +103,16 @@ export class LiveSessions implements SessionLog {
       LOG.info("Session closed", { ...event });
       return;
     }
-    const { since, position: _, ...opened } = live;
+    const { since, position: _, flowed: __, ...opened } = live;
     const durationMs = Math.round(this.#clock.now() - since);
     const closed = { ...opened, ...event, durationMs };
     LOG.info("Session closed", closed);
     this.#events?.tell("session_closed", closed);
+  }
+
+  flowed({ session, flowed }: SessionFlowed): void {
+    const live = this.#sessions.get(session);
+    if (live !== undefined) live.flowed = flowed;
   }
 
   refused({ error, tried = [], ...request }: SessionRefused): void {

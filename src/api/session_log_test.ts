@@ -56,6 +56,21 @@ Deno.test("a session makes one line when it opens and one when it closes", async
   assert.deepEqual(fieldsOf(lines[1]), { ...OPENED, ...CLOSED, durationMs: 2_500 });
 });
 
+Deno.test("the list says what has flowed, as it was last told, and the log says what the end says", async () => {
+  const lines = await linesOf((sessions) => {
+    const flowedOf = () => sessions.list({ limit: 1 }).sessions[0]?.flowed;
+    sessions.opened(OPENED);
+    assert.deepEqual(flowedOf(), { bytesIn: 0, bytesOut: 0, bitsIn: 0, bitsOut: 0 });
+    const flowed = { bytesIn: 5, bytesOut: 6, bitsIn: 7, bitsOut: 8 };
+    sessions.flowed({ session: "s1", flowed });
+    assert.deepEqual(flowedOf(), flowed);
+    sessions.closed(CLOSED);
+    sessions.flowed({ session: "s1", flowed });
+    assert.equal(flowedOf(), undefined);
+  });
+  assert.deepEqual(fieldsOf(lines[1]), { ...OPENED, ...CLOSED, durationMs: 0 });
+});
+
 Deno.test("open sessions are listed, oldest first, and closed ones are not", async () => {
   await linesOf((sessions) => {
     for (const session of ["s1", "s2", "s3"]) sessions.opened({ ...OPENED, session });

@@ -3,11 +3,12 @@
 
 import type { Context, Env, Hono } from "hono";
 import type { Clock } from "../core/clock.ts";
+import type { Flowed } from "../core/flow_meter.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Registrar, RegistryOperations, StreamStatus } from "../core/registrar.ts";
 import { answerError } from "./json_answers.ts";
 import { choiceOf, filterOf, pageOf } from "./paging.ts";
-import type { SessionPage, SessionPageRequest } from "./session_log.ts";
+import type { SessionPage, SessionPageRequest, SessionStatus } from "./session_log.ts";
 import type { SessionTallies, StreamTally } from "./session_tallies.ts";
 
 /** The streams that clients publish and play through this process. */
@@ -68,7 +69,7 @@ export function addSessions<E extends Env>(
   { sessions }: StreamRouteDependencies,
 ): void {
   app.get(SESSIONS, (context) => {
-    const page = sessions.list({
+    const { sessions: listed, ...page } = sessions.list({
       ...pageOf(context),
       stream: filterOf(context, "stream"),
       origin: filterOf(context, "origin"),
@@ -76,7 +77,7 @@ export function addSessions<E extends Env>(
       client: filterOf(context, "client"),
       intent: choiceOf(context, "intent", ["publish", "play"]),
     });
-    return context.json({ code: 0, ...page });
+    return context.json({ code: 0, sessions: listed.map(sessionAnswer), ...page });
   });
   app.delete(`${SESSIONS}/:session`, (context) => {
     if (!sessions.kick(context.req.param("session"))) {
@@ -84,6 +85,14 @@ export function addSessions<E extends Env>(
     }
     return context.json({ code: 0 });
   });
+}
+
+function sessionAnswer({ flowed, ...session }: SessionStatus): Record<string, unknown> {
+  return { ...session, bytes_in: flowed.bytesIn, bytes_out: flowed.bytesOut, ...ratesOf(flowed) };
+}
+
+function ratesOf({ bitsIn, bitsOut }: Pick<Flowed, "bitsIn" | "bitsOut">): Record<string, number> {
+  return { bit_rate_in: bitsIn, bit_rate_out: bitsOut };
 }
 
 /** The rest of the path is the key: slashes may be escaped or not. */

@@ -180,6 +180,9 @@ Deno.test("open sessions are listed page by page, and one can be ended", async (
     client: "10.0.0.9:5",
     seconds: 1,
   }));
+  const flowed = { bytesIn: 10, bytesOut: 2_000, bitsIn: 8, bitsOut: 1_600 };
+  const figures = { bytes_in: 10, bytes_out: 2_000, bit_rate_in: 8, bit_rate_out: 1_600 };
+  const shown = open.map((session) => ({ ...session, ...figures }));
   const kicked: string[] = [];
   await using desk = await openDesk({
     management: managementWith({ clock: systemClock, access: () => ({ token: "secret" }) }),
@@ -187,7 +190,8 @@ Deno.test("open sessions are listed page by page, and one can be ended", async (
       list: ({ limit, after = "0" }) => {
         const end = Number(after) + limit;
         const next = end < open.length ? String(end) : undefined;
-        return { sessions: open.slice(Number(after), end), next, total: open.length };
+        const sessions = open.slice(Number(after), end).map((one) => ({ ...one, flowed }));
+        return { sessions, next, total: open.length };
       },
       kick: (session) => {
         kicked.push(session);
@@ -198,9 +202,9 @@ Deno.test("open sessions are listed page by page, and one can be ended", async (
   const headers = { authorization: "Bearer secret" };
   const path = "/api/v1/sessions";
   const first = await desk.ask("GET", `${path}?limit=2`, undefined, headers);
-  assert.deepEqual(first.body, { code: 0, sessions: open.slice(0, 2), next: "2", total: 3 });
+  assert.deepEqual(first.body, { code: 0, sessions: shown.slice(0, 2), next: "2", total: 3 });
   const second = await desk.ask("GET", `${path}?limit=2&after=2`, undefined, headers);
-  assert.deepEqual(second.body, { code: 0, sessions: open.slice(2), total: 3 });
+  assert.deepEqual(second.body, { code: 0, sessions: shown.slice(2), total: 3 });
   assert.equal((await desk.ask("GET", path)).status, 401);
   assert.equal((await desk.ask("DELETE", `${path}/s2`)).status, 401);
   assert.deepEqual(kicked, []);

@@ -19,6 +19,12 @@ const COUNTS: Schema = { type: "object", additionalProperties: COUNT };
 const COUNT_OR_NULL: Schema = { type: ["integer", "null"], minimum: 0 };
 const INTENT: Schema = { enum: ["publish", "play"] };
 const WEIGHT: Schema = { type: "integer", minimum: 0, maximum: 100 };
+/** "In" is from clients and "out" to them. */
+const BITS: Schema = {
+  type: "integer",
+  minimum: 0,
+  description: "Bits a second over the last 10 s; in = from clients, out = to clients",
+};
 const NUMBERS: Schema = { type: "array", items: { type: "number" } };
 const HISTORY: readonly (keyof HistoryColumns)[] = [
   ...["seconds_ago", "bits_from_clients", "bits_from_origins", "publishers", "viewers"] as const,
@@ -52,6 +58,7 @@ const SCHEMAS = {
   Session: object({
     ...{ session: TEXT, protocol: TEXT, intent: INTENT, stream: TEXT },
     ...{ origin: TEXT, client: TEXT, transport: TEXT, seconds: COUNT },
+    ...{ bytes_in: COUNT, bytes_out: COUNT, bit_rate_in: BITS, bit_rate_out: BITS },
   }, ["transport"]),
 };
 

@@ -7,6 +7,7 @@ import type { LabelledName, LabelsOf, PlainName } from "./metric_table.ts";
 import type { Address } from "./address.ts";
 import type { ChangeCounts, ChangeStamp } from "./change_counts.ts";
 import type { Transport } from "./fleet.ts";
+import type { Flowed } from "./flow_meter.ts";
 import type { Origin, Protocol } from "./origin.ts";
 
 /** A client's wish to be served one stream. */
@@ -247,10 +248,18 @@ export interface SessionRefused {
   readonly repeated?: number | undefined;
 }
 
+/** What has flowed in a session since it was opened. */
+export interface SessionFlowed {
+  readonly session: string;
+  readonly flowed: Flowed;
+}
+
 /** Takes one `opened` and one `closed` for every session that an origin has taken. */
 export interface SessionLog {
   opened(event: SessionOpened): void;
   closed(event: SessionClosed): void;
+  /** Told every few seconds of each open session in which that has changed. */
+  flowed(event: SessionFlowed): void;
   /** Told of a request instead, once, when no session comes of it; its error gives the level. */
   refused(event: SessionRefused): void;
 }

@@ -12,6 +12,7 @@ import type {
   StreamRequest,
 } from "../core/contracts.ts";
 import type { Address } from "../core/address.ts";
+import { unpackFlows } from "../core/packed_flows.ts";
 import type { TlsFailure } from "../net/securing_engine.ts";
 import type {
   Counted,
@@ -119,6 +120,10 @@ export class Desk {
       case "session_closed":
         this.#forget(notice.event.session);
         return sessions.closed(notice.event);
+      case "sessions_flowed":
+        return unpackFlows(notice.flows, (session, flowed) => {
+          sessions.flowed({ session, flowed });
+        });
       case "session_refused":
         return sessions.refused({ ...notice.event, error: receiveError(notice.error) });
       case "metrics":

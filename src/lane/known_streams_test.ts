@@ -31,7 +31,7 @@ class World implements AsyncDisposable {
     this.ended = ended;
     const services = {
       resolver: registry,
-      sessions: { opened: () => {}, closed: () => {}, refused: () => {} },
+      sessions: { opened: () => {}, closed: () => {}, flowed: () => {}, refused: () => {} },
       metrics: this.counts,
       origins: () => registry.origins(),
       signal: () => new Response(null, { status: 404 }),

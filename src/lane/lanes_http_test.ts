@@ -69,6 +69,21 @@ for (const engine of LANE_ENGINES) {
     for (const { client } of viewers) client.close();
   });
 
+  Deno.test(`${engine}: how much flows in sessions, and how fast, is told by every lane`, async () => {
+    await using world = await LanesWorld.open(engine);
+    const viewers = await viewersOfBoth(world);
+    for (const { session, client } of viewers) {
+      await until("it be told", () => {
+        return world.flowed.some((told) => told.session === session && told.flowed.bitsOut > 0);
+      });
+      client.close();
+    }
+    for (const { flowed: { bytesIn, bytesOut, bitsIn } } of world.flowed) {
+      assert.ok(bytesOut > 0);
+      assert.deepEqual([bytesIn, bitsIn], [0, 0]);
+    }
+  });
+
   Deno.test(`${engine}: a request that comes back is known to every lane`, async () => {
     await using world = await LanesWorld.open(engine);
     const { port } = world.lanes.http!.address;

@@ -8,10 +8,13 @@ import type {
   PartLocator,
   Resolver,
   SessionClosed,
+  SessionFlowed,
   SessionLog,
   SessionOpened,
   SessionRefused,
 } from "../core/contracts.ts";
+import { packFlows } from "../core/packed_flows.ts";
+import type { Flowed } from "../core/flow_meter.ts";
 import { FarRegistry } from "./far_registry.ts";
 import type { KnownAnswersOptions } from "./known_answers.ts";
 import { LaneMetrics } from "./lane_metrics.ts";
@@ -135,6 +138,8 @@ export class MainThread {
 class FarSessionLog implements SessionLog {
   readonly #main: MainThread;
   readonly #refused: Repeats<SessionRefused>;
+  /** What is to be told, of sessions that are open. */
+  readonly #flowed = new Map<string, Flowed>();
 
   constructor(main: MainThread) {
     this.#main = main;
@@ -150,7 +155,12 @@ class FarSessionLog implements SessionLog {
   }
 
   closed(event: SessionClosed): void {
+    this.#flowed.delete(event.session);
     this.#main.tell({ type: "session_closed", event });
+  }
+
+  flowed({ session, flowed }: SessionFlowed): void {
+    this.#flowed.set(session, flowed);
   }
 
   refused(event: SessionRefused): void {
@@ -160,6 +170,10 @@ class FarSessionLog implements SessionLog {
 
   flush(): void {
     this.#refused.flush();
+    if (this.#flowed.size === 0) return;
+    const flows = packFlows([...this.#flowed.keys()], [...this.#flowed.values()]);
+    this.#flowed.clear();
+    this.#main.tell({ type: "sessions_flowed", flows });
   }
 }
 

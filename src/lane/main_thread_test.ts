@@ -33,6 +33,7 @@ class World implements AsyncDisposable {
       sessions: {
         opened: () => {},
         closed: () => {},
+        flowed: () => {},
         refused: (event: SessionRefused) => this.refused.push(event),
       },
       origins: () => registry.origins(),

@@ -4,6 +4,7 @@ import type { OriginStatus } from "../core/registrar.ts";
 import type { ListenAddress } from "../core/endpoint.ts";
 import type { Address } from "../core/address.ts";
 import type { Origin, Protocol } from "../core/origin.ts";
+import type { PackedFlows } from "../core/packed_flows.ts";
 import type {
   EndedBy,
   JoiningViewer,
@@ -150,6 +151,8 @@ export type LaneNotice =
     readonly event: Omit<SessionRefused, "error">;
     readonly error: SentError;
   }
+  /** In those sessions in which something has. */
+  | { readonly type: "sessions_flowed"; readonly flows: PackedFlows<string> }
   | { readonly type: "metrics"; readonly metrics: SentMetrics }
   | { readonly type: "tls_failed"; readonly failure: TlsFailure }
   /** Bytes that origins have sent, for the sessions where the number has changed. */

@@ -15,7 +15,12 @@ const [kind, originPort] = Deno.args;
 const origin = { host: "127.0.0.1", port: Number(originPort) };
 const listen = { host: "127.0.0.1", port: 0 };
 const metrics: Metrics = { count: () => {}, gauge: () => {}, observe: () => {} };
-const sessions: SessionLog = { opened: () => {}, closed: () => {}, refused: () => {} };
+const sessions: SessionLog = {
+  opened: () => {},
+  closed: () => {},
+  flowed: () => {},
+  refused: () => {},
+};
 const onError = (error: unknown) => {
   throw error;
 };

@@ -35,7 +35,7 @@ export class ModelLanes {
   constructor({ registry, clock, metrics, chance, onAsk }: LaneParts) {
     const services = {
       ...{ resolver: this.#listening(registry), metrics },
-      sessions: { opened: () => {}, closed: () => {}, refused: () => {} },
+      sessions: { opened: () => {}, closed: () => {}, flowed: () => {}, refused: () => {} },
       origins: () => registry.origins(),
       signal: () => Promise.reject(new Error("Nobody signals")),
       answerOther: () => Promise.reject(new Error("Nobody asks for pages")),

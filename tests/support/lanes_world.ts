@@ -2,7 +2,12 @@
 
 import assert from "node:assert/strict";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
-import type { SessionClosed, SessionOpened, SessionRefused } from "../../src/core/contracts.ts";
+import type {
+  SessionClosed,
+  SessionFlowed,
+  SessionOpened,
+  SessionRefused,
+} from "../../src/core/contracts.ts";
 import { laneTally } from "../../src/lane/lane_columns.ts";
 import { Lanes } from "../../src/lane/lanes.ts";
 import type { TcpEngine } from "../../src/net/engine.ts";
@@ -24,6 +29,7 @@ const LIVE = live({ framing: "chunked", tagLength: 100, interval: 20 });
 export class LanesWorld implements AsyncDisposable {
   readonly opened: SessionOpened[] = [];
   readonly closed: SessionClosed[] = [];
+  readonly flowed: SessionFlowed[] = [];
   readonly refused: SessionRefused[] = [];
   readonly errors: unknown[] = [];
   readonly metrics = new PrometheusMetrics();
@@ -61,6 +67,7 @@ export class LanesWorld implements AsyncDisposable {
         sessions: {
           opened: (event) => world.opened.push(event),
           closed: (event) => world.closed.push(event),
+          flowed: (event) => world.flowed.push(event),
           refused: (event) => world.refused.push(event),
         },
         origins: () => registry.origins(),

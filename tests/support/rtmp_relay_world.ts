@@ -3,7 +3,12 @@
 
 import assert from "node:assert/strict";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
-import type { SessionClosed, SessionOpened, SessionRefused } from "../../src/core/contracts.ts";
+import type {
+  SessionClosed,
+  SessionFlowed,
+  SessionOpened,
+  SessionRefused,
+} from "../../src/core/contracts.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import type { RtmpTimeouts } from "../../src/relay/rtmp/dependencies.ts";
@@ -42,6 +47,7 @@ export class RtmpRelayWorld implements AsyncDisposable {
   /** What the log was told, in its order. */
   readonly opened: SessionOpened[] = [];
   readonly closed: SessionClosed[] = [];
+  readonly flowed: SessionFlowed[] = [];
   readonly refused: SessionRefused[] = [];
   readonly origins: readonly RtmpOrigin[];
   readonly registry: Registry;
@@ -65,6 +71,7 @@ export class RtmpRelayWorld implements AsyncDisposable {
       sessions: {
         opened: (event) => this.opened.push(event),
         closed: (event) => this.closed.push(event),
+        flowed: (event) => this.flowed.push(event),
         refused: (event) => this.refused.push(event),
       },
       metrics: this.metrics,

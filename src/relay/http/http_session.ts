@@ -7,6 +7,7 @@ import { formatAddress } from "../../core/endpoint.ts";
 import { type LabelValue, statusClass } from "../../core/metric_table.ts";
 import type { EndedBy, TriedOrigin } from "../../core/contracts.ts";
 import type { Origin } from "../../core/origin.ts";
+import { ConnectionFlow } from "../../net/connection_flow.ts";
 import { StallWatch } from "../../net/stall_watch.ts";
 import { extensionOf } from "../../protocol/hls/stream_paths.ts";
 import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
@@ -49,8 +50,8 @@ export class HttpSession {
   #asked: string | undefined;
   #elsewhere: AbortController | undefined;
   #forwarded: Forwarded | undefined;
-  /** Whether the log knows it as a session. */
-  #isOpen = false;
+  /** What flows once the log knows it as a session. */
+  #flow: ConnectionFlow | undefined;
   #quietFor = 0;
   readonly #stall: StallWatch;
   #countedBytes: number;
@@ -66,7 +67,7 @@ export class HttpSession {
 
   /** Whether it is a live stream, which may go on while the process drains. */
   get isLive(): boolean {
-    return this.#media.kind === "live" || this.#isOpen;
+    return this.#media.kind === "live" || this.#flow !== undefined;
   }
 
   /** Whether the resolver finds the origin, and must be told how it goes. */
@@ -121,6 +122,7 @@ export class HttpSession {
   /** Counts bytes, and ends a session that has been quiet or not been read for too long. */
   sweep(elapsed: number): void {
     this.#countBytes();
+    this.#tellFlowed();
     const { idle, stall } = this.#services.deps.timeouts();
     const client = this.#exchange.connection;
     const origin = this.#forwarded?.link.connection;
@@ -244,12 +246,11 @@ export class HttpSession {
     const fields = [...this.#fields(forwarded), ...(framing ?? [])];
     this.#count(response.status);
     if (isSession) this.#open(forwarded.origin);
-    const startedAt = connection.bytesOut;
     const pump = new BodyPump({ link, response, client: connection, unframe });
     const reason = await exchange.begin(response.status, fields, response.reason)
       ? await this.#pumpBody(pump, response, link)
       : "client_closed";
-    if (isSession) this.#close(reason, connection.bytesOut - startedAt);
+    if (isSession) this.#close(reason);
   }
 
   /** @returns why it ended */
@@ -301,8 +302,8 @@ export class HttpSession {
   }
 
   #open(origin: Origin): void {
-    const { resolver, sessions, metrics } = this.#services.deps;
-    this.#isOpen = true;
+    const { resolver, sessions, metrics, clock } = this.#services.deps;
+    this.#flow = new ConnectionFlow(this.#exchange.connection, clock);
     if (this.#isResolved) resolver.confirm(this.id);
     metrics.count("srs_proxy_http_sessions_opened_total");
     sessions.opened({
@@ -315,10 +316,15 @@ export class HttpSession {
     });
   }
 
-  #close(reason: SessionEnd, bytesOut: number): void {
+  #tellFlowed(): void {
+    const flowed = this.#flow?.look();
+    if (flowed !== undefined) this.#services.deps.sessions.flowed({ session: this.id, flowed });
+  }
+
+  #close(reason: SessionEnd): void {
     const { sessions, metrics } = this.#services.deps;
     metrics.count("srs_proxy_http_sessions_closed_total", { reason });
-    sessions.closed({ session: this.id, reason, bytesIn: 0, bytesOut });
+    sessions.closed({ session: this.id, reason, ...this.#flow!.bytes });
   }
 
   async #refuse(error: ProxyError): Promise<void> {

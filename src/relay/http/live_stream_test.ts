@@ -49,6 +49,25 @@ Deno.test("a live stream flows as it comes, with the request whole at the origin
   assert.deepEqual(world.errors, []);
 });
 
+Deno.test("the list of sessions says how much a player gets, and how fast", async () => {
+  await using origin = liveOrigin();
+  const clock = new VirtualClock();
+  await using world = await HttpRelayWorld.open({ clock });
+  await world.addOrigin("o", origin.httpPort);
+  using client = await world.client();
+  await client.get(TARGET);
+  await client.until("hello\r\n");
+  for (let second = 0; second < 20; second++) {
+    await origin.open[0]!.write(`3\r\n${String(second).padStart(3, "0")}\r\n`);
+    await client.until(`${String(second).padStart(3, "0")}\r\n`);
+    await clock.pass(1_000);
+  }
+  const [session] = world.sessions.list({ limit: 1 }).sessions;
+  const { bytesIn, bytesOut, bitsIn, bitsOut } = session!.flowed;
+  assert.deepEqual([bytesIn, bitsIn, bitsOut], [0, 0, 8 * 8]);
+  assert.ok(bytesOut > 20 * 8 && bytesOut < 2_000, String(bytesOut));
+});
+
 Deno.test("a player that leaves takes its connection to the origin along at once", async () => {
   await using origin = liveOrigin();
   await using world = await HttpRelayWorld.open();

@@ -82,6 +82,7 @@ export class RtmpClient {
 
   /** See `RelayedPair.sweep`; earlier phases have deadlines of their own. */
   sweep(elapsed: number): void {
+    this.#session?.tellFlowed();
     this.#pair?.sweep(elapsed, this.#deps.timeouts());
   }
 

@@ -171,3 +171,35 @@ Deno.test("a client that goes on to another stream is served that, and logged an
   const streams = world.opened.map(({ stream }) => stream);
   assert.deepEqual(streams, ["tv.example/live/one", "tv.example/live/two"]);
 });
+
+for (const wish of WISHES) {
+  Deno.test(`it is told how much flows in a session, and how fast: ${wish}`, async () => {
+    await using world = await RtmpRelayWorld.open();
+    using client = await world.begun(wish);
+    const { link } = world.origin;
+    const [from, to] = wish === "play" ? [link, client] : [client, link];
+    for (let second = 0; second < 20; second++) {
+      await assertFlows(from, to);
+      await world.clock.pass(1_000);
+    }
+    const { session, flowed } = world.flowed.at(-1)!;
+    const { bitsIn, bitsOut } = flowed;
+    assert.equal(session, "s1");
+    // A frame of 100 bytes has a header of 12.
+    assert.deepEqual([bitsIn, bitsOut], wish === "play" ? [0, 112 * 8] : [112 * 8, 0]);
+    if (wish === "publish") {
+      // A silent player is asked for a sign of life.
+      await world.clock.pass(12_000);
+      assert.deepEqual([flowed.bitsIn, flowed.bitsOut], [0, 0]);
+      const told = world.flowed.length;
+      await world.clock.pass(5_000);
+      assert.equal(world.flowed.length, told, "nothing is told that is known");
+    }
+    assert.ok(world.relay.endSession("s1", "kicked"));
+    await Promise.all([client.ends(), link.ends()]);
+    for (const peer of [client, link]) peer[Symbol.dispose]();
+    const { bytesIn, bytesOut } = await world.closes();
+    const all = 20 * 112;
+    assert.deepEqual(wish === "play" ? [bytesIn, bytesOut] : [bytesOut, bytesIn], [0, all]);
+  });
+}

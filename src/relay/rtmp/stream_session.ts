@@ -3,6 +3,7 @@
 
 import { formatAddress } from "../../core/endpoint.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
+import { ConnectionFlow } from "../../net/connection_flow.ts";
 import type { Connection } from "../../net/engine.ts";
 import type { TriedOrigin } from "../../core/contracts.ts";
 import { OriginLink } from "./origin_link.ts";
@@ -23,7 +24,8 @@ export class StreamSession implements Disposable {
   readonly #deps: RtmpDependencies;
   readonly #client: Connection;
   readonly #gone = new AbortController();
-  #opened: { readonly bytesIn: number; readonly bytesOut: number } | undefined;
+  /** What flows once the origin serves the stream. */
+  #flow: ConnectionFlow | undefined;
   #released = false;
   readonly #startedAt: number;
 
@@ -38,7 +40,7 @@ export class StreamSession implements Disposable {
 
   /** Whether the origin serves the stream. */
   get isOpen(): boolean {
-    return this.#opened !== undefined;
+    return this.#flow !== undefined;
   }
 
   /** Nobody wants an origin any more. */
@@ -80,15 +82,20 @@ export class StreamSession implements Disposable {
    */
   async open(origin: string): Promise<void> {
     await this.#deps.resolver.confirm(this.id);
-    const { bytesIn, bytesOut, peer } = this.#client;
-    this.#opened = { bytesIn, bytesOut };
     const { intent, stream, id: session } = this;
     const { clock, metrics } = this.#deps;
+    this.#flow = new ConnectionFlow(this.#client, clock);
     metrics.count("srs_proxy_rtmp_sessions_opened_total", { intent });
     const seconds = (clock.now() - this.#startedAt) / 1000;
     metrics.observe("srs_proxy_first_byte_seconds", seconds, { protocol: "rtmp" });
-    const client = formatAddress(peer);
+    const client = formatAddress(this.#client.peer);
     this.#deps.sessions.opened({ session, protocol: "rtmp", intent, stream, origin, client });
+  }
+
+  /** Tells what has flowed, if there is anything new. */
+  tellFlowed(): void {
+    const flowed = this.#flow?.look();
+    if (flowed !== undefined) this.#deps.sessions.flowed({ session: this.id, flowed });
   }
 
   /** The stream is not served, or not any more: the origin need not be kept for it. */
@@ -100,12 +107,11 @@ export class StreamSession implements Disposable {
 
   [Symbol.dispose](): void {
     this.release();
-    if (this.#opened === undefined) return;
-    const bytesIn = this.#client.bytesIn - this.#opened.bytesIn;
-    const bytesOut = this.#client.bytesOut - this.#opened.bytesOut;
-    this.#opened = undefined;
+    if (this.#flow === undefined) return;
+    const { bytes } = this.#flow;
+    this.#flow = undefined;
     const { intent, endReason: reason, id: session } = this;
     this.#deps.metrics.count("srs_proxy_rtmp_sessions_closed_total", { intent, reason });
-    this.#deps.sessions.closed({ session, reason, bytesIn, bytesOut });
+    this.#deps.sessions.closed({ session, reason, ...bytes });
   }
 }

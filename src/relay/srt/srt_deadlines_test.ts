@@ -271,6 +271,7 @@ Deno.test("an origin's refusal is handed on with its reason, for as long as a ca
   const sessions: SessionLog = {
     opened: () => {},
     closed: () => {},
+    flowed: () => {},
     refused: (event) => refused.push(event),
   };
   const { clock, world, origin } = await open({ sessions });
