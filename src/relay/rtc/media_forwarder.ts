@@ -250,6 +250,7 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
   #sweep(session: MediaSession, now: number): void {
     // Whether it ever begins is the main thread's to decide: it may have begun in another lane.
     if (!session.isStarted) return;
+    this.#tally.look(session.user, session, now);
     const { consentTimeout } = this.#init;
     const grace = Math.min(GRACE, consentTimeout / 3);
     // A client that asks is answered by its origin, so an origin that is silent is gone.

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { MediaWorld, type MediaWorldOptions } from "../../../tests/support/media_world.ts";
 import { ForwarderWorld } from "../../../tests/support/forwarder_world.ts";
+import { stunRequest } from "../../../tests/support/stun_message.ts";
 import { UdpPeer } from "../../../tests/support/udp_peer.ts";
 import { until } from "../../../tests/support/wait.ts";
 import { isLibcKnown } from "../../net/udp/libc.ts";
@@ -68,6 +69,22 @@ lanesTest("a client with addresses in several lanes is one session", async (worl
     await peer.send(Uint8Array.of(0x80), world.relay.address.port);
   }
   await until("drops", async () => await world.metric(DROPPED, "unknown_address") === 8);
+});
+
+lanesTest("what flows in several lanes is summed up for its session", async (world, peers) => {
+  await world.agree("a");
+  const { length } = stunRequest({ user: "a:me", password: "aa" });
+  const flowed = () => world.sessions.list({ limit: 1 }).sessions[0]!.flowed;
+  for (const peer of peers.slice(0, 8)) await hears(world, peer, await world.start(peer, "a"));
+  assert.ok(world.lanes.lanesThatTold("started").size > 1);
+  await until("all be told", () => flowed().bytesOut === 8 && flowed().bytesIn === 8 * length);
+  assert.ok(flowed().bitsIn > flowed().bitsOut && flowed().bitsOut > 0);
+  const lanes = world.lanes.lanesThatTold("started");
+  world.lanes.fail([...lanes][0]!);
+  await until("the rest be told", () => {
+    const { bytesIn, bytesOut } = flowed();
+    return bytesIn === 8 * length && bytesOut === 8;
+  });
 });
 
 lanesTest(

@@ -6,7 +6,7 @@
 import { formatAddress } from "../../core/endpoint.ts";
 import { ProxyError, toProxyError } from "../../core/errors.ts";
 import { ExpiringMap } from "../../core/expiring_map.ts";
-import type { Resolver, RtcSession, RtcSessions, SessionLog } from "../../core/contracts.ts";
+import type { Resolver, RtcSession, RtcSessions } from "../../core/contracts.ts";
 import { TokenBucket } from "../../core/token_bucket.ts";
 import { type OwnReport, UdpFront, type UdpFrontOptions, type UdpSession } from "../udp/front.ts";
 import { KnownUsers, type KnownUsersMemory, knownUsersMemory } from "./known_users.ts";
@@ -50,7 +50,6 @@ export interface RtcMediaOptions extends RtcMediaLimits, UdpFrontOptions {
   readonly maxSessions: number;
   readonly resolver: Pick<Resolver, "release">;
   readonly rtcSessions: RtcSessions;
-  readonly sessions: SessionLog;
   newSession(): string;
 }
 
@@ -194,7 +193,7 @@ export class RtcMediaRelay
     const session: OpenSession = {
       ...{ rtc, place, id: this.#options.newSession() },
       agreed: { user, password, media, isCounted: place.client !== undefined, before },
-      ...{ parts: new Map(), started: new Set(), bytesIn: 0, bytesOut: 0 },
+      ...{ parts: new Map(), flows: new Map(), started: new Set(), bytesIn: 0, bytesOut: 0 },
       startBy: this.#options.clock.now() + this.#limits.startTimeout,
       ...{ ending: undefined, hasBegun: false },
     };

@@ -6,6 +6,7 @@
 
 import { addressGroup } from "../../core/address_group.ts";
 import type { Address } from "../../core/address.ts";
+import { FlowMeter } from "../../core/flow_meter.ts";
 import { TokenBucket } from "../../core/token_bucket.ts";
 import { AddressTable } from "../../net/udp/address_table.ts";
 import type { UdpEngine, UdpLink } from "../../net/udp/port.ts";
@@ -86,6 +87,7 @@ export interface MediaSession {
   readonly verifications: TokenBucket;
   bytesIn: number;
   bytesOut: number;
+  readonly meter: FlowMeter;
 }
 
 /** How many paths there may be, in all lanes. */
@@ -146,6 +148,7 @@ export class MediaSessions {
     const session = {
       ...{ user, password, media, isCounted, before, isElsewhere, isStarted: false },
       ...{ evictedAt: -Infinity, paths: [], bytesIn: 0, bytesOut: 0 },
+      meter: new FlowMeter(this.#engine.now()),
       verifications: new TokenBucket(VERIFICATIONS),
     };
     this.#sessions.set(user, session);

@@ -4,6 +4,7 @@
 
 import { addressGroup } from "../../core/address_group.ts";
 import type { Address } from "../../core/address.ts";
+import { FlowMeter } from "../../core/flow_meter.ts";
 import { LocalTally, type Tally, type TallyBounds } from "../../core/tally.ts";
 import { AddressTable } from "../../net/udp/address_table.ts";
 import type { UdpLink } from "../../net/udp/port.ts";
@@ -69,6 +70,7 @@ export interface SrtCall {
   originAt: number;
   bytesIn: number;
   bytesOut: number;
+  readonly meter: FlowMeter;
 }
 
 /** All calls of a lane. */
@@ -158,6 +160,7 @@ export class SrtCalls {
       originAt: now,
       bytesIn: 0,
       bytesOut: 0,
+      meter: new FlowMeter(now),
     };
     this.#calls.set(call.id, call);
     this.#byCaller.set(client, call.id, callerSocket);

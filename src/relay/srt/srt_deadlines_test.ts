@@ -353,3 +353,19 @@ Deno.test("answers that come ten seconds late find nobody", async () => {
   await clock.pass(11_000);
   assert.equal(await listening(72), false);
 });
+
+Deno.test("the list of sessions says how much flows both ways, and how fast", async () => {
+  const { clock, world, origin } = await open();
+  await using _world = world;
+  const session = await begin({ world, origin }, 5);
+  for (let second = 0; second < 20; second++) {
+    for (const flow of [fromCaller, fromCaller, fromOrigin]) await flow(session);
+    await clock.pass(1_000);
+  }
+  const flowed = () => world.sessions.list({ limit: 1 }).sessions[0]!.flowed;
+  const { length } = keepAlive(0);
+  assert.deepEqual([flowed().bitsIn, flowed().bitsOut], [2 * 8 * length, 8 * length]);
+  await clock.pass(12_000);
+  const [bytesIn, bytesOut] = [40 * length, 20 * length];
+  assert.deepEqual(flowed(), { bytesIn, bytesOut, bitsIn: 0, bitsOut: 0 });
+});

@@ -265,6 +265,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
     if (call.state === "refused") {
       if (now - call.refusedAt > REFUSAL_MEMORY) this.#forget(call);
     } else if (call.state === "open") {
+      this.#tally.look(call.id, call, now);
       if (now - call.clientAt > idleTimeout) this.#end(call, "client_silent");
       else if (now - call.originAt > idleTimeout) this.#end(call, "origin_gone");
     }

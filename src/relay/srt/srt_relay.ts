@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { formatAddress } from "../../core/endpoint.ts";
 import { endedBy, isEnding } from "../../core/ended_by.ts";
 import { type ErrorCode, ProxyError, toProxyError } from "../../core/errors.ts";
-import type { Resolver, SessionLog, TriedOrigin } from "../../core/contracts.ts";
+import type { Resolver, TriedOrigin } from "../../core/contracts.ts";
 import { tryOrigins } from "../../core/try_origins.ts";
 import { type OwnReport, UdpFront, type UdpFrontOptions, type UdpSession } from "../udp/front.ts";
 import { keyOfCookies } from "./cookies.ts";
@@ -47,7 +47,6 @@ export interface SrtRelayOptions extends Omit<SrtInit, "lanes" | "cookieKey">, U
   /** Of which all proxies behind one address make the same cookies; empty = one of this process alone. */
   readonly cookieSecret: string;
   readonly resolver: Resolver;
-  readonly sessions: SessionLog;
   newSession(): string;
 }
 
@@ -130,7 +129,7 @@ export class SrtRelay
   ): void {
     const session: SrtSession = {
       ...{ id: this.#options.newSession(), lane, call, stream, intent },
-      ...{ parts: new Map([[lane, call]]), bytesIn: 0, bytesOut: 0 },
+      ...{ parts: new Map([[lane, call]]), flows: new Map(), bytesIn: 0, bytesOut: 0 },
       client: formatAddress(client),
       tried: [],
       startedAt: this.#options.clock.now(),

@@ -5,7 +5,9 @@
 import { type Clock, within } from "../../core/clock.ts";
 import type { ListenAddress } from "../../core/endpoint.ts";
 import type { Address } from "../../core/address.ts";
-import type { EndedBy, Metrics, RelaySessions } from "../../core/contracts.ts";
+import type { EndedBy, Metrics, RelaySessions, SessionLog } from "../../core/contracts.ts";
+import type { Flowed } from "../../core/flow_meter.ts";
+import { type PackedFlows, unpackFlows } from "../../core/packed_flows.ts";
 import { TaskGroup } from "../../net/task_group.ts";
 import { countLost, countMoved, type UdpProtocol } from "./figures.ts";
 import type { ForwarderHost, ForwarderKind, Forwarders } from "./forwarder.ts";
@@ -29,6 +31,7 @@ export interface UdpFrontOptions {
    */
   readonly leavesPort?: boolean;
   readonly metrics: Metrics;
+  readonly sessions: SessionLog;
   /** Told of errors that are nobody's fault but the program's. */
   onError(error: unknown): void;
 }
@@ -42,6 +45,8 @@ export interface UdpSession<Key> {
   readonly id: string;
   /** The key by which each of these lanes knows it. */
   readonly parts: Map<number, Key>;
+  /** What has flowed in each of them, as far as it was told. */
+  readonly flows: Map<number, Flowed>;
   /** Bytes of the parts that have ended. */
   bytesIn: number;
   bytesOut: number;
@@ -142,6 +147,7 @@ export abstract class UdpFront<
         const shared = report as SessionReport<Key, UdpProtocol, Reason>;
         if (shared.type === "ended") this.#partEnded(lane, shared);
         else if (shared.type === "counted") this.#asked.get(shared.id)?.(shared.received);
+        else if (shared.type === "flowed") this.#flowed(lane, shared.flows);
         else if (shared.type === "moved") {
           countMoved(metrics, protocol, shared);
         } else this.take(lane, report as OwnReport<Report>);
@@ -193,6 +199,27 @@ export abstract class UdpFront<
     }
   }
 
+  #flowed(lane: number, flows: PackedFlows<Key>): void {
+    unpackFlows(flows, (key, flowed) => {
+      const session = this.find(lane, key);
+      if (!session?.parts.has(lane)) return;
+      session.flows.set(lane, flowed);
+      this.#tellFlowed(session);
+    });
+  }
+
+  #tellFlowed(session: Session): void {
+    const { bytesIn, bytesOut } = session;
+    const sum = { bytesIn, bytesOut, bitsIn: 0, bitsOut: 0 };
+    for (const part of session.flows.values()) {
+      sum.bytesIn += part.bytesIn;
+      sum.bytesOut += part.bytesOut;
+      sum.bitsIn += part.bitsIn;
+      sum.bitsOut += part.bitsOut;
+    }
+    this.#front.sessions.flowed({ session: session.id, flowed: sum });
+  }
+
   #partEnded(lane: number, { key, reason, bytesIn, bytesOut }: SessionEnd<Key, Reason>): void {
     const session = this.find(lane, key);
     if (!session?.parts.has(lane)) return;
@@ -203,12 +230,17 @@ export abstract class UdpFront<
 
   #laneGone(lane: number, reason: FrontEnd): void {
     for (const session of [...this.sessions.values()]) {
-      if (session.parts.has(lane)) this.#losePart(session, lane, reason);
+      if (!session.parts.has(lane)) continue;
+      // What it had not told nobody knows.
+      session.bytesIn += session.flows.get(lane)?.bytesIn ?? 0;
+      session.bytesOut += session.flows.get(lane)?.bytesOut ?? 0;
+      this.#losePart(session, lane, reason);
     }
   }
 
   #losePart(session: Session, lane: number, reason: Reason | FrontEnd): void {
     session.parts.delete(lane);
+    if (session.flows.delete(lane) && session.parts.size > 0) this.#tellFlowed(session);
     this.partEnded(session, lane, reason);
   }
 
@@ -223,4 +255,7 @@ export abstract class UdpFront<
 }
 
 /** What the forwarders of one protocol report and the others' do not. */
-export type OwnReport<Report> = Exclude<Report, { readonly type: "ended" | "moved" | "counted" }>;
+export type OwnReport<Report> = Exclude<
+  Report,
+  { readonly type: "ended" | "moved" | "counted" | "flowed" }
+>;

@@ -1,6 +1,7 @@
 // What every relay over UDP and its forwarders say to each other; each adds what its protocol needs. `Key`
 // is how the two know a session, `Reason` why one ends.
 
+import type { PackedFlows } from "../../core/packed_flows.ts";
 import type { MovedFigures, UdpProtocol } from "./figures.ts";
 
 /** To a forwarder. */
@@ -32,5 +33,7 @@ export interface SessionCounts<Key> {
 export type SessionReport<Key, P extends UdpProtocol, Reason> =
   | SessionEnd<Key, Reason>
   | SessionCounts<Key>
+  /** In those sessions in which something has. */
+  | { readonly type: "flowed"; readonly flows: PackedFlows<Key> }
   /** Since the last one. */
   | ({ readonly type: "moved" } & MovedFigures<P>);

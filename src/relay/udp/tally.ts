@@ -1,6 +1,8 @@
 // What a forwarder counts, for each session and in all, and tells the main thread about once a second.
 // Per datagram it costs a few additions.
 
+import type { FlowMeter } from "../../core/flow_meter.ts";
+import { packFlows } from "../../core/packed_flows.ts";
 import { type DropReason, nothingDropped, type UdpProtocol } from "./figures.ts";
 import type { SessionReport } from "./messages.ts";
 
@@ -11,6 +13,7 @@ const SWEEP = 1_000;
 interface Flow {
   bytesIn: number;
   bytesOut: number;
+  readonly meter: FlowMeter;
 }
 
 /** The counts of one relay. */
@@ -21,6 +24,8 @@ export class Tally<Key, P extends UdpProtocol, Reason> {
   #fromClients = { packets: 0, bytes: 0 };
   #fromOrigins = { packets: 0, bytes: 0 };
   #nextSweep = 0;
+  /** Sessions in which something has flowed since it was last told. */
+  #flowing: { readonly keys: Key[]; readonly meters: FlowMeter[] } = { keys: [], meters: [] };
 
   constructor(protocol: P, report: (report: SessionReport<Key, P, Reason>) => void) {
     this.#protocol = protocol;
@@ -48,7 +53,7 @@ export class Tally<Key, P extends UdpProtocol, Reason> {
   }
 
   /** A session is over. */
-  ended(key: Key, { bytesIn, bytesOut }: Flow, reason: Reason): void {
+  ended(key: Key, { bytesIn, bytesOut }: Pick<Flow, "bytesIn" | "bytesOut">, reason: Reason): void {
     this.#report({ type: "ended", key, reason, bytesIn, bytesOut });
   }
 
@@ -64,11 +69,19 @@ export class Tally<Key, P extends UdpProtocol, Reason> {
     this.#report({ type: "counted", id, received });
   }
 
+  /** Notes what has flowed in a session, to be called for each of them in a sweep. */
+  look(key: Key, { bytesIn, bytesOut, meter }: Flow, now: number): void {
+    if (!meter.look(now, bytesIn, bytesOut)) return;
+    this.#flowing.keys.push(key);
+    this.#flowing.meters.push(meter);
+  }
+
   /** Has all sessions looked through when it is time, and reports what has flowed. */
   sweep(now: number, look: () => void): void {
     if (now < this.#nextSweep) return;
     this.#nextSweep = now + SWEEP;
     look();
+    this.#tellFlowed();
     this.report();
   }
 
@@ -82,5 +95,12 @@ export class Tally<Key, P extends UdpProtocol, Reason> {
     this.#fromClients = { packets: 0, bytes: 0 };
     this.#fromOrigins = { packets: 0, bytes: 0 };
     this.#drops = nothingDropped(this.#protocol);
+  }
+
+  #tellFlowed(): void {
+    const { keys, meters } = this.#flowing;
+    if (keys.length === 0) return;
+    this.#report({ type: "flowed", flows: packFlows(keys, meters) });
+    this.#flowing = { keys: [], meters: [] };
   }
 }
