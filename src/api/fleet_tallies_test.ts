@@ -6,8 +6,12 @@ import { LiveSessions } from "./session_log.ts";
 import { SessionTallies } from "./session_tallies.ts";
 
 const TOLD: SessionCounts = {
-  origins: { one: { publishers: 1, viewers: 5 }, far: { publishers: 0, viewers: 1 } },
+  origins: {
+    one: { publishers: 1, viewers: 5, bitsIn: 100, bitsOut: 500 },
+    far: { publishers: 0, viewers: 1, bitsIn: 0, bitsOut: 7 },
+  },
   streams: { "v/a/1": { rtmp: 3, srt: 2 }, "v/a/far": { http: 1 } },
+  rates: { "v/a/1": [100, 500], "v/a/far": [0, 7] },
 };
 
 Deno.test("viewers are those of the fleet, and others hear of ours", async () => {
@@ -16,6 +20,11 @@ Deno.test("viewers are those of the fleet, and others hear of ours", async () =>
   const opened = { stream: "v/a/1", origin: "one", client: "10.0.0.1:1", protocol: "rtmp" };
   sessions.opened({ ...opened, session: "s1", intent: "publish" });
   sessions.opened({ ...opened, session: "s2", intent: "play" });
+  const flowed = (session: string, bitsIn: number, bitsOut: number) => {
+    sessions.flowed({ session, flowed: { bytesIn: 1, bytesOut: 1, bitsIn, bitsOut } });
+  };
+  flowed("s1", 20, 1);
+  flowed("s2", 2, 40);
   let asked = 0;
   const heard: SessionCounts[] = [];
   using tallies = new FleetTallies({
@@ -30,16 +39,20 @@ Deno.test("viewers are those of the fleet, and others hear of ours", async () =>
   });
   for (let times = 0; times < 3; times++) {
     const all = await tallies.get();
-    assert.deepEqual(all.ofOrigin("one"), { publishers: 2, viewers: 6 });
-    assert.deepEqual(all.ofOrigin("far"), { publishers: 0, viewers: 1 });
-    const { publishers, viewers } = all.ofStream("v/a/1");
+    const one = { publishers: 2, viewers: 6, bitsIn: 122, bitsOut: 541 };
+    assert.deepEqual(all.ofOrigin("one"), one);
+    assert.deepEqual(all.ofOrigin("far"), { publishers: 0, viewers: 1, bitsIn: 0, bitsOut: 7 });
+    const { publishers, viewers, bitsIn, bitsOut } = all.ofStream("v/a/1");
     assert.deepEqual([publishers, viewers], [1, { rtmp: 4, srt: 2 }]);
+    assert.deepEqual([bitsIn, bitsOut], [120, 540]);
+    assert.equal(all.ofStream("v/a/far").bitsOut, 7);
   }
   assert.equal(asked, 1);
   await clock.pass(5_000);
   assert.deepEqual(heard, [{
-    origins: { one: { publishers: 1, viewers: 1 } },
+    origins: { one: { publishers: 1, viewers: 1, bitsIn: 22, bitsOut: 41 } },
     streams: { "v/a/1": { rtmp: 1 } },
+    rates: { "v/a/1": [20, 40] },
   }]);
   await tallies.get();
   assert.equal(asked, 2);

@@ -29,6 +29,10 @@ async function openBusyDesk() {
     await desk.registry.resolve(request);
     await desk.registry.confirm(session);
   }
+  const rates = [["s1", 1_000, 1], ["s2", 2, 2_000], ["s3", 4, 4_000], ["s4", 8, 8_000]] as const;
+  for (const [session, bitsIn, bitsOut] of rates) {
+    sessions.flowed({ session, flowed: { bytesIn: 1, bytesOut: 1, bitsIn, bitsOut } });
+  }
   return { desk, kicked };
 }
 
@@ -114,6 +118,7 @@ Deno.test("origins and streams are shown with those who publish and play", async
   const { origin } = (await desk.ask("GET", `${ORIGINS}/one`)).body;
   const { publishers, viewers } = origin as Record<string, unknown>;
   assert.deepEqual([publishers, viewers], [1, 2]);
+  assert.deepEqual(ratesOf(origin), [1_006, 6_001]);
   for (const key of ["v/a/1", "v%2Fa%2F1"]) {
     const { stream } = (await desk.ask("GET", `/api/v1/streams/${key}`)).body;
     const { publisher, ...rest } = stream as Record<string, unknown>;
@@ -123,6 +128,7 @@ Deno.test("origins and streams are shown with those who publish and play", async
     assert.equal(rest.live, true);
     assert.deepEqual(rest.viewers_by_protocol, { rtmp: 1, http: 1 });
     assert.deepEqual([rest.publishers, rest.viewers], [1, 2]);
+    assert.deepEqual(ratesOf(rest), [1_000, 6_000], "from the publisher, and to viewers");
   }
   assert.equal((await desk.ask("GET", "/api/v1/streams/v/a/none")).status, 404);
   assert.equal((await desk.ask("GET", "/api/v1/streams/v/a/%ff")).status, 400);
@@ -133,6 +139,11 @@ Deno.test("origins and streams are shown with those who publish and play", async
   assert.equal(await streams("search=A/2"), 1);
   assert.equal((await desk.ask("GET", "/api/v1/streams?live=perhaps")).status, 400);
 });
+
+function ratesOf(entry: unknown): [unknown, unknown] {
+  const { bit_rate_in, bit_rate_out } = entry as Record<string, unknown>;
+  return [bit_rate_in, bit_rate_out];
+}
 
 Deno.test("sessions are found by what they are about", async () => {
   const { desk } = await openBusyDesk();

@@ -7,6 +7,7 @@ import { readBoundedText } from "../core/bounded_body.ts";
 import type { Clock } from "../core/clock.ts";
 import { formatEndpoint } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
+import type { OriginCounts } from "../core/fleet.ts";
 import type { Memory } from "../core/memory.ts";
 import { labelsOf, type OriginChange, PROTOCOLS } from "../core/origin.ts";
 import type { OriginStatus, Registrar, RegistryOperations } from "../core/registrar.ts";
@@ -15,7 +16,8 @@ import { requireJson } from "./browser_guard.ts";
 import { answerError } from "./json_answers.ts";
 import { choiceOf, filterOf, pageOf } from "./paging.ts";
 import { Labels } from "./registration.ts";
-import type { OriginTally, SessionTallies } from "./session_tallies.ts";
+import { ratesOf } from "./rates.ts";
+import type { SessionTallies } from "./session_tallies.ts";
 
 export interface OriginRouteDependencies {
   readonly clock: Clock;
@@ -135,7 +137,7 @@ export function stateOf({ down, settings, setAsideFor }: OriginStatus): State {
 function originAnswer(
   { status, state }: Seen,
   shared: readonly SharedAddress[],
-  tally: OriginTally,
+  tally: OriginCounts,
 ): Record<string, unknown> {
   const { origin, settings, streams, expiresIn, sinceHeartbeat, setAsideFor, failures } = status;
   const endpoints = PROTOCOLS.map((protocol) => [
@@ -156,6 +158,7 @@ function originAnswer(
     labels: labelsOf(origin, settings),
     publishers: tally.publishers,
     viewers: tally.viewers,
+    ...ratesOf(tally),
     failures,
     last_heartbeat_ms: sinceHeartbeat === null ? null : Math.round(sinceHeartbeat),
     set_aside_for_ms: inWholeMilliseconds(setAsideFor),

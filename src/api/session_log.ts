@@ -7,6 +7,7 @@ import type { PageRequest } from "../core/registrar.ts";
 import { positionOf } from "../core/list_position.ts";
 import { logger } from "../core/log.ts";
 import type {
+  PartServed,
   SessionClosed,
   SessionFlowed,
   SessionLog,
@@ -16,6 +17,7 @@ import type {
 import type { Flowed } from "../core/flow_meter.ts";
 import type { EventFeed } from "./event_feed.ts";
 import { logFailure } from "./log_failure.ts";
+import { type PartRate, PartRates } from "./part_rates.ts";
 
 /** A session that is open; `since` is in milliseconds of the clock of the log. */
 export interface OpenSession extends SessionOpened {
@@ -30,6 +32,14 @@ export interface OpenSession extends SessionOpened {
 export interface SessionStatus extends SessionOpened {
   readonly seconds: number;
   readonly flowed: Flowed;
+}
+
+/** All that is listed. */
+export interface AllSessions {
+  /** Oldest first. */
+  readonly sessions: Iterable<OpenSession>;
+  /** What clients get without a session. */
+  readonly parts: Iterable<PartRate>;
 }
 
 /** Which sessions to list. */
@@ -73,11 +83,13 @@ export class LiveSessions implements SessionLog {
   readonly #clock: Pick<Clock, "now">;
   readonly #sessions = new Map<string, OpenSession>();
   readonly #events: Pick<EventFeed, "tell"> | undefined;
+  readonly #parts: PartRates;
   #opened = 0;
 
   constructor(options: LiveSessionsOptions) {
     this.#capacity = options.capacity;
     this.#clock = options.clock ?? systemClock;
+    this.#parts = new PartRates(this.#clock);
     this.#events = options.events;
   }
 
@@ -115,6 +127,10 @@ export class LiveSessions implements SessionLog {
     if (live !== undefined) live.flowed = flowed;
   }
 
+  served(event: PartServed): void {
+    this.#parts.add(event);
+  }
+
   refused({ error, tried = [], ...request }: SessionRefused): void {
     const asked = tried.map(({ origin, code }) => `${origin} ${code}`).join(", ");
     const fields = asked === "" ? request : { ...request, tried: asked };
@@ -145,9 +161,9 @@ export class LiveSessions implements SessionLog {
     return { sessions, next, total };
   }
 
-  /** All that are listed, oldest first. */
-  all(): Iterable<OpenSession> {
-    return this.#sessions.values();
+  /** All that are listed, and what flows without a session. */
+  all(): AllSessions {
+    return { sessions: this.#sessions.values(), parts: this.#parts.all() };
   }
 
   #statusOf({ since, position: _, ...session }: OpenSession): SessionStatus {

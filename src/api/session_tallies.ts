@@ -1,49 +1,49 @@
-// How many sessions there are, by origin and by stream: what lists of origins and streams show of
-// them. Counted in one pass over the open sessions whenever a list is asked for.
+// How many sessions there are, by origin and by stream, and how fast bytes flow in them: what lists of
+// origins and streams show of them. Counted in one pass over the open sessions whenever a list is asked for.
 
-import type { SessionCounts } from "../core/fleet.ts";
-import type { OpenSession } from "./session_log.ts";
+import type { OriginCounts, SessionCounts } from "../core/fleet.ts";
+import type { AllSessions, OpenSession } from "./session_log.ts";
 
-/** The sessions at one origin. */
-export interface OriginTally {
-  readonly publishers: number;
-  readonly viewers: number;
-}
-
-/** The sessions of one stream. */
+/** The sessions of one stream; rates in bits a second. */
 export interface StreamTally {
   readonly publishers: number;
   /** By protocol, those that have any. */
   readonly viewers: Readonly<Record<string, number>>;
   /** The newest publisher of this process. */
   readonly publisher: OpenSession | undefined;
+  /** From publishers. */
+  readonly bitsIn: number;
+  /** To viewers, those included that come for one playlist and segment after the other. */
+  readonly bitsOut: number;
 }
 
-interface OpenStreamTally {
-  publishers: number;
+/** What is still being counted. */
+type Counting<Tally> = { -readonly [Name in keyof Tally]: Tally[Name] };
+interface OpenStreamTally extends Counting<Omit<StreamTally, "viewers">> {
   readonly viewers: Record<string, number>;
-  publisher: OpenSession | undefined;
 }
 
 /** Streams of which other proxies are told. */
 const MOST_STREAMS = 10_000;
-const NONE: OriginTally = { publishers: 0, viewers: 0 };
-const NOBODY: StreamTally = { publishers: 0, viewers: {}, publisher: undefined };
+const NONE: OriginCounts = { publishers: 0, viewers: 0, bitsIn: 0, bitsOut: 0 };
+const NOTHING = { publishers: 0, publisher: undefined, bitsIn: 0, bitsOut: 0 } as const;
+const NOBODY: StreamTally = { ...NOTHING, viewers: {} };
 
 /** What was counted at one moment. */
 export class SessionTallies {
-  readonly #origins = new Map<string, { publishers: number; viewers: number }>();
+  readonly #origins = new Map<string, Counting<OriginCounts>>();
   readonly #streams = new Map<string, OpenStreamTally>();
 
-  /**
-   * @param sessions oldest first
-   * @param placed gives the key under which a session's stream is listed
-   */
-  constructor(sessions: Iterable<OpenSession>, placed: (stream: string) => string) {
+  /** @param placed gives the key under which a session's stream is listed */
+  constructor({ sessions, parts }: AllSessions, placed: (stream: string) => string) {
     for (const session of sessions) this.#add(session, placed(session.stream));
+    for (const { stream, origin, bitsOut } of parts) {
+      this.#atOrigin(origin).bitsOut += bitsOut;
+      this.#atStream(placed(stream)).bitsOut += bitsOut;
+    }
   }
 
-  ofOrigin(id: string): OriginTally {
+  ofOrigin(id: string): OriginCounts {
     return this.#origins.get(id) ?? NONE;
   }
 
@@ -53,23 +53,30 @@ export class SessionTallies {
 
   /** What other proxies are told; of the streams the busiest if there are too many. */
   counts(): SessionCounts {
-    const streams = [...this.#streams]
-      .map(([key, { viewers }]) => ({ key, viewers, sum: sumOf(viewers) }))
-      .filter(({ sum }) => sum > 0)
-      .sort((one, two) => two.sum - one.sum)
+    const busy = [...this.#streams]
+      .map(([key, { viewers, bitsIn, bitsOut }]) => {
+        return { key, viewers, rates: [bitsIn, bitsOut] as const, sum: sumOf(viewers) };
+      })
+      .filter(({ sum, rates }) => sum + rates[0] + rates[1] > 0)
+      .sort((one, two) => two.sum - one.sum || two.rates[0] - one.rates[0])
       .slice(0, MOST_STREAMS);
+    const viewed = busy.filter(({ sum }) => sum > 0);
+    const flowing = busy.filter(({ rates }) => rates[0] + rates[1] > 0);
     return {
       origins: Object.fromEntries(this.#origins),
-      streams: Object.fromEntries(streams.map(({ key, viewers }) => [key, viewers])),
+      streams: Object.fromEntries(viewed.map(({ key, viewers }) => [key, viewers])),
+      rates: Object.fromEntries(flowing.map(({ key, rates }) => [key, rates])),
     };
   }
 
   /** Adds what another proxy has told. */
-  add({ origins, streams }: SessionCounts): void {
-    for (const [id, { publishers, viewers }] of Object.entries(origins)) {
+  add({ origins, streams, rates }: SessionCounts): void {
+    for (const [id, { publishers, viewers, bitsIn, bitsOut }] of Object.entries(origins)) {
       const at = this.#atOrigin(id);
       at.publishers += publishers;
       at.viewers += viewers;
+      at.bitsIn += bitsIn;
+      at.bitsOut += bitsOut;
     }
     for (const [key, viewers] of Object.entries(streams)) {
       const of = this.#atStream(key);
@@ -77,31 +84,40 @@ export class SessionTallies {
         of.viewers[protocol] = (of.viewers[protocol] ?? 0) + count;
       }
     }
+    for (const [key, [bitsIn, bitsOut]] of Object.entries(rates)) {
+      const of = this.#atStream(key);
+      of.bitsIn += bitsIn;
+      of.bitsOut += bitsOut;
+    }
   }
 
-  #atOrigin(id: string): { publishers: number; viewers: number } {
-    const at = this.#origins.get(id) ?? { publishers: 0, viewers: 0 };
-    this.#origins.set(id, at);
+  #atOrigin(id: string): Counting<OriginCounts> {
+    let at = this.#origins.get(id);
+    if (at === undefined) this.#origins.set(id, at = { ...NONE });
     return at;
   }
 
   #atStream(key: string): OpenStreamTally {
-    const of = this.#streams.get(key) ?? { publishers: 0, viewers: {}, publisher: undefined };
-    this.#streams.set(key, of);
+    let of = this.#streams.get(key);
+    if (of === undefined) this.#streams.set(key, of = { ...NOTHING, viewers: {} });
     return of;
   }
 
   #add(session: OpenSession, stream: string): void {
-    const { origin, intent, protocol } = session;
+    const { origin, intent, protocol, flowed: { bitsIn, bitsOut } } = session;
     const at = this.#atOrigin(origin);
     const of = this.#atStream(stream);
+    at.bitsIn += bitsIn;
+    at.bitsOut += bitsOut;
     if (intent === "publish") {
       at.publishers++;
       of.publishers++;
       of.publisher = session;
+      of.bitsIn += bitsIn;
     } else {
       at.viewers++;
       of.viewers[protocol] = (of.viewers[protocol] ?? 0) + 1;
+      of.bitsOut += bitsOut;
     }
   }
 }

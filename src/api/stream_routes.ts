@@ -3,10 +3,10 @@
 
 import type { Context, Env, Hono } from "hono";
 import type { Clock } from "../core/clock.ts";
-import type { Flowed } from "../core/flow_meter.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Registrar, RegistryOperations, StreamStatus } from "../core/registrar.ts";
 import { answerError } from "./json_answers.ts";
+import { ratesOf } from "./rates.ts";
 import { choiceOf, filterOf, pageOf } from "./paging.ts";
 import type { SessionPage, SessionPageRequest, SessionStatus } from "./session_log.ts";
 import type { SessionTallies, StreamTally } from "./session_tallies.ts";
@@ -91,10 +91,6 @@ function sessionAnswer({ flowed, ...session }: SessionStatus): Record<string, un
   return { ...session, bytes_in: flowed.bytesIn, bytes_out: flowed.bytesOut, ...ratesOf(flowed) };
 }
 
-function ratesOf({ bitsIn, bitsOut }: Pick<Flowed, "bitsIn" | "bitsOut">): Record<string, number> {
-  return { bit_rate_in: bitsIn, bit_rate_out: bitsOut };
-}
-
 /** The rest of the path is the key: slashes may be escaped or not. */
 function keyOf(context: Context): string {
   const path = new URL(context.req.url).pathname.slice(STREAMS.length + 1);
@@ -107,7 +103,7 @@ function keyOf(context: Context): string {
 
 function streamAnswer(
   { stream, origin, confirmed, live, knownFor }: StreamStatus,
-  { publishers, viewers, publisher }: StreamTally,
+  { publishers, viewers, publisher, ...rates }: StreamTally,
   now: number,
 ): Record<string, unknown> {
   return {
@@ -122,6 +118,7 @@ function streamAnswer(
     },
     viewers: Object.values(viewers).reduce((sum, count) => sum + count, 0),
     viewers_by_protocol: viewers,
+    ...ratesOf(rates),
   };
 }
 

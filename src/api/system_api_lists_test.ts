@@ -37,6 +37,8 @@ Deno.test("origins are listed with what they offer and how they are", async () =
     labels: [],
     publishers: 0,
     viewers: 0,
+    bit_rate_in: 0,
+    bit_rate_out: 0,
     failures: { rtmp: 1 },
   });
 });
@@ -81,7 +83,7 @@ Deno.test("lists come page by page", async () => {
   assert.equal(page.streams.length, 100);
   assert.deepEqual(Object.keys(page.streams[0]), [
     ...["stream", "origin", "confirmed", "live", "seconds"],
-    ...["publishers", "viewers", "viewers_by_protocol"],
+    ...["publishers", "viewers", "viewers_by_protocol", "bit_rate_in", "bit_rate_out"],
   ]);
   assert.deepEqual([first.total, page.total], [3, 150]);
   const rest = (await desk.ask("GET", `/api/v1/streams?after=${page.next}`)).body;

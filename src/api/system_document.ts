@@ -19,12 +19,9 @@ const COUNTS: Schema = { type: "object", additionalProperties: COUNT };
 const COUNT_OR_NULL: Schema = { type: ["integer", "null"], minimum: 0 };
 const INTENT: Schema = { enum: ["publish", "play"] };
 const WEIGHT: Schema = { type: "integer", minimum: 0, maximum: 100 };
-/** "In" is from clients and "out" to them. */
-const BITS: Schema = {
-  type: "integer",
-  minimum: 0,
-  description: "Bits a second over the last 10 s; in = from clients, out = to clients",
-};
+const BIT_RATE = { ...COUNT, description: "Bits a second over the last 10 seconds" };
+/** "In" is from clients and so to origins; "out" is from origins and so to clients. */
+const RATES = { bit_rate_in: BIT_RATE, bit_rate_out: BIT_RATE };
 const NUMBERS: Schema = { type: "array", items: { type: "number" } };
 const HISTORY: readonly (keyof HistoryColumns)[] = [
   ...["seconds_ago", "bits_from_clients", "bits_from_origins", "publishers", "viewers"] as const,
@@ -45,6 +42,7 @@ const SCHEMAS = {
     state: { enum: ["alive", "suspect", "draining", "down", "expired"] },
     ...{ draining: BOOLEAN, weight: WEIGHT, labels: TEXTS },
     ...{ streams: COUNT, publishers: COUNT, viewers: COUNT, failures: COUNTS },
+    ...RATES,
     last_heartbeat_ms: COUNT_OR_NULL,
     set_aside_for_ms: COUNTS,
     expires_in_ms: COUNT_OR_NULL,
@@ -53,12 +51,12 @@ const SCHEMAS = {
     ...{ stream: TEXT, origin: TEXT, confirmed: BOOLEAN, live: BOOLEAN, seconds: COUNT },
     publishers: COUNT,
     publisher: object({ session: TEXT, protocol: TEXT, client: TEXT, seconds: COUNT }),
-    ...{ viewers: COUNT, viewers_by_protocol: COUNTS },
+    ...{ viewers: COUNT, viewers_by_protocol: COUNTS, ...RATES },
   }, ["publisher"]),
   Session: object({
     ...{ session: TEXT, protocol: TEXT, intent: INTENT, stream: TEXT },
     ...{ origin: TEXT, client: TEXT, transport: TEXT, seconds: COUNT },
-    ...{ bytes_in: COUNT, bytes_out: COUNT, bit_rate_in: BITS, bit_rate_out: BITS },
+    ...{ bytes_in: COUNT, bytes_out: COUNT, ...RATES },
   }, ["transport"]),
 };
 

@@ -254,12 +254,22 @@ export interface SessionFlowed {
   readonly flowed: Flowed;
 }
 
+/** What a client got of a stream without a session: a playlist, a segment, a file, or a piece of one. */
+export interface PartServed {
+  readonly stream: string;
+  /** Id of the origin. */
+  readonly origin: string;
+  readonly bytes: number;
+}
+
 /** Takes one `opened` and one `closed` for every session that an origin has taken. */
 export interface SessionLog {
   opened(event: SessionOpened): void;
   closed(event: SessionClosed): void;
   /** Told every few seconds of each open session in which that has changed. */
   flowed(event: SessionFlowed): void;
+  /** Told of what flows without a session. */
+  served(event: PartServed): void;
   /** Told of a request instead, once, when no session comes of it; its error gives the level. */
   refused(event: SessionRefused): void;
 }

@@ -66,9 +66,18 @@ function isLoopback(ip: string): boolean {
 /** The sessions of one proxy, as others show them. */
 export interface SessionCounts {
   /** By id of the origin. */
-  readonly origins: Readonly<
-    Record<string, { readonly publishers: number; readonly viewers: number }>
-  >;
+  readonly origins: Readonly<Record<string, OriginCounts>>;
   /** Viewers by stream key and by protocol. */
   readonly streams: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Bit rates by stream key, of those that have any: from its publisher, and to its viewers. */
+  readonly rates: Readonly<Record<string, readonly [bitsIn: number, bitsOut: number]>>;
+}
+
+/** The sessions of one proxy at one origin; rates in bits a second. */
+export interface OriginCounts {
+  readonly publishers: number;
+  readonly viewers: number;
+  /** Of what goes to the origin, and of what comes from it. */
+  readonly bitsIn: number;
+  readonly bitsOut: number;
 }

@@ -124,6 +124,8 @@ export class Desk {
         return unpackFlows(notice.flows, (session, flowed) => {
           sessions.flowed({ session, flowed });
         });
+      case "parts_served":
+        return notice.parts.forEach((part) => sessions.served(part));
       case "session_refused":
         return sessions.refused({ ...notice.event, error: receiveError(notice.error) });
       case "metrics":

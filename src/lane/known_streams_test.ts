@@ -9,6 +9,7 @@ import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import type { StreamRequest } from "../core/contracts.ts";
 import { MemoryStore } from "../registry/memory_store.ts";
 import { Registry, type RegistryOptions } from "../registry/registry.ts";
+import { NO_SESSION_LOG } from "../../tests/support/no_session_log.ts";
 
 const STREAM = "v/a/s";
 const IDLE = 60_000;
@@ -31,7 +32,7 @@ class World implements AsyncDisposable {
     this.ended = ended;
     const services = {
       resolver: registry,
-      sessions: { opened: () => {}, closed: () => {}, flowed: () => {}, refused: () => {} },
+      sessions: NO_SESSION_LOG,
       metrics: this.counts,
       origins: () => registry.origins(),
       signal: () => new Response(null, { status: 404 }),

@@ -6,6 +6,7 @@ import type { OriginStatus } from "../core/registrar.ts";
 import type { Address } from "../core/address.ts";
 import type {
   PartLocator,
+  PartServed,
   Resolver,
   SessionClosed,
   SessionFlowed,
@@ -27,7 +28,10 @@ type About = keyof LaneQuestions;
 /** Limit on the body of a WebRTC request in bytes; the API behind it accepts less. */
 const MOST_OF_BODY = 1 << 17;
 
-/** How long the body of a WebRTC request may take, and whose memory it is charged to. */
+/** Streams of which it is not told at once what was served. */
+const MOST_SERVED = 1_000;
+
+/** How long a body about WebRTC may take, and whose memory it takes. */
 export type SignalBounds = Omit<BodyBounds, "limit">;
 
 export class MainThread {
@@ -140,6 +144,8 @@ class FarSessionLog implements SessionLog {
   readonly #refused: Repeats<SessionRefused>;
   /** What is to be told, of sessions that are open. */
   readonly #flowed = new Map<string, Flowed>();
+  /** The same of what has no session, by its stream and origin. */
+  readonly #served = new Map<string, PartServed>();
 
   constructor(main: MainThread) {
     this.#main = main;
@@ -168,8 +174,26 @@ class FarSessionLog implements SessionLog {
     this.#refused.add([protocol, intent, error.code, error.message].join(" "), event);
   }
 
+  served(event: PartServed): void {
+    const key = `${event.stream}\n${event.origin}`;
+    const bytes = event.bytes + (this.#served.get(key)?.bytes ?? 0);
+    this.#served.set(key, { ...event, bytes });
+    if (this.#served.size >= MOST_SERVED) this.#tellServed();
+  }
+
   flush(): void {
     this.#refused.flush();
+    this.#tellFlowed();
+    this.#tellServed();
+  }
+
+  #tellServed(): void {
+    if (this.#served.size === 0) return;
+    this.#main.tell({ type: "parts_served", parts: [...this.#served.values()] });
+    this.#served.clear();
+  }
+
+  #tellFlowed(): void {
     if (this.#flowed.size === 0) return;
     const flows = packFlows([...this.#flowed.keys()], [...this.#flowed.values()]);
     this.#flowed.clear();

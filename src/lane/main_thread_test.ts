@@ -6,17 +6,20 @@ import { within } from "../../tests/support/wait.ts";
 import { PrometheusMetrics } from "../api/metrics.ts";
 import { readBoundedBytes } from "../core/bounded_body.ts";
 import { systemClock } from "../core/clock.ts";
-import type { SessionRefused } from "../core/contracts.ts";
+import type { PartServed, SessionFlowed, SessionRefused } from "../core/contracts.ts";
 import { ProxyError } from "../core/errors.ts";
 import { MemoryBudget } from "../core/memory_budget.ts";
 import { MemoryStore } from "../registry/memory_store.ts";
 import { Registry } from "../registry/registry.ts";
 import type { MainThread } from "./main_thread.ts";
+import { NO_SESSION_LOG } from "../../tests/support/no_session_log.ts";
 
 /** The lane's side and the main thread's, with only structured cloning in between. */
 class World implements AsyncDisposable {
   readonly metrics = new PrometheusMetrics();
   readonly refused: SessionRefused[] = [];
+  readonly flowed: SessionFlowed[] = [];
+  readonly served: PartServed[] = [];
   readonly errors: [unknown, number | undefined][] = [];
   readonly main: MainThread;
   /** Answers WebRTC requests. */
@@ -31,9 +34,9 @@ class World implements AsyncDisposable {
       resolver: registry,
       metrics: this.metrics,
       sessions: {
-        opened: () => {},
-        closed: () => {},
-        flowed: () => {},
+        ...NO_SESSION_LOG,
+        flowed: (event: SessionFlowed) => this.flowed.push(event),
+        served: (event: PartServed) => this.served.push(event),
         refused: (event: SessionRefused) => this.refused.push(event),
       },
       origins: () => registry.origins(),
@@ -100,6 +103,35 @@ Deno.test("a kind that has rested is told at once again", async () => {
   world.main.flush();
   world.main.sessions.refused(refusal(3));
   assert.deepEqual(world.refused.map(({ session }) => session), ["s1", "s2", "s3"]);
+});
+
+Deno.test("what flows is told once for each session and stream, whatever comes meanwhile", async () => {
+  await using world = await World.open();
+  const { sessions } = world.main;
+  const flowed = { bytesIn: 1, bytesOut: 2, bitsIn: 3, bitsOut: 2 ** 40 };
+  for (let at = 0; at < 300; at++) {
+    sessions.flowed({ session: `s${at % 3}`, flowed: { ...flowed, bytesIn: at } });
+    sessions.served({ stream: `v/a/${at % 2}`, origin: "one", bytes: 10 });
+  }
+  sessions.closed({ session: "s0", reason: "client_closed", bytesIn: 0, bytesOut: 0 });
+  const { sent } = world;
+  world.main.flush();
+  assert.equal(world.sent, sent + 2);
+  assert.deepEqual(world.flowed, [
+    { session: "s1", flowed: { ...flowed, bytesIn: 298 } },
+    { session: "s2", flowed: { ...flowed, bytesIn: 299 } },
+  ]);
+  const bytes = 1_500;
+  assert.deepEqual(world.served, [
+    { stream: "v/a/0", origin: "one", bytes },
+    { stream: "v/a/1", origin: "one", bytes },
+  ]);
+  world.main.flush();
+  assert.equal(world.sent, sent + 2, "nothing is told twice");
+  for (let at = 0; at < 2_500; at++) {
+    sessions.served({ stream: `v/a/${at}`, origin: "one", bytes });
+  }
+  assert.equal(world.served.length, 2_002, "as much as is kept at most");
 });
 
 Deno.test("defects are counted by what they are and where they were thrown", async () => {

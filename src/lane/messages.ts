@@ -9,6 +9,7 @@ import type {
   EndedBy,
   JoiningViewer,
   PartRequest,
+  PartServed,
   SessionClosed,
   SessionOpened,
   SessionRefused,
@@ -153,6 +154,7 @@ export type LaneNotice =
   }
   /** In those sessions in which something has. */
   | { readonly type: "sessions_flowed"; readonly flows: PackedFlows<string> }
+  | { readonly type: "parts_served"; readonly parts: readonly PartServed[] }
   | { readonly type: "metrics"; readonly metrics: SentMetrics }
   | { readonly type: "tls_failed"; readonly failure: TlsFailure }
   /** Bytes that origins have sent, for the sessions where the number has changed. */

@@ -2,7 +2,7 @@
 // question with its port, or, when the question is a list of sessions in JSON, after it took them.
 
 import { systemClock } from "../../src/core/clock.ts";
-import type { Metrics, SessionLog } from "../../src/core/contracts.ts";
+import type { Metrics } from "../../src/core/contracts.ts";
 import { laneTally } from "../../src/lane/lane_columns.ts";
 import { Lanes } from "../../src/lane/lanes.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
@@ -10,17 +10,12 @@ import { Registry } from "../../src/registry/registry.ts";
 import { RtcMediaRelay } from "../../src/relay/rtc/media_relay.ts";
 import { SrtRelay } from "../../src/relay/srt/srt_relay.ts";
 import { answerQuestions } from "./answer_questions.ts";
+import { NO_SESSION_LOG } from "../support/no_session_log.ts";
 
 const [kind, originPort] = Deno.args;
 const origin = { host: "127.0.0.1", port: Number(originPort) };
 const listen = { host: "127.0.0.1", port: 0 };
 const metrics: Metrics = { count: () => {}, gauge: () => {}, observe: () => {} };
-const sessions: SessionLog = {
-  opened: () => {},
-  closed: () => {},
-  flowed: () => {},
-  refused: () => {},
-};
 const onError = (error: unknown) => {
   throw error;
 };
@@ -32,7 +27,7 @@ async function openLanes(registry: Registry): Promise<Lanes> {
     identifyMemory: laneTally(1),
     clock: systemClock,
     services: {
-      ...{ resolver: registry, metrics, sessions, onError },
+      ...{ resolver: registry, metrics, sessions: NO_SESSION_LOG, onError },
       origins: () => registry.origins(),
       signal: () => new Response(null, { status: 404 }),
       answerOther: () => Promise.resolve(new Response(null, { status: 404 })),
@@ -81,7 +76,7 @@ async function openRtc(): Promise<RtcMediaRelay> {
   const registry = await openRegistry();
   let ids = 0;
   return await RtcMediaRelay.open({
-    ...{ listen, metrics, sessions, onError, clock: systemClock },
+    ...{ listen, metrics, sessions: NO_SESSION_LOG, onError, clock: systemClock },
     lanes: await openLanes(registry),
     maxSessions: 1000,
     maxSessionsPerAddress: 1000,
@@ -99,7 +94,7 @@ async function openSrt(): Promise<number> {
   await registry.register({ id: "o", generation: "1", deviceId: "", ip: origin.host, endpoints });
   let ids = 0;
   const relay = await SrtRelay.open({
-    ...{ listen, metrics, sessions, onError, clock: systemClock },
+    ...{ listen, metrics, sessions: NO_SESSION_LOG, onError, clock: systemClock },
     lanes: await openLanes(registry),
     maxSessions: 1000,
     maxSessionsPerAddress: 1000,

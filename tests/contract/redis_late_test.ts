@@ -180,8 +180,12 @@ Deno.test("each origin is looked after by one proxy of a fleet, and sessions are
   assert.equal(loads.reduce((sum, load) => sum + load, 0), ids.length);
   assert.ok(loads.every((load) => load >= 8), String(loads));
   const told = (viewers: number) => {
-    const origins = { a: { publishers: 0, viewers } };
-    return { origins, streams: { "v/a/s": { rtmp: viewers } } };
+    const [bitsIn, bitsOut] = [viewers, 1_000 * viewers];
+    return {
+      origins: { a: { publishers: 0, viewers, bitsIn, bitsOut } },
+      streams: { "v/a/s": { rtmp: viewers } },
+      rates: { "v/a/s": [bitsIn, bitsOut] as const },
+    };
   };
   const [one, two, three] = world.stores;
   await one.fleet.tellSessions(told(3));

@@ -7,6 +7,7 @@ import { type Carry, LaneWire } from "../support/lane_wire.ts";
 import type { ProcessClock } from "../support/virtual_clock.ts";
 import type { Chance } from "./chance.ts";
 import type { ModelSession } from "./model_session.ts";
+import { NO_SESSION_LOG } from "../support/no_session_log.ts";
 
 /** What lanes work with. */
 export interface LaneParts {
@@ -35,7 +36,7 @@ export class ModelLanes {
   constructor({ registry, clock, metrics, chance, onAsk }: LaneParts) {
     const services = {
       ...{ resolver: this.#listening(registry), metrics },
-      sessions: { opened: () => {}, closed: () => {}, flowed: () => {}, refused: () => {} },
+      sessions: NO_SESSION_LOG,
       origins: () => registry.origins(),
       signal: () => Promise.reject(new Error("Nobody signals")),
       answerOther: () => Promise.reject(new Error("Nobody asks for pages")),

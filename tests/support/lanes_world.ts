@@ -20,6 +20,7 @@ import { RtmpOrigin } from "./rtmp_origin.ts";
 import { RtmpPeer } from "./rtmp_peer.ts";
 import { Script } from "./rtmp_script.ts";
 import { until } from "./wait.ts";
+import { NO_SESSION_LOG } from "./no_session_log.ts";
 
 /** What the process calls itself in Via. */
 export const PSEUDONYM = "srs-proxy-test";
@@ -65,6 +66,7 @@ export class LanesWorld implements AsyncDisposable {
         resolver: registry,
         metrics: world.metrics,
         sessions: {
+          ...NO_SESSION_LOG,
           opened: (event) => world.opened.push(event),
           closed: (event) => world.closed.push(event),
           flowed: (event) => world.flowed.push(event),

@@ -20,6 +20,7 @@ import { Script } from "./rtmp_script.ts";
 import { openTcpEngine } from "./tcp_engines.ts";
 import { VirtualClock } from "./virtual_clock.ts";
 import { pause, until, within } from "./wait.ts";
+import { NO_SESSION_LOG } from "./no_session_log.ts";
 
 /** Each is different from all others, so that none can pass for another. */
 export const RTMP_TIMEOUTS: RtmpTimeouts = {
@@ -69,6 +70,7 @@ export class RtmpRelayWorld implements AsyncDisposable {
       engine: openTcpEngine(this.clock, this.#stack),
       resolver: registry,
       sessions: {
+        ...NO_SESSION_LOG,
         opened: (event) => this.opened.push(event),
         closed: (event) => this.closed.push(event),
         flowed: (event) => this.flowed.push(event),

@@ -94,7 +94,7 @@ export async function openDesk(
     registrar: registry,
     operations: registry.operations,
     events: new EventFeed({ onDropped: () => {} }),
-    tallies: () => new SessionTallies([], (stream) => stream),
+    tallies: () => new SessionTallies({ sessions: [], parts: [] }, (stream) => stream),
     metrics,
     expose: () => metrics.expose(),
     exposeOrigins: () => Promise.resolve(""),

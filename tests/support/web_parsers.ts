@@ -63,7 +63,7 @@ function openSystemApi(): Handler {
       endStream: () => Promise.resolve(0),
     },
     events: new EventFeed({ onDropped: () => {} }),
-    tallies: () => new SessionTallies([], (stream) => stream),
+    tallies: () => new SessionTallies({ sessions: [], parts: [] }, (stream) => stream),
     metrics,
     expose: () => metrics.expose(),
     exposeOrigins: () => Promise.resolve(""),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseOrigin } from "./records.ts";
+import { parseCounts, parseOrigin } from "./records.ts";
 
 function recordWith(address: Record<string, unknown>): string {
   const endpoints = { rtmp: [address], http: [], api: [], srt: [], rtc: [] };
@@ -14,4 +14,24 @@ Deno.test("whose certificate an address must show is kept, and nothing unknown i
   for (const tls of [true, "", "a b", "*.example.com", "x".repeat(3_000)]) {
     assert.equal(parseOrigin(recordWith({ ...plain, tls })), undefined);
   }
+});
+
+Deno.test("what proxies tell of their sessions is read with rates and without, and nothing else is", () => {
+  const read = (counts: unknown) => parseCounts(JSON.stringify(counts));
+  const streams = { "v/a/s": { rtmp: 2 } };
+  const some = { publishers: 1, viewers: 2, bitsIn: 3, bitsOut: 4 };
+  const whole = { origins: { one: some }, streams, rates: { "v/a/s": [3, 4] } };
+  assert.deepEqual(read(whole), whole);
+  // As a proxy of an older version tells it.
+  const { bitsIn: _, bitsOut: __, ...old } = some;
+  const none = { ...old, bitsIn: 0, bitsOut: 0 };
+  assert.deepEqual(read({ origins: { one: old }, streams }), {
+    ...{ origins: { one: none }, streams, rates: {} },
+  });
+  for (
+    const rates of [[], { s: [1] }, { s: [1, 2, 3] }, { s: [1, -2] }, { s: [1, "2"] }, { s: 1 }]
+  ) {
+    assert.equal(read({ ...whole, rates }), undefined, JSON.stringify(rates));
+  }
+  assert.equal(read({ ...whole, origins: { one: { ...some, bitsIn: "3" } } }), undefined);
 });

@@ -40,3 +40,19 @@ const ACCESS: readonly Field[] = [
   { name: "Access-Control-Allow-Headers", value: "*" },
   { name: "Access-Control-Expose-Headers", value: "*" },
 ];
+
+/** The fields that say where the body ends; undefined when only the end of the connection does. */
+export function framingOf(
+  { bodyLength, fields, status }: HttpResponse,
+  method: string,
+  unframe: boolean,
+): Field[] | undefined {
+  if (method === "HEAD" || status === 304) {
+    const length = fields.get("content-length");
+    return length === undefined ? [] : [{ name: "Content-Length", value: length }];
+  }
+  if (status === 204) return [];
+  if (typeof bodyLength === "number") return [{ name: "Content-Length", value: `${bodyLength}` }];
+  if (bodyLength === "until_close" || unframe) return undefined;
+  return [{ name: "Transfer-Encoding", value: "chunked" }];
+}

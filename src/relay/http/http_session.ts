@@ -14,7 +14,7 @@ import { encodeSpbhid } from "../../protocol/hls/spbhid.ts";
 import type { Field } from "../../protocol/http/head.ts";
 import type { HttpResponse } from "../../protocol/http/response.ts";
 import { BodyPump } from "./body_pump.ts";
-import { corsFields, responseFields } from "./fields.ts";
+import { corsFields, framingOf, responseFields } from "./fields.ts";
 import { type OutgoingRequest, outgoingRequest } from "../../http1/outgoing_request.ts";
 import { readBody } from "../../http1/read_body.ts";
 import type { Forwarded, Forwarder } from "../../http1/forward.ts";
@@ -364,8 +364,11 @@ export class HttpSession {
     const bytes = bytesOut - this.#countedBytes;
     if (bytes === 0) return;
     this.#countedBytes = bytesOut;
-    const { kind } = this.#media;
-    this.#services.deps.metrics.count("srs_proxy_http_relay_bytes_total", { kind }, bytes);
+    const { kind, key: { key: stream } } = this.#media;
+    const { metrics, sessions } = this.#services.deps;
+    metrics.count("srs_proxy_http_relay_bytes_total", { kind }, bytes);
+    if (this.#flow !== undefined || this.#forwarded === undefined) return;
+    sessions.served({ stream, origin: this.#forwarded.origin.id, bytes });
   }
 }
 
@@ -380,19 +383,3 @@ class NotOffered extends ProxyError {
 
 /** Fields that describe the origin's bytes, not those that the client gets instead. */
 const REPRESENTATION = new Set(["accept-ranges", "content-md5", "digest", "repr-digest"]);
-
-/** The fields that say where the body ends; undefined when only the end of the connection does. */
-function framingOf(
-  { bodyLength, fields, status }: HttpResponse,
-  method: string,
-  unframe: boolean,
-): Field[] | undefined {
-  if (method === "HEAD" || status === 304) {
-    const length = fields.get("content-length");
-    return length === undefined ? [] : [{ name: "Content-Length", value: length }];
-  }
-  if (status === 204) return [];
-  if (typeof bodyLength === "number") return [{ name: "Content-Length", value: `${bodyLength}` }];
-  if (bodyLength === "until_close" || unframe) return undefined;
-  return [{ name: "Transfer-Encoding", value: "chunked" }];
-}

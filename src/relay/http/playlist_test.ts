@@ -159,3 +159,20 @@ Deno.test("a player that asks for playlists and takes none is let go", async () 
   await until("the first playlist be asked for", () => origin.requests.length > 0);
   await within("the end of the connection", 10_000, world.relay.idle());
 });
+
+Deno.test("playlists and segments have no session, and are counted for their stream and its origin", async () => {
+  const body = PLAYLIST.padEnd(10_000, "#");
+  await using origin = serving({ body });
+  await using world = await HttpRelayWorld.open();
+  await world.addOrigin("o", origin.httpPort);
+  await world.ask("/live/show.m3u8");
+  await world.ask(`/live/show-7.ts?${SPBHID}`);
+  const rates = () => [...world.sessions.all().parts];
+  const [rate, ...others] = await until("a rate", () => rates().length > 0 ? rates() : undefined);
+  assert.deepEqual(others, []);
+  const { bitsOut, ...what } = rate!;
+  assert.deepEqual(what, { stream: KEY.key, origin: "o" });
+  // It lasts ten seconds at least.
+  assert.ok(bitsOut > 10_000 && bitsOut < 20_000, String(bitsOut));
+  assert.equal(world.sessions.size, 0);
+});

@@ -16,6 +16,7 @@ import { VirtualClock } from "../../../tests/support/virtual_clock.ts";
 import { until } from "../../../tests/support/wait.ts";
 import type { SessionLog, SessionRefused } from "../../core/contracts.ts";
 import { encodeShutdown } from "../../protocol/srt/packet.ts";
+import { NO_SESSION_LOG } from "../../../tests/support/no_session_log.ts";
 
 const DROPPED = "srs_proxy_srt_dropped_total";
 const REFUSED = "srs_proxy_srt_refused_total";
@@ -269,9 +270,7 @@ Deno.test("a cookie is good in the minute after its own, and no longer", async (
 Deno.test("an origin's refusal is handed on with its reason, for as long as a caller asks", async () => {
   const refused: SessionRefused[] = [];
   const sessions: SessionLog = {
-    opened: () => {},
-    closed: () => {},
-    flowed: () => {},
+    ...NO_SESSION_LOG,
     refused: (event) => refused.push(event),
   };
   const { clock, world, origin } = await open({ sessions });
