@@ -64,6 +64,8 @@ async function openBusyDesk(stack: AsyncDisposableStack): Promise<Desk> {
     await registry.confirm(session);
     const client = `10.0.${number % 200}.${number % 250}:5000`;
     sessions.opened({ session, stream, intent, protocol: "rtmp", origin, client });
+    const flowed = { bytesIn: 3e9 + number, bytesOut: 4e9, bitsIn: 3e6 + number, bitsOut: 4e6 };
+    sessions.flowed({ session, flowed });
   }
   return desk;
 }
