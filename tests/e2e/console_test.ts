@@ -107,6 +107,48 @@ Deno.test("an operator ends a session, and all of a stream", async () => {
   assert.deepEqual(errors, []);
 });
 
+Deno.test("rates are shown wherever there are any, and lists are sorted by them", async () => {
+  await using site = await ConsoleSite.open();
+  await using browser = await Browser.open();
+  const { page, errors } = await browser.openPage(site.url("#/streams"));
+  const first = (text: string) => {
+    return page.locator(`[aria-rowindex="2"] :text-is("${text}")`).waitFor();
+  };
+  const sort = async (title: string) => {
+    await page.getByRole("button", { name: title, exact: true }).click();
+  };
+  await page.getByText("12 streams").waitFor();
+  await sort("Out");
+  // Its three viewers get 2.5, 3.7 and 4.9 Mbit/s.
+  await first("11.1 Mbit/s");
+  await first("live/show-00005");
+  await picture(page, "streams");
+  assert.deepEqual(await Browser.accessibilityFaults(page), []);
+  await sort("In");
+  await first("9.0 Mbit/s");
+  await page.goto(site.url("#/streams/__defaultVhost__%2Flive%2Fshow-00005"));
+  for (const fact of ["Bit rate in8.0 Mbit/s", "Bit rate out11.1 Mbit/s"]) {
+    await page.locator(`dl.facts > div:has-text("${fact}")`).waitFor();
+  }
+  await page.goto(site.url("#/sessions"));
+  await page.getByText("42 sessions").waitFor();
+  await sort("Rate");
+  await first("publish rtmp");
+  await first("9.0 Mbit/s");
+  await page.goto(site.url("#/origins"));
+  await page.getByText("3 origins").waitFor();
+  await sort("Out");
+  const { bit_rate_out: most } = await busiest(site);
+  await first(`${(most / 1e6).toFixed(1)} Mbit/s`);
+  assert.deepEqual(errors, []);
+});
+
+async function busiest({ desk }: ConsoleSite): Promise<{ readonly bit_rate_out: number }> {
+  const { origins } = (await desk.ask("GET", "/api/v1/origins")).body;
+  const all = origins as { readonly bit_rate_out: number }[];
+  return all.reduce((one, two) => one.bit_rate_out > two.bit_rate_out ? one : two);
+}
+
 Deno.test("the charts move, in the dark and on a phone too", async () => {
   for (const [name, view] of [["desktop", undefined], ["phone", PHONE]] as const) {
     await using site = await ConsoleSite.open();

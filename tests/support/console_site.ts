@@ -8,6 +8,7 @@ import { History } from "../../src/api/history.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { operatorConsole } from "../../src/console/operator_console.ts";
 import { systemClock } from "../../src/core/clock.ts";
+import type { Flowed } from "../../src/core/flow_meter.ts";
 import { type Desk, managementWith, openDesk } from "./system_desk.ts";
 import type { Origin } from "../../src/core/origin.ts";
 import { VirtualClock } from "./virtual_clock.ts";
@@ -116,14 +117,21 @@ async function gather(desk: Desk, sessions: LiveSessions, crowd: Crowd): Promise
     const { id } = await desk.registry.resolve({ ...request, protocol: "rtmp" });
     await desk.registry.confirm(session);
     sessions.opened({ ...request, origin: id, client: clientAt(at), protocol: "rtmp" });
+    sessions.flowed({ session, flowed: flowOf({ bitsIn: 3_000_000 + 1_000_000 * (at % 7) }) });
     for (let viewer = at; viewer < crowd.viewers; viewer += crowd.streams) {
-      const protocol = PROTOCOLS[viewer % PROTOCOLS.length]!;
-      const session = `v${viewer}`;
-      const request = { stream, session, protocol, intent: "play" } as const;
-      await desk.registry.resolve({ ...request, failed: [] });
-      sessions.opened({ ...request, origin: id, client: clientAt(crowd.streams + viewer) });
+      sessions.opened({
+        ...{ stream, origin: id, session: `v${viewer}`, intent: "play" },
+        protocol: PROTOCOLS[viewer % PROTOCOLS.length]!,
+        client: clientAt(crowd.streams + viewer),
+      });
+      const flowed = flowOf({ bitsOut: 2_000_000 + 100_000 * viewer });
+      sessions.flowed({ session: `v${viewer}`, flowed });
     }
   }
+}
+
+function flowOf(rates: Partial<Flowed>): Flowed {
+  return { bytesIn: 1_000, bytesOut: 2_000, bitsIn: 0, bitsOut: 0, ...rates };
 }
 
 function originAt(at: number): Origin {

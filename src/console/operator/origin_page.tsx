@@ -14,7 +14,7 @@ import { StateBadge } from "./origins_page.tsx";
 import { Facts } from "./facts.tsx";
 import { routeTo } from "./route.ts";
 import type { OriginEntry } from "./shapes.ts";
-import { count, duration } from "./units.ts";
+import { bitRate, count, duration } from "./units.ts";
 import { type Sources, useAnswer } from "./use_list.ts";
 
 interface OriginPageProps extends Sources {
@@ -76,6 +76,8 @@ function factsOf(origin: OriginEntry): Parameters<typeof Facts>[0]["facts"] {
     ["Streams", count(origin.streams)],
     ["Publishers", count(origin.publishers ?? 0)],
     ["Viewers", count(origin.viewers ?? 0)],
+    ["Bit rate in", bitRate(origin.bit_rate_in)],
+    ["Bit rate out", bitRate(origin.bit_rate_out)],
     ["Failures", failed.length === 0 ? "none" : failed.join(", ")],
     ...PROTOCOLS.filter((protocol) => origin[protocol]?.length > 0)
       .map((protocol) => [protocol.toUpperCase(), origin[protocol].join(" ")] as const),

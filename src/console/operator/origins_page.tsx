@@ -6,6 +6,7 @@ import { useMemo } from "preact/hooks";
 import type { Act } from "./act.ts";
 import { drainQuestion } from "./origin_questions.ts";
 import { ListPage } from "./list_page.tsx";
+import { RATE_COLUMNS } from "./rate_columns.ts";
 import { routeTo } from "./route.ts";
 import type { OriginEntry } from "./shapes.ts";
 import { count } from "./units.ts";
@@ -44,6 +45,7 @@ export function OriginsPage({ api, feed, search, act }: OriginsPageProps) {
       sortBy: (origin: OriginEntry) => origin[key] ?? 0,
       isNumber: true,
     })),
+    ...RATE_COLUMNS,
     {
       key: "labels",
       title: "Labels",

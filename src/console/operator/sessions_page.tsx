@@ -7,6 +7,7 @@ import type { Act } from "./act.ts";
 import type { ApiClient } from "./api_client.ts";
 import { ListPage } from "./list_page.tsx";
 import type { Question } from "./question.tsx";
+import { rateColumn } from "./rate_columns.ts";
 import { routeTo } from "./route.ts";
 import type { SessionEntry } from "./shapes.ts";
 import { Filter } from "./streams_page.tsx";
@@ -47,6 +48,7 @@ const FACTS: readonly Column<SessionEntry>[] = [
     show: ({ origin }) => <a href={routeTo("origins", origin)}>{origin}</a>,
     sortBy: ({ origin }) => origin,
   },
+  rateColumn("rate", "Rate", mediaRateOf),
   {
     key: "since",
     title: "For",
@@ -98,7 +100,10 @@ export function SessionsPage({ api, feed, search, origin, stream, act }: Session
 /** Ends one session. */
 export function kickQuestion(
   api: ApiClient,
-  { session, intent, protocol, stream, client }: Omit<SessionEntry, "origin" | "seconds">,
+  { session, intent, protocol, stream, client }: Omit<
+    SessionEntry,
+    "origin" | "seconds" | "bit_rate_in" | "bit_rate_out"
+  >,
 ): Question {
   const who = intent === "publish" ? "The publisher" : "A viewer";
   return {
@@ -107,6 +112,11 @@ export function kickQuestion(
     action: "End session",
     run: () => api.change("DELETE", `api/v1/sessions/${encodeURIComponent(session)}`),
   };
+}
+
+/** In the direction in which media flow. */
+function mediaRateOf({ intent, bit_rate_in, bit_rate_out }: SessionEntry): number {
+  return intent === "publish" ? bit_rate_in : bit_rate_out;
 }
 
 function textOf({ client, intent, protocol, stream, origin }: SessionEntry): string {

@@ -3,8 +3,14 @@
 /** How an origin is. */
 export type OriginState = "alive" | "suspect" | "draining" | "down" | "expired";
 
+/** Bits a second, in from clients and out to them. */
+export interface RatesEntry {
+  readonly bit_rate_in: number;
+  readonly bit_rate_out: number;
+}
+
 /** One registered origin. */
-export interface OriginEntry {
+export interface OriginEntry extends RatesEntry {
   readonly server: string;
   readonly device_id: string;
   readonly ip: string;
@@ -26,7 +32,7 @@ export interface OriginEntry {
 }
 
 /** One stream. */
-export interface StreamEntry {
+export interface StreamEntry extends RatesEntry {
   /** `vhost/app/stream`. */
   readonly stream: string;
   readonly origin: string;
@@ -44,7 +50,7 @@ export interface StreamEntry {
 }
 
 /** One client that publishes or plays. */
-export interface SessionEntry {
+export interface SessionEntry extends RatesEntry {
   readonly session: string;
   readonly protocol: string;
   readonly intent: "publish" | "play";

@@ -10,7 +10,7 @@ import type { Question } from "./question.tsx";
 import { routeTo } from "./route.ts";
 import { kickQuestion } from "./sessions_page.tsx";
 import type { StreamEntry } from "./shapes.ts";
-import { count, countOf, duration, streamName } from "./units.ts";
+import { bitRate, count, countOf, duration, streamName } from "./units.ts";
 import { type Sources, useAnswer } from "./use_list.ts";
 
 interface StreamPageProps extends Sources {
@@ -74,6 +74,8 @@ function factsOf(entry: StreamEntry): Parameters<typeof Facts>[0]["facts"] {
     ["Publisher", publisher ? `${publisher.client}, ${publisher.protocol}` : elsewhere],
     ...(publisher ? [["Publishing for", duration(publisher.seconds)] as const] : []),
     ["Viewers", [count(viewers ?? 0), ...protocols].join(" · ")],
+    ["Bit rate in", bitRate(entry.bit_rate_in)],
+    ["Bit rate out", bitRate(entry.bit_rate_out)],
     ["Known for", seconds === undefined ? "–" : duration(seconds)],
   ];
 }

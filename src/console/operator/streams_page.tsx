@@ -3,6 +3,7 @@
 /// <reference lib="dom" />
 
 import { ListPage } from "./list_page.tsx";
+import { RATE_COLUMNS } from "./rate_columns.ts";
 import { routeTo } from "./route.ts";
 import type { StreamEntry } from "./shapes.ts";
 import { count, duration, streamName } from "./units.ts";
@@ -44,6 +45,7 @@ const COLUMNS: readonly Column<StreamEntry>[] = [
     sortBy: ({ viewers }) => viewers ?? 0,
     isNumber: true,
   },
+  ...RATE_COLUMNS,
   {
     key: "since",
     title: "For",
