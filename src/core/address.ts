@@ -1,12 +1,12 @@
-// Where something can be reached. Plain data.
+// A network address as plain data.
 
 /**
  * An address to dial: `host` is an IP address without brackets, `port` is 1–65535. In the registry `host`
- * may be a name; relays get addresses in its place.
+ * may be a name; relays get it with the name resolved.
  */
 export interface Address {
   readonly host: string;
   readonly port: number;
-  /** TLS is spoken there, with a certificate for this host name or IP address; plainly when absent. */
+  /** If present, TLS is used, with a certificate for this host name or IP address. */
   readonly tls?: string;
 }

@@ -1,10 +1,10 @@
-// The group of addresses that one client may have, which all limits for each address count by.
+// Groups the addresses that one client may have; all limits for each address count by group.
 
 import { formatIp, parseIp, unmapIp } from "./ip_address.ts";
 
 /**
- * Addresses that count as one: an IPv4 address by itself, also where it is written as IPv6, and a /64
- * of IPv6, which people get whole. What is no IP address counts as it is.
+ * Addresses that count as one: an IPv4 address by itself, also if written as IPv6, and a /64 of IPv6,
+ * which is what one customer gets. Text that is not an IP address is its own group.
  */
 export function addressGroup(ip: string): string {
   const parsed = parseIp(ip);
@@ -14,16 +14,16 @@ export function addressGroup(ip: string): string {
   return `${formatIp([...bytes.slice(0, 8), 0, 0, 0, 0, 0, 0, 0, 0])}/64`;
 }
 
-/** Counts something for each client address; addresses with none take no memory. */
+/** Counts something for each client address; addresses with a count of 0 take no memory. */
 export class AddressCounts {
   readonly #counts = new Map<string, number>();
 
-  /** Groups of addresses that have any. */
+  /** Number of groups with a count above 0. */
   get size(): number {
     return this.#counts.size;
   }
 
-  /** How many the group of an address has. */
+  /** The count of an address's group. */
   of(ip: string): number {
     return this.#counts.get(addressGroup(ip)) ?? 0;
   }
@@ -33,7 +33,7 @@ export class AddressCounts {
     this.#counts.set(group, (this.#counts.get(group) ?? 0) + 1);
   }
 
-  /** Takes one away that was added for an address of the same group. */
+  /** Undoes one `add` for an address of the same group. */
   remove(ip: string): void {
     const group = addressGroup(ip);
     const left = (this.#counts.get(group) ?? 0) - 1;

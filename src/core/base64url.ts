@@ -3,12 +3,11 @@
 import { trimEndOf } from "./margins.ts";
 import { bytesOfText, textOfBytes } from "./binary_text.ts";
 
-/** Bytes as letters, digits, `-` and `_`. */
 export function encodeBase64Url(bytes: Uint8Array): string {
   return trimEndOf(btoa(textOfBytes(bytes)).replaceAll("+", "-").replaceAll("/", "_"), "=");
 }
 
-/** The bytes again; undefined when the text is none. */
+/** Undefined when the text is not base64url. */
 export function decodeBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
   try {
     return bytesOfText(atob(text.replaceAll("-", "+").replaceAll("_", "/")));

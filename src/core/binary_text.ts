@@ -1,6 +1,6 @@
-// Bytes as text and back without loss, one character per byte. Playlists and manifests are edited
-// in this form: their syntax is ASCII, and whatever else they contain must come out as it went in,
-// even if it is not valid UTF-8.
+// Bytes as text and back without loss, one character per byte. Playlists and manifests are edited in this
+// form: their syntax is ASCII, and everything else in them must come out unchanged, even if it is not
+// valid UTF-8.
 
 const CHUNK = 8192;
 
@@ -8,7 +8,7 @@ const CHUNK = 8192;
 export function textOfBytes(bytes: Uint8Array): string {
   let text = "";
   for (let at = 0; at < bytes.length; at += CHUNK) {
-    // Spreading the bytes does the same at seven times the cost.
+    // Spreading the bytes does the same but takes seven times as long.
     text += Reflect.apply(String.fromCharCode, null, bytes.subarray(at, at + CHUNK));
   }
   return text;

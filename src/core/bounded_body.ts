@@ -1,5 +1,5 @@
-// Reads the body of a request without trusting its sender: not its length, its pace or the size of
-// the pieces in which it arrives.
+// Reads the body of a request without trusting its sender in length, pace, or the size of the pieces in
+// which it arrives.
 
 import type { Clock } from "./clock.ts";
 import { ProxyError } from "./errors.ts";
@@ -7,8 +7,8 @@ import { GrowingBytes } from "./growing_bytes.ts";
 import type { Memory } from "./memory.ts";
 
 /**
- * So much of a body that is too long is read and thrown away, bytes: a sender who is still sending when
- * the connection ends may never see the answer.
+ * How much of a body that is too long is read and discarded, in bytes: a sender that is still sending
+ * when the connection ends may never see the answer.
  */
 const LONGEST_DISCARD = 16 * 1024 * 1024;
 
@@ -17,23 +17,24 @@ export interface BodyBounds {
   readonly limit: number;
   readonly deadline: number;
   readonly clock: Clock;
-  /** What its memory is taken from, in bytes; given back by whoever needs the body no more. */
+  /** Where its memory is taken from, in bytes; the caller gives it back when the body is no longer needed. */
   readonly memory?: Memory | undefined;
 }
 
 /**
- * The whole body as UTF-8 text. What is too long is read to its end, within bounds, but not kept.
+ * The whole body as UTF-8 text. A body that is too long is read to its end, within limits, but not kept.
  *
- * @throws ProxyError `too_large`, `timeout`, `client_gone` when the sender breaks off, what the memory throws
+ * @throws ProxyError `too_large`, `timeout`, `client_gone` when the sender breaks off; what `memory` throws
  */
 export async function readBoundedText(request: Request, bounds: BodyBounds): Promise<string> {
   return new TextDecoder().decode(await readBoundedBytes(request, bounds));
 }
 
 /**
- * The whole body, empty when there is none. What is too long is read to its end, within bounds, but not kept.
+ * The whole body, empty if there is none. One that is too long is read to its end, within limits, but not
+ * kept.
  *
- * @throws ProxyError `too_large`, `timeout`, `client_gone` when the sender breaks off, what the memory throws
+ * @throws ProxyError `too_large`, `timeout`, `client_gone` when the sender breaks off; what `memory` throws
  */
 export async function readBoundedBytes(
   request: Request,

@@ -98,7 +98,7 @@ Deno.test("a sender that breaks off is told apart from one that sends nonsense",
   await assert.rejects(readBoundedText(request(body), BOUNDS), hasCode("client_gone"));
 });
 
-/** A body that comes one byte at a time. */
+/** A body that arrives one byte at a time. */
 function dripping(length: number): ReadableStream<Uint8Array> {
   let left = length;
   return streamOf((controller) => {

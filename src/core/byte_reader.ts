@@ -1,11 +1,11 @@
-// The one bounds-checked reader that all protocol code reads through. It never copies and knows
-// no protocol; everything it throws is a ProtocolError.
+// The bounds-checked reader that all protocol code reads with. Never copies and knows no protocol; all its
+// errors are ProtocolErrors.
 
 import { ProtocolError } from "./errors.ts";
 
 const TEXT = new TextDecoder();
 
-/** Reads numbers and byte ranges off a buffer it borrows; the buffer must not change meanwhile. */
+/** Reads numbers and byte ranges from a borrowed buffer, which must not change while it is read. */
 export class ByteReader {
   #view: DataView;
   #bytes: Uint8Array;

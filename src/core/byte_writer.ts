@@ -1,4 +1,4 @@
-// The growing buffer that all encoders write into. Knows no protocol.
+// The growing buffer that all encoders write to. Knows no protocol.
 
 const TEXT = new TextEncoder();
 
@@ -8,7 +8,7 @@ export class ByteWriter {
   #view: DataView;
   #length = 0;
 
-  /** @param capacity bytes set aside at first; it grows by itself */
+  /** @param capacity bytes allocated at first; it grows as needed */
   constructor(capacity = 256) {
     this.#bytes = new Uint8Array(capacity);
     this.#view = new DataView(this.#bytes.buffer);
@@ -67,12 +67,12 @@ export class ByteWriter {
     return this.u16(encoded.length).bytes(encoded);
   }
 
-  /** What was written, as a view that the next write may detach: take it last. */
+  /** The bytes written, as a view that the next write may detach: call it last. */
   finish(): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** May replace the view: take it before `#view` is looked at. */
+  /** May replace the buffer and `#view`: call it before using them. */
   #reserve(length: number): number {
     const at = this.#length;
     const needed = at + length;

@@ -1,8 +1,8 @@
-// Counts of changes in memory that threads share: whoever keeps an answer about a stream sees in two
-// reads whether anything has changed since it was given. Changes are counted before anybody is told of
-// them. Streams that share a slot only make each other's answers void more often than need be.
+// Counts of changes in memory shared by threads: whoever keeps an answer about a stream sees with two reads
+// whether anything has changed since. A change is counted before anybody is told of it. Streams that share
+// a slot merely invalidate each other's answers more often than necessary.
 
-/** What was counted when an answer began to be looked for. */
+/** The counts at the time when the search for an answer began. */
 export interface ChangeStamp {
   readonly slot: number;
   /** Changes of the stream, or of one that shares its slot. */
@@ -11,32 +11,31 @@ export interface ChangeStamp {
   readonly origins: number;
 }
 
-/** Slots of streams, a power of two; slot 0 is that of all origins together. */
+/** Slots for streams, a power of two; slot 0 counts changes of origins. */
 const SLOTS = 16_384;
 
-/** One thread's view of the counts. */
 export class ChangeCounts {
   /** To be handed to other threads. */
   readonly memory: SharedArrayBuffer;
   readonly #counts: Int32Array;
 
-  /** @param memory of another thread's counts; new ones unless given */
+  /** @param memory another thread's counts; new ones if absent */
   constructor(memory = new SharedArrayBuffer((SLOTS + 1) * 4)) {
     this.memory = memory;
     this.#counts = new Int32Array(memory);
   }
 
-  /** Another origin has the stream, or whatever else is known of it has changed. */
+  /** The stream has another origin, or something else known about it has changed. */
   streamChanged(stream: string): void {
     Atomics.add(this.#counts, slotOf(stream), 1);
   }
 
-  /** An origin has come, gone, changed, failed or recovered. */
+  /** An origin was added, removed or changed, or has failed or recovered. */
   originsChanged(): void {
     Atomics.add(this.#counts, 0, 1);
   }
 
-  /** To be taken before the answer is looked for: what changes meanwhile makes it void. */
+  /** To be called before the answer is looked for, so that a change in the meantime invalidates it. */
   stamp(stream: string): ChangeStamp {
     const slot = slotOf(stream);
     return {
@@ -46,7 +45,7 @@ export class ChangeCounts {
     };
   }
 
-  /** Whether nothing has changed since. */
+  /** Whether nothing has changed since the stamp was taken. */
   holds({ slot, stream, origins }: ChangeStamp): boolean {
     return Atomics.load(this.#counts, slot) === stream && Atomics.load(this.#counts, 0) === origins;
   }

@@ -1,5 +1,5 @@
-// Ranges of IP addresses: lists that an operator allows, and the special ranges of the IANA
-// registries (RFC 6890). Says what an address is, not what may be done with it.
+// Ranges of IP addresses: those that an operator allows, and the special ranges of the IANA registries
+// (RFC 6890). Says what an address is, not what may be done with it.
 
 import { ProxyError } from "./errors.ts";
 import { parseIp, startsWith, unmapIp } from "./ip_address.ts";
@@ -25,8 +25,8 @@ export type AddressKind =
   | "global";
 
 /**
- * Parses `address/prefix`, or an address alone as a range of one. Bits after the prefix are
- * dropped, and a range inside `::ffff:0:0/96` becomes the IPv4 range it stands for.
+ * Parses `address/prefix`, or a single address as a range of one. Bits after the prefix are dropped, and
+ * a range inside `::ffff:0:0/96` becomes the IPv4 range that it stands for.
  *
  * @throws ProxyError `bad_request`
  */
@@ -42,17 +42,17 @@ export function parseCidr(text: string): Cidr {
   return { bytes: bytes.map((byte, index) => byte & maskByte(prefix, index)), prefix };
 }
 
-/** Whether the address is in the range; false for what is no IP address. Unmaps IPv4 first. */
+/** Whether the address is in the range; false for text that is not an IP address. Unmaps IPv4 first. */
 export function cidrContains(cidr: Cidr, ip: string): boolean {
   const bytes = parseIp(ip);
   return bytes !== undefined && inRange(cidr, unmapIp(bytes));
 }
 
 /**
- * The kind of an address. An IPv6 form that carries an IPv4 address (mapped, compatible, NAT64,
- * 6to4) has the kind of the address inside, so that no spelling hides a special one.
+ * The kind of an address. An IPv6 form that contains an IPv4 address (mapped, compatible, NAT64, 6to4)
+ * has the kind of the IPv4 address, so that no spelling hides a special one.
  *
- * @throws ProxyError `bad_request` when it is no IP address
+ * @throws ProxyError `bad_request` when it is not an IP address
  */
 export function addressKind(ip: string): AddressKind {
   const parsed = parseIp(ip);
@@ -62,18 +62,18 @@ export function addressKind(ip: string): AddressKind {
   const bytes = unwrapIpv4(parsed);
   const found = SPECIAL_RANGES.find(({ range }) => inRange(range, bytes));
   if (found) return found.kind;
-  // Only 2000::/3 has been given out for global use.
+  // Only 2000::/3 has been assigned for global use.
   return bytes.length === 4 || ((bytes[0] ?? 0) & 0xe0) === 0x20 ? "global" : "reserved";
 }
 
-// The first range that holds the address wins.
+// The first range that contains the address wins.
 const SPECIAL_RANGES: readonly { range: Cidr; kind: AddressKind }[] = [
   ...special("unspecified", "0.0.0.0", "::"),
   ...special("broadcast", "255.255.255.255"),
   ...special("loopback", "127.0.0.0/8", "::1"),
   ...special("link_local", "169.254.0.0/16", "fe80::/10"),
   ...special("multicast", "224.0.0.0/4", "ff00::/8"),
-  // Where clouds tell their machines secrets, apart from link-local addresses: Azure, Alibaba, AWS, Google.
+  // Where clouds keep machines' secrets, outside the link-local range: Azure, Alibaba, AWS, Google.
   ...special("metadata", "168.63.129.16", "100.100.100.200", "fd00:ec2::/32", "fd20:ce::/32"),
   ...special("private", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fec0::/10"),
   // Carrier-grade NAT and benchmark networks: private in all but name.
@@ -94,7 +94,7 @@ function unwrapIpv4(parsed: readonly number[]): readonly number[] {
   if (startsWith(bytes, NAT64_PREFIX)) return bytes.slice(12);
   if (bytes.length === 16 && startsWith(bytes, SIX_TO_FOUR_PREFIX)) return bytes.slice(2, 6);
   if (!startsWith(bytes, COMPATIBLE_PREFIX)) return bytes;
-  // "::" and "::1" look like compatible addresses but are IPv6's own.
+  // "::" and "::1" look like IPv4-compatible addresses but are IPv6's own.
   const [a = 0, b = 0, c = 0, d = 0] = bytes.slice(12);
   return a + b + c === 0 && d <= 1 ? bytes : [a, b, c, d];
 }
@@ -104,7 +104,7 @@ function inRange(range: Cidr, bytes: readonly number[]): boolean {
     bytes.every((byte, index) => (byte & maskByte(range.prefix, index)) === range.bytes[index]);
 }
 
-/** The bits of byte `index` that a prefix of so many bits fixes. */
+/** The bits that a prefix of this length fixes in byte `index`. */
 function maskByte(prefix: number, index: number): number {
   const bits = Math.min(8, Math.max(0, prefix - index * 8));
   return (0xff << (8 - bits)) & 0xff;

@@ -1,19 +1,19 @@
-// Time as an argument: what time is it, and call back later. Whatever has deadlines or does
-// something periodically is given a clock, so that a test can pass one that it controls.
+// Time as an argument: the current time, and calling back later. Everything with deadlines or periodic
+// work is given a clock, so that a test can pass one that it controls.
 
-/** Longest delay that `setTimeout` takes; it would call back at once for a longer one. */
+/** Longest delay that `setTimeout` accepts; for a longer one it would call back at once. */
 const LONGEST = 2 ** 31 - 1;
 
-/** A clock that never goes backwards. Times are milliseconds from any start. */
+/** A clock that never goes backwards. Times are milliseconds since an arbitrary moment. */
 export interface Clock {
   now(): number;
   /** Calls back once, after this many milliseconds, unless disposed of before. */
   after(delay: number, callback: () => void): Disposable;
-  /** Calls back again and again until disposed of. */
+  /** Calls back repeatedly until disposed of. */
   every(period: number, callback: () => void): Disposable;
 }
 
-/** The clock of this process; what is more than 24 days away comes after 24 days. */
+/** The clock of this process; delays over 24 days are cut to 24 days. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   after: (delay, callback) => {
@@ -26,7 +26,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** `every` of a clock that has `after`. */
+/** `every`, for a clock that has `after`. */
 export function repeat(clock: Clock, period: number, callback: () => void): Disposable {
   let timer: Disposable;
   const again = () => {
@@ -39,14 +39,13 @@ export function repeat(clock: Clock, period: number, callback: () => void): Disp
   return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
 }
 
-/** Resolves so many milliseconds from now. */
 export function pause(clock: Clock, milliseconds: number): Promise<void> {
   return new Promise((resolve) => clock.after(milliseconds, resolve));
 }
 
 /**
- * Settles as the promise does, or after so many milliseconds as `onTimeout` does, whose errors are the
- * caller's. The promise goes on all the same.
+ * Settles as the promise does, or, after this many milliseconds, as `onTimeout` does; errors of either
+ * reach the caller. The promise is not cancelled.
  */
 export async function within<T, L>(
   clock: Clock,

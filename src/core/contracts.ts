@@ -1,6 +1,6 @@
-// The interfaces through which relays and the API reach the registry, the session log and the
-// metrics without importing them. Every argument and result is plain data, so that each of these
-// could be moved to the other side of a message channel.
+// The interfaces through which relays and the API use the registry, the session log and the metrics
+// without importing them. All arguments and results are plain data, so that each of these can be on the
+// other side of a message channel.
 
 import type { ErrorCode, ProxyError } from "./errors.ts";
 import type { LabelledName, LabelsOf, PlainName } from "./metric_table.ts";
@@ -10,7 +10,7 @@ import type { Transport } from "./fleet.ts";
 import type { Flowed } from "./flow_meter.ts";
 import type { Origin, Protocol } from "./origin.ts";
 
-/** A client's wish to be served one stream. */
+/** A client's request to publish or play a stream. */
 export interface StreamRequest {
   /** Stream key, `vhost/app/stream`. */
   readonly stream: string;
@@ -18,177 +18,175 @@ export interface StreamRequest {
   readonly intent: "publish" | "play";
   /** Identifies the session in `confirm` and `release`; unique in this process. */
   readonly session: string;
-  /** Ids of the origins that this very request has tried in vain. */
+  /** Ids of the origins that this request has already tried in vain. */
   readonly failed: readonly string[];
 }
 
 /** Finds the origin that owns a stream, and keeps it the owner while the stream is used. */
 export interface Resolver {
   /**
-   * Chooses the origin for a stream: its owner, or a newly picked one that owns it from now on.
-   * Call it again with the origin's id in `failed` to move the stream to another origin. Nobody
-   * moves a stream that is live: one whose publisher runs, at whichever proxy. Nor does a viewer
-   * move a stream that a confirmed session of this process runs at that origin.
-   * Every call must be followed by `release` of the same session, once.
+   * Chooses the origin for a stream: its owner, or a newly picked one, which owns it from now on. Call it
+   * again with that origin's id in `failed` to move the stream to another one. A live stream, whose
+   * publisher runs at whichever proxy, is never moved; nor does a viewer move a stream that a confirmed
+   * session of this process uses at that origin. Every call must be followed by one `release` of the
+   * same session.
    *
-   * @throws ProxyError `no_origin` when none offers the protocol or all have failed,
-   * `origin_unreachable` when the stream runs at one that has failed this viewer, `stream_busy`
-   * when it runs at one that has failed this publisher, `registry_unavailable` when the registry
-   * cannot tell in time.
+   * @throws ProxyError `no_origin` when none offers the protocol or all have failed, `origin_unreachable`
+   * when the stream runs at an origin that has failed this viewer, `stream_busy` when it runs at one that
+   * has failed this publisher, `registry_unavailable` when the registry does not answer in time
    */
   resolve(request: StreamRequest): Promise<Origin>;
   /**
-   * The origin serves the session: the mapping outlives it by the stream's idle time. A publisher
-   * makes the stream live: its relay waits for this before it tells the client. A viewer's relay
-   * need not wait.
+   * Says that the origin serves the session: the mapping then outlives it by the stream's idle time. A
+   * publisher makes the stream live, and its relay waits for this before it tells the client. A
+   * viewer's relay need not wait.
    *
-   * @throws ProxyError `stream_busy` when meanwhile the stream is live at another origin: this
-   * publisher must end there, and be refused. Never for a viewer.
+   * @throws ProxyError `stream_busy` when the stream has become live at another origin: this publisher
+   * must be ended there, and refused. Never for a viewer.
    */
   confirm(session: string): Promise<void>;
-  /** The session is over. A stream whose sessions were never confirmed is forgotten at once. */
+  /** Ends the session. A stream whose sessions were never confirmed is forgotten at once. */
   release(session: string): void;
   /**
-   * The origin did not answer in this protocol, whatever the client had to do with it: a dial or a
-   * handshake of our own failed. It is set aside for it, for a while that grows with each failure,
-   * and probed. Its other protocols are not concerned. Not to be called for what an origin does
-   * about a client's bytes.
+   * Says that the origin did not answer in this protocol: a dial or a handshake of our own failed,
+   * whatever the client did. The origin is set aside for this protocol, longer with each failure, and
+   * probed; its other protocols are not affected. Not to be called for an origin's reaction to bytes
+   * from a client.
    */
   unreachable(origin: string, protocol: Protocol): void;
-  /** The origin answered in this protocol: whatever was held against it there is forgotten. */
+  /** Says that the origin answered in this protocol: earlier failures in it are forgotten. */
   reached(origin: string, protocol: Protocol): void;
 }
 
-/** A request for a part of a stream that says itself where it is. */
+/** A request for part of a stream, such as a segment, that may name the origin itself. */
 export interface PartRequest {
   /** Stream key, `vhost/app/stream`. */
   readonly stream: string;
-  /** `originTagOf` the id of the origin that has it; the owner of the stream unless given. */
+  /** `originTagOf` the id of the origin that has it; if absent, the owner of the stream is meant. */
   readonly originTag?: string | undefined;
   readonly protocol: Protocol;
   readonly failed: readonly string[];
 }
 
-/** Finds the origins of segments, which own no stream by being asked for. */
+/** Finds the origins of segments; being asked for them makes no origin own a stream. */
 export interface PartLocator {
   /**
-   * The origin that the tag names, or, when it is gone or has failed, the owner of the stream.
-   * Makes no mapping and needs no release.
+   * The origin that the tag names, or, if that is gone or has failed, the owner of the stream. Makes no
+   * mapping and needs no release.
    *
    * @throws ProxyError `not_found` when there is neither, `registry_unavailable`
    */
   locate(request: PartRequest): Promise<Origin>;
   /**
-   * The origin that a stream belongs to now, whatever that offers; undefined when it has none. Makes
-   * no mapping and prolongs none.
+   * The origin that owns the stream now, whatever protocols it offers; undefined if there is none.
+   * Neither makes nor prolongs a mapping.
    *
    * @throws ProxyError `registry_unavailable`
    */
   owner(stream: string): Promise<StreamOwner | undefined>;
 }
 
-/** Whom a stream belongs to. */
 export interface StreamOwner {
   readonly origin: Origin;
-  /** Whether it has been served there, rather than only asked for. */
+  /** Whether it has served the stream, rather than only been chosen for it. */
   readonly confirmed: boolean;
   /** Whether a publisher runs there. */
   readonly live: boolean;
 }
 
-/** For how long an answer need not be asked for again: while its stamp holds, and no longer. */
+/** How long an answer may be reused: as long as its stamp holds, but no longer than this. */
 export interface Standing {
   readonly stamp: ChangeStamp;
-  /** Milliseconds from the question. */
+  /** Milliseconds, counted from the question. */
   readonly left: number;
 }
 
-/** An answer; without `standing` it is good for its question alone. */
+/** An answer; without `standing` it may not be reused. */
 export interface StandingAnswer<T> {
   readonly answer: T;
   readonly standing: Standing | undefined;
 }
 
-/** A mapping that leads viewers to an origin. */
+/** A mapping by which viewers find an origin. */
 export interface StreamPlace {
   /** The key under which the stream is mapped. */
   readonly stream: string;
   readonly origin: Origin;
-  /** Of the mapping, so that what relies on it is told from what relies on an older one. */
+  /** The epoch of the mapping, to tell whoever relies on it from those that rely on an older one. */
   readonly epoch: number;
 }
 
-/** A viewer that was led to an origin by an answer that stands. */
+/** A viewer that was given an origin from a reused answer. */
 export interface JoiningViewer {
   readonly session: string;
   readonly protocol: Protocol;
-  /** As `StreamPlace`. */
+  /** As in `StreamPlace`. */
   readonly stream: string;
   /** Id of the origin. */
   readonly origin: string;
   readonly epoch: number;
 }
 
-/** Gives answers that other threads may keep, and hears from them who was led where by one. */
+/** Gives answers that other threads may reuse, and is told which viewers were given one. */
 export interface StandingRegistry extends Resolver, PartLocator {
   /** What the stamps of its answers are compared with. */
   readonly changes: ChangeCounts;
-  /** As `resolve`. The answer stands for viewers, if it does, who use the same protocol. */
+  /** Like `resolve`. If the answer stands, it is for viewers that use the same protocol. */
   place(request: StreamRequest): Promise<StandingAnswer<StreamPlace>>;
-  /** A viewer has gone to a place that stood: from now on it is as if `place` had led it there. */
+  /** A viewer was given a standing answer: from now on it counts as if `place` had been called for it. */
   join(viewer: JoiningViewer): void;
-  /** As `locate`. */
+  /** Like `locate`. */
   findPart(request: PartRequest): Promise<StandingAnswer<Origin>>;
-  /** As `owner`. */
+  /** Like `owner`. */
   findOwner(stream: string): Promise<StandingAnswer<StreamOwner | undefined>>;
 }
 
-/** What any proxy must know of a WebRTC session to take its media. */
+/** What any proxy must know about a WebRTC session to relay its media. */
 export interface RtcSession {
   /** `answer-ufrag:offer-ufrag`, the USERNAME of the client's STUN requests (RFC 8445 7.2.2). */
   readonly user: string;
-  /** ice-pwd of the answer: the key of MESSAGE-INTEGRITY in those requests. Never logged. */
+  /** ice-pwd of the answer: the MESSAGE-INTEGRITY key of those requests. Never logged. */
   readonly password: string;
   /** Stream key, `vhost/app/stream`. */
   readonly stream: string;
   readonly intent: "publish" | "play";
   /** Id of the origin. */
   readonly origin: string;
-  /** Where the origin takes the session's media, UDP. */
+  /** Where the origin receives the session's media (UDP). */
   readonly media: Address;
 }
 
-/** Keeps WebRTC sessions where every proxy of the cluster finds them. */
+/** Keeps WebRTC sessions where every proxy of the cluster can find them. */
 export interface RtcSessions {
   /**
    * Adds or replaces the session of that user.
    *
-   * @param ttl its life in milliseconds unless put again
+   * @param ttl milliseconds after which it is forgotten unless it is put again
    * @throws ProxyError `overloaded` when there is no room for another
    */
   putSession(session: RtcSession, ttl: number): Promise<void>;
   /**
-   * The session of that user; undefined when there is none.
+   * The session of that user; undefined if there is none.
    *
-   * @throws ProxyError `registry_unavailable` when the registry cannot tell in time
+   * @throws ProxyError `registry_unavailable` when the registry does not answer in time
    */
   session(user: string): Promise<RtcSession | undefined>;
-  /** Forgets the session of that user; an unknown one is ignored. */
+  /** Forgets the session of that user, if there is one. */
   endSession(user: string): Promise<void>;
   /**
-   * The media of a session flow, at an origin that was chosen for it earlier, perhaps by another
-   * proxy: its stream is used there from now on, and live there if it publishes. Does what
-   * `Resolver.resolve` and `confirm` do for other sessions, but never chooses another origin.
-   * Must be followed by `Resolver.release` of that id, once.
+   * Says that a session's media flow at an origin that was chosen for it earlier, perhaps by another
+   * proxy: the stream is in use there from now on, and live if the session publishes. Does what
+   * `Resolver.resolve` and `confirm` do for other sessions, but never chooses another origin. Must be
+   * followed by one `Resolver.release` of that id.
    *
    * @param id of the session in `release`; unique in this process
-   * @throws ProxyError `stream_busy` when the stream is live elsewhere, so that its publisher must
-   * end; `registry_unavailable`
+   * @throws ProxyError `stream_busy` when the stream is live elsewhere, so that its publisher must be
+   * ended; `registry_unavailable`
    */
   holdStream(id: string, session: RtcSession): Promise<void>;
 }
 
-/** What an opened session is about; `client` is the address as `host:port`. */
+/** A session that has opened; `client` is the address as `host:port`. */
 export interface SessionOpened {
   readonly session: string;
   readonly protocol: string;
@@ -196,26 +194,26 @@ export interface SessionOpened {
   readonly stream: string;
   readonly origin: string;
   readonly client: string;
-  /** How the client comes, where its protocol leaves that open. */
+  /** How the client is connected, if its protocol allows more than one transport. */
   readonly transport?: Transport;
 }
 
-/** Why a session is ended that neither side has ended. */
+/** Why the proxy ends a session that neither side has ended. */
 export type EndedBy = "kicked" | "origin_down" | "stream_moved";
 
-/** The sessions of one protocol, as others may look at them and end them. */
+/** The sessions of one protocol, to be inspected and ended from outside. */
 export interface RelaySessions {
-  /** Ends a session in order, one that is still under way to its origin too. @returns whether it was here */
+  /** Ends a session cleanly, even one that has not reached its origin yet. @returns whether it was here */
   endSession(session: string, reason: EndedBy): boolean;
   /**
-   * Bytes that origins have sent for those of these sessions that are here, counted now; Infinity for
-   * one that is held up by its client, since more may lie ready that was sent who knows when. Without
-   * those whose thread does not answer within a second.
+   * Bytes received from origins so far, for those of these sessions that are here; Infinity for one
+   * held up by its client, since an unknown amount may be waiting. Sessions of threads that do not
+   * answer within a second are left out.
    */
   received(sessions: readonly string[]): Promise<ReadonlyMap<string, number>>;
 }
 
-/** How a session ended. Bytes are those relayed after the session was opened. */
+/** How a session ended. Bytes are counted from its opening. */
 export interface SessionClosed {
   readonly session: string;
   readonly reason: string;
@@ -223,28 +221,27 @@ export interface SessionClosed {
   readonly bytesOut: number;
 }
 
-/** An origin that was asked for a stream in vain, and why. For operators alone. */
+/** An origin that was tried for a stream in vain, and why. For operators only. */
 export interface TriedOrigin {
-  /** Its id. */
   readonly origin: string;
   readonly code: ErrorCode;
 }
 
 /**
- * A request that came to nothing. `stream` is its key, or what the client asked for, without its query,
- * when that has none; `client` is the address as `host:port`.
+ * A request that failed. `stream` is its key, or, if it has none, what the client asked for without the
+ * query; `client` is the address as `host:port`.
  */
 export interface SessionRefused {
-  /** The id that the session would have had, which is in other lines about it too. */
+  /** The id that the session would have had; other lines about it contain it too. */
   readonly session?: string | undefined;
-  /** In the order in which they were asked; absent or empty when none was. */
+  /** In the order in which they were tried; absent or empty if none was. */
   readonly tried?: readonly TriedOrigin[] | undefined;
   readonly protocol: string;
   readonly intent: "publish" | "play";
   readonly stream: string;
   readonly client: string;
   readonly error: ProxyError;
-  /** How many requests like this one are told of at once; one unless told. */
+  /** Number of requests like this one that are reported together; 1 if absent. */
   readonly repeated?: number | undefined;
 }
 
@@ -274,23 +271,22 @@ export interface SessionLog {
   refused(event: SessionRefused): void;
 }
 
-/** The numbers of the program; the table of them says which labels each has. */
+/** The program's metrics; the table of metrics says which labels each has. */
 export interface Metrics {
-  /** Adds `by` (1 unless told) to a counter. */
+  /** Adds `by` (1 by default) to a counter. */
   count(name: PlainName<"counter">, labels?: Record<string, never>, by?: number): void;
   count<Name extends LabelledName<"counter">>(
     name: Name,
     labels: LabelsOf<Name>,
     by?: number,
   ): void;
-  /** Sets a gauge. */
   gauge(name: PlainName<"gauge">, value: number): void;
   gauge<Name extends LabelledName<"gauge">>(
     name: Name,
     value: number,
     labels: LabelsOf<Name>,
   ): void;
-  /** Takes a duration for a histogram. */
+  /** Adds a duration to a histogram. */
   observe<Name extends LabelledName<"histogram">>(
     name: Name,
     seconds: number,
@@ -298,10 +294,10 @@ export interface Metrics {
   ): void;
 }
 
-/** A part of the process that could get stuck while the rest goes on, such as a thread. */
+/** A part of the process that may get stuck while the rest runs, such as a thread. */
 export interface Heart {
   /** For the log: "WebRTC thread". */
   readonly name: string;
-  /** Resolves once the part has done something since the call. */
+  /** Resolves once the part has done something after the call. */
   beat(): Promise<void>;
 }

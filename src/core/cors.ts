@@ -1,5 +1,5 @@
-// The CORS fields that let pages of other web sites read an answer, as far as they depend on the
-// site. Knows no methods and no paths. WHATWG Fetch, section 3.2.
+// The CORS fields that let pages of other web sites read an answer, as far as they depend on the site.
+// Knows no methods and no paths. WHATWG Fetch, section 3.2.
 
 export interface CorsField {
   readonly name: string;
@@ -7,11 +7,11 @@ export interface CorsField {
 }
 
 /**
- * Whether pages of a site may read an answer, and how it is told.
+ * Whether pages of a site may read an answer, and the fields that say so.
  *
  * @param site the Origin field of the request
  * @param allowed web origins; empty means all
- * @param access what those who may read get besides
+ * @param access further fields for those that may read
  */
 export function corsFor(
   site: string | undefined,

@@ -1,5 +1,5 @@
-// Durations as Go writes them ("300s", "1h30m"), because that is how the variables of the proxy
-// have always been written. Format: https://pkg.go.dev/time#ParseDuration
+// Durations as Go writes them ("300s", "1h30m"), since the proxy's variables have always been written that
+// way. Format: https://pkg.go.dev/time#ParseDuration
 
 import { ProxyError } from "./errors.ts";
 

@@ -1,9 +1,9 @@
-// What a client is told whose session the proxy ends before it has begun: the same in every protocol.
+// What a client is told if the proxy ends its session before it has begun: the same in every protocol.
 
 import type { EndedBy } from "./contracts.ts";
 import { type ErrorCode, ProxyError } from "./errors.ts";
 
-/** Why the proxy ends what neither side has ended. */
+/** Why the proxy ends a session that neither side has ended. */
 type Ending = EndedBy | "shutdown";
 
 const MEANINGS: Readonly<Record<Ending, readonly [ErrorCode, string]>> = {
@@ -13,12 +13,12 @@ const MEANINGS: Readonly<Record<Ending, readonly [ErrorCode, string]>> = {
   shutdown: ["draining", "Server is shutting down"],
 };
 
-/** The error of a session that ends for this reason instead of beginning. */
+/** The error for a session that is ended for this reason before it begins. */
 export function endedBy(reason: Ending): ProxyError {
   return new ProxyError(...MEANINGS[reason]);
 }
 
-/** Whether the proxy has ended a session that has ended for this reason. */
+/** Whether this reason is the proxy's own. */
 export function isEnding(reason: string): reason is Ending {
   return Object.hasOwn(MEANINGS, reason);
 }

@@ -1,6 +1,6 @@
-// The forms in which people and SRS write addresses: where to listen, where an origin listens.
-// Knows no DNS: a host is an IP address. What an address may be used for is decided in cidr.ts and
-// by whoever dials.
+// The notations in which people and SRS write addresses: where to listen, where an origin listens. Does no
+// name lookups: a host is an IP address. What an address may be used for is decided in cidr.ts and by
+// whoever dials.
 
 import { ProxyError } from "./errors.ts";
 import { formatIp, parseIp, unmapIp } from "./ip_address.ts";
@@ -12,9 +12,9 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-/** Where an origin says it listens; no `host` means the address that it registered with. */
+/** Where an origin says it listens; without `host`, at the address that it registered with. */
 export interface Endpoint {
-  /** `tcp`, `udp` or whatever stood before `://`, in lower case. */
+  /** The text before `://`, in lower case, such as `tcp` or `udp`. */
   readonly protocol?: string;
   readonly host?: string;
   /** 1–65535. */
@@ -48,8 +48,8 @@ export function parseEndpoint(text: string): Endpoint {
 }
 
 /**
- * The canonical text of an IP address, with `::ffff:a.b.c.d` as `a.b.c.d`; undefined for a host
- * name or anything else.
+ * The canonical text of an IP address, `::ffff:a.b.c.d` as `a.b.c.d`; undefined for a host name or
+ * anything else.
  */
 export function normalizeIp(text: string): string | undefined {
   const bytes = parseIp(text);
@@ -62,7 +62,7 @@ export function formatAddress(address: Address): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** As an origin registers it, so that one can be compared with the other. */
+/** The address as an origin registers it, so that they can be compared. */
 export function formatEndpoint(protocol: string, address: Address): string {
   if (address.tls === undefined) return formatAddress(address);
   return `${protocol === "rtmp" ? "rtmps" : "https"}://${formatAddress(address)}`;
@@ -74,7 +74,7 @@ function parseHostAndPort(text: string, lowestPort: number): ListenAddress | und
   const [, bracketed, bare, digits] = match;
   const port = Number(digits);
   if (port < lowestPort || port > 65535) return undefined;
-  // Brackets are for IPv6 alone: "[1.2.3.4]:80" is somebody's mistake.
+  // Brackets are for IPv6 only: "[1.2.3.4]:80" is a mistake.
   if (bracketed !== undefined && !bracketed.includes(":")) return undefined;
   const written = bracketed ?? bare;
   if (!written) return { port };

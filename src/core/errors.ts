@@ -1,7 +1,7 @@
-// The one error type of the program and what each code means on the wire. Knows no protocol's
-// encoding: it only has the numbers and names that the encoders look up.
+// The program's one error type, and what each code means on the wire. Knows no encoding, only the numbers
+// and names that encoders look up.
 
-/** Who caused an error; it decides the log level and who gets to read the message. */
+/** Who caused an error; it decides the log level and who may read the message. */
 export type ErrorSource = "client" | "origin" | "registry" | "internal";
 
 /** Every way in which a request can fail. */
@@ -73,8 +73,8 @@ function meaning(
 /**
  * An expected failure of a request or a session.
  *
- * `message` may be shown to the client: sentence case, no period, never an origin's address.
- * What only the operator may read goes into `cause`.
+ * `message` may be shown to the client: sentence case, no period, never an origin's address. What only
+ * operators may read goes into `cause`.
  */
 export class ProxyError extends Error {
   override readonly name: string = "ProxyError";
@@ -98,28 +98,28 @@ export class ProxyError extends Error {
     return MEANINGS[this.code].httpStatus;
   }
 
-  /** The reason in the refusal of an SRT caller: SRT_REJX_* of libsrt's access_control.h. */
+  /** The reject reason for an SRT caller: SRT_REJX_* of libsrt's access_control.h. */
   get srtReject(): number {
     return MEANINGS[this.code].srtReject;
   }
 
-  /** The `code` of the RTMP `onStatus` that tells a publisher or a player of this error. */
+  /** The `code` of the RTMP `onStatus` that reports this error to a publisher or a player. */
   rtmpStatus(intent: "publish" | "play"): string {
     return intent === "publish" ? MEANINGS[this.code].rtmpPublish : MEANINGS[this.code].rtmpPlay;
   }
 }
 
-/** What is wrong with one origin and may be right with another. */
+/** Failures of one origin that another one may not have. */
 export type OriginFault = "origin_unreachable" | "origin_timeout" | "origin_gone";
 
-/** Whether it was the origin, so that it is worth trying another one. */
+/** Whether the origin is at fault, so that another one is worth trying. */
 export function isOriginFault(
   error: unknown,
 ): error is ProxyError & { readonly code: OriginFault } {
   return error instanceof ProxyError && error.source === "origin" && error.retryable;
 }
 
-/** Bytes that break their protocol. Thrown by everything under protocol/, and nothing else is. */
+/** Bytes that break their protocol. Code under protocol/ throws this and nothing else. */
 export class ProtocolError extends ProxyError {
   override readonly name = "ProtocolError";
 
@@ -129,9 +129,9 @@ export class ProtocolError extends ProxyError {
 }
 
 /**
- * Reads what an origin has sent. Bytes that break their protocol must not look like the client's fault.
+ * Runs a parser on bytes from an origin, so that a protocol error is not blamed on the client.
  *
- * @throws ProxyError with that message and code when they do
+ * @throws ProxyError with that message and code instead of a ProtocolError
  */
 export function blameOrigin<T>(
   message: string,
@@ -146,7 +146,7 @@ export function blameOrigin<T>(
   }
 }
 
-/** Wraps anything thrown into a ProxyError; one that is a ProxyError already is returned as it is. */
+/** Wraps anything thrown into a ProxyError; a ProxyError is returned unchanged. */
 export function toProxyError(error: unknown): ProxyError {
   if (error instanceof ProxyError) return error;
   return new ProxyError("internal", "Internal error", { cause: error });

@@ -1,5 +1,5 @@
-// A bounded map: every entry has the same time to live, and when the map is full the oldest entry
-// makes room. Time is an argument, so there is no timer here and none to stop.
+// A bounded map: all entries have the same time to live, and when the map is full the oldest one makes
+// room. Time is an argument, so there is no timer to stop.
 
 interface Entry<V> {
   readonly value: V;
@@ -10,8 +10,8 @@ interface Entry<V> {
 export class ExpiringMap<K, V> {
   readonly #capacity: number;
   readonly #ttl: number;
-  // A Map keeps the order of insertion, and all entries live equally long: the first is always
-  // the next to expire.
+  // A Map keeps insertion order, and all entries live equally long: the first is always the next to
+  // expire.
   readonly #entries = new Map<K, Entry<V>>();
 
   /** @param options `capacity` in entries, at least 1; `ttl` in the unit of every `now` */
@@ -20,12 +20,12 @@ export class ExpiringMap<K, V> {
     this.#ttl = options.ttl;
   }
 
-  /** Entries held, those included that have expired since the last `expire`. */
+  /** Number of entries, including those that have expired since the last `expire`. */
   get size(): number {
     return this.#entries.size;
   }
 
-  /** The value, or undefined when it is not there or has expired. Does not prolong its life. */
+  /** The value; undefined if it is missing or has expired. Does not prolong its life. */
   get(key: K, now: number): V | undefined {
     const entry = this.#entries.get(key);
     return entry !== undefined && now < entry.expires ? entry.value : undefined;
@@ -34,7 +34,7 @@ export class ExpiringMap<K, V> {
   /**
    * Stores a value for one time to live from now, as the youngest entry.
    *
-   * @returns the oldest entry, when it had to make room for a new key
+   * @returns the oldest entry if it had to make room for a new key
    */
   set(key: K, value: V, now: number): [K, V] | undefined {
     this.#entries.delete(key);
@@ -50,7 +50,7 @@ export class ExpiringMap<K, V> {
     return alive;
   }
 
-  /** Removes what has expired, at the cost of that alone. @returns the removed, oldest first */
+  /** Removes expired entries; the cost depends only on their number. @returns the removed, oldest first */
   expire(now: number): [K, V][] {
     const expired: [K, V][] = [];
     for (const [key, entry] of this.#entries) {

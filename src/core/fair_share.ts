@@ -1,9 +1,9 @@
-// Divides a limited resource among those who ask for it, so that nobody ever gets so much that
-// another gets nothing. Does not know what is divided.
+// Divides a limited resource so that nobody can take so much that others get nothing. Does not know what
+// is divided.
 
 /**
- * Units of one kind. Whoever asks may hold at most as much as is left for others then: the first that
- * wants everything gets half, a second one a quarter, and there is always something for a newcomer.
+ * Units of one kind. A holder may have at most as much as then remains for others: the first that wants
+ * everything gets half, the second a quarter, and there is always something left for a newcomer.
  */
 export class FairShare {
   readonly #capacity: number;
@@ -15,17 +15,17 @@ export class FairShare {
     this.#capacity = capacity;
   }
 
-  /** Units that are held now, by all together. */
+  /** Units held by all together. */
   get taken(): number {
     return this.#taken;
   }
 
-  /** Those who hold something now. */
+  /** Number of holders that have something. */
   get holders(): number {
     return this.#held.size;
   }
 
-  /** What one holder takes for one purpose, at first nothing. Given back when disposed of. */
+  /** A share for one purpose of a holder, empty at first. Disposing of it returns its units. */
   open(holder: string): Share {
     return new Share((units) => this.#take(holder, units), (units) => this.#give(holder, units));
   }
@@ -47,7 +47,6 @@ export class FairShare {
   }
 }
 
-/** A part of what is shared. */
 export class Share implements Disposable {
   readonly #take: (units: number) => boolean;
   readonly #give: (units: number) => void;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FairShare, type Share } from "./fair_share.ts";
 
-/** Takes single units until there are none. */
+/** Takes single units until none is left. */
 function takeAll(share: Share): number {
   let units = 0;
   while (share.grow(1)) units++;

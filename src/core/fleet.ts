@@ -1,15 +1,15 @@
-// Where the proxies of a fleet listen: what each of them tells the others, so that none of them is
-// taken for an origin. Plain data; exchanging it is the registry's business.
+// Where the proxies of a fleet listen, which each of them tells the others so that none is taken for an
+// origin. Plain data; the registry exchanges it.
 
 import { addressKind } from "./cidr.ts";
 import { normalizeIp } from "./endpoint.ts";
 import type { Address } from "./address.ts";
 import type { Protocol } from "./origin.ts";
 
-/** What carries a conversation: the same port number means two ports, one of each. */
+/** Transport protocol: a port number is a different port in each of them. */
 export type Transport = "tcp" | "udp";
 
-/** What carries each conversation with an origin. */
+/** The transport of each protocol towards origins. */
 export const TRANSPORTS: Readonly<Record<Protocol, Transport>> = {
   rtmp: "tcp",
   http: "tcp",
@@ -18,18 +18,18 @@ export const TRANSPORTS: Readonly<Record<Protocol, Transport>> = {
   rtc: "udp",
 };
 
-/** A port that is bound; a wildcard host stands for every address of the machine. */
+/** A bound port; a wildcard host stands for every address of the machine. */
 export interface BoundAddress extends Address {
   readonly transport: Transport;
 }
 
-/** One proxy: its ports, and the addresses of its machine that others may know it by. */
+/** One proxy: its ports, and the addresses of its machine by which others may know it. */
 export interface ProxyPlace {
   readonly listeners: readonly BoundAddress[];
   readonly ips: readonly string[];
 }
 
-/** Where this proxy is; addresses that mean something on this machine alone are left out. */
+/** This proxy's place, without addresses that are meaningful only on this machine. */
 export function placeOf(
   listeners: readonly BoundAddress[],
   localIps: readonly string[],
@@ -39,8 +39,8 @@ export function placeOf(
 }
 
 /**
- * Whether a proxy listens at an address, as somebody on the machine with the addresses `localIps` dials it:
- * a loopback address leads to that machine, and so to the proxies on it alone.
+ * Whether a proxy listens at an address, seen from the machine with the addresses `localIps`: a loopback
+ * address leads to that machine, and so only to the proxies on it.
  */
 export function listensAt(
   { listeners, ips }: ProxyPlace,
@@ -63,7 +63,7 @@ function isLoopback(ip: string): boolean {
   return kind === "loopback" || kind === "unspecified";
 }
 
-/** The sessions of one proxy, as others show them. */
+/** The sessions of one proxy, as it reports them to the others. */
 export interface SessionCounts {
   /** By id of the origin. */
   readonly origins: Readonly<Record<string, OriginCounts>>;

@@ -1,14 +1,14 @@
-// Bytes that arrive in pieces, kept as one. Memory is taken as they arrive, whatever was announced,
-// and many small pieces take no more than a few large ones.
+// Joins bytes that arrive in pieces. Memory is taken as they arrive, whatever length was announced, and
+// many small pieces take no more than a few large ones.
 
 import type { Memory } from "./memory.ts";
 
-/** Bytes allocated at first, unless more have arrived. */
+/** Bytes of the first buffer, unless more have arrived. */
 const FIRST = 512;
-/** Overhead of a buffer, bytes. */
+/** Overhead of a buffer in bytes. */
 export const BUFFER_COST = 256;
 
-/** A buffer that doubles when it is full, up to its maximum length. */
+/** A buffer that doubles when it is full, up to its limit. */
 export class GrowingBytes {
   readonly #limit: number;
   readonly #memory: Memory | undefined;
@@ -16,25 +16,24 @@ export class GrowingBytes {
   #length = 0;
 
   /**
-   * @param limit bytes that may come; whoever appends sees to it
-   * @param memory what the buffer is taken from
+   * @param limit most bytes that may be appended
+   * @param memory where the buffer is taken from
    */
   constructor(limit: number, memory?: Memory) {
     this.#limit = limit;
     this.#memory = memory;
   }
 
-  /** What has come, as a view that the next `append` may detach; when all has come, the whole buffer. */
+  /** All bytes so far, as a view that the next `append` may detach; once complete, the whole buffer. */
   get bytes(): Uint8Array<ArrayBuffer> {
     return this.#buffer.subarray(0, this.#length);
   }
 
-  /** Bytes that have come. */
+  /** Number of bytes so far. */
   get length(): number {
     return this.#length;
   }
 
-  /** Length of the buffer. */
   get allocated(): number {
     return this.#buffer.length;
   }
@@ -47,7 +46,7 @@ export class GrowingBytes {
     this.#length = length;
   }
 
-  /** Gives the memory back; what `bytes` returned belongs to whoever has it. */
+  /** Gives the memory back; what `bytes` returned stays valid for whoever has it. */
   release(): void {
     if (this.#buffer.length === 0) return;
     this.#memory?.give(this.#buffer.length + BUFFER_COST);

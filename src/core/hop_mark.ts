@@ -1,31 +1,30 @@
-// The mark that this process puts on requests to origins, by which it recognizes one that comes
-// back: Via, RFC 9110 section 7.6.3. Otherwise a proxy registered as an origin would call itself
-// until the machine is full.
+// The mark that this process puts on requests to origins, by which it recognizes one that comes back:
+// Via, RFC 9110 section 7.6.3. Otherwise a proxy registered as an origin would call itself until the
+// machine's resources are used up.
 
 import { ProxyError } from "./errors.ts";
 
-/** Proxies of our kind, and of any, that one request may have come through. */
+/** Limits on the proxies, ours and any, that a request may have passed. */
 const MOST_OF_OURS = 4;
 const MOST = 16;
 const KIND = "srs-proxy-";
 
-/** One process, as it names itself to origins. */
 export class HopMark {
-  /** What stands in Via for this process, so that no address is told. */
+  /** This process's name in Via, which reveals no address. */
   readonly pseudonym: string;
 
-  /** @param pseudonym of the process, where it has one already */
+  /** @param pseudonym of the process, if it has one already */
   constructor(pseudonym = KIND + crypto.randomUUID().slice(0, 13)) {
     this.pseudonym = pseudonym;
   }
 
-  /** One member of Via. @param version of HTTP by which the request has come */
+  /** This process's member of Via. @param version of HTTP in which the request arrived */
   via(version: string): string {
     return `${version} ${this.pseudonym}`;
   }
 
   /**
-   * Refuses a request that has been here already, or has come too far.
+   * Refuses a request that has been here before, or has passed too many proxies.
    *
    * @param via the members of its Via, in lower case
    * @throws ProxyError `loop`

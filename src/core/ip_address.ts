@@ -1,11 +1,11 @@
-// IP addresses as bytes: strict parsing of both families and their canonical text (RFC 5952).
-// Knows nothing of ports, host names or what an address may be used for.
+// IP addresses as bytes: strict parsing of both families and their canonical text (RFC 5952). Knows
+// nothing of ports, host names, or what an address may be used for.
 
 /**
- * Parses an IPv4 (four bytes) or IPv6 address (sixteen bytes).
+ * Parses an IPv4 (four bytes) or IPv6 address (sixteen bytes); undefined for anything else.
  *
- * Strict on purpose, since the same text must mean the same address to everybody who reads it:
- * no host names, octal or short forms, brackets or zones.
+ * Strict on purpose, since the text must mean the same address to everybody who reads it: no host names,
+ * octal or short forms, brackets or zones.
  */
 export function parseIp(text: string): number[] | undefined {
   return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
@@ -16,12 +16,12 @@ export function formatIp(bytes: readonly number[]): string {
   return bytes.length === 4 ? bytes.join(".") : formatIpv6(bytes);
 }
 
-/** The IPv4 address inside `::ffff:a.b.c.d`; any other address as it is. */
+/** The IPv4 address inside `::ffff:a.b.c.d`; any other address unchanged. */
 export function unmapIp(bytes: readonly number[]): readonly number[] {
   return startsWith(bytes, MAPPED_PREFIX) ? bytes.slice(12) : bytes;
 }
 
-/** Whether the address begins with these bytes; for telling special ranges apart. */
+/** Whether the address begins with these bytes; used to recognize special ranges. */
 export function startsWith(bytes: readonly number[], prefix: readonly number[]): boolean {
   return bytes.length >= prefix.length && prefix.every((byte, index) => bytes[index] === byte);
 }
@@ -47,7 +47,7 @@ function parseIpv6(text: string): number[] | undefined {
   return [...head, ...zeros, ...tail];
 }
 
-/** @param atEnd whether these groups end the address, where dotted IPv4 may stand */
+/** @param atEnd whether these groups end the address, where dotted IPv4 is allowed */
 function parseGroups(text: string, atEnd: boolean): number[] | undefined {
   if (text === "") return [];
   const groups = text.split(":");

@@ -1,6 +1,4 @@
-// Joins bytes that arrived in pieces.
-
-/** One array out of pieces that have `length` bytes together. */
+/** Joins pieces that are `length` bytes long together. */
 export function joinPieces(pieces: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(length);
   let at = 0;

@@ -1,21 +1,21 @@
-// Lines on their way into a stream whose reader may stop: they wait in a bounded buffer, and nobody
-// waits for them. What does not fit is dropped and counted. Knows no log and no process.
+// Writes lines to a stream whose reader may stop: they wait in a bounded buffer, and nobody waits for
+// them. Lines that do not fit are dropped and counted. Knows neither logs nor processes.
 
 import { type Clock, pause, within } from "./clock.ts";
 
-/** Bytes that are written at once, at most, unless one line has more. */
+/** Most bytes per write, unless a single line is longer. */
 const BATCH = 65_536;
-/** Pauses before what a stream could not take now, or at all, is followed by more; milliseconds. */
+/** Milliseconds before the next attempt when the stream is full, and when it fails. */
 const PAUSE_WHEN_FULL = 50;
 const PAUSE_WHEN_BROKEN = 1_000;
 
 export interface LineOutletOptions {
-  /** Writes some of the bytes and tells how many; it may take as long as it likes. */
+  /** Writes some of the bytes and resolves to their number; may take as long as it likes. */
   readonly write: (bytes: Uint8Array) => Promise<number>;
-  /** Most bytes that wait, those included that are being written. */
+  /** Most bytes that may wait, including those being written. */
   readonly capacity: number;
   readonly clock: Clock;
-  /** Told how many lines were lost, once there is room again; may push a line. */
+  /** Called with the number of lost lines once there is room again; may push a line. */
   readonly onRoom?: (lost: number) => void;
 }
 
@@ -23,10 +23,10 @@ export class LineOutlet {
   readonly #options: LineOutletOptions;
   readonly #encoder = new TextEncoder();
   #waiting: Uint8Array[] = [];
-  /** Bytes that wait, those included that are being written. */
+  /** Bytes that wait, including those being written. */
   #size = 0;
   #lost = 0;
-  /** How many of the lost ones have not been reported. */
+  /** Number of lost lines not reported yet. */
   #untold = 0;
   #writing: Promise<void> | undefined;
 
@@ -34,15 +34,15 @@ export class LineOutlet {
     this.#options = options;
   }
 
-  /** How many lines have been lost in all. */
+  /** Number of lines lost in all. */
   get lost(): number {
     return this.#lost;
   }
 
-  /** Takes one line without its line break; never waits and never throws. */
+  /** Adds one line without its line break; never waits and never throws. */
   push(line: string): void {
     const bytes = this.#encoder.encode(`${line}\n`);
-    // Once one is lost so are the next: the report must be where they are missing.
+    // After a lost line all are dropped until the report, which must be where they are missing.
     if (this.#untold > 0 || this.#size + bytes.length > this.#options.capacity) {
       this.#lose(1);
       if (this.#writing === undefined) this.#tellLost();
@@ -65,7 +65,7 @@ export class LineOutlet {
   }
 
   async #writeAll(): Promise<void> {
-    // Lines of the same turn of the event loop go together.
+    // Gathers the lines of this turn of the event loop.
     await undefined;
     while (this.#waiting.length > 0) {
       const { bytes, lines } = this.#nextBatch();
@@ -97,7 +97,7 @@ export class LineOutlet {
       try {
         at += await this.#options.write(bytes.subarray(at));
       } catch (error) {
-        // Whoever shares the stream may have made it one that does not wait.
+        // Another user of the stream may have made it non-blocking.
         const isFull = error instanceof Deno.errors.WouldBlock;
         await pause(this.#options.clock, isFull ? PAUSE_WHEN_FULL : PAUSE_WHEN_BROKEN);
         if (!isFull) return false;

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { LineOutlet } from "./line_outlet.ts";
 
-/** A stream whose reader takes bytes when the test says so. */
+/** A stream whose reader takes bytes when told to. */
 class SlowStream {
-  /** Bytes taken at once, at most. */
+  /** Most bytes taken per write. */
   most = Infinity;
   #taken: number[] = [];
   #next = Promise.withResolvers<void>();

@@ -1,6 +1,6 @@
-// What is logged and where it goes. The rest of the program just gets a logger and gives it a
-// constant text and fields. What may be logged (never tokens, SDP or passwords) is up to the
-// caller. One configuration per process, since LogTape has one.
+// Configures what is logged and where it goes. The rest of the program gets a logger and gives it a
+// constant text and fields; callers must never log tokens, SDP or passwords. One configuration per
+// process, since LogTape has one.
 
 import { configure, getLogger, type Logger, type LogRecord, reset } from "@logtape/logtape";
 import { type Clock, systemClock } from "./clock.ts";
@@ -9,7 +9,7 @@ import { RepeatedFailures } from "./repeated_failures.ts";
 
 export type { LogFormat };
 
-/** Lowest level that is written. */
+/** The least important level that is written. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
 export interface LogOptions {
@@ -17,23 +17,23 @@ export interface LogOptions {
   readonly format: LogFormat;
   /** Takes one line with its line break; called synchronously, so it must not wait. */
   readonly write: (line: string) => void;
-  /** The process's own unless given. */
+  /** The process's clock if absent. */
   readonly clock?: Clock;
 }
 
-/** How often it is told how many failures have repeated others, milliseconds. */
+/** Milliseconds between reports of how often failures were repeated. */
 const COUNTS_EVERY = 10_000;
 const MAX_KINDS = 256;
 
-/** The log of the process while it is configured; disposing of it tells the last counts. */
+/** The log of the process while it is configured; disposing of it reports the last counts. */
 export interface Log extends AsyncDisposable {
   /** Changes the least important level that is written. */
   setLevel(level: LogLevel): Promise<void>;
 }
 
 /**
- * Starts logging; before it, and after the result is disposed of, log lines go nowhere. A failure that
- * repeats another one, by its texts and codes, is counted, and the count is told from time to time.
+ * Starts logging; before that, and after the result is disposed of, log lines go nowhere. Failures that
+ * repeat an earlier one, by text and code, are counted, and the count is reported periodically.
  */
 export async function configureLog(options: LogOptions): Promise<Log> {
   const format = lineFormatter(options.format);
@@ -61,7 +61,7 @@ async function direct(lines: (record: LogRecord) => void, level: LogLevel): Prom
     sinks: { lines },
     loggers: [
       { category: [], lowestLevel: level, sinks: ["lines"] },
-      // LogTape's own news, of which only trouble matters here.
+      // LogTape's messages about itself, of which only problems matter.
       { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["lines"] },
     ],
   });

@@ -1,5 +1,5 @@
-// Formats one log record as a line. Records may contain text from strangers: no value can forge a
-// field or a line, control a terminal, reverse the text around it, or fill the log by its length.
+// Formats one log record as a line. Records may contain text from strangers: no value can forge a field or
+// a line, control a terminal, reverse the text around it, or fill the log by its length.
 
 import { getJsonLinesFormatter, type LogRecord } from "@logtape/logtape";
 import { escapeHidden } from "./visible_text.ts";
@@ -7,10 +7,10 @@ import { escapeHidden } from "./visible_text.ts";
 /** JSON lines for machines, short lines for people. */
 export type LogFormat = "json" | "text";
 
-/** Characters of one value. */
+/** Most characters of one value. */
 const LONGEST_VALUE = 1024;
 
-/** Makes the line of a record, with its line break. */
+/** Formats a record as a line, with its line break. */
 export function lineFormatter(format: LogFormat): (record: LogRecord) => string {
   const line = format === "json" ? formatJson : formatText;
   return (record) => `${line(shortened(record))}\n`;

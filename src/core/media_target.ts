@@ -1,5 +1,5 @@
-// Addresses to which clients are told to send media, as people and SRS write them: an IP address or
-// a name, with or without a port. Knows no DNS.
+// Addresses to which clients are told to send media, as people and SRS write them: an IP address or a name,
+// with or without a port. Looks nothing up.
 
 import { ProxyError } from "./errors.ts";
 import { normalizeIp } from "./endpoint.ts";
@@ -41,7 +41,7 @@ function hostOf(bracketed: string | undefined, bare: string | undefined): string
   return normalizeIp(name) ?? (isName(name) ? name : undefined);
 }
 
-/** Whatever ends in a number is a misspelt address. */
+/** A name whose last label is a number is more likely a misspelt address. */
 function isName(text: string): boolean {
   const labels = text.split(".");
   const isNumber = /^\d+$/.test(labels.at(-1)!);

@@ -1,17 +1,17 @@
-// Memory that is counted where it is allocated, so that what a peer can make the program keep is
-// bounded. Counts bytes and allocates none.
+// Counts memory where it is allocated, to bound what a peer can make the program keep. Allocates nothing
+// itself.
 
 import { ProtocolError } from "./errors.ts";
 
-/** Whoever keeps bytes for a peer asks here before it allocates them. */
+/** Must be asked before bytes are allocated for a peer. */
 export interface Memory {
-  /** So many bytes are about to be allocated. @throws ProxyError when there may be no more of them */
+  /** Announces an allocation of this size. @throws ProxyError when it is not allowed */
   take(bytes: number): void;
-  /** So many of those that were taken are kept no more. */
+  /** Returns bytes that are no longer kept. */
   give(bytes: number): void;
 }
 
-/** A fixed number of bytes for one purpose, which may be a part of somebody else's. */
+/** A fixed number of bytes for one purpose, possibly part of a larger budget. */
 export class Allowance implements Memory {
   readonly #limit: number;
   readonly #complaint: string;
@@ -21,7 +21,7 @@ export class Allowance implements Memory {
   /**
    * @param limit bytes
    * @param complaint what cannot be done when they are used up: "Cannot keep more commands"
-   * @param whole what they are taken from too
+   * @param whole the larger budget, from which they are taken too
    */
   constructor(limit: number, complaint: string, whole?: Memory) {
     this.#limit = limit;
@@ -29,7 +29,7 @@ export class Allowance implements Memory {
     this.#whole = whole;
   }
 
-  /** Bytes that are taken now. */
+  /** Bytes currently taken. */
   get taken(): number {
     return this.#taken;
   }

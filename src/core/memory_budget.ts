@@ -1,19 +1,18 @@
-// The memory that clients may make the proxy keep before it knows what they want: for each
-// connection, each address and all together. Taken and given back to the byte. Knows no socket and
-// no protocol.
+// Limits the memory that the proxy keeps for clients before it knows what they want: for each connection,
+// each address and all together. Exact to the byte. Knows no socket and no protocol.
 
 import { ProtocolError, ProxyError } from "./errors.ts";
 import type { Memory } from "./memory.ts";
 import { LocalTally, type Tally, type TallyLimit } from "./tally.ts";
 
-/** Bounds in bytes. */
+/** Limits in bytes. */
 export interface MemoryLimits {
   readonly perConnection: number;
   readonly perAddress: number;
   readonly total: number;
 }
 
-/** There is no memory left for the clients of an address, or for all. */
+/** No memory is left for the clients of an address, or for all clients. */
 export class MemoryLimitError extends ProxyError {
   override readonly name = "MemoryLimitError";
   readonly level: TallyLimit;
@@ -31,25 +30,25 @@ export class MemoryBudget {
   readonly #tally: Tally;
 
   /**
-   * @param limits asked whenever something is taken, so that they may change
-   * @param tally what is counted in
+   * @param limits called whenever memory is taken, since they may change
+   * @param tally counts the memory
    */
   constructor(limits: () => MemoryLimits, tally: Tally = new LocalTally()) {
     this.#limits = limits;
     this.#tally = tally;
   }
 
-  /** Bytes that are taken now, by all together. */
+  /** Bytes currently taken by all connections. */
   get taken(): number {
     return this.#tally.total;
   }
 
-  /** Addresses for which something is taken now. */
+  /** Number of addresses for which memory is taken. */
   get addresses(): number {
     return this.#tally.size;
   }
 
-  /** The account of one connection; nothing is taken yet. @param address as `addressGroup` has it */
+  /** The account of one connection, empty at first. @param address as returned by `addressGroup` */
   open(address: string): MemoryHold {
     return new MemoryHold({
       limit: () => this.#limits().perConnection,
@@ -58,7 +57,7 @@ export class MemoryBudget {
     });
   }
 
-  /** There is always something for newcomers. */
+  /** Always leaves something for newcomers. */
   #take(address: string, bytes: number): void {
     const level = this.#tally.add(address, bytes, { ...this.#limits(), leavesRoom: true });
     if (level !== undefined) throw new MemoryLimitError(level);
@@ -69,7 +68,7 @@ interface Account extends Memory {
   limit(): number;
 }
 
-/** What one connection has taken. */
+/** The memory of one connection. */
 export class MemoryHold implements Memory, Disposable {
   readonly #account: Account;
   #taken = 0;
@@ -79,14 +78,14 @@ export class MemoryHold implements Memory, Disposable {
     this.#account = account;
   }
 
-  /** Bytes that are taken now. */
+  /** Bytes currently taken. */
   get taken(): number {
     return this.#taken;
   }
 
   /**
-   * @throws ProtocolError when the connection has all it may have
-   * @throws MemoryLimitError when its address, or all together, have
+   * @throws ProtocolError when the connection has reached its limit
+   * @throws MemoryLimitError when its address, or all together, have reached theirs
    */
   take(bytes: number): void {
     if (this.#isSettled || bytes <= 0) return;
@@ -106,7 +105,7 @@ export class MemoryHold implements Memory, Disposable {
     this.#taken -= bytes;
   }
 
-  /** The client is identified, or gone: all is given back, and nothing counts here any more. */
+  /** The client is identified, or gone: everything is returned, and nothing is counted any more. */
   [Symbol.dispose](): void {
     if (this.#isSettled) return;
     this.#isSettled = true;

@@ -8,7 +8,7 @@ function isLevel(level: string) {
   return (error: unknown) => error instanceof MemoryLimitError && error.level === level;
 }
 
-/** Takes ten bytes again and again until there are no more. */
+/** Takes ten bytes at a time until no more are given. */
 function takeAll(hold: MemoryHold): number {
   try {
     for (;;) hold.take(10);

@@ -1,9 +1,8 @@
-// How a metric is declared: its kind, its help, and what its labels may hold, which the compiler knows.
+// How a metric is declared: its kind, its help text, and the label values that the compiler allows.
 
-/** What Prometheus knows. */
 export type Kind = "counter" | "gauge" | "histogram";
 
-/** `L` has the names of the labels, and for each the union of what it may hold. */
+/** `L` maps the names of the labels to the union of their values. */
 export interface MetricDeclaration<K extends Kind = Kind, L = Readonly<Record<string, string>>> {
   readonly kind: K;
   readonly help: string;

@@ -1,7 +1,6 @@
-// Every counter, gauge and histogram of the program by name, with all that its labels may hold: their
-// values are few and known in advance, so that every series is there from the start, at 0. Whoever
-// watches a rate or waits for a first error needs the 0 before it. The compiler holds whoever counts
-// to it.
+// Every counter, gauge and histogram of the program by name, with all values of its labels: these are few
+// and known in advance, so that every series exists from the start, at 0. Whoever watches a rate or waits
+// for a first error needs the 0 before it. The compiler rejects any other name or value.
 
 import { ERROR_CODES } from "./errors.ts";
 import {
@@ -25,10 +24,10 @@ import {
 } from "./metric_labels.ts";
 import { PROTOCOLS } from "./origin.ts";
 
-/** Numbers from 1: series come with the lanes, of which there may be many or few. */
+/** Lanes are numbered from 1; their series appear with them, since their number varies. */
 type PerLane = { readonly lane: string };
 
-/** The upper ends of the buckets of every histogram, in seconds. */
+/** Upper bounds of the buckets of every histogram, in seconds. */
 export const BUCKETS: readonly number[] = [
   ...[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2],
   ...[0.5, 1, 5],
@@ -348,18 +347,18 @@ export const METRICS = {
 
 type Table = typeof METRICS;
 
-/** A declared name, of one kind unless told. */
+/** A declared name, of one kind if given. */
 export type MetricName<K extends Kind = Kind> = {
   [Name in keyof Table]: Table[Name]["kind"] extends K ? Name : never;
 }[keyof Table];
 
-/** The labels of a metric, all of which are given each time. */
+/** The labels of a metric, all of which must be given each time. */
 export type LabelsOf<Name extends MetricName> = AllLabels[Name];
 
 type AllLabels = { readonly [Name in MetricName]: DeclaredLabels<Table[Name]> };
 type DeclaredLabels<D> = D extends MetricDeclaration<Kind, infer L> ? L : never;
 
-/** What a label of a metric may hold. */
+/** The values of a label. */
 export type LabelValue<Name extends MetricName, Label extends keyof LabelsOf<Name>> = LabelsOf<
   Name
 >[Label];
@@ -377,7 +376,7 @@ export function statusClass(status: number): typeof STATUSES[number] {
   return STATUSES[Math.floor(status / 100) - 1]!;
 }
 
-/** Every combination of the values of a metric's labels; one without labels when it has none. */
+/** Every combination of a metric's label values; a single empty one if it has no labels. */
 export function seriesOf(name: MetricName): readonly Readonly<Record<string, string>>[] {
   let series: readonly Readonly<Record<string, string>>[] = [{}];
   const { labels }: MetricDeclaration = METRICS[name];

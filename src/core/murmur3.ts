@@ -1,5 +1,5 @@
-// MurmurHash3 for 32 bits (x86 variant), the public-domain hash by Austin Appleby. Distributes well
-// and is synchronous, unlike Web Crypto; it keeps no secrets and resists no attacker.
+// MurmurHash3 for 32 bits (x86 variant), the public-domain hash by Austin Appleby. Well distributed and,
+// unlike Web Crypto, synchronous; not for secrets and not safe against attackers.
 
 const C1 = 0xcc9e2d51;
 const C2 = 0x1b873593;

@@ -1,28 +1,27 @@
-// What names from outside, of a stream or an origin, may contain if they are kept, compared and
-// shown. The same in every protocol, since a name that comes in by one goes out by the others and
-// into Redis.
+// What names of streams and origins from outside may contain if they are kept, compared and shown. The
+// same in every protocol, since a name that arrives by one leaves by the others and is stored in Redis.
 
 import { ProxyError } from "./errors.ts";
 import { shown } from "./visible_text.ts";
 
-/** Most bytes of a name in UTF-8. */
+/** Longest name, in bytes of UTF-8. */
 const MAX_NAME_BYTES = 256;
 
 const TEXT = new TextEncoder();
 /** C0, DEL and C1; line and paragraph separators; bidirectional controls, which reverse text. */
 const CONTROL = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/u;
 
-/** Why a text cannot be a name, as the end of a sentence; undefined when it can. Ignores its length. */
+/** Why a text cannot be a name, as the end of a sentence; undefined if it can. Does not check its length. */
 export function nameFlaw(name: string): string | undefined {
-  // UTF-8 has no form for half of a character: what is stored would be another name.
+  // UTF-8 cannot encode half of a surrogate pair: a different name would be stored.
   if (!name.isWellFormed()) return "must not hold halves of characters";
   return CONTROL.test(name) ? "must not hold control characters" : undefined;
 }
 
 /**
- * Lets a name pass that can be used.
+ * Refuses names that cannot be used.
  *
- * @throws ProxyError `bad_request` when it is too long or holds what no name may hold
+ * @throws ProxyError `bad_request` when it is too long or contains forbidden characters
  */
 export function requireName(name: string): void {
   const bytes = TEXT.encode(name).length;

@@ -1,31 +1,31 @@
-// Where an origin puts the files of a stream, as SRS writes it: `[app]/[stream]-[seq].ts`. Extracts
-// a stream's names from a path, as text: names come out percent-encoded as they were. Knows no
-// requests. SRS's conf/full.conf has the variables, at hls_m3u8_file, hls_ts_file and dvr_path.
+// Where an origin puts the files of a stream, in SRS's notation: `[app]/[stream]-[seq].ts`. Extracts a
+// stream's names from a path as text; names stay percent-encoded. Knows no requests. SRS's conf/full.conf
+// documents the variables, at hls_m3u8_file, hls_ts_file and dvr_path.
 
 import { ProxyError } from "./errors.ts";
 
-/** One template, ready to be matched. */
+/** One parsed template. */
 export interface PathTemplate {
   /** As it was written. */
   readonly text: string;
-  /** Names before `[app]`, or all when there is none: one pattern each. */
+  /** Patterns of the names before `[app]`, or of all names if there is no `[app]`. */
   readonly before: readonly RegExp[];
-  /** Whether a name, or several, stand for `[app]`. */
+  /** Whether it contains `[app]`, which matches one name or several. */
   readonly hasApp: boolean;
-  /** Names after `[app]`. */
+  /** Patterns of the names after `[app]`. */
   readonly behind: readonly RegExp[];
-  /** Whether it names the stream; otherwise a path only shows that it belongs to some stream. */
+  /** Whether it names the stream; otherwise a matching path only belongs to some stream. */
   readonly hasStream: boolean;
 }
 
-/** What a path says by a template, percent-encoded as in the path; `app` may have slashes. */
+/** What a path says according to a template, percent-encoded as in the path; `app` may contain slashes. */
 export interface PathNames {
   readonly vhost: string;
   readonly app: string;
   readonly stream: string;
 }
 
-/** Longest name of a path that is looked at, and most names. */
+/** Limits on the length of a name in a path and on the number of names. */
 const MAX_NAME = 1024;
 const MAX_NAMES = 32;
 const MAX_TEMPLATE = 256;
@@ -45,9 +45,9 @@ const NAMES: readonly string[] = ["vhost", "app", "stream"];
 const NAME = /^(?:\[[a-z0-9]+\]|[A-Za-z0-9._~-])+$/;
 
 /**
- * Understands a template; a slash before it does not count.
+ * Parses a template; a leading slash is ignored.
  *
- * @throws ProxyError `bad_request` when it is none of SRS's
+ * @throws ProxyError `bad_request` when SRS would not understand it
  */
 export function parsePathTemplate(written: string): PathTemplate {
   const text = written.replace(/^\//, "");
@@ -91,9 +91,9 @@ function patternOf(name: string): RegExp {
 }
 
 /**
- * What a path says by a template; undefined when the template is not its.
+ * What a path says according to a template; undefined if it does not match.
  *
- * @param names of the path, percent-encoded, as `namesOf` splits it
+ * @param names of the path, percent-encoded, as split by `namesOf`
  */
 export function matchPath(template: PathTemplate, names: readonly string[]): PathNames | undefined {
   const { before, behind, hasApp } = template;
@@ -111,7 +111,7 @@ export function matchPath(template: PathTemplate, names: readonly string[]): Pat
   return found;
 }
 
-/** The names of a path; undefined when there are too many or one is too long to be a stream's. */
+/** The names of a path; undefined if there are too many, or one is too long to be a stream's. */
 export function namesOf(path: string): string[] | undefined {
   const names = path.split("/").filter((name) => name !== "");
   const fits = names.length <= MAX_NAMES && names.every(({ length }) => length <= MAX_NAME);

@@ -1,11 +1,11 @@
-// Rules that pin streams to a group of origins, `pattern=label`. A pattern is matched in time that
-// grows with the product of two short lengths at most, whatever it is: no regular expressions.
+// Rules that pin streams to a group of origins, `pattern=label`. Matching takes at most time proportional
+// to the product of two short lengths, whatever the pattern: no regular expressions are used.
 
 import { ProxyError } from "./errors.ts";
 
-/** Streams whose keys match go to origins of that label. */
+/** Streams whose key matches go only to origins with that label. */
 export interface PlacementRule {
-  /** Of a stream key, `vhost/app/stream`; `*` stands for any characters, `?` for one. */
+  /** Matched against the stream key, `vhost/app/stream`; `*` stands for any characters, `?` for one. */
   readonly pattern: string;
   readonly label: string;
 }
@@ -20,7 +20,7 @@ export function isLabel(text: string): boolean {
 }
 
 /**
- * Understands rules between commas or spaces; of several that match a stream the first one counts.
+ * Parses rules separated by commas or spaces; the first one that matches a stream applies.
  *
  * @throws ProxyError `bad_request`
  */
@@ -31,7 +31,7 @@ export function parsePlacement(value: string): readonly PlacementRule[] {
   throw new ProxyError("bad_request", message);
 }
 
-/** The label of the origins to which a stream is pinned; undefined when any will do. */
+/** The label of the origins to which a stream is pinned; undefined if it is not pinned. */
 export function labelFor(rules: readonly PlacementRule[], stream: string): string | undefined {
   return rules.find(({ pattern }) => matches(pattern, stream))?.label;
 }
@@ -47,7 +47,7 @@ function parseRule(text: string): PlacementRule {
   );
 }
 
-/** Goes back to the last star only: what an earlier one has taken needs no other try. */
+/** Backtracks to the last star only: what earlier ones have matched need not be tried again. */
 function matches(pattern: string, text: string): boolean {
   let [at, from] = [0, 0];
   let star = -1;

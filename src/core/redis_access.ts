@@ -1,4 +1,4 @@
-// Where Redis is and who we are to it: what is configured, and what the store of a fleet connects with.
+// How to reach Redis and log in: as configured, and as the store of a fleet uses it.
 
 import type { Address } from "./address.ts";
 
@@ -10,13 +10,13 @@ export type RedisServers =
     readonly addresses: readonly Address[];
     /** The name under which the Sentinels watch the master. */
     readonly master: string;
-    /** The Sentinels' own, not the server's. */
+    /** Credentials of the Sentinels, not of the server. */
     readonly username?: string | undefined;
     readonly password?: string | undefined;
   }
   | { readonly kind: "cluster"; readonly addresses: readonly Address[] };
 
-/** Whom a server asks who we are, and how we know that it is the right one. */
+/** Where Redis is, our credentials, and how its server is verified. */
 export interface RedisAccess {
   readonly username?: string | undefined;
   readonly password?: string | undefined;
@@ -25,13 +25,13 @@ export interface RedisAccess {
   readonly tls?: RedisTls | undefined;
 }
 
-/** Encrypted connections. In the configuration `ca`, `certificate` and `key` are paths of files in PEM. */
+/** Encrypted connections. In the configuration `ca`, `certificate` and `key` are paths of PEM files. */
 export interface RedisTls {
   /** Certificates that are trusted in place of the system's. */
   readonly ca?: string | undefined;
-  /** Our own certificate and its key, when the server asks for one. */
+  /** Our own certificate and its key, if the server asks for one. */
   readonly certificate?: string | undefined;
   readonly key?: string | undefined;
-  /** The name in the server's certificate, when it is not the host's. */
+  /** The name in the server's certificate, if it is not the host name. */
   readonly serverName?: string | undefined;
 }

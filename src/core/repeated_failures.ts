@@ -1,6 +1,5 @@
-// Which failures are news: one that is repeated does not fill the log. The first of a kind is
-// logged as it is, those that follow are counted, and the count is reported periodically. Knows no
-// clock: its owner asks for the counts.
+// Keeps repeated failures from filling the log: the first of a kind is logged, those that follow are
+// counted, and the count is reported periodically. Knows no clock: its owner asks for the counts.
 
 import type { LogRecord } from "@logtape/logtape";
 import { ProxyError } from "./errors.ts";
@@ -8,29 +7,29 @@ import { ProxyError } from "./errors.ts";
 interface Kind {
   /** The latest record, which is reported with the count. */
   last: LogRecord;
-  /** How many came since the last time. */
+  /** Number of records since the last report. */
   count: number;
-  /** Whether it has come for the first time since the last time. */
+  /** Whether the kind first occurred since the last report. */
   isNew: boolean;
 }
 
-/** Characters of a kind's name. */
+/** Most characters of a kind's name. */
 const LONGEST_NAME = 256;
-/** Shared by kinds for which there is no room. */
+/** The kind of all failures for which there is no room. */
 const OTHERS = "others";
 
 export class RepeatedFailures {
   readonly #capacity: number;
   readonly #kinds = new Map<string, Kind>();
 
-  /** @param capacity kinds that are distinguished */
+  /** @param capacity number of kinds that are told apart */
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
   /**
-   * Whether a record is to be logged as it is; it is counted otherwise, as many times as its `repeated`
-   * says, if it has one.
+   * Whether a record is to be logged as it is. If not, it is counted, as many times as its `repeated` says
+   * if present.
    */
   isNews(record: LogRecord): boolean {
     const name = kindOf(record);
@@ -47,8 +46,8 @@ export class RepeatedFailures {
   }
 
   /**
-   * For each kind that came again since the last call its latest record, with their number as `repeated`.
-   * A kind that did not is forgotten: when it comes again it is news.
+   * For each kind that was repeated since the last call its latest record, with the number as `repeated`.
+   * Kinds that were not are forgotten, so that they are news when they occur again.
    */
   takeCounts(now: number): LogRecord[] {
     const told: LogRecord[] = [];
@@ -65,7 +64,7 @@ export class RepeatedFailures {
   }
 }
 
-/** Undefined for what is no failure. Who can choose a part of it fills the table, and shares a kind then. */
+/** Undefined if it is no failure. Whoever can vary a kind fills the table, and then shares `OTHERS`. */
 function kindOf({ category, level, rawMessage, properties }: LogRecord): string | undefined {
   const { code, error, protocol, intent } = properties;
   if (typeof code !== "string" && !(error instanceof Error)) return undefined;
@@ -73,7 +72,7 @@ function kindOf({ category, level, rawMessage, properties }: LogRecord): string 
   return [...category, level, rawMessage, protocol, intent, what].join(" ").slice(0, LONGEST_NAME);
 }
 
-/** Of what was not expected only the cause says what it was. */
+/** For an unexpected error only the cause says what it was. */
 function textOf(error: Error): string {
   const { name, message, cause } = error;
   const isDefect = error instanceof ProxyError && error.code === "internal";

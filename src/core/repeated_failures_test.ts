@@ -63,7 +63,7 @@ Deno.test("defects are told apart by their causes", () => {
     assert.equal(failures.isNews(failure({ error: internal(cause) })), true);
     assert.equal(failures.isNews(failure({ error: internal(cause) })), false);
   }
-  // Who dials in vain may find many causes.
+  // Whoever dials in vain may cause many different errors.
   const origin = (cause: Error) => new ProxyError("origin_gone", "Gone", { cause });
   assert.equal(failures.isNews(failure({ error: origin(new Error("x")) })), true);
   assert.equal(failures.isNews(failure({ error: origin(new Error("y")) })), false);

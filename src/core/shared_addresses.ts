@@ -1,18 +1,17 @@
-// Origins that announce the same address: one of them will get what is meant for the other.
+// Finds origins that announce the same address: one of them will get what is meant for the other.
 
 import { formatAddress } from "./endpoint.ts";
 import { TRANSPORTS } from "./fleet.ts";
 import type { Origin, Protocol } from "./origin.ts";
 
-/** An address that several origins announce. */
 export interface SharedAddress {
-  /** Like `udp 10.0.0.1:8000`. */
+  /** Such as `udp 10.0.0.1:8000`. */
   readonly address: string;
-  /** Their ids, in order. */
+  /** Their ids, sorted. */
   readonly origins: readonly string[];
 }
 
-/** Every address that more than one of these origins announces for the same kind of transport. */
+/** Every address that more than one of these origins announces for the same transport. */
 export function sharedAddresses(origins: Iterable<Origin>): SharedAddress[] {
   const announced = new Map<string, string | Set<string>>();
   for (const { id, endpoints } of origins) {

@@ -1,12 +1,12 @@
-// SipHash-2-4 (Aumasson and Bernstein, 2012): a keyed hash of short messages that costs less than a
+// SipHash-2-4 (Aumasson and Bernstein, 2012): a keyed hash of short messages that costs less than sending a
 // datagram and cannot be guessed without the key. Half of its 64 bits are returned.
 
-/** Where the words of the state stand, low half first. */
+/** Indices of the state's words, low half first. */
 const [V0, V1, V2, V3] = [0, 2, 4, 6];
 const KEY = 16;
 const BLOCK = 8;
 
-/** Hashes with one key; not to be used by two callers at a time. */
+/** Hashes with one key; not reentrant. */
 export class SipHash {
   readonly #start = new Int32Array(8);
   readonly #state = new Int32Array(8);

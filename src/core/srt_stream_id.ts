@@ -1,6 +1,6 @@
-// Which stream an SRT caller means, and whether it publishes: the StreamID in the standard syntax
-// "#!::key=value,…" (draft-sharabayko-srt-01 appendix B), in SRS's older "#!::h=host/app/stream",
-// or the plain form "app/stream". Unknown keys belong to the query, as in SRS.
+// Parses an SRT StreamID into the stream and whether to publish: the standard syntax "#!::key=value,…"
+// (draft-sharabayko-srt-01 appendix B), SRS's older "#!::h=host/app/stream", or the plain form
+// "app/stream". Unknown keys belong to the query, as in SRS.
 
 import { ProtocolError } from "./errors.ts";
 import { type StreamKey, streamKeyFromRtmp } from "./stream_key.ts";
@@ -10,17 +10,17 @@ export interface SrtWish {
   readonly intent: "publish" | "play";
 }
 
-/** Bytes that a StreamID may have (draft-sharabayko-srt-01 section 3.2.1.3). */
+/** Most bytes of a StreamID (draft-sharabayko-srt-01 section 3.2.1.3). */
 export const MAX_STREAM_ID = 512;
 const STANDARD = "#!::";
 /** The app of a stream that names none. */
 const DEFAULT_APP = "live";
 
-/** The mode asked for is not one that can be served: SRT_REJX_BAD_MODE. */
+/** The mode cannot be served: SRT_REJX_BAD_MODE. */
 export class BadModeError extends ProtocolError {}
 
 /**
- * Reads a StreamID.
+ * Parses a StreamID.
  *
  * @throws BadModeError when `m` is neither "publish" nor "request"
  * @throws ProtocolError when it names no stream
@@ -38,8 +38,8 @@ export function parseStreamId(text: string): SrtWish {
 const OWN_KEYS: ReadonlySet<string> = new Set(["h", "r", "m"]);
 
 /**
- * As SRS reads it: a query behind a name is more keys, and every separator parts a name from a value or
- * a value from a name, be it `=` or not. Whoever read it otherwise might take one stream for another.
+ * Splits as SRS does: a query after a name adds keys, and every separator ends a name or a value, whether
+ * it is `=` or not. Parsing it differently could confuse one stream with another.
  */
 function readPairs(text: string): Map<string, string> {
   const values = new Map<string, string>();
@@ -48,7 +48,7 @@ function readPairs(text: string): Map<string, string> {
   return values;
 }
 
-/** In the older style the host is followed by the stream, or is not there at all. */
+/** In the older style the stream follows the host, or there is no host at all. */
 function splitHost(text: string): { host: string; path: string } {
   const [first = "", ...names] = text.split("/");
   if (names.length === 0) return { host: text, path: "" };

@@ -4,7 +4,7 @@ import { BadModeError, parseStreamId } from "./srt_stream_id.ts";
 
 const D = "__defaultVhost__";
 
-/** StreamID, then key and intent. */
+/** StreamID, expected key and intent. */
 const CASES: readonly [text: string, key: string, intent: "publish" | "play"][] = [
   ["live/show", `${D}/live/show`, "play"],
   ["show", `${D}/live/show`, "play"],
@@ -27,7 +27,7 @@ const CASES: readonly [text: string, key: string, intent: "publish" | "play"][] 
   ["#!::u=me,r=live/show,s=1,t=stream,auth=a.b.c,m=publish", `${D}/live/show`, "publish"],
   ["#!::r=live/show,vhost=tv.example", "tv.example/live/show", "play"],
   ["#!::,,=x,r=live/show,q", `${D}/live/show`, "play"],
-  // As SRS takes it apart: an equals sign within a value is a separator too.
+  // As in SRS, an equals sign within a value is a separator too.
   ["#!::r=live/show,m=publish,token=YWJj==", `${D}/live/show`, "publish"],
   ["#!::r=live/mine,z=q=r=live/other,m=publish", `${D}/live/other`, "publish"],
   ["#!::r=live/show,token=YWJj=,m=publish", `${D}/live/show`, "play"],

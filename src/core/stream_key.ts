@@ -1,6 +1,6 @@
-// Which stream a request is about, by the rules with which SRS itself tells streams apart: one
-// stream has one key, whatever the protocol and however the client spells it. Knows no sockets and
-// no registry. The query never becomes part of a key; it is for the origin's hooks.
+// Which stream a request is about, by the rules with which SRS itself tells streams apart: one stream has
+// one key, whatever the protocol and however the client spells it. Knows no sockets and no registry. The
+// query never becomes part of a key; it is for the origin's hooks.
 
 import { ProxyError } from "./errors.ts";
 import { normalizeIp } from "./endpoint.ts";
@@ -26,8 +26,8 @@ const TEXT = new TextEncoder();
 const MEDIA_EXTENSION = /(?<=.)\.(flv|ts|mp3|aac|m3u8|mpd)$/i;
 
 /**
- * The key of an RTMP publish or play. As in SRS the `tcUrl` of connect decides; `app` counts only
- * when there is none. Serves every protocol that names its stream by such a URL.
+ * The key of an RTMP publish or play. As in SRS, the `tcUrl` of connect decides; `app` counts only if
+ * there is none. Used for every protocol that names its stream by such a URL.
  *
  * @throws ProxyError `bad_request` when a name is missing, too long or unusable
  */
@@ -38,16 +38,15 @@ export function streamKeyFromRtmp(
     [];
   const [app, stream] = [splitQuery(path ?? request.app), splitQuery(request.stream)];
   const key = buildKey(authority, app, stream);
-  // SRS takes these names as they are written.
+  // SRS takes these names as written.
   requireFit(key.vhost, `${app.path.replace("/", "")}/${stream.path}`);
   return key;
 }
 
 /**
- * The key of an HTTP request for media, the extension not counting.
+ * The key of an HTTP request for media, without the extension.
  *
- * @param request `host` is the Host header, `path` is still percent-encoded, `query` may begin
- * with `?`
+ * @param request `host` is the Host header, `path` is still percent-encoded, `query` may begin with `?`
  * @throws ProxyError `bad_request` when a name is missing, too long or unusable
  */
 export function streamKeyFromHttp(
@@ -75,7 +74,7 @@ function splitQuery(text: string): PathAndQuery {
 
 function buildKey(authority: string, app: PathAndQuery, stream: PathAndQuery): StreamKey {
   const streamNames = splitNames(stream.path);
-  // Without a stream name the client has put it all into the app: "app/stream", "app?k=v/stream".
+  // Without a stream name the client has put everything into the app: "app/stream", "app?k=v/stream".
   const slash = streamNames.length > 0 ? -1 : app.query.indexOf("/");
   const appQuery = slash < 0 ? app.query : app.query.slice(0, slash);
   const guessed = slash < 0 ? [] : splitNames(app.query.slice(slash));
@@ -94,7 +93,7 @@ function buildKey(authority: string, app: PathAndQuery, stream: PathAndQuery): S
   return { vhost, app: appName, stream: streamName, key: `${vhost}/${appName}/${streamName}` };
 }
 
-/** The names of a path without empty ones and Flash's default instance. */
+/** The names in a path, except empty ones and Flash's default instance. */
 function splitNames(path: string): string[] {
   return path.split("/").map(cleanName).filter((name) => name !== "" && name !== "_definst_");
 }
@@ -114,7 +113,7 @@ function decodePercent(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // A lone percent sign is a fine name over RTMP.
+    // A lone percent sign is valid in a name over RTMP.
     return text;
   }
 }
@@ -129,7 +128,7 @@ function requireFit(vhost: string, path: string): void {
   );
 }
 
-/** A vhost named in a query wins over the host; a host stands for one only if it is a domain. */
+/** A vhost named in a query wins over the host; a host counts as a vhost only if it is a domain. */
 function chooseVhost(authority: string, queries: readonly string[]): string {
   const values = queries.flatMap((query) => query.split(/[?&;,]/));
   const named = queryValue(values, "vhost") || queryValue(values, "domain");
@@ -140,7 +139,7 @@ function chooseVhost(authority: string, queries: readonly string[]): string {
   return host.includes(".") && normalizeIp(host) === undefined ? host : DEFAULT_VHOST;
 }
 
-/** The first value of that name that is not empty, as a host. */
+/** The first non-empty value of that name, as a host. */
 function queryValue(values: readonly string[], name: string): string {
   const hosts = values
     .filter((value) => value.startsWith(`${name}=`))
@@ -148,12 +147,12 @@ function queryValue(values: readonly string[], name: string): string {
   return hosts.find((host) => host !== "") ?? "";
 }
 
-/** A host name without user, port, case and trailing dots; international names in ASCII. */
+/** A host name without user, port, upper case and trailing dots; international names in ASCII. */
 function canonicalHost(authority: string): string {
   const host = authority.slice(authority.lastIndexOf("@") + 1).replace(/[/ \n\r\t]/g, "");
   const [, bracketed, bare = ""] = /^\[([^\]]*)\]|^([^:]*)/.exec(host) ?? [];
   const name = trimEndOf((bracketed ?? bare).toLowerCase(), ".");
-  // What follows is not for names of any length, and would let some flaws vanish.
+  // What follows is not made for names of any length, and would hide some flaws.
   requireName(name);
   const ascii = [...name].every((character) => character < "\u0080");
   return ascii || !URL.canParse(`http://${name}`) ? name : new URL(`http://${name}`).hostname;

@@ -1,34 +1,34 @@
-// What clients have of something, each address and all together, counted against bounds. Knows nothing of
-// what is counted.
+// Counts what clients use of something, for each address and in total, against bounds. Does not know what
+// is counted.
 
-/** Bounds; looked at for every addition, so that they may change. */
+/** Read at every addition, since they may change. */
 export interface TallyBounds {
   readonly perAddress: number;
   readonly total: number;
-  /** Whether no address gets so much that less is left for all others. */
+  /** Whether no address may have more than is then left for all others. */
   readonly leavesRoom?: boolean;
 }
 
-/** Why no more is given. */
+/** Which bound was reached. */
 export type TallyLimit = "address" | "total";
 
-/** Counts by address, as `addressGroup` has it. */
+/** Counts by address, as returned by `addressGroup`. */
 export interface Tally {
-  /** What all addresses have together. */
+  /** The sum over all addresses. */
   readonly total: number;
-  /** Addresses that have anything. */
+  /** Number of addresses with a count above 0. */
   readonly size: number;
   /**
-   * Adds `by` for an address unless that passes a bound.
+   * Adds `by` for an address unless that would exceed a bound.
    *
-   * @returns the bound that stands in the way, in which case nothing was added
+   * @returns the bound that would be exceeded; nothing was added then
    */
   add(address: string, by: number, bounds: TallyBounds): TallyLimit | undefined;
-  /** Takes away what was added. */
+  /** Subtracts what was added. */
   remove(address: string, by: number): void;
 }
 
-/** Counts of one thread; addresses that have nothing take no memory. */
+/** Counts of one thread; addresses with a count of 0 take no memory. */
 export class LocalTally implements Tally {
   readonly #ofAddress = new Map<string, number>();
   #total = 0;
@@ -58,7 +58,7 @@ export class LocalTally implements Tally {
   }
 }
 
-/** The bound that is passed by what an address and all together would have. */
+/** The bound exceeded by these counts of an address and of all together. */
 export function limitOf(
   { held, total, by }: { readonly held: number; readonly total: number; readonly by: number },
   { perAddress, total: most, leavesRoom = false }: TallyBounds,

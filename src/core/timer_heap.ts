@@ -1,31 +1,30 @@
-// Timers in the order of their times, those of one time in the order of setting. Knows no clock.
+// Timers ordered by time, and those of the same time by when they were set. Knows no clock.
 
-/** One timer. */
 export interface HeapTimer {
   readonly due: number;
-  /** Order of those that are due at one time. */
+  /** Order among timers of the same time. */
   readonly number: number;
   readonly callback: () => void;
-  /** Whether it has gone off or was called off. */
+  /** Whether it has fired or was cancelled. */
   isOver: boolean;
 }
 
-/** Those that were called off are thrown out when there are so many, and more of them than others. */
+/** Cancelled timers are removed when there are this many and they outnumber the others. */
 const MANY = 256;
 
 /** A heap: no timer is due before its parent. */
 export class TimerHeap {
-  /** How many have been set. */
+  /** Number of timers set so far. */
   count = 0;
   #over = 0;
   #timers: HeapTimer[] = [];
 
-  /** Timers that are still to go off. */
+  /** Timers that have neither fired nor been cancelled. */
   get pending(): number {
     return this.#timers.length - this.#over;
   }
 
-  /** The first that was not called off; undefined when there is none. */
+  /** The first timer not cancelled; undefined if there is none. */
   get first(): HeapTimer | undefined {
     while (this.#timers[0]?.isOver) {
       this.#takeFirst();
@@ -40,7 +39,7 @@ export class TimerHeap {
     return timer;
   }
 
-  /** Takes the first out, if it is due by then. It is over from now on. */
+  /** Removes and returns the first timer if it is due; it counts as fired from now on. */
   take(now: number): HeapTimer | undefined {
     const { first } = this;
     if (first === undefined || first.due > now) return undefined;
@@ -55,7 +54,7 @@ export class TimerHeap {
     this.#over++;
     if (this.#over < MANY || this.#over * 2 < this.#timers.length) return;
     const kept = this.#timers.filter(({ isOver }) => !isOver);
-    // Sorted, it is a heap.
+    // A sorted array is a heap.
     this.#timers = kept.sort((one, other) => isBefore(one, other) ? -1 : 1);
     this.#over = 0;
   }

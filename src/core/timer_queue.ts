@@ -1,5 +1,5 @@
-// Timers of a thread that runs its own loop: asked when the next one is due, told when the time has
-// come. Never looks at a clock by itself.
+// Timers of a thread that runs its own loop: says when the next one is due, and is told the time. Never
+// looks at a clock itself.
 
 import { type Clock, repeat } from "./clock.ts";
 import { TimerHeap } from "./timer_heap.ts";
@@ -9,7 +9,7 @@ export class TimerQueue implements Clock {
   #now: number;
   readonly #heap = new TimerHeap();
 
-  /** @param now milliseconds, of the clock that `advance` is told later */
+  /** @param now milliseconds on the clock from which `advance` will be called */
   constructor(now: number) {
     this.#now = now;
   }
@@ -19,7 +19,7 @@ export class TimerQueue implements Clock {
     return this.#now;
   }
 
-  /** Milliseconds until the next timer is due; infinity when there is none. */
+  /** Milliseconds until the next timer is due; infinity if there is none. */
   get untilNext(): number {
     const { first } = this.#heap;
     return first === undefined ? Infinity : Math.max(0, first.due - this.#now);
@@ -35,15 +35,15 @@ export class TimerQueue implements Clock {
   }
 
   /**
-   * Calls back whatever is due until `now`, except what is set meanwhile: that waits for the next call.
+   * Runs the timers that are due by `now`, except those set meanwhile, which wait for the next call.
    *
-   * @returns whether there was any
+   * @returns whether there were any
    */
   advance(now: number): boolean {
     this.#now = Math.max(this.#now, now);
     const limit = this.#heap.count;
     let hasCalled = false;
-    // What is set meanwhile is due no earlier than all that was there, and stands behind it.
+    // Timers set meanwhile have higher numbers, and come after all that were due before.
     while ((this.#heap.first?.number ?? limit) < limit) {
       const timer = this.#heap.take(this.#now);
       if (timer === undefined) break;

@@ -1,13 +1,13 @@
 // A limit on how often something may happen. Time is an argument.
 
-/** Lets `rate` things happen per second, and `burst` at once. */
+/** Allows `rate` things per second, and `burst` at once. */
 export class TokenBucket {
   readonly #rate: number;
   readonly #burst: number;
   #tokens: number;
   #filledAt = 0;
 
-  /** @param limits `rate` per second of the milliseconds that `take` is given; `burst` at least 1 */
+  /** @param limits `rate` per second, by the time that `take` is given; `burst` at least 1 */
   constructor({ rate, burst }: { readonly rate: number; readonly burst: number }) {
     this.#rate = rate;
     this.#burst = burst;

@@ -1,6 +1,6 @@
-// Finds an origin that answers for one client request: one origin after the other, some addresses
-// of each, a few dials in total, until the request runs out of time. The same for every protocol:
-// what a dial is and what it opens is the protocol's own business.
+// Finds an origin that answers for one client request: tries one origin after the other, some addresses of
+// each, a limited number of dials in total, until the request runs out of time. The same for every
+// protocol; each defines what a dial is and what it opens.
 
 import type { Clock } from "./clock.ts";
 import { isOriginFault, type OriginFault, ProxyError } from "./errors.ts";
@@ -9,7 +9,7 @@ import type { Address } from "./address.ts";
 import type { Origin } from "./origin.ts";
 import type { Metrics, Resolver } from "./contracts.ts";
 
-/** Origins tried, and addresses dialled in total, for one client request. */
+/** Limits on origins tried and on addresses dialled in total for one client request. */
 export const MAX_ORIGINS = 4;
 export const MAX_DIALS = 8;
 
@@ -29,9 +29,9 @@ export class DialBounds {
   }
 
   /**
-   * One more origin is tried.
+   * Counts one more origin.
    *
-   * @returns those of its addresses that may be dialled, in their order: as many as leave one dial for
+   * @returns those of its addresses that may be dialled, in their order: so many that one dial is left for
    * each origin that may be tried after it
    */
   take(addresses: readonly Address[]): readonly Address[] {
@@ -43,7 +43,7 @@ export class DialBounds {
   }
 }
 
-/** What it takes to find an origin, whichever relay does it. */
+/** What every search needs, whichever relay does it. */
 export interface OriginDependencies {
   readonly resolver: Pick<Resolver, "reached" | "unreachable">;
   readonly metrics: Metrics;
@@ -60,38 +60,38 @@ interface SearchTerms<Link> {
   /** Chooses an origin; called again with the ids of those that could not be reached. */
   choose(failed: readonly string[]): Promise<Origin>;
   /**
-   * What leads to the origin without a dial; undefined when nothing does. What it throws ends the
-   * search: it says nothing of whether the origin can be reached.
+   * An existing link to the origin, so that no dial is needed; undefined if there is none. An error from
+   * it ends the search: it does not say whether the origin can be reached.
    */
   reuse?(origin: Origin): Promise<Link | undefined>;
   /**
-   * What is left for a request that makes several searches. An origin of which not every address could
-   * be dialled within it is not set aside.
+   * What is left to try, for a request that makes several searches. An origin is not set aside if they did
+   * not allow all its addresses to be dialled.
    */
   readonly bounds?: DialBounds | undefined;
-  /** Told of each origin that could not be reached, and why. */
+  /** Called for each origin that could not be reached. */
   readonly failed?: ((origin: string, failure: ProxyError) => void) | undefined;
   /** Whether the client has left. */
   isGone(): boolean;
 }
 
-/** For connections: each address has its turn. */
+/** For connections: addresses are dialled one after the other. */
 interface DialOneByOne<Link> {
-  /** How long one origin may take, all its addresses together. */
+  /** Time for one origin, all its addresses together. */
   readonly dialTimeout: number;
   /**
-   * Dials an address and shakes hands there, as far as that has nothing to do with the client.
+   * Dials an address and completes the part of the handshake that does not involve the client.
    *
-   * @throws ProxyError `origin_unreachable` or `origin_timeout`; anything that is not the origin's or
-   * would be the same at another one ends the search
+   * @throws ProxyError `origin_unreachable` or `origin_timeout`; any error that is not the origin's, or
+   * would be the same at another origin, ends the search
    */
   dial(address: Address, timeout: number, origin: Origin): Promise<Link>;
 }
 
-/** For datagrams, where it costs little to ask an address while others have yet to answer. */
+/** For datagrams, where it is cheap to ask an address while others have yet to answer. */
 interface DialTogether<Link> {
   /**
-   * Asks all these addresses, which counts as one dial, and gives them all the time they need.
+   * Asks all these addresses, which counts as one dial, and takes as long as it needs.
    *
    * @throws ProxyError as `dial` does
    */
@@ -104,9 +104,9 @@ export interface ReachedOrigin<Link> {
 }
 
 /**
- * Tries origins until one answers. One whose addresses have all failed is set aside.
+ * Tries origins until one answers. An origin whose addresses have all failed is set aside.
  *
- * @throws ProxyError what the last origin failed with; what `choose` throws before one has failed;
+ * @throws ProxyError the error of the last origin; that of `choose` if none has failed before;
  * `client_gone`; `origin_timeout`
  */
 export async function tryOrigins<Link>(
@@ -136,7 +136,7 @@ export async function tryOrigins<Link>(
   throw failure ?? new ProxyError("origin_timeout", "Origin does not answer");
 }
 
-/** What all origins of a search have in common. */
+/** What all attempts of a search share. */
 interface SearchUnderWay<Link> {
   readonly deps: OriginDependencies;
   readonly search: OriginSearch<Link>;
@@ -144,7 +144,7 @@ interface SearchUnderWay<Link> {
 }
 
 class OriginDialling<Link> {
-  /** What the last address has failed with. */
+  /** The error of the last address. */
   failure = new ProxyError("origin_unreachable", "Origin has no address to dial");
   readonly #underWay: SearchUnderWay<Link>;
   readonly #origin: Origin;
@@ -156,7 +156,7 @@ class OriginDialling<Link> {
     this.#origin = origin;
   }
 
-  /** @returns what the first address that answers has opened; undefined when none does */
+  /** @returns what the first address that answers has opened; undefined if none does */
   async run(addresses: readonly Address[]): Promise<Link | undefined> {
     if (addresses.length === 0) return undefined;
     const { deps, search } = this.#underWay;
@@ -179,18 +179,18 @@ class OriginDialling<Link> {
     const fullEnd = clock.now() + search.dialTimeout;
     const end = Math.min(fullEnd, giveUpAt);
     for (const [index, address] of addresses.entries()) {
-      // An address that swallows everything must leave time for the ones behind it.
+      // An address that swallows everything must leave time for those after it.
       const left = (end - clock.now()) / (addresses.length - index);
       if (left <= 0 || this.#underWay.search.isGone()) break;
       const link = await this.#dial(() => search.dial(address, Math.ceil(left), this.#origin));
       if (link !== undefined) return link;
     }
-    // That it was silent for less than the time it is given proves nothing.
+    // Silence for less than the full timeout proves nothing.
     if (this.failure.code === "origin_timeout" && end < fullEnd) this.#isProven = false;
     return undefined;
   }
 
-  /** @throws whatever is not the origin's, or is the same at every origin */
+  /** @throws any error that is not the origin's, or would be the same at every origin */
   async #dial(dial: () => Promise<Link>): Promise<Link | undefined> {
     const { search, deps: { clock, metrics } } = this.#underWay;
     const startedAt = clock.now();

@@ -21,7 +21,7 @@ function originOf(id: string, addresses: number): Origin {
   return { id, generation: "1", deviceId: "", ip: "192.0.2.1", endpoints };
 }
 
-/** What a dial comes to: how long it takes, and what it throws if it fails. */
+/** The outcome of a dial: how long it takes, and its error if it fails. */
 interface Outcome {
   readonly takes?: number;
   readonly throws?: unknown;
@@ -29,12 +29,12 @@ interface Outcome {
 
 type Dial = (origin: string, address: Address, timeout: number) => Outcome;
 
-/** What a test says of a search. */
+/** What a test changes in the search. */
 type SearchChanges =
   & Partial<Pick<OriginSearch<string>, "choose" | "reuse" | "timeout">>
   & { readonly dialAll?: (addresses: readonly Address[]) => Promise<string> };
 
-/** A search among origins that are asked in their order, with a clock that only dials move. */
+/** A search among origins that are asked in order, with a clock that only dials advance. */
 class World {
   now = 1_000;
   readonly dialled: string[] = [];
@@ -195,7 +195,7 @@ Deno.test("addresses that are asked together are one dial, and their silence is 
   const asked: number[][] = [];
   const world = new World([originOf("a", 3), originOf("b", 16), originOf("c", 1)], () => ({}));
   const link = await world.search({
-    // They have their full time, however little is left of the request's.
+    // The addresses have their full time, however little is left of the request's.
     timeout: 1,
     dialAll: (addresses) => {
       asked.push(addresses.map(({ port }) => port));

@@ -1,6 +1,5 @@
-// A limit on how many do something at once: the others wait, first come, first served.
+// Limits how many callers do something at once: the others wait, first come, first served.
 
-/** So many turns at once. */
 export class Turns {
   #free: number;
   readonly #waiting: (() => void)[] = [];
@@ -9,7 +8,7 @@ export class Turns {
     this.#free = most;
   }
 
-  /** Resolves when it is the caller's turn, which lasts until it is disposed of. */
+  /** Resolves when it is the caller's turn, which lasts until the result is disposed of. */
   async take(): Promise<Disposable> {
     if (this.#free > 0) this.#free--;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));

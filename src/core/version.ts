@@ -1,19 +1,18 @@
-// The name and version of the program, in every form in which they are needed. The version itself
-// is written only in deno.json and becomes part of a compiled program, as does the commit that
-// scripts/compile.ts finds.
+// The name and version of the program, in every form needed. The version itself is written only in
+// deno.json and becomes part of a compiled program, as does the commit that scripts/compile.ts finds.
 
 import configuration from "../../deno.json" with { type: "json" };
 
-/** The name under which the program answers for itself. */
+/** The name by which the program identifies itself. */
 export const signature = "srs-proxy";
 
 /** Semantic version, such as `0.1.0`. */
 export const version: string = configuration.version;
 
-/** The commit that a compiled program was built from; empty when it is not known. */
+/** The commit that a compiled program was built from; empty if unknown. */
 export const commit: string = Deno.build.standalone ? commitOfBuild() : "";
 
-/** For people: `0.1.0`, and the commit when it is known. */
+/** For people: `0.1.0`, and the commit if known. */
 export const versionText: string = commit === "" ? version : `${version} (${commit})`;
 
 /** The version in the shape of SRS's `GET /api/v1/versions`. */

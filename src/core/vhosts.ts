@@ -1,6 +1,6 @@
-// Which hosts are vhosts of their own. SRS treats every host without a configured vhost as its
-// default vhost, and a proxy cannot know what its origins have configured: so all spellings of a
-// host lead to one stream, except for the hosts listed here.
+// Which hosts are vhosts of their own. SRS treats every host without a configured vhost as its default
+// vhost, and a proxy cannot know what its origins have configured: so all hosts share the same streams,
+// except for those listed here.
 
 import { DEFAULT_VHOST } from "./stream_key.ts";
 
@@ -16,7 +16,6 @@ export class Vhosts {
     );
   }
 
-  /** Whether the host is a vhost of its own. */
   has(host: string): boolean {
     if (this.#names.has(host)) return true;
     if (this.#domains.size === 0) return false;
@@ -26,7 +25,7 @@ export class Vhosts {
     return false;
   }
 
-  /** The key under which a stream is placed: `key` with the default vhost unless its own is named. */
+  /** The key under which a stream is placed: with the default vhost unless the host is listed. */
   placed(key: string): string {
     const slash = key.indexOf("/");
     const vhost = key.slice(0, slash);

@@ -1,9 +1,9 @@
-// Characters that are invisible, or change how others are displayed, and how to show texts that may
-// contain them. Knows nothing of what the texts mean.
+// Shows texts that may contain characters that are invisible or change how others are displayed. Knows
+// nothing of what the texts mean.
 
 /** Control characters, format characters such as those that reverse text, other line ends. */
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
-/** How many characters of a text from outside are shown. */
+/** Most characters of a text from outside that are shown. */
 const LONGEST_SHOWN = 64;
 
 /** Escapes invisible characters as JSON does, `\u009b`. @param json has them only inside strings */
