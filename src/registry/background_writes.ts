@@ -1,5 +1,5 @@
 // Writes to the store that nobody waits for: made in order, counted when they fail, and awaited at
-// the end. Knows nothing of what is written.
+// shutdown. Knows nothing of what is written.
 
 import type { Metrics } from "../core/contracts.ts";
 import type { Answer } from "./store.ts";
@@ -12,14 +12,14 @@ export class BackgroundWrites {
     this.#metrics = metrics;
   }
 
-  /** Begins to write at once. */
+  /** Starts a write at once. */
   add(write: () => Answer<void>): void {
     const written = this.#attempt(write);
     this.#writes.add(written);
     written.finally(() => this.#writes.delete(written));
   }
 
-  /** Resolves when nothing is under way any more. */
+  /** Resolves when no write is in progress. */
   async idle(): Promise<void> {
     while (this.#writes.size > 0) await Promise.all(this.#writes);
   }
@@ -28,7 +28,7 @@ export class BackgroundWrites {
     try {
       await write();
     } catch {
-      // The next renewal of the lease repairs it; one log line per session would not.
+      // The next renewal of the lease makes up for it; a log line per session would be too much.
       this.#metrics.count("srs_proxy_registry_errors_total");
     }
   }

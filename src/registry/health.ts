@@ -1,5 +1,5 @@
-// Which origins did not answer in which protocol, and for how long each is therefore left alone.
-// Knows no origin but by its id, and no clock: time is an argument, in milliseconds.
+// Which origins did not answer in which protocol, and for how long each is therefore left alone. Knows
+// origins only by their id, and no clock: time is an argument, in milliseconds.
 
 import { ExpiringMap } from "../core/expiring_map.ts";
 import { type Protocol, PROTOCOLS } from "../core/origin.ts";
@@ -12,11 +12,11 @@ const FORGIVEN_AFTER = 5 * 60_000;
 interface SetAside {
   readonly failures: number;
   readonly until: number;
-  /** Whether `until` is the end of a trial rather than of a pause. */
+  /** Whether `until` ends a trial rather than a pause. */
   readonly onTrial: boolean;
 }
 
-/** One door of an origin: its other protocols have other ports and may be fine. */
+/** One protocol of an origin: its other protocols have other ports and may work. */
 export interface OriginDoor {
   /** Id of the origin. */
   readonly origin: string;
@@ -24,9 +24,8 @@ export interface OriginDoor {
 }
 
 /**
- * Sets origins aside, each protocol by itself, with a pause that doubles with each failure, from
- * 1 s to 60 s. When a pause is over, one request tries the origin; the others stay away until it
- * has answered.
+ * Sets origins aside, each protocol separately, with a pause that doubles with each failure, from 1 s to
+ * 60 s. When a pause is over, one request tries the origin; the others stay away until it has answered.
  */
 export class Health {
   readonly #random: () => number;
@@ -41,9 +40,9 @@ export class Health {
   }
 
   /**
-   * The origin did not answer. Failures of requests that were under way together count as one.
+   * Says that the origin did not answer. Failures of requests made at the same time count as one.
    *
-   * @returns for how long it is set aside from now, or 0 if it was so already
+   * @returns milliseconds for which it is set aside from now, or 0 if it already was
    */
   unreachable({ origin, protocol }: OriginDoor, now: number): number {
     const before = this.#setAside[protocol].get(origin, now);
@@ -55,17 +54,17 @@ export class Health {
     return spread;
   }
 
-  /** The origin answered. @returns whether anything was held against it */
+  /** Says that the origin answered. @returns whether there were failures to forget */
   reached({ origin, protocol }: OriginDoor, now: number): boolean {
     return this.#setAside[protocol].delete(origin, now);
   }
 
-  /** The origin is another process now, or gone: nothing is held against it any more. */
+  /** Forgets all failures of an origin that has restarted or is gone. */
   forgive(origin: string, now: number): void {
     for (const protocol of PROTOCOLS) this.#setAside[protocol].delete(origin, now);
   }
 
-  /** Milliseconds for which the origin is to be left alone; 0 when it may be used. */
+  /** Milliseconds for which the origin is to be left alone; 0 if it may be used. */
   setAsideFor({ origin, protocol }: OriginDoor, now: number): number {
     const until = this.#setAside[protocol].get(origin, now)?.until ?? 0;
     return Math.max(0, until - now);
@@ -81,7 +80,7 @@ export class Health {
     return pauses;
   }
 
-  /** Failures in a row for which the origin is not forgiven yet, by protocol. */
+  /** Failures in a row since the origin last worked, by protocol. */
   failuresOf(origin: string, now: number): Partial<Record<Protocol, number>> {
     const failures: Partial<Record<Protocol, number>> = {};
     for (const protocol of PROTOCOLS) {
@@ -92,8 +91,8 @@ export class Health {
   }
 
   /**
-   * A request goes to the origin now. After a pause it is the one that tries it: until it has
-   * answered, or a few seconds have passed, the origin stays set aside for others.
+   * Says that a request goes to the origin now. After a pause this request is the trial: until it has
+   * succeeded, or a few seconds have passed, the origin stays set aside for others.
    */
   used({ origin, protocol }: OriginDoor, now: number): void {
     const before = this.#setAside[protocol].get(origin, now);
@@ -103,7 +102,7 @@ export class Health {
     this.#setAside[protocol].set(origin, { failures, until, onTrial: true }, now);
   }
 
-  /** Forgets origins of which nothing was heard for long. */
+  /** Forgets origins that have not failed for a long time. */
   sweep(now: number): void {
     for (const protocol of PROTOCOLS) this.#setAside[protocol].expire(now);
   }

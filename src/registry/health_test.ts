@@ -9,7 +9,7 @@ function open(random = () => 0.999_999): Health {
   return new Health({ capacity: 3, random });
 }
 
-/** Fails, waits until the pause is over and fails again, so many times. @returns the pauses */
+/** Fails, waits until the pause is over and fails again, this many times. @returns the pauses */
 function failAgainAndAgain(health: Health, times: number): number[] {
   const pauses: number[] = [];
   let now = 0;

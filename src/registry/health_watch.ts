@@ -1,6 +1,6 @@
-// Looks after every origin all the time, so that one that has died is found out before clients come to
-// it: one probe each in every interval, at moments of its own. One that leaves a probe without an
-// answer becomes a suspect, whom the prober probes from then on.
+// Probes every origin all the time, so that a dead one is noticed before clients are sent to it: one probe
+// per origin and interval, spread over the interval. An origin that leaves a probe unanswered becomes a
+// suspect, which the prober probes from then on.
 
 import type { Clock } from "../core/clock.ts";
 import type { Origin } from "../core/origin.ts";
@@ -10,19 +10,19 @@ export interface HealthWatchOptions {
   readonly random: () => number;
   /** Milliseconds between two probes of an origin; 0 = none are sent. */
   readonly interval: () => number;
-  /** Whether an origin answers; must settle by itself, within the interval at best. */
+  /** Whether an origin answers; must settle by itself, preferably within the interval. */
   readonly probe: (origin: Origin) => Promise<boolean>;
-  /** Whether it is for this process to probe the origin, and not for another one of the fleet. */
+  /** Whether this process of the fleet is the one to probe the origin. */
   readonly isOurs: (id: string) => boolean;
-  /** Whether the origin is probed already. */
+  /** Whether the prober already probes the origin. */
   readonly isSuspected: (id: string) => boolean;
   readonly onProbed: (id: string, answers: boolean) => void;
 }
 
-/** Pauses are so much shorter or longer than the interval, as a share of it. */
+/** Pauses are shorter or longer than the interval by up to this share of it. */
 const JITTER = 0.2;
 const MOST_AT_ONCE = 64;
-/** How soon to look again when there is nothing to do or no room, milliseconds. */
+/** Milliseconds before looking again when there is nothing to do or no room. */
 const SHORT_PAUSE = 200;
 const OFF_PAUSE = 1_000;
 
@@ -40,14 +40,14 @@ export class HealthWatch implements Disposable {
     this.#options = options;
   }
 
-  /** These origins are registered and no others. */
+  /** These are all registered origins. */
   update(origins: readonly { readonly origin: Origin }[]): void {
     const present = new Set(origins.map(({ origin }) => origin.id));
     for (const id of this.#watched.keys()) if (!present.has(id)) this.#drop(id);
     for (const { origin } of origins) this.seen(origin);
   }
 
-  /** One origin is registered. */
+  /** Adds one registered origin. */
   seen(origin: Origin): void {
     const known = this.#watched.get(origin.id);
     if (known !== undefined) {
@@ -55,7 +55,7 @@ export class HealthWatch implements Disposable {
       return;
     }
     const { random, interval } = this.#options;
-    // Not all of them at the same moment of the interval.
+    // Spreads the probes over the interval.
     const timer = this.#after(origin.id, random() * interval());
     this.#watched.set(origin.id, { origin, timer });
   }

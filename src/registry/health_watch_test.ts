@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { RegistryOptions } from "./registry.ts";
 import { World } from "../../tests/contract/registry_world.ts";
 
-/** A world whose origins answer probes unless they are among the frozen. */
+/** A world whose origins answer probes except the frozen ones. */
 async function openWatched(frozen: Set<string>, more: Partial<RegistryOptions> = {}) {
   const ended: string[] = [];
   const probed: string[] = [];

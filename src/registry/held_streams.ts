@@ -1,12 +1,10 @@
-// Which sessions of this process use which stream at which origin, and what follows from that for
-// the mapping of the stream: when to renew it, when it is live, when to forget it. Knows neither
-// store nor clock; writes go to a LeaseWriter. No larger than the number of sessions.
+// Which sessions of this process use which stream at which origin, and what that means for the stream's
+// mapping: when to renew it, whether it is live, when to forget it. Knows neither store nor clock; writes
+// go to a LeaseWriter. No larger than the number of sessions.
 
 import type { StreamLease, StreamRecord } from "./store.ts";
 
-/**
- * Takes what is to be written about mappings, in this order, without keeping the caller waiting.
- */
+/** Takes writes about mappings, in this order, without keeping the caller waiting. */
 export interface LeaseWriter {
   renew(lease: StreamLease): void;
   /** @param hasOther whether another origin gets the stream back now, so that this is urgent */
@@ -20,7 +18,7 @@ export interface HeldStreamsOptions {
   readonly unconfirmedTtl: number;
   /** Life of a confirmed mapping after its last use. */
   readonly idleTtl: number;
-  /** How long a mapping is live after the last sign of a publisher. */
+  /** How long a mapping stays live after the last renewal by its publisher's proxy. */
   readonly liveTtl: number;
   readonly writer: LeaseWriter;
 }
@@ -28,22 +26,22 @@ export interface HeldStreamsOptions {
 /** The sessions of one stream at one origin. */
 interface Holding {
   readonly origin: string;
-  /** Of the mapping that led the sessions there. */
+  /** Epoch of the mapping that led the sessions there. */
   epoch: number;
   sessions: number;
-  /** How many of the sessions the origin serves. */
+  /** Number of sessions that the origin serves. */
   running: number;
-  /** How many of those publish. */
+  /** Number of those that publish. */
   publishers: number;
-  /** Whether it has served any: a lease of it confirms the mapping. */
+  /** Whether it has served any session, so that a lease confirms the mapping. */
   hasServed: boolean;
 }
 
 interface StreamUse {
   readonly stream: string;
-  /** Requests that are looking for its origin at this moment. */
+  /** Requests currently looking for its origin. */
   resolving: number;
-  /** Origin of a mapping that is ours to forget, because nobody has confirmed it yet. */
+  /** Origin of a mapping that this process may forget, because nobody has confirmed it yet. */
   forgettable: string | undefined;
   /** Nearly always one; more while a stream that has moved still runs at its old origin. */
   readonly holdings: Holding[];
@@ -57,14 +55,13 @@ interface Session {
   isRunning: boolean;
 }
 
-/** A session whose origin nobody here has chosen. */
+/** A session whose origin was not chosen by this process. */
 export interface AdoptedSession {
   readonly stream: string;
   readonly origin: string;
   readonly publishes: boolean;
 }
 
-/** The sessions of a stream at an origin. */
 export interface HeldStream {
   readonly stream: string;
   readonly origin: string;
@@ -81,12 +78,12 @@ export class HeldStreams {
     this.#options = options;
   }
 
-  /** Streams that have a session or a request. */
+  /** Number of streams that have a session or a request. */
   get size(): number {
     return this.#uses.size;
   }
 
-  /** A session asks for a stream, for the first time or again; every begin needs a finish. */
+  /** A session asks for a stream, for the first time or again; every `begin` needs a `finish`. */
   begin(id: string, stream: string, publishes: boolean): void {
     const known = this.#sessions.get(id);
     if (known && known.use.stream !== stream) this.end(id);
@@ -104,7 +101,7 @@ export class HeldStreams {
       use.forgettable = record.origin;
     }
     const session = this.#sessions.get(id);
-    // The session may have ended while its request was under way.
+    // The session may have ended while its request was in progress.
     if (session?.use !== use) return;
     if (session.holding?.origin !== record.origin) {
       this.#leave(session);
@@ -121,7 +118,7 @@ export class HeldStreams {
     this.#settle(use);
   }
 
-  /** A new session runs at an origin already. */
+  /** Adds a session that already runs at an origin. */
   adopt(id: string, { stream, origin, publishes }: AdoptedSession): void {
     const use = this.#useOf(stream);
     const session = { use, publishes, holding: undefined, isRunning: false };
@@ -132,8 +129,8 @@ export class HeldStreams {
   /**
    * The origin serves the session.
    *
-   * @returns what a publisher is to be asked of the store; undefined for a viewer, of whom the
-   * store is told
+   * @returns for a publisher the lease to publish with, which the store must grant; undefined for a
+   * viewer, whose lease has been passed to the writer
    */
   confirm(id: string): StreamLease | undefined {
     const session = this.#sessions.get(id);
@@ -167,7 +164,7 @@ export class HeldStreams {
     if (holding.running === 0) holding.hasServed = false;
   }
 
-  /** The session is over; an unknown one is ignored. */
+  /** Ends the session; an unknown one is ignored. */
   end(id: string): void {
     const session = this.#sessions.get(id);
     if (!session) return;
@@ -188,7 +185,7 @@ export class HeldStreams {
     return holdings?.some((held) => held.origin === origin && held.publishers > 0) ?? false;
   }
 
-  /** The ids of all sessions at an origin, of one stream or of any. */
+  /** The ids of all sessions at an origin, of one stream or of all. */
   sessionsAt(origin: string, stream?: string): string[] {
     const ids: string[] = [];
     for (const [id, { holding, use }] of this.#sessions) {
@@ -214,14 +211,13 @@ export class HeldStreams {
     }
   }
 
-  /** The leases of one stream. */
   leasesOf(stream: string): StreamLease[] {
     const use = this.#uses.get(stream);
     return use?.holdings.map((holding) => this.#lease(use, holding)) ?? [];
   }
 
   /**
-   * What is to be renewed from time to time: one lease for each stream and origin in use.
+   * The leases to renew regularly: one for each stream and origin in use.
    *
    * @param size of one batch, at most
    */

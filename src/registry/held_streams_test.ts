@@ -4,7 +4,7 @@ import type { StreamLease, StreamRecord } from "./store.ts";
 
 const STREAM = "v/a/s";
 
-/** The bookkeeping, and everything that it wants written, as text. */
+/** The bookkeeping, and all its writes, as text. */
 function open(): { held: HeldStreams; written: string[] } {
   const written: string[] = [];
   const held = new HeldStreams({

@@ -1,6 +1,6 @@
-// Who may map a stream to an origin: what each operation makes of the existing mapping. Pure
-// functions of plain records; the script of the Redis store says the same in Lua. A result that is
-// the very record that was found means that there is nothing to write.
+// Who may map a stream to an origin: the effect of each operation on the existing mapping. Pure functions
+// of plain records; the script of the Redis store implements the same rules in Lua. If the result is the
+// very record that was found, there is nothing to write.
 
 import type {
   ForgottenStream,
@@ -10,7 +10,7 @@ import type {
   StreamRecord,
 } from "./store.ts";
 
-/** The first claim wins; an unconfirmed mapping on which two claimants rely belongs to neither. */
+/** The first claim wins; an unconfirmed mapping that two claimants rely on belongs to neither. */
 export function claimed(
   found: StreamRecord | undefined,
   claim: StreamClaim,
@@ -21,7 +21,7 @@ export function claimed(
   return isShared ? { ...found, claimant: "" } : found;
 }
 
-/** A stream moves only from where its mover believes it to be, and never while it is live. */
+/** A stream moves only from the origin where the mover believes it to be, and never while it is live. */
 export function moved(
   found: StreamRecord | undefined,
   move: StreamMove,
@@ -31,15 +31,15 @@ export function moved(
   return newMapping(move, laterThan(found, time));
 }
 
-/** A publisher takes the stream to where it is, unless another one runs elsewhere. */
+/** A publisher takes the stream to its origin, unless another one runs elsewhere. */
 export function published(found: StreamRecord | undefined, lease: StreamLease): StreamRecord {
   if (!found) return mappingOf(lease);
   if (found.origin !== lease.origin) return isLive(found) ? found : overruled(found, lease);
-  // The newest of two publishers is the one whose lease counts from now on.
+  // Of two publishers at one origin the newest is the one whose leases count from now on.
   return together({ ...found, publisher: lease.claimant }, lease);
 }
 
-/** What a lease makes of a mapping; undefined when it is left alone. */
+/** The mapping after a lease; undefined if the lease has no effect. */
 export function renewed(
   found: StreamRecord | undefined,
   lease: StreamLease,
@@ -50,8 +50,8 @@ export function renewed(
 }
 
 /**
- * Whether a mapping that somebody relies on beats another one: a live one beats one that is not,
- * otherwise the later one beats the earlier.
+ * Whether a mapping that sessions rely on beats another one: a live one beats one that is not; otherwise
+ * the later one wins.
  */
 function overrules(relied: StreamRecord, found: StreamRecord): boolean {
   if (isLive(relied) !== isLive(found)) return isLive(relied);
@@ -59,8 +59,8 @@ function overrules(relied: StreamRecord, found: StreamRecord): boolean {
 }
 
 /**
- * The same when the two were made in ignorance of each other: then a mapping that has served
- * somebody beats one that has served nobody, and the later one wins only over the same registry's.
+ * The same for mappings made by proxies that could not see each other: one that has served a session
+ * beats one that has not, and a later one wins only over the same registry's.
  */
 export function prevails(ours: StreamRecord, theirs: StreamRecord): boolean {
   if (isLive(ours) || isLive(theirs)) return overrules(ours, theirs);
@@ -68,7 +68,7 @@ export function prevails(ours: StreamRecord, theirs: StreamRecord): boolean {
   return ours.claimant === theirs.claimant && ours.epoch > theirs.epoch;
 }
 
-/** Nobody forgets what another has claimed, what is elsewhere now or what has been confirmed. */
+/** Nothing is forgotten that another has claimed, that has moved, or that has been confirmed. */
 export function isForgotten(found: StreamRecord, { origin, claimant }: ForgottenStream): boolean {
   const isSame = found.origin === origin && found.claimant === claimant;
   return isSame && !found.confirmed && !isLive(found);
@@ -79,7 +79,7 @@ export function isLive({ publisher }: StreamRecord): boolean {
   return publisher !== "";
 }
 
-/** The epoch of a mapping that takes the place of another one. */
+/** The epoch of a mapping that replaces another one. */
 function laterThan(found: StreamRecord | undefined, time: number): number {
   return Math.max(time, (found?.epoch ?? 0) + 1);
 }
@@ -95,12 +95,12 @@ function mappingOf(
   return { stream, origin, claimant, confirmed, publisher, epoch };
 }
 
-/** The mapping of a lease in the place of one at another origin. */
+/** A lease's mapping, replacing one at another origin. */
 function overruled(found: StreamRecord, lease: StreamLease): StreamRecord {
   return { ...mappingOf(lease), epoch: Math.max(found.epoch, lease.epoch) };
 }
 
-/** A mapping and a lease at the same origin. */
+/** Combines a mapping and a lease at the same origin. */
 function together(found: StreamRecord, lease: StreamLease): StreamRecord {
   const confirmed = found.confirmed || lease.confirmed;
   const publisher = publisherAfter(found, lease);
@@ -110,7 +110,7 @@ function together(found: StreamRecord, lease: StreamLease): StreamRecord {
   return isSame ? found : { ...found, confirmed, publisher, epoch };
 }
 
-/** What one registry says of its publisher changes nothing about another's. */
+/** A registry's word about its own publisher changes nothing about another registry's. */
 function publisherAfter({ publisher }: StreamRecord, { live, claimant }: StreamLease): string {
   if (publisher !== "" && publisher !== claimant) return publisher;
   if (live === "none") return publisher;

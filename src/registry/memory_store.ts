@@ -1,5 +1,5 @@
-// The store of a proxy that works alone: bounded maps. There is no timer here; expired records are
-// no longer visible and are removed by the next sweep. No method waits, so each is atomic.
+// The store of a proxy that works alone: bounded maps without a timer. Expired records are no longer
+// visible and are removed by the next sweep. No method waits, so each is atomic.
 
 import { systemClock } from "../core/clock.ts";
 import type { ChangeCounts } from "../core/change_counts.ts";
@@ -28,11 +28,11 @@ import type {
 export interface MemoryStoreOptions {
   readonly maxOrigins: number;
   readonly maxStreams: number;
-  /** WebRTC sessions; 100,000 by default. */
+  /** Limit on WebRTC sessions; 100,000 by default. */
   readonly maxSessions?: number;
-  /** Milliseconds from any start, never backwards; the process's own clock unless given. */
+  /** Milliseconds since any moment, never going backwards; the process's own clock by default. */
   readonly now?: () => number;
-  /** Where origins and streams are kept; a table of its own unless given. */
+  /** Where origins and streams are kept; a new table by default. */
   readonly table?: RecordTable;
   /** The clock of mappings' epochs: milliseconds since 1970; `now` by default. */
   readonly time?: () => number;
@@ -40,7 +40,6 @@ export interface MemoryStoreOptions {
 
 const DEFAULT_MAX_SESSIONS = 100_000;
 
-/** Records that live in this process and end with it. */
 export class MemoryStore implements Store {
   readonly trouble = undefined;
   readonly fleet: Fleet = {
@@ -123,7 +122,7 @@ export class MemoryStore implements Store {
     const record = moved(found, move, this.#time());
     if (record === found) return record;
     if (!found && move.publishes) this.#makeRoom();
-    // The life of the old mapping has no part in the new one.
+    // The lifetime of the old mapping does not carry over to the new one.
     this.#require(this.#write(record, this.#now() + move.ttl));
     return record;
   }
@@ -137,7 +136,7 @@ export class MemoryStore implements Store {
   renewStreams(leases: readonly StreamLease[]): readonly StreamLease[] {
     return leases.filter((lease) => {
       const record = renewed(this.#foundBy(lease), lease);
-      // There may be no room: the stream then runs on and its next request picks afresh.
+      // There may be no room: the stream then continues, and its next request picks an origin afresh.
       if (record) this.#renew(record, lease);
       return record === undefined && lease.live === "runs";
     });
@@ -178,14 +177,14 @@ export class MemoryStore implements Store {
     return Promise.resolve();
   }
 
-  /** A publisher whose lease was not renewed in time is gone: one that runs takes its place. */
+  /** What was found, without a publisher whose lease was not renewed in time. */
   #foundBy({ stream, live, liveTtl }: StreamLease): StreamRecord | undefined {
     const record = this.stream(stream)?.record;
     const isLate = this.#table.liveTimeLeft(stream, this.#now()) < liveTtl / 2;
     return record && live === "runs" && isLate ? { ...record, publisher: "" } : record;
   }
 
-  /** When a mapping expires that lives `ttl` from now, and no less than it would have done. */
+  /** When a mapping with this lease expires: `ttl` from now, but no earlier than before. */
   #longer({ stream, ttl }: { readonly stream: string; readonly ttl: number }): number {
     const now = this.#now();
     return now + Math.max(ttl, this.#table.stream(stream, now)?.left ?? 0);
@@ -206,7 +205,7 @@ export class MemoryStore implements Store {
     return this.#table.putStream(record, { expires, liveExpires }, now);
   }
 
-  /** What viewers asked for gives way to a publisher. */
+  /** Removes a mapping made for viewers to make room for a publisher. */
   #makeRoom(): void {
     if (!this.#table.hasStreamRoom(this.#now())) this.#table.makeRoom();
   }

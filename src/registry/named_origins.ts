@@ -1,6 +1,6 @@
-// Gives origins that are known by host names their addresses, as the relays need them. Names are
-// looked up when an origin is used, since what is behind them may move. How to look up, and which
-// answers are acceptable, is passed in.
+// Resolves the host names of origins to addresses, which is what relays need. A name is looked up when its
+// origin is used, since its addresses may change. How to look up, and which addresses are acceptable, is
+// passed in.
 
 import { normalizeIp } from "../core/endpoint.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -17,25 +17,25 @@ import type {
   StreamRequest,
 } from "../core/contracts.ts";
 
-/** The addresses of a name that may be used, in the order in which they are to be tried. */
+/** The usable addresses of a name, in the order in which they are to be tried. */
 export type AddressesOf = (name: string) => Promise<readonly string[]>;
 
-/** Addresses that one name may stand for; the rest are not tried. */
+/** Limit on addresses of one name; the rest are not tried. */
 const MAX_ADDRESSES = 8;
-/** Origins that are passed over for one request because their names lead nowhere. */
+/** Limit on origins that one request skips because their names do not resolve. */
 const MAX_PASSED_OVER = 3;
 
 /** Replaces names by addresses. */
 export class OriginNames {
   readonly #addressesOf: AddressesOf;
-  /** Origins without a name, as most are. */
+  /** Origins without names, as most are. */
   readonly #plain = new WeakSet<Origin>();
 
   constructor(addressesOf: AddressesOf) {
     this.#addressesOf = addressesOf;
   }
 
-  /** The same origin with addresses alone; where a name has none, there is nothing left to dial. */
+  /** The same origin with addresses only; a name that does not resolve leaves nothing to dial. */
   async resolved(origin: Origin): Promise<Origin> {
     if (this.#plain.has(origin)) return origin;
     const names = namesOf(origin);
@@ -132,8 +132,8 @@ export class NamedOrigins implements StandingRegistry {
   }
 
   /**
-   * An origin whose name leads nowhere is one that cannot be reached: the next one is asked for. No
-   * answer stands that had a name: what is behind it may move.
+   * Treats an origin whose name does not resolve as unreachable, and asks for the next one. An answer
+   * with a name never stands: its addresses may change.
    */
   async #find(
     { failed, protocol }: Pick<StreamRequest, "failed" | "protocol">,

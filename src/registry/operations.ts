@@ -1,5 +1,5 @@
-// What operators may see and do beyond what the data path needs: what is decided about origins, single
-// streams, the end of all sessions of a stream. Kept apart from the registry, which serves clients.
+// What operators may see and do beyond what serving clients needs: settings of origins, single streams,
+// ending all sessions of a stream.
 
 import { ProxyError } from "../core/errors.ts";
 import type { SessionCounts } from "../core/fleet.ts";
@@ -49,7 +49,7 @@ export class Operations implements RegistryOperations {
       throw new ProxyError("bad_request", "Cannot forget an origin that is configured");
     }
     const isKnown = await store.origin(id) !== undefined;
-    // What was decided about one that has long gone is forgotten all the same.
+    // The settings of an origin that has long been gone are forgotten too.
     await store.removeOrigin(id);
     if (isKnown) LOG.info("Origin forgotten by an operator", { origin: id });
     return isKnown;
@@ -61,12 +61,12 @@ export class Operations implements RegistryOperations {
     return streams.map(streamStatus)[0];
   }
 
-  /** Tells the other proxies what sessions run here. */
+  /** Tells the other proxies which sessions run here. */
   async tellSessions(counts: SessionCounts): Promise<void> {
     await this.#options.store.fleet.tellSessions(counts);
   }
 
-  /** What the other proxies have told of theirs. */
+  /** The sessions that the other proxies have reported. */
   async otherSessions(): Promise<readonly SessionCounts[]> {
     return await this.#options.store.fleet.otherSessions();
   }
@@ -97,7 +97,6 @@ export function originStatus(record: OriginRecord, care: OriginCare, ttl: number
   };
 }
 
-/** A stream as the registry sees it. */
 export function streamStatus(record: ListedStream): StreamStatus {
   const { stream, origin, confirmed, knownFor } = record;
   return { stream, origin, confirmed, live: isLive(record), knownFor };

@@ -10,7 +10,7 @@ function change(world: World, id: string, what: OriginChange): Promise<boolean> 
   return world.registry.operations.changeOrigin(id, what);
 }
 
-/** Where so many new streams go, each served by a publisher of its own. */
+/** Where this many new streams go, each served by a publisher of its own. */
 async function spread(
   world: World,
   count: number,

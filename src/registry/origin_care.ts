@@ -1,6 +1,5 @@
-// The state of origins: who is set aside, who is probed, who is down, who has restarted or expired,
-// and what that means for the sessions of this process. Knows no mapping; what happens to streams
-// follows from their sessions.
+// The state of origins: set aside, probed, down, restarted or expired, and what that means for the sessions
+// of this process. Knows no mappings; what happens to streams follows from their sessions.
 
 import type { Clock } from "../core/clock.ts";
 import { logger } from "../core/log.ts";
@@ -22,25 +21,25 @@ export interface OriginCareOptions {
   readonly clock: Clock;
   readonly now: () => number;
   readonly random: () => number;
-  /** Whether an origin answers; they are not probed unless given. */
+  /** Whether an origin answers; absent = origins are not probed. */
   readonly probe: ((origin: Origin) => Promise<boolean>) | undefined;
-  /** How all origins are watched; only suspects are probed unless given. */
+  /** How all origins are watched; absent = only suspects are probed. */
   readonly watch: HealthCheck | undefined;
   /** Tells the other proxies that an origin does not answer. */
   tellOthers(origin: string): void;
 }
 
-/** Watches over all origins, whether anybody dials them or not. */
+/** Checks all origins, whether anybody dials them or not. */
 export interface HealthCheck {
   /** Milliseconds between two probes of an origin; 0 = only suspects are probed. */
   interval(): number;
-  /** Whether sessions of an origin that is down are ended. */
+  /** Whether the sessions of an origin that is down are ended. */
   endsSessions(): boolean;
-  /** Whether an origin answers, found out at little cost. */
+  /** Whether an origin answers, found out cheaply. */
   check(origin: Origin): Promise<boolean>;
 }
 
-/** From one probe of a suspect to the next, unless an interval says otherwise. */
+/** Milliseconds between two probes of a suspect, unless an interval is configured. */
 const PERIOD = 2_000;
 const LOG = logger("registry");
 const MAX_HEALTH_ENTRIES = 10_000;
@@ -52,7 +51,7 @@ export class OriginCare implements Disposable {
   readonly #sessions: RunningSessions;
   readonly #watch: OriginWatch;
   readonly #healthWatch: HealthWatch | undefined;
-  /** Origins that send no heartbeats any more but still have sessions, as they were last. */
+  /** Origins without heartbeats that still have sessions, as last registered. */
   readonly #expired = new Map<string, Origin>();
 
   constructor(options: OriginCareOptions) {
@@ -69,7 +68,7 @@ export class OriginCare implements Disposable {
     options.store.onSuspect = (origin) => this.#suspect(origin, false);
   }
 
-  /** Origins that are down now. */
+  /** Number of origins that are down. */
   get down(): number {
     return this.#prober.down;
   }
@@ -89,14 +88,14 @@ export class OriginCare implements Disposable {
     LOG.info("Origin answers again", { origin, protocol });
   }
 
-  /** A request goes there now. */
+  /** A request goes to the origin now. */
   used(origin: string, protocol: Protocol): void {
     this.#health.used({ origin, protocol }, this.#options.now());
   }
 
   /**
-   * A viewer was led there by what was known a moment ago. What has happened to the origin since
-   * happens to the viewer too.
+   * A viewer was led there by an earlier answer. If something has happened to the origin since, it applies
+   * to this viewer too.
    */
   joined(session: string, { origin, protocol }: OriginDoor): void {
     this.used(origin, protocol);
@@ -105,7 +104,7 @@ export class OriginCare implements Disposable {
     if (isGone || this.isDown(origin)) this.#options.control.end(session, "origin_down");
   }
 
-  /** Whether nothing at all is held against it. */
+  /** Whether the origin has no failures, in any respect. */
   isWell(origin: string, protocol: Protocol): boolean {
     return !this.isDown(origin) && this.setAsideFor(origin, protocol) === 0;
   }
@@ -126,7 +125,6 @@ export class OriginCare implements Disposable {
     return this.#health.failuresOf(origin, this.#options.now());
   }
 
-  /** Ends all sessions of a stream here. @returns how many */
   endStream(stream: string): number {
     return this.#sessions.endStream(stream);
   }
@@ -141,14 +139,14 @@ export class OriginCare implements Disposable {
     return this.#expired.get(id);
   }
 
-  /** One origin is registered. */
+  /** Adds one registered origin. */
   seen(origin: Origin): void {
     this.#expired.delete(origin.id);
     this.#watch.seen(origin);
     this.#healthWatch?.seen(origin);
   }
 
-  /** These origins are registered and no others. Ends viewers that wait where their stream is not. */
+  /** These are all registered origins. Ends viewers that wait where their stream is not. */
   async update(origins: readonly OriginRecord[]): Promise<void> {
     const { store, metrics, held, now } = this.#options;
     for (const { origin } of origins) this.#expired.delete(origin.id);
@@ -195,7 +193,7 @@ export class OriginCare implements Disposable {
       period: () => this.#period(),
       openProbe: (id) => this.#openProbe(id),
       origin: async (id) => await store.origin(id) ?? this.#expired.get(id),
-      // A message sent once may be lost with its connection.
+      // Repeated, since a single message may be lost with its connection.
       onMiss: (origin) => this.#options.tellOthers(origin),
       onDown: (origin) => {
         store.changes.originsChanged();
@@ -211,7 +209,7 @@ export class OriginCare implements Disposable {
     });
   }
 
-  /** An origin that sends is alive, although it may take no new connections. */
+  /** An origin that still sends data is alive, even if it takes no new connections. */
   #openProbe(id: string): Probe {
     const { probe } = this.#options;
     let hasSent: (() => Promise<boolean>) | undefined;
@@ -228,13 +226,13 @@ export class OriginCare implements Disposable {
     this.#prober.suspect(origin, isOwn, misses);
   }
 
-  /** The origin is another process now. */
+  /** The origin has restarted. */
   #forgive(origin: string): void {
     this.#health.forgive(origin, this.#options.now());
     this.#prober.forget(origin);
   }
 
-  /** Nothing new goes there; what runs there goes on unless it does not answer probes either. */
+  /** Nothing new goes there; running sessions continue unless it stops answering probes too. */
   #expire(origin: Origin): void {
     const { id } = origin;
     if (this.#options.held.sessionsAt(id).length === 0) return this.#forgive(id);

@@ -1,10 +1,9 @@
-// What operators have decided about origins: whether they drain, their weight and their labels. Kept
-// apart from what origins say themselves, so that no heartbeat undoes it. Knows no store and no
-// clock: time is an argument, in milliseconds.
+// Operators' settings for origins: draining, weight and labels. Kept apart from what origins register, so
+// that no heartbeat undoes them. Knows no store and no clock: time is an argument, in milliseconds.
 
 import { DEFAULT_SETTINGS, type OriginChange, type OriginSettings } from "../core/origin.ts";
 
-/** How long settings are kept whose origin is not registered. */
+/** Milliseconds for which the settings of an unregistered origin are kept. */
 export const SETTINGS_KEPT_FOR = 7 * 24 * 3_600_000;
 
 interface Entry {
@@ -13,7 +12,7 @@ interface Entry {
   knownAt: number;
 }
 
-/** What a change makes of settings; undefined when nothing differs from the default any more. */
+/** The settings after a change; undefined if they equal the default. */
 export function changedSettings(
   before: OriginSettings = DEFAULT_SETTINGS,
   { draining = before.draining, weight = before.weight, labels = before.labels }: OriginChange,
@@ -25,7 +24,7 @@ export function changedSettings(
   return { draining, weight, labels };
 }
 
-/** The settings of those origins about which something was decided; bounded. */
+/** The settings of those origins that have any; bounded. */
 export class SettingsTable {
   readonly #capacity: number;
   readonly #onChange: () => void;
@@ -37,12 +36,12 @@ export class SettingsTable {
     this.#onChange = onChange;
   }
 
-  /** What was decided about an origin; undefined when nothing was. */
+  /** The settings of an origin; undefined if it has none. */
   of(id: string): OriginSettings | undefined {
     return this.#entries.get(id)?.settings;
   }
 
-  /** @param settings undefined = nothing is decided any more. @returns false when there is no room */
+  /** @param settings undefined removes them. @returns false when there is no room */
   put(id: string, settings: OriginSettings | undefined, now: number): boolean {
     const before = this.#entries.get(id);
     if (settings === undefined) {
@@ -56,13 +55,13 @@ export class SettingsTable {
     return true;
   }
 
-  /** These are all there are. */
+  /** Replaces all settings by these. */
   replace(all: ReadonlyMap<string, OriginSettings>, now: number): void {
     for (const id of [...this.#entries.keys()]) if (!all.has(id)) this.put(id, undefined, now);
     for (const [id, settings] of all) this.put(id, settings, now);
   }
 
-  /** Drops what is about origins that have been gone for long. */
+  /** Drops the settings of origins that have been gone for long. */
   sweep(now: number, isRegistered: (id: string) => boolean): void {
     for (const [id, entry] of this.#entries) {
       if (isRegistered(id)) entry.knownAt = now;

@@ -1,4 +1,4 @@
-// Which origin a tag stands for, when it comes back in the links of playlists. Knows no store.
+// Finds the origin of a tag that comes back in the links of playlists. Knows no store.
 
 import { originTagOf } from "../core/origin_tag.ts";
 
@@ -8,17 +8,17 @@ export class OriginTags {
   #ids = new Map<string, string>();
   #updatedAt = -Infinity;
 
-  /** Milliseconds of the caller's clock when the list was last brought up to date. */
+  /** When the list was last updated, in milliseconds of the caller's clock. */
   get updatedAt(): number {
     return this.#updatedAt;
   }
 
-  /** Id of the origin; undefined when none of those known has this tag. */
+  /** Id of the origin; undefined if no known origin has this tag. */
   find(tag: string): string | undefined {
     return this.#ids.get(tag);
   }
 
-  /** This origin is known too. */
+  /** Adds a known origin. */
   add(id: string): void {
     if (this.#tags.has(id)) return;
     const tag = originTagOf(id);
@@ -26,7 +26,7 @@ export class OriginTags {
     this.#ids.set(tag, id);
   }
 
-  /** From now on exactly these origins are known. */
+  /** Replaces the known origins by these. */
   update(ids: Iterable<string>, now: number): void {
     const tags = new Map<string, string>();
     for (const id of ids) tags.set(id, this.#tags.get(id) ?? originTagOf(id));

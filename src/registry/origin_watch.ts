@@ -1,5 +1,5 @@
-// Notices changes in the set of origins, whichever proxy took the heartbeat: one log line for each
-// origin that joins, restarts or expires, and one for an address that several announce. No larger
+// Notices changes in the set of origins, whichever proxy received the heartbeat: writes one log line for
+// each origin that joins, restarts or expires, and one for an address that several announce. No larger
 // than the store's own list of origins.
 
 import { formatEndpoint } from "../core/endpoint.ts";
@@ -10,13 +10,13 @@ import { sharedAddresses } from "../core/shared_addresses.ts";
 const LOG = logger("registry");
 
 export interface OriginWatchOptions {
-  /** The process of that id has made way for another. */
+  /** The origin with that id has restarted. */
   onRestart(id: string): void;
-  /** It is registered no more; as it was last. */
+  /** It is no longer registered; `origin` is what it last registered. */
   onExpiry(origin: Origin): void;
 }
 
-/** Compares what is registered with what was registered before. */
+/** Compares the registered origins with those registered before. */
 export class OriginWatch {
   readonly #options: OriginWatchOptions;
   readonly #known = new Map<string, Origin>();
@@ -27,12 +27,12 @@ export class OriginWatch {
     this.#options = options;
   }
 
-  /** Whether it was registered when this was last told. */
+  /** Whether it was registered when this was last updated. */
   knows(id: string): boolean {
     return this.#known.has(id);
   }
 
-  /** One origin is registered. */
+  /** Adds one registered origin. */
   seen(origin: Origin): void {
     const { id, generation } = origin;
     const before = this.#known.get(id);
@@ -48,7 +48,7 @@ export class OriginWatch {
     }
   }
 
-  /** These origins are registered and no others. */
+  /** These are all registered origins. */
   update(origins: readonly { readonly origin: Origin }[]): void {
     const present = new Set<string>();
     for (const { origin } of origins) {
@@ -78,7 +78,7 @@ export class OriginWatch {
   }
 }
 
-/** What it is called and where it is, in the words of its registration. */
+/** Its name and addresses, in the words of its registration. */
 function fieldsOf({ id, deviceId, ip, endpoints }: Origin): Record<string, unknown> {
   const places = Object.entries(endpoints).flatMap(([protocol, addresses]) => {
     if (addresses.length === 0) return [];

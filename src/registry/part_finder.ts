@@ -1,5 +1,5 @@
-// Finds the origin of a part of a stream from the tag that the request carries. Creates no mapping
-// and chooses no origin.
+// Finds the origin of a part of a stream by the tag in the request. Creates no mapping and chooses no
+// origin.
 
 import { ProxyError } from "../core/errors.ts";
 import type { Origin } from "../core/origin.ts";
@@ -8,10 +8,9 @@ import { isLive } from "./mapping_rules.ts";
 import { OriginTags } from "./origin_tags.ts";
 import type { OriginRecord, Store } from "./store.ts";
 
-/** A tag that nobody knows has the origins listed again, but not more often than this. */
+/** An unknown tag makes the origins be listed again, but at most once in this many milliseconds. */
 const UPDATE_PAUSE = 250;
 
-/** The tags of all origins, and where they lead. */
 export class PartFinder {
   readonly #store: Store;
   readonly #now: () => number;
@@ -47,12 +46,12 @@ export class PartFinder {
     return this.#tags.find(tag) === id;
   }
 
-  /** This origin is registered too. */
+  /** Adds one registered origin. */
   add(id: string): void {
     this.#tags.add(id);
   }
 
-  /** These origins are registered and no others. */
+  /** These are all registered origins. */
   update(origins: readonly OriginRecord[]): void {
     this.#tags.update(origins.map(({ origin }) => origin.id), this.#now());
   }

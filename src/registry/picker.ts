@@ -1,28 +1,28 @@
-// Which origin a new stream goes to: pure functions of a snapshot. Knows neither store nor clock;
-// chance is an argument. "Fewest of two drawn at random" spreads nearly as well as "fewest of all"
-// but does not send every proxy to the same origin at once (Mitzenmacher, The Power of Two Choices
-// in Randomized Load Balancing, 2001).
+// Picks the origin for a new stream: pure functions of a snapshot. Knows neither store nor clock;
+// randomness is an argument. "Fewest of two drawn at random" spreads nearly as well as "fewest of all", but
+// does not make every proxy pick the same origin at once (Mitzenmacher, The Power of Two Choices in
+// Randomized Load Balancing, 2001).
 
 import { DEFAULT_SETTINGS, labelsOf, type Protocol } from "../core/origin.ts";
 import type { OriginRecord } from "./store.ts";
 
-/** What is known of all origins at one moment. */
+/** What is known about all origins at one moment. */
 export interface Snapshot {
   readonly origins: readonly OriginRecord[];
-  /** Milliseconds for which an origin is still set aside for the protocol, 0 when it is not. */
+  /** Milliseconds for which an origin is still set aside for the protocol; 0 if it is not. */
   readonly setAsideFor: (origin: string) => number;
 }
 
 /** What a request needs of an origin. */
 export interface Wish {
   readonly protocol: Protocol;
-  /** Ids of origins that this request has tried in vain. */
+  /** Ids of origins that this request has already tried in vain. */
   readonly failed: readonly string[];
-  /** Label of the origins to which the stream is pinned; any will do when absent. */
+  /** Label of the origins to which the stream is pinned; absent if it is not pinned. */
   readonly label?: string | undefined;
 }
 
-/** Whether a new stream may go to an origin at all, as operators have decided. */
+/** Whether an operator's settings let a new stream go to the origin at all. */
 export function isOpenTo(
   { origin, settings = DEFAULT_SETTINGS }: OriginRecord,
   label: string | undefined,
@@ -37,9 +37,9 @@ export function weightOf({ settings = DEFAULT_SETTINGS }: OriginRecord): number 
 }
 
 /**
- * The origins that may take a request: those that offer the protocol, have not failed it, do not
- * drain, have the label and are not set aside. Those of weight 0 come after all others. When all
- * are set aside, the one whose time ends first is better than none.
+ * The origins that may take a request: those that offer the protocol, have not failed it, are not
+ * draining, have the label and are not set aside. Those of weight 0 come after all others. If all are
+ * set aside, the one whose time ends first is better than none.
  */
 export function candidatesFor(snapshot: Snapshot, wish: Wish): readonly OriginRecord[] {
   const able = snapshot.origins.filter((record) => {
@@ -54,10 +54,10 @@ export function candidatesFor(snapshot: Snapshot, wish: Wish): readonly OriginRe
 }
 
 /**
- * The one with fewer streams for its weight out of two drawn at random, by their weights; undefined
- * when there are none.
+ * Of two origins drawn at random by weight, the one with fewer streams for its weight; undefined when
+ * there are none.
  *
- * @param random gives numbers from 0 up to but not including 1
+ * @param random returns numbers from 0 up to but not including 1
  */
 export function pickFewest(
   candidates: readonly OriginRecord[],
@@ -84,7 +84,7 @@ function draw(
   return candidates.at(-1);
 }
 
-/** What an origin would have with one stream more, for its weight. */
+/** The load that an origin would have with one more stream, relative to its weight. */
 function loadWith(record: OriginRecord): number {
   return (record.streams + 1) / Math.max(1, weightOf(record));
 }

@@ -59,7 +59,7 @@ Deno.test("of two equals the first drawn is picked", () => {
 });
 
 Deno.test("the two drawn are never the same", () => {
-  // Were one drawn twice, the busiest of three would win now and then.
+  // If one could be drawn twice, the busiest of three would win now and then.
   const candidates = [record("a", 9), record("b"), record("c")];
   for (let first = 0; first < 1; first += 0.05) {
     for (let second = 0; second < 1; second += 0.05) {
@@ -80,6 +80,6 @@ Deno.test("streams spread evenly over many origins", () => {
     const id = pickFewest(candidates, Math.random)?.origin.id ?? "";
     loads.set(id, (loads.get(id) ?? 0) + 1);
   }
-  // A hundred each on average; drawing only one at random would be 20 to 30 off.
+  // A hundred each on average; drawing only one at random would be off by 20 to 30.
   for (const load of loads.values()) assert.ok(Math.abs(load - 100) <= 12, `${load} streams`);
 });

@@ -1,6 +1,6 @@
-// Sends a request to the origin of its stream: stays with the owner, claims, chooses, moves. The
-// order of these steps is here; records are in a store, choices are the picker's. What is live
-// stays where it is, whatever this process thinks of the origin.
+// Sends a request to the origin of its stream: stays with the owner, claims, chooses, moves. This file has
+// the order of these steps; records are in a store, and the picker chooses. A live stream stays where it
+// is, whatever this process thinks of the origin.
 
 import { ProxyError } from "../core/errors.ts";
 import { logger } from "../core/log.ts";
@@ -11,7 +11,7 @@ import { candidatesFor, isOpenTo } from "./picker.ts";
 import { noOpenOrigin, noOriginFor, originOutOfReach, runsElsewhere } from "./refusals.ts";
 import type { FoundStream, OriginRecord, Store, StreamClaim, StreamRecord } from "./store.ts";
 
-/** Picks one of the origins that would do for a stream; undefined when there are none. */
+/** Picks one of the suitable origins for a stream; undefined when there are none. */
 export type Choose = (
   stream: string,
   candidates: readonly OriginRecord[],
@@ -23,19 +23,19 @@ export interface PlacementOptions {
   readonly claimant: string;
   /** Life of a claimed mapping unless it is renewed, milliseconds. */
   readonly unconfirmedTtl: number;
-  /** A mapping that has less left, in milliseconds, is claimed before anybody relies on it. */
+  /** A mapping with less time left, in milliseconds, is claimed before anybody relies on it. */
   readonly leastLeft: number;
   readonly choose: Choose;
   readonly now: () => number;
   /** Milliseconds for which an origin is to be left alone in a protocol. */
   setAsideFor(origin: string, protocol: Protocol): number;
-  /** Label of the origins to which a stream is pinned; undefined when it is not. */
+  /** Label of the origins to which a stream is pinned; undefined if it is not. */
   labelFor(stream: string): string | undefined;
-  /** Whether an origin answers no probes. */
+  /** Whether an origin leaves probes unanswered. */
   isDown(origin: string): boolean;
-  /** An origin that sends no heartbeats any more, if sessions of this process still run there. */
+  /** An origin without heartbeats, if sessions of this process still run there. */
   expired(origin: string): Origin | undefined;
-  /** Whether the origin serves a session of this process the stream. */
+  /** Whether the origin serves the stream to a session of this process. */
   isRunning(stream: string, origin: string): boolean;
 }
 
@@ -44,19 +44,19 @@ export interface Placed {
   readonly origin: Origin;
   readonly record: StreamRecord;
   /**
-   * Milliseconds for which other viewers would be led there as well, unless anything changes: the
-   * mapping was found so, and belongs to a registered origin that has served the stream. Else 0.
+   * Milliseconds for which other viewers would be led there as well, unless anything changes; 0 unless the
+   * mapping already existed and belongs to a registered origin that has served the stream.
    */
   readonly left: number;
 }
 
 const LOG = logger("registry");
-// Each round is lost only to another request that has just moved the same stream.
+// A round is lost only to another request that has just moved the same stream.
 const MAX_ROUNDS = 8;
-/** How long one request may wait for other proxies to agree. */
+/** Milliseconds that one request may wait for other proxies to agree. */
 const LONGEST_WAIT = 130;
 
-/** Why a stream cannot stay where it is, in the words of the metrics. */
+/** Why a stream cannot stay where it is; a label of the metrics. */
 type MoveReason = "failed" | "set_aside" | "down" | "gone" | "not_offered" | "draining";
 
 /** An origin that was picked, and those that were not. */
@@ -66,10 +66,10 @@ interface Choice {
   readonly candidates: readonly OriginRecord[];
 }
 
-/** A request on its way through the registry. */
+/** A request being placed. */
 interface Search {
   readonly request: StreamRequest;
-  /** When it cannot wait for other proxies any more. */
+  /** Until when it can wait for other proxies. */
   readonly patientUntil: number;
 }
 
@@ -106,7 +106,7 @@ export class Placement {
       if (!record) {
         found = fresh(await this.#claim(search, choice));
       } else if (record.origin === choice.origin.id) {
-        // All are set aside, and its own origin is the best of them.
+        // All are set aside, and the stream's own origin is the best of them.
         return { origin: choice.origin, record, left: 0 };
       } else {
         const leaving = { from: record.origin, reason: reason ?? "gone" };
@@ -116,7 +116,7 @@ export class Placement {
     throw new ProxyError("registry_unavailable", "Cannot agree on an origin for this stream");
   }
 
-  /** What is live still has its owner where that one has stopped to send heartbeats. */
+  /** A live stream keeps its owner even after the owner's heartbeats have stopped. */
   async #ownerOf(record: StreamRecord): Promise<Origin | undefined> {
     const { store, expired } = this.#options;
     return await store.origin(record.origin) ??
@@ -143,19 +143,19 @@ export class Placement {
       return "failed";
     }
     if (owner.endpoints[protocol].length === 0) {
-      // Moving it would take a running stream from all who can be served.
+      // Moving it would take a running stream away from everybody who can be served.
       if (record.confirmed) throw noOriginFor(request);
       return "not_offered";
     }
     if (this.#options.isDown(owner.id)) return "down";
     const isSetAside = this.#options.setAsideFor(owner.id, protocol) > 0;
-    // While the stream is used there, one failed dial of another session proves nothing against it.
+    // While the stream is in use there, one failed dial of another session proves nothing.
     return isSetAside && !runs ? "set_aside" : undefined;
   }
 
   /**
-   * Where nothing new may go, a publisher takes its stream along, and nobody begins anything. Viewers
-   * stay with what is there: it may run without a publisher that we know of.
+   * If the owner takes nothing new, a publisher takes its stream elsewhere, and so does a first viewer.
+   * Viewers stay with a stream that exists: it may run without a publisher that we know of.
    */
   async #reasonToLeave(
     { intent, stream }: StreamRequest,
@@ -168,7 +168,7 @@ export class Placement {
     return isOpenTo(owner, this.#options.labelFor(stream)) ? undefined : "draining";
   }
 
-  /** Whether the mapping is there while the session needs it, and nobody else can forget it. */
+  /** Whether the mapping lasts long enough for the session, and nobody else can forget it. */
   #mayRelyOn({ record, left }: FoundStream): boolean {
     if (left < this.#options.leastLeft) return false;
     return record.confirmed || record.claimant === "" || record.claimant === this.#options.claimant;
@@ -188,7 +188,7 @@ export class Placement {
     const open = all.filter((record) => isOpenTo(record, label));
     if (all.length > 0 && open.length === 0) throw noOpenOrigin(label);
     const up = open.filter(({ origin }) => !isDown(origin.id));
-    // If nobody answers probes, one more dial does no harm.
+    // If none answers probes, one more dial does no harm.
     const origins = up.length > 0 ? up : open;
     const snapshot = { origins, setAsideFor: (id: string) => setAsideFor(id, protocol) };
     const candidates = candidatesFor(snapshot, { ...request, label });
@@ -226,7 +226,7 @@ export class Placement {
   }
 }
 
-/** What the store has just said holds as long as anybody needs it. */
+/** What the store has just returned holds as long as anybody needs it. */
 function fresh(record: StreamRecord): FoundStream {
   return { record, left: Infinity };
 }

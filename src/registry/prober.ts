@@ -1,40 +1,38 @@
-// Finds out whether a suspected origin is really gone, by probes of our own: clients prove nothing
-// against an origin. One prober for each origin, however many clients ask. Knows neither sockets
-// nor streams; how to probe and what follows from it is passed in.
+// Finds out by probes of our own whether a suspected origin is really gone: what clients do proves nothing
+// against an origin. One prober for each origin, however many clients ask. Knows neither sockets nor
+// streams; how to probe and what to do about the result is passed in.
 
 import type { Clock } from "../core/clock.ts";
 import type { Origin } from "../core/origin.ts";
 
-/** What a prober works with; times are milliseconds. */
 export interface ProberOptions {
   /**
-   * Called for each suspicion. @returns what tells whether the origin answers; it must settle by itself,
-   * within the period at best
+   * Called for each suspicion. @returns the probe, which tells whether the origin answers; it must settle
+   * by itself, preferably within the period
    */
   readonly openProbe: (id: string) => Probe;
-  /** The origin as it is registered now; undefined when it is not. */
+  /** The origin as registered now; undefined if it is not registered. */
   readonly origin: (id: string) => Promise<Origin | undefined>;
-  /** It has left a probe without an answer, and this process was the one to suspect it. */
+  /** The origin has left a probe unanswered, and this process was the one to suspect it. */
   readonly onMiss: (id: string) => void;
-  /** Probes in a row that it has left unanswered. */
+  /** It has left several probes in a row unanswered. */
   readonly onDown: (id: string) => void;
-  /** One that was down has answered. */
+  /** An origin that was down has answered. */
   readonly onUp: (id: string) => void;
   readonly clock: Clock;
   /** From the beginning of one probe to that of the next. */
   readonly period: () => number;
 }
 
-/** One probe of an origin. */
 export type Probe = (origin: Origin) => Promise<boolean>;
 
-/** Probes without an answer after which an origin is down. */
+/** Unanswered probes in a row after which an origin is down. */
 const MISSES = 3;
-/** The other proxies are told of so many; after that they know, or have no sessions there. */
+/** How often the other proxies are told; after that they know, or have no sessions there. */
 const MOST_TOLD = 10;
 const MOST_AT_ONCE = 64;
 const MOST_SUSPECTS = 10_000;
-/** Pause before looking again for a free place for a probe. */
+/** Pause before looking again for a free slot for a probe. */
 const FULL_PAUSE = 200;
 
 interface Suspect {
@@ -43,7 +41,7 @@ interface Suspect {
   isOwn: boolean;
   misses: number;
   isDown: boolean;
-  /** Whether it has answered and is dropped at the next turn, unless it is suspected again. */
+  /** Whether it has answered, and is dropped at the next turn unless it is suspected again. */
   isCleared: boolean;
   timer: Disposable;
 }
@@ -59,9 +57,9 @@ export class Prober implements Disposable {
   }
 
   /**
-   * Somebody could not reach the origin: it is probed until it answers.
+   * Says that the origin could not be reached: it is probed until it answers.
    *
-   * @param isOwn whether somebody of this process
+   * @param isOwn whether this process could not reach it
    * @param misses probes that it has left unanswered before
    */
   suspect(id: string, isOwn: boolean, misses = 0): void {
@@ -76,24 +74,23 @@ export class Prober implements Disposable {
     this.#suspects.set(id, { probe, isOwn, misses, isDown: false, isCleared: false, timer });
   }
 
-  /** Whether it is being probed. */
   isSuspected(id: string): boolean {
     return this.#suspects.has(id);
   }
 
-  /** How many are down. */
+  /** Number of origins that are down. */
   get down(): number {
     let count = 0;
     for (const { isDown } of this.#suspects.values()) if (isDown) count++;
     return count;
   }
 
-  /** Whether it has left several probes without an answer, and none with one since. */
+  /** Whether it has left several probes in a row unanswered, and answered none since. */
   isDown(id: string): boolean {
     return this.#suspects.get(id)?.isDown ?? false;
   }
 
-  /** The origin is another process now, or gone. */
+  /** Says that the origin has restarted or is gone. */
   forget(id: string): void {
     this.#suspects.get(id)?.timer[Symbol.dispose]();
     this.#suspects.delete(id);
@@ -111,7 +108,7 @@ export class Prober implements Disposable {
     if (this.#underWay >= MOST_AT_ONCE) return this.#again(id, suspect, FULL_PAUSE);
     const startedAt = this.#options.clock.now();
     const answer = await this.#ask(id, suspect.probe);
-    // It may have been forgotten, and suspected again, while it was being probed.
+    // It may have been forgotten, and suspected again, during the probe.
     if (this.#suspects.get(id) !== suspect) return;
     if (answer === undefined) return this.forget(id);
     const pause = Math.max(0, this.#options.period() - (this.#options.clock.now() - startedAt));
@@ -120,7 +117,7 @@ export class Prober implements Disposable {
     else this.#missed(id, suspect);
   }
 
-  /** @returns undefined when there is no such origin any more */
+  /** @returns undefined if there is no such origin any more */
   async #ask(id: string, probe: Probe): Promise<boolean | undefined> {
     this.#underWay++;
     try {
@@ -145,7 +142,7 @@ export class Prober implements Disposable {
     this.#options.onDown(id);
   }
 
-  /** One that answers is not asked again before its time, however many clients suspect it. */
+  /** An origin that answers is not probed again ahead of time, however many clients suspect it. */
   #answered(id: string, suspect: Suspect): void {
     const wasDown = suspect.isDown;
     suspect.isDown = false;

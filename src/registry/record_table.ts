@@ -1,6 +1,6 @@
-// Origins and the mapping of streams to them as one process sees them: bounded maps with an expiry
-// for each entry, and how many streams each origin has. No rules about who may map what, no timer
-// and no clock: time is an argument, in milliseconds of any clock that never goes backwards.
+// Origins and the mappings of streams to them as one process sees them: bounded maps in which each entry
+// expires, and the number of streams of each origin. No rules about who may map what, no timer and no
+// clock: time is an argument, in milliseconds of any clock that never goes backwards.
 
 import type { StreamFilter, StreamPageRequest } from "../core/registrar.ts";
 import { positionOf } from "../core/list_position.ts";
@@ -22,53 +22,53 @@ export interface TableBounds {
   readonly maxStreams: number;
 }
 
-/** How long an entry lives and which of several writers was the last. */
+/** When an entry expires, and which of several writers was the last. */
 export interface Stamp {
-  /** When it is not there any more. */
+  /** When the entry expires. */
   readonly expires: number;
-  /** When a mapping is not live any more, if it is so now. */
+  /** When a mapping stops being live, if it is live now. */
   readonly liveExpires?: number;
   /**
-   * Orders changes that may arrive in another order. Without it the change is the newest and keeps
-   * the version of what it replaces.
+   * Orders changes that may arrive out of order. Without it the change counts as the newest and keeps the
+   * version of what it replaces.
    */
   readonly version?: number;
 }
 
 interface Entry<T> {
   readonly value: T;
-  /** By the last news of it. Nothing but news changes this. */
+  /** According to the latest news of it; nothing else changes this. */
   readonly expires: number;
   readonly liveExpires: number;
-  /** Until when it stays although its time is over, because news may have been missed. */
+  /** Until when it stays although it has expired, because news may have been missed. */
   readonly keptUntil: number;
-  /** The same of its being live. */
+  /** The same for its being live. */
   readonly liveKeptUntil: number;
   readonly version: number;
-  /** When there came to be an entry of this name. */
+  /** When an entry of this name was first added. */
   readonly since: number;
-  /** Its number in the order in which all entries came to be. */
+  /** Its number in the order in which entries were first added. */
   readonly position: number;
 }
 
 const FULL_SWEEP_PAUSE = 1_000;
-/** By so much, in milliseconds, an entry may come to end sooner and nobody need know. */
+/** An entry may expire earlier by this many milliseconds without counting as changed. */
 const SLIGHTLY = 500;
 /** Milliseconds of a freeze in which a heartbeat may have been missed. */
 const LONG_FREEZE = 1_000;
 
-/** Two bounded maps. Whatever has expired is not seen any more and goes with the next sweep. */
+/** Two bounded maps. Expired entries are no longer visible and are removed by the next sweep. */
 export class RecordTable {
-  /** Changed with every change that an answer given before could depend on. */
+  /** Updated with every change that an earlier answer could depend on. */
   readonly changes = new ChangeCounts();
-  /** What is decided about origins, registered or not. */
+  /** The settings of origins, registered or not. */
   readonly settings: SettingsTable;
   readonly #bounds: TableBounds;
   readonly #origins = new Map<string, Entry<Origin>>();
   readonly #streams = new Map<string, Entry<StreamRecord>>();
-  // Streams by origin, registered or not, so that picking one counts nothing.
+  // Number of streams by origin, registered or not, so that picking need not count.
   readonly #loads = new Map<string, number>();
-  // Streams that give way to a publisher's when there is no room: those that are not live.
+  // Streams that are not live: they make room for a publisher's.
   readonly #yielding = new Set<string>();
   #entries = 0;
   #frozenSince = -Infinity;
@@ -79,7 +79,7 @@ export class RecordTable {
     this.settings = new SettingsTable(bounds.maxOrigins, () => this.changes.originsChanged());
   }
 
-  /** The origin of that id, unless it has expired. */
+  /** The origin with that id, unless it has expired. */
   origin(id: string, now: number): Origin | undefined {
     return this.#alive(this.#origins.get(id), now)?.value;
   }
@@ -98,7 +98,7 @@ export class RecordTable {
     return records;
   }
 
-  /** Milliseconds that are left to an origin, 0 or less when it is here only because of a freeze. */
+  /** Milliseconds until an origin expires; 0 or less if only a freeze keeps it. */
   originTimeLeft(id: string, now: number): number | undefined {
     const entry = this.#alive(this.#origins.get(id), now);
     return entry && entry.expires - now;
@@ -110,7 +110,7 @@ export class RecordTable {
   }
 
   /**
-   * Adds or replaces an origin. One of a newer version stays as it is.
+   * Adds or replaces an origin, unless a newer version is there.
    *
    * @returns false when it is new and there is no room
    */
@@ -125,7 +125,7 @@ export class RecordTable {
     return true;
   }
 
-  /** Forgets an origin, whichever version it has. */
+  /** Removes an origin, whichever version it has. */
   removeOrigin(id: string): void {
     if (this.#origins.delete(id)) this.changes.originsChanged();
   }
@@ -136,14 +136,14 @@ export class RecordTable {
     return entry && { record: this.#asOf(entry, now), left: entry.expires - now };
   }
 
-  /** Milliseconds that a mapping is still live, 0 or less when only because of a freeze. */
+  /** Milliseconds for which a mapping is still live; 0 or less if only a freeze keeps it so. */
   liveTimeLeft(stream: string, now: number): number {
     return (this.#streams.get(stream)?.liveExpires ?? -Infinity) - now;
   }
 
   /**
-   * Adds or replaces a mapping. One of a newer version stays as it is. Where there is no room, one
-   * that is live takes that of one that is not.
+   * Adds or replaces a mapping, unless a newer version is there. If there is no room, a live one replaces
+   * one that is not live.
    *
    * @returns false when it is new and there is no room
    */
@@ -164,12 +164,11 @@ export class RecordTable {
     return true;
   }
 
-  /** Whether there is room for another stream. */
   hasStreamRoom(now: number): boolean {
     return this.#hasRoom(this.#streams, this.#bounds.maxStreams, now);
   }
 
-  /** Removes a mapping that is not live, the oldest first. @returns whether there was one */
+  /** Removes the oldest mapping that is not live. @returns whether there was one */
   makeRoom(): boolean {
     const oldest = this.#yielding.values().next();
     if (oldest.done) return false;
@@ -177,7 +176,7 @@ export class RecordTable {
     return true;
   }
 
-  /** Removes a mapping unless it is of a newer version; an unknown one is ignored. */
+  /** Removes a mapping unless it has a newer version; an unknown one is ignored. */
   removeStream(stream: string, version = Infinity): void {
     const entry = this.#streams.get(stream);
     if (!entry || entry.version > version) return;
@@ -188,9 +187,9 @@ export class RecordTable {
   }
 
   /**
-   * The mappings, page by page, those first that have been there longest.
+   * The mappings, page by page, oldest first.
    *
-   * @throws ProxyError `bad_request` when `after` is none of ours
+   * @throws ProxyError `bad_request` when `after` is not one of ours
    */
   page(page: StreamPageRequest, now: number): StreamRecordPage {
     const after = positionOf(page);
@@ -214,7 +213,7 @@ export class RecordTable {
     return { streams, next, total };
   }
 
-  /** Every mapping whose time is not over; what is here only because of a freeze is left out. */
+  /** Every mapping that has not expired, without those that only a freeze keeps. */
   *streams(now: number): Generator<StreamRecord> {
     for (const entry of this.#streams.values()) {
       if (now < entry.expires) yield this.#asOf(entry, now);
@@ -228,8 +227,8 @@ export class RecordTable {
   }
 
   /**
-   * Ends the freeze. What it has kept stays `grace` milliseconds longer, if it was so long that
-   * news can have been missed. Its time is not prolonged: only news do that.
+   * Ends the freeze. Entries that it has kept stay for another `grace` milliseconds, if it was long enough
+   * for news to be missed. That does not renew them: only news does.
    */
   thaw(now: number, grace: number): void {
     const since = this.#frozenSince;
@@ -246,7 +245,7 @@ export class RecordTable {
     resetVersions(this.#streams);
   }
 
-  /** Drops what has expired. @returns what is left */
+  /** Removes expired entries. @returns what is left */
   sweep(now: number): StoreSize {
     this.#drop((entry) => !this.#alive(entry, now));
     this.settings.sweep(now, (id) => this.#origins.has(id));
@@ -271,7 +270,7 @@ export class RecordTable {
     return entry.since <= this.#frozenSince ? entry : undefined;
   }
 
-  /** What was live when the proxies lost sight of each other stays so until they meet again. */
+  /** What was live when the proxies lost contact stays live until they have contact again. */
   #asOf(entry: Entry<StreamRecord>, now: number): StreamRecord {
     const { value, since } = entry;
     const liveUntil = Math.max(entry.liveExpires, entry.liveKeptUntil);
@@ -282,8 +281,8 @@ export class RecordTable {
 
   #hasRoom(entries: ReadonlyMap<string, unknown>, limit: number, now: number): boolean {
     if (entries.size < limit) return true;
-    // While it is full every newcomer asks for this, and most must not pay for it. What is here
-    // only because of a freeze makes room too.
+    // While the table is full, every new stream asks for this, and most must not pay for a sweep. Entries
+    // that only a freeze keeps make room too.
     if (now - this.#lastSweep >= FULL_SWEEP_PAUSE) {
       this.#lastSweep = now;
       this.#drop(({ expires }) => now >= expires);
@@ -325,12 +324,12 @@ function endsSooner({ expires }: Stamp, before: Entry<unknown>): boolean {
   return expires < before.expires - SLIGHTLY;
 }
 
-/** Heartbeats bring the same origin again and again. */
+/** Heartbeats repeat the same origin again and again. */
 function isSame(one: Origin, other: Origin): boolean {
   return one === other || JSON.stringify(one) === JSON.stringify(other);
 }
 
-/** Whether two mappings of a stream are one to whoever is led by it. */
+/** Whether two mappings of a stream are the same to whoever is led by them. */
 function saysTheSame(one: StreamRecord, other: StreamRecord): boolean {
   return one.origin === other.origin && one.epoch === other.epoch &&
     one.confirmed === other.confirmed && isLive(one) === isLive(other);
@@ -349,7 +348,7 @@ function entryOf<T>(
   };
 }
 
-/** What was there when the freeze began, and live then, stays so. */
+/** Keeps what was there, and what was live, when the freeze began. */
 function keep<T>(
   entries: Map<string, Entry<T>>,
   { since, until }: { readonly since: number; readonly until: number },

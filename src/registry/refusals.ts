@@ -3,15 +3,15 @@
 import { ProxyError } from "../core/errors.ts";
 import type { StreamRequest } from "../core/contracts.ts";
 
-/** For operators: what is missing where nobody has ever registered. */
+/** For operators: what is missing if no origin has ever registered. */
 const HOW_TO_REGISTER =
   "Point the heartbeat of each SRS at /api/v1/srs/register of the System API, or set " +
   "PROXY_DEFAULT_BACKEND_ENABLED";
 
 /**
- * Nobody offers what the request asks for, or nobody who does can be reached.
+ * No origin offers what the request asks for, or none that does can be reached.
  *
- * @param known how many origins there are, if that was looked up
+ * @param known number of origins, if that was looked up
  */
 export function noOriginFor({ protocol, failed }: StreamRequest, known?: number): ProxyError {
   if (known === 0 && failed.length === 0) {
@@ -35,7 +35,7 @@ export function originOutOfReach(): ProxyError {
   return new ProxyError("origin_unreachable", "Cannot reach the origin where this stream runs");
 }
 
-/** Another publisher of the stream runs at an origin where this one cannot be taken. */
+/** Another publisher of the stream runs at an origin where this one cannot be served. */
 export function runsElsewhere(): ProxyError {
   return new ProxyError("stream_busy", "Stream is busy: it is being published already");
 }

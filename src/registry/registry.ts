@@ -1,6 +1,6 @@
-// The registry of one process: finds the origin of a stream and keeps it the owner while the stream
-// is used. Combines its parts: placement, bookkeeping of sessions, leases, the health of origins.
-// Knows no protocol, no socket and no HTTP.
+// The registry of one process: finds the origin of a stream and keeps it the owner while the stream is in
+// use. Combines its parts: placement, bookkeeping of sessions, leases, the health of origins. Knows no
+// protocol, no socket and no HTTP.
 
 import { type Clock, systemClock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -41,30 +41,29 @@ export interface RegistrySettings {
   readonly originTtl: number;
   /** Origins that need no heartbeat: the default one, if any. */
   readonly permanent?: readonly Origin[];
-  /** Streams that only origins of a label take; none unless given. */
+  /** Which streams go only to origins with a label; none by default. */
   readonly placement?: readonly PlacementRule[];
 }
 
-/** What a registry needs; times are milliseconds. */
 export interface RegistryOptions extends RegistrySettings {
-  /** Not disposed of by the registry, so that several can share one. */
+  /** The registry does not dispose of it, so that several can share one. */
   readonly store: Store;
   readonly metrics: Metrics;
-  /** Picks the origin of a new stream; the less loaded of two drawn at random unless given. */
+  /** Picks the origin of a new stream; by default the less loaded of two drawn at random. */
   readonly pick?: Choose;
-  /** Life of a mapping after its last use; less than a second counts as one. */
+  /** Life of a mapping after its last use; at least a second. */
   readonly streamIdle: number;
-  /** Hosts whose streams are their own; every host unless given. */
+  /** Hosts whose streams are their own; by default every host. */
   readonly vhosts?: Vhosts;
-  /** Whether an origin answers; origins are not probed unless given. */
+  /** Whether an origin answers; absent = origins are not probed. */
   readonly probe?: (origin: Origin) => Promise<boolean>;
-  /** How all origins are watched; only suspects are probed unless given. */
+  /** How all origins are watched; absent = only suspects are probed. */
   readonly health?: HealthCheck;
-  /** The sessions of this process; none unless given. */
+  /** The sessions of this process; none by default. */
   readonly sessions?: SessionControl;
-  /** The process's own unless given. */
+  /** The process's own by default. */
   readonly clock?: Clock;
-  /** Numbers from 0 up to but not including 1. */
+  /** Returns numbers from 0 up to but not including 1. */
   readonly random?: () => number;
 }
 
@@ -74,9 +73,9 @@ const LONGEST_UNCONFIRMED = 15_000;
 const LONGEST_PERIOD = 5_000;
 const SHORTEST_IDLE = 1_000;
 const LEASE_BATCH = 500;
-/** So long an answer stands that depends on more than changes that are counted. */
+/** How long an answer stands if it depends on more than the counted changes. */
 const SHORT_STANDING = 1_000;
-/** So long a publisher may wait for the agreement of other proxies before it is accepted. */
+/** How long a publisher may wait for other proxies to agree before it is accepted. */
 const LONGEST_WAIT = 130;
 
 export class Registry implements StandingRegistry, RtcSessions, Registrar, AsyncDisposable {
@@ -96,7 +95,7 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
   /** What operators may do. */
   readonly operations: Operations;
   readonly #timer: Disposable;
-  /** Streams that are published here although they are live elsewhere, already in the log. */
+  /** Streams published here although they are live elsewhere, once logged. */
   readonly #divided = new Set<string>();
   #round: Promise<void> | undefined;
 
@@ -112,7 +111,7 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
     const { store, metrics, clock = systemClock, random = Math.random } = options;
     const idleTtl = Math.max(SHORTEST_IDLE, options.streamIdle);
     const unconfirmedTtl = Math.min(LONGEST_UNCONFIRMED, idleTtl);
-    // Three chances to renew before anything that is in use could lapse.
+    // Three chances to renew before anything in use could lapse.
     const period = Math.min(LONGEST_PERIOD, Math.floor(unconfirmedTtl / 3));
     this.#store = store;
     this.#metrics = metrics;
@@ -141,7 +140,7 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
     });
     this.#placement = new Placement({
       ...{ store, metrics, claimant: this.#claimant, unconfirmedTtl, now: this.#now },
-      // What is relied on without a claim must still be there when its lease is first renewed.
+      // A mapping that is relied on without a claim must last until its lease is first renewed.
       leastLeft: period + Math.min(period, 2_000),
       choose: options.pick ?? ((_, candidates) => pickFewest(candidates, random)),
       setAsideFor: (origin, protocol) => this.#care.setAsideFor(origin, protocol),
@@ -160,13 +159,13 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
     this.#timer = clock.every(period, () => this.#upkeep());
   }
 
-  /** Why requests are answered without the other proxies' agreement; undefined when all is well. */
+  /** Why requests are answered without the other proxies' agreement; undefined if they agree. */
   get trouble(): string | undefined {
     return this.#store.trouble;
   }
 
   /**
-   * Takes over other origins that need no heartbeat, and another life for those that do.
+   * Replaces the permanent origins and the settings for the others.
    *
    * @throws ProxyError `overloaded` when there is no room for such an origin; nothing has changed then
    */
@@ -204,7 +203,7 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
       this.#held.place(session, record);
       this.#care.used(origin.id, protocol);
       const place = { stream, origin, epoch: record.epoch };
-      // What is held against an origin ends with time, and is not held against it by all requests.
+      // Failures are forgotten with time and do not concern all requests, so the counts do not cover them.
       const stands = left > 0 && this.#care.isWell(origin.id, protocol);
       return { answer: place, standing: stands ? { stamp, left } : undefined };
     } catch (error) {
@@ -306,7 +305,7 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
     return this.#store.fleet.others;
   }
 
-  /** This proxy listens there: the others hear of it within seconds. */
+  /** Announces where this proxy listens: the others learn of it within seconds. */
   async announce(place: ProxyPlace): Promise<void> {
     this.#store.fleet.announce(place);
     await this.#upkeep();
@@ -321,7 +320,7 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
     return { streams: streams.map(streamStatus), ...rest };
   }
 
-  /** Stops the timers and waits for what is still being written. */
+  /** Stops the timers and waits for writes in progress. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timer[Symbol.dispose]();
     this.#care[Symbol.dispose]();
@@ -342,7 +341,7 @@ export class Registry implements StandingRegistry, RtcSessions, Registrar, Async
     return this.#vhosts?.placed(stream) ?? stream;
   }
 
-  /** Its other publisher has ended: the stream is where ours runs. */
+  /** A divided stream's other publisher has ended: the stream is where ours runs. */
   #assertDivided(stream: string): void {
     if (!this.#divided.has(stream)) return;
     const leases = this.#held.leasesOf(stream).filter(({ live }) => live === "runs");

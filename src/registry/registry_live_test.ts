@@ -1,4 +1,4 @@
-// What is live stays where it is: histories of publishers and viewers that once split a stream.
+// A live stream stays where it is: histories of publishers and viewers that once split a stream.
 
 import assert from "node:assert/strict";
 import { IDLE, other, STREAM, World } from "../../tests/contract/registry_world.ts";
@@ -130,13 +130,13 @@ Deno.test("viewers get what a publisher asks for when there is no room", async (
   assert.equal(await world.owner("p"), "a");
 });
 
-/** Sessions that a test makes speak, and what was ended. */
+/** Sessions whose traffic a test controls, and which of them were ended. */
 class Sessions implements SessionControl {
   readonly bytes = new Map<string, number>();
   readonly ended: string[] = [];
-  /** Whether their thread does not say now what it has counted. */
+  /** Whether their thread does not report its counts now. */
   isMute = false;
-  /** When their thread says it. */
+  /** When their thread reports. */
   told: Promise<void> = Promise.resolve();
 
   async received(sessions: readonly string[]): Promise<ReadonlyMap<string, number>> {
@@ -218,7 +218,7 @@ Deno.test("an origin that sends is not down, although it takes no new connection
   assert.deepEqual(sessions.ended, ["publisher origin_down"]);
 });
 
-/** A world with a publisher at an origin that falls silent now. */
+/** A world with a publisher at an origin that has just fallen silent. */
 async function openFrozen() {
   const silent = new Set<string>();
   const { world, sessions } = await openProbed(silent);

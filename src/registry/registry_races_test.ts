@@ -20,7 +20,7 @@ function seeded(seed: number): () => number {
   };
 }
 
-/** The store as it looks over a connection: calls arrive in order, they and their answers late. */
+/** The store as seen over a connection: calls arrive in order, but they and their answers are late. */
 function overConnection(store: Store, random: () => number): Store {
   let connection: Promise<unknown> = Promise.resolve();
   const delay = async () => {
@@ -68,12 +68,12 @@ function overConnection(store: Store, random: () => number): Store {
 interface Race {
   readonly registries: readonly Registry[];
   readonly random: () => number;
-  /** Origins of the sessions under way, by stream. */
+  /** Origins of the running sessions, by stream. */
   readonly held: Map<string, string[]>;
   readonly check: boolean;
 }
 
-/** One session from request to end, with pauses of chance between its steps. */
+/** One session from request to end, with random pauses between its steps. */
 async function runSession(race: Race, session: string): Promise<void> {
   const { registries, random, held } = race;
   const registry = registries[Math.floor(random() * registries.length)];
@@ -119,7 +119,7 @@ async function runRace(seed: number, proxies: number, check: boolean): Promise<n
   const race = { registries, random, held: new Map<string, string[]>(), check };
   await Promise.all(Array.from({ length: 60 }, (_, index) => runSession(race, `s${index}`)));
   await stack.disposeAsync();
-  // What two proxies relied on may last for one lease more.
+  // A mapping that two proxies rely on may last for one more lease.
   if (proxies > 1) await clock.pass(15_000);
   return (await store.sweep()).streams;
 }

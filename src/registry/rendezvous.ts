@@ -1,8 +1,7 @@
-// Which origin a new stream goes to when several proxies must make the same choice without asking
-// each other: rendezvous hashing (Thaler and Ravishankar, 1998). Every origin gets a number that
-// depends only on it and the stream, and the highest wins; an origin that comes or goes therefore
-// changes only its own share. Weights bend the numbers as in Schindelhauer and Schomaker, Weighted
-// Distributed Hash Tables, 2005.
+// Which origin a new stream goes to when several proxies must make the same choice without asking each
+// other: rendezvous hashing (Thaler and Ravishankar, 1998). Every origin gets a number that depends only on
+// it and the stream, and the highest wins; so an origin that joins or leaves changes only its own share.
+// Weights change the numbers as in Schindelhauer and Schomaker, Weighted Distributed Hash Tables, 2005.
 
 import type { Origin } from "../core/origin.ts";
 import { murmur3 } from "../core/murmur3.ts";
@@ -11,12 +10,12 @@ import type { OriginRecord, StreamClaim } from "./store.ts";
 
 /** No origin gets more than this many times its fair share of the streams. */
 const MOST_LOAD = 1.25;
-/** The same where weights differ: somebody has asked for shares then. */
+/** The same if weights differ: then an operator has asked for precise shares. */
 const MOST_WEIGHTED_LOAD = 1.03;
 const TEXT = new TextEncoder();
 const ID_BYTES = new WeakMap<Origin, Uint8Array>();
 
-/** The candidate of the highest number: the same on every proxy with the same candidates. */
+/** The candidate with the highest number: the same on every proxy with the same candidates. */
 export function firstByHash(
   stream: string,
   candidates: readonly OriginRecord[],
@@ -35,8 +34,8 @@ export function firstByHash(
 }
 
 /**
- * The same, but among the candidates that have room left by their fair share: while all is well
- * every proxy knows every stream, so that they nearly always choose the same and the load is even.
+ * The same, but only among candidates with room left in their fair share. Normally every proxy knows every
+ * stream, so that they nearly always choose the same origin and the load is even.
  */
 export function firstWithRoomByHash(
   stream: string,
@@ -53,8 +52,8 @@ export function firstWithRoomByHash(
 }
 
 /**
- * The claim with the origin that a proxy chooses which cannot ask the others: origins that have
- * appeared since are not known to them, and they must agree.
+ * The claim, with the origin that a proxy chooses if it cannot ask the others: the proxies must agree, so
+ * origins that have appeared since are left out, which the others do not know.
  */
 export function chosenAlone(
   claim: StreamClaim,
@@ -65,12 +64,12 @@ export function chosenAlone(
   return { ...claim, origin: chosen?.origin.id ?? claim.origin };
 }
 
-/** Among origins of weight 0 all are equal. */
+/** Origins of weight 0 have equal shares among themselves. */
 function shareOf(candidate: OriginRecord): number {
   return Math.max(weightOf(candidate), 0.01);
 }
 
-/** Orders equal weights as the numbers themselves. */
+/** With equal weights, the order of the numbers is kept. */
 function bent(number: number, weight: number): number {
   return -Math.max(weight, 0.01) / Math.log((number + 0.5) / 2 ** 32);
 }

@@ -1,17 +1,17 @@
-// What the registry may ask about the sessions that relays run, and what it concludes: whether an
-// origin still sends to any of them, and which viewers wait where their stream is not. Knows no
-// relay; sessions are ids.
+// What the registry may ask about the sessions that relays run, and what it concludes: whether an origin
+// still sends to any of them, and which viewers wait where their stream is not. Knows no relay; sessions
+// are ids.
 
 import type { EndedBy } from "../core/contracts.ts";
 import type { HeldStreams } from "./held_streams.ts";
 import { isLive } from "./mapping_rules.ts";
 import type { Store } from "./store.ts";
 
-/** The sessions of this process, as far as the registry has to do with them. */
+/** The sessions of this process, as far as the registry needs them. */
 export interface SessionControl {
   /** See `RelaySessions`. */
   received(sessions: readonly string[]): Promise<ReadonlyMap<string, number>>;
-  /** Ends the session in order; an unknown one is ignored. */
+  /** Ends the session cleanly; an unknown one is ignored. */
   end(session: string, reason: EndedBy): void;
 }
 
@@ -21,10 +21,10 @@ export const NO_SESSIONS: SessionControl = {
   end: () => {},
 };
 
-/** What the origin had sent for each session when it was last looked at. */
+/** Bytes that the origin had sent to each session at the last check. */
 type Received = ReadonlyMap<string, number>;
 
-/** Looks at sessions from time to time. As large as what is stray. */
+/** Checks sessions from time to time. Remembers only strays. */
 export class RunningSessions {
   readonly #control: SessionControl;
   readonly #held: HeldStreams;
@@ -36,10 +36,10 @@ export class RunningSessions {
   }
 
   /**
-   * Takes what the origin has sent so far as the base line.
+   * Takes the bytes that the origin has sent so far as the baseline.
    *
-   * @returns what tells whether the origin has sent anything for any session since then, or since it
-   * was last asked. What sends is alive, even if it takes no new connections.
+   * @returns a function that tells whether the origin has sent anything to any session since then, or
+   * since the last call. An origin that sends is alive, even if it takes no new connections.
    */
   async listenTo(origin: string): Promise<() => Promise<boolean>> {
     const look = () => this.#control.received(this.#held.sessionsAt(origin));
@@ -66,8 +66,8 @@ export class RunningSessions {
   }
 
   /**
-   * Ends viewers that get nothing where they are while their stream is live at another origin: when
-   * they come back they are led there. Called every few seconds; one that is found twice goes.
+   * Ends viewers that get nothing while their stream is live at another origin: when they reconnect they
+   * are led there. Called every few seconds; a viewer found twice in a row is ended.
    *
    * @returns how many have been ended
    */
@@ -90,7 +90,7 @@ export class RunningSessions {
   }
 }
 
-/** One that was waiting and is held up now has been sent something; what was held up proves nothing. */
+/** A session that was waiting and is now held up has been sent something; one held up before proves nothing. */
 function hasGrown(before: Received, now: Received): boolean {
   for (const [session, bytes] of now) {
     if (bytes > (before.get(session) ?? bytes)) return true;

@@ -1,5 +1,5 @@
-// WebRTC sessions by the user name of their STUN requests, each with its own time to live, in a
-// bounded table. Time is an argument, in milliseconds.
+// WebRTC sessions by the user name of their STUN requests, each with its own time to live, in a bounded
+// table. Time is an argument, in milliseconds.
 
 import type { RtcSession } from "../core/contracts.ts";
 
@@ -20,7 +20,7 @@ export class SessionTable {
     this.#capacity = capacity;
   }
 
-  /** Sessions held, those included that have expired since the last `expire`. */
+  /** Number of sessions, including those that have expired since the last `expire`. */
   get size(): number {
     return this.#entries.size;
   }
@@ -38,7 +38,7 @@ export class SessionTable {
     return entry && now < entry.expires ? entry.session : undefined;
   }
 
-  /** Milliseconds that are left to it; 0 when it is not there. */
+  /** Milliseconds until it expires; 0 if it is not there. */
   timeLeft(user: string, now: number): number {
     return Math.max(0, (this.#entries.get(user)?.expires ?? 0) - now);
   }
@@ -54,7 +54,7 @@ export class SessionTable {
     this.#entries.delete(user);
   }
 
-  /** Drops what has expired. */
+  /** Removes expired sessions. */
   expire(now: number): void {
     this.#lastExpiry = now;
     for (const [user, { expires }] of this.#entries) {
@@ -66,7 +66,7 @@ export class SessionTable {
     this.#entries.clear();
   }
 
-  /** While it is full every newcomer asks for this, and most must not pay for a sweep. */
+  /** While the table is full, every new session asks for this, and most must not pay for a sweep. */
   #hasRoom(now: number): boolean {
     if (this.#entries.size < this.#capacity) return true;
     if (now - this.#lastExpiry >= FULL_SWEEP_PAUSE) this.expire(now);

@@ -1,9 +1,9 @@
-// Collects the calls to Redis that arise at one moment and sends them together, in their order: a
-// burst of new streams costs a few calls instead of one for each. Does not know what they ask.
+// Collects the calls to Redis made at one moment and sends them together, in order: a burst of new streams
+// costs a few calls instead of one each. Does not know what they ask.
 
 import type { RedisCalls } from "./calls.ts";
 
-/** Asks questions over a connection. @returns one answer for each, in their order */
+/** Asks questions over a connection. @returns one answer for each, in order */
 export type AskTogether<Q, A> = (
   connection: RedisCalls,
   questions: readonly Q[],
@@ -16,10 +16,9 @@ interface Waiting<Q, A> {
   readonly reject: (error: unknown) => void;
 }
 
-/** So many in one step hold up others of Redis's clients for less than a millisecond. */
+/** A batch of this size blocks Redis's other clients for less than a millisecond. */
 const MOST_AT_ONCE = 64;
 
-/** Batches the calls of one kind. */
 export class Batcher<Q, A> {
   readonly #ask: AskTogether<Q, A>;
   #waiting: Waiting<Q, A>[] = [];

@@ -1,7 +1,7 @@
-// What is newer: Redis numbers every change, and messages, answers and readings of everything come over
+// Decides what is newer: Redis numbers every change, while messages, replies and full readings arrive over
 // different connections in any order. Knows no record and no connection.
 
-/** The numbers of changes as this process has come to know them. */
+/** The numbers of the changes that this process knows of. */
 export class ChangeOrder {
   #version = 0;
 
@@ -11,9 +11,9 @@ export class ChangeOrder {
   }
 
   /**
-   * A message has told of a change.
+   * Takes the number of a change from a message.
    *
-   * @returns whether messages before it were lost, so that everything must be read
+   * @returns whether earlier messages were lost, so that everything must be read
    */
   hear(version: number): boolean {
     // Nothing is missing before the first reading, nor of what was read after the change.
@@ -22,16 +22,16 @@ export class ChangeOrder {
     return isGap;
   }
 
-  /** Whether messages have told all up to this change, and perhaps what came after. */
+  /** Whether messages have reported everything up to this change, and perhaps later ones. */
   hasHeard(version: number): boolean {
     return version <= this.#version;
   }
 
   /**
-   * Everything is about to be read as it is after this change, or later.
+   * Everything is about to be read, as it is after this change or later.
    *
-   * @returns whether numbers have gone back, as when Redis has lost them and its clock was put back:
-   * what was known by its number counts for nothing then
+   * @returns whether numbers have gone back, as when Redis has lost them and its clock was set back:
+   * earlier numbers mean nothing then
    */
   startReading(version: number): boolean {
     const isBack = version < this.#version;
@@ -39,33 +39,33 @@ export class ChangeOrder {
     return isBack;
   }
 
-  /** Numbers mean something only as long as the connection lives. */
+  /** Numbers are comparable only within the life of a connection. */
   beginAnew(): void {
     this.#version = 0;
   }
 }
 
-/** One kind of record while all of it is being read and messages go on telling of changes. */
+/** One kind of record while all of it is being read and messages continue to report changes. */
 export class Census {
   readonly #found = new Set<string>();
   readonly #told = new Map<string, number>();
 
-  /** The reading has brought a record. */
+  /** The reading has found a record. */
   find(name: string): void {
     this.#found.add(name);
   }
 
-  /** A message or an answer has told of a record, that it is there or gone. */
+  /** A message or a reply has reported a record, as present or removed. */
   tell(name: string, version: number): void {
     this.#told.set(name, version);
   }
 
-  /** Whether something newer has been told of a record than what was read after this change. */
+  /** Whether something newer has been reported of a record than what was read after this change. */
   isOutdated(name: string, version: number): boolean {
     return (this.#told.get(name) ?? 0) > version;
   }
 
-  /** Whether a record is not in Redis, as far as the whole reading tells. */
+  /** Whether a record is not in Redis, according to the complete reading. */
   isMissing(name: string): boolean {
     return !this.#found.has(name) && !this.#told.has(name);
   }

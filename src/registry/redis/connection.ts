@@ -1,5 +1,5 @@
-// One connection to one Redis server: a socket for commands and one for the messages of a channel.
-// It never reconnects by itself: when either socket dies both do, and somebody else decides where
+// One connection to one Redis server: a socket for commands and one for the messages of a channel. It
+// never reconnects by itself: when either socket dies, so does the other, and somebody else decides where
 // to connect next. Knows no key and no record.
 
 import { ClientClosedError, createClient } from "@redis/client";
@@ -9,14 +9,13 @@ import type { RedisAccess, RedisTls } from "../../core/redis_access.ts";
 import type { RedisCalls, Reply } from "./calls.ts";
 import type { Script } from "./scripts.ts";
 
-/** What a connection needs. */
 export interface ConnectionOptions {
   readonly address: Address;
   readonly access: RedisAccess;
-  /** Listened to from the beginning, when there is one. */
+  /** Subscribed to from the beginning, if given. */
   readonly channel?: string;
   readonly onMessage?: (message: string) => void;
-  /** Milliseconds without a byte after which the connection is dead; 3,000 by default. */
+  /** Milliseconds without a byte after which the connection counts as dead; 3,000 by default. */
   readonly silence?: number;
   /** Closes it, even before it is open. */
   readonly signal: AbortSignal;
@@ -26,7 +25,7 @@ type Client = ReturnType<typeof newClient>;
 
 const CONNECT_TIMEOUT = 1_000;
 const SILENCE = 3_000;
-/** So that something arrives over every live connection. */
+/** Makes something arrive over every healthy connection. */
 const PING_INTERVAL = 1_000;
 
 function newClient({ address, access, silence = SILENCE }: ConnectionOptions) {
@@ -55,13 +54,13 @@ function newClient({ address, access, silence = SILENCE }: ConnectionOptions) {
   });
 }
 
-/** Without what is undefined: the client takes that for a value. */
+/** Removes undefined members: the client would take undefined for a value. */
 function defined<T extends object>(options: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
   const entries = Object.entries(options).filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries) as ReturnType<typeof defined<T>>;
 }
 
-/** A name to ask for; an IP address is none (RFC 6066, section 3), its certificate has it. */
+/** The name to send. An IP address is not sent (RFC 6066, section 3); its certificate contains it. */
 function serverNameOf({ serverName }: RedisTls, { host }: Address): string | undefined {
   return serverName ?? (normalizeIp(host) === undefined ? host : undefined);
 }
@@ -105,7 +104,7 @@ export class RedisConnection implements RedisCalls {
     return await this.#clients[0]!.sendCommand<Reply>([...args]);
   }
 
-  /** Redis keeps the script from its first run on. */
+  /** Redis caches the script when it is first run. */
   async run(script: Script, keys: readonly string[], args: readonly string[]): Promise<Reply> {
     const rest = [String(keys.length), ...keys, ...args];
     if (this.#known.has(script)) {
@@ -123,7 +122,7 @@ export class RedisConnection implements RedisCalls {
   close(why: Error): void {
     this.#isClosed = true;
     this.#over(why);
-    // One that is still dialling cannot be stopped: it ends when it is through.
+    // A client that is still dialling cannot be stopped: it is destroyed once it has connected.
     for (const client of this.#clients) destroy(client);
   }
 
@@ -136,7 +135,7 @@ export class RedisConnection implements RedisCalls {
       if (this.#isClosed) destroy(client);
     });
     const connected = client.connect();
-    // What closes the connection meanwhile may leave this one without an answer forever.
+    // If the connection closes meanwhile, the promise may never settle.
     const closed = this.closed.then((why) => Promise.reject(why));
     closed.catch(() => {});
     connected.catch(() => {});
@@ -145,7 +144,7 @@ export class RedisConnection implements RedisCalls {
   }
 }
 
-/** Ends the socket and the timer of a client; one whose socket has died by itself has the timer. */
+/** Ends the client's socket and its timer, which survives when the socket dies by itself. */
 function destroy(client: Client): void {
   try {
     client.destroy();

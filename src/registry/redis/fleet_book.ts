@@ -1,5 +1,5 @@
-// Where the other proxies of the fleet listen, as they announce it in Redis periodically. Decides
-// nothing; what follows from it is the caller's business.
+// Where the other proxies of the fleet listen, as they announce it in Redis periodically. Decides nothing;
+// that is up to the caller.
 
 import type { ProxyPlace, SessionCounts } from "../../core/fleet.ts";
 import { murmur3 } from "../../core/murmur3.ts";
@@ -31,7 +31,7 @@ export class FleetBook implements Fleet {
   isOurs(origin: string): boolean {
     const { writer } = this.#remote;
     const own = numberOf(writer, origin);
-    // Without Redis nobody hears of what another one finds out.
+    // Without Redis nobody learns what another proxy finds out.
     return !this.#gate.isOpen || this.#names.every((name) => numberOf(name, origin) < own);
   }
 
@@ -51,12 +51,12 @@ export class FleetBook implements Fleet {
     return counts.filter((each) => each !== undefined);
   }
 
-  /** This proxy listens there; announced at every exchange from the next one on. */
+  /** Sets where this proxy listens; it is announced from the next exchange on. */
   announce(place: ProxyPlace): void {
     this.#own = JSON.stringify({ by: this.#remote.writer, ...place });
   }
 
-  /** Tells, and hears of the others. */
+  /** Announces this proxy and reads the others. */
   async exchange(): Promise<void> {
     const own = this.#own;
     if (own === undefined) return;

@@ -1,6 +1,6 @@
-// Keeps this process's copy of Redis up to date: by the messages about every change, by Redis's
-// answers to our own operations, and by reading everything when messages may have been lost.
-// change_order.ts decides what is newer.
+// Keeps this process's copy of Redis up to date: by the messages about every change, by Redis's replies to
+// our own operations, and by reading everything when messages may have been lost. change_order.ts decides
+// what is newer.
 
 import type { Origin } from "../../core/origin.ts";
 import type { Metrics } from "../../core/contracts.ts";
@@ -29,28 +29,28 @@ export interface FollowerOptions {
   readonly now: () => number;
   /** Messages were lost: everything must be read. */
   readonly onGap: () => void;
-  /** Whether an origin is configured here, and what others say of it counts for nothing. */
+  /** Whether an origin is configured here; reports of it by others are then ignored. */
   readonly isOwn: (origin: string) => boolean;
-  /** A process has put or ended the session of a user. */
+  /** A process has put or ended a user's session. */
   readonly onSession: (change: { readonly user: string; readonly by: string }) => void;
-  /** Another process says something to all. */
+  /** Another process has sent a message to all. */
   readonly onWord: (word: Word) => void;
-  /** A stream that was live is so no more. */
+  /** A live stream is no longer live. */
   readonly onLiveEnd: (stream: string) => void;
 }
 
-/** What is alive in the copy and was not found in Redis. */
+/** What the copy has and Redis lacks. */
 export interface Missing {
   readonly origins: readonly string[];
   readonly streams: readonly string[];
 }
 
-/** What of a part of an index is to be read, and what becomes of it. */
+/** How records of one kind are read. */
 interface Kind {
   readonly index: string;
   readonly census: Census;
   readonly keyOf: (name: string) => string;
-  /** Takes a value. @returns false when it is not one */
+  /** Takes a value. @returns false when it is invalid */
   readonly take: (name: string, text: string, life: Life) => boolean;
 }
 
@@ -59,10 +59,10 @@ interface Life {
   readonly version: number;
 }
 
-/** The copy forgets a little earlier than Redis does, so that it never knows what is gone. */
+/** The copy forgets a little earlier than Redis does, so that it never has what Redis has lost. */
 const EARLIER = { most: 500, share: 0.1 };
 const LONGEST_TTL = 2 ** 31;
-/** An index that keeps getting new names would be read forever. */
+/** Limit on parts: an index that keeps getting new names would be read for ever. */
 const MOST_PARTS = 50_000;
 
 export class Follower {
@@ -80,7 +80,7 @@ export class Follower {
     return this.#order.version;
   }
 
-  /** Takes a message as it came. */
+  /** Takes a message as received. */
   take(text: string): void {
     const said = parseWord(text);
     if (said) {
@@ -98,13 +98,13 @@ export class Follower {
       this.#origins?.tell(origin.origin.id, version);
       this.takeOrigin({ record: origin.origin, ttl: origin.ttl }, version);
     }
-    // What is gone has made room for what has come.
+    // Removed mappings have made room for new ones.
     for (const stream of gone) this.#removeMapping(stream, version);
     for (const mapping of streams) this.#takeMapping(mapping, version);
     if (session !== undefined) this.#options.onSession(session);
   }
 
-  /** Takes what Redis has answered to operations of ours. */
+  /** Takes Redis's replies to our operations. */
   takeResults(
     operations: readonly StreamOperation[],
     { version, value }: Versioned<readonly MappingResult[]>,
@@ -124,7 +124,7 @@ export class Follower {
     table.putOrigin(record, { expires: now() + shorter(ttl), version }, now());
   }
 
-  /** Reads everything there is. @returns what the copy has and Redis has not */
+  /** Reads everything. @returns what the copy has and Redis lacks */
   async readAll(connection: RedisCalls): Promise<Missing> {
     this.#options.metrics.count("srs_proxy_redis_full_reads_total");
     const [origins, streams] = [new Census(), new Census()];
@@ -141,7 +141,7 @@ export class Follower {
     }
   }
 
-  /** The connection is another one. */
+  /** There is a new connection. */
   beginAnew(): void {
     this.#order.beginAnew();
     this.#options.table.forgetVersions();

@@ -1,6 +1,6 @@
-// Whether Redis is asked at all. One call that fails or takes too long is enough to stop asking:
-// from then on everybody decides alone at once, until Redis has proved healthy again. So no request
-// waits for it twice, and a sick Redis is not given more to do.
+// Decides whether Redis is asked at all. One call that fails or takes too long is enough to stop asking:
+// from then on the proxy decides alone, without waiting, until Redis has proved healthy again. So no request
+// waits for Redis twice, and a struggling Redis gets no further load.
 
 import { ErrorReply } from "@redis/client";
 import { type Clock, within } from "../../core/clock.ts";
@@ -20,19 +20,19 @@ export interface GateOptions {
 
 const LOG = logger("redis");
 
-/** Why Redis is not asked, in words that anybody may read; the log has the particulars. */
+/** Why Redis is not asked, in words that anybody may read; the log has the details. */
 const TROUBLES = {
   late: "Redis does not answer in time",
   refused: "Redis refuses commands",
   lost: "Redis cannot be reached",
 } as const;
 
-/** A timer that is so late, in milliseconds, says that the process was busy. */
+/** A timer that is late by this many milliseconds shows that the process was busy. */
 const BUSY = 15;
-/** Milliseconds in which an answer that has come already is read. */
+/** Milliseconds in which a reply that has already arrived is read. */
 const LOOK_AGAIN = { busy: 30, idle: 10 };
 
-/** Thrown by a call that has taken too long. */
+/** A call has taken too long. */
 class LateAnswer extends Error {
   override readonly name = "LateAnswer";
 }
@@ -61,9 +61,9 @@ export class Gate {
   }
 
   /**
-   * Asks Redis, if the gate is open, and waits at most this many milliseconds.
+   * Asks Redis if the gate is open, and waits at most this many milliseconds.
    *
-   * @returns undefined when there is no answer: the gate is shut then
+   * @returns undefined when there is no reply; the gate is shut then
    */
   async ask<T>(
     wait: number,
@@ -75,13 +75,13 @@ export class Gate {
     try {
       return await answerWithin(this.#options.clock, wait, call(connection));
     } catch (error) {
-      // What failed before the gate was opened again says nothing about now.
+      // A failure from before the gate was reopened says nothing about now.
       if (era === this.#era) this.shut(error);
       return undefined;
     }
   }
 
-  /** Redis is well, and knows what we know. */
+  /** Redis is healthy, and knows what we know. */
   open(): void {
     if (this.isOpen) return;
     this.#trouble = undefined;
@@ -91,7 +91,7 @@ export class Gate {
     LOG.info("Redis is asked", { afterMs: Math.round(shutFor) });
   }
 
-  /** @param error why Redis is not to be asked any more */
+  /** @param error why Redis is no longer to be asked */
   shut(error: unknown): void {
     const kind = kindOf(error);
     this.#options.metrics.count("srs_proxy_redis_errors_total", { kind });
@@ -104,7 +104,7 @@ export class Gate {
     this.#options.onShut();
   }
 
-  /** One line when it begins, and one whenever the reason changes. */
+  /** Logs one line at the beginning, and one whenever the reason changes. */
   #report(reason: string, isNews: boolean): void {
     if (isNews) LOG.warn("Redis is not available, deciding alone", { reason });
     else if (reason !== this.#reason) LOG.warn("Redis is not available yet", { reason });
@@ -113,8 +113,8 @@ export class Gate {
 }
 
 /**
- * Settles as the promise does, or fails after this many milliseconds and a few more: when it was this
- * process that was too busy to look, what has come meanwhile is looked at first.
+ * Settles as the promise does, or fails after this many milliseconds and a few more: if this process was
+ * too busy to look, replies that have already arrived are read first.
  */
 function answerWithin<T>(clock: Clock, wait: number, answer: Promise<T>): Promise<T> {
   const due = clock.now() + wait;

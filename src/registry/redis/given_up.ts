@@ -1,5 +1,5 @@
-// Mappings that were given up a moment ago, before Redis is told: repeated requests for the same
-// stream that no origin has get the same mapping back and cost no call.
+// Mappings given up a moment ago, before Redis is told: repeated requests for a stream that no origin has
+// get the same mapping back and cost no call.
 
 import type { ForgottenStream } from "../store.ts";
 
@@ -32,7 +32,7 @@ export class GivenUp {
     return entry?.forgotten;
   }
 
-  /** Those whose time has come, and those for which there is no room, taken out. */
+  /** Removes and returns those that are due, or for which there is no room. */
   takeDue(now: number): ForgottenStream[] {
     const due: ForgottenStream[] = [];
     for (const [stream, entry] of this.#entries) {

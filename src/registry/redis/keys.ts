@@ -1,23 +1,23 @@
-// The names of all keys in Redis. They share one hash tag, so that in a cluster they are on one
-// node and a script may touch several (Redis cluster specification, "Hash tags").
+// The names of all keys in Redis. They share one hash tag, so that in a cluster they are on one node and a
+// script may touch several (Redis cluster specification, "Hash tags").
 
 const TAG = "{srs-proxy}";
 
-/** The names under one prefix. */
+/** The key names under one prefix. */
 export class Keys {
-  /** Ids of origins by the time of their expiry. */
+  /** Ids of origins, by time of expiry. */
   readonly origins: string;
-  /** Stream keys by the time of their expiry. */
+  /** Stream keys, by time of expiry. */
   readonly streams: string;
-  /** Users of WebRTC sessions by the time of their expiry. */
+  /** Users of WebRTC sessions, by time of expiry. */
   readonly sessions: string;
-  /** Where proxies listen, by the time of each one's last announcement. */
+  /** Where proxies listen, by time of their last announcement. */
   readonly proxies: string;
-  /** What operators have decided about origins, all of it. */
+  /** Operators' settings for origins, all in one value. */
   readonly settings: string;
   /** Number of the last change. */
   readonly version: string;
-  /** Written to see whether writing works. */
+  /** Written to check that Redis accepts writes. */
   readonly probe: string;
   /** Where changes are published. */
   readonly channel: string;
@@ -43,7 +43,7 @@ export class Keys {
     return `${this.#base}stream:${stream}`;
   }
 
-  /** What a proxy has told of its sessions. */
+  /** Sessions that a proxy has reported. */
   counts(writer: string): string {
     return `${this.#base}counts:${writer}`;
   }

@@ -1,5 +1,5 @@
-// Keeps one connection to whichever Redis server is currently the right one, and makes another when
-// it is lost, for as long as the process lives. Knows neither keys nor what is done over it.
+// Keeps a connection to whichever Redis server is currently the right one, and makes a new one when it is
+// lost, as long as the process lives. Knows neither keys nor what the connection is used for.
 
 import type { Clock } from "../../core/clock.ts";
 import type { Address } from "../../core/address.ts";
@@ -8,23 +8,23 @@ import type { Locate } from "./locate.ts";
 
 export interface LinkOptions {
   readonly clock: Clock;
-  /** Numbers from 0 up to but not including 1. */
+  /** Returns numbers from 0 up to but not including 1. */
   readonly random: () => number;
   readonly locate: Locate;
   readonly open: (address: Address, signal: AbortSignal) => Promise<RedisCalls>;
-  /** There is a connection. If this fails, it is closed and another is made. */
+  /** There is a new connection. If this fails, it is closed and another is made. */
   readonly onConnected: (connection: RedisCalls) => Promise<void>;
-  /** There is no connection any more, or none could be made; once for each try. */
+  /** The connection was lost, or none could be made; called once per attempt. */
   readonly onLost: (why: unknown) => void;
 }
 
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 2_000;
-/** So often it is made sure that the server is still the right one. */
+/** Milliseconds between checks that the server is still the right one. */
 const CHECK_PERIOD = 10_000;
 
 export class RedisLink implements AsyncDisposable {
-  /** Resolves when the first try has succeeded or failed. */
+  /** Resolves when the first attempt has succeeded or failed. */
   readonly tried: Promise<void>;
   readonly #options: LinkOptions;
   readonly #tried = Promise.withResolvers<void>();
@@ -45,7 +45,7 @@ export class RedisLink implements AsyncDisposable {
     return this.#connection;
   }
 
-  /** Ends for good, and waits until nothing of it is left. */
+  /** Ends for good, and waits until everything is closed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#end.abort();
     this.#wake();
@@ -62,7 +62,7 @@ export class RedisLink implements AsyncDisposable {
       this.#tried.resolve();
       if (this.#end.signal.aborted) break;
       this.#options.onLost(why);
-      // What has lived for a while and dies is tried again soon; what cannot be reached is not.
+      // A connection that lived for a while is replaced soon; a server that cannot be reached is not.
       failures = clock.now() - startedAt > LONGEST_PAUSE ? 0 : failures + 1;
       await this.#pause(Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** failures));
     }
@@ -101,7 +101,7 @@ export class RedisLink implements AsyncDisposable {
       if (now.host === host && now.port === port) return;
       connection.close(new Error("The server is no longer the one to write to"));
     } catch {
-      // Who cannot be asked has not said that it is wrong.
+      // If nobody can be asked, that does not mean that the server is wrong.
     }
   }
 
@@ -118,7 +118,7 @@ export class RedisLink implements AsyncDisposable {
   }
 }
 
-/** The message of an error and of what caused it. */
+/** The messages of an error and of its causes. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);

@@ -1,6 +1,6 @@
-// Where to find the one Redis server that currently takes our writes: a fixed one, the master that
-// Sentinels name, or the node of a cluster that has our hash tag. Asked before every connection, so
-// that there is one way to follow any failover.
+// Finds the one Redis server that currently takes our writes: a fixed one, the master named by Sentinels,
+// or the cluster node that has our hash tag. Asked before every connection, so that every failover is
+// followed in the same way.
 
 import type { Address } from "../../core/address.ts";
 import type { RedisAccess, RedisServers } from "../../core/redis_access.ts";
@@ -13,8 +13,8 @@ export type Locate = (signal: AbortSignal) => Promise<Address>;
 /**
  * How to find the server.
  *
- * @param access for the nodes of a cluster; Sentinels have their own user, but the same kind of
- * connection
+ * @param access for the nodes of a cluster; Sentinels have credentials of their own, but the same kind
+ * of connection
  * @param key any key of ours
  */
 export function locatorOf(servers: RedisServers, access: () => RedisAccess, key: string): Locate {
@@ -33,19 +33,19 @@ export function locatorOf(servers: RedisServers, access: () => RedisAccess, key:
   }
 }
 
-/** Milliseconds after which the next one is asked. */
+/** Milliseconds after which the next server is asked. */
 const ANSWER_TIMEOUT = 800;
 
 type Ask = (asked: RedisCalls, at: Address) => Promise<Address>;
 
-/** Asks one server after the other until one knows, first the one that knew last time. */
+/** Asks one server after the other until one knows, starting with the one that knew last time. */
 class Inquiry {
   #order: readonly Address[];
   readonly #access: () => RedisAccess;
   readonly #ask: Ask;
 
   constructor(addresses: readonly Address[], access: () => RedisAccess, ask: Ask) {
-    // Each proxy begins with another one, so that the first in the list does not bear all.
+    // Each proxy starts with a different one, so that the first in the list does not bear all the load.
     const first = Math.floor(Math.random() * addresses.length);
     this.#order = [...addresses.slice(first), ...addresses.slice(0, first)];
     this.#access = access;

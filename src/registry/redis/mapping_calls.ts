@@ -1,5 +1,5 @@
-// Asks Redis about mappings, in batches and with deadlines: what it decides for somebody who waits,
-// and what is done in the background. Knows no copy.
+// Asks Redis about mappings, in batches and with deadlines: decisions that somebody waits for, and work in
+// the background. Knows no copy.
 
 import { ProxyError } from "../../core/errors.ts";
 import type { StreamRecord } from "../store.ts";
@@ -14,12 +14,12 @@ export interface MappingCallsOptions {
   readonly remote: Remote;
   readonly queue: Batcher<StreamOperation, MappingResult>;
   readonly maxStreams: number;
-  /** Milliseconds for one answer to somebody who waits. */
+  /** Milliseconds for one reply that somebody waits for. */
   readonly wait: number;
   readonly now: () => number;
 }
 
-/** So much before our deadline Redis must have decided, or the answer could come too late. */
+/** Milliseconds before our deadline by which Redis must decide, or the reply could arrive too late. */
 const WAY_BACK = 30;
 
 export class MappingCalls {
@@ -30,7 +30,7 @@ export class MappingCalls {
   }
 
   /**
-   * Redis's answer; undefined if it does not come in time.
+   * Redis's decision; undefined if it does not come in time.
    *
    * @throws ProxyError `overloaded` when there is no room
    */
@@ -38,7 +38,7 @@ export class MappingCalls {
     const { now, maxStreams } = this.#options;
     const deadline = now() + Math.min(this.#options.wait, wait);
     let result = await this.#submitBefore(deadline, wish);
-    // Its clock may have been set forward since its last answer, as this one shows.
+    // Its clock may have been set forward since its last reply, as this one shows.
     if (result?.outcome === "late") result = await this.#submitBefore(deadline, wish);
     if (result?.outcome === "full") {
       const message = `Cannot serve another stream: the limit is ${maxStreams}`;
@@ -47,13 +47,13 @@ export class MappingCalls {
     return result?.outcome === "holds" ? result.mapping.record : undefined;
   }
 
-  /** @returns undefined if there is no answer in time */
+  /** @returns undefined if there is no reply in time */
   submit(wait: number, wish: StreamOperation): Promise<MappingResult | undefined> {
     const { gate, queue } = this.#options;
     return gate.ask(wait, (connection) => queue.submit(connection, wish));
   }
 
-  /** A frozen Redis that comes back must not do what we have since decided otherwise. */
+  /** A frozen Redis that comes back must not do what we have since decided differently. */
   #submitBefore(deadline: number, wish: StreamOperation): Promise<MappingResult | undefined> {
     const { now, remote } = this.#options;
     const before = remote.timeAt(deadline - WAY_BACK);

@@ -1,5 +1,5 @@
-// Looks up single origins that the copy does not have yet: a mapping may become known a moment
-// before its origin. Those that Redis does not know either are not asked for again at once.
+// Looks up single origins that the copy does not have yet: a mapping may become known a moment before its
+// origin. Those that Redis does not know either are not asked for again at once.
 
 import { ExpiringMap } from "../../core/expiring_map.ts";
 import type { Origin } from "../../core/origin.ts";
@@ -12,11 +12,11 @@ export interface OriginLookupOptions {
   readonly remote: Remote;
   readonly follower: Follower;
   readonly now: () => number;
-  /** The origin as the copy has it. */
+  /** The origin in the copy. */
   known(id: string): Origin | undefined;
 }
 
-/** Milliseconds for the answer to somebody who waits. */
+/** Milliseconds for a reply that somebody waits for. */
 const DEADLINE = 40;
 const UNKNOWN = { ttl: 1_000, capacity: 1_000 };
 
@@ -42,7 +42,7 @@ export class OriginLookup {
     return answer.value.record;
   }
 
-  /** It has just registered. */
+  /** The origin has just registered. */
   learn(id: string): void {
     this.#unknown.delete(id, this.#options.now());
   }

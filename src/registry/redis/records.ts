@@ -1,6 +1,5 @@
-// What is trusted in Redis: parsers for values and messages that other proxies, or anybody else,
-// may have written. Whatever does not have the right shape is undefined, never an exception. Knows
-// no connection.
+// What is accepted from Redis: parsers for values and messages that other proxies, or anybody else, may have
+// written. Whatever does not have the right shape is undefined, never an exception. Knows no connection.
 
 import { normalizeIp } from "../../core/endpoint.ts";
 import { normalizeHostName } from "../../core/host_name.ts";
@@ -10,27 +9,27 @@ import type { RtcSession } from "../../core/contracts.ts";
 import type { BoundAddress, ProxyPlace, SessionCounts } from "../../core/fleet.ts";
 import type { StreamRecord } from "../store.ts";
 
-/** A mapping, and how many milliseconds it lives and is live. */
+/** A mapping, with the milliseconds for which it lives and is live. */
 export interface TimedMapping {
   readonly record: StreamRecord;
   readonly ttl: number;
-  /** 0 when it is not live. */
+  /** 0 if it is not live. */
   readonly liveTtl: number;
 }
 
-/** What a script reports of a mapping. */
+/** A script's report about a mapping. */
 export type MappingResult =
-  /** This holds now. */
+  /** This mapping holds now. */
   | { readonly outcome: "holds"; readonly mapping: TimedMapping }
   /**
-   * There is no mapping; there was no room for a new one; the wish came too late to be granted, or
-   * could not be read or done.
+   * There is no mapping; there was no room for a new one; the request came too late to be granted; it
+   * could not be read or carried out.
    */
   | { readonly outcome: "none" | "full" | "late" | "failed" };
 
-/** One message about what has changed in Redis. */
+/** One message about a change in Redis. */
 export interface ChangeMessage {
-  /** Each message has the number of the one before and 1 more. */
+  /** One more than the previous message's. */
   readonly version: number;
   readonly origin?: { readonly origin: Origin; readonly ttl: number };
   readonly streams: readonly TimedMapping[];
@@ -45,7 +44,7 @@ const MAX_ENDPOINTS = 64;
 const MAX_LABELS = 64;
 const MAX_TTL = 2 ** 32;
 
-/** The value of an origin, of that id if one is given. */
+/** The value of an origin; if an id is given, it must have that id. */
 export function parseOrigin(text: string, id?: string): Origin | undefined {
   const value = parseJson(text);
   if (!isObject(value) || !isObject(value.endpoints)) return undefined;
@@ -73,16 +72,16 @@ export function parseOrigin(text: string, id?: string): Origin | undefined {
   };
 }
 
-/** What is decided about an origin, and when that was, by Redis's clock. */
+/** The settings of an origin, and when they were made, by Redis's clock. */
 export interface StoredSettings {
   readonly settings: OriginSettings;
   readonly at: number;
 }
 
-/** What is decided about all origins; an entry that cannot be one is left out. */
+/** The settings of all origins, without invalid entries. */
 export function parseSettings(text: string): Map<string, StoredSettings> | undefined {
   const value = parseJson(text);
-  // An empty table of Lua may be an empty list.
+  // Lua encodes an empty table as an empty list.
   if (Array.isArray(value) && value.length === 0) return new Map();
   if (!isObject(value)) return undefined;
   const all = new Map<string, StoredSettings>();
@@ -105,7 +104,7 @@ function storedSettings(value: unknown): StoredSettings | undefined {
   return { settings: { ...settings, labels: listed }, at };
 }
 
-/** The value of the mapping of a stream: the record, and how long it lives by Redis's clock. */
+/** The value of a stream's mapping: the record, and how long it lives by Redis's clock. */
 export function parseMapping(
   text: string,
   stream: string,
@@ -119,7 +118,7 @@ export function parseMapping(
   return timedMapping([stream, origin, claimant, confirmed, ttl, publisher, liveTtl, epoch]);
 }
 
-/** The value of a WebRTC session of that user. */
+/** The value of that user's WebRTC session. */
 export function parseSession(text: string, user: string): RtcSession | undefined {
   const value = parseJson(text);
   if (!isObject(value) || value.user !== user) return undefined;
@@ -130,7 +129,7 @@ export function parseSession(text: string, user: string): RtcSession | undefined
   return { user, password, stream, intent, origin, media: { host, port } };
 }
 
-/** Where a proxy listens, and who it is. */
+/** Where a proxy listens, and its id. */
 export function parsePlace(
   text: string,
 ): { readonly by: string; readonly place: ProxyPlace } | undefined {
@@ -152,7 +151,7 @@ function boundAddressOf(value: unknown): BoundAddress | undefined {
   return { transport, ...address };
 }
 
-/** What a proxy has told of its sessions. */
+/** The sessions that a proxy has reported. */
 export function parseCounts(text: string): SessionCounts | undefined {
   const value = parseJson(text);
   if (!isObject(value) || !isObject(value.origins) || !isObject(value.streams)) return undefined;
@@ -178,16 +177,16 @@ function withRates(origins: Record<string, unknown>): Record<string, unknown> {
   );
 }
 
-/** What a process says to the others, which is no change of what is stored. */
+/** A message from one process to the others that reports no change of stored records. */
 export type Word =
   /** An origin does not answer there. */
   | { readonly kind: "suspect"; readonly origin: string }
-  /** What is decided about origins has changed. */
+  /** The settings of origins have changed. */
   | { readonly kind: "settings" }
   /** All sessions of a stream are to be ended. */
   | { readonly kind: "end_stream"; readonly stream: string };
 
-/** Such a message, and who has sent it; undefined for any other. */
+/** Such a message and its sender; undefined for any other. */
 export function parseWord(
   text: string,
 ): { readonly word: Word; readonly by: string } | undefined {
@@ -204,7 +203,7 @@ function wordOf({ suspect, settings, end_stream }: Record<string, unknown>): Wor
   return undefined;
 }
 
-/** A message of the channel of changes. */
+/** A message about a change. */
 export function parseMessage(text: string): ChangeMessage | undefined {
   const value = parseJson(text);
   if (!isObject(value)) return undefined;
@@ -223,7 +222,7 @@ export function parseMessage(text: string): ChangeMessage | undefined {
   return origin && isTtl(ttl) ? { ...message, origin: { origin, ttl } } : undefined;
 }
 
-/** The results of a script about these streams, in their order. */
+/** The results of a script for these streams, in order. */
 export function parseResults(
   text: string,
   streams: readonly string[],
@@ -284,7 +283,7 @@ function isAddress(value: unknown): value is Address {
   return isPlace(value) && isIp(value.host);
 }
 
-/** An address, or one with a host name in its place. */
+/** An address, or a host name in its place. */
 function isPlace(value: unknown): value is Address {
   if (!isObject(value) || !isHost(value.host)) return false;
   const { port, tls } = value;

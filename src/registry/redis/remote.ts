@@ -1,5 +1,5 @@
-// What Redis can be asked, in the store's terms: builds the calls of the scripts and parses their
-// replies. Knows no deadline, no retry and no copy; every method fails as its connection does.
+// Everything that can be asked of Redis, in the store's terms: builds the calls of the scripts and parses
+// their replies. Knows no deadline, no retry and no copy; every method fails as its connection does.
 
 import { ProxyError } from "../../core/errors.ts";
 import type { Origin, OriginChange } from "../../core/origin.ts";
@@ -24,26 +24,26 @@ export interface RemoteLimits {
   readonly maxSessions: number;
 }
 
-/** An answer and the number of the last change that it knows of. */
+/** A reply, and the number of the last change that it includes. */
 export interface Versioned<T> {
   readonly version: number;
   readonly value: T;
 }
 
-/** A record with the milliseconds it lives. */
+/** A record, with its remaining life in milliseconds. */
 export interface Timed<T> {
   readonly record: T;
   readonly ttl: number;
 }
 
-/** The names of a part of an index with the milliseconds that each lives. */
+/** Part of the names in an index, each with its remaining life in milliseconds. */
 export interface IndexPart {
-  /** Where the next part begins; "0" when this was the last. */
+  /** Where the next part begins; "0" after the last one. */
   readonly cursor: string;
   readonly names: ReadonlyMap<string, number>;
 }
 
-/** How a record is put: as the news of a heartbeat, or as what is left of an older one. */
+/** How a record is put: as news from a heartbeat, or as what is left of an older one. */
 export type PutMode = "news" | "settle";
 
 interface Header {
@@ -52,14 +52,14 @@ interface Header {
 }
 
 const PART = 500;
-/** What a proxy has said of its place counts so long, milliseconds. */
+/** Milliseconds for which a proxy's announcement counts. */
 const PLACE_TTL = 30_000;
 const MOST_PLACES = 1_000;
 const COUNTS_TTL = 15_000;
 
 export class Remote {
   readonly keys: Keys;
-  /** Who writes: a name that no other process has. */
+  /** This writer's name, which no other process has. */
   readonly writer = crypto.randomUUID();
   readonly #limits: RemoteLimits;
   readonly #metrics: Metrics;
@@ -79,12 +79,12 @@ export class Remote {
     this.#now = options.now;
   }
 
-  /** Redis's clock at a moment of ours, as far as its replies have shown it. */
+  /** Redis's time at a moment of our clock, as far as its replies have shown it. */
   timeAt(moment: number): number | undefined {
     return this.#clockOffset === undefined ? undefined : Math.round(moment + this.#clockOffset);
   }
 
-  /** Writes something, and fails unless Redis takes it. @returns the number of the last change */
+  /** Writes something, and fails unless Redis accepts it. @returns the number of the last change */
   async probe(connection: RedisCalls): Promise<number> {
     const keys = [this.keys.probe, this.keys.version];
     return (await this.#run(connection, PROBE, keys, [])).version;
@@ -131,7 +131,7 @@ export class Remote {
     return { version, value: value[0] };
   }
 
-  /** The sessions of these users; undefined in place of one that is not there. */
+  /** The sessions of these users; undefined for each one that does not exist. */
   async sessions(
     connection: RedisCalls,
     users: readonly string[],
@@ -143,7 +143,7 @@ export class Remote {
     return value;
   }
 
-  /** One part of an index. What is there throughout is in some part, perhaps in two. */
+  /** One part of an index. A name that exists throughout is in some part, perhaps in two. */
   async indexPart(
     connection: RedisCalls,
     index: string,
@@ -161,7 +161,7 @@ export class Remote {
     return { cursor: String(next), names };
   }
 
-  /** The values of records; undefined in place of one that is not there. */
+  /** The values of records; undefined for each one that does not exist. */
   async values(
     connection: RedisCalls,
     index: string,
@@ -181,7 +181,7 @@ export class Remote {
     };
   }
 
-  /** Does these in their order, in one step. */
+  /** Carries out these operations in order, in one step. */
   async streams(
     connection: RedisCalls,
     operations: readonly StreamOperation[],
@@ -210,12 +210,12 @@ export class Remote {
     return listOf(rest[0]).filter((each) => typeof each === "string");
   }
 
-  /** What is decided about all origins, as JSON. */
+  /** The settings of all origins, as JSON. */
   settings(connection: RedisCalls): Promise<string> {
     return this.#settings(connection, []);
   }
 
-  /** Changes what is decided about an origin. @returns all of it, or `full` */
+  /** Changes the settings of an origin. @returns all settings, or `full` */
   changeSettings(
     connection: RedisCalls,
     id: string,
@@ -224,13 +224,13 @@ export class Remote {
     return this.#settings(connection, [id, change === "forget" ? change : storedChange(change)]);
   }
 
-  /** Tells what sessions this process has; holds for 15 s. */
+  /** Reports the sessions of this process; the report holds for 15 s. */
   async tellCounts(connection: RedisCalls, text: string): Promise<void> {
     const life = ["PX", String(COUNTS_TTL)];
     await connection.command("SET", this.keys.counts(this.writer), text, ...life);
   }
 
-  /** What these processes have told of theirs; nothing of one that has told nothing lately. */
+  /** The reports of these processes, without those that have reported nothing lately. */
   async counts(connection: RedisCalls, writers: readonly string[]): Promise<readonly string[]> {
     if (writers.length === 0) return [];
     const keys = writers.map((writer) => this.keys.counts(writer));
@@ -238,7 +238,7 @@ export class Remote {
     return replies.filter((each) => typeof each === "string");
   }
 
-  /** Tells the other processes something that is no change of what is stored. */
+  /** Sends the other processes a message that reports no change of stored records. */
   async tell(connection: RedisCalls, word: Word): Promise<void> {
     await connection.command("PUBLISH", this.keys.channel, this.#messageOf(word));
   }
@@ -259,7 +259,7 @@ export class Remote {
     return JSON.stringify({ end_stream: word.stream, by });
   }
 
-  /** Something in Redis that no proxy can have written was found and ignored. */
+  /** Counts values in Redis that no proxy can have written and that were ignored. */
   countIgnored(by = 1): void {
     if (by > 0) this.#metrics.count("srs_proxy_redis_ignored_values_total", {}, by);
   }
@@ -299,7 +299,7 @@ export class Remote {
       return await connection.command("ZSCAN", ...args);
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith("WRONGTYPE"))) throw error;
-      // Somebody has put something else there; the next write makes an index of it again.
+      // Somebody has put something else there; the next write makes it an index again.
       this.countIgnored();
       return ["0", []];
     }
@@ -320,7 +320,7 @@ export class Remote {
     return { version: versionOf(version), rest };
   }
 
-  /** Redis's clock showed `time` at some moment since `sentAt`: the offset lies between two values. */
+  /** Redis's clock showed `time` at some moment since `sentAt`: this limits the offset between the clocks. */
   #learnTime(time: number, sentAt: number): void {
     const [least, most] = [time - this.#now(), time - sentAt];
     const known = this.#clockOffset ?? -Infinity;
@@ -351,12 +351,12 @@ function wholeTtl(operation: StreamOperation): StreamOperation {
   };
 }
 
-/** Lists are texts there, since a table of Lua that is empty may be one or an object. */
+/** Lists are stored as text, since an empty Lua table may be a list or an object. */
 function storedChange({ draining, weight, labels }: OriginChange): string {
   return JSON.stringify({
     draining: draining === undefined ? undefined : Number(draining),
     weight,
-    // No label is called so.
+    // A label cannot be "*".
     labels: labels === null ? "*" : labels?.join(","),
   });
 }

@@ -1,11 +1,11 @@
-// What Redis does in one step, in Lua: it decides who maps a stream, and its clock is the one that
-// counts. Each script touches only the keys it is given, costs the same however many origins and
-// streams there are, and repairs what somebody else has put under its keys. The one about mappings
-// is in stream_script.ts.
+// What Redis does in one step, in Lua: it decides who maps a stream, and its clock is the one that counts.
+// Each script touches only the keys it is given, costs the same however many origins and streams there
+// are, and repairs what somebody else has put under its keys. The script for mappings is in
+// stream_script.ts.
 
 import { createHash } from "node:crypto";
 
-/** A script with the name under which Redis remembers it. */
+/** A script and the name under which Redis caches it. */
 export interface Script {
   readonly text: string;
   /** SHA-1 of the text, in hexadecimal. */
@@ -27,7 +27,7 @@ local function isError(reply)
   return type(reply) == 'table' and reply.err ~= nil
 end`;
 
-/** A version that begins with the time goes on rising after everything was lost. */
+/** A version that starts from the time keeps rising even after everything was lost. */
 export const VERSION = `
 local function lastVersion(key)
   local version = tonumber(redis.pcall('GET', key) or '')
@@ -43,7 +43,7 @@ local function nextVersion(key)
   return string.format('%.0f', version)
 end`;
 
-/** Takes out of an index what is over. */
+/** Removes expired names from an index. */
 export const INDEX = `
 local function tidy(index)
   if isError(redis.pcall('ZREMRANGEBYSCORE', index, '-inf', now)) then
@@ -53,7 +53,7 @@ local function tidy(index)
 end`;
 
 /**
- * Tries out whether Redis takes writes.
+ * Checks that Redis accepts writes.
  *
  * Keys: probe, version. Reply: now, version, garbage.
  */
@@ -66,11 +66,11 @@ return { now, lastVersion(KEYS[2]), garbage }`,
 );
 
 /**
- * Writes an origin or a session, unless it is new and there is no room. With `settle` one that
- * lives longer already stays as it is.
+ * Writes an origin or a session, unless it is new and there is no room. With `settle`, one that already
+ * lives longer stays as it is.
  *
  * Keys: record, index, version. Arguments: channel, limit, field of the message (`origin` or
- * `session`), name, value, life in milliseconds, `settle` or `news`, who writes.
+ * `session`), name, value, life in milliseconds, `settle` or `news`, writer.
  * Reply: now, version, garbage, `written`, `kept` or `full`.
  */
 export const PUT = script(
@@ -102,7 +102,7 @@ return { now, version, garbage, 'written' }`,
 /**
  * Removes a session.
  *
- * Keys: record, index, version. Arguments: channel, name, who writes.
+ * Keys: record, index, version. Arguments: channel, name, writer.
  * Reply: now, version, garbage.
  */
 export const REMOVE = script(
@@ -142,10 +142,10 @@ return { now, lastVersion(KEYS[1]), garbage, values, lives }`,
 );
 
 /**
- * Reads many records, and takes out of the index those that are gone.
+ * Reads many records, and removes those that are gone from the index.
  *
  * Keys: index, version, records. Arguments: their names.
- * Reply: now, version, garbage, values, nothing in place of one that is not there.
+ * Reply: now, version, garbage, values, with nothing for a record that does not exist.
  */
 export const PAGE = script(
   CLOCK,
@@ -167,9 +167,9 @@ return { now, lastVersion(KEYS[2]), garbage, values }`,
 );
 
 /**
- * Says where a proxy listens, and reads where all of them do.
+ * Announces where a proxy listens, and reads where all of them do.
  *
- * Keys: places, version. Arguments: the place, milliseconds that it counts, most places.
+ * Keys: places, version. Arguments: the place, milliseconds for which it counts, most places.
  * Reply: now, version, garbage, places.
  */
 export const PLACES = script(
@@ -187,7 +187,7 @@ return { now, lastVersion(KEYS[2]), garbage, redis.call('ZRANGE', places, 0, -1)
 );
 
 /**
- * Changes what is decided about an origin, if a change is given, and reads all of it.
+ * Changes the settings of an origin, if a change is given, and reads all settings.
  *
  * Keys: settings, version. Arguments: most entries, channel, message; id, and the change as JSON or
  * `forget`. Reply: now, version, garbage, all settings as JSON or `full`.

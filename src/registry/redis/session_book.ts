@@ -1,7 +1,6 @@
-// The WebRTC sessions of all proxies: our own are known, those of others are looked up on request
-// and remembered for a while, and so is that there is none. Media packets trigger lookups, and
-// anybody may send those: how often Redis is asked about unknown users is bounded, whatever their
-// names.
+// The WebRTC sessions of all proxies: our own are known; others are looked up on request and remembered
+// for a while, as is the absence of a session. Media packets trigger lookups, and anybody may send those,
+// so the rate at which Redis is asked about unknown users is limited, whatever their names.
 
 import { ExpiringMap } from "../../core/expiring_map.ts";
 import { ProxyError } from "../../core/errors.ts";
@@ -25,7 +24,7 @@ export interface SessionBookOptions {
 /** How long it is remembered that there is no session. */
 const UNKNOWN = { ttl: 2_000, capacity: 10_000 };
 const ENDED_ALONE = { ttl: 60_000, capacity: 10_000 };
-/** Lookups in Redis: so many each second, and so many at once after a pause. */
+/** Limits lookups in Redis: how many per second, and how many at once after a pause. */
 const LOOKUPS = { rate: 500, burst: 1_000 };
 const BATCH = 100;
 
@@ -34,7 +33,7 @@ export class SessionBook {
   readonly #own: SessionTable;
   readonly #others: SessionTable;
   #unknown = new ExpiringMap<string, true>(UNKNOWN);
-  /** Own sessions that Redis may not have. */
+  /** Our sessions that Redis may lack. */
   readonly #unwritten = new Set<string>();
   /** Sessions that ended while Redis was away. */
   readonly #ended = new ExpiringMap<string, true>(ENDED_ALONE);
@@ -98,7 +97,7 @@ export class SessionBook {
     if (!answer) this.#ended.set(user, true, now());
   }
 
-  /** Redis tells that somebody has put or ended a session. */
+  /** Redis reports that somebody has put or ended a session. */
   changed({ user, by }: { readonly user: string; readonly by: string }): void {
     if (by === this.#options.remote.writer) return;
     this.#own.delete(user);
@@ -120,7 +119,7 @@ export class SessionBook {
     for (const user of this.#own.users(this.#options.now())) this.#unwritten.add(user);
   }
 
-  /** Writes what Redis does not have, and ends what has ended; fails as the connection does. */
+  /** Writes what Redis lacks, and ends what has ended; fails as the connection does. */
   async settle(connection: RedisCalls): Promise<void> {
     const { remote, now } = this.#options;
     for (const users of batches(Array.from(this.#ended.entries(now()), ([user]) => user))) {
@@ -133,7 +132,7 @@ export class SessionBook {
     }
   }
 
-  /** Drops what has expired. */
+  /** Removes expired entries. */
   sweep(): void {
     const now = this.#options.now();
     this.#own.expire(now);
@@ -160,7 +159,7 @@ export class SessionBook {
     const hasChanged = this.#changed.delete(user);
     if (!answer) throw cannotTell();
     const { found } = answer;
-    // What was true when Redis was asked is not to be remembered.
+    // The session has changed since Redis was asked: do not remember the answer.
     if (hasChanged) return found?.record;
     if (found) this.#others.put(found.record, found.ttl, now());
     else this.#unknown.set(user, true, now());

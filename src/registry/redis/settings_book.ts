@@ -1,6 +1,5 @@
-// What operators have decided about origins, as all proxies of a fleet share it: one value in Redis,
-// changed in one step, and read again whenever another proxy says that it has changed it, and
-// periodically in case it was not heard.
+// Operators' settings for origins, as all proxies of a fleet share them: one value in Redis, changed in one
+// step, and read again whenever another proxy reports a change, and periodically in case that was missed.
 
 import { ProxyError } from "../../core/errors.ts";
 import type { OriginChange } from "../../core/origin.ts";
@@ -17,7 +16,7 @@ export interface SettingsBookOptions {
   readonly now: () => number;
 }
 
-/** Milliseconds for one answer. */
+/** Milliseconds for one reply. */
 const DEADLINE = 1_000;
 
 export class SettingsBook {
@@ -29,7 +28,7 @@ export class SettingsBook {
     this.#options = options;
   }
 
-  /** @throws ProxyError `registry_unavailable` when Redis does not take it, `overloaded` */
+  /** @throws ProxyError `registry_unavailable` when Redis does not accept it, `overloaded` */
   async change(id: string, change: OriginChange | "forget"): Promise<void> {
     const { gate, remote } = this.#options;
     const said = await gate.ask(DEADLINE, (connection) => {
@@ -45,8 +44,8 @@ export class SettingsBook {
   }
 
   /**
-   * Reads all, once more if that is asked for meanwhile, and drops what is about origins that have
-   * been gone for long.
+   * Reads all settings, once more if that is asked for meanwhile, and drops those of origins that have been
+   * gone for long.
    */
   read(): Promise<void> {
     this.#isOutdated = true;
@@ -66,7 +65,7 @@ export class SettingsBook {
     }
   }
 
-  /** @returns of which origins there is nothing to keep */
+  /** @returns origins whose settings need not be kept */
   #take(text: string): string[] {
     const { remote, table, now } = this.#options;
     const all = parseSettings(text);

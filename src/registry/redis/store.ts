@@ -1,6 +1,6 @@
-// The store of a proxy that shares its records with others through Redis. A full copy answers all
-// queries; Redis decides who maps a stream; and when Redis cannot be asked, this proxy decides from
-// the copy, in a way that leads every other proxy to the same result. Knows no client protocol.
+// The store of a proxy that shares its records with others through Redis. A full copy answers all queries;
+// Redis decides who maps a stream; and when Redis cannot be asked, this proxy decides from the copy, in a
+// way that leads every other proxy to the same result. Knows no client protocol.
 
 import type { StreamPageRequest } from "../../core/registrar.ts";
 import { type Clock, systemClock, within } from "../../core/clock.ts";
@@ -48,36 +48,35 @@ import type {
 /** Where Redis is, and how much it may hold. */
 export interface RedisStoreOptions {
   readonly servers: RedisServers;
-  /** Looked at for every connection. */
+  /** Read for every connection. */
   readonly access: () => RedisAccess;
   /** Put before the name of every key, so that several clusters of proxies can share a database. */
   readonly keyPrefix: string;
   readonly maxOrigins: number;
   readonly maxStreams: number;
-  /** WebRTC sessions of all proxies; 100,000 by default. */
+  /** Limit on WebRTC sessions of all proxies; 100,000 by default. */
   readonly maxSessions?: number;
   readonly metrics: Metrics;
-  /** The process's own unless given. */
+  /** The process's own by default. */
   readonly clock?: Clock;
-  /** Numbers from 0 up to but not including 1; `Math.random` unless given. */
+  /** Returns numbers from 0 up to but not including 1; `Math.random` by default. */
   readonly random?: () => number;
-  /** Makes connections; those of sockets unless given. */
+  /** Opens connections; real ones by default. */
   readonly open?: OpenCalls;
 }
 
 const DEFAULT_MAX_SESSIONS = 100_000;
-/** Milliseconds for one answer to somebody who waits. */
+/** Milliseconds for one reply that somebody waits for. */
 const DEADLINE = 90;
 const BACKGROUND_DEADLINE = 1_000;
 const FIRST_CONNECTION = 1_500;
 const LAST_WRITES = 500;
 const TICK = 250;
-/** Life in Redis of origins that are configured, which their proxies write again and again. */
+/** Life in Redis of configured origins, which their proxies renew again and again. */
 const PERMANENT_TTL = 30_000;
-/** A mapping that was given up is used again only while it has this left. */
+/** A mapping that was given up is reused only if it has at least this much time left. */
 const STILL_FRESH = 7_000;
 
-/** Records that many proxies share. */
 export class RedisStore implements Store {
   onSuspect: (origin: string) => void = () => {};
   onLiveEnd: (stream: string) => void = () => {};
@@ -106,8 +105,8 @@ export class RedisStore implements Store {
   readonly #settings: SettingsBook;
 
   /**
-   * Connects, and waits for that a second and a half at most: without Redis the store works too,
-   * and goes on trying.
+   * Connects, and waits for that at most a second and a half: the store also works without Redis, and keeps
+   * trying.
    */
   static async open(options: RedisStoreOptions): Promise<RedisStore> {
     const store = new RedisStore(options);
@@ -212,7 +211,7 @@ export class RedisStore implements Store {
       throw new ProxyError("overloaded", `Cannot register another origin: the limit is ${limit}`);
     }
     if (isPermanent) return;
-    // While everything is being read the number of the follower is ahead of what it has read.
+    // During a full reading the follower's number is ahead of what it has read.
     if (answer) return this.#follower.takeOrigin(record, answer.version);
     this.#countAlone("heartbeat");
     this.#copy.putOrigin(origin, ttl);
@@ -334,14 +333,14 @@ export class RedisStore implements Store {
     return this.#table.sweep(now);
   }
 
-  /** Writes now whatever would be written later, if Redis can be asked. @throws Error if it cannot */
+  /** Writes now what would be written later, if Redis can be asked. @throws Error if it cannot */
   async flush(): Promise<void> {
     await Promise.all(this.#givenUp.takeDue(Infinity).map((forgotten) => this.#forget(forgotten)));
     const { connection } = this.#link;
     if (connection && this.#gate.isOpen) await this.#upkeep.settle(connection);
   }
 
-  /** Writes what is still to be written, if that does not take long, and ends the connection. */
+  /** Writes what is still to be written, if that does not take long, and closes the connection. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timer[Symbol.dispose]();
     await within(this.#clock, LAST_WRITES, this.flush(), () => {}).catch(() => {});
@@ -370,7 +369,7 @@ export class RedisStore implements Store {
     return chosenAlone(claim, (id) => this.#table.wasThereBefore(id) || this.#permanent.has(id));
   }
 
-  /** What Redis does not forget now expires by itself. */
+  /** A mapping that Redis does not forget now expires by itself. */
   async #forget(forgotten: ForgottenStream): Promise<void> {
     await this.#calls.submit(BACKGROUND_DEADLINE, forgetWish(forgotten));
   }

@@ -1,10 +1,9 @@
-// What Redis does with mappings in one step, in Lua. The rules are those of mapping_rules.ts. The
-// only keys it touches without having been given them are those of mappings that give up their
-// room.
+// What Redis does with mappings in one step, in Lua. The rules are those of mapping_rules.ts. The only keys
+// it touches without being given them are those of mappings removed to make room.
 
 import { CLOCK, INDEX, script, VERSION } from "./scripts.ts";
 
-/** Mappings as they are kept, read and written. */
+/** How mappings are stored, read and written. */
 const MAPPINGS = `
 local index, channel, streamKey = KEYS[1], ARGV[1], ARGV[3]
 local room
@@ -91,7 +90,7 @@ local function add(key, wish, mapping)
   return write(key, wish, mapping, wish.ttl)
 end`;
 
-/** The mapping that a wish makes of nothing, and which of two mappings holds. */
+/** The mapping that an operation creates, and which of two mappings holds. */
 const RULES = `
 local function laterThan(found)
   return math.max(now, found and found.epoch + 1 or 0)
@@ -154,7 +153,7 @@ local function includes(list, value)
   return false
 end`;
 
-/** One function for each kind of wish: what holds afterwards, or nothing and why. */
+/** One function for each kind of operation: returns what holds afterwards, or nothing and why. */
 const OPERATIONS = `
 local operations = {}
 
@@ -242,10 +241,10 @@ end
 return { now, version, garbage, cjson.encode(results) }`;
 
 /**
- * Does what is asked with mappings, one after the other.
+ * Carries out operations on mappings, one after the other.
  *
- * Keys: index, version, one mapping for each operation. Arguments: channel, limit, what the keys of
- * mappings begin with, and each operation as JSON. Reply: now, version, garbage, results as JSON:
- * what came of it, then what holds now.
+ * Keys: index, version, one mapping for each operation. Arguments: channel, limit, the prefix of
+ * mappings' keys, and each operation as JSON. Reply: now, version, garbage, results as JSON: the outcome
+ * of each, then what holds now.
  */
 export const STREAMS = script(CLOCK, VERSION, INDEX, MAPPINGS, RULES, OPERATIONS, MAIN);

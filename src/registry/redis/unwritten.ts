@@ -1,15 +1,14 @@
-// What this proxy knows and Redis does not: names of records that were decided or received while
-// Redis was away, or that Redis has lost. The records themselves are in the copy. Never larger than
-// the copy may be.
+// What this proxy knows and Redis does not: the names of records decided or received while Redis was away,
+// or lost by Redis. The records themselves are in the copy. Never larger than the copy may be.
 
 import { isLive, prevails } from "../mapping_rules.ts";
 import type { StreamRecord } from "../store.ts";
 
-/** What Redis is to be told of a stream besides its mapping. */
+/** What Redis must be told about a stream besides its mapping. */
 export interface Untold {
   /** The origins from which the stream was taken away. */
   readonly sources: ReadonlySet<string>;
-  /** The registry whose last publisher has ended; undefined when none has. */
+  /** The registry whose last publisher has ended; undefined if none has. */
   readonly ended: string | undefined;
 }
 
@@ -27,7 +26,7 @@ export class Unwritten {
   readonly #origins = new Set<string>();
   readonly #streams = new Map<string, Untold>();
 
-  /** @param capacity in names of each kind; beyond it the oldest are left to their next renewal */
+  /** @param capacity in names of each kind; beyond it the oldest wait for their next renewal */
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
@@ -41,7 +40,7 @@ export class Unwritten {
     dropOldest(this.#origins, this.#capacity);
   }
 
-  /** A publisher that has ended is one no more once something else has happened. */
+  /** Anything that happens later cancels an earlier `ended`. */
   addStream(stream: string, { from, ended }: StreamNews = {}): void {
     const before = [...this.#streams.get(stream)?.sources ?? []];
     const sources = new Set([...before, ...from === undefined ? [] : [from]].slice(-MOST_SOURCES));
@@ -56,19 +55,19 @@ export class Unwritten {
     this.#streams.set(stream, { sources, ended: since ? since.ended : untold.ended });
   }
 
-  /** There is nothing to be written of it any more. */
+  /** Nothing about it needs to be written any more. */
   dropStream(stream: string): void {
     this.#streams.delete(stream);
   }
 
-  /** Some of the origins, which are no longer in here. */
+  /** Removes and returns some of the origins. */
   takeOrigins(count: number): readonly string[] {
     const taken = [...this.#origins.keys().take(count)];
     for (const id of taken) this.#origins.delete(id);
     return taken;
   }
 
-  /** Some of the streams, which are no longer in here. */
+  /** Removes and returns some of the streams. */
   takeStreams(count: number): readonly (readonly [string, Untold])[] {
     const taken = [...this.#streams.entries().take(count)];
     for (const [stream] of taken) this.#streams.delete(stream);
@@ -76,8 +75,8 @@ export class Unwritten {
   }
 
   /**
-   * Which of two mappings of a stream holds when Redis tells of `theirs`: what Redis itself would
-   * say if ours were written now. If it is not ours there is nothing to be written any more.
+   * Which of two mappings of a stream holds when Redis reports `theirs`: what Redis itself would decide if
+   * ours were written now. If it is not ours, nothing about it needs to be written any more.
    */
   judge(ours: StreamRecord | undefined, theirs: StreamRecord): StreamRecord {
     const sources = this.#streams.get(theirs.stream)?.sources;
@@ -94,7 +93,7 @@ export class Unwritten {
   }
 }
 
-/** Both are at one origin: ours is kept while it says more. */
+/** Both are at the same origin: ours is kept if it says more. */
 function overlaid(ours: StreamRecord, theirs: StreamRecord): StreamRecord {
   if (isLive(ours) !== isLive(theirs)) return isLive(ours) ? ours : theirs;
   return ours.confirmed ? ours : theirs;

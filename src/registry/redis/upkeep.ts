@@ -1,6 +1,6 @@
-// Brings this proxy and Redis to the same state: after connecting, after an outage, after lost
-// messages, and periodically. The gate is opened only when each knows what the other knows. Decides
-// nothing about origins and streams.
+// Brings this proxy and Redis to the same state: after connecting, after an outage, after lost messages, and
+// periodically. The gate is opened only when each knows what the other knows. Decides nothing about origins
+// and streams.
 
 import { ErrorReply } from "@redis/client";
 import type { RecordTable } from "../record_table.ts";
@@ -23,36 +23,36 @@ export interface UpkeepOptions {
   readonly unwritten: Unwritten;
   readonly sessions: SessionBook;
   readonly now: () => number;
-  /** Numbers from 0 up to but not including 1. */
+  /** Returns numbers from 0 up to but not including 1. */
   readonly random: () => number;
 }
 
-/** After an outage, time for the other proxies to write what they have heard meanwhile. */
+/** After an outage, milliseconds for the other proxies to write what they have received meanwhile. */
 const GRACE = 10_000;
 const BATCH = 64;
 const PROBE_PERIOD = 1_000;
 const PROBE_WAIT = 500;
-/** How often everything is read again although nothing seems to be missing. */
+/** Milliseconds between full readings when nothing seems to be missing. */
 const READ_PERIOD = 5 * 60_000;
 const READ_PAUSE = 1_000;
 
-/** Does one thing at a time, and never throws but from `connected`. */
+/** Does one thing at a time; only `connected` and `settle` may fail. */
 export class Upkeep {
   readonly #options: UpkeepOptions;
   #work: Promise<void> | undefined;
-  /** How often messages were lost, and how often they had been when everything was last read. */
+  /** How often messages were lost in all, and up to the last full reading. */
   #gaps = 0;
   #gapsRead = 0;
   #probedAt = -Infinity;
   #readAt = -Infinity;
-  /** What the last probe saw must have arrived as messages by the next one. */
+  /** The change number seen by the last probe; messages must have reached it by the next one. */
   #expected = 0;
 
   constructor(options: UpkeepOptions) {
     this.#options = options;
   }
 
-  /** There is a new connection; fails if it is of no use. */
+  /** There is a new connection; fails if it is unusable. */
   async connected(connection: RedisCalls): Promise<void> {
     await this.idle();
     this.#options.follower.beginAnew();
@@ -68,7 +68,7 @@ export class Upkeep {
     this.#gaps++;
   }
 
-  /** Called several times a second with the present connection. */
+  /** Called several times a second with the current connection. */
   tick(connection: RedisCalls): void {
     if (this.#work) return;
     const { gate } = this.#options;
@@ -76,12 +76,12 @@ export class Upkeep {
       .catch((error: unknown) => this.#failed(connection, error));
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when no work is in progress. */
   async idle(): Promise<void> {
     await this.#work?.catch(() => {});
   }
 
-  /** Writes everything that Redis does not have; fails as the connection does. */
+  /** Writes everything that Redis lacks; fails as the connection does. */
   async settle(connection: RedisCalls): Promise<void> {
     await this.idle();
     await this.#settle(connection);
@@ -95,7 +95,7 @@ export class Upkeep {
     return done;
   }
 
-  /** Redis has answered too late, but over a connection that lives. */
+  /** Redis answered too late, but the connection is alive. */
   async #recover(connection: RedisCalls): Promise<void> {
     this.#expected = await this.#options.remote.probe(connection);
     if (this.#gaps !== this.#gapsRead) await this.#read(connection);
@@ -126,7 +126,7 @@ export class Upkeep {
     const { origins, streams } = await follower.readAll(connection);
     this.#gapsRead = gaps;
     this.#expected = follower.version;
-    // Not all proxies at one moment.
+    // Keeps proxies from reading at the same moment.
     this.#readAt = now() - READ_PERIOD * 0.2 * random();
     for (const id of origins) unwritten.addOrigin(id);
     for (const stream of streams) unwritten.addStream(stream);
@@ -185,7 +185,7 @@ export class Upkeep {
 
   #failed(connection: RedisCalls, error: unknown): void {
     this.#options.gate.shut(error);
-    // A server that answers with errors may not be the one to write to any more.
+    // A server that answers with errors may no longer be the one to write to.
     if (error instanceof ErrorReply) connection.close(error);
   }
 }

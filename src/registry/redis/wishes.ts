@@ -1,11 +1,11 @@
-// The operations on a stream's mapping that Redis can be asked for, and how requests to the store
-// become such operations. Pure functions; stream_script.ts carries them out.
+// The operations on a stream's mapping that Redis can be asked for, and how requests to the store become
+// such operations. Pure functions; stream_script.ts carries them out.
 
 import { isLive } from "../mapping_rules.ts";
 import type { Untold } from "./unwritten.ts";
 import type { ForgottenStream, FoundStream, StreamClaim, StreamLease } from "../store.ts";
 
-/** A wish about the mapping of a stream; see the script for what each kind does. */
+/** An operation on the mapping of a stream; the script says what each kind does. */
 export interface StreamOperation {
   readonly kind: "claim" | "move" | "publish" | "renew" | "forget" | "settle";
   readonly stream: string;
@@ -18,12 +18,12 @@ export interface StreamOperation {
   readonly from: readonly string[];
   /** Whether a claim is a publisher's. */
   readonly publishes: boolean;
-  /** What is said of a publisher there, whose it is, and for how many milliseconds. */
+  /** What is said about a publisher there, whose it is, and for how many milliseconds. */
   readonly live: StreamLease["live"];
   readonly publisher: string;
   readonly liveTtl: number;
   readonly epoch: number;
-  /** Not to be done any more after this moment of Redis's clock, in milliseconds. */
+  /** Not to be carried out after this time of Redis's clock, in milliseconds. */
   readonly before?: number;
 }
 
@@ -51,10 +51,10 @@ export function forgetWish({ stream, origin, claimant }: ForgottenStream): Strea
 }
 
 /**
- * That Redis take over what was decided without it.
+ * Makes Redis take over what was decided without it.
  *
- * @param liveTtl milliseconds that the mapping is live, 0 or less when it is so only because nobody
- * could be asked: then its publisher's proxy has to say it again
+ * @param liveTtl milliseconds for which the mapping is live; 0 or less if it is live only because nobody
+ * could be asked, so that its publisher's proxy must say so again
  */
 export function settleWish(
   { record, left: ttl }: FoundStream,
