@@ -1,5 +1,5 @@
-// Which addresses an origin may announce: otherwise whoever can register could make the proxy
-// connect to anything it can reach, itself included. The special ranges are defined in core/cidr.
+// Which addresses an origin may announce: otherwise whoever can register could make the proxy connect to
+// anything it can reach, itself included. The special ranges are defined in core/cidr.
 
 import { type AddressKind, addressKind, type Cidr, cidrContains } from "../core/cidr.ts";
 import { formatAddress, normalizeIp } from "../core/endpoint.ts";
@@ -10,8 +10,8 @@ import { type BoundAddress, listensAt, placeOf, type ProxyPlace } from "../core/
 
 export interface AddressPolicyOptions {
   /**
-   * Ranges that an origin may announce, whatever kind of address they cover, and names. Both empty
-   * means any address that a machine can have to itself, and no name.
+   * Ranges that an origin may announce, whatever kinds of addresses they cover, and names. If both are
+   * empty, any address that belongs to a single machine is allowed, and no name.
    */
   readonly allow: () => readonly Cidr[];
   readonly allowNames: () => readonly HostPattern[];
@@ -24,7 +24,7 @@ export interface AddressPolicyOptions {
 }
 
 const LOG = logger("api");
-/** Names and addresses that have been logged. */
+/** Limit on names and addresses remembered as logged. */
 const MAX_TOLD = 1_000;
 const REFUSED: Readonly<Partial<Record<AddressKind, string>>> = {
   unspecified: "an unspecified address",
@@ -57,8 +57,8 @@ export class AddressPolicy {
   }
 
   /**
-   * Those addresses behind an allowed name that may be dialled: whoever answers for the name could have it
-   * lead anywhere. The log tells once of one that may not.
+   * Those addresses of an allowed name that may be dialled: whoever controls the name could make it lead
+   * anywhere. Each refused address is logged once.
    */
   usable(name: string, addresses: readonly string[]): readonly string[] {
     return addresses.filter((address) => {
@@ -84,8 +84,8 @@ export class AddressPolicy {
   }
 
   /**
-   * The address that an endpoint is bound to, if it is one more to dial: a wildcard is none, and
-   * a loopback address is one only for an origin on this very machine.
+   * The address that an endpoint is bound to, if it is a further one to dial: a wildcard is not, and a
+   * loopback address is one only for an origin on this very machine.
    *
    * @throws ProxyError `bad_request` when it is of a refused kind
    */
@@ -96,7 +96,7 @@ export class AddressPolicy {
     return this.#isLocal(ip) && this.#reasonToRefuse(host) === undefined ? host : undefined;
   }
 
-  /** @throws ProxyError `bad_request` when this proxy listens there, or another of the fleet */
+  /** @throws ProxyError `bad_request` when this proxy or another of the fleet listens there */
   refuseOwn(address: BoundAddress): void {
     if (normalizeIp(address.host) === undefined) return;
     const localIps = this.#options.localIps().flatMap((ip) => normalizeIp(ip) ?? []);

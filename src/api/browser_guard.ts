@@ -1,6 +1,6 @@
-// Protects an API that a user can reach from web pages whose authors cannot: pages of other sites
-// (WHATWG Fetch, section 3.2; W3C Fetch Metadata), and pages of a site whose name was made to point
-// here (DNS rebinding). Does not affect other clients, such as SRS's heartbeat.
+// Protects an API that a user can reach from web pages whose authors cannot reach it: pages of other sites
+// (WHATWG Fetch, section 3.2; W3C Fetch Metadata), and pages of a site whose name was made to point here
+// (DNS rebinding). Does not affect other clients, such as SRS's heartbeat.
 
 import { ProxyError } from "../core/errors.ts";
 import { normalizeIp } from "../core/endpoint.ts";
@@ -30,8 +30,8 @@ export class RefusedRequest extends ProxyError {
 }
 
 /**
- * @param allowed web sites whose pages may ask for changes as our own may
- * @throws ProxyError with status 403 when a page of another site asks for a change
+ * @param allowed web sites whose pages may request changes as our own may
+ * @throws ProxyError with status 403 when a page of another site requests a change
  */
 export function refuseOtherSites(
   { method, headers }: Request,
@@ -47,8 +47,8 @@ export function refuseOtherSites(
 }
 
 /**
- * Browsers must name an address, `localhost` or a name without a dot: any other name may have been made to
- * lead here by the author of the page. Where a token is asked for, that does not help him.
+ * Browsers must use an IP address, `localhost` or a name without a dot: any other name may have been made
+ * to point here by the author of the page. Not needed where a token is required.
  *
  * @throws ProxyError with status 403
  */
@@ -63,11 +63,11 @@ export function refuseOtherNames({ headers }: Request): void {
 }
 
 /**
- * For what changes something by GET, or may be read from a page as a script: a browser must show that
- * the page is one of our own or of an allowed site. A page can keep its visitor's browser from saying
- * where it comes from, but not from sending the fields that tell a browser from other clients.
+ * For requests that change something by GET, or whose answer a page could read as a script: a browser must
+ * show that the page is one of ours or of an allowed site. A page can keep the browser from saying where
+ * the page comes from, but not from sending the fields that distinguish browsers from other clients.
  *
- * @returns the site, undefined for what is no browser
+ * @returns the site; undefined if the client is not a browser
  * @throws ProxyError with status 403
  */
 export function requireKnownPage(
@@ -82,7 +82,7 @@ export function requireKnownPage(
   throw new RefusedRequest(403, "Cannot accept this request from a page of another web site");
 }
 
-/** Programs whose `fetch` is that of browsers say that they take any language. */
+/** Programs that implement `fetch` as browsers do, but are not browsers, accept any language: `*`. */
 function isBrowser(headers: Headers): boolean {
   if (["origin", "referer", "sec-fetch-site"].some((name) => headers.has(name))) return true;
   return (headers.get("accept-language") ?? "*") !== "*";
@@ -93,7 +93,7 @@ function siteOf(page: string | null): string | undefined {
   return new URL(page).origin;
 }
 
-/** Pages can send other types without asking first. @throws ProxyError with status 415 */
+/** Pages can send other types without a preflight. @throws ProxyError with status 415 */
 export function requireJson({ headers }: Request): void {
   const type = headers.get("content-type") ?? "";
   const isShort = type.length <= LONGEST_TYPE;

@@ -1,15 +1,14 @@
 // The Range header of HTTP (RFC 9110, section 14), for a single range of something of known size.
-// Knows no files.
 
-/** Bytes `start` up to but without `end`. */
+/** Bytes from `start` up to but not including `end`. */
 export interface ByteRange {
   readonly start: number;
   readonly end: number;
 }
 
 /**
- * What the header asks for: a range cut to the size, "unsatisfiable" when it lies outside, or
- * undefined when the whole is to be sent, as for several ranges, other units and nonsense.
+ * The requested range cut to the size; "unsatisfiable" if it lies outside; undefined if everything is to
+ * be sent, as for several ranges, other units and nonsense.
  */
 export function parseByteRange(
   header: string,

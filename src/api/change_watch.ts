@@ -1,5 +1,5 @@
-// Notices from time to time what has become of origins and streams, whichever proxy has had to do
-// with it, and tells it as events. Looks only while somebody wants to know.
+// Periodically looks for changes of origins and streams, whichever proxy caused them, and reports them as
+// events. Looks only while somebody listens.
 
 import type { Clock } from "../core/clock.ts";
 import { logger } from "../core/log.ts";
@@ -19,7 +19,7 @@ const PERIOD = 1_000;
 const PAGE = 10_000;
 const LOG = logger("api");
 
-/** What is known at one moment: the state of each origin, and where each live stream is. */
+/** What was known at one moment: the state of each origin, and where each live stream is. */
 interface Seen {
   readonly origins: ReadonlyMap<string, string>;
   readonly streams: ReadonlyMap<string, string>;

@@ -1,4 +1,4 @@
-// The media type of a file by the end of its name. Hono knows most; here are those that it lacks.
+// The media type of a file by its name's extension. Hono knows most; those that it lacks are here.
 
 import { getMimeType, mimes } from "hono/utils/mime";
 

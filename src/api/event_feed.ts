@@ -1,7 +1,6 @@
-// What happens to origins, streams and sessions, for whoever listens: numbered, the last ones kept for
-// those who come back, a bounded queue for each listener. Knows no HTTP and nobody who tells it.
+// Passes what happens to origins, streams and sessions to all listeners: numbered, with the latest events
+// kept for listeners that come back, and a bounded queue for each listener. Knows no HTTP.
 
-/** What can happen. */
 export type EventType =
   | "origin_added"
   | "origin_changed"
@@ -11,30 +10,29 @@ export type EventType =
   | "stream_ended"
   | "session_opened"
   | "session_closed"
-  /** Some were lost to this listener: it must read the lists again. */
+  /** Some events were lost to this listener: it must read the lists again. */
   | "reset";
 
-/** One thing that has happened. */
 export interface FeedEvent {
-  /** Names the event in this process; others have other names. */
+  /** Identifies the event; unique among all processes. */
   readonly id: string;
   readonly type: EventType;
-  /** By the clock of the machine, ISO 8601. */
+  /** By the machine's clock, in ISO 8601. */
   readonly time: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
 
 export interface EventFeedOptions {
-  /** So many events were lost to a listener that was too slow. */
+  /** Called with the number of events lost to a listener that was too slow. */
   readonly onDropped: (count: number) => void;
 }
 
-/** Events that are kept for listeners that come back. */
+/** Number of events kept for listeners that come back. */
 const KEPT = 2_000;
-/** Events that one listener may have waiting. */
+/** Limit on events waiting for one listener. */
 const MOST_WAITING = 5_000;
 
-/** Takes what has happened and hands it to all listeners. */
+/** Passes events to all listeners. */
 export class EventFeed {
   readonly #options: EventFeedOptions;
   readonly #name = crypto.randomUUID().slice(0, 8);
@@ -46,12 +44,12 @@ export class EventFeed {
     this.#options = options;
   }
 
-  /** How many listen. */
+  /** Number of listeners. */
   get listeners(): number {
     return this.#listeners.size;
   }
 
-  /** Something has happened. Costs little when nobody listens. */
+  /** Reports an event. Costs little if nobody listens. */
   tell(type: EventType, data: FeedEvent["data"]): void {
     const event = this.#eventOf(type, data);
     this.#kept.push(event);
@@ -60,10 +58,10 @@ export class EventFeed {
   }
 
   /**
-   * Listens until it is disposed of.
+   * Listens until the result is disposed of.
    *
-   * @param after id of the last event that the listener has seen; what it has missed since comes first,
-   * or a `reset` when that is not known any more
+   * @param after id of the last event that the listener has seen: what it has missed since comes first, or
+   * a `reset` if that is no longer known
    */
   listen(after?: string): EventListenerQueue {
     const listener: EventListenerQueue = new EventListenerQueue({
@@ -84,7 +82,7 @@ export class EventFeed {
     if (missed > 0) { for (const event of this.#kept.slice(-missed)) listener.push(event); }
   }
 
-  /** A reset has the number of the last event: whoever comes back after it misses nothing. */
+  /** A reset has the number of the last event, so that whoever resumes after it misses nothing. */
   #eventOf(type: EventType, data: FeedEvent["data"]): FeedEvent {
     const number = type === "reset" ? this.#count : ++this.#count;
     const time = new Date().toISOString();
@@ -98,7 +96,7 @@ interface QueueOptions {
   readonly onEnd: () => void;
 }
 
-/** What one listener has still to take. */
+/** The events waiting for one listener. */
 export class EventListenerQueue implements Disposable {
   readonly #options: QueueOptions;
   #waiting: FeedEvent[] = [];
@@ -119,7 +117,7 @@ export class EventListenerQueue implements Disposable {
     this.#news.resolve();
   }
 
-  /** Resolves when there is something to take, or when it is over. */
+  /** Resolves when events are waiting, or when listening has ended. */
   get news(): Promise<void> {
     return this.#news.promise;
   }
@@ -128,7 +126,7 @@ export class EventListenerQueue implements Disposable {
     return this.#isOver;
   }
 
-  /** All that waits, oldest first. */
+  /** Removes and returns all waiting events, oldest first. */
   take(): FeedEvent[] {
     const taken = this.#waiting;
     this.#waiting = [];

@@ -1,5 +1,4 @@
-// Events as they happen, over HTTP: server-sent events (HTML standard, section 9.2). Who may ask is
-// decided before.
+// Events over HTTP: server-sent events (HTML standard, section 9.2). Authorization is checked before.
 
 import type { Context, Env, Hono } from "hono";
 import type { Clock } from "../core/clock.ts";
@@ -12,7 +11,7 @@ export interface EventStreamDependencies {
 }
 
 const MOST_LISTENERS = 200;
-/** So often a connection on which nothing happens is written to, milliseconds. */
+/** Milliseconds between writes to a connection on which nothing happens. */
 const KEEP_ALIVE = 15_000;
 const TEXT = new TextEncoder();
 
@@ -51,7 +50,7 @@ function streamOf(listener: EventListenerQueue, clock: Clock): ReadableStream<Ui
   }, { highWaterMark: 0 });
 }
 
-/** JSON has no line breaks. */
+/** JSON contains no line breaks. */
 function textOf({ id, type, time, data }: FeedEvent): string {
   return `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify({ time, ...data })}\n\n`;
 }

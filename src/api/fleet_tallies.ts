@@ -1,5 +1,5 @@
-// The sessions of the whole fleet, by origin and by stream: this proxy's as they are, the others' as they
-// were told a few seconds ago. Asked for often, so the others are asked at most once in two seconds.
+// The sessions of the whole fleet, by origin and by stream: this proxy's current ones, and the others' as
+// reported a few seconds ago. Used often, so the store is asked at most once in two seconds.
 
 import type { Clock } from "../core/clock.ts";
 import type { SessionCounts } from "../core/fleet.ts";
@@ -9,9 +9,9 @@ export interface FleetTalliesOptions {
   readonly clock: Clock;
   /** Counts the sessions of this proxy. */
   readonly own: () => SessionTallies;
-  /** Tells the other proxies of them. */
+  /** Reports them to the other proxies. */
   readonly tell: (counts: SessionCounts) => Promise<void>;
-  /** What the others have told. */
+  /** The other proxies' reports. */
   readonly others: () => Promise<readonly SessionCounts[]>;
   readonly onError: (error: unknown) => void;
 }

@@ -1,5 +1,5 @@
-// Finds the origin that has a client, a stream or a vhost of some id, and acts on it there. Ids are the
-// origins' own, so all of them are asked, unless one has been seen with it.
+// Finds the origin that has a client, a stream or a vhost with a given id, and acts on it there. Ids are the
+// origins' own, so all of them are asked, unless the id was recently seen at one.
 
 import type { Clock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -23,12 +23,11 @@ export interface EntryRequest {
   readonly origin?: string | undefined;
 }
 
-/** Where it is, if anywhere. */
 export interface EntryFound {
-  /** What SRS answers; without one it is the code that says so. */
+  /** SRS's answer; if it was not found, its `code` says so. */
   readonly answer: JsonObject & { readonly code: number };
   readonly origin?: string | undefined;
-  /** Origins that could not be asked, when none of the others has it. */
+  /** Origins that could not be asked, if none of the others has it. */
   readonly missing: readonly Missing[];
 }
 
@@ -40,10 +39,10 @@ export interface FoundEntriesOptions {
 const LIMIT = 64 * 1024;
 const MOST_SEEN = 20_000;
 const SEEN_FOR = 60_000;
-/** Ids of SRS are shorter, and of these characters. */
+/** SRS's ids are shorter than this, and made of these characters. */
 const ID = /^[\w.-]{1,64}$/;
 
-/** The entries of all origins by their ids. */
+/** Finds entries at the origins by their ids. */
 export class FoundEntries {
   readonly #options: FoundEntriesOptions;
   readonly #seen = new ExpiringMap<string, string>({ capacity: MOST_SEEN, ttl: SEEN_FOR });
@@ -52,13 +51,13 @@ export class FoundEntries {
     this.#options = options;
   }
 
-  /** An entry has been shown, so that somebody may ask for it. */
+  /** Remembers which origin has an entry that was listed, since it may be asked for next. */
   note(name: ListName, id: unknown, origin: string): void {
     const now = this.#options.clock.now();
     if (typeof id === "string") this.#seen.set(`${name}/${id}`, origin, now);
   }
 
-  /** @throws ProxyError `stream_busy` when several origins have one of that id, `registry_unavailable` */
+  /** @throws ProxyError `stream_busy` when several origins have that id, `registry_unavailable` */
   async find(request: EntryRequest): Promise<EntryFound> {
     const { name, id } = request;
     const seen = this.#seen.get(`${name}/${id}`, this.#options.clock.now());
@@ -70,11 +69,11 @@ export class FoundEntries {
   /**
    * Ends a client at the one origin that has it.
    *
-   * @throws ProxyError as `find` does, and when the origin does not answer any more
+   * @throws ProxyError as `find` does, and when the origin no longer answers
    */
   async end(request: EntryRequest): Promise<EntryFound> {
     const { answers } = this.#options;
-    // Where it was seen does not count: another origin might have one of that id too.
+    // Asks all origins even if the id was seen at one: another might have the same id.
     const found = await this.#search(request);
     if (found.origin === undefined || found.answer.code !== 0) return found;
     const target = targetOf(request);
@@ -130,13 +129,13 @@ function notFound(name: ListName, missing: readonly Missing[]): EntryFound {
   return { answer: { code: NOT_FOUND_CODES[name] }, missing };
 }
 
-/** The answer with the origin in the entry. */
+/** The answer, with the origin added to the entry. */
 function named<A extends JsonObject>(name: ListName, answer: A, origin: string): A {
   const entry = answer[SINGULARS[name]];
   return isObject(entry) ? { ...answer, [SINGULARS[name]]: { ...entry, origin } } : answer;
 }
 
-/** The answer with the entry in it, or with another code. @throws ProxyError when it is neither */
+/** An answer that contains the entry or an error code. @throws ProxyError when it has neither */
 function readEntry(name: ListName, reply: OriginReply): EntryFound["answer"] {
   const answer = readSrsAnswer(reply);
   if (answer.code === 0 && !isObject(answer[SINGULARS[name]])) throw unreadableAnswer();

@@ -1,28 +1,28 @@
-// What went through the proxy in the last quarter of an hour, so that charts are full at once: a ring
-// of samples, each of them what has changed since the one before. Knows the names of the metrics, but
-// neither sockets nor pages.
+// The proxy's traffic in the last quarter of an hour, so that charts are full at once: a ring of samples,
+// each of them the changes since the previous one. Knows the names of the metrics, but neither sockets nor
+// pages.
 
 import type { Clock } from "../core/clock.ts";
 import type { MetricName } from "../core/metric_table.ts";
 
-/** What samples are made of. */
+/** Where samples are taken from. */
 export interface HistorySource {
   /** The sum of a counter over the series that have these labels. */
   sum(name: MetricName<"counter">, labels?: Readonly<Record<string, string>>): Promise<number>;
-  /** The latest that a timer of the main thread has been since it was last asked, seconds. */
+  /** The longest delay of a timer of the main thread since the last call, seconds. */
   takeWorstLag(): number;
 }
 
 export interface HistoryOptions {
   readonly clock: Clock;
   readonly source: HistorySource;
-  /** Brings the counters of other threads up to date. */
+  /** Updates the counters of other threads. */
   readonly refresh: () => Promise<void>;
 }
 
 /** The samples by column, oldest first. Rates are per second. */
 export interface HistoryColumns {
-  /** When each was taken. */
+  /** The age of each sample. */
   readonly seconds_ago: readonly number[];
   readonly bits_from_clients: readonly number[];
   readonly bits_from_origins: readonly number[];
@@ -34,7 +34,7 @@ export interface HistoryColumns {
   readonly loop_lag_ms: readonly number[];
 }
 
-/** Running totals at one moment; publishers and viewers are counts of now. */
+/** Running totals at one moment, except publishers and viewers, which are current numbers. */
 interface Totals {
   readonly at: number;
   readonly bytesFromClients: number;
@@ -53,7 +53,7 @@ interface Sample extends Totals {
 
 /** Milliseconds between two samples. */
 const PERIOD = 5_000;
-/** How many are kept: a quarter of an hour. */
+/** Number of samples kept: a quarter of an hour. */
 const KEPT = 180;
 const FAILED_DIALS = ["origin_unreachable", "origin_timeout", "origin_gone"] as const;
 const REFUSED = [
@@ -61,7 +61,7 @@ const REFUSED = [
   ...["srs_proxy_srt_refused_total", "srs_proxy_rtc_refused_total"] as const,
 ];
 
-/** The ring; disposing of it ends its timer. */
+/** The ring; disposing of it stops its timer. */
 export class History implements Disposable {
   readonly #options: HistoryOptions;
   readonly #timer: Disposable;
@@ -100,7 +100,7 @@ export class History implements Disposable {
     this.#timer[Symbol.dispose]();
   }
 
-  /** A thread that does not answer delays a sample; meanwhile there is no other. */
+  /** A thread that does not answer delays a sample; no other is taken in the meantime. */
   async #sample(): Promise<void> {
     if (this.#isBusy) return;
     this.#isBusy = true;
@@ -157,7 +157,7 @@ async function totalsOf(source: HistorySource, at: number): Promise<Totals> {
   };
 }
 
-/** Those that were opened, less those that were closed. */
+/** Sessions opened minus sessions closed. */
 function openSessions(source: HistorySource, intent: "publish" | "play"): Promise<number>[] {
   return (["rtmp", "srt", "rtc"] as const).map(async (protocol) => {
     const opened = await source.sum(`srs_proxy_${protocol}_sessions_opened_total`, { intent });

@@ -1,5 +1,5 @@
-// The HTTP API: the version, WebRTC signalling, which is passed to its handler, and what manages. Who
-// may do which of these is here, with CORS and the shape of errors.
+// The HTTP API: the version, WebRTC signalling, which is passed to its handler, and management. Decides who
+// may use which of these, and adds CORS and the shape of errors.
 
 import { type Context, Hono, type Next } from "hono";
 import type { Clock } from "../core/clock.ts";
@@ -18,18 +18,18 @@ import { type About, versionsAnswer } from "./versions.ts";
 
 export interface HttpApiDependencies {
   readonly about: About;
-  /** What clients that signal must present. It reaches the origins like everything else. */
+  /** The token of WebRTC clients. It is passed on to origins like everything else. */
   access(): ApiAccess;
-  /** Guards what is below `/api/`, but for the version. */
+  /** Guards everything below `/api/` except the version. */
   readonly management: Management;
-  /** Web origins that may read answers about signalling; empty means all. */
+  /** Web origins whose pages may read signalling answers; empty means all. */
   corsOrigins(): readonly string[];
-  /** What the origins tell. */
+  /** The origins' answers. */
   readonly answers: OriginAnswers;
   readonly clock: Clock;
-  /** Whether requests for one origin are passed to it. */
+  /** Whether requests to one origin's API are passed on. */
   passes(): boolean;
-  /** Answers what is below `/rtc/v1/`. */
+  /** Answers requests below `/rtc/v1/`. */
   signal(request: Request, peer: Address): Promise<Response>;
 }
 
@@ -37,7 +37,7 @@ interface Env {
   readonly Bindings: { readonly peer: Address };
 }
 
-/** Browsers take `*` for everything but Authorization. */
+/** Browsers accept `*` for every field except Authorization. */
 const ACCESS = [
   { name: "Access-Control-Allow-Methods", value: "GET, HEAD, POST, PATCH, DELETE, OPTIONS" },
   { name: "Access-Control-Allow-Headers", value: "*, Authorization" },
@@ -48,7 +48,7 @@ const ACCESS = [
   { name: "Access-Control-Max-Age", value: "600" },
 ];
 
-/** What is told to everybody; whatever else is below `/api/` manages. */
+/** Open to everybody; all other paths below `/api/` are for managing. */
 const VERSIONS = /^\/api\/v1\/versions\/?$/;
 
 export interface HttpApi {
@@ -76,14 +76,14 @@ function signallingApp(deps: HttpApiDependencies): Hono<Env> {
   app.use(addCors(deps.corsOrigins), refuseSites(deps.corsOrigins), requireToken(deps));
   app.all("/rtc/v1/*", (context) => deps.signal(context.req.raw, context.env.peer));
   app.options("*", (context) => answerOptions(context, "GET, HEAD, OPTIONS"));
-  // SRS answers POST too, which its own tests send.
+  // SRS answers POST too, which its own tests use.
   app.on(["GET", "POST"], "/api/v1/versions", async (context) => {
     return context.json(await versionsOf(context, deps));
   });
   return app;
 }
 
-/** Those of the origins too, for whoever may manage. */
+/** Includes the origins' versions if the client may manage. */
 async function versionsOf(context: Context<Env>, deps: HttpApiDependencies) {
   const own = versionsAnswer(deps.about);
   const { req, env: { peer } } = context;
@@ -123,7 +123,7 @@ function addCors(allowed: HttpApiDependencies["corsOrigins"]) {
   };
 }
 
-/** Without a list every site may publish and play; with one, a page of another does so in vain too. */
+/** Refuses other sites if there is a list. Without one, pages of every site may publish and play. */
 function refuseSites(corsOrigins: HttpApiDependencies["corsOrigins"]) {
   return async (context: Context<Env>, next: Next) => {
     const allowed = corsOrigins();
@@ -133,7 +133,7 @@ function refuseSites(corsOrigins: HttpApiDependencies["corsOrigins"]) {
   };
 }
 
-/** Whether a request shows the token of those who signal. */
+/** Whether a request has the token for signalling. */
 function signals(context: Context<Env>, { access }: HttpApiDependencies): boolean {
   const { token } = access();
   const presented = bearerToken(context.req.header("authorization"));
@@ -143,7 +143,7 @@ function signals(context: Context<Env>, { access }: HttpApiDependencies): boolea
 function requireToken(deps: HttpApiDependencies) {
   return async (context: Context<Env>, next: Next) => {
     const { req, env: { peer } } = context;
-    // A browser asks without any token whether it may send one.
+    // A browser's preflight request never has a token.
     const isFree = deps.access().token === undefined || req.method === "OPTIONS";
     if (isFree || signals(context, deps)) return await next();
     if (VERSIONS.test(req.path) && deps.management.admits(req.raw, peer)) return await next();

@@ -16,7 +16,7 @@ const ABOUT = {
 
 type Ask = (path: string, init?: RequestInit) => Promise<Response>;
 
-/** An API that signals by saying who has asked for what. */
+/** An API whose signalling handler answers with who has asked for what. */
 function apiWith(options: Partial<HttpApiDependencies> = {}): Ask {
   const { handle } = httpApi(apiDependencies({
     about: ABOUT,

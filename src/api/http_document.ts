@@ -1,5 +1,5 @@
-// What the HTTP API can be asked for, as an OpenAPI document. Lists and figures are SRS's own, whose
-// shapes depend on the origins' version.
+// The OpenAPI document of the HTTP API. Lists and figures have SRS's own shapes, which depend on the origins'
+// version.
 
 import { FIGURES } from "./merged_figures.ts";
 import {

@@ -1,5 +1,5 @@
-// The shape of every JSON answer of the APIs, which is SRS's: `code` 0 and the requested data, or
-// another `code` and a sentence for the caller in `data`.
+// The shape of the APIs' JSON answers, which is SRS's: `code` 0 and the requested data, or another `code` and
+// a sentence for the caller in `data`.
 
 import type { Context, Env, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
@@ -14,7 +14,7 @@ export function answerError(context: Context, status: number, message: string): 
   return context.json({ code: status, data: message }, status as ContentfulStatusCode);
 }
 
-/** Makes the app answer in JSON for paths that it does not know and for whatever is thrown. */
+/** Makes the app answer in JSON for unknown paths and for exceptions. */
 export function answerErrorsInJson<E extends Env>(app: Hono<E>): void {
   app.notFound((context) => answerError(context, 404, "Not found"));
   app.onError((thrown, context) => {

@@ -1,5 +1,5 @@
-// JSONP as SRS has it, by which its console asks for everything: `callback` makes the answer a script,
-// and `method=DELETE` beside it a GET a DELETE. Since any page can load a script, only pages that may
+// JSONP as in SRS, whose console uses it for everything: `callback` makes the answer a script, and
+// `method=DELETE` with it turns a GET into a DELETE. Since any page can load a script, only pages that may
 // manage get one.
 
 import type { Address } from "../core/address.ts";
@@ -8,12 +8,12 @@ import type { Management } from "./management.ts";
 
 type Handler = (request: Request, peer: Address) => Response | Promise<Response>;
 
-/** What SRS lets a function be called. */
+/** Function names that SRS allows. */
 const NAME = /^[\w.-]{1,64}$/;
-/** Browsers must see these; with any other they would not run the script. */
+/** Statuses that browsers must see. Any other than 200 would keep the script from running. */
 const KEPT: readonly number[] = [401, 403, 429];
 
-/** A handler that answers with scripts too, below `/api/`. */
+/** A handler that also answers with scripts, below `/api/`. */
 export function answerScripts(handle: Handler, management: Management): Handler {
   return async (request, peer) => {
     const { pathname, searchParams } = new URL(request.url);
@@ -35,7 +35,7 @@ export function answerScripts(handle: Handler, management: Management): Handler 
 
 function asPlainRequest(request: Request, wanted: string, site: string | undefined): Request {
   const headers = new Headers(request.headers);
-  // That it may is known by now, also where a browser has told it in another field.
+  // The site is allowed, even if the browser named it in another field.
   if (site !== undefined) headers.set("origin", site);
   const method = wanted === "DELETE" ? "DELETE" : "GET";
   return new Request(request.url, { method, headers, signal: request.signal });

@@ -10,7 +10,7 @@ const BROWSER = { host: OWN, "accept-language": "en" };
 const OWN_PAGE = { ...BROWSER, referer: `http://${OWN}/console/` };
 const CONSOLE = "http://console.example:8080";
 
-/** Answers with scripts, to the proxy's own pages and to that console's. */
+/** Answers with scripts, to the proxy's own pages and to those of that console. */
 function openDesk(origins: readonly RecordedSrs[] = [], token?: string) {
   const refused: ManagementRefusal[] = [];
   const management = managementWith({

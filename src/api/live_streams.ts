@@ -1,6 +1,6 @@
-// Which streams are live and in which formats their origins offer them, for everybody who may open
-// the play page. Requested by many and often, so it is looked up at most once a second. Reveals
-// nothing about the origins.
+// Which streams are live, and in which formats their origins offer them, for everybody who may open the play
+// page. Requested often and by many, so it is looked up at most once a second. Reveals nothing about the
+// origins.
 
 import type { Clock } from "../core/clock.ts";
 import type { Registrar } from "../core/registrar.ts";
@@ -11,7 +11,7 @@ import type { Vhosts } from "../core/vhosts.ts";
 /** How a stream can be played. */
 export type Format = "rtmp" | "flv" | "ts" | "hls" | "webrtc" | "srt";
 
-/** One stream that somebody publishes. */
+/** One stream that somebody is publishing. */
 export interface LiveStream {
   /** `app/stream`. */
   readonly stream: string;
@@ -21,7 +21,7 @@ export interface LiveStream {
 /** The first streams of a vhost, by name. */
 export interface LiveStreams {
   readonly streams: readonly LiveStream[];
-  /** Whether there are others. */
+  /** Whether there are more streams. */
   readonly more: boolean;
 }
 
@@ -34,7 +34,7 @@ export interface LiveStreamDependencies {
 
 const LONGEST_LIST = 200;
 const FRESH_FOR = 1_000;
-/** Lookups take no more than this share of the time, however many streams there are. */
+/** The largest share of time that lookups may take, however many streams there are. */
 const LOOK_UP_SHARE = 1 / 20;
 const PAGE = 10_000;
 const NOTHING: LiveStreams = { streams: [], more: false };
@@ -52,7 +52,7 @@ export class LiveStreamList {
   }
 
   /**
-   * What is live for those who come by that Host: streams of other vhosts are not theirs.
+   * The live streams for requests to that host, without those of other vhosts.
    *
    * @throws ProxyError `bad_request` for what cannot be a host
    */
@@ -64,7 +64,7 @@ export class LiveStreamList {
 
   #all(): Promise<ByVhost> {
     if (this.#known !== undefined && this.#deps.clock.now() < this.#freshUntil) return this.#known;
-    // Whoever asks meanwhile waits for the same answer.
+    // Requests in the meantime wait for the same answer.
     this.#freshUntil = Infinity;
     this.#known = this.#lookUp();
     return this.#known;
@@ -106,7 +106,7 @@ async function readAll(registrar: LiveStreamDependencies["registrar"]): Promise<
   return found;
 }
 
-/** What an origin announces; whether a stream is available in all of it only the origin knows. */
+/** The formats that an origin announces; only the origin knows whether the stream is available in all. */
 function formatsOf({ endpoints }: Origin): Format[] {
   const { rtmp, http, api, rtc, srt } = endpoints;
   const has = (...needed: readonly (readonly unknown[])[]) =>

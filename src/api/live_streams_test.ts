@@ -122,7 +122,7 @@ Deno.test("those who come by a vhost's own name are told of its streams, others 
 
 Deno.test("of many streams two hundred are told, in order", async () => {
   await using world = await World.open(originOf("vid-1", ["rtmp"]));
-  // More than one page of the registry, with what is not live before what is.
+  // More than one page of the registry, with streams that are not live before those that are.
   for (let at = 0; at < 10_050; at++) await world.use(`__defaultVhost__/asked/${at}`, "play");
   for (let at = 0; at < 201; at++) await world.use(`__defaultVhost__/live/${at}`, "publish");
   const { streams, more } = await world.list();

@@ -1,11 +1,11 @@
-// The level of a log line about a failure: it depends on whose fault the failure was.
+// Logs a failure at the level that fits whoever caused it.
 
 import type { ProxyError } from "../core/errors.ts";
 import type { logger } from "../core/log.ts";
 
 /**
- * Logs a constant text with the error's code and message and these fields: what a client caused as
- * info, what an origin caused as a warning, the rest as an error. The cause, if any, is logged too.
+ * Logs a constant text with the error's code and message and these fields: as info if a client caused the
+ * error, as a warning if an origin did, otherwise as an error. The cause, if any, is logged too.
  */
 export function logFailure(
   log: ReturnType<typeof logger>,

@@ -1,20 +1,20 @@
-// Keeps proxies out of the list of origins: whatever registers is asked once what it is, at every
-// TCP address that it announces. Knows no protocol: how to ask an address is passed in.
+// Keeps proxies out of the list of origins: whatever registers is asked once what it is, at every TCP
+// address that it announces. Knows no protocol: how to ask an address is passed in.
 
 import type { Clock } from "../core/clock.ts";
 import { ExpiringMap } from "../core/expiring_map.ts";
 import type { Address } from "../core/address.ts";
 import type { Origin } from "../core/origin.ts";
 
-/** Addresses asked for one registration, of each protocol, and registrations asked about at once. */
+/** Limits on addresses asked for one registration, per protocol, and on registrations checked at once. */
 const MAX_ADDRESSES = 2;
 const MAX_AT_ONCE = 64;
-/** How long an answer holds unless the origin restarts; silence holds for less. */
+/** How long an answer is remembered unless the origin restarts; silence is remembered for less. */
 const ANSWER_HOLDS = 3_600_000;
 const SILENCE_HOLDS = 60_000;
 const CAPACITY = 10_000;
 
-/** Asks within a second or so whether an address is a proxy's; undefined when nobody answers. */
+/** Asks whether a proxy answers at an address, within a second or so; undefined if nothing answers. */
 export type AskAddress = (address: Address) => Promise<boolean | undefined>;
 
 export interface LoopGuardOptions {
@@ -45,7 +45,7 @@ export class LoopGuard {
     if (this.#silent.get(key, this.#clock.now()) !== undefined) return false;
     const pending = this.#pending.get(key);
     if (pending !== undefined) return await pending;
-    // A flood of new names is bounded by their number, not by asking about each of them.
+    // A flood of new names is limited by the number of origins, not by checking each of them.
     if (this.#pending.size >= MAX_AT_ONCE) return false;
     const asked = this.#ask(key, origin).finally(() => this.#pending.delete(key));
     this.#pending.set(key, asked);

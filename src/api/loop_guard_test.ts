@@ -9,7 +9,7 @@ function origin(generation = "1", id = "vid-1"): Origin {
   return { id, generation, deviceId: "", ip: "10.0.0.1", endpoints };
 }
 
-/** Answers for the addresses of one port, and counts. */
+/** Answers for the addresses of one port, and counts the questions. */
 function asking(answers: Readonly<Record<number, boolean | undefined>>) {
   const asked: number[] = [];
   const ask = ({ port }: Address) => {

@@ -1,6 +1,6 @@
-// Who may manage: see and change what runs, on the System API and on the HTTP API alike. With a token
-// whoever presents it, without one clients on this machine. Knows no paths; what a page may not make
-// its visitor's browser do is in browser_guard.ts.
+// Who may manage, that is, see and change what runs, on the System API and the HTTP API alike: with a token,
+// whoever presents it; without one, clients on this machine. Knows no paths; browser_guard.ts says what a
+// page may not make its visitor's browser do.
 
 import type { Context, Next } from "hono";
 import type { Address } from "../core/address.ts";
@@ -26,7 +26,7 @@ export type ManagementRefusal = LabelValue<"srs_proxy_management_refused_total",
 
 export interface ManagementOptions {
   readonly clock: Pick<Clock, "now">;
-  /** Without a token only clients on loopback manage. */
+  /** Without a token only clients on loopback may manage. */
   access(): ApiAccess;
   /** Web sites whose pages may manage, besides the API's own. */
   sites(): readonly string[];
@@ -34,11 +34,11 @@ export interface ManagementOptions {
   onRefused(reason: ManagementRefusal): void;
 }
 
-/** Wrong tokens from one address within a minute; whoever guesses waits for the next one. */
+/** Wrong tokens allowed from one address within a minute; after that it must wait for the next one. */
 const MOST_FAILURES = 10;
 const FAILURES_FOR = 60_000;
 const MOST_ADDRESSES = 10_000;
-/** What a reverse proxy on this machine adds: the client is not here then. */
+/** Fields added by a reverse proxy on this machine: then the client is elsewhere. */
 const MARKS_OF_PROXIES: readonly string[] = [
   ...["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"],
 ];
@@ -49,13 +49,13 @@ const CORS_ACCESS = [
 ];
 const CHALLENGES: readonly string[] = ["Bearer", 'Basic realm="srs-proxy", charset="UTF-8"'];
 
-/** Why, for the counter and for the client. */
+/** The reason for the counter, and the error for the client. */
 interface Refusal {
   readonly reason: ManagementRefusal;
   readonly error: ProxyError;
 }
 
-/** The guard of everything that manages; one for all APIs, so that guesses are counted together. */
+/** Guards everything for managing; one object for all APIs, so that guesses are counted together. */
 export class Management {
   readonly #options: ManagementOptions;
   readonly #failures = new ExpiringMap<string, { count: number }>({
@@ -73,7 +73,7 @@ export class Management {
   }
 
   /**
-   * Lets a request pass that may manage.
+   * Lets a request through if it may manage.
    *
    * @param peer undefined = unknown, and so not on this machine
    * @throws ProxyError `unauthorized`, or with status 403 or 429
@@ -86,9 +86,9 @@ export class Management {
   }
 
   /**
-   * Lets a request pass that a browser may send for a page without asking first.
+   * Lets a request through that a browser may send for a page without a preflight.
    *
-   * @returns the site of the page, undefined for what is no browser
+   * @returns the site of the page; undefined if the client is not a browser
    * @throws ProxyError with status 403
    */
   requireKnownPage(request: Request): string | undefined {
@@ -100,7 +100,7 @@ export class Management {
     }
   }
 
-  /** Whether a request may manage that need not. A wrong token counts here too. */
+  /** Whether a request may manage, where that is not required. A wrong token counts here too. */
   admits(request: Request, peer: Address | undefined): boolean {
     return this.#refusalOf(request, peer) === undefined;
   }
@@ -142,7 +142,7 @@ export class Management {
   }
 }
 
-/** Lets through only those who may manage, except at paths that manage nothing. */
+/** Lets only requests through that may manage, except for public paths. */
 export function requireManagement(management: Management, isPublic: (path: string) => boolean) {
   return async (context: Context, next: Next) => {
     if (isPublic(context.req.path)) return await next();
@@ -158,7 +158,7 @@ export function requireManagement(management: Management, isPublic: (path: strin
   };
 }
 
-/** Lets pages of the sites that may manage read the answers, and ask for leave. */
+/** Lets pages of the sites that may manage read the answers, and answers their preflights. */
 export function addManagementCors(management: Management) {
   return async (context: Context, next: Next) => {
     await next();
@@ -171,7 +171,7 @@ export function addManagementCors(management: Management) {
   };
 }
 
-/** A page that asks for the token itself would rather not have the browser ask for it. */
+/** Scripts get no challenge for Basic: the page asks for the token itself, so the browser should not. */
 function challenge(context: Context, error: unknown): void {
   if (!(error instanceof ProxyError) || error.httpStatus !== 401) return;
   const isScript = context.req.header("sec-fetch-dest") === "empty";

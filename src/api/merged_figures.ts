@@ -1,15 +1,15 @@
-// The figures of several SRS put together, in the shape that one has: amounts are added up, shares are
-// averaged, and of what belongs to a machine each machine counts once. Pure.
+// Combines the figures of several SRS into the shape that one has: amounts are added up, shares are averaged,
+// and figures of a machine count once for each machine. Pure.
 
 import { isObject, type JsonObject } from "./srs_answer.ts";
 
-/** What is asked of every origin and has one shape. */
+/** Figures that every origin has, in one shape. */
 export const FIGURES = [
   ...["summaries", "rusages", "self_proc_stats", "system_proc_stats", "meminfos"],
   ...["authors", "features"],
 ] as const;
 
-/** What one origin tells. */
+/** The figures of one origin. */
 export interface OriginFigures {
   /** Address of its machine. */
   readonly ip: string;
@@ -19,15 +19,15 @@ export interface OriginFigures {
 type Rule = (values: readonly number[]) => number;
 type RuleOf = (name: string) => Rule;
 
-/** Of a process; the rest of its numbers are ids, flags and addresses. */
+/** Amounts that belong to a process; its other numbers are ids, flags and addresses. */
 const AMOUNTS: readonly string[] = [
   ...["mem_kbyte", "minflt", "cminflt", "majflt", "cmajflt", "utime", "stime", "cutime", "cstime"],
   ...["num_threads", "vsize", "rss", "nswap", "cnswap", "delayacct_blkio_ticks"],
   ...["guest_time", "cguest_time"],
 ];
-/** What SRS tells of a machine. */
+/** Figures that belong to a machine. */
 const OF_MACHINES: readonly string[] = ["system_proc_stats", "meminfos"];
-/** Of the process, although it stands between figures of the machine. */
+/** Members of these that nevertheless belong to the process. */
 const OF_PROCESS = /^(?:srs_(?:recv|send)_bytes|conn_srs)$/;
 
 const sum: Rule = (values) => values.reduce((total, value) => total + value, 0);
@@ -37,10 +37,10 @@ const lowest: Rule = (values) => values.reduce((least, value) => Math.min(least,
 const common: Rule = ([first = 0, ...rest]) => rest.every((value) => value === first) ? first : 0;
 
 /**
- * One `data` for those of all origins.
+ * Combines the `data` of all origins.
  *
- * @param name of the question
- * @param all of at least one origin
+ * @param name which figures
+ * @param all from at least one origin
  */
 export function mergedFigures(name: string, all: readonly OriginFigures[]): JsonObject {
   const data = (OF_MACHINES.includes(name) ? onePerMachine(all) : all).map(({ data }) => data);
@@ -80,7 +80,7 @@ function ruleOfProcess(name: string): Rule {
 function ruleOfName(name: string): Rule | undefined {
   if (/percent|^load_/.test(name)) return mean;
   if (/sample_time$|^now_ms$/.test(name)) return highest;
-  // So a restart shows.
+  // The lowest uptime shows a restart.
   return /uptime$/.test(name) ? lowest : undefined;
 }
 
@@ -92,7 +92,7 @@ function merged(objects: readonly JsonObject[], ruleOf: RuleOf): JsonObject {
   }));
 }
 
-/** What is neither amount nor share is told only where all agree on it. */
+/** What is neither an amount nor a share is kept only if all agree on it. */
 function mergedValue(name: string, values: readonly unknown[], ruleOf: RuleOf): unknown {
   if (values.every((value) => typeof value === "number")) return ruleOf(name)(values);
   if (values.every((value) => typeof value === "boolean")) return values.every(Boolean);

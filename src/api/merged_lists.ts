@@ -1,6 +1,6 @@
-// Lists of several SRS as one: those of the origins one after the other, in the order of their ids, each
-// in the order that its origin keeps. So a page is right over the whole, and what comes or goes at one
-// origin moves nothing at those before it.
+// Combines the lists of several SRS: the lists of the origins one after the other, by the origins' ids, each
+// in its origin's order. So pages are right over the whole list, and changes at one origin move nothing at
+// those before it.
 
 import type { Clock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -11,11 +11,11 @@ import { isObject, type JsonObject, type ListName, readGoodAnswer } from "./srs_
 export interface Part {
   readonly start: number;
   readonly count: number;
-  /** Only what this one has. */
+  /** Only entries of this origin. */
   readonly origin?: string | undefined;
 }
 
-/** A part of a list; each entry says its origin. */
+/** Part of a list; each entry names its origin. */
 export interface ListPart {
   readonly entries: readonly JsonObject[];
   readonly missing: readonly Missing[];
@@ -26,16 +26,15 @@ export interface MergedListsOptions {
   readonly answers: OriginAnswers;
 }
 
-/** How many entries may be asked for. */
+/** Limit on the entries that may be asked for. */
 export const MOST_ENTRIES = 100_000;
-/** How many of its first entries an origin is asked for: one of these. */
+/** An origin is asked for one of these numbers of entries. */
 const DEPTHS: readonly number[] = [100, 1_000, 10_000, MOST_ENTRIES];
-/** So long everybody gets by the deeper question once somebody has needed it: origins are asked once. */
+/** Milliseconds for which everybody shares a longer answer once one was needed: origins are asked only once. */
 const DEEP_FOR = 10_000;
 const BYTES_OF_ENTRY = 2_048;
 const MOST_BYTES = 16 * 1024 * 1024;
 
-/** The lists of all origins. */
 export class MergedLists {
   readonly #options: MergedListsOptions;
   readonly #deep = new Map<ListName, { readonly depth: number; readonly until: number }>();
@@ -44,7 +43,7 @@ export class MergedLists {
     this.#options = options;
   }
 
-  /** @throws ProxyError `bad_request` for what is too far down, `registry_unavailable` */
+  /** @throws ProxyError `bad_request` when the part ends too far down, `registry_unavailable` */
   async part(name: ListName, { start, count, origin: only }: Part): Promise<ListPart> {
     const end = start + count;
     if (end > MOST_ENTRIES) {

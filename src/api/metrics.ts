@@ -1,5 +1,5 @@
-// The numbers of the program for Prometheus (text format 0.0.4): one table declares them
-// all. Knows nothing of what is counted. No label holds a stream, an origin or a client: the number of series is fixed.
+// The program's metrics for Prometheus (text format 0.0.4); a table declares all of them. Knows nothing of
+// what is counted. No label contains a stream, an origin or a client: the number of series is fixed.
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Clock } from "../core/clock.ts";
@@ -11,13 +11,13 @@ type Labels = Readonly<Record<string, string>>;
 
 const NO_FIGURES: ProcessFigures = { version: "", commit: "", descriptors: () => ({}) };
 
-/** The numbers as text, with the media type that tells its format. */
+/** The metrics as text, with its media type. */
 export interface Exposition {
   readonly contentType: string;
   readonly text: string;
 }
 
-/** The numbers of one program; two of them share nothing. */
+/** The metrics of one program; instances share nothing. */
 export class PrometheusMetrics implements Metrics {
   readonly #registry = new Registry();
   readonly #counters = new Map<string, Counter>();
@@ -52,7 +52,7 @@ export class PrometheusMetrics implements Metrics {
     });
   }
 
-  /** The longest lag of the event loop since this was last asked, seconds. */
+  /** The longest lag of the event loop since the last call, seconds. */
   takeWorstLag(): number {
     const worst = this.#worstLag;
     this.#worstLag = 0;
@@ -73,7 +73,7 @@ export class PrometheusMetrics implements Metrics {
     return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
   }
 
-  /** Puts a series there at 0. */
+  /** Creates a series at 0. */
   #begin(name: MetricName, labels: Labels): void {
     this.#counters.get(name)?.inc(labels, 0);
     this.#gauges.get(name)?.set(labels, 0);

@@ -57,8 +57,8 @@ Deno.test("every declared name is exposed with its help and its kind", async () 
   }
 });
 
-// What is not declared does not compile. Never called: the compiler alone looks at it, and complains
-// where it finds nothing wrong.
+// Undeclared metrics and labels must not compile. Never called: the compiler complains about each line
+// where it finds no error.
 void ((metrics: Metrics) => {
   const opened = "srs_proxy_rtmp_sessions_opened_total";
   const wait = "srs_proxy_registry_wait_seconds";
@@ -94,7 +94,7 @@ void ((metrics: Metrics) => {
 
 Deno.test("what a label holds cannot forge a line", async () => {
   const metrics = new PrometheusMetrics();
-  // @ts-expect-error: the compiler takes declared values alone
+  // @ts-expect-error: only declared values compile
   metrics.count("srs_proxy_rtmp_refused_total", { reason: 'x"} 1\nforged 1' });
   assert.equal((await linesOf(metrics)).filter((line) => line.startsWith("forged")).length, 0);
 });
@@ -124,7 +124,7 @@ Deno.test("every series is there from the start, at 0", async () => {
   const lines = await linesOf(new PrometheusMetrics());
   for (const [name, { labels, kind }] of Object.entries(METRICS)) {
     const series = seriesOf(name as MetricName);
-    // Those of lanes come with the lanes.
+    // Series of lanes appear together with the lanes.
     if (Object.keys(labels).includes("lane")) continue;
     assert.deepEqual(Object.keys(series[0]!), Object.keys(labels), name);
     for (const each of series) {

@@ -1,13 +1,12 @@
-// How the OpenAPI documents of both APIs are put together (OpenAPI Specification 3.1.1). What is in
-// them is in system_document.ts and http_document.ts; that they fit the handlers, a test says.
+// Builds the OpenAPI documents of both APIs (OpenAPI Specification 3.1.1). Their contents are in
+// system_document.ts and http_document.ts; a test checks that they match the handlers.
 
-/** Anything that JSON can say. */
+/** Any JSON object. */
 export type Schema = Readonly<Record<string, unknown>>;
 
-/** One thing that can be asked for. */
 export interface Operation {
   readonly summary: string;
-  /** Names in the query, with what they mean. */
+  /** Names in the query, with their meanings. */
   readonly query?: Readonly<Record<string, string>>;
   /** Names in the path, which are written `{name}` there. */
   readonly path?: Readonly<Record<string, string>>;
@@ -73,7 +72,7 @@ export const DOCUMENT: Schema = {
 };
 const ERROR = { $ref: "#/components/schemas/Error" };
 
-/** An object with these properties, all of them required but those named. */
+/** An object with these properties, all of them required except the optional ones. */
 export function object(
   properties: Readonly<Record<string, Schema>>,
   optional: readonly string[] = [],
@@ -82,7 +81,7 @@ export function object(
   return { type: "object", properties, required };
 }
 
-/** An answer that went well, with this in it. */
+/** A successful answer with these properties. */
 export function answer(
   properties: Readonly<Record<string, Schema>> = {},
   optional: readonly string[] = [],

@@ -1,6 +1,6 @@
-// What all origins answer to one question, asked of each at most once a second however many people want
-// to know. An origin that is slow or dead delays an answer once, is named as missing, and is not
-// waited for again until it has answered. Knows no question by name.
+// The answers of all origins to one question, asked of each at most once a second however many people want
+// to know. An origin that is slow or dead delays an answer once, is reported as missing, and is not waited
+// for again until it has answered. Knows no particular question.
 
 import type { Clock } from "../core/clock.ts";
 import { ProxyError, toProxyError } from "../core/errors.ts";
@@ -28,25 +28,25 @@ export interface Missing {
   readonly reason: MissingReason;
 }
 
-/** An origin's answer, as `read` has understood it. */
+/** An origin's answer, parsed by `read`. */
 export interface Answered<T> {
   readonly origin: Origin;
   readonly answer: T;
 }
 
-/** What came of asking all origins, both in the order of their ids. */
+/** The results of asking all origins, both in the order of their ids. */
 export interface Collected<T> {
   readonly answers: readonly Answered<T>[];
   readonly missing: readonly Missing[];
 }
 
-/** What to ask and what to make of the answer; one target has one way to be read. */
+/** What to ask and how to parse the answer; one target has one way to be parsed. */
 export interface Survey<T> {
   /** Path and query. */
   readonly target: string;
-  /** Bytes of one origin's answer. */
+  /** Most bytes of one origin's answer. */
   readonly limit: number;
-  /** @throws ProxyError when it is nothing of use */
+  /** @throws ProxyError when the answer is of no use */
   read(reply: OriginReply): T;
 }
 
@@ -56,13 +56,13 @@ export interface OriginAnswersOptions {
   readonly questions: OriginQuestions;
 }
 
-/** Milliseconds for one origin's answer. With what comes after it that is less than a second. */
+/** Milliseconds for one origin's answer; with the work that follows, less than a second. */
 const PATIENCE = 800;
 const FRESH_FOR = 1_000;
-/** Many origins are asked less often: so many of them in a second. */
+/** Many origins are asked less often: no more than this many in a second. */
 const ORIGINS_PER_SECOND = 1_000;
 const MOST_AT_ONCE = 256;
-/** Bytes of all answers to one question. */
+/** Most bytes of all answers to one question. */
 const MOST_BYTES = 64 * 1024 * 1024;
 const MOST_KEPT = 1_000;
 const SWEEP = 5_000;
@@ -73,7 +73,7 @@ export class OriginAnswers implements Disposable {
   readonly #turns = new Turns(MOST_AT_ONCE);
   readonly #underWay = new Map<string, Promise<Collected<unknown>>>();
   readonly #kept: ExpiringMap<string, KeptAnswers>;
-  /** There while anything is kept. */
+  /** Present while anything is kept. */
   #sweeper: Disposable | undefined;
   #isClosed = false;
   /** Origins whose last answer was late. */
@@ -84,7 +84,7 @@ export class OriginAnswers implements Disposable {
     this.#kept = new ExpiringMap({ capacity: MOST_KEPT, ttl: SWEEP });
   }
 
-  /** What each origin answers. @throws ProxyError `registry_unavailable` */
+  /** Asks all origins. @throws ProxyError `registry_unavailable` */
   async collect<T>(survey: Survey<T>): Promise<Collected<T>> {
     const { target } = survey;
     const now = this.#options.clock.now();
@@ -145,7 +145,7 @@ export class OriginAnswers implements Disposable {
     return collected;
   }
 
-  /** Who was late is waited for again once an answer has come in time. */
+  /** An origin that was late is waited for again once an answer has come in time. */
   #note(id: string, done: Promise<Outcome<unknown>>, outcome: Outcome<unknown> | undefined): void {
     const look = (last: Outcome<unknown>) => {
       if (last.kind === "missing" && last.reason === "timeout") this.#late.add(id);
@@ -171,14 +171,14 @@ type Outcome<T> =
   | { readonly kind: "answered"; readonly answer: T }
   | { readonly kind: "missing"; readonly reason: MissingReason };
 
-/** One origin's part in an inquiry; the outcome is there when it is done. */
+/** One origin's part in an inquiry; it has an outcome when it is done. */
 interface Pending<T> {
   readonly origin: Origin;
   readonly done: Promise<Outcome<T>>;
   outcome: Outcome<T> | undefined;
 }
 
-/** One question put to all origins, with what they may take together. */
+/** One question put to all origins, with the memory that the answers may take together. */
 class Inquiry<T> {
   readonly #survey: Survey<T>;
   readonly #options: OriginAnswersOptions;
@@ -219,7 +219,7 @@ class Inquiry<T> {
   }
 }
 
-/** All answers to one question together. */
+/** Counts the memory of all answers to one question. */
 class AnswerMemory implements Memory {
   #taken = 0;
 
@@ -245,7 +245,7 @@ function collectedFrom<T>(results: readonly Pending<T>[]): Collected<T> {
   return { answers, missing };
 }
 
-/** An answer of no use. The origin is at fault, not whoever has asked. */
+/** A useless answer: the origin is at fault, not whoever has asked. */
 class UselessAnswer extends ProxyError {
   readonly reason: MissingReason;
 
@@ -255,12 +255,12 @@ class UselessAnswer extends ProxyError {
   }
 }
 
-/** An answer that is none: the origin has no such API, or does not want to tell. */
+/** The origin has no such API, or refuses to answer. */
 export function refusedAnswer(): ProxyError {
   return new UselessAnswer("refused", "Origin refuses to answer");
 }
 
-/** An answer that cannot be understood. */
+/** The answer cannot be parsed. */
 export function unreadableAnswer(cause?: unknown): ProxyError {
   return new UselessAnswer("unreadable", "Origin's answer cannot be understood", cause);
 }

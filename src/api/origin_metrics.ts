@@ -1,5 +1,5 @@
-// The exporters of all origins as one: every sample says its origin, and each metric is explained once.
-// Prometheus text format 0.0.4; what is not in it is left out.
+// Combines the exporters of all origins: every sample names its origin, and each metric is explained once.
+// Prometheus text format 0.0.4; anything else is left out.
 
 import type { OriginReply } from "../core/origin_questions.ts";
 import { type Collected, type OriginAnswers, refusedAnswer } from "./origin_answers.ts";
@@ -18,10 +18,10 @@ const MOST_FAMILIES = 10_000;
 const EXPLANATION = /^# (?:HELP|TYPE) ([a-zA-Z_:][\w:]*)(?: |$)/;
 const NAME = /^[a-zA-Z_:][\w:]*$/;
 const LABELS = /^(?:[a-zA-Z_]\w*="(?:[^"\\]|\\.)*"(?:,|$))*$/;
-/** A number, and perhaps when it was measured. */
+/** A number, and possibly a time stamp. */
 const VALUE = /^ +[-+]?(?:\d[\d.]*(?:e[-+]?\d+)?|\.\d+|Inf|NaN)(?: +-?\d+)?$/i;
 const LONGEST_LINE = 8_192;
-/** What series of one histogram or summary end with. */
+/** Suffixes of the series of a histogram or summary. */
 const PART = /_(?:bucket|sum|count)$/;
 const UP = "srs_proxy_origin_exporter_up";
 
@@ -31,7 +31,7 @@ export async function originMetrics(answers: OriginAnswers): Promise<string> {
   return mergedMetrics(await answers.collect(survey));
 }
 
-/** SRS answers in JSON when its exporter is off. */
+/** SRS answers in JSON if its exporter is off. */
 function readExporter({ status, type, body }: OriginReply): string {
   if (status !== 200 || !/^text\/plain\b|^application\/openmetrics-text\b/i.test(type)) {
     throw refusedAnswer();
@@ -81,7 +81,7 @@ interface Sample {
   readonly value: string;
 }
 
-/** One bad sample of one origin must not spoil those of all others. */
+/** Undefined if malformed: one bad sample of one origin must not spoil all others. */
 function sampleIn(line: string): Sample | undefined {
   const open = line.indexOf("{");
   const close = line.lastIndexOf("}");
@@ -93,7 +93,7 @@ function sampleIn(line: string): Sample | undefined {
   return isSample && !/(?:^|,)origin=/.test(labels) ? { metric, labels, value } : undefined;
 }
 
-/** Whoever explains first is right: origins of different versions may use other words. */
+/** The first explanation wins: origins of different versions may word it differently. */
 function explain(families: Families, name: string, line: string): void {
   const family = familyOf(families, name);
   const kind = line.slice(0, "# HELP".length);

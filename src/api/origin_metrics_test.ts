@@ -37,7 +37,7 @@ Deno.test("every sample of every exporter is there once, and says its origin", a
   assertGrouped(lines);
 });
 
-/** The samples of one metric follow its explanation, and no others come between. */
+/** Asserts that the samples of one metric directly follow its explanation. */
 function assertGrouped(lines: readonly string[]): void {
   const seen = new Set<string>();
   let last = "";

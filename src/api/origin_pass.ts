@@ -1,5 +1,5 @@
-// Passes requests to the API of one origin that the operator names, with whatever SRS has there beside
-// what all origins are asked for. Off unless the operator wants it: SRS reloads by GET.
+// Passes requests to the API of one origin, for whatever SRS offers there beyond the merged answers. Off by
+// default, since SRS reloads by GET.
 
 import { type Context, Hono } from "hono";
 import { readBoundedBytes } from "../core/bounded_body.ts";
@@ -26,7 +26,7 @@ export interface OriginPassDependencies {
   isOn(): boolean;
 }
 
-/** The routes, to be mounted where only those come who may manage. */
+/** The routes, to be mounted where only those who may manage can reach them. */
 export function originPass(deps: OriginPassDependencies): Hono {
   const app = new Hono();
   answerErrorsInJson(app);
@@ -57,7 +57,7 @@ async function pass(
   LOG.info("Request passed to an origin", { origin: server, method, path, status: reply.status });
   const headers = new Headers({
     "content-type": reply.type || "application/octet-stream",
-    // Whatever it is, it runs no script in the name of the proxy.
+    // Whatever it is, it must not run scripts in the proxy's name.
     "content-security-policy": "sandbox; default-src 'none'",
   });
   if (reply.location !== undefined) headers.set("location", locationOf(reply.location, server));
@@ -65,7 +65,7 @@ async function pass(
   return new Response(hasBody ? reply.body : null, { status: reply.status, headers });
 }
 
-/** A path of the origin leads back to it through the proxy; its address is nobody's business. */
+/** A path of the origin leads back to it through the proxy; its address is removed. */
 function locationOf(location: string, server: string): string {
   const base = "http://origin";
   if (!URL.canParse(location, base)) return "/";

@@ -1,5 +1,5 @@
-// Origins as operators see them on the System API, and what they may decide about them: drain,
-// weight, labels, forget. Who may ask is decided before.
+// Origins as operators see them on the System API, and the settings they may change: drain, weight, labels,
+// forget. Authorization is checked before.
 
 import type { Context, Hono } from "hono";
 import * as v from "valibot";
@@ -26,7 +26,7 @@ export interface OriginRouteDependencies {
   readonly tallies: () => SessionTallies | Promise<SessionTallies>;
 }
 
-/** How an origin is; of several that are true the last one is said. */
+/** States of an origin; if several apply, the last one is shown. */
 const STATES = ["alive", "suspect", "draining", "down", "expired"] as const;
 type State = typeof STATES[number];
 
@@ -42,7 +42,7 @@ const Change = v.strictObject({
   draining: v.optional(v.boolean("draining must be true or false")),
 }, "only weight, labels and draining can be changed");
 
-/** One origin with what is known of it and its sessions. */
+/** One origin with what is known about it and its sessions. */
 interface Seen {
   readonly status: OriginStatus;
   readonly state: State;
@@ -115,7 +115,7 @@ async function listOrigins(context: Context, deps: OriginRouteDependencies): Pro
   });
 }
 
-/** Those that are registered, and those that have only sessions left. */
+/** Registered origins, and those that have only sessions left. */
 async function seenOrigins({ registrar, operations }: OriginRouteDependencies): Promise<Seen[]> {
   const registered = await registrar.origins();
   const ids = new Set(registered.map(({ origin }) => origin.id));
@@ -126,14 +126,14 @@ async function seenOrigins({ registrar, operations }: OriginRouteDependencies): 
   ];
 }
 
-/** How a registered origin is. */
+/** The state of a registered origin. */
 export function stateOf({ down, settings, setAsideFor }: OriginStatus): State {
   if (down) return "down";
   if (settings.draining) return "draining";
   return Object.keys(setAsideFor).length > 0 ? "suspect" : "alive";
 }
 
-/** In the words of a registration, so that one can be compared with the other. */
+/** In the words of a registration, so that they can be compared. */
 function originAnswer(
   { status, state }: Seen,
   shared: readonly SharedAddress[],
@@ -173,7 +173,7 @@ function parseChange(body: string): OriginChange {
   } catch {
     throw new ProxyError("bad_request", "Cannot change the origin: the body is not JSON");
   }
-  // To valibot a list is an object too.
+  // valibot would accept a list as an object.
   const result = v.safeParse(Change, Array.isArray(value) ? undefined : value);
   if (result.success) return result.output;
   const { message } = result.issues[0];

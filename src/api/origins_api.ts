@@ -1,5 +1,5 @@
-// The HTTP API of SRS for all origins at once, in SRS's own JSON, so that what was made for one SRS
-// works with many. Only routes and shapes; who may ask is decided before.
+// SRS's HTTP API for all origins at once, in SRS's own JSON, so that tools made for one SRS work with many.
+// Only routes and shapes; authorization is checked before.
 
 import { type Context, Hono } from "hono";
 import { logger } from "../core/log.ts";
@@ -18,10 +18,10 @@ export interface OriginsApiDependencies {
   readonly answers: OriginAnswers;
 }
 
-/** What SRS takes for `count` at least. */
+/** The smallest `count` that SRS accepts. */
 const LEAST = 10;
 const LIMIT = 256 * 1024;
-/** What SRS answers where nobody may change its configuration; consoles ask for it first. */
+/** SRS's answer where its configuration may not be changed; consoles ask for it first. */
 const RAW_DISABLED = 1061;
 const RAW_IS_OFF = {
   code: 0,
@@ -33,7 +33,7 @@ const RAW_IS_OFF = {
 const LISTS = ["vhosts", "streams", "clients"] as const;
 const LOG = logger("api");
 
-/** The routes, to be mounted where only those come who may manage. */
+/** The routes, to be mounted where only those who may manage can reach them. */
 export function originsApi(deps: OriginsApiDependencies): Hono {
   const app = new Hono({ strict: false });
   answerErrorsInJson(app);
@@ -86,12 +86,12 @@ function addList(app: Hono, name: ListName, { own, found, lists }: ListParts): v
   });
 }
 
-/** SRS names itself in every answer, and so does the proxy. */
+/** SRS identifies itself in every answer, and so does the proxy. */
 function ownFields({ signature, service, pid }: About): JsonObject {
   return { server: signature, service, pid };
 }
 
-/** What all origins tell under a name that is the same at each: put together, and one by one. */
+/** Figures that all origins have under one name: combined, and one by one. */
 export async function figuresOf(name: string, answers: OriginAnswers): Promise<{
   readonly data: JsonObject;
   readonly origins: readonly JsonObject[];
@@ -115,7 +115,7 @@ export async function figuresOf(name: string, answers: OriginAnswers): Promise<{
   };
 }
 
-/** As SRS answers, and for whatever could not be asked in vain. */
+/** In SRS's shape, with the origins that could not be asked. */
 function entryAnswer({ answer, missing }: EntryFound): JsonObject {
   return missing.length === 0 ? answer : { ...answer, missing };
 }
@@ -124,7 +124,7 @@ function entryOf(context: Context): { readonly id: string; readonly origin: stri
   return { id: context.req.param("id") ?? "", origin: queryOf(context, "origin") };
 }
 
-/** SRS knows no pages of vhosts, and reads numbers as C does. */
+/** SRS has no pages of vhosts, and parses numbers as C does. */
 function partOf(
   name: ListName,
   context: Context,
@@ -135,12 +135,12 @@ function partOf(
   return { start, count: Math.max(LEAST, numberOf(queryOf(context, "count"))) };
 }
 
-/** Hono's own look at a query takes long for one that is made for it. */
+/** Hono's own query parser is slow on a query crafted for it. */
 function queryOf({ req }: Context, name: string): string | undefined {
   return new URL(req.url).searchParams.get(name) ?? undefined;
 }
 
-/** The request as it has come, but for what nobody else must see. */
+/** The request as received, without what nobody else must see. */
 function echo({ req }: Context): JsonObject {
   const { authorization: _, cookie: __, ...headers } = req.header();
   return { uri: req.url, path: req.path, METHOD: req.method, headers };

@@ -1,4 +1,4 @@
-// What a request for a list may ask: which page, and which entries. The same in every list.
+// Parameters of a request for a list: which page, and which entries. The same in every list.
 
 import type { Context } from "hono";
 import { ProxyError } from "../core/errors.ts";
@@ -8,7 +8,7 @@ const DEFAULT_PAGE = 100;
 const LONGEST_PAGE = 1_000;
 const LONGEST_FILTER = 1_024;
 
-/** @throws ProxyError `bad_request` when the page has no size, or any size */
+/** @throws ProxyError `bad_request` when the limit is out of range */
 export function pageOf(context: Context): PageRequest {
   const text = context.req.query("limit") ?? String(DEFAULT_PAGE);
   const limit = Number(text);
@@ -21,7 +21,7 @@ export function pageOf(context: Context): PageRequest {
 }
 
 /**
- * The text of a filter; undefined when the request has none.
+ * The text of a filter; undefined if the request has none.
  *
  * @throws ProxyError `bad_request` when it is too long for any entry
  */
@@ -32,7 +32,7 @@ export function filterOf(context: Context, name: string): string | undefined {
   throw new ProxyError("bad_request", message);
 }
 
-/** One of these words; undefined when the request has none. @throws ProxyError `bad_request` */
+/** One of these words; undefined if the request has none. @throws ProxyError `bad_request` */
 export function choiceOf<T extends string>(
   context: Context,
   name: string,

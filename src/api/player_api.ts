@@ -1,5 +1,5 @@
-// What the HTTP server answers below `/api/`, to everybody: the version, and for the play page the
-// list of live streams, unless it is switched off.
+// What the HTTP server answers everybody below `/api/`: the version, and the list of live streams for the play
+// page, unless it is switched off.
 
 import { Hono } from "hono";
 import { answerErrorsInJson } from "./json_answers.ts";

@@ -1,31 +1,31 @@
-// What the process reports about itself under the usual Prometheus names: memory, CPU time, start,
-// open descriptors, version, and how late its event loop is.
+// What the process reports about itself under the usual Prometheus names: memory, CPU time, start, open
+// descriptors, version, and how late its event loop is.
 
 import process from "node:process";
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { Clock } from "../core/clock.ts";
 
-/** File descriptors that are open and that there may be; undefined where the system does not tell. */
+/** File descriptors open and allowed; undefined where the system does not say. */
 export interface DescriptorFigures {
   readonly open?: number | undefined;
   readonly limit?: number | undefined;
 }
 
-/** What of the process cannot be read here. */
+/** Figures of the process that cannot be read here. */
 export interface ProcessFigures {
   readonly version: string;
-  /** Empty when it is not known. */
+  /** Empty if unknown. */
   readonly commit: string;
   readonly descriptors: () => DescriptorFigures;
 }
 
-/** Those of our own names that are declared here. */
+/** The declared names among our own metrics. */
 export const PROCESS_METRICS: readonly string[] = [
   "srs_proxy_build_info",
   "srs_proxy_heap_used_bytes",
 ];
 
-/** How often the event loop is measured, milliseconds. */
+/** Milliseconds between measurements of the event loop. */
 const LAG_PERIOD = 250;
 
 /** Declares the figures; those that change are read at every exposition. */
@@ -70,7 +70,7 @@ export function declareProcess(registry: Registry, figures: ProcessFigures): voi
   });
 }
 
-/** Tells how late timers are, until it is disposed of. */
+/** Reports how late timers are, until it is disposed of. */
 export function watchEventLoop(clock: Clock, onLag: (seconds: number) => void): Disposable {
   let due = clock.now() + LAG_PERIOD;
   return clock.every(LAG_PERIOD, () => {

@@ -1,5 +1,5 @@
-// What an origin may send when it registers, and the Origin that results. Knows the shape of SRS's
-// heartbeat; which addresses are acceptable is in address_policy.ts.
+// Parses what an origin sends when it registers into an Origin. Knows the shape of SRS's heartbeat;
+// address_policy.ts decides which addresses are acceptable.
 
 import * as v from "valibot";
 import { ProxyError } from "../core/errors.ts";
@@ -49,7 +49,7 @@ const Heartbeat = v.object({
 
 export type Registration = v.InferOutput<typeof Heartbeat>;
 
-/** Words before `://` that fit; an endpoint with another is one that the proxy does not use. */
+/** Accepted words before `://`; an endpoint with another is ignored. */
 const SCHEMES: Readonly<Record<Protocol, readonly string[]>> = {
   rtmp: ["tcp", "rtmp", "rtmps"],
   http: ["tcp", "http", "https"],
@@ -58,7 +58,7 @@ const SCHEMES: Readonly<Record<Protocol, readonly string[]>> = {
   rtc: ["udp", "rtc", "webrtc"],
 };
 
-/** Of those, where TLS is spoken. */
+/** Those that mean TLS. */
 const SECURE: readonly string[] = ["rtmps", "https"];
 
 /**
@@ -74,7 +74,7 @@ export function parseRegistration(body: string): Registration {
 }
 
 /**
- * The origin that registers so, with every address that the policy lets the proxy dial.
+ * The registering origin, with every address that the policy lets the proxy dial.
  *
  * @throws ProxyError `bad_request` for an address that is malformed or refused
  */
@@ -140,7 +140,7 @@ function parseNamedEndpoint(protocol: Protocol, text: string): Endpoint {
   }
 }
 
-/** At the registered address first: the one that an endpoint is bound to may be an inner one. */
+/** The registered address comes first: the one that an endpoint is bound to may be an internal one. */
 function dialable(
   ip: string,
   endpoints: readonly Endpoint[],

@@ -1,6 +1,6 @@
-// One log line when a session opens, one when it closes, one for a failed request, and the table of
-// open sessions. Fed by the relays through core/contracts; knows no protocol. The table is bounded:
-// sessions that do not fit are logged all the same, but not listed.
+// One log line when a session opens, one when it closes, one for a failed request, and the table of open
+// sessions. Called by the relays through core/contracts; knows no protocol. The table is bounded: sessions
+// that do not fit are logged but not listed.
 
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { PageRequest } from "../core/registrar.ts";
@@ -19,16 +19,16 @@ import type { EventFeed } from "./event_feed.ts";
 import { logFailure } from "./log_failure.ts";
 import { type PartRate, PartRates } from "./part_rates.ts";
 
-/** A session that is open; `since` is in milliseconds of the clock of the log. */
+/** An open session; `since` is in milliseconds of the log's clock. */
 export interface OpenSession extends SessionOpened {
   readonly since: number;
-  /** Its number in the order in which all sessions were opened. */
+  /** Its number in the order in which sessions were opened. */
   readonly position: number;
   /** As it was last told. */
   flowed: Flowed;
 }
 
-/** A session as it is shown; `seconds` since it was opened. */
+/** A session as shown; `seconds` since it was opened. */
 export interface SessionStatus extends SessionOpened {
   readonly seconds: number;
   readonly flowed: Flowed;
@@ -42,36 +42,34 @@ export interface AllSessions {
   readonly parts: Iterable<PartRate>;
 }
 
-/** Which sessions to list. */
+/** Which sessions to list; every condition that is given must hold. */
 export interface SessionFilter {
-  /** Those of this stream key. */
+  /** Stream key. */
   readonly stream?: string | undefined;
-  /** Those at this origin. */
+  /** Id of the origin. */
   readonly origin?: string | undefined;
   readonly protocol?: string | undefined;
-  /** Those of this address, with its port or without. */
+  /** An address, with or without its port. */
   readonly client?: string | undefined;
   readonly intent?: "publish" | "play" | undefined;
 }
 
-/** Which part of the list of sessions to return. */
 export interface SessionPageRequest extends PageRequest, SessionFilter {}
 
-/** One page of sessions. */
 export interface SessionPage {
   readonly sessions: readonly SessionStatus[];
   /** Where the next page begins; undefined on the last one. */
   readonly next: string | undefined;
-  /** How many there are on all pages. */
+  /** Number of sessions on all pages. */
   readonly total: number;
 }
 
 export interface LiveSessionsOptions {
-  /** Most sessions listed at a time. */
+  /** Limit on listed sessions. */
   readonly capacity: number;
-  /** The process's own unless given. */
+  /** The process's own by default. */
   readonly clock?: Pick<Clock, "now">;
-  /** Told of sessions, listed or not; nobody unless given. */
+  /** Told of all sessions, listed or not; absent = nobody. */
   readonly events?: Pick<EventFeed, "tell">;
 }
 
@@ -93,7 +91,7 @@ export class LiveSessions implements SessionLog {
     this.#events = options.events;
   }
 
-  /** How many sessions are listed. */
+  /** Number of listed sessions. */
   get size(): number {
     return this.#sessions.size;
   }
@@ -138,8 +136,8 @@ export class LiveSessions implements SessionLog {
   }
 
   /**
-   * The open sessions, oldest first. A page goes on where the one before ended, whichever sessions
-   * have closed since.
+   * The open sessions, oldest first. A page continues where the previous one ended, whichever sessions have
+   * closed since.
    *
    * @throws ProxyError `bad_request` when `after` is not the `next` of a page
    */
@@ -180,7 +178,7 @@ function fits(session: SessionOpened, filter: SessionFilter): boolean {
     (client === undefined || isOfAddress(session.client, client));
 }
 
-/** An address of IPv6 has brackets before its port. */
+/** An IPv6 address has brackets before its port. */
 function isOfAddress(client: string, wanted: string): boolean {
   return client === wanted || client.startsWith(`${wanted}:`) || client.startsWith(`[${wanted}]:`);
 }

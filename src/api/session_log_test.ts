@@ -19,7 +19,7 @@ const OPENED = {
 } as const;
 const CLOSED = { session: "s1", reason: "client closed", bytesIn: 10, bytesOut: 20 };
 
-/** Runs with a clock that stands still at what `at` says, and returns what was logged. */
+/** Runs with a clock that stands still at the time in `at`, and returns what was logged. */
 async function linesOf(
   run: (sessions: LiveSessions, at: (now: number) => void) => void,
   capacity = 10,
@@ -37,7 +37,7 @@ async function linesOf(
   return lines;
 }
 
-/** The line without what every line has. */
+/** The line without the fields that every line has. */
 function fieldsOf(line: Line | undefined): Record<string, unknown> {
   assert.ok(line);
   const { "@timestamp": _time, level: _level, logger: _logger, message: _message, ...rest } = line;

@@ -7,7 +7,7 @@ import type { AllSessions, OpenSession } from "./session_log.ts";
 /** The sessions of one stream; rates in bits a second. */
 export interface StreamTally {
   readonly publishers: number;
-  /** By protocol, those that have any. */
+  /** By protocol, without zeros. */
   readonly viewers: Readonly<Record<string, number>>;
   /** The newest publisher of this process. */
   readonly publisher: OpenSession | undefined;
@@ -23,13 +23,13 @@ interface OpenStreamTally extends Counting<Omit<StreamTally, "viewers">> {
   readonly viewers: Record<string, number>;
 }
 
-/** Streams of which other proxies are told. */
+/** Limit on streams reported to other proxies. */
 const MOST_STREAMS = 10_000;
 const NONE: OriginCounts = { publishers: 0, viewers: 0, bitsIn: 0, bitsOut: 0 };
 const NOTHING = { publishers: 0, publisher: undefined, bitsIn: 0, bitsOut: 0 } as const;
 const NOBODY: StreamTally = { ...NOTHING, viewers: {} };
 
-/** What was counted at one moment. */
+/** The numbers at one moment. */
 export class SessionTallies {
   readonly #origins = new Map<string, Counting<OriginCounts>>();
   readonly #streams = new Map<string, OpenStreamTally>();
@@ -51,7 +51,7 @@ export class SessionTallies {
     return this.#streams.get(key) ?? NOBODY;
   }
 
-  /** What other proxies are told; of the streams the busiest if there are too many. */
+  /** What is reported to other proxies; the busiest streams if there are too many. */
   counts(): SessionCounts {
     const busy = [...this.#streams]
       .map(([key, { viewers, bitsIn, bitsOut }]) => {

@@ -1,21 +1,21 @@
-// Answers in the JSON of SRS's HTTP API: what they have in common, and how an origin's are read.
+// What answers in the JSON of SRS's HTTP API have in common, and how an origin's answers are parsed.
 
 import type { OriginReply } from "../core/origin_questions.ts";
 import { refusedAnswer, unreadableAnswer } from "./origin_answers.ts";
 
-/** Anything in JSON with names. */
+/** Any JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** What SRS answers when there is nothing of an id. */
+/** SRS's codes for an unknown id. */
 export const NOT_FOUND_CODES = { vhosts: 2014, streams: 2048, clients: 2049 } as const;
 
 /** What can be listed, and asked for by id. */
 export type ListName = keyof typeof NOT_FOUND_CODES;
 
-/** Under which name one of them is told. */
+/** The member that holds a single entry. */
 export const SINGULARS = { vhosts: "vhost", streams: "stream", clients: "client" } as const;
 
-/** The answer of an origin, whatever its code. @throws ProxyError when it is none of SRS's */
+/** The answer of an origin, whatever its code. @throws ProxyError when SRS would not answer like this */
 export function readSrsAnswer(
   { status, body }: OriginReply,
 ): JsonObject & { readonly code: number } {
@@ -30,14 +30,14 @@ export function readSrsAnswer(
   return { ...answer, code: answer["code"] };
 }
 
-/** The answer of an origin that has what was asked for. @throws ProxyError when it has not */
+/** The answer of an origin that has what was asked for. @throws ProxyError when it does not */
 export function readGoodAnswer(reply: OriginReply): JsonObject {
   const answer = readSrsAnswer(reply);
   if (answer.code !== 0) throw refusedAnswer();
   return answer;
 }
 
-/** Whether something in JSON has names. */
+/** Whether a JSON value is an object. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,6 @@
-// Serves the files of one folder over HTTP (RFC 9110): whole or one range of them, with ETags, and
-// never anything outside the folder. Names are checked as sent, decoded once, and where they lead
-// is checked again on the disk. Streams; no file is held in memory.
+// Serves the files of one folder over HTTP (RFC 9110): whole or one range of them, with ETags, and never
+// anything outside the folder. Names are checked as sent, decoded once, and checked again for where they
+// lead on the disk. Files are streamed, not held in memory.
 
 import { basename, relative } from "node:path";
 import { ProxyError } from "../core/errors.ts";
@@ -8,8 +8,8 @@ import { parseByteRange } from "./byte_range.ts";
 import { contentTypeOf } from "./content_types.ts";
 
 /**
- * Answers a request for a file; undefined when there is none by that name, or none to be shown.
- * Methods other than GET and HEAD get 405.
+ * Answers a request for a file; undefined if there is none by that name, or none that may be shown. Methods
+ * other than GET and HEAD get 405.
  */
 export type StaticFiles = (request: Request) => Promise<Response | undefined>;
 
@@ -19,7 +19,7 @@ interface WantedName {
   readonly segments: readonly string[];
   /** Whether it ended with a slash. */
   readonly isFolder: boolean;
-  /** With its mark. */
+  /** Including the question mark. */
   readonly query: string;
 }
 
@@ -36,7 +36,7 @@ const COMMON_HEADERS = { "x-content-type-options": "nosniff", "cache-control": "
 /**
  * Serves a folder, which may be a symbolic link that is changed later.
  *
- * @throws ProxyError `internal` with one clear line when it is no folder or cannot be read
+ * @throws ProxyError `internal` with one clear line when it is not a folder or cannot be read
  */
 export async function openStaticFiles(folder: string): Promise<StaticFiles> {
   try {
@@ -58,8 +58,8 @@ export async function openStaticFiles(folder: string): Promise<StaticFiles> {
 }
 
 /**
- * The name in a request's URL, read from the text itself: a URL object would have resolved the
- * dots in it. Undefined for a name that no file of the folder can have.
+ * The name in a request's URL, taken from the text itself: a URL object would have resolved the dots in it.
+ * Undefined for a name that no file of the folder can have.
  */
 function wantedName(url: string): WantedName | undefined {
   const [, path = "", query = ""] = /^[^:/?#]+:\/\/[^/?#]*([^?#]*)(\?[^#]*)?/.exec(url) ?? [];
@@ -71,7 +71,7 @@ function wantedName(url: string): WantedName | undefined {
   return { segments, isFolder, query };
 }
 
-/** Undecodable text becomes an empty name, which is none. */
+/** Text that cannot be decoded becomes an empty name, which is skipped. */
 function decodeSegment(segment: string): string {
   try {
     return decodeURIComponent(segment);
@@ -80,7 +80,7 @@ function decodeSegment(segment: string): string {
   }
 }
 
-/** Refuses dot files and with them `.` and `..`, separators of any system, control characters. */
+/** Refuses dot files, including `.` and `..`, separators of any system, and control characters. */
 function isVisibleName(name: string): boolean {
   if (name === "" || name.startsWith(".")) return false;
   return [...name].every((character) => {
@@ -104,7 +104,7 @@ async function answer(
   return index && !index.isDirectory ? await answerFile(request, index.path) : undefined;
 }
 
-/** Where the name really leads, if that is a file or folder within, and no part of it is hidden. */
+/** Where the name really leads, if that is a visible file or folder inside the folder. */
 async function locate(
   folder: string,
   segments: readonly string[],
@@ -147,7 +147,7 @@ async function answerFile(request: Request, path: string): Promise<Response | un
 interface Description {
   readonly status: number;
   readonly headers: Record<string, string>;
-  /** The bytes to send; undefined when only the headers are. */
+  /** The bytes to send; undefined if only the headers are sent. */
   readonly part: { readonly start: number; readonly end: number } | undefined;
 }
 
@@ -184,11 +184,11 @@ function isUnchanged(asked: Headers, { etag, "last-modified": changed }: Record<
     const tags = known.split(",").map((tag) => tag.trim().replace(/^W\//, ""));
     return tags.includes("*") || (etag !== undefined && tags.includes(etag));
   }
-  // Both are whole seconds; a date that cannot be read compares false.
+  // Both are whole seconds; a date that cannot be parsed compares false.
   return Date.parse(changed ?? "") <= Date.parse(asked.get("if-modified-since") ?? "");
 }
 
-/** With If-Range only when the client's part belongs to the very file that is here. */
+/** With If-Range only if the client's part belongs to this very version of the file. */
 function isRangeWanted(request: Request, headers: Record<string, string>): boolean {
   if (request.method !== "GET") return false;
   const condition = request.headers.get("if-range")?.trim();
@@ -196,7 +196,7 @@ function isRangeWanted(request: Request, headers: Record<string, string>): boole
     condition === headers["last-modified"];
 }
 
-/** Takes over the file and closes it. */
+/** Takes ownership of the file and closes it. */
 function streamOf(file: Deno.FsFile, length: number): ReadableStream<Uint8Array<ArrayBuffer>> {
   let left = length;
   let isOpen = true;
@@ -209,7 +209,7 @@ function streamOf(file: Deno.FsFile, length: number): ReadableStream<Uint8Array<
       try {
         const chunk = new Uint8Array(Math.min(CHUNK, left));
         const count = await file.read(chunk);
-        // Ending early would pass for the whole of it.
+        // Ending early would look like the end of the file.
         if (count === null) {
           throw new ProxyError("internal", "Cannot read on: the file was truncated");
         }
@@ -227,7 +227,7 @@ function streamOf(file: Deno.FsFile, length: number): ReadableStream<Uint8Array<
   });
 }
 
-/** Absent, hidden by the system or impossible: all the same to a client. */
+/** Absent, hidden by the system or impossible: the same to a client. */
 function ignoreAbsence(error: unknown): undefined {
   const { NotFound, NotADirectory, PermissionDenied, FilesystemLoop } = Deno.errors;
   const isAbsent = [NotFound, NotADirectory, PermissionDenied, FilesystemLoop]

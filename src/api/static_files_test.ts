@@ -9,11 +9,11 @@ interface Site {
   readonly serve: StaticFiles;
   /** The folder that is served. */
   readonly folder: string;
-  /** The folder around it, where secrets are. */
+  /** The folder around it, which contains secrets. */
   readonly outside: string;
 }
 
-/** A folder with files, and secrets around and in it. */
+/** A folder with files, and secrets in it and around it. */
 async function withSite(test: (site: Site) => Promise<void>): Promise<void> {
   const outside = await Deno.makeTempDir();
   const folder = `${outside}/www`;
@@ -158,7 +158,7 @@ Deno.test("nothing outside of the folder and nothing hidden is ever shown", asyn
   });
 });
 
-/** Sends a request target as it is; `fetch` would tidy it up. */
+/** Sends a request target unchanged; `fetch` would normalize it. */
 async function askRaw(port: number, target: string): Promise<{ status: number; text: string }> {
   using connection = await Deno.connect({ port });
   const request = `GET ${target} HTTP/1.1\r\nHost: demo.com\r\nConnection: close\r\n\r\n`;

@@ -1,5 +1,5 @@
-// Streams and sessions as operators see them on the System API, and how they end them. Who may ask is
-// decided before.
+// Streams and sessions as operators see them on the System API, and how they end them. Authorization is
+// checked before.
 
 import type { Context, Env, Hono } from "hono";
 import type { Clock } from "../core/clock.ts";
@@ -13,14 +13,14 @@ import type { SessionTallies, StreamTally } from "./session_tallies.ts";
 
 /** The streams that clients publish and play through this process. */
 export interface ClientSessions {
-  /** Those open now, oldest first. @throws ProxyError `bad_request` for a bad `after` */
+  /** Open sessions, oldest first. @throws ProxyError `bad_request` for a bad `after` */
   list(page: SessionPageRequest): SessionPage;
-  /** Ends one. @returns false when there is none of that id */
+  /** Ends one. @returns false when there is none with that id */
   kick(session: string): boolean;
 }
 
 export interface StreamRouteDependencies {
-  /** That of the sessions. */
+  /** The sessions' clock. */
   readonly clock: Pick<Clock, "now">;
   readonly registrar: Registrar;
   readonly operations: RegistryOperations;

@@ -1,6 +1,5 @@
-// The System API: origins register here, operators and their tools look at the proxy here. Only
-// routes: what a registration may contain, who may ask and what numbers look like is decided
-// elsewhere.
+// The System API: origins register here, and operators and their tools look at the proxy. Only routes: the
+// contents of a registration, authorization and the format of numbers are defined elsewhere.
 
 import { type Context, Hono } from "hono";
 import type { Clock } from "../core/clock.ts";
@@ -34,9 +33,9 @@ export interface Readiness {
   readonly ready: boolean;
   /** One word for the operator, such as `draining`. */
   readonly status: string;
-  /** Why, when that is worth saying. */
+  /** Why, if there is something to say. */
   readonly reason?: string;
-  /** Until the first certificate ends, where there are any. */
+  /** Days until the first certificate expires, if there are any. */
   readonly days?: number;
 }
 
@@ -48,7 +47,7 @@ export interface SystemApiDependencies {
   readonly expose: () => Promise<Exposition>;
   /** The figures of all origins. */
   readonly exposeOrigins: () => Promise<string>;
-  /** What charts show of the last minutes. */
+  /** The data of charts of the last minutes. */
   readonly history: () => HistoryColumns;
   readonly readiness: () => Readiness;
   readonly sessions: ClientSessions;
@@ -57,15 +56,15 @@ export interface SystemApiDependencies {
   readonly tallies: () => SessionTallies | Promise<SessionTallies>;
   readonly about: About;
   readonly addresses: AddressPolicy;
-  /** The origin with addresses in the place of names. */
+  /** The origin with names resolved to addresses. */
   readonly resolved: (origin: Origin) => Promise<Origin>;
-  /** Whether what registers is a proxy, which would end up as its own client. */
+  /** Whether the registering program is a proxy, which would end up as its own client. */
   readonly isProxy: (origin: Origin) => Promise<boolean>;
-  /** What origins must present. */
+  /** The token of origins. */
   access(): ApiAccess;
   /** Whether only origins with a certificate may register. */
   asksForCertificates(): boolean;
-  /** Guards all but registration, health and the proxy's own figures. */
+  /** Guards everything except registration, health and the proxy's own figures. */
   readonly management: Management;
 }
 
@@ -73,11 +72,11 @@ export interface SystemApiDependencies {
 export interface SystemEnv {
   readonly peer?: Address;
   readonly isCertified?: boolean;
-  /** What bodies are taken from. */
+  /** Where the memory of bodies is taken from. */
   readonly memory?: Memory;
 }
 
-/** Nothing where there is no listener. */
+/** Empty where there is no listener. */
 interface Env {
   readonly Bindings: SystemEnv;
 }
@@ -90,7 +89,7 @@ export function systemApi(deps: SystemApiDependencies): Hono<Env> {
   const app = new Hono<Env>({ strict: false });
   answerErrorsInJson(app);
   app.use("/api/*", addManagementCors(deps.management));
-  // This is how HAProxy's default check and others ask whether anybody is there.
+  // HAProxy's default check and others use this to see whether anybody answers.
   app.options("*", (context) => {
     context.header("Allow", "GET, HEAD, POST, PATCH, DELETE, OPTIONS");
     return context.body(null, 204);
@@ -109,7 +108,7 @@ export function systemApi(deps: SystemApiDependencies): Hono<Env> {
   return app;
 }
 
-/** What has rules of its own, or none. Any other path below `/api/` manages. */
+/** Paths with rules of their own, or none. Any other path below `/api/` is for managing. */
 function isPublic(path: string): boolean {
   return /^\/api\/v1\/(?:versions\/?$|srs\/register(?:$|\/))/.test(path);
 }
@@ -180,7 +179,7 @@ function requireCertificate({ env }: Context, isAsked: boolean): void {
   );
 }
 
-/** Registering requires the token, and is nothing for web pages. */
+/** Registering requires the token, and is never for web pages. */
 function admitOrigin(context: Context, { token }: ApiAccess): void {
   refuseOtherSites(context.req.raw);
   if (token === undefined) return refuseOtherNames(context.req.raw);

@@ -1,4 +1,4 @@
-// What the System API can be asked for, as an OpenAPI document.
+// The OpenAPI document of the System API.
 
 import type { HistoryColumns } from "./history.ts";
 import {

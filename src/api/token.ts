@@ -1,17 +1,17 @@
-// Compares a secret that a client presents with the one that was configured. Never logs either.
+// Compares a secret that a client presents with the configured one. Never logs either.
 
 import { trimEndOf } from "../core/margins.ts";
 import { createHash, timingSafeEqual } from "node:crypto";
 
-/** What an API asks for. */
+/** What an API requires. */
 export interface ApiAccess {
   /** Absent = nothing. */
   readonly token?: string | undefined;
 }
 
 /**
- * Whether any of the presented texts is the token. Takes as long for a wrong one as for the right
- * one, whatever their lengths.
+ * Whether any of the presented texts is the token. Takes as long for a wrong one as for the right one,
+ * whatever their lengths.
  */
 export function holdsToken(token: string, presented: readonly (string | undefined)[]): boolean {
   const expected = digest(token);
@@ -39,7 +39,7 @@ export function basicPassword(header: string | undefined): string | undefined {
   } catch {
     return undefined;
   }
-  // Tokens are ASCII; a user name may be anything.
+  // A user name contains no colon (RFC 7617). As tokens are ASCII, the encoding of the rest does not matter.
   const colon = pair.indexOf(":");
   return colon < 0 ? undefined : pair.slice(colon + 1) || undefined;
 }

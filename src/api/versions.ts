@@ -1,10 +1,10 @@
-// `GET /api/v1/versions`, which every HTTP listener answers: SRS's own shape and the two fields of
-// the reference proxy at once, so that a client of either finds what it expects.
+// `GET /api/v1/versions`, which every HTTP listener answers: in SRS's shape and with the two fields of the
+// reference proxy, so that clients of either find what they expect.
 
 import { Hono } from "hono";
 import { answerErrorsInJson } from "./json_answers.ts";
 
-/** What the program says of itself; plain data. */
+/** How the program identifies itself; plain data. */
 export interface About {
   /** Name of the program. */
   readonly signature: string;
@@ -16,13 +16,13 @@ export interface About {
     readonly revision: number;
     readonly version: string;
   };
-  /** Of this process, another one after a restart; as SRS names itself. */
+  /** Identifies this process, and changes with every restart; as SRS does. */
   readonly service: string;
-  /** Id of this process at the operating system, as SRS gives it: a text. */
+  /** The process id, as text like SRS's. */
   readonly pid: string;
 }
 
-/** An app that knows `/api/v1/versions` and nothing else; other apps mount it at `/`. */
+/** An app that answers `/api/v1/versions` and nothing else; other apps mount it at `/`. */
 export function versionsApp(about: About): Hono {
   const app = new Hono({ strict: false });
   answerErrorsInJson(app);
@@ -30,7 +30,7 @@ export function versionsApp(about: About): Hono {
   return app;
 }
 
-/** What is answered to that. */
+/** The answer. */
 export function versionsAnswer(about: About): Readonly<Record<string, unknown>> {
   const { signature, service, version, numbers, pid } = about;
   return { code: 0, server: signature, service, pid, signature, version, data: numbers };

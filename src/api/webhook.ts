@@ -1,5 +1,5 @@
-// Sends what happens to a URL of the operator's: some events at a time, signed, tried again for a while.
-// What waits is bounded by the queue of a listener; whatever is lost is counted.
+// Posts events to a URL of the operator's: several at a time, signed, and retried for a while. Waiting events
+// are bounded by a listener's queue; lost ones are counted.
 
 import { createHmac } from "node:crypto";
 import { type Clock, pause } from "../core/clock.ts";
@@ -10,16 +10,16 @@ export interface WebhookOptions {
   readonly clock: Clock;
   readonly events: EventFeed;
   readonly url: string;
-  /** Signs every request; without it none is signed. */
+  /** Signs every request; absent = unsigned. */
   readonly secret: string | undefined;
-  /** Sends a request and gives the status of its answer. */
+  /** Sends a request and resolves to the status of its answer. */
   readonly send: (request: Request) => Promise<number>;
-  /** So many events were given up. */
+  /** Called with the number of events given up. */
   readonly onDropped: (count: number) => void;
 }
 
 const BATCH = 100;
-/** Milliseconds for one request, and between tries: doubling from the first pause to the longest. */
+/** Milliseconds for one request, and between attempts: doubling from the first pause to the longest. */
 const TIMEOUT = 10_000;
 const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 60_000;
@@ -40,7 +40,7 @@ export class Webhook implements AsyncDisposable {
     this.#finished = this.#run();
   }
 
-  /** What has not been sent yet is not sent any more. */
+  /** Events not sent yet are dropped. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener[Symbol.dispose]();
     this.#over.resolve();
@@ -99,7 +99,7 @@ export class Webhook implements AsyncDisposable {
   }
 }
 
-/** No answer, too many requests, or a failure that is not ours. */
+/** Whether to retry: no answer, too many requests, or a failure of the receiver. */
 function isWorthAnother(status: number): boolean {
   return status === 0 || status === 408 || status === 429 || status >= 500;
 }
@@ -109,7 +109,7 @@ function signatureOf(body: string, secret: string): string {
   return createHmac("sha256", secret).update(body).digest("hex");
 }
 
-/** For the log: a path or a query may hold a secret. */
+/** For the log, without path and query: they may contain a secret. */
 function placeOf(url: string): string {
   return new URL(url).origin;
 }

@@ -9,7 +9,7 @@ interface Sent {
   readonly signature: string | null;
 }
 
-/** A webhook whose receiver answers with these statuses, the last one again and again. */
+/** A webhook whose receiver answers with these statuses, repeating the last one. */
 function openWebhook(statuses: number[], secret?: string) {
   const clock = new VirtualClock();
   const feed = new EventFeed({ onDropped: () => {} });
