@@ -1,14 +1,14 @@
-// The console for operators, at `/` of the System API. Its files are no secret; what it shows comes
-// from the API, which asks for the token.
+// The console for operators, at `/` of the System API. Its files are not secret; its data comes from the
+// API, which requires the token.
 
 import { site, type SiteFile } from "./site.ts";
 
 export interface OperatorConsoleOptions {
-  /** Folder of the built files; the one that the build writes by default. */
+  /** Folder of the built files; by default where the build writes them. */
   readonly folder?: string;
-  /** Where streams are played for a preview. */
+  /** Port where previews are played. */
   readonly httpPort: number;
-  /** The same over TLS; undefined where there is none. */
+  /** The same over TLS; undefined if there is none. */
   readonly httpsPort?: number | undefined;
   /** Of the proxy. */
   readonly version: string;

@@ -3,7 +3,7 @@
 import { site, type SiteFile } from "./site.ts";
 
 export interface PagesOptions {
-  /** Folder of the built files; the one that the build writes by default. */
+  /** Folder of the built files; by default where the build writes them. */
   readonly folder?: string;
   /** The program's default ports if absent. */
   readonly ports?: Partial<PagePorts>;
@@ -14,7 +14,7 @@ export interface PagesOptions {
 /** Ports for the addresses that the page shows. */
 export interface PagePorts {
   readonly rtmp: number;
-  /** The HTTP API, where the page asks for WebRTC. */
+  /** The HTTP API, which the page uses for WebRTC. */
   readonly api: number;
   readonly srt: number;
 }
@@ -29,10 +29,9 @@ const FILES: ReadonlyMap<string, SiteFile> = new Map<string, SiteFile>([
   ["/console/licenses.txt", ["licenses.txt", "text/plain; charset=utf-8"]],
 ]);
 
-/** As they stand in the page. */
 const DEFAULT_PORTS: PagePorts = { rtmp: 1935, api: 1985, srt: 10080 };
 
-/** Everything comes from the proxy itself; MediaSource hands media to the player as blobs. */
+/** Everything comes from the proxy itself; MediaSource passes media to the player as blobs. */
 function securityPolicy(apiPort: number): string {
   return [
     "default-src 'none'",

@@ -18,7 +18,7 @@ interface Site {
   readonly folder: string;
 }
 
-/** Pages out of a folder of their own. */
+/** Pages served from a folder of their own. */
 async function withPages(test: (site: Site) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {

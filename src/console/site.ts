@@ -1,16 +1,15 @@
-// Serves the files of one built-in site from memory once they have been read. They are built by
-// scripts/bundle_console.ts and found beside the sources, or inside a compiled program. Knows nothing
-// of streams; what a page needs to know is written into it.
+// Serves the files of one built-in site from memory, once they have been read. scripts/bundle_console.ts
+// builds them; they are found beside the sources or inside a compiled program. Knows nothing of streams;
+// what a page must know is written into it.
 
-/** One site. */
 export interface SiteOptions {
-  /** Folder of the built files; the one that the build writes by default. */
+  /** Folder of the built files; by default where the build writes them. */
   readonly folder: string | undefined;
-  /** File and type by path; what is not here is not served. */
+  /** File and media type by path; nothing else is served. */
   readonly files: ReadonlyMap<string, SiteFile>;
   /** The one file that shows all pages. */
   readonly page: string;
-  /** What its `meta` elements say, by their names. */
+  /** The contents of its `meta` elements, by name. */
   readonly facts: Readonly<Record<string, string>>;
   /** The Content-Security-Policy. */
   readonly policy: string;
@@ -26,7 +25,7 @@ interface Asset {
 
 interface Encoded {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Strong, and another one for each encoding. */
+  /** Strong, and different for each encoding. */
   readonly etag: string;
 }
 
@@ -35,8 +34,8 @@ type Assets = ReadonlyMap<string, Asset>;
 const BUILT = `${import.meta.dirname}/../../dist/console`;
 
 /**
- * A site as a handler: undefined for every path that is not its own. If it has not been built it
- * answers 503 and says how to build it.
+ * A site as a handler: undefined for every path that is not its own. If it has not been built, it answers
+ * 503 and says how to build it.
  */
 export function site(options: SiteOptions): (request: Request) => Promise<Response | undefined> {
   let assets: Promise<Assets> | undefined;
@@ -74,7 +73,7 @@ async function readAssets(
   return assets;
 }
 
-/** Has the `meta` elements of a page say what it has to know. */
+/** Writes facts into the `meta` elements of a page. */
 function withFacts(html: Uint8Array, facts: SiteOptions["facts"]): Uint8Array<ArrayBuffer> {
   const text = new TextDecoder().decode(html)
     .replace(/(<meta name="([\w-]+)" content=")[^"]*(?=")/g, (whole, before, name) => {
@@ -107,7 +106,7 @@ function answerAsset(
   const headers = {
     etag,
     vary: "accept-encoding",
-    // Asked for again each time, answered with 304: an upgraded proxy is seen at once.
+    // Revalidated at each use and answered with 304: an upgraded proxy is seen at once.
     "cache-control": "no-cache",
     "content-security-policy": policy,
     "referrer-policy": "no-referrer",

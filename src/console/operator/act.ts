@@ -1,4 +1,4 @@
-// How a page has the operator asked before it does something.
+// How a page asks the operator before it does something.
 
 import type { Question } from "./question.tsx";
 

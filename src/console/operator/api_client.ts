@@ -1,8 +1,8 @@
-// Asks the System API, with the token that the operator has given. Keeps it until the tab is closed.
+// Calls the System API with the operator's token, which is kept until the tab is closed.
 
 /// <reference lib="dom" />
 
-/** Why the API has not done what was asked. */
+/** Why a request to the API failed. */
 export class ApiError extends Error {
   readonly status: number;
 
@@ -14,15 +14,15 @@ export class ApiError extends Error {
 
 const KEPT_AS = "srs-proxy-token";
 const DEADLINE = 10_000;
-/** How long the text of a refusal may be to be shown. */
+/** Longest error text that is shown. */
 const LONGEST_TEXT = 300;
 
-/** The API as one operator may use it. */
+/** The API with one operator's token. */
 export class ApiClient {
   readonly #token: string;
   readonly #onRefused: (error: ApiError) => void;
 
-  /** @param onRefused called when the API no longer takes the token */
+  /** @param onRefused called when the API no longer accepts the token */
   constructor(token: string, onRefused: (error: ApiError) => void) {
     this.#token = token;
     this.#onRefused = onRefused;
@@ -42,7 +42,7 @@ export class ApiClient {
     await (await this.#send(path, init)).body?.cancel();
   }
 
-  /** An answer that goes on until the signal. @throws ApiError as above */
+  /** An answer that continues until the signal. @throws ApiError as above */
   async stream(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
     const response = await this.#fetch(path, {}, signal);
     return response.body!;
@@ -71,7 +71,7 @@ export class ApiClient {
   }
 }
 
-/** The token of this tab; empty when there is none. */
+/** The token of this tab; empty if there is none. */
 export function keptToken(): string {
   return sessionStorage.getItem(KEPT_AS) ?? "";
 }
@@ -81,7 +81,7 @@ export function keepToken(token: string): void {
   else sessionStorage.setItem(KEPT_AS, token);
 }
 
-/** What the API says of a refusal, or its status. */
+/** The API's reason for a refusal, or its status. */
 async function textOf(response: Response): Promise<string> {
   const otherwise = `The answer was ${response.status}`;
   try {

@@ -1,4 +1,4 @@
-// What the APIs have, read from the document that describes them.
+// The operations of the APIs, from the document that describes them.
 
 /// <reference lib="dom" />
 

@@ -1,13 +1,13 @@
-// Listens to the proxy's events, by fetch since EventSource cannot send a token. Only tells that
-// something has changed: what it is now is read from the lists. Without events they are read from
-// time to time all the same.
+// Listens to the proxy's events, by fetch since EventSource cannot send a token. Only reports that something
+// has changed: the current state is read from the lists, which are also read periodically, so that the
+// console works without events.
 
 /// <reference lib="dom" />
 
 import { EventSourceParserStream } from "eventsource-parser/stream";
 import { type ApiClient, ApiError } from "./api_client.ts";
 
-/** Whether changes are told at once. */
+/** Whether changes are reported at once. */
 export type FeedState = "connecting" | "live" | "absent";
 
 const PATH = "api/v1/events";
@@ -29,7 +29,7 @@ export class ChangeFeed {
     void this.#listen();
   }
 
-  /** Calls back whenever something has changed. @returns what ends that */
+  /** Calls back whenever something has changed. @returns ends the subscription */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -47,7 +47,7 @@ export class ChangeFeed {
     try {
       const bytes = await this.#api.stream(PATH, signal);
       this.#onState("live");
-      // What happened while nobody listened.
+      // Something may have happened while nobody listened.
       this.#tell();
       const text = bytes.pipeThrough(new TextDecoderStream() as ReadableWritablePair);
       for await (const _event of iterate(text.pipeThrough(new EventSourceParserStream()))) {
@@ -68,7 +68,7 @@ export class ChangeFeed {
   }
 }
 
-/** Streams are no iterators in every browser. */
+/** Not every browser can iterate over streams. */
 async function* iterate<T>(stream: ReadableStream<T>): AsyncGenerator<T> {
   const reader = stream.getReader();
   while (true) {

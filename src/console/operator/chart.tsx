@@ -1,4 +1,4 @@
-// One chart of the last quarter of an hour, drawn by uPlot. What it shows stands below it as text too.
+// One chart of the last quarter of an hour, drawn by uPlot. Its latest values are also shown as text below.
 
 /// <reference lib="dom" />
 
@@ -20,9 +20,9 @@ interface ChartProps {
 }
 
 const HEIGHT = 160;
-/** In the order of the lines. */
+/** Colours, in the order of the lines. */
 const COLOURS = ["--line-1", "--line-2"] as const;
-/** The pointer at one chart shows the same moment at all. */
+/** Charts with this key show the same moment when the pointer is over one of them. */
 const TOGETHER = "history";
 
 export function Chart({ title, times, lines, format }: ChartProps) {
@@ -32,7 +32,7 @@ export function Chart({ title, times, lines, format }: ChartProps) {
   const latest = useRef(data);
   latest.current = data;
   useEffect(() => {
-    // By now in the page, and perhaps no longer when it is looked at again.
+    // It is in the page now, but may no longer be when the clean-up runs.
     const element = box.current!;
     const draw = () => {
       plot.current?.destroy();
@@ -106,7 +106,7 @@ function optionsFor(
   };
 }
 
-/** Of a Unix time, as this browser writes it. */
+/** Formats a Unix time as this browser does. */
 function timeOfDay(seconds: number): string {
   return new Date(seconds * 1_000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 }

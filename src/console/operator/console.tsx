@@ -1,4 +1,4 @@
-// Starts the console: logs in, listens to changes and shows the page that the address asks for.
+// Starts the console: logs in, listens for changes and shows the page that the address names.
 
 /// <reference lib="dom" />
 
@@ -37,7 +37,7 @@ interface Asked {
   readonly onDone: () => void;
 }
 
-/** Whether the API lets this browser in: unknown at first. */
+/** Logs in; whether the API lets this browser in is unknown at first. */
 function Console({ place }: { place: PreviewPlace }) {
   const [token, setToken] = useState(keptToken);
   const [refusal, setRefusal] = useState<ApiError>();
@@ -67,7 +67,7 @@ function Console({ place }: { place: PreviewPlace }) {
 interface DeskProps {
   readonly api: ApiClient;
   readonly place: PreviewPlace;
-  /** Undefined when nobody had to log in. */
+  /** Undefined if no login was needed. */
   readonly onLogOut: (() => void) | undefined;
 }
 
@@ -158,18 +158,18 @@ function useRoute(): Route {
   return useMemo(() => parseRoute(hash), [hash]);
 }
 
-/** The address after the number sign is the page's. */
+/** Moves the focus without changing the address, whose fragment names the page. */
 function toContent(event: Event): void {
   event.preventDefault();
   document.getElementById("content")!.focus();
 }
 
-/** What the proxy has written into the page. */
+/** A fact that the proxy has written into the page. */
 function factOf(name: string): string {
   return document.querySelector<HTMLMetaElement>(`meta[name="${name}"]`)?.content ?? "";
 }
 
-/** A secure page may not ask where there is no TLS. */
+/** A secure page may not request streams from a port without TLS. */
 function previewPlace(): PreviewPlace {
   const isSecure = location.protocol === "https:";
   const port = factOf(isSecure ? "https-port" : "http-port");

@@ -1,4 +1,4 @@
-// What is known of one thing, by name.
+// A list of facts about one thing, by name.
 
 /// <reference lib="dom" />
 

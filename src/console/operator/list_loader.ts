@@ -1,13 +1,13 @@
-// Reads a whole list of the System API page by page, again and again. Knows no DOM.
+// Reads a whole list of the System API page by page. Knows no DOM.
 
-/** What it takes to ask for pages. */
+/** What pages are requested from. */
 export interface PageSource {
   get<T>(path: string, signal?: AbortSignal): Promise<T>;
 }
 
 export interface LoadedList<T> {
   readonly rows: readonly T[];
-  /** How many there are at the proxy, which may be more. */
+  /** Number of entries at the proxy, which may be higher. */
   readonly total: number;
 }
 
@@ -15,7 +15,7 @@ export interface LoadedList<T> {
 export interface ListPlace {
   /** `api/v1/streams`, relative to the page. */
   readonly path: string;
-  /** The field of the answer that has the entries. */
+  /** The member of the answer that has the entries. */
   readonly field: string;
   /** Filters, as a query. */
   readonly query?: string;
@@ -27,13 +27,13 @@ type PageAnswer = Readonly<Record<string, unknown>> & {
 };
 
 const PAGE = 1_000;
-/** More are not read: whoever has so many searches. */
+/** Limit on rows: with more, people search. */
 export const MOST_ROWS = 20_000;
 
 /**
  * Reads all pages.
  *
- * @param onPart called with what is there so far
+ * @param onPart called with the rows read so far
  */
 export async function loadList<T>(
   source: PageSource,

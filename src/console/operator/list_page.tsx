@@ -1,4 +1,4 @@
-// What every page with a list has: a search, how many rows there are, and the table.
+// What every page with a list has: a search, the number of rows, and the table.
 
 /// <reference lib="dom" />
 
@@ -16,9 +16,9 @@ interface ListPageProps<T> {
   readonly list: ListState<T>;
   readonly columns: readonly Column<T>[];
   readonly keyOf: (row: T) => string;
-  /** What of a row a search looks at. */
+  /** The text of a row that a search looks at. */
   readonly textOf: (row: T) => string;
-  /** As in the address. */
+  /** As in the page's address. */
   readonly search: string;
   readonly children?: ComponentChildren;
 }
@@ -67,7 +67,7 @@ function sentence<T>(name: string, shown: number, { rows, total, isWhole }: List
   return shown === total ? all : `${count(shown)} of ${all}`;
 }
 
-/** The address of the page with another search in it. */
+/** The page's address with another search. */
 function addressWith(search: string): string {
   const [path = "", query = ""] = location.hash.split("?", 2);
   const params = new URLSearchParams(query);

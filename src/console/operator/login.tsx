@@ -1,4 +1,4 @@
-// Asks for the token, or says why there is no use in it.
+// Asks for the token, or says why a token would not help.
 
 /// <reference lib="dom" />
 
@@ -6,7 +6,7 @@ import { useState } from "preact/hooks";
 import type { ApiError } from "./api_client.ts";
 
 interface LoginProps {
-  /** Why the operator has to log in; undefined at first. */
+  /** Why the operator has to log in. */
   readonly refusal: ApiError;
   readonly hasTried: boolean;
   readonly onToken: (token: string) => void;

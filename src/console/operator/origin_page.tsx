@@ -1,4 +1,4 @@
-// One origin: how it is, and what may be decided about it.
+// One origin: its state, and what operators may do with it.
 
 /// <reference lib="dom" />
 

@@ -1,4 +1,4 @@
-// What an operator may do to an origin, as questions. Knows the paths of the System API.
+// What an operator may do with an origin, as questions. Knows the paths of the System API.
 
 import type { ApiClient } from "./api_client.ts";
 import type { Question } from "./question.tsx";
@@ -30,7 +30,6 @@ export function drainQuestion(
   };
 }
 
-/** Changes the weight of an origin. */
 export function weightQuestion(api: ApiClient, server: string, weight: number): Question {
   return {
     title: `Give ${server} the weight ${weight}?`,
@@ -42,7 +41,6 @@ export function weightQuestion(api: ApiClient, server: string, weight: number): 
   };
 }
 
-/** Changes the labels of an origin. */
 export function labelsQuestion(
   api: ApiClient,
   server: string,
@@ -58,7 +56,6 @@ export function labelsQuestion(
   };
 }
 
-/** Forgets an origin. */
 export function forgetQuestion(api: ApiClient, server: string): Question {
   return {
     title: `Forget ${server}?`,

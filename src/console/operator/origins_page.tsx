@@ -80,7 +80,7 @@ function textOf({ server, device_id, ip, state, labels }: OriginEntry): string {
   return `${server} ${device_id} ${ip} ${state} ${labels?.join(" ") ?? ""}`;
 }
 
-/** The state in words; its colour only repeats them. */
+/** The state in words; the colour only repeats them. */
 export function StateBadge({ state }: { state: OriginEntry["state"] }) {
   return <span class="badge" data-state={state}>{state}</span>;
 }

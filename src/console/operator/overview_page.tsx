@@ -1,4 +1,4 @@
-// The first page: how much there is, and the charts of the last quarter of an hour.
+// The first page: totals, and the charts of the last quarter of an hour.
 
 /// <reference lib="dom" />
 

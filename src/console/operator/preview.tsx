@@ -1,12 +1,12 @@
-// The picture of a stream, played over HTTP-FLV from the proxy's HTTP server as any viewer would,
-// once the operator asks for it: a viewer costs the origin something.
+// Plays a stream over HTTP-FLV from the proxy's HTTP server, as any viewer would, once the operator asks for
+// it, since a viewer is a load on the origin.
 
 /// <reference lib="dom" />
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { openMpegtsPlayer } from "../pages/mpegts_player.ts";
 
-/** Where streams are played: `http://demo.com:8080`; undefined where this page may not ask. */
+/** Where streams are played: `http://demo.com:8080`; undefined if this page may not request them. */
 export type PreviewPlace = string | undefined;
 
 const DEFAULT_VHOST = "__defaultVhost__";
@@ -59,7 +59,7 @@ export function Preview({ stream, place }: { stream: string; place: PreviewPlace
   );
 }
 
-/** The stream's address; a vhost of its own is named, since the page's host is another. */
+/** The stream's address. A vhost of its own is named, since the page has another host. */
 function flvUrl(place: string, key: string): string {
   const [vhost = "", ...path] = key.split("/");
   const url = new URL(`${path.map(encodeURIComponent).join("/")}.flv`, `${place}/`);

@@ -1,4 +1,4 @@
-// Asks before anything is done that clients notice, and says why it could not be done.
+// Asks before doing anything that clients notice, and says why it failed.
 
 /// <reference lib="dom" />
 
@@ -7,9 +7,9 @@ import { useEffect, useRef, useState } from "preact/hooks";
 /** Something that an operator is about to do. */
 export interface Question {
   readonly title: string;
-  /** What will happen to whom. */
+  /** What will happen, and to whom. */
   readonly text: string;
-  /** On the button that does it. */
+  /** The label of the button that does it. */
   readonly action: string;
   readonly run: () => Promise<void>;
 }
@@ -28,7 +28,7 @@ export function QuestionDialog({ question, onClose }: QuestionDialogProps) {
     const element = dialog.current!;
     const before = document.activeElement;
     element.showModal();
-    // While it is open nothing else can have the focus.
+    // Nothing else can have the focus while it is open.
     return () => {
       element.close();
       if (before instanceof HTMLElement) before.focus();

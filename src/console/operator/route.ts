@@ -1,6 +1,6 @@
-// The address of a page of the console: `#/streams?q=news`. Plain text in and out.
+// Parses and builds the address of a page of the console: `#/streams?q=news`. Plain text in and out.
 
-/** Where the operator is. */
+/** The page shown. */
 export interface Route {
   /** The first part: `streams`; empty for the overview. */
   readonly page: string;

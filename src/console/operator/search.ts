@@ -1,8 +1,8 @@
-// Which rows of a list the operator wants to see, and in which order. Knows no DOM.
+// Filters and sorts the rows of a list. Knows no DOM.
 
 /** How a list is sorted. */
 export interface Order {
-  /** Of a column. */
+  /** Key of a column. */
   readonly key: string;
   readonly isDescending: boolean;
 }
@@ -10,7 +10,7 @@ export interface Order {
 /** What a row is sorted by. */
 export type SortValue = string | number;
 
-/** Rows in which every word of the search is found, in any case of its letters. */
+/** Rows that contain every word of the search, in upper or lower case. */
 export function found<T>(
   rows: readonly T[],
   search: string,
@@ -24,7 +24,7 @@ export function found<T>(
   });
 }
 
-/** A sorted copy; rows of the same value keep their order. */
+/** A sorted copy; rows with equal values keep their order. */
 export function sorted<T>(
   rows: readonly T[],
   valueOf: (row: T) => SortValue,

@@ -17,7 +17,7 @@ import type { Column } from "./virtual_table.tsx";
 
 interface SessionsPageProps extends Sources {
   readonly search: string;
-  /** Those of one; empty for all. */
+  /** Only sessions of this origin; empty for all. */
   readonly origin: string;
   readonly stream: string;
   readonly act: Act;
@@ -97,7 +97,6 @@ export function SessionsPage({ api, feed, search, origin, stream, act }: Session
   );
 }
 
-/** Ends one session. */
 export function kickQuestion(
   api: ApiClient,
   { session, intent, protocol, stream, client }: Omit<

@@ -1,6 +1,5 @@
-// What the System API answers, as far as the console shows it. What a proxy may leave out is optional.
+// The System API's answers, as far as the console shows them. Members that a proxy may omit are optional.
 
-/** How an origin is. */
 export type OriginState = "alive" | "suspect" | "draining" | "down" | "expired";
 
 /** Bits a second, in from clients and out to them. */
@@ -26,7 +25,7 @@ export interface OriginEntry extends RatesEntry {
   readonly streams: number;
   readonly publishers: number;
   readonly viewers: number;
-  /** Milliseconds; null for one that sends none. */
+  /** Milliseconds; null if it sends none. */
   readonly last_heartbeat_ms: number | null;
   readonly failures: Readonly<Record<string, number>>;
 }

@@ -1,4 +1,4 @@
-// One stream: its origin, its publisher, who plays it, and what it looks like.
+// One stream: its origin, its publisher, its viewers, and a preview.
 
 /// <reference lib="dom" />
 

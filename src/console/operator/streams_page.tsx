@@ -12,7 +12,7 @@ import type { Column } from "./virtual_table.tsx";
 
 interface StreamsPageProps extends Sources {
   readonly search: string;
-  /** Those of one; empty for all. */
+  /** Only streams of this origin; empty for all. */
   readonly origin: string;
 }
 
@@ -72,7 +72,7 @@ export function StreamsPage({ api, feed, search, origin }: StreamsPageProps) {
   );
 }
 
-/** That a list is a part of all, and the way to all. */
+/** Says that a list is filtered, with a link to the whole list. */
 export function Filter({ text, page }: { text: string; page: string }) {
   return (
     <p class="filter">

@@ -1,4 +1,4 @@
-// Numbers as people read them.
+// Formats numbers for people.
 
 const STEPS = ["", "k", "M", "G", "T"] as const;
 
@@ -22,7 +22,7 @@ export function duration(seconds: number): string {
   return shown.map(([count, unit]) => `${count} ${unit}`).join(" ");
 }
 
-/** With separators between thousands. */
+/** With thousands separators. */
 export function count(value: number): string {
   return value.toLocaleString("en", { maximumFractionDigits: 1 });
 }
@@ -32,12 +32,12 @@ export function countOf(value: number, noun: string): string {
   return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
 }
 
-/** The key of a stream as people name it: the vhost of all who have none of their own is left out. */
+/** The key of a stream for people: without the default vhost. */
 export function streamName(key: string): string {
   return key.replace(/^__defaultVhost__\//, "");
 }
 
-/** Three digits, a blank and the letter of a power. */
+/** Three digits, a space and the letter of a power. */
 function scaled(value: number, base: number): string {
   let step = 0;
   let rest = value;

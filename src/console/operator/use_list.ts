@@ -1,4 +1,4 @@
-// A list of the System API that keeps itself up to date while the page is seen.
+// A list of the System API that is kept up to date while the page is visible.
 
 /// <reference lib="dom" />
 
@@ -7,25 +7,25 @@ import type { ApiClient } from "./api_client.ts";
 import type { ChangeFeed } from "./change_feed.ts";
 import { type ListPlace, type LoadedList, loadList } from "./list_loader.ts";
 
-/** The list as it was last read. */
+/** The list as last read. */
 export interface ListState<T> extends LoadedList<T> {
-  /** Whether it has been read to its end at least once. */
+  /** Whether it has been read completely at least once. */
   readonly isWhole: boolean;
-  /** Why it is not newer. */
+  /** Why it could not be updated. */
   readonly failure: string | undefined;
   /** Reads it again at once. */
   readonly refresh: () => void;
 }
 
-/** Milliseconds from one look to the next; long lists are read less often. */
+/** Milliseconds between two readings; long lists are read less often. */
 const PERIOD = 5_000;
 const SHARE = 10;
-/** Milliseconds between a look and the next one after something has changed. */
+/** Least milliseconds between a reading and the next one after a change. */
 const AFTER_CHANGE = 1_000;
 
 type Told<T> = Omit<ListState<T>, "refresh">;
 
-/** Two places for each service: the API that is asked and the feed that tells when. */
+/** Where data comes from: the API, and the feed that says when something has changed. */
 export interface Sources {
   readonly api: ApiClient;
   readonly feed: ChangeFeed;

@@ -1,5 +1,5 @@
-// A table of any length of which only the rows in sight exist. All rows are of one height, so that
-// which ones are in sight is a division.
+// A table of any length in which only the visible rows exist. All rows have the same height, so that a
+// division tells which ones are visible.
 
 /// <reference lib="dom" />
 
@@ -11,24 +11,24 @@ export interface Column<T> {
   readonly key: string;
   readonly title: string;
   readonly show: (row: T) => ComponentChildren;
-  /** Absent = the table cannot be sorted by it. */
+  /** Absent = the table cannot be sorted by this column. */
   readonly sortBy?: (row: T) => SortValue;
   readonly isNumber?: boolean;
 }
 
 interface VirtualTableProps<T> {
-  /** What the rows are, for the screen reader and for the style. */
+  /** What the rows are, for screen readers and the style sheet. */
   readonly name: string;
   readonly columns: readonly Column<T>[];
   readonly rows: readonly T[];
   readonly keyOf: (row: T) => string;
-  /** What to say instead of no rows. */
+  /** Shown if there are no rows. */
   readonly empty: string;
 }
 
-/** Rows beyond the ones in sight, so that a fast scroll shows no gap. */
+/** Extra rows beyond the visible ones, so that fast scrolling shows no gap. */
 const BEYOND = 5;
-/** As in the style. */
+/** Height of a row in pixels, as in the style sheet. */
 const ROW = 44;
 const ROW_OF_PHONE = 96;
 const PHONE = "(max-width: 45rem)";
@@ -118,14 +118,14 @@ function Heading<T>({ column, order, onSort }: HeadingProps<T>) {
 interface RowProps<T> {
   readonly columns: readonly Column<T>[];
   readonly row: T;
-  /** Its place in the whole table. */
+  /** Its index in the whole table. */
   readonly at: number;
   /** In pixels. */
   readonly top: number;
 }
 
 function Row<T>({ columns, row, at, top }: RowProps<T>) {
-  // The elements of a row that has not changed are not compared again while it scrolls by.
+  // The elements of an unchanged row are not compared again while scrolling.
   return useMemo(() => (
     <div
       role="row"
@@ -142,7 +142,7 @@ function Row<T>({ columns, row, at, top }: RowProps<T>) {
   ), [columns, row, at, top]);
 }
 
-/** The range of rows in sight, and some more. */
+/** The range of visible rows, and some more. */
 function useSight(
   box: { readonly current: HTMLDivElement | null },
   rowHeight: number,

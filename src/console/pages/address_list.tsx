@@ -1,11 +1,11 @@
-// The addresses of the stream, each with a button that copies it.
+// The addresses of the stream, each with a button to copy it.
 
 /// <reference lib="dom" />
 
 import { useState } from "preact/hooks";
 import { type ProxyPlace, streamAddresses, type StreamName } from "./stream_name.ts";
 
-/** How long a button says that it has copied, milliseconds. */
+/** Milliseconds for which a button says that it has copied. */
 const COPIED_FOR = 1500;
 
 interface AddressListProps {
@@ -54,7 +54,7 @@ function Address({ label, url }: { label: string; url: string }) {
   );
 }
 
-/** The clipboard is there on secure pages only; elsewhere the selected field is copied. */
+/** The clipboard exists only on secure pages; elsewhere the selected field is copied. */
 async function copyText(text: string, field: HTMLInputElement): Promise<void> {
   if (navigator.clipboard) return await navigator.clipboard.writeText(text);
   field.select();

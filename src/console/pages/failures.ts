@@ -1,10 +1,9 @@
-// What can go wrong while playing or publishing: a sentence for each, and whether trying again may
-// help.
+// What can go wrong in playing or publishing: a sentence for each failure, and whether retrying may help.
 
 /** Why there is no picture. */
 export interface Failure {
   readonly sentence: string;
-  /** Whether it is no use to try the same again. */
+  /** Whether retrying is pointless. */
   readonly isFinal: boolean;
 }
 
@@ -16,10 +15,8 @@ function final(sentence: string): Failure {
   return { sentence, isFinal: true };
 }
 
-/** The browser lacks what the format needs. */
 export const UNSUPPORTED = final("This browser cannot play this format");
 
-/** The origin has closed the stream. */
 export const ENDED = passing("The stream has ended");
 
 /** The stream has broken off, as it does when its origin goes away. */
@@ -28,18 +25,17 @@ export const LOST = passing("The connection to the stream was lost");
 /** The picture stands still. */
 export const STALLED = passing("Nothing arrives any more");
 
-/** There has been no picture at all, for long. */
+/** There has been no picture for a long time. */
 export const SILENT = passing("Nothing has arrived yet");
 
-/** No answer at all. */
 export const UNREACHABLE = passing("The proxy does not answer");
 
-/** No packet has come through. */
+/** No packet has arrived. */
 export const NO_MEDIA_PATH = passing(
   "No media arrives: is the proxy's UDP port reachable from here?",
 );
 
-/** What an HTTP status and the reason behind it mean to a viewer. */
+/** What an HTTP status and its reason phrase mean to a viewer. */
 export function describeStatus(status: number, reason = ""): Failure {
   if (reason === "Not Offered") {
     const what = "The origin of this stream does not offer it in this format, or not yet";
@@ -51,7 +47,7 @@ export function describeStatus(status: number, reason = ""): Failure {
   return final(`Cannot play: the answer was ${status}`);
 }
 
-/** What the HTTP API's refusal of a WebRTC session means to whoever asked for it. */
+/** What it means when the HTTP API refuses a WebRTC session. */
 export function describeRefusal(status: number, detail: string): Failure {
   if (status === 401) {
     return final("The token is missing or wrong (401)");
@@ -65,12 +61,11 @@ export function describeRefusal(status: number, detail: string): Failure {
   return status >= 500 ? passing(sentence) : final(sentence);
 }
 
-/** Anything else, in the words of the library. */
+/** Any other failure, in the library's words. */
 export function describeFailure(detail: string): Failure {
   return passing(`Cannot play: ${detail}`);
 }
 
-/** A failure on its way to whoever waits. */
 export class FailureError extends Error {
   readonly failure: Failure;
 

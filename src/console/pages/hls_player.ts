@@ -16,9 +16,9 @@ import type { Player, PlayerOptions } from "./player.ts";
 
 /** Seconds of media over which the bitrate is averaged. */
 const BITRATE_SPAN = 10;
-/** Runs a little faster as long as it is behind. */
+/** Plays a little faster while it is behind. */
 const CATCHING_UP = { maxLiveSyncPlaybackRate: 1.2 };
-/** Seconds behind where it should be after which it jumps. */
+/** Seconds behind the target after which it jumps. */
 const MOST_BEHIND = 4;
 /** Milliseconds. */
 const LEAST_PATIENCE = 5000;
@@ -33,7 +33,7 @@ export function openHlsPlayer(options: PlayerOptions): Player {
 
 function openWithLibrary({ video, url, seen, onEnd }: PlayerOptions): Player {
   const rate = new SlidingRate(BITRATE_SPAN);
-  // Workers would have to be made of blobs, which the page's security policy does not allow.
+  // Workers would be created from blobs, which the page's security policy forbids.
   const hls = new Hls({ enableWorker: false, liveSyncDurationCount: 2, ...CATCHING_UP });
   let details: LevelDetails | undefined;
   hls.on(Hls.Events.FRAG_LOADED, (_, { frag }: FragLoadedData) => {
@@ -42,7 +42,7 @@ function openWithLibrary({ video, url, seen, onEnd }: PlayerOptions): Player {
   hls.on(Hls.Events.LEVEL_LOADED, (_, loaded) => {
     const isFirst = details === undefined;
     details = loaded.details;
-    // A playlist stays when its publisher has gone; its last pictures have been shown already.
+    // A playlist remains after its publisher has gone; its last pictures have already been shown.
     if (isFirst && seen !== undefined && newestOf(details) === seen) onEnd(STALLED);
   });
   hls.on(Hls.Events.ERROR, (_, error: ErrorData) => {
@@ -72,7 +72,7 @@ function openWithLibrary({ video, url, seen, onEnd }: PlayerOptions): Player {
   };
 }
 
-/** The last segment of a playlist. Queries may be the viewer's own. */
+/** The last segment of a playlist, without its query, which may be the viewer's own. */
 function newestOf({ endSN, fragments }: LevelDetails): string {
   const last = fragments.at(-1);
   return `${endSN} ${last?.programDateTime ?? ""} ${last?.relurl?.split("?")[0] ?? ""}`;

@@ -1,4 +1,4 @@
-// Where a live picture should continue when it has fallen behind. Knows no player.
+// Where to continue a live stream that has fallen behind. Knows no player.
 
 /** Buffered media, in seconds of the player's time. */
 export interface MediaRange {
@@ -6,15 +6,15 @@ export interface MediaRange {
   readonly end: number;
 }
 
-/** Seconds behind the last of it. */
+/** Seconds behind the end of the buffer. */
 export interface Latency {
-  /** More is too much. */
+  /** The most that is acceptable. */
   readonly most: number;
   /** Where to jump to. */
   readonly aim: number;
 }
 
-/** Where to jump to, or undefined when the position is good. */
+/** Where to jump to; undefined if the position is good. */
 export function jumpFrom(
   position: number,
   ranges: readonly MediaRange[],

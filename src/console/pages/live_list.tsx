@@ -1,4 +1,4 @@
-// The list of live streams, each played at a click.
+// The list of live streams, each of which plays at a click.
 
 /// <reference lib="dom" />
 
@@ -7,7 +7,7 @@ import { FORMAT_LABELS } from "./stream_name.ts";
 
 interface LiveListProps {
   readonly live: LiveStreams;
-  /** The stream that is being played, if any. */
+  /** The stream that is playing, if any. */
   readonly playing: string | undefined;
   readonly onChoose: (stream: LiveStream) => void;
 }

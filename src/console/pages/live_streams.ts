@@ -4,28 +4,28 @@
 
 import { useEffect, useState } from "preact/hooks";
 
-/** A stream that is published now, and how it can be played. */
+/** A live stream, and how it can be played. */
 export interface LiveStream {
   /** `app/stream`. */
   readonly stream: string;
   readonly formats: readonly string[];
 }
 
-/** What the proxy tells. */
+/** The proxy's answer. */
 export interface LiveStreams {
   readonly streams: readonly LiveStream[];
-  /** Whether there are others. */
+  /** Whether there are more streams. */
   readonly more: boolean;
 }
 
-/** Milliseconds from one answer to the next question. */
+/** Milliseconds from one answer to the next request. */
 const INTERVAL = 5000;
 const DEADLINE = 4000;
 
 /**
- * The list as it was last told; undefined before that, and where there is none.
+ * The list as last received; undefined before that, and if there is none.
  *
- * @param url undefined when the proxy keeps its list to itself
+ * @param url undefined if the proxy does not publish its list
  */
 export function useLiveStreams(url: string | undefined): LiveStreams | undefined {
   const [streams, setStreams] = useState<LiveStreams>();
@@ -37,7 +37,7 @@ export function useLiveStreams(url: string | undefined): LiveStreams | undefined
     const ask = async () => {
       clearTimeout(timer);
       if (document.hidden) return;
-      // What is not answered is not news: the streams may go on without the proxy's list.
+      // A missing answer is not news: the streams may run on without the proxy's list.
       const answer = await read(url, signal).catch(() => undefined);
       if (signal.aborted) return;
       if (answer !== undefined) setStreams(answer);

@@ -1,17 +1,17 @@
-// What is shown about a running player: numbers from the video element and the player, averaged.
-// Knows no player library.
+// Measures a running player: numbers from the video element and the player, averaged. Knows no player
+// library.
 
 /// <reference lib="dom" />
 
-/** What a player adds to what the video element knows. */
+/** What a player adds to the numbers of the video element. */
 export interface Received {
-  /** Bits per second of the stream; undefined while or where it is not known. */
+  /** Bits per second of the stream; undefined if unknown. */
   readonly bitrate: number | undefined;
-  /** Seconds of media that wait to be shown, where the video element does not tell. */
+  /** Seconds of media waiting to be shown, if the video element does not know. */
   readonly buffer?: number | undefined;
 }
 
-/** One look at a running player. */
+/** One measurement of a running player. */
 export interface Measurement {
   /** Seconds of media buffered ahead of the playing position. */
   readonly buffer: number;
@@ -38,7 +38,7 @@ export class Meter {
     this.#frames = video.getVideoPlaybackQuality().totalVideoFrames;
   }
 
-  /** To be called a few times a second, since the frame rate is that between calls. */
+  /** To be called a few times a second, since the frame rate is measured between calls. */
   measure(received: Received): Measurement {
     const { droppedVideoFrames, totalVideoFrames } = this.#video.getVideoPlaybackQuality();
     const now = performance.now();
@@ -67,7 +67,7 @@ function bufferedAhead(video: HTMLVideoElement): number {
   return 0;
 }
 
-/** Amounts over the last few seconds, as an average per second. */
+/** Averages amounts over the last few seconds, per second. */
 export class SlidingRate {
   readonly #span: number;
   readonly #samples: { amount: number; seconds: number }[] = [];
@@ -77,7 +77,7 @@ export class SlidingRate {
     this.#span = span;
   }
 
-  /** @param seconds how long it took for that amount to come together */
+  /** @param seconds in which that amount accumulated */
   add(amount: number, seconds: number): void {
     this.#samples.push({ amount, seconds });
     while (this.#samples.length > 1 && this.#total("seconds") > this.#span) this.#samples.shift();

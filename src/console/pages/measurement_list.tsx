@@ -1,11 +1,11 @@
-// The numbers about the running player, and the list in which numbers are shown.
+// Numbers about the running player, and the list that shows such numbers.
 
 import type { Measurement } from "./measure.ts";
 
-/** A number; undefined while it is not known. */
+/** A number; undefined if unknown. */
 export type Row = readonly [id: string, label: string, value: string | 0 | undefined];
 
-/** All numbers, with a dash for what is not known. */
+/** All numbers, with a dash for unknown ones. */
 export function MeasurementList({ measurement }: { measurement: Measurement | undefined }) {
   return <Rows label="How it plays" rows={rowsOf(measurement)} />;
 }
@@ -33,7 +33,7 @@ function rowsOf(measured: Measurement | undefined): readonly Row[] {
   ];
 }
 
-/** Bits per second as people read them. */
+/** Formats bits per second. */
 export function bits(perSecond: number): string {
   if (perSecond >= 1e6) return `${(perSecond / 1e6).toFixed(2)} Mbit/s`;
   return `${(perSecond / 1e3).toFixed(0)} kbit/s`;

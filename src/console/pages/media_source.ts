@@ -1,13 +1,12 @@
-// What is published: a camera, a screen, or a picture made here.
+// The source of what is published: a camera, a screen, or a test picture.
 
 /// <reference lib="dom" />
 
 import { openTestPicture } from "./test_picture.ts";
 
-/** Where pictures come from. */
 export type SourceKind = "camera" | "screen" | "test";
 
-/** Sources in the order of the page. */
+/** The sources, in the order of the page. */
 export const SOURCES: readonly { readonly kind: SourceKind; readonly label: string }[] = [
   { kind: "camera", label: "Camera" },
   { kind: "screen", label: "Screen" },
@@ -22,9 +21,9 @@ export interface MediaSource {
 const VIDEO = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
 
 /**
- * Opens a source, which may ask the person for leave.
+ * Opens a source, for which the browser may ask the user's permission.
  *
- * @throws Error with a sentence for that person
+ * @throws Error with a sentence for the user
  */
 export async function openSource(kind: SourceKind): Promise<MediaSource> {
   if (kind === "test") return openTestPicture();

@@ -1,5 +1,5 @@
-// Plays HTTP-FLV and HTTP-TS with mpegts.js, tuned for a live stream over a good network: plays
-// what it has and speeds up a little when it has fallen behind.
+// Plays HTTP-FLV and HTTP-TS with mpegts.js, tuned for a live stream over a good network: plays what it has,
+// and speeds up a little when it has fallen behind.
 
 /// <reference lib="dom" />
 
@@ -19,17 +19,17 @@ import type { Player, PlayerOptions } from "./player.ts";
 
 type Mpegts = typeof mpegtsExports.default;
 
-// The package's types put everything below `default`, its code does not.
+// The package's types put everything below `default`; its code does not.
 const mpegts = mpegtsExports as unknown as Mpegts;
 
 /** Seconds over which the bitrate is averaged. */
 const BITRATE_SPAN = 5;
-/** An origin sends what it has kept of a stream at once: the first reports say nothing of its bitrate. */
+/** Reports to skip: an origin first sends what it has kept, which says nothing about the bitrate. */
 const BURST_REPORTS = 3;
-/** Where speeding up would take too long. */
+/** Beyond this, speeding up would take too long. */
 const JUMP: Latency = { most: 4, aim: 1.2 };
 const SETTINGS: Parameters<Mpegts["createPlayer"]>[1] = {
-  // Workers would have to be made of blobs, which the page's security policy does not allow.
+  // Workers would be created from blobs, which the page's security policy forbids.
   enableWorker: false,
   enableStashBuffer: false,
   lazyLoad: false,

@@ -1,4 +1,4 @@
-// Chooses the library that a format needs and starts to play.
+// Chooses the library that a format needs and starts playing.
 
 /// <reference lib="dom" />
 
@@ -9,7 +9,7 @@ import { openWhepPlayer } from "./whep_player.ts";
 
 export function openPlayer(options: PlayerOptions): Player {
   const player = openWith(options);
-  // A browser may refuse to play with sound before the viewer has clicked; the controls are there.
+  // A browser may refuse to play sound before the viewer has clicked; the controls are there.
   options.video.play().catch(() => {});
   return player;
 }

@@ -1,4 +1,4 @@
-// Starts the page that the URL asks for.
+// Starts the page that the URL names.
 
 /// <reference lib="dom" />
 
@@ -13,14 +13,14 @@ function proxyPlace(): ProxyPlace {
     host: location.hostname,
     rtmpPort: portOf("rtmp-port", 1935),
     srtPort: portOf("srt-port", 10080),
-    // Over TLS one port has everything.
+    // Over TLS one port serves everything.
     api: location.protocol === "https:"
       ? location.origin
       : `http://${location.hostname}:${portOf("api-port", 1985)}`,
   };
 }
 
-/** What the proxy has written into the page. */
+/** A fact that the proxy has written into the page. */
 function factOf(name: string): string | undefined {
   return document.querySelector<HTMLMetaElement>(`meta[name="${name}"]`)?.content;
 }
@@ -29,7 +29,7 @@ function portOf(name: string, otherwise: number): number {
   return Number(factOf(name)) || otherwise;
 }
 
-/** Where the proxy tells what is live, if it does. */
+/** Where the proxy lists live streams, if it does. */
 function listUrl({ http }: ProxyPlace): string | undefined {
   return factOf("live-list") === "off" ? undefined : `${http}api/v1/streams/live`;
 }

@@ -8,7 +8,7 @@ const PAGES = [
   { href: "publish", title: "Publish a stream" },
 ] as const;
 
-/** The title of the page, and links to the others. */
+/** The page's title, and links to the other pages. */
 export function PageHead({ title }: { title: typeof PAGES[number]["title"] }) {
   return (
     <header>

@@ -1,8 +1,8 @@
-// How long to wait before asking for a stream again. Knows no player.
+// How long to wait before requesting a stream again. Knows no player.
 
 /** Seconds before the first attempts; the last value applies to all further ones. */
 const PAUSES = [1, 2, 4, 8, 15];
-/** Share by which a pause may be longer or shorter: all viewers of a stream lose it at once. */
+/** Share by which pauses vary: all viewers of a stream lose it at the same time. */
 const SPREAD = 0.2;
 
 /**

@@ -1,5 +1,5 @@
-// The page that plays a stream: what to play, the picture, how well it plays, and the stream's
-// addresses for other players.
+// The page that plays a stream: which stream, the picture, how well it plays, and the stream's addresses for
+// other players.
 
 /// <reference lib="dom" />
 
@@ -25,13 +25,13 @@ import { Watch, type WatchState } from "./watch.ts";
 
 type PlayState =
   | { readonly phase: "idle" }
-  /** No browser plays what its origin has. */
+  /** Its origin offers no format that a browser can play. */
   | { readonly phase: "elsewhere"; readonly stream: string }
   | WatchState;
 
 const IDLE: PlayState = { phase: "idle" };
 
-/** @param props `listUrl` is undefined when the list of live streams is switched off */
+/** @param props `listUrl` is undefined if the list of live streams is off */
 export function PlayPage({ place, listUrl }: { place: ProxyPlace; listUrl: string | undefined }) {
   const [asked] = useState(() => parsePageAddress(location.href));
   const [request, setRequest] = useState<PageRequest>(asked);
@@ -47,7 +47,7 @@ export function PlayPage({ place, listUrl }: { place: ProxyPlace; listUrl: strin
   const play = (wanted: PageRequest) => {
     history.replaceState(null, "", pageAddress(location.href, wanted));
     setRequest(wanted);
-    // A new object, so that asking for the same stream again starts it again.
+    // A new object, so that requesting the same stream again restarts it.
     setPlaying({ ...wanted });
   };
   const stop = (after: PlayState) => {
@@ -65,7 +65,7 @@ export function PlayPage({ place, listUrl }: { place: ProxyPlace; listUrl: strin
   }, []);
   useEffect(() => {
     const first = live?.streams[0];
-    // Whoever is about to type a name would get it behind this one.
+    // Somebody may be typing a name: it must not be added to this one.
     const isTyping = document.activeElement instanceof HTMLInputElement;
     if (first && request.stream === "" && !isTyping) {
       setRequest({ ...request, stream: first.stream });
@@ -114,7 +114,7 @@ function useIsLive(live: LiveStreams | undefined, stream: string | undefined): b
   return live?.streams.some((each) => parseStreamName(each.stream)?.path === name) ?? false;
 }
 
-/** The format that is chosen, if the stream has it, and otherwise one that it has. */
+/** The chosen format if the stream has it, otherwise one that it has. */
 function formatFor(formats: readonly string[], chosen: PlayFormat): PlayFormat | undefined {
   if (formats.includes(chosen)) return chosen;
   return PLAY_FORMATS.find(({ format }) => formats.includes(format))?.format;

@@ -1,5 +1,4 @@
-// What the page knows of any library that plays a stream. Failures are reported as sentences that a
-// viewer can read.
+// What the page knows of any library that plays a stream. Failures are reported as sentences for the viewer.
 
 /// <reference lib="dom" />
 
@@ -9,13 +8,13 @@ import type { PlayFormat } from "./stream_name.ts";
 
 export interface Player {
   readonly received: Received;
-  /** Advances while media arrives; only where the video element's time advances without any. */
+  /** Advances while media arrives; only if the video element's time also advances without media. */
   readonly position?: number;
-  /** Milliseconds that the picture may stand still; five seconds where it does not say. */
+  /** Milliseconds for which the picture may stand still; five seconds by default. */
   readonly patience?: number;
-  /** What tells the newest of what has come from something newer, where nothing else does. */
+  /** Identifies the newest media received, to tell it from newer media, if nothing else does. */
   readonly newest?: string | undefined;
-  /** Goes to the live picture if that is far ahead. To be called a few times a second. */
+  /** Jumps to the live picture if that is far ahead. To be called a few times a second. */
   catchUp?(): void;
   /** Stops and releases the video element. */
   close(): void;
@@ -25,9 +24,9 @@ export interface PlayerOptions {
   readonly video: HTMLVideoElement;
   readonly url: string;
   readonly format: PlayFormat;
-  /** For the HTTP API, which WebRTC goes through; empty when there is none. */
+  /** For the HTTP API, which WebRTC uses; empty if there is none. */
   readonly token: string;
-  /** `newest` of the player before: what has been shown is not shown again. */
+  /** `newest` of the previous player: what has been shown is not shown again. */
   readonly seen?: string | undefined;
   /** Called at most once: the stream is over or cannot be played. */
   readonly onEnd: (failure: Failure) => void;

@@ -1,4 +1,4 @@
-// The form that says what to publish and from where.
+// The form that asks what to publish and from which source.
 
 /// <reference lib="dom" />
 
@@ -11,7 +11,7 @@ interface PublishFormProps {
   readonly source: SourceKind;
   /** For the HTTP API. */
   readonly token: string;
-  /** Whether the name can be used. */
+  /** Whether the name is valid. */
   readonly isGood: boolean;
   readonly isPublishing: boolean;
   readonly onStream: (stream: string) => void;

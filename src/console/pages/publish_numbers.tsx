@@ -1,9 +1,9 @@
-// The numbers about what is being published.
+// Numbers about the published stream.
 
 import { bits, type Row, Rows } from "./measurement_list.tsx";
 import type { RtcNumbers } from "./rtc_statistics.ts";
 
-/** All numbers, with a dash for what is not known. */
+/** All numbers, with a dash for unknown ones. */
 export function PublishNumbers({ numbers }: { numbers: RtcNumbers | undefined }) {
   return <Rows label="How it is published" rows={rows(numbers)} />;
 }

@@ -1,5 +1,5 @@
-// The page that publishes a stream by WHIP: the source, the picture as it is sent, how well it is
-// published, and the stream's addresses for players.
+// The page that publishes a stream by WHIP: the source, the picture as sent, how well it is sent, and the
+// stream's addresses for players.
 
 /// <reference lib="dom" />
 

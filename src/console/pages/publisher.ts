@@ -6,21 +6,21 @@ import { type MediaSource, openSource, type SourceKind } from "./media_source.ts
 import { RtcLink } from "./rtc_link.ts";
 import { type RtcNumbers, RtcStatistics } from "./rtc_statistics.ts";
 
-/** How far a publication has come. */
+/** How far a publication has got. */
 export type PublishPhase = "opening" | "connecting" | "publishing";
 
 export interface PublisherOptions {
   readonly video: HTMLVideoElement;
   readonly url: string;
   readonly source: SourceKind;
-  /** For the HTTP API; empty when there is none. */
+  /** For the HTTP API; empty if there is none. */
   readonly token: string;
   readonly setPhase: (phase: PublishPhase) => void;
   readonly setEnd: (reason: string) => void;
   readonly setNumbers: (numbers: RtcNumbers | undefined) => void;
 }
 
-/** Milliseconds between two looks at the numbers. */
+/** Milliseconds between two measurements. */
 const LOOK = 500;
 
 /** Publishes until the returned function is called. */
@@ -37,7 +37,7 @@ export function runPublisher(options: PublisherOptions): () => void {
   return () => publication.close();
 }
 
-/** Collects what has to be undone when a publication ends, for whatever reason. */
+/** Collects what must be undone when a publication ends, for whatever reason. */
 class Publication {
   isOver = false;
   readonly #setEnd: (reason: string) => void;
@@ -75,7 +75,7 @@ function send(
     setNumbers(undefined);
   });
   for (const track of stream.getTracks()) {
-    // As it does when a person ends the sharing of a screen, or pulls out a camera.
+    // This happens when somebody stops sharing a screen or unplugs a camera.
     track.addEventListener("ended", () => publication.end("The source has ended"));
   }
   setPhase("connecting");

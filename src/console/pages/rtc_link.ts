@@ -1,5 +1,5 @@
-// One WebRTC session with the proxy, by WHIP or WHEP: offer, answer, end. RFC 9725. Knows no media;
-// whoever opens it adds tracks to the connection first and reads them afterwards.
+// One WebRTC session with the proxy, by WHIP or WHEP: offer, answer, end. RFC 9725. Knows no media; its owner
+// adds tracks to the connection first and reads them afterwards.
 
 /// <reference lib="dom" />
 
@@ -15,12 +15,12 @@ import {
 
 export interface RtcLinkOptions {
   readonly url: string;
-  /** For the HTTP API; empty when there is none. */
+  /** For the HTTP API; empty if there is none. */
   readonly token: string;
-  /** Puts tracks on the connection before the offer is made. */
+  /** Adds tracks to the connection before the offer is made. */
   readonly prepare: (connection: RTCPeerConnection) => void;
   readonly onConnected: () => void;
-  /** Called at most once, and not after `close`: the session is over or has not come about. */
+  /** Called at most once, and not after `close`: the session has ended or could not begin. */
   readonly onEnd: (failure: Failure) => void;
 }
 
@@ -54,7 +54,7 @@ export class RtcLink {
   async #negotiate(): Promise<void> {
     const { connection } = this;
     await connection.setLocalDescription(await connection.createOffer());
-    // Without waiting for candidates of its own: the proxy learns the way from the first packets.
+    // Does not wait for local candidates: the proxy learns the address from the first packets.
     const response = await this.#ask(this.#options.url, "POST", connection.localDescription!.sdp);
     const text = await response.text();
     if (response.status !== 201) {
@@ -75,7 +75,7 @@ export class RtcLink {
     }
   }
 
-  /** May outlive the page. */
+  /** The request may outlive the page. */
   #delete(): void {
     const session = this.#session;
     this.#session = undefined;

@@ -4,29 +4,29 @@
 
 import { SlidingRate } from "./measure.ts";
 
-/** One look at what comes or goes. */
+/** One measurement of what is sent or received. */
 export interface RtcNumbers {
-  /** Bits per second, audio included; undefined before the second look. */
+  /** Bits per second, audio included; undefined before the second measurement. */
   readonly bitrate: number | undefined;
-  /** Seconds that media waits to be shown; only when receiving. */
+  /** Seconds for which media waits to be shown; only when receiving. */
   readonly buffer: number | undefined;
-  /** Of media, sent or received so far. */
+  /** Bytes of media sent or received so far. */
   readonly bytes: number;
-  /** Pictures sent or shown so far, and how many of them a second. */
+  /** Pictures sent or shown so far, and pictures per second. */
   readonly frames: number;
   readonly framesPerSecond: number | undefined;
   readonly width: number;
   readonly height: number;
-  /** Seconds to the other side and back, as it reports; only of what goes. */
+  /** Round-trip time in seconds, as the other side reports; only when sending. */
   readonly roundTrip: number | undefined;
-  /** Share of the packets that were lost on the way, 0–1; only of what goes. */
+  /** Share of packets lost on the way, 0–1; only when sending. */
   readonly lost: number | undefined;
 }
 
 /** Seconds over which rates are averaged. */
 const SPAN = 3;
 
-/** An entry of the report, as far as it is read. */
+/** The members of a report's entry that are read. */
 interface Entry {
   readonly type: string;
   readonly kind?: string;
@@ -53,7 +53,7 @@ export class RtcStatistics {
     this.#connection = connection;
   }
 
-  /** To be called a few times a second, since rates are those between calls. */
+  /** To be called a few times a second, since rates are measured between calls. */
   async read(): Promise<RtcNumbers> {
     const entries: Entry[] = [];
     (await this.#connection.getStats()).forEach((entry: Entry) => entries.push(entry));

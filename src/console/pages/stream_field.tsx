@@ -4,7 +4,7 @@
 
 interface StreamFieldProps {
   readonly stream: string;
-  /** Whether the name can be used. */
+  /** Whether the name is valid. */
   readonly isGood: boolean;
   readonly onChange: (stream: string) => void;
 }

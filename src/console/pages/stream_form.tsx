@@ -1,4 +1,4 @@
-// The form that says what to play and how.
+// The form that asks what to play and how.
 
 /// <reference lib="dom" />
 

@@ -1,14 +1,14 @@
-// The stream that the page is about and the addresses where it is played: plain text in and out.
-// Knows no DOM and no player.
+// The stream that the page is about, and the addresses where it can be played: plain text in and out. Knows
+// no DOM and no player.
 
 /** How the page can play a stream. */
 export type PlayFormat = "flv" | "ts" | "hls" | "webrtc";
 
-/** A stream as a person names it. */
+/** A stream as people name it. */
 export interface StreamName {
   /** `live/show`, percent-encoded, without slashes at its ends. */
   readonly path: string;
-  /** What follows the question mark, such as a token; empty when there is none. */
+  /** What follows the question mark, such as a token; empty if there is none. */
   readonly query: string;
 }
 
@@ -27,7 +27,7 @@ export interface ProxyPlace {
   readonly host: string;
   readonly rtmpPort: number;
   readonly srtPort: number;
-  /** Where the HTTP API is, without a slash at its end: `http://demo.com:11985`. */
+  /** Address of the HTTP API, without a trailing slash: `http://demo.com:11985`. */
   readonly api: string;
 }
 
@@ -56,8 +56,8 @@ const DEFAULT_RTMP_PORT = 1935;
 const EXTENSION = /\.(?:flv|ts|m3u8|mpd)$/i;
 
 /**
- * Reads `live/show`, `/live/show.flv?token=x` or a whole address; undefined when an application or
- * a stream is missing. An extension is dropped, since the format is chosen apart.
+ * Parses `live/show`, `/live/show.flv?token=x` or a whole address; undefined if an application or a stream
+ * is missing. An extension is dropped, since the format is chosen separately.
  */
 export function parseStreamName(text: string): StreamName | undefined {
   const withoutHost = text.trim().replace(/^[a-z]+:\/\/[^/?#]*/i, "");
@@ -85,7 +85,7 @@ export function rtcUrl(name: StreamName, how: "whip" | "whep", place: ProxyPlace
 /**
  * Every address of the stream, for players such as VLC and ffplay.
  *
- * @param intent what the SRT address is for; the others say it themselves, or are good for both
+ * @param intent what the SRT address is for; the others say so themselves, or are the same for both
  */
 export function streamAddresses(
   name: StreamName,
@@ -111,8 +111,8 @@ function srtUrl(name: StreamName, place: ProxyPlace, intent: "play" | "publish")
 }
 
 /**
- * What the page's own address asks for: `#live/show`, `?stream=live/show` or, as older players
- * write it, `?app=live&stream=show.flv`; with `format=flv|ts|hls|webrtc`.
+ * What the page's own address asks for: `#live/show`, `?stream=live/show` or, as older players write it,
+ * `?app=live&stream=show.flv`; with `format=flv|ts|hls|webrtc`.
  */
 export function parsePageAddress(address: string): PageRequest {
   const url = new URL(address);
@@ -126,7 +126,7 @@ export function parsePageAddress(address: string): PageRequest {
   return { stream, format: known?.format ?? "flv" };
 }
 
-/** The address of the page as it is now, to be kept or sent to somebody. */
+/** The current address of the page, to be kept or shared. */
 export function pageAddress(address: string, { stream, format }: PageRequest): string {
   const url = new URL(address);
   for (const name of ["app", "stream"]) url.searchParams.delete(name);

@@ -1,5 +1,5 @@
-// A test picture that needs no camera: a clock, a bar that crosses the picture once every second,
-// and a beep when it starts, which show and sound what a stream does to time.
+// A test picture that needs no camera: a clock, a bar that crosses the picture once every second, and a beep
+// when it starts, which make delays in a stream visible and audible.
 
 /// <reference lib="dom" />
 

@@ -1,5 +1,5 @@
-// Watches one stream: plays it, and plays it again whenever it comes back, with growing pauses
-// between failed attempts. Knows no page and no player library.
+// Watches one stream: plays it, and plays it again whenever it comes back, with growing pauses between failed
+// attempts. Knows no page and no player library.
 
 /// <reference lib="dom" />
 
@@ -12,31 +12,31 @@ import { Progress } from "./progress.ts";
 import type { PlayFormat } from "./stream_name.ts";
 
 export type WatchState =
-  /** `after`: why there is no picture any more, if there was an attempt before. */
+  /** `after`: why the picture was lost, if there was an attempt before. */
   | { readonly phase: "connecting" | "silent"; readonly after?: Failure | undefined }
   | { readonly phase: "playing" }
   /** `seconds`: until the next attempt. */
   | { readonly phase: "retrying"; readonly after: Failure; readonly seconds: number }
-  /** The viewer has paused, and the stream is gone meanwhile. */
+  /** The viewer has paused, and the stream has gone in the meantime. */
   | { readonly phase: "paused" }
-  /** It is no use to try again. */
+  /** Retrying is pointless. */
   | { readonly phase: "ended"; readonly after: Failure };
 
 export interface WatchOptions {
   readonly video: HTMLVideoElement;
   readonly url: string;
   readonly format: PlayFormat;
-  /** For the HTTP API; empty when there is none. */
+  /** For the HTTP API; empty if there is none. */
   readonly token: string;
   readonly onState: (state: WatchState) => void;
   readonly onMeasurement: (measurement: Measurement | undefined) => void;
 }
 
-/** Milliseconds between two looks at the player. */
+/** Milliseconds between two checks of the player. */
 const LOOK = 500;
 /** Milliseconds without a picture after which the stream is requested again. */
 const LONGEST_SILENCE: Readonly<Record<PlayFormat, number>> = {
-  // The proxy itself waits for these streams, so a new request is only for connections that are dead.
+  // The proxy itself waits for these streams, so a new request is needed only for dead connections.
   flv: 30_000,
   ts: 30_000,
   hls: 20_000,
@@ -48,7 +48,7 @@ const PLAYS_WELL = 10_000;
 export class Watch {
   readonly #options: WatchOptions;
   readonly #leave = new AbortController();
-  /** Attempts in vain since it last played well. */
+  /** Failed attempts since it last played well. */
   #attempts = 0;
   #after: Failure | undefined;
   #seen: string | undefined;
@@ -71,7 +71,7 @@ export class Watch {
     this.#begin();
   }
 
-  /** Waits no longer for the next attempt, as when the stream is known to be back. */
+  /** Does not wait for the next attempt any longer, for instance when the stream is known to be back. */
   retryNow(): void {
     if (this.#phase === "retrying") this.#begin();
   }
@@ -93,7 +93,7 @@ export class Watch {
     let isOver = false;
     const player = openPlayer({
       ...{ video, url, format, token, seen: this.#seen },
-      // Libraries tell of an end out of their own work: it is taken when that is done.
+      // Libraries report an end in the middle of their work: handle it when that is done.
       onEnd: (failure) => queueMicrotask(() => isOver || this.#onEnd(failure)),
     });
     const timer = setInterval(() => {

@@ -7,7 +7,7 @@ import type { Player, PlayerOptions } from "./player.ts";
 import { RtcLink } from "./rtc_link.ts";
 import { RtcStatistics } from "./rtc_statistics.ts";
 
-/** Milliseconds between two looks at the numbers. */
+/** Milliseconds between two measurements. */
 const LOOK = 500;
 
 export function openWhepPlayer({ video, url, token, onEnd }: PlayerOptions): Player {
