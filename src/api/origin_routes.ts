@@ -181,7 +181,7 @@ function parseChange(body: string): OriginChange {
 }
 
 function unknownOrigin(context: Context): Response {
-  return answerError(context, 404, "Cannot find an origin of this id");
+  return answerError(context, 404, "Cannot find an origin with this id");
 }
 
 function inWholeMilliseconds(times: OriginStatus["setAsideFor"]): Record<string, number> {

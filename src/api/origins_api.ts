@@ -82,7 +82,7 @@ function addList(app: Hono, name: ListName, { own, found, lists }: ListParts): v
       "Allow",
       name === "clients" ? "GET, HEAD, DELETE, OPTIONS" : "GET, HEAD, OPTIONS",
     );
-    return answerError(context, 405, "Cannot do this with what the origins have");
+    return answerError(context, 405, "Cannot use this method here");
   });
 }
 

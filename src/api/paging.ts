@@ -13,7 +13,8 @@ export function pageOf(context: Context): PageRequest {
   const text = context.req.query("limit") ?? String(DEFAULT_PAGE);
   const limit = Number(text);
   if (!Number.isInteger(limit) || limit < 1 || limit > LONGEST_PAGE) {
-    const message = `Cannot list other than 1 to ${LONGEST_PAGE} entries: current value is ${text}`;
+    const message =
+      `Cannot list anything but 1 to ${LONGEST_PAGE} entries: current value is ${text}`;
     throw new ProxyError("bad_request", message);
   }
   const after = context.req.query("after");

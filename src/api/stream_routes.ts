@@ -81,7 +81,7 @@ export function addSessions<E extends Env>(
   });
   app.delete(`${SESSIONS}/:session`, (context) => {
     if (!sessions.kick(context.req.param("session"))) {
-      return answerError(context, 404, "Cannot find a session of this id");
+      return answerError(context, 404, "Cannot find a session with this id");
     }
     return context.json({ code: 0 });
   });
@@ -123,5 +123,5 @@ function streamAnswer(
 }
 
 function unknownStream(context: Context): Response {
-  return answerError(context, 404, "Cannot find a stream of this key");
+  return answerError(context, 404, "Cannot find a stream with this key");
 }

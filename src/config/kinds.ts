@@ -41,7 +41,7 @@ export function bytes(lowest: number): Kind<number> {
     if (digits !== "" && number >= lowest && number <= 2 ** 40) return number;
     throw new ProxyError(
       "bad_request",
-      `Cannot use other than ${lowest} bytes or more, such as 256k or 32m: current value is ${value}`,
+      `Cannot use anything but ${lowest} bytes or more, such as 256k or 32m: current value is ${value}`,
     );
   };
 }
@@ -235,7 +235,7 @@ export function oneOf<const T extends string>(...words: readonly T[]): Kind<T> {
     const choice = words.join(" or ");
     throw new ProxyError(
       "bad_request",
-      `Cannot use other than ${choice}: current value is ${value}`,
+      `Cannot use anything but ${choice}: current value is ${value}`,
     );
   };
 }
@@ -260,7 +260,7 @@ function requireInteger(value: string, lowest: number, highest: number): number 
   if (/^\d+$/.test(value) && number >= lowest && number <= highest) return number;
   throw new ProxyError(
     "bad_request",
-    `Cannot use other than a whole number from ${lowest} to ${highest}: current value is ${value}`,
+    `Cannot use anything but a whole number from ${lowest} to ${highest}: current value is ${value}`,
   );
 }
 

@@ -33,7 +33,7 @@ export function unknownNames({ variables }: Settings): string[] {
     const nearest = nearestName(name);
     return nearest === undefined
       ? `${name}: There is no such variable`
-      : `${name}: There is no such variable, perhaps ${nearest} is meant`;
+      : `${name}: There is no such variable; perhaps you meant ${nearest}`;
   });
 }
 

@@ -12,11 +12,11 @@ function noticesOf(variables: Record<string, string>): string[] {
 Deno.test("an unknown name is told with the one that was meant, if one is near", () => {
   const cases = [
     ["PROXY_RTMP_PORT", "PROXY_RTMP_PORT: There is no such variable"],
-    ["PROXY_REGISTER_TOKN", "PROXY_REGISTER_TOKN: .*, perhaps PROXY_REGISTER_TOKEN is meant"],
-    ["PROXY_RTMP_SEVRER", "PROXY_RTMP_SEVRER: .*, perhaps PROXY_RTMP_SERVER is meant"],
+    ["PROXY_REGISTER_TOKN", "PROXY_REGISTER_TOKN: .*; perhaps you meant PROXY_REGISTER_TOKEN"],
+    ["PROXY_RTMP_SEVRER", "PROXY_RTMP_SEVRER: .*; perhaps you meant PROXY_RTMP_SERVER"],
     [
       "PROXY_WEBRTC_CANDIDATES",
-      "PROXY_WEBRTC_CANDIDATES: .*, perhaps PROXY_WEBRTC_CANDIDATE is meant",
+      "PROXY_WEBRTC_CANDIDATES: .*; perhaps you meant PROXY_WEBRTC_CANDIDATE",
     ],
     ["PROXY_ORIGIN_TTL", "PROXY_ORIGIN_TTL: There is no such variable"],
     [`PROXY_${"X".repeat(65_536)}`, "There is no such variable"],

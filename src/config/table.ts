@@ -72,7 +72,7 @@ const ORIGINS = {
     places,
     "",
     "Addresses and names that origins may announce, such as 10.0.0.0/8,srs-1,*.media.internal; " +
-      "empty = any address that is not a special one, and no names",
+      "empty = any address except special ones, and no names",
   ),
   PROXY_REGISTER_MAX_ORIGINS: atStart(COUNT, "10000", "Most origins registered at once"),
   PROXY_MAX_STREAMS: atStart(COUNT, "100000", "Most streams known at once"),
@@ -84,7 +84,7 @@ const ORIGINS = {
   PROXY_HEALTH_END_SESSIONS: live(
     flag,
     "on",
-    "End the sessions of an origin that is down, so that clients come back and land elsewhere",
+    "End the sessions of an origin that is down, so that clients reconnect to another one",
   ),
   PROXY_VHOSTS: atStart(
     hostPatterns,
@@ -95,8 +95,8 @@ const ORIGINS = {
   PROXY_PLACEMENT: live(
     placementRules,
     "",
-    "Which streams only origins of a label take, such as v.example.com/live/*=eu; the first " +
-      "rule that matches vhost/app/stream counts",
+    "Streams that go only to origins with a label, such as v.example.com/live/*=eu; the first " +
+      "rule that matches vhost/app/stream applies",
   ),
   PROXY_LOAD_BALANCER_TYPE: atStart(
     oneOf("memory", "redis"),
@@ -106,8 +106,8 @@ const ORIGINS = {
   PROXY_ORIGIN_PROXY_PROTOCOL: live(
     oneOf("off", "v2", "srs"),
     "off",
-    "How RTMP and HTTP connections to origins name the client: by a PROXY header of version 2, or " +
-      "those of RTMP as SRS takes it",
+    "How connections to origins name the client: v2 (a PROXY header, on RTMP and HTTP) or srs " +
+      "(in SRS's own way, on RTMP only)",
   ),
 };
 
@@ -163,7 +163,7 @@ const LIMITS = {
   PROXY_STALL_TIMEOUT: live(
     duration,
     "30s",
-    "How long a client or an RTMP origin may read nothing of what is waiting for it",
+    "How long a client or an RTMP origin may take none of the data waiting for it",
   ),
   PROXY_IDLE_TIMEOUT: live(
     duration,
@@ -203,13 +203,13 @@ const ACCESS = {
   PROXY_EVENTS_SECRET: atStart(
     optional(token),
     "",
-    "Signs them: X-Srs-Proxy-Signature is sha256= and the HMAC-SHA256 of the body in hexadecimal",
+    "Secret that signs them: X-Srs-Proxy-Signature is sha256= and the HMAC-SHA256 of the body in hex",
   ),
   PROXY_ADMIN_TOKEN: live(
     optional(token),
     "",
-    "Token for lists, sessions and everything else that manages, on the HTTP API and the System " +
-      "API; empty = only clients on this machine manage",
+    "Token for lists, sessions and all other management, on the HTTP API and the System API; " +
+      "empty = only clients on this machine may manage",
   ),
   PROXY_ADMIN_ORIGINS: live(
     webOrigins,
@@ -235,7 +235,7 @@ const ACCESS = {
   PROXY_HTTP_API_AUTH_ENABLED: live(
     flag,
     "off",
-    "The same in three variables: require a token from origins that register",
+    "The same with three variables: require a token from origins that register",
   ),
   PROXY_HTTP_API_AUTH_TYPE: live(
     optional(text),
@@ -268,7 +268,7 @@ const PROCESS = {
   PROXY_ENGINE: atStart(
     oneOf("auto", "libc", "deno"),
     "auto",
-    "What moves bytes: libc (fast; Linux, needs --allow-ffi), deno, or auto for the better one",
+    "Socket engine: libc (fast; Linux, needs --allow-ffi), deno, or auto for the better one",
   ),
   PROXY_GRACE_QUIT_TIMEOUT: live(
     durationOrZero,

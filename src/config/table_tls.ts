@@ -23,10 +23,10 @@ export const TLS = {
   PROXY_TLS_CERT: live(
     paths,
     "",
-    "Files of certificates in PEM, each with those of its authorities behind it; the first is for " +
-      "clients that ask for no name or another one",
+    "Certificate files in PEM, each with its authorities' certificates after it; the first is for " +
+      "clients that ask for no name or an unknown one",
   ),
-  PROXY_TLS_KEY: live(paths, "", "Files of their keys in PEM, in the same order"),
+  PROXY_TLS_KEY: live(paths, "", "Their key files in PEM, in the same order"),
   PROXY_SYSTEM_API_CLIENT_CA: live(
     optional(text),
     "",
@@ -35,7 +35,7 @@ export const TLS = {
   PROXY_ORIGIN_CA: live(
     optional(text),
     "",
-    "File of authorities in PEM that origins' certificates (rtmps://, https://) are from; empty = the " +
+    "File of authorities in PEM, trusted for origins' certificates (rtmps://, https://); empty = the " +
       "system's",
   ),
 };

@@ -44,7 +44,7 @@ export function findTlsConflicts(values: Partial<Values>): string[] {
   if (certificates.length !== keys.length) {
     const counts = `${keys.length} for ${certificates.length}`;
     problems.push(
-      `PROXY_TLS_KEY: Cannot use other than one file for each certificate: current value is ${counts}`,
+      `PROXY_TLS_KEY: Cannot use anything but one file for each certificate: current value is ${counts}`,
     );
   }
   const listener = LISTENERS.find((name) => values[name] !== undefined);

@@ -35,15 +35,15 @@ export const BUCKETS: readonly number[] = [
 
 /** The declarations, in the order in which they are exposed. */
 export const METRICS = {
-  srs_proxy_draining: gauge("1 once no new client is taken."),
+  srs_proxy_draining: gauge("1 once no new clients are accepted."),
   srs_proxy_event_loop_lag_seconds: histogram(
     "How late timers of the main thread are, measured four times a second.",
   ),
-  srs_proxy_tls_certificate_days: gauge("Whole days until the first certificate ends."),
-  srs_proxy_tls_reload_failures_total: counter("Certificate files that could not be taken over."),
-  srs_proxy_origin_tls_failures_total: counter("TLS handshakes with origins that have failed."),
+  srs_proxy_tls_certificate_days: gauge("Whole days until the first certificate expires."),
+  srs_proxy_tls_reload_failures_total: counter("Certificate files that could not be loaded."),
+  srs_proxy_origin_tls_failures_total: counter("Failed TLS handshakes with origins."),
   srs_proxy_lanes: gauge("Threads that serve RTMP and HTTP clients."),
-  srs_proxy_lane_failures_total: counter("Lanes that have failed and were to be replaced."),
+  srs_proxy_lane_failures_total: counter("Lanes that have failed."),
   srs_proxy_lane_connections: gauge<PerLane>(
     "TCP connections of clients, by the lane that serves them.",
     { lane: [] },
@@ -53,11 +53,11 @@ export const METRICS = {
     { lane: [] },
   ),
   srs_proxy_lane_cpu_seconds_total: counter<PerLane>(
-    "CPU time of lanes; 0 where the system does not tell.",
+    "CPU time of lanes; 0 where the system does not report it.",
     { lane: [] },
   ),
   srs_proxy_lane_known_answers_total: counter(
-    "What lanes knew and did not have to ask the registry, by operation: resolve, locate, owner.",
+    "Questions that lanes answered without the registry, by operation: resolve, locate, owner.",
     { operation: ["resolve", "locate", "owner"] },
   ),
   srs_proxy_origins: gauge("Registered origins, refreshed every few seconds."),
@@ -110,7 +110,7 @@ export const METRICS = {
   ),
   srs_proxy_events_dropped_total: counter("Events lost to listeners that were too slow."),
   srs_proxy_health_probes_total: counter(
-    "Probes of origins that nobody suspected.",
+    "Probes of origins that were not suspect.",
     { result: ["answered", "missed"] },
   ),
   srs_proxy_origins_set_aside: gauge(
@@ -141,7 +141,7 @@ export const METRICS = {
     { intent: INTENTS },
   ),
   srs_proxy_rtmp_sessions_closed_total: counter(
-    "RTMP sessions that ended after they had reached an origin, by intent and reason.",
+    "RTMP sessions that ended after reaching an origin, by intent and reason.",
     {
       intent: INTENTS,
       reason: [
@@ -223,13 +223,13 @@ export const METRICS = {
       ],
     },
   ),
-  srs_proxy_srt_sessions: gauge("SRT callers whose handshake or session is under way."),
+  srs_proxy_srt_sessions: gauge("SRT handshakes and sessions in progress."),
   srs_proxy_srt_sessions_opened_total: counter(
-    "SRT sessions that an origin has taken, by intent.",
+    "SRT sessions that an origin has accepted, by intent.",
     { intent: INTENTS },
   ),
   srs_proxy_srt_sessions_closed_total: counter(
-    "SRT sessions that ended after they had begun, by intent and reason.",
+    "SRT sessions that ended after beginning, by intent and reason.",
     {
       intent: INTENTS,
       reason: [
@@ -240,7 +240,7 @@ export const METRICS = {
     },
   ),
   srs_proxy_srt_refused_total: counter(
-    "SRT callers with a proper wish that came to nothing, by reason.",
+    "SRT callers whose valid request failed, by reason.",
     { reason: ERROR_CODES },
   ),
   srs_proxy_srt_relay_packets_total: counter(
@@ -270,20 +270,20 @@ export const METRICS = {
       ],
     },
   ),
-  srs_proxy_rtc_sessions: gauge("WebRTC sessions agreed upon or begun."),
+  srs_proxy_rtc_sessions: gauge("WebRTC sessions, including those whose media has not begun."),
   srs_proxy_rtc_sessions_opened_total: counter(
     "WebRTC sessions whose client has proved itself, by intent.",
     { intent: INTENTS },
   ),
   srs_proxy_rtc_sessions_closed_total: counter(
-    "WebRTC sessions that ended after they had begun, by intent and reason.",
+    "WebRTC sessions that ended after beginning, by intent and reason.",
     {
       intent: INTENTS,
       reason: RTC_ENDS,
     },
   ),
   srs_proxy_rtc_sessions_unused_total: counter(
-    "WebRTC sessions that ended before their media came here, by reason.",
+    "WebRTC sessions that ended before any media arrived here, by reason.",
     {
       reason: RTC_ENDS,
     },
@@ -316,17 +316,17 @@ export const METRICS = {
     { reason: HTTP_REFUSALS },
   ),
   srs_proxy_management_refused_total: counter(
-    "Requests to see or change what runs that were refused, on either API, by reason: no_token, " +
+    "Requests to manage that were refused, on either API, by reason: no_token, " +
       "wrong_token, failures (too many wrong ones), address (no token is set), site (of a web page).",
     { reason: ["no_token", "wrong_token", "failures", "address", "site"] },
   ),
   srs_proxy_rtc_tcp_connections: gauge("Open connections of WebRTC clients over TCP."),
   srs_proxy_rtc_tcp_refused_total: counter(
-    "Connections of WebRTC over TCP refused or closed before their client had proved itself, by reason.",
+    "WebRTC connections over TCP refused or closed before the client proved itself, by reason.",
     { reason: [...LIMITS, ...HEADERS, ...oneOf("malformed", "unproved")] },
   ),
   srs_proxy_rtc_requests_total: counter(
-    "Answered requests about WebRTC, by kind (whip, whep, publish, play, session, other) and class " +
+    "Answered WebRTC requests, by kind (whip, whep, publish, play, session, other) and class " +
       "of the status.",
     {
       kind: ["whip", "whep", "publish", "play", "session", "other"],
@@ -334,7 +334,7 @@ export const METRICS = {
     },
   ),
   srs_proxy_rtc_refused_total: counter(
-    "Requests about WebRTC that the proxy has refused or that failed, by reason.",
+    "WebRTC requests that the proxy refused or that failed, by reason.",
     { reason: ERROR_CODES },
   ),
   srs_proxy_rtc_registry_errors_total: counter(

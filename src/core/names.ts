@@ -14,8 +14,8 @@ const CONTROL = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/u;
 /** Why a text cannot be a name, as the end of a sentence; undefined if it can. Does not check its length. */
 export function nameFlaw(name: string): string | undefined {
   // UTF-8 cannot encode half of a surrogate pair: a different name would be stored.
-  if (!name.isWellFormed()) return "must not hold halves of characters";
-  return CONTROL.test(name) ? "must not hold control characters" : undefined;
+  if (!name.isWellFormed()) return "must not contain half a character";
+  return CONTROL.test(name) ? "must not contain control characters" : undefined;
 }
 
 /**

@@ -9,15 +9,15 @@ const CONTROLS = [
 Deno.test("a name holds no control character of any kind", () => {
   for (const code of CONTROLS) {
     const name = `a${String.fromCharCode(code)}b`;
-    assert.equal(nameFlaw(name), "must not hold control characters", code.toString(16));
+    assert.equal(nameFlaw(name), "must not contain control characters", code.toString(16));
     assert.throws(() => requireName(name), { code: "bad_request", message: /control/ });
   }
 });
 
 Deno.test("a name is whole characters", () => {
   for (const name of ["\ud800", "a\udc00", "\udc00\ud800", "\ud83d"]) {
-    assert.equal(nameFlaw(name), "must not hold halves of characters");
-    assert.throws(() => requireName(name), { code: "bad_request", message: /halves/ });
+    assert.equal(nameFlaw(name), "must not contain half a character");
+    assert.throws(() => requireName(name), { code: "bad_request", message: /half a character/ });
   }
 });
 

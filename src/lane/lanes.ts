@@ -312,7 +312,7 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
     for (const { lane, isAlive } of this.#places) {
       if (!isAlive) continue;
       if (lane.hasVanished) {
-        lane.fail(new Error(`Lane ${lane.number} has ended without a word`));
+        lane.fail(new Error(`Lane ${lane.number} has ended unexpectedly`));
         continue;
       }
       // If this thread was blocked in the meantime, the answer may be waiting to be received.

@@ -25,7 +25,7 @@ Deno.test("an operator sees a stream, its picture and its traffic, and ends it",
   await page.getByRole("heading", { name: "live/show" }).waitFor();
   await page.getByText(/^127\.0\.0\.1:\d+, rtmp$/).waitFor();
   await page.getByRole("button", { name: "Show a preview" }).click();
-  await untilItMoves(page, { told: "Playing over HTTP-FLV, with mute" });
+  await untilItMoves(page, { told: "Playing over HTTP-FLV, muted" });
   await until("the preview be counted", async () => {
     return await page.getByText("1 · http 1").count() === 1;
   });

@@ -50,7 +50,8 @@ Deno.test("an operator searches, drains, weighs and labels an origin", async () 
   await page.getByLabel("Search origins").fill("origin-1");
   await page.getByText("1 of 3 origins").waitFor();
   await drain.click();
-  await page.getByText(/^No new stream goes there. What runs stays: \d+ streams? and/).waitFor();
+  await page.getByText(/^No new stream goes there. Running streams stay: \d+ streams? and/)
+    .waitFor();
   await picture(page, "question");
   assert.deepEqual(await Browser.accessibilityFaults(page), []);
   await page.getByRole("button", { name: "Cancel" }).click();

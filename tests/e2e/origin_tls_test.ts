@@ -168,7 +168,7 @@ Deno.test({
       expired: "certificate has expired",
     };
     for (const [name, { ports: [port] }] of bad) {
-      const text = `127.0.0.1:${port} as 127.0.0.1: Cannot believe a certificate: ${reasons[name]}`;
+      const text = `127.0.0.1:${port} as 127.0.0.1: Cannot trust the certificate: ${reasons[name]}`;
       await proxy.process.until("the log tell of it", () => proxy.process.errorText.includes(text));
     }
     const told = proxy.process.errorText.split("\n").filter((line) => {

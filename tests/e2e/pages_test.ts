@@ -142,7 +142,7 @@ Deno.test("the page says what is wrong with a stream that does not come, and tri
     await untilTold(page, "Playing live/show");
     await publisher.process.kill();
     await untilTold(page, again);
-    await untilTold(page, "Nothing arrives any more. Waiting for live/show …");
+    await untilTold(page, "Nothing is arriving any more. Waiting for live/show …");
     // What it says next may be gone at once, since it tries again by itself; and it is told of a lost
     // connection only if the origin had begun to answer.
     await keepTold(page);

@@ -24,7 +24,7 @@ export function drainQuestion(
   const what = `${countOf(streams, "stream")} and ${countOf(viewers ?? 0, "viewer")}`;
   return {
     title: `Drain ${server}?`,
-    text: `No new stream goes there. What runs stays: ${what}.`,
+    text: `No new stream goes there. Running streams stay: ${what}.`,
     action: "Drain",
     run: () => api.change("POST", `${path}/drain`),
   };
@@ -34,8 +34,8 @@ export function weightQuestion(api: ApiClient, server: string, weight: number): 
   return {
     title: `Give ${server} the weight ${weight}?`,
     text: weight === 0
-      ? "It gets a new stream only if no other origin would do. What runs stays."
-      : "It decides how many of the new streams it gets, compared with others. What runs stays.",
+      ? "It gets a new stream only if no other origin would do. Running streams stay."
+      : "It decides how many of the new streams it gets, compared with others. Running streams stay.",
     action: "Change weight",
     run: () => api.change("PATCH", pathOf(server), { weight }),
   };
@@ -59,7 +59,7 @@ export function labelsQuestion(
 export function forgetQuestion(api: ApiClient, server: string): Question {
   return {
     title: `Forget ${server}?`,
-    text: "It is gone until its next heartbeat, and so is what was decided about it.",
+    text: "It is gone until its next heartbeat, and its settings are lost.",
     action: "Forget",
     run: () => api.change("DELETE", pathOf(server)),
   };

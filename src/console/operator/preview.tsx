@@ -53,7 +53,7 @@ export function Preview({ stream, place }: { stream: string; place: PreviewPlace
         playsInline
         hidden={!isOn}
         aria-label={`Picture of ${stream}`}
-        onPlaying={() => setTold("Playing over HTTP-FLV, with mute")}
+        onPlaying={() => setTold("Playing over HTTP-FLV, muted")}
       />
     </section>
   );

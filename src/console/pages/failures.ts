@@ -23,7 +23,7 @@ export const ENDED = passing("The stream has ended");
 export const LOST = passing("The connection to the stream was lost");
 
 /** The picture stands still. */
-export const STALLED = passing("Nothing arrives any more");
+export const STALLED = passing("Nothing is arriving any more");
 
 /** There has been no picture for a long time. */
 export const SILENT = passing("Nothing has arrived yet");

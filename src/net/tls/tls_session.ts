@@ -71,7 +71,9 @@ export class TlsSession {
   handshake(): TlsNeed | undefined {
     const result = this.#call((session) => this.#ssl.SSL_do_handshake(session));
     if (typeof result !== "number") {
-      if (result === null) throw new ProtocolError("Cannot finish a TLS handshake: it was left");
+      if (result === null) {
+        throw new ProtocolError("Cannot finish a TLS handshake: the peer has left");
+      }
       return result;
     }
     this.#isShaken = true;
@@ -181,15 +183,15 @@ export class TlsSession {
 
   #failure(): ProtocolError {
     const said = this.#ssl.ERR_get_error();
-    if (said === 0n) return new ProtocolError("Cannot go on with TLS: the connection is over");
+    if (said === 0n) return new ProtocolError("Cannot continue with TLS: the connection is over");
     const text = this.#ssl.ERR_reason_error_string(said);
     this.#ssl.ERR_clear_error();
     const verified = Number(this.#ssl.SSL_get_verify_result(this.#session));
     if (verified === o.X509_V_OK) {
-      return new ProtocolError(`Cannot go on with TLS: ${textAt(text)}`);
+      return new ProtocolError(`Cannot continue with TLS: ${textAt(text)}`);
     }
     const why = textAt(this.#ssl.X509_verify_cert_error_string(BigInt(verified)));
-    return new CertificateError(`Cannot believe a certificate: ${why}`);
+    return new CertificateError(`Cannot trust the certificate: ${why}`);
   }
 
   #readSocket(): void {

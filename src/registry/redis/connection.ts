@@ -84,7 +84,7 @@ export class RedisConnection implements RedisCalls {
   static async open(options: ConnectionOptions): Promise<RedisConnection> {
     const connection = new RedisConnection(options);
     const { channel, onMessage, signal } = options;
-    const abort = () => connection.close(new Error("Nobody needs it any more"));
+    const abort = () => connection.close(new Error("The connection is no longer needed"));
     signal.addEventListener("abort", abort);
     connection.closed.then(() => signal.removeEventListener("abort", abort));
     try {
@@ -95,7 +95,7 @@ export class RedisConnection implements RedisCalls {
       await listener.subscribe(channel, onMessage);
       return connection;
     } catch (error) {
-      connection.close(new Error("It could not be opened"));
+      connection.close(new Error("The connection could not be opened"));
       throw error;
     }
   }

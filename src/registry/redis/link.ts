@@ -74,7 +74,9 @@ export class RedisLink implements AsyncDisposable {
     try {
       const address = await this.#options.locate(signal);
       const connection = await this.#options.open(address, signal);
-      using _end = { [Symbol.dispose]: () => connection.close(new Error("It is of no use")) };
+      using _end = {
+        [Symbol.dispose]: () => connection.close(new Error("The connection is unusable")),
+      };
       this.#connection = connection;
       await this.#options.onConnected(connection);
       this.#tried.resolve();

@@ -63,7 +63,7 @@ class Inquiry {
         problem = error;
       }
     }
-    throw new Error("Cannot find the Redis server to write to: none of those asked knows it", {
+    throw new Error("Cannot find the Redis server to write to: no server that answered knows it", {
       cause: problem,
     });
   };
@@ -74,7 +74,7 @@ class Inquiry {
     try {
       return await this.#ask(asked, address);
     } finally {
-      asked.close(new Error("It has answered"));
+      asked.close(new Error("The server has answered"));
     }
   }
 }
