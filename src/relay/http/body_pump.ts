@@ -1,5 +1,5 @@
-// The body of an origin's response on its way to a client, framing included, so that nothing but
-// the end of the body has to be looked for. RFC 9112 sections 6 and 7.
+// Passes the body of an origin's response to a client, framing included, so that only the end of
+// the body has to be found. RFC 9112 sections 6 and 7.
 
 import type { OriginConnection } from "../../http1/origin_pool.ts";
 import { ProtocolError } from "../../core/errors.ts";
@@ -7,24 +7,22 @@ import type { Connection, PipeEnd, TcpEngine, Transform } from "../../net/engine
 import { BodyScanner } from "../../protocol/http/body_scanner.ts";
 import type { HttpResponse } from "../../protocol/http/response.ts";
 
-/** How a pump ended. */
 export type PumpEnd = "complete" | "client_gone" | "origin_gone" | "origin_protocol_error";
 
 export interface BodyWay {
   readonly link: OriginConnection;
   readonly response: HttpResponse;
   readonly client: Connection;
-  /** Whether the client does not understand chunked encoding and gets the bare data. */
+  /** Whether to remove chunked encoding, for a client that does not understand it. */
   readonly unframe: boolean;
 }
 
 const NOTHING = new Uint8Array();
 
-/** A body on its way. */
 export class BodyPump implements Transform {
   readonly #way: BodyWay;
   readonly #scanner: BodyScanner;
-  /** Data without frames, for who wants that. */
+  /** The data without chunk frames; used with `unframe`. */
   #pieces: Uint8Array[] = [];
   #bytes: Uint8Array = NOTHING;
   #start = 0;
@@ -39,7 +37,7 @@ export class BodyPump implements Transform {
       : new BodyScanner(bodyLength);
   }
 
-  /** Whether a last chunk would end the body properly now. */
+  /** Whether sending a last chunk now would end the body properly. */
   get canEnd(): boolean {
     const { unframe, client } = this.#way;
     return !unframe && this.#scanner.isBetweenChunks && !client.isWriting;
@@ -68,7 +66,7 @@ export class BodyPump implements Transform {
     return pieces;
   }
 
-  /** Pumps until the body ends or a side is gone; closes neither of them. */
+  /** Runs until the body ends or either side has gone. Closes neither connection. */
   async run(engine: TcpEngine): Promise<PumpEnd> {
     const { client, link: { connection, inbox } } = this.#way;
     try {

@@ -12,7 +12,7 @@ import type { TcpEngine } from "../../net/engine.ts";
 export interface HttpTimeouts extends OriginHttpTimeouts {
   /** No byte either way. */
   readonly idle: number;
-  /** How long a player may read nothing of what is waiting for it. */
+  /** A player reads none of the data that is waiting for it. */
   readonly stall: number;
 }
 
@@ -27,9 +27,9 @@ export interface HttpDependencies {
   /** Peers whose X-Forwarded-* fields are believed. */
   trustedProxies(): readonly Cidr[];
   readonly hopMark: HopMark;
-  /** Where origins put playlists and segments. */
+  /** Paths under which origins serve playlists and segments. */
   hlsPaths(): readonly PathTemplate[];
-  /** Web origins that may read answers; empty means all. */
+  /** Web origins that may read responses (CORS); empty means all. */
   corsOrigins(): readonly string[];
   isDraining(): boolean;
   /** An id for a session, unique in this process. */

@@ -15,7 +15,10 @@ Deno.test("one request for a file among dead origins costs a bounded number of d
   assert.equal(dials, MOST_DIALS);
   const origins = await world.registry.origins();
   const setAside = origins.filter(({ setAsideFor }) => setAsideFor.http !== undefined);
-  assert.ok(setAside.length <= dials / ports.length, "nobody is, of whom only a part was dialled");
+  assert.ok(
+    setAside.length <= dials / ports.length,
+    "no origin is set aside after only some of its addresses were dialled",
+  );
   assert.equal((await world.ask("/live/show.flv")).status, 502);
   assert.ok(await world.metric(UNREACHABLE) - dials <= MOST_DIALS + MAX_DIALS);
   assert.deepEqual(world.errors, []);

@@ -1,5 +1,5 @@
-// The header fields that the proxy adds, removes or changes between an origin and a client. RFC
-// 9110 section 7.6, CORS as SRS answers it.
+// The header fields that the proxy adds, removes or changes between an origin and a client, after
+// RFC 9110 section 7.6. CORS fields are those that SRS sends.
 
 import { corsFor } from "../../core/cors.ts";
 import type { Origin } from "../../core/origin.ts";
@@ -8,7 +8,7 @@ import { endToEnd, type Field } from "../../protocol/http/head.ts";
 import type { HttpRequest } from "../../protocol/http/request.ts";
 import type { HttpResponse } from "../../protocol/http/response.ts";
 
-/** The fields of the origin's response as the client gets them, framing left out. */
+/** The fields of the origin's response as the client gets them, without the framing. */
 export function responseFields(
   response: HttpResponse,
   request: HttpRequest,
@@ -30,7 +30,7 @@ export function responseFields(
   return [...moved, ...corsFields(request, context.corsOrigins)];
 }
 
-/** The fields that let web pages of other sites read an answer. */
+/** The fields that allow web pages of other sites to read a response. */
 export function corsFields(request: HttpRequest, allowed: readonly string[]): Field[] {
   return corsFor(request.fields.get("origin"), allowed, ACCESS);
 }

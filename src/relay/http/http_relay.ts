@@ -1,5 +1,6 @@
-// The HTTP relay: its port, what becomes of each request, and the limits, the sweep and the end of
-// those that run. Media comes from origins; everything else is answered by a given handler.
+// The HTTP relay: its port, which handler each request goes to, and the limits, sweeping and
+// shutdown of running sessions. Media comes from origins; a handler passed in answers everything
+// else.
 
 import type { LabelValue } from "../../core/metric_table.ts";
 import type { EndedBy, RelaySessions } from "../../core/contracts.ts";
@@ -27,9 +28,15 @@ import type { HttpDependencies, HttpTimeouts } from "./dependencies.ts";
 import { dropSmallBody } from "../../http1/small_body.ts";
 import type { WebHandler } from "../../http1/web_server.ts";
 
-/** Belongs to the API where both share a port, as with SRS. A stream's application may be called `rtc`. */
+/**
+ * Paths of the API where both share a port, as with SRS. Not all of `/rtc/`, because a stream's
+ * application may be called `rtc`.
+ */
 const API = /^\/(?:api|rtc\/v1)\//;
-/** Asked by the pages of the port that they come from, although it looks like the API's. */
+/**
+ * Requested by the pages from the port they were loaded from, although the path looks like the
+ * API's.
+ */
 const PAGES_LIST = "/api/v1/streams/live";
 const SIGNALS = "/rtc/v1/";
 const METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
@@ -45,17 +52,17 @@ export interface HttpRelayOptions extends HttpDependencies {
   readonly guest?: PortGuest | undefined;
   readonly identifyMemory: MemoryBudget;
   timeouts(): HttpTimeouts & HeadTimeouts;
-  /** Every origin, for files that belong to no stream. */
+  /** All origins, for files that belong to no stream. */
   origins(): Promise<readonly OriginStatus[]>;
-  /** Whether such files are looked for. */
+  /** Whether to look for files that belong to no stream. */
   looksForFiles(): boolean;
-  /** Shares the port, and answers below `/api/` and `/rtc/v1/` until the end. */
+  /** Shares the port; answers below `/api/` and `/rtc/v1/` until the port is closed. */
   readonly api?: Pick<WebHandler, "serve"> | undefined;
-  /** What answers below `/rtc/v1/` where nothing else has this port. */
+  /** Answers below `/rtc/v1/` if no API shares the port. */
   readonly signals?: Pick<WebHandler, "serve"> | undefined;
-  /** Answers what is no request for media. */
+  /** Answers requests that are not for media. */
   answerOther(request: Request): Promise<Response>;
-  /** Called with errors that are the program's own fault. */
+  /** Called with errors that are bugs of this program. */
   onError(error: unknown): void;
 }
 
@@ -64,7 +71,7 @@ interface Running {
   readonly isLive: boolean;
   readonly received: number;
   end(reason: "shutdown" | EndedBy): void;
-  /** Ends it if it waits for something that may never come. */
+  /** Ends it if it is waiting for something that may never come. */
   drain(): void;
   sweep(elapsed: number): void;
 }
@@ -121,20 +128,20 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
   }
 
   /**
-   * Takes no new client and no new stream; what has reached its stream goes on. A port that is the
-   * API's too goes on taking clients for that.
+   * Accepts no new clients and no new streams; sessions that have reached their stream continue. A
+   * port shared with the API keeps accepting clients for the API.
    */
   drain(): void {
     if (this.#options.api === undefined) this.#server.stop();
     for (const running of this.#running) running.drain();
   }
 
-  /** Closes the port, for the API too. */
+  /** Closes the port, also for the API. */
   stop(): void {
     this.#server.stop();
   }
 
-  /** Ends all requests that run. */
+  /** Ends all running requests. */
   kill(): void {
     for (const running of this.#running) running.end("shutdown");
   }
@@ -145,7 +152,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     return running !== undefined;
   }
 
-  /** Tells for every live stream how many bytes its origin has sent. */
+  /** Reports how many bytes the origin of each live stream has sent. */
   tellReceived(tell: (session: string, bytes: number) => void): void {
     for (const { id, isLive, received } of this.#running) if (isLive) tell(id, received);
   }
@@ -156,7 +163,9 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     return Promise.resolve(new Map(running.map(({ id, received }) => [id, received])));
   }
 
-  /** Resolves when no client is left, or, where the API goes on, no client of ours. */
+  /**
+   * Resolves when no client is left; where the API shares the port, when no media client is left.
+   */
   idle(): Promise<void> {
     if (this.#options.api === undefined) return this.#server.idle();
     if (this.#running.size === 0) return Promise.resolve();
@@ -198,7 +207,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     }
   }
 
-  /** Answers OPTIONS and methods that are not allowed. @returns whether it was one of these */
+  /** Answers OPTIONS and methods that are not allowed. @returns whether it has answered */
   async #answerMethod(exchange: HttpExchange): Promise<boolean> {
     const { method } = exchange.request;
     const cors = corsFields(exchange.request, this.#options.corsOrigins());
@@ -217,9 +226,9 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
   }
 
   /**
-   * What a request is for: the first of the streams it may mean that an origin has served; else a
-   * file that an origin has; else the stream it is named after. One with a tag names stream and
-   * origin.
+   * Decides what a request is for: the first of the possible streams that an origin has served;
+   * else a file that an origin has; else the stream that its path names. A request with a tag names
+   * both stream and origin.
    */
   async #findMedia(exchange: HttpExchange): Promise<MediaRequest | undefined> {
     const { guesses, otherwise } = mediaWishOf(exchange.request, this.#options.hlsPaths());
@@ -240,7 +249,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     await this.#track(session, () => session.run());
   }
 
-  /** The proxy's own answer, or an origin's file if it has none. */
+  /** Answers with the proxy's own page or file, or else with an origin's file. */
   async #answerOther(exchange: HttpExchange): Promise<void> {
     const response = await this.#options.answerOther(webRequest(exchange));
     const file = response.status === 404 ? await this.#findFile(exchange) : undefined;

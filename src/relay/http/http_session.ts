@@ -1,4 +1,4 @@
-// One request for media, from the search for its origin to the last byte of the answer. Knows the
+// One request for media, from choosing an origin to the last byte of the response. Knows the
 // registry only as the Resolver.
 
 import { endedBy, isEnding } from "../../core/ended_by.ts";
@@ -24,7 +24,7 @@ import type { OriginPool } from "../../http1/origin_pool.ts";
 import { MAX_LENGTH, rewriteBody } from "./playlist.ts";
 import type { HttpDependencies } from "./dependencies.ts";
 
-/** Why a session has ended, as logs and counters say it. */
+/** Why a session ended, as written to logs and counters. */
 type SessionEnd = LabelValue<"srs_proxy_http_sessions_closed_total", "reason">;
 
 /** Why a session was ended before its body was complete. */
@@ -46,7 +46,7 @@ export class HttpSession {
   readonly #gone = new AbortController();
   readonly #tried: TriedOrigin[] = [];
   #ended: EndReason | undefined;
-  /** The origin that is being asked, and how to leave it for another one. */
+  /** The origin being asked, and the controller that leaves it for another one. */
   #asked: string | undefined;
   #elsewhere: AbortController | undefined;
   #forwarded: Forwarded | undefined;
@@ -70,17 +70,17 @@ export class HttpSession {
     return this.#media.kind === "live" || this.#flow !== undefined;
   }
 
-  /** Whether the resolver finds the origin, and must be told how it goes. */
+  /** Whether the resolver chooses the origin, and must be told the outcome. */
   get #isResolved(): boolean {
     return this.#media.originTag === undefined && this.#media.kind !== "part";
   }
 
-  /** Whether it waits for a live stream that has not begun. */
+  /** Whether it is waiting for a live stream that has not begun. */
   get #isWaiting(): boolean {
     return this.#media.kind === "live" && this.#forwarded === undefined;
   }
 
-  /** Serves the request to its end. Throws nothing that is the client's or an origin's fault. */
+  /** Serves the request to its end. Never throws errors caused by the client or an origin. */
   async run(): Promise<void> {
     const { deps } = this.#services;
     const exchange = this.#exchange;
@@ -103,7 +103,10 @@ export class HttpSession {
     return isHeldUp ? Infinity : this.#forwarded.link.connection.bytesIn;
   }
 
-  /** Ends it from outside, properly if the client reads on. One that waits follows its stream. */
+  /**
+   * Ends the session from outside, with a last chunk if the client keeps reading. If the reason is
+   * `stream_moved` and it is still waiting, it follows its stream instead.
+   */
   end(reason: EndReason): void {
     if (this.#ended !== undefined) return;
     if (reason === "stream_moved" && this.#isWaiting) return this.#elsewhere?.abort();
@@ -114,12 +117,15 @@ export class HttpSession {
     if (this.#exchange.connection.isWriting) this.#exchange.connection.close();
   }
 
-  /** Ends it if it still waits for its stream. */
+  /** Ends the session if it is still waiting for its stream. */
   drain(): void {
     if (this.#isWaiting) this.end("shutdown");
   }
 
-  /** Counts bytes, and ends a session that has been quiet or not been read for too long. */
+  /**
+   * Counts bytes, and ends the session if it has been idle, or its client has read nothing, for too
+   * long.
+   */
   sweep(elapsed: number): void {
     this.#countBytes();
     this.#tellFlowed();
@@ -157,8 +163,8 @@ export class HttpSession {
   }
 
   /**
-   * A player that comes before the publisher waits at the origin, as with SRS. If the publisher
-   * then comes to another origin, that one is asked instead.
+   * A player that arrives before the publisher waits at the origin, as with SRS. If the publisher
+   * then connects to another origin, the request is repeated there.
    */
   async #forward(request: OutgoingRequest): Promise<Forwarded> {
     const waits = this.#media.kind === "live" ? { patience: Infinity } : {};
@@ -178,14 +184,14 @@ export class HttpSession {
     }
   }
 
-  /** Leaves an origin that has no such stream if it is live at another one. */
+  /** Leaves an origin without the stream if the stream is live at another one. */
   async #follow(): Promise<void> {
     const owner = await this.#services.deps.resolver.owner(this.#media.key.key).catch(() => {});
     const isElsewhere = owner?.live && owner.origin.id !== this.#asked;
     if (isElsewhere && this.#forwarded === undefined) this.#elsewhere?.abort();
   }
 
-  /** An origin that serves the stream and yet says 404 does not offer it in this format. */
+  /** A 404 from an origin that serves the stream means that it does not offer this format. */
   async #requireOffered(): Promise<void> {
     const { resolver } = this.#services.deps;
     if (!this.#isResolved || !(await resolver.owner(this.#media.key.key))?.live) return;
@@ -232,12 +238,12 @@ export class HttpSession {
     await this.#exchange.answer({ status: 200, fields, body });
   }
 
-  /** Passes the answer on as it is; a live stream becomes a session of the log. */
+  /** Passes the response on unchanged; a live stream is logged as a session. */
   async #passOn(forwarded: Forwarded, isStream: boolean): Promise<void> {
     const { link, response } = forwarded;
     const exchange = this.#exchange;
     const { request, connection } = exchange;
-    // An answer with a length is a file that happens to be named like a stream.
+    // A response with a length is a file that happens to be named like a stream.
     const isSession = isStream && typeof response.bodyLength !== "number";
     if (isSession) this.#requireNoDrain();
     const unframe = response.bodyLength === "chunked" && request.version === "1.0";
@@ -283,13 +289,13 @@ export class HttpSession {
     return responseFields(response, this.#exchange.request, { origin, corsOrigins });
   }
 
-  /** What the client is told if it was ended before its answer began. */
+  /** What the client is told if the session was ended before its response began. */
   #endedBefore(): ProxyError | undefined {
     if (this.#ended === "idle") return new ProxyError("not_found", "Stream has not begun");
     return this.#ended && isEnding(this.#ended) ? endedBy(this.#ended) : undefined;
   }
 
-  /** A better reason where the stream has an origin, but one without HTTP. */
+  /** Replaces the error with a clearer one if the stream's origin has no HTTP. */
   async #explain(error: ProxyError): Promise<ProxyError> {
     if (error.code !== "no_origin") return error;
     const owner = await this.#services.deps.resolver.owner(this.#media.key.key);
@@ -372,7 +378,9 @@ export class HttpSession {
   }
 }
 
-/** A stream that its origin does not offer in this format; the page recognizes it by the reason. */
+/**
+ * The origin does not offer the stream in this format. The play page recognizes this by its reason.
+ */
 class NotOffered extends ProxyError {
   readonly reason = "Not Offered";
 
@@ -381,5 +389,5 @@ class NotOffered extends ProxyError {
   }
 }
 
-/** Fields that describe the origin's bytes, not those that the client gets instead. */
+/** Fields that describe the origin's bytes; wrong once the body has been rewritten. */
 const REPRESENTATION = new Set(["accept-ranges", "content-md5", "digest", "repr-digest"]);

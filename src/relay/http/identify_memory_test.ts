@@ -15,7 +15,7 @@ function memoryOf(perAddress: number): MemoryBudget {
   return new MemoryBudget(() => ({ perConnection: 65_536, perAddress, total: 2 ** 30 }));
 }
 
-Deno.test("heads of requests count as they come, and come back when they are whole or gone", async () => {
+Deno.test("request heads are charged as they arrive, and released when complete or gone", async () => {
   const identifyMemory = memoryOf(2 ** 20);
   await using world = await HttpRelayWorld.open({ identifyMemory });
   {
@@ -33,7 +33,7 @@ Deno.test("heads of requests count as they come, and come back when they are who
   assert.equal(identifyMemory.addresses, 0);
 });
 
-Deno.test("heads for which there is no memory are refused and counted; others are served on", async () => {
+Deno.test("heads that exceed the memory budget are refused and counted; other clients are still served", async () => {
   const identifyMemory = memoryOf(40_000);
   await using world = await HttpRelayWorld.open({ identifyMemory });
   using first = await world.client();
@@ -54,7 +54,7 @@ Deno.test("heads for which there is no memory are refused and counted; others ar
   assert.deepEqual(world.errors, []);
 });
 
-Deno.test("a viewer counts for nothing while it watches", async () => {
+Deno.test("a viewer is charged nothing while it watches", async () => {
   const head = "HTTP/1.1 200 OK\r\nContent-Type: video/x-flv\r\n\r\nFLV";
   await using origin = new HttpOrigin(() => (exchange) => exchange.write(head));
   const identifyMemory = memoryOf(2 ** 20);
@@ -66,7 +66,7 @@ Deno.test("a viewer counts for nothing while it watches", async () => {
   assert.equal(identifyMemory.taken, 0);
 });
 
-Deno.test("a body counts with its head until it is answered", async () => {
+Deno.test("a body is charged together with its head until it is answered", async () => {
   const identifyMemory = ampleMemory();
   const begun = Promise.withResolvers<void>();
   await using server = WebServer.open({

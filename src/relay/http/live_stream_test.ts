@@ -17,7 +17,7 @@ function liveOrigin(first = "5\r\nhello\r\n"): HttpOrigin {
   return new HttpOrigin(() => (exchange) => exchange.write(HEAD + first));
 }
 
-Deno.test("a live stream flows as it comes, with the request whole at the origin", async () => {
+Deno.test("a live stream is passed on as it arrives, and the origin gets the whole request", async () => {
   await using origin = liveOrigin();
   const clock = new VirtualClock();
   await using world = await HttpRelayWorld.open({ clock });
@@ -31,7 +31,11 @@ Deno.test("a live stream flows as it comes, with the request whole at the origin
   assert.equal(origin.field("host"), "tv.example");
   assert.equal(origin.field("authorization"), "Basic xyz");
   assert.equal(origin.field("cookie"), "c=1");
-  assert.equal(origin.field("x-forwarded-for"), "127.0.0.1", "a stranger is not believed");
+  assert.equal(
+    origin.field("x-forwarded-for"),
+    "127.0.0.1",
+    "a peer outside the trusted list is not believed",
+  );
   assert.equal(origin.field("x-forwarded-proto"), "http");
   assert.deepEqual(await world.streams(), [KEY]);
   assert.equal(world.sessions.size, 1);
@@ -41,7 +45,7 @@ Deno.test("a live stream flows as it comes, with the request whole at the origin
     await connection!.write(`1\r\n${count}\r\n`);
     await client.until(`${count}\r\n`);
   }
-  assert.equal(clock.timers, timers, "what flows sets no timer");
+  assert.equal(clock.timers, timers, "relaying sets no timers");
   await connection!.write("3\r\nyes\r\n0\r\n\r\n");
   await client.until("0\r\n\r\n");
   await until("the session end", () => world.sessions.size === 0);
@@ -81,7 +85,7 @@ Deno.test("a player that leaves takes its connection to the origin along at once
   assert.equal(await world.metric(`${CLOSED}{reason="client_closed"}`), 1);
 });
 
-Deno.test("a player that leaves before the answer takes its request along", async () => {
+Deno.test("when a player leaves before the response, its request to the origin is aborted", async () => {
   await using origin = new HttpOrigin(() => silence);
   await using world = await HttpRelayWorld.open();
   await world.addOrigin("o", origin.httpPort);
@@ -93,7 +97,7 @@ Deno.test("a player that leaves before the answer takes its request along", asyn
   await until("the stream be forgotten", async () => (await world.streams()).length === 0);
 });
 
-Deno.test("an origin that breaks off inside a chunk ends the connection and nothing else", async () => {
+Deno.test("an origin that breaks off inside a chunk ends only that connection", async () => {
   await using origin = new HttpOrigin(() => async (exchange) => {
     await exchange.write(`${HEAD}5\r\nhel`);
     exchange.close();
@@ -106,7 +110,7 @@ Deno.test("an origin that breaks off inside a chunk ends the connection and noth
   assert.equal(client.body, "5\r\nhel");
 });
 
-Deno.test("a session that is ended from outside gets its last chunk", async () => {
+Deno.test("a session ended from outside gets a last chunk", async () => {
   await using origin = liveOrigin();
   await using world = await HttpRelayWorld.open();
   await world.addOrigin("o", origin.httpPort);
@@ -122,7 +126,7 @@ Deno.test("a session that is ended from outside gets its last chunk", async () =
   assert.equal(await world.metric(`${CLOSED}{reason="kicked"}`), 1);
 });
 
-Deno.test("inside a chunk there is no last chunk: the connection just ends", async () => {
+Deno.test("a session ended inside a chunk gets no last chunk: the connection just closes", async () => {
   await using origin = liveOrigin("a\r\nhello");
   await using world = await HttpRelayWorld.open();
   await world.addOrigin("o", origin.httpPort);
@@ -134,7 +138,7 @@ Deno.test("inside a chunk there is no last chunk: the connection just ends", asy
   assert.equal(client.body, "a\r\nhello");
 });
 
-Deno.test("a player that takes nothing is let go, and its origin was not read on for it", async () => {
+Deno.test("a player that reads nothing is disconnected, and the proxy stops reading from its origin", async () => {
   await using origin = new HttpOrigin(() => async (exchange) => {
     await exchange.write(HEAD.replace("Transfer-Encoding: chunked\r\n", ""));
     if (exchange.request.target.includes("other")) return;
@@ -151,15 +155,15 @@ Deno.test("a player that takes nothing is let go, and its origin was not read on
   await lazy.get("/live/show.flv");
   const received = () => world.relay.received(["s1", "s2", "nobody"]);
   await until("it to hold its origin up", async () => (await received()).get("s2") === Infinity);
-  assert.ok((await received()).get("s1")! < 200, "the head that has come");
+  assert.ok((await received()).get("s1")! < 200, "only the head has arrived");
   assert.equal((await received()).size, 2);
   const stalled = `${CLOSED}{reason="stalled"}`;
   await until("the lazy one be let go", async () => await world.metric(stalled) === 1);
   assert.ok(origin.written() < 64 << 20, "back-pressure reaches the origin");
-  assert.equal(world.sessions.size, 1, "a player that waits is not one that stalls");
+  assert.equal(world.sessions.size, 1, "a player that waits for data is not stalled");
 });
 
-Deno.test("a stream in which nothing moves ends after the idle time", async () => {
+Deno.test("a stream without data ends after the idle timeout", async () => {
   await using origin = liveOrigin();
   const clock = new VirtualClock();
   await using world = await HttpRelayWorld.open({ clock });
@@ -173,7 +177,7 @@ Deno.test("a stream in which nothing moves ends after the idle time", async () =
   assert.equal(await world.metric(`${CLOSED}{reason="idle"}`), 1);
 });
 
-Deno.test("a client of HTTP/1.0 gets the data without frames, up to the end", async () => {
+Deno.test("an HTTP/1.0 client gets the data without chunk frames, to the end", async () => {
   await using origin = new HttpOrigin(() => (exchange) =>
     exchange.write(`${HEAD}5\r\nhello\r\n2;x\r\n!!\r\n0\r\n\r\n`)
   );
@@ -187,7 +191,7 @@ Deno.test("a client of HTTP/1.0 gets the data without frames, up to the end", as
   assert.doesNotMatch(client.text, /transfer-encoding/i);
 });
 
-Deno.test("a stream that the origin refuses is refused in its words and leaves no mapping", async () => {
+Deno.test("a refusal by the origin is passed on unchanged and leaves no mapping", async () => {
   await using origin = new HttpOrigin(() => (exchange) =>
     exchange.write("HTTP/1.1 404 Not Here\r\nContent-Length: 4\r\nX-Why: no\r\n\r\nnone")
   );
@@ -201,7 +205,7 @@ Deno.test("a stream that the origin refuses is refused in its words and leaves n
   assert.equal(world.sessions.size, 0);
 });
 
-Deno.test("while the process ends streams run on, and new ones are turned away", async () => {
+Deno.test("while the process drains, running streams continue and new ones are refused", async () => {
   await using origin = liveOrigin();
   await using world = await HttpRelayWorld.open();
   await world.addOrigin("o", origin.httpPort);
@@ -224,11 +228,11 @@ for (
   const target of [
     `/live/show.flv?spbhid=${SPBHID}`,
     `/live/show.ts?spbhid=${SPBHID}`,
-    // Named like a segment, and a live stream all the same.
+    // Named like a segment, but a live stream.
     `/live/show-7.ts?spbhid=${SPBHID}`,
   ]
 ) {
-  Deno.test(`a live stream asked for as ${target.slice(0, 20)} is a session like others`, async () => {
+  Deno.test(`a live stream requested as ${target.slice(0, 20)} is an ordinary session`, async () => {
     await using origin = liveOrigin();
     await using world = await HttpRelayWorld.open();
     await world.addOrigin("o", origin.httpPort);

@@ -1,5 +1,5 @@
-// What a request to the HTTP server is about, as far as its method, path and query tell, and which
-// of several possible streams it means when some of them are known.
+// Works out from method, path and query what an HTTP request is for, and which of several possible
+// streams it means if some of them are known.
 
 import { type StreamKey, streamKeyFromHttp } from "../../core/stream_key.ts";
 import { ProxyError } from "../../core/errors.ts";
@@ -17,40 +17,40 @@ import {
 import type { HttpRequest } from "../../protocol/http/request.ts";
 
 export type MediaKind =
-  /** A stream without end. */
+  /** An endless stream. */
   | "live"
-  /** An HLS playlist or a DASH manifest, whose links lead through the proxy. */
+  /** An HLS playlist or a DASH manifest, whose links are rewritten to lead through the proxy. */
   | "hls"
   | "dash"
-  /** A segment, a key, a part: bytes that pass as they are. */
+  /** A segment, key or part: passed on unchanged. */
   | "part";
 
 export interface MediaRequest {
   readonly kind: MediaKind;
   readonly key: StreamKey;
-  /** Names the origin; absent when the request does not. */
+  /** Names the origin; absent if the request does not name one. */
   readonly originTag?: string;
-  /** Query for the origin, without what is the proxy's own. */
+  /** The query for the origin, without the proxy's own parameter. */
   readonly query: string;
-  /** Whether the answer is a live stream if it has no length. */
+  /** Whether a response without a length is a live stream. */
   readonly mayBeLive: boolean;
 }
 
-/** What a request may be about. */
+/** What a request may be for. */
 export interface MediaWish {
-  /** What it is about if an origin has served that stream; the likeliest first. */
+  /** Candidates that apply if an origin has served their stream; the likeliest first. */
   readonly guesses: readonly MediaRequest[];
-  /** What it is about if none has; undefined when it is not for media then. */
+  /** What the request is for if no candidate applies; undefined if it is then not for media. */
   readonly otherwise: MediaRequest | undefined;
 }
 
-/** Streams looked up for one request. */
+/** Most streams looked up for one request. */
 const MAX_GUESSES = 8;
 const NO_MEDIA: MediaWish = { guesses: [], otherwise: undefined };
 const LIVE: ReadonlySet<string> = new Set(["flv", "ts", "mp3", "aac"]);
 
 /**
- * What a request may be about.
+ * What a request may be for.
  *
  * @param templates where origins put playlists and segments
  * @throws ProxyError `not_found` for an `spbhid` that nobody gave out for this path, `bad_request`
@@ -76,8 +76,8 @@ export function mediaWishOf(request: HttpRequest, templates: readonly PathTempla
   const [templated, named] = [streamsByTemplate(where, templates), streamsByName(where)]
     .map((keys) => keys.map((key): MediaRequest => ({ kind: kindOfRest, key, query, mayBeLive })));
   const own = itself === undefined ? [] : [itself];
-  // A playlist more likely belongs to its folder's stream than to one called "index"; a name with a
-  // number may be a stream's own.
+  // A playlist more likely belongs to the stream of its folder than to one called "index". A name
+  // that contains a number may be a stream's own name.
   const guesses = playlist === undefined
     ? [...own, ...templated!, ...named!]
     : [...templated!, ...own, ...named!];
@@ -86,9 +86,9 @@ export function mediaWishOf(request: HttpRequest, templates: readonly PathTempla
 }
 
 /**
- * The first of the guesses whose stream an origin has served.
+ * Returns the first of the guesses whose stream an origin has served.
  *
- * @param isServed whether one has served the stream of that key
+ * @param isServed tells whether an origin has served the stream with that key
  */
 export async function firstServed(
   guesses: MediaWish["guesses"],
@@ -98,12 +98,14 @@ export async function firstServed(
   return undefined;
 }
 
-/** Which kind of playlist a file of that extension is, if any. */
+/** The kind of playlist with that extension, if any. */
 export function playlistKind(extension: string): "hls" | "dash" | undefined {
   return extension === "m3u8" ? "hls" : extension === "mpd" ? "dash" : undefined;
 }
 
-/** A live stream is one whatever its tag says; for anything else the tag must name its stream. */
+/**
+ * A live stream is accepted whatever its tag says; for anything else the tag must name its stream.
+ */
 function taggedRequest(
   spbhid: string,
   where: MediaPath,
@@ -138,7 +140,7 @@ function isNamed(
   return isFlv || isPathOf(key, where, templates);
 }
 
-/** Refuses paths that one server takes for a name and another for a step to another folder. */
+/** Refuses paths that some servers take as a name and others as a step into another folder. */
 function requirePlainPath(path: string): void {
   const isOdd = /\/\.{1,2}(?:\/|$)|\/%2e|%2f|%5c|%00|\\/i.test(path);
   if (isOdd) throw new ProxyError("bad_request", "Cannot use this path");

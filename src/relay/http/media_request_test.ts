@@ -66,7 +66,7 @@ for (
   });
 }
 
-Deno.test("a link of a playlist names its origin, and the origin does not see how", async () => {
+Deno.test("a playlist link names its origin, and the tag is not sent to the origin", async () => {
   for (
     const [path, kind] of [
       ["/live/show-7.ts", "part"],
@@ -80,13 +80,13 @@ Deno.test("a link of a playlist names its origin, and the origin does not see ho
   ) {
     const media = await ask(`${path}?a=1&spbhid=${SPBHID}&b=2`);
     assert.equal(media?.kind, kind);
-    assert.equal(media.key.key, KEY.key, "whatever the path says");
+    assert.equal(media.key.key, KEY.key, "the tag's stream counts, not the path's");
     assert.equal(media.originTag, originTagOf("vid-1"));
     assert.equal(media.query, "a=1&b=2");
   }
 });
 
-Deno.test("a link to what is not the stream's own is not found", async () => {
+Deno.test("a link to a file outside the stream is not found", async () => {
   for (
     const path of [
       ...["/", "/console/", "/api/v1/versions", "/api/v1/clients/", "/api/v1/raw", "/rtc/v1/whep/"],
@@ -103,14 +103,14 @@ Deno.test("a link to what is not the stream's own is not found", async () => {
   }
 });
 
-Deno.test("a path without the stream's name may be its own if the configuration says so", async () => {
+Deno.test("a path without the stream's name can belong to it through a configured template", async () => {
   const paths = [parsePathTemplate("keys/[seq].key")];
   const target = `/keys/7.key?spbhid=${SPBHID}`;
   assert.equal((await ask(target, { paths }))?.kind, "part");
   assert.equal(await ask("/keys/7.key", { paths, held: [KEY.key] }), undefined);
 });
 
-Deno.test("a live stream is one whatever its query says", async () => {
+Deno.test("a live stream is recognized whatever its query says", async () => {
   const other = encodeSpbhid({
     key: { ...KEY, stream: "o", key: "tv.example/live/o" },
     origin: "o",
@@ -129,7 +129,11 @@ Deno.test("a live stream is one whatever its query says", async () => {
     ]);
   }
   const part = await ask(`/live/show-7.ts?spbhid=${SPBHID}`);
-  assert.deepEqual([part?.kind, part?.mayBeLive], ["part", true], "what it is, the answer shows");
+  assert.deepEqual(
+    [part?.kind, part?.mayBeLive],
+    ["part", true],
+    "only the response shows which it is",
+  );
 });
 
 for (
@@ -153,13 +157,13 @@ for (
     ["/live/show-7.m4s", "live/show", "part", "live/show"],
   ] as const
 ) {
-  Deno.test(`${target} is of ${stream} when ${held || "nothing"} is there`, async () => {
+  Deno.test(`${target} belongs to ${stream} when ${held || "nothing"} is live`, async () => {
     const media = await ask(target, { held: [`tv.example/${held}`] });
     assert.deepEqual([media?.kind, media?.key.key], [kind, `tv.example/${stream}`]);
   });
 }
 
-Deno.test("SRS's own templates say where a stream is", async () => {
+Deno.test("the default templates match where SRS serves its streams", async () => {
   const paths = [
     "hls/[app]/[2006]/[01]/[02]/[stream]_[timestamp]-[seq].[duration].ts",
     "/[vhost]/[app]/[stream].m3u8",
@@ -179,7 +183,7 @@ Deno.test("a forged link is not found", async () => {
   }
 });
 
-Deno.test("a path that two servers may read in two ways is refused", async () => {
+Deno.test("a path that servers may interpret differently is refused", async () => {
   const paths = [
     "/live/../show.flv",
     "/live/./show.flv",

@@ -1,7 +1,7 @@
-// Which origin has a file that belongs to no stream: a recording, a picture, a VOD playlist.
-// Nothing records this, so the origins are asked, within limits, once for all who want to know the same;
-// their answers are remembered for a while. Each lane does so for its own clients. Knows no registry,
-// only a list of origins; serving the file is done elsewhere.
+// Finds the origin that has a file belonging to no stream: a recording, a picture, a VOD playlist.
+// Nothing records this, so the origins are asked, within limits and once for all clients that want
+// the same file; the result is cached for a while. Each lane does this for its own clients. Knows
+// only a list of origins, not the registry, and does not serve the file.
 
 import { encodeBase64Url } from "../../core/base64url.ts";
 import type { Cidr } from "../../core/cidr.ts";
@@ -28,16 +28,21 @@ import { type OutgoingRequest, outgoingRequest } from "../../http1/outgoing_requ
 import type { HttpExchange } from "../../http1/exchange.ts";
 import { type MediaRequest, playlistKind } from "./media_request.ts";
 
-/** Origins asked for one file, how many of them at a time, and addresses dialled for it in all. */
+/**
+ * Limits for one file: origins asked, how many of them at a time, and addresses dialled in total.
+ */
 const MOST_ORIGINS = 64;
 const AT_A_TIME = 8;
 export const MOST_DIALS = 64;
-/** How long one of them and all together may take, milliseconds. */
+/** Deadline for one origin and for the whole search, milliseconds. */
 const PATIENCE = 2_000;
 const DEADLINE = 6_000;
-/** Most searches at once. */
+/** Most concurrent searches. */
 const MOST_SEARCHES = 64;
-/** An answer of no more bytes is read, so that its connection can be kept for the next question. */
+/**
+ * Responses up to this many bytes are read, so that the connection can be kept for the next
+ * question.
+ */
 const SHORT_ANSWER = 4_096;
 const FOUND = { capacity: 10_000, ttl: 60_000 };
 const MISSING = { capacity: 10_000, ttl: 5_000 };
@@ -51,38 +56,35 @@ export interface OriginFilesDependencies {
   readonly metrics: Metrics;
   trustedProxies(): readonly Cidr[];
   readonly hopMark: HopMark;
-  /** Every origin, with what it offers and whether it answers. */
+  /** All origins, with their endpoints and health. */
   origins(): Promise<readonly OriginStatus[]>;
 }
 
-/** One file that somebody wants. */
 interface WantedFile {
-  /** Stands for its host and path, wherever a text of a stranger's would take up memory. */
+  /** Hash of host and path, of fixed size because clients choose the texts. */
   readonly name: string;
-  /** Stands for everything on which an origin's answer may depend. */
+  /** Hash of everything that an origin's answer may depend on. */
   readonly question: string;
-  /** As an origin gets it. */
+  /** The request sent to each origin. */
   readonly request: OutgoingRequest;
   /** Aborted when the client has left. */
   readonly gone: AbortSignal;
 }
 
-/** The origins being asked a question, for everybody who asks it. */
+/** One search, shared by all clients that ask the same question. */
 interface Search {
   readonly holder: Promise<string | undefined>;
-  /** Aborted when everybody has left. */
+  /** Aborted when all of them have left. */
   readonly left: AbortController;
   waiting: number;
 }
 
-/** Whether a request may be for such a file. */
 function mayBeFile({ method, path }: HttpRequest): boolean {
   const isHidden = /\/(?:\.|%2e)/i.test(path);
   const isAsked = method === "GET" || method === "HEAD";
   return isAsked && EXTENSIONS.has(extensionOf(path)) && !isHidden && !isServicePath(path);
 }
 
-/** How origins are asked. */
 interface OriginFilesServices {
   readonly forwarder: Forwarder;
   readonly pool: OriginPool;
@@ -101,9 +103,10 @@ export class OriginFiles {
   }
 
   /**
-   * The file as it is to be asked for; undefined when no origin has said that it has it.
+   * Returns the request for the file at the origin that has it; undefined if none says so.
    *
-   * @throws ProxyError `overloaded` when too many files are being looked for, `registry_unavailable`
+   * @throws ProxyError `overloaded` when too many files are being looked for,
+   * `registry_unavailable`
    */
   async find(exchange: HttpExchange): Promise<MediaRequest | undefined> {
     const { request } = exchange;
@@ -124,7 +127,7 @@ export class OriginFiles {
     return { kind, key, originTag: originTagOf(holder), query, mayBeLive: false };
   }
 
-  /** Asks for one byte: SRS answers HEAD with a body. */
+  /** Asks for one byte with GET, because SRS answers HEAD with a body. */
   #questionOf({ request, connection }: HttpExchange, query: string): OutgoingRequest {
     const { hopMark } = this.#deps;
     const trustedProxies = this.#deps.trustedProxies();
@@ -148,7 +151,7 @@ export class OriginFiles {
     search.waiting++;
     const leave = () => {
       if (--search.waiting > 0) return;
-      // Whoever comes now is not to get the result of a search that was broken off.
+      // Later clients must not get the result of an aborted search.
       this.#searches.delete(question);
       search.left.abort();
     };
@@ -227,7 +230,7 @@ export class OriginFiles {
           failed.length === 0 ? Promise.resolve(origin) : Promise.reject(unheld()),
       });
       await this.#giveBack(link, response);
-      // What has no length is a stream.
+      // A response without a length is a stream.
       return [200, 206, 416].includes(response.status) && typeof response.bodyLength === "number";
     } catch (error) {
       if (error instanceof ProxyError) return false;
@@ -255,7 +258,7 @@ function isOffering({ origin, setAsideFor }: OriginStatus): boolean {
   return origin.endpoints.http.length > 0 && setAsideFor.http === undefined;
 }
 
-/** Short, whatever it is made of. */
+/** A hash of fixed length. */
 function fingerprint(...parts: readonly (string | undefined)[]): string {
   return encodeBase64Url(sha256(JSON.stringify(parts)));
 }

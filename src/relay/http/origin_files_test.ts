@@ -1,4 +1,5 @@
-// Files that belong to no stream: which of several origins has one is asked, and remembered.
+// Files that belong to no stream: the proxy asks which of several origins has one, and remembers
+// it.
 
 import assert from "node:assert/strict";
 import { HttpOrigin } from "../../../tests/support/http_origin.ts";
@@ -12,7 +13,7 @@ const FILMS: Readonly<Record<string, string>> = {
   "/rec/2026/show.flv": "FLV recorded",
 };
 
-/** An origin with these files, which waits for every stream that it does not know, as SRS does. */
+/** An origin with these files; it lets requests for unknown streams wait, as SRS does. */
 function originWith(files: Readonly<Record<string, string>>): HttpOrigin {
   return new HttpOrigin(() => (exchange) => {
     const { target, text } = exchange.request;
@@ -42,7 +43,7 @@ async function onWorld(
   await test(world, [empty, full]);
 }
 
-Deno.test("a recording is found where it is, ranges and all, and the place is remembered", async () => {
+Deno.test("a recording is found and served with ranges, and its origin is remembered", async () => {
   await onWorld(async (world, [empty]) => {
     const whole = await world.ask("/live/film.mp4?a=1");
     assert.equal(whole.body, "0123456789");
@@ -52,12 +53,12 @@ Deno.test("a recording is found where it is, ranges and all, and the place is re
     assert.deepEqual([part.status, part.body], [206, "345"]);
     assert.equal(empty!.requests.length, asked);
     assert.ok(asked <= 1);
-    assert.deepEqual(await world.streams(), [], "a file is no stream");
+    assert.deepEqual(await world.streams(), [], "a file is not a stream");
     assert.equal(await world.metric('srs_proxy_http_file_searches_total{result="found"}'), 1);
   });
 });
 
-Deno.test("a playlist of what has been leads to its own segments", async () => {
+Deno.test("a playlist of a recording leads to its own segments", async () => {
   await onWorld(async (world) => {
     for (let times = 0; times < 3; times++) {
       const playlist = await world.ask("/live/old.m3u8");
@@ -69,14 +70,14 @@ Deno.test("a playlist of what has been leads to its own segments", async () => {
   });
 });
 
-Deno.test("a recording named like a live stream is found, and is no session", async () => {
+Deno.test("a recording named like a live stream is found and is not a session", async () => {
   await onWorld(async (world) => {
     assert.equal((await world.ask("/rec/2026/show.flv")).body, "FLV recorded");
     assert.equal(await world.metric("srs_proxy_http_sessions_opened_total"), 0);
   });
 });
 
-Deno.test("a file that nobody has is not looked for again at once", async () => {
+Deno.test("a missing file is not searched for again immediately", async () => {
   await onWorld(async (world, origins) => {
     for (let times = 0; times < 5; times++) {
       const { status, body } = await world.ask("/live/none.jpg");
@@ -87,7 +88,7 @@ Deno.test("a file that nobody has is not looked for again at once", async () => 
   });
 });
 
-Deno.test("what is no file of an origin's, or may not be, is not looked for", async () => {
+Deno.test("paths that cannot or must not be an origin's files are not searched for", async () => {
   const targets = ["/", "/live/", "/index.html", "/api/v1/x.mp4", "/console/a.png", "/.a/b.mp4"];
   await onWorld(async (world, origins) => {
     for (const target of targets) assert.equal((await world.ask(target)).status, 404, target);
@@ -95,11 +96,13 @@ Deno.test("what is no file of an origin's, or may not be, is not looked for", as
   });
   await onWorld(async (world, origins) => {
     assert.equal((await world.ask("/live/film.mp4")).status, 404);
-    for (const { requests } of origins) assert.equal(requests.length, 0, "it has to be turned on");
+    for (const { requests } of origins) {
+      assert.equal(requests.length, 0, "the search is off by default");
+    }
   }, false);
 });
 
-Deno.test("who wants the same file at the same time waits for one search", async () => {
+Deno.test("concurrent requests for the same file share one search", async () => {
   const { promise: allowed, resolve: allow } = Promise.withResolvers<void>();
   await using origin = new HttpOrigin(() => async (exchange) => {
     await allowed;
@@ -111,9 +114,9 @@ Deno.test("who wants the same file at the same time waits for one search", async
   await first.get("/live/film.mp4");
   await until("the origin be asked", () => origin.requests.length === 1);
   const others = Array.from({ length: 5 }, () => world.ask("/live/film.mp4"));
-  // The order of arrival: whoever asks for this has come after them.
+  // Requests are handled in order, so the others have arrived when this one is answered.
   assert.equal((await world.ask("/index.html")).status, 404);
-  // One that leaves takes the search away from nobody.
+  // A client that leaves does not end the search for the others.
   first.close();
   allow();
   for (const { status, body } of await Promise.all(others)) {
@@ -124,7 +127,7 @@ Deno.test("who wants the same file at the same time waits for one search", async
   assert.equal(await world.metric('srs_proxy_http_file_searches_total{result="found"}'), 1);
 });
 
-Deno.test("that a file is refused to one client hides it from no other", async () => {
+Deno.test("a file refused to one client is still found for others", async () => {
   await using origin = new HttpOrigin(() => (exchange) => {
     const { text, target } = exchange.request;
     const isKnown = text.includes("Basic good") || target.includes("token=good");
@@ -139,7 +142,7 @@ Deno.test("that a file is refused to one client hides it from no other", async (
   assert.equal((await world.ask("/live/film.mp4", "Authorization: Basic good")).body, "x");
 });
 
-Deno.test("one search after the other is made over the same connections", async () => {
+Deno.test("consecutive searches reuse the same connections", async () => {
   await onWorld(async (world, origins) => {
     for (let at = 0; at < 5; at++) {
       assert.equal((await world.ask(`/live/none-${at}.jpg`)).status, 404);
@@ -148,7 +151,7 @@ Deno.test("one search after the other is made over the same connections", async 
   });
 });
 
-Deno.test("a client that leaves takes its search along", async () => {
+Deno.test("a search ends when its only client leaves", async () => {
   await onWorld(async (world, origins) => {
     const client = await world.client();
     await client.get("/live/none.flv");

@@ -1,5 +1,5 @@
-// A request that the proxy answers itself, from files or pages. The answer may be long, and must
-// not wait forever for a client that does not read it.
+// A request that the proxy answers itself, from files or pages. A long response must not wait
+// forever for a client that does not read it.
 
 import { StallWatch } from "../../net/stall_watch.ts";
 import type { HttpExchange } from "../../http1/exchange.ts";

@@ -13,13 +13,13 @@ function partOf(origin: string): string {
   return `/live/show-7.ts?spbhid=${encodeSpbhid({ key: KEY, origin })}`;
 }
 
-/** A port on which nobody listens. */
+/** Returns a port on which nothing listens. */
 function deadPort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return (listener.addr as Deno.NetAddr).port;
 }
 
-Deno.test("a part passes with its range, conditions and status, and owns no stream", async () => {
+Deno.test("a part is passed on with its range, conditions and status, and claims no stream", async () => {
   await using origin = new HttpOrigin(() =>
     says(
       "206 Partial",
@@ -52,7 +52,7 @@ Deno.test("a part passes with its range, conditions and status, and owns no stre
   assert.deepEqual(await world.streams(), []);
 });
 
-Deno.test("HEAD and 304 have a length and no body, and the connection goes on", async () => {
+Deno.test("HEAD and 304 have a length and no body, and the connection stays usable", async () => {
   await using origin = new HttpOrigin(() => (exchange) =>
     exchange.write(
       exchange.request.method === "HEAD"
@@ -70,10 +70,10 @@ Deno.test("HEAD and 304 have a length and no body, and the connection goes on", 
   await client.get(partOf("o"), 'If-None-Match: "x"');
   await client.until("\r\n\r\n");
   assert.equal(client.status, 304);
-  assert.equal(origin.taken, 1, "kept and used again");
+  assert.equal(origin.taken, 1, "the connection is kept and reused");
 });
 
-Deno.test("a kept connection that the origin has closed meanwhile is replaced unnoticed", async () => {
+Deno.test("a kept connection that the origin has closed is replaced transparently", async () => {
   await using origin = new HttpOrigin(() => says("200 OK", "part"));
   await using world = await HttpRelayWorld.open();
   await world.addOrigin("o", origin.httpPort);
@@ -84,7 +84,7 @@ Deno.test("a kept connection that the origin has closed meanwhile is replaced un
   assert.equal(origin.taken, 2);
 });
 
-Deno.test("what an origin says unasked is no answer to the next request", async () => {
+Deno.test("unsolicited bytes from an origin are not taken as the next response", async () => {
   await using origin = new HttpOrigin(() => says("200 OK", "part"));
   await using world = await HttpRelayWorld.open();
   await world.addOrigin("o", origin.httpPort);
@@ -106,7 +106,7 @@ Deno.test("pipelined requests are answered in order", async () => {
   assert.ok(client.text.indexOf("</live/show-7.ts>") > 0);
 });
 
-Deno.test("an origin that refuses the connection is passed over within the same request", async () => {
+Deno.test("if an origin refuses the connection, the next one is tried within the same request", async () => {
   await using origin = new HttpOrigin(() => says("200 OK", "#EXTM3U\n"));
   await using world = await HttpRelayWorld.open();
   await world.addOrigin("dead1", deadPort());
@@ -119,7 +119,7 @@ Deno.test("an origin that refuses the connection is passed over within the same 
   assert.equal(origin.requests.length, 5);
 });
 
-Deno.test("a part whose origin is gone is looked for where the stream is now", async () => {
+Deno.test("a part whose origin is gone is requested from the stream's current origin", async () => {
   await using origin = new HttpOrigin(() => says("200 OK", "#EXTM3U\n"));
   await using world = await HttpRelayWorld.open();
   await world.addOrigin("good", origin.httpPort);
@@ -129,7 +129,7 @@ Deno.test("a part whose origin is gone is looked for where the stream is now", a
   assert.equal((await world.ask(partOf("never"))).status, 200);
 });
 
-Deno.test("errors of the proxy are short, name nobody and match what happened", async () => {
+Deno.test("the proxy's errors are short, name no origin and match what happened", async () => {
   await using silent = new HttpOrigin(() => silence);
   await using odd = new HttpOrigin(() => (exchange) => exchange.write("ICY 200 OK\r\n\r\n"));
   await using leaver = new HttpOrigin(() => (exchange) => exchange.close());
@@ -162,14 +162,14 @@ Deno.test("errors of the proxy are short, name nobody and match what happened", 
   assert.equal((await world.ask(partOf("unknown"))).status, 404);
 });
 
-Deno.test("without any origin a stream is answered with 503", async () => {
+Deno.test("without any origin a stream request gets 503", async () => {
   await using world = await HttpRelayWorld.open();
   assert.equal((await world.ask("/live/show.flv")).status, 503);
   assert.equal((await world.ask("/live/show.m3u8")).status, 503);
   assert.deepEqual(await world.streams(), []);
 });
 
-Deno.test("a redirect is not followed, and leads to the proxy if it led to the origin", async () => {
+Deno.test("redirects are not followed; those to the origin are rewritten to the proxy", async () => {
   let location = "";
   await using origin = new HttpOrigin(() => says("302 Found", "", `Location: ${location}`));
   await using world = await HttpRelayWorld.open();
@@ -187,7 +187,7 @@ Deno.test("a redirect is not followed, and leads to the proxy if it led to the o
   assert.equal(await follow(elsewhere), elsewhere);
 });
 
-Deno.test("a load balancer in the list is believed what it says of the client", async () => {
+Deno.test("a trusted load balancer is believed about the client's address", async () => {
   await using origin = new HttpOrigin(() => says("200 OK"));
   await using world = await HttpRelayWorld.open({
     trustedProxies: () => [parseCidr("127.0.0.0/8")],
@@ -199,14 +199,18 @@ Deno.test("a load balancer in the list is believed what it says of the client", 
     "X-Forwarded-Proto: https",
     "X-Forwarded-Host: tv.example",
   );
-  assert.equal(origin.field("x-forwarded-for"), "10.0.0.1, 127.0.0.1", "what SRS takes is first");
+  assert.equal(
+    origin.field("x-forwarded-for"),
+    "10.0.0.1, 127.0.0.1",
+    "SRS takes the first address",
+  );
   assert.equal(origin.field("x-forwarded-proto"), "https");
   assert.equal(origin.field("x-real-ip"), "10.0.0.1");
   await world.ask(partOf("o"), "X-Forwarded-For: 6.6.6.6, 203.0.113.9", "X-Real-IP: 6.6.6.6");
-  assert.equal(origin.field("x-real-ip"), "203.0.113.9", "what the balancer itself has added");
+  assert.equal(origin.field("x-real-ip"), "203.0.113.9", "the balancer's own field is kept");
 });
 
-Deno.test("a request that comes back is refused, and one that has come through many", async () => {
+Deno.test("a request that has looped back is refused, as is one that has passed too many proxies", async () => {
   await using one = await HttpRelayWorld.open();
   await using two = await HttpRelayWorld.open();
   await one.addOrigin("two", two.relay.address.port);
@@ -233,7 +237,7 @@ Deno.test("a request that comes back is refused, and one that has come through m
   );
 });
 
-Deno.test("web pages may ask as far as they are allowed to", async () => {
+Deno.test("web pages get CORS fields only for allowed origins", async () => {
   await using origin = new HttpOrigin(() =>
     says("200 OK", "", "Access-Control-Allow-Origin: http://origins.own")
   );
@@ -296,7 +300,7 @@ Deno.test("other methods, bodies and ambiguous requests reach no origin", async 
   assert.deepEqual(world.errors, []);
 });
 
-Deno.test("a head that does not come to its end is waited for as long as allowed", async () => {
+Deno.test("an incomplete head is given up after its timeout", async () => {
   const clock = new VirtualClock();
   const identifyMemory = ampleMemory();
   await using world = await HttpRelayWorld.open({ clock, identifyMemory });
@@ -339,7 +343,7 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`a request as it should not be, but clear, is answered once: ${what}`, async () => {
+  Deno.test(`a malformed but unambiguous request is answered once: ${what}`, async () => {
     await using origin = new HttpOrigin(() => says("200 OK", "#EXTM3U\n"));
     await using world = await HttpRelayWorld.open();
     await world.addOrigin("o", origin.httpPort);
@@ -347,7 +351,7 @@ for (
     await client.send(request);
     await client.until();
     assert.match(client.text, /^HTTP\/1\.1 200 OK\r\n[^]*\r\nConnection: close\r\n/);
-    assert.equal(client.body, "#EXTM3U\n", "and nothing else");
+    assert.equal(client.body, "#EXTM3U\n", "only one response");
     assert.equal(origin.requests.length, 1);
     const { start, text, body } = origin.requests[0]!;
     assert.match(start, /^GET \/live\/show\.m3u8 /);
@@ -357,7 +361,7 @@ for (
   });
 }
 
-Deno.test("OPTIONS is answered for every path, as by those who only want to know who is there", async () => {
+Deno.test("OPTIONS is answered for every path", async () => {
   await using world = await HttpRelayWorld.open();
   for (
     const request of [

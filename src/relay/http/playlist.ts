@@ -1,4 +1,4 @@
-// Makes the links of an origin's playlist or manifest lead through the proxy.
+// Rewrites the links of an origin's playlist or manifest so that they lead through the proxy.
 
 import { ProtocolError, ProxyError } from "../../core/errors.ts";
 import { joinPieces } from "../../core/join_pieces.ts";
@@ -7,10 +7,10 @@ import type { LinkTarget } from "../../protocol/hls/link.ts";
 import { PLAYLIST_BOUNDS, rewritePlaylist } from "../../protocol/hls/playlist.ts";
 import type { HttpResponse } from "../../protocol/http/response.ts";
 
-/** What a client gets in place of the origin's body. */
+/** What a client gets instead of the origin's body. */
 export interface RewrittenBody {
   readonly body: Uint8Array;
-  /** Whether `body` is no longer compressed although the origin's was. */
+  /** Whether the origin's body was compressed and `body` no longer is. */
   readonly decoded: boolean;
 }
 
@@ -23,10 +23,10 @@ const DECODERS: Readonly<Record<string, CompressionFormat>> = {
 };
 
 /**
- * The body with its links rewritten, or as it is when it is no playlist or manifest, or has a
+ * Rewrites the links of a body. Returns it unchanged if it is not a playlist or manifest, or has a
  * content coding that cannot be decoded.
  *
- * @throws ProxyError `origin_gone` when it is too long once decoded
+ * @throws ProxyError `origin_gone` when it is too long after decoding
  */
 export async function rewriteBody(
   body: Uint8Array<ArrayBuffer>,

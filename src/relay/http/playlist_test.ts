@@ -36,7 +36,7 @@ async function compressed(text: string, format: CompressionFormat): Promise<stri
 }
 
 for (const framing of ["length", "chunked", "close"] as const) {
-  Deno.test(`a playlist whose end shows by ${framing} has its links rewritten`, async () => {
+  Deno.test(`a playlist delimited by ${framing} has its links rewritten`, async () => {
     await using origin = serving({
       body: PLAYLIST,
       lines: ['ETag: "x"', "Accept-Ranges: bytes", "Content-Type: application/x-mpegURL"],
@@ -58,12 +58,12 @@ for (const framing of ["length", "chunked", "close"] as const) {
     assert.equal(origin.field("accept-encoding"), undefined);
     assert.equal(origin.field("range"), undefined);
     assert.deepEqual(await world.streams(), [KEY.key]);
-    assert.equal(world.sessions.size, 0, "a playlist is no session");
+    assert.equal(world.sessions.size, 0, "a playlist is not a session");
   });
 }
 
 for (const format of ["gzip", "deflate"] as const) {
-  Deno.test(`an origin that compresses by ${format} although nobody asked is understood`, async () => {
+  Deno.test(`a playlist compressed with ${format} unasked is decoded`, async () => {
     const body = await compressed(PLAYLIST, format);
     await using origin = serving({ body, lines: [`Content-Encoding: ${format}`] });
     await using world = await HttpRelayWorld.open();
@@ -74,7 +74,7 @@ for (const format of ["gzip", "deflate"] as const) {
   });
 }
 
-Deno.test("what cannot be read passes as it is", async () => {
+Deno.test("a body that cannot be read is passed on unchanged", async () => {
   for (
     const served of [
       { body: "<html>not found</html>" },
@@ -93,7 +93,7 @@ Deno.test("what cannot be read passes as it is", async () => {
   }
 });
 
-Deno.test("a manifest is rewritten too", async () => {
+Deno.test("a DASH manifest has its links rewritten", async () => {
   const mpd = (query: string) => `<MPD><Period><SegmentURL media="a.m4s${query}"/></Period></MPD>`;
   await using origin = serving({ body: mpd("") });
   await using world = await HttpRelayWorld.open();
@@ -101,7 +101,7 @@ Deno.test("a manifest is rewritten too", async () => {
   assert.equal((await world.ask("/live/show.mpd")).body, mpd(`?${SPBHID}`));
 });
 
-Deno.test("a playlist below another one is fetched where its link says", async () => {
+Deno.test("a media playlist is fetched from the origin that its link names", async () => {
   await using origin = serving({ body: PLAYLIST });
   await using other = serving({ body: PLAYLIST });
   await using world = await HttpRelayWorld.open();
@@ -116,7 +116,7 @@ Deno.test("a playlist below another one is fetched where its link says", async (
   assert.deepEqual(await world.streams(), []);
 });
 
-Deno.test("a playlist that breaks off or never ends is no playlist", async () => {
+Deno.test("a playlist that breaks off or never ends is an error", async () => {
   await using origin = new HttpOrigin(() => async (exchange) => {
     await exchange.write("HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n#EXTM3U\n");
     if (exchange.request.target.includes("broken")) return exchange.close();
@@ -144,7 +144,7 @@ Deno.test("a small playlist that decodes to a huge one is refused", async () => 
   assert.equal((await world.ask("/live/show.m3u8")).status, 502);
 });
 
-Deno.test("a player that asks for playlists and takes none is let go", async () => {
+Deno.test("a player that requests playlists and reads none is disconnected", async () => {
   const playlist = `#EXTM3U\n${"#EXT-X-OF-MANY-LINES\n".repeat(40_000)}`;
   await using origin = new HttpOrigin(() => (exchange) =>
     exchange.write(

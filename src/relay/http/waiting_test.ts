@@ -1,4 +1,5 @@
-// Viewers who come before their stream, and streams that run where they are not given out as asked.
+// Viewers that arrive before their stream, and streams whose origin does not offer the requested
+// format.
 
 import assert from "node:assert/strict";
 import { HttpOrigin, silence } from "../../../tests/support/http_origin.ts";
@@ -25,14 +26,14 @@ function refusingOrigin(): HttpOrigin {
   return new HttpOrigin(() => (exchange) => exchange.write(NOT_FOUND));
 }
 
-/** A publisher comes to an origin other than those. */
+/** Publishes the stream at an origin other than `failed`. */
 async function publish(world: HttpRelayWorld, ...failed: string[]): Promise<void> {
   const publisher = { session: "p", protocol: "rtmp", intent: "publish" } as const;
   await world.registry.resolve({ ...publisher, stream: KEY, failed });
   world.registry.confirm("p");
 }
 
-Deno.test("a viewer waits for its stream for longer than an answer may take", async () => {
+Deno.test("a viewer may wait for its stream longer than the answer timeout", async () => {
   await using origin = silentOrigin();
   await using world = await HttpRelayWorld.open({ timeouts: () => IMPATIENT });
   await world.addOrigin("o", origin.httpPort);
@@ -40,7 +41,7 @@ Deno.test("a viewer waits for its stream for longer than an answer may take", as
   await client.get(TARGET);
   await until("the origin be asked", () => origin.requests.length === 1);
   const playlist = await world.ask("/live/other.m3u8");
-  assert.equal(playlist.status, 504, "what is no live stream waits as before, which takes a while");
+  assert.equal(playlist.status, 504, "other requests still end at the answer timeout");
   await origin.open[0]!.write(BEGUN);
   await client.until("hello\r\n");
   assert.equal(client.status, 200);
@@ -49,7 +50,7 @@ Deno.test("a viewer waits for its stream for longer than an answer may take", as
   assert.deepEqual(setAsideFor, {});
 });
 
-Deno.test("it waits for the idle time at most, and nobody is blamed", async () => {
+Deno.test("it waits for the idle timeout at most, and no origin is set aside", async () => {
   await using origin = silentOrigin();
   const clock = new VirtualClock();
   await using world = await HttpRelayWorld.open({ clock });
@@ -65,7 +66,7 @@ Deno.test("it waits for the idle time at most, and nobody is blamed", async () =
   assert.equal(await world.metric('srs_proxy_http_refused_total{reason="not_found"}'), 1);
 });
 
-Deno.test("a viewer that leaves while it waits is let go, whatever it has sent besides", async () => {
+Deno.test("a viewer that leaves while waiting is noticed, whatever else it has sent", async () => {
   await using origin = silentOrigin();
   await using world = await HttpRelayWorld.open();
   await world.addOrigin("o", origin.httpPort);
@@ -78,7 +79,7 @@ Deno.test("a viewer that leaves while it waits is let go, whatever it has sent b
   await until("the stream be forgotten", async () => (await world.streams()).length === 0);
 });
 
-Deno.test("a viewer that waits is told when the process is about to end", async () => {
+Deno.test("a waiting viewer is told when the process drains", async () => {
   await using origin = silentOrigin();
   await using world = await HttpRelayWorld.open();
   await world.addOrigin("o", origin.httpPort);
@@ -94,7 +95,7 @@ Deno.test("a viewer that waits is told when the process is about to end", async 
 
 for (const [reason, status, code] of ENDED) {
   for (const target of [TARGET, "/live/show.m3u8"]) {
-    Deno.test(`a viewer that waits for ${target} is told why it is ended: ${reason}`, async () => {
+    Deno.test(`a viewer waiting for ${target} is told why it is ended: ${reason}`, async () => {
       await using origin = silentOrigin();
       await using world = await HttpRelayWorld.open();
       await world.addOrigin("o", origin.httpPort);
@@ -110,7 +111,7 @@ for (const [reason, status, code] of ENDED) {
   }
 }
 
-Deno.test("a viewer that waits follows its stream as soon as it is known to have moved", async () => {
+Deno.test("a waiting viewer follows its stream as soon as the move is known", async () => {
   await using frozen = silentOrigin();
   await using world = await HttpRelayWorld.open({ clock: new VirtualClock() });
   await world.addOrigin("frozen", frozen.httpPort);
@@ -125,7 +126,7 @@ Deno.test("a viewer that waits follows its stream as soon as it is known to have
   await until("the first one be left", () => frozen.connections === 0);
 });
 
-Deno.test("a viewer that waits follows its stream to another origin", async () => {
+Deno.test("a waiting viewer follows its stream to another origin", async () => {
   await using frozen = silentOrigin();
   await using world = await HttpRelayWorld.open({
     timeouts: () => ({ ...HTTP_TIMEOUTS, stall: 200 }),
@@ -143,7 +144,7 @@ Deno.test("a viewer that waits follows its stream to another origin", async () =
   assert.equal(world.sessions.list({ limit: 1 }).sessions[0]?.origin, "good");
 });
 
-Deno.test("a stream that runs where it is not offered like this is no stream that is not there", async () => {
+Deno.test("a live stream not offered in this format is not reported as missing", async () => {
   await using origin = refusingOrigin();
   await using world = await HttpRelayWorld.open();
   await world.addOrigin("o", origin.httpPort, { rtmp: true });
@@ -159,7 +160,7 @@ Deno.test("a stream that runs where it is not offered like this is no stream tha
   }
 });
 
-Deno.test("a stream that runs where there is no HTTP at all is said to", async () => {
+Deno.test("a viewer is told when the stream's origin has no HTTP", async () => {
   await using world = await HttpRelayWorld.open();
   await world.addOrigin("o", [], { rtmp: true });
   await publish(world);
