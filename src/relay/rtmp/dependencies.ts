@@ -13,15 +13,14 @@ export interface RtmpTimeouts {
   readonly identify: number;
   /** TCP dial and handshake with one origin, all its addresses together. */
   readonly dial: number;
-  /** From the first command to the origin until it has decided. */
+  /** From the first command sent to the origin to its decision. */
   readonly answer: number;
   /** No byte in either direction. */
   readonly idle: number;
-  /** A side reads nothing of what is waiting for it. */
+  /** A side reads none of the data that is waiting for it. */
   readonly stall: number;
 }
 
-/** Everything that an RTMP connection needs. */
 export interface RtmpDependencies {
   timeouts(): RtmpTimeouts;
   readonly engine: TcpEngine;
@@ -30,9 +29,9 @@ export interface RtmpDependencies {
   readonly resolver: Resolver;
   readonly sessions: SessionLog;
   readonly metrics: Metrics;
-  /** What is kept for clients until an origin has taken their streams. */
+  /** Budget for what is kept for clients until an origin has accepted their streams. */
   readonly identifyMemory: MemoryBudget;
-  /** Whether new streams are turned away because the process is about to end. */
+  /** Whether new streams are refused because the process is about to end. */
   isDraining(): boolean;
   /** An id for a session, unique in this process. */
   newSession(): string;

@@ -27,7 +27,7 @@ Deno.test("an origin behind dead ones is found within the bound", async () => {
   assert.ok(dead.greetings < MAX_DIALS);
 });
 
-Deno.test("an origin that speaks at once behind its handshake is heard", async () => {
+Deno.test("what an origin sends right after its handshake is read", async () => {
   const eager = answerStatus(
     answerConnect(new Script()).command(["_result", 2, null, 1]),
     startOf("play"),

@@ -1,15 +1,15 @@
 // One direction of a relayed connection: from a sender through a ChunkRelay to a receiver. This is
-// the packet path: no registry, no log, no timer.
+// the packet path: no registry, log or timer.
 
 import type { Inbox } from "../../net/inbox.ts";
 import type { Connection, Pipe, PipeEnd, TcpEngine } from "../../net/engine.ts";
 import type { ChunkRelay } from "../../protocol/rtmp/chunk_relay.ts";
 
-/** A direction that is not connected yet. */
+/** The parts of one direction. */
 export interface Direction {
   readonly inbox: Inbox;
   readonly relay: ChunkRelay;
-  /** A read of the inbox that has been started already. */
+  /** A read of the inbox that has already been started. */
   readonly pendingRead: Promise<boolean> | undefined;
 }
 
@@ -37,15 +37,15 @@ export class Flow {
   }
 
   /**
-   * Moves bytes until one side ends or the client wishes for a stream. `relay.wish` is that wish
-   * then, and the next run goes on behind it.
+   * Moves bytes until one side ends or the client asks for a stream. In the latter case
+   * `relay.wish` is that command, and the next run continues after it.
    *
    * @throws ProtocolError when the sender breaks the chunk stream
    */
   run(): Promise<PipeEnd> {
     const pendingRead = this.#pendingRead;
     this.#pendingRead = undefined;
-    // Not async: there is one of these for each direction of every player, and most of them wait.
+    // Not async: there is one of these promises for each direction of every player, mostly pending.
     if (pendingRead === undefined) return this.#flow();
     return pendingRead.then((isThere) => isThere ? this.#flow() : "sender_closed");
   }

@@ -1,44 +1,44 @@
-// The random blocks with which this process greets clients and origins. One of each for all
-// connections: they only have to differ from the peer's own, "Adobe RTMP Specification 1.0",
-// section 5.2.3. The one for clients carries the mark of this program, so that a proxy dialled as
-// an origin is recognized; a client that signs its greeting gets a signed one instead.
+// The random blocks with which this process greets clients and origins. One of each serves all
+// connections: they only have to differ from the peer's own ("Adobe RTMP Specification 1.0",
+// section 5.2.3). The one for clients carries this program's mark, so that a proxy dialled as an
+// origin is recognized. A client that signs its greeting gets a signed one instead.
 
 import { hmacSha256, sha256 } from "../../core/hashes.ts";
 import { encodeAnswer, encodeGreeting, HANDSHAKE_GREETING } from "../../protocol/rtmp/handshake.ts";
 
 const MARK = 16;
-/** The key of the mark: the same for all proxies, and used for nothing else. */
+/** The key of the mark, the same in all proxies. */
 const WORDS = "srs-proxy answers";
 
-/** C0 and C1 of this process; not to be changed. */
+/** C0 and C1 of this process. Must not be modified. */
 export const ORIGIN_GREETING: Uint8Array = encodeGreeting((block) => crypto.getRandomValues(block));
 
-/** S0 and S1 of this process; not to be changed. */
+/** S0 and S1 of this process. Must not be modified. */
 export const CLIENT_GREETING: Uint8Array = markGreeting(
   encodeGreeting((block) => crypto.getRandomValues(block)),
 );
 
-/** Puts the mark into the last bytes of S0 and S1. @returns the same greeting */
+/** Writes the mark into the last bytes of S0 and S1. @returns the same greeting */
 export function markGreeting<T extends Uint8Array>(greeting: T): T {
   greeting.set(markOf(greeting), HANDSHAKE_GREETING - MARK);
   return greeting;
 }
 
-/** Whether S0 and S1, perhaps with more behind them, are those of a proxy like this one. */
+/** Whether S0 and S1, perhaps followed by more bytes, come from a proxy like this one. */
 export function isMarked(greeting: Uint8Array): boolean {
   return markOf(greeting).every((byte, index) => {
     return greeting[HANDSHAKE_GREETING - MARK + index] === byte;
   });
 }
 
-/** Depends on the bytes before it, so that each process has another one. */
+/** Derives the mark from the bytes before it, so that it differs between processes. */
 function markOf(greeting: Uint8Array): Uint8Array {
   const seed = greeting.subarray(HANDSHAKE_GREETING - 2 * MARK, HANDSHAKE_GREETING - MARK);
   return sha256(WORDS, seed).subarray(0, MARK);
 }
 
 /**
- * S0, S1 and S2 for a client.
+ * Returns S0, S1 and S2 for a client.
  *
  * @throws ProtocolError when it does not speak plain RTMP
  */

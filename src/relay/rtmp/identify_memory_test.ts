@@ -16,7 +16,7 @@ function memoryOf(perConnection: number, perAddress: number, total: number): Mem
   return new MemoryBudget(() => limits);
 }
 
-/** Headers of messages that are to have 65,000 bytes, with `bytes` of each. */
+/** Returns the beginnings of messages that announce 65,000 bytes, with `bytes` bytes of each. */
 function begunMessages(count: number, bytes: number): Uint8Array {
   const script = new Script().control(1, bytes);
   for (let id = 10; id < 10 + count; id++) {
@@ -26,7 +26,7 @@ function begunMessages(count: number, bytes: number): Uint8Array {
   return script.bytes;
 }
 
-Deno.test("what RTMP clients announce takes no memory, what they have sent counts and comes back", async () => {
+Deno.test("announced lengths take no memory; bytes received are charged and released", async () => {
   const identifyMemory = memoryOf(256 * KILOBYTE, 4_096 * KILOBYTE, 8_192 * KILOBYTE);
   await using world = await RtmpRelayWorld.open({ identifyMemory });
   {
@@ -44,7 +44,7 @@ Deno.test("what RTMP clients announce takes no memory, what they have sent count
   assert.equal(identifyMemory.addresses, 0);
 });
 
-Deno.test("a client that makes the proxy keep too much is told so, and counted", async () => {
+Deno.test("a client that exceeds its memory limit is told so and counted", async () => {
   const identifyMemory = memoryOf(64 * KILOBYTE, 4_096 * KILOBYTE, 8_192 * KILOBYTE);
   await using world = await RtmpRelayWorld.open({ identifyMemory });
   using client = await world.connected();
@@ -54,7 +54,7 @@ Deno.test("a client that makes the proxy keep too much is told so, and counted",
   assert.ok(identifyMemory.taken <= 64 * KILOBYTE);
 });
 
-Deno.test("clients of one address that keep too much together leave the others theirs", async () => {
+Deno.test("clients of one address that exceed its limit leave the memory of others alone", async () => {
   const identifyMemory = memoryOf(128 * KILOBYTE, 512 * KILOBYTE, 8_192 * KILOBYTE);
   await using world = await RtmpRelayWorld.open({ identifyMemory });
   using stack = new DisposableStack();
@@ -62,8 +62,7 @@ Deno.test("clients of one address that keep too much together leave the others t
   for (let index = 0; index < 12; index++) {
     const client = world.connected();
     greedy.push(client);
-    // Whoever has no memory for its handshake hears nothing; the others that are refused are told
-    // so.
+    // A client without memory for its handshake gets no reply; other refused clients are told so.
     await client.then((one) => stack.use(one).say(begunMessages(2, 30_000)), () => {});
   }
   const reason = `${REFUSED}{reason="memory_address"}`;
@@ -74,7 +73,7 @@ Deno.test("clients of one address that keep too much together leave the others t
   await other.hears(`onStatus:${startOf("play")}`);
 });
 
-Deno.test("where all memory is taken a client that has said nothing is closed, and counted", async () => {
+Deno.test("when all memory is taken, a client that has sent nothing is disconnected and counted", async () => {
   const identifyMemory = memoryOf(256 * KILOBYTE, KILOBYTE, 8_192 * KILOBYTE);
   await using world = await RtmpRelayWorld.open({ identifyMemory });
   using client = await RtmpPeer.begin(world.relay.address.port, new Uint8Array());
@@ -83,7 +82,7 @@ Deno.test("where all memory is taken a client that has said nothing is closed, a
 });
 
 for (const intent of ["play", "publish"] as const) {
-  Deno.test(`a ${intent} that an origin has taken keeps nothing of it, and counts no more`, async () => {
+  Deno.test(`a ${intent} that an origin has accepted is charged nothing`, async () => {
     const identifyMemory = memoryOf(256 * KILOBYTE, 512 * KILOBYTE, 8_192 * KILOBYTE);
     await using world = await RtmpRelayWorld.open({ identifyMemory });
     using client = await world.connected();
@@ -98,7 +97,7 @@ for (const intent of ["play", "publish"] as const) {
   });
 }
 
-Deno.test("a client uses as many chunk streams as it likes within its memory", async () => {
+Deno.test("a client may use as many chunk streams as its memory allows", async () => {
   await using world = await RtmpRelayWorld.open();
   using client = await world.connected();
   const script = new Script();

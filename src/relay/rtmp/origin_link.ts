@@ -1,5 +1,5 @@
-// A connection to one origin that has taken a client's stream: dial, handshake, conversation. Knows
-// nothing of the registry; the session decides whom to dial.
+// A connection to one origin for a client's stream: dial, handshake, conversation. Does not know
+// the registry; the session decides whom to dial.
 
 import { blameOrigin, ProxyError } from "../../core/errors.ts";
 import type { Address } from "../../core/address.ts";
@@ -15,11 +15,11 @@ import {
   type OriginScript,
 } from "../../protocol/rtmp/origin_conversation.ts";
 
-/** Size of the first read, in bytes: an origin's whole handshake fits in. */
+/** Size of the first read, in bytes: room for an origin's whole handshake. */
 const ORIGIN_INBOX = 4096;
 const BROKEN = "Origin breaks the RTMP protocol";
 
-/** An origin that has greeted us and waits for commands. */
+/** A connection to an origin that has completed the handshake and waits for commands. */
 export class OriginLink implements Disposable {
   readonly origin: Origin;
   readonly connection: Connection;
@@ -34,7 +34,7 @@ export class OriginLink implements Disposable {
   }
 
   /**
-   * Dials one RTMP address of an origin and shakes hands.
+   * Dials one RTMP address of an origin and does the handshake.
    *
    * @param dial `timeout`: milliseconds for all of it
    * @throws ProxyError `origin_unreachable`, `origin_timeout` or `client_gone`
@@ -49,12 +49,12 @@ export class OriginLink implements Disposable {
   }
 
   /**
-   * Holds the conversation until the origin has decided. A player's wish that stays unanswered
-   * counts as accepted: there are origins that answer when the stream begins.
+   * Runs the conversation until the origin has decided. A play command that stays unanswered counts
+   * as accepted, because some origins answer only when the stream begins.
    *
    * @param timeout milliseconds
-   * @param forClient takes the messages that are meant for the client
-   * @throws ProxyError `origin_timeout`, `origin_gone` also when it breaks the protocol
+   * @param forClient receives the messages that are meant for the client
+   * @throws ProxyError `origin_timeout`; `origin_gone`, also when it breaks the protocol
    */
   async converse(
     script: OriginScript,
@@ -70,7 +70,7 @@ export class OriginLink implements Disposable {
     };
     while (conversation.decision === undefined) {
       await say();
-      // The last read of the handshake may have brought some.
+      // The last read of the handshake may have brought some messages already.
       const read = this.inbox.length > 0 ? Promise.resolve(true) : this.inbox.fill(this.connection);
       const outcome = await Promise.race([read, late]);
       if (outcome === "late") {
@@ -106,7 +106,7 @@ function silent(): ProxyError {
   return new ProxyError("origin_timeout", "Origin does not answer");
 }
 
-/** A connection whose origin has shaken hands, with what it has said since. */
+/** A connection after the handshake, with what the origin has sent since. */
 type Greeted = Pick<OriginLink, "connection" | "inbox">;
 
 async function greet(engine: TcpEngine, address: Address, dial: DialOptions): Promise<Greeted> {

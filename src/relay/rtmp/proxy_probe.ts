@@ -9,7 +9,7 @@ import { HANDSHAKE_GREETING } from "../../protocol/rtmp/handshake.ts";
 import { isMarked, ORIGIN_GREETING } from "./greeting.ts";
 
 /**
- * Dials an address as if it were an origin's.
+ * Dials an address as if it were an origin.
  *
  * @param timeout milliseconds for all of it
  * @returns undefined when nothing answers there in time

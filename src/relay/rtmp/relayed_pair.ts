@@ -1,5 +1,5 @@
-// A client and its origin while bytes flow between them: both directions, how they end, what they
-// count.
+// A client and its origin while bytes flow between them: both directions, how they end and what
+// they count.
 
 import { ProtocolError, ProxyError } from "../../core/errors.ts";
 import { MemoryLimitError } from "../../core/memory_budget.ts";
@@ -16,15 +16,15 @@ import { type Direction, Flow } from "./flow.ts";
 /** How long a peer may take to read its last bytes, milliseconds. */
 export const LINGER = 2000;
 
-/** Why a pair came to its end, as logs and counters say it. */
+/** Why a pair ended, as written to logs and counters. */
 export type EndReason = LabelValue<"srs_proxy_rtmp_sessions_closed_total", "reason">;
 
 const RELAYED = "srs_proxy_rtmp_relay_bytes_total";
 
-/** How a pair came to its end. */
+/** How a pair ended. */
 export interface PairEnd {
   readonly reason: EndReason;
-  /** The stream that the client goes on to, if that is why. */
+  /** The stream that the client switches to, if that is why. */
   readonly wish?: StreamCommand;
   /** What the client did wrong, if that is why. */
   readonly error?: ProxyError;
@@ -44,7 +44,7 @@ interface Counted {
   readonly downRewritten: number;
 }
 
-/** How often a silent player is asked for a sign of life before it counts as gone. */
+/** How often a silent player is pinged before it counts as gone. */
 const PINGS = 3;
 
 export interface PairParts {
@@ -56,7 +56,7 @@ export interface PairParts {
   readonly up: Direction;
   readonly down: Direction;
   readonly metrics: Metrics;
-  /** Called as soon as it is over, before the two connections are closed gently. */
+  /** Called as soon as the pair has ended, before the two connections are closed gently. */
   readonly onOver: () => void;
 }
 
@@ -85,10 +85,11 @@ export class RelayedPair {
   }
 
   /**
-   * Waits until the pair is over or the client wishes for a stream.
+   * Waits until the pair ends or the client asks for a stream.
    *
-   * @param isSameStream whether a wish is for the stream being relayed; it is then passed on
-   * @returns with both connections closed, or the origin's alone when there is a wish or an error
+   * @param isSameStream tells whether a wish is for the stream being relayed; such a wish is passed
+   * on
+   * @returns once both connections are closed, or only the origin's if there is a wish or an error
    */
   async run(isSameStream: (wish: StreamCommand) => boolean): Promise<PairEnd> {
     const { relay } = this.#up;
@@ -111,9 +112,9 @@ export class RelayedPair {
   }
 
   /**
-   * Counts what was relayed since the last call, and ends a pair that has been idle, or one side of
-   * which has read nothing, for too long. A player that waits in silence is asked for a sign of
-   * life; its answer goes on to the origin, whose kernel then has to acknowledge it.
+   * Counts what was relayed since the last call, and ends the pair if it has been idle, or one side
+   * has read nothing, for too long. A player that waits in silence is pinged; its answer goes on to
+   * the origin, whose kernel then has to acknowledge it.
    *
    * @param elapsed milliseconds since the last call
    */
@@ -138,7 +139,7 @@ export class RelayedPair {
     if (this.#down.insert(() => this.#down.relay.insert(ping))) this.#pings++;
   }
 
-  /** @returns bytes that have come since the last call */
+  /** @returns bytes received since the last call */
   #count(): number {
     const { metrics } = this.#parts;
     const before = this.#counted;
@@ -179,7 +180,9 @@ export class RelayedPair {
     return { reason };
   }
 
-  /** @param side the cause; nobody waits for a side that has gone or reads nothing */
+  /**
+   * @param side the side that caused it; a side that has gone or reads nothing is not waited for
+   */
   async #close(reason: EndReason, side: PairEvent["side"]): Promise<void> {
     const { client, link } = this.#parts;
     const isStalled = reason === "stalled";

@@ -10,7 +10,7 @@ const SWEEP = 1_000;
 const VIDEO = { chunkStream: 6, format: 0, type: 9, streamId: 1 } as const;
 const ACKNOWLEDGEMENT = 3;
 
-Deno.test("an origin is told nothing behind a play but what the player says", async () => {
+Deno.test("after play, an origin is sent only what the player sends", async () => {
   await using world = await RtmpRelayWorld.open();
   using player = await world.begun("play");
   const { link } = world.origin;
@@ -28,13 +28,13 @@ Deno.test("an origin is told nothing behind a play but what the player says", as
   assert.ok(before.length > 0, "the origin waits 40 ms for a sign of life");
 });
 
-/** Says the same frame for as long as the other side takes it. */
+/** Sends the same frame for as long as the other side reads it. */
 async function flood(peer: RtmpPeer): Promise<void> {
   const frame = new Script().control(1, 4096).message({ ...VIDEO, body: filler(60_000) }).bytes;
   while (!peer.isOver) await peer.say(frame);
 }
 
-/** Lets time pass until the session is over, which must be for that reason and not too early. */
+/** Lets time pass until the session ends, and checks that it stalled and did not end too early. */
 async function assertStalls(world: RtmpRelayWorld, talk = () => Promise.resolve()): Promise<void> {
   while (world.closed.length === 0 && world.clock.now() < 10 * stall) {
     await talk();
@@ -42,10 +42,10 @@ async function assertStalls(world: RtmpRelayWorld, talk = () => Promise.resolve(
     await world.clock.pass(SWEEP);
   }
   assert.equal((await world.closes()).reason, "stalled");
-  assert.ok(world.clock.now() >= stall, `it was let go after ${world.clock.now()} ms`);
+  assert.ok(world.clock.now() >= stall, `it was disconnected after ${world.clock.now()} ms`);
 }
 
-Deno.test("a player that takes nothing is let go, though it talks", async () => {
+Deno.test("a player that reads nothing is disconnected even if it sends", async () => {
   await using world = await RtmpRelayWorld.open();
   using player = await world.begun("play");
   player.stopReading();
@@ -55,7 +55,7 @@ Deno.test("a player that takes nothing is let go, though it talks", async () => 
   await flooding;
 });
 
-Deno.test("what is read for a player that holds it up is no sign of its origin", async () => {
+Deno.test("bytes read for a player that lags behind are no sign of life of its origin", async () => {
   await using world = await RtmpRelayWorld.open();
   using player = await world.begun("play");
   player.stopReading();
@@ -66,7 +66,7 @@ Deno.test("what is read for a player that holds it up is no sign of its origin",
   await flooding;
 });
 
-Deno.test("a player that takes nothing is let go when its origin has closed", async () => {
+Deno.test("a player that reads nothing is disconnected when its origin has closed", async () => {
   await using world = await RtmpRelayWorld.open();
   using player = await world.begun("play");
   const { link } = world.origin;
@@ -76,7 +76,7 @@ Deno.test("a player that takes nothing is let go when its origin has closed", as
     body: new Uint8Array(64_000_000),
   });
   const saying = link.say(frame);
-  // The system's buffers grow while they fill: only what is held up again and again is held up.
+  // The system's buffers grow while they fill, so the connection must be seen blocked repeatedly.
   let looks = 0;
   await until("it to be held up", () => {
     looks = world.received("s1") === Infinity ? looks + 1 : 0;
@@ -87,7 +87,7 @@ Deno.test("a player that takes nothing is let go when its origin has closed", as
   await saying;
 });
 
-Deno.test("a publisher whose origin takes nothing is let go", async () => {
+Deno.test("a publisher whose origin reads nothing is disconnected", async () => {
   await using world = await RtmpRelayWorld.open();
   using publisher = await world.begun("publish");
   world.origin.link.stopReading();
@@ -96,14 +96,15 @@ Deno.test("a publisher whose origin takes nothing is let go", async () => {
   await flooding;
 });
 
-Deno.test("a player that is slow, but takes what it gets, stays", async () => {
+Deno.test("a slow player that keeps reading stays connected", async () => {
   await using world = await RtmpRelayWorld.open();
   const player = await world.begun("play");
   player.stopReading();
   const frame = { ...VIDEO, body: new Uint8Array(10_000_000) };
   const script = new Script().control(1, 4096).message(frame).message(frame).message(frame);
   const saying = world.origin.link.say(script);
-  // A kernel lets go on only when a third of its buffer is free: that must take less than the time.
+  // The kernel reports a socket as writable only when a third of its buffer is free; that must take
+  // less than the stall time.
   for (let second = 0; second < 25; second++) {
     await player.takes(1_000_000);
     await world.clock.pass(SWEEP);
@@ -121,7 +122,7 @@ function eventsOf(peer: RtmpPeer, event: number): WireMessage[] {
   return peer.messages.filter(({ type, body }) => type === 4 && body[1] === event);
 }
 
-Deno.test("a player that waits for its stream stays as long as it answers pings", async () => {
+Deno.test("a player that waits for its stream stays connected as long as it answers pings", async () => {
   await using world = await RtmpRelayWorld.open();
   using player = await world.begun("play");
   const { link } = world.origin;
@@ -151,7 +152,7 @@ for (const wish of ["play", "publish"] as const) {
   });
 }
 
-Deno.test("a byte now and then is enough to stay", async () => {
+Deno.test("an occasional byte is enough to stay connected", async () => {
   await using world = await RtmpRelayWorld.open();
   using publisher = await world.begun("publish");
   const { link } = world.origin;
@@ -163,7 +164,7 @@ Deno.test("a byte now and then is enough to stay", async () => {
   await world.assertEndsAfter(SWEEP + idle, publisher);
 });
 
-Deno.test("no ping comes into a message that the origin has begun", async () => {
+Deno.test("no ping is inserted into a message that the origin has begun", async () => {
   await using world = await RtmpRelayWorld.open();
   using player = await world.begun("play");
   const { bytes } = new Script().control(1, 4096).message({ ...VIDEO, body: filler(9_000) });

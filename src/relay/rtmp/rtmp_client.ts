@@ -1,5 +1,5 @@
-// One RTMP client from its handshake to its end: talks with it, finds the origin of the stream it
-// wants, relays, and starts over when it goes on to another stream. Knows the registry only as the
+// One RTMP client from its handshake to its end: answers it, finds the origin of the stream it
+// wants, relays, and starts over when it switches to another stream. Knows the registry only as the
 // Resolver.
 
 import { addressGroup } from "../../core/address_group.ts";
@@ -35,7 +35,7 @@ export class RtmpClient {
   readonly #client: Connection;
   readonly #deps: RtmpDependencies;
   readonly #inbox = new Inbox();
-  /** Memory that the client may use until an origin has taken its stream. */
+  /** Memory that the client may use until an origin has accepted its stream. */
   readonly #memory: MemoryHold;
   #hasShakenHands = false;
   #pair: RelayedPair | undefined;
@@ -72,7 +72,7 @@ export class RtmpClient {
     return this.#client.isWriting ? Infinity : this.#link.connection.bytesIn;
   }
 
-  /** Ends the session in order; a client whose origin is still being found is told why. */
+  /** Ends the session properly; a client whose origin is still being found is told why. */
   end(reason: "shutdown" | EndedBy): void {
     if (this.#pair !== undefined) return this.#pair.end(reason);
     if (this.#session === undefined) return this.#client.close();
@@ -86,7 +86,7 @@ export class RtmpClient {
     this.#pair?.sweep(elapsed, this.#deps.timeouts());
   }
 
-  /** Serves the client to its end. Throws nothing that is the client's or an origin's fault. */
+  /** Serves the client to its end. Never throws errors caused by the client or an origin. */
   async run(): Promise<void> {
     using _memory = this.#memory;
     try {
@@ -100,7 +100,10 @@ export class RtmpClient {
     }
   }
 
-  /** Counts an error that is the client's fault, or its neighbours'. @throws any other */
+  /**
+   * Counts an error caused by the client, or by others that share its memory budget. @throws any
+   * other
+   */
   #countFault(error: unknown): asserts error is ProxyError {
     const { metrics } = this.#deps;
     if (error instanceof ProtocolError) {
@@ -110,7 +113,9 @@ export class RtmpClient {
     } else throw error;
   }
 
-  /** The client is identified: what is kept for it from now on has bounds of its own. */
+  /**
+   * Called once the client is identified: what is kept for it from now on has limits of its own.
+   */
   #settle(conversation: ClientConversation): void {
     conversation.settle();
     this.#inbox.countIn(undefined);
@@ -180,7 +185,7 @@ export class RtmpClient {
     return this.#client.closed ? GONE : toProxyError(error);
   }
 
-  /** @returns the client's next wish if it has one */
+  /** @returns the client's next wish, if it has one */
   async #serveStream(
     conversation: ClientConversation,
     said: readonly Said[],
@@ -201,7 +206,7 @@ export class RtmpClient {
     return end.wish;
   }
 
-  /** The conversation with the origin ends here, and nobody keeps it for as long as bytes flow. */
+  /** Ends the conversation with the origin, so that it is not kept in memory while bytes flow. */
   async #join(
     conversation: ClientConversation,
     session: StreamSession,
@@ -214,7 +219,9 @@ export class RtmpClient {
     return { ...joinRelays(conversation, origin, chunkSize, this.#relay), pendingRead };
   }
 
-  /** The origin had decided just before the session was ended: the client knows. */
+  /**
+   * The origin had decided just before the session was ended, so the client has been told already.
+   */
   async #dismiss(session: StreamSession, reason: "shutdown" | EndedBy): Promise<undefined> {
     session.endReason = reason;
     session.release();
@@ -222,7 +229,10 @@ export class RtmpClient {
     await this.#client.closeGently(LINGER, this.#aheadRead);
   }
 
-  /** From now on it is noticed if the client leaves while its origin is being found. */
+  /**
+   * Starts a session. From now on the proxy notices if the client leaves while its origin is being
+   * found.
+   */
   #beginStream(conversation: ClientConversation, wish: StreamCommand): StreamSession {
     if (this.#deps.isDraining()) throw new ProxyError("draining", "Server is shutting down");
     const key = keyOf(conversation, wish);
@@ -233,11 +243,11 @@ export class RtmpClient {
   }
 
   /**
-   * Finds out whether the origin takes the stream. If it refuses in its own words, the client has
-   * been told, and the two are relayed all the same: what becomes of the connection is their
-   * business.
+   * Finds out whether the origin accepts the stream. If it refuses with an answer of its own, that
+   * has been passed to the client, and the two are relayed anyway: they decide what happens to the
+   * connection.
    *
-   * @throws ProxyError when the client has still to be told
+   * @throws ProxyError when the client has not been told yet
    */
   async #agree(
     session: StreamSession,
@@ -260,7 +270,7 @@ export class RtmpClient {
     return conversed;
   }
 
-  /** A wish without a valid key is for another stream: it is refused when its turn comes. */
+  /** A wish without a valid key counts as another stream: it is refused when it is served. */
   #isFor(stream: string, conversation: ClientConversation, wish: StreamCommand): boolean {
     try {
       return keyOf(conversation, wish) === stream;
@@ -271,14 +281,14 @@ export class RtmpClient {
   }
 
   /**
-   * Reads on while nobody else does, so that a client that leaves takes its origin with it. If it
-   * says something instead, that is all that is read: its bytes wait for the origin.
+   * Keeps one read pending while nothing else reads, to notice when the client leaves. If the
+   * client sends something instead, only that is read, and its bytes wait for the origin.
    */
   #readAhead(): void {
     if (this.#inbox.length > 0) return;
     this.#inbox.shrink();
     this.#aheadRead = this.#inbox.fill(this.#client);
-    // Its error goes to whoever awaits the read later.
+    // The error is thrown to whoever awaits the read later.
     this.#aheadRead.then((isThere) => isThere || this.#abandon(), () => this.#abandon());
   }
 
@@ -319,13 +329,13 @@ export class RtmpClient {
     return end;
   }
 
-  /** Passes on what the origin says before its decision. */
+  /** Passes on what the origin sends before its decision. */
   async #tell(messages: readonly RtmpMessage[]): Promise<void> {
     for (const message of messages) this.#writer.say(message);
     await this.#send(this.#writer.take());
   }
 
-  /** Writes the proxy's own messages; a client that does not read them is cut off. */
+  /** Writes the proxy's own messages; a client that does not read them is disconnected. */
   async #send(bytes: Uint8Array): Promise<void> {
     using _deadline = this.#client.closeAfter(this.#deps.timeouts().answer);
     await this.#client.write(bytes);
@@ -360,12 +370,12 @@ export class RtmpClient {
   }
 }
 
-/** Both directions, and a read of the origin's that is under way. */
+/** Both directions, and a pending read of the origin's connection. */
 interface Joined extends JoinedRelays {
   readonly pendingRead: Promise<boolean> | undefined;
 }
 
-/** The origin has refused the client before it was asked for a stream. */
+/** The origin has refused the client before being asked for a stream. */
 class OriginRejection extends ProxyError {
   /** The `code` for the client's `onStatus`: the origin's own. */
   readonly status: string;

@@ -1,5 +1,5 @@
-// A client on its way to its stream, in time that stands still: every phase has its deadline, and
-// whoever has used one up is told as much as can be.
+// A client on its way to its stream, on a clock that the test moves: every phase has its deadline,
+// and a client that misses one is told so where possible.
 
 import assert from "node:assert/strict";
 import { RtmpOrigin, startOf } from "../../../tests/support/rtmp_origin.ts";
@@ -29,18 +29,18 @@ function dials(result: string): string {
 }
 
 for (const length of [0, 1, 1536, 1537, HANDSHAKE.length - 1]) {
-  Deno.test(`a client that stops after ${length} bytes of its handshake is let go in time`, async () => {
+  Deno.test(`a client that stops after ${length} bytes of its handshake is disconnected in time`, async () => {
     await using world = await RtmpRelayWorld.open();
     const { port } = world.relay.address;
     using client = await RtmpPeer.begin(port, HANDSHAKE.subarray(0, length));
-    // Who comes later is accepted later.
+    // Connections are accepted in order.
     using _other = await world.client();
     await world.assertEndsAfter(handshake, client);
     await world.counts(refused("handshake_timeout"), 1);
   });
 }
 
-Deno.test("bytes that trickle in do not prolong a handshake", async () => {
+Deno.test("a trickle of bytes does not prolong the handshake deadline", async () => {
   await using world = await RtmpRelayWorld.open();
   using client = await RtmpPeer.begin(world.relay.address.port, HANDSHAKE.subarray(0, 1));
   using _other = await world.client();
@@ -51,7 +51,7 @@ Deno.test("bytes that trickle in do not prolong a handshake", async () => {
   await world.assertEndsAfter(500, client);
 });
 
-Deno.test("who leaves in its handshake, or before it wants a stream, has used up no time", async () => {
+Deno.test("a client that leaves before asking for a stream is not counted as a timeout", async () => {
   await using world = await RtmpRelayWorld.open();
   const { port } = world.relay.address;
   (await RtmpPeer.begin(port, HANDSHAKE.subarray(0, 2_000)))[Symbol.dispose]();
@@ -62,7 +62,7 @@ Deno.test("who leaves in its handshake, or before it wants a stream, has used up
   assert.equal(await world.metric(refused("identify_timeout")), 0);
 });
 
-Deno.test("who does not speak RTMP is let go at once", async () => {
+Deno.test("a client that does not speak RTMP is disconnected at once", async () => {
   await using world = await RtmpRelayWorld.open();
   const said = new TextEncoder().encode("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   using client = await RtmpPeer.begin(world.relay.address.port, said);
@@ -70,7 +70,7 @@ Deno.test("who does not speak RTMP is let go at once", async () => {
   assert.equal(await world.metric('srs_proxy_rtmp_protocol_errors_total{side="client"}'), 1);
 });
 
-Deno.test("a client that says no wish is let go in time", async () => {
+Deno.test("a client that asks for no stream is disconnected in time", async () => {
   await using world = await RtmpRelayWorld.open();
   using client = await world.client();
   await client.say(new Script().userControl(PING_REQUEST, 1));
@@ -80,7 +80,7 @@ Deno.test("a client that says no wish is let go in time", async () => {
   assert.equal(world.refused.length, 0);
 });
 
-Deno.test("whatever it says, a client has no more time for its wish", async () => {
+Deno.test("a client cannot prolong the identify deadline by sending", async () => {
   await using world = await RtmpRelayWorld.open();
   using client = await world.connected();
   for (let said = 1; said < identify / 1_000; said++) {
@@ -93,7 +93,7 @@ Deno.test("whatever it says, a client has no more time for its wish", async () =
 });
 
 for (const wish of WISHES) {
-  Deno.test(`a client that wants to ${wish} is led past an origin that does not greet, in time`, async () => {
+  Deno.test(`a client that wants to ${wish} skips an origin that does not complete the handshake in time`, async () => {
     const silent = new RtmpOrigin({ greets: "never" });
     await using world = await RtmpRelayWorld.open({ origins: [silent, new RtmpOrigin()] });
     using client = await world.wanting(wish);
@@ -109,7 +109,7 @@ for (const wish of WISHES) {
   });
 }
 
-Deno.test("an origin that ends its connections is passed over without delay", async () => {
+Deno.test("an origin that closes its connections is skipped without delay", async () => {
   const closing = new RtmpOrigin({ greets: "by closing" });
   await using world = await RtmpRelayWorld.open({ origins: [closing, new RtmpOrigin()] });
   using _client = await world.begun("play");
@@ -117,7 +117,7 @@ Deno.test("an origin that ends its connections is passed over without delay", as
   assert.equal(await world.metric(dials("origin_unreachable")), 1);
 });
 
-Deno.test("the addresses of one origin share the time of its dial", async () => {
+Deno.test("the addresses of one origin share its dial timeout", async () => {
   await using world = await RtmpRelayWorld.open({ origins: [] });
   await using silent = new RtmpOrigin({ greets: "never" });
   await using other = new RtmpOrigin({ greets: "never" });
@@ -133,7 +133,7 @@ Deno.test("the addresses of one origin share the time of its dial", async () => 
 });
 
 for (const wish of WISHES) {
-  Deno.test(`who wants to ${wish} where no origin greets is told so when an answer is due`, async () => {
+  Deno.test(`a client that wants to ${wish} is told at the answer timeout if no origin completes the handshake`, async () => {
     const origins = Array.from({ length: 4 }, () => new RtmpOrigin({ greets: "never" }));
     await using world = await RtmpRelayWorld.open({ origins });
     using client = await world.wanting(wish);
@@ -156,7 +156,7 @@ for (const wish of WISHES) {
   });
 }
 
-Deno.test("a client that leaves while its origin is being found is not served any more", async () => {
+Deno.test("a client that leaves while its origin is being found is dropped", async () => {
   const silent = new RtmpOrigin({ greets: "never" });
   await using world = await RtmpRelayWorld.open({ origins: [silent, new RtmpOrigin()] });
   const client = await world.wanting("play");
@@ -169,7 +169,7 @@ Deno.test("a client that leaves while its origin is being found is not served an
   assert.equal(world.origins[1]!.greetings, 0);
 });
 
-Deno.test("a client that leaves while its origin makes up its mind takes the connection along", async () => {
+Deno.test("when a client leaves before its origin has decided, the origin's connection is closed", async () => {
   const origin = new RtmpOrigin({ ignores: ["publish"] });
   await using world = await RtmpRelayWorld.open({ origins: [origin] });
   const client = await world.wanting("publish");
@@ -183,7 +183,7 @@ Deno.test("a client that leaves while its origin makes up its mind takes the con
 
 for (const ignored of ["connect", "createStream"] as const) {
   for (const wish of WISHES) {
-    Deno.test(`an origin that leaves ${ignored} of a ${wish} unanswered is given up in time`, async () => {
+    Deno.test(`an origin that leaves ${ignored} of a ${wish} unanswered is abandoned in time`, async () => {
       const origin = new RtmpOrigin({ ignores: [ignored] });
       await using world = await RtmpRelayWorld.open({ origins: [origin] });
       using client = await world.wanting(wish);
@@ -199,7 +199,7 @@ for (const ignored of ["connect", "createStream"] as const) {
   }
 }
 
-Deno.test("a publisher whose origin does not answer its wish is told so when that is due", async () => {
+Deno.test("a publisher whose origin does not answer publish is told at the answer timeout", async () => {
   const origin = new RtmpOrigin({ ignores: ["publish"] });
   await using world = await RtmpRelayWorld.open({ origins: [origin, new RtmpOrigin()] });
   using client = await world.wanting("publish");
@@ -210,13 +210,17 @@ Deno.test("a publisher whose origin does not answer its wish is told so when tha
   await world.clock.pass(1);
   await client.hears(FAILED.publish);
   await origin.link.ends();
-  assert.equal(world.origins[1]!.greetings, 0, "what one origin has heard no other is asked");
+  assert.equal(
+    world.origins[1]!.greetings,
+    0,
+    "once an origin has been sent the commands, no other is tried",
+  );
   assert.deepEqual((await world.registry.streams({ limit: 9 })).streams, []);
   await world.assertIdleAfter(LINGER);
 });
 
 for (const wish of WISHES) {
-  Deno.test(`an origin may take its time to answer a ${wish}`, async () => {
+  Deno.test(`an origin may answer a ${wish} late`, async () => {
     const origin = new RtmpOrigin({ ignores: [wish] });
     await using world = await RtmpRelayWorld.open({ origins: [origin] });
     using client = await world.wanting(wish);
@@ -231,7 +235,7 @@ for (const wish of WISHES) {
   });
 }
 
-Deno.test("a player waits for a stream that does not run yet, and gets it when it begins", async () => {
+Deno.test("a player waits for a stream that is not live yet, and gets it when it begins", async () => {
   const origin = new RtmpOrigin({ ignores: ["play"] });
   await using world = await RtmpRelayWorld.open({ origins: [origin] });
   using player = await world.wanting("play");
@@ -248,7 +252,7 @@ Deno.test("a player waits for a stream that does not run yet, and gets it when i
   assert.equal(world.refused.length, 0);
 });
 
-Deno.test("a player whose origin goes while it waits is let go, and led to another one then", async () => {
+Deno.test("a waiting player whose origin fails is disconnected, and finds another when it returns", async () => {
   const origins = [new RtmpOrigin({ ignores: ["play"] }), new RtmpOrigin()];
   await using world = await RtmpRelayWorld.open({ origins });
   using player = await world.wanting("play");
@@ -263,7 +267,7 @@ Deno.test("a player whose origin goes while it waits is let go, and led to anoth
   assert.deepEqual(world.opened.map(({ origin }) => origin), ["o0", "o1"]);
 });
 
-Deno.test("an origin that goes before it has decided is told of, and nobody else is asked", async () => {
+Deno.test("if an origin leaves before it has decided, the client is told and no other is tried", async () => {
   const origins = [new RtmpOrigin({ ignores: ["publish"] }), new RtmpOrigin()];
   await using world = await RtmpRelayWorld.open({ origins });
   using client = await world.wanting("publish");
@@ -274,7 +278,7 @@ Deno.test("an origin that goes before it has decided is told of, and nobody else
   assert.equal(origins[1]!.greetings, 0);
 });
 
-Deno.test("what an origin refuses the client hears in its words, and nobody else is asked", async () => {
+Deno.test("a refusal by an origin is passed on unchanged, and no other is tried", async () => {
   const origins = [new RtmpOrigin({ ignores: ["connect", "createStream"] }), new RtmpOrigin()];
   await using world = await RtmpRelayWorld.open({ origins });
   using client = await world.wanting("publish");
@@ -287,7 +291,7 @@ Deno.test("what an origin refuses the client hears in its words, and nobody else
   assert.equal(origins[1]!.greetings, 0);
 });
 
-Deno.test("a stream that an origin refuses is refused in its words and leaves no mapping", async () => {
+Deno.test("a stream that an origin refuses leaves no mapping", async () => {
   const origin = new RtmpOrigin({ ignores: ["publish"] });
   await using world = await RtmpRelayWorld.open({ origins: [origin] });
   using client = await world.wanting("publish");

@@ -1,5 +1,4 @@
-// The RTMP relay: its port and the sessions of its clients, their limits, their sweep and their
-// end.
+// The RTMP relay: its port, and the limits, sweeping and shutdown of its clients' sessions.
 
 import type { ListenAddress } from "../../core/endpoint.ts";
 import type { Address } from "../../core/address.ts";
@@ -21,11 +20,10 @@ export interface RtmpRelayOptions extends RtmpDependencies {
   readonly tls?: TlsPort | undefined;
   /** Counts connections, together with those of other lanes. */
   readonly tally?: Tally | undefined;
-  /** Called with errors that are the program's own fault. */
+  /** Called with errors that are bugs of this program. */
   onError(error: unknown): void;
 }
 
-/** A listening RTMP port. */
 export class RtmpRelay implements AsyncDisposable {
   readonly #options: RtmpRelayOptions;
   readonly #clients = new Set<RtmpClient>();
@@ -70,13 +68,13 @@ export class RtmpRelay implements AsyncDisposable {
     return this.#server.closed;
   }
 
-  /** Takes no new client, and no new stream from those it has; relayed streams go on. */
+  /** Accepts no new clients, and no new streams from existing ones; relayed streams continue. */
   drain(): void {
     this.#server.stop();
     for (const client of this.#clients) if (!client.isRelaying) client.end("shutdown");
   }
 
-  /** Ends all streams in order. */
+  /** Ends all streams properly. */
   kill(): void {
     for (const client of this.#clients) client.end("shutdown");
   }
@@ -87,7 +85,7 @@ export class RtmpRelay implements AsyncDisposable {
     return client !== undefined;
   }
 
-  /** Tells for every relayed session how many bytes its origin has sent. */
+  /** Reports how many bytes the origin of each relayed session has sent. */
   tellReceived(tell: (session: string, bytes: number) => void): void {
     for (const { sessionId, isRelaying, received } of this.#clients) {
       if (isRelaying && sessionId !== undefined) tell(sessionId, received);

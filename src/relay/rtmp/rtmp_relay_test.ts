@@ -1,5 +1,5 @@
-// What is done to all sessions or to one of them from outside: kick, drain, kill. Time stands still
-// unless a test lets it pass.
+// Sessions ended from outside, one or all of them: kick, drain, kill. Time stands still unless a
+// test lets it pass.
 
 import assert from "node:assert/strict";
 import { RtmpOrigin } from "../../../tests/support/rtmp_origin.ts";
@@ -12,7 +12,7 @@ const LINGER = 2_000;
 const VIDEO = { chunkStream: 6, format: 0, type: 9, streamId: 1 } as const;
 const WISHES = ["play", "publish"] as const;
 
-/** Sends a frame from one to the other, through the relay. */
+/** Sends a frame from one to the other through the relay. */
 async function assertFlows(from: RtmpPeer, to: RtmpPeer): Promise<void> {
   const frames = () => to.messages.filter(({ type }) => type === 9).length;
   const before = frames();
@@ -22,7 +22,7 @@ async function assertFlows(from: RtmpPeer, to: RtmpPeer): Promise<void> {
 
 for (const wish of WISHES) {
   for (const reason of ["kicked", "origin_down", "stream_moved"] as const) {
-    Deno.test(`a session that wants to ${wish} is ended from outside: ${reason}`, async () => {
+    Deno.test(`a ${wish} session is ended from outside: ${reason}`, async () => {
       await using world = await RtmpRelayWorld.open();
       using client = await world.begun(wish);
       using other = await world.begun(wish, "other");
@@ -41,7 +41,7 @@ for (const wish of WISHES) {
   }
 }
 
-Deno.test("a kicked client that stays is cut off, whether it reads or not", async () => {
+Deno.test("a kicked client that stays is disconnected, whether it reads or not", async () => {
   for (const isDeaf of [false, true]) {
     await using world = await RtmpRelayWorld.open();
     using client = await world.begun("play");
@@ -58,7 +58,7 @@ Deno.test("a kicked client that stays is cut off, whether it reads or not", asyn
   }
 });
 
-/** What a client is told that is ended on its way to an origin, and what the log is. */
+/** What a client is told if it is ended on its way to an origin, and what is logged. */
 const ENDED = [
   ["publish", "kicked", "NetStream.Publish.Denied", "kicked"],
   ["play", "kicked", "NetStream.Play.Failed", "kicked"],
@@ -69,7 +69,7 @@ const ENDED = [
 
 for (const [wish, reason, status, code] of ENDED) {
   for (const phase of ["greeting", "answer"] as const) {
-    Deno.test(`who wants to ${wish} and waits for the ${phase} is told of its end: ${reason}`, async () => {
+    Deno.test(`a client waiting for the ${phase} of its ${wish} is told why it is ended: ${reason}`, async () => {
       const silent = phase === "greeting" ? { greets: "never" } as const : { ignores: [wish] };
       const origins = [new RtmpOrigin(silent), new RtmpOrigin()];
       await using world = await RtmpRelayWorld.open({ origins });
@@ -89,7 +89,7 @@ for (const [wish, reason, status, code] of ENDED) {
   }
 }
 
-Deno.test("a session that is ended while its stream is being confirmed is logged once", async () => {
+Deno.test("a session ended while its stream is being confirmed is logged once", async () => {
   const { promise: confirmed, resolve: confirm } = Promise.withResolvers<void>();
   await using world = await RtmpRelayWorld.open();
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
@@ -108,7 +108,7 @@ Deno.test("a session that is ended while its stream is being confirmed is logged
   assert.equal(world.refused.length, 0);
 });
 
-Deno.test("what an origin has sent for a session is known while it runs", async () => {
+Deno.test("the bytes that an origin has sent are known while a session runs", async () => {
   await using world = await RtmpRelayWorld.open();
   using player = await world.begun("play");
   const before = world.received("s1")!;
@@ -119,7 +119,7 @@ Deno.test("what an origin has sent for a session is known while it runs", async 
   assert.equal(world.received("nobody"), undefined);
 });
 
-Deno.test("while the process ends streams run on, and nobody else is served", async () => {
+Deno.test("while the process drains, running streams continue and new ones are refused", async () => {
   const origins = [new RtmpOrigin(), new RtmpOrigin({ greets: "never" })];
   await using world = await RtmpRelayWorld.open({ origins });
   using publisher = await world.begun("publish");
@@ -149,7 +149,7 @@ Deno.test("while the process ends streams run on, and nobody else is served", as
   assert.deepEqual(world.closed.map(({ reason }) => reason), ["moved", "shutdown"]);
 });
 
-Deno.test("a client on its way to an origin is let go when the process ends", async () => {
+Deno.test("a client on its way to an origin is disconnected when the process drains", async () => {
   await using world = await RtmpRelayWorld.open({ origins: [new RtmpOrigin({ greets: "never" })] });
   using client = await world.wanting("play");
   await world.origin.isGreeted();
@@ -158,7 +158,7 @@ Deno.test("a client on its way to an origin is let go when the process ends", as
   assert.equal(world.clock.now(), 0);
 });
 
-Deno.test("a client that goes on to another stream is served that, and logged anew", async () => {
+Deno.test("a client that switches to another stream is served it and logged as a new session", async () => {
   const origins = [new RtmpOrigin()];
   await using world = await RtmpRelayWorld.open({ origins });
   using player = await world.begun("play", "one");

@@ -1,5 +1,5 @@
-// One stream that one client publishes or plays: its hold on the origin and its lines in the log.
-// A client that goes on to another stream has another of these.
+// One stream that one client publishes or plays: its hold on the origin and its log lines. A client
+// that switches to another stream gets a new session.
 
 import { formatAddress } from "../../core/endpoint.ts";
 import type { StreamCommand } from "../../protocol/rtmp/command.ts";
@@ -11,13 +11,12 @@ import type { RtmpDependencies } from "./dependencies.ts";
 import { tryOrigins } from "../../core/try_origins.ts";
 import type { EndReason } from "./relayed_pair.ts";
 
-/** From the resolver's first answer to the last byte. Must be disposed of exactly once. */
+/** Lasts from the resolver's first answer to the last byte. Must be disposed of exactly once. */
 export class StreamSession implements Disposable {
   readonly id: string;
-  /** Stream key. */
   readonly stream: string;
   readonly intent: "publish" | "play";
-  /** Origins that were asked in vain. */
+  /** Origins that were tried without success. */
   readonly tried: TriedOrigin[] = [];
   /** Why it ended, for the log; set it before disposing. */
   endReason: EndReason = "error";
@@ -43,15 +42,15 @@ export class StreamSession implements Disposable {
     return this.#flow !== undefined;
   }
 
-  /** Nobody wants an origin any more. */
+  /** Stops looking for an origin. */
   abandon(): void {
     this.#gone.abort();
   }
 
   /**
-   * Finds an origin that greets us, within the time that an answer may take.
+   * Finds an origin and completes the handshake with it, within the answer timeout.
    *
-   * @throws ProxyError `no_origin`, what the last origin failed with, or `client_gone`
+   * @throws ProxyError `no_origin`, the error of the last origin, or `client_gone`
    */
   async findOrigin(): Promise<OriginLink> {
     const { resolver, engine } = this.#deps;
@@ -76,9 +75,9 @@ export class StreamSession implements Disposable {
   }
 
   /**
-   * The origin has taken the stream.
+   * Records that the origin has accepted the stream.
    *
-   * @throws ProxyError `stream_busy` when the client may not publish there after all
+   * @throws ProxyError `stream_busy` when the stream has become live elsewhere meanwhile
    */
   async open(origin: string): Promise<void> {
     await this.#deps.resolver.confirm(this.id);
