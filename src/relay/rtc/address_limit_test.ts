@@ -5,7 +5,7 @@ import { DenoEngine } from "../../net/udp/deno_engine.ts";
 import { toRawAddress } from "../../net/udp/raw_address.ts";
 import { MediaSessions } from "./media_sessions.ts";
 
-Deno.test("WebRTC clients of one /64 count together, those of another apart", async () => {
+Deno.test("WebRTC clients in one /64 share a limit, and those in another have their own", async () => {
   const listen = { host: "::1", port: 0 };
   const engine = new DenoEngine({ clock: systemClock, listen, tick: 100, maxLinks: 10 });
   const tallies = { sessions: new LocalTally(), sockets: new LocalTally() };

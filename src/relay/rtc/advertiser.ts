@@ -1,5 +1,5 @@
-// The addresses at which clients are told to reach the proxy's media: those configured, otherwise
-// the one that the request asks for, otherwise none, which leaves the origin's.
+// The media addresses that clients are told: those configured, else the one that the request asks
+// for, else none, which leaves the origin's in place.
 
 import { normalizeIp } from "../../core/endpoint.ts";
 import { type MediaTarget, parseMediaTarget } from "../../core/media_target.ts";
@@ -13,7 +13,6 @@ type AdvertiserOptions = Pick<
   "clock" | "candidates" | "mediaPort" | "overTcp"
 >;
 
-/** Knows the configured addresses. */
 export class Advertiser {
   readonly #options: AdvertiserOptions;
   readonly #names: NameLookup;
@@ -24,8 +23,8 @@ export class Advertiser {
   }
 
   /**
-   * What a client is told. A name becomes its addresses, since not every browser resolves names in
-   * candidates; it stays when it has none.
+   * Returns what a client is told. Names are resolved to addresses, because not every browser
+   * resolves names in candidates; a name without addresses is kept.
    *
    * @param asked what `askedTarget` found in the request
    */
@@ -52,7 +51,7 @@ export class Advertiser {
 }
 
 /**
- * The address that a request asks for, by SRS's `?eip=` or its older name `?candidate=`.
+ * Returns the address that a request asks for with SRS's `?eip=`, or its older name `?candidate=`.
  *
  * @throws ProxyError `bad_request` when it cannot be used
  */

@@ -1,5 +1,5 @@
-// What WebRTC signalling is given: its limits and what it needs of the rest of the program, and the
-// interface between it and the media relay.
+// What WebRTC signalling is given: its limits, what it needs of the rest of the program, and the
+// interface to the media relay.
 
 import type { Cidr } from "../../core/cidr.ts";
 import type { Clock } from "../../core/clock.ts";
@@ -19,43 +19,42 @@ import type { MediaEnd } from "./media_messages.ts";
 import type { SessionPlace } from "./session_places.ts";
 import type { TcpEngine } from "../../net/engine.ts";
 
-/** Takes over a WebRTC session once it is signalled. */
+/** Takes over a WebRTC session once it has been negotiated. */
 export interface RtcMedia {
   /**
-   * Takes a place for a session that a client wants, before anything is done for it; whoever has the
-   * place gives it back or opens a session with it.
+   * Takes a place for a session that a client wants, before anything else is done for it. The
+   * caller must dispose of the place or open a session with it.
    *
-   * @param client IP address of who has asked
+   * @param client IP address of the client that asked
    * @throws ProxyError `overloaded`, `draining`
    */
   reserve(client: string): SessionPlace;
   /**
-   * The session is agreed upon. Resolves once its media is taken: until then its client must not be
-   * told how to prove itself.
+   * Starts accepting the media of a negotiated session. Resolves once it does: until then the
+   * client must not be sent the answer.
    *
-   * @param before the user that it was before an ICE restart
+   * @param before its user before an ICE restart
    * @throws ProxyError `overloaded`, `draining`; `bad_request` when another session has its user
    */
   open(session: RtcSession, place: SessionPlace, before?: string): Promise<void>;
-  /** The session is over, as its client or its origin says; unknown users are ignored. */
+  /** Ends a session at the request of its client or origin; unknown users are ignored. */
   end(user: string, reason: MediaEnd): void;
 }
 
 /** Deadlines, milliseconds. */
 export interface SignalingTimeouts extends OriginHttpTimeouts {
-  /** For the whole body of a request, as for its head. */
+  /** For the head of a request, and again for its body. */
   readonly head: number;
 }
 
-/** What clients are told of media over TCP. */
+/** What clients are told about media over TCP. */
 export interface TcpAdvertising {
   /** The proxy's own port. */
   readonly port: number;
-  /** None = the addresses of media over UDP. */
+  /** Empty = the addresses for media over UDP. */
   candidates(): readonly MediaTarget[];
 }
 
-/** Everything that signalling needs of its surroundings. */
 export interface SignalingDependencies {
   timeouts(): SignalingTimeouts;
   readonly engine: TcpEngine;
@@ -66,20 +65,20 @@ export interface SignalingDependencies {
   readonly media: RtcMedia;
   readonly sessions: Pick<SessionLog, "refused">;
   readonly metrics: Metrics;
-  /** What bodies of requests are taken from. */
+  /** Memory budget for request bodies. */
   readonly identifyMemory: MemoryBudget;
   /** Peers whose X-Forwarded-* fields are believed. */
   trustedProxies(): readonly Cidr[];
   readonly hopMark: HopMark;
-  /** Where clients are told to send media; none = where the request or the origin says. */
+  /** Where clients are told to send media; empty = where the request or the origin says. */
   candidates(): readonly MediaTarget[];
   /** The proxy's own UDP port for media. */
   readonly mediaPort: number;
-  /** Where clients are told to send media over TCP; absent where that is not taken. */
+  /** Where clients are told to send media over TCP; absent if it is not accepted. */
   readonly overTcp?: TcpAdvertising | undefined;
   isDraining(): boolean;
   /** An id for a request that wants a stream, unique in this process. */
   newSession(): string;
-  /** Told of errors that are nobody's fault but the program's. */
+  /** Called with errors that are bugs of this program. */
   onError(error: unknown): void;
 }

@@ -1,4 +1,4 @@
-// Where the stream of a session belongs once its media flow: to the origin at which they do.
+// Once the media of a session flows, its stream belongs to the origin where it runs.
 
 import assert from "node:assert/strict";
 import { MediaWorld } from "../../../tests/support/media_world.ts";
@@ -10,7 +10,7 @@ const STREAM = "__defaultVhost__/live/a";
 const ELSEWHERE = { protocol: "rtmp", stream: STREAM, session: "other", failed: [] } as const;
 const CLOSED = "srs_proxy_rtc_sessions_closed_total";
 
-/** A session "a" at origin "o" and a client that has yet to prove itself. */
+/** A session "a" at origin "o", and a client that has not proved itself yet. */
 class Held implements AsyncDisposable {
   readonly world: MediaWorld;
   readonly client = new UdpPeer();
@@ -26,7 +26,7 @@ class Held implements AsyncDisposable {
     return held;
   }
 
-  /** Somebody else uses the stream at another origin. */
+  /** Another client uses the stream at another origin. */
   async useElsewhere(intent: "publish" | "play"): Promise<void> {
     const { registry } = this.world;
     await this.world.register("elsewhere", { rtmp: [{ host: "127.0.0.1", port: 1935 }] });
@@ -53,7 +53,7 @@ class Held implements AsyncDisposable {
 }
 
 for (const [intent, live] of [["publish", true], ["play", false]] as const) {
-  Deno.test(`${intent}: the stream belongs to the origin where the session runs, whatever that registers`, async () => {
+  Deno.test(`${intent}: the stream belongs to the origin where the session runs, whatever that origin registers`, async () => {
     await using held = await Held.open(intent);
     await held.world.register("o", { api: [{ host: "127.0.0.1", port: 1985 }] });
     await held.world.start(held.client, "a");
@@ -63,7 +63,7 @@ for (const [intent, live] of [["publish", true], ["play", false]] as const) {
   });
 }
 
-Deno.test("a publisher's stream stays with an origin that has failed others meanwhile", async () => {
+Deno.test("a publisher's stream stays at an origin that others failed to reach meanwhile", async () => {
   await using held = await Held.open("publish");
   await held.world.register("elsewhere", { rtc: [{ host: "127.0.0.1", port: 8000 }] });
   held.world.registry.unreachable("o", "rtc");
@@ -71,7 +71,7 @@ Deno.test("a publisher's stream stays with an origin that has failed others mean
   await held.untilOwned(true);
 });
 
-Deno.test("a publisher takes its stream from an origin where there are only viewers", async () => {
+Deno.test("a publisher takes its stream away from an origin with only viewers", async () => {
   await using held = await Held.open("publish");
   await held.useElsewhere("play");
   await held.world.start(held.client, "a");
@@ -86,7 +86,7 @@ Deno.test("a publisher whose stream is live elsewhere is ended", async () => {
   assert.equal((await held.owner())?.origin.id, "elsewhere");
 });
 
-Deno.test("a viewer takes nothing from anybody", async () => {
+Deno.test("a viewer takes the stream away from nobody", async () => {
   await using held = await Held.open("play");
   await held.useElsewhere("play");
   await held.world.start(held.client, "a");

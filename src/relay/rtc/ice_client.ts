@@ -1,6 +1,6 @@
-// One client of WebRTC over TCP: its datagrams in frames, to the forwarder and from it. Until it has proved
-// itself it may say nothing but requests. One that takes less than its origin sends loses datagrams; what
-// waits for it is bounded, here and in the system.
+// One client of WebRTC over TCP: passes framed datagrams to the forwarder and back. Until it has
+// proved itself, a client may send only Binding requests. A client that reads too slowly loses
+// datagrams; what waits for it is bounded, here and in the system.
 
 import { type Clock, pause } from "../../core/clock.ts";
 import { ProtocolError } from "../../core/errors.ts";
@@ -13,37 +13,39 @@ import { isBindingRequest, parseBindingRequest } from "../../protocol/rtc/stun.t
 import type { ConnectionForwarder } from "./client_connection.ts";
 import type { ClientConnection, MediaPath } from "./media_sessions.ts";
 
-/** Memory for what comes. */
+/** Size of the receive buffer, bytes. */
 const CAPACITY = 8_192;
-/** Requests of one that has not proved itself: browsers ask about twenty times a second. */
+/** Most requests of a client that has not proved itself; browsers send about twenty a second. */
 const MOST_REQUESTS = 250;
-/** What may wait in the system and not be sent, bytes: half a second of a picture in high resolution. */
+/** Most unsent bytes in the system's buffer: half a second of high-resolution video. */
 const MOST_UNSENT = 256 * 1024;
-/** What may wait here behind that. */
+/** Most bytes that wait here in addition. */
 const MOST_WAITING = 32 * 1024;
-/** Bytes that are read of one before all others get their turn, if so many are there. */
+/** Most bytes read from one client before the others get their turn. */
 const SHARE = 64 * 1024;
 const LONGEST_FRAME = FRAME_HEADER + MAX_DATAGRAM;
 
 /** Why a connection is closed before its client has proved itself. */
 export type IceRefusal = "malformed" | "unproved";
 
-/** Where frames are made, one for all clients of a thread: as a rule the system takes them at once. */
+/**
+ * The memory in which frames are made, shared by all clients of a thread, because the system
+ * usually takes a frame at once.
+ */
 export class FrameMemory {
   #bytes = new Uint8Array(LONGEST_FRAME);
 
-  /** @returns the frame; whoever does not give it back at once takes the memory */
+  /** @returns the frame, valid until the next call unless `take` is called */
   make(datagram: Uint8Array, length: number): Uint8Array {
     return this.#bytes.subarray(0, writeFrame(this.#bytes, datagram, length));
   }
 
-  /** Somebody needs the bytes that were made last for longer. */
+  /** Leaves the memory of the last frame to the caller, for as long as it is needed. */
   take(): void {
     this.#bytes = new Uint8Array(LONGEST_FRAME);
   }
 }
 
-/** See above. */
 export class IceClient implements ClientConnection {
   readonly #connection: Connection;
   readonly #forwarder: ConnectionForwarder;
@@ -55,7 +57,7 @@ export class IceClient implements ClientConnection {
   #requests = 0;
   #tooLong = 0;
   #deadline: Deadline | undefined;
-  /** Frames behind those that are being written, and how much of it they are. */
+  /** Frames that wait for the current write to finish, in the first `#waitingLength` bytes. */
   #waiting: Uint8Array | undefined;
   #waitingLength = 0;
 
@@ -91,11 +93,11 @@ export class IceClient implements ClientConnection {
   }
 
   /**
-   * Reads until the connection is over.
+   * Reads until the connection ends.
    *
    * @param timeout milliseconds within which the client has to prove itself
-   * @param clock of its engine
-   * @returns why it was closed, if its client has not
+   * @param clock the engine's clock
+   * @returns why it was closed, if the client has not proved itself
    */
   async run(timeout: number, clock: Clock): Promise<IceRefusal | undefined> {
     let share = SHARE;
@@ -145,7 +147,7 @@ export class IceClient implements ClientConnection {
 
   #write(bytes: Uint8Array): void {
     const written = this.#connection.write(bytes);
-    // Nearly always the system has taken all of it.
+    // The system has nearly always taken all of it already.
     if (this.#connection.isWriting) written.then(() => this.#writeWaiting(), () => this.close());
   }
 

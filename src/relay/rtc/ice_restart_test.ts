@@ -21,7 +21,7 @@ const ACCEPTS = says(
   'ETag: "e1"',
 );
 
-/** A session at an origin that answers each PATCH with the next of these. */
+/** Runs `test` with a session at an origin that answers each PATCH with the next of these. */
 async function withSession(
   patches: readonly Answer[],
   test: (session: {
@@ -62,7 +62,7 @@ async function textOf(response: Response): Promise<[number, string]> {
   return [response.status, await response.text()];
 }
 
-Deno.test("trickled candidates reach the origin as they are", async () => {
+Deno.test("trickled candidates reach the origin unchanged", async () => {
   await withSession([says("204 No Content", "", 'ETag: "e1"')], async ({ origin, patch }) => {
     const body = fragment("iBXi", "a=candidate:1 1 udp 9 192.0.2.1 5000 typ host");
     const response = await patch(body);
@@ -76,7 +76,7 @@ Deno.test("trickled candidates reach the origin as they are", async () => {
   });
 });
 
-Deno.test("a restarted session is taken under its new name, and ends by its old address", async () => {
+Deno.test("a restarted session is known by its new user name, and ended by its old URL", async () => {
   const candidate = "a=candidate:1 1 udp 2130706431 10.0.0.5 8000 typ host";
   const restarts = ["abcd", "efgh"].map((ufrag) =>
     says("200 OK", fragment(ufrag, candidate), `Content-Type: ${FRAGMENT_TYPE}`, 'ETag: "e2"')
@@ -91,7 +91,7 @@ Deno.test("a restarted session is taken under its new name, and ends by its old 
     const [first, second] = world.media.opened;
     assert.deepEqual(second, { ...first!, user: "abcd:ijkl", password: "abcd".repeat(6) });
     assert.ok(await world.record("abcd:ijkl"));
-    assert.equal(world.media.ended.length, 0, "the client changes over when it is ready");
+    assert.equal(world.media.ended.length, 0, "the client switches over when it is ready");
     await (await patch(fragment("mnop"), { "if-match": "*" })).body?.cancel();
     assert.equal(world.media.opened.at(-1)!.user, "efgh:mnop");
     assert.equal((await textOf(await end()))[0], 200);
@@ -118,7 +118,7 @@ Deno.test("an answer that restarts nothing opens nothing", async () => {
   });
 });
 
-Deno.test("a bad fragment is the sender's fault, be it client or origin", async () => {
+Deno.test("a bad fragment is blamed on its sender, client or origin", async () => {
   const patches = [says("200 OK", "<html>", `Content-Type: ${FRAGMENT_TYPE}`)];
   await withSession(patches, async ({ world, origin, patch }) => {
     const wrong = await patch("a=mid:0", { "content-type": "application/sdp" });

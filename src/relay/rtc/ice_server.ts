@@ -1,5 +1,5 @@
-// WebRTC over TCP in a lane: clients that come to a port of its own, or to one that it shares. It ends the
-// frames; what was in them is the forwarder's, as if it had come over UDP.
+// WebRTC over TCP in a lane: accepts clients on its own port or on a shared one. Removes the
+// framing and passes the datagrams to the forwarder, as if they had come over UDP.
 
 import type { Address } from "../../core/address.ts";
 import type { Clock } from "../../core/clock.ts";
@@ -15,11 +15,11 @@ import { beginsWithIce } from "../../protocol/rtc/opening.ts";
 import { FrameMemory, IceClient, type IceRefusal } from "./ice_client.ts";
 import type { ClientConnections, ConnectionForwarder } from "./client_connection.ts";
 
-/** How often it is told how many connections there are, milliseconds. */
+/** How often the number of connections is set in the metrics, milliseconds. */
 const GAUGE_INTERVAL = 1_000;
 
 export interface IceServerOptions {
-  /** Absent where clients come to ports of others alone. */
+  /** Absent if clients come only to shared ports. */
   readonly listen: ListenAddress | undefined;
   readonly engine: TcpEngine;
   readonly clock: Clock;
@@ -31,18 +31,18 @@ export interface IceServerOptions {
   /** Counts connections, together with those of other lanes. */
   readonly tally?: Tally | undefined;
   readonly metrics: Metrics;
-  /** Called with errors that are the program's own fault. */
+  /** Called with errors that are bugs of this program. */
   onError(error: unknown): void;
 }
 
-/** See above. As a guest it takes connections of other ports. */
+/** As a guest it takes connections of other ports. */
 export class IceServer implements PortGuest, ClientConnections, AsyncDisposable {
   readonly #options: IceServerOptions;
   readonly #server: TcpServer | undefined;
   readonly #guests: ServedConnections;
   readonly #frames = new FrameMemory();
   readonly #gauge: Disposable;
-  /** Resolves with undefined when there will be none. */
+  /** Resolves with undefined if there will be none. */
   readonly #forwarder = Promise.withResolvers<ConnectionForwarder | undefined>();
 
   private constructor(options: IceServerOptions) {
@@ -70,7 +70,7 @@ export class IceServer implements PortGuest, ClientConnections, AsyncDisposable 
     return new IceServer(options);
   }
 
-  /** Where it listens, if it has a port of its own. */
+  /** The address it listens on, if it has a port of its own. */
   get address(): Address | undefined {
     return this.#server?.address;
   }
@@ -80,12 +80,12 @@ export class IceServer implements PortGuest, ClientConnections, AsyncDisposable 
     return this.#server?.closed;
   }
 
-  /** Clients that have come already wait for it. */
+  /** Clients that are already connected wait for this. */
   attach(forwarder: ConnectionForwarder): void {
     this.#forwarder.resolve(forwarder);
   }
 
-  /** Leaves the port, and every client. */
+  /** Closes the port and every connection. */
   stop(): void {
     this.#forwarder.resolve(undefined);
     this.#server?.stop();
@@ -117,7 +117,7 @@ export class IceServer implements PortGuest, ClientConnections, AsyncDisposable 
     if (refusal !== undefined) this.#refused(refusal);
   }
 
-  /** In a lane that has just begun it is not there yet. */
+  /** Waits for the forwarder, which a new lane does not have yet. */
   async #forwarderFor(connection: Connection, timeout: number) {
     using _deadline = connection.closeAfter(timeout);
     return await this.#forwarder.promise;

@@ -1,5 +1,5 @@
-// WebRTC over TCP on either engine, with real sockets: what a client over TCP gets is what it would get over
-// UDP, and nobody gets more.
+// WebRTC over TCP on either engine, with real sockets: a client gets what it would get over UDP,
+// and no more.
 
 import assert from "node:assert/strict";
 import { corpusOf } from "../../../tests/support/corpus.ts";
@@ -17,7 +17,7 @@ for (const engine of ["deno", "libc"] as const) {
   const test = (name: string, fn: () => Promise<void>) =>
     Deno.test({ name: `${engine}: ${name}`, ignore: engine === "libc" && !isLibcKnown, fn });
 
-  test("once a client has proved itself, everything flows both ways unread", async () => {
+  test("once a client has proved itself, everything is passed both ways unread", async () => {
     await using world = await IceWorld.open({ engine });
     const { media } = world;
     using client = await world.connect();
@@ -42,7 +42,7 @@ for (const engine of ["deno", "libc"] as const) {
     assert.deepEqual(media.errors, []);
   });
 
-  test("a request that comes byte by byte is one", async () => {
+  test("a request that arrives byte by byte is read as one", async () => {
     await using world = await IceWorld.open({ engine });
     using client = await world.connect();
     await world.media.agree("a");
@@ -55,7 +55,7 @@ for (const engine of ["deno", "libc"] as const) {
     assert.deepEqual(heard.map(({ bytes }) => bytes), [[0x80, 1], [0x80, 2]]);
   });
 
-  test("whoever is no client is let go at once, or in time, and hears nothing", async () => {
+  test("a peer that is not a client is disconnected, at once or in time, without an answer", async () => {
     await using world = await IceWorld.open({ engine, startTimeout: 400 });
     let [malformed, unproved] = [0, 0];
     for (const { name, bytes } of corpusOf("ice_tcp")) {
@@ -80,7 +80,7 @@ for (const engine of ["deno", "libc"] as const) {
     assert.deepEqual(world.media.errors, []);
   });
 
-  test("one that asks again and again in vain is let go", async () => {
+  test("a peer that keeps sending requests for an unknown session is disconnected", async () => {
     await using world = await IceWorld.open({ engine });
     await world.media.agree("a");
     using liar = await world.connect();
@@ -92,7 +92,7 @@ for (const engine of ["deno", "libc"] as const) {
     await until("it be counted", async () => await world.refused("unproved") === 1);
   });
 
-  test("an address has so many connections, and no more", async () => {
+  test("connections are limited per address", async () => {
     const limits = { maxConnections: 10, maxConnectionsPerAddress: 2 };
     await using world = await IceWorld.open({ engine, limits });
     await world.media.agree("a");
@@ -106,7 +106,7 @@ for (const engine of ["deno", "libc"] as const) {
     assert.deepEqual((await world.media.origin.next()).bytes, [0x80]);
   });
 
-  test("what is too long is dropped and counted, what is empty is nothing", async () => {
+  test("datagrams that are too long are dropped and counted, and empty frames are ignored", async () => {
     await using world = await IceWorld.open({ engine });
     using client = await world.connect();
     await world.media.agree("a");
@@ -118,12 +118,12 @@ for (const engine of ["deno", "libc"] as const) {
     await until("the drops", async () => await world.media.metric(DROPPED, "tcp_too_long") === 2);
   });
 
-  test("a client that does not read loses datagrams, and goes on", async () => {
+  test("a client that does not read loses datagrams but stays connected", async () => {
     await using world = await IceWorld.open({ engine });
     using client = await world.connect();
     await world.media.agree("a");
     const path = await world.start(client, "a");
-    // The system of the receiver takes some megabytes first.
+    // The receiver's system buffers some megabytes first.
     const sent = await floodUntilDrops(world, path);
     const seen = await readUntil(client, world, path);
     assert.ok(seen < sent, `${seen} of ${sent}`);
@@ -132,7 +132,7 @@ for (const engine of ["deno", "libc"] as const) {
     assert.equal(world.media.sessions.size, 1);
   });
 
-  test("a kicked client's connection is closed, and so is that of one that says nothing", async () => {
+  test("the connections of kicked and of silent clients are closed", async () => {
     await using world = await IceWorld.open({ engine, consentTimeout: 500 });
     const { media } = world;
     using kicked = await world.connect();
@@ -151,7 +151,7 @@ for (const engine of ["deno", "libc"] as const) {
     assert.equal(await world.refused("unproved"), 0);
   });
 
-  test("a client that has lost its connection comes back by another one, or over UDP", async () => {
+  test("a client that has lost its connection can return over another one, or over UDP", async () => {
     await using world = await IceWorld.open({ engine });
     const { media } = world;
     using first = await world.connect();
@@ -160,7 +160,7 @@ for (const engine of ["deno", "libc"] as const) {
     first.close();
     using second = await world.connect();
     const after = await world.start(second, "a");
-    assert.notEqual(after, before, "a path of its own");
+    assert.notEqual(after, before, "it has a new path");
     await using udp = new UdpPeer();
     const third = await media.start(udp, "a");
     await media.origin.send(Uint8Array.of(1), after);
@@ -170,7 +170,7 @@ for (const engine of ["deno", "libc"] as const) {
     assert.equal(media.sessions.size, 1);
   });
 
-  test("a client that leaves for good ends its session, long before its consent would", async () => {
+  test("a client that leaves for good ends its session, long before its consent expires", async () => {
     await using world = await IceWorld.open({ engine, consentTimeout: 3_000 });
     using client = await world.connect();
     await world.media.agree("a");
@@ -182,7 +182,7 @@ for (const engine of ["deno", "libc"] as const) {
     });
   });
 
-  test("a connection goes over to what its client's session has become", async () => {
+  test("a connection passes to its client's restarted session", async () => {
     await using world = await IceWorld.open({ engine });
     const { media } = world;
     using client = await world.connect();
@@ -197,7 +197,7 @@ for (const engine of ["deno", "libc"] as const) {
     assert.deepEqual(await client.next(), [2]);
   });
 
-  test("the port and its clients end with the relay", async () => {
+  test("the port and its connections are closed with the relay", async () => {
     const world = await IceWorld.open({ engine });
     using client = await world.connect();
     try {
@@ -212,7 +212,7 @@ for (const engine of ["deno", "libc"] as const) {
   });
 }
 
-/** Has the origin send until something was dropped for its client. @returns how many datagrams */
+/** Has the origin send until a datagram for its client is dropped. @returns how many were sent */
 async function floodUntilDrops(world: IceWorld, path: number): Promise<number> {
   const datagram = new Uint8Array(1_200).fill(0x80);
   let sent = 0;
@@ -224,11 +224,13 @@ async function floodUntilDrops(world: IceWorld, path: number): Promise<number> {
   return sent;
 }
 
-/** Reads until something comes that the origin has said after all the rest. @returns how many came before */
+/**
+ * Reads until a datagram arrives that the origin has sent last. @returns how many came before it
+ */
 async function readUntil(client: IcePeer, world: IceWorld, path: number): Promise<number> {
   let seen = 0;
   let next: number[] = [];
-  // While nothing is read, there may be no room for it.
+  // It may be dropped until the client has made room by reading.
   const say = () => world.media.origin.send(Uint8Array.of(1, 2, 3), path);
   await say();
   while ((next = await client.next()).length !== 3) {

@@ -1,22 +1,24 @@
-// The users of all sessions of this process, in memory that every lane sees: whoever is here is asked
-// about at once, however many strangers ask for the lanes' attention. Written before a client is told how
-// to prove itself, and read whenever one does. Keeps counts by a keyed hash: it never forgets a user, and
-// takes about one stranger in a thousand for one.
+// The users of all sessions of this process, in memory shared by all lanes. A lane asks about a
+// known user at once, however many strangers send requests. A user is added before its client is
+// sent the answer, and looked up when a request arrives that the lane cannot place. Keeps counts by
+// a keyed hash (a counting Bloom filter): a user is never missed, and about one stranger in a
+// thousand is taken for a user.
 
 import { SipHash } from "../../core/sip_hash.ts";
 
-/** Counters for each session; with two of them for each, one stranger in 1,024 hits two. */
+/**
+ * Counters for each session. Each user takes two of them, so that one stranger in 1,024 hits two.
+ */
 const SLOTS_PER_SESSION = 64;
 const KEY = 16;
 const LONGEST_USER = 1_024;
 
-/** What threads share. */
 export interface KnownUsersMemory {
   readonly counts: SharedArrayBuffer;
   readonly key: Uint8Array<ArrayBuffer>;
 }
 
-/** Memory for so many sessions. */
+/** Allocates memory for `maxSessions` sessions. */
 export function knownUsersMemory(maxSessions: number): KnownUsersMemory {
   const slots = 2 ** Math.ceil(Math.log2(Math.max(maxSessions, 16) * SLOTS_PER_SESSION));
   return {
@@ -25,7 +27,7 @@ export function knownUsersMemory(maxSessions: number): KnownUsersMemory {
   };
 }
 
-/** One thread's view; one thread alone adds and removes. */
+/** One thread's view. Only one thread may add and remove. */
 export class KnownUsers {
   readonly #counts: Uint16Array<SharedArrayBuffer>;
   readonly #hash: SipHash;
@@ -41,12 +43,12 @@ export class KnownUsers {
     for (const slot of this.#slotsOf(user)) Atomics.add(this.#counts, slot, 1);
   }
 
-  /** @param user one that was added, and not removed since */
+  /** @param user one that was added and not removed since */
   remove(user: string): void {
     for (const slot of this.#slotsOf(user)) Atomics.sub(this.#counts, slot, 1);
   }
 
-  /** Whether there is such a session; seldom also when there is none. */
+  /** Whether there is a session with this user; rarely true also if there is none. */
   has(user: string): boolean {
     return this.#slotsOf(user).every((slot) => Atomics.load(this.#counts, slot) > 0);
   }
@@ -55,7 +57,7 @@ export class KnownUsers {
     const { written } = this.#encoder.encodeInto(user, this.#bytes);
     const hash = this.#hash.hash(this.#bytes.subarray(0, written));
     const mask = this.#counts.length - 1;
-    // Two halves of one hash, the second mixed once more, are as good as two hashes here.
+    // The second slot comes from the same hash, mixed once more: good enough here.
     return [hash & mask, Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) >>> 7 & mask];
   }
 }

@@ -3,7 +3,7 @@ import { KnownUsers, knownUsersMemory } from "./known_users.ts";
 
 const SESSIONS = 10_000;
 
-Deno.test("every user that was added is known to all, until he is removed", () => {
+Deno.test("every added user is known to all threads until removed", () => {
   const memory = knownUsersMemory(SESSIONS);
   const writer = new KnownUsers(memory);
   const reader = new KnownUsers(structuredClone(memory));
@@ -19,7 +19,7 @@ Deno.test("every user that was added is known to all, until he is removed", () =
   assert.deepEqual(users.filter((user) => reader.has(user)), []);
 });
 
-Deno.test("a user counts as often as he was added, whatever his name", () => {
+Deno.test("a user must be removed as often as it was added, whatever its name", () => {
   const users = new KnownUsers(knownUsersMemory(1));
   for (const user of ["", "a:b", "x".repeat(5_000), "\ud800"]) {
     users.add(user);

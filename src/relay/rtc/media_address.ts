@@ -1,5 +1,5 @@
-// Where an origin takes the media of a session. Media goes only to a registered address of the
-// origin: the one in its answer may be what a client put there with `?eip=`. Pure.
+// The address to which a session's media is sent. Media goes only to registered addresses of the
+// origin, because the address in its answer may be what a client put there with `?eip=`. Pure.
 
 import { ProxyError } from "../../core/errors.ts";
 import type { MediaTarget } from "../../core/media_target.ts";
@@ -7,13 +7,14 @@ import type { Address } from "../../core/address.ts";
 import type { Origin } from "../../core/origin.ts";
 
 /**
- * The registered endpoint for WebRTC that has a port of the answer, else the first one; of several, one
- * where the origin has answered just now. Without any, that address with a port of the answer.
+ * Returns the registered WebRTC endpoint whose port is in the answer, else the first one; of
+ * several, the one whose host has just answered. Without a registered endpoint, returns the host
+ * that has answered, with a port of the answer.
  *
- * @param reached where the origin has answered, which is a registered address
- * @param answered what the answer's candidates name, in order
- * @param asked the `?eip=` of the request, whose port the origin only repeats
- * @throws ProxyError `origin_gone` when neither tells a port
+ * @param reached the address at which the origin has answered, a registered one
+ * @param answered the addresses in the answer's candidates, in order
+ * @param asked the `?eip=` of the request, whose port the origin merely repeats
+ * @throws ProxyError `origin_gone` when no port is known
  */
 export function mediaAddressOf(
   { endpoints }: Origin,

@@ -16,18 +16,18 @@ function originWith(...rtc: readonly string[]): Origin {
 
 const OWN = at("10.0.0.5:1985");
 
-Deno.test("of several addresses media goes to the one where the origin has answered", () => {
+Deno.test("of several addresses, media goes to the one at which the origin has answered", () => {
   const origin = originWith("10.0.0.4:8000", "10.0.0.5:8000", "10.0.0.5:8001");
   assert.deepEqual(mediaAddressOf(origin, OWN, [at("1.2.3.4:8000")]), at("10.0.0.5:8000"));
   assert.deepEqual(mediaAddressOf(origin, OWN, [at("1.2.3.4:9")]), at("10.0.0.5:8000"));
   const elsewhere = at("10.0.0.9:1985");
   assert.deepEqual(mediaAddressOf(origin, elsewhere, [at("1.2.3.4:8001")]), at("10.0.0.5:8001"));
-  // Without a registered one, and with a name in the place of the origin's address.
+  // No registered endpoint, and a name as the origin's address.
   const named = { ...originWith(), ip: "srs-1" };
   assert.deepEqual(mediaAddressOf(named, OWN, [at("1.2.3.4:8000")]), at("10.0.0.5:8000"));
 });
 
-Deno.test("media goes where the origin is registered, by the port that it answers", () => {
+Deno.test("media goes to the origin's registered address, with the port in its answer", () => {
   const cases: [rtc: string[], answered: string[], media: string][] = [
     [["10.0.0.5:8000"], ["203.0.113.1:8000"], "10.0.0.5:8000"],
     [["10.0.0.5:8000", "10.0.0.5:8001"], ["203.0.113.1:8001"], "10.0.0.5:8001"],

@@ -1,7 +1,7 @@
-// Moves WebRTC media in a lane. A datagram from an unknown address counts only if it is a
-// signed STUN Binding request of a known session (RFC 8445 section 7.2.2); nobody else gets a
-// single byte back. Whatever comes from an address that has proved itself flows on unread, as does
-// whatever its origin sends. Only signed requests renew consent (RFC 7675).
+// Moves WebRTC media in a lane. A datagram from an unknown address counts only if it is a signed
+// STUN Binding request of a known session (RFC 8445 section 7.2.2); nobody else gets a single byte
+// back. Everything from an address that has proved itself is passed on unread, as is everything its
+// origin sends. Only signed requests renew consent (RFC 7675).
 
 import { ProtocolError, toProxyError } from "../../core/errors.ts";
 import type { Datagram, UdpEngine, UdpLink } from "../../net/udp/port.ts";
@@ -30,24 +30,24 @@ import {
 import type { SharedAddress } from "./shared_address.ts";
 import { type HeldRequest, UnknownUsers } from "./unknown_users.ts";
 
-/** An origin whose host has said for so long that nobody listens is gone, milliseconds. */
+/** An origin counts as gone after its host has refused datagrams for so long, milliseconds. */
 const UNREACHABLE_FOR = 2_000;
 /**
- * Who shares an address with another session has so long to prove itself, a third of the consent at most,
- * milliseconds: RFC 7675 has clients do so every 6 s at the latest.
+ * A session that shares an address with another one must prove itself within this time,
+ * milliseconds, or within a third of the consent timeout if that is less. RFC 7675 has clients do
+ * so every 6 s at the latest.
  */
 const GRACE = 10_000;
 
-/** What a forwarder is made of. */
 export interface MediaForwarderParts extends ForwarderParts<MediaInit, MediaReport> {
   readonly hmac: HmacSha1;
-  /** Clients that come over TCP; absent where none can. */
+  /** Clients over TCP; absent if there can be none. */
   readonly connections?: ClientConnections | undefined;
 }
 
-/** The relay of all WebRTC sessions. */
+/** Relays the media of all WebRTC sessions in its lane. */
 export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwarder {
-  /** A reload changes it in place (served_forwarder.ts): read it at every use, keep no copy. */
+  /** A reload changes it in place (served_forwarder.ts): read it at each use, keep no copy. */
   readonly #init: MediaInit;
   readonly #engine: UdpEngine;
   readonly #hmac: HmacSha1;
@@ -72,7 +72,7 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
     connections?.attach(this);
   }
 
-  /** @param connection over which it has come, unless by the front socket */
+  /** @param connection the TCP connection over which it has come; undefined for UDP */
   fromClient(datagram: Datagram, connection?: ClientConnection): UdpLink | undefined {
     const { buffer, length, sender } = datagram;
     const known = connection ? connection.path : this.#sessions.pathOf(sender);
@@ -153,13 +153,13 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
     this.#report({ type: "keyed", user, client: fromRawAddress(client) });
   }
 
-  /** As if it came now. */
+  /** Handles a held request as if it had arrived now. */
   #replay({ bytes, sender, connection }: HeldRequest): void {
     if (connection?.isClosed) return this.#drop("unknown_user");
     this.fromClient({ buffer: bytes, length: bytes.length, sender }, connection)?.send(bytes);
   }
 
-  /** @returns who gets the datagram by the engine; the others have got it then */
+  /** @returns the path that the engine sends the datagram to; the others have been sent it */
   #shareOut(shared: SharedAddress<MediaPath>, { buffer, length }: Datagram): MediaPath {
     const [first, ...others] = shared.receivers(buffer, length, this.#engine.now());
     for (const { link, session } of others) {
@@ -169,7 +169,7 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
     return first!;
   }
 
-  /** @param known a path of the sender's address, if it has one */
+  /** @param known a path of the sender's address, if there is one */
   #takeRequest(
     { buffer, length, sender }: Datagram,
     known: MediaPath | undefined,
@@ -192,8 +192,8 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
   }
 
   /**
-   * Forged requests prolong nothing; that they reach the origin is for the origin to judge, but where
-   * several sessions claim an address they do not.
+   * Forged requests do not renew consent. They still reach the origin, which judges them itself,
+   * unless several sessions claim the address.
    */
   #renewConsent(
     path: MediaPath,
@@ -234,7 +234,7 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
     return path;
   }
 
-  /** Somebody else may know the user. */
+  /** Asks the main thread about a user, and holds the request meanwhile. */
   #askFor(user: string, held: HeldRequest): undefined {
     const isKnown = this.#users.has(user);
     if (this.#isDraining && !isKnown) return this.#drop("unknown_user");
@@ -248,12 +248,12 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
   }
 
   #sweep(session: MediaSession, now: number): void {
-    // Whether it ever begins is the main thread's to decide: it may have begun in another lane.
+    // The main thread ends sessions that never begin, since they may have begun in another lane.
     if (!session.isStarted) return;
     this.#tally.look(session.user, session, now);
     const { consentTimeout } = this.#init;
     const grace = Math.min(GRACE, consentTimeout / 3);
-    // A client that asks is answered by its origin, so an origin that is silent is gone.
+    // The origin answers the client's requests, so a silent origin is gone.
     const isHeard = session.paths.some((path) => now - path.originAt < consentTimeout);
     for (const path of [...session.paths]) {
       const isTaken = path.contestedAt > 0 && now - path.contestedAt > grace;

@@ -10,11 +10,11 @@ import {
 import { assertNothingKept } from "../../../tests/support/memory.ts";
 import { stunRequest } from "../../../tests/support/stun_message.ts";
 
-/** Where a victim is, where an attacker really is, and where nobody is. */
+/** The victim's address, the attacker's real address, and an unused one. */
 const X = "192.0.2.1:5000";
 const Y = "198.51.100.1:6000";
 
-/** A session with keys and media, as one that runs has them. */
+/** Makes a session exchange keys and media, as a running one has. */
 function run(world: ForwarderWorld, name: string, at: string): void {
   world.open(name);
   world.check(name, at);
@@ -23,7 +23,7 @@ function run(world: ForwarderWorld, name: string, at: string): void {
   world.answer(name, at, RTP);
 }
 
-Deno.test("a false sender takes nothing of a running session, not even for a moment", () => {
+Deno.test("a forged sender takes nothing from a running session, not even briefly", () => {
   const world = new ForwarderWorld();
   run(world, "victim", X);
   run(world, "attacker", Y);
@@ -31,17 +31,21 @@ Deno.test("a false sender takes nothing of a running session, not even for a mom
   assert.deepEqual(world.check("attacker", X), ["attacker"], "the origin answers it there");
   assert.deepEqual(world.send(RTP, X), ["victim"]);
   assert.deepEqual(world.send(DTLS_DATA, X), ["victim"]);
-  assert.deepEqual(world.send(STUN_ANSWER, X), ["victim", "attacker"], "nobody can tell whose");
-  assert.ok(world.answer("victim", X, RTP), "its media goes on");
-  // The victim only watches and proves itself as browsers do, seldom.
+  assert.deepEqual(
+    world.send(STUN_ANSWER, X),
+    ["victim", "attacker"],
+    "it cannot be told whose it is",
+  );
+  assert.ok(world.answer("victim", X, RTP), "its media continues");
+  // The victim only watches, and proves itself as rarely as browsers do.
   world.pass(60_000, () => {
     if (world.engine.time % 5_000 < 1_000) assert.deepEqual(world.check("victim", X), ["victim"]);
   });
   assert.deepEqual(world.send(RTP, X), ["victim"]);
-  assert.deepEqual(world.reported("ended"), ["attacker"], "it has proved itself no more");
+  assert.deepEqual(world.reported("ended"), ["attacker"], "it has stopped proving itself");
 });
 
-Deno.test("one that goes on to send media needs no request to show that it is there", () => {
+Deno.test("a session that keeps sending media needs no request to keep its address", () => {
   const world = new ForwarderWorld();
   run(world, "victim", X);
   run(world, "attacker", Y);
@@ -50,7 +54,7 @@ Deno.test("one that goes on to send media needs no request to show that it is th
   assert.deepEqual(world.check("victim", X), ["victim"]);
 });
 
-Deno.test("attackers that do it again and again, with many sessions, change nothing", () => {
+Deno.test("repeated attacks with many sessions change nothing", () => {
   const world = new ForwarderWorld();
   run(world, "victim", X);
   for (let index = 0; index < 8; index++) run(world, `attacker${index}`, `${Y}${index}`);
@@ -59,7 +63,7 @@ Deno.test("attackers that do it again and again, with many sessions, change noth
       const name = `attacker${index}`;
       world.check(name, `${Y}${index}`);
       world.check(name, X);
-      // By USE-CANDIDATE the origin may be made to send its media there too.
+      // With USE-CANDIDATE an attacker may make the origin send its media there too.
       if (world.linkOf(name, X)) world.answer(name, X, RTP);
     }
   };
@@ -73,7 +77,7 @@ Deno.test("attackers that do it again and again, with many sessions, change noth
   assert.ok(!world.reported("ended").includes("victim"));
 });
 
-Deno.test("a port that is used again belongs to the new session at once", () => {
+Deno.test("a reused port belongs to the new session at once", () => {
   const world = new ForwarderWorld();
   run(world, "old", X);
   world.pass(3_000);
@@ -93,7 +97,7 @@ Deno.test("a port that is used again belongs to the new session at once", () => 
   assert.deepEqual(world.send(STUN_ANSWER, X), ["new"]);
 });
 
-Deno.test("between two that have sent no media yet the newest wins, until the older proves itself", () => {
+Deno.test("between two sessions without media the newest wins, until the older one proves itself", () => {
   const world = new ForwarderWorld();
   for (const name of ["a", "b"]) world.open(name);
   world.check("a", X);
@@ -103,13 +107,13 @@ Deno.test("between two that have sent no media yet the newest wins, until the ol
   assert.deepEqual(world.send(RTP, X), ["a"]);
   assert.deepEqual(world.check("b", X), ["b"]);
   assert.deepEqual(world.send(RTP, X), ["a"], "it has defended its address");
-  assert.deepEqual(world.send(CLIENT_HELLO, X), ["a", "b"], "either may have its handshake");
+  assert.deepEqual(world.send(CLIENT_HELLO, X), ["a", "b"], "the handshake may be either's");
   world.pass(11_000, () => world.check("b", X));
-  assert.deepEqual(world.send(RTP, X), ["b"], "but it has to go on to do so");
+  assert.deepEqual(world.send(RTP, X), ["b"], "it must keep defending it");
   assert.deepEqual(world.reported("ended"), ["a"]);
 });
 
-Deno.test("forged requests reach nobody at an address that is claimed by several", () => {
+Deno.test("forged requests from an address that several sessions claim reach nobody", () => {
   const world = new ForwarderWorld();
   for (const name of ["a", "b"]) world.open(name);
   world.check("a", X);
@@ -120,7 +124,7 @@ Deno.test("forged requests reach nobody at an address that is claimed by several
   assert.equal(world.dropped("bad_integrity"), 2);
 });
 
-Deno.test("what a session has become by an ICE restart takes its address over", () => {
+Deno.test("a session after an ICE restart takes over its address", () => {
   const world = new ForwarderWorld();
   run(world, "first", X);
   world.open("second", { before: "first" });
@@ -130,7 +134,7 @@ Deno.test("what a session has become by an ICE restart takes its address over", 
   assert.deepEqual(world.reported("ended"), ["first"]);
 });
 
-Deno.test("a request that comes before its session is known is not lost", () => {
+Deno.test("a request that arrives before its session is known is not lost", () => {
   const world = new ForwarderWorld();
   assert.deepEqual(world.check("late", X), []);
   assert.deepEqual(world.reported("wanted"), ["late"]);
@@ -141,7 +145,7 @@ Deno.test("a request that comes before its session is known is not lost", () => 
   assert.equal(world.dropped("unknown_user"), 0);
 });
 
-Deno.test("what is held for a session is bounded, forgotten and counted", () => {
+Deno.test("held requests are bounded, expire, and are counted", () => {
   const world = new ForwarderWorld();
   world.check("nobody", X);
   world.check("nobody", X);
@@ -160,7 +164,7 @@ Deno.test("what is held for a session is bounded, forgotten and counted", () => 
   assert.deepEqual(world.reported("wanted"), ["nobody", "long", "silence", "silence"]);
 });
 
-Deno.test("strangers of one network do not keep those of others from being asked about", () => {
+Deno.test("strangers from one network do not block lookups for others", () => {
   const world = new ForwarderWorld();
   for (let index = 0; index < 3_000; index++) {
     world.check(`stranger${index}`, `203.0.113.${index % 256}:${1 + index}`);
@@ -173,7 +177,7 @@ Deno.test("strangers of one network do not keep those of others from being asked
   assert.deepEqual(world.reported("started"), ["late"]);
 });
 
-Deno.test("unknown users cost a bounded number of questions, wherever they come from", () => {
+Deno.test("lookups of unknown users are bounded, wherever they come from", () => {
   const world = new ForwarderWorld();
   const flood = (begin: number) => {
     for (let index = begin; index < begin + 4_000; index++) {
@@ -189,7 +193,7 @@ Deno.test("unknown users cost a bounded number of questions, wherever they come 
   assert.equal(world.engine.open, 0);
 });
 
-Deno.test("forged requests for one session do not keep others from beginning", () => {
+Deno.test("forged requests for one session do not block others", () => {
   const world = new ForwarderWorld();
   for (const name of ["attacker", "other"]) world.open(name);
   for (let index = 0; index < 3_000; index++) {
@@ -199,7 +203,7 @@ Deno.test("forged requests for one session do not keep others from beginning", (
   assert.ok(world.dropped("verify_limit") > 2_900);
 });
 
-Deno.test("sessions with many addresses leave every other one a first", () => {
+Deno.test("sessions with many addresses leave each other session its first", () => {
   const world = new ForwarderWorld({ maxPaths: 20 });
   for (let index = 0; index < 10; index++) world.open(`s${index}`);
   for (let index = 0; index < 5; index++) {
@@ -209,20 +213,20 @@ Deno.test("sessions with many addresses leave every other one a first", () => {
     assert.deepEqual(world.check(`s${index}`, `192.0.2.${index}:1`), [`s${index}`]);
   }
   assert.ok(world.engine.open <= 20);
-  assert.deepEqual(world.check("s0", "198.51.100.0:9"), ["s0"], "a client that moves goes on");
+  assert.deepEqual(world.check("s0", "198.51.100.0:9"), ["s0"], "a client that moves continues");
   assert.deepEqual(world.send(RTP, "198.51.100.0:9"), ["s0"]);
 });
 
-Deno.test("nobody takes another one's places by false senders", () => {
+Deno.test("forged senders take nobody's places", () => {
   const world = new ForwarderWorld({ maxSessionsPerAddress: 2 });
   for (const name of ["a", "b", "c", "d"]) world.open(name);
   for (const [index, name] of ["a", "b", "c"].entries()) {
     world.check(name, `192.0.2.1:${1 + index}`);
   }
-  assert.deepEqual(world.check("d", X), ["d"], "they count where they were asked for");
+  assert.deepEqual(world.check("d", X), ["d"], "they count by the address that asked for them");
 });
 
-Deno.test("sessions that are left give everything back", () => {
+Deno.test("abandoned sessions release everything", () => {
   const world = new ForwarderWorld({ consentTimeout: 1_000 });
   assertNothingKept((count) => {
     for (let index = 0; index < count; index++) {

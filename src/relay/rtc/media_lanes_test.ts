@@ -1,4 +1,4 @@
-// WebRTC over several lanes, which the kernel deals clients' addresses to.
+// WebRTC over several lanes, among which the kernel distributes client addresses.
 
 import assert from "node:assert/strict";
 import { MediaWorld, type MediaWorldOptions } from "../../../tests/support/media_world.ts";
@@ -11,10 +11,10 @@ import { isLibcKnown } from "../../net/udp/libc.ts";
 const LANES = 3;
 const CLOSED = "srs_proxy_rtc_sessions_closed_total";
 const DROPPED = "srs_proxy_rtc_dropped_total";
-/** So many addresses are never all in one lane. */
+/** Enough addresses that they are never all in one lane. */
 const MANY = 24;
 
-/** A world of three lanes and peers. */
+/** Runs a test with three lanes and `MANY` peers. */
 async function withLanes(
   options: MediaWorldOptions,
   test: (world: MediaWorld, peers: readonly UdpPeer[]) => Promise<void>,
@@ -33,13 +33,13 @@ function lanesTest(
   Deno.test({ name, ignore: !isLibcKnown, fn: () => withLanes(options, test) });
 }
 
-/** Whether what the origin says reaches a peer. */
+/** Checks that what the origin sends reaches a peer. */
 async function hears(world: MediaWorld, peer: UdpPeer, path: number): Promise<void> {
   await world.origin.send(Uint8Array.of(7), path);
   assert.deepEqual((await peer.next()).bytes, [7]);
 }
 
-lanesTest("every lane finds the sessions of the clients that come to it", async (world, peers) => {
+lanesTest("every lane finds the sessions of its clients", async (world, peers) => {
   for (const [index, peer] of peers.entries()) {
     await world.agree(`s${index}`);
     await hears(world, peer, await world.start(peer, `s${index}`));
@@ -54,7 +54,7 @@ lanesTest("a client with addresses in several lanes is one session", async (worl
   await world.agree("a");
   const paths: number[] = [];
   for (const peer of peers.slice(0, 8)) paths.push(await world.start(peer, "a"));
-  assert.equal(new Set(paths).size, 8, "a socket for each address");
+  assert.equal(new Set(paths).size, 8, "one socket for each address");
   for (const [index, path] of paths.entries()) await hears(world, peers[index]!, path);
   assert.ok(world.lanes.lanesThatTold("started").size > 1);
   assert.equal(await world.metric("srs_proxy_rtc_sessions_opened_total"), 1);
@@ -88,14 +88,14 @@ lanesTest("what flows in several lanes is summed up for its session", async (wor
 });
 
 lanesTest(
-  "a lane that fails ends what is there alone, and nobody else's flow moves",
+  "a failing lane ends only its own sessions, and no other stream is disturbed",
   async (world, peers) => {
     const paths: number[] = [];
     for (const [index, peer] of peers.entries()) {
       await world.agree(`s${index}`);
       paths.push(await world.start(peer, `s${index}`));
     }
-    // One that comes from everywhere outlives a lane.
+    // A session with addresses in all lanes outlives one of them.
     await world.agree("wide");
     for (const peer of peers.slice(0, 8)) await world.start(peer, "wide");
     const before = world.sessions.size;
@@ -121,7 +121,7 @@ lanesTest(
 );
 
 lanesTest(
-  "what has not begun in a lane that fails begins in another, or in the one after it",
+  "a session that has not begun when its lane fails begins in another lane or the replacement",
   async (world, peers) => {
     await world.agree("a");
     for (const peer of peers) await world.check(peer, "a", "wrong");
@@ -135,7 +135,7 @@ lanesTest(
 );
 
 lanesTest(
-  "sessions of other proxies count by their addresses in all lanes together",
+  "sessions of other proxies are limited per address over all lanes together",
   async (world, peers) => {
     for (let index = 0; index < 6; index++) {
       await world.registry.putSession(world.session(`s${index}`), 60_000);
@@ -148,7 +148,7 @@ lanesTest(
 );
 
 lanesTest(
-  "sockets are bounded over all lanes, and every session has its first",
+  "sockets are limited over all lanes together, and every session has its first",
   async (world, peers) => {
     await world.agree("wide");
     for (const peer of peers) await world.check(peer, "wide");
@@ -166,7 +166,7 @@ lanesTest(
 );
 
 lanesTest(
-  "a session that somebody asked for too early is taken once it is agreed upon",
+  "a session asked for too early is accepted once it has been negotiated",
   async (world, peers) => {
     await world.check(peers[0]!, "a");
     await until("the refusal", async () => await world.metric(DROPPED, "unknown_user") === 1);
@@ -176,7 +176,7 @@ lanesTest(
   },
 );
 
-Deno.test("strangers do not keep the sessions of this process from beginning", () => {
+Deno.test("strangers do not block sessions of this process", () => {
   const world = new ForwarderWorld();
   for (let index = 0; index < 3_000; index++) {
     world.check(`stranger${index}`, `203.${index >> 8}.${index & 255}.1:${1 + index}`);

@@ -6,45 +6,53 @@ import type { Transport } from "../../core/fleet.ts";
 import type { KnownUsersMemory } from "./known_users.ts";
 import type { SessionCommand, SessionReport } from "../udp/messages.ts";
 
-/** What a forwarder is opened with; limits may change. Durations in milliseconds. */
+/** What a forwarder is opened with; limits may change later. Durations in milliseconds. */
 export interface MediaInit {
-  /** Whoever has a session in this process, in whatever lane. */
+  /** Users of all sessions of this process, in any lane. */
   readonly users: KnownUsersMemory;
-  /** How many lanes ask about strangers. */
+  /** How many lanes share the limit on lookups of strangers. */
   readonly lanes: number;
-  /** An address of a client that has not proved itself so long is forgotten (RFC 7675). */
+  /** A client address that has not proved itself for this long is forgotten (RFC 7675). */
   readonly consentTimeout: number;
-  /** Addresses of clients that may be known at once, in all lanes. */
+  /** Most client addresses known at once, in all lanes. */
   readonly maxPaths: number;
-  /** Sessions that one IP address of a client may have at once, of those that count nowhere else. */
+  /**
+   * Most sessions of one client IP address, counting those whose negotiation was not counted here.
+   */
   readonly maxSessionsPerAddress: number;
 }
 
-/** Why the media of a session is no longer taken. */
+/** Why a session's media is no longer accepted. */
 export type MediaEnd = LabelValue<"srs_proxy_rtc_sessions_closed_total", "reason">;
 
-/** What a lane must know of a session. */
+/** What a lane must know about a session. */
 export interface AgreedSession {
   readonly user: string;
   readonly password: string;
   readonly media: Address;
-  /** Whether it counts by the address from which it was asked for, so that of its media is free. */
+  /**
+   * Whether it counts by the address that asked for it, and therefore not by the address of its
+   * media.
+   */
   readonly isCounted?: boolean;
-  /** The user that it was before an ICE restart. */
+  /** Its user before an ICE restart. */
   readonly before?: string | undefined;
-  /** Whether another lane has it already: what this one takes for it is beside its first socket. */
+  /** Whether another lane has it already, so that sockets here come in addition to its first. */
   readonly isElsewhere?: boolean;
 }
 
-/** To a lane. */
+/** Commands to a lane. */
 export type MediaCommand =
   | SessionCommand<string, MediaEnd>
-  /** `isWanted`: nobody but its client has told of it, who proves itself by what it has asked or is none. */
+  /**
+   * `isWanted`: sent because a client has asked for the session; dropped again unless the requests
+   * held for it prove that client.
+   */
   | { readonly type: "open"; readonly session: AgreedSession; readonly isWanted: boolean }
-  /** Nobody knows this user. */
+  /** There is no session with this user. */
   | { readonly type: "unknown"; readonly user: string };
 
-/** From it. */
+/** Reports from a lane. */
 export type MediaReport =
   | SessionReport<string, "rtc", MediaEnd>
   /** A client asks for this session, which the lane does not know. */
@@ -56,5 +64,5 @@ export type MediaReport =
     readonly client: Address;
     readonly transport: Transport;
   }
-  /** The client is at that address: a handshake with it there has been finished. */
+  /** The client is at that address: a handshake there has been completed. */
   | { readonly type: "keyed"; readonly user: string; readonly client: Address };

@@ -1,7 +1,7 @@
-// The WebRTC media relay as the rest of the program sees it: sessions that are set up, started and
-// ended, their place in the registry and in the log. Forwarders in the lanes move the datagrams and
-// wait for nothing here. A session becomes known to a lane when its client asks there, which may be in
-// several lanes, since it has several addresses.
+// The WebRTC media relay as the rest of the program sees it: opens, starts and ends sessions, and
+// keeps their registry records and log lines. Forwarders in the lanes move the datagrams and wait
+// for nothing here. A lane learns of a session when the session's client sends a request there;
+// with several addresses a client may be in several lanes.
 
 import { formatAddress } from "../../core/endpoint.ts";
 import { ProxyError, toProxyError } from "../../core/errors.ts";
@@ -21,31 +21,28 @@ import { UNUSED_RECORD_TTL } from "./open_sessions.ts";
 import type { RtcMedia } from "./dependencies.ts";
 import { type SessionPlace, SessionPlaces } from "./session_places.ts";
 
-/** How often forwarders look at their clocks, milliseconds. */
+/** How often forwarders tick, milliseconds. */
 const TICK = 500;
-/** Sockets for each session that may be open: most clients try two or three addresses. */
+/** Sockets per session in the socket limit: most clients try two or three addresses. */
 const PATHS_PER_SESSION = 2;
-/** Life of a session's record in the registry, and how often it is prolonged, milliseconds. */
+/** Lifetime of a session's registry record, and how often it is renewed, milliseconds. */
 const RECORD_TTL = 60_000;
 const RENEW = 20_000;
-/** How often is looked for sessions that have not begun in time, milliseconds. */
+/** How often to look for sessions that have not begun in time, milliseconds. */
 const SWEEP = 500;
-/** While the process ends, a session may take so long to begin, milliseconds. */
+/** How long a session may take to begin while the process drains, milliseconds. */
 const DRAIN_START = 3_000;
-/** Strangers that the registry is asked about in a second, for all lanes together. */
+/** Registry lookups of unknown users per second, for all lanes together. */
 const LOOKUPS = { rate: 500, burst: 500 };
 
 /** Limits that can change; durations in milliseconds. */
 export interface RtcMediaLimits
   extends Pick<MediaInit, "consentTimeout" | "maxSessionsPerAddress"> {
-  /** How long after it was agreed on a session that has not begun is over. */
+  /** How long after its negotiation a session may take to begin. */
   readonly startTimeout: number;
 }
 
-/**
- * What the relay needs of its surroundings. Others that have its port when it drains take its sessions
- * over.
- */
+/** If it leaves its port when it drains, the other proxies on that port take over its sessions. */
 export interface RtcMediaOptions extends RtcMediaLimits, UdpFrontOptions {
   readonly maxSessions: number;
   readonly resolver: Pick<Resolver, "release">;
@@ -53,19 +50,19 @@ export interface RtcMediaOptions extends RtcMediaLimits, UdpFrontOptions {
   newSession(): string;
 }
 
-/** A session that this process takes media of. */
+/** A session whose media this process accepts. */
 interface OpenSession extends UdpSession<string> {
   readonly rtc: RtcSession;
-  /** What lanes are told of it. */
+  /** What lanes are told about it. */
   agreed: AgreedSession;
   readonly place: SessionPlace;
   /** Lanes in which its client has proved itself. */
   readonly started: Set<number>;
-  /** It is over unless it has begun by then. */
+  /** When it ends if it has not begun. */
   startBy: number;
   /** Why the lanes have been told to end it. */
   ending: MediaEnd | undefined;
-  /** Whether its media flow, so that its stream is held at its origin. */
+  /** Whether its media flows, so that its stream is held at its origin. */
   hasBegun: boolean;
 }
 
@@ -81,7 +78,10 @@ export class RtcMediaRelay
   readonly #memory: KnownUsersMemory;
   readonly #users: KnownUsers;
   readonly #lookups = new TokenBucket(LOOKUPS);
-  /** Who has asked for sessions that have not begun in time; their media may still come. */
+  /**
+   * Users of sessions that did not begin in time, with the address that asked for each; their media
+   * may still arrive.
+   */
   readonly #late: ExpiringMap<string, string>;
   readonly #timers = new DisposableStack();
   #limits: RtcMediaLimits;
@@ -127,7 +127,7 @@ export class RtcMediaRelay
     if (session) this.endAll(session, reason);
   }
 
-  /** Takes over other limits. */
+  /** Replaces the limits. */
   configure(limits: RtcMediaLimits): void {
     this.#limits = limits;
     this.forwarders.configure(this.#initOf(limits));
@@ -147,8 +147,9 @@ export class RtcMediaRelay
   }
 
   /**
-   * The port would go on to get a share of what is for others. Clients prove themselves to whoever has it
-   * every few seconds, who finds their sessions in the registry.
+   * Closes the port, which would otherwise keep getting a share of the datagrams. Clients prove
+   * themselves every few seconds, and the proxy that gets their requests finds the sessions in the
+   * registry.
    */
   protected override async leavePort(): Promise<void> {
     await Promise.all(Array.from(this.sessions.values(), ({ rtc }) => this.#keepRecord(rtc)));
@@ -173,12 +174,12 @@ export class RtcMediaRelay
     if (this.isDraining) throw new ProxyError("draining", "Server is shutting down");
   }
 
-  /** From now on every lane finds out about the session when somebody asks there. */
+  /** Adds the session; from now on every lane that asks is told about it. */
   #agree(rtc: RtcSession, place: SessionPlace, before?: string): OpenSession {
     this.#requireTaking();
     const { user, password, media } = rtc;
     const known = this.#byUser.get(user);
-    // A client can bring this about, since SRS lets it choose both halves of the name.
+    // A client can cause this, because SRS lets it choose both halves of the name.
     if (known && (known.ending !== undefined || known.rtc.password !== password)) {
       throw new ProxyError("bad_request", "Cannot use these ICE credentials: they are in use");
     }
@@ -203,7 +204,9 @@ export class RtcMediaRelay
     return session;
   }
 
-  /** @param isWanted whether the lane gives it up unless the client proves itself by what it has asked */
+  /**
+   * @param isWanted whether the lane drops it again unless the requests it holds prove the client
+   */
   #tell(lane: number, { agreed, parts }: OpenSession, isWanted = false): void {
     const isElsewhere = parts.size > 0 && !parts.has(lane);
     parts.set(lane, agreed.user);
@@ -235,14 +238,14 @@ export class RtcMediaRelay
     this.forwarders.send(lane, { type: "unknown", user });
   }
 
-  /** A session may have been agreed upon at another proxy, or here and not begun in time. */
+  /** Looks for a session negotiated at another proxy, or here but not begun in time. */
   async #lookUp(lane: number, user: string): Promise<void> {
     const { rtcSessions } = this.#options;
     let found: RtcSession | undefined;
     try {
       found = await rtcSessions.session(user);
     } catch {
-      // The registry cannot tell now: the client asks again, and so will this.
+      // The registry cannot tell now; the client will ask again, and so will the lane.
     }
     try {
       if (found && !this.isDraining) {
@@ -252,7 +255,7 @@ export class RtcMediaRelay
     } catch (error) {
       this.#refuse(found!, toProxyError(error));
     }
-    // Here it may have been agreed upon meanwhile.
+    // It may have been negotiated here meanwhile.
     const session = this.#byUser.get(user);
     if (session && session.ending === undefined) this.#tell(lane, session);
     else this.#tellUnknown(lane, user);
@@ -284,7 +287,7 @@ export class RtcMediaRelay
     this.tasks.run(() => this.#keepRecord(rtc));
   }
 
-  /** Without a registry the session goes on. */
+  /** Holds the stream at the session's origin. Without a registry the session continues. */
   async #holdStream(session: OpenSession): Promise<void> {
     try {
       await this.#options.rtcSessions.holdStream(session.id, session.rtc);
@@ -294,11 +297,11 @@ export class RtcMediaRelay
     }
   }
 
-  /** A session ends with the last lane in which its client was. */
+  /** A session ends when the last lane with its client has ended it. */
   protected override partEnded(session: OpenSession, lane: number, reason: MediaEnd): void {
     const wasStarted = session.started.delete(lane);
     if (session.parts.size === 0) {
-      // What has not begun in a lane that failed may begin in another one.
+      // A session that had not begun when its lane failed may begin in another one.
       const isOver = reason !== "lane_failed" || session.hasBegun;
       if (isOver || session.ending !== undefined) this.#over(session, session.ending ?? reason);
     } else if (wasStarted && session.started.size === 0) this.endAll(session, reason);
@@ -314,7 +317,7 @@ export class RtcMediaRelay
     place[Symbol.dispose]();
     if (!hasBegun) {
       if (place.client !== undefined) this.#late.set(user, place.client, this.#options.clock.now());
-      // Its media may have gone to another proxy, which keeps the record.
+      // Its media may have moved to another proxy, which keeps the record.
       this.#options.metrics.count("srs_proxy_rtc_sessions_unused_total", { reason });
       return;
     }
@@ -341,7 +344,10 @@ export class RtcMediaRelay
     }
   }
 
-  /** A registry that is away hears of it the next time; the session needs nobody meanwhile. */
+  /**
+   * Renews the record. If the registry is unreachable the next renewal will do; the session does
+   * not depend on it.
+   */
   async #keepRecord(rtc: RtcSession): Promise<void> {
     try {
       await this.#options.rtcSessions.putSession(rtc, RECORD_TTL);

@@ -10,7 +10,7 @@ const CLOSED = "srs_proxy_rtc_sessions_closed_total";
 const ENGINES = Deno.build.os === "linux" ? ["libc", "deno"] as const : ["deno"] as const;
 
 for (const engine of ENGINES) {
-  Deno.test(`${engine}: once a client has proved itself, everything flows both ways unread`, async () => {
+  Deno.test(`${engine}: once a client has proved itself, everything is passed both ways unread`, async () => {
     await using world = await MediaWorld.open({ engine });
     await using client = new UdpPeer();
     await world.agree("a");
@@ -46,7 +46,7 @@ for (const engine of ENGINES) {
   });
 }
 
-Deno.test("strangers hear nothing, whatever they send, and are counted", async () => {
+Deno.test("strangers get no answer, whatever they send, and are counted", async () => {
   await using world = await MediaWorld.open();
   await using stranger = new UdpPeer();
   await using client = new UdpPeer();
@@ -60,7 +60,7 @@ Deno.test("strangers hear nothing, whatever they send, and are counted", async (
   }
   await world.check(stranger, "nobody");
   await world.check(stranger, "a", "wrong");
-  // The order of arrival: what comes after this shows that all the rest has been decided.
+  // Datagrams are handled in order: when this one is answered, all the others have been decided on.
   const path = await world.start(client, "a");
   await world.origin.send(Uint8Array.of(1), path);
   assert.deepEqual((await client.next()).bytes, [1]);
@@ -71,14 +71,14 @@ Deno.test("strangers hear nothing, whatever they send, and are counted", async (
   assert.equal(await world.metric(DROPPED, "unknown_user"), 1);
 });
 
-Deno.test("a client moves: the new address works at once, the old one is not taken from it", async () => {
+Deno.test("when a client moves, the new address works at once and it keeps the old one", async () => {
   await using world = await MediaWorld.open();
   await using before = new UdpPeer();
   await using after = new UdpPeer();
   await world.agree("a");
   const first = await world.start(before, "a");
   const second = await world.start(after, "a");
-  assert.notEqual(first, second, "the origin tells addresses apart as without the proxy");
+  assert.notEqual(first, second, "the origin can tell the addresses apart, as without the proxy");
   await world.origin.send(Uint8Array.of(1), first);
   await world.origin.send(Uint8Array.of(2), second);
   assert.deepEqual((await before.next()).bytes, [1]);
@@ -86,7 +86,7 @@ Deno.test("a client moves: the new address works at once, the old one is not tak
   assert.equal(world.sessions.size, 1);
 });
 
-Deno.test("a port that is used again belongs to whoever proved itself last", async () => {
+Deno.test("a reused port belongs to the session that proved itself last", async () => {
   await using world = await MediaWorld.open();
   await using client = new UdpPeer();
   await world.agree("a");
@@ -102,7 +102,7 @@ Deno.test("a port that is used again belongs to whoever proved itself last", asy
   assert.deepEqual(await world.origin.next(), { bytes: [0x81], port: second });
 });
 
-Deno.test("a session goes on whose address another one is said to have", async () => {
+Deno.test("a session continues if another one claims its address", async () => {
   await using world = await MediaWorld.open({ consentTimeout: 6_000 });
   await using client = new UdpPeer();
   const { port } = world.relay.address;
@@ -121,13 +121,13 @@ Deno.test("a session goes on whose address another one is said to have", async (
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   assert.equal(world.sessions.size, 2);
-  // What cannot be told apart goes to both, by the engine and beside it.
+  // What cannot be told apart goes to both, through the engine and directly.
   await client.send(Uint8Array.of(1, 1, 0, 0), port);
   const heard = [await world.origin.next(), await world.origin.next()];
   assert.deepEqual(heard.map((datagram) => datagram.port).toSorted(), [path, other].toSorted());
 });
 
-Deno.test("a client that is silent, or only forges, is forgotten with its sockets", async () => {
+Deno.test("a client that is silent, or only sends forged requests, is forgotten with its sockets", async () => {
   await using world = await MediaWorld.open({ consentTimeout: 1_500 });
   await using silent = new UdpPeer();
   await using forger = new UdpPeer();
@@ -145,7 +145,7 @@ Deno.test("a client that is silent, or only forges, is forgotten with its socket
   assert.equal(await world.metric(CLOSED, "consent_expired"), 2);
 });
 
-Deno.test("a session whose origin says nothing any more is over", async () => {
+Deno.test("a session whose origin falls silent ends", async () => {
   await using world = await MediaWorld.open({ consentTimeout: 1_000 });
   await using client = new UdpPeer();
   await world.agree("a");
@@ -157,7 +157,7 @@ Deno.test("a session whose origin says nothing any more is over", async () => {
 });
 
 Deno.test({
-  name: "a session whose origin's host refuses is over sooner",
+  name: "a session whose origin's host refuses datagrams ends sooner",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     await using world = await MediaWorld.open({ engine: "libc" });
@@ -172,7 +172,7 @@ Deno.test({
   },
 });
 
-Deno.test("a session that never begins is forgotten without a word in the log", async () => {
+Deno.test("a session that never begins is forgotten without a log line", async () => {
   await using world = await MediaWorld.open({ startTimeout: 500, maxSessions: 1 });
   await world.agree("a");
   await assert.rejects(world.agree("b"), (error) => {
@@ -184,14 +184,14 @@ Deno.test("a session that never begins is forgotten without a word in the log", 
   assert.equal(await world.metric(CLOSED), 0);
 });
 
-Deno.test("an address has so many sessions and no more, begun or not", async () => {
+Deno.test("sessions are limited per address, whether begun or not", async () => {
   await using world = await MediaWorld.open({ maxSessionsPerAddress: 2, startTimeout: 1_000 });
   await using client = new UdpPeer();
   const isFull = (error: unknown) => error instanceof ProxyError && error.code === "overloaded";
   await world.agree("a");
   {
     using _wish = world.relay.reserve("127.0.0.1");
-    await assert.rejects(world.agree("b"), isFull, "a wish counts too");
+    await assert.rejects(world.agree("b"), isFull, "a reserved place counts too");
   }
   await world.agree("b");
   await assert.rejects(world.agree("c"), isFull);
@@ -200,13 +200,13 @@ Deno.test("an address has so many sessions and no more, begun or not", async () 
   const unused = "srs_proxy_rtc_sessions_unused_total";
   await until("those to go that did not begin", async () => await world.metric(unused) === 2);
   await world.agree("c");
-  await assert.rejects(world.agree("e"), isFull, "the one that has begun still counts");
+  await assert.rejects(world.agree("e"), isFull, "the session that has begun still counts");
   world.relay.end("a:me", "deleted");
   await until("its end", () => world.sessions.size === 0);
   await world.agree("e");
 });
 
-Deno.test("a session that comes too late begins all the same, and counts where it was asked for", async () => {
+Deno.test("a session whose media comes late still begins, and counts by the address that asked for it", async () => {
   await using world = await MediaWorld.open({ maxSessionsPerAddress: 1, startTimeout: 500 });
   const unused = "srs_proxy_rtc_sessions_unused_total";
   for (const name of ["a", "b"]) {
@@ -222,7 +222,7 @@ Deno.test("a session that comes too late begins all the same, and counts where i
   assert.equal(world.origin.waiting, 0);
 });
 
-Deno.test("sessions of other proxies count by the address of their media", async () => {
+Deno.test("sessions of other proxies are counted by the address of their media", async () => {
   await using world = await MediaWorld.open({ maxSessionsPerAddress: 2 });
   const clients = Array.from({ length: 3 }, () => new UdpPeer());
   for (const name of ["a", "b", "c"]) await world.registry.putSession(world.session(name), 60_000);
@@ -237,7 +237,7 @@ Deno.test("sessions of other proxies count by the address of their media", async
   for (const client of clients) await client[Symbol.asyncDispose]();
 });
 
-Deno.test("a session agreed upon at another proxy is taken with its client's first request", async () => {
+Deno.test("a session negotiated at another proxy is accepted with its client's first request", async () => {
   await using world = await MediaWorld.open();
   await using client = new UdpPeer();
   await world.registry.putSession(world.session("a"), 60_000);
@@ -248,7 +248,7 @@ Deno.test("a session agreed upon at another proxy is taken with its client's fir
   await until("the record to go", async () => await world.registry.session("a:me") === undefined);
 });
 
-Deno.test("whoever cannot sign for a session of another proxy does not make it one of ours", async () => {
+Deno.test("a client that cannot sign for another proxy's session does not open it here", async () => {
   await using world = await MediaWorld.open({ maxSessions: 1 });
   await using client = new UdpPeer();
   await world.registry.putSession(world.session("a"), 60_000);
@@ -260,7 +260,7 @@ Deno.test("whoever cannot sign for a session of another proxy does not make it o
   await world.start(client, "a");
 });
 
-Deno.test("nobody gives a session that runs another password", async () => {
+Deno.test("the password of a running session cannot be changed", async () => {
   await using world = await MediaWorld.open();
   await using client = new UdpPeer();
   await world.agree("a");
@@ -272,7 +272,7 @@ Deno.test("nobody gives a session that runs another password", async () => {
   await world.start(client, "a");
 });
 
-Deno.test("a session that is about to end is not opened again under the log's back", async () => {
+Deno.test("a session that is ending cannot be opened again", async () => {
   await using world = await MediaWorld.open();
   await using client = new UdpPeer();
   await world.agree("a");
@@ -285,7 +285,7 @@ Deno.test("a session that is about to end is not opened again under the log's ba
   await world.start(client, "a");
 });
 
-Deno.test("a session is kicked by its id, and another after it can begin", async () => {
+Deno.test("a session is kicked by its id, and a new one can begin after it", async () => {
   await using world = await MediaWorld.open();
   await using client = new UdpPeer();
   await world.agree("a");
@@ -299,7 +299,7 @@ Deno.test("a session is kicked by its id, and another after it can begin", async
   await world.start(client, "b");
 });
 
-Deno.test("while the process ends sessions go on, and none begins", async () => {
+Deno.test("while the process drains, sessions continue and none begins", async () => {
   await using world = await MediaWorld.open();
   await using client = new UdpPeer();
   await world.agree("a");
@@ -318,7 +318,7 @@ Deno.test("while the process ends sessions go on, and none begins", async () => 
   assert.equal(await world.metric(CLOSED, "shutdown"), 1);
 });
 
-Deno.test("the first request of every session is taken, however many begin at once", async () => {
+Deno.test("the first request of every session is accepted, however many begin at once", async () => {
   const sessions = 600;
   await using world = await MediaWorld.open({
     maxSessions: sessions,
@@ -330,7 +330,7 @@ Deno.test("the first request of every session is taken, however many begin at on
     await world.agree(`s${index}`);
     await world.check(client, `s${index}`);
   };
-  // In waves, so that sessions are opened while the requests of others come.
+  // In waves, so that sessions are opened while requests of others arrive.
   const waves = Array.from({ length: 20 }, async (_, wave) => {
     for (let index = wave; index < sessions; index += 20) await begin(index);
   });

@@ -1,8 +1,8 @@
-// The sessions of WebRTC media in a lane: which client address belongs to which session, and
-// for how long. A session has one path for each address from which its client has proved that it
-// knows the password, and each path has its own socket to the origin, so that the origin can tell
-// the client's addresses apart and answer each one, as it would without the proxy. What happens to
-// an address that several sessions claim is decided in shared_address.ts.
+// The WebRTC sessions in a lane: which client address belongs to which session, and for how long. A
+// session has one path for each address from which its client has proved that it knows the
+// password, and each path has its own socket to the origin, so that the origin can tell the
+// client's addresses apart and answer each one, as it would without the proxy. shared_address.ts
+// decides what happens to an address that several sessions claim.
 
 import { addressGroup } from "../../core/address_group.ts";
 import type { Address } from "../../core/address.ts";
@@ -15,54 +15,55 @@ import type { SharedTallies } from "../udp/forwarder.ts";
 import type { AgreedSession } from "./media_messages.ts";
 import { SharedAddress } from "./shared_address.ts";
 
-/** Addresses of one client at a time: an agent of ICE checks from each that it has. */
+/** Most addresses of one client at a time: an ICE agent sends checks from each of its addresses. */
 const MAX_PATHS = 8;
-/** Signatures of one address that are looked at: a client needs one in some seconds. */
+/** Signatures verified per address and second: a client needs one every few seconds. */
 const CONSENT_CHECKS = { rate: 10, burst: 20 };
 /**
- * Signatures that are looked at for one session from addresses that are not its client's yet: it has a
- * few of them, and a new one now and then. A session that is asked for more keeps no other one waiting.
+ * Signatures verified per session and second from addresses that are not yet its client's: a client
+ * has a few addresses, and occasionally a new one. A flood for one session does not delay the
+ * others.
  */
 const VERIFICATIONS = { rate: 5, burst: 20 };
 
-/** Sockets are counted in all, and not by address. */
+/** Sockets are counted in total, not per address. */
 const ANY = "";
 
 /**
- * A client's connection over TCP, over which datagrams come and go. Its address cannot be forged, so what
- * comes is the client's who has proved himself on it, and nobody else's.
+ * A client's connection over TCP, which carries datagrams both ways. Its address cannot be forged,
+ * so everything on it is from the client that has proved itself there.
  */
 export interface ClientConnection {
-  /** The path that its client has; set here alone. */
+  /** The path of its client; set only in this file. */
   path: MediaPath | undefined;
   readonly isClosed: boolean;
   /**
    * Sends a datagram, copied, or drops it.
    *
-   * @param length of its bytes, from the beginning of `buffer`
+   * @param length how many bytes to send, from the start of `buffer`
    * @returns whether there was room for it
    */
   send(buffer: Uint8Array, length: number): boolean;
   close(): void;
 }
 
-/** One address of a client and its socket towards the origin. */
+/** One client address and its socket towards the origin. */
 export interface MediaPath {
   readonly session: MediaSession;
   readonly link: UdpLink;
   /** The client's address, in the form of `Datagram.sender`. */
   readonly client: Uint8Array;
-  /** Over which it comes, unless by the front socket. */
+  /** The client's TCP connection; undefined over UDP. */
   readonly connection: ClientConnection | undefined;
-  /** The group of addresses by which sessions are counted. */
+  /** The address group by which sessions are counted. */
   readonly ip: string;
-  /** When the client last proved itself, and the origin last said something. */
+  /** When the client last proved itself, and when the origin last sent something. */
   provedAt: number;
   originAt: number;
-  /** Since when the origin's host says that nobody listens; 0 = it does not. */
+  /** Since when the origin's host has refused datagrams; 0 = it does not. */
   unreachableSince: number;
   readonly checks: TokenBucket;
-  /** The same address in other sessions, if there are any, and how this one stands there. */
+  /** All sessions' claims to the same address, if there are several, and the state of this one. */
   shared: SharedAddress<MediaPath> | undefined;
   contestedAt: number;
   hasMedia: boolean;
@@ -74,14 +75,19 @@ export interface MediaSession {
   readonly user: string;
   readonly password: string;
   media: Address;
-  /** Whether it counts where its client has asked for it, and not by the address of its media. */
+  /** Whether it counts by the address that asked for it, and not by the address of its media. */
   readonly isCounted: boolean;
-  /** The user that it was before an ICE restart. */
+  /** Its user before an ICE restart. */
   readonly before: string | undefined;
-  /** Whether another lane has it too, and with it the socket that every session has. */
+  /**
+   * Whether another lane has it too, and with it the first socket, which every session may have.
+   */
   readonly isElsewhere: boolean;
   isStarted: boolean;
-  /** When it last lost an address, to others or with its connection, although it had not been silent. */
+  /**
+   * When it last lost an address, to another session or with its connection, without having been
+   * silent.
+   */
   evictedAt: number;
   readonly paths: MediaPath[];
   readonly verifications: TokenBucket;
@@ -90,25 +96,28 @@ export interface MediaSession {
   readonly meter: FlowMeter;
 }
 
-/** How many paths there may be, in all lanes. */
+/** The limit on paths in all lanes. */
 export interface MediaBounds {
-  /** One for each session that may be open, and as many again for all that have more than one. */
+  /** One for each session that may be open, and as many again for further addresses. */
   readonly maxPaths: number;
   readonly maxSessionsPerAddress: number;
 }
 
-/** All sessions and paths; bounded by whoever adds sessions and by `MediaBounds`. */
+/** All sessions and paths; bounded by the caller that adds sessions and by `MediaBounds`. */
 export class MediaSessions {
   readonly #engine: UdpEngine;
   /** The forwarder's own init: a reload changes it in place, but never maxPaths. */
   readonly #bounds: MediaBounds;
   readonly #sessions = new Map<string, MediaSession>();
   readonly #table: AddressTable;
-  /** By the id of their link. */
+  /** By link id. */
   readonly #paths: (MediaPath | undefined)[] = [];
   readonly #tallies: SharedTallies;
 
-  /** @param tallies of sessions that count nowhere else, and of paths beyond the first of their session */
+  /**
+   * @param tallies of sessions that are counted nowhere else, and of paths beyond the first of
+   * their session
+   */
   constructor(engine: UdpEngine, bounds: MediaBounds, tallies: SharedTallies) {
     this.#engine = engine;
     this.#bounds = bounds;
@@ -120,12 +129,12 @@ export class MediaSessions {
     return this.#sessions.get(user);
   }
 
-  /** All sessions; one may be removed meanwhile. */
+  /** All sessions; the current one may be removed during iteration. */
   all(): Iterable<MediaSession> {
     return this.#sessions.values();
   }
 
-  /** The path of a client's address; of one that is shared any of its paths. */
+  /** The path of a client's address; any one of its paths if it is shared. */
   pathOf(sender: Uint8Array): MediaPath | undefined {
     const id = this.#table.get(sender);
     return id < 0 ? undefined : this.#paths[id];
@@ -136,7 +145,7 @@ export class MediaSessions {
     return this.#paths[link.id];
   }
 
-  /** Adds a session, or gives the one of the same user another origin address. */
+  /** Adds a session, or changes the origin address of the user's existing one. */
   put(
     { user, password, media, isCounted = false, before, isElsewhere = false }: AgreedSession,
   ): MediaSession {
@@ -161,11 +170,11 @@ export class MediaSessions {
   }
 
   /**
-   * Gives a client's address to a session; another one that it belongs to has to defend it. A connection
-   * has one session at a time, the one that was proved last.
+   * Gives a client's address to a session; if it belongs to another one already, that one has to
+   * defend it. A connection has one session at a time, the one proved last.
    *
-   * @returns "address_limit" when its IP address, or /64 of IPv6, has too many already, "socket_limit"
-   * when there are too many in all
+   * @returns "address_limit" when its IP address, or /64 of IPv6, has too many already,
+   * "socket_limit" when there are too many in total
    * @throws ProxyError as `UdpEngine.openLink` does
    */
   addPath(
@@ -210,14 +219,14 @@ export class MediaSessions {
     if (!hasIp(session, ip)) this.#forgetIp(session, ip);
   }
 
-  /** A client's connection is over; for a while it may come back by another one. */
+  /** A client's connection has ended; for a while the client may return over another one. */
   lost({ path }: ClientConnection): void {
     if (path === undefined) return;
     path.session.evictedAt = this.#engine.now();
     this.removePath(path);
   }
 
-  /** The client has proved itself at the address of one of its paths. */
+  /** Records that the client has proved itself at the address of a path. */
   proved(path: MediaPath): void {
     const now = this.#engine.now();
     path.provedAt = now;
@@ -225,7 +234,7 @@ export class MediaSessions {
   }
 
   /**
-   * Sessions whose clients count elsewhere take nobody's place here: anybody can name any sender.
+   * Sessions counted elsewhere are not counted here, because anybody can forge a sender address.
    *
    * @returns false when the address has too many
    */
@@ -238,7 +247,7 @@ export class MediaSessions {
     if (!isCounted) this.#tallies.sessions.remove(ip, 1);
   }
 
-  /** @returns undefined when there are too many in all */
+  /** @returns undefined when there are too many in total */
   #openLink(session: MediaSession): UdpLink | undefined {
     if (session.paths.length >= MAX_PATHS) this.removePath(stalest(session.paths));
     if (!this.#takeSocket(session)) return undefined;
@@ -251,7 +260,7 @@ export class MediaSessions {
     }
   }
 
-  /** Other sessions may have to leave an address. */
+  /** Removes other sessions from an address if it has too many. */
   #clearAddress(session: MediaSession, sender: Uint8Array): void {
     const known = this.pathOf(sender);
     const before = known && pathOfUser(known, session.before);
@@ -262,7 +271,7 @@ export class MediaSessions {
     this.removePath(weakest);
   }
 
-  /** There is always a socket for the first path of a session; for a further one perhaps its own. */
+  /** The first path of a session always gets a socket; further ones share what is left. */
   #takeSocket(session: MediaSession): boolean {
     const bounds = { perAddress: Infinity, total: this.#bounds.maxPaths >> 1 };
     const isThere = () =>
@@ -281,7 +290,7 @@ export class MediaSessions {
     other.shared.add(path, this.#engine.now());
   }
 
-  /** It goes over to another session. */
+  /** Detaches the connection from its session, for another one. */
   #clearConnection(connection: ClientConnection): void {
     const { path } = connection;
     connection.path = undefined;
@@ -320,13 +329,13 @@ export class MediaSessions {
   }
 }
 
-/** The path of a user at the address of any of its paths. */
+/** The path of `user` at the address of `any`. */
 export function pathOfUser(any: MediaPath, user: string | undefined): MediaPath | undefined {
   if (any.session.user === user) return any;
   return user === undefined ? undefined : any.shared?.of(user);
 }
 
-/** Whether the socket that every session has is taken already, so that one more is beside it. */
+/** Whether the session already has its first socket, in this lane or another. */
 function hasFirst({ paths, isElsewhere }: MediaSession): boolean {
   return isElsewhere || paths.length > 0;
 }

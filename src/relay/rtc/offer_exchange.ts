@@ -1,5 +1,5 @@
-// One offer, from the search for its origin to the answer for its client: the origin's answer,
-// pointed at the proxy. Opens the session in between. RFC 9725 section 4.2.
+// One offer, from choosing its origin to answering its client with the origin's answer, rewritten
+// to point at the proxy. Opens the session before answering. RFC 9725 section 4.2.
 
 import { formatAddress } from "../../core/endpoint.ts";
 import { blameOrigin, ProtocolError, ProxyError, toProxyError } from "../../core/errors.ts";
@@ -39,7 +39,7 @@ export class OfferExchange {
     this.#requestId = services.deps.newSession();
   }
 
-  /** @throws ProxyError what the client, an origin or the registry has failed with */
+  /** @throws ProxyError the error of the client, an origin or the registry */
   async run(): Promise<Response> {
     const { resolver } = this.#services.deps;
     try {
@@ -49,9 +49,9 @@ export class OfferExchange {
       this.#logRefused(error);
       throw error;
     } finally {
-      // The request's, accepted or not. The session has an id of its own and holds the stream from
-      // its client's first signed request on; until then the stream keeps its origin but is not
-      // live.
+      // Releases the request's hold, accepted or not. The session has an id of its own and holds
+      // the stream from its client's first signed request on; until then the stream keeps its
+      // origin but is not live.
       resolver.release(this.#requestId);
     }
   }
@@ -144,7 +144,7 @@ export class OfferExchange {
     return new Response(bytesOfText(sdp), { status: response.status, headers });
   }
 
-  /** The session's address for the client; undefined when it cannot lead there. */
+  /** The session's URL for the client; undefined if it cannot lead to the session. */
   #sessionAddress(location: string, origin: Origin, session: RtcSession): string | undefined {
     const led = readLocation(location, this.#locationContext(origin));
     if (led?.place === "elsewhere") return location;
@@ -167,7 +167,7 @@ export class OfferExchange {
     return passOn(response, body, this.#locationContext(origin));
   }
 
-  /** Ends the session that the origin has begun, so that it does not block the stream. */
+  /** Deletes the session at the origin, so that it does not block the stream. */
   #abandon({ response, origin }: OriginAnswer): void {
     const { api, tasks } = this.#services;
     const location = response.fields.get("location");
@@ -192,7 +192,7 @@ export class OfferExchange {
 
   #logRefused(error: ProxyError): void {
     const { intent, key } = this.#wish;
-    // With the port where that is known.
+    // Host and port, if the port is known.
     const { peer, client: host } = this.#request;
     const client = host === peer.host ? formatAddress(peer) : host;
     const { sessions } = this.#services.deps;
@@ -209,9 +209,9 @@ interface Agreed {
 }
 
 /**
- * The description in an origin's answer; undefined when it has not accepted the offer.
+ * Returns the description in an origin's answer; undefined if it has not accepted the offer.
  *
- * @throws ProtocolError when it has, but not in a way that can be read
+ * @throws ProtocolError when it has accepted, but the answer cannot be read
  */
 function acceptedSdp({ kind }: Wish, { response, body }: OriginAnswer): string | undefined {
   const { status, fields } = response;

@@ -1,6 +1,6 @@
-// The sessions that signalling exchanges open and end: reported to the registry, so that any proxy
-// takes their media, and to the media relay of this process. Remembers what an ICE restart has made
-// of a session, since its URL stays the same.
+// Opens and ends sessions for the signalling exchanges: in the registry, so that any proxy accepts
+// their media, and in the media relay of this process. Remembers ICE restarts, because a session's
+// URL stays the same.
 
 import { ProxyError } from "../../core/errors.ts";
 import { ExpiringMap } from "../../core/expiring_map.ts";
@@ -11,19 +11,18 @@ import { proofOf } from "./session_address.ts";
 import type { SignalingDependencies } from "./dependencies.ts";
 import type { SessionPlace } from "./session_places.ts";
 
-/** Life of a record until the media relay prolongs it, milliseconds. */
+/** Lifetime of a record until the media relay renews it, milliseconds. */
 export const UNUSED_RECORD_TTL = 30_000;
 /** How many restarted sessions are remembered, and for how long, milliseconds. */
 const MAX_RESTARTED = 10_000;
 const REMEMBERED = 24 * 3_600_000;
 
-/** A session that has restarted: the proof in its address, and what it is now. */
+/** A session that has restarted: the proof in its URL, and its current user. */
 interface Restarted {
   readonly proof: string;
   readonly session: RtcSession;
 }
 
-/** Opens and ends sessions. */
 export class OpenSessions {
   readonly #deps: SignalingDependencies;
   readonly #restarted = new ExpiringMap<string, Restarted>({
@@ -36,10 +35,11 @@ export class OpenSessions {
   }
 
   /**
-   * From now on the session's media is taken, here and, if the registry can be told, anywhere.
+   * Opens a session. Its media is then accepted here and, if the registry can be told, at every
+   * proxy.
    *
-   * @throws ProxyError `overloaded`, `draining`; `bad_request` when another session has its user name,
-   * which a client can bring about, since SRS lets it choose both halves
+   * @throws ProxyError `overloaded`, `draining`; `bad_request` when another session has its user
+   * name, which a client can cause, because SRS lets it choose both halves
    */
   async open(session: RtcSession, place: SessionPlace, before?: string): Promise<void> {
     const { media, rtcSessions, metrics } = this.#deps;
@@ -51,12 +51,12 @@ export class OpenSessions {
     try {
       await rtcSessions.putSession(session, UNUSED_RECORD_TTL);
     } catch {
-      // It is served all the same if its media comes here, as it does where there is one proxy.
+      // It is still served if its media comes here, as it does with a single proxy.
       metrics.count("srs_proxy_rtc_registry_errors_total");
     }
   }
 
-  /** The session is over, whatever it has become by restarts. */
+  /** Ends a session, following its restarts. */
   async end(user: string, reason: MediaEnd): Promise<void> {
     const now = this.#deps.clock.now();
     const newest = this.#restarted.get(user, now)?.session.user;
@@ -65,10 +65,10 @@ export class OpenSessions {
   }
 
   /**
-   * The session that an address is about; undefined when nobody knows it any more, or the registry
+   * Returns the session that a URL is about; undefined if it is no longer known or the registry
    * cannot tell.
    *
-   * @returns `isProved` tells whether the address has been made for this very session
+   * @returns `isProved` tells whether the URL was made for this very session
    */
   async find(tag: SessionTag): Promise<{ session: RtcSession; isProved: boolean } | undefined> {
     const restarted = this.#restarted.get(tag.user, this.#deps.clock.now());
@@ -80,8 +80,8 @@ export class OpenSessions {
   }
 
   /**
-   * The session goes on under other credentials. Its media is still taken under the old ones, until
-   * they are used no more.
+   * Opens the restarted session under its new credentials. Media is still accepted under the old
+   * ones until the client stops using them.
    *
    * @throws ProxyError as `open` does
    */

@@ -1,4 +1,4 @@
-// Sends signalling requests to the HTTP APIs of origins: whole requests for whole answers.
+// Sends signalling requests to the HTTP APIs of origins, with whole bodies both ways.
 
 import type { Address } from "../../core/address.ts";
 import type { Origin } from "../../core/origin.ts";
@@ -11,7 +11,7 @@ import { readBody } from "../../http1/read_body.ts";
 import type { SignalingDependencies } from "./dependencies.ts";
 import type { RequestHold } from "./request_bounds.ts";
 
-/** Bytes of an answer: a description as JSON may write it. */
+/** Most bytes of an answer: a description, possibly escaped as JSON. */
 const MAX_ANSWER = 131072;
 
 export interface RtcRequest {
@@ -19,10 +19,10 @@ export interface RtcRequest {
   readonly url: URL;
   /** Host header, port included; empty over HTTP/1.0. */
   readonly host: string;
-  /** Without its mark and without what is the proxy's own. */
+  /** Without the question mark and the proxy's own parameters. */
   readonly query: string;
   readonly peer: Address;
-  /** IP address of the client, behind load balancers that are trusted. */
+  /** IP address of the client, as told by trusted load balancers. */
   readonly client: string;
   readonly hold: RequestHold;
 }
@@ -34,16 +34,14 @@ export interface OriginCall {
   readonly body?: Uint8Array;
 }
 
-/** An answer, and the origin that gave it. */
 export interface OriginAnswer {
   readonly origin: Origin;
-  /** Where it was asked. */
+  /** The address at which it was asked. */
   readonly address: Address;
   readonly response: HttpResponse;
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
-/** The origins' APIs. */
 export class OriginApi implements Disposable {
   readonly #deps: SignalingDependencies;
   readonly #pool: OriginPool;
@@ -56,9 +54,9 @@ export class OriginApi implements Disposable {
   }
 
   /**
-   * Asks the first origin of the route that can be reached; the client's header fields go with it.
+   * Asks the first reachable origin of the route; the client's header fields are passed along.
    *
-   * @throws ProxyError what the route or the origin failed with; `client_gone`
+   * @throws ProxyError the error of the route or the origin; `client_gone`
    */
   async ask(client: RtcRequest, call: OriginCall, route: Route): Promise<OriginAnswer> {
     const { hopMark } = this.#deps;

@@ -1,26 +1,29 @@
-// What running requests may hold: memory for their bodies while these arrive, and a place among
-// those for which an origin is asked. A body has its own deadline and no place, so that slow
-// senders keep nobody out; and no address gets so much of either that nothing is left for others.
+// Limits what running requests may hold: memory for their bodies while these arrive, and a place
+// among those for which an origin is asked. A body being read has a deadline but takes no place, so
+// that slow senders keep nobody out; and no address gets so much of either that nothing is left for
+// others.
 
 import { type BodyBounds, readBoundedBytes } from "../../core/bounded_body.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { FairShare, type Share } from "../../core/fair_share.ts";
 import type { MemoryBudget, MemoryHold } from "../../core/memory_budget.ts";
 
-/** Requests for which origins are asked at once; each holds connections and an answer. */
+/** Most concurrent requests for which origins are asked; each holds connections and an answer. */
 const MAX_EXCHANGES = 1000;
 
-/** The bounds of all requests together. */
+/** The limits on all requests together. */
 export class RequestBounds {
   readonly #bodies: MemoryBudget;
   readonly #exchanges = new FairShare(MAX_EXCHANGES);
 
-  /** @param bodies what bodies are taken from that have come in part or are being answered */
+  /** @param bodies the budget for bodies that are arriving or being answered */
   constructor(bodies: MemoryBudget) {
     this.#bodies = bodies;
   }
 
-  /** What a request holds; nothing yet. @param client the group of addresses that it comes from */
+  /**
+   * Starts a request, which holds nothing yet. @param client the address group that it comes from
+   */
   open(client: string): RequestHold {
     return new RequestHold(this.#bodies.open(client), this.#exchanges.open(client));
   }
@@ -49,13 +52,13 @@ export class RequestHold implements Disposable {
     return readBoundedBytes(request, { ...bounds, memory: this.#memory });
   }
 
-  /** Takes a place for what comes now. @throws ProxyError `overloaded` */
+  /** Takes a place for asking an origin. @throws ProxyError `overloaded` */
   begin(): void {
     if (this.#place.grow(1)) return;
     throw new ProxyError("overloaded", "Cannot take more requests at once");
   }
 
-  /** What the request leaves to be done keeps its place. */
+  /** Keeps the place until work left over by the request is done. */
   remain(done: Promise<void>): void {
     this.#remains = done;
   }

@@ -1,4 +1,4 @@
-// What many requests at once may hold, and that those of one address keep nobody else out.
+// Limits on what concurrent requests may hold, so that those of one address keep nobody else out.
 
 import assert from "node:assert/strict";
 import { systemClock } from "../../core/clock.ts";
@@ -17,7 +17,7 @@ const LIMITS = { maxSessions: 10_000, maxSessionsPerAddress: 10_000 };
 
 let users = 0;
 
-/** Accepts every offer, each under another name, as an origin does. */
+/** Accepts every offer, each with different credentials, as an origin does. */
 const accepts: Answer = (exchange) => {
   const body = SRS_ANSWER.replaceAll(/a=ice-ufrag:.*\r\n/g, `a=ice-ufrag:user${++users}\r\n`);
   const head = ["HTTP/1.1 201 Created", "Content-Type: application/sdp"];
@@ -31,19 +31,19 @@ function offer(body: BodyInit = CHROMIUM_OFFER, headers: Record<string, string> 
   return new Request(WHEP, { method: "POST", headers: { ...HEADERS, ...headers }, body });
 }
 
-/** A body of which the first byte comes and nothing more. */
+/** A body whose first byte arrives and nothing more. */
 function stalledBody(): ReadableStream<Uint8Array> {
   return new ReadableStream({ start: (controller) => controller.enqueue(Uint8Array.of(0x76)) });
 }
 
-/** How many answers there are of each status. */
+/** Counts the answers by status. */
 function tally(answers: readonly Response[]): Record<number, number> {
   const counts: Record<number, number> = {};
   for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1;
   return counts;
 }
 
-Deno.test("a thousand bodies that do not come keep nobody out, at the same address neither", async () => {
+Deno.test("a thousand stalled bodies keep nobody out, not even at the same address", async () => {
   await using origin = new HttpOrigin(() => accepts);
   const clock = new VirtualClock();
   await using world = await SignalingWorld.open({ clock });
@@ -58,7 +58,7 @@ Deno.test("a thousand bodies that do not come keep nobody out, at the same addre
   assert.deepEqual(tally(await Promise.all(held)), { 408: 1_100 });
 });
 
-Deno.test("offers that an origin does not answer leave room for those of other addresses", async () => {
+Deno.test("offers that an origin does not answer leave room for other addresses", async () => {
   let answer = staysSilent;
   await using origin = new HttpOrigin(() => answer);
   const clock = new VirtualClock();
@@ -74,10 +74,10 @@ Deno.test("offers that an origin does not answer leave room for those of other a
   assert.equal((await from("2001:db8:0:1::1")).status, 201);
   await clock.pass(1_000);
   assert.deepEqual(tally(await Promise.all(held)), { 503: 150, 504: 750 });
-  assert.equal((await from("192.0.2.1")).status, 201, "what was held is free again");
+  assert.equal((await from("192.0.2.1")).status, 201, "everything has been released");
 });
 
-Deno.test("who stands behind a trusted balancer counts by its own address", async () => {
+Deno.test("a client behind a trusted load balancer counts by its own address", async () => {
   await using origin = new HttpOrigin(() => accepts);
   const trustedProxies = [{ bytes: [10, 0, 0, 1], prefix: 32 }];
   await using world = await SignalingWorld.open({ trustedProxies: () => trustedProxies });
@@ -90,10 +90,10 @@ Deno.test("who stands behind a trusted balancer counts by its own address", asyn
   assert.equal(await from("10.0.0.1", "6.6.6.6, 192.0.2.1"), 201);
   assert.equal(await from("10.0.0.1", "7.7.7.7, 192.0.2.1"), 503, "the same client");
   assert.equal(await from("10.0.0.1", "6.6.6.6, 192.0.2.2"), 201);
-  assert.equal(await from("192.0.2.2", "8.8.8.8"), 503, "it is not believed what it says");
+  assert.equal(await from("192.0.2.2", "8.8.8.8"), 503, "an untrusted peer is not believed");
 });
 
-Deno.test("a session counts from the wish on: what is full bothers no origin", async () => {
+Deno.test("a session counts from its request on: when full, no origin is asked", async () => {
   await using origin = new HttpOrigin(() => accepts);
   await using world = await SignalingWorld.open();
   world.media.limits.maxSessionsPerAddress = 10;
@@ -107,7 +107,7 @@ Deno.test("a session counts from the wish on: what is full bothers no origin", a
   assert.equal((await world.signal(offer(), { ...peer, host: "192.0.2.9" })).status, 201);
 });
 
-Deno.test("a wish that comes to nothing gives its place back", async () => {
+Deno.test("a request that fails gives its place back", async () => {
   let answer: Answer = (exchange) =>
     exchange.write("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
   await using origin = new HttpOrigin(() => answer);
@@ -124,7 +124,7 @@ Deno.test("a wish that comes to nothing gives its place back", async () => {
   assert.deepEqual(twice.map(({ status }) => status), [201, 503]);
 });
 
-Deno.test("no answer tells a client how to prove itself before its media is taken", async () => {
+Deno.test("the answer is not sent before the session's media is accepted", async () => {
   await using origin = new HttpOrigin(() => accepts);
   await using world = await SignalingWorld.open();
   await world.addOrigin("vid-1", [origin.httpPort]);
@@ -137,7 +137,7 @@ Deno.test("no answer tells a client how to prove itself before its media is take
   assert.equal((await answering).status, 201);
 });
 
-Deno.test("the memory of bodies is shared too, and given back", async () => {
+Deno.test("memory for bodies is shared fairly too, and released", async () => {
   const limits = { perConnection: 2 ** 18, perAddress: 2 ** 24, total: 2 ** 27 };
   const bounds = new RequestBounds(new MemoryBudget(() => limits));
   const read = (client: string) => {

@@ -1,5 +1,5 @@
-// Answers of the HTTP API to WebRTC requests: those of origins, passed on, and the proxy's own
-// refusals in the shape of all SRS's JSON answers. CORS is added elsewhere.
+// The HTTP API's responses to WebRTC requests: those of origins, passed on, and the proxy's own
+// refusals in the form of SRS's JSON answers. CORS is added elsewhere.
 
 import type { ProxyError } from "../../core/errors.ts";
 import { endToEnd } from "../../protocol/http/head.ts";
@@ -19,7 +19,7 @@ export function refuse(
   return Response.json({ code: status, data: message }, { status, headers });
 }
 
-/** The same for an error. */
+/** A refusal in JSON for an error. */
 export function refuseWith(error: ProxyError): Response {
   const { httpStatus } = error;
   return refuse(
@@ -33,12 +33,11 @@ export function refuseMethod(allow: string): Response {
   return refuse(405, `Cannot use this method: allowed are ${allow}`, { allow });
 }
 
-/** Answers OPTIONS. */
 export function answerOptions(headers: Readonly<Record<string, string>>): Response {
   return new Response(null, { status: 204, headers });
 }
 
-/** The header fields of an origin's answer, framing and CORS left out. */
+/** The header fields of an origin's answer, without framing and CORS. */
 export function passedHeaders(response: HttpResponse): Headers {
   const headers = new Headers();
   for (const { name, value } of endToEnd(response.fields)) {
@@ -49,7 +48,7 @@ export function passedHeaders(response: HttpResponse): Headers {
   return headers;
 }
 
-/** An origin's answer as it is, but for a Location that would lead past the proxy. */
+/** Passes on an origin's answer, except for a Location that would bypass the proxy. */
 export function passOn(
   response: HttpResponse,
   body: Uint8Array<ArrayBuffer>,

@@ -4,13 +4,13 @@ import { type StreamKey, streamKeyFromHttp, streamKeyFromRtmp } from "../../core
 import { ProxyError } from "../../core/errors.ts";
 import { parameterOf } from "../../protocol/http/query.ts";
 
-/** How a session is asked for: by WHIP, by WHEP, or by the older pair of requests in JSON. */
+/** How a session is requested: with WHIP, WHEP, or the older pair of JSON requests. */
 export type RtcKind = "whip" | "whep" | "publish" | "play";
 
-/** An address at which sessions begin. */
+/** An endpoint at which sessions are created. */
 export interface RtcEndpoint {
   readonly kind: RtcKind;
-  /** As SRS has it: with a slash at its end. */
+  /** As SRS has it, with a trailing slash. */
   readonly path: string;
 }
 
@@ -25,14 +25,14 @@ const PATH = /^\/rtc\/v1\/([a-z-]+)\/?$/;
 const DEFAULT_APP = "live";
 const DEFAULT_STREAM = "livestream";
 
-/** The endpoint at a path, with or without a slash at its end; undefined when there is none. */
+/** The endpoint at a path, with or without a trailing slash; undefined if there is none. */
 export function endpointAt(path: string): RtcEndpoint | undefined {
   const name = PATH.exec(path)?.[1] ?? "";
   const kind = Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
   return kind === undefined ? undefined : { kind, path: `/rtc/v1/${name}/` };
 }
 
-/** Whether the body is a bare description, as opposed to JSON around it. */
+/** Whether the body is bare SDP, not wrapped in JSON. */
 export function isBare(kind: RtcKind): boolean {
   return kind === "whip" || kind === "whep";
 }
@@ -56,10 +56,10 @@ export function streamKeyFromQuery(host: string, query: string): StreamKey {
 }
 
 /**
- * The stream of a URL such as `webrtc://host/app/stream?token=x`, taken apart where SRS does it: at
- * its last slash.
+ * The stream of a URL such as `webrtc://host/app/stream?token=x`, split at its last slash as SRS
+ * does.
  *
- * @throws ProxyError `bad_request` when it is none, or the names cannot be used
+ * @throws ProxyError `bad_request` when it is not such a URL, or the names cannot be used
  */
 export function streamKeyFromUrl(url: string): StreamKey {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(url)) {

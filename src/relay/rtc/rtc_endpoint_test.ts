@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ProxyError } from "../../core/errors.ts";
 import { endpointAt, intentOf, streamKeyFromQuery, streamKeyFromUrl } from "./rtc_endpoint.ts";
 
-Deno.test("SRS's addresses are known with and without their last slash", () => {
+Deno.test("SRS's endpoints are recognized with and without their trailing slash", () => {
   const cases: [path: string, kind: string | undefined, origin?: string][] = [
     ["/rtc/v1/whip/", "whip", "/rtc/v1/whip/"],
     ["/rtc/v1/whip", "whip", "/rtc/v1/whip/"],
@@ -31,7 +31,7 @@ Deno.test("WHIP publishes unless its query names another action", () => {
   assert.equal(intentOf("play", ""), "play");
 });
 
-Deno.test("a stream has the same key, however WebRTC names it", () => {
+Deno.test("a stream has the same key in every WebRTC notation", () => {
   const queries: [host: string, query: string, key: string][] = [
     ["127.0.0.1:11985", "app=live&stream=show", "__defaultVhost__/live/show"],
     ["tv.example:11985", "app=live&stream=show&token=x", "tv.example/live/show"],
@@ -55,7 +55,7 @@ Deno.test("a stream has the same key, however WebRTC names it", () => {
   for (const [url, key] of urls) assert.equal(streamKeyFromUrl(url).key, key, url);
 });
 
-Deno.test("names that cannot be used are told", () => {
+Deno.test("invalid names are reported", () => {
   const queries = ["stream=%00", "stream=..&app=live", "stream=a%2fb", `stream=${"x".repeat(300)}`];
   for (const query of queries) {
     assert.throws(() => streamKeyFromQuery("127.0.0.1", query), ProxyError, query);
@@ -64,7 +64,7 @@ Deno.test("names that cannot be used are told", () => {
   for (const url of urls) assert.throws(() => streamKeyFromUrl(url), ProxyError, url);
 });
 
-Deno.test("half of a character, as JSON can write it, is no name", () => {
+Deno.test("a lone surrogate, which JSON can express, is not a valid name", () => {
   const { streamurl } = JSON.parse(String.raw`{"streamurl":"webrtc://127.0.0.1/live/\ud800"}`);
   assert.throws(() => streamKeyFromUrl(streamurl), { code: "bad_request", message: /half a character/ });
 });

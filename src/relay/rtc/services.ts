@@ -6,12 +6,12 @@ import type { OriginApi } from "./origin_api.ts";
 import type { SignalingDependencies } from "./dependencies.ts";
 import type { OpenSessions } from "./open_sessions.ts";
 
-/** One of each for all requests. */
+/** Shared by all requests. */
 export interface SignalingServices {
   readonly deps: SignalingDependencies;
   readonly api: OriginApi;
   readonly sessions: OpenSessions;
   readonly advertiser: Advertiser;
-  /** Work that outlives the request it is for. */
+  /** Work that outlives its request. */
   readonly tasks: TaskGroup;
 }

@@ -1,5 +1,5 @@
-// The URLs of sessions: an origin's Location as its client may follow it, with a proof that whoever
-// uses it has received the session's answer.
+// Session URLs: an origin's Location rewritten for the client, with a proof that whoever uses it
+// has received the session's answer.
 
 import { createHmac } from "node:crypto";
 import { normalizeIp } from "../../core/endpoint.ts";
@@ -10,26 +10,29 @@ import { takeParameter } from "../../protocol/http/query.ts";
 import { originTagOf } from "../../core/origin_tag.ts";
 import { SPBSID } from "../../protocol/rtc/session_tag.ts";
 
-/** Sessions live below this path; nothing else of an origin's API is reached through a session. */
+/**
+ * The path below which sessions live; nothing else of an origin's API can be reached through a
+ * session URL.
+ */
 export const SESSION_FOLDER = "/rtc/v1/";
 
 const PROOF_BYTES = 8;
 
-/** What a Location is read against. */
+/** What a Location is resolved against. */
 export interface LocationContext {
-  /** Host and path of the request that was answered with it. */
+  /** Host and path of the request that it answers. */
   readonly host: string;
   readonly path: string;
-  /** The origin's own addresses of its API, which no client may be sent to. */
+  /** The addresses of the origin's API, to which no client may be sent. */
   readonly originAddresses: readonly Address[];
 }
 
-/** Where a Location leads: to the `origin` itself, with its target there, or `elsewhere`. */
+/** Where a Location leads: to a target at the `origin` itself, or `elsewhere`. */
 export type LocationPlace =
   | { readonly place: "origin"; readonly path: string; readonly query: string }
   | { readonly place: "elsewhere" };
 
-/** Reads a Location; undefined when it is no address of HTTP. */
+/** Parses a Location; undefined if it is not an HTTP URL. */
 export function readLocation(text: string, context: LocationContext): LocationPlace | undefined {
   const base = `http://${context.host || "localhost"}${context.path}`;
   if (!URL.canParse(text, base)) return undefined;
@@ -46,13 +49,13 @@ function namesOrigin(url: URL, addresses: readonly Address[]): boolean {
   return addresses.some((address) => normalizeIp(address.host) === ip && address.port === port);
 }
 
-/** The address of a session at the proxy: the origin's own target and the tag. */
+/** The URL of a session at the proxy: the origin's own target and the tag. */
 export function sessionAddress(path: string, query: string, tag: string): string {
   const { rest } = takeParameter(query, SPBSID);
   return `${path}?${rest}${rest === "" ? "" : "&"}${SPBSID}=${tag}`;
 }
 
-/** Only who knows the session's password can compute this. */
+/** The proof, which only somebody with the session's password can compute. */
 export function proofOf(session: RtcSession): string {
   const { user, password, stream, intent, origin } = session;
   const said = [user, stream, intent, originTagOf(origin)].join(" ");

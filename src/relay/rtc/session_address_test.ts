@@ -7,7 +7,7 @@ const CONTEXT = {
   originAddresses: [{ host: "10.0.0.5", port: 1985 }, { host: "2001:db8::5", port: 80 }],
 };
 
-Deno.test("a location that is the origin's own is told from others", () => {
+Deno.test("a Location at the origin is told from others", () => {
   const own: [location: string, path: string, query: string][] = [
     ["/rtc/v1/whip/?action=delete&session=a:b", "/rtc/v1/whip/", "action=delete&session=a:b"],
     ["x?y=1#z", "/rtc/v1/whip/x", "y=1"],
@@ -36,13 +36,13 @@ Deno.test("a location that is the origin's own is told from others", () => {
   }
 });
 
-Deno.test("a session's address has its tag once, and as its last parameter", () => {
+Deno.test("a session URL has its tag once, as its last parameter", () => {
   assert.equal(sessionAddress("/rtc/v1/whip/", "a=1", "T"), "/rtc/v1/whip/?a=1&spbsid=T");
   assert.equal(sessionAddress("/rtc/v1/whip/x", "", "T"), "/rtc/v1/whip/x?spbsid=T");
   assert.equal(sessionAddress("/x", "spbsid=S&b=2", "T"), "/x?b=2&spbsid=T");
 });
 
-Deno.test("a proof depends on everything that the address says, and on the password", () => {
+Deno.test("a proof depends on everything in the URL, and on the password", () => {
   const session = {
     user: "abcd:efgh",
     password: "p".repeat(24),

@@ -1,5 +1,5 @@
-// A client's requests about a session that it has: more candidates, an ICE restart, its end. The
-// URL says which origin has it; the origin decides. RFC 9725 sections 4.2 and 4.3, RFC 8840.
+// A client's requests about its session: more candidates, an ICE restart, its end. The URL says
+// which origin has it, and the origin decides. RFC 9725 sections 4.2 and 4.3, RFC 8840.
 
 import { blameOrigin, ProxyError, toProxyError } from "../../core/errors.ts";
 import type { Origin } from "../../core/origin.ts";
@@ -19,9 +19,9 @@ import { mediaTypeOf } from "./wish.ts";
 
 const FRAGMENT = "application/trickle-ice-sdpfrag";
 const METHODS = "DELETE, PATCH, OPTIONS";
-/** Bytes of the body of a PATCH. */
+/** Most bytes in the body of a PATCH. */
 const MAX_FRAGMENT = 16384;
-/** Statuses by which an origin says that a session is over. */
+/** Statuses with which an origin says that a session has ended. */
 const OVER: readonly number[] = [404, 410];
 
 export class SessionExchange {
@@ -35,7 +35,7 @@ export class SessionExchange {
     this.#tag = tag;
   }
 
-  /** @throws ProxyError what the client, the origin or the registry has failed with */
+  /** @throws ProxyError the error of the client, the origin or the registry */
   async run(): Promise<Response> {
     switch (this.#request.web.method) {
       case "OPTIONS":
@@ -60,7 +60,7 @@ export class SessionExchange {
       if (isOver && known) await sessions.end(this.#tag.user, "deleted");
       return this.#pass(answer);
     } catch (thrown) {
-      // An origin that cannot be reached no longer serves it, and the client wants to leave.
+      // An unreachable origin no longer serves the session, and the client wants to leave anyway.
       const error = toProxyError(thrown);
       if (known && error.source === "origin") await sessions.end(this.#tag.user, "deleted");
       throw error;
@@ -91,8 +91,8 @@ export class SessionExchange {
   }
 
   /**
-   * A fragment that restarts makes a session of its own, beside the one before until that is used
-   * no more; undefined when it only brings candidates.
+   * Takes a place for the session that a restart creates beside the old one, which ends when it is
+   * no longer used; undefined if the fragment only brings candidates.
    */
   #placeFor({ user }: RtcSession, fragment: Sdp): SessionPlace | undefined {
     const ufrag = credentialsOf(fragment)?.ufrag;
@@ -100,7 +100,7 @@ export class SessionExchange {
     return this.#services.deps.media.reserve(this.#request.client);
   }
 
-  /** Opens what the session has become, if both sides have new credentials. */
+  /** Opens the restarted session, if both sides have new credentials. */
   async #restart(session: RtcSession, restart: Restart): Promise<void> {
     const { fragment, answered, answer: { origin, address }, place } = restart;
     const theirs = credentialsOf(fragment);
@@ -114,9 +114,9 @@ export class SessionExchange {
   }
 
   /**
-   * The session, if the proxy still knows it.
+   * Returns the session, if the proxy still knows it.
    *
-   * @throws ProxyError `not_found` when the address was not made for it
+   * @throws ProxyError `not_found` when the URL was not made for it
    */
   async #findSession(): Promise<RtcSession | undefined> {
     const found = await this.#services.sessions.find(this.#tag);
@@ -134,7 +134,7 @@ export class SessionExchange {
     const { key: { key: stream }, originTag } = this.#tag;
     const { resolver } = this.#services.deps;
     const origin = await resolver.locate({ stream, originTag, protocol: "api", failed });
-    // Whoever has the stream now knows nothing of this session.
+    // The origin that has the stream now does not know this session.
     if (originTagOf(origin.id) !== originTag) throw unknownSession();
     return origin;
   }

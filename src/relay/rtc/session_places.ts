@@ -1,17 +1,17 @@
-// How many WebRTC sessions there may be, in all and of one address: counted from the wish for a
-// session to the session's end, whether or not its media ever comes. Knows neither sessions nor
-// requests.
+// Limits WebRTC sessions, in total and per address: counted from the request for a session to its
+// end, whether or not its media ever arrives. Knows neither sessions nor requests.
 //
-// A session is its asker's. If its media comes from another address it may be somebody else's, for
-// whom a web server has asked; but anybody can write any sender into a packet. So it becomes that
-// address's when a handshake has been finished there, which takes somebody who hears the answers;
-// in between it is one of a share of all places, so that no asker gets them all.
+// A session counts by the address that asked for it. If its media comes from another address, a web
+// server may have asked on behalf of a client there; but a sender address can be forged. So the
+// session counts by that address once a handshake has been completed there, which only somebody who
+// receives the answers can do. In between it counts in the asker's share of all places, so that no
+// asker gets them all.
 
 import { AddressCounts, addressGroup } from "../../core/address_group.ts";
 import { ProxyError } from "../../core/errors.ts";
 import { FairShare, type Share } from "../../core/fair_share.ts";
 
-/** How many there may be; read for every session, since it may change. */
+/** Limits; read for every session, because they may change. */
 export interface SessionLimits {
   readonly maxSessions: number;
   readonly maxSessionsPerAddress: number;
@@ -28,12 +28,12 @@ export class SessionPlaces {
     this.#between = new FairShare(limits().maxSessions);
   }
 
-  /** Places that are taken. */
+  /** Places taken. */
   get taken(): number {
     return this.#taken;
   }
 
-  /** Addresses that are remembered. */
+  /** Addresses remembered. */
   get addresses(): number {
     return this.#byAddress.size + this.#between.holders;
   }
@@ -41,8 +41,8 @@ export class SessionPlaces {
   /**
    * Takes a place.
    *
-   * @param client IP address of who has asked for the session; undefined when nobody can tell, which
-   * counts for no address
+   * @param client IP address that asked for the session; undefined if unknown, which counts by no
+   * address
    * @throws ProxyError `overloaded`
    */
   take(client: string | undefined): SessionPlace {
@@ -72,17 +72,17 @@ interface Books {
   /** Counts one more of an address. @returns false when it has too many */
   count(address: string): boolean;
   forget(address: string): void;
-  /** A part of the asker's share. */
+  /** Opens an empty part of the asker's share. */
   share(): Share;
   give(): void;
 }
 
-/** A place; given back when disposed of, unless it has been handed on. */
+/** A place for one session; released when disposed of, unless it has been handed on. */
 export class SessionPlace implements Disposable {
-  /** Who has asked for it. */
+  /** The IP address that asked for it. */
   readonly client: string | undefined;
   #books: Books | undefined;
-  /** The address that it counts for. */
+  /** The address that it counts by. */
   #counted: string | undefined;
   #share: Share | undefined;
 
@@ -92,7 +92,7 @@ export class SessionPlace implements Disposable {
     this.#counted = client;
   }
 
-  /** The same place for another owner; from now on disposing of this one does nothing. */
+  /** Returns the same place for a new owner; disposing of this one then does nothing. */
   handOn(): SessionPlace {
     const books = this.#books;
     if (books === undefined) throw new TypeError("Cannot hand on a place twice");
@@ -100,7 +100,7 @@ export class SessionPlace implements Disposable {
     return new SessionPlace(this.client, books);
   }
 
-  /** The session has begun: somebody has signed for it, perhaps at that address. */
+  /** The session has begun: a signed request came, apparently from that address. */
   begun(media: string): void {
     if (this.#counted === undefined) return;
     if (addressGroup(this.#counted) === addressGroup(media)) return;
@@ -111,7 +111,7 @@ export class SessionPlace implements Disposable {
     this.#counted = undefined;
   }
 
-  /** Its client is at that address. */
+  /** Its client has been proved to be at that address. */
   proved(media: string): void {
     if (this.#share === undefined || this.#books?.count(media) !== true) return;
     this.#share[Symbol.dispose]();

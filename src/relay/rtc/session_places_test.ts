@@ -6,7 +6,7 @@ function isOverloaded(error: unknown): boolean {
   return error instanceof ProxyError && error.code === "overloaded";
 }
 
-Deno.test("an address has so many places, and an IPv6 client is its /64", () => {
+Deno.test("places are limited per address, and per /64 for IPv6", () => {
   const places = new SessionPlaces(() => ({ maxSessions: 100, maxSessionsPerAddress: 2 }));
   for (const net of ["192.0.2.1", "2001:db8::"]) {
     const taken = [places.take(net), places.take(net)];
@@ -22,7 +22,7 @@ Deno.test("an address has so many places, and an IPv6 client is its /64", () => 
   assert.equal(places.taken, 6);
 });
 
-Deno.test("there are so many places in all, whoever has them", () => {
+Deno.test("places are limited in total", () => {
   let maxSessions = 3;
   const places = new SessionPlaces(() => ({ maxSessions, maxSessionsPerAddress: 2 }));
   const taken = [places.take(undefined), places.take(undefined), places.take("192.0.2.1")];
@@ -33,7 +33,7 @@ Deno.test("there are so many places in all, whoever has them", () => {
   assert.deepEqual([places.taken, places.addresses], [0, 0]);
 });
 
-Deno.test("a place that was handed on is given back by its new owner alone, and once", () => {
+Deno.test("a place that was handed on is released only by its new owner, and only once", () => {
   const places = new SessionPlaces(() => ({ maxSessions: 1, maxSessionsPerAddress: 1 }));
   const kept = (() => {
     using place = places.take("192.0.2.1");
@@ -45,10 +45,10 @@ Deno.test("a place that was handed on is given back by its new owner alone, and 
   assert.equal(places.taken, 0);
 });
 
-Deno.test("a session becomes that of the address where its client has proved to be", () => {
+Deno.test("a session counts by the address where its client has proved to be", () => {
   const places = new SessionPlaces(() => ({ maxSessions: 100, maxSessionsPerAddress: 2 }));
   const server = "192.0.2.1";
-  // A web server asks for its visitors: not for more than it may at once.
+  // A web server asks on behalf of its visitors, with no more at once than its limit.
   const visitors = Array.from({ length: 20 }, (_, index) => {
     const place = places.take(server);
     place.begun(`198.51.100.${index}`);
@@ -63,7 +63,7 @@ Deno.test("a session becomes that of the address where its client has proved to 
   assert.deepEqual([places.taken, places.addresses], [1, 1]);
 });
 
-Deno.test("whoever writes false senders gets no more than a share, and takes nobody's places", () => {
+Deno.test("forged senders get no more than a share, and take nobody's places", () => {
   const places = new SessionPlaces(() => ({ maxSessions: 100, maxSessionsPerAddress: 10 }));
   const victim = "203.0.113.1";
   let begun = 0;
@@ -72,13 +72,13 @@ Deno.test("whoever writes false senders gets no more than a share, and takes nob
   } catch (error) {
     assert.ok(isOverloaded(error));
   }
-  assert.equal(begun, 60, "half of all, and what any address may have");
+  assert.equal(begun, 60, "half of all, plus what any address may have");
   for (let count = 0; count < 10; count++) places.take(victim);
   assert.throws(() => places.take(victim), isOverloaded);
   places.take("192.0.2.9");
 });
 
-Deno.test("a session whose media comes from where it was asked for counts there as before", () => {
+Deno.test("a session whose media comes from the asking address keeps counting there", () => {
   const places = new SessionPlaces(() => ({ maxSessions: 100, maxSessionsPerAddress: 1 }));
   const place = places.take("2001:db8::1");
   place.begun("2001:db8::2");

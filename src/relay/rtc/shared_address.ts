@@ -1,13 +1,13 @@
-// One address that several sessions claim as their client's. Some of them may be wrong: a signed
-// request proves who sent it, not where from, and whoever forges its sender must not get what the
-// client there sends, nor end that client's session. But NATs also reuse ports, and then the newest
-// is right. So a newcomer is served at once, as far as its traffic can be told apart, and whoever
-// was there before keeps what is its own as long as it keeps proving itself.
+// An address that several sessions claim as their client's. Some claims may be false: a signed
+// request proves who sent it, not from where, and a forged sender must neither get what the client
+// there sends nor end that client's session. But NATs also reuse ports, and then the newest claim
+// is right. So a newcomer is served at once, as far as its traffic can be told apart, and earlier
+// sessions keep their own traffic as long as they keep proving themselves.
 
 import type { UdpLink } from "../../net/udp/port.ts";
 import { kindOf } from "../../protocol/rtc/demux.ts";
 
-/** Sessions that one address may belong to at a time. */
+/** Most sessions that one address may belong to at a time. */
 const MAX_CONTENDERS = 4;
 
 /** A session's claim to the address. */
@@ -16,19 +16,19 @@ export interface Contender {
   readonly link: UdpLink;
   /** When the client last proved itself. */
   provedAt: number;
-  /** Since when somebody else has proved himself and this one has not; 0 = nobody has. */
+  /** Since when another session has proved itself here and this one has not; 0 = none has. */
   contestedAt: number;
   /** Whether its origin has sent media to the address. */
   hasMedia: boolean;
-  /** Whether its origin has finished a handshake with whoever is there. */
+  /** Whether its origin has completed a handshake at the address. */
   hasKeys: boolean;
 }
 
-/** Two sessions or more at one address. */
+/** Two or more sessions at one address. */
 export class SharedAddress<Path extends Contender> {
-  /** In the order in which they have come. */
+  /** Oldest first. */
   readonly #paths: Path[];
-  /** Who gets what cannot be told apart: the oldest that has proved itself against the others. */
+  /** Gets what cannot be told apart: the oldest one that has defended the address. */
   #owner: Path;
 
   constructor(first: Path) {
@@ -36,19 +36,19 @@ export class SharedAddress<Path extends Contender> {
     this.#owner = first;
   }
 
-  /** All of them, oldest first. */
+  /** Oldest first. */
   get paths(): readonly Path[] {
     return this.#paths;
   }
 
-  /** The one of a user. */
+  /** The path of a user. */
   of(user: string): Path | undefined {
     return this.#paths.find(({ session }) => session.user === user);
   }
 
   /**
-   * Whom another one has to take the place of; undefined while there is room. Never who has been there
-   * longest, who goes when he falls silent.
+   * The path that a newcomer has to replace; undefined while there is room. Never the oldest, which
+   * leaves only when it falls silent.
    */
   get weakest(): Path | undefined {
     if (this.#paths.length < MAX_CONTENDERS) return undefined;
@@ -58,7 +58,7 @@ export class SharedAddress<Path extends Contender> {
     return among.reduce((oldest, path) => path.provedAt < oldest.provedAt ? path : oldest);
   }
 
-  /** One more has proved itself: the address is its own, unless another one has defended it already. */
+  /** Adds a path that has proved itself: it owns the address unless another one has defended it. */
   add(path: Path, now: number): void {
     const isDefended = this.#owner !== this.#paths.at(-1);
     this.#paths.push(path);
@@ -66,21 +66,24 @@ export class SharedAddress<Path extends Contender> {
     this.#contest(path, now);
   }
 
-  /** @returns how many are left */
+  /** @returns the number left */
   remove(path: Path): number {
     this.#paths.splice(this.#paths.indexOf(path), 1);
     if (this.#owner === path) this.#owner = this.#paths.at(-1) ?? path;
     return this.#paths.length;
   }
 
-  /** One has proved itself again: it defends the address against those who came later. */
+  /** A path has proved itself again: it defends the address against those that came later. */
   proved(path: Path, now: number): void {
     path.contestedAt = 0;
     if (this.#paths.indexOf(path) < this.#paths.indexOf(this.#owner)) this.#owner = path;
     this.#contest(path, now);
   }
 
-  /** Who gets a datagram from there that is no request: one at least, the first by the engine. */
+  /**
+   * The paths that get a datagram other than a request: at least one. The engine sends to the
+   * first.
+   */
   receivers(buffer: Uint8Array, length: number, now: number): readonly Path[] {
     const kind = kindOf(buffer, length);
     if (kind === "stun" || kind === "sealed") return this.#paths;
@@ -89,7 +92,10 @@ export class SharedAddress<Path extends Contender> {
     return strangers.length > 0 ? strangers : [this.#owner];
   }
 
-  /** Who is new and has no keys sends no media yet: it is somebody's who was there before, and is still. */
+  /**
+   * A newcomer without keys cannot send media yet, so the media is from an earlier session that is
+   * still there.
+   */
   #ownerOfMedia(now: number): Path {
     const owner = this.#owner;
     if (owner.hasKeys || owner !== this.#paths.at(-1)) return owner;

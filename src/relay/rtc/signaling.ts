@@ -1,6 +1,6 @@
 // WebRTC signalling: requests to SRS's endpoints for WHIP, WHEP and the older JSON pair, and to the
-// sessions they create. Decides what a request is for; carrying it out is up to one exchange each.
-// Knows no listener, no CORS and no token of the HTTP API.
+// sessions they create. Decides what a request is for; an exchange for each one carries it out.
+// Does not know listeners, CORS or the HTTP API's token.
 
 import { addressGroup } from "../../core/address_group.ts";
 import { trustedWay } from "../../core/client_address.ts";
@@ -28,7 +28,6 @@ const METHODS = "POST, OPTIONS";
 const SDP = "application/sdp";
 const JSON_TYPE = "application/json";
 
-/** Answers requests about WebRTC sessions. */
 export class Signaling implements AsyncDisposable {
   readonly #deps: SignalingDependencies;
   readonly #services: SignalingServices;
@@ -50,7 +49,7 @@ export class Signaling implements AsyncDisposable {
     return new Signaling(deps);
   }
 
-  /** Answers one request below `/rtc/v1/`. @param peer who has opened its connection */
+  /** Answers one request below `/rtc/v1/`. @param peer the address that opened the connection */
   async handle(web: Request, peer: Address): Promise<Response> {
     const url = new URL(web.url);
     const { value: tag, rest: query } = takeParameter(url.search.slice(1), SPBSID);
@@ -68,7 +67,7 @@ export class Signaling implements AsyncDisposable {
     return response;
   }
 
-  /** Waits for what is still to be told to origins. */
+  /** Waits for requests to origins that are still running. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#services.tasks.idle();
     this.#services.api[Symbol.dispose]();
@@ -125,7 +124,7 @@ export class Signaling implements AsyncDisposable {
   }
 }
 
-/** What the address of a request says. */
+/** What the URL of a request names. */
 interface Target {
   readonly tag: string | undefined;
   readonly endpoint: RtcEndpoint | undefined;

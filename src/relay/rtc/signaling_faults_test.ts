@@ -1,4 +1,4 @@
-// Bad clients and bad origins of signalling: each gets a clear answer, and nobody else notices.
+// Bad clients and bad origins in signalling: each gets a clear answer, and nobody else is affected.
 
 import assert from "node:assert/strict";
 import { ProxyError } from "../../core/errors.ts";
@@ -17,7 +17,7 @@ const NO_UFRAG = CHROMIUM_OFFER.replace(/a=ice-ufrag.*\r\n/g, "");
 
 const ACCEPTS = says("201 Created", SRS_ANSWER, SDP_TYPE, LOCATION);
 
-/** Sends one request whole and reads its answer to the end of the connection. */
+/** Sends one request and reads the answer to the end of the connection. */
 async function ask(
   world: SignalingWorld,
   target: string,
@@ -32,7 +32,7 @@ async function ask(
   return client;
 }
 
-Deno.test("an offer that comes back is refused", async () => {
+Deno.test("an offer that has looped back is refused", async () => {
   await using one = await SignalingWorld.open();
   await using two = await SignalingWorld.open();
   await one.addOrigin("two", [two.port]);
@@ -43,7 +43,7 @@ Deno.test("an offer that comes back is refused", async () => {
   assert.deepEqual(one.errors, []);
 });
 
-Deno.test("a bad request is told what is wrong, and no origin hears of it", async () => {
+Deno.test("a bad request is answered with what is wrong, and reaches no origin", async () => {
   const sdp = [SDP_TYPE];
   const json = (value: unknown) => ({ body: JSON.stringify(value) });
   const cases: [status: number, target: string, request: Parameters<typeof ask>[2]][] = [
@@ -89,7 +89,7 @@ Deno.test("a bad request is told what is wrong, and no origin hears of it", asyn
   assert.deepEqual(world.errors, []);
 });
 
-Deno.test("an offer is known by what it says when its type says something else", async () => {
+Deno.test("an offer is recognized by its content when its type is wrong", async () => {
   await using origin = new HttpOrigin(() => ACCEPTS);
   await using world = await SignalingWorld.open();
   await world.addOrigin("vid-1", [origin.httpPort]);
@@ -101,7 +101,7 @@ Deno.test("an offer is known by what it says when its type says something else",
   }
 });
 
-Deno.test("what a client says it accepts is not looked at, as SRS does not", async () => {
+Deno.test("the Accept field is ignored, as in SRS", async () => {
   await using origin = new HttpOrigin(() => ACCEPTS);
   await using world = await SignalingWorld.open();
   await world.addOrigin("vid-1", [origin.httpPort]);
@@ -116,11 +116,11 @@ Deno.test("what a client says it accepts is not looked at, as SRS does not", asy
     const lines = [SDP_TYPE, `Accept: ${field}`];
     const { status, text } = await ask(world, WHIP, { lines, body: CHROMIUM_OFFER });
     assert.equal(status, 201, `${field.slice(0, 80)}: ${text}`);
-    assert.equal(origin.field("accept"), field.trim(), "the origin may look at it");
+    assert.equal(origin.field("accept"), field.trim(), "it is passed to the origin");
   }
 });
 
-Deno.test("a body that does not come is not waited for", async () => {
+Deno.test("a body that does not arrive in time is given up", async () => {
   const clock = new VirtualClock();
   await using world = await SignalingWorld.open({ clock });
   const timers = clock.pending;
@@ -132,7 +132,7 @@ Deno.test("a body that does not come is not waited for", async () => {
   assert.match(await client.until(), /^HTTP\/1\.1 408 /);
 });
 
-Deno.test("a chunked body is counted too", async () => {
+Deno.test("a chunked body is limited too", async () => {
   await using world = await SignalingWorld.open();
   using client = await RawHttp.connect(world.port);
   await client.send(
@@ -142,7 +142,7 @@ Deno.test("a chunked body is counted too", async () => {
   assert.match(await client.until(), /^HTTP\/1\.1 413 /);
 });
 
-Deno.test("names in the query cannot become header fields of another request", async () => {
+Deno.test("names in the query cannot inject header fields", async () => {
   await using origin = new HttpOrigin(() => ACCEPTS);
   await using world = await SignalingWorld.open();
   await world.addOrigin("vid-1", [origin.httpPort]);
@@ -151,10 +151,14 @@ Deno.test("names in the query cannot become header fields of another request", a
   assert.equal(status, 201);
   assert.equal(origin.requests[0]!.start, `POST ${target} HTTP/1.1`);
   assert.equal(origin.field("x-evil"), undefined);
-  assert.equal(world.media.opened[0]!.stream, "tv.example/live/aX-Evil:yes", "as SRS names it");
+  assert.equal(
+    world.media.opened[0]!.stream,
+    "tv.example/live/aX-Evil:yes",
+    "the name SRS gives it",
+  );
 });
 
-Deno.test("an origin that accepts in no usable way is asked to forget it", async () => {
+Deno.test("a session accepted with an unusable answer is deleted at the origin", async () => {
   const noUdp = SRS_ANSWER.replaceAll(" udp ", " tcp ");
   const bodies = ["", "hello", '{"code":0}', noUdp, SRS_ANSWER.replace(/a=ice-pwd.*\r\n/g, "")];
   for (const body of bodies) {
@@ -175,7 +179,7 @@ Deno.test("an origin that accepts in no usable way is asked to forget it", async
   }
 });
 
-Deno.test("a media relay that cannot take a session over has the origin forget it", async () => {
+Deno.test("a session that the media relay cannot take is deleted at the origin", async () => {
   await using origin = new HttpOrigin(() => (exchange) => {
     const answer = exchange.request.method === "DELETE" ? says("200 OK") : ACCEPTS;
     return answer(exchange);
@@ -191,7 +195,7 @@ Deno.test("a media relay that cannot take a session over has the origin forget i
   assert.equal(await world.record(USER), undefined);
 });
 
-Deno.test("an origin that does not answer is no better than none", async () => {
+Deno.test("an origin that does not answer is an error for the client", async () => {
   const cases: [status: number, answer: Answer][] = [
     [504, () => {}],
     [502, (exchange) => exchange.close()],
@@ -211,12 +215,12 @@ Deno.test("an origin that does not answer is no better than none", async () => {
     const refused = await ask(world, WHIP, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });
     assert.equal(refused.status, status);
     assert.doesNotMatch(refused.text, /127\.0/);
-    assert.equal(origin.requests.length, 1, "an offer is not made twice");
+    assert.equal(origin.requests.length, 1, "an offer is not sent twice");
     assert.deepEqual(await world.streams(), []);
   }
 });
 
-Deno.test("a location that leads elsewhere is not made to lead here", async () => {
+Deno.test("a Location that leads elsewhere is not rewritten", async () => {
   const cases: [location: string, told: string | undefined][] = [
     ["http://other.example/rtc/v1/whip/x", "http://other.example/rtc/v1/whip/x"],
     ["/api/v1/clients/7", undefined],
@@ -236,7 +240,7 @@ Deno.test("a location that leads elsewhere is not made to lead here", async () =
   }
 });
 
-Deno.test("who has not had a session's answer cannot end it", async () => {
+Deno.test("a client that has not received a session's answer cannot end it", async () => {
   await using origin = new HttpOrigin(() => (exchange) => {
     const answer = exchange.request.method === "DELETE" ? says("200 OK") : ACCEPTS;
     return answer(exchange);
@@ -258,7 +262,7 @@ Deno.test("who has not had a session's answer cannot end it", async () => {
   assert.deepEqual(world.media.ended, [[USER, "deleted"]]);
 });
 
-Deno.test("a session whose origin is gone can be left all the same", async () => {
+Deno.test("a session whose origin is gone can still be ended", async () => {
   await using world = await SignalingWorld.open();
   let location = "";
   {
@@ -272,7 +276,7 @@ Deno.test("a session whose origin is gone can be left all the same", async () =>
   assert.equal(await world.record(USER), undefined);
 });
 
-Deno.test("the user name of a session cannot be taken by another", async () => {
+Deno.test("a session's user name cannot be taken by another session", async () => {
   const other = SRS_ANSWER.replaceAll(/a=ice-pwd:.*/g, `a=ice-pwd:${"x".repeat(32)}`);
   const deleted: string[] = [];
   await using first = new HttpOrigin(() => ACCEPTS);

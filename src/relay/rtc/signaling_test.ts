@@ -14,7 +14,7 @@ const SRS_LOCATION =
   `/rtc/v1/whip/?action=delete&token=e64351a2a&app=live&stream=show&session=${USER}`;
 const WHIP = "/rtc/v1/whip/?app=live&stream=show";
 
-/** Answers each method in its own way; DELETE is granted unless told otherwise. */
+/** Answers by method; DELETE is granted unless given. */
 function byMethod(answers: Readonly<Record<string, Answer>>): Answer {
   const all = { DELETE: says("200 OK"), ...answers };
   return (exchange) => {
@@ -37,13 +37,13 @@ function offer(url: string, init: RequestInit = {}): Promise<Response> {
   return fetch(url, { method: "POST", body: CHROMIUM_OFFER, ...init, headers });
 }
 
-/** The statuses of requests and whether their bodies name an address. */
+/** Returns the status of a response, after checking that its body names no address. */
 async function statusOf(response: Response): Promise<number> {
   assert.doesNotMatch(await response.text(), /127\.0\.0\.1/);
   return response.status;
 }
 
-Deno.test("an offer reaches the origin as it was, its answer leads to the proxy", async () => {
+Deno.test("an offer reaches the origin unchanged, and the answer leads to the proxy", async () => {
   await using origin = new HttpOrigin(() => byMethod({ POST: ACCEPTS }));
   await using world = await SignalingWorld.open();
   await world.addOrigin("vid-1", [origin.httpPort], [8000]);
@@ -63,7 +63,11 @@ Deno.test("an offer reaches the origin as it was, its answer leads to the proxy"
   assert.equal(origin.field("host"), `127.0.0.1:${world.port}`);
   assert.equal(origin.field("authorization"), "Bearer hook-token");
   assert.equal(origin.field("content-type"), "application/sdp");
-  assert.equal(origin.field("x-forwarded-for"), "127.0.0.1", "nobody is believed who says so");
+  assert.equal(
+    origin.field("x-forwarded-for"),
+    "127.0.0.1",
+    "an untrusted peer's claim is not believed",
+  );
 
   const session = {
     user: USER,
@@ -80,7 +84,7 @@ Deno.test("an offer reaches the origin as it was, its answer leads to the proxy"
   assert.equal(await world.metric(counted), 1);
 });
 
-Deno.test("a session's address finds its origin from any proxy, and ends it", async () => {
+Deno.test("a session's URL finds its origin from any proxy, and ends it", async () => {
   await using other = new HttpOrigin(() => says("500 Wrong"));
   await using origin = new HttpOrigin(() => byMethod({ POST: ACCEPTS }));
   await using world = await SignalingWorld.open();
@@ -118,11 +122,11 @@ Deno.test("a session's address finds its origin from any proxy, and ends it", as
   assert.deepEqual(
     world.media.ended,
     [],
-    "nobody knows it any more: the origin says what it wants",
+    "the session is no longer known, so the origin decides",
   );
 });
 
-Deno.test("what the origin refuses about a session is refused, and it goes on", async () => {
+Deno.test("a request that the origin refuses is refused, and the session continues", async () => {
   await using origin = new HttpOrigin(() =>
     byMethod({
       POST: ACCEPTS,
@@ -144,7 +148,7 @@ Deno.test("what the origin refuses about a session is refused, and it goes on", 
   assert.ok(await world.record(USER));
 });
 
-Deno.test("the older pair keeps its JSON as it was, but for the answer's addresses", async () => {
+Deno.test("the older pair's JSON is passed on unchanged except for the answer's addresses", async () => {
   const body = `{ "code":0, "server":"vid-1","big":123456789012345678901,"sdp":${
     JSON.stringify(SRS_ANSWER)
   } ,"sessionid":"${USER}"}\n`;
@@ -169,7 +173,7 @@ Deno.test("the older pair keeps its JSON as it was, but for the answer's address
   }
 });
 
-Deno.test("what an origin refuses is passed on in its own words", async () => {
+Deno.test("an origin's refusal is passed on unchanged", async () => {
   const cases: [status: string, body: string, path: string, ...lines: string[]][] = [
     ["401 Unauthorized", "who are you", WHIP, 'WWW-Authenticate: Bearer realm="x"'],
     ["404 Not Found", '{"code":404}', WHIP],
@@ -188,11 +192,11 @@ Deno.test("what an origin refuses is passed on in its own words", async () => {
       assert.equal(response.headers.get(name), value);
     }
     assert.deepEqual(world.media.opened, []);
-    assert.deepEqual(await world.streams(), [], "and no stream is taken");
+    assert.deepEqual(await world.streams(), [], "no stream is claimed");
   }
 });
 
-Deno.test("JSON that says no is passed on as it is", async () => {
+Deno.test("a refusal in JSON is passed on unchanged", async () => {
   await using origin = new HttpOrigin(() => says("200 OK", '{"code":400}'));
   await using world = await SignalingWorld.open();
   await world.addOrigin("vid-1", [origin.httpPort]);
@@ -215,7 +219,7 @@ Deno.test("a redirect to the origin's own address leads to the proxy", async () 
   await response.body?.cancel();
 });
 
-Deno.test("an origin that cannot be reached is passed over within one request", async () => {
+Deno.test("an unreachable origin is skipped within one request", async () => {
   await using origin = new HttpOrigin(() => ACCEPTS);
   using closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = closed.addr as Deno.NetAddr;
@@ -257,7 +261,7 @@ Deno.test("clients are told the configured addresses, else what they ask for", a
   }
 });
 
-Deno.test("media over TCP is told at the same addresses, or at those that a reload gives it", async () => {
+Deno.test("media over TCP is advertised at the same addresses, or at its own after a reload", async () => {
   await using origin = new HttpOrigin(() => ACCEPTS);
   const [none, own] = [[], [{ host: "198.51.100.1", port: 8443 }, { host: "198.51.100.2" }]];
   let [candidates, tcpCandidates]: MediaTarget[][] = [[], []];
@@ -282,7 +286,7 @@ Deno.test("media over TCP is told at the same addresses, or at those that a relo
   }
 });
 
-Deno.test("load balancers in front tell who the client is", async () => {
+Deno.test("trusted load balancers tell the client's address", async () => {
   await using origin = new HttpOrigin(() => ACCEPTS);
   await using world = await SignalingWorld.open({
     trustedProxies: () => [parseCidr("127.0.0.0/8")],
@@ -295,7 +299,7 @@ Deno.test("load balancers in front tell who the client is", async () => {
   assert.equal(origin.field("x-real-ip"), "198.51.100.9");
 });
 
-Deno.test("a proxy that is about to end takes no new session and still ends old ones", async () => {
+Deno.test("a draining proxy accepts no new session and still ends old ones", async () => {
   await using origin = new HttpOrigin(() => byMethod({ POST: ACCEPTS }));
   await using world = await SignalingWorld.open();
   await world.addOrigin("vid-1", [origin.httpPort]);
@@ -310,7 +314,7 @@ Deno.test("a proxy that is about to end takes no new session and still ends old 
   assert.deepEqual(world.media.ended, [[USER, "deleted"]]);
 });
 
-Deno.test("sessions go on without the registry's help", async () => {
+Deno.test("sessions work while the registry is unavailable", async () => {
   await using origin = new HttpOrigin(() => byMethod({ POST: ACCEPTS }));
   const down = () => Promise.reject(new ProxyError("registry_unavailable", "Redis is down"));
   const rtcSessions = { putSession: down, session: down, endSession: down, holdStream: down };
@@ -326,7 +330,7 @@ Deno.test("sessions go on without the registry's help", async () => {
   assert.match(origin.requests.at(-1)!.start, /^DELETE /);
 });
 
-Deno.test("a client that has left while the origin was thinking opens no session", async () => {
+Deno.test("a client that leaves before the origin has answered opens no session", async () => {
   const asked = Promise.withResolvers<void>();
   await using origin = new HttpOrigin(() => () => asked.resolve());
   await using world = await SignalingWorld.open();
@@ -342,7 +346,7 @@ Deno.test("a client that has left while the origin was thinking opens no session
   assert.deepEqual(world.media.opened, []);
 });
 
-Deno.test("what an origin has begun for a client that has left is ended there", async () => {
+Deno.test("a session that the origin created for a client that has left is deleted there", async () => {
   const asked = Promise.withResolvers<void>();
   const answered = Promise.withResolvers<void>();
   await using origin = new HttpOrigin(() =>
@@ -361,7 +365,7 @@ Deno.test("what an origin has begun for a client that has left is ended there", 
   await asked.promise;
   leave.abort();
   await assert.rejects(waiting);
-  // The proxy has noticed when a byte more would come too late.
+  // By then the proxy has noticed, and another byte would come too late.
   await new Promise((resolve) => setTimeout(resolve, 100));
   answered.resolve();
   await until("the origin be told", () => origin.requests.length === 2);

@@ -1,6 +1,6 @@
-// Unknown users of STUN requests: whether to ask about them, and their requests, which are looked
-// at again once they are known. Anybody may send such requests, so their number is bounded, in
-// total and for each network that they come from, and so is what is kept.
+// Unknown users in STUN requests: decides whether to ask about them, and holds their requests until
+// they are known. Anybody can send such requests, so the number of lookups is bounded, in total and
+// per network, and so is what is held.
 
 import { ExpiringMap } from "../../core/expiring_map.ts";
 import { TokenBucket } from "../../core/token_bucket.ts";
@@ -8,39 +8,37 @@ import { isIpv4 } from "../../net/udp/raw_address.ts";
 import type { ClientConnection } from "./media_sessions.ts";
 
 /**
- * Strangers that are asked about in a second, in all lanes together; one network gets half of that at
- * most. With many lanes each still asks about some.
+ * Lookups per second in all lanes together; one network gets at most half of them. With many lanes
+ * each still gets some.
  */
 const LOOKUPS = 500;
 const LEAST_LOOKUPS = 50;
-/** Networks that share a bound, by chance and not by choice. */
+/** Number of buckets to which networks are assigned by a seeded hash. */
 const NETWORKS = 1024;
-/** How many users are remembered, and for how long they are not asked about again, milliseconds. */
+/** How many users are remembered, and how long until they are asked about again, milliseconds. */
 const MEMORY = { capacity: 20_000, ttl: 3_000 };
-/** A longer request is not kept, bytes: those of browsers have about a hundred. */
+/** Longest request that is held, bytes; those of browsers have about a hundred. */
 const LONGEST = 512;
-/** Requests of one user that are kept: a client asks from all its addresses at once. */
+/** Most requests held for one user: a client sends them from all its addresses at once. */
 const MOST_HELD = 4;
 
 const NOTHING = { isAsked: false, isHeld: false };
 
-/** A user that was asked about. */
 interface Asked {
   readonly held: HeldRequest[];
-  /** Whether he was one of this process's own then. */
+  /** Whether the user was one of this process's own at the time. */
   readonly isKnown: boolean;
   readonly isAnswered: boolean;
 }
 
-/** A request that waits for somebody to say who its user is. */
+/** A request held until its user is known. */
 export interface HeldRequest {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly sender: Uint8Array<ArrayBuffer>;
-  /** Over which it came, unless by the front socket. */
+  /** The TCP connection over which it came; undefined for UDP. */
   readonly connection?: ClientConnection | undefined;
 }
 
-/** All of them. */
 export class UnknownUsers {
   readonly #onForgotten: () => void;
   readonly #lookups: TokenBucket;
@@ -49,8 +47,8 @@ export class UnknownUsers {
   readonly #asked = new ExpiringMap<string, Asked>(MEMORY);
 
   /**
-   * @param onForgotten told of each request that was held for nothing
-   * @param lanes how many ask
+   * @param onForgotten called for each request that was held in vain
+   * @param lanes how many lanes share the limit
    */
   constructor(onForgotten: () => void, lanes = 1) {
     this.#onForgotten = onForgotten;
@@ -61,10 +59,11 @@ export class UnknownUsers {
   }
 
   /**
-   * A request of a user came.
+   * Handles a request of an unknown user.
    *
-   * @param held copied; `isKnown` when this process has the session, which strangers must not hinder
-   * @returns whether somebody has to be asked now, and whether the request is held meanwhile
+   * @param held copied if held; `isKnown` when this process has the session, which strangers must
+   * not delay
+   * @returns whether to ask about the user now, and whether the request is held meanwhile
    */
   ask(
     user: string,
@@ -74,7 +73,7 @@ export class UnknownUsers {
     this.expire(now);
     const asked = this.#asked.get(user, now);
     if (asked?.isAnswered === false) return { isAsked: false, isHeld: hold(asked.held, held) };
-    // It may have become known since somebody asked for it too early.
+    // The session may have been opened since it was asked about too early.
     if (asked !== undefined && (asked.isKnown || !isKnown)) return NOTHING;
     if (!isKnown && !this.#mayAsk(held.sender, now)) return NOTHING;
     const requests: HeldRequest[] = [];
@@ -83,7 +82,7 @@ export class UnknownUsers {
     return { isAsked: true, isHeld };
   }
 
-  /** The user is known now. @returns what he has said meanwhile */
+  /** The user is now known. @returns the requests held meanwhile */
   take(user: string, now: number): readonly HeldRequest[] {
     this.expire(now);
     const { held = [] } = this.#asked.get(user, now) ?? {};
@@ -91,14 +90,14 @@ export class UnknownUsers {
     return held;
   }
 
-  /** Nobody knows the user: he is not asked about for a while. */
+  /** The user does not exist: do not ask again for a while. */
   unknown(user: string, now: number): void {
     const isKnown = this.#asked.get(user, now)?.isKnown ?? false;
     this.#forget(this.take(user, now));
     this.#keep(user, { held: [], isKnown, isAnswered: true }, now);
   }
 
-  /** Forgets what is old. */
+  /** Forgets old entries. */
   expire(now: number): void {
     for (const [, { held }] of this.#asked.expire(now)) this.#forget(held);
   }
@@ -116,7 +115,7 @@ export class UnknownUsers {
     if (evicted) this.#forget(evicted[1].held);
   }
 
-  /** The /24 of an IPv4 address, the /48 of an IPv6 one. */
+  /** The bucket of an IPv4 address's /24 or an IPv6 address's /48. */
   #networkOf(sender: Uint8Array): TokenBucket {
     const end = isIpv4(sender) ? 15 : 6;
     let hash = this.#seed;

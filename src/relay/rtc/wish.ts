@@ -1,5 +1,5 @@
-// What a client asks for with an offer: the stream, and the offer itself from whichever kind of
-// body it comes in. RFC 9725 section 4.2 for WHIP; SRS's own format for the older JSON pair.
+// What a client asks for with an offer: the stream, and the offer itself from either kind of body.
+// RFC 9725 section 4.2 for WHIP; SRS's own format for the older JSON pair.
 
 import { ProtocolError } from "../../core/errors.ts";
 import type { StreamKey } from "../../core/stream_key.ts";
@@ -14,14 +14,13 @@ import {
   streamKeyFromUrl,
 } from "./rtc_endpoint.ts";
 
-/** One client's wish. */
 export interface Wish {
   readonly kind: RtcKind;
   readonly intent: "publish" | "play";
   readonly key: StreamKey;
-  /** One character for each byte if it came bare. */
+  /** If it came bare, one character for each byte. */
   readonly sdp: string;
-  /** What the origin gets, and where. */
+  /** What is sent to the origin, and where. */
   readonly body: Uint8Array;
   readonly path: string;
   readonly query: string;
@@ -32,7 +31,7 @@ const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /**
  * Reads a wish.
  *
- * @throws ProxyError `bad_request` when the stream's names cannot be used or the body is no JSON
+ * @throws ProxyError `bad_request` when the stream's names cannot be used or the body is not JSON
  */
 export function readWish(
   { kind, path }: RtcEndpoint,
@@ -51,9 +50,9 @@ export function readWish(
 }
 
 /**
- * Bytes as UTF-8.
+ * Decodes UTF-8.
  *
- * @throws ProtocolError when they are none
+ * @throws ProtocolError when the bytes are not UTF-8
  */
 export function utf8Of(bytes: Uint8Array): string {
   try {
@@ -63,14 +62,14 @@ export function utf8Of(bytes: Uint8Array): string {
   }
 }
 
-/** The media type of a header field, without its parameters; empty when there is none. */
+/** The media type in a header field, without its parameters; empty if there is none. */
 export function mediaTypeOf(field: string | null | undefined): string {
   return (field ?? "").split(";", 1)[0]!.trim().toLowerCase();
 }
 
 /**
- * Whether a body can be meant as a bare offer. SRS does not look at its type, so one that begins
- * like an offer is taken whatever its type says.
+ * Whether a body may be a bare offer. SRS ignores the type, so a body that begins like an offer is
+ * accepted whatever its type.
  */
 export function mayBeOffer(type: string, body: Uint8Array): boolean {
   return type === "application/sdp" || textOfBytes(body.subarray(0, 3)) === "v=0";
