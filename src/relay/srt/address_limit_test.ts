@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { toRawAddress } from "../../net/udp/raw_address.ts";
 import { SrtCalls } from "./srt_calls.ts";
 
-Deno.test("SRT callers of one /64 count together, those of another apart", () => {
+Deno.test("SRT callers in one /64 share a limit, and those in another have their own", () => {
   const calls = new SrtCalls(10);
   const call = (host: string) => {
     const wanted = { callerSocket: 7, sequence: 1, intent: "play" } as const;

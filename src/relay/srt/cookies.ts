@@ -1,7 +1,7 @@
 // The cookies that SRT listeners give callers (draft-sharabayko-srt-01 section 4.3.1.1): a keyed
-// hash of the caller's address and the minute, so that nothing has to be remembered about a caller
-// that has only begun, and nobody gets further with a forged address. A flood of inductions costs
-// one hash each, which must be cheaper than receiving them.
+// hash of the caller's address and the minute, so that nothing has to be remembered after an
+// induction, and a forged address gets no further. Each induction of a flood costs one hash, which
+// must be cheaper than receiving it.
 
 import { sha256 } from "../../core/hashes.ts";
 import { SipHash } from "../../core/sip_hash.ts";
@@ -9,7 +9,7 @@ import { RAW_ADDRESS } from "../../net/udp/port.ts";
 
 const MINUTE = 60_000;
 
-/** The key of a secret, 16 bytes. */
+/** Derives a 16-byte key from a secret. */
 export function keyOfCookies(secret: string | Uint8Array): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(sha256(secret).subarray(0, 16));
 }
@@ -24,17 +24,14 @@ export class Cookies {
     this.#hash = new SipHash(key);
   }
 
-  /**
-   * @param sender address in the form of `Datagram.sender` @param time milliseconds of the day's
-   * clock
-   */
+  /** @param sender address in the form of `Datagram.sender` @param time wall time, milliseconds */
   bake(sender: Uint8Array, time: number): number {
     this.#data.set(sender);
     this.#view.setUint32(RAW_ADDRESS, Math.floor(time / MINUTE));
     return this.#hash.hash(this.#data);
   }
 
-  /** Whether this address was given the cookie in this minute or the last. */
+  /** Whether this address was given the cookie in this minute or the previous one. */
   knows(cookie: number, sender: Uint8Array, time: number): boolean {
     return cookie === this.bake(sender, time) || cookie === this.bake(sender, time - MINUTE);
   }

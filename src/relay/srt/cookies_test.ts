@@ -9,7 +9,7 @@ function cookiesWith(secret: string): Cookies {
   return new Cookies(new TextEncoder().encode(secret.padEnd(16)));
 }
 
-Deno.test("a cookie is good for its address, for this minute and the next", () => {
+Deno.test("a cookie is valid for its address, in this minute and the next", () => {
   const cookies = cookiesWith("one");
   const mine = toRawAddress({ host: "192.0.2.1", port: 5000 });
   const cookie = cookies.bake(mine, NOON);
@@ -22,7 +22,7 @@ Deno.test("a cookie is good for its address, for this minute and the next", () =
   }
 });
 
-Deno.test("proxies with one secret know each other's cookies, others do not", () => {
+Deno.test("proxies with the same secret accept each other's cookies, others do not", () => {
   const mine = toRawAddress({ host: "2001:db8::1", port: 5000 });
   const cookie = cookiesWith("one").bake(mine, NOON);
   assert.ok(cookiesWith("one").knows(cookie, mine, NOON));

@@ -1,6 +1,6 @@
-// Conclusions whose calls ended before all their answers came: refused meanwhile, ended, or sent
-// twice. An origin that accepts one then has a caller that will never send anything, and a
-// publisher that blocks its stream's name: it is told at once that the caller has gone.
+// Conclusions whose calls ended before all their answers had come: refused meanwhile, ended, or
+// sent twice. An origin that accepts one later would keep a caller that never sends anything, and a
+// publisher would block its stream's name; so the origin is told at once that the caller has gone.
 
 import type { UdpLink } from "../../net/udp/port.ts";
 import * as hs from "../../protocol/srt/handshake.ts";
@@ -13,7 +13,7 @@ import {
 
 /** How late an answer may come, milliseconds: listeners give up silent peers after 5 or 10 s. */
 const PATIENCE = 10_000;
-/** Sockets kept for it in all lanes; then the one that has waited longest is closed. */
+/** Most sockets kept for this in all lanes; beyond that the oldest one is closed. */
 export const MAX_LATE_LINKS = 512;
 
 interface Waiting {
@@ -22,8 +22,8 @@ interface Waiting {
 }
 
 /**
- * If a packet says that an origin has opened a socket for a caller, tells it that the caller is
- * gone.
+ * If a packet says that an origin has opened a socket for a caller, tells the origin that the
+ * caller is gone.
  *
  * @param inUse the origin's socket that the caller uses; 0 = none
  */
@@ -40,12 +40,12 @@ export function hangUp(
   link.send(encodeShutdown(answer.socketId));
 }
 
-/** The sockets that calls have left behind, oldest first. */
+/** Sockets left behind by calls, oldest first. */
 export class LateAnswers {
   readonly #capacity: number;
   readonly #waiting = new Map<UdpLink, Waiting>();
 
-  /** @param lanes how many have some */
+  /** @param lanes how many lanes share the limit */
   constructor(lanes: number) {
     this.#capacity = Math.ceil(MAX_LATE_LINKS / lanes);
   }
@@ -68,13 +68,13 @@ export class LateAnswers {
     return false;
   }
 
-  /** Takes a packet from such a socket; packets from any other are ignored. */
+  /** Handles a packet from such a socket; packets from others are ignored. */
   take(link: UdpLink, packet: Uint8Array): void {
     const waiting = this.#waiting.get(link);
     if (waiting) hangUp(link, packet, waiting);
   }
 
-  /** Closes a socket, if it is one of these. */
+  /** Closes a socket if it is one of these. */
   drop(link: UdpLink): void {
     if (this.#waiting.delete(link)) link.close();
   }

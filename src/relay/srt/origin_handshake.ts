@@ -22,13 +22,14 @@ import { hangUp, LateAnswers } from "./late_answers.ts";
 import type { CallState, Inquiry, SrtCall, SrtCalls } from "./srt_calls.ts";
 
 /**
- * How often to ask again, milliseconds, and how many inductions one address may leave unanswered.
+ * Interval between repeated inductions, milliseconds, and how many one address may leave
+ * unanswered.
  */
 const REPEAT = 250;
 const MAX_ASKS = 3;
-/** The next address is asked when those before it have been silent for so long, milliseconds. */
+/** How long earlier addresses must be silent before the next is asked, milliseconds. */
 const STAGGER = 100;
-/** Inquiries beside the first one of their call, in all lanes. */
+/** Most inquiries beyond the first one of each call, in all lanes. */
 export const MAX_EXTRA_LINKS = 256;
 
 export class OriginHandshake {
@@ -38,7 +39,7 @@ export class OriginHandshake {
   readonly #maxExtraLinks: number;
   #extraLinks = 0;
 
-  /** @param lanes how many share what is bounded in all */
+  /** @param lanes how many lanes share the limits */
   constructor(engine: UdpEngine, calls: SrtCalls, lanes: number) {
     this.#engine = engine;
     this.#calls = calls;
@@ -46,7 +47,7 @@ export class OriginHandshake {
     this.#maxExtraLinks = Math.ceil(MAX_EXTRA_LINKS / lanes);
   }
 
-  /** Begins to ask an origin. @returns false when none of its addresses can be */
+  /** Begins to ask an origin. @returns false when none of its addresses can be asked */
   begin(call: SrtCall, addresses: readonly Address[]): boolean {
     call.state = "induction";
     call.unasked = addresses;
@@ -55,7 +56,8 @@ export class OriginHandshake {
   }
 
   /**
-   * Asks again, or the next address, when it is time. @returns false when none has answered in time
+   * Repeats inductions or asks the next address when it is time. @returns false when none has
+   * answered in time
    */
   goOn(call: SrtCall, now: number): boolean {
     if (call.state === "conclusion") {
@@ -64,7 +66,8 @@ export class OriginHandshake {
     }
     for (const inquiry of call.inquiries) {
       if (now - inquiry.askedAt < REPEAT) continue;
-      // Counted, not timed: a thread that stood still reads what has come before it asks again.
+      // Counted, not timed: a thread that has been blocked must read waiting answers before giving
+      // up.
       if (inquiry.asks < MAX_ASKS) this.#ask(call, inquiry);
       else this.#giveUp(call, inquiry);
     }
@@ -73,7 +76,7 @@ export class OriginHandshake {
     return call.inquiries.size > 0;
   }
 
-  /** The host of one address says that nobody listens. @returns false when none is left */
+  /** The host of one address has refused (ICMP). @returns false when no address is left */
   unreachable(call: SrtCall, link: UdpLink): boolean {
     const inquiry = inquiryOf(call, link);
     if (inquiry === undefined) return false;
@@ -82,12 +85,12 @@ export class OriginHandshake {
   }
 
   /**
-   * Takes a packet from the origin. What does not answer a question of ours is ignored.
+   * Handles a packet from the origin. Packets that do not answer one of ours are ignored.
    *
-   * @returns how far the call is then; in "open" and "refused" the caller has been told
+   * @returns the state of the call then; in "open" and "refused" the caller has been told
    */
   take(call: SrtCall, link: UdpLink, packet: Uint8Array): CallState {
-    // What comes early, such as media before the answer to our conclusion, is retransmitted.
+    // What arrives early, such as media before the answer to our conclusion, will be retransmitted.
     if (controlTypeOf(packet) !== HANDSHAKE || packet.length < hs.HANDSHAKE_SIZE) return call.state;
     if (destinationOf(packet) !== call.callerSocket) return call.state;
     if (call.state !== "induction" && call.state !== "conclusion") {
@@ -107,19 +110,19 @@ export class OriginHandshake {
     return call.state;
   }
 
-  /** Lets in a caller that the origin has accepted. */
+  /** Tells a caller that the origin has accepted it. */
   open(call: SrtCall): void {
     call.state = "open";
     call.link!.setClient(call.client);
     this.answer(call);
   }
 
-  /** Refuses a caller in our own name. */
+  /** Refuses a caller for a reason of the proxy's. */
   refuse(call: SrtCall, reason: number): void {
     this.#keepAnswer(call, hs.refuseHandshake(call.conclusion, reason), "refused");
   }
 
-  /** Sends the last answer again, with the time of now. */
+  /** Sends the last answer again, with the current time. */
   answer(call: SrtCall): void {
     const answer = call.answer!;
     const now = this.#engine.now();
@@ -128,7 +131,7 @@ export class OriginHandshake {
     this.#engine.sendToClient(call.client, answer);
   }
 
-  /** Leaves the origin. If it still accepts the call later, it is told that nobody is there. */
+  /** Leaves the origin. If it accepts the call later, it is told that the caller has gone. */
   leave(call: SrtCall): void {
     for (const inquiry of call.inquiries) this.#drop(call, inquiry);
     if (call.link === undefined) return;
@@ -137,12 +140,12 @@ export class OriginHandshake {
     call.link = undefined;
   }
 
-  /** Takes a packet for a call that is over. */
+  /** Handles a packet for a call that has ended. */
   takeLate(link: UdpLink, packet: Uint8Array): void {
     this.#late.take(link, packet);
   }
 
-  /** The host of the origin of such a call says that nobody listens. */
+  /** The origin's host has refused (ICMP) a packet of such a call. */
   unreachableLate(link: UdpLink): void {
     this.#late.drop(link);
   }
@@ -153,7 +156,8 @@ export class OriginHandshake {
 
   #accept(call: SrtCall, packet: Uint8Array, originSocket: number): void {
     if (!this.#calls.setTarget(call, originSocket)) {
-      // Two origins have given sockets of this client the same number. The next time they will not.
+      // Two origins have given this client the same socket id. The next attempt will get another
+      // one.
       call.link!.send(encodeShutdown(originSocket));
       return this.refuse(call, reject.RESOURCE);
     }
@@ -177,12 +181,12 @@ export class OriginHandshake {
     hs.limitDatagrams(conclusion, MAX_DATAGRAM);
     hs.writeHops(conclusion, hs.hopsOf(conclusion) + 1);
     call.askedAt = this.#engine.now();
-    // The origin sets its idea of the caller's clock by this: it must go on while we ask.
+    // The origin sets its view of the caller's clock by this, so it must advance while we ask.
     addMicroseconds(conclusion, (call.askedAt - call.startedAt) * 1000);
     call.link!.send(conclusion);
   }
 
-  /** Asks the next address that can be reached from here. @returns false when there is none */
+  /** Asks the next address to which a socket can be opened. @returns false when there is none */
   #askNext(call: SrtCall): boolean {
     while (call.unasked.length > 0) {
       const isExtra = call.inquiries.size > 0;
@@ -209,7 +213,7 @@ export class OriginHandshake {
       const { code } = toProxyError(error);
       if (code === "origin_unreachable") return undefined;
       if (code !== "overloaded") throw error;
-      // A caller that comes goes before answers that may never come.
+      // A new caller takes precedence over answers that may never come.
       if (this.#late.makeRoom()) return this.#openLink(call, address);
       call.lacksSocket = true;
       return undefined;
@@ -233,7 +237,7 @@ export class OriginHandshake {
     inquiry.link.close();
   }
 
-  /** The address that answers first is taken. */
+  /** Continues with the address that has answered first. */
   #choose(call: SrtCall, link: UdpLink): void {
     for (const inquiry of call.inquiries) {
       if (inquiry.link === link) this.#forget(call, inquiry);

@@ -1,5 +1,5 @@
-// The reasons for which callers are refused: libsrt's own (srt.h), and those of applications
-// (access_control.h), which resemble HTTP's.
+// The reject reasons that callers are told: libsrt's own (srt.h), and those for applications
+// (access_control.h), which resemble HTTP status codes.
 
 /** SRT_REJ_RESOURCE, SRT_REJ_ROGUE and SRT_REJ_VERSION. */
 export const RESOURCE = 3;

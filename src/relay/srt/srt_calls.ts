@@ -11,8 +11,8 @@ import type { UdpLink } from "../../net/udp/port.ts";
 import { fromRawAddress } from "../../net/udp/raw_address.ts";
 
 /**
- * How far a call is. In "asking" an origin is being chosen; in "accepted" the origin has taken a
- * publisher who has not been told yet; "refused" only repeats its answer.
+ * The state of a call. In "asking" an origin is being chosen; in "accepted" the origin has accepted
+ * a publisher that has not been told yet; in "refused" the answer is only repeated.
  */
 export type CallState =
   | "asking"
@@ -22,7 +22,7 @@ export type CallState =
   | "open"
   | "refused";
 
-/** Inductions to one address of an origin: how many there were, and when the last one was. */
+/** Inductions to one address of an origin: how many, and when the last one was sent. */
 export interface Inquiry {
   readonly link: UdpLink;
   /** Whether another address of the same call was being asked already. */
@@ -39,29 +39,29 @@ export interface SrtCall {
   readonly address: Address;
   /** The caller's socket id. */
   readonly callerSocket: number;
-  /** Where its packet sequence numbers begin: another value means that it has started over. */
+  /** Its initial packet sequence number: a different value means that it has started over. */
   readonly sequence: number;
   readonly intent: "publish" | "play";
-  /** Its conclusion as the origin gets it, but for the cookie. */
+  /** Its conclusion as sent to the origin, except for the cookie. */
   readonly conclusion: Uint8Array;
   readonly startedAt: number;
   state: CallState;
   /** Addresses of the origin that have yet to answer, and those that have yet to be asked. */
   readonly inquiries: Set<Inquiry>;
   unasked: readonly Address[];
-  /** Whether an address has left all inductions unanswered. */
+  /** Whether an address has left all its inductions unanswered. */
   isSilent: boolean;
-  /** Whether one could not be asked because no socket was left here. */
+  /** Whether an address could not be asked because no socket was left. */
   lacksSocket: boolean;
-  /** Towards the address that has answered. */
+  /** The socket towards the address that has answered. */
   link: UdpLink | undefined;
   /** The origin's cookie and socket id, once known. */
   cookie: number;
   originSocket: number;
-  /** When the origin was last asked, and when the last of its addresses was asked first. */
+  /** When the origin was last asked, and when its latest address was first asked. */
   askedAt: number;
   lastInquiryAt: number;
-  /** The last word of the handshake, for a caller that has missed it. */
+  /** The final answer of the handshake, for a caller that has missed it. */
   answer: Uint8Array | undefined;
   answeredAt: number;
   /** When it was refused. */
@@ -78,9 +78,9 @@ export class SrtCalls {
   readonly #calls = new Map<number, SrtCall>();
   readonly #byCaller: AddressTable;
   readonly #byTarget: AddressTable;
-  /** By the id of their link. */
+  /** By link id. */
   readonly #byLink: (SrtCall | undefined)[] = [];
-  /** Of all lanes, by client address. */
+  /** Shared by all lanes; by client address. */
   readonly #tally: Tally;
   #lastId = 0;
 
@@ -94,7 +94,7 @@ export class SrtCalls {
     return this.#calls.size;
   }
 
-  /** All calls; one may be removed meanwhile. */
+  /** All calls; the current one may be removed during iteration. */
   all(): Iterable<SrtCall> {
     return this.#calls.values();
   }
@@ -103,7 +103,7 @@ export class SrtCalls {
     return this.#calls.get(id);
   }
 
-  /** The call that a caller's socket has made. */
+  /** The call of a caller's socket. */
   ofCaller(sender: Uint8Array, callerSocket: number): SrtCall | undefined {
     return this.#calls.get(this.#byCaller.get(sender, callerSocket));
   }
@@ -121,8 +121,8 @@ export class SrtCalls {
    * Adds a call, unless there are too many.
    *
    * @param sender copied, as is the conclusion of `wanted`
-   * @param bounds of all lanes together, for the address, or /64 of IPv6, and in all
-   * @returns what stands in the way
+   * @param bounds limits over all lanes, for the address (or /64 of IPv6) and in total
+   * @returns why it could not be added, if so
    */
   add(
     sender: Uint8Array,
@@ -172,15 +172,15 @@ export class SrtCalls {
     this.#byLink[link.id] = call;
   }
 
-  /** Takes a socket away from its call, open as it is. */
+  /** Detaches a socket from its call without closing it. */
   releaseLink(link: UdpLink): void {
     this.#byLink[link.id] = undefined;
   }
 
   /**
-   * From now on packets for that socket of the origin belong to the call.
+   * Assigns packets for that socket of the origin to the call.
    *
-   * @returns false when this client speaks with a socket of the same id at another origin
+   * @returns false when this client already uses a socket with the same id at another origin
    */
   setTarget(call: SrtCall, originSocket: number): boolean {
     if (this.ofTarget(call.client, originSocket) !== undefined) return false;
@@ -188,13 +188,13 @@ export class SrtCalls {
     return this.#byTarget.set(call.client, call.id, originSocket);
   }
 
-  /** Gives up packets of a call that is open no more. */
+  /** Stops assigning packets to a call that is no longer open. */
   dropTarget(call: SrtCall): void {
     if (this.ofTarget(call.client, call.originSocket) !== call) return;
     this.#byTarget.delete(call.client, call.originSocket);
   }
 
-  /** Forgets a call, whose sockets must have been taken away. */
+  /** Removes a call; its sockets must have been released. */
   remove(call: SrtCall): void {
     if (!this.#calls.has(call.id)) return;
     this.dropTarget(call);
@@ -204,5 +204,5 @@ export class SrtCalls {
   }
 }
 
-/** What a caller has said. */
+/** What a caller has asked for. */
 export type WantedCall = Pick<SrtCall, "callerSocket" | "sequence" | "intent" | "conclusion">;

@@ -1,5 +1,5 @@
-// Sessions and the time: what a relay does when a side says nothing, and how it ends what it has.
-// The clock moves when the test says so; nothing waits for more than packets.
+// Deadlines of sessions: what the relay does when a side is silent, and how it ends sessions. The
+// test moves the clock; nothing waits for anything but packets.
 
 import assert from "node:assert/strict";
 import {
@@ -24,7 +24,7 @@ const CLOSED = "srs_proxy_srt_sessions_closed_total";
 const PUBLISH = { streamId: "#!::r=live/show,m=publish" };
 const OTHER = { streamId: "#!::r=live/other,m=publish" };
 
-/** A relay with one origin, at a clock of its own. */
+/** Opens a relay with one origin and a clock of its own. */
 async function open(
   options: SrtWorldOptions = {},
 ): Promise<{ clock: VirtualClock; world: SrtWorld; origin: SrtOrigin }> {
@@ -37,12 +37,12 @@ async function open(
 interface Session {
   readonly caller: SrtCaller;
   readonly socketId: number;
-  /** The origin's socket, and where it knows the caller. */
+  /** The origin's socket id, and the address at which it knows the caller. */
   readonly originSocket: number;
   readonly at: AtOrigin;
 }
 
-/** Has a new caller let in; the origin's socket is its own and 100. */
+/** Connects a new caller; the origin's socket id is the caller's plus 100. */
 async function begin(
   { world, origin }: { readonly world: SrtWorld; readonly origin: SrtOrigin },
   socketId: number,
@@ -70,14 +70,14 @@ async function fromOrigin({ caller, socketId, at }: Session): Promise<void> {
   assert.deepEqual((await caller.peer.next()).bytes, [...keepAlive(socketId)]);
 }
 
-/** The next that either side hears is that it is over. */
+/** Checks that the next packet to either side is a shutdown. */
 async function assertBothTold({ caller, socketId, originSocket, at }: Session): Promise<void> {
   assert.equal(shutdownOf(await caller.peer.next()), socketId, "the caller is told");
   const told = await at.peer.next();
   assert.deepEqual([shutdownOf(told), told.port], [originSocket, at.port], "the origin is told");
 }
 
-Deno.test("a session ends when one side is silent too long, and both are told", async () => {
+Deno.test("a session ends when one side is silent for too long, and both are told", async () => {
   const parts = await open({ idleTimeout: 5_000 });
   const { clock } = parts;
   await using world = parts.world;
@@ -87,7 +87,7 @@ Deno.test("a session ends when one side is silent too long, and both are told", 
   ] as const;
   for (const [index, [say, reason]] of talk.entries()) {
     const session = await begin(parts, 5 + index);
-    // While both have something to say nothing ends.
+    // As long as both sides send, nothing ends.
     for (let time = 0; time < 10_000; time += 1_000) {
       await fromCaller(session);
       await fromOrigin(session);
@@ -107,7 +107,7 @@ Deno.test("a session ends when one side is silent too long, and both are told", 
   assert.deepEqual(world.errors, []);
 });
 
-Deno.test("a session that is kicked ends at once: both are told, and what comes later is dropped", async () => {
+Deno.test("a kicked session ends at once: both sides are told, and later packets are dropped", async () => {
   const parts = await open();
   const { clock, origin } = parts;
   await using world = parts.world;
@@ -133,7 +133,7 @@ const ENDED = [
 ] as const;
 
 for (const [reason, reject, code] of ENDED) {
-  Deno.test(`a caller on the way to its origin is told of its end: ${reason}`, async () => {
+  Deno.test(`a caller on the way to its origin is told why it is ended: ${reason}`, async () => {
     const { world: opened, origin } = await open();
     await using world = opened;
     const greeting = await world.caller(7);
@@ -147,14 +147,14 @@ for (const [reason, reject, code] of ENDED) {
     });
     assert.deepEqual(await world.streams(), []);
     assert.deepEqual(await world.setAside(), []);
-    // An origin that takes the caller after all hears of its end.
+    // An origin that accepts the caller afterwards is told that it has gone.
     await origin.decide(asked, { socketId: 77 });
     assert.equal(shutdownOf(await origin.next()), 77);
     assert.deepEqual(world.errors, []);
   });
 }
 
-Deno.test("a relay that drains takes nobody new, and is idle when the last session has ended", async () => {
+Deno.test("a draining relay accepts no new callers, and is idle when the last session has ended", async () => {
   const parts = await open();
   const { clock, origin } = parts;
   await using world = parts.world;
@@ -169,7 +169,7 @@ Deno.test("a relay that drains takes nobody new, and is idle when the last sessi
   await clock.pass(0);
   await late.conclude(OTHER);
   assert.equal((await late.answer()).type, 2503);
-  // Who has come before goes on.
+  // Earlier callers continue.
   await origin.decide(await origin.conclusion(), { socketId: 106 });
   assert.equal((await early.answer()).socketId, 106);
   await fromCaller(session);
@@ -224,7 +224,7 @@ Deno.test("a full relay refuses callers until a session has ended", async () => 
   assert.equal((await fourth.answer()).socketId, 108);
 });
 
-Deno.test("a caller that repeats its conclusion is one call, and hears one answer, as of now", async () => {
+Deno.test("a caller that repeats its conclusion is one call, and gets the same answer with the current time", async () => {
   const parts = await open();
   const { clock, world, origin } = parts;
   await using _world = world;
@@ -250,7 +250,7 @@ Deno.test("a caller that repeats its conclusion is one call, and hears one answe
   assert.equal(origin.waiting, 0, "the origin was asked once");
 });
 
-Deno.test("a cookie is good in the minute after its own, and no longer", async () => {
+Deno.test("a cookie is valid in the minute after its own, and no longer", async () => {
   const clock = new VirtualClock();
   await using world = await SrtWorld.open({ clock });
   const [next, late] = [await world.caller(5), await world.caller(6)];
@@ -267,7 +267,7 @@ Deno.test("a cookie is good in the minute after its own, and no longer", async (
   assert.equal((await late.answer()).type, 2503);
 });
 
-Deno.test("an origin's refusal is handed on with its reason, for as long as a caller asks", async () => {
+Deno.test("an origin's refusal is passed on with its reason, for as long as a caller asks", async () => {
   const refused: SessionRefused[] = [];
   const sessions: SessionLog = {
     ...NO_SESSION_LOG,
@@ -298,7 +298,7 @@ Deno.test("an origin's refusal is handed on with its reason, for as long as a ca
   assert.equal((await caller.answer()).socketId, 77);
 });
 
-Deno.test("an origin that says nothing holds up nobody but its caller", async () => {
+Deno.test("a silent origin delays only its own caller", async () => {
   const parts = await open();
   const { clock, world, origin } = parts;
   await using _world = world;
@@ -317,7 +317,7 @@ Deno.test("an origin that says nothing holds up nobody but its caller", async ()
   await origin.letIn(107);
   assert.equal((await viewer.answer()).socketId, 107);
   assert.equal(clock.now(), begun, "no time has passed");
-  // Asked three times by one socket; then the other origin takes the caller.
+  // Asked three times from one socket; then the other origin gets the caller.
   await clock.pass(750);
   await origin.letIn(106);
   assert.equal((await waiting.answer()).socketId, 106);
@@ -325,7 +325,7 @@ Deno.test("an origin that says nothing holds up nobody but its caller", async ()
   assert.deepEqual(await world.setAside(), ["silent"]);
 });
 
-Deno.test("answers that come ten seconds late find nobody", async () => {
+Deno.test("answers that come ten seconds late are ignored", async () => {
   const parts = await open();
   const { clock, world, origin } = parts;
   await using _world = world;
@@ -337,7 +337,8 @@ Deno.test("answers that come ten seconds late find nobody", async () => {
   assert.equal((await caller.answer()).type, 2502);
   const listening = async (socketId: number) => {
     await origin.decide(conclusion, { socketId });
-    // What the relay says to it comes before what another caller says by way of the relay.
+    // Packets arrive in order: anything from the relay itself comes before what another caller
+    // sends through it.
     const other = await world.caller(socketId);
     await other.conclude(OTHER);
     let isTold = false;

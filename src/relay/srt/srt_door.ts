@@ -1,6 +1,6 @@
-// What happens to a handshake before anything is remembered about its sender: a caller's induction
-// is answered with a cookie, a conclusion is read and becomes a wish or is refused with a reason.
-// All else is dropped. Nothing that SRS would not answer, or not survive, gets past here.
+// Handles handshakes before anything is remembered about their sender: a caller's induction is
+// answered with a cookie; a conclusion is parsed, and becomes a call or is refused with a reason.
+// Everything else is dropped. Nothing that SRS would not answer, or not survive, gets past here.
 
 import { toProxyError } from "../../core/errors.ts";
 import { BadModeError, parseStreamId, type SrtWish } from "../../core/srt_stream_id.ts";
@@ -13,44 +13,42 @@ import type { DropReason } from "../udp/figures.ts";
 import type { SrtInit } from "./srt_messages.ts";
 
 /**
- * Proxies of this kind that a caller may have come through. One that is registered as an origin
- * would otherwise call itself until there is no room left.
+ * Most proxies of this kind that a caller may have come through. Otherwise a proxy registered as
+ * its own origin would call itself until it is full.
  */
 const MAX_HOPS = 4;
 
-/** How it is counted, and the reason that the caller is told. */
+/** How a refusal is counted, and the reason that the caller is told. */
 export type Refusal = readonly [drop: DropReason<"srt">, reject: number];
 
-/** What a caller wants, and what an origin will be told of it. */
+/** What a caller wants, and what an origin will be told about it. */
 export interface Caller {
   readonly call: WantedCall;
-  /** Stream key. */
   readonly stream: string;
 }
 
-/** What becomes of a packet; `answer` is to be sent to its sender. */
+/** The decision about a packet; `answer` is to be sent to its sender. */
 export type AtTheDoor =
   | { readonly type: "drop"; readonly drop: DropReason<"srt"> }
   | { readonly type: "answer"; readonly answer: Uint8Array }
   | { readonly type: "refuse"; readonly refusal: Refusal }
   | { readonly type: "caller"; readonly caller: Caller };
 
-/** Where handshakes come in. */
 export class SrtDoor {
   readonly #init: SrtInit;
   readonly #cookies: Cookies;
 
-  /** @param init is looked at for every packet */
+  /** @param init read for every packet */
   constructor(init: SrtInit, cookies: Cookies) {
     this.#init = init;
     this.#cookies = cookies;
   }
 
   /**
-   * Takes a packet for socket 0.
+   * Handles a packet for socket 0.
    *
    * @param sender in the form of `Datagram.sender`
-   * @param time milliseconds of the day's clock
+   * @param time wall time, milliseconds
    */
   take(packet: Uint8Array, sender: Uint8Array, time: number): AtTheDoor {
     if (packet.length < hs.HANDSHAKE_SIZE || controlTypeOf(packet) !== HANDSHAKE) {
@@ -61,7 +59,7 @@ export class SrtDoor {
       const answer = hs.answerInduction(packet, this.#cookies.bake(sender, time));
       return { type: "answer", answer };
     }
-    // Socket 0 is the listener: its answer would be a question.
+    // Socket 0 is a listener: an answer to it would look like a new handshake.
     if (shake.type !== hs.CONCLUSION || shake.socketId === 0) return drop("malformed");
     if (!this.#cookies.knows(shake.cookie, sender, time)) return drop("bad_cookie");
     if (!hs.isConclusion(shake)) return refuse(["old_version", reject.VERSION]);

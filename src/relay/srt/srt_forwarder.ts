@@ -1,7 +1,7 @@
-// Moves SRT in a lane. It answers inductions without remembering anything, and repeats a proven
-// caller's conclusion to the origin that owns its stream; from then on packets flow unread, except
-// for the header. Nothing here waits: handshakes with origins advance from packet to packet and
-// tick to tick.
+// Moves SRT packets in a lane. It answers inductions without remembering anything, and repeats a
+// verified caller's conclusion to the origin that owns its stream; from then on packets are passed
+// on unread, except for the header. Nothing here waits: handshakes with origins advance with each
+// packet and tick.
 
 import { endedBy, isEnding } from "../../core/ended_by.ts";
 import type { Datagram, UdpEngine, UdpLink } from "../../net/udp/port.ts";
@@ -24,28 +24,27 @@ import {
   type SrtReport,
 } from "./srt_messages.ts";
 
-/** A refusal is repeated so long, milliseconds: callers ask again every 250 ms. */
+/** How long a refusal is repeated, milliseconds: callers ask again every 250 ms. */
 const REFUSAL_MEMORY = 3_000;
 
 /**
- * Why a call has taken too long. That an origin answers our inductions and not this conclusion is
- * not to be held against it.
+ * Why a call has timed out, by state. An origin that answers our inductions but not this conclusion
+ * is not to blame.
  */
 const TOO_LATE: Readonly<Partial<Record<CallState, SrtFailure>>> = {
   conclusion: "unanswered",
   accepted: "unconfirmed",
 };
 
-/** What a forwarder is made of. */
 export interface SrtForwarderParts extends ForwarderParts<SrtInit, SrtReport> {
   readonly cookies: Cookies;
-  /** The day's clock, which cookies go by, milliseconds. */
+  /** Wall time for cookies, milliseconds. */
   wallTime(): number;
 }
 
-/** The relay of all SRT sessions. */
+/** Relays all SRT sessions in its lane. */
 export class SrtForwarder implements Forwarder<SrtCommand> {
-  /** A reload changes it in place (served_forwarder.ts): read it at every use, keep no copy. */
+  /** A reload changes it in place (served_forwarder.ts): read it at each use, keep no copy. */
   readonly #init: SrtInit;
   readonly #engine: UdpEngine;
   readonly #door: SrtDoor;
@@ -55,7 +54,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
   readonly #handshake: OriginHandshake;
   /** Calls that are not open yet. */
   readonly #pending = new Set<SrtCall>();
-  /** Calls whose SHUTDOWN is on its way, and why. */
+  /** Calls whose SHUTDOWN is being sent on, and why they end. */
   readonly #closing = new Map<SrtCall, SrtEnd>();
   readonly #tally: Tally<number, "srt", SrtEnd | SrtFailure>;
   #isDraining = false;
@@ -79,7 +78,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
     if (call?.state !== "open") return this.#drop("unknown_socket");
     const type = srt.controlTypeOf(buffer);
     if (type !== srt.DATA) {
-      // A caller's handshakes are for the listener. Origins would take keys from one that is not.
+      // A caller's handshakes must go to the listener. Origins would accept keys from any other.
       if (type === srt.HANDSHAKE) return this.#drop("malformed");
       if (this.#isTooMuchKey(buffer, length)) return this.#drop("key_material");
     }
@@ -97,7 +96,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
       this.#handshake.takeLate(link, buffer.subarray(0, length));
       return false;
     }
-    // In an open call, too, a handshake is an answer to what we have asked, perhaps twice.
+    // Even in an open call, a handshake answers one that we have sent, perhaps twice.
     if (call.state !== "open" || type === srt.HANDSHAKE) {
       this.#takeAnswer(call, link, buffer.subarray(0, length));
       return false;
@@ -114,7 +113,8 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
     if (call.state === "induction") {
       if (!this.#handshake.unreachable(call, link)) this.#originFailed(call);
     } else if (call.state === "open") this.#end(call, "origin_gone");
-    // A firewall may let inductions through and refuse the caller's own words: they prove nothing.
+    // A firewall may pass inductions and refuse the caller's own packets, so this proves nothing
+    // against the origin.
     else if (call.state !== "refused") this.#giveUp(call, "origin_gone", reject.GATEWAY);
   }
 
@@ -128,7 +128,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
     });
   }
 
-  /** Once its SHUTDOWN has been sent on. */
+  /** Ends a call once its SHUTDOWN has been sent on. */
   #closeSoon(call: SrtCall, reason: SrtEnd): void {
     this.#closing.set(call, reason);
     this.#engine.tickSoon();
@@ -167,7 +167,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
     return this.#drop(refusal[0]);
   }
 
-  /** @returns why the caller is turned away; undefined when it is not */
+  /** @returns why the caller is refused; undefined if it is not */
   #takeCaller({ call: wanted, stream }: Caller, sender: Uint8Array): Refusal | undefined {
     const known = this.#calls.ofCaller(sender, wanted.callerSocket);
     if (known?.sequence === wanted.sequence) return this.#repeatAnswer(known);
@@ -188,7 +188,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
     if (isDecided) this.#handshake.answer(call);
   }
 
-  /** A device may have no other port and socket id after a restart: its old session is over. */
+  /** A device may use the same port and socket id after a restart: its old session has ended. */
   #beginAnew(call: SrtCall): void {
     if (call.state === "open") call.link?.send(srt.encodeShutdown(call.originSocket));
     this.#finish(call, "client_restarted");
@@ -227,18 +227,18 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
   }
 
   #originFailed(call: SrtCall): void {
-    // Without a socket of our own nothing is known of the origin.
+    // Without a socket of our own, nothing is known about the origin.
     if (call.lacksSocket) return this.#giveUp(call, "overloaded", reject.OVERLOAD);
     call.state = "asking";
     this.#report({ type: "unreachable", call: call.id, isSilent: call.isSilent });
   }
 
-  /** The main thread has found no origin, or may not let the caller in. */
+  /** Refuses a call for which the main thread has found no origin or confirmed no stream. */
   #refuseWanted(call: SrtCall, reason: number): void {
     if (call.state === "asking" || call.state === "accepted") this.#refuse(call, reason);
   }
 
-  /** Refuses a caller for a reason of our own. */
+  /** Refuses a caller for a reason of the proxy's. */
   #giveUp(call: SrtCall, why: SrtEnd | SrtFailure, reason: number): void {
     this.#refuse(call, reason);
     this.#tally.ended(call.id, call, why);
@@ -271,7 +271,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
     }
   }
 
-  /** Ends a call from here: both sides are told. */
+  /** Ends a call and tells both sides. */
   #end(call: SrtCall, reason: SrtEnd): void {
     if (call.state === "open") {
       this.#engine.sendToClient(call.client, srt.encodeShutdown(call.callerSocket));
@@ -284,7 +284,7 @@ export class SrtForwarder implements Forwarder<SrtCommand> {
 
   #finish(call: SrtCall, reason: SrtEnd): void {
     this.#forget(call);
-    // Of one that was refused the end has been told already.
+    // The end of a refused call has been reported already.
     if (call.state !== "refused") this.#tally.ended(call.id, call, reason);
   }
 

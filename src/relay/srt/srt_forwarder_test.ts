@@ -1,5 +1,5 @@
-// What cannot be had from real sockets at will: refusals of hosts (ICMP), a thread that has stood
-// still, sockets that are short for a moment.
+// Cases that real sockets cannot produce on demand: hosts that refuse (ICMP), a blocked thread, a
+// temporary shortage of sockets.
 
 import assert from "node:assert/strict";
 import {
@@ -29,7 +29,7 @@ function keepAlive(socket: number): Uint8Array {
   return encodeShutdown(socket).with(1, 1);
 }
 
-/** A forwarder and a caller whose wish it has reported. */
+/** A forwarder, and a caller that it has reported. */
 class World {
   readonly udp = new RecordingEngine(20);
   readonly reports: SrtReport[] = [];
@@ -58,7 +58,7 @@ class World {
     assert.equal(this.reports[0]!.type, "wanted");
   }
 
-  /** The main thread has found an origin. */
+  /** Answers as the main thread does when it has found an origin. */
   offer(count: number): void {
     this.forwarder.command({ type: "origin", call: 1, addresses: addresses(count) });
   }
@@ -81,13 +81,13 @@ class World {
     for (let left = milliseconds; left > 0; left -= 50) this.leap(50);
   }
 
-  /** One tick, that much later. */
+  /** Makes one tick, that much later. */
   leap(milliseconds: number): void {
     this.udp.time += milliseconds;
     this.forwarder.tick(this.udp.time);
   }
 
-  /** What the client has heard last. */
+  /** The last packet sent to the client. */
   said() {
     return parseHandshake(this.udp.toClients.at(-1)!.subarray(0, 64));
   }
@@ -101,7 +101,7 @@ function typesOf(link: ManualLink): number[] {
   return link.sent.map((packet) => parseHandshake(packet).type);
 }
 
-Deno.test("that a host refuses a caller's own words ends the call and is held against no origin", () => {
+Deno.test("a host's refusal of a caller's own packets ends the call and is not held against the origin", () => {
   const concluding = new World();
   concluding.offer(1);
   concluding.answerInduction(concluding.udp.opened[0]!);
@@ -119,11 +119,11 @@ Deno.test("that a host refuses a caller's own words ends the call and is held ag
   for (const world of [concluding, accepted]) {
     assert.equal(world.said().type, 2502);
     world.pass(11_000);
-    assert.ok(world.udp.opened[0]!.isClosed, "kept for late answers, and no longer");
+    assert.ok(world.udp.opened[0]!.isClosed, "kept for late answers and no longer");
   }
 });
 
-Deno.test("three inductions 250 ms apart, and not the time alone, make an origin silent", () => {
+Deno.test("an origin counts as silent after three inductions 250 ms apart, not just after that time", () => {
   const world = new World();
   world.offer(1);
   world.pass(700);
@@ -133,7 +133,7 @@ Deno.test("three inductions 250 ms apart, and not the time alone, make an origin
   assert.deepEqual(world.reports.at(-1), { type: "unreachable", call: 1, isSilent: true });
   assert.ok(world.udp.opened[0]!.isClosed);
 
-  // A thread that stood still has not read what has come meanwhile.
+  // A blocked thread has not read what arrived meanwhile.
   const stood = new World();
   stood.offer(1);
   stood.leap(2_000);
@@ -142,13 +142,13 @@ Deno.test("three inductions 250 ms apart, and not the time alone, make an origin
   assert.ok(stood.types().includes("reached"));
 });
 
-Deno.test("the addresses of an origin are asked one after the other, the silent ones further on", () => {
+Deno.test("the addresses of an origin are asked in turn, and silent ones are asked again", () => {
   const world = new World();
   world.offer(4);
   world.pass(400);
   assert.deepEqual(world.udp.opened.map(({ origin }) => origin.port), [9000, 9001, 9002, 9003]);
   assert.deepEqual(typesOf(world.udp.opened[0]!), [1, 1]);
-  // The first one answers after all: the others are closed.
+  // The first one answers late: the others are closed.
   world.answerInduction(world.udp.opened[0]!);
   assert.deepEqual(world.udp.opened.map(({ isClosed }) => isClosed), [false, true, true, true]);
   assert.deepEqual(typesOf(world.udp.opened[0]!), [1, 1, -1]);
@@ -161,14 +161,14 @@ Deno.test("the addresses of an origin are asked one after the other, the silent 
   assert.deepEqual(refusing.reports.at(-1), { type: "unreachable", call: 1, isSilent: false });
 });
 
-Deno.test("without a socket the caller is refused, and no origin is to blame", () => {
+Deno.test("without a socket the caller is refused and no origin is blamed", () => {
   const world = new World();
   world.udp.hasRoom = false;
   world.offer(2);
   assert.equal(world.said().type, 2402);
   assert.deepEqual(world.types(), ["wanted", "ended"]);
 
-  // With one for the first address alone, that one decides nothing either when it is silent.
+  // With a socket for the first address only, that address's silence proves nothing either.
   const short = new World();
   short.offer(2);
   short.udp.hasRoom = false;
@@ -177,9 +177,9 @@ Deno.test("without a socket the caller is refused, and no origin is to blame", (
   assert.ok(!short.types().includes("unreachable"));
 });
 
-Deno.test("a caller is refused in time, wherever its call has got stuck", () => {
+Deno.test("a caller is refused in time, wherever its call is stuck", () => {
   const stuck: Readonly<Record<string, (world: World) => void>> = {
-    // No origin was found yet.
+    // No origin has been found yet.
     origin_timeout: () => {},
     unanswered: (world) => {
       world.offer(1);
@@ -207,9 +207,7 @@ Deno.test("a caller is refused in time, wherever its call has got stuck", () => 
   }
 });
 
-/**
- * A forwarder over sockets that are not there, and a client's packets whose address may be changed.
- */
+/** A forwarder over simulated sockets, and a client's packets with a variable address. */
 function crowd() {
   const engine = new ManualEngine(600);
   const reports: SrtReport[] = [];
@@ -236,7 +234,7 @@ function crowd() {
   return { engine, reports, forwarder, say };
 }
 
-Deno.test("inductions of any number of addresses are answered with no more than came, and forgotten", () => {
+Deno.test("inductions from any number of addresses get answers no longer than themselves and are forgotten", () => {
   const { engine, reports, say } = crowd();
   const induction = srtInduction(CALLER);
   let answers = 0;
@@ -252,7 +250,7 @@ Deno.test("inductions of any number of addresses are answered with no more than 
   assert.deepEqual(reports, []);
 });
 
-Deno.test("sessions that are left give everything back", () => {
+Deno.test("abandoned sessions release everything", () => {
   const { engine, reports, forwarder, say } = crowd();
   let cookie = 0;
   engine.sendToClient = (_, bytes) => {

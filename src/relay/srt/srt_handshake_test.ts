@@ -1,5 +1,5 @@
-// Handshakes packet by packet: what callers say proves nothing against an origin, every address of
-// an origin is asked, and no origin is left with a caller who has gone.
+// Handshakes packet by packet: a caller's packets prove nothing against an origin, every address of
+// an origin is asked, and no origin is left with a caller that has gone.
 
 import assert from "node:assert/strict";
 import { readHandshake, shutdownOf, SrtWorld } from "../../../tests/support/srt_world.ts";
@@ -14,13 +14,13 @@ const DROPPED = "srs_proxy_srt_dropped_total";
 const REFUSED = "srs_proxy_srt_refused_total";
 const PUBLISH = { streamId: "#!::r=live/show,m=publish" };
 
-/** The origins of all streams that have one. */
+/** The origins of all mapped streams. */
 async function owners(world: SrtWorld): Promise<string[]> {
   const { streams } = await world.registry.streams({ limit: 10 });
   return streams.map(({ origin }) => origin);
 }
 
-Deno.test("a conclusion that is left unanswered moves no stream and sets no origin aside", async () => {
+Deno.test("an unanswered conclusion moves no stream and sets no origin aside", async () => {
   const clock = new VirtualClock();
   await using world = await SrtWorld.open({ clock });
   const owner = await world.addOrigin("owner");
@@ -30,7 +30,7 @@ Deno.test("a conclusion that is left unanswered moves no stream and sets no orig
   assert.equal((await publisher.answer()).type, -1);
   await until("the stream", async () => (await owners(world))[0] === "owner");
   const other = await world.addOrigin("other");
-  // An origin may leave it unanswered for any reason: this one is as good as every other caller's.
+  // An origin may leave a conclusion unanswered for any reason; the proxy cannot tell these apart.
   const stranger = await world.caller(2);
   await stranger.conclude(PUBLISH);
   await owner.answerInduction();
@@ -46,13 +46,13 @@ Deno.test("a conclusion that is left unanswered moves no stream and sets no orig
   });
   assert.deepEqual(await world.setAside(), []);
   assert.deepEqual(await owners(world), ["owner"]);
-  assert.equal(other.waiting, 0, "nobody else was asked");
+  assert.equal(other.waiting, 0, "no other origin was asked");
   assert.equal(world.sessions.size, 1);
   assert.equal(await world.metric("srs_proxy_origin_dials_total", 'result="origin_timeout"'), 0);
   assert.deepEqual(world.errors, []);
 });
 
-Deno.test("what listeners leave unanswered, or do not survive, is refused at the door", async () => {
+Deno.test("handshakes that listeners do not answer, or not survive, are refused by the proxy", async () => {
   await using world = await SrtWorld.open();
   const origin = await world.addOrigin("o");
   const wrong = [
@@ -69,7 +69,7 @@ Deno.test("what listeners leave unanswered, or do not survive, is refused at the
   await until("the counts", async () => {
     return await world.metric(DROPPED, 'reason="bad_handshake"') === wrong.length;
   });
-  // Those who give no socket to answer to hear nothing.
+  // A caller that gives no socket id to answer to gets no answer.
   const nobody = await world.caller(50);
   await nobody.send(srtHandshake({ type: -1, socketId: 0, cookie: nobody.cookie }));
   await nobody.begin();
@@ -78,7 +78,7 @@ Deno.test("what listeners leave unanswered, or do not survive, is refused at the
   assert.deepEqual(await owners(world), []);
 });
 
-Deno.test("only callers' inductions are answered: two listeners would never end", async () => {
+Deno.test("only callers' inductions are answered: two listeners would answer each other forever", async () => {
   await using world = await SrtWorld.open();
   await using listener = new UdpPeer();
   const { port } = world.relay.address;
@@ -97,13 +97,13 @@ Deno.test("only callers' inductions are answered: two listeners would never end"
 
 Deno.test("four origins and eight addresses are asked for one caller, and no more", async () => {
   await using world = await SrtWorld.open({ maxSessions: 10 });
-  // Nobody listens at these, as the host says at once.
+  // Nothing listens at these, and the host says so at once.
   const dead = Array.from({ length: 5 }, () => [freePort(), freePort(), freePort()]);
   for (const [index, ports] of dead.entries()) await world.register(`dead${index}`, ports);
   const caller = await world.caller(5);
   await caller.conclude(PUBLISH);
   assert.equal((await caller.answer()).type, 2502);
-  // Three addresses of the first, and as many of the others as leave one for each of four.
+  // Three addresses of the first origin, and as many of the others as leave one for each of four.
   assert.equal((await world.setAside()).length, 4);
   assert.equal(await world.metric("srs_proxy_origin_dials_total", "origin_unreachable"), 4);
 
@@ -133,7 +133,7 @@ Deno.test("an origin is reached at any of its addresses", async () => {
   assert.equal(shutdownOf(await origin.next(2)), 77);
 });
 
-Deno.test("an origin that says nothing is set aside and left for the next", async () => {
+Deno.test("a silent origin is set aside and the next one is tried", async () => {
   const clock = new VirtualClock();
   await using world = await SrtWorld.open({ clock });
   const silent = await world.addOrigin("silent", 2);
@@ -148,7 +148,7 @@ Deno.test("an origin that says nothing is set aside and left for the next", asyn
   assert.deepEqual(await owners(world), ["other"]);
 });
 
-Deno.test("an origin that accepts too late, or twice, is told that nobody is there", async () => {
+Deno.test("an origin that accepts too late, or twice, is told that the caller has gone", async () => {
   const clock = new VirtualClock();
   await using world = await SrtWorld.open({ clock });
   const origin = await world.addOrigin("o");
@@ -164,7 +164,7 @@ Deno.test("an origin that accepts too late, or twice, is told that nobody is the
   assert.equal(shutdownOf(last), 71);
   assert.equal(last.port, conclusion.port);
 
-  // Two answers to one conclusion: the second socket is of no use, the first lives.
+  // Two answers to one conclusion: the second socket is shut down, the first stays.
   const twice = await world.caller(6);
   await twice.conclude(PUBLISH);
   const { port } = await origin.letIn(72);
@@ -173,7 +173,7 @@ Deno.test("an origin that accepts too late, or twice, is told that nobody is the
   await origin.decide(open, { socketId: 72 });
   await origin.decide(open, { socketId: 73 });
   assert.equal(shutdownOf(await origin.next()), 73);
-  assert.equal(twice.peer.waiting, 0, "the caller hears nothing of it");
+  assert.equal(twice.peer.waiting, 0, "the caller is not affected");
   await twice.send(encodeShutdown(72));
   assert.equal(shutdownOf(await origin.next()), 72);
   await clock.pass(50);
@@ -182,7 +182,7 @@ Deno.test("an origin that accepts too late, or twice, is told that nobody is the
   assert.equal(shutdownOf(await origin.next()), 74);
 });
 
-Deno.test("two sockets of one client with one number at their origins cannot be: one is refused", async () => {
+Deno.test("one of two calls of a client with the same socket id at different origins is refused", async () => {
   await using world = await SrtWorld.open();
   const origin = await world.addOrigin("o");
   const first = await world.caller(5);
@@ -199,7 +199,7 @@ Deno.test("two sockets of one client with one number at their origins cannot be:
   await until("the first session alone", () => world.sessions.size === 1);
 });
 
-Deno.test("a publisher is refused when the origin hangs up before he is told", async () => {
+Deno.test("a publisher is refused when the origin hangs up before the publisher is told", async () => {
   await using world = await SrtWorld.open();
   const origin = await world.addOrigin("o");
   const caller = await world.caller(5);
@@ -207,7 +207,7 @@ Deno.test("a publisher is refused when the origin hangs up before he is told", a
   const { port } = await origin.letIn(77);
   await origin.peers[0]!.send(encodeShutdown(5), port);
   const { type } = await caller.answer();
-  // Whichever came first, he knows.
+  // Whichever came first, the publisher has been told.
   if (type === -1) assert.equal(shutdownOf(await caller.peer.next()), 5);
   else assert.equal(type, 2502);
   await until("the end", () => world.sessions.size === 0);
@@ -228,17 +228,17 @@ Deno.test("a refused caller is forgotten, however often it asks", async () => {
     if (answers.at(-1) === 2503) break;
   }
   assert.deepEqual(answers, [...new Array(answers.length - 1).fill(2402), 2503]);
-  assert.ok(answers.length > 5, "the refusal was kept for a while");
+  assert.ok(answers.length > 5, "the refusal was repeated for a while");
 });
 
-Deno.test("a device that has begun anew with its old port and socket gets a new session", async () => {
+Deno.test("a device that restarts with the same port and socket id gets a new session", async () => {
   await using world = await SrtWorld.open();
   const origin = await world.addOrigin("o");
   const device = await world.caller(5);
   await device.conclude(PUBLISH);
   await origin.letIn(77);
   assert.equal((await device.answer()).socketId, 77);
-  // The same conclusion is answered as it was, another one is another beginning.
+  // The same conclusion gets the same answer; a different one starts over.
   await device.conclude(PUBLISH);
   assert.equal((await device.answer()).socketId, 77);
   await device.begin();
@@ -251,7 +251,7 @@ Deno.test("a device that has begun anew with its old port and socket gets a new 
   await until("one session", () => world.sessions.size === 1);
 });
 
-Deno.test("the end of the proxy tells also those who still wait", async () => {
+Deno.test("callers that are still waiting are told when the proxy ends", async () => {
   await using world = await SrtWorld.open();
   const origin = await world.addOrigin("o");
   const caller = await world.caller(5);
@@ -263,7 +263,7 @@ Deno.test("the end of the proxy tells also those who still wait", async () => {
   await until("the count", async () => await world.metric(REFUSED, 'reason="draining"') === 1);
 });
 
-Deno.test("a proxy that is its own origin calls itself a few times and no more", async () => {
+Deno.test("a proxy that is its own origin calls itself only a few times", async () => {
   await using world = await SrtWorld.open();
   await world.register("itself", [world.relay.address.port]);
   const caller = await world.caller(5);

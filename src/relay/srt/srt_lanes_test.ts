@@ -1,4 +1,4 @@
-// SRT over several lanes, which the kernel deals callers' addresses to.
+// SRT over several lanes, among which the kernel distributes caller addresses.
 
 import assert from "node:assert/strict";
 import { packetFor } from "../../../tests/support/srt_packets.ts";
@@ -12,7 +12,7 @@ import { isLibcKnown } from "../../net/udp/libc.ts";
 
 const LANES = 3;
 const CLOSED = "srs_proxy_srt_sessions_closed_total";
-/** So many callers are never all in one lane. */
+/** Enough callers that they are never all in one lane. */
 const MANY = 24;
 
 function lanesTest(
@@ -28,7 +28,7 @@ function lanesTest(
   Deno.test({ name, ignore: !isLibcKnown, fn });
 }
 
-/** Callers that the origin has let in, by the ports from which it hears of them. */
+/** Connects callers; returns them with the ports from which the origin sees them. */
 async function callIn(world: SrtWorld, count: number): Promise<Map<SrtCaller, number>> {
   const origin = await world.addOrigin("o");
   const callers = new Map<SrtCaller, number>();
@@ -42,7 +42,7 @@ async function callIn(world: SrtWorld, count: number): Promise<Map<SrtCaller, nu
   return callers;
 }
 
-lanesTest("every lane serves callers, who are kicked wherever they are", async (world) => {
+lanesTest("every lane serves callers, and a kick reaches each of them", async (world) => {
   const callers = await callIn(world, MANY);
   await until("the sessions", () => world.sessions.size === MANY);
   assert.deepEqual([...world.lanes.lanesThatTold("opened")].toSorted(), [1, 2, 3]);
@@ -58,7 +58,7 @@ lanesTest("every lane serves callers, who are kicked wherever they are", async (
 });
 
 lanesTest(
-  "a lane that fails ends its own calls, and nobody else's packets go astray",
+  "a failing lane ends only its own calls, and no other packets are misdirected",
   async (world) => {
     const callers = await callIn(world, MANY);
     await until("the sessions", () => world.sessions.size === MANY);
@@ -78,7 +78,7 @@ lanesTest(
   },
 );
 
-lanesTest("callers are bounded over all lanes together", async (world) => {
+lanesTest("callers are limited over all lanes together", async (world) => {
   await callIn(world, 5);
   const last = await world.caller(99);
   await last.conclude({ streamId: "#!::r=live/last,m=request" });
@@ -88,7 +88,7 @@ lanesTest("callers are bounded over all lanes together", async (world) => {
   });
 }, { maxSessions: 5 });
 
-lanesTest("an address has so many calls in all lanes together", async (world) => {
+lanesTest("calls per address are limited over all lanes together", async (world) => {
   await callIn(world, 4);
   const last = await world.caller(99);
   await last.conclude({ streamId: "#!::r=live/last,m=request" });

@@ -1,6 +1,7 @@
 // The SRT relay as the rest of the program sees it: finds the origin of each caller's stream, logs
-// sessions and holds their streams at their origins. Forwarders in the lanes move the packets and wait
-// for nothing here. A session is in the lane to which the kernel deals its caller's packets.
+// sessions and holds their streams at their origins. Forwarders in the lanes move the packets and
+// wait for nothing here. A session lives in the lane that gets its caller's packets from the
+// kernel.
 
 import { randomBytes } from "node:crypto";
 import { formatAddress } from "../../core/endpoint.ts";
@@ -21,10 +22,10 @@ import {
   type SrtReport,
 } from "./srt_messages.ts";
 
-/** How often forwarders look at their clocks, milliseconds; more often while handshakes are under way. */
+/** How often forwarders tick, milliseconds; more often during handshakes. */
 const TICK = 500;
 
-/** What it means that a call has ended before it was open, other than by the proxy's will. */
+/** The error for a call that ended before it was open, unless the proxy ended it. */
 const FAILURES: Readonly<Partial<Record<SrtEnd | SrtFailure, readonly [ErrorCode, string]>>> = {
   origin_timeout: ["origin_timeout", "Cannot find an origin that answers in time"],
   unanswered: ["origin_timeout", "Origin leaves this handshake unanswered"],
@@ -40,17 +41,20 @@ const FAILURES: Readonly<Partial<Record<SrtEnd | SrtFailure, readonly [ErrorCode
 export type SrtLimits = Omit<SrtInit, "lanes" | "maxSessions" | "cookieKey">;
 
 /**
- * What the relay needs of its surroundings; durations in milliseconds. When it leaves its port its
- * sessions are ended in order, so that their callers call again at once.
+ * Durations in milliseconds. When the relay leaves its port it ends its sessions properly, so that
+ * their callers call again at once.
  */
 export interface SrtRelayOptions extends Omit<SrtInit, "lanes" | "cookieKey">, UdpFrontOptions {
-  /** Of which all proxies behind one address make the same cookies; empty = one of this process alone. */
+  /**
+   * Shared by all proxies behind one address, so that they make the same cookies; empty = random
+   * for this process.
+   */
   readonly cookieSecret: string;
   readonly resolver: Resolver;
   newSession(): string;
 }
 
-/** One caller's wish and what has become of it. */
+/** One caller, from its conclusion to its end. */
 interface SrtSession extends UdpSession<number> {
   readonly lane: number;
   readonly call: number;
@@ -58,13 +62,13 @@ interface SrtSession extends UdpSession<number> {
   readonly intent: "publish" | "play";
   readonly client: string;
   readonly tried: TriedOrigin[];
-  /** When it was wanted, milliseconds. */
+  /** When it was asked for, milliseconds. */
   readonly startedAt: number;
-  /** The origin that was chosen last, and whether one of its addresses answers. */
+  /** The origin chosen last, and whether one of its addresses has answered. */
   origin?: string;
   dial?: PromiseWithResolvers<true>;
   isOpen: boolean;
-  /** Whether an origin is being looked for, and whether the session is over. */
+  /** Whether an origin is being looked for, and whether the session has ended. */
   isSearching: boolean;
   isOver: boolean;
 }
@@ -80,7 +84,8 @@ export class SrtRelay
   private constructor(options: SrtRelayOptions) {
     super(options);
     this.#options = options;
-    // A caller's conclusion may come to another lane than its induction, if one has come or gone.
+    // A caller's conclusion may reach a different lane than its induction, if lanes have changed in
+    // between.
     this.#cookieKey = keyOfCookies(options.cookieSecret || randomBytes(32));
   }
 
@@ -93,7 +98,7 @@ export class SrtRelay
     return relay;
   }
 
-  /** Takes over other limits. */
+  /** Replaces the limits. */
   configure(limits: SrtLimits): void {
     this.forwarders.configure(this.#initOf(limits));
   }
@@ -175,7 +180,7 @@ export class SrtRelay
     }
   }
 
-  /** The caller is told why, and the session is over. */
+  /** Tells the caller why, and ends the session. */
   #refuse(session: SrtSession, error: ProxyError): void {
     if (session.isOver) return;
     if (error.source === "internal") this.#options.onError(error);
@@ -191,7 +196,7 @@ export class SrtRelay
     this.#logRefusal(session, new ProxyError("origin_refused", "Origin refuses", { cause }));
   }
 
-  /** A publisher hears that he may send only when the stream is his. */
+  /** Tells a publisher that it may send, once it holds the stream. */
   async #accepted(session: SrtSession): Promise<void> {
     const { id, call } = session;
     try {
@@ -223,7 +228,7 @@ export class SrtRelay
     const { id, intent, isOpen, bytesIn, bytesOut } = session;
     if (!isOpen) return this.#logRefusal(session, failureOf(reason));
     this.#options.sessions.closed({ session: id, reason, bytesIn, bytesOut });
-    // The other reasons are of calls that are not open yet.
+    // The other reasons belong to calls that are not open yet.
     const labels = { intent, reason: reason as SrtEnd };
     this.#options.metrics.count("srs_proxy_srt_sessions_closed_total", labels);
   }

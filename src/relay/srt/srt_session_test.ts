@@ -1,5 +1,5 @@
-// Sessions packet by packet: what is changed in a handshake, what passes as it is, and what never
-// reaches an origin.
+// Sessions packet by packet: what is changed in a handshake, what is passed on unchanged, and what
+// never reaches an origin.
 
 import assert from "node:assert/strict";
 import { readHandshake, SrtWorld } from "../../../tests/support/srt_world.ts";
@@ -16,7 +16,7 @@ const DROPPED = "srs_proxy_srt_dropped_total";
 const PUBLISH = { streamId: "#!::r=live/show,m=publish" };
 const DEFAULT = "#!::r=live/livestream,m=publish";
 
-Deno.test("segments are limited to what the buffers take, in both directions", async () => {
+Deno.test("segment sizes are limited to the buffers in both directions", async () => {
   await using world = await SrtWorld.open();
   const origin = await world.addOrigin("o");
   for (const [index, [asked, passed]] of [[9000, 2076], [65_535, 2076], [1500, 1500]].entries()) {
@@ -25,10 +25,10 @@ Deno.test("segments are limited to what the buffers take, in both directions", a
     await origin.answerInduction();
     const conclusion = await origin.conclusion();
     assert.equal(readHandshake(conclusion).mss, passed);
-    // One that does not care what it was told.
+    // An origin that ignores the size it was told.
     await origin.decide(conclusion, { socketId: 70 + index, mss: asked! });
     assert.equal((await caller.answer()).mss, passed);
-    // What they may then send arrives.
+    // Packets of the agreed size arrive.
     const largest = packetFor(70 + index, { length: passed! - 28 - 16 });
     await caller.send(largest);
     assert.deepEqual((await origin.next()).bytes, [...largest]);
@@ -38,11 +38,11 @@ Deno.test("segments are limited to what the buffers take, in both directions", a
   }
 });
 
-Deno.test("callers without a StreamID are refused with the reason, or get the default one", async () => {
+Deno.test("callers without a StreamID are refused with a reason, or get the default", async () => {
   await using strict = await SrtWorld.open();
   for (const [index, extensionField] of [5, 1].entries()) {
     const caller = await strict.caller(index + 1);
-    // Without its flag a StreamID is none: SRS does not look at it either.
+    // A StreamID without its flag is ignored, as in SRS.
     const streamId = extensionField === 1 ? { streamId: "live/show" } : {};
     await caller.conclude({ ...streamId, extensionField });
     assert.equal((await caller.answer()).type, 2400);
@@ -57,7 +57,7 @@ Deno.test("callers without a StreamID are refused with the reason, or get the de
   await caller.conclude({ extensionField: 1 });
   await origin.answerInduction();
   const conclusion = await origin.conclusion();
-  // The origin is told what was taken for it: its own default may be another.
+  // The origin is told the default, because its own may differ.
   assert.equal(parseHandshake(Uint8Array.from(conclusion.bytes)).streamId, DEFAULT);
   await origin.decide(conclusion, {});
   assert.equal((await caller.answer()).type, -1);
@@ -65,7 +65,7 @@ Deno.test("callers without a StreamID are refused with the reason, or get the de
   const [session] = world.sessions.list({ limit: 1 }).sessions;
   assert.equal(session!.stream, "__defaultVhost__/live/livestream");
   assert.equal(session!.intent, "publish");
-  // Whoever names a stream gets that one.
+  // A caller that names a stream gets that one.
   const named = await world.caller(6);
   await named.conclude({ streamId: "live/show" });
   await origin.answerInduction();
@@ -73,7 +73,7 @@ Deno.test("callers without a StreamID are refused with the reason, or get the de
   assert.equal(other.streamId, "live/show");
 });
 
-Deno.test("key material is limited in handshakes and in mid-session, whoever it is for", async () => {
+Deno.test("key material is limited in handshakes and within sessions, whatever socket it is for", async () => {
   await using world = await SrtWorld.open({ maxKeyMaterial: 104 });
   const origin = await world.addOrigin("o");
   const pieces = [
@@ -93,7 +93,7 @@ Deno.test("key material is limited in handshakes and in mid-session, whoever it 
   const dropped = [
     packetFor(77, { control: 0x7fff, subtype: 3, length: 108 }),
     packetFor(77, { control: 0x7fff, subtype: 4, length: 1200 }),
-    // A handshake within a session: an origin would take keys from it too.
+    // A handshake within a session: an origin would accept keys from it too.
     srtConclusion({
       ...{ socketId: 5, destination: 77, ...PUBLISH },
       extensions: [{ type: 3, data: new Uint8Array(1200) }],
@@ -110,7 +110,7 @@ Deno.test("key material is limited in handshakes and in mid-session, whoever it 
   for (const packet of passed) {
     assert.deepEqual(await origin.next().then(({ bytes }) => bytes), [...packet]);
   }
-  // What the origin says of keys is its own affair.
+  // Key material from the origin is not limited.
   const back = packetFor(5, { control: 0x7fff, subtype: 3, length: 1200 });
   await origin.peers[0]!.send(back, port);
   assert.deepEqual((await caller.peer.next()).bytes, [...back]);
@@ -122,7 +122,7 @@ Deno.test("key material is limited in handshakes and in mid-session, whoever it 
   });
 });
 
-Deno.test("bonding: groups pass both ways as they are, and members keep apart", async () => {
+Deno.test("bonding: groups are passed on unchanged both ways, and members stay separate", async () => {
   await using world = await SrtWorld.open();
   const origin = await world.addOrigin("o");
   const group = (id: number, weight: number) => ({
