@@ -1,26 +1,26 @@
-// What the relays over UDP count in the same way: what has flowed, what was dropped, what the engine
-// has lost. Their forwarders send these about once a second. Knows no protocol but its name.
+// What both UDP relays count: bytes and datagrams moved, datagrams dropped, and datagrams lost by
+// the engine. Their forwarders report these about once a second. Of a protocol it knows only the
+// name.
 
 import { type LabelsOf, type LabelValue, METRICS } from "../../core/metric_table.ts";
 import type { Metrics } from "../../core/contracts.ts";
 import type { UdpDrops } from "../../net/udp/port.ts";
 
-/** What has flowed in one direction. */
+/** What was moved in one direction. */
 export interface Moved {
   readonly packets: number;
   readonly bytes: number;
 }
 
-/** The protocols of these relays. */
 export type UdpProtocol = "rtc" | "srt";
 
-/** Why a relay has dropped a datagram, apart from what the UDP engine counts. */
+/** Why a relay drops a datagram; losses in the UDP engine are counted separately. */
 export type DropReason<P extends UdpProtocol> = LabelValue<
   `srs_proxy_${P}_dropped_total`,
   "reason"
 >;
 
-/** What a forwarder has done since it last said so. */
+/** What a forwarder has done since its last report. */
 export interface MovedFigures<P extends UdpProtocol> {
   readonly fromClients: Moved;
   readonly fromOrigins: Moved;
@@ -38,7 +38,7 @@ const LOST: Readonly<Record<keyof UdpDrops, LabelValue<"srs_proxy_udp_dropped_to
     failed: "failed",
   };
 
-/** Nothing dropped yet; the caller owns the object. */
+/** Returns counts of zero, owned by the caller. */
 export function nothingDropped<P extends UdpProtocol>(protocol: P): Record<DropReason<P>, number> {
   const { reason: reasons } = METRICS[`srs_proxy_${protocol}_dropped_total`].labels;
   return Object.fromEntries(reasons.map((reason) => [reason, 0])) as Record<DropReason<P>, number>;
@@ -63,7 +63,6 @@ export function countMoved<P extends UdpProtocol>(
   }
 }
 
-/** Counts what the engine has lost. */
 export function countLost(metrics: Metrics, protocol: UdpProtocol, lost: UdpDrops): void {
   for (const name of Object.keys(LOST) as (keyof UdpDrops)[]) {
     const labels = { protocol, reason: LOST[name] };

@@ -1,6 +1,6 @@
-// The part of a relay over UDP that lives in the main thread: has forwarders opened in the lanes, hands
-// what they count to the metrics, ends sessions, drains. What a session is, and how it begins, is the
-// affair of its protocol.
+// The part of a UDP relay that runs in the main thread: opens forwarders in the lanes, passes their
+// counts to the metrics, ends sessions, drains. What a session is and how it begins is left to the
+// protocol.
 
 import { type Clock, within } from "../../core/clock.ts";
 import type { ListenAddress } from "../../core/endpoint.ts";
@@ -13,12 +13,11 @@ import { countLost, countMoved, type UdpProtocol } from "./figures.ts";
 import type { ForwarderHost, ForwarderKind, Forwarders } from "./forwarder.ts";
 import type { SessionCommand, SessionCounts, SessionEnd, SessionReport } from "./messages.ts";
 
-/** How long a lane may take to say what it has counted, milliseconds. */
+/** How long a lane may take to report its counts, milliseconds. */
 const COUNT_TIMEOUT = 1_000;
-/** How often it is told how many sessions there are, milliseconds. */
+/** How often the number of sessions is set in the metrics, milliseconds. */
 const GAUGE_INTERVAL = 1_000;
 
-/** What every relay over UDP needs of its surroundings. */
 export interface UdpFrontOptions {
   readonly listen: ListenAddress;
   readonly clock: Clock;
@@ -26,8 +25,8 @@ export interface UdpFrontOptions {
   readonly lanes: ForwarderHost;
   readonly reusePort?: boolean;
   /**
-   * Whether the port is left at once when the relay drains, to others that listen on it too and ask the
-   * same registry; without `reusePort` there are none.
+   * Whether the relay closes its port at once when it drains, leaving it to other processes that
+   * listen on it and share the registry. Needs `reusePort`.
    */
   readonly leavesPort?: boolean;
   readonly metrics: Metrics;
@@ -36,14 +35,13 @@ export interface UdpFrontOptions {
   onError(error: unknown): void;
 }
 
-/** Why a session ends that neither its client nor its origin has ended. */
+/** Why a session ends if neither its client nor its origin has ended it. */
 type FrontEnd = EndedBy | "shutdown" | "lane_failed";
 
-/** A session: as many parts as there are lanes that have something of it. */
+/** A session, with one part for each lane that serves it. */
 export interface UdpSession<Key> {
-  /** Id in the log. */
   readonly id: string;
-  /** The key by which each of these lanes knows it. */
+  /** The key by which each of these lanes knows the session. */
   readonly parts: Map<number, Key>;
   /** What has flowed in each of them, as far as it was told. */
   readonly flows: Map<number, Flowed>;
@@ -85,7 +83,7 @@ export abstract class UdpFront<
     return this.forwarders.engine;
   }
 
-  /** Takes no new session; those that are there go on, unless the port is left to others. */
+  /** Accepts no new sessions; existing ones continue, unless the port is left to others. */
   drain(): void {
     if (this.isDraining) return;
     this.isDraining = true;
@@ -94,7 +92,7 @@ export abstract class UdpFront<
     this.checkIdle();
   }
 
-  /** Ends all sessions in order. */
+  /** Ends all sessions properly. */
   kill(): void {
     for (const session of this.sessions.values()) this.endAll(session, "shutdown");
   }
@@ -124,7 +122,7 @@ export abstract class UdpFront<
     }));
   }
 
-  /** Resolves when the relay drains and no session is left. */
+  /** Resolves when the relay is draining and no session is left. */
   idle(): Promise<void> {
     return this.#whenIdle.promise;
   }
@@ -161,7 +159,7 @@ export abstract class UdpFront<
 
   protected async closePort(): Promise<void> {
     await this.forwarders.close();
-    // A lane that was ended by force has reported nothing.
+    // A lane that was terminated has not reported the end of its sessions.
     for (const session of [...this.sessions.values()]) {
       for (const lane of [...session.parts.keys()]) this.#losePart(session, lane, "shutdown");
       if (this.sessions.has(session.id)) this.endAll(session, "shutdown");
@@ -169,24 +167,27 @@ export abstract class UdpFront<
     this.checkIdle();
   }
 
-  /** Leaves the port to others, and the sessions as the protocol can. */
+  /** Leaves the port to others; the protocol decides what happens to its sessions. */
   protected leavePort(): Promise<void> {
     return this.closePort();
   }
 
-  /** Has the lanes end a session. */
+  /** Tells the lanes to end a session. */
   protected endAll(session: Session, reason: Reason | FrontEnd): void {
     for (const [lane, key] of session.parts) {
       this.forwarders.send(lane, { type: "close", key, reason });
     }
   }
 
-  /** To be called when a session has gone. */
+  /** Must be called when a session has gone. */
   protected checkIdle(): void {
     if (this.isDraining && this.sessions.size === 0) this.#whenIdle.resolve();
   }
 
-  /** What origins have sent for sessions of a lane; nothing if it does not answer. */
+  /**
+   * Asks a lane how many bytes origins have sent for these sessions; returns an empty map if it
+   * does not answer.
+   */
   async #count(lane: number, keys: readonly Key[]): Promise<ReadonlyMap<Key, number>> {
     const id = ++this.#questions;
     const { promise, resolve } = Promise.withResolvers<SessionCounts<Key>["received"]>();
@@ -244,13 +245,13 @@ export abstract class UdpFront<
     this.partEnded(session, lane, reason);
   }
 
-  /** The session that a lane knows by that key. */
+  /** Returns the session that a lane knows by that key. */
   protected abstract find(lane: number, key: Key): Session | undefined;
 
-  /** What a lane had of a session has ended, or the lane has. */
+  /** A lane's part of a session has ended, or the lane itself. */
   protected abstract partEnded(session: Session, lane: number, reason: Reason | FrontEnd): void;
 
-  /** Takes what only this protocol's forwarders report. */
+  /** Handles a report that only this protocol's forwarders send. */
   protected abstract take(lane: number, report: OwnReport<Report>): void;
 }
 

@@ -1,16 +1,16 @@
-// What every relay over UDP and its forwarders say to each other; each adds what its protocol needs. `Key`
-// is how the two know a session, `Reason` why one ends.
+// The messages between every UDP relay and its forwarders; each protocol adds its own. `Key`
+// identifies a session, `Reason` says why one ends.
 
 import type { PackedFlows } from "../../core/packed_flows.ts";
 import type { MovedFigures, UdpProtocol } from "./figures.ts";
 
-/** To a forwarder. */
+/** Commands to a forwarder. */
 export type SessionCommand<Key, Reason> =
-  /** The session is to be ended in order. */
+  /** End the session properly. */
   | { readonly type: "close"; readonly key: Key; readonly reason: Reason }
-  /** Nobody new is to be taken. */
+  /** Accept no new sessions. */
   | { readonly type: "drain" }
-  /** What origins have sent for these sessions is to be told. */
+  /** Report how many bytes origins have sent for these sessions. */
   | { readonly type: "count"; readonly id: number; readonly keys: readonly Key[] };
 
 /** How a session has ended. */
@@ -22,14 +22,14 @@ export interface SessionEnd<Key, Reason> {
   readonly bytesOut: number;
 }
 
-/** The answer to `count`: bytes, of those sessions that there are. */
+/** The answer to `count`: bytes of those sessions that exist. */
 export interface SessionCounts<Key> {
   readonly type: "counted";
   readonly id: number;
   readonly received: readonly (readonly [Key, number])[];
 }
 
-/** From it. */
+/** Reports from a forwarder. */
 export type SessionReport<Key, P extends UdpProtocol, Reason> =
   | SessionEnd<Key, Reason>
   | SessionCounts<Key>

@@ -1,5 +1,5 @@
-// A forwarder as its lane serves it: on an engine, with commands from the main thread, and reports and
-// figures to it. Knows neither protocol nor thread.
+// Runs a forwarder in its lane: joins it to a UDP engine, passes it commands from the main thread,
+// and sends reports and counts back. Knows neither the protocol nor the thread.
 
 import type { UdpDrops, UdpEngine, UdpLink } from "../../net/udp/port.ts";
 import { noDrops } from "../../net/udp/drops.ts";
@@ -13,12 +13,10 @@ import type {
 
 const FIGURES_INTERVAL = 1_000;
 
-/** Makes the forwarder of a protocol. */
 export type CreateForwarder<Init, Command, Report> = (
   parts: ForwarderParts<Init, Report>,
 ) => Forwarder<Command>;
 
-/** What is needed for it. */
 export interface ServedForwarderOptions<Init, Command, Report> {
   readonly engine: UdpEngine;
   readonly tallies: SharedTallies;
@@ -28,9 +26,8 @@ export interface ServedForwarderOptions<Init, Command, Report> {
   post(message: FromForwarder<Report>): void;
 }
 
-/** A running forwarder. */
 export class ServedForwarder<Init extends object, Command, Report> {
-  /** Resolves once it was told to close; rejects when the relay or its socket has failed. */
+  /** Resolves once it has been told to close; rejects when the relay or its socket has failed. */
   readonly closed: Promise<void>;
   readonly #engine: UdpEngine;
   readonly #forwarder: Forwarder<Command>;

@@ -1,22 +1,21 @@
-// What a forwarder counts, for each session and in all, and tells the main thread about once a second.
-// Per datagram it costs a few additions.
+// Counts what a forwarder moves, for each session and in total, and reports it to the main thread
+// about once a second. Costs a few additions per datagram.
 
 import type { FlowMeter } from "../../core/flow_meter.ts";
 import { packFlows } from "../../core/packed_flows.ts";
 import { type DropReason, nothingDropped, type UdpProtocol } from "./figures.ts";
 import type { SessionReport } from "./messages.ts";
 
-/** Sessions are looked through so often, milliseconds. */
+/** How often sessions are looked through, milliseconds. */
 const SWEEP = 1_000;
 
-/** What has flowed in a session. */
+/** What was moved in a session. */
 interface Flow {
   bytesIn: number;
   bytesOut: number;
   readonly meter: FlowMeter;
 }
 
-/** The counts of one relay. */
 export class Tally<Key, P extends UdpProtocol, Reason> {
   readonly #protocol: P;
   readonly #report: (report: SessionReport<Key, P, Reason>) => void;
@@ -33,14 +32,14 @@ export class Tally<Key, P extends UdpProtocol, Reason> {
     this.#report = report;
   }
 
-  /** A datagram goes to the session's origin. */
+  /** Counts a datagram to the session's origin. */
   fromClient(session: Flow, bytes: number): void {
     session.bytesIn += bytes;
     this.#fromClients.packets++;
     this.#fromClients.bytes += bytes;
   }
 
-  /** A datagram goes to the session's client. */
+  /** Counts a datagram to the session's client. */
   fromOrigin(session: Flow, bytes: number): void {
     session.bytesOut += bytes;
     this.#fromOrigins.packets++;
@@ -57,7 +56,7 @@ export class Tally<Key, P extends UdpProtocol, Reason> {
     this.#report({ type: "ended", key, reason, bytesIn, bytesOut });
   }
 
-  /** Answers the question what origins have sent. @param find finds a session by its key */
+  /** Answers `count`: the bytes that origins have sent. @param find finds a session by its key */
   count(
     { id, keys }: { readonly id: number; readonly keys: readonly Key[] },
     find: (key: Key) => Flow | undefined,
@@ -85,7 +84,7 @@ export class Tally<Key, P extends UdpProtocol, Reason> {
     this.report();
   }
 
-  /** Reports what has flowed since the last time, if anything has. */
+  /** Reports what was moved since the last time, if anything. */
   report(): void {
     const fromClients = this.#fromClients;
     const fromOrigins = this.#fromOrigins;
