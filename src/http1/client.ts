@@ -1,10 +1,10 @@
-// A client's connection over all of its requests: what it has sent that has not been handled, and
-// whether it is still there while it waits for an answer.
+// A client's connection across its requests: buffers what has been received but not handled, and
+// notices if the client leaves while it waits for an answer.
 
 import { Inbox } from "../net/inbox.ts";
 import type { Connection } from "../net/engine.ts";
 
-/** Bytes of further requests that are read while one is being answered. */
+/** Most bytes of later requests that are read while one is being answered. */
 const MAX_AHEAD = 16384;
 
 /** The receiving side of one connection. At most one read is under way at any time. */
@@ -18,20 +18,20 @@ export class HttpClient {
     this.connection = connection;
   }
 
-  /** The read in progress, for whoever closes the connection. */
+  /** The read in progress, to be awaited after closing the connection. */
   get reading(): Promise<boolean> | undefined {
     return this.#reading;
   }
 
-  /** Reads more, once. @returns false when the connection is over */
+  /** Starts one read, or joins the one in progress. @returns false when the connection has ended */
   more(): Promise<boolean> {
     this.#reading ??= this.inbox.more(this.connection).finally(() => this.#reading = undefined);
     return this.#reading;
   }
 
   /**
-   * Reads on while a request is being answered, so that a client that leaves is noticed. Of one that
-   * already sends its next requests only a few are read: then a failing write shows it.
+   * Keeps reading while a request is being answered, to notice when the client leaves. Once
+   * `MAX_AHEAD` bytes of later requests have arrived it stops, and only a failing write shows it.
    *
    * @param onGone called once when the client is gone, unless `unwatch` was called before
    */
@@ -41,7 +41,7 @@ export class HttpClient {
     this.#watch(onGone);
   }
 
-  /** The request has been answered: what comes now is another one. */
+  /** Stops watching: the request has been answered, and what arrives now is the next one. */
   unwatch(): void {
     this.#watcher = undefined;
   }

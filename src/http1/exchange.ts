@@ -1,5 +1,5 @@
-// One request on a connection and the means to answer it: as a whole, from a web Response, or by a
-// relay that writes to the connection itself. RFC 9112.
+// One request on a connection, and ways to answer it: with a whole body, from a web Response, or by
+// a relay that writes to the connection itself. RFC 9112.
 
 import type { ProxyError } from "../core/errors.ts";
 import { encodeHead, type Field } from "../protocol/http/head.ts";
@@ -11,17 +11,16 @@ import type { HttpClient } from "./client.ts";
 export interface Answer {
   readonly status: number;
   readonly fields: readonly Field[];
-  /** Not to be changed until it has been written. */
+  /** Must not be changed until it has been written. */
   readonly body?: Uint8Array;
-  /** Behind the status, when it is not the usual one. */
+  /** The reason phrase, if not the usual one for the status. */
   readonly reason?: string;
 }
 
-/** A request that waits for its answer, or has got it. */
 export class HttpExchange {
   readonly request: HttpRequest;
   readonly client: HttpClient;
-  /** Whether the connection goes on to another request once this one has been answered. */
+  /** Whether the connection stays open for another request after this one. */
   keepAlive: boolean;
   /** Whether the answer has begun, so that an error can only end the connection. */
   begun = false;
@@ -36,11 +35,11 @@ export class HttpExchange {
     return this.client.connection;
   }
 
-  /** Answers whole, with Content-Length and Connection added. */
+  /** Sends a whole answer, with Content-Length and Connection added. */
   async answer({ status, fields, body, reason }: Answer): Promise<void> {
     const size = body?.length ?? 0;
     const isHead = this.request.method === "HEAD";
-    // What HEAD has no body for may be of any length with GET.
+    // The length of the answer to GET is unknown if HEAD has no body to measure.
     const isUnknown = status === 204 || status === 304 || (isHead && size === 0);
     const length = { name: "Content-Length", value: String(size) };
     const written = await this.begin(status, isUnknown ? fields : [...fields, length], reason);
@@ -48,7 +47,7 @@ export class HttpExchange {
     if (!await this.connection.write(body)) this.keepAlive = false;
   }
 
-  /** Answers with an error: a short text that names no origin. */
+  /** Answers with a short error text that names no origin. */
   answerError(error: ProxyError, fields: readonly Field[] = [], reason = ""): Promise<void> {
     return this.answer({
       reason,
@@ -58,7 +57,7 @@ export class HttpExchange {
     });
   }
 
-  /** Answers with a web Response, whose body is streamed and may have a length or not. */
+  /** Answers with a web Response, streaming its body, with or without a length. */
   async answerWith(response: Response): Promise<void> {
     const fields = [...response.headers].map(([name, value]) => ({ name, value }));
     const hasLength = response.headers.has("content-length");
@@ -99,7 +98,7 @@ export class HttpExchange {
     return written;
   }
 
-  /** Answers a request that could not be read. */
+  /** Answers a request that could not be parsed. */
   static async refuse(connection: Connection, error: ProxyError): Promise<void> {
     const fields = [
       { name: "Content-Type", value: "text/plain; charset=utf-8" },

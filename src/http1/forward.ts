@@ -1,5 +1,5 @@
-// Finds an origin for a request and sends it: the one forwarder for all HTTP that goes to origins.
-// What happens to the body is the caller's business.
+// Finds an origin for a request and sends it there. All HTTP requests on behalf of clients go
+// through here. The caller handles the body of the response.
 
 import { ProxyError } from "../core/errors.ts";
 import type { Origin } from "../core/origin.ts";
@@ -9,21 +9,21 @@ import type { OutgoingRequest } from "./outgoing_request.ts";
 import type { OriginHttpDependencies } from "./origin_dependencies.ts";
 import { type DialBounds, tryOrigins } from "../core/try_origins.ts";
 
-/** Where a request may go, and for how long somebody wants its answer. */
+/** Where a request may go, and how long its answer is wanted. */
 export interface Route {
   /** Chooses an origin; called again with the ids of those that could not be reached. */
   choose(failed: readonly string[]): Promise<Origin>;
-  /** Told of each origin that could not be reached or did not answer, and why. */
+  /** Called for each origin that could not be reached or did not answer, with the reason. */
   readonly failed?: (origin: string, failure: ProxyError) => void;
   /** Aborted when the client has left. */
   readonly gone: AbortSignal;
-  /** Milliseconds for the head of the answer, when they are others than for all requests. */
+  /** Milliseconds to wait for the head of the answer; the `answer` timeout unless given. */
   readonly patience?: number;
   /** See `OriginSearch`. */
   readonly bounds?: DialBounds;
   /**
-   * Whether what has been sent is to be answered although the client has left meanwhile: the origin has
-   * begun something by then that somebody has to end.
+   * Whether to wait for the answer even if the client leaves once the request has been sent,
+   * because the origin may have started something that must then be ended.
    */
   readonly outlivesClient?: boolean;
 }
@@ -35,19 +35,19 @@ export interface Forwarded {
   readonly response: HttpResponse;
 }
 
-/** A connection, and the answer where one was kept and has given it. */
+/** A connection to an origin, and the response if a kept connection has already given it. */
 interface OpenedLink {
   readonly link: OriginConnection;
   readonly response?: HttpResponse;
 }
 
-/** Asks origins on behalf of clients. */
+/** Sends requests to origins on behalf of clients. */
 export class Forwarder {
   readonly #deps: OriginHttpDependencies;
   readonly #pool: OriginPool;
   readonly #protocol: "http" | "api";
 
-  /** @param protocol which of an origin's endpoints are asked */
+  /** @param protocol which of an origin's endpoints to use */
   constructor(deps: OriginHttpDependencies, pool: OriginPool, protocol: "http" | "api") {
     this.#deps = deps;
     this.#pool = pool;
@@ -55,9 +55,9 @@ export class Forwarder {
   }
 
   /**
-   * Sends a request to the first origin of the route that can be reached.
+   * Sends a request to the first reachable origin of the route.
    *
-   * @throws ProxyError what the route or the last origin failed with; `client_gone`
+   * @throws ProxyError the error of the route or the last origin; `client_gone`
    */
   async forward(request: OutgoingRequest, route: Route): Promise<Forwarded> {
     const { answer, dial } = this.#deps.timeouts();
@@ -84,7 +84,10 @@ export class Forwarder {
     }
   }
 
-  /** Asks over a kept connection, if there is one and the request has no body, which must not go out twice. */
+  /**
+   * Asks over a kept connection, if there is one and the request has no body; a body must not be
+   * sent twice.
+   */
   async #askKept(
     request: OutgoingRequest,
     origin: Origin,
@@ -95,7 +98,7 @@ export class Forwarder {
     try {
       return { link, response: await this.#ask(request, link, route) };
     } catch (error) {
-      // It may have been closed while it was idle: nothing has been answered, so ask again.
+      // The connection may have been closed while idle. Nothing has been answered, so ask again.
       if (error instanceof ProxyError && error.code === "origin_gone") return undefined;
       tellFailed(route, origin, error);
       throw error;

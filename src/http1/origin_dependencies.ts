@@ -1,4 +1,4 @@
-// What is needed to send requests to origins over HTTP, whichever relay does it.
+// What any relay needs to send HTTP requests to origins.
 
 import type { OriginDependencies } from "../core/try_origins.ts";
 
@@ -10,7 +10,6 @@ export interface OriginHttpTimeouts {
   readonly answer: number;
 }
 
-/** What is needed to send requests to origins. */
 export interface OriginHttpDependencies extends OriginDependencies {
   timeouts(): OriginHttpTimeouts;
 }

@@ -1,5 +1,5 @@
-// HTTP/1.1 connections to origins: new ones, and idle ones kept for the next request. Knows no
-// streams and no clients.
+// HTTP/1.1 connections to origins: opens new ones and keeps idle ones for reuse. Knows neither
+// streams nor clients.
 
 import { blameOrigin, ProxyError } from "../core/errors.ts";
 import { formatAddress } from "../core/endpoint.ts";
@@ -10,13 +10,13 @@ import { findHeadEnd, parseHead } from "../protocol/http/head.ts";
 import { type HttpResponse, understandResponse } from "../protocol/http/response.ts";
 import type { OutgoingRequest } from "./outgoing_request.ts";
 
-/** Connections kept for one address, and how long one is kept, milliseconds. */
+/** Most connections kept for one address, and how long each is kept, milliseconds. */
 const MAX_KEPT = 16;
 const KEEP = 15_000;
-/** Bytes read from an origin at first. */
+/** Initial size of the receive buffer, bytes. */
 const ORIGIN_INBOX = 4096;
 
-/** A connection to an origin. Whoever has it closes it or gives it back. */
+/** A connection to an origin. Its user must close it or give it back. */
 export class OriginConnection implements Disposable {
   readonly address: Address;
   readonly connection: Connection;
@@ -29,18 +29,18 @@ export class OriginConnection implements Disposable {
     this.connection = connection;
   }
 
-  /** Reads more, once; a read in progress counts. */
+  /** Starts one read, or joins the one in progress. */
   more(): Promise<boolean> {
     this.#reading ??= this.inbox.more(this.connection).finally(() => this.#reading = undefined);
     return this.#reading;
   }
 
   /**
-   * Sends a request and reads the head of the response; interim ones are skipped.
+   * Sends a request and reads the head of the response, skipping interim responses.
    *
    * @param timeout milliseconds
-   * @throws ProxyError `origin_timeout`; `origin_gone` when the connection ends before, or when
-   * what comes is no HTTP
+   * @throws ProxyError `origin_timeout`; `origin_gone` when the connection ends first or the
+   * response is not HTTP
    */
   async ask({ head, body, method }: OutgoingRequest, timeout: number): Promise<HttpResponse> {
     const { connection, inbox } = this;
@@ -66,7 +66,7 @@ export class OriginConnection implements Disposable {
   }
 }
 
-/** What is wrong with an origin that breaks RFC 9112. */
+/** The error message for an origin that breaks RFC 9112. */
 export const NO_HTTP = "Origin does not speak HTTP";
 
 function tryFindHeadEnd(bytes: Uint8Array): number {
@@ -88,7 +88,7 @@ export class OriginPool implements Disposable {
     this.#sweeper = engine.clock.every(KEEP / 2, () => this.#sweep());
   }
 
-  /** A kept connection to an address, the one used last; undefined when there is none. */
+  /** Takes the most recently used kept connection to an address; undefined if there is none. */
   take(address: Address): OriginConnection | undefined {
     if (this.#engine.namesClients) return undefined;
     const kept = this.#kept.get(keyOf(address));
@@ -118,11 +118,11 @@ export class OriginPool implements Disposable {
     link.inbox.shrink();
     kept.push(link);
     this.#kept.set(key, kept);
-    // Whatever arrives while no request is pending is the end, or belongs to no request.
+    // Anything that arrives on an idle connection is its end or unsolicited.
     link.more().then(() => this.#drop(key, link));
   }
 
-  /** Lets a connection go if it still waits. */
+  /** Closes a connection if it is still idle. */
   #drop(key: string, link: OriginConnection): void {
     const kept = this.#kept.get(key);
     const index = kept?.indexOf(link) ?? -1;
@@ -149,7 +149,7 @@ export class OriginPool implements Disposable {
   }
 }
 
-/** Whose certificate it was is part of what was dialled. */
+/** Connections checked against different certificate names are not interchangeable. */
 function keyOf(address: Address): string {
   return `${formatAddress(address)} ${address.tls ?? ""}`;
 }

@@ -1,5 +1,6 @@
-// Asks the HTTP APIs of origins what the proxy itself wants to know. Every question has a connection of
-// its own: SRS closes its after each answer. Knows neither what is asked nor which origins there are.
+// Asks the HTTP APIs of origins what the proxy itself wants to know. Every question uses a new
+// connection, because SRS closes it after each answer. Knows neither what is asked nor which
+// origins there are.
 
 import { textOfBytes } from "../core/binary_text.ts";
 import type { Clock } from "../core/clock.ts";
@@ -18,18 +19,18 @@ export interface OriginAskerOptions {
   readonly engine: TcpEngine;
   readonly clock: Pick<Clock, "now">;
   readonly hopMark: HopMark;
-  /** What the proxy calls itself. */
+  /** The proxy's User-Agent. */
   readonly agent: string;
-  /** Origins with addresses in the place of names. */
+  /** Resolves an origin's host names to addresses. */
   resolved(origin: Origin): Promise<Origin>;
-  /** `user:password` for the APIs of origins; absent = they ask for none. */
+  /** `user:password` for the APIs of origins; undefined if they need none. */
   credentials(): string | undefined;
 }
 
-/** Addresses of one origin that are dialled for one question. */
+/** Most addresses of one origin dialled for one question. */
 const MOST_ADDRESSES = 2;
 
-/** Asks one origin at a time, and any number at once. */
+/** Asks one origin with each call; calls may run concurrently. */
 export class OriginAsker implements OriginQuestions {
   readonly #options: OriginAskerOptions;
 
@@ -46,7 +47,7 @@ export class OriginAsker implements OriginQuestions {
     return await this.#askAt(link, question, end);
   }
 
-  /** An address that swallows everything leaves time for the one behind it. */
+  /** Dials the addresses in turn; one that never responds leaves time for the next. */
   async #dial(addresses: readonly Address[], end: number): Promise<OriginConnection> {
     const { clock, engine } = this.#options;
     let failure = new ProxyError("origin_unreachable", "Origin has no address to dial");

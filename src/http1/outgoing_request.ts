@@ -1,6 +1,6 @@
-// A request as an origin gets it: the client's own, except for its framing, the proxy's mark, and
-// what only the proxy can know, which is who the client is. RFC 9110 section 7.6, RFC 7239's
-// predecessors X-Forwarded-*.
+// Builds the request for an origin: the client's own, except for the framing, the proxy's loop
+// mark, and the X-Forwarded-* fields that say who the client is (the predecessors of RFC 7239). RFC
+// 9110 section 7.6.
 
 import { type Cidr, cidrContains } from "../core/cidr.ts";
 import { trustedWay } from "../core/client_address.ts";
@@ -12,27 +12,27 @@ import type { HttpRequest } from "../protocol/http/request.ts";
 /** A request for an origin, ready to be written. */
 export interface OutgoingRequest {
   readonly method: string;
-  /** Whose it is. */
+  /** The client that it is for. */
   readonly client: Address;
   readonly head: Uint8Array;
-  /** What follows the head; a request with a body is never sent twice. */
+  /** The body. A request with a body is never sent twice. */
   readonly body?: Uint8Array | undefined;
 }
 
-/** What of a client's request goes to the origin. */
+/** The parts of a client's request that are sent to the origin. */
 export type ClientRequest = Pick<HttpRequest, "method" | "path" | "host" | "fields" | "version">;
 
-/** What the request for the origin differs in from the client's. */
+/** How the request for the origin differs from the client's. */
 export interface RequestChanges {
   readonly query: string;
-  /** Whether the body has to be read here, so that it must come without compression. */
+  /** Whether the proxy reads the response body, so that it must not be compressed. */
   readonly readable: boolean;
   readonly peer: Address;
-  /** Whether the client speaks TLS with us. */
+  /** Whether the client uses TLS. */
   readonly isSecure: boolean;
   readonly trustedProxies: readonly Cidr[];
   readonly hopMark: HopMark;
-  /** The whole body, when there is one; not to be changed until the origin has answered. */
+  /** The whole body, if any; must not be changed until the origin has answered. */
   readonly body?: Uint8Array | undefined;
 }
 
@@ -43,10 +43,13 @@ const FORWARDED = new Set([
   "x-real-ip",
 ]);
 
-/** The request as the origin gets it: the client's own Host, and who the client is. */
+/**
+ * Builds the request for the origin, with the client's own Host and fields that say who the client
+ * is.
+ */
 export function outgoingRequest(request: ClientRequest, changes: RequestChanges): OutgoingRequest {
   const { method, path, host } = request;
-  // Over HTTP/1.1 there is no request without a Host, and servers refuse an empty one.
+  // HTTP/1.1 requires a Host, and servers refuse an empty one.
   const version = host === "" ? "1.0" : request.version;
   const target = changes.query === "" ? path : `${path}?${changes.query}`;
   const left = changes.readable ? ["accept-encoding", "range", "if-range"] : [];
@@ -72,14 +75,14 @@ export function outgoingRequest(request: ClientRequest, changes: RequestChanges)
   };
 }
 
-/** Whom the request is from, and the trusted proxies that it has come through. */
+/** The client's host, followed by the trusted proxies that the request has passed through. */
 function wayOf({ fields }: ClientRequest, changes: RequestChanges): string[] {
   const { peer: { host: peer }, trustedProxies } = changes;
   const forwardedFor = fields.all("x-forwarded-for");
   return trustedWay({ peer, forwardedFor, realIp: fields.get("x-real-ip") }, trustedProxies);
 }
 
-/** The first of the way; of all but the last the port is not known. */
+/** The first host of the way. Its port is known only if it is the peer itself. */
 function clientOf([host]: readonly string[], peer: Address): Address {
   return host === undefined || host === peer.host ? peer : { host, port: 0 };
 }
@@ -95,7 +98,7 @@ function forwardedFields(
   const told = (name: string) => isTrusted ? fields.get(name) : undefined;
   const forHost = told("x-forwarded-host") ?? host;
   return [
-    // The client comes first: SRS takes the first address for it.
+    // The client comes first: SRS takes the first address as the client's.
     { name: "X-Forwarded-For", value: way.join(", ") },
     { name: "X-Forwarded-Proto", value: told("x-forwarded-proto") ?? scheme },
     ...(forHost === "" ? [] : [{ name: "X-Forwarded-Host", value: forHost }]),

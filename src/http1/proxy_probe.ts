@@ -7,11 +7,11 @@ import type { Address } from "../core/address.ts";
 import type { TcpEngine } from "../net/engine.ts";
 import { Inbox } from "../net/inbox.ts";
 
-/** A proxy's answer is shorter. */
+/** Longest answer that is read, bytes; a proxy's is shorter. */
 const LONGEST = 4096;
 
 /**
- * Asks an address for its version, as an origin or a proxy tells it.
+ * Asks an address for its version, which origins and proxies tell.
  *
  * @param signature the name under which proxies answer
  * @param timeout milliseconds for all of it

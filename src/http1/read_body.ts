@@ -1,4 +1,4 @@
-// Reads the whole body of an origin's response, within limits of length and time.
+// Reads the whole body of an origin's response, within limits on length and time.
 
 import { blameOrigin, ProxyError } from "../core/errors.ts";
 import { GrowingBytes } from "../core/growing_bytes.ts";
@@ -11,15 +11,15 @@ import { NO_HTTP, type OriginConnection } from "./origin_pool.ts";
 export interface AnswerBounds {
   readonly timeout: number;
   readonly limit: number;
-  /** What its memory is taken from; it is given back by nobody. */
+  /** The budget that its memory is charged to; `readBody` does not release it. */
   readonly memory?: Memory | undefined;
 }
 
 /**
  * Reads the whole body of a response.
  *
- * @throws ProxyError `origin_gone` when it ends early, is too long or broken, `origin_timeout`; what the
- * memory throws
+ * @throws ProxyError `origin_gone` when it ends early, is too long or malformed; `origin_timeout`;
+ * what the memory throws
  */
 export async function readBody(
   link: OriginConnection,

@@ -1,5 +1,5 @@
-// An HTTP/1.1 port over plain TCP connections, for relays that pump bodies as bytes: the head of a
-// request is read and checked here, the answer is the handler's. Deno.serve carries bodies as
+// An HTTP/1.1 server over plain connections, for relays that pump bodies as bytes: reads and checks
+// the head of each request and leaves the answer to a handler. Deno.serve carries bodies as
 // streams, which costs more and cannot be stopped; docs/decisions/0002 has the figures. RFC 9112.
 
 import { addressGroup } from "../core/address_group.ts";
@@ -20,21 +20,22 @@ import type { ConnectionLimits } from "../net/served_connections.ts";
 import type { PortGuest } from "../net/port_guest.ts";
 import { TcpServer, type TlsPort } from "../net/tcp_server.ts";
 
-/** How long a closed client may take to read its last bytes, milliseconds. */
+/**
+ * How long a client may take to read its last bytes before its connection is closed, milliseconds.
+ */
 const LINGER = 2000;
 
-/** Deadlines of a connection, milliseconds; read when they begin, so that they may change. */
+/** Deadlines of a connection, milliseconds; read when each one starts, so that they may change. */
 export interface HeadTimeouts {
-  /** A head of a request. */
+  /** For the head of a request. */
   readonly head: number;
-  /** A kept connection brings the next one. */
+  /** For the next request on a kept connection. */
   readonly keepAlive: number;
 }
 
 /** Why a connection or a request is not handled. */
 export type HttpRefusal = LabelValue<"srs_proxy_api_refused_total", "reason">;
 
-/** What an Http1Server needs to know. */
 export interface Http1ServerOptions {
   readonly name: string;
   readonly listen: ListenAddress;
@@ -47,11 +48,11 @@ export interface Http1ServerOptions {
   readonly tls?: TlsPort | undefined;
   readonly guest?: PortGuest | undefined;
   timeouts(): HeadTimeouts;
-  /** What is kept of requests until their heads, and bodies if they have any, are complete. */
+  /** Budget for incomplete requests: heads, and bodies if any. */
   readonly identifyMemory: MemoryBudget;
-  /** Answers one request, to its end; reads its body, or has the connection end. */
+  /** Answers one request completely; must read its body or let the connection end. */
   handle(exchange: HttpExchange): Promise<void>;
-  /** Told of connections closed for a bound, and of requests refused before `handle`. */
+  /** Called for connections closed because of a limit, and for requests refused before `handle`. */
   onRefused(reason: HttpRefusal): void;
   onError(error: unknown): void;
 }
@@ -89,19 +90,19 @@ export class Http1Server implements AsyncDisposable {
     return this.#server.closed;
   }
 
-  /** Takes no new connection and no new request; requests under way go on. */
+  /** Accepts no new connections or requests; running requests continue. */
   stop(): void {
     this.#stopped = true;
     this.#server.stop();
     for (const connection of this.#waiting) connection.close();
   }
 
-  /** Open connections of clients. */
+  /** Number of open client connections. */
   get connections(): number {
     return this.#server.connections.size;
   }
 
-  /** Resolves when no request is under way any more. */
+  /** Resolves when no request is running. */
   idle(): Promise<void> {
     return this.#server.idle();
   }
@@ -136,7 +137,7 @@ export class Http1Server implements AsyncDisposable {
       client.inbox.countIn(memory);
       const request = await this.#readRequest(client, timeout);
       if (request === undefined) return undefined;
-      // A body is being read for as long as its request is being answered, which is not long.
+      // A request with a body stays charged until it is answered, which does not take long.
       if (request.bodyLength === 0) client.inbox.countIn(undefined);
       const exchange = new HttpExchange(request, client);
       if (this.#stopped) exchange.keepAlive = false;

@@ -1,19 +1,19 @@
-// Bodies of requests that need none: some clients send an empty or a small one with GET. It is read
-// to its end, so that no part of it can be taken for the next request, and discarded.
+// Bodies of requests that need none: some clients send an empty or small body with GET. It is read
+// to its end and discarded, so that no part of it can be taken for the next request.
 
 import { ProxyError } from "../core/errors.ts";
 import { BodyScanner } from "../protocol/http/body_scanner.ts";
 import type { HttpExchange } from "./exchange.ts";
 
-/** Bytes that such a body may have, frames included. */
+/** Longest such body, bytes, framing included. */
 const MAX_BODY = 4096;
 
 /**
- * Reads the body of a request and forgets it; the connection ends with the answer then, since others
- * may have seen a request in that body.
+ * Reads and discards the body of a request. The connection then closes after the answer, because
+ * other servers may have taken that body for a request.
  *
  * @param timeout milliseconds for all of it
- * @throws ProxyError `too_large`, `client_gone`, ProtocolError when its chunks are broken
+ * @throws ProxyError `too_large`, `client_gone`; ProtocolError when its chunks are malformed
  */
 export async function dropSmallBody(exchange: HttpExchange, timeout: number): Promise<void> {
   const { request: { bodyLength }, client } = exchange;

@@ -1,6 +1,6 @@
-// An HTTP port for handlers of web requests, with small bodies both ways: like Deno.serve, but no
-// client can hold a connection for nothing, and one that leaves is noticed even if it has sent a
-// body. Knows no routes. RFC 9112.
+// An HTTP server for handlers of web Requests with small bodies both ways: like Deno.serve, but no
+// client can hold a connection without using it, and a client that leaves is noticed even if it has
+// sent a body. Knows no routes. RFC 9112.
 
 import type { ListenAddress } from "../core/endpoint.ts";
 import type { MemoryBudget } from "../core/memory_budget.ts";
@@ -14,26 +14,27 @@ import { BodyScanner } from "../protocol/http/body_scanner.ts";
 import { type HeadTimeouts, Http1Server, type HttpRefusal } from "./server.ts";
 import type { HttpExchange } from "./exchange.ts";
 
-/** Methods for which no web Request can be made, and which nobody here needs. */
+/** Methods for which no web Request can be constructed, and which are not needed here. */
 const IMPOSSIBLE: readonly string[] = ["TRACE", "TRACK"];
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 
 export interface WebHandlerOptions {
-  /** `stall`: milliseconds for a client to take an answer. */
+  /** `stall`: how long a client may read nothing of its answer, milliseconds. */
   timeouts(): HeadTimeouts & { readonly stall: number };
   /**
-   * Answers one request of that peer, which has shown a certificate or not; reading its body within bounds is the handler's business. The answer is
-   * read whole before it is sent.
+   * Answers one request. The handler must limit how much of the body it reads; its answer is read
+   * whole before it is sent, except for event streams. `isCertified` tells whether the peer has
+   * shown a valid client certificate.
    */
   handle(request: Request, peer: Address, isCertified: boolean): Response | Promise<Response>;
-  /** Told of connections and requests that were refused before `handle`. */
+  /** Called for connections and requests refused before `handle`. */
   onRefused(reason: HttpRefusal): void;
-  /** Told of what `handle` throws; the client gets a bare 500. */
+  /** Called with what `handle` throws; the client gets an empty 500. */
   onError(error: unknown): void;
 }
 
 export interface WebServerOptions extends WebHandlerOptions {
-  /** What listens, for error messages: "HTTP API". */
+  /** The name of the server in error messages, such as "HTTP API". */
   readonly name: string;
   readonly listen: ListenAddress;
   readonly reusePort?: boolean;
@@ -75,7 +76,7 @@ export class WebServer implements AsyncDisposable {
     return this.#server.closed;
   }
 
-  /** Takes no new connection and no new request; requests under way go on. */
+  /** Accepts no new connections or requests; running requests continue. */
   stop(): void {
     this.#server.stop();
   }
@@ -88,7 +89,7 @@ export class WebServer implements AsyncDisposable {
   }
 }
 
-/** Answers the requests of a port, its own or one that it shares, by web requests. */
+/** Answers the requests of a port with a handler of web Requests; the port may be shared. */
 export class WebHandler implements Disposable {
   readonly #options: WebHandlerOptions;
   readonly #open = new Set<HttpExchange>();
@@ -97,12 +98,12 @@ export class WebHandler implements Disposable {
     this.#options = options;
   }
 
-  /** Ends the connections of all requests under way. */
+  /** Closes the connections of all running requests. */
   [Symbol.dispose](): void {
     for (const exchange of this.#open) exchange.connection.close();
   }
 
-  /** Answers one request to its end. */
+  /** Answers one request completely. */
   async serve(exchange: HttpExchange): Promise<void> {
     if (IMPOSSIBLE.includes(exchange.request.method)) return await this.#refuseMethod(exchange);
     const body = new RequestBody(exchange);
@@ -126,7 +127,7 @@ export class WebHandler implements Disposable {
     }
   }
 
-  /** Answers piece by piece, as long as the client takes them. */
+  /** Sends the answer piece by piece, for as long as the client reads. */
   async #stream(exchange: HttpExchange, { status, headers, body }: Response): Promise<void> {
     const { connection } = exchange;
     const fields = [...headers].map(([name, value]) => ({ name, value }));
@@ -159,14 +160,14 @@ export class WebHandler implements Disposable {
   }
 }
 
-/** Its end is the client's. */
+/** Whether the response is an event stream, which lasts until the client leaves. */
 function isEventStream(response: Response): boolean {
   return response.headers.get("content-type") === "text/event-stream";
 }
 
 type Controller = ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
 
-/** The body of a request as a stream that reads from the connection when it is asked to. */
+/** The body of a request as a stream that reads from the connection on demand. */
 class RequestBody {
   /** Aborted when the client has left before its answer. */
   readonly gone = new AbortController();
@@ -174,7 +175,7 @@ class RequestBody {
   readonly #exchange: HttpExchange;
   readonly #scanner: BodyScanner;
   readonly #pieces: Uint8Array<ArrayBuffer>[] = [];
-  /** Whether the client sends its body only once it has been told to. */
+  /** Whether the client sends its body only after 100 Continue. */
   #isWaitedFor = false;
 
   constructor(exchange: HttpExchange) {
@@ -191,7 +192,7 @@ class RequestBody {
     this.stream = new ReadableStream({ pull }, { highWaterMark: 0 });
   }
 
-  /** Whether none of it is left before the client's next request. */
+  /** Whether it has been read to its end, so that the next request can follow. */
   get isRead(): boolean {
     return this.#scanner.done;
   }
@@ -217,7 +218,7 @@ class RequestBody {
   }
 }
 
-/** The request for a handler that knows web requests. */
+/** Converts the request to a web Request. */
 function webRequest({ request, connection }: HttpExchange, { stream, gone }: RequestBody): Request {
   const { method, path, query, host, fields } = request;
   const headers = new Headers();

@@ -7,7 +7,7 @@ import type { MemoryBudget } from "../core/memory_budget.ts";
 import { WebServer, type WebServerOptions } from "./web_server.ts";
 import { DenoTcpEngine } from "../net/deno/tcp_engine.ts";
 
-/** Deadlines of everything, milliseconds; they pass when a test says so. */
+/** All deadlines, milliseconds; they pass when a test moves the clock. */
 const PATIENCE = 200;
 
 interface Site {
@@ -18,7 +18,7 @@ interface Site {
   readonly errors: unknown[];
 }
 
-/** A port whose handler is this one. */
+/** Opens a server with this handler. */
 async function onSite(
   handle: WebServerOptions["handle"],
   test: (site: Site) => Promise<void>,
@@ -52,7 +52,7 @@ function post(target: string, ...rest: readonly string[]): string {
   return [`POST ${target} HTTP/1.1`, "Host: tv.example", ...rest].join("\r\n");
 }
 
-Deno.test("requests follow each other on one connection, bodies and all", async () => {
+Deno.test("requests with bodies follow each other on one connection", async () => {
   await onSite(echo, async ({ port }) => {
     using client = await RawHttp.connect(port);
     await client.send(
@@ -71,7 +71,7 @@ Deno.test("requests follow each other on one connection, bodies and all", async 
   });
 });
 
-Deno.test("an empty line between two requests is none of them", async () => {
+Deno.test("an empty line between two requests is ignored", async () => {
   await onSite(echo, async ({ port }) => {
     using client = await RawHttp.connect(port);
     const get = (target: string) => `GET ${target} HTTP/1.1\r\nHost: tv.example\r\n\r\n`;
@@ -83,7 +83,7 @@ Deno.test("an empty line between two requests is none of them", async () => {
   });
 });
 
-Deno.test("HEAD says the length that GET would have, or none", async () => {
+Deno.test("HEAD tells the length that GET would have, or none", async () => {
   const known = { headers: { "content-length": "126" } };
   const answers = (request: Request) =>
     new Response(null, new URL(request.url).pathname === "/known" ? known : {});
@@ -98,7 +98,7 @@ Deno.test("HEAD says the length that GET would have, or none", async () => {
   });
 });
 
-Deno.test("a body that is waited for is asked for, unless nobody wants it", async () => {
+Deno.test("100 Continue is sent only if the handler reads the body", async () => {
   await onSite(echo, async ({ port }) => {
     using client = await RawHttp.connect(port);
     await client.send(post("/a", "Content-Length: 3", "Expect: 100-continue", "", ""));
@@ -115,7 +115,7 @@ Deno.test("a body that is waited for is asked for, unless nobody wants it", asyn
   });
 });
 
-Deno.test("a method of which no web Request can be made is refused, and is no error", async () => {
+Deno.test("a method that web Requests do not allow is refused without an error", async () => {
   await onSite(echo, async ({ port, refused, errors }) => {
     for (const method of ["TRACE", "TRACK"]) {
       using client = await RawHttp.connect(port);
@@ -128,7 +128,7 @@ Deno.test("a method of which no web Request can be made is refused, and is no er
   });
 });
 
-Deno.test("what two servers could read in two ways is refused", async () => {
+Deno.test("ambiguous requests are refused", async () => {
   await onSite(echo, async ({ port, refused }) => {
     const requests = [
       post("/", "Content-Length: 3", "Transfer-Encoding: chunked", "", "xyz"),
@@ -144,7 +144,7 @@ Deno.test("what two servers could read in two ways is refused", async () => {
   });
 });
 
-Deno.test("a body that breaks off or has broken chunks is the handler's to see", async () => {
+Deno.test("the handler sees when a body breaks off or has malformed chunks", async () => {
   const seen: string[] = [];
   const handle = async (request: Request) => {
     const what = await request.text().catch((error) => error.message);
@@ -185,7 +185,7 @@ Deno.test("a client that leaves before its answer is noticed, whatever it has se
   }
 });
 
-Deno.test("nobody holds a connection for nothing", async () => {
+Deno.test("idle and slow clients are disconnected", async () => {
   await onSite(echo, async ({ port, clock, identifyMemory, refused }) => {
     using silent = await RawHttp.connect(port);
     using slow = await RawHttp.connect(port);
@@ -194,7 +194,7 @@ Deno.test("nobody holds a connection for nothing", async () => {
     using kept = await RawHttp.connect(port);
     await kept.send(post("/", "Content-Length: 1", "", "x"));
     using fourth = await RawHttp.connect(port);
-    assert.equal(await fourth.until(), "", "three from one address are enough");
+    assert.equal(await fourth.until(), "", "three connections per address are the limit");
     assert.match(await kept.until("<x>"), /201 Created/);
     await until("all three be waited for", () => clock.pending === 3);
     await clock.pass(PATIENCE);
@@ -203,7 +203,7 @@ Deno.test("nobody holds a connection for nothing", async () => {
   });
 });
 
-Deno.test("an error of the handler's own is an empty 500", async () => {
+Deno.test("an error thrown by the handler gives an empty 500", async () => {
   const handle = () => {
     throw new Error("broken");
   };
@@ -215,7 +215,7 @@ Deno.test("an error of the handler's own is an empty 500", async () => {
   });
 });
 
-Deno.test("an answer that is not taken ends the connection", async () => {
+Deno.test("an answer that is not read ends the connection", async () => {
   const body = new Uint8Array(32 << 20);
   await onSite(() => new Response(body), async ({ port, clock }) => {
     using client = await RawHttp.connect(port);
