@@ -1,28 +1,28 @@
-// Rewrites DASH manifests (MPD, ISO/IEC 23009-1), so that every request a player makes of them leads
-// through the proxy and names the stream's origin by `spbhid`. Edits single values in the XML text
-// and leaves every other byte alone. Knows nothing of HTTP or compression.
+// Rewrites DASH manifests (MPD, ISO/IEC 23009-1), so that every request made from them leads
+// through the proxy and names the stream's origin with `spbhid`. Edits single values in the XML
+// text and leaves every other byte unchanged. Knows nothing about HTTP or compression.
 //
-// Why segments carry the parameter although paths look telling: SRS writes
-// `<BaseURL>show/</BaseURL>` and `$RepresentationID$-$Number$.m4s`, so its folder would name the
-// stream, but nginx-rtmp writes `show-$Time$.m4v` and `show-init.m4a`, where no rule tells the
-// stream from the rest. Players resolve a link against its base by RFC 3986, which drops the base's
-// query and keeps the link's. So the parameter goes onto what is resolved last: templates
+// Segments carry the parameter although some paths seem to name the stream: SRS writes
+// `<BaseURL>show/</BaseURL>` and `$RepresentationID$-$Number$.m4s`, so the folder names the stream,
+// but nginx-rtmp writes `show-$Time$.m4v` and `show-init.m4a`, where no rule separates the stream's
+// name from the rest. Players resolve a link against its base by RFC 3986, which drops the base's
+// query and keeps the link's. So the parameter is added to what is resolved last: templates
 // (`$Number$` and the like are not touched), SegmentURL, Initialization and so on. A BaseURL that
-// ends like a folder gets none; any other may itself be the media file and gets it too.
+// ends with a slash gets none; any other may itself be the media file and gets it too.
 //
-// A BaseURL may also lead elsewhere (a CDN): links below it are then that server's, and stay.
-// Left alone as well: clocks (UTCTiming), content steering, licence servers, values with
-// references to characters beyond ASCII, a BaseURL written as CDATA.
+// A BaseURL may also lead elsewhere (a CDN): links below it then belong to that server and are left
+// unchanged. Also left unchanged: clocks (UTCTiming), content steering, licence servers, values
+// with references to characters beyond ASCII, a BaseURL written as CDATA.
 
 import { ProtocolError } from "../../core/errors.ts";
 import { bytesOfText, textOfBytes } from "../../core/binary_text.ts";
 import { type LinkTarget, placeOf, rewriteLink } from "./link.ts";
 import { type XmlTag, xmlTags } from "./xml_tokens.ts";
 
-/** Bounds of what is rewritten, in bytes. */
+/** Limits for rewriting, in bytes. */
 export const MANIFEST_BOUNDS = { length: 4 << 20, result: 32 << 20 } as const;
 
-/** The attributes that hold links, by element. */
+/** Attributes that hold links, by element. */
 const LINK_ATTRIBUTES: ReadonlyMap<string, readonly string[]> = new Map([
   ["SegmentTemplate", ["media", "initialization", "index", "bitstreamSwitching"]],
   ["SegmentURL", ["media", "index"]],
@@ -36,18 +36,30 @@ const MANIFEST_LINKS: ReadonlySet<string> = new Set(["Location", "PatchLocation"
 
 type OpeningTag = Extract<XmlTag, { kind: "open" }>;
 
-/** What is known of an open element. */
 interface Frame {
-  /** Whether relative links in it lead to another server. */
+  /** Whether relative links in the element lead to another server. */
   isElsewhere: boolean;
   hasBase: boolean;
 }
 
 /**
- * The manifest with its links rewritten; see `rewriteLink` for how.
+ * Rewrites a manifest's links; see `rewriteLink` for how.
  *
- * @throws ProtocolError when it is no manifest, has a document type or exceeds the bounds: pass it
- * on as it is then
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const target = { spbhid: "x", clientHost: "proxy.example", originAddresses: [] };
+ * const manifest = `<MPD><SegmentTemplate media="$Number$.m4s"/></MPD>`;
+ * const rewritten = rewriteManifest(new TextEncoder().encode(manifest), target);
+ * assert.equal(
+ *   new TextDecoder().decode(rewritten),
+ *   `<MPD><SegmentTemplate media="$Number$.m4s?spbhid=x"/></MPD>`,
+ * );
+ * ```
+ *
+ * @throws ProtocolError when it is not a manifest, has a document type or exceeds the limits; pass
+ * it on unchanged then
  */
 export function rewriteManifest(
   manifest: Uint8Array,
@@ -105,13 +117,16 @@ class ManifestEditor {
     this.#frames.push({ isElsewhere: parent?.isElsewhere ?? false, hasBase: false });
   }
 
-  /** A link that is resolved against the bases of the elements around it. */
+  /** Rewrites a link that is resolved against the bases of the enclosing elements. */
   #rewriteBased(link: string, parent: Frame | undefined): string {
     const isElsewhere = parent?.isElsewhere === true && placeOf(link, this.#target) === "relative";
     return isElsewhere ? link : rewriteLink(link, this.#target);
   }
 
-  /** Several bases of one element are alternatives: one that leads to the origin is enough. */
+  /**
+   * Rewrites a base. Several bases of one element are alternatives, so one that leads to the origin
+   * is enough.
+   */
   #rewriteBase(link: string, parent: Frame | undefined): string {
     const place = placeOf(link, this.#target);
     const grandparent = this.#frames.at(-2);
@@ -127,7 +142,7 @@ class ManifestEditor {
 
   #editText(tag: OpeningTag, rewrite: (link: string) => string): void {
     const end = this.#xml.indexOf("<", tag.contentAt);
-    // Anything but plain text up to the closing tag is more than a link.
+    // Only plain text up to the closing tag can be a link.
     if (tag.isEmpty || end < 0 || !this.#xml.startsWith("</", end)) return;
     this.#editValue(tag.contentAt, end, rewrite);
   }
@@ -160,7 +175,7 @@ const ENTITIES: ReadonlyMap<string, string> = new Map([
   ["apos", "'"],
 ]);
 
-/** The text without references; undefined when one stands for anything but printable ASCII. */
+/** Replaces references; undefined if one stands for anything but printable ASCII. */
 function unescapeXml(text: string): string | undefined {
   let isPlain = true;
   const plain = text.replace(/&([^;&]{0,10};)?/g, (_, reference = "") => {

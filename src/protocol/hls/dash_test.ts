@@ -13,7 +13,7 @@ function rewrite(text: string, target = TARGET): string {
   return textOfBytes(rewriteManifest(bytesOfText(text), target));
 }
 
-Deno.test("manifests are rewritten where they link to the origin, and nowhere else", () => {
+Deno.test("only links to the origin are rewritten in manifests", () => {
   for (const [name, [manifest, rewritten]] of Object.entries(REWRITTEN_MANIFESTS)) {
     assert.equal(rewrite(manifest), withParameter(rewritten), name);
   }
@@ -26,7 +26,7 @@ Deno.test("rewriting a manifest again changes nothing", () => {
   }
 });
 
-Deno.test("a link is rewritten alike in an attribute and in an element", () => {
+Deno.test("a link is rewritten the same way in an attribute and in an element", () => {
   const escape = (text: string) => text.replaceAll("&", "&amp;");
   for (const [link, rewritten] of REWRITTEN_LINKS) {
     const expected = escape(withParameter(rewritten));
@@ -37,11 +37,11 @@ Deno.test("a link is rewritten alike in an attribute and in an element", () => {
   }
 });
 
-Deno.test("what is no manifest is refused", () => {
+Deno.test("anything but a manifest is refused", () => {
   for (const text of NO_MANIFESTS) assert.throws(() => rewrite(text), ProtocolError, text);
 });
 
-Deno.test("manifests over the bounds are refused", () => {
+Deno.test("manifests over the limits are refused", () => {
   const nested = (depth: number) => `<MPD>${"<a>".repeat(depth)}${"</a>".repeat(depth)}</MPD>`;
   assert.equal(rewrite(nested(63)), nested(63));
   assert.throws(() => rewrite(nested(64)), ProtocolError);
@@ -53,13 +53,13 @@ Deno.test("manifests over the bounds are refused", () => {
   assert.throws(() => rewrite(padded(MANIFEST_BOUNDS.length + 1)), ProtocolError);
 });
 
-Deno.test("a manifest that would grow without measure is refused", () => {
+Deno.test("a manifest that would grow too much is refused", () => {
   const target = { ...TARGET, spbhid: "x".repeat(1043) };
   const manifest = `<MPD>${'<SegmentURL media="a"/>'.repeat(100_000)}</MPD>`;
   assert.throws(() => rewrite(manifest, target), ProtocolError);
 });
 
-Deno.test("hostile manifests take no more time than harmless ones", () => {
+Deno.test("hostile manifests take no longer than harmless ones", () => {
   const startedAt = performance.now();
   const blanks = " ".repeat(1 << 20);
   const shapes = [`<MPD${blanks}x`, `<MPD a${blanks}x`, `<MPD a=${blanks}x`, `<MPD>${blanks}</`];

@@ -1,24 +1,24 @@
-// Decides for one link of a playlist, manifest or redirect whether it leads back to the stream's
-// origin, and if so makes it lead through the proxy. Edits text as RFC 3986 splits it and resolves
-// nothing: `$Number%05d$` in a DASH template or odd characters in a name must stay as they are.
-// Paths need no change, since the proxy asks the origin for the very path it was asked for.
+// Decides whether a link of a playlist, manifest or redirect leads back to the stream's origin, and
+// if so makes it lead through the proxy. Edits the text as RFC 3986 splits it and resolves nothing:
+// `$Number%05d$` in a DASH template or unusual characters in a name must stay unchanged. Paths need
+// no change, because the proxy asks the origin for the same path.
 
 import { normalizeIp } from "../../core/endpoint.ts";
 import type { Address } from "../../core/address.ts";
 import { SPBHID, takeSpbhid } from "./spbhid.ts";
 
-/** Where the links that are rewritten lead from and to. */
+/** What the links to be rewritten may lead to. */
 export interface LinkTarget {
-  /** The value that every link to the origin gets; undefined to repair addresses only. */
+  /** The value added to every link to the origin; undefined to fix addresses only. */
   readonly spbhid: string | undefined;
   /** The Host of the client's request, which names the proxy as the client knows it. */
   readonly clientHost: string;
-  /** The origin's own addresses for HTTP, which no client may be sent to. */
+  /** The origin's own HTTP addresses, to which no client may be sent. */
   readonly originAddresses: readonly Address[];
 }
 
 /**
- * Where a link leads: `relative` to what holds it, by an address of the `client`'s Host or of the
+ * Where a link leads: `relative` to the document, to the `client`'s Host, to an address of the
  * `origin`, or `elsewhere`.
  */
 export type LinkPlace = "relative" | "client" | "origin" | "elsewhere";
@@ -33,19 +33,30 @@ interface Parts {
   readonly authority: string | undefined;
   readonly path: string;
   readonly query: string | undefined;
-  /** With its mark. */
+  /** Including the `#`. */
   readonly fragment: string;
 }
 
-/** Where the link leads, white space around it not counting. */
+/** Where a link leads, ignoring surrounding white space. */
 export function placeOf(link: string, target: LinkTarget): LinkPlace {
   return splitLink(trimSpace(link).text, target).place;
 }
 
 /**
- * The link as the client may follow it: the parameter added, or replaced where there was one, and
- * an address of the origin taken off. Links elsewhere and empty ones come back as they are; white
- * space around a link stays.
+ * Rewrites a link for the client: adds or replaces the parameter, and removes an address of the
+ * origin. Links that lead elsewhere and empty ones are returned unchanged; white space around a
+ * link is kept.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const originAddresses = [{ host: "10.0.0.5", port: 8080 }];
+ * const target = { spbhid: "x", clientHost: "proxy.example", originAddresses };
+ * assert.equal(rewriteLink("7.ts?a=1", target), "7.ts?a=1&spbhid=x");
+ * assert.equal(rewriteLink("http://10.0.0.5:8080/live/7.ts", target), "/live/7.ts?spbhid=x");
+ * assert.equal(rewriteLink("https://cdn.example/7.ts", target), "https://cdn.example/7.ts");
+ * ```
  */
 export function rewriteLink(link: string, target: LinkTarget): string {
   const { before, text, after } = trimSpace(link);
@@ -55,7 +66,9 @@ export function rewriteLink(link: string, target: LinkTarget): string {
   return before + join(parts, target.spbhid) + after;
 }
 
-/** Takes off ASCII's white space only: a byte that `trim` strips may be half of a letter. */
+/**
+ * Strips only ASCII white space: a byte that `trim` strips may be part of a multi-byte character.
+ */
 function trimSpace(link: string): { before: string; text: string; after: string } {
   let start = 0;
   let end = link.length;
@@ -71,7 +84,9 @@ function splitLink(link: string, target: LinkTarget): Parts {
   return { place, scheme, authority, path, query, fragment };
 }
 
-/** Browsers drop some of these before they read a link: nobody knows where such a link leads. */
+/**
+ * Browsers drop some of these before they read a link, so it is unclear where such a link leads.
+ */
 function hasControlCharacter(link: string): boolean {
   for (let at = 0; at < link.length; at++) {
     const code = link.charCodeAt(at);
@@ -96,7 +111,7 @@ function withoutDefaultPort(authority: string): string {
   return authority.toLowerCase().replace(/:(?:80|443)?$/, "");
 }
 
-/** Only a listed port counts: at the same address there may be other origins. */
+/** Only a listed port counts, because there may be other origins at the same address. */
 function namesOrigin(
   authority: string,
   scheme: string | undefined,
@@ -117,7 +132,7 @@ function join(parts: Parts, spbhid: string | undefined): string {
   return address + (place === "origin" ? pathAlone(path) : path) + search + fragment;
 }
 
-/** An absolute path which, without its address, cannot be taken for another address. */
+/** The absolute path, in a form that cannot be taken for an address when it stands alone. */
 function pathAlone(path: string): string {
   if (path === "") return "/";
   return /^\/[/\\]/.test(path) ? `/.${path}` : path;

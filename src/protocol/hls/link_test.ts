@@ -7,13 +7,13 @@ import {
   withParameter,
 } from "../../../tests/support/cases/hls_link_cases.ts";
 
-Deno.test("links that lead to the origin lead through the proxy and name the origin", () => {
+Deno.test("links to the origin are rewritten to lead through the proxy and name the origin", () => {
   for (const [link, rewritten] of REWRITTEN_LINKS) {
     assert.equal(rewriteLink(link, TARGET), withParameter(rewritten), link);
   }
 });
 
-Deno.test("links that lead elsewhere come back as they are", () => {
+Deno.test("links that lead elsewhere are unchanged", () => {
   for (const link of UNTOUCHED_LINKS) assert.equal(rewriteLink(link, TARGET), link);
 });
 
@@ -24,7 +24,7 @@ Deno.test("rewriting a link again changes nothing", () => {
   }
 });
 
-Deno.test("without a value only the origin's address is taken off", () => {
+Deno.test("without a value only the origin's address is removed", () => {
   const target = { ...TARGET, spbhid: undefined };
   assert.equal(rewriteLink("http://10.0.0.5:8080/live/a.m3u8?a=b", target), "/live/a.m3u8?a=b");
   assert.equal(rewriteLink("http://10.0.0.5:8080", target), "/");
@@ -32,14 +32,14 @@ Deno.test("without a value only the origin's address is taken off", () => {
   assert.equal(rewriteLink("a.ts?", target), "a.ts?");
 });
 
-Deno.test("no rewritten link leads to another host than the proxy", () => {
+Deno.test("no rewritten link leads to a host other than the proxy", () => {
   for (const [link] of REWRITTEN_LINKS) {
     const resolved = new URL(rewriteLink(link, TARGET), "http://demo.com:18080/live/show.m3u8");
     assert.equal(resolved.host, "demo.com:18080", link);
   }
 });
 
-Deno.test("a default port and a missing one are the same Host", () => {
+Deno.test("a default port and a missing port are the same Host", () => {
   const target = { ...TARGET, clientHost: "demo.com" };
   const link = "https://demo.com:443/live/show.ts";
   assert.equal(rewriteLink(link, target), withParameter(`${link}?@@`));
@@ -52,7 +52,7 @@ Deno.test("a host name is never taken for an address of the origin", () => {
   assert.equal(placeOf("http://not-an-ip/x", target), "elsewhere");
 });
 
-Deno.test("the place of a link is told with white space around it", () => {
+Deno.test("the place of a link is found despite surrounding white space", () => {
   assert.equal(placeOf(" show.ts\n", TARGET), "relative");
   assert.equal(placeOf("\thttp://10.0.0.5:8080/x ", TARGET), "origin");
   assert.equal(placeOf(" http://demo.com:18080/x", TARGET), "client");

@@ -1,23 +1,23 @@
-// Rewrites HLS playlists (RFC 8216 and its second edition), so that every request a player makes of
-// them leads through the proxy and names the stream's origin by `spbhid`. Works on bytes it does
-// not decode: line ends, a byte order mark, comments and unknown tags come out as they went in.
-// Knows nothing of HTTP or compression.
+// Rewrites HLS playlists (RFC 8216 and its second edition), so that every request made from them
+// leads through the proxy and names the stream's origin with `spbhid`. Works on undecoded bytes:
+// line ends, a byte order mark, comments and unknown tags stay unchanged. Knows nothing about HTTP
+// or compression.
 //
-// Playlists of a master playlist get the parameter like segments do. SRS answers a first request
-// with a master playlist whose only entry is `/live/show.m3u8?hls_ctx=…`, a session that only this
-// origin knows; nginx-rtmp lists `show_low.m3u8`, of which the path says another stream than the
-// one asked for. Segments are `show-7.ts`, `show/init.mp4`, `show-7.m4s` (SRS; configurable) or
-// `show/7.ts` (nginx-rtmp, nested), so no path tells the stream. Queries are kept: SRS puts
-// `hls_ctx` on segments too, and hls_key_url may carry a token.
+// The playlists in a master playlist get the parameter like segments do. SRS answers a first
+// request with a master playlist whose only entry is `/live/show.m3u8?hls_ctx=…`, a session that
+// only this origin knows; nginx-rtmp lists `show_low.m3u8`, whose path looks like a different
+// stream. Segments are `show-7.ts`, `show/init.mp4`, `show-7.m4s` (SRS; configurable) or
+// `show/7.ts` (nginx-rtmp, nested), so paths do not reliably name the stream. Queries are kept: SRS
+// puts `hls_ctx` on segments too, and hls_key_url may carry a token.
 //
 // Asset links of EXT-X-DATERANGE (advertisements) and links that begin with a variable of
-// EXT-X-DEFINE are left alone.
+// EXT-X-DEFINE are left unchanged.
 
 import { ProtocolError } from "../../core/errors.ts";
 import { bytesOfText, textOfBytes } from "../../core/binary_text.ts";
 import { type LinkTarget, rewriteLink } from "./link.ts";
 
-/** Bounds of what is rewritten, in bytes. A day of two-second segments fits well. */
+/** Limits for rewriting, in bytes. A day of two-second segments fits easily. */
 export const PLAYLIST_BOUNDS = {
   length: 4 << 20,
   lines: 200_000,
@@ -42,11 +42,11 @@ const LINK_ATTRIBUTES: ReadonlyMap<string, string> = new Map([
   ["#EXT-X-RENDITION-REPORT", "URI"],
 ]);
 
-/** One attribute with its comma; RFC 8216, 4.2, and white space around it. */
+/** One attribute with its comma and surrounding white space; RFC 8216, 4.2. */
 const ATTRIBUTE = /[ \t]*([A-Za-z0-9-]+)=(?:"([^"]*)"[ \t]*|[^",]*)(?:,|$)/y;
 
 /**
- * The playlist with its links rewritten; see `rewriteLink` for which and how.
+ * Rewrites a playlist's links; see `rewriteLink` for which and how.
  *
  * @example
  * ```ts
@@ -61,7 +61,7 @@ const ATTRIBUTE = /[ \t]*([A-Za-z0-9-]+)=(?:"([^"]*)"[ \t]*|[^",]*)(?:,|$)/y;
  * );
  * ```
  *
- * @throws ProtocolError when it is no playlist or exceeds the bounds: pass it on as it is then
+ * @throws ProtocolError when it is not a playlist or exceeds the limits; pass it on unchanged then
  */
 export function rewritePlaylist(
   playlist: Uint8Array,
@@ -77,7 +77,7 @@ export function rewritePlaylist(
   let result = 0;
   for (const [index, line] of lines.entries()) {
     requireWithin("lineLength", line.length);
-    // The first line may begin with a byte order mark, which makes no link of it.
+    // The first line may begin with a byte order mark, which does not make it a link.
     const rewritten = index === 0 ? line : rewriteLine(line, target);
     result += rewritten.length + 1;
     requireWithin("result", result);
@@ -101,7 +101,10 @@ function rewriteLine(line: string, target: LinkTarget): string {
   return attribute === undefined ? line : rewriteAttribute(line, colon + 1, { attribute, target });
 }
 
-/** Rewrites the first attribute of that name; what follows a malformed attribute stays. */
+/**
+ * Rewrites the first attribute of that name; everything from a malformed attribute on is left
+ * unchanged.
+ */
 function rewriteAttribute(
   line: string,
   start: number,

@@ -17,7 +17,7 @@ function rewrite(text: string): string {
   return textOfBytes(rewritePlaylist(bytesOfText(text), TARGET));
 }
 
-Deno.test("playlists are rewritten where they link to the origin, and nowhere else", () => {
+Deno.test("only links to the origin are rewritten in playlists", () => {
   for (const [name, [playlist, rewritten]] of Object.entries(REWRITTEN_PLAYLISTS)) {
     assert.equal(rewrite(playlist), withParameter(rewritten), name);
   }
@@ -30,7 +30,7 @@ Deno.test("rewriting a playlist again changes nothing", () => {
   }
 });
 
-Deno.test("a link is rewritten alike as a line and as an attribute", () => {
+Deno.test("a link is rewritten the same way as a line and as an attribute", () => {
   for (const [link, rewritten] of REWRITTEN_LINKS) {
     const expected = withParameter(rewritten);
     assert.equal(rewrite(`#EXTM3U\n${link}\n`), `#EXTM3U\n${expected}\n`);
@@ -42,13 +42,13 @@ Deno.test("a link is rewritten alike as a line and as an attribute", () => {
   }
 });
 
-Deno.test("what is no playlist is refused", () => {
+Deno.test("anything but a playlist is refused", () => {
   for (const text of NO_PLAYLISTS) {
     assert.throws(() => rewrite(text), ProtocolError, JSON.stringify(text));
   }
 });
 
-Deno.test("playlists over the bounds are refused, those at the bounds are not", () => {
+Deno.test("playlists over the limits are refused, those at the limits are not", () => {
   const { length, lines, lineLength } = PLAYLIST_BOUNDS;
   const head = "#EXTM3U\n";
   const comment = (size: number) => `#${"x".repeat(size - 1)}`;
@@ -67,13 +67,13 @@ Deno.test("playlists over the bounds are refused, those at the bounds are not", 
   for (const text of bad) assert.throws(() => rewrite(text), ProtocolError);
 });
 
-Deno.test("a playlist that would grow without measure is refused", () => {
+Deno.test("a playlist that would grow too much is refused", () => {
   const target = { ...TARGET, spbhid: "x".repeat(1043) };
   const playlist = bytesOfText(`#EXTM3U\n${"a\n".repeat(PLAYLIST_BOUNDS.lines / 2)}`);
   assert.throws(() => rewritePlaylist(playlist, target), ProtocolError);
 });
 
-Deno.test("hostile lines take no more time than harmless ones", () => {
+Deno.test("hostile lines take no longer than harmless ones", () => {
   const blanks = " ".repeat(PLAYLIST_BOUNDS.lineLength - 40);
   const line = `#EXT-X-MAP:X=${blanks}"x`;
   const playlist = `#EXTM3U\n${`${line}\n`.repeat(60)}`;

@@ -1,14 +1,14 @@
-// The `spbhid` that the proxy adds to every link of a playlist, and by which it finds the origin of
-// a segment again. A segment's path does not tell: `live/show-7.ts` may be segment 7 of `live/show`
-// or of `live/show-7`, and origins choose their file names. So the value itself says which stream
-// and which origin. It is computed from those two alone: nothing is stored, every viewer gets the
-// same one (caches work), and every proxy that knows the origin understands it.
+// The `spbhid` parameter, which the proxy adds to every link of a playlist to find a segment's
+// origin again. A segment's path does not say: `live/show-7.ts` may be segment 7 of `live/show` or
+// a segment of `live/show-7`, and origins choose their file names. So the value itself names the
+// stream and the origin. It is computed from those two alone: nothing is stored, every viewer gets
+// the same value (so caches work), and every proxy that knows the origin understands it.
 //
-// base64url, without padding, of: version (1 byte), tag of the origin's id (7), checksum (4), stream
-// key in UTF-8 with the default vhost left empty. The checksum tells accidents from values, not
-// forgers: anybody can compute one. That is harmless, since a value only ever names a stream by a
-// valid key and chooses among registered origins, as a player does by asking for the stream. Who
-// serves a segment must therefore not make its origin the owner of the stream.
+// base64url, without padding, of: version (1 byte), tag of the origin's id (7), checksum (4),
+// stream key in UTF-8 with the default vhost left empty. The checksum detects accidents, not
+// forgery: anybody can compute it. That is harmless, because a value only names a stream by a valid
+// key and selects a registered origin, as a player does by asking for the stream. Serving a segment
+// must therefore not make its origin the owner of the stream.
 
 import { ProxyError } from "../../core/errors.ts";
 import { DEFAULT_VHOST, type StreamKey, streamKeyFromHttp } from "../../core/stream_key.ts";
@@ -19,7 +19,7 @@ import { originTagOf, TAG_LENGTH } from "../../core/origin_tag.ts";
 
 export interface Spbhid {
   readonly key: StreamKey;
-  /** What `originTagOf` gives for the id of the origin. */
+  /** `originTagOf` the origin's id. */
   readonly originTag: string;
 }
 
@@ -27,14 +27,14 @@ export const SPBHID = "spbhid";
 
 const VERSION = 1;
 const HEAD_LENGTH = 1 + TAG_LENGTH + 4;
-/** Three names of 256 bytes, the slashes between them, as base64. */
+/** Three names of 256 bytes and the slashes between them, as base64. */
 const MAX_TEXT_LENGTH = Math.ceil((HEAD_LENGTH + 3 * 256 + 2) * 4 / 3);
 const CHECKSUM_SEED = 0x5b1d0003;
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * The value for a stream at an origin: at most 1,043 characters of base64url.
+ * Encodes the value for a stream at an origin: at most 1,043 characters of base64url.
  *
  * @param of `origin` is the origin's id
  *
@@ -52,7 +52,7 @@ export function encodeSpbhid(of: { readonly key: StreamKey; readonly origin: str
   return compose(of.key, originTagOf(of.origin));
 }
 
-/** What the value says; undefined when it is none, whatever is wrong with it. */
+/** Decodes a value; undefined if it is invalid in any way. */
 export function decodeSpbhid(text: string): Spbhid | undefined {
   if (text.length > MAX_TEXT_LENGTH || !/^[\w-]+$/.test(text)) return undefined;
   const bytes = decodeBase64Url(text);
@@ -61,14 +61,14 @@ export function decodeSpbhid(text: string): Spbhid | undefined {
   const key = parseKey(bytes.subarray(HEAD_LENGTH));
   if (key === undefined) return undefined;
   const originTag = hexOf(bytes.subarray(1, 1 + TAG_LENGTH));
-  // One stream at one origin has one value: other spellings of the same bytes are refused.
+  // A stream at an origin has exactly one value: other encodings of the same bytes are refused.
   return compose(key, originTag) === text ? { key, originTag } : undefined;
 }
 
 /**
- * A query without the parameter, everything else as it was, and the parameter's first value.
+ * Splits a query into the parameter's first value and the rest, which is otherwise unchanged.
  *
- * @param query without its mark
+ * @param query without `?`
  */
 export function takeSpbhid(query: string): { readonly spbhid?: string; readonly rest: string } {
   const { value, rest } = takeParameter(query, SPBHID);
@@ -88,19 +88,19 @@ function compose(key: StreamKey, originTag: string): string {
   return encodeBase64Url(bytes);
 }
 
-/** Covers everything but itself. */
+/** The checksum of everything but the checksum itself. */
 function checksum(bytes: Uint8Array): number {
   const seed = murmur3(bytes.subarray(0, 1 + TAG_LENGTH), CHECKSUM_SEED);
   return murmur3(bytes.subarray(HEAD_LENGTH), seed);
 }
 
-/** A key is good if the rules for requests make the same key of its names. */
+/** Parses a key. It is valid if the rules for requests make the same key from its names. */
 function parseKey(bytes: Uint8Array): StreamKey | undefined {
   try {
     const [vhost = "", ...names] = DECODER.decode(bytes).split("/");
-    // With an extension after it, a name of dots would pass.
+    // With an extension appended, a name of dots would be accepted.
     if (names.some((name) => name === "." || name === "..")) return undefined;
-    // The extension is there to be stripped: a name that ends like one keeps its own.
+    // The appended extension is stripped again, so that a name that ends like one keeps its own.
     const path = `/${names.map(percentEncode).join("/")}.ts`;
     const key = streamKeyFromHttp({ host: "", path, query: `vhost=${percentEncode(vhost)}` });
     return key.key === [vhost || DEFAULT_VHOST, ...names].join("/") ? key : undefined;
@@ -110,7 +110,7 @@ function parseKey(bytes: Uint8Array): StreamKey | undefined {
   }
 }
 
-/** Every byte, since dots and commas also mean something to those who read names. */
+/** Encodes every byte, because dots and commas also have a meaning in names. */
 function percentEncode(text: string): string {
   return Array.from(ENCODER.encode(text), (byte) => `%${hexOf([byte])}`).join("");
 }

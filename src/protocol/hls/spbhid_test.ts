@@ -9,7 +9,7 @@ function key(tcUrl: string, stream: string): StreamKey {
   return streamKeyFromRtmp({ tcUrl, app: "", stream });
 }
 
-/** Keys of all shapes; every one must survive. */
+/** Keys of all shapes; all must survive a round trip. */
 const KEYS: readonly StreamKey[] = [
   SHOW,
   key("rtmp://demo.com/live", "show"),
@@ -28,7 +28,7 @@ const KEYS: readonly StreamKey[] = [
   streamKeyFromHttp({ host: "demo.com", path: "/live/a%2e%2e.vhost...b.flv", query: "" }),
 ];
 
-Deno.test("a value gives back its stream and the tag of its origin", () => {
+Deno.test("a value decodes to its stream and origin tag", () => {
   for (const streamKey of KEYS) {
     const text = encodeSpbhid({ key: streamKey, origin: "vid-1" });
     assert.match(text, /^[\w-]+$/);
@@ -37,31 +37,31 @@ Deno.test("a value gives back its stream and the tag of its origin", () => {
   }
 });
 
-Deno.test("the longest key makes the longest value", () => {
+Deno.test("the longest key gives the longest value", () => {
   const longest = key(`rtmp://${"v".repeat(76)}.com/${"a".repeat(79)}`, "s".repeat(79));
   const text = encodeSpbhid({ key: longest, origin: "vid-1" });
   assert.equal(text.length, 336);
   assert.deepEqual(decodeSpbhid(text)?.key, longest);
 });
 
-Deno.test("the values never change, since they are in players' hands", () => {
+Deno.test("values stay the same across versions, because players hold them", () => {
   const text = encodeSpbhid({ key: SHOW, origin: "vid-1" });
   assert.equal(text, "Afmmt56sxEkWfw4EL2xpdmUvc2hvdw");
   assert.equal(originTagOf("vid-1"), "f9a6b79eacc449");
 });
 
-Deno.test("another stream or origin gives another value", () => {
+Deno.test("different streams and origins have different values", () => {
   const origins = ["vid-1", "vid-2", "", "caf\u00e9"];
   const texts = origins.flatMap((origin) => KEYS.map((key) => encodeSpbhid({ key, origin })));
   assert.equal(new Set(texts).size, texts.length);
 });
 
-Deno.test("ten thousand origins share no tag", () => {
+Deno.test("ten thousand origins have different tags", () => {
   const tags = Array.from({ length: 10_000 }, (_, index) => originTagOf(`vid-${index}`));
   assert.equal(new Set(tags).size, tags.length);
 });
 
-Deno.test("a value changed by one character is none", () => {
+Deno.test("a value with one character changed is invalid", () => {
   const text = encodeSpbhid({ key: SHOW, origin: "vid-1" });
   for (let at = 0; at < text.length; at++) {
     const other = text[at] === "A" ? "B" : "A";
@@ -70,7 +70,7 @@ Deno.test("a value changed by one character is none", () => {
   }
 });
 
-Deno.test("other spellings of a value are none", () => {
+Deno.test("other encodings of a value are invalid", () => {
   const text = encodeSpbhid({ key: SHOW, origin: "vid-1" });
   const spellings = [
     `${text}=`,
@@ -84,7 +84,7 @@ Deno.test("other spellings of a value are none", () => {
   for (const spelling of spellings) assert.equal(decodeSpbhid(spelling), undefined, spelling);
 });
 
-Deno.test("a forged value holds nothing but a valid key", () => {
+Deno.test("a forged value can hold only a valid key", () => {
   const forge = (vhost: string, app: string, stream: string) =>
     decodeSpbhid(encodeSpbhid({ key: { vhost, app, stream, key: "" }, origin: "vid-1" }));
   assert.equal(forge("demo.com", "live", "show")?.key.key, "demo.com/live/show");
@@ -111,7 +111,7 @@ Deno.test("a forged value holds nothing but a valid key", () => {
   }
 });
 
-Deno.test("the parameter is taken off a query, the rest stays as it is", () => {
+Deno.test("the parameter is removed from a query and the rest is unchanged", () => {
   const cases: readonly (readonly [string, string | undefined, string])[] = [
     ["", undefined, ""],
     ["?spbhid=x", undefined, "?spbhid=x"],

@@ -1,53 +1,54 @@
-// Which stream a path is about, as far as templates and names tell, and whether a path is one of a
-// stream's own. What SRS serves besides media on the same port belongs to no stream. Pure.
+// Finds the streams that a path may belong to, by templates and by names, and whether a path
+// belongs to a given stream. What SRS serves besides media on the same port belongs to no stream.
+// Pure.
 
 import { ProxyError } from "../../core/errors.ts";
 import { type StreamKey, streamKeyFromHttp } from "../../core/stream_key.ts";
 import { matchPath, namesOf, type PathTemplate } from "../../core/path_template.ts";
 
-/** Where a request goes that may be one for media. */
+/** The target of a request that may be for media. */
 export interface MediaPath {
   readonly host: string;
   /** As sent, percent-encoded. */
   readonly path: string;
-  /** Without its mark. */
+  /** Without `?`. */
   readonly query: string;
 }
 
 const EXTENSION = /\.([a-z0-9]{1,8})$/i;
 const PLAYLISTS: ReadonlySet<string> = new Set(["m3u8", "mpd"]);
-/** What players fetch because a playlist or a manifest says so. */
+/** Extensions of files that players fetch because a playlist or manifest names them. */
 const PARTS: ReadonlySet<string> = new Set([
   ...["ts", "m2ts", "mp4", "m4s", "m4v", "m4a", "m4f", "cmfv", "cmfa", "cmft", "mp3", "aac", "ac3"],
   ...["ec3", "vtt", "webvtt", "ttml", "srt", "key", "jpg", "jpeg", "png", "webp", "json", "bin"],
 ]);
-/** SRS's own services, which may be on the port of its streams. */
+/** SRS's own services, which may share the port of its streams. */
 const SERVICES = /^\/+(?:api\/+v\d|rtc\/+v\d|console)(?:\/|$)/i;
 
-/** The extension of a path in lower case, without its dot; empty when there is none. */
+/** The extension of a path in lower case, without the dot; empty if there is none. */
 export function extensionOf(path: string): string {
   return EXTENSION.exec(path.slice(-16))?.[1]?.toLowerCase() ?? "";
 }
 
-/** Whether an origin may answer there with something other than media. */
+/** Whether an origin may serve something other than media at that path. */
 export function isServicePath(path: string): boolean {
   return SERVICES.test(decoded(path));
 }
 
-/** Whether a file of that extension is part of what a playlist or a manifest names. */
+/** Whether files with that extension are segments or parts named by a playlist or manifest. */
 export function isPartExtension(extension: string): boolean {
   return PARTS.has(extension);
 }
 
-/** Whether files of that extension name others. */
+/** Whether files with that extension are playlists or manifests. */
 function isPlaylistExtension(extension: string): boolean {
   return PLAYLISTS.has(extension);
 }
 
 /**
- * The streams that a path may be about by the templates for such files, the likeliest first.
+ * The streams that a path may belong to by the configured templates, the likeliest first.
  *
- * @param templates of which those for other extensions do not count
+ * @param templates those for other extensions are ignored
  */
 export function streamsByTemplate(
   where: MediaPath,
@@ -64,8 +65,8 @@ export function streamsByTemplate(
 }
 
 /**
- * The streams that a path may be about by what names mean to most: the folder that it is in, and the
- * name without a number after it.
+ * The streams that a path may belong to by common naming: its folder, and its name without a
+ * trailing number.
  */
 export function streamsByName(where: MediaPath): StreamKey[] {
   const names = namesOf(where.path) ?? [];
@@ -82,8 +83,8 @@ export function streamsByName(where: MediaPath): StreamKey[] {
 }
 
 /**
- * Whether a path is one of the stream's own: by a template, or because it names the app and, behind
- * it, the stream, alone or with something behind: `live/show_low.m3u8`, `live/2026/show/init.mp4`.
+ * Whether a path belongs to the stream: by a template, or because it names the app and after it the
+ * stream, possibly with a suffix: `live/show_low.m3u8`, `live/2026/show/init.mp4`.
  */
 export function isPathOf(
   stream: StreamKey,
@@ -119,7 +120,7 @@ function keyOf(
   names: { readonly vhost?: string; readonly app: string; readonly stream: string },
 ): StreamKey | undefined {
   try {
-    // The extension is there to be stripped: a name that ends like one keeps its own.
+    // The appended extension is stripped again, so that a name that ends like one keeps its own.
     const path = `/${names.app}/${names.stream}.ts`;
     return streamKeyFromHttp({ host: names.vhost || host, path, query });
   } catch (error) {

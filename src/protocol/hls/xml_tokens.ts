@@ -1,18 +1,18 @@
 // Finds the tags of an XML document by position, so that single values can be replaced and all
-// other bytes stay. Only what a well-formed document without a document type may hold: no entity
-// but XML's own exists then, and no declaration can change what a tag means. Checks that tags
-// match; knows no namespaces and no DASH.
+// other bytes stay unchanged. Accepts only well-formed documents without a document type: these
+// have no entities but XML's own, and no declaration can change what a tag means. Checks that tags
+// match; knows neither namespaces nor DASH.
 
 import { ProtocolError } from "../../core/errors.ts";
 
-/** An attribute; `from` and `to` enclose its value in the document, without the quotes. */
+/** An attribute; `from` and `to` delimit its value in the document, without the quotes. */
 export interface XmlAttribute {
   readonly name: string;
   readonly from: number;
   readonly to: number;
 }
 
-/** A tag; an empty element (`<a/>`) gives an opening and a closing one. */
+/** A tag; an empty element (`<a/>`) yields an opening and a closing one. */
 export type XmlTag =
   | {
     readonly kind: "open";
@@ -30,16 +30,26 @@ export type XmlTag =
 
 const MAX_DEPTH = 64;
 const MAX_ATTRIBUTES = 256;
-// White space is spelled out: `\s` would also take bytes that are half of a letter.
+// White space is spelled out: `\s` would also match bytes of multi-byte characters.
 const NAME = /[^ \t\r\n<>/="'&]+/y;
 const ATTRIBUTE = /[ \t\r\n]+([^ \t\r\n<>/="'&]+)[ \t\r\n]*=[ \t\r\n]*(?:"([^"<]*)"|'([^'<]*)')/y;
 const TAG_END = /[ \t\r\n]*(\/?)>/y;
 const CLOSING_TAG = /<\/([^ \t\r\n<>/="'&]+)[ \t\r\n]*>/y;
-/** What is skipped whole, by how it begins and ends. */
+/** Sections that are skipped whole, by how they begin and end. */
 const SKIPPED = [["<!--", "-->"], ["<![CDATA[", "]]>"], ["<?", "?>"]] as const;
 
 /**
  * Yields the tags in document order.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const tags = [...xmlTags("<a><b c='1'/></a>")];
+ * assert.deepEqual(tags.map(({ kind, name }) => `${kind} ${name}`), [
+ *   ...["open a", "open b", "close b", "close a"],
+ * ]);
+ * ```
  *
  * @throws ProtocolError when the document is not well-formed, nested deeper than 64 or has a
  * document type
@@ -69,7 +79,7 @@ export function* xmlTags(xml: string): Generator<XmlTag, void> {
   if (open.length > 0 || roots === 0) throw malformed(xml.length);
 }
 
-/** The end of a comment, CDATA section or instruction that begins here. */
+/** The end of a comment, CDATA section or processing instruction that begins here, if one does. */
 function skip(xml: string, at: number): number | undefined {
   const kind = SKIPPED.find(([start]) => xml.startsWith(start, at));
   if (kind === undefined) return undefined;
