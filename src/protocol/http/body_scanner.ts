@@ -1,26 +1,26 @@
-// Finds the end of a body in the bytes of a connection without touching them; with chunked
-// encoding it can also give the data between the frames. Strict, because the frames are passed on
-// as they are and the next reader must see the same ones. RFC 9112 sections 6.3 and 7.1.
+// Finds the end of a body in the bytes of a connection without changing them; with chunked encoding
+// it can also extract the data from the frames. Strict, because the frames are passed on unchanged
+// and the next reader must see the same ones. RFC 9112 sections 6.3 and 7.1.
 
 import { ProtocolError } from "../../core/errors.ts";
 import type { BodyLength } from "./head.ts";
 
-/** Digits of a size: it stays an exact number, and small enough to be added to others. */
+/** Most digits of a chunk size, so that it stays an exact number, also when added to others. */
 const MAX_DIGITS = 12;
-/** Bytes of the extensions of one chunk. */
+/** Most bytes of extensions in one chunk. */
 const MAX_EXTENSIONS = 256;
-/** Bytes of all trailer lines together, line ends included, and how many they may be. */
+/** Most bytes of all trailer lines together, line ends included, and most lines. */
 const MAX_TRAILER = 8192;
 const MAX_TRAILER_LINES = 32;
 const TAB = 9;
 const LF = 10;
 const CR = 13;
 const SEMICOLON = 59;
-/** A trailer line with its CR. What would change the framing has no business there. */
+/** A trailer line with its CR. Fields that would change the framing are not allowed. */
 const TRAILER =
   /^(?!(?:transfer-encoding|content-length):)[!#$%&'*+\-.^_`|~0-9a-z]+:[\t\x20-\x7e\x80-\xff]*\r$/i;
 
-/** What the next byte of a chunked body has to be. */
+/** What the next byte of a chunked body must be. */
 type Expected =
   | "size"
   | "extension"
@@ -30,7 +30,20 @@ type Expected =
   | "data_lf"
   | "trailer";
 
-/** Incremental; one for each body. Of no use any more once it has thrown. */
+/**
+ * Scans one body incrementally. Must not be used after it has thrown.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const bytes = new TextEncoder().encode("5\r\nhello\r\n0\r\n\r\nGET");
+ * let data = "";
+ * const scanner = new BodyScanner("chunked", (piece) => data += new TextDecoder().decode(piece));
+ * assert.equal(scanner.push(bytes), bytes.length - "GET".length);
+ * assert.deepEqual([scanner.done, data], [true, "hello"]);
+ * ```
+ */
 export class BodyScanner {
   /** Whether the last byte of the body has been seen. */
   done: boolean;
@@ -39,7 +52,7 @@ export class BodyScanner {
   readonly #chunked: boolean;
   readonly #onData: ((bytes: Uint8Array) => void) | undefined;
   #expected: Expected = "size";
-  /** Bytes of data still to come, or what has been read of a size. */
+  /** Bytes of data still to come, or the part of a chunk size read so far. */
   #left: number;
   #digits = 0;
   #extensionLength = 0;
@@ -56,16 +69,16 @@ export class BodyScanner {
     this.#onData = onData;
   }
 
-  /** Whether a last chunk, `0\r\n\r\n`, would end the body in order if it came now. */
+  /** Whether a last chunk, `0\r\n\r\n`, would end the body properly now. */
   get isBetweenChunks(): boolean {
     return this.#chunked && this.#expected === "size" && this.#digits === 0;
   }
 
   /**
-   * Takes bytes of the connection.
+   * Scans bytes of the connection.
    *
    * @returns how many of them belong to the body, frames included
-   * @throws ProtocolError when the frames are broken
+   * @throws ProtocolError when the frames are malformed
    */
   push(bytes: Uint8Array, start = 0, end = bytes.length): number {
     if (this.done) return 0;
@@ -104,7 +117,7 @@ export class BodyScanner {
     return count;
   }
 
-  /** @returns what has to come next */
+  /** @returns what must come next */
   #takeFrameByte(byte: number): Expected {
     switch (this.#expected) {
       case "size":
@@ -164,7 +177,7 @@ export class BodyScanner {
   }
 }
 
-/** Its value; -1 when the byte is none. */
+/** The value of a hexadecimal digit; -1 for any other byte. */
 function hexDigit(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
   const lower = byte | 0x20;

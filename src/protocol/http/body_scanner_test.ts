@@ -25,7 +25,7 @@ function scan(length: BodyLength, pieces: Iterable<string>): Scan {
 }
 
 for (const [name, { wire, data, behind }] of Object.entries(CHUNKED_BODIES)) {
-  Deno.test(`a chunked body ends where it should, however it is cut: ${name}`, () => {
+  Deno.test(`a chunked body ends where it should, however it is split: ${name}`, () => {
     const whole = wire + behind;
     const expected = { data, taken: wire.length, done: true };
     assert.deepEqual(scan("chunked", [whole]), expected);
@@ -41,30 +41,30 @@ for (const [name, { wire, data, behind }] of Object.entries(CHUNKED_BODIES)) {
 }
 
 for (const [name, wire] of Object.entries(BROKEN_CHUNKS)) {
-  Deno.test(`broken chunks are refused: ${name}`, () => {
+  Deno.test(`malformed chunks are refused: ${name}`, () => {
     assert.throws(() => scan("chunked", [wire]), ProtocolError);
     assert.throws(() => scan("chunked", wire), ProtocolError);
   });
 }
 
-Deno.test("a chunk may be as large as an exact number", () => {
+Deno.test("a chunk may be as large as an exact number can be", () => {
   const scanner = new BodyScanner("chunked");
   scanner.push(bytes("ffffffffffff\r\n"));
   assert.equal(scanner.push(new Uint8Array(1 << 20)), 1 << 20);
   assert.equal(scanner.done, false);
 });
 
-Deno.test("extensions are bounded for each chunk, not for all", () => {
+Deno.test("extensions are limited per chunk, not in total", () => {
   const chunk = `1;${"a".repeat(256)}\r\nx\r\n`;
   assert.equal(scan("chunked", [chunk.repeat(9), LAST_CHUNK]).data, "x".repeat(9));
 });
 
-Deno.test("the scanner looks at no byte of the data", () => {
+Deno.test("the scanner does not look at the data", () => {
   const started = performance.now();
   const scanner = new BodyScanner("chunked");
   const chunk = bytes(`fffe\r\n${"x".repeat(65534)}\r\n`);
   for (let round = 0; round < 10_000; round++) scanner.push(chunk);
-  // 655 MB: bytes looked at one by one would need a second and more.
+  // 655 MB: looking at each byte would take more than a second.
   assert.ok(performance.now() - started < 400);
 });
 
@@ -75,13 +75,13 @@ Deno.test("a counted body ends with its last byte", () => {
   assert.deepEqual(scan(0, ["GET"]), { data: "", taken: 0, done: true });
 });
 
-Deno.test("a body until the connection's end has no end of its own", () => {
+Deno.test("a body delimited by the connection's end has no end of its own", () => {
   assert.equal(new BodyScanner("until_close").untilClose, true);
   const expected = { data: "ab0\r\n\r\n", taken: 7, done: false };
   assert.deepEqual(scan("until_close", ["ab", LAST_CHUNK]), expected);
 });
 
-Deno.test("a last chunk can be put in only between two chunks", () => {
+Deno.test("a last chunk can be inserted only between two chunks", () => {
   const scanner = new BodyScanner("chunked");
   const wire = "5\r\nhello\r\n2;x\r\nab\r\n0\r\nX: y\r\n\r\n";
   const seen = [...wire].map((byte) => {
@@ -93,7 +93,7 @@ Deno.test("a last chunk can be put in only between two chunks", () => {
   assert.equal(scanner.isBetweenChunks, false);
 });
 
-Deno.test("where a last chunk can be put in, it ends the body in order", () => {
+Deno.test("where a last chunk can be inserted, it ends the body properly", () => {
   for (const { wire, data } of Object.values(CHUNKED_BODIES)) {
     for (let at = 0; at <= wire.length; at++) {
       const scanner = new BodyScanner("chunked");

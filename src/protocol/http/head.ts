@@ -1,6 +1,6 @@
-// Heads of HTTP/1.1 messages: finding, parsing, writing. Deliberately strict: whatever two parsers
-// could read differently is refused, since the other parser is an origin. Follows RFC 9112 sections
-// 2–6 and RFC 9110 section 5.
+// Heads of HTTP/1.1 messages: finding, parsing, writing. Deliberately strict: anything that two
+// parsers could read differently is refused, because the other parser is an origin's. Follows RFC
+// 9112 sections 2–6 and RFC 9110 section 5.
 
 import { ProtocolError } from "../../core/errors.ts";
 import { trimOf } from "../../core/margins.ts";
@@ -15,7 +15,7 @@ export interface Field {
   readonly value: string;
 }
 
-/** The fields of a message, in order, looked up without regard to case. */
+/** The fields of a message in order; names are looked up regardless of case. */
 export class Fields implements Iterable<Field> {
   readonly #fields: readonly Field[];
 
@@ -23,20 +23,18 @@ export class Fields implements Iterable<Field> {
     this.#fields = fields;
   }
 
-  /** All values of a name. */
   all(name: string): string[] {
     const wanted = name.toLowerCase();
     return this.#fields.filter((field) => field.name.toLowerCase() === wanted)
       .map((field) => field.value);
   }
 
-  /** The first value of a name. */
   get(name: string): string | undefined {
     const wanted = name.toLowerCase();
     return this.#fields.find((field) => field.name.toLowerCase() === wanted)?.value;
   }
 
-  /** The members of a comma-separated field, in lower case. */
+  /** The members of a comma-separated field in lower case. */
   tokens(name: string): string[] {
     return this.all(name).flatMap((value) => value.split(","))
       .map((token) => trimOf(token, WHITE).toLowerCase()).filter((token) => token !== "");
@@ -47,10 +45,10 @@ export class Fields implements Iterable<Field> {
   }
 }
 
-/** What the first line says of the sender. */
+/** The sender's version in the first line. */
 export type HttpVersion = "1.0" | "1.1";
 
-/** How the lines of a head end; all in one way. */
+/** How the lines of a head end; all must end the same way. */
 export type LineEnd = "crlf" | "lf";
 
 export interface Head {
@@ -62,11 +60,12 @@ export interface Head {
 
 const CR = 13;
 const LF = 10;
-/** What may stand around a value, RFC 9110 section 5.5. */
+/** White space allowed around a value, RFC 9110 section 5.5. */
 const WHITE = " \t";
 
 /**
- * Where the head at the beginning of `bytes` ends: after its empty line; -1 when it is not complete.
+ * Finds the end of the head at the start of `bytes`, after its empty line; -1 if it is not
+ * complete.
  *
  * @throws ProtocolError when it is longer than MAX_HEAD, has more than 100 fields, or a line that
  * ends without CR
@@ -77,7 +76,8 @@ export function findHeadEnd(bytes: Uint8Array): number {
   for (let at = head.indexOf(LF); at >= 0; at = head.indexOf(LF, at + 1)) {
     if (head[at - 1] !== CR) throw new ProtocolError("Cannot read a line that ends without CR");
     if (head[at - 2] === LF) return at + 1;
-    // Refused here, not later: a head that arrives byte by byte is searched again for each byte.
+    // Refused here, not later, because a head that arrives byte by byte is searched again for each
+    // byte.
     if (++lines > 1 + MAX_FIELDS) throw tooManyFields();
   }
   if (bytes.length >= MAX_HEAD) throw tooLong();
@@ -85,9 +85,10 @@ export function findHeadEnd(bytes: Uint8Array): number {
 }
 
 /**
- * The same for a head all of whose lines end in LF alone.
+ * Like `findHeadEnd`, for a head whose lines all end in a bare LF.
  *
- * @throws ProtocolError when it is longer than MAX_HEAD, has more than 100 fields, or a CR before an LF
+ * @throws ProtocolError when it is longer than MAX_HEAD, has more than 100 fields, or a CR before
+ * an LF
  */
 export function findLfHeadEnd(bytes: Uint8Array): number {
   const head = bytes.subarray(0, MAX_HEAD);
@@ -110,7 +111,7 @@ function tooManyFields(): ProtocolError {
 }
 
 /**
- * Takes a head apart.
+ * Parses a head.
  *
  * @example
  * ```ts
@@ -123,14 +124,14 @@ function tooManyFields(): ProtocolError {
  * assert.equal(fields.get("host"), "a.example");
  * ```
  *
- * @param bytes the whole head, its empty line included
+ * @param bytes the whole head, including its empty line
  * @throws ProtocolError on folded lines, white space around a name, control characters, bare CR or
  * LF, more than 100 fields
  */
 export function parseHead(bytes: Uint8Array, lineEnd: LineEnd = "crlf"): Head {
   if (bytes.length > MAX_HEAD) throw tooLong();
-  // One character a byte. Not TextDecoder's "latin1": that is windows-1252, and 0x86 would be
-  // written as a space again.
+  // One character per byte. Not TextDecoder's "latin1", which is windows-1252: 0x86 would be
+  // written back as a space.
   const separator = lineEnd === "lf" ? "\n" : "\r\n";
   const whole = bytes.subarray(0, -2 * separator.length);
   const text: string = Reflect.apply(String.fromCharCode, null, whole);
@@ -143,7 +144,7 @@ export function parseHead(bytes: Uint8Array, lineEnd: LineEnd = "crlf"): Head {
   return { start, fields: new Fields(lines.map(parseField)), lineEnd };
 }
 
-/** The dot takes neither CR nor LF. */
+/** The dot matches neither CR nor LF. */
 const FIELD = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):(.*)$/;
 
 function parseField(line: string): Field {
@@ -153,9 +154,10 @@ function parseField(line: string): Field {
 }
 
 /**
- * A head as bytes, its empty line included.
+ * Encodes a head, including its empty line.
  *
- * @throws ProtocolError when a line holds what would be read as another line, or not at all
+ * @throws ProtocolError when a line contains something that would be read as another line or not be
+ * accepted
  */
 export function encodeHead(start: string, fields: Iterable<Field>): Uint8Array {
   const lines = [start];
@@ -183,7 +185,7 @@ const HOP_BY_HOP = new Set([
   "upgrade",
 ]);
 
-/** The fields that are meant for the far end, RFC 9110 section 7.6.1. */
+/** The end-to-end fields, RFC 9110 section 7.6.1. */
 export function endToEnd(fields: Fields): Field[] {
   const named = new Set(fields.tokens("connection"));
   return [...fields].filter(({ name }) => {
@@ -196,9 +198,9 @@ export function endToEnd(fields: Fields): Field[] {
 export type BodyLength = number | "chunked" | "until_close";
 
 /**
- * The body length that the fields announce, undefined when they say nothing.
+ * The body length that the fields announce; undefined if they do not.
  *
- * @throws ProtocolError when they say it in two ways, or in one that is not understood
+ * @throws ProtocolError when they announce it in two ways, or in one that is not understood
  */
 export function announcedLength(
   fields: Fields,
@@ -209,7 +211,8 @@ export function announcedLength(
   if (coding !== undefined) {
     if (length !== undefined) throw new ProtocolError("Cannot take both a length and an encoding");
     if (version === "1.0") throw new ProtocolError("Cannot take a transfer encoding over HTTP/1.0");
-    // An empty value and an empty list member are refused too: others may see no encoding there.
+    // An empty value and an empty list member are refused too, because other parsers may see no
+    // encoding there.
     if (codings.length > 0 || coding.toLowerCase() !== "chunked") {
       throw new ProtocolError("Cannot take a transfer encoding other than chunked");
     }
@@ -222,7 +225,7 @@ export function announcedLength(
   return Number(length);
 }
 
-/** Whether the sender wants its connection to go on, RFC 9112 section 9.3. */
+/** Whether the sender wants to keep its connection open, RFC 9112 section 9.3. */
 export function wantsToStay(fields: Fields, version: HttpVersion): boolean {
   const options = fields.tokens("connection");
   return !options.includes("close") && (version === "1.1" || options.includes("keep-alive"));

@@ -12,7 +12,7 @@ function fieldsOf(...lines: readonly string[]): Fields {
   return parseHead(bytes(["GET / HTTP/1.1", ...lines, "", ""].join("\r\n"))).fields;
 }
 
-/** Milliseconds for a head to be found when it comes byte by byte; a refusal ends it too. */
+/** Returns how many milliseconds it takes to find or refuse a head that arrives byte by byte. */
 function dribble(text: string): number {
   const whole = bytes(text);
   const started = performance.now();
@@ -24,7 +24,7 @@ function dribble(text: string): number {
   return performance.now() - started;
 }
 
-Deno.test("a head ends behind its first empty line, however much of what follows is there", () => {
+Deno.test("a head ends after its first empty line, whatever follows", () => {
   const whole = bytes("A\r\nB: c\r\n\r\nbody\n\r\n\r\n");
   for (let length = 0; length <= whole.length; length++) {
     assert.equal(findHeadEnd(whole.subarray(0, length)), length < 11 ? -1 : 11, `${length} bytes`);
@@ -32,13 +32,13 @@ Deno.test("a head ends behind its first empty line, however much of what follows
   assert.equal(findHeadEnd(bytes(`A\r\nB: c\r\n\r\n${"x".repeat(70_000)}`)), 11);
 });
 
-Deno.test("a line that ends without CR is refused at once, not when the head is all there", () => {
+Deno.test("a line that ends without CR is refused at once, before the head is complete", () => {
   for (const part of ["\n", "A\n", "A\r\n\n", "A\r\nB: c\n", "GET / HTTP/1.1\nHost: a\n\n"]) {
     assert.throws(() => findHeadEnd(bytes(part)), ProtocolError, JSON.stringify(part));
   }
 });
 
-Deno.test("bare CR and LF are refused in every line, before anybody asks what it says", () => {
+Deno.test("bare CR and LF are refused in every line, before it is parsed", () => {
   for (
     const head of ["A\rB\r\n\r\n", "A\nB\r\n\r\n", "A\r\nB: c\rd\r\n\r\n", "A\r\nB: c\nd\r\n\r\n"]
   ) {
@@ -46,7 +46,7 @@ Deno.test("bare CR and LF are refused in every line, before anybody asks what it
   }
 });
 
-Deno.test("a head of more than 16 KiB is refused as soon as that shows", () => {
+Deno.test("a head of more than 16 KiB is refused as early as possible", () => {
   assert.equal(findHeadEnd(bytes(`A${"x".repeat(16379)}\r\n\r\n`)), 16384);
   assert.equal(findHeadEnd(bytes("x".repeat(16383))), -1);
   assert.throws(() => findHeadEnd(bytes(`A${"x".repeat(16380)}\r\n\r\n`)), ProtocolError);
@@ -54,7 +54,7 @@ Deno.test("a head of more than 16 KiB is refused as soon as that shows", () => {
   assert.throws(() => parseHead(bytes(`A${"x".repeat(16380)}\r\n\r\n`)), ProtocolError);
 });
 
-Deno.test("a head of more than 100 fields is refused as soon as that shows", () => {
+Deno.test("a head of more than 100 fields is refused as early as possible", () => {
   const most = `GET / HTTP/1.1\r\n${"a: b\r\n".repeat(100)}`;
   assert.equal(findHeadEnd(bytes(most)), -1);
   assert.equal(findHeadEnd(bytes(`${most}\r\n`)), most.length + 2);
@@ -63,7 +63,7 @@ Deno.test("a head of more than 100 fields is refused as soon as that shows", () 
   assert.throws(() => parseHead(bytes(`${most}a: b\r\n\r\n`)), ProtocolError);
 });
 
-Deno.test("a head that comes byte by byte costs little more than its bytes", () => {
+Deno.test("a head that arrives byte by byte costs little more than one that arrives whole", () => {
   const slow = [
     "x".repeat(16384),
     "\n".repeat(16384),
@@ -82,7 +82,7 @@ Deno.test("long white space costs no more than other bytes", () => {
   assert.ok(performance.now() - started < 500);
 });
 
-Deno.test("fields keep their order and case, and are looked up in any case", () => {
+Deno.test("fields keep their order and case, and are looked up regardless of case", () => {
   const fields = fieldsOf("Host: a", "x-one:  1 ", "X-One:2", "Empty:", "Tab:\tv\t", "C: a:b");
   assert.deepEqual([...fields], [
     { name: "Host", value: "a" },
@@ -97,12 +97,12 @@ Deno.test("fields keep their order and case, and are looked up in any case", () 
   assert.equal(fields.get("none"), undefined);
 });
 
-Deno.test("the members of a list are without white space, which is spaces and tabs alone", () => {
+Deno.test("list members are stripped of spaces and tabs, and of nothing else", () => {
   assert.deepEqual(fieldsOf("C: a, B ,,\tc", "c: D").tokens("c"), ["a", "b", "c", "d"]);
   assert.deepEqual(fieldsOf("C: \xa0a\xa0").tokens("c"), ["\xa0a\xa0"]);
 });
 
-Deno.test("every byte of a value passes as it is or is refused", () => {
+Deno.test("every byte of a value is kept unchanged or refused", () => {
   for (let byte = 0; byte < 256; byte++) {
     const head = bytes(`GET / HTTP/1.1\r\nX: a${String.fromCharCode(byte)}b\r\n\r\n`);
     if (byte === 0x7f || (byte < 0x20 && byte !== 9)) {
@@ -114,7 +114,7 @@ Deno.test("every byte of a value passes as it is or is refused", () => {
   }
 });
 
-Deno.test("a written head is read as it was meant", () => {
+Deno.test("an encoded head parses back to the same", () => {
   const heads = [
     ...Object.values(GOOD_REQUESTS).map(([head]) => head),
     ...Object.values(GOOD_RESPONSES).map(([, head]) => head),
@@ -126,7 +126,7 @@ Deno.test("a written head is read as it was meant", () => {
   }
 });
 
-Deno.test("what would be read as something else is not written", () => {
+Deno.test("a head that would be read as something else is not encoded", () => {
   for (const odd of ["a\r\nX: y", "a\nb", "a\rb", "a\0b", "a\x7fb", "a\u2028b", "\u{1f3a5}"]) {
     assert.throws(() => encodeHead(odd, []), ProtocolError, JSON.stringify(odd));
     assert.throws(() => encodeHead("A", [{ name: odd, value: "" }]), ProtocolError);
@@ -134,7 +134,7 @@ Deno.test("what would be read as something else is not written", () => {
   }
 });
 
-Deno.test("what a head says of its own connection goes no further", () => {
+Deno.test("hop-by-hop fields are not passed on", () => {
   const fields = fieldsOf(
     "Host: a",
     "Connection: close, X-Secret,,",

@@ -1,10 +1,17 @@
-// Parameters of a query, as text: everything else stays as it was written.
+// Parameters of a query, edited as text: everything else stays as written.
 
 /**
- * A query without a parameter, everything else as it was, and the parameter's first value as it was
- * written.
+ * Splits a query into a parameter's first value, as written, and the rest, which is otherwise
+ * unchanged.
  *
- * @param query without its mark
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * assert.deepEqual(takeParameter("a=1&b=2&c=3", "b"), { value: "2", rest: "a=1&c=3" });
+ * ```
+ *
+ * @param query without `?`
  */
 export function takeParameter(
   query: string,
@@ -18,10 +25,17 @@ export function takeParameter(
 }
 
 /**
- * The value of a parameter as it was written, by the rules of SRS: the last one counts, and pairs
- * may also be parted by semicolons and commas. Empty when there is none.
+ * The value of a parameter as written, by SRS's rules: the last one counts, and pairs may also be
+ * separated by semicolons and commas. Empty if there is none.
  *
- * @param query without its mark
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(parameterOf("app=live;app=vod", "app"), "vod");
+ * ```
+ *
+ * @param query without `?`
  */
 export function parameterOf(query: string, name: string): string {
   const values = query.split(/[&;,]/).filter((part) => part.startsWith(`${name}=`));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parameterOf, takeParameter } from "./query.ts";
 
-Deno.test("a parameter is taken out and nothing else is changed", () => {
+Deno.test("a parameter is removed and nothing else is changed", () => {
   const cases: [query: string, value: string | undefined, rest: string][] = [
     ["", undefined, ""],
     ["a=1&b", undefined, "a=1&b"],

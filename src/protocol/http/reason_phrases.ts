@@ -1,5 +1,5 @@
-// The reason phrases of status codes (RFC 9110, section 15, and RFC 6585). Of Node's own table a thread would pay
-// for with four megabytes, which come with `node:http`.
+// The reason phrases of status codes (RFC 9110, section 15, and RFC 6585). Importing Node's table
+// from `node:http` would cost each thread four megabytes.
 
 const PHRASES: Readonly<Record<number, string>> = {
   100: "Continue",
@@ -51,7 +51,7 @@ const PHRASES: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
-/** The phrase of a status; empty, as it may be (RFC 9112, section 4), where none is known. */
+/** The phrase of a status; empty if unknown, which RFC 9112, section 4, allows. */
 export function reasonPhrase(status: number): string {
   return PHRASES[status] ?? "";
 }

@@ -1,17 +1,17 @@
-// Requests: the first line, and what makes a request acceptable. RFC 9112 sections 3 and 6, RFC
-// 9110 section 7.2.
+// Requests: parses the request line and decides whether a request is acceptable. RFC 9112 sections
+// 3 and 6, RFC 9110 section 7.2.
 
 import { ProtocolError } from "../../core/errors.ts";
 import { announcedLength, type Fields, type Head, type HttpVersion, wantsToStay } from "./head.ts";
 
-/** A request whose body, if it has one, has not been read. */
+/** A request whose body, if any, has not been read. */
 export interface HttpRequest {
   readonly method: string;
   /** Path as sent, percent-encoded, beginning with `/`; `*` only for OPTIONS. */
   readonly path: string;
   /** Query as sent, without `?`. */
   readonly query: string;
-  /** Host header, port included; empty when there is none. */
+  /** Host header, port included; empty if there is none. */
   readonly host: string;
   readonly fields: Fields;
   readonly version: HttpVersion;
@@ -23,9 +23,20 @@ export interface HttpRequest {
 const REQUEST_LINE = /^([A-Z]{1,20}) ([\x21-\x7e]+) HTTP\/1\.([01])$/;
 
 /**
- * Understands a head as a request.
+ * Interprets a head as a request.
  *
- * @throws ProtocolError on every shape that servers are known to read in different ways
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { encodeHead, parseHead } from "./head.ts";
+ *
+ * const host = { name: "Host", value: "tv.example" };
+ * const head = parseHead(encodeHead("GET /live/show.flv?a=1 HTTP/1.1", [host]));
+ * const { method, path, query, keepAlive } = understandRequest(head);
+ * assert.deepEqual([method, path, query, keepAlive], ["GET", "/live/show.flv", "a=1", true]);
+ * ```
+ *
+ * @throws ProtocolError on every form that servers are known to read differently
  */
 export function understandRequest({ start, fields, lineEnd }: Head): HttpRequest {
   const [, method = "", sentTarget = "", minor] = REQUEST_LINE.exec(start) ?? [];
@@ -35,7 +46,8 @@ export function understandRequest({ start, fields, lineEnd }: Head): HttpRequest
   const { path, query } = target;
   const host = chooseHost(target, fields.all("host"));
   const bodyLength = announcedLength(fields, version) ?? 0;
-  // Who reads on to a CR may take what follows for a part of it: no more than one is taken then.
+  // A reader that needs a CR may take what follows as part of this head, so only one request is
+  // accepted.
   const keepAlive = lineEnd === "crlf" && wantsToStay(fields, version);
   if (lineEnd === "lf" && bodyLength !== 0) {
     throw new ProtocolError("Cannot take a body behind lines that end without CR");
@@ -43,7 +55,7 @@ export function understandRequest({ start, fields, lineEnd }: Head): HttpRequest
   return { method, path, query, host, fields, version, bodyLength, keepAlive };
 }
 
-/** A request target taken apart; `authority` only if it was in absolute form. */
+/** A parsed request target; `authority` only if it was in absolute form. */
 interface Target {
   readonly path: string;
   readonly query: string;
@@ -65,9 +77,10 @@ function splitTarget(method: string, target: string): Target {
 }
 
 /**
- * The host that a request is for; empty when it does not say, which RFC 9112 section 3.2 would have
- * refused over HTTP/1.1 and SRS takes. A target and a Host that disagree are refused, although RFC 9112
- * section 3.2.2 lets the target win: a proxy in front of us may have used the other one.
+ * The host that a request is for; empty if it does not say, which SRS accepts although RFC 9112
+ * section 3.2 requires a refusal over HTTP/1.1. A target and a Host that disagree are refused,
+ * although RFC 9112 section 3.2.2 lets the target win, because a proxy in front of us may have used
+ * the other one.
  */
 function chooseHost(
   { scheme, authority }: Target,
@@ -87,10 +100,10 @@ function chooseHost(
 
 const HOST = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
 
-/** Characters of a host: the longest name has 253, and a port behind it six. */
+/** Most characters of a host: the longest name has 253, and a port with its colon six. */
 const LONGEST_HOST = 260;
 
-/** A name or an address with or without a port; what is no URL's host is no Host either. */
+/** Whether it is a name or address with or without a port, as the host of a URL may be. */
 function isHost(host: string): boolean {
   return host.length <= LONGEST_HOST && HOST.test(host) && URL.canParse(`http://${host}/`);
 }

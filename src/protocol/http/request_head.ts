@@ -1,27 +1,27 @@
-// Where the head of a request begins and ends, allowing for what clients do and all readers
-// understand alike: empty lines before it, and lines that all end in a bare LF. Mixed line ends are
-// refused. RFC 9112 section 2.2.
+// Finds where the head of a request begins and ends. Accepts what some clients send and all readers
+// understand the same way: empty lines before it, and lines that all end in a bare LF. Mixed line
+// ends are refused. RFC 9112 section 2.2.
 
 import { ProtocolError } from "../../core/errors.ts";
 import { findHeadEnd, findLfHeadEnd, type LineEnd } from "./head.ts";
 
-/** Empty lines that may stand before a request. */
+/** Most empty lines before a request. */
 const MAX_EMPTY_LINES = 4;
 const CR = 13;
 const LF = 10;
 
-/** The place of a head among the bytes of a connection. */
+/** The position of a head in the bytes of a connection. */
 export interface RequestHead {
   readonly start: number;
-  /** Behind its empty line. */
+  /** The index after its empty line. */
   readonly end: number;
   readonly lineEnd: LineEnd;
 }
 
 /**
- * Finds the head at the beginning of `bytes`; undefined when it is not complete.
+ * Finds the head at the start of `bytes`; undefined if it is not complete.
  *
- * @throws ProtocolError when it is too long, has too many fields, or lines that end in two ways
+ * @throws ProtocolError when it is too long, has too many fields, or mixes line ends
  */
 export function findRequestHead(bytes: Uint8Array): RequestHead | undefined {
   const start = behindEmptyLines(bytes);

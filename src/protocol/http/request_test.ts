@@ -12,7 +12,7 @@ import {
 function understand(text: string): HttpRequest {
   const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
   const found = findRequestHead(bytes);
-  assert.ok(found, "there is no end of a head");
+  assert.ok(found, "the head has no end");
   return understandRequest(parseHead(bytes.subarray(found.start, found.end), found.lineEnd));
 }
 
@@ -22,7 +22,7 @@ for (
     ...TOLERATED_REQUESTS,
   })
 ) {
-  Deno.test(`a request is taken apart as it was sent: ${name}`, () => {
+  Deno.test(`a request is parsed as sent: ${name}`, () => {
     const request = understand(head);
     const read = Object.keys(expected).map((key) => [key, request[key as keyof HttpRequest]]);
     assert.deepEqual(Object.fromEntries(read), expected);
@@ -35,7 +35,7 @@ for (const [name, head] of Object.entries(REFUSED_REQUESTS)) {
   });
 }
 
-Deno.test("where a head stands does not depend on how much of it has come", () => {
+Deno.test("the position of a head does not depend on how much has arrived", () => {
   const heads = [...Object.values(GOOD_REQUESTS), ...Object.values(TOLERATED_REQUESTS)];
   for (const [head] of heads) {
     const bytes = Uint8Array.from(`${head}GET`, (character) => character.charCodeAt(0));

@@ -1,4 +1,5 @@
-// Responses of origins: the status line and how the body ends. RFC 9112 sections 4 and 6.3.
+// Responses of origins: parses the status line and decides how the body ends. RFC 9112 sections 4
+// and 6.3.
 
 import { ProtocolError } from "../../core/errors.ts";
 import { announcedLength, type BodyLength, type Fields, type Head, wantsToStay } from "./head.ts";
@@ -16,9 +17,19 @@ export interface HttpResponse {
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: (.*))?$/;
 
 /**
- * Understands a head as the response to a request of that method.
+ * Interprets a head as the response to a request with that method.
  *
- * @throws ProtocolError when it is none, or one to a request that the proxy never sends
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { encodeHead, parseHead } from "./head.ts";
+ *
+ * const head = encodeHead("HTTP/1.1 200 OK", [{ name: "Content-Length", value: "5" }]);
+ * const { status, bodyLength, reusable } = understandResponse(parseHead(head), "GET");
+ * assert.deepEqual([status, bodyLength, reusable], [200, 5, true]);
+ * ```
+ *
+ * @throws ProtocolError when it is not a response, or one to a request that the proxy never sends
  */
 export function understandResponse({ start, fields }: Head, method: string): HttpResponse {
   const [, minor, digits, reason = ""] = STATUS_LINE.exec(start) ?? [];
@@ -26,7 +37,7 @@ export function understandResponse({ start, fields }: Head, method: string): Htt
   const status = Number(digits);
   if (status === 101) throw new ProtocolError("Cannot switch to another protocol");
   const version = minor === "1" ? "1.1" : "1.0";
-  // Read even if there is no body: whoever passes the fields on relies on them to be valid.
+  // Checked even if there is no body, because the fields are passed on.
   const announced = announcedLength(fields, version) ?? "until_close";
   const isBodiless = method === "HEAD" || status < 200 || status === 204 || status === 304;
   const bodyLength = isBodiless ? 0 : announced;

@@ -10,7 +10,7 @@ import {
 function understand(method: string, text: string): HttpResponse {
   const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
   const end = findHeadEnd(bytes);
-  assert.ok(end > 0, "there is no end of a head");
+  assert.ok(end > 0, "the head has no end");
   return understandResponse(parseHead(bytes.subarray(0, end)), method);
 }
 
