@@ -1,7 +1,7 @@
 // Rewrites an origin's answer so that the client sends its media to the proxy: candidates, and the
-// default destination in the m= and c= lines, get the proxy's port and the advertised addresses.
-// Where the proxy takes media over TCP too, candidates for that are added (RFC 6544). Every other line
-// stays as it was. RFC 8839 sections 4.2 and 5.1, RFC 8445 section 5.1.2 for priorities.
+// default destination in the m= and c= lines, get the proxy's port and the advertised addresses. If
+// the proxy also accepts media over TCP, candidates for that are added (RFC 6544). Every other line
+// stays unchanged. RFC 8839 sections 4.2 and 5.1, RFC 8445 section 5.1.2 for priorities.
 
 import type { MediaTarget } from "../../core/media_target.ts";
 import type { Address } from "../../core/address.ts";
@@ -18,23 +18,38 @@ import { portOf, type Sdp, type SdpLine } from "./sdp.ts";
 export interface Advertised {
   /** The UDP port of the proxy. */
   readonly port: number;
-  /** The preferred one first; none = the addresses of the answer stay. */
+  /** The preferred one first; empty = the answer's addresses are kept. */
   readonly targets: readonly MediaTarget[];
-  /** Where media is taken over TCP, in the same form; absent where it is not. */
+  /** The same for media over TCP; absent if it is not accepted. */
   readonly tcp?: Pick<Advertised, "port" | "targets"> | undefined;
 }
 
-/** Says that the port is told elsewhere: RFC 8840 section 4.1.1. */
+/** Placeholder for a port that is given elsewhere: RFC 8840 section 4.1.1. */
 const NO_PORT = 9;
-/** What one address less preferred costs: the lowest bit of the local preference. */
+/** Priority lost with each less preferred address: the lowest bit of the local preference. */
 const STEP = 256;
 /**
- * Priority of the first candidate over TCP: its type comes behind all over UDP but relays, and its local
- * preference is that of a passive one (RFC 6544 section 4.2).
+ * Priority of the first TCP candidate: its type ranks below all UDP types except relays, and its
+ * local preference is that of a passive candidate (RFC 6544 section 4.2).
  */
 const TCP_PRIORITY = 90 * 2 ** 24 + (4 * 2 ** 13 + 8_191) * STEP + 255;
 
-/** The answer, or the fragment that a PATCH is answered with, as the client is to get it. */
+/**
+ * Rewrites an answer, or the fragment that answers a PATCH, for the client.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { encodeSdp, parseSdp } from "./sdp.ts";
+ *
+ * const media = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n";
+ * const answer = `${media}a=candidate:1 1 udp 2130706431 10.0.0.5 8000 typ host\r\n`;
+ * const targets = [{ host: "203.0.113.7" }];
+ * const rewritten = encodeSdp(rewriteAnswer(parseSdp(answer), { port: 9000, targets }));
+ * assert.match(rewritten, / 203\.0\.113\.7 9000 typ host/);
+ * assert.doesNotMatch(rewritten, /10\.0\.0\.5/);
+ * ```
+ */
 export function rewriteAnswer(sdp: Sdp, advertised: Advertised): Sdp {
   const foundations: Foundations = { overUdp: new Map(), overTcp: new Map() };
   const sections = [sdp.session, ...sdp.media].map((lines) =>
@@ -49,8 +64,8 @@ export function rewriteAnswer(sdp: Sdp, advertised: Advertised): Sdp {
 }
 
 /**
- * Where the sender of an answer takes media over UDP, as its candidates say, or, without any, its
- * default destination. Each once, in order; some may be names.
+ * The addresses at which the sender of an answer accepts media over UDP, from its candidates or,
+ * without any, its default destination. Without duplicates, in order; some may be names.
  */
 export function mediaAddresses({ session, media }: Sdp): Address[] {
   const candidates = [session, ...media].flat().map(parseCandidate)
@@ -65,7 +80,7 @@ export function mediaAddresses({ session, media }: Sdp): Address[] {
   return [...byText.values()];
 }
 
-/** What candidates have been given, by type and address. */
+/** Foundations given to candidates, by type and address. */
 interface Foundations {
   readonly overUdp: Map<string, string>;
   readonly overTcp: Map<string, string>;
@@ -98,7 +113,7 @@ function moveCandidates(
   });
 }
 
-/** One candidate for each address that is advertised. */
+/** One candidate for each advertised address. */
 function moveCandidate(candidate: Candidate, { port, targets }: Advertised): Candidate[] {
   const { priority } = candidate;
   const moved = targets.map((target, index) => ({
@@ -110,9 +125,9 @@ function moveCandidate(candidate: Candidate, { port, targets }: Advertised): Can
   return (targets.length > 0 ? moved : [{ ...candidate, port }]).map(withoutBase);
 }
 
-/** One for each address at which media is taken over TCP; the client connects. */
+/** One candidate for each address at which media is accepted over TCP; the client connects. */
 function tcpCandidates({ component, host }: Candidate, { tcp }: Advertised): Candidate[] {
-  // Whoever uses TCP has RTCP together with RTP.
+  // Clients that use TCP multiplex RTCP with RTP.
   if (tcp === undefined || component !== 1) return [];
   const targets = tcp.targets.length > 0 ? tcp.targets : [{ host }];
   return targets.map((target: MediaTarget, index) => ({
@@ -123,7 +138,7 @@ function tcpCandidates({ component, host }: Candidate, { tcp }: Advertised): Can
   }));
 }
 
-/** Candidates share a foundation if they have the same type and the same address. */
+/** Candidates with the same type and address share a foundation. */
 function foundationOf({ host, rest }: Candidate, foundations: Map<string, string>): string {
   const base = `${host} ${rest.split(" ", 2).join(" ")}`;
   const known = foundations.get(base) ?? String(foundations.size + 1);
@@ -131,7 +146,7 @@ function foundationOf({ host, rest }: Candidate, foundations: Map<string, string
   return known;
 }
 
-/** The candidate without the address behind its own, RFC 8839 section 5.1. */
+/** The candidate without its related address, RFC 8839 section 5.1. */
 function withoutBase(candidate: Candidate): Candidate {
   const nowhere = candidate.host.includes(":") ? "::" : "0.0.0.0";
   const rest = candidate.rest.replace(/ raddr \S+/, ` raddr ${nowhere}`)
@@ -144,7 +159,7 @@ function firstCandidate(lines: readonly SdpLine[]): Candidate | undefined {
   return candidates.find((candidate) => candidate?.component === 1 && isUdp(candidate));
 }
 
-/** The lines for those who do not read candidates. */
+/** Moves the default destination, for peers that do not read candidates. */
 function moveDefaults(
   lines: readonly SdpLine[],
   first: Candidate | undefined,
@@ -185,7 +200,7 @@ function connectionHost(lines: readonly SdpLine[]): string | undefined {
   return connection && toldHost(connection.value);
 }
 
-/** The address of a c= line; undefined when it stands for none. */
+/** The address of a c= line; undefined if it is a placeholder. */
 function toldHost(value: string): string | undefined {
   const host = CONNECTION.exec(value)?.[1];
   return host === "0.0.0.0" || host === "::" ? undefined : host;

@@ -12,20 +12,20 @@ export interface Candidate {
   /** An IP address without brackets, or a name. */
   readonly host: string;
   readonly port: number;
-  /** Everything after that: `typ host` and what follows it. */
+  /** Everything after the port: `typ host` and what follows it. */
   readonly rest: string;
 }
 
 const CANDIDATE =
   /^candidate:(\S{1,32}) (\d{1,5}) (\S{1,16}) (\d{1,10}) (\S{1,255}) (\d{1,5}) (typ \S+(?: .*)?)$/;
 
-/** Whether a line is an attribute that is meant to be a candidate. */
+/** Whether a line is a candidate attribute, valid or not. */
 export function isCandidateLine({ type, value }: SdpLine): boolean {
   return type === "a" && value.startsWith("candidate:");
 }
 
 /**
- * The candidate of a line; undefined when there is none, or none that makes sense.
+ * Parses the candidate in a line; undefined if there is none or it is invalid.
  *
  * @example
  * ```ts
@@ -54,13 +54,13 @@ export function parseCandidate({ type, value }: SdpLine): Candidate | undefined 
   return isOdd ? undefined : candidate;
 }
 
-/** The value of its attribute line. */
+/** Encodes the value of its attribute line. */
 export function encodeCandidate(candidate: Candidate): string {
   const { foundation, component, transport, priority, host, port, rest } = candidate;
   return `candidate:${foundation} ${component} ${transport} ${priority} ${host} ${port} ${rest}`;
 }
 
-/** Whether media could flow to an origin there, to which it goes over UDP. */
+/** Whether it is a UDP candidate, the only kind that the proxy can use towards origins. */
 export function isUdp({ transport }: Candidate): boolean {
   return transport.toLowerCase() === "udp";
 }

@@ -1,17 +1,28 @@
-// What a datagram of a WebRTC session is, by its first bytes: RFC 7983; RFC 6347 section 4.1 and
+// Classifies datagrams of a WebRTC session by their first bytes: RFC 7983; RFC 6347 section 4.1 and
 // RFC 9147 section 4 for the epoch of a DTLS record. Nothing is parsed or trusted here.
 
 /**
- * `media` is what nobody sends before the handshake has given him keys, `sealed` a record of DTLS 1.3 that
- * may be of the handshake or not, `other` what nobody sends at all.
+ * `media` is sent only after the handshake has given the sender keys; `sealed` is an encrypted DTLS
+ * 1.3 record, which may belong to the handshake or not; `other` is never sent.
  */
 export type DatagramKind = "stun" | "handshake" | "sealed" | "media" | "other";
 
 const APPLICATION_DATA = 23;
-/** Bytes of the header of a DTLS record. */
+/** Length of a DTLS record header, bytes. */
 const HEADER = 13;
 
-/** What the first `length` bytes look like. */
+/**
+ * Classifies the first `length` bytes of `buffer`.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(kindOf(Uint8Array.of(0, 1), 2), "stun");
+ * assert.equal(kindOf(Uint8Array.of(22, 254, 253), 3), "handshake");
+ * assert.equal(kindOf(Uint8Array.of(0x80, 111), 2), "media");
+ * ```
+ */
 export function kindOf(buffer: Uint8Array, length: number): DatagramKind {
   if (length === 0) return "other";
   const first = buffer[0]!;
@@ -22,20 +33,19 @@ export function kindOf(buffer: Uint8Array, length: number): DatagramKind {
   return first === APPLICATION_DATA ? "media" : "handshake";
 }
 
-/** Whether it is RTP or RTCP. */
 export function isMedia(buffer: Uint8Array, length: number): boolean {
   return length > 0 && buffer[0]! >= 128 && buffer[0]! < 192;
 }
 
 /**
- * Whether there is a DTLS record in it that its sender writes only when the other side has done its part of
- * the handshake, which nobody can who does not hear what is said to him: he would have to sign or to answer
- * what he has not seen.
+ * Whether it contains a DTLS record that its sender writes only once the other side has done its
+ * part of the handshake. Only a peer that receives the sender's messages can do that, since it has
+ * to sign or answer what they contain.
  */
 export function showsKeys(buffer: Uint8Array, length: number): boolean {
   for (let at = 0; at + HEADER <= length;) {
     const first = buffer[at]!;
-    // DTLS 1.3: the lowest two bits of the epoch; what the other side has not finished has epoch 2.
+    // DTLS 1.3: the lowest two bits of the epoch. Before the other side has finished, it is 2.
     if (first >= 32 && first < 64) return (first & 3) === 3;
     if (first < 20 || first >= 32) return false;
     if ((buffer[at + 3]! | buffer[at + 4]!) !== 0) return true;

@@ -11,7 +11,7 @@ function shows(...records: readonly number[][]): boolean {
   return showsKeys(bytes, bytes.length);
 }
 
-Deno.test("datagrams are told apart by their first byte", () => {
+Deno.test("datagrams are classified by their first byte", () => {
   const kinds: [from: number, to: number, kind: string][] = [
     [0, 3, "stun"],
     [4, 19, "other"],
@@ -29,11 +29,11 @@ Deno.test("datagrams are told apart by their first byte", () => {
       assert.equal(isMedia(Uint8Array.of(first), 1), first >= 128 && first < 192);
     }
   }
-  assert.equal(kindOf(Uint8Array.of(0x80), 0), "other", "only the first bytes count");
+  assert.equal(kindOf(Uint8Array.of(0x80), 0), "other", "only the given length counts");
   assert.ok(!isMedia(Uint8Array.of(0x80), 0));
 });
 
-Deno.test("a handshake has been finished when a record of a later epoch comes", () => {
+Deno.test("a record of a later epoch shows that the handshake has finished", () => {
   assert.ok(!shows());
   assert.ok(!shows(record(22, 0)));
   assert.ok(!shows(record(20, 0), record(22, 0, 300)));

@@ -1,19 +1,18 @@
-// Datagrams over TCP: each behind its length in 16 bits (RFC 4571 section 2), which is how ICE has them
-// (RFC 6544 section 3). Knows nothing of what is in them, and waits for nothing.
+// Datagrams over TCP: each is preceded by its 16-bit length (RFC 4571 section 2), as ICE over TCP
+// uses them (RFC 6544 section 3). Does not look at their contents, and waits for nothing.
 
 /** Bytes before each datagram. */
 export const FRAME_HEADER = 2;
 
-/** What a reader is made for. */
 export interface FrameBounds {
-  /** A longer datagram is passed over, bytes. */
+  /** Longest datagram, bytes; longer ones are skipped. */
   readonly longest: number;
-  /** Memory for what comes; at least one of the longest frames. */
+  /** Size of the receive buffer, bytes; at least one frame of the greatest length. */
   readonly capacity: number;
 }
 
 /**
- * Takes datagrams out of a stream of bytes, in the memory into which these were read.
+ * Extracts datagrams from a byte stream, in place in its receive buffer.
  *
  * @example
  * ```ts
@@ -26,21 +25,21 @@ export interface FrameBounds {
  *   reader.received(1);
  * }
  * assert.deepEqual([...reader.next()!], [7, 8]);
- * assert.deepEqual([...reader.next()!], [9], "behind an empty one, and one that is too long");
+ * assert.deepEqual([...reader.next()!], [9], "after an empty one and one that is too long");
  * assert.equal(reader.next(), undefined);
  * assert.deepEqual([reader.empty, reader.tooLong], [1, 1]);
  * ```
  */
 export class FrameReader {
-  /** How many have been passed over so far: those without a byte, and those that were too long. */
+  /** How many datagrams have been skipped so far: empty ones, and ones that were too long. */
   empty = 0;
   tooLong = 0;
   readonly #longest: number;
   readonly #bytes: Uint8Array<ArrayBuffer>;
-  /** What was received and not yet taken. */
+  /** Start of the received bytes that have not been taken. */
   #start = 0;
   #end = 0;
-  /** Bytes of one that is too long which are still to come. */
+  /** Bytes still to be skipped of a datagram that is too long. */
   #left = 0;
 
   constructor({ longest, capacity }: FrameBounds) {
@@ -51,7 +50,7 @@ export class FrameReader {
     this.#bytes = new Uint8Array(capacity);
   }
 
-  /** Where the next bytes belong; never empty once `next` has told that there is no other datagram. */
+  /** The space for the next bytes; never empty after `next` has returned undefined. */
   get space(): Uint8Array<ArrayBuffer> {
     if (this.#start > 0) {
       this.#bytes.copyWithin(0, this.#start, this.#end);
@@ -61,15 +60,15 @@ export class FrameReader {
     return this.#bytes.subarray(this.#end);
   }
 
-  /** So many have been put there. */
+  /** Records that `count` bytes have been written to `space`. */
   received(count: number): void {
     this.#end += count;
   }
 
   /**
-   * The next datagram, which is not empty.
+   * Takes the next datagram, which is never empty.
    *
-   * @returns borrowed until `space` is asked for; undefined when more bytes must come
+   * @returns valid until `space` is used; undefined if more bytes are needed
    */
   next(): Uint8Array<ArrayBuffer> | undefined {
     while (this.#skip() && this.#end - this.#start >= FRAME_HEADER) {
@@ -89,7 +88,7 @@ export class FrameReader {
     return undefined;
   }
 
-  /** @returns whether nothing is left of one that is too long */
+  /** @returns whether nothing more is to be skipped */
   #skip(): boolean {
     const there = Math.min(this.#left, this.#end - this.#start);
     this.#start += there;
@@ -99,9 +98,9 @@ export class FrameReader {
 }
 
 /**
- * Writes a datagram's frame.
+ * Writes a datagram with its length in front.
  *
- * @param length of the datagram, at most 65,535: that many bytes of `datagram` from its beginning
+ * @param length how many bytes of `datagram` to write from its start, at most 65,535
  * @returns the length of the frame
  */
 export function writeFrame(into: Uint8Array, datagram: Uint8Array, length: number): number {

@@ -5,7 +5,7 @@ import { FrameReader, writeFrame } from "./framing.ts";
 
 const LONGEST = 2_048;
 
-/** All datagrams of a stream that comes in pieces of these sizes, one after the other, again and again. */
+/** Reads all datagrams of a stream that arrives in pieces of these sizes, repeated in turn. */
 function read(stream: Uint8Array, sizes: readonly number[], capacity = 4_096) {
   const reader = new FrameReader({ longest: LONGEST, capacity });
   const datagrams: number[][] = [];
@@ -28,7 +28,7 @@ function frame(length: number, fill = length & 255): Uint8Array<ArrayBuffer> {
   return framed;
 }
 
-Deno.test("datagrams come out as they went in, however the stream is cut", () => {
+Deno.test("datagrams are read back unchanged, however the stream is split", () => {
   const lengths = [1, 20, 1_200, 0, LONGEST, 3, LONGEST + 1, 7, 65_535, 1];
   const stream = join(lengths.map((length) => frame(length)));
   const whole = {
@@ -43,7 +43,7 @@ Deno.test("datagrams come out as they went in, however the stream is cut", () =>
   assert.deepEqual(read(stream, [999], LONGEST + 2), whole, "with the least memory");
 });
 
-Deno.test("a stream that ends anywhere has all that was whole, and nothing else", () => {
+Deno.test("a truncated stream yields exactly its complete datagrams", () => {
   const stream = join([frame(5), frame(0), frame(2), frame(65_535, 9), frame(1)]);
   const [first, second, last] = [5, 2, 1].map((length) => new Array<number>(length).fill(length));
   for (const end of [...Array(40).keys(), 65_540, 65_550, 65_551, stream.length]) {
@@ -57,7 +57,7 @@ Deno.test("a stream that ends anywhere has all that was whole, and nothing else"
   }
 });
 
-Deno.test("only so many bytes of a datagram are written", () => {
+Deno.test("only the given length of a datagram is written", () => {
   const into = new Uint8Array(8);
   assert.equal(writeFrame(into, Uint8Array.of(1, 2, 3, 4), 3), 5);
   assert.deepEqual([...into], [0, 3, 1, 2, 3, 0, 0, 0]);

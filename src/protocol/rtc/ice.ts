@@ -1,16 +1,16 @@
-// The ICE credentials of descriptions and what the two sides of a session agree on with them. RFC
-// 8839 section 5.4, RFC 8845/9143 for bundled sections, RFC 8445 section 7.2.2 for the user name.
+// ICE credentials in descriptions, and the session that the two sides' credentials define. RFC 8839
+// section 5.4, RFC 8845/9143 for bundled sections, RFC 8445 section 7.2.2 for the user name.
 
 import { ProtocolError } from "../../core/errors.ts";
 import { attributeOf, portOf, type Sdp, type SdpLine } from "./sdp.ts";
 
-/** What one side shows in its checks and expects in those it gets. */
+/** One side's ICE credentials. */
 export interface IceCredentials {
   readonly ufrag: string;
   readonly password: string;
 }
 
-/** A session as its first packets will tell it. */
+/** What identifies a session in the client's connectivity checks. */
 export interface IceSession {
   /** `answer-ufrag:offer-ufrag`, the USERNAME of the client's checks. */
   readonly user: string;
@@ -22,9 +22,22 @@ const UFRAG = /^[A-Za-z0-9+/]{4,256}$/;
 const PASSWORD = /^[A-Za-z0-9+/]{22,256}$/;
 
 /**
- * What the client's checks will carry once it has got this answer to its offer.
+ * Finds out what the client's checks will carry after this answer to its offer.
  *
- * @throws ProtocolError when the answer takes nothing, or a side has no usable credentials
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { parseSdp } from "./sdp.ts";
+ *
+ * const ice = (name: string) => `a=ice-ufrag:${name}\na=ice-pwd:${name.repeat(6)}`;
+ * const sdp = (name: string) => parseSdp(`v=0\n${ice(name)}\nm=audio 9 UDP/TLS/RTP/SAVPF 0\n`);
+ * assert.deepEqual(agreeOnIce(sdp("anne"), sdp("bert")), {
+ *   user: "bert:anne",
+ *   password: "bert".repeat(6),
+ * });
+ * ```
+ *
+ * @throws ProtocolError when the answer accepts nothing, or a side has no usable credentials
  */
 export function agreeOnIce(offer: Sdp, answer: Sdp): IceSession {
   const index = transportSection(answer);
@@ -36,14 +49,14 @@ export function agreeOnIce(offer: Sdp, answer: Sdp): IceSession {
   return sessionOf(mine, requireCredentials(theirs, "offer"));
 }
 
-/** The session of these two sides; the first is the one that has answered. */
+/** The session of these two sides. */
 export function sessionOf(answer: IceCredentials, offer: IceCredentials): IceSession {
   return { user: `${answer.ufrag}:${offer.ufrag}`, password: answer.password };
 }
 
 /**
- * The first credentials of a description or a fragment, wherever they stand; undefined when there
- * are none or they cannot be used.
+ * The first credentials in a description or fragment, in any section; undefined if there are none
+ * or they cannot be used.
  */
 export function credentialsOf({ session, media }: Sdp): IceCredentials | undefined {
   for (const lines of [session, ...media]) {
@@ -53,7 +66,7 @@ export function credentialsOf({ session, media }: Sdp): IceCredentials | undefin
   return undefined;
 }
 
-/** The section whose transport all bundled ones share, or the first that is not refused. */
+/** The section whose transport all bundled ones share, or else the first that is not refused. */
 function transportSection({ session, media }: Sdp): number {
   const [semantics, first] = (attributeOf(session, "group") ?? "").split(" ");
   const bundled = semantics !== "BUNDLE" || first === undefined

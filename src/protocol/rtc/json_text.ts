@@ -1,15 +1,15 @@
-// JSON objects as the text they came in: single members are read, or replaced so that everything
-// else stays as it was written, numbers of any length, order and white space included. RFC 8259.
+// Reads and edits JSON objects as text: single members are replaced and everything else stays as
+// written, including long numbers, order and white space. RFC 8259.
 
 import { ProtocolError } from "../../core/errors.ts";
 
-/** Everything of JSON that is not white space. */
+/** Any JSON token. */
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s"{}[\],:]+/g;
 
 /**
- * The members of the object that a text is.
+ * Parses a text that must be a JSON object.
  *
- * @throws ProtocolError when it is no JSON, or another value
+ * @throws ProtocolError when it is not JSON or not an object
  */
 export function parseJsonObject(text: string): Readonly<Record<string, unknown>> {
   const value = tryParse(text);
@@ -28,10 +28,18 @@ function tryParse(text: string): unknown {
 }
 
 /**
- * The object with another text for a member of it, everything else as it was; as it is when it has
- * no member of that name.
+ * Replaces a member's value with a text and leaves everything else unchanged; returns the object
+ * unchanged if it has no such member.
  *
- * @param text of an object that `parseJsonObject` takes
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const text = `{ "n": 1.0, "sdp": "v=0" }`;
+ * assert.equal(replaceMember(text, "sdp", "v=1"), `{ "n": 1.0, "sdp": "v=1" }`);
+ * ```
+ *
+ * @param text an object that `parseJsonObject` accepts
  */
 export function replaceMember(text: string, name: string, value: string): string {
   let depth = 0;

@@ -25,7 +25,7 @@ Deno.test("a member is replaced and nothing else is touched", () => {
   }
 });
 
-Deno.test("what is no object is told", () => {
+Deno.test("anything but an object is refused", () => {
   for (const text of ["", "null", "[]", '"x"', "1", "{", "{}{}", "<html>", "\ufeff{}"]) {
     assert.throws(() => parseJsonObject(text), ProtocolError, text);
   }

@@ -1,26 +1,26 @@
-// Which protocol a connection speaks that may be ICE over TCP or another one, by its first bytes. Pure.
+// Tells by its first bytes whether a connection is ICE over TCP or another protocol. Pure.
 
 import { FRAME_HEADER } from "./framing.ts";
 
-/** Bytes after which it is certain. */
+/** Number of bytes that are enough to tell. */
 export const OPENING = FRAME_HEADER + 8;
 
-/** Bytes of a STUN message before its attributes. */
+/** Length of a STUN message before its attributes, bytes. */
 const STUN_HEADER = 20;
-/** No request of ICE is longer; no other protocol's first byte says so little. */
+/** Longest ICE request, bytes; no other protocol's first byte would mean so small a length. */
 const LONGEST_REQUEST = 2_047;
-/** A Binding request and, behind its length, the magic cookie: RFC 8489 section 5. */
+/** The Binding request type and, after the length, the magic cookie: RFC 8489 section 5. */
 const BINDING = [0, 1];
 const MAGIC = [0x21, 0x12, 0xa4, 0x42];
 const MAGIC_AT = 4;
 
 /**
- * Whether a connection begins with a STUN Binding request in a frame, as ICE over TCP does. A request of
- * HTTP begins with a letter or an empty line, TLS with 22, a PROXY header with `P` or an empty line: their
- * first byte decides.
+ * Whether a connection begins with a framed STUN Binding request, as ICE over TCP does. An HTTP
+ * request begins with a letter or an empty line, TLS with 22, a PROXY header with `P` or an empty
+ * line, so their first byte decides.
  *
- * @param bytes what has come so far
- * @returns undefined while it may still become one
+ * @param bytes the bytes received so far
+ * @returns undefined while more bytes are needed
  *
  * @example
  * ```ts
@@ -44,7 +44,7 @@ export function beginsWithIce(bytes: Uint8Array): boolean | undefined {
   return bytes.length >= OPENING ? true : undefined;
 }
 
-/** Whether what is there of the bytes from `at` on is as it must be. */
+/** Whether the bytes available from `at` on match. */
 function agrees(bytes: Uint8Array, at: number, wanted: readonly number[]): boolean {
   return wanted.every((byte, index) => {
     const there = bytes[at + index];

@@ -12,7 +12,7 @@ function framed(user: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-Deno.test("a framed request is known by its first ten bytes, however long it is", () => {
+Deno.test("a framed request is recognized by its first ten bytes, however long it is", () => {
   for (const user of ["a:b", `${"a".repeat(256)}:${"b".repeat(200)}`]) {
     const bytes = framed(user);
     for (let length = 0; length <= bytes.length; length++) {
@@ -22,7 +22,7 @@ Deno.test("a framed request is known by its first ten bytes, however long it is"
   }
 });
 
-Deno.test("each byte that says otherwise is enough", () => {
+Deno.test("a single byte that differs is enough", () => {
   const bytes = framed("a:b");
   for (const [at, wrong] of [[0, 8], [1, 19], [1, 21], [2, 1], [3, 2], [6, 0], [7, 0], [9, 0]]) {
     const other = bytes.slice();
@@ -32,7 +32,7 @@ Deno.test("each byte that says otherwise is enough", () => {
   }
 });
 
-Deno.test("HTTP, TLS and PROXY headers are known by their first byte", () => {
+Deno.test("HTTP, TLS and PROXY headers are recognized by their first byte", () => {
   const openings = [
     "GET",
     "POST",
@@ -52,7 +52,7 @@ Deno.test("HTTP, TLS and PROXY headers are known by their first byte", () => {
   }
 });
 
-Deno.test("the corpus: only what is a request in a frame is one", () => {
+Deno.test("the corpus: only framed requests are recognized", () => {
   const ice = corpusOf("ice_tcp").filter(({ bytes }) => beginsWithIce(bytes) !== false);
   assert.deepEqual(ice.map(({ name }) => name), ["header_cut", "request_cut", "request_then_http"]);
 });

@@ -1,33 +1,33 @@
-// Session descriptions as lines: split at their m= lines and put together again without losing a
-// byte. Knows the form of a line and of the attributes that ICE needs; their meaning is read
-// elsewhere. Follows RFC 8866, and RFC 8840 for fragments.
+// Session descriptions as lines: splits them at their m= lines and joins them again without losing
+// a byte. Knows the form of lines and of the attributes that ICE needs, not their meaning. Follows
+// RFC 8866, and RFC 8840 for fragments.
 
 import { ProtocolError } from "../../core/errors.ts";
 
-/** Bounds of a description: bytes or characters, lines, m= lines. */
+/** Limits of a description: bytes or characters, lines, m= lines. */
 export const SDP_BOUNDS = { length: 65536, lines: 4096, sections: 256 } as const;
 
-/** One line, `type=value`; one that is empty has an empty type. */
+/** One line, `type=value`; an empty line has an empty type. */
 export interface SdpLine {
   readonly type: string;
   readonly value: string;
-  /** The line break as it was: CR LF, LF, or nothing at the end of the text. */
+  /** The original line break: CR LF, LF, or nothing at the end of the text. */
   readonly end: string;
 }
 
 export interface Sdp {
   /** The lines before the first m= line. */
   readonly session: readonly SdpLine[];
-  /** What belongs to each m= line, beginning with it. */
+  /** The lines of each section, beginning with its m= line. */
   readonly media: readonly (readonly SdpLine[])[];
 }
 
 const LINE = /^(?:([a-z])=(.*))?$/;
-/** Everything that no line may hold. A CR alone is a line break to some and not to others. */
+/** Characters not allowed in a line. A CR alone is a line break only to some parsers. */
 const CONTROL = /[^\t\n\r\x20-\x7e\x80-\u{10ffff}]|\r(?!\n)/u;
 
 /**
- * Takes a whole description apart, be it an offer or an answer.
+ * Parses a whole description, an offer or an answer.
  *
  * @example
  * ```ts
@@ -39,7 +39,7 @@ const CONTROL = /[^\t\n\r\x20-\x7e\x80-\u{10ffff}]|\r(?!\n)/u;
  * assert.equal(encodeSdp(sdp), text);
  * ```
  *
- * @throws ProtocolError when it is none, or exceeds SDP_BOUNDS
+ * @throws ProtocolError when it is not a description, or exceeds SDP_BOUNDS
  */
 export function parseSdp(text: string): Sdp {
   const sdp = parseSdpFragment(text);
@@ -51,10 +51,10 @@ export function parseSdp(text: string): Sdp {
 }
 
 /**
- * Takes a fragment apart as trickled candidates come in (`application/trickle-ice-sdpfrag`): its
- * m= lines only say which section the lines after them belong to.
+ * Parses a fragment with trickled candidates (`application/trickle-ice-sdpfrag`): its m= lines only
+ * say which section the following lines belong to.
  *
- * @throws ProtocolError when a line is none, or it exceeds SDP_BOUNDS
+ * @throws ProtocolError when a line is malformed, or it exceeds SDP_BOUNDS
  */
 export function parseSdpFragment(text: string): Sdp {
   const { length, lines: most, sections } = SDP_BOUNDS;
@@ -78,7 +78,7 @@ export function parseSdpFragment(text: string): Sdp {
   };
 }
 
-/** The text again, byte for byte when nothing has been changed. */
+/** Encodes a description; byte for byte the same text if nothing has been changed. */
 export function encodeSdp({ session, media }: Sdp): string {
   return [session, ...media].flat().map(encodeLine).join("");
 }
@@ -105,7 +105,7 @@ function parseLine(line: string): SdpLine {
   return { type: match[1] ?? "", value: match[2] ?? "", end };
 }
 
-/** The value of the first attribute of that name: empty for a flag, undefined when it is not there. */
+/** The value of the first attribute with that name: empty for a flag, undefined if absent. */
 export function attributeOf(lines: readonly SdpLine[], name: string): string | undefined {
   for (const { type, value } of lines) {
     if (type !== "a") continue;
@@ -115,7 +115,7 @@ export function attributeOf(lines: readonly SdpLine[], name: string): string | u
   return undefined;
 }
 
-/** The port of a section's m= line: 0 when it is refused, 9 when it tells nothing. */
+/** The port in a section's m= line: 0 if the section is refused, 9 if it is a placeholder. */
 export function portOf([first]: readonly SdpLine[]): number {
   return Number(/^\S+ (\d{1,5})(?:\/\d+)? /.exec(first?.value ?? "")?.[1] ?? 0);
 }

@@ -12,13 +12,13 @@ import {
   SRS_ANSWER,
 } from "../../../tests/support/cases/rtc_sdp_cases.ts";
 
-Deno.test("no line of a description is lost", () => {
+Deno.test("a description is encoded again without loss", () => {
   for (const text of [...DESCRIPTIONS, ...Object.values(ANSWERS).map(({ answer }) => answer)]) {
     assert.equal(encodeSdp(parseSdp(text)), text);
   }
 });
 
-Deno.test("what is no description is refused", () => {
+Deno.test("anything but a description is refused", () => {
   for (const [why, text] of Object.entries(NO_DESCRIPTIONS)) {
     assert.throws(() => parseSdp(text), ProtocolError, why);
   }
@@ -39,14 +39,14 @@ Deno.test("fragments of a PATCH are rewritten like answers", () => {
   }
 });
 
-Deno.test("user name and password of a session come from both sides", () => {
+Deno.test("a session's user name and password come from both sides", () => {
   assert.deepEqual(agreeOnIce(parseSdp(CHROMIUM_OFFER), parseSdp(SRS_ANSWER)), {
     user: "yrg28861:iBXi",
     password: "v9e94624n60285n163d67x50t1a65536",
   });
 });
 
-/** A description with these lines before its sections, each of which has a mid and more lines. */
+/** Builds a description with these session lines and, by mid, these sections. */
 function description(session: readonly string[], sections: Record<string, readonly string[]>) {
   const media = Object.entries(sections).flatMap(([mid, [first, ...rest]]) => {
     return [`m=${first ?? "audio 9"} UDP/TLS/RTP/SAVPF 0`, `a=mid:${mid}`, ...rest];
@@ -58,7 +58,7 @@ function ice(name: string): string[] {
   return [`a=ice-ufrag:${name}`, `a=ice-pwd:${name.repeat(6)}`];
 }
 
-Deno.test("credentials count where they stand", () => {
+Deno.test("credentials apply to the section or session that they are in", () => {
   const cases = {
     "for the whole session": [
       description(ice("anne"), { a: ["audio 9"] }),
@@ -94,7 +94,7 @@ Deno.test("credentials count where they stand", () => {
   }
 });
 
-Deno.test("a side without usable credentials is told", () => {
+Deno.test("a side without usable credentials is reported", () => {
   const good = description(ice("anne"), { a: ["audio 9"] });
   const bad = [
     description([], { a: ["audio 9"] }),
@@ -113,7 +113,7 @@ Deno.test("a side without usable credentials is told", () => {
   assert.throws(() => agreeOnIce(good, description(ice("bert"), { a: ["audio 0"] })), /accepted/);
 });
 
-Deno.test("a fragment has credentials or not", () => {
+Deno.test("credentials of a fragment are found if present", () => {
   const fragment = parseSdpFragment(FRAGMENTS[0]![0]);
   assert.deepEqual(credentialsOf(fragment), {
     ufrag: "EsAw",
@@ -122,7 +122,7 @@ Deno.test("a fragment has credentials or not", () => {
   assert.equal(credentialsOf(parseSdpFragment("a=end-of-candidates\r\n")), undefined);
 });
 
-Deno.test("where an origin takes media", () => {
+Deno.test("the media addresses of an origin are found in its answer", () => {
   const of = (name: string) => mediaAddresses(parseSdp(ANSWERS[name]!.answer));
   assert.deepEqual(mediaAddresses(parseSdp(SRS_ANSWER)), [{ host: "10.0.0.5", port: 8000 }]);
   assert.deepEqual(of("candidates over TCP and broken ones are taken out"), [

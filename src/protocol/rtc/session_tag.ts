@@ -1,10 +1,10 @@
-// The `spbsid` that the proxy adds to the address of a WebRTC session, by which any proxy of a
-// cluster finds the session's origin again: the address itself says which origin has it and under
-// which ICE user name its media comes. Nothing has to be stored for that.
+// The `spbsid` parameter, which the proxy adds to the URL of a WebRTC session so that any proxy of
+// a cluster finds the session's origin again: it names the origin and the ICE user name of the
+// session's media. Nothing has to be stored for that.
 //
-// An `spbhid`, then, behind a dot, `p` or `s` for a publisher or a player (subscriber), eleven
-// characters of proof and the user name in base64url. Who the session belongs to is proved by the
-// proof, which is made with the session's password; here it is text.
+// Its form: an `spbhid`, a dot, `p` or `s` for a publisher or a player (subscriber), eleven
+// characters of proof, and the user name in base64url. The proof shows that its sender owns the
+// session and is made with the session's password; here it is only text.
 
 import type { StreamKey } from "../../core/stream_key.ts";
 import { decodeBase64Url, encodeBase64Url } from "../../core/base64url.ts";
@@ -13,10 +13,10 @@ import { decodeSpbhid, encodeSpbhid } from "../hls/spbhid.ts";
 
 export interface SessionTag {
   readonly key: StreamKey;
-  /** What `originTagOf` gives for the id of the origin. */
+  /** `originTagOf` the origin's id. */
   readonly originTag: string;
   readonly intent: "publish" | "play";
-  /** `answer-ufrag:offer-ufrag`, as it was when the session began. */
+  /** `answer-ufrag:offer-ufrag` from when the session began. */
   readonly user: string;
   /** Eleven characters of base64url: 64 bits. */
   readonly proof: string;
@@ -29,7 +29,7 @@ const VALUE = /^([\w-]+)\.([ps])([\w-]{11})([\w-]+)$/;
 const USER = /^[A-Za-z0-9+/]{1,256}:[A-Za-z0-9+/]{1,256}$/;
 
 /**
- * The value for a session.
+ * Encodes the value for a session.
  *
  * @param tag `origin` is the origin's id
  *
@@ -52,7 +52,7 @@ export function encodeSessionTag(
   return `${encodeSpbhid({ key, origin })}.${INTENTS[intent]}${proof}${who}`;
 }
 
-/** What the value says; undefined when it is none, whatever is wrong with it. */
+/** Decodes a value; undefined if it is invalid in any way. */
 export function decodeSessionTag(text: string): SessionTag | undefined {
   const [, spbhid = "", letter, proof = "", who = ""] = VALUE.exec(text) ?? [];
   const stream = decodeSpbhid(spbhid);

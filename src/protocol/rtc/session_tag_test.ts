@@ -12,7 +12,7 @@ const SESSION = {
   proof: "0123456-_ab",
 } as const;
 
-Deno.test("a value says what it was made of, in characters that need no escape", () => {
+Deno.test("a value decodes to what it was made of, and needs no escaping", () => {
   for (const intent of ["publish", "play"] as const) {
     const { origin, ...rest } = { ...SESSION, intent };
     const text = encodeSessionTag({ origin, ...rest });
@@ -21,7 +21,7 @@ Deno.test("a value says what it was made of, in characters that need no escape",
   }
 });
 
-Deno.test("what is no value is told, and one session has one value", () => {
+Deno.test("invalid values are recognized, and a session has exactly one value", () => {
   const text = encodeSessionTag(SESSION);
   const [stream, rest = ""] = text.split(".");
   const others = [

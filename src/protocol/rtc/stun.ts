@@ -1,17 +1,18 @@
-// STUN Binding requests as ICE sends them (RFC 8489 sections 5 and 14; RFC 8445 section 7.2.2): who
-// asks, and whether the sender knew the password. All other STUN passes through unread.
+// STUN Binding requests as ICE sends them (RFC 8489 sections 5 and 14; RFC 8445 section 7.2.2):
+// reads who sent one, and verifies that the sender knew the password. All other STUN messages are
+// passed on unread.
 
 import { ByteReader } from "../../core/byte_reader.ts";
 import { ProtocolError } from "../../core/errors.ts";
 
-/** HMAC-SHA1 (RFC 2104) of the two parts of a message. @returns 20 bytes */
+/** HMAC-SHA1 (RFC 2104) of a message in two parts. @returns 20 bytes */
 export type HmacSha1 = (key: string, head: Uint8Array, rest: Uint8Array) => Uint8Array;
 
-/** A Binding request that says who it is from. */
+/** A Binding request with a user name and a signature. */
 export interface BindingRequest {
-  /** USERNAME: the receiver's ufrag, a colon, the sender's. */
+  /** USERNAME: the receiver's ufrag, a colon, the sender's ufrag. */
   readonly user: string;
-  /** Where MESSAGE-INTEGRITY begins; everything before it is what it signs. */
+  /** Where MESSAGE-INTEGRITY begins; it signs everything before it. */
   readonly integrityAt: number;
 }
 
@@ -25,7 +26,7 @@ const MAX_USERNAME = 508;
 
 /**
  * Whether the first `length` bytes look like a Binding request, at the cost of a few comparisons;
- * no packet of DTLS, RTP or RTCP does (RFC 7983).
+ * no DTLS, RTP or RTCP packet does (RFC 7983).
  */
 export function isBindingRequest(buffer: Uint8Array, length: number): boolean {
   return length >= HEADER && buffer[0] === 0 && buffer[1] === 1 && buffer[4] === MAGIC[0] &&
@@ -33,7 +34,7 @@ export function isBindingRequest(buffer: Uint8Array, length: number): boolean {
 }
 
 /**
- * Reads a request that `isBindingRequest` has let through.
+ * Parses a request that `isBindingRequest` has accepted.
  *
  * @throws ProtocolError when lengths are wrong, or USERNAME or MESSAGE-INTEGRITY is missing
  */
@@ -62,7 +63,7 @@ export function parseBindingRequest(message: Uint8Array): BindingRequest {
 }
 
 /**
- * Whether whoever signed a request knows the password (RFC 8489 section 14.5).
+ * Whether the signer of a request knows the password (RFC 8489 section 14.5).
  *
  * @example The sample request of RFC 5769, section 2.1
  * ```ts
@@ -83,7 +84,7 @@ export function parseBindingRequest(message: Uint8Array): BindingRequest {
  * assert.ok(verifyIntegrity(message, request, "VOkJxbRl1RmTxUk/WvJxBt", hmac));
  * ```
  *
- * @param password ice-pwd of the side that is asked
+ * @param password ice-pwd of the receiver
  */
 export function verifyIntegrity(
   message: Uint8Array,
@@ -92,7 +93,7 @@ export function verifyIntegrity(
   hmac: HmacSha1,
 ): boolean {
   const head = message.slice(0, 4);
-  // What is signed claims to end with MESSAGE-INTEGRITY, whatever follows it.
+  // The length that is signed ends with MESSAGE-INTEGRITY, whatever follows it.
   const length = integrityAt + 4 + SHA1_LENGTH - HEADER;
   head[2] = length >> 8;
   head[3] = length;
@@ -109,7 +110,7 @@ function readUser(reader: ByteReader, length: number): string {
     throw new ProtocolError("Cannot read a STUN message: user name too long");
   }
   const user = reader.text(length);
-  // RFC 8839 section 5.4: the letters of ufrags; SRS and others keep to them.
+  // RFC 8839 section 5.4 limits the characters of ufrags; SRS and others keep to that.
   if (/^[\x21-\x39\x3b-\x7e]+:[\x21-\x7e]+$/.test(user)) return user;
   throw new ProtocolError("Cannot read a STUN message: its user name is not an ICE one");
 }

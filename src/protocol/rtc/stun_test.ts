@@ -7,7 +7,7 @@ import { type HmacSha1, isBindingRequest, parseBindingRequest, verifyIntegrity }
 const hmac: HmacSha1 = (key, head, rest) =>
   createHmac("sha1", key).update(head).update(rest).digest();
 
-/** RFC 5769 section 2.1: a request of the user "evtj:h6vY". */
+/** RFC 5769 section 2.1: a request from the user "evtj:h6vY". */
 const SAMPLE = bytes(`
   00010058 2112a442 b7e7a701 bc34d686 fa87dfae 80220010 5354554e 20746573 7420636c 69656e74
   00240004 6e0001ff 80290008 932ff9b1 51263b36 00060009 6576746a 3a683676 59202020 00080014
@@ -26,7 +26,7 @@ Deno.test("the sample request of RFC 5769 is read and verified", () => {
   assert.ok(!verifyIntegrity(SAMPLE, request, "VOkJxbRl1RmTxUk/WvJxBT", hmac));
 });
 
-Deno.test("requests are verified with and without FINGERPRINT, and never with a byte changed", () => {
+Deno.test("requests are verified with and without FINGERPRINT, and rejected with any byte changed", () => {
   for (const fingerprint of [true, false]) {
     const message = stunRequest({ user: "abcd:efgh", password: "secret", fingerprint });
     const request = parseBindingRequest(message);
@@ -46,14 +46,14 @@ Deno.test("requests are verified with and without FINGERPRINT, and never with a 
   }
 });
 
-Deno.test("every truncation and every false length is refused", () => {
+Deno.test("every truncation and every wrong length is refused", () => {
   for (let length = 0; length < SAMPLE.length; length++) {
     const cut = SAMPLE.slice(0, length);
     assert.ok(!isBindingRequest(cut, length) || throws(cut), `${length} bytes`);
-    // The same with the header telling the new length.
+    // The same, with the new length in the header.
     if (length < 20) continue;
     cut[3] = length - 20;
-    // Nothing behind MESSAGE-INTEGRITY is read.
+    // Nothing after MESSAGE-INTEGRITY is read.
     const isWhole = length >= SAMPLE.length - 8 && length % 4 === 0;
     assert.equal(throws(cut), !isWhole, `${length} bytes that say so`);
   }
@@ -66,7 +66,7 @@ Deno.test("every truncation and every false length is refused", () => {
   }
 });
 
-Deno.test("user names that no ICE agent has are refused", () => {
+Deno.test("user names that no ICE agent uses are refused", () => {
   for (
     const user of ["", "abc", ":", "a:", ":b", "a b:c", "a:b\n", "é:b", `a:${"b".repeat(600)}`]
   ) {
@@ -74,7 +74,7 @@ Deno.test("user names that no ICE agent has are refused", () => {
   }
 });
 
-Deno.test("what is no Binding request does not look like one", () => {
+Deno.test("other messages do not look like Binding requests", () => {
   const changes: readonly [at: number, value: number][] = [[0, 1], [0, 0x80], [1, 0x11], [4, 0]];
   for (const [at, value] of changes) {
     const changed = SAMPLE.slice();
