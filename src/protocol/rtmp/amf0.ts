@@ -1,6 +1,6 @@
-// AMF0 values to and from bytes, as far as RTMP commands need them. Depth, count and length are
-// bounded; unsupported types are a ProtocolError. As lenient as the field and SRS: keys may be
-// empty, and an object may end with its message. "Action Message Format -- AMF 0".
+// Reads and writes AMF0 values, as far as RTMP commands need them. Depth, count and length are
+// bounded; unsupported types are a ProtocolError. As lenient as SRS and others: keys may be empty,
+// and an object may end with its message. "Action Message Format -- AMF 0".
 
 import type { ByteReader } from "../../core/byte_reader.ts";
 import type { ByteWriter } from "../../core/byte_writer.ts";
@@ -43,7 +43,7 @@ const Marker = {
 const MAX_DEPTH = 16;
 const MAX_VALUES = 1024;
 
-/** Counts what one message may hold in all, however it is nested. */
+/** What one message may still contain, whatever the nesting. */
 interface Budget {
   values: number;
 }
@@ -59,7 +59,7 @@ export function readAmf0(reader: ByteReader): Amf0Value {
 }
 
 /**
- * Reads values as long as there are some: whatever else follows is ignored.
+ * Reads as many values as there are; anything else after them is ignored.
  *
  * @example
  * ```ts
@@ -155,7 +155,7 @@ function readDate(reader: ByteReader): Date {
   return date;
 }
 
-/** Writes values one after the other. Strings of 64 KiB and more become Long Strings. */
+/** Writes values in sequence. Strings of 64 KiB and more become Long Strings. */
 export function writeAmf0(out: ByteWriter, ...values: readonly Amf0Value[]): ByteWriter {
   for (const value of values) writeValue(out, value);
   return out;

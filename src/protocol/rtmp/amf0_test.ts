@@ -6,7 +6,7 @@ import { AMF0_CASES, BROKEN_AMF0_CASES } from "../../../tests/support/cases/rtmp
 import { hex } from "../../../tests/support/rtmp_wire.ts";
 import { type Amf0Object, type Amf0Value, readAmf0, readAmf0Values, writeAmf0 } from "./amf0.ts";
 
-/** Objects are read without a prototype, so that no key of a peer means anything. */
+/** Objects are read without a prototype, so that no key from a peer has a special meaning. */
 function plain(value: Amf0Value): unknown {
   if (typeof value !== "object" || value === null || value instanceof Date) return value;
   if (Array.isArray(value)) return value.map(plain);
@@ -18,7 +18,7 @@ function isObject(value: Amf0Value): value is Amf0Object {
     !(value instanceof Date);
 }
 
-/** Undefined when it is refused. */
+/** Reads a value; undefined if it is refused. */
 function tryRead(wire: Uint8Array): { value: Amf0Value } | undefined {
   try {
     return { value: readAmf0(new ByteReader(wire)) };
@@ -35,7 +35,7 @@ for (const { name, wire, value, isReadOnly } of AMF0_CASES) {
     assert.equal(reader.remaining, 0);
   });
 
-  Deno.test(`AMF0 refuses ${name} cut short, unless it is an object between two keys`, () => {
+  Deno.test(`AMF0 refuses ${name} truncated, except an object between two keys`, () => {
     for (let length = 0; length < wire.length; length++) {
       const read = tryRead(wire.subarray(0, length));
       if (read === undefined) continue;
@@ -73,19 +73,19 @@ for (
     ["an array that claims too much", "0a ffffffff"],
   ] as const
 ) {
-  Deno.test(`AMF0 leaves alone ${what} behind the values`, () => {
+  Deno.test(`AMF0 ignores ${what} after the values`, () => {
     const reader = new ByteReader(hex(`05 02 0001 61 ${tail}`));
     assert.deepEqual(readAmf0Values(reader), [null, "a"]);
   });
 }
 
-Deno.test("AMF0 reads 1024 of 2,000 values, and nothing that nests too deep", () => {
+Deno.test("AMF0 reads 1024 of 2,000 values, and refuses values nested too deep", () => {
   assert.equal(readAmf0Values(new ByteReader(hex("05".repeat(2000)))).length, 1024);
   const deep = new ByteReader(hex(`05 ${"03 0001 61".repeat(100)}`));
   assert.throws(() => readAmf0Values(deep), /deeper than 16/);
 });
 
-Deno.test("AMF0 gives keys like __proto__ no power", () => {
+Deno.test("AMF0 treats keys like __proto__ as any other", () => {
   const wire = hex("03 0009 5f5f70726f746f5f5f 03 0001 61 01 01 0000 09 0000 09");
   const value = readAmf0(new ByteReader(wire)) as Record<string, Amf0Value>;
   assert.equal(Object.getPrototypeOf(value), null);

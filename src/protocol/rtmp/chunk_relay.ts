@@ -1,7 +1,8 @@
 // Carries one direction of an RTMP connection from a sender to a receiver that has not seen all of
-// the sender's bytes. Nearly every byte passes untouched; a chunk header is rewritten only if it
-// depends on state the receiver lacks or names another stream id, and commands are taken out to be
-// looked at. Knows no socket. docs/architecture.md, "The RTMP data path", says why this is enough.
+// the sender's bytes. Nearly all bytes are passed on untouched; a chunk header is rewritten only if
+// it depends on state that the receiver lacks or names a different stream id, and commands are
+// extracted and inspected. Knows no socket. docs/architecture.md, "The RTMP data path", explains
+// why this is enough.
 
 import { ByteWriter } from "../../core/byte_writer.ts";
 import { ProtocolError } from "../../core/errors.ts";
@@ -46,9 +47,9 @@ const ZEROS = new Uint8Array(16384);
 /** Which way a relay carries bytes. */
 export type Direction = "to_origin" | "to_client";
 
-/** One direction of a relayed connection. Not told of time, never waits. */
+/** One direction of a relayed connection. Knows no time and never waits. */
 export class ChunkRelay implements ChunkVisitor {
-  /** Payload bytes of messages that passed behind a new header or were taken out and put back. */
+  /** Payload bytes of messages that were passed on with a new header, or extracted and put back. */
   rewrittenBytes = 0;
   readonly scanner: ChunkScanner;
   readonly #direction: Direction;
@@ -56,7 +57,7 @@ export class ChunkRelay implements ChunkVisitor {
   #idsDiffer = false;
   #pieces: Uint8Array[] = [];
   #data: Uint8Array = new Uint8Array();
-  /** What of `#data` is to be written behind all pieces. */
+  /** Where the part of `#data` begins that is written after all pieces. */
   #restFrom = 0;
   #restTo = 0;
   #isUntouched = false;
@@ -67,9 +68,9 @@ export class ChunkRelay implements ChunkVisitor {
   #bodies = new MessageBodies();
 
   /**
-   * @param scanner of the sender, with the state in which the conversation left it
-   * @param receiverChunkSize what the receiver takes the chunk size to be, if not the sender's; it
-   * is told the sender's before the first message for which that matters
+   * @param scanner the sender's, in the state in which the conversation left it
+   * @param receiverChunkSize the chunk size that the receiver assumes, if not the sender's; it is
+   * told the sender's before the first message for which that matters
    */
   constructor(
     direction: Direction,
@@ -84,22 +85,22 @@ export class ChunkRelay implements ChunkVisitor {
     this.#idsDiffer = !streamIds.isIdentity;
   }
 
-  /** Bytes held for messages that have been taken out and are not whole yet. */
+  /** Bytes held for extracted messages that are not complete yet. */
   get collectedBytes(): number {
     return this.#bodies.allocated;
   }
 
-  /** What the receiver takes the chunk size to be behind all that has been taken. */
+  /** The chunk size that the receiver assumes after everything taken so far. */
   get receiverChunkSize(): number {
     return this.#receiverChunkSize;
   }
 
-  /** The publish or play behind which `push` stopped; the receiver has not got it. */
+  /** The publish or play after which `push` stopped; the receiver has not been sent it. */
   get wish(): StreamCommand | undefined {
     return this.#wish;
   }
 
-  /** Whether `push` has stopped behind a wish. */
+  /** Whether `push` has stopped after a wish. */
   get isStopped(): boolean {
     return this.#wish !== undefined;
   }
@@ -132,8 +133,8 @@ export class ChunkRelay implements ChunkVisitor {
   }
 
   /**
-   * What to write for all pushed so far. The pieces borrow the pushed buffer: write them before it
-   * is used again.
+   * What to write for everything pushed so far. The pieces are views of the pushed buffer: write
+   * them before it is reused.
    */
   takePieces(): readonly Uint8Array[] {
     const pieces = this.#pieces;
@@ -146,8 +147,8 @@ export class ChunkRelay implements ChunkVisitor {
   }
 
   /**
-   * Takes over from the conversation: goes on collecting what it has left unfinished. What the
-   * proxy has told the receiver by itself went over the control chunk stream.
+   * Takes over from the conversation, and goes on collecting its unfinished messages. The proxy's
+   * own messages to the receiver used the control chunk stream.
    */
   adopt(assembler: MessageAssembler): void {
     this.#bodies = assembler.bodies;
@@ -155,8 +156,8 @@ export class ChunkRelay implements ChunkVisitor {
   }
 
   /**
-   * A control message of the proxy's own, for writing between what has been taken and what will be;
-   * undefined where that would break into a message.
+   * Encodes a control message of the proxy's own, to be written after everything taken so far;
+   * undefined if that would be inside a message.
    */
   insert(message: RtmpMessage): Uint8Array | undefined {
     if (this.scanner.payloadLeft > 0 || this.scanner.headerLength > 0) return undefined;
@@ -167,7 +168,7 @@ export class ChunkRelay implements ChunkVisitor {
     return out.finish();
   }
 
-  /** Lets the command pass at which `push` stopped. */
+  /** Passes on the command at which `push` stopped. */
   passWish(): void {
     const wish = this.#wish;
     if (wish === undefined) return;
@@ -176,7 +177,7 @@ export class ChunkRelay implements ChunkVisitor {
     this.#putBack(wish.message);
   }
 
-  /** From now on the receiver is another origin, which has seen nothing but its conversation. */
+  /** Switches to another origin, which has seen nothing but its own conversation. */
   retarget(streamIds: StreamIds): void {
     this.#wish = undefined;
     this.#streamIds = streamIds;
@@ -186,8 +187,8 @@ export class ChunkRelay implements ChunkVisitor {
   }
 
   /**
-   * Bytes that leave the receiver between two messages, when the sender will say no more: the
-   * rest of a begun chunk as zeros, then an Abort for each unfinished message, section 5.4.2.
+   * Bytes that bring the receiver to a message boundary once the sender has stopped: the rest of a
+   * begun chunk as zeros, then an Abort for each unfinished message, section 5.4.2.
    */
   cut(): readonly Uint8Array[] {
     const out = new ByteWriter();
@@ -204,8 +205,8 @@ export class ChunkRelay implements ChunkVisitor {
   }
 
   /**
-   * What a chunk lacks, which may be as long as anybody likes to announce, as the same zeros again and
-   * again. A Set Chunk Size that ends so must name a size that both sides can live with.
+   * Fills the rest of a chunk, whose announced length may be huge, by repeating one buffer of
+   * zeros. A Set Chunk Size that is completed this way must name a valid size.
    */
   #fillChunk(): Uint8Array[] {
     const { current, payloadLeft } = this.scanner;
@@ -223,7 +224,7 @@ export class ChunkRelay implements ChunkVisitor {
     return pieces;
   }
 
-  /** The proxy itself says something on the control chunk stream. */
+  /** Records that the proxy itself has sent something on the control chunk stream. */
   #interpose(): void {
     const control = this.#controlStream();
     if (control !== undefined) unshare(control);
@@ -289,7 +290,7 @@ export class ChunkRelay implements ChunkVisitor {
     return false;
   }
 
-  /** Whether the receiver would see other chunks in a message than the sender has made of it. */
+  /** Whether the receiver would split a message into different chunks than the sender has. */
   #needsAgreement({ length }: ChunkStream): boolean {
     const [ours, theirs] = [this.scanner.chunkSize, this.#receiverChunkSize];
     return ours !== theirs && length > Math.min(ours, theirs);
@@ -306,7 +307,7 @@ export class ChunkRelay implements ChunkVisitor {
     this.#interpose();
   }
 
-  /** Decides what becomes of a message when its first header is known. */
+  /** Decides how to treat a message when its first header is known. */
   #treat(stream: ChunkStream, format: number): void {
     if (stream.length > 0 && this.#mustCollect(stream.type)) {
       requireCommandLength(stream.length);
@@ -350,14 +351,14 @@ export class ChunkRelay implements ChunkVisitor {
     this.#pieces.push(out.finish());
   }
 
-  /** The part of a passing header that came with an earlier push, and was held until now. */
+  /** Passes on the part of a header that came with an earlier push and was held until now. */
   #passHeldHeader(): void {
     if (this.#heldHeader === 0) return;
     this.#pieces.push(this.scanner.header.slice(0, this.#heldHeader));
     this.#heldHeader = 0;
   }
 
-  /** Passes the raw bytes before a header that ends at `end`, and leaves the header out. */
+  /** Passes on the raw bytes before a header that ends at `end`, without the header. */
   #hideHeader(end: number): void {
     if (this.#rawFrom >= 0) {
       this.#passRaw(end - this.scanner.headerLength + this.#heldHeader);

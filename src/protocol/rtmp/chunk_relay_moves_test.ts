@@ -20,7 +20,7 @@ function isCommand(message: WireMessage, ...names: readonly string[]): boolean {
   return message.type === 20 && names.includes(parseCommand(message).name);
 }
 
-/** Messages behind the wish, or of those with the decision in them behind that. */
+/** The messages after the wish or, if they include the decision, after that. */
 function fromFirst(
   bytes: Uint8Array,
   isFirst: (message: WireMessage) => boolean,
@@ -130,7 +130,9 @@ function connected(): Script {
     .command(["createStream", 2, null]);
 }
 
-/** Publishes one stream and then another, with a picture under way; formats 1 to 3 follow. */
+/**
+ * Publishes one stream and then another in the middle of a frame; headers of formats 1 to 3 follow.
+ */
 function movingPublisher(): Script {
   const script = frames(
     connected().command(["publish", 3, null, "one"], { chunkStream: 3, streamId: 1 }),
@@ -151,14 +153,14 @@ function movingPublisher(): Script {
 }
 
 for (const secondId of [1, 6]) {
-  Deno.test(`ChunkRelay goes on to an origin that gives the id ${secondId}`, () => {
+  Deno.test(`ChunkRelay switches to an origin that gives the id ${secondId}`, () => {
     const client = movingPublisher().bytes;
     const first = publishAnswers([1, 2]);
     const second = publishAnswers([1, 2], secondId);
     const wiring = run([client], [first], [second]);
     assert.equal(wiring.origins, 2);
     assert.equal(readWire(wiring.toOrigin(0)).rest, 0);
-    // The picture that was under way reaches nobody, all others somebody.
+    // The frame being sent reaches nobody; all others reach one origin.
     const { messages } = readWire(client);
     const picture = describe({ chunkStream: 6, timestamp: 100, ...VIDEO, body: filler(400, 1) });
     const last = messages.findLastIndex(isWish);
@@ -174,7 +176,7 @@ for (const secondId of [1, 6]) {
   });
 }
 
-Deno.test("ChunkRelay goes on to another origin however the bytes are split", () => {
+Deno.test("ChunkRelay switches to another origin however the bytes are split", () => {
   const client = movingPublisher().bytes;
   const first = publishAnswers([1, 2]);
   const second = publishAnswers([1, 2], 6);
@@ -186,7 +188,7 @@ Deno.test("ChunkRelay goes on to another origin however the bytes are split", ()
   }
 });
 
-Deno.test("ChunkRelay goes on when something came before connect", () => {
+Deno.test("ChunkRelay switches origins when something came before connect", () => {
   const early = new Script().control(5, 2500000).raw(movingPublisher().bytes).bytes;
   const wiring = run([early], [publishAnswers([1, 2])], [publishAnswers([1, 2], 6)]);
   const [connect, create] = readWire(wiring.toOrigin(1)).messages;
@@ -204,7 +206,7 @@ function playAnswers(chunkSize: number): Script {
   return answerStatus(script, "NetStream.Play.Start");
 }
 
-/** An origin whose first message on a chunk stream leans on what has never been said. */
+/** An origin whose first message on a chunk stream depends on a header that was never sent. */
 function leaningOrigin(chunkSize: number): Uint8Array<ArrayBuffer> {
   return playAnswers(chunkSize)
     .message({ chunkStream: 4, format: 1, time: 5, type: 8, body: filler(300, 1) })
@@ -215,7 +217,7 @@ function leaningOrigin(chunkSize: number): Uint8Array<ArrayBuffer> {
 }
 
 for (const chunkSize of [1, 128, 4096]) {
-  Deno.test(`ChunkRelay leaves the client between two messages, in chunks of ${chunkSize}`, () => {
+  Deno.test(`ChunkRelay leaves the client at a message boundary, in chunks of ${chunkSize}`, () => {
     const first = frames(playAnswers(chunkSize), 4)
       .mixed(
         { chunkStream: 6, format: 0, ...VIDEO, body: filler(5000, 1) },

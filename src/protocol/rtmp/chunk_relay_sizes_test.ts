@@ -11,14 +11,14 @@ const AUDIO = { chunkStream: 4, type: 8, streamId: 1 } as const;
 const SHORT = { ...AUDIO, format: 0, body: filler(ORIGIN) } as const;
 const LONG = { ...AUDIO, format: 1, time: 20, body: filler(ORIGIN + 1) } as const;
 
-/** A relay towards a client that goes by another chunk size than the origin. */
+/** A relay to a client that assumes a chunk size other than the origin's. */
 function relay(clientSize = CLIENT, ids = new StreamIds()): ChunkRelay {
   const scanner = new ChunkScanner();
   scanner.chunkSize = ORIGIN;
   return new ChunkRelay("to_client", scanner, ids, clientSize);
 }
 
-/** What a client with that chunk size is told when the bytes come in two pieces. */
+/** What a client with that chunk size receives when the bytes arrive in two pieces. */
 function told(relay: ChunkRelay, bytes: Uint8Array, cutAt: number) {
   const { receiverChunkSize } = relay;
   const pieces: Uint8Array[] = [new Script().control(1, receiverChunkSize).bytes];
@@ -37,7 +37,7 @@ function said(script: (script: Script) => Script): Uint8Array<ArrayBuffer> {
   return script(head).bytes.slice(length);
 }
 
-Deno.test("a client keeps its chunk size while every message is one chunk in either", () => {
+Deno.test("a client keeps its chunk size while every message fits one chunk of either size", () => {
   const bytes = said((script) => script.message(SHORT).message({ ...SHORT, format: 3 }));
   for (let cutAt = 0; cutAt <= bytes.length; cutAt++) {
     const client = relay();
@@ -49,7 +49,7 @@ Deno.test("a client keeps its chunk size while every message is one chunk in eit
 
 for (const clientSize of [CLIENT, 128, 4]) {
   const first = clientSize < ORIGIN ? SHORT : LONG;
-  Deno.test(`a client that goes by ${clientSize} is told the size of the first message that matters`, () => {
+  Deno.test(`a client that assumes ${clientSize} is told the chunk size before the first message that needs it`, () => {
     const bytes = said((script) =>
       script.message({ ...SHORT, body: filler(4) }).message({ ...first, format: 1, time: 9 })
         .message({ ...LONG, time: 30 })
@@ -71,7 +71,7 @@ for (const clientSize of [CLIENT, 128, 4]) {
   });
 }
 
-Deno.test("a Set Chunk Size of the origin's own is all that a client needs", () => {
+Deno.test("the origin's own Set Chunk Size is enough for a client", () => {
   const bytes = said((script) =>
     script.control(1, 9000).message({ ...SHORT, body: filler(20_000) })
   );
@@ -80,7 +80,7 @@ Deno.test("a Set Chunk Size of the origin's own is all that a client needs", () 
   assert.equal(client.receiverChunkSize, 9000);
 });
 
-Deno.test("a control message behind the proxy's own leans on nothing that the client lacks", () => {
+Deno.test("a control message after the proxy's own does not depend on a header that the client lacks", () => {
   const control = (format: 0 | 3, event: number) => ({
     ...{ chunkStream: 2, format, type: 4, streamId: 0 },
     body: Uint8Array.from([0, event, 0, 0, 0, 1]),
@@ -93,7 +93,7 @@ Deno.test("a control message behind the proxy's own leans on nothing that the cl
   assert.deepEqual([...messages[3]!.body], [0, 1, 0, 0, 0, 1]);
 });
 
-Deno.test("what is put back is cut as the client takes it", () => {
+Deno.test("a message put back is split by the client's chunk size", () => {
   const ids = new StreamIds();
   ids.map(1, 7);
   const begin = { chunkStream: 2, format: 0, type: 4, streamId: 0 } as const;
@@ -103,7 +103,7 @@ Deno.test("what is put back is cut as the client takes it", () => {
   assert.deepEqual([...messages.at(-1)!.body.slice(0, 6)], [0, 0, 0, 0, 0, 1]);
 });
 
-Deno.test("media passes without anything being made of it", () => {
+Deno.test("media is passed on untouched", () => {
   const relay = new ChunkRelay("to_client", new ChunkScanner(), new StreamIds());
   const wire = new Script().message({ chunkStream: 6, format: 0, body: filler(500) }).bytes;
   for (const [from, to] of [[0, 20], [20, 200], [200, wire.length]] as const) {

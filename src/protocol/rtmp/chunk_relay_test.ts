@@ -27,7 +27,7 @@ function nameOf(message: WireMessage): string {
   return isCommand ? parseCommand(message).name : "";
 }
 
-/** Messages behind the last one of that name, the proxy's own Acknowledgements left out. */
+/** The messages after the last one that matches, without the proxy's own Acknowledgements. */
 function behind(messages: readonly WireMessage[], isLast: (message: WireMessage) => boolean) {
   const at = messages.findIndex(isLast);
   assert.ok(at >= 0);
@@ -45,7 +45,7 @@ function isDecision(message: WireMessage): boolean {
     );
 }
 
-/** The proxy tells the client of the origin's chunk size behind the decision. */
+/** Excludes the chunk size that the proxy tells the client after the decision. */
 function isNoSize({ type }: WireMessage): boolean {
   return type !== SET_CHUNK_SIZE;
 }
@@ -57,7 +57,7 @@ function run(clientPieces: readonly Uint8Array[], originPieces: readonly Uint8Ar
   return wiring;
 }
 
-/** What was told behind the wish and behind the decision is what was said there. */
+/** Checks that what was passed on after the wish and the decision is what was sent there. */
 function assertSame(wiring: Wiring, { client, origin }: Pick<Recording, "client" | "origin">) {
   const told = readWire(wiring.toOrigin());
   const said = readWire(client);
@@ -97,7 +97,7 @@ function passThrough(pieces: readonly Uint8Array[]): { out: Uint8Array; rewritte
 }
 
 for (const { name, wire } of CHUNK_CASES) {
-  Deno.test(`ChunkRelay passes ${name}, byte for byte`, () => {
+  Deno.test(`ChunkRelay passes on ${name} byte for byte`, () => {
     assert.deepEqual(passThrough([wire]), { out: wire, rewritten: 0 });
     if (wire.length > 2000) return;
     for (let at = 1; at < wire.length; at++) {
@@ -123,7 +123,7 @@ for (const recording of RECORDINGS) {
     .filter(({ type }) => type === 20)
     .reduce((sum, { body }) => sum + body.length, 0);
 
-  Deno.test(`ChunkRelay carries ${name} and rewrites nothing but its commands`, () => {
+  Deno.test(`ChunkRelay carries ${name} and rewrites only its commands`, () => {
     const wiring = run([client], [origin]);
     assertSame(wiring, recording);
     assert.equal(wiring.decision, "accepted");
@@ -151,12 +151,12 @@ for (const recording of RECORDINGS) {
   });
 }
 
-/** Every point where commands are, every seventh later on; the fuzz tests take all. */
+/** Every point within the commands, and every seventh after that; the fuzz tests use all. */
 function samplePoints(bytes: Uint8Array): number[] {
   return Array.from(bytes.keys()).filter((at) => at < 1000 || at % 7 === 0);
 }
 
-/** A client that has come to publish; `before` is what it said on the way. */
+/** A client that publishes; `before` adds what it sends first. */
 function publisher(before: (script: Script) => void = () => {}): Script {
   const script = new Script()
     .command(["connect", 1, { app: "live", tcUrl: "rtmp://192.0.2.1/live" }]);
@@ -171,7 +171,7 @@ function acceptance(streamId = 1): Script {
   return answerStatus(script, "NetStream.Publish.Start", { streamId });
 }
 
-/** Formats 1, 2 and 3 first on a chunk stream, then 0 and the rest again. */
+/** Sends formats 1, 2 and 3 first on a chunk stream, then format 0 and the others again. */
 function leaning(script: Script, chunkStream: number): Script {
   const body = (seed: number) => filler(200, seed);
   return script
@@ -187,7 +187,7 @@ function leaning(script: Script, chunkStream: number): Script {
     .message({ chunkStream, format: 3, body: body(10) });
 }
 
-/** Runs a publisher in several cuts and checks that its origin understands what it says. */
+/** Runs a publisher split at several points and checks that its origin understands it. */
 function assertCarried(client: Uint8Array, origin = acceptance().bytes): Wiring {
   const wiring = run([client], [origin]);
   assertSame(wiring, { client: client.slice(), origin: origin.slice() });
@@ -199,33 +199,33 @@ function assertCarried(client: Uint8Array, origin = acceptance().bytes): Wiring 
   return wiring;
 }
 
-Deno.test("ChunkRelay writes headers anew that lean on a swallowed Acknowledgement", () => {
+Deno.test("ChunkRelay rewrites headers that depend on a swallowed Acknowledgement", () => {
   const script = publisher((before) => before.control(3, 3073, { chunkStream: 4, time: 40 }));
   const wiring = assertCarried(leaning(script, 4).bytes);
-  // Behind the format 2, which brings the delta, nothing leans on what the origin lacks.
+  // After format 2, which brings the delta, nothing depends on what the origin lacks.
   assert.equal(wiring.up!.rewrittenBytes, 2 * 200);
 });
 
-Deno.test("ChunkRelay writes headers anew that lean on pictures the proxy has dropped", () => {
+Deno.test("ChunkRelay rewrites headers that depend on media the proxy has dropped", () => {
   const script = publisher((before) =>
     before.message({ chunkStream: 4, format: 0, time: 9, ...VIDEO, body: filler(300) })
   );
   assertCarried(leaning(script, 4).bytes);
 });
 
-Deno.test("ChunkRelay writes headers anew that lean on a ping, an Abort or a Set Chunk Size", () => {
+Deno.test("ChunkRelay rewrites headers that depend on a ping, an Abort or a Set Chunk Size", () => {
   const script = publisher((before) =>
     before.userControl(6, 1).control(2, 77, { format: 1 }).control(1, 256, { format: 1 })
   );
   assertCarried(leaning(script, 2).bytes);
 });
 
-Deno.test("ChunkRelay writes headers anew that lean on a deleteStream before publish", () => {
+Deno.test("ChunkRelay rewrites headers that depend on a deleteStream before publish", () => {
   const script = publisher((before) => before.command(["deleteStream", 9, null, 7]));
   assertCarried(leaning(script, 3).bytes);
 });
 
-Deno.test("ChunkRelay writes headers anew that lean on a message told out of its order", () => {
+Deno.test("ChunkRelay rewrites headers that depend on a message sent out of order", () => {
   const client = new Script()
     .command(["connect", 1, { app: "live", tcUrl: "rtmp://192.0.2.1/live" }])
     .command(["createStream", 2, null])
@@ -240,7 +240,7 @@ Deno.test("ChunkRelay writes headers anew that lean on a message told out of its
   assertCarried(client.bytes, answerStatus(origin, "NetStream.Publish.Start").bytes);
 });
 
-Deno.test("ChunkRelay drops the rest of a picture that began before publish", () => {
+Deno.test("ChunkRelay drops the rest of a frame that began before publish", () => {
   const picture = { chunkStream: 6, format: 0, ...VIDEO, body: filler(300, 1) } as const;
   const client = new Script()
     .command(["connect", 1, { app: "live", tcUrl: "rtmp://192.0.2.1/live" }])
@@ -260,7 +260,7 @@ Deno.test("ChunkRelay drops the rest of a picture that began before publish", ()
   ]);
 });
 
-Deno.test("ChunkRelay looks at a command that began before publish and ended behind it", () => {
+Deno.test("ChunkRelay inspects a command that began before publish and ended after it", () => {
   const body = (...values: readonly (string | number | null)[]) =>
     new Script().command(values, { chunkSize: 9999 }).bytes.slice(12);
   const second = body("publish", 4, null, `other?${"x".repeat(200)}`);
@@ -275,7 +275,7 @@ Deno.test("ChunkRelay looks at a command that began before publish and ended beh
   assert.equal(wiring.origins, 2, "the second publish went to the origin of the first");
 });
 
-Deno.test("ChunkRelay goes on with a message whose chunk size changed before publish", () => {
+Deno.test("ChunkRelay continues a message whose chunk size changed before publish", () => {
   const note = { chunkStream: 7, format: 0, type: 18, streamId: 1, body: filler(700) } as const;
   const client = new Script()
     .command(["connect", 1, { app: "live", tcUrl: "rtmp://192.0.2.1/live" }])
@@ -334,7 +334,7 @@ Deno.test("ChunkRelay passes extended timestamps that continuations leave out", 
   assert.deepEqual(run(bytewise(bytes), [acceptance().bytes]).toOrigin(), wiring.toOrigin());
 });
 
-Deno.test("ChunkRelay inserts a message only where it breaks into nothing", () => {
+Deno.test("ChunkRelay inserts a message only between messages", () => {
   const relay = new ChunkRelay("to_origin", new ChunkScanner(), new StreamIds());
   const { bytes } = leaning(
     new Script()
@@ -361,7 +361,7 @@ Deno.test("ChunkRelay inserts a message only where it breaks into nothing", () =
   );
 });
 
-Deno.test("ChunkRelay refuses a command that is too long and too many at a time", () => {
+Deno.test("ChunkRelay refuses a command that is too long, and too many at a time", () => {
   const relay = () => new ChunkRelay("to_origin", new ChunkScanner(), new StreamIds());
   const begun = (chunkStream: number, length: number) =>
     new Script().message({ chunkStream, format: 0, type: 20, streamId: 1, body: filler(length) })
@@ -383,7 +383,7 @@ Deno.test("ChunkRelay refuses a command that is too long and too many at a time"
   assert.throws(() => open(7, 65_000), ProtocolError);
 });
 
-Deno.test("ChunkRelay lets a command of no length pass", () => {
+Deno.test("ChunkRelay passes on an empty command", () => {
   const client = publisher()
     .message({ chunkStream: 3, format: 0, type: 20, streamId: 1, body: filler(0) })
     .message({ chunkStream: 4, format: 0, ...AUDIO, body: filler(9) });

@@ -1,18 +1,18 @@
-// Follows an RTMP chunk stream and says where headers, payloads and messages begin and end. It
-// holds the header state of every chunk stream and none of the payload; how much state a peer can
-// make it hold is bounded. Follows "Adobe RTMP Specification 1.0", sections 5.3 and 5.4.
+// Follows an RTMP chunk stream and reports where headers, payloads and messages begin and end. It
+// keeps the header state of every chunk stream and no payload; how much state a peer can make it
+// keep is bounded. Follows "Adobe RTMP Specification 1.0", sections 5.3 and 5.4.
 
 import { ProtocolError } from "../../core/errors.ts";
 import { Allowance, type Memory } from "../../core/memory.ts";
 import { type HeaderSharing, sharedAtFirst, Treatment } from "./header_sharing.ts";
 import { MessageType } from "./message.ts";
 
-/** Chunk size of both directions until a Set Chunk Size says otherwise, section 5.4.1. */
+/** Chunk size of both directions until a Set Chunk Size changes it, section 5.4.1. */
 export const DEFAULT_CHUNK_SIZE = 128;
 
-/** Bytes that the header state of one chunk stream takes. */
+/** Memory for the header state of one chunk stream, bytes. */
 export const STREAM_COST = 320;
-/** Bytes for the chunk streams of one direction. A peer could open 65,599 of them. */
+/** Most memory for the chunk streams of one direction, bytes. A peer could open 65,599 of them. */
 export const MAX_STREAMS_COST = 1024 * STREAM_COST;
 
 const MAX_HEADER = 18;
@@ -25,8 +25,8 @@ export interface ChunkStream extends Readonly<HeaderSharing> {
   /** Absolute timestamp of the current message, milliseconds modulo 2³². */
   timestamp: number;
   /**
-   * What a type 3 header that begins a message adds to the timestamp: the last delta, and behind
-   * a type 0 header its whole timestamp, section 5.3.1.2.4.
+   * What a type 3 header that begins a message adds to the timestamp: the last delta or, after a
+   * type 0 header, its whole timestamp, section 5.3.1.2.4.
    */
   delta: number;
   /** Whether a header other than type 3 has been seen. */
@@ -40,17 +40,17 @@ export interface ChunkStream extends Readonly<HeaderSharing> {
   streamId: number;
   /** The extended timestamp field, or -1 where the last header had none. */
   extended: number;
-  /** Payload bytes of the current message seen so far; 0 between two messages. */
+  /** Payload bytes of the current message seen so far; 0 between messages. */
   received: number;
   /** The first four payload bytes of a Set Chunk Size or Abort, as far as seen. */
   control: number;
 }
 
-/** Told of everything the scanner passes, in order. Must not keep `data`. */
+/** Called for everything the scanner finds, in order. Must not keep `data`. */
 export interface ChunkVisitor {
   /**
    * A chunk header is complete.
-   * @param format 0–3 as it was on the wire
+   * @param format 0–3, as on the wire
    * @param first whether the chunk begins a message
    * @param end index in `data` after the header's last byte; `scanner.header` holds all of it
    */
@@ -61,7 +61,28 @@ export interface ChunkVisitor {
   onChunkEnd(stream: ChunkStream, last: boolean, end: number): boolean;
 }
 
-/** Incremental scanner of one direction of one connection. */
+/**
+ * Scans one direction of one connection incrementally.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { ByteWriter } from "../../core/byte_writer.ts";
+ * import { writeControl } from "./message.ts";
+ *
+ * const out = new ByteWriter();
+ * writeControl(out, 1, 4096, DEFAULT_CHUNK_SIZE);
+ * const wire = out.finish();
+ * const ends: number[] = [];
+ * const scanner = new ChunkScanner();
+ * scanner.push(wire, 0, {
+ *   onHeader: () => {},
+ *   onPayload: () => {},
+ *   onChunkEnd: (_stream, _last, end) => ends.push(end) < 0,
+ * });
+ * assert.deepEqual([ends, scanner.chunkSize], [[wire.length], 4096]);
+ * ```
+ */
 export class ChunkScanner {
   /**
    * Bytes of the header being read; valid up to `headerLength`. Payload bytes that had to be read
@@ -71,7 +92,7 @@ export class ChunkScanner {
   headerLength = 0;
   /** Chunk size in force, bytes. */
   chunkSize = DEFAULT_CHUNK_SIZE;
-  /** Whether the receiver has heard no other sender before this one. */
+  /** Whether the receiver has had no other sender before this one. */
   isFirstSender = true;
 
   readonly #streams = new Map<number, ChunkStream>();
@@ -82,7 +103,10 @@ export class ChunkScanner {
   /** Whether the sender leaves the extended timestamp out of type 3 headers, as last seen. */
   #omitsExtended = false;
 
-  /** @param memory what the header state of chunk streams is taken from, within a bound of its own */
+  /**
+   * @param memory the budget for the header state of chunk streams, which also has a limit of its
+   * own
+   */
   constructor(memory?: Memory) {
     this.#memory = new Allowance(
       MAX_STREAMS_COST,
@@ -96,7 +120,7 @@ export class ChunkScanner {
     return this.#streams.values();
   }
 
-  /** The chunk stream whose chunk is under way; undefined between chunks. */
+  /** The chunk stream of the current chunk; undefined between chunks. */
   get current(): ChunkStream | undefined {
     return this.#current;
   }
@@ -110,8 +134,8 @@ export class ChunkScanner {
    * Scans `data` from `start`, calling the visitor as it goes.
    *
    * @returns the index after the last byte scanned: `data.length` unless the visitor stopped it
-   * @throws ProtocolError on chunk size 0 or ≥ 2³¹, too many chunk streams, a header that breaks
-   * into an unfinished message or depends on one that never was; what the memory throws
+   * @throws ProtocolError on chunk size 0 or ≥ 2³¹, too many chunk streams, a header that
+   * interrupts an unfinished message or depends on one that was never sent; what the memory throws
    */
   push(data: Uint8Array, start: number, visitor: ChunkVisitor, end = data.length): number {
     let at = start;
@@ -150,7 +174,7 @@ export class ChunkScanner {
     return at;
   }
 
-  /** How long the header is, as far as the bytes at hand can tell. */
+  /** The length of the header, as far as the available bytes tell. */
   #measureHeader(): number {
     const first = this.header[0]!;
     const basic = (first & 63) === 0 ? 2 : (first & 63) === 1 ? 3 : 1;
@@ -164,9 +188,9 @@ export class ChunkScanner {
   }
 
   /**
-   * How many bytes after a type 3 header to read. Some senders leave the extended timestamp out
-   * of it, against section 5.3.1.3: four bytes that do not repeat it are payload then. A chunk of
-   * less payload must not be read past its end, so its few bytes and the sender's habit tell.
+   * How many bytes to read after a type 3 header. Against section 5.3.1.3, some senders omit the
+   * extended timestamp there: four bytes that do not repeat it are payload. A chunk with less
+   * payload must not be read past its end, so its few bytes and the sender's habit decide.
    */
   #measureExtended(stream: ChunkStream, basic: number): number {
     if (stream.received === 0) return this.#omitsExtended ? 0 : 4;
@@ -176,7 +200,7 @@ export class ChunkScanner {
     return this.#omitsExtended || !this.#repeatsExtended(stream, basic, payload) ? payload : 4;
   }
 
-  /** Whether the first bytes behind a basic header are those of the extended timestamp. */
+  /** Whether the first bytes after a basic header repeat the extended timestamp. */
   #repeatsExtended(stream: ChunkStream, basic: number, count: number): boolean {
     for (let i = 0; i < count; i++) {
       if (this.header[basic + i] !== ((stream.extended >>> (24 - 8 * i)) & 255)) return false;
@@ -205,7 +229,7 @@ export class ChunkScanner {
     }
   }
 
-  /** Payload bytes that were read behind the header of a continuation. */
+  /** Counts payload bytes that were read after the header of a continuation. */
   #countStrayBytes(stream: ChunkStream, basic: number): number {
     const read = this.headerLength - basic;
     if (read < 4) return read;
@@ -214,7 +238,7 @@ export class ChunkScanner {
     return this.#omitsExtended ? 4 : 0;
   }
 
-  /** Payload bytes of the chunk that comes next in a message. */
+  /** The payload length of the next chunk of a message. */
   #chunkLength(stream: ChunkStream): number {
     return Math.min(this.chunkSize, stream.length - stream.received);
   }

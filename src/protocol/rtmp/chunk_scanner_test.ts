@@ -12,7 +12,7 @@ import { ChunkScanner, type ChunkStream, type ChunkVisitor, STREAM_COST } from "
 import { writeMessage } from "./message.ts";
 import { messageOf } from "./message_assembler.ts";
 
-/** Puts together what the scanner says, and checks that it keeps to its contract. */
+/** Collects what the scanner reports, and checks that it keeps its contract. */
 class Collector implements ChunkVisitor {
   readonly messages: WireMessage[] = [];
   readonly #parts = new Map<number, number[]>();
@@ -54,7 +54,7 @@ function bytewise(wire: Uint8Array): Uint8Array[] {
   return Array.from(wire, (_, at) => wire.subarray(at, at + 1));
 }
 
-/** Long ones are split only near where something happens. */
+/** Long cases are split only near their start and end. */
 function splitPoints({ wire }: ChunkCase): number[] {
   const all = Array.from(wire.keys());
   return wire.length < 2000 ? all : [...all.slice(0, 200), ...all.slice(-200)];
@@ -74,7 +74,7 @@ for (const one of CHUNK_CASES) {
     assert.deepEqual(scan(bytewise(one.wire)), expected, "byte by byte");
   });
 
-  Deno.test(`The reader of the tests agrees on ${one.name}`, () => {
+  Deno.test(`The tests' own reader agrees on ${one.name}`, () => {
     const reading = readWire(one.wire, one.omitsExtended);
     assert.deepEqual(reading.messages.map(describe), expected);
     assert.equal(reading.rest, 0);
@@ -101,7 +101,7 @@ for (const { name, wire, error } of BROKEN_CASES) {
   });
 }
 
-Deno.test("ChunkScanner stops where its visitor says so and goes on behind it", () => {
+Deno.test("ChunkScanner stops where its visitor says so and continues after it", () => {
   const wire = CHUNK_CASES.find(({ name }) => name.startsWith("formats 0"))!.wire;
   const scanner = new ChunkScanner();
   const ends: number[] = [];
@@ -116,7 +116,7 @@ Deno.test("ChunkScanner stops where its visitor says so and goes on behind it", 
   assert.deepEqual(ends, [15, 25, 31, 34]);
 });
 
-Deno.test("ChunkScanner holds no payload, so that its size does not depend on it", () => {
+Deno.test("ChunkScanner keeps no payload", () => {
   const scanner = new ChunkScanner(new Allowance(4 * STREAM_COST, "Cannot open more"));
   const visitor: ChunkVisitor = {
     onHeader: () => {},
@@ -135,8 +135,8 @@ Deno.test("ChunkScanner holds no payload, so that its size does not depend on it
   );
 });
 
-Deno.test("ChunkScanner tells a left out extended timestamp by what the sender did before", () => {
-  // The last chunk's only byte is the first byte of the timestamp: it alone cannot tell.
+Deno.test("ChunkScanner recognizes an omitted extended timestamp by what the sender did before", () => {
+  // The last chunk's only byte equals the first byte of the timestamp, which is not enough to tell.
   const timestamp = 0x11020304;
   const header = [4, 0xff, 0xff, 0xff, 0, 0, 0, 9, 1, 0, 0, 0, 0x11, 2, 3, 4];
   const message = (length: number): number[] => {

@@ -1,7 +1,7 @@
-// The proxy's side of the conversation with a client from connect up to publish or play. It answers
-// what has to be answered before the origin is known and keeps what the origin has to be told.
-// Knows no origin and no socket. "Adobe RTMP Specification 1.0", section 7.2; FMLE's releaseStream
-// and FCPublish as SRS takes them.
+// The proxy's side of the conversation with a client, from connect to publish or play. It answers
+// what must be answered before the origin is known, and keeps what the origin must be told. Knows
+// no origin and no socket. "Adobe RTMP Specification 1.0", section 7.2; FMLE's releaseStream and
+// FCPublish as SRS handles them.
 
 import { ByteReader } from "../../core/byte_reader.ts";
 import { ProtocolError } from "../../core/errors.ts";
@@ -32,23 +32,23 @@ import { type MessageWriter, OWN_CHUNK_SIZE } from "./message_writer.ts";
 
 const WINDOW = 2500000;
 const MAX_MESSAGES = 256;
-/** What a message that is kept takes beside its body, bytes. */
+/** Memory for a kept message in addition to its body, bytes. */
 const MESSAGE_COST = 512;
 
-/** What `connect` said that routing needs. */
+/** The fields of `connect` that routing needs. */
 export interface ConnectFields {
   readonly tcUrl: string;
   readonly app: string;
 }
 
-/** One thing the client said, and what the answer was if the proxy gave one. */
+/** A message from the client, and whether and how the proxy has answered it. */
 export interface Said {
   readonly message: RtmpMessage;
-  /** What answers are matched by, where the message is a command. */
+  /** What answers are matched by, if the message is a command. */
   readonly command?: Pick<Command, "name" | "transaction"> | undefined;
-  /** The message stream id that the proxy gave for this createStream. */
+  /** The message stream id that the proxy has answered this createStream with. */
   readonly createdStream?: number | undefined;
-  /** Whether the proxy has answered, so that the origin's answer must not reach the client. */
+  /** Whether the proxy has answered it, so that the origin's answer must not reach the client. */
   readonly answered: boolean;
 }
 
@@ -63,8 +63,8 @@ export class ClientConversation {
   readonly #writer: MessageWriter;
 
   /**
-   * @param writer takes the answers for the client
-   * @param memory what all that is kept is taken from; a bound of this conversation unless given
+   * @param writer writes the answers for the client
+   * @param memory the budget for everything kept; a limit for this conversation alone unless given
    */
   constructor(
     writer: MessageWriter,
@@ -76,12 +76,12 @@ export class ClientConversation {
     this.assembler = new MessageAssembler((message, stream) => this.#take(message, stream), memory);
   }
 
-  /** All the client said that concerns an origin, in order, except the wish itself. */
+  /** Everything the client has sent that concerns an origin, in order, except the wish itself. */
   get said(): readonly Said[] {
     return this.#said;
   }
 
-  /** The publish or play the client has come to, undefined until then. */
+  /** The client's publish or play; undefined until it arrives. */
   get wish(): StreamCommand | undefined {
     return this.#wish;
   }
@@ -94,14 +94,14 @@ export class ClientConversation {
     return this.#connect;
   }
 
-  /** An origin has taken the client: from now on, of all that was said only connect is kept. */
+  /** Called when an origin has accepted the client: from now on only connect is kept. */
   settle(): void {
     const connect = this.#said.filter(({ command }) => command?.name === "connect");
     this.#said.splice(0, this.#said.length, ...connect);
     this.#wish = undefined;
   }
 
-  /** What another origin has to hear when the client goes on to a stream there. */
+  /** What another origin must be sent when the client switches to a stream there. */
   openingFor(wish: StreamCommand): readonly Said[] {
     const connect = this.#said.find(({ command }) => command?.name === "connect")!;
     const transaction = connect.command!.transaction + 1;
@@ -141,7 +141,7 @@ export class ClientConversation {
     }
   }
 
-  /** User Control is kept for later, out of its order: its chunk stream counts as unknown. */
+  /** User Control is sent on later, out of order, so its chunk stream's state counts as unknown. */
   #takeUserControl(message: RtmpMessage, stream: ChunkStream): void {
     unshare(stream);
     const reader = new ByteReader(message.body);
@@ -192,7 +192,7 @@ export class ClientConversation {
     this.#say(encodeCommand("onBWDone", 0, null));
   }
 
-  /** Whether the origin shall hear the command. */
+  /** Answers a command if the proxy can. @returns whether to send it to the origin */
   #answerCommand(command: Command, message: RtmpMessage): boolean {
     const { name, transaction } = command;
     if (name === "createStream") {
@@ -209,7 +209,10 @@ export class ClientConversation {
     return true;
   }
 
-  /** What names a stream waits for the last createStream, so the origin hears it out of order. */
+  /**
+   * Messages that name a stream wait for the last createStream, so the origin gets them out of
+   * order.
+   */
   #expectReordering(): void {
     const waits = ({ type, streamId }: RtmpMessage) => {
       return streamId > 0 || type === MessageType.userControl;
@@ -226,7 +229,7 @@ export class ClientConversation {
     }
     this.#memory.take(said.message.body.length + MESSAGE_COST);
     const { command } = said;
-    // The values of a command may take many times the memory of its bytes.
+    // A command's values may take many times the memory of its bytes.
     const kept = command && { name: command.name, transaction: command.transaction };
     this.#said.push(kept === undefined ? said : { ...said, command: kept });
   }

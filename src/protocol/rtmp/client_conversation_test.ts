@@ -26,7 +26,7 @@ function talk(script: Script, writer = new MessageWriter()): ClientConversation 
   return conversation;
 }
 
-/** What a client is answered when it says all this. */
+/** What a client that sends this script is answered. */
 function answersTo(script: Script): WireReading {
   const writer = new MessageWriter();
   talk(script, writer);
@@ -69,7 +69,7 @@ for (const transaction of [0, 1, 2, 5]) {
   });
 }
 
-Deno.test("ClientConversation hears nothing before connect", () => {
+Deno.test("ClientConversation ignores everything before connect", () => {
   const script = new Script().command(["releaseStream", 2, null, "cam"])
     .command(["publish", 3, null, "cam"]).raw(connected().bytes);
   const conversation = talk(script);
@@ -85,7 +85,7 @@ for (
     ["bytes behind it", "0000 09 ffff"],
   ] as const
 ) {
-  Deno.test(`ClientConversation takes a connect with ${what}, and keeps it as it came`, () => {
+  Deno.test(`ClientConversation accepts a connect with ${what} and keeps it unchanged`, () => {
     const values = encodeCommand("connect", 1, CONNECT);
     const body = Uint8Array.from([...values.slice(0, -3), ...hex(tail)]);
     const conversation = talk(
@@ -96,7 +96,7 @@ for (
   });
 }
 
-Deno.test("a client that begins badly is refused in one chunk", () => {
+Deno.test("a client whose first commands are invalid is refused in one chunk", () => {
   const writer = new MessageWriter();
   const nameless = new Script().command([1, 2, null]);
   assert.throws(() => talk(nameless, writer), ProtocolError);
@@ -113,7 +113,7 @@ Deno.test("ClientConversation answers a ping on the control chunk stream", () =>
   assert.deepEqual([pong.chunkStream, pong.type, pong.body], [2, 4, hex("0007 000004d2")]);
 });
 
-Deno.test("ClientConversation answers each createStream with another id, and what it can", () => {
+Deno.test("ClientConversation answers what it can, and each createStream with a different id", () => {
   const reading = answersTo(
     connected()
       .command(["releaseStream", 2, null, "cam"])
@@ -135,7 +135,7 @@ Deno.test("ClientConversation answers each createStream with another id, and wha
   ]);
 });
 
-Deno.test("ClientConversation keeps what the origin has to hear, byte for byte", () => {
+Deno.test("ClientConversation keeps what the origin must be sent, byte for byte", () => {
   const script = connected()
     .control(5, 2500000)
     .command(["createStream", 2, null])
@@ -152,7 +152,7 @@ function amf3Command(): Uint8Array {
   return Uint8Array.from([0, ...encodeCommand("setVar", 0, null, { a: [1, "2"] })]);
 }
 
-Deno.test("ClientConversation keeps to itself what concerns one hop, or no origin", () => {
+Deno.test("ClientConversation drops what concerns only one hop, or no origin", () => {
   const writer = new MessageWriter();
   const conversation = talk(
     connected()
@@ -173,14 +173,14 @@ Deno.test("ClientConversation keeps to itself what concerns one hop, or no origi
   assert.deepEqual(pongs.map(({ body }) => body), [hex("0007 000004d2")]);
 });
 
-Deno.test("ClientConversation stops behind the wish and touches nothing after it", () => {
+Deno.test("ClientConversation stops after the wish and touches nothing after it", () => {
   const before = connected().command(["publish", 2, null, "cam"]).bytes;
   const all = new Uint8Array([...before, 0xff, 0xff, 0xff]);
   const conversation = new ClientConversation(new MessageWriter());
   assert.equal(conversation.push(all), before.length);
 });
 
-Deno.test("ClientConversation says for another origin who the client is", () => {
+Deno.test("ClientConversation repeats connect for another origin", () => {
   const conversation = talk(
     new Script().control(5, 1000).raw(connected().bytes)
       .command(["createStream", 2, null])
@@ -210,7 +210,7 @@ const REFUSED: readonly (readonly [string, Script, RegExp])[] = [
   ["a ping without a time", connected().message(control("0006 0000")), /Cannot read 4 bytes/],
 ];
 
-/** A command with an object that an origin might not survive. */
+/** A command with an object that might crash an origin. */
 function nested(name: string): Parameters<Script["message"]>[0] {
   const body = [...encodeCommand(name, 1), ...hex("03 0001 61".repeat(2000))];
   return { chunkStream: 3, format: 0, type: 20, body: Uint8Array.from(body) };
@@ -230,7 +230,7 @@ for (const [what, script, error] of REFUSED) {
   });
 }
 
-Deno.test("ClientConversation bounds the number of things said", () => {
+Deno.test("ClientConversation bounds the number of messages", () => {
   const script = connected();
   for (let index = 0; index < 255; index++) script.command(["x", 0, null]);
   const conversation = talk(script);
@@ -239,7 +239,7 @@ Deno.test("ClientConversation bounds the number of things said", () => {
   assert.throws(() => conversation.push(another), ProtocolError);
 });
 
-/** Only the headers of long messages are sent, one on each chunk stream. */
+/** Sends only the headers of long messages, one on each chunk stream. */
 function headersOf(count: number, envelope: Envelope, length: number): Uint8Array {
   const script = connected();
   for (let id = 4; id < 4 + count; id++) {
@@ -257,13 +257,13 @@ function keptBytes({ assembler, said }: ClientConversation): number {
   return kept;
 }
 
-Deno.test("ClientConversation takes no memory for pictures that come too early", () => {
+Deno.test("ClientConversation takes no memory for media that comes too early", () => {
   const conversation = new ClientConversation(new MessageWriter());
   conversation.push(headersOf(60, { type: 9 }, 0xfffffe));
   assert.ok(keptBytes(conversation) < 1000);
 });
 
-Deno.test("ClientConversation bounds what it keeps by and by", () => {
+Deno.test("ClientConversation bounds what it keeps over time", () => {
   const conversation = talk(connected());
   const long = new Script().command(["x", 0, null, "y".repeat(60000)]).bytes;
   assert.throws(() => {
@@ -272,7 +272,7 @@ Deno.test("ClientConversation bounds what it keeps by and by", () => {
   assert.ok(keptBytes(conversation) <= MAX_CONVERSATION);
 });
 
-Deno.test("a refusal is an onStatus of level error, whole in any chunk size", () => {
+Deno.test("a refusal is an onStatus of level error, in one chunk of any size", () => {
   const writer = new MessageWriter();
   writer.setChunkSize(16);
   writer.say(refusal(3, { code: "NetStream.Publish.Denied", description: "No" }));

@@ -1,5 +1,5 @@
-// RTMP commands: the parts of one that routing needs, and the answers a server gives. Knows
-// nothing of chunks. "Adobe RTMP Specification 1.0", section 7.2.
+// RTMP commands: parses what routing needs, and encodes the answers of a server. Knows nothing
+// about chunks. "Adobe RTMP Specification 1.0", section 7.2.
 
 import { ByteReader } from "../../core/byte_reader.ts";
 import { ByteWriter } from "../../core/byte_writer.ts";
@@ -14,7 +14,7 @@ export interface Command {
   readonly values: readonly Amf0Value[];
 }
 
-/** A client's wish to publish or to play. */
+/** A client's publish or play command. */
 export interface StreamCommand {
   readonly intent: "publish" | "play";
   /** Stream name as sent, query included. */
@@ -23,7 +23,7 @@ export interface StreamCommand {
   readonly message: RtmpMessage;
 }
 
-/** Longest command, bytes; connect with everything Enhanced RTMP adds has less than 4,096. */
+/** Longest command, bytes; connect with everything that Enhanced RTMP adds has less than 4,096. */
 export const MAX_COMMAND = 65536;
 
 /** Whether a message type carries commands, in AMF0 or with the AMF3 prefix byte. */
@@ -31,13 +31,16 @@ export function isCommandType(type: number): boolean {
   return type === MessageType.commandAmf0 || type === MessageType.commandAmf3;
 }
 
-/** Whether a command message says nothing: it is empty, or four bytes of time as old ffmpegs send. */
+/**
+ * Whether a command message means nothing: it is empty, or four bytes of time, which old versions
+ * of ffmpeg send.
+ */
 export function saysNothing({ body }: RtmpMessage): boolean {
   return body.length === 0 || (body.length === 4 && body[0] === 0);
 }
 
 /**
- * Parses a command message as far as it can be read; what follows is ignored.
+ * Parses a command message as far as it can be read; the rest is ignored.
  *
  * @example
  * ```ts
@@ -63,8 +66,8 @@ export function parseCommand(message: RtmpMessage): Command {
 }
 
 /**
- * The wish behind a `publish` or `play`, undefined for every other command. The name may be empty:
- * some clients put all of it into the app.
+ * Interprets a `publish` or `play`; undefined for every other command. The stream name may be
+ * empty, because some clients put all of it into the app.
  *
  * @throws ProtocolError when the stream name is missing
  */
@@ -78,7 +81,7 @@ export function asStreamCommand(command: Command, message: RtmpMessage): StreamC
   return { intent, name, transaction, message };
 }
 
-/** A property of an AMF0 object, undefined where there is none or `value` is no object. */
+/** A property of an AMF0 object; undefined if there is none or `value` is not an object. */
 export function property(value: Amf0Value, key: string): Amf0Value {
   if (typeof value !== "object" || value === null) return undefined;
   if (Array.isArray(value) || value instanceof Date) return undefined;
@@ -96,8 +99,8 @@ export function encodeStatus(level: "status" | "error", code: string, text: stri
 }
 
 /**
- * The body of the `_result` of `connect`, in the words clients know from SRS, section 7.2.1.1. Its
- * transaction id is 1 by that section, whatever the client has sent.
+ * The body of the `_result` of `connect`, section 7.2.1.1, with the texts that clients know from
+ * SRS. Its transaction id is 1 by that section, whatever the client has sent.
  */
 export function encodeConnectResult(objectEncoding: number): Uint8Array {
   const properties = { fmsVer: "FMS/3,5,3,888", capabilities: 127, mode: 1 };

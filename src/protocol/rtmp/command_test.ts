@@ -16,7 +16,7 @@ function message(body: Uint8Array, type = 20): RtmpMessage {
   return { chunkStream: 3, timestamp: 0, type, streamId: 1, body };
 }
 
-Deno.test("parseCommand takes name, transaction and values apart", () => {
+Deno.test("parseCommand reads name, transaction and values", () => {
   const body = encodeCommand("play", 4, null, "cam?a=b", -2000, -1, true);
   assert.deepEqual(parseCommand(message(body)), {
     name: "play",
@@ -30,7 +30,7 @@ Deno.test("parseCommand skips the prefix byte of an AMF3 command", () => {
   assert.equal(parseCommand(message(body, 17)).name, "createStream");
 });
 
-Deno.test("parseCommand takes a missing transaction for 0", () => {
+Deno.test("parseCommand reads a missing transaction as 0", () => {
   assert.equal(parseCommand(message(encodeCommand("FCUnpublish"))).transaction, 0);
 });
 
@@ -48,7 +48,7 @@ for (
   });
 }
 
-Deno.test("parseCommand reads as far as there is something to read", () => {
+Deno.test("parseCommand reads as far as it can", () => {
   const body = encodeCommand("publish", 4, null, "cam", "live");
   for (const tail of ["ff ff ff", "00 00 00", "03", "00".repeat(5000)]) {
     const untidy = Uint8Array.from([...body, ...hex(tail)]);
@@ -56,13 +56,13 @@ Deno.test("parseCommand reads as far as there is something to read", () => {
   }
 });
 
-Deno.test("nothing is said by an empty command and by a bare time", () => {
+Deno.test("an empty command and a bare time mean nothing", () => {
   assert.ok(saysNothing(message(hex(""))));
   assert.ok(saysNothing(message(hex("00 00 12 34"))));
   assert.ok(!saysNothing(message(encodeCommand("play"))));
 });
 
-Deno.test("asStreamCommand finds publish and play alone", () => {
+Deno.test("asStreamCommand accepts only publish and play", () => {
   const wish = (...values: readonly (string | number | null)[]) => {
     const said = message(encodeCommand(...values));
     return asStreamCommand(parseCommand(said), said);
@@ -75,14 +75,14 @@ Deno.test("asStreamCommand finds publish and play alone", () => {
   assert.throws(() => wish("play", 5, null, 7), ProtocolError);
 });
 
-Deno.test("property finds what is there and nothing else", () => {
+Deno.test("property finds existing properties and nothing else", () => {
   assert.equal(property({ code: "x" }, "code"), "x");
   for (const value of [null, undefined, "code", 1, ["code"], new Date(0), {}]) {
     assert.equal(property(value, "code"), undefined);
   }
 });
 
-Deno.test("the answers of a server read as such", () => {
+Deno.test("encoded answers parse as such", () => {
   const result = parseCommand(message(encodeConnectResult(3)));
   assert.equal(result.name, "_result");
   assert.equal(property(result.values[1], "code"), "NetConnection.Connect.Success");

@@ -1,17 +1,17 @@
-// The digests of the "complex" handshake, which Flash and the hardware of its time want from a
-// server before they play. Whoever signs C1 gets a signed S1 and S2; keys for encryption are left
-// random, as nothing here is encrypted. Not in Adobe's specification; implemented as in SRS and
+// The digests of the "complex" handshake, which Flash and hardware of its time require from a
+// server before they play. A client that signs C1 gets a signed S1 and S2; encryption keys are left
+// random, because nothing is encrypted. Not in Adobe's specification; compatible with SRS and
 // librtmp.
 
-/** HMAC-SHA256 of all the data, one after the other. */
+/** HMAC-SHA256 of the concatenated data. */
 export type Hmac = (key: Uint8Array, ...data: readonly Uint8Array[]) => Uint8Array;
 
-/** Where a block keeps its digest: behind its keys, or before them. */
+/** Where a block has its digest: after the key block, or before it. */
 export type DigestScheme = 0 | 1;
 
 const DIGEST = 32;
 const BLOCK = 1536;
-/** Begin of the half of a block in which the digest stands, by scheme. */
+/** Start of the half of a block that contains the digest, by scheme. */
 const HALF = [772, 8] as const;
 const SHARED_SECRET = "f0eec24a8068bee82e00d0d1029e7e576eec5d2d29806fab93b8e636cfeb31ae".match(
   /../g,
@@ -28,7 +28,7 @@ function keyOf(name: string): Uint8Array {
   return Uint8Array.from([...new TextEncoder().encode(name), ...secret]);
 }
 
-/** How a client has signed its C1; undefined when it has not. */
+/** Finds how a client has signed its C1; undefined if it has not. */
 export function findDigest(
   c1: Uint8Array,
   hmac: Hmac,
@@ -42,9 +42,9 @@ export function findDigest(
 }
 
 /**
- * Makes an S1 of a block of random bytes.
+ * Turns a block of random bytes into an S1.
  *
- * @param version the four bytes after the time; ffmpeg looks at digests only from version 3 on
+ * @param version the four bytes after the time; ffmpeg checks digests only from version 3 on
  */
 export function signServerBlock(
   s1: Uint8Array,
@@ -58,13 +58,13 @@ export function signServerBlock(
   s1.set(digestOf(s1, at, { key: SERVER_NAME, hmac }), at);
 }
 
-/** Makes the S2 for a client's digest of a block of random bytes. */
+/** Turns a block of random bytes into the S2 for a client's digest. */
 export function signServerEcho(s2: Uint8Array, clientDigest: Uint8Array, hmac: Hmac): void {
   const end = BLOCK - DIGEST;
   s2.set(hmac(hmac(SERVER, clientDigest), s2.subarray(0, end)), end);
 }
 
-/** The first four bytes of the half say where in it the digest stands. */
+/** The first four bytes of the half give the position of the digest in it. */
 function digestOffset(block: Uint8Array, scheme: DigestScheme): number {
   const half = HALF[scheme];
   const sum = block[half]! + block[half + 1]! + block[half + 2]! + block[half + 3]!;

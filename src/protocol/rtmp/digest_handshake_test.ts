@@ -16,7 +16,7 @@ const PARTS = {
   hmac,
 };
 
-/** Vectors of a Python program of its own; C1 is a pattern with the digest put in. */
+/** Vectors computed by an independent Python program; C1 is a pattern with the digest inserted. */
 const VECTORS = [
   {
     scheme: 0,
@@ -45,7 +45,7 @@ function signed({ at, c1 }: (typeof VECTORS)[number]): Uint8Array<ArrayBuffer> {
 }
 
 for (const vector of VECTORS) {
-  Deno.test(`a client that signs by scheme ${vector.scheme} gets a signed answer`, () => {
+  Deno.test(`a client that signs with scheme ${vector.scheme} gets a signed answer`, () => {
     const answer = encodeAnswer(signed(vector), PARTS);
     assert.deepEqual([...answer.subarray(0, 9)], [3, 0, 0, 0, 0, 1, 0, 5, 4]);
     const s1 = answer.subarray(1 + vector.s1.at, 1 + vector.s1.at + 32);
@@ -65,14 +65,14 @@ for (const vector of VECTORS) {
   });
 }
 
-Deno.test("a client that signs nothing gets a plain answer, whatever its bytes point at", () => {
+Deno.test("a client that does not sign gets a plain answer, whatever its bytes point at", () => {
   for (const fill of [0, 1, 127, 255]) {
     const c1 = new Uint8Array(HANDSHAKE_BLOCK).fill(fill);
     assert.equal(findDigest(c1, hmac), undefined);
   }
 });
 
-Deno.test("the digests of an answer stand inside their blocks wherever the random bytes point", () => {
+Deno.test("the digests of an answer are inside their blocks wherever the random bytes point", () => {
   for (let fill = 0; fill < 256; fill++) {
     const random = (block: Uint8Array) => block.fill(fill);
     const answer = encodeAnswer(signed(VECTORS[fill % 2]!), { ...PARTS, random });

@@ -1,5 +1,5 @@
-// The RTMP handshake of both sides: the simple one, "Adobe RTMP Specification 1.0", 5.2, and a
-// signed answer to clients that sign their block.
+// Both sides of the RTMP handshake: the simple one, "Adobe RTMP Specification 1.0", 5.2, and a
+// signed answer for clients that sign their block.
 
 import { ProtocolError } from "../../core/errors.ts";
 import { findDigest, type Hmac, signServerBlock, signServerEcho } from "./digest_handshake.ts";
@@ -13,7 +13,18 @@ export const HANDSHAKE_ANSWER = 1 + 2 * HANDSHAKE_BLOCK;
 
 const VERSION = 3;
 
-/** C0 and C1, or S0 and S1: version 3, time 0, zero, and the random bytes given. */
+/**
+ * C0 and C1, or S0 and S1: version 3, time 0, zero, and the random bytes given.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const greeting = encodeGreeting((block) => crypto.getRandomValues(block));
+ * assert.equal(greeting.length, HANDSHAKE_GREETING);
+ * assert.deepEqual(encodeEcho(greeting), greeting.subarray(1));
+ * ```
+ */
 export function encodeGreeting(random: (block: Uint8Array<ArrayBuffer>) => void): Uint8Array {
   const greeting = new Uint8Array(HANDSHAKE_GREETING);
   random(greeting.subarray(9));
@@ -22,14 +33,14 @@ export function encodeGreeting(random: (block: Uint8Array<ArrayBuffer>) => void)
 }
 
 export interface AnswerParts {
-  /** S0 and S1 for clients that sign nothing. */
+  /** S0 and S1 for clients that do not sign. */
   readonly greeting: Uint8Array;
   random(block: Uint8Array<ArrayBuffer>): void;
   readonly hmac: Hmac;
 }
 
 /**
- * S0, S1 and S2 for a client's C0 and C1.
+ * Encodes S0, S1 and S2 for a client's C0 and C1.
  *
  * @throws ProtocolError when the client does not speak plain RTMP
  */
@@ -51,7 +62,8 @@ export function encodeAnswer(greeting: Uint8Array, parts: AnswerParts): Uint8Arr
 }
 
 /**
- * C2 for an origin's S0 and S1, as a view of them; the plain S2 for a client's C0 and C1 likewise.
+ * Returns C2 for an origin's S0 and S1, or the plain S2 for a client's C0 and C1, as a view of
+ * them.
  *
  * @throws ProtocolError when the peer does not speak plain RTMP
  */

@@ -1,13 +1,13 @@
-// What a receiver has in common with the sender of a chunk stream, and what becomes of the message
-// under way on it. Headers of types 1 to 3 lean on the one before, so they can pass as they are
-// only where the receiver has that one too. Every change of either is made here; others only read.
-// "Adobe RTMP Specification 1.0", section 5.3.1.2.
+// Tracks, for each chunk stream, how much header state the receiver shares with the sender, and how
+// the current message is treated. Headers of types 1 to 3 depend on the previous one, so they can
+// be passed on unchanged only if the receiver has that one too. All changes to this state are made
+// here; others only read it. "Adobe RTMP Specification 1.0", section 5.3.1.2.
 
-/** How much of a chunk stream's header state the receiver has in common with the sender. */
+/** How much of a chunk stream's header state the receiver shares with the sender. */
 const Shared = {
-  /** Nothing: only a type 0 header may be passed on as it is. */
+  /** Nothing: only a type 0 header may be passed on unchanged. */
   none: 0,
-  /** All but the timestamp delta: a type 3 header must not begin a message. */
+  /** Everything but the timestamp delta: a type 3 header must not begin a message. */
   allButDelta: 1,
   /** Everything. */
   all: 2,
@@ -15,33 +15,33 @@ const Shared = {
 
 /** What a relay does with the chunks of a message. */
 export const Treatment = {
-  /** They pass as they are. */
+  /** Passed on unchanged. */
   pass: 0,
-  /** They pass behind another header. */
+  /** Passed on with a new header. */
   rewrite: 1,
-  /** They are taken out, and the message is put back or acted upon when it is whole. */
+  /** Extracted; the complete message is put back or acted upon. */
   collect: 2,
-  /** They are left out. */
+  /** Dropped. */
   drop: 3,
 } as const;
 
-/** The receiver's side of a chunk stream's state; the scanner keeps it and never looks at it. */
+/** The receiver's side of a chunk stream's state. The scanner stores it and never reads it. */
 export interface HeaderSharing {
   /** One of `Shared`. */
   shared: number;
-  /** One of `Treatment`: what becomes of the current message. */
+  /** One of `Treatment`, for the current message. */
   treatment: number;
 }
 
 /**
- * What is shared of a chunk stream on which nothing has been said yet: everything, unless another
- * sender has told the receiver something on a chunk stream of the same id.
+ * What is shared on a new chunk stream: everything, unless another sender may have used a chunk
+ * stream with the same id towards the receiver.
  */
 export function sharedAtFirst(isFirstSender: boolean): number {
   return isFirstSender ? Shared.all : Shared.none;
 }
 
-/** A message begins that is relayed, behind a new header if the receiver could not read its own. */
+/** A message begins that is relayed, with a new header if the receiver could not read its own. */
 export function relayMessage(stream: HeaderSharing, format: number, needsOtherIds: boolean): void {
   if (format === 0) {
     stream.shared = Shared.all;
@@ -55,36 +55,36 @@ export function relayMessage(stream: HeaderSharing, format: number, needsOtherId
   }
 }
 
-/** A message begins that is taken out until it is whole. */
+/** A message begins that is extracted until it is complete. */
 export function collectMessage(stream: HeaderSharing): void {
   stream.shared = Shared.none;
   stream.treatment = Treatment.collect;
 }
 
-/** A message begins that the receiver does not get. */
+/** A message begins that is dropped. */
 export function dropMessage(stream: HeaderSharing): void {
   stream.shared = Shared.none;
   stream.treatment = Treatment.drop;
 }
 
-/** A message that was collected is put back whole, behind a type 0 header. */
+/** A collected message is put back whole, with a type 0 header. */
 export function putMessageBack(stream: HeaderSharing & { readonly format: number }): void {
   stream.shared = stream.format === 0 ? Shared.all : Shared.allButDelta;
 }
 
-/** The receiver does not get what was said, or gets something else in its place. */
+/** The receiver was not sent what the sender sent, or was sent something else. */
 export function unshare(stream: HeaderSharing): void {
   stream.shared = Shared.none;
 }
 
-/** From now on another receiver is told, which can do nothing with the rest of a message. */
+/** The receiver is replaced by another one, which cannot use the rest of a begun message. */
 export function changeReceiver(stream: HeaderSharing & { readonly received: number }): void {
   stream.shared = Shared.none;
   const isHalfTold = stream.received > 0 && stream.treatment !== Treatment.collect;
   if (isHalfTold) stream.treatment = Treatment.drop;
 }
 
-/** Whether the receiver sees chunks of the current message while they come. */
+/** Whether the receiver is sent chunks of the current message as they arrive. */
 export function isVisible({ treatment }: Readonly<HeaderSharing>): boolean {
   return treatment === Treatment.pass || treatment === Treatment.rewrite;
 }

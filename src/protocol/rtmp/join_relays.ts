@@ -1,19 +1,19 @@
-// Joins a client to an origin that has decided: both directions go on where the conversations have
-// stopped, the client's perhaps where another origin has left off. Knows no socket.
+// Joins a client to an origin that has decided: both directions continue where the conversations
+// have stopped, or, for the client's, where the relay to a previous origin has stopped. Knows no
+// socket.
 
 import { ChunkRelay } from "./chunk_relay.ts";
 import type { ClientConversation } from "./client_conversation.ts";
 import type { OriginConversation } from "./origin_conversation.ts";
 
-/** Both directions of a client and its origin. */
 export interface JoinedRelays {
   readonly up: ChunkRelay;
   readonly down: ChunkRelay;
 }
 
 /**
- * @param clientChunkSize what the client takes the chunk size of its origin to be
- * @param before the client's relay towards an origin that it has left; it is used again
+ * @param clientChunkSize the chunk size that the client assumes for data from its origin
+ * @param before the client's relay to an origin that it has left, which is reused
  */
 export function joinRelays(
   client: ClientConversation,

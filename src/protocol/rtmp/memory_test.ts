@@ -1,4 +1,4 @@
-// What peers can make RTMP code keep: as much as they have sent, within bounds, and no more.
+// Peers can make the RTMP code keep no more than they have sent, within limits.
 
 import assert from "node:assert/strict";
 import { MessageWriter } from "./message_writer.ts";
@@ -22,12 +22,12 @@ function keptBytes({ assembler, said }: ClientConversation): number {
   return kept;
 }
 
-/** The memory of a conversation, as large as a test wants it. */
+/** A memory budget for a conversation. */
 function memoryOf(bytes = MAX_CONVERSATION): Allowance {
   return new Allowance(bytes, "Cannot keep more of this test");
 }
 
-Deno.test("ClientConversation takes memory for what has come, not for what is announced", () => {
+Deno.test("ClientConversation takes memory for bytes received, not for announced lengths", () => {
   const memory = memoryOf();
   const conversation = new ClientConversation(new MessageWriter(), memory);
   conversation.push(connected().control(1, 1).bytes);
@@ -39,7 +39,7 @@ Deno.test("ClientConversation takes memory for what has come, not for what is an
   assert.ok(memory.taken - before < 8_192, `${memory.taken - before} bytes are counted`);
 });
 
-Deno.test("ClientConversation bounds what many unfinished messages take", () => {
+Deno.test("ClientConversation bounds the memory for unfinished messages", () => {
   const memory = memoryOf();
   const conversation = new ClientConversation(new MessageWriter(), memory);
   conversation.push(connected().control(1, 65_000).bytes);
@@ -54,7 +54,7 @@ Deno.test("ClientConversation bounds what many unfinished messages take", () => 
   assert.ok(memory.taken <= MAX_CONVERSATION);
 });
 
-Deno.test("ClientConversation takes as many chunk streams as SRS's clients use, and not all there are", () => {
+Deno.test("ClientConversation accepts as many chunk streams as SRS's clients use, but not all there can be", () => {
   const open = (count: number) => {
     const conversation = new ClientConversation(new MessageWriter());
     conversation.push(connected().bytes);
@@ -67,7 +67,7 @@ Deno.test("ClientConversation takes as many chunk streams as SRS's clients use, 
   assert.throws(() => open(5_000), ProtocolError);
 });
 
-Deno.test("ClientConversation counts what it keeps to the byte, and gives back the rest", () => {
+Deno.test("ClientConversation charges exactly what it keeps, and releases the rest", () => {
   const memory = memoryOf();
   const conversation = new ClientConversation(new MessageWriter(), memory);
   conversation.push(connected().bytes);
@@ -76,11 +76,11 @@ Deno.test("ClientConversation counts what it keeps to the byte, and gives back t
     conversation.push(new Script().control(3, index).bytes);
     conversation.push(new Script().command(["_result", 9, null, "y".repeat(3_000)]).bytes);
   }
-  // Acknowledgements are on a chunk stream of their own.
+  // Acknowledgements use a chunk stream of their own.
   assert.equal(memory.taken - before, STREAM_COST);
 });
 
-Deno.test("ClientConversation keeps the values of no command", () => {
+Deno.test("ClientConversation does not keep the values of commands", () => {
   const many = Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`key${index}`, {}]));
   const conversation = new ClientConversation(new MessageWriter());
   conversation.push(connected().command(["anything", 7, many]).bytes);
@@ -91,7 +91,7 @@ Deno.test("ClientConversation keeps the values of no command", () => {
   }]);
 });
 
-Deno.test("ClientConversation keeps nothing but connect once an origin has taken the client", () => {
+Deno.test("ClientConversation keeps only connect once an origin has accepted the client", () => {
   const script = connected().command(["releaseStream", 2, null, "cam"]);
   const conversation = new ClientConversation(new MessageWriter());
   conversation.push(script.command(["publish", 3, null, "cam"]).bytes);
@@ -104,7 +104,7 @@ Deno.test("ClientConversation keeps nothing but connect once an origin has taken
   assert.deepEqual(opening.map(({ command }) => command?.name), ["connect", "createStream"]);
 });
 
-Deno.test("ChunkRelay takes memory for commands as they come, not as they are announced", () => {
+Deno.test("ChunkRelay takes memory for command bytes received, not for announced lengths", () => {
   const relay = new ChunkRelay("to_origin", new ChunkScanner(), new StreamIds());
   relay.push(new Script().control(1, 1).bytes);
   for (let id = 10; id < 14; id++) {
@@ -113,7 +113,7 @@ Deno.test("ChunkRelay takes memory for commands as they come, not as they are an
   assert.ok(relay.collectedBytes < 4_096, `${relay.collectedBytes} bytes are held`);
 });
 
-Deno.test("ChunkRelay fills what a chunk lacks with few bytes, however long it was to be", () => {
+Deno.test("ChunkRelay fills the rest of a chunk with little memory, whatever its announced length", () => {
   const relay = new ChunkRelay("to_client", new ChunkScanner(), new StreamIds());
   relay.push(new Script().control(1, 0x7fffffff).bytes);
   relay.push(Uint8Array.of(6, 0, 0, 0, 0xff, 0xff, 0xff, 9, 1, 0, 0, 0, 7));

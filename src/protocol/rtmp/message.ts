@@ -1,5 +1,5 @@
-// RTMP messages as values, their type ids, and how a message is split into chunks. No state:
-// headers are always written in full. "Adobe RTMP Specification 1.0", sections 5.3–7.1.
+// RTMP messages as values, their type ids, and splitting them into chunks. Stateless: headers are
+// always written in full. "Adobe RTMP Specification 1.0", sections 5.3–7.1.
 
 import { ByteWriter } from "../../core/byte_writer.ts";
 
@@ -31,11 +31,11 @@ export const UserControl = {
 
 /** Chunk stream of protocol control messages, section 5.4. */
 export const CONTROL_CHUNK_STREAM = 2;
-/** Chunk stream on which commands are answered, as SRS does. */
+/** Chunk stream on which commands are answered, as in SRS. */
 export const COMMAND_CHUNK_STREAM = 3;
 
 export interface RtmpMessage {
-  /** Chunk stream it came on or shall go out on. */
+  /** The chunk stream it was received on or is to be sent on. */
   readonly chunkStream: number;
   /** Milliseconds modulo 2³². */
   readonly timestamp: number;
@@ -44,7 +44,7 @@ export interface RtmpMessage {
   readonly body: Uint8Array;
 }
 
-/** Writes the header of a chunk that begins a message, always with everything in it (type 0). */
+/** Writes the header of a chunk that begins a message, always in full (type 0). */
 export function writeFullHeader(
   out: ByteWriter,
   message: Omit<RtmpMessage, "body">,
@@ -69,7 +69,22 @@ function writeBasicHeader(out: ByteWriter, format: number, chunkStream: number):
   else out.u8((format << 6) | 1).u8((chunkStream - 64) & 0xff).u8((chunkStream - 64) >> 8);
 }
 
-/** Appends a message in chunks of at most `chunkSize` bytes. */
+/**
+ * Appends a message in chunks of at most `chunkSize` bytes.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { ByteWriter } from "../../core/byte_writer.ts";
+ *
+ * const body = new Uint8Array(200);
+ * const { commandAmf0: type } = MessageType;
+ * const message = { chunkStream: 3, timestamp: 0, type, streamId: 0, body };
+ * const out = new ByteWriter();
+ * writeMessage(out, message, 128);
+ * assert.equal(out.finish().length, 12 + 128 + 1 + 72, "a full header and a continuation");
+ * ```
+ */
 export function writeMessage(out: ByteWriter, message: RtmpMessage, chunkSize: number): void {
   const { body, chunkStream, timestamp } = message;
   writeFullHeader(out, message, body.length);
@@ -100,7 +115,7 @@ export function peerBandwidth(bytes: number): RtmpMessage {
   return { ...CONTROL, type: MessageType.setPeerBandwidth, body };
 }
 
-/** A User Control message of an event and one 32-bit number, section 6.2. */
+/** A User Control message with an event and one 32-bit number, section 6.2. */
 export function userControl(event: number, value: number): RtmpMessage {
   const body = new ByteWriter(6).u16(event).u32(value).finish();
   return { ...CONTROL, type: MessageType.userControl, body };

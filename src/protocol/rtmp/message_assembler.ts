@@ -1,5 +1,5 @@
-// Assembles chunks into whole messages while two peers are still negotiating. What it keeps is
-// charged to a given memory as it arrives. "Adobe RTMP Specification 1.0", section 5.3.
+// Assembles chunks into whole messages while two peers are still negotiating. Bytes are charged to
+// a memory budget as they arrive. "Adobe RTMP Specification 1.0", section 5.3.
 
 import { ProtocolError } from "../../core/errors.ts";
 import type { Memory } from "../../core/memory.ts";
@@ -9,14 +9,14 @@ import { collectMessage, dropMessage, putMessageBack, Treatment } from "./header
 import { MessageType, type RtmpMessage } from "./message.ts";
 import { MessageBodies } from "./message_bodies.ts";
 
-/** Bytes of messages that a conversation may keep. */
+/** Most bytes of messages that a conversation may keep. */
 export const MAX_CONVERSATION = 262144;
 
-/** Takes a whole message, which it owns; returns true to stop behind it. */
+/** Takes ownership of a whole message; returns true to stop after it. */
 export type OnMessage = (message: RtmpMessage, stream: ChunkStream) => boolean;
 
 /**
- * Collects every message except media, which has no place in a conversation and is dropped.
+ * Collects every message except media, which does not belong in a conversation and is dropped.
  *
  * @example
  * ```ts
@@ -41,16 +41,16 @@ export class MessageAssembler implements ChunkVisitor {
   readonly bodies: MessageBodies;
   readonly #onMessage: OnMessage;
 
-  /** @param memory what unfinished messages are taken from; a whole one is its owner's to count */
+  /** @param memory the budget for unfinished messages; the owner of a complete one counts it */
   constructor(onMessage: OnMessage, memory?: Memory) {
     this.#onMessage = onMessage;
     this.bodies = new MessageBodies(memory);
   }
 
   /**
-   * Begins to collect the message that a chunk begins.
+   * Starts collecting the message that a chunk begins.
    *
-   * @param keepMedia whether audio and video are messages too; the memory has no part in them
+   * @param keepMedia whether to collect audio and video too, which are not charged
    * @throws ProtocolError when the message is too long
    */
   collect(stream: ChunkStream, keepMedia: boolean): void {
@@ -82,7 +82,7 @@ export class MessageAssembler implements ChunkVisitor {
   }
 }
 
-/** The message that a chunk stream is at, with the body given. */
+/** The current message of a chunk stream, with the given body. */
 export function messageOf(stream: ChunkStream, body: Uint8Array): RtmpMessage {
   const { id, timestamp, type, streamId } = stream;
   return { chunkStream: id, timestamp, type, streamId, body };

@@ -1,7 +1,7 @@
-// The proxy's side of the conversation with an origin: it repeats everything the client said, and
-// finds out whether the origin takes the stream. The origin's answers to what the proxy has already
-// answered are swallowed, all else goes to the client. Knows no socket and no time. "Adobe RTMP
-// Specification 1.0", section 7.2.
+// The proxy's side of the conversation with an origin: it repeats everything the client has sent,
+// and finds out whether the origin accepts the stream. The origin's answers to what the proxy has
+// already answered are swallowed; everything else goes to the client. Knows no socket and no time.
+// "Adobe RTMP Specification 1.0", section 7.2.
 
 import { Allowance } from "../../core/memory.ts";
 import { ChunkScanner, type ChunkStream, type ChunkVisitor } from "./chunk_scanner.ts";
@@ -19,22 +19,22 @@ import { isMedia, MAX_CONVERSATION, MessageAssembler } from "./message_assembler
 import { MessageWriter } from "./message_writer.ts";
 import { StreamIds } from "./stream_ids.ts";
 
-/** What is remembered of a command until its answer has come: not its bytes. */
+/** What is remembered about a command until its answer arrives, without its bytes. */
 type Unanswered = Pick<Said, "command" | "createdStream" | "answered">;
 
-/** How the origin decided. */
+/** The origin's decision. */
 export type Decision =
   | { readonly kind: "accepted" }
-  /** Refused in words that have already been passed on to the client. */
+  /** Refused; the answer has already been passed on to the client. */
   | { readonly kind: "refused"; readonly code: string; readonly description: string }
-  /** Refused before publish or play: the client has not been told. */
+  /** Refused before publish or play; the client has not been told. */
   | { readonly kind: "rejected"; readonly code: string; readonly description: string };
 
-/** What the proxy has to say to the origin and on whose behalf. */
+/** What the proxy must send to the origin on a client's behalf. */
 export interface OriginScript {
   readonly said: readonly Said[];
   readonly wish: StreamCommand;
-  /** The chunk size the client writes with; the origin is told it first. */
+  /** The chunk size the client writes with; the origin is told this first. */
   readonly chunkSize: number;
 }
 
@@ -49,7 +49,7 @@ export class OriginConversation {
       this.assembler.onChunkEnd(stream, last) || this.#decision !== undefined,
   };
   readonly #script: OriginScript;
-  /** What the origin has still to answer, in the order in which it has heard it. */
+  /** What the origin still has to answer, in the order in which it was sent. */
   readonly #unanswered: Unanswered[];
   #heldBack: RtmpMessage[] = [];
   #wishSaid = false;
@@ -74,16 +74,17 @@ export class OriginConversation {
     return this.#decision;
   }
 
-  /** Whether the origin has heard the publish or play, which it does once its stream id is known. */
+  /** Whether publish or play has been sent, which needs the origin's stream id. */
   get wishSaid(): boolean {
     return this.#wishSaid;
   }
 
   /**
-   * Takes bytes of the origin from `start` and stops after the decision. Acknowledges them at
-   * once, whatever the window, up to the wish: an origin that gathers small writes waits for a sign
-   * of life before it sends the next, and TCP alone gives one only after 40 ms. The wish is the last
-   * such sign: SRS takes one message of a player in 350 ms, and its own must not queue behind ours.
+   * Takes bytes of the origin from `start` and stops after the decision. Until the wish has been
+   * sent they are acknowledged at once, whatever the window: an origin that coalesces small writes
+   * waits for a TCP acknowledgement before it sends the next, and the kernel delays that by 40 ms
+   * unless data goes out. After the wish nothing more is sent: SRS handles one message of a player
+   * every 350 ms, and the player's own messages must not queue behind ours.
    *
    * @returns the index of the first byte that was not taken
    * @throws ProtocolError on anything that is not RTMP, or too much of it
@@ -108,7 +109,9 @@ export class OriginConversation {
     return messages;
   }
 
-  /** Media without a word before it means that the origin has accepted; it must not be dropped. */
+  /**
+   * Media without an answer before it means that the origin has accepted; it must not be dropped.
+   */
   #onHeader(stream: ChunkStream, first: boolean): void {
     if (!first) return;
     const isAnswer = this.#wishSaid && isMedia(stream.type);
@@ -116,7 +119,10 @@ export class OriginConversation {
     if (isAnswer) this.#decision ??= { kind: "accepted" };
   }
 
-  /** Everything up to the last createStream, but for what names a stream: that waits for its id. */
+  /**
+   * Sends everything up to the last createStream, except messages that name a stream: these wait
+   * for its id.
+   */
   #sayOpening(): void {
     const { said } = this.#script;
     const lastCreate = said.findLastIndex((one) => one.createdStream !== undefined);
@@ -182,7 +188,9 @@ export class OriginConversation {
     if (command.name === "_error") this.#decision ??= { kind: "refused", ...reasonOf(command) };
   }
 
-  /** Whether the answer is to something that the proxy has answered itself. */
+  /**
+   * Matches an answer to its command. @returns whether the proxy has answered that command itself
+   */
   #takeAnswer(answer: Command): boolean {
     const said = this.#whatItAnswers(answer);
     if (said === undefined) return false;
@@ -201,9 +209,9 @@ export class OriginConversation {
   }
 
   /**
-   * Clients give several commands the same transaction id, or 0, and SRS answers connect with 1
-   * whatever it was: the first answer is that to connect, and among commands of one id a number
-   * answers createStream.
+   * The command that an answer belongs to. Clients give several commands the same transaction id,
+   * or 0, and SRS answers connect with 1 whatever it was. So the first answer is connect's, and
+   * among commands with the same id a number answers createStream.
    */
   #whatItAnswers({ name, transaction, values }: Command): Unanswered | undefined {
     const isConnect = ({ command }: Unanswered) => command?.name === "connect";

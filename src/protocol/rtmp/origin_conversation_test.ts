@@ -60,7 +60,7 @@ function created(conversation: OriginConversation, id = 1): void {
   conversation.push(new Script().command(["_result", 3, null, id]).bytes);
 }
 
-Deno.test("OriginConversation says the wish when the origin has given its stream id", () => {
+Deno.test("OriginConversation sends the wish when the origin has given its stream id", () => {
   const conversation = open();
   assert.deepEqual(said(conversation), ["connect", "releaseStream", "createStream"]);
   connected(conversation);
@@ -87,7 +87,7 @@ Deno.test("OriginConversation gives the wish the origin's stream id", () => {
   ]);
 });
 
-/** All that a conversation says, with the origin's answers to connect and createStream between. */
+/** Everything that a conversation sends, given the origin's answers to connect and createStream. */
 function allSaid(conversation: OriginConversation): WireReading {
   const opening = conversation.takeOutput();
   created(conversation);
@@ -98,7 +98,7 @@ function typesOf({ messages }: WireReading): number[] {
   return messages.map(({ type }) => type).filter((type) => type !== 3);
 }
 
-Deno.test("OriginConversation never shrinks the chunk size, which some origins do not survive", () => {
+Deno.test("OriginConversation never shrinks the chunk size, which crashes some origins", () => {
   const long = `cam?token=${"t".repeat(500)}`;
   for (const chunkSize of [128, 60000]) {
     const reading = allSaid(open("play", chunkSize, long));
@@ -108,7 +108,7 @@ Deno.test("OriginConversation never shrinks the chunk size, which some origins d
   }
 });
 
-Deno.test("OriginConversation speaks in the client's chunk size and says so first", () => {
+Deno.test("OriginConversation writes in the client's chunk size and announces it first", () => {
   const { messages } = readWire(open("publish", 1000).takeOutput());
   assert.deepEqual([...messages[0]!.body], [0, 0, 3, 232]);
   assert.equal(nameOf(messages[1]!), "connect");
@@ -132,7 +132,7 @@ Deno.test("OriginConversation passes on nothing that the proxy has answered alre
 });
 
 for (const [wish, code] of [["publish", START], ["play", "NetStream.Play.Start"]] as const) {
-  Deno.test(`OriginConversation takes ${code} for an acceptance and stops behind it`, () => {
+  Deno.test(`OriginConversation treats ${code} as an acceptance and stops after it`, () => {
     const conversation = open(wish);
     created(conversation);
     const status = answerStatus(new Script(), code).bytes;
@@ -147,7 +147,7 @@ for (const [wish, code] of [["publish", START], ["play", "NetStream.Play.Start"]
 for (
   const code of ["NetStream.Publish.BadName", "NetStream.Play.StreamNotFound", "NetStream.Any"]
 ) {
-  Deno.test(`OriginConversation takes ${code} for a refusal and passes it on`, () => {
+  Deno.test(`OriginConversation treats ${code} as a refusal and passes it on`, () => {
     const conversation = open();
     created(conversation);
     conversation.push(answerStatus(new Script(), code, { level: "error" }).bytes);
@@ -160,7 +160,7 @@ for (
   });
 }
 
-Deno.test("OriginConversation takes an _error to the wish for a refusal", () => {
+Deno.test("OriginConversation treats an _error answering the wish as a refusal", () => {
   const conversation = open();
   created(conversation);
   conversation.push(
@@ -172,7 +172,7 @@ Deno.test("OriginConversation takes an _error to the wish for a refusal", () => 
 });
 
 for (const [command, transaction] of [["connect", 1], ["createStream", 3]] as const) {
-  Deno.test(`OriginConversation tells of an _error to ${command} without passing it on`, () => {
+  Deno.test(`OriginConversation reports an _error answering ${command} without passing it on`, () => {
     const conversation = open();
     const information = {
       level: "error",
@@ -189,7 +189,7 @@ for (const [command, transaction] of [["connect", 1], ["createStream", 3]] as co
   });
 }
 
-Deno.test("OriginConversation cuts what an origin says at length about a refusal", () => {
+Deno.test("OriginConversation truncates a long description of a refusal", () => {
   const conversation = open();
   created(conversation);
   const information = { level: "error", code: "c".repeat(5000), description: "d".repeat(5000) };
@@ -199,7 +199,7 @@ Deno.test("OriginConversation cuts what an origin says at length about a refusal
   assert.ok(decision.code.length <= 256 && decision.description.length <= 256);
 });
 
-Deno.test("OriginConversation takes pictures for an acceptance, and only behind the wish", () => {
+Deno.test("OriginConversation treats media as an acceptance, but only after the wish", () => {
   const video = { chunkStream: 6, format: 0, type: 9, streamId: 1, body: filler(500) } as const;
   const conversation = open("play");
   connected(conversation);
@@ -209,18 +209,18 @@ Deno.test("OriginConversation takes pictures for an acceptance, and only behind 
   const { bytes } = new Script().message(video);
   const taken = conversation.push(bytes);
   assert.deepEqual(conversation.decision, { kind: "accepted" });
-  assert.equal(taken, 12 + 128, "it did not stop behind the first chunk");
+  assert.equal(taken, 12 + 128, "it did not stop after the first chunk");
   assert.deepEqual(conversation.takeForClient().filter(({ type }) => type === 9), []);
 });
 
-Deno.test("OriginConversation does not take a start for an answer to what it has not said", () => {
+Deno.test("OriginConversation ignores a start before it has sent the wish", () => {
   const conversation = open();
   connected(conversation);
   conversation.push(answerStatus(new Script(), START).bytes);
   assert.equal(conversation.decision, undefined);
 });
 
-Deno.test("OriginConversation bounds what an origin says before it decides", () => {
+Deno.test("OriginConversation bounds what an origin sends before it decides", () => {
   const conversation = open();
   created(conversation);
   const long = new Script().command(["onSomething", 0, null, "y".repeat(60000)]).bytes;
@@ -248,7 +248,7 @@ Deno.test("OriginConversation acknowledges what it takes", () => {
   assert.deepEqual(counts, [50, bytes.length]);
 });
 
-Deno.test("OriginConversation acknowledges nothing once it has said the wish", () => {
+Deno.test("OriginConversation acknowledges nothing once it has sent the wish", () => {
   const conversation = open("play");
   created(conversation);
   assert.ok(conversation.wishSaid);
@@ -258,7 +258,7 @@ Deno.test("OriginConversation acknowledges nothing once it has said the wish", (
   assert.equal(conversation.takeOutput().length, 0);
 });
 
-/** What becomes of a client with these ids, at an origin that answers connect with 1 as SRS does. */
+/** Runs a client with these ids at an origin that answers connect with 1, as SRS does. */
 function talkOf([connect, release, create]: readonly [number, number, number]) {
   const client = new ClientConversation(new MessageWriter());
   client.push(
@@ -270,7 +270,7 @@ function talkOf([connect, release, create]: readonly [number, number, number]) {
 }
 
 for (const ids of [[1, 2, 3], [0, 0, 0], [5, 5, 5], [2, 3, 4], [2, 1, 1], [1, 1, 1]] as const) {
-  Deno.test(`OriginConversation tells answers apart when ids are ${ids.join(", ")}`, () => {
+  Deno.test(`OriginConversation matches answers when ids are ${ids.join(", ")}`, () => {
     for (const answersRelease of [true, false]) {
       const conversation = talkOf(ids);
       connected(conversation);
@@ -280,14 +280,14 @@ for (const ids of [[1, 2, 3], [0, 0, 0], [5, 5, 5], [2, 3, 4], [2, 1, 1], [1, 1,
       conversation.push(answers.command(["_result", ids[2], null, 4]).bytes);
       assert.ok(conversation.wishSaid);
       assert.equal(conversation.streamIds.toOrigin(1), 4);
-      // What the proxy has not answered, because the client did not ask for it, is the client's.
+      // An answer is passed on if the proxy has not answered, because the client asked for none.
       const forwarded = ids[1] === 0 && answersRelease ? 1 : 0;
       assert.equal(forClient(conversation).length, forwarded);
     }
   });
 }
 
-Deno.test("OriginConversation takes a number for createStream's answer, whatever its id", () => {
+Deno.test("OriginConversation treats a number as createStream's answer, whatever its id", () => {
   const conversation = open();
   connected(conversation);
   conversation.push(new Script().command(["_result", 77, null, 4]).bytes);
@@ -295,7 +295,7 @@ Deno.test("OriginConversation takes a number for createStream's answer, whatever
   assert.deepEqual(forClient(conversation), []);
 });
 
-Deno.test("OriginConversation passes on the answer to what the proxy has not answered", () => {
+Deno.test("OriginConversation passes on answers to commands that the proxy has not answered", () => {
   const client = new ClientConversation(new MessageWriter());
   client.push(
     new Script().command(["connect", 1, { app: "live", tcUrl: "rtmp://h/live" }])

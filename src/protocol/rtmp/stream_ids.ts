@@ -1,13 +1,24 @@
-// Which message stream id of the origin stands for which of the client's. Each side has its own,
-// and they are nearly always the same: then nothing is touched. "Adobe RTMP Specification 1.0",
-// section 7.1.7 and 7.2.2 for the places where an id appears inside a body.
+// Maps message stream ids between a client and its origin. Each side has its own, and they are
+// nearly always the same; then nothing is changed. "Adobe RTMP Specification 1.0", section 7.1.7
+// and 7.2.2 for the places where an id appears inside a body.
 
 import { ByteReader } from "../../core/byte_reader.ts";
 import { readAmf0 } from "./amf0.ts";
 import { isCommandType, parseCommand, saysNothing } from "./command.ts";
 import { MessageType, type RtmpMessage, UserControl } from "./message.ts";
 
-/** A two-way mapping; an id it does not know stands for itself. */
+/**
+ * A two-way mapping; unknown ids map to themselves.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ *
+ * const ids = new StreamIds();
+ * ids.map(1, 5);
+ * assert.deepEqual([ids.toOrigin(1), ids.toClient(5), ids.toOrigin(0)], [5, 1, 0]);
+ * ```
+ */
 export class StreamIds {
   readonly #originIds = new Map<number, number>();
   readonly #clientIds = new Map<number, number>();
@@ -18,13 +29,15 @@ export class StreamIds {
     return true;
   }
 
-  /** The origin gave `origin` where the proxy gave the client `client`. */
+  /** Records that the origin has given `origin` where the proxy has given the client `client`. */
   map(client: number, origin: number): void {
     this.#originIds.set(client, origin);
     this.#clientIds.set(origin, client);
   }
 
-  /** The client uses this stream now: what the origin says on the origin's id is meant for it. */
+  /**
+   * Records which stream the client is using: messages with the corresponding origin id are for it.
+   */
   use(client: number): void {
     this.#clientIds.set(this.toOrigin(client), client);
   }
@@ -37,7 +50,7 @@ export class StreamIds {
     return this.#clientIds.get(origin) ?? origin;
   }
 
-  /** The same message with the origin's ids; the body is copied only if it has to change. */
+  /** The same message with the origin's ids; the body is copied only if it must change. */
   forOrigin(message: RtmpMessage): RtmpMessage {
     return withIds(message, (id) => this.toOrigin(id));
   }
@@ -73,7 +86,9 @@ function namesStream(event: number): boolean {
   return event <= 4 || event === UserControl.setBufferLength;
 }
 
-/** Where the stream id of a deleteStream stands in the body: it is the value behind the object. */
+/**
+ * The offset of the stream id in the body of a deleteStream: the value after the command object.
+ */
 function deleteStreamIdOffset(message: RtmpMessage): number | undefined {
   if (!isCommandType(message.type) || saysNothing(message)) return undefined;
   const { name, values } = parseCommand(message);

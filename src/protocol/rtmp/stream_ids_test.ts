@@ -8,7 +8,7 @@ function message(type: number, streamId: number, body: Uint8Array): RtmpMessage 
   return { chunkStream: 3, timestamp: 0, type, streamId, body };
 }
 
-Deno.test("StreamIds leaves alone what it does not know, and 0", () => {
+Deno.test("StreamIds leaves unknown ids and 0 unchanged", () => {
   const ids = new StreamIds();
   assert.ok(ids.isIdentity);
   ids.map(1, 1);
@@ -25,7 +25,7 @@ Deno.test("StreamIds leaves alone what it does not know, and 0", () => {
   assert.equal(ids.forOrigin(control).streamId, 0);
 });
 
-Deno.test("StreamIds tells by use which of several streams an origin's id stands for", () => {
+Deno.test("StreamIds maps an origin's id to the stream in use if several match", () => {
   const ids = new StreamIds();
   ids.map(1, 1);
   ids.map(2, 1);
