@@ -1,5 +1,5 @@
-// SRT handshakes (draft-sharabayko-srt-01 sections 3.2.1 and 4.3): read as far as a proxy must, and
-// otherwise repeated byte for byte with a few fields changed, so that key material, latency,
+// SRT handshakes (draft-sharabayko-srt-01 sections 3.2.1 and 4.3): parsed only as far as a proxy
+// must, and repeated byte for byte with a few fields changed, so that key material, latency,
 // groups, filters and future extensions reach the other side unchanged.
 
 import { ByteReader } from "../../core/byte_reader.ts";
@@ -7,7 +7,7 @@ import { ProtocolError } from "../../core/errors.ts";
 import { MAX_STREAM_ID } from "../../core/srt_stream_id.ts";
 import { DESTINATION_AT, HANDSHAKE, HEADER, readWord, writeWord } from "./packet.ts";
 
-/** Bytes of a handshake packet without extensions. */
+/** Length of a handshake packet without extensions, bytes. */
 export const HANDSHAKE_SIZE = 64;
 
 /** Handshake types. A refusal is REFUSED plus the reason. */
@@ -15,34 +15,35 @@ const INDUCTION = 1;
 export const CONCLUSION = -1;
 export const REFUSED = 1000;
 
-/** What a listener says in its induction answer, in place of extension flags. */
+/** The value in a listener's induction answer, in place of extension flags. */
 const MAGIC = 0x4a17;
 const VERSION_5 = 5;
-/** What callers say in their induction: version 4, and datagrams as in UDT. */
+/** The values in a caller's induction: version 4, and datagrams as in UDT. */
 const VERSION_4 = 4;
 const DATAGRAMS = 2;
 
-/** Extension types, and the flag without which listeners pass over a StreamID. */
+/** Extension types, and the flag without which listeners ignore a StreamID. */
 const KEY_MATERIAL_REQUEST = 3;
 const KEY_MATERIAL_ANSWER = 4;
 const STREAM_ID = 5;
 const HAS_CONFIGURATION = 4;
 const MAX_EXTENSIONS = 32;
 
-/** What a segment (MSS) holds beside the datagram's bytes: the headers of IPv4 and UDP. */
+/** Bytes of a segment (MSS) in addition to the datagram: the IPv4 and UDP headers. */
 const IP_AND_UDP = 28;
 /**
- * What every IPv4 host must take (RFC 791). libsrt lets 32 in, but writes its answer into the room of
- * such a segment, and beyond: from 107 down SRS answers rubbish, from 92 down it dies.
+ * Smallest MSS accepted: what every IPv4 host must accept (RFC 791). libsrt accepts 32, but writes
+ * its answer into a buffer of that size, and beyond: at 107 and less SRS answers garbage, at 92 and
+ * less it crashes.
  */
 const MIN_MSS = 576;
 const MIN_FLOW_WINDOW = 2;
 const MAX_SIGNED = 0x7fffffff;
-/** What the inductions of this program say; they mean nothing yet. */
+/** Values in the inductions of this program; they have no effect yet. */
 const USUAL_MSS = 1500;
 const USUAL_FLOW_WINDOW = 8192;
 
-/** A mark at the beginning is no less a part of the text: SRS sees it too. */
+/** A byte order mark is kept as part of the text, as in SRS. */
 const TEXT = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** "prx" */
@@ -58,28 +59,28 @@ const SOCKET_AT = HEADER + 24;
 const COOKIE_AT = HEADER + 28;
 const PEER_IP_AT = HEADER + 32;
 
-/** A handshake as it came. */
+/** A parsed handshake. */
 export interface Handshake {
   readonly version: number;
-  /** Extension flags, or the magic of a listener. */
+  /** Extension flags, or a listener's magic value. */
   readonly extensionField: number;
-  /** Where the sender's packet sequence numbers begin. */
+  /** The sender's initial packet sequence number. */
   readonly sequence: number;
-  /** Bytes of an IP packet, and packets under way at once, that the sender takes. */
+  /** Largest IP packet, in bytes, and most packets in flight that the sender accepts. */
   readonly mss: number;
   readonly flowWindow: number;
   readonly type: number;
   /** The sender's socket id, as a signed number. */
   readonly socketId: number;
   readonly cookie: number;
-  /** Text of the StreamID extension; empty when there is none. */
+  /** Text of the StreamID extension; empty if there is none. */
   readonly streamId: string;
-  /** Bytes of key material, all of it together; 0 when there is none. */
+  /** Total bytes of key material; 0 if there is none. */
   readonly keyMaterial: number;
 }
 
 /**
- * Reads a whole handshake packet.
+ * Parses a whole handshake packet.
  *
  * @example
  * ```ts
@@ -93,7 +94,7 @@ export interface Handshake {
  * assert.equal(answer.cookie, 4711);
  * ```
  *
- * @throws ProtocolError when it is none, or an extension is broken or too long
+ * @throws ProtocolError when it is not a handshake, or an extension is malformed or too long
  */
 export function parseHandshake(packet: Uint8Array): Handshake {
   const reader = new ByteReader(packet);
@@ -119,8 +120,8 @@ export function parseHandshake(packet: Uint8Array): Handshake {
 }
 
 /**
- * Whether it is what a caller begins with. Nothing else is answered with a cookie: a listener's own
- * answer is an induction too, and two listeners would go on answering each other.
+ * Whether it is a caller's induction. Nothing else is answered with a cookie: a listener's answer
+ * is an induction too, and two listeners would keep answering each other.
  */
 export function isCallerInduction(shake: Handshake): boolean {
   const { version, type, extensionField, socketId, cookie } = shake;
@@ -129,10 +130,9 @@ export function isCallerInduction(shake: Handshake): boolean {
 }
 
 /**
- * Whether listeners can answer a conclusion. They do not answer others, as if they were not
- * there, or crash on them.
+ * Whether listeners can answer a conclusion. They silently drop others, or crash on them.
  *
- * @param length bytes of the packet
+ * @param length length of the packet in bytes
  */
 export function isAnswerable({ sequence, mss, flowWindow }: Handshake, length: number): boolean {
   return sequence < MAX_SIGNED &&
@@ -140,22 +140,24 @@ export function isAnswerable({ sequence, mss, flowWindow }: Handshake, length: n
     mss >= MIN_MSS && mss <= MAX_SIGNED && length + IP_AND_UDP <= mss;
 }
 
-/** Whether a listener has answered an induction in the way of SRT. */
+/** Whether it is a listener's SRT answer to an induction. */
 export function isInductionAnswer({ version, type, extensionField }: Handshake): boolean {
   return version === VERSION_5 && type === INDUCTION && extensionField === MAGIC;
 }
 
-/** Whether a conclusion is one of version 5, the only one with a StreamID. */
+/** Whether it is a conclusion of version 5, the only one with a StreamID. */
 export function isConclusion({ version, type }: Handshake): boolean {
   return version === VERSION_5 && type === CONCLUSION;
 }
 
-/** Whether it is a listener's refusal. */
 export function isRefusal({ type }: Handshake): boolean {
   return type >= REFUSED;
 }
 
-/** The answer to an induction (section 4.3.1.1): as long as the question without extensions. */
+/**
+ * Encodes the answer to an induction (section 4.3.1.1), of the same length as an induction without
+ * extensions.
+ */
 export function answerInduction(induction: Uint8Array, cookie: number): Uint8Array<ArrayBuffer> {
   const answer = copyFixed(induction);
   writeWord(answer, VERSION_AT, VERSION_5);
@@ -164,7 +166,7 @@ export function answerInduction(induction: Uint8Array, cookie: number): Uint8Arr
   return answer;
 }
 
-/** A refusal of a handshake for that reason: libsrt's own, or 1000 and more for an application's. */
+/** Encodes a refusal with a reason: libsrt's own, or 1000 and above for an application's. */
 export function refuseHandshake(request: Uint8Array, reason: number): Uint8Array<ArrayBuffer> {
   const answer = copyFixed(request);
   writeWord(answer, TYPE_AT, REFUSED + reason);
@@ -172,8 +174,8 @@ export function refuseHandshake(request: Uint8Array, reason: number): Uint8Array
 }
 
 /**
- * The induction of a caller whose conclusion is known already. Of what that says nothing but the
- * socket id is in it: whether it is answered says something about the listener alone.
+ * Encodes the induction for a caller whose conclusion is known already. It contains nothing of the
+ * conclusion but the socket id, so whether it is answered depends on the listener alone.
  */
 export function encodeInduction(socketId: number): Uint8Array<ArrayBuffer> {
   const induction = new Uint8Array(HANDSHAKE_SIZE);
@@ -187,7 +189,7 @@ export function encodeInduction(socketId: number): Uint8Array<ArrayBuffer> {
   return induction;
 }
 
-/** The same conclusion for another listener, which has given its own cookie. */
+/** Copies a conclusion for another listener, with that listener's cookie. */
 export function concludeWith(conclusion: Uint8Array, cookie: number): Uint8Array<ArrayBuffer> {
   const copy = conclusion.slice();
   writeWord(copy, DESTINATION_AT, 0);
@@ -195,7 +197,9 @@ export function concludeWith(conclusion: Uint8Array, cookie: number): Uint8Array
   return copy;
 }
 
-/** The same conclusion of a caller that has named no stream, with a StreamID of 1 to 512 bytes. */
+/**
+ * Copies the conclusion of a caller that has named no stream, adding a StreamID of 1 to 512 bytes.
+ */
 export function withStreamId(conclusion: Uint8Array, streamId: string): Uint8Array<ArrayBuffer> {
   const text = new TextEncoder().encode(streamId);
   const words = (text.length + 3) >> 2;
@@ -209,28 +213,28 @@ export function withStreamId(conclusion: Uint8Array, streamId: string): Uint8Arr
 }
 
 /**
- * How many proxies of this kind a handshake has come through. It stands in a word of the header of which
- * handshakes make no use.
+ * How many proxies of this kind a handshake has passed through, from a header word that handshakes
+ * do not use.
  */
 export function hopsOf(packet: Uint8Array): number {
   const word = readWord(packet, HOPS_AT);
   return word >>> 8 === HOP_MARK ? word & 0xff : 0;
 }
 
-/** Marks a handshake as having come through so many of them, 255 at most. */
+/** Records how many of them a handshake has passed through, at most 255. */
 export function writeHops(packet: Uint8Array, hops: number): void {
   writeWord(packet, HOPS_AT, (HOP_MARK << 8) | hops);
 }
 
-/** Lowers what a handshake says its sender takes, so that no datagram is longer than that. */
+/** Lowers the MSS in a handshake, so that its receiver sends no datagram longer than `bytes`. */
 export function limitDatagrams(packet: Uint8Array, bytes: number): void {
   const mss = bytes + IP_AND_UDP;
   if (readWord(packet, MSS_AT) > mss) writeWord(packet, MSS_AT, mss);
 }
 
 /**
- * Writes the address at which a listener sees its caller. Each 32-bit word of it is written the
- * wrong way round, as libsrt does.
+ * Writes the address at which a listener sees its caller. The bytes of each 32-bit word are
+ * reversed, as in libsrt.
  *
  * @param ip 4 or 16 bytes
  */
@@ -238,7 +242,7 @@ export function writePeerIp(packet: Uint8Array, ip: readonly number[]): void {
   for (let at = 0; at < 16; at++) packet[PEER_IP_AT + at] = ip[at ^ 3] ?? 0;
 }
 
-/** A copy without extensions, for whoever sent the original. */
+/** A copy without extensions, addressed to the sender of the original. */
 function copyFixed(packet: Uint8Array): Uint8Array<ArrayBuffer> {
   const copy = packet.slice(0, HANDSHAKE_SIZE);
   copy.copyWithin(DESTINATION_AT, SOCKET_AT, SOCKET_AT + 4);
@@ -267,7 +271,7 @@ function requireLength(length: number): void {
   throw new ProtocolError(`Cannot take a StreamID over ${MAX_STREAM_ID} bytes`);
 }
 
-/** Each 32-bit word stands the wrong way round, NUL fills the last one. */
+/** The bytes of each 32-bit word are reversed; the last one is padded with NUL. */
 function readStreamId(bytes: Uint8Array): string {
   const turned = new Uint8Array(bytes.length);
   for (let at = 0; at < bytes.length; at++) turned[at] = bytes[at ^ 3]!;

@@ -30,7 +30,7 @@ const STREAM_ID = "#!::r=live/show,m=publish";
 const CALLER = -0x12345678;
 const full = srtConclusion({ socketId: CALLER, cookie: 77, streamId: STREAM_ID });
 
-Deno.test("an induction is answered with the cookie, and no longer than it was", () => {
+Deno.test("an induction is answered with a cookie in a packet no longer than itself", () => {
   const induction = srtInduction(CALLER);
   const answer = answerInduction(induction, -5);
   assert.equal(answer.length, induction.length);
@@ -44,7 +44,7 @@ Deno.test("an induction is answered with the cookie, and no longer than it was",
   assert.equal(answerInduction(long, 1).length, HANDSHAKE_SIZE);
 });
 
-Deno.test("a conclusion is read, and repeated with nothing changed but what must be", () => {
+Deno.test("a conclusion is parsed, and repeated with only the necessary changes", () => {
   const read = parseHandshake(full);
   assert.ok(isConclusion(read));
   assert.deepEqual([read.socketId, read.cookie, read.streamId], [CALLER, 77, STREAM_ID]);
@@ -54,7 +54,7 @@ Deno.test("a conclusion is read, and repeated with nothing changed but what must
   assert.deepEqual(changed, [47]);
 });
 
-Deno.test("only what a caller begins with is taken for an induction", () => {
+Deno.test("only a caller's first packet is taken for an induction", () => {
   const isAnswered = (packet: Uint8Array) => isCallerInduction(parseHandshake(packet));
   assert.ok(isAnswered(srtInduction(CALLER)));
   assert.ok(isAnswered(encodeInduction(CALLER)));
@@ -70,7 +70,7 @@ Deno.test("only what a caller begins with is taken for an induction", () => {
   assert.ok(!isAnswered(answerInduction(srtInduction(CALLER), 0)));
 });
 
-Deno.test("an induction of our own has nothing of the caller but the socket id", () => {
+Deno.test("our own induction contains nothing of the caller but the socket id", () => {
   const [one, other] = [encodeInduction(CALLER), encodeInduction(CALLER + 1)];
   assert.deepEqual([...one.keys()].filter((at) => one[at] !== other[at]), [43]);
   const read = parseHandshake(one);
@@ -78,7 +78,7 @@ Deno.test("an induction of our own has nothing of the caller but the socket id",
   assert.equal(read.socketId, CALLER);
 });
 
-Deno.test("what listeners leave unanswered is told apart", () => {
+Deno.test("conclusions that listeners do not answer are recognized", () => {
   const isFine = (fields: Partial<Parameters<typeof srtConclusion>[0]>) => {
     const packet = srtConclusion({ socketId: CALLER, streamId: STREAM_ID, ...fields });
     return isAnswerable(parseHandshake(packet), packet.length);
@@ -95,7 +95,7 @@ Deno.test("what listeners leave unanswered is told apart", () => {
   for (const sequence of [0x7fffffff, 0x80000000, 0xffffffff]) {
     assert.ok(!isFine({ sequence }), `from ${sequence}`);
   }
-  // 1,472 bytes are what an Ethernet packet has room for.
+  // An Ethernet packet has room for 1,472 bytes.
   const rest = srtConclusion({ socketId: CALLER, streamId: STREAM_ID }).length + 4;
   const filled = (length: number) => [{ type: 99, data: new Uint8Array(length - rest) }];
   assert.ok(isFine({ extensions: filled(1472) }));
@@ -103,7 +103,7 @@ Deno.test("what listeners leave unanswered is told apart", () => {
   assert.ok(isFine({ extensions: filled(1476), mss: 9000 }));
 });
 
-Deno.test("a StreamID is put into a conclusion that has none", () => {
+Deno.test("a StreamID is added to a conclusion that has none", () => {
   for (const streamId of ["a", "live/show", STREAM_ID, "x".repeat(512)]) {
     for (const extensionField of [0, 1, 5]) {
       const bare = srtConclusion({ socketId: CALLER, cookie: 77, extensionField });
@@ -115,7 +115,7 @@ Deno.test("a StreamID is put into a conclusion that has none", () => {
   }
 });
 
-Deno.test("proxies on the way are counted, and nothing else is taken for them", () => {
+Deno.test("proxies on the way are counted, and other values are not taken for counts", () => {
   const packet = srtConclusion({ socketId: CALLER, cookie: 77, streamId: STREAM_ID });
   const before = parseHandshake(packet);
   assert.equal(hopsOf(packet), 0);
@@ -128,7 +128,7 @@ Deno.test("proxies on the way are counted, and nothing else is taken for them", 
   assert.equal(hopsOf(packet), 0);
 });
 
-Deno.test("datagrams are limited, and only ever to less", () => {
+Deno.test("the datagram size is limited and never raised", () => {
   for (const [mss, limited] of [[9000, 2076], [0xffffffff, 2076], [2076, 2076], [1500, 1500]]) {
     const packet = srtConclusion({ socketId: CALLER, mss: mss! });
     limitDatagrams(packet, 2048);
@@ -136,7 +136,7 @@ Deno.test("datagrams are limited, and only ever to less", () => {
   }
 });
 
-Deno.test("a refusal says why", () => {
+Deno.test("a refusal tells its reason", () => {
   const refusal = refuseHandshake(full, 1404);
   assert.equal(refusal.length, HANDSHAKE_SIZE);
   assert.equal(destinationOf(refusal), CALLER);
@@ -146,7 +146,7 @@ Deno.test("a refusal says why", () => {
   assert.ok(!isRefusal(parseHandshake(full)));
 });
 
-Deno.test("StreamIDs of any length up to 512 bytes are read, longer ones refused", () => {
+Deno.test("StreamIDs of up to 512 bytes are read, longer ones refused", () => {
   for (const length of [0, 1, 2, 3, 4, 5, 511, 512]) {
     const streamId = "x".repeat(length);
     assert.equal(parseHandshake(srtConclusion({ socketId: 1, streamId })).streamId, streamId);
@@ -157,7 +157,7 @@ Deno.test("StreamIDs of any length up to 512 bytes are read, longer ones refused
   }
 });
 
-Deno.test("key material is measured, unknown extensions are passed over", () => {
+Deno.test("key material is measured, unknown extensions are skipped", () => {
   const extensions = [
     { type: 3, data: new Uint8Array(60) },
     { type: 99, data: new Uint8Array(8) },
@@ -166,7 +166,7 @@ Deno.test("key material is measured, unknown extensions are passed over", () => 
   assert.deepEqual([read.keyMaterial, read.streamId], [60, "a/b"]);
 });
 
-Deno.test("all key material counts, however it is cut into pieces", () => {
+Deno.test("all key material counts, however it is split", () => {
   for (const [long, short] of [[1200, 4], [4, 1200]] as const) {
     const [one, other] = [new Uint8Array(long), new Uint8Array(short)];
     const extensions = [{ type: 3, data: one }, { type: 4, data: other }, { type: 3, data: one }];
@@ -175,20 +175,20 @@ Deno.test("all key material counts, however it is cut into pieces", () => {
   }
 });
 
-Deno.test("a StreamID counts as it does for the origin", () => {
-  // Without its flag libsrt passes it over.
+Deno.test("a StreamID is interpreted as the origin does", () => {
+  // Without its flag libsrt ignores it.
   const flagless = srtConclusion({ socketId: 1, streamId: "a/b", extensionField: 1 });
   assert.equal(parseHandshake(flagless).streamId, "");
-  // Of two, one program may take the first and another the second.
+  // Of two, some programs take the first and others the second.
   const extensions = [streamIdExtension("a/b")];
   const twice = srtConclusion({ socketId: 1, streamId: "a/c", extensions });
   assert.throws(() => parseHandshake(twice), ProtocolError);
-  // A byte order mark is a character like any other.
+  // A byte order mark is an ordinary character.
   const marked = srtConclusion({ socketId: 1, streamId: "\ufeff#!::r=a/b" });
   assert.equal(parseHandshake(marked).streamId, "\ufeff#!::r=a/b");
 });
 
-Deno.test("key material in mid-session is known", () => {
+Deno.test("key material within a session is recognized", () => {
   const packet = (type: number, subtype: number) =>
     Uint8Array.of(0x80 | (type >> 8), type, subtype >> 8, subtype, ...new Array(12).fill(0));
   assert.ok(isKeyMaterial(packet(0x7fff, 3)));
@@ -199,10 +199,10 @@ Deno.test("key material in mid-session is known", () => {
   assert.ok(!isKeyMaterial(Uint8Array.of(0x7f, 0xff, 0, 3, ...new Array(12).fill(0))), "data");
 });
 
-Deno.test("every truncation, and every extension that says more than it has, is refused", () => {
+Deno.test("every truncation, and every extension longer than its packet, is refused", () => {
   for (let length = 0; length < full.length; length++) {
     const cut = full.slice(0, length);
-    // Between two extensions a packet may end.
+    // A packet may end between two extensions.
     if (length === HANDSHAKE_SIZE || length === HANDSHAKE_SIZE + 16) continue;
     assert.throws(() => parseHandshake(cut), ProtocolError, `${length} bytes`);
   }
@@ -218,12 +218,12 @@ Deno.test("every truncation, and every extension that says more than it has, is 
   assert.throws(() => parseHandshake(crowded), ProtocolError);
 });
 
-Deno.test("version 4 has no extensions to read", () => {
+Deno.test("a version 4 handshake has no extensions", () => {
   const old = srtHandshake({ version: 4, extensionField: 2, type: -1, socketId: 3 });
   assert.ok(!isConclusion(parseHandshake(old)));
 });
 
-Deno.test("addresses stand as libsrt writes them", () => {
+Deno.test("addresses are written as in libsrt", () => {
   const packet = full.slice();
   writePeerIp(packet, [192, 0, 2, 7]);
   assert.deepEqual([...packet.subarray(48, 64)], [7, 2, 0, 192, ...new Array(12).fill(0)]);
@@ -231,7 +231,7 @@ Deno.test("addresses stand as libsrt writes them", () => {
   assert.deepEqual([...packet.subarray(48, 56)], [3, 2, 1, 0, 7, 6, 5, 4]);
 });
 
-Deno.test("a shutdown is for its socket", () => {
+Deno.test("a shutdown is addressed to its socket", () => {
   const packet = encodeShutdown(CALLER);
   assert.equal(controlTypeOf(packet), SHUTDOWN);
   assert.equal(destinationOf(packet), CALLER);
