@@ -66,5 +66,8 @@ Deno.test("invalid names are reported", () => {
 
 Deno.test("a lone surrogate, which JSON can express, is not a valid name", () => {
   const { streamurl } = JSON.parse(String.raw`{"streamurl":"webrtc://127.0.0.1/live/\ud800"}`);
-  assert.throws(() => streamKeyFromUrl(streamurl), { code: "bad_request", message: /half a character/ });
+  assert.throws(() => streamKeyFromUrl(streamurl), {
+    code: "bad_request",
+    message: /half a character/,
+  });
 });
