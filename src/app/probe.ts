@@ -2,6 +2,7 @@
 // app.ts.
 
 import type { State } from "./surroundings.ts";
+import { MAX_ADDRESSES } from "../core/try_origins.ts";
 import { within } from "../core/clock.ts";
 import type { Origin } from "../core/origin.ts";
 import type { TcpEngine } from "../net/engine.ts";
@@ -10,9 +11,7 @@ import { ORIGIN_GREETING } from "../relay/rtmp/greeting.ts";
 
 /** Most milliseconds for one probe. */
 const TIMEOUT = 1_500;
-/** Limit on addresses of each kind, which are tried at the same time. */
-const MOST_ADDRESSES = 2;
-/** The share of the timeout that one request is given to succeed before more is tried. */
+/** What an origin is given to answer one request before more is tried, as a share of the timeout. */
 const HEAD_START = 0.3;
 const REQUEST = new TextEncoder().encode(
   "GET /api/v1/versions HTTP/1.1\r\nHost: origin\r\nConnection: close\r\n\r\n",
@@ -24,18 +23,19 @@ export function probeTimeout({ config: { registry: { health } } }: State): numbe
 }
 
 /**
- * Whether an origin answers at any of its TCP addresses. One that has none cannot be probed, and counts
- * as answering.
+ * Whether an origin answers at any of its TCP addresses, which are asked at one time. Of one that has none nothing is known, and nothing
+ * is held against it.
  */
 export async function probeOrigin(
   engine: TcpEngine,
   { endpoints }: Origin,
   timeout: number,
 ): Promise<boolean> {
-  const rtmp = endpoints.rtmp.slice(0, MOST_ADDRESSES);
-  const [api, http] = [endpoints.api, endpoints.http].map((all) => all.slice(0, MOST_ADDRESSES));
+  const [rtmp, api, http] = [endpoints.rtmp, endpoints.api, endpoints.http].map((all) => {
+    return all.slice(0, MAX_ADDRESSES);
+  });
   const knocks = [
-    ...rtmp.map((address) => knock(engine, address, ORIGIN_GREETING, timeout)),
+    ...rtmp!.map((address) => knock(engine, address, ORIGIN_GREETING, timeout)),
     ...[...api!, ...http!].map((address) => knock(engine, address, REQUEST, timeout)),
   ];
   return knocks.length === 0 || (await Promise.all(knocks)).includes(true);

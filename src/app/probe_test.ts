@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { HttpOrigin } from "../../tests/support/http_origin.ts";
 import { freePort } from "../../tests/support/ports.ts";
 import { systemClock } from "../core/clock.ts";
+import { MAX_ADDRESSES } from "../core/try_origins.ts";
 import type { Origin } from "../core/origin.ts";
 import { DenoTcpEngine } from "../net/deno/tcp_engine.ts";
 import { checkOrigin } from "./probe.ts";
@@ -24,6 +25,17 @@ Deno.test("an origin is alive if it answers over HTTP, whatever else it has", as
   assert.equal(await check({ rtmp: nowhere, http: here }), true);
   assert.equal(await check({ api: nowhere, http: here }), true);
   assert.equal(await check({ rtmp: nowhere, http: nowhere }), false);
+});
+
+Deno.test("an origin is alive if it answers at any address that clients would be led to", async () => {
+  await using origin = new HttpOrigin({});
+  const here = { host: "127.0.0.1", port: origin.httpPort };
+  const nowhere = { host: "127.0.0.1", port: freePort() };
+  for (const kind of ["http", "api"] as const) {
+    const before = new Array<typeof here>(MAX_ADDRESSES - 1).fill(nowhere);
+    assert.equal(await check({ [kind]: [...before, here] }), true, kind);
+    assert.equal(await check({ [kind]: [...before, nowhere, here] }), false, kind);
+  }
 });
 
 Deno.test("nothing is held against an origin that has no address for TCP", async () => {

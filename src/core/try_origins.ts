@@ -12,6 +12,11 @@ import type { Metrics, Resolver } from "./contracts.ts";
 /** Limits on origins tried and on addresses dialled in total for one client request. */
 export const MAX_ORIGINS = 4;
 export const MAX_DIALS = 8;
+/**
+ * Addresses of one origin that the request dials of which it is the first: whoever else asks an origin
+ * tries as many, so that one is found alive if clients are served by it.
+ */
+export const MAX_ADDRESSES = MAX_DIALS - MAX_ORIGINS + 1;
 
 /** What one request may still try. */
 export class DialBounds {

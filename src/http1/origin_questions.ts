@@ -6,6 +6,7 @@ import { textOfBytes } from "../core/binary_text.ts";
 import type { Clock } from "../core/clock.ts";
 import { formatAddress } from "../core/endpoint.ts";
 import { isOriginFault, ProxyError } from "../core/errors.ts";
+import { MAX_ADDRESSES } from "../core/try_origins.ts";
 import type { HopMark } from "../core/hop_mark.ts";
 import type { Address } from "../core/address.ts";
 import type { Origin } from "../core/origin.ts";
@@ -27,10 +28,7 @@ export interface OriginAskerOptions {
   credentials(): string | undefined;
 }
 
-/** Most addresses of one origin dialled for one question. */
-const MOST_ADDRESSES = 2;
-
-/** Asks one origin with each call; calls may run concurrently. */
+/** Asks one origin at a time, and any number at once. */
 export class OriginAsker implements OriginQuestions {
   readonly #options: OriginAskerOptions;
 
@@ -42,7 +40,7 @@ export class OriginAsker implements OriginQuestions {
     const { clock } = this.#options;
     const end = clock.now() + timeout;
     const { endpoints } = await this.#options.resolved(origin);
-    const addresses = endpoints.api.slice(0, MOST_ADDRESSES);
+    const addresses = endpoints.api.slice(0, MAX_ADDRESSES);
     using link = await this.#dial(addresses, end);
     return await this.#askAt(link, question, end);
   }
