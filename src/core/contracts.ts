@@ -154,6 +154,8 @@ export interface RtcSession {
   readonly origin: string;
   /** Where the origin receives the session's media (UDP). */
   readonly media: Address;
+  /** Where it may take them if not there, in the order in which that is tried. */
+  readonly otherMedia?: readonly Address[];
 }
 
 /** Keeps WebRTC sessions where every proxy of the cluster can find them. */

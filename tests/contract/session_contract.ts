@@ -28,6 +28,15 @@ export const SESSION_TESTS: Readonly<Record<string, Test>> = {
     assert.equal(await two.session("answer:offer"), undefined);
   },
 
+  "a session keeps every address at which its media may be taken": async (
+    { stores: [one, two], settle },
+  ) => {
+    const otherMedia = [{ host: "2001:db8::1", port: 8000 }, { host: "192.0.2.2", port: 8001 }];
+    await one.putSession(rtcSession("u:v", { otherMedia }), TTL);
+    await settle();
+    assert.deepEqual((await two.session("u:v"))?.otherMedia, otherMedia);
+  },
+
   "a session put again lives longer, as the newer one": async (
     { stores: [one, two], pass, settle },
   ) => {

@@ -45,10 +45,12 @@ export class ForwarderWorld {
   /** Opens a session whose password is its name twice; its origin's port is its own. */
   open(
     name: string,
-    { isWanted = false, isCounted = true, before }: {
+    { isWanted = false, isCounted = true, before, otherHosts = [] }: {
       isWanted?: boolean;
       isCounted?: boolean;
       before?: string;
+      /** Of its origin, which is at 10.0.0.1 else. */
+      otherHosts?: readonly string[];
     } = {},
   ): void {
     this.#forwarder.command({
@@ -56,6 +58,7 @@ export class ForwarderWorld {
       session: {
         ...{ user: userOf(name), password: name + name, isCounted },
         media: { host: "10.0.0.1", port: portOf(name) },
+        otherMedia: otherHosts.map((host) => ({ host, port: portOf(name) })),
         before: before && userOf(before),
       },
       isWanted,
@@ -93,6 +96,11 @@ export class ForwarderWorld {
   /** The origin of a session says something over the link for an address. @returns whether it goes there */
   answer(name: string, to: string, bytes: Uint8Array): boolean {
     return this.#forwarder.fromOrigin(this.linkOf(name, to)!, datagramOf(bytes));
+  }
+
+  /** The host of the origin of a session says that nobody listens there. */
+  refuse(name: string, to: string): void {
+    this.#forwarder.unreachable(this.linkOf(name, to)!);
   }
 
   /** The open link of a session for an address. */

@@ -45,6 +45,8 @@ export class ManualEngine implements UdpEngine {
   readonly drops = noDrops();
   /** The open links by their ids. */
   readonly links: (ManualLink | undefined)[] = [];
+  /** Hosts to which the system knows no way. */
+  readonly noWayTo: string[] = [];
   /** Milliseconds. */
   time = 1_000;
   readonly #maxLinks: UdpEngineOptions["maxLinks"];
@@ -60,6 +62,9 @@ export class ManualEngine implements UdpEngine {
 
   openLink(origin: Address): ManualLink {
     if (this.open >= this.#maxLinks) throw new ProxyError("overloaded", "Cannot open another");
+    if (this.noWayTo.includes(origin.host)) {
+      throw new ProxyError("origin_unreachable", "Cannot reach the origin");
+    }
     const free = this.links.indexOf(undefined);
     const id = free < 0 ? this.links.length : free;
     const link = new ManualLink(id, origin, () => this.links[id] = undefined);

@@ -122,11 +122,16 @@ export function parseMapping(
 export function parseSession(text: string, user: string): RtcSession | undefined {
   const value = parseJson(text);
   if (!isObject(value) || value.user !== user) return undefined;
-  const { password, stream, intent, origin, media } = value;
+  const { password, stream, intent, origin, media, otherMedia = [] } = value;
   if (!isText(password) || !isText(stream) || !isText(origin)) return undefined;
   if ((intent !== "publish" && intent !== "play") || !isAddress(media)) return undefined;
-  const { host, port } = media;
-  return { user, password, stream, intent, origin, media: { host, port } };
+  if (!Array.isArray(otherMedia) || otherMedia.length > MAX_ENDPOINTS) return undefined;
+  if (!otherMedia.every(isAddress)) return undefined;
+  const only = ({ host, port }: Address): Address => ({ host, port });
+  return {
+    ...{ user, password, stream, intent, origin, media: only(media) },
+    ...(otherMedia.length > 0 && { otherMedia: otherMedia.map(only) }),
+  };
 }
 
 /** Where a proxy listens, and its id. */

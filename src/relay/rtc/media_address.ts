@@ -3,33 +3,43 @@
 
 import { ProxyError } from "../../core/errors.ts";
 import type { MediaTarget } from "../../core/media_target.ts";
+import type { RtcSession } from "../../core/contracts.ts";
 import type { Address } from "../../core/address.ts";
 import type { Origin } from "../../core/origin.ts";
 
+/** Addresses of one origin that are tried for one session. */
+const MAX_ADDRESSES = 8;
+
+/** What of a session says where its media go. */
+export type MediaAddresses = Pick<RtcSession, "media" | "otherMedia">;
+
 /**
- * Returns the registered WebRTC endpoint whose port is in the answer, else the first one; of
- * several, the one whose host has just answered. Without a registered endpoint, returns the host
- * that has answered, with a port of the answer.
+ * The registered endpoints for WebRTC that have a port of the answer, else all of them, and first of them
+ * those where the origin has answered just now. Without any, that address with a port of the answer.
  *
  * @param reached the address at which the origin has answered, a registered one
  * @param answered the addresses in the answer's candidates, in order
  * @param asked the `?eip=` of the request, whose port the origin merely repeats
  * @throws ProxyError `origin_gone` when no port is known
  */
-export function mediaAddressOf(
+export function mediaAddressesOf(
   { endpoints }: Origin,
   { host: reached }: Address,
   answered: readonly Address[],
   asked?: MediaTarget,
-): Address {
+): MediaAddresses {
   const own = answered.filter(({ host, port }) => host !== asked?.host || port !== asked.port);
   const isTold = ({ port }: Address) => own.some((address) => address.port === port);
   const isReached = ({ host }: Address) => host === reached;
   const told = endpoints.rtc.filter(isTold);
   const registered = told.length > 0 ? told : endpoints.rtc;
-  const first = registered.find(isReached) ?? registered[0];
-  if (first !== undefined) return first;
+  const ordered = [
+    ...registered.filter(isReached),
+    ...registered.filter((address) => !isReached(address)),
+  ];
+  const [media, ...otherMedia] = ordered.slice(0, MAX_ADDRESSES);
+  if (media !== undefined) return otherMedia.length > 0 ? { media, otherMedia } : { media };
   const { port } = own.find(isReached) ?? own[0] ?? {};
-  if (port !== undefined) return { host: reached, port };
+  if (port !== undefined) return { media: { host: reached, port } };
   throw new ProxyError("origin_gone", "Origin does not say where it takes media over UDP");
 }

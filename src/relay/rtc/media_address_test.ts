@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Address } from "../../core/address.ts";
 import type { Origin } from "../../core/origin.ts";
-import { mediaAddressOf } from "./media_address.ts";
+import { mediaAddressesOf } from "./media_address.ts";
 
 function at(text: string): Address {
   const [host = "", port] = text.split(":");
@@ -12,6 +12,11 @@ function originWith(...rtc: readonly string[]): Origin {
   const none = { rtmp: [], http: [], api: [], srt: [] };
   const endpoints = { ...none, rtc: rtc.map(at) };
   return { id: "vid-1", generation: "1", deviceId: "", ip: "10.0.0.5", endpoints };
+}
+
+/** The one that is tried first. */
+function mediaAddressOf(...given: Parameters<typeof mediaAddressesOf>): Address {
+  return mediaAddressesOf(...given).media;
 }
 
 const OWN = at("10.0.0.5:1985");
@@ -46,4 +51,17 @@ Deno.test("a client cannot have media sent to an address of its choice", () => {
   assert.deepEqual(mediaAddressOf(originWith(), OWN, answered, asked), at("10.0.0.5:8000"));
   assert.throws(() => mediaAddressOf(originWith(), OWN, answered.slice(0, 1), asked), /UDP/);
   assert.throws(() => mediaAddressOf(originWith(), OWN, []), /UDP/);
+});
+
+Deno.test("the other addresses are tried after it, a few of them, and none with another port", () => {
+  const origin = originWith("10.0.0.4:8000", "10.0.0.5:8000", "10.0.0.6:8001", "10.0.0.7:8000");
+  assert.deepEqual(mediaAddressesOf(origin, OWN, [at("1.2.3.4:8000")]), {
+    media: at("10.0.0.5:8000"),
+    otherMedia: [at("10.0.0.4:8000"), at("10.0.0.7:8000")],
+  });
+  assert.deepEqual(mediaAddressesOf(origin, OWN, [at("1.2.3.4:8001")]), {
+    media: at("10.0.0.6:8001"),
+  });
+  const many = originWith(...Array.from({ length: 20 }, (_, index) => `10.0.1.${index}:8000`));
+  assert.equal(mediaAddressesOf(many, OWN, [at("1.2.3.4:8000")]).otherMedia?.length, 7);
 });

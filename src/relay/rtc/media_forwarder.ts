@@ -90,6 +90,8 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
     const path = this.#sessions.pathAt(link);
     if (path === undefined) return false;
     if (!path.hasKeys) this.#lookForKeys(path, buffer, length);
+    const { addresses } = path.session;
+    if (addresses.isOpen) addresses.heard(path.origin);
     path.originAt = this.#engine.now();
     path.unreachableSince = 0;
     this.#tally.fromOrigin(path.session, length);
@@ -110,6 +112,7 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
     const path = this.#sessions.pathAt(link);
     if (path === undefined) return;
     const now = this.#engine.now();
+    this.#sessions.refused(path);
     if (path.unreachableSince === 0) path.unreachableSince = now;
     else if (now - path.unreachableSince > UNREACHABLE_FOR) this.#end(path.session, "origin_gone");
   }
@@ -205,6 +208,7 @@ export class MediaForwarder implements Forwarder<MediaCommand>, ConnectionForwar
     }
     if (verifyIntegrity(message, request, path.session.password, this.#hmac)) {
       this.#sessions.proved(path);
+      this.#sessions.seekOrigin(path);
       return path;
     }
     this.#drop("bad_integrity");

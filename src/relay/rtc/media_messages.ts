@@ -30,10 +30,9 @@ export interface AgreedSession {
   readonly user: string;
   readonly password: string;
   readonly media: Address;
-  /**
-   * Whether it counts by the address that asked for it, and therefore not by the address of its
-   * media.
-   */
+  /** Where the origin may be in its place, in the order in which that is tried. */
+  readonly otherMedia?: readonly Address[] | undefined;
+  /** Whether it counts by the address from which it was asked for, so that of its media is free. */
   readonly isCounted?: boolean;
   /** Its user before an ICE restart. */
   readonly before?: string | undefined;

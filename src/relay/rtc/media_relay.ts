@@ -177,23 +177,23 @@ export class RtcMediaRelay
   /** Adds the session; from now on every lane that asks is told about it. */
   #agree(rtc: RtcSession, place: SessionPlace, before?: string): OpenSession {
     this.#requireTaking();
-    const { user, password, media } = rtc;
+    const { user, password, media, otherMedia } = rtc;
     const known = this.#byUser.get(user);
     // A client can cause this, because SRS lets it choose both halves of the name.
     if (known && (known.ending !== undefined || known.rtc.password !== password)) {
       throw new ProxyError("bad_request", "Cannot use these ICE credentials: they are in use");
     }
     if (known === undefined) return this.#add(rtc, place.handOn(), before);
-    known.agreed = { ...known.agreed, media };
+    known.agreed = { ...known.agreed, media, otherMedia };
     for (const lane of known.parts.keys()) this.#tell(lane, known);
     return known;
   }
 
   #add(rtc: RtcSession, place: SessionPlace, before: string | undefined): OpenSession {
-    const { user, password, media } = rtc;
+    const { user, password, media, otherMedia } = rtc;
     const session: OpenSession = {
       ...{ rtc, place, id: this.#options.newSession() },
-      agreed: { user, password, media, isCounted: place.client !== undefined, before },
+      agreed: { user, password, media, otherMedia, isCounted: place.client !== undefined, before },
       ...{ parts: new Map(), flows: new Map(), started: new Set(), bytesIn: 0, bytesOut: 0 },
       startBy: this.#options.clock.now() + this.#limits.startTimeout,
       ...{ ending: undefined, hasBegun: false },

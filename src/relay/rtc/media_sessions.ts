@@ -6,6 +6,7 @@
 
 import { addressGroup } from "../../core/address_group.ts";
 import type { Address } from "../../core/address.ts";
+import { toProxyError } from "../../core/errors.ts";
 import { FlowMeter } from "../../core/flow_meter.ts";
 import { TokenBucket } from "../../core/token_bucket.ts";
 import { AddressTable } from "../../net/udp/address_table.ts";
@@ -13,6 +14,7 @@ import type { UdpEngine, UdpLink } from "../../net/udp/port.ts";
 import { fromRawAddress } from "../../net/udp/raw_address.ts";
 import type { SharedTallies } from "../udp/forwarder.ts";
 import type { AgreedSession } from "./media_messages.ts";
+import { OriginAddresses } from "./origin_addresses.ts";
 import { SharedAddress } from "./shared_address.ts";
 
 /** Most addresses of one client at a time: an ICE agent sends checks from each of its addresses. */
@@ -50,7 +52,10 @@ export interface ClientConnection {
 /** One client address and its socket towards the origin. */
 export interface MediaPath {
   readonly session: MediaSession;
-  readonly link: UdpLink;
+  /** Leads to an address of the origin since then; set here alone. */
+  link: UdpLink;
+  origin: Address;
+  linkedAt: number;
   /** The client's address, in the form of `Datagram.sender`. */
   readonly client: Uint8Array;
   /** The client's TCP connection; undefined over UDP. */
@@ -74,8 +79,8 @@ export interface MediaPath {
 export interface MediaSession {
   readonly user: string;
   readonly password: string;
-  media: Address;
-  /** Whether it counts by the address that asked for it, and not by the address of its media. */
+  addresses: OriginAddresses;
+  /** Whether it counts where its client has asked for it, and not by the address of its media. */
   readonly isCounted: boolean;
   /** Its user before an ICE restart. */
   readonly before: string | undefined;
@@ -145,17 +150,17 @@ export class MediaSessions {
     return this.#paths[link.id];
   }
 
-  /** Adds a session, or changes the origin address of the user's existing one. */
-  put(
-    { user, password, media, isCounted = false, before, isElsewhere = false }: AgreedSession,
-  ): MediaSession {
+  /** Adds a session, or gives the one of the same user other addresses of its origin. */
+  put(agreed: AgreedSession): MediaSession {
+    const { user, password, isCounted = false, before, isElsewhere = false } = agreed;
+    const addresses = new OriginAddresses(agreed.media, agreed.otherMedia);
     const known = this.#sessions.get(user);
     if (known) {
-      known.media = media;
+      if (!known.addresses.equals(addresses)) known.addresses = addresses;
       return known;
     }
     const session = {
-      ...{ user, password, media, isCounted, before, isElsewhere, isStarted: false },
+      ...{ user, password, addresses, isCounted, before, isElsewhere, isStarted: false },
       ...{ evictedAt: -Infinity, paths: [], bytesIn: 0, bytesOut: 0 },
       meter: new FlowMeter(this.#engine.now()),
       verifications: new TokenBucket(VERIFICATIONS),
@@ -194,16 +199,36 @@ export class MediaSessions {
       if (link === undefined && isNewIp) this.#forgetIp(session, ip);
     }
     if (link === undefined) return "socket_limit";
-    link.setClient(sender);
     const path = this.#newPath(session, { link, client: sender.slice(), connection, ip });
     session.paths.push(path);
-    this.#paths[link.id] = path;
     if (connection !== undefined) connection.path = path;
-    else {
-      this.#share(path);
-      this.#table.set(path.client, link.id);
-    }
+    else this.#share(path);
+    this.#lead(path, link);
     return path;
+  }
+
+  /**
+   * A client asks: if its origin has said nothing at one of its addresses for too long, the path leads to
+   * the next one from now on, unless there is no way to any other.
+   */
+  seekOrigin(path: MediaPath): void {
+    const { session: { addresses }, link, origin, linkedAt } = path;
+    if (!addresses.isOpen) return;
+    if (origin === addresses.current) addresses.giveUpSilent(linkedAt, this.#engine.now());
+    if (origin === addresses.current) return;
+    try {
+      this.#lead(path, this.#openAtOrigin(path.session));
+    } catch (error) {
+      if (toProxyError(error).code === "internal") throw error;
+      return;
+    }
+    this.#paths[link.id] = undefined;
+    link.close();
+  }
+
+  /** The host of one address says that nobody listens there: what the client says next goes to the next. */
+  refused({ session: { addresses }, origin }: MediaPath): void {
+    if (addresses.isOpen && origin === addresses.current) addresses.move();
   }
 
   removePath(path: MediaPath): void {
@@ -253,14 +278,36 @@ export class MediaSessions {
     if (!this.#takeSocket(session)) return undefined;
     const isExtra = hasFirst(session);
     try {
-      return this.#engine.openLink(session.media);
+      return this.#openAtOrigin(session);
     } catch (error) {
       if (isExtra) this.#tallies.sockets.remove(ANY, 1);
       throw error;
     }
   }
 
-  /** Removes other sessions from an address if it has too many. */
+  /** Addresses to which the system has no way are passed over. */
+  #openAtOrigin({ addresses }: MediaSession): UdpLink {
+    for (let left = addresses.count;; left--) {
+      try {
+        return this.#engine.openLink(addresses.current);
+      } catch (error) {
+        if (left <= 1 || toProxyError(error).code !== "origin_unreachable") throw error;
+        addresses.move();
+      }
+    }
+  }
+
+  /** The path has this link from now on. */
+  #lead(path: MediaPath, link: UdpLink): void {
+    link.setClient(path.client);
+    path.link = link;
+    path.origin = path.session.addresses.current;
+    path.linkedAt = this.#engine.now();
+    this.#paths[link.id] = path;
+    if (path.connection === undefined) this.#table.set(path.client, link.id);
+  }
+
+  /** Other sessions may have to leave an address. */
   #clearAddress(session: MediaSession, sender: Uint8Array): void {
     const known = this.pathOf(sender);
     const before = known && pathOfUser(known, session.before);
@@ -323,9 +370,11 @@ export class MediaSessions {
     parts: Pick<MediaPath, "link" | "client" | "connection" | "ip">,
   ): MediaPath {
     const now = this.#engine.now();
-    const times = { provedAt: now, originAt: now, unreachableSince: 0 };
+    const times = { provedAt: now, originAt: now, linkedAt: now, unreachableSince: 0 };
+    const origin = session.addresses.current;
     const standing = { shared: undefined, contestedAt: 0, hasMedia: false, hasKeys: false };
-    return { session, ...parts, ...times, ...standing, checks: new TokenBucket(CONSENT_CHECKS) };
+    const checks = new TokenBucket(CONSENT_CHECKS);
+    return { session, origin, ...parts, ...times, ...standing, checks };
   }
 }
 

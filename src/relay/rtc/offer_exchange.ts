@@ -14,7 +14,7 @@ import { parseJsonObject, replaceMember } from "../../protocol/rtc/json_text.ts"
 import { encodeSdp, parseSdp, type Sdp } from "../../protocol/rtc/sdp.ts";
 import { encodeSessionTag } from "../../protocol/rtc/session_tag.ts";
 import { askedTarget } from "./advertiser.ts";
-import { mediaAddressOf } from "./media_address.ts";
+import { mediaAddressesOf } from "./media_address.ts";
 import type { OriginAnswer, RtcRequest } from "./origin_api.ts";
 import { passedHeaders, passOn } from "./responses.ts";
 import { isBare } from "./rtc_endpoint.ts";
@@ -117,10 +117,10 @@ export class OfferExchange {
     const { key: { key: stream }, intent } = this.#wish;
     const answered: Address[] = mediaAddresses(sdp);
     if (answered.length === 0) throw new ProtocolError("Cannot find a candidate over UDP");
-    const media = mediaAddressOf(origin, address, answered, asked);
+    const media = mediaAddressesOf(origin, address, answered, asked);
     return {
       sdp,
-      session: { ...agreeOnIce(offer, sdp), stream, intent, origin: origin.id, media },
+      session: { ...agreeOnIce(offer, sdp), stream, intent, origin: origin.id, ...media },
     };
   }
 

@@ -10,7 +10,7 @@ import { mediaAddresses, rewriteAnswer } from "../../protocol/rtc/answer.ts";
 import { credentialsOf, sessionOf } from "../../protocol/rtc/ice.ts";
 import { encodeSdp, parseSdpFragment, type Sdp } from "../../protocol/rtc/sdp.ts";
 import type { SessionTag } from "../../protocol/rtc/session_tag.ts";
-import { mediaAddressOf } from "./media_address.ts";
+import { mediaAddressesOf } from "./media_address.ts";
 import type { OriginAnswer, OriginCall, RtcRequest } from "./origin_api.ts";
 import { answerOptions, passedHeaders, passOn, refuse, refuseMethod } from "./responses.ts";
 import type { SignalingServices } from "./services.ts";
@@ -109,8 +109,11 @@ export class SessionExchange {
     const agreed = sessionOf(mine, theirs);
     if (agreed.user === session.user) return;
     const addresses = mediaAddresses(answered);
-    const media = addresses.length > 0 ? mediaAddressOf(origin, address, addresses) : session.media;
-    await this.#services.sessions.restart(this.#tag, { ...session, ...agreed, media }, place);
+    const { media, otherMedia, ...rest } = session;
+    const taken = addresses.length > 0
+      ? mediaAddressesOf(origin, address, addresses)
+      : { media, ...(otherMedia && { otherMedia }) };
+    await this.#services.sessions.restart(this.#tag, { ...rest, ...agreed, ...taken }, place);
   }
 
   /**
