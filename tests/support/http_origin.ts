@@ -150,11 +150,15 @@ export class HttpOrigin implements AsyncDisposable {
    */
   constructor(
     answers: Readonly<Record<string, Answer>> | ((path: string) => Answer | undefined),
-    { name = "http-origin", port = 0 }: { readonly name?: string; readonly port?: number } = {},
+    { name = "http-origin", host: hostname = "127.0.0.1", port = 0 }: {
+      readonly name?: string;
+      readonly host?: string;
+      readonly port?: number;
+    } = {},
   ) {
     this.name = name;
     this.#answerOf = typeof answers === "function" ? answers : (path) => answers[path];
-    this.#listener = Deno.listen({ hostname: "127.0.0.1", port });
+    this.#listener = Deno.listen({ hostname, port });
     this.httpPort = this.rtmpPort = (this.#listener.addr as Deno.NetAddr).port;
     this.#accepting = this.#accept();
   }

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { HttpOrigin, whole } from "./http_origin.ts";
 import type { Proxy } from "./proxy.ts";
-import { heartbeatOf, sendHeartbeat } from "./register.ts";
+import { type Heartbeat, heartbeatOf, sendHeartbeat } from "./register.ts";
 import { stunRequest } from "./stun_message.ts";
 
 const OFFER = description("offer", "me");
@@ -23,8 +23,19 @@ function passwordOf(name: string): string {
   return name.padEnd(24, "x");
 }
 
+/** What of an origin's registration is not as usual. */
+interface RtcOriginOptions {
+  /** Where its API is; 127.0.0.1 unless told. */
+  readonly host?: string;
+  readonly heartbeat?: Partial<Heartbeat>;
+}
+
 /** Opens the origin's API and registers it. @param mediaPort where its sessions' media goes */
-export async function openRtcOrigin(proxy: Proxy, mediaPort: number): Promise<HttpOrigin> {
+export async function openRtcOrigin(
+  proxy: Proxy,
+  mediaPort: number,
+  { host = "127.0.0.1", heartbeat }: RtcOriginOptions = {},
+): Promise<HttpOrigin> {
   let count = 0;
   const api = new HttpOrigin((path) =>
     path !== "/rtc/v1/whep/" ? undefined : (exchange) => {
@@ -35,13 +46,10 @@ export async function openRtcOrigin(proxy: Proxy, mediaPort: number): Promise<Ht
         { "Content-Type": "application/sdp", Location: `/rtc/v1/whep/?session=${ufrag}` },
         description(ufrag, ufrag, candidate),
       )(exchange);
-    }
-  );
+    }, { host });
   const { rtmpPort, httpPort: apiPort } = api;
-  await sendHeartbeat(
-    proxy,
-    heartbeatOf({ name: "o", rtmpPort, apiPort, rtcPort: mediaPort }, "1"),
-  );
+  const usual = heartbeatOf({ name: "o", host, rtmpPort, apiPort, rtcPort: mediaPort }, "1");
+  await sendHeartbeat(proxy, { ...usual, ...heartbeat });
   return api;
 }
 

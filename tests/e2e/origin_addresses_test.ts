@@ -1,0 +1,187 @@
+// Origins with several addresses of which the first are dead, in every protocol: some refuse, others are
+// in a network that loses whatever they would answer. The one behind them is found in good time.
+
+import assert from "node:assert/strict";
+import { Publisher, testFile, Viewer } from "../support/ffmpeg.ts";
+import { HAS_NAMESPACES, NetworkNamespace } from "../support/network_namespace.ts";
+import { NginxRtmp } from "../support/nginx_rtmp.ts";
+import { NodeMediaServer } from "../support/node_media_server.ts";
+import { fetchText, type OriginServer } from "../support/origin_server.ts";
+import { freePort, freePorts } from "../support/ports.ts";
+import { Proxy } from "../support/proxy.ts";
+import { RecordedSrs } from "../support/recorded_srs.ts";
+import { type Heartbeat, heartbeatOf, sendHeartbeat } from "../support/register.ts";
+import { agree, openRtcOrigin, proofOf } from "../support/rtc_origin.ts";
+import { publish as publishSrt, SrtReceiver, srtUrl } from "../support/srt_programs.ts";
+import { UdpPeer } from "../support/udp_peer.ts";
+import { until } from "../support/wait.ts";
+
+/** For whatever a client asks: more than the time for all addresses of an origin. */
+const PATIENCE = 5_000;
+
+/** Where an origin is not, although it says so, and where it is. */
+interface Places extends AsyncDisposable {
+  readonly dead: string;
+  readonly alive: string;
+  /** Another address of this machine. */
+  readonly other: string;
+}
+
+async function refusing(): Promise<Places> {
+  const places = { dead: "127.0.0.9", alive: "127.0.0.1", other: "127.0.0.2" };
+  return await Promise.resolve({ ...places, [Symbol.asyncDispose]: () => Promise.resolve() });
+}
+
+async function swallowing(): Promise<Places> {
+  const network = await NetworkNamespace.open();
+  const { inside: dead, outside: alive, outside6: other } = network;
+  await network.lose(`ip daddr ${alive}`);
+  return { dead, alive, other, [Symbol.asyncDispose]: () => network[Symbol.asyncDispose]() };
+}
+
+/** An origin's heartbeat in which ports that nobody has stand before its own, and a dead host before all. */
+function behindDead(places: Places, heartbeat: Heartbeat): Heartbeat {
+  const behind = (endpoints: readonly string[] | undefined) => {
+    return endpoints && [...freePorts(2).map(String), ...endpoints];
+  };
+  const { rtmp, http, api, srt } = heartbeat;
+  return {
+    ...heartbeat,
+    ip: places.dead,
+    rtmp: behind(rtmp)!,
+    http: behind(http),
+    api: behind(api),
+    srt: behind(srt),
+  };
+}
+
+async function openProxy(variables: Record<string, string> = {}): Promise<Proxy> {
+  return await Proxy.open({
+    PROXY_REGISTER_ALLOW: "127.0.0.0/8,198.18.0.0/16,2001:2::/48",
+    ...variables,
+  });
+}
+
+async function register(proxy: Proxy, places: Places, origin: OriginServer): Promise<void> {
+  await sendHeartbeat(proxy, behindDead(places, heartbeatOf(origin, "1")));
+}
+
+const KINDS = [
+  { kind: "refuse", open: refusing, ignore: false },
+  { kind: "swallow everything", open: swallowing, ignore: !HAS_NAMESPACES },
+];
+
+for (const { kind, open, ignore } of KINDS) {
+  const behind = `behind addresses that ${kind}`;
+
+  Deno.test({
+    name: `${behind}: RTMP and HTTP-FLV`,
+    ignore,
+    timeout: 60_000,
+    async fn() {
+      await using places = await open();
+      await using proxy = await openProxy();
+      await using origin = await NodeMediaServer.open({ host: places.alive });
+      await register(proxy, places, origin);
+      const publisher = await Publisher.open(proxy.rtmpUrl("show"));
+      await using _publisher = publisher;
+      await publisher.publishing(PATIENCE);
+      const flv = `http://127.0.0.1:${proxy.ports.httpServer}/live/show.flv`;
+      for (const url of [proxy.rtmpUrl("show"), flv]) {
+        await using viewer = new Viewer(url);
+        await viewer.moreVideo(3, PATIENCE);
+      }
+    },
+  });
+
+  Deno.test({
+    name: `${behind}: HLS`,
+    ignore,
+    timeout: 60_000,
+    async fn() {
+      await using places = await open();
+      await using proxy = await openProxy();
+      await using origin = await NginxRtmp.open({ host: places.alive, hls: true });
+      await register(proxy, places, origin);
+      await using _publisher = await Publisher.publish(proxy.rtmpUrl("show"));
+      const url = `http://127.0.0.1:${proxy.ports.httpServer}/live/show.m3u8`;
+      const playlist = await until("a playlist with a file", async () => {
+        const text = await fetchText(url, {}, PATIENCE).catch(() => "");
+        return text.includes("#EXTINF") && text;
+      }, { timeout: 20_000 });
+      const segment = playlist.split("\n").find((line) => line.includes(".ts"))!;
+      await fetchText(new URL(segment, url).href, {}, PATIENCE);
+    },
+  });
+
+  Deno.test({
+    name: `${behind}: SRT`,
+    ignore,
+    timeout: 60_000,
+    async fn() {
+      await using places = await open();
+      await using proxy = await openProxy();
+      const port = freePort();
+      const listener = srtUrl(port, { mode: "listener", latency: 200 }, places.alive);
+      await using receiver = SrtReceiver.open(listener);
+      const origin = { name: "srt", host: places.alive, rtmpPort: port, srtPort: port };
+      await sendHeartbeat(proxy, behindDead(places, heartbeatOf(origin, "1")));
+      const url = srtUrl(proxy.ports.srt, { latency: 200_000 });
+      const file = await testFile();
+      await using _caller = publishSrt(url, "#!::r=live/show,m=publish", { file, seconds: 60 });
+      await until("media", () => receiver.size() > 20_000, { timeout: PATIENCE });
+    },
+  });
+
+  Deno.test({
+    name: `${behind}: WebRTC, signalling and media`,
+    ignore,
+    timeout: 60_000,
+    async fn() {
+      await using places = await open();
+      const { dead, alive, other } = places;
+      for (const at of [alive, other]) {
+        await using proxy = await openProxy();
+        await using media = new UdpPeer(at);
+        const place = at.includes(":") ? `[${at}]` : at;
+        const rtc = [`udp://${place}:${media.port}`];
+        await using _api = await openRtcOrigin(proxy, media.port, {
+          host: alive,
+          heartbeat: { ip: dead, rtc },
+        });
+        const proof = proofOf(await agree(proxy, "show"));
+        await using client = new UdpPeer();
+        await until("the origin hear of it", async () => {
+          await client.send(proof, proxy.ports.webrtc);
+          return media.waiting > 0;
+        }, { timeout: PATIENCE });
+        // The system gives 127.0.0.1 to whoever speaks to any 127.0.0.0/8, and elsewhere the address itself.
+        const from = at.startsWith("127.") ? "127.0.0.1" : at;
+        await media.sendTo(Uint8Array.of(0x80, 1), from, (await media.next()).port);
+        assert.deepEqual((await client.next()).bytes, [0x80, 1]);
+      }
+    },
+  });
+
+  Deno.test({
+    name: `${behind}: questions to its API, and probes`,
+    ignore,
+    timeout: 60_000,
+    async fn() {
+      await using places = await open();
+      await using proxy = await openProxy({ PROXY_HEALTH_INTERVAL: "1s" });
+      await using origin = new RecordedSrs("one", "one", { host: places.alive });
+      const { port: apiPort } = origin.status.origin.endpoints.api[0]!;
+      const at = { name: "one", host: places.alive, rtmpPort: freePort(), apiPort };
+      await sendHeartbeat(proxy, behindDead(places, heartbeatOf(at, "1")));
+      await until("it be probed", () => {
+        return origin.asked.filter((asked) => asked.endsWith("/versions")).length >= 6;
+      });
+      const { origins } = JSON.parse(await fetchText(proxy.systemUrl("/api/v1/origins")));
+      assert.deepEqual(origins.map(({ state }: { state: string }) => state), ["alive"]);
+      const url = `http://127.0.0.1:${proxy.ports.httpApi}/api/v1/streams`;
+      const { streams, missing } = JSON.parse(await fetchText(url, {}, PATIENCE));
+      assert.deepEqual([streams.length, missing], [2, []]);
+    },
+  });
+}
