@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { formatAddress } from "../../src/core/endpoint.ts";
 import { Browser, CHROMIUM, reaching, WITHOUT_UDP } from "../support/browser.ts";
 import { Publisher, testFile, Viewer } from "../support/ffmpeg.ts";
+import { beginOf } from "../support/http_media.ts";
 import { HAS_NAMESPACES, NetworkNamespace } from "../support/network_namespace.ts";
 import { NginxRtmp } from "../support/nginx_rtmp.ts";
 import { NodeMediaServer } from "../support/node_media_server.ts";
@@ -12,8 +13,14 @@ import { fetchText } from "../support/origin_server.ts";
 import { freePort } from "../support/ports.ts";
 import { freeProxyPorts, Proxy } from "../support/proxy.ts";
 import { RecordedSrs } from "../support/recorded_srs.ts";
-import { heartbeatOf, Registration, sendHeartbeat } from "../support/register.ts";
+import {
+  heartbeatOf,
+  registeredOrigins,
+  Registration,
+  sendHeartbeat,
+} from "../support/register.ts";
 import { sessionsOf, transportsOf } from "../support/sessions.ts";
+import { Srs, SRS_BIN } from "../support/srs.ts";
 import { publish as publishSrt, SrtReceiver, srtUrl } from "../support/srt_programs.ts";
 import { until } from "../support/wait.ts";
 import { untilItMoves } from "../support/web_player.ts";
@@ -178,6 +185,28 @@ Deno.test({
       const text = await fetchText(`http://${at}:${proxy.ports.httpApi}/api/v1/streams`);
       const { streams, missing } = JSON.parse(text);
       assert.deepEqual([streams.length, missing], [2, []]);
+    }
+  },
+});
+
+Deno.test({
+  name: "IPv6: a real SRS, and the way of its heartbeat",
+  ignore: !HAS_IPV6 || SRS_BIN === undefined,
+  timeout: 60_000,
+  async fn() {
+    await using proxy = await openProxy();
+    const { systemApi, rtmp, httpServer, httpApi } = proxy.ports;
+    const heartbeatUrl = `http://[::1]:${systemApi}/api/v1/srs/register`;
+    await using srs = await Srs.open({ name: "srs", host: HOST, heartbeatUrl });
+    await until("SRS register", async () => (await registeredOrigins(proxy)).length === 1);
+    await using _publisher = await Publisher.publish(`rtmp://[::1]:${rtmp}/live/show`);
+    assert.deepEqual(await srs.publishedStreams(), ["show"]);
+    for (const { at } of WAYS) {
+      await using viewer = new Viewer(`rtmp://${at}:${rtmp}/live/show`);
+      await viewer.moreVideo(5);
+      assert.equal(await beginOf(`http://${at}:${httpServer}/live/show.flv`, 20_000), "FLV");
+      const text = await fetchText(`http://${at}:${httpApi}/api/v1/streams`);
+      assert.deepEqual(JSON.parse(text).missing, []);
     }
   },
 });

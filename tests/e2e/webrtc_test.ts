@@ -4,12 +4,13 @@
 import assert from "node:assert/strict";
 import type { Page } from "../support/page.ts";
 import { Browser } from "../support/browser.ts";
+import { beginOf } from "../support/http_media.ts";
 import { fetchText } from "../support/origin_server.ts";
 import { freeProxyPorts, Proxy, type ProxyPorts } from "../support/proxy.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { registeredOrigins, Registration } from "../support/register.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
-import { until, within } from "../support/wait.ts";
+import { until } from "../support/wait.ts";
 import { untilItMoves, untilPicture, untilTold } from "../support/web_player.ts";
 import { CAMERA_COLOURS, pressStop, publish } from "../support/web_publisher.ts";
 import { WERIFT_RUNS, WeriftOrigin } from "../support/werift_origin.ts";
@@ -116,22 +117,6 @@ Deno.test({
     assert.deepEqual([publisher.errors, player.errors], [[], []]);
   },
 });
-
-/** The first three letters of an endless body, once so many bytes of it have come. */
-async function beginOf(url: string, bytes: number): Promise<string> {
-  const leave = new AbortController();
-  const response = await fetch(url, { signal: leave.signal });
-  const reader = response.body!.getReader();
-  let begin = "";
-  for (let seen = 0; seen < bytes;) {
-    const { value } = await within("more of the stream", 20_000, reader.read());
-    if (value === undefined) throw new Error(`Cannot read on: the body ended after ${seen} bytes`);
-    if (begin.length < 3) begin += new TextDecoder("latin1").decode(value);
-    seen += value.length;
-  }
-  leave.abort();
-  return begin.slice(0, 3);
-}
 
 Deno.test({
   name: "the pages say what is wrong, and take a token",

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { Child } from "./child.ts";
 import type { Frame } from "./frames.ts";
 import type { Proxy } from "./proxy.ts";
-import { until } from "./wait.ts";
+import { until, within } from "./wait.ts";
 
 /** A track as ffprobe describes it. */
 export interface Track {
@@ -260,4 +260,20 @@ export async function assertSameBodies(
     bytes += relayed.body.length;
   }
   return bytes;
+}
+
+/** The first three letters of an endless body, once so many bytes of it have come. */
+export async function beginOf(url: string, bytes: number): Promise<string> {
+  const leave = new AbortController();
+  const response = await fetch(url, { signal: leave.signal });
+  const reader = response.body!.getReader();
+  let begin = "";
+  for (let seen = 0; seen < bytes;) {
+    const { value } = await within("more of the stream", 20_000, reader.read());
+    if (value === undefined) throw new Error(`Cannot read on: the body ended after ${seen} bytes`);
+    if (begin.length < 3) begin += new TextDecoder("latin1").decode(value);
+    seen += value.length;
+  }
+  leave.abort();
+  return begin.slice(0, 3);
 }

@@ -1,8 +1,9 @@
 // A real SRS as origin, when SRS_BIN names its executable: it registers itself by its own heartbeat.
 // Knows of the proxy only the URL to send heartbeats to.
 
+import { formatAddress } from "../../src/core/endpoint.ts";
 import { whenReady } from "./child.ts";
-import { accepts, fetchText, OriginServer } from "./origin_server.ts";
+import { acceptsAt, fetchText, OriginServer } from "./origin_server.ts";
 import { freePorts } from "./ports.ts";
 import { TempFolder } from "./temp_folder.ts";
 
@@ -12,6 +13,8 @@ export const SRS_BIN: string | undefined = Deno.env.get("SRS_BIN") || undefined;
 /** How the server is named and where it registers. */
 export interface SrsOptions {
   readonly name: string;
+  /** Where it listens for TCP; 127.0.0.1 unless told. */
+  readonly host?: string;
   /** The whole URL of the register endpoint, query and all. */
   readonly heartbeatUrl?: string;
   /** What `/live/` has: live FLV with HLS, unless told, or live TS, which SRS gives out alone. */
@@ -57,14 +60,15 @@ export class Srs extends OriginServer {
   /** For SRT, if it was told to speak that. */
   readonly srtPort: number;
 
-  private constructor(name: string, ports: readonly number[], folder: TempFolder) {
+  private constructor(options: SrsOptions, ports: readonly number[], folder: TempFolder) {
+    const { name, host = "127.0.0.1" } = options;
     const program = {
       command: SRS_BIN!,
       args: ["-c", folder.file("srs.conf")],
       cwd: folder.path,
-      env: { SRS_DEVICE_IP: "127.0.0.1" },
+      env: { SRS_DEVICE_IP: host },
     };
-    super({ name, rtmpPort: ports[0]!, httpPort: ports[1]! }, program, folder);
+    super({ name, host, rtmpPort: ports[0]!, httpPort: ports[1]! }, program, folder);
     this.apiPort = ports[2]!;
     this.rtcPort = ports[3]!;
     this.srtPort = ports[4]!;
@@ -81,8 +85,8 @@ export class Srs extends OriginServer {
     const folder = new TempFolder();
     await Deno.mkdir(folder.file("objs/nginx/html"), { recursive: true });
     await Deno.writeTextFile(folder.file("srs.conf"), srsConfiguration(options, ports));
-    const server = new Srs(options.name, ports, folder);
-    const isReady = () => accepts(server.rtmpPort, server.httpPort, server.apiPort);
+    const server = new Srs(options, ports, folder);
+    const isReady = () => acceptsAt(server.host, server.rtmpPort, server.httpPort, server.apiPort);
     return await whenReady(server, "SRS accept connections", isReady, 20_000);
   }
 
@@ -94,7 +98,8 @@ export class Srs extends OriginServer {
   }
 
   override async publishedStreams(): Promise<string[]> {
-    const url = `http://127.0.0.1:${this.apiPort}/api/v1/streams?start=0&count=1000`;
+    const at = formatAddress({ host: this.host, port: this.apiPort });
+    const url = `http://${at}/api/v1/streams?start=0&count=1000`;
     const answer: StreamsAnswer = JSON.parse(await fetchText(url));
     return answer.streams
       .filter(({ app, publish }) => app === "live" && publish.active)
@@ -105,19 +110,21 @@ export class Srs extends OriginServer {
 /** Timestamps stay those of the publisher, as with other servers: so viewers can be compared. */
 function srsConfiguration(options: SrsOptions, ports: readonly number[]): string {
   const [rtmpPort, httpPort, apiPort, rtcPort, srtPort] = ports;
+  const { host = "127.0.0.1" } = options;
+  const at = (port: number) => formatAddress({ host, port });
   const rtc = options.rtc === true
     ? `rtc_server { enabled on; listen ${rtcPort}; candidate 127.0.0.1; }`
     : "";
   const srt = options.srt === true ? `srt_server { enabled on; listen ${srtPort}; }` : "";
   return `
-listen 127.0.0.1:${rtmpPort};
+listen ${at(rtmpPort!)};
 max_connections 1000;
 pid objs/srs.pid;
 daemon off;
 srs_log_tank console;
 srs_log_level ${options.traces === true ? "trace" : "warn"};
-http_server { enabled on; listen 127.0.0.1:${httpPort}; dir ./objs/nginx/html; }
-http_api { enabled on; listen 127.0.0.1:${apiPort}; }
+http_server { enabled on; listen ${at(httpPort!)}; dir ./objs/nginx/html; }
+http_api { enabled on; listen ${at(apiPort!)}; }
 ${rtc}
 ${srt}
 ${heartbeatLines(options)}

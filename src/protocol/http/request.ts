@@ -2,6 +2,7 @@
 // 3 and 6, RFC 9110 section 7.2.
 
 import { ProtocolError } from "../../core/errors.ts";
+import { parseIp } from "../../core/ip_address.ts";
 import { announcedLength, type Fields, type Head, type HttpVersion, wantsToStay } from "./head.ts";
 
 /** A request whose body, if any, has not been read. */
@@ -11,7 +12,7 @@ export interface HttpRequest {
   readonly path: string;
   /** Query as sent, without `?`. */
   readonly query: string;
-  /** Host header, port included; empty if there is none. */
+  /** Host header, port included, an IPv6 address in brackets; empty when there is none. */
   readonly host: string;
   readonly fields: Fields;
   readonly version: HttpVersion;
@@ -87,15 +88,24 @@ function chooseHost(
   hosts: readonly string[],
 ): string {
   if (hosts.length > 1) throw new ProtocolError("Cannot take a request with more than one Host");
-  const host = authority ?? hosts[0] ?? "";
+  const host = withBrackets(authority ?? hosts[0] ?? "");
   const mayBeEmpty = authority === undefined;
   if (host === "" ? !mayBeEmpty : !isHost(host)) throw new ProtocolError("Cannot read Host");
   const defaultPort = scheme === "https" ? /:(?:443)?$/ : /:(?:80)?$/;
   const comparable = (name: string) => name.toLowerCase().replace(defaultPort, "");
-  if (comparable(hosts[0] ?? host) !== comparable(host)) {
+  if (comparable(withBrackets(hosts[0] ?? host)) !== comparable(host)) {
     throw new ProtocolError("Cannot take a Host other than that of the target");
   }
   return host;
+}
+
+/** The heartbeat of SRS writes an IPv6 address and its port as if it were a name. */
+function withBrackets(host: string): string {
+  if (host.length > LONGEST_HOST) return host;
+  const isIpv6 = (text: string) => parseIp(text)?.length === 16;
+  const [, address = "", port] = /^(.*):(\d{1,5})$/.exec(host) ?? [];
+  if (isIpv6(address)) return `[${address}]:${port}`;
+  return isIpv6(host) ? `[${host}]` : host;
 }
 
 const HOST = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;

@@ -89,6 +89,13 @@ export const TOLERATED_REQUESTS: typeof GOOD_REQUESTS = {
   "LF alone that wants to stay": ["GET / HTTP/1.0\nConnection: keep-alive\n\n", {
     keepAlive: false,
   }],
+  "SRS's way to write an address of version 6": [`${GET}Host: ::1\r\n\r\n`, { host: "[::1]" }],
+  "SRS's way to write it with its port": [`${GET}Host: 2001:db8::1:12025\r\n\r\n`, {
+    host: "[2001:db8::1]:12025",
+  }],
+  "SRS's way to write it with a port that might be a part of it": [`${GET}Host: ::1:80\r\n\r\n`, {
+    host: "[::1]:80",
+  }],
   "an empty line that is LF alone, and CRLF behind": [`\n${BEGIN}\r\n`, { keepAlive: true }],
 };
 
@@ -184,7 +191,7 @@ export const REFUSED_REQUESTS: Readonly<Record<string, string>> = {
   "a port of six digits": `${GET}Host: tv.example:000080\r\n\r\n`,
   "an address that is none": `${GET}Host: 10.0.0.256\r\n\r\n`,
   "an address of version 6 without its end": `${GET}Host: [::1\r\n\r\n`,
-  "an address of version 6 without brackets": `${GET}Host: ::1\r\n\r\n`,
+  "an address of version 6 that is none, without brackets": `${GET}Host: 1::2::3\r\n\r\n`,
   "an address of version 6 that is none": `${GET}Host: [:::]\r\n\r\n`,
   "a zone": `${GET}Host: [fe80::1%25eth0]\r\n\r\n`,
   "text behind an address": `${GET}Host: [::1]a\r\n\r\n`,
