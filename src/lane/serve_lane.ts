@@ -307,9 +307,17 @@ class RunningLane {
     this.#cpuTime = cpuTime;
   }
 
-  /** Sends counts and gauges. */
+  #countConnections(): void {
+    const { metrics } = this.#main;
+    metrics.gauge("srs_proxy_rtmp_connections", this.#rtmp.connections);
+    metrics.gauge("srs_proxy_http_connections", this.#http?.connections ?? 0);
+    metrics.gauge("srs_proxy_rtc_tcp_connections", this.#ice?.connections ?? 0);
+  }
+
+  /** Sends counts and figures. */
   report(): void {
     this.#countCpu();
+    this.#countConnections();
     this.#main.flush();
     const sessions: [string, number][] = [];
     const tell = (session: string, bytes: number) => void sessions.push([session, bytes]);

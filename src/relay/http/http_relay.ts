@@ -122,6 +122,11 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     return this.#server.secureAddress;
   }
 
+  /** Clients whose connections are open. */
+  get connections(): number {
+    return this.#server.connections;
+  }
+
   /** Rejects when the listener dies by itself. */
   get closed(): Promise<void> {
     return this.#server.closed;
@@ -285,7 +290,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
   }
 
   #sweep(elapsed: number): void {
-    this.#options.metrics.gauge("srs_proxy_http_connections", this.#server.connections);
+    this.#options.metrics.gauge("srs_proxy_http_connections", this.connections);
     for (const running of this.#running) running.sweep(elapsed);
   }
 }

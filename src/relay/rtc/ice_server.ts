@@ -15,9 +15,6 @@ import { beginsWithIce } from "../../protocol/rtc/opening.ts";
 import { FrameMemory, IceClient, type IceRefusal } from "./ice_client.ts";
 import type { ClientConnections, ConnectionForwarder } from "./client_connection.ts";
 
-/** How often the number of connections is set in the metrics, milliseconds. */
-const GAUGE_INTERVAL = 1_000;
-
 export interface IceServerOptions {
   /** Absent if clients come only to shared ports. */
   readonly listen: ListenAddress | undefined;
@@ -41,13 +38,11 @@ export class IceServer implements PortGuest, ClientConnections, AsyncDisposable 
   readonly #server: TcpServer | undefined;
   readonly #guests: ServedConnections;
   readonly #frames = new FrameMemory();
-  readonly #gauge: Disposable;
-  /** Resolves with undefined if there will be none. */
+  /** Resolves with undefined when there will be none. */
   readonly #forwarder = Promise.withResolvers<ConnectionForwarder | undefined>();
 
   private constructor(options: IceServerOptions) {
-    const { listen, engine, clock, reusePort, limits, balancers, tally, metrics, onError } =
-      options;
+    const { listen, engine, reusePort, limits, balancers, tally, onError } = options;
     this.#options = options;
     const serving = {
       ...{ limits, tally, onError },
@@ -60,9 +55,6 @@ export class IceServer implements PortGuest, ClientConnections, AsyncDisposable 
       ...{ name: "WebRTC over TCP", listen, engine, reusePort, balancers },
       openingTimeout: () => options.startTimeout(),
     });
-    const count = () => this.#guests.open.size + (this.#server?.connections.size ?? 0);
-    const tell = () => metrics.gauge("srs_proxy_rtc_tcp_connections", count());
-    this.#gauge = clock.every(GAUGE_INTERVAL, tell);
   }
 
   /** @throws ProxyError `internal` when the port cannot be bound */
@@ -73,6 +65,11 @@ export class IceServer implements PortGuest, ClientConnections, AsyncDisposable 
   /** The address it listens on, if it has a port of its own. */
   get address(): Address | undefined {
     return this.#server?.address;
+  }
+
+  /** Clients whose connections are open. */
+  get connections(): number {
+    return this.#guests.open.size + (this.#server?.connections.size ?? 0);
   }
 
   /** Rejects when the listener dies by itself. */
@@ -103,7 +100,6 @@ export class IceServer implements PortGuest, ClientConnections, AsyncDisposable 
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.stop();
-    this.#gauge[Symbol.dispose]();
     await this.#server?.[Symbol.asyncDispose]();
     await this.#guests.idle();
   }

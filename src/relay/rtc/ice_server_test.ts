@@ -177,9 +177,7 @@ for (const engine of ["deno", "libc"] as const) {
     await world.start(client, "a");
     client.close();
     await until("the end", () => world.media.sessions.size === 0);
-    await until("no connection be left", async () => {
-      return await world.media.metric("srs_proxy_rtc_tcp_connections") === 0;
-    });
+    await until("no connection be left", () => world.server.connections === 0);
   });
 
   test("a connection passes to its client's restarted session", async () => {

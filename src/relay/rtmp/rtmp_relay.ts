@@ -63,6 +63,11 @@ export class RtmpRelay implements AsyncDisposable {
     return this.#server.secureAddress;
   }
 
+  /** Clients whose connections are open. */
+  get connections(): number {
+    return this.#clients.size;
+  }
+
   /** Rejects when the listener dies by itself. */
   get closed(): Promise<void> {
     return this.#server.closed;
@@ -120,9 +125,6 @@ export class RtmpRelay implements AsyncDisposable {
   }
 
   #sweep(elapsed: number): void {
-    const { metrics, identifyMemory } = this.#options;
-    metrics.gauge("srs_proxy_rtmp_connections", this.#clients.size);
-    metrics.gauge("srs_proxy_identify_memory_bytes", identifyMemory.taken);
     for (const client of this.#clients) client.sweep(elapsed);
   }
 }
