@@ -60,6 +60,8 @@ const ALONE = [
 const FAILURES = [
   "tests/e2e/blocked_log_test.ts",
   "tests/e2e/descriptors_test.ts",
+  "tests/e2e/hostile_bytes_test.ts",
+  "tests/e2e/hostile_datagrams_test.ts",
   "tests/e2e/lane_failure_test.ts",
 ];
 /** Tests of the whole program that take all of a machine, or measure what it takes. */

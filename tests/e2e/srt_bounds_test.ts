@@ -7,11 +7,11 @@ import { fetchText } from "../support/origin_server.ts";
 import { Proxy } from "../support/proxy.ts";
 import { OpenSrtOrigin } from "../support/srt_origin.ts";
 import { srtConclusion, srtInduction } from "../support/srt_packets.ts";
-import { registerSrt, srtSessions } from "../support/srt_proxy.ts";
+import { descriptorsOf, megabytesOf, sumOf } from "../support/proxy_figures.ts";
+import { callSrt, registerSrt, srtSessions } from "../support/srt_proxy.ts";
 import { UdpPeer } from "../support/udp_peer.ts";
 import { until } from "../support/wait.ts";
 import { MAX_LATE_LINKS } from "../../src/relay/srt/late_answers.ts";
-import { type Handshake, parseHandshake } from "../../src/protocol/srt/handshake.ts";
 
 /** Many times as many as the sockets that are kept for late answers. */
 const SESSIONS = 4_000;
@@ -22,69 +22,32 @@ const SHUTDOWN = 5;
 /** Descriptors left to the proxy beyond those it has. */
 const ROOM = 6;
 
-async function metric(proxy: Proxy, name: string): Promise<number> {
-  const text = await fetchText(proxy.systemUrl("/metrics"));
-  return text.split("\n").filter((line) => line.startsWith(name))
-    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
-}
-
-function descriptors(pid: number): number {
-  return [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
-}
-
-function residentMegabytes(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(Deno.readTextFileSync(`/proc/${pid}/status`))![1]) / 1024;
-}
-
-async function answerTo(caller: UdpPeer): Promise<Handshake> {
-  while (true) {
-    const { bytes } = await caller.next();
-    // A SHUTDOWN may be for whoever had this port before.
-    if (bytes[1] === 0) return parseHandshake(Uint8Array.from(bytes.slice(0, 64)));
-  }
-}
-
-/** One call. @returns what it comes to */
-async function call(
-  proxy: Proxy,
-  caller: UdpPeer,
-  { socketId, stream = "show" }: { readonly socketId: number; readonly stream?: string },
-): Promise<Handshake> {
-  const { srt } = proxy.ports;
-  await caller.sendTo(srtInduction(socketId), "127.0.0.1", srt);
-  const { cookie } = await answerTo(caller);
-  const streamId = `live/${stream}`;
-  await caller.sendTo(srtConclusion({ socketId, cookie, streamId }), "127.0.0.1", srt);
-  return await answerTo(caller);
-}
-
 Deno.test("SRT: thousands of sessions that are left give everything back", async () => {
   await using proxy = await Proxy.open({ PROXY_SRT_IDLE_TIMEOUT: "1s" });
   await using origin = new OpenSrtOrigin();
   await registerSrt(proxy, "o", origin.port);
-  const { pid } = proxy.process;
   const begin = async (first: number) => {
     await using callers = new AsyncDisposableStack();
     const calls = Array.from({ length: WAVE }, (_, index) => {
       const caller = callers.use(new UdpPeer(`127.0.${1 + index % 20}.1`));
-      return call(proxy, caller, { socketId: first + index + 1, stream: `s${index % 50}` });
+      return callSrt(proxy, caller, { socketId: first + index + 1, stream: `s${index % 50}` });
     });
     for (const { type } of await Promise.all(calls)) assert.equal(type, -1);
   };
   const run = async (sessions: number) => {
     for (let done = 0; done < sessions; done += WAVE) await begin(done);
-    await until("all to end", async () => await metric(proxy, "srs_proxy_srt_sessions ") === 0, {
+    await until("all to end", async () => await sumOf(proxy, "srs_proxy_srt_sessions ") === 0, {
       timeout: 30_000,
     });
   };
-  const idle = descriptors(pid);
+  const idle = descriptorsOf(proxy);
   await run(WARM_UP);
-  const memory = residentMegabytes(pid);
+  const memory = megabytesOf(proxy);
   await run(SESSIONS);
   // Some sockets of the last ones are kept for a while, for answers that come late.
-  const open = descriptors(pid);
+  const open = descriptorsOf(proxy);
   assert.ok(open <= idle + MAX_LATE_LINKS + 5, `${open} descriptors after ${idle}`);
-  const grown = residentMegabytes(pid) - memory;
+  const grown = megabytesOf(proxy) - memory;
   assert.ok(grown < 120, `${grown.toFixed(0)} MiB more memory`);
   assert.ok(origin.accepted >= WARM_UP + SESSIONS);
 });
@@ -94,15 +57,15 @@ Deno.test("SRT: out of descriptors, callers are told so, streams go on, no origi
   await using origin = new OpenSrtOrigin();
   await registerSrt(proxy, "o", origin.port);
   await using first = new UdpPeer();
-  const { socketId } = await call(proxy, first, { socketId: 1 });
-  const limit = descriptors(proxy.process.pid) + ROOM;
+  const { socketId } = await callSrt(proxy, first, { socketId: 1 });
+  const limit = descriptorsOf(proxy) + ROOM;
   const args = ["--pid", String(proxy.process.pid), `--nofile=${limit}:`];
   assert.ok((await new Deno.Command("prlimit", { args }).output()).success);
   await using callers = new AsyncDisposableStack();
   const types: number[] = [];
   for (let count = 0; count < 3 * ROOM; count++) {
     const caller = callers.use(new UdpPeer());
-    types.push((await call(proxy, caller, { socketId: 2 + count })).type);
+    types.push((await callSrt(proxy, caller, { socketId: 2 + count })).type);
   }
   assert.ok(types.includes(-1), `some found room: ${types}`);
   assert.ok(types.includes(2402), `some did not: ${types}`);
@@ -123,7 +86,7 @@ fuzzTest("SRT: noise is dropped and counted, and disturbs no session", async (ne
   const { srt } = proxy.ports;
   await using caller = new UdpPeer();
   await using stranger = new UdpPeer();
-  const { socketId } = await call(proxy, caller, { socketId: 5 });
+  const { socketId } = await callSrt(proxy, caller, { socketId: 5 });
   const whole = [
     srtInduction(6),
     srtConclusion({ socketId: 6, cookie: 9, streamId: "live/show" }),
@@ -146,7 +109,7 @@ fuzzTest("SRT: noise is dropped and counted, and disturbs no session", async (ne
     }
   };
   await send(5_000);
-  const memory = residentMegabytes(proxy.process.pid);
+  const memory = megabytesOf(proxy);
   await send(20_000);
   const before = origin.packets;
   const data = new Uint8Array(1332).fill(7, 16);
@@ -158,11 +121,11 @@ fuzzTest("SRT: noise is dropped and counted, and disturbs no session", async (ne
   assert.deepEqual(await srtSessions(proxy), ["__defaultVhost__/live/show"]);
   for (const reason of ["malformed", "unknown_socket"]) {
     await until("the counts", async () => {
-      return await metric(proxy, `srs_proxy_srt_dropped_total{reason="${reason}"}`) > 1000;
+      return await sumOf(proxy, `srs_proxy_srt_dropped_total{reason="${reason}"}`) > 1000;
     });
   }
-  const grown = residentMegabytes(proxy.process.pid) - memory;
+  const grown = megabytesOf(proxy) - memory;
   assert.ok(grown < 40, `${grown.toFixed(0)} MiB more memory`);
   await using late = new UdpPeer();
-  assert.equal((await call(proxy, late, { socketId: 99 })).type, -1);
+  assert.equal((await callSrt(proxy, late, { socketId: 99 })).type, -1);
 });

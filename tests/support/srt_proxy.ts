@@ -1,8 +1,12 @@
-// An SRT-only origin at a proxy, and the SRT sessions that the proxy has.
+// An SRT-only origin at a proxy, calls by callers in the hands of a test, and the SRT sessions that the
+// proxy has.
 
+import { type Handshake, parseHandshake } from "../../src/protocol/srt/handshake.ts";
 import type { Proxy } from "./proxy.ts";
 import { fetchText } from "./origin_server.ts";
 import { heartbeatOf, sendHeartbeat } from "./register.ts";
+import { srtConclusion, srtInduction } from "./srt_packets.ts";
+import type { UdpPeer } from "./udp_peer.ts";
 
 /** Registers an origin that speaks nothing but SRT. */
 export async function registerSrt(proxy: Proxy, name: string, srtPort: number): Promise<void> {
@@ -17,4 +21,26 @@ interface SessionsAnswer {
 export async function srtSessions(proxy: Proxy): Promise<string[]> {
   const answer: SessionsAnswer = JSON.parse(await fetchText(proxy.systemUrl("/api/v1/sessions")));
   return answer.sessions.filter(({ protocol }) => protocol === "srt").map(({ stream }) => stream);
+}
+
+/** One call. @returns what it comes to */
+export async function callSrt(
+  proxy: Proxy,
+  caller: UdpPeer,
+  { socketId, stream = "show" }: { readonly socketId: number; readonly stream?: string },
+): Promise<Handshake> {
+  const { srt } = proxy.ports;
+  await caller.sendTo(srtInduction(socketId), "127.0.0.1", srt);
+  const { cookie } = await answerTo(caller);
+  const streamId = `live/${stream}`;
+  await caller.sendTo(srtConclusion({ socketId, cookie, streamId }), "127.0.0.1", srt);
+  return await answerTo(caller);
+}
+
+async function answerTo(caller: UdpPeer): Promise<Handshake> {
+  while (true) {
+    const { bytes } = await caller.next();
+    // A SHUTDOWN may be for whoever had this port before.
+    if (bytes[1] === 0) return parseHandshake(Uint8Array.from(bytes.slice(0, 64)));
+  }
 }

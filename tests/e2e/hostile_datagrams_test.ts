@@ -1,0 +1,178 @@
+// Datagrams that mean no good, at the WebRTC and the SRT port and to every lane, as many as
+// HOSTILE_DATAGRAMS says: sessions in every lane go on between them, and nothing is left.
+
+import assert from "node:assert/strict";
+import { corpusOf } from "../support/corpus.ts";
+import { damaged, noise } from "../support/damage.ts";
+import { fuzzTest } from "../support/fuzzing.ts";
+import { Proxy } from "../support/proxy.ts";
+import { descriptorsOf, megabytesOf, ofEachLane, sumOf } from "../support/proxy_figures.ts";
+import { agree, openRtcOrigin, proofOf } from "../support/rtc_origin.ts";
+import { OpenSrtOrigin } from "../support/srt_origin.ts";
+import { srtConclusion, srtInduction } from "../support/srt_packets.ts";
+import { callSrt, registerSrt } from "../support/srt_proxy.ts";
+import { stunRequest } from "../support/stun_message.ts";
+import { UdpPeer } from "../support/udp_peer.ts";
+import { until } from "../support/wait.ts";
+
+type Random = (below: number) => number;
+
+/** A million takes a minute or two. */
+const DATAGRAMS = Number(Deno.env.get("HOSTILE_DATAGRAMS") ?? 100_000);
+const LANES = 3;
+/** So many addresses are never all in two of three lanes. */
+const STRANGERS = 40;
+const SESSIONS = 20;
+/** What each stranger sends at a time: together less than the kernel keeps for one socket. */
+const BURST = 3;
+const MORE_MEMORY = 50;
+
+/** A protocol with sessions in all lanes. */
+interface Target extends AsyncDisposable {
+  readonly name: string;
+  readonly proxy: Proxy;
+  readonly port: number;
+  /** What strangers may say, as it would be right. */
+  readonly right: readonly Uint8Array[];
+  /** Sends a datagram in every session, and waits until the origin has all of them. */
+  goOn(): Promise<void>;
+}
+
+async function openSrt(engine: string): Promise<Target> {
+  await using stack = new AsyncDisposableStack();
+  const proxy = stack.use(await openProxy(engine));
+  const origin = stack.use(new OpenSrtOrigin());
+  await registerSrt(proxy, "o", origin.port);
+  const callers: { readonly peer: UdpPeer; readonly data: Uint8Array }[] = [];
+  for (let at = 0; at < SESSIONS; at++) {
+    const peer = stack.use(new UdpPeer());
+    const { type, socketId } = await callSrt(proxy, peer, { socketId: 1 + at, stream: `s${at}` });
+    assert.equal(type, -1);
+    const data = new Uint8Array(200);
+    new DataView(data.buffer).setInt32(12, socketId);
+    callers.push({ peer, data });
+  }
+  const port = proxy.ports.srt;
+  const handshake = { socketId: 99, cookie: 9, streamId: "live/show" };
+  const right = [
+    ...corpusOf("srt").map(({ bytes }) => bytes),
+    srtInduction(99),
+    srtConclusion(handshake),
+    srtConclusion({ ...handshake, destination: 1 }),
+    callers[0]!.data,
+  ];
+  const goOn = async () => {
+    const before = origin.packets;
+    for (const { peer, data } of callers) await peer.send(data, port);
+    await until("all sessions go on", () => origin.packets === before + SESSIONS, { interval: 1 });
+  };
+  const all = stack.move();
+  return {
+    ...{ name: "SRT", proxy, port, right, goOn },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
+
+async function openRtc(engine: string): Promise<Target> {
+  await using stack = new AsyncDisposableStack();
+  const proxy = stack.use(await openProxy(engine));
+  const media = stack.use(new UdpPeer());
+  stack.use(await openRtcOrigin(proxy, media.port));
+  const port = proxy.ports.webrtc;
+  const players: UdpPeer[] = [];
+  let user = "";
+  for (let at = 0; at < SESSIONS; at++) {
+    const peer = stack.use(new UdpPeer());
+    user = await agree(proxy, `s${at}`);
+    await peer.send(proofOf(user), port);
+    await media.next();
+    players.push(peer);
+  }
+  const right = [
+    ...corpusOf("stun").map(({ bytes }) => bytes),
+    stunRequest({ user: `${user}:offer`, password: "not the one that was agreed" }),
+    stunRequest({ user: "nobody:offer", password: "a password of nobody's" }),
+    Uint8Array.of(0x80, 96, ...new Uint8Array(200)),
+    Uint8Array.of(22, 254, 253, ...new Uint8Array(100)),
+  ];
+  const goOn = async () => {
+    for (const [at, peer] of players.entries()) await peer.send(Uint8Array.of(0x80, at), port);
+    const seen = new Set<number>();
+    while (seen.size < SESSIONS) {
+      const { bytes } = await media.next();
+      assert.equal(bytes.length, 2, "nobody but the players reaches the origin");
+      seen.add(bytes[1]!);
+    }
+  };
+  const all = stack.move();
+  return {
+    ...{ name: "WebRTC", proxy, port, right, goOn },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
+
+function openProxy(engine: string): Promise<Proxy> {
+  return Proxy.open({
+    PROXY_LANES: String(LANES),
+    PROXY_ENGINE: engine,
+    PROXY_WEBRTC_CANDIDATE: "127.0.0.1",
+    PROXY_WEBRTC_CONSENT_TIMEOUT: "10m",
+    PROXY_SRT_IDLE_TIMEOUT: "10m",
+    PROXY_HEALTH_END_SESSIONS: "off",
+  });
+}
+
+/** Strangers, each at an address of its own. */
+class Strangers implements Disposable {
+  readonly #sockets = Array.from({ length: STRANGERS }, () => {
+    return Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  });
+
+  /** Sends so many datagrams, between which all sessions of the target go on. */
+  async send({ port, right, goOn }: Target, count: number, random: Random): Promise<void> {
+    const to = { transport: "udp", hostname: "127.0.0.1", port } as const;
+    for (let sent = 0; sent < count; sent += STRANGERS * BURST) {
+      for (let at = 0; at < STRANGERS * BURST; at++) {
+        const bytes = random(3) === 0
+          ? noise(random, random(100))
+          : damaged(random, right[random(right.length)]!);
+        await this.#sockets[at % STRANGERS]!.send(bytes, to);
+      }
+      await goOn();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const socket of this.#sockets) socket.close();
+  }
+}
+
+for (const engine of ["libc", "deno"]) {
+  for (const [name, open] of [["SRT", openSrt], ["WebRTC", openRtc]] as const) {
+    fuzzTest(
+      `${engine}: hostile datagrams to ${name} harm no lane and leave nothing`,
+      async (random) => {
+        await using target = await open(engine);
+        using strangers = new Strangers();
+        const { proxy } = target;
+        await strangers.send(target, DATAGRAMS / 10, random);
+        const [descriptors, memory] = [descriptorsOf(proxy), megabytesOf(proxy)];
+        const cpuTimes = () => ofEachLane(proxy, "srs_proxy_lane_cpu_seconds_total", LANES);
+        const before = await cpuTimes();
+        await strangers.send(target, DATAGRAMS, random);
+        const spent = (await cpuTimes()).map((time, at) => time - before[at]!);
+        // Deno's sockets cannot share a UDP port: the first lane has it.
+        const busy = engine === "libc" ? spent : spent.slice(0, 1);
+        const total = spent.reduce((sum, time) => sum + time);
+        assert.ok(busy.every((time) => time > total / 10), `each lane has had some: ${spent} s`);
+        await until("all descriptors be free", () => descriptorsOf(proxy) <= descriptors + 5, {
+          describe: () => `${descriptorsOf(proxy)}, before ${descriptors}`,
+        });
+        const grown = megabytesOf(proxy) - memory;
+        assert.ok(grown < MORE_MEMORY, `${grown} MiB more, beside ${memory} MiB`);
+        assert.equal(await sumOf(proxy, "srs_proxy_lane_failures_total "), 0);
+        assert.ok(await proxy.isReady());
+      },
+    );
+  }
+}
