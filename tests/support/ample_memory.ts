@@ -2,7 +2,7 @@
 
 import { MemoryBudget } from "../../src/core/memory_budget.ts";
 
-/** A budget that no test uses up by the way. */
+/** A budget too large to be used up by accident. */
 export function ampleMemory(): MemoryBudget {
   return new MemoryBudget(() => ({
     perConnection: 262_144,

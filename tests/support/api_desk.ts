@@ -1,4 +1,4 @@
-// The HTTP API in front of recorded origins, asked without a listener of its own.
+// The HTTP API in front of recorded origins, called without a listener.
 
 import { type HttpApi, httpApi, type HttpApiDependencies } from "../../src/api/http_api.ts";
 import { httpDocument } from "../../src/api/http_document.ts";
@@ -18,7 +18,7 @@ export const HTTP_DOCUMENT = new DocumentedApi(httpDocument(ABOUT.version));
 export const HERE = { host: "127.0.0.1", port: 4711 };
 export const AWAY = { host: "203.0.113.7", port: 4711 };
 
-/** What such an API needs, with what a test brings in place of ours. */
+/** The dependencies of such an API; a test may replace some. */
 export function apiDependencies(
   options: Partial<HttpApiDependencies> & Pick<HttpApiDependencies, "answers">,
 ): HttpApiDependencies {
@@ -34,7 +34,7 @@ export function apiDependencies(
   };
 }
 
-/** What these origins tell, over real sockets. */
+/** The answers of these origins, over real sockets. */
 export function answersOf(
   origins: readonly Pick<RecordedSrs, "status">[],
   { credentials, clock = systemClock }: { credentials?: string; clock?: Clock } = {},
@@ -51,7 +51,6 @@ export function answersOf(
   return new OriginAnswers({ clock, registrar, questions });
 }
 
-/** An answer in JSON. */
 export interface JsonAnswer {
   readonly status: number;
   // deno-lint-ignore no-explicit-any
@@ -75,7 +74,7 @@ export class ApiDesk implements Disposable {
     return this.#api.routes;
   }
 
-  /** Asked by a client on this machine, unless told. */
+  /** Sends a request, from a client on this machine unless `peer` is given. */
   async fetch(path: string, init: RequestInit = {}, peer = HERE): Promise<Response> {
     return await this.#api.handle(new Request(`http://127.0.0.1:11985${path}`, init), peer);
   }

@@ -1,10 +1,10 @@
-// Counts how often each block of the program's code runs, as the engine counts it for coverage: a measure of
-// work that is the same on every machine.
+// Counts how often each block of the program's code runs, with the JavaScript engine's coverage
+// counters: a measure of work that is the same on every machine.
 
 import { Session } from "node:inspector";
 import { PROJECT_FOLDER } from "./project.ts";
 
-/** A part of what the inspector tells of code that ran. */
+/** The part of the inspector's coverage report that is used. */
 interface Coverage {
   readonly result: readonly {
     readonly url: string;
@@ -12,7 +12,7 @@ interface Coverage {
   }[];
 }
 
-/** A counter. Functions that were compiled before it was opened are not counted. */
+/** Functions compiled before it was opened are not counted. */
 export class BlockCounter implements AsyncDisposable {
   readonly #session = new Session();
 
@@ -27,7 +27,10 @@ export class BlockCounter implements AsyncDisposable {
     return counter;
   }
 
-  /** Counts the runs of blocks of the program and its libraries in a call, and since the last count. */
+  /**
+   * Counts block executions of the program and its libraries during a call and since the last
+   * count.
+   */
   async count(call: () => unknown): Promise<number> {
     await call();
     return await this.#take();

@@ -1,19 +1,22 @@
-// Chromium without a window, driven by playwright-core over a pipe: when the pipe closes, however
-// that comes about, Chromium ends. Reaches loopback addresses only. Knows no page.
+// Headless Chromium, driven by playwright-core over a pipe: when the pipe closes, for whatever
+// reason, Chromium ends. Reaches only loopback addresses. Knows no page.
 
 import { createRequire } from "node:module";
 import type { Engine, Page } from "./page.ts";
 import { PROJECT_FOLDER } from "./project.ts";
 import { within } from "./wait.ts";
 
-/** Where playwright-core is a dependency, locked apart: whoever only runs the proxy does not get it. */
+/**
+ * The package that depends on playwright-core, with a lock file of its own, so that running the
+ * proxy does not install it.
+ */
 const PACKAGE = `${PROJECT_FOLDER}/tests/support/playwright`;
 
-/** Where Debian's package puts it. */
+/** Where Debian's package installs it. */
 export const CHROMIUM = "/usr/bin/chromium";
 const START_DEADLINE = 30_000;
 const END_DEADLINE = 10_000;
-/** Milliseconds for whatever a page is asked to do. */
+/** Deadline for each action on a page, milliseconds. */
 const STEP_DEADLINE = 10_000;
 /** Chromium's own way to use TCP alone, as a network without UDP has it do. */
 export const WITHOUT_UDP: readonly string[] = [
@@ -23,7 +26,7 @@ const ARGUMENTS = [
   ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
   ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
   reaching("127.0.0.1"),
-  // A camera that shows a test picture, without asking, and WebRTC over 127.0.0.1.
+  // A camera that shows a test picture without asking for permission, and WebRTC over 127.0.0.1.
   ...["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
   "--allow-loopback-in-peer-connection",
 ];
@@ -33,14 +36,14 @@ export function reaching(host: string): string {
   return `--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE ${host}`;
 }
 
-/** The window in which a page is seen. */
+/** The size of the window. */
 export interface View {
   readonly width: number;
   readonly height: number;
   readonly colorScheme: "light" | "dark";
 }
 
-/** A page and what went wrong on it. */
+/** A page and the errors on it. */
 export interface WatchedPage {
   readonly page: Page;
   /** Errors of the page's code and of what it loads, as the browser's console shows them. */
@@ -49,7 +52,7 @@ export interface WatchedPage {
 
 const DESKTOP: View = { width: 1280, height: 1000, colorScheme: "light" };
 
-/** Fetches playwright-core, unless it is there. */
+/** Installs playwright-core, unless it is there. */
 export async function installPlaywright(): Promise<void> {
   const command = new Deno.Command(Deno.execPath(), {
     args: ["install", "--quiet", "--frozen"],
@@ -62,7 +65,7 @@ export async function installPlaywright(): Promise<void> {
   if (!success) throw new Error("Cannot install playwright-core");
 }
 
-/** A running Chromium with an empty profile of its own; disposing of it ends it. */
+/** A running Chromium with an empty profile; disposing of it ends it. */
 export class Browser implements AsyncDisposable {
   readonly #engine: Engine;
 
@@ -86,7 +89,7 @@ export class Browser implements AsyncDisposable {
       headless: true,
       args: [...ARGUMENTS, ...more],
       timeout: START_DEADLINE,
-      // A signal is for the test runner.
+      // Signals are left to the test runner.
       handleSIGINT: false,
       handleSIGTERM: false,
       handleSIGHUP: false,
@@ -94,13 +97,13 @@ export class Browser implements AsyncDisposable {
     return new Browser(engine);
   }
 
-  /** Opens an address in a page that shares nothing with other pages. */
+  /** Opens a URL in a page that shares nothing with other pages. */
   async openPage(url: string, view: View = DESKTOP): Promise<WatchedPage> {
     const { width, height, colorScheme } = view;
     const context = await this.#engine.newContext({
       viewport: { width, height },
       colorScheme,
-      // No authority that Chromium knows has signed the certificates of tests.
+      // The tests' certificates are not signed by an authority that Chromium knows.
       ignoreHTTPSErrors: true,
     });
     context.setDefaultTimeout(STEP_DEADLINE);
@@ -114,7 +117,7 @@ export class Browser implements AsyncDisposable {
     return { page, errors };
   }
 
-  /** What of a page is hard to use for people with disabilities, as axe-core finds it. */
+  /** The accessibility faults of a page, as found by axe-core. */
   static async accessibilityFaults(page: Page): Promise<readonly string[]> {
     const axe = createRequire(`${PACKAGE}/package.json`)("axe-core");
     await page.evaluate(`{ ${axe.source} }`);

@@ -1,4 +1,4 @@
-// Certificates of an authority of the test's own, for servers that encrypt.
+// Certificates signed by the tests' own authority, for TLS servers.
 
 import assert from "node:assert/strict";
 import type { TlsPair } from "../../src/net/tls/tls_keys.ts";
@@ -13,7 +13,7 @@ async function openssl(folder: TempFolder, ...args: readonly string[]): Promise<
 }
 
 /**
- * Makes an authority, `ca.pem`, and a certificate for this machine that it has signed, `redis.pem`.
+ * Creates an authority, `ca.pem`, and a certificate for this machine signed by it, `redis.pem`.
  *
  * @returns the text of `ca.pem`
  */
@@ -34,20 +34,19 @@ export async function makeCertificates(folder: TempFolder): Promise<string> {
   return await Deno.readTextFile(folder.file("ca.pem"));
 }
 
-/** A certificate with its key, and who has signed it; all in PEM. */
+/** A certificate, its key and its authority; all in PEM. */
 export interface SignedPair extends TlsPair {
   readonly authority: string;
 }
 
-/** How a certificate is made. */
 export interface PairOptions {
-  /** Host names and IP addresses that it is for; this machine's unless told. */
+  /** Host names and IP addresses that it is for; this machine's unless given. */
   readonly names?: readonly string[];
-  /** For how long it is good; two days unless told, and not at all with a negative number. */
+  /** How many days it is valid; two unless given; negative = already expired. */
   readonly days?: number;
 }
 
-/** Makes certificates of one authority. */
+/** Creates certificates signed by one authority. */
 export class Authority implements AsyncDisposable {
   readonly folder = new TempFolder();
   #count = 0;
@@ -58,12 +57,12 @@ export class Authority implements AsyncDisposable {
     return authority;
   }
 
-  /** The authority's own certificate. */
+  /** The file of the authority's own certificate. */
   get file(): string {
     return this.folder.file("ca.pem");
   }
 
-  /** Makes a pair; its files are `pair1.pem`, `pair1.key` and so on. */
+  /** Creates a pair in the files `pair1.pem`, `pair1.key` and so on. */
   async pair(
     { names = ["localhost", "127.0.0.1"], days = 2 }: PairOptions = {},
   ): Promise<SignedPair> {
@@ -93,7 +92,7 @@ export class Authority implements AsyncDisposable {
     };
   }
 
-  /** A certificate with a key that is too short for this century. */
+  /** A certificate with a key that is too short by today's standards. */
   async weak(): Promise<string> {
     const request = ["req", "-x509", "-newkey", "rsa:1024", "-nodes", "-subj", "/CN=weak"];
     await openssl(this.folder, ...request, "-keyout", "weak.key", "-out", "weak.pem");
@@ -105,7 +104,7 @@ export class Authority implements AsyncDisposable {
   }
 }
 
-/** Has redis-server encrypt, with what `makeCertificates` has made. */
+/** Arguments that make redis-server use TLS with the files from `makeCertificates`. */
 export function tlsArguments(folder: TempFolder, port: number): string[] {
   return [
     ...["--port", "0", "--tls-port", String(port), "--tls-auth-clients", "no"],

@@ -1,9 +1,9 @@
-// A child process with everything that a test needs of it: its output as lines and as text, its
-// end as a promise, signals, and the certainty that it is gone when the test is. Knows no program.
+// A child process for tests: its output as lines and text, its end as a promise, signals, and a
+// guarantee that it ends with the test. Knows no particular program.
 
 import { until, within } from "./wait.ts";
 
-/** Set TEST_ECHO=1 to see what the processes say while a test runs. */
+/** Set TEST_ECHO=1 to see the output of child processes while a test runs. */
 const ECHO = Deno.env.get("TEST_ECHO") === "1";
 const KEPT_TEXT = 64 * 1024;
 const END_DEADLINE = 10_000;
@@ -13,18 +13,18 @@ globalThis.addEventListener("unload", () => {
   for (const pid of alive) sendSignal(pid, "SIGKILL");
 });
 
-/** What to start and who gets its standard output. */
+/** What to start, and what to do with its standard output. */
 export interface ChildOptions {
   readonly command: string;
   readonly args: readonly string[];
-  /** Added to this process's variables; `undefined` takes a variable away. */
+  /** Added to this process's variables; `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string | undefined;
-  /** Gets each line of standard output; without it the output is kept in `outputText`. */
+  /** Called with each line of standard output; without it the output is kept in `outputText`. */
   readonly onOutputLine?: (line: string) => void;
 }
 
-/** How a process ended: `signal` is set when it was a signal that ended it. */
+/** How a process ended; `signal` is set if a signal ended it. */
 export interface ChildEnd {
   readonly code: number;
   readonly signal: Deno.Signal | null;
@@ -33,7 +33,7 @@ export interface ChildEnd {
 /** A running process; disposing of it kills it and waits for its end. */
 export class Child implements AsyncDisposable {
   readonly pid: number;
-  /** Resolves once the process has ended and all its output was read. */
+  /** Resolves once the process has ended and all its output has been read. */
   readonly ended: Promise<ChildEnd>;
   readonly #errors = new KeptText();
   readonly #output = new KeptText();
@@ -60,12 +60,15 @@ export class Child implements AsyncDisposable {
     );
   }
 
-  /** The end of what the process has written to standard error. */
+  /** The last part of what the process has written to standard error. */
   get errorText(): string {
     return this.#errors.text;
   }
 
-  /** The end of what the process has written to standard output, unless a reader took it. */
+  /**
+   * The last part of what the process has written to standard output, unless `onOutputLine` took
+   * it.
+   */
   get outputText(): string {
     return this.#output.text;
   }
@@ -74,7 +77,7 @@ export class Child implements AsyncDisposable {
     return this.#end === undefined;
   }
 
-  /** Sends a signal; a process that has ended is left alone. */
+  /** Sends a signal, unless the process has ended. */
   signal(signal: Deno.Signal): void {
     if (this.running) sendSignal(this.pid, signal);
   }
@@ -91,7 +94,7 @@ export class Child implements AsyncDisposable {
   }
 
   /**
-   * Waits until `look` finds something, but no longer than the process lives.
+   * Waits until `look` finds something, at most until the process ends.
    *
    * @throws Error with the end of standard error when the process ends or the time is over.
    */
@@ -129,7 +132,7 @@ export class Child implements AsyncDisposable {
   }
 }
 
-/** The end of a text that comes in lines. */
+/** Keeps the last part of a text that arrives in lines. */
 class KeptText {
   #text = "";
 
@@ -174,10 +177,10 @@ function sendSignal(pid: number, signal: Deno.Signal): void {
 }
 
 /**
- * A program that has just been started, once it is ready; it is disposed of when it does not become so
+ * Waits until a program that has just been started is ready; disposes of it if it is not ready
  * within `deadline` milliseconds.
  *
- * @param what it does then: "nginx accept connections"
+ * @param what it does when it is ready: "nginx accept connections"
  */
 export async function whenReady<P extends AsyncDisposable & { readonly process: Child }>(
   program: P,

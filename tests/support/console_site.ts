@@ -1,5 +1,5 @@
-// The operator's console in front of a real System API and registry, in this process, with as many
-// origins, streams and sessions as a test wants. Only the media are missing.
+// The operator's console with a real System API and registry, in this process, with as many
+// origins, streams and sessions as a test wants. Only the media is missing.
 
 import { EventFeed } from "../../src/api/event_feed.ts";
 import { SessionTallies } from "../../src/api/session_tallies.ts";
@@ -13,7 +13,7 @@ import { type Desk, managementWith, openDesk } from "./system_desk.ts";
 import type { Origin } from "../../src/core/origin.ts";
 import { VirtualClock } from "./virtual_clock.ts";
 
-/** How much there is. */
+/** Numbers of origins, streams and sessions. */
 export interface Crowd {
   readonly origins: number;
   readonly streams: number;
@@ -90,7 +90,7 @@ export class ConsoleSite implements AsyncDisposable {
     return new ConsoleSite({ desk, kicked, metrics, clock, events }, server);
   }
 
-  /** Another origin registers. */
+  /** Registers another origin. */
   async addOrigin(at: number): Promise<void> {
     await this.desk.registry.register(originAt(at));
     this.events.tell("origin_added", { server: `vid-${at}` });

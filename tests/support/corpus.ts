@@ -1,18 +1,17 @@
-// Inputs that have broken this program or others, or come close to a bound, in one folder for each
-// protocol. A file has bytes as hexadecimal numbers and as texts in quotes, one byte for each
-// letter; `* 500` repeats what stands before it in its line, and `#` begins a comment.
+// Inputs that have broken this program or others, or are close to a limit, in one folder for each
+// protocol. A file contains bytes as hexadecimal numbers and as quoted texts, one byte per
+// character; `* 500` repeats what precedes it in its line, and `#` begins a comment.
 
 import { bytesOfText } from "../../src/core/binary_text.ts";
 import { join } from "./rtmp_wire.ts";
 
-/** One of them. */
 export interface CorpusInput {
-  /** Name of its file, without its ending. */
+  /** The name of its file, without the extension. */
   readonly name: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** Those of a protocol, by name. */
+/** The inputs for a protocol, by name. */
 export function corpusOf(
   protocol: "rtmp" | "srt" | "stun" | "http" | "sdp" | "ice_tcp",
 ): CorpusInput[] {

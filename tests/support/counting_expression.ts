@@ -1,5 +1,6 @@
-// A backtracking engine for regular expressions that counts its steps: a character compared, a way chosen or
-// taken back is one step each. Engines differ by a factor, not in how the steps grow with the text.
+// A backtracking regular expression engine that counts its steps: comparing a character, choosing
+// an alternative and backtracking are one step each. Other engines differ by a constant factor, not
+// in how the steps grow with the text.
 
 import { type CharacterSet, type Node, parseExpression } from "./expression_tree.ts";
 
@@ -22,28 +23,27 @@ type Instruction =
     readonly body: readonly Instruction[];
   };
 
-/** A way to go on: at an instruction, with one of the positions from `next` to `last`. */
+/** A choice to backtrack to: an instruction, with one of the positions from `next` to `last`. */
 interface Choice {
   readonly instruction: number;
   next: number;
   readonly last: number;
 }
 
-/** How far a search has come. */
+/** The result of a search. */
 export interface Outcome {
   readonly steps: number;
-  /** Where the match begins and ends; undefined when there is none. */
+  /** Where the match begins and ends; undefined if there is none. */
   readonly match: { readonly start: number; readonly end: number } | undefined;
 }
 
-/** More steps than the caller allows. */
+/** Thrown when a search takes more steps than the caller allows. */
 export class TooManySteps extends Error {
   constructor(source: string) {
     super(`Cannot go on with /${source}/ in the steps that are allowed`);
   }
 }
 
-/** One expression. */
 export class CountingExpression {
   readonly tree: Node;
   readonly #source: string;
@@ -64,7 +64,7 @@ export class CountingExpression {
   /**
    * Searches a text as `exec` does.
    *
-   * @param from where to begin
+   * @param from where to start
    * @param isSticky whether the match must begin there
    * @throws TooManySteps
    */
@@ -81,7 +81,7 @@ export class CountingExpression {
     return { steps: this.#steps, match: undefined };
   }
 
-  /** Most searches end here at most characters, so that it is worth a look. */
+  /** A fast check that fails at most characters in most searches. */
   #canBegin(text: string, start: number): boolean {
     const [first] = this.#program;
     if (first?.kind !== "span" || first.least === 0) return true;
@@ -110,7 +110,7 @@ export class CountingExpression {
     return undefined;
   }
 
-  /** Goes on until nothing fits or all does; what else could be done is put down as choices. */
+  /** Continues until the match fails or succeeds, recording alternatives as choices. */
   #follow(
     program: readonly Instruction[],
     text: string,
@@ -167,7 +167,7 @@ export class CountingExpression {
     return true;
   }
 
-  /** The position beside another in the direction of a third. */
+  /** The position next to `at` in the direction of `towards`. */
   #neighbour(text: string, at: number, towards: number): number {
     const step = at < towards ? 1 : -1;
     const next = at + step;
@@ -192,7 +192,7 @@ export class CountingExpression {
         return isWord(text, at - 1) === isWord(text, at);
       case "look": {
         const { body, isAhead, isNegative } = instruction;
-        // Behind, the sources look at single characters only.
+        // The sources use lookbehind only for single characters.
         const found = isAhead
           ? this.#run(body, text, at) !== undefined
           : at > 0 && this.#run(body, text, at - 1) === at;
@@ -212,7 +212,7 @@ function isAnchored(node: Node): boolean {
   return node.kind === "choice" && node.options.every(isAnchored);
 }
 
-/** @param at the index that the first instruction will have */
+/** @param at the index of the first instruction */
 function compile(node: Node, at: number): Instruction[] {
   switch (node.kind) {
     case "set":

@@ -1,14 +1,14 @@
-// An encoder as people run it: it publishes, and when its connection ends it tries again at once.
+// An encoder as people run it: it publishes, and when its connection ends it reconnects at once.
 
 import { Publisher } from "./ffmpeg.ts";
 import { pause } from "./wait.ts";
 
 const RETRY_DELAY = 100;
 
-/** Publishes until it is disposed of, over as many connections as that takes. */
+/** Publishes until it is disposed of, over as many connections as needed. */
 export class Encoder implements AsyncDisposable {
   readonly stream: string;
-  /** When each connection was begun, in milliseconds of `performance.now()`. */
+  /** When each connection was started, in milliseconds of `performance.now()`. */
   readonly starts: number[] = [];
   readonly #url: string;
   readonly #finished: Promise<void>;
@@ -22,12 +22,12 @@ export class Encoder implements AsyncDisposable {
     this.#finished = this.#run();
   }
 
-  /** Ends the present connection, as a person would who sees it stuck; the next one follows. */
+  /** Ends the current connection, as a person would if it seemed stuck; the next one follows. */
   async restart(): Promise<void> {
     await this.#publisher?.process.kill();
   }
 
-  /** What the present ffmpeg says, for errors. */
+  /** The current ffmpeg's output, for errors. */
   get errorText(): string {
     return this.#publisher?.process.errorText ?? "";
   }

@@ -1,17 +1,17 @@
-// The HTTP server to which media servers post what happens to their streams, as JSON: SRS's http_hooks
-// and node-media-server's notify. It lets everything happen. Knows nothing of the proxy.
+// The HTTP server to which media servers post events of their streams as JSON: SRS's http_hooks and
+// node-media-server's notify. It allows everything. Knows nothing about the proxy.
 
 import { until } from "./wait.ts";
 
-/** One event: `action` says what happened; the other fields are the server's own. */
+/** One event: `action` says what happened; the other fields depend on the server. */
 export interface StreamEvent {
   readonly action: string;
-  /** When it came, in milliseconds of `performance.now()`. */
+  /** When it arrived, in milliseconds of `performance.now()`. */
   readonly at: number;
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** Keeps every event that it is told. */
+/** Keeps every event posted to it. */
 export class EventHook implements AsyncDisposable {
   readonly events: StreamEvent[] = [];
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
@@ -21,7 +21,7 @@ export class EventHook implements AsyncDisposable {
     this.#server = Deno.serve(options, async (request) => {
       const fields: Readonly<Record<string, unknown>> = JSON.parse(await request.text());
       this.events.push({ action: `${fields["action"]}`, at: performance.now(), fields });
-      // SRS takes nothing but a zero for a yes.
+      // SRS accepts only a zero as success.
       return new Response("0");
     });
   }

@@ -1,10 +1,9 @@
-// Regular expressions taken apart, as far as the program's sources use their syntax, so that tests can count
-// what a backtracking engine does with them and make texts that are hard for them. ECMA-262, section 22.2.
+// Parses regular expressions, as far as the program's sources use their syntax, so that tests can
+// count the steps of a backtracking engine and generate hard texts. ECMA-262, section 22.2.
 
-/** Whether a character, by its code, is one of a set. */
+/** Whether a set contains a character, given by its code. */
 export type CharacterSet = (code: number) => boolean;
 
-/** A part of an expression. */
 export type Node =
   | { readonly kind: "set"; readonly holds: CharacterSet }
   | { readonly kind: "sequence"; readonly parts: readonly Node[] }
@@ -24,16 +23,16 @@ export type Node =
     readonly isGreedy: boolean;
   };
 
-/** Ends of what `\…` may be, by its letter. */
+/** An escape sequence. */
 const ESCAPE = /\\(?:u\{[0-9a-f]+\}|u[0-9a-f]{4}|x[0-9a-f]{2}|[pP]\{[^}]*\}|[^])/iy;
 const CLASS = /\[(?:\\[^]|[^\]\\])*\]/y;
 const COUNTS = /(?:([*+?])|\{(\d+)(?:(,)(\d*))?\})(\?)?/y;
 const GROUP = /\((?:\?(?::|<?[=!]|<[a-z]\w*>))?/iy;
 
 /**
- * Takes an expression apart.
+ * Parses an expression.
  *
- * @throws Error for syntax that the sources do not use so far, such as references to groups
+ * @throws Error for syntax that the sources do not use, such as back references
  */
 export function parseExpression(source: string, flags: string): Node {
   return new Parser(source, flags).parse();
@@ -139,7 +138,7 @@ class Parser {
     return { kind: "look", isAhead: look[1] === "", isNegative: look[2] === "!", body };
   }
 
-  /** What one character is matched by is left to the engine that everybody has. */
+  /** Character sets are matched by the built-in engine. */
   #set(source: string): Node {
     const native = new RegExp(`^(?:${source})$`, this.#flags);
     const known: (boolean | undefined)[] = [];

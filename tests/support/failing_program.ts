@@ -1,6 +1,7 @@
-// The program with an error that nobody catches once it is ready, its standard error output full by then.
+// The program with an uncaught error once it is ready, when its standard error output is already
+// full.
 
-// Never ends: a pipe takes less, and nobody reads it.
+// Never finishes, because a pipe holds less and nobody reads it.
 void Deno.stderr.write(new Uint8Array(1024 * 1024));
 setTimeout(() => {
   throw new Error("on purpose");

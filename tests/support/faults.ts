@@ -1,19 +1,19 @@
-// Makes threads of a proxy fail: one that was started as FRAGILE_PROGRAM with the variables of its faults.
+// Makes threads of a proxy fail that was started as FRAGILE_PROGRAM with the variables of a
+// `Faults`.
 
 import { PROJECT_FOLDER } from "./project.ts";
 import { freePorts } from "./ports.ts";
 
-/** The program around the real one, for `Proxy.open` and `Service.start`. */
+/** A wrapper around the real program, for `Proxy.open` and `Service.start`. */
 export const FRAGILE_PROGRAM = `${PROJECT_FOLDER}/tests/support/fragile_program.ts`;
 
-/** What becomes of a lane: two kinds of errors, an end without a word, and an endless loop. */
+/** How a lane fails: with two kinds of errors, a silent end, or an endless loop. */
 export type LaneFault = "throw" | "reject" | "vanish" | "stall";
 
-/** The faults of one proxy. */
 export class Faults {
   readonly #port = freePorts(1)[0]!;
 
-  /** To start the proxy with. */
+  /** Variables to start the proxy with. */
   get variables(): Record<string, string> {
     return { FAULT_PORT: String(this.#port) };
   }
@@ -23,7 +23,7 @@ export class Faults {
     return this.#ask(`lane ${lane}`, fault);
   }
 
-  /** Has the main thread do nothing any more. */
+  /** Blocks the main thread. */
   stallMain(): Promise<void> {
     return this.#ask("main", "stall");
   }

@@ -1,17 +1,17 @@
-// ffmpeg as publisher and as viewer. A publisher sends a file prepared once, so that it costs next
-// to no time of the processor; a viewer reads the checksum of every frame without decoding it.
+// ffmpeg as publisher and as viewer. A publisher sends a file prepared once, which takes almost no
+// CPU time; a viewer reads the checksum of every frame without decoding it.
 
 import { Child, type ChildEnd } from "./child.ts";
 import { type Frame, FrameList } from "./frames.ts";
 import { TempFolder } from "./temp_folder.ts";
 
-/** What a prepared file holds: H.264 with a key frame each second and AAC, 60 seconds of it. */
+/** The contents of a prepared file: 60 seconds of H.264 with a key frame every second, and AAC. */
 export interface TestFileOptions {
-  /** Video kbit/s; 150 unless told. */
+  /** Video kbit/s; 150 unless given. */
   readonly kilobits?: number;
-  /** Width and height as ffmpeg takes them; `320x180` unless told. */
+  /** Width and height in ffmpeg's format; `320x180` unless given. */
   readonly size?: string;
-  /** Frames per second; 10 unless told. */
+  /** Frames per second; 10 unless given. */
   readonly rate?: number;
 }
 
@@ -20,7 +20,10 @@ const QUIET = ["-hide_banner", "-nostdin", "-loglevel", "info", "-nostats"];
 const prepared = new Map<string, Promise<string>>();
 let folder: TempFolder | undefined;
 
-/** Prepares a file to publish, once for each set of options; it lives as long as this process. */
+/**
+ * Prepares a file to publish, once for each set of options; it is kept for the life of this
+ * process.
+ */
 export function testFile(options: TestFileOptions = {}): Promise<string> {
   const { kilobits = 150, size = "320x180", rate = 10 } = options;
   const name = `${size}-${rate}-${kilobits}.flv`;
@@ -54,10 +57,12 @@ function videoCodec(kilobits: number, rate: number): string[] {
   return ["-c:v", "libx264", ...speed, ...bitrate, "-g", `${rate}`, "-keyint_min", `${rate}`];
 }
 
-/** What a publisher sends: the prepared file or another one, or a picture encoded as it goes. */
+/** What a publisher sends: the prepared file or another one, or a picture encoded live. */
 export interface PublisherOptions {
   readonly file?: string;
-  /** A picture drawn and encoded live: an ffmpeg source such as `smptebars`, with its kbit/s. */
+  /**
+   * A picture generated and encoded live: an ffmpeg source such as `smptebars`, with its kbit/s.
+   */
   readonly live?: { readonly picture: string; readonly kilobits: number; readonly rate: number };
   /** Options for the RTMP protocol, before the URL: `["-rtmp_flashver", "…"]`. */
   readonly outputOptions?: readonly string[];
@@ -102,12 +107,12 @@ export class Publisher implements AsyncDisposable {
     }
   }
 
-  /** Video frames sent so far, as ffmpeg last reported. */
+  /** Video frames sent so far, by ffmpeg's last report. */
   get sentFrames(): number {
     return this.#sentFrames;
   }
 
-  /** Resolves once frames are sent, which ffmpeg does only after the publish was accepted. */
+  /** Resolves once frames are sent, which ffmpeg does only after its publish has been accepted. */
   async publishing(timeout?: number): Promise<void> {
     await this.process.until("ffmpeg publish", () => this.#sentFrames > 0, timeout);
   }
@@ -127,7 +132,7 @@ export class Publisher implements AsyncDisposable {
   }
 }
 
-/** An ffmpeg that reads a stream and notes the checksum of every frame, until disposed of. */
+/** An ffmpeg that reads a stream and records the checksum of every frame until disposed of. */
 export class Viewer implements AsyncDisposable {
   readonly process: Child;
   readonly #list = new FrameList();
@@ -152,7 +157,7 @@ export class Viewer implements AsyncDisposable {
     return this.#list.of("audio");
   }
 
-  /** Waits until `count` more video frames have come than had when it was called. */
+  /** Waits for `count` more video frames. */
   async moreVideo(count: number, timeout = 20_000): Promise<void> {
     const wanted = this.video.length + count;
     const hasCome = () => this.video.length >= wanted;
@@ -165,7 +170,7 @@ export class Viewer implements AsyncDisposable {
 }
 
 /**
- * The frames of a recorded file.
+ * Reads the frames of a recorded file.
  *
  * @throws Error when ffmpeg cannot read the file
  */

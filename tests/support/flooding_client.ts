@@ -1,14 +1,13 @@
-// A client in a thread of its own that says something and, once it has been answered, sends the same bytes
-// again and again as fast as they are taken, until it is disposed of.
+// A client in a thread of its own that sends some bytes and, once it has been answered, repeats
+// other bytes as fast as they are read, until it is disposed of.
 
-/** What it sends, and where. */
+/** What to send, and where. */
 interface Flood {
   readonly port: number;
   readonly first: Uint8Array;
   readonly again: Uint8Array;
 }
 
-/** A running flood. */
 export class FloodingClient implements Disposable {
   readonly #worker = new Worker(import.meta.url, { type: "module" });
 
@@ -25,7 +24,7 @@ interface WorkerScope {
   onmessage: ((event: MessageEvent<Flood>) => void) | null;
 }
 
-/** Whether this is the thread. */
+/** Whether this code runs in the client's thread. */
 const isThread = "WorkerGlobalScope" in globalThis;
 
 if (isThread) {
@@ -36,7 +35,7 @@ if (isThread) {
       await conn.read(new Uint8Array(1));
       while (true) await conn.write(again);
     } catch {
-      // It has been let go.
+      // It has been disconnected.
     }
   };
 }

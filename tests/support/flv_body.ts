@@ -1,5 +1,5 @@
-// An FLV body that never ends and of which every byte can be checked: tags of one length whose
-// timestamps count up. Writer and checker; pure.
+// An endless FLV body whose every byte can be checked: tags of equal length with increasing
+// timestamps. Writer and checker; pure.
 
 const HEADER = Uint8Array.of(0x46, 0x4c, 0x56, 1, 5, 0, 0, 0, 9, 0, 0, 0, 0);
 const TAG_HEADER = 11;
@@ -7,17 +7,17 @@ const TRAILER = 4;
 const VIDEO = 9;
 const ENCODER = new TextEncoder();
 
-/** How a body is framed: by chunks, by the end of the connection, or by its length in bytes. */
+/** How a body is delimited: by chunks, by the end of the connection, or by its length in bytes. */
 export type Framing = "chunked" | "until_close" | number;
 
-/** Writes the pieces of one body, one tag in each, the first with the file's header before it. */
+/** Writes one body in pieces of one tag each; the first begins with the file header. */
 export class FlvWriter {
   readonly #piece: Uint8Array;
   readonly #tag: Uint8Array;
   readonly #isChunked: boolean;
   #count = 0;
 
-  /** @param tagLength bytes of each whole tag, at least 16 */
+  /** @param tagLength length of each whole tag in bytes, at least 16 */
   constructor(tagLength: number, framing: Framing) {
     this.#isChunked = framing === "chunked";
     const head = this.#isChunked
@@ -29,13 +29,13 @@ export class FlvWriter {
     fillTag(this.#tag);
   }
 
-  /** What comes before the first piece. */
+  /** The header field and empty line before the first piece. */
   get header(): Uint8Array {
     if (!this.#isChunked) return HEADER;
     return Uint8Array.of(...ENCODER.encode("d\r\n"), ...HEADER, ...ENCODER.encode("\r\n"));
   }
 
-  /** The next piece, framing included; it is overwritten by the one after it. */
+  /** The next piece, framing included; valid until the next call. */
   next(): Uint8Array {
     const count = this.#count++;
     this.#tag.set([count >> 16 & 0xff, count >> 8 & 0xff, count & 0xff, count >> 24 & 0xff], 4);
@@ -51,12 +51,12 @@ function fillTag(tag: Uint8Array): void {
   view.setUint32(tag.length - TRAILER, TAG_HEADER + dataLength);
 }
 
-/** No ASCII, so that a text inside the media cannot look like it. */
+/** Not ASCII, so that text cannot be mistaken for it. */
 function dataByte(at: number): number {
   return 0x80 | at & 0x7f;
 }
 
-/** Checks the bytes of such a body as they come. */
+/** Checks the bytes of such a body as they arrive. */
 export class FlvChecker {
   readonly #tagLength: number;
   #at = 0;
@@ -65,12 +65,12 @@ export class FlvChecker {
     this.#tagLength = tagLength;
   }
 
-  /** Bytes that were right so far. */
+  /** Number of correct bytes so far. */
   get length(): number {
     return this.#at;
   }
 
-  /** @throws Error at the first byte that the writer has not written there */
+  /** @throws Error at the first byte that differs from the writer's */
   push(bytes: Uint8Array): void {
     for (const byte of bytes) {
       if (byte !== this.#expected()) {

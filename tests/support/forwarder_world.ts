@@ -1,5 +1,5 @@
-// The relay of WebRTC media as it is in its thread, over an engine whose time is the test's: sessions,
-// clients that send from any address that they like, and origins.
+// The WebRTC forwarder of a lane, on an engine whose clock the test moves: sessions, clients that
+// send from any address, and origins.
 
 import { createHmac } from "node:crypto";
 import { LocalTally } from "../../src/core/tally.ts";
@@ -10,14 +10,13 @@ import type { MediaInit, MediaReport } from "../../src/relay/rtc/media_messages.
 import { datagramOf, ManualEngine, type ManualLink } from "./manual_engine.ts";
 import { stunRequest } from "./stun_message.ts";
 
-/** RTP, the beginning of a DTLS handshake, its end, data over DTLS, an answer of STUN. */
+/** RTP, the first and last messages of a DTLS handshake, DTLS application data, a STUN answer. */
 export const RTP = Uint8Array.of(0x80, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1);
 export const CLIENT_HELLO = Uint8Array.of(22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 export const FINISHED = Uint8Array.of(22, 254, 253, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0);
 export const DTLS_DATA = Uint8Array.of(23, 254, 253, 0, 1, 0, 0, 0, 0, 0, 1);
 export const STUN_ANSWER = Uint8Array.of(1, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42);
 
-/** A forwarder and what it has reported. */
 export class ForwarderWorld {
   readonly reports: MediaReport[] = [];
   readonly engine: ManualEngine;
@@ -42,7 +41,7 @@ export class ForwarderWorld {
     });
   }
 
-  /** Opens a session whose password is its name twice; its origin's port is its own. */
+  /** Opens a session whose password is its name twice, with an origin port of its own. */
   open(
     name: string,
     { isWanted = false, isCounted = true, before, otherHosts = [] }: {
@@ -65,27 +64,32 @@ export class ForwarderWorld {
     });
   }
 
-  /** Ends a session. */
   close(name: string): void {
     this.#forwarder.command({ type: "close", key: userOf(name), reason: "deleted" });
   }
 
-  /** This process has such a session, which this lane does not know yet. */
+  /** Adds a session to this process that the lane does not know yet. */
   agree(name: string): void {
     this.#users.add(userOf(name));
   }
 
-  /** The registry has told that there is no such session. */
+  /** Tells the lane that there is no such session. */
   unknown(name: string): void {
     this.#forwarder.command({ type: "unknown", user: userOf(name) });
   }
 
-  /** A signed request for a session comes from an address. */
+  /**
+   * Sends a signed request for a session from an address. @returns the sessions whose origins get
+   * it
+   */
   check(name: string, from: string, password = name + name): string[] {
     return this.send(stunRequest({ user: userOf(name), password }), from);
   }
 
-  /** A datagram comes from an address, `ip:port`. @returns the sessions whose origins get it, by name */
+  /**
+   * Sends a datagram from an address, `ip:port`. @returns the sessions whose origins get it, by
+   * name
+   */
   send(bytes: Uint8Array, from: string): string[] {
     const [host = "", port = ""] = from.split(":");
     const link = this.#forwarder.fromClient(datagramOf(bytes, { host, port: Number(port) }));
@@ -93,7 +97,10 @@ export class ForwarderWorld {
     return this.#taken();
   }
 
-  /** The origin of a session says something over the link for an address. @returns whether it goes there */
+  /**
+   * Sends bytes from a session's origin over the link for an address. @returns whether they go to
+   * that address
+   */
   answer(name: string, to: string, bytes: Uint8Array): boolean {
     return this.#forwarder.fromOrigin(this.linkOf(name, to)!, datagramOf(bytes));
   }
@@ -111,7 +118,7 @@ export class ForwarderWorld {
     });
   }
 
-  /** Lets time pass, in steps of a second; every origin goes on to say something. */
+  /** Lets time pass in steps of a second, during which every origin keeps sending. */
   pass(milliseconds: number, each: () => void = () => {}): void {
     for (let left = milliseconds; left > 0; left -= 1_000) {
       this.engine.time += Math.min(left, 1_000);
@@ -123,12 +130,12 @@ export class ForwarderWorld {
     }
   }
 
-  /** Takes new limits, as the thread does. */
+  /** Changes limits, as a reload does. */
   configure(init: Partial<MediaInit>): void {
     Object.assign(this.#init, init);
   }
 
-  /** The names of sessions that have been reported so. */
+  /** The names of the sessions in reports of this type. */
   reported(type: "wanted" | "started" | "ended"): string[] {
     return this.reports.flatMap((report) => {
       if (report.type !== type) return [];
@@ -136,7 +143,7 @@ export class ForwarderWorld {
     });
   }
 
-  /** How many datagrams were dropped for a reason, as far as that has been reported. */
+  /** How many datagrams have been reported as dropped for a reason. */
   dropped(reason: DropReason<"rtc">): number {
     this.engine.time += 1_000;
     this.#forwarder.tick(this.engine.time);

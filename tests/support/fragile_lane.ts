@@ -1,4 +1,4 @@
-// A lane that fails when it is told to, in place of the real one's worker.
+// A lane worker that fails when told to; replaces the real one.
 
 import { serveLane } from "../../src/lane/serve_lane.ts";
 
@@ -13,7 +13,7 @@ const FAULTS: Readonly<Record<string, () => void>> = {
   },
 };
 
-// Before the lane's own listener, which would take it for a message of the main thread.
+// Added before the lane's own listener, which would take it for a message from the main thread.
 addEventListener("message", (event) => {
   const { fault } = (event as MessageEvent<{ fault?: string }>).data;
   if (fault === undefined) return;

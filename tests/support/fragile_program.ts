@@ -1,5 +1,5 @@
-// The program with threads that fail when they are told to, by requests to FAULT_PORT; see faults.ts. The
-// real program knows nothing of it.
+// The program with threads that fail when told to by requests to FAULT_PORT; see faults.ts. The
+// real program knows nothing about it.
 
 const RealWorker = globalThis.Worker;
 const lanes = new Map<string, Worker>();
@@ -12,7 +12,7 @@ globalThis.Worker = class extends RealWorker {
   }
 };
 
-/** Requests are for `/THREAD/FAULT`, such as `/lane%201/throw` and `/main/stall`. */
+/** Request paths are `/THREAD/FAULT`, such as `/lane%201/throw` and `/main/stall`. */
 Deno.serve({
   hostname: "127.0.0.1",
   port: Number(Deno.env.get("FAULT_PORT")),

@@ -1,8 +1,8 @@
-// Frames as ffmpeg's `framemd5` writes them, and what two readers of one stream must have in common.
+// Frames as ffmpeg's `framemd5` writes them, and comparisons between readers of one stream.
 // Timestamps are milliseconds of the stream's own clock, so that readers which joined at different
-// times can be laid on each other.
+// times can be aligned.
 
-/** One audio or video frame as it stood in the stream, undecoded. */
+/** One audio or video frame as it was in the stream, undecoded. */
 export interface Frame {
   readonly kind: "video" | "audio";
   readonly dts: number;
@@ -16,7 +16,7 @@ export class FrameList {
   readonly frames: Frame[] = [];
   readonly #kinds = new Map<string, Frame["kind"]>();
 
-  /** Takes one line, be it a header line or a frame. */
+  /** Parses one line: a header line or a frame. */
   add(line: string): void {
     const header = /^#media_type (\d+): (video|audio)$/.exec(line);
     if (header !== null) this.#kinds.set(header[1]!, header[2] === "video" ? "video" : "audio");
@@ -29,13 +29,13 @@ export class FrameList {
     this.frames.push({ kind, dts: Number(dts), pts: Number(pts), size: Number(size), hash });
   }
 
-  /** The frames of one kind, in the order of their arrival. */
+  /** The frames of one kind, in order of arrival. */
   of(kind: Frame["kind"]): Frame[] {
     return this.frames.filter((frame) => frame.kind === kind);
   }
 }
 
-/** The frames of both lists between the later of their starts and the earlier of their ends. */
+/** The frames of both lists between the later start and the earlier end. */
 export function overlap(left: readonly Frame[], right: readonly Frame[]): [Frame[], Frame[]] {
   const from = Math.max(left[0]?.dts ?? Infinity, right[0]?.dts ?? Infinity);
   const to = Math.min(left.at(-1)?.dts ?? -Infinity, right.at(-1)?.dts ?? -Infinity);
@@ -44,7 +44,7 @@ export function overlap(left: readonly Frame[], right: readonly Frame[]): [Frame
 }
 
 /**
- * Two readers of one stream must have read the very same frames while both were reading.
+ * Asserts that two readers of one stream have read the same frames while both were reading.
  *
  * @throws Error naming the first difference, or when fewer than `atLeast` frames overlap.
  */
@@ -68,10 +68,10 @@ export function assertSameFrames(
 }
 
 /**
- * No frame may be missing: each follows the one before by at most `longest` milliseconds, and by
- * more than nothing.
+ * Asserts that no frame is missing: each follows the previous one by more than 0 and at most
+ * `longest` milliseconds.
  *
- * @throws Error naming the first hole.
+ * @throws Error naming the first gap.
  */
 export function assertContiguous(frames: readonly Frame[], longest: number): void {
   for (const [at, frame] of frames.entries()) {
@@ -85,8 +85,8 @@ export function assertContiguous(frames: readonly Frame[], longest: number): voi
 }
 
 /**
- * Frames as they come from a file that is sent again and again: each is, to its hash, the one behind the
- * one before.
+ * Asserts that frames come unbroken from a file sent in a loop: by its hash, each follows the
+ * previous one in the file.
  *
  * @throws Error naming the first that is not.
  */

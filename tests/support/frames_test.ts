@@ -35,7 +35,7 @@ Deno.test("the overlap starts with the later reader and ends with the earlier on
   assert.deepEqual(overlap(frames(1, 2), []), [[], []]);
 });
 
-Deno.test("equal frames in the overlap are the same, whatever lies outside of it", () => {
+Deno.test("only frames in the overlap are compared", () => {
   assertSameFrames(frames(1, 2, 3, 4), frames(2, 3, 4, 5), 3);
 });
 
@@ -48,7 +48,7 @@ Deno.test("a missing, an added and a changed frame and a short overlap are all f
   assert.throws(() => assertSameFrames([], [], 1), /Cannot compare 1 frames/);
 });
 
-Deno.test("a hole and a step back are found in frames that should be contiguous", () => {
+Deno.test("a gap and a step back are found in frames that should be contiguous", () => {
   assertContiguous(frames(0, 100, 200, 301), 101);
   assert.throws(() => assertContiguous(frames(0, 100, 300), 101), /from 100 to 300/);
   assert.throws(() => assertContiguous(frames(0, 100, 100), 101), /from 100 to 100/);

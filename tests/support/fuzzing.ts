@@ -1,5 +1,5 @@
-// Where the randomness of the fuzz tests begins: somewhere else in every run, so that in time they
-// come around, and where SRS_PROXY_FUZZ_SEED says, so that what failed can be seen again.
+// The seed of the fuzz tests: different in every run, so that coverage grows over time, or given by
+// SRS_PROXY_FUZZ_SEED, to reproduce a failure.
 
 import { randomNumbers } from "./random_text.ts";
 import { SeededRandom } from "./rtmp_wire.ts";
@@ -21,7 +21,7 @@ function failure(seed: number, cause: unknown): Error {
   return new Error(`Cannot pass with ${VARIABLE}=${seed}: ${cause}`, { cause });
 }
 
-/** A test with one source of numbers; its failure names the seed. */
+/** A test with one random generator; a failure names the seed. */
 export function fuzzTest(
   name: string,
   run: (random: (below: number) => number) => void | Promise<void>,
@@ -35,7 +35,7 @@ export function fuzzTest(
   });
 }
 
-/** Runs that many times, each with a seed of its own; a failure names the one that is at fault. */
+/** Runs a test several times, each with a seed of its own; a failure names its seed. */
 export function forEachSeed(
   rounds: number,
   run: (random: SeededRandom, seed: number) => void,

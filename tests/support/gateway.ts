@@ -1,7 +1,6 @@
-// A way to a TCP server that the test can cut, freeze or make long, as networks do. Knows nothing
-// of what flows through.
+// A TCP path to a server that the test can cut or delay. Does not look at what passes through.
 
-/** A listener on a free loopback port that passes everything on to another. */
+/** A listener on a free loopback port that passes everything on to another port. */
 export class Gateway implements AsyncDisposable {
   readonly #port: number;
   readonly #listener: Deno.TcpListener;
@@ -11,7 +10,7 @@ export class Gateway implements AsyncDisposable {
   #isCut = false;
   #delay = 0;
 
-  /** @param port of the server on 127.0.0.1 */
+  /** @param port the server's port on 127.0.0.1 */
   constructor(port: number) {
     this.#port = port;
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -22,18 +21,18 @@ export class Gateway implements AsyncDisposable {
     return { host: "127.0.0.1", port: this.#listener.addr.port };
   }
 
-  /** Ends all connections, and every new one at once. */
+  /** Closes all connections, and every new one at once. */
   cut(): void {
     this.#isCut = true;
     this.#closeAll();
   }
 
-  /** Lets connections through again. */
+  /** Accepts connections again. */
   mend(): void {
     this.#isCut = false;
   }
 
-  /** Everything that the server says comes so many milliseconds later from now on. */
+  /** Delays everything from the server by this many milliseconds from now on. */
   delay(milliseconds: number): void {
     this.#delay = milliseconds;
   }
@@ -78,7 +77,7 @@ export class Gateway implements AsyncDisposable {
       }
       await written;
     } catch {
-      // Either side has gone, and so does the other.
+      // One side has gone, so the other is closed too.
     }
     await written.catch(() => {});
     this.#close(from);

@@ -1,22 +1,22 @@
-// HAProxy as a load balancer in front of something. Knows nothing of what is behind it.
+// HAProxy as a load balancer. Knows nothing about what is behind it.
 
 import { Child, whenReady } from "./child.ts";
 import { TempFolder } from "./temp_folder.ts";
 
-/** One port and where its connections go. */
+/** A port and its target. */
 export interface Balanced {
   readonly port: number;
   readonly to: number;
   readonly mode: "tcp" | "http";
-  /** Further words for the port: `accept-proxy`. */
+  /** Additional options of the bind line: `accept-proxy`. */
   readonly bind?: string;
-  /** Further words for what is behind: `send-proxy`, `source 127.0.0.9`. */
+  /** Additional options of the server line: `send-proxy`, `source 127.0.0.9`. */
   readonly server?: string;
-  /** Further lines. */
+  /** Additional configuration lines. */
   readonly lines?: readonly string[];
 }
 
-/** A running HAProxy; its log, with the address of each client, is its output. */
+/** A running HAProxy; it writes its log, with each client's address, to its output. */
 export class Haproxy implements AsyncDisposable {
   readonly process: Child;
   readonly #folder: TempFolder;
@@ -42,7 +42,7 @@ export class Haproxy implements AsyncDisposable {
   }
 }
 
-/** Whether the system lists all of them, which disturbs nobody behind them. */
+/** Whether the system lists all ports as listening; does not connect to what is behind them. */
 function isListening(ports: readonly Balanced[]): boolean {
   const text = Deno.readTextFileSync("/proc/net/tcp");
   return ports.every(({ port }) => {

@@ -1,21 +1,20 @@
-// Texts that are hard for a regular expression, made from itself: something that leads up to a repetition,
-// a long run of what it may or may not repeat, something on which it fails in the end.
+// Generates texts that are hard for a regular expression from the expression itself: a prefix that
+// reaches a repetition, a long run of what it may or may not repeat, and an end on which it fails.
 
 import type { CharacterSet, Node } from "./expression_tree.ts";
 
-/** Characters that stand for all others, as far as sets tell them apart. */
+/** Characters that represent all others, as far as sets distinguish them. */
 const CANDIDATES: readonly string[] = [
   ..."aA0b1zZ9 .-_:/\\\"'<>=&;,?#@[]{}()%+*!|~^$`\t\n\r\0",
   ...["\u007f", "\u0080", "\u00a0", "\u00e9", "\u2028", "\u202e", "\u4e2d", "\ud800", "\udc00"],
   ...Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)),
 ];
 
-/** How long the run is, in characters. */
+/** Length of the run, in characters. */
 export interface HardTextOptions {
   readonly length: number;
 }
 
-/** Hard texts for an expression. */
 export function* hardTexts(tree: Node, { length }: HardTextOptions): Generator<string> {
   const characters = representatives(setsOf(tree));
   const ends = ["", ...characters];
@@ -36,7 +35,7 @@ export function* hardTexts(tree: Node, { length }: HardTextOptions): Generator<s
   }
 }
 
-/** One character for each way in which sets take it or not. */
+/** One character for each combination of sets that contain it. */
 function representatives(sets: readonly CharacterSet[]): string[] {
   const byWay = new Map<string, string>();
   for (const character of CANDIDATES) {
@@ -47,7 +46,7 @@ function representatives(sets: readonly CharacterSet[]): string[] {
   return [...byWay.values()];
 }
 
-/** All sets of a part. */
+/** All character sets in a part. */
 function setsOf(node: Node): CharacterSet[] {
   switch (node.kind) {
     case "set":
@@ -64,7 +63,7 @@ function setsOf(node: Node): CharacterSet[] {
   }
 }
 
-/** What leads up to each repetition, and once into it. */
+/** Prefixes that reach each repetition, and ones that enter it once. */
 function beginsOf(node: Node, before: string, characters: readonly string[]): string[] {
   switch (node.kind) {
     case "sequence": {

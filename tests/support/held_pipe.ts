@@ -1,12 +1,12 @@
-// A pipe for the outputs of a program whose reader reads only when the test says so: between two reads
-// the pipe fills, and whoever writes into it waits.
+// A pipe for a program's output that is read only when the test says so: in between it fills, and
+// writers block.
 
 import { until } from "./wait.ts";
 import { TempFolder } from "./temp_folder.ts";
 
 /** A named pipe, open at its reading end. */
 export class HeldPipe implements AsyncDisposable {
-  /** Where the program is to write. */
+  /** The path for the program to write to. */
   readonly path: string;
   readonly #folder: TempFolder;
   readonly #reader: Deno.FsFile;
@@ -26,11 +26,12 @@ export class HeldPipe implements AsyncDisposable {
     if (!made.success) {
       throw new Error(`Cannot make a pipe: ${new TextDecoder().decode(made.stderr)}`);
     }
-    // Open for both: otherwise it would have to wait for the other end, and would end with it.
+    // Opened for both, because otherwise opening would wait for the other end, and the pipe would
+    // end with it.
     return new HeldPipe(folder, path, await Deno.open(path, { read: true, write: true }));
   }
 
-  /** Reads until the text that has come matches. @returns all of it */
+  /** Reads until the text received so far matches. @returns all of it */
   async readUntil(pattern: RegExp): Promise<string> {
     let text = "";
     await until(`${pattern} in the pipe`, async () => {

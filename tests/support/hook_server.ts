@@ -1,14 +1,14 @@
-// The HTTP server that origins ask before a publish or a play. Knows nothing of RTMP.
+// The HTTP server that origins ask before a publish or play. Knows nothing about RTMP.
 
-/** One question of an origin: what nginx-rtmp posts as a form. */
+/** One question from an origin: the form that nginx-rtmp posts. */
 export type HookCall = Readonly<Record<string, string>>;
 
-/** Answers every question with one status and keeps the questions. */
+/** Answers every question with the same status and keeps the questions. */
 export class HookServer implements AsyncDisposable {
   readonly calls: HookCall[] = [];
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
-  /** @param status of every answer; anything but 2xx refuses */
+  /** @param status the status of every answer; anything but 2xx refuses */
   constructor(status: number) {
     const options = { hostname: "127.0.0.1", port: 0, onListen: () => undefined };
     this.#server = Deno.serve(options, async (request) => {

@@ -1,6 +1,6 @@
-// Media over HTTP as a player asks for it: what ffprobe finds in it, what the links of a playlist
-// are, and bodies with their checksums. Frames are read by `Viewer` in ffmpeg.ts, which takes any
-// URL. Knows of the proxy only where it serves media.
+// Media over HTTP as a player requests it: what ffprobe finds in it, the links of a playlist, and
+// bodies with their checksums. Frames are read by `Viewer` in ffmpeg.ts, which accepts any URL. Of
+// the proxy it knows only where it serves media.
 
 import assert from "node:assert/strict";
 import { Child } from "./child.ts";
@@ -17,7 +17,7 @@ export interface Track {
   readonly sample_rate?: string;
 }
 
-/** An answer that has come to its end. */
+/** A complete response. */
 export interface WholeAnswer {
   readonly status: number;
   readonly headers: Headers;
@@ -27,7 +27,7 @@ export interface WholeAnswer {
 const FETCH_DEADLINE = 5_000;
 const ENTRIES = "stream=codec_type,codec_name,width,height,sample_rate";
 
-/** Where a proxy serves a path, which begins with a slash. */
+/** The URL of a path at a proxy; the path begins with a slash. */
 export function mediaUrl(proxy: Proxy, path: string): string {
   return `http://127.0.0.1:${proxy.ports.httpServer}${path}`;
 }
@@ -35,7 +35,7 @@ export function mediaUrl(proxy: Proxy, path: string): string {
 /**
  * The video and audio tracks of a stream, video first.
  *
- * @throws Error with ffprobe's own words when it cannot read the stream
+ * @throws Error with ffprobe's output when it cannot read the stream
  */
 export async function probe(url: string): Promise<Track[]> {
   const args = ["-v", "error", "-analyzeduration", "1000000", "-of", "json"];
@@ -51,7 +51,7 @@ export async function probe(url: string): Promise<Track[]> {
     .sort((left, right) => right.codec_type.localeCompare(left.codec_type));
 }
 
-/** Fetches the whole of something that has an end, within five seconds, and follows nothing. */
+/** Fetches a whole response within five seconds, without following redirects. */
 export async function fetchWhole(
   url: string,
   init: RequestInit & { client?: Deno.HttpClient } = {},
@@ -70,9 +70,9 @@ export async function fetchWhole(
   }
 }
 
-/** A live stream that is being read until it ends or its reader leaves; keeps every byte. */
+/** A live stream that is read until it ends or the reader leaves; keeps every byte. */
 export class LiveReader implements AsyncDisposable {
-  /** Resolves when the stream has ended, with the error if it did not end in order. */
+  /** Resolves when the stream has ended, with an error if it did not end properly. */
   readonly ended: Promise<unknown>;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #chunks: Uint8Array[] = [];
@@ -82,7 +82,7 @@ export class LiveReader implements AsyncDisposable {
     this.ended = this.#read().then(() => undefined, (error: unknown) => error);
   }
 
-  /** @throws Error when the answer is anything but a stream with status 200 */
+  /** @throws Error when the response is anything but a stream with status 200 */
   static async open(
     url: string,
     init: RequestInit & { client?: Deno.HttpClient } = {},
@@ -93,17 +93,17 @@ export class LiveReader implements AsyncDisposable {
     throw new Error(`Cannot read ${url}: current value is ${status}`);
   }
 
-  /** What has come so far. */
+  /** The bytes received so far. */
   get received(): Uint8Array {
     return new Uint8Array(this.#chunks.flatMap((chunk) => [...chunk]));
   }
 
-  /** Waits until `count` bytes have come in all. */
+  /** Waits until `count` bytes have arrived in total. */
   async bytes(count: number): Promise<void> {
     await until(`${count} bytes of the stream`, () => this.#count >= count);
   }
 
-  /** Waits until nothing more comes, as when the publisher has fallen silent. */
+  /** Waits until nothing more arrives, as when the publisher has stopped sending. */
   async silence(): Promise<void> {
     let before = -1;
     const isSilent = () => {
@@ -114,7 +114,7 @@ export class LiveReader implements AsyncDisposable {
     await until("silence", isSilent, { interval: 400 });
   }
 
-  /** Leaves, if the stream goes on. */
+  /** Leaves if the stream is still running. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#reader.cancel().catch(() => undefined);
     await this.ended;
@@ -129,7 +129,7 @@ export class LiveReader implements AsyncDisposable {
   }
 }
 
-/** The text of an answer's body. */
+/** The text of a response's body. */
 export function textOf({ body }: WholeAnswer): string {
   return new TextDecoder().decode(body);
 }
@@ -140,20 +140,23 @@ export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
 }
 
 /**
- * An HTTP client all of whose connections go to one loopback port, whatever host the URL names: so
- * the Host field is the URL's own.
+ * An HTTP client whose connections all go to one loopback port, whatever host the URL names, so
+ * that the Host field is the URL's.
  */
 export function clientOf(port: number): Deno.HttpClient {
   return Deno.createHttpClient({ proxy: { transport: "tcp", hostname: "127.0.0.1", port } });
 }
 
-/** The links of an HLS playlist, keys and the like among them, as absolute URLs. */
+/** The links of an HLS playlist, including keys and the like, as absolute URLs. */
 export function linksOf(playlist: string, url: string): string[] {
   const found = playlist.matchAll(/^(?!#)\S+|^#EXT.*[:,]URI="([^"]+)"/gm);
   return [...found].map(([line, uri]) => new URL(uri ?? line, url).href);
 }
 
-/** The files that a DASH manifest names: of each template the first one and the segments. */
+/**
+ * The files that a DASH manifest names: for each template, the initialization file and the
+ * segments.
+ */
 function filesOf(manifest: string, url: string): string[] {
   const base = new URL(/<BaseURL>([^<]*)<\/BaseURL>/.exec(manifest)?.[1] ?? "", url);
   const representations = manifest.matchAll(/<Representation[\s\S]*?<\/Representation>/g);
@@ -176,7 +179,7 @@ function attribute(xml: string, name: string): string {
   return new RegExp(`\\s${name}="([^"]*)"`).exec(xml)?.[1]?.replaceAll("&amp;", "&") ?? "";
 }
 
-/** A media playlist and where it was found. */
+/** A media playlist and its URL. */
 export interface MediaPlaylist {
   readonly url: string;
   readonly text: string;
@@ -205,7 +208,7 @@ export async function mediaPlaylist(url: string, segments: number): Promise<Medi
 }
 
 /**
- * Waits until a DASH manifest names at least `files` files, and gives their URLs.
+ * Waits until a DASH manifest names at least `files` files, and returns their URLs.
  *
  * @throws Error when it does not within 15 seconds
  */
@@ -219,8 +222,8 @@ export async function manifestFiles(url: string, files: number): Promise<string[
 }
 
 /**
- * The frames of a relayed stream with the timestamps of the direct one where they are as good as
- * equal: for frames inside an MPEG-TS packet ffmpeg computes them, and how it rounds depends on
+ * The frames of a relayed stream, with the timestamps of the direct one where they are nearly
+ * equal: for frames inside an MPEG-TS packet ffmpeg computes them, and its rounding depends on
  * where it began to read.
  */
 export function withTimestampsOf(direct: readonly Frame[], relayed: readonly Frame[]): Frame[] {
@@ -231,7 +234,7 @@ export function withTimestampsOf(direct: readonly Frame[], relayed: readonly Fra
   });
 }
 
-/** A URL of the proxy as the origin itself knows it: without what the proxy has added. */
+/** The origin's own URL for a URL of the proxy, without what the proxy has added. */
 function originUrl(url: string, origin: { httpUrl(path: string): string }): string {
   const { pathname, searchParams } = new URL(url);
   assert.ok(searchParams.has("spbhid"), `${url} has no spbhid`);
@@ -240,7 +243,8 @@ function originUrl(url: string, origin: { httpUrl(path: string): string }): stri
 }
 
 /**
- * Every link must give through the proxy the bytes that the origin gives, and some at all.
+ * Asserts that every link gives the same bytes through the proxy as at the origin, and that they
+ * are not empty.
  *
  * @returns how many bytes that were
  */

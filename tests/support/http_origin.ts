@@ -1,12 +1,12 @@
-// A small HTTP origin over plain TCP, so that it can say what no HTTP library would: odd heads,
-// broken bodies, live streams of any rate. It keeps what it was asked and counts its connections.
-// Knows nothing of the proxy.
+// A small HTTP origin over plain TCP, so that it can send what no HTTP library would: unusual
+// heads, malformed bodies, live streams at any rate. It keeps its requests and counts its
+// connections. Knows nothing about the proxy.
 
 import { bytesOfText, textOfBytes } from "../../src/core/binary_text.ts";
 import { FlvWriter, type Framing } from "./flv_body.ts";
 import { pause } from "./wait.ts";
 
-/** A request as it came. */
+/** A request as received. */
 export interface SeenRequest {
   /** The first line. */
   readonly start: string;
@@ -18,19 +18,19 @@ export interface SeenRequest {
   readonly fields: readonly (readonly [name: string, value: string])[];
   /** The whole head. */
   readonly text: string;
-  /** As long as Content-Length says, one letter for each byte. */
+  /** As long as Content-Length says, one character per byte. */
   readonly body: string;
 }
 
-/** Answers one request; when it returns, the connection goes on unless it was closed. */
+/** Answers one request; when it returns, the connection stays open unless it was closed. */
 export type Answer = (exchange: OriginExchange) => Promise<unknown> | void;
 
 const END_OF_HEAD = "\r\n\r\n";
 
-/** The origin's end of a connection with a request on it. */
+/** A request and the origin's end of its connection. */
 class OriginExchange {
   readonly request: SeenRequest;
-  /** Resolves when the other side has ended the connection, or it was closed here. */
+  /** Resolves when the other side has ended the connection or it has been closed here. */
   readonly gone: Promise<void>;
   readonly #connection: Connection;
 
@@ -44,22 +44,23 @@ class OriginExchange {
     return this.#connection.isClosed;
   }
 
-  /** Writes all of it, one byte for each letter of a text. @returns false when the other side is gone */
+  /**
+   * Writes everything, one byte per character of a text. @returns false when the other side is gone
+   */
   write(data: string | Uint8Array): Promise<boolean> {
     return this.#connection.write(data);
   }
 
-  /** Ends the connection. */
   close(): void {
     this.#connection.close();
   }
 }
 
-/** One accepted connection; its reads are one ahead, so that it is known when the peer leaves. */
+/** One accepted connection; one read is always pending, to notice when the peer leaves. */
 class Connection {
   readonly gone: Promise<void>;
   isClosed = false;
-  /** Told of what has been written. */
+  /** Called with the number of bytes written. */
   onWritten: (bytes: number) => void = () => {};
   readonly #conn: Deno.Conn;
   readonly #resolveGone: () => void;
@@ -75,7 +76,7 @@ class Connection {
     this.#ahead = this.#read();
   }
 
-  /** The next request, or undefined when there is none. */
+  /** The next request; undefined if there is none. */
   async next(): Promise<SeenRequest | undefined> {
     while (true) {
       const request = parseRequest(this.#text);
@@ -112,7 +113,7 @@ class Connection {
     this.#resolveGone();
   }
 
-  /** Waits for the read that is under way; the connection must be closed. */
+  /** Waits for the pending read; the connection must be closed. */
   async settle(): Promise<void> {
     await this.#ahead;
   }
@@ -125,17 +126,17 @@ class Connection {
   }
 }
 
-/** What a proxy asks once of all that register. */
+/** The path that a proxy requests once from everything that registers. */
 const PROXY_QUESTION = "/api/v1/versions";
 
-/** A listening origin. It speaks HTTP alone; its `rtmpPort` is there to be registered. */
+/** A listening origin. It speaks only HTTP; its `rtmpPort` exists only to be registered. */
 export class HttpOrigin implements AsyncDisposable {
   readonly name: string;
   readonly httpPort: number;
   readonly rtmpPort: number;
-  /** All requests so far, but for a proxy's question what this is. */
+  /** All requests so far, except for PROXY_QUESTION. */
   readonly requests: SeenRequest[] = [];
-  /** Connections so far over which any of them came. */
+  /** Number of connections so far that carried any of them. */
   taken = 0;
   readonly #listener: Deno.TcpListener;
   readonly #answerOf: (path: string) => Answer | undefined;
@@ -145,8 +146,8 @@ export class HttpOrigin implements AsyncDisposable {
   #closed = false;
 
   /**
-   * @param answers by path, or a function of the path; whatever has none is answered with 404
-   * @param name under which it is registered
+   * @param answers by path, or a function of the path; other paths are answered with 404
+   * @param name the name under which it is registered
    */
   constructor(
     answers: Readonly<Record<string, Answer>> | ((path: string) => Answer | undefined),
@@ -168,23 +169,23 @@ export class HttpOrigin implements AsyncDisposable {
     return this.#connections.size;
   }
 
-  /** These, to say something unasked over them, or to close them. */
+  /** The open connections, to send something unsolicited on or to close. */
   get open(): readonly Connection[] {
     return [...this.#connections.keys()];
   }
 
-  /** The value of a field of the newest request. */
+  /** The value of a field in the latest request. */
   field(name: string): string | undefined {
     return this.requests.at(-1)?.fields.find(([one]) => one === name)?.[1];
   }
 
-  /** Bytes written so far in answer to requests for a path, or in all. */
+  /** Bytes written so far in answer to requests for a path, or in total. */
   written(path?: string): number {
     if (path !== undefined) return this.#written.get(path) ?? 0;
     return this.#written.values().reduce((sum, bytes) => sum + bytes, 0);
   }
 
-  /** Ends every connection and takes no more, as a process does that is killed. */
+  /** Closes every connection and accepts no more, as when a process is killed. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#closed) this.#listener.close();
     this.#closed = true;
@@ -223,7 +224,7 @@ export class HttpOrigin implements AsyncDisposable {
   }
 }
 
-/** The first request of what has come; undefined when it is not all there. */
+/** The first request in the received text; undefined if it is incomplete. */
 function parseRequest(received: string): SeenRequest | undefined {
   const end = received.indexOf(END_OF_HEAD);
   if (end < 0) return undefined;
@@ -240,14 +241,14 @@ function parseRequest(received: string): SeenRequest | undefined {
   return { start, method, target, version, fields, text, body };
 }
 
-/** Answers with a status, these lines and a body of known length; a HEAD without the body. */
+/** Answers with a status, these header lines and a body of known length; HEAD gets no body. */
 export function says(status: string, body = "", ...lines: readonly string[]): Answer {
   const length = status.startsWith("304") ? [] : [`Content-Length: ${body.length}`];
   const head = [`HTTP/1.1 ${status}`, ...lines, ...length, "", ""].join("\r\n");
   return (exchange) => exchange.write(exchange.request.method === "HEAD" ? head : head + body);
 }
 
-/** Answers with a status, these fields and a body, as `says` does. */
+/** Answers with a status, these fields and a body. */
 export function whole(
   status: string,
   fields: Readonly<Record<string, string>> = {},
@@ -262,7 +263,7 @@ const NOT_FOUND = whole(
   "<h1>No such stream</h1>",
 );
 
-/** Says these bytes, whatever they are, and ends the connection. */
+/** Sends these bytes as they are and closes the connection. */
 export function verbatim(text: string): Answer {
   return async (exchange) => {
     await exchange.write(text);
@@ -270,20 +271,20 @@ export function verbatim(text: string): Answer {
   };
 }
 
-/** Takes the request and says nothing. */
+/** Never answers. */
 export const silence: Answer = (exchange) => exchange.gone;
 
 /** A live stream. */
 export interface LiveOptions {
   readonly framing: Framing;
-  /** Bytes of each tag, and milliseconds from one to the next: 0 is as fast as they are taken. */
+  /** Length of each tag in bytes, and milliseconds between tags: 0 = as fast as they are read. */
   readonly tagLength: number;
   readonly interval: number;
-  /** Tags after which it ends in order; none unless told. */
+  /** Number of tags after which it ends properly; endless unless given. */
   readonly tags?: number;
 }
 
-/** Answers with an FLV body that `FlvChecker` knows. */
+/** Answers with an FLV body that `FlvChecker` can check. */
 export function live(options: LiveOptions): Answer {
   const { framing, tagLength, interval, tags = Infinity } = options;
   return async (exchange) => {
@@ -304,7 +305,7 @@ export function live(options: LiveOptions): Answer {
     await write(writer.header);
     let due = performance.now();
     for (let count = 0; count < tags && left > 0 && await write(writer.next()); count++) {
-      // A stream that was held up goes on from now: it does not make up for lost time.
+      // A delayed stream continues from now, without catching up.
       const now = performance.now();
       due = Math.max(due + interval, now);
       if (interval > 0) await pause(due - now);

@@ -1,5 +1,5 @@
-// The HTTP relay on a free port with a real registry behind it, in this process, for tests that
-// need short deadlines and to look at what it counts.
+// The HTTP relay on a free port with a real registry, in this process, for tests that need short
+// deadlines and access to its metrics.
 
 import { VARIABLES } from "../../src/config/table.ts";
 import { systemClock } from "../../src/core/clock.ts";
@@ -10,7 +10,7 @@ import { loopback, RelayWorld, Surroundings } from "./relay_world.ts";
 import { RawHttp } from "./raw_http.ts";
 import { openTcpEngine } from "./tcp_engines.ts";
 
-/** Deadlines for tests in which none of them passes; change some of a copy for the others. */
+/** Deadlines that are never reached; tests about deadlines change a copy. */
 export const HTTP_TIMEOUTS: ReturnType<HttpRelayOptions["timeouts"]> = {
   head: 2_000,
   keepAlive: 2_000,
@@ -20,7 +20,6 @@ export const HTTP_TIMEOUTS: ReturnType<HttpRelayOptions["timeouts"]> = {
   stall: 10_000,
 };
 
-/** A relay and what is around it. */
 export class HttpRelayWorld extends RelayWorld {
   readonly relay: HttpRelay;
   readonly #draining: { value: boolean };
@@ -56,7 +55,7 @@ export class HttpRelayWorld extends RelayWorld {
     return new HttpRelayWorld(around, relay, draining);
   }
 
-  /** Registers an origin with HTTP on these loopback ports, or none, and perhaps with RTMP. */
+  /** Registers an origin with HTTP on these loopback ports, if any, and optionally with RTMP. */
   async addOrigin(
     id: string,
     ports: number | readonly number[],
@@ -70,7 +69,7 @@ export class HttpRelayWorld extends RelayWorld {
     return RawHttp.connect(this.relay.address.port);
   }
 
-  /** Asks on a connection of its own that ends with the answer. */
+  /** Sends a request on a connection of its own, which ends with the answer. */
   async ask(target: string, ...lines: readonly string[]): Promise<RawHttp> {
     const client = await this.client();
     await client.get(target, "Connection: close", ...lines);

@@ -1,12 +1,12 @@
-// A client of ICE over TCP, on loopback: frames as RFC 4571 has them, written beside the RFC and not beside
-// the program's own reader. Waits have a deadline.
+// A client of ICE over TCP, on loopback, with framing written from RFC 4571, independently of the
+// program's own reader. All waits have a deadline.
 
 import { stunRequest } from "./stun_message.ts";
 import { within } from "./wait.ts";
 
 const DEADLINE = 10_000;
 
-/** A datagram behind its length. */
+/** A datagram preceded by its length. */
 export function framed(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(bytes.length + 2);
   new DataView(whole.buffer).setUint16(0, bytes.length);
@@ -14,7 +14,6 @@ export function framed(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return whole;
 }
 
-/** A connected client. */
 export class IcePeer implements Disposable {
   readonly port: number;
   readonly #conn: Deno.TcpConn;
@@ -29,7 +28,7 @@ export class IcePeer implements Disposable {
     return new IcePeer(await Deno.connect({ hostname: host, port }));
   }
 
-  /** Sends bytes as they are. */
+  /** Sends bytes without framing. */
   async write(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length;) at += await this.#conn.write(bytes.subarray(at));
   }
@@ -39,7 +38,9 @@ export class IcePeer implements Disposable {
     await this.write(framed(bytes));
   }
 
-  /** Asks for a session of `MediaWorld`, as its client does unless another password is given. */
+  /**
+   * Sends a request for a session of `MediaWorld`, with the right password unless another is given.
+   */
   async check(name: string, password = name + name): Promise<void> {
     await this.send(stunRequest({ user: `${name}:me`, password }));
   }
@@ -51,7 +52,10 @@ export class IcePeer implements Disposable {
     return whole;
   }
 
-  /** Resolves when the other side has closed it. @throws Error when it says something first, or does not */
+  /**
+   * Resolves when the other side has closed it. @throws Error when it sends something first, or
+   * does not close in time
+   */
   async closed(): Promise<void> {
     const buffer = new Uint8Array(1);
     const read = this.#conn.read(buffer).catch(() => null);

@@ -1,4 +1,4 @@
-// The WebRTC relay with a port for clients that come over TCP, in this process, on either engine.
+// The WebRTC relay with a port for clients over TCP, in this process, on either engine.
 
 import { systemClock } from "../../src/core/clock.ts";
 import { FORWARDERS } from "../../src/lane/served_forwarders.ts";
@@ -9,13 +9,11 @@ import { IcePeer } from "./ice_peer.ts";
 import { MediaWorld, type MediaWorldOptions } from "./media_world.ts";
 import { openTcpEngine } from "./tcp_engines.ts";
 
-/** What a test may set. */
 export interface IceWorldOptions extends Omit<MediaWorldOptions, "create" | "engine"> {
   readonly engine: TcpEngine["kind"];
   readonly limits?: ConnectionLimits;
 }
 
-/** See above. */
 export class IceWorld implements AsyncDisposable {
   readonly media: MediaWorld;
   readonly server: IceServer;
@@ -60,7 +58,7 @@ export class IceWorld implements AsyncDisposable {
     return IcePeer.connect(this.port);
   }
 
-  /** Has a client prove itself. @returns the port from which its origin hears it */
+  /** Has a client prove itself. @returns the port from which its origin receives */
   async start(client: IcePeer, name: string): Promise<number> {
     await client.check(name);
     return (await this.media.origin.next()).port;

@@ -1,13 +1,13 @@
-// Judges Kubernetes objects by the schemas of the npm package kubernetes-models: values when they are
-// validated, unknown fields when its types are checked. Locked apart: whoever only runs the proxy does
-// not get it.
+// Checks Kubernetes objects against the npm package kubernetes-models: values by its validation,
+// unknown fields by its types. The package has a lock file of its own, so that running the proxy
+// does not install it.
 
 import { createRequire } from "node:module";
 import { PROJECT_FOLDER } from "./project.ts";
 
 const PACKAGE = `${PROJECT_FOLDER}/tests/support/kubernetes`;
 
-/** An object as it stands in a file, of any kind. */
+/** An object of any kind, as read from a file. */
 export interface KubernetesObject {
   readonly apiVersion: string;
   readonly kind: string;
@@ -16,7 +16,7 @@ export interface KubernetesObject {
   readonly [field: string]: any;
 }
 
-/** Fetches the package, unless it is there. */
+/** Installs the package, unless it is there. */
 async function install(): Promise<void> {
   const { success } = await new Deno.Command(Deno.execPath(), {
     args: ["install", "--quiet", "--frozen"],
@@ -26,7 +26,7 @@ async function install(): Promise<void> {
   if (!success) throw new Error("Cannot install kubernetes-models");
 }
 
-/** The objects of a file. */
+/** Reads the objects in a file. */
 export async function readObjects(file: string): Promise<readonly KubernetesObject[]> {
   await install();
   const { parseAllDocuments } = createRequire(`${PACKAGE}/package.json`)("yaml");
@@ -34,7 +34,7 @@ export async function readObjects(file: string): Promise<readonly KubernetesObje
   return documents.map((document: { toJS(): KubernetesObject }) => document.toJS());
 }
 
-/** What is wrong with these objects; empty when nothing is. */
+/** What is wrong with these objects; empty if nothing is. */
 export async function faultsOf(objects: readonly KubernetesObject[]): Promise<string> {
   await install();
   const lines = objects.map(({ apiVersion, kind, ...fields }, at) => {

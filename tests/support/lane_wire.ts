@@ -1,22 +1,22 @@
-// A lane and the main thread without threads: what they say to each other is copied, as between threads,
-// and passes when the test says so.
+// A lane and the main thread without threads: their messages are copied, as between threads, and
+// delivered when the test says so.
 
 import { Desk, type DeskServices } from "../../src/lane/desk.ts";
 import type { KnownAnswersOptions } from "../../src/lane/known_answers.ts";
 import { MainThread } from "../../src/lane/main_thread.ts";
 import type { FromLane, ToLane } from "../../src/lane/messages.ts";
 
-/** Calls back once the message has arrived; what is sent later arrives later. */
+/** Calls back when the message arrives; messages arrive in the order sent. */
 export type Carry = (arrived: () => void) => void;
 
-/** How messages pass, in each direction. */
+/** How messages are delivered in each direction. */
 export interface LaneWireOptions extends KnownAnswersOptions {
   readonly services: DeskServices;
   readonly toMain: Carry;
   readonly toLane: Carry;
 }
 
-/** Both ends. */
+/** Both ends of the wire. */
 export class LaneWire {
   /** The main thread as the lane sees it. */
   readonly main: MainThread;

@@ -1,4 +1,4 @@
-// Lanes as the program has them: threads, sockets and origins, with the registry of one process.
+// Lanes as in the program: threads, sockets and origins, with the registry of one process.
 
 import assert from "node:assert/strict";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
@@ -22,11 +22,11 @@ import { Script } from "./rtmp_script.ts";
 import { until } from "./wait.ts";
 import { NO_SESSION_LOG } from "./no_session_log.ts";
 
-/** What the process calls itself in Via. */
+/** The process's name in Via. */
 export const PSEUDONYM = "srs-proxy-test";
 const LIVE = live({ framing: "chunked", tagLength: 100, interval: 20 });
 
-/** Two lanes, their origin, and what they say. */
+/** Two lanes and their origin. */
 export class LanesWorld implements AsyncDisposable {
   readonly opened: SessionOpened[] = [];
   readonly closed: SessionClosed[] = [];
@@ -35,7 +35,7 @@ export class LanesWorld implements AsyncDisposable {
   readonly errors: unknown[] = [];
   readonly metrics = new PrometheusMetrics();
   readonly origin = new RtmpOrigin();
-  /** Gives out every stream over HTTP. */
+  /** Serves every stream over HTTP. */
   readonly httpOrigin = new HttpOrigin((path) => path.endsWith(".flv") ? LIVE : undefined);
   readonly registry: Registry;
   #lanes: Lanes | undefined;
@@ -96,7 +96,7 @@ export class LanesWorld implements AsyncDisposable {
     return world;
   }
 
-  /** A player that an origin has taken, and its session. */
+  /** Connects a player that an origin accepts. @returns it and its session */
   async player(stream: string): Promise<{ peer: RtmpPeer; session: string }> {
     const peer = await RtmpPeer.connect(this.lanes.rtmp.address.port);
     await peer.say(
@@ -112,7 +112,7 @@ export class LanesWorld implements AsyncDisposable {
     return { peer, session: opened.session };
   }
 
-  /** Players until each lane has some. */
+  /** Connects players until each lane has some. */
   async playersOfBoth(): Promise<Map<number, { peer: RtmpPeer; session: string }[]>> {
     const byLane = new Map<number, { peer: RtmpPeer; session: string }[]>();
     for (let at = 0; byLane.size < 2 || at < 8; at++) {
@@ -124,7 +124,7 @@ export class LanesWorld implements AsyncDisposable {
     return byLane;
   }
 
-  /** Lanes that new players come to. */
+  /** Connects new players. @returns the lanes that they come to */
   async playersAgain(): Promise<Set<number>> {
     const lanes = new Set<number>();
     for (let at = 0; lanes.size < 2; at++) {
@@ -144,5 +144,5 @@ export class LanesWorld implements AsyncDisposable {
   }
 }
 
-/** Those that this system has. */
+/** The engines available on this system. */
 export const LANE_ENGINES: readonly TcpEngine["kind"][] = isLibcKnown ? ["libc", "deno"] : ["deno"];

@@ -1,5 +1,6 @@
-// Lanes that are none: forwarders of a relay over UDP served in this thread, on either engine, where a
-// test may move their clock and have one fail. Messages are copied and come later, as between threads.
+// Lanes without threads: the forwarders of a UDP relay run in this thread, on either engine, where
+// a test can move their clock and make one fail. Messages are copied and arrive later, as between
+// threads.
 
 import type { Clock } from "../../src/core/clock.ts";
 import type { Address } from "../../src/core/address.ts";
@@ -20,17 +21,18 @@ import type {
 } from "../../src/relay/udp/forwarder.ts";
 import { type CreateForwarder, ServedForwarder } from "../../src/relay/udp/served_forwarder.ts";
 
-/** What a test may choose. */
 export interface LocalLanesOptions {
   readonly clock: Clock;
   readonly engine?: UdpEngineChoice;
   readonly count?: number;
-  /** Makes the forwarders, unless as the program does. */
+  /** Creates the forwarders; the program's own unless given. */
   // deno-lint-ignore no-explicit-any -- of whichever protocol it is
   readonly create?: CreateForwarder<any, any, any>;
 }
 
-/** See `ForwarderHost`. Deno's engine cannot share a port: there the first lane has the only one. */
+/**
+ * See `ForwarderHost`. Deno's engine cannot share a port, so there the first lane has the only one.
+ */
 export class LocalLanes implements ForwarderHost, AsyncDisposable {
   readonly count: number;
   readonly #options: LocalLanesOptions;
@@ -69,17 +71,17 @@ export class LocalLanes implements ForwarderHost, AsyncDisposable {
     return Promise.resolve(opened as unknown as Forwarders<Init, Command>);
   }
 
-  /** The lanes that have reported something of that type. */
+  /** The lanes that have sent a report of that type. */
   lanesThatTold(type: string): ReadonlySet<number> {
     return this.#opened!.told.get(type) ?? new Set();
   }
 
-  /** A lane is no more, without a word; what its socket gets waits there. */
+  /** Ends a lane silently; its socket stays open and keeps receiving. */
   fail(lane: number): void {
     this.#opened!.fail(lane);
   }
 
-  /** Another takes its place. */
+  /** Starts a replacement for a lane. */
   replace(lane: number): void {
     this.#opened!.openIn(lane);
   }

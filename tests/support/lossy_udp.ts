@@ -1,20 +1,20 @@
-// A UDP relay that loses a part of what it is given in both directions, the same part for the same
-// seed and the same packets.
+// A UDP relay that loses some packets in both directions, the same ones for the same seed and the
+// same packets.
 
 import { randomNumbers } from "./random_text.ts";
 
-/** What is lost, of a thousand. */
+/** How many packets in a thousand are lost. */
 export interface LossyOptions {
   readonly to: number;
   readonly perMille: number;
   readonly seed: number;
-  /** Shown every datagram that has come, in either direction. */
+  /** Called with every datagram received, in either direction. */
   readonly watch?: (datagram: Uint8Array) => void;
 }
 
 /** A running lossy relay on loopback. */
 export class LossyUdp implements AsyncDisposable {
-  /** Datagrams that have come and those of them that were lost. */
+  /** Datagrams received, and how many of them were lost. */
   seen = 0;
   lost = 0;
   readonly #options: LossyOptions;

@@ -1,5 +1,5 @@
-// A UDP engine without sockets whose time stands still until a test lets it pass: what a relay in its
-// thread decides is seen at once and in order.
+// A UDP engine without sockets whose clock the test moves: what a forwarder decides is seen at once
+// and in order.
 
 import { ProxyError } from "../../src/core/errors.ts";
 import type { Address } from "../../src/core/address.ts";
@@ -7,7 +7,7 @@ import { noDrops } from "../../src/net/udp/drops.ts";
 import type { Datagram, UdpEngine, UdpEngineOptions, UdpLink } from "../../src/net/udp/port.ts";
 import { fromRawAddress, toRawAddress } from "../../src/net/udp/raw_address.ts";
 
-/** A link that remembers what was sent over it. */
+/** A link that records what is sent over it. */
 export class ManualLink implements UdpLink {
   readonly id: number;
   readonly origin: Address;
@@ -37,13 +37,12 @@ export class ManualLink implements UdpLink {
   }
 }
 
-/** See `UdpEngine`. */
 export class ManualEngine implements UdpEngine {
   readonly kind = "deno";
   readonly address: Address = { host: "127.0.0.1", port: 8000 };
   readonly buffers = { receive: 0, send: 0 };
   readonly drops = noDrops();
-  /** The open links by their ids. */
+  /** The open links, by id. */
   readonly links: (ManualLink | undefined)[] = [];
   /** Hosts to which the system knows no way. */
   readonly noWayTo: string[] = [];
@@ -78,7 +77,7 @@ export class ManualEngine implements UdpEngine {
     return this.time;
   }
 
-  /** A test calls the tick itself. */
+  /** Tests call `tick` themselves. */
   tickSoon(): void {}
 
   run(): Promise<void> {
@@ -88,11 +87,11 @@ export class ManualEngine implements UdpEngine {
   close(): void {}
 }
 
-/** One that writes down every link that was opened and what clients were sent. */
+/** An engine that records every opened link and what clients are sent. */
 export class RecordingEngine extends ManualEngine {
   readonly opened: ManualLink[] = [];
   readonly toClients: Uint8Array[] = [];
-  /** Whether there is a socket left. */
+  /** Whether another socket can be opened. */
   hasRoom = true;
 
   override openLink(origin: Address): ManualLink {
@@ -107,7 +106,7 @@ export class RecordingEngine extends ManualEngine {
   }
 }
 
-/** A datagram as an engine shows it. @param from its sender; nobody for an origin's */
+/** A datagram as an engine passes it. @param from its sender; undefined for an origin's */
 export function datagramOf(bytes: Uint8Array, from?: Address): Datagram {
   const buffer = new Uint8Array(2048);
   buffer.set(bytes);

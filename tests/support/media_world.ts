@@ -1,5 +1,5 @@
-// The WebRTC media relay on a free port with a real registry behind it, in this process, and clients
-// and an origin that speak STUN with it over real sockets.
+// The WebRTC media relay on a free port with a real registry, in this process, and clients and an
+// origin that exchange STUN messages with it over real sockets.
 
 import { systemClock } from "../../src/core/clock.ts";
 import type { RtcSession } from "../../src/core/contracts.ts";
@@ -14,7 +14,7 @@ import { loopback, RelayWorld, Surroundings } from "./relay_world.ts";
 import { stunRequest } from "./stun_message.ts";
 import { UdpPeer } from "./udp_peer.ts";
 
-/** Limits that a test may set, and where the forwarders are. */
+/** Limits that a test may set, and where the forwarders run. */
 export interface MediaWorldOptions extends
   Partial<
     Pick<
@@ -24,13 +24,12 @@ export interface MediaWorldOptions extends
   > {
   readonly engine?: UdpEngineChoice;
   readonly lanes?: number;
-  /** Makes the forwarders, unless as the program does. */
+  /** Creates the forwarders; the program's own unless given. */
   readonly create?: (parts: Omit<MediaForwarderParts, "hmac">) => Forwarder<MediaCommand>;
-  /** Called before there are any. */
+  /** Called before any forwarder is created. */
   readonly prepare?: (dependencies: Surroundings["dependencies"]) => void;
 }
 
-/** A relay and what is around it. */
 export class MediaWorld extends RelayWorld {
   readonly relay: RtcMediaRelay;
   readonly lanes: LocalLanes;
@@ -72,19 +71,19 @@ export class MediaWorld extends RelayWorld {
     return new MediaWorld(around, { relay, lanes, origin });
   }
 
-  /** Registers an origin on this machine that has these endpoints and no others. */
+  /** Registers an origin on this machine with only these endpoints. */
   async register(id: string, endpoints: Partial<Origin["endpoints"]>): Promise<void> {
     await this.around.register(id, endpoints);
   }
 
-  /** A session at the origin; its password is its name twice. */
+  /** A session at the origin whose password is its name twice. */
   session(name: string, stream = `__defaultVhost__/live/${name}`): RtcSession {
     const media = { host: "127.0.0.1", port: this.origin.port };
     const intent = "play";
     return { user: `${name}:me`, password: name + name, stream, intent, origin: "o", media };
   }
 
-  /** Agrees upon a session that somebody at `client` has asked for. */
+  /** Opens a negotiated session that a client at `client` has asked for. */
   async agree(name: string, client = "127.0.0.1"): Promise<RtcSession> {
     using place = this.relay.reserve(client);
     const session = this.session(name);
@@ -92,20 +91,21 @@ export class MediaWorld extends RelayWorld {
     return session;
   }
 
-  /** Has a client send a request for a session, by default with the right password. */
+  /** Sends a client's request for a session, with the right password unless given. */
   async check(client: UdpPeer, name: string, password = name + name): Promise<void> {
     await client.send(stunRequest({ user: `${name}:me`, password }), this.relay.address.port);
   }
 
   /**
-   * Has a client prove itself, and the origin hear of it.
+   * Has a client prove itself, and waits until the origin receives its request.
    *
-   * @returns the port from which the relay speaks to the origin for this client
+   * @returns the port from which the relay sends to the origin for this client
    */
   async start(client: UdpPeer, name: string): Promise<number> {
     for (let tries = 0; tries < 10; tries++) {
       await this.check(client, name);
-      // A client asks again when it is not heard; not so soon that the origin hears it twice.
+      // A client repeats its request if there is no answer, but not so soon that the origin gets it
+      // twice.
       const datagram = await this.origin.next(1_000).catch(() => undefined);
       if (datagram) return datagram.port;
     }

@@ -1,11 +1,14 @@
-// Whether doing something again and again keeps memory of this process.
+// Checks whether repeating an action leaks memory in this process.
 
 import assert from "node:assert/strict";
 
-/** Garbage that may lie about, MiB. */
+/** Uncollected garbage to allow for, MiB. */
 const SLACK = 12;
 
-/** Does it so many times, after a quarter of them to warm up, and asserts that little is kept. */
+/**
+ * Repeats an action, after a quarter as many repetitions to warm up, and asserts that little memory
+ * is kept.
+ */
 export function assertNothingKept(act: (count: number) => void, count: number): void {
   act(count >> 2);
   const before = Deno.memoryUsage().heapUsed;

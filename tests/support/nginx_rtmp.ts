@@ -1,6 +1,6 @@
-// nginx with its RTMP module as a real origin: one process, app `live`, its own statistics page, an
-// access log of its HTTP server, and on request publish and play hooks, HLS and DASH. Knows nothing
-// of the proxy.
+// nginx with its RTMP module as a real origin: one process, app `live`, its statistics page, an
+// access log of its HTTP server, and optionally publish and play hooks, HLS and DASH. Knows nothing
+// about the proxy.
 
 import { formatAddress } from "../../src/core/endpoint.ts";
 import { whenReady } from "./child.ts";
@@ -8,10 +8,10 @@ import { acceptsAt, fetchText, OriginServer, type OriginServerPlace } from "./or
 import { freePorts } from "./ports.ts";
 import { TempFolder } from "./temp_folder.ts";
 
-/** Where Debian's libnginx-mod-rtmp puts the module. */
+/** Where Debian's libnginx-mod-rtmp installs the module. */
 const NGINX_RTMP_MODULE = "/usr/lib/nginx/modules/ngx_rtmp_module.so";
 
-/** What the server offers beside plain RTMP. */
+/** What the server offers in addition to plain RTMP. */
 export interface NginxRtmpOptions {
   readonly name?: string;
   /** Where it listens; 127.0.0.1 unless told. */
@@ -26,17 +26,17 @@ export interface NginxRtmpOptions {
   readonly dash?: boolean;
   /** Puts each stream into a folder: `/live/STREAM/index.m3u8` and `/live/STREAM/index.mpd`. */
   readonly nested?: boolean;
-  /** Further lines for the RTMP application, each with its semicolon. */
+  /** Additional lines for the RTMP application, each with its semicolon. */
   readonly directives?: readonly string[];
 }
 
 /** A request as nginx logs it, once it has been answered. */
 export interface LoggedRequest {
   readonly method: string;
-  /** Path and query as they stood in the request line. */
+  /** Path and query as in the request line. */
   readonly target: string;
   readonly status: string;
-  /** Header fields under their names in lower case; empty when the request had none. */
+  /** Header fields by lower-case name; empty if the request had none. */
   readonly fields: Readonly<Record<string, string>>;
 }
 
@@ -69,7 +69,7 @@ export class NginxRtmp extends OriginServer {
     return await whenReady(server, "nginx accept connections", isReady);
   }
 
-  /** Has the HTTP server give out a copy of a file at `path`, which is `/live/` and a name. */
+  /** Makes the HTTP server serve a copy of a file at `path`, which is `/live/` and a name. */
   async addFile(path: string, file: string): Promise<void> {
     await Deno.copyFile(file, this.folder.file(`files${path}`));
   }

@@ -1,5 +1,5 @@
-// node-media-server as a real origin, run by the Deno at hand: RTMP, HTTP-FLV at
-// `/live/STREAM.flv`, and its own HTTP API to ask which streams it has. Knows nothing of the proxy.
+// node-media-server as a real origin, run by the current Deno: RTMP, HTTP-FLV at
+// `/live/STREAM.flv`, and its HTTP API that lists streams. Knows nothing about the proxy.
 
 import { whenReady } from "./child.ts";
 import { acceptsAt, fetchText, OriginServer } from "./origin_server.ts";
@@ -8,8 +8,8 @@ import { PROJECT_FOLDER } from "./project.ts";
 import { TempFolder } from "./temp_folder.ts";
 
 /**
- * The package as arguments of `deno run` or `deno cache`. It is locked on its own: whoever only runs
- * the proxy has no use for it and does not get it.
+ * The package as arguments of `deno run` or `deno cache`. It has a lock file of its own, so that
+ * running the proxy does not install it.
  */
 export const NODE_MEDIA_SERVER_PACKAGE: readonly string[] = [
   "--no-config",
@@ -35,7 +35,7 @@ interface StreamsAnswer {
   };
 }
 
-/** How the server is to be named, and who hears of its publishers and players. */
+/** The server's name, and where it reports its publishers and players. */
 export interface NodeMediaServerOptions {
   readonly name?: string;
   /** Where it listens; 127.0.0.1 unless told. */

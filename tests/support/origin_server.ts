@@ -1,10 +1,10 @@
-// What the tests ask of a real media server, whichever it is.
+// What the tests need of any real media server.
 
 import { formatAddress } from "../../src/core/endpoint.ts";
 import { Child, type ChildOptions } from "./child.ts";
 import type { TempFolder } from "./temp_folder.ts";
 
-/** How one is called, and where it listens. */
+/** Its name, and where it listens. */
 export interface OriginServerPlace {
   readonly name: string;
   /** 127.0.0.1 unless told. */
@@ -15,7 +15,7 @@ export interface OriginServerPlace {
 
 /** A real media server on loopback ports of its own; disposing of it ends it. */
 export abstract class OriginServer implements OriginServerPlace, AsyncDisposable {
-  /** The name under which it is registered; unique in a test. */
+  /** The name under which it is registered; unique within a test. */
   readonly name: string;
   readonly host: string;
   readonly rtmpPort: number;
@@ -24,7 +24,7 @@ export abstract class OriginServer implements OriginServerPlace, AsyncDisposable
   readonly process: Child;
   protected readonly folder: TempFolder;
 
-  /** @param folder all that it writes; removed in the end */
+  /** @param folder where it writes all its files; removed at the end */
   protected constructor(place: OriginServerPlace, program: ChildOptions, folder: TempFolder) {
     this.name = place.name;
     this.host = place.host ?? "127.0.0.1";
@@ -34,15 +34,15 @@ export abstract class OriginServer implements OriginServerPlace, AsyncDisposable
     this.process = new Child(program);
   }
 
-  /** Names of the streams of the app `live` that have a publisher, as the server itself says. */
+  /** Names of the streams of the app `live` that have a publisher, as told by the server itself. */
   abstract publishedStreams(): Promise<string[]>;
 
-  /** Where a stream of the app `live` is read without the proxy. */
+  /** The URL of a stream of the app `live` without the proxy. */
   rtmpUrl(stream: string): string {
     return `rtmp://${this.#at(this.rtmpPort)}/live/${stream}`;
   }
 
-  /** Where a path, which begins with a slash, is asked for over HTTP without the proxy. */
+  /** The HTTP URL of a path, which begins with a slash, without the proxy. */
   httpUrl(path: string): string {
     return `http://${this.#at(this.httpPort)}${path}`;
   }

@@ -1,5 +1,5 @@
-// The places where the program looks at a text that an origin has answered to one of its own questions, or at
-// one that is about such a question, besides those in web_parsers.ts.
+// The places where the program examines texts in origins' answers to its own questions, or about
+// such questions, in addition to those in web_parsers.ts.
 
 import { DEFAULT_SETTINGS } from "../../src/core/origin.ts";
 import { httpApi } from "../../src/api/http_api.ts";
@@ -9,7 +9,7 @@ import { systemClock } from "../../src/core/clock.ts";
 import { apiDependencies, HERE } from "./api_desk.ts";
 import { ORIGIN, SHORT_HEAD, type TextParser, within } from "./text_parsers.ts";
 
-/** One origin that answers every question so. */
+/** An origin that gives this answer to every question. */
 function answersWith(type: string, text: string): OriginAnswers {
   const endpoints = { ...ORIGIN.endpoints, api: ORIGIN.endpoints.http };
   const origin = { ...ORIGIN, endpoints };
@@ -36,7 +36,6 @@ async function askWith(answer: string, paths: readonly string[], headers: Record
   }
 }
 
-/** These places, as a list. */
 export const ORIGIN_TEXT_PARSERS: readonly TextParser[] = [
   {
     name: "exporters of origins",

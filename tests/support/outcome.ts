@@ -1,6 +1,5 @@
-// What a short command did: its exit code and everything it said. Knows no command.
+// Runs short commands and returns their exit code and output.
 
-/** The end of a command. */
 export interface Outcome {
   readonly code: number;
   /** Its standard output, then its standard error output. */

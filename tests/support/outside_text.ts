@@ -1,5 +1,6 @@
-// What the places that look at texts from outside are fed with, and what may come of it: 64 KB of each character,
-// and of each pair of those that mean something there, take steps in proportion to their length.
+// Feeds texts to the places that examine texts from outside, and checks their cost: 64 KB of each
+// character, and of each pair of characters with a meaning there, must take steps in proportion to
+// their length.
 
 import assert from "node:assert/strict";
 import { ProxyError } from "../../src/core/errors.ts";
@@ -7,21 +8,26 @@ import { FUZZ_SEED } from "./fuzzing.ts";
 import { randomNumbers } from "./random_text.ts";
 import type { TextParser } from "./text_parsers.ts";
 
-/** Characters of a run. */
+/** Length of a run in characters. */
 const LENGTH = 65_536;
-/** The most that any place takes now is a quarter of it; what grows with the square takes 32,000. */
+/** Four times the most that any place takes now; quadratic behaviour takes 32,000. */
 const STEPS_PER_CHARACTER = 400;
-/** What it takes at once, whatever the text, included. */
+/** Includes the fixed cost, whatever the text. */
 const MOST_STEPS = 1_000_000 + STEPS_PER_CHARACTER * LENGTH;
 const EVERY_CHARACTER = [
   ...Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)),
   ...["\u0080", "\u00a0", "\u00e9", "\u2028", "\u4e2d", "\ud800", "\u{1f600}"],
 ];
 const ORDINARY = "a";
-/** One in so many of the characters that mean nothing is tried in a run of the tests, unless all are asked for. */
+/**
+ * One in this many of the characters without a meaning is tried, unless SRS_PROXY_FUZZ_ALL is set.
+ */
 const SAMPLE = Deno.env.has("SRS_PROXY_FUZZ_ALL") ? 1 : 4;
 
-/** What runs for a place are made of: each character, and pairs of those that mean something there. */
+/**
+ * What the runs for a place are made of: each character, and pairs of characters with a meaning
+ * there.
+ */
 function* unitsFor({ special }: TextParser): Generator<string> {
   const known = [...new Set([...special, ...ORDINARY])];
   const random = randomNumbers(FUZZ_SEED);
@@ -31,14 +37,14 @@ function* unitsFor({ special }: TextParser): Generator<string> {
   }
 }
 
-/** What a place is given at a time. */
+/** One input for a place. */
 interface Input {
   readonly run: string;
-  /** With `$` in the place of each run. */
+  /** With `$` in place of each run. */
   readonly text: string;
 }
 
-/** Texts with several runs share the characters among them. */
+/** The inputs for a place; texts with several runs share the characters among them. */
 function inputsFor(parser: TextParser): Input[] {
   return Array.from(unitsFor(parser)).flatMap((unit) => {
     return parser.texts.map((text) => {
@@ -58,12 +64,12 @@ async function feed({ parse }: TextParser, inputs: readonly Input[]): Promise<vo
   }
 }
 
-/** Counts the steps of a call; it may be broken off beyond the limit. */
+/** Counts the steps of a call, which may be aborted beyond the limit. */
 export type Count = (call: () => unknown, limit: number) => Promise<number>;
 
 /**
- * Feeds a place with everything and has the steps counted: of as many inputs at once as take no more
- * together than one of them may, where counting is dear.
+ * Feeds a place with all inputs and counts the steps. Where counting is expensive, several inputs
+ * share a count, which together may take no more than one of them.
  */
 export async function assertProportional(
   parser: TextParser,

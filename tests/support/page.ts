@@ -1,11 +1,12 @@
-// What tests use of playwright-core, which is no dependency of the project: see browser.ts.
+// The parts of playwright-core that tests use; it is not a dependency of the project, see
+// browser.ts.
 
 interface Named {
   readonly name?: string | RegExp;
   readonly exact?: boolean;
 }
 
-/** Elements of a page, found anew for each use, which waits until there is one. */
+/** Elements of a page, located again for each action, which waits until there is one. */
 export interface Locator {
   check(): Promise<void>;
   click(): Promise<void>;
@@ -30,7 +31,7 @@ export interface Page {
     type(text: string): Promise<void>;
   };
   close(): Promise<void>;
-  /** @param script an expression; its value has to be JSON */
+  /** @param script an expression whose value must be JSON */
   evaluate<T>(script: string): Promise<T>;
   getByLabel(text: string, options?: Named): Locator;
   getByRole(role: string, options?: Named): Locator;

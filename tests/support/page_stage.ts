@@ -7,14 +7,13 @@ import { Proxy } from "./proxy.ts";
 import { registeredOrigins, Registration } from "./register.ts";
 import { until } from "./wait.ts";
 
-/** A proxy with one origin, and a browser. */
 export interface Stage {
   readonly proxy: Proxy;
   readonly browser: Browser;
   readonly url: string;
 }
 
-/** Opens the three, runs a test on them and closes them. */
+/** Runs a test with a proxy, its origin and a browser. */
 export async function onStage(
   open: () => Promise<OriginServer>,
   play: (stage: Stage) => Promise<void>,
@@ -27,7 +26,7 @@ export async function onStage(
   await play({ proxy, browser, url: `http://127.0.0.1:${proxy.ports.httpServer}/` });
 }
 
-/** Keeps a picture of a page where SRS_PROXY_SCREENSHOTS names a folder for it. */
+/** Saves a screenshot of a page if SRS_PROXY_SCREENSHOTS names a folder. */
 export async function screenshot(page: Page, name: string): Promise<void> {
   const kept = Deno.env.get("SRS_PROXY_SCREENSHOTS");
   if (kept) await page.screenshot({ path: `${kept}/${name}.png` });

@@ -1,5 +1,5 @@
-// The real peers without the proxy: what they say of themselves must be true before a test that
-// puts the proxy between them can say anything.
+// The real peers without the proxy: they must work on their own before a test with the proxy
+// between them can prove anything.
 
 import assert from "node:assert/strict";
 import { Publisher, Viewer } from "./ffmpeg.ts";

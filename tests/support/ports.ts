@@ -1,8 +1,7 @@
-// Free loopback ports for programs that have to be told their ports. They are taken from below the
-// range in which the system picks the ports of outgoing connections, so that none of those can
-// come between the choice and the start of the program. Test files that run at one time, in one
-// process or in several, take theirs from ranges of their own: who listens on the first port of a
-// range has the range.
+// Free loopback ports for programs that must be told their ports. They are taken from below the
+// range that the system uses for outgoing connections, so that none of those can take a port before
+// the program starts. Test files that run concurrently, in one process or in several, use separate
+// ranges: listening on the first port of a range claims it.
 
 const LOWEST = 13_000;
 const RANGES = 38;
@@ -13,11 +12,11 @@ const tried = new Set<number>();
 
 interface Range {
   readonly start: number;
-  /** Held as long as this test file runs. */
+  /** Held for as long as this test file runs. */
   readonly claim: Deno.Listener;
 }
 
-/** @throws Error when every range is somebody's */
+/** @throws Error when every range is claimed */
 function takeRange(): Range {
   for (let at = 0; at < RANGES; at++) {
     const start = LOWEST + at * RANGE_PORTS;
@@ -36,7 +35,8 @@ function takeRange(): Range {
  */
 export function freePorts(count: number): number[] {
   const ports: number[] = [];
-  // By chance, so that nobody gets what is still on its way to a program that has just ended.
+  // Chosen at random, so that a port does not get packets still on their way to a program that has
+  // just ended.
   while (ports.length < count) {
     if (tried.size === RANGE_PORTS - 1) throw new Error("No more ports for this test file");
     const port = range.start + 1 + Math.floor(Math.random() * (RANGE_PORTS - 1));

@@ -1,4 +1,4 @@
-// The real program, run from source or, when SRS_PROXY_BIN is set, as that executable, with every
+// The real program, run from source or, if SRS_PROXY_BIN is set, as that executable, with every
 // listener on a free loopback port. Knows the program only from outside.
 
 import { resolve } from "node:path";
@@ -19,7 +19,7 @@ export interface ProxyPorts {
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** A proxy that has become ready; disposing of it kills it. */
+/** A proxy that is ready; disposing of it kills it. */
 export class Proxy implements AsyncDisposable {
   readonly ports: ProxyPorts;
   readonly process: Child;
@@ -30,12 +30,12 @@ export class Proxy implements AsyncDisposable {
   }
 
   /**
-   * Starts the program and waits until `GET /readyz` says yes.
+   * Starts the program and waits until `GET /readyz` succeeds.
    *
-   * @param variables PROXY_* variables over those that the tests need: free loopback ports, and
-   * origins allowed on 127.0.0.0/8
-   * @param ports where it listens; free ones unless told
-   * @param program another one around the real one; see `proxyCommand`
+   * @param variables PROXY_* variables in addition to those that the tests need: free loopback
+   * ports, and origins allowed on 127.0.0.0/8
+   * @param ports where it listens; free ones unless given
+   * @param program a wrapper around the real one; see `proxyCommand`
    * @throws Error with the program's own errors when it does not become ready
    */
   static async open(
@@ -63,7 +63,7 @@ export class Proxy implements AsyncDisposable {
     return `http://127.0.0.1:${this.ports.systemApi}${path}`;
   }
 
-  /** The status of `GET /readyz`, or undefined when nothing listens there. */
+  /** The status of `GET /readyz`; undefined if nothing listens there. */
   async readiness(): Promise<number | undefined> {
     try {
       const response = await fetch(this.systemUrl("/readyz"));
@@ -83,7 +83,7 @@ export class Proxy implements AsyncDisposable {
   }
 }
 
-/** The ports on which the program listens when nobody tells it otherwise. */
+/** The ports on which the program listens by default. */
 export const DEFAULT_PORTS: ProxyPorts = {
   rtmp: 11935,
   httpServer: 18080,
@@ -106,15 +106,15 @@ export function freeProxyPorts(): ProxyPorts {
   return { rtmp, httpServer, httpApi, systemApi, webrtc, srt };
 }
 
-/** Variables with which a whole run of the tests is to be, `NAME=value` with spaces between. */
+/** Variables for a whole test run, as `NAME=value` separated by spaces. */
 const RUN_VARIABLES = Object.fromEntries(
   (Deno.env.get("TEST_VARIABLES") ?? "").split(" ").filter((one) => one !== "")
     .map((one) => one.split("=", 2)),
 );
 
 /**
- * The variables that put a proxy on these ports and let it take origins on loopback addresses, and those of
- * the run.
+ * The variables that make a proxy listen on these ports and accept origins on loopback addresses,
+ * and those of the test run.
  */
 export function listenVariables(ports: ProxyPorts): Record<string, string> {
   return {
@@ -129,10 +129,9 @@ export function listenVariables(ports: ProxyPorts): Record<string, string> {
   };
 }
 
-/** Where to start the program, and which. */
 export interface StartOptions {
   readonly cwd?: string | undefined;
-  /** Another one around the real one; see `proxyCommand`. */
+  /** A wrapper around the real one; see `proxyCommand`. */
   readonly program?: string | undefined;
 }
 
@@ -153,13 +152,13 @@ export function startProxy(
   });
 }
 
-/** What a run of the program that ends by itself has left. */
+/** The result of a run of the program that ends by itself. */
 export interface ProxyRun extends ChildEnd {
   readonly output: string;
   readonly errors: string;
 }
 
-/** Runs the program to its end, at most ten seconds. */
+/** Runs the program until it ends, at most ten seconds. */
 export async function runProxy(
   args: readonly string[],
   variables: Variables = {},
@@ -171,9 +170,10 @@ export async function runProxy(
 }
 
 /**
- * The program and its first arguments, as the tests run it.
+ * The program and its first arguments, as tests run it.
  *
- * @param around a module that imports the real one after what a test does to it; always run from its source
+ * @param around a module that prepares something and then imports the real one; always run from
+ * source
  */
 export function proxyCommand(around?: string): string[] {
   const executable = Deno.env.get("SRS_PROXY_BIN");

@@ -1,6 +1,6 @@
-// Text changed at random, the same for the same seed, for fuzzing.
+// Randomly mutated text for fuzzing, reproducible by seed.
 
-/** The same numbers for the same seed: xorshift, 32 bits. */
+/** A random generator with a seed: xorshift, 32 bits. */
 export function randomNumbers(seed: number): (below: number) => number {
   let state = seed | 1;
   return (below) => {
@@ -11,20 +11,20 @@ export function randomNumbers(seed: number): (below: number) => number {
   };
 }
 
-/** One of them. */
+/** Picks one of the values. */
 export function pick<T>(random: (below: number) => number, values: readonly T[]): T {
   return values[random(values.length)]!;
 }
 
-/** Any characters of one byte. */
+/** A text of random one-byte characters. */
 export function randomText(random: (below: number) => number, length: number): string {
   return Array.from({ length }, () => String.fromCharCode(random(256))).join("");
 }
 
 /**
- * Cuts, doubles, overwrites or inserts at random places.
+ * Deletes, duplicates, overwrites or inserts at random places.
  *
- * @param telling texts that mean something to the format
+ * @param telling texts with a meaning in the format
  */
 export function mutateText(
   random: (below: number) => number,

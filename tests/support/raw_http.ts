@@ -1,5 +1,6 @@
-// An HTTP client over a plain TCP connection: it sends what it is told, byte by byte if need be, and
-// shows what comes, framing included. Every wait has a deadline. Knows nothing of the proxy.
+// An HTTP client over a plain TCP connection: it sends what it is told, byte by byte if necessary,
+// and shows what it receives, framing included. Every wait has a deadline. Knows nothing about the
+// proxy.
 
 import { bytesOfText, textOfBytes } from "../../src/core/binary_text.ts";
 import { within } from "./wait.ts";
@@ -35,7 +36,7 @@ class RawHead {
   }
 }
 
-/** A whole response; `complete` is false when the connection ended inside the body. */
+/** A response; `complete` is false if the connection ended inside the body. */
 export interface RawAnswer {
   readonly status: number;
   readonly head: RawHead;
@@ -43,13 +44,13 @@ export interface RawAnswer {
   readonly complete: boolean;
 }
 
-/** What a request differs in from a plain GET. */
+/** How a request differs from a plain GET. */
 export interface RequestOptions {
   readonly method?: string;
   readonly version?: string;
-  /** Value of the Host field; undefined leaves it out. */
+  /** Value of the Host field; undefined omits it. */
   readonly host?: string | undefined;
-  /** Further lines of the head, without their line breaks. */
+  /** Additional header lines, without line breaks. */
   readonly lines?: readonly string[];
 }
 
@@ -78,13 +79,15 @@ export class RawHttp implements Disposable {
     return new RawHttp(await Deno.connect({ hostname: "127.0.0.1", port }));
   }
 
-  /** Sends a request on a connection of its own and reads the whole answer. */
+  /** Sends a request on a new connection and reads the whole answer. */
   static async ask(port: number, target: string, options: RequestOptions = {}): Promise<RawAnswer> {
     using client = await RawHttp.connect(port);
     return await client.ask(target, options);
   }
 
-  /** Sends these bytes, one for each letter of a text. @returns false when the other side takes no more */
+  /**
+   * Sends these bytes, one per character of a text. @returns false when the other side has closed
+   */
   async send(data: string | Uint8Array): Promise<boolean> {
     const bytes = typeof data === "string" ? bytesOfText(data) : data;
     try {
@@ -95,27 +98,27 @@ export class RawHttp implements Disposable {
     }
   }
 
-  /** Sends a GET with a Host; further lines as they are. */
+  /** Sends a GET with a Host field and these additional header lines. */
   get(target: string, ...lines: readonly string[]): Promise<boolean> {
     return this.send(requestText(target, { host: "tv.example", lines }));
   }
 
-  /** What has been received and not been taken, one letter for each byte. */
+  /** What has been received and not taken yet, one character per byte. */
   get text(): string {
     return textOfBytes(this.#kept);
   }
 
-  /** What came of it behind the first empty line. */
+  /** The part of the text after the first empty line. */
   get body(): string {
     return this.text.slice(this.text.indexOf("\r\n\r\n") + 4);
   }
 
-  /** The status code with which it begins. */
+  /** The status code at its start. */
   get status(): number {
     return Number(/^HTTP\/1\.1 (\d{3})/.exec(this.text)?.[1]);
   }
 
-  /** Reads until the text ends so, or, without an argument, until the connection is over. */
+  /** Reads until the text ends with `end` or, without an argument, until the connection ends. */
   async until(end?: string): Promise<string> {
     while (end === undefined || !this.text.endsWith(end)) if (!await this.#fill()) break;
     return this.text;
@@ -132,7 +135,7 @@ export class RawHttp implements Disposable {
     return await this.answer(options.method);
   }
 
-  /** Reads the whole answer to a request that was sent. */
+  /** Reads the whole answer to a request that has been sent. */
   async answer(method = "GET"): Promise<RawAnswer> {
     const head = await this.head();
     const body = new RawBody(this, head, method);
@@ -154,7 +157,7 @@ export class RawHttp implements Disposable {
     }
   }
 
-  /** A line without its line break; undefined when the connection ends before. */
+  /** A line without its line break; undefined if the connection ends first. */
   async line(): Promise<string | undefined> {
     while (true) {
       const end = this.#kept.indexOf(10);
@@ -184,7 +187,7 @@ export class RawHttp implements Disposable {
     return textOfBytes(this.#kept);
   }
 
-  /** Ends this side's half of the connection. */
+  /** Closes the sending half of the connection. */
   async finish(): Promise<void> {
     await this.#conn.closeWrite().catch(() => undefined);
   }
@@ -217,9 +220,9 @@ export class RawHttp implements Disposable {
   }
 }
 
-/** The body of a response, without its framing, as it comes. */
+/** The body of a response, without framing, as it arrives. */
 export class RawBody {
-  /** Whether its end has come, as its framing says it. */
+  /** Whether its end has been reached, by its framing. */
   complete = false;
   readonly #client: RawHttp;
   readonly #isChunked: boolean;
@@ -234,7 +237,7 @@ export class RawBody {
     this.complete = this.#left === 0 && !this.#isChunked;
   }
 
-  /** @returns undefined at the end, be it the body's or the connection's */
+  /** @returns undefined at the end of the body or the connection */
   async next(): Promise<Uint8Array | undefined> {
     if (this.complete) return undefined;
     if (this.#isChunked && this.#left === 0) {
@@ -252,7 +255,7 @@ export class RawBody {
     return bytes;
   }
 
-  /** Reads on until `count` bytes of the body have come. @throws Error when it ends before */
+  /** Reads until `count` bytes of the body have arrived. @throws Error when it ends first */
   async atLeast(count: number, take: (bytes: Uint8Array) => void): Promise<void> {
     for (let seen = 0; seen < count;) {
       const bytes = await this.next();

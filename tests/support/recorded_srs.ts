@@ -1,5 +1,5 @@
-// HTTP APIs of SRS without SRS: they answer what two real ones have answered (SRS 7.0.18 with two
-// publishers and a player, and one publisher and two players), over real sockets.
+// SRS's HTTP API without SRS, over real sockets: gives the recorded answers of two real servers
+// (SRS 7.0.18 with two publishers and a player, and with one publisher and two players).
 
 import { DEFAULT_SETTINGS } from "../../src/core/origin.ts";
 import type { Origin } from "../../src/core/origin.ts";
@@ -11,16 +11,16 @@ const RECORDINGS: Readonly<Record<"one" | "two", Recording>> = JSON.parse(
   await Deno.readTextFile(new URL("recordings/srs_api.json", import.meta.url)),
 );
 
-/** What a recorded one has said, by path; other methods than GET stand before it. */
+/** The recorded answers, by path; methods other than GET precede the path. */
 export function recordingOf(name: "one" | "two"): Recording {
   return RECORDINGS[name];
 }
 
-/** How one of these differs from the recording. */
+/** How a server differs from the recording. */
 export interface RecordedSrsOptions {
-  /** Answers instead of the recorded ones, by path. */
+  /** Answers that replace recorded ones, by path. */
   readonly answers?: Readonly<Record<string, string | Response>>;
-  /** So many streams in place of the recorded ones, `STREAM-0` and so on, listed as SRS does. */
+  /** This many streams instead of the recorded ones, `STREAM-0` and so on, listed as SRS does. */
   readonly streams?: number;
   /** Where it listens; 127.0.0.1 unless told. */
   readonly host?: string;
@@ -33,7 +33,7 @@ export class RecordedSrs implements AsyncDisposable {
   readonly asked: string[] = [];
   readonly headers: Headers[] = [];
   readonly bodies: string[] = [];
-  /** Whether it accepts connections and says nothing. */
+  /** Whether it accepts connections without answering. */
   isFrozen = false;
   isDown = false;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
@@ -52,7 +52,7 @@ export class RecordedSrs implements AsyncDisposable {
     });
   }
 
-  /** As the registry has it. */
+  /** Its status as in the registry. */
   get status(): OriginStatus {
     const api = [{ host: this.#server.addr.hostname, port: this.#server.addr.port }];
     const origin: Origin = {
@@ -91,7 +91,7 @@ export class RecordedSrs implements AsyncDisposable {
     return json(own ?? this.#recording[key] ?? '{"code":2049}');
   }
 
-  /** SRS gives ten entries at least. */
+  /** SRS returns at least ten entries. */
   #listed(query: URLSearchParams, streams: number): string {
     const start = Math.max(0, Number(query.get("start")));
     const end = Math.min(streams, start + Math.max(10, Number(query.get("count"))));

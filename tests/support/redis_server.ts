@@ -1,5 +1,5 @@
-// A real redis-server on a loopback port of its own that keeps nothing on disk unless told, and a
-// connection to look into it with. Knows nothing of the proxy's keys.
+// A real redis-server on a loopback port of its own that keeps nothing on disk unless told to, and
+// a connection to inspect it. Knows nothing about the proxy's keys.
 
 import type { Reply } from "../../src/registry/redis/calls.ts";
 import type { RedisAccess } from "../../src/core/redis_access.ts";
@@ -9,17 +9,16 @@ import { freePort } from "./ports.ts";
 import { TempFolder } from "./temp_folder.ts";
 import { until } from "./wait.ts";
 
-/** What is special about a server. */
 export interface RedisServerOptions {
-  /** A free one unless told, as for a server that is started again. */
+  /** A free one unless given, as for a server that is restarted. */
   readonly port?: number;
-  /** Further arguments of redis-server, such as `["--requirepass", "secret"]`. */
+  /** Additional arguments of redis-server, such as `["--requirepass", "secret"]`. */
   readonly args?: readonly string[];
   /** Lines of a configuration file, which a Sentinel rewrites. */
   readonly configuration?: readonly string[];
-  /** How to look into it; without user, password and TLS unless told. */
+  /** How to connect to it; without user, password and TLS unless given. */
   readonly access?: RedisAccess;
-  /** Something in front of redis-server and its arguments. */
+  /** A command prefixed to redis-server and its arguments. */
   readonly command?: readonly string[];
 }
 
@@ -63,7 +62,7 @@ export class RedisServer implements AsyncDisposable {
     return { host: "127.0.0.1", port: this.port };
   }
 
-  /** Sends one command over a connection of its own. @throws Error when it is refused */
+  /** Sends one command over a new connection. @throws Error when it is refused */
   async command(...args: readonly string[]): Promise<Reply> {
     const signal = new AbortController().signal;
     const { address, access } = this;
@@ -75,7 +74,7 @@ export class RedisServer implements AsyncDisposable {
     }
   }
 
-  /** A field of `INFO` as a number, all databases and commands summed up where it has several. */
+  /** A field of `INFO` as a number, summed over databases and commands if there are several. */
   async info(section: string, field: RegExp): Promise<number> {
     const text = String(await this.command("INFO", section));
     return [...text.matchAll(field)].reduce((sum, [, value]) => sum + Number(value), 0);
@@ -100,7 +99,7 @@ export class RedisServer implements AsyncDisposable {
   }
 }
 
-/** Waits until a server that was told to follow another has everything that this one has. */
+/** Waits until a replica has everything that its master has. */
 export async function untilInStep(replica: RedisServer): Promise<void> {
   await until("the replica in step", async () => {
     const text = String(await replica.command("INFO", "replication"));

@@ -1,10 +1,10 @@
-// The heartbeat of SRS for origins that have none of their own: registers an origin at the System
-// API of one or more proxies and keeps it registered.
+// SRS's heartbeat for origins without one of their own: registers an origin at the System API of
+// one or more proxies and keeps it registered.
 
 import { formatAddress } from "../../src/core/endpoint.ts";
 import { fetchText } from "./origin_server.ts";
 
-/** What a heartbeat says, in SRS's own fields. */
+/** A heartbeat, in SRS's fields. */
 export interface Heartbeat {
   readonly ip: string;
   readonly server: string;
@@ -18,7 +18,7 @@ export interface Heartbeat {
   readonly device_id?: string;
 }
 
-/** What of an origin is registered. */
+/** The parts of an origin that are registered. */
 export interface RegisteredOrigin {
   readonly name: string;
   /** 127.0.0.1 unless told. */
@@ -79,7 +79,7 @@ export async function sendHeartbeat(
 /**
  * The `server` ids of all origins that a proxy has registered.
  *
- * @throws Error when the proxy does not tell
+ * @throws Error when the proxy does not answer
  */
 export async function registeredOrigins(api: SystemApi): Promise<string[]> {
   const text = await fetchText(api.systemUrl("/api/v1/origins?limit=1000"));
@@ -91,7 +91,7 @@ function authorization(token: string | undefined): Record<string, string> {
   return token === undefined ? {} : { authorization: `Bearer ${token}` };
 }
 
-/** An origin that sends its heartbeats until it is disposed of. */
+/** Sends an origin's heartbeats until it is disposed of. */
 export class Registration implements AsyncDisposable {
   readonly #stopped = Promise.withResolvers<void>();
   readonly #finished: Promise<void>;
@@ -100,7 +100,7 @@ export class Registration implements AsyncDisposable {
     this.#finished = this.#run(beat);
   }
 
-  /** Registers the origin at every proxy, once it returns, and goes on doing so. */
+  /** Registers the origin at every proxy before it returns, and keeps doing so. */
   static async open(
     proxies: readonly SystemApi[],
     origin: RegisteredOrigin,
@@ -121,7 +121,7 @@ export class Registration implements AsyncDisposable {
 
   async #run(beat: () => Promise<void>): Promise<void> {
     while (!(await this.#stoppedWithin(HEARTBEAT_INTERVAL))) {
-      // As with a real origin, a heartbeat that fails is not the end: the next one may not.
+      // As with a real origin, a failed heartbeat does not matter: the next one may succeed.
       await beat().catch(() => undefined);
     }
   }

@@ -1,5 +1,5 @@
-// What every relay has around it in a test of its own process: a real registry over memory, the table
-// of sessions, and the metrics that it counts.
+// The surroundings of a relay in an in-process test: a real registry in memory, the table of
+// sessions, and metrics.
 
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { LiveSessions } from "../../src/api/session_log.ts";
@@ -8,11 +8,11 @@ import type { Origin } from "../../src/core/origin.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 
-/** What is there before the relay is opened. */
+/** What exists before the relay is opened. */
 export class Surroundings {
   readonly metrics: PrometheusMetrics;
   readonly sessions = new LiveSessions({ capacity: 20_000 });
-  /** What the relay has thrown. */
+  /** Errors thrown by the relay. */
   readonly errors: unknown[] = [];
   readonly stack = new AsyncDisposableStack();
   readonly registry: Registry;
@@ -31,7 +31,7 @@ export class Surroundings {
     return new Surroundings(metrics, await Registry.open({ store, metrics, clock, ...times }));
   }
 
-  /** What all relays need of them. */
+  /** The dependencies that all relays share. */
   get dependencies() {
     return {
       resolver: this.registry,
@@ -42,7 +42,7 @@ export class Surroundings {
     };
   }
 
-  /** Registers an origin on this machine that has these endpoints and no others. */
+  /** Registers an origin on this machine with only these endpoints. */
   async register(id: string, endpoints: Partial<Origin["endpoints"]>): Promise<void> {
     const none = { rtmp: [], http: [], api: [], srt: [], rtc: [] };
     const common = { generation: "1", deviceId: "", ip: "127.0.0.1" };
@@ -50,12 +50,11 @@ export class Surroundings {
   }
 }
 
-/** These ports of this machine. */
 export function loopback(...ports: readonly number[]) {
   return ports.map((port) => ({ host: "127.0.0.1", port }));
 }
 
-/** A relay with its surroundings; disposing of it closes all. */
+/** A relay with its surroundings; disposing of it closes everything. */
 export class RelayWorld implements AsyncDisposable {
   readonly registry: Registry;
   readonly sessions: LiveSessions;
@@ -69,7 +68,10 @@ export class RelayWorld implements AsyncDisposable {
     this.errors = around.errors;
   }
 
-  /** The sum of a counter or gauge, named with labels or without, or over those that contain `labels`. */
+  /**
+   * The value of a counter or gauge with these labels, or the sum over all label sets that contain
+   * `labels`.
+   */
   async metric(name: string, labels = ""): Promise<number> {
     const { text } = await this.around.metrics.expose();
     return text.split("\n")
@@ -78,7 +80,7 @@ export class RelayWorld implements AsyncDisposable {
       .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
   }
 
-  /** Keys of the streams that have an origin. */
+  /** Keys of the mapped streams. */
   async streams(): Promise<string[]> {
     return (await this.registry.streams({ limit: 100 })).streams.map(({ stream }) => stream);
   }

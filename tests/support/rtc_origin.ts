@@ -1,5 +1,5 @@
-// An origin that agrees upon every WebRTC session and whose media port is the test's own, and what a
-// player of it says: so that every packet is the test's.
+// An origin that accepts every WebRTC session and whose media port belongs to the test, and the
+// requests of its players, so that the test makes every packet.
 
 import assert from "node:assert/strict";
 import { HttpOrigin, whole } from "./http_origin.ts";
@@ -18,7 +18,7 @@ function description(user: string, password: string, ...more: readonly string[])
   return lines.map((line) => `${line}\r\n`).join("");
 }
 
-/** RFC 8839 wants 22 letters at least. */
+/** RFC 8839 requires at least 22 characters. */
 function passwordOf(name: string): string {
   return name.padEnd(24, "x");
 }
@@ -53,7 +53,7 @@ export async function openRtcOrigin(
   return api;
 }
 
-/** Agrees upon one session. @returns the origin's ufrag for it */
+/** Negotiates one session. @returns the origin's ufrag for it */
 export async function agree(
   proxy: Proxy,
   stream: string,
@@ -73,7 +73,7 @@ export async function agree(
   return /^a=ice-ufrag:(.*)$/m.exec(answer)![1]!.trim();
 }
 
-/** The binding request with which a player proves that a session is its own. */
+/** The Binding request with which a player proves that a session is its own. */
 export function proofOf(ufrag: string): Uint8Array<ArrayBuffer> {
   return stunRequest({ user: `${ufrag}:offer`, password: passwordOf(ufrag) });
 }

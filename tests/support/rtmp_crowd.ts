@@ -1,6 +1,6 @@
-// A crowd of RTMP clients of one address, as large as a port lets it be.
+// A crowd of RTMP clients from one address, as large as the port allows.
 
-/** Clients that come one after the other and say no more than hello. */
+/** Clients that connect one after the other and send only a greeting. */
 export class RtmpCrowd implements Disposable {
   readonly #port: number;
   readonly #connections = new Set<Deno.TcpConn>();
@@ -18,7 +18,7 @@ export class RtmpCrowd implements Disposable {
     return this.#refused;
   }
 
-  /** Waits after each until it is known whether it may stay: it gets an answer then. */
+  /** Connects more clients, and waits after each until it is answered or disconnected. */
   async grow(count: number): Promise<void> {
     for (let at = 0; at < count; at++) {
       const connection = await Deno.connect({ hostname: "127.0.0.1", port: this.#port });
@@ -34,7 +34,7 @@ export class RtmpCrowd implements Disposable {
     }
   }
 
-  /** Has so many leave. */
+  /** Disconnects `count` clients. */
   shrink(count: number): void {
     for (const connection of [...this.#connections].slice(0, count)) connection.close();
   }
@@ -47,7 +47,7 @@ export class RtmpCrowd implements Disposable {
     try {
       connection.close();
     } catch {
-      // It was closed here.
+      // It has been closed here.
     }
   }
 

@@ -1,5 +1,5 @@
-// An RTMP origin in the hands of a test: it answers what every origin answers, as far as the test
-// lets it, and leaves the rest to the test.
+// An RTMP origin controlled by a test: it answers what every origin answers, as far as the test
+// allows, and leaves the rest to the test.
 
 import { parseCommand } from "../../src/protocol/rtmp/command.ts";
 import { readExactly, RtmpPeer } from "./rtmp_peer.ts";
@@ -13,13 +13,15 @@ export interface RtmpOriginOptions {
   readonly chunkSize?: number;
   /** Commands that it does not answer. */
   readonly ignores?: readonly string[];
-  /** What it does about a greeting: it greets back unless told. */
+  /** How it answers a greeting; properly unless given. */
   readonly greets?: "well" | "never" | "by closing";
-  /** Whether a proxy probes it, which leaves after the greeting: that is no fault then. */
+  /**
+   * Whether a proxy probes it, so that connections which end after the greeting are not an error.
+   */
   readonly isProbed?: boolean;
-  /** What it says in one breath with its handshake, in place of all answers. */
+  /** What it sends in one write with its handshake, instead of any answers. */
   readonly eager?: Uint8Array<ArrayBuffer>;
-  /** What it says in one breath with its answer to play, and then it waits for no acknowledgement. */
+  /** What it sends in one write with its answer to play, without waiting for an acknowledgement. */
   readonly plays?: Uint8Array<ArrayBuffer>;
 }
 
@@ -27,7 +29,7 @@ export interface RtmpOriginOptions {
 export class RtmpOrigin implements AsyncDisposable {
   /** Connections that have greeted it. */
   greetings = 0;
-  /** Those that it has greeted back, in the order in which they came. */
+  /** Connections whose greeting it has answered, in order. */
   readonly links: RtmpPeer[] = [];
   readonly #options: RtmpOriginOptions;
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -44,12 +46,12 @@ export class RtmpOrigin implements AsyncDisposable {
     return (this.#listener.addr as Deno.NetAddr).port;
   }
 
-  /** The newest of its links. */
+  /** The latest of its links. */
   get link(): RtmpPeer {
     return this.links.at(-1)!;
   }
 
-  /** Waits until so many dials have come. */
+  /** Waits until it has been dialled this many times. */
   async isGreeted(times = 1): Promise<void> {
     await until("a greeting", () => this.greetings >= times, { interval: 5 });
   }
@@ -75,7 +77,7 @@ export class RtmpOrigin implements AsyncDisposable {
     try {
       for await (const connection of this.#listener) {
         const serving = this.#serve(connection);
-        // What goes wrong is told when the origin is disposed of.
+        // Errors are thrown when the origin is disposed of.
         serving.catch(() => {});
         this.#serving.push(serving);
       }
@@ -100,7 +102,7 @@ export class RtmpOrigin implements AsyncDisposable {
     if (eager === undefined) await this.#answer(link);
   }
 
-  /** Answers one command after the other, as they come, up to publish or play. */
+  /** Answers each command as it arrives, up to publish or play. */
   async #answer(link: RtmpPeer): Promise<void> {
     const { chunkSize = 60_000, ignores = [], plays } = this.#options;
     for (let answered = 0; !link.isOver;) {
@@ -125,7 +127,7 @@ export class RtmpOrigin implements AsyncDisposable {
   }
 }
 
-/** The code by which an origin says that a stream has begun. */
+/** The code with which an origin says that a stream has begun. */
 export function startOf(wish: "publish" | "play"): string {
   return `NetStream.${wish === "play" ? "Play" : "Publish"}.Start`;
 }

@@ -1,5 +1,5 @@
-// One end of an RTMP connection in the hands of a test: it says scripts byte for byte and keeps all
-// that it is told, as far as the test lets it read. Client or origin, which a test decides.
+// One end of an RTMP connection controlled by a test, client or origin: it sends scripts byte for
+// byte and keeps everything it receives, as far as the test lets it read.
 
 import { Script } from "./rtmp_script.ts";
 import { join, readWire, type WireMessage } from "./rtmp_wire.ts";
@@ -7,10 +7,10 @@ import { within } from "./wait.ts";
 import { parseCommand } from "../../src/protocol/rtmp/command.ts";
 
 const BLOCK = 1536;
-/** Milliseconds after which a test waits in vain. */
+/** Deadline for every wait, milliseconds. */
 const PATIENCE = 10_000;
 
-/** A connection after its handshake, or in the middle of it. */
+/** A connection during or after its handshake. */
 export class RtmpPeer implements Disposable {
   readonly #ended: Promise<void>;
   readonly #connection: Deno.TcpConn;
@@ -28,7 +28,7 @@ export class RtmpPeer implements Disposable {
     });
   }
 
-  /** Connects to a port and says so much, which may be no handshake. */
+  /** Connects to a port and sends these bytes, which need not be a handshake. */
   static async begin(port: number, said: Uint8Array): Promise<RtmpPeer> {
     const connection = await Deno.connect({ hostname: "127.0.0.1", port });
     await writeAll(connection, said);
@@ -50,10 +50,10 @@ export class RtmpPeer implements Disposable {
   }
 
   /**
-   * Takes a connection as an origin does.
+   * Accepts a connection as an origin does.
    *
-   * @param greeting what it has said
-   * @param behind what is said in one write with the handshake
+   * @param greeting the greeting it has received
+   * @param behind what is sent in one write with the handshake
    */
   static async accept(
     connection: Deno.TcpConn,
@@ -70,17 +70,17 @@ export class RtmpPeer implements Disposable {
     return this.#isOver;
   }
 
-  /** How many bytes it was told so far. */
+  /** How many bytes it has received so far. */
   get bytes(): number {
     return this.#told.reduce((sum, { length }) => sum + length, 0);
   }
 
-  /** Every message that was told so far. */
+  /** Every message received so far. */
   get messages(): readonly WireMessage[] {
     return readWire(join(this.#told)).messages;
   }
 
-  /** Names of the commands that were told so far, the code behind those that have one. */
+  /** Names of the commands received so far, with the code of those that have one. */
   get commands(): readonly string[] {
     return this.messages.filter(({ type, body }) => type === 20 && body.length > 0).map(
       (message) => {
@@ -96,12 +96,12 @@ export class RtmpPeer implements Disposable {
     return within("the end of a connection", PATIENCE, this.#ended);
   }
 
-  /** Reads no more than is under way, without closing. */
+  /** Stops reading after the current read, without closing. */
   stopReading(): void {
     this.#isDeaf = true;
   }
 
-  /** Reads so many bytes all the same. */
+  /** Reads this many bytes although reading has been stopped. */
   async takes(bytes: number): Promise<void> {
     await readExactly(this.#connection, bytes);
   }
@@ -126,12 +126,14 @@ export class RtmpPeer implements Disposable {
     return this.#news.promise;
   }
 
-  /** Waits for a command by its name, or its name and code. @throws Error when it is over before */
+  /**
+   * Waits for a command by name, or by name and code. @throws Error when the connection ends first
+   */
   async hears(command: string): Promise<void> {
     await this.sees(command, () => this.commands.includes(command));
   }
 
-  /** Waits until what has been told is enough. @throws Error when it is over before */
+  /** Waits until `isEnough` holds. @throws Error when the connection ends first */
   async sees(what: string, isEnough: () => boolean): Promise<void> {
     const look = async () => {
       while (!isEnough()) {
@@ -187,7 +189,7 @@ async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array): Promise<vo
   }
 }
 
-/** @throws Error when the connection ends before */
+/** @throws Error when the connection ends first */
 export async function readExactly(connection: Deno.TcpConn, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length;) {

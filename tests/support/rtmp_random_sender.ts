@@ -1,6 +1,6 @@
-// A sender that says anything the chunk format allows, at random but the same for every seed:
-// every header format, messages in any mixture, new chunk sizes and Aborts in between. What it says
-// is right, so that whoever passes it on must pass on all of it.
+// A sender that produces anything the chunk format allows, at random but reproducible by seed:
+// every header format, interleaved messages, new chunk sizes and Aborts in between. Its output is
+// valid, so that a relay must pass on all of it.
 
 import type { Amf0Value } from "../../src/protocol/rtmp/amf0.ts";
 import { encodeCommand } from "../../src/protocol/rtmp/command.ts";
@@ -21,7 +21,6 @@ interface OpenMessage {
   sent: number;
 }
 
-/** Bytes in the making. */
 export class RandomSender {
   readonly #random: SeededRandom;
   readonly #chunkStreams: readonly number[];
@@ -31,7 +30,7 @@ export class RandomSender {
   #chunkSize = 128;
   #seed = 0;
 
-  /** @param chunkStreams further ones on which to say anything */
+  /** @param chunkStreams additional chunk streams to use */
   constructor(random: SeededRandom, chunkStreams: readonly number[] = []) {
     this.#random = random;
     this.#chunkStreams = [...CHUNK_STREAMS, ...chunkStreams];
@@ -41,7 +40,7 @@ export class RandomSender {
     return join(this.#parts);
   }
 
-  /** Says a command at once, on chunk stream 6, which is used for nothing else. */
+  /** Writes a whole command on chunk stream 6, which is used for nothing else. */
   command(values: readonly Amf0Value[], streamId = 0): void {
     this.#sendWhole({
       chunkStream: 6,
@@ -52,17 +51,17 @@ export class RandomSender {
     });
   }
 
-  /** The messages that have begun and not ended. */
+  /** The messages that have begun but not ended. */
   get underWay(): readonly ChunkPlan[] {
     return Array.from(this.#open.values(), ({ plan }) => plan);
   }
 
-  /** Publishes a stream, whatever else is under way. */
+  /** Writes a publish, even while other messages are unfinished. */
   wish(name: string): void {
     this.command(["publish", 5, null, name, "live"], 1);
   }
 
-  /** Sends so many chunks of messages begun and to be begun. */
+  /** Writes this many chunks of new and unfinished messages. */
   chatter(chunks: number): void {
     for (let index = 0; index < chunks; index++) {
       const dice = this.#random.below(40);
@@ -72,7 +71,7 @@ export class RandomSender {
     }
   }
 
-  /** Ends every message under way. */
+  /** Finishes every unfinished message. */
   finish(): void {
     for (const id of this.#open.keys()) while (this.#open.has(id)) this.#sendChunk(id);
   }
@@ -106,7 +105,7 @@ export class RandomSender {
     return dice === 1 ? this.#random.below(2 ** 32) : this.#random.below(100);
   }
 
-  /** Bytes that make sense where sense is needed; all but the empty ones differ. */
+  /** A body, valid where it must be; all but the empty ones differ. */
   #body(type: number, length: number | undefined): Uint8Array {
     const number = ++this.#seed;
     if (type === 3) return Uint8Array.from([0, 0, number >> 8, number]);
@@ -139,7 +138,7 @@ export class RandomSender {
     this.#open.delete(id);
   }
 
-  /** On chunk stream 7, which is used for nothing else. */
+  /** Writes a control message on chunk stream 7, which is used for nothing else. */
   #control(type: number, value: number): void {
     const body = new Uint8Array(4);
     new DataView(body.buffer).setUint32(0, value);

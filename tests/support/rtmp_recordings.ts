@@ -1,5 +1,5 @@
-// Whole RTMP conversations from connect to the first pictures, both sides, without the handshake:
-// what ffmpeg and nginx-rtmp really said, and what other kinds of clients say, written by hand.
+// Complete RTMP conversations from connect to the first media, both sides, without the handshake:
+// recordings of ffmpeg and nginx-rtmp, and those of other kinds of clients, written by hand.
 
 import type { Amf0Object } from "../../src/protocol/rtmp/amf0.ts";
 import { PROJECT_FOLDER } from "./project.ts";
@@ -13,13 +13,13 @@ export interface Recording {
   readonly client: Uint8Array<ArrayBuffer>;
   readonly origin: Uint8Array<ArrayBuffer>;
   /**
-   * Payload bytes, commands aside, behind a header of the client that leans on the one before it,
-   * where the proxy's own Acknowledgement has come between the two.
+   * Payload bytes, except commands, whose header depends on the client's previous one while the
+   * proxy's own Acknowledgement has come between the two.
    */
   readonly interrupted?: number;
 }
 
-/** What OBS with Enhanced RTMP puts into connect. */
+/** What OBS with Enhanced RTMP sends in connect. */
 const ENHANCED_CONNECT: Amf0Object = {
   app: "live",
   type: "nonprivate",
@@ -48,7 +48,6 @@ export const RECORDINGS: readonly Recording[] = [
   { name: "full_play", intent: "play", client: fullPlay(), origin: fullPlayAnswers() },
 ];
 
-/** The recording of that name. */
 export function recording(name: string): Recording {
   const found = RECORDINGS.find((one) => one.name === name);
   if (found === undefined) throw new Error(`Cannot find the recording ${name}`);
@@ -78,7 +77,10 @@ function obs(): Uint8Array<ArrayBuffer> {
   return frames(script, 4).bytes;
 }
 
-/** Sound and pictures as librtmp sends them: all on one chunk stream, headers as short as can be. */
+/**
+ * Audio and video as librtmp sends them: all on one chunk stream, with the shortest possible
+ * headers.
+ */
 export function frames(script: Script, chunkStream: number, streamId = 1): Script {
   script
     .message({ chunkStream, format: 0, time: 0, type: 9, streamId, body: filler(900, 1) })
@@ -120,7 +122,7 @@ function fmle(): Uint8Array<ArrayBuffer> {
     .bytes;
 }
 
-/** Nothing is waited for, and pictures follow at once, mixed with sound. */
+/** A client that waits for no answers and sends interleaved audio and video at once. */
 function pipelined(): Uint8Array<ArrayBuffer> {
   const video = { chunkStream: 6, format: 0, type: 9, streamId: 1 } as const;
   const audio = { chunkStream: 4, format: 0, type: 8, streamId: 1 } as const;
@@ -153,7 +155,7 @@ function longCommand(): Uint8Array<ArrayBuffer> {
 /**
  * The answers of an origin to connect, other commands, createStream and publish.
  *
- * @param transactions of the commands in this order
+ * @param transactions the transaction ids of the commands in this order
  * @param streamId the message stream id that the origin gives
  */
 export function publishAnswers(
@@ -196,7 +198,7 @@ function fullPlay(): Uint8Array<ArrayBuffer> {
     .bytes;
 }
 
-/** The answers of an origin to `full_play`, and pictures; see `publishAnswers`. */
+/** The answers of an origin to `full_play`, and media; see `publishAnswers`. */
 export function fullPlayAnswers(streamId = 1): Uint8Array<ArrayBuffer> {
   const script = answerConnect(new Script().control(1, 60000))
     .command(["_result", 2, null, streamId])

@@ -1,5 +1,5 @@
-// The RTMP relay on a free port in this process, with a real registry behind it, origins in the
-// hands of the test and a clock that only the test moves.
+// The RTMP relay on a free port in this process, with a real registry, origins controlled by the
+// test and a clock that only the test moves.
 
 import assert from "node:assert/strict";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
@@ -22,7 +22,7 @@ import { VirtualClock } from "./virtual_clock.ts";
 import { pause, until, within } from "./wait.ts";
 import { NO_SESSION_LOG } from "./no_session_log.ts";
 
-/** Each is different from all others, so that none can pass for another. */
+/** All different, so that none can be mistaken for another. */
 export const RTMP_TIMEOUTS: RtmpTimeouts = {
   handshake: 3_000,
   identify: 7_000,
@@ -32,20 +32,18 @@ export const RTMP_TIMEOUTS: RtmpTimeouts = {
   stall: 11_000,
 };
 
-/** What a world is made of. */
 export interface RtmpWorldOptions extends Partial<Omit<RtmpRelayOptions, "timeouts">> {
   readonly timeouts?: Partial<RtmpTimeouts>;
   /** In the order in which they are chosen; disposed of with the world. One unless given. */
   readonly origins?: readonly RtmpOrigin[];
 }
 
-/** A relay, its origins and what it counts. */
 export class RtmpRelayWorld implements AsyncDisposable {
   readonly clock = new VirtualClock();
   readonly metrics = new PrometheusMetrics();
-  /** What the relay has thrown. */
+  /** Errors thrown by the relay. */
   readonly errors: unknown[] = [];
-  /** What the log was told, in its order. */
+  /** What has been logged, in order. */
   readonly opened: SessionOpened[] = [];
   readonly closed: SessionClosed[] = [];
   readonly flowed: SessionFlowed[] = [];
@@ -82,7 +80,7 @@ export class RtmpRelayWorld implements AsyncDisposable {
       onError: (error) => this.errors.push(error),
       ...others,
     });
-    // Origins end first: in a time that stands still the relay would wait for them for ever.
+    // Origins end first: while time stands still the relay would wait for them forever.
     for (const resource of [registry, this.relay, ...origins]) this.#stack.use(resource);
   }
 
@@ -113,12 +111,12 @@ export class RtmpRelayWorld implements AsyncDisposable {
     await this.registry.register({ id, generation: "1", deviceId: "", ip: "127.0.0.1", endpoints });
   }
 
-  /** A client that has shaken hands, of IPv4 unless told. */
+  /** A client after its handshake, over IPv4 unless given. */
   client(hostname?: string): Promise<RtmpPeer> {
     return RtmpPeer.connect(this.relay.address.port, hostname);
   }
 
-  /** One that has said connect, too. */
+  /** A client that has also sent connect. */
   async connected(hostname?: string): Promise<RtmpPeer> {
     const client = await this.client(hostname);
     const fields = { app: "live", tcUrl: "rtmp://tv.example/live" };
@@ -126,7 +124,7 @@ export class RtmpRelayWorld implements AsyncDisposable {
     return client;
   }
 
-  /** One that has said createStream and its wish, too. */
+  /** A client that has also sent createStream and publish or play. */
   async wanting(wish: "publish" | "play", stream = "cam", hostname?: string): Promise<RtmpPeer> {
     const client = await this.connected(hostname);
     await client.say(
@@ -136,7 +134,7 @@ export class RtmpRelayWorld implements AsyncDisposable {
     return client;
   }
 
-  /** One that was told that its stream has begun, and whose session has. */
+  /** A client that has been told that its stream has begun, and whose session has been logged. */
   async begun(wish: "publish" | "play", stream?: string): Promise<RtmpPeer> {
     const before = this.opened.length;
     const client = await this.wanting(wish, stream);
@@ -151,12 +149,12 @@ export class RtmpRelayWorld implements AsyncDisposable {
     this.relay.drain();
   }
 
-  /** Lets time pass, and shows that a peer hears the end of it then, and not before. */
+  /** Lets time pass, and asserts that a peer's connection ends then and not before. */
   async assertEndsAfter(milliseconds: number, peer: RtmpPeer): Promise<void> {
     await this.#assertAfter(milliseconds, "the end of a connection", peer.ends());
   }
 
-  /** Lets time pass, and shows that the last client has been cut off then, and not before. */
+  /** Lets time pass, and asserts that the last client is disconnected then and not before. */
   async assertIdleAfter(milliseconds: number): Promise<void> {
     await this.#assertAfter(milliseconds, "the end of the last client", this.relay.idle());
   }
@@ -165,21 +163,21 @@ export class RtmpRelayWorld implements AsyncDisposable {
     let hasCome = false;
     event.then(() => hasCome = true);
     await this.clock.pass(milliseconds - 1);
-    // What has happened meanwhile would come through the system's sockets.
+    // Gives what has happened meanwhile time to pass through the system's sockets.
     await pause(5);
     assert.ok(!hasCome, `${what} has come before ${milliseconds} ms`);
     await this.clock.pass(1);
     await within(what, 10_000, event);
   }
 
-  /** What the relay tells of a session: the bytes that its origin has sent. */
+  /** The bytes that a session's origin has sent, as the relay reports. */
   received(session: string): number | undefined {
     const received = new Map<string, number>();
     this.relay.tellReceived((id, bytes) => received.set(id, bytes));
     return received.get(session);
   }
 
-  /** Waits for the first session that an origin has taken. */
+  /** Waits for the first session that an origin has accepted. */
   opens(): Promise<SessionOpened> {
     return until("a session", () => this.opened[0], { interval: 5 });
   }
@@ -189,7 +187,7 @@ export class RtmpRelayWorld implements AsyncDisposable {
     return until("the end of a session", () => this.closed[0], { interval: 5 });
   }
 
-  /** Waits for the first client that gets nothing. */
+  /** Waits for the first client that is refused. */
   refuses(): Promise<SessionRefused> {
     return until("a refusal", () => this.refused[0], { interval: 5 });
   }
@@ -199,7 +197,7 @@ export class RtmpRelayWorld implements AsyncDisposable {
     await until(`${name} ${value}`, async () => await this.metric(name) === value, { interval: 5 });
   }
 
-  /** The value of a counter or gauge, by its name with labels as it is exposed. */
+  /** The value of a counter or gauge, by its name and labels as exposed. */
   async metric(name: string): Promise<number> {
     const { text } = await this.metrics.expose();
     const line = text.split("\n").find((one) => one.startsWith(`${name} `));

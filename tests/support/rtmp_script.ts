@@ -1,5 +1,5 @@
-// What one side of an RTMP connection says after the handshake, put together message by message.
-// The chunks are written by the tests' own writer, so that a test decides on every header.
+// What one side of an RTMP connection sends after the handshake, assembled message by message. The
+// chunks are written by the tests' own writer, so that a test controls every header.
 
 import type { Amf0Value } from "../../src/protocol/rtmp/amf0.ts";
 import { encodeCommand, parseCommand } from "../../src/protocol/rtmp/command.ts";
@@ -8,20 +8,19 @@ import { type ChunkPlan, chunksOf, join, type WireMessage } from "./rtmp_wire.ts
 /** User Control events that name a message stream, section 7.1.7. */
 const STREAM_EVENTS = [0, 1, 2, 3, 4];
 
-/** How a command is sent; format 0 on chunk stream 3 and message stream 0 unless told. */
+/** How a command is sent; format 0 on chunk stream 3 and message stream 0 unless given. */
 export type Envelope = Partial<Omit<ChunkPlan, "body">>;
 
-/** Bytes in the making. */
 export class Script {
   readonly #parts: Uint8Array[] = [];
   #chunkSize = 128;
 
-  /** Everything said so far. */
+  /** Everything written so far. */
   get bytes(): Uint8Array<ArrayBuffer> {
     return join(this.#parts);
   }
 
-  /** A command in AMF0. */
+  /** Adds an AMF0 command. */
   command(values: readonly Amf0Value[], envelope: Envelope = {}): this {
     return this.message({
       chunkStream: 3,
@@ -38,7 +37,7 @@ export class Script {
     return this;
   }
 
-  /** The chunks of several messages, one of each in turn. */
+  /** Adds the interleaved chunks of several messages. */
   mixed(...plans: readonly ChunkPlan[]): this {
     const chunked = plans.map((plan) => chunksOf({ chunkSize: this.#chunkSize, ...plan }));
     const rounds = Math.max(...chunked.map(({ length }) => length));
@@ -48,7 +47,9 @@ export class Script {
     return this;
   }
 
-  /** A protocol control message of one 32-bit number; a Set Chunk Size counts from here on. */
+  /**
+   * Adds a protocol control message with one 32-bit number; a Set Chunk Size applies from here on.
+   */
   control(type: number, value: number, envelope: Envelope = {}): this {
     const body = new Uint8Array(4);
     new DataView(body.buffer).setUint32(0, value);
@@ -57,7 +58,7 @@ export class Script {
     return this;
   }
 
-  /** A User Control message of an event and its numbers. */
+  /** Adds a User Control message with an event and its numbers. */
   userControl(event: number, ...numbers: readonly number[]): this {
     const body = new Uint8Array(2 + 4 * numbers.length);
     const view = new DataView(body.buffer);
@@ -72,7 +73,7 @@ export class Script {
   }
 }
 
-/** What an origin answers to connect, with its window and bandwidth, as most do. */
+/** An origin's answer to connect, with window and bandwidth as most send. */
 export function answerConnect(script: Script, transaction = 1): Script {
   const properties = { fmsVer: "FMS/3,0,1,123", capabilities: 31 };
   const information = {
@@ -91,7 +92,7 @@ export function answerConnect(script: Script, transaction = 1): Script {
     .command(["_result", transaction, properties, information]);
 }
 
-/** An `onStatus` of an origin. */
+/** An origin's `onStatus`. */
 export function answerStatus(
   script: Script,
   code: string,
@@ -101,7 +102,7 @@ export function answerStatus(
   return script.command(["onStatus", 0, null, information], { chunkStream: 5, streamId });
 }
 
-/** The message with one message stream id in the place of another, in its body too. */
+/** The message with one message stream id replaced by another, in its body too. */
 export function withStreamId(message: WireMessage, from: number, to: number): WireMessage {
   const streamId = message.streamId === from ? to : message.streamId;
   const body = message.body.slice();

@@ -1,8 +1,8 @@
-// RTMP chunks for tests, written and read a second time without a line of the program: a writer
-// that is told everything and remembers nothing, and a reader of whole buffers. They are what the
-// program's own coding is measured by. "Adobe RTMP Specification 1.0", section 5.3.
+// An independent implementation of RTMP chunks for tests: a stateless writer, and a reader of whole
+// buffers. The program's own code is checked against them. "Adobe RTMP Specification 1.0", section
+// 5.3.
 
-/** A message as a peer understands it. */
+/** A message as a peer reads it. */
 export interface WireMessage {
   readonly chunkStream: number;
   readonly timestamp: number;
@@ -11,27 +11,27 @@ export interface WireMessage {
   readonly body: Uint8Array;
 }
 
-/** A message and the way it is to be cut into chunks. */
+/** A message and how to split it into chunks. */
 export interface ChunkPlan {
   readonly chunkStream: number;
   /** Header format of the first chunk. */
   readonly format: 0 | 1 | 2 | 3;
-  /** Timestamp of a format 0, delta of the others; format 3 needs it only to be extended. */
+  /** Timestamp for format 0, delta for the others; format 3 needs it only if extended. */
   readonly time?: number;
   readonly type?: number;
   readonly streamId?: number;
   readonly body: Uint8Array;
   readonly chunkSize?: number;
-  /** Bytes of the basic header; the fewest that will do unless told. */
+  /** Length of the basic header; the shortest possible unless given. */
   readonly basicLength?: 1 | 2 | 3;
-  /** Whether the continuations leave the extended timestamp out, as some senders do. */
+  /** Whether continuations omit the extended timestamp, as some senders do. */
   readonly omitsExtended?: boolean;
 }
 
 const DEFAULT_CHUNK_SIZE = 128;
 const EXTENDED = 0xffffff;
 
-/** The chunks of a message, one by one, so that they can be mixed with those of another. */
+/** The chunks of a message, separately, so that they can be interleaved with others. */
 export function chunksOf(plan: ChunkPlan): Uint8Array<ArrayBuffer>[] {
   const { body, chunkSize = DEFAULT_CHUNK_SIZE } = plan;
   const chunks = [chunkAt(plan, 0, chunkSize)];
@@ -41,7 +41,7 @@ export function chunksOf(plan: ChunkPlan): Uint8Array<ArrayBuffer>[] {
   return chunks;
 }
 
-/** The chunk that begins at a byte of a message's body. */
+/** The chunk that starts at offset `at` of a message's body. */
 export function chunkAt(plan: ChunkPlan, at: number, chunkSize: number): Uint8Array<ArrayBuffer> {
   const header = at === 0 ? firstHeader(plan) : continuation(plan);
   return join([header, plan.body.subarray(at, at + chunkSize)]);
@@ -79,15 +79,15 @@ function bigEndian(value: number, length: number): number[] {
   );
 }
 
-/** What a reader has made of a buffer. */
+/** The result of reading a buffer. */
 export interface WireReading {
   readonly messages: readonly WireMessage[];
   /** Chunk streams with an unfinished message. */
   readonly unfinished: readonly number[];
-  /** Bytes at the end that are no whole chunk. */
+  /** Bytes at the end that are not a whole chunk. */
   readonly rest: number;
   readonly chunkSize: number;
-  /** Chunks that go on with a message; none where each message is one chunk. */
+  /** Number of continuation chunks; 0 if each message is one chunk. */
   readonly continuations: number;
 }
 
@@ -102,7 +102,7 @@ interface ReaderStream {
   received: number;
 }
 
-/** Reads a whole buffer as a strict receiver would; begins with a chunk size of 128. */
+/** Reads a whole buffer as a strict receiver would, starting with a chunk size of 128. */
 export function readWire(bytes: Uint8Array, omitsExtended = false): WireReading {
   return new WireReader(bytes, omitsExtended).read();
 }
@@ -229,7 +229,6 @@ function newStream(): ReaderStream {
   };
 }
 
-/** One buffer out of many. */
 export function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
@@ -240,13 +239,13 @@ export function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return whole;
 }
 
-/** Bytes out of hexadecimal digits; anything between them is for the eye. */
+/** Parses hexadecimal digits; anything between them is ignored. */
 export function hex(digits: string): Uint8Array<ArrayBuffer> {
   const clean = digits.replace(/[^0-9a-f]/gi, "");
   return Uint8Array.from(clean.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }
 
-/** A message in one line, for comparisons that a reader can follow. */
+/** A message in one line, for readable comparisons. */
 export function describe(message: WireMessage): string {
   const { chunkStream, timestamp, type, streamId, body } = message;
   return `cs ${chunkStream} t ${timestamp} type ${type} id ${streamId} ${body.length} B ${
@@ -260,13 +259,13 @@ function sum(body: Uint8Array): string {
   return hash.toString(16).padStart(8, "0");
 }
 
-/** Bytes that are the same in every run and different for every seed. */
+/** Bytes that are the same in every run and differ by seed. */
 export function filler(length: number, seed = 1): Uint8Array<ArrayBuffer> {
   const random = new SeededRandom(seed);
   return Uint8Array.from({ length }, () => random.below(256));
 }
 
-/** Numbers that look random and are the same in every run (mulberry32). */
+/** Pseudo-random numbers that are the same in every run (mulberry32). */
 export class SeededRandom {
   #state: number;
 

@@ -1,5 +1,5 @@
-// A client and its origins joined without a socket, in the order in which the relay does it, so
-// that every way of cutting the bytes can be tried in no time. Keeps what each side is told.
+// A client and its origins joined without sockets, in the same order as in the relay, so that every
+// split of the bytes can be tested quickly. Keeps what each side receives.
 
 import type { ChunkRelay } from "../../src/protocol/rtmp/chunk_relay.ts";
 import { ClientConversation, type Said } from "../../src/protocol/rtmp/client_conversation.ts";
@@ -9,7 +9,7 @@ import { MessageWriter } from "../../src/protocol/rtmp/message_writer.ts";
 import { OriginConversation } from "../../src/protocol/rtmp/origin_conversation.ts";
 import { join } from "./rtmp_wire.ts";
 
-/** One origin as the client's connection meets it. */
+/** One origin of the client's connection. */
 interface Leg {
   readonly conversation: OriginConversation;
   readonly told: Uint8Array[];
@@ -26,12 +26,12 @@ export class Wiring {
   #wish: StreamCommand | undefined;
   up: ChunkRelay | undefined;
 
-  /** Everything the client has been told. */
+  /** Everything the client has received. */
   get toClient(): Uint8Array<ArrayBuffer> {
     return join(this.#toldClient);
   }
 
-  /** Everything that one of the origins has been told, the first one unless told. */
+  /** Everything that an origin has received, the first one unless given. */
   toOrigin(index = 0): Uint8Array<ArrayBuffer> {
     return join(this.#legs[index]?.told ?? []);
   }
@@ -41,7 +41,7 @@ export class Wiring {
     return this.#legs.length;
   }
 
-  /** The relay towards the client of the newest origin. */
+  /** The relay from the latest origin to the client. */
   get down(): ChunkRelay | undefined {
     return this.#legs.at(-1)?.down;
   }
@@ -57,7 +57,7 @@ export class Wiring {
     else this.#relayUp(leg, bytes.slice());
   }
 
-  /** @param index of the origin; one that the client has left is not listened to any more */
+  /** @param index the origin's index; bytes from one that the client has left are ignored */
   fromOrigin(bytes: Uint8Array, index = this.#legs.length - 1): void {
     if (index !== this.#legs.length - 1) return;
     const leg = this.#legs[index]!;

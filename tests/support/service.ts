@@ -1,30 +1,30 @@
-// A service manager like systemd, as far as Type=notify goes: starts a proxy, hears what it says
-// (sd_notify(3)), kills it when the watchdog hears nothing and starts it again. For machines on which no
-// service manager runs.
+// A service manager that behaves like systemd with Type=notify: starts a proxy, receives its
+// notifications (sd_notify(3)), and kills and restarts it when the watchdog gets none. For machines
+// without a service manager.
 
 import { freeProxyPorts, listenVariables, type ProxyPorts, startProxy } from "./proxy.ts";
 import type { Child } from "./child.ts";
 import { TempFolder } from "./temp_folder.ts";
 import { until } from "./wait.ts";
 
-/** What a process has said in one datagram. */
+/** One notification, a datagram's fields. */
 export type Notice = Readonly<Record<string, string>>;
 
 /** How to run the service. */
 export interface ServiceOptions {
   readonly variables?: Readonly<Record<string, string>>;
-  /** WatchdogSec, milliseconds; no watchdog unless told. */
+  /** WatchdogSec, milliseconds; no watchdog unless given. */
   readonly watchdog?: number;
   /** See `proxyCommand`. */
   readonly program?: string;
 }
 
-/** A proxy as a service; disposing of it kills the process that runs. */
+/** A proxy as a service; disposing of it kills the running process. */
 export class Service implements AsyncDisposable {
   readonly ports: ProxyPorts = freeProxyPorts();
-  /** Since the last start. */
+  /** Notifications since the last start. */
   readonly notices: Notice[] = [];
-  /** How often the watchdog has ended the process. */
+  /** How often the watchdog has killed the process. */
   kills = 0;
   readonly #options: ServiceOptions;
   readonly #folder = new TempFolder();
@@ -41,12 +41,12 @@ export class Service implements AsyncDisposable {
     this.#start();
   }
 
-  /** Starts the service; it is not ready then. */
+  /** Starts the service without waiting until it is ready. */
   static start(options: ServiceOptions = {}): Service {
     return new Service(options);
   }
 
-  /** The process that runs now. */
+  /** The current process. */
   get process(): Child {
     return this.#process;
   }
@@ -55,13 +55,13 @@ export class Service implements AsyncDisposable {
     return `http://127.0.0.1:${this.ports.systemApi}${path}`;
   }
 
-  /** The first notice that has this field. */
+  /** Waits for the first notice with this field. */
   async notice(field: string, timeout = 20_000): Promise<Notice> {
     const find = () => this.notices.find((notice) => field in notice);
     return await until(`${field} be said`, find, { timeout, describe: () => this.#describe() });
   }
 
-  /** A notice with READY, behind the first one with RELOADING, if there is one. */
+  /** Waits for a notice with READY after the first one with RELOADING. */
   async reloaded(): Promise<Notice> {
     const find = () => {
       const start = this.notices.findIndex((notice) => "RELOADING" in notice);
@@ -105,7 +105,7 @@ export class Service implements AsyncDisposable {
     }
   }
 
-  /** The process has so much time until it must have said something again. */
+  /** Restarts the watchdog: the process must send something again in time. */
   #watch(): void {
     const { watchdog } = this.#options;
     if (watchdog === undefined) return;

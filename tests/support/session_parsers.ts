@@ -1,5 +1,5 @@
-// More places where the program looks at a text from outside, besides those in text_parsers.ts: how sessions are
-// agreed upon by RTMP, SRT and WebRTC.
+// More places where the program examines texts from outside, in addition to those in
+// text_parsers.ts: session setup in RTMP, SRT and WebRTC.
 
 import { streamKeyFromRtmp } from "../../src/core/stream_key.ts";
 import { mediaAddresses, rewriteAnswer } from "../../src/protocol/rtc/answer.ts";
@@ -29,7 +29,6 @@ function answerSdp(text: string): void {
   agreeOnIce(sdp, sdp);
 }
 
-/** These places. */
 export const SESSION_PARSERS: readonly TextParser[] = [
   {
     name: "offers and answers",

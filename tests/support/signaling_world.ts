@@ -1,5 +1,5 @@
 // WebRTC signalling behind the HTTP API on a free port with a real registry, in this process, for
-// tests that need short deadlines and to look at what it tells the media relay.
+// tests that need short deadlines and access to what the media relay is told.
 
 import { systemClock } from "../../src/core/clock.ts";
 import { httpApi, type HttpApiDependencies } from "../../src/api/http_api.ts";
@@ -24,13 +24,13 @@ const ABOUT = {
   pid: "1",
 };
 
-/** The other end of what signalling tells the media relay. */
+/** Stands in for the media relay and records what signalling tells it. */
 class SeenMedia implements RtcMedia {
   readonly opened: RtcSession[] = [];
   readonly ended: [user: string, reason: string][] = [];
-  /** How many there may be, begun or only wished for. */
+  /** Limits on sessions, begun or only reserved. */
   readonly limits = { maxSessions: 100, maxSessionsPerAddress: 100 };
-  /** Has to resolve before anything is taken. */
+  /** Must resolve before a session is accepted. */
   taken: Promise<void> = Promise.resolve();
   /** Users before a restart. */
   readonly before: (string | undefined)[] = [];
@@ -54,15 +54,13 @@ class SeenMedia implements RtcMedia {
   }
 }
 
-/** How a world differs from the plain one. */
 export type SignalingWorldOptions =
   & Partial<SignalingDependencies>
   & Partial<Pick<HttpApiDependencies, "access">>;
 
-/** Signalling and what is around it. */
 export class SignalingWorld extends RelayWorld {
   readonly media = new SeenMedia();
-  /** Why connections and requests were refused by the port itself. */
+  /** Reasons for which the server itself has refused connections and requests. */
   readonly refused: string[] = [];
   isDraining = false;
   readonly #signaling: Signaling;
@@ -120,17 +118,17 @@ export class SignalingWorld extends RelayWorld {
     return `http://127.0.0.1:${this.port}${path}`;
   }
 
-  /** Has signalling answer a request as if it came from that peer, without the port. */
+  /** Passes a request to signalling directly, as if it came from that peer. */
   signal(request: Request, peer: Address): Promise<Response> {
     return this.#signaling.handle(request, peer);
   }
 
-  /** Registers an origin with its API and perhaps WebRTC on loopback ports. */
+  /** Registers an origin with its API and optionally WebRTC on loopback ports. */
   async addOrigin(id: string, api: readonly number[], rtc: readonly number[] = []): Promise<void> {
     await this.around.register(id, { api: loopback(...api), rtc: loopback(...rtc) });
   }
 
-  /** What all proxies know of a session. */
+  /** The registry's record of a session. */
   record(user: string): Promise<RtcSession | undefined> {
     return this.registry.session(user);
   }

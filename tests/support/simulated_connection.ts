@@ -1,6 +1,6 @@
-// A connection between a simulated process and a simulated Redis: each direction keeps its order, has
-// its delays and can be blocked. What node-redis does about silence and failure is done here too, so
-// that the store sees what it would see.
+// A connection between a simulated process and a simulated Redis: each direction is ordered, has
+// delays and can be blocked. Handles silence and failure as node-redis does, so that the store sees
+// the same.
 
 import { ErrorReply } from "@redis/client";
 import type { Clock } from "../../src/core/clock.ts";
@@ -9,17 +9,17 @@ import type { Script } from "../../src/registry/redis/scripts.ts";
 import type { SimulatedRedis } from "./simulated_redis.ts";
 import type { ProcessClock } from "./virtual_clock.ts";
 
-/** The way of one process to Redis, as a test may spoil it. */
+/** One process's path to Redis, which a test may disturb. */
 export interface Way {
-  /** Milliseconds added to each request, to each reply, to each message. */
+  /** Milliseconds added to each request, reply and message. */
   slow: { request: number; reply: number; message: number };
-  /** What does not get through now; it comes when it does again, if the connection lives so long. */
+  /** What is blocked now; it arrives once unblocked, if the connection still exists. */
   blocked: { requests: boolean; replies: boolean; messages: boolean };
-  /** Milliseconds by which the very next request or reply is late, as after a retransmission. */
+  /** Milliseconds by which only the next request or reply is late, as after a retransmission. */
   stall: { request: number; reply: number };
 }
 
-/** A way on which all is well. */
+/** An undisturbed path. */
 export function clearWay(): Way {
   return {
     slow: { request: 0, reply: 0, message: 0 },
@@ -28,15 +28,14 @@ export function clearWay(): Way {
   };
 }
 
-/** What a connection knows of the place where its server is. */
+/** The connection's view of the network. */
 export interface Place {
   readonly server: SimulatedRedis;
   readonly isDown: boolean;
-  /** Something reaches a server: now, or when it goes on. */
+  /** Delivers something to a server: now, or when it is thawed. */
   reach(server: SimulatedRedis, callback: () => void): void;
 }
 
-/** What a connection is made of. */
 export interface ConnectionParts extends CallsWanted {
   readonly clock: Clock;
   readonly random: () => number;
@@ -50,15 +49,15 @@ type Ask = (server: SimulatedRedis) => Reply;
 const CONNECT_TIMEOUT = 1_000;
 const SILENCE = 3_000;
 const PING_INTERVAL = 1_000;
-/** Milliseconds that anything takes at least, and by how much that varies. */
+/** Minimum delay of everything, milliseconds, and its spread. */
 const DISTANCE = { least: 0.2, spread: 0.6 };
-/** Sums of times differ in their last digits. */
+/** Tolerance for rounding errors in sums of times. */
 const ROUNDING = 1e-6;
 
 /** One connection, with the socket for commands and the one for messages. */
 export class SimulatedConnection implements RedisCalls {
   readonly closed: Promise<Error>;
-  /** The server to which it leads. */
+  /** The server it is connected to. */
   readonly server: SimulatedRedis;
   readonly process: ProcessClock;
   readonly #parts: ConnectionParts;
@@ -85,7 +84,7 @@ export class SimulatedConnection implements RedisCalls {
     this.#messages = new Lane(parts, () => way.blocked.messages);
   }
 
-  /** @throws Error when the server cannot be reached or says nothing */
+  /** @throws Error when the server cannot be reached or does not answer */
   async open(): Promise<this> {
     const { process, way, place, signal, channel, onMessage } = this.#parts;
     if (signal.aborted) this.close(new Error("Nobody needs it any more"));
@@ -132,11 +131,11 @@ export class SimulatedConnection implements RedisCalls {
     for (const reject of this.#waiting) reject(why);
     this.#waiting.clear();
     this.#ends.dispose();
-    // What is on its way arrives; what is held up is lost.
+    // What is on its way still arrives; what is blocked is lost.
     if (this.#parts.way.blocked.requests) this.#requests.clear();
   }
 
-  /** The network or the server ends it: nothing arrives any more. */
+  /** Ends it as the network or the server would: nothing arrives any more. */
   reset(): void {
     for (const lane of [this.#requests, this.#replies, this.#messages]) lane.clear();
     this.#ends.dispose();
@@ -144,7 +143,7 @@ export class SimulatedConnection implements RedisCalls {
     clock.after(DISTANCE.least, () => process.deliver(() => this.close(new Error("ECONNRESET"))));
   }
 
-  /** What was blocked and is not any more gets through. */
+  /** Delivers what is no longer blocked. */
   flow(): void {
     for (const lane of [this.#requests, this.#replies, this.#messages]) lane.flow();
   }
@@ -172,7 +171,7 @@ export class SimulatedConnection implements RedisCalls {
     return promise;
   }
 
-  /** What a server says. @returns what tells it to who has asked */
+  /** Takes a server's reply. @returns a function that passes it to the caller */
   #settlement(
     ask: Ask,
     resolve: (reply: Reply) => void,
@@ -198,7 +197,7 @@ interface Item {
   readonly arrive: () => void;
 }
 
-/** What travels in one direction: in its order, and not at all while it is blocked. */
+/** One direction: delivers in order, and nothing while blocked. */
 class Lane {
   readonly #parts: ConnectionParts;
   readonly #isBlocked: () => boolean;

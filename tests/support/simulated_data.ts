@@ -1,11 +1,11 @@
-// What a simulated Redis holds, and the commands that its scripts and its clients give it: texts and
-// sorted sets, with expiry. Every change can be taken back, which is how a replica that lags behind
-// is made. Time is an argument: milliseconds of that server's own clock.
+// The data of a simulated Redis and the commands of its scripts and clients: strings and sorted
+// sets, with expiry. Changes can be undone, to produce a replica that lags behind. Time is an
+// argument: milliseconds of that server's own clock.
 
-/** A reply of a command, before it becomes a reply on the wire or a value of Lua. */
+/** A command's reply, before it is converted to a wire reply or a Lua value. */
 export type DataReply = string | number | null | DataError | readonly DataReply[];
 
-/** An error that Redis replies with. */
+/** An error reply. */
 export class DataError {
   readonly message: string;
 
@@ -18,7 +18,7 @@ type Value = string | Map<string, number>;
 
 interface Entry {
   readonly value: Value;
-  /** When it is gone; Infinity when never. */
+  /** When it expires; Infinity = never. */
   readonly expires: number;
 }
 
@@ -27,30 +27,29 @@ const WRONG_TYPE = new DataError(
 );
 const SYNTAX = new DataError("ERR syntax error");
 const NO_INTEGER = new DataError("ERR value is not an integer or out of range");
-/** So many changes can be taken back. */
+/** Most steps that can be undone. */
 const MOST_UNDONE = 200;
 
 type Command = (args: readonly string[], now: number) => DataReply;
 
-/** The data of one server. */
 export class SimulatedData {
   readonly #entries = new Map<string, Entry>();
-  /** What takes back the changes of each step, the last step at the end. */
+  /** Functions that undo the changes of each step, the last step at the end. */
   #undo: (() => void)[][] = [[]];
 
-  /** Gives one command. */
+  /** Executes one command. */
   run([name, ...args]: readonly string[], now: number): DataReply {
     const command = this.#commands[name?.toUpperCase() ?? ""];
     if (!command) return new DataError(`ERR unknown command '${name}'`);
     return command(args, now);
   }
 
-  /** Whether a command is one of those that write. */
+  /** Whether a command writes. */
   static writes(name: string): boolean {
     return WRITES.has(name.toUpperCase());
   }
 
-  /** What follows belongs to another step. @returns whether the last one has changed anything */
+  /** Starts a new step. @returns whether the last one has changed anything */
   step(): boolean {
     if (this.#undo.at(-1)!.length === 0) return false;
     this.#undo.push([]);
@@ -58,7 +57,7 @@ export class SimulatedData {
     return true;
   }
 
-  /** Takes back the last steps that have changed anything. @returns how many there were */
+  /** Undoes the last steps that have changed anything. @returns how many there were */
   takeBack(steps: number): number {
     this.step();
     this.#undo.pop();
@@ -72,7 +71,7 @@ export class SimulatedData {
     return taken;
   }
 
-  /** The same data once more. What happened to it before cannot be taken back there. */
+  /** A copy of the data, without the ability to undo earlier changes. */
   copy(): SimulatedData {
     const copy = new SimulatedData();
     for (const [key, { value, expires }] of this.#entries) {
@@ -84,7 +83,7 @@ export class SimulatedData {
     return copy;
   }
 
-  /** Holds what the other one does, and cannot take back anything. */
+  /** Takes over the other one's data, without the ability to undo anything. */
   become(other: SimulatedData): void {
     this.clear();
     for (const [key, entry] of other.#entries) this.#entries.set(key, entry);
@@ -237,7 +236,7 @@ export class SimulatedData {
       if (rest.length > 0 || start < 0 || last < 0) return SYNTAX;
       return [...set ?? []].toSorted(byScore).slice(start, last + 1).map(([member]) => member);
     },
-    // A small set lies in one piece, which is scanned whole.
+    // A small set is stored in one piece and scanned at once.
     ZSCAN: ([key], now) => {
       const set = this.#set(key!, now);
       if (set instanceof DataError) return set;

@@ -1,6 +1,6 @@
 // Where simulated processes find their simulated Redis: a server that can be frozen, stopped, or
-// replaced by a replica that lacks the last writes while some still talk to the old one, and the
-// connections to it, which can be cut. Nothing in here is by chance but the delays of connections.
+// replaced by a replica that lacks the last writes while some processes still use the old one, and
+// connections to it that can be cut. Only the delays of connections are random.
 
 import type { Clock } from "../../src/core/clock.ts";
 import type { OpenCalls } from "../../src/registry/redis/calls.ts";
@@ -15,14 +15,14 @@ export interface SimulatedNetworkOptions {
   readonly random: () => number;
 }
 
-/** Milliseconds since 1970 when virtual time is 0. */
+/** Wall time at virtual time 0, milliseconds since 1970. */
 const EPOCH = 1_800_000_000_000;
 
-/** One server at a time, and the ways to it. */
+/** One server at a time, and the connections to it. */
 export class SimulatedNetwork {
   readonly #options: SimulatedNetworkOptions;
   readonly #connections = new Set<SimulatedConnection>();
-  /** What waits for each server that is frozen. */
+  /** What waits for each frozen server. */
   readonly #frozen = new Map<SimulatedRedis, (() => void)[]>();
   #server: SimulatedRedis;
   #isDown = false;
@@ -46,7 +46,7 @@ export class SimulatedNetwork {
     return this.#frozen.has(this.#server);
   }
 
-  /** How the connections of one process are made. */
+  /** Returns the function with which one process opens connections. */
   opener(process: ProcessClock, way: Way): OpenCalls {
     return (wanted) => {
       const { random } = this.#options;
@@ -64,42 +64,42 @@ export class SimulatedNetwork {
     };
   }
 
-  /** Something reaches a server: now, or when it goes on. */
+  /** Delivers something to a server: now, or when it is thawed. */
   reach(server: SimulatedRedis, callback: () => void): void {
     const waiting = this.#frozen.get(server);
     if (waiting) waiting.push(callback);
     else callback();
   }
 
-  /** The server stops, its sockets stay. */
+  /** Freezes the server; its sockets stay open. */
   freeze(): void {
     if (!this.isFrozen) this.#frozen.set(this.#server, []);
   }
 
-  /** The server goes on, with what has come meanwhile. */
+  /** Thaws the server, which handles what has arrived meanwhile. */
   thaw(): void {
     const waiting = this.#frozen.get(this.#server) ?? [];
     this.#frozen.delete(this.#server);
     for (const callback of waiting) callback();
   }
 
-  /** The server ends, with what it holds, and refuses connections until `start`. */
+  /** Stops the server, losing its data, and refuses connections until `start`. */
   stop(): void {
     this.#isDown = true;
     this.cut();
   }
 
-  /** There is a server again, an empty one unless the old one kept what it had. */
+  /** Starts a server again, empty unless the old one's data is kept. */
   start(keeps: boolean): void {
     this.#isDown = false;
     if (!keeps) this.#server.flush();
   }
 
   /**
-   * A replica that lacks the last `lost` writing calls becomes the server.
+   * Promotes a replica that lacks the last `lost` writing calls.
    *
    * @param skew milliseconds by which its clock is ahead of the old one's
-   * @param keptBy processes that go on talking to the old one until they are cut off
+   * @param keptBy processes that keep using the old one until they are disconnected
    */
   failOver(lost: number, skew: number, keptBy: ReadonlySet<ProcessClock>): void {
     const before = this.#server;
@@ -108,7 +108,7 @@ export class SimulatedNetwork {
     this.cut((connection) => connection.server === before && !keptBy.has(connection.process));
   }
 
-  /** Those who talk to a server that is not the one any more are cut off. */
+  /** Closes connections to servers that have been replaced. */
   retire(): void {
     this.cut((connection) => connection.server !== this.#server);
     for (const server of this.#frozen.keys()) {
@@ -116,14 +116,14 @@ export class SimulatedNetwork {
     }
   }
 
-  /** Ends connections, as a reset does. */
+  /** Resets connections. */
   cut(which: (connection: SimulatedConnection) => boolean = () => true): void {
     for (const connection of [...this.#connections]) {
       if (which(connection)) connection.reset();
     }
   }
 
-  /** What was blocked for this process and is not any more gets through. */
+  /** Delivers what is no longer blocked for this process. */
   flow(process: ProcessClock): void {
     for (const connection of this.#connections) {
       if (connection.process === process) connection.flow();

@@ -1,6 +1,6 @@
-// A Redis server that lives in this process, without sockets and without a clock of its own: it runs
-// the very scripts of the program, tells its listeners, and can be emptied, made to refuse, or
-// copied as a replica that lacks the last writes. What lies between it and its clients is elsewhere.
+// A Redis server in this process, without sockets or a clock of its own: it runs the program's real
+// scripts, notifies its listeners, and can be flushed, made to refuse, or copied as a replica that
+// lacks the last writes. The network is simulated elsewhere.
 
 import { ErrorReply } from "@redis/client";
 import type { Reply } from "../../src/registry/redis/calls.ts";
@@ -11,18 +11,18 @@ import { DataError, type DataReply, SimulatedData } from "./simulated_data.ts";
 
 /** What a server needs. */
 export interface SimulatedRedisOptions {
-  /** The clock of the server, as people read it: milliseconds since 1970. */
+  /** The server's wall time: milliseconds since 1970. */
   readonly time: () => number;
-  /** What it holds in the beginning; nothing unless given. */
+  /** Its initial data; empty unless given. */
   readonly data?: SimulatedData;
 }
 
 /** Gets the messages of a channel. */
 export type Listener = (message: string) => void;
 
-/** A server. Whatever is called happens at once. */
+/** A server. Every call takes effect at once. */
 export class SimulatedRedis {
-  /** While it is set every call is answered with this error, as by a read-only replica. */
+  /** While set, every call is answered with this error, as by a read-only replica. */
   refusal: string | undefined;
   /** How many scripts it has run. */
   runs = 0;
@@ -40,7 +40,7 @@ export class SimulatedRedis {
     return this.#data.keys(this.#now());
   }
 
-  /** What another server holds that was its replica and lacks the last so many writing calls. */
+  /** The data of a replica that lacks the last `lost` writing calls. */
   replica(lost: number): SimulatedData {
     const kept = this.#data.copy();
     if (this.#data.takeBack(lost) === 0) return kept;
@@ -54,7 +54,7 @@ export class SimulatedRedis {
     this.#data.clear();
   }
 
-  /** @returns what ends the listening */
+  /** @returns a function that stops listening */
   listen(channel: string, listener: Listener): () => void {
     const listeners = this.#listeners.get(channel) ?? new Set();
     this.#listeners.set(channel, listeners);
@@ -62,7 +62,7 @@ export class SimulatedRedis {
     return () => listeners.delete(listener);
   }
 
-  /** One command. An error reply is an `ErrorReply`. */
+  /** Executes a command. An error reply is an `ErrorReply`. */
   command(...args: readonly string[]): Reply {
     if (this.refusal !== undefined) return new ErrorReply(this.refusal);
     const reply = wireReply(this.#run(args));
@@ -70,7 +70,7 @@ export class SimulatedRedis {
     return reply;
   }
 
-  /** One script. An error reply is an `ErrorReply`. */
+  /** Runs a script. An error reply is an `ErrorReply`. */
   eval(script: Script, keys: readonly string[], args: readonly string[]): Reply {
     if (this.refusal !== undefined) return new ErrorReply(this.refusal);
     this.runs++;
@@ -136,12 +136,12 @@ export class SimulatedRedis {
 
 const KEYLESS: ReadonlySet<string> = new Set(["TIME", "PUBLISH"]);
 
-/** Keys of one hash tag lie on one node (Redis cluster specification, "Hash tags"). */
+/** Keys with the same hash tag are on the same node (Redis cluster specification, "Hash tags"). */
 function slotOf(key: string): string {
   return /\{([^}]+)\}/.exec(key)?.[1] ?? key;
 }
 
-/** What Redis makes of an argument of `redis.call`. */
+/** Converts an argument of `redis.call` as Redis does. */
 function argumentOf(value: LuaValue): string {
   if (typeof value === "string") return value;
   if (typeof value === "number") return general(value, 17);
@@ -150,7 +150,7 @@ function argumentOf(value: LuaValue): string {
   );
 }
 
-/** What a script sees of a reply: nothing is false, and a status is a table. */
+/** Converts a reply for a script: nil becomes false, and a status becomes a table. */
 function luaReply(reply: DataReply): LuaValue {
   if (reply === null) return false;
   if (reply instanceof DataError) return LuaTable.of({ err: reply.message });
@@ -158,7 +158,7 @@ function luaReply(reply: DataReply): LuaValue {
   return reply === "OK" ? LuaTable.of({ ok: reply }) : reply;
 }
 
-/** What goes over the wire of a value: numbers become whole, a list ends at the first nil. */
+/** Converts a value for the wire: numbers become integers, a list ends at the first nil. */
 function wireValue(value: LuaValue): Reply {
   switch (typeof value) {
     case "number":

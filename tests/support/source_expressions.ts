@@ -1,23 +1,22 @@
-// The regular expressions that the program's sources hold, found by the parser of `deno lint`. Only for
-// tests: Deno lets nobody else have it.
+// Finds the regular expressions in the program's sources with the parser of `deno lint`, which Deno
+// makes available only to tests.
 
 import { PROJECT_FOLDER } from "./project.ts";
 
-/** An expression and the file it stands in, from the top of the project. */
+/** An expression and its file, relative to the project. */
 export interface SourceExpression {
   readonly path: string;
   readonly source: string;
   readonly flags: string;
 }
 
-/** What the sources hold. */
 export interface Found {
   readonly expressions: readonly SourceExpression[];
-  /** Files that make expressions out of texts, which nobody can look at beforehand. */
+  /** Files that build expressions from texts, which cannot be examined statically. */
   readonly makers: readonly string[];
 }
 
-/** Looks through `src/`, without its tests. */
+/** Searches `src/`, without its tests. */
 export function expressionsInSources(): Found {
   const expressions: SourceExpression[] = [];
   const makers: string[] = [];

@@ -1,5 +1,5 @@
-// A real SRS as origin, when SRS_BIN names its executable: it registers itself by its own heartbeat.
-// Knows of the proxy only the URL to send heartbeats to.
+// A real SRS as origin, if SRS_BIN names its executable: it registers itself with its own
+// heartbeat. Of the proxy it knows only the URL for heartbeats.
 
 import { formatAddress } from "../../src/core/endpoint.ts";
 import { whenReady } from "./child.ts";
@@ -7,7 +7,7 @@ import { acceptsAt, fetchText, OriginServer } from "./origin_server.ts";
 import { freePorts } from "./ports.ts";
 import { TempFolder } from "./temp_folder.ts";
 
-/** The executable of a real SRS, or undefined when the tests have to do without. */
+/** The executable of a real SRS; undefined if there is none. */
 export const SRS_BIN: string | undefined = Deno.env.get("SRS_BIN") || undefined;
 
 /** How the server is named and where it registers. */
@@ -17,25 +17,28 @@ export interface SrsOptions {
   readonly host?: string;
   /** The whole URL of the register endpoint, query and all. */
   readonly heartbeatUrl?: string;
-  /** What `/live/` has: live FLV with HLS, unless told, or live TS, which SRS gives out alone. */
+  /**
+   * What `/live/` serves: live FLV with HLS (the default), or live TS, which SRS serves without
+   * HLS.
+   */
   readonly remux?: "flv" | "ts";
-  /** Further lines for HLS. */
+  /** Additional lines for HLS. */
   readonly hls?: readonly string[];
   /** Serves `/live/STREAM.mpd` too. */
   readonly dash?: boolean;
-  /** Speaks WebRTC, and passes its streams to RTMP and back. */
+  /** Enables WebRTC, and bridges it to RTMP and back. */
   readonly rtc?: boolean;
-  /** Speaks SRT, and passes its streams to RTMP. */
+  /** Enables SRT, and bridges it to RTMP. */
   readonly srt?: boolean;
-  /** Hears of players: gets a POST with JSON (`action`, `vhost`, `stream`, `param`, `ip`). */
+  /** Gets a POST with JSON (`action`, `vhost`, `stream`, `param`, `ip`) for each player. */
   readonly hookUrl?: string;
-  /** Vhosts beside the default one, with the same lines. */
+  /** Vhosts in addition to the default one, with the same lines. */
   readonly vhosts?: readonly string[];
-  /** Writes what it does to its standard output, not only what is wrong. */
+  /** Logs what it does to standard output, not only errors. */
   readonly traces?: boolean;
-  /** Further lines, above the vhosts. */
+  /** Additional lines before the vhosts. */
   readonly top?: readonly string[];
-  /** Further lines for each vhost. */
+  /** Additional lines for each vhost. */
   readonly vhost?: readonly string[];
 }
 
@@ -55,9 +58,9 @@ interface StreamsAnswer {
 /** A running SRS. */
 export class Srs extends OriginServer {
   readonly apiPort: number;
-  /** For WebRTC media, if it was told to speak that. */
+  /** The port for WebRTC media, if enabled. */
   readonly rtcPort: number;
-  /** For SRT, if it was told to speak that. */
+  /** The port for SRT, if enabled. */
   readonly srtPort: number;
 
   private constructor(options: SrsOptions, ports: readonly number[], folder: TempFolder) {
@@ -90,7 +93,7 @@ export class Srs extends OriginServer {
     return await whenReady(server, "SRS accept connections", isReady, 20_000);
   }
 
-  /** Has the HTTP server give out a copy of a file at `path`. */
+  /** Makes the HTTP server serve a copy of a file at `path`. */
   async addFile(path: string, file: string): Promise<void> {
     const target = this.folder.file(`objs/nginx/html${path}`);
     await Deno.mkdir(target.slice(0, target.lastIndexOf("/")), { recursive: true });
@@ -107,7 +110,7 @@ export class Srs extends OriginServer {
   }
 }
 
-/** Timestamps stay those of the publisher, as with other servers: so viewers can be compared. */
+/** Timestamps stay the publisher's, as with other servers, so that viewers can be compared. */
 function srsConfiguration(options: SrsOptions, ports: readonly number[]): string {
   const [rtmpPort, httpPort, apiPort, rtcPort, srtPort] = ports;
   const { host = "127.0.0.1" } = options;

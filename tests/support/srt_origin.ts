@@ -1,13 +1,13 @@
-// An SRT origin that lets everybody in at once, and otherwise keeps still. Its answers are written
-// beside draft-sharabayko-srt-01; it reads no more of a handshake than where to send them.
+// An SRT origin that accepts every caller at once and otherwise sends nothing. Its answers follow
+// draft-sharabayko-srt-01; it reads from a handshake only where to send them.
 
 import { srtHandshake } from "./srt_packets.ts";
 
 const HANDSHAKE = 64;
 
-/** An open origin on loopback. */
+/** An origin on loopback that accepts everybody. */
 export class OpenSrtOrigin implements AsyncDisposable {
-  /** Callers let in, and what has come that is no handshake. */
+  /** Callers accepted, and packets received other than handshakes. */
   accepted = 0;
   packets = 0;
   readonly #socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });

@@ -1,15 +1,14 @@
-// SRT handshakes as callers and listeners write them, for tests and benches. Written beside
-// draft-sharabayko-srt-01, not beside the parser.
+// SRT handshakes as callers and listeners write them, for tests and benchmarks. Written from
+// draft-sharabayko-srt-01, independently of the parser.
 
-/** An extension block; `data` is filled up to whole words. */
+/** An extension block; `data` is padded to whole words. */
 export interface SrtExtension {
   readonly type: number;
   readonly data: Uint8Array;
-  /** Words that the block says it has, if that is not the truth. */
+  /** The length in words that the block claims, if not the true one. */
   readonly words?: number;
 }
 
-/** Fields of a handshake. */
 export interface SrtHandshakeOptions {
   readonly version?: number;
   readonly extensionField?: number;
@@ -29,7 +28,6 @@ const HSREQ: SrtExtension = {
   data: Uint8Array.of(0, 1, 5, 1, 0, 0, 0, 0xbf, 0, 0x78, 0, 0x78),
 };
 
-/** A handshake packet. */
 export function srtHandshake(options: SrtHandshakeOptions): Uint8Array<ArrayBuffer> {
   const { extensions = [] } = options;
   const blocks = extensions.map(encodeExtension);
@@ -87,7 +85,7 @@ function encodeExtension({ type, data, words = (data.length + 3) >> 2 }: SrtExte
   return block;
 }
 
-/** A data packet, or a control packet of that type and subtype. */
+/** A data packet, or a control packet with that type and subtype. */
 export function packetFor(
   socketId: number,
   { control, subtype = 0, length = 1316 }: {

@@ -1,5 +1,5 @@
-// libsrt as it is used: ffmpeg and srt-live-transmit as callers and as listeners, with files at both
-// ends. Knows nothing of the proxy.
+// Programs that use libsrt: ffmpeg and srt-live-transmit as callers and listeners, with files at
+// both ends. Knows nothing about the proxy.
 
 import { Child } from "./child.ts";
 import { freePort } from "./ports.ts";
@@ -8,7 +8,7 @@ import { TempFolder } from "./temp_folder.ts";
 import { UdpPeer } from "./udp_peer.ts";
 import { until } from "./wait.ts";
 
-/** Options of libsrt, by the names that its URLs have. */
+/** Options of libsrt, by their names in URLs. */
 export type SrtUrlOptions = Readonly<Record<string, string | number>>;
 
 const QUIET = ["-hide_banner", "-nostdin", "-loglevel", "error"];
@@ -19,13 +19,13 @@ export function srtUrl(port: number, options: SrtUrlOptions = {}, host = "127.0.
   return `srt://${host}:${port}?${query}`;
 }
 
-/** ffmpeg's way of making a transport stream of a file, the same bytes every time. */
+/** ffmpeg arguments that remux a file to a transport stream, with the same bytes every time. */
 function remux(file: string, seconds: number): string[] {
   const bytes = ["-c", "copy", "-flags", "+bitexact", "-mpegts_flags", "+resend_headers"];
   return ["-re", "-i", file, "-t", String(seconds), ...bytes, "-f", "mpegts"];
 }
 
-/** What a caller that sends a file sends. */
+/** The bytes that a caller sends for a file. */
 export async function sentBytes(file: string, seconds: number): Promise<Uint8Array> {
   await using folder = new TempFolder();
   const path = folder.file("sent.ts");
@@ -36,7 +36,7 @@ export async function sentBytes(file: string, seconds: number): Promise<Uint8Arr
   return await Deno.readFile(path);
 }
 
-/** A caller that publishes a file in real time; ends by itself. */
+/** Starts a caller that publishes a file in real time and ends by itself. */
 export function publish(
   url: string,
   streamId: string,
@@ -49,7 +49,7 @@ export function publish(
   });
 }
 
-/** A caller that sends all bytes of a file at once and then stays, with nothing more to say. */
+/** Starts a caller that sends all bytes of a file at once and then stays connected silently. */
 export function publishBytes(url: string, streamId: string, path: string): Child {
   const raw = "-f data -i pipe:3 -map 0 -c copy -flush_packets 1 -f data -pkt_size 1316";
   const input = '3< <(exec tail -c +1 -f --pid=$$ "$2" 2>/dev/null)';
@@ -57,7 +57,7 @@ export function publishBytes(url: string, streamId: string, path: string): Child
   return new Child({ command: "bash", args: ["-c", program, url, streamId, path] });
 }
 
-/** Waits until somebody answers SRT callers on a port. */
+/** Waits until SRT callers are answered on a port. */
 export async function untilListening(port: number): Promise<void> {
   await using caller = new UdpPeer();
   await until("an SRT listener", async () => {
@@ -66,7 +66,7 @@ export async function untilListening(port: number): Promise<void> {
   });
 }
 
-/** A listener that gives every caller a file in real time; ends with its caller. */
+/** Starts a listener that sends a caller a file in real time and ends with it. */
 export function serve(
   port: number,
   file: string,
@@ -93,7 +93,7 @@ export class SrtReceiver implements AsyncDisposable {
   static open(url: string): SrtReceiver {
     const folder = new TempFolder();
     const path = folder.file("received.ts");
-    // Its own file target rewrites the file now and then; its standard output does not.
+    // Its own file target occasionally rewrites the file; its standard output does not.
     const program = 'exec srt-live-transmit -q -a:no -chunk:1316 "$0" file://con > "$1"';
     return new SrtReceiver(
       new Child({ command: "sh", args: ["-c", program, url, path] }),
@@ -112,7 +112,7 @@ export class SrtReceiver implements AsyncDisposable {
     try {
       return Deno.statSync(this.#folder.file("received.ts")).size;
     } catch {
-      // The shell has not made it yet.
+      // The shell has not created it yet.
       return 0;
     }
   }

@@ -8,7 +8,7 @@ import { heartbeatOf, sendHeartbeat } from "./register.ts";
 import { srtConclusion, srtInduction } from "./srt_packets.ts";
 import type { UdpPeer } from "./udp_peer.ts";
 
-/** Registers an origin that speaks nothing but SRT. */
+/** Registers an origin that speaks only SRT. */
 export async function registerSrt(proxy: Proxy, name: string, srtPort: number): Promise<void> {
   await sendHeartbeat(proxy, heartbeatOf({ name, rtmpPort: srtPort, srtPort }, "1"));
 }
@@ -17,7 +17,7 @@ interface SessionsAnswer {
   readonly sessions: readonly { readonly protocol: string; readonly stream: string }[];
 }
 
-/** The streams of the SRT sessions that are open. */
+/** The streams of the open SRT sessions. */
 export async function srtSessions(proxy: Proxy): Promise<string[]> {
   const answer: SessionsAnswer = JSON.parse(await fetchText(proxy.systemUrl("/api/v1/sessions")));
   return answer.sessions.filter(({ protocol }) => protocol === "srt").map(({ stream }) => stream);

@@ -1,6 +1,6 @@
-// The SRT relay on a free port with a real registry behind it, in this process, and callers and origins
-// that speak for themselves, packet by packet, over real sockets. With a clock of the test's the
-// relay's thread is served in this one too, and nothing is waited for but packets.
+// The SRT relay on a free port with a real registry, in this process, and callers and origins that
+// the test controls packet by packet over real sockets. If the test brings a clock, the relay's
+// lane runs in this thread too, and nothing is waited for but packets.
 
 import { systemClock } from "../../src/core/clock.ts";
 import { Cookies } from "../../src/relay/srt/cookies.ts";
@@ -15,18 +15,17 @@ import { srtConclusion, srtHandshake, srtInduction } from "./srt_packets.ts";
 import { type ReceivedDatagram, UdpPeer } from "./udp_peer.ts";
 import type { VirtualClock } from "./virtual_clock.ts";
 
-/** Limits that a test may set, and the time if it is to pass as the test says. */
+/** Limits that a test may set, and a clock if the test is to move time. */
 export interface SrtWorldOptions extends Partial<Omit<SrtRelayOptions, "lanes">> {
   readonly clock?: VirtualClock;
   readonly lanes?: number;
 }
 
-/** An hour of some day, in the middle of a minute. */
+/** Some time of day, in the middle of a minute. */
 const NOON = 1_800_000_030_000;
 
 type Conclusion = Omit<Parameters<typeof srtConclusion>[0], "socketId" | "cookie">;
 
-/** A relay and what is around it. */
 export class SrtWorld extends RelayWorld {
   readonly relay: SrtRelay;
   readonly lanes: LocalLanes;
@@ -60,26 +59,26 @@ export class SrtWorld extends RelayWorld {
     return new SrtWorld(around, relay, lanes);
   }
 
-  /** A new origin with that many addresses, all on this machine. */
+  /** Opens an origin with that many addresses, all on this machine. */
   async addOrigin(name: string, addresses = 1): Promise<SrtOrigin> {
     const origin = this.around.stack.use(new SrtOrigin(addresses));
     await this.register(name, origin.peers.map(({ port }) => port));
     return origin;
   }
 
-  /** Registers an origin whose SRT listeners are at those ports of this machine. */
+  /** Registers an origin whose SRT listeners are at these ports of this machine. */
   async register(name: string, ports: readonly number[]): Promise<void> {
     await this.around.register(name, { srt: loopback(...ports) });
   }
 
-  /** A caller that has been given its cookie; with an address of its own, unless given. */
+  /** A caller that has got its cookie; with an address of its own unless given. */
   async caller(socketId: number, peer = this.around.stack.use(new UdpPeer())): Promise<SrtCaller> {
     const caller = new SrtCaller(socketId, peer, this.relay.address.port);
     await caller.begin();
     return caller;
   }
 
-  /** The origins that are set aside for SRT. */
+  /** The origins set aside for SRT. */
   async setAside(): Promise<string[]> {
     const origins = await this.registry.origins();
     return origins.filter(({ setAsideFor }) => (setAsideFor.srt ?? 0) > 0)
@@ -114,18 +113,18 @@ export class SrtCaller {
     await this.send(srtConclusion({ ...conclusion, socketId, cookie }));
   }
 
-  /** The next packet, which must be a handshake. */
+  /** Waits for the next packet, which must be a handshake. */
   async answer(): Promise<Handshake> {
     return readHandshake(await this.peer.next());
   }
 }
 
-/** A packet that an origin has got, and at which of its addresses. */
+/** A packet that an origin has received, and at which of its addresses. */
 export interface AtOrigin extends ReceivedDatagram {
   readonly peer: UdpPeer;
 }
 
-/** An origin that says what it is told to say. */
+/** An origin that sends what the test tells it to. */
 export class SrtOrigin implements AsyncDisposable {
   readonly peers: readonly UdpPeer[];
 
@@ -133,18 +132,18 @@ export class SrtOrigin implements AsyncDisposable {
     this.peers = Array.from({ length: addresses }, () => new UdpPeer());
   }
 
-  /** Packets that have come to all addresses and were not taken. */
+  /** Packets received at all addresses and not taken yet. */
   get waiting(): number {
     return this.peers.reduce((sum, { waiting }) => sum + waiting, 0);
   }
 
-  /** The next packet at one address. */
+  /** Waits for the next packet at one address. */
   async next(address = 0): Promise<AtOrigin> {
     const peer = this.peers[address]!;
     return { peer, ...await peer.next() };
   }
 
-  /** The next induction, which it answers. */
+  /** Waits for the next induction and answers it. */
   async answerInduction(address = 0): Promise<AtOrigin> {
     const induction = await this.next(address);
     const { socketId: destination } = readHandshake(induction);
@@ -153,7 +152,7 @@ export class SrtOrigin implements AsyncDisposable {
     return induction;
   }
 
-  /** The next conclusion; inductions before it are passed over. */
+  /** Waits for the next conclusion, skipping inductions. */
   async conclusion(address = 0): Promise<AtOrigin> {
     while (true) {
       const packet = await this.next(address);
@@ -161,7 +160,7 @@ export class SrtOrigin implements AsyncDisposable {
     }
   }
 
-  /** Says how it has decided on a conclusion. */
+  /** Answers a conclusion. */
   async decide(
     { peer, port, bytes }: AtOrigin,
     answer: Partial<Parameters<typeof srtHandshake>[0]>,
@@ -171,7 +170,7 @@ export class SrtOrigin implements AsyncDisposable {
     await peer.send(srtHandshake({ ...accepted, ...answer }), port);
   }
 
-  /** Lets the next caller in. @returns where it is */
+  /** Accepts the next caller. @returns its conclusion */
   async letIn(socketId: number): Promise<AtOrigin> {
     await this.answerInduction();
     const conclusion = await this.conclusion();
@@ -189,13 +188,13 @@ export function readHandshake({ bytes }: { readonly bytes: readonly number[] }):
   return parseHandshake(Uint8Array.from(bytes.slice(0, 64)));
 }
 
-/** The socket for which a packet is, if it is a SHUTDOWN. */
+/** The socket that a packet is for, if it is a SHUTDOWN. */
 export function shutdownOf({ bytes }: { readonly bytes: readonly number[] }): number | undefined {
   if (bytes[0] !== 0x80 || bytes[1] !== 5) return undefined;
   return new DataView(Uint8Array.from(bytes).buffer).getInt32(12);
 }
 
-/** Forwarders on a clock that also tells the time of day. */
+/** Forwarders on a clock that also provides wall time. */
 function inTimeOf(clock: VirtualClock) {
   const cookies = new Cookies(new Uint8Array(16));
   const wallTime = () => NOON + clock.now();

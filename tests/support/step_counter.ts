@@ -1,14 +1,14 @@
-// Counts what the program does with a text, in steps instead of time: each step of a regular expression, and
-// what built-in functions do, by the length of what they look at. The same work gives the same number on every
-// machine. Loops of the program's own are counted by block_counter.ts.
+// Measures what the program does with a text in steps instead of time: each step of a regular
+// expression, and built-in functions by the length of what they examine. The same work gives the
+// same number on every machine. The program's own loops are counted by block_counter.ts.
 
 import { CountingExpression, TooManySteps } from "./counting_expression.ts";
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
-/** What one call costs. */
+/** The cost of one call. */
 type Cost = (self: unknown, args: readonly unknown[], result: unknown) => number;
 
-/** A built-in function: where it is, how it is called, what it costs. */
+/** A built-in function: its object, name and cost. */
 interface Counted {
   readonly owner: object;
   readonly name: string;
@@ -19,7 +19,7 @@ const lengthOf = (value: unknown) => (value as { length?: number } | undefined)?
 const whole: Cost = (self) => lengthOf(self);
 const result: Cost = (_self, _arguments, value) => lengthOf(value);
 const argument: Cost = (_, [text]) => typeof text === "string" ? text.length : lengthOf(text);
-/** A search costs the way to what it has found. */
+/** A search costs the distance to what it has found. */
 const search: Cost = (self, [wanted, from], found) => {
   const begin = typeof from === "number" ? from : 0;
   const way = typeof found === "number" && found >= 0 ? found - begin : lengthOf(self) - begin;
@@ -62,14 +62,14 @@ const BUILT_IN: readonly Counted[] = [
   }),
 ];
 
-/** A counter; while it is there, the built-in functions of this thread are not what they were. */
+/** While a counter exists, the built-in functions of this thread are replaced. */
 export class StepCounter implements Disposable {
   readonly #stack = new DisposableStack();
-  /** By flags, and then by source: a literal is another object each time that its line is run. */
+  /** By flags, and then by source: a literal is a new object each time its line runs. */
   readonly #expressions = new Map<string, Map<string, CountingExpression>>();
   #steps = 0;
   #limit = Infinity;
-  /** Off while the counting itself uses what is counted. */
+  /** Off while the counter itself uses counted functions. */
   #isCounting = false;
 
   constructor() {
@@ -79,7 +79,7 @@ export class StepCounter implements Disposable {
   /**
    * Counts the steps of expressions and built-in functions in a call.
    *
-   * @param limit it is broken off after so many, if that can be done
+   * @param limit the call is aborted after this many steps, if possible
    */
   async count(call: () => unknown, limit: number): Promise<number> {
     this.#steps = 0;
@@ -95,7 +95,7 @@ export class StepCounter implements Disposable {
     return this.#steps;
   }
 
-  /** Whether an expression has been used while looks were counted. */
+  /** Whether an expression has been used while counting. */
   hasRun({ source, flags }: Pick<RegExp, "source" | "flags">): boolean {
     return this.#expressions.get(flags.replace(/[gy]/g, ""))?.has(source) ?? false;
   }
@@ -144,7 +144,10 @@ export class StepCounter implements Disposable {
     stack.defer(() => Object.defineProperty(owner, name, property));
   }
 
-  /** As the language's own does it, which would ask at each character apart. */
+  /**
+   * Splits as the built-in method does, which would run the expression at each character
+   * separately.
+   */
   #split(text: string, separator: RegExp, most = Infinity): string[] {
     const pieces: string[] = [];
     const searching = new RegExp(separator.source, `${separator.flags}g`);
@@ -165,7 +168,7 @@ export class StepCounter implements Disposable {
       const { from, isSticky } = where;
       this.#steps += this.#expressionFor(native).search(text, from, isSticky, left).steps;
     } catch (error) {
-      // Whoever called may go on after an error.
+      // The caller may continue after an error.
       this.#steps = Infinity;
       throw error;
     } finally {
@@ -175,7 +178,7 @@ export class StepCounter implements Disposable {
 
   #expressionFor(native: RegExp): CountingExpression {
     const { source } = native;
-    // How an expression is used to search or to split a text is no matter.
+    // Flags that only affect how an expression is used do not matter.
     const flags = (native.ignoreCase ? "i" : "") + (native.multiline ? "m" : "") +
       (native.dotAll ? "s" : "") + (native.unicode ? "u" : "");
     let bySource = this.#expressions.get(flags);

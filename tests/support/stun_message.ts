@@ -1,21 +1,19 @@
-// STUN messages as an ICE agent sends them, signed, for tests and benches. Written beside RFC 8489,
-// not beside the parser.
+// Signed STUN messages as an ICE agent sends them, for tests and benchmarks. Written from RFC 8489,
+// independently of the parser.
 
 import { createHmac } from "node:crypto";
 
-/** A Binding request. */
 export interface StunRequestOptions {
   readonly user: string;
   readonly password: string;
-  /** Twelve bytes; counted up unless given. */
+  /** Twelve bytes; 0, 1, 2 … unless given. */
   readonly transaction?: Uint8Array;
-  /** Whether a FINGERPRINT stands at the end, as ICE wants it. */
+  /** Whether a FINGERPRINT is added at the end, as ICE requires. */
   readonly fingerprint?: boolean;
 }
 
 let transactions = 0;
 
-/** A signed Binding request. */
 export function stunRequest(options: StunRequestOptions): Uint8Array<ArrayBuffer> {
   const { user, password, fingerprint = true } = options;
   const transaction = options.transaction ?? nextTransaction();

@@ -1,4 +1,4 @@
-// The System API in front of a real registry, asked without a listener.
+// The System API in front of a real registry, called without a listener.
 
 import { AddressPolicy } from "../../src/api/address_policy.ts";
 import { History, type HistoryColumns } from "../../src/api/history.ts";
@@ -15,11 +15,11 @@ import { Registry } from "../../src/registry/registry.ts";
 import { NO_SESSIONS, type SessionControl } from "../../src/registry/running_sessions.ts";
 import { DocumentedApi } from "./documented_api.ts";
 
-/** Where origins register. */
+/** The path at which origins register. */
 export const REGISTER = "/api/v1/srs/register";
-/** A registration that is taken. */
+/** A valid registration. */
 export const GOOD = { ip: "10.0.0.1", server: "vid-1", service: "s-1", pid: "42", rtmp: ["1935"] };
-/** What the API says of itself. */
+/** The version that the API reports. */
 export const NUMBERS = { major: 1, minor: 2, revision: 3, version: "1.2.3" };
 export const ABOUT = {
   signature: "proxy",
@@ -35,7 +35,7 @@ export const SYSTEM_DOCUMENT = new DocumentedApi(systemDocument(ABOUT.version));
 /** A client on this machine. */
 const HERE: Address = { host: "127.0.0.1", port: 4711 };
 
-/** Who may manage: those with the token, or, without one, those on this machine. */
+/** Who may manage: clients with the token or, without one, clients on this machine. */
 export function managementWith(
   options: Partial<ManagementOptions> & Pick<ManagementOptions, "clock">,
 ): Management {
@@ -48,7 +48,7 @@ export function managementWith(
   });
 }
 
-/** That of a program that has just begun. */
+/** The history of a program that has just started. */
 export function newHistory(): HistoryColumns {
   const refresh = () => Promise.resolve();
   using history = History.open({ clock: systemClock, source: new PrometheusMetrics(), refresh });
@@ -59,7 +59,7 @@ export function newHistory(): HistoryColumns {
 export interface Desk extends AsyncDisposable {
   readonly registry: Registry;
   readonly metrics: PrometheusMetrics;
-  /** What it can be asked. */
+  /** Its routes. */
   readonly routes: readonly { readonly method: string; readonly path: string }[];
   readonly fetch: (
     request: Request,
@@ -79,7 +79,7 @@ export interface DeskRegistryOptions extends MemoryStoreOptions {
   readonly sessions?: SessionControl;
 }
 
-/** Opens one with the ports that a test brings, and its own for the rest. */
+/** Opens a desk with the dependencies that a test provides, and its own for the rest. */
 export async function openDesk(
   options: Partial<SystemApiDependencies> = {},
   { sessions = NO_SESSIONS, ...room }: DeskRegistryOptions = { maxOrigins: 3, maxStreams: 500 },

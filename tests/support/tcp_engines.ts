@@ -1,5 +1,5 @@
-// The TCP engines for tests of relays: Deno's sockets, and the C library's in this very thread, whose
-// loop gives everybody else a turn.
+// The TCP engines for tests of relays: Deno's sockets, and the C library's in this thread, whose
+// loop lets everything else run in between.
 
 import type { Clock } from "../../src/core/clock.ts";
 import { DenoTcpEngine } from "../../src/net/deno/tcp_engine.ts";
@@ -8,7 +8,7 @@ import { EventLoop } from "../../src/net/libc/event_loop.ts";
 import { LibcTcpEngine } from "../../src/net/libc/tcp_engine.ts";
 import { openLibc } from "../../src/net/udp/libc.ts";
 
-/** The engine of this run of the tests; it ends with the stack. */
+/** Opens the engine of this test run; it is closed with the stack. */
 export function openTcpEngine(
   clock: Clock,
   stack: AsyncDisposableStack,

@@ -1,4 +1,4 @@
-// Folders that live as long as a test does. Knows nothing of what is put into them.
+// Folders that are removed at the end of a test.
 
 const folders = new Set<string>();
 

@@ -1,5 +1,6 @@
-// Every place where the program looks at a text from outside, for the tests that count what a text costs
-// there. A run of characters is put where a stranger could, between what leads there and what fails behind.
+// Every place where the program examines texts from outside, for the tests that count what a text
+// costs there. A run of characters is inserted where a stranger could, after a prefix that reaches
+// the place and before an end that fails.
 
 import { AddressPolicy } from "../../src/api/address_policy.ts";
 import { parseByteRange } from "../../src/api/byte_range.ts";
@@ -36,18 +37,17 @@ import { askedTarget } from "../../src/relay/rtc/advertiser.ts";
 import { intentOf } from "../../src/relay/rtc/rtc_endpoint.ts";
 import { sessionAddress } from "../../src/relay/rtc/session_address.ts";
 
-/** One place. */
 export interface TextParser {
   readonly name: string;
-  /** Characters that mean something there; all others are alike, or nearly so. */
+  /** Characters with a meaning there; all others are treated alike, or nearly so. */
   readonly special: string;
-  /** What a stranger makes of a run of characters; `$` stands for the run. */
+  /** The texts around the run of characters; `$` stands for the run. */
   readonly texts: readonly string[];
-  /** May throw what such a text deserves. */
+  /** May throw when it refuses such a text. */
   parse(text: string): unknown;
 }
 
-/** Who has sent what is not from a client. */
+/** The sender of texts that are not from a client. */
 export const ORIGIN = {
   ...{ id: "a", generation: "1", deviceId: "", ip: "10.0.0.1" },
   endpoints: { rtmp: [], http: [{ host: "10.0.0.1", port: 8080 }], api: [], srt: [], rtc: [] },
@@ -57,7 +57,7 @@ const TARGET = {
   clientHost: "proxy.example:8080",
   originAddresses: ORIGIN.endpoints.http,
 };
-/** Of registrations, as an operator has it who allows all that is public. */
+/** The policy for registrations of an operator who allows all public addresses. */
 export const POLICY = new AddressPolicy({
   ...{ allow: () => [], allowNames: () => [] },
   ...{ ownAddresses: () => [], otherProxies: () => [], localIps: () => [] },
@@ -68,24 +68,23 @@ const TEMPLATES = [
 const RULES = parsePlacement("*/ne?s/*=eu,v.example.com/live/*=us");
 const SHOW = streamKeyFromHttp({ host: "h", path: "/live/show.flv", query: "" });
 const SPBHID = encodeSpbhid({ key: SHOW, origin: "a" });
-/** What means something in names of streams and around them. */
+/** Characters with a meaning in and around stream names. */
 export const KEYS = "/?&=.% ";
 
-/** One byte for each character. */
 function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(text.length);
   for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
   return bytes;
 }
 
-/** Cuts a text that has a bound, so that what is behind the bound is looked at too. */
+/** Truncates a text that has a limit, so that code after the limit check is exercised too. */
 export function within(most: number, text: string): string {
   return text.length <= most ? text : text.slice(0, most - 8) + text.slice(-8);
 }
 
-/** Room for a text in a head. */
+/** Most characters of a text in a head. */
 const IN_HEAD = MAX_HEAD - 256;
-/** Where the platform itself takes long to make a request of a text. */
+/** A shorter length where the platform itself takes long to make a request from a text. */
 export const SHORT_HEAD = 16_384;
 
 function headOf(start: string, field: string) {
@@ -97,7 +96,7 @@ function requestOf(path: string, field = "X: y") {
   return understandRequest(headOf(`GET ${path} HTTP/1.1`, field));
 }
 
-/** Places where names, HTTP, registrations, playlists and links are read, and where the log is written. */
+/** Places that read names, HTTP, registrations, playlists and links, and that write the log. */
 export const TEXT_PARSERS: readonly TextParser[] = [
   {
     name: "tcUrl",
@@ -271,7 +270,7 @@ export const TEXT_PARSERS: readonly TextParser[] = [
     texts: ["$", "[$]:1", "a:$", "$.localhost", "http://$", "application/$", "application/$+json"],
     parse: (text) => {
       const names = ["host", "origin", "content-type", "sec-fetch-site"];
-      // Longer ones are not looked at.
+      // Longer ones are not examined.
       for (const most of [SHORT_HEAD, 250]) {
         const value = within(most, text.replace(/[^\x20-\x7e]/g, "").trim());
         const headers = new Headers(Object.fromEntries(names.map((name) => [name, value])));
@@ -390,11 +389,11 @@ export const TEXT_PARSERS: readonly TextParser[] = [
   },
 ];
 
-/** Calls something that may refuse its argument, and goes on. */
+/** Calls something that may refuse its argument, ignoring the error. */
 export function ignoring(call: () => unknown): void {
   try {
     call();
   } catch {
-    // What is refused has been looked at all the same.
+    // A refused text has been examined too.
   }
 }

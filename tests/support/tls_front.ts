@@ -1,4 +1,4 @@
-// nginx that speaks TLS in front of servers that do not, as operators put it before an origin.
+// nginx as a TLS front end for servers without TLS, as operators put it in front of an origin.
 
 import { Child } from "./child.ts";
 import { accepts } from "./origin_server.ts";
@@ -7,7 +7,7 @@ import { TempFolder } from "./temp_folder.ts";
 
 const STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
-/** Files of a certificate and its key. */
+/** The files of a certificate and its key. */
 export interface ShownFiles {
   readonly certificate: string;
   readonly key: string;
@@ -15,7 +15,7 @@ export interface ShownFiles {
 
 /** A running nginx; disposing of it ends it. */
 export class TlsFront implements AsyncDisposable {
-  /** Where TLS is spoken, on 127.0.0.1 and ::1, in the order of the targets. */
+  /** The TLS ports, on 127.0.0.1 and ::1, in the order of the targets. */
   readonly ports: readonly number[];
   readonly process: Child;
   readonly #folder: TempFolder;

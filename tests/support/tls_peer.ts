@@ -1,4 +1,4 @@
-// A TLS client whose every record a test has in its hands: OpenSSL's, with its bytes carried by the test.
+// A TLS client whose every record a test controls: OpenSSL's, with its bytes carried by the test.
 
 import assert from "node:assert/strict";
 
@@ -41,7 +41,7 @@ const SET_MAX_VERSION = 124;
 const NEVER_EOF = 130;
 const SHUT_BOTH_WAYS = 3;
 
-/** Files of a certificate that the client shows, in PEM. */
+/** The files of a client certificate, in PEM. */
 export interface ShownFiles {
   readonly certificate: string;
   readonly key: string;
@@ -54,7 +54,7 @@ export interface TlsPeerOptions {
   readonly version?: number;
 }
 
-/** See above; one connection after the other, of which each may resume the session of the one before. */
+/** Connects once at a time; each connection may resume the session of the previous one. */
 export class TlsPeer implements Disposable {
   readonly #crypto = Deno.dlopen("libcrypto.so.3", CRYPTO);
   readonly #library = Deno.dlopen("libssl.so.3", SSL);
@@ -76,7 +76,7 @@ export class TlsPeer implements Disposable {
     assert.equal(ssl.SSL_CTX_use_PrivateKey_file(this.#context, cString(key), PEM), 1);
   }
 
-  /** Shakes hands over a connection. */
+  /** Does the handshake over a connection. */
   async shake(conn: Deno.TcpConn): Promise<void> {
     this.#begin();
     while (this.#library.symbols.SSL_do_handshake(this.#ssl) !== 1) {
@@ -86,7 +86,7 @@ export class TlsPeer implements Disposable {
     await conn.write(this.takeBytes());
   }
 
-  /** Reads one piece of what the server says. */
+  /** Reads one piece of data from the server. */
   async read(conn: Deno.TcpConn): Promise<Uint8Array> {
     const buffer = new Uint8Array(16_384);
     while (true) {
@@ -97,13 +97,13 @@ export class TlsPeer implements Disposable {
     }
   }
 
-  /** @returns the records in which the bytes are sent */
+  /** @returns the records that carry the bytes */
   encrypt(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
     assert.equal(this.#library.symbols.SSL_write(this.#ssl, bytes, bytes.length), bytes.length);
     return this.takeBytes();
   }
 
-  /** @returns so many records that change the keys; `answered` when the server is to change its own */
+  /** @returns this many key update records; `answered` asks the server to update its own */
   keyUpdates(count: number, answered: boolean): Uint8Array<ArrayBuffer> {
     for (let at = 0; at < count; at++) {
       assert.equal(this.#library.symbols.SSL_key_update(this.#ssl, answered ? 1 : 0), 1);
@@ -112,7 +112,7 @@ export class TlsPeer implements Disposable {
     return this.takeBytes();
   }
 
-  /** The next connection resumes the session of this one. */
+  /** Makes the next connection resume the session of this one. */
   keepSession(): void {
     const { symbols: ssl } = this.#library;
     if (this.#session !== null) ssl.SSL_SESSION_free(this.#session);
@@ -145,7 +145,7 @@ export class TlsPeer implements Disposable {
     const { symbols: ssl } = this.#library;
     const { symbols: crypto } = this.#crypto;
     if (this.#ssl !== null) {
-      // A session that is not ended in order is not resumed.
+      // A session that is not closed properly is not resumed.
       ssl.SSL_set_shutdown(this.#ssl, SHUT_BOTH_WAYS);
       ssl.SSL_free(this.#ssl);
     }

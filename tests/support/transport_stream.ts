@@ -1,15 +1,15 @@
-// MPEG transport streams (ISO/IEC 13818-1 section 2.4.3) as far as losses show in them.
+// Checks MPEG transport streams (ISO/IEC 13818-1 section 2.4.3) for losses.
 
 const PACKET = 188;
 const NULL_PID = 0x1fff;
 
-/** Packets of a stream, and places where one is missing, twice there or broken. */
+/** The number of packets of a stream, and of missing, duplicate or broken ones. */
 export interface Continuity {
   readonly packets: number;
   readonly errors: number;
 }
 
-/** Counts the packets of a whole stream, and breaks of their continuity counters. */
+/** Counts the packets of a whole stream and the breaks in their continuity counters. */
 export function checkContinuity(stream: Uint8Array): Continuity {
   const last = new Map<number, number>();
   let errors = stream.length % PACKET === 0 ? 0 : 1;

@@ -1,13 +1,13 @@
-// The smallest relay that a UDP engine can carry: one link for each client address, everything both
-// ways. For the tests of the engines.
+// A minimal relay for tests of the UDP engines: one link for each client address, everything passed
+// both ways.
 
 import type { Address } from "../../src/core/address.ts";
 import { AddressTable } from "../../src/net/udp/address_table.ts";
 import type { Datagram, UdpEngine, UdpLink, UdpRelay } from "../../src/net/udp/port.ts";
 
-/** A client whose first byte is this is sent its own datagram back by the relay. */
+/** The relay echoes a datagram whose first byte is this. */
 export const ECHO = 0xee;
-/** A client whose first byte is this closes its own link in the middle of a batch. */
+/** A datagram whose first byte is this closes its client's link in the middle of a batch. */
 export const CLOSE = 0xcc;
 
 /** Sends everything to one origin. */

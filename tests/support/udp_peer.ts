@@ -1,4 +1,4 @@
-// A UDP socket of a client or an origin on loopback. Waits have a deadline.
+// A UDP socket of a client or origin on loopback. All waits have a deadline.
 
 import { within } from "./wait.ts";
 
@@ -10,7 +10,7 @@ export interface ReceivedDatagram {
   readonly port: number;
 }
 
-/** An open socket; what comes is kept in order. */
+/** An open socket; received datagrams are kept in order. */
 export class UdpPeer implements AsyncDisposable {
   readonly host: string;
   readonly #socket: Deno.DatagramConn;
@@ -28,7 +28,7 @@ export class UdpPeer implements AsyncDisposable {
     return (this.#socket.addr as Deno.NetAddr).port;
   }
 
-  /** Datagrams that have come and were not taken. */
+  /** Datagrams received and not taken yet. */
   get waiting(): number {
     return this.#received.length;
   }
@@ -42,7 +42,10 @@ export class UdpPeer implements AsyncDisposable {
     await this.#socket.send(bytes, { transport: "udp", hostname, port });
   }
 
-  /** The next datagram. @param timeout milliseconds @throws Error when none comes in time */
+  /**
+   * Waits for the next datagram. @param timeout milliseconds @throws Error when none arrives in
+   * time
+   */
   async next(timeout = DEADLINE): Promise<ReceivedDatagram> {
     while (this.#received.length === 0) {
       const { promise, resolve } = Promise.withResolvers<void>();

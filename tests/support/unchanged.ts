@@ -1,4 +1,4 @@
-// What a pipe carries as it is.
+// A transform that changes nothing.
 
 import type { Transform } from "../../src/net/engine.ts";
 

@@ -1,6 +1,6 @@
-// Time that passes only when a test says so, and as fast as the work in it can be done: timers go
-// off in their order, and before the next one everything that follows from one has happened. And
-// the clock of a process in that time, which can be paused as by SIGSTOP while time goes on.
+// Time that passes only when a test says so, as fast as the work can be done: timers fire in order,
+// and everything that follows from one happens before the next. Also the clock of a process in that
+// time, which can be paused as by SIGSTOP while time goes on.
 
 import { setImmediate } from "node:timers";
 import { type Clock, repeat } from "../../src/core/clock.ts";
@@ -8,7 +8,7 @@ import { TimerHeap } from "../../src/core/timer_heap.ts";
 
 /** The time of a whole simulated world. */
 export class VirtualClock implements Clock {
-  /** How many timers have gone off. */
+  /** How many timers have fired. */
   turns = 0;
   #now = 0;
   readonly #heap = new TimerHeap();
@@ -29,12 +29,12 @@ export class VirtualClock implements Clock {
     return repeat(this, period, callback);
   }
 
-  /** Timers that are still to go off. */
+  /** Timers that have not fired yet. */
   get pending(): number {
     return this.#heap.pending;
   }
 
-  /** Lets so much time pass. @param watch called whenever everything has settled */
+  /** Lets time pass. @param watch called whenever everything has settled */
   async pass(milliseconds: number, watch?: () => void): Promise<void> {
     const end = this.#now + milliseconds;
     await settled();
@@ -50,7 +50,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** The clock of one process: what is due while the process is paused happens when it goes on. */
+/** The clock of one process: what is due while the process is paused happens when it resumes. */
 export class ProcessClock implements Clock {
   readonly #world: Clock;
   readonly #waiting: (() => void)[] = [];
@@ -82,7 +82,7 @@ export class ProcessClock implements Clock {
     return repeat(this, period, callback);
   }
 
-  /** Something comes in from outside: now, or when the process goes on, in the order of coming. */
+  /** Delivers something from outside: now, or when the process resumes, in order of arrival. */
   deliver(callback: () => void): void {
     if (this.#isOver) return;
     if (this.#isPaused) this.#waiting.push(callback);
@@ -103,14 +103,14 @@ export class ProcessClock implements Clock {
     if (this.#waiting.length > 0) this.#world.after(0, next);
   }
 
-  /** The process is killed: nothing happens in it any more. */
+  /** Kills the process: nothing happens in it any more. */
   kill(): void {
     this.#isOver = true;
     this.#waiting.length = 0;
   }
 }
 
-/** Resolves when nothing can happen any more before a timer goes off. */
+/** Resolves when nothing more can happen before a timer fires. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,22 +1,22 @@
-// Waiting for something to become true, always with a deadline. Everything that the tests wait for
-// goes through here or through the end of a process; nothing waits for a guessed time.
+// Waits for something to become true, always with a deadline. All waits in tests go through here or
+// through the end of a process; nothing waits for a guessed time.
 
 import { pause as pauseBy, systemClock, within as withinTime } from "../../src/core/clock.ts";
 
 /** How long and how often to look. */
 export interface WaitOptions {
-  /** Milliseconds after which the wait fails; 10,000 unless told. */
+  /** Milliseconds after which the wait fails; 10,000 unless given. */
   readonly timeout?: number | undefined;
-  /** Milliseconds between two looks; 40 unless told. */
+  /** Milliseconds between two checks; 40 unless given. */
   readonly interval?: number;
-  /** Added to the error when the wait fails: what was seen instead. */
+  /** What was seen instead; added to the error when the wait fails. */
   readonly describe?: () => string;
 }
 
 /**
  * Calls `look` until it returns something other than undefined or false, and returns that.
  *
- * @throws Error naming `what` when the time is over; whatever `look` throws goes through.
+ * @throws Error naming `what` when the time is over; also whatever `look` throws
  */
 export async function until<Found>(
   what: string,

@@ -1,5 +1,5 @@
-// The rest of the places where the program looks at a text from outside, besides those in text_parsers.ts:
-// the handlers of web requests, with the library that finds their routes.
+// The remaining places where the program examines texts from outside, in addition to those in
+// text_parsers.ts: the handlers of web requests, with the routing library.
 
 import { systemClock } from "../../src/core/clock.ts";
 import { httpApi } from "../../src/api/http_api.ts";
@@ -26,7 +26,7 @@ async function answerTo(handle: Handler, request: Request): Promise<void> {
   await response?.body?.cancel();
 }
 
-/** Asks for a text as path and query, and with it in each of some fields. */
+/** Requests a text as path and query, and with the text in each of the named fields. */
 async function ask(handle: Handler, path: string, names: readonly string[], whole: string) {
   const text = within(SHORT_HEAD, whole);
   const targets = [`/${text}`, `${path}/${text}`, `${path}?token=${text}&limit=${text}`];
@@ -93,7 +93,7 @@ function openHttpApi(): Handler {
 
 const FILES = ["file", "index.html", "page.js", "page.css", "icon.svg", "licenses.txt"];
 
-/** These places, as a list. @param folder an empty one, for files to be served */
+/** Returns these places. @param folder an empty folder for files to be served */
 export async function webParsers(folder: string): Promise<TextParser[]> {
   for (const file of FILES) await Deno.writeTextFile(`${folder}/${file}`, "text");
   const system = openSystemApi();

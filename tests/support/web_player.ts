@@ -1,9 +1,9 @@
-// What a viewer of the built-in pages sees.
+// Checks what a viewer of the built-in pages sees.
 
 import type { Page } from "./page.ts";
 import { until } from "./wait.ts";
 
-/** Waits until a page tells its viewer something. */
+/** Waits until a page shows its viewer a message. */
 export async function untilTold(
   page: Page,
   sentence: string | RegExp,
@@ -18,7 +18,7 @@ export async function untilTold(
   await until(String(sentence), look, { timeout, describe: () => seen });
 }
 
-/** Keeps what a page tells its viewer from now on, however short. */
+/** Records the messages that a page shows from now on, however briefly. */
 export async function keepTold(page: Page): Promise<void> {
   await page.evaluate(`(() => {
     const status = document.querySelector("[role=status]");
@@ -28,7 +28,7 @@ export async function keepTold(page: Page): Promise<void> {
   })()`);
 }
 
-/** Waits until a page has told its viewer something since `keepTold`. */
+/** Waits until a page has shown a message since `keepTold`. */
 export async function untilItHasTold(page: Page, sentence: RegExp): Promise<void> {
   let told: readonly string[] = [];
   await until(String(sentence), async () => {
@@ -37,7 +37,7 @@ export async function untilItHasTold(page: Page, sentence: RegExp): Promise<void
   }, { timeout: 20_000, describe: () => told.join("\n") });
 }
 
-/** Waits until decoded pictures follow each other. */
+/** Waits until decoded pictures change. */
 export async function untilItMoves(
   page: Page,
   { timeout = 40_000, told = "Playing live/show" } = {},
@@ -53,7 +53,7 @@ export async function untilItMoves(
   await untilTold(page, told);
 }
 
-/** Seconds of media that lie ready before the picture. */
+/** Seconds of media buffered ahead of the picture. */
 export function secondsBehind(page: Page): Promise<number> {
   return page.evaluate<number>(`(() => {
     const { buffered, currentTime } = document.querySelector("video");
@@ -61,7 +61,10 @@ export function secondsBehind(page: Page): Promise<number> {
   })()`);
 }
 
-/** Colours of 32 by 18 points of the first video, as it is drawn now: red, green and blue of each. */
+/**
+ * The colours of 32 by 18 points of the first video as currently drawn: red, green and blue of
+ * each.
+ */
 const POINTS = `(() => {
   const [width, height] = [32, 18];
   const canvas = new OffscreenCanvas(width, height).getContext("2d");
@@ -70,12 +73,12 @@ const POINTS = `(() => {
   return Array.from({ length: width * height }, (_, at) => Array.from(data.slice(4 * at, 4 * at + 3)));
 })()`;
 
-/** The test picture has 30. A plain ground has one, and what a codec makes of it two at most. */
+/** The test picture has 30. A plain background has one, and at most two after encoding. */
 const FEWEST_COLOURS = 8;
 
 /**
- * Looks at a page until its first video shows a picture, one of several colours, as tests have.
- * SRS_PROXY_SCREENSHOTS names a folder in which such pages are kept.
+ * Waits until a page's first video shows a picture of several colours, as the tests' has.
+ * Screenshots are kept if SRS_PROXY_SCREENSHOTS names a folder.
  */
 export async function untilPicture(
   page: Page,

@@ -1,5 +1,5 @@
-// A WebRTC origin made of werift, for browsers that publish and play through the proxy. Knows nothing
-// of the proxy.
+// A WebRTC origin based on werift, for browsers that publish and play through the proxy. Knows
+// nothing about the proxy.
 
 import { formatAddress } from "../../src/core/endpoint.ts";
 import { Child } from "./child.ts";
@@ -10,18 +10,21 @@ const SPECIFIER = "npm:werift@0.25.2";
 const LOCK = `--lock=${PROJECT_FOLDER}/tests/support/werift.lock`;
 const START_DEADLINE = 30_000;
 
-/** The package as arguments of `deno cache`, locked on its own: the proxy has no use for it. */
+/**
+ * The package as arguments of `deno cache`, with a lock file of its own, because the proxy does not
+ * use it.
+ */
 export const WERIFT_PACKAGE: readonly string[] = ["--no-config", LOCK, "--frozen", SPECIFIER];
 
-/** Whether it runs on this Deno; older ones lack what it needs of Node. */
+/** Whether it runs on this Deno; older versions lack Node features that it needs. */
 export const WERIFT_RUNS: boolean = Number(Deno.version.deno.split(".")[1]) >= 9 ||
   Number(Deno.version.deno.split(".")[0]) > 2;
 
-/** What the origin has been asked. */
+/** What the origin has seen. */
 export interface SeenByOrigin {
   /** Method and path. */
   readonly requests: readonly string[];
-  /** Ids of the sessions that are open. */
+  /** Ids of the open sessions. */
   readonly sessions: readonly string[];
 }
 
@@ -30,7 +33,7 @@ export class WeriftOrigin implements AsyncDisposable {
   readonly name: string;
   readonly host: string;
   readonly apiPort: number;
-  /** A port for the registration's sake: nobody speaks RTMP here. */
+  /** A port only for the registration; nothing speaks RTMP there. */
   readonly rtmpPort: number;
   readonly process: Child;
 

@@ -3,7 +3,7 @@
 // of a client. Its arguments are the package werift, which is not the project's own, and the address at
 // which it is; the first line it prints is the port of its API.
 
-/** What is used of werift. */
+/** The parts of werift that are used. */
 interface Werift {
   readonly RTCPeerConnection: new (config: unknown) => Connection;
   readonly MediaStreamTrack: new (props: { kind: "audio" | "video" }) => Track;
@@ -30,7 +30,7 @@ interface Track {
   writeRtp(packet: unknown): void;
 }
 
-/** One that publishes, and the tracks of all who play it. */
+/** A publisher, and the tracks of all its players. */
 interface Publisher {
   readonly connection: Connection;
   readonly tracks: Track[];
@@ -44,7 +44,7 @@ const publishers = new Map<string, Publisher>();
 /** How to end each session, by its id. */
 const sessions = new Map<string, () => Promise<void>>();
 const requests: string[] = [];
-/** A player that begins in the middle needs a whole picture soon. */
+/** How often to request a key frame, milliseconds: a player that joins later needs one soon. */
 const KEYFRAME_INTERVAL = 500;
 
 function openConnection(): Connection {
@@ -122,7 +122,7 @@ function addSession(end: () => Promise<void>): string {
 async function handle(request: Request): Promise<Response> {
   const { pathname, searchParams } = new URL(request.url);
   if (pathname === "/seen") return Response.json({ requests, sessions: [...sessions.keys()] });
-  // A proxy asks once what it is that registers.
+  // A proxy asks once what kind of server has registered.
   if (pathname === "/api/v1/versions") return new Response(null, { status: 404 });
   requests.push(`${request.method} ${pathname}`);
   if (request.method === "DELETE") {

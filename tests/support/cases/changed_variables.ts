@@ -1,8 +1,9 @@
-// A good configuration in which no variable has its default, but for other ways to say where Redis is.
+// A valid configuration in which no variable has its default, except for the other ways to say
+// where Redis is.
 
 import type { VariableName } from "../../../src/config/table.ts";
 
-/** Every variable with another value than its default. */
+/** Every variable with a value other than its default. */
 export const CHANGED_VARIABLES: Readonly<Record<VariableName, string>> = {
   PROXY_RTMP_SERVER: "127.0.0.1:1",
   PROXY_HTTP_SERVER: "2",
@@ -84,7 +85,7 @@ export const CHANGED_VARIABLES: Readonly<Record<VariableName, string>> = {
   PROXY_HTTP_API_AUTH_TYPE: "Bearer",
   PROXY_HTTP_API_AUTH_TOKEN: "token-9",
   PROXY_API_TOKEN: "token-26",
-  // One of several ways to say where Redis is; the others are in redis_test.ts.
+  // One of several ways to say where Redis is; redis_test.ts has the others.
   PROXY_REDIS_URL: "",
   PROXY_REDIS_HOST: "",
   PROXY_REDIS_PORT: "",

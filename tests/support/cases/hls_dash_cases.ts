@@ -1,6 +1,6 @@
-// DASH manifests and what becomes of them.
+// DASH manifests before and after rewriting.
 
-/** What SRS writes, shortened. */
+/** SRS's manifest, shortened. */
 const SRS_MANIFEST = `<?xml version="1.0" encoding="utf-8"?>
 <MPD profiles="urn:mpeg:dash:profile:isoff-live:2011" 
     xmlns="urn:mpeg:dash:schema:mpd:2011" xmlns:ns1="http://www.w3.org/2001/XMLSchema-instance" 
@@ -20,7 +20,7 @@ const SRS_MANIFEST = `<?xml version="1.0" encoding="utf-8"?>
 </MPD>
 `;
 
-/** Each manifest with what it becomes; `@@` stands for the parameter of link_cases.ts. */
+/** Each manifest and its rewritten form; `@@` stands for the parameter in hls_link_cases.ts. */
 export const REWRITTEN_MANIFESTS: Readonly<
   Record<string, readonly [manifest: string, rewritten: string]>
 > = {
@@ -93,7 +93,7 @@ export const REWRITTEN_MANIFESTS: Readonly<
   "nothing to rewrite": ["<MPD/>", "<MPD/>"],
 };
 
-/** Bytes that are no manifest, or one too odd to touch. */
+/** Bytes that are not a manifest, or one too unusual to rewrite. */
 export const NO_MANIFESTS: readonly string[] = [
   "",
   "#EXTM3U\na.ts",

@@ -1,15 +1,15 @@
-// Links and what becomes of them, for the tests of links, playlists and manifests.
+// Links before and after rewriting, for the tests of links, playlists and manifests.
 
 import type { LinkTarget } from "../../../src/protocol/hls/link.ts";
 
-/** The target of all cases: a proxy known as demo.com, an origin of two addresses. */
+/** The target of all cases: a proxy known as demo.com, and an origin with two addresses. */
 export const TARGET: LinkTarget = {
   spbhid: "AbC-9_",
   clientHost: "Demo.com:18080",
   originAddresses: [{ host: "10.0.0.5", port: 8080 }, { host: "2001:db8::5", port: 80 }],
 };
 
-/** Each link with what it becomes; `@@` stands for `spbhid=AbC-9_`. */
+/** Each link and its rewritten form; `@@` stands for `spbhid=AbC-9_`. */
 export const REWRITTEN_LINKS: readonly (readonly [link: string, rewritten: string])[] = [
   ["show-7.ts", "show-7.ts?@@"],
   ["show/7.m4s", "show/7.m4s?@@"],
@@ -45,7 +45,7 @@ export const REWRITTEN_LINKS: readonly (readonly [link: string, rewritten: strin
   ["//demo.com:18080/live/show-7.ts", "//demo.com:18080/live/show-7.ts?@@"],
 ];
 
-/** Links that are nobody's business. */
+/** Links that are left unchanged. */
 export const UNTOUCHED_LINKS: readonly string[] = [
   "",
   "#t=3",
@@ -72,7 +72,7 @@ export const UNTOUCHED_LINKS: readonly string[] = [
   "ht\x7ftp://10.0.0.5:8080/x",
 ];
 
-/** Writes out the `@@` of a case. */
+/** Replaces the `@@` in a case. */
 export function withParameter(expected: string): string {
   return expected.replaceAll("@@", `spbhid=${TARGET.spbhid}`);
 }

@@ -1,6 +1,6 @@
-// Playlists and what becomes of them. Line ends are written out where they matter.
+// Playlists before and after rewriting. Line ends are written out where they matter.
 
-/** Each playlist with what it becomes; `@@` stands for the parameter of link_cases.ts. */
+/** Each playlist and its rewritten form; `@@` stands for the parameter in hls_link_cases.ts. */
 export const REWRITTEN_PLAYLISTS: Readonly<
   Record<string, readonly [playlist: string, rewritten: string]>
 > = {
@@ -77,7 +77,7 @@ export const REWRITTEN_PLAYLISTS: Readonly<
   "nothing to rewrite": ["#EXTM3U", "#EXTM3U"],
 };
 
-/** Bytes that are no playlist. */
+/** Bytes that are not a playlist. */
 export const NO_PLAYLISTS: readonly string[] = [
   "",
   "\n#EXTM3U\na.ts",

@@ -1,6 +1,6 @@
-// Bodies in chunks, good ones and those that must be refused, one character a byte.
+// Chunked bodies, valid ones and ones that must be refused, one character per byte.
 
-/** Bodies with the data in them and what stands behind them on the connection. */
+/** Bodies with the data in them and what follows them on the connection. */
 export const CHUNKED_BODIES: Readonly<
   Record<string, { readonly wire: string; readonly data: string; readonly behind: string }>
 > = {
@@ -34,7 +34,7 @@ export const CHUNKED_BODIES: Readonly<
   },
 };
 
-/** Bytes that are no chunks, by what is wrong with them. */
+/** Malformed chunks, by what is wrong with them. */
 export const BROKEN_CHUNKS: Readonly<Record<string, string>> = {
   "no size": "\r\nhello\r\n",
   "no size but an extension": ";a\r\n",

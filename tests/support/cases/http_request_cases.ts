@@ -1,14 +1,14 @@
-// Heads of requests, good ones and those that must be refused, one character a byte. Whoever adds a
-// way of smuggling adds it here: unit tests and fuzzing use them all.
+// Heads of requests, valid ones and ones that must be refused, one character per byte. New request
+// smuggling techniques are added here: unit tests and fuzzing use all of them.
 
 import type { HttpRequest } from "../../../src/protocol/http/request.ts";
 
 const GET = "GET /live/show.flv HTTP/1.1\r\n";
 const HOST = "Host: tv.example\r\n";
-/** With this in front a head wants only the fields in question. */
+/** The beginning of a valid head, to which a case adds the fields in question. */
 const BEGIN = GET + HOST;
 
-/** Heads with what is read in them; what a case does not name is not looked at. */
+/** Heads and what they parse to; what a case does not name is not checked. */
 export const GOOD_REQUESTS: Readonly<
   Record<string, readonly [head: string, expected: Partial<HttpRequest>]>
 > = {
@@ -77,7 +77,7 @@ export const GOOD_REQUESTS: Readonly<
   "100 fields": [`${BEGIN}${"a: b\r\n".repeat(99)}\r\n`, { host: "tv.example" }],
 };
 
-/** Heads that are not as they should be, and can be read in one way only. */
+/** Heads that are malformed but unambiguous. */
 export const TOLERATED_REQUESTS: typeof GOOD_REQUESTS = {
   "an empty line before it": [`\r\n${BEGIN}\r\n`, { host: "tv.example", keepAlive: true }],
   "four empty lines before it": [`\r\n\n\r\n\r\n${BEGIN}\r\n`, { host: "tv.example" }],
@@ -101,7 +101,7 @@ export const TOLERATED_REQUESTS: typeof GOOD_REQUESTS = {
 
 /** Heads that must be refused, by what is wrong with them. */
 export const REFUSED_REQUESTS: Readonly<Record<string, string>> = {
-  // Where a head, a line, a name or a value begins and ends: RFC 9112 sections 2.2 and 5.
+  // Boundaries of heads, lines, names and values: RFC 9112 sections 2.2 and 5.
   "five empty lines before it": `${"\r\n".repeat(5)}${BEGIN}\r\n`,
   "an empty line that is CR alone": `\r${BEGIN}\r\n`,
   "an empty line with a space": ` \r\n${BEGIN}\r\n`,
@@ -166,7 +166,7 @@ export const REFUSED_REQUESTS: Readonly<Record<string, string>> = {
   "CONNECT": "CONNECT tv.example:80 HTTP/1.1\r\nHost: tv.example:80\r\n\r\n",
   "CONNECT to a path": `CONNECT /a HTTP/1.1\r\n${HOST}\r\n`,
 
-  // Who it is for: RFC 9110 section 7.2, RFC 9112 section 3.2.
+  // The host it is for: RFC 9110 section 7.2, RFC 9112 section 3.2.
   "two Hosts": `${GET}Host: a\r\nHost: b\r\n\r\n`,
   "one Host twice": `${BEGIN}${HOST}\r\n`,
   "two Hosts over HTTP/1.0": "GET / HTTP/1.0\r\nHost: a\r\nhost: a\r\n\r\n",
@@ -206,7 +206,7 @@ export const REFUSED_REQUESTS: Readonly<Record<string, string>> = {
   "a target with a port alone": "GET http://:80/ HTTP/1.0\r\n\r\n",
   "a target with a backslash": "GET http://tv.example\\a HTTP/1.0\r\n\r\n",
 
-  // How long it is: RFC 9112 section 6. CL.TE and TE.CL are both of the first two.
+  // The length of the body: RFC 9112 section 6. The first two are CL.TE and TE.CL.
   "a length and an encoding": `${BEGIN}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n`,
   "an encoding and a length": `${BEGIN}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n`,
   "a length and an empty encoding": `${BEGIN}Content-Length: 5\r\nTransfer-Encoding:\r\n\r\n`,

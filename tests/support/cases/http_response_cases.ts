@@ -1,10 +1,10 @@
-// Heads of origins' responses, good ones and those that must be refused, one character a byte.
+// Heads of origins' responses, valid ones and ones that must be refused, one character per byte.
 
 import type { HttpResponse } from "../../../src/protocol/http/response.ts";
 
 const OK = "HTTP/1.1 200 OK\r\n";
 
-/** Responses to a method, with what is read in them; what a case does not name is not looked at. */
+/** Responses to a method and what they parse to; what a case does not name is not checked. */
 export const GOOD_RESPONSES: Readonly<
   Record<string, readonly [method: string, head: string, expected: Partial<HttpResponse>]>
 > = {

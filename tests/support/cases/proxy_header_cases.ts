@@ -1,4 +1,4 @@
-// Headers of the PROXY protocol: what each says, and why others cannot be used.
+// Headers of the PROXY protocol: what valid ones say, and what is wrong with others.
 
 import type { Address } from "../../../src/core/address.ts";
 import { bytesOfText } from "../../../src/core/binary_text.ts";
@@ -21,7 +21,7 @@ function binaryHeader(
 const V4 = "\xc0\0\x02\x07\x0a\0\0\x01\xdd\xd5\x07\x8f";
 const LONG_TLV = `\xe0\xff\x00${"x".repeat(65_280)}`;
 
-/** Whole headers and the clients that they name. */
+/** Complete headers and the clients that they name. */
 export const GOOD_HEADERS: Readonly<Record<string, [Uint8Array, Address | undefined]>> = {
   "TCP4": [
     bytesOfText("PROXY TCP4 192.0.2.7 10.0.0.1 56789 1935\r\n"),
@@ -65,7 +65,7 @@ export const GOOD_HEADERS: Readonly<Record<string, [Uint8Array, Address | undefi
   "a UNIX stream": [binaryHeader(0x21, 0x31, "/".repeat(216)), undefined],
 };
 
-/** What begins like a header and is none. */
+/** Bytes that begin like a header but are invalid. */
 export const BROKEN_HEADERS: Readonly<Record<string, Uint8Array>> = {
   "a protocol of no stream": bytesOfText("PROXY UDP4 1.2.3.4 1.2.3.4 1 2\r\n"),
   "nothing behind PROXY": bytesOfText("PROXY \r\n"),

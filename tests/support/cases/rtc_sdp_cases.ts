@@ -1,5 +1,5 @@
-// Session descriptions as real programs write them and as nobody should, for the tests of this
-// folder and for fuzzing. Line ends are written out.
+// Session descriptions as real programs write them, and invalid ones, for unit tests and fuzzing.
+// Line ends are written out.
 
 import type { Advertised } from "../../../src/protocol/rtc/answer.ts";
 
@@ -12,7 +12,7 @@ const OFFER_HEAD = [
   ...["a=group:BUNDLE 0 1", "a=extmap-allow-mixed", "a=msid-semantic: WMS"],
 ];
 
-/** What Chromium offers to publish, most codecs left out. */
+/** Chromium's offer to publish, with most codecs left out. */
 export const CHROMIUM_OFFER = lines(
   ...OFFER_HEAD,
   "m=video 9 UDP/TLS/RTP/SAVPF 96 97 108",
@@ -53,12 +53,12 @@ export const SRS_ANSWER = srsAnswer(
   "a=candidate:0 1 udp 2130706431 10.0.0.5 8000 typ host generation 0",
 );
 
-/** Puts candidate lines and the default destination around what does not matter. */
+/** Builds a section with these lines; the rest does not matter. */
 function section(media: string, ...rest: readonly string[]): string {
   return lines("v=0", "o=- 1 1 IN IP4 10.0.0.5", "s=-", "t=0 0", media, ...rest);
 }
 
-/** An answer of an origin, what is advertised, and what the client gets. */
+/** An origin's answer, what the proxy advertises, and what the client gets. */
 export interface AnswerCase {
   readonly answer: string;
   readonly advertised: Advertised;
@@ -67,7 +67,7 @@ export interface AnswerCase {
 
 const ALONE: Advertised = { port: 18000, targets: [] };
 
-/** Each by what it is about. */
+/** By what each case is about. */
 export const ANSWERS: Readonly<Record<string, AnswerCase>> = {
   "SRS with its own address": {
     answer: SRS_ANSWER,
@@ -219,7 +219,7 @@ export const ANSWERS: Readonly<Record<string, AnswerCase>> = {
   },
 };
 
-/** Fragments of a PATCH and of its answer; the second is what the first becomes with ALONE. */
+/** Fragments of a PATCH or its answer, each with its rewritten form for ALONE. */
 export const FRAGMENTS: readonly (readonly [fragment: string, rewritten: string])[] = [
   [
     lines(
@@ -237,7 +237,7 @@ export const FRAGMENTS: readonly (readonly [fragment: string, rewritten: string]
   ["", ""],
 ];
 
-/** Good descriptions in which nothing is to be changed. */
+/** Valid descriptions in which nothing is to be changed. */
 export const DESCRIPTIONS: readonly string[] = [
   CHROMIUM_OFFER,
   SRS_ANSWER,
@@ -246,7 +246,7 @@ export const DESCRIPTIONS: readonly string[] = [
   "v=0\r\ns=\u00fcber\tall\r\nz=\r\n",
 ];
 
-/** What is no description, and why. */
+/** Invalid descriptions, by what is wrong with them. */
 export const NO_DESCRIPTIONS: Readonly<Record<string, string>> = {
   "nothing": "",
   "another version": "v=1\r\n",

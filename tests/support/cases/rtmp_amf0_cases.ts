@@ -1,4 +1,4 @@
-// One table of AMF0 values and their bytes, for decoding, encoding and fuzzing. The bytes were
+// A table of AMF0 values and their bytes, for decoding, encoding and fuzzing. The bytes were
 // written by hand from "Action Message Format -- AMF 0".
 
 import type { Amf0Value } from "../../../src/protocol/rtmp/amf0.ts";
@@ -9,18 +9,18 @@ export interface Amf0Case {
   readonly name: string;
   readonly wire: Uint8Array<ArrayBuffer>;
   readonly value: Amf0Value;
-  /** Whether the program reads the form but writes another. */
+  /** Whether the program reads this form but writes a different one. */
   readonly isReadOnly?: boolean;
 }
 
-/** Bytes that are no AMF0, and the words in which they are refused. */
+/** Bytes that are not AMF0, and the error they cause. */
 export interface BrokenAmf0Case {
   readonly name: string;
   readonly wire: Uint8Array<ArrayBuffer>;
   readonly error: RegExp;
 }
 
-/** Values that are right. */
+/** Valid values. */
 export const AMF0_CASES: readonly Amf0Case[] = [
   { name: "a number", wire: hex("00 3ff8000000000000"), value: 1.5 },
   { name: "a negative number", wire: hex("00 c09f400000000000"), value: -2000 },
@@ -73,7 +73,7 @@ export const AMF0_CASES: readonly Amf0Case[] = [
   { name: "16 levels", wire: nested(16), value: nestedValue(16) },
 ];
 
-/** Values that are not. */
+/** Invalid values. */
 export const BROKEN_AMF0_CASES: readonly BrokenAmf0Case[] = [
   { name: "an unknown marker", wire: hex("12"), error: /marker 18/ },
   { name: "a reference", wire: hex("07 0001"), error: /marker 7/ },

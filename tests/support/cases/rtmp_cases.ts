@@ -1,20 +1,20 @@
-// One table of RTMP chunk streams and the messages in them. It drives decoding, encoding and
-// fuzzing alike. The bytes were written by hand from "Adobe RTMP Specification 1.0", section 5.3.
+// A table of RTMP chunk streams and the messages in them, for decoding, encoding and fuzzing. The
+// bytes were written by hand from "Adobe RTMP Specification 1.0", section 5.3.
 
 import { hex, type WireMessage } from "../rtmp_wire.ts";
 
-/** Bytes of a sender and what they say. */
+/** A sender's bytes and the messages in them. */
 export interface ChunkCase {
   readonly name: string;
   readonly wire: Uint8Array<ArrayBuffer>;
   readonly messages: readonly WireMessage[];
-  /** Set where the program itself would write these bytes: the chunk size it would use. */
+  /** The chunk size with which the program itself would write these bytes, if it would. */
   readonly writtenWith?: number;
-  /** Whether the sender leaves the extended timestamp out of continuations. */
+  /** Whether the sender omits the extended timestamp in continuations. */
   readonly omitsExtended?: boolean;
 }
 
-/** Bytes that break the chunk stream, and the words in which they are refused. */
+/** Bytes that break the chunk stream, and the error they cause. */
 export interface BrokenCase {
   readonly name: string;
   readonly wire: Uint8Array<ArrayBuffer>;
@@ -41,7 +41,7 @@ function repeated(byte: string, times: number): string {
 const SET_SIZE_1 = message(2, 0, 1, 0, "00000001");
 const SET_SIZE_65537 = message(2, 0, 1, 0, "00010001");
 
-/** Chunk streams that are right. */
+/** Valid chunk streams. */
 export const CHUNK_CASES: readonly ChunkCase[] = [
   {
     name: "a whole header and a short body",
@@ -240,7 +240,7 @@ function hexLength(length: number): string {
   return length.toString(16).padStart(6, "0");
 }
 
-/** Chunk streams that are not. */
+/** Invalid chunk streams. */
 export const BROKEN_CASES: readonly BrokenCase[] = [
   {
     name: "a chunk size of 0",

@@ -1,7 +1,6 @@
-// Turns a Lua 5.1 script into a JavaScript function, so that Redis's scripts run in tests at the
-// speed of the tests: all numbers of Lua 5.1 are doubles, as JavaScript's are. Covers the language
-// but for methods, metatables and varargs, which no script here uses; what is not covered is refused,
-// never guessed.
+// Compiles a Lua 5.1 script to a JavaScript function, so that Redis scripts run fast in tests. All
+// numbers in Lua 5.1 are doubles, as in JavaScript. Covers the language except methods, metatables
+// and varargs, which no script here uses; anything not covered is refused.
 
 // @ts-types="npm:@types/luaparse@0.2.13"
 import luaparse from "luaparse";
@@ -9,7 +8,7 @@ import { LIBRARY } from "./library.ts";
 import * as values from "./values.ts";
 import { LuaError, type LuaValue } from "./values.ts";
 
-/** The globals of a script, by their names. */
+/** The globals of a script, by name. */
 export type Globals = Readonly<Record<string, LuaValue>>;
 
 /** A compiled script. @returns what the script returns @throws LuaError as the script does */
@@ -21,7 +20,7 @@ type Scope = Map<string, string>;
 
 const COMPILED = new Map<string, CompiledScript>();
 
-/** Compiles a script, once for each text. @throws Error on what is no Lua or not covered */
+/** Compiles a script, once for each text. @throws Error on invalid Lua or what is not covered */
 export function compileLua(text: string): CompiledScript {
   const known = COMPILED.get(text);
   if (known) return known;
@@ -39,7 +38,7 @@ export function compileLua(text: string): CompiledScript {
   return script;
 }
 
-/** What the compiled code calls by name, beside the operations on values. */
+/** What the compiled code calls by name, in addition to the operations on values. */
 const CALLS = `
   const call = (f, ...args) => {
     if (typeof f !== "function") throw new LuaError("attempt to call a " + typeOf(f) + " value");
@@ -78,7 +77,9 @@ class Compiler {
     return this.#scoped([], body).code;
   }
 
-  /** A block with variables of its own, whose names in the code are given back with it. */
+  /**
+   * Compiles a block with variables of its own. @returns the code and the names of the variables
+   */
   #scoped(
     variables: readonly string[],
     body: readonly Statement[],
@@ -158,7 +159,7 @@ class Compiler {
     return `assign(${base}, ${key}, ${value})`;
   }
 
-  /** So many values out of a list of expressions. */
+  /** Compiles a list of expressions to `count` values. */
   #assigned(expressions: readonly Expression[], count: number): string[] {
     const last = expressions.at(-1);
     if (expressions.length > 0 && expressions.length < count && last && isCall(last)) {
@@ -209,7 +210,7 @@ class Compiler {
       let [${names}] = ${step}; ${code} } }`;
   }
 
-  /** All values of a list of expressions, as an array. */
+  /** Compiles all values of a list of expressions to an array. */
   #list(expressions: readonly Expression[]): string {
     const last = expressions.at(-1);
     if (expressions.length === 1 && last && isCall(last)) return this.#many(last);
@@ -224,7 +225,7 @@ class Compiler {
     }).join(", ");
   }
 
-  /** All values of a call, as an array. */
+  /** Compiles all values of a call to an array. */
   #many(expression: Expression): string {
     switch (expression.type) {
       case "CallExpression": {
@@ -260,7 +261,7 @@ class Compiler {
     return `operand(${this.#one(expression)})`;
   }
 
-  /** One value. */
+  /** Compiles one value. */
   #one(expression: Expression): string {
     switch (expression.type) {
       case "NilLiteral":
@@ -378,7 +379,7 @@ function isComparison(expression: Expression): boolean {
     ["==", "~=", "<", "<=", ">", ">="].includes(expression.operator);
 }
 
-/** The text of a literal: the parser keeps it raw unless told an encoding. */
+/** The text of a literal, which the parser leaves raw unless given an encoding. */
 function stringOf({ value, raw }: luaparse.StringLiteral): string {
   if (typeof value === "string") return value;
   const inside = raw.slice(1, -1);

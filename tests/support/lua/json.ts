@@ -1,16 +1,16 @@
-// cjson as Redis has it: what a Lua value is in JSON and the other way. A table whose keys are all
-// positive integers is an array, an empty one an object; numbers keep 14 digits; a text that is no
-// well-formed Unicode is an error. Texts may differ from cjson's in the order of keys.
+// cjson as in Redis: converts Lua values to JSON and back. A table whose keys are all positive
+// integers is an array, an empty one an object; numbers keep 14 digits; text that is not
+// well-formed Unicode is an error. The order of keys may differ from cjson's.
 
 import { general, LuaError, LuaTable, type LuaValue, toText, typeOf } from "./values.ts";
 
 /** What `null` is decoded to; it is not nil. */
 export const JSON_NULL: unique symbol = Symbol("null");
 
-/** What cjson escapes and JavaScript does not. */
+/** Characters that cjson escapes and JavaScript does not. */
 const ESCAPED = /[/\x7f]/;
 const DEEPEST = 1_000;
-/** An array may have so few gaps, unless it is short. */
+/** How sparse an array may be; short ones may have any gaps. */
 const SPARSE = { ratio: 2, safe: 10 };
 
 /** @throws LuaError as cjson does */

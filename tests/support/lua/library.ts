@@ -1,5 +1,5 @@
-// The part of Lua's standard library that scripts in Redis may use and ours do. After the reference
-// manual of Lua 5.1, section 5.
+// The part of Lua's standard library that Redis allows and our scripts use. Follows the Lua 5.1
+// reference manual, section 5.
 
 import { general, LuaError, type LuaFunction, LuaTable, type LuaValue } from "./values.ts";
 import { operand, toNumber, toText, typeOf } from "./values.ts";
@@ -90,7 +90,6 @@ const TABLE = LuaTable.of({
   getn: (table) => [tableOf(table).list.length],
 });
 
-/** Globals by name. */
 export const LIBRARY: Readonly<Record<string, LuaValue>> = {
   type: (value: LuaValue) => [typeOf(value)],
   tonumber: (value: LuaValue) => [toNumber(value)],

@@ -1,6 +1,6 @@
-// What a Lua value is here, and what Lua 5.1 does with values: tables, truth, conversions,
-// comparisons. Strings are JavaScript's; what Lua counts in bytes is counted in UTF-8. Knows
-// neither the compiler nor Redis. After the reference manual of Lua 5.1, section 2.
+// How Lua values are represented, and Lua 5.1's operations on them: tables, truth, conversions,
+// comparisons. Strings are JavaScript's; lengths in bytes are those of UTF-8. Knows neither the
+// compiler nor Redis. Follows the Lua 5.1 reference manual, section 2.
 
 /** A value; nil is undefined. */
 export type LuaValue =
@@ -15,7 +15,7 @@ export type LuaValue =
 /** Takes and returns any number of values. */
 export type LuaFunction = (...args: LuaValue[]) => readonly LuaValue[];
 
-/** An error that a script raises, or that its mistake raises. */
+/** An error raised by a script or by a fault in it. */
 export class LuaError extends Error {
   override readonly name = "LuaError";
   readonly value: LuaValue;
@@ -26,9 +26,9 @@ export class LuaError extends Error {
   }
 }
 
-/** A table; what lies at 1, 2, 3 … is kept as an array. */
+/** A table; values at 1, 2, 3 … are kept as an array. */
 export class LuaTable {
-  /** Values from index 1 on; may have holes, never at its end. */
+  /** Values from index 1 on; may have holes, but not at the end. */
   readonly list: LuaValue[];
   readonly #others = new Map<LuaValue, LuaValue>();
 
@@ -67,12 +67,12 @@ export class LuaTable {
     else this.#others.set(key, value);
   }
 
-  /** Whether all there is lies at 1, 2, 3 … without a gap. */
+  /** Whether all keys are 1, 2, 3 … without a gap. */
   get isList(): boolean {
     return this.#others.size === 0 && this.list.length > 0 && !this.list.includes(undefined);
   }
 
-  /** Every key with its value: the list first, then in the order of insertion. */
+  /** Every key with its value: the list first, then the others in insertion order. */
   *entries(): Generator<readonly [LuaValue, LuaValue]> {
     for (let at = 0; at < this.list.length; at++) {
       if (this.list[at] !== undefined) yield [at + 1, this.list[at]];
@@ -80,7 +80,7 @@ export class LuaTable {
     yield* this.#others;
   }
 
-  /** The list has grown to `last`: what follows may be waiting among the others. */
+  /** Moves values that follow `last` from the other keys to the list, which has grown. */
   #takeFollowing(last: number): void {
     this.#others.delete(last);
     for (let next = last + 1; this.#others.has(next); next++) {
@@ -107,7 +107,7 @@ export function typeOf(value: LuaValue): string {
   return typeof value === "symbol" ? "userdata" : typeof value;
 }
 
-/** The number that a number or a numeral is; undefined for all else. */
+/** Converts a number or numeral; undefined for anything else. */
 export function toNumber(value: LuaValue): number | undefined {
   if (typeof value === "number") return value;
   const numeral = typeof value === "string" ? NUMBER.exec(value)?.[1] : undefined;
