@@ -1,5 +1,5 @@
-// Crowds of clients that mean no good, or are broken, while others watch: each is shown the door in
-// time, and nobody else notices. What else one of them can do wrong is shown beside the relay.
+// Crowds of malicious or broken clients while others watch: each is disconnected in time, and
+// nobody else is affected. The relay's own tests cover what a single client can do wrong.
 
 import assert from "node:assert/strict";
 import { Publisher, Viewer } from "../support/ffmpeg.ts";
@@ -15,7 +15,7 @@ const SLACK = 2_000;
 const HANDSHAKE_SIZE = 1_536;
 const MORE_MEMORY = 64 * 1024;
 
-/** Reads until the other side ends the connection, however it does that. */
+/** Reads until the other side ends the connection, in whatever way. */
 async function untilClosed(connection: Deno.Conn): Promise<void> {
   const buffer = new Uint8Array(4096);
   try {
@@ -25,7 +25,7 @@ async function untilClosed(connection: Deno.Conn): Promise<void> {
   }
 }
 
-/** Writes until it is done or the other side has ended the connection. */
+/** Writes until done or the other side has ended the connection. */
 async function write(connection: Deno.Conn, bytes: Uint8Array): Promise<boolean> {
   try {
     for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
@@ -58,11 +58,11 @@ function randomBytes(length: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(length));
 }
 
-/** What a bad client does, and within how many milliseconds it must be gone. */
+/** What a bad client does, and within how many milliseconds it must be disconnected. */
 interface BadClient {
   readonly name: string;
   readonly deadline: number;
-  /** Whether it behaves well up to the end of the handshake. */
+  /** Whether it does a proper handshake first. */
   readonly shakesHands?: boolean;
   act(connection: Deno.Conn): Promise<void>;
 }
@@ -120,7 +120,7 @@ function memoryOf(pid: number): number {
 }
 
 Deno.test({
-  name: "bad clients are shown the door in time, while a viewer misses nothing",
+  name: "bad clients are disconnected in time, while a viewer misses nothing",
   timeout: 120_000,
   async fn() {
     await using proxy = await Proxy.open({

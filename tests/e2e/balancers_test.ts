@@ -1,6 +1,6 @@
-// Load balancers that speak the PROXY protocol, in front of the proxy and in front of an origin:
-// HAProxy says who the client is, and so does the proxy. To tell the client's address from all others
-// on one machine, HAProxy gives it another one.
+// Load balancers that use the PROXY protocol, in front of the proxy and in front of an origin:
+// HAProxy tells the client's address, and so does the proxy. To distinguish the client's address
+// from all others on one machine, HAProxy replaces it.
 
 import assert from "node:assert/strict";
 import { Publisher, Viewer } from "../support/ffmpeg.ts";
@@ -17,7 +17,7 @@ import { until } from "../support/wait.ts";
 
 const CLIENT = "192.0.2.7";
 const BALANCER = "127.0.0.9";
-/** The client's address is made before the header is. */
+/** The client's address is replaced before the header is made. */
 const AS_CLIENT = [`tcp-request connection set-src str(${CLIENT})`];
 
 async function counted(proxy: Proxy, series: string): Promise<number> {
@@ -28,7 +28,7 @@ async function counted(proxy: Proxy, series: string): Promise<number> {
 
 for (const send of ["send-proxy", "send-proxy-v2"]) {
   Deno.test({
-    name: `behind HAProxy with ${send}, and an origin behind another: everybody knows the client`,
+    name: `behind HAProxy with ${send}, and an origin behind another: all of them know the client`,
     timeout: 60_000,
     async fn() {
       const ports = freeProxyPorts();
@@ -84,13 +84,13 @@ for (const send of ["send-proxy", "send-proxy-v2"]) {
       await until("the origin's balancer have logged the client", () => {
         return behind.process.outputText.includes(`client ${CLIENT} port ${originHttp}`);
       });
-      // Its probes name nobody, and are answered all the same.
+      // Its probes name no client, and are still answered.
       assert.ok(!proxy.process.errorText.includes("is down"));
     },
   });
 }
 
-Deno.test("where a header is required, who brings none or is not trusted is closed and counted", async () => {
+Deno.test("where a header is required, connections without one or from untrusted peers are closed and counted", async () => {
   await using proxy = await Proxy.open({
     PROXY_PROTOCOL: "required",
     PROXY_TRUSTED_PROXIES: "127.0.0.0/8",
@@ -98,7 +98,7 @@ Deno.test("where a header is required, who brings none or is not trusted is clos
   for (const port of [proxy.ports.rtmp, proxy.ports.httpServer, proxy.ports.httpApi]) {
     using client = await RawHttp.connect(port);
     await client.send("GET /api/v1/versions HTTP/1.1\r\nHost: x\r\n\r\n");
-    assert.equal(await client.until(), "", "closed without a word");
+    assert.equal(await client.until(), "", "closed without an answer");
   }
   const refused = (name: string, reason: string) => {
     return until("it be counted", async () => {
@@ -113,7 +113,7 @@ Deno.test("where a header is required, who brings none or is not trusted is clos
   assert.equal((await client.ask("/api/v1/versions")).status, 200);
 });
 
-Deno.test("a header from somebody who is not trusted is refused, whatever it says", async () => {
+Deno.test("a header from an untrusted peer is refused, whatever it says", async () => {
   for (const mode of ["required", "optional"]) {
     await using proxy = await Proxy.open({
       PROXY_PROTOCOL: mode,
@@ -131,7 +131,7 @@ Deno.test("a header from somebody who is not trusted is refused, whatever it say
 });
 
 Deno.test({
-  name: "real SRS hears the client's address before the handshake",
+  name: "real SRS gets the client's address before the handshake",
   ignore: SRS_BIN === undefined,
   timeout: 60_000,
   async fn() {

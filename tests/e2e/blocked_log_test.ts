@@ -1,5 +1,5 @@
-// Whoever reads the program's outputs stops reading: clients notice nothing, what is logged meanwhile is
-// lost and counted, and every way to end the program goes on working.
+// The reader of the program's output stops reading: clients are not affected, log lines beyond the
+// buffer are lost and counted, and every way to end the program still works.
 
 import assert from "node:assert/strict";
 import { PERMISSIONS } from "../../scripts/permissions.ts";
@@ -19,11 +19,11 @@ import { PROJECT_FOLDER } from "../support/project.ts";
 import { Registration } from "../support/register.ts";
 import { pause, until, within } from "../support/wait.ts";
 
-/** More than the program keeps for its reader, and the pipe besides; each makes a line. */
+/** More requests, with a log line each, than fit into the program's buffer and the pipe. */
 const LINES = 5_500;
 const LONG_ID = "o".repeat(256);
 
-/** A proxy whose outputs go into one pipe that nobody reads. */
+/** A proxy whose output goes to a pipe that nobody reads. */
 class UnreadProxy implements AsyncDisposable {
   readonly ports: ProxyPorts = freeProxyPorts();
   readonly pipe: HeldPipe;
@@ -59,12 +59,12 @@ class UnreadProxy implements AsyncDisposable {
     return await response.text();
   }
 
-  /** Lines of the log that were lost, as the metrics tell it. */
+  /** Lost log lines, from the metrics. */
   lost(): Promise<number> {
     return this.figure("srs_proxy_log_lines_lost_total");
   }
 
-  /** A figure of the metrics. */
+  /** The value of a metric. */
   async figure(name: string): Promise<number> {
     const line = (await this.get("/metrics")).split("\n").find((each) =>
       each.startsWith(`${name} `)
@@ -72,13 +72,13 @@ class UnreadProxy implements AsyncDisposable {
     return Number(line?.split(" ")[1]);
   }
 
-  /** Makes the lanes refuse so many requests, each with a line of the log. */
+  /** Makes the lanes refuse this many requests, with a log line each. */
   async refuse(requests: number): Promise<void> {
     let left = requests;
     const url = `http://127.0.0.1:${this.ports.httpServer}/live/nobody.flv`;
     const ask = async () => {
       while (left-- > 0) {
-        // A connection for each, so that all lanes have some.
+        // A connection for each, so that all lanes get some.
         const headers = { connection: "close" };
         const answer = await fetch(url, { headers, signal: AbortSignal.timeout(5_000) });
         await answer.body?.cancel();
@@ -88,7 +88,7 @@ class UnreadProxy implements AsyncDisposable {
     await Promise.all(Array.from({ length: 16 }, ask));
   }
 
-  /** Makes the program log so many lines. */
+  /** Makes the program log this many lines. */
   async log(lines: number): Promise<void> {
     let left = lines;
     const restart = async () => {
@@ -111,7 +111,7 @@ class UnreadProxy implements AsyncDisposable {
   }
 }
 
-/** Runs a command with its outputs in the pipe. */
+/** Runs a command with its output going to the pipe. */
 function run(command: string[], pipe: HeldPipe, variables: Record<string, string>): Child {
   return new Child({
     command: "sh",
@@ -131,7 +131,7 @@ async function shakeHands(port: number): Promise<void> {
 
 Deno.test({
   name:
-    "a reader of the log who stops stops nobody; what is lost is counted and told, and it goes on",
+    "a blocked log reader blocks nothing; lost lines are counted and reported, and logging resumes",
   timeout: 120_000,
   async fn() {
     await using proxy = await UnreadProxy.open();
@@ -141,7 +141,7 @@ Deno.test({
     await shakeHands(proxy.ports.rtmp);
     const text = await proxy.pipe.readUntil(/Log lines lost[^\n]*\n/);
     assert.match(text, new RegExp(`ERROR app: Log lines lost.* lines=${lost}\n`));
-    assert.match(text, /^RTMP /m, "what was said first has come first");
+    assert.match(text, /^RTMP /m, "the first lines are kept");
     await proxy.log(1);
     await proxy.pipe.readUntil(/Origin restarted[^\n]*\n/);
     assert.equal(await proxy.lost(), lost);
@@ -152,8 +152,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "with a reader who has stopped SIGTERM ends the program in order, and streams run until then",
+  name: "with a blocked log reader, SIGTERM ends the program properly, and streams run until then",
   timeout: 120_000,
   async fn() {
     await using proxy = await UnreadProxy.open({ PROXY_GRACE_QUIT_TIMEOUT: "3s" });
@@ -175,7 +174,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "with a reader who has stopped lanes serve, refuse, fail and are replaced",
+  name: "with a blocked log reader, lanes serve, refuse, fail and are replaced",
   timeout: 120_000,
   async fn() {
     const faults = new Faults();
@@ -206,7 +205,7 @@ Deno.test({
 
 for (const how of ["a second signal", "PROXY_FORCE_QUIT_TIMEOUT"]) {
   Deno.test({
-    name: `with a reader who has stopped ${how} ends the program at once`,
+    name: `with a blocked log reader, ${how} ends the program at once`,
     timeout: 120_000,
     async fn() {
       const isForced = how !== "a second signal";
@@ -232,7 +231,7 @@ for (const how of ["a second signal", "PROXY_FORCE_QUIT_TIMEOUT"]) {
 }
 
 Deno.test({
-  name: "with a reader who has stopped an error that nobody catches ends the program too",
+  name: "with a blocked log reader, an uncaught error ends the program too",
   timeout: 30_000,
   async fn() {
     await using pipe = await HeldPipe.open();

@@ -1,5 +1,5 @@
-// A browser in a network that loses every UDP packet on its way to the proxy, and says nothing of it:
-// pages, signalling and media on one port of HTTPS. Needs root, for networks of its own.
+// A browser in a network that silently loses every UDP packet to the proxy: pages, signalling and
+// media on one HTTPS port. Needs root, to create network namespaces.
 
 import assert from "node:assert/strict";
 import { Authority } from "../support/certificates.ts";
@@ -20,7 +20,7 @@ class World implements AsyncDisposable {
   readonly proxy: Proxy;
   readonly network: NetworkNamespace;
   readonly browser: Browser;
-  /** Of the pages. */
+  /** The URL of the pages. */
   readonly url: string;
   readonly #stack: AsyncDisposableStack;
 
@@ -57,7 +57,7 @@ class World implements AsyncDisposable {
     return new World({ proxy, network, browser }, port!, stack.move());
   }
 
-  /** Publishes a camera, watches it, and ends both when all has been seen. */
+  /** Publishes a camera, plays it, and ends both when the picture has been seen. */
   async publishAndPlay(transport: "udp" | "tcp"): Promise<void> {
     const publisher = await this.browser.openPage(`${this.url}/publish`);
     await publish(publisher.page, "Camera");
@@ -74,12 +74,12 @@ class World implements AsyncDisposable {
     assert.deepEqual([publisher.errors, player.errors], [[], []]);
   }
 
-  /** First as it is, so that the network alone makes the difference. */
+  /** First without loss, so that only the network makes the difference. */
   async throughBoth(): Promise<void> {
     await this.publishAndPlay("udp");
     await this.network.lose(`ip daddr ${this.network.outside} meta l4proto udp`);
     await this.publishAndPlay("tcp");
-    assert.ok(await this.network.lost() > 0, "UDP has been tried");
+    assert.ok(await this.network.lost() > 0, "UDP was tried");
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,5 @@
-// Clocks that are wrong, and wrong in different ways: what lives how long is Redis's business, so nobody
-// expires for it.
+// Proxies with wrong clocks: expiry is decided by Redis's clock, so nothing expires because of
+// them.
 
 import assert from "node:assert/strict";
 import { fetchText } from "../support/origin_server.ts";
@@ -21,22 +21,21 @@ function openProxy(redis: RedisServer, skew: number): Promise<Proxy> {
     PROXY_LOAD_BALANCER_TYPE: "redis",
     PROXY_REDIS_PORT: String(redis.port),
     PROXY_ORIGIN_SERVER_TTL: `${LIFE}ms`,
-    // The loader knows the folder of this machine's libraries.
+    // The loader resolves $LIB to the folder of this machine's libraries.
     LD_PRELOAD: "/usr/$LIB/faketime/libfaketime.so.1",
     FAKETIME: `${skew >= 0 ? "+" : ""}${skew}s`,
     FAKETIME_DONT_FAKE_MONOTONIC: "1",
   });
 }
 
-/** How wrong the clock is that a proxy writes its log by, seconds. */
+/** How wrong the clock in a proxy's log is, seconds. */
 function skewOf(proxy: Proxy): number {
   const [time] = /^\d{4}-\S+Z/m.exec(proxy.process.errorText)!;
   return (Date.parse(time) - Date.now()) / 1_000;
 }
 
 Deno.test({
-  name:
-    "two proxies whose clocks are twenty minutes apart: nothing expires before its time, or after",
+  name: "two proxies whose clocks are twenty minutes apart: nothing expires too early or too late",
   ignore: Deno.build.os !== "linux",
   async fn() {
     await using redis = await RedisServer.open();
@@ -44,12 +43,15 @@ Deno.test({
     await using late = await openProxy(redis, SKEWS[1]!);
     const proxies = [early, late];
     for (const [index, proxy] of proxies.entries()) {
-      assert.ok(Math.abs(skewOf(proxy) - SKEWS[index]!) < 60, "the clock is as wrong as it should");
+      assert.ok(
+        Math.abs(skewOf(proxy) - SKEWS[index]!) < 60,
+        "the clock is as wrong as it should be",
+      );
     }
     for (const [index, proxy] of proxies.entries()) {
       const name = `o${index}`;
       const server = `vid-${name}`;
-      // By its name: the origin before may be read once more from Redis, where it lives a little
+      // By name, because the previous origin may be read again from Redis, where it lives a little
       // longer than in a proxy's copy.
       const isKnown = async (one: Proxy) => (await registeredOrigins(one)).includes(server);
       const begun = performance.now();
@@ -65,7 +67,7 @@ Deno.test({
           `${origin!.expires_in_ms}, ${left}`,
         );
       }
-      // Known by both until shortly before its end.
+      // Both know it until shortly before it expires.
       while (performance.now() - begun < LIFE - 1_000) {
         for (const one of proxies) assert.ok(await isKnown(one));
       }

@@ -4,7 +4,7 @@ import { operatorConsole } from "../../src/console/operator_console.ts";
 import { pages } from "../../src/console/pages.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
-Deno.test("the built pages are whole, and are built once", async (t) => {
+Deno.test("the pages are built completely, and only once", async (t) => {
   await using temporary = new TempFolder();
   const folder = temporary.file("console");
   const handle = pages({ folder, ports: { rtmp: 11935, srt: 20080 }, hasList: false });
@@ -14,17 +14,17 @@ Deno.test("the built pages are whole, and are built once", async (t) => {
     assert.equal((await ask("/"))?.status, 503);
   });
 
-  await t.step("the second build has nothing to do", async () => {
+  await t.step("a second build has nothing to do", async () => {
     assert.equal(await bundleConsole(folder), "built");
     assert.equal(await bundleConsole(folder), "fresh");
   });
 
-  await t.step("a build of other sources is replaced", async () => {
+  await t.step("a build of different sources is replaced", async () => {
     await Deno.writeTextFile(`${folder}/stamp.txt`, "of other sources");
     assert.equal(await bundleConsole(folder), "built");
   });
 
-  await t.step("the page refers to nothing but its own files and runs no inline code", async () => {
+  await t.step("the page refers only to its own files and runs no inline code", async () => {
     const html = await (await ask("/"))!.text();
     assert.match(html, /name="rtmp-port" content="11935"/);
     assert.match(html, /name="srt-port" content="20080"/);
@@ -35,7 +35,7 @@ Deno.test("the built pages are whole, and are built once", async (t) => {
     assert.doesNotMatch(html, /<script(?![^>]*\bsrc=)|<style|\bon[a-z]+=|\bstyle=/i);
   });
 
-  await t.step("so does the page of the console, which any site may know", async () => {
+  await t.step("the console's page does the same", async () => {
     const console = operatorConsole({ folder, httpPort: 8080, httpsPort: 8443, version: "1<2" });
     const get = async (path: string) => (await console(new Request(`http://demo.com${path}`)))!;
     const response = await get("/");
@@ -52,7 +52,7 @@ Deno.test("the built pages are whole, and are built once", async (t) => {
     assert.doesNotMatch(html, /<script(?![^>]*\bsrc=)|<style|\bon[a-z]+=|\bstyle=/i);
   });
 
-  await t.step("the licence of every library goes with it", async () => {
+  await t.step("the licence of every library is included", async () => {
     const licenses = await (await ask("/console/licenses.txt"))!.text();
     for (const name of ["Preact", "hls.js", "mpegts.js", "uPlot"]) {
       assert.ok(licenses.includes(name), name);

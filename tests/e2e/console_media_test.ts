@@ -12,7 +12,7 @@ import { untilItMoves } from "../support/web_player.ts";
 const TOKEN = "secret-of-a-test";
 const PICTURES = Deno.env.get("CONSOLE_PICTURES");
 
-Deno.test("an operator sees a stream, its picture and its traffic, and ends it", async () => {
+Deno.test("an operator sees a stream with its picture and traffic, and ends it", async () => {
   await using proxy = await Proxy.open({ PROXY_ADMIN_TOKEN: TOKEN });
   await using origin = await NodeMediaServer.open();
   await using _registration = await Registration.open([proxy], origin);
@@ -50,5 +50,5 @@ Deno.test("an operator sees a stream, its picture and its traffic, and ends it",
   await publisher.process.ended;
   await page.getByText("There are no sessions").waitFor();
   const refused = errors.filter((text) => !text.includes("401"));
-  assert.deepEqual(refused, [], "but for the question whether a token is needed");
+  assert.deepEqual(refused, [], "except the request that finds out whether a token is needed");
 });

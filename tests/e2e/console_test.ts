@@ -1,4 +1,4 @@
-// The operator's console as an operator meets it, in Chromium.
+// The operator's console in Chromium.
 
 import assert from "node:assert/strict";
 import { say } from "../../scripts/say.ts";
@@ -7,7 +7,7 @@ import { ConsoleSite } from "../support/console_site.ts";
 import { until } from "../support/wait.ts";
 
 const PHONE: View = { width: 360, height: 740, colorScheme: "dark" };
-/** Where the pictures go that a person looks at. */
+/** A folder for screenshots to be inspected by a person. */
 const PICTURES = Deno.env.get("CONSOLE_PICTURES");
 const TOKEN = "secret-of-a-test";
 
@@ -34,7 +34,7 @@ Deno.test("an operator logs in with the token, and a wrong one is refused", asyn
   await field.waitFor();
 });
 
-Deno.test("without a token the page says who is let in", async () => {
+Deno.test("without a token the page says who has access", async () => {
   await using site = await ConsoleSite.open();
   await using browser = await Browser.open();
   const { page } = await browser.openPage(site.url());
@@ -55,7 +55,11 @@ Deno.test("an operator searches, drains, weighs and labels an origin", async () 
   await picture(page, "question");
   assert.deepEqual(await Browser.accessibilityFaults(page), []);
   await page.getByRole("button", { name: "Cancel" }).click();
-  assert.equal((await stateOf(site, "vid-1")).state, "alive", "nothing is done without a yes");
+  assert.equal(
+    (await stateOf(site, "vid-1")).state,
+    "alive",
+    "nothing is done without confirmation",
+  );
   await drain.click();
   await page.getByRole("button", { name: "Drain", exact: true }).click();
   await page.getByRole("button", { name: "Undrain vid-1" }).waitFor();
@@ -150,7 +154,7 @@ async function busiest({ desk }: ConsoleSite): Promise<{ readonly bit_rate_out: 
   return all.reduce((one, two) => one.bit_rate_out > two.bit_rate_out ? one : two);
 }
 
-Deno.test("the charts move, in the dark and on a phone too", async () => {
+Deno.test("the charts move, also in dark mode and on a phone", async () => {
   for (const [name, view] of [["desktop", undefined], ["phone", PHONE]] as const) {
     await using site = await ConsoleSite.open();
     await using browser = await Browser.open();
@@ -192,7 +196,7 @@ async function goOn({ metrics, clock }: ConsoleSite, load: number): Promise<void
   await clock.pass(5_000);
 }
 
-Deno.test("the lists fit a phone", async () => {
+Deno.test("the lists fit on a phone", async () => {
   await using site = await ConsoleSite.open();
   await using browser = await Browser.open();
   for (const name of ["origins", "streams", "sessions"]) {
@@ -206,7 +210,7 @@ Deno.test("the lists fit a phone", async () => {
   }
 });
 
-Deno.test("what happens is seen at once, by the proxy's events", async () => {
+Deno.test("changes are shown at once, through the proxy's events", async () => {
   await using site = await ConsoleSite.open();
   await using browser = await Browser.open();
   const { page } = await browser.openPage(site.url("#/origins"));
@@ -221,13 +225,13 @@ Deno.test("what happens is seen at once, by the proxy's events", async () => {
   });
   await site.addOrigin(7);
   await page.getByText("4 origins").waitFor();
-  // Not by the look that there is every five seconds.
+  // Not through the poll every five seconds.
   assert.equal(await lists(), before + 1);
 });
 
 /**
- * Scrolls through the whole list in 300 frames, so that each shows other rows, and tells how far apart
- * they were, how long the page itself has worked for each, and how often rows were missing.
+ * Scrolls through the whole list in 300 frames, each showing different rows. Measures the interval
+ * between frames, the page's own work per frame, and how often rows were missing.
  */
 const SCROLL = `new Promise((resolve) => {
   const table = document.querySelector(".table");
@@ -267,10 +271,10 @@ Deno.test("500 origins, 10,000 streams and 20,000 sessions scroll at 60 frames a
     const [gap, share] = [gaps[150]!, work[Math.floor(work.length / 2)]!];
     const late = gaps.filter((each) => each > 25).length;
     if (PICTURES) say(`${name}: every ${gap} ms, ${late} of 300 late, ${share} ms of work`);
-    assert.equal(empty, 0, "rows are there when they come into sight");
+    assert.equal(empty, 0, "rows are there when they come into view");
     const rows = await page.getByRole("row").count();
     assert.ok(rows < 80, `${rows} rows exist`);
-    // How many frames are late depends on what else the machine does.
+    // How many frames are late depends on the machine's load.
     assert.ok(gap < 17.5, `a frame comes every ${gap} ms`);
     assert.ok(share < 8, `the page works ${share} ms for a frame`);
     await picture(page, `many-${name}`);
@@ -281,7 +285,7 @@ Deno.test("500 origins, 10,000 streams and 20,000 sessions scroll at 60 frames a
   }
 });
 
-Deno.test("a list can be used by keyboard alone", async () => {
+Deno.test("a list can be used with only the keyboard", async () => {
   await using site = await ConsoleSite.open({ crowd: { origins: 60, streams: 1, viewers: 0 } });
   await using browser = await Browser.open();
   const { page, errors } = await browser.openPage(site.url("#/origins"));
@@ -313,7 +317,7 @@ Deno.test("a list can be used by keyboard alone", async () => {
   assert.deepEqual(errors, []);
 });
 
-Deno.test("what the API can be asked for is shown", async () => {
+Deno.test("the API's routes are shown", async () => {
   await using site = await ConsoleSite.open();
   await using browser = await Browser.open();
   const { page, errors } = await browser.openPage(site.url("#/api"));

@@ -1,4 +1,4 @@
-// `deno task demo`, as somebody runs it who sees the project for the first time.
+// `deno task demo`, as a newcomer to the project runs it.
 
 import assert from "node:assert/strict";
 import { Child } from "../support/child.ts";
@@ -9,7 +9,7 @@ const PRINTED_URL = /rtmp:\/\/127\.0\.0\.1:\d+\/live\/(?:pattern|bars)(?= )/g;
 const PRINTED_PAGE =
   /^ {2}(?<name>[A-Z-]+): (?<root>http:\/\/127\.0\.0\.1:\d+\/)\?format=(?<format>\w+)#(?<stream>\S+) /gm;
 
-/** The processes that `pid` has started and that still run. */
+/** The running child processes of `pid`. */
 function childrenOf(pid: number): number[] {
   const children: number[] = [];
   for (const { name } of Deno.readDirSync("/proc")) {
@@ -28,7 +28,10 @@ function readStatus(pid: number | string): string {
   }
 }
 
-/** Every page that the demo names has a stream to play; every other format is said to be missing. */
+/**
+ * Checks that every page that the demo names plays a stream, and that other formats are reported as
+ * missing.
+ */
 async function assertPages(output: string): Promise<void> {
   const pages = Array.from(output.matchAll(PRINTED_PAGE), ({ groups }) => groups!);
   assert.ok(pages.length >= 2, output);
@@ -45,7 +48,7 @@ async function assertPages(output: string): Promise<void> {
   );
   assert.equal(lacking.length, 2, output);
   const told = pages.length + lacking.flatMap((list) => list.split(", ")).length;
-  assert.equal(told, 2 * 5, "each of the five formats of each stream is told of once");
+  assert.equal(told, 2 * 5, "each of the five formats of each stream is listed once");
 }
 
 Deno.test({

@@ -1,5 +1,5 @@
-// What is in deploy/ works with this program: alerts go off when they should, dashboards ask for what
-// is there, the Kubernetes example is what Kubernetes takes and the proxy understands.
+// The files in deploy/ fit this program: alerts fire when they should, dashboards query existing
+// metrics, and the Kubernetes example is valid for Kubernetes and the proxy.
 
 import assert from "node:assert/strict";
 import { METRICS } from "../../src/core/metric_table.ts";
@@ -10,7 +10,7 @@ import { PROJECT_FOLDER } from "../support/project.ts";
 import { DEFAULT_PORTS, runProxy } from "../support/proxy.ts";
 
 const DEPLOY = `${PROJECT_FOLDER}/deploy`;
-/** Names that are Prometheus's own, or the process's usual ones. */
+/** Prometheus's own metrics, and the usual ones of processes. */
 const USUAL = /^(?:up|process_(?:open_fds|max_fds|cpu_seconds_total|resident_memory_bytes))$/;
 
 async function promtool(...args: readonly string[]): Promise<string> {
@@ -24,7 +24,7 @@ async function promtool(...args: readonly string[]): Promise<string> {
   return text.decode(stdout);
 }
 
-Deno.test("each alert goes off by what it is for, and none at a proxy that is well", async () => {
+Deno.test("each alert fires for its cause, and none fires for a healthy proxy", async () => {
   const alerts = await Deno.readTextFile(`${DEPLOY}/prometheus/alerts.yml`);
   const tests = await Deno.readTextFile(`${DEPLOY}/prometheus/alerts_test.yml`);
   const names = Array.from(alerts.matchAll(/- alert: (\w+)/g), ([, name]) => name!);
@@ -36,7 +36,7 @@ Deno.test("each alert goes off by what it is for, and none at a proxy that is we
   assert.match(await promtool("test", "rules", "alerts_test.yml"), /SUCCESS/);
 });
 
-Deno.test("alerts and panels ask for metrics, labels and values that are there", async () => {
+Deno.test("alerts and panels query only existing metrics, labels and values", async () => {
   const dashboard = await Deno.readTextFile(`${DEPLOY}/grafana/dashboard.json`);
   const alerts = await Deno.readTextFile(`${DEPLOY}/prometheus/alerts.yml`);
   const expressions = expressionsOf(JSON.parse(dashboard));
@@ -48,7 +48,7 @@ Deno.test("alerts and panels ask for metrics, labels and values that are there",
   }
 });
 
-/** Names of metrics, with what stands in braces behind them. */
+/** Names of metrics, with the label matchers after them. */
 const NAMES = /\b((?:srs_proxy|process)_[a-z_]+[a-z]|up)\b(?:\{([^}]*)\})?/g;
 
 function checkSelector(name: string, selector: string): void {
@@ -83,7 +83,7 @@ function expressionsOf(value: unknown): string[] {
 
 const EXAMPLE = `${DEPLOY}/kubernetes/srs-proxy.yaml`;
 
-Deno.test("Kubernetes takes the example, and nothing that is not right", async () => {
+Deno.test("the example is valid for Kubernetes, and faults in it would be found", async () => {
   const objects = await readObjects(EXAMPLE);
   assert.equal(await faultsOf(objects), "");
   const broken = (change: (copy: KubernetesObject) => void) => {
@@ -135,7 +135,7 @@ function deploymentOf(objects: readonly KubernetesObject[]): KubernetesObject {
   return objects.find(({ kind }) => kind === "Deployment")!;
 }
 
-Deno.test("the image has all that the program is made of, its ports and its Deno", async () => {
+Deno.test("the image has all modules of the program, its ports and its Deno", async () => {
   const dockerfile = await Deno.readTextFile(`${DEPLOY}/Dockerfile`);
   const copied = Array.from(dockerfile.matchAll(/^COPY (?!--)(.*) \S+$/gm), ([, names]) => {
     return names!.split(" ");
@@ -156,7 +156,7 @@ Deno.test("the image has all that the program is made of, its ports and its Deno
   assert.ok(readme.includes(`deno@${version}`), `${version} is not the Deno of the README`);
 });
 
-/** The files of this project that an entry imports, by their paths in it. */
+/** The files of this project that an entry imports, as paths in the project. */
 async function modulesOf(entry: string): Promise<string[]> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["info", "--quiet", "--json", entry],

@@ -1,4 +1,5 @@
-// A proxy that is out of descriptors sheds new work and stays; when there are some again it serves.
+// A proxy that is out of descriptors refuses new work and keeps running; once some are free it
+// serves again.
 
 import assert from "node:assert/strict";
 import { Publisher, Viewer } from "../support/ffmpeg.ts";
@@ -18,7 +19,7 @@ async function limitDescriptors(pid: number): Promise<void> {
   assert.ok(success);
 }
 
-/** As many connections as are let in, to every port of the proxy. */
+/** Opens as many connections as are accepted, to every port of the proxy. */
 async function crowd(proxy: Proxy): Promise<Deno.TcpConn[]> {
   const { rtmp, httpServer, httpApi, systemApi } = proxy.ports;
   const connections: Deno.TcpConn[] = [];
@@ -31,7 +32,7 @@ async function crowd(proxy: Proxy): Promise<Deno.TcpConn[]> {
   return connections;
 }
 
-/** Undefined when the proxy refuses, which is its right now. */
+/** Connects; undefined if the proxy refuses, as it may now. */
 async function tryConnect(port: number): Promise<Deno.TcpConn | undefined> {
   try {
     return await Deno.connect({ hostname: "127.0.0.1", port });
@@ -42,7 +43,7 @@ async function tryConnect(port: number): Promise<Deno.TcpConn | undefined> {
   }
 }
 
-Deno.test("a proxy out of descriptors keeps its streams, and serves again when it has some", async () => {
+Deno.test("a proxy out of descriptors keeps its streams, and serves again once some are free", async () => {
   await using proxy = await Proxy.open();
   await using origin = await NginxRtmp.open();
   await using _registration = await Registration.open([proxy], origin);
@@ -64,6 +65,6 @@ Deno.test("a proxy out of descriptors keeps its streams, and serves again when i
   assert.equal(
     origins.origins[0].state,
     "alive",
-    "a lack of descriptors is no fault of the origin",
+    "a lack of descriptors is not blamed on the origin",
   );
 });

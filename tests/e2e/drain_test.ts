@@ -1,4 +1,4 @@
-// An origin is drained through one proxy while streams run through another one on the same Redis.
+// An origin is drained through one proxy while its streams run through another on the same Redis.
 
 import assert from "node:assert/strict";
 import { Publisher, Viewer } from "../support/ffmpeg.ts";
@@ -28,7 +28,8 @@ async function decide(proxy: Proxy, { name }: OriginServer, what: string): Promi
 }
 
 Deno.test({
-  name: "a drain through one proxy holds at the other within a second, and over restarts",
+  name:
+    "a drain through one proxy takes effect at the other within a second, and survives restarts",
   timeout: 90_000,
   async fn() {
     await using stack = new AsyncDisposableStack();
@@ -53,10 +54,10 @@ Deno.test({
     await until("the drain", () => isDraining(used, one), { timeout: 1_000, interval: 20 });
     for (const stream of ["d", "e", "f"]) stack.use(await Publisher.publish(used.rtmpUrl(stream)));
     assert.deepEqual((await two.publishedStreams()).sort(), ["d", "e", "f"]);
-    // What runs there goes on, and takes viewers.
+    // Streams that run there continue, and accept viewers.
     await using late = new Viewer(used.rtmpUrl("b"));
     await Promise.all([viewer.moreVideo(10), late.moreVideo(10)]);
-    // At a proxy that runs none of these sessions too.
+    // Also at a proxy that has none of these sessions.
     await until("the sessions of the fleet", async () => {
       const { publishers, viewers } = await originAt(asked, one);
       return publishers === 3 && viewers === 2;

@@ -1,5 +1,6 @@
-// Viewers over HTTP who come before their publisher, and who ask for a format that the stream's origin
-// does not give out, with real SRS: it lets the first wait, and says to the second that there is nothing.
+// HTTP viewers that arrive before their publisher, and viewers that request a format that the
+// stream's origin does not offer, with real SRS: it lets the former wait, and answers the latter
+// with 404.
 
 import assert from "node:assert/strict";
 import { Publisher } from "../support/ffmpeg.ts";
@@ -13,7 +14,7 @@ import { pause, until } from "../support/wait.ts";
 const ANSWER = 1_000;
 
 Deno.test({
-  name: "SRS: viewers who come before the publisher see the stream once it begins",
+  name: "SRS: viewers that arrive before the publisher see the stream once it begins",
   ignore: SRS_BIN === undefined,
   timeout: 60_000,
   async fn() {
@@ -43,7 +44,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "SRS: a stream that runs and is not offered in a format is said to, by proxy and status",
+  name: "SRS: a live stream not offered in a format gets 404 with that reason",
   ignore: SRS_BIN === undefined,
   timeout: 60_000,
   async fn() {

@@ -1,4 +1,4 @@
-// Events of the System API, as a console hears them: from outside, over HTTP.
+// Events of the System API, received over HTTP as by a console.
 
 import assert from "node:assert/strict";
 import { Proxy } from "../support/proxy.ts";
@@ -6,7 +6,7 @@ import { heartbeatOf, sendHeartbeat } from "../support/register.ts";
 import { until } from "../support/wait.ts";
 
 Deno.test({
-  name: "whoever listens hears of an origin that comes and goes, and may leave at any time",
+  name: "a listener is told of an origin that comes and goes, and may leave at any time",
   timeout: 30_000,
   async fn() {
     await using proxy = await Proxy.open();
@@ -19,7 +19,7 @@ Deno.test({
       for await (const text of response.body!.pipeThrough(new TextDecoderStream())) heard += text;
     })().catch(() => {});
     await until("the stream to begin", () => heard.includes("retry:"));
-    // What is there when somebody begins to listen is in the lists, and no event.
+    // What exists when a client starts listening is in the lists, not an event.
     await until("an event", async () => {
       const name = `n${crypto.randomUUID().slice(0, 8)}`;
       await sendHeartbeat(proxy, heartbeatOf({ name, rtmpPort: 1935 }, "first"));

@@ -1,5 +1,5 @@
-// An origin with many streams freezes, and nobody does anything about it: its clients are let go,
-// come back and land at the other origin, whose own streams notice nothing.
+// An origin with many streams freezes, without anybody intervening: its clients are disconnected,
+// reconnect and get to the other origin, whose own streams are not affected.
 
 import assert from "node:assert/strict";
 import { Encoder } from "../support/encoder.ts";
@@ -16,14 +16,14 @@ import { pause, until } from "../support/wait.ts";
 const STREAMS = Array.from({ length: 10 }, (_, number) => `show${number}`);
 const VIEWERS_EACH = 3;
 const RECOVERY = 8_000;
-/** Bytes that are media and no answers to commands. */
+/** More bytes than answers to commands have, so there must be media. */
 const SOME_MEDIA = 20_000;
 const VIDEO_STEP = 101;
 const AUDIO_STEP = 24;
 
-/** A player that comes back whenever it is let go. */
+/** A player that reconnects whenever it is disconnected. */
 class Watcher implements AsyncDisposable {
-  /** When it has last seen a connection with media in it begin to play, and where in the sequence. */
+  /** When its latest connection with media began to play, and where in the sequence. */
   playsSince: number | undefined;
   readonly #finished: Promise<void>;
   #peer: RtmpPeer | undefined;

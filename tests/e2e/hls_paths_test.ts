@@ -1,5 +1,5 @@
-// Playlists and segments where origins put them: in folders of their own, in the words of SRS's
-// templates, with the query that a CDN has dropped. Two origins, so that chance does not find them.
+// Playlists and segments where origins put them: in folders of their own, at paths by SRS's
+// templates, with the query dropped as by a CDN. Two origins, so that they are not found by chance.
 
 import assert from "node:assert/strict";
 import { Publisher } from "../support/ffmpeg.ts";
@@ -40,7 +40,7 @@ async function assertAllFound(proxy: Proxy, pathOf: (stream: string) => string):
   }
 }
 
-/** Names of the streams that have an origin. */
+/** Names of the mapped streams. */
 async function knownStreams(proxy: Proxy): Promise<string[]> {
   const answer = textOf(await fetchWhole(proxy.systemUrl("/api/v1/streams")));
   const { streams }: { streams: { stream: string }[] } = JSON.parse(answer);
@@ -62,7 +62,7 @@ for (const nested of [false, true]) {
       await assertAllFound(proxy, (name) => `/live/${name}${nested ? "/index" : ""}.m3u8`);
       const none = nested ? "/live/none/index.m3u8" : "/live/none-7.ts";
       assert.equal((await RawHttp.ask(proxy.ports.httpServer, none)).status, 404);
-      // What was asked for in vain is forgotten once the registry hears of it.
+      // Streams requested in vain are forgotten once the registry is told.
       await until("no others be known", async () => {
         return (await knownStreams(proxy)).join() === STREAMS.join();
       });

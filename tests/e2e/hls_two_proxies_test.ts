@@ -1,6 +1,6 @@
-// Two proxies with nothing in common but their origins, and players whose requests reach now the one
-// and now the other, as behind a load balancer that knows no sessions. Only the first playlist comes
-// from the proxy that has the stream; the spbhid of its links has to do for everything else.
+// Two proxies that share nothing but their origins, and players whose requests alternate between
+// them, as behind a load balancer without session affinity. Only the first playlist comes from the
+// proxy that has the stream; everything else must be found by the spbhid in its links.
 
 import assert from "node:assert/strict";
 import { Publisher, Viewer } from "../support/ffmpeg.ts";
@@ -16,14 +16,17 @@ import { until } from "../support/wait.ts";
 const VIDEO_STEP = 9_090;
 const AUDIO_STEP = 2_160;
 
-/** A request that went through to a proxy. */
+/** A request passed on to a proxy. */
 interface Passed {
   readonly proxy: Proxy;
   readonly target: string;
   readonly status: number;
 }
 
-/** Sends what has an spbhid to two proxies, each kind of file in turn, and all else to the first. */
+/**
+ * Sends requests with an spbhid to two proxies in turn, for each kind of file, and all others to
+ * the first.
+ */
 class Turns implements AsyncDisposable {
   readonly passed: Passed[] = [];
   readonly #proxies: readonly [Proxy, Proxy];
@@ -52,7 +55,7 @@ class Turns implements AsyncDisposable {
     return new Response(body, { status, headers });
   }
 
-  /** Segments of one stream are of one kind, its playlists of another. */
+  /** Segments of a stream are one kind of file, its playlists another. */
   #turn(path: string): 0 | 1 {
     const kind = path.replace(/-\d+\.ts$/, ".ts");
     const count = this.#counts.get(kind) ?? 0;
@@ -62,7 +65,7 @@ class Turns implements AsyncDisposable {
 }
 
 async function assertSession(turns: Turns, origin: OriginServer, path: string): Promise<void> {
-  // ffmpeg begins three segments before the end of a live playlist.
+  // ffmpeg starts three segments before the end of a live playlist.
   await mediaPlaylist(origin.httpUrl(path), 3);
   await using direct = new Viewer(origin.httpUrl(path));
   await using relayed = new Viewer(turns.url(path));
@@ -73,7 +76,7 @@ async function assertSession(turns: Turns, origin: OriginServer, path: string): 
   assertContiguous(relayed.audio, AUDIO_STEP);
 }
 
-/** Both proxies had their share of these requests. */
+/** Asserts that both proxies have had a share of these requests. */
 function assertShared(passed: readonly Passed[], proxies: readonly Proxy[], what: RegExp): void {
   for (const proxy of proxies) {
     const share = passed.filter((one) => one.proxy === proxy && what.test(one.target));
@@ -81,7 +84,7 @@ function assertShared(passed: readonly Passed[], proxies: readonly Proxy[], what
   }
 }
 
-/** The stream of each origin, published through a proxy until both have one. */
+/** Publishes streams through a proxy until each origin has one. @returns the stream of each */
 async function publishToEach(
   proxy: Proxy,
   origins: readonly OriginServer[],
@@ -103,7 +106,7 @@ async function publishToEach(
   return streams;
 }
 
-/** @param files what of a stream has to come from both proxies */
+/** @param files the files of a stream that must come from both proxies */
 async function assertServedInTurns(
   origins: readonly OriginServer[],
   files: (stream: string) => RegExp[],

@@ -1,5 +1,5 @@
-// One stream by whatever host it is named: published by an address or over SRT, played by names that
-// no origin has configured, over every protocol, with two origins of which one has it.
+// A stream is the same whatever host names it: published by an address or over SRT, played by names
+// that no origin has configured, over every protocol, with two origins of which one has it.
 
 import assert from "node:assert/strict";
 import { Browser } from "../support/browser.ts";
@@ -14,7 +14,7 @@ import { publish, SrtReceiver, srtUrl } from "../support/srt_programs.ts";
 import { until } from "../support/wait.ts";
 import { untilTold } from "../support/web_player.ts";
 
-/** Enough for a wrong choice of two origins to be made by chance once at least. */
+/** Enough that choosing the origin at random would be wrong at least once. */
 const STREAMS = ["s0", "s1", "s2", "show"];
 const NAMES = ["tv.example.org", "cdn.example.net"];
 
@@ -37,7 +37,7 @@ async function untilPlaylist(proxy: Proxy, stream: string, host: string): Promis
 }
 
 Deno.test({
-  name: "published by an address, played by names that are nobody's vhost: one stream",
+  name: "published by an address, played by names that are not vhosts: one stream",
   timeout: 90_000,
   async fn() {
     await using proxy = await Proxy.open();
@@ -66,7 +66,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "hosts that PROXY_VHOSTS names have streams of their own",
+  name: "hosts named in PROXY_VHOSTS have streams of their own",
   timeout: 60_000,
   async fn() {
     const own = "a.tv.example.com";

@@ -1,6 +1,6 @@
-// HTTP requests that mean no good, sent byte by byte where a client library would tidy them: none
-// reaches an origin it should not, none stays, none leaves anything behind, and whoever watches
-// notices nothing.
+// Malicious HTTP requests, sent byte by byte because a client library would clean them up: none
+// reaches an origin it should not, none stays, none leaves anything behind, and viewers are not
+// affected.
 
 import assert from "node:assert/strict";
 import { encodeSpbhid } from "../../src/protocol/hls/spbhid.ts";
@@ -18,7 +18,7 @@ const MP4 = whole("200 OK", { "Content-Type": "video/mp4" }, "a segment");
 const SHORT = "Host: a\r\n\r\n";
 const SMUGGLED = "GET /live/smuggled.flv HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/** What servers are known to read in different ways, or not at all: [what, the bytes]. */
+/** Requests that servers are known to read differently, or not at all: [what, the bytes]. */
 const SMUGGLING: readonly (readonly [what: string, text: string])[] = [
   ["a length and an encoding", framed(["Content-Length: 6", "Transfer-Encoding: chunked"])],
   ["an encoding and a length", framed(["Transfer-Encoding: chunked", "Content-Length: 6"])],
@@ -78,7 +78,10 @@ const SMUGGLING: readonly (readonly [what: string, text: string])[] = [
   ["TLS", "\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + "\n".repeat(20_000)],
 ];
 
-/** What is taken because all read it in one way, with what must not be taken for another request. */
+/**
+ * Requests that are accepted because all servers read them the same way, followed by what must not
+ * be taken for another request.
+ */
 const TAKEN_ONCE: readonly (readonly [what: string, text: string])[] = [
   ["a body of known length", framed([`Content-Length: ${SMUGGLED.length}`])],
   ["a request behind a body", framed(["Content-Length: 2"], `{}${SMUGGLED}`)],
@@ -88,7 +91,7 @@ const TAKEN_ONCE: readonly (readonly [what: string, text: string])[] = [
   ["no Host", "GET /live/x.flv HTTP/1.1\r\nConnection: close\r\n\r\n"],
 ];
 
-/** A request with these lines in its head, and what a smuggler puts behind it. */
+/** A request with these header lines, followed by a smuggled request. */
 function framed(
   lines: readonly string[],
   body = SMUGGLED,
@@ -98,7 +101,7 @@ function framed(
   return requestText(target, { version, lines }) + body;
 }
 
-/** Paths that one server takes for a name and another for a way to somewhere else. */
+/** Paths that some servers take as a name and others as a path to somewhere else. */
 const ODD_PATHS = [
   "/live/../live/x.flv",
   "/live/..",
@@ -141,13 +144,13 @@ async function openWorld(variables: Record<string, string> = {}): Promise<World>
   return { proxy, origin, port, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
-/** Keys of the streams that the proxy has put on an origin. */
+/** Keys of the streams that the proxy has mapped to an origin. */
 async function mappedStreams(proxy: Proxy): Promise<string[]> {
   const { streams } = JSON.parse(await fetchText(proxy.systemUrl("/api/v1/streams")));
   return streams.map(({ stream }: { stream: string }) => stream);
 }
 
-Deno.test("whatever two servers could read in two ways gets 400 and reaches no origin", async (t) => {
+Deno.test("whatever servers could read differently gets 400 and reaches no origin", async (t) => {
   await using world = await openWorld();
   for (const [what, text] of SMUGGLING) {
     await t.step(what, async () => {
@@ -156,14 +159,14 @@ Deno.test("whatever two servers could read in two ways gets 400 and reaches no o
       const { status, head, complete } = await client.answer();
       assert.equal(status, 400);
       assert.ok(complete && head.get("connection") === "close");
-      assert.equal(await client.untilEnd(), "", "nothing but one answer");
+      assert.equal(await client.untilEnd(), "", "only one answer");
     });
   }
   assert.deepEqual(world.origin.requests, []);
   assert.equal(world.origin.taken, 0);
 });
 
-Deno.test("what only one request can be read in reaches the origin as one", async (t) => {
+Deno.test("what can be read only as one request reaches the origin as one", async (t) => {
   const short = live({ framing: "chunked", tagLength: TAG, interval: 0, tags: 2 });
   await using proxy = await Proxy.open();
   await using origin = new HttpOrigin({ "/live/x.flv": short, "/live/smuggled.flv": short });
@@ -182,7 +185,7 @@ Deno.test("what only one request can be read in reaches the origin as one", asyn
   assert.ok(origin.requests.every(({ target }) => target === "/live/x.flv"));
 });
 
-Deno.test("odd paths get 400 or 404 and reach no origin", async (t) => {
+Deno.test("ambiguous paths get 400 or 404 and reach no origin", async (t) => {
   await using world = await openWorld();
   for (const path of ODD_PATHS) {
     await t.step(path.slice(0, 40), async () => {
@@ -207,7 +210,7 @@ Deno.test("methods other than GET, HEAD and OPTIONS get 405 and reach no origin"
 
 type Act = (client: RawHttp) => Promise<unknown>;
 
-/** What a client does that never finishes its head. */
+/** What clients do that never finish their head. */
 const SLOW_CLIENTS: readonly (readonly [what: string, act: Act])[] = [
   ["says nothing", async () => {}],
   ["sends half a head", async (client) => {
@@ -225,14 +228,14 @@ const SLOW_CLIENTS: readonly (readonly [what: string, act: Act])[] = [
   }],
 ];
 
-/** The connection ends at the deadline and not before. */
+/** Asserts that the connection ends at the deadline and not before. */
 async function assertCutOff(client: RawHttp, deadline: number): Promise<void> {
   const begun = performance.now();
   await within("the end of a slow client", deadline + 2_000, client.untilEnd());
-  assert.ok(performance.now() - begun > deadline / 2, "it was given time");
+  assert.ok(performance.now() - begun > deadline / 2, "it was not closed early");
 }
 
-Deno.test("heads that do not come to an end are cut off at the deadline, viewers are not", async (t) => {
+Deno.test("clients with unfinished heads are disconnected at the deadline, and viewers are not", async (t) => {
   const deadline = 1_000;
   await using world = await openWorld({
     PROXY_HTTP_HEAD_TIMEOUT: `${deadline}ms`,
@@ -270,7 +273,7 @@ const KEY = {
   key: "__defaultVhost__/live/x",
 };
 
-Deno.test("a forged spbhid gets 404 and reaches no address that is no registered origin", async (t) => {
+Deno.test("a forged spbhid gets 404 and reaches no address other than a registered origin's", async (t) => {
   await using world = await openWorld();
   await using bystander = new HttpOrigin({ "/live/x.flv": LIVE, "/live/x-1.mp4": MP4 }, {
     name: "bystander",
@@ -304,13 +307,13 @@ Deno.test("a forged spbhid gets 404 and reaches no address that is no registered
   assert.equal(world.origin.taken, 0);
   assert.equal(bystander.taken, 0);
   assert.deepEqual(await mappedStreams(world.proxy), []);
-  await t.step("the true one finds its origin and makes no mapping", async () => {
+  await t.step("a genuine one finds its origin and makes no mapping", async () => {
     const answer = await RawHttp.ask(world.port, `/live/x-1.mp4?spbhid=${good}`);
     assert.equal(answer.body, "a segment");
     assert.equal(world.origin.requests[0]?.target, "/live/x-1.mp4");
     assert.deepEqual(await mappedStreams(world.proxy), []);
   });
-  await t.step("it opens nothing but what is the stream's own", async () => {
+  await t.step("it gives access only to the stream's own files", async () => {
     const asked = world.origin.requests.length;
     const paths = ["/", "/api/v1/versions", "/api/v1/clients/x.ts", "/live/y-1.ts", "/live/x.html"];
     for (const path of paths) {
@@ -339,7 +342,7 @@ Deno.test("a stream that the origin does not have leaves no mapping", async (t) 
       }
     });
   }
-  await t.step("one that it has does", async () => {
+  await t.step("a stream that it has leaves one", async () => {
     using client = await RawHttp.connect(world.port);
     await client.send(requestText("/live/x.flv"));
     assert.equal((await client.head()).status, 200);

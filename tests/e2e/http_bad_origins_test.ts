@@ -1,6 +1,6 @@
-// HTTP origins that are gone, silent, broken or break off, and players that do not read or leave:
-// who asked learns as much as is good for him, never an address; nothing gets into the media that
-// was not in it; everybody else sees nothing of it.
+// HTTP origins that are gone, silent, faulty or break off, and players that do not read or that
+// leave: the client gets a suitable error, never an address; nothing is added to the media; nobody
+// else is affected.
 
 import assert from "node:assert/strict";
 import { FlvChecker } from "../support/flv_body.ts";
@@ -16,13 +16,13 @@ const CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 const COUNTED = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
 const NO_ADDRESS = /127\.0\.0\.1|localhost|:\d{4,5}/;
 
-/** A live stream that is silent from some moment on. */
+/** A live stream that falls silent at some point. */
 const faltering: Answer = async (exchange) => {
   await exchange.write(`${CHUNKED}3\r\nFLV\r\n`);
   await exchange.gone;
 };
 
-/** What is no answer, or ends before it is one. */
+/** Answers that are not HTTP, or end too early. */
 const NO_ANSWERS: Readonly<Record<string, Answer>> = {
   "nothing": verbatim(""),
   "half a head": verbatim("HTTP/1.1 200 OK\r\nContent-Type: video/x-flv\r\n"),
@@ -50,7 +50,7 @@ const BROKEN: readonly (readonly [what: string, head: string, body: string])[] =
   ["short of the length", COUNTED, "media"],
 ];
 
-/** Chunks that are none. What comes in one read with them may be lost, but nothing is added. */
+/** Malformed chunks. What arrives in one read with them may be lost, but nothing is added. */
 const ODD_CHUNKS: readonly (readonly [what: string, chunk: string])[] = [
   ["no number", "zz\r\nmedia\r\n"],
   ["a negative size", "-5\r\nmedia\r\n"],
@@ -72,7 +72,7 @@ async function openWorld(
   variables: Record<string, string> = {},
 ): Promise<World> {
   await using stack = new AsyncDisposableStack();
-  // Probes would be connections that the tests do not count on.
+  // Probes would add connections that the tests do not expect.
   const proxy = stack.use(await Proxy.open({ PROXY_HEALTH_INTERVAL: "0", ...variables }));
   const origin = stack.use(new HttpOrigin(answers));
   await sendHeartbeat(proxy, heartbeatOf(origin, "1"));
@@ -81,7 +81,7 @@ async function openWorld(
   return { proxy, origin, port, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
-/** A viewer of a live stream, all of whose bytes are checked. */
+/** A viewer of a live stream that checks all its bytes. */
 class Watcher implements Disposable {
   readonly #client: RawHttp;
   readonly #body: RawBody;
@@ -100,7 +100,7 @@ class Watcher implements Disposable {
     return new Watcher(client, new RawBody(client, head));
   }
 
-  /** Reads so many tags more. */
+  /** Reads this many more tags. */
   async watch(tags: number): Promise<void> {
     await this.#body.atLeast(tags * TAG, (bytes) => this.#checker.push(bytes));
   }
@@ -121,7 +121,7 @@ Deno.test("an origin that is gone gives 502 without an address", async () => {
   }
 });
 
-Deno.test("an origin that refuses the connection is passed over for the next one", async () => {
+Deno.test("an origin that refuses the connection is skipped for the next one", async () => {
   await using world = await openWorld({ "/live/x.flv": whole("200 OK", {}, "x") });
   const gone = new HttpOrigin({}, { name: "gone" });
   await sendHeartbeat(world.proxy, heartbeatOf(gone, "1"));
@@ -147,7 +147,7 @@ Deno.test("an origin that does not answer gives 504 without an address", async (
   await until("the proxy leave the origin", () => world.origin.connections === 0);
 });
 
-Deno.test("an origin that gives no answer gives 502 without an address", async (t) => {
+Deno.test("an origin without a valid answer gives 502 without an address", async (t) => {
   const names = Object.keys(NO_ANSWERS);
   const answers = names.map((name, i) => [`/live/${i}.flv`, NO_ANSWERS[name]!]);
   await using world = await openWorld(Object.fromEntries(answers));
@@ -174,12 +174,16 @@ Deno.test("a body that breaks off ends the connection, and nothing is added to i
         ? ["transfer-encoding", "chunked"]
         : ["content-length", "1000"];
       assert.ok(fields.some(([name, value]) => name === framing[0] && value === framing[1]));
-      assert.equal(await client.untilEnd(), body, "byte for byte, so that it cannot look whole");
+      assert.equal(
+        await client.untilEnd(),
+        body,
+        "byte for byte, so that it cannot be mistaken for complete",
+      );
     });
   }
 });
 
-Deno.test("chunks that are none end the connection, and nothing is added", async (t) => {
+Deno.test("malformed chunks end the connection, and nothing is added", async (t) => {
   const answers = ODD_CHUNKS.map(([, chunk], i): [string, Answer] => [
     `/live/${i}.flv`,
     async (exchange) => {
@@ -207,7 +211,7 @@ Deno.test("chunks that are none end the connection, and nothing is added", async
   }
 });
 
-Deno.test("a playlist that breaks off or is no HTTP gives 502, never half of it", async () => {
+Deno.test("a playlist that breaks off or is not HTTP gives 502, never a part of it", async () => {
   const playlist = "#EXTM3U\n#EXTINF:1,\nx-1.ts\n";
   await using world = await openWorld({
     "/live/cut.m3u8": verbatim(`${COUNTED}${playlist}`),
@@ -238,19 +242,23 @@ async function untilHeldUp(origin: HttpOrigin): Promise<number> {
   }, { interval: 500, timeout: 30_000 });
 }
 
-Deno.test("a player that does not read holds up its own origin connection alone", async () => {
+Deno.test("a player that does not read blocks only its own origin connection", async () => {
   await using world = await openWorld(PATHS);
   using steady = await Watcher.open(world.port, "/live/steady.flv");
   using slow = await Watcher.open(world.port, "/live/fast.flv");
   const held = await untilHeldUp(world.origin);
   await within("the other player's media", 2_000, steady.watch(30));
-  assert.equal(world.origin.written("/live/fast.flv"), held, "no more is taken than is read");
+  assert.equal(
+    world.origin.written("/live/fast.flv"),
+    held,
+    "no more is read from the origin than the player reads",
+  );
   await slow.watch(Math.ceil(held / TAG) + 1_000);
-  assert.ok(world.origin.written("/live/fast.flv") > held, "it goes on without a gap");
+  assert.ok(world.origin.written("/live/fast.flv") > held, "it continues without a gap");
   await steady.watch(5);
 });
 
-Deno.test("a player that does not read for too long is let go, others are not", async () => {
+Deno.test("a player that does not read for too long is disconnected, others are not", async () => {
   await using world = await openWorld(PATHS, { PROXY_STALL_TIMEOUT: "1s" });
   using steady = await Watcher.open(world.port, "/live/steady.flv");
   using _slow = await Watcher.open(world.port, "/live/fast.flv");
@@ -279,7 +287,7 @@ Deno.test("the origin is left as soon as the player is gone", async (t) => {
       await left();
     });
   }
-  await t.step("one that has asked for more already", async () => {
+  await t.step("a player that has already sent another request", async () => {
     using client = await RawHttp.connect(port);
     await client.send(requestText("/live/steady.flv") + requestText("/live/steady.flv"));
     assert.equal((await client.head()).status, 200);

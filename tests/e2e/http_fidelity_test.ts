@@ -1,6 +1,6 @@
-// What a player asks reaches the origin whole, by the origin's own log and hooks: the query with its
-// token, the Host, who the player is, ranges and conditions. And what becomes of a player when its
-// origin dies, and of an origin's connection when its player leaves.
+// A player's request reaches the origin complete, as the origin's log and hooks show: the query
+// with its token, the Host, the player's address, ranges and conditions. Also what happens to a
+// player when its origin dies, and to an origin's connection when its player leaves.
 
 import assert from "node:assert/strict";
 import { EventHook } from "../support/event_hook.ts";
@@ -27,14 +27,14 @@ import { until, within } from "../support/wait.ts";
 const DOMAIN = "live.example.com";
 const AT_ONCE = 1_000;
 
-/** The request for a target that nginx has logged last. */
+/** The latest request for a target in nginx's log. */
 async function logged(origin: NginxRtmp, target: string): Promise<LoggedRequest> {
   return await until(`${target} in the origin's log`, async () => {
     return (await origin.requests()).findLast((request) => request.target === target);
   }, { describe: () => origin.process.errorText });
 }
 
-/** Gets a path from the proxy under another host. */
+/** Requests a path from the proxy with another Host. */
 async function getAs(
   proxy: Proxy,
   host: string,
@@ -54,7 +54,7 @@ function assertNoAddress(answer: WholeAnswer, origins: readonly OriginServer[]):
 }
 
 Deno.test({
-  name: "query, Host and who the player is reach the origin with FLV, playlists and segments",
+  name: "query, Host and player's address reach the origin with FLV, playlists and segments",
   timeout: 60_000,
   async fn() {
     await using proxy = await Proxy.open();
@@ -89,7 +89,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "whom a trusted proxy names reaches the origin, whom anybody else names does not",
+  name: "a client named by a trusted proxy reaches the origin, one named by anybody else does not",
   timeout: 60_000,
   async fn() {
     await using trusting = await Proxy.open({ PROXY_TRUSTED_PROXIES: "127.0.0.0/8" });
@@ -112,7 +112,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "ranges, conditions, HEAD and the origin's own refusals pass as they are",
+  name: "ranges, conditions, HEAD and the origin's refusals are passed on unchanged",
   timeout: 60_000,
   async fn() {
     await using proxy = await Proxy.open();
@@ -146,7 +146,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "node-media-server sees the token of a live FLV, and at once that its player has left",
+  name:
+    "node-media-server gets the token of a live FLV, and notices at once when its player leaves",
   timeout: 90_000,
   async fn() {
     await using hook = new EventHook();
@@ -166,8 +167,8 @@ Deno.test({
 });
 
 /**
- * The player leaves while its stream is silent, so that no failing write gives it away; the origin
- * must tell so soon, and not before.
+ * Checks that the origin reports a player's leaving soon, and not before. The stream is silent, so
+ * that no failing write reveals it.
  */
 async function assertLeaves(
   player: LiveReader,
@@ -176,7 +177,7 @@ async function assertLeaves(
   play: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   await player.silence();
-  assert.equal(hook.find(action, play), undefined, "the origin has let the player go");
+  assert.equal(hook.find(action, play), undefined, "the origin has disconnected the player");
   const leftAt = performance.now();
   await player[Symbol.asyncDispose]();
   const { at } = await hook.event(action, play);
@@ -184,7 +185,8 @@ async function assertLeaves(
 }
 
 Deno.test({
-  name: "SRS sees token, vhost and address of FLV and HLS players, and at once that one has left",
+  name:
+    "SRS gets token, vhost and address of FLV and HLS players, and notices at once when one leaves",
   ignore: SRS_BIN === undefined,
   timeout: 90_000,
   async fn() {
@@ -223,7 +225,10 @@ Deno.test({
   },
 });
 
-/** Nothing but FLV: its header, then tags of sound, picture and metadata, the last one perhaps cut. */
+/**
+ * Asserts that bytes are only FLV: its header, then audio, video and metadata tags, the last one
+ * possibly truncated.
+ */
 function assertOnlyFlv(bytes: Uint8Array): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   assert.equal(new TextDecoder().decode(bytes.subarray(0, 3)), "FLV");
@@ -238,7 +243,8 @@ function assertOnlyFlv(bytes: Uint8Array): void {
 }
 
 Deno.test({
-  name: "an origin killed in the middle of a live FLV leaves nothing but FLV, and no address after",
+  name:
+    "an origin killed in the middle of a live FLV adds nothing to the FLV, and its address is not revealed",
   timeout: 90_000,
   async fn() {
     await using proxy = await Proxy.open();
@@ -250,7 +256,7 @@ Deno.test({
     await registration[Symbol.asyncDispose]();
     await origin.process.kill();
     const error = await within("the end of the stream", AT_ONCE, player.ended);
-    assert.ok(error instanceof Error, "half a stream has ended like a whole one");
+    assert.ok(error instanceof Error, "a truncated stream has ended like a complete one");
     assertOnlyFlv(player.received);
     const later = await fetchWhole(mediaUrl(proxy, "/live/x.flv"));
     assert.ok([404, 502, 503].includes(later.status), `${later.status}`);
@@ -260,7 +266,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "when an HLS origin is killed the other one is asked, and serves what is published anew",
+  name:
+    "when an HLS origin is killed, the other one is asked and serves the stream once it is published again",
   timeout: 90_000,
   async fn() {
     await using proxy = await Proxy.open();
@@ -277,7 +284,7 @@ Deno.test({
     const [owner, survivor] = isFirst ? [first, second] : [second, first];
     await (isFirst ? firstRegistration : secondRegistration)[Symbol.asyncDispose]();
     await owner.process.kill();
-    // As long as the publisher is not told, its stream stays where it was.
+    // Until the publisher is told, its stream stays where it was.
     await publisher.end();
     for (const link of [url, before.links[0]!]) {
       const later = await fetchWhole(link);
@@ -288,7 +295,7 @@ Deno.test({
     await using _again = await Publisher.publish(proxy.rtmpUrl("x"));
     const after = await mediaPlaylist(url, 2);
     assert.notEqual(after.links[0], before.links[0]);
-    // A link that names the dead origin leads to the stream all the same.
+    // A link that names the dead origin still leads to the stream.
     await assertSameBodies([...after.links, before.links[0]!], survivor);
   },
 });

@@ -1,5 +1,5 @@
 // ffmpeg publishes through the proxy; ffprobe and ffmpeg read FLV, TS, HLS and DASH through the
-// proxy; what they read is frame for frame, and file for file, what the origin gives out itself.
+// proxy, and get frame for frame, and file for file, what the origin itself serves.
 
 import assert from "node:assert/strict";
 import { Publisher, Viewer } from "../support/ffmpeg.ts";
@@ -20,7 +20,10 @@ import { registeredOrigins, Registration } from "../support/register.ts";
 import { Srs, SRS_BIN, type SrsOptions } from "../support/srs.ts";
 import { until } from "../support/wait.ts";
 
-/** Longest step between two frames, a tenth of a second and one AAC frame, in a container's clock. */
+/**
+ * The longest steps between frames, a tenth of a second for video and one AAC frame, in a
+ * container's clock.
+ */
 interface Steps {
   readonly video: number;
   readonly audio: number;
@@ -49,11 +52,11 @@ async function assertFrames(direct: string, relayed: string, longest: Steps): Pr
   assertContiguous(actual.audio, longest.audio);
 }
 
-/** A stream as a proxy and its origin give it out. */
+/** A stream served by a proxy and its origin. */
 interface Served {
   readonly proxy: Proxy;
   readonly origin: OriginServer;
-  /** What of the stream is asked for, the same from both. */
+  /** The path requested from both. */
   readonly path: string;
 }
 
@@ -65,7 +68,7 @@ function live(longest: Steps): Assertion {
   };
 }
 
-/** The files that a playlist names, segments and keys, and what a player makes of them. */
+/** Checks the files that a playlist names, segments and keys, and what a player reads from them. */
 const hls: Assertion = async ({ proxy, origin, path }) => {
   const { links } = await mediaPlaylist(mediaUrl(proxy, path), 3);
   await assertSameBodies(links, origin);
@@ -85,7 +88,7 @@ function testMedia(
   hold: Assertion,
 ): void {
   Deno.test({
-    name: `${name}: what the proxy gives out at ${path} is the origin's own`,
+    name: `${name}: what the proxy serves at ${path} is what the origin serves`,
     timeout: 90_000,
     async fn() {
       await using proxy = await Proxy.open();
@@ -110,10 +113,10 @@ testMedia("nginx-rtmp with keys", "/live/x.m3u8", nginx(KEYS), hls);
 testMedia("nginx-rtmp", "/live/x.mpd", nginx({}), dash);
 testMedia("nginx-rtmp with folders", "/live/x/index.mpd", nginx({ nested: true }), dash);
 
-/** Two SRS that register themselves: the media has to come from the one that has the stream. */
+/** Two SRS that register themselves: the media must come from the one that has the stream. */
 function testSrs(path: string, options: Partial<SrsOptions>, hold: Assertion): void {
   Deno.test({
-    name: `SRS: what the proxy gives out at ${path} is the origin's own`,
+    name: `SRS: what the proxy serves at ${path} is what the origin serves`,
     ignore: SRS_BIN === undefined,
     timeout: 90_000,
     async fn() {

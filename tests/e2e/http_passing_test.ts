@@ -1,5 +1,5 @@
-// What a player asks reaches the origin whole, and what the origin answers reaches the player whole:
-// seen byte for byte on both sides, over HTTP/1.0 and 1.1, one by one and pipelined.
+// Requests reach the origin complete, and answers reach the player complete: compared byte for byte
+// on both sides, over HTTP/1.0 and 1.1, sequential and pipelined.
 
 import assert from "node:assert/strict";
 import { FlvChecker } from "../support/flv_body.ts";
@@ -33,7 +33,7 @@ const ranged: Answer = async (exchange) => {
   }
 };
 
-/** As the origin sees it: its own port is not known when the answers are written. */
+/** A function, because the origin's port is not known when the answers are defined. */
 const redirect: Answer = async (exchange) => {
   const port = originPort;
   const to: Record<string, string> = {
@@ -80,9 +80,9 @@ let originPort = 0;
 interface World {
   readonly origin: HttpOrigin;
   readonly port: number;
-  /** Asks through the proxy. */
+  /** Sends a request through the proxy. */
   ask(target: string, lines?: readonly string[], method?: string): Promise<RawAnswer>;
-  /** The fields of the request that the origin got last. */
+  /** The fields of the latest request at the origin. */
   seen(): Map<string, string>;
 }
 
@@ -159,7 +159,7 @@ testPassing("pipelined requests are answered in order", async ({ port }) => {
     if (typeof expected === "string") assert.equal(body, expected);
     else assert.match(body, expected);
   }
-  assert.equal(await client.untilEnd(), "", "nothing after the one that was to be the last");
+  assert.equal(await client.untilEnd(), "", "nothing follows the answer to the last request");
 });
 
 testPassing("one connection serves many requests, and the origin's is kept too", async (world) => {
@@ -172,7 +172,7 @@ testPassing("one connection serves many requests, and the origin's is kept too",
   assert.equal(world.origin.taken, 1);
 });
 
-testPassing("HEAD has the head of a GET and no body", async ({ port, origin }) => {
+testPassing("HEAD gets the head of a GET and no body", async ({ port, origin }) => {
   using client = await RawHttp.connect(port);
   for (const path of ["file.ts", "endless.flv", "locked.flv", "none.flv"]) {
     const { head } = await client.ask(`/live/${path}`, { method: "HEAD" });
@@ -182,10 +182,10 @@ testPassing("HEAD has the head of a GET and no body", async ({ port, origin }) =
     assert.equal(String(head.status), expected);
     if (path === "file.ts") assert.equal(head.get("content-length"), "1000");
   }
-  assert.equal((await client.ask("/live/first.flv")).body, "one", "the connection goes on");
+  assert.equal((await client.ask("/live/first.flv")).body, "one", "the connection stays open");
 });
 
-testPassing("a page's question for leave is answered by the proxy", async (world) => {
+testPassing("CORS preflight requests are answered by the proxy", async (world) => {
   const lines = ["Origin: http://tv.example", "Access-Control-Request-Method: GET"];
   const answer = await world.ask("/live/first.flv", lines, "OPTIONS");
   assert.equal(answer.status, 204);
@@ -197,7 +197,7 @@ testPassing("a page's question for leave is answered by the proxy", async (world
   }
 });
 
-testPassing("only listed sites may read answers", async (world) => {
+testPassing("only listed sites may read responses", async (world) => {
   const allowed = await world.ask("/live/first.flv", ["Origin: https://tv.example"]);
   assert.equal(allowed.head.get("access-control-allow-origin"), "https://tv.example");
   const other = await world.ask("/live/first.flv", ["Origin: https://tv.example.org"]);
@@ -205,7 +205,7 @@ testPassing("only listed sites may read answers", async (world) => {
   assert.equal(other.head.get("vary"), "Origin");
 }, { PROXY_CORS_ORIGINS: "https://tv.example" });
 
-testPassing("ranges and conditions pass", async (world) => {
+testPassing("ranges and conditions are passed on", async (world) => {
   const part = await world.ask("/live/file.ts", ["Range: bytes=10-19"]);
   assert.equal(part.status, 206);
   assert.equal(part.body, "0123456789");
@@ -221,7 +221,7 @@ testPassing("ranges and conditions pass", async (world) => {
   assert.equal(world.seen().get("if-modified-since"), "Sat, 29 Oct 1994 19:43:31 GMT");
 });
 
-testPassing("the origin's refusals are passed on whole", async ({ ask }) => {
+testPassing("the origin's refusals are passed on unchanged", async ({ ask }) => {
   const locked = await ask("/live/locked.flv");
   assert.equal(locked.status, 401);
   assert.equal(locked.head.get("www-authenticate"), 'Basic realm="live"');
@@ -264,7 +264,7 @@ const CLAIMED = [
   "X-Real-IP: 10.1.1.1",
 ];
 
-testPassing("nobody but a trusted proxy says who the client is", async (world) => {
+testPassing("only a trusted proxy can name the client", async (world) => {
   await world.ask("/live/first.flv", [...CLAIMED, "X-Forwarded-For: 10.2.2.2"]);
   assert.equal(world.seen().get("x-forwarded-for"), "127.0.0.1");
   assert.equal(world.seen().get("x-forwarded-proto"), "http");
@@ -272,7 +272,7 @@ testPassing("nobody but a trusted proxy says who the client is", async (world) =
   assert.equal(world.seen().get("x-real-ip"), "127.0.0.1");
 });
 
-testPassing("a trusted proxy's word is passed on and added to", async (world) => {
+testPassing("a trusted proxy's fields are passed on and extended", async (world) => {
   await world.ask("/live/first.flv", CLAIMED);
   assert.equal(world.seen().get("x-forwarded-for"), "10.1.1.1, 127.0.0.1");
   assert.equal(world.seen().get("x-forwarded-proto"), "https");
@@ -280,7 +280,7 @@ testPassing("a trusted proxy's word is passed on and added to", async (world) =>
   assert.equal(world.seen().get("x-real-ip"), "10.1.1.1");
 }, { PROXY_TRUSTED_PROXIES: "127.0.0.0/8" });
 
-testPassing("what is meant for one hop goes no further, either way", async (world) => {
+testPassing("hop-by-hop fields are not passed on in either direction", async (world) => {
   const dropped = ["X-Foo: 1", "Keep-Alive: 5", "TE: trailers", "Upgrade: websocket"];
   const more = ["Proxy-Authorization: a", "Proxy-Connection: keep-alive", "X-Kept: 1", "x-BAR: 2"];
   await world.ask("/live/hops.flv", [
@@ -299,7 +299,11 @@ testPassing("what is meant for one hop goes no further, either way", async (worl
   }
   assert.equal(head.get("x-end"), "2");
   assert.deepEqual(head.all("set-cookie"), ["a=1", "b=2"]);
-  assert.equal(head.get("connection"), "keep-alive", "the origin's end is not the client's");
+  assert.equal(
+    head.get("connection"),
+    "keep-alive",
+    "the origin's Connection field is not the client's",
+  );
   assert.equal(body, "ok");
 });
 

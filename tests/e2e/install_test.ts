@@ -1,4 +1,4 @@
-// The script that puts the executable and what belongs to it in their places on a server.
+// The script that installs the executable and its files on a server.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -35,7 +35,7 @@ class Place implements AsyncDisposable {
     return Deno.readTextFileSync(this.path(path));
   }
 
-  /** Every file below the folder, with how it may be used. */
+  /** Every file below the folder, with its mode. */
   files(folder = ""): string[] {
     return Array.from(Deno.readDirSync(this.path(folder))).flatMap(({ name, isDirectory }) => {
       const path = folder === "" ? name : `${folder}/${name}`;
@@ -57,7 +57,7 @@ const INSTALLED = [
 ];
 
 Deno.test({
-  name: "install.sh installs, brings up to date, and takes away what it has brought",
+  name: "install.sh installs, updates and uninstalls",
   ignore: Deno.build.os !== "linux",
   async fn() {
     await using place = new Place();
@@ -66,7 +66,7 @@ Deno.test({
     assert.equal(first.code, 0, first.said);
     assert.deepEqual(place.files(), INSTALLED);
 
-    // Twice is as good as once, and what an operator has written stays.
+    // Installing again changes nothing, and an operator's file is kept.
     await Deno.writeTextFile(place.path("etc/srs-proxy/env"), "PROXY_RTMP_SERVER=1935\n");
     await place.build("#!/bin/sh\necho two\n");
     const running = await Deno.open(place.path("usr/local/bin/srs-proxy"));
@@ -75,18 +75,22 @@ Deno.test({
     assert.equal(place.read("etc/srs-proxy/env"), "PROXY_RTMP_SERVER=1935\n");
     assert.match(place.read("usr/local/bin/srs-proxy"), /two/);
     const old = await new Response(running.readable).text();
-    assert.match(old, /one/, "the file of a process that runs is left alone");
+    assert.match(old, /one/, "the file of a running process is not modified");
 
     assert.equal((await place.install("--uninstall")).code, 0);
     assert.deepEqual(place.files(), ["etc/srs-proxy/env 600"]);
     assert.equal((await place.install("--uninstall", "--purge")).code, 0);
     assert.deepEqual(place.files(), []);
-    assert.equal((await place.install("--uninstall")).code, 0, "twice is as good as once");
+    assert.equal(
+      (await place.install("--uninstall")).code,
+      0,
+      "uninstalling again changes nothing",
+    );
   },
 });
 
 Deno.test({
-  name: "what is published for a target installs itself, from wherever it was unpacked",
+  name: "a release archive installs from wherever it is unpacked",
   ignore: Deno.build.os !== "linux",
   async fn() {
     await using place = new Place();
@@ -108,7 +112,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "install.sh lowers no kernel setting, and raises those that are lower",
+  name: "install.sh raises kernel settings that are too low and never lowers any",
   ignore: Deno.build.os !== "linux",
   async fn() {
     await using place = new Place();
@@ -127,12 +131,12 @@ Deno.test({
 });
 
 Deno.test({
-  name: "install.sh goes by nothing that is left over or set where it is called",
+  name: "install.sh ignores leftovers and the caller's environment",
   ignore: Deno.build.os !== "linux",
   async fn() {
     await using place = new Place();
     await place.build("#!/bin/sh\n");
-    // A run that broke off, and a path that an interactive shell searches.
+    // An interrupted run, and a CDPATH from an interactive shell.
     await Deno.mkdir(place.path("etc/srs-proxy"), { recursive: true });
     await Deno.writeTextFile(place.path("etc/srs-proxy/env.new"), "old", { mode: 0o644 });
     await Deno.mkdir(place.folder.file("elsewhere/scripts"), { recursive: true });
@@ -147,7 +151,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "install.sh refuses what is not whole, and arguments it does not know",
+  name: "install.sh refuses incomplete files and unknown arguments",
   ignore: Deno.build.os !== "linux",
   async fn() {
     await using place = new Place();

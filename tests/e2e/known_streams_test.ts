@@ -1,5 +1,5 @@
-// Lanes lead viewers to streams that they know without asking: every lane, and to where the stream is
-// from the moment in which its publisher is told that it runs there.
+// Lanes send viewers to known streams without asking the main thread: in every lane, and to the
+// stream's current origin from the moment its publisher is told that it is live.
 
 import assert from "node:assert/strict";
 import { Gateway } from "../support/gateway.ts";
@@ -45,7 +45,7 @@ async function check(variables: Record<string, string>): Promise<void> {
   const clients = stack.use(new DisposableStack());
   const sites = [new RtmpOrigin(), new RtmpOrigin()].map((origin, number) => {
     const gateway = new Gateway(origin.port);
-    // Probes leave it in the middle of its handshake.
+    // Probes disconnect in the middle of its handshake.
     stack.defer(() => origin[Symbol.asyncDispose]().catch(() => {}));
     return { origin, gateway: stack.use(gateway), name: `site-${number}` };
   });

@@ -1,6 +1,6 @@
-// A lane fails, in whichever way: its own clients are disconnected and find their streams again, no other
-// client misses a frame, and another lane takes its place at once. Lanes that fail again and again make
-// the proxy unready.
+// A lane fails, in several ways: its own clients are disconnected and find their streams again, no
+// other client misses a frame, and the lane is replaced at once. Lanes that keep failing make the
+// proxy unready.
 
 import assert from "node:assert/strict";
 import { Faults, FRAGILE_PROGRAM, type LaneFault } from "../support/faults.ts";
@@ -12,7 +12,7 @@ import { Registration } from "../support/register.ts";
 import { until } from "../support/wait.ts";
 
 const LANES = 3;
-/** Where threads are told apart, and their sockets can be shut from outside. */
+/** Threads can be told apart, and their sockets shut down from outside, only on Linux. */
 const IGNORE = Deno.build.os !== "linux";
 
 interface Session {
@@ -45,12 +45,12 @@ class World implements AsyncDisposable {
     return new World(proxy, faults, stack.move());
   }
 
-  /** Publishes so many streams and has a viewer for each. */
+  /** Publishes this many streams, with a viewer for each. */
   async publish(streams: number): Promise<void> {
     await Promise.all(Array.from({ length: streams }, (_, at) => this.#start(`s${at}`)));
   }
 
-  /** Starts again what was disconnected. */
+  /** Reconnects what has been disconnected. */
   async reconnect(streams: Iterable<string>): Promise<void> {
     await Promise.all([...streams].map((stream) => this.#start(stream)));
   }
@@ -59,7 +59,7 @@ class World implements AsyncDisposable {
     return this.#viewers.get(stream)!;
   }
 
-  /** Streams that have a client in that lane, by the ids of sessions, and all others. */
+  /** Streams with a client in that lane, by session ids, and all others. */
   async streamsBy(lane: number): Promise<{ its: Set<string>; others: Set<string> }> {
     const { sessions } = await this.#ask("/api/v1/sessions?limit=1000");
     const [its, others] = [new Set<string>(), new Set<string>()];
@@ -69,7 +69,10 @@ class World implements AsyncDisposable {
     return { its, others: others.difference(its) };
   }
 
-  /** Makes a lane fail. Resolves once it was replaced. @returns how long it was away, by the log */
+  /**
+   * Makes a lane fail. Resolves once it has been replaced. @returns how long it was missing, by the
+   * log
+   */
   async fail(lane: number, fault: LaneFault): Promise<number> {
     const before = this.#times("A lane has been replaced").length;
     await this.#faults.failLane(lane, fault);
@@ -87,7 +90,7 @@ class World implements AsyncDisposable {
     return await response.json();
   }
 
-  /** What `/readyz` says. */
+  /** The answer of `/readyz`. */
   async readiness(): Promise<{ status?: string; reason?: string; data?: string }> {
     return await this.#ask("/readyz");
   }
@@ -109,7 +112,7 @@ class World implements AsyncDisposable {
     await viewer.moreVideo(5);
   }
 
-  /** Of the lines of the log that say so. */
+  /** The times of the log lines with this text. */
   #times(text: string): number[] {
     return this.proxy.process.errorText.split("\n")
       .filter((line) => line.includes(` lane: ${text}`))
@@ -117,7 +120,7 @@ class World implements AsyncDisposable {
   }
 }
 
-/** The ids of sessions tell the how manieth lane has them that was started. */
+/** Session ids contain the sequence number of the lane. */
 function laneOf(session: string): number {
   return parseInt(/-(\w+)_/.exec(session)![1]!, 36);
 }
@@ -127,7 +130,7 @@ async function framesOfFile(): Promise<Frame[]> {
 }
 
 Deno.test({
-  name: "a lane that fails under 30 streams is back within a second, and others miss no frame",
+  name: "a lane that fails under 30 streams is replaced within a second, and others miss no frame",
   ignore: IGNORE,
   timeout: 120_000,
   async fn() {
@@ -155,7 +158,7 @@ for (const fault of ["reject", "vanish", "stall"] as const) {
     timeout: 120_000,
     async fn() {
       const file = await framesOfFile();
-      // Hardly more than there will be: those of the lane that has failed must not count.
+      // Barely enough: the connections of the failed lane must not count.
       const variables = { PROXY_MAX_CONNECTIONS: "18", PROXY_GRACE_QUIT_TIMEOUT: "1s" };
       await using world = await World.open(variables);
       await world.publish(8);
@@ -178,7 +181,7 @@ for (const fault of ["reject", "vanish", "stall"] as const) {
 }
 
 Deno.test({
-  name: "a proxy whose lanes fail again and again is not ready, and says why",
+  name: "a proxy whose lanes keep failing is not ready, and says why",
   ignore: IGNORE,
   timeout: 60_000,
   async fn() {

@@ -1,4 +1,4 @@
-// What the watchdog of systemd hears when lanes fail: signs of life as long as they are replaced, and none
+// The systemd watchdog when lanes fail: it is notified as long as they are replaced, and no longer
 // once one cannot be.
 
 import assert from "node:assert/strict";
@@ -7,10 +7,10 @@ import { Service } from "../support/service.ts";
 import { until } from "../support/wait.ts";
 
 const LANES = 3;
-/** Where threads are told apart, and their sockets can be shut from outside. */
+/** Threads can be told apart, and their sockets shut down from outside, only on Linux. */
 const IGNORE = Deno.build.os !== "linux";
 
-/** A service whose watchdog has heard something. */
+/** A service whose watchdog has been notified. */
 async function watchedService(faults: Faults, variables: Record<string, string>): Promise<Service> {
   const all = { PROXY_LANES: String(LANES), ...faults.variables, ...variables };
   const service = Service.start({ watchdog: 4_000, program: FRAGILE_PROGRAM, variables: all });
@@ -19,12 +19,12 @@ async function watchedService(faults: Faults, variables: Record<string, string>)
 }
 
 Deno.test({
-  name: "the watchdog hears of a lane that cannot be replaced, and of a main thread that is stuck",
+  name: "the watchdog is not notified when a lane cannot be replaced or the main thread is stuck",
   ignore: IGNORE,
   timeout: 120_000,
   async fn() {
     const faults = new Faults();
-    // Nobody can shut the sockets of a thread that has them from Deno.
+    // The sockets of a thread that uses Deno's engine cannot be shut down from outside.
     await using service = await watchedService(faults, { PROXY_ENGINE: "deno" });
     await faults.failLane(2, "stall");
     await until("the watchdog", () => service.kills === 1, { timeout: 20_000 });
@@ -35,7 +35,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the watchdog goes on hearing of life when lanes fail and are replaced",
+  name: "the watchdog keeps being notified when lanes fail and are replaced",
   ignore: IGNORE,
   timeout: 60_000,
   async fn() {

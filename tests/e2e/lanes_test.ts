@@ -1,5 +1,5 @@
-// Lanes of the real program: clients are spread over them, limits hold for all of them together, and
-// nothing is left of clients that leave, at whatever point.
+// Lanes of the real program: clients are spread over them, limits apply to all of them together,
+// and nothing remains of clients that leave at any point.
 
 import assert from "node:assert/strict";
 import { Faults, FRAGILE_PROGRAM } from "../support/faults.ts";
@@ -16,7 +16,7 @@ import { until } from "../support/wait.ts";
 
 const LIVE = live({ framing: "chunked", tagLength: 1_000, interval: 20 });
 
-/** Figures of a proxy by the begin of their lines. */
+/** The value of a series, named with its labels. */
 async function figure(proxy: Proxy, series: string): Promise<number> {
   const text = await fetchText(proxy.systemUrl("/metrics"));
   const line = text.split("\n").find((one) => one.startsWith(`${series} `));
@@ -43,7 +43,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "limits hold for all lanes together, for each port",
+  name: "limits apply to all lanes together, for each port",
   timeout: 60_000,
   async fn() {
     await using proxy = await Proxy.open({ PROXY_LANES: "2", PROXY_MAX_CONNECTIONS: "20" });
@@ -87,7 +87,7 @@ Deno.test({
       return viewer;
     }));
     await until("all wait at the origin", () => waiting.length === viewers.length);
-    // What is no live stream is given up by then.
+    // Other requests have been given up by then.
     const { status } = await RawHttp.ask(proxy.ports.httpServer, "/live/y.m3u8");
     assert.ok(status >= 400);
     hasBegun = true;
@@ -100,7 +100,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "what the main thread keeps for clients is counted beside what lanes keep, whichever fail",
+  name:
+    "memory that the main thread keeps for clients is counted along with the lanes', whichever fail",
   timeout: 60_000,
   async fn() {
     const faults = new Faults();
@@ -110,7 +111,7 @@ Deno.test({
     using client = await RawHttp.connect(proxy.ports.httpApi);
     await client.send("GET /api/v1/versions HTTP/1.1\r\nHost: a\r\n");
     const kept = await until("it be kept", async () => await figure(proxy, series) || undefined);
-    // So often that lanes have had all the columns that there are.
+    // Often enough that lanes have used every column.
     for (const lane of [1, 2, 1, 2]) {
       const failures = await figure(proxy, "srs_proxy_lane_failures_total");
       await faults.failLane(lane, "throw");
@@ -127,7 +128,7 @@ Deno.test({
   },
 });
 
-/** What a client has done when it leaves. */
+/** What a client has done before it leaves. */
 type Phase = (proxy: Proxy, stream: string) => Promise<Disposable>;
 
 const HELLO = Uint8Array.of(3, ...new Uint8Array(1536));
@@ -167,7 +168,7 @@ const PHASES: Readonly<Record<string, Phase>> = {
 };
 const AT_A_TIME = 40;
 
-/** So many clients that come, do something and leave. */
+/** Connects this many clients that do something and leave. */
 async function crowd(proxy: Proxy, phase: Phase, count: number): Promise<void> {
   let left = count;
   const one = async () => {
@@ -178,7 +179,7 @@ async function crowd(proxy: Proxy, phase: Phase, count: number): Promise<void> {
   await Promise.all(Array.from({ length: AT_A_TIME }, one));
 }
 
-/** Megabytes in use. */
+/** Memory in use, megabytes. */
 function memoryOf({ process }: Proxy): number {
   const status = Deno.readTextFileSync(`/proc/${process.pid}/status`);
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1]) / 1024;
@@ -190,7 +191,7 @@ function descriptorsOf({ process }: Proxy): number {
 
 for (const engine of ["libc", "deno"]) {
   Deno.test({
-    name: `${engine}: nothing is left of 10,000 clients that leave, in any phase`,
+    name: `${engine}: nothing remains of 10,000 clients that leave, in any phase`,
     ignore: Deno.build.os !== "linux",
     timeout: 240_000,
     async fn(t) {
@@ -216,7 +217,7 @@ for (const engine of ["libc", "deno"]) {
           });
         });
       }
-      // One kilobyte for each would show.
+      // A leak of one kilobyte per client would show.
       const grown = memoryOf(proxy) - memory;
       assert.ok(grown < 50, `${grown} MB more, beside ${memory} MB`);
     },

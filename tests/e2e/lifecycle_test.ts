@@ -1,5 +1,5 @@
 // How the program starts, refuses to start and ends, seen from outside: arguments, variables,
-// `.env`, taken ports, signals.
+// `.env`, ports in use, signals.
 
 import assert from "node:assert/strict";
 import { Publisher, Viewer } from "../support/ffmpeg.ts";
@@ -64,7 +64,7 @@ Deno.test({
     await viewer.moreVideo(5);
     const publisherGoesOn = () => viewer.moreVideo(25);
     proxy.process.signal("SIGTERM");
-    // The echo of the first signal, such as npm's and `deno task`'s of a Ctrl-C, is no second one.
+    // An echo of the first signal, such as from npm or `deno task` on Ctrl-C, is not a second one.
     proxy.process.signal("SIGTERM");
     await until("readiness 503", async () => await proxy.readiness() === 503, { timeout: 2_000 });
     await publisherGoesOn();
@@ -76,7 +76,7 @@ Deno.test({
 
 for (const variable of ["PROXY_RTMP_SERVER", "PROXY_SYSTEM_API", "PROXY_HTTP_SERVER"] as const) {
   Deno.test({
-    name: `a taken port in ${variable} ends the program with one clear line`,
+    name: `a port in use in ${variable} ends the program with one clear line`,
     timeout: 30_000,
     async fn() {
       using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -94,7 +94,7 @@ for (const variable of ["PROXY_RTMP_SERVER", "PROXY_SYSTEM_API", "PROXY_HTTP_SER
 }
 
 Deno.test({
-  name: "all taken ports are named at once, a line for each",
+  name: "all ports in use are named at once, with a line for each",
   timeout: 30_000,
   async fn() {
     await using other = await Proxy.open();
@@ -109,7 +109,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "all bad variables are named at once, with exit code 2",
+  name: "all invalid variables are named at once, with exit code 2",
   timeout: 30_000,
   async fn() {
     const bad = {
@@ -157,7 +157,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "--check accepts a good configuration, and listens to nothing",
+  name: "--check accepts a valid configuration and opens no port",
   timeout: 30_000,
   async fn() {
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });

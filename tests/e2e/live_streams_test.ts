@@ -1,5 +1,5 @@
-// What is live stays where it is: a proxy that cannot reach an origin for a moment neither moves its
-// streams nor lets anybody else publish them; an origin that is frozen for good lets go of them.
+// Live streams stay where they are: a proxy that briefly cannot reach an origin neither moves its
+// streams nor lets anybody else publish them; an origin that stays frozen loses them.
 
 import assert from "node:assert/strict";
 import { Encoder } from "../support/encoder.ts";
@@ -47,7 +47,7 @@ class Fleet implements AsyncDisposable {
     return new Fleet(proxies, origins, stack.move());
   }
 
-  /** The origin that has the stream, by what the origins themselves say, and the others. */
+  /** The origin that has the stream, as told by the origins themselves, and the other one. */
   async holderOf(stream: string): Promise<{ holder: OriginServer; other: OriginServer }> {
     return await until(`an origin to have ${stream}`, async () => {
       for (const holder of this.origins) {
@@ -76,7 +76,7 @@ async function isDown(proxy: Proxy, { name }: OriginServer): Promise<boolean> {
 }
 
 Deno.test({
-  name: "an origin that one proxy cannot reach for a moment keeps its live stream",
+  name: "an origin that one proxy briefly cannot reach keeps its live stream",
   timeout: 120_000,
   async fn() {
     await using fleet = await Fleet.open();
@@ -105,7 +105,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a frozen origin lets go of its streams within eight seconds, others notice nothing",
+  name: "a frozen origin loses its streams within eight seconds, and others are not affected",
   timeout: 180_000,
   async fn() {
     await using fleet = await Fleet.open();
@@ -113,7 +113,7 @@ Deno.test({
     await using stack = new AsyncDisposableStack();
     const names: string[] = [];
     let lists: string[][] = [];
-    // Which origin takes a stream is a matter of chance: there are more until both have some.
+    // Origins are chosen at random, so streams are added until both have some.
     while (names.length < 24 && !(lists.length > 0 && lists.every((list) => list.length > 0))) {
       for (const letter of "abcdef") {
         const name = `${letter}${names.length}`;
@@ -132,7 +132,7 @@ Deno.test({
 
     frozen.process.signal("SIGSTOP");
     const askedAt = performance.now();
-    // One client at the other proxy is enough: neither that one nor any encoder does anything more.
+    // One client at the other proxy is enough; neither it nor any encoder does anything more.
     await using player = new Viewer(two.rtmpUrl(lost[0]!));
     await until("all streams at the other origin", async () => {
       return (await healthy.publishedStreams()).length === names.length;

@@ -1,4 +1,5 @@
-// The numbers of a proxy that serves: every series is there before anything happens, and no other comes.
+// The metrics of a working proxy: every series exists before anything happens, and no others
+// appear.
 
 import assert from "node:assert/strict";
 import { Publisher } from "../support/ffmpeg.ts";
@@ -18,12 +19,12 @@ async function seriesOf(proxy: Proxy): Promise<Map<string, number>> {
 }
 
 Deno.test({
-  name: "publishing, playing and refusing add to series that were there from the start",
+  name: "publishing, playing and refusing add to series that exist from the start",
   timeout: 60_000,
   async fn() {
     await using proxy = await Proxy.open();
     await using origin = await NginxRtmp.open();
-    // Lanes say for the first time what they have measured a second after the start.
+    // Lanes first report their measurements a second after the start.
     const before = await until("the series by lane", async () => {
       const series = await seriesOf(proxy);
       return [...series.keys()].some((name) => name.includes("lane_lag")) && series;
@@ -62,7 +63,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "what is set aside and whether the proxy drains is told as it is now",
+  name: "gauges show the current state of set-aside origins and draining",
   timeout: 60_000,
   async fn() {
     await using proxy = await Proxy.open({ PROXY_GRACE_QUIT_TIMEOUT: "20s" });

@@ -1,4 +1,5 @@
-// Origins by host name, as container platforms have them: registered, as the default backend, over Redis.
+// Origins with host names, as on container platforms: registered, as the default backend, and
+// through Redis.
 
 import assert from "node:assert/strict";
 import { Publisher } from "../support/ffmpeg.ts";
@@ -14,7 +15,7 @@ function heartbeatOf(origin: NginxRtmp) {
 }
 
 Deno.test({
-  name: "an origin registers by an allowed name and serves, and by no other",
+  name: "an origin registers with an allowed name and serves, and with no other name",
   timeout: 60_000,
   async fn() {
     await using origin = await NginxRtmp.open();
@@ -45,7 +46,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "what registers by a name at one proxy is found by it at another",
+  name: "an origin registered with a name at one proxy is found by it at another",
   timeout: 60_000,
   async fn() {
     await using redis = await RedisServer.open();

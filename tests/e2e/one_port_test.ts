@@ -1,5 +1,5 @@
-// The HTTP API and the HTTP server on one port, as with SRS: streams, pages, versions and WebRTC's
-// signalling, and the end of the process, at which the API answers for longer than the streams.
+// The HTTP API and the HTTP server on one port, as with SRS: streams, pages, versions and WebRTC
+// signalling, and shutdown, during which the API answers for longer than streams are accepted.
 
 import assert from "node:assert/strict";
 import { HttpOrigin, live } from "../support/http_origin.ts";
@@ -11,7 +11,7 @@ import { until } from "../support/wait.ts";
 const LIVE = live({ framing: "chunked", tagLength: 1_000, interval: 20 });
 const OFFER = { method: "POST", lines: ["Content-Type: application/sdp", "Content-Length: 5"] };
 
-Deno.test("streams, pages and the API have one port, and each its own end", async (t) => {
+Deno.test("streams, pages and the API share a port, and each ends in its own way", async (t) => {
   const all = freeProxyPorts();
   const port = all.httpServer;
   await using proxy = await Proxy.open({ PROXY_GRACE_QUIT_TIMEOUT: "5s" }, {
@@ -32,27 +32,30 @@ Deno.test("streams, pages and the API have one port, and each its own end", asyn
     assert.equal((await RawHttp.ask(port, "/rtc/v1/whip/", { method: "OPTIONS" })).status, 204);
     using client = await RawHttp.connect(port);
     await client.send(requestText("/rtc/v1/whip/?app=live&stream=x", OFFER) + "v=0\r\n");
-    assert.equal((await client.head()).status, 400, "the offer has been read");
+    assert.equal((await client.head()).status, 400, "the offer was read");
     assert.equal((await RawHttp.ask(port, "/api/v1/x.flv")).status, 404);
   });
   await t.step("so are the pages and the server's own limits", async () => {
     assert.match((await RawHttp.ask(port, "/")).body, /<!doctype html>/i);
     assert.equal((await RawHttp.ask(port, "/live/x.flv", { method: "POST" })).status, 405);
   });
-  await t.step("at the end streams run on, none begins, and the API still answers", async () => {
-    proxy.process.signal("SIGTERM");
-    await until("it be not ready", async () => await proxy.readiness() !== 200);
-    await body.atLeast(5_000, () => {});
-    assert.equal((await RawHttp.ask(port, "/live/x.flv")).status, 503);
-    assert.equal((await RawHttp.ask(port, "/api/v1/versions")).status, 200);
-    viewer[Symbol.dispose]();
-    const { code } = await proxy.process.end(3_000);
-    assert.equal(code, 0, "it has ended with its last stream");
-  });
+  await t.step(
+    "while draining, streams continue, none begins, and the API still answers",
+    async () => {
+      proxy.process.signal("SIGTERM");
+      await until("it be not ready", async () => await proxy.readiness() !== 200);
+      await body.atLeast(5_000, () => {});
+      assert.equal((await RawHttp.ask(port, "/live/x.flv")).status, 503);
+      assert.equal((await RawHttp.ask(port, "/api/v1/versions")).status, 200);
+      viewer[Symbol.dispose]();
+      const { code } = await proxy.process.end(3_000);
+      assert.equal(code, 0, "it ended with its last stream");
+    },
+  );
   assert.equal(origin.requests.length, 1);
 });
 
-Deno.test("streams of an application called rtc are streams, on one port or two", async () => {
+Deno.test("streams of an application called rtc work, on one port or two", async () => {
   for (const isOne of [true, false]) {
     const all = freeProxyPorts();
     const port = all.httpServer;

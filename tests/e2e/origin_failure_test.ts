@@ -1,5 +1,5 @@
-// An origin dies or freezes under its streams: their encoders find the other origin within two
-// seconds of trying again, and whoever watches a stream of the other origin notices nothing.
+// An origin dies or freezes while it has streams: their encoders reach the other origin within two
+// seconds of reconnecting, and viewers of the other origin's streams are not affected.
 
 import assert from "node:assert/strict";
 import { Encoder } from "../support/encoder.ts";
@@ -25,7 +25,7 @@ interface Peer {
   readonly registration: Registration;
 }
 
-/** What happens to the victim, and what people then do to the encoders of its streams. */
+/** What happens to the victim, and what people then do to its encoders. */
 type Failure = (victim: OriginServer, encoders: readonly Encoder[]) => Promise<void>;
 
 const killed: Failure = async (victim) => await victim.process.kill();
@@ -65,7 +65,7 @@ async function assertSurvives(proxy: Proxy, victim: Peer, survivor: Peer, fail: 
   }
 }
 
-/** Milliseconds from each encoder's first new try to its stream being at the survivor. */
+/** Milliseconds from each encoder's first reconnection to its stream being at the survivor. */
 async function recoveryTimes(
   survivor: OriginServer,
   encoders: readonly Encoder[],
@@ -91,7 +91,8 @@ async function openPeer(proxy: Proxy, origin: OriginServer): Promise<Peer> {
 function testFailure(what: string, fail: Failure, victimIsNginx: boolean): void {
   const victimName = victimIsNginx ? "nginx-rtmp" : "node-media-server";
   Deno.test({
-    name: `${victimName} ${what}: its streams go to the other origin, whose viewers see nothing`,
+    name:
+      `${victimName} ${what}: its streams move to the other origin, whose viewers are not affected`,
     timeout: 120_000,
     async fn() {
       await using proxy = await Proxy.open({ PROXY_ORIGIN_DIAL_TIMEOUT: "500ms" });
@@ -110,7 +111,7 @@ function testFailure(what: string, fail: Failure, victimIsNginx: boolean): void 
 testFailure("is killed", killed, true);
 testFailure("freezes", frozen, false);
 
-/** A player that says all it has to say at once. */
+/** A player that sends all its commands at once. */
 async function play(proxy: Proxy, stream: string): Promise<RtmpPeer> {
   const player = await RtmpPeer.connect(proxy.ports.rtmp);
   const script = new Script()
@@ -122,7 +123,7 @@ async function play(proxy: Proxy, stream: string): Promise<RtmpPeer> {
 }
 
 Deno.test({
-  name: "an origin that freezes is left, although a dial fails before all it has sent is counted",
+  name: "a frozen origin is left, although a dial fails before everything it has sent is counted",
   timeout: 120_000,
   async fn() {
     await using proxy = await Proxy.open({ PROXY_ORIGIN_DIAL_TIMEOUT: "300ms" });

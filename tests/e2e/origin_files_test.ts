@@ -1,4 +1,4 @@
-// Recordings below the HTTP servers of origins, found through the proxy whichever origin has them.
+// Recordings on the HTTP servers of origins, found through the proxy whichever origin has them.
 
 import assert from "node:assert/strict";
 import { testFile } from "../support/ffmpeg.ts";
@@ -11,7 +11,7 @@ import { until } from "../support/wait.ts";
 
 const ON = { PROXY_ORIGIN_FILES: "on" };
 
-/** @param hasRanges SRS gives out FLV whole, or from `?start=` on */
+/** @param hasRanges false for SRS, which serves FLV whole or from `?start=` on */
 async function assertFound(proxy: Proxy, path: string, hasRanges = true): Promise<void> {
   const file = await Deno.readFile(await testFile());
   const whole = await fetchWhole(mediaUrl(proxy, path));

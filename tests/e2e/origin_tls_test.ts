@@ -1,5 +1,5 @@
-// Origins that speak TLS: nginx with certificates in front of real origins, in every protocol that TCP
-// carries, and certificates that are not believed.
+// Origins with TLS: nginx with certificates in front of real origins, for every protocol over TCP,
+// and certificates that are not trusted.
 
 import assert from "node:assert/strict";
 import { Browser } from "../support/browser.ts";
@@ -18,7 +18,7 @@ import { until } from "../support/wait.ts";
 import { untilItMoves, untilTold } from "../support/web_player.ts";
 import { WERIFT_RUNS, WeriftOrigin } from "../support/werift_origin.ts";
 
-/** A front with a certificate of an authority's. */
+/** A TLS front end with a certificate signed by an authority. */
 async function frontOf(
   authority: Authority,
   targets: readonly number[],
@@ -33,7 +33,7 @@ async function frontOf(
   return await TlsFront.open({ certificate, key }, targets);
 }
 
-/** Registers an origin that is reached over TLS alone. */
+/** The heartbeat of an origin that is reached only over TLS. */
 function heartbeatOf(
   { name }: Pick<RegisteredOrigin, "name">,
   { ip = "127.0.0.1", rtmp, http, api, rtc }: {
@@ -53,14 +53,14 @@ function heartbeatOf(
   };
 }
 
-/** TLS handshakes with origins that have failed. */
+/** Number of failed TLS handshakes with origins. */
 async function failures(proxy: Proxy): Promise<number> {
   const text = await fetchText(proxy.systemUrl("/metrics"));
   return Number(/^srs_proxy_origin_tls_failures_total (\d+)/m.exec(text)?.[1] ?? assert.fail());
 }
 
 Deno.test({
-  name: "RTMP and HTTP-FLV go to an origin over TLS, by its address and by its name",
+  name: "RTMP and HTTP-FLV reach an origin over TLS, by address and by name",
   timeout: 120_000,
   async fn() {
     await using authority = await Authority.open();
@@ -90,7 +90,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "HLS goes to an origin over TLS, on connections that are kept",
+  name: "HLS reaches an origin over TLS, on kept connections",
   timeout: 60_000,
   async fn() {
     await using authority = await Authority.open();
@@ -138,7 +138,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "an origin whose certificate is not believed serves nobody, and the others serve all",
+  name: "an origin whose certificate is not trusted serves nobody, and the others serve everybody",
   timeout: 120_000,
   async fn() {
     await using authority = await Authority.open();
@@ -183,7 +183,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "authorities are exchanged while streams run",
+  name: "authorities are replaced while streams run",
   timeout: 60_000,
   async fn() {
     await using authority = await Authority.open();

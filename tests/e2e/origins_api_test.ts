@@ -1,5 +1,5 @@
-// The HTTP API of a proxy as that of one SRS: what several origins have, who may see it, who is ended by
-// it, and what an origin that says nothing costs.
+// The HTTP API of a proxy, like that of one SRS: what several origins have, who may see it, which
+// client it ends, and how long a silent origin delays it.
 
 import assert from "node:assert/strict";
 import { Publisher, Viewer } from "../support/ffmpeg.ts";
@@ -37,19 +37,19 @@ async function register(proxy: Proxy, origin: RecordedSrs): Promise<void> {
   await sendHeartbeat(proxy, heartbeatOf(registered, "1"));
 }
 
-Deno.test("lists, figures and exporters of all origins, for whoever has the token", async (t) => {
+Deno.test("lists, figures and exporters of all origins, for clients with the token", async (t) => {
   await using proxy = await Proxy.open({ PROXY_ADMIN_TOKEN: "right", PROXY_API_PASS: "on" });
   await using one = new RecordedSrs("one", "one");
   await using two = new RecordedSrs("two", "two");
   for (const origin of [one, two]) await register(proxy, origin);
   const headers = { authorization: "Bearer right" };
-  await t.step("the lists are those of both", async () => {
+  await t.step("the lists contain both origins' entries", async () => {
     const { clients, missing } = await ask(proxy, "/api/v1/clients", { headers });
     const origins = clients.map(({ origin }) => origin);
     assert.deepEqual(origins, [...Array(3).fill("vid-one"), ...Array(3).fill("vid-two")]);
     assert.deepEqual(missing, []);
   });
-  await t.step("one is told and ended at its origin", async () => {
+  await t.step("a client is described and ended at its origin", async () => {
     const [client] = JSON.parse(recordingOf("two")["/api/v1/clients"]!).clients;
     const path = `/api/v1/clients/${client.id}`;
     assert.equal((await ask(proxy, path, { headers })).code, 0);
@@ -57,7 +57,7 @@ Deno.test("lists, figures and exporters of all origins, for whoever has the toke
     assert.ok(two.asked.includes(`DELETE ${path}`));
     assert.ok(!one.asked.includes(`DELETE ${path}`));
   });
-  await t.step("one scrape has both exporters", async () => {
+  await t.step("one scrape contains both exporters", async () => {
     const url = proxy.systemUrl("/metrics/origins");
     const refused = await fetch(url);
     await refused.body?.cancel();
@@ -66,12 +66,12 @@ Deno.test("lists, figures and exporters of all origins, for whoever has the toke
     assert.match(text, /^srs_streams\{origin="vid-one"\} 2$/m);
     assert.match(text, /^srs_proxy_origin_exporter_up\{origin="vid-two"\} 0$/m);
   });
-  await t.step("one origin can be asked for anything", async () => {
+  await t.step("a single origin can be asked for anything", async () => {
     const { code } = await ask(proxy, "/api/v1/origins/vid-one/proxy/api/v1/versions", { headers });
     assert.equal(code, 0);
     assert.equal(one.asked.at(-1), "GET /api/v1/versions");
   });
-  await t.step("nobody does any of this without the token", async () => {
+  await t.step("none of this works without the token", async () => {
     const before = one.asked.length;
     for (const path of ["clients", "summaries", "origins/vid-one/proxy/api/v1/raw"]) {
       assert.equal((await ask(proxy, `/api/v1/${path}`)).code, 401);
@@ -83,7 +83,7 @@ Deno.test("lists, figures and exporters of all origins, for whoever has the toke
   });
 });
 
-Deno.test("one origin that says nothing delays an answer by a second at most", async () => {
+Deno.test("a silent origin delays an answer by at most a second", async () => {
   await using proxy = await Proxy.open();
   await using one = new RecordedSrs("one", "one");
   await using two = new RecordedSrs("two", "two");
@@ -128,7 +128,7 @@ Deno.test({
         assert.deepEqual(here.toSorted(), (await srs.publishedStreams()).toSorted());
       }
     });
-    await t.step("pages are parts of one whole", async () => {
+    await t.step("pages are consecutive parts of the whole list", async () => {
       const pages = [
         await list("streams?start=0&count=10"),
         await list("streams?start=10&count=10"),
@@ -136,7 +136,7 @@ Deno.test({
       const paged = pages.flatMap(({ streams }) => streams.map(({ name }) => name));
       assert.deepEqual([paged.length, paged.toSorted()], [names.length, names.toSorted()]);
     });
-    await t.step("the client that is meant is ended, and no other", async () => {
+    await t.step("only the given client is ended", async () => {
       const { clients } = await list("clients?count=100");
       const player = clients.find(({ name, publish }) => name === "s1" && publish === false)!;
       const ended = await ask(proxy, `/api/v1/clients/${player.id}`, { method: "DELETE" });
@@ -148,7 +148,7 @@ Deno.test({
       });
     });
     await t.step(
-      "a stopped SRS is named within a second, and is back when it goes on",
+      "a stopped SRS is reported within a second, and is back when it resumes",
       async () => {
         two.process.signal("SIGSTOP");
         try {

@@ -1,5 +1,5 @@
-// The play page with a stream that runs: a picture that falls behind, and the list of what is live.
-// Chromium, against real origins. SRS_PROXY_SCREENSHOTS names a folder in which the pictures are kept.
+// The play page with a live stream: a picture that falls behind, and the list of live streams.
+// Chromium, against real origins. SRS_PROXY_SCREENSHOTS names a folder for screenshots.
 
 import assert from "node:assert/strict";
 import { Browser, type View } from "../support/browser.ts";
@@ -11,7 +11,9 @@ import { until } from "../support/wait.ts";
 import { secondsBehind, untilItMoves } from "../support/web_player.ts";
 import { onStage, screenshot, type Stage } from "../support/page_stage.ts";
 
-/** The viewer pauses for some seconds: what has come meanwhile is not played at leisure. */
+/**
+ * The viewer pauses for some seconds; afterwards the page catches up instead of playing everything.
+ */
 async function catchesUp({ proxy, browser, url }: Stage, format: string): Promise<void> {
   await using _publisher = await Publisher.publish(proxy.rtmpUrl("show"));
   const { page } = await browser.openPage(`${url}?format=${format}#live/show`);
@@ -36,7 +38,7 @@ Deno.test("a picture that has fallen behind catches up: HLS", async () => {
 
 const PHONE: View = { width: 360, height: 740, colorScheme: "dark" };
 
-Deno.test("a viewer who knows no name finds what is live and plays it by a click", async () => {
+Deno.test("a viewer without a stream name finds what is live and plays it with a click", async () => {
   await onStage(() => NodeMediaServer.open(), async ({ proxy, browser, url }) => {
     const { page, errors } = await browser.openPage(url);
     await page.getByText("Nobody is publishing at the moment.").waitFor();
@@ -64,7 +66,7 @@ Deno.test("a viewer who knows no name finds what is live and plays it by a click
   });
 });
 
-Deno.test("the list is used by keyboard alone, on a phone", async () => {
+Deno.test("the list can be used with only the keyboard, on a phone", async () => {
   await onStage(() => NodeMediaServer.open(), async ({ proxy, browser, url }) => {
     const long = "a-stream-with-a-name-that-is-much-too-long-for-any-telephone-that-there-is";
     await using _publisher = await Publisher.publish(proxy.rtmpUrl("show"));
@@ -84,7 +86,7 @@ Deno.test("the list is used by keyboard alone, on a phone", async () => {
   });
 });
 
-Deno.test("PROXY_PLAYER_LIST=off keeps the list from everybody, and the page does without", async () => {
+Deno.test("PROXY_PLAYER_LIST=off hides the list from everybody, and the page works without it", async () => {
   await using proxy = await Proxy.open({ PROXY_PLAYER_LIST: "off" });
   await using browser = await Browser.open();
   const url = `http://127.0.0.1:${proxy.ports.httpServer}/`;

@@ -1,5 +1,5 @@
-// The play page through a long evening: its stream goes away and comes back. Chromium, against real
-// origins. SRS_PROXY_SCREENSHOTS names a folder in which the pictures are kept.
+// The play page when its stream ends and returns. Chromium, against real origins.
+// SRS_PROXY_SCREENSHOTS names a folder for screenshots.
 
 import { Browser } from "../support/browser.ts";
 import { Publisher } from "../support/ffmpeg.ts";
@@ -13,7 +13,7 @@ import { untilItMoves, untilTold } from "../support/web_player.ts";
 import { WERIFT_RUNS, WeriftOrigin } from "../support/werift_origin.ts";
 import { onStage, screenshot, type Stage } from "../support/page_stage.ts";
 
-/** The publisher goes for good and another one comes, twice; nobody touches the page. */
+/** The publisher leaves and another one comes, twice, without any user action on the page. */
 async function comesBack({ proxy, browser, url }: Stage, format: string): Promise<void> {
   let publisher = await Publisher.publish(proxy.rtmpUrl("show"));
   try {
@@ -26,7 +26,7 @@ async function comesBack({ proxy, browser, url }: Stage, format: string): Promis
       await until("several attempts", async () => {
         return /Waiting for|(?:[2-9]|1\d) s …$/.test(await page.getByRole("status").innerText());
       });
-      // node-media-server keeps the last pictures of a stream for a while and hands them out once more.
+      // node-media-server keeps the last frames of a stream for a while and sends them again.
       await untilTold(page, /^(?!Playing)/);
       publisher = await Publisher.publish(proxy.rtmpUrl("show"));
       await untilTold(page, "Playing live/show", 40_000);
@@ -37,24 +37,24 @@ async function comesBack({ proxy, browser, url }: Stage, format: string): Promis
   }
 }
 
-Deno.test("a stream that comes back is played again by itself: HTTP-FLV", async () => {
+Deno.test("a stream that returns is played again automatically: HTTP-FLV", async () => {
   await onStage(() => NodeMediaServer.open(), (stage) => comesBack(stage, "flv"));
 });
 
-Deno.test("a stream that comes back is played again by itself: HLS", async () => {
+Deno.test("a stream that returns is played again automatically: HLS", async () => {
   await onStage(() => NginxRtmp.open({ hls: true }), (stage) => comesBack(stage, "hls"));
 });
 
 for (const format of ["flv", "hls"]) {
   Deno.test({
-    name: `a stream that comes back is played again by itself: ${format} of a real SRS`,
+    name: `a stream that returns is played again automatically: ${format} of a real SRS`,
     ignore: SRS_BIN === undefined,
     fn: () => onStage(() => Srs.open({ name: "srs" }), (stage) => comesBack(stage, format)),
   });
 }
 
 Deno.test({
-  name: "a stream that comes back is played again by itself: WebRTC",
+  name: "a stream that returns is played again automatically: WebRTC",
   ignore: !WERIFT_RUNS,
   async fn() {
     await using proxy = await Proxy.open({ PROXY_WEBRTC_CANDIDATE: "127.0.0.1" });
@@ -80,7 +80,7 @@ Deno.test({
   },
 });
 
-Deno.test("a pause during which the stream ends is the viewer's to end", async () => {
+Deno.test("if the stream ends while paused, the viewer decides when to play again", async () => {
   await onStage(() => NodeMediaServer.open(), async ({ proxy, browser, url }) => {
     const publisher = await Publisher.publish(proxy.rtmpUrl("show"));
     const { page } = await browser.openPage(`${url}#live/show`);

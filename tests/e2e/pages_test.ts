@@ -1,5 +1,5 @@
-// The built-in page as a viewer meets it: Chromium opens it at the proxy's HTTP server and plays
-// what ffmpeg publishes.
+// The built-in play page: Chromium opens it at the proxy's HTTP server and plays what ffmpeg
+// publishes.
 
 import assert from "node:assert/strict";
 import type { Page } from "../support/page.ts";
@@ -14,7 +14,7 @@ import { Srs, SRS_BIN } from "../support/srs.ts";
 import { until } from "../support/wait.ts";
 import { keepTold, untilItHasTold, untilPicture, untilTold } from "../support/web_player.ts";
 
-/** A page that plays, and what it takes to take it down. */
+/** A playing page, and its proxy and publisher. */
 interface Stage {
   readonly proxy: Proxy;
   readonly origin: OriginServer;
@@ -39,7 +39,7 @@ async function onStage(
   await play({ proxy, origin, publisher, page, errors });
 }
 
-/** Plays by name, as a person would, and waits until the picture moves. */
+/** Plays a stream by name, as a person would, and waits until the picture moves. */
 async function playAndWatch({ page, errors }: Stage, format: string): Promise<void> {
   await page.getByLabel("Stream", { exact: true }).fill("live/show");
   await page.getByRole("radio", { name: format }).check();
@@ -72,7 +72,7 @@ Deno.test("Chromium plays HTTP-FLV on the built-in page", async () => {
 
 Deno.test("Chromium plays HLS on the built-in page", async () => {
   await onStage(() => NginxRtmp.open({ hls: true }), async (stage) => {
-    // The page would ask again, but have the browser complain of what is not there yet.
+    // The page would retry, but the browser would log errors about what is not there yet.
     await until("a playlist", async () => {
       const url = `http://127.0.0.1:${stage.proxy.ports.httpServer}/live/show.m3u8`;
       const response = await fetch(url);
@@ -95,7 +95,7 @@ Deno.test({
 
 const PHONE: View = { width: 360, height: 740, colorScheme: "dark" };
 
-Deno.test("the page can be used by keyboard alone, on a phone, in the dark", async () => {
+Deno.test("the page can be used with only the keyboard, on a phone and in dark mode", async () => {
   await onStage(() => NodeMediaServer.open(), async (stage) => {
     const { page, errors } = stage;
     await page.keyboard.press("Tab");
@@ -104,7 +104,7 @@ Deno.test("the page can be used by keyboard alone, on a phone, in the dark", asy
     await page.keyboard.type("live/show");
     await page.keyboard.press("Enter");
     await page.getByText("Playing live/show").waitFor();
-    assert.match(page.url(), /#live\/show$/, "an address to send to somebody");
+    assert.match(page.url(), /#live\/show$/, "a URL that can be shared");
     const shown = await page.evaluate(`({
       width: document.documentElement.scrollWidth,
       ground: getComputedStyle(document.body).backgroundColor,
@@ -115,13 +115,13 @@ Deno.test("the page can be used by keyboard alone, on a phone, in the dark", asy
   }, PHONE);
 });
 
-/** Opens an address afresh, although it may differ in what follows its number sign only. */
+/** Opens a URL anew, even if only its fragment differs. */
 async function follow({ page }: Stage, url: string): Promise<void> {
   await page.goto("about:blank");
   await page.goto(url);
 }
 
-Deno.test("the page says what is wrong with a stream that does not come, and tries again", async () => {
+Deno.test("the page says what is wrong with a stream that does not arrive, and tries again", async () => {
   await onStage(() => NodeMediaServer.open(), async (stage) => {
     const { page, proxy, publisher, origin } = stage;
     const url = `http://127.0.0.1:${proxy.ports.httpServer}/`;
@@ -143,8 +143,8 @@ Deno.test("the page says what is wrong with a stream that does not come, and tri
     await publisher.process.kill();
     await untilTold(page, again);
     await untilTold(page, "Nothing is arriving any more. Waiting for live/show …");
-    // What it says next may be gone at once, since it tries again by itself; and it is told of a lost
-    // connection only if the origin had begun to answer.
+    // Its next message may disappear at once, because it retries automatically; and it learns of a
+    // lost connection only if the origin had begun to answer.
     await keepTold(page);
     await origin.process.kill();
     await untilItHasTold(page, /^The stream is not available at the moment \(502\)\. Trying/);

@@ -1,4 +1,4 @@
-// A proxy that is registered as an origin, at itself or at another: every stream would go round until the
+// A proxy registered as an origin, at itself or at another proxy: every stream would loop until the
 // machine is full.
 
 import assert from "node:assert/strict";
@@ -20,7 +20,7 @@ async function statusOf(proxy: Proxy, body: unknown): Promise<string> {
 }
 
 Deno.test({
-  name: "another proxy does not register, at any of its ports, nor by a way round",
+  name: "another proxy cannot register, with any of its ports, nor indirectly",
   timeout: 60_000,
   async fn() {
     await using proxy = await Proxy.open();
@@ -44,7 +44,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "one that hides until it has registered gets one connection and no second",
+  name: "one that hides until it has registered gets one connection and no more",
   timeout: 60_000,
   async fn() {
     await testFile();
@@ -58,12 +58,12 @@ Deno.test({
     assert.notEqual((await publisher.end()).code, 0);
     const metrics = await (await fetch(proxy.systemUrl("/metrics"))).text();
     const dials = /origin_dials_total\{protocol="rtmp",result="origin_unreachable"\} (\d+)/;
-    assert.equal(dials.exec(metrics)?.[1], "1", "the stream went round");
+    assert.equal(dials.exec(metrics)?.[1], "1", "the stream looped");
   },
 });
 
 Deno.test({
-  name: "a port of another proxy of the fleet is refused where nobody can be asked, over UDP",
+  name: "a UDP port of another proxy of the fleet is refused, although it cannot be asked",
   timeout: 60_000,
   async fn() {
     await using redis = await RedisServer.open();

@@ -1,5 +1,5 @@
-// Three proxies on one Redis, real origins, real clients: any proxy serves any client of any stream,
-// one of them may be killed, and Redis may be killed or frozen for half a minute.
+// Three proxies on one Redis with real origins and clients: any proxy serves any client of any
+// stream, one of them may be killed, and Redis may be killed or frozen for half a minute.
 
 import assert from "node:assert/strict";
 import { Publisher, Viewer } from "../support/ffmpeg.ts";
@@ -12,7 +12,7 @@ import { registeredOrigins, Registration } from "../support/register.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/wait.ts";
 
-/** Redis is away for so long, milliseconds. */
+/** How long Redis is away, milliseconds. */
 const OUTAGE = 30_000;
 
 interface StreamsAnswer {
@@ -46,12 +46,15 @@ async function untilAllAgree(proxies: readonly Proxy[], streams: number): Promis
   }, { timeout: 20_000, describe: () => JSON.stringify(seen) });
 }
 
-/** What `/readyz` says in words. */
+/** The text of `/readyz`. */
 async function readiness(proxy: Proxy): Promise<string> {
   return await fetchText(proxy.systemUrl("/readyz"));
 }
 
-/** How many requests have waited for the registry longer than the bound of 200 ms, of how many. */
+/**
+ * How many requests have waited for the registry longer than the limit of 200 ms, and how many
+ * there were.
+ */
 async function waits(proxy: Proxy): Promise<{ late: number; all: number }> {
   const text = await fetchText(proxy.systemUrl("/metrics"));
   const sum = (pattern: RegExp) =>
@@ -96,8 +99,8 @@ Deno.test("three proxies on one Redis: any of them serves, and one may be killed
   await untilAllAgree([b, c], 1);
 });
 
-Deno.test("three proxies: Redis is killed or frozen for half a minute, and nobody notices", async () => {
-  // Two worlds at the same time, since most of it is waiting.
+Deno.test("three proxies: Redis is killed or frozen for half a minute, and nobody is affected", async () => {
+  // Two worlds at the same time, because most of it is waiting.
   await Promise.all([outage("killed"), outage("frozen")]);
 });
 
@@ -132,7 +135,7 @@ async function outage(how: "killed" | "frozen"): Promise<void> {
     await until("it be told", async () => /degraded/.test(await readiness(proxy)));
     assert.equal(await proxy.readiness(), 200);
   }
-  // Every 10 frames are a second: the outage lasts its time, and frames come all the while.
+  // Every 10 frames are a second: the outage lasts its full time, and frames arrive throughout.
   while (performance.now() - since < OUTAGE) {
     await Promise.all([rtmp, flv, found, alsoFound].map((viewer) => viewer.moreVideo(20, 5_000)));
   }

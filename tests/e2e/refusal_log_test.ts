@@ -1,4 +1,4 @@
-// What the log says of a request that came to nothing: the same fields, whatever the protocol.
+// Log lines about refused requests have the same fields in every protocol.
 
 import assert from "node:assert/strict";
 import { Publisher, testFile } from "../support/ffmpeg.ts";

@@ -1,5 +1,5 @@
-// What an origin refuses, the client hears of: quickly, as a refusal, and without the proxy trying
-// elsewhere what one origin has already said no to.
+// When an origin refuses, the client is told quickly that it is refused, and the proxy does not try
+// other origins.
 
 import assert from "node:assert/strict";
 import { Publisher, testFile, Viewer } from "../support/ffmpeg.ts";
@@ -12,7 +12,7 @@ import { until } from "../support/wait.ts";
 const QUICKLY = 5_000;
 const SERVER_ERROR = /Server error: (.*)/;
 
-/** A proxy with two nginx of the same configuration behind it, so that it could try another. */
+/** A proxy with two equally configured nginx, so that it could try the other. */
 async function openProxyWithTwo(
   stack: AsyncDisposableStack,
   options: NginxRtmpOptions,
@@ -58,7 +58,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a second publisher of a stream hears the origin's own words, the first goes on",
+  name: "a second publisher of a stream gets the origin's own refusal, and the first continues",
   timeout: 60_000,
   async fn() {
     await using stack = new AsyncDisposableStack();
@@ -110,7 +110,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "refusals of one kind are one line of the log and a count; the metrics count each",
+  name: "repeated refusals are one log line with a count; the metrics count each",
   timeout: 60_000,
   async fn() {
     await using proxy = await Proxy.open();

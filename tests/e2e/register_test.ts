@@ -1,5 +1,4 @@
-// Registration as an origin, a forgetful administrator and an attacker would try it: from outside,
-// over HTTP.
+// Registration over HTTP, as an origin, a careless administrator and an attacker would try it.
 
 import assert from "node:assert/strict";
 import { Publisher, testFile } from "../support/ffmpeg.ts";
@@ -37,7 +36,9 @@ async function post(
   return { status: response.status, body: await response.text() };
 }
 
-/** A refusal is a 4xx whose body says nothing of a success and nothing of the program's inside. */
+/**
+ * Asserts that an answer is a 4xx whose body reveals neither success nor internals of the program.
+ */
 function assertRefused(answer: Answer, what: string): void {
   assert.ok(answer.status >= 400 && answer.status < 500, `${what}: ${answer.status}`);
   assert.notEqual(answer.body, "", what);
@@ -86,7 +87,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a start without any token is warned of, one with a token is not",
+  name: "a start without any token logs a warning, one with a token does not",
   timeout: 60_000,
   async fn() {
     const warning = "Anybody who can reach the System API can register an origin";
@@ -107,7 +108,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the reference's variables guard registration, and not the HTTP API",
+  name: "the PROXY_HTTP_API_AUTH_* variables guard registration, not the HTTP API",
   timeout: 60_000,
   async fn() {
     await using proxy = await Proxy.open({
@@ -130,7 +131,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a real SRS registers, by the path where there is a token",
+  name: "a real SRS registers, with the token in the path if there is one",
   ignore: SRS_BIN === undefined,
   timeout: 60_000,
   async fn() {
@@ -152,7 +153,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "addresses that cannot be an origin's are refused",
+  name: "addresses that cannot belong to an origin are refused",
   timeout: 30_000,
   async fn() {
     await using proxy = await Proxy.open({ PROXY_REGISTER_ALLOW: "" });
@@ -167,7 +168,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "only addresses within PROXY_REGISTER_ALLOW are taken, and never the proxy itself",
+  name: "only addresses within PROXY_REGISTER_ALLOW are accepted, and never the proxy's own",
   timeout: 30_000,
   async fn() {
     await using proxy = await Proxy.open({ PROXY_REGISTER_ALLOW: "10.0.0.0/8,127.0.0.1" });
@@ -181,7 +182,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "bodies of wrong shape and size are refused with nothing but an error",
+  name: "bodies of the wrong form or size are refused with only an error",
   timeout: 30_000,
   async fn() {
     await using proxy = await Proxy.open();
@@ -208,7 +209,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "300 origins register at once, one more is refused, known ones go on",
+  name: "300 origins register at once, one more is refused, and known ones can still register",
   timeout: 60_000,
   async fn() {
     await using proxy = await Proxy.open({ PROXY_REGISTER_MAX_ORIGINS: "300" });
@@ -245,7 +246,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "an origin without heartbeats is forgotten when its time is over, not before",
+  name: "an origin without heartbeats is forgotten when its TTL is over, not before",
   timeout: 60_000,
   async fn() {
     await testFile();
@@ -264,7 +265,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the lists show origins and where their streams are, and only to those with the token",
+  name: "the lists show origins and their streams, only to clients with the token",
   timeout: 60_000,
   async fn() {
     await using proxy = await Proxy.open({

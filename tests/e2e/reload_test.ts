@@ -1,4 +1,4 @@
-// SIGHUP: the file of variables is read again, what can change does, and streams notice nothing.
+// SIGHUP: the file of variables is read again, what can change does, and streams are not affected.
 
 import assert from "node:assert/strict";
 import { makeCertificates, tlsArguments } from "../support/certificates.ts";
@@ -15,7 +15,7 @@ import { until, within } from "../support/wait.ts";
 
 const HEARTBEAT = heartbeatOf({ name: "o", rtmpPort: 1 }, "1");
 
-/** Changes the file of a service and has it read again. */
+/** Changes a service's file and makes it reload. */
 async function reload(service: Service, file: string, lines: readonly string[]) {
   await Deno.writeTextFile(file, lines.join("\n"));
   service.process.signal("SIGHUP");
@@ -31,7 +31,7 @@ async function lifeOf(service: Service, token: string): Promise<number> {
 }
 
 Deno.test({
-  name: "SIGHUP takes over tokens, limits, TTL, default backend and log level; streams go on",
+  name: "SIGHUP applies tokens, limits, TTL, default backend and log level; streams continue",
   ignore: Deno.build.os !== "linux",
   async fn() {
     await using folder = new TempFolder();
@@ -42,7 +42,7 @@ Deno.test({
       `PROXY_DEFAULT_BACKEND_RTMP=${origin.rtmpPort}`,
     ];
     await Deno.writeTextFile(file, "PROXY_REGISTER_TOKEN=old\nPROXY_ORIGIN_SERVER_TTL=60s");
-    // As systemd does it, which reads the file too: what is in it follows it all the same.
+    // As with systemd, which reads the file too: variables from the file still follow it.
     const variables = { PROXY_ENV_FILE: file, PROXY_REGISTER_TOKEN: "old" };
     await using service = Service.start({ variables });
     await service.notice("READY");
@@ -63,7 +63,7 @@ Deno.test({
       "vid-o",
     ]);
 
-    // The backend serves at once, and its streams live through everything that follows.
+    // The backend serves at once, and its streams survive everything that follows.
     const url = `rtmp://127.0.0.1:${service.ports.rtmp}/live/x`;
     await reload(service, file, [...good, "PROXY_ORIGIN_SERVER_TTL=1s"]);
     await sendHeartbeat(service, HEARTBEAT, "new");
@@ -74,7 +74,7 @@ Deno.test({
     await using viewer = new Viewer(url);
     await viewer.moreVideo(5);
 
-    // What is wrong changes nothing, and is said.
+    // Invalid values change nothing and are reported.
     const bad = [...good, "PROXY_REGISTER_TOKEN=newer", "PROXY_MAX_CONNECTIONS=many", "PROXY_"];
     const { STATUS } = await reload(service, file, bad);
     assert.match(STATUS!, /old configuration is kept: .*line 8.*PROXY_MAX_CONNECTIONS: Cannot/);
@@ -82,14 +82,15 @@ Deno.test({
     await sendHeartbeat(service, HEARTBEAT, "new");
     await assert.rejects(sendHeartbeat(service, HEARTBEAT, "newer"), /401/);
 
-    // A limit below what runs turns away the next one only; the engine stays what it is, and is named.
+    // A limit below the current number refuses only new clients; the engine does not change, and
+    // this is reported.
     await reload(service, file, [...good, "PROXY_MAX_CONNECTIONS=2", "PROXY_ENGINE=deno"]);
     await until("the warning", () => /only at the next start.*PROXY_ENGINE/.test(log(service)));
     await using refused = new Viewer(url);
     await refused.process.end();
     assert.deepEqual(refused.video, []);
 
-    // Without a backend the stream that runs goes on, and a new one finds nobody.
+    // Without a backend the running stream continues, and a new one finds no origin.
     await reload(service, file, ["PROXY_REGISTER_TOKEN=new"]);
     await until("no backend", async () => {
       return !(await registeredOrigins(service)).includes("default-backend");
@@ -102,7 +103,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a burst of SIGHUPs, one before the ports are bound: the last state of the file holds",
+  name: "a burst of SIGHUPs, one before the ports are bound: the last state of the file applies",
   ignore: Deno.build.os !== "linux",
   async fn() {
     await using folder = new TempFolder();
@@ -135,7 +136,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "what cannot be taken over changes nothing; what waits for the next start has no say before",
+    "what cannot be applied changes nothing; what waits for the next start has no effect before",
   ignore: Deno.build.os !== "linux",
   async fn() {
     await using folder = new TempFolder();
@@ -151,7 +152,7 @@ Deno.test({
     assert.match(refused.STATUS!, /kept: Cannot register another origin/);
     await sendHeartbeat(service, HEARTBEAT, "old");
 
-    // Once there is room the backend has the name that it has in memory, whatever the next start brings.
+    // Once there is room the backend has its current name, whatever the next start brings.
     await reload(service, file, ["PROXY_REGISTER_TOKEN=old", "PROXY_ORIGIN_SERVER_TTL=1ms"]);
     await sendHeartbeat(service, HEARTBEAT, "old");
     await until("room for the backend", async () => {
@@ -160,7 +161,7 @@ Deno.test({
     });
     assert.deepEqual(await registeredOrigins(service), ["default-backend"]);
 
-    // A file that is gone is no empty one: with its token everybody would have lost their bounds.
+    // A missing file is not an empty one: otherwise its token would be dropped.
     await Deno.remove(file);
     service.process.signal("SIGHUP");
     assert.match((await service.reloaded()).STATUS!, /kept: .*Cannot read the file: it is gone/);
@@ -181,7 +182,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "SIGHUP reads certificates again: a proxy gets into Redis once it trusts its authority",
+  name:
+    "SIGHUP reads certificates again: a proxy can connect to Redis once it trusts its authority",
   ignore: Deno.build.os !== "linux",
   async fn() {
     await using folder = new TempFolder();
@@ -214,7 +216,7 @@ Deno.test({
   },
 });
 
-/** Takes connections and says nothing, so that a proxy's start waits for it a while. */
+/** Accepts connections and never answers, so that a proxy's start waits for it. */
 class SilentRedis implements Disposable {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #taken: Deno.Conn[] = [];
@@ -231,7 +233,7 @@ class SilentRedis implements Disposable {
     return { PROXY_LOAD_BALANCER_TYPE: "redis", PROXY_REDIS_PORT: String(port) };
   }
 
-  /** Resolves once a proxy has called. */
+  /** Resolves once a proxy has connected. */
   called(): Promise<void> {
     return within("a call", 20_000, this.#first.promise);
   }

@@ -1,5 +1,5 @@
-// Clients other than ffmpeg, each with an RTMP of its own: librtmp, on which OBS is built, and media
-// servers that publish and play like clients do.
+// Clients with RTMP implementations other than ffmpeg's: librtmp, on which OBS is built, and media
+// servers that publish and play as clients.
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
@@ -37,7 +37,7 @@ function sizeOf(path: string): number {
 }
 
 Deno.test({
-  name: "librtmp plays through the proxy what the origin gives out",
+  name: "librtmp plays through the proxy what the origin serves",
   timeout: 60_000,
   async fn() {
     await using proxy = await Proxy.open();
@@ -54,14 +54,14 @@ Deno.test({
     await player.kill();
     await viewer.moreVideo(1);
     const recorded = await recordedFrames(file);
-    // The player was ended in the middle of writing a frame, so the last one may be cut.
+    // The player was ended while writing a frame, so the last one may be truncated.
     assertSameFrames(viewer.video, recorded.of("video").slice(0, -1), 15);
     assertSameFrames(viewer.audio, recorded.of("audio").slice(0, -1), 30);
   },
 });
 
 Deno.test({
-  name: "ffmpeg and librtmp wait for their stream far longer than the idle time",
+  name: "ffmpeg and librtmp wait for their stream far longer than the idle timeout",
   timeout: 60_000,
   async fn() {
     await using proxy = await Proxy.open({ PROXY_IDLE_TIMEOUT: "2s" });

@@ -1,5 +1,5 @@
-// Many publishers and viewers through the proxy over two real origins: every stream has one origin,
-// and what a viewer gets through the proxy is frame for frame what the origin gives out itself.
+// Many publishers and viewers through the proxy with two real origins: every stream has one origin,
+// and a viewer gets frame for frame what the origin itself serves.
 
 import assert from "node:assert/strict";
 import { Publisher, testFile, Viewer } from "../support/ffmpeg.ts";
@@ -17,7 +17,7 @@ const STREAMS_AT_ONCE = 10;
 const VIDEO_FRAMES = 20;
 const AUDIO_FRAMES = 40;
 
-/** Which origin has which streams, by the origins' own word. */
+/** Which origin has which streams, as told by the origins. */
 async function ownersOf(origins: readonly OriginServer[]): Promise<Map<string, OriginServer>> {
   const owners = new Map<string, OriginServer>();
   for (const origin of origins) {

@@ -1,4 +1,4 @@
-// The proxy as a service: what it tells the service manager and when, and what becomes of one that is
+// The proxy as a service: what it tells the service manager and when, and what happens if it is
 // stuck.
 
 import assert from "node:assert/strict";
@@ -14,7 +14,7 @@ import { until } from "../support/wait.ts";
 const IGNORE = Deno.build.os !== "linux";
 
 Deno.test({
-  name: "READY once every port is bound, then figures, STOPPING when the drain begins",
+  name: "READY once every port is bound, then a status, STOPPING when draining begins",
   ignore: IGNORE,
   async fn() {
     await using service = Service.start({
@@ -23,7 +23,7 @@ Deno.test({
     const { READY, STATUS } = await service.notice("READY");
     assert.equal(READY, "1");
     assert.equal(STATUS, "0 sessions, 0 origins");
-    // It is said once, and from then on everything answers at the first attempt.
+    // It is sent once, and from then on everything answers at the first attempt.
     const { rtmp, httpServer, httpApi, systemApi, srt } = service.ports;
     for (const port of [rtmp, httpServer, httpApi, systemApi]) assert.ok(await accepts(port));
     await using caller = new UdpPeer();
@@ -42,13 +42,13 @@ Deno.test({
     service.process.signal("SIGTERM");
     const { STOPPING, EXTEND_TIMEOUT_USEC } = await service.notice("STOPPING");
     assert.equal(STOPPING, "1");
-    assert.ok(Number(EXTEND_TIMEOUT_USEC) > 40_000_000, "time for the streams that run");
+    assert.ok(Number(EXTEND_TIMEOUT_USEC) > 40_000_000, "time for running streams");
     await viewer.moreVideo(10);
   },
 });
 
 Deno.test({
-  name: "a port that is taken: nobody is told READY",
+  name: "READY is not sent if a port is in use",
   ignore: IGNORE,
   async fn() {
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -61,7 +61,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a process that goes on tells its watchdog; one that is stuck is started again",
+  name: "a working process notifies its watchdog; a stuck one is restarted",
   ignore: IGNORE,
   async fn() {
     await using service = Service.start({ watchdog: 4_000 });
@@ -71,7 +71,7 @@ Deno.test({
     });
     assert.equal(service.kills, 0);
     const { pid } = service.process;
-    // Stuck as a whole: the event loop turns no more.
+    // The whole process is stuck: the event loop stops.
     service.process.signal("SIGSTOP");
     await until("the watchdog", () => service.kills === 1, { timeout: 10_000 });
     await service.notice("READY");

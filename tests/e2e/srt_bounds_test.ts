@@ -1,5 +1,5 @@
-// SRT at its bounds: thousands of sessions that are left, too few descriptors, and noise. What was there
-// before goes on, and what it has cost comes back.
+// SRT at its limits: thousands of abandoned sessions, too few descriptors, and noise. Earlier
+// sessions continue, and resources are released.
 
 import assert from "node:assert/strict";
 import { fuzzTest } from "../support/fuzzing.ts";
@@ -13,10 +13,10 @@ import { UdpPeer } from "../support/udp_peer.ts";
 import { until } from "../support/wait.ts";
 import { MAX_LATE_LINKS } from "../../src/relay/srt/late_answers.ts";
 
-/** Many times as many as the sockets that are kept for late answers. */
+/** Many times the number of sockets kept for late answers. */
 const SESSIONS = 4_000;
 const WARM_UP = 3_000;
-/** Sessions that are begun at a time. */
+/** Sessions begun at a time. */
 const WAVE = 250;
 const SHUTDOWN = 5;
 /** Descriptors left to the proxy beyond those it has. */
@@ -52,7 +52,7 @@ Deno.test("SRT: thousands of sessions that are left give everything back", async
   assert.ok(origin.accepted >= WARM_UP + SESSIONS);
 });
 
-Deno.test("SRT: out of descriptors, callers are told so, streams go on, no origin is to blame", async () => {
+Deno.test("SRT: out of descriptors, callers are told so, streams continue, and no origin is blamed", async () => {
   await using proxy = await Proxy.open();
   await using origin = new OpenSrtOrigin();
   await registerSrt(proxy, "o", origin.port);
@@ -99,7 +99,7 @@ fuzzTest("SRT: noise is dropped and counted, and disturbs no session", async (ne
     for (let changes = next(4); changes > 0 && packet.length > 0; changes--) {
       packet[next(packet.length)] = next(256);
     }
-    // One in some hundred thousand would be the caller's own word that it ends the session.
+    // One packet in some hundred thousand would be a valid shutdown from the caller.
     if (packet[1] === SHUTDOWN) packet[1] = 0;
     return packet;
   };

@@ -1,5 +1,5 @@
-// SRT callers and origins that this test speaks for packet by packet: callers that are turned away,
-// sessions that must not cross and how they end.
+// SRT callers and origins that the test controls packet by packet: refused callers, sessions that
+// must not be mixed up, and how they end.
 
 import assert from "node:assert/strict";
 import { Proxy } from "../support/proxy.ts";
@@ -10,7 +10,7 @@ import { until } from "../support/wait.ts";
 import { parseHandshake } from "../../src/protocol/srt/handshake.ts";
 import { encodeShutdown } from "../../src/protocol/srt/packet.ts";
 
-/** Lets one caller in at an origin of this test. @returns the port by which the origin knows it */
+/** Accepts one caller at an origin of this test. @returns the port from which the origin sees it */
 async function letIn(
   { proxy, origin, caller, socketId, originSocket }: {
     readonly proxy: Proxy;
@@ -46,7 +46,7 @@ function cookieOf(answer: readonly number[]): number {
   return parseHandshake(Uint8Array.from(answer)).cookie;
 }
 
-Deno.test("SRT: callers are told why they are turned away, strangers nothing", async () => {
+Deno.test("SRT: callers are told why they are refused, strangers get no answer", async () => {
   await using proxy = await Proxy.open({ PROXY_SRT_MAX_KM_SIZE: "64" });
   await using caller = new UdpPeer();
   const { srt } = proxy.ports;
@@ -70,7 +70,7 @@ Deno.test("SRT: callers are told why they are turned away, strangers nothing", a
     }],
   ];
   for (const [type, packet] of refusals) assert.equal(await ask(packet), type);
-  // A cookie of somebody else, of nobody, and all that is no handshake.
+  // Another caller's cookie, an invented one, and packets other than handshakes.
   await using stranger = new UdpPeer();
   await caller.send(srtInduction(77), srt);
   const cookie = cookieOf((await caller.next()).bytes);
@@ -86,7 +86,7 @@ Deno.test("SRT: callers are told why they are turned away, strangers nothing", a
   assert.equal(stranger.waiting, 0);
 });
 
-Deno.test("SRT: one address and one socket id each, or all the same, never cross", async () => {
+Deno.test("SRT: sessions are never mixed up, whichever addresses and socket ids they share", async () => {
   await using proxy = await Proxy.open();
   await using origin = new UdpPeer();
   await registerSrt(proxy, "o", origin.port);
@@ -97,7 +97,8 @@ Deno.test("SRT: one address and one socket id each, or all the same, never cross
     Uint8Array.of(0, 0, 0, 1, 0xc0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, destination, mark);
   await using one = new UdpPeer();
   await using two = new UdpPeer();
-  // Two callers of one id whose origin gives one id, and a second socket of the first caller.
+  // Two callers with the same id to which the origin gives the same id, and a second socket of the
+  // first caller.
   const ways = [
     { caller: one, own: 5, theirs: 7, port: await open(one, 5, 7) },
     { caller: two, own: 5, theirs: 7, port: await open(two, 5, 7) },
@@ -112,7 +113,7 @@ Deno.test("SRT: one address and one socket id each, or all the same, never cross
     await origin.send(back, port);
     assert.deepEqual((await caller.next()).bytes, [...back]);
   }
-  // The origin hangs up on one: it alone is over.
+  // The origin hangs up on one: only that one ends.
   await origin.send(encodeShutdown(5), ways[0]!.port);
   await one.next();
   await until("its end", async () => (await srtSessions(proxy)).length === 2);
@@ -121,7 +122,7 @@ Deno.test("SRT: one address and one socket id each, or all the same, never cross
   assert.deepEqual(await origin.next(), { bytes: [...data(8, 2)], port: ways[2]!.port });
 });
 
-Deno.test("SRT: an origin whose host is gone and the end of the proxy end a session", async () => {
+Deno.test("SRT: a session ends when its origin's host is gone and when the proxy ends", async () => {
   await using proxy = await Proxy.open({ PROXY_GRACE_QUIT_TIMEOUT: "0s" });
   const origin = new UdpPeer();
   await registerSrt(proxy, "o", origin.port);

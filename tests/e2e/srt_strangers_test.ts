@@ -1,5 +1,5 @@
-// A stranger's SRT handshakes against a stream that runs at a real SRS: what SRS leaves unanswered, and
-// what it does not survive, moves nothing and reaches nobody else.
+// A stranger's SRT handshakes against a live stream at a real SRS: what SRS does not answer, or
+// does not survive, moves nothing and reaches no other origin.
 
 import assert from "node:assert/strict";
 import { Publisher, Viewer } from "../support/ffmpeg.ts";
@@ -15,18 +15,18 @@ import { parseHandshake } from "../../src/protocol/srt/handshake.ts";
 
 type Fields = Partial<Parameters<typeof srtConclusion>[0]>;
 
-/** What is wrong with each, and what its caller is told. */
+/** What is wrong with each handshake, and the reason its caller is told. */
 const CASES: readonly [fields: Fields, answer: number][] = [
   [{ flowWindow: 0 }, 1004],
   [{ mss: 0 }, 1004],
   [{ mss: 20 }, 1004],
-  // SRS writes beyond its memory for these.
+  // SRS writes beyond its buffer for these.
   [{ mss: 44 }, 1004],
   [{ mss: 92 }, 1004],
   [{ sequence: 0xffffffff }, 1004],
   [{ extensions: [{ type: 99, data: new Uint8Array(1400) }] }, 1004],
   [{ extensions: [{ type: 3, data: new Uint8Array(1200) }] }, 2406],
-  // A proper one, if segments were that long at the origin too: that SRS leaves unanswered.
+  // Valid if the origin accepted such long segments too; SRS does not answer it.
   [{ mss: 9000, extensions: [{ type: 99, data: new Uint8Array(1400) }] }, 2502],
 ];
 
@@ -61,7 +61,7 @@ Deno.test({
     }
     const { origins } = JSON.parse(await fetchText(proxy.systemUrl("/api/v1/origins")));
     for (const origin of origins) assert.deepEqual(origin.set_aside_for_ms, {});
-    assert.equal(other.waiting, 0, "nobody else was asked");
+    assert.equal(other.waiting, 0, "no other origin was asked");
     assert.deepEqual(await srs.publishedStreams(), ["show"]);
     await viewer.moreVideo(30);
   },

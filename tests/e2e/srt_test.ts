@@ -1,5 +1,5 @@
 // SRT as people use it: libsrt's own programs and ffmpeg on both sides of the proxy, plain and
-// encrypted, over lines that lose packets.
+// encrypted, over lossy lines.
 
 import assert from "node:assert/strict";
 import { testFile, Viewer } from "../support/ffmpeg.ts";
@@ -28,7 +28,7 @@ import { until } from "../support/wait.ts";
 import { isKeyMaterial } from "../../src/protocol/srt/packet.ts";
 
 const SECONDS = 4;
-/** Options of libsrt under which everything must be the same. */
+/** Options of libsrt with which everything must arrive unchanged. */
 const CASES: Readonly<Record<string, SrtUrlOptions>> = {
   "plain, 20 ms": { latency: 20_000 },
   "plain, 2 s": { latency: 2_000_000 },
@@ -42,8 +42,8 @@ function forListener({ latency, ...rest }: SrtUrlOptions): SrtUrlOptions {
 }
 
 /**
- * Asserts that nothing was changed on the way. What is under way when its sender hangs up is dropped
- * by libsrt's receivers, with and without a proxy: that is the latency of the case, and no more.
+ * Asserts that nothing was changed on the way. What is in transit when its sender hangs up is
+ * dropped by libsrt's receivers, with and without a proxy: at most the latency of the case.
  */
 function assertSame(received: Uint8Array, sent: Uint8Array, about: string): void {
   assert.ok(received.length > sent.length / 3, `${received.length} of ${sent.length} ${about}`);
@@ -79,11 +79,11 @@ for (const [name, options] of Object.entries(CASES)) {
   });
 }
 
-Deno.test("SRT: of what a caller sends who does not hang up nothing is missing at the origin", async () => {
+Deno.test("SRT: nothing that a caller sends is missing at the origin if the caller does not hang up", async () => {
   await using folder = new TempFolder();
   const path = folder.file("sent.ts");
   const sent = await sentBytes(await testFile(), SECONDS);
-  // ffmpeg keeps the end of what it reads to itself: that is not the end then.
+  // ffmpeg holds back the end of its input, so padding is added.
   await Deno.writeFile(path, new Uint8Array([...sent, ...new Uint8Array(65_536)]));
   await Promise.all(["plain, 20 ms", "AES-256"].map(async (name) => {
     const options = CASES[name]!;
@@ -103,7 +103,7 @@ Deno.test("SRT: of what a caller sends who does not hang up nothing is missing a
   }));
 });
 
-Deno.test("SRT: keys that are changed in mid-session pass, and nothing is missing", async () => {
+Deno.test("SRT: keys that change within a session are passed on, and nothing is missing", async () => {
   const file = await testFile();
   const keys = { latency: 500_000, passphrase: "of-this-test-only", pbkeylen: 16 };
   await using proxy = await Proxy.open();
@@ -119,7 +119,7 @@ Deno.test("SRT: keys that are changed in mid-session pass, and nothing is missin
       if (key !== undefined && key !== changes.at(-1)) changes.push(key);
     },
   });
-  // A new key every 100 packets, told 40 packets ahead.
+  // A new key every 100 packets, announced 40 packets ahead.
   const url = srtUrl(line.port, { ...keys, kmrefreshrate: 100, kmpreannounce: 40 });
   await using caller = publish(url, "#!::r=live/show,m=publish", { file, seconds: SECONDS });
   assertSame(await receiver.received(), await sentBytes(file, SECONDS), caller.errorText);
@@ -129,7 +129,7 @@ Deno.test("SRT: keys that are changed in mid-session pass, and nothing is missin
   assert.ok(told.includes("request") && told.includes("answer"), `${changes}`);
 });
 
-/** Which key a data packet is encrypted with, or what a control packet says of a new one. */
+/** Which key a data packet is encrypted with, or what a control packet says about a new one. */
 function keyChangeOf(datagram: Uint8Array): string | undefined {
   if (datagram[0]! < 0x80) {
     const key = (datagram[4]! >> 3) & 3;
@@ -157,7 +157,7 @@ Deno.test("SRT over IPv6, to an origin at an IPv6 address", async () => {
   assertSame(await receiver.received(), await sentBytes(file, 2), caller.errorText);
 });
 
-Deno.test("SRT over a line that loses 2 %: no gap that the line alone would not make", async () => {
+Deno.test("SRT over a line that loses 2 %: no gaps that the line alone would not cause", async () => {
   const file = await testFile();
   const options = { latency: 500_000 };
   const send = async (target: number, receiver: SrtReceiver, seed: number) => {
@@ -201,7 +201,7 @@ Deno.test({
     const streamid = "#!::r=live/show,m=request";
     const player = srtUrl(proxy.ports.srt, { latency: 200, streamid });
     await using srt = SrtReceiver.open(player);
-    // SRS passes sound on in large pieces: a player that comes between two of them sees none at first.
+    // SRS sends audio in large pieces; a player that joins between two of them gets none at first.
     await until("FLV play", async () => {
       await using flv = new Viewer(`${web}/live/show.flv`);
       return await flv.moreVideo(20).then(() => true, () => false);

@@ -1,5 +1,5 @@
-// The System API as a port that strangers may reach: whoever holds a connection for nothing is let go,
-// and heartbeats come through meanwhile.
+// The System API on a port that strangers can reach: connections held without use are closed, and
+// heartbeats still get through.
 
 import assert from "node:assert/strict";
 import { Proxy } from "../support/proxy.ts";
@@ -27,7 +27,7 @@ async function counted(proxy: Proxy, reason: string): Promise<number> {
   return Number(line.exec(text)?.[1] ?? -1);
 }
 
-Deno.test("half a head is given up on by the System API, and counted", async () => {
+Deno.test("the System API gives up unfinished heads and counts them", async () => {
   await using proxy = await Proxy.open({ PROXY_HTTP_HEAD_TIMEOUT: "1s" });
   const { systemApi: port } = proxy.ports;
   using stack = new DisposableStack();
@@ -43,7 +43,7 @@ Deno.test("half a head is given up on by the System API, and counted", async () 
   assert.equal(await counted(proxy, "head_timeout"), 10);
 });
 
-Deno.test("heads that take too much memory are refused by the System API, and it goes on", async () => {
+Deno.test("the System API refuses heads that take too much memory, and keeps serving", async () => {
   const memory = "131072";
   await using proxy = await Proxy.open({
     ...{ PROXY_IDENTIFY_MEMORY_PER_ADDRESS: memory, PROXY_HTTP_HEAD_TIMEOUT: "2s" },

@@ -1,5 +1,5 @@
-// The whole program with two lanes and TLS on every port, over IPv4 and IPv6: who speaks no TLS there,
-// or does not finish, disturbs nobody.
+// The whole program with two lanes and TLS on every port, over IPv4 and IPv6: clients that do not
+// speak TLS, or do not finish, disturb nobody.
 
 import { Authority } from "../support/certificates.ts";
 import { Publisher, Viewer } from "../support/ffmpeg.ts";
@@ -12,7 +12,7 @@ import { sendHeartbeat } from "../support/register.ts";
 import { until } from "../support/wait.ts";
 
 const HOSTS = ["127.0.0.1", "::1"] as const;
-/** An alert, a record that is too long, a hello that is cut, what others speak, and noise. */
+/** An alert, a record that is too long, a truncated hello, other protocols, and noise. */
 const GARBAGE = [
   "\x15\x03\x01\x00\x02\x02\x28",
   "\x16\x03\x01\xff\xff",
@@ -23,7 +23,7 @@ const GARBAGE = [
   "\x17\x03\x03\x00\x10" + "x".repeat(16),
 ] as const;
 
-/** A proxy with every listener on all addresses, and the ports where TLS is spoken. */
+/** A proxy with every listener on all addresses, and its TLS ports. */
 async function openProxy(authority: Authority): Promise<{ proxy: Proxy; ports: number[] }> {
   await authority.pair({ names: ["localhost", ...HOSTS] });
   const { folder } = authority;
@@ -63,7 +63,7 @@ async function handshakesRefused(proxy: Proxy): Promise<number> {
 }
 
 Deno.test({
-  name: "TLS garbage and silence on every port end in time, and a stream beside them goes on",
+  name: "TLS garbage and silence on every port end in time, and a stream beside them continues",
   timeout: 120_000,
   async fn() {
     await using authority = await Authority.open();
@@ -100,7 +100,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "every TLS port is there over IPv4 and IPv6",
+  name: "every TLS port is reachable over IPv4 and IPv6",
   async fn() {
     await using authority = await Authority.open();
     const { proxy, ports } = await openProxy(authority);

@@ -1,5 +1,5 @@
-// TLS as clients meet it: ffmpeg over RTMPS, Chromium's players and camera over HTTPS on one port,
-// heartbeats over HTTPS, certificates that are exchanged while streams run, and files that are wrong.
+// TLS for clients: ffmpeg over RTMPS, Chromium's players and camera over HTTPS on one port,
+// heartbeats over HTTPS, certificates replaced while streams run, and invalid files.
 
 import assert from "node:assert/strict";
 import { Authority } from "../support/certificates.ts";
@@ -18,7 +18,7 @@ import { until } from "../support/wait.ts";
 import { untilItMoves, untilPicture, untilTold } from "../support/web_player.ts";
 import { WERIFT_RUNS, WeriftOrigin } from "../support/werift_origin.ts";
 
-/** A proxy that speaks TLS everywhere, and what it shows. */
+/** A proxy with TLS on all ports, and its certificates. */
 class World implements AsyncDisposable {
   readonly authority: Authority;
   readonly proxy: Proxy;
@@ -64,7 +64,7 @@ class World implements AsyncDisposable {
     return `https://127.0.0.1:${this.https}${path}`;
   }
 
-  /** A client that knows the authority, and may show a certificate of its own. */
+  /** A client that trusts the authority, optionally with a certificate of its own. */
   async client(
     own?: { readonly certificate: string; readonly key: string },
   ): Promise<Deno.HttpClient> {
@@ -74,7 +74,7 @@ class World implements AsyncDisposable {
     );
   }
 
-  /** The serial number of what is shown under a name. */
+  /** The serial number of the certificate presented for a name. */
   async serial(port: number, name: string): Promise<string> {
     const { stdout } = await new Deno.Command("sh", {
       args: [
@@ -92,7 +92,7 @@ class World implements AsyncDisposable {
 }
 
 Deno.test({
-  name: "ffmpeg publishes and plays over RTMPS what plain clients see, frame by frame",
+  name: "ffmpeg publishes and plays over RTMPS the same frames as plain clients",
   timeout: 90_000,
   async fn() {
     await using world = await World.open();
@@ -173,7 +173,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "certificates are exchanged while streams run: none breaks, and newcomers see the new one",
+  name:
+    "certificates are replaced while streams run: none breaks, and new connections get the new one",
   timeout: 120_000,
   async fn() {
     await using stack = new AsyncDisposableStack();
@@ -188,7 +189,7 @@ Deno.test({
     assert.notEqual(before, other);
     const { folder } = world.authority;
     await world.authority.pair();
-    // As an ACME client does: first the one file, then the other.
+    // As an ACME client does: first one file, then the other.
     await Deno.copyFile(folder.file("pair3.pem"), folder.file("pair1.pem"));
     await Deno.copyFile(folder.file("pair3.key"), folder.file("pair1.key"));
     world.proxy.process.signal("SIGHUP");
@@ -233,7 +234,7 @@ Deno.test("who comes back with a ticket goes on in whichever lane it lands", asy
   });
 });
 
-Deno.test("origins register over TLS, and only with a certificate where that is asked", async () => {
+Deno.test("origins register over TLS, and only with a certificate where one is required", async () => {
   const authority = await Authority.open();
   const own = await authority.pair({ names: ["origin-1"] });
   await using stranger = await Authority.open();

@@ -1,4 +1,4 @@
-// WebRTC in three lanes: to whichever an address is dealt, its session is served, listed and kicked.
+// WebRTC in three lanes: whichever gets an address, its session is served, listed and kicked.
 
 import assert from "node:assert/strict";
 import { fetchText } from "../support/origin_server.ts";
@@ -7,7 +7,7 @@ import { agree, openRtcOrigin, proofOf } from "../support/rtc_origin.ts";
 import { UdpPeer } from "../support/udp_peer.ts";
 import { until } from "../support/wait.ts";
 
-/** So many addresses are never all in one lane. */
+/** Enough addresses that they are never all in one lane. */
 const MANY = 18;
 
 async function sessionsOf(proxy: Proxy): Promise<string[]> {
@@ -17,7 +17,7 @@ async function sessionsOf(proxy: Proxy): Promise<string[]> {
 
 Deno.test({
   name:
-    "WebRTC sessions are spread over lanes, listed together, kicked and bounded wherever they are",
+    "WebRTC sessions are spread over lanes, listed together, and kicked and limited wherever they are",
   timeout: 60_000,
   async fn() {
     await using proxy = await Proxy.open({
@@ -51,10 +51,10 @@ Deno.test({
       assert.ok(ok);
     }
     await until("all ends", async () => (await sessionsOf(proxy)).length === 0);
-    // Whoever comes next finds room, and what the others go on to send reaches nobody.
+    // There is room for the next client, and what the others keep sending reaches nobody.
     for (const { peer } of players) await peer.send(Uint8Array.of(0x80), webrtc);
     const last = stack.use(new UdpPeer());
     await last.send(proofOf(await agree(proxy, "last")), webrtc);
-    assert.equal((await media.next()).bytes[0], 0, "a request and nothing before it");
+    assert.equal((await media.next()).bytes[0], 0, "a request, and nothing before it");
   },
 });

@@ -1,5 +1,5 @@
-// The units for systemd: it finds them right and safe, what they have root do cannot be turned against
-// the machine, and the two do not drift apart.
+// The systemd units: systemd finds them correct and secure, what they run as root cannot be abused,
+// and the two stay consistent.
 
 import assert from "node:assert/strict";
 import { run } from "../support/outcome.ts";
@@ -9,14 +9,14 @@ import { TempFolder } from "../support/temp_folder.ts";
 const ignore = Deno.build.os !== "linux";
 const SCRIPTS = `${PROJECT_FOLDER}/scripts`;
 const UNITS = ["srs-proxy.service", "srs-proxy@.service"];
-/** What systemd-analyze calls 2.5. */
+/** 2.5 in systemd-analyze's units. */
 const HIGHEST_EXPOSURE = "25";
 
 function readUnit(unit: string): string {
   return Deno.readTextFileSync(`${SCRIPTS}/${unit}`);
 }
 
-/** The commands that a unit has root run, as a start and two reloads run them, for instance `a`. */
+/** The commands that a unit runs as root at a start and two reloads, for instance `a`. */
 function commandsOfRoot(unit: string, folder: TempFolder): string[][] {
   const commands = readUnit(unit).matchAll(/^Exec(?:StartPre|Reload)=-?\+(.*)$/gm);
   return Array.from(commands, ([, command]) => {
@@ -27,7 +27,7 @@ function commandsOfRoot(unit: string, folder: TempFolder): string[][] {
   });
 }
 
-/** The settings of a unit without those that have to differ. */
+/** The settings of a unit without those that must differ. */
 function sharedSettings(unit: string): string[] {
   const own = /^(Description|Environment(File)?|RuntimeDirectory|ExecStartPre|ExecReload)=/;
   return readUnit(unit).split("\n").filter((line) => /^[A-Z[]/.test(line) && !own.test(line));
@@ -39,7 +39,7 @@ for (const unit of UNITS) {
     ignore,
     async fn() {
       await using folder = new TempFolder();
-      // An instance of a template; the executable is not where it will be.
+      // An instance of a template; the executable is not installed.
       const file = folder.file(unit.replace("@", "@a"));
       const text = readUnit(unit).replaceAll("/usr/local/bin/srs-proxy", "/bin/true");
       await Deno.writeTextFile(file, text);
@@ -56,7 +56,7 @@ for (const unit of UNITS) {
   });
 
   Deno.test({
-    name: `${unit}: a process that has been taken over cannot have root write elsewhere`,
+    name: `${unit}: a compromised process cannot make root write elsewhere`,
     ignore,
     async fn() {
       await using folder = new TempFolder();
@@ -81,7 +81,7 @@ for (const unit of UNITS) {
   });
 }
 
-Deno.test("one process and several run in the same sandbox and are started again by the same rules", () => {
+Deno.test("the units for one process and for several have the same sandbox and restart rules", () => {
   const [one, several] = UNITS.map(sharedSettings);
   assert.deepEqual(one, several);
   assert.ok(one!.includes("SystemCallFilter=@system-service"), "comparing something");

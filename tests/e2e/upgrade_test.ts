@@ -1,5 +1,6 @@
-// An upgrade: a new process on the same ports as the old one, which drains. Streams over TCP are not cut,
-// WebRTC goes on in the new process, SRT calls again, and whoever comes meanwhile is served.
+// An upgrade: a new process on the same ports as the old one, which drains. Streams over TCP are
+// not interrupted, WebRTC continues in the new process, SRT callers call again, and new clients are
+// served throughout.
 
 import assert from "node:assert/strict";
 import { Browser } from "../support/browser.ts";
@@ -32,16 +33,16 @@ function variablesOf(redis: RedisServer): Record<string, string> {
   };
 }
 
-/** A process on the ports of another one, which stays what it is. */
+/** Starts a process on the ports of another one. */
 async function openBeside(old: Proxy, redis: RedisServer): Promise<Proxy> {
   const renewed = await Proxy.open(variablesOf(redis), old.ports);
-  // Readiness is the one's or the other's, as the kernel deals.
+  // Readiness may be answered by either process, as the kernel chooses.
   await until("the new process open", () => /SRT/.test(renewed.process.outputText));
   return renewed;
 }
 
 Deno.test({
-  name: "twenty streams run on while a new process takes the place of the old one",
+  name: "twenty streams continue while a new process replaces the old one",
   ignore: Deno.build.os !== "linux",
   timeout: 120_000,
   async fn() {
@@ -74,7 +75,7 @@ Deno.test({
     }
     for (const { process } of publishers) assert.ok(process.running, process.errorText);
 
-    // All who come now reach the new one: streams of before, and their own.
+    // All new clients reach the new one: for existing streams and for their own.
     assert.deepEqual(await registeredOrigins(renewed), ["vid-nms"]);
     await using another = await Publisher.publish(renewed.rtmpUrl("new"));
     const late = ["new", "s1"].flatMap((stream) => [
@@ -85,7 +86,7 @@ Deno.test({
     assert.ok(another.process.running);
     assert.ok(old.process.running);
 
-    // The old one ends as soon as its last stream does, not at the end of its grace.
+    // The old one ends as soon as its last stream does, not at the end of its grace time.
     for (const { process } of [...publishers, ...viewers]) process.signal("SIGINT");
     assert.deepEqual(await old.process.end(10_000), { code: 0, signal: null });
     await late[0]!.moreVideo(5);
@@ -94,7 +95,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "SRS and Chromium: WebRTC goes on in the new process, and a player who comes meanwhile gets there",
+    "SRS and Chromium: WebRTC continues in the new process, and a player that joins meanwhile gets there",
   ignore: SRS_BIN === undefined,
   timeout: 120_000,
   async fn() {
@@ -129,7 +130,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "WebRTC: whom the old process has served is the new one's as soon as he proves himself again",
+    "WebRTC: the new process serves the old one's clients as soon as they prove themselves again",
   ignore: Deno.build.os !== "linux",
   timeout: 60_000,
   async fn() {
@@ -156,7 +157,7 @@ Deno.test({
     assert.notEqual(newPort, port);
     await media.send(Uint8Array.of(0x80, 1), newPort);
     assert.deepEqual((await player.next()).bytes, [0x80, 1]);
-    // One that had been agreed upon and not begun, too.
+    // Also a session that was negotiated but had not begun.
     await using late = new UdpPeer();
     await until("the other session", async () => {
       await late.send(proofOf(begun), webrtc);

@@ -1,5 +1,5 @@
-// Thousands of WebRTC sessions, signalled, begun and left by their clients: what they have cost comes
-// back, descriptors and memory.
+// Thousands of WebRTC sessions, negotiated, begun and abandoned by their clients: descriptors and
+// memory are released.
 
 import assert from "node:assert/strict";
 import { Proxy } from "../support/proxy.ts";
@@ -9,12 +9,12 @@ import { until } from "../support/wait.ts";
 
 const SESSIONS = 1_500;
 const WARM_UP = 1_000;
-/** Sessions that are signalled and begun at a time. */
+/** Sessions negotiated and begun at a time. */
 const WAVE = 100;
 const CONSENT_SECONDS = 2;
 const OPENED = "srs_proxy_rtc_sessions_opened_total";
 
-/** Has a client begin each session, from one of many addresses, and leaves them. */
+/** Begins each session from one of many addresses, and abandons them. */
 async function begin(proxy: Proxy, ufrags: readonly string[]): Promise<void> {
   const { webrtc } = proxy.ports;
   const before = await metric(proxy, OPENED);
@@ -40,7 +40,7 @@ async function metric(proxy: Proxy, name: string): Promise<number> {
     .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
 }
 
-Deno.test("thousands of sessions that are left give everything back", async () => {
+Deno.test("thousands of abandoned sessions release everything", async () => {
   await using proxy = await Proxy.open({
     PROXY_WEBRTC_CONSENT_TIMEOUT: `${CONSENT_SECONDS}s`,
     PROXY_WEBRTC_CANDIDATE: "127.0.0.1",
@@ -48,7 +48,7 @@ Deno.test("thousands of sessions that are left give everything back", async () =
   await using media = new UdpPeer();
   await using _api = await openRtcOrigin(proxy, media.port);
   const { pid } = proxy.process;
-  // No connection to the proxy may be left that would count.
+  // No idle connection to the proxy may be left, because it would be counted.
   using http = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
   const run = async (sessions: number) => {
     for (let done = 0; done < sessions; done += WAVE) {
@@ -63,7 +63,7 @@ Deno.test("thousands of sessions that are left give everything back", async () =
   await run(WARM_UP);
   const memory = residentMegabytes(pid);
   await run(SESSIONS);
-  // Connections to the origin's API are kept for a while, 16 at most.
+  // Connections to the origin's API are kept for a while, at most 16.
   assert.ok(descriptors(pid) <= idle + 20, `${descriptors(pid)} descriptors after ${idle}`);
   const grown = residentMegabytes(pid) - memory;
   assert.ok(grown < 120, `${grown.toFixed(0)} MiB more memory`);

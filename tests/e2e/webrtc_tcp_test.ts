@@ -1,5 +1,5 @@
-// WebRTC where UDP is blocked: a browser that opens no UDP socket publishes and plays through the proxy,
-// which speaks UDP with its origins; on a port of its own, and on that of HTTPS and HTTP.
+// WebRTC where UDP is blocked: a browser that opens no UDP socket publishes and plays through the
+// proxy, which uses UDP with its origins; on a separate port, and on that of HTTPS and HTTP.
 
 import assert from "node:assert/strict";
 import { bytesOfText } from "../../src/core/binary_text.ts";
@@ -23,7 +23,7 @@ import { untilItMoves, untilPicture } from "../support/web_player.ts";
 import { CAMERA_COLOURS, pressStop, publish } from "../support/web_publisher.ts";
 import { WERIFT_RUNS, WeriftOrigin } from "../support/werift_origin.ts";
 
-/** A metric's sum over all its labels. */
+/** The sum of a metric over all its labels. */
 async function metric(proxy: Proxy, name: string, labels = ""): Promise<number> {
   const text = await fetchText(proxy.systemUrl("/metrics"));
   return text.split("\n")
@@ -50,7 +50,7 @@ async function publishAndPlay(proxy: Proxy, url: string, stop: (page: Page) => P
 }
 
 Deno.test({
-  name: "Chromium without UDP publishes and plays over TCP, from an origin that knows UDP alone",
+  name: "Chromium without UDP publishes and plays over TCP, with an origin that supports only UDP",
   ignore: !WERIFT_RUNS,
   async fn() {
     const [port] = freePorts(1);
@@ -66,7 +66,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "Chromium with UDP uses that, although TCP is offered too",
+  name: "Chromium with UDP uses UDP although TCP is offered too",
   ignore: !WERIFT_RUNS,
   async fn() {
     const [port] = freePorts(1);
@@ -131,13 +131,13 @@ Deno.test("a session over TCP is listed, kicked, and ends with the process", asy
   proxy.process.signal("SIGTERM");
   await until("it drain", async () => await proxy.readiness() === 503);
   await media.send(Uint8Array.of(0x80, 1), paths[1]!);
-  assert.deepEqual(await second.next(), [0x80, 1], "what runs goes on");
+  assert.deepEqual(await second.next(), [0x80, 1], "the running session continues");
   await second.closed();
   assert.deepEqual(await proxy.process.end(), { code: 0, signal: null });
   for (const client of clients) client[Symbol.dispose]();
 });
 
-Deno.test("a client that sends as fast as it can keeps nobody of its lane waiting", async () => {
+Deno.test("a client that sends as fast as it can does not delay others in its lane", async () => {
   const [port] = freePorts(1);
   await using proxy = await Proxy.open({ ...ownPort(port!), PROXY_LANES: "1" });
   await using media = new UdpPeer();
@@ -154,7 +154,7 @@ Deno.test("a client that sends as fast as it can keeps nobody of its lane waitin
   }
 });
 
-Deno.test("with Deno's sockets the first lane takes all of it, on a port of its own", async () => {
+Deno.test("with Deno's sockets the first lane serves all clients, on a separate port", async () => {
   const [port] = freePorts(1);
   const engine = { PROXY_ENGINE: "deno", PROXY_LANES: "2" };
   const ports = freeProxyPorts();
@@ -174,7 +174,7 @@ Deno.test("with Deno's sockets the first lane takes all of it, on a port of its 
   }
 });
 
-Deno.test("one port for HTTP and WebRTC over TCP: nobody gets what is the other's", async () => {
+Deno.test("one port for HTTP and WebRTC over TCP: the protocols are never mixed up", async () => {
   const ports = freeProxyPorts();
   const { httpServer: port } = ports;
   await using proxy = await Proxy.open(ownPort(port), ports);
@@ -182,7 +182,7 @@ Deno.test("one port for HTTP and WebRTC over TCP: nobody gets what is the other'
   await using _api = await openRtcOrigin(proxy, media.port);
   const proof = proofOf(await agree(proxy, "x"));
   const request = bytesOfText(`GET /api/v1/versions HTTP/1.1\r\nHost: x\r\n\r\n`);
-  // A request of HTTP where a frame should be, one inside a frame, and frames behind one of HTTP.
+  // An HTTP request where a frame should be, one inside a frame, and frames after an HTTP request.
   using liar = await IcePeer.connect(port);
   await liar.write(join([framed(proofOf("nobody")), request]));
   await liar.closed();
@@ -195,7 +195,7 @@ Deno.test("one port for HTTP and WebRTC over TCP: nobody gets what is the other'
   assert.match(await behind.untilEnd(), /^{"code":0,[^]*"signature"/);
   assert.equal(media.waiting, 0);
   assert.equal(await metric(proxy, "srs_proxy_rtc_tcp_refused_total", "malformed"), 2);
-  // Both go on.
+  // Both continue.
   using client = await IcePeer.connect(port);
   await client.send(proof);
   const path = (await media.next()).port;

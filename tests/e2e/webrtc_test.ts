@@ -1,5 +1,5 @@
-// WebRTC as people use it: Chromium publishes by WHIP and plays by WHEP on the built-in pages, all of
-// it through the proxy. SRS_PROXY_SCREENSHOTS names a folder in which the pictures are kept.
+// WebRTC as people use it: Chromium publishes with WHIP and plays with WHEP on the built-in pages,
+// all through the proxy. SRS_PROXY_SCREENSHOTS names a folder for screenshots.
 
 import assert from "node:assert/strict";
 import type { Page } from "../support/page.ts";
@@ -17,7 +17,7 @@ import { WERIFT_RUNS, WeriftOrigin } from "../support/werift_origin.ts";
 
 const CANDIDATE = { PROXY_WEBRTC_CANDIDATE: "127.0.0.1" };
 
-/** A proxy, an origin that is not registered yet and a browser, which start side by side. */
+/** Starts a proxy, an origin that is not registered yet and a browser concurrently. */
 async function openAll(
   stack: AsyncDisposableStack,
   variables: Record<string, string> = {},
@@ -44,14 +44,14 @@ function pageUrl(proxy: Proxy, path: string): string {
   return `http://127.0.0.1:${proxy.ports.httpServer}${path}`;
 }
 
-/** Waits until a number is shown in that shape. */
+/** Waits until a value of that form is shown. */
 async function untilShown(page: Page, what: string, shape: RegExp): Promise<void> {
   const seen = page.locator(`[data-measure=${what}]`);
   await until(`the ${what} be shown`, async () => shape.test(await seen.innerText()));
 }
 
 Deno.test({
-  name: "Chromium publishes by WHIP and plays by WHEP, and ends both at the origin",
+  name: "Chromium publishes with WHIP and plays with WHEP, and ends both at the origin",
   ignore: !WERIFT_RUNS,
   async fn() {
     await using stack = new AsyncDisposableStack();
@@ -75,11 +75,11 @@ Deno.test({
       return (await origin.seen()).sessions.length === 0;
     });
     await until("the proxy have none", async () => (await sessionsOf(proxy)).length === 0);
-    // What registers is asked its version first.
+    // An origin that registers is first asked its version.
     const requests = (await origin.seen()).requests.filter((one) => one.includes(" /rtc/"));
     const [first, ...others] = requests.map((request) => request.split("/session/")[0]);
     assert.deepEqual([first, others.pop()], ["POST /rtc/v1/whip/", "DELETE /rtc/v1/whip"]);
-    // Where pictures are long in coming the page asks anew, and ends what it had.
+    // If the picture takes long to arrive, the page starts over and ends its previous session.
     const plays = Math.max(1, others.length / 2);
     const play = ["POST /rtc/v1/whep/", "DELETE /rtc/v1/whep"];
     assert.deepEqual(others, Array.from({ length: plays }, () => play).flat());
@@ -119,7 +119,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the pages say what is wrong, and take a token",
+  name: "the pages say what is wrong, and accept a token",
   ignore: !WERIFT_RUNS,
   async fn() {
     await using stack = new AsyncDisposableStack();
@@ -154,7 +154,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "SIGTERM: a running session goes on and can be ended, no other begins",
+  name: "SIGTERM: a running session continues and can be ended, and no other begins",
   ignore: !WERIFT_RUNS,
   async fn() {
     await using stack = new AsyncDisposableStack();
@@ -177,7 +177,7 @@ Deno.test({
   },
 });
 
-/** Waits until more pictures have been sent than now. */
+/** Waits until more frames have been sent than now. */
 async function untilItFlows(page: Page): Promise<void> {
   const seen = page.locator("[data-measure=frames]");
   const sent = async () => Number(await seen.innerText()) || 0;
@@ -186,7 +186,7 @@ async function untilItFlows(page: Page): Promise<void> {
 }
 
 Deno.test({
-  name: "two proxies on one Redis: what one signals, the other takes the media of",
+  name: "two proxies on one Redis: one does the signalling, the other accepts the media",
   ignore: !WERIFT_RUNS,
   async fn() {
     await using redis = await RedisServer.open();
