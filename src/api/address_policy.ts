@@ -19,7 +19,7 @@ export interface AddressPolicyOptions {
   readonly ownAddresses: () => readonly BoundAddress[];
   /** Where the other proxies of the fleet are, as far as that is known. */
   readonly otherProxies: () => readonly ProxyPlace[];
-  /** The addresses of this machine. */
+  /** The addresses of this machine, in canonical form. */
   readonly localIps: () => readonly string[];
 }
 
@@ -99,7 +99,7 @@ export class AddressPolicy {
   /** @throws ProxyError `bad_request` when this proxy or another of the fleet listens there */
   refuseOwn(address: BoundAddress): void {
     if (normalizeIp(address.host) === undefined) return;
-    const localIps = this.#options.localIps().flatMap((ip) => normalizeIp(ip) ?? []);
+    const localIps = this.#options.localIps();
     const here = placeOf(this.#options.ownAddresses(), localIps);
     if (listensAt(here, address, localIps)) {
       throw refused("endpoint", formatAddress(address), "the proxy listens there");
@@ -134,7 +134,7 @@ export class AddressPolicy {
     if (normalizeIp(ip) === undefined) return false;
     const kind = addressKind(ip);
     if (kind === "loopback" || kind === "unspecified") return true;
-    return this.#options.localIps().some((local) => normalizeIp(local) === ip);
+    return this.#options.localIps().includes(ip);
   }
 }
 

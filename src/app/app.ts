@@ -1,7 +1,7 @@
 // The whole program: opens, reconfigures, drains and closes its parts together. Knows no signals and no
 // exit codes.
 
-import { localIps, openParts, type Parts, type Relay } from "./parts.ts";
+import { openParts, type Parts, type Relay } from "./parts.ts";
 import type { LogOutput } from "./surroundings.ts";
 import type { Clock } from "../core/clock.ts";
 import { ownRtcTcp } from "./lanes.ts";
@@ -75,7 +75,8 @@ export class App implements AsyncDisposable {
     await using stack = new AsyncDisposableStack();
     const parts = await openParts(config, { log, clock }, stack);
     const app = new App(parts, stack.move(), clock);
-    await parts.registry.announce(placeOf(parts.state.ownAddresses, localIps()));
+    const { registry, state, localAddresses } = parts;
+    await registry.announce(placeOf(state.ownAddresses, localAddresses.all));
     return app;
   }
 

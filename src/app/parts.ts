@@ -13,6 +13,7 @@ import type { Lanes, LanesRelay } from "../lane/lanes.ts";
 import { laneTally } from "../lane/lane_columns.ts";
 import { SharedTally } from "../lane/shared_tally.ts";
 import { laneCount, openLanes } from "./lanes.ts";
+import { LocalAddresses } from "./local_addresses.ts";
 import { Webhook } from "../api/webhook.ts";
 import { ChangeWatch } from "../api/change_watch.ts";
 import { FleetTallies } from "../api/fleet_tallies.ts";
@@ -32,6 +33,7 @@ import { openRegistry, readTlsFiles } from "./registry.ts";
 import { ABOUT, liveOptions, logError, type LogOutput, type State } from "./surroundings.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Config } from "../config/config.ts";
+import { CoarseClock } from "../core/coarse_clock.ts";
 import type { Clock } from "../core/clock.ts";
 import { HopMark } from "../core/hop_mark.ts";
 import { addressGroup } from "../core/address_group.ts";
@@ -60,6 +62,8 @@ import { SrtRelay } from "../relay/srt/srt_relay.ts";
 import { signature } from "../core/version.ts";
 
 const LOG = logger("app");
+/** Milliseconds by which deadlines of connections may be late. */
+const DEADLINE_GRAIN = 50;
 const LIVE_SESSIONS = 100_000;
 /** Milliseconds for finding out whether a registering origin is a proxy. */
 const PROBE_TIMEOUT = 1_000;
@@ -74,6 +78,7 @@ export interface Parts {
   readonly httpApi: ApiPort;
   readonly system: WebServer;
   readonly registry: Registry;
+  readonly localAddresses: LocalAddresses;
   readonly sessions: LiveSessions;
   readonly state: State;
 }
@@ -103,7 +108,8 @@ export async function openParts(
     ...{ config, redisAccess, draining: false, ownAddresses: [] },
     ...{ certificates: undefined, originTrust },
   };
-  const named = new NamingEngine(new DenoTcpEngine(clock), () => state.config.originHeader);
+  const sockets = new DenoTcpEngine(new CoarseClock(clock, DEADLINE_GRAIN));
+  const named = new NamingEngine(sockets, () => state.config.originHeader);
   const engine = new SecuringEngine(named, originTrust.client, (failure) => {
     metrics.count("srs_proxy_origin_tls_failures_total");
     logTlsFailure(failure);
@@ -116,7 +122,11 @@ export async function openParts(
   });
   if (state.certificates) stack.use(state.certificates);
   const relays: Relay[] = [];
-  const addresses = addressPolicy(state, () => registry.otherProxies);
+  const localAddresses = new LocalAddresses(clock);
+  const addresses = addressPolicy(state, {
+    ...{ localAddresses },
+    otherProxies: () => registry.otherProxies,
+  });
   const lookup = new NameLookup(clock);
   const names = new OriginNames(async (name) => {
     return addresses.usable(name, await lookup.addressesOf(name));
@@ -190,6 +200,7 @@ export async function openParts(
   const showConsole = openConsole(httpServer);
   return {
     ...{ lanes, rtmp, httpServer, rtcMedia, srt, registry, sessions, state },
+    localAddresses,
     httpApi,
     system: stack.use(openSystem(surroundings, async (request, env) => {
       return await showConsole(request) ?? await system.fetch(request, env);
@@ -305,21 +316,19 @@ function openWebhook(
   stack.use(new Webhook({ clock, events, url, secret, send, onDropped }));
 }
 
-/** The addresses of this machine. */
-export function localIps(): string[] {
-  return Deno.networkInterfaces().map(({ address }) => address);
-}
-
 function addressPolicy(
   state: State,
-  otherProxies: () => readonly ProxyPlace[],
+  { localAddresses, otherProxies }: {
+    readonly localAddresses: LocalAddresses;
+    readonly otherProxies: () => readonly ProxyPlace[];
+  },
 ): AddressPolicy {
   return new AddressPolicy({
     allow: () => state.config.register.allow,
     allowNames: () => state.config.register.allowNames,
     ownAddresses: () => state.ownAddresses,
     otherProxies,
-    localIps,
+    localIps: () => localAddresses.all,
   });
 }
 

@@ -29,13 +29,16 @@ export interface ProxyPlace {
   readonly ips: readonly string[];
 }
 
-/** This proxy's place, without addresses that are meaningful only on this machine. */
+/**
+ * This proxy's place, without addresses that are meaningful only on this machine.
+ *
+ * @param localIps in canonical form
+ */
 export function placeOf(
   listeners: readonly BoundAddress[],
   localIps: readonly string[],
 ): ProxyPlace {
-  const ips = localIps.flatMap((ip) => normalizeIp(ip) ?? []).filter((ip) => !isLoopback(ip));
-  return { listeners, ips };
+  return { listeners, ips: localIps.filter((ip) => !isLoopback(ip)) };
 }
 
 /**

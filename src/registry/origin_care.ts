@@ -1,6 +1,7 @@
 // The state of origins: set aside, probed, down, restarted or expired, and what that means for the sessions
 // of this process. Knows no mappings; what happens to streams follows from their sessions.
 
+import { CoarseClock } from "../core/coarse_clock.ts";
 import type { Clock } from "../core/clock.ts";
 import { logger } from "../core/log.ts";
 import type { Origin, Protocol } from "../core/origin.ts";
@@ -42,6 +43,8 @@ export interface HealthCheck {
 /** Milliseconds between two probes of a suspect, unless an interval is configured. */
 const PERIOD = 2_000;
 const LOG = logger("registry");
+/** Probes of so many milliseconds begin together: the process wakes up less often. */
+const PROBE_GRAIN = 50;
 const MAX_HEALTH_ENTRIES = 10_000;
 
 export class OriginCare implements Disposable {
@@ -168,7 +171,8 @@ export class OriginCare implements Disposable {
   }
 
   #openHealthWatch({ interval, check }: HealthCheck): HealthWatch {
-    const { clock, random, store, metrics } = this.#options;
+    const { random, store, metrics } = this.#options;
+    const clock = new CoarseClock(this.#options.clock, PROBE_GRAIN);
     return new HealthWatch({
       ...{ clock, random, interval, probe: check },
       isOurs: (id) => store.fleet.isOurs(id),
