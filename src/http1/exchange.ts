@@ -2,11 +2,15 @@
 // a relay that writes to the connection itself. RFC 9112.
 
 import type { ProxyError } from "../core/errors.ts";
+import { joinPieces } from "../core/join_pieces.ts";
 import { encodeHead, type Field } from "../protocol/http/head.ts";
 import { reasonPhrase } from "../protocol/http/reason_phrases.ts";
 import type { HttpRequest } from "../protocol/http/request.ts";
 import type { Connection } from "../net/engine.ts";
 import type { HttpClient } from "./client.ts";
+
+/** Bytes of a body that is copied behind its head. */
+const SMALL_BODY = 16 * 1024;
 
 export interface Answer {
   readonly status: number;
@@ -42,9 +46,13 @@ export class HttpExchange {
     // The length of the answer to GET is unknown if HEAD has no body to measure.
     const isUnknown = status === 204 || status === 304 || (isHead && size === 0);
     const length = { name: "Content-Length", value: String(size) };
-    const written = await this.begin(status, isUnknown ? fields : [...fields, length], reason);
-    if (!written || body === undefined || isHead) return;
-    if (!await this.connection.write(body)) this.keepAlive = false;
+    const head = this.#head(status, isUnknown ? fields : [...fields, length], reason);
+    if (body === undefined || isHead) return void await this.#write(head);
+    // One packet and one wake-up of the client in place of two.
+    if (size <= SMALL_BODY) {
+      return void await this.#write(joinPieces([head, body], head.length + size));
+    }
+    if (await this.#write(head)) await this.#write(body);
   }
 
   /** Answers with a short error text that names no origin. */
@@ -84,7 +92,11 @@ export class HttpExchange {
    *
    * @returns false when the client is gone
    */
-  async begin(status: number, fields: readonly Field[], reason = ""): Promise<boolean> {
+  begin(status: number, fields: readonly Field[], reason = ""): Promise<boolean> {
+    return this.#write(this.#head(status, fields, reason));
+  }
+
+  #head(status: number, fields: readonly Field[], reason = ""): Uint8Array {
     this.begun = true;
     const own = [
       ...(fields.some(({ name }) => name.toLowerCase() === "date")
@@ -93,9 +105,14 @@ export class HttpExchange {
       { name: "Connection", value: this.keepAlive ? "keep-alive" : "close" },
     ];
     const start = `HTTP/1.1 ${status} ${reason || reasonPhrase(status)}`;
-    const written = await this.connection.write(encodeHead(start, [...fields, ...own]));
-    if (!written) this.keepAlive = false;
-    return written;
+    return encodeHead(start, [...fields, ...own]);
+  }
+
+  /** @returns false when the client is gone */
+  async #write(bytes: Uint8Array): Promise<boolean> {
+    const isWritten = await this.connection.write(bytes);
+    if (!isWritten) this.keepAlive = false;
+    return isWritten;
   }
 
   /** Answers a request that could not be parsed. */
