@@ -4,17 +4,26 @@ const TICKS_PER_SECOND = 100;
 
 /** CPU seconds that the threads of a process have used so far, user and system. */
 export function cpuSeconds(pid: number): number {
-  let nanoseconds = 0;
+  let seconds = 0;
   for (const { name } of Deno.readDirSync(`/proc/${pid}/task`)) {
     try {
-      // To the nanosecond; the clock ticks of `stat` are too coarse for a light load.
-      const text = Deno.readTextFileSync(`/proc/${pid}/task/${name}/schedstat`);
-      nanoseconds += Number(text.split(" ", 1)[0]);
+      seconds += threadSeconds(pid, name);
     } catch {
       // The thread has ended meanwhile.
     }
   }
-  return nanoseconds / 1e9;
+  return seconds;
+}
+
+/** CPU seconds that the main thread of a process has used so far. */
+export function mainThreadSeconds(pid: number): number {
+  return threadSeconds(pid, String(pid));
+}
+
+/** To the nanosecond; the clock ticks of `stat` are too coarse for a light load. */
+function threadSeconds(pid: number, thread: string): number {
+  const text = Deno.readTextFileSync(`/proc/${pid}/task/${thread}/schedstat`);
+  return Number(text.split(" ", 1)[0]) / 1e9;
 }
 
 /** CPU seconds that this machine has been busy so far. */

@@ -1,6 +1,7 @@
 // The System API of a large house: 500 origins, 10,000 streams, 20,000 sessions. How long lists and
-// a scrape take, what a heartbeat costs, and what the main thread of the whole program does at rest,
-// with heartbeats every 9 s and probes every 2 s. Run with `deno task bench:system`.
+// a scrape take, how much deeper pages cost than the first, what a heartbeat costs, and what the main
+// thread does at rest, with heartbeats every 9 s and probes every 2 s; each figure beside its bound. Run
+// with `deno task bench:system`.
 
 import process from "node:process";
 import { AddressPolicy } from "../../src/api/address_policy.ts";
@@ -11,17 +12,18 @@ import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { Proxy } from "../support/proxy.ts";
 import { type Desk, openDesk, REGISTER } from "../support/system_desk.ts";
-import { pause } from "../support/wait.ts";
-import { say } from "./comparing.ts";
+import { letRun, say } from "./comparing.ts";
+import { mainThreadSeconds } from "./process_figures.ts";
 
 const ORIGINS = 500;
 const STREAMS = 10_000;
 const SESSIONS = 20_000;
 const HEARTBEAT = 9_000;
+const PROBE = 2_000;
 const ROUNDS = 200;
 const REST = 10_000;
-/** Clock ticks of the kernel in a second. */
-const TICKS = 100;
+/** Milliseconds, and percent of a core. */
+const BOUNDS = { list: 50, scrape: 50, heartbeat: 0.5, rest: 10 };
 const LISTS = [
   ...["/api/v1/origins?limit=1000", "/api/v1/origins?search=origin-4&limit=100"],
   ...["/api/v1/streams?limit=1000", "/api/v1/streams?search=999", "/api/v1/streams?origin=o-1"],
@@ -32,6 +34,12 @@ const LISTS = [
 function heartbeat(number: number, port: number): Record<string, unknown> {
   const what = { ip: "127.0.0.1", server: `origin-${number}`, service: "s", pid: "1" };
   return { ...what, rtmp: [`${10_000 + number}`], api: [String(port)] };
+}
+
+function register(url: string, number: number, port: number): Request {
+  const headers = { "content-type": "application/json" };
+  const body = JSON.stringify(heartbeat(number, port));
+  return new Request(url, { method: "POST", headers, body });
 }
 
 async function openBusyDesk(stack: AsyncDisposableStack): Promise<Desk> {
@@ -52,9 +60,7 @@ async function openBusyDesk(stack: AsyncDisposableStack): Promise<Desk> {
       tallies: () => new SessionTallies(sessions.all(), (stream) => stream),
     }),
   );
-  for (let number = 0; number < ORIGINS; number++) {
-    await desk.ask("POST", REGISTER, heartbeat(number, 20_000 + number));
-  }
+  for (let number = 0; number < ORIGINS; number++) await beatAtDesk(desk, number);
   for (let number = 0; number < SESSIONS; number++) {
     const session = `s${number}`;
     const stream = `v/live/${number % STREAMS}`;
@@ -70,6 +76,15 @@ async function openBusyDesk(stack: AsyncDisposableStack): Promise<Desk> {
   return desk;
 }
 
+/** Without a look into the document, which a test takes at every answer. */
+async function get(desk: Desk, path: string): Promise<string> {
+  return await (await desk.fetch(new Request(`http://127.0.0.1${path}`))).text();
+}
+
+async function beatAtDesk(desk: Desk, number: number): Promise<void> {
+  await (await desk.fetch(register(`http://127.0.0.1${REGISTER}`, number, 20_000 + number))).text();
+}
+
 /** Milliseconds of each of so many calls, shortest first. */
 async function timesOf(work: (round: number) => Promise<unknown>): Promise<number[]> {
   const times: number[] = [];
@@ -81,9 +96,15 @@ async function timesOf(work: (round: number) => Promise<unknown>): Promise<numbe
   return times.sort((one, two) => one - two);
 }
 
-function show(what: string, times: readonly number[]): void {
-  const at = (share: number) => times[Math.floor(times.length * share)]!.toFixed(2).padStart(7);
-  say(`${what.padEnd(44)} p50 ${at(0.5)} ms  p99 ${at(0.99)} ms`);
+function show(what: string, figure: number, bound: number, unit: string): void {
+  const verdict = figure <= bound ? "" : "  OVER";
+  const shown = figure.toFixed(2).padStart(7);
+  say(`${what.padEnd(58)} ${shown} ${unit}, at most ${bound} ${unit}${verdict}`);
+}
+
+function showTimes(what: string, times: readonly number[], bound: number): void {
+  const at = (share: number) => times[Math.floor(times.length * share)]!;
+  show(`${what}, p99 (p50 ${at(0.5).toFixed(2)} ms)`, at(0.99), bound, "ms");
 }
 
 function cpuMilliseconds(): number {
@@ -94,48 +115,88 @@ function cpuMilliseconds(): number {
 async function benchDesk(): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const desk = await openBusyDesk(stack);
-  for (const path of LISTS) show(path, await timesOf(() => desk.ask("GET", path)));
-  show("/metrics", await timesOf(() => desk.metrics.expose()));
-  const before = cpuMilliseconds();
-  const times = await timesOf((round) =>
-    desk.ask("POST", REGISTER, heartbeat(round, 20_000 + round))
-  );
-  const cpu = (cpuMilliseconds() - before) / ROUNDS;
-  show(`heartbeat, ${cpu.toFixed(3)} ms of CPU`, times);
+  for (const path of LISTS) {
+    showTimes(path, await timesOf(() => get(desk, path)), BOUNDS.list);
+  }
+  for (const name of ["origins", "streams", "sessions"]) await benchDepth(desk, name);
+  showTimes("/metrics", await timesOf(() => desk.metrics.expose()), BOUNDS.scrape);
+  let before = cpuMilliseconds();
+  await timesOf((round) => beatAtDesk(desk, round));
+  const cost = (cpuMilliseconds() - before) / ROUNDS;
+  show("a heartbeat without its connection, CPU", cost, BOUNDS.heartbeat, "ms");
+  before = cpuMilliseconds();
+  await letRun(REST);
+  const share = (cpuMilliseconds() - before) / REST * 100;
+  show(`${STREAMS} streams and ${SESSIONS} sessions at rest`, share, BOUNDS.rest, "% of a core");
 }
 
-/** Milliseconds that the main thread of a process has run so far. */
-async function mainThreadTime(pid: number): Promise<number> {
-  const text = await Deno.readTextFile(`/proc/${pid}/task/${pid}/stat`);
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * 1_000 / TICKS;
+/** The first page of a list and the last one. */
+async function benchDepth(desk: Desk, name: string): Promise<void> {
+  const first = `/api/v1/${name}?limit=100`;
+  let last = first;
+  for (let after: string | undefined = ""; after !== undefined;) {
+    const { next }: { next?: string } = JSON.parse(await get(desk, last));
+    after = next;
+    if (after !== undefined) last = `${first}&after=${encodeURIComponent(after)}`;
+  }
+  showTimes(`first page of ${name}`, await timesOf(() => get(desk, first)), BOUNDS.list);
+  showTimes(`last page of ${name}`, await timesOf(() => get(desk, last)), BOUNDS.list);
+}
+
+/** A heartbeat with a connection of its own, as SRS sends it. */
+async function beat(proxy: Proxy, number: number, port: number): Promise<void> {
+  using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
+  const response = await fetch(register(proxy.systemUrl(REGISTER), number, port), { client });
+  await response.body?.cancel();
+}
+
+/** Percent of a core that the main thread takes during some work, which tells how often it was done. */
+async function shareOf(
+  { process: { pid } }: Proxy,
+  work: () => Promise<number>,
+): Promise<{ percent: number; each: number }> {
+  const [begun, before] = [performance.now(), mainThreadSeconds(pid)];
+  const times = await work();
+  const used = (mainThreadSeconds(pid) - before) * 1_000;
+  return { percent: used / (performance.now() - begun) * 100, each: used / times };
 }
 
 /** What the whole program costs when nothing but heartbeats and probes goes on. */
-async function benchRest(interval: string): Promise<void> {
+async function benchRest(): Promise<void> {
   await using origin = Deno.serve({ port: 0, onListen: () => {} }, () => new Response("{}"));
   const { port } = origin.addr;
-  await using proxy = await Proxy.open({ PROXY_HEALTH_INTERVAL: interval });
-  const beat = async (number: number) => {
-    const response = await fetch(proxy.systemUrl(REGISTER), {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(heartbeat(number, port)),
-    });
-    await response.body?.cancel();
+  const rest = async () => {
+    await letRun(REST);
+    return 1;
   };
-  for (let number = 0; number < ORIGINS; number++) await beat(number);
-  await pause(3_000);
-  const [begun, before] = [performance.now(), await mainThreadTime(proxy.process.pid)];
-  let number = 0;
-  while (performance.now() - begun < REST) {
-    await beat(number++ % ORIGINS);
-    await pause(HEARTBEAT / ORIGINS);
+  for (const interval of [0, PROBE]) {
+    await using proxy = await Proxy.open({ PROXY_HEALTH_INTERVAL: `${interval}ms` });
+    for (let number = 0; number < ORIGINS; number++) await beat(proxy, number, port);
+    await letRun(3_000);
+    const quiet = await shareOf(proxy, rest);
+    const rush = await shareOf(proxy, async () => {
+      for (let number = 0; number < ORIGINS; number++) await beat(proxy, number, port);
+      return ORIGINS;
+    });
+    const busy = await shareOf(proxy, async () => {
+      const begun = performance.now();
+      let beats = 0;
+      for (; performance.now() - begun < REST; beats++) {
+        await beat(proxy, beats % ORIGINS, port);
+        await letRun(Math.max(0, begun + beats * HEARTBEAT / ORIGINS - performance.now()));
+      }
+      return beats;
+    });
+    const probes = interval === 0 ? "no probes" : `a probe each ${interval / 1_000} s`;
+    const { rest: bound, heartbeat } = BOUNDS;
+    show(`main thread, ${probes}, no heartbeats`, quiet.percent, bound, "% of a core");
+    show(`main thread, ${probes}, and heartbeats`, busy.percent, bound, "% of a core");
+    const costOf = ({ each, percent }: typeof busy) => each * (1 - quiet.percent / percent);
+    show("a heartbeat after another, with connection, CPU", costOf(rush), heartbeat, "ms");
+    // What else runs on the machine has taken the caches meanwhile.
+    show("a heartbeat by itself, with connection, CPU", costOf(busy), heartbeat, "ms");
   }
-  const share = (await mainThreadTime(proxy.process.pid) - before) / (performance.now() - begun);
-  const percent = (share * 100).toFixed(1);
-  say(`main thread at rest, ${ORIGINS} origins, a probe each ${interval}: ${percent} % of a core`);
 }
 
 await benchDesk();
-for (const interval of ["0", "2s"]) await benchRest(interval);
+await benchRest();
