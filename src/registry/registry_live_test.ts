@@ -218,7 +218,28 @@ Deno.test("an origin that sends is not down, although it takes no new connection
   assert.deepEqual(sessions.ended, ["publisher origin_down"]);
 });
 
-/** A world with a publisher at an origin that has just fallen silent. */
+Deno.test("what a session has been sent that has come since the last probe is a sign of life", async () => {
+  const silent = new Set<string>();
+  const { world, sessions } = await openProbed(silent);
+  await using _end = world;
+  await world.add("a", "b");
+  const origin = await world.resolve("publisher");
+  await world.registry.confirm("publisher");
+  silent.add(origin);
+  world.registry.unreachable(origin, "rtmp");
+  for (let viewer = 0; viewer < 10; viewer++) {
+    sessions.bytes.set(`viewer${viewer}`, 1_000);
+    await world.resolve(`viewer${viewer}`, PLAY);
+    world.registry.unreachable(origin, "rtmp");
+    await world.pass(1_500);
+  }
+  assert.deepEqual(sessions.ended, []);
+  world.registry.unreachable(origin, "rtmp");
+  await world.pass(8_000);
+  assert.equal(sessions.ended.length, 11);
+});
+
+/** A world with a publisher at an origin that falls silent now. */
 async function openFrozen() {
   const silent = new Set<string>();
   const { world, sessions } = await openProbed(silent);

@@ -24,7 +24,13 @@ export const NO_SESSIONS: SessionControl = {
 /** Bytes that the origin had sent to each session at the last check. */
 type Received = ReadonlyMap<string, number>;
 
-/** Checks sessions from time to time. Remembers only strays. */
+/** One look at all sessions of an origin, and what was told of them. */
+interface Look {
+  readonly sessions: ReadonlySet<string>;
+  readonly received: Received;
+}
+
+/** Looks at sessions from time to time. As large as what is stray. */
 export class RunningSessions {
   readonly #control: SessionControl;
   readonly #held: HeldStreams;
@@ -42,12 +48,15 @@ export class RunningSessions {
    * since the last call. An origin that sends is alive, even if it takes no new connections.
    */
   async listenTo(origin: string): Promise<() => Promise<boolean>> {
-    const look = () => this.#control.received(this.#held.sessionsAt(origin));
-    let last: Received = await look();
+    const look = async (): Promise<Look> => {
+      const sessions = this.#held.sessionsAt(origin);
+      return { sessions: new Set(sessions), received: await this.#control.received(sessions) };
+    };
+    let last = await look();
     return async () => {
       const before = last;
       last = await look();
-      return hasGrown(before, last);
+      return hasGrown(before, last.received);
     };
   }
 
@@ -90,10 +99,14 @@ export class RunningSessions {
   }
 }
 
-/** A session that was waiting and is now held up has been sent something; one held up before proves nothing. */
-function hasGrown(before: Received, now: Received): boolean {
+/**
+ * A session that was waiting and is now held up has been sent something; one held up before proves nothing,
+ * nor does one that was not reported. All that a session opened since then has received is new.
+ */
+function hasGrown({ sessions, received }: Look, now: Received): boolean {
   for (const [session, bytes] of now) {
-    if (bytes > (before.get(session) ?? bytes)) return true;
+    const before = received.get(session) ?? (sessions.has(session) ? bytes : 0);
+    if (bytes > before) return true;
   }
   return false;
 }
