@@ -73,7 +73,8 @@ const HEAVY = [
 ];
 /** Tests of what lanes and engines do, in which their number and kind make a difference. */
 const OF_LANES = [
-  ...["bad_clients", "http_bad_clients", "http_media", "lifecycle", "rtmp_clients", "srt_callers"],
+  ...["bad_clients", "http_bad_clients", "http_media", "lifecycle", "rates", "rtmp_clients"],
+  "srt_callers",
 ].map((name) => `tests/e2e/${name}_test.ts`);
 const BESIDE_OTHERS = ["--parallel", `--ignore=${ALONE.join(",")}`];
 const STEPS: readonly Step[] = [
