@@ -12,6 +12,7 @@ import type {
   StreamRequest,
 } from "../core/contracts.ts";
 import type { Address } from "../core/address.ts";
+import type { Flowed } from "../core/flow_meter.ts";
 import { unpackFlows } from "../core/packed_flows.ts";
 import type { TlsFailure } from "../net/securing_engine.ts";
 import type {
@@ -48,7 +49,10 @@ export interface DeskServices {
   onError(error: unknown, times?: number): void;
 }
 
-/** Metrics by plain string; the compiler checked the names and labels where they were sent. */
+type Bytes = Pick<Flowed, "bytesIn" | "bytesOut">;
+const NOTHING: Bytes = { bytesIn: 0, bytesOut: 0 };
+
+/** Metrics by names and labels that the compiler has checked where they were sent. */
 interface UncheckedMetrics {
   count(name: string, labels: Counted["labels"], by: number): void;
   observe(name: string, seconds: number, labels: Counted["labels"]): void;
@@ -59,7 +63,8 @@ export class Desk {
   readonly #post: (message: ToLane) => void;
   /** Sessions that the registry knows of and that have not been released. */
   readonly #held = new Set<string>();
-  readonly #opened = new Set<string>();
+  /** Sessions that an origin has taken, and what has flowed in them, as far as it was told. */
+  readonly #opened = new Map<string, Bytes>();
   readonly #received = new Map<string, number>();
   readonly #gauges = new Map<string, number>();
   readonly #signals = new Map<number, AbortController>();
@@ -115,13 +120,15 @@ export class Desk {
       case "unreachable":
         return resolver[notice.type](notice.origin, notice.protocol);
       case "session_opened":
-        this.#opened.add(notice.event.session);
+        this.#opened.set(notice.event.session, NOTHING);
         return sessions.opened(notice.event);
       case "session_closed":
         this.#forget(notice.event.session);
         return sessions.closed(notice.event);
       case "sessions_flowed":
         return unpackFlows(notice.flows, (session, flowed) => {
+          if (!this.#opened.has(session)) return;
+          this.#opened.set(session, flowed);
           sessions.flowed({ session, flowed });
         });
       case "parts_served":
@@ -149,8 +156,8 @@ export class Desk {
   /** The lane has ended. @param reason recorded for its sessions */
   end(reason: string): void {
     this.#isOver = true;
-    for (const session of this.#opened) {
-      this.#services.sessions.closed({ session, reason, bytesIn: 0, bytesOut: 0 });
+    for (const [session, { bytesIn, bytesOut }] of this.#opened) {
+      this.#services.sessions.closed({ session, reason, bytesIn, bytesOut });
     }
     for (const session of [...this.#held]) this.#release(session);
     for (const body of [...this.#bodies.keys()]) this.#dropBody(body);

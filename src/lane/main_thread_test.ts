@@ -6,11 +6,17 @@ import { within } from "../../tests/support/wait.ts";
 import { PrometheusMetrics } from "../api/metrics.ts";
 import { readBoundedBytes } from "../core/bounded_body.ts";
 import { systemClock } from "../core/clock.ts";
-import type { PartServed, SessionFlowed, SessionRefused } from "../core/contracts.ts";
+import type {
+  PartServed,
+  SessionClosed,
+  SessionFlowed,
+  SessionRefused,
+} from "../core/contracts.ts";
 import { ProxyError } from "../core/errors.ts";
 import { MemoryBudget } from "../core/memory_budget.ts";
 import { MemoryStore } from "../registry/memory_store.ts";
 import { Registry } from "../registry/registry.ts";
+import type { Desk } from "./desk.ts";
 import type { MainThread } from "./main_thread.ts";
 import { NO_SESSION_LOG } from "../../tests/support/no_session_log.ts";
 
@@ -18,11 +24,13 @@ import { NO_SESSION_LOG } from "../../tests/support/no_session_log.ts";
 class World implements AsyncDisposable {
   readonly metrics = new PrometheusMetrics();
   readonly refused: SessionRefused[] = [];
+  readonly closed: SessionClosed[] = [];
   readonly flowed: SessionFlowed[] = [];
   readonly served: PartServed[] = [];
   readonly errors: [unknown, number | undefined][] = [];
   readonly main: MainThread;
-  /** Answers WebRTC requests. */
+  readonly desk: Desk;
+  /** Answers what is about WebRTC. */
   signal = (_request: Request): Response | Promise<Response> => new Response();
   /** Messages sent to the main thread. */
   sent = 0;
@@ -35,6 +43,7 @@ class World implements AsyncDisposable {
       metrics: this.metrics,
       sessions: {
         ...NO_SESSION_LOG,
+        closed: (event: SessionClosed) => this.closed.push(event),
         flowed: (event: SessionFlowed) => this.flowed.push(event),
         served: (event: PartServed) => this.served.push(event),
         refused: (event: SessionRefused) => this.refused.push(event),
@@ -55,6 +64,7 @@ class World implements AsyncDisposable {
       toLane: (arrived) => arrived(),
     });
     this.main = wire.main;
+    this.desk = wire.desk;
   }
 
   static async open(): Promise<World> {
@@ -109,6 +119,9 @@ Deno.test("what flows is told once for each session and stream, whatever comes m
   await using world = await World.open();
   const { sessions } = world.main;
   const flowed = { bytesIn: 1, bytesOut: 2, bitsIn: 3, bitsOut: 2 ** 40 };
+  for (const session of ["s0", "s1", "s2"]) {
+    sessions.opened({ ...REQUEST, intent: "play", session, origin: "one" });
+  }
   for (let at = 0; at < 300; at++) {
     sessions.flowed({ session: `s${at % 3}`, flowed: { ...flowed, bytesIn: at } });
     sessions.served({ stream: `v/a/${at % 2}`, origin: "one", bytes: 10 });
@@ -132,6 +145,12 @@ Deno.test("what flows is told once for each session and stream, whatever comes m
     sessions.served({ stream: `v/a/${at}`, origin: "one", bytes });
   }
   assert.equal(world.served.length, 2_002, "as much as is kept at most");
+  world.desk.end("lane_failed");
+  const end = { reason: "lane_failed", bytesOut: 2 };
+  assert.deepEqual(world.closed.slice(1), [
+    { session: "s1", ...end, bytesIn: 298 },
+    { session: "s2", ...end, bytesIn: 299 },
+  ]);
 });
 
 Deno.test("defects are counted by what they are and where they were thrown", async () => {
