@@ -3,6 +3,7 @@
 // protocol; each defines what a dial is and what it opens.
 
 import type { Clock } from "./clock.ts";
+import type { FailedAddresses } from "./failed_addresses.ts";
 import { isOriginFault, type OriginFault, ProxyError } from "./errors.ts";
 import type { LabelValue } from "./metric_table.ts";
 import type { Address } from "./address.ts";
@@ -36,7 +37,8 @@ export class DialBounds {
   /**
    * Counts one more origin.
    *
-   * @returns those of its addresses that may be dialled, in their order: so many that one dial is left for
+   * @param addresses in the order in which they are to be tried
+   * @returns those that may be dialled: as many as leave one dial for
    * each origin that may be tried after it
    */
   take(addresses: readonly Address[]): readonly Address[] {
@@ -84,6 +86,8 @@ interface SearchTerms<Link> {
 interface DialOneByOne<Link> {
   /** Time for one origin, all its addresses together. */
   readonly dialTimeout: number;
+  /** Those of all searches of one kind. */
+  readonly failures: FailedAddresses;
   /**
    * Dials an address and completes the part of the handshake that does not involve the client.
    *
@@ -131,7 +135,9 @@ export async function tryOrigins<Link>(
     const reused = await search.reuse?.(origin);
     if (reused !== undefined) return { origin, link: reused };
     const dialling = new OriginDialling({ deps, search, giveUpAt }, origin);
-    const link = await dialling.run(bounds.take(origin.endpoints[search.protocol]));
+    const known = origin.endpoints[search.protocol];
+    const ordered = "dial" in search ? search.failures.ordered(known, clock.now()) : known;
+    const link = await dialling.run(bounds.take(ordered));
     if (link !== undefined) return { origin, link };
     failure = dialling.failure;
     failed.push(origin.id);
@@ -188,7 +194,11 @@ class OriginDialling<Link> {
       const left = (end - clock.now()) / (addresses.length - index);
       if (left <= 0 || this.#underWay.search.isGone()) break;
       const link = await this.#dial(() => search.dial(address, Math.ceil(left), this.#origin));
-      if (link !== undefined) return link;
+      if (link !== undefined) {
+        search.failures.answered(address, clock.now());
+        return link;
+      }
+      search.failures.failed(address, clock.now());
     }
     // Silence for less than the full timeout proves nothing.
     if (this.failure.code === "origin_timeout" && end < fullEnd) this.#isProven = false;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type ErrorCode, ProtocolError, ProxyError } from "./errors.ts";
 import type { Address } from "./address.ts";
+import { FailedAddresses } from "./failed_addresses.ts";
 import type { Origin } from "./origin.ts";
 import {
   DialBounds,
@@ -14,7 +15,7 @@ const DIAL_TIMEOUT = 2_000;
 
 function originOf(id: string, addresses: number): Origin {
   const rtmp = Array.from({ length: addresses }, (_, index) => ({
-    host: "192.0.2.1",
+    host: id,
     port: 1 + index,
   }));
   const endpoints = { rtmp, http: [], api: [], srt: [], rtc: [] };
@@ -43,6 +44,7 @@ class World {
   readonly reached: string[] = [];
   readonly told: string[] = [];
   readonly counted: Record<string, number> = {};
+  readonly failures = new FailedAddresses();
   isGone = false;
   readonly #origins: readonly Origin[];
   readonly #dial: Dial;
@@ -72,6 +74,7 @@ class World {
       protocol: "rtmp",
       timeout: 30_000,
       dialTimeout: DIAL_TIMEOUT,
+      failures: this.failures,
       choose: (failed) => this.#choose(failed),
       dial: (address, timeout, { id }) => this.#dialled(id, address, timeout),
       failed: (origin, { code }) => this.told.push(`${origin} ${code}`),
@@ -142,6 +145,30 @@ Deno.test("the first address that answers ends the search", async () => {
   assert.equal(await world.search(), "link to b");
   assert.deepEqual(world.dialled, ["a:1", "a:2", "b:1", "b:2"]);
   assert.deepEqual([world.unreachable, world.reached], [["a"], ["b"]]);
+});
+
+Deno.test("an address that has failed lately is tried behind the others", async () => {
+  let dead: readonly number[] = [1, 2];
+  const world = new World([originOf("a", 8)], (origin, address) => {
+    return dead.includes(address.port)
+      ? failWith("origin_timeout", Infinity)(origin, address, 0)
+      : {};
+  });
+  const dialled = async () => {
+    world.dialled.length = 0;
+    await world.search();
+    return world.dialled;
+  };
+  assert.deepEqual(await dialled(), ["a:1", "a:2", "a:3"]);
+  assert.deepEqual(await dialled(), ["a:3"]);
+  dead = [3, 4, 5];
+  world.now += 20_000;
+  assert.deepEqual(await dialled(), ["a:3", "a:4", "a:5", "a:6"]);
+  world.now += 10_000;
+  assert.deepEqual(await dialled(), ["a:1"], "it is given another chance");
+  dead = [1, 2, 3, 4, 6, 7, 8];
+  await assert.rejects(world.search(), hasCode("origin_timeout"));
+  assert.deepEqual(await dialled(), ["a:3", "a:4", "a:5"], "those that have failed longest ago");
 });
 
 for (

@@ -1,6 +1,7 @@
 // Finds an origin for a request and sends it there. All HTTP requests on behalf of clients go
 // through here. The caller handles the body of the response.
 
+import { FailedAddresses } from "../core/failed_addresses.ts";
 import { ProxyError } from "../core/errors.ts";
 import type { Origin } from "../core/origin.ts";
 import type { HttpResponse } from "../protocol/http/response.ts";
@@ -46,6 +47,7 @@ export class Forwarder {
   readonly #deps: OriginHttpDependencies;
   readonly #pool: OriginPool;
   readonly #protocol: "http" | "api";
+  readonly #failures = new FailedAddresses();
 
   /** @param protocol which of an origin's endpoints to use */
   constructor(deps: OriginHttpDependencies, pool: OriginPool, protocol: "http" | "api") {
@@ -65,6 +67,7 @@ export class Forwarder {
       protocol: this.#protocol,
       timeout: answer,
       dialTimeout: dial,
+      failures: this.#failures,
       choose: (failed) => route.choose(failed),
       reuse: (origin) => this.#askKept(request, origin, route),
       dial: async (address, timeout) => {

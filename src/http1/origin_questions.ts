@@ -5,6 +5,7 @@
 import { textOfBytes } from "../core/binary_text.ts";
 import type { Clock } from "../core/clock.ts";
 import { formatAddress } from "../core/endpoint.ts";
+import { FailedAddresses } from "../core/failed_addresses.ts";
 import { isOriginFault, ProxyError } from "../core/errors.ts";
 import { MAX_ADDRESSES } from "../core/try_origins.ts";
 import type { HopMark } from "../core/hop_mark.ts";
@@ -31,6 +32,7 @@ export interface OriginAskerOptions {
 /** Asks one origin at a time, and any number at once. */
 export class OriginAsker implements OriginQuestions {
   readonly #options: OriginAskerOptions;
+  readonly #failures = new FailedAddresses();
 
   constructor(options: OriginAskerOptions) {
     this.#options = options;
@@ -40,7 +42,8 @@ export class OriginAsker implements OriginQuestions {
     const { clock } = this.#options;
     const end = clock.now() + timeout;
     const { endpoints } = await this.#options.resolved(origin);
-    const addresses = endpoints.api.slice(0, MAX_ADDRESSES);
+    const ordered = this.#failures.ordered(endpoints.api, clock.now());
+    const addresses = ordered.slice(0, MAX_ADDRESSES);
     using link = await this.#dial(addresses, end);
     return await this.#askAt(link, question, end);
   }
@@ -54,9 +57,11 @@ export class OriginAsker implements OriginQuestions {
       if (timeout <= 0) break;
       try {
         const connection = await engine.dial(address, { timeout, protocol: "http" });
+        this.#failures.answered(address, clock.now());
         return new OriginConnection(address, connection);
       } catch (error) {
         if (!isOriginFault(error)) throw error;
+        this.#failures.failed(address, clock.now());
         failure = error;
       }
     }

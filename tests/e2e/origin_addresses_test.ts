@@ -66,6 +66,14 @@ async function register(proxy: Proxy, places: Places, origin: OriginServer): Pro
   await sendHeartbeat(proxy, behindDead(places, heartbeatOf(origin, "1")));
 }
 
+async function failedDials(proxy: Proxy, protocol: string): Promise<number> {
+  const text = await fetchText(proxy.systemUrl("/metrics"));
+  return text.split("\n")
+    .filter((line) => line.startsWith(`srs_proxy_origin_dials_total{protocol="${protocol}"`))
+    .filter((line) => !line.includes('result="reached"'))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
+}
+
 const KINDS = [
   { kind: "refuse", open: refusing, ignore: false },
   { kind: "swallow everything", open: swallowing, ignore: !HAS_NAMESPACES },
@@ -80,17 +88,22 @@ for (const { kind, open, ignore } of KINDS) {
     timeout: 60_000,
     async fn() {
       await using places = await open();
-      await using proxy = await openProxy();
+      await using proxy = await openProxy({ PROXY_LANES: "1" });
       await using origin = await NodeMediaServer.open({ host: places.alive });
       await register(proxy, places, origin);
       const publisher = await Publisher.open(proxy.rtmpUrl("show"));
       await using _publisher = publisher;
       await publisher.publishing(PATIENCE);
       const flv = `http://127.0.0.1:${proxy.ports.httpServer}/live/show.flv`;
-      for (const url of [proxy.rtmpUrl("show"), flv]) {
+      for (const url of [proxy.rtmpUrl("show"), flv, proxy.rtmpUrl("show"), flv]) {
         await using viewer = new Viewer(url);
         await viewer.moreVideo(3, PATIENCE);
       }
+      assert.deepEqual(
+        [await failedDials(proxy, "rtmp"), await failedDials(proxy, "http")],
+        [3, 3],
+        "what is dead is found out once",
+      );
     },
   });
 

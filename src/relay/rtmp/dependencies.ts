@@ -1,6 +1,7 @@
 // What the RTMP relay is given: its limits and what it needs of the rest of the program.
 
 import type { Clock } from "../../core/clock.ts";
+import type { FailedAddresses } from "../../core/failed_addresses.ts";
 import type { MemoryBudget } from "../../core/memory_budget.ts";
 import type { Metrics, Resolver, SessionLog } from "../../core/contracts.ts";
 import type { TcpEngine } from "../../net/engine.ts";
@@ -29,7 +30,9 @@ export interface RtmpDependencies {
   readonly resolver: Resolver;
   readonly sessions: SessionLog;
   readonly metrics: Metrics;
-  /** Budget for what is kept for clients until an origin has accepted their streams. */
+  /** Addresses of origins that do not answer. */
+  readonly failures: FailedAddresses;
+  /** What is kept for clients until an origin has taken their streams. */
   readonly identifyMemory: MemoryBudget;
   /** Whether new streams are refused because the process is about to end. */
   isDraining(): boolean;

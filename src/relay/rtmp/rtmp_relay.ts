@@ -1,6 +1,7 @@
 // The RTMP relay: its port, and the limits, sweeping and shutdown of its clients' sessions.
 
 import type { ListenAddress } from "../../core/endpoint.ts";
+import { FailedAddresses } from "../../core/failed_addresses.ts";
 import type { Address } from "../../core/address.ts";
 import type { Tally } from "../../core/tally.ts";
 import type { Connection } from "../../net/engine.ts";
@@ -12,7 +13,7 @@ import type { EndedBy } from "../../core/contracts.ts";
 import { RtmpClient } from "./rtmp_client.ts";
 import type { RtmpDependencies } from "./dependencies.ts";
 
-export interface RtmpRelayOptions extends RtmpDependencies {
+export interface RtmpRelayOptions extends Omit<RtmpDependencies, "failures"> {
   readonly listen: ListenAddress;
   readonly reusePort?: boolean | undefined;
   limits(): ConnectionLimits;
@@ -25,13 +26,13 @@ export interface RtmpRelayOptions extends RtmpDependencies {
 }
 
 export class RtmpRelay implements AsyncDisposable {
-  readonly #options: RtmpRelayOptions;
+  readonly #options: RtmpRelayOptions & RtmpDependencies;
   readonly #clients = new Set<RtmpClient>();
   readonly #server: TcpServer;
   readonly #sweeper: Sweeper;
 
   private constructor(options: RtmpRelayOptions) {
-    this.#options = options;
+    this.#options = { ...options, failures: new FailedAddresses() };
     const { engine, listen, reusePort, limits, tally, metrics } = options;
     this.#server = TcpServer.open({
       name: "RTMP",

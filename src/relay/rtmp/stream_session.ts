@@ -61,6 +61,7 @@ export class StreamSession implements Disposable {
       protocol: "rtmp",
       timeout: timeouts.answer,
       dialTimeout: timeouts.dial,
+      failures: this.#deps.failures,
       choose: (failed) => {
         return resolver.resolve({ stream, protocol: "rtmp", intent, session, failed });
       },
