@@ -39,7 +39,7 @@ class World implements AsyncDisposable {
     await using stack = new AsyncDisposableStack();
     const faults = new Faults();
     const all = { PROXY_LANES: String(LANES), ...faults.variables, ...variables };
-    const proxy = stack.use(await Proxy.open(all, freeProxyPorts(), FRAGILE_PROGRAM));
+    const proxy = stack.use(await Proxy.open(all, freeProxyPorts(), { program: FRAGILE_PROGRAM }));
     const origin = stack.use(await NginxRtmp.open());
     stack.use(await Registration.open([proxy], origin));
     return new World(proxy, faults, stack.move());

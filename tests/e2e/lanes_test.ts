@@ -106,7 +106,7 @@ Deno.test({
   async fn() {
     const faults = new Faults();
     const variables = { PROXY_LANES: "2", ...faults.variables };
-    await using proxy = await Proxy.open(variables, freeProxyPorts(), FRAGILE_PROGRAM);
+    await using proxy = await Proxy.open(variables, freeProxyPorts(), { program: FRAGILE_PROGRAM });
     const series = "srs_proxy_identify_memory_bytes";
     using client = await RawHttp.connect(proxy.ports.httpApi);
     await client.send("GET /api/v1/versions HTTP/1.1\r\nHost: a\r\n");

@@ -2,29 +2,36 @@
 // in a network that loses whatever they would answer. The one behind them is found in good time.
 
 import assert from "node:assert/strict";
+import { formatAddress } from "../../src/core/endpoint.ts";
 import { Publisher, testFile, Viewer } from "../support/ffmpeg.ts";
 import { HAS_NAMESPACES, NetworkNamespace } from "../support/network_namespace.ts";
 import { NginxRtmp } from "../support/nginx_rtmp.ts";
 import { NodeMediaServer } from "../support/node_media_server.ts";
 import { fetchText, type OriginServer } from "../support/origin_server.ts";
 import { freePort, freePorts } from "../support/ports.ts";
-import { Proxy } from "../support/proxy.ts";
+import { freeProxyPorts, Proxy } from "../support/proxy.ts";
 import { RecordedSrs } from "../support/recorded_srs.ts";
 import { type Heartbeat, heartbeatOf, sendHeartbeat } from "../support/register.ts";
 import { agree, openRtcOrigin, proofOf } from "../support/rtc_origin.ts";
 import { publish as publishSrt, SrtReceiver, srtUrl } from "../support/srt_programs.ts";
+import { TempFolder } from "../support/temp_folder.ts";
 import { UdpPeer } from "../support/udp_peer.ts";
 import { until } from "../support/wait.ts";
 
 /** For whatever a client asks: more than the time for all addresses of an origin. */
 const PATIENCE = 5_000;
 
+/** The name of an origin, which stands for both its addresses. */
+const NAME = "origin.test";
+
 /** Where an origin is not, although it says so, and where it is. */
 interface Places extends AsyncDisposable {
   readonly dead: string;
   readonly alive: string;
-  /** Another address of this machine. */
-  readonly other: string;
+  /** Another address of this machine, at which its media may be alone. */
+  readonly other?: string;
+  /** A file that says what its name stands for; without one it has no name. */
+  readonly hosts?: string;
 }
 
 async function refusing(): Promise<Places> {
@@ -39,27 +46,44 @@ async function swallowing(): Promise<Places> {
   return { dead, alive, other, [Symbol.asyncDispose]: () => network[Symbol.asyncDispose]() };
 }
 
-/** An origin's heartbeat in which ports that nobody has stand before its own, and a dead host before all. */
-function behindDead(places: Places, heartbeat: Heartbeat): Heartbeat {
+async function named(): Promise<Places> {
+  await using stack = new AsyncDisposableStack();
+  const { dead, alive } = stack.use(await swallowing());
+  const hosts = stack.use(new TempFolder()).file("hosts");
+  await Deno.writeTextFile(hosts, `127.0.0.1 localhost\n${dead} ${NAME}\n${alive} ${NAME}\n`);
+  const kept = stack.move();
+  return { dead, alive, hosts, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+/** The heartbeat of an origin that is dead wherever is looked for it first. */
+function behindDead({ dead, hosts }: Places, heartbeat: Heartbeat): Heartbeat {
   const behind = (endpoints: readonly string[] | undefined) => {
+    if (hosts !== undefined) return endpoints?.map((endpoint) => endpoint.replace(/^.*:/, ""));
     return endpoints && [...freePorts(2).map(String), ...endpoints];
   };
-  const { rtmp, http, api, srt } = heartbeat;
+  const { rtmp, http, api, srt, rtc } = heartbeat;
   return {
     ...heartbeat,
-    ip: places.dead,
+    ip: hosts === undefined ? dead : NAME,
     rtmp: behind(rtmp)!,
     http: behind(http),
     api: behind(api),
     srt: behind(srt),
+    // Its port has to be the one that the origin answers.
+    rtc: hosts === undefined ? rtc : behind(rtc),
   };
 }
 
-async function openProxy(variables: Record<string, string> = {}): Promise<Proxy> {
-  return await Proxy.open({
-    PROXY_REGISTER_ALLOW: "127.0.0.0/8,198.18.0.0/16,2001:2::/48",
-    ...variables,
-  });
+async function openProxy(
+  { hosts }: Places,
+  variables: Record<string, string> = {},
+): Promise<Proxy> {
+  const allowed = `127.0.0.0/8,198.18.0.0/16,2001:2::/48,${NAME}`;
+  return await Proxy.open(
+    { PROXY_REGISTER_ALLOW: allowed, ...variables },
+    freeProxyPorts(),
+    hosts === undefined ? {} : { hosts },
+  );
 }
 
 async function register(proxy: Proxy, places: Places, origin: OriginServer): Promise<void> {
@@ -75,20 +99,25 @@ async function failedDials(proxy: Proxy, protocol: string): Promise<number> {
 }
 
 const KINDS = [
-  { kind: "refuse", open: refusing, ignore: false },
-  { kind: "swallow everything", open: swallowing, ignore: !HAS_NAMESPACES },
+  { behind: "behind addresses that refuse", open: refusing, dead: 3, ignore: false },
+  {
+    behind: "behind addresses that swallow everything",
+    ...{ open: swallowing, dead: 3, ignore: !HAS_NAMESPACES },
+  },
+  {
+    behind: "by a name that stands for one that swallows everything too",
+    ...{ open: named, dead: 1, ignore: !HAS_NAMESPACES },
+  },
 ];
 
-for (const { kind, open, ignore } of KINDS) {
-  const behind = `behind addresses that ${kind}`;
-
+for (const { behind, open, dead, ignore } of KINDS) {
   Deno.test({
     name: `${behind}: RTMP and HTTP-FLV`,
     ignore,
     timeout: 60_000,
     async fn() {
       await using places = await open();
-      await using proxy = await openProxy({ PROXY_LANES: "1" });
+      await using proxy = await openProxy(places, { PROXY_LANES: "1" });
       await using origin = await NodeMediaServer.open({ host: places.alive });
       await register(proxy, places, origin);
       const publisher = await Publisher.open(proxy.rtmpUrl("show"));
@@ -101,7 +130,7 @@ for (const { kind, open, ignore } of KINDS) {
       }
       assert.deepEqual(
         [await failedDials(proxy, "rtmp"), await failedDials(proxy, "http")],
-        [3, 3],
+        [dead, dead],
         "what is dead is found out once",
       );
     },
@@ -113,7 +142,7 @@ for (const { kind, open, ignore } of KINDS) {
     timeout: 60_000,
     async fn() {
       await using places = await open();
-      await using proxy = await openProxy();
+      await using proxy = await openProxy(places);
       await using origin = await NginxRtmp.open({ host: places.alive, hls: true });
       await register(proxy, places, origin);
       await using _publisher = await Publisher.publish(proxy.rtmpUrl("show"));
@@ -133,7 +162,7 @@ for (const { kind, open, ignore } of KINDS) {
     timeout: 60_000,
     async fn() {
       await using places = await open();
-      await using proxy = await openProxy();
+      await using proxy = await openProxy(places);
       const port = freePort();
       const listener = srtUrl(port, { mode: "listener", latency: 200 }, places.alive);
       await using receiver = SrtReceiver.open(listener);
@@ -152,15 +181,14 @@ for (const { kind, open, ignore } of KINDS) {
     timeout: 60_000,
     async fn() {
       await using places = await open();
-      const { dead, alive, other } = places;
-      for (const at of [alive, other]) {
-        await using proxy = await openProxy();
+      const { alive, other = alive } = places;
+      for (const at of new Set([alive, other])) {
+        await using proxy = await openProxy(places);
         await using media = new UdpPeer(at);
-        const place = at.includes(":") ? `[${at}]` : at;
-        const rtc = [`udp://${place}:${media.port}`];
+        const rtc = [`udp://${formatAddress({ host: at, port: media.port })}`];
         await using _api = await openRtcOrigin(proxy, media.port, {
           host: alive,
-          heartbeat: { ip: dead, rtc },
+          announce: (usual) => behindDead(places, { ...usual, rtc }),
         });
         const proof = proofOf(await agree(proxy, "show"));
         await using client = new UdpPeer();
@@ -182,7 +210,7 @@ for (const { kind, open, ignore } of KINDS) {
     timeout: 60_000,
     async fn() {
       await using places = await open();
-      await using proxy = await openProxy({ PROXY_HEALTH_INTERVAL: "1s" });
+      await using proxy = await openProxy(places, { PROXY_HEALTH_INTERVAL: "1s" });
       await using origin = new RecordedSrs("one", "one", { host: places.alive });
       const { port: apiPort } = origin.status.origin.endpoints.api[0]!;
       const at = { name: "one", host: places.alive, rtmpPort: freePort(), apiPort };

@@ -32,18 +32,18 @@ export class Proxy implements AsyncDisposable {
   /**
    * Starts the program and waits until `GET /readyz` succeeds.
    *
-   * @param variables PROXY_* variables in addition to those that the tests need: free loopback
-   * ports, and origins allowed on 127.0.0.0/8
-   * @param ports where it listens; free ones unless given
-   * @param program a wrapper around the real one; see `proxyCommand`
+   * @param variables PROXY_* variables over those that the tests need: free loopback ports, and
+   * origins allowed on 127.0.0.0/8
+   * @param ports where it listens; free ones unless told
+   * @param options where to start the program, and which
    * @throws Error with the program's own errors when it does not become ready
    */
   static async open(
     variables: Variables = {},
     ports = freeProxyPorts(),
-    program?: string,
+    options: StartOptions = {},
   ): Promise<Proxy> {
-    const process = startProxy([], { ...listenVariables(ports), ...variables }, { program });
+    const process = startProxy([], { ...listenVariables(ports), ...variables }, options);
     const proxy = new Proxy(ports, process);
     try {
       await process.until("the proxy become ready", () => proxy.isReady(), 30_000);
@@ -133,17 +133,23 @@ export interface StartOptions {
   readonly cwd?: string | undefined;
   /** A wrapper around the real one; see `proxyCommand`. */
   readonly program?: string | undefined;
+  /** A file in the place of /etc/hosts; see `HAS_NAMESPACES`. */
+  readonly hosts?: string;
 }
+
+/** Runs what follows with the file of its first argument as /etc/hosts, which others do not see. */
+const WITH_HOSTS = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"'];
 
 /** Starts the program with these arguments and variables, and none of this process's PROXY_*. */
 export function startProxy(
   args: readonly string[],
   variables: Variables,
-  { cwd, program }: StartOptions = {},
+  { cwd, program, hosts }: StartOptions = {},
 ): Child {
   const foreign = Object.keys(Deno.env.toObject()).filter((name) => name.startsWith("PROXY_"));
   const cleared = Object.fromEntries(foreign.map((name) => [name, undefined]));
-  const [command, ...first] = proxyCommand(program);
+  const around = hosts === undefined ? [] : [...WITH_HOSTS, hosts];
+  const [command, ...first] = [...around, ...proxyCommand(program)];
   return new Child({
     command: command!,
     args: [...first, ...args],

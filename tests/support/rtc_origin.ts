@@ -27,14 +27,15 @@ function passwordOf(name: string): string {
 interface RtcOriginOptions {
   /** Where its API is; 127.0.0.1 unless told. */
   readonly host?: string;
-  readonly heartbeat?: Partial<Heartbeat>;
+  /** Changes its heartbeat. */
+  readonly announce?: (usual: Heartbeat) => Heartbeat;
 }
 
 /** Opens the origin's API and registers it. @param mediaPort where its sessions' media goes */
 export async function openRtcOrigin(
   proxy: Proxy,
   mediaPort: number,
-  { host = "127.0.0.1", heartbeat }: RtcOriginOptions = {},
+  { host = "127.0.0.1", announce = (usual) => usual }: RtcOriginOptions = {},
 ): Promise<HttpOrigin> {
   let count = 0;
   const api = new HttpOrigin((path) =>
@@ -49,7 +50,7 @@ export async function openRtcOrigin(
     }, { host });
   const { rtmpPort, httpPort: apiPort } = api;
   const usual = heartbeatOf({ name: "o", host, rtmpPort, apiPort, rtcPort: mediaPort }, "1");
-  await sendHeartbeat(proxy, { ...usual, ...heartbeat });
+  await sendHeartbeat(proxy, announce(usual));
   return api;
 }
 
