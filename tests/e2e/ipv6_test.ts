@@ -21,7 +21,12 @@ import {
 } from "../support/register.ts";
 import { sessionsOf, transportsOf } from "../support/sessions.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
-import { publish as publishSrt, SrtReceiver, srtUrl } from "../support/srt_programs.ts";
+import {
+  publish as publishSrt,
+  SrtReceiver,
+  srtUrl,
+  untilListening,
+} from "../support/srt_programs.ts";
 import { until } from "../support/wait.ts";
 import { untilItMoves } from "../support/web_player.ts";
 import { publish } from "../support/web_publisher.ts";
@@ -99,6 +104,7 @@ for (const engine of ["libc", "deno"]) {
         const port = freePort();
         const listener = srtUrl(port, { mode: "listener", latency: 200 }, "[::1]");
         await using receiver = SrtReceiver.open(listener);
+        await untilListening(port, HOST);
         const origin = { name: "srt", host: HOST, rtmpPort: port, srtPort: port };
         await sendHeartbeat(proxy, heartbeatOf(origin, "1"));
         const url = srtUrl(proxy.ports.srt, { latency: 200_000 }, at);

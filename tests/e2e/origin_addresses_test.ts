@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { formatAddress } from "../../src/core/endpoint.ts";
 import { Publisher, testFile, Viewer } from "../support/ffmpeg.ts";
 import { HAS_NAMESPACES, NetworkNamespace } from "../support/network_namespace.ts";
+import { HttpOrigin } from "../support/http_origin.ts";
 import { NginxRtmp } from "../support/nginx_rtmp.ts";
 import { NodeMediaServer } from "../support/node_media_server.ts";
 import { fetchText, type OriginServer } from "../support/origin_server.ts";
@@ -13,7 +14,12 @@ import { freeProxyPorts, Proxy } from "../support/proxy.ts";
 import { RecordedSrs } from "../support/recorded_srs.ts";
 import { type Heartbeat, heartbeatOf, sendHeartbeat } from "../support/register.ts";
 import { agree, openRtcOrigin, proofOf } from "../support/rtc_origin.ts";
-import { publish as publishSrt, SrtReceiver, srtUrl } from "../support/srt_programs.ts";
+import {
+  publish as publishSrt,
+  SrtReceiver,
+  srtUrl,
+  untilListening,
+} from "../support/srt_programs.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { UdpPeer } from "../support/udp_peer.ts";
 import { until } from "../support/wait.ts";
@@ -166,7 +172,11 @@ for (const { behind, open, dead, ignore } of KINDS) {
       const port = freePort();
       const listener = srtUrl(port, { mode: "listener", latency: 200 }, places.alive);
       await using receiver = SrtReceiver.open(listener);
-      const origin = { name: "srt", host: places.alive, rtmpPort: port, srtPort: port };
+      await untilListening(port, places.alive);
+      // Whoever answers nothing over TCP is down before long.
+      await using api = new HttpOrigin({}, { host: places.alive });
+      const { rtmpPort, httpPort: apiPort } = api;
+      const origin = { name: "srt", host: places.alive, rtmpPort, apiPort, srtPort: port };
       await sendHeartbeat(proxy, behindDead(places, heartbeatOf(origin, "1")));
       const url = srtUrl(proxy.ports.srt, { latency: 200_000 });
       const file = await testFile();

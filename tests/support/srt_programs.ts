@@ -57,9 +57,9 @@ export function publishBytes(url: string, streamId: string, path: string): Child
   return new Child({ command: "bash", args: ["-c", program, url, streamId, path] });
 }
 
-/** Waits until SRT callers are answered on a port. */
-export async function untilListening(port: number): Promise<void> {
-  await using caller = new UdpPeer();
+/** Waits until SRT callers are answered on a port, of 127.0.0.1 unless told. */
+export async function untilListening(port: number, host?: string): Promise<void> {
+  await using caller = new UdpPeer(host);
   await until("an SRT listener", async () => {
     await caller.send(srtInduction(1), port);
     return caller.waiting > 0;
