@@ -49,6 +49,7 @@ const ALONE = [
   "src/net/tls/tls_engine_test.ts",
   "src/app/tls_test.ts",
   "src/lane/lane_modules_test.ts",
+  "src/lane/lanes_tls_test.ts",
   "src/net/spare_memory_test.ts",
   "src/net/deno/tcp_connection_test.ts",
   "src/net/udp/links_test.ts",

@@ -53,7 +53,7 @@ export class Certificates implements Disposable {
     this.#metrics = options.metrics;
     this.#onExchange = options.onExchange;
     this.server = new TlsServer(this.keys);
-    this.system = new TlsServer(this.keys, read.clientAuthorities);
+    this.system = new TlsServer(this.keys, { authorities: read.clientAuthorities });
     this.#watch = options.clock.every(WATCH, () => void this.#look());
     this.#rotation = options.clock.every(TICKET_LIFE, () => this.#renewTicketKey());
   }

@@ -8,6 +8,8 @@ import { type Clock, pause, within } from "../core/clock.ts";
 import { ThreadLife } from "../net/libc/thread_life.ts";
 import { openLibc } from "../net/udp/libc.ts";
 import { DescriptorSet } from "../net/libc/descriptor_set.ts";
+import { openLibrary } from "../net/tls/openssl.ts";
+import { OpenSslObjects } from "../net/tls/openssl_objects.ts";
 import { WakeHandle } from "../net/udp/wake_handle.ts";
 import { Desk, type DeskServices } from "./desk.ts";
 import type { UdpProtocol } from "../relay/udp/figures.ts";
@@ -34,9 +36,11 @@ const LAST_BREATH = 3_000;
 /** Intervals between checks for the thread's end; they grow, since it may run for ever. */
 const FIRST_LOOK = 10;
 const LONGEST_LOOK = 1_000;
+/** Objects of OpenSSL's that are freed in one turn, since others wait for this thread. */
+const MOST_FREED = 256;
 
 export interface LaneOptions {
-  readonly init: Omit<LaneInit, "mail" | "wake" | "descriptors" | "changes">;
+  readonly init: Omit<LaneInit, "mail" | "wake" | "descriptors" | "openSslObjects" | "changes">;
   readonly clock: Clock;
   readonly services: DeskServices;
   /** Receives reports from the lane's forwarders. */
@@ -64,6 +68,7 @@ export class Lane implements AsyncDisposable {
   readonly #desk: Desk;
   readonly #mail = new SharedArrayBuffer(8);
   readonly #descriptors = DescriptorSet.memory();
+  readonly #openSslObjects = OpenSslObjects.memory();
   readonly #life = ThreadLife.open();
   readonly #shared = new Int32Array(this.#mail);
   readonly #opened = Promise.withResolvers<LaneAddresses>();
@@ -217,6 +222,7 @@ export class Lane implements AsyncDisposable {
       changes: services.resolver.changes.memory,
       mail: this.#mail,
       descriptors: this.#descriptors,
+      openSslObjects: this.#openSslObjects,
       wake: this.#wake?.fd,
     };
     this.#worker.postMessage({ type: "open", init: whole } satisfies ToLane);
@@ -289,20 +295,34 @@ export class Lane implements AsyncDisposable {
       left.shutDown(library.symbols);
       this.#left.resolve();
     }
-    if (!this.#hasEnded) await this.#untilThreadHasEnded();
+    const isCertain = !this.#hasEnded && await this.#untilThreadHasEnded();
     if (library) left.closeAll(library.symbols);
     library?.close();
     this.#life?.[Symbol.dispose]();
     this.#wake?.[Symbol.dispose]();
     this.#left.resolve();
     this.#options.onGone();
+    if (isCertain) await this.#freeOpenSslObjects();
   }
 
-  async #untilThreadHasEnded(): Promise<void> {
+  /** A lane that ends by itself has freed them. */
+  async #freeOpenSslObjects(): Promise<void> {
+    const left = new OpenSslObjects(this.#openSslObjects);
+    if (left.isEmpty) return;
+    const library = openLibrary();
+    for (const _ of left.freeAll(library.symbols, MOST_FREED)) await pause(this.#options.clock, 0);
+    library.close();
+  }
+
+  /** @returns whether that is certain */
+  async #untilThreadHasEnded(): Promise<boolean> {
     const { clock } = this.#options;
     const life = this.#life;
-    if (life === undefined && this.#isStuck) return await new Promise<void>(() => {});
-    if (life === undefined || this.#thread === 0) return await pause(clock, LAST_BREATH);
+    if (life === undefined && this.#isStuck) return await new Promise<boolean>(() => {});
+    if (life === undefined || this.#thread === 0) {
+      await pause(clock, LAST_BREATH);
+      return false;
+    }
     for (
       let look = FIRST_LOOK;
       life.runs(this.#thread);
@@ -310,5 +330,6 @@ export class Lane implements AsyncDisposable {
     ) {
       await pause(clock, look);
     }
+    return true;
   }
 }

@@ -23,6 +23,7 @@ import { RtmpRelay } from "../relay/rtmp/rtmp_relay.ts";
 import type { ListenAddress } from "../core/endpoint.ts";
 import { WebHandler } from "../http1/web_server.ts";
 import type { TlsPort } from "../net/tcp_server.ts";
+import { OpenSslObjects } from "../net/tls/openssl_objects.ts";
 import { TlsClient } from "../net/tls/tls_client.ts";
 import { TlsServer } from "../net/tls/tls_server.ts";
 import { MainThread } from "./main_thread.ts";
@@ -119,7 +120,8 @@ class RunningLane {
     }
     const sockets = this.#loop ? new LibcTcpEngine(this.#loop) : new DenoTcpEngine(systemClock);
     const named = new NamingEngine(sockets, () => this.#config.originHeader);
-    this.#tlsClient = this.#closing.use(new TlsClient(init.authorities));
+    const objects = new OpenSslObjects(init.openSslObjects);
+    this.#tlsClient = this.#closing.use(new TlsClient(init.authorities, objects));
     const engine = new SecuringEngine(named, this.#tlsClient, (failure) => {
       this.#main.metrics.count("srs_proxy_origin_tls_failures_total");
       this.#main.tell({ type: "tls_failed", failure });
@@ -140,7 +142,7 @@ class RunningLane {
       connections: this.#ice,
       onFailed: (error) => this.#over.reject(error),
     });
-    this.#tls = init.tls && this.#closing.use(new TlsServer(init.tls));
+    this.#tls = init.tls && this.#closing.use(new TlsServer(init.tls, { objects }));
     this.#signals = this.#closing.use(this.#openSignals());
     this.#rtmp = RtmpRelay.open({
       ...options,

@@ -11,6 +11,7 @@ import type {
 import { laneTally } from "../../src/lane/lane_columns.ts";
 import { Lanes } from "../../src/lane/lanes.ts";
 import type { TcpEngine } from "../../src/net/engine.ts";
+import type { TlsKeys } from "../../src/net/tls/tls_keys.ts";
 import { isLibcKnown } from "../../src/net/udp/libc.ts";
 import { PrometheusMetrics } from "../../src/api/metrics.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
@@ -52,6 +53,7 @@ export class LanesWorld implements AsyncDisposable {
     engine: TcpEngine["kind"],
     variables: Record<string, string> = {},
     clock: Clock = systemClock,
+    tls?: TlsKeys,
   ): Promise<LanesWorld> {
     const store = new MemoryStore({ maxOrigins: 10, maxStreams: 1_000 });
     const metrics = new PrometheusMetrics();
@@ -82,9 +84,10 @@ export class LanesWorld implements AsyncDisposable {
         listen: {
           rtmp: { host: "127.0.0.1", port: 0 },
           http: { host: "127.0.0.1", port: 0 },
+          https: tls && { host: "127.0.0.1", port: 0 },
           reusePort: true,
         },
-        variables,
+        ...{ variables, tls },
         idPrefix: "s",
         pseudonym: PSEUDONYM,
       },

@@ -101,10 +101,22 @@ export interface OpenSslLibrary {
   close(): void;
 }
 
-/** @throws ProxyError `internal` when version 3 is missing or FFI is not permitted */
-export function openLibrary(): OpenSslLibrary {
+/** Keeps account of calls. */
+interface OpenSslWatcher {
+  /** @returns the same calls */
+  watch(ssl: OpenSsl): OpenSsl;
+}
+
+/**
+ * @param objects where it is kept what is made by these calls, if a thread may end without freeing it
+ * @throws ProxyError `internal` when version 3 is not there or FFI is not granted
+ */
+export function openLibrary(objects?: OpenSslWatcher): OpenSslLibrary {
   try {
-    return openBoth();
+    const library = openBoth();
+    return objects === undefined
+      ? library
+      : { symbols: objects.watch(library.symbols), close: library.close };
   } catch (cause) {
     throw new ProxyError("internal", "Cannot speak TLS without OpenSSL 3 (libssl.so.3)", { cause });
   }

@@ -3,6 +3,7 @@
 import { ProxyError } from "../../core/errors.ts";
 import { parseIp } from "../../core/ip_address.ts";
 import * as o from "./openssl.ts";
+import type { OpenSslObjects } from "./openssl_objects.ts";
 import { cString, newContext, trustAuthorities } from "./tls_context.ts";
 import { type SessionSource, type TlsOpener, TlsSession } from "./tls_session.ts";
 
@@ -10,15 +11,20 @@ const NAME_FLAGS = o.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | o.X509_CHECK_FLAG_NE
 
 /** Opens TLS sessions on the client side. OpenSSL is loaded when the first one is opened. */
 export class TlsClient implements Disposable {
+  readonly #objects: OpenSslObjects | undefined;
   #authorities: string | undefined;
   #library: o.OpenSslLibrary | undefined;
   #context: Deno.PointerObject | undefined;
   #sessions = 0;
   #isOver = false;
 
-  /** @param authorities in PEM; the system's if absent */
-  constructor(authorities?: string) {
+  /**
+   * @param authorities in PEM; the system's unless given
+   * @param objects of a thread that may end without a word
+   */
+  constructor(authorities?: string, objects?: OpenSslObjects) {
     this.#authorities = authorities;
+    this.#objects = objects;
   }
 
   /** Sets the authorities for new sessions. */
@@ -32,7 +38,7 @@ export class TlsClient implements Disposable {
   for(name: string): TlsOpener {
     return {
       open: (transport) => {
-        this.#library ??= o.openLibrary();
+        this.#library ??= o.openLibrary(this.#objects);
         const { symbols } = this.#library;
         return new TlsSession(symbols, this.#source(symbols, name), transport);
       },

@@ -49,7 +49,7 @@ class World implements AsyncDisposable {
   static async open(kind: TcpEngine["kind"], asks = false): Promise<World> {
     const authority = await Authority.open();
     const pair = await authority.pair();
-    const server = new TlsServer(keysOf(pair), asks ? pair.authority : undefined);
+    const server = new TlsServer(keysOf(pair), asks ? { authorities: pair.authority } : {});
     return new World(authority, server, kind);
   }
 

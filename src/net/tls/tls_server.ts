@@ -1,12 +1,21 @@
 // TLS for the listeners of one thread, with certificates that can be replaced while connections run.
 
 import { openLibrary, type OpenSslLibrary } from "./openssl.ts";
+import type { OpenSslObjects } from "./openssl_objects.ts";
 import { SessionTickets } from "./session_tickets.ts";
 import { TlsContexts } from "./tls_contexts.ts";
 import { isSamePairs, type TlsKeys } from "./tls_keys.ts";
 import { type TlsOpener, TlsSession, type TlsTransport } from "./tls_session.ts";
 
-/** Opens TLS sessions with the latest certificates. */
+/** What else it is opened with. */
+export interface TlsServerOptions {
+  /** Of clients, which are asked for a certificate then, in PEM. */
+  readonly authorities?: string | undefined;
+  /** Of a thread that may end without a word. */
+  readonly objects?: OpenSslObjects;
+}
+
+/** Opens TLS sessions with the newest certificates. */
 export class TlsServer implements TlsOpener, Disposable {
   readonly #library: OpenSslLibrary;
   readonly #tickets: SessionTickets;
@@ -14,12 +23,9 @@ export class TlsServer implements TlsOpener, Disposable {
   #authorities: string | undefined;
   #contexts: TlsContexts;
 
-  /**
-   * @param authorities in PEM; if given, clients are asked for a certificate
-   * @throws ProxyError `bad_request` when a pair cannot be used, `internal` without OpenSSL 3
-   */
-  constructor({ pairs, ticketKeys }: TlsKeys, authorities?: string) {
-    this.#library = openLibrary();
+  /** @throws ProxyError `bad_request` when a pair cannot be used, `internal` without OpenSSL 3 */
+  constructor({ pairs, ticketKeys }: TlsKeys, { authorities, objects }: TlsServerOptions = {}) {
+    this.#library = openLibrary(objects);
     this.#tickets = new SessionTickets(this.#library.symbols, ticketKeys);
     this.#pairs = pairs;
     this.#authorities = authorities;
