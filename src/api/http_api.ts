@@ -54,7 +54,7 @@ const VERSIONS = /^\/api\/v1\/versions\/?$/;
 export interface HttpApi {
   /** Answers a request from that peer. */
   handle(request: Request, peer: Address): Response | Promise<Response>;
-  /** What it can be asked. */
+  /** Everything it answers. */
   readonly routes: readonly { readonly method: string; readonly path: string }[];
 }
 

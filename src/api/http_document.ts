@@ -17,14 +17,14 @@ import {
 import { MISSING_REASONS } from "./origin_answers.ts";
 import { SINGULARS } from "./srs_answer.ts";
 
-/** With whatever SRS tells besides. */
+/** SRS may add further members. */
 const MORE = { additionalProperties: true };
 const ANY: Schema = { type: "object", ...MORE };
 const OF_ONE: Schema = { ...object({ origin: TEXT }), ...MORE };
 const REASON: Schema = { enum: MISSING_REASONS };
 const MISSING = { missing: { type: "array", items: object({ origin: TEXT, reason: REASON }) } };
 const ORIGINS = { origins: { type: "array", items: OF_ONE }, ...MISSING };
-/** SRS has a code for everything that goes wrong. */
+/** SRS has an error code of its own for each failure. */
 const CODE = { type: "integer" };
 const OTHER_CODE: Schema = {
   ...object({ code: { ...CODE, not: { const: 0 } }, ...MISSING }, ["missing"]),
@@ -52,7 +52,7 @@ function signal(summary: string): Operation {
   return { summary, body, answer: ANY, failures: OF_OFFER, isPublic: true, isPassed: true };
 }
 
-/** A session begins at one of these, and its answer has the address at which it is changed and ended. */
+/** Starts a session; the answer has the address at which it is changed and ended. */
 function exchange(summary: string): Paths[string] {
   const query = { spbsid: "Which session, as its address has it" };
   const shared = { isPublic: true, isPassed: true };

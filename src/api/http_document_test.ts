@@ -1,4 +1,4 @@
-// What the HTTP API answers, signalling included, is as its document says, and all of that is answered.
+// The HTTP API's answers, including signalling, match its document, and everything in the document is tried.
 
 import assert from "node:assert/strict";
 import { ApiDesk, AWAY, HERE, HTTP_DOCUMENT } from "../../tests/support/api_desk.ts";
@@ -30,7 +30,7 @@ const [CLIENT, STREAM, VHOST] = ["clients", "streams", "vhosts"].map((name) => {
 const CLIENT_PATH = `/api/v1/clients/${CLIENT}`;
 const BARE = ["/rtc/v1/whip/", "/rtc/v1/whip-play/", "/rtc/v1/whep/"];
 const IN_JSON = ["/rtc/v1/publish/", "/rtc/v1/play/"];
-/** Names that SRS and others have, or might have. */
+/** Names used by SRS and others, or that might be. */
 const NAMES = ["whip", "whip-play", "whep", "publish", "play", "nack", "republish", "any"];
 const SDP_TYPE = { "content-type": "application/sdp" };
 const FRAGMENT_TYPE = { "content-type": "application/trickle-ice-sdpfrag" };
@@ -38,7 +38,7 @@ const TEXT_TYPE = { "content-type": "text/plain" };
 const CHANGE = { headers: FRAGMENT_TYPE, body: "a=end-of-candidates\r\n" };
 const USER = "yrg28861:iBXi";
 
-/** Asks, and holds the answer to the document. */
+/** Who asks, and whose answers are checked against the document. */
 interface Asking {
   readonly desk: ApiDesk;
   readonly peer?: Address;
@@ -202,7 +202,7 @@ async function askWithoutRegistry(): Promise<void> {
   }
 }
 
-/** A world of signalling behind the API. */
+/** A signalling world behind the API. */
 async function openSignalling(answer?: Answer, options: SignalingWorldOptions = {}) {
   const hopMark = new HopMark();
   const stack = new AsyncDisposableStack();
@@ -215,7 +215,7 @@ async function openSignalling(answer?: Answer, options: SignalingWorldOptions = 
   return { world, desk, hopMark, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-/** What begins a session there. */
+/** A request that starts a session there. */
 function offerAt(path: string, stream = "show", headers: Record<string, string> = {}) {
   const isBare = BARE.includes(path);
   const streamurl = `webrtc://tv.example/live/${stream}`;
@@ -274,7 +274,7 @@ async function signalWrongly(): Promise<void> {
   }));
 }
 
-/** Signalling at origins that are none, that make no sense and that say nothing. */
+/** Signals with origins that are missing, answer nonsense, or are silent. */
 async function signalForBadOrigins(): Promise<void> {
   const answers = [[503, undefined], [502, verbatim("nonsense\r\n\r\n")], [504, silence]] as const;
   await Promise.all(answers.map(async ([status, answer]) => {
@@ -287,7 +287,7 @@ async function signalForBadOrigins(): Promise<void> {
   await Promise.all(BARE.map(askAboutSession));
 }
 
-/** Requests about a session whose origin makes no sense, says nothing, and is registered no more. */
+/** Sends requests about a session whose origin answers nonsense, is silent, and is no longer registered. */
 async function askAboutSession(path: string): Promise<void> {
   let answer = WELL;
   await using signalling = await openSignalling((exchange) => answer(exchange));

@@ -11,13 +11,13 @@ export interface Operation {
   /** Names in the path, which are written `{name}` there. */
   readonly path?: Readonly<Record<string, string>>;
   readonly body?: Schema;
-  /** Of the answer that it is for; an object with `code` 0 unless told. */
+  /** Schema of the successful answer; by default an object with `code` 0. */
   readonly answer?: Schema;
-  /** Of that answer; 200 unless told. */
+  /** Status of that answer; 200 by default. */
   readonly status?: number;
-  /** Of the answer; JSON unless told. */
+  /** Media type of that answer; JSON by default. */
   readonly type?: string;
-  /** Statuses by which it fails, besides those of whatever only some may ask. */
+  /** Error statuses, besides those that the authorization adds. */
   readonly failures?: readonly (keyof typeof FAILURES)[];
   /** Whether anybody may ask. */
   readonly isPublic?: boolean;
@@ -36,7 +36,7 @@ export interface DocumentOptions {
   readonly schemas: Readonly<Record<string, Schema>>;
 }
 
-/** What an error says by its status. */
+/** What each error status means. */
 const FAILURES = {
   400: "What was sent makes no sense",
   401: "The token is missing or wrong",
@@ -52,20 +52,20 @@ const FAILURES = {
   504: "The origin does not answer",
   508: "The request has come back to the proxy",
 } as const;
-/** Of whatever only some may ask. */
+/** Error statuses of operations that need authorization. */
 const OF_GUARD = [401, 403, 429] as const;
 
 export const TEXT: Schema = { type: "string" };
 export const COUNT: Schema = { type: "integer", minimum: 0 };
-/** SRS says who answers in everything, and so does the proxy. */
+/** SRS identifies itself in every answer, and so does the proxy. */
 export const OWN = { server: TEXT, service: TEXT, pid: TEXT };
-/** Which version runs, but for `code`. */
+/** The version that runs, without `code`. */
 export const VERSIONS = {
   ...OWN,
   ...{ signature: TEXT, version: TEXT },
   data: object({ ...{ major: COUNT, minor: COUNT, revision: COUNT }, version: TEXT }),
 };
-/** A document as this one. */
+/** A document like this one. */
 export const DOCUMENT: Schema = {
   ...object({ openapi: TEXT, info: { type: "object" }, paths: { type: "object" } }),
   additionalProperties: true,

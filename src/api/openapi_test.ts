@@ -1,5 +1,5 @@
-// The documents are OpenAPI, say what the handlers can do and no more, and answers are as they say. What
-// other tests ask of these APIs is held to them too.
+// The documents are valid OpenAPI, describe exactly what the handlers can do, and answers match them. Answers
+// in other tests of these APIs are checked against them too.
 
 import assert from "node:assert/strict";
 import { Validator } from "@seriousme/openapi-schema-validator";
@@ -73,7 +73,7 @@ async function askWhatIsThere(): Promise<void> {
   }
   const { body } = await desk.ask("GET", "/api/v1/openapi.json");
   assert.deepEqual(body, JSON.parse(JSON.stringify(systemDocument(ABOUT.version))));
-  // What ends or forgets comes last.
+  // Operations that end or forget something come last.
   const all = [...SYSTEM_DOCUMENT.operations].sort((one, two) => rankOf(one) - rankOf(two));
   for (const operation of all) {
     const { status, text } = await see(desk, requestFor(operation));
@@ -183,7 +183,7 @@ async function see(desk: Desk, request: Request, peer?: Address): Promise<SeenAn
   return await SYSTEM_DOCUMENT.read(request, response);
 }
 
-/** A request that is right. */
+/** A valid request. */
 function requestFor({ method, path }: OperationName, headers: Record<string, string> = {}) {
   const url = `http://127.0.0.1${path.replace(/\{(\w+)\}/g, (_, name) => EXAMPLES[name]!)}`;
   const sent = method === "PATCH"

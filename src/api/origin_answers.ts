@@ -15,7 +15,7 @@ import { logFailure } from "./log_failure.ts";
 
 const LOG = logger("api");
 
-/** Why there is no answer of an origin. */
+/** Why an origin's answer is missing. */
 export const MISSING_REASONS = [
   ...["no_api", "down", "unreachable", "timeout", "not_asked", "gone", "too_large"] as const,
   ...["refused", "unreadable"] as const,

@@ -1,22 +1,22 @@
-// How fast clients get what has no session: the playlists and segments of a stream, one request after the
-// other, and files. Summed up by stream and origin, since who asks again for the same is not known.
+// How fast clients receive what has no session: the playlists and segments of a stream, in one request after
+// the other, and files. Summed up by stream and origin, since it is not known which requests belong together.
 
 import type { Clock } from "../core/clock.ts";
 import type { PartServed } from "../core/contracts.ts";
 import { FlowMeter } from "../core/flow_meter.ts";
 
-/** Bits a second of one stream from one origin. */
+/** Bits per second of one stream from one origin. */
 export interface PartRate {
   readonly stream: string;
   readonly origin: string;
   readonly bitsOut: number;
 }
 
-/** Streams that are remembered at a time; of what comes beyond it nothing is counted. */
+/** Limit on streams that are remembered; further ones are not counted. */
 const MOST = 10_000;
-/** Milliseconds between two looks at all of them, at least. */
+/** Least milliseconds between two updates of all rates. */
 const LOOK = 1_000;
-/** What comes first lasts a player for a while, so its rate is one over that time, milliseconds. */
+/** Milliseconds over which a first request is averaged, since a player lives on it for a while. */
 const BEFORE = 10_000;
 
 interface Part {
@@ -37,7 +37,7 @@ export class PartRates {
 
   add({ stream, origin, bytes }: PartServed): void {
     this.#look();
-    // No name of a stream has a line break in it.
+    // The name of a stream contains no line break.
     const key = `${stream}\n${origin}`;
     let part = this.#parts.get(key);
     if (part === undefined) {
@@ -48,7 +48,7 @@ export class PartRates {
     part.bytes += bytes;
   }
 
-  /** Those at which something flows. To be asked every few seconds at least. */
+  /** Those with a rate above 0. To be called at least every few seconds. */
   *all(): Iterable<PartRate> {
     this.#look();
     for (const { stream, origin, meter: { bitsOut } } of this.#parts.values()) {

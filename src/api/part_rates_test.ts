@@ -6,7 +6,7 @@ Deno.test("what comes in pieces has one rate, and none once nothing comes", () =
   const rates = new PartRates({ now: () => now });
   const all = () => [...rates.all()];
   const segment = { stream: "v/a/s", origin: "one", bytes: 100_000 };
-  // A player takes two segments at once, and then one of them every five seconds.
+  // A player fetches two segments at once, and then one of them every five seconds.
   rates.add(segment);
   for (let second = 0; second < 60; second++) {
     if (second % 5 === 0) rates.add(segment);

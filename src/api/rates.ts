@@ -1,8 +1,8 @@
-// Bit rates as the System API shows them: the same names wherever there are any.
+// Bit rates as the System API shows them, under the same names everywhere.
 
 import type { Flowed } from "../core/flow_meter.ts";
 
-/** Bits a second; "in" is from clients and so to an origin, "out" is from it and to them. */
+/** Bits per second; "in" is from clients and so to an origin, "out" is from the origin and so to clients. */
 export interface RatesAnswer {
   readonly bit_rate_in: number;
   readonly bit_rate_out: number;

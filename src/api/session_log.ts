@@ -24,7 +24,7 @@ export interface OpenSession extends SessionOpened {
   readonly since: number;
   /** Its number in the order in which sessions were opened. */
   readonly position: number;
-  /** As it was last told. */
+  /** As last reported. */
   flowed: Flowed;
 }
 
@@ -34,11 +34,11 @@ export interface SessionStatus extends SessionOpened {
   readonly flowed: Flowed;
 }
 
-/** All that is listed. */
+/** All sessions and parts. */
 export interface AllSessions {
   /** Oldest first. */
   readonly sessions: Iterable<OpenSession>;
-  /** What clients get without a session. */
+  /** What clients receive without a session. */
   readonly parts: Iterable<PartRate>;
 }
 
@@ -159,7 +159,7 @@ export class LiveSessions implements SessionLog {
     return { sessions, next, total };
   }
 
-  /** All that are listed, and what flows without a session. */
+  /** All listed sessions, and what flows without a session. */
   all(): AllSessions {
     return { sessions: this.#sessions.values(), parts: this.#parts.all() };
   }

@@ -1,10 +1,10 @@
-// How many sessions there are, by origin and by stream, and how fast bytes flow in them: what lists of
-// origins and streams show of them. Counted in one pass over the open sessions whenever a list is asked for.
+// The number of sessions by origin and by stream, and their bit rates, as shown in the lists of origins and
+// streams. Counted in one pass over the open sessions whenever a list is requested.
 
 import type { OriginCounts, SessionCounts } from "../core/fleet.ts";
 import type { AllSessions, OpenSession } from "./session_log.ts";
 
-/** The sessions of one stream; rates in bits a second. */
+/** The sessions of one stream; rates in bits per second. */
 export interface StreamTally {
   readonly publishers: number;
   /** By protocol, without zeros. */
@@ -13,11 +13,11 @@ export interface StreamTally {
   readonly publisher: OpenSession | undefined;
   /** From publishers. */
   readonly bitsIn: number;
-  /** To viewers, those included that come for one playlist and segment after the other. */
+  /** To viewers, including those that request one playlist and segment after the other. */
   readonly bitsOut: number;
 }
 
-/** What is still being counted. */
+/** A tally while it is being counted. */
 type Counting<Tally> = { -readonly [Name in keyof Tally]: Tally[Name] };
 interface OpenStreamTally extends Counting<Omit<StreamTally, "viewers">> {
   readonly viewers: Record<string, number>;
@@ -34,7 +34,7 @@ export class SessionTallies {
   readonly #origins = new Map<string, Counting<OriginCounts>>();
   readonly #streams = new Map<string, OpenStreamTally>();
 
-  /** @param placed gives the key under which a session's stream is listed */
+  /** @param placed returns the key under which a session's stream is listed */
   constructor({ sessions, parts }: AllSessions, placed: (stream: string) => string) {
     for (const session of sessions) this.#add(session, placed(session.stream));
     for (const { stream, origin, bitsOut } of parts) {
@@ -69,7 +69,7 @@ export class SessionTallies {
     };
   }
 
-  /** Adds what another proxy has told. */
+  /** Adds another proxy's report. */
   add({ origins, streams, rates }: SessionCounts): void {
     for (const [id, { publishers, viewers, bitsIn, bitsOut }] of Object.entries(origins)) {
       const at = this.#atOrigin(id);

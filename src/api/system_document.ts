@@ -63,7 +63,7 @@ const SCHEMAS = {
 const NOT_A_LIST = [400, 503] as const;
 const NOT_FOUND = [404, 503] as const;
 
-/** One page of these. */
+/** A page of these. */
 function listOf(name: string, schema: keyof typeof SCHEMAS): Schema {
   const items = { type: "array", items: refTo(schema) };
   return answer({ [name]: items, total: COUNT, next: TEXT }, ["next"]);

@@ -18,16 +18,16 @@ const WATCH = 10_000;
 /** A certificate with fewer days left makes readiness `degraded`. */
 const SOON = 14;
 
-/** What the files hold, whatever that is. */
+/** The contents of the files, unchecked. */
 interface Texts {
   readonly pairs: readonly TlsPair[];
-  /** Authorities of clients of the System API; absent = no certificate is asked of them. */
+  /** Authorities of clients of the System API; absent = clients are not asked for a certificate. */
   readonly clientAuthorities: string | undefined;
 }
 
-/** What the files hold, checked. */
+/** The contents of the files, checked. */
 interface ReadCertificates extends Texts {
-  /** When the first of the certificates ends, milliseconds since 1970. */
+  /** When the first certificate expires, milliseconds since 1970. */
   readonly notAfter: number;
 }
 
@@ -43,7 +43,7 @@ export class Certificates implements Disposable {
   readonly #onExchange: (keys: TlsKeys) => void;
   #files: TlsConfig;
   #read: ReadCertificates;
-  /** In memory only: who has them can read what was recorded of TLS 1.2. */
+  /** In memory only: whoever has them can decrypt recorded TLS 1.2 connections. */
   #ticketKeys: TlsKeys["ticketKeys"] = [newTicketKey()];
   #isLooking = false;
 
@@ -113,7 +113,7 @@ export class Certificates implements Disposable {
       // Unchanged files need not be loaded and checked again.
       if (isSame(texts, this.#read)) return;
       const read = checkedTexts(files, texts);
-      // Other files were configured meanwhile, and have been read.
+      // Other files have been configured in the meantime, and read.
       if (files !== this.#files) return;
       this.#exchange(read);
       LOG.info("Certificates exchanged", { days: this.daysLeft });
@@ -127,12 +127,12 @@ export class Certificates implements Disposable {
   }
 
   #exchange(read: ReadCertificates): void {
-    // Who comes back with a ticket is shown no certificate, and would go on with the old one.
+    // A client that resumes is shown no certificate, so it would keep relying on the old one.
     const isSame = isSamePairs(read.pairs, this.#read.pairs);
     this.#use(read, isSame ? this.#ticketKeys : [newTicketKey()]);
   }
 
-  /** Tickets of the key before are good for as long again; what is older is forgotten. */
+  /** Tickets of the previous key remain valid for one more period; older ones do not. */
   #renewTicketKey(): void {
     this.#use(this.#read, [newTicketKey(), this.#ticketKeys[0]!]);
   }

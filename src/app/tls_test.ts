@@ -14,7 +14,7 @@ import { Certificates } from "./tls.ts";
 const MINUTE = 60_000;
 const TEXT = new TextEncoder().encode("x");
 
-/** Certificates of a process in virtual time, and what other threads were told of them. */
+/** Certificates of a process in virtual time, and what other threads were told about them. */
 class World implements AsyncDisposable {
   readonly clock = new VirtualClock();
   readonly told: TlsKeys[] = [];
@@ -48,7 +48,7 @@ class World implements AsyncDisposable {
     return this.#certificates!;
   }
 
-  /** Shakes hands with a peer as the main thread does, or another one. */
+  /** Completes a handshake with a peer, as the main thread or with another server. */
   async meet(peer: TlsPeer, server = this.certificates.server): Promise<void> {
     await using stack = new AsyncDisposableStack();
     const engine = openTcpEngine(systemClock, stack, "deno");
@@ -65,7 +65,7 @@ class World implements AsyncDisposable {
     await Promise.all([near!.write(TEXT), peer.read(far)]);
   }
 
-  /** As it is in a lane that was told last what there is. */
+  /** The same in a lane that has the latest certificates. */
   async meetElsewhere(peer: TlsPeer): Promise<void> {
     using server = new TlsServer(this.told.at(-1) ?? this.certificates.keys);
     await this.meet(peer, server);

@@ -247,13 +247,13 @@ export interface SessionRefused {
   readonly repeated?: number | undefined;
 }
 
-/** What has flowed in a session since it was opened. */
+/** The bytes and bit rates of a session so far. */
 export interface SessionFlowed {
   readonly session: string;
   readonly flowed: Flowed;
 }
 
-/** What a client got of a stream without a session: a playlist, a segment, a file, or a piece of one. */
+/** What a client received of a stream without a session: a playlist, a segment, a file, or a piece of one. */
 export interface PartServed {
   readonly stream: string;
   /** Id of the origin. */
@@ -261,15 +261,15 @@ export interface PartServed {
   readonly bytes: number;
 }
 
-/** Takes one `opened` and one `closed` for every session that an origin has taken. */
+/** Gets one `opened` and one `closed` for every session that an origin has accepted. */
 export interface SessionLog {
   opened(event: SessionOpened): void;
   closed(event: SessionClosed): void;
-  /** Told every few seconds of each open session in which that has changed. */
+  /** Called every few seconds for each open session whose figures have changed. */
   flowed(event: SessionFlowed): void;
-  /** Told of what flows without a session. */
+  /** Called for what was sent without a session. */
   served(event: PartServed): void;
-  /** Told of a request instead, once, when no session comes of it; its error gives the level. */
+  /** Called once for a request that did not become a session; its error decides the log level. */
   refused(event: SessionRefused): void;
 }
 

@@ -70,17 +70,17 @@ function isLoopback(ip: string): boolean {
 export interface SessionCounts {
   /** By id of the origin. */
   readonly origins: Readonly<Record<string, OriginCounts>>;
-  /** Viewers by stream key and by protocol. */
+  /** Number of viewers by stream key and protocol. */
   readonly streams: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  /** Bit rates by stream key, of those that have any: from its publisher, and to its viewers. */
+  /** Bit rates by stream key, without zeros: from its publisher, and to its viewers. */
   readonly rates: Readonly<Record<string, readonly [bitsIn: number, bitsOut: number]>>;
 }
 
-/** The sessions of one proxy at one origin; rates in bits a second. */
+/** The sessions of one proxy at one origin; rates in bits per second. */
 export interface OriginCounts {
   readonly publishers: number;
   readonly viewers: number;
-  /** Of what goes to the origin, and of what comes from it. */
+  /** To the origin, and from it. */
   readonly bitsIn: number;
   readonly bitsOut: number;
 }

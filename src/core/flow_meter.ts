@@ -1,47 +1,46 @@
-// How much has flowed between a client and its origin, and how fast of late: a few samples of two
-// running totals. Costs nothing while bytes move; whoever counts them shows the totals from time to time.
+// Measures how much has flowed between a client and its origin, and at what rate recently, from a few samples
+// of two running totals. Costs nothing while bytes move: whoever counts them passes the totals now and then.
 
-/** Milliseconds between two samples, at least; a little less than two sweeps of a second. */
+/** Least milliseconds between two samples; a little less than two sweeps of a second. */
 const STEP = 1_900;
-/** So many steps make up the ten seconds over which a rate is taken. */
+/** Number of steps in the ten seconds over which a rate is averaged. */
 const STEPS = 5;
-/** Numbers of a sample: its time, bytes in, bytes out. */
+/** Numbers in a sample: its time, bytes in, bytes out. */
 const SAMPLE = 3;
-/** Before so many milliseconds a burst at the beginning would pass for a rate. */
+/** Least milliseconds before the first rate, so that an initial burst does not count as one. */
 const SOONEST = 1_000;
 
-/** What has flowed; "in" is from the client, "out" is to it. */
+/** Bytes so far and the current rates; "in" is from the client, "out" is to it. */
 export interface Flowed {
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** Bits a second over the last ten seconds. */
+  /** Bits per second over the last ten seconds. */
   readonly bitsIn: number;
   readonly bitsOut: number;
 }
 
-/** Measures one flow. */
 export class FlowMeter implements Flowed {
   bytesIn = 0;
   bytesOut = 0;
   bitsIn = 0;
   bitsOut = 0;
-  /** A ring once it is full; the oldest is at `#next` then. */
+  /** Used as a ring once it is full; then the oldest sample is at `#next`. */
   readonly #samples: number[];
   #next = SAMPLE;
   #lookedAt: number;
 
-  /** @param now when it begins, with nothing; milliseconds of any clock */
+  /** @param now when the flow begins; milliseconds of any clock */
   constructor(now: number) {
     this.#samples = [now, 0, 0];
     this.#lookedAt = now;
   }
 
   /**
-   * Takes a sample unless it is too soon for one.
+   * Takes a sample unless it is too early for the next.
    *
-   * @param bytesIn so far
-   * @param bytesOut so far
-   * @returns whether anything is now different
+   * @param bytesIn total so far
+   * @param bytesOut total so far
+   * @returns whether anything has changed
    */
   look(now: number, bytesIn: number, bytesOut: number): boolean {
     if (now - this.#lookedAt < (this.#samples.length === SAMPLE ? SOONEST : STEP)) return false;

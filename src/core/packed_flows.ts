@@ -1,5 +1,5 @@
-// What has flowed in many sessions, packed for a message between threads: the copy of two arrays costs a
-// small part of what the copy of as many objects costs.
+// Figures of many sessions, packed for a message between threads: copying two arrays costs a small part of
+// copying as many objects.
 
 import type { Flowed } from "./flow_meter.ts";
 
@@ -27,7 +27,7 @@ export function packFlows<Key>(
   return { keys, figures };
 }
 
-/** Hands out each of them. */
+/** Calls `take` for each session. */
 export function unpackFlows<Key>(
   { keys, figures }: PackedFlows<Key>,
   take: (key: Key, flowed: Flowed) => void,

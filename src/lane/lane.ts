@@ -26,9 +26,9 @@ import {
 } from "./messages.ts";
 import { receiveError } from "./sent_error.ts";
 
-/** The compiled program has all modules of a lane as one file; see scripts/compile.ts. */
+/** The compiled program has all modules of a lane in one file; see scripts/compile.ts. */
 const MODULE = Deno.build.standalone ? "../../dist/workers/lane_worker.js" : "./lane_worker.ts";
-/** How long a lane may take to open its ports, and to end, milliseconds. */
+/** Milliseconds a lane may take to open its ports, and to end. */
 const START_DEADLINE = 20_000;
 const END_DEADLINE = 3_000;
 /** Where the system cannot tell whether a thread has ended, one that was not stuck has by then. */

@@ -28,10 +28,10 @@ type About = keyof LaneQuestions;
 /** Limit on the body of a WebRTC request in bytes; the API behind it accepts less. */
 const MOST_OF_BODY = 1 << 17;
 
-/** Streams of which it is not told at once what was served. */
+/** Limit on streams for which served bytes are collected before they are reported. */
 const MOST_SERVED = 1_000;
 
-/** How long a body about WebRTC may take, and whose memory it takes. */
+/** How long the body of a WebRTC request may take, and whose memory it is charged to. */
 export type SignalBounds = Omit<BodyBounds, "limit">;
 
 export class MainThread {
@@ -142,9 +142,9 @@ export class MainThread {
 class FarSessionLog implements SessionLog {
   readonly #main: MainThread;
   readonly #refused: Repeats<SessionRefused>;
-  /** What is to be told, of sessions that are open. */
+  /** Figures to report, of open sessions. */
   readonly #flowed = new Map<string, Flowed>();
-  /** The same of what has no session, by its stream and origin. */
+  /** Bytes to report that were served without a session, by stream and origin. */
   readonly #served = new Map<string, PartServed>();
 
   constructor(main: MainThread) {

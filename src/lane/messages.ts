@@ -64,7 +64,7 @@ export interface LaneInit {
   readonly listen: LaneListen;
   /** The lane parses its configuration from these. */
   readonly variables: Readonly<Record<string, string>>;
-  /** What is shown to clients over TLS. */
+  /** What servers present to clients over TLS. */
   readonly tls?: TlsKeys | undefined;
   /** Authorities for origins' certificates, in PEM; the system's if absent. */
   readonly authorities?: string | undefined;
@@ -154,7 +154,7 @@ export type LaneNotice =
     readonly event: Omit<SessionRefused, "error">;
     readonly error: SentError;
   }
-  /** In those sessions in which something has. */
+  /** Figures of the sessions where they have changed. */
   | { readonly type: "sessions_flowed"; readonly flows: PackedFlows<string> }
   | { readonly type: "parts_served"; readonly parts: readonly PartServed[] }
   | { readonly type: "metrics"; readonly metrics: SentMetrics }

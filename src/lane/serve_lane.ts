@@ -71,7 +71,7 @@ export function serveLane(): void {
     try {
       if (data.type !== "open") return lane?.take(data);
       lane = new RunningLane(data.init, (message) => scope.postMessage(message));
-      // Starting leaves much behind, and V8 collects nothing while a lane is at rest.
+      // Starting leaves much garbage, and V8 does not collect while a lane is idle.
       scope.gc?.();
       lane.run().then(() => scope.close(), fail);
     } catch (error) {

@@ -1,4 +1,4 @@
-// The columns of a table that show how fast bytes flow: in from clients, out to them.
+// Table columns for bit rates: in from clients, out to clients.
 
 import type { RatesEntry } from "./shapes.ts";
 import { bitRate } from "./units.ts";
@@ -9,7 +9,7 @@ export const RATE_COLUMNS: readonly Column<RatesEntry>[] = [
   rateColumn("out", "Out", ({ bit_rate_out }) => bit_rate_out),
 ];
 
-/** A column of one rate, in bits a second. */
+/** A column for one rate, in bits per second. */
 export function rateColumn<T>(key: string, title: string, rateOf: (row: T) => number): Column<T> {
   return { key, title, show: (row) => bitRate(rateOf(row)), sortBy: rateOf, isNumber: true };
 }

@@ -113,7 +113,7 @@ export function kickQuestion(
   };
 }
 
-/** In the direction in which media flow. */
+/** The rate in the direction of the media. */
 function mediaRateOf({ intent, bit_rate_in, bit_rate_out }: SessionEntry): number {
   return intent === "publish" ? bit_rate_in : bit_rate_out;
 }

@@ -2,7 +2,7 @@
 
 export type OriginState = "alive" | "suspect" | "draining" | "down" | "expired";
 
-/** Bits a second, in from clients and out to them. */
+/** Bits per second, in from clients and out to them. */
 export interface RatesEntry {
   readonly bit_rate_in: number;
   readonly bit_rate_out: number;

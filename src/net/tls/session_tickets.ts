@@ -1,22 +1,22 @@
-// The keys of session tickets (RFC 5077; RFC 8446 section 4.6.1). OpenSSL by itself knows one for each
-// context; here others take its place while tickets of the one before are still read.
+// The keys of session tickets (RFC 5077; RFC 8446 section 4.6.1). By itself OpenSSL has one key for each
+// context; here keys are replaced while tickets of the previous one are still accepted.
 
 import * as o from "./openssl.ts";
 import { cString } from "./tls_context.ts";
 
-/** Milliseconds for which a ticket is good, and for which a key may be given to new ones. */
+/** Milliseconds for which a ticket is valid, and for which a key is used for new tickets. */
 export const TICKET_LIFE = 3_600_000;
 
 const NAME_SIZE = 16;
 const KEY_SIZE = 32;
 const IV_SIZE = 16;
-/** Of one `OSSL_PARAM`. */
+/** Size of an `OSSL_PARAM`. */
 const PARAMETER_SIZE = 40;
 const CALLBACK = {
   parameters: ["pointer", "pointer", "pointer", "pointer", "pointer", "i32"],
   result: "i32",
 } as const;
-/** What the callback answers (SSL_CTX_set_tlsext_ticket_key_evp_cb(3ossl)). */
+/** Return values of the callback (SSL_CTX_set_tlsext_ticket_key_evp_cb(3ossl)). */
 const FAILED = -1;
 const UNKNOWN = 0;
 const KNOWN = 1;
@@ -25,14 +25,14 @@ const KNOWN_BUT_OLD = 2;
 type Pointer = Deno.PointerValue;
 type Key = Uint8Array<ArrayBuffer>;
 
-/** @returns a key for tickets: its name, one that signs, one that encrypts */
+/** @returns a key for tickets: its name, a signing key and an encryption key */
 export function newTicketKey(): Key {
   return crypto.getRandomValues(new Uint8Array(NAME_SIZE + 2 * KEY_SIZE));
 }
 
 /** The ticket keys of one thread's contexts. */
 export class SessionTickets implements Disposable {
-  /** The first is for new tickets, all are for those that come back. At least one. */
+  /** At least one; the first is used for new tickets, all of them for returning ones. */
   keys: readonly Key[];
   readonly #ssl: o.OpenSsl;
   readonly #digest = digestParameter();
@@ -48,7 +48,7 @@ export class SessionTickets implements Disposable {
     );
   }
 
-  /** To be called once for each context; none may shake hands any more when this is disposed of. */
+  /** To be called once for each context. No handshake may be in progress when this is disposed of. */
   use(context: Deno.PointerObject): void {
     this.#ssl.SSL_CTX_set_timeout(context, BigInt(TICKET_LIFE / 1_000));
     this.#ssl.SSL_CTX_set_tlsext_ticket_key_evp_cb(context, this.#callback.pointer);
@@ -93,7 +93,7 @@ function bytesAt(pointer: Pointer, length: number): Uint8Array {
   return new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer!, length));
 }
 
-/** Says that tickets are signed by HMAC with SHA-256: one `OSSL_PARAM` and the end. Points to the texts. */
+/** Parameters that select HMAC-SHA-256: one `OSSL_PARAM` and the end mark. They point to the two texts. */
 function digestParameter() {
   const [name, value] = [cString("digest"), cString("SHA256")];
   const parameters = new Uint8Array(2 * PARAMETER_SIZE);

@@ -16,17 +16,16 @@ type NameCallback = Deno.UnsafeCallback<{
   readonly result: "i32";
 }>;
 
-/** What contexts are made from. */
 export interface TlsContextsOptions {
   /** At least one. */
   readonly pairs: readonly TlsPair[];
-  /** Lives longer than the contexts. */
+  /** Must outlive the contexts. */
   readonly tickets: SessionTickets;
-  /** Of clients, which are asked for a certificate then, in PEM. */
+  /** In PEM; if given, clients are asked for a certificate. */
   readonly authorities?: string | undefined;
 }
 
-/** The contexts of some pairs. Connections go on when they are disposed of. */
+/** Contexts for a list of certificates. Connections continue after it is disposed of. */
 export class TlsContexts implements SessionSource, Disposable {
   readonly #ssl: o.OpenSsl;
   readonly #contexts: readonly Deno.PointerObject[];

@@ -63,14 +63,14 @@ class World implements AsyncDisposable {
     return [near!, far];
   }
 
-  /** Has the peer take a ticket, which it shows whenever it comes back. */
+  /** Makes the peer accept a ticket, which it presents from then on. */
   async takeTicket(peer: TlsPeer): Promise<void> {
     const [near, far] = await this.shaken(peer);
     await Promise.all([near.write(TEXT.encode("x")), peer.read(far)]);
     peer.keepSession();
   }
 
-  /** A connection on which hands have been shaken, the client's end of it, and its TLS. */
+  /** A connection after its handshake, the client's end of it, and the client's TLS. */
   async shaken(
     peer = this.#stack.use(new TlsPeer()),
   ): Promise<[Connection, Deno.TcpConn, TlsPeer]> {
@@ -175,7 +175,7 @@ for (const version of [TLS_1_2, TLS_1_3]) {
     using peer = new TlsPeer({ version });
     await world.takeTicket(peer);
     const isResumedWith = async (...ticketKeys: TlsKeys["ticketKeys"]) => {
-      // Contexts of their own, as another thread has them.
+      // Contexts of its own, as in another thread.
       using server = new TlsServer({ pairs: [pair], ticketKeys });
       const [near, far] = await world.connect();
       await Promise.all([near.secure(server), peer.shake(far)]);

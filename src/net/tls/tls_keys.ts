@@ -15,13 +15,13 @@ export interface TlsKeys {
   /** At least one; the first is for clients that ask for no name or another one (RFC 6066 section 3). */
   readonly pairs: readonly TlsPair[];
   /**
-   * Of session tickets, the same in all threads, so that a client may come back to any of them. The first
-   * is for new tickets, all are for those that come back. At least one.
+   * Keys of session tickets, the same in all threads, so that a client may resume in any of them. At least
+   * one; the first is used for new tickets, all of them for returning ones.
    */
   readonly ticketKeys: readonly Uint8Array<ArrayBuffer>[];
 }
 
-/** Whether they are the same texts in the same order. */
+/** Whether the pairs are the same texts in the same order. */
 export function isSamePairs(one: readonly TlsPair[], other: readonly TlsPair[]): boolean {
   return one.length === other.length && one.every(({ certificate, key }, at) => {
     return certificate === other[at]!.certificate && key === other[at]!.key;

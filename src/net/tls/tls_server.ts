@@ -37,7 +37,7 @@ export class TlsServer implements TlsOpener, Disposable {
     }
   }
 
-  /** New connections get these; on an error those that there are stay. @throws ProxyError `bad_request` */
+  /** Replaces the certificates for new connections. @throws ProxyError `bad_request`, and keeps the old ones */
   exchange({ pairs, ticketKeys }: TlsKeys, authorities?: string): void {
     if (!isSamePairs(pairs, this.#pairs) || authorities !== this.#authorities) {
       const contexts = this.#newContexts(pairs, authorities);

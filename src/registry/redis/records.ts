@@ -174,7 +174,7 @@ export function parseCounts(text: string): SessionCounts | undefined {
   return { origins: withRates(origins), streams, rates } as unknown as SessionCounts;
 }
 
-/** A proxy of an older version tells none. */
+/** A proxy of an older version reports no rates. */
 function withRates(origins: Record<string, unknown>): Record<string, unknown> {
   const none = { bitsIn: 0, bitsOut: 0 };
   return Object.fromEntries(

@@ -22,7 +22,7 @@ Deno.test("what proxies tell of their sessions is read with rates and without, a
   const some = { publishers: 1, viewers: 2, bitsIn: 3, bitsOut: 4 };
   const whole = { origins: { one: some }, streams, rates: { "v/a/s": [3, 4] } };
   assert.deepEqual(read(whole), whole);
-  // As a proxy of an older version tells it.
+  // A report of an older version.
   const { bitsIn: _, bitsOut: __, ...old } = some;
   const none = { ...old, bitsIn: 0, bitsOut: 0 };
   assert.deepEqual(read({ origins: { one: old }, streams }), {
