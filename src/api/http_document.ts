@@ -31,15 +31,15 @@ const OTHER_CODE: Schema = {
   ...MORE,
 };
 
-const ORIGIN = { origin: "Those of this origin" };
+const ORIGIN = { origin: "Only those of this origin" };
 const PAGE = {
-  start: "Number of the first entry, of all origins'",
-  count: "Most entries, 10 at least",
+  start: "Number of the first entry, counted over all origins",
+  count: "Most entries, at least 10",
   ...ORIGIN,
 };
 const ONE = {
-  path: { id: "As the list has it" },
-  query: { origin: "The one that has it, where several have one of that id" },
+  path: { id: "As in the list" },
+  query: { origin: "The origin meant, if several have an entry with that id" },
 };
 const SDP = { type: "string", description: "SDP, RFC 8866" };
 const FRAGMENT = { type: "string", description: "Candidates and credentials, RFC 8840" };
@@ -54,12 +54,16 @@ function signal(summary: string): Operation {
 
 /** Starts a session; the answer has the address at which it is changed and ended. */
 function exchange(summary: string): Paths[string] {
-  const query = { spbsid: "Which session, as its address has it" };
+  const query = { spbsid: "Which session, as in its address" };
   const shared = { isPublic: true, isPassed: true };
   return {
     post: {
       ...{ summary, ...shared },
-      query: { app: "Of the stream", stream: "Its name", vhost: "Unless the Host says it" },
+      query: {
+        app: "Application of the stream",
+        stream: "Name of the stream",
+        vhost: "By default taken from the Host",
+      },
       ...{
         status: 201,
         type: "application/sdp",
@@ -68,7 +72,7 @@ function exchange(summary: string): Paths[string] {
       },
     },
     patch: {
-      ...{ summary: "Brings candidates, or restarts ICE", query, ...shared },
+      ...{ summary: "Sends candidates, or restarts ICE", query, ...shared },
       ...{ type: "application/trickle-ice-sdpfrag", answer: FRAGMENT },
       failures: [...OF_SESSION, 400, 408, 413, 415],
     },
@@ -111,7 +115,7 @@ const LIST_PATHS: Paths = Object.fromEntries(
     }],
     [`/api/v1/${name}/{id}`, {
       get: {
-        summary: "One of them, or SRS's code that there is none",
+        summary: "One of them, or SRS's code if there is none",
         ...ONE,
         answer: { anyOf: [{ ...answer({ [singular]: OF_ONE }), ...MORE }, OTHER_CODE] },
         failures: [409, 503],
@@ -122,13 +126,13 @@ const LIST_PATHS: Paths = Object.fromEntries(
 );
 
 const PASSED = {
-  summary: "Whatever an origin answers, with PROXY_API_PASS=on",
-  path: { server: "Id of the origin", path: "Of the request to it" },
+  summary: "Any request to one origin's API, with PROXY_API_PASS=on",
+  path: { server: "Id of the origin", path: "Path of the request to it" },
   ...{ type: "*/*", answer: {}, failures: [404, 502, 504] as const, isPassed: true },
 };
 
 const VERSION = {
-  summary: "Which version runs; for those who manage, of all origins too",
+  summary: "The version that runs; for those who may manage, also those of all origins",
   answer: answer({ ...VERSIONS, ...ORIGINS }, ["origins", "missing"]),
   failures: [401, 503] as const,
   isPublic: true,
@@ -151,7 +155,7 @@ const PATHS: Paths = {
   },
   "/api/v1/raw": {
     get: {
-      summary: "That nobody changes the configuration of all origins at once",
+      summary: "Says that the configuration of all origins cannot be changed at once",
       query: { rpc: "raw, as consoles ask" },
       answer: { anyOf: [answer({ http_api: ANY }), OTHER_CODE] },
     },
@@ -176,8 +180,8 @@ export function httpDocument(version: string): Schema {
   return openApi({
     title: "srs-proxy HTTP API",
     description:
-      "WebRTC signalling, and what all origins tell, as one SRS would. With `callback` " +
-      "whatever is below `/api/` answers a page by a script, as SRS does.",
+      "WebRTC signalling, and the API of SRS for all origins at once. With `callback`, paths below " +
+      "`/api/` answer with a script (JSONP), as in SRS.",
     version,
     paths: PATHS,
     schemas: {},

@@ -38,19 +38,19 @@ export interface DocumentOptions {
 
 /** What each error status means. */
 const FAILURES = {
-  400: "What was sent makes no sense",
+  400: "The request is invalid",
   401: "The token is missing or wrong",
-  403: "Not from there: another machine without a token, or a page of another web site",
-  404: "There is none",
-  408: "The body did not come in time",
-  409: "It is not clear which is meant",
+  403: "Not allowed from there: another machine without a token, or a page of another web site",
+  404: "Not found",
+  408: "The body did not arrive in time",
+  409: "It is ambiguous which one is meant",
   413: "The body is too long",
-  415: "The body is of another type",
+  415: "The body has the wrong type",
   429: "Too many wrong tokens",
-  502: "The origin does not answer as it should",
-  503: "Not now: overloaded, draining, or the registry or every origin is out of reach",
+  502: "The origin's answer is unusable",
+  503: "Not now: overloaded, draining, or the registry or every origin is unreachable",
   504: "The origin does not answer",
-  508: "The request has come back to the proxy",
+  508: "The request has come back to the proxy (a loop)",
 } as const;
 /** Error statuses of operations that need authorization. */
 const OF_GUARD = [401, 403, 429] as const;
@@ -140,7 +140,7 @@ function operationOf(operation: Operation): Schema {
         status,
         { description: FAILURES[status], content: failed },
       ])),
-      default: { description: "Whatever else has failed", content: failed },
+      default: { description: "Any other failure", content: failed },
     },
   };
 }

@@ -19,7 +19,7 @@ const COUNTS: Schema = { type: "object", additionalProperties: COUNT };
 const COUNT_OR_NULL: Schema = { type: ["integer", "null"], minimum: 0 };
 const INTENT: Schema = { enum: ["publish", "play"] };
 const WEIGHT: Schema = { type: "integer", minimum: 0, maximum: 100 };
-const BIT_RATE = { ...COUNT, description: "Bits a second over the last 10 seconds" };
+const BIT_RATE = { ...COUNT, description: "Bits per second over the last 10 seconds" };
 /** "In" is from clients and so to origins; "out" is from origins and so to clients. */
 const RATES = { bit_rate_in: BIT_RATE, bit_rate_out: BIT_RATE };
 const NUMBERS: Schema = { type: "array", items: { type: "number" } };
@@ -28,7 +28,7 @@ const HISTORY: readonly (keyof HistoryColumns)[] = [
   ...["new_streams", "refused_clients", "failed_dials", "loop_lag_ms"] as const,
 ];
 const PAGE = {
-  limit: "Most entries on the page, 1 to 1000; 100 unless given",
+  limit: "Most entries on the page, 1 to 1000; 100 by default",
   after: "`next` of the page before",
 };
 const SERVER = { server: "Id of the origin" };
@@ -88,21 +88,28 @@ const REGISTRATION = {
 const PATHS: Paths = {
   "/api/v1/versions": {
     get: {
-      summary: "Which version runs",
+      summary: "The version that runs",
       answer: answer(VERSIONS),
       isPublic: true,
     },
   },
   "/api/v1/srs/register": { post: REGISTRATION },
   "/api/v1/srs/register/{token}": {
-    post: { ...REGISTRATION, path: { token: "What origins must present, if anything" } },
+    post: {
+      ...REGISTRATION,
+      path: { token: "The token that origins must present, if one is set" },
+    },
   },
   "/healthz": {
-    get: { summary: "Whether it lives", answer: answer({ status: TEXT }), isPublic: true },
+    get: {
+      summary: "Whether the process is alive",
+      answer: answer({ status: TEXT }),
+      isPublic: true,
+    },
   },
   "/readyz": {
     get: {
-      summary: "Whether it takes new clients",
+      summary: "Whether it accepts new clients",
       answer: answer(
         { status: TEXT, reason: TEXT, certificate_days: { type: "integer" } },
         ["reason", "certificate_days"],
@@ -113,13 +120,13 @@ const PATHS: Paths = {
   },
   "/metrics": { get: { summary: "Figures for Prometheus", type: "text/plain", isPublic: true } },
   "/metrics/origins": {
-    get: { summary: "Those of all origins", type: "text/plain", failures: [503] },
+    get: { summary: "Figures of all origins for Prometheus", type: "text/plain", failures: [503] },
   },
   "/api/v1/openapi.json": { get: { summary: "This document", answer: DOCUMENT } },
   "/api/v1/events": {
     get: {
       summary: "What happens to origins, streams and sessions, as server-sent events",
-      query: { last_event_id: "The last one that was seen; or the header Last-Event-ID" },
+      query: { last_event_id: "Id of the last event seen; or in the header Last-Event-ID" },
       type: "text/event-stream",
       failures: [503],
     },
@@ -136,7 +143,7 @@ const PATHS: Paths = {
       query: {
         ...PAGE,
         state: "alive, suspect, draining, down or expired",
-        label: "Those of this label",
+        label: "Only origins with this label",
         search: "Part of the id, the device id or the address",
       },
       answer: listOf("origins", "Origin"),
@@ -151,7 +158,7 @@ const PATHS: Paths = {
       failures: NOT_FOUND,
     },
     patch: {
-      summary: "Decides about an origin",
+      summary: "Changes the settings of an origin",
       path: SERVER,
       body: object(
         { weight: WEIGHT, labels: { type: ["array", "null"], items: TEXT }, draining: BOOLEAN },
@@ -166,17 +173,17 @@ const PATHS: Paths = {
     },
   },
   "/api/v1/origins/{server}/drain": {
-    post: { summary: "No new stream goes there", path: SERVER, failures: NOT_FOUND },
+    post: { summary: "Sends no new streams there", path: SERVER, failures: NOT_FOUND },
   },
   "/api/v1/origins/{server}/undrain": {
-    post: { summary: "Streams go there again", path: SERVER, failures: NOT_FOUND },
+    post: { summary: "Sends new streams there again", path: SERVER, failures: NOT_FOUND },
   },
   "/api/v1/streams": {
     get: {
       summary: "Streams",
       query: {
         ...PAGE,
-        origin: "Those of this origin",
+        origin: "Only those of this origin",
         live: "true or false: whether a publisher runs",
         search: "Part of the key",
       },
@@ -203,11 +210,11 @@ const PATHS: Paths = {
       summary: "Sessions of this proxy",
       query: {
         ...PAGE,
-        stream: "Those of this stream key",
-        origin: "Those at this origin",
-        protocol: "Those of this protocol",
+        stream: "Only those of this stream key",
+        origin: "Only those at this origin",
+        protocol: "Only those of this protocol",
         intent: "publish or play",
-        client: "Those of this address, with its port or without",
+        client: "Only those of this address, with or without its port",
       },
       answer: listOf("sessions", "Session"),
       failures: [400],
@@ -222,7 +229,7 @@ const PATHS: Paths = {
 export function systemDocument(version: string): Schema {
   return openApi({
     title: "srs-proxy System API",
-    description: "Origins register here; operators look at the proxy and decide about origins.",
+    description: "Origins register here; operators watch the proxy and manage origins.",
     version,
     paths: PATHS,
     schemas: SCHEMAS,
