@@ -76,7 +76,7 @@ Deno.test("a host name is refused, whatever is allowed", () => {
   }
 });
 
-Deno.test("names that are allowed, or below one that is, are taken as they are", () => {
+Deno.test("allowed names, and names below an allowed domain, are accepted unchanged", () => {
   const policy = open({ names: ["srs-1", "*.media.internal"] });
   assert.equal(policy.acceptHost("SRS-1.", "ip"), "srs-1");
   assert.equal(policy.acceptHost("a.b.media.internal", "ip"), "a.b.media.internal");
@@ -91,7 +91,7 @@ Deno.test("names that are allowed, or below one that is, are taken as they are",
   );
 });
 
-Deno.test("a name that was made to lead to a special address leads nowhere, and the log says so once", async () => {
+Deno.test("a name that resolves to a special address is not used, and that is logged once", async () => {
   const lines: string[] = [];
   const write = (line: string) => void lines.push(line);
   await using _log = await configureLog({ level: "info", format: "text", write });
@@ -121,7 +121,7 @@ Deno.test("a list of ranges allows what it covers and nothing else", () => {
   }
 });
 
-Deno.test("a wildcard that an endpoint is bound to is nothing to dial", () => {
+Deno.test("a wildcard that an endpoint is bound to is not dialled", () => {
   const policy = open();
   assert.equal(policy.acceptBound("0.0.0.0", "10.0.0.1"), undefined);
   assert.equal(policy.acceptBound("::", "10.0.0.1"), undefined);

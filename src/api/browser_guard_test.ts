@@ -39,7 +39,7 @@ Deno.test("a page of another site changes nothing", () => {
   }
 });
 
-Deno.test("a page of our own, and what is no browser, may", () => {
+Deno.test("our own pages, and clients that are not browsers, may", () => {
   const own: Record<string, string>[] = [
     {},
     { host: "srs-proxy.example.com:12025", "user-agent": "SRS/7.0.18(Kai)" },
@@ -52,7 +52,7 @@ Deno.test("a page of our own, and what is no browser, may", () => {
   }
 });
 
-Deno.test("a browser that was led here by another name is refused, reading or changing", () => {
+Deno.test("a browser that uses another host name is refused, reading or changing", () => {
   const marks: Record<string, string>[] = [
     { origin: "http://rebound.test:12025" },
     { "accept-language": "de" },
@@ -69,7 +69,7 @@ Deno.test("a browser that was led here by another name is refused, reading or ch
   assert.equal(statusOf(refuseOtherNames, request(long)), 403);
 });
 
-Deno.test("addresses and names that nobody else can give are taken, and any of what is no browser", () => {
+Deno.test("IP addresses and local names are accepted, and any name from other clients", () => {
   const mark = { "accept-language": "de" };
   for (const host of ["127.0.0.1", "10.0.0.1:12025", "[::1]:12025", "localhost:1", "srs-proxy:1"]) {
     assert.equal(statusOf(refuseOtherNames, request({ host, ...mark })), 200, host);
@@ -77,7 +77,7 @@ Deno.test("addresses and names that nobody else can give are taken, and any of w
   assert.equal(statusOf(refuseOtherNames, request({ host: "proxy.example.com:12025" })), 200);
 });
 
-Deno.test("JSON is asked for, in every way of saying it", () => {
+Deno.test("JSON is required, in any of its notations", () => {
   for (
     const type of ["application/json", "Application/JSON; charset=utf-8", "application/x+json"]
   ) {
@@ -92,7 +92,7 @@ Deno.test("JSON is asked for, in every way of saying it", () => {
   assert.equal(statusOf(requireJson, request({})), 415);
 });
 
-Deno.test("a page shows by any of the fields that browsers have whose it is", () => {
+Deno.test("any of the fields that browsers send shows whose page it is", () => {
   const host = "127.0.0.1:12025";
   const sites = ["https://console.example"];
   const known: [Record<string, string>, string | undefined][] = [

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parseByteRange } from "./byte_range.ts";
 
-Deno.test("one range is cut to the size, everything else means the whole", () => {
+Deno.test("one range is cut to the size, everything else means the whole file", () => {
   const outside = "unsatisfiable";
   const cases: readonly (readonly [string, number, ReturnType<typeof parseByteRange>])[] = [
     ["bytes=0-0", 10, { start: 0, end: 1 }],

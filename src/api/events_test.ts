@@ -14,7 +14,7 @@ function openFeed() {
   return { feed, dropped };
 }
 
-Deno.test("a listener gets what happens, and what it has missed when it comes back", () => {
+Deno.test("a listener gets events, and after it reconnects those it has missed", () => {
   const { feed } = openFeed();
   feed.tell("stream_started", { stream: "v/a/0" });
   using first = feed.listen();
@@ -28,7 +28,7 @@ Deno.test("a listener gets what happens, and what it has missed when it comes ba
   assert.deepEqual(same.take(), []);
 });
 
-Deno.test("whoever comes back with an id that means nothing here is told to begin anew", () => {
+Deno.test("a listener that reconnects with an unknown id is told to start over", () => {
   const { feed } = openFeed();
   for (const id of ["other-1", "", "x", `${"9".repeat(400)}`]) {
     using listener = feed.listen(id);
@@ -41,7 +41,7 @@ Deno.test("whoever comes back with an id that means nothing here is told to begi
   assert.deepEqual(late.take().map(({ type }) => type), ["reset"]);
 });
 
-Deno.test("a listener that takes nothing loses all that waits, is told, and holds up nobody", () => {
+Deno.test("a listener that reads nothing loses waiting events, is told so, and delays nobody", () => {
   const { feed, dropped } = openFeed();
   using slow = feed.listen();
   using quick = feed.listen();
@@ -55,7 +55,7 @@ Deno.test("a listener that takes nothing loses all that waits, is told, and hold
   assert.deepEqual(dropped, [5_000]);
 });
 
-Deno.test("origins and streams that come, change and go are told while somebody listens", async () => {
+Deno.test("changes of origins and streams are reported while somebody listens", async () => {
   const clock = new VirtualClock();
   const { feed } = openFeed();
   const store = new MemoryStore({ maxOrigins: 10, maxStreams: 10, now: clock.now });

@@ -14,7 +14,7 @@ const TOLD: SessionCounts = {
   rates: { "v/a/1": [100, 500], "v/a/far": [0, 7] },
 };
 
-Deno.test("viewers are those of the fleet, and others hear of ours", async () => {
+Deno.test("viewers are those of the whole fleet, and ours are reported to others", async () => {
   const clock = new VirtualClock();
   const sessions = new LiveSessions({ capacity: 10, clock });
   const opened = { stream: "v/a/1", origin: "one", client: "10.0.0.1:1", protocol: "rtmp" };

@@ -11,7 +11,7 @@ function openHistory(refresh = () => Promise.resolve()) {
   return { clock, metrics, history: History.open({ clock, source: metrics, refresh }) };
 }
 
-Deno.test("a sample has the rates since the one before, and what is open", async () => {
+Deno.test("a sample has the rates since the previous one, and the open sessions", async () => {
   const { clock, metrics, history } = openHistory();
   using _history = history;
   const play = { intent: "play" } as const;

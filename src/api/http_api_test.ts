@@ -33,7 +33,7 @@ function apiWith(options: Partial<HttpApiDependencies> = {}): Ask {
   return async (path, init) => await handle(new Request(`http://proxy:11985${path}`, init), PEER);
 }
 
-Deno.test("everything about WebRTC is signalling's business", async () => {
+Deno.test("everything about WebRTC is passed to signalling", async () => {
   const ask = apiWith();
   for (const method of ["POST", "PATCH", "DELETE", "OPTIONS", "GET", "PUT"]) {
     const response = await ask("/rtc/v1/whip/?x=1", { method });
@@ -49,7 +49,7 @@ Deno.test("everything about WebRTC is signalling's business", async () => {
   }
 });
 
-Deno.test("the version is told, and what is not there", async () => {
+Deno.test("the version is shown, and unknown paths are refused", async () => {
   const ask = apiWith();
   const versions = await ask("/api/v1/versions");
   assert.equal(versions.status, 200);
@@ -63,14 +63,14 @@ Deno.test("the version is told, and what is not there", async () => {
   assert.deepEqual([options.status, await options.text()], [204, ""]);
 });
 
-Deno.test("an error of the program's own says nothing to the client", async () => {
+Deno.test("an internal error reveals nothing to the client", async () => {
   const response = await apiWith()("/rtc/v1/broken/", { method: "POST" });
   assert.equal(response.status, 500);
   assert.doesNotMatch(await response.text(), /10\.0/);
   assert.equal(response.headers.get("access-control-allow-origin"), "*");
 });
 
-Deno.test("a token is asked for, but not by a browser that asks for leave", async () => {
+Deno.test("a token is required, but not for preflight requests", async () => {
   const ask = apiWith({ access: () => ({ token: "s3cret" }) });
   for (const path of ["/rtc/v1/whip/", "/api/v1/versions", "/nowhere"]) {
     for (const authorization of ["", "Bearer wrong", "Basic czNjcmV0", "s3cret"]) {
@@ -97,7 +97,7 @@ Deno.test("only listed web sites may read", async () => {
   assert.equal(other.headers.get("vary"), "Accept, Origin");
 });
 
-Deno.test("with a list, a page of another site publishes nothing, answer or no answer", async () => {
+Deno.test("with a list, a page of another site cannot publish, whether or not it can read the answer", async () => {
   const ask = apiWith({ corsOrigins: () => ["https://tv.example"] });
   const statusFrom = async (origin: string | undefined, method: string) => {
     const headers = { host: "proxy:11985", ...(origin === undefined ? {} : { origin }) };
@@ -115,7 +115,7 @@ Deno.test("with a list, a page of another site publishes nothing, answer or no a
   assert.equal((await all("/rtc/v1/publish/", { method: "POST", headers })).status, 201);
 });
 
-Deno.test("what manages needs the administrator's token, and is no other site's to read", async () => {
+Deno.test("managing requires the administrator's token, and other sites cannot read it", async () => {
   const ask = apiWith({ access: () => ({ token: "s3cret" }) });
   for (
     const path of ["/api/v1/clients", "/api/v1/clients/x", "/api/v2/any", "/api/v1/versions/x"]

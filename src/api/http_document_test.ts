@@ -55,7 +55,7 @@ async function expect(asking: Asking, status: number, path: string, init: Reques
   return seen;
 }
 
-Deno.test("the HTTP API has just the routes that its document says", async () => {
+Deno.test("the HTTP API has exactly the routes in its document", async () => {
   await using world = await SignalingWorld.open();
   using desk = new ApiDesk([], {
     passes: () => true,
@@ -69,7 +69,7 @@ Deno.test("the HTTP API has just the routes that its document says", async () =>
   });
 });
 
-Deno.test("the HTTP API answers as its document says, and in no other way", async () => {
+Deno.test("the HTTP API's answers match its document", async () => {
   await askWhatIsThere();
   await askWrongly();
   await askFrozenOrigin();

@@ -22,7 +22,7 @@ function openDesk(origins: readonly RecordedSrs[] = [], token?: string) {
   return { desk: new ApiDesk(origins, { management }), refused };
 }
 
-Deno.test("a page of the proxy's own gets a script, as from SRS", async () => {
+Deno.test("a page of the proxy gets a script, as from SRS", async () => {
   const { desk } = openDesk();
   using _desk = desk;
   for (const path of ["/api/v1/versions", "/api/v1/streams/", "/api/v1/summaries"]) {
@@ -36,7 +36,7 @@ Deno.test("a page of the proxy's own gets a script, as from SRS", async () => {
   }
 });
 
-Deno.test("what would be an error is a script, or the page would not see it", async () => {
+Deno.test("errors are scripts too, since the page would not see them otherwise", async () => {
   const { desk } = openDesk();
   using _desk = desk;
   const response = await desk.fetch("/api/v1/nothing?callback=f", { headers: OWN_PAGE });
@@ -44,7 +44,7 @@ Deno.test("what would be an error is a script, or the page would not see it", as
   assert.equal(await response.text(), 'f({"code":404,"data":"Not found"})');
 });
 
-Deno.test("a page of another site gets none and ends nothing", async () => {
+Deno.test("a page of another site gets no script and ends nothing", async () => {
   await using origin = new RecordedSrs("a", "one");
   const { desk, refused } = openDesk([origin]);
   using _desk = desk;
@@ -70,7 +70,7 @@ Deno.test("a page of another site gets none and ends nothing", async () => {
   assert.deepEqual(origin.asked, []);
 });
 
-Deno.test("a page of the operator's choice ends a client, with the password that its browser has", async () => {
+Deno.test("a page of an allowed site ends a client, with the password that its browser has", async () => {
   await using origin = new RecordedSrs("a", "one");
   const { desk } = openDesk([origin], "s3cret");
   using _desk = desk;
@@ -91,7 +91,7 @@ Deno.test("a page of the operator's choice ends a client, with the password that
   assert.ok(origin.asked.includes(`DELETE /api/v1/clients/${client.id}`));
 });
 
-Deno.test("without a function nothing is a script, and no function is called what none may be", async () => {
+Deno.test("without a callback nothing is a script, and invalid names are refused", async () => {
   const { desk } = openDesk();
   using _desk = desk;
   const plain = await desk.fetch("/api/v1/streams?callback=&method=DELETE");

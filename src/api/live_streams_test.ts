@@ -74,7 +74,7 @@ class World implements AsyncDisposable {
   }
 }
 
-Deno.test("what is published is listed with what its origin offers, and nothing of the origin", async () => {
+Deno.test("live streams are listed with their formats, and nothing about the origin", async () => {
   const cases: readonly (readonly [readonly Protocol[], readonly string[]])[] = [
     [["rtmp"], ["rtmp"]],
     [["rtmp", "http"], ["rtmp", "flv", "ts", "hls"]],
@@ -93,7 +93,7 @@ Deno.test("what is published is listed with what its origin offers, and nothing 
   }
 });
 
-Deno.test("a stream is not listed any more once nobody publishes it", async () => {
+Deno.test("a stream is no longer listed once nobody publishes it", async () => {
   await using world = await World.open(originOf("vid-1", ["rtmp"]));
   const session = await world.use("__defaultVhost__/live/show", "publish");
   const names = async () => ((await world.list()).streams as unknown[]).length;
@@ -106,7 +106,7 @@ Deno.test("a stream is not listed any more once nobody publishes it", async () =
   assert.equal(world.lookUps, 2);
 });
 
-Deno.test("those who come by a vhost's own name are told of its streams, others are not", async () => {
+Deno.test("a vhost's streams are listed only for requests to its own name", async () => {
   await using world = await World.open(originOf("vid-1", ["rtmp"]));
   await world.use("v.example.com/live/theirs", "publish");
   await world.use("other.example.com/live/ours", "publish");
@@ -120,7 +120,7 @@ Deno.test("those who come by a vhost's own name are told of its streams, others 
   }
 });
 
-Deno.test("of many streams two hundred are told, in order", async () => {
+Deno.test("of many streams two hundred are listed, in order", async () => {
   await using world = await World.open(originOf("vid-1", ["rtmp"]));
   // More than one page of the registry, with streams that are not live before those that are.
   for (let at = 0; at < 10_050; at++) await world.use(`__defaultVhost__/asked/${at}`, "play");
@@ -132,14 +132,14 @@ Deno.test("of many streams two hundred are told, in order", async () => {
   assert.equal(more, true);
 });
 
-Deno.test("all who ask at once cause one look", async () => {
+Deno.test("concurrent requests cause one lookup", async () => {
   await using world = await World.open(originOf("vid-1", ["rtmp"]));
   await world.use("__defaultVhost__/live/show", "publish");
   await Promise.all(Array.from({ length: 100 }, () => world.list()));
   assert.equal(world.lookUps, 1);
 });
 
-Deno.test("a look that fails is no answer for ever", async () => {
+Deno.test("a failed lookup is not remembered for ever", async () => {
   let works = false;
   let now = 0;
   const list = new LiveStreamList({
@@ -156,7 +156,7 @@ Deno.test("a look that fails is no answer for ever", async () => {
   assert.deepEqual(await list.of("a"), { streams: [], more: false });
 });
 
-Deno.test("without the list its path is unknown, and the version is there all the same", async () => {
+Deno.test("without the list its path is unknown, but the version is still there", async () => {
   const app = playerApi(ABOUT, undefined);
   assert.equal((await app.request(PATH)).status, 404);
   assert.equal((await app.request("/api/v1/versions")).status, 200);

@@ -38,7 +38,7 @@ Deno.test("one answer of a proxy is enough, whatever the other addresses say", a
   }
 });
 
-Deno.test("who is silent may register, and is asked again after a while", async () => {
+Deno.test("a silent origin may register, and is asked again after a while", async () => {
   let now = 0;
   const { asked, ask } = asking({ 1935: undefined });
   const guard = new LoopGuard({ rtmp: ask, http: ask, clock: { now: () => now } });

@@ -48,7 +48,7 @@ function basic(text: string): Record<string, string> {
   return { authorization: `Basic ${btoa(text)}` };
 }
 
-Deno.test("the token lets in from anywhere, as a bearer's or as a password", () => {
+Deno.test("the token gives access from anywhere, as bearer token or as password", () => {
   const { status, refused } = gateWith();
   assert.equal(status({ authorization: "Bearer s3cret" }), 200);
   assert.equal(status(basic("admin:s3cret")), 200);
@@ -67,7 +67,7 @@ Deno.test("a password may contain colons", () => {
   assert.equal(status(basic("any:a:b")), 200);
 });
 
-Deno.test("whoever guesses waits, and others do not", async () => {
+Deno.test("a client that guesses must wait, others need not", async () => {
   const { status, refused, clock } = gateWith();
   for (let guess = 0; guess < 10; guess++) {
     assert.equal(status({ authorization: `Bearer ${guess}` }), 401);
@@ -80,7 +80,7 @@ Deno.test("whoever guesses waits, and others do not", async () => {
   assert.equal(status({ authorization: "Bearer s3cret" }), 200);
 });
 
-Deno.test("addresses that one machine may have guess together, those behind a balancer apart", () => {
+Deno.test("guesses are counted by address group, those behind a balancer separately", () => {
   const { status } = gateWith({ trustedProxies: () => [parseCidr("10.0.0.1")] });
   const from = (host: string, headers = {}) =>
     status({ authorization: "Bearer wrong", ...headers }, { host, port: 1 });
@@ -92,7 +92,7 @@ Deno.test("addresses that one machine may have guess together, those behind a ba
   assert.equal(from("10.0.0.1", { "x-forwarded-for": "192.0.2.2" }), 401);
 });
 
-Deno.test("a request that need not manage counts its guesses, and is not counted as refused", () => {
+Deno.test("guesses count even if the request need not manage, without counting as refused", () => {
   const { management, status, refused } = gateWith();
   const asked = (authorization: string) =>
     management.admits(new Request("http://proxy/", { headers: { authorization } }), AWAY);
@@ -103,7 +103,7 @@ Deno.test("a request that need not manage counts its guesses, and is not counted
   assert.equal(status({ authorization: "Bearer s3cret" }), 429);
 });
 
-Deno.test("without a token whoever is on this machine manages, and nobody else", () => {
+Deno.test("without a token clients on this machine may manage, and nobody else", () => {
   const { status, refused } = open();
   for (const host of ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"]) {
     assert.equal(status({}, { host, port: 1 }), 200, host);
@@ -114,14 +114,14 @@ Deno.test("without a token whoever is on this machine manages, and nobody else",
   assert.deepEqual(refused, Array(6).fill("address"));
 });
 
-Deno.test("who comes through a reverse proxy on this machine is elsewhere", () => {
+Deno.test("a client behind a reverse proxy on this machine is not local", () => {
   const { status } = open();
   for (const name of ["x-forwarded-for", "x-real-ip", "forwarded", "via"]) {
     assert.equal(status({ [name]: "127.0.0.1" }, HERE), 403, name);
   }
 });
 
-Deno.test("a page of another site manages nothing, whatever its visitor may", () => {
+Deno.test("a page of another site cannot manage, whatever its visitor may do", () => {
   const foreign = [
     { origin: "https://evil.example" },
     { origin: "http://proxy.example:8080" },
@@ -138,7 +138,7 @@ Deno.test("a page of another site manages nothing, whatever its visitor may", ()
   }
 });
 
-Deno.test("its own pages manage, and those of sites that the operator names", () => {
+Deno.test("the proxy's own pages may manage, and those of configured sites", () => {
   const sites = ["https://console.example"];
   for (const origin of [`http://${HOST}`, ...sites]) {
     const { status } = gateWith({ sites: () => sites });
@@ -148,7 +148,7 @@ Deno.test("its own pages manage, and those of sites that the operator names", ()
   }
 });
 
-Deno.test("a name that a stranger has made to point here does not make a browser local", () => {
+Deno.test("a stranger's name that points here does not make a browser local", () => {
   const { status, refused } = open();
   const browser = { "accept-language": "en" };
   assert.equal(status({ ...browser, host: "rebound.example:11985" }, HERE), 403);

@@ -92,7 +92,7 @@ void ((metrics: Metrics) => {
   metrics.observe(wait, 1, { operation: "sweep" });
 });
 
-Deno.test("what a label holds cannot forge a line", async () => {
+Deno.test("a label's value cannot forge a line", async () => {
   const metrics = new PrometheusMetrics();
   // @ts-expect-error: only declared values compile
   metrics.count("srs_proxy_rtmp_refused_total", { reason: 'x"} 1\nforged 1' });
@@ -120,7 +120,7 @@ Deno.test("the media type is that of the text format", async () => {
   assert.match(contentType, /^text\/plain; version=0\.0\.4/);
 });
 
-Deno.test("every series is there from the start, at 0", async () => {
+Deno.test("every series exists from the start, at 0", async () => {
   const lines = await linesOf(new PrometheusMetrics());
   for (const [name, { labels, kind }] of Object.entries(METRICS)) {
     const series = seriesOf(name as MetricName);
@@ -147,7 +147,7 @@ Deno.test("one word for one direction, whatever the protocol", () => {
   }
 });
 
-Deno.test("the process tells its version, its start and its descriptors, where they are known", async () => {
+Deno.test("the process reports its version, start time and descriptors, if known", async () => {
   const metrics = new PrometheusMetrics({
     ...{ version: "1.2.3", commit: "abc" },
     descriptors: () => ({ open: 17, limit: undefined }),
@@ -160,7 +160,7 @@ Deno.test("the process tells its version, its start and its descriptors, where t
   assert.ok(age >= 0 && age < 3_600, `${age}`);
 });
 
-Deno.test("an event loop that is held up is late", async () => {
+Deno.test("a blocked event loop shows as lag", async () => {
   const metrics = new PrometheusMetrics();
   const world = new VirtualClock();
   const clock = new ProcessClock(world);

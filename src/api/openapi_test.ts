@@ -40,14 +40,14 @@ for (const [name, document] of [["System", systemDocument("1")], ["HTTP", httpDo
   });
 }
 
-Deno.test("the System API has just the routes that its document says", async () => {
+Deno.test("the System API has exactly the routes in its document", async () => {
   await using desk = await openDesk();
   await SYSTEM_DOCUMENT.requireRoutes(desk.routes, async (method, path) => {
     return await desk.fetch(new Request(`http://127.0.0.1${path}`, { method }));
   });
 });
 
-Deno.test("the System API answers as its document says, and in no other way", async () => {
+Deno.test("the System API's answers match its document", async () => {
   await askWhatIsThere();
   await askWrongly();
   await askSlowly();

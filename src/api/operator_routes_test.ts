@@ -54,7 +54,7 @@ Deno.test("an origin is drained, weighed, labelled and shown", async () => {
   assert.deepEqual(await shown(), { state: "alive", draining: false, weight: 30, labels: ["eu"] });
 });
 
-Deno.test("changes that are none are refused, and change nothing", async () => {
+Deno.test("invalid changes are refused, and change nothing", async () => {
   await using desk = await openDesk();
   await desk.ask("POST", REGISTER, { ...GOOD, server: "one" });
   const bad = [
@@ -70,7 +70,7 @@ Deno.test("changes that are none are refused, and change nothing", async () => {
   assert.equal((origin as Record<string, unknown>).weight, 100);
 });
 
-Deno.test("there is nothing to do about an origin that is not known", async () => {
+Deno.test("an unknown origin cannot be managed", async () => {
   await using desk = await openDesk();
   const asked = [
     ["GET", "/none"],
@@ -94,7 +94,7 @@ Deno.test("an origin is forgotten until it registers again", async () => {
   assert.equal((await desk.ask("GET", ORIGINS)).body.total, 1);
 });
 
-Deno.test("lists of origins know states, labels and a search, and count what fits", async () => {
+Deno.test("lists of origins can be filtered by state, label and text, with the right total", async () => {
   await using desk = await openDesk();
   await desk.ask("POST", REGISTER, { ...GOOD, server: "one", labels: ["eu"] });
   await desk.ask("POST", REGISTER, { ...GOOD, server: "two", device_id: "Rack-9" });
@@ -112,7 +112,7 @@ Deno.test("lists of origins know states, labels and a search, and count what fit
   assert.equal((await desk.ask("GET", `${ORIGINS}?search=${"x".repeat(2_000)}`)).status, 400);
 });
 
-Deno.test("origins and streams are shown with those who publish and play", async () => {
+Deno.test("origins and streams are shown with their publishers and viewers", async () => {
   const { desk } = await openBusyDesk();
   await using _desk = desk;
   const { origin } = (await desk.ask("GET", `${ORIGINS}/one`)).body;
@@ -145,7 +145,7 @@ function ratesOf(entry: unknown): [unknown, unknown] {
   return [bit_rate_in, bit_rate_out];
 }
 
-Deno.test("sessions are found by what they are about", async () => {
+Deno.test("sessions can be filtered by their fields", async () => {
   const { desk } = await openBusyDesk();
   await using _desk = desk;
   const found = async (query: string) => {

@@ -7,7 +7,7 @@ function plain(text: string): Response {
   return new Response(text, { headers: { "content-type": "text/plain; charset=utf-8" } });
 }
 
-Deno.test("every sample of every exporter is there once, and says its origin", async () => {
+Deno.test("every sample of every exporter appears once, with its origin", async () => {
   await using one = new RecordedSrs("vid-one", "one");
   const busy = recordingOf("one")["/metrics"]!.replace("srs_streams 2", "srs_streams 70");
   await using two = new RecordedSrs("vid-two", "two", { answers: { "/metrics": busy } });
@@ -88,7 +88,7 @@ Deno.test("one origin's bad lines do not spoil those of the others", async () =>
   ]);
 });
 
-Deno.test("explanations of different versions do not stand side by side", async () => {
+Deno.test("explanations of different versions are not mixed", async () => {
   const text = (help: string) => plain(`# HELP m ${help}\n# TYPE m gauge\nm 1\n`);
   await using one = new RecordedSrs("a", "one", { answers: { "/metrics": text("Old words.") } });
   await using two = new RecordedSrs("b", "one", { answers: { "/metrics": text("New words.") } });

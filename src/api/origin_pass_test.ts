@@ -5,7 +5,7 @@ import { RecordedSrs } from "../../tests/support/recorded_srs.ts";
 const ON = { passes: () => true };
 const BASE = "/api/v1/origins/vid-one/proxy";
 
-Deno.test("what the operator asks of one origin reaches it, query, body and all", async () => {
+Deno.test("a request to one origin reaches it complete with query and body", async () => {
   const redirect = new Response(null, {
     status: 301,
     headers: { location: "http://10.0.0.9:1985/api/v1/tests/errors?x=1" },
@@ -45,7 +45,7 @@ Deno.test("what the operator asks of one origin reaches it, query, body and all"
   assert.deepEqual(two.asked, []);
 });
 
-Deno.test("nothing passes unless the operator wants it, or to an origin that is not there", async () => {
+Deno.test("nothing is passed on unless enabled, or to an unknown origin", async () => {
   await using one = new RecordedSrs("vid-one", "one");
   using off = new ApiDesk([one]);
   const refused = await off.ask(`${BASE}/api/v1/raw?rpc=reload`);
@@ -78,7 +78,7 @@ Deno.test("a page of another site reloads no origin, not even by GET", async () 
   assert.equal((await desk.ask(`${BASE}/api/v1/versions`, { headers: own })).status, 200);
 });
 
-Deno.test("a body that is too large is refused, an answer that is broken is the origin's fault", async () => {
+Deno.test("a body that is too large is refused, a broken answer is the origin's fault", async () => {
   await using one = new RecordedSrs("vid-one", "one");
   const { status } = one;
   using desk = new ApiDesk([one], ON);
@@ -92,7 +92,7 @@ Deno.test("a body that is too large is refused, an answer that is broken is the 
   assert.doesNotMatch(JSON.stringify(answer.body), /127\.0\.0\.1/);
 });
 
-Deno.test("origins that ask for a password get the one that was configured", async () => {
+Deno.test("origins that require a password get the configured one", async () => {
   await using one = new RecordedSrs("vid-one", "one");
   using answers = answersOf([one], { credentials: "user:päss:word" });
   using desk = new ApiDesk([one], { answers });

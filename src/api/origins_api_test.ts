@@ -16,7 +16,7 @@ function recorded(name: "one" | "two", path: string): any {
   return JSON.parse(recordingOf(name)[path]!);
 }
 
-Deno.test("lists are those of all origins, and each entry says its origin", async () => {
+Deno.test("lists contain the entries of all origins, each with its origin", async () => {
   await using world = openTwo();
   for (const name of ["vhosts", "streams", "clients"]) {
     const { status, body } = await world.desk.ask(`/api/v1/${name}/`);
@@ -30,7 +30,7 @@ Deno.test("lists are those of all origins, and each entry says its origin", asyn
   }
 });
 
-Deno.test("a page is right over the whole, wherever origins begin and end", async () => {
+Deno.test("pages are right over the whole list, wherever origins begin and end", async () => {
   await using one = new RecordedSrs("a", "one", { streams: 25 });
   await using two = new RecordedSrs("b", "one", { streams: 0 });
   await using three = new RecordedSrs("c", "one", { streams: 130 });
@@ -58,7 +58,7 @@ Deno.test("a page is right over the whole, wherever origins begin and end", asyn
   assert.deepEqual([status, body.code], [400, 400]);
 });
 
-Deno.test("fifty who ask at once are one question to each origin, and so is whoever asks next", async () => {
+Deno.test("fifty requests at once, and the next one, cause one question to each origin", async () => {
   await using world = openTwo();
   const { desk, one, two } = world;
   const answers = await Promise.all(Array.from({ length: 50 }, () => desk.ask("/api/v1/clients/")));
@@ -69,7 +69,7 @@ Deno.test("fifty who ask at once are one question to each origin, and so is whoe
   }
 });
 
-Deno.test("a frozen origin delays one answer, is named, and is back with its first answer", async () => {
+Deno.test("a frozen origin delays one answer, is reported missing, and is back with its first answer", async () => {
   await using world = openTwo();
   const { desk, one, two } = world;
   two.isFrozen = true;
@@ -98,7 +98,7 @@ Deno.test("a frozen origin delays one answer, is named, and is back with its fir
   assert.equal(one.asked.filter((asked) => asked.includes("streams/?")).length, 1);
 });
 
-Deno.test("whoever does not answer as SRS does is named with the reason", async () => {
+Deno.test("an origin that does not answer like SRS is reported missing, with the reason", async () => {
   const answers = (answer: string | Response) => ({ answers: { "/api/v1/streams": answer } });
   await using good = new RecordedSrs("a", "one");
   await using broken = new RecordedSrs("b", "two", answers("<html>"));
@@ -131,7 +131,7 @@ Deno.test("whoever does not answer as SRS does is named with the reason", async 
   assert.deepEqual(down.asked, []);
 });
 
-Deno.test("figures are added up, averaged or agreed on, and told one by one", async () => {
+Deno.test("figures are added up, averaged or compared, and also shown one by one", async () => {
   await using world = openTwo();
   const { body } = await world.desk.ask("/api/v1/summaries");
   const [one, two] = [recorded("one", "/api/v1/summaries"), recorded("two", "/api/v1/summaries")];
@@ -161,14 +161,14 @@ Deno.test("figures are added up, averaged or agreed on, and told one by one", as
   }
 });
 
-Deno.test("without any origin there is an answer too", async () => {
+Deno.test("there is an answer even without any origin", async () => {
   using desk = new ApiDesk([]);
   const { body } = await desk.ask("/api/v1/summaries");
   assert.deepEqual([body.code, body.data, body.origins, body.missing], [0, {}, [], []]);
   assert.deepEqual((await desk.ask("/api/v1/streams")).body.streams, []);
 });
 
-Deno.test("what has an id is asked for at its origin, and nowhere else once that is known", async () => {
+Deno.test("an entry is requested at its origin, and nowhere else once that is known", async () => {
   await using world = openTwo();
   const { desk, one, two } = world;
   const [client] = recorded("two", "/api/v1/clients").clients;
@@ -181,7 +181,7 @@ Deno.test("what has an id is asked for at its origin, and nowhere else once that
   assert.deepEqual(two.asked, [`GET ${path}`, `GET ${path}`]);
 });
 
-Deno.test("what nobody has gets SRS's code, and who was not asked is named", async () => {
+Deno.test("an unknown id gets SRS's code, and origins that were not asked are named", async () => {
   await using world = openTwo();
   for (const [name, code] of [["vhosts", 2014], ["streams", 2048], ["clients", 2049]] as const) {
     const { status, body } = await world.desk.ask(`/api/v1/${name}/nope`);
@@ -211,7 +211,7 @@ Deno.test("a client is ended at the origin that has it, once", async () => {
   assert.ok(![...one.asked, ...two.asked].includes("DELETE /api/v1/clients/nope"));
 });
 
-Deno.test("whoever ends a client is not at fault for what the origin answers", async () => {
+Deno.test("an origin's bad answer when a client is ended is not the caller's fault", async () => {
   const [client] = recorded("one", "/api/v1/clients").clients;
   const path = `/api/v1/clients/${client.id}`;
   const senseless = ["<html>", "[]", '{"code":"0"}', new Response("no", { status: 500 })];
@@ -223,7 +223,7 @@ Deno.test("whoever ends a client is not at fault for what the origin answers", a
   }
 });
 
-Deno.test("an entry without what was asked for is none", async () => {
+Deno.test("an answer without the requested entry is unusable", async () => {
   const answers = { "/api/v1/clients/any": '{"code":0}' };
   await using origin = new RecordedSrs("a", "one", { answers });
   using desk = new ApiDesk([origin]);
@@ -231,7 +231,7 @@ Deno.test("an entry without what was asked for is none", async () => {
   assert.deepEqual(body, { code: 2049, missing: [{ origin: "a", reason: "unreadable" }] });
 });
 
-Deno.test("of two clients of one id none is ended until it is said which", async () => {
+Deno.test("if two clients have the same id, none is ended until the origin is given", async () => {
   const [client] = recorded("one", "/api/v1/clients").clients;
   const path = `/api/v1/clients/${client.id}`;
   await using one = new RecordedSrs("a", "one");
@@ -247,7 +247,7 @@ Deno.test("of two clients of one id none is ended until it is said which", async
   assert.ok(two.asked.includes(`DELETE ${path}`));
 });
 
-Deno.test("other methods are none of the API's", async () => {
+Deno.test("other methods are refused", async () => {
   await using world = openTwo();
   for (const method of ["POST", "PUT", "DELETE"]) {
     const { status } = await world.desk.ask("/api/v1/streams/x", { method });
@@ -256,7 +256,7 @@ Deno.test("other methods are none of the API's", async () => {
   assert.deepEqual(world.one.asked, []);
 });
 
-Deno.test("versions are the proxy's, and the origins' for those who may manage", async () => {
+Deno.test("versions are the proxy's, and, for those who may manage, the origins'", async () => {
   await using world = openTwo();
   const { body } = await world.desk.ask("/api/v1/versions");
   assert.equal(body.data.version, "1.2.3");
@@ -274,7 +274,7 @@ Deno.test("versions are the proxy's, and the origins' for those who may manage",
   );
 });
 
-Deno.test("the request itself is told, without what it must not reveal", async () => {
+Deno.test("the request itself is shown, without secrets", async () => {
   using desk = new ApiDesk([]);
   const headers = { "x-any": "thing", cookie: "a=b", authorization: "Bearer any" };
   const { body } = await desk.ask("/api/v1/requests?x=1", { headers });
@@ -283,7 +283,7 @@ Deno.test("the request itself is told, without what it must not reveal", async (
   assert.deepEqual(body.data.headers, { "x-any": "thing" });
 });
 
-Deno.test("nobody changes the configuration of all origins at once, and consoles are told so", async () => {
+Deno.test("the configuration of all origins cannot be changed at once, and consoles are told so", async () => {
   await using origin = new RecordedSrs("a", "one");
   using desk = new ApiDesk([origin], { passes: () => true });
   const { body } = await desk.ask("/api/v1/raw?rpc=raw");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { PartRates } from "./part_rates.ts";
 
-Deno.test("what comes in pieces has one rate, and none once nothing comes", () => {
+Deno.test("parts of a stream have one rate, and none once they stop", () => {
   let now = 0;
   const rates = new PartRates({ now: () => now });
   const all = () => [...rates.all()];
@@ -27,7 +27,7 @@ Deno.test("what comes in pieces has one rate, and none once nothing comes", () =
   assert.deepEqual(all(), []);
 });
 
-Deno.test("no more streams are remembered than there is room for, and those that are quiet make room", () => {
+Deno.test("the number of remembered streams is bounded, and quiet ones make room", () => {
   let now = 0;
   const rates = new PartRates({ now: () => now });
   const addAll = (prefix: string) => {

@@ -35,7 +35,7 @@ function assertRefused(call: () => unknown, message: RegExp): void {
   });
 }
 
-Deno.test("where an origin speaks TLS, it has to show a certificate for what is dialled", () => {
+Deno.test("an origin that uses TLS must present a certificate for what is dialled", () => {
   const { endpoints } = parse({
     rtmp: ["1935", "rtmps://0.0.0.0:1936", "RTMPS://10.0.0.7:1937"],
     http: ["https://:8443"],
@@ -63,7 +63,7 @@ Deno.test("where an origin speaks TLS, it has to show a certificate for what is 
   assert.deepEqual(named.endpoints.rtmp, [{ host: name, tls: name, port: 443 }]);
 });
 
-Deno.test("what SRS sends with everything switched on becomes an origin", () => {
+Deno.test("SRS's full registration becomes an origin", () => {
   const origin = parse({
     device_id: "my-device",
     rtmp: ["19351", "10.0.0.1:1936", "[::]:1937"],
@@ -88,7 +88,7 @@ Deno.test("what SRS sends with everything switched on becomes an origin", () => 
   });
 });
 
-Deno.test("only what is mandatory makes an origin of RTMP alone", () => {
+Deno.test("the mandatory fields alone make an RTMP-only origin", () => {
   const { endpoints, deviceId } = parse({ http: null, srt: [], device_id: null });
   assert.deepEqual(endpoints, { rtmp: at(1935), http: [], api: [], srt: [], rtc: [] });
   assert.equal(deviceId, "");
@@ -111,7 +111,7 @@ Deno.test("an origin bound to loopback elsewhere is dialled at its registered ad
   assert.deepEqual(local, [{ host: "127.0.0.1", port: 1935 }]);
 });
 
-Deno.test("an endpoint of a foreign kind is left out, and RTMP must have one of its own", () => {
+Deno.test("an endpoint with an unknown scheme is ignored, and RTMP needs at least one", () => {
   assert.deepEqual(parse({ http: ["rtmp://:1935", "http://:8080"] }).endpoints.http, at(8080));
   assertRefused(() => parse({ rtmp: ["udp://:1935"] }), /rtmp has no TCP endpoint/);
 });
@@ -191,12 +191,12 @@ Deno.test("a body nested as deep as fits is refused like any other", () => {
   assertRefused(() => parseRegistration("[".repeat(deep) + "]".repeat(deep)), /Cannot register/);
 });
 
-Deno.test("keys that mean something to JavaScript mean nothing here", () => {
+Deno.test("keys that are special in JavaScript are ordinary here", () => {
   const body = JSON.stringify(GOOD).replace("{", '{"__proto__":{"ip":5},"constructor":1,');
   assert.equal(parseRegistration(body).ip, "10.0.0.1");
 });
 
-Deno.test("the number of one of our UDP ports is free for an origin's TCP, and the other way round", () => {
+Deno.test("a port number of ours may be used by an origin over the other transport", () => {
   const own: BoundAddress[] = [
     { transport: "udp", host: "10.0.0.1", port: 10080 },
     { transport: "tcp", host: "10.0.0.1", port: 1985 },
@@ -208,7 +208,7 @@ Deno.test("the number of one of our UDP ports is free for an origin's TCP, and t
   assertRefused(() => registrationOf({ api: ["1985"] }), /10\.0\.0\.1:1985: the proxy/);
 });
 
-Deno.test("an allowed name stands wherever its address would", () => {
+Deno.test("an allowed name may be used wherever its address may", () => {
   const body = {
     ...GOOD,
     ip: "SRS-1",

@@ -56,7 +56,7 @@ Deno.test("a session makes one line when it opens and one when it closes", async
   assert.deepEqual(fieldsOf(lines[1]), { ...OPENED, ...CLOSED, durationMs: 2_500 });
 });
 
-Deno.test("the list says what has flowed, as it was last told, and the log says what the end says", async () => {
+Deno.test("the list shows the figures as last reported, and the log those at the end", async () => {
   const lines = await linesOf((sessions) => {
     const flowedOf = () => sessions.list({ limit: 1 }).sessions[0]?.flowed;
     sessions.opened(OPENED);
@@ -80,7 +80,7 @@ Deno.test("open sessions are listed, oldest first, and closed ones are not", asy
   });
 });
 
-Deno.test("the list of sessions goes on where it was, whichever have closed", async () => {
+Deno.test("the list of sessions continues where it was, whichever have closed", async () => {
   await linesOf((sessions) => {
     for (const session of ["s1", "s2", "s3", "s4"]) sessions.opened({ ...OPENED, session });
     const first = sessions.list({ limit: 2 });
@@ -115,7 +115,7 @@ Deno.test("sessions beyond the bound are logged but not listed", async () => {
   assert.deepEqual(fieldsOf(lines[5]), { ...CLOSED, session: "s3" });
 });
 
-Deno.test("a refusal tells which origins were asked, and why each did not do", async () => {
+Deno.test("a refusal names the origins that were tried, and why each failed", async () => {
   const { origin: _origin, ...request } = OPENED;
   const lines = await linesOf((sessions) => {
     const error = new ProxyError("origin_timeout", "Cannot do it");
@@ -131,7 +131,7 @@ Deno.test("a refusal tells which origins were asked, and why each did not do", a
   assert.equal(fieldsOf(lines[1]).tried, "vid-1 origin_unreachable, vid-2 origin_timeout");
 });
 
-Deno.test("whose fault it was decides the level of a refusal", async () => {
+Deno.test("the cause decides the level of a refusal", async () => {
   const { session: _session, origin: _origin, ...request } = OPENED;
   const lines = await linesOf((sessions) => {
     for (const code of ["bad_request", "origin_timeout", "no_origin", "internal"] as const) {

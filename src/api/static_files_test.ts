@@ -85,7 +85,7 @@ Deno.test("files are served whole with their type, size and date", async () => {
   });
 });
 
-Deno.test("the index stands for its folder, which ends with a slash", async () => {
+Deno.test("a folder, with a slash at its end, is answered with its index", async () => {
   await withSite(async ({ serve }) => {
     assert.equal(await (await get(serve, "/")).text(), "<h1>home</h1>");
     assert.equal(await (await get(serve, "/player/")).text(), "<h1>player</h1>");
@@ -99,7 +99,7 @@ Deno.test("the index stands for its folder, which ends with a slash", async () =
   });
 });
 
-Deno.test("nothing outside of the folder and nothing hidden is ever shown", async () => {
+Deno.test("nothing outside the folder and nothing hidden is ever served", async () => {
   await withSite(async ({ serve }) => {
     const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, async (r) => {
       return await serve(r) ?? new Response("none", { status: 404 });
@@ -290,7 +290,7 @@ Deno.test("a file that is cut while it is sent breaks the answer off", async () 
   });
 });
 
-Deno.test("a folder that is replaced by way of a link is served as it is then", async () => {
+Deno.test("a folder that is replaced through a link is served as it is now", async () => {
   await withSite(async ({ folder, outside }) => {
     await Deno.symlink("www", `${outside}/current`);
     const serve = await openStaticFiles(`${outside}/current`);
@@ -301,7 +301,7 @@ Deno.test("a folder that is replaced by way of a link is served as it is then", 
   });
 });
 
-Deno.test("what is no folder cannot be served", async () => {
+Deno.test("what is not a folder cannot be served", async () => {
   await withSite(async ({ folder }) => {
     for (const path of [`${folder}/nowhere`, `${folder}/index.html`]) {
       await assert.rejects(openStaticFiles(path), {

@@ -7,7 +7,7 @@ import { GOOD, managementWith, openDesk, REGISTER } from "../../tests/support/sy
 import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { PrometheusMetrics } from "./metrics.ts";
 
-Deno.test("origins are listed with what they offer and how they are", async () => {
+Deno.test("origins are listed with what they offer and their state", async () => {
   await using desk = await openDesk();
   const body = { ...GOOD, device_id: "d", rtc: ["udp://0.0.0.0:8000"] };
   await desk.ask("POST", REGISTER, body);
@@ -91,7 +91,7 @@ Deno.test("lists come page by page", async () => {
   assert.equal(rest.streams.length, 50);
 });
 
-Deno.test("a page of no size, or of any size, is refused", async () => {
+Deno.test("a page size of 0, or over the limit, is refused", async () => {
   await using desk = await openDesk();
   for (const query of ["limit=0", "limit=1001", "limit=-1", "limit=x", "limit=1.5"]) {
     assert.equal((await desk.ask("GET", `/api/v1/streams?${query}`)).status, 400, query);
@@ -100,7 +100,7 @@ Deno.test("a page of no size, or of any size, is refused", async () => {
   assert.equal((await desk.ask("GET", "/api/v1/streams?after=nonsense")).status, 400);
 });
 
-Deno.test("whatever manages needs the administrator's token, and no other", async () => {
+Deno.test("managing requires the administrator's token, and no other", async () => {
   await using desk = await openDesk({
     access: () => ({ token: "origins" }),
     management: managementWith({ clock: systemClock, access: () => ({ token: "right" }) }),
@@ -127,7 +127,7 @@ Deno.test("whatever manages needs the administrator's token, and no other", asyn
   await metrics.body?.cancel();
 });
 
-Deno.test("a script that has forgotten the token makes no browser ask for it", async () => {
+Deno.test("a script without the token does not make the browser ask for it", async () => {
   await using desk = await openDesk({
     management: managementWith({ clock: systemClock, access: () => ({ token: "right" }) }),
   });
@@ -136,7 +136,7 @@ Deno.test("a script that has forgotten the token makes no browser ask for it", a
   assert.equal(answer.headers.get("www-authenticate"), "Bearer");
 });
 
-Deno.test("without a token only clients on this machine manage", async () => {
+Deno.test("without a token only clients on this machine may manage", async () => {
   await using desk = await openDesk();
   const from = async (host: string) => {
     const request = new Request("http://proxy:12025/api/v1/origins");
@@ -147,7 +147,7 @@ Deno.test("without a token only clients on this machine manage", async () => {
   assert.deepEqual([await from("127.0.0.1"), await from("10.0.0.9")], [200, 403]);
 });
 
-Deno.test("only pages of named sites read what manages", async () => {
+Deno.test("only pages of named sites may read management answers", async () => {
   const sites = ["https://console.example"];
   await using desk = await openDesk({
     management: managementWith({ clock: systemClock, sites: () => sites }),

@@ -21,7 +21,7 @@ async function registrations(desk: Desk, result: string): Promise<number> {
   return line === undefined ? 0 : Number(line.slice(prefix.length));
 }
 
-Deno.test("a heartbeat is answered with code 0 and the pid as a text", async () => {
+Deno.test("a heartbeat is answered with code 0 and the pid as text", async () => {
   await using desk = await openDesk();
   const { status, body } = await desk.ask("POST", REGISTER, { ...GOOD, unknown: { key: 1 } });
   assert.equal(status, 200);
@@ -30,7 +30,7 @@ Deno.test("a heartbeat is answered with code 0 and the pid as a text", async () 
   assert.equal(await registrations(desk, "accepted"), 1);
 });
 
-Deno.test("a page in a browser registers nothing and ends nothing", async () => {
+Deno.test("a page in a browser can neither register nor end anything", async () => {
   const kicked: string[] = [];
   const kick = (session: string) => kicked.push(session) > 0;
   await using desk = await openDesk({
@@ -73,7 +73,7 @@ Deno.test("OPTIONS is answered for every path, and opens nothing to pages of oth
   }
 });
 
-Deno.test("a browser with the token may come by any name", async () => {
+Deno.test("a browser with the token may use any host name", async () => {
   await using desk = await openDesk({
     management: managementWith({ clock: systemClock, access: () => ({ token: "right" }) }),
   });
@@ -84,7 +84,7 @@ Deno.test("a browser with the token may come by any name", async () => {
   assert.equal(answer.status, 200);
 });
 
-Deno.test("a bad registration is answered with an error alone and changes nothing", async () => {
+Deno.test("an invalid registration gets only an error and changes nothing", async () => {
   await using desk = await openDesk();
   for (const bad of ["", "{", "[]", { ...GOOD, ip: 5 }, { ...GOOD, rtmp: ["0"] }]) {
     const { status, body } = await desk.ask("POST", REGISTER, bad);
@@ -110,7 +110,7 @@ Deno.test("nor another proxy", async () => {
   assert.equal((await desk.ask("POST", REGISTER, GOOD)).status, 200);
 });
 
-Deno.test("without the token nobody registers, with it everybody does", async () => {
+Deno.test("registering requires the token", async () => {
   await using desk = await openDesk({ access: () => ({ token: "right/1" }) });
   const wrong: [string, Record<string, string>][] = [
     [REGISTER, {}],
@@ -138,12 +138,12 @@ Deno.test("without the token nobody registers, with it everybody does", async ()
   }
 });
 
-Deno.test("a token that is not asked for does no harm", async () => {
+Deno.test("an unnecessary token does no harm", async () => {
   await using desk = await openDesk();
   assert.equal((await desk.ask("POST", `${REGISTER}/any?token=thing`, GOOD)).status, 200);
 });
 
-Deno.test("an origin too many is told that there is no room", async () => {
+Deno.test("an origin beyond the limit is told that there is no room", async () => {
   await using desk = await openDesk();
   for (const server of ["a", "b", "c"]) {
     assert.equal((await desk.ask("POST", REGISTER, { ...GOOD, server })).status, 200);
@@ -155,7 +155,7 @@ Deno.test("an origin too many is told that there is no room", async () => {
   assert.equal((await desk.ask("POST", REGISTER, { ...GOOD, server: "a" })).status, 200);
 });
 
-Deno.test("a registry that fails is an error without its inside", async () => {
+Deno.test("a failing registry causes an error without internal details", async () => {
   const broken: Pick<Registrar, "register"> = {
     register: () => Promise.reject(new Error("secret inside")),
   };
@@ -165,7 +165,7 @@ Deno.test("a registry that fails is an error without its inside", async () => {
   assert.equal(await registrations(desk, "failed"), 1);
 });
 
-Deno.test("a registry that is away is told as such", async () => {
+Deno.test("an unavailable registry is reported as such", async () => {
   const away: Pick<Registrar, "register"> = {
     register: () => Promise.reject(new ProxyError("registry_unavailable", "Cannot reach it")),
   };
@@ -202,7 +202,7 @@ Deno.test("other methods and paths are refused in JSON", async () => {
   }
 });
 
-Deno.test("versions are told in SRS's shape and in the reference's at once", async () => {
+Deno.test("versions are shown in SRS's shape and in the reference's at once", async () => {
   await using desk = await openDesk();
   const { body } = await desk.ask("GET", "/api/v1/versions");
   assert.deepEqual(body, {
@@ -223,7 +223,7 @@ Deno.test("a listener with nothing but versions refuses the rest in JSON", async
   assert.deepEqual(await answer.json(), { code: 404, data: "Not found" });
 });
 
-Deno.test("readiness follows the program, life does not", async () => {
+Deno.test("readiness follows the program's state, liveness does not", async () => {
   let ready = true;
   let reason: string | undefined;
   await using desk = await openDesk({
@@ -240,7 +240,7 @@ Deno.test("readiness follows the program, life does not", async () => {
   assert.equal((await desk.ask("GET", "/healthz")).status, 200);
 });
 
-Deno.test("numbers are exposed for Prometheus", async () => {
+Deno.test("metrics are exposed for Prometheus", async () => {
   await using desk = await openDesk();
   const response = await desk.fetch(new Request("http://127.0.0.1/metrics"));
   assert.match(response.headers.get("content-type") ?? "", /^text\/plain; version=0\.0\.4/);
@@ -267,7 +267,7 @@ Deno.test("a refused registration is a warning that says who has sent it and for
   assert.equal(lines.length, 2);
 });
 
-Deno.test("what a refused registration says at too great length is left out of the log", async () => {
+Deno.test("overlong fields of a refused registration are left out of the log", async () => {
   const lines: string[] = [];
   await using _log = await configureLog({
     level: "info",

@@ -33,7 +33,7 @@ function openWebhook(statuses: number[], secret?: string) {
   return { clock, feed, sent, dropped, webhook, streamsOf };
 }
 
-Deno.test("events are sent in their order, signed with the secret", async () => {
+Deno.test("events are sent in order, signed with the secret", async () => {
   const { clock, feed, sent, webhook, streamsOf } = openWebhook([200], "key");
   await using _webhook = webhook;
   for (let stream = 0; stream < 250; stream++) feed.tell("stream_started", { stream });
@@ -45,7 +45,7 @@ Deno.test("events are sent in their order, signed with the secret", async () => 
   }
 });
 
-Deno.test("what is not taken is sent again, later and later, and nothing overtakes it", async () => {
+Deno.test("undelivered events are sent again after growing pauses, and nothing overtakes them", async () => {
   const { clock, feed, sent, dropped, webhook, streamsOf } = openWebhook([0, 503, 200]);
   await using _webhook = webhook;
   feed.tell("stream_started", { stream: "first" });
@@ -59,7 +59,7 @@ Deno.test("what is not taken is sent again, later and later, and nothing overtak
   assert.deepEqual(dropped, []);
 });
 
-Deno.test("what nobody takes is given up after a while, and what is refused at once", async () => {
+Deno.test("undeliverable events are given up after a while, refused ones at once", async () => {
   for (const [status, tries] of [[500, 8], [404, 1]] as const) {
     const { clock, feed, sent, dropped, webhook } = openWebhook([status]);
     await using _webhook = webhook;

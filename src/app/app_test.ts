@@ -71,7 +71,7 @@ async function isOver(conn: Deno.Conn): Promise<void> {
   while (await conn.read(new Uint8Array(1_024)).catch(() => null) !== null);
 }
 
-Deno.test("tokens, sites and places of origins are those of the last reload", async () => {
+Deno.test("tokens, sites and allowed addresses are those of the last reload", async () => {
   await using app = await ChangingApp.open();
   assert.deepEqual(await app.ask("HTTP API", "/rtc/v1/whip/"), [405, "*"]);
   assert.deepEqual(await app.ask("HTTP server", "/live/nobody.flv"), [503, "*"]);

@@ -11,7 +11,7 @@ import { ORIGIN_GREETING } from "../relay/rtmp/greeting.ts";
 
 /** Most milliseconds for one probe. */
 const TIMEOUT = 1_500;
-/** What an origin is given to answer one request before more is tried, as a share of the timeout. */
+/** The share of the timeout that one request is given to succeed before more is tried. */
 const HEAD_START = 0.3;
 const REQUEST = new TextEncoder().encode(
   "GET /api/v1/versions HTTP/1.1\r\nHost: origin\r\nConnection: close\r\n\r\n",
@@ -23,8 +23,8 @@ export function probeTimeout({ config: { registry: { health } } }: State): numbe
 }
 
 /**
- * Whether an origin answers at any of its TCP addresses, which are asked at one time. Of one that has none nothing is known, and nothing
- * is held against it.
+ * Whether an origin answers at any of its TCP addresses, which are asked at the same time. One that has none
+ * cannot be probed, and counts as answering.
  */
 export async function probeOrigin(
   engine: TcpEngine,

@@ -27,7 +27,7 @@ Deno.test("an origin is alive if it answers over HTTP, whatever else it has", as
   assert.equal(await check({ rtmp: nowhere, http: nowhere }), false);
 });
 
-Deno.test("an origin is alive if it answers at any address that clients would be led to", async () => {
+Deno.test("an origin is alive if it answers at any address that clients would use", async () => {
   await using origin = new HttpOrigin({});
   const here = { host: "127.0.0.1", port: origin.httpPort };
   const nowhere = { host: "127.0.0.1", port: freePort() };
@@ -38,7 +38,7 @@ Deno.test("an origin is alive if it answers at any address that clients would be
   }
 });
 
-Deno.test("nothing is held against an origin that has no address for TCP", async () => {
+Deno.test("an origin without a TCP address counts as alive", async () => {
   const datagrams = [{ host: "127.0.0.1", port: freePort() }];
   assert.equal(await check({ srt: datagrams, rtc: datagrams }), true);
 });

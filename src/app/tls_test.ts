@@ -77,7 +77,7 @@ class World implements AsyncDisposable {
   }
 }
 
-Deno.test("a ticket is good in every thread for an hour, and its key forgotten after two", async () => {
+Deno.test("a ticket is valid in every thread for an hour, and its key is forgotten after two", async () => {
   await using world = await World.open();
   await world.clock.pass(59 * MINUTE);
   using peer = new TlsPeer();
@@ -98,7 +98,7 @@ Deno.test("a ticket is good in every thread for an hour, and its key forgotten a
   assert.equal(world.certificates.keys.ticketKeys.length, 2);
 });
 
-Deno.test("who comes back is shown a new certificate, but after a mere reload goes on with its ticket", async () => {
+Deno.test("a returning client gets a new certificate, but can resume after a reload without one", async () => {
   await using world = await World.open();
   using peer = new TlsPeer();
   await world.meet(peer);

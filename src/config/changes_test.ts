@@ -20,7 +20,7 @@ function load(variables: Readonly<Record<string, string>>): Omit<Config, "variab
   return made;
 }
 
-Deno.test("a reload changes the configuration by every live variable and by no other", () => {
+Deno.test("a reload applies every live variable and no other", () => {
   const after: Readonly<Record<string, string>> = CHANGED_VARIABLES;
   for (const [name, { reload }] of Object.entries(VARIABLES)) {
     if (NO_EFFECT_ALONE.test(name)) continue;
@@ -35,14 +35,14 @@ Deno.test("a reload changes the configuration by every live variable and by no o
   }
 });
 
-Deno.test("what waits for the next start waits through every reload", () => {
+Deno.test("variables that wait for the next start wait through every reload", () => {
   const first = afterReload({}, { PROXY_MAX_STREAMS: "5", PROXY_API_TOKEN: "a" });
   const second = load(afterReload(first, { PROXY_MAX_STREAMS: "6", PROXY_API_TOKEN: "b" }));
   assert.equal(second.registry.maxStreams, 100_000);
   assert.equal(second.apiAuth.token, "b");
 });
 
-Deno.test("changes are told by the names of variables, and by when they apply", () => {
+Deno.test("changes are reported by the names of variables and by when they apply", () => {
   const before = { PROXY_API_TOKEN: "a", PROXY_MAX_STREAMS: "5", PROXY_ORIGIN_SERVER_TTL: "300s" };
   assert.deepEqual(changesBetween(before, { PROXY_ENGINE: " auto ", PROXY_HTTP_API: "1" }), {
     applied: ["PROXY_API_TOKEN"],

@@ -110,7 +110,7 @@ Deno.test("an empty environment gives the documented defaults", () => {
   });
 });
 
-Deno.test("an empty variable counts as not set", () => {
+Deno.test("an empty variable counts as unset", () => {
   const variables = { PROXY_RTMP_SERVER: "3333", PROXY_HTTP_API: " " };
   const { listen } = loadConfig({ variables, problems: [] });
   assert.equal(listen.rtmp.port, 3333);
@@ -267,7 +267,7 @@ const AUTH = {
   PROXY_HTTP_API_AUTH_TOKEN: "abc",
 };
 
-Deno.test("the check of those who register needs its kind and a token, and a secret is never shown", () => {
+Deno.test("checking registrations requires a type and a token, and secrets are never shown", () => {
   const kind = "PROXY_HTTP_API_AUTH_TYPE: Cannot use a kind of token other than bearer";
   assert.deepEqual(problemsOf({ PROXY_HTTP_API_AUTH_ENABLED: "on" }), [
     `${kind}: current value is empty`,
@@ -308,12 +308,12 @@ Deno.test("TLS needs certificates, each with its key", () => {
   assert.match(authorities, /^PROXY_SYSTEM_API_CLIENT_CA: /);
 });
 
-Deno.test("headers are required only of load balancers that are named", () => {
+Deno.test("headers can be required only if load balancers are named", () => {
   const [problem = ""] = problemsOf({ PROXY_PROTOCOL: "required" });
   assert.match(problem, /^PROXY_PROTOCOL: Cannot be required while PROXY_TRUSTED_PROXIES is empty/);
 });
 
-Deno.test("a token without the check is no use, so anybody may register", () => {
+Deno.test("a token has no effect while the check is off", () => {
   const { register } = load({
     PROXY_HTTP_API_AUTH_TOKEN: "abc",
     PROXY_HTTP_API_AUTH_TYPE: "basic",
@@ -321,7 +321,7 @@ Deno.test("a token without the check is no use, so anybody may register", () => 
   assert.equal(register.token, undefined);
 });
 
-Deno.test("the HTTP API and the HTTP server may have one address, and no others", () => {
+Deno.test("the HTTP API and the HTTP server may share an address, and no others", () => {
   const shared = (server: string, api: string) => {
     return problemsOf({ PROXY_HTTP_SERVER: server, PROXY_HTTP_API: api });
   };
@@ -337,7 +337,7 @@ Deno.test("the HTTP API and the HTTP server may have one address, and no others"
   ]);
 });
 
-Deno.test("WebRTC over TCP may have a port of the HTTP server, where that serves streams alone", () => {
+Deno.test("WebRTC over TCP may share a port of the HTTP server if that serves only streams", () => {
   const clashes = (variables: Record<string, string>) =>
     problemsOf({
       ...{ PROXY_TLS_CERT: "c.pem", PROXY_TLS_KEY: "k.pem" },

@@ -7,7 +7,7 @@ function valueOf(line: string): string | undefined {
   return variables.get("NAME");
 }
 
-Deno.test("every way to write a value is understood", () => {
+Deno.test("every notation of a value is understood", () => {
   const cases: [string, string][] = [
     ["NAME=value", "value"],
     ["  NAME = value  ", "value"],
@@ -28,7 +28,7 @@ Deno.test("every way to write a value is understood", () => {
   for (const [line, value] of cases) assert.equal(valueOf(line), value, line);
 });
 
-Deno.test("the last setting wins over comments, empty lines and either line break", () => {
+Deno.test("the last setting wins, past comments, empty lines and either line break", () => {
   const text = "# NAME=no\r\n\r\nNAME=first\n\n  # more\n; and more\nOTHER=1\r\nNAME=last\r\n";
   const { variables, problems } = parseDotEnv(text);
   assert.deepEqual([...variables], [["NAME", "last"], ["OTHER", "1"]]);

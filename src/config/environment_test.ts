@@ -17,7 +17,7 @@ Deno.test("a variable of the process wins over files, a later file over an earli
   assert.match(problems[0]!, /^one line 4: /);
 });
 
-Deno.test("without a name the file is .env; none is as good as an empty one", async () => {
+Deno.test("the default file is .env; a missing one counts as empty", async () => {
   await using folder = new TempFolder();
   const environment = new Environment({}, folder.path);
   const nothing = { variables: {}, sources: {}, problems: [], notices: [] };
@@ -30,7 +30,7 @@ Deno.test("without a name the file is .env; none is as good as an empty one", as
   assert.match(problems[0]!, /^\.env: Cannot read the file: /);
 });
 
-Deno.test("what a service manager took from the file follows the file, what it was told does not", async () => {
+Deno.test("variables that a service manager took from the file follow the file, its own do not", async () => {
   await using folder = new TempFolder();
   await Deno.writeTextFile(folder.file(".env"), "TAKEN=1\nTOLD=2\nGONE=3");
   const environment = new Environment({ TAKEN: "1", TOLD: "5", GONE: "3" }, folder.path);
@@ -39,7 +39,7 @@ Deno.test("what a service manager took from the file follows the file, what it w
   assert.deepEqual((await environment.read()).variables, { TAKEN: "7", TOLD: "5" });
 });
 
-Deno.test("a file that has been there and is gone is a problem, until it is there again", async () => {
+Deno.test("a file that has disappeared is a problem until it is back", async () => {
   await using folder = new TempFolder();
   const environment = new Environment({ PROXY_ENV_FILE: "one:two" }, folder.path);
   await Deno.writeTextFile(folder.file("one"), "A=1");
@@ -50,7 +50,7 @@ Deno.test("a file that has been there and is gone is a problem, until it is ther
   assert.deepEqual((await environment.read()).problems, []);
 });
 
-Deno.test("a file that was named and is not there is a mistake, unless another one is", async () => {
+Deno.test("a named file that is missing is an error, unless another one exists", async () => {
   await using folder = new TempFolder();
   const { problems } = await new Environment({ PROXY_ENV_FILE: "a:b" }, folder.path).read();
   assert.deepEqual(problems, ["PROXY_ENV_FILE: Cannot find the file: current value is a:b"]);

@@ -7,7 +7,7 @@ function problemsOf(variables: Record<string, string>): Promise<string[]> {
   return findUnreadable(loadConfig({ variables, problems: [] }));
 }
 
-Deno.test("folders and files that are not there are told by their variable", async () => {
+Deno.test("missing folders and files are reported by their variable", async () => {
   await using folder = new TempFolder();
   await Deno.writeTextFile(folder.file("pem"), "x");
   assert.deepEqual(await problemsOf({ PROXY_STATIC_FILES: folder.path }), []);

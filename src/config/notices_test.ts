@@ -9,7 +9,7 @@ function noticesOf(variables: Record<string, string>): string[] {
   return findNotices(settingsOf(variables));
 }
 
-Deno.test("an unknown name is told with the one that was meant, if one is near", () => {
+Deno.test("an unknown name is reported with the one probably meant, if one is similar", () => {
   const cases = [
     ["PROXY_RTMP_PORT", "PROXY_RTMP_PORT: There is no such variable"],
     ["PROXY_REGISTER_TOKN", "PROXY_REGISTER_TOKN: .*; perhaps you meant PROXY_REGISTER_TOKEN"],
@@ -30,7 +30,7 @@ Deno.test("an unknown name is told with the one that was meant, if one is near",
   assert.deepEqual(unknownNames(settingsOf({ PATH: "/bin", PROXY_RTMP_SERVER: "1" })), []);
 });
 
-Deno.test("what has no effect is told with what it would need", () => {
+Deno.test("a variable without effect is reported with what it would need", () => {
   assert.deepEqual(noticesOf({ PROXY_REDIS_HOST: "redis", PROXY_REDIS_DB: " " }), [
     "PROXY_REDIS_HOST: Has no effect: PROXY_LOAD_BALANCER_TYPE is memory",
   ]);
@@ -44,7 +44,7 @@ Deno.test("what has no effect is told with what it would need", () => {
   assert.deepEqual(noticesOf({}), []);
 });
 
-Deno.test("a default backend that is the proxy itself is told of, TCP and UDP apart", () => {
+Deno.test("a default backend that is the proxy itself is reported, TCP and UDP separately", () => {
   const on = { PROXY_DEFAULT_BACKEND_ENABLED: "on" };
   assert.deepEqual(noticesOf({ ...on, PROXY_RTMP_SERVER: "1935" }), [
     "PROXY_DEFAULT_BACKEND_RTMP: The proxy itself listens there: current value is 1935",

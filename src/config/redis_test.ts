@@ -17,7 +17,7 @@ function problemsOf(env: Record<string, string>): readonly string[] {
   return [];
 }
 
-Deno.test("one server by its parts", () => {
+Deno.test("one server, from single variables", () => {
   const env = {
     PROXY_REDIS_HOST: "redis.example",
     PROXY_REDIS_PORT: "6380",
@@ -30,7 +30,7 @@ Deno.test("one server by its parts", () => {
   });
 });
 
-Deno.test("a URL says everything, or leaves it to the other variables", () => {
+Deno.test("a URL says everything, or leaves parts to the other variables", () => {
   const cases: [string, RedisAccess][] = [
     ["redis://redis.example", { username: "u", password: "p", database: 7 }],
     ["redis://me:a%40b@redis.example/2", { username: "me", password: "a@b", database: 2 }],
@@ -73,13 +73,13 @@ Deno.test("rediss:// is TLS, and so is the switch", () => {
   assert.equal(redisOf({ PROXY_REDIS_TLS_CA: "ca.pem" }).access.tls, undefined);
 });
 
-Deno.test("a cluster is named by some of its nodes", () => {
+Deno.test("a cluster is given by some of its nodes", () => {
   const { servers } = redisOf({ PROXY_REDIS_CLUSTER: "10.0.0.1:7000 10.0.0.2:7001" });
   const addresses = [{ host: "10.0.0.1", port: 7000 }, { host: "10.0.0.2", port: 7001 }];
   assert.deepEqual(servers, { kind: "cluster", addresses });
 });
 
-Deno.test("what contradicts itself is refused", () => {
+Deno.test("contradictions are refused", () => {
   const sentinels = { PROXY_REDIS_SENTINELS: "a:1" };
   const cluster = { PROXY_REDIS_CLUSTER: "a:1" };
   assert.deepEqual(problemsOf({ ...sentinels, ...cluster }), [
@@ -94,7 +94,7 @@ Deno.test("what contradicts itself is refused", () => {
   assert.match(problemsOf({ PROXY_REDIS_TLS_KEY: "k" })[0] ?? "", /^PROXY_REDIS_TLS_CERT: Cannot /);
 });
 
-Deno.test("what cannot be read is refused, and a password is never shown", () => {
+Deno.test("invalid values are refused, and a password is never shown", () => {
   const urls = [
     ...["http://:secret@h", "redis://:secret@", "redis://:secret@h/x", "redis://:secret@h?a=1"],
     ...[":secret", "redis://:secret@h:99999", "redis://:secret@h/0/1"],

@@ -31,7 +31,7 @@ Deno.test("every variable is shown with its value and where it comes from, secre
   assert.equal(read.variables.get("PROXY_REGISTER_ALLOW"), variables.PROXY_REGISTER_ALLOW);
 });
 
-Deno.test("every variable whose name speaks of a secret is hidden", () => {
+Deno.test("every variable whose name suggests a secret is hidden", () => {
   const names = Object.keys(VARIABLES).filter((name) => /TOKEN|PASSWORD|SECRET|URL/.test(name));
   const variables = Object.fromEntries(names.map((name) => [name, "abc"]));
   const lines = reportConfig({ variables, sources: {}, problems: [], notices: [] });

@@ -54,7 +54,7 @@ Deno.test("a body that is too long is read to its end, so that its sender hears 
   assert.equal(left, 0);
 });
 
-Deno.test("an endless body is left in the end", async () => {
+Deno.test("an endless body is given up eventually", async () => {
   let pulled = 0;
   const { body, cancelled } = streamOf((controller) => {
     pulled++;
@@ -107,7 +107,7 @@ function dripping(length: number): ReadableStream<Uint8Array> {
   }).body;
 }
 
-Deno.test("a body in single bytes comes whole, in one buffer within the limit", async () => {
+Deno.test("a body in single bytes arrives complete, in one buffer within the limit", async () => {
   const length = 60_000;
   const bounds = { ...BOUNDS, limit: 65_536 };
   const bytes = await readBoundedBytes(request(dripping(length)), bounds);

@@ -6,7 +6,7 @@ function isBadRequest(error: unknown): boolean {
   return error instanceof ProxyError && error.code === "bad_request";
 }
 
-Deno.test("a range holds its first and its last address and neither neighbour", () => {
+Deno.test("a range contains its first and last address and neither neighbour", () => {
   const cases = [
     ["10.0.0.0/8", "10.0.0.0", "10.255.255.255", "9.255.255.255", "11.0.0.0"],
     ["192.168.4.0/22", "192.168.4.0", "192.168.7.255", "192.168.3.255", "192.168.8.0"],
@@ -26,7 +26,7 @@ Deno.test("a range holds its first and its last address and neither neighbour", 
   }
 });
 
-Deno.test("a range holds addresses of its own family alone, mapped IPv4 being IPv4", () => {
+Deno.test("a range contains addresses of its own family only; mapped IPv4 is IPv4", () => {
   assert.ok(cidrContains(parseCidr("0.0.0.0/0"), "203.0.113.9"));
   assert.ok(cidrContains(parseCidr("0.0.0.0/0"), "::ffff:203.0.113.9"));
   assert.ok(!cidrContains(parseCidr("0.0.0.0/0"), "2001:db8::1"));
@@ -35,7 +35,7 @@ Deno.test("a range holds addresses of its own family alone, mapped IPv4 being IP
   assert.ok(!cidrContains(parseCidr("0.0.0.0/0"), "example.com"));
 });
 
-Deno.test("what is no range is refused", () => {
+Deno.test("an invalid range is refused", () => {
   for (
     const text of [
       "",
@@ -52,7 +52,7 @@ Deno.test("what is no range is refused", () => {
   }
 });
 
-Deno.test("every kind of address is told apart, whatever form hides it", () => {
+Deno.test("every kind of address is recognized, whatever form hides it", () => {
   const cases: [string, string[]][] = [
     ["unspecified", ["0.0.0.0", "::", "::ffff:0.0.0.0", "64:ff9b::0.0.0.0"]],
     ["loopback", ["127.0.0.1", "127.255.0.1", "::1", "::ffff:127.0.0.1", "::127.0.0.1"]],

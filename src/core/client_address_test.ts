@@ -59,5 +59,5 @@ for (
     ["too much", way("10.0.0.1", ["1".repeat(10_000)]), "10.0.0.1"],
   ] as const
 ) {
-  Deno.test(`of X-Forwarded-For what can be believed: ${what}`, () => assert.equal(told, right));
+  Deno.test(`the trusted part of X-Forwarded-For: ${what}`, () => assert.equal(told, right));
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { systemClock, within } from "./clock.ts";
 
-Deno.test("what comes in time is taken, its error too, and no timer is left", async () => {
+Deno.test("a promise that settles in time is passed on, errors too, and no timer is left", async () => {
   const clock = new VirtualClock();
   const onTimeout = () => assert.fail();
   assert.equal(await within(clock, 10, Promise.resolve("it"), onTimeout), "it");
@@ -13,7 +13,7 @@ Deno.test("what comes in time is taken, its error too, and no timer is left", as
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("what does not come in time is somebody else's business, and may still fail", async () => {
+Deno.test("a promise that settles too late is ignored, even if it fails", async () => {
   const clock = new VirtualClock();
   const { promise, reject } = Promise.withResolvers<string>();
   const instead = within(clock, 10, promise, () => "late");
@@ -26,7 +26,7 @@ Deno.test("what does not come in time is somebody else's business, and may still
   await clock.pass(0);
 });
 
-Deno.test("a time that no timer can wait for has not passed at once", async () => {
+Deno.test("a delay too long for a timer does not end at once", async () => {
   let isOver = false;
   using _timer = systemClock.after(Infinity, () => isOver = true);
   await new Promise<void>((resolve) => systemClock.after(2, resolve));

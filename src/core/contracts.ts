@@ -154,7 +154,7 @@ export interface RtcSession {
   readonly origin: string;
   /** Where the origin receives the session's media (UDP). */
   readonly media: Address;
-  /** Where it may take them if not there, in the order in which that is tried. */
+  /** Other addresses where it may receive them, in the order in which they are tried. */
   readonly otherMedia?: readonly Address[];
 }
 

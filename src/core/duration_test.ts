@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parseDuration } from "./duration.ts";
 import { ProxyError } from "./errors.ts";
 
-Deno.test("durations of Go are understood", () => {
+Deno.test("Go's durations are understood", () => {
   const cases: [string, number][] = [
     ["300s", 300_000],
     ["1h30m", 5_400_000],
@@ -23,14 +23,14 @@ Deno.test("durations of Go are understood", () => {
   for (const [text, milliseconds] of cases) assert.equal(parseDuration(text), milliseconds, text);
 });
 
-Deno.test("who forgets the unit is told how to write it", () => {
+Deno.test("a missing unit is explained", () => {
   for (const [text, hint] of [["300", "write 300s"], ["1.5", "write 1.5s"], ["-3", "write -3s"]]) {
     assert.throws(() => parseDuration(text!), new RegExp(`without a unit, ${hint}:`));
   }
   assert.throws(() => parseDuration("9".repeat(65_536)), /^(?!.*write)/);
 });
 
-Deno.test("everything else is refused by its text", () => {
+Deno.test("everything else is refused and quoted", () => {
   for (
     const text of ["", "s", "300", "1 s", "1d", "1S", ".s", "1.2.3s", "--1s", "1s ", "1s,", "+"]
   ) {

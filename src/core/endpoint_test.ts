@@ -27,7 +27,7 @@ Deno.test("every form of a listen address is understood", () => {
   for (const [text, expected] of cases) assert.deepEqual(parseListenAddress(text), expected);
 });
 
-Deno.test("what is no listen address is refused by its text", () => {
+Deno.test("an invalid listen address is refused and quoted", () => {
   const cases = ["", "x", "-1", "65536", "1935x", "host:80", "::1:80", "[1.2.3.4]:80", "1.2.3:80"];
   for (const text of [...cases, "1.2.3.4", "[::1]", "tcp://1935", " 80", "1.2.3.4:", "[]:80"]) {
     assert.throws(() => parseListenAddress(text), isBadRequest, text);
@@ -48,21 +48,21 @@ Deno.test("every form of an endpoint is understood", () => {
   for (const [text, expected] of cases) assert.deepEqual(parseEndpoint(text), expected);
 });
 
-Deno.test("what is no endpoint is refused", () => {
+Deno.test("an invalid endpoint is refused", () => {
   const cases = ["", "0", "70000", "udp://", "udp://host:80", "://80", "1.2.3.4", "udp:80"];
   for (const text of [...cases, "localhost:1935", "tcp://1.2.3.4:80/", "1935\n"]) {
     assert.throws(() => parseEndpoint(text), isBadRequest, JSON.stringify(text));
   }
 });
 
-Deno.test("an IP address has one text and a host name has none", () => {
+Deno.test("an IP address has one canonical text and a host name has none", () => {
   assert.equal(normalizeIp("::ffff:127.0.0.1"), "127.0.0.1");
   assert.equal(normalizeIp("::FFFF:7f00:1"), "127.0.0.1");
   assert.equal(normalizeIp("2001:DB8::0"), "2001:db8::");
   assert.equal(normalizeIp("example.com"), undefined);
 });
 
-Deno.test("an address is written so that it can be read again", () => {
+Deno.test("an address is formatted so that it can be parsed again", () => {
   for (const text of ["10.0.0.1:80", "[2001:db8::1]:1935"]) {
     const { host = "", port } = parseEndpoint(text);
     assert.equal(formatAddress({ host, port }), text);

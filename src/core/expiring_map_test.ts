@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ExpiringMap } from "./expiring_map.ts";
 
-Deno.test("an entry lives for the time to live and not a moment longer", () => {
+Deno.test("an entry lives for the time to live and no longer", () => {
   const map = new ExpiringMap<string, number>({ capacity: 10, ttl: 100 });
   map.set("a", 1, 1_000);
   assert.equal(map.get("a", 1_099), 1);
@@ -18,7 +18,7 @@ Deno.test("storing an entry again renews it, reading it does not", () => {
   assert.deepEqual([...map.entries(150)], [["stored", 2]]);
 });
 
-Deno.test("a full map gives up its oldest entry for a new key alone", () => {
+Deno.test("a full map drops its oldest entry only for a new key", () => {
   const map = new ExpiringMap<string, number>({ capacity: 2, ttl: 100 });
   assert.equal(map.set("a", 1, 0), undefined);
   assert.equal(map.set("b", 2, 1), undefined);

@@ -8,7 +8,7 @@ function takeAll(share: Share): number {
   return units;
 }
 
-Deno.test("who wants everything gets half, the next half of the rest, and so on", () => {
+Deno.test("a holder that wants everything gets half, the next half of the rest, and so on", () => {
   const shared = new FairShare(1000);
   const taken = ["a", "b", "c", "d"].map((holder) => takeAll(shared.open(holder)));
   assert.deepEqual(taken, [500, 250, 125, 63]);
@@ -20,13 +20,13 @@ Deno.test("there is something for a newcomer, however many want everything", () 
   assert.ok(shared.open("newcomer").grow(1));
 });
 
-Deno.test("all that one holder takes counts together, for whatever it is", () => {
+Deno.test("all shares of one holder count together", () => {
   const shared = new FairShare(100);
   const shares = Array.from({ length: 60 }, () => shared.open("a"));
   assert.equal(shares.filter((share) => share.grow(1)).length, 50);
 });
 
-Deno.test("what is given back is there again, and no holder is remembered", () => {
+Deno.test("returned units are available again, and no holder is remembered", () => {
   const shared = new FairShare(100);
   for (let round = 0; round < 3; round++) {
     using one = shared.open("a");

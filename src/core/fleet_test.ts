@@ -15,7 +15,7 @@ Deno.test("a wildcard is every address of the machine, loopback ones included", 
   assert.ok(!listensAt(place, tcp("10.0.0.1", 1936), HERE));
 });
 
-Deno.test("the same number is another port over UDP", () => {
+Deno.test("the same number is a different port over UDP", () => {
   const place = placeOf([udp("0.0.0.0", 10080), tcp("0.0.0.0", 1935)], HERE);
   assert.ok(listensAt(place, udp("10.0.0.1", 10080), HERE));
   assert.ok(!listensAt(place, tcp("10.0.0.1", 10080), HERE));

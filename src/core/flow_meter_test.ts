@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FlowMeter } from "./flow_meter.ts";
 
-Deno.test("a rate is that of the last ten seconds, and gone ten seconds after the last byte", () => {
+Deno.test("a rate covers the last ten seconds, and is 0 ten seconds after the last byte", () => {
   const meter = new FlowMeter(5_000);
   let [bytes, now] = [0, 5_000];
   const pass = (perSecond: number) => {
@@ -21,7 +21,7 @@ Deno.test("a rate is that of the last ten seconds, and gone ten seconds after th
   assert.equal(changes.slice(-8).some((change) => change), false);
 });
 
-Deno.test("a burst at the beginning is no rate", () => {
+Deno.test("an initial burst is not a rate", () => {
   const meter = new FlowMeter(0);
   assert.equal(meter.look(20, 100_000, 0), false);
   assert.equal(meter.bitsIn, 0);
@@ -29,7 +29,7 @@ Deno.test("a burst at the beginning is no rate", () => {
   assert.equal(meter.bitsIn, 800_000);
 });
 
-Deno.test("a look that comes late measures over the time that has passed", () => {
+Deno.test("a late sample averages over the time that has passed", () => {
   const meter = new FlowMeter(0);
   for (let now = 2_000; now <= 20_000; now += 2_000) meter.look(now, now, 0);
   assert.equal(meter.bitsIn, 8_000);

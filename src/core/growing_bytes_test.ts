@@ -3,7 +3,7 @@ import { ProtocolError } from "./errors.ts";
 import { BUFFER_COST, GrowingBytes } from "./growing_bytes.ts";
 import { Allowance } from "./memory.ts";
 
-Deno.test("bytes in any pieces are one piece, in no more memory than twice as much", () => {
+Deno.test("bytes in any pieces become one, in at most twice the memory", () => {
   for (const size of [1, 7, 300, 5_000]) {
     const memory = new Allowance(100_000, "Cannot keep more");
     const all = new GrowingBytes(60_000, memory);
@@ -20,7 +20,7 @@ Deno.test("bytes in any pieces are one piece, in no more memory than twice as mu
   }
 });
 
-Deno.test("what was announced takes nothing, and the whole of it not a byte too much", () => {
+Deno.test("an announced length takes no memory, and the complete bytes not one too much", () => {
   const memory = new Allowance(100_000, "Cannot keep more");
   const all = new GrowingBytes(1_001, memory);
   assert.equal(memory.taken, 0);
@@ -30,7 +30,7 @@ Deno.test("what was announced takes nothing, and the whole of it not a byte too 
   assert.throws(() => all.append(new Uint8Array(1)), RangeError);
 });
 
-Deno.test("where there is no memory nothing is appended", () => {
+Deno.test("without memory nothing is appended", () => {
   const memory = new Allowance(1_000, "Cannot keep more");
   const all = new GrowingBytes(60_000, memory);
   all.append(new Uint8Array(500));

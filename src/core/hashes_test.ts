@@ -5,7 +5,7 @@ import { hmacSha1, hmacSha256, sha256 } from "./hashes.ts";
 const LENGTHS = [0, 1, 19, 55, 56, 64, 65, 1_504];
 const random = (length: number) => crypto.getRandomValues(new Uint8Array(length));
 
-Deno.test("hashes are those of Node, of any length and in any pieces", () => {
+Deno.test("hashes equal those of Node, for any length and any pieces", () => {
   for (const length of LENGTHS) {
     const [head, rest, key] = [random(length), random(length * 2), random(length)];
     const text = "pässword".repeat(length);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { matchesHost, normalizeHostName, normalizeHostPattern } from "./host_name.ts";
 
-Deno.test("names as DNS and container platforms have them", () => {
+Deno.test("names as in DNS and on container platforms", () => {
   const names = [
     ["srs-1", "srs-1"],
     ["SRS-1.Media.SVC.cluster.local.", "srs-1.media.svc.cluster.local"],
@@ -12,7 +12,7 @@ Deno.test("names as DNS and container platforms have them", () => {
   for (const [text, name] of names) assert.equal(normalizeHostName(text), name);
 });
 
-Deno.test("what is no name, or could be read as an address, is none", () => {
+Deno.test("an invalid name, or one that could be read as an address, is refused", () => {
   const bad = ["", ".", "a..b", "-a", "a-", "a b", "a/b", "a@b", "a:1", "[::1]", "::1", "ä.de"];
   bad.push("1.2.3", "127.0.0.1", "0x7f.1", "2130706433", "1", "a.0x7f", "a.1", "*.a");
   bad.push(`${"a".repeat(64)}.x`, "a.".repeat(127) + "a", ".".repeat(65_536), "a-".repeat(32_768));

@@ -52,7 +52,7 @@ Deno.test("every valid address has one canonical text", () => {
   }
 });
 
-Deno.test("whatever is not exactly an address is refused", () => {
+Deno.test("anything that is not exactly an address is refused", () => {
   for (const text of INVALID) assert.equal(parseIp(text), undefined, JSON.stringify(text));
 });
 

@@ -37,7 +37,7 @@ class SlowStream {
 
 const LINE = "x".repeat(99);
 
-Deno.test("lines come out in order, also where a write takes only a part", async () => {
+Deno.test("lines are written in order, even if a write takes only part", async () => {
   const clock = new VirtualClock();
   const stream = new SlowStream();
   stream.most = 3;
@@ -52,7 +52,7 @@ Deno.test("lines come out in order, also where a write takes only a part", async
   assert.equal(outlet.lost, 0);
 });
 
-Deno.test("who pushes never waits; what does not fit is lost, and that is told where it is missing", async () => {
+Deno.test("pushing never waits; lines that do not fit are lost, and that is reported in their place", async () => {
   const clock = new VirtualClock();
   const stream = new SlowStream();
   const outlet: LineOutlet = new LineOutlet({
@@ -75,7 +75,7 @@ Deno.test("who pushes never waits; what does not fit is lost, and that is told w
   assert.equal(outlet.lost, 5);
 });
 
-Deno.test("a line that could never fit is lost and holds up nothing", async () => {
+Deno.test("a line that could never fit is lost and delays nothing", async () => {
   const clock = new VirtualClock();
   const stream = new SlowStream();
   stream.flow();
@@ -93,7 +93,7 @@ Deno.test("a line that could never fit is lost and holds up nothing", async () =
   assert.deepEqual(told, [1, 1]);
 });
 
-Deno.test("a stream that cannot take more just now gets it later", async () => {
+Deno.test("a stream that is full gets the rest later", async () => {
   const clock = new VirtualClock();
   const stream = new SlowStream();
   const outlet = new LineOutlet({ write: stream.write, capacity: 1000, clock });

@@ -12,7 +12,7 @@ async function linesOf(
   return lines;
 }
 
-Deno.test("a JSON line holds the constant message and flat fields", async () => {
+Deno.test("a JSON line contains the constant message and flat fields", async () => {
   const lines = await linesOf({ level: "info", format: "json" }, () => {
     logger("registry").info("Origin registered", { origin: "a1", streams: 3 });
   });
@@ -29,7 +29,7 @@ Deno.test("a JSON line holds the constant message and flat fields", async () => 
   });
 });
 
-Deno.test("a JSON line holds an error with its cause", async () => {
+Deno.test("a JSON line contains an error with its cause", async () => {
   const lines = await linesOf({ level: "info", format: "json" }, () => {
     const error = new Error("Cannot dial", { cause: new Error("refused") });
     logger("relay").error("Session closed", { error });
@@ -77,7 +77,7 @@ Deno.test("nothing is written once the log is disposed of", async () => {
   assert.equal(lines.length, 1);
 });
 
-Deno.test("no value steers a terminal, turns text around or ends a line, in text or JSON", async () => {
+Deno.test("no value controls a terminal, reverses text or ends a line, in text or JSON", async () => {
   const hidden = [0x7f, 0x80, 0x9b, 0x200e, 0x2028, 0x2029, 0x202a, 0x202e, 0x2066, 0x2069, 0xfeff];
   for (const format of ["text", "json"] as const) {
     for (const code of hidden) {
@@ -97,7 +97,7 @@ Deno.test("no value steers a terminal, turns text around or ends a line, in text
   }
 });
 
-Deno.test("a half of a character and a tag beyond the first plane are escaped", async () => {
+Deno.test("half a character, and a tag beyond the first plane, are escaped", async () => {
   const lines = await linesOf({ level: "info", format: "text" }, () => {
     logger("relay").info("Session opened", { half: "\ud800", tag: "\u{e0041}", letter: "ä" });
   });
@@ -114,7 +114,7 @@ Deno.test("a value of any length makes a short line", async () => {
   }
 });
 
-Deno.test("failures of one kind are told once, then counted, and the rest of the count at the end", async () => {
+Deno.test("failures of one kind are logged once, then counted, and the last count at the end", async () => {
   const lines = await linesOf({ level: "info", format: "json" }, () => {
     for (let client = 0; client < 1_000; client++) {
       const stream = `v/a/${client}`;
@@ -133,7 +133,7 @@ Deno.test("failures of one kind are told once, then counted, and the rest of the
   assert.equal(lines.length, 4 + 1_000);
 });
 
-Deno.test("counts are told from time to time, and what has rested is news again", async () => {
+Deno.test("counts are reported periodically, and a failure after a pause is news again", async () => {
   const lines: string[] = [];
   const write = (line: string) => void lines.push(line.replace(/^\S+ /, ""));
   const clock = new VirtualClock();

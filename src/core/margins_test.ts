@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { trimEndOf, trimOf } from "./margins.ts";
 
-Deno.test("characters are taken off the ends, and nowhere else", () => {
+Deno.test("characters are removed only at the ends", () => {
   assert.equal(trimEndOf("a.b...", "."), "a.b");
   assert.equal(trimEndOf("...", "."), "");
   assert.equal(trimEndOf("", "."), "");

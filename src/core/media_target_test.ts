@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ProxyError } from "./errors.ts";
 import { parseMediaTarget } from "./media_target.ts";
 
-Deno.test("addresses and names are read with and without a port", () => {
+Deno.test("addresses and names are parsed with and without a port", () => {
   const cases: [text: string, host: string, port?: number][] = [
     ["203.0.113.7", "203.0.113.7"],
     ["203.0.113.7:18000", "203.0.113.7", 18000],
@@ -19,7 +19,7 @@ Deno.test("addresses and names are read with and without a port", () => {
   }
 });
 
-Deno.test("what is no address is told", () => {
+Deno.test("an invalid address is reported", () => {
   const texts = [
     ...[
       "",

@@ -18,7 +18,7 @@ function takeAll(hold: MemoryHold): number {
   }
 }
 
-Deno.test("what one connection may keep is its own fault, and nothing is taken beyond it", () => {
+Deno.test("a connection over its limit is at fault, and takes nothing more", () => {
   const budget = new MemoryBudget(() => LIMITS);
   using hold = budget.open("a");
   hold.take(60);
@@ -37,7 +37,7 @@ Deno.test("connections of one address count together", () => {
   stack.use(budget.open("b")).take(100);
 });
 
-Deno.test("all addresses count together, and there is something left for a newcomer", () => {
+Deno.test("all addresses count together, and something is left for a newcomer", () => {
   const budget = new MemoryBudget(() => LIMITS);
   using stack = new DisposableStack();
   for (let address = 0; address < 6; address++) {
@@ -48,7 +48,7 @@ Deno.test("all addresses count together, and there is something left for a newco
   stack.use(budget.open("newcomer")).take(10);
 });
 
-Deno.test("what was taken is given back to the byte, and no address is remembered", () => {
+Deno.test("memory is returned to the byte, and no address is remembered", () => {
   const budget = new MemoryBudget(() => LIMITS);
   {
     using one = budget.open("a");
@@ -64,7 +64,7 @@ Deno.test("what was taken is given back to the byte, and no address is remembere
   assert.deepEqual([budget.taken, budget.addresses], [0, 0]);
 });
 
-Deno.test("who is identified counts no more, whatever it takes and gives from then on", () => {
+Deno.test("an identified client no longer counts, whatever it takes and gives afterwards", () => {
   const budget = new MemoryBudget(() => LIMITS);
   const hold = budget.open("a");
   hold.take(90);
@@ -75,7 +75,7 @@ Deno.test("who is identified counts no more, whatever it takes and gives from th
   assert.deepEqual([hold.taken, budget.taken, budget.addresses], [0, 0, 0]);
 });
 
-Deno.test("other bounds count at once", () => {
+Deno.test("changed limits apply at once", () => {
   const limits = { ...LIMITS };
   const budget = new MemoryBudget(() => limits);
   using hold = budget.open("a");

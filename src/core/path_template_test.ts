@@ -6,7 +6,7 @@ function match(template: string, path: string) {
   return matchPath(parsePathTemplate(template), namesOf(path) ?? []);
 }
 
-Deno.test("names come out of a path as they are in it", () => {
+Deno.test("names are taken from a path unchanged", () => {
   assert.deepEqual(match("[app]/[stream]-[seq].ts", "/live/a%20b-1-22.ts"), {
     ...{ vhost: "", app: "live", stream: "a%20b-1" },
   });
@@ -18,7 +18,7 @@ Deno.test("names come out of a path as they are in it", () => {
   });
 });
 
-Deno.test("a path that is not a template's is told apart", () => {
+Deno.test("a path that does not match a template is recognized", () => {
   for (
     const [template, path] of [
       ["[app]/[stream]-[seq].ts", "/live/show.ts"],
@@ -33,7 +33,7 @@ Deno.test("a path that is not a template's is told apart", () => {
   ) assert.equal(match(template, path), undefined, `${template} ${path}`);
 });
 
-Deno.test("what is no template of SRS's is refused", () => {
+Deno.test("a template that SRS would not understand is refused", () => {
   for (
     const text of [
       ...["", "/", "[app]/[stream]", "[app]/[name].ts", "[app]/[stream.ts", "[app]/[stream]?.ts"],
@@ -49,7 +49,7 @@ Deno.test("what is no template of SRS's is refused", () => {
   }
 });
 
-Deno.test("a path of too many or too long names has none", () => {
+Deno.test("a path with too many or too long names has none", () => {
   assert.equal(namesOf("/a".repeat(33)), undefined);
   assert.equal(namesOf(`/${"a".repeat(1025)}`), undefined);
   assert.deepEqual(namesOf("//a///b/"), ["a", "b"]);

@@ -24,14 +24,14 @@ for (const [pattern, stream, matches] of CASES) {
   });
 }
 
-Deno.test("of several rules the first one that matches counts", () => {
+Deno.test("the first of several matching rules applies", () => {
   const rules = parsePlacement("*/vip/*=gpu, */*/*=rest");
   assert.equal(labelFor(rules, "v/vip/a"), "gpu");
   assert.equal(labelFor(rules, "v/other/a"), "rest");
   assert.deepEqual(parsePlacement(""), []);
 });
 
-Deno.test("what is no rule is refused", () => {
+Deno.test("an invalid rule is refused", () => {
   const long = `${"*".repeat(300)}/a/b=x`;
   for (const text of ["news", "news=x", "a/b=x", "*/a/*=", "*/a/*=*", "*/a/*=-x", "=x", long]) {
     assert.throws(() => parsePlacement(text), ProxyError, text);

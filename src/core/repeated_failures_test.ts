@@ -13,13 +13,13 @@ function countsOf(failures: RepeatedFailures): unknown[] {
   return failures.takeCounts(2).map(({ properties }) => properties);
 }
 
-Deno.test("what is no failure is always news", () => {
+Deno.test("what is not a failure is always news", () => {
   const failures = new RepeatedFailures(2);
   for (let time = 0; time < 3; time++) assert.ok(failures.isNews(failure({ session: "s" })));
   assert.deepEqual(countsOf(failures), []);
 });
 
-Deno.test("the count is told with the latest record, and begins anew", () => {
+Deno.test("the count is reported with the latest record, and starts over", () => {
   const failures = new RepeatedFailures(2);
   const news = ["a", "b", "c"].map((stream) => failures.isNews(failure({ code: "x", stream })));
   assert.deepEqual(news, [true, false, false]);
@@ -28,7 +28,7 @@ Deno.test("the count is told with the latest record, and begins anew", () => {
   assert.deepEqual(countsOf(failures), [{ code: "x", stream: "d", repeated: 1 }]);
 });
 
-Deno.test("a kind that has rested from one count to the next is news again", () => {
+Deno.test("a kind that did not occur between two counts is news again", () => {
   const failures = new RepeatedFailures(2);
   failures.isNews(failure({ code: "x" }));
   assert.deepEqual(countsOf(failures), []);
@@ -38,7 +38,7 @@ Deno.test("a kind that has rested from one count to the next is news again", () 
   assert.equal(failures.isNews(failure({ code: "x" })), true);
 });
 
-Deno.test("codes, protocols, intents and errors tell kinds apart, up to a bound", () => {
+Deno.test("kinds differ by code, protocol, intent and error, up to a limit", () => {
   const kinds = [
     { code: "x" },
     { code: "y" },
@@ -69,7 +69,7 @@ Deno.test("defects are told apart by their causes", () => {
   assert.equal(failures.isNews(failure({ error: origin(new Error("y")) })), false);
 });
 
-Deno.test("what was counted elsewhere counts as often as it says", () => {
+Deno.test("a record counted elsewhere counts as often as it says", () => {
   const failures = new RepeatedFailures(2);
   failures.isNews(failure({ code: "x" }));
   failures.isNews(failure({ repeated: 41, code: "x" }));

@@ -10,7 +10,7 @@ function origin(id: string, more: Partial<Record<Protocol, Address[]>>): Origin 
 
 const at = (port: number, host = "10.0.0.1") => [{ host, port }];
 
-Deno.test("an address of two origins is told, whatever they use it for over the same transport", () => {
+Deno.test("an address shared by two origins is found, for any protocols over the same transport", () => {
   const origins = [
     origin("b", { rtmp: at(1935), rtc: at(8000) }),
     origin("a", { rtmp: at(1936), http: at(1935), rtc: at(8000) }),

@@ -3,7 +3,7 @@ import { SipHash } from "./sip_hash.ts";
 
 const KEY = Uint8Array.from({ length: 16 }, (_, at) => at);
 
-Deno.test("hashes are those of the authors", () => {
+Deno.test("hashes match the authors' vectors", () => {
   const hash = new SipHash(KEY);
   // The low halves of vectors_sip64 for the messages 00 01 02 … of these lengths.
   const known: Readonly<Record<number, number>> = { 0: 0xdd0e0e31, 15: 0x49be45e5 };
@@ -14,7 +14,7 @@ Deno.test("hashes are those of the authors", () => {
   }
 });
 
-Deno.test("every bit of key and message counts", () => {
+Deno.test("every bit of key and message matters", () => {
   const message = Uint8Array.from({ length: 22 }, (_, at) => at * 7);
   const plain = new SipHash(KEY).hash(message);
   const seen = new Set([plain]);

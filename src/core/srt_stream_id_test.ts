@@ -62,7 +62,7 @@ Deno.test("StreamIDs that name no stream, or one that cannot be, are refused", (
   }
 });
 
-Deno.test("a mode that cannot be served is told apart", () => {
+Deno.test("an unsupported mode has an error of its own", () => {
   for (const mode of ["bidirectional", "push", ""]) {
     assert.throws(() => parseStreamId(`#!::r=live/show,m=${mode}`), BadModeError);
   }

@@ -123,7 +123,7 @@ Deno.test("the app counts only when there is no tcUrl", () => {
   assert.equal(rtmp("rtmp://demo.com/live", "show", "other"), "demo.com/live/show");
 });
 
-Deno.test("the parts of a key are there one by one", () => {
+Deno.test("the parts of a key are available separately", () => {
   const request = { tcUrl: "rtmp://demo.com/live/room", app: "live/room", stream: "show?a=b" };
   assert.deepEqual(streamKeyFromRtmp(request), {
     vhost: "demo.com",
@@ -160,7 +160,7 @@ Deno.test("a request that names no usable stream is refused", () => {
   }
 });
 
-Deno.test("no part of a key holds half of a character or what cannot be seen", () => {
+Deno.test("no part of a key contains half a character or invisible characters", () => {
   const flaws = ["\ud800", "\udc00", "\u0001", "\u007f", "\u009b", "\u2028", "\u202e", "\u2066"];
   for (const flaw of flaws) {
     const cases = [
@@ -185,7 +185,7 @@ Deno.test("no part of a key holds half of a character or what cannot be seen", (
   }
 });
 
-Deno.test("a host of any length costs one look at it", () => {
+Deno.test("a host of any length takes linear time", () => {
   for (const host of [".".repeat(64_000), "a.".repeat(32_000), `${".".repeat(64_000)}a`]) {
     for (const spelled of [host, `user@${host}`, `${host}:1935`]) {
       const key = () => rtmp(`rtmp://${spelled}/live`, "show");
@@ -195,7 +195,7 @@ Deno.test("a host of any length costs one look at it", () => {
   }
 });
 
-Deno.test("a stream is at most 240 bytes long as SRS joins it, its query as long as it likes", () => {
+Deno.test("a stream has at most 240 bytes as SRS joins it, its query any number", () => {
   const tcUrl = "rtmp://127.0.0.1/live";
   const http = (path: string) => streamKeyFromHttp({ host: "127.0.0.1", path, query: "" });
   assert.ok(rtmp(tcUrl, "a".repeat(234) + "?token=" + "b".repeat(60_000)));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { TimerQueue } from "./timer_queue.ts";
 
-Deno.test("timers go off in the order of their times, those of one time in the order of setting", () => {
+Deno.test("timers fire in order of time, and of setting if the time is the same", () => {
   const queue = new TimerQueue(1_000);
   const seen: string[] = [];
   for (const [delay, name] of [[30, "c"], [10, "a"], [20, "b1"], [20, "b2"]] as const) {
@@ -18,7 +18,7 @@ Deno.test("timers go off in the order of their times, those of one time in the o
   assert.equal(queue.untilNext, Infinity);
 });
 
-Deno.test("a timer that was called off does not go off, not even by another one of its time", () => {
+Deno.test("a cancelled timer does not fire, even if one of the same time cancels it", () => {
   const queue = new TimerQueue(0);
   const seen: string[] = [];
   using _none = queue.after(5, () => seen.push("never"));
@@ -31,7 +31,7 @@ Deno.test("a timer that was called off does not go off, not even by another one 
   assert.deepEqual(seen, ["third"]);
 });
 
-Deno.test("a timer set by a timer waits for the next time, even with no delay", () => {
+Deno.test("a timer set by a timer waits for the next call, even without delay", () => {
   const queue = new TimerQueue(0);
   let turns = 0;
   const again = () => {
@@ -46,7 +46,7 @@ Deno.test("a timer set by a timer waits for the next time, even with no delay", 
   assert.equal(queue.untilNext, 0);
 });
 
-Deno.test("a period goes on until it is called off, by itself too", () => {
+Deno.test("a periodic timer runs until it is cancelled, possibly by itself", () => {
   const queue = new TimerQueue(0);
   let ticks = 0;
   const timer = queue.every(10, () => {
@@ -63,7 +63,7 @@ Deno.test("time never goes back", () => {
   assert.equal(queue.now(), 100);
 });
 
-Deno.test("what is called off is forgotten, and order is kept", () => {
+Deno.test("cancelled timers are forgotten, and the order is kept", () => {
   const queue = new TimerQueue(0);
   const seen: number[] = [];
   const timers = Array.from({ length: 10_000 }, (_, at) => {

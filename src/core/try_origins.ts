@@ -14,8 +14,8 @@ import type { Metrics, Resolver } from "./contracts.ts";
 export const MAX_ORIGINS = 4;
 export const MAX_DIALS = 8;
 /**
- * Addresses of one origin that the request dials of which it is the first: whoever else asks an origin
- * tries as many, so that one is found alive if clients are served by it.
+ * Addresses that a request dials of the first origin it tries. Probes and other questions to an origin try as
+ * many, so that an origin that serves clients is found alive.
  */
 export const MAX_ADDRESSES = MAX_DIALS - MAX_ORIGINS + 1;
 

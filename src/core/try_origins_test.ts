@@ -121,7 +121,7 @@ Deno.test("a thousand dead origins of sixteen addresses cost one request a handf
   assert.deepEqual(world.counted, { origin_unreachable: MAX_DIALS });
 });
 
-Deno.test("each origin that may come has a dial left for it", () => {
+Deno.test("each origin that may still be tried has a dial left", () => {
   const addressesOf = (count: number) => originOf("o", count).endpoints.rtmp;
   const cases: [announced: readonly number[], dialled: readonly number[]][] = [
     [[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]],
@@ -180,7 +180,7 @@ for (
     new RangeError("a fault of our own"),
   ]
 ) {
-  Deno.test(`${thrown.name} ${thrown.message} ends the search and is held against nobody`, async () => {
+  Deno.test(`${thrown.name} ${thrown.message} ends the search and counts against no origin`, async () => {
     const world = new World(many(3, 2), () => ({ throws: thrown }));
     await assert.rejects(world.search(), (error) => error === thrown);
     assert.deepEqual([world.dialled, world.unreachable], [["o0:1"], []]);
@@ -196,14 +196,14 @@ Deno.test("all addresses of an origin share its time, and all origins that of th
   assert.deepEqual(world.unreachable, ["o0", "o1"], "the last one had no time to answer");
 });
 
-Deno.test("what an origin failed with is told rather than that there is no other", async () => {
+Deno.test("the error of an origin is reported rather than that there is no other", async () => {
   const world = new World([originOf("a", 1)], failWith("origin_unreachable"));
   await assert.rejects(world.search(), hasCode("origin_unreachable"));
   const empty = new World([], failWith("origin_unreachable"));
   await assert.rejects(empty.search(), hasCode("no_origin"));
 });
 
-Deno.test("an origin without an address is passed over and nothing is held against it", async () => {
+Deno.test("an origin without an address is skipped and not set aside", async () => {
   const world = new World([originOf("a", 0), originOf("b", 1)], () => ({}));
   assert.equal(await world.search(), "link to b");
   assert.deepEqual([world.unreachable, world.told], [[], ["a origin_unreachable"]]);
@@ -218,7 +218,7 @@ Deno.test("a client that leaves ends the search", async () => {
   assert.deepEqual(world.dialled, ["o0:1", "o1:1"]);
 });
 
-Deno.test("addresses that are asked together are one dial, and their silence is proof", async () => {
+Deno.test("addresses asked together count as one dial, and their silence is proof", async () => {
   const asked: number[][] = [];
   const world = new World([originOf("a", 3), originOf("b", 16), originOf("c", 1)], () => ({}));
   const link = await world.search({
@@ -246,7 +246,7 @@ Deno.test("an origin that is chosen for a client that has left is not dialled", 
   assert.deepEqual([world.dialled, world.told], [[], []]);
 });
 
-Deno.test("what needs no dial is used without one, and what it fails with is not tried elsewhere", async () => {
+Deno.test("an existing link is used without a dial, and its error is not retried elsewhere", async () => {
   const world = new World(many(2, 1), () => ({}));
   assert.equal(await world.search({ reuse: ({ id }) => Promise.resolve(`kept ${id}`) }), "kept o0");
   const failure = new ProxyError("origin_timeout", "Origin does not answer");

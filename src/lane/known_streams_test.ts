@@ -107,7 +107,7 @@ class World implements AsyncDisposable {
   }
 }
 
-Deno.test("viewers of a known stream are led to it without waiting for the main thread", async () => {
+Deno.test("viewers of a known stream get their origin without waiting for the main thread", async () => {
   await using world = await World.open();
   const origin = await world.learn();
   world.held = [];
@@ -115,7 +115,7 @@ Deno.test("viewers of a known stream are led to it without waiting for the main 
   assert.equal(world.held.length, 2, "it is told of the viewer and of its being served");
 });
 
-Deno.test("a viewer that was not asked for keeps the stream in use all the same", async () => {
+Deno.test("a viewer served from known answers also keeps the stream in use", async () => {
   await using world = await World.open();
   const origin = await world.learn();
   await world.view("third");
@@ -128,7 +128,7 @@ Deno.test("a viewer that was not asked for keeps the stream in use all the same"
   assert.equal(await world.registry.owner(STREAM), undefined);
 });
 
-Deno.test("a viewer of which the main thread hears late keeps what it had", async () => {
+Deno.test("a viewer that the main thread hears of late keeps its origin", async () => {
   await using world = await World.open();
   const origin = await world.learn();
   world.held = [];
@@ -150,7 +150,7 @@ Deno.test("a viewer of which the main thread hears late keeps what it had", asyn
   );
 });
 
-Deno.test("what has not been served, or has an owner for the first time, is asked for", async () => {
+Deno.test("a stream that was not served yet, or has just got an owner, is asked for", async () => {
   await using world = await World.open();
   await world.ask("first");
   assert.ok(!await world.knows());
@@ -168,7 +168,7 @@ Deno.test("publishers, other protocols and viewers that have failed ask the main
   await assert.rejects(world.ask("failed", { failed: [origin] }), { code: "origin_unreachable" });
 });
 
-Deno.test("a lane asks again once a stream has moved, before its mover is told", async () => {
+Deno.test("a lane asks again once a stream has moved, even before the mover is told", async () => {
   await using world = await World.open();
   const origin = await world.learn();
   for (const session of ["first", "second"]) world.wire.main.resolver.release(session);
@@ -233,7 +233,7 @@ Deno.test("a lane asks again when the origin has expired", async () => {
   assert.notEqual(await world.ask("after"), origin);
 });
 
-Deno.test("a viewer on its way to an origin that goes down meanwhile is ended", async () => {
+Deno.test("a viewer on its way to an origin that goes down is ended", async () => {
   await using world = await World.open({ probe: () => Promise.resolve(false) });
   const origin = await world.learn();
   world.held = [];
@@ -247,7 +247,7 @@ Deno.test("a viewer on its way to an origin that goes down meanwhile is ended", 
   assert.deepEqual(world.ended, ["first", "second", "third"]);
 });
 
-Deno.test("what a lane has known and told ends with the lane", async () => {
+Deno.test("a lane's sessions end with the lane", async () => {
   await using world = await World.open();
   await world.learn();
   await world.view("third");
@@ -257,7 +257,7 @@ Deno.test("what a lane has known and told ends with the lane", async () => {
   assert.equal(await world.registry.owner(STREAM), undefined);
 });
 
-Deno.test("a viewer's being served is told without waiting, a publisher's is not", async () => {
+Deno.test("a viewer is confirmed without waiting, a publisher is not", async () => {
   await using world = await World.open();
   await world.ask("viewer");
   await world.ask("publisher", { intent: "publish" });
@@ -272,7 +272,7 @@ Deno.test("a viewer's being served is told without waiting, a publisher's is not
   await confirmed;
 });
 
-Deno.test("owners and parts of streams are known as well, until they change", async () => {
+Deno.test("owners and parts of streams are remembered too, until they change", async () => {
   await using world = await World.open();
   const { resolver } = world.wire.main;
   assert.equal(await resolver.owner(STREAM), undefined);

@@ -28,7 +28,7 @@ async function loadedWith(path: string): Promise<ReadonlySet<string>> {
   return found;
 }
 
-Deno.test("a lane loads nothing heavy that the main thread alone needs", async () => {
+Deno.test("a lane loads nothing heavy that only the main thread needs", async () => {
   const loaded = await loadedWith(new URL("lane_worker.ts", import.meta.url).pathname);
   const isForeign = (specifier: string) => !specifier.startsWith("file:");
   assert.ok(loaded.size > 100);

@@ -39,7 +39,7 @@ async function viewersOfBoth(world: LanesWorld): Promise<HttpViewer[]> {
 }
 
 for (const engine of LANE_ENGINES) {
-  Deno.test(`${engine}: sessions of HTTP are ended by the lane that has them, for that reason`, async () => {
+  Deno.test(`${engine}: HTTP sessions are ended by the lane that has them, for the given reason`, async () => {
     await using world = await LanesWorld.open(engine);
     const viewers = await viewersOfBoth(world);
     const reasons: EndedBy[] = ["kicked", "origin_down", "stream_moved"];
@@ -55,7 +55,7 @@ for (const engine of LANE_ENGINES) {
     }
   });
 
-  Deno.test(`${engine}: what origins have sent for sessions of HTTP is told by every lane`, async () => {
+  Deno.test(`${engine}: every lane reports what origins have sent for its HTTP sessions`, async () => {
     await using world = await LanesWorld.open(engine);
     const viewers = await viewersOfBoth(world);
     const sessions = viewers.map(({ session }) => session);
@@ -69,7 +69,7 @@ for (const engine of LANE_ENGINES) {
     for (const { client } of viewers) client.close();
   });
 
-  Deno.test(`${engine}: how much flows in sessions, and how fast, is told by every lane`, async () => {
+  Deno.test(`${engine}: every lane reports the bytes and bit rates of its sessions`, async () => {
     await using world = await LanesWorld.open(engine);
     const viewers = await viewersOfBoth(world);
     for (const { session, client } of viewers) {
@@ -84,7 +84,7 @@ for (const engine of LANE_ENGINES) {
     }
   });
 
-  Deno.test(`${engine}: a request that comes back is known to every lane`, async () => {
+  Deno.test(`${engine}: every lane recognizes a request that comes back`, async () => {
     await using world = await LanesWorld.open(engine);
     const { port } = world.lanes.http!.address;
     for (let time = 0; time < 20; time++) {

@@ -12,7 +12,7 @@ const LIMITS = {
 
 for (const engine of LANE_ENGINES) {
   for (const [which, variables] of Object.entries(LIMITS)) {
-    Deno.test(`${engine}: a limit ${which} is reached and never passed, whoever leaves`, async () => {
+    Deno.test(`${engine}: a limit ${which} is reached but never exceeded, whoever leaves`, async () => {
       await using world = await LanesWorld.open(engine, variables);
       using crowd = new RtmpCrowd(world.lanes.rtmp.address.port);
       await crowd.grow(20);
@@ -31,7 +31,7 @@ for (const engine of LANE_ENGINES) {
     });
   }
 
-  Deno.test(`${engine}: clients of lanes that have failed count no more, and only they`, async () => {
+  Deno.test(`${engine}: only clients of failed lanes stop counting`, async () => {
     await using world = await LanesWorld.open(engine, LIMITS["for an address"]);
     using crowd = new RtmpCrowd(world.lanes.rtmp.address.port);
     await crowd.grow(13);

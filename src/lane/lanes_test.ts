@@ -39,7 +39,7 @@ for (const engine of LANE_ENGINES) {
     assert.deepEqual(world.errors, []);
   });
 
-  Deno.test(`${engine}: what origins have sent is told as it is, not as it was a second ago`, async () => {
+  Deno.test(`${engine}: the bytes that origins have sent are current, not a second old`, async () => {
     await using world = await LanesWorld.open(engine);
     const byLane = await world.playersOfBoth();
     const players = [byLane.get(1)![0]!, byLane.get(2)![0]!];
@@ -56,7 +56,7 @@ for (const engine of LANE_ENGINES) {
     for (const { peer } of [...byLane.values()].flat()) peer[Symbol.dispose]();
   });
 
-  Deno.test(`${engine}: of a lane that does not answer in time nothing is told`, async () => {
+  Deno.test(`${engine}: a lane that does not answer in time reports nothing`, async () => {
     const clock = new HurriedClock();
     await using world = await LanesWorld.open(engine, {}, clock);
     const { peer, session } = await world.player("one");
@@ -68,7 +68,7 @@ for (const engine of LANE_ENGINES) {
     peer[Symbol.dispose]();
   });
 
-  Deno.test(`${engine}: connections, time and lag are told by lane`, async () => {
+  Deno.test(`${engine}: connections, CPU time and lag are reported by lane`, async () => {
     await using world = await LanesWorld.open(engine);
     const players = (await world.playersOfBoth()).values().toArray().flat();
     const figure = async (name: string, lane: number) => {
@@ -88,13 +88,13 @@ for (const engine of LANE_ENGINES) {
     for (const { peer } of players) peer[Symbol.dispose]();
   });
 
-  Deno.test(`${engine}: a page that the main thread answers is the client's, whole`, async () => {
+  Deno.test(`${engine}: a client gets a page from the main thread complete`, async () => {
     await using world = await LanesWorld.open(engine);
     const response = await fetch(`http://127.0.0.1:${world.lanes.http!.address.port}/about`);
     assert.equal(await response.text(), "a page\n");
   });
 
-  Deno.test(`${engine}: a lane that fails ends its own sessions only, and is back at once`, async () => {
+  Deno.test(`${engine}: a failed lane ends only its own sessions, and is replaced at once`, async () => {
     await using world = await LanesWorld.open(engine);
     const byLane = await world.playersOfBoth();
     const failedAt = performance.now();
@@ -114,7 +114,7 @@ for (const engine of LANE_ENGINES) {
     for (const { peer } of [...byLane.values()].flat()) peer[Symbol.dispose]();
   });
 
-  Deno.test(`${engine}: the heart of a lane that has failed beats again once it is replaced`, async () => {
+  Deno.test(`${engine}: the heart of a failed lane beats again once it is replaced`, async () => {
     await using world = await LanesWorld.open(engine);
     const { hearts } = world.lanes;
     assert.deepEqual(hearts.map(({ name }) => name), ["lane 1", "lane 2"]);
@@ -133,7 +133,7 @@ for (const engine of LANE_ENGINES) {
     assert.equal(world.lanes.trouble, undefined);
   });
 
-  Deno.test(`${engine}: a lane that is not replaced because all drain has a heart that beats`, async () => {
+  Deno.test(`${engine}: a lane that is not replaced because the process drains still has a beating heart`, async () => {
     await using world = await LanesWorld.open(engine);
     const [heart] = world.lanes.hearts;
     world.lanes.fail(1, new Error("for the test"));
@@ -146,7 +146,7 @@ for (const engine of LANE_ENGINES) {
     await within("the other's", 2_000, world.lanes.hearts[1]!.beat());
   });
 
-  Deno.test(`${engine}: lanes that fail again and again are in trouble, and come back more slowly`, async () => {
+  Deno.test(`${engine}: lanes that keep failing are reported, and are replaced more slowly`, async () => {
     await using world = await LanesWorld.open(engine);
     const pauses: number[] = [];
     for (let failure = 0; failure < 5; failure++) {
@@ -164,7 +164,7 @@ for (const engine of LANE_ENGINES) {
     });
   });
 
-  Deno.test(`${engine}: an address has no more connections than it may, in all lanes together`, async () => {
+  Deno.test(`${engine}: the limit on connections of an address holds over all lanes`, async () => {
     await using world = await LanesWorld.open(engine, { PROXY_MAX_CONNECTIONS_PER_ADDRESS: "6" });
     const peers: Deno.TcpConn[] = [];
     const { port } = world.lanes.rtmp.address;
@@ -181,7 +181,7 @@ for (const engine of LANE_ENGINES) {
     for (const peer of peers) peer.close();
   });
 
-  Deno.test(`${engine}: drained lanes take nobody and no new stream, and are idle once the last has left`, async () => {
+  Deno.test(`${engine}: draining lanes take no new clients or streams, and are idle once the last client has left`, async () => {
     await using world = await LanesWorld.open(engine);
     const { peer } = await world.player("last");
     const { rtmp } = world.lanes;

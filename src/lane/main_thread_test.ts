@@ -92,7 +92,7 @@ function refusal(at: number, message = "No"): SessionRefused {
   return { ...REQUEST, intent: "play", session: `s${at}`, error };
 }
 
-Deno.test("a flood of refusals is few messages, of which none is missing in the sum", async () => {
+Deno.test("a flood of refusals takes few messages, and their sum is complete", async () => {
   await using world = await World.open();
   for (let at = 0; at < 10_000; at++) world.main.sessions.refused(refusal(at));
   for (let at = 0; at < 10_000; at++) world.main.sessions.refused(refusal(at, `Chosen ${at}`));
@@ -106,7 +106,7 @@ Deno.test("a flood of refusals is few messages, of which none is missing in the 
   assert.equal(world.sent, sent, "nothing is told twice");
 });
 
-Deno.test("a kind that has rested is told at once again", async () => {
+Deno.test("an error that recurs after a pause is reported at once again", async () => {
   await using world = await World.open();
   for (const at of [1, 2]) world.main.sessions.refused(refusal(at));
   world.main.flush();
@@ -115,7 +115,7 @@ Deno.test("a kind that has rested is told at once again", async () => {
   assert.deepEqual(world.refused.map(({ session }) => session), ["s1", "s2", "s3"]);
 });
 
-Deno.test("what flows is told once for each session and stream, whatever comes meanwhile", async () => {
+Deno.test("figures are reported once for each session and stream, whatever happens in between", async () => {
   await using world = await World.open();
   const { sessions } = world.main;
   const flowed = { bytesIn: 1, bytesOut: 2, bitsIn: 3, bitsOut: 2 ** 40 };
@@ -153,7 +153,7 @@ Deno.test("what flows is told once for each session and stream, whatever comes m
   ]);
 });
 
-Deno.test("defects are counted by what they are and where they were thrown", async () => {
+Deno.test("defects are counted by message and stack", async () => {
   await using world = await World.open();
   for (let at = 0; at < 1_000; at++) world.main.report(new TypeError("one"));
   world.main.report(new RangeError("other"));
@@ -167,7 +167,7 @@ Deno.test("defects are counted by what they are and where they were thrown", asy
   ]);
 });
 
-Deno.test("counts, figures and durations arrive whole in one message", async () => {
+Deno.test("counters, gauges and durations arrive complete in one message", async () => {
   await using world = await World.open();
   const { metrics } = world.main;
   for (let at = 0; at < 1_000; at++) {
@@ -221,7 +221,7 @@ for (
     },
   ]
 ) {
-  Deno.test(`a request about WebRTC whose body ${name} is refused by the API, as elsewhere`, async () => {
+  Deno.test(`a WebRTC request whose body ${name} is refused by the API, as elsewhere`, async () => {
     await using world = await World.open();
     world.signal = async (request) => {
       const bounds = { limit: 1e9, deadline: 60_000, clock: systemClock };
@@ -240,7 +240,7 @@ for (
   });
 }
 
-Deno.test("a client that has left before it is asked about is known to have left", async () => {
+Deno.test("a client that leaves before it is asked about is known to have left", async () => {
   await using world = await World.open();
   const gone = new AbortController();
   gone.abort();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ProxyError } from "../core/errors.ts";
 import { receiveError, sendError } from "./sent_error.ts";
 
-Deno.test("an error is the same in another thread, with its cause in words", () => {
+Deno.test("an error arrives unchanged in another thread, with its cause as text", () => {
   const cause = new Error("Connection refused (os error 111)");
   const error = new ProxyError("origin_unreachable", "Origin refuses the connection", { cause });
   const received = receiveError(structuredClone(sendError(error)));
@@ -11,7 +11,7 @@ Deno.test("an error is the same in another thread, with its cause in words", () 
   assert.equal(received.retryable, error.retryable);
 });
 
-Deno.test("of a defect it is told where it was thrown", () => {
+Deno.test("a defect is sent with its stack", () => {
   const received = receiveError(structuredClone(sendError(new TypeError("no such thing"))));
   assert.equal(received.code, "internal");
   assert.match(String(received.cause), /sent_error_test\.ts/);

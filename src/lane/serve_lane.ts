@@ -316,7 +316,7 @@ class RunningLane {
     metrics.gauge("srs_proxy_rtc_tcp_connections", this.#ice?.connections ?? 0);
   }
 
-  /** Sends counts and figures. */
+  /** Sends counts and gauges. */
   report(): void {
     this.#countCpu();
     this.#countConnections();

@@ -4,7 +4,7 @@ import { SharedTally, tallyMemory } from "./shared_tally.ts";
 
 const BOUNDS = { perAddress: 3, total: 5 };
 
-Deno.test("neither an address nor all together get more than they may", () => {
+Deno.test("neither an address nor all together exceed their limit", () => {
   const memory = tallyMemory(10, 2);
   const [one, other] = [new SharedTally(memory, 0), new SharedTally(memory, 1)];
   assert.equal(one.add("192.0.2.1", 1, BOUNDS), undefined);
@@ -19,7 +19,7 @@ Deno.test("neither an address nor all together get more than they may", () => {
   assert.equal(one.add("192.0.2.3", 1, BOUNDS), undefined);
 });
 
-Deno.test("addresses of one /64 are one, and IPv4 is none of them", () => {
+Deno.test("addresses of one /64 count as one, and IPv4 separately", () => {
   const tally = new SharedTally(tallyMemory(10, 1), 0);
   const bounds = { perAddress: 10, total: 100 };
   for (const ip of ["2001:db8::1", "2001:db8::2:3", "2001:db8:0:1::1", "::1", "0.0.0.1"]) {
@@ -31,7 +31,7 @@ Deno.test("addresses of one /64 are one, and IPv4 is none of them", () => {
   assert.equal(tally.of("0.0.0.1"), 1);
 });
 
-Deno.test("addresses that have nothing any more leave their places to others", () => {
+Deno.test("unused slots are given to other addresses", () => {
   const tally = new SharedTally(tallyMemory(64, 1), 0);
   const bounds = { perAddress: 1, total: 64 };
   for (let at = 0; at < 20_000; at++) {
@@ -46,7 +46,7 @@ Deno.test("addresses that have nothing any more leave their places to others", (
   assert.equal(tally.total, 32);
 });
 
-Deno.test("what a thread had counts no more once it is retired, and others get its column", () => {
+Deno.test("a retired column no longer counts, and can be reused", () => {
   const memory = tallyMemory(10, 2);
   const [one, other] = [new SharedTally(memory, 0), new SharedTally(memory, 1)];
   one.add("192.0.2.1", 2, BOUNDS);
@@ -63,7 +63,7 @@ Deno.test("what a thread had counts no more once it is retired, and others get i
   assert.equal(other.total, 4);
 });
 
-Deno.test("a thread that died while it gave a slot away stops nobody", () => {
+Deno.test("a thread that died while giving a slot away blocks nobody", () => {
   const memory = tallyMemory(10, 3);
   const other = new SharedTally(memory, 1);
   assert.equal(other.add("192.0.2.1", 1, BOUNDS), undefined);
@@ -82,7 +82,7 @@ Deno.test("a thread that died while it gave a slot away stops nobody", () => {
   assert.deepEqual([other.of("192.0.2.1"), other.total], [2, 3]);
 });
 
-Deno.test("a thread that keeps the lock makes others turn newcomers away, and no more", () => {
+Deno.test("a thread that keeps the lock only prevents new addresses", () => {
   const memory = tallyMemory(10, 2);
   const other = new SharedTally(memory, 1);
   assert.equal(other.add("192.0.2.1", 1, BOUNDS), undefined);
@@ -113,7 +113,7 @@ const HAMMER = `
   };
 `;
 
-Deno.test("threads that count at one time lose nothing and pass no bound", async () => {
+Deno.test("threads that count concurrently lose nothing and exceed no limit", async () => {
   const memory = tallyMemory(16, 4);
   const url = URL.createObjectURL(new Blob([HAMMER], { type: "text/javascript" }));
   const results = await Promise.all([1, 2, 3].map((column) => {
@@ -134,7 +134,7 @@ Deno.test("threads that count at one time lose nothing and pass no bound", async
   }
 });
 
-Deno.test("threads that count on after their columns were retired disturb nobody", async () => {
+Deno.test("threads that keep counting in retired columns disturb nobody", async () => {
   const memory = tallyMemory(16, 3);
   const tally = new SharedTally(memory, 0);
   const url = URL.createObjectURL(new Blob([HAMMER], { type: "text/javascript" }));

@@ -133,7 +133,7 @@ Deno.test({
   },
 });
 
-Deno.test("deno: the first lane has the port, also when it has been replaced", async () => {
+Deno.test("deno: the first lane has the port, even after it has been replaced", async () => {
   await using world = await World.open("deno");
   await world.assertFlows(await world.begin("before"));
   const { port } = world.relay.address;

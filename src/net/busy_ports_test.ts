@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { findBusyPorts } from "./busy_ports.ts";
 
-Deno.test("every port that is taken is told, with what wanted it, TCP and UDP apart", () => {
+Deno.test("every port in use is reported with what wanted it, TCP and UDP separately", () => {
   using tcp = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   using udp = new DisposableSocket();
   const at = (port: number) => ({ host: "127.0.0.1", port });

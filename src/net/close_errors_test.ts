@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isClosedError, isOutOfResources } from "./close_errors.ts";
 
-Deno.test("what a lack of descriptors looks like is told from what an origin does", () => {
+Deno.test("a lack of descriptors is told apart from errors of an origin", () => {
   const noDescriptor = Object.assign(new Error("Too many open files"), { code: "EMFILE" });
   const served = new Error("Too many open files (os error 24)");
   for (const error of [noDescriptor, served]) {

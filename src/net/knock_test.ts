@@ -18,7 +18,7 @@ async function knockAt(
   return answer;
 }
 
-Deno.test("whoever says something lives", async () => {
+Deno.test("a program that sends something is alive", async () => {
   assert.equal(
     await knockAt(async (conn) => {
       using _conn = conn;
@@ -29,11 +29,11 @@ Deno.test("whoever says something lives", async () => {
   );
 });
 
-Deno.test("whoever accepts and closes lives: it has no room just now", async () => {
+Deno.test("a program that accepts and closes is alive: it just has no room", async () => {
   assert.equal(await knockAt((conn) => Promise.resolve(conn.close())), true);
 });
 
-Deno.test("whoever accepts and says nothing does not", async () => {
+Deno.test("a program that accepts and stays silent is not alive", async () => {
   assert.equal(
     await knockAt(async (conn, clock) => {
       using _conn = conn;
@@ -45,7 +45,7 @@ Deno.test("whoever accepts and says nothing does not", async () => {
   );
 });
 
-Deno.test("nobody is there", async () => {
+Deno.test("a closed port is not alive", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { hostname: host, port } = listener.addr;
   listener.close();

@@ -3,7 +3,7 @@ import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { systemClock } from "../core/clock.ts";
 import { NameLookup } from "./name_lookup.ts";
 
-Deno.test("a name has the addresses that the system knows, and others have none", async () => {
+Deno.test("a name has the addresses that the system knows, an unknown name has none", async () => {
   const names = new NameLookup(systemClock);
   const addresses = await names.addressesOf("localhost");
   assert.ok(addresses.length > 0);
@@ -12,7 +12,7 @@ Deno.test("a name has the addresses that the system knows, and others have none"
   assert.deepEqual(await names.addressesOf("a..b"), []);
 });
 
-Deno.test("an answer holds for seconds, the last one for minutes when no other comes", async () => {
+Deno.test("an answer holds for seconds, or for minutes if no newer one comes", async () => {
   const clock = new VirtualClock();
   let answer: readonly string[] = ["10.0.0.1"];
   let asked = 0;
@@ -38,7 +38,7 @@ Deno.test("an answer holds for seconds, the last one for minutes when no other c
   assert.deepEqual(await addressesAfter(1_000), ["10.0.0.3"]);
 });
 
-Deno.test("any number of names is remembered within bounds, and asked once at a time", async () => {
+Deno.test("the number of remembered names is bounded, and each is asked for once at a time", async () => {
   let asked = 0;
   const ask = () => Promise.resolve([`10.0.0.${++asked % 250}`]);
   const names = new NameLookup(new VirtualClock(), ask);

@@ -34,7 +34,7 @@ Deno.test("a PROXY header of version 2 names the client, or nobody", async () =>
   assert.deepEqual((await heard("v2", {})).bytes, encodeLocal());
 });
 
-Deno.test("SRS is told before the RTMP handshake, of IPv4 clients alone", async () => {
+Deno.test("SRS is told the client before the RTMP handshake, for IPv4 only", async () => {
   const { bytes, isShared } = await heard("srs", { client: V4, protocol: "rtmp" });
   assert.deepEqual([...bytes], [0xf3, 0, 4, 192, 0, 2, 7]);
   assert.ok(isShared);
@@ -45,6 +45,6 @@ Deno.test("SRS is told before the RTMP handshake, of IPv4 clients alone", async 
   }
 });
 
-Deno.test("without a header nothing is said", async () => {
+Deno.test("without a header nothing is sent", async () => {
   assert.equal((await heard("off", { client: V4, protocol: "rtmp" })).bytes.length, 0);
 });

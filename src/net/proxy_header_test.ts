@@ -11,7 +11,7 @@ import {
 } from "./proxy_header.ts";
 
 for (const [name, [bytes, client]] of Object.entries(GOOD_HEADERS)) {
-  Deno.test(`a PROXY header is read, however much of it has come: ${name}`, () => {
+  Deno.test(`a PROXY header is parsed, however much of it has arrived: ${name}`, () => {
     const whole: ProxyHeader = { length: bytes.length, client };
     for (let length = 0; length <= Math.min(bytes.length, MOST_OF_HEADER); length++) {
       const found = parseProxyHeader(bytes.subarray(0, length));
@@ -22,12 +22,12 @@ for (const [name, [bytes, client]] of Object.entries(GOOD_HEADERS)) {
 }
 
 for (const [name, bytes] of Object.entries(BROKEN_HEADERS)) {
-  Deno.test(`a broken PROXY header is refused: ${name}`, () => {
+  Deno.test(`a malformed PROXY header is refused: ${name}`, () => {
     assert.throws(() => parseProxyHeader(bytes), ProtocolError);
   });
 }
 
-Deno.test("what clients begin with is no PROXY header, from its first different byte on", () => {
+Deno.test("the first bytes of clients are told from a PROXY header at the first difference", () => {
   for (const text of ["\x03", "GET / HTTP/1.1", "PROPFIND", "PROXIES", "\r\nGET", "\x16\x03\x01"]) {
     assert.equal(parseProxyHeader(bytesOfText(text)), "none", text);
   }
@@ -36,7 +36,7 @@ Deno.test("what clients begin with is no PROXY header, from its first different 
   }
 });
 
-Deno.test("a header for an origin says what is read of it", () => {
+Deno.test("an encoded header is parsed back to the same client", () => {
   const v4 = { host: "192.0.2.7", port: 1234 };
   const v6 = { host: "2001:db8::7", port: 65535 };
   for (const [client, destination, length] of [[v4, v4, 28], [v6, v6, 52], [v4, v6, 52]] as const) {

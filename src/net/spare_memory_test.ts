@@ -14,7 +14,7 @@ function paperAllocator(inUse: number) {
   return allocator;
 }
 
-Deno.test("memory is given back once when much has become free, whatever was in use in between", () => {
+Deno.test("memory is returned once when much has become free, whatever was in use in between", () => {
   const allocator = paperAllocator(100 * MB);
   const memory = new SpareMemory(allocator);
   const found: number[] = [];
@@ -26,7 +26,7 @@ Deno.test("memory is given back once when much has become free, whatever was in 
   assert.equal(allocator.trims, 3);
 });
 
-Deno.test("what goes up and down by little is left alone", () => {
+Deno.test("small changes of memory in use have no effect", () => {
   const allocator = paperAllocator(100 * MB);
   const memory = new SpareMemory(allocator);
   for (let i = 0; i < 1000; i++) {

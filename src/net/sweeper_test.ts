@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { Sweeper } from "./sweeper.ts";
 
-Deno.test("sweeps come as often as the deadlines of the moment ask for", async () => {
+Deno.test("sweeps are as frequent as the current timeouts require", async () => {
   const clock = new VirtualClock();
   const elapsed: number[] = [];
   let timeouts = { idle: 60_000, stall: 60_000 };

@@ -36,7 +36,7 @@ Deno.test("without arguments there is a configuration to start with", async () =
   assert.deepEqual([...printed, ...errors], []);
 });
 
-Deno.test("--check tells whether the configuration is good", async () => {
+Deno.test("--check says whether the configuration is valid", async () => {
   const good = await run(["--check"]);
   assert.deepEqual(good.outcome, { action: "exit", code: 0 });
   assert.deepEqual(good.printed, ["The configuration is valid"]);
@@ -53,7 +53,7 @@ Deno.test("--check tells whether the configuration is good", async () => {
   ]);
 });
 
-Deno.test("a bad configuration or .env file ends the start with exit code 2", async () => {
+Deno.test("an invalid configuration or .env file ends the start with exit code 2", async () => {
   const bad = await run([], new Environment({ PROXY_HTTP_API: "x" }));
   assert.deepEqual(bad.outcome, { action: "exit", code: 2 });
   assert.equal(bad.errors.length, 1);
@@ -72,7 +72,7 @@ Deno.test("--version names the program and its version", async () => {
   assert.deepEqual(printed, [`srs-proxy ${version}`]);
 });
 
-Deno.test("--help shows every variable with its default and its sentence", async () => {
+Deno.test("--help shows every variable with its default and its description", async () => {
   const { outcome, printed } = await run(
     ["--help", "--check"],
     new Environment({ PROXY_HTTP_API: "x" }),
@@ -87,7 +87,7 @@ Deno.test("--help shows every variable with its default and its sentence", async
   }
 });
 
-Deno.test("an argument that means nothing ends with exit code 2 and its name", async () => {
+Deno.test("an unknown argument ends with exit code 2 and is named", async () => {
   for (const args of [["--prot"], ["--check", "start"], ["--help", ""]]) {
     const { outcome, printed, errors } = await run(args);
     assert.deepEqual(outcome, { action: "exit", code: 2 });
@@ -97,7 +97,7 @@ Deno.test("an argument that means nothing ends with exit code 2 and its name", a
   }
 });
 
-Deno.test("--check tells of what has no effect, and ends with 2 for what is not there", async () => {
+Deno.test("--check warns about variables without effect, and ends with 2 for missing files", async () => {
   const odd = { PROXY_RTMP_SEVRER: "1935", PROXY_REDIS_HOST: "redis" };
   const warned = await run(["--check"], new Environment(odd, "/nowhere"));
   assert.deepEqual(warned.outcome, { action: "exit", code: 0 });
@@ -113,7 +113,7 @@ Deno.test("--check tells of what has no effect, and ends with 2 for what is not 
   }
 });
 
-Deno.test("--print-config shows what is in effect", async () => {
+Deno.test("--print-config shows the values in effect", async () => {
   await using folder = new TempFolder();
   await Deno.writeTextFile(folder.file(".env"), "PROXY_RTMP_SERVER=2\nPROXY_HTTP_API=3");
   const environment = new Environment({ PROXY_RTMP_SERVER: "1" }, folder.path);

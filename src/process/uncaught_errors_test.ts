@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { UncaughtErrors } from "./uncaught_errors.ts";
 
-Deno.test("what nobody catches is told, whether thrown or rejected", async () => {
+Deno.test("uncaught errors are reported, whether thrown or rejected", async () => {
   const provoke = [
     () =>
       queueMicrotask(() => {

@@ -18,7 +18,7 @@ class SlowHeart implements Heart {
   }
 }
 
-Deno.test("a watchdog speaks while every heart beats and is silent while one stands still", async () => {
+Deno.test("a watchdog reports while every heart beats and is silent while one has stopped", async () => {
   const heart = new SlowHeart();
   const still: string[] = [];
   const clock = new VirtualClock();
@@ -56,7 +56,7 @@ Deno.test("a heart that fails silences the watchdog for good", async () => {
   assert.equal(words, 1);
 });
 
-Deno.test("a watchdog without hearts speaks four times in its patience, and ends", async () => {
+Deno.test("a watchdog without hearts reports four times per period, until it is disposed of", async () => {
   const clock = new VirtualClock();
   let words = 0;
   const watchdog = new Watchdog({

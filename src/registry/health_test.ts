@@ -21,7 +21,7 @@ function failAgainAndAgain(health: Health, times: number): number[] {
   return pauses;
 }
 
-Deno.test("an origin of which nothing is known is not set aside", () => {
+Deno.test("an unknown origin is not set aside", () => {
   assert.equal(open().setAsideFor(A, 0), 0);
 });
 
@@ -29,12 +29,12 @@ Deno.test("the pause doubles from one second to one minute", () => {
   assert.deepEqual(failAgainAndAgain(open(), 9), [1, 2, 4, 8, 16, 32, 60, 60, 60]);
 });
 
-Deno.test("the pause is spread by chance, by a quarter at most", () => {
+Deno.test("the pause varies at random, by at most a quarter", () => {
   assert.equal(open(() => 0).unreachable(A, 0), 750);
   assert.equal(open(() => 0.5).unreachable(A, 0), 875);
 });
 
-Deno.test("failures of requests under way together count as one", () => {
+Deno.test("failures of concurrent requests count as one", () => {
   const health = open();
   assert.ok(health.unreachable(A, 0) > 0);
   for (let request = 0; request < 100; request++) assert.equal(health.unreachable(A, 1), 0);
@@ -48,7 +48,7 @@ Deno.test("the time left runs down to nothing", () => {
   assert.equal(health.setAsideFor(A, 1_000), 0);
 });
 
-Deno.test("an answer forgives everything", () => {
+Deno.test("an answer clears all failures", () => {
   const health = open();
   failAgainAndAgain(health, 5);
   assert.equal(health.reached(A, 40_000), true);
@@ -68,7 +68,7 @@ Deno.test("after the pause one request tries the origin and the others stay away
   assert.equal(Math.round(health.unreachable(A, 2_000)), 2_000);
 });
 
-Deno.test("a trial that nobody ends gives way to the next", () => {
+Deno.test("a trial that never ends makes way for the next", () => {
   const health = open();
   health.unreachable(A, 0);
   health.used(A, 1_000);
@@ -77,13 +77,13 @@ Deno.test("a trial that nobody ends gives way to the next", () => {
   assert.equal(health.setAsideFor(A, 4_000), 3_000);
 });
 
-Deno.test("using an origin that is fine holds nothing against it", () => {
+Deno.test("using a healthy origin has no effect", () => {
   const health = open();
   health.used(A, 0);
   assert.equal(health.setAsideFor(A, 0), 0);
 });
 
-Deno.test("there is room for so many origins and no more", () => {
+Deno.test("the number of origins is limited", () => {
   const health = open();
   for (const origin of ["a", "b", "c", "d"]) health.unreachable({ origin, protocol: "rtmp" }, 0);
   assert.equal(health.setAsideFor(A, 0), 0);
@@ -97,7 +97,7 @@ Deno.test("old failures are forgotten", () => {
   assert.equal(Math.round(health.unreachable(A, 5 * 60_000)), 1_000);
 });
 
-Deno.test("each protocol is set aside by itself, and a new process is forgiven for all", () => {
+Deno.test("each protocol is set aside separately, and a restart clears all", () => {
   const health = open();
   health.unreachable(A_HTTP, 0);
   health.unreachable(A, 500);

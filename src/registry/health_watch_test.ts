@@ -30,7 +30,7 @@ async function isDown(world: World, id: string): Promise<boolean> {
   return (await world.registry.origins()).find(({ origin }) => origin.id === id)!.down;
 }
 
-Deno.test("an origin that freezes is down within six seconds, although nobody dials it", async () => {
+Deno.test("a frozen origin is down within six seconds, even if nobody dials it", async () => {
   const frozen = new Set<string>();
   const { world, ended } = await openWatched(frozen);
   await using _world = world;
@@ -59,7 +59,7 @@ Deno.test("every origin is probed once in an interval, whatever else happens", a
   }
 });
 
-Deno.test("sessions of an origin that is down go on if they shall", async () => {
+Deno.test("sessions of an origin that is down continue if configured so", async () => {
   const frozen = new Set<string>();
   const health = {
     interval: () => 2_000,

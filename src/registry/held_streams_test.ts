@@ -35,7 +35,7 @@ function place(held: HeldStreams, session: string, record: StreamRecord): void {
   held.finish(record.stream);
 }
 
-Deno.test("nothing is kept of sessions that are over, however they went", () => {
+Deno.test("nothing is kept of ended sessions, whatever happened in them", () => {
   const { held } = open();
   place(held, "vain", mapping("a"));
   place(held, "served", mapping("a"));
@@ -50,7 +50,7 @@ Deno.test("nothing is kept of sessions that are over, however they went", () => 
   assert.deepEqual([...held.leases(10)], []);
 });
 
-Deno.test("a vain session ends in a mapping forgotten", () => {
+Deno.test("the mapping of a session that was not served is forgotten", () => {
   const { held, written } = open();
   place(held, "s1", mapping("a"));
   held.end("s1");
@@ -67,7 +67,7 @@ Deno.test("a served session confirms at once and leaves the idle time behind", (
   assert.deepEqual(written, [`renew ${STREAM} a true 60`]);
 });
 
-Deno.test("a mapping of somebody else, or confirmed before, is not ours to forget", () => {
+Deno.test("a mapping of another registry, or confirmed before, is not ours to forget", () => {
   for (const record of [mapping("a", { claimant: "" }), mapping("a", { confirmed: true })]) {
     const { held, written } = open();
     place(held, "s1", record);
@@ -76,7 +76,7 @@ Deno.test("a mapping of somebody else, or confirmed before, is not ours to forge
   }
 });
 
-Deno.test("a mapping is not forgotten while a request for it is under way", () => {
+Deno.test("a mapping is not forgotten while a request for it is in progress", () => {
   const { held, written } = open();
   place(held, "s1", mapping("a"));
   held.begin("s2", STREAM, false);
@@ -86,7 +86,7 @@ Deno.test("a mapping is not forgotten while a request for it is under way", () =
   assert.deepEqual(written, [`forget ${STREAM} a`]);
 });
 
-Deno.test("after a vain move the mapping goes back, and is forgotten if that is vain too", () => {
+Deno.test("after a failed move the mapping goes back, and is forgotten if that fails too", () => {
   const { held, written } = open();
   place(held, "s1", mapping("a"));
   place(held, "s2", mapping("a"));
@@ -123,7 +123,7 @@ Deno.test("each stream in use has one lease for each origin that serves it", () 
   ]);
 });
 
-Deno.test("a publisher asks to be live, is so while it runs, and says when it ends", () => {
+Deno.test("a publisher asks to be live, is live while it runs, and reports its end", () => {
   const { held, written } = open();
   place(held, "publisher", mapping("a"));
   place(held, "viewer", mapping("a"));
@@ -138,7 +138,7 @@ Deno.test("a publisher asks to be live, is so while it runs, and says when it en
   assert.deepEqual([...held.leases(10)].flat().map(describe), [`renew ${STREAM} a true 60`]);
 });
 
-Deno.test("the end of one of two publishers says nothing", () => {
+Deno.test("the end of one of two publishers is not reported", () => {
   const { held, written } = open();
   place(held, "publisher 1", mapping("a"));
   place(held, "publisher 2", mapping("a"));
@@ -150,7 +150,7 @@ Deno.test("the end of one of two publishers says nothing", () => {
   assert.deepEqual(written, [`renew ${STREAM} a true 60 ended`]);
 });
 
-Deno.test("a publisher that was denied is none", () => {
+Deno.test("a denied publisher does not count as one", () => {
   const { held, written } = open();
   place(held, "publisher", mapping("a"));
   held.confirm("publisher");

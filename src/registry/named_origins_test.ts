@@ -27,7 +27,7 @@ async function withNames(names: Readonly<Record<string, readonly string[]>>) {
 
 const REQUEST = { stream: "v/a/s", protocol: "rtmp", intent: "publish", session: "1" } as const;
 
-Deno.test("a name becomes its addresses in every protocol, each time it is used", async () => {
+Deno.test("a name is resolved in every protocol, each time it is used", async () => {
   const names: Record<string, readonly string[]> = { "srs-1": ["10.0.0.5", "fd00::5"] };
   const { registry, asked, resolver } = await withNames(names);
   await using _registry = registry;
@@ -41,7 +41,7 @@ Deno.test("a name becomes its addresses in every protocol, each time it is used"
   assert.deepEqual(moved.endpoints.rtmp, [{ host: "10.0.0.6", port: 1935 }]);
 });
 
-Deno.test("the certificate of a named origin is for its name, whatever that leads to", async () => {
+Deno.test("the certificate of a named origin is for its name, whatever it resolves to", async () => {
   const { registry, resolver } = await withNames({ "srs-1": ["10.0.0.5", "fd00::5"] });
   await using _registry = registry;
   const { endpoints, ...rest } = origin("a", "srs-1");
@@ -63,7 +63,7 @@ Deno.test("an origin without a name is passed on as it is", async () => {
   assert.deepEqual(asked, []);
 });
 
-Deno.test("an origin whose name leads nowhere is passed over and set aside", async () => {
+Deno.test("an origin whose name does not resolve is skipped and set aside", async () => {
   const { registry, resolver } = await withNames({ good: ["10.0.0.5"] });
   await using _registry = registry;
   for (const name of ["bad-1", "bad-2", "good"]) await registry.register(origin(name, name));
@@ -75,7 +75,7 @@ Deno.test("an origin whose name leads nowhere is passed over and set aside", asy
   assert.ok(aside.every(({ origin: { id } }) => id.startsWith("bad")));
 });
 
-Deno.test("when no name leads anywhere the request ends, after a few", async () => {
+Deno.test("if no name resolves the request fails after a few", async () => {
   const { registry, asked, resolver } = await withNames({});
   await using _registry = registry;
   for (const name of ["a", "b", "c", "d", "e"]) await registry.register(origin(name, name));

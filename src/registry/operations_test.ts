@@ -26,7 +26,7 @@ async function spread(
   return loads;
 }
 
-Deno.test("an origin that drains gets no new stream; what runs there stays", async () => {
+Deno.test("a draining origin gets no new streams; running streams stay", async () => {
   await using world = await World.open();
   await world.add("a", "b");
   const id = await world.resolve("publisher");
@@ -38,7 +38,7 @@ Deno.test("an origin that drains gets no new stream; what runs there stays", asy
   assert.ok((await spread(world, 20, "more")).has(id));
 });
 
-Deno.test("a publisher that comes back leaves an origin that drains, a viewer does not", async () => {
+Deno.test("a reconnecting publisher leaves a draining origin, a viewer does not", async () => {
   await using world = await World.open();
   await world.add("a", "b");
   const id = await world.resolve("publisher");
@@ -52,7 +52,7 @@ Deno.test("a publisher that comes back leaves an origin that drains, a viewer do
   assert.equal(world.count("srs_proxy_registry_moves_total draining"), 1);
 });
 
-Deno.test("where all origins drain, new streams are refused, and told why", async () => {
+Deno.test("if all origins are draining, new streams are refused with the reason", async () => {
   await using world = await World.open();
   await world.add("a", "b");
   for (const id of ["a", "b"]) await change(world, id, { draining: true });
@@ -64,7 +64,7 @@ Deno.test("where all origins drain, new streams are refused, and told why", asyn
 
 for (const pick of [undefined, firstWithRoomByHash]) {
   const how = pick === undefined ? "the less loaded of two" : "hash";
-  Deno.test(`weights of 3 : 1 spread 400 streams so, within 10 %, by ${how}`, async () => {
+  Deno.test(`weights of 3 : 1 spread 400 streams accordingly, within 10 %, by ${how}`, async () => {
     await using world = await World.open(pick === undefined ? {} : { pick });
     await world.add("a", "b");
     await change(world, "a", { weight: 75 });
@@ -75,7 +75,7 @@ for (const pick of [undefined, firstWithRoomByHash]) {
   });
 }
 
-Deno.test("an origin of weight 0 is used only when no other would do", async () => {
+Deno.test("an origin with weight 0 is used only if no other can be", async () => {
   await using world = await World.open();
   await world.add("a", "b");
   await change(world, "a", { weight: 0 });
@@ -84,7 +84,7 @@ Deno.test("an origin of weight 0 is used only when no other would do", async () 
   assert.equal(spare, "a");
 });
 
-Deno.test("what was decided outlives heartbeats and restarts of the origin", async () => {
+Deno.test("settings outlive heartbeats and restarts of the origin", async () => {
   await using world = await World.open();
   await world.add("a", "b");
   await change(world, "a", { draining: true, weight: 7 });
@@ -112,7 +112,7 @@ Deno.test("a rule pins streams to the origins of a label", async () => {
   );
 });
 
-Deno.test("an origin can be forgotten, with what was decided about it, until it comes back", async () => {
+Deno.test("an origin can be forgotten with its settings until it registers again", async () => {
   await using world = await World.open({ permanent: [sampleOrigin("fixed")] });
   await world.add("a");
   const { operations } = world.registry;
@@ -128,7 +128,7 @@ Deno.test("an origin can be forgotten, with what was decided about it, until it 
   await assert.rejects(operations.forgetOrigin("fixed"), ProxyError);
 });
 
-Deno.test("what was decided about an origin that has gone is kept for a week", async () => {
+Deno.test("the settings of an origin that has gone are kept for a week", async () => {
   await using world = await World.open();
   await world.add("a");
   await change(world, "a", { draining: true });
@@ -158,7 +158,7 @@ Deno.test("all sessions of a stream can be ended", async () => {
   assert.equal(await world.registry.operations.endStream("v/a/none"), 0);
 });
 
-Deno.test("one stream is shown, and lists know filters and totals", async () => {
+Deno.test("single streams are shown, and lists have filters and totals", async () => {
   await using world = await World.open();
   await world.add("a", "b");
   await spread(world, 30);

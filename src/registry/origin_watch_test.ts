@@ -9,7 +9,7 @@ function origin(generation: string): Origin {
   return { id: "vid-1", generation, deviceId: "hall 3", ip: "10.0.0.1", endpoints };
 }
 
-Deno.test("an origin that joins, restarts and expires is told with its name and its places", async () => {
+Deno.test("an origin that joins, restarts or expires is logged with its name and addresses", async () => {
   const lines: string[] = [];
   const write = (line: string) => void lines.push(line.replace(/^\S+ /, "").trimEnd());
   await using _log = await configureLog({ level: "info", format: "text", write });

@@ -35,7 +35,7 @@ Deno.test("candidates have not failed this request", () => {
   assert.deepEqual(candidatesFor({ origins, setAsideFor: ALL_FINE }, none), []);
 });
 
-Deno.test("those set aside are candidates only when there are no others", () => {
+Deno.test("origins set aside are candidates only if there are no others", () => {
   const origins = [record("a"), record("b"), record("c")];
   const wish = { protocol: "rtmp", failed: [] } as const;
   const times = new Map([["a", 500], ["b", 300], ["c", 400]]);
@@ -45,7 +45,7 @@ Deno.test("those set aside are candidates only when there are no others", () => 
   assert.deepEqual(idsOf(candidatesFor({ origins, setAsideFor }, wish)), ["c"]);
 });
 
-Deno.test("the one with fewer streams of two is picked, whichever is drawn first", () => {
+Deno.test("of two origins the one with fewer streams is picked, whichever is drawn first", () => {
   const candidates = [record("a", 5), record("b", 3), record("c", 4)];
   assert.equal(pickFewest(candidates, sequence(0, 0))?.origin.id, "b");
   assert.equal(pickFewest(candidates, sequence(0.4, 0.9))?.origin.id, "b");
@@ -68,7 +68,7 @@ Deno.test("the two drawn are never the same", () => {
   }
 });
 
-Deno.test("a single candidate is picked, none is none", () => {
+Deno.test("a single candidate is picked, and none if there is none", () => {
   assert.equal(pickFewest([record("a")], sequence(0.99))?.origin.id, "a");
   assert.equal(pickFewest([], sequence(0.5)), undefined);
 });

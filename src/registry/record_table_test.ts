@@ -21,7 +21,7 @@ function originIds(table: RecordTable, now: number): string[] {
   return table.origins(now).map(({ origin }) => origin.id);
 }
 
-Deno.test("what was there before a freeze stays, what comes later expires", () => {
+Deno.test("entries from before a freeze stay, later ones expire", () => {
   const table = new RecordTable(BOUNDS);
   table.putOrigin(sampleOrigin("old"), { expires: 100 }, 0);
   table.putStream(mapping("s-old"), { expires: 100 }, 0);
@@ -36,14 +36,14 @@ Deno.test("what was there before a freeze stays, what comes later expires", () =
   assert.equal(table.origins(1_000)[0]?.expiresIn, 0);
 });
 
-Deno.test("a freeze raises nothing from the dead", () => {
+Deno.test("a freeze does not bring back expired entries", () => {
   const table = new RecordTable(BOUNDS);
   table.putOrigin(sampleOrigin("dead"), { expires: 100 }, 0);
   table.freeze(100);
   assert.deepEqual(originIds(table, 101), []);
 });
 
-Deno.test("after a freeze what it has kept lives for the time of grace, and no longer", () => {
+Deno.test("after a freeze, kept entries live for the grace time and no longer", () => {
   const table = new RecordTable(BOUNDS);
   table.putOrigin(sampleOrigin("a"), { expires: 100 }, 0);
   table.putStream(mapping("s"), { expires: 5_000 }, 0);
@@ -56,7 +56,7 @@ Deno.test("after a freeze what it has kept lives for the time of grace, and no l
   assert.equal(table.wasThereBefore("a"), false);
 });
 
-Deno.test("in a full table what is overdue makes room for what is new", () => {
+Deno.test("in a full table expired entries make room for new ones", () => {
   const table = new RecordTable(BOUNDS);
   for (const stream of ["1", "2", "3"]) table.putStream(mapping(stream), { expires: 100 }, 0);
   table.freeze(50);
@@ -103,7 +103,7 @@ Deno.test("short freezes, one after the other, keep nothing alive", () => {
   assert.equal(table.stream("s", 6_000), undefined);
 });
 
-Deno.test("what is kept beyond its time is not among what may be written back", () => {
+Deno.test("entries kept beyond their time are not written back", () => {
   const table = new RecordTable(BOUNDS);
   table.putStream(mapping("s"), { expires: 100 }, 0);
   table.freeze(50);
@@ -122,7 +122,7 @@ Deno.test("a mapping is live until its lease is over", () => {
   assert.deepEqual(table.page({ limit: 9 }, 100).streams.map(({ publisher }) => publisher), [""]);
 });
 
-Deno.test("what was live when a freeze began is live until it ends, and for the time of grace", () => {
+Deno.test("a mapping that was live when a freeze began is live until it ends, and for the grace time", () => {
   const table = new RecordTable(BOUNDS);
   table.putStream(mapping("s", "a", "me"), { expires: 90_000, liveExpires: 100 }, 0);
   table.putStream(mapping("was", "a", "me"), { expires: 90_000, liveExpires: 40 }, 0);
@@ -134,7 +134,7 @@ Deno.test("what was live when a freeze began is live until it ends, and for the 
   assert.equal(publisherAt(table, "s", 6_000), "");
 });
 
-Deno.test("where there is no room, what is live takes that of what is not", () => {
+Deno.test("if there is no room, a live stream replaces one that is not live", () => {
   const table = new RecordTable(BOUNDS);
   const life = { expires: 9_000, liveExpires: 9_000 };
   table.putStream(mapping("1", "a", "me"), life, 0);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { MemoryStore } from "./memory_store.ts";
 import { Registry } from "./registry.ts";
 
-Deno.test("where nobody has registered that is said, and to operators how it is done", async () => {
+Deno.test("if no origin has registered the error says so, and tells operators how to register one", async () => {
   const store = new MemoryStore({ maxOrigins: 3, maxStreams: 3 });
   const metrics = { count: () => {}, gauge: () => {}, observe: () => {} };
   const times = { originTtl: 60_000, streamIdle: 60_000 };

@@ -52,7 +52,7 @@ Deno.test("an origin set aside keeps the streams that run, as long as they do", 
   assert.equal(await world.resolve("s3"), other(id));
 });
 
-Deno.test("what an origin did before it expired is not held against its successor", async () => {
+Deno.test("failures before an origin expired do not count against its successor", async () => {
   await using world = await World.open({ originTtl: 5_000 });
   for (let failure = 0; failure < 6; failure++) {
     world.registry.unreachable("a", "rtmp");
@@ -66,7 +66,7 @@ Deno.test("what an origin did before it expired is not held against its successo
   assert.deepEqual((await world.registry.origins()).map((status) => status.setAsideFor), [{}, {}]);
 });
 
-Deno.test("when all are set aside the one that is back first is tried", async () => {
+Deno.test("if all are set aside, the one whose time ends first is tried", async () => {
   await using world = await World.open({ random: () => 0.5 });
   await world.add("a", "b");
   world.registry.unreachable("a", "rtmp");
@@ -76,7 +76,7 @@ Deno.test("when all are set aside the one that is back first is tried", async ()
   assert.equal(await world.resolve("s2"), "a");
 });
 
-Deno.test("a restarted origin is not held to its past and keeps its streams", async () => {
+Deno.test("a restarted origin's failures are forgotten, and it keeps its streams", async () => {
   await using world = await World.open();
   await world.add("a", "b");
   const id = await world.resolve("s1");
@@ -88,7 +88,7 @@ Deno.test("a restarted origin is not held to its past and keeps its streams", as
   assert.equal((await world.registry.origins()).length, 2);
 });
 
-Deno.test("a heartbeat of the same process does not excuse it", async () => {
+Deno.test("a heartbeat of the same process does not clear its failures", async () => {
   await using world = await World.open();
   await world.add("a", "b");
   world.registry.unreachable("a", "rtmp");
@@ -111,7 +111,7 @@ Deno.test("an origin without heartbeats expires, and its streams go elsewhere", 
   assert.equal(world.count("srs_proxy_registry_moves_total gone"), 1);
 });
 
-Deno.test("a dead door for one protocol leaves the others open", async () => {
+Deno.test("an origin set aside for one protocol is used for the others", async () => {
   await using world = await World.open({ random: Math.random });
   await world.addOne("a", { offers: ["rtmp", "http"] });
   await world.addOne("b", { offers: ["rtmp", "http"] });

@@ -40,7 +40,7 @@ Deno.test("neither a publisher nor a viewer who cannot reach the owner moves a l
   assert.equal(await world.resolve("late", PLAY), origin);
 });
 
-Deno.test("a stream that is live no more goes on with its next publisher", async () => {
+Deno.test("a stream that is no longer live moves with its next publisher", async () => {
   const { world, origin } = await openLive();
   await using _end = world;
   world.registry.release("publisher");
@@ -69,7 +69,7 @@ Deno.test("of two proxies, one that fails to reach the owner moves nothing", asy
   assert.equal(await two.resolve("p", { failed: [origin] }), other(origin));
 });
 
-Deno.test("of two publishers on their way to two origins, one is refused", async () => {
+Deno.test("of two publishers on their way to two origins one is refused", async () => {
   await using world = await World.open();
   await world.add("a", "b");
   const first = await world.resolve("p1");
@@ -82,7 +82,7 @@ Deno.test("of two publishers on their way to two origins, one is refused", async
   assert.equal(await world.resolve("viewer", PLAY), first);
 });
 
-Deno.test("a publisher that comes back as the idle time ends keeps its viewers", async () => {
+Deno.test("a publisher that reconnects as the idle time ends keeps its viewers", async () => {
   await using world = await World.open();
   await world.add("a", "b");
   await world.resolve("before");
@@ -98,7 +98,7 @@ Deno.test("a publisher that comes back as the idle time ends keeps its viewers",
   assert.equal(await world.resolve("late", PLAY), origin);
 });
 
-Deno.test("a second publisher that fails and lets go leaves the stream where its viewers are", async () => {
+Deno.test("a second publisher that fails leaves the stream where its viewers are", async () => {
   await using world = await World.open();
   await world.add("a", "b");
   const origin = await world.resolve("viewer", PLAY);
@@ -119,7 +119,7 @@ Deno.test("a stream is shown as live while its publisher runs", async () => {
   assert.equal(await isLive(), false);
 });
 
-Deno.test("viewers get what a publisher asks for when there is no room", async () => {
+Deno.test("streams of viewers make room for a publisher", async () => {
   const store = new MemoryStore({ maxOrigins: 10, maxStreams: 3 });
   await using world = await World.open({ store });
   await world.add("a");
@@ -160,7 +160,7 @@ async function openProbed(silent: Set<string>) {
   return { world, sessions };
 }
 
-Deno.test("an origin that leaves three probes unanswered lets go of its streams", async () => {
+Deno.test("an origin that leaves three probes unanswered loses its streams", async () => {
   const silent = new Set<string>();
   const { world, sessions } = await openProbed(silent);
   await using _end = world;
@@ -250,7 +250,7 @@ async function openFrozen() {
   return { world, sessions, origin };
 }
 
-Deno.test("what an origin had sent before it fell silent is no sign of life, however late it is told", async () => {
+Deno.test("bytes sent before an origin fell silent are no sign of life, however late they are reported", async () => {
   const { world, sessions, origin } = await openFrozen();
   await using _end = world;
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -263,7 +263,7 @@ Deno.test("what an origin had sent before it fell silent is no sign of life, how
   assert.deepEqual(sessions.ended, ["publisher origin_down"]);
 });
 
-Deno.test("what a thread has not counted anew proves nothing", async () => {
+Deno.test("counts that a thread has not updated prove nothing", async () => {
   const { world, sessions, origin } = await openFrozen();
   await using _end = world;
   world.registry.unreachable(origin, "rtmp");
@@ -276,7 +276,7 @@ Deno.test("what a thread has not counted anew proves nothing", async () => {
   assert.deepEqual(sessions.ended, ["publisher origin_down"]);
 });
 
-Deno.test("what a slow viewer still reads of a frozen origin is no sign of life", async () => {
+Deno.test("data of a frozen origin that a slow viewer still reads is no sign of life", async () => {
   const { world, sessions, origin } = await openFrozen();
   await using _end = world;
   sessions.bytes.set("publisher", Infinity);
@@ -289,7 +289,7 @@ Deno.test("what a slow viewer still reads of a frozen origin is no sign of life"
   assert.deepEqual(sessions.ended, ["publisher origin_down"]);
 });
 
-Deno.test("a suspicion that was dropped while it was looked into leaves nothing behind", async () => {
+Deno.test("a suspicion dropped during a probe leaves nothing behind", async () => {
   const { world, sessions, origin } = await openFrozen();
   await using _end = world;
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -315,7 +315,7 @@ async function openApart(sessions: Sessions): Promise<World> {
   return world;
 }
 
-Deno.test("viewers that wait where their stream is not are led to it", async () => {
+Deno.test("viewers that wait where their stream is not are sent to it", async () => {
   const sessions = new Sessions();
   await using world = await openApart(sessions);
   await world.pass(5_000);

@@ -30,7 +30,7 @@ Deno.test("a part is where its tag says, whoever owns the stream", async () => {
   assert.equal(await world.owner(), "a", "asking moves nothing");
 });
 
-Deno.test("a part whose origin is gone is looked for where the stream is", async () => {
+Deno.test("a part whose origin is gone is looked for at the stream's owner", async () => {
   await using world = await World.open();
   await world.add("a");
   await world.resolve("s");
@@ -47,7 +47,7 @@ Deno.test("a part of a stream that nobody knows is not found and leaves nothing"
   assert.equal(await world.owner(), undefined);
 });
 
-Deno.test("an origin that does not offer the protocol is passed over", async () => {
+Deno.test("an origin that does not offer the protocol is skipped", async () => {
   await using world = await World.open();
   await world.addOne("a", { offers: [] });
   await assert.rejects(locate(world, "a"), isNotFound);

@@ -12,7 +12,7 @@ import { ProxyError } from "../core/errors.ts";
 import { MemoryStore } from "./memory_store.ts";
 import { Registry } from "./registry.ts";
 
-Deno.test("with no origin there is nothing to resolve, and nothing is left of it", async () => {
+Deno.test("without origins a request fails and leaves nothing", async () => {
   await using world = await World.open();
   await assert.rejects(world.resolve("s1"), isNoOrigin);
   assert.equal(await world.owner(), undefined);
@@ -38,7 +38,7 @@ Deno.test("new streams go where there are fewer", async () => {
   assert.deepEqual(loads, [20, 20]);
 });
 
-Deno.test("a request that came to nothing leaves no mapping", async () => {
+Deno.test("a failed request leaves no mapping", async () => {
   await using world = await World.open();
   await world.add("a");
   await world.resolve("s1");
@@ -47,7 +47,7 @@ Deno.test("a request that came to nothing leaves no mapping", async () => {
   assert.equal(await world.owner(), undefined);
 });
 
-Deno.test("the mapping stays until the last of several vain requests is over", async () => {
+Deno.test("the mapping stays until the last of several failing requests is over", async () => {
   await using world = await World.open();
   await world.add("a");
   await world.resolve("s1");
@@ -81,7 +81,7 @@ Deno.test("a confirmed stream outlives its last session by the idle time", async
   assert.equal(await world.owner(), undefined);
 });
 
-Deno.test("a vain request at an idle stream neither shortens nor prolongs its time", async () => {
+Deno.test("a failed request for an idle stream neither shortens nor prolongs its life", async () => {
   await using world = await World.open();
   await world.add("a");
   await world.resolve("s1");
@@ -153,7 +153,7 @@ Deno.test("a viewer moves a stream whose sessions have all ended", async () => {
   assert.equal(await world.resolve("viewer", { intent: "play", failed: [first] }), other(first));
 });
 
-Deno.test("when all have failed the request fails and leaves nothing", async () => {
+Deno.test("if all origins have failed, the request fails and leaves nothing", async () => {
   await using world = await World.open();
   await world.add("a", "b");
   await world.resolve("s1");
@@ -162,7 +162,7 @@ Deno.test("when all have failed the request fails and leaves nothing", async () 
   assert.equal(await world.owner(), undefined);
 });
 
-Deno.test("the words of a refusal name no origin", async () => {
+Deno.test("the text of a refusal names no origin", async () => {
   await using world = await World.open();
   await world.add("secret-name");
   await world.resolve("s1");
@@ -171,7 +171,7 @@ Deno.test("the words of a refusal name no origin", async () => {
   });
 });
 
-Deno.test("a stream that runs is not taken from its origin for want of a protocol", async () => {
+Deno.test("a running stream is not taken from its origin for lack of a protocol", async () => {
   await using world = await World.open();
   await world.addOne("a", { offers: ["rtmp"] });
   await world.resolve("s1");
@@ -247,7 +247,7 @@ Deno.test("the default origin needs no heartbeat, and nobody can take its place"
   assert.equal(await world.resolve("s2", { stream: "other" }), "a");
 });
 
-Deno.test("another life of origins holds from their next heartbeat on", async () => {
+Deno.test("a new time to live of origins applies from their next heartbeat on", async () => {
   await using world = await World.open();
   await world.add("a", "b");
   await world.registry.configure({ originTtl: 10_000 });
@@ -256,7 +256,7 @@ Deno.test("another life of origins holds from their next heartbeat on", async ()
   assert.deepEqual((await world.registry.origins()).map(({ origin }) => origin.id), ["a"]);
 });
 
-Deno.test("other settings hold as a whole or not at all", async () => {
+Deno.test("new settings apply completely or not at all", async () => {
   await using world = await World.open();
   for (let index = 0; index < 10; index++) await world.add(`o${index}`);
   const permanent = [sampleOrigin("default-backend")];
@@ -280,7 +280,7 @@ Deno.test("a proxy without room refuses new origins and keeps the old", async ()
   assert.equal((await world.registry.origins()).length, 10);
 });
 
-Deno.test("upkeep tells how much there is", async () => {
+Deno.test("upkeep reports the numbers of origins and streams", async () => {
   await using world = await World.open();
   await world.add("a", "b");
   await world.resolve("s1", { stream: "one" });

@@ -15,12 +15,12 @@ function choiceOf(stream: string, candidates: readonly OriginRecord[]): string |
   return firstByHash(stream, candidates)?.origin.id;
 }
 
-Deno.test("with no candidate there is no choice", () => {
+Deno.test("without candidates nothing is chosen", () => {
   assert.equal(firstByHash("v/a/s", []), undefined);
   assert.equal(firstWithRoomByHash("v/a/s", []), undefined);
 });
 
-Deno.test("the choice depends neither on the order nor on the load nor on the object", () => {
+Deno.test("the choice depends neither on the order nor on the load nor on object identity", () => {
   const candidates = records({ a: 0, b: 5, c: 9 });
   const others = records({ c: 0, a: 70, b: 1 });
   for (const stream of STREAMS) {
@@ -39,7 +39,7 @@ Deno.test("the streams are spread evenly", () => {
   for (const share of shares.values()) assert.ok(share > 400 && share < 600, `${share} of 3000`);
 });
 
-Deno.test("an origin that goes takes only its own streams along", () => {
+Deno.test("an origin that leaves moves only its own streams", () => {
   const all = records({ a: 0, b: 0, c: 0 });
   const left = all.filter(({ origin }) => origin.id !== "b");
   for (const stream of STREAMS) {

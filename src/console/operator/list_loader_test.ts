@@ -18,7 +18,7 @@ function sourceOf(total: number): PageSource & { readonly asked: string[] } {
   return { asked, get: get as PageSource["get"] };
 }
 
-Deno.test("all pages of a list are read, and told of on the way", async () => {
+Deno.test("all pages of a list are read and reported one by one", async () => {
   const source = sourceOf(2_500);
   const parts: number[] = [];
   const { rows, total } = await loadList<number>(source, PLACE, signal, (part) => {
@@ -30,7 +30,7 @@ Deno.test("all pages of a list are read, and told of on the way", async () => {
   assert.equal(source.asked[1], "api/v1/streams?origin=a&limit=1000&after=1000");
 });
 
-Deno.test("a list has a bound, and says how many there are", async () => {
+Deno.test("a list is bounded, and shows the total", async () => {
   const { rows, total } = await loadList<number>(sourceOf(34_000), PLACE, signal);
   assert.equal(rows.length, MOST_ROWS);
   assert.equal(total, 34_000);

@@ -5,7 +5,7 @@ const ROWS = [["Live/One", 3], ["live/two", 1], ["vod/one", 3]] as const;
 type Row = typeof ROWS[number];
 const textOf = ([text]: Row) => text;
 
-Deno.test("a search finds rows that have all of its words, in any case", () => {
+Deno.test("a search finds rows that contain all of its words, in upper or lower case", () => {
   assert.equal(found(ROWS, "", textOf), ROWS);
   assert.equal(found(ROWS, "  ", textOf), ROWS);
   assert.deepEqual(found(ROWS, "ONE live", textOf), [ROWS[0]]);

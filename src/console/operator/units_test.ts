@@ -9,7 +9,7 @@ Deno.test("rates have three digits and a letter", () => {
   assert.equal(bitRate(5e18), "5000000 Tbit/s");
 });
 
-Deno.test("a duration has its two largest parts", () => {
+Deno.test("a duration shows its two largest parts", () => {
   assert.equal(duration(0), "0 s");
   assert.equal(duration(59.6), "1 min");
   assert.equal(duration(3_605), "1 h");
@@ -23,7 +23,7 @@ Deno.test("counts have separators, and their noun is right", () => {
   assert.equal(countOf(0, "stream"), "0 streams");
 });
 
-Deno.test("a vhost is shown unless it is everybody's", () => {
+Deno.test("a vhost is shown unless it is the default", () => {
   assert.equal(streamName("__defaultVhost__/live/a"), "live/a");
   assert.equal(streamName("v.example.com/live/a"), "v.example.com/live/a");
 });

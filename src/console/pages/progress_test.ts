@@ -11,7 +11,7 @@ Deno.test("a position is stuck when it has not moved for five seconds", () => {
   assert.equal(progress.isStuck(0.1, false, 12_000), false);
 });
 
-Deno.test("what is paused is not stuck", () => {
+Deno.test("a paused player is not stuck", () => {
   const progress = new Progress(0);
   assert.equal(progress.isStuck(3, true, 1000), false);
   assert.equal(progress.isStuck(3, true, 9000), false);
@@ -19,7 +19,7 @@ Deno.test("what is paused is not stuck", () => {
   assert.equal(progress.isStuck(3, false, 14_000), true);
 });
 
-Deno.test("what comes in large pieces is given more time", () => {
+Deno.test("media that arrives in large pieces is given more time", () => {
   const progress = new Progress(0);
   assert.equal(progress.isStuck(0, false, 14_999, 15_000), false);
   assert.equal(progress.isStuck(0, false, 15_000, 15_000), true);

@@ -17,7 +17,7 @@ const PLACE: ProxyPlace = {
   api: "http://demo.com:11985",
 };
 
-Deno.test("a stream is named in all the ways in which people write it", () => {
+Deno.test("a stream's name is parsed in every form that people write", () => {
   const show = { path: "live/show", query: "" };
   const cases: readonly (readonly [string, ReturnType<typeof parseStreamName>])[] = [
     ["live/show", show],
@@ -65,7 +65,7 @@ Deno.test("RTMP's own port is left out, the page's folder is kept", () => {
   assert.equal(urls[2], "https://demo.com/video/live/show.flv");
 });
 
-Deno.test("an SRT address says what it is for, and its StreamID is read as it was meant", () => {
+Deno.test("an SRT address says what it is for, and its StreamID is parsed as intended", () => {
   const name = parseStreamName("live/show?token=a&x=b")!;
   for (const [intent, mode] of [["play", "request"], ["publish", "publish"]] as const) {
     const { url } = streamAddresses(name, PLACE, intent).find(({ label }) => label === "SRT")!;
@@ -102,7 +102,7 @@ Deno.test("the page's address says what to play", () => {
   }
 });
 
-Deno.test("the page's address is read back as it was written", () => {
+Deno.test("the page's address is parsed as it was written", () => {
   const before = `${PLACE.http}?app=x&stream=y&other=1#z`;
   for (
     const stream of ["live/show", "live/my show?token=a&b=%2F", "live/caf\u00e9#1", "live/100%"]

@@ -116,7 +116,7 @@ const ENGINES: readonly TcpEngine["kind"][] = c.isLibcKnown ? ["libc", "deno"] :
 const LIBC_ONLY = { ignore: !c.isLibcKnown };
 
 for (const kind of ENGINES) {
-  Deno.test(`${kind}: a connection that is closed already begins no TLS`, async () => {
+  Deno.test(`${kind}: a closed connection does not start TLS`, async () => {
     await using world = await World.open(kind);
     const [near] = await world.connect();
     near.close();
@@ -129,7 +129,7 @@ for (const kind of ENGINES) {
     assert.equal(begun, 0);
   });
 
-  Deno.test(`${kind}: a failure that somebody else has left ends no connection`, async () => {
+  Deno.test(`${kind}: an error left by another connection ends no connection`, async () => {
     await using world = await World.open(kind);
     const [near, far, peer] = await world.shaken();
     const library = openLibrary();
@@ -145,7 +145,7 @@ for (const kind of ENGINES) {
     library.close();
   });
 
-  Deno.test(`${kind}: who has shown a certificate once must show it to a new authority`, async () => {
+  Deno.test(`${kind}: a client that was certified must present its certificate to a new authority`, async () => {
     await using world = await World.open(kind, true);
     await world.authority.pair();
     const { folder } = world.authority;
@@ -207,7 +207,7 @@ for (const version of [TLS_1_2, TLS_1_3]) {
   });
 }
 
-Deno.test("a certificate of the chain that OpenSSL does not take is named as the reason", async () => {
+Deno.test("a certificate in the chain that OpenSSL rejects is named as the reason", async () => {
   await using authority = await Authority.open();
   const { certificate, key } = await authority.pair();
   const weak = await authority.weak();

@@ -11,7 +11,7 @@ Deno.test("raw addresses hold both families and come back as text", () => {
   assert.throws(() => toRawAddress({ host: "localhost", port: 1 }));
 });
 
-Deno.test("an address table does what a Map does, whatever is added and removed", () => {
+Deno.test("an address table behaves like a Map, whatever is added and removed", () => {
   const table = new AddressTable(500);
   const model = new Map<string, number>();
   let state = 7;

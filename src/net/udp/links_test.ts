@@ -37,7 +37,7 @@ Deno.test("an id belongs to one link at a time, whatever fails", () => {
   assert.throws(() => ids.openWith((id) => id), isOverloaded);
 });
 
-Deno.test("deno: a socket that cannot be opened takes no id from the others", async () => {
+Deno.test("deno: a socket that cannot be opened uses up no id", async () => {
   const engine = new DenoEngine({ ...LISTEN, maxLinks: 4 });
   const open = [1, 2, 3].map(() => engine.openLink(ORIGIN));
   open.shift()!.close();
@@ -67,7 +67,7 @@ Deno.test("deno: a socket that cannot be opened takes no id from the others", as
   await running;
 });
 
-Deno.test("deno: a link whose socket fails is one origin's trouble", async () => {
+Deno.test("deno: a link whose socket fails affects only its origin", async () => {
   await using client = new UdpPeer();
   const engine = new DenoEngine({ ...LISTEN, maxLinks: 4 });
   const real = Deno.listenDatagram;

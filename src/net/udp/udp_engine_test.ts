@@ -94,7 +94,7 @@ function packet(...bytes: number[]): Uint8Array {
 
 for (const kind of KINDS) {
   for (const host of ["127.0.0.1", "::1"]) {
-    Deno.test(`${kind}: datagrams go both ways, each client's own way, over ${host}`, async () => {
+    Deno.test(`${kind}: datagrams go both ways, for each client over its own link, over ${host}`, async () => {
       using origin = new Peer(host);
       await using world = new World(kind, origin, { host });
       const { port } = world;
@@ -162,7 +162,7 @@ for (const kind of KINDS) {
     });
   });
 
-  Deno.test(`${kind}: a port that is taken is said so`, () => {
+  Deno.test(`${kind}: a port in use is reported as such`, () => {
     using origin = new Peer();
     const taken = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
     const { port } = taken.addr as Deno.NetAddr;

@@ -25,7 +25,7 @@ Deno.test("before the first reading nothing can be missing", () => {
   assert.equal(order.hear(502), true);
 });
 
-Deno.test("an answer counts unless messages have told as much", () => {
+Deno.test("an answer counts unless messages have reported as much", () => {
   const order = new ChangeOrder();
   order.startReading(10);
   assert.deepEqual([9, 10, 11].map((version) => order.hasHeard(version)), [true, true, false]);
@@ -42,7 +42,7 @@ Deno.test("a reading catches up with the numbers, and sees when they have gone b
   assert.equal(order.version, 0);
 });
 
-Deno.test("what was told during a reading beats what was read before it, and is not missing", () => {
+Deno.test("a report during a reading beats what was read before it, and is not missing", () => {
   const census = new Census();
   census.tell("changed", 12);
   assert.equal(census.isOutdated("changed", 11), true);

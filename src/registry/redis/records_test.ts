@@ -6,7 +6,7 @@ function recordWith(address: Record<string, unknown>): string {
   return JSON.stringify({ id: "a", generation: "1", deviceId: "", ip: "srs-1", endpoints });
 }
 
-Deno.test("whose certificate an address must show is kept, and nothing unknown is", () => {
+Deno.test("the certificate name of an address is kept, and nothing unknown is", () => {
   const address = { host: "srs-1", port: 443, tls: "srs-1" };
   assert.deepEqual(parseOrigin(recordWith(address))?.endpoints.rtmp, [address]);
   const plain = { host: "10.0.0.1", port: 1935 };
@@ -16,7 +16,7 @@ Deno.test("whose certificate an address must show is kept, and nothing unknown i
   }
 });
 
-Deno.test("what proxies tell of their sessions is read with rates and without, and nothing else is", () => {
+Deno.test("session reports are parsed with and without rates, and nothing else is accepted", () => {
   const read = (counts: unknown) => parseCounts(JSON.stringify(counts));
   const streams = { "v/a/s": { rtmp: 2 } };
   const some = { publishers: 1, viewers: 2, bitsIn: 3, bitsOut: 4 };
