@@ -1,4 +1,5 @@
-// What an operator ends or forgets by the console, in Chromium: nothing without a yes, then all of it.
+// What an operator ends or removes with the console, in Chromium: nothing without confirmation,
+// then all of it.
 
 import assert from "node:assert/strict";
 import { Browser } from "../support/browser.ts";
@@ -6,10 +7,10 @@ import { ConsoleSite } from "../support/console_site.ts";
 import { until } from "../support/wait.ts";
 
 const STREAM = "__defaultVhost__/live/show-00003";
-/** Publisher and viewers of that stream. */
+/** The stream's publisher and viewers. */
 const ITS_SESSIONS = ["p3", "v15", "v27", "v3"];
 
-Deno.test("an operator ends all sessions of a stream, after a question", async () => {
+Deno.test("an operator ends all sessions of a stream, after confirming", async () => {
   await using site = await ConsoleSite.open();
   await using browser = await Browser.open();
   const { page, errors } = await browser.openPage(
@@ -22,12 +23,12 @@ Deno.test("an operator ends all sessions of a stream, after a question", async (
   assert.deepEqual(await Browser.accessibilityFaults(page), []);
   await dialog.getByRole("button", { name: "Cancel" }).click();
   await dialog.waitFor({ state: "detached" });
-  assert.deepEqual(site.kicked, [], "nothing is done without a yes");
+  assert.deepEqual(site.kicked, [], "nothing is done without confirmation");
   await end.click();
   await dialog.getByRole("button", { name: "End all sessions" }).click();
   await dialog.waitFor({ state: "detached" });
   assert.deepEqual([...site.kicked].sort(), ITS_SESSIONS);
-  // No publisher any more, and nobody who plays.
+  // No publisher and no players any more.
   await page.getByRole("button", { name: "End the publisher" }).waitFor({ state: "detached" });
   await page.locator("dt:text-is('Viewers') + dd:text-is('0')").waitFor();
   await page.getByRole("link", { name: "Its sessions" }).click();
@@ -35,7 +36,7 @@ Deno.test("an operator ends all sessions of a stream, after a question", async (
   assert.deepEqual(errors, []);
 });
 
-Deno.test("an operator forgets an origin, after a question", async () => {
+Deno.test("an operator removes an origin, after confirming", async () => {
   await using site = await ConsoleSite.open();
   await using browser = await Browser.open();
   const { page, errors } = await browser.openPage(site.url("#/origins/vid-1"));
@@ -47,7 +48,7 @@ Deno.test("an operator forgets an origin, after a question", async () => {
   assert.deepEqual(await Browser.accessibilityFaults(page), []);
   await page.keyboard.press("Escape");
   await dialog.waitFor({ state: "detached" });
-  assert.equal(await known(), 3, "nothing is done without a yes");
+  assert.equal(await known(), 3, "nothing is done without confirmation");
   await forget.click();
   await dialog.getByRole("button", { name: "Forget" }).click();
   await page.getByText("2 origins").waitFor();
@@ -58,7 +59,7 @@ Deno.test("an operator forgets an origin, after a question", async () => {
   assert.deepEqual(errors, []);
 });
 
-Deno.test("what could not be done is said where it was asked for", async () => {
+Deno.test("an error is shown in the dialog that caused it", async () => {
   await using site = await ConsoleSite.open();
   await using browser = await Browser.open();
   const { page } = await browser.openPage(site.url("#/origins/vid-2"));

@@ -1,5 +1,5 @@
-// Origins that announce IPv6 addresses, and clients that come by either family to listeners that take
-// both: every protocol. An IPv4 client is shown by its IPv4 address, whatever the socket says.
+// Origins with IPv6 addresses, and clients of either family on dual-stack listeners, in every
+// protocol. An IPv4 client is shown with its IPv4 address, not the mapped one of the socket.
 
 import assert from "node:assert/strict";
 import { formatAddress } from "../../src/core/endpoint.ts";
@@ -33,15 +33,15 @@ import { publish } from "../support/web_publisher.ts";
 import { WERIFT_RUNS, WeriftOrigin } from "../support/werift_origin.ts";
 
 const HOST = "::1";
-/** Some containers have no IPv6, not even to themselves. */
+/** Some containers have no IPv6, not even loopback. */
 const HAS_IPV6 = Deno.networkInterfaces().some(({ address }) => address === HOST);
-/** A client's way in, and how its address is shown. */
+/** The host a client connects to, and how its address is shown. */
 const WAYS = [
   { at: "[::1]", shown: "[::1]:" },
   { at: "127.0.0.1", shown: "127.0.0.1:" },
 ];
 
-/** One whose every listener takes both families, with any port of WebRTC over TCP. */
+/** A proxy whose listeners all accept both families, WebRTC over TCP on any port. */
 async function openProxy(variables: Record<string, string> = {}): Promise<Proxy> {
   const ports = freeProxyPorts();
   return await Proxy.open({
@@ -176,7 +176,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "IPv6: questions to the API of an origin, and the System API",
+  name: "IPv6: requests to the API of an origin, and the System API",
   ignore: !HAS_IPV6,
   async fn() {
     await using proxy = await openProxy();

@@ -1,11 +1,11 @@
-// Holds an API to its OpenAPI document: what a handler answers must be documented, with that status, type
-// and shape, and what is documented must be answered. Knows neither of our APIs.
+// Checks an API against its OpenAPI document: every answer of a handler must be documented with its
+// status, type and schema, and everything documented must be answered. Knows neither of our APIs.
 
 import assert from "node:assert/strict";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import type { Schema } from "../../src/api/openapi.ts";
 
-/** As much of a document as is looked at. */
+/** The parts of a document that are used. */
 interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, DocumentedOperation>>>>;
   readonly components: Schema;
@@ -18,29 +18,28 @@ interface DocumentedOperation {
 
 type Content = Record<string, { readonly schema?: Schema }>;
 
-/** One thing that can be asked for, as the document has it. */
+/** An operation in the document. */
 export interface OperationName {
   readonly method: string;
-  /** With `{name}` where anything may be. */
+  /** With `{name}` for each parameter. */
   readonly path: string;
-  /** Whether only those may ask who may manage. */
+  /** Whether only clients that may manage can use it. */
   readonly isGuarded: boolean;
   /** Documented statuses. */
   readonly statuses: readonly number[];
 }
 
-/** An answer with its body read. */
 export interface SeenAnswer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
 }
 
-/** Statuses of whatever is not documented. */
+/** Statuses of answers to requests that are not documented. */
 const STRANGE = [400, 401, 403, 404, 405, 429];
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
-/** One document, with what has been seen of it. */
+/** A document, and which of its answers have been seen. */
 export class DocumentedApi {
   readonly operations: readonly OperationName[];
   readonly #document: Document;
@@ -70,7 +69,10 @@ export class DocumentedApi {
       .filter((name) => !this.#seen.has(name));
   }
 
-  /** Reads a handler's answer, of an endless one its beginning, and fails unless it is documented. */
+  /**
+   * Reads a handler's answer, or the beginning of an endless one, and fails unless it is
+   * documented.
+   */
   async read(
     request: Request | { method: string; url: string },
     response: Response,
@@ -85,7 +87,7 @@ export class DocumentedApi {
   /**
    * Fails unless the routes of a server and the document have the same operations.
    *
-   * @param ask has the server answer
+   * @param ask sends the server a request
    */
   async requireRoutes(
     routes: readonly { readonly path: string }[],
@@ -115,7 +117,7 @@ export class DocumentedApi {
       return this.#validate(name, { $ref: "document#/components/schemas/Error" }, JSON.parse(text));
     }
     const fallback = operation.responses["default"];
-    // What is a fault of the program's own can happen anywhere.
+    // An internal error can happen anywhere.
     const documented = operation.responses[status] ?? (status === 500 ? fallback : undefined);
     const others = fallback?.content["*/*"];
     assert.ok(documented ?? others, `${name} is not documented: ${text}`);
@@ -128,7 +130,7 @@ export class DocumentedApi {
     this.#validate(name, content.schema, type === "application/json" ? JSON.parse(text) : text);
   }
 
-  /** What names no parameter comes first. */
+  /** Paths without parameters come first. */
   #pathOf(pathname: string): string {
     const asked = pathname.replace(/\/$/, "");
     const fitting = Object.keys(this.#document.paths).filter((path) => {
@@ -155,7 +157,7 @@ export class DocumentedApi {
   }
 }
 
-/** Clients take what they do not know; a test asks that everything be documented. */
+/** Closes schemas: clients accept unknown fields, but a test requires that all are documented. */
 function closed<T>(schema: T): T {
   if (Array.isArray(schema)) return schema.map(closed) as T;
   if (typeof schema !== "object" || schema === null) return schema;
@@ -175,13 +177,16 @@ async function textOf(response: Response): Promise<string> {
   return new TextDecoder().decode(value);
 }
 
-/** Whether there is a handler: it may know nothing of an id, but it does not say just that. */
+/**
+ * Whether there is a handler: it may not know an id, but then its answer says more than an unknown
+ * path's.
+ */
 async function isAnswered(response: Response): Promise<boolean> {
   const text = await textOf(response);
   return response.status !== 405 && !(response.status === 404 && text.includes('"Not found"'));
 }
 
-/** `/a/:b?` are two paths; what stands for every path is none. */
+/** `/a/:b?` stands for two paths; a catch-all route for none. */
 function withOptional(path: string): string[] {
   if (/^\/?\*$|^\/api\/\*$/.test(path)) return [];
   return path.endsWith("?") ? [path.slice(0, path.lastIndexOf("/")), path.slice(0, -1)] : [path];

@@ -1,20 +1,23 @@
-// A network of its own beside the machine's, joined to it by one cable: for programs whose network
-// loses what a test says. It is nothing but the network of a process that waits, so it goes with that
-// process, and the cable with it. Needs root; knows no program.
+// A network namespace joined to the machine's network by a virtual cable (veth), for programs whose
+// network loses packets that a test selects. The namespace belongs to a waiting process, so it ends
+// with that process, and the cable with it. Needs root; knows no program.
 
 import { Child } from "./child.ts";
 import { run } from "./outcome.ts";
 import { TempFolder } from "./temp_folder.ts";
 
-/** Whether this machine lets a test make networks. Where it does not, their tests are left out. */
+/**
+ * Whether this machine lets a test create network namespaces. If not, tests that need them are
+ * skipped.
+ */
 export const HAS_NAMESPACES: boolean = canUnshare();
 
-/** A running network; disposing of it ends what is left in it of a cable, not the programs. */
+/** Disposing of it removes the network but does not end programs in it. */
 export class NetworkNamespace implements AsyncDisposable {
-  /** The machine, as it is seen from inside, and what is inside, as it is seen from the machine. */
+  /** The machine's address as seen from inside, and the address inside as seen from the machine. */
   readonly outside: string;
   readonly inside: string;
-  /** The same by IPv6. */
+  /** The same for IPv6. */
   readonly outside6: string;
   readonly inside6: string;
   readonly #cable: string;
@@ -22,7 +25,7 @@ export class NetworkNamespace implements AsyncDisposable {
   readonly #folder = new TempFolder();
 
   private constructor(holder: Child) {
-    // Addresses that RFC 2544 and RFC 5180 keep for tests of networks; a pair of them for each cable.
+    // Addresses that RFC 2544 and RFC 5180 reserve for network tests; a pair for each cable.
     const [high, low] = crypto.getRandomValues(new Uint8Array(2)) as unknown as [number, number];
     this.outside = `198.18.${high}.${(low & 0xfc) + 1}`;
     this.inside = `198.18.${high}.${(low & 0xfc) + 2}`;
@@ -33,7 +36,7 @@ export class NetworkNamespace implements AsyncDisposable {
     this.#holder = holder;
   }
 
-  /** @throws Error when this machine does not let it */
+  /** @throws Error when this machine does not allow it */
   static async open(): Promise<NetworkNamespace> {
     const waiting = "echo there; exec sleep infinity";
     const holder = new Child({ command: "unshare", args: ["--net", "sh", "-c", waiting] });
@@ -48,7 +51,7 @@ export class NetworkNamespace implements AsyncDisposable {
     }
   }
 
-  /** A file that runs a program inside, with whatever arguments it gets. */
+  /** Creates an executable file that runs a program inside, with the arguments it gets. */
   async programInside(command: string): Promise<string> {
     const path = this.#folder.file(command.replaceAll("/", "_"));
     const words = ["nsenter", ...this.#entering(), command].join(" ");
@@ -57,9 +60,9 @@ export class NetworkNamespace implements AsyncDisposable {
   }
 
   /**
-   * Has whatever matches get lost on its way from inside to the machine. Who sends it is not told.
+   * Silently drops matching packets on their way from inside to the machine.
    *
-   * @param match as nftables has it: `meta l4proto udp`
+   * @param match an nftables match: `meta l4proto udp`
    */
   async lose(match: string): Promise<void> {
     const rules = this.#folder.file("rules.nft");
@@ -76,7 +79,7 @@ export class NetworkNamespace implements AsyncDisposable {
     await this.#run("nft", "-f", rules);
   }
 
-  /** How many packets have been lost. */
+  /** How many packets have been dropped. */
   async lost(): Promise<number> {
     const text = await this.#run("nft", "list", "table", "netdev", "test");
     return Number(/counter packets (\d+)/.exec(text)?.[1]);
@@ -102,7 +105,8 @@ export class NetworkNamespace implements AsyncDisposable {
       ] as const
     ) {
       await ip("address", "add", `${v4}/30`, "dev", cable);
-      // Nobody else can have it, so that it can be used at once.
+      // Nobody else can have this address, so duplicate detection is not needed and it can be used
+      // at once.
       await ip("address", "add", `${v6}/64`, "dev", cable, "nodad");
       await ip("link", "set", cable, "up");
     }

@@ -1,4 +1,4 @@
-// A log of sessions that nobody reads; a test that does replaces what it looks at.
+// A session log that ignores everything; a test replaces the functions it needs.
 
 import type { SessionLog } from "../../src/core/contracts.ts";
 

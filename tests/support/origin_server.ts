@@ -7,7 +7,7 @@ import type { TempFolder } from "./temp_folder.ts";
 /** Its name, and where it listens. */
 export interface OriginServerPlace {
   readonly name: string;
-  /** 127.0.0.1 unless told. */
+  /** 127.0.0.1 unless given. */
   readonly host?: string;
   readonly rtmpPort: number;
   readonly httpPort: number;
@@ -84,7 +84,7 @@ export async function accepts(...ports: readonly number[]): Promise<boolean> {
   return await acceptsAt("127.0.0.1", ...ports);
 }
 
-/** The same of another address. */
+/** The same for another address. */
 export async function acceptsAt(hostname: string, ...ports: readonly number[]): Promise<boolean> {
   try {
     for (const port of ports) (await Deno.connect({ hostname, port })).close();

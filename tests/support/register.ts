@@ -21,7 +21,7 @@ export interface Heartbeat {
 /** The parts of an origin that are registered. */
 export interface RegisteredOrigin {
   readonly name: string;
-  /** 127.0.0.1 unless told. */
+  /** 127.0.0.1 unless given. */
   readonly host?: string;
   readonly rtmpPort: number;
   readonly httpPort?: number;
@@ -41,7 +41,7 @@ interface OriginsAnswer {
 
 const HEARTBEAT_INTERVAL = 2_000;
 
-/** The heartbeat of an origin, of this start of it. */
+/** The heartbeat of an origin; `service` identifies this start of it. */
 export function heartbeatOf(origin: RegisteredOrigin, service: string): Heartbeat {
   const { host = "127.0.0.1" } = origin;
   const at = (port: number) => formatAddress({ host, port });

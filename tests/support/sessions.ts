@@ -1,9 +1,9 @@
-// The list of sessions, as people get it from the System API.
+// The list of sessions from the System API.
 
 import { fetchText } from "./origin_server.ts";
 import type { SystemApi } from "./register.ts";
 
-/** What the list says of one. */
+/** One session in the list. */
 export interface ListedSession {
   readonly session: string;
   readonly protocol: string;
@@ -12,12 +12,12 @@ export interface ListedSession {
   readonly client: string;
 }
 
-/** All that a proxy has. */
+/** All sessions of a proxy. */
 export async function sessionsOf(proxy: SystemApi): Promise<readonly ListedSession[]> {
   return JSON.parse(await fetchText(proxy.systemUrl("/api/v1/sessions"))).sessions;
 }
 
-/** What each does over which transport, in order: `play tcp`. */
+/** What each session does and its transport, in order: `play tcp`. */
 export async function transportsOf(proxy: SystemApi): Promise<string[]> {
   const sessions = await sessionsOf(proxy);
   return sessions.map(({ intent, transport }) => `${intent} ${transport}`).toSorted();

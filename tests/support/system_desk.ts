@@ -29,7 +29,7 @@ export const ABOUT = {
   pid: "7",
 };
 
-/** What the API says that it can be asked for. */
+/** The API's OpenAPI document. */
 export const SYSTEM_DOCUMENT = new DocumentedApi(systemDocument(ABOUT.version));
 
 /** A client on this machine. */
@@ -65,7 +65,7 @@ export interface Desk extends AsyncDisposable {
     request: Request,
     env?: { readonly peer?: Address },
   ) => Response | Promise<Response>;
-  /** Status and JSON body of the answer, which must be documented. */
+  /** Sends a request. @returns status and JSON body of the answer, which must be documented */
   readonly ask: (
     method: string,
     path: string,
@@ -74,7 +74,7 @@ export interface Desk extends AsyncDisposable {
   ) => Promise<{ status: number; body: Record<string, unknown>; headers: Headers }>;
 }
 
-/** How much the registry of a desk holds, and what it does with the sessions of the process. */
+/** Limits of a desk's registry, and how it ends sessions of the process. */
 export interface DeskRegistryOptions extends MemoryStoreOptions {
   readonly sessions?: SessionControl;
 }

@@ -47,10 +47,9 @@ export interface ShownFiles {
   readonly key: string;
 }
 
-/** What it is opened with. */
 export interface TlsPeerOptions {
   readonly shown?: ShownFiles;
-  /** The highest that it speaks. */
+  /** The highest TLS version that it supports. */
   readonly version?: number;
 }
 

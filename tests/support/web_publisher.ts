@@ -1,12 +1,12 @@
-// What a publisher does on the built-in pages.
+// Actions of a publisher on the built-in pages.
 
 import type { Page } from "./page.ts";
 import { untilTold } from "./web_player.ts";
 
-/** Chromium's test camera shows a face on a plain ground. */
+/** Chromium's test camera shows a face on a plain background. */
 export const CAMERA_COLOURS = 3;
 
-/** Publishes `live/show` from the page that has been opened, and waits until it says so. */
+/** Publishes `live/show` from the open page, and waits until it says so. */
 export async function publish(page: Page, source: "Camera" | "Test picture"): Promise<void> {
   await page.getByLabel("Stream", { exact: true }).fill("live/show");
   await page.getByRole("radio", { name: source }).check();
@@ -14,7 +14,7 @@ export async function publish(page: Page, source: "Camera" | "Test picture"): Pr
   await untilTold(page, "Publishing live/show");
 }
 
-/** Presses the button that ends what runs. */
+/** Presses the Stop button. */
 export async function pressStop(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Stop" }).click();
 }

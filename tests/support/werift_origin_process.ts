@@ -1,7 +1,7 @@
-// A small WebRTC origin, run as a process of its own: takes what is published by WHIP and gives it to
-// whoever asks by WHEP, packet by packet. Like SRS it is an ICE-lite agent that looks at no candidate
-// of a client. Its arguments are the package werift, which is not the project's own, and the address at
-// which it is; the first line it prints is the port of its API.
+// A small WebRTC origin, run as a separate process: passes what is published with WHIP to players
+// with WHEP, packet by packet. Like SRS it is an ICE-lite agent that ignores clients' candidates.
+// Its arguments are the package werift, which is not a dependency of the project, and its address;
+// the first line it prints is the port of its API.
 
 /** The parts of werift that are used. */
 interface Werift {
