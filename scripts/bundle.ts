@@ -1,16 +1,15 @@
-// Makes one file of a module and all that it imports, by the Deno that runs this.
+// Bundles a module and everything it imports into one file, with the Deno that runs this.
 
 import { resolve } from "node:path";
 
 const ROOT = resolve(import.meta.dirname!, "..");
 
-/** What to bundle. */
 export interface BundleOptions {
   readonly entry: string;
   readonly output: string;
-  /** Where it will run. */
+  /** Where the bundle will run. */
   readonly platform: "browser" | "deno";
-  /** Whether functions and classes are called in stacks as they are in the sources. */
+  /** Whether functions and classes keep their names, for stack traces. */
   readonly keepsNames?: boolean;
 }
 

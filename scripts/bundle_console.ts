@@ -1,6 +1,6 @@
 // `deno task console`: builds the pages of src/console into dist/console, where the proxy and the
-// compiled program find them. Does nothing when they are already what the sources give, which
-// takes a tenth of a second; after the first time it needs no network.
+// compiled program find them. Does nothing if they are up to date, which takes a tenth of a second;
+// needs a network only the first time.
 
 import { createHash } from "node:crypto";
 import { basename, resolve } from "node:path";
@@ -10,29 +10,29 @@ import { say } from "./say.ts";
 const ROOT = resolve(import.meta.dirname!, "..");
 const SOURCES = resolve(ROOT, "src/console");
 const FOLDERS = ["operator", "pages"];
-/** What is made of which source. */
+/** The bundles and their entry points. */
 const BUNDLES = [["page.js", "pages/page.tsx"], ["console.js", "operator/console.tsx"]] as const;
 const COPIED = [
   ...["pages/index.html", "pages/page.css", "pages/icon.svg", "pages/licenses.txt"],
   ...["operator/console.html", "operator/console.css"],
 ];
-/** Holds the hash of what the files beside it were made of. */
+/** Contains the hash of what the files next to it were built from. */
 const STAMP = "stamp.txt";
 
-/** Whether the pages were built, or were there already. */
+/** Whether the pages were built or up to date already. */
 export type BundleResult = "built" | "fresh";
 
 /**
  * Builds the pages.
  *
- * @param folder where to
+ * @param folder where to put them
  * @throws Error with the output of `deno bundle` when it fails
  */
 export async function bundleConsole(folder: string): Promise<BundleResult> {
   const stamp = await stampOfSources();
   if (await readIfThere(`${folder}/${STAMP}`) === stamp) return "fresh";
   await Deno.mkdir(folder, { recursive: true });
-  // A proxy that runs may be reading: the old page is there until the new one is whole.
+  // A running proxy may be reading, so the old page is kept until the new one is complete.
   for (const [name, entry] of BUNDLES) {
     await bundle({
       entry: `${SOURCES}/${entry}`,
@@ -48,7 +48,7 @@ export async function bundleConsole(folder: string): Promise<BundleResult> {
   return "built";
 }
 
-/** Changes with the sources, the versions of the libraries and the bundler. */
+/** A hash of the sources, the versions of the libraries and the bundler. */
 async function stampOfSources(): Promise<string> {
   const hash = createHash("sha256").update(Deno.version.deno);
   const names = FOLDERS.flatMap((folder) => {

@@ -1,12 +1,12 @@
-// The changelog's section of one version, for the notes of a release: `changelog_section.ts 1.2.3` writes
-// it to the standard output. The form is that of Keep a Changelog.
+// Prints the changelog's section for one version, for release notes: `changelog_section.ts 1.2.3`.
+// The format is that of Keep a Changelog.
 
 import { say } from "./say.ts";
 
 /**
- * What stands below the heading of a version, up to the next one.
+ * The text below the heading of a version, up to the next one.
  *
- * @param version as in `1.2.3`; a `v` before it is none of it
+ * @param version `1.2.3`, with or without a leading `v`
  * @throws Error when the changelog has no such section, or an empty one
  */
 export function changelogSection(changelog: string, version: string): string {

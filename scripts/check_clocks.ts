@@ -1,22 +1,23 @@
-// Holds the sources to the rule that time is handed down: only the files named here ask the runtime
-// for the time or for a timer, and only those named here take the clock of the process by themselves.
-// A part of check_layers.ts. Reads text only.
+// Checks that clocks are passed down: only the files named here ask the runtime for the time or a
+// timer, and only those named here use the process's clock directly. Part of check_layers.ts. Works
+// on text only.
 
 const TIME =
   /\b(Date\.now|new Date\(\)|performance\.now|setTimeout|setInterval|AbortSignal\.timeout|hrtime|Temporal\.Now)|"node:timers/;
 const SYSTEM_CLOCK = /\bsystemClock\b/;
 const COMMENT = /\/\*[\s\S]*?\*\/|\/\/.*$/gm;
 
-/** Files, or folders with a slash, and why they may. */
+/** Files, or folders with a trailing slash, and the reason for the exception. */
 type Exceptions = Readonly<Record<string, string>>;
 
 const ASK_THE_RUNTIME: Exceptions = {
-  "src/core/clock.ts": "makes a clock of it",
+  "src/core/clock.ts": "makes a clock from it",
   "src/core/log.ts": "people read when a line was written",
   "src/api/event_feed.ts": "people read when something happened",
-  "src/app/tls.ts": "certificates are good from one date to another",
+  "src/app/tls.ts": "certificates are valid between two dates",
   "src/http1/exchange.ts": "people and caches read the Date of an answer",
-  "src/lane/served_forwarders.ts": "cookies hold at every proxy, and proxies share wall time alone",
+  "src/lane/served_forwarders.ts":
+    "cookies are valid at every proxy, and proxies share only wall time",
   "src/net/udp/macro_turn.ts": "it waits for the event loop, not for time to pass",
   "src/net/libc/event_loop.ts": "it makes the clock of its thread",
   "src/console/operator/": "it runs in a browser",
@@ -24,20 +25,21 @@ const ASK_THE_RUNTIME: Exceptions = {
 };
 
 const TAKE_THE_CLOCK: Exceptions = {
-  "src/core/clock.ts": "it is made there",
-  "src/process/run.ts": "from there it is handed down",
-  "src/lane/serve_lane.ts": "so it is in this thread",
-  "src/core/log.ts": "for want of another; opened by many tests",
-  "src/api/session_log.ts": "for want of another; opened by many tests",
-  "src/registry/memory_store.ts": "for want of another; opened by many tests",
-  "src/registry/registry.ts": "for want of another; opened by many tests",
-  "src/registry/redis/store.ts": "for want of another; opened by many tests",
+  "src/core/clock.ts": "it is created there",
+  "src/process/run.ts": "it is passed down from there",
+  "src/lane/serve_lane.ts": "it is passed down in this thread too",
+  "src/core/log.ts": "a default, for the many tests that open it",
+  "src/api/session_log.ts": "a default, for the many tests that open it",
+  "src/registry/memory_store.ts": "a default, for the many tests that open it",
+  "src/registry/registry.ts": "a default, for the many tests that open it",
+  "src/registry/redis/store.ts": "a default, for the many tests that open it",
 };
 
 /**
- * Finds every use of the runtime's clocks and timers that is not excepted, and exceptions without a use.
+ * Finds every use of the runtime's clocks and timers that is not an exception, and exceptions that
+ * are not used.
  *
- * @param sources the text of every source file by its path from the top of the repository
+ * @param sources the text of every source file, by its path in the repository
  * @returns one line for each, beginning with the path
  */
 export function findClocks(sources: ReadonlyMap<string, string>): string[] {

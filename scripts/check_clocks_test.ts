@@ -5,7 +5,7 @@ function clocksIn(path: string, text: string): string[] {
   return findClocks(new Map([[path, text]]));
 }
 
-Deno.test("whoever asks the runtime for the time or a timer is found", () => {
+Deno.test("files that ask the runtime for the time or a timer are found", () => {
   const cases = [
     "const now = Date.now();",
     "const now = new Date();",
@@ -27,7 +27,7 @@ Deno.test("whoever asks the runtime for the time or a timer is found", () => {
   assert.deepEqual(clocksIn("src/net/dial.ts", fine), []);
 });
 
-Deno.test("those who may are named, each for what it needs", () => {
+Deno.test("exceptions are listed, each for what it needs", () => {
   const wall = "tellCounts(Date.now());\n";
   assert.deepEqual(clocksIn("src/http1/exchange.ts", wall), []);
   assert.deepEqual(clocksIn("src/console/pages/play_page.tsx", wall), []);

@@ -1,6 +1,6 @@
-// Holds the sources to the rules that no compiler checks: who may import whom, no import cycles,
-// protocol code without input or output, short files, names that say something, no export without a
-// user. Reads text only; a scan of import statements is enough, since formatting keeps them in one shape.
+// Checks rules that no compiler checks: which layer may import which, no import cycles, protocol
+// code without input or output, short files, meaningful names, no unused exports. Works on text
+// only; scanning import statements is enough, because the formatter keeps them uniform.
 
 import { findUnusedExports } from "./unused_exports.ts";
 
@@ -16,7 +16,7 @@ interface Layer {
 
 const BELOW = ["core", "protocol", "net", "http1"];
 
-/** Every folder under src/: a layer imports itself and what stands below it. */
+/** What each layer, a folder under src/, may import. */
 const LAYERS: Readonly<Record<string, Layer>> = {
   core: { imports: ["core"], packages: ["@logtape/logtape", "@noble/hashes"] },
   protocol: { imports: ["core", "protocol"], packages: [] },
@@ -54,7 +54,7 @@ const VAGUE_NAME = /(?:^|[_/])(utils?|helpers?|managers?|misc|common)(?=[_./]|$)
 /**
  * Finds everything that breaks the rules.
  *
- * @param sources the text of every source file by its path from the top of the repository
+ * @param sources the text of every source file, by its path in the repository
  * @returns one line for each, beginning with the path
  */
 export function findViolations(sources: ReadonlyMap<string, string>): string[] {
@@ -96,7 +96,7 @@ function checkImport(path: string, specifier: string): string[] {
     return [`${path}: Cannot import ${name}: ${from} may use only ${listOf(layer.packages)}`];
   }
   const target = resolve(path, specifier);
-  // What the program is called and which version it is stands there.
+  // It contains the program's name and version.
   if (target === "deno.json") return [];
   const to = target.split("/")[1] ?? "";
   if (!target.startsWith("src/") || !layer.imports.includes(to)) {
@@ -123,7 +123,7 @@ function packageOf(specifier: string): string {
   return specifier.split("/").slice(0, depth).join("/");
 }
 
-/** The protocol whose relay the file is part of; undefined when it is shared by all. */
+/** The protocol whose relay the file belongs to; undefined if it is shared. */
 function relayOf(path: string): string | undefined {
   const [, layer, folder, file] = path.split("/");
   return layer === "relay" && file !== undefined ? folder : undefined;
@@ -137,7 +137,7 @@ function resolve(path: string, specifier: string): string {
   return new URL(specifier, `file:///${path}`).pathname.slice(1);
 }
 
-/** Every cycle once, as the chain of its files. */
+/** Finds every cycle once, as a chain of files. */
 function findCycles(graph: ReadonlyMap<string, readonly string[]>): string[] {
   const cycles: string[] = [];
   const done = new Set<string>();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { findViolations, readSources } from "./check_layers.ts";
 
-/** What is found when these files are all there is. */
+/** Returns the violations in these files. */
 function violationsOf(files: Record<string, string>): string[] {
   return findViolations(new Map(Object.entries(files)));
 }
@@ -10,7 +10,7 @@ function importing(...specifiers: string[]): string {
   return specifiers.map((specifier) => `import { a } from "${specifier}";\n`).join("");
 }
 
-Deno.test("imports along the layers are in order", () => {
+Deno.test("imports that follow the layers are allowed", () => {
   const violations = violationsOf({
     "src/core/log.ts": importing("node:async_hooks", "@logtape/logtape"),
     "src/protocol/rtmp/amf0.ts": importing("../../core/errors.ts"),
@@ -27,7 +27,7 @@ Deno.test("imports along the layers are in order", () => {
   assert.deepEqual(violations, []);
 });
 
-Deno.test("an import against the layers is found, however it is written", () => {
+Deno.test("an import against the layers is found, in whatever form", () => {
   const cases: [path: string, text: string][] = [
     ["src/core/a.ts", importing("../net/b.ts")],
     ["src/core/a.ts", 'import type { B } from "../protocol/b.ts";\n'],
@@ -90,7 +90,7 @@ Deno.test("protocol code that does input, output or timing is found", () => {
   assert.deepEqual(violationsOf({ "src/protocol/rtmp/a.ts": comment }), []);
 });
 
-Deno.test("a long file, a name that says nothing and a foreign registry are found", () => {
+Deno.test("a long file, a meaningless name and a foreign registry are found", () => {
   assert.deepEqual(violationsOf({ "tests/a_test.ts": "\n".repeat(400) }), []);
   assert.deepEqual(violationsOf({ "tests/a_test.ts": "\n".repeat(401) }), [
     "tests/a_test.ts: Cannot be longer than 400 lines: current value is 401",

@@ -1,7 +1,7 @@
-// `deno task compile`: the program as one executable, with its Workers and the pages of the console
-// inside, and its SHA-256 beside it. Takes `--target` and `--output`; the Deno that compiles is the
-// one that runs this unless SRS_PROXY_COMPILE_DENO names another, and DENORT_BIN is Deno's own
-// variable for a runtime that need not be fetched.
+// `deno task compile`: compiles the program into one executable that includes its workers and the
+// pages of the console, and writes its SHA-256 next to it. Accepts `--target` and `--output`.
+// SRS_PROXY_COMPILE_DENO names the Deno that compiles, by default the one that runs this;
+// DENORT_BIN is Deno's own variable for a local runtime, which avoids a download.
 
 import { createHash } from "node:crypto";
 import { dirname, resolve } from "node:path";
@@ -16,7 +16,7 @@ const ROOT = resolve(import.meta.dirname!, "..");
 const LANE = "src/lane/lane_worker.ts";
 const STAMP = "dist/build.json";
 
-/** Deno's names for the systems that the program is compiled for, by ours. */
+/** Deno's names of the target systems, by ours. */
 export const TARGETS: Readonly<Record<string, string>> = {
   "linux-x86_64": "x86_64-unknown-linux-gnu",
   "linux-arm64": "aarch64-unknown-linux-gnu",
@@ -24,10 +24,9 @@ export const TARGETS: Readonly<Record<string, string>> = {
   "macos-arm64": "aarch64-apple-darwin",
 };
 
-/** Parts of npm packages that no program needs and that `deno compile` cannot take in. */
+/** Parts of npm packages that are not needed and that `deno compile` cannot include. */
 const BROKEN_PARTS: Readonly<Record<string, string>> = { bintrees: "test" };
 
-/** What to compile. */
 export interface CompileOptions {
   /** A key of `TARGETS`; this machine unless given. */
   readonly target?: string;
@@ -36,9 +35,9 @@ export interface CompileOptions {
 }
 
 /**
- * Compiles the program and writes `OUTPUT.sha256` beside it, in the form of sha256sum.
+ * Compiles the program and writes `OUTPUT.sha256` next to it, in sha256sum's format.
  *
- * @throws Error with what Deno says when it cannot compile
+ * @throws Error with Deno's output when it cannot compile
  */
 export async function compileProgram({ target, output }: CompileOptions): Promise<void> {
   await bundleConsole(resolve(ROOT, "dist/console"));
@@ -54,7 +53,7 @@ export async function compileProgram({ target, output }: CompileOptions): Promis
       "compile",
       "--quiet",
       "--no-check",
-      // It would lie in a folder that others may write to, and loads no program any faster.
+      // The cache would be in a folder that others can write to, and does not speed up loading.
       "--no-code-cache",
       ...PERMISSIONS,
       V8_FLAGS,
@@ -71,7 +70,9 @@ export async function compileProgram({ target, output }: CompileOptions): Promis
   await Deno.writeTextFile(`${output}.sha256`, `${hash}  ${output.split("/").at(-1)}\n`);
 }
 
-/** The short id of the commit, `-dirty` behind it when files differ from it; empty without git. */
+/**
+ * The short id of the commit, with `-dirty` appended if files differ from it; empty without git.
+ */
 async function commitOfSources(): Promise<string> {
   try {
     const args = ["describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"];
@@ -82,11 +83,11 @@ async function commitOfSources(): Promise<string> {
 }
 
 /**
- * Makes one file of what runs in a lane, which `deno compile` does not find by itself: a thread that
- * loads it takes a fifth less memory than one that loads the sources, names of files and comments among
- * them.
+ * Bundles a lane's modules, which `deno compile` does not find by itself, into one file: a thread
+ * that loads it takes a fifth less memory than one that loads the sources, with their comments and
+ * file names.
  *
- * @param folder where to, in the project
+ * @param folder where to put it, in the project
  * @returns its path
  */
 export async function bundleLane(folder: string): Promise<string> {
@@ -96,7 +97,7 @@ export async function bundleLane(folder: string): Promise<string> {
   return output;
 }
 
-/** Everything of npm that would be embedded for nothing, or not at all. */
+/** npm packages, and parts of them, that would be embedded needlessly or cannot be embedded. */
 async function foldersToExclude(entries: readonly string[]): Promise<string[]> {
   const { npmCache }: { npmCache: string } = JSON.parse(await compileDeno(["info", "--json"]));
   const graphs = await Promise.all(
@@ -119,7 +120,7 @@ function compileDeno(args: readonly string[]): Promise<string> {
   return outputOf(Deno.env.get("SRS_PROXY_COMPILE_DENO") || Deno.execPath(), args);
 }
 
-/** @throws Error with what the command says when it fails */
+/** @throws Error with the command's output when it fails */
 async function outputOf(command: string, args: readonly string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(command, {
     args: [...args],
@@ -132,7 +133,7 @@ async function outputOf(command: string, args: readonly string[]): Promise<strin
   throw new Error(`Cannot run ${command} ${args.join(" ")}:\n${said.trim()}`);
 }
 
-/** Milliseconds that each of several runs of `EXECUTABLE --version` takes, shortest first. */
+/** Durations of several runs of `EXECUTABLE --version` in milliseconds, shortest first. */
 async function startTimes(executable: string, runs = 7): Promise<number[]> {
   const times: number[] = [];
   for (let run = 0; run < runs; run++) {

@@ -18,7 +18,7 @@ Deno.test("the arguments name a target and an output", () => {
   }
 });
 
-Deno.test("packages that no module of the program needs are told from those that one does", () => {
+Deno.test("packages that the program needs are told from those it does not", () => {
   const one = (name: string, ...dependencies: string[]) => ({ name, version: "1", dependencies });
   const { used, unused } = packagesOf(JSON.stringify({
     modules: [{ kind: "esm" }, { kind: "npm", npmPackage: "a@1" }],

@@ -1,5 +1,5 @@
-// `deno task demo`: the proxy from source, two small real origins behind it and two test pictures
-// going in, until Ctrl-C. Everything listens on loopback only.
+// `deno task demo`: runs the proxy from source with two small real origins and two published test
+// pictures, until Ctrl-C. Everything listens only on loopback.
 
 import { resolve } from "node:path";
 import { Publisher } from "../tests/support/ffmpeg.ts";

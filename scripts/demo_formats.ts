@@ -1,4 +1,5 @@
-// In which formats a stream of the demo really plays: asks the proxy for each, as a player would.
+// Finds out in which formats a stream of the demo really plays, by requesting each from the proxy
+// as a player would.
 
 import type { Proxy } from "../tests/support/proxy.ts";
 import { until } from "../tests/support/wait.ts";
@@ -6,11 +7,11 @@ import { until } from "../tests/support/wait.ts";
 /** A format in which a stream plays. */
 export interface PlayableFormat {
   readonly name: string;
-  /** Address of the page that plays it. */
+  /** URL of the page that plays it. */
   readonly page: string;
 }
 
-/** What a stream plays in, and what it does not. */
+/** The formats in which a stream plays, and those in which it does not. */
 export interface FoundFormats {
   readonly playable: readonly PlayableFormat[];
   readonly lacking: readonly string[];
@@ -21,12 +22,12 @@ const HTTP_FORMATS = [
   { name: "HTTP-TS", format: "ts", extension: "ts" },
   { name: "HLS", format: "hls", extension: "m3u8" },
 ] as const;
-/** The small origins of the demo speak neither. */
+/** The small origins of the demo support neither. */
 const NEVER = ["WebRTC", "SRT"];
-/** Milliseconds for the first bytes; a playlist comes with the first segments. */
+/** Deadline for the first bytes, milliseconds; a playlist exists only once there are segments. */
 const PATIENCE = 8_000;
 
-/** Finds out; takes some seconds for what does not come. */
+/** Finds the formats; takes some seconds for those that are not offered. */
 export async function findFormats(proxy: Proxy, stream: string): Promise<FoundFormats> {
   const root = `http://127.0.0.1:${proxy.ports.httpServer}`;
   const answers = await Promise.all(HTTP_FORMATS.map(async ({ name, format, extension }) => ({
@@ -40,7 +41,7 @@ export async function findFormats(proxy: Proxy, stream: string): Promise<FoundFo
   };
 }
 
-/** Whether something comes before patience ends. */
+/** Whether data arrives in time. */
 async function comes(url: string): Promise<boolean> {
   const deadline = AbortSignal.timeout(PATIENCE);
   const look = async () => await hasBytes(url, deadline) || deadline.aborted && "late";

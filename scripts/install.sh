@@ -21,17 +21,17 @@ fail() {
   exit 1
 }
 
-# Whether a systemd runs that these files are for.
+# Whether systemd is running on the system that is installed to.
 has_systemd() {
   [ -z "$destdir" ] && [ -d /run/systemd/system ]
 }
 
-# Nothing is half done for want of a power that the first steps do not need.
+# Checked first, so that nothing is left half done.
 need_root() {
   [ -n "$destdir" ] || [ "$(id -u)" = 0 ] || fail "Cannot change this system: run $0 as root"
 }
 
-# FILE MODE TARGET: puts a file in its place at once, so that a process that runs the old one goes on.
+# FILE MODE TARGET: replaces a file atomically, so that a process running the old one is not disturbed.
 put() {
   mkdir -p "$(dirname "$3")"
   cp "$1" "$3.new"
@@ -40,7 +40,7 @@ put() {
   echo "Installed $3"
 }
 
-# The checksum that was made with an executable, if it is there, must be its own.
+# If there is a checksum file for the executable, it must match.
 check() {
   [ -f "$1.sha256" ] || return 0
   wanted="$(cut -d ' ' -f 1 "$1.sha256")"
@@ -55,7 +55,7 @@ write_variables() {
     echo "Kept $folder/env"
     return 0
   fi
-  # What a run that broke off has left keeps its mode.
+  # A file left by an interrupted run would keep its mode.
   rm -f "$folder/env.new"
   (
     umask 077
@@ -78,7 +78,7 @@ END
   echo "Installed $folder/env"
 }
 
-# The kernel settings, save those of which there is more already: others may need that.
+# Installs the kernel settings, except those that are higher already: something else may need that.
 write_settings() {
   raised="$(mktemp)"
   while IFS= read -r line; do
@@ -94,7 +94,7 @@ write_settings() {
   rm "$raised"
 }
 
-# What is left to do for whoever has run this.
+# Prints the next step.
 say_next() {
   if systemctl --quiet is-active srs-proxy.service 'srs-proxy@*.service'; then
     echo "Next: systemctl restart srs-proxy, or each srs-proxy@NAME in turn, to run the new version"
@@ -135,7 +135,7 @@ uninstall() {
     *) fail "Cannot understand the argument $1: see the first lines of $0" ;;
   esac
   if has_systemd && [ -e "$units/srs-proxy.service" ]; then
-    # A pattern finds what runs. To disable the template is to disable every instance of it.
+    # The pattern matches running instances; disabling the template disables every instance.
     systemctl stop srs-proxy.service 'srs-proxy@*.service' || true
     systemctl disable --quiet srs-proxy.service srs-proxy@.service || true
   fi

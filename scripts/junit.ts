@@ -1,13 +1,12 @@
-// Counts what `deno test --junit-path` reports. Knows nothing of what was tested.
+// Counts the test cases in reports of `deno test --junit-path`.
 
-/** What a run of tests came to. */
 export interface TestCount {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
 }
 
-/** Counts the test cases of a JUnit report, steps of tests included; an empty text holds none. */
+/** Counts the test cases of a JUnit report, including test steps; an empty text has none. */
 export function countReport(xml: string): TestCount {
   const cases = xml.match(/<testcase\b[^>]*\/>|<testcase\b[\s\S]*?<\/testcase>/g) ?? [];
   const failed = cases.filter((text) => /<(failure|error)\b/.test(text)).length;
@@ -15,7 +14,6 @@ export function countReport(xml: string): TestCount {
   return { passed: cases.length - failed - skipped, failed, skipped };
 }
 
-/** Both counts together. */
 export function addCounts(one: TestCount, other: TestCount): TestCount {
   return {
     passed: one.passed + other.passed,
@@ -24,7 +22,7 @@ export function addCounts(one: TestCount, other: TestCount): TestCount {
   };
 }
 
-/** The line that ends a run: `N passed, N failed`, and how many were skipped if any was. */
+/** The last line of a run: `N passed, N failed`, and how many were skipped if any were. */
 export function summaryLine({ passed, failed, skipped }: TestCount): string {
   const others = skipped > 0 ? `, ${skipped} skipped` : "";
   return `${passed} passed, ${failed} failed${others}`;

@@ -21,7 +21,7 @@ Deno.test("a report is counted case by case", () => {
   assert.deepEqual(countReport(""), { passed: 0, failed: 0, skipped: 0 });
 });
 
-Deno.test("the last line says passed and failed, and skipped only if something was", () => {
+Deno.test("the last line tells passed and failed, and skipped only if there are any", () => {
   assert.equal(summaryLine({ passed: 3, failed: 0, skipped: 0 }), "3 passed, 0 failed");
   const sum = addCounts({ passed: 1, failed: 2, skipped: 0 }, { passed: 3, failed: 4, skipped: 5 });
   assert.equal(summaryLine(sum), "4 passed, 6 failed, 5 skipped");

@@ -1,17 +1,17 @@
-// What `deno info --json` says of a program: which npm packages it may load and which are only in
-// the lock file. Text in, lists out; runs nothing.
+// Reads the output of `deno info --json`: which npm packages a program may load, and which are only
+// in the lock file. Runs nothing.
 
-/** The part of the answer that matters here. */
+/** The part of the output that is used. */
 interface ModuleGraph {
   readonly modules: readonly { readonly kind?: string; readonly npmPackage?: string }[];
   readonly npmPackages: Readonly<Record<string, NpmPackage>>;
 }
 
-/** One package of the lock file. */
+/** A package in the lock file. */
 export interface NpmPackage {
   readonly name: string;
   readonly version: string;
-  /** Keys of other packages. */
+  /** Keys of its dependencies. */
   readonly dependencies: readonly string[];
 }
 

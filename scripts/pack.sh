@@ -1,6 +1,6 @@
 #!/bin/sh
-# Packs an executable for one target with what installs it: FOLDER/NAME.tar.gz and its SHA-256 beside it.
-# An archive keeps file modes, and the name of the template unit, which download sites change.
+# Packs an executable for one target with its installer: FOLDER/NAME.tar.gz, and its SHA-256 next to it.
+# An archive keeps file modes, and the name of the template unit, which download sites would change.
 #
 #   scripts/pack.sh EXECUTABLE NAME FOLDER
 set -eu

@@ -1,5 +1,5 @@
-// What the program is allowed to do and how its runtime is set, in one place: started from source,
-// compiled and tested it has the same. docs/operations.md explains it. Knows no command line but Deno's.
+// The program's permissions and runtime flags, in one place, so that they are the same when it runs
+// from source, compiled and in tests. docs/operations.md explains them.
 
 /** The permission flags of `deno run` and `deno compile`. */
 export const PERMISSIONS: readonly string[] = [
@@ -11,8 +11,8 @@ export const PERMISSIONS: readonly string[] = [
 ];
 
 /**
- * What V8 is told in every thread: to collect early and to keep little in reserve. An idle client takes
- * half of the memory or less, a relayed byte costs the same, a new stream a fifth more. And that a lane
- * may ask it to collect what starting has left.
+ * V8 flags for every thread. `--optimize-for-size` collects early and keeps little in reserve: an
+ * idle client takes half the memory or less, a relayed byte costs the same, a new stream a fifth
+ * more. `--expose-gc` lets a lane collect what its start has left.
  */
 export const V8_FLAGS = "--v8-flags=--optimize-for-size,--expose-gc";

@@ -1,4 +1,4 @@
-// Writes to a person at a terminal. Knows nothing of what is said.
+// Writes to a person at a terminal.
 
 const TEXT = new TextEncoder();
 

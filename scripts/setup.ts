@@ -1,27 +1,27 @@
-// The programs of the system that the tests and the demo need, and how to get them. Installs what is
-// missing from Debian's packages when it may, otherwise says what to install. Knows no test.
+// The system programs that the tests and the demo need. Installs missing ones from Debian packages
+// if allowed, otherwise says what to install.
 
 import { say } from "./say.ts";
 
 /** Something that must be on this machine. */
 export interface Requirement {
-  /** What is missing, for people. */
+  /** Its name, for people. */
   readonly name: string;
-  /** Debian packages that bring it. */
+  /** Debian packages that provide it. */
   readonly packages: readonly string[];
-  /** Any of these files or programs is enough; a program is looked up as a shell would. */
+  /** Any of these files or programs is sufficient; programs are looked up as by a shell. */
   readonly anyOf: readonly string[];
-  /** The system service that its package starts, which nobody here asked for. */
+  /** The system service that its package starts and that is not wanted here. */
   readonly service?: string;
 }
 
 /** Publishes and reads streams. */
 export const FFMPEG: Requirement = { name: "ffmpeg", packages: ["ffmpeg"], anyOf: ["ffmpeg"] };
 
-/** Looks into streams; comes with ffmpeg. */
+/** Inspects streams; part of ffmpeg. */
 const FFPROBE: Requirement = { name: "ffprobe", packages: ["ffmpeg"], anyOf: ["ffprobe"] };
 
-/** The server that the RTMP module belongs to. */
+/** The server for the RTMP module. */
 export const NGINX: Requirement = {
   name: "nginx",
   packages: ["nginx"],
@@ -36,14 +36,14 @@ export const NGINX_RTMP: Requirement = {
   anyOf: ["/usr/lib/nginx/modules/ngx_rtmp_module.so"],
 };
 
-/** What relays are measured against. */
+/** The relay that benchmarks compare with. */
 const NGINX_STREAM: Requirement = {
   name: "the stream module of nginx",
   packages: ["libnginx-mod-stream"],
   anyOf: ["/usr/lib/nginx/modules/ngx_stream_module.so"],
 };
 
-/** A client with the RTMP library that OBS and many others are built on. */
+/** A client with librtmp, on which OBS and many others are built. */
 const RTMPDUMP: Requirement = {
   name: "rtmpdump",
   packages: ["rtmpdump"],
@@ -57,7 +57,7 @@ const CHROMIUM: Requirement = {
   anyOf: ["chromium"],
 };
 
-/** A load balancer in front. */
+/** A load balancer. */
 const HAPROXY: Requirement = {
   name: "HAProxy",
   packages: ["haproxy"],
@@ -65,7 +65,7 @@ const HAPROXY: Requirement = {
   service: "haproxy",
 };
 
-/** What several proxies share their registry in. */
+/** The registry shared by several proxies. */
 const REDIS: Requirement = {
   name: "redis-server",
   packages: ["redis-server"],
@@ -73,24 +73,24 @@ const REDIS: Requirement = {
   service: "redis-server",
 };
 
-/** Shows a program another time than the machine's. */
+/** Gives a program a time other than the machine's. */
 const FAKETIME: Requirement = {
   name: "faketime",
   packages: ["faketime"],
   anyOf: ["faketime"],
 };
 
-/** Sends and receives SRT with nothing but libsrt. */
+/** Sends and receives SRT with only libsrt. */
 const SRT_TOOLS: Requirement = {
   name: "srt-live-transmit",
   packages: ["srt-tools"],
   anyOf: ["srt-live-transmit"],
 };
 
-/** Makes networks of their own. */
+/** Creates network namespaces. */
 const IPROUTE: Requirement = { name: "ip", packages: ["iproute2"], anyOf: ["ip"] };
 
-/** Has such a network lose packets. */
+/** Drops packets in such a network. */
 const NFTABLES: Requirement = { name: "nft", packages: ["nftables"], anyOf: ["nft"] };
 
 /** Makes certificates. */
@@ -100,21 +100,21 @@ const OPENSSL: Requirement = {
   anyOf: ["openssl"],
 };
 
-/** Judges units; where it does not run already it does not begin to. */
+/** Checks units; is not started if it is not running already. */
 const SYSTEMD: Requirement = {
   name: "systemd-analyze",
   packages: ["systemd"],
   anyOf: ["systemd-analyze"],
 };
 
-/** Judges shell scripts. */
+/** Checks shell scripts. */
 const SHELLCHECK: Requirement = {
   name: "shellcheck",
   packages: ["shellcheck"],
   anyOf: ["shellcheck"],
 };
 
-/** Has promtool, which judges alerts. */
+/** Provides promtool, which checks alerts. */
 const PROMETHEUS: Requirement = {
   name: "promtool",
   packages: ["prometheus"],
@@ -128,20 +128,20 @@ const TEST_REQUIREMENTS: readonly Requirement[] = [
   ...[IPROUTE, NFTABLES],
 ];
 
-/** What of `requirements` this machine does not have. */
+/** The requirements that this machine lacks. */
 export function missing(requirements: readonly Requirement[]): Requirement[] {
   return requirements.filter(({ anyOf }) => !anyOf.some(isThere));
 }
 
-/** The command that brings what is missing on Debian and its kin. */
+/** The command that installs them on Debian and its derivatives. */
 export function installCommand(requirements: readonly Requirement[]): string {
   return `apt-get install --no-install-recommends ${packagesOf(requirements).join(" ")}`;
 }
 
 /**
- * Sees to it that this machine has what the tests need.
+ * Ensures that this machine has what the tests need.
  *
- * @returns false when something is missing and cannot be installed; what to do has been said then
+ * @returns false when something is missing and cannot be installed, after printing what to do
  */
 export async function setUp(): Promise<boolean> {
   const wanted = missing(TEST_REQUIREMENTS);
@@ -159,7 +159,7 @@ export async function setUp(): Promise<boolean> {
 
 async function install(requirements: readonly Requirement[]): Promise<void> {
   say(`Installing ${packagesOf(requirements).join(" ")}, which may take some minutes`);
-  // An old or partial package list may still do: only the installation itself decides.
+  // An outdated or partial package list may be enough; only the installation itself decides.
   await run("apt-get", ["update", "-qq"]);
   const options = ["install", "-qq", "-y", "--no-install-recommends"];
   await run("apt-get", [...options, ...packagesOf(requirements)]);
@@ -168,7 +168,7 @@ async function install(requirements: readonly Requirement[]): Promise<void> {
   }
 }
 
-/** Some packages start their service when they are installed; the tests start their own. */
+/** Stops a service that its package has started; the tests start their own. */
 async function stopService(service: string): Promise<void> {
   if (isThere("/run/systemd/system") && isThere("systemctl")) {
     await run("systemctl", ["disable", "--now", "--quiet", service]);
@@ -177,7 +177,7 @@ async function stopService(service: string): Promise<void> {
   }
 }
 
-/** Runs a command whose output is of interest only if it fails. */
+/** Runs a command whose output matters only if it fails. */
 async function run(command: string, args: readonly string[]): Promise<void> {
   const { code, stdout, stderr } = await new Deno.Command(command, {
     args: [...args],
@@ -194,7 +194,7 @@ function packagesOf(requirements: readonly Requirement[]): string[] {
   return [...new Set(requirements.flatMap(({ packages }) => packages))];
 }
 
-/** Debian's programs for the administrator are not on everybody's PATH. */
+/** Looks in the sbin folders too, which are not on everybody's PATH on Debian. */
 function isThere(file: string): boolean {
   if (file.startsWith("/")) return exists(file);
   const folders = (Deno.env.get("PATH") ?? "").split(":").filter((folder) => folder !== "");

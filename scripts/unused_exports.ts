@@ -1,8 +1,8 @@
-// Finds what is exported and imported by nobody. A type that its own file uses may be exported all the
-// same: it belongs to what the others are given there. Reads text only: formatting keeps the statements
-// in one shape. Members of classes are not looked at.
+// Finds exports that nobody imports. A type that its own file uses may be exported anyway, as part
+// of the types of other exports. Works on text only, because the formatter keeps statements
+// uniform. Class members are not checked.
 
-/** What may be private, as `path: name`. */
+/** Exports that may be private, as `path: name`. */
 export interface UnusedExports {
   /** Exports that no other file imports. */
   readonly unused: readonly string[];
@@ -16,7 +16,7 @@ const LISTED = /^export (?:type )?\{([^}]*)\}/gm;
 const IMPORTED = /^(?:import|export)\b(?:\s+type)?\s+([^;"]*?)\s+from\s+"(\.[^"]+)"/gm;
 const LOADED = /(?:const \{([^}]*)\} = )?(?:await )?\bimport\(\s*"(\.[^"]+)"\s*\)(?:\.(\w+))?/g;
 
-/** @param sources the text of every source file by its path from the top of the repository */
+/** @param sources the text of every source file, by its path in the repository */
 export function findUnusedExports(sources: ReadonlyMap<string, string>): UnusedExports {
   const users = new Map<string, string[]>();
   for (const [path, text] of sources) {
@@ -50,7 +50,7 @@ function isTypeInUse(start: string, name: string, text: string): boolean {
   return isType && [...text.matchAll(/\w+/g)].filter(([word]) => word === name).length > 1;
 }
 
-/** What a file imports, as `path: name`; `*` for all of a file. */
+/** What a file imports, as `path: name`; `*` for everything in a file. */
 function usesOf(path: string, text: string): string[] {
   const uses: string[] = [];
   for (const [, what = "", specifier = ""] of text.matchAll(IMPORTED)) {
@@ -65,11 +65,11 @@ function usesOf(path: string, text: string): string[] {
   return uses;
 }
 
-/** The names that an import takes; of a namespace, those of its members that the file speaks of. */
+/** The names in an import; for a namespace, the members that the file uses. */
 function namesIn(what: string, text: string): string[] {
   const space = /\* as (\w+)/.exec(what)?.[1];
   if (space !== undefined) {
-    // Handed on as it is.
+    // The namespace itself is passed on.
     if (new RegExp(`\\b${space}[,)]`).test(text)) return ["*"];
     const members = text.split(new RegExp(`\\b${space}\\.`)).slice(1);
     return members.map((after) => /^\w*/.exec(after)![0]);

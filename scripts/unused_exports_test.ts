@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { findUnusedExports } from "./unused_exports.ts";
 
-/** What is found when a.ts holds this, and other files that. */
+/** Returns what is found for a.ts with this text and other files. */
 function found(text: string, others: Record<string, string> = {}) {
   const sources = new Map(Object.entries({ "src/core/a.ts": text, ...others }));
   const { unused, testsOnly } = findUnusedExports(sources);
   return { unused: unused.filter((one) => one.startsWith("src/core/a.ts")), testsOnly };
 }
 
-Deno.test("an export that nobody imports is found, whatever it is", () => {
+Deno.test("an export that nobody imports is found, whatever its kind", () => {
   const texts = [
     "export const a = 1;\nfoo(a);\n",
     "export let a = 1;\n",
@@ -27,7 +27,7 @@ Deno.test("an export that nobody imports is found, whatever it is", () => {
   assert.deepEqual(found("export const a = 1;\n", other).unused, ["src/core/a.ts: a"]);
 });
 
-Deno.test("an export is in use however it is imported", () => {
+Deno.test("an export counts as used however it is imported", () => {
   const uses = [
     'import { a } from "./core/a.ts";\n',
     'import { type a } from "./core/a.ts";\n',
@@ -46,13 +46,13 @@ Deno.test("an export is in use however it is imported", () => {
   assert.deepEqual(found("export const a = 1;\n", other).unused, ["src/core/a.ts: a"]);
 });
 
-Deno.test("a type that its own file gives to others is in use", () => {
+Deno.test("a type used by an export of its own file counts as used", () => {
   assert.deepEqual(found("export type A = 1;\nexport interface B {\n  a: A;\n}\n").unused, [
     "src/core/a.ts: B",
   ]);
 });
 
-Deno.test("what only tests import is told apart", () => {
+Deno.test("exports imported only by tests are listed separately", () => {
   const test = 'import { a } from "./a.ts";\n';
   const { unused, testsOnly } = found("export const a = 1;\n", { "src/core/a_test.ts": test });
   assert.deepEqual([unused, testsOnly], [[], ["src/core/a.ts: a"]]);

@@ -8,7 +8,7 @@ const README = await Deno.readTextFile(new URL("README.md", ROOT));
 const [, DENO] = /npx -y deno@([\d.]+) task start/.exec(README)!;
 
 for (const { name } of Deno.readDirSync(FOLDER)) {
-  Deno.test(`${name} uses the README's Deno, tasks that exist and actions of a fixed version`, async () => {
+  Deno.test(`${name} uses the README's Deno, existing tasks and pinned actions`, async () => {
     const text = await Deno.readTextFile(new URL(name, FOLDER));
     const versions = [...text.matchAll(/deno@(\S+)/g)].map(([, version]) => version);
     assert.ok(versions.length > 0);
@@ -31,7 +31,7 @@ for (const { name } of Deno.readDirSync(FOLDER)) {
     for (const job of jobs) {
       const [, needs = ""] = /^ {4}needs: \[?([\w, ]+)/m.exec(job) ?? [];
       for (const name of needs.split(", ").filter(Boolean)) assert.ok(names.includes(name), name);
-      assert.match(job, /^ {4}(timeout-minutes|uses): /m, "no job runs for hours");
+      assert.match(job, /^ {4}(timeout-minutes|uses): /m, "every job has a timeout");
     }
     assert.doesNotMatch(text, /\t/);
   });

@@ -1,16 +1,16 @@
-// Writes the table of variables into docs/operations.md, between its two marks, from the table
-// that the program itself uses. A test beside it fails as long as the two differ.
+// Writes the table of variables into docs/operations.md, between two marks, from the table that the
+// program uses. A test fails if they differ.
 
 import { GROUPS } from "../src/config/table.ts";
 
 const BEGIN = "<!-- variables: written by scripts/write_variable_table.ts -->";
 const END = "<!-- end of variables -->";
 
-/** Where the table is kept. */
+/** The document that contains the table. */
 export const OPERATIONS_DOC = new URL("../docs/operations.md", import.meta.url);
 
 /**
- * The document with the table of today between its marks.
+ * Returns the document with the current table between its marks.
  *
  * @throws Error when a mark is missing
  */
@@ -35,7 +35,7 @@ function variableTable(): string {
   return sections.join("\n");
 }
 
-/** Columns are padded as the formatter pads them, so that formatting changes nothing. */
+/** Columns are padded like the formatter does, so that formatting changes nothing. */
 function markdownTable(rows: readonly (readonly string[])[]): string {
   const columns = rows[0]?.map((_, column) => column) ?? [];
   const widths = columns.map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));

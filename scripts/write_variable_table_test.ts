@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { VARIABLES } from "../src/config/table.ts";
 import { OPERATIONS_DOC, withVariableTable } from "./write_variable_table.ts";
 
-Deno.test("the docs hold exactly the table of variables that the program uses", async () => {
+Deno.test("the docs contain exactly the table of variables that the program uses", async () => {
   const document = await Deno.readTextFile(OPERATIONS_DOC);
   assert.equal(
     document,
@@ -14,7 +14,7 @@ Deno.test("the docs hold exactly the table of variables that the program uses", 
   }
 });
 
-Deno.test("what stands around the table stays, what was in it goes", () => {
+Deno.test("the text around the table is kept, and the table is replaced", () => {
   const [begin, end] = [
     "<!-- variables: written by scripts/write_variable_table.ts -->",
     "<!-- end of variables -->",
