@@ -1,8 +1,8 @@
-// Metrics as numbers that a test can look at.
+// Metrics as numbers that a test can read.
 
 import type { Metrics } from "../../src/core/contracts.ts";
 
-/** Takes every name and every label. */
+/** Accepts every name and label. */
 export class Counts implements Metrics {
   readonly #numbers = new Map<string, number>();
 
@@ -17,7 +17,7 @@ export class Counts implements Metrics {
 
   observe(): void {}
 
-  /** The number under a name and the values of its labels, between spaces; 0 if there is none. */
+  /** The value for a name and its label values, separated by spaces; 0 if there is none. */
   of(key: string): number {
     return this.#numbers.get(key) ?? 0;
   }

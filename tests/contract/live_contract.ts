@@ -1,5 +1,5 @@
-// What every store must do about streams that are live: nobody moves them, and of several
-// statements about one stream the right one holds. A part of storeContract.
+// What every store must do with live streams: nobody moves them, and of several claims about one
+// stream the right one wins. A part of storeContract.
 
 import assert from "node:assert/strict";
 import type { Store, StreamClaim, StreamLease, StreamRecord } from "../../src/registry/store.ts";
@@ -26,13 +26,12 @@ async function found(store: Store, stream = STREAM): Promise<Partial<StreamRecor
   return { origin, publisher } as Partial<StreamRecord>;
 }
 
-/** A stream that is live at origin `a`, by the publisher of registry `one`. */
+/** A stream that is live at origin `a`, with its publisher at registry `one`. */
 async function live(store: Store, more: Partial<StreamLease> = {}): Promise<StreamRecord> {
   const { epoch } = await store.claimStream(claim("a", "one"));
   return await store.publishStream(publishing("a", "one", { epoch, ...more }), LONG);
 }
 
-/** The cases. */
 export const LIVE_TESTS: Readonly<Record<string, Test>> = {
   "a publisher makes its stream live": async ({ stores: [one, two], settle }) => {
     assert.equal((await live(one)).publisher, "one");
@@ -54,7 +53,7 @@ export const LIVE_TESTS: Readonly<Record<string, Test>> = {
     assert.deepEqual(await found(two), { origin: "a", publisher: "one" });
   },
 
-  "a second publisher of a live stream must go": async ({ stores: [one, two], settle }) => {
+  "a second publisher of a live stream is refused": async ({ stores: [one, two], settle }) => {
     await live(one);
     const other = await two.publishStream(publishing("b", "two", { epoch: 9e12 }), LONG);
     assert.deepEqual([other.origin, other.publisher], ["a", "one"]);
@@ -62,7 +61,7 @@ export const LIVE_TESTS: Readonly<Record<string, Test>> = {
     assert.deepEqual(await found(one), { origin: "a", publisher: "one" });
   },
 
-  "of 50 publishers at as many origins one stays": async ({ stores }) => {
+  "of 50 publishers at as many origins one remains": async ({ stores }) => {
     const said = await Promise.all(Array.from({ length: 50 }, async (_, at) => {
       const store = stores[at % 2]!;
       return await store.publishStream(publishing(`o${at}`, `${at}`), LONG);
@@ -71,7 +70,7 @@ export const LIVE_TESTS: Readonly<Record<string, Test>> = {
     assert.equal(said.filter(({ origin }, at) => origin === `o${at}`).length, 1);
   },
 
-  "a publisher takes along what is not live": async ({ stores: [one, two], settle }) => {
+  "a publisher moves a stream that is not live": async ({ stores: [one, two], settle }) => {
     const { epoch } = await one.claimStream(claim("a", "one"));
     await one.renewStreams([publishing("a", "one", { epoch, live: "none" })]);
     assert.equal((await two.publishStream(publishing("b", "two"), LONG)).origin, "b");
@@ -79,7 +78,7 @@ export const LIVE_TESTS: Readonly<Record<string, Test>> = {
     assert.deepEqual(await found(one), { origin: "b", publisher: "two" });
   },
 
-  "a stream is live as long as its lease, and no longer": async ({ stores, pass, settle }) => {
+  "a stream is live until its lease expires": async ({ stores, pass, settle }) => {
     const [one, two] = stores;
     const { epoch } = await live(one, { liveTtl: TTL });
     await pass(TTL / 2);
@@ -92,7 +91,7 @@ export const LIVE_TESTS: Readonly<Record<string, Test>> = {
     assert.equal((await two.moveStream({ ...claim("b", "two"), from: "a" })).origin, "b");
   },
 
-  "a stream is live no more when its publisher says so": async ({ stores, settle }) => {
+  "a stream is no longer live when its publisher says so": async ({ stores, settle }) => {
     const [one, two] = stores;
     const { epoch } = await live(one);
     await one.renewStreams([publishing("a", "one", { epoch, live: "ended" })]);
@@ -100,7 +99,7 @@ export const LIVE_TESTS: Readonly<Record<string, Test>> = {
     assert.deepEqual(await found(two), { origin: "a", publisher: "" });
   },
 
-  "what one says of its publisher changes nothing about another's": async (
+  "what one registry says about its publisher does not affect another's": async (
     { stores: [one, two], settle },
   ) => {
     const { epoch } = await live(one);
@@ -122,13 +121,13 @@ export const LIVE_TESTS: Readonly<Record<string, Test>> = {
     assert.deepEqual(await one.renewStreams([publishing("a", "one", { epoch: 1 })]), []);
     await settle();
     assert.deepEqual(await found(two), { origin: "a", publisher: "one" });
-    // What relied on the other one is not newer now.
+    // Leases that relied on the other mapping are not newer now.
     await two.renewStreams([publishing("b", "two", { epoch, live: "none" })]);
     await settle();
     assert.equal((await found(one)).origin, "a");
   },
 
-  "a lease of a later epoch is asserted, one of an earlier epoch is not": async (
+  "a lease with a later epoch wins, one with an earlier epoch does not": async (
     { stores: [one, two], settle },
   ) => {
     const { epoch } = await two.claimStream(claim("b", "two"));
@@ -141,7 +140,7 @@ export const LIVE_TESTS: Readonly<Record<string, Test>> = {
     assert.equal((await found(two)).origin, "a");
   },
 
-  "of two publishers that run, the later one is found, and the other one is told": async (
+  "of two running publishers the later one is found, and the other one is told": async (
     { stores: [one, two], settle },
   ) => {
     const { epoch } = await live(one);
@@ -152,7 +151,7 @@ export const LIVE_TESTS: Readonly<Record<string, Test>> = {
     assert.deepEqual(await found(one), { origin: "b", publisher: "two" });
   },
 
-  "a claim that relies on a mapping prolongs it": async ({ stores: [one, two], pass, settle }) => {
+  "a claim that relies on a mapping extends it": async ({ stores: [one, two], pass, settle }) => {
     await one.claimStream(claim("a", "one", { ttl: TTL }));
     await two.claimStream(claim("b", "one", { ttl: TTL * 3 }));
     await settle();
@@ -167,7 +166,9 @@ export const LIVE_TESTS: Readonly<Record<string, Test>> = {
     assert.equal((await found(two)).publisher, "one");
   },
 
-  "what viewers asked for gives way to a publisher": async ({ stores: [one, two], settle }) => {
+  "streams that only viewers asked for give way to a publisher": async (
+    { stores: [one, two], settle },
+  ) => {
     await live(one);
     for (let at = 1; at < BOUNDS.maxStreams; at++) {
       await one.claimStream(claim("a", "v", { stream: `v/a/${at}`, publishes: false }));

@@ -1,4 +1,4 @@
-// The memory store keeps the contract of stores, and the registry on it that of registries.
+// The memory store fulfils the contract of stores, and registries on it that of registries.
 
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { registryContract } from "./registry_contract.ts";

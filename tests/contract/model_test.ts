@@ -1,9 +1,10 @@
-// The model test of the registry: random histories of three proxies on one Redis, of four origins
-// and of many clients, with everything that can go wrong between them (tests/model/world.ts), over
-// the real registry, the real store and the real scripts, in virtual time. Never is a live stream
-// at two origins or unknown, nobody is told and dropped, nothing stays for ever (tests/model/truth.ts).
+// The model test of the registry: random histories of three proxies on one Redis, four origins and
+// many clients, with everything that can go wrong between them (tests/model/world.ts), with the
+// real registry, store and scripts, in virtual time. A live stream must never be at two origins or
+// unknown, no publisher may be told and then dropped, and nothing may stay forever
+// (tests/model/truth.ts).
 //
-// MODEL_SEED and MODEL_COUNT choose what is run; a history that fails is made short and printed.
+// MODEL_SEED and MODEL_COUNT select what is run; a failing history is shortened and printed.
 
 import assert from "node:assert/strict";
 import { say } from "../../scripts/say.ts";
@@ -17,9 +18,9 @@ import { Truth, type Violation } from "../model/truth.ts";
 
 const COUNT = Number(Deno.env.get("MODEL_COUNT") ?? 300);
 const SEED = Deno.env.get("MODEL_SEED") ?? "1";
-/** Lines of what has happened that are shown of a failed history. */
+/** Lines of the trace shown for a failed history. */
 const SHOWN = 60;
-/** After so many the rest would say the same. */
+/** Failures after which to stop, because more would show the same. */
 const MOST_FAILURES = 20;
 const PROGRESS = 1_000;
 
@@ -28,7 +29,7 @@ interface Failure {
   readonly violation: Violation;
 }
 
-/** A shortest history for each rule that was broken, with what happened in it. */
+/** The shortest history for each broken rule, with its trace. */
 async function explain(failures: readonly Failure[]): Promise<string> {
   const texts: string[] = [];
   const rules = new Set(failures.map(({ violation }) => violation.rule));
@@ -47,7 +48,7 @@ async function explain(failures: readonly Failure[]): Promise<string> {
   return texts.join("\n\n");
 }
 
-Deno.test("no live stream is at two origins, none is unknown, whatever breaks", async () => {
+Deno.test("no live stream is at two origins or unknown, whatever fails", async () => {
   say(`${COUNT} histories from seed ${SEED}`);
   const failures: Failure[] = [];
   let turns = 0;

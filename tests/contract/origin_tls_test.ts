@@ -1,5 +1,5 @@
-// TLS towards origins on either engine, with Deno's TLS as the origins': which certificates are believed,
-// and what becomes of handshakes that fail.
+// TLS towards origins on either engine, with Deno's TLS at the origins: which certificates are
+// trusted, and what happens to failed handshakes.
 
 import assert from "node:assert/strict";
 import { Authority, type SignedPair } from "../support/certificates.ts";
@@ -20,7 +20,7 @@ const V6 = await authority.pair({ names: ["::1"] });
 const EXPIRED = await authority.pair({ days: -1 });
 await authority[Symbol.asyncDispose]();
 
-/** Dials, and knows what was dialled in vain. */
+/** Dials origins, and records failed dials. */
 class World implements AsyncDisposable {
   readonly engine: TcpEngine;
   readonly client: TlsClient;
@@ -33,7 +33,7 @@ class World implements AsyncDisposable {
     this.engine = new SecuringEngine(engine, this.client, (one) => this.failures.push(one));
   }
 
-  /** An origin that says everything again. */
+  /** An origin that echoes everything. */
   echo(pair: SignedPair, hostname = "127.0.0.1"): number {
     const { certificate: cert, key } = pair;
     const listener = this.#stack.adopt(
@@ -89,7 +89,7 @@ function test(name: string, run: (kind: TcpEngine["kind"]) => Promise<void>): vo
   }
 }
 
-test("origins are believed by their address or their name, also over IPv6", async (kind) => {
+test("origins are trusted by address or by name, also over IPv6", async (kind) => {
   await using world = new World(kind);
   const plain = world.echo(PAIR);
   for (const name of ["127.0.0.1", "localhost"]) {
@@ -107,7 +107,7 @@ test("origins are believed by their address or their name, also over IPv6", asyn
   assert.deepEqual(world.failures, []);
 });
 
-test("a certificate of another name, of another authority or of the past is not", async (kind) => {
+test("a certificate for another name, of another authority or expired is not trusted", async (kind) => {
   await using world = new World(kind);
   await using stranger = await Authority.open();
   const foreign = await stranger.pair();
@@ -136,7 +136,7 @@ test("a certificate of another name, of another authority or of the past is not"
   await assertEchoes(connection, 1_000);
 });
 
-test("where no TLS is spoken, or nothing is said, the dial fails in its time", async (kind) => {
+test("a dial to a peer without TLS, or a silent one, fails in time", async (kind) => {
   await using world = new World(kind);
   using plain = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = plain.addr;
@@ -166,7 +166,7 @@ test("where no TLS is spoken, or nothing is said, the dial fails in its time", a
   assert.equal(world.failures.length, 2);
 });
 
-test("the client is named before TLS begins", async (kind) => {
+test("the PROXY header with the client comes before TLS", async (kind) => {
   await using world = new World(kind, "v2");
   using plain = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = plain.addr;
@@ -182,7 +182,7 @@ test("the client is named before TLS begins", async (kind) => {
   await failed;
 });
 
-test("what an origin does not take holds up the sender, and nothing is lost", async (kind) => {
+test("an origin that does not read blocks the sender, and nothing is lost", async (kind) => {
   await using world = new World(kind);
   const { certificate: cert, key } = PAIR;
   using listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert, key });

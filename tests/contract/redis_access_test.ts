@@ -1,4 +1,4 @@
-// Redis that asks who we are: a user with a password, and connections that are encrypted.
+// Redis with access control: a user with a password, and encrypted connections.
 
 import assert from "node:assert/strict";
 import type { RedisAccess } from "../../src/core/redis_access.ts";
@@ -34,7 +34,7 @@ Deno.test("a user with a password, and a database of its own", async () => {
   }
 });
 
-Deno.test("encrypted connections, to the server of the right authority alone", async () => {
+Deno.test("encrypted connections, only to a server with a trusted certificate", async () => {
   await using folder = new TempFolder();
   const ca = await makeCertificates(folder);
   const port = freePort();

@@ -1,5 +1,5 @@
-// Redis that answers late now and then, forgets its last writes, or is asked something that cannot
-// be done: what was told to a client holds, and what is over stays over.
+// Redis that sometimes answers late, loses its last writes, or gets an impossible request: what a
+// client has been told holds, and what has ended stays ended.
 
 import assert from "node:assert/strict";
 import { Gateway } from "../support/gateway.ts";
@@ -11,7 +11,7 @@ import { sampleOrigin } from "./sample_origin.ts";
 
 const STREAM = "v/a/s";
 const LONG = 60_000;
-/** Longer than anybody waits for an answer. */
+/** Longer than the timeout for an answer. */
 const LATE = 150;
 
 for (const kind of ["claim", "move"] as const) {
@@ -48,7 +48,7 @@ for (const kind of ["claim", "move"] as const) {
   });
 }
 
-Deno.test("late answers now and then keep nothing alive that is over", async () => {
+Deno.test("occasional late answers keep nothing alive that has ended", async () => {
   await using server = await RedisServer.open();
   await using gateway = new Gateway(server.port);
   const servers = { kind: "single", address: gateway.address } as const;
@@ -76,7 +76,7 @@ Deno.test("late answers now and then keep nothing alive that is over", async () 
   assert.equal(await server.command("EXISTS", kept, world.keys.stream(STREAM)), 0);
 });
 
-Deno.test("a failover that forgets the last move: the publisher's proxy says it again", async () => {
+Deno.test("after a failover that loses the last move, the publisher's proxy writes it again", async () => {
   await using server = await RedisServer.open();
   await using world = await RedisWorld.open(server);
   const [one, two] = world.stores;
@@ -100,7 +100,7 @@ Deno.test("a failover that forgets the last move: the publisher's proxy says it 
   }
 });
 
-Deno.test("a viewer's lease too, if it relies on the later mapping", async () => {
+Deno.test("a viewer's lease does so too, if it relies on the later mapping", async () => {
   await using server = await RedisServer.open();
   await using world = await RedisWorld.open(server);
   const [one, two] = world.stores;
@@ -116,7 +116,7 @@ Deno.test("a viewer's lease too, if it relies on the later mapping", async () =>
   assert.equal(two.stream(STREAM)?.record.origin, "b");
 });
 
-Deno.test("a wish that cannot be read fails by itself, and Redis is asked on", async () => {
+Deno.test("a claim that cannot be encoded fails alone, and Redis is still used", async () => {
   await using server = await RedisServer.open();
   await using world = await RedisWorld.open(server);
   const [one, two] = world.stores;
@@ -130,7 +130,7 @@ Deno.test("a wish that cannot be read fails by itself, and Redis is asked on", a
   assert.equal(two.stream("v/a/also good")?.record.origin, "a");
 });
 
-Deno.test("what one proxy suspects the others hear of, and it does not hear itself", async () => {
+Deno.test("the other proxies are told what one suspects, and it is not told itself", async () => {
   await using server = await RedisServer.open();
   await using world = await RedisWorld.open(server);
   const [one, two] = world.stores;
@@ -144,7 +144,7 @@ Deno.test("what one proxy suspects the others hear of, and it does not hear itse
   assert.deepEqual(heard, ["two a"]);
 });
 
-Deno.test("proxies hear where the others listen, and forget those that say it no more", async () => {
+Deno.test("proxies learn where the others listen, and forget those that stop announcing it", async () => {
   await using server = await RedisServer.open();
   await using world = await RedisWorld.open(server);
   const [one, two] = world.stores;
@@ -165,7 +165,7 @@ Deno.test("proxies hear where the others listen, and forget those that say it no
   assert.deepEqual(rest.fleet.others, []);
 });
 
-Deno.test("each origin is looked after by one proxy of a fleet, and sessions are counted together", async () => {
+Deno.test("each origin is probed by one proxy of a fleet, and sessions are counted together", async () => {
   await using server = await RedisServer.open();
   await using world = await RedisWorld.open(server, { count: 3 });
   const ids = Array.from({ length: 60 }, (_, number) => `origin-${number}`);

@@ -1,5 +1,5 @@
-// Redis goes, freezes or is cut off, and comes back: what every proxy still knows meanwhile, what
-// it decides, how long anybody waits for it, and that all know the same afterwards.
+// Redis is killed, frozen or unreachable, and comes back: what every proxy still knows meanwhile,
+// what it decides, how long clients wait, and that all proxies agree afterwards.
 
 import assert from "node:assert/strict";
 import type { RedisStore } from "../../src/registry/redis/store.ts";
@@ -13,7 +13,7 @@ import { claimOf, leaseOf } from "./sample_wishes.ts";
 
 const ORIGINS = ["a", "b", "c", "d", "e"];
 const LONG = 60_000;
-/** Milliseconds within which there is an answer on any machine; gate_test.ts has the bound itself. */
+/** Deadline for an answer on any machine, milliseconds; gate_test.ts tests the real limit. */
 const BOUND = 5_000;
 
 async function registerAll(world: RedisWorld): Promise<void> {
@@ -28,7 +28,7 @@ function idsOf(store: RedisStore): string[] {
   return store.origins().map(({ origin }) => origin.id).sort();
 }
 
-/** Every store gives the same answer for each of these streams. @returns them */
+/** Waits until every store gives the same owners for these streams. @returns them */
 async function ownersAt(world: RedisWorld, streams: readonly string[]): Promise<string[]> {
   return await until("the same owners at all", () => {
     const owners = world.stores.map((store) =>
@@ -40,7 +40,10 @@ async function ownersAt(world: RedisWorld, streams: readonly string[]): Promise<
   }, { timeout: 5_000 });
 }
 
-/** Waits for work that must end. @returns whether it waited for nothing outside, not even a timer */
+/**
+ * Waits for work that must end. @returns whether it ended without waiting for anything, not even a
+ * timer
+ */
 async function isDoneAtOnce(work: () => Promise<unknown>): Promise<boolean> {
   let isDone = false;
   const working = work().then(() => isDone = true);
@@ -74,7 +77,7 @@ Deno.test("killed and back without its data: nothing known is lost, and all agre
       one.claimStream(claimOf(one, stream, { claimant: "one" })),
       two.claimStream(claimOf(two, stream, { claimant: "two" })),
     ]);
-    assert.equal(both[0].origin, both[1].origin, "although one does not know of f");
+    assert.equal(both[0].origin, both[1].origin, "although one does not know f");
   }
 
   const again = stack.use(await RedisServer.open({ port }));
@@ -87,7 +90,7 @@ Deno.test("killed and back without its data: nothing known is lost, and all agre
   assert.equal(await again.command("ZCARD", world.keys.origins), ORIGINS.length + 1);
 });
 
-Deno.test("frozen: nobody waits beyond the bound, and what it does later changes nothing", async () => {
+Deno.test("frozen: nobody waits beyond the limit, and what Redis does later changes nothing", async () => {
   await using server = await RedisServer.open();
   await using world = await RedisWorld.open(server);
   const [one, two] = world.stores;
@@ -98,7 +101,8 @@ Deno.test("frozen: nobody waits beyond the bound, and what it does later changes
     for (const stream of STREAMS) {
       atOnce.push(
         await isDoneAtOnce(async () => {
-          // What Redis finds when it wakes up would be another origin than the one chosen alone.
+          // What Redis does when it wakes up would choose a different origin from the one chosen
+          // alone.
           const chosen = claimOf(one, stream);
           const origin = ORIGINS.find((id) => id !== chosen.origin)!;
           const record = await one.claimStream({ ...chosen, origin });
@@ -118,7 +122,7 @@ Deno.test("frozen: nobody waits beyond the bound, and what it does later changes
   assert.deepEqual(owners, STREAMS.map((stream) => claimOf(one, stream).origin));
 });
 
-Deno.test("a proxy that is cut off alone picks like those that are not", async () => {
+Deno.test("a proxy that is cut off alone chooses like the others", async () => {
   await using server = await RedisServer.open();
   await using gateway = new Gateway(server.port);
   await using near = await RedisWorld.open(server);
@@ -139,7 +143,7 @@ Deno.test("a proxy that is cut off alone picks like those that are not", async (
   assert.deepEqual(await ownersAt(near, STREAMS), await ownersAt(far, STREAMS));
 });
 
-Deno.test("of two decisions about one stream the confirmed one holds afterwards", async () => {
+Deno.test("of two decisions about one stream the confirmed one wins afterwards", async () => {
   await using server = await RedisServer.open();
   await using gateway = new Gateway(server.port);
   await using near = await RedisWorld.open(server);
@@ -154,14 +158,14 @@ Deno.test("of two decisions about one stream the confirmed one holds afterwards"
   await far.inStep();
   gateway.cut();
   await far.untilAsked(false);
-  // Origin a is dead for the proxy that is cut off: it moves one stream, and a new one runs there.
+  // Origin a is dead for the proxy that is cut off: it moves one stream, and a new one starts.
   const others = two.origins().filter(({ origin }) => origin.id !== "a");
   const move = { ...claimOf(two, "v/a/moves"), candidates: others, from: "a", claimant: "two" };
   const moved = await two.moveStream(move);
   assert.notEqual(moved.origin, "a");
   const fresh = await two.claimStream({ ...claimOf(two, "v/a/fresh"), claimant: "two" });
   await two.renewStreams([leaseOf("v/a/fresh", fresh.origin, { claimant: "two" })]);
-  // Meanwhile another proxy has tried the same name elsewhere, without success so far.
+  // Meanwhile another proxy tries the same name elsewhere, so far without success.
   const elsewhere = ORIGINS.find((id) => id !== fresh.origin)!;
   await one.claimStream(claimOf(one, "v/a/fresh", { origin: elsewhere, claimant: "one" }));
   gateway.mend();
@@ -171,7 +175,7 @@ Deno.test("of two decisions about one stream the confirmed one holds afterwards"
   assert.deepEqual(await ownersAt(far, streams), [moved.origin, "a", fresh.origin]);
 });
 
-Deno.test("slow: the gate shuts after one late answer, and opens when answers are quick", async () => {
+Deno.test("slow: the gate closes after one late answer, and opens when answers are quick", async () => {
   await using server = await RedisServer.open();
   await using gateway = new Gateway(server.port);
   const servers = { kind: "single", address: gateway.address } as const;
@@ -189,7 +193,7 @@ Deno.test("slow: the gate shuts after one late answer, and opens when answers ar
   await ownersAt(world, STREAMS);
 });
 
-Deno.test("origins whose heartbeats go to one proxy do not vanish from the others", async () => {
+Deno.test("origins that send heartbeats to one proxy do not expire at the others", async () => {
   const port = freePort();
   await using stack = new AsyncDisposableStack();
   const server = stack.use(await RedisServer.open({ port }));
@@ -213,7 +217,7 @@ Deno.test("origins whose heartbeats go to one proxy do not vanish from the other
   assert.deepEqual(idsOf(two), ["a"]);
 });
 
-Deno.test("without Redis from the beginning a proxy works, and joins when it is there", async () => {
+Deno.test("a proxy works if Redis is missing at the start, and joins when it appears", async () => {
   const port = freePort();
   await using stack = new AsyncDisposableStack();
   const nobody = stack.use(await RedisServer.open());
@@ -237,7 +241,7 @@ Deno.test("without Redis from the beginning a proxy works, and joins when it is 
   await ownersAt(world, STREAMS);
 });
 
-Deno.test("sessions of an outage are written and ended when it is over", async () => {
+Deno.test("sessions of an outage are written, and ended, when it is over", async () => {
   const port = freePort();
   await using stack = new AsyncDisposableStack();
   const server = stack.use(await RedisServer.open({ port }));

@@ -1,5 +1,5 @@
-// Redis as it is treated by others: full, told to forget scripts, its connections cut, busy with somebody
-// else's script, and one that lets the proxy do only what it needs.
+// Redis disturbed by others: full, scripts flushed, connections cut, busy with another program's
+// script; and one that allows the proxy only what it needs.
 
 import assert from "node:assert/strict";
 import type { RedisStore } from "../../src/registry/redis/store.ts";
@@ -15,7 +15,7 @@ function isKnown(store: RedisStore, id: string): boolean {
   return store.origins().some(({ origin }) => origin.id === id);
 }
 
-/** Has both stores use every kind of record. */
+/** Makes both stores use every kind of record. */
 async function assertWorks(world: RedisWorld, name: string): Promise<void> {
   const [one, two] = world.stores;
   await one.putOrigin(sampleOrigin(name), LONG);
@@ -36,7 +36,7 @@ async function assertWorks(world: RedisWorld, name: string): Promise<void> {
   await world.settle();
 }
 
-Deno.test("full, and no key may go: decisions are made alone until there is room", async () => {
+Deno.test("full, and no key may be evicted: decisions are made alone until there is room", async () => {
   await using server = await RedisServer.open();
   await using world = await RedisWorld.open(server);
   await assertWorks(world, "before");
@@ -56,7 +56,7 @@ Deno.test("full, and no key may go: decisions are made alone until there is room
   await assertWorks(world, "after");
 });
 
-Deno.test("scripts that were flushed are sent again", async () => {
+Deno.test("flushed scripts are loaded again", async () => {
   await using server = await RedisServer.open();
   await using world = await RedisWorld.open(server);
   await assertWorks(world, "before");
@@ -65,7 +65,7 @@ Deno.test("scripts that were flushed are sent again", async () => {
   assert.equal(world.stores[0].trouble, undefined);
 });
 
-Deno.test("connections that are cut again and again: nothing is lost, and it ends well", async () => {
+Deno.test("connections cut repeatedly: nothing is lost, and all recovers", async () => {
   await using server = await RedisServer.open();
   await using world = await RedisWorld.open(server);
   await assertWorks(world, "before");
@@ -87,19 +87,19 @@ Deno.test("connections that are cut again and again: nothing is lost, and it end
   await assertWorks(world, "after");
 });
 
-Deno.test("a server that hangs up on who is silent finds nobody silent", async () => {
+Deno.test("a server that closes idle connections finds none", async () => {
   await using server = await RedisServer.open({ args: ["--timeout", "2"] });
   await using world = await RedisWorld.open(server);
   await assertWorks(world, "before");
   const connections = () => server.info("stats", /^total_connections_received:(\d+)/gm);
   const before = await connections();
-  // Redis looks for silent clients every few hundred milliseconds.
+  // Redis checks for idle clients every few hundred milliseconds.
   await until("four seconds of the server's time", async () => {
     await world.pass(500);
     return await server.info("server", /^uptime_in_seconds:(\d+)/gm) >= 6;
   }, { timeout: 15_000 });
   await assertWorks(world, "after");
-  // This test's own looks are connections as well, the stores' are not.
+  // The new connections are this test's own; the stores' stayed open.
   assert.equal(
     world.counts.map((counts) => counts.sum("srs_proxy_redis_errors_total")).join(),
     "0,0",
@@ -107,7 +107,7 @@ Deno.test("a server that hangs up on who is silent finds nobody silent", async (
   assert.ok(await connections() > before);
 });
 
-Deno.test("busy with a script of somebody else: nobody waits beyond the bound", async () => {
+Deno.test("busy with another program's script: nobody waits beyond the limit", async () => {
   await using server = await RedisServer.open({ args: ["--busy-reply-threshold", "10"] });
   await using world = await RedisWorld.open(server);
   await assertWorks(world, "before");
@@ -119,7 +119,7 @@ Deno.test("busy with a script of somebody else: nobody waits beyond the bound", 
   const begun = performance.now();
   await one.claimStream({ ...claimOf(one, "v/a/during"), wait: 130 });
   assert.ok(performance.now() - begun < 200, `${performance.now() - begun} ms`);
-  // Whoever connects may be told that Redis is busy before he can say anything.
+  // A new connection may be told that Redis is busy before it can send anything.
   await until("the end of the script", async () => {
     return await server.command("SCRIPT", "KILL").then(() => true, () => false);
   });
@@ -128,12 +128,12 @@ Deno.test("busy with a script of somebody else: nobody waits beyond the bound", 
   await assertWorks(world, "after");
 });
 
-/** What docs/operations.md says the proxy's user needs. */
+/** The permissions that docs/operations.md lists for the proxy's user. */
 const RULES = [
   ...["resetkeys", "~live:{srs-proxy}:*", "resetchannels", "&live:{srs-proxy}:*", "-@all"],
 ];
 
-Deno.test("a user who may do what the docs say, and nothing else", async () => {
+Deno.test("a user with the documented permissions, and no others, is enough", async () => {
   await using server = await RedisServer.open();
   const docs = await Deno.readTextFile(new URL("../../docs/operations.md", import.meta.url));
   const [, commands = ""] = /^ACL SETUSER proxy on .* -@all (.*)$/m.exec(docs) ?? [];

@@ -1,4 +1,4 @@
-// Many origins and many streams at once over several proxies, and what they cost Redis.
+// Many origins and streams at once through several proxies, and what they cost Redis.
 
 import assert from "node:assert/strict";
 import { systemClock } from "../../src/core/clock.ts";
@@ -15,7 +15,7 @@ const TIMES = { originTtl: 60_000, streamIdle: 60_000 };
 const STREAMS = 10_000;
 const AT_ONCE = 250;
 
-/** @param pick the rule by which proxies agree without a word unless given */
+/** @param pick the rule by which proxies agree without communicating, unless given */
 async function openRegistries(
   world: RedisWorld,
   stack: AsyncDisposableStack,
@@ -43,10 +43,10 @@ async function registerAll(registries: readonly Registry[], count: number): Prom
 }
 
 /**
- * Asks two registries for each stream at the same moment.
+ * Asks two registries for each stream at the same time.
  *
- * @param onOwned is told how many streams have an origin
- * @returns those that got two origins
+ * @param onOwned called with the number of streams that have an origin
+ * @returns streams that got two origins
  */
 async function askTwice(
   registries: readonly Registry[],
@@ -82,11 +82,11 @@ Deno.test("300 origins that register at once through 3 proxies are known to all 
   assert.equal(await server.command("ZCARD", world.keys.origins), 300);
 });
 
-Deno.test("10,000 new streams, each asked of two proxies at once, have one origin each", async () => {
+Deno.test("10,000 new streams, each requested at two proxies at once, have one origin each", async () => {
   await using server = await RedisServer.open();
   await using world = await RedisWorld.open(server, { count: 3 });
   await using stack = new AsyncDisposableStack();
-  // By chance, so that the two seldom agree of their own accord.
+  // Random, so that the two rarely agree by themselves.
   const registries = await openRegistries(world, stack, (_, all) => pickFewest(all, Math.random));
   await registerAll(registries, 10);
   await world.settle();
@@ -101,7 +101,7 @@ Deno.test("10,000 new streams, each asked of two proxies at once, have one origi
   assert.ok(Math.max(...loads) <= STREAMS / 10 * 1.25 + AT_ONCE, `the loads are ${loads}`);
 });
 
-Deno.test("that is so too when Redis goes in the middle of it and comes back", async () => {
+Deno.test("the same holds if Redis is restarted in the middle", async () => {
   await using server = await RedisServer.open();
   await using world = await RedisWorld.open(server, { count: 3 });
   await using stack = new AsyncDisposableStack();
@@ -128,16 +128,16 @@ Deno.test("that is so too when Redis goes in the middle of it and comes back", a
     }));
 });
 
-/** Calls of commands for each of `count` times something is done, scripts and their insides. */
+/** Redis commands per operation, including those inside scripts. */
 async function callsEach(server: RedisServer, count: number, work: () => Promise<unknown>) {
   const field = /^cmdstat_(?!info|ping|client|command|config|select|auth)\S*:calls=(\d+)/gm;
   const before = await server.info("commandstats", field);
   for (let time = 0; time < count; time++) await work();
-  // The looks at how Redis is, once a second, are not what is measured.
+  // Rounding removes the health check, which runs once a second.
   return Math.round((await server.info("commandstats", field) - before) / count);
 }
 
-Deno.test("a heartbeat and a new stream cost Redis the same with 10 origins and with 300", async () => {
+Deno.test("a heartbeat and a new stream cost Redis the same with 10 origins as with 300", async () => {
   const costs: number[][] = [];
   for (const count of [10, 300]) {
     await using server = await RedisServer.open();
@@ -160,5 +160,5 @@ Deno.test("a heartbeat and a new stream cost Redis the same with 10 origins and 
   assert.deepEqual(costs[0], costs[1]);
   const [heartbeat, newStream, knownStream] = costs[0]!;
   assert.ok(heartbeat! > 0 && newStream! > 0, "the calls have been counted");
-  assert.equal(knownStream, 0, "what is known is not asked for");
+  assert.equal(knownStream, 0, "known streams are not asked for");
 });

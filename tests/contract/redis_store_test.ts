@@ -1,4 +1,5 @@
-// The Redis store keeps the contract of stores, and two registries on one Redis that of registries.
+// The Redis store fulfils the contract of stores, and two registries on one Redis that of
+// registries.
 
 import { firstWithRoomByHash } from "../../src/registry/rendezvous.ts";
 import { RedisServer } from "../support/redis_server.ts";

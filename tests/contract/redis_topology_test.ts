@@ -1,5 +1,5 @@
-// Redis as three Sentinels with a master and a replica, and as a cluster of three nodes: the stores
-// find the server that takes writes, also after a failover.
+// Redis with three Sentinels, a master and a replica, and as a cluster of three nodes: the stores
+// find the server that accepts writes, also after a failover.
 
 import assert from "node:assert/strict";
 import type { RedisServers } from "../../src/core/redis_access.ts";
@@ -60,7 +60,7 @@ Deno.test("Sentinels: the stores follow the master to another server", async () 
   assert.equal(await replica.command("ZCARD", world.keys.origins), 3);
 });
 
-/** A cluster node on a port whose bus port is free too. */
+/** A cluster node on a port whose bus port is also free. */
 async function openNode(): Promise<RedisServer> {
   const bus = String(freePort());
   return await RedisServer.open({
@@ -68,7 +68,7 @@ async function openNode(): Promise<RedisServer> {
   });
 }
 
-Deno.test("Cluster: the stores keep to the node of their keys, whichever they are told of", async () => {
+Deno.test("Cluster: the stores use the node of their keys, whichever node is configured", async () => {
   await using stack = new AsyncDisposableStack();
   const nodes = [await openNode(), await openNode(), await openNode()];
   for (const node of nodes) stack.use(node);
@@ -90,7 +90,7 @@ Deno.test("Cluster: the stores keep to the node of their keys, whichever they ar
       return /cluster_state:ok/.test(info) && /cluster_known_nodes:3/.test(info);
     }, { timeout: 20_000 });
   }
-  // A prefix whose slot is at the last node, while only the first is configured.
+  // A prefix whose slot is on the last node, while only the first is configured.
   const servers: RedisServers = {
     kind: "cluster",
     addresses: [{ host: "127.0.0.1", port: first.port }],

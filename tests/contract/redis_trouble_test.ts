@@ -1,5 +1,5 @@
-// Redis answers, but not as it should: it takes no writes, has lost everything, holds what nobody
-// of ours has written, or keeps its messages for itself. Proxies go on, and make it good again.
+// Redis answers, but wrongly: it refuses writes, has lost everything, contains foreign values, or
+// does not deliver messages. Proxies keep working and repair it.
 
 import assert from "node:assert/strict";
 import type { RedisStore } from "../../src/registry/redis/store.ts";
@@ -16,7 +16,7 @@ function idsOf(store: RedisStore): string[] {
   return store.origins().map(({ origin }) => origin.id).sort();
 }
 
-/** Three origins, and a confirmed stream at one of them. @returns its origin */
+/** Writes three origins, and a confirmed stream at one of them. @returns its origin */
 async function populate(world: RedisWorld): Promise<string> {
   const [one] = world.stores;
   for (const id of ORIGINS) await one.putOrigin(sampleOrigin(id), LONG);
@@ -26,12 +26,12 @@ async function populate(world: RedisWorld): Promise<string> {
   return origin;
 }
 
-/** How many calls of commands the server has served, those of scripts included. */
+/** How many commands the server has executed, including those in scripts. */
 function calls(server: RedisServer): Promise<number> {
   return server.info("commandstats", /^cmdstat_(?!info|ping|client|command).*:calls=(\d+)/gm);
 }
 
-Deno.test("everything is lost while Redis runs: it is served from the copies and written again", async () => {
+Deno.test("everything is lost while Redis runs: it is served from copies and written again", async () => {
   await using server = await RedisServer.open();
   await using world = await RedisWorld.open(server);
   const [one, two] = world.stores;
@@ -139,7 +139,7 @@ Deno.test("full of garbage: it is ignored, counted and overwritten", async () =>
   assert.deepEqual(world.stores.map(({ trouble }) => trouble), [undefined, undefined]);
 });
 
-Deno.test("garbage that is there before a proxy starts does not keep it from the rest", async () => {
+Deno.test("garbage that exists before a proxy starts does not hide the rest", async () => {
   await using server = await RedisServer.open();
   await using world = await RedisWorld.open(server);
   await populate(world);
@@ -152,14 +152,18 @@ Deno.test("garbage that is there before a proxy starts does not keep it from the
   assert.deepEqual(idsOf(fresh), ["a", "c"]);
   assert.equal(fresh.stream("v/a/known")?.record.confirmed, true);
   assert.ok(later.counts[0]!.of("srs_proxy_redis_ignored_values_total") >= 1);
-  assert.equal(await server.command("ZSCORE", keys.origins, "ghost"), null, "the index is healed");
+  assert.equal(
+    await server.command("ZSCORE", keys.origins, "ghost"),
+    null,
+    "the index is repaired",
+  );
   assert.equal(await server.command("ZSCORE", keys.streams, "v/a/ghost"), null);
   await world.stores[0].putOrigin(sampleOrigin("b"), LONG);
   await later.inStep();
   assert.deepEqual(idsOf(fresh), ORIGINS);
 });
 
-Deno.test("messages that were lost are noticed, and everything is read again", async () => {
+Deno.test("lost messages are noticed, and everything is read again", async () => {
   await using server = await RedisServer.open();
   await using world = await RedisWorld.open(server);
   const [one, two] = world.stores;
@@ -184,7 +188,7 @@ Deno.test("messages that were lost are noticed, and everything is read again", a
   assert.ok(world.counts[1]!.of("srs_proxy_redis_full_reads_total") >= 2);
 });
 
-Deno.test("a known stream costs nothing, an unknown one that is asked for again next to nothing", async () => {
+Deno.test("a known stream costs nothing, a repeatedly requested unknown one next to nothing", async () => {
   await using server = await RedisServer.open();
   await using world = await RedisWorld.open(server);
   const [one] = world.stores;
@@ -205,13 +209,13 @@ Deno.test("a known stream costs nothing, an unknown one that is asked for again 
   assert.equal(one.stream("v/a/none"), undefined);
 });
 
-Deno.test("however many users nobody knows are asked for, Redis is asked for few", async () => {
+Deno.test("however many unknown users appear, Redis is asked about few", async () => {
   await using server = await RedisServer.open();
   await using world = await RedisWorld.open(server);
   const [one] = world.stores;
   const before = await calls(server);
   const rounds: Promise<PromiseSettledResult<unknown>[]>[] = [];
-  // As packets come: round by round, and the loop turns in between.
+  // As packets arrive: in rounds, with the event loop running in between.
   for (let round = 0; round < 40; round++) {
     const users = Array.from({ length: 500 }, (_, at) => `${round}-${at}:x`);
     rounds.push(Promise.allSettled(users.map((user) => one.session(user))));

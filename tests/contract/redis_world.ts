@@ -1,4 +1,4 @@
-// Stores that share one Redis, for the suites and for tests of what happens when it fails.
+// Stores that share one Redis, for the contract suites and for tests of failures.
 
 import type { RedisServers } from "../../src/core/redis_access.ts";
 import { RedisStore, type RedisStoreOptions } from "../../src/registry/redis/store.ts";
@@ -10,13 +10,12 @@ import type { StoreBounds, StoreHarness } from "./store_harness.ts";
 
 const BOUNDS: StoreBounds = { maxOrigins: 400, maxStreams: 20_000, maxSessions: 100 };
 
-/** What is special about the stores of a world. */
 export interface RedisWorldOptions extends Partial<RedisStoreOptions> {
-  /** How many; two unless told. */
+  /** Number of stores; two unless given. */
   readonly count?: number;
 }
 
-/** Some stores, each as in a process of its own, on keys that nobody else has. */
+/** Several stores, each as in a process of its own, with a key prefix of their own. */
 export class RedisWorld implements StoreHarness {
   readonly stores: [RedisStore, RedisStore, ...RedisStore[]];
   readonly counts: readonly Counts[];
@@ -33,7 +32,7 @@ export class RedisWorld implements StoreHarness {
     this.keys = new Keys(prefix);
   }
 
-  /** @param server to look into; the stores use it too unless told otherwise */
+  /** @param server for inspection; the stores use it too unless given another */
   static async open(server: RedisServer, options: RedisWorldOptions = {}): Promise<RedisWorld> {
     const { count = 2, keyPrefix = `${crypto.randomUUID().slice(0, 8)}:`, ...special } = options;
     const servers: RedisServers = { kind: "single", address: server.address };
@@ -52,7 +51,7 @@ export class RedisWorld implements StoreHarness {
     await this.inStep();
   };
 
-  /** Resolves when every store knows of the last change in Redis. */
+  /** Resolves when every store knows the last change in Redis. */
   async inStep(): Promise<void> {
     const last = Number(await this.#server.command("GET", this.keys.version));
     const isInStep = () => this.stores.every(({ version }) => version >= last);

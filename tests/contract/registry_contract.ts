@@ -1,5 +1,5 @@
-// What registries that share their records must agree on, whatever the store. Two registries stand
-// for two proxies; over a memory store both use the same one.
+// What registries that share their records must agree on, with any store. Two registries stand for
+// two proxies; with a memory store both use the same one.
 
 import assert from "node:assert/strict";
 import { systemClock } from "../../src/core/clock.ts";
@@ -45,7 +45,7 @@ const TESTS: Readonly<Record<string, Test>> = {
     }
   },
 
-  "1,000 new streams asked of both at once have one origin each": async (one, two, settle) => {
+  "1,000 new streams requested at both at once have one origin each": async (one, two, settle) => {
     await registerAll(one, two, 10);
     await settle();
     const owners = new Set<string>();
@@ -94,7 +94,7 @@ const TESTS: Readonly<Record<string, Test>> = {
     await until("the end of the session", async () => await two.session("u:v") === undefined);
   },
 
-  "a default origin that is configured anew takes the place of the old one": async (
+  "a reconfigured default origin replaces the old one": async (
     one,
     two,
     settle,
@@ -116,7 +116,7 @@ const TESTS: Readonly<Record<string, Test>> = {
     });
   },
 
-  "a failed request of one leaves the other's under way alone": async (one, two, settle) => {
+  "a failed request at one does not affect the other's pending one": async (one, two, settle) => {
     await registerAll(one, two, 10);
     const request = { stream: "v/a/s", protocol: "rtmp", intent: "play", failed: [] } as const;
     const { id } = await one.resolve({ ...request, session: "first" });
@@ -127,7 +127,7 @@ const TESTS: Readonly<Record<string, Test>> = {
   },
 };
 
-/** Declares the suite for two registries on one kind of store, with its way to pick origins. */
+/** Declares the suite for two registries on one kind of store, with a rule for choosing origins. */
 export function registryContract(name: string, open: OpenHarness, pick?: Choose): void {
   for (const [title, test] of Object.entries(TESTS)) {
     Deno.test(`registries over ${name}: ${title}`, async () => {

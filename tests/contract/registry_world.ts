@@ -1,4 +1,4 @@
-// A registry for tests of what one registry does: in memory, with a clock that the test moves.
+// A registry in memory for tests of a single registry, with a clock that the test moves.
 
 import { ProxyError } from "../../src/core/errors.ts";
 import type { StreamRequest } from "../../src/core/contracts.ts";
@@ -7,11 +7,11 @@ import { Registry, type RegistryOptions } from "../../src/registry/registry.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
 import { type SampleOrigin, sampleOrigin } from "./sample_origin.ts";
 
-/** The stream of whoever names none. */
+/** The stream used by default. */
 export const STREAM = "v/a/s";
-/** Idle time of streams in a World, in milliseconds. */
+/** Idle time of streams in a World, milliseconds. */
 export const IDLE = 60_000;
-/** Life of an origin in a World, in milliseconds. */
+/** TTL of origins in a World, milliseconds. */
 export const ORIGIN_TTL = 300_000;
 
 /** A registry on an empty memory store, with a clock that the test moves. */
@@ -20,7 +20,7 @@ export class World implements AsyncDisposable {
   readonly #clock: VirtualClock;
   readonly #counts: Map<string, number>;
 
-  /** @param options with a clock of its own a world is moved by that, not by `pass` */
+  /** @param options a clock given here moves the world instead of `pass` */
   static async open(options: Partial<RegistryOptions> = {}): Promise<World> {
     const clock = new VirtualClock();
     const counts = new Map<string, number>();
@@ -48,7 +48,7 @@ export class World implements AsyncDisposable {
     this.#counts = counts;
   }
 
-  /** Lets time pass, with timers going off as they would. */
+  /** Lets time pass, with timers firing as usual. */
   pass(milliseconds: number): Promise<void> {
     return this.#clock.pass(milliseconds);
   }
@@ -76,7 +76,7 @@ export class World implements AsyncDisposable {
     return (await this.registry.resolve(request)).id;
   }
 
-  /** The origin of the stream by the list of streams. */
+  /** The origin of the stream, from the list of streams. */
   async owner(stream = STREAM): Promise<string | undefined> {
     const { streams } = await this.registry.streams({ limit: 10_000 });
     return streams.find((status) => status.stream === stream)?.origin;

@@ -1,16 +1,15 @@
-// Origins for tests: as complete as registered ones, with nobody behind their addresses.
+// Origins for tests: as complete as registered ones, with nothing at their addresses.
 
 import type { Address } from "../../src/core/address.ts";
 import type { Origin, Protocol } from "../../src/core/origin.ts";
 
-/** What a test wants to be special about an origin. */
 export interface SampleOrigin {
   readonly generation?: string;
-  /** What it offers; RTMP alone unless told. */
+  /** What it offers; only RTMP unless given. */
   readonly offers?: readonly Protocol[];
 }
 
-/** An origin of that id at 192.0.2.1, an address that documentation is free to use. */
+/** An origin with that id at 192.0.2.1, an address reserved for documentation. */
 export function sampleOrigin(id: string, sample: SampleOrigin = {}): Origin {
   const ip = "192.0.2.1";
   const { generation = "first/1", offers = ["rtmp"] } = sample;

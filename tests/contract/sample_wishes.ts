@@ -1,4 +1,4 @@
-// Wishes about mappings as the tests of stores need them.
+// Claims and leases for tests of stores.
 
 import { firstByHash } from "../../src/registry/rendezvous.ts";
 import type { RedisStore } from "../../src/registry/redis/store.ts";
@@ -6,7 +6,7 @@ import type { StreamClaim, StreamLease } from "../../src/registry/store.ts";
 
 const LONG = 60_000;
 
-/** A claim of a viewer that waits for nobody, of the origin by which proxies agree unasked. */
+/** A viewer's claim, for the origin on which proxies agree without communicating. */
 export function claimOf(
   store: RedisStore,
   stream: string,
@@ -18,7 +18,7 @@ export function claimOf(
   return { stream, origin, candidates, ...wish, ...more };
 }
 
-/** A lease of viewers that are served. */
+/** A lease of viewers being served. */
 export function leaseOf(
   stream: string,
   origin: string,

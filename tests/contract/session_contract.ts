@@ -1,17 +1,16 @@
-// What every store must do with WebRTC sessions; a part of the suite for stores.
+// What every store must do with WebRTC sessions. A part of storeContract.
 
 import assert from "node:assert/strict";
 import type { RtcSession } from "../../src/core/contracts.ts";
 import { BOUNDS, isOverloaded, LONG, type Test, TTL } from "./store_harness.ts";
 
-/** A session to a place where nobody is. */
+/** A session at an address where nothing is. */
 function rtcSession(user: string, more: Partial<RtcSession> = {}): RtcSession {
   const media = { host: "192.0.2.1", port: 8000 };
   const password = "Zm9yIHRlc3RzIG9ubHkgISE";
   return { user, password, stream: "v/a/s", intent: "play", origin: "a", media, ...more };
 }
 
-/** The tests by what they show. */
 export const SESSION_TESTS: Readonly<Record<string, Test>> = {
   "a session put at one end is found at the other": async (
     { stores: [one, two], pass, settle },
@@ -28,16 +27,14 @@ export const SESSION_TESTS: Readonly<Record<string, Test>> = {
     assert.equal(await two.session("answer:offer"), undefined);
   },
 
-  "a session keeps every address at which its media may be taken": async (
-    { stores: [one, two], settle },
-  ) => {
+  "a session keeps all its media addresses": async ({ stores: [one, two], settle }) => {
     const otherMedia = [{ host: "2001:db8::1", port: 8000 }, { host: "192.0.2.2", port: 8001 }];
     await one.putSession(rtcSession("u:v", { otherMedia }), TTL);
     await settle();
     assert.deepEqual((await two.session("u:v"))?.otherMedia, otherMedia);
   },
 
-  "a session put again lives longer, as the newer one": async (
+  "a session put again is replaced and lives longer": async (
     { stores: [one, two], pass, settle },
   ) => {
     await one.putSession(rtcSession("u:v"), TTL);
@@ -58,7 +55,9 @@ export const SESSION_TESTS: Readonly<Record<string, Test>> = {
     assert.equal(await one.session("u:v"), undefined);
   },
 
-  "a session is refused when there is no room, known ones go on": async ({ stores, pass }) => {
+  "a new session is refused when there is no room, known ones are renewed": async (
+    { stores, pass },
+  ) => {
     const [one, two] = stores;
     for (let index = 0; index < BOUNDS.maxSessions; index++) {
       await one.putSession(rtcSession(`u:${index}`), index === 0 ? TTL : LONG);

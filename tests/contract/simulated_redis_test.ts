@@ -1,6 +1,6 @@
-// The simulated Redis of the model test gives the replies of a real one: a long random sequence of
-// the calls that the program makes, with foreign values under its keys and full tables among them,
-// is given to both, and every reply and every message is compared.
+// The simulated Redis of the model test replies like a real one: both get a long random sequence of
+// the program's calls, including foreign values under its keys and full tables, and every reply and
+// message is compared.
 
 import assert from "node:assert/strict";
 import { ErrorReply } from "@redis/client";
@@ -19,11 +19,11 @@ import { sampleOrigin } from "./sample_origin.ts";
 
 const STEPS = 600;
 const LIMITS = { maxOrigins: 4, maxStreams: 5, maxSessions: 3 };
-/** Two clocks and two ways to Redis: by so many milliseconds may times differ. */
+/** How much times may differ between two clocks and two connections to Redis, milliseconds. */
 const TOLERANCE = 1_000;
 const SHORT = 30;
 const LONG = 60_000;
-/** So that both give the same numbers to changes. */
+/** Makes both give the same numbers to changes. */
 const FIRST_VERSION = String(2e15);
 const STREAMS = ["v/a/1", "v/a/2", "v/a/3", "v/a/4", "v/a/5", "v/a/ü/6", "v/a/7"];
 const KINDS = ["claim", "move", "publish", "renew", "forget", "settle"] as const;
@@ -31,14 +31,14 @@ const NAMES = ["a", "b", "c", "d", "e"];
 
 type Random = (below: number) => number;
 
-/** What is given to both. */
+/** A call given to both. */
 interface Step {
   readonly give: (remote: Remote, calls: RedisCalls) => Promise<unknown>;
-  /** Whether something may lapse soon, before which nothing else is to be done. */
+  /** Whether something may expire soon, before which nothing else must be done. */
   readonly isShort: boolean;
 }
 
-/** Passes calls on, and keeps what came back. */
+/** Passes calls on and records the replies. */
 class Recorder implements RedisCalls {
   readonly closed: Promise<Error>;
   readonly replies: Reply[] = [];
@@ -73,7 +73,6 @@ class Recorder implements RedisCalls {
   }
 }
 
-/** Calls that reach the server at once. */
 function directCalls(server: SimulatedRedis): RedisCalls {
   const answer = (reply: Reply) => {
     return reply instanceof ErrorReply ? Promise.reject(reply) : Promise.resolve(reply);
@@ -86,7 +85,7 @@ function directCalls(server: SimulatedRedis): RedisCalls {
   };
 }
 
-/** No two long ones are alike, so that it never depends on a millisecond which lives longer. */
+/** Long ones all differ, so that a millisecond never decides which lives longer. */
 function randomLife(random: Random): number {
   return random(16) === 0 ? SHORT : LONG + 1_000 * random(10_000);
 }
@@ -104,14 +103,14 @@ function randomOperation(random: Random): StreamOperation {
     live: pick(random, ["runs", "ended", "none"]),
     publisher: pick(random, ["me", "you"]),
     liveTtl: randomLife(random),
-    // Long ago, and long after the epochs that the scripts take from their clocks.
+    // Long before, and long after, the epochs that the scripts take from their clocks.
     epoch: pick(random, [0, 1e12, 1.5e12, 3e12]),
   };
   if (random(4) > 0) return operation;
   return { ...operation, before: Date.now() + pick(random, [-LONG, LONG]) };
 }
 
-/** What somebody else may put under the keys. */
+/** A foreign value under one of the keys. */
 function foreignStep(random: Random, keys: Keys): readonly string[] {
   const key = pick(random, [
     keys.stream(pick(random, STREAMS)),
@@ -184,7 +183,7 @@ function randomStep(random: Random, keys: Keys): Step {
   }
 }
 
-/** What can be compared of a reply: texts in JSON read, errors by their first word. */
+/** The comparable part of a reply: JSON texts parsed, errors by their first word. */
 function comparable(reply: unknown): unknown {
   if (reply instanceof Error) return `error ${/^[A-Z]+(?= )/.exec(reply.message)?.[0] ?? ""}`;
   if (Array.isArray(reply)) return isScan(reply) ? scanned(reply) : reply.map(comparable);
@@ -199,7 +198,7 @@ function comparable(reply: unknown): unknown {
   }
 }
 
-/** The order of what is scanned means nothing. */
+/** The order of scanned entries does not matter. */
 function isScan(reply: readonly unknown[]): reply is readonly [string, readonly string[]] {
   return reply.length === 2 && reply[0] === "0" && Array.isArray(reply[1]);
 }
@@ -227,7 +226,7 @@ function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-Deno.test("the simulated Redis replies as a real one does", async () => {
+Deno.test("the simulated Redis replies like a real one", async () => {
   const seed = Number(Deno.env.get("MODEL_SEED") ?? Math.floor(Math.random() * 2 ** 31));
   say(`seed ${seed}`);
   const random = randomNumbers(seed);
@@ -268,7 +267,7 @@ Deno.test("the simulated Redis replies as a real one does", async () => {
   }
 });
 
-/** Each end has a name of its own, and the order of what has changed means nothing. */
+/** Each end has a name of its own, and the order of changes does not matter. */
 function message(text: string): unknown {
   const fields = comparable(text);
   if (!isFields(fields)) return fields;

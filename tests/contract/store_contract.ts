@@ -1,5 +1,5 @@
-// What every store must do, whatever it keeps its records in. A suite of its own for each store is
-// one call of storeContract; a store over a network is given twice, to be used from both ends.
+// What every store must do, wherever it keeps its records. One call of storeContract declares the
+// suite for a store; a store over a network is given twice, to be used from both ends.
 
 import assert from "node:assert/strict";
 import { ProxyError } from "../../src/core/errors.ts";
@@ -33,7 +33,7 @@ async function loadOf(store: Store, id: string): Promise<number | undefined> {
 }
 
 const ORIGIN_TESTS: Readonly<Record<string, Test>> = {
-  "an origin is found until its time is over": async ({ stores: [one, two], pass, settle }) => {
+  "an origin is found until its TTL is over": async ({ stores: [one, two], pass, settle }) => {
     const origin = sampleOrigin("a");
     await one.putOrigin(origin, TTL);
     await settle();
@@ -46,7 +46,7 @@ const ORIGIN_TESTS: Readonly<Record<string, Test>> = {
     assert.deepEqual(await two.origins(), []);
   },
 
-  "a heartbeat prolongs the life of an origin": async ({ stores: [one, two], pass, settle }) => {
+  "a heartbeat extends the TTL of an origin": async ({ stores: [one, two], pass, settle }) => {
     await one.putOrigin(sampleOrigin("a"), TTL);
     await pass(TTL / 2);
     await two.putOrigin(sampleOrigin("a"), TTL * 2);
@@ -55,7 +55,7 @@ const ORIGIN_TESTS: Readonly<Record<string, Test>> = {
     assert.equal((await one.origin("a"))?.id, "a");
   },
 
-  "what is decided about an origin is known to all, and stays": async (harness) => {
+  "an operator's settings for an origin are known to all, and stay": async (harness) => {
     const { stores: [one, two], settle } = harness;
     await one.putOrigin(sampleOrigin("a"), LONG);
     await settle();
@@ -77,7 +77,7 @@ const ORIGIN_TESTS: Readonly<Record<string, Test>> = {
     await becomes(undefined);
   },
 
-  "an origin that is removed is gone for all, with what was decided": async (harness) => {
+  "a removed origin is gone for all, with its settings": async (harness) => {
     const { stores: [one, two], settle } = harness;
     await one.putOrigin(sampleOrigin("a"), LONG);
     await one.changeOrigin("a", { draining: true });
@@ -107,7 +107,7 @@ const ORIGIN_TESTS: Readonly<Record<string, Test>> = {
     assert.equal((await one.origins()).length, 1);
   },
 
-  "an origin without end stays": async ({ stores: [one, two], pass, settle }) => {
+  "an origin without a TTL stays": async ({ stores: [one, two], pass, settle }) => {
     await one.putOrigin(sampleOrigin("a"), Infinity);
     await pass(TTL);
     await settle();
@@ -115,7 +115,7 @@ const ORIGIN_TESTS: Readonly<Record<string, Test>> = {
     assert.equal((await two.origins())[0]?.origin.id, "a");
   },
 
-  "300 origins that register at once are all there": async ({ stores: [one, two], settle }) => {
+  "300 origins that register at once are all found": async ({ stores: [one, two], settle }) => {
     const ids = Array.from({ length: 300 }, (_, index) => `origin-${index}`);
     await Promise.all(
       ids.map(async (id, index) => await (index % 2 ? one : two).putOrigin(sampleOrigin(id), LONG)),
@@ -127,7 +127,7 @@ const ORIGIN_TESTS: Readonly<Record<string, Test>> = {
     }
   },
 
-  "a new origin is refused when there is no room, known ones go on": async ({ stores, pass }) => {
+  "without room new origins are refused, known ones are renewed": async ({ stores, pass }) => {
     const [one] = stores;
     for (let index = 0; index < BOUNDS.maxOrigins; index++) {
       await one.putOrigin(sampleOrigin(`o${index}`), index === 0 ? TTL : LONG);
@@ -139,7 +139,7 @@ const ORIGIN_TESTS: Readonly<Record<string, Test>> = {
     assert.equal(await one.origin("new"), undefined);
     await one.putOrigin(sampleOrigin("o1", { generation: "second/2" }), LONG);
     assert.equal((await one.origin("o1"))?.generation, "second/2");
-    // Room that is never used by anybody again must come back by itself.
+    // Room taken by unused records must become free by itself.
     await pass(TTL + 1_000);
     await one.putOrigin(sampleOrigin("new"), LONG);
     assert.equal((await one.origin("new"))?.id, "new");
@@ -169,23 +169,21 @@ const CLAIM_TESTS: Readonly<Record<string, Test>> = {
     assert.equal(await ownerOf(two, "v/a/s"), records[0]?.origin);
   },
 
-  "a claim that nobody renews lapses": async ({ stores: [one, two], pass }) => {
+  "a claim that nobody renews expires": async ({ stores: [one, two], pass }) => {
     await one.claimStream(claim("v/a/s", "a", "one", TTL));
     await pass(TTL + 1);
     assert.equal(await two.stream("v/a/s"), undefined);
     assert.equal((await two.claimStream(claim("v/a/s", "b", "two"))).origin, "b");
   },
 
-  "a mapping goes when its claimant gives it up": async ({ stores: [one, two], settle }) => {
+  "a mapping is removed when its claimant releases it": async ({ stores: [one, two], settle }) => {
     await one.claimStream(claim("v/a/s", "a"));
     await one.forgetStream({ stream: "v/a/s", origin: "a", claimant: "me", isUrgent: true });
     await settle();
     assert.equal(await two.stream("v/a/s"), undefined);
   },
 
-  "nobody gives up what is not theirs, elsewhere or confirmed": async (
-    { stores: [one, two], settle },
-  ) => {
+  "a release affects only the claimant's own mapping": async ({ stores: [one, two], settle }) => {
     await one.claimStream(claim("v/a/s", "a"));
     await two.forgetStream({ stream: "v/a/s", origin: "a", claimant: "other", isUrgent: true });
     await two.forgetStream({ stream: "v/a/s", origin: "b", claimant: "me", isUrgent: true });
@@ -197,7 +195,7 @@ const CLAIM_TESTS: Readonly<Record<string, Test>> = {
     assert.equal((await recordOf(one, "v/a/s"))?.confirmed, true);
   },
 
-  "a mapping on which two rely is given up by neither": async ({ stores: [one, two], settle }) => {
+  "a mapping on which two rely is released by neither": async ({ stores: [one, two], settle }) => {
     await one.claimStream(claim("v/a/s", "a", "one"));
     assert.equal((await two.claimStream(claim("v/a/s", "b", "two"))).claimant, "");
     await one.forgetStream({ stream: "v/a/s", origin: "a", claimant: "one", isUrgent: true });
@@ -206,7 +204,7 @@ const CLAIM_TESTS: Readonly<Record<string, Test>> = {
     assert.equal(await ownerOf(one, "v/a/s"), "a");
   },
 
-  "a new stream is refused when there is no room, known ones go on": async ({ stores, pass }) => {
+  "without room new streams are refused, known ones are renewed": async ({ stores, pass }) => {
     const [one] = stores;
     for (let index = 0; index < BOUNDS.maxStreams; index++) {
       await one.claimStream(claim(`v/a/${index}`, "a", "me", index === 0 ? TTL : LONG));
@@ -223,7 +221,7 @@ const CLAIM_TESTS: Readonly<Record<string, Test>> = {
 };
 
 const LEASE_TESTS: Readonly<Record<string, Test>> = {
-  "a move succeeds from the origin that was named only": async ({ stores: [one, two], settle }) => {
+  "a move succeeds only from the named origin": async ({ stores: [one, two], settle }) => {
     await one.claimStream(claim("v/a/s", "a"));
     assert.equal((await two.moveStream({ ...claim("v/a/s", "c"), from: "b" })).origin, "a");
     assert.equal((await two.moveStream({ ...claim("v/a/s", "b"), from: "a" })).origin, "b");
@@ -258,18 +256,18 @@ const LEASE_TESTS: Readonly<Record<string, Test>> = {
     assert.equal(await one.stream("v/a/s"), undefined);
   },
 
-  "a moved mapping begins a life of its own": async ({ stores: [one, two], pass }) => {
+  "a moved mapping has a new TTL": async ({ stores: [one, two], pass }) => {
     await one.claimStream(claim("v/a/s", "a"));
     await two.moveStream({ ...claim("v/a/s", "b", "two", TTL), from: "a" });
     await pass(TTL + 1);
     assert.equal(await one.stream("v/a/s"), undefined);
   },
 
-  "a move of a mapping that is gone makes a new one": async ({ stores: [one] }) => {
+  "a move of a mapping that is gone creates a new one": async ({ stores: [one] }) => {
     assert.equal((await one.moveStream({ ...claim("v/a/s", "b"), from: "a" })).origin, "b");
   },
 
-  "a lease prolongs and confirms, and never shortens": async (
+  "a lease extends and confirms, and never shortens": async (
     { stores: [one, two], pass, settle },
   ) => {
     await one.claimStream(claim("v/a/s", "a", "me", TTL));
@@ -282,7 +280,7 @@ const LEASE_TESTS: Readonly<Record<string, Test>> = {
     assert.equal(await two.stream("v/a/s"), undefined);
   },
 
-  "a lease writes again what was lost": async ({ stores: [one, two], settle }) => {
+  "a lease restores what was lost": async ({ stores: [one, two], settle }) => {
     await one.renewStreams([lease("v/a/s", "a")]);
     await settle();
     assert.deepEqual(await recordOf(two, "v/a/s"), {
@@ -291,7 +289,7 @@ const LEASE_TESTS: Readonly<Record<string, Test>> = {
     });
   },
 
-  "a lease leaves alone what has moved": async ({ stores: [one, two], settle }) => {
+  "a lease does not affect a mapping that has moved": async ({ stores: [one, two], settle }) => {
     await one.claimStream(claim("v/a/s", "b"));
     await two.renewStreams([lease("v/a/s", "a")]);
     await settle();
@@ -350,7 +348,7 @@ const LIST_TESTS: Readonly<Record<string, Test>> = {
     assert.deepEqual(seen.sort(), names.sort());
   },
 
-  "a list goes on where it was, whatever has gone": async ({ stores: [one], pass }) => {
+  "a list continues where it was, whatever has been removed": async ({ stores: [one], pass }) => {
     for (const name of ["v/a/1", "v/a/2"]) await one.claimStream(claim(name, "a", "me", TTL));
     for (const name of ["v/a/3", "v/a/4"]) await one.claimStream(claim(name, "a", "me", LONG));
     const { next: after } = await one.streams({ limit: 3 });
@@ -361,7 +359,7 @@ const LIST_TESTS: Readonly<Record<string, Test>> = {
     assert.deepEqual(streams.map(({ stream }) => stream), ["v/a/4"]);
   },
 
-  "a page that nobody gave out is refused": async ({ stores: [one] }) => {
+  "an invented page cursor is refused": async ({ stores: [one] }) => {
     for (const after of ["x", "-1", "1.5"]) {
       await assert.rejects(
         async () => await one.streams({ limit: 10, after }),
@@ -370,7 +368,7 @@ const LIST_TESTS: Readonly<Record<string, Test>> = {
     }
   },
 
-  "sweeping tells what is left": async ({ stores: [one], pass }) => {
+  "sweeping reports what is left": async ({ stores: [one], pass }) => {
     await one.putOrigin(sampleOrigin("a"), TTL);
     await one.putOrigin(sampleOrigin("b"), LONG);
     await one.claimStream(claim("v/a/1", "a", "me", TTL));

@@ -1,4 +1,4 @@
-// TLS on either engine, with the TLS of Deno and of OpenSSL's own program as clients.
+// TLS on either engine, with Deno and OpenSSL's own program as clients.
 
 import assert from "node:assert/strict";
 import { Authority, type SignedPair } from "../support/certificates.ts";
@@ -22,7 +22,7 @@ const OTHER = await authority.pair({ names: ["tv.example.com", "*.live.example.c
 const NEW = await authority.pair({ names: ["new.example.com"] });
 await authority[Symbol.asyncDispose]();
 
-/** A server of both ports that does the same with every connection. */
+/** A server with a plain and a TLS port that handles every connection the same way. */
 class Port implements AsyncDisposable {
   readonly engine: TcpEngine;
   readonly tls: TlsServer;
@@ -109,7 +109,7 @@ async function readExactly(conn: Deno.Conn, length: number): Promise<Uint8Array>
   return bytes;
 }
 
-/** Megabytes that a process has. */
+/** Resident memory of a process, megabytes. */
 function residentOf(process: string): number {
   const status = Deno.readTextFileSync(`/proc/${process}/status`);
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1]) / 1024;
@@ -126,7 +126,7 @@ function test(name: string, run: (kind: TcpEngine["kind"]) => Promise<void>): vo
   }
 }
 
-test("what is said in TLS is heard, both ways, to the last byte", async (kind) => {
+test("TLS carries data both ways to the last byte", async (kind) => {
   await using port = new Port(kind);
   for (const length of [1, 699, 700, 16_384, 16_385, 1_000_000]) {
     const conn = await port.connect();
@@ -158,7 +158,7 @@ test("pipes carry TLS to plain connections and back", async (kind) => {
   };
   await using port = new Port(kind, serve);
   const conn = await port.connect();
-  // The first record is read in part by the inbox: the pipe must find the rest.
+  // The inbox reads a part of the first record, and the pipe must find the rest.
   const first = sample(9_000);
   await writeAll(conn, first);
   assert.deepEqual(await readExactly(conn, first.length), first);
@@ -167,7 +167,7 @@ test("pipes carry TLS to plain connections and back", async (kind) => {
   assert.deepEqual(echoed, bytes);
 });
 
-test("a receiver that is slow holds up its sender, and loses nothing", async (kind) => {
+test("a slow receiver blocks its sender and loses nothing", async (kind) => {
   const bytes = sample(8_000_000);
   const serve = async (connection: Connection) => {
     await connection.write(bytes);
@@ -181,7 +181,7 @@ test("a receiver that is slow holds up its sender, and loses nothing", async (ki
   assert.ok(received.every((byte, at) => byte === bytes[at]));
 });
 
-test("the certificate is the one for the name, and new ones are for new connections", async (kind) => {
+test("the certificate matches the name, and new certificates apply to new connections", async (kind) => {
   await using port = new Port(kind, echo, [PAIR, OTHER]);
   const first = await port.connect();
   for (const name of ["localhost", "tv.example.com", "one.live.example.com"]) {
@@ -203,7 +203,7 @@ test("the certificate is the one for the name, and new ones are for new connecti
   await port.connect("new.example.com");
 });
 
-test("a PROXY header before TLS names the client, however they are cut", async (kind) => {
+test("a PROXY header before TLS names the client, however the bytes are split", async (kind) => {
   const peers: string[] = [];
   await using port = new Port(kind, async (connection) => {
     peers.push(connection.peer.host);
@@ -221,7 +221,7 @@ test("a PROXY header before TLS names the client, however they are cut", async (
   }
 });
 
-test("what is no TLS is refused and counted; so is silence, and versions before 1.2", async (kind) => {
+test("other protocols, silence and TLS versions before 1.2 are refused and counted", async (kind) => {
   await using port = new Port(kind);
   for (
     const text of [
@@ -278,7 +278,7 @@ test("renegotiation is refused", async (kind) => {
   await writer.close().catch(() => {});
 });
 
-test("nothing is left of 10,000 handshakes that are given up, in any phase", async (kind) => {
+test("nothing remains of 10,000 handshakes abandoned in any phase", async (kind) => {
   await using port = new Port(kind);
   const hello = new Uint8Array(300);
   const recorder = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -316,7 +316,7 @@ test("nothing is left of 10,000 handshakes that are given up, in any phase", asy
   await giveUp(10_000);
   await until("all descriptors be free", () => descriptorsOf("self") <= descriptors);
   const grown = residentOf("self") - memory;
-  // What OpenSSL has for one would show if a tenth of them were left.
+  // OpenSSL's memory would show if a tenth of them were leaked.
   assert.ok(grown < 30, `${grown} MB more, beside ${memory} MB`);
   await port.server[Symbol.asyncDispose]();
 });
