@@ -1,17 +1,20 @@
-// Every regular expression of the program takes steps in proportion to the text, whatever the text: a stranger
-// sends 64 KB of dots, and `/\.+$/` looks at two thousand million of them. Steps are counted by an engine of
-// the tests' own, so that no load of the machine can make a test fail, or pass.
+// Every regular expression of the program takes steps in proportion to the text, whatever the text:
+// for 64 KB of dots, `/\.+$/` would take two billion. Steps are counted by the tests' own engine,
+// so that the machine's load cannot make a test fail or pass.
 
 import assert from "node:assert/strict";
 import { CountingExpression, TooManySteps } from "../support/counting_expression.ts";
 import { hardTexts } from "../support/hard_texts.ts";
 import { expressionsInSources } from "../support/source_expressions.ts";
 
-/** Characters of a run. What grows with its square takes a million steps for it. */
+/** Length of a run in characters. Quadratic behaviour takes a million steps for it. */
 const LENGTH = 1_500;
 const STEPS_PER_CHARACTER = 40;
 
-/** Steps for the worst text of an expression, for each character of it; the search ends where it is too many. */
+/**
+ * Steps per character for the worst text of an expression; the search stops when there are too
+ * many.
+ */
 function worstOf(source: string, flags: string, limit = STEPS_PER_CHARACTER): number {
   const expression = new CountingExpression(source, flags);
   const isSticky = flags.includes("y");
@@ -44,10 +47,10 @@ function assertSameAs(
 
 Deno.test("every expression of the sources takes steps in proportion to the text", () => {
   const { expressions, makers } = expressionsInSources();
-  assert.ok(expressions.length > 100, "the sources have been read");
-  // Those of paths take one short name each, and have one variable in it.
+  assert.ok(expressions.length > 100, "the sources were read");
+  // Those for path templates match one short name each, with one variable in it.
   const unknown = makers.filter((path) => path !== "src/core/path_template.ts");
-  assert.deepEqual(unknown, [], "an expression that is made of a text cannot be looked at here");
+  assert.deepEqual(unknown, [], "an expression built from a text cannot be checked here");
   const slow = expressions.filter(({ source, flags }) => worstOf(source, flags) === Infinity);
   assert.deepEqual(slow.map(({ path, source }) => `${path} /${source}/`), []);
 });

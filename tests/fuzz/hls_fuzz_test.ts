@@ -1,5 +1,5 @@
-// Random bytes, and playlists, manifests, links and spbhid values changed at random: only
-// ProtocolError may come of them, nothing may be lost, and a second rewriting changes nothing.
+// Random bytes, and randomly mutated playlists, manifests, links and spbhid values: they may cause
+// only ProtocolErrors, nothing may be lost, and rewriting again changes nothing.
 
 import assert from "node:assert/strict";
 import { ProtocolError } from "../../src/core/errors.ts";
@@ -17,7 +17,7 @@ import { fuzzTest } from "../support/fuzzing.ts";
 import { mutateText, pick, randomText } from "../support/random_text.ts";
 
 const ROUNDS = 2_000;
-/** Bytes that mean something to one of the formats. */
+/** Bytes with a meaning in one of the formats. */
 const TELLING = [
   ..."#<>&;:/?=\"',\\@[]{}$%!- \t\r\n\0\x7f\xef\xbb\xbf\xff",
   "\n#EXT-X-MAP:URI=",
@@ -50,7 +50,7 @@ function rewriteIfGood(rewriting: Rewriting, text: string): string | undefined {
 }
 
 for (const [name, rewriting] of Object.entries(REWRITINGS)) {
-  fuzzTest(`a ${name} changed at random is refused or rewritten for good`, (random) => {
+  fuzzTest(`a randomly mutated ${name} is refused or rewritten once and for all`, (random) => {
     let rewritten = 0;
     for (let round = 0; round < ROUNDS; round++) {
       const text = mutateText(random, TELLING, pick(random, rewriting.samples));
@@ -63,16 +63,15 @@ for (const [name, rewriting] of Object.entries(REWRITINGS)) {
     assert.ok(rewritten > ROUNDS / 50, `only ${rewritten} were rewritten`);
   });
 
-  fuzzTest(`random bytes are no ${name}`, (random) => {
+  fuzzTest(`random bytes are not a ${name}`, (random) => {
     for (let round = 0; round < ROUNDS; round++) {
       assert.equal(rewriteIfGood(rewriting, randomText(random, random(200))), undefined);
     }
   });
 }
 
-fuzzTest("rewriting a playlist changes nothing but links", (random) => {
-  // Without addresses of the origin the parameter is all that comes in, and taken out again
-  // leaves what was there.
+fuzzTest("rewriting a playlist changes only links", (random) => {
+  // Without origin addresses only the parameter is added, so removing it restores the original.
   const target = { ...TARGET, originAddresses: [] };
   const { samples } = REWRITINGS["playlist"]!;
   for (let round = 0; round < ROUNDS; round++) {
@@ -89,7 +88,7 @@ fuzzTest("rewriting a playlist changes nothing but links", (random) => {
 });
 
 fuzzTest(
-  "a link changed at random never leads a browser to another host by being rewritten",
+  "rewriting a randomly mutated link never leads a browser to another host",
   (random) => {
     const base = `http://${TARGET.clientHost}/live/show.m3u8`;
     const links = [...REWRITTEN_LINKS.map(([link]) => link), ...UNTOUCHED_LINKS];
@@ -106,7 +105,7 @@ fuzzTest(
   },
 );
 
-fuzzTest("random text is no spbhid", (random) => {
+fuzzTest("random text is not a valid spbhid", (random) => {
   const alphabet = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"];
   const good = encodeSpbhid({
     key: streamKeyFromRtmp({ tcUrl: "rtmp://demo.com/live", app: "", stream: "show" }),
@@ -124,25 +123,28 @@ fuzzTest("random text is no spbhid", (random) => {
   }
 });
 
-fuzzTest("every key that a client can ask for survives its spbhid", (random) => {
-  let survived = 0;
-  for (let round = 0; round < ROUNDS; round++) {
-    const name = () =>
-      mutateText(random, TELLING, pick(random, ["live", "show", "cam.1", "demo.com", "..."]));
-    const tcUrl = `rtmp://${name()}/${name()}`;
-    const origin = randomText(random, random(40));
-    try {
-      const key = streamKeyFromRtmp({ tcUrl, app: "", stream: name() });
-      // Rare spellings leave names that no link may hold; they are refused.
-      const names = [key.vhost.replace(/^.*\.$/, "."), ...key.app.split("/"), key.stream];
-      if (names.some((name) => name === "." || name === "..")) continue;
-      const about = `round ${round}: ${JSON.stringify(key)}`;
-      const expected = { key, originTag: originTagOf(origin) };
-      assert.deepEqual(decodeSpbhid(encodeSpbhid({ key, origin })), expected, about);
-      survived++;
-    } catch (error) {
-      if (!(error instanceof Error) || error.name !== "ProxyError") throw error;
+fuzzTest(
+  "every key that a client can request survives a round trip through its spbhid",
+  (random) => {
+    let survived = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      const name = () =>
+        mutateText(random, TELLING, pick(random, ["live", "show", "cam.1", "demo.com", "..."]));
+      const tcUrl = `rtmp://${name()}/${name()}`;
+      const origin = randomText(random, random(40));
+      try {
+        const key = streamKeyFromRtmp({ tcUrl, app: "", stream: name() });
+        // Rare spellings give names that a link must not contain; they are refused.
+        const names = [key.vhost.replace(/^.*\.$/, "."), ...key.app.split("/"), key.stream];
+        if (names.some((name) => name === "." || name === "..")) continue;
+        const about = `round ${round}: ${JSON.stringify(key)}`;
+        const expected = { key, originTag: originTagOf(origin) };
+        assert.deepEqual(decodeSpbhid(encodeSpbhid({ key, origin })), expected, about);
+        survived++;
+      } catch (error) {
+        if (!(error instanceof Error) || error.name !== "ProxyError") throw error;
+      }
     }
-  }
-  assert.ok(survived > ROUNDS / 10, `only ${survived} keys were good`);
-});
+    assert.ok(survived > ROUNDS / 10, `only ${survived} keys were good`);
+  },
+);

@@ -1,5 +1,5 @@
-// HTTP heads and bodies made of random bytes, and of all known cases with random damage: nothing
-// but a ProtocolError may come of them, and no way of cutting them may change what is read.
+// HTTP heads and bodies of random bytes, and all known cases with random damage: they may cause
+// only ProtocolErrors, and splitting them differently must not change what is read.
 
 import assert from "node:assert/strict";
 import { textOfBytes } from "../../src/core/binary_text.ts";
@@ -48,7 +48,7 @@ function pick(random: SeededRandom, texts: readonly string[]): string {
   return texts[random.below(texts.length)]!;
 }
 
-/** One of the texts with a few bytes replaced, removed and put in; now and then with none. */
+/** One of the texts with a few bytes replaced, removed and inserted; occasionally unchanged. */
 function damaged(random: SeededRandom, texts: readonly string[]): string {
   let text = pick(random, texts);
   for (let times = random.below(4); times > 0; times--) {
@@ -64,7 +64,7 @@ function noise(random: SeededRandom): string {
   return Array.from({ length }, () => String.fromCharCode(random.below(256))).join("");
 }
 
-/** What the function returns, or undefined when it refuses. */
+/** What the function returns; undefined if it refuses. */
 function tryTo<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -74,7 +74,7 @@ function tryTo<T>(read: () => T): T | undefined {
   }
 }
 
-/** @throws ProtocolError; undefined when the head is not all there */
+/** Parses a head; undefined if it is incomplete. @throws ProtocolError */
 function headOf(text: string): Head | undefined {
   const bytes = bytesOf(text);
   const end = findHeadEnd(bytes);
@@ -88,7 +88,7 @@ function requestHeadOf(text: string): Head | undefined {
   return found && parseHead(bytes.subarray(found.start, found.end), found.lineEnd);
 }
 
-/** Written again it must be read the same, by readers that know fewer rules too. */
+/** Asserts that a head encoded again is parsed the same, also by less strict readers. */
 function assertUnambiguous({ start, fields }: Head): void {
   const written = encodeHead(start, fields);
   const again = parseHead(written.subarray(0, findHeadEnd(written)));
@@ -98,7 +98,7 @@ function assertUnambiguous({ start, fields }: Head): void {
   assert.doesNotMatch(text, /^\s|\n[^\n:]*\s:|\n\s+\S/);
 }
 
-/** What holds for whatever is understood. @returns whether it was */
+/** Checks what must hold for every accepted request. @returns whether it was accepted */
 function checkRequest(text: string): boolean {
   const head = tryTo(() => requestHeadOf(text));
   const request = head && tryTo(() => understandRequest(head));
@@ -116,12 +116,12 @@ function checkRequest(text: string): boolean {
 }
 
 for (const { name, bytes } of corpusOf("http")) {
-  Deno.test(`HTTP's ${name} is understood or refused, and never in two ways`, () => {
+  Deno.test(`HTTP's ${name} is accepted or refused, and never ambiguous`, () => {
     checkRequest(textOfBytes(bytes));
   });
 }
 
-Deno.test("damaged requests are understood or refused, and never in two ways", () => {
+Deno.test("damaged requests are accepted or refused, and never ambiguous", () => {
   let understood = 0;
   forEachSeed(ROUNDS, (random) => {
     if (checkRequest(damaged(random, REQUESTS))) understood++;
@@ -133,7 +133,7 @@ function bodyLength(value: string): number | "chunked" {
   return value.toLowerCase() === "chunked" ? "chunked" : parseInt(value, 10);
 }
 
-Deno.test("damaged responses are understood or refused", () => {
+Deno.test("damaged responses are accepted or refused", () => {
   let understood = 0;
   forEachSeed(ROUNDS, (random) => {
     const text = damaged(random, RESPONSES);
@@ -149,7 +149,7 @@ Deno.test("damaged responses are understood or refused", () => {
   assert.ok(understood > ROUNDS / 20, `only ${understood} were understood`);
 });
 
-Deno.test("a head ends at the same place however it comes in", () => {
+Deno.test("a head ends at the same place however it arrives", () => {
   forEachSeed(ROUNDS, (random) => {
     const bytes = bytesOf(damaged(random, [...REQUESTS, ...RESPONSES]));
     for (const find of [findHeadEnd, endOfRequestHead]) {
@@ -169,7 +169,7 @@ function endOfRequestHead(bytes: Uint8Array): number {
   return findRequestHead(bytes)?.end ?? -1;
 }
 
-Deno.test("noise is no head", () => {
+Deno.test("noise is not a head", () => {
   forEachSeed(ROUNDS, (random) => {
     const text = random.below(2) === 0 ? noise(random) : `${noise(random)}\r\n\r\n`;
     const asked = tryTo(() => requestHeadOf(text));
@@ -179,7 +179,7 @@ Deno.test("noise is no head", () => {
   });
 });
 
-Deno.test("a damaged body ends at the same place however it is cut", () => {
+Deno.test("a damaged body ends at the same place however it is split", () => {
   let ended = 0;
   forEachSeed(ROUNDS, (random) => {
     const text = random.below(8) === 0 ? noise(random) : damaged(random, BODIES);
@@ -191,7 +191,7 @@ Deno.test("a damaged body ends at the same place however it is cut", () => {
   assert.ok(ended > ROUNDS / 20, `only ${ended} ended`);
 });
 
-Deno.test("a body made of random chunks is read as it was made", () => {
+Deno.test("a body of random chunks is read as it was written", () => {
   forEachSeed(ROUNDS, (random) => {
     let data = "";
     let wire = "";
@@ -230,7 +230,7 @@ function scan(pieces: readonly string[]): Scan {
   return { data, taken, done: scanner.done };
 }
 
-/** The same by another way: the grammar as an expression, over a text that is all there. */
+/** The same by a different method: the grammar as a regular expression, on the complete text. */
 function readPlainly(text: string): Scan | undefined {
   let data = "";
   for (let at = 0;;) {
@@ -259,7 +259,7 @@ function readTrailers(text: string, at: number, data: string): Scan | undefined 
   return unfinished(text, end, data, /^[^\n]*$/);
 }
 
-/** What comes of a text that ends, or goes wrong, in the middle of a line. */
+/** The result for a text that ends, or becomes invalid, in the middle of a line. */
 function unfinished(text: string, at: number, data: string, good: RegExp): Scan | undefined {
   return good.test(text.slice(at)) ? { data, taken: text.length, done: false } : undefined;
 }

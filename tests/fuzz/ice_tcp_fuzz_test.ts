@@ -1,5 +1,6 @@
-// Streams of frames that were damaged, cut and split at random: what is read of them never depends on how
-// they came, and a port that takes them lets whoever is no client go, without a byte for him or an origin.
+// Streams of frames randomly damaged, truncated and split: what is read never depends on how they
+// arrive, and a port that gets them disconnects strangers without sending a byte to them or to an
+// origin.
 
 import assert from "node:assert/strict";
 import { FrameReader } from "../../src/protocol/rtc/framing.ts";
@@ -14,14 +15,14 @@ import { until } from "../support/wait.ts";
 
 const BOUNDS = { longest: 300, capacity: 512 };
 const STRANGERS = 150;
-/** A request that would be right but for its password. */
+/** A request that is valid except for its password. */
 const REQUEST = framed(stunRequest({ user: "a:me", password: "not its password" }));
 const KNOWN = [
   ...corpusOf("ice_tcp").map(({ bytes }) => bytes.subarray(0, 2_000)),
   ...[REQUEST, join([REQUEST, REQUEST])],
 ];
 
-/** The datagrams of a stream, taken out of the whole of it. */
+/** The datagrams of a stream, read from all of it at once. */
 function datagramsOf(stream: Uint8Array): number[][] {
   const found: number[][] = [];
   for (let at = 0; at + 2 <= stream.length;) {
@@ -67,12 +68,12 @@ Deno.test("damaged streams give the same datagrams however they are split", () =
     const told = beginsWithIce(stream);
     for (let length = 0; length < Math.min(stream.length, OPENING); length++) {
       const early = beginsWithIce(stream.subarray(0, length));
-      assert.ok(early === undefined || early === told, "what is certain stays so");
+      assert.ok(early === undefined || early === told, "a decision does not change");
     }
   });
 });
 
-fuzzTest("strangers who send damaged streams are let go and hear nothing", async (below) => {
+fuzzTest("strangers with damaged streams are disconnected without an answer", async (below) => {
   await using world = await IceWorld.open({ engine: "deno", startTimeout: 300 });
   await world.media.agree("a");
   for (let index = 0; index < STRANGERS; index += 10) {
@@ -86,7 +87,7 @@ fuzzTest("strangers who send damaged streams are let go and hear nothing", async
   await until("each be counted", async () => {
     return await world.refused("malformed") + await world.refused("unproved") >= STRANGERS;
   }, { timeout: 3_000 }).catch((error) => {
-    // Who has left without a word is nobody's fault.
+    // A connection that sent nothing is not counted.
     if (world.server.connections > 0) throw error;
   });
   assert.equal(world.media.origin.waiting, 0);

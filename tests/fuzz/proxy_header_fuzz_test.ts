@@ -1,5 +1,5 @@
-// PROXY headers made of random bytes and of all known cases with random damage: nothing but a
-// ProtocolError may come of them, and what is found must not depend on how much has come.
+// PROXY headers of random bytes, and all known cases with random damage: they may cause only
+// ProtocolErrors, and the result must not depend on how much has arrived.
 
 import assert from "node:assert/strict";
 import { parseIp } from "../../src/core/ip_address.ts";
@@ -23,7 +23,7 @@ function outcome(bytes: Uint8Array): string {
   }
 }
 
-Deno.test("damaged PROXY headers are understood or refused, and always the same", () => {
+Deno.test("damaged PROXY headers are accepted or refused, and always the same way", () => {
   forEachSeed(20_000, (random) => {
     const bytes = KNOWN[random.below(KNOWN.length)]!.slice();
     for (let times = random.below(4); times > 0; times--) {
@@ -37,7 +37,7 @@ Deno.test("damaged PROXY headers are understood or refused, and always the same"
     assert.ok(cut === '"more"' || cut === known, `${cut} became ${known}`);
     const found = known.startsWith("{") ? JSON.parse(known) : undefined;
     if (found?.client !== undefined) assert.ok(parseIp(found.client.host) !== undefined);
-    // Nothing waits for more than that.
+    // No parser waits for more than that.
     if (most.length === MOST_OF_HEADER) assert.notEqual(known, '"more"');
   });
 });

@@ -1,6 +1,6 @@
-// Sessions and addresses at random: sessions open, restart and close, their requests come from whatever
-// address, right or forged, origins say this and that, time passes. Whatever happened, what an address
-// sends goes to sessions that have proved themselves there, and in the end nothing is left.
+// Random sessions and addresses: sessions open, restart and close, their requests come from any
+// address, valid or forged, origins send packets, time passes. Whatever happens, what an address
+// sends goes only to sessions that have proved themselves there, and in the end nothing is left.
 
 import assert from "node:assert/strict";
 import {
@@ -76,7 +76,9 @@ class History {
     const taken = this.world.send(DATAGRAMS[this.#next(DATAGRAMS.length)]!, address);
     assert.equal(new Set(taken).size, taken.length, "nobody gets anything twice");
     for (const one of taken) assert.ok(this.world.linkOf(one, address), `${one} has proved itself`);
-    if (heard.length > 0) assert.ok(taken.length > 0, "an address that has proved itself is heard");
+    if (heard.length > 0) {
+      assert.ok(taken.length > 0, "packets from a proved address are passed on");
+    }
     assert.ok(this.world.engine.open <= MAX_PATHS);
   }
 
@@ -86,7 +88,7 @@ class History {
   }
 }
 
-fuzzTest("paths at random go to their sessions and leave nothing behind", (next) => {
+fuzzTest("random paths lead to their sessions and leave nothing behind", (next) => {
   for (let count = 0; count < HISTORIES; count++) {
     const history = new History(next);
     for (let step = 0; step < STEPS; step++) history.step();

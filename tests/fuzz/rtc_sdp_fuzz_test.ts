@@ -1,6 +1,6 @@
-// Random bytes, and session descriptions, JSON around them and addresses of sessions changed at
-// random: only ProtocolError may come of them, no line may be lost, and no candidate of the origin
-// may get through.
+// Random bytes, and randomly mutated session descriptions, JSON around them and session URLs: they
+// may cause only ProtocolErrors, no line may be lost, and no candidate of the origin may get
+// through.
 
 import assert from "node:assert/strict";
 import { textOfBytes } from "../../src/core/binary_text.ts";
@@ -44,7 +44,9 @@ function unlessBroken<T>(read: () => T): T | undefined {
   }
 }
 
-/** Every candidate over TCP is ours, and those over UDP are what they are without. */
+/**
+ * Checks that every TCP candidate is ours, and that the UDP candidates are the same as without TCP.
+ */
 function checkOverTcp(sdp: Sdp, about: string): void {
   const overUdp = { port: 18000, targets: [TARGET] };
   const tcp = { port: 443, targets: [] };
@@ -57,7 +59,7 @@ function checkOverTcp(sdp: Sdp, about: string): void {
   assert.deepEqual(both.filter((line) => !isTcp(line)), without, about);
 }
 
-/** What holds for whatever can be read. */
+/** Checks what must hold for every description that can be read. */
 function checkRewriting(sdp: Sdp, about: string): void {
   const told = rewriteAnswer(sdp, { port: 18000, targets: [TARGET] });
   const text = encodeSdp(told);
@@ -81,7 +83,7 @@ for (
     ["a fragment", parseSdpFragment, FRAGMENTS.map(([fragment]) => fragment)],
   ] as const
 ) {
-  fuzzTest(`${name} changed at random is refused or read without loss`, (random) => {
+  fuzzTest(`a randomly mutated ${name} is refused or read without loss`, (random) => {
     let read = 0;
     for (let round = 0; round < ROUNDS; round++) {
       const text = mutateText(random, TELLING, pick(random, samples));
@@ -108,7 +110,7 @@ for (const { name, bytes } of corpusOf("sdp")) {
   });
 }
 
-fuzzTest("random bytes are no description", (random) => {
+fuzzTest("random bytes are not a description", (random) => {
   for (let round = 0; round < ROUNDS; round++) {
     const text = randomText(random, random(200));
     assert.equal(unlessBroken(() => parseSdp(text)), undefined);
@@ -117,7 +119,7 @@ fuzzTest("random bytes are no description", (random) => {
 });
 
 fuzzTest(
-  "JSON changed at random stays what it was but for the member that is replaced",
+  "only the replaced member of randomly mutated JSON changes",
   (random) => {
     const samples = [
       '{"code":0,"server":"vid-1","sdp":"v=0\\r\\n","sessionid":"a:b"}',
@@ -139,7 +141,7 @@ fuzzTest(
   },
 );
 
-fuzzTest("a session's address changed at random is no other session's", (random) => {
+fuzzTest("a randomly mutated session URL is not another session's", (random) => {
   const key = streamKeyFromRtmp({ tcUrl: "rtmp://demo.com/live", app: "", stream: "show" });
   const intent = "publish" as const;
   const tag = { key, origin: "vid-1", intent, user: "abcd:ef/+", proof: "01234567890" };

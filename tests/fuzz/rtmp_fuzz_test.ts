@@ -1,5 +1,5 @@
-// Whole RTMP conversations cut everywhere, broken at random and replaced by noise. Whatever comes,
-// only a ProtocolError may come of it, in bounded time and with bounded memory.
+// Complete RTMP conversations split everywhere, randomly damaged and replaced by noise. They may
+// cause only ProtocolErrors, in bounded time and memory.
 
 import assert from "node:assert/strict";
 import { ByteReader } from "../../src/core/byte_reader.ts";
@@ -18,12 +18,12 @@ import { filler, join, type SeededRandom } from "../support/rtmp_wire.ts";
 import { Wiring } from "../support/rtmp_wiring.ts";
 
 const ROUNDS = 300;
-/** Far more than any input here takes; only a loop without end takes longer. */
+/** Far more than any input takes; only an endless loop takes longer. */
 const PATIENCE = 60_000;
-/** Pieces that wait for nothing hold what was pushed, no more. */
+/** Most bytes that the proxy adds by itself. */
 const PROXYS_OWN_WORDS = 65536;
 
-/** Feeds both sides piece by piece. @returns whether the bytes were refused */
+/** Feeds both sides piece by piece. @returns whether the bytes were accepted */
 function survives(
   clientPieces: readonly Uint8Array[],
   originPieces: readonly Uint8Array[],
@@ -33,7 +33,7 @@ function survives(
   try {
     for (const piece of clientPieces) wiring.fromClient(piece);
     for (const piece of originPieces) {
-      // An origin speaks only to a client that has come to its wish.
+      // An origin sends only after the client's wish.
       if (wiring.origins > 0) wiring.fromOrigin(piece);
     }
     return true;
@@ -52,7 +52,7 @@ function assertBounded(wiring: Wiring, total: number): void {
   assert.ok([...wiring.client.scanner.streams()].length * STREAM_COST <= MAX_STREAMS_COST);
   assert.ok((wiring.up?.collectedBytes ?? 0) <= MAX_CONVERSATION);
   const told = wiring.toClient.length + wiring.toOrigin().length;
-  // Chunks of one byte may grow by a header each.
+  // Chunks of one byte may each grow by a header.
   assert.ok(told <= 20 * total + PROXYS_OWN_WORDS, `${total} bytes have become ${told}`);
 }
 
@@ -61,7 +61,7 @@ function halves(bytes: Uint8Array, at: number): Uint8Array[] {
 }
 
 for (const { name, client, origin } of RECORDINGS) {
-  Deno.test(`every truncation of ${name} is taken without a complaint`, () => {
+  Deno.test(`every truncation of ${name} is accepted`, () => {
     for (let length = 0; length < client.length; length++) {
       assert.ok(survives([client.subarray(0, length)], [origin]), `client's first ${length}`);
     }
@@ -70,7 +70,7 @@ for (const { name, client, origin } of RECORDINGS) {
     }
   });
 
-  Deno.test(`every split of ${name} tells both sides the same`, () => {
+  Deno.test(`every split of ${name} gives both sides the same`, () => {
     const told = (client: readonly Uint8Array[], origin: readonly Uint8Array[]) => {
       const wiring = new Wiring();
       for (const piece of client) wiring.fromClient(piece);
@@ -89,7 +89,7 @@ for (const { name, client, origin } of RECORDINGS) {
     }
   });
 
-  Deno.test(`${name} with broken bytes ends in a ProtocolError at worst`, () => {
+  Deno.test(`${name} with damaged bytes causes at worst a ProtocolError`, () => {
     const refused = { client: 0, origin: 0 };
     forEachSeedInTime(ROUNDS, (random) => {
       if (!survives(cut(broken(client, random), random), [origin])) refused.client++;
@@ -100,7 +100,7 @@ for (const { name, client, origin } of RECORDINGS) {
 }
 
 for (const { name, bytes } of corpusOf("rtmp")) {
-  Deno.test(`RTMP's ${name} ends in a ProtocolError at worst, however it is cut`, () => {
+  Deno.test(`RTMP's ${name} causes at worst a ProtocolError, however it is split`, () => {
     const { client, origin } = RECORDINGS[0]!;
     forEachSeed(50, (random) => {
       survives(cut(bytes, random), [publishAnswers([1, 2])]);
@@ -110,7 +110,7 @@ for (const { name, bytes } of corpusOf("rtmp")) {
   });
 }
 
-Deno.test("noise ends in a ProtocolError at worst", () => {
+Deno.test("noise causes at worst a ProtocolError", () => {
   forEachSeedInTime(ROUNDS, (random, seed) => {
     const noise = filler(random.below(20_000), seed);
     survives(cut(noise, random), []);
@@ -121,7 +121,7 @@ Deno.test("noise ends in a ProtocolError at worst", () => {
   });
 });
 
-Deno.test("the cases of the tables, glued together at random, end in a ProtocolError at worst", () => {
+Deno.test("random concatenations of the table cases cause at worst a ProtocolError", () => {
   const wires = [...CHUNK_CASES, ...BROKEN_CASES].map(({ wire }) => wire)
     .filter(({ length }) => length < 100_000);
   const { client, origin } = RECORDINGS[0]!;
@@ -135,7 +135,7 @@ Deno.test("the cases of the tables, glued together at random, end in a ProtocolE
   });
 });
 
-Deno.test("broken AMF0 ends in a ProtocolError at worst", () => {
+Deno.test("damaged AMF0 causes at worst a ProtocolError", () => {
   const wires = [...AMF0_CASES, ...BROKEN_AMF0_CASES].map(({ wire }) => wire)
     .filter(({ length }) => length > 0);
   forEachSeedInTime(20 * ROUNDS, (random, seed) => {
@@ -149,8 +149,8 @@ Deno.test("broken AMF0 ends in a ProtocolError at worst", () => {
   });
 });
 
-Deno.test("a conversation of nothing but headers keeps nothing", () => {
-  // Each header opens another message that would be as long as a message can be.
+Deno.test("a conversation of only headers keeps nothing", () => {
+  // Each header begins another message of the greatest length.
   const conversation = new ClientConversation(new MessageWriter());
   assert.throws(() => {
     for (let id = 2; id < 5000; id++) {
@@ -161,7 +161,7 @@ Deno.test("a conversation of nothing but headers keeps nothing", () => {
   assert.equal(conversation.assembler.bodies.size, 0);
 });
 
-/** A copy with some bytes changed, dropped, repeated or put in. */
+/** A copy with some bytes changed, dropped, repeated or inserted. */
 function broken(bytes: Uint8Array, random: SeededRandom): Uint8Array {
   const copy = Array.from(bytes);
   const times = 1 + random.below(8);

@@ -1,5 +1,5 @@
-// Random senders whose every message has to reach the far side as it was, timestamps included,
-// whatever of the conversation the far side has not seen.
+// Random senders whose every message must reach the other side unchanged, including timestamps,
+// whatever part of the conversation the other side has not seen.
 
 import assert from "node:assert/strict";
 import { ProtocolError } from "../../src/core/errors.ts";
@@ -20,10 +20,12 @@ import {
 import { Wiring } from "../support/rtmp_wiring.ts";
 
 const ROUNDS = 1500;
-/** What the proxy may say by itself: Set Chunk Size, which the reading obeys, Acknowledgement. */
+/**
+ * What the proxy may send by itself: Set Chunk Size, which the reader follows, and Acknowledgement.
+ */
 const OWN_WORDS: readonly number[] = [1, 3];
 
-/** A message whose end may reach nobody. */
+/** A message whose end may reach no origin. */
 interface Dropped {
   readonly type: number;
   readonly body: Uint8Array;
@@ -31,7 +33,7 @@ interface Dropped {
 
 interface Conversation {
   readonly client: Uint8Array<ArrayBuffer>;
-  /** What may be told to nobody, by the wish that came into its middle. */
+  /** Messages that may be dropped, by the wish that interrupted them. */
   readonly dropped: readonly (readonly Dropped[])[];
 }
 
@@ -42,8 +44,8 @@ function publisher(random: SeededRandom, wishes: readonly string[]): Conversatio
   sender.command(["createStream", 2, null]);
   sender.chatter(random.below(40));
   const dropped = wishes.map((name, index) => {
-    // Before the first wish the proxy drops pictures and sounds; before another an origin has
-    // had a part of everything but commands.
+    // Before the first wish the proxy drops media; before later ones, an origin has been sent a
+    // part of everything but commands.
     const lost = sender.underWay.filter(({ type }) =>
       index > 0 ? type !== 20 : type === 8 || type === 9
     );
@@ -82,7 +84,7 @@ function isWish(message: WireMessage, name?: string): boolean {
   return command.name === "publish" && (name === undefined || command.values[1] === name);
 }
 
-/** What is said from one wish on, up to the next one if there is one. */
+/** The messages from one wish to the next, if there is one. */
 function fromWish(bytes: Uint8Array, name: string, streamId = 1): string[] {
   const { messages } = readWire(bytes);
   const start = messages.findIndex((message) => isWish(message, name));
@@ -92,7 +94,7 @@ function fromWish(bytes: Uint8Array, name: string, streamId = 1): string[] {
   return own.map((message) => describe(withStreamId(message, 1, streamId)));
 }
 
-/** A dropped message is known by its body, in which the stream may have either of its ids. */
+/** A dropped message is recognized by its body, in which the stream may have either of its ids. */
 function without(
   told: readonly string[],
   dropped: readonly Dropped[],
@@ -108,7 +110,7 @@ function without(
   return told.filter((one) => ![...ends].some((end) => one.endsWith(end)));
 }
 
-Deno.test("a chunk stream keeps its time although its User Control reaches the origin late", () => {
+Deno.test("a chunk stream keeps its timestamps although its User Control reaches the origin late", () => {
   const { bytes: connect } = new Script()
     .command(["connect", 1, { app: "live", tcUrl: "rtmp://192.0.2.1/live" }]);
   const setBufferLength = Uint8Array.of(0, 3, 0, 0, 0, 1, 0, 0, 1, 0);
@@ -141,7 +143,7 @@ for (const streamId of [1, 7]) {
     });
   });
 
-  Deno.test(`a random publisher goes on to an origin that calls its stream ${streamId}`, () => {
+  Deno.test(`a random publisher switches to an origin that calls its stream ${streamId}`, () => {
     forEachSeed(ROUNDS, (random) => {
       const { client, dropped } = publisher(random, ["one", "two"]);
       const origins = [publishAnswers([1, 2]), publishAnswers([1, 2], streamId)];
@@ -165,7 +167,7 @@ Deno.test("a random origin reaches its player, and the next one too", () => {
   let accepted = 0;
   forEachSeed(ROUNDS, (random) => {
     const [first, second] = [randomOrigin(random), randomOrigin(random)];
-    // The first one is left anywhere.
+    // The first one is left at any point.
     const cutAt = first.length - random.below(3000);
     const wiring = wiringOf(random, opening, [first.subarray(0, cutAt)]);
     if (wiring.decision !== "accepted") return;
@@ -201,7 +203,7 @@ function parseStatus(bytes: Uint8Array): ["onStatus", number, null, { code: stri
   return ["onStatus", 0, null, values[1] as { code: string }];
 }
 
-Deno.test("the random senders are as different as they should be", () => {
+Deno.test("the random senders cover what they should", () => {
   const formats = new Set<number>();
   const sizes = new Set<number>();
   forEachSeed(50, (random) => {
@@ -215,7 +217,7 @@ Deno.test("the random senders are as different as they should be", () => {
   assert.notDeepEqual(filler(20, 1), filler(20, 2));
 });
 
-/** A command that was cut off by a move ends in zeros, and may make no sense. */
+/** A command cut off by a move ends in zeros and may be invalid. */
 function isStart(message: WireMessage): boolean {
   if (message.type !== 20 || message.body.length === 0) return false;
   try {

@@ -1,5 +1,5 @@
-// SRT handshakes and StreamIDs, random and changed at random: only ProtocolError may come of them,
-// and what is repeated to an origin must read as it did.
+// Random and randomly mutated SRT handshakes and StreamIDs: they may cause only ProtocolErrors, and
+// what is repeated to an origin must parse the same.
 
 import assert from "node:assert/strict";
 import { ProtocolError, ProxyError } from "../../src/core/errors.ts";
@@ -30,7 +30,7 @@ function read(packet: Uint8Array): Handshake | undefined {
   }
 }
 
-/** What holds for whatever can be read. */
+/** Checks what must hold for every handshake that can be read. */
 function checkRepetition(packet: Uint8Array, shake: Handshake): void {
   assert.deepEqual(parseHandshake(concludeWith(packet, 9)), { ...shake, cookie: 9 });
   assert.equal(parseHandshake(encodeInduction(shake.socketId)).socketId, shake.socketId);
@@ -48,7 +48,7 @@ for (const { name, bytes } of corpusOf("srt")) {
   });
 }
 
-fuzzTest("handshakes changed at random are read or refused", (next) => {
+fuzzTest("randomly mutated handshakes are read or refused", (next) => {
   const streamId = "#!::h=tv.example,r=live/show,m=publish";
   const extensions = [{ type: 3, data: new Uint8Array(44) }, { type: 7, data: new Uint8Array(8) }];
   const whole = srtConclusion({ socketId: 77, cookie: 5, streamId, extensions });
@@ -67,7 +67,7 @@ fuzzTest("handshakes changed at random are read or refused", (next) => {
   assert.ok(isRead < ROUNDS, `${isRead} were read`);
 });
 
-fuzzTest("random bytes are no handshake", (next) => {
+fuzzTest("random bytes are not a handshake", (next) => {
   let isRead = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const packet = Uint8Array.from({ length: next(160) }, () => next(256));
@@ -75,14 +75,14 @@ fuzzTest("random bytes are no handshake", (next) => {
     const shake = read(packet);
     const isWhole = packet.length >= HANDSHAKE_SIZE && packet[0] === 0x80 && packet[1] === 0;
     assert.equal(shake !== undefined, isWhole);
-    // It can be read, but means nothing that anybody would answer.
+    // It may parse, but not as anything that would be answered.
     assert.ok(shake === undefined || !(isCallerInduction(shake) || isConclusion(shake)));
     if (isWhole) isRead++;
   }
   assert.ok(isRead > ROUNDS / 10, `${isRead} had the length and the head of one`);
 });
 
-fuzzTest("StreamIDs changed at random name a stream or are refused", (next) => {
+fuzzTest("randomly mutated StreamIDs name a stream or are refused", (next) => {
   const telling = ["#!::", ",", "=", "/", "?", "&", "h=", "r=", "m=publish", "vhost=", "..", "%2f"];
   for (let round = 0; round < ROUNDS / 5; round++) {
     const text = next(4) === 0

@@ -1,6 +1,6 @@
-// A million datagrams, random ones and STUN requests changed at random, against the whole of the
-// WebRTC relay's thread but its socket's reading: every one is dropped and counted, none opens a
-// socket, and memory stays what it was.
+// A million random datagrams and randomly mutated STUN requests against the whole WebRTC forwarder
+// except reading from the socket: every one is dropped and counted, none opens a socket, and memory
+// does not grow.
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
@@ -20,7 +20,7 @@ import { stunRequest } from "../support/stun_message.ts";
 const DATAGRAMS = 1_000_000;
 const USER = "abcd:efgh";
 
-/** A datagram that can be set to anything. */
+/** A datagram with settable contents. */
 class AnyDatagram implements Datagram {
   readonly buffer = new Uint8Array(2048);
   readonly sender = toRawAddress({ host: "10.0.0.1", port: 1 });
@@ -32,7 +32,7 @@ class AnyDatagram implements Datagram {
   }
 }
 
-/** Counts that the forwarder has reported, by reason, and how often it has asked for a user. */
+/** The forwarder's reported counts, by reason, and how often it has asked about a user. */
 class Reports {
   readonly dropped: Record<string, number> = {};
   wanted = 0;
@@ -48,10 +48,10 @@ class Reports {
   };
 }
 
-/** Changes a request that would be right, so that it is not. */
+/** Makes a valid request invalid. */
 function spoil(request: Uint8Array, next: (below: number) => number): Uint8Array {
   const spoilt = request.slice(0, next(3) === 0 ? next(request.length) : request.length);
-  // One change at least in what is signed, and no other that could undo it.
+  // At least one change in the signed part, and no other that could undo it.
   const at = 30 + next(request.length - 62);
   if (at < spoilt.length) spoilt[at]! ^= 1 + next(255);
   if (next(4) === 0 && spoilt.length > 30) spoilt[20 + next(10)] = next(256);
@@ -114,7 +114,7 @@ fuzzTest("a million bad datagrams are dropped and counted", async (next) => {
   assert.equal(reports.started, 0);
   assert.ok(reports.wanted <= 500 + 500 * 60, `${reports.wanted} questions to the registry`);
   assert.ok(grown < 64 << 20, `${grown >> 20} MiB more memory`);
-  // The engine frees its sockets at the end of its run.
+  // The engine frees its sockets when it ends.
   engine.close();
   await engine.run(forwarder);
   loop?.[Symbol.dispose]();

@@ -1,15 +1,15 @@
-// What a text from outside costs where the program looks at it, in runs of the blocks of its code, loops above
-// all: in proportion to its length. Counted, not timed: see block_counter.ts.
+// Examining a text from outside executes blocks of code, above all loops, in proportion to its
+// length. Counted, not timed: see block_counter.ts.
 
 import assert from "node:assert/strict";
 import { BlockCounter } from "../support/block_counter.ts";
 import { assertProportional } from "../support/outside_text.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 
-Deno.test("loops over a text from outside are in proportion to its length", async (t) => {
+Deno.test("loops over a text from outside take time in proportion to its length", async (t) => {
   await using folder = new TempFolder();
   await using counter = await BlockCounter.open();
-  // Only code that is compiled from now on is counted.
+  // Only code compiled from now on is counted.
   const { trimEndOf } = await import("../../src/core/margins.ts");
   await t.step("each round of a loop is counted", async () => {
     await counter.count(() => {});

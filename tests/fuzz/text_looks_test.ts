@@ -1,5 +1,5 @@
-// What a text from outside costs where the program looks at it, in steps of regular expressions and of built-in
-// functions: in proportion to its length. Counted, not timed: see step_counter.ts.
+// Examining a text from outside takes steps of regular expressions and built-in functions in
+// proportion to its length. Counted, not timed: see step_counter.ts.
 
 import assert from "node:assert/strict";
 import { assertProportional } from "../support/outside_text.ts";
@@ -11,25 +11,31 @@ import { ORIGIN_TEXT_PARSERS } from "../support/origin_text_parsers.ts";
 import { TEXT_PARSERS } from "../support/text_parsers.ts";
 import { webParsers } from "../support/web_parsers.ts";
 
-/** Expressions for texts of the operator's, of our own, or in a browser: no stranger can send them one. */
+/**
+ * Expressions for the operator's or our own texts, or that run in a browser: strangers cannot reach
+ * them.
+ */
 const NOT_OUTSIDE = [
   ...["src/config/", "src/app/", "src/process/", "src/core/version.ts", "src/core/duration.ts"],
   ...["src/core/path_template.ts", "src/net/sd_notify.ts", "src/net/close_errors.ts"],
   ...["src/protocol/rtmp/digest_handshake.ts", "src/relay/udp/figures.ts"],
   ...["src/console/pages/", "src/console/operator/"],
 ];
-/** Private to what needs an origin: one look each, at a path or a name that the bound of a head keeps short. */
+/**
+ * Private to code that needs an origin: each examines a path or name once, which the limit on heads
+ * keeps short.
+ */
 const JUDGED_ALONE = ["src/relay/http/origin_files.ts", "src/relay/http/http_relay.ts"];
 
-Deno.test("looks at a text from outside are in proportion to its length", async (t) => {
+Deno.test("examining a text from outside takes steps in proportion to its length", async (t) => {
   await using folder = new TempFolder();
   using counter = new StepCounter();
-  await t.step("too many are found, whoever catches the error", async () => {
+  await t.step("too many steps are found even if the error is caught", async () => {
     const ignore = (call: () => unknown) => {
       try {
         call();
       } catch {
-        // As some do.
+        // As some code does.
       }
     };
     const dots = `${".".repeat(65_536)}a`;
@@ -50,7 +56,7 @@ Deno.test("looks at a text from outside are in proportion to its length", async 
       });
     });
   }
-  await t.step("every expression for such texts has been used", () => {
+  await t.step("every expression for such texts was used", () => {
     const elsewhere = [...NOT_OUTSIDE, ...JUDGED_ALONE];
     const unused = expressionsInSources().expressions
       .filter(({ path }) => !elsewhere.some((begin) => path.startsWith(begin)))
