@@ -1,8 +1,8 @@
-// How long all has been well, for each proxy: what the model may expect of the proxies depends on
-// that. Alone is a proxy that could not ask Redis, was stopped, or whose Redis has lost something;
-// unwell is also one to which Redis was slow. Knows no stream.
+// Records how long each proxy has been undisturbed, on which the model's expectations depend. A
+// proxy is alone if it could not ask Redis, was stopped, or Redis has lost something; it is unwell
+// also if Redis was slow. Knows no streams.
 
-/** What is remembered of the bad times of some proxies. Times are milliseconds. */
+/** The times of disturbances of several proxies, in milliseconds. */
 export class Calm {
   readonly #alone: number[];
   readonly #unwell: number[];
@@ -13,34 +13,34 @@ export class Calm {
     this.#unwell = Array.from({ length: proxies }, () => -Infinity);
   }
 
-  /** Something makes it hard for a proxy, or for all, to know what others do. */
+  /** Something makes it hard for a proxy, or for all, to know what the others do. */
   disturb(until: number, proxy?: number): void {
     raise(this.#unwell, until, proxy);
   }
 
-  /** A proxy, or every one, cannot ask Redis or is not there. */
+  /** A proxy, or every one, cannot ask Redis or is not running. */
   isolate(until: number, proxy?: number): void {
     raise(this.#alone, until, proxy);
     raise(this.#unwell, until, proxy);
   }
 
-  /** Redis has lost something that it had. */
+  /** Redis has lost data. */
   lose(now: number): void {
     this.#lossAt = now;
     this.isolate(now);
   }
 
-  /** Whether Redis has lost nothing since. */
+  /** Whether Redis has lost nothing since then. */
   hasKeptSince(moment: number): boolean {
     return this.#lossAt < moment;
   }
 
-  /** Whether a proxy has been able to ask Redis ever since, and Redis has lost nothing. */
+  /** Whether a proxy has been able to ask Redis since then, and Redis has lost nothing. */
   hasAskedSince(moment: number, proxy: number): boolean {
     return this.#alone[proxy]! < moment && this.#lossAt < moment;
   }
 
-  /** Whether nothing at all was wrong for a proxy since. */
+  /** Whether nothing has been wrong for a proxy since then. */
   isWellSince(moment: number, proxy: number): boolean {
     return this.#unwell[proxy]! < moment && this.#lossAt < moment;
   }

@@ -1,8 +1,6 @@
-// Chance that is the same for the same seed, split into streams of its own for everything that
-// draws: what one event draws does not change what another one gets, so that a history from which
-// events are taken away still does much of what it did.
+// Randomness by seed, split into independent streams: what one event draws does not change what
+// another gets, so that a history from which events are removed still behaves mostly the same.
 
-/** Numbers by chance. */
 export class Chance {
   readonly #seed: string;
   #state: number;
@@ -12,7 +10,7 @@ export class Chance {
     this.#state = hash(seed);
   }
 
-  /** Another stream of numbers, which depends on the seed and the name alone. */
+  /** Another stream of numbers, which depends only on the seed and the name. */
   fork(name: string): Chance {
     return new Chance(`${this.#seed}/${name}`);
   }
@@ -29,7 +27,7 @@ export class Chance {
     return Math.floor(this.next() * limit);
   }
 
-  /** A whole number, both ends included. */
+  /** An integer, both ends included. */
   between(least: number, most: number): number {
     return least + this.below(most - least + 1);
   }
@@ -38,7 +36,7 @@ export class Chance {
     return values[this.below(values.length)]!;
   }
 
-  /** One of the names, each as often as its weight says. */
+  /** One of the names, by weight. */
   weighed<T extends string>(weights: Readonly<Record<T, number>>): T {
     const entries = Object.entries<number>(weights);
     let left = this.next() * entries.reduce((sum, [, weight]) => sum + weight, 0);
@@ -49,7 +47,7 @@ export class Chance {
     return entries.at(-1)![0] as T;
   }
 
-  /** True in so many of 1 cases. */
+  /** True with this probability. */
   happens(probability: number): boolean {
     return this.next() < probability;
   }

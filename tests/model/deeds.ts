@@ -1,11 +1,11 @@
 // What each event of a history does to a world, and how it ends. Also how a world heals: everything
-// goes on again but for what is dead for good.
+// resumes, except what has died for good.
 
 import type { Event } from "./history.ts";
 import type { World } from "./world.ts";
 import { clearWay } from "../support/simulated_connection.ts";
 
-/** Does what the event says, and sees to its end. */
+/** Performs an event, and schedules its end. */
 export function perform(world: World, event: Event): void {
   const { clock, calm, network } = world;
   const now = clock.now();
@@ -59,7 +59,7 @@ export function perform(world: World, event: Event): void {
   }
 }
 
-/** Everything goes on; what was dead for good stays so, but two origins are there. */
+/** Everything resumes. What has died for good stays dead, but at least two origins run. */
 export function heal(world: World, chance: () => number): void {
   const { network, clock, proxies } = world;
   world.healed();
@@ -73,7 +73,7 @@ export function heal(world: World, chance: () => number): void {
     if (process.isPaused) world.resumeProxy(number);
     for (const id of world.origins.keys()) world.hide(number, id, clock.now());
   });
-  // By then all have found Redis again, and all origins have sent heartbeats.
+  // By then all proxies have found Redis again, and all origins have sent heartbeats.
   clock.after(8_000, () => {
     for (const id of world.origins.keys()) undecide(world, id, 0);
   });
@@ -210,7 +210,7 @@ function failOver(world: World, { lost, skew, keptBy, lasts }: FailOver): void {
   network.thaw();
   network.failOver(lost, skew, kept);
   if (kept.size === 0) return;
-  // What is written to the old master is lost when the last one leaves it.
+  // Writes to the old master are lost when the last process leaves it.
   calm.isolate(clock.now() + lasts);
   world.later(lasts, () => {
     calm.lose(clock.now());

@@ -1,15 +1,15 @@
-// What happens in one run of the model: an order of events, each with its moment, made by chance
-// from a seed. What the events mean is the world's; here is only what can happen, how often, and how
-// it is written down for a person.
+// What happens in one run of the model: a sequence of timed events, generated from a seed. The
+// world defines what the events do; this file, only what can happen, how often, and how it is
+// printed.
 
 import { Chance } from "./chance.ts";
 
-/** Something from outside happens at a moment, in milliseconds from the beginning. */
+/** An external event and its time, in milliseconds from the start. */
 export type Event = { readonly at: number } & Happening;
 
-/** What can happen. `lasts` is how many milliseconds it goes on. */
+/** What can happen; `lasts` is its duration in milliseconds. */
 export type Happening =
-  /** An encoder or a player comes, and comes back when it is let go, until it leaves. */
+  /** An encoder or player connects, and reconnects when disconnected, until it leaves. */
   | {
     readonly kind: "publish" | "play";
     readonly client: string;
@@ -18,32 +18,32 @@ export type Happening =
     readonly protocol: "rtmp" | "srt";
   }
   | { readonly kind: "leave"; readonly client: string }
-  /** An origin dies, and is started again after a while. */
+  /** An origin dies, and is restarted after a while. */
   | { readonly kind: "kill origin"; readonly origin: string; readonly lasts: number }
   | { readonly kind: "freeze origin"; readonly origin: string; readonly lasts: number }
   /** Its heartbeats stop. */
   | { readonly kind: "silence origin"; readonly origin: string; readonly lasts: number }
-  /** One proxy cannot dial it; what runs between them runs on. */
+  /** One proxy cannot dial it; existing connections continue. */
   | {
     readonly kind: "hide origin";
     readonly origin: string;
     readonly proxy: number;
     readonly lasts: number;
   }
-  /** An operator decides at one proxy that an origin drains, or has less weight, for a while. */
+  /** An operator drains an origin, or lowers its weight, through one proxy for a while. */
   | {
     readonly kind: "drain origin" | "weigh origin";
     readonly origin: string;
     readonly proxy: number;
     readonly lasts: number;
   }
-  /** An operator has one proxy forget an origin: it is back with its next heartbeat. */
+  /** An operator removes an origin through one proxy; it returns with its next heartbeat. */
   | { readonly kind: "forget origin"; readonly origin: string; readonly proxy: number }
   | { readonly kind: "freeze redis" | "cut redis"; readonly lasts: number }
   | { readonly kind: "restart redis"; readonly lasts: number; readonly keeps: boolean }
   | { readonly kind: "refuse redis"; readonly lasts: number; readonly error: string }
   | { readonly kind: "flush redis" }
-  /** A replica without the last writes takes over; some talk to the old master for a while. */
+  /** A replica without the last writes takes over; some proxies use the old master for a while. */
   | {
     readonly kind: "fail over";
     readonly lost: number;
@@ -51,7 +51,7 @@ export type Happening =
     readonly keptBy: readonly number[];
     readonly lasts: number;
   }
-  /** The way of one proxy to Redis is slow: milliseconds more for each direction. */
+  /** One proxy's connection to Redis is slow: additional milliseconds for each direction. */
   | {
     readonly kind: "slow way";
     readonly proxy: number;
@@ -60,7 +60,7 @@ export type Happening =
     readonly message: number;
     readonly lasts: number;
   }
-  /** Nothing gets through in these directions, and nobody is told. */
+  /** Nothing gets through in these directions, silently. */
   | {
     readonly kind: "block way";
     readonly proxy: number;
@@ -69,7 +69,7 @@ export type Happening =
     readonly messages: boolean;
     readonly lasts: number;
   }
-  /** The very next request or reply is late by so much, as after a retransmission. */
+  /** Only the next request or reply is late by this much, as after a retransmission. */
   | {
     readonly kind: "stall way";
     readonly proxy: number;
@@ -77,20 +77,19 @@ export type Happening =
     readonly reply: number;
   }
   | { readonly kind: "cut way"; readonly proxy: number }
-  /** A proxy is stopped and goes on, or is killed and started again. */
+  /** A proxy is paused and resumed, or killed and restarted. */
   | { readonly kind: "pause proxy" | "kill proxy"; readonly proxy: number; readonly lasts: number };
 
-/** One run. */
 export interface History {
   readonly seed: string;
-  /** `redis` is three proxies on one Redis, `memory` one proxy alone. */
+  /** `redis`: three proxies on one Redis; `memory`: one proxy alone. */
   readonly variant: Variant;
-  /** Milliseconds that a mapping lives after its last use. */
+  /** How long a mapping lives after its last use, milliseconds. */
   readonly streamIdle: number;
   readonly events: readonly Event[];
 }
 
-/** What the proxies keep their records in. */
+/** Where the proxies keep their records. */
 export type Variant = "redis" | "memory";
 
 export const ORIGINS: readonly string[] = ["a", "b", "c", "d"];
@@ -103,7 +102,7 @@ const ERRORS = [
   "LOADING Redis is loading the dataset in memory",
 ];
 
-/** How often each kind of thing happens, by its weight. */
+/** How often each kind of event happens, by weight. */
 const CLIENT_WEIGHTS = { publish: 7, play: 6, leave: 6 } as const;
 const ORIGIN_WEIGHTS = {
   "kill origin": 2,
@@ -129,13 +128,13 @@ const REDIS_WEIGHTS = {
   "kill proxy": 1,
 } as const;
 
-/** The history of a seed. */
+/** Generates the history of a seed. */
 export function historyOf(seed: string, variant?: Variant): History {
   const chance = new Chance(seed);
   const kind = variant ?? (chance.happens(0.12) ? "memory" : "redis");
   const clients: string[] = [];
   const length = chance.between(20, 60);
-  // Some histories have few troubles of one sort, so that each is also tried by itself.
+  // Some histories have only one kind of trouble, so that each is also tested separately.
   const weights = {
     client: 6,
     origin: chance.among([0, 1, 1, 2]),
@@ -159,7 +158,7 @@ export function historyOf(seed: string, variant?: Variant): History {
   };
 }
 
-/** Where one player comes others often follow, to the same proxy, which knows the stream by then. */
+/** One player is often followed by others at the same proxy, which knows the stream by then. */
 function crowdAfter(chance: Chance, event: Event): Event[] {
   if (event.kind !== "play") return [];
   const crowd = chance.fork(`crowd of ${event.client}`);
@@ -177,7 +176,7 @@ function clientEvent(chance: Chance, clients: string[], proxies: number): Happen
     return { kind, client: client! };
   }
   const intent = kind === "play" ? "play" : "publish";
-  // No two have one name, those that have left included.
+  // Names are unique, including those of clients that have left.
   const client = `${intent === "play" ? "player" : "encoder"}-${chance.below(1e12)}`;
   clients.push(client);
   const protocol = chance.among(["rtmp", "srt"] as const);
@@ -251,12 +250,12 @@ function redisEvent(chance: Chance): Happening {
   }
 }
 
-/** Short ones are as frequent as long ones. */
+/** Distributed so that short durations are as frequent as long ones. */
 function duration(chance: Chance): number {
   return Math.round(100 * 150 ** chance.next());
 }
 
-/** One line for a person. */
+/** The event in one line. */
 export function describeEvent({ at, kind, ...rest }: Event): string {
   const facts = Object.entries(rest).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
   return [`${String(at).padStart(6)} ms  ${kind}`, ...facts].join(", ");

@@ -1,5 +1,5 @@
-// Short histories that were too much for the registry once, found by chance and kept. Each is named
-// after what happens in it.
+// Short histories in which the registry once failed, found at random and kept. Each is named after
+// what happens in it.
 
 import type { Event, History } from "./history.ts";
 
@@ -15,9 +15,8 @@ function comes(
   return { at, kind, client, stream: `v/live/${stream}`, ...way };
 }
 
-/** Histories by what happens in them. */
 export const KNOWN_HISTORIES: Readonly<Record<string, History>> = {
-  "a publisher comes back by another proxy while Redis stands still": {
+  "a publisher returns through another proxy while Redis is frozen": {
     ...LATER,
     seed: "ci-284",
     events: [
@@ -27,7 +26,7 @@ export const KNOWN_HISTORIES: Readonly<Record<string, History>> = {
       { at: 3_861, kind: "leave", client: "encoder-201319" },
     ],
   },
-  "a publisher comes back by another proxy while Redis is away": {
+  "a publisher returns through another proxy while Redis is away": {
     ...LATER,
     seed: "117",
     events: [
@@ -36,7 +35,7 @@ export const KNOWN_HISTORIES: Readonly<Record<string, History>> = {
       { at: 29_440, kind: "kill origin", origin: "a", lasts: 68 },
     ],
   },
-  "an origin stops, and its registration lapses before its probes have failed": {
+  "an origin stops, and its registration expires before its probes have failed": {
     ...LATER,
     seed: "201319",
     streamIdle: 3_000,
@@ -46,7 +45,7 @@ export const KNOWN_HISTORIES: Readonly<Record<string, History>> = {
       { at: 29_852, kind: "freeze origin", origin: "c", lasts: 165 },
     ],
   },
-  "a suspicion is told to a master that is none any more": {
+  "a suspicion is written to a former master": {
     ...LATER,
     seed: "16689",
     events: [

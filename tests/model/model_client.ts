@@ -1,11 +1,11 @@
-// An encoder or a player: it comes, and whenever it is refused or let go it comes back after a
-// moment, sometimes through another proxy, until it leaves. Knows no origin and no registry.
+// An encoder or player: it connects, and whenever it is refused or disconnected it reconnects after
+// a moment, sometimes through another proxy, until it leaves. Knows no origin and no registry.
 
 import type { Clock } from "../../src/core/clock.ts";
 import type { Chance } from "./chance.ts";
 import type { ModelSession } from "./model_session.ts";
 
-/** What a client wants, and of whom. */
+/** What a client wants, and where. */
 export interface ClientParts {
   readonly name: string;
   readonly stream: string;
@@ -14,18 +14,17 @@ export interface ClientParts {
   readonly clock: Clock;
   readonly chance: Chance;
   readonly proxies: number;
-  /** Comes to a proxy. @returns false when it takes no connections */
+  /** Connects to a proxy. @returns false when it accepts no connections */
   readonly come: (proxy: number, session: ModelSession) => boolean;
-  /** The proxy notices that the client has left, as soon as it can. */
+  /** Tells the proxy, as soon as it can notice, that the client has left. */
   readonly gone: (session: ModelSession) => void;
 }
 
 const PAUSE = { least: 300, most: 2_000 };
-/** Who has come in vain so often takes more time. */
+/** After this many failures a client waits longer. */
 const PATIENT_AFTER = 5;
 const SLOWER = 3;
 
-/** One client. */
 export class ModelClient {
   readonly #parts: ClientParts;
   #session: ModelSession | undefined;
@@ -33,7 +32,7 @@ export class ModelClient {
   #inVain = 0;
   #hasLeft = false;
 
-  /** Two clients may have one name, but not the same sessions. */
+  /** Two clients may have the same name, but not the same sessions. */
   readonly #id: string;
 
   constructor(parts: ClientParts) {
@@ -57,7 +56,7 @@ export class ModelClient {
     return this.#hasLeft;
   }
 
-  /** Whether it has been told that it is served, and is still. */
+  /** Whether it has been told that it is served, and still is. */
   get isServed(): boolean {
     return this.#session?.toldAt !== undefined;
   }
@@ -74,7 +73,7 @@ export class ModelClient {
     if (!come(proxy, session)) this.over(session);
   }
 
-  /** A session of this client is over. */
+  /** A session of this client has ended. */
   over(session: ModelSession): void {
     if (session !== this.#session) return;
     this.#session = undefined;
@@ -86,7 +85,7 @@ export class ModelClient {
     clock.after(factor * chance.between(PAUSE.least, PAUSE.most), () => this.come(proxy));
   }
 
-  /** It does not wait for this proxy any longer. */
+  /** It gives up waiting for this proxy. */
   lose(proxy: number): void {
     const session = this.#session;
     if (session?.proxy !== proxy) return;

@@ -1,5 +1,5 @@
-// The lanes of one process of the model: the real desks and what is real in a lane towards the registry,
-// with messages that take their time. SRT is the main thread's own, as in the program.
+// The lanes of one process of the model: the real code of a lane and the main thread for asking the
+// registry, with delayed messages between them. SRT runs in the main thread, as in the program.
 
 import type { Metrics, Resolver, StandingRegistry } from "../../src/core/contracts.ts";
 import type { Registry } from "../../src/registry/registry.ts";
@@ -9,7 +9,6 @@ import type { Chance } from "./chance.ts";
 import type { ModelSession } from "./model_session.ts";
 import { NO_SESSION_LOG } from "../support/no_session_log.ts";
 
-/** What lanes work with. */
 export interface LaneParts {
   readonly registry: Registry;
   readonly clock: ProcessClock;
@@ -20,11 +19,10 @@ export interface LaneParts {
 }
 
 const LANES = 2;
-/** A message takes so long at most, milliseconds, and so long when the other thread is busy. */
+/** Longest delay of a message, milliseconds, usually and when the other thread is busy. */
 const USUAL = 1;
 const BUSY = 300;
 
-/** All lanes of one process. */
 export class ModelLanes {
   readonly #registry: Registry;
   readonly #onAsk: LaneParts["onAsk"];
@@ -56,7 +54,7 @@ export class ModelLanes {
     });
   }
 
-  /** The registry as the thread of this session sees it. */
+  /** The registry as seen by the thread of this session. */
   registryOf(session: ModelSession): Resolver {
     if (session.protocol === "srt") return this.#registry;
     const wire = this.#lanes.get(session) ?? this.#wires[this.#next++ % LANES]!;
@@ -65,7 +63,10 @@ export class ModelLanes {
     return wire.main.resolver;
   }
 
-  /** The registry, with word of every question that has arrived: what counts is what it knows then. */
+  /**
+   * The registry, reporting each question when it arrives, because what it knows at that time
+   * counts.
+   */
   #listening(registry: Registry): StandingRegistry {
     return {
       changes: registry.changes,
@@ -91,7 +92,7 @@ export class ModelLanes {
   }
 }
 
-/** Messages of one direction, each some time after the one before. */
+/** Delivers messages of one direction in order, each with a delay. */
 function inOrder(clock: ProcessClock, chance: Chance): Carry {
   let last = 0;
   return (arrived) => {

@@ -1,31 +1,29 @@
-// An origin with its own truth: one publisher for each stream, a second one is told that the stream
-// is busy, viewers wait for one. It can be killed, frozen, started again, fall silent. Knows no
-// registry and no proxy but as somebody to answer.
+// An origin: accepts one publisher for each stream and tells a second one that the stream is busy;
+// viewers wait for a publisher. It can be killed, frozen, restarted or fall silent. Knows no
+// registry, and proxies only as peers to answer.
 
 import type { Clock } from "../../src/core/clock.ts";
 import type { Origin } from "../../src/core/origin.ts";
 import { sampleOrigin } from "../contract/sample_origin.ts";
 import type { ModelSession } from "./model_session.ts";
 
-/** What an origin says to who asks for a stream. */
+/** An origin's answer to a request for a stream. */
 export type Decision = "accepted" | "busy";
 
-/** Told about what the origin does by itself. */
 export interface OriginEvents {
-  /** The origin is gone, and the connections of its sessions with it. */
+  /** The origin has died, and its sessions' connections with it. */
   onClosed(session: ModelSession): void;
 }
 
-/** One origin. */
 export class ModelOrigin {
   readonly id: string;
   isSilent = false;
   readonly #clock: Clock;
   readonly #events: OriginEvents;
   readonly #sessions = new Set<ModelSession>();
-  /** Those that are still to be decided on. */
+  /** Sessions still to be decided on. */
   readonly #asking = new Set<ModelSession>();
-  /** What has come while it was frozen. */
+  /** What has arrived while it was frozen. */
   readonly #waiting: (() => void)[] = [];
   #state: "running" | "frozen" | "dead" = "running";
   #freeze: symbol | undefined;
@@ -45,18 +43,18 @@ export class ModelOrigin {
     return this.#state === "dead";
   }
 
-  /** As it registers itself. */
+  /** Its registration. */
   get record(): Origin {
     const generation = `service/${this.#generation}`;
     return sampleOrigin(this.id, { generation, offers: ["rtmp", "srt", "http"] });
   }
 
-  /** Whether somebody publishes this stream here. */
+  /** Whether this stream is published here. */
   hasPublisher(stream: string): boolean {
     return this.#publisher(stream) !== undefined;
   }
 
-  /** A proxy asks for a session. @param decide told what the origin decides, unless it dies */
+  /** A proxy asks for a session. @param decide called with the decision, unless the origin dies */
   ask(session: ModelSession, delay: number, decide: (decision: Decision) => void): void {
     const generation = this.#generation;
     this.#asking.add(session);
@@ -76,12 +74,12 @@ export class ModelOrigin {
     this.#handle(() => this.#sessions.delete(session));
   }
 
-  /** Names the present freeze; undefined when it is not frozen. */
+  /** Identifies the current freeze; undefined if it is not frozen. */
   get frozen(): symbol | undefined {
     return this.#state === "frozen" ? this.#freeze : undefined;
   }
 
-  /** @returns what names this freeze; undefined when it was frozen or dead before */
+  /** @returns an id for this freeze; undefined if it was already frozen or dead */
   freeze(): symbol | undefined {
     if (this.#state !== "running") return undefined;
     this.#state = "frozen";
@@ -106,7 +104,7 @@ export class ModelOrigin {
     for (const session of sessions) this.#events.onClosed(session);
   }
 
-  /** There is a process again, if there was none. */
+  /** Starts the process if it is not running. */
   start(): void {
     if (this.#state === "dead") this.#state = "running";
   }

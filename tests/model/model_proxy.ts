@@ -1,5 +1,6 @@
-// One proxy process of the model: the real registry over the real store, on a clock of its own that
-// can be paused, with lanes and relays that do what the real ones do. Killed, it is gone with all it knew.
+// One proxy process of the model: the real registry and store, on a clock of its own that can be
+// paused, with lanes and relays that behave like the real ones. When killed, it loses everything it
+// knew.
 
 import type { Origin } from "../../src/core/origin.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
@@ -17,7 +18,6 @@ import type { ModelOrigin } from "./model_origin.ts";
 import { ModelLanes } from "./model_lanes.ts";
 import { ModelRelay, type RelayEvents } from "./model_relay.ts";
 
-/** What a process works with. */
 export interface ProxyParts {
   readonly number: number;
   readonly variant: Variant;
@@ -31,13 +31,12 @@ export interface ProxyParts {
   readonly events: RelayEvents;
 }
 
-/** Life of an origin after its last heartbeat in the model, in milliseconds. */
+/** TTL of origins in the model, milliseconds. */
 export const ORIGIN_TTL = 20_000;
 const PROBE_TIMEOUT = 1_500;
 const LIMITS = { maxOrigins: 10, maxStreams: 100 };
 const SERVERS = { kind: "single", address: { host: "redis", port: 6379 } } as const;
 
-/** A running process. */
 export class ModelProxy {
   readonly clock: ProcessClock;
   readonly way: Way = clearWay();
@@ -69,7 +68,7 @@ export class ModelProxy {
     return this.#store?.trouble;
   }
 
-  /** Resolves when the process takes clients. */
+  /** Resolves when the process accepts clients. */
   async start(): Promise<void> {
     const { chance, origins, canReach, events, streamIdle, variant } = this.#parts;
     const { clock, counts } = this;
@@ -98,14 +97,14 @@ export class ModelProxy {
     });
   }
 
-  /** SIGKILL: its connections end, its clients are cut off, what it knew is gone. */
+  /** SIGKILL: its connections end, its clients are disconnected, and what it knew is lost. */
   kill(): void {
     this.clock.kill();
     this.#parts.network.cut(({ process }) => process === this.clock);
     this.#relay?.kill();
   }
 
-  /** Ends in order. */
+  /** Shuts down properly. */
   async stop(): Promise<void> {
     await this.#registry?.[Symbol.asyncDispose]();
     await this.#store?.[Symbol.asyncDispose]();

@@ -1,6 +1,6 @@
-// What a relay does for a session, in the order in which the real ones do it: ask the registry, dial,
-// ask the registry again when that fails, let the origin decide, confirm, tell the client, and at
-// the end release. Decides nothing by itself. After src/relay/rtmp and src/relay/srt.
+// What a relay does for a session, in the same order as the real ones: ask the registry, dial, ask
+// again if that fails, let the origin decide, confirm, tell the client, and at the end release.
+// Decides nothing itself. Modelled on src/relay/rtmp and src/relay/srt.
 
 import type { Resolver } from "../../src/core/contracts.ts";
 import type { ProcessClock } from "../support/virtual_clock.ts";
@@ -8,21 +8,19 @@ import type { Chance } from "./chance.ts";
 import type { Decision, ModelOrigin } from "./model_origin.ts";
 import type { ModelSession } from "./model_session.ts";
 
-/** Told about what becomes of sessions. */
 export interface RelayEvents {
   /** The registry is about to be asked. */
   onAsk(session: ModelSession): Promise<void>;
-  /** The registry has named an origin. */
+  /** The registry has chosen an origin. */
   onPlaced(session: ModelSession, origin: string): void;
   /** The client is told that it is served. */
   onTold(session: ModelSession): void;
-  /** The session is over, whether it was served or refused. */
+  /** The session has ended, served or refused. */
   onOver(session: ModelSession, why: string): void;
 }
 
-/** What the relays of one process work with. */
 export interface RelayParts {
-  /** The registry as the thread of a session sees it. */
+  /** The registry as seen by the thread of a session. */
   readonly registryOf: (session: ModelSession) => Resolver;
   readonly clock: ProcessClock;
   readonly chance: Chance;
@@ -34,10 +32,9 @@ export interface RelayParts {
 
 const DIAL_TIMEOUT = { rtmp: 2_000, srt: 1_000 };
 const ANSWER_TIMEOUT = 5_000;
-/** An origin asks a hook of its owner's, which takes so long. */
+/** How long an origin waits for its operator's hook, milliseconds. */
 const HOOK = 1_200;
 
-/** The relays of one process. */
 export class ModelRelay {
   readonly #parts: RelayParts;
   readonly #sessions = new Map<string, ModelSession>();
@@ -46,7 +43,7 @@ export class ModelRelay {
     this.#parts = parts;
   }
 
-  /** Sessions that are not over. */
+  /** Sessions that have not ended. */
   get sessions(): readonly ModelSession[] {
     return [...this.#sessions.values()];
   }
@@ -75,7 +72,7 @@ export class ModelRelay {
     this.finish(session, "no origin in time");
   }
 
-  /** Ends a session, whoever wants it to end. */
+  /** Ends a session for any reason. */
   finish(session: ModelSession, why: string): void {
     if (session.isOver) return;
     session.isOver = true;
@@ -85,7 +82,7 @@ export class ModelRelay {
     this.#parts.events.onOver(session, why);
   }
 
-  /** SRT sessions notice that the origin says nothing any more. */
+  /** SRT sessions notice that the origin has fallen silent. */
   endSilent(origin: string): void {
     for (const session of this.sessions) {
       const isSilent = session.protocol === "srt" && session.toldAt !== undefined;
@@ -93,7 +90,7 @@ export class ModelRelay {
     }
   }
 
-  /** The process is killed: everything in it ends without a word to the registry. */
+  /** The process is killed: everything ends without telling the registry. */
   kill(): void {
     for (const session of this.sessions) {
       session.isOver = true;
@@ -109,7 +106,7 @@ export class ModelRelay {
     if (session) this.finish(session, reason);
   };
 
-  /** The bytes that the origin has sent for a session, by any measure that grows. */
+  /** The bytes that the origin has sent for a session; any increasing measure. */
   readonly received = (id: string): number | undefined => {
     const session = this.#sessions.get(id);
     const origin = session && this.#originOf(session);
@@ -120,7 +117,7 @@ export class ModelRelay {
     return session.received;
   };
 
-  /** @returns undefined when the session is over */
+  /** @returns undefined when the session has ended */
   async #resolve(session: ModelSession, failed: readonly string[]): Promise<string | undefined> {
     const { registryOf, clock, events } = this.#parts;
     const registry = registryOf(session);
@@ -147,7 +144,7 @@ export class ModelRelay {
     const isRefused = origins.get(origin)!.isDead;
     const time = answers || isRefused ? chance.between(1, 6) : DIAL_TIMEOUT[session.protocol];
     await this.#pause(time);
-    // What was to be heard from it is lost when it dies or stops meanwhile.
+    // Its answer is lost if it dies or stops meanwhile.
     return answers && canReach(origin);
   }
 
@@ -163,7 +160,7 @@ export class ModelRelay {
     if (session.isOver) return;
     if (decision !== "accepted") return this.finish(session, `the origin says ${decision}`);
     const confirmed = attempt(() => registryOf(session).confirm(session.id));
-    // Only a publisher waits for it.
+    // Only a publisher waits for the confirmation.
     const problem = session.intent === "publish" ? await confirmed : undefined;
     if (session.isOver) return;
     if (problem !== undefined) return this.finish(session, `not confirmed: ${problem}`);

@@ -1,4 +1,4 @@
-// Runs one history from its beginning to an empty cluster, and says what should not have happened.
+// Runs one history from its start to an empty cluster, and reports what should not have happened.
 
 import { Chance } from "./chance.ts";
 import { heal, perform } from "./deeds.ts";
@@ -7,29 +7,30 @@ import { ORIGIN_TTL } from "./model_proxy.ts";
 import type { Violation } from "./truth.ts";
 import { World } from "./world.ts";
 
-/** What came of a history. */
 export interface Outcome {
-  /** The first thing that should not have happened; undefined when all was well. */
+  /** The first thing that should not have happened; undefined if all was well. */
   readonly violation: Violation | undefined;
-  /** What has happened, if asked for. */
+  /** What has happened, if requested. */
   readonly trace: readonly string[];
-  /** Timers that have gone off: the size of the run. */
+  /** Number of fired timers, the size of the run. */
   readonly turns: number;
 }
 
 const DURATION = 30_000;
-/** From the end of all trouble to the moment when everything must be in order. */
+/** Time from the end of all trouble until everything must be in order, milliseconds. */
 const HEALING = 30_000;
-/** From the end of the last session to the end of every mapping, beside the idle time. */
+/**
+ * Time from the end of the last session until every mapping must be gone, in addition to the idle
+ * time, milliseconds.
+ */
 const ENDING = 18_000;
-/** So often it is looked at what proxies believe. */
+/** How often to check what proxies believe, milliseconds. */
 const CLOSELY = 1_000;
 const STOPPING = 5_000;
 
-/** Thrown to end a run at once. */
+/** Thrown to end a run immediately. */
 class Ended extends Error {}
 
-/** Runs a history. */
 export async function runHistory(history: History, keepsTrace = false): Promise<Outcome> {
   const world = new World(history, keepsTrace);
   const { truth, clock } = world;
@@ -95,7 +96,7 @@ async function checkQuiet(world: World): Promise<void> {
   if (truth.violations.length > 0) throw new Ended();
 }
 
-/** Whoever sends heartbeats is registered everywhere, and nobody else. */
+/** Checks that exactly the origins that send heartbeats are registered everywhere. */
 async function checkOrigins({ proxies, origins, truth }: World): Promise<void> {
   const alive = [...origins.values()].filter(({ isRunning }) => isRunning).map(({ id }) => id);
   for (const { number, registry } of proxies) {
@@ -105,7 +106,7 @@ async function checkOrigins({ proxies, origins, truth }: World): Promise<void> {
   }
 }
 
-/** Who watches a stream that runs gets it. */
+/** Checks that viewers of a live stream are at its origin. */
 function checkViewers({ proxies, truth }: World): void {
   for (const session of proxies.flatMap(({ relay }) => relay?.sessions ?? [])) {
     const { intent, toldAt, stream, origin, id } = session;
@@ -129,7 +130,7 @@ async function checkEmpty(world: World): Promise<void> {
   if (truth.violations.length > 0) throw new Ended();
 }
 
-/** When everything has ended in order no timer is left but those of the origins. */
+/** Shuts everything down, and checks that only the origins' timers are left. */
 async function stop({ proxies, truth, clock, origins }: World): Promise<void> {
   let stopped = 0;
   for (const proxy of proxies) {

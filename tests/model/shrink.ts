@@ -1,13 +1,13 @@
-// Makes a failing history short: takes events away as long as it still fails in the same way, first
-// many at once, then one by one, and makes what lasts last no longer than it must.
+// Shortens a failing history: removes events as long as it still fails in the same way, first many
+// at once, then one by one, and shortens durations as far as possible.
 
 import type { Event, History } from "./history.ts";
 import { runHistory } from "./run.ts";
 
-/** Runs that are spent on one history, at most. */
+/** Most runs spent on one history. */
 const MOST_RUNS = 600;
 
-/** A shorter history that breaks the same rule. */
+/** Finds a shorter history that breaks the same rule. */
 export async function shrinkHistory(history: History, rule: string): Promise<History> {
   let runs = 0;
   const fails = async (events: readonly Event[]) => {

@@ -1,6 +1,6 @@
-// What is true of streams, whatever anybody believes: who was told that he publishes, and where. And
-// what must never happen: no live stream at two origins, no live stream unknown, no publisher told
-// and dropped. Knows no event and no store.
+// The truth about streams, whatever the proxies believe: which clients have been told that they
+// publish, and where. And what must never happen: a live stream at two origins, an unknown live
+// stream, a publisher told and then dropped. Knows no events and no store.
 
 import type { StreamStatus } from "../../src/core/registrar.ts";
 import type { Calm } from "./calm.ts";
@@ -19,20 +19,20 @@ export interface Belief {
   readonly streams: readonly StreamStatus[];
 }
 
-/** After this time without trouble proxies must know what there is to know, in milliseconds. */
+/** Time without trouble after which proxies must know everything, milliseconds. */
 const SETTLED = 10_000;
-/** What Redis has lost is noticed after so long at most. */
+/** Longest time until a loss of data in Redis is noticed, milliseconds. */
 const NOTICED = 2_000;
-/** A stream is known to others after so long, when all is well. */
+/** Longest time until other proxies know a stream, without trouble, milliseconds. */
 const SPREAD = 500;
 
-/** The publishers that were told. */
+/** Knows the publishers that have been told that they are served. */
 export class Truth {
   readonly violations: Violation[] = [];
   readonly #now: () => number;
   readonly #calm: Calm;
   readonly #publishers = new Map<string, Set<ModelSession>>();
-  /** When a stream was last seen at two origins, which may take a moment to be over. */
+  /** When a stream was last seen at two origins, which may take a moment to be resolved. */
   readonly #dividedAt = new Map<string, number>();
 
   constructor(now: () => number, calm: Calm) {
@@ -40,7 +40,7 @@ export class Truth {
     this.#calm = calm;
   }
 
-  /** The publishers of a stream that run, as far as they themselves know. */
+  /** The running publishers of a stream, as far as they themselves know. */
   publishers(stream: string): ModelSession[] {
     return [...this.#publishers.get(stream) ?? []].filter(runs);
   }
@@ -54,7 +54,7 @@ export class Truth {
     this.violations.push({ rule, at: this.#now(), about });
   }
 
-  /** The registry has led a session to an origin. */
+  /** The registry has sent a session to an origin. */
   placed(session: ModelSession, origin: string): void {
     const { askedAt, proxy, stream, known } = session;
     const since = askedAt - SETTLED;
@@ -89,7 +89,7 @@ export class Truth {
     publishers.add(session);
   }
 
-  /** A session is over. */
+  /** A session has ended. */
   over(session: ModelSession): void {
     const publishers = this.#publishers.get(session.stream);
     if (new Set([...publishers ?? []].map(({ origin }) => origin)).size > 1) {
@@ -98,7 +98,7 @@ export class Truth {
     publishers?.delete(session);
   }
 
-  /** Whoever has been well for a while must know where streams are. */
+  /** Checks that proxies without recent trouble know where streams are. */
   look(beliefs: readonly Belief[]): void {
     const since = this.#now() - SETTLED;
     for (const stream of this.#publishers.keys()) {
@@ -122,7 +122,7 @@ export class Truth {
     return this.origins(stream).size > 1 || (this.#dividedAt.get(stream) ?? -Infinity) >= moment;
   }
 
-  /** All has been well for long: everybody must know where streams are. */
+  /** Checks that all proxies know where streams are, after a long time without trouble. */
   quiet(beliefs: readonly Belief[], divided: number): void {
     for (const stream of this.#publishers.keys()) {
       const origins = this.origins(stream);

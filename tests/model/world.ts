@@ -1,8 +1,9 @@
-// A whole cluster in virtual time: proxies, origins, Redis, clients, and what a history does to them.
-// What can happen: clients come and leave; origins die, stop, fall silent, cannot be dialled by one
-// proxy; Redis stops, ends, refuses, is emptied, fails over without its last writes while some still
-// write to the old master; the way of a proxy to Redis is slow, blocked in one direction, late once,
-// cut; proxies stop and go on, or are killed and started again. What must hold is in truth.ts.
+// A whole cluster in virtual time: proxies, origins, Redis, clients, and what a history does to
+// them. What can happen: clients come and leave; origins die, freeze, fall silent or cannot be
+// dialled by one proxy; Redis freezes, ends, refuses, is flushed, or fails over without its last
+// writes while some proxies still write to the old master; a proxy's connection to Redis is slow,
+// blocked in one direction, late once or cut; proxies are paused and resumed, or killed and
+// restarted. truth.ts says what must hold.
 
 import { ProxyError } from "../../src/core/errors.ts";
 import type { RegistryOperations } from "../../src/core/registrar.ts";
@@ -22,7 +23,6 @@ const HEARTBEAT = 4_000;
 const SRT_IDLE = 10_000;
 const CLIENT_PATIENCE = 4_000;
 
-/** One cluster. */
 export class World {
   readonly clock = new VirtualClock();
   readonly truth: Truth;
@@ -32,7 +32,7 @@ export class World {
   readonly origins = new Map<string, ModelOrigin>();
   readonly clients = new Map<string, ModelClient>();
   readonly history: History;
-  /** What has happened, for a person; only kept when asked for. */
+  /** What has happened, for people to read; kept only if requested. */
   readonly trace: string[] | undefined;
   readonly #chance: Chance;
   #generation = 0;
@@ -72,7 +72,7 @@ export class World {
     this.trace?.push(`${(this.clock.now() - this.#openedAt).toFixed(1).padStart(9)} ms  ${what()}`);
   }
 
-  /** Looked at whenever everything has settled. */
+  /** Called whenever everything has settled. */
   readonly watch = (): void => {
     const now = this.clock.now();
     for (const proxy of this.proxies) {
@@ -84,19 +84,19 @@ export class World {
     }
   };
 
-  /** Does something later, unless all has been healed before. */
+  /** Does something later, unless the world has been healed before. */
   later(delay: number, callback: () => void): void {
     this.clock.after(delay, () => {
       if (!this.#isHealed) callback();
     });
   }
 
-  /** Nothing of what events have done goes on. */
+  /** Cancels everything that events have scheduled. */
   healed(): void {
     this.#isHealed = true;
   }
 
-  /** A new process takes the place of what was there, and is started after so long. */
+  /** Replaces a proxy by a new process, started after `delay` milliseconds. */
   startProxy(number: number, delay = 0): void {
     const { clock, network, origins, history } = this;
     const proxy = new ModelProxy({
@@ -133,7 +133,7 @@ export class World {
     client.come(proxy);
   }
 
-  /** An operator asks a proxy for something, and is refused if it cannot tell the others. */
+  /** An operator requests something from a proxy, which refuses if it cannot tell the others. */
   operate(number: number, deed: (operations: RegistryOperations) => Promise<void>): void {
     const { clock, registry } = this.proxies[number]!;
     clock.deliver(() => {
@@ -149,7 +149,7 @@ export class World {
     this.#hidden.set(`${proxy} ${origin}`, until);
   }
 
-  /** SRT notices an origin that says nothing; RTMP only after minutes. */
+  /** Freezes an origin. SRT notices its silence; RTMP only after minutes. */
   freezeOrigin(origin: ModelOrigin): void {
     const frozen = origin.freeze();
     if (frozen === undefined) return;
@@ -174,7 +174,6 @@ export class World {
     this.proxies[number]!.clock.resume();
   }
 
-  /** What every proxy believes. */
   async beliefs(): Promise<Belief[]> {
     const beliefs: Belief[] = [];
     for (const { number, registry } of this.proxies) {
@@ -193,7 +192,7 @@ export class World {
       if (session.isLeft) return;
       relay.serve(session).catch((error) => this.truth.violate("exception", String(error)));
     });
-    // A process that is stopped takes connections, and nobody serves them.
+    // A paused process accepts connections without serving them.
     if (clock.isPaused) {
       this.clock.after(CLIENT_PATIENCE, () => {
         if (clock.isPaused) this.clients.get(session.client)?.lose(number);
