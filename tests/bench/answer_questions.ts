@@ -1,7 +1,7 @@
-// The other end of an AskedProcess: answers each line of standard input with one line, and ends the
-// process with its input.
+// The other end of an AskedProcess: answers each line of standard input with one line, and ends
+// when the input ends.
 
-/** @param answer is called with one line at a time and gives one line */
+/** @param answer called with one line at a time; returns one line */
 export async function answerQuestions(
   answer: (question: string) => string | Promise<string>,
 ): Promise<never> {

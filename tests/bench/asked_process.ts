@@ -1,5 +1,5 @@
-// A Deno script of this folder in a process of its own, so that what it does costs the measured one
-// nothing. It answers each line on its standard input with one line.
+// A Deno script of this folder in a process of its own, so that its cost is not part of the
+// measured process. It answers each line on its standard input with one line.
 
 /** A running script; disposing of it kills it. */
 export class AskedProcess implements AsyncDisposable {
@@ -9,8 +9,8 @@ export class AskedProcess implements AsyncDisposable {
   #rest = "";
 
   /**
-   * @param script name of a file beside this one
-   * @param permissions what it may do, the network alone unless told
+   * @param script name of a file in this folder
+   * @param permissions its permissions; only the network unless given
    */
   constructor(
     script: string,
@@ -32,7 +32,7 @@ export class AskedProcess implements AsyncDisposable {
   }
 
   /**
-   * Sends a line and returns the one that answers it. One question at a time.
+   * Sends a line and returns the answer. One question at a time.
    *
    * @throws Error when the script has ended
    */

@@ -1,5 +1,5 @@
-// The program from its sources, but for its lanes: they run the one file that the compiled program has,
-// which `bundleLane` has made.
+// The program from its sources, except that its lanes run the bundle from `bundleLane`, as in the
+// compiled program.
 
 const RealWorker = globalThis.Worker;
 const BUNDLED_LANE = import.meta.resolve("../../dist/workers/lane_worker.js");

@@ -1,4 +1,4 @@
-// What the benches have in common: rounds in turn, CPU per gigabyte, how the figures are shown.
+// Shared by the benchmarks: alternating rounds, CPU per gigabyte, and printing figures.
 
 import { cpuSeconds } from "./process_figures.ts";
 
@@ -6,10 +6,10 @@ const ROUND_MS = 6000;
 const WARM_UP_MS = 3000;
 const ROUNDS = 5;
 
-/** Shown at the head of a bench: how long each figure was taken. */
+/** Printed at the start of a benchmark: how long each figure was measured. */
 export const ROUNDS_TEXT = `${ROUNDS} rounds of ${ROUND_MS / 1000} s each`;
 
-/** A relay under measurement: where it listens, and its process. */
+/** A measured relay: where it listens, and its process. */
 export interface Relay {
   readonly name: string;
   readonly port: number;
@@ -20,15 +20,15 @@ export function say(text: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
 }
 
-/** Lets what runs go on for a while: a bench measures over time. */
+/** Lets things run for a while: benchmarks measure over time. */
 export function letRun(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 /**
- * CPU seconds that a relay uses per gigabyte, with its load running and its compiler warm.
+ * CPU seconds that a relay uses per gigabyte, under load and with a warm JIT compiler.
  *
- * @param moved bytes that it has moved so far
+ * @param moved the bytes that it has moved so far
  */
 export async function costOf(relay: Relay, moved: () => Promise<number>): Promise<number> {
   await letRun(WARM_UP_MS);
@@ -39,8 +39,8 @@ export async function costOf(relay: Relay, moved: () => Promise<number>): Promis
 }
 
 /**
- * Measures relays in turn, so that what else the machine does hits both, and shows their medians and
- * the ratio of these.
+ * Measures relays alternately, so that other load on the machine affects both, and prints their
+ * medians and the ratio of these.
  */
 export async function compare<Measured extends Relay>(
   title: string,

@@ -1,5 +1,6 @@
-// Connect to first media, 50 new streams a second: through the proxy and at the origin itself, in turn,
-// the medians, the 99th of a hundred, and what the proxy adds. Run with `deno task bench:first`.
+// Time from connect to first media with 50 new streams a second, alternately through the proxy and
+// at the origin: medians, 99th percentiles, and what the proxy adds. Run with `deno task
+// bench:first`.
 
 import { Proxy } from "../support/proxy.ts";
 
@@ -12,7 +13,7 @@ const A_SECOND = 50;
 const SECONDS = 5;
 const ROUNDS = 3;
 
-/** Milliseconds of each player, in order. */
+/** The time of each player in milliseconds, in order. */
 async function playersCome(port: number, stream: (at: number) => string): Promise<number[]> {
   const times: number[] = [];
   const plays = async (at: number) => {

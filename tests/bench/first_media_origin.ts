@@ -1,5 +1,5 @@
-// The origin of the bench of first media: says one frame as soon as it is asked to play. Asked for
-// anything, it gives its port.
+// The origin of the first media benchmark: sends one frame as soon as it gets play. Answers every
+// question with its port.
 
 import { RtmpOrigin } from "../support/rtmp_origin.ts";
 import { Script } from "../support/rtmp_script.ts";

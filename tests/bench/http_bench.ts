@@ -1,5 +1,5 @@
-// HTTP: CPU per relayed gigabyte beside Deno's own uncounted path in the same run, memory per viewer
-// with many of them, memory with viewers that stop reading. Prints a table; run with
+// HTTP: CPU per relayed gigabyte, compared with Deno's own uncounted path in the same run, memory
+// per viewer with many of them, and memory with viewers that stop reading. Prints a table; run with
 // `deno task bench http`. Linux only.
 
 import { freePort } from "../support/ports.ts";
@@ -13,7 +13,7 @@ import type { ViewerFigures, ViewerOrder } from "./http_viewers.ts";
 import { cpuSeconds, residentBytes } from "./process_figures.ts";
 
 const VIEWERS = 40;
-/** What 8 Mbit/s come as: whole pictures, and as an origin sends that does not collect them. */
+/** 8 Mbit/s as whole frames, and as sent by an origin that does not collect them. */
 const PIECES = [{ bytes: 40_000, interval: 40 }, { bytes: 5_000, interval: 5 }];
 const MANY_VIEWERS = 2000;
 /** 200 kbit/s. */
@@ -55,12 +55,12 @@ class Origin implements AsyncDisposable {
   }
 }
 
-/** Where `MANY` and the others are at the origin; the crowd puts a number in place of the star. */
+/** The path of a stream at the origin; the crowd replaces the star with a number. */
 function pathOf({ bytes, interval }: { bytes: number; interval: number }, name: string): string {
   return `/${bytes}-${interval}/${name}-*.flv`;
 }
 
-/** Bytes that the proxy says it has sent. */
+/** The bytes that the proxy has counted as sent. */
 async function countedBytes(proxy: Proxy): Promise<number> {
   const text = await (await fetch(proxy.systemUrl("/metrics"))).text();
   return Number(/^srs_proxy_http_relay_bytes_total\{kind="live"\} (\d+)$/m.exec(text)?.[1] ?? 0);

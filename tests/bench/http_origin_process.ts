@@ -1,13 +1,13 @@
-// The origin of the HTTP bench: at `/BYTES-MILLISECONDS/NAME.flv` a live stream in chunks of so many
-// bytes, one in so many milliseconds. Asked for its `port` it gives that, else what it has done.
+// The origin of the HTTP benchmark: serves at `/BYTES-MILLISECONDS/NAME.flv` a live stream in
+// chunks of that many bytes at that interval. Answers `port` with its port, and any other question
+// with its figures.
 
 import { HttpOrigin, live } from "../support/http_origin.ts";
 import { answerQuestions } from "./answer_questions.ts";
 
-/** What the process has done. */
 export interface OriginFigures {
   readonly connections: number;
-  /** Bytes written to all of its clients so far. */
+  /** Bytes written to all its clients so far. */
   readonly written: number;
 }
 

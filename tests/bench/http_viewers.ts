@@ -1,34 +1,33 @@
-// A crowd of viewers that cost nearly nothing: they ask for live streams over plain TCP and throw
-// away what they get, or stop reading. Told what to do by `ViewerOrder`s in JSON, one a line.
+// A crowd of viewers that cost almost nothing: they request live streams over plain TCP and discard
+// what they get, or stop reading. Controlled by `ViewerOrder`s in JSON, one per line.
 
 import { answerQuestions } from "./answer_questions.ts";
 
-/** What the crowd is to do; it answers with its figures when that has been done. */
+/** What the crowd is to do; it answers with its figures when done. */
 export type ViewerOrder = OpenOrder | { readonly do: "report" | "close" };
 
-/** Viewers to open; those that stall read the beginning of the answer and then nothing. */
+/** Viewers to open; those that stall read the beginning of the response and then nothing. */
 export interface OpenOrder {
   readonly do: "open" | "stall";
   readonly count: number;
   readonly port: number;
-  /** With a star where the number of the viewer goes. */
+  /** With a star in place of the viewer's number. */
   readonly path: string;
 }
 
-/** What has become of the crowd. */
 export interface ViewerFigures {
-  /** Viewers whose connection is open. */
+  /** Number of viewers with an open connection. */
   readonly open: number;
-  /** Bytes that all of them have got so far. */
+  /** Bytes that all of them have received so far. */
   readonly received: number;
-  /** Bytes of the viewer that got least since the figures before. */
+  /** Bytes of the viewer that has received least since the previous figures. */
   readonly least: number;
 }
 
-/** Opened at the same time. */
+/** How many viewers are opened at the same time. */
 const BATCH = 50;
 
-/** What is read goes here, for all viewers: nobody looks at it. */
+/** The buffer into which all viewers read; its contents are ignored. */
 const BIN = new Uint8Array(1 << 18);
 
 class Viewer {
@@ -41,7 +40,7 @@ class Viewer {
     this.#conn = conn;
   }
 
-  /** Asks for the stream and returns when the answer has begun. */
+  /** Requests the stream and returns when the response has begun. */
   static async open(port: number, path: string): Promise<Viewer> {
     const conn = await Deno.connect({ hostname: "127.0.0.1", port });
     const request = `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`;

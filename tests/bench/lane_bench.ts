@@ -1,6 +1,6 @@
-// Lanes: what a byte, an idle client, a new stream and a further lane cost, beside nginx and a plain relay
-// in C in the same run. Run with `deno task bench:lanes [part] [seconds] [rounds] [load]`; needs gcc and
-// nginx with its stream module. Linux only.
+// Lanes: the cost of a byte, an idle client, a new stream and an additional lane, compared with
+// nginx and a plain relay in C in the same run. Run with `deno task bench:lanes [part] [seconds]
+// [rounds] [load]`; needs gcc and nginx with its stream module. Linux only.
 
 import { bundleLane } from "../../scripts/compile.ts";
 import { freePort } from "../support/ports.ts";
@@ -15,7 +15,7 @@ const PARTS = ["cost", "idle", "rest", "first", "full"] as const;
 const [only, seconds = "4", rounds = "3", wanted = ""] = Deno.args;
 const SECONDS = Number(seconds);
 const ROUNDS = Number(rounds);
-/** Where the scheduler puts them decides how much a wake-up brings, so it is decided here. */
+/** Fixed here, because the scheduler's placement decides how much each wake-up handles. */
 const RELAY_CORE = "0";
 const LOAD_CORE = "1";
 const WARM_UP_MS = 3_000;
@@ -28,7 +28,7 @@ type Kind = Omit<TcpLoadOptions, "relayPort" | "originPort">;
 
 const RTMP = { count: 20, bytes: 30_000, interval: 40_000, rate: 1000 };
 const FLV = { mode: "flv", count: 40, chunk: 60_000, rate: 1000 } as const;
-/** The bound is what the proxy may cost of what nginx costs. */
+/** The bound is the proxy's cost relative to nginx's. */
 const LOADS: readonly { name: string; bound: number; kind: Kind }[] = [
   {
     name: "RTMP publish, 20 × 6 Mbit/s in chunks of 60,000 bytes, as ffmpeg sends them to SRS",
@@ -57,7 +57,7 @@ const LOADS: readonly { name: string; bound: number; kind: Kind }[] = [
   },
 ];
 
-/** A relay under measurement: where its two protocols listen, and its process. */
+/** A measured relay: where its two protocols listen, and its process. */
 interface TcpRelay {
   readonly name: string;
   readonly pid: number;
@@ -89,7 +89,7 @@ function optionsFor({ rtmp, http }: TcpRelay, kind: Kind): TcpLoadOptions {
   return { ...kind, relayPort: kind.mode.includes("flv") ? http : rtmp, originPort };
 }
 
-/** All kinds of load, each through every relay in turn. */
+/** Runs every kind of load, each through all relays in turn. */
 async function costs(programs: TcpPrograms): Promise<void> {
   await using proxy = await openProxy(1);
   await using nginx = await NginxRelay.open(originPort);
@@ -118,7 +118,7 @@ async function costs(programs: TcpPrograms): Promise<void> {
   }
 }
 
-/** Compilers at run time are to have done their work: a lane runs for weeks. */
+/** Lets the JIT compiler warm up, because a lane runs for weeks. */
 async function warmUp(programs: TcpPrograms, relay: TcpRelay, mode: "publish" | "flv") {
   const kind = { mode, count: 8, bytes: 4_000, interval: 0, chunk: 60_000, rate: 1000 };
   await using load = programs.load(optionsFor(relay, kind), LOAD_CORE);
@@ -143,14 +143,14 @@ function showCosts(title: string, bound: number, measured: readonly Measured[]):
   say(`  of nginx   ${(ours! / nginx!).toFixed(2)} (bound ${bound})`);
 }
 
-/** Resident memory for each client to whom nothing is sent. */
+/** Measures resident memory per idle client. */
 async function idleMemory(programs: TcpPrograms): Promise<void> {
   for (const mode of ["idle_play", "idle_flv"] as const) {
     await using proxy = await openProxy(1);
     const relay = relayOf(proxy);
     const kind = { mode, bytes: 100, interval: 0, chunk: 60_000, rate: 500 };
     {
-      // What a first crowd leaves behind was not made by those who are measured.
+      // Memory that a first crowd leaves behind must not count.
       await using first = programs.load(optionsFor(relay, { ...kind, count: FIRST_IDLE }));
       await first.opened();
     }
@@ -172,7 +172,9 @@ async function idleMemory(programs: TcpPrograms): Promise<void> {
   }
 }
 
-/** What each further lane takes at rest, as it is compiled, if need be with the sources around it. */
+/**
+ * Measures the memory of each additional lane at rest, in the executable or with the same bundle.
+ */
 async function laneMemory(): Promise<void> {
   await bundleLane("dist/workers");
   const program = Deno.env.get("SRS_PROXY_BIN") ? undefined : BUNDLED_PROGRAM;
@@ -187,7 +189,7 @@ async function laneMemory(): Promise<void> {
   say(`each further lane: ${each.toFixed(1)} MB resident at rest (bound 15)`);
 }
 
-/** From connect to the first byte of media, new streams all the time. */
+/** Measures the time from connect to the first byte of media, with new streams all the time. */
 async function firstMedia(programs: TcpPrograms): Promise<void> {
   await using proxy = await openProxy(1);
   const relay = relayOf(proxy);
@@ -209,7 +211,7 @@ async function firstMedia(programs: TcpPrograms): Promise<void> {
   }
 }
 
-/** As much as goes through one lane and two, and where the processor time went. */
+/** Measures the greatest throughput of one lane and of two, and where the CPU time goes. */
 async function fullMachine(programs: TcpPrograms): Promise<void> {
   for (const mode of ["play", "flv"] as const) {
     const kind = { mode, count: 64, bytes: 30_000, interval: 0, chunk: 60_000, rate: 1000 };

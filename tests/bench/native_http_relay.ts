@@ -1,5 +1,5 @@
-// The measure that the HTTP relay is held against: Deno's own server handing on the body of Deno's
-// own fetch, which can be neither counted nor stopped. Run with the front port and the origin's.
+// The reference for the HTTP relay: Deno's own server passing on the body of Deno's own fetch,
+// which can be neither counted nor stopped. Arguments: the listening port and the origin's.
 
 import { answerQuestions } from "./answer_questions.ts";
 

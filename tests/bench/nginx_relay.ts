@@ -1,6 +1,6 @@
-// nginx as a relay to measure against: its stream module before an RTMP origin, its HTTP proxy before an
-// HTTP origin, in one process, with TLS towards clients or without. And as the TLS of clients that have
-// none.
+// nginx as a reference relay: its stream module in front of an RTMP origin and its HTTP proxy in
+// front of an HTTP origin, in one process, with or without TLS for clients. Also adds TLS to
+// clients without it.
 
 import { Child } from "../support/child.ts";
 import { accepts } from "../support/origin_server.ts";
@@ -9,7 +9,7 @@ import { TempFolder } from "../support/temp_folder.ts";
 
 const STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
-/** Files of a certificate and its key. */
+/** The files of a certificate and its key. */
 export interface PairFiles {
   readonly certificate: string;
   readonly key: string;
@@ -31,14 +31,14 @@ export class NginxRelay implements AsyncDisposable {
   }
 
   /**
-   * @param tls what it shows to clients, if they speak TLS
+   * @param tls the certificate for clients, if they use TLS
    * @throws Error when it does not start
    */
   static open(originPort: number, tls?: PairFiles): Promise<NginxRelay> {
     return NginxRelay.#start((folder, ports) => configuration({ folder, ports, originPort, tls }));
   }
 
-  /** Plain connections to its ports go on in TLS, to these ports. */
+  /** Passes plain connections to its ports on to these ports over TLS. */
   static openTunnel(rtmps: number, https: number): Promise<NginxRelay> {
     return NginxRelay.#start((folder, ports) => tunnel(folder, ports, [rtmps, https]));
   }

@@ -1,6 +1,6 @@
-// The measure that relays are held against: a TCP relay in plain Deno that looks at nothing.
-// Run with the front port and the origin's port; a line on standard input makes it print the bytes
-// it has moved so far.
+// The reference for relays: a TCP relay in plain Deno that does not look at what it passes on.
+// Arguments: the listening port and the origin's; prints the bytes moved so far for each line on
+// standard input.
 
 import { answerQuestions } from "./answer_questions.ts";
 

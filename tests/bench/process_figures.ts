@@ -1,4 +1,4 @@
-// What a process has used, as the kernel counts it. Linux only.
+// Resources used by a process, as counted by the kernel. Linux only.
 
 const TICKS_PER_SECOND = 100;
 

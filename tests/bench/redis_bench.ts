@@ -1,6 +1,6 @@
-// The registry over Redis beside the registry in memory, in the same run: picks a second of new and of
-// known streams, how long one takes, and what it costs Redis, with few and with many origins. Run with
-// `deno task bench:redis`; needs redis-server.
+// The registry on Redis compared with the registry in memory, in the same run: choices per second
+// for new and known streams, how long one takes, and what it costs Redis, with few and with many
+// origins. Run with `deno task bench:redis`; needs redis-server.
 
 import type { Metrics } from "../../src/core/contracts.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
@@ -20,7 +20,7 @@ const METRICS: Metrics = { count: () => {}, gauge: () => {}, observe: () => {} }
 
 let sessions = 0;
 
-/** One request of a player for a stream. @returns milliseconds it took */
+/** One request of a player for a stream. @returns its duration in milliseconds */
 async function pick(registry: Registry, stream: string): Promise<number> {
   const session = `s${++sessions}`;
   const begun = performance.now();
@@ -31,7 +31,7 @@ async function pick(registry: Registry, stream: string): Promise<number> {
   return time;
 }
 
-/** Asks for all streams, some at a time, and shows how that went. */
+/** Requests all streams, several at a time, and prints the result. */
 async function pickAll(
   what: string,
   registry: Registry,
@@ -64,7 +64,7 @@ async function calls(server: RedisServer): Promise<number> {
   return await server.info("commandstats", /^cmdstat_(?!info|ping|client)\S*:calls=(\d+)/gm);
 }
 
-/** Commands of Redis for each of so many times something is done. */
+/** Redis commands per repetition of an action. */
 async function callsFor(
   server: RedisServer,
   count: number,

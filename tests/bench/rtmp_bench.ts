@@ -1,5 +1,5 @@
-// RTMP: CPU per relayed gigabyte beside a plain byte relay in the same run, time to the first
-// media, memory per idle player. Prints a table; run with `deno task bench`. Linux only.
+// RTMP: CPU per relayed gigabyte, compared with a plain byte relay in the same run, time to first
+// media, and memory per idle player. Prints a table; run with `deno task bench`. Linux only.
 
 import { NginxRtmp } from "../support/nginx_rtmp.ts";
 import { Publisher } from "../support/ffmpeg.ts";
@@ -15,12 +15,15 @@ import { IdlePlayer } from "./rtmp_player.ts";
 
 const STREAMS = 10;
 const KILOBITS = 6000;
-/** What the collector and the allocator give back within that time is no cost of an idle player. */
+/**
+ * Memory that the collector and the allocator return within this time is not a cost of an idle
+ * player.
+ */
 const MEMORY_SETTLE_MS = 40_000;
 const IDLE_PLAYERS = 2000;
 const FIRST_MEDIA_TRIES = 40;
 
-/** A relay under measurement that says what it has moved. */
+/** A measured relay that reports what it has moved. */
 interface CountingRelay extends Relay {
   moved(): Promise<number>;
 }
@@ -71,8 +74,7 @@ class ProxyRelay implements CountingRelay {
 }
 
 /**
- * A picture of noise that really takes the bitrate: what is measured is bytes, and a plain test
- * picture compresses to a third of what it was asked for.
+ * A noisy picture that really uses the bitrate; a plain test picture compresses to a third of it.
  */
 async function noisyFile(): Promise<string> {
   const path = await Deno.makeTempFile({ suffix: ".flv" });
@@ -100,7 +102,7 @@ async function noisyFile(): Promise<string> {
   return path;
 }
 
-/** Reads a stream and throws it away, as cheaply as ffmpeg can. */
+/** Reads a stream and discards it, as cheaply as ffmpeg can. */
 function reader(url: string): Child {
   const args = ["-hide_banner", "-loglevel", "error", "-i", url, "-c", "copy", "-f", "null", "-"];
   return new Child({ command: "ffmpeg", args });

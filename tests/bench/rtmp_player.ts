@@ -1,4 +1,4 @@
-// A player that costs nearly nothing: it says connect, createStream and play and then waits.
+// A player that costs almost nothing: it sends connect, createStream and play and then waits.
 
 import { systemClock } from "../../src/core/clock.ts";
 import { ByteWriter } from "../../src/core/byte_writer.ts";
@@ -11,13 +11,12 @@ import { MessageType, writeMessage } from "../../src/protocol/rtmp/message.ts";
 import { isMedia } from "../../src/protocol/rtmp/message_assembler.ts";
 import { Inbox } from "../../src/net/inbox.ts";
 
-/** When `open` returns. */
 export interface PlayerOptions {
-  /** At the first audio or video instead of at the answer to play. */
+  /** Whether `open` returns at the first audio or video instead of at the answer to play. */
   readonly untilMedia?: boolean;
 }
 
-/** A connection on which a stream is played and nothing is read any more. */
+/** A connection that plays a stream and no longer reads. */
 export class IdlePlayer implements Disposable {
   readonly #connection: TcpConnection;
 

@@ -1,7 +1,7 @@
-// What a new session costs the main thread, whose one core all lanes share: its own CPU for each, and so
-// how many a second it can take; for new streams, for known ones that a lane asks for all the same, and
-// for those that it answers itself. Over memory and over Redis. Run with `deno task bench:sessions`; needs
-// redis-server. Linux only.
+// The cost of a new session in the main thread, whose one core all lanes share: its CPU time for
+// each, and so how many sessions a second it can handle; for new streams, for known ones that a
+// lane still asks for, and for those that the lane answers itself. In memory and on Redis. Run with
+// `deno task bench:sessions`; needs redis-server. Linux only.
 
 import type { Metrics } from "../../src/core/contracts.ts";
 import { LiveSessions } from "../../src/api/session_log.ts";
@@ -63,7 +63,7 @@ async function measure(what: string, registry: Registry, asked: Asked): Promise<
   );
 }
 
-/** A publisher that stays. */
+/** Opens a publisher that stays. */
 async function publish(registry: Registry, stream: string): Promise<void> {
   const request = { stream, protocol: "rtmp", intent: "publish", failed: [] } as const;
   await registry.resolve({ ...request, session: `publisher of ${stream}` });

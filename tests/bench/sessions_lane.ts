@@ -1,15 +1,15 @@
-// A lane of the sessions bench: a thread that has sessions come and go as fast as the main thread lets
-// it, with no socket and no client. Told how many, of which streams, and whether it may know them.
+// A lane of the sessions benchmark: a thread that opens and ends sessions as fast as the main
+// thread allows, without sockets or clients. Told how many, with which streams, and whether it may
+// answer known ones itself.
 
 import { ChangeCounts } from "../../src/core/change_counts.ts";
 import { MainThread } from "../../src/lane/main_thread.ts";
 import type { FromLane, ToLane } from "../../src/lane/messages.ts";
 
-/** What is to be done. */
 export interface SessionsWish {
   readonly sessions: number;
   readonly atOnce: number;
-  /** Streams that sessions take in turn. */
+  /** Number of streams that sessions use in turn. */
   readonly streams: number;
   readonly intent: "publish" | "play";
   /** Whether the lane may answer what it knows. */
@@ -18,7 +18,7 @@ export interface SessionsWish {
   readonly changes: SharedArrayBuffer;
 }
 
-/** To the bench, beside what a lane says. */
+/** Sent to the benchmark, in addition to a lane's messages. */
 export type SessionsDone = { readonly type: "done"; readonly times: readonly number[] };
 
 const scope = globalThis as unknown as {
@@ -48,7 +48,7 @@ async function run(main: MainThread, wish: SessionsWish): Promise<number[]> {
   return times;
 }
 
-/** @returns milliseconds until its origin was known */
+/** @returns the milliseconds until its origin was known */
 async function oneSession(main: MainThread, wish: SessionsWish, at: number): Promise<number> {
   const { intent, prefix, streams } = wish;
   const session = `${prefix}_${at}`;
@@ -61,7 +61,7 @@ async function oneSession(main: MainThread, wish: SessionsWish, at: number): Pro
   await main.resolver.confirm(session);
   const event = { session, protocol: "rtmp", intent, stream, origin: origin.id, client: "a:1" };
   main.sessions.opened(event);
-  // Other things happen in a lane too.
+  // Lets other things in the lane happen too.
   await new Promise((resolve) => setTimeout(resolve, 0));
   main.resolver.release(session);
   main.sessions.closed({ session, reason: "client_closed", bytesIn: 0, bytesOut: 0 });

@@ -1,11 +1,12 @@
-/* A load for TCP relays: clients in front of them and the origin behind them, in one loop.
+/* A load for TCP relays: clients in front of them and the origin behind them, in one event loop.
    Usage: tcp_load MODE RELAY_PORT ORIGIN_PORT COUNT BYTES INTERVAL_US CHUNK RATE
-     publish, play, flv  COUNT streams that bring BYTES each INTERVAL_US, as fast as can be if that is 0
-     first_play, first_flv  RATE new streams a second, COUNT of them: time from connect to first media
-     idle_play, idle_flv    COUNT clients of one stream of which nothing is sent
-   RTMP media is cut into chunks of CHUNK; a publisher sends as ffmpeg does, header and payload of
-   each by a send of its own and without TCP_NODELAY, an origin sends a picture at once. Writes "open" when all streams flow, reads an empty line, measures until it
-   reads another, and writes what came of it as JSON, times in milliseconds. */
+     publish, play, flv  COUNT streams with BYTES every INTERVAL_US, as fast as possible if that is 0
+     first_play, first_flv  COUNT new streams, RATE a second: time from connect to first media
+     idle_play, idle_flv    COUNT clients of one stream without media
+   RTMP media is split into chunks of CHUNK. A publisher sends as ffmpeg does, header and payload of
+   each chunk with separate sends and without TCP_NODELAY; an origin sends a whole frame at once.
+   Writes "open" when media flows in all streams, reads an empty line, measures until it reads
+   another, and writes the results as JSON, times in milliseconds. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -35,7 +36,7 @@ struct conn {
   size_t at;
 };
 
-/* What a stream has sent until when, so that its receiver knows how long that took. */
+/* How much a stream has sent by when, so that its receiver can tell the latency. */
 struct stream {
   int sender, receiver;
   uint64_t next, mark_end[MARKS], mark_time[MARKS];
@@ -98,7 +99,7 @@ static char *put_header(char *to, size_t length) {
   return to + sizeof header;
 }
 
-/* One message or chunk of HTTP, and where each write of it ends. */
+/* One RTMP message or HTTP chunk, and where each write of it ends. */
 static void build_media(size_t bytes) {
   char *end = media = malloc(bytes + bytes / 64 + 64);
   writes = malloc((2 * (bytes / chunk) + 8) * sizeof *writes);
@@ -125,7 +126,7 @@ static void build_media(size_t bytes) {
   if (write(media_file, media, media_length) != (ssize_t)media_length) exit(6);
 }
 
-/* --- What is said before media flows --- */
+/* --- Before media flows --- */
 
 struct text {
   unsigned char bytes[512];
@@ -218,7 +219,7 @@ static void say_result(int fd, const char *transaction, int with_number) {
   say_command(fd, &body, 0);
 }
 
-/* Takes everything up to the end of `needle`, with `behind` bytes more, out of the buffer. */
+/* Takes everything up to the end of `needle`, plus `behind` bytes, out of the buffer. */
 static char *take(struct conn *conn, const char *needle, int length, int behind) {
   static char taken[BUFFER];
   char *found = memmem(conn->buffer, conn->length, needle, length);
@@ -291,7 +292,7 @@ static void talk_as_client(int fd) {
   }
 }
 
-/* Somebody looks whether the origin is there. */
+/* Answers a probe of the origin. */
 static void answer_other(int fd) {
   if (take(&conns[fd], "\r\n\r\n", 4, 0) == NULL) return;
   static const char head[] = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
@@ -360,7 +361,7 @@ static void read_from(int fd) {
     ssize_t got = recv(fd, conn->buffer + conn->length, BUFFER - conn->length, MSG_DONTWAIT);
     if (got <= 0) {
       if (got < 0 && errno == EAGAIN) return;
-      /* Others may look whether the origin is there. */
+      /* Probes may connect and leave. */
       if (!is_first && conn->is_client) failed++;
       return end(fd);
     }
@@ -368,7 +369,7 @@ static void read_from(int fd) {
     conn->length += got;
     return conn->is_client ? talk_as_client(fd) : talk_as_origin(fd);
   }
-  /* Nobody looks at it, so it need not be copied. */
+  /* The media is not examined, so it need not be copied. */
   ssize_t got = recv(fd, scratch, SCRATCH, MSG_DONTWAIT | MSG_TRUNC);
   if (got > 0) return take_media(fd, got);
   if (got < 0 && errno == EAGAIN) return;
@@ -376,7 +377,7 @@ static void read_from(int fd) {
   end(fd);
 }
 
-/* One picture, by as many sends as ffmpeg would need. */
+/* Sends one frame with as many sends as ffmpeg would use. */
 static void send_picture(struct stream *stream, uint64_t time) {
   struct conn *conn = &conns[stream->sender];
   if (stream->last_mark - stream->first_mark == MARKS || conn->at > 0) {
@@ -399,7 +400,7 @@ static void send_picture(struct stream *stream, uint64_t time) {
   stream->mark_end[stream->last_mark++ % MARKS] = conn->sent;
 }
 
-/* The rest of a picture, or one after the other. */
+/* Sends the rest of a frame, or frames one after the other. */
 static void send_on(int fd) {
   struct conn *conn = &conns[fd];
   for (int i = 0; i < 16; i++) {

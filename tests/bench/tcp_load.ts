@@ -1,4 +1,4 @@
-// The C programs of the TCP benches: compiled once, then a plain relay to measure against and a load of
+// The C programs of the TCP benchmarks, compiled once: a plain reference relay, and a load of
 // clients and an origin.
 
 import { Child } from "../support/child.ts";
@@ -21,32 +21,32 @@ export interface TcpLoadOptions {
     | "idle_flv";
   readonly relayPort: number;
   readonly originPort: number;
-  /** Streams, or clients. */
+  /** Number of streams or clients. */
   readonly count: number;
-  /** Bytes of a picture. */
+  /** Size of a frame in bytes. */
   readonly bytes: number;
-  /** Microseconds between two pictures; 0 for as many as go through. */
+  /** Microseconds between frames; 0 = as many as possible. */
   readonly interval: number;
-  /** Bytes of an RTMP chunk. */
+  /** Size of an RTMP chunk in bytes. */
   readonly chunk: number;
-  /** Clients opened in a second. */
+  /** Clients opened per second. */
   readonly rate: number;
 }
 
-/** What came of it; times in milliseconds. */
+/** The results; times in milliseconds. */
 export interface TcpFigures {
   readonly open: number;
   readonly failed: number;
   readonly received: number;
   readonly seconds: number;
-  /** Pictures that were not sent because the one before had not been taken. */
+  /** Frames not sent because the previous one had not been accepted. */
   readonly skipped: number;
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
 }
 
-/** A load that runs; disposing of it ends it. */
+/** A running load; disposing of it ends it. */
 class TcpLoad implements AsyncDisposable {
   readonly pid: number;
   readonly #process: Deno.ChildProcess;
@@ -68,18 +68,18 @@ class TcpLoad implements AsyncDisposable {
     this.#input = this.#process.stdin.getWriter();
   }
 
-  /** Resolves when everything is open and flows. @throws Error when that fails */
+  /** Resolves when everything is open and media flows. @throws Error when that fails */
   async opened(): Promise<void> {
     const line = await within("the load", OPEN_DEADLINE, this.#line());
     if (line !== "open") throw new Error(`Cannot start the load: ${line}`);
   }
 
-  /** From here on it is measured. */
+  /** Starts measuring. */
   start(): Promise<void> {
     return this.#say();
   }
 
-  /** Up to here it was measured. @throws Error when clients were lost: it has measured less than it says */
+  /** Stops measuring. @throws Error when clients were lost, which makes the result invalid */
   async stop(): Promise<TcpFigures> {
     await this.#say();
     const figures: TcpFigures = JSON.parse(
@@ -116,14 +116,14 @@ class TcpLoad implements AsyncDisposable {
   }
 }
 
-/** A load and what it has cost. */
+/** The results of a load and its cost. */
 export interface TcpMeasurement extends TcpFigures {
-  /** CPU seconds of the relay for each gigabyte. */
+  /** CPU seconds of the relay per gigabyte. */
   readonly cost: number;
-  /** CPU seconds of the relay, and of the load, in each second. */
+  /** CPU seconds per second of the relay and of the load. */
   readonly cores: number;
   readonly loadCores: number;
-  /** Of everything on this machine: what it has more is idle. */
+  /** The same for everything on this machine; the rest is idle. */
   readonly machineCores: number;
 }
 
@@ -160,12 +160,12 @@ export class TcpPrograms implements AsyncDisposable {
     return relay;
   }
 
-  /** @param core where it runs; anywhere unless told */
+  /** @param core where it runs; anywhere unless given */
   load(options: TcpLoadOptions, core?: string): TcpLoad {
     return new TcpLoad(`${this.#folder}/tcp_load`, options, core);
   }
 
-  /** Runs a load for so long through the relay of that process. */
+  /** Runs a load through a relay for some time. */
   async measure(
     pid: number,
     options: TcpLoadOptions,

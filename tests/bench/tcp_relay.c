@@ -1,5 +1,5 @@
-/* The plain TCP relay that ours is measured against: one connection to the origin for each client,
-   epoll, one recv and one send for each piece. It looks at nothing.
+/* The plain TCP relay to compare with: one connection to the origin for each client, epoll, one recv
+   and one send for each piece. It does not look at the data.
    Usage: tcp_relay LISTEN_PORT ORIGIN_PORT */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -17,7 +17,7 @@ enum { BATCH = 256, SIZE = 65536, MOST = 65536 };
 struct side {
   int other;
   unsigned events;
-  /* What the other side has sent and this one has not taken. */
+  /* What the other side has sent and this one has not accepted. */
   char *waiting;
   size_t at, length;
 };
@@ -116,7 +116,7 @@ int main(int argc, char **argv) {
         accept_one(listening, &origin);
         continue;
       }
-      /* The connections may have ended since an event before. */
+      /* The connections may have been closed by an earlier event. */
       if (sides[fd].events == 0) continue;
       if ((what & EPOLLOUT) && !flush(fd)) continue;
       if (what & (EPOLLIN | EPOLLERR | EPOLLHUP)) pass(fd);

@@ -1,6 +1,7 @@
-// TLS: what a byte and an idle player cost over RTMPS and HTTPS, beside nginx in the same run. Its clients
-// have no TLS of their own: an nginx in front of them gives them that, and is not measured. Run with
-// `deno task bench:tls [cost|idle] [seconds] [rounds]`; needs gcc and nginx with its stream module.
+// TLS: the cost of a byte and of an idle player over RTMPS and HTTPS, compared with nginx in the
+// same run. The clients have no TLS of their own: another nginx, which is not measured, adds it.
+// Run with `deno task bench:tls [cost|idle] [seconds] [rounds]`; needs gcc and nginx with its
+// stream module.
 
 import { Authority } from "../support/certificates.ts";
 import { freePort, freePorts } from "../support/ports.ts";
@@ -36,7 +37,7 @@ const LOADS: readonly (readonly [name: string, kind: Kind])[] = [
   }],
 ];
 
-/** What is measured, and how clients get there. */
+/** A measured relay, and how clients reach it. */
 interface Target {
   readonly name: string;
   readonly pid: number;
@@ -65,7 +66,7 @@ await using programs = await TcpPrograms.compile();
 if (only !== "idle") await costs();
 if (only !== "cost") await idleMemory();
 
-/** Both, just started: what is free in a process after other clients would cost the next ones nothing. */
+/** Starts both anew, because memory freed by earlier clients would make later ones look free. */
 async function openTargets(stack: AsyncDisposableStack): Promise<readonly Target[]> {
   const [rtmps, https] = freePorts(2) as [number, number];
   const proxy = stack.use(

@@ -1,6 +1,6 @@
-// UDP: CPU per relayed packet of the WebRTC and SRT relays in a lane, beside a plain relay in C and one
-// on Deno's own sockets, in the same run; loss and added latency. Run with
-// `deno task bench:udp [seconds] [rounds] [relay,…]`; needs gcc. Linux only.
+// UDP: CPU per relayed packet of the WebRTC and SRT relays in a lane, compared with a plain relay
+// in C and one on Deno's own sockets in the same run; loss and added latency. Run with `deno task
+// bench:udp [seconds] [rounds] [relay,…]`; needs gcc. Linux only.
 
 import { freePort } from "../support/ports.ts";
 import { srtConclusion, srtInduction } from "../support/srt_packets.ts";
@@ -16,7 +16,7 @@ const SECONDS = Number(Deno.args[0] ?? 6);
 const ROUNDS = Number(Deno.args[1] ?? 3);
 const BOUNDS: Readonly<Record<number, number>> = { 5_000: 1.2, 40_000: 0.8 };
 const RATES = Object.keys(BOUNDS).map(Number);
-/** What is compiled in a process's first seconds is no part of what a packet costs. */
+/** JIT compilation in a process's first seconds is not part of the cost of a packet. */
 const WARM_UP = { packetsPerSecond: 20_000, seconds: 2 };
 const RTP = 0x80;
 const PERMISSIONS = ["--allow-net", "--allow-ffi", "--allow-read", "--allow-env", "--allow-sys"];
@@ -34,7 +34,9 @@ const NAMES: Readonly<Record<RelayName, string>> = {
 
 const names = Array.from({ length: SESSIONS }, (_, index) => `session${index}`);
 
-/** What each client says first: nothing, a STUN request, or the two halves of an SRT handshake. */
+/**
+ * What each client sends first: nothing, a STUN request, or the two packets of an SRT handshake.
+ */
 function hellosFor(name: RelayName): Uint8Array[] {
   if (name === "rtc") return names.map((one) => stunRequest({ user: `${one}:me`, password: one }));
   if (name !== "srt") return [];
@@ -44,7 +46,7 @@ function hellosFor(name: RelayName): Uint8Array[] {
   });
 }
 
-/** Starts a relay, sends a load through it, ends it. */
+/** Starts a relay, sends a load through it and ends it. */
 async function round(
   programs: UdpPrograms,
   name: RelayName,

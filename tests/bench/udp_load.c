@@ -1,12 +1,12 @@
-/* Clients and an origin in one process, which send each other numbered datagrams through a relay and
-   measure what is lost and how long it takes.
+/* Clients and an origin in one process that send each other numbered datagrams through a relay, and
+   measure loss and latency.
    Usage: udp_load RELAY_PORT ORIGIN_PORT SESSIONS PACKETS_PER_SECOND SECONDS SIZE HELLOS HEAD
-   HELLOS: a file with one datagram for each client, each behind its length in two bytes; a client
-   sends its own until it hears from the origin, which answers every datagram that does not begin
+   HELLOS: a file with one datagram for each client, each preceded by its length in two bytes; a
+   client sends its own until the origin answers, which answers every datagram that does not begin
    with HEAD (a byte, in decimal) with one that does.
-   HEAD 0 is SRT: HELLOS are inductions each followed by a conclusion of the same client, the origin
-   answers both, and datagrams carry the socket ids that came of it.
-   Prints "open", warms the relay up until it reads a line, measures, prints one line of JSON. */
+   HEAD 0 is SRT: HELLOS are inductions, each followed by a conclusion of the same client; the origin
+   answers both, and datagrams carry the negotiated socket ids.
+   Prints "open", warms the relay up until it reads a line, measures, and prints a line of JSON. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -22,7 +22,7 @@
 
 enum { MAX_SESSIONS = 1000, SIZE = 2048, BATCH = 64, SLOTS = 200000 };
 
-/* Bytes 16 on of a datagram, so that any protocol's header has room before it. */
+/* From byte 16 of a datagram on, which leaves room for any protocol's header. */
 struct mark {
   uint32_t session;
   uint32_t is_measured;
@@ -56,7 +56,7 @@ static int open_socket(int port, int tag) {
   return fd;
 }
 
-/* SRT: the socket id of a client is its number plus one, the origin's the same plus this. */
+/* SRT: the socket id of a client is its number plus one; the origin's is that plus this. */
 enum { ORIGIN_SOCKET = 1000, COOKIE_AT = 44, TYPE_AT = 36, SOCKET_AT = 40, HANDSHAKE = 64 };
 
 static uint32_t word(const char *at) {
@@ -72,7 +72,7 @@ static void set_word(char *at, uint32_t value) {
 
 static uint32_t cookies[MAX_SESSIONS];
 
-/* A handshake packet: the origin lets everybody in, a client notes its cookie and its end. */
+/* A handshake packet: the origin accepts everybody; a client records its cookie and its end. */
 static void take_handshake(char *packet, int at_origin, int client, struct sockaddr_in *from) {
   int is_induction = word(packet + TYPE_AT) == 1;
   if (!at_origin) {
@@ -115,7 +115,7 @@ static void take(char *datagram, int length, int at_origin, int client, struct s
   latency[slot < SLOTS ? slot : SLOTS - 1]++;
 }
 
-/* Receives whatever is there, waiting up to `timeout` milliseconds for it. */
+/* Receives whatever has arrived, waiting up to `timeout` milliseconds. */
 static void receive(int timeout) {
   static char payload[BATCH][SIZE];
   struct epoll_event events[BATCH];
@@ -147,7 +147,7 @@ static void put(char *datagram, int session, int is_measured, int to_origin) {
   memcpy(datagram + 16, &mark, sizeof mark);
 }
 
-/* Sends in both directions at the rate for so many milliseconds, and receives. */
+/* Sends in both directions at the rate for some milliseconds, and receives. */
 static void run(int is_measured, int milliseconds) {
   static char datagram[SIZE];
   uint64_t start = now(), planned = 0;
@@ -194,7 +194,7 @@ int main(int argc, char **argv) {
       if (hello_length[i] > 0) {
         char *said = (char *)hello[i];
         int length = hello_length[i];
-        if (head_byte == 0) { /* the conclusion stands behind the induction */
+        if (head_byte == 0) { /* the conclusion follows the induction */
           if (cookies[i] != 0) said += HANDSHAKE;
           length = cookies[i] != 0 ? length - HANDSHAKE : HANDSHAKE;
           if (cookies[i] != 0) set_word(said + COOKIE_AT, cookies[i]);

@@ -1,5 +1,5 @@
-// The C programs of the UDP benches: compiled once, then a plain relay to measure against and a load
-// of clients and an origin.
+// The C programs of the UDP benchmarks, compiled once: a plain reference relay, and a load of
+// clients and an origin.
 
 import { Child } from "../support/child.ts";
 import { within } from "../support/wait.ts";
@@ -8,33 +8,32 @@ import { cpuSeconds } from "./process_figures.ts";
 
 const OPEN_DEADLINE = 60_000;
 const WARM_UP_MS = 3_000;
-/** Where the scheduler puts them decides how much a wake-up brings, so it is decided here. */
+/** Fixed here, because the scheduler's placement decides how much each wake-up handles. */
 const RELAY_CORE = "0";
 const LOAD_CORE = "1";
-/** What else runs would be measured too: a relay that comes to its turn late moves more at once. */
+/** Other processes would distort the result: a relay that is scheduled late moves more at once. */
 const PRIORITY = "50";
 
-/** What is sent through a relay. */
 export interface UdpLoadOptions {
   readonly relayPort: number;
   readonly originPort: number;
   readonly sessions: number;
-  /** Of both directions together. */
+  /** Both directions together. */
   readonly packetsPerSecond: number;
   readonly seconds: number;
-  /** Bytes of each datagram. */
+  /** Size of each datagram in bytes. */
   readonly size: number;
-  /** What each client says until it is heard; empty when it need not. */
+  /** What each client sends until it is answered; may be empty. */
   readonly hellos: readonly Uint8Array[];
-  /** First byte of all datagrams but hellos. */
+  /** First byte of all datagrams except hellos. */
   readonly head: number;
 }
 
-/** What came of it; latencies in milliseconds. */
+/** The results; latencies in milliseconds. */
 export interface UdpFigures {
-  /** CPU microseconds of the relay for each packet that has arrived. */
+  /** CPU microseconds of the relay per received packet. */
   readonly cost: number;
-  /** Part of a core that the relay has used. */
+  /** Share of a core that the relay has used. */
   readonly core: number;
   readonly sent: number;
   readonly received: number;
@@ -76,7 +75,7 @@ export class UdpPrograms implements AsyncDisposable {
     return relay;
   }
 
-  /** Runs a load through the relay of that process. */
+  /** Runs a load through a relay. */
   async measure(pid: number, options: UdpLoadOptions): Promise<UdpFigures> {
     const hellos = `${this.#folder}/hellos`;
     await Deno.writeFile(hellos, encodeHellos(options));
@@ -120,7 +119,7 @@ async function pin(pid: number, core: string): Promise<void> {
   await new Deno.Command("taskset", { args, stdout: "null" }).output();
 }
 
-/** Has a process run before all that the machine does besides, where that is allowed. */
+/** Gives a process real-time priority, if allowed. */
 async function goFirst(pid: number): Promise<Deno.CommandOutput> {
   const args = ["--all-tasks", "--fifo", "--pid", PRIORITY, String(pid)];
   return await new Deno.Command("chrt", { args, stdout: "null", stderr: "null" }).output();

@@ -1,4 +1,4 @@
-/* The plain UDP relay that ours is measured against: a front socket, one connected socket for each
+/* The plain UDP relay to compare with: a front socket, one connected socket for each
    client address, epoll, recvmmsg and sendmmsg. It forwards everything and checks nothing.
    Usage: udp_relay LISTEN_PORT ORIGIN_PORT */
 #define _GNU_SOURCE

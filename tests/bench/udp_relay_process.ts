@@ -1,5 +1,5 @@
-// A UDP relay in a process of its own. Arguments: which one, and the origin's port. Answers every
-// question with its port, or, when the question is a list of sessions in JSON, after it took them.
+// A UDP relay in a process of its own. Arguments: which relay, and the origin's port. Answers every
+// question with its port; a question may be a JSON list of sessions, which it opens first.
 
 import { systemClock } from "../../src/core/clock.ts";
 import type { Metrics } from "../../src/core/contracts.ts";
@@ -20,7 +20,7 @@ const onError = (error: unknown) => {
   throw error;
 };
 
-/** One lane as the program has it. */
+/** One lane as in the program. */
 async function openLanes(registry: Registry): Promise<Lanes> {
   return await Lanes.open({
     count: 1,
@@ -45,7 +45,7 @@ async function openRegistry(): Promise<Registry> {
   return await Registry.open({ store, metrics, originTtl: 3_600_000, streamIdle: 3_600_000 });
 }
 
-/** What one would write with Deno's own sockets. */
+/** A simple relay with Deno's own sockets. */
 function openDeno(): number {
   const front = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const to: Deno.NetAddr = { transport: "udp", hostname: "127.0.0.1", port: origin.port };
