@@ -29,7 +29,7 @@ export interface OriginAskerOptions {
   credentials(): string | undefined;
 }
 
-/** Asks one origin at a time, and any number at once. */
+/** Asks one origin with each call; calls may run concurrently. */
 export class OriginAsker implements OriginQuestions {
   readonly #options: OriginAskerOptions;
   readonly #failures = new FailedAddresses();

@@ -12,7 +12,7 @@ export interface HttpRequest {
   readonly path: string;
   /** Query as sent, without `?`. */
   readonly query: string;
-  /** Host header, port included, an IPv6 address in brackets; empty when there is none. */
+  /** Host header, port included, with an IPv6 address in brackets; empty if there is none. */
   readonly host: string;
   readonly fields: Fields;
   readonly version: HttpVersion;
@@ -99,7 +99,7 @@ function chooseHost(
   return host;
 }
 
-/** The heartbeat of SRS writes an IPv6 address and its port as if it were a name. */
+/** Adds missing brackets: SRS's heartbeat writes an IPv6 address and its port without them. */
 function withBrackets(host: string): string {
   if (host.length > LONGEST_HOST) return host;
   const isIpv6 = (text: string) => parseIp(text)?.length === 16;

@@ -82,7 +82,7 @@ for (
   const [what, tail] of [
     ["an empty key", "0000 00 3ff0000000000000 0000 09"],
     ["no end", ""],
-    ["bytes behind it", "0000 09 ffff"],
+    ["bytes after it", "0000 09 ffff"],
   ] as const
 ) {
   Deno.test(`ClientConversation accepts a connect with ${what} and keeps it unchanged`, () => {

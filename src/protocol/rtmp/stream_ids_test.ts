@@ -49,7 +49,7 @@ for (
       encodeCommand("deleteStream", 0, null, 5),
     ],
     [
-      "deleteStream with bytes behind it",
+      "deleteStream with bytes after it",
       20,
       Uint8Array.from([...encodeCommand("deleteStream", 0, null, 2), 0xff, 0xff]),
       Uint8Array.from([...encodeCommand("deleteStream", 0, null, 5), 0xff, 0xff]),

@@ -122,7 +122,7 @@ export class HttpRelay implements RelaySessions, AsyncDisposable {
     return this.#server.secureAddress;
   }
 
-  /** Clients whose connections are open. */
+  /** Number of clients with open connections. */
   get connections(): number {
     return this.#server.connections;
   }

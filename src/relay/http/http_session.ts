@@ -50,7 +50,7 @@ export class HttpSession {
   #asked: string | undefined;
   #elsewhere: AbortController | undefined;
   #forwarded: Forwarded | undefined;
-  /** What flows once the log knows it as a session. */
+  /** Measures what flows, once it has been logged as a session. */
   #flow: ConnectionFlow | undefined;
   #quietFor = 0;
   readonly #stall: StallWatch;

@@ -53,7 +53,7 @@ Deno.test("a live stream is passed on as it arrives, and the origin gets the who
   assert.deepEqual(world.errors, []);
 });
 
-Deno.test("the list of sessions says how much a player gets, and how fast", async () => {
+Deno.test("the list of sessions tells how much a player gets, and how fast", async () => {
   await using origin = liveOrigin();
   const clock = new VirtualClock();
   await using world = await HttpRelayWorld.open({ clock });
@@ -72,7 +72,7 @@ Deno.test("the list of sessions says how much a player gets, and how fast", asyn
   assert.ok(bytesOut > 20 * 8 && bytesOut < 2_000, String(bytesOut));
 });
 
-Deno.test("a player that leaves takes its connection to the origin along at once", async () => {
+Deno.test("when a player leaves, its connection to the origin is closed at once", async () => {
   await using origin = liveOrigin();
   await using world = await HttpRelayWorld.open();
   await world.addOrigin("o", origin.httpPort);

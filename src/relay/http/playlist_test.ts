@@ -160,7 +160,7 @@ Deno.test("a player that requests playlists and reads none is disconnected", asy
   await within("the end of the connection", 10_000, world.relay.idle());
 });
 
-Deno.test("playlists and segments have no session, and are counted for their stream and its origin", async () => {
+Deno.test("playlists and segments have no session, but count towards the rates of their stream and origin", async () => {
   const body = PLAYLIST.padEnd(10_000, "#");
   await using origin = serving({ body });
   await using world = await HttpRelayWorld.open();
@@ -172,7 +172,7 @@ Deno.test("playlists and segments have no session, and are counted for their str
   assert.deepEqual(others, []);
   const { bitsOut, ...what } = rate!;
   assert.deepEqual(what, { stream: KEY.key, origin: "o" });
-  // It lasts ten seconds at least.
+  // The rate is averaged over at least ten seconds.
   assert.ok(bitsOut > 10_000 && bitsOut < 20_000, String(bitsOut));
   assert.equal(world.sessions.size, 0);
 });

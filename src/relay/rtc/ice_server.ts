@@ -38,7 +38,7 @@ export class IceServer implements PortGuest, ClientConnections, AsyncDisposable 
   readonly #server: TcpServer | undefined;
   readonly #guests: ServedConnections;
   readonly #frames = new FrameMemory();
-  /** Resolves with undefined when there will be none. */
+  /** Resolves with undefined if there will be none. */
   readonly #forwarder = Promise.withResolvers<ConnectionForwarder | undefined>();
 
   private constructor(options: IceServerOptions) {
@@ -67,7 +67,7 @@ export class IceServer implements PortGuest, ClientConnections, AsyncDisposable 
     return this.#server?.address;
   }
 
-  /** Clients whose connections are open. */
+  /** Number of clients with open connections. */
   get connections(): number {
     return this.#guests.open.size + (this.#server?.connections.size ?? 0);
   }

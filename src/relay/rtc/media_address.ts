@@ -7,15 +7,16 @@ import type { RtcSession } from "../../core/contracts.ts";
 import type { Address } from "../../core/address.ts";
 import type { Origin } from "../../core/origin.ts";
 
-/** Addresses of one origin that are tried for one session. */
+/** Most addresses of an origin tried for one session. */
 const MAX_ADDRESSES = 8;
 
-/** What of a session says where its media go. */
+/** The addresses to which a session's media may go. */
 export type MediaAddresses = Pick<RtcSession, "media" | "otherMedia">;
 
 /**
- * The registered endpoints for WebRTC that have a port of the answer, else all of them, and first of them
- * those where the origin has answered just now. Without any, that address with a port of the answer.
+ * Returns the registered WebRTC endpoints whose port is in the answer, else all of them, those on
+ * the host that has just answered first. Without registered endpoints, returns the host that has
+ * answered, with a port of the answer.
  *
  * @param reached the address at which the origin has answered, a registered one
  * @param answered the addresses in the answer's candidates, in order

@@ -14,7 +14,7 @@ function originWith(...rtc: readonly string[]): Origin {
   return { id: "vid-1", generation: "1", deviceId: "", ip: "10.0.0.5", endpoints };
 }
 
-/** The one that is tried first. */
+/** The address tried first. */
 function mediaAddressOf(...given: Parameters<typeof mediaAddressesOf>): Address {
   return mediaAddressesOf(...given).media;
 }
@@ -53,7 +53,7 @@ Deno.test("a client cannot have media sent to an address of its choice", () => {
   assert.throws(() => mediaAddressOf(originWith(), OWN, []), /UDP/);
 });
 
-Deno.test("the other addresses are tried after it, a few of them, and none with another port", () => {
+Deno.test("a few other addresses are tried after it, none with another port", () => {
   const origin = originWith("10.0.0.4:8000", "10.0.0.5:8000", "10.0.0.6:8001", "10.0.0.7:8000");
   assert.deepEqual(mediaAddressesOf(origin, OWN, [at("1.2.3.4:8000")]), {
     media: at("10.0.0.5:8000"),

@@ -71,7 +71,7 @@ lanesTest("a client with addresses in several lanes is one session", async (worl
   await until("drops", async () => await world.metric(DROPPED, "unknown_address") === 8);
 });
 
-lanesTest("what flows in several lanes is summed up for its session", async (world, peers) => {
+lanesTest("what flows in several lanes is added up for the session", async (world, peers) => {
   await world.agree("a");
   const { length } = stunRequest({ user: "a:me", password: "aa" });
   const flowed = () => world.sessions.list({ limit: 1 }).sessions[0]!.flowed;

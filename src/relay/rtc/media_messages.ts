@@ -30,9 +30,12 @@ export interface AgreedSession {
   readonly user: string;
   readonly password: string;
   readonly media: Address;
-  /** Where the origin may be in its place, in the order in which that is tried. */
+  /** Alternatives to `media`, in the order in which they are tried. */
   readonly otherMedia?: readonly Address[] | undefined;
-  /** Whether it counts by the address from which it was asked for, so that of its media is free. */
+  /**
+   * Whether it counts by the address that asked for it, and therefore not by the address of its
+   * media.
+   */
   readonly isCounted?: boolean;
   /** Its user before an ICE restart. */
   readonly before?: string | undefined;

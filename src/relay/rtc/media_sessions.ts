@@ -52,7 +52,7 @@ export interface ClientConnection {
 /** One client address and its socket towards the origin. */
 export interface MediaPath {
   readonly session: MediaSession;
-  /** Leads to an address of the origin since then; set here alone. */
+  /** The socket to an address of the origin, and since when; set only in this file. */
   link: UdpLink;
   origin: Address;
   linkedAt: number;
@@ -80,7 +80,7 @@ export interface MediaSession {
   readonly user: string;
   readonly password: string;
   addresses: OriginAddresses;
-  /** Whether it counts where its client has asked for it, and not by the address of its media. */
+  /** Whether it counts by the address that asked for it, and not by the address of its media. */
   readonly isCounted: boolean;
   /** Its user before an ICE restart. */
   readonly before: string | undefined;
@@ -208,8 +208,8 @@ export class MediaSessions {
   }
 
   /**
-   * A client asks: if its origin has said nothing at one of its addresses for too long, the path leads to
-   * the next one from now on, unless there is no way to any other.
+   * Called for a client's request: switches to the origin's next address if the current one has
+   * been silent for too long and another one is reachable.
    */
   seekOrigin(path: MediaPath): void {
     const { session: { addresses }, link, origin, linkedAt } = path;
@@ -226,7 +226,7 @@ export class MediaSessions {
     link.close();
   }
 
-  /** The host of one address says that nobody listens there: what the client says next goes to the next. */
+  /** The host has refused (ICMP): the client's next request goes to the next address. */
   refused({ session: { addresses }, origin }: MediaPath): void {
     if (addresses.isOpen && origin === addresses.current) addresses.move();
   }
@@ -285,7 +285,7 @@ export class MediaSessions {
     }
   }
 
-  /** Addresses to which the system has no way are passed over. */
+  /** Opens a socket to the current address, skipping addresses without a route. */
   #openAtOrigin({ addresses }: MediaSession): UdpLink {
     for (let left = addresses.count;; left--) {
       try {
@@ -297,7 +297,7 @@ export class MediaSessions {
     }
   }
 
-  /** The path has this link from now on. */
+  /** Switches the path to this link. */
   #lead(path: MediaPath, link: UdpLink): void {
     link.setClient(path.client);
     path.link = link;
@@ -307,7 +307,7 @@ export class MediaSessions {
     if (path.connection === undefined) this.#table.set(path.client, link.id);
   }
 
-  /** Other sessions may have to leave an address. */
+  /** Removes other sessions from an address if it has too many. */
   #clearAddress(session: MediaSession, sender: Uint8Array): void {
     const known = this.pathOf(sender);
     const before = known && pathOfUser(known, session.before);

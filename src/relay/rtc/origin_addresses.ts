@@ -1,11 +1,11 @@
-// Where a lane sends the media of a session: to one address of the origin after the other, until the
-// origin has been heard at one of them, which is kept. No sockets; time is an argument, in milliseconds.
+// Chooses where a lane sends a session's media: the origin's addresses are tried in turn until the
+// origin answers at one of them, which is kept. No sockets; time is an argument, in milliseconds.
 
 import type { Address } from "../../core/address.ts";
 
 /**
- * How long an address may leave its client's requests unanswered, doubled with every round through all of
- * them: an origin that is far away gets the time that it needs.
+ * How long an address may leave the client's requests unanswered. Doubled with every round through
+ * all addresses, so that a distant origin gets the time it needs.
  */
 const PATIENCE = 400;
 const MAX_DOUBLINGS = 5;
@@ -26,26 +26,26 @@ export class OriginAddresses {
     return this.#all.length;
   }
 
-  /** The one to use now. */
+  /** The address to use now. */
   get current(): Address {
     return this.#all[this.#at]!;
   }
 
-  /** Whether it is still open which one the origin answers at. */
+  /** Whether it is still unknown at which address the origin answers. */
   get isOpen(): boolean {
     return !this.#isHeard && this.count > 1;
   }
 
-  /** The origin has answered at one of them. */
+  /** Records that the origin has answered at an address. */
   heard(address: Address): void {
     this.#isHeard = true;
     this.#at = Math.max(0, this.#all.indexOf(address));
   }
 
   /**
-   * Goes on to the next one if the one of now has left requests unanswered for too long.
+   * Switches to the next address if the current one has left requests unanswered for too long.
    *
-   * @param since when it was asked first
+   * @param since when it was first asked
    */
   giveUpSilent(since: number, now: number): void {
     const rounds = Math.min(Math.floor(this.#givenUp / this.count), MAX_DOUBLINGS);
@@ -54,7 +54,7 @@ export class OriginAddresses {
     this.move();
   }
 
-  /** Goes on to the next one. */
+  /** Switches to the next address. */
   move(): void {
     this.#at = (this.#at + 1) % this.count;
   }

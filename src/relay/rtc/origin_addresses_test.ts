@@ -1,4 +1,4 @@
-// Several addresses of an origin for the media of a session: what a lane makes of those that are silent.
+// Several addresses of an origin for a session's media: how a lane handles silent ones.
 
 import assert from "node:assert/strict";
 import { ForwarderWorld, RTP, STUN_ANSWER } from "../../../tests/support/forwarder_world.ts";
@@ -13,7 +13,7 @@ function openSession(options: { readonly maxPaths?: number } = {}): ForwarderWor
   return world;
 }
 
-/** Has a client ask as browsers do. @returns the hosts that were asked, each time that it was another */
+/** Sends a client's requests as browsers do. @returns the sequence of hosts asked */
 function ask(world: ForwarderWorld, milliseconds: number, from = CLIENT): string[] {
   const hosts: string[] = [];
   for (let time = 0; time < milliseconds; time += 200) {
@@ -25,35 +25,39 @@ function ask(world: ForwarderWorld, milliseconds: number, from = CLIENT): string
   return hosts;
 }
 
-Deno.test("an origin that is silent at an address is asked at the next one, and stays where it answers", () => {
+Deno.test("an origin that is silent at one address is asked at the next, and kept where it answers", () => {
   const world = openSession();
   assert.deepEqual(ask(world, 1_000), HOSTS);
   world.answer("a", CLIENT, STUN_ANSWER);
   assert.deepEqual(ask(world, 5_000), ["10.0.0.3"]);
-  assert.deepEqual(ask(world, 5_000, OTHER), ["10.0.0.3"], "a further address of the client too");
+  assert.deepEqual(
+    ask(world, 5_000, OTHER),
+    ["10.0.0.3"],
+    "also for another address of the client",
+  );
   assert.deepEqual(world.send(RTP, CLIENT), ["a"]);
   assert.equal(world.engine.open, 2, "one socket for each address of the client");
 });
 
-Deno.test("an origin that is far away gets the time that it needs, round by round", () => {
+Deno.test("a distant origin gets more time with each round", () => {
   const world = openSession();
   const rounds = ask(world, 10_000);
   assert.deepEqual(rounds, [...HOSTS, ...HOSTS, ...HOSTS, HOSTS[0]]);
   assert.equal(world.engine.open, 1);
 });
 
-Deno.test("where nobody listens the next address is asked at once", () => {
+Deno.test("if a host refuses, the next address is asked at once", () => {
   const world = openSession();
   ask(world, 200);
   world.refuse("a", CLIENT);
   assert.deepEqual(ask(world, 200), ["10.0.0.2"]);
   world.answer("a", CLIENT, STUN_ANSWER);
-  // Later refusals are of one that runs.
+  // Later refusals do not move an origin that has answered.
   world.refuse("a", CLIENT);
   assert.deepEqual(ask(world, 2_000), ["10.0.0.2"]);
 });
 
-Deno.test("where nobody listens at any address the session ends as with one", () => {
+Deno.test("if hosts refuse at all addresses, the session ends as with one", () => {
   const world = openSession();
   for (let time = 0; time <= 2_200; time += 200) {
     ask(world, 200);
@@ -63,13 +67,13 @@ Deno.test("where nobody listens at any address the session ends as with one", ()
   assert.equal(world.engine.open, 0);
 });
 
-Deno.test("an address to which there is no way is passed over", () => {
+Deno.test("an address without a route is skipped", () => {
   const world = openSession();
   world.engine.noWayTo.push("10.0.0.1", "10.0.0.2");
   assert.deepEqual(ask(world, 2_000), ["10.0.0.3"]);
   world.engine.noWayTo.push("10.0.0.3");
   assert.deepEqual(world.check("a", OTHER), []);
-  assert.deepEqual(ask(world, 2_000), ["10.0.0.3"], "who has a socket keeps it");
+  assert.deepEqual(ask(world, 2_000), ["10.0.0.3"], "a path with a socket keeps it");
   world.engine.noWayTo.length = 0;
   assert.ok(ask(world, 4_000).includes("10.0.0.1"));
   assert.equal(world.dropped("socket_limit"), 1);

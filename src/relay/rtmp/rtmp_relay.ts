@@ -64,7 +64,7 @@ export class RtmpRelay implements AsyncDisposable {
     return this.#server.secureAddress;
   }
 
-  /** Clients whose connections are open. */
+  /** Number of clients with open connections. */
   get connections(): number {
     return this.#clients.size;
   }

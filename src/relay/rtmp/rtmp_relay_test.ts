@@ -173,7 +173,7 @@ Deno.test("a client that switches to another stream is served it and logged as a
 });
 
 for (const wish of WISHES) {
-  Deno.test(`it is told how much flows in a session, and how fast: ${wish}`, async () => {
+  Deno.test(`the relay reports how much flows in a session, and how fast: ${wish}`, async () => {
     await using world = await RtmpRelayWorld.open();
     using client = await world.begun(wish);
     const { link } = world.origin;
@@ -188,12 +188,12 @@ for (const wish of WISHES) {
     // A frame of 100 bytes has a header of 12.
     assert.deepEqual([bitsIn, bitsOut], wish === "play" ? [0, 112 * 8] : [112 * 8, 0]);
     if (wish === "publish") {
-      // A silent player is asked for a sign of life.
+      // A silent player is pinged.
       await world.clock.pass(12_000);
       assert.deepEqual([flowed.bitsIn, flowed.bitsOut], [0, 0]);
       const told = world.flowed.length;
       await world.clock.pass(5_000);
-      assert.equal(world.flowed.length, told, "nothing is told that is known");
+      assert.equal(world.flowed.length, told, "nothing is reported twice");
     }
     assert.ok(world.relay.endSession("s1", "kicked"));
     await Promise.all([client.ends(), link.ends()]);

@@ -23,7 +23,7 @@ export class StreamSession implements Disposable {
   readonly #deps: RtmpDependencies;
   readonly #client: Connection;
   readonly #gone = new AbortController();
-  /** What flows once the origin serves the stream. */
+  /** Measures what flows, once the origin serves the stream. */
   #flow: ConnectionFlow | undefined;
   #released = false;
   readonly #startedAt: number;
@@ -92,13 +92,13 @@ export class StreamSession implements Disposable {
     this.#deps.sessions.opened({ session, protocol: "rtmp", intent, stream, origin, client });
   }
 
-  /** Tells what has flowed, if there is anything new. */
+  /** Reports what has flowed, if there is anything new. */
   tellFlowed(): void {
     const flowed = this.#flow?.look();
     if (flowed !== undefined) this.#deps.sessions.flowed({ session: this.id, flowed });
   }
 
-  /** The stream is not served, or not any more: the origin need not be kept for it. */
+  /** Releases the origin: the stream is not served, or no longer. */
   release(): void {
     if (this.#released) return;
     this.#released = true;

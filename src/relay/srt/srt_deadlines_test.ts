@@ -354,7 +354,7 @@ Deno.test("answers that come ten seconds late are ignored", async () => {
   assert.equal(await listening(72), false);
 });
 
-Deno.test("the list of sessions says how much flows both ways, and how fast", async () => {
+Deno.test("the list of sessions tells how much flows both ways, and how fast", async () => {
   const { clock, world, origin } = await open();
   await using _world = world;
   const session = await begin({ world, origin }, 5);

@@ -31,7 +31,7 @@ export interface UdpFrontOptions {
   readonly leavesPort?: boolean;
   readonly metrics: Metrics;
   readonly sessions: SessionLog;
-  /** Told of errors that are nobody's fault but the program's. */
+  /** Called with errors that are bugs of this program. */
   onError(error: unknown): void;
 }
 
@@ -43,7 +43,7 @@ export interface UdpSession<Key> {
   readonly id: string;
   /** The key by which each of these lanes knows the session. */
   readonly parts: Map<number, Key>;
-  /** What has flowed in each of them, as far as it was told. */
+  /** What has flowed in each part, as last reported. */
   readonly flows: Map<number, Flowed>;
   /** Bytes of the parts that have ended. */
   bytesIn: number;
@@ -232,7 +232,7 @@ export abstract class UdpFront<
   #laneGone(lane: number, reason: FrontEnd): void {
     for (const session of [...this.sessions.values()]) {
       if (!session.parts.has(lane)) continue;
-      // What it had not told nobody knows.
+      // What it had not reported is unknown.
       session.bytesIn += session.flows.get(lane)?.bytesIn ?? 0;
       session.bytesOut += session.flows.get(lane)?.bytesOut ?? 0;
       this.#losePart(session, lane, reason);
@@ -255,7 +255,7 @@ export abstract class UdpFront<
   protected abstract take(lane: number, report: OwnReport<Report>): void;
 }
 
-/** What the forwarders of one protocol report and the others' do not. */
+/** The reports that only one protocol's forwarders send. */
 export type OwnReport<Report> = Exclude<
   Report,
   { readonly type: "ended" | "moved" | "counted" | "flowed" }

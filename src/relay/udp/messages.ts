@@ -33,7 +33,7 @@ export interface SessionCounts<Key> {
 export type SessionReport<Key, P extends UdpProtocol, Reason> =
   | SessionEnd<Key, Reason>
   | SessionCounts<Key>
-  /** In those sessions in which something has. */
+  /** For sessions in which something has flowed. */
   | { readonly type: "flowed"; readonly flows: PackedFlows<Key> }
-  /** Since the last one. */
+  /** Counted since the last such report. */
   | ({ readonly type: "moved" } & MovedFigures<P>);

@@ -23,7 +23,7 @@ export class Tally<Key, P extends UdpProtocol, Reason> {
   #fromClients = { packets: 0, bytes: 0 };
   #fromOrigins = { packets: 0, bytes: 0 };
   #nextSweep = 0;
-  /** Sessions in which something has flowed since it was last told. */
+  /** Sessions in which something has flowed since the last report. */
   #flowing: { readonly keys: Key[]; readonly meters: FlowMeter[] } = { keys: [], meters: [] };
 
   constructor(protocol: P, report: (report: SessionReport<Key, P, Reason>) => void) {
@@ -51,7 +51,7 @@ export class Tally<Key, P extends UdpProtocol, Reason> {
     return undefined;
   }
 
-  /** A session is over. */
+  /** Reports the end of a session. */
   ended(key: Key, { bytesIn, bytesOut }: Pick<Flow, "bytesIn" | "bytesOut">, reason: Reason): void {
     this.#report({ type: "ended", key, reason, bytesIn, bytesOut });
   }
@@ -68,14 +68,14 @@ export class Tally<Key, P extends UdpProtocol, Reason> {
     this.#report({ type: "counted", id, received });
   }
 
-  /** Notes what has flowed in a session, to be called for each of them in a sweep. */
+  /** Measures what has flowed in a session; to be called for each session in a sweep. */
   look(key: Key, { bytesIn, bytesOut, meter }: Flow, now: number): void {
     if (!meter.look(now, bytesIn, bytesOut)) return;
     this.#flowing.keys.push(key);
     this.#flowing.meters.push(meter);
   }
 
-  /** Has all sessions looked through when it is time, and reports what has flowed. */
+  /** Calls `look` to look through all sessions when it is time, and reports what was moved. */
   sweep(now: number, look: () => void): void {
     if (now < this.#nextSweep) return;
     this.#nextSweep = now + SWEEP;
