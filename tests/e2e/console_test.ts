@@ -112,7 +112,7 @@ Deno.test("an operator ends a session, and all of a stream", async () => {
   assert.deepEqual(errors, []);
 });
 
-Deno.test("rates are shown wherever there are any, and lists are sorted by them", async () => {
+Deno.test("rates are shown where there are any, and lists can be sorted by them", async () => {
   await using site = await ConsoleSite.open();
   await using browser = await Browser.open();
   const { page, errors } = await browser.openPage(site.url("#/streams"));

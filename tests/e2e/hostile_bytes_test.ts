@@ -1,5 +1,5 @@
-// Bytes that mean no good, of each protocol over TCP and in each phase, said to every lane, which
-// /metrics shows: no lane fails, streams beside them go on, and nothing is left.
+// Hostile bytes for each protocol over TCP and in each phase, sent to every lane, as /metrics
+// confirms: no lane fails, other streams continue, and nothing is left behind.
 
 import assert from "node:assert/strict";
 import { corpusOf } from "../support/corpus.ts";
@@ -23,18 +23,18 @@ import { until } from "../support/wait.ts";
 type Random = (below: number) => number;
 
 const LANES = 3;
-/** So many connections are never all in two of three lanes. */
+/** Enough connections that they are never all in two of three lanes. */
 const CLIENTS = 40;
 const MORE_MEMORY = 50;
 const TAG = 1_000;
 const LIVE = live({ framing: "chunked", tagLength: TAG, interval: 20 });
 
-/** Where bytes may be said that nobody should have to read. */
+/** A point in a protocol at which hostile bytes can be sent. */
 interface Phase {
   readonly name: string;
   readonly protocol: "rtmp" | "http" | "ice_tcp";
   readonly port: (world: World) => number;
-  /** A client that is so far, and knows no protocol from there on. */
+  /** Connects a client up to that point. */
   readonly begin: (port: number, stream: string) => Promise<RtmpPeer>;
 }
 
@@ -78,18 +78,18 @@ async function publish(port: number, stream: string): Promise<RtmpPeer> {
   return peer;
 }
 
-/** What is said: what has been trouble before, the same damaged, and noise. */
+/** The inputs: the corpus, the same damaged, and noise. */
 function inputsOf({ protocol }: Phase, random: Random): Uint8Array[] {
   const known: Uint8Array[] = corpusOf(protocol).map(({ bytes }) => bytes);
   if (protocol === "rtmp") known.push(recording("ffmpeg_publish").client.slice(0, 20_000));
   return [...known, ...known.map((bytes) => damaged(random, bytes)), noise(random, 20_000)];
 }
 
-/** A proxy of three lanes, and streams in each of them. */
+/** A proxy with three lanes, and streams in each of them. */
 interface World extends AsyncDisposable {
   readonly proxy: Proxy;
   readonly icePort: number;
-  /** Waits until all streams have gone on, without anything missing. */
+  /** Waits until all streams have continued without gaps. */
   goOn(): Promise<void>;
 }
 
@@ -134,7 +134,7 @@ function connectionsOf(proxy: Proxy): Promise<number[]> {
 
 let streams = 0;
 
-/** Has clients in every lane say the same and end. */
+/** Makes clients in every lane send the same bytes and close. */
 async function attack(world: World, { begin, port }: Phase, bytes: Uint8Array): Promise<void> {
   const { proxy } = world;
   const before = await connectionsOf(proxy);

@@ -1,5 +1,5 @@
-// Datagrams that mean no good, at the WebRTC and the SRT port and to every lane, as many as
-// HOSTILE_DATAGRAMS says: sessions in every lane go on between them, and nothing is left.
+// Hostile datagrams to the WebRTC and SRT ports and every lane, as many as HOSTILE_DATAGRAMS says:
+// sessions in every lane continue meanwhile, and nothing is left behind.
 
 import assert from "node:assert/strict";
 import { corpusOf } from "../support/corpus.ts";
@@ -20,10 +20,12 @@ type Random = (below: number) => number;
 /** A million takes a minute or two. */
 const DATAGRAMS = Number(Deno.env.get("HOSTILE_DATAGRAMS") ?? 100_000);
 const LANES = 3;
-/** So many addresses are never all in two of three lanes. */
+/** Enough addresses that they are never all in two of three lanes. */
 const STRANGERS = 40;
 const SESSIONS = 20;
-/** What each stranger sends at a time: together less than the kernel keeps for one socket. */
+/**
+ * Datagrams each stranger sends at a time: together less than the kernel buffers for one socket.
+ */
 const BURST = 3;
 const MORE_MEMORY = 50;
 
@@ -32,7 +34,7 @@ interface Target extends AsyncDisposable {
   readonly name: string;
   readonly proxy: Proxy;
   readonly port: number;
-  /** What strangers may say, as it would be right. */
+  /** Valid datagrams, which strangers damage. */
   readonly right: readonly Uint8Array[];
   /** Sends a datagram in every session, and waits until the origin has all of them. */
   goOn(): Promise<void>;
@@ -128,7 +130,7 @@ class Strangers implements Disposable {
     return Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   });
 
-  /** Sends so many datagrams, between which all sessions of the target go on. */
+  /** Sends this many datagrams, while all sessions of the target continue. */
   async send({ port, right, goOn }: Target, count: number, random: Random): Promise<void> {
     const to = { transport: "udp", hostname: "127.0.0.1", port } as const;
     for (let sent = 0; sent < count; sent += STRANGERS * BURST) {
@@ -161,7 +163,7 @@ for (const engine of ["libc", "deno"]) {
         const before = await cpuTimes();
         await strangers.send(target, DATAGRAMS, random);
         const spent = (await cpuTimes()).map((time, at) => time - before[at]!);
-        // Deno's sockets cannot share a UDP port: the first lane has it.
+        // Deno's sockets cannot share a UDP port, so only the first lane has it.
         const busy = engine === "libc" ? spent : spent.slice(0, 1);
         const total = spent.reduce((sum, time) => sum + time);
         assert.ok(busy.every((time) => time > total / 10), `each lane has had some: ${spent} s`);

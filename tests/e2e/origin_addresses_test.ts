@@ -1,5 +1,5 @@
-// Origins with several addresses of which the first are dead, in every protocol: some refuse, others are
-// in a network that loses whatever they would answer. The one behind them is found in good time.
+// Origins with several addresses of which the first are dead, in every protocol: some refuse,
+// others are in a network that drops every packet. The working one after them is found in time.
 
 import assert from "node:assert/strict";
 import { formatAddress } from "../../src/core/endpoint.ts";
@@ -24,7 +24,7 @@ import { TempFolder } from "../support/temp_folder.ts";
 import { UdpPeer } from "../support/udp_peer.ts";
 import { until } from "../support/wait.ts";
 
-/** For whatever a client asks: more than the time for all addresses of an origin. */
+/** Deadline for every request: more than the time for all addresses of an origin. */
 const PATIENCE = 5_000;
 
 /** The name of an origin, which stands for both its addresses. */
@@ -206,7 +206,8 @@ for (const { behind, open, dead, ignore } of KINDS) {
           await client.send(proof, proxy.ports.webrtc);
           return media.waiting > 0;
         }, { timeout: PATIENCE });
-        // The system gives 127.0.0.1 to whoever speaks to any 127.0.0.0/8, and elsewhere the address itself.
+        // The system uses 127.0.0.1 as source for all of 127.0.0.0/8, and elsewhere the address
+        // itself.
         const from = at.startsWith("127.") ? "127.0.0.1" : at;
         await media.sendTo(Uint8Array.of(0x80, 1), from, (await media.next()).port);
         assert.deepEqual((await client.next()).bytes, [0x80, 1]);

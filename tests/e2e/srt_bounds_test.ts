@@ -22,7 +22,7 @@ const SHUTDOWN = 5;
 /** Descriptors left to the proxy beyond those it has. */
 const ROOM = 6;
 
-Deno.test("SRT: thousands of sessions that are left give everything back", async () => {
+Deno.test("SRT: thousands of abandoned sessions release everything", async () => {
   await using proxy = await Proxy.open({ PROXY_SRT_IDLE_TIMEOUT: "1s" });
   await using origin = new OpenSrtOrigin();
   await registerSrt(proxy, "o", origin.port);
@@ -44,7 +44,7 @@ Deno.test("SRT: thousands of sessions that are left give everything back", async
   await run(WARM_UP);
   const memory = megabytesOf(proxy);
   await run(SESSIONS);
-  // Some sockets of the last ones are kept for a while, for answers that come late.
+  // Some sockets of the last ones are kept for a while, for late answers.
   const open = descriptorsOf(proxy);
   assert.ok(open <= idle + MAX_LATE_LINKS + 5, `${open} descriptors after ${idle}`);
   const grown = megabytesOf(proxy) - memory;

@@ -212,7 +212,7 @@ Deno.test({
   },
 });
 
-Deno.test("who comes back with a ticket goes on in whichever lane it lands", async () => {
+Deno.test("a client that returns with a ticket resumes its session in any lane", async () => {
   await using world = await World.open({ PROXY_LANES: "2" });
   using peer = new TlsPeer();
   using first = await Deno.connect({ hostname: "127.0.0.1", port: world.https });

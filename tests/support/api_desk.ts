@@ -11,7 +11,7 @@ import { DocumentedApi } from "./documented_api.ts";
 import type { RecordedSrs } from "./recorded_srs.ts";
 import { ABOUT, managementWith } from "./system_desk.ts";
 
-/** What the API says that it can be asked for. */
+/** The API's OpenAPI document. */
 export const HTTP_DOCUMENT = new DocumentedApi(httpDocument(ABOUT.version));
 
 /** A client on this machine, and one elsewhere. */

@@ -18,7 +18,7 @@ const START_DEADLINE = 30_000;
 const END_DEADLINE = 10_000;
 /** Deadline for each action on a page, milliseconds. */
 const STEP_DEADLINE = 10_000;
-/** Chromium's own way to use TCP alone, as a network without UDP has it do. */
+/** Makes Chromium use only TCP, as in a network without UDP. */
 export const WITHOUT_UDP: readonly string[] = [
   "--webrtc-ip-handling-policy=disable_non_proxied_udp",
 ];
@@ -31,7 +31,7 @@ const ARGUMENTS = [
   "--allow-loopback-in-peer-connection",
 ];
 
-/** The argument that has the browser find one host alone; of several such the last one counts. */
+/** The argument that lets the browser resolve only one host; the last such argument counts. */
 export function reaching(host: string): string {
   return `--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE ${host}`;
 }

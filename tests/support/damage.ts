@@ -1,6 +1,6 @@
-// Bytes changed at random, the same for the same numbers.
+// Randomly damaged bytes, reproducible with the same random numbers.
 
-/** Cut somewhere, one time in two, and with up to four other bytes. */
+/** Truncated in half of the cases, and with up to four bytes changed. */
 export function damaged(
   random: (below: number) => number,
   bytes: Uint8Array,
@@ -13,7 +13,6 @@ export function damaged(
   return changed;
 }
 
-/** Nothing but noise. */
 export function noise(random: (below: number) => number, length: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length }, () => random(256));
 }

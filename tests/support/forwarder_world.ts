@@ -48,7 +48,7 @@ export class ForwarderWorld {
       isWanted?: boolean;
       isCounted?: boolean;
       before?: string;
-      /** Of its origin, which is at 10.0.0.1 else. */
+      /** Other hosts of its origin, in addition to 10.0.0.1. */
       otherHosts?: readonly string[];
     } = {},
   ): void {
@@ -105,7 +105,7 @@ export class ForwarderWorld {
     return this.#forwarder.fromOrigin(this.linkOf(name, to)!, datagramOf(bytes));
   }
 
-  /** The host of the origin of a session says that nobody listens there. */
+  /** The host of a session's origin refuses (ICMP). */
   refuse(name: string, to: string): void {
     this.#forwarder.unreachable(this.linkOf(name, to)!);
   }

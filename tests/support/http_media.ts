@@ -266,7 +266,7 @@ export async function assertSameBodies(
   return bytes;
 }
 
-/** The first three letters of an endless body, once so many bytes of it have come. */
+/** The first three characters of an endless body, once this many bytes of it have arrived. */
 export async function beginOf(url: string, bytes: number): Promise<string> {
   const leave = new AbortController();
   const response = await fetch(url, { signal: leave.signal });

@@ -44,7 +44,7 @@ export class ManualEngine implements UdpEngine {
   readonly drops = noDrops();
   /** The open links, by id. */
   readonly links: (ManualLink | undefined)[] = [];
-  /** Hosts to which the system knows no way. */
+  /** Hosts to which there is no route. */
   readonly noWayTo: string[] = [];
   /** Milliseconds. */
   time = 1_000;

@@ -14,7 +14,7 @@ const NGINX_RTMP_MODULE = "/usr/lib/nginx/modules/ngx_rtmp_module.so";
 /** What the server offers in addition to plain RTMP. */
 export interface NginxRtmpOptions {
   readonly name?: string;
-  /** Where it listens; 127.0.0.1 unless told. */
+  /** Where it listens; 127.0.0.1 unless given. */
   readonly host?: string;
   /** Asked before a publish; any status but 2xx refuses it. */
   readonly onPublish?: string;

@@ -38,7 +38,7 @@ interface StreamsAnswer {
 /** The server's name, and where it reports its publishers and players. */
 export interface NodeMediaServerOptions {
   readonly name?: string;
-  /** Where it listens; 127.0.0.1 unless told. */
+  /** Where it listens; 127.0.0.1 unless given. */
   readonly host?: string;
   /** Gets a POST with JSON (`action`, `app`, `name`, `query`) for each event. */
   readonly notifyUrl?: string;

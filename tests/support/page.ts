@@ -20,7 +20,7 @@ export interface Locator {
   isDisabled(): Promise<boolean>;
   isVisible(): Promise<boolean>;
   screenshot(options?: { readonly path?: string }): Promise<Uint8Array>;
-  /** @param options whether for the last one to be gone in place of the first one to be seen */
+  /** @param options waits for the last one to be gone instead of the first one to be visible */
   waitFor(options?: { readonly state: "detached" }): Promise<void>;
 }
 

@@ -1,16 +1,16 @@
-// What a proxy has and uses, as it tells itself in /metrics and as the system counts it. Linux only.
+// What a proxy has and uses, from /metrics and from the system. Linux only.
 
 import { fetchText } from "./origin_server.ts";
 import type { Proxy } from "./proxy.ts";
 
-/** The sum of all series whose lines begin so. */
+/** The sum of all series whose lines begin with `begin`. */
 export async function sumOf(proxy: Proxy, begin: string): Promise<number> {
   const text = await fetchText(proxy.systemUrl("/metrics"));
   return text.split("\n").filter((line) => line.startsWith(begin))
     .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
 }
 
-/** What a metric with the label `lane` is for each of so many lanes. */
+/** The values of a metric for each lane, by its label `lane`. */
 export async function ofEachLane(proxy: Proxy, name: string, lanes: number): Promise<number[]> {
   const text = await fetchText(proxy.systemUrl("/metrics"));
   return Array.from({ length: lanes }, (_, at) => {
@@ -20,7 +20,7 @@ export async function ofEachLane(proxy: Proxy, name: string, lanes: number): Pro
   });
 }
 
-/** Descriptors that are open. */
+/** Number of open descriptors. */
 export function descriptorsOf({ process }: Proxy): number {
   return [...Deno.readDirSync(`/proc/${process.pid}/fd`)].length;
 }

@@ -22,7 +22,7 @@ export interface RecordedSrsOptions {
   readonly answers?: Readonly<Record<string, string | Response>>;
   /** This many streams instead of the recorded ones, `STREAM-0` and so on, listed as SRS does. */
   readonly streams?: number;
-  /** Where it listens; 127.0.0.1 unless told. */
+  /** Where it listens; 127.0.0.1 unless given. */
   readonly host?: string;
 }
 

@@ -23,9 +23,9 @@ function passwordOf(name: string): string {
   return name.padEnd(24, "x");
 }
 
-/** What of an origin's registration is not as usual. */
+/** How an origin's registration differs from the default. */
 interface RtcOriginOptions {
-  /** Where its API is; 127.0.0.1 unless told. */
+  /** Where its API is; 127.0.0.1 unless given. */
   readonly host?: string;
   /** Changes its heartbeat. */
   readonly announce?: (usual: Heartbeat) => Heartbeat;

@@ -110,18 +110,18 @@ export class RtmpPeer implements Disposable {
     return writeAll(this.#connection, script instanceof Script ? script.bytes : script);
   }
 
-  /** Says that no more will come, and waits until the other side has ended the connection too. */
+  /** Closes the sending half, and waits until the other side has ended the connection too. */
   async finish(): Promise<void> {
     try {
       await this.#connection.closeWrite();
     } catch (error) {
-      // It has been ended already.
+      // It has ended already.
       if (!isOver(error) && !(error instanceof Deno.errors.NotConnected)) throw error;
     }
     await this.ends();
   }
 
-  /** Resolves when something has been told since, or when it is over. */
+  /** Resolves when more has been received or the connection has ended. */
   more(): Promise<void> {
     return this.#news.promise;
   }

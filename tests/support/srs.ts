@@ -13,9 +13,9 @@ export const SRS_BIN: string | undefined = Deno.env.get("SRS_BIN") || undefined;
 /** How the server is named and where it registers. */
 export interface SrsOptions {
   readonly name: string;
-  /** Where it listens for TCP; 127.0.0.1 unless told. */
+  /** Where it listens for TCP; 127.0.0.1 unless given. */
   readonly host?: string;
-  /** The whole URL of the register endpoint, query and all. */
+  /** The whole URL of the register endpoint, including the query. */
   readonly heartbeatUrl?: string;
   /**
    * What `/live/` serves: live FLV with HLS (the default), or live TS, which SRS serves without

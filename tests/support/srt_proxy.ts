@@ -1,5 +1,5 @@
-// An SRT-only origin at a proxy, calls by callers in the hands of a test, and the SRT sessions that the
-// proxy has.
+// An SRT-only origin at a proxy, calls by callers that the test controls, and the proxy's SRT
+// sessions.
 
 import { type Handshake, parseHandshake } from "../../src/protocol/srt/handshake.ts";
 import type { Proxy } from "./proxy.ts";
@@ -23,7 +23,7 @@ export async function srtSessions(proxy: Proxy): Promise<string[]> {
   return answer.sessions.filter(({ protocol }) => protocol === "srt").map(({ stream }) => stream);
 }
 
-/** One call. @returns what it comes to */
+/** Makes one call. @returns its answer */
 export async function callSrt(
   proxy: Proxy,
   caller: UdpPeer,
@@ -40,7 +40,7 @@ export async function callSrt(
 async function answerTo(caller: UdpPeer): Promise<Handshake> {
   while (true) {
     const { bytes } = await caller.next();
-    // A SHUTDOWN may be for whoever had this port before.
+    // A SHUTDOWN may be for a previous user of this port.
     if (bytes[1] === 0) return parseHandshake(Uint8Array.from(bytes.slice(0, 64)));
   }
 }

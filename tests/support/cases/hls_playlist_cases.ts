@@ -52,7 +52,7 @@ export const REWRITTEN_PLAYLISTS: Readonly<
     '\xef\xbb\xbf#EXTM3U\r\n#EXT-X-KEY:METHOD=AES-128,URI="k.key"\r\n\r\n#EXTINF:2,\r\na.ts\r\nb.ts',
     '\xef\xbb\xbf#EXTM3U\r\n#EXT-X-KEY:METHOD=AES-128,URI="k.key?@@"\r\n\r\n#EXTINF:2,\r\na.ts?@@\r\nb.ts?@@',
   ],
-  "comments, unknown tags, bytes that are no UTF-8": [
+  "comments, unknown tags, bytes that are not UTF-8": [
     '#EXTM3U \n# URI="a.ts"\n#EXT-X-OWN:URI="a.ts"\n#EXTINF:2,Caf\xe9\n\xe9.ts\n#EXT-X-ENDLIST',
     '#EXTM3U \n# URI="a.ts"\n#EXT-X-OWN:URI="a.ts"\n#EXTINF:2,Caf\xe9\n\xe9.ts?@@\n#EXT-X-ENDLIST',
   ],

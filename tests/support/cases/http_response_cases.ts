@@ -32,12 +32,12 @@ export const GOOD_RESPONSES: Readonly<
     bodyLength: 1,
     reusable: false,
   }],
-  "one of HTTP/1.0 that stays": [
+  "one of HTTP/1.0 with keep-alive": [
     "GET",
     "HTTP/1.0 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive\r\n\r\n",
     { reusable: true },
   ],
-  "one of HTTP/1.0 that stays and leaves": [
+  "one of HTTP/1.0 that keeps and closes the connection": [
     "GET",
     "HTTP/1.0 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n",
     { reusable: false },
@@ -93,5 +93,5 @@ export const REFUSED_RESPONSES: Readonly<Record<string, string>> = {
   "an encoding before chunked": `${OK}Transfer-Encoding: gzip, chunked\r\n\r\n`,
   "an empty encoding": `${OK}Transfer-Encoding:\r\n\r\n`,
   "an encoding over HTTP/1.0": "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-  "a length without body that is none": "HTTP/1.1 304 Not Modified\r\nContent-Length: 1, 2\r\n\r\n",
+  "an invalid length without a body": "HTTP/1.1 304 Not Modified\r\nContent-Length: 1, 2\r\n\r\n",
 };

@@ -37,7 +37,7 @@ export const GOOD_HEADERS: Readonly<Record<string, [Uint8Array, Address | undefi
   ],
   "UNKNOWN alone": [bytesOfText("PROXY UNKNOWN\r\n"), undefined],
   "UNKNOWN with anything": [bytesOfText("PROXY UNKNOWN ffff:: what ever 1 2 3\r\n"), undefined],
-  "a line as long as can be": [bytesOfText(`PROXY UNKNOWN ${"f".repeat(91)}\r\n`), undefined],
+  "a line of the greatest length": [bytesOfText(`PROXY UNKNOWN ${"f".repeat(91)}\r\n`), undefined],
   "binary IPv4": [binaryHeader(0x21, 0x11, V4), { host: "192.0.2.7", port: 56789 }],
   "binary IPv6": [
     binaryHeader(0x21, 0x21, `${IPV6}${IPV6}\x01\x02\x03\x04`),
@@ -51,7 +51,7 @@ export const GOOD_HEADERS: Readonly<Record<string, [Uint8Array, Address | undefi
     binaryHeader(0x21, 0x11, `${V4}\x02\0\x04test`),
     { host: "192.0.2.7", port: 56789 },
   ],
-  "binary with a TLV that lies": [
+  "binary with a TLV of a wrong length": [
     binaryHeader(0x21, 0x11, `${V4}\x02\xff\xfftest`),
     { host: "192.0.2.7", port: 56789 },
   ],
@@ -67,8 +67,8 @@ export const GOOD_HEADERS: Readonly<Record<string, [Uint8Array, Address | undefi
 
 /** Bytes that begin like a header but are invalid. */
 export const BROKEN_HEADERS: Readonly<Record<string, Uint8Array>> = {
-  "a protocol of no stream": bytesOfText("PROXY UDP4 1.2.3.4 1.2.3.4 1 2\r\n"),
-  "nothing behind PROXY": bytesOfText("PROXY \r\n"),
+  "a datagram protocol": bytesOfText("PROXY UDP4 1.2.3.4 1.2.3.4 1 2\r\n"),
+  "nothing after PROXY": bytesOfText("PROXY \r\n"),
   "IPv6 in TCP4": bytesOfText("PROXY TCP4 ::1 ::1 1 2\r\n"),
   "IPv4 in TCP6": bytesOfText("PROXY TCP6 1.2.3.4 1.2.3.4 1 2\r\n"),
   "a name": bytesOfText("PROXY TCP4 localhost 1.2.3.4 1 2\r\n"),
@@ -76,8 +76,8 @@ export const BROKEN_HEADERS: Readonly<Record<string, Uint8Array>> = {
   "two spaces": bytesOfText("PROXY TCP4  1.2.3.4 1.2.3.4 1 2\r\n"),
   "a port too high": bytesOfText("PROXY TCP4 1.2.3.4 1.2.3.4 65536 2\r\n"),
   "a port with a zero before it": bytesOfText("PROXY TCP4 1.2.3.4 1.2.3.4 01 2\r\n"),
-  "a port too few": bytesOfText("PROXY TCP4 1.2.3.4 1.2.3.4 1\r\n"),
-  "a value too many": bytesOfText("PROXY TCP4 1.2.3.4 1.2.3.4 1 2 3\r\n"),
+  "one port missing": bytesOfText("PROXY TCP4 1.2.3.4 1.2.3.4 1\r\n"),
+  "one value too many": bytesOfText("PROXY TCP4 1.2.3.4 1.2.3.4 1 2 3\r\n"),
   "no CR": bytesOfText("PROXY TCP4 1.2.3.4 1.2.3.4 1 2\n"),
   "a line without end": bytesOfText("PROXY UNKNOWN".padEnd(107, "x")),
   "another version": binaryHeader(0x11, 0x11, V4),
@@ -86,5 +86,5 @@ export const BROKEN_HEADERS: Readonly<Record<string, Uint8Array>> = {
   "another family": binaryHeader(0x21, 0x41, V4),
   "too short for IPv4": binaryHeader(0x21, 0x11, V4.slice(1)),
   "too short for IPv6": binaryHeader(0x21, 0x21, IPV6),
-  "a length of nothing": binaryHeader(0x21, 0x21, "", 0),
+  "a length of zero": binaryHeader(0x21, 0x21, "", 0),
 };

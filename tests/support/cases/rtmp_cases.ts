@@ -69,7 +69,7 @@ export const CHUNK_CASES: readonly ChunkCase[] = [
     ],
   },
   {
-    name: "format 3 behind format 0, whose timestamp is the delta then",
+    name: "format 3 after format 0, whose timestamp is the delta then",
     wire: hex("06 000028 000001 08 01000000 aa c6 bb c6 cc"),
     messages: [
       message(6, 40, AUDIO, 1, "aa"),
