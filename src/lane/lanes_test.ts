@@ -107,7 +107,8 @@ for (const engine of LANE_ENGINES) {
     }
     await until("it be back", () => world.lanes.alive === 2, { interval: 5 });
     const away = performance.now() - failedAt;
-    assert.ok(away < 1_000, `back after ${Math.round(away)} ms`);
+    // Waiting for the end of its thread first would take 3 s.
+    assert.ok(away < 2_500, `back after ${Math.round(away)} ms`);
     assert.equal(byLane.get(2)!.some(({ peer }) => peer.isOver), false);
     const again = await world.playersAgain();
     assert.deepEqual([...again].sort(), [1, 2]);

@@ -74,7 +74,7 @@ async function openProxy(lanes: number, program?: string): Promise<Proxy> {
     PROXY_MAX_CONNECTIONS_PER_ADDRESS: "20000",
     PROXY_IDLE_TIMEOUT: "1h",
   };
-  const proxy = await Proxy.open(variables, undefined, program);
+  const proxy = await Proxy.open(variables, undefined, { program });
   const origin = { name: "bench", rtmpPort: originPort, httpPort: originPort };
   await sendHeartbeat(proxy, heartbeatOf(origin, "bench"));
   return proxy;
