@@ -67,7 +67,7 @@ Deno.test("an error is shown in the dialog that caused it", async () => {
   await site.desk.registry.operations.forgetOrigin("vid-2");
   const dialog = page.getByRole("dialog", { name: "Forget vid-2?" });
   await dialog.getByRole("button", { name: "Forget" }).click();
-  await dialog.getByText("Cannot find an origin of this id").waitFor();
+  await dialog.getByText("Cannot find an origin with this id").waitFor();
   await dialog.getByRole("button", { name: "Cancel" }).click();
   await until("the question be gone", async () => await dialog.count() === 0);
 });

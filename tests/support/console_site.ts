@@ -119,13 +119,12 @@ async function gather(desk: Desk, sessions: LiveSessions, crowd: Crowd): Promise
     sessions.opened({ ...request, origin: id, client: clientAt(at), protocol: "rtmp" });
     sessions.flowed({ session, flowed: flowOf({ bitsIn: 3_000_000 + 1_000_000 * (at % 7) }) });
     for (let viewer = at; viewer < crowd.viewers; viewer += crowd.streams) {
-      sessions.opened({
-        ...{ stream, origin: id, session: `v${viewer}`, intent: "play" },
-        protocol: PROTOCOLS[viewer % PROTOCOLS.length]!,
-        client: clientAt(crowd.streams + viewer),
-      });
-      const flowed = flowOf({ bitsOut: 2_000_000 + 100_000 * viewer });
-      sessions.flowed({ session: `v${viewer}`, flowed });
+      const protocol = PROTOCOLS[viewer % PROTOCOLS.length]!;
+      const session = `v${viewer}`;
+      const request = { stream, session, protocol, intent: "play" } as const;
+      await desk.registry.resolve({ ...request, failed: [] });
+      sessions.opened({ ...request, origin: id, client: clientAt(crowd.streams + viewer) });
+      sessions.flowed({ session, flowed: flowOf({ bitsOut: 2_000_000 + 100_000 * viewer }) });
     }
   }
 }
