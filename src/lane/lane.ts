@@ -126,7 +126,7 @@ export class Lane implements AsyncDisposable {
     return this.#desk.has(session);
   }
 
-  /** See `RelaySessions`. */
+  /** See `RelaySessions`; as it was last told. */
   received(session: string): number | undefined {
     return this.#desk.received(session);
   }
@@ -170,13 +170,17 @@ export class Lane implements AsyncDisposable {
     return Promise.race([this.#idle[relay].promise, this.closed.catch(() => {})]);
   }
 
-  /** Resolves once the lane has proved responsive, or at once if it is being closed. */
-  beat(): Promise<void> {
+  /**
+   * Resolves once the lane has proved responsive, or at once if it is being closed.
+   *
+   * @param asksReceived whether the lane first reports the counts that `received` returns
+   */
+  beat(asksReceived = false): Promise<void> {
     if (this.#isEnding) return Promise.resolve();
     const id = ++this.#pingCount;
     return new Promise((resolve) => {
       this.#pings.set(id, resolve);
-      this.#post({ type: "ping", id });
+      this.#post({ type: "ping", id, asksReceived });
     });
   }
 

@@ -369,7 +369,7 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
   #hear(lane: Lane): Promise<boolean> {
     const known = this.#asked.get(lane);
     if (known !== undefined) return known;
-    const told = lane.beat().then(() => true);
+    const told = lane.beat(true).then(() => true);
     const asked = within(this.#options.clock, BEAT, told, () => false)
       .finally(() => this.#asked.delete(lane));
     this.#asked.set(lane, asked);

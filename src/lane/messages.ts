@@ -159,7 +159,7 @@ export type LaneNotice =
   | { readonly type: "parts_served"; readonly parts: readonly PartServed[] }
   | { readonly type: "metrics"; readonly metrics: SentMetrics }
   | { readonly type: "tls_failed"; readonly failure: TlsFailure }
-  /** Bytes that origins have sent, for the sessions where the number has changed. */
+  /** Bytes that origins have sent, for each session; reported when asked for. */
   | { readonly type: "received"; readonly sessions: readonly (readonly [string, number])[] }
   /** The client of a WebRTC request has left. */
   | { readonly type: "signal_left"; readonly call: number }
@@ -239,7 +239,8 @@ export type ToLane =
   | { readonly type: "configure"; readonly variables: Readonly<Record<string, string>> }
   | { readonly type: "certify"; readonly tls: TlsKeys }
   | { readonly type: "trust"; readonly authorities: string | undefined }
-  | { readonly type: "ping"; readonly id: number }
+  /** `asksReceived`: whether to report the bytes that origins have sent before answering. */
+  | { readonly type: "ping"; readonly id: number; readonly asksReceived: boolean }
   | {
     readonly type: "forwarder";
     readonly protocol: UdpProtocol;

@@ -211,6 +211,7 @@ class RunningLane {
         return this.#tlsClient.exchange(message.authorities);
       case "ping":
         this.report();
+        if (message.asksReceived) this.#tellReceived();
         return this.#post({ type: "pong", id: message.id });
       case "drain":
         this.#isDraining = true;
@@ -321,6 +322,9 @@ class RunningLane {
     this.#countCpu();
     this.#countConnections();
     this.#main.flush();
+  }
+
+  #tellReceived(): void {
     const sessions: [string, number][] = [];
     const tell = (session: string, bytes: number) => void sessions.push([session, bytes]);
     this.#rtmp.tellReceived(tell);
