@@ -3,7 +3,7 @@
 
 import type { Clock } from "../core/clock.ts";
 import type { SessionCounts } from "../core/fleet.ts";
-import type { SessionTallies } from "./session_tallies.ts";
+import { SessionTallies } from "./session_tallies.ts";
 
 export interface FleetTalliesOptions {
   readonly clock: Clock;
@@ -22,7 +22,7 @@ const FRESH_FOR = 2_000;
 export class FleetTallies implements Disposable {
   readonly #options: FleetTalliesOptions;
   readonly #timer: Disposable;
-  #others: Promise<readonly SessionCounts[]> | undefined;
+  #others: Promise<SessionTallies> | undefined;
   #askedAt = -Infinity;
 
   constructor(options: FleetTalliesOptions) {
@@ -34,15 +34,15 @@ export class FleetTallies implements Disposable {
     const { own, others, clock, onError } = this.#options;
     if (this.#others === undefined || clock.now() - this.#askedAt >= FRESH_FOR) {
       this.#askedAt = clock.now();
-      this.#others = others().catch((error) => {
-        onError(error);
-        return [];
-      });
+      this.#others = others()
+        .catch((error) => {
+          onError(error);
+          return [];
+        })
+        .then((reports) => SessionTallies.ofReports(reports));
     }
-    const told = await this.#others;
-    const tallies = own();
-    for (const counts of told) tallies.add(counts);
-    return tallies;
+    const reported = await this.#others;
+    return own().beside(reported);
   }
 
   [Symbol.dispose](): void {

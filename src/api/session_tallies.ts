@@ -33,6 +33,7 @@ const NOBODY: StreamTally = { ...NOTHING, viewers: {} };
 export class SessionTallies {
   readonly #origins = new Map<string, Counting<OriginCounts>>();
   readonly #streams = new Map<string, OpenStreamTally>();
+  #others: SessionTallies | undefined;
 
   /** @param placed returns the key under which a session's stream is listed */
   constructor({ sessions, parts }: AllSessions, placed: (stream: string) => string) {
@@ -43,12 +44,29 @@ export class SessionTallies {
     }
   }
 
+  /** The sum of what other proxies have reported. */
+  static ofReports(reports: readonly SessionCounts[]): SessionTallies {
+    const tallies = new SessionTallies({ sessions: [], parts: [] }, (stream) => stream);
+    for (const counts of reports) tallies.#addReport(counts);
+    return tallies;
+  }
+
+  /** Includes other proxies' tallies from now on, except in `counts`. Entries are only added up when read. */
+  beside(others: SessionTallies): this {
+    this.#others = others;
+    return this;
+  }
+
   ofOrigin(id: string): OriginCounts {
-    return this.#origins.get(id) ?? NONE;
+    const own = this.#origins.get(id) ?? NONE;
+    const others = this.#others?.ofOrigin(id) ?? NONE;
+    return others === NONE ? own : addOrigin({ ...own }, others);
   }
 
   ofStream(key: string): StreamTally {
-    return this.#streams.get(key) ?? NOBODY;
+    const own = this.#streams.get(key) ?? NOBODY;
+    const others = this.#others?.ofStream(key) ?? NOBODY;
+    return others === NOBODY ? own : addStream({ ...own, viewers: { ...own.viewers } }, others);
   }
 
   /** What is reported to other proxies; the busiest streams if there are too many. */
@@ -69,20 +87,10 @@ export class SessionTallies {
     };
   }
 
-  /** Adds another proxy's report. */
-  add({ origins, streams, rates }: SessionCounts): void {
-    for (const [id, { publishers, viewers, bitsIn, bitsOut }] of Object.entries(origins)) {
-      const at = this.#atOrigin(id);
-      at.publishers += publishers;
-      at.viewers += viewers;
-      at.bitsIn += bitsIn;
-      at.bitsOut += bitsOut;
-    }
+  #addReport({ origins, streams, rates }: SessionCounts): void {
+    for (const [id, counts] of Object.entries(origins)) addOrigin(this.#atOrigin(id), counts);
     for (const [key, viewers] of Object.entries(streams)) {
-      const of = this.#atStream(key);
-      for (const [protocol, count] of Object.entries(viewers)) {
-        of.viewers[protocol] = (of.viewers[protocol] ?? 0) + count;
-      }
+      addStream(this.#atStream(key), { viewers, bitsIn: 0, bitsOut: 0 });
     }
     for (const [key, [bitsIn, bitsOut]] of Object.entries(rates)) {
       const of = this.#atStream(key);
@@ -124,4 +132,25 @@ export class SessionTallies {
 
 function sumOf(viewers: Readonly<Record<string, number>>): number {
   return Object.values(viewers).reduce((sum, count) => sum + count, 0);
+}
+
+function addOrigin(sum: Counting<OriginCounts>, more: OriginCounts): OriginCounts {
+  sum.publishers += more.publishers;
+  sum.viewers += more.viewers;
+  sum.bitsIn += more.bitsIn;
+  sum.bitsOut += more.bitsOut;
+  return sum;
+}
+
+/** Publishers are those of this process alone. */
+function addStream(
+  sum: OpenStreamTally,
+  more: Pick<StreamTally, "viewers" | "bitsIn" | "bitsOut">,
+): StreamTally {
+  for (const [protocol, count] of Object.entries(more.viewers)) {
+    sum.viewers[protocol] = (sum.viewers[protocol] ?? 0) + count;
+  }
+  sum.bitsIn += more.bitsIn;
+  sum.bitsOut += more.bitsOut;
+  return sum;
 }
