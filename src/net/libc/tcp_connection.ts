@@ -15,6 +15,10 @@ import type { EventLoop, Watched } from "./event_loop.ts";
 
 const SEND_FLAGS = c.MSG_DONTWAIT | c.MSG_NOSIGNAL;
 const BROKEN = c.EPOLLERR | c.EPOLLHUP;
+/** Bytes that fit into one record of TLS (RFC 8446 section 5.1). */
+const RECORD = 16_384;
+const YES = new Uint8Array(Int32Array.of(1).buffer);
+const NO = new Uint8Array(Int32Array.of(0).buffer);
 
 interface Read {
   readonly buffer: Uint8Array<ArrayBuffer>;
@@ -215,7 +219,7 @@ export class LibcConnection implements Connection, Watched {
   send(bytes: Uint8Array, length = bytes.length): number | null {
     if (this.#closed) return null;
     const data = bytes as Uint8Array<ArrayBuffer>;
-    if (this.#tls !== undefined) return this.#given(this.#tls.write(data, length));
+    if (this.#tls !== undefined) return this.#encrypt(this.#tls, data, length);
     const count = this.#loop.libc.send(this.fd, data, length, SEND_FLAGS);
     if (count < 0) return this.#loop.errno === c.EAGAIN ? 0 : null;
     this.bytesTaken += count;
@@ -295,7 +299,17 @@ export class LibcConnection implements Connection, Watched {
     return result;
   }
 
-  /** Waits until the socket is ready. @returns false when the connection is over */
+  /** Records of one write leave together, rather than each waking the peer. */
+  #encrypt(tls: TlsSession, bytes: Uint8Array<ArrayBuffer>, length: number): number | null {
+    if (length <= RECORD) return this.#given(tls.write(bytes, length));
+    const { libc } = this.#loop;
+    libc.setsockopt(this.fd, c.IPPROTO_TCP, c.TCP_CORK, YES, YES.length);
+    const count = this.#given(tls.write(bytes, length));
+    libc.setsockopt(this.fd, c.IPPROTO_TCP, c.TCP_CORK, NO, NO.length);
+    return count;
+  }
+
+  /** Waits for the socket. @returns false when the connection is over */
   #until(need: TlsNeed): Promise<boolean> {
     if (this.#closed) return Promise.resolve(false);
     return new Promise((resolve) => {

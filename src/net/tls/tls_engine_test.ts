@@ -19,6 +19,8 @@ import type { TlsTransport } from "./tls_session.ts";
 
 const TEXT = new TextEncoder();
 const TICKET_KEY = newTicketKey();
+const TCP_INFO = 11;
+const DATA_SEGMENTS_OUT = 156;
 
 function keysOf(...pairs: TlsKeys["pairs"]): TlsKeys {
   return { pairs, ticketKeys: [TICKET_KEY] };
@@ -216,6 +218,32 @@ Deno.test("a certificate in the chain that OpenSSL rejects is named as the reaso
     () => new TlsServer(keysOf({ certificate: certificate + weak, key })),
     ({ message }: Error) => wrong.test(message),
   );
+});
+
+/** Segments with data that a connection has sent, of `struct tcp_info` (tcp(7)). */
+function segmentsOf({ fd }: LibcConnection): number {
+  const library = c.openLibc();
+  const info = new Uint8Array(160);
+  const length = new Uint8Array(Int32Array.of(info.length).buffer);
+  const result = library.symbols.getsockopt(fd, c.IPPROTO_TCP, TCP_INFO, info, length);
+  library.close();
+  assert.equal(result, 0);
+  return new DataView(info.buffer).getUint32(DATA_SEGMENTS_OUT, true);
+}
+
+Deno.test({
+  ...LIBC_ONLY,
+  name: "libc: records that lie ready leave in one piece, and none waits for more",
+  async fn() {
+    await using world = await World.open("libc");
+    const [near, far, peer] = await world.shaken();
+    for (const bytes of [30_000, 100, 16_385]) {
+      const before = segmentsOf(near as LibcConnection);
+      assert.equal(await near.write(new Uint8Array(bytes)), true);
+      for (let got = 0; got < bytes;) got += (await peer.read(far)).length;
+      assert.equal(segmentsOf(near as LibcConnection) - before, 1, `${bytes} bytes`);
+    }
+  },
 });
 
 Deno.test({

@@ -73,6 +73,7 @@ export const SO_RCVBUFFORCE = 33;
 export const SO_RXQ_OVFL = 40;
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
+export const TCP_CORK = 3;
 export const TCP_KEEPIDLE = 4;
 export const TCP_KEEPINTVL = 5;
 export const TCP_KEEPCNT = 6;
