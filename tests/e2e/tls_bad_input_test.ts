@@ -1,6 +1,8 @@
 // The whole program with two lanes and TLS on every port, over IPv4 and IPv6: clients that do not
 // speak TLS, or do not finish, disturb nobody.
 
+import assert from "node:assert/strict";
+import { residentBytes } from "../bench/process_figures.ts";
 import { Authority } from "../support/certificates.ts";
 import { Publisher, Viewer } from "../support/ffmpeg.ts";
 import { assertContiguous } from "../support/frames.ts";
@@ -9,8 +11,11 @@ import { fetchText } from "../support/origin_server.ts";
 import { freePorts } from "../support/ports.ts";
 import { Proxy } from "../support/proxy.ts";
 import { sendHeartbeat } from "../support/register.ts";
+import { TlsPeer } from "../support/tls_peer.ts";
 import { until } from "../support/wait.ts";
 
+/** Clients at a time, of those that give up. */
+const AT_ONCE = 50;
 const HOSTS = ["127.0.0.1", "::1"] as const;
 /** An alert, a record that is too long, a truncated hello, other protocols, and noise. */
 const GARBAGE = [
@@ -96,6 +101,47 @@ Deno.test({
     const before = viewer.video.length;
     await until("the stream go on", () => viewer.video.length > before + 20, { timeout: 10_000 });
     assertContiguous(viewer.video, 101);
+  },
+});
+
+/** Gives up so many handshakes on all ports in turn, before, in, or behind the client's hello. */
+async function giveUp(ports: readonly number[], times: number): Promise<void> {
+  using peer = new TlsPeer();
+  const hello = peer.hello();
+  const giveUpOne = async (time: number) => {
+    using conn = await Deno.connect({ hostname: "127.0.0.1", port: ports[time % ports.length]! });
+    const phase = time % 3;
+    if (phase === 0) return;
+    await conn.write(phase === 1 ? hello.subarray(0, 1 + time % hello.length) : hello);
+    if (phase === 2) await conn.read(new Uint8Array(4_000));
+  };
+  for (let time = 0; time < times; time += AT_ONCE) {
+    await Promise.all(Array.from({ length: AT_ONCE }, (_, at) => giveUpOne(time + at)));
+  }
+}
+
+Deno.test({
+  name: "nothing is left of 10,000 handshakes that are given up",
+  ignore: Deno.build.os !== "linux",
+  timeout: 120_000,
+  async fn() {
+    await using authority = await Authority.open();
+    const { proxy, ports } = await openProxy(authority);
+    await using _proxy = proxy;
+    const { pid } = proxy.process;
+    const descriptors = () => [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
+    await giveUp(ports, 2_000);
+    // Until the last of those have gone, too.
+    await until("all be counted", async () => await handshakesRefused(proxy) === 2_000);
+    const atRest = descriptors();
+    const memory = residentBytes(pid);
+    await giveUp(ports, 10_000);
+    await until("all descriptors be free", () => descriptors() <= atRest, {
+      describe: () => `${descriptors()}, ${atRest} before`,
+    });
+    // What OpenSSL has for one would show if a fifth of them were left.
+    const grown = (residentBytes(pid) - memory) / 1e6;
+    assert.ok(grown < 40, `${grown.toFixed(1)} MB more`);
   },
 });
 

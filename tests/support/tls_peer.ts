@@ -75,7 +75,14 @@ export class TlsPeer implements Disposable {
     assert.equal(ssl.SSL_CTX_use_PrivateKey_file(this.#context, cString(key), PEM), 1);
   }
 
-  /** Does the handshake over a connection. */
+  /** @returns what a handshake begins with */
+  hello(): Uint8Array<ArrayBuffer> {
+    this.#begin();
+    this.#library.symbols.SSL_do_handshake(this.#ssl);
+    return this.takeBytes();
+  }
+
+  /** Shakes hands over a connection. */
   async shake(conn: Deno.TcpConn): Promise<void> {
     this.#begin();
     while (this.#library.symbols.SSL_do_handshake(this.#ssl) !== 1) {
