@@ -1,5 +1,5 @@
-// The addresses of this machine. The system takes as long to tell as the rest of a heartbeat does, so what
-// it has said is kept for a moment. A part of app.ts, which is the one place that knows everything.
+// The addresses of this machine. Asking the system takes as long as the rest of a heartbeat, so its answer is
+// kept for a moment. A part of app.ts.
 
 import type { Clock } from "../core/clock.ts";
 import { normalizeIp } from "../core/endpoint.ts";
@@ -13,13 +13,13 @@ export class LocalAddresses {
   #known: readonly string[] = [];
   #knownUntil = -Infinity;
 
-  /** @param ask how the system tells; in any form */
+  /** @param ask asks the system; returns addresses in any form */
   constructor(clock: Pick<Clock, "now">, ask: () => readonly string[] = askSystem) {
     this.#clock = clock;
     this.#ask = ask;
   }
 
-  /** All of them, in canonical form. */
+  /** In canonical form. */
   get all(): readonly string[] {
     const now = this.#clock.now();
     if (now >= this.#knownUntil) {

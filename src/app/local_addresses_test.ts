@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { LocalAddresses } from "./local_addresses.ts";
 
-Deno.test("the addresses of the machine are asked for once in a second, and read in one form", async () => {
+Deno.test("the addresses of the machine are asked for once a second, and returned in canonical form", async () => {
   const clock = new VirtualClock();
   let asked = 0;
   const addresses = new LocalAddresses(clock, () => {

@@ -1,5 +1,5 @@
-// A clock for many deadlines that nobody needs to the millisecond, most of which are called off: they share
-// one timer of the clock behind it, and what is due at about the same time happens in one turn.
+// A clock for many deadlines that need not be exact, most of which are cancelled: they share one timer of the
+// clock behind it, and those due at about the same time fire in one turn.
 
 import { type Clock, repeat } from "./clock.ts";
 import { TimerQueue } from "./timer_queue.ts";
@@ -8,10 +8,10 @@ import { TimerQueue } from "./timer_queue.ts";
 export class CoarseClock implements Clock {
   readonly #clock: Clock;
   readonly #grain: number;
-  /** Its time is that of the last tick. */
+  /** Stands at the time of the last tick. */
   readonly #queue: TimerQueue;
   #tick: Disposable | undefined;
-  /** When that comes. */
+  /** When the next tick is due. */
   #tickDue = Infinity;
 
   constructor(clock: Clock, grain: number) {

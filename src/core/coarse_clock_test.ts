@@ -4,7 +4,7 @@ import { CoarseClock } from "./coarse_clock.ts";
 
 const GRAIN = 50;
 
-Deno.test("nothing comes early, and nothing later than by the grain", async () => {
+Deno.test("nothing fires early, or late by more than the grain", async () => {
   const clock = new VirtualClock();
   const coarse = new CoarseClock(clock, GRAIN);
   const late: number[] = [];
@@ -19,7 +19,7 @@ Deno.test("nothing comes early, and nothing later than by the grain", async () =
   assert.ok(late.every((each) => each >= 0 && each <= GRAIN), String(late));
 });
 
-Deno.test("many deadlines take one timer, and those that are called off take it away", async () => {
+Deno.test("many deadlines share one timer, which is cancelled with the last of them", async () => {
   const clock = new VirtualClock();
   const coarse = new CoarseClock(clock, GRAIN);
   for (let round = 0; round < 1_000; round++) {
@@ -35,7 +35,7 @@ Deno.test("many deadlines take one timer, and those that are called off take it 
   assert.equal(clock.turns, before, "nobody wakes up for nothing");
 });
 
-Deno.test("what is due at about one time comes in one turn, in order", async () => {
+Deno.test("deadlines due at about the same time fire in one turn, in order", async () => {
   const clock = new VirtualClock();
   const coarse = new CoarseClock(clock, GRAIN);
   const come: number[] = [];
@@ -46,7 +46,7 @@ Deno.test("what is due at about one time comes in one turn, in order", async () 
   assert.ok(clock.turns <= 2, String(clock.turns));
 });
 
-Deno.test("what throws keeps nobody else waiting, and what is set meanwhile waits its time", async () => {
+Deno.test("an exception delays no other callback, and a timer set meanwhile waits its time", async () => {
   const clock = new VirtualClock();
   const coarse = new CoarseClock(clock, GRAIN);
   const come: string[] = [];
@@ -61,7 +61,7 @@ Deno.test("what throws keeps nobody else waiting, and what is set meanwhile wait
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("a period goes on until it is ended", async () => {
+Deno.test("a periodic timer runs until it is cancelled", async () => {
   const clock = new VirtualClock();
   const coarse = new CoarseClock(clock, GRAIN);
   let turns = 0;

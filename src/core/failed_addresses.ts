@@ -1,19 +1,19 @@
-// Which addresses have failed lately: where an origin has several, the others are tried before them, so
-// that a dead one costs a request its time now and then, and not each of them.
+// Remembers addresses that have failed recently: if an origin has several, the others are tried before them, so
+// that a dead one delays a request now and then rather than every request.
 
 import type { Address } from "./address.ts";
 import { formatAddress } from "./endpoint.ts";
 import { ExpiringMap } from "./expiring_map.ts";
 
-/** For how long, milliseconds, and how many. */
+/** Milliseconds for which an address is remembered, and how many are. */
 const REMEMBERED = 30_000;
 const CAPACITY = 4_096;
 
-/** Remembers them for one thread; times in milliseconds. */
+/** The failed addresses of one thread; times in milliseconds. */
 export class FailedAddresses {
   readonly #failed = new ExpiringMap<string, number>({ capacity: CAPACITY, ttl: REMEMBERED });
 
-  /** The addresses of an origin in the order in which to try them: who has failed last comes last. */
+  /** The addresses of an origin in the order in which to try them: the one that failed last comes last. */
   ordered(addresses: readonly Address[], now: number): readonly Address[] {
     this.#failed.expire(now);
     if (this.#failed.size === 0 || addresses.length < 2) return addresses;

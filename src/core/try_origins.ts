@@ -86,7 +86,7 @@ interface SearchTerms<Link> {
 interface DialOneByOne<Link> {
   /** Time for one origin, all its addresses together. */
   readonly dialTimeout: number;
-  /** Those of all searches of one kind. */
+  /** Shared by all searches of one kind. */
   readonly failures: FailedAddresses;
   /**
    * Dials an address and completes the part of the handshake that does not involve the client.

@@ -147,7 +147,7 @@ Deno.test("the first address that answers ends the search", async () => {
   assert.deepEqual([world.unreachable, world.reached], [["a"], ["b"]]);
 });
 
-Deno.test("an address that has failed lately is tried behind the others", async () => {
+Deno.test("an address that has failed recently is tried after the others", async () => {
   let dead: readonly number[] = [1, 2];
   const world = new World([originOf("a", 8)], (origin, address) => {
     return dead.includes(address.port)

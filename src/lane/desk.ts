@@ -52,7 +52,7 @@ export interface DeskServices {
 type Bytes = Pick<Flowed, "bytesIn" | "bytesOut">;
 const NOTHING: Bytes = { bytesIn: 0, bytesOut: 0 };
 
-/** Metrics by names and labels that the compiler has checked where they were sent. */
+/** Metrics by plain string; the compiler checked the names and labels where they were sent. */
 interface UncheckedMetrics {
   count(name: string, labels: Counted["labels"], by: number): void;
   observe(name: string, seconds: number, labels: Counted["labels"]): void;
@@ -63,7 +63,7 @@ export class Desk {
   readonly #post: (message: ToLane) => void;
   /** Sessions that the registry knows of and that have not been released. */
   readonly #held = new Set<string>();
-  /** Sessions that an origin has taken, and what has flowed in them, as far as it was told. */
+  /** Sessions that an origin has accepted, with their figures as last reported. */
   readonly #opened = new Map<string, Bytes>();
   readonly #received = new Map<string, number>();
   readonly #gauges = new Map<string, number>();

@@ -36,7 +36,7 @@ const LAST_BREATH = 3_000;
 /** Intervals between checks for the thread's end; they grow, since it may run for ever. */
 const FIRST_LOOK = 10;
 const LONGEST_LOOK = 1_000;
-/** Objects of OpenSSL's that are freed in one turn, since others wait for this thread. */
+/** Limit on OpenSSL objects that are freed in one turn, since others wait for this thread. */
 const MOST_FREED = 256;
 
 export interface LaneOptions {
@@ -309,7 +309,7 @@ export class Lane implements AsyncDisposable {
     if (isCertain) await this.#freeOpenSslObjects();
   }
 
-  /** A lane that ends by itself has freed them. */
+  /** Frees what the thread has left; one that ends by itself has left nothing. */
   async #freeOpenSslObjects(): Promise<void> {
     const left = new OpenSslObjects(this.#openSslObjects);
     if (left.isEmpty) return;
@@ -318,7 +318,7 @@ export class Lane implements AsyncDisposable {
     library.close();
   }
 
-  /** @returns whether that is certain */
+  /** @returns whether it has certainly ended */
   async #untilThreadHasEnded(): Promise<boolean> {
     const { clock } = this.#options;
     const life = this.#life;

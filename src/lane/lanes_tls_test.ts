@@ -1,4 +1,4 @@
-// What lanes that fail had of OpenSSL's is freed by the main thread, once their threads have ended.
+// The main thread frees the OpenSSL objects of failed lanes, once their threads have ended.
 
 import assert from "node:assert/strict";
 import { Authority } from "../../tests/support/certificates.ts";
@@ -10,7 +10,7 @@ import type { ToLane } from "./messages.ts";
 
 const CLIENTS = 300;
 
-/** Notes where each lane that is started keeps its objects. */
+/** Records where each started lane keeps its objects. */
 class WatchedLanes implements Disposable {
   readonly #real = globalThis.Worker;
   readonly #memories: SharedArrayBuffer[] = [];
@@ -25,7 +25,7 @@ class WatchedLanes implements Disposable {
     };
   }
 
-  /** How many objects each lane has, in the order of their start. */
+  /** Number of objects of each lane, in the order in which they were started. */
   get objects(): number[] {
     return this.#memories.map((memory) => {
       return new BigUint64Array(memory).reduce((sum, slot) => slot === 0n ? sum : sum + 1, 0);
@@ -39,7 +39,7 @@ class WatchedLanes implements Disposable {
 
 for (const engine of LANE_ENGINES) {
   Deno.test({
-    name: `${engine}: nothing is left of the TLS connections of lanes that fail`,
+    name: `${engine}: nothing is left of the TLS connections of failed lanes`,
     ignore: Deno.build.os !== "linux",
     async fn() {
       using watched = new WatchedLanes();
@@ -54,7 +54,7 @@ for (const engine of LANE_ENGINES) {
         const conn = clients.use(await Deno.connectTls(options));
         await conn.handshake();
       }
-      // Each has a context, too.
+      // Each lane has a context, too.
       assert.equal(watched.objects.reduce((sum, count) => sum + count), CLIENTS + 2);
       assert.ok(watched.objects.every((count) => count > 1));
       for (const lane of [1, 2]) world.lanes.fail(lane, new Error("on purpose"));

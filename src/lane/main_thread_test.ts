@@ -30,7 +30,7 @@ class World implements AsyncDisposable {
   readonly errors: [unknown, number | undefined][] = [];
   readonly main: MainThread;
   readonly desk: Desk;
-  /** Answers what is about WebRTC. */
+  /** Answers WebRTC requests. */
   signal = (_request: Request): Response | Promise<Response> => new Response();
   /** Messages sent to the main thread. */
   sent = 0;

@@ -83,9 +83,9 @@ export interface LaneInit {
   readonly mail: SharedArrayBuffer;
   /** Memory of the lane's `DescriptorSet`. */
   readonly descriptors: SharedArrayBuffer;
-  /** The lane's objects, of `OpenSslObjects.memory`. */
+  /** Memory of the lane's `OpenSslObjects`. */
   readonly openSslObjects: SharedArrayBuffer;
-  /** An eventfd that says that there is mail, for the libc engine. */
+  /** An eventfd that signals mail, for the libc engine. */
   readonly wake?: number | undefined;
 }
 

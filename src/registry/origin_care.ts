@@ -43,7 +43,7 @@ export interface HealthCheck {
 /** Milliseconds between two probes of a suspect, unless an interval is configured. */
 const PERIOD = 2_000;
 const LOG = logger("registry");
-/** Probes of so many milliseconds begin together: the process wakes up less often. */
+/** Probes due within this many milliseconds start together, so that the process wakes up less often. */
 const PROBE_GRAIN = 50;
 const MAX_HEALTH_ENTRIES = 10_000;
 

@@ -218,7 +218,7 @@ Deno.test("an origin that sends is not down, although it takes no new connection
   assert.deepEqual(sessions.ended, ["publisher origin_down"]);
 });
 
-Deno.test("what a session has been sent that has come since the last probe is a sign of life", async () => {
+Deno.test("bytes sent to a session opened since the last probe are a sign of life", async () => {
   const silent = new Set<string>();
   const { world, sessions } = await openProbed(silent);
   await using _end = world;
@@ -239,7 +239,7 @@ Deno.test("what a session has been sent that has come since the last probe is a 
   assert.equal(sessions.ended.length, 11);
 });
 
-/** A world with a publisher at an origin that falls silent now. */
+/** A world with a publisher at an origin that has just fallen silent. */
 async function openFrozen() {
   const silent = new Set<string>();
   const { world, sessions } = await openProbed(silent);

@@ -24,13 +24,13 @@ export const NO_SESSIONS: SessionControl = {
 /** Bytes that the origin had sent to each session at the last check. */
 type Received = ReadonlyMap<string, number>;
 
-/** One look at all sessions of an origin, and what was told of them. */
+/** One check of all sessions of an origin, and what was reported about them. */
 interface Look {
   readonly sessions: ReadonlySet<string>;
   readonly received: Received;
 }
 
-/** Looks at sessions from time to time. As large as what is stray. */
+/** Checks sessions from time to time. Remembers only strays. */
 export class RunningSessions {
   readonly #control: SessionControl;
   readonly #held: HeldStreams;

@@ -101,15 +101,15 @@ export interface OpenSslLibrary {
   close(): void;
 }
 
-/** Keeps account of calls. */
+/** Records what calls create and free. */
 interface OpenSslWatcher {
-  /** @returns the same calls */
+  /** @returns the same calls, recorded */
   watch(ssl: OpenSsl): OpenSsl;
 }
 
 /**
- * @param objects where it is kept what is made by these calls, if a thread may end without freeing it
- * @throws ProxyError `internal` when version 3 is not there or FFI is not granted
+ * @param objects records what these calls create, if the thread may end without freeing it
+ * @throws ProxyError `internal` when version 3 is missing or FFI is not permitted
  */
 export function openLibrary(objects?: OpenSslWatcher): OpenSslLibrary {
   try {

@@ -1,17 +1,17 @@
-// What one thread has of OpenSSL's, connections and contexts, in memory that another thread sees: nobody
-// frees it when a thread ends. See `DescriptorSet`.
+// The OpenSSL objects of one thread, connections and contexts, recorded in memory that another thread can see:
+// nothing frees them when a thread ends. See `DescriptorSet`.
 
 import type { OpenSsl } from "./openssl.ts";
 
-/** Objects beyond these are not kept. */
+/** Further objects are not recorded. */
 const MOST = 1 << 17;
-/** In a pointer, which would be even: it is a context. */
+/** Set in a pointer, which is otherwise even, to a context. */
 const CONTEXT = 1n;
 
-/** Objects of one thread, which adds and removes them; others may look once it has ended. */
+/** Objects of one thread, which adds and removes them; others may read them once it has ended. */
 export class OpenSslObjects {
   readonly #slots: BigUint64Array;
-  /** Of the thread itself: where each of them is, and which slots are free below those never used. */
+  /** For the thread itself: each object's slot, and the free slots below those never used. */
   readonly #places = new Map<bigint, number>();
   readonly #free: number[] = [];
   #used = 0;
@@ -21,12 +21,12 @@ export class OpenSslObjects {
     this.#slots = new BigUint64Array(memory);
   }
 
-  /** Memory for the objects of a thread; the system provides it only as far as it is used. */
+  /** Memory for the objects of a thread; the system allocates only what is used of it. */
   static memory(): SharedArrayBuffer {
     return new SharedArrayBuffer(MOST * BigUint64Array.BYTES_PER_ELEMENT);
   }
 
-  /** The same calls, which keep what they make until they free it. */
+  /** The same calls, recording what they create until they free it. */
   watch(ssl: OpenSsl): OpenSsl {
     return {
       ...ssl,
@@ -43,12 +43,12 @@ export class OpenSslObjects {
     };
   }
 
-  /** Whether the thread has left any. */
+  /** Whether no object is left. */
   get isEmpty(): boolean {
     return this.#slots.every((slot) => slot === 0n);
   }
 
-  /** Frees what the thread has left, which must have ended. @param most how many before it yields */
+  /** Frees what the thread has left; it must have ended. @param most objects freed before it yields */
   *freeAll(ssl: OpenSsl, most: number): Generator<void> {
     let count = 0;
     for (let slot = 0; slot < MOST; slot++) {
@@ -72,7 +72,7 @@ export class OpenSslObjects {
     return pointer;
   }
 
-  /** Before it is freed: its address may be another object's then. */
+  /** Called before the object is freed: afterwards its address may belong to another one. */
   #remove(pointer: Deno.PointerValue): void {
     const value = Deno.UnsafePointer.value(pointer);
     const slot = this.#places.get(value);

@@ -3,7 +3,7 @@ import { isLibcKnown } from "../udp/libc.ts";
 import { openLibrary, type OpenSsl } from "./openssl.ts";
 import { OpenSslObjects } from "./openssl_objects.ts";
 
-/** Calls that note what was freed, in place of the library's own. */
+/** Calls that record what was freed, in place of the library's own. */
 function noting(ssl: OpenSsl, freed: Deno.PointerValue[]): OpenSsl {
   const note = (free: (one: Deno.PointerValue) => void) => (one: Deno.PointerValue) => {
     freed.push(one);
@@ -13,7 +13,8 @@ function noting(ssl: OpenSsl, freed: Deno.PointerValue[]): OpenSsl {
 }
 
 Deno.test({
-  name: "what a thread has left of OpenSSL's is freed once, piece by piece, and nothing else is",
+  name:
+    "the OpenSSL objects that a thread has left are freed once, step by step, and nothing else is",
   ignore: !isLibcKnown,
   fn() {
     const library = openLibrary();
