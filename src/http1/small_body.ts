@@ -33,5 +33,5 @@ export async function dropSmallBody(exchange: HttpExchange, timeout: number): Pr
 }
 
 function tooLarge(): ProxyError {
-  return new ProxyError("too_large", `Cannot take more than ${MAX_BODY} bytes with this request`);
+  return new ProxyError("too_large", `Cannot accept more than ${MAX_BODY} bytes with this request`);
 }

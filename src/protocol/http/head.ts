@@ -94,7 +94,7 @@ export function findLfHeadEnd(bytes: Uint8Array): number {
   const head = bytes.subarray(0, MAX_HEAD);
   let lines = 0;
   for (let at = head.indexOf(LF); at >= 0; at = head.indexOf(LF, at + 1)) {
-    if (head[at - 1] === CR) throw new ProtocolError("Cannot read lines that end in two ways");
+    if (head[at - 1] === CR) throw new ProtocolError("Cannot read mixed line ends");
     if (head[at - 1] === LF) return at + 1;
     if (++lines > 1 + MAX_FIELDS) throw tooManyFields();
   }
@@ -136,7 +136,7 @@ export function parseHead(bytes: Uint8Array, lineEnd: LineEnd = "crlf"): Head {
   const whole = bytes.subarray(0, -2 * separator.length);
   const text: string = Reflect.apply(String.fromCharCode, null, whole);
   if (/[^\t\r\n\x20-\x7e\x80-\xff]/.test(text)) {
-    throw new ProtocolError("Cannot take control characters in a head");
+    throw new ProtocolError("Cannot accept control characters in a head");
   }
   const [start = "", ...lines] = text.split(separator);
   if (lines.length > MAX_FIELDS) throw tooManyFields();
@@ -209,12 +209,16 @@ export function announcedLength(
   const [coding, ...codings] = fields.all("transfer-encoding");
   const [length, ...lengths] = fields.all("content-length");
   if (coding !== undefined) {
-    if (length !== undefined) throw new ProtocolError("Cannot take both a length and an encoding");
-    if (version === "1.0") throw new ProtocolError("Cannot take a transfer encoding over HTTP/1.0");
+    if (length !== undefined) {
+      throw new ProtocolError("Cannot accept both a length and an encoding");
+    }
+    if (version === "1.0") {
+      throw new ProtocolError("Cannot accept a transfer encoding over HTTP/1.0");
+    }
     // An empty value and an empty list member are refused too, because other parsers may see no
     // encoding there.
     if (codings.length > 0 || coding.toLowerCase() !== "chunked") {
-      throw new ProtocolError("Cannot take a transfer encoding other than chunked");
+      throw new ProtocolError("Cannot accept a transfer encoding other than chunked");
     }
     return "chunked";
   }

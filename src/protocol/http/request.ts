@@ -51,7 +51,7 @@ export function understandRequest({ start, fields, lineEnd }: Head): HttpRequest
   // accepted.
   const keepAlive = lineEnd === "crlf" && wantsToStay(fields, version);
   if (lineEnd === "lf" && bodyLength !== 0) {
-    throw new ProtocolError("Cannot take a body behind lines that end without CR");
+    throw new ProtocolError("Cannot accept a body after lines that end without CR");
   }
   return { method, path, query, host, fields, version, bodyLength, keepAlive };
 }
@@ -87,14 +87,14 @@ function chooseHost(
   { scheme, authority }: Target,
   hosts: readonly string[],
 ): string {
-  if (hosts.length > 1) throw new ProtocolError("Cannot take a request with more than one Host");
+  if (hosts.length > 1) throw new ProtocolError("Cannot accept a request with more than one Host");
   const host = withBrackets(authority ?? hosts[0] ?? "");
   const mayBeEmpty = authority === undefined;
   if (host === "" ? !mayBeEmpty : !isHost(host)) throw new ProtocolError("Cannot read Host");
   const defaultPort = scheme === "https" ? /:(?:443)?$/ : /:(?:80)?$/;
   const comparable = (name: string) => name.toLowerCase().replace(defaultPort, "");
   if (comparable(withBrackets(hosts[0] ?? host)) !== comparable(host)) {
-    throw new ProtocolError("Cannot take a Host other than that of the target");
+    throw new ProtocolError("Cannot accept a Host other than that of the target");
   }
   return host;
 }

@@ -39,5 +39,5 @@ function behindEmptyLines(bytes: Uint8Array): number {
     if (bytes[next] !== LF) return at;
     at = next + 1;
   }
-  throw new ProtocolError("Cannot take so many empty lines before a request");
+  throw new ProtocolError("Cannot accept so many empty lines before a request");
 }

@@ -62,7 +62,7 @@ export function parseSdpFragment(text: string): Sdp {
     throw new ProtocolError(`Cannot read a session description of more than ${length} bytes`);
   }
   if (CONTROL.test(text)) {
-    throw new ProtocolError("Cannot take control characters in a session description");
+    throw new ProtocolError("Cannot accept control characters in a session description");
   }
   const lines = splitLines(text);
   if (lines.length > most) {

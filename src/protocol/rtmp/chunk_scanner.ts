@@ -110,7 +110,7 @@ export class ChunkScanner {
   constructor(memory?: Memory) {
     this.#memory = new Allowance(
       MAX_STREAMS_COST,
-      "Cannot open chunk streams for more memory",
+      "Cannot open more chunk streams",
       memory,
     );
   }

@@ -68,7 +68,7 @@ export class ClientConversation {
    */
   constructor(
     writer: MessageWriter,
-    memory: Memory = new Allowance(MAX_CONVERSATION, "Cannot keep more of what the client said"),
+    memory: Memory = new Allowance(MAX_CONVERSATION, "Cannot keep more of the client's messages"),
   ) {
     this.#writer = writer;
     this.#memory = memory;

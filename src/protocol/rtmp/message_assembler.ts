@@ -59,7 +59,7 @@ export class MessageAssembler implements ChunkVisitor {
     const isCounted = !isMedia(stream.type);
     if (isCounted && stream.length > MAX_COMMAND) {
       throw new ProtocolError(
-        `Cannot take a message of ${stream.length} bytes before publish or play`,
+        `Cannot accept a message of ${stream.length} bytes before publish or play`,
       );
     }
     this.bodies.begin(stream, isCounted);

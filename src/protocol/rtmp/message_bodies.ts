@@ -18,7 +18,7 @@ export class MessageBodies {
 
   /** @param memory the budget for the bodies, which also have a limit of their own */
   constructor(memory?: Memory) {
-    this.#memory = new Allowance(MAX_UNFINISHED, "Cannot take more unfinished messages", memory);
+    this.#memory = new Allowance(MAX_UNFINISHED, "Cannot keep more unfinished messages", memory);
   }
 
   /** Number of incomplete bodies. */

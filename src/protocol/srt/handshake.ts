@@ -259,7 +259,7 @@ function readExtensions(reader: ByteReader): Pick<Handshake, "streamId" | "keyMa
     const data = reader.bytes(length);
     if (type === KEY_MATERIAL_REQUEST || type === KEY_MATERIAL_ANSWER) keyMaterial += length;
     if (type !== STREAM_ID) continue;
-    if (streamId !== undefined) throw new ProtocolError("Cannot take two StreamIDs");
+    if (streamId !== undefined) throw new ProtocolError("Cannot accept two StreamIDs");
     requireLength(length);
     streamId = readStreamId(data);
   }
@@ -268,7 +268,7 @@ function readExtensions(reader: ByteReader): Pick<Handshake, "streamId" | "keyMa
 
 function requireLength(length: number): void {
   if (length <= MAX_STREAM_ID) return;
-  throw new ProtocolError(`Cannot take a StreamID over ${MAX_STREAM_ID} bytes`);
+  throw new ProtocolError(`Cannot accept a StreamID over ${MAX_STREAM_ID} bytes`);
 }
 
 /** The bytes of each 32-bit word are reversed; the last one is padded with NUL. */

@@ -115,7 +115,7 @@ function taggedRequest(
   const { path, query } = where;
   const extension = extensionOf(path);
   if (named === undefined || !isNamed(named.key, where, templates)) {
-    throw new ProxyError("not_found", "Cannot find the stream of this address");
+    throw new ProxyError("not_found", "Cannot find the stream of this URL");
   }
   const { key, originTag } = named;
   const playlist = playlistKind(extension);

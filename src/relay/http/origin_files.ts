@@ -167,7 +167,7 @@ export class OriginFiles {
     const { metrics } = this.#deps;
     if (this.#searches.size >= MOST_SEARCHES) {
       metrics.count("srs_proxy_http_file_searches_total", { result: "overloaded" });
-      throw new ProxyError("overloaded", "Cannot look for more files at once");
+      throw new ProxyError("overloaded", "Cannot search for more files at once");
     }
     const left = new AbortController();
     const holder = this.#search(wanted, origins, left.signal);

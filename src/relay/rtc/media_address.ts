@@ -42,5 +42,5 @@ export function mediaAddressesOf(
   if (media !== undefined) return otherMedia.length > 0 ? { media, otherMedia } : { media };
   const { port } = own.find(isReached) ?? own[0] ?? {};
   if (port !== undefined) return { media: { host: reached, port } };
-  throw new ProxyError("origin_gone", "Origin does not say where it takes media over UDP");
+  throw new ProxyError("origin_gone", "Origin does not say where it accepts media over UDP");
 }

@@ -55,7 +55,7 @@ export class RequestHold implements Disposable {
   /** Takes a place for asking an origin. @throws ProxyError `overloaded` */
   begin(): void {
     if (this.#place.grow(1)) return;
-    throw new ProxyError("overloaded", "Cannot take more requests at once");
+    throw new ProxyError("overloaded", "Cannot accept more requests at once");
   }
 
   /** Keeps the place until work left over by the request is done. */

@@ -70,7 +70,9 @@ export class SessionExchange {
   async #patch(): Promise<Response> {
     const { web, hold } = this.#request;
     if (mediaTypeOf(web.headers.get("content-type")) !== FRAGMENT) {
-      return refuse(415, `Cannot take a body other than ${FRAGMENT}`, { "accept-patch": FRAGMENT });
+      return refuse(415, `Cannot accept a body other than ${FRAGMENT}`, {
+        "accept-patch": FRAGMENT,
+      });
     }
     const { clock, timeouts } = this.#services.deps;
     const deadline = timeouts().head;

@@ -47,10 +47,10 @@ export class SessionPlaces {
    */
   take(client: string | undefined): SessionPlace {
     if (this.#taken >= this.#limits().maxSessions) {
-      throw new ProxyError("overloaded", "Cannot take more WebRTC sessions");
+      throw new ProxyError("overloaded", "Cannot accept more WebRTC sessions");
     }
     if (client !== undefined && !this.#count(client)) {
-      throw new ProxyError("overloaded", "Cannot take more WebRTC sessions from this address");
+      throw new ProxyError("overloaded", "Cannot accept more WebRTC sessions from this address");
     }
     this.#taken++;
     return new SessionPlace(client, {

@@ -116,7 +116,7 @@ export class Signaling implements AsyncDisposable {
     const deadline = timeouts().head;
     const body = await hold.readBody(web, { limit, deadline, clock });
     if (isSdp && !mayBeOffer(mediaTypeOf(web.headers.get("content-type")), body)) {
-      return refuse(415, `Cannot take a body other than ${SDP}`, { "accept-post": SDP });
+      return refuse(415, `Cannot accept a body other than ${SDP}`, { "accept-post": SDP });
     }
     const wish = readWish(endpoint, request, body);
     hold.begin();

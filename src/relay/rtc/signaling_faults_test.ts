@@ -185,7 +185,7 @@ Deno.test("a session that the media relay cannot take is deleted at the origin",
     return answer(exchange);
   });
   await using world = await SignalingWorld.open();
-  world.media.taken = Promise.reject(new ProxyError("overloaded", "Cannot take it now"));
+  world.media.taken = Promise.reject(new ProxyError("overloaded", "Cannot accept it now"));
   world.media.taken.catch(() => {});
   await world.addOrigin("vid-1", [origin.httpPort]);
   const refused = await ask(world, WHIP, { lines: [SDP_TYPE], body: CHROMIUM_OFFER });

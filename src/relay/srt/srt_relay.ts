@@ -28,9 +28,9 @@ const TICK = 500;
 /** The error for a call that ended before it was open, unless the proxy ended it. */
 const FAILURES: Readonly<Partial<Record<SrtEnd | SrtFailure, readonly [ErrorCode, string]>>> = {
   origin_timeout: ["origin_timeout", "Cannot find an origin that answers in time"],
-  unanswered: ["origin_timeout", "Origin leaves this handshake unanswered"],
+  unanswered: ["origin_timeout", "Origin does not answer this handshake"],
   unconfirmed: ["registry_unavailable", "Cannot confirm the stream in time"],
-  origin_closed: ["origin_gone", "Origin has hung up at once"],
+  origin_closed: ["origin_gone", "Origin hung up immediately"],
   origin_gone: ["origin_gone", "Origin is gone"],
   client_restarted: ["client_gone", "Caller has started over"],
   overloaded: ["overloaded", "Cannot open another socket now"],

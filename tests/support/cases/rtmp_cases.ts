@@ -292,7 +292,7 @@ export const BROKEN_CASES: readonly BrokenCase[] = [
           `01 ${littleEndian16(index)} 000000 fffffe 09 01000000 ${repeated("11", 128)}`,
       ).join(""),
     ),
-    error: /Cannot open chunk stream/,
+    error: /Cannot open more chunk streams/,
   },
 ];
 
