@@ -9,7 +9,7 @@ import type { HttpRequest } from "../protocol/http/request.ts";
 import type { Connection } from "../net/engine.ts";
 import type { HttpClient } from "./client.ts";
 
-/** Bytes of a body that is copied behind its head. */
+/** Longest body that is copied after its head, bytes. */
 const SMALL_BODY = 16 * 1024;
 
 export interface Answer {
@@ -48,7 +48,7 @@ export class HttpExchange {
     const length = { name: "Content-Length", value: String(size) };
     const head = this.#head(status, isUnknown ? fields : [...fields, length], reason);
     if (body === undefined || isHead) return void await this.#write(head);
-    // One packet and one wake-up of the client in place of two.
+    // One packet, and one wake-up of the client, instead of two.
     if (size <= SMALL_BODY) {
       return void await this.#write(joinPieces([head, body], head.length + size));
     }

@@ -20,7 +20,7 @@ export function mainThreadSeconds(pid: number): number {
   return threadSeconds(pid, String(pid));
 }
 
-/** To the nanosecond; the clock ticks of `stat` are too coarse for a light load. */
+/** In nanoseconds; the clock ticks of `stat` are too coarse for a light load. */
 function threadSeconds(pid: number, thread: string): number {
   const text = Deno.readTextFileSync(`/proc/${pid}/task/${thread}/schedstat`);
   return Number(text.split(" ", 1)[0]) / 1e9;

@@ -1,7 +1,7 @@
-// The System API of a large house: 500 origins, 10,000 streams, 20,000 sessions. How long lists and
-// a scrape take, how much deeper pages cost than the first, what a heartbeat costs, and what the main
-// thread does at rest, with heartbeats every 9 s and probes every 2 s; each figure beside its bound. Run
-// with `deno task bench:system`.
+// The System API of a large installation: 500 origins, 10,000 streams, 20,000 sessions. How long
+// lists and a scrape take, how much more later pages cost than the first, what a heartbeat costs,
+// and the load of the main thread at rest, with heartbeats every 9 s and probes every 2 s; each
+// figure with its bound. Run with `deno task bench:system`.
 
 import process from "node:process";
 import { AddressPolicy } from "../../src/api/address_policy.ts";
@@ -22,7 +22,7 @@ const HEARTBEAT = 9_000;
 const PROBE = 2_000;
 const ROUNDS = 200;
 const REST = 10_000;
-/** Milliseconds, and percent of a core. */
+/** In milliseconds, and percent of a core. */
 const BOUNDS = { list: 50, scrape: 50, heartbeat: 0.5, rest: 10 };
 const LISTS = [
   ...["/api/v1/origins?limit=1000", "/api/v1/origins?search=origin-4&limit=100"],
@@ -76,7 +76,7 @@ async function openBusyDesk(stack: AsyncDisposableStack): Promise<Desk> {
   return desk;
 }
 
-/** Without a look into the document, which a test takes at every answer. */
+/** Without checking answers against the OpenAPI document, as tests do. */
 async function get(desk: Desk, path: string): Promise<string> {
   return await (await desk.fetch(new Request(`http://127.0.0.1${path}`))).text();
 }
@@ -85,7 +85,7 @@ async function beatAtDesk(desk: Desk, number: number): Promise<void> {
   await (await desk.fetch(register(`http://127.0.0.1${REGISTER}`, number, 20_000 + number))).text();
 }
 
-/** Milliseconds of each of so many calls, shortest first. */
+/** Durations of several calls in milliseconds, shortest first. */
 async function timesOf(work: (round: number) => Promise<unknown>): Promise<number[]> {
   const times: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
@@ -150,7 +150,9 @@ async function beat(proxy: Proxy, number: number, port: number): Promise<void> {
   await response.body?.cancel();
 }
 
-/** Percent of a core that the main thread takes during some work, which tells how often it was done. */
+/**
+ * Percent of a core that the main thread uses during `work`, which returns how often it was done.
+ */
 async function shareOf(
   { process: { pid } }: Proxy,
   work: () => Promise<number>,
@@ -161,7 +163,7 @@ async function shareOf(
   return { percent: used / (performance.now() - begun) * 100, each: used / times };
 }
 
-/** What the whole program costs when nothing but heartbeats and probes goes on. */
+/** Measures the whole program with only heartbeats and probes. */
 async function benchRest(): Promise<void> {
   await using origin = Deno.serve({ port: 0, onListen: () => {} }, () => new Response("{}"));
   const { port } = origin.addr;
@@ -193,7 +195,7 @@ async function benchRest(): Promise<void> {
     show(`main thread, ${probes}, and heartbeats`, busy.percent, bound, "% of a core");
     const costOf = ({ each, percent }: typeof busy) => each * (1 - quiet.percent / percent);
     show("a heartbeat after another, with connection, CPU", costOf(rush), heartbeat, "ms");
-    // What else runs on the machine has taken the caches meanwhile.
+    // Other processes have displaced its data from the CPU caches meanwhile.
     show("a heartbeat by itself, with connection, CPU", costOf(busy), heartbeat, "ms");
   }
 }

@@ -27,16 +27,16 @@ import { until } from "../support/wait.ts";
 /** Deadline for every request: more than the time for all addresses of an origin. */
 const PATIENCE = 5_000;
 
-/** The name of an origin, which stands for both its addresses. */
+/** The name of an origin, which resolves to both its addresses. */
 const NAME = "origin.test";
 
-/** Where an origin is not, although it says so, and where it is. */
+/** Addresses at which an origin is not, and the one at which it is. */
 interface Places extends AsyncDisposable {
   readonly dead: string;
   readonly alive: string;
-  /** Another address of this machine, at which its media may be alone. */
+  /** Another address of this machine, at which only its media may be. */
   readonly other?: string;
-  /** A file that says what its name stands for; without one it has no name. */
+  /** A hosts file for its name; without one it has no name. */
   readonly hosts?: string;
 }
 
@@ -61,7 +61,7 @@ async function named(): Promise<Places> {
   return { dead, alive, hosts, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
-/** The heartbeat of an origin that is dead wherever is looked for it first. */
+/** The heartbeat of an origin whose first addresses are all dead. */
 function behindDead({ dead, hosts }: Places, heartbeat: Heartbeat): Heartbeat {
   const behind = (endpoints: readonly string[] | undefined) => {
     if (hosts !== undefined) return endpoints?.map((endpoint) => endpoint.replace(/^.*:/, ""));
@@ -75,7 +75,7 @@ function behindDead({ dead, hosts }: Places, heartbeat: Heartbeat): Heartbeat {
     http: behind(http),
     api: behind(api),
     srt: behind(srt),
-    // Its port has to be the one that the origin answers.
+    // Its port must be the one in the origin's answer.
     rtc: hosts === undefined ? rtc : behind(rtc),
   };
 }
@@ -107,11 +107,11 @@ async function failedDials(proxy: Proxy, protocol: string): Promise<number> {
 const KINDS = [
   { behind: "behind addresses that refuse", open: refusing, dead: 3, ignore: false },
   {
-    behind: "behind addresses that swallow everything",
+    behind: "behind addresses that never respond",
     ...{ open: swallowing, dead: 3, ignore: !HAS_NAMESPACES },
   },
   {
-    behind: "by a name that stands for one that swallows everything too",
+    behind: "by a name that also resolves to an address that never responds",
     ...{ open: named, dead: 1, ignore: !HAS_NAMESPACES },
   },
 ];
@@ -137,7 +137,7 @@ for (const { behind, open, dead, ignore } of KINDS) {
       assert.deepEqual(
         [await failedDials(proxy, "rtmp"), await failedDials(proxy, "http")],
         [dead, dead],
-        "what is dead is found out once",
+        "dead addresses are tried only once",
       );
     },
   });
@@ -173,7 +173,7 @@ for (const { behind, open, dead, ignore } of KINDS) {
       const listener = srtUrl(port, { mode: "listener", latency: 200 }, places.alive);
       await using receiver = SrtReceiver.open(listener);
       await untilListening(port, places.alive);
-      // Whoever answers nothing over TCP is down before long.
+      // An origin that never answers over TCP would soon be down.
       await using api = new HttpOrigin({}, { host: places.alive });
       const { rtmpPort, httpPort: apiPort } = api;
       const origin = { name: "srt", host: places.alive, rtmpPort, apiPort, srtPort: port };

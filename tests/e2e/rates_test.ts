@@ -1,5 +1,5 @@
-// The bit rates that the System API shows, with real clients whose rates are known, over every protocol,
-// and of a fleet.
+// The bit rates in the System API, with real clients of known rates, over every protocol and in a
+// fleet.
 
 import assert from "node:assert/strict";
 import { Browser } from "../support/browser.ts";
@@ -26,11 +26,11 @@ import { untilItMoves, untilTold } from "../support/web_player.ts";
 import { WERIFT_RUNS, WeriftOrigin } from "../support/werift_origin.ts";
 
 const FILE_SECONDS = 60;
-/** What a rate may differ from the real one, as a share of it. */
+/** How much a rate may differ from the real one, relative to it. */
 const CLOSE = 0.2;
-/** For a rate to settle, and to be told to another proxy. */
+/** Time for a rate to settle and reach another proxy, milliseconds. */
 const SETTLE = 40_000;
-/** Has Chromium use TCP alone. */
+/** Makes Chromium use only TCP. */
 const WITHOUT_UDP = ["--webrtc-ip-handling-policy=disable_non_proxied_udp"];
 
 interface Rates {
@@ -52,7 +52,7 @@ interface Seen {
   readonly origins: readonly Rates[];
 }
 
-/** All that a proxy shows. */
+/** Everything that a proxy shows. */
 async function ratesOf(proxy: Proxy): Promise<Seen> {
   const ask = async (name: keyof Seen) => {
     return JSON.parse(await fetchText(proxy.systemUrl(`/api/v1/${name}`)))[name];
@@ -67,7 +67,7 @@ function isNear(rate: number | undefined, wanted: number): boolean {
   return rate !== undefined && Math.abs(rate - wanted) <= CLOSE * wanted;
 }
 
-/** Waits until a proxy shows what is wanted. */
+/** Waits until a proxy shows what is expected. */
 async function untilSeen(
   what: string,
   proxy: Proxy,
@@ -81,7 +81,7 @@ async function untilSeen(
   });
 }
 
-/** The session of a kind, and whether it flows as fast as is wanted. */
+/** Whether there is a session of that kind with the expected rate. */
 function hasSession(
   { sessions }: Seen,
   [intent, protocol]: readonly [intent: string, protocol: string],
@@ -94,13 +94,13 @@ function hasSession(
   return bytes > 0 && isNear(isPublisher ? session.bit_rate_in : session.bit_rate_out, rate);
 }
 
-/** A file, and the bits in a second of it. */
+/** A file and its bit rate. */
 async function fileToPublish(): Promise<{ readonly file: string; readonly real: number }> {
   const file = await testFile({ kilobits: 800 });
   return { file, real: (await Deno.stat(file)).size * 8 / FILE_SECONDS };
 }
 
-Deno.test("two proxies: rates over RTMP and FLV are the real ones, and the fleet's", async () => {
+Deno.test("two proxies: rates over RTMP and FLV are correct, also for the fleet", async () => {
   await using redis = await RedisServer.open();
   const variables = {
     PROXY_LOAD_BALANCER_TYPE: "redis",
@@ -140,7 +140,7 @@ Deno.test("two proxies: rates over RTMP and FLV are the real ones, and the fleet
   });
 });
 
-Deno.test("playlists and segments count for their stream and its origin", async () => {
+Deno.test("playlists and segments count towards the rates of their stream and origin", async () => {
   await using proxy = await Proxy.open();
   await using origin = await NginxRtmp.open({ name: "nginx", hls: true });
   await using _registration = await Registration.open([proxy], origin);
@@ -157,7 +157,7 @@ Deno.test("playlists and segments count for their stream and its origin", async 
 });
 
 for (const intent of ["publish", "play"]) {
-  Deno.test(`rates over SRT are the real ones: ${intent}`, async () => {
+  Deno.test(`rates over SRT are correct: ${intent}`, async () => {
     const file = await testFile({ kilobits: 800 });
     const seconds = 10;
     const real = (await sentBytes(file, seconds)).length * 8 / seconds;
@@ -190,7 +190,7 @@ for (const intent of ["publish", "play"]) {
 
 for (const transport of ["udp", "tcp"]) {
   Deno.test({
-    name: `rates over WebRTC are those that the browser tells: ${transport}`,
+    name: `rates over WebRTC match the browser's: ${transport}`,
     ignore: !WERIFT_RUNS,
     async fn() {
       const [port] = freePorts(1);

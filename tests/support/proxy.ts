@@ -32,9 +32,9 @@ export class Proxy implements AsyncDisposable {
   /**
    * Starts the program and waits until `GET /readyz` succeeds.
    *
-   * @param variables PROXY_* variables over those that the tests need: free loopback ports, and
-   * origins allowed on 127.0.0.0/8
-   * @param ports where it listens; free ones unless told
+   * @param variables PROXY_* variables in addition to those that the tests need: free loopback
+   * ports, and origins allowed on 127.0.0.0/8
+   * @param ports where it listens; free ones unless given
    * @param options where to start the program, and which
    * @throws Error with the program's own errors when it does not become ready
    */
@@ -133,11 +133,11 @@ export interface StartOptions {
   readonly cwd?: string | undefined;
   /** A wrapper around the real one; see `proxyCommand`. */
   readonly program?: string | undefined;
-  /** A file in the place of /etc/hosts; see `HAS_NAMESPACES`. */
+  /** A file to use as /etc/hosts; see `HAS_NAMESPACES`. */
   readonly hosts?: string;
 }
 
-/** Runs what follows with the file of its first argument as /etc/hosts, which others do not see. */
+/** Runs a command with the file in the first argument as /etc/hosts, only for that command. */
 const WITH_HOSTS = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"'];
 
 /** Starts the program with these arguments and variables, and none of this process's PROXY_*. */

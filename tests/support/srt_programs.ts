@@ -57,7 +57,7 @@ export function publishBytes(url: string, streamId: string, path: string): Child
   return new Child({ command: "bash", args: ["-c", program, url, streamId, path] });
 }
 
-/** Waits until SRT callers are answered on a port, of 127.0.0.1 unless told. */
+/** Waits until SRT callers are answered on a port, on 127.0.0.1 unless given. */
 export async function untilListening(port: number, host?: string): Promise<void> {
   await using caller = new UdpPeer(host);
   await until("an SRT listener", async () => {

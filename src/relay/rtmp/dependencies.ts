@@ -30,9 +30,9 @@ export interface RtmpDependencies {
   readonly resolver: Resolver;
   readonly sessions: SessionLog;
   readonly metrics: Metrics;
-  /** Addresses of origins that do not answer. */
+  /** Addresses of origins that have failed lately. */
   readonly failures: FailedAddresses;
-  /** What is kept for clients until an origin has taken their streams. */
+  /** Budget for what is kept for clients until an origin has accepted their streams. */
   readonly identifyMemory: MemoryBudget;
   /** Whether new streams are refused because the process is about to end. */
   isDraining(): boolean;
