@@ -8,7 +8,7 @@ import { ProxyError, toProxyError } from "../core/errors.ts";
 import { logger } from "../core/log.ts";
 import type { TlsFailure } from "../net/securing_engine.ts";
 import { TlsClient } from "../net/tls/tls_client.ts";
-import { certificateFacts } from "../net/tls/tls_keys.ts";
+import { certificateFacts } from "../net/tls/certificate_facts.ts";
 import { readPem } from "./read_pem.ts";
 
 const LOG = logger("app");

@@ -7,7 +7,8 @@ import { ProxyError, toProxyError } from "../core/errors.ts";
 import { logger } from "../core/log.ts";
 import type { TlsConfig } from "../config/tls.ts";
 import { newTicketKey, TICKET_LIFE } from "../net/tls/session_tickets.ts";
-import { certificateFacts, isSamePairs, type TlsKeys, type TlsPair } from "../net/tls/tls_keys.ts";
+import { certificateFacts } from "../net/tls/certificate_facts.ts";
+import { isSamePairs, type TlsKeys, type TlsPair } from "../net/tls/tls_keys.ts";
 import { TlsServer } from "../net/tls/tls_server.ts";
 import { readPem } from "./read_pem.ts";
 

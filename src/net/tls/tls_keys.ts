@@ -1,8 +1,4 @@
-// Certificates with their keys, as text, and how long they are valid. Plain data, so that threads can
-// share it.
-
-import { X509Certificate } from "node:crypto";
-import { ProxyError } from "../../core/errors.ts";
+// Certificates with their keys, as text: plain data, so that threads can share it.
 
 /** A certificate followed by those of its authorities, and its key; all in PEM. */
 export interface TlsPair {
@@ -26,24 +22,4 @@ export function isSamePairs(one: readonly TlsPair[], other: readonly TlsPair[]):
   return one.length === other.length && one.every(({ certificate, key }, at) => {
     return certificate === other[at]!.certificate && key === other[at]!.key;
   });
-}
-
-export interface CertificateFacts {
-  /** Milliseconds since 1970. */
-  readonly notBefore: number;
-  readonly notAfter: number;
-}
-
-/** @throws ProxyError `bad_request` when the text contains no certificate */
-export function certificateFacts(pem: string): CertificateFacts {
-  let certificate: X509Certificate;
-  try {
-    certificate = new X509Certificate(pem);
-  } catch (cause) {
-    throw new ProxyError("bad_request", "Cannot read a certificate in PEM", { cause });
-  }
-  return {
-    notBefore: Date.parse(certificate.validFrom),
-    notAfter: Date.parse(certificate.validTo),
-  };
 }
