@@ -6,6 +6,7 @@ import { formatAddress } from "../../src/core/endpoint.ts";
 import { Browser, CHROMIUM, reaching, WITHOUT_UDP } from "../support/browser.ts";
 import { Publisher, testFile, Viewer } from "../support/ffmpeg.ts";
 import { beginOf } from "../support/http_media.ts";
+import { HttpOrigin } from "../support/http_origin.ts";
 import { HAS_NAMESPACES, NetworkNamespace } from "../support/network_namespace.ts";
 import { NginxRtmp } from "../support/nginx_rtmp.ts";
 import { NodeMediaServer } from "../support/node_media_server.ts";
@@ -105,7 +106,10 @@ for (const engine of ["libc", "deno"]) {
         const listener = srtUrl(port, { mode: "listener", latency: 200 }, "[::1]");
         await using receiver = SrtReceiver.open(listener);
         await untilListening(port, HOST);
-        const origin = { name: "srt", host: HOST, rtmpPort: port, srtPort: port };
+        // Whoever answers nothing over TCP is down before long.
+        await using api = new HttpOrigin({}, { host: HOST });
+        const { rtmpPort, httpPort: apiPort } = api;
+        const origin = { name: "srt", host: HOST, rtmpPort, apiPort, srtPort: port };
         await sendHeartbeat(proxy, heartbeatOf(origin, "1"));
         const url = srtUrl(proxy.ports.srt, { latency: 200_000 }, at);
         await using _caller = publishSrt(url, "#!::r=live/show,m=publish", { file, seconds: 60 });

@@ -17,8 +17,11 @@ export async function sessionsOf(proxy: SystemApi): Promise<readonly ListedSessi
   return JSON.parse(await fetchText(proxy.systemUrl("/api/v1/sessions"))).sessions;
 }
 
-/** What each session does and its transport, in order: `play tcp`. */
+/**
+ * What sessions do and over which transport, each pair once, in order: `play tcp`. A page that waits for
+ * long opens another session.
+ */
 export async function transportsOf(proxy: SystemApi): Promise<string[]> {
   const sessions = await sessionsOf(proxy);
-  return sessions.map(({ intent, transport }) => `${intent} ${transport}`).toSorted();
+  return [...new Set(sessions.map(({ intent, transport }) => `${intent} ${transport}`))].toSorted();
 }
