@@ -3,7 +3,7 @@
 
 import process from "node:process";
 import { Counter, Gauge, type Registry } from "prom-client";
-import type { Clock } from "../core/clock.ts";
+import { type Clock, untilNext } from "../core/clock.ts";
 
 /** File descriptors open and allowed; undefined where the system does not say. */
 export interface DescriptorFigures {
@@ -26,7 +26,7 @@ export const PROCESS_METRICS: readonly string[] = [
 ];
 
 /** Milliseconds between measurements of the event loop. */
-const LAG_PERIOD = 250;
+const LAG_PERIOD = 1_000;
 
 /** Declares the figures; those that change are read at every exposition. */
 export function declareProcess(registry: Registry, figures: ProcessFigures): void {
@@ -72,10 +72,10 @@ export function declareProcess(registry: Registry, figures: ProcessFigures): voi
 
 /** Reports how late timers are, until it is disposed of. */
 export function watchEventLoop(clock: Clock, onLag: (seconds: number) => void): Disposable {
-  let due = clock.now() + LAG_PERIOD;
+  const next = () => clock.now() + untilNext(clock, LAG_PERIOD);
+  let due = next();
   return clock.every(LAG_PERIOD, () => {
-    const now = clock.now();
-    onLag(Math.max(0, now - due) / 1000);
-    due = now + LAG_PERIOD;
+    onLag(Math.max(0, clock.now() - due) / 1000);
+    due = next();
   });
 }

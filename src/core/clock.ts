@@ -9,7 +9,11 @@ export interface Clock {
   now(): number;
   /** Calls back once, after this many milliseconds, unless disposed of before. */
   after(delay: number, callback: () => void): Disposable;
-  /** Calls back repeatedly until disposed of. */
+  /**
+   * Calls back repeatedly until disposed of, whenever the time is a multiple of the period, so that a
+   * thread wakes once for everything that is due then. The first call comes before a whole period has
+   * passed.
+   */
   every(period: number, callback: () => void): Disposable;
 }
 
@@ -17,26 +21,31 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => performance.now(),
   after: (delay, callback) => {
-    const timer = setTimeout(callback, Math.min(delay, LONGEST));
+    const timer = setTimeout(callback, Math.min(Math.ceil(delay), LONGEST));
     return { [Symbol.dispose]: () => clearTimeout(timer) };
   },
-  every: (period, callback) => {
-    const timer = setInterval(callback, period);
-    return { [Symbol.dispose]: () => clearInterval(timer) };
-  },
+  every: (period, callback) => repeat(systemClock, period, callback),
 };
 
 /** `every`, for a clock that has `after`. */
 export function repeat(clock: Clock, period: number, callback: () => void): Disposable {
   let timer: Disposable;
+  let due = clock.now() + untilNext(clock, period);
   const again = () => {
-    timer = clock.after(period, () => {
+    timer = clock.after(due - clock.now(), () => {
+      // Missed calls are not made up for; a timer may also be a little early.
+      due += period * Math.max(1, Math.ceil((clock.now() - due) / period));
       again();
       callback();
     });
   };
   again();
   return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
+}
+
+/** Milliseconds until the time is a multiple of the period. */
+export function untilNext(clock: Clock, period: number): number {
+  return period - clock.now() % period;
 }
 
 export function pause(clock: Clock, milliseconds: number): Promise<void> {

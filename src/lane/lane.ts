@@ -251,6 +251,7 @@ export class Lane implements AsyncDisposable {
       case "opened":
         return this.#opened.resolve(message);
       case "pong":
+        for (const notice of message.notices) this.#desk.take(notice);
         this.#pings.get(message.id)?.();
         this.#pings.delete(message.id);
         return;

@@ -58,6 +58,8 @@ interface Place {
   isAlive: boolean;
   lane: Lane;
   startedAt: number;
+  /** When it was pinged, unless it has answered since. */
+  askedAt?: number | undefined;
   /** Milliseconds before the next restart. */
   pause: number;
   retry?: Disposable;
@@ -309,26 +311,35 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
   #askAll(): void {
     this.#setGauges();
     const { clock } = this.#options;
-    for (const { lane, isAlive } of this.#places) {
+    for (const place of this.#places) {
+      const { lane, isAlive } = place;
       if (!isAlive) continue;
       if (lane.hasVanished) {
         lane.fail(new Error(`Lane ${lane.number} has ended unexpectedly`));
         continue;
       }
-      // If this thread was blocked in the meantime, the answer may be waiting to be received.
-      let late = clock.after(LONGEST_SILENCE, () => {
-        late = clock.after(CATCHING_UP, () => {
-          if (!this.#isEnding) lane.giveUp();
-        });
-      });
-      const askedAt = clock.now();
-      lane.beat().then(() => {
-        late[Symbol.dispose]();
-        const seconds = (clock.now() - askedAt) / 1_000;
-        const { metrics } = this.#options.services;
-        metrics.observe("srs_proxy_lane_lag_seconds", seconds, { lane: String(lane.number) });
-      });
+      if (place.askedAt === undefined) this.#ask(place);
+      else if (clock.now() - place.askedAt >= LONGEST_SILENCE) this.#giveUpSoon(place);
     }
+  }
+
+  #ask(place: Place): void {
+    const { clock, services: { metrics } } = this.#options;
+    const { lane } = place;
+    const askedAt = place.askedAt = clock.now();
+    lane.beat().then(() => {
+      place.askedAt = undefined;
+      const seconds = (clock.now() - askedAt) / 1_000;
+      metrics.observe("srs_proxy_lane_lag_seconds", seconds, { lane: String(lane.number) });
+    });
+  }
+
+  /** If this thread was blocked in the meantime, the answer may be waiting to be received. */
+  #giveUpSoon(place: Place): void {
+    const { lane, askedAt } = place;
+    this.#options.clock.after(CATCHING_UP, () => {
+      if (!this.#isEnding && place.askedAt === askedAt) lane.giveUp();
+    });
   }
 
   #relay(relay: RelayName, address: Address, secureAddress: Address | undefined): LanesRelay {

@@ -42,6 +42,7 @@ export class MainThread {
   readonly #errors: Repeats<SentError>;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   #questions = 0;
+  #collected: LaneNotice[] | undefined;
   #signals = 0;
 
   /** @param post sends a message to the main thread */
@@ -65,7 +66,19 @@ export class MainThread {
   }
 
   tell(notice: LaneNotice): void {
-    this.#post({ type: "notice", notice });
+    if (this.#collected) this.#collected.push(notice);
+    else this.#post({ type: "notice", notice });
+  }
+
+  /** Returns the notices that `tell` would send, instead of sending them. */
+  collect(tell: () => void): readonly LaneNotice[] {
+    const notices: LaneNotice[] = this.#collected = [];
+    try {
+      tell();
+    } finally {
+      this.#collected = undefined;
+    }
+    return notices;
   }
 
   /** Reports an unexpected exception. */

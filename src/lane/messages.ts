@@ -215,8 +215,8 @@ export type FromLane =
     readonly question: unknown;
   }
   | { readonly type: "notice"; readonly notice: LaneNotice }
-  /** Answers a ping, after all earlier messages have been handled; counts and gauges are sent before it. */
-  | { readonly type: "pong"; readonly id: number }
+  /** Answers a ping, after all earlier messages have been handled, with counts and gauges. */
+  | { readonly type: "pong"; readonly id: number; readonly notices: readonly LaneNotice[] }
   /** The last client of a draining relay has left. */
   | { readonly type: "idle"; readonly relay: RelayName }
   | {

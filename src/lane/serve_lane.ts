@@ -210,9 +210,7 @@ class RunningLane {
       case "trust":
         return this.#tlsClient.exchange(message.authorities);
       case "ping":
-        this.report();
-        if (message.asksReceived) this.#tellReceived();
-        return this.#post({ type: "pong", id: message.id });
+        return this.#pong(message);
       case "drain":
         this.#isDraining = true;
         return this.#drain(message.relay);
@@ -315,6 +313,15 @@ class RunningLane {
     metrics.gauge("srs_proxy_rtmp_connections", this.#rtmp.connections);
     metrics.gauge("srs_proxy_http_connections", this.#http?.connections ?? 0);
     metrics.gauge("srs_proxy_rtc_tcp_connections", this.#ice?.connections ?? 0);
+  }
+
+  /** In one message, since a lane at rest has little else to do. */
+  #pong({ id, asksReceived }: Extract<ToLane, { type: "ping" }>): void {
+    const notices = this.#main.collect(() => {
+      this.report();
+      if (asksReceived) this.#tellReceived();
+    });
+    this.#post({ type: "pong", id, notices });
   }
 
   /** Sends counts and gauges. */

@@ -1,6 +1,6 @@
 // Sweeps regularly for clients that are idle or stalled, often enough for the timeouts currently set.
 
-import type { Clock } from "../core/clock.ts";
+import { type Clock, untilNext } from "../core/clock.ts";
 
 /** Longest interval between two sweeps, milliseconds. */
 const LONGEST = 1_000;
@@ -35,10 +35,11 @@ export class Sweeper implements Disposable {
 
   #next(): Disposable {
     const { idle, stall } = this.#options.timeouts();
-    const interval = Math.min(LONGEST, idle / 2, stall / 2);
-    return this.#options.clock.after(interval, () => {
+    const { clock } = this.#options;
+    const delay = untilNext(clock, Math.min(LONGEST, idle / 2, stall / 2));
+    return clock.after(delay, () => {
       this.#timer = this.#next();
-      this.#options.sweep(interval);
+      this.#options.sweep(delay);
     });
   }
 }

@@ -3,6 +3,7 @@
 
 import { setImmediate } from "node:timers";
 import { ProxyError } from "../../core/errors.ts";
+import { untilNext } from "../../core/clock.ts";
 import { TimerQueue } from "../../core/timer_queue.ts";
 import { macroTurn } from "../udp/macro_turn.ts";
 import * as c from "../udp/libc.ts";
@@ -96,14 +97,14 @@ export class EventLoop implements Disposable {
   /** Runs until `stop`. @throws ProxyError `internal` when waiting keeps failing */
   async run({ blocks, wake, hasMail = () => false }: RunOptions): Promise<void> {
     if (wake !== undefined) this.watch(wake, { ready: () => this.#takeWake(wake) }, c.EPOLLIN);
-    let nextTurn = this.clock.now() + TURN_INTERVAL;
+    let nextTurn = this.#nextTurn();
     try {
       while (!this.#isClosing) {
         const { untilNext } = this.clock;
         const longest = Math.min(untilNext, nextTurn - this.clock.now());
         this.#round(blocks && !hasMail() ? Math.max(0, Math.ceil(longest)) : 0);
         if (!blocks || this.clock.now() >= nextTurn) {
-          nextTurn = this.clock.now() + TURN_INTERVAL;
+          nextTurn = this.#nextTurn();
           await macroTurn();
         } else if (this.#hasNews || hasMail()) {
           this.#hasNews = false;
@@ -145,6 +146,10 @@ export class EventLoop implements Disposable {
 
   [Symbol.dispose](): void {
     this.libc.close(this.#epoll);
+  }
+
+  #nextTurn(): number {
+    return this.clock.now() + untilNext(this.clock, TURN_INTERVAL);
   }
 
   #round(longest: number): void {
