@@ -9,13 +9,13 @@ import { heartbeatOf, sendHeartbeat } from "../support/register.ts";
 import { letRun, median, say } from "./comparing.ts";
 import { NginxRelay } from "./nginx_relay.ts";
 import { residentBytes } from "./process_figures.ts";
-import { pin, type TcpLoadOptions, type TcpMeasurement, TcpPrograms } from "./tcp_load.ts";
+import { pin } from "./scheduling.ts";
+import { type TcpLoadOptions, type TcpMeasurement, TcpPrograms } from "./tcp_load.ts";
 
 const PARTS = ["cost", "idle", "rest", "first", "full"] as const;
 const [only, seconds = "4", rounds = "3", wanted = ""] = Deno.args;
 const SECONDS = Number(seconds);
 const ROUNDS = Number(rounds);
-/** Fixed here, because the scheduler's placement decides how much each wake-up handles. */
 const RELAY_CORE = "0";
 const LOAD_CORE = "1";
 const WARM_UP_MS = 3_000;

@@ -5,6 +5,7 @@ import { Child } from "../support/child.ts";
 import { within } from "../support/wait.ts";
 import { letRun } from "./comparing.ts";
 import { cpuSeconds, machineSeconds } from "./process_figures.ts";
+import { goFirst, placed } from "./scheduling.ts";
 
 const OPEN_DEADLINE = 60_000;
 const WARM_UP_MS = 2_500;
@@ -54,10 +55,10 @@ class TcpLoad implements AsyncDisposable {
   readonly #input: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   #rest = "";
 
-  constructor(program: string, options: TcpLoadOptions, core: string | undefined) {
+  constructor(program: string, options: TcpLoadOptions, place: readonly string[]) {
     const { mode, relayPort, originPort, count, bytes, interval, chunk, rate } = options;
     const args = [mode, relayPort, originPort, count, bytes, interval, chunk, rate].map(String);
-    const command = [...(core === undefined ? [] : ["taskset", "-c", core]), program, ...args];
+    const command = [...place, program, ...args];
     this.#process = new Deno.Command(command[0]!, {
       args: command.slice(1),
       stdin: "piped",
@@ -162,7 +163,7 @@ export class TcpPrograms implements AsyncDisposable {
 
   /** @param core where it runs; anywhere unless given */
   load(options: TcpLoadOptions, core?: string): TcpLoad {
-    return new TcpLoad(`${this.#folder}/tcp_load`, options, core);
+    return this.#load(options, core === undefined ? [] : placed(core, false));
   }
 
   /** Runs a load through a relay for some time. */
@@ -171,7 +172,9 @@ export class TcpPrograms implements AsyncDisposable {
     options: TcpLoadOptions,
     { seconds, core }: { readonly seconds: number; readonly core?: string },
   ): Promise<TcpMeasurement> {
-    await using load = this.load(options, core);
+    // At real-time priority a load that fills its core would leave no time for the measurement.
+    const isFirst = core !== undefined && options.interval > 0 && await goFirst(pid);
+    await using load = this.#load(options, core === undefined ? [] : placed(core, isFirst));
     await load.opened();
     await letRun(WARM_UP_MS);
     await load.start();
@@ -189,13 +192,11 @@ export class TcpPrograms implements AsyncDisposable {
     };
   }
 
+  #load(options: TcpLoadOptions, place: readonly string[]): TcpLoad {
+    return new TcpLoad(`${this.#folder}/tcp_load`, options, place);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.#folder, { recursive: true });
   }
-}
-
-/** Keeps all threads of a process on these cores. */
-export async function pin(pid: number, cores: string): Promise<void> {
-  const args = ["--all-tasks", "--pid", "--cpu-list", cores, String(pid)];
-  await new Deno.Command("taskset", { args, stdout: "null" }).output();
 }

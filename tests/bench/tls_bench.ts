@@ -10,7 +10,8 @@ import { heartbeatOf, sendHeartbeat } from "../support/register.ts";
 import { letRun, median, say } from "./comparing.ts";
 import { NginxRelay } from "./nginx_relay.ts";
 import { residentBytes } from "./process_figures.ts";
-import { pin, type TcpLoadOptions, type TcpMeasurement, TcpPrograms } from "./tcp_load.ts";
+import { pin } from "./scheduling.ts";
+import { type TcpLoadOptions, type TcpMeasurement, TcpPrograms } from "./tcp_load.ts";
 
 const [only, seconds = "4", rounds = "3"] = Deno.args;
 const SECONDS = Number(seconds);

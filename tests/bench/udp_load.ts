@@ -5,14 +5,12 @@ import { Child } from "../support/child.ts";
 import { within } from "../support/wait.ts";
 import { letRun } from "./comparing.ts";
 import { cpuSeconds } from "./process_figures.ts";
+import { goFirst, pin, placed } from "./scheduling.ts";
 
 const OPEN_DEADLINE = 60_000;
 const WARM_UP_MS = 3_000;
-/** Fixed here, because the scheduler's placement decides how much each wake-up handles. */
 const RELAY_CORE = "0";
 const LOAD_CORE = "1";
-/** Other processes would distort the result: a relay that is scheduled late moves more at once. */
-const PRIORITY = "50";
 
 export interface UdpLoadOptions {
   readonly relayPort: number;
@@ -82,11 +80,10 @@ export class UdpPrograms implements AsyncDisposable {
     const { relayPort, originPort, sessions, packetsPerSecond, seconds, size, head } = options;
     const numbers = [relayPort, originPort, sessions, packetsPerSecond, seconds, size];
     await pin(pid, RELAY_CORE);
-    const { success: isFirst } = await goFirst(pid);
-    const load = new Deno.Command(isFirst ? "chrt" : "taskset", {
+    const [command, ...placing] = placed(LOAD_CORE, await goFirst(pid));
+    const load = new Deno.Command(command!, {
       args: [
-        ...(isFirst ? ["--fifo", PRIORITY, "taskset"] : []),
-        ...["-c", LOAD_CORE, `${this.#folder}/udp_load`],
+        ...[...placing, `${this.#folder}/udp_load`],
         ...[...numbers.map(String), hellos, String(head)],
       ],
       stdin: "piped",
@@ -111,18 +108,6 @@ export class UdpPrograms implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.#folder, { recursive: true });
   }
-}
-
-/** Keeps all threads of a process on one core. */
-async function pin(pid: number, core: string): Promise<void> {
-  const args = ["--all-tasks", "--pid", "--cpu-list", core, String(pid)];
-  await new Deno.Command("taskset", { args, stdout: "null" }).output();
-}
-
-/** Gives a process real-time priority, if allowed. */
-async function goFirst(pid: number): Promise<Deno.CommandOutput> {
-  const args = ["--all-tasks", "--fifo", "--pid", PRIORITY, String(pid)];
-  return await new Deno.Command("chrt", { args, stdout: "null", stderr: "null" }).output();
 }
 
 function encodeHellos({ hellos, sessions }: UdpLoadOptions): Uint8Array {
