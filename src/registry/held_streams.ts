@@ -1,6 +1,24 @@
 // Which sessions of this process use which stream at which origin, and what that means for the stream's
 // mapping: when to renew it, whether it is live, when to forget it. Knows neither store nor clock; writes
 // go to a LeaseWriter. No larger than the number of sessions.
+//
+// The stages of a session:
+//
+//   begin     unknown → looking; one that asks again stays as it is
+//   place     looking → placed; one placed or running at another origin → placed
+//   adopt     unknown → placed
+//   confirm   placed → running
+//   deny      running → placed
+//   end       any → unknown
+//
+// What is written about a stream's mapping, besides the leases renewed regularly:
+//
+//   a viewer is the first to run at an origin          renew: confirmed
+//   a publisher runs                                   what `confirm` returns: to be published
+//   the last publisher at an origin has left           renew: ended
+//   the last session has left an origin that served    renew: the idle time begins
+//   nobody is left at the origin of a mapping made     forget it, once no request is in progress; then
+//   here that no session has confirmed                 renew those where older sessions still are
 
 import type { StreamLease, StreamRecord } from "./store.ts";
 
@@ -39,10 +57,10 @@ interface Holding {
 
 interface StreamUse {
   readonly stream: string;
-  /** Requests currently looking for its origin. */
-  resolving: number;
-  /** Origin of a mapping that this process may forget, because nobody has confirmed it yet. */
-  forgettable: string | undefined;
+  /** Requests in progress: those between `begin` and `finish`. */
+  requests: number;
+  /** Origin of a mapping that this process has made and no session has confirmed yet. */
+  unconfirmedAt: string | undefined;
   /** Nearly always one; more while a stream that has moved still runs at its old origin. */
   readonly holdings: Holding[];
 }
@@ -50,9 +68,9 @@ interface StreamUse {
 interface Session {
   readonly use: StreamUse;
   readonly publishes: boolean;
+  stage: "looking" | "placed" | "running";
+  /** Where it is placed or running. */
   holding: Holding | undefined;
-  /** Whether the origin serves it. */
-  isRunning: boolean;
 }
 
 /** A session whose origin was not chosen by this process. */
@@ -88,17 +106,15 @@ export class HeldStreams {
     const known = this.#sessions.get(id);
     if (known && known.use.stream !== stream) this.end(id);
     const use = this.#useOf(stream);
-    use.resolving++;
-    if (known?.use !== use) {
-      this.#sessions.set(id, { use, publishes, holding: undefined, isRunning: false });
-    }
+    use.requests++;
+    if (known?.use !== use) this.#add(id, use, publishes);
   }
 
   /** Between `begin` and `finish`: the session goes to the origin of this mapping. */
   place(id: string, record: StreamRecord): void {
     const use = this.#useOf(record.stream);
     if (!record.confirmed && record.claimant === this.#options.claimant) {
-      use.forgettable = record.origin;
+      use.unconfirmedAt = record.origin;
     }
     const session = this.#sessions.get(id);
     // The session may have ended while its request was in progress.
@@ -114,16 +130,13 @@ export class HeldStreams {
   /** The request has found an origin or given up. */
   finish(stream: string): void {
     const use = this.#useOf(stream);
-    use.resolving--;
+    use.requests--;
     this.#settle(use);
   }
 
   /** Adds a session that already runs at an origin. */
   adopt(id: string, { stream, origin, publishes }: AdoptedSession): void {
-    const use = this.#useOf(stream);
-    const session = { use, publishes, holding: undefined, isRunning: false };
-    this.#sessions.set(id, session);
-    this.#join(session, origin);
+    this.#join(this.#add(id, this.#useOf(stream), publishes), origin);
   }
 
   /**
@@ -135,13 +148,11 @@ export class HeldStreams {
   confirm(id: string): StreamLease | undefined {
     const session = this.#sessions.get(id);
     const holding = session?.holding;
-    if (!session || !holding || session.isRunning) return undefined;
-    session.isRunning = true;
-    holding.running++;
-    if (session.publishes) holding.publishers++;
+    if (!session || !holding || session.stage === "running") return undefined;
+    this.#run(session, holding);
     const isFirst = !holding.hasServed;
     holding.hasServed = true;
-    if (session.use.forgettable === holding.origin) session.use.forgettable = undefined;
+    if (session.use.unconfirmedAt === holding.origin) session.use.unconfirmedAt = undefined;
     if (session.publishes) return this.#lease(session.use, holding);
     if (isFirst) this.#options.writer.renew(this.#lease(session.use, holding));
     return undefined;
@@ -157,10 +168,8 @@ export class HeldStreams {
   deny(id: string): void {
     const session = this.#sessions.get(id);
     const holding = session?.holding;
-    if (!session || !holding || !session.isRunning) return;
-    session.isRunning = false;
-    holding.running--;
-    holding.publishers--;
+    if (!session || !holding || session.stage !== "running") return;
+    this.#stop(session, holding);
     if (holding.running === 0) holding.hasServed = false;
   }
 
@@ -235,9 +244,15 @@ export class HeldStreams {
   #useOf(stream: string): StreamUse {
     const known = this.#uses.get(stream);
     if (known) return known;
-    const use: StreamUse = { stream, resolving: 0, forgettable: undefined, holdings: [] };
+    const use: StreamUse = { stream, requests: 0, unconfirmedAt: undefined, holdings: [] };
     this.#uses.set(stream, use);
     return use;
+  }
+
+  #add(id: string, use: StreamUse, publishes: boolean): Session {
+    const session: Session = { use, publishes, stage: "looking", holding: undefined };
+    this.#sessions.set(id, session);
+    return session;
   }
 
   #join(session: Session, origin: string): void {
@@ -249,37 +264,56 @@ export class HeldStreams {
     }
     holding.sessions++;
     session.holding = holding;
-    session.isRunning = false;
+    session.stage = "placed";
+  }
+
+  #run(session: Session, holding: Holding): void {
+    session.stage = "running";
+    holding.running++;
+    if (session.publishes) holding.publishers++;
+  }
+
+  #stop(session: Session, holding: Holding): void {
+    session.stage = "placed";
+    holding.running--;
+    if (session.publishes) holding.publishers--;
   }
 
   #leave(session: Session): void {
     const { use, holding } = session;
     if (!holding) return;
+    const wasLive = holding.publishers > 0;
+    if (session.stage === "running") this.#stop(session, holding);
+    session.stage = "looking";
     session.holding = undefined;
     holding.sessions--;
-    if (session.isRunning) holding.running--;
-    const ended = session.isRunning && session.publishes && --holding.publishers === 0;
     if (holding.sessions === 0) use.holdings.splice(use.holdings.indexOf(holding), 1);
-    // The idle time of the stream begins now.
-    if (ended || (holding.sessions === 0 && holding.hasServed)) {
-      const lease = this.#lease(use, holding);
-      this.#options.writer.renew(ended ? { ...lease, live: "ended" } : lease);
+    const lease = this.#lease(use, holding);
+    if (wasLive && holding.publishers === 0) {
+      this.#options.writer.renew({ ...lease, live: "ended" });
+    } else if (holding.sessions === 0 && holding.hasServed) {
+      this.#options.writer.renew(lease);
     }
   }
 
+  /** To be called when a request or a session of the stream has ended. */
   #settle(use: StreamUse): void {
-    if (use.resolving > 0) return;
-    const { forgettable } = use;
-    if (forgettable !== undefined && !use.holdings.some(({ origin }) => origin === forgettable)) {
-      use.forgettable = undefined;
-      this.#options.writer.forget(use.stream, forgettable, use.holdings.length > 0);
-      // A session that still runs at an older origin gets the stream back.
-      for (const holding of use.holdings) {
-        if (!holding.hasServed) use.forgettable = holding.origin;
-        this.#options.writer.renew(this.#lease(use, holding));
-      }
+    if (use.requests > 0) return;
+    const { unconfirmedAt, holdings } = use;
+    if (unconfirmedAt !== undefined && !holdings.some(({ origin }) => origin === unconfirmedAt)) {
+      use.unconfirmedAt = undefined;
+      this.#options.writer.forget(use.stream, unconfirmedAt, holdings.length > 0);
+      this.#giveBack(use);
     }
-    if (use.holdings.length === 0) this.#uses.delete(use.stream);
+    if (holdings.length === 0) this.#uses.delete(use.stream);
+  }
+
+  /** Sessions that are still at an older origin get the stream back. */
+  #giveBack(use: StreamUse): void {
+    for (const holding of use.holdings) {
+      if (!holding.hasServed) use.unconfirmedAt = holding.origin;
+      this.#options.writer.renew(this.#lease(use, holding));
+    }
   }
 
   #lease(use: StreamUse, holding: Holding): StreamLease {
