@@ -1,6 +1,9 @@
 // Who may map a stream to an origin: the effect of each operation on the existing mapping. Pure functions
-// of plain records; the script of the Redis store implements the same rules in Lua. If the result is the
-// very record that was found, there is nothing to write.
+// of plain records. If the result is the very record that was found, there is nothing to write. Room and
+// lifetimes are the stores' business.
+//
+// The same rules stand in Lua in redis/stream_script.ts, under the same numbers.
+// tests/contract/mapping_rules_test.ts gives the same cases to both.
 
 import type {
   ForgottenStream,
@@ -10,7 +13,7 @@ import type {
   StreamRecord,
 } from "./store.ts";
 
-/** The first claim wins; an unconfirmed mapping that two claimants rely on belongs to neither. */
+/** Rule 1. The first claim wins; an unconfirmed mapping that two claimants rely on belongs to neither. */
 export function claimed(
   found: StreamRecord | undefined,
   claim: StreamClaim,
@@ -21,7 +24,7 @@ export function claimed(
   return isShared ? { ...found, claimant: "" } : found;
 }
 
-/** A stream moves only from the origin where the mover believes it to be, and never while it is live. */
+/** Rule 2. A stream moves only from the origin where the mover believes it to be, and never while it is live. */
 export function moved(
   found: StreamRecord | undefined,
   move: StreamMove,
@@ -31,7 +34,7 @@ export function moved(
   return newMapping(move, laterThan(found, time));
 }
 
-/** A publisher takes the stream to its origin, unless another one runs elsewhere. */
+/** Rule 3. A publisher takes the stream to its origin, unless another one runs elsewhere. */
 export function published(found: StreamRecord | undefined, lease: StreamLease): StreamRecord {
   if (!found) return mappingOf(lease);
   if (found.origin !== lease.origin) return isLive(found) ? found : overruled(found, lease);
@@ -39,7 +42,11 @@ export function published(found: StreamRecord | undefined, lease: StreamLease): 
   return together({ ...found, publisher: lease.claimant }, lease);
 }
 
-/** The mapping after a lease; undefined if the lease has no effect. */
+/**
+ * Rule 4. A lease prolongs a mapping at its origin, and replaces another one that it beats.
+ *
+ * @returns undefined if the lease has no effect
+ */
 export function renewed(
   found: StreamRecord | undefined,
   lease: StreamLease,
@@ -49,9 +56,15 @@ export function renewed(
   return overrules(mappingOf(lease), found) ? overruled(found, lease) : undefined;
 }
 
+/** Rule 5. Nothing is forgotten that another has claimed, that has moved, or that has been confirmed. */
+export function isForgotten(found: StreamRecord, { origin, claimant }: ForgottenStream): boolean {
+  const isSame = found.origin === origin && found.claimant === claimant;
+  return isSame && !found.confirmed && !isLive(found);
+}
+
 /**
- * Whether a mapping that sessions rely on beats another one: a live one beats one that is not; otherwise
- * the later one wins.
+ * Rule 6. Whether a mapping that sessions rely on beats another one: a live one beats one that is not;
+ * otherwise the later one wins.
  */
 function overrules(relied: StreamRecord, found: StreamRecord): boolean {
   if (isLive(relied) !== isLive(found)) return isLive(relied);
@@ -59,8 +72,8 @@ function overrules(relied: StreamRecord, found: StreamRecord): boolean {
 }
 
 /**
- * The same for mappings made by proxies that could not see each other: one that has served a session
- * beats one that has not, and a later one wins only over the same registry's.
+ * Rule 7. The same for mappings made by proxies that could not see each other: one that has served a
+ * session beats one that has not, and a later one wins only over the same registry's.
  */
 export function prevails(ours: StreamRecord, theirs: StreamRecord): boolean {
   if (isLive(ours) || isLive(theirs)) return overrules(ours, theirs);
@@ -68,18 +81,12 @@ export function prevails(ours: StreamRecord, theirs: StreamRecord): boolean {
   return ours.claimant === theirs.claimant && ours.epoch > theirs.epoch;
 }
 
-/** Nothing is forgotten that another has claimed, that has moved, or that has been confirmed. */
-export function isForgotten(found: StreamRecord, { origin, claimant }: ForgottenStream): boolean {
-  const isSame = found.origin === origin && found.claimant === claimant;
-  return isSame && !found.confirmed && !isLive(found);
-}
-
 /** Whether a publisher of any proxy runs there. */
 export function isLive({ publisher }: StreamRecord): boolean {
   return publisher !== "";
 }
 
-/** The epoch of a mapping that replaces another one. */
+/** Rule 8. The epoch of a mapping that replaces another one. */
 function laterThan(found: StreamRecord | undefined, time: number): number {
   return Math.max(time, (found?.epoch ?? 0) + 1);
 }
@@ -95,12 +102,12 @@ function mappingOf(
   return { stream, origin, claimant, confirmed, publisher, epoch };
 }
 
-/** A lease's mapping, replacing one at another origin. */
+/** Rule 9. A lease's mapping, replacing one at another origin, is no earlier than that one. */
 function overruled(found: StreamRecord, lease: StreamLease): StreamRecord {
   return { ...mappingOf(lease), epoch: Math.max(found.epoch, lease.epoch) };
 }
 
-/** Combines a mapping and a lease at the same origin. */
+/** Rule 10. A mapping and a lease at the same origin are combined. */
 function together(found: StreamRecord, lease: StreamLease): StreamRecord {
   const confirmed = found.confirmed || lease.confirmed;
   const publisher = publisherAfter(found, lease);
@@ -110,7 +117,7 @@ function together(found: StreamRecord, lease: StreamLease): StreamRecord {
   return isSame ? found : { ...found, confirmed, publisher, epoch };
 }
 
-/** A registry's word about its own publisher changes nothing about another registry's. */
+/** Rule 11. A registry's word about its own publisher changes nothing about another registry's. */
 function publisherAfter({ publisher }: StreamRecord, { live, claimant }: StreamLease): string {
   if (publisher !== "" && publisher !== claimant) return publisher;
   if (live === "none") return publisher;

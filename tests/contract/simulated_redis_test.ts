@@ -3,7 +3,6 @@
 // message is compared.
 
 import assert from "node:assert/strict";
-import { ErrorReply } from "@redis/client";
 import type { RedisCalls, Reply } from "../../src/registry/redis/calls.ts";
 import { RedisConnection } from "../../src/registry/redis/connection.ts";
 import { Keys } from "../../src/registry/redis/keys.ts";
@@ -12,7 +11,7 @@ import type { StreamOperation } from "../../src/registry/redis/wishes.ts";
 import { say } from "../../scripts/say.ts";
 import { pick, randomNumbers } from "../support/random_text.ts";
 import { RedisServer } from "../support/redis_server.ts";
-import { SimulatedRedis } from "../support/simulated_redis.ts";
+import { directCalls, SimulatedRedis } from "../support/simulated_redis.ts";
 import { pause, until } from "../support/wait.ts";
 import { Counts } from "./counts.ts";
 import { sampleOrigin } from "./sample_origin.ts";
@@ -71,18 +70,6 @@ class Recorder implements RedisCalls {
       throw error;
     }
   }
-}
-
-function directCalls(server: SimulatedRedis): RedisCalls {
-  const answer = (reply: Reply) => {
-    return reply instanceof ErrorReply ? Promise.reject(reply) : Promise.resolve(reply);
-  };
-  return {
-    closed: new Promise(() => {}),
-    command: (...args) => answer(server.command(...args)),
-    run: (script, keys, args) => answer(server.eval(script, keys, args)),
-    close: () => {},
-  };
 }
 
 /** Long ones all differ, so that a millisecond never decides which lives longer. */

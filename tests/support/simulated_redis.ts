@@ -3,7 +3,7 @@
 // lacks the last writes. The network is simulated elsewhere.
 
 import { ErrorReply } from "@redis/client";
-import type { Reply } from "../../src/registry/redis/calls.ts";
+import type { RedisCalls, Reply } from "../../src/registry/redis/calls.ts";
 import type { Script } from "../../src/registry/redis/scripts.ts";
 import { compileLua } from "./lua/compiler.ts";
 import { general, LuaError, type LuaFunction, LuaTable, type LuaValue } from "./lua/values.ts";
@@ -132,6 +132,19 @@ export class SimulatedRedis {
         return this.#data.run(args, this.#now());
     }
   }
+}
+
+/** Calls of a server without a network in between. */
+export function directCalls(server: SimulatedRedis): RedisCalls {
+  const answer = (reply: Reply) => {
+    return reply instanceof ErrorReply ? Promise.reject(reply) : Promise.resolve(reply);
+  };
+  return {
+    closed: new Promise(() => {}),
+    command: (...args) => answer(server.command(...args)),
+    run: (script, keys, args) => answer(server.eval(script, keys, args)),
+    close: () => {},
+  };
 }
 
 const KEYLESS: ReadonlySet<string> = new Set(["TIME", "PUBLISH"]);

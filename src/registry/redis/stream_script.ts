@@ -1,5 +1,5 @@
-// What Redis does with mappings in one step, in Lua. The rules are those of mapping_rules.ts. The only keys
-// it touches without being given them are those of mappings removed to make room.
+// What Redis does with mappings in one step, in Lua. The rules are those of mapping_rules.ts, under the same
+// numbers. The only keys it touches without being given them are those of mappings removed to make room.
 
 import { CLOCK, INDEX, script, VERSION } from "./scripts.ts";
 
@@ -92,6 +92,7 @@ end`;
 
 /** The mapping that an operation creates, and which of two mappings holds. */
 const RULES = `
+-- Rule 8
 local function laterThan(found)
   return math.max(now, found and found.epoch + 1 or 0)
 end
@@ -103,7 +104,7 @@ local function newMapping(wish, epoch)
   }
 end
 
-local function leased(wish)
+local function mappingOf(wish)
   local live = wish.live == 'runs'
   return {
     origin = wish.origin, claimant = wish.claimant, confirmed = wish.confirmed,
@@ -112,24 +113,28 @@ local function leased(wish)
   }
 end
 
+-- Rule 6
 local function overrules(relied, found)
   local live, other = relied.publisher ~= '', found.publisher ~= ''
   if live ~= other then return live end
   return relied.epoch > found.epoch
 end
 
+-- Rule 7
 local function prevails(ours, theirs)
   if ours.publisher ~= '' or theirs.publisher ~= '' then return overrules(ours, theirs) end
   if ours.confirmed ~= theirs.confirmed then return ours.confirmed end
   return ours.claimant == theirs.claimant and ours.epoch > theirs.epoch
 end
 
-local function overrule(key, wish, found)
-  local mapping = leased(wish)
+-- Rule 9
+local function overruled(key, wish, found)
+  local mapping = mappingOf(wish)
   mapping.epoch = math.max(found.epoch, wish.epoch)
   return write(key, wish, mapping, wish.ttl)
 end
 
+-- Rule 10, and rule 11 up to the end of the condition
 local function together(key, wish, found)
   local own = found.publisher == '' or found.publisher == wish.publisher
   -- Whose lease was not renewed in its time runs no more: whoever runs takes its place.
@@ -157,6 +162,7 @@ end`;
 const OPERATIONS = `
 local operations = {}
 
+-- Rule 1
 function operations.claim(key, wish, found)
   if not found then return add(key, wish, newMapping(wish, laterThan())) end
   local common = not found.confirmed and found.claimant ~= '' and found.claimant ~= wish.claimant
@@ -165,29 +171,33 @@ function operations.claim(key, wish, found)
   return write(key, wish, found, math.max(left(found), wish.ttl))
 end
 
+-- Rule 2
 function operations.move(key, wish, found)
   if not found then return add(key, wish, newMapping(wish, laterThan())) end
   if not includes(wish.from, found.origin) or found.publisher ~= '' then return found end
   return write(key, wish, newMapping(wish, laterThan(found)), wish.ttl)
 end
 
+-- Rule 3
 function operations.publish(key, wish, found)
-  if not found then return add(key, wish, leased(wish)) end
+  if not found then return add(key, wish, mappingOf(wish)) end
   if found.origin == wish.origin then
     found.publisher = ''
     return together(key, wish, found)
   end
   if found.publisher ~= '' then return found end
-  return overrule(key, wish, found)
+  return overruled(key, wish, found)
 end
 
+-- Rule 4
 function operations.renew(key, wish, found)
-  if not found then return add(key, wish, leased(wish)) end
+  if not found then return add(key, wish, mappingOf(wish)) end
   if found.origin == wish.origin then return together(key, wish, found) end
-  if overrules(leased(wish), found) then return overrule(key, wish, found) end
+  if overrules(mappingOf(wish), found) then return overruled(key, wish, found) end
   return found
 end
 
+-- Rule 5
 function operations.forget(key, wish, found)
   if not found or found.origin ~= wish.origin or found.claimant ~= wish.claimant
     or found.confirmed or found.publisher ~= '' then
@@ -196,15 +206,16 @@ function operations.forget(key, wish, found)
   remove(key, wish.stream)
 end
 
+-- What a proxy has decided alone; Unwritten.judge foretells the result
 function operations.settle(key, wish, found)
-  if not found then return add(key, wish, leased(wish)) end
+  if not found then return add(key, wish, mappingOf(wish)) end
   if found.origin == wish.origin then
     local isShared = not wish.confirmed and found.claimant ~= wish.claimant
     if isShared and not found.confirmed then found.claimant = '' end
     return together(key, wish, found)
   end
   local leaves = includes(wish.from, found.origin) and found.publisher == ''
-  if leaves or prevails(leased(wish), found) then return overrule(key, wish, found) end
+  if leaves or prevails(mappingOf(wish), found) then return overruled(key, wish, found) end
   return found
 end`;
 
