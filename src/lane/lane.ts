@@ -1,5 +1,15 @@
 // One lane as the main thread sees it: starts the thread, exchanges messages with it, and cleans up after
-// it however it ends.
+// it however it ends. The end comes in three steps, always in this order:
+//
+//   disposed of ──▶ "closing" ──┐ its word, or END_DEADLINE
+//                               ▼
+//   failed, stuck, vanished ──▶ "terminated": `closed` settles, all its sessions have ended
+//                               │ at once with the C library, otherwise with the next step
+//                               ▼
+//                               `disconnected`: its sockets are shut down, another lane may take its place
+//                               │ the thread has ended; one in an endless loop never does
+//                               ▼
+//                               `onReleased`: nothing that the thread used is in use any more
 
 import { ProxyError } from "../core/errors.ts";
 import type { TlsKeys } from "../net/tls/tls_keys.ts";
@@ -50,7 +60,7 @@ export interface LaneOptions {
     message: FromForwarder<unknown>,
   ) => void;
   /** Called once its thread has certainly ended and everything is released; perhaps never. */
-  onGone(): void;
+  onReleased(): void;
 }
 
 export class Lane implements AsyncDisposable {
@@ -58,13 +68,13 @@ export class Lane implements AsyncDisposable {
   /** Rejects when the lane dies by itself; resolves once it is disposed of. */
   readonly closed: Promise<void>;
   /** Resolves once it serves no client any more, though its thread may still run. */
-  readonly left: Promise<void>;
+  readonly disconnected: Promise<void>;
   readonly #options: LaneOptions;
   readonly #worker: Worker;
   readonly #wake: WakeHandle | undefined;
-  #isTerminated = false;
-  /** Whether the thread has closed everything and ended. */
-  #hasEnded = false;
+  #stage: "open" | "closing" | "terminated" = "open";
+  /** Whether the thread has said that it has closed everything and ends. */
+  #hasClosedAll = false;
   readonly #desk: Desk;
   readonly #mail = new SharedArrayBuffer(8);
   readonly #descriptors = DescriptorSet.memory();
@@ -72,15 +82,14 @@ export class Lane implements AsyncDisposable {
   readonly #life = ThreadLife.open();
   readonly #shared = new Int32Array(this.#mail);
   readonly #opened = Promise.withResolvers<LaneAddresses>();
-  readonly #ended = Promise.withResolvers<void>();
-  readonly #left = Promise.withResolvers<void>();
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #disconnected = Promise.withResolvers<void>();
   readonly #idle = {
     rtmp: Promise.withResolvers<void>(),
     http: Promise.withResolvers<void>(),
   };
   readonly #pings = new Map<number, () => void>();
   #pingCount = 0;
-  #isEnding = false;
   /** Whether it has been silent for too long, so that it may never answer again. */
   #isStuck = false;
   #where: LaneAddresses | undefined;
@@ -91,8 +100,8 @@ export class Lane implements AsyncDisposable {
     this.number = init.lane;
     this.#wake = init.engine === "libc" ? new WakeHandle(openLibc()) : undefined;
     this.#desk = new Desk(services, (message) => this.#post(message));
-    this.closed = this.#ended.promise;
-    this.left = this.#left.promise;
+    this.closed = this.#closed.promise;
+    this.disconnected = this.#disconnected.promise;
     this.closed.catch(() => {});
     this.#worker = new Worker(import.meta.resolve(MODULE), {
       type: "module",
@@ -176,7 +185,7 @@ export class Lane implements AsyncDisposable {
    * @param asksReceived whether the lane first reports the counts that `received` returns
    */
   beat(asksReceived = false): Promise<void> {
-    if (this.#isEnding) return Promise.resolve();
+    if (this.#stage !== "open") return Promise.resolve();
     const id = ++this.#pingCount;
     return new Promise((resolve) => {
       this.#pings.set(id, resolve);
@@ -184,7 +193,7 @@ export class Lane implements AsyncDisposable {
     });
   }
 
-  /** Whether its thread has ended, as far as the system can tell. */
+  /** Whether its thread has ended without a word, as far as the system can tell. */
   get hasVanished(): boolean {
     return this.#thread !== 0 && this.#life?.runs(this.#thread) === false;
   }
@@ -202,14 +211,14 @@ export class Lane implements AsyncDisposable {
 
   /** Disconnects its clients and frees its sockets; a thread that does not end by itself is terminated. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#isEnding) return await this.closed.catch(() => {});
+    if (this.#stage !== "open") return await this.closed.catch(() => {});
     this.#post({ type: "close" });
-    this.#isEnding = true;
+    this.#stage = "closing";
     this.#answerPings();
     const { clock } = this.#options;
     await within(clock, END_DEADLINE, this.closed.catch(() => {}), () => {
       this.#isStuck = true;
-      this.#ended.resolve();
+      this.#closed.resolve();
     });
     this.#terminate("shutdown");
   }
@@ -236,7 +245,7 @@ export class Lane implements AsyncDisposable {
   }
 
   #post(message: ToLane): void {
-    if (this.#isTerminated) return;
+    if (this.#stage === "terminated") return;
     this.#worker.postMessage(message);
     Atomics.add(this.#shared, LANE_MAIL, 1);
     this.#wake?.wake();
@@ -262,8 +271,8 @@ export class Lane implements AsyncDisposable {
       case "failed":
         return this.#die(receiveError(message.error));
       case "closed":
-        this.#hasEnded = true;
-        if (this.#isEnding) this.#ended.resolve();
+        this.#hasClosedAll = true;
+        if (this.#stage !== "open") this.#closed.resolve();
         else this.#die(new Error(`Lane ${this.number} has ended`));
     }
   }
@@ -277,14 +286,13 @@ export class Lane implements AsyncDisposable {
   #die(error: Error): void {
     this.#opened.promise.catch(() => {});
     this.#opened.reject(error);
-    this.#ended.reject(error);
+    this.#closed.reject(error);
     this.#terminate("lane_failed");
   }
 
   #terminate(reason: string): void {
-    if (this.#isTerminated) return;
-    this.#isTerminated = true;
-    this.#isEnding = true;
+    if (this.#stage === "terminated") return;
+    this.#stage = "terminated";
     this.#answerPings();
     this.#worker.terminate();
     this.#desk.end(reason);
@@ -295,18 +303,18 @@ export class Lane implements AsyncDisposable {
   async #cleanUp(): Promise<void> {
     const library = this.#wake && openLibc();
     const left = new DescriptorSet(this.#descriptors);
-    if (library && !this.#hasEnded) {
+    if (library && !this.#hasClosedAll) {
       this.#wake?.wake();
       left.shutDown(library.symbols);
-      this.#left.resolve();
+      this.#disconnected.resolve();
     }
-    const isCertain = !this.#hasEnded && await this.#untilThreadHasEnded();
+    const isCertain = !this.#hasClosedAll && await this.#untilThreadHasEnded();
     if (library) left.closeAll(library.symbols);
     library?.close();
     this.#life?.[Symbol.dispose]();
     this.#wake?.[Symbol.dispose]();
-    this.#left.resolve();
-    this.#options.onGone();
+    this.#disconnected.resolve();
+    this.#options.onReleased();
     if (isCertain) await this.#freeOpenSslObjects();
   }
 

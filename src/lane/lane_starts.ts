@@ -1,5 +1,10 @@
-// Starts lanes and tracks their resources until their threads have ended: the thread of a failed lane may
-// run on for a while, or for ever.
+// Starts lanes and tracks their resources until they are released (see lane.ts): the thread of a failed
+// lane may run on for a while, or for ever. Each start has a column in all shared tallies:
+//
+//   open             takes it
+//   the lane fails   its counts are taken out of all totals; a thread that runs on for LONGEST_END more is
+//                    a runaway
+//   released         gives it back
 
 import type { Clock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
@@ -34,8 +39,8 @@ export class LaneStarts {
   readonly #memory: LaneMemory;
   readonly #columns: LaneColumns;
   readonly #identifyTally: SharedTally;
-  /** Lanes that still hold something. */
-  readonly #left = new Set<Promise<void>>();
+  /** One for each lane that still holds something. */
+  readonly #unreleased = new Set<Promise<void>>();
   #runaways = 0;
   #starts = 0;
 
@@ -71,22 +76,22 @@ export class LaneStarts {
     if (column === undefined) {
       throw new ProxyError("internal", "Cannot start a lane: threads of failed ones still run");
     }
-    const gone = Promise.withResolvers<void>();
-    this.#left.add(gone.promise);
-    const onGone = () => {
+    const released = Promise.withResolvers<void>();
+    this.#unreleased.add(released.promise);
+    const onReleased = () => {
       this.#columns.give(column);
-      this.#left.delete(gone.promise);
-      gone.resolve();
+      this.#unreleased.delete(released.promise);
+      released.resolve();
     };
     // No two lanes, of whatever start, ever give out the same id.
     const idPrefix = `${init.idPrefix}-${(++this.#starts).toString(36)}`;
     const whole = { ...init, ...this.#memory, ...changing, idPrefix, lane: number, column };
     const onForwarder: LaneOptions["onForwarder"] = (...said) => this.forwarders.take(...said);
-    const lane = await Lane.open({ clock, services, init: whole, onGone, onForwarder });
+    const lane = await Lane.open({ clock, services, init: whole, onReleased, onForwarder });
     lane.closed.catch(() => {
       this.#columns.retire(column);
       this.forwarders.gone(lane);
-      this.#watchEnd(clock, number, gone.promise);
+      this.#awaitRelease(clock, number, released.promise);
     });
     try {
       await this.forwarders.openIn(lane);
@@ -97,19 +102,19 @@ export class LaneStarts {
     }
   }
 
-  /** Resolves once nothing is left of the lanes that were ended. */
-  async allGone(): Promise<void> {
-    await Promise.all(this.#left);
+  /** Resolves once all lanes are released. */
+  async allReleased(): Promise<void> {
+    await Promise.all(this.#unreleased);
   }
 
-  async #watchEnd(clock: Clock, lane: number, gone: Promise<void>): Promise<void> {
+  async #awaitRelease(clock: Clock, lane: number, released: Promise<void>): Promise<void> {
     let isLate = false;
     const late = clock.after(LONGEST_END, () => {
       isLate = true;
       this.#runaways++;
       LOG.error("The thread of a failed lane runs on, until the process ends", { lane });
     });
-    await gone;
+    await released;
     late[Symbol.dispose]();
     if (isLate) this.#runaways--;
   }

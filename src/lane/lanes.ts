@@ -1,6 +1,10 @@
 // All lanes: as many threads as the process may use, listening on the same ports, each serving the clients
-// that the kernel assigns to it. A lane that dies is replaced. The rest of the program sees one RTMP relay
-// and one HTTP relay.
+// that the kernel assigns to it. The rest of the program sees one RTMP relay and one HTTP relay. A lane that
+// fails is replaced, in the same place (lane.ts has how it ends):
+//
+//   alive ── lane.closed rejects ──▶ failed ── lane.disconnected, then a pause ──▶ opening ──▶ alive
+//                                       ▲                                             │
+//                                       └───────────────── cannot open ───────────────┘
 
 import { within } from "../core/clock.ts";
 import type { Address } from "../core/address.ts";
@@ -56,6 +60,7 @@ export interface LanesRelay extends RelaySessions {
 interface Place {
   readonly number: number;
   isAlive: boolean;
+  /** The failed one until another is open. */
   lane: Lane;
   startedAt: number;
   /** When it was pinged, unless it has answered since. */
@@ -217,7 +222,7 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
     this.#watch[Symbol.dispose]();
     for (const { retry } of this.#places) retry?.[Symbol.dispose]();
     await Promise.all(this.#places.map(({ lane }) => lane[Symbol.asyncDispose]()));
-    await within(this.#options.clock, LONGEST_END, this.#starts.allGone(), () => {});
+    await within(this.#options.clock, LONGEST_END, this.#starts.allReleased(), () => {});
     this.#starts.forwarders[Symbol.dispose]();
     this.#closed.resolve();
   }
@@ -248,7 +253,7 @@ export class Lanes implements ForwarderHost, AsyncDisposable {
       const now = clock.now();
       if (this.#failures.push(now) > CRASH_LOOP) this.#failures.shift();
       if (now - place.startedAt >= LONG_LIFE) place.pause = 0;
-      place.lane.left.then(() => this.#replaceLater(place));
+      place.lane.disconnected.then(() => this.#replaceLater(place));
       if (this.#draining.size > 0) place.revival.resolve();
     });
   }
