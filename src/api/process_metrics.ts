@@ -3,7 +3,7 @@
 
 import process from "node:process";
 import { Counter, Gauge, type Registry } from "prom-client";
-import { type Clock, untilNext } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
 
 /** File descriptors open and allowed; undefined where the system does not say. */
 export interface DescriptorFigures {
@@ -72,10 +72,10 @@ export function declareProcess(registry: Registry, figures: ProcessFigures): voi
 
 /** Reports how late timers are, until it is disposed of. */
 export function watchEventLoop(clock: Clock, onLag: (seconds: number) => void): Disposable {
-  const next = () => clock.now() + untilNext(clock, LAG_PERIOD);
-  let due = next();
+  let due = clock.now() + LAG_PERIOD;
   return clock.every(LAG_PERIOD, () => {
-    onLag(Math.max(0, clock.now() - due) / 1000);
-    due = next();
+    const now = clock.now();
+    onLag(Math.max(0, now - due) / 1000);
+    due = now + LAG_PERIOD;
   });
 }
