@@ -22,7 +22,7 @@ import {
 } from "../support/srt_programs.ts";
 import { registerSrt } from "../support/srt_proxy.ts";
 import { until } from "../support/wait.ts";
-import { untilItMoves, untilTold } from "../support/web_player.ts";
+import { untilTold } from "../support/web_player.ts";
 import { WERIFT_RUNS, WeriftOrigin } from "../support/werift_origin.ts";
 
 const FILE_SECONDS = 60;
@@ -205,7 +205,6 @@ for (const transport of ["udp", "tcp"]) {
       await page.getByRole("button", { name: "Publish" }).click();
       await untilTold(page, "Publishing live/show");
       const player = await browser.openPage(mediaUrl(proxy, "/?format=webrtc#live/show"));
-      await untilItMoves(player.page);
       const shown = async () => {
         const text = await page.locator("[data-measure=bitrate]").innerText();
         const [, number, unit] = /^([\d.]+) ([kM])bit\/s$/.exec(text) ?? [];
