@@ -11,10 +11,11 @@ const TOLD: SessionCounts = {
     far: { publishers: 0, viewers: 1, bitsIn: 0, bitsOut: 7 },
   },
   streams: { "v/a/1": { rtmp: 3, srt: 2 }, "v/a/far": { http: 1 } },
+  publishers: { "v/a/1": 1, "v/a/new": 1 },
   rates: { "v/a/1": [100, 500], "v/a/far": [0, 7] },
 };
 
-Deno.test("viewers are those of the whole fleet, and ours are reported to others", async () => {
+Deno.test("publishers, viewers and rates are those of the whole fleet, and ours are reported to others", async () => {
   const clock = new VirtualClock();
   const sessions = new LiveSessions({ capacity: 10, clock });
   const opened = { stream: "v/a/1", origin: "one", client: "10.0.0.1:1", protocol: "rtmp" };
@@ -43,15 +44,17 @@ Deno.test("viewers are those of the whole fleet, and ours are reported to others
     assert.deepEqual(all.ofOrigin("one"), one);
     assert.deepEqual(all.ofOrigin("far"), { publishers: 0, viewers: 1, bitsIn: 0, bitsOut: 7 });
     const { publishers, viewers, bitsIn, bitsOut } = all.ofStream("v/a/1");
-    assert.deepEqual([publishers, viewers], [1, { rtmp: 4, srt: 2 }]);
+    assert.deepEqual([publishers, viewers], [2, { rtmp: 4, srt: 2 }]);
     assert.deepEqual([bitsIn, bitsOut], [120, 540]);
     assert.equal(all.ofStream("v/a/far").bitsOut, 7);
+    assert.equal(all.ofStream("v/a/new").publishers, 1);
   }
   assert.equal(asked, 1);
   await clock.pass(5_000);
   assert.deepEqual(heard, [{
     origins: { one: { publishers: 1, viewers: 1, bitsIn: 22, bitsOut: 41 } },
     streams: { "v/a/1": { rtmp: 1 } },
+    publishers: { "v/a/1": 1 },
     rates: { "v/a/1": [20, 40] },
   }]);
   await tallies.get();

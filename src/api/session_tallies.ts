@@ -72,26 +72,29 @@ export class SessionTallies {
   /** What is reported to other proxies; the busiest streams if there are too many. */
   counts(): SessionCounts {
     const busy = [...this.#streams]
-      .map(([key, { viewers, bitsIn, bitsOut }]) => {
-        return { key, viewers, rates: [bitsIn, bitsOut] as const, sum: sumOf(viewers) };
+      .map(([key, { publishers, viewers, bitsIn, bitsOut }]) => {
+        return { key, publishers, viewers, rates: [bitsIn, bitsOut] as const, sum: sumOf(viewers) };
       })
-      .filter(({ sum, rates }) => sum + rates[0] + rates[1] > 0)
+      .filter(({ publishers, sum, rates }) => publishers + sum + rates[0] + rates[1] > 0)
       .sort((one, two) => two.sum - one.sum || two.rates[0] - one.rates[0])
       .slice(0, MOST_STREAMS);
     const viewed = busy.filter(({ sum }) => sum > 0);
+    const published = busy.filter(({ publishers }) => publishers > 0);
     const flowing = busy.filter(({ rates }) => rates[0] + rates[1] > 0);
     return {
       origins: Object.fromEntries(this.#origins),
       streams: Object.fromEntries(viewed.map(({ key, viewers }) => [key, viewers])),
+      publishers: Object.fromEntries(published.map(({ key, publishers }) => [key, publishers])),
       rates: Object.fromEntries(flowing.map(({ key, rates }) => [key, rates])),
     };
   }
 
-  #addReport({ origins, streams, rates }: SessionCounts): void {
+  #addReport({ origins, streams, publishers, rates }: SessionCounts): void {
     for (const [id, counts] of Object.entries(origins)) addOrigin(this.#atOrigin(id), counts);
     for (const [key, viewers] of Object.entries(streams)) {
-      addStream(this.#atStream(key), { viewers, bitsIn: 0, bitsOut: 0 });
+      addStream(this.#atStream(key), { ...NOTHING, viewers });
     }
+    for (const [key, count] of Object.entries(publishers)) this.#atStream(key).publishers += count;
     for (const [key, [bitsIn, bitsOut]] of Object.entries(rates)) {
       const of = this.#atStream(key);
       of.bitsIn += bitsIn;
@@ -142,14 +145,12 @@ function addOrigin(sum: Counting<OriginCounts>, more: OriginCounts): OriginCount
   return sum;
 }
 
-/** Publishers are those of this process alone. */
-function addStream(
-  sum: OpenStreamTally,
-  more: Pick<StreamTally, "viewers" | "bitsIn" | "bitsOut">,
-): StreamTally {
+/** All but the publisher's session, which only its own process shows. */
+function addStream(sum: OpenStreamTally, more: StreamTally): StreamTally {
   for (const [protocol, count] of Object.entries(more.viewers)) {
     sum.viewers[protocol] = (sum.viewers[protocol] ?? 0) + count;
   }
+  sum.publishers += more.publishers;
   sum.bitsIn += more.bitsIn;
   sum.bitsOut += more.bitsOut;
   return sum;

@@ -72,6 +72,8 @@ export interface SessionCounts {
   readonly origins: Readonly<Record<string, OriginCounts>>;
   /** Number of viewers by stream key and protocol. */
   readonly streams: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Number of publishers by stream key, without zeros. */
+  readonly publishers: Readonly<Record<string, number>>;
   /** Bit rates by stream key, without zeros: from its publisher, and to its viewers. */
   readonly rates: Readonly<Record<string, readonly [bitsIn: number, bitsOut: number]>>;
 }

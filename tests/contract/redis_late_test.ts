@@ -184,6 +184,7 @@ Deno.test("each origin is probed by one proxy of a fleet, and sessions are count
     return {
       origins: { a: { publishers: 0, viewers, bitsIn, bitsOut } },
       streams: { "v/a/s": { rtmp: viewers } },
+      publishers: { "v/a/s": 1 },
       rates: { "v/a/s": [bitsIn, bitsOut] as const },
     };
   };

@@ -162,19 +162,20 @@ export function parseCounts(text: string): SessionCounts | undefined {
   if (!isObject(value) || !isObject(value.origins) || !isObject(value.streams)) return undefined;
   const isCount = (count: unknown) => Number.isSafeInteger(count) && Number(count) >= 0;
   const isTally = (tally: unknown) => isObject(tally) && Object.values(tally).every(isCount);
-  const { origins, streams, rates = {} } = value;
+  const { origins, streams, publishers = {}, rates = {} } = value;
   const areOrigins = Object.values(origins).every((tally) => {
     return isTally(tally) && isObject(tally) && isCount(tally.publishers) && isCount(tally.viewers);
   });
-  if (!areOrigins || !Object.values(streams).every(isTally) || !isObject(rates)) return undefined;
+  if (!areOrigins || !Object.values(streams).every(isTally)) return undefined;
+  if (!isTally(publishers) || !isObject(rates)) return undefined;
   const areRates = Object.values(rates).every((pair) => {
     return Array.isArray(pair) && pair.length === 2 && pair.every(isCount);
   });
   if (!areRates) return undefined;
-  return { origins: withRates(origins), streams, rates } as unknown as SessionCounts;
+  return { origins: withRates(origins), streams, publishers, rates } as unknown as SessionCounts;
 }
 
-/** A proxy of an older version reports no rates. */
+/** A proxy of an older version reports neither rates nor the publishers of streams. */
 function withRates(origins: Record<string, unknown>): Record<string, unknown> {
   const none = { bitsIn: 0, bitsOut: 0 };
   return Object.fromEntries(

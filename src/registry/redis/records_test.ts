@@ -20,18 +20,24 @@ Deno.test("session reports are parsed with and without rates, and nothing else i
   const read = (counts: unknown) => parseCounts(JSON.stringify(counts));
   const streams = { "v/a/s": { rtmp: 2 } };
   const some = { publishers: 1, viewers: 2, bitsIn: 3, bitsOut: 4 };
-  const whole = { origins: { one: some }, streams, rates: { "v/a/s": [3, 4] } };
+  const whole = {
+    origins: { one: some },
+    streams,
+    publishers: { "v/a/s": 1 },
+    rates: { "v/a/s": [3, 4] },
+  };
   assert.deepEqual(read(whole), whole);
   // A report of an older version.
   const { bitsIn: _, bitsOut: __, ...old } = some;
   const none = { ...old, bitsIn: 0, bitsOut: 0 };
   assert.deepEqual(read({ origins: { one: old }, streams }), {
-    ...{ origins: { one: none }, streams, rates: {} },
+    ...{ origins: { one: none }, streams, publishers: {}, rates: {} },
   });
   for (
     const rates of [[], { s: [1] }, { s: [1, 2, 3] }, { s: [1, -2] }, { s: [1, "2"] }, { s: 1 }]
   ) {
     assert.equal(read({ ...whole, rates }), undefined, JSON.stringify(rates));
   }
+  assert.equal(read({ ...whole, publishers: { s: -1 } }), undefined);
   assert.equal(read({ ...whole, origins: { one: { ...some, bitsIn: "3" } } }), undefined);
 });
