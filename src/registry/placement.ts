@@ -56,8 +56,20 @@ const MAX_ROUNDS = 8;
 /** Milliseconds that one request may wait for other proxies to agree. */
 const LONGEST_WAIT = 130;
 
-/** Why a stream cannot stay where it is; a label of the metrics. */
-type MoveReason = "failed" | "set_aside" | "down" | "gone" | "not_offered" | "draining";
+/** Why a stream cannot stay where it is, the first that applies; a label of the metrics. */
+type MoveReason =
+  /** Its origin has no heartbeat any more. */
+  | "gone"
+  /** The request could not reach its origin. */
+  | "failed"
+  /** Its origin does not offer the request's protocol. */
+  | "not_offered"
+  /** Its origin leaves probes unanswered. */
+  | "down"
+  /** Its origin did not answer another request a moment ago. */
+  | "set_aside"
+  /** Its origin takes nothing new. */
+  | "draining";
 
 /** An origin that was picked, and those that were not. */
 interface Choice {
@@ -94,8 +106,7 @@ export class Placement {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const record = found?.record;
       const owner = record && await this.#ownerOf(record);
-      const reason = record &&
-        (this.#reasonToMove(request, record, owner) ?? await this.#reasonToLeave(request, record));
+      const reason = record && await this.#reasonToMove(request, record, owner);
       if (found && record && owner && reason === undefined) {
         if (this.#mayRelyOn(found)) return { origin: owner, record, left: this.#timeLeft(found) };
         const choice = { stream: request.stream, origin: owner, candidates: [] };
@@ -123,49 +134,42 @@ export class Placement {
       (isLive(record) ? expired(record.origin) : undefined);
   }
 
-  #reasonToMove(
+  /** @throws ProxyError when the stream must stay although the request cannot be served there */
+  async #reasonToMove(
     request: StreamRequest,
     record: StreamRecord,
     owner: Origin | undefined,
-  ): MoveReason | undefined {
-    const { protocol, intent } = request;
-    const hasFailed = request.failed.includes(record.origin);
+  ): Promise<MoveReason | undefined> {
+    const { protocol, intent, failed } = request;
+    const { isRunning, isDown, setAsideFor } = this.#options;
+    const isViewer = intent === "play";
+    const hasFailed = failed.includes(record.origin);
+    const isOffered = owner !== undefined && owner.endpoints[protocol].length > 0;
     if (isLive(record)) {
-      if (!owner || hasFailed) throw intent === "play" ? originOutOfReach() : runsElsewhere();
-      if (owner.endpoints[protocol].length === 0) throw noOriginFor(request);
+      if (!owner || hasFailed) throw isViewer ? originOutOfReach() : runsElsewhere();
+      if (!isOffered) throw noOriginFor(request);
       return undefined;
     }
     if (!owner) return "gone";
-    const runs = this.#options.isRunning(record.stream, owner.id);
-    if (hasFailed) {
-      // A publisher takes the stream along; a viewer would only abandon it.
-      if (runs && intent === "play") throw originOutOfReach();
-      return "failed";
-    }
-    if (owner.endpoints[protocol].length === 0) {
-      // Moving it would take a running stream away from everybody who can be served.
-      if (record.confirmed) throw noOriginFor(request);
-      return "not_offered";
-    }
-    if (this.#options.isDown(owner.id)) return "down";
-    const isSetAside = this.#options.setAsideFor(owner.id, protocol) > 0;
+    const runs = isRunning(record.stream, owner.id);
+    // A publisher takes the stream along; a viewer would only abandon it.
+    if (hasFailed && runs && isViewer) throw originOutOfReach();
+    if (hasFailed) return "failed";
+    // Moving it would take a running stream away from everybody who can be served.
+    if (!isOffered && record.confirmed) throw noOriginFor(request);
+    if (!isOffered) return "not_offered";
+    if (isDown(owner.id)) return "down";
     // While the stream is in use there, one failed dial of another session proves nothing.
-    return isSetAside && !runs ? "set_aside" : undefined;
+    if (!runs && setAsideFor(owner.id, protocol) > 0) return "set_aside";
+    // Viewers stay with a stream that exists: it may run without a publisher that we know of.
+    if (isViewer && record.confirmed) return undefined;
+    return await this.#isClosedTo(record) ? "draining" : undefined;
   }
 
-  /**
-   * If the owner takes nothing new, a publisher takes its stream elsewhere, and so does a first viewer.
-   * Viewers stay with a stream that exists: it may run without a publisher that we know of.
-   */
-  async #reasonToLeave(
-    { intent, stream }: StreamRequest,
-    record: StreamRecord,
-  ): Promise<MoveReason | undefined> {
-    if (isLive(record) || (intent === "play" && record.confirmed)) return undefined;
-    const owner = (await this.#options.store.origins())
-      .find(({ origin }) => origin.id === record.origin);
-    if (owner === undefined) return undefined;
-    return isOpenTo(owner, this.#options.labelFor(stream)) ? undefined : "draining";
+  /** Whether the stream's origin would not be given it now. */
+  async #isClosedTo({ stream, origin: id }: StreamRecord): Promise<boolean> {
+    const owner = (await this.#options.store.origins()).find(({ origin }) => origin.id === id);
+    return owner !== undefined && !isOpenTo(owner, this.#options.labelFor(stream));
   }
 
   /** Whether the mapping lasts long enough for the session, and nobody else can forget it. */
