@@ -68,22 +68,34 @@ export interface Connection extends Disposable {
   close(): void;
 }
 
+/**
+ * What a pipe does to the bytes. Each push has an output, which is taken before the next one, in either of
+ * two ways:
+ *
+ *     const taken = transform.push(bytes, start, end);
+ *     if (transform.untouched >= 0) send(bytes.subarray(start, transform.untouched));
+ *     else transform.takePieces().forEach(send);
+ *
+ * `takePieces` alone gives the same output; `untouched` saves allocating a list and views for it. After
+ * `push(bytes, 0, 100)` has taken all 100 bytes, `untouched` is
+ *
+ * - 100 if they pass as they are,
+ * - 90 if the last ten are held back until more of them is known,
+ * - 0 if there is no output,
+ * - -1 if anything else is to be sent.
+ */
 export interface Transform {
   /**
-   * Takes the bytes from `start` to `end`, all of them unless it stops. The output of the previous push
-   * has already been taken.
+   * Takes the bytes from `start` to `end`, all of them unless it stops.
    *
    * @param bytes borrowed until the output has been taken
    * @returns the index after the last byte that was taken
    * @throws any error, which ends the pipe and is reported by it
    */
   push(bytes: Uint8Array, start: number, end: number): number;
-  /**
-   * If the output of the last push is simply its first bytes unchanged, the index where they end;
-   * -1 if there are pieces to take. Nearly always it is the former, and nothing is allocated.
-   */
+  /** Where the output ends if it is simply the first bytes of the push, as nearly always; otherwise -1. */
   readonly untouched: number;
-  /** The output of the last push; may borrow its bytes. */
+  /** The output, once; may borrow the bytes of the push. */
   takePieces(): readonly Uint8Array[];
   /** Whether the pipe is to stop here; checked after every push. */
   readonly isStopped: boolean;
