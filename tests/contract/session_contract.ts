@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { RtcSession } from "../../src/core/contracts.ts";
-import { BOUNDS, isOverloaded, LONG, type Test, TTL } from "./store_harness.ts";
+import { BOUNDS, fill, isOverloaded, LONG, type Test, TTL } from "./store_harness.ts";
 
 /** A session at an address where nothing is. */
 function rtcSession(user: string, more: Partial<RtcSession> = {}): RtcSession {
@@ -59,9 +59,7 @@ export const SESSION_TESTS: Readonly<Record<string, Test>> = {
     { stores, pass },
   ) => {
     const [one, two] = stores;
-    for (let index = 0; index < BOUNDS.maxSessions; index++) {
-      await one.putSession(rtcSession(`u:${index}`), index === 0 ? TTL : LONG);
-    }
+    await fill(BOUNDS.maxSessions, (at, ttl) => one.putSession(rtcSession(`u:${at}`), ttl));
     await assert.rejects(async () => await two.putSession(rtcSession("u:new"), LONG), isOverloaded);
     await two.putSession(rtcSession("u:1"), LONG);
     await pass(TTL + 1_000);

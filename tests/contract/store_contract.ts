@@ -9,7 +9,15 @@ import type { Store, StreamClaim, StreamLease, StreamRecord } from "../../src/re
 import { sampleOrigin } from "./sample_origin.ts";
 import { LIVE_TESTS } from "./live_contract.ts";
 import { SESSION_TESTS } from "./session_contract.ts";
-import { BOUNDS, isOverloaded, LONG, type OpenHarness, type Test, TTL } from "./store_harness.ts";
+import {
+  BOUNDS,
+  fill,
+  isOverloaded,
+  LONG,
+  type OpenHarness,
+  type Test,
+  TTL,
+} from "./store_harness.ts";
 
 function claim(stream: string, origin: string, claimant = "me", ttl = LONG): StreamClaim {
   return { stream, origin, claimant, publishes: false, ttl, candidates: [], wait: LONG };
@@ -129,9 +137,7 @@ const ORIGIN_TESTS: Readonly<Record<string, Test>> = {
 
   "without room new origins are refused, known ones are renewed": async ({ stores, pass }) => {
     const [one] = stores;
-    for (let index = 0; index < BOUNDS.maxOrigins; index++) {
-      await one.putOrigin(sampleOrigin(`o${index}`), index === 0 ? TTL : LONG);
-    }
+    await fill(BOUNDS.maxOrigins, (at, ttl) => one.putOrigin(sampleOrigin(`o${at}`), ttl));
     await assert.rejects(async () => await one.putOrigin(sampleOrigin("new"), LONG), isOverloaded);
     await assert.rejects(async () => {
       await one.putOrigin(sampleOrigin("new"), Infinity);
@@ -206,9 +212,9 @@ const CLAIM_TESTS: Readonly<Record<string, Test>> = {
 
   "without room new streams are refused, known ones are renewed": async ({ stores, pass }) => {
     const [one] = stores;
-    for (let index = 0; index < BOUNDS.maxStreams; index++) {
-      await one.claimStream(claim(`v/a/${index}`, "a", "me", index === 0 ? TTL : LONG));
-    }
+    await fill(BOUNDS.maxStreams, (at, ttl) => {
+      return one.claimStream(claim(`v/a/${at}`, "a", "me", ttl));
+    });
     await assert.rejects(async () => await one.claimStream(claim("v/a/new", "a")), isOverloaded);
     assert.equal((await one.claimStream(claim("v/a/1", "b"))).origin, "a");
     assert.equal(

@@ -2,7 +2,7 @@
 // limits.
 
 import { ProxyError } from "../../src/core/errors.ts";
-import type { Store } from "../../src/registry/store.ts";
+import type { Answer, Store } from "../../src/registry/store.ts";
 
 /** Empty records, at least one store on them, and a way to let time pass. */
 export interface StoreHarness extends AsyncDisposable {
@@ -32,6 +32,15 @@ export const BOUNDS: StoreBounds = { maxOrigins: 400, maxStreams: 400, maxSessio
 export const TTL = 300;
 /** See `TTL`. */
 export const LONG = 60_000;
+
+/** Fills a table. The one record with a short life is put last, since that may take longer than its life. */
+export async function fill(
+  room: number,
+  put: (at: number, ttl: number) => Answer<unknown>,
+): Promise<void> {
+  for (let at = 1; at < room; at++) await put(at, LONG);
+  await put(0, TTL);
+}
 
 /** For assert.rejects. */
 export function isOverloaded(error: unknown): boolean {
