@@ -9,15 +9,8 @@ import type { Store, StreamClaim, StreamLease, StreamRecord } from "../../src/re
 import { sampleOrigin } from "./sample_origin.ts";
 import { LIVE_TESTS } from "./live_contract.ts";
 import { SESSION_TESTS } from "./session_contract.ts";
-import {
-  BOUNDS,
-  fill,
-  isOverloaded,
-  LONG,
-  type OpenHarness,
-  type Test,
-  TTL,
-} from "./store_harness.ts";
+import { BOUNDS, fill, isOverloaded, LONG, TTL } from "./store_harness.ts";
+import type { OpenHarness, Test } from "./store_harness.ts";
 
 function claim(stream: string, origin: string, claimant = "me", ttl = LONG): StreamClaim {
   return { stream, origin, claimant, publishes: false, ttl, candidates: [], wait: LONG };
