@@ -299,7 +299,7 @@ export class LibcConnection implements Connection, Watched {
     return result;
   }
 
-  /** Records of one write leave together, rather than each waking the peer. */
+  /** The records of one write are sent together, so that the peer is woken once. */
   #encrypt(tls: TlsSession, bytes: Uint8Array<ArrayBuffer>, length: number): number | null {
     if (length <= RECORD) return this.#given(tls.write(bytes, length));
     const { libc } = this.#loop;
@@ -309,7 +309,7 @@ export class LibcConnection implements Connection, Watched {
     return count;
   }
 
-  /** Waits for the socket. @returns false when the connection is over */
+  /** Waits until the socket is ready. @returns false when the connection is over */
   #until(need: TlsNeed): Promise<boolean> {
     if (this.#closed) return Promise.resolve(false);
     return new Promise((resolve) => {
