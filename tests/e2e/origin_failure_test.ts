@@ -15,7 +15,7 @@ import { Script } from "../support/rtmp_script.ts";
 import { until } from "../support/wait.ts";
 
 const STREAMS = ["one", "two", "three", "four", "five", "six"];
-const RECOVERY = 2_000;
+const RECOVERY = 5_000;
 const VIDEO_STEP = 101;
 const AUDIO_STEP = 24;
 

@@ -46,9 +46,11 @@ export async function untilItMoves(
     page.evaluate<number>(
       "document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames",
     );
-  const first = await until("a picture", async () => await frames() || undefined, {
-    timeout,
-  });
+  let seen = "";
+  const first = await until("a picture", async () => {
+    seen = await page.getByRole("status").innerText();
+    return await frames() || undefined;
+  }, { timeout, describe: () => seen });
   await until("thirty more", async () => await frames() > first + 30);
   await untilTold(page, told);
 }
