@@ -312,7 +312,7 @@ Deno.test("a list can be used with only the keyboard", async () => {
   await until("no question", async () => {
     return await page.getByRole("heading", { name: "Drain vid-0?" }).count() === 0;
   });
-  assert.ok(await focused("[aria-label='Drain vid-0']"), "back where it was asked");
+  await until("the focus back where it was asked", () => focused("[aria-label='Drain vid-0']"));
   assert.equal((await stateOf(site, "vid-0")).state, "alive");
   assert.deepEqual(errors, []);
 });

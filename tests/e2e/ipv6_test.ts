@@ -138,7 +138,8 @@ for (const engine of ["libc", "deno"]) {
         await using proxy = await openProxy({
           ...variables,
           PROXY_WEBRTC_CANDIDATE: host,
-          PROXY_WEBRTC_TCP_SERVER: `[::]:${freePort()}`,
+          // A busy browser may prefer it to UDP.
+          ...(transport === "tcp" && { PROXY_WEBRTC_TCP_SERVER: `[::]:${freePort()}` }),
         });
         await using _registration = await Registration.open([proxy], origin);
         await using browser = await Browser.open([...options, reaching(host)], program);
