@@ -96,7 +96,7 @@ const STEPS: readonly Step[] = [
       ...["--parallel", `--ignore=${[...FAILURES, ...HEAVY].join(",")}`],
       ...EVERYTHING,
     ]),
-    jobs: 3,
+    jobs: 4,
     variables: "PROXY_LANES=3",
   },
   { ...testStep("failures", FAILURES, ["--parallel", ...EVERYTHING]), jobs: 2 },
@@ -104,16 +104,19 @@ const STEPS: readonly Step[] = [
   // As the program is on one core, and where there is no C library.
   {
     ...testStep("one-lane", OF_LANES, ["--parallel", ...EVERYTHING]),
-    jobs: 3,
+    jobs: 4,
     variables: "PROXY_LANES=1",
   },
   {
     ...testStep("engine", OF_LANES, ["--parallel", ...EVERYTHING]),
-    jobs: 3,
+    jobs: 4,
     variables: "PROXY_ENGINE=deno",
   },
   {
-    ...testStep("source", ["tests/e2e/lifecycle_test.ts", "tests/e2e/webrtc_test.ts"], EVERYTHING),
+    ...testStep("source", ["tests/e2e/lifecycle_test.ts", "tests/e2e/webrtc_test.ts"], [
+      ...["--parallel", ...EVERYTHING],
+    ]),
+    jobs: 2,
     isOfSource: true,
   },
 ];
