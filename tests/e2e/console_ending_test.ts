@@ -51,8 +51,11 @@ Deno.test("an operator removes an origin, after confirming", async () => {
   assert.equal(await known(), 3, "nothing is done without confirmation");
   await forget.click();
   await dialog.getByRole("button", { name: "Forget" }).click();
-  await page.getByText("2 origins").waitFor();
-  assert.equal(await known(), 2);
+  let shown = "";
+  await until("two origins", async () => {
+    shown = await page.locator("body").innerText();
+    return await known() === 2 && shown.includes("2 origins");
+  }, { describe: () => shown });
   assert.equal(await page.getByRole("link", { name: "origin-1" }).count(), 0);
   await site.addOrigin(1);
   await page.getByRole("link", { name: "origin-1" }).waitFor();

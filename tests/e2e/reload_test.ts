@@ -94,7 +94,7 @@ Deno.test({
     await reload(service, file, ["PROXY_REGISTER_TOKEN=new"]);
     await until("no backend", async () => {
       return !(await registeredOrigins(service)).includes("default-backend");
-    });
+    }, { describe: () => log(service) });
     await viewer.moreVideo(10);
     assert.ok(publisher.process.running);
     assertContiguous(viewer.video, 101);
