@@ -2,7 +2,8 @@
 // steps by name (`fmt lint types layers unit alone contract fuzz e2e`, …) or test files by path; those that
 // begin with a dash go to `deno test`. Wherever the program can be compiled, the steps e2e, failures,
 // heavy, one-lane and engine are about the compiled file, and the step `source` about the program as it
-// is. Ends with a line of how many passed and how many failed.
+// is. Steps run one after the other, those that only compute in the background. Ends with a line of how
+// many passed and how many failed.
 
 import { resolve } from "node:path";
 import { installPlaywright } from "../tests/support/browser.ts";
@@ -29,13 +30,21 @@ interface Step {
   readonly isOfSource?: boolean;
   /** Test files that run at one time; one unless told. Most of their time is waiting. */
   readonly jobs?: number;
+  /** Whether it is all computing: it runs beside steps that mostly wait, and gives way to them. */
+  readonly isBackground?: boolean;
+  /** Whether nothing may run beside it. */
+  readonly needsMachine?: boolean;
   /** What every proxy of its tests is started with, unless a test says otherwise: `NAME=value`. */
   readonly variables?: string;
 }
 
+type RunOptions = Omit<Step, "name" | "args" | "isTests" | "needsMachine">;
+
 const NOTHING: TestCount = { passed: 0, failed: 0, skipped: 0 };
 const PASSED: TestCount = { ...NOTHING, passed: 1 };
 const FAILED: TestCount = { ...NOTHING, failed: 1 };
+/** Runs what follows when nobody else has anything to do. */
+const GIVING_WAY = Deno.build.os === "windows" ? [] : ["nice", "-n", "19"];
 const INSIDE = [
   ...["--allow-net", "--allow-env", "--allow-read", "--allow-write", "--allow-sys"],
   "--allow-ffi",
@@ -81,7 +90,7 @@ const BESIDE_OTHERS = ["--parallel", `--ignore=${ALONE.join(",")}`];
 const STEPS: readonly Step[] = [
   checkStep("fmt", ["fmt", "--check"]),
   checkStep("lint", ["lint"]),
-  checkStep("types", ["check", "."]),
+  { ...checkStep("types", ["check", "."]), isBackground: true },
   checkStep("layers", ["run", "--allow-read", "scripts/check_layers.ts"]),
   // With the examples in comments; Deno's type check takes what an example does not import for unused.
   {
@@ -90,7 +99,11 @@ const STEPS: readonly Step[] = [
   },
   testStep("alone", ALONE, EVERYTHING),
   { ...testStep("contract", ["tests/contract"], [...BESIDE_OTHERS, ...EVERYTHING]), jobs: 3 },
-  { ...testStep("fuzz", ["tests/fuzz"], [...BESIDE_OTHERS, ...INSIDE]), jobs: 3 },
+  {
+    ...testStep("fuzz", ["tests/fuzz"], [...BESIDE_OTHERS, ...INSIDE]),
+    jobs: 2,
+    isBackground: true,
+  },
   {
     ...testStep("e2e", ["tests/e2e", "tests/support"], [
       ...["--parallel", `--ignore=${[...FAILURES, ...HEAVY].join(",")}`],
@@ -99,8 +112,8 @@ const STEPS: readonly Step[] = [
     jobs: 4,
     variables: "PROXY_LANES=3",
   },
-  { ...testStep("failures", FAILURES, ["--parallel", ...EVERYTHING]), jobs: 2 },
-  testStep("heavy", HEAVY, EVERYTHING),
+  { ...testStep("failures", FAILURES, ["--parallel", ...EVERYTHING]), jobs: 2, needsMachine: true },
+  { ...testStep("heavy", HEAVY, EVERYTHING), needsMachine: true },
   // As the program is on one core, and where there is no C library.
   {
     ...testStep("one-lane", OF_LANES, ["--parallel", ...EVERYTHING]),
@@ -147,8 +160,10 @@ function chooseSteps(args: readonly string[]): Step[] {
     chosen.push(testStep("files", paths.map((path) => resolve(path)), EVERYTHING));
   }
   if (chosen.length === 0) chosen.push(...STEPS);
+  const isBeside = chosen.some(({ isBackground }) => !isBackground);
   return chosen.map((step) => {
-    return step.isTests ? { ...step, args: [...step.args, ...options] } : step;
+    const args = step.isTests ? [...step.args, ...options] : step.args;
+    return { ...step, args, isBackground: isBeside && step.isBackground === true };
   });
 }
 
@@ -180,7 +195,7 @@ async function compile(): Promise<boolean> {
   }
 }
 
-async function runStep(step: Step): Promise<TestCount> {
+async function countStep(step: Step): Promise<TestCount> {
   if (!step.isTests) return await runDeno(step.args, step) ? PASSED : FAILED;
   const report = await Deno.makeTempFile({ suffix: ".xml" });
   try {
@@ -192,14 +207,18 @@ async function runStep(step: Step): Promise<TestCount> {
   }
 }
 
-/** Whether Deno, run with these arguments and this process's output, ended well and in time. */
+/**
+ * Whether Deno, run with these arguments, ended well and in time. Its output is this process's, in the
+ * background when it has ended.
+ */
 async function runDeno(
   args: readonly string[],
-  { timeout, isOfSource = false, jobs = 1, variables }: Omit<Step, "name" | "args" | "isTests">,
+  { timeout, isBackground = false, isOfSource = false, jobs = 1, variables }: RunOptions,
 ): Promise<boolean> {
   const [subcommand, ...rest] = args;
-  const process = new Deno.Command(Deno.execPath(), {
-    args: [subcommand!, "--quiet", ...rest],
+  const [command, ...first] = isBackground ? [...GIVING_WAY, Deno.execPath()] : [Deno.execPath()];
+  const process = new Deno.Command(command!, {
+    args: [...first, subcommand!, "--quiet", ...rest],
     cwd: ROOT,
     env: {
       DENO_JOBS: String(jobs),
@@ -207,19 +226,34 @@ async function runDeno(
       ...(isOfSource ? { [EXECUTABLE]: "" } : {}),
     },
     stdin: "null",
-    stdout: "inherit",
-    stderr: "inherit",
+    stdout: isBackground ? "piped" : "inherit",
+    stderr: isBackground ? "piped" : "inherit",
   }).spawn();
   const timer = setTimeout(() => {
     say(`Cannot wait any longer for deno ${args.join(" ")}`);
     process.kill("SIGTERM");
   }, timeout);
-  const { success } = await process.status;
+  const { success } = isBackground ? await tellOutput(process) : await process.status;
   clearTimeout(timer);
   return success;
 }
 
-/** Runs the chosen steps one after the other, whatever fails, and returns the exit code. */
+async function tellOutput(process: Deno.ChildProcess): Promise<Deno.CommandStatus> {
+  const output = await process.output();
+  for (const bytes of [output.stdout, output.stderr]) {
+    say(new TextDecoder().decode(bytes).trimEnd());
+  }
+  return output;
+}
+
+async function runEach(
+  steps: readonly Step[],
+  run: (step: Step) => Promise<void>,
+): Promise<void> {
+  for (const step of steps) await run(step);
+}
+
+/** Runs the chosen steps, whatever fails, and returns the exit code. */
 async function main(args: readonly string[]): Promise<number> {
   const steps = chooseSteps(args);
   let total = NOTHING;
@@ -230,17 +264,23 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const wantsFile = steps.some(({ name }) => OF_FILE.includes(name));
   const isCompiled = wantsFile && await compile();
-  for (const step of steps) {
-    // Without a compiled file the other steps are about the sources already.
-    if (step.isOfSource && wantsFile && !isCompiled) continue;
+  const runStep = async (step: Step) => {
     const startedAt = performance.now();
-    say(`\n== ${step.name}`);
-    const count = await runStep(step);
+    say(`\n== ${step.name}${step.isBackground ? " in the background" : ""}`);
+    const count = await countStep(step);
     total = addCounts(total, count);
     if (count.failed > 0) failed.push(step.name);
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     say(`== ${step.name}: ${count.failed > 0 ? "failed" : "good"} after ${seconds} s`);
+  };
+  const background = runEach(steps.filter(({ isBackground }) => isBackground), runStep);
+  for (const step of steps.filter(({ isBackground }) => !isBackground)) {
+    // Without a compiled file the other steps are about the sources already.
+    if (step.isOfSource && wantsFile && !isCompiled) continue;
+    if (step.needsMachine) await background;
+    await runStep(step);
   }
+  await background;
   if (failed.length > 0) say(`\nFailed: ${failed.join(", ")}`);
   if (isCompiled) {
     say(`\nThe steps ${OF_FILE.join(" and ")} have tested ${Deno.env.get(EXECUTABLE)}`);
