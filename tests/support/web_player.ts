@@ -40,7 +40,7 @@ export async function untilItHasTold(page: Page, sentence: RegExp): Promise<void
 /** Waits until decoded pictures change. */
 export async function untilItMoves(
   page: Page,
-  { timeout = 40_000, told = "Playing live/show" } = {},
+  { timeout = 60_000, told = "Playing live/show" } = {},
 ): Promise<void> {
   const frames = () =>
     page.evaluate<number>(

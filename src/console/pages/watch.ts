@@ -34,7 +34,10 @@ export interface WatchOptions {
 
 /** Milliseconds between two checks of the player. */
 const LOOK = 500;
-/** Milliseconds without a picture after which the stream is requested again. */
+/**
+ * Milliseconds without a picture after which the stream is requested again. Each failed attempt gives the
+ * next one as much again, up to `MOST_PATIENCE` times: a slow device or network may need it.
+ */
 const LONGEST_SILENCE: Readonly<Record<PlayFormat, number>> = {
   // The proxy itself waits for these streams, so a new request is needed only for dead connections.
   flv: 30_000,
@@ -42,6 +45,7 @@ const LONGEST_SILENCE: Readonly<Record<PlayFormat, number>> = {
   hls: 20_000,
   webrtc: 10_000,
 };
+const MOST_PATIENCE = 3;
 /** Milliseconds of playback after which the pauses start over. */
 const PLAYS_WELL = 10_000;
 
@@ -119,7 +123,8 @@ export class Watch {
     const position = player.position ?? video.currentTime;
     if (!progress.isStuck(position, video.paused, now, player.patience)) return;
     if (hasPlayed) return this.#onEnd(STALLED);
-    if (age >= LONGEST_SILENCE[format]) return this.#onEnd(SILENT);
+    const patience = LONGEST_SILENCE[format] * Math.min(1 + this.#attempts, MOST_PATIENCE);
+    if (age >= patience) return this.#onEnd(SILENT);
     if (this.#phase !== "silent") this.#tell({ phase: "silent", after: this.#after });
   }
 
