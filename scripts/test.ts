@@ -109,7 +109,7 @@ const STEPS: readonly Step[] = [
       ...["--parallel", `--ignore=${[...FAILURES, ...HEAVY].join(",")}`],
       ...EVERYTHING,
     ]),
-    jobs: 4,
+    jobs: 3,
     variables: "PROXY_LANES=3",
   },
   { ...testStep("failures", FAILURES, ["--parallel", ...EVERYTHING]), jobs: 2, needsMachine: true },

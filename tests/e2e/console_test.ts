@@ -67,14 +67,16 @@ Deno.test("an operator searches, drains, weighs and labels an origin", async () 
   await picture(page, "origins");
   assert.deepEqual(await Browser.accessibilityFaults(page), []);
   await page.getByRole("link", { name: "origin-1" }).click();
-  await page.getByLabel("Weight, 0 to 100").fill("30");
-  await page.keyboard.press("Enter");
+  const weight = page.getByLabel("Weight, 0 to 100");
+  await weight.fill("30");
+  await weight.press("Enter");
   await page.getByRole("button", { name: "Change weight" }).click();
   await until("the weight", async () => (await stateOf(site, "vid-1")).weight === 30);
   // Until then the rest of the page cannot be used.
   await until("the question be gone", async () => await page.getByRole("dialog").count() === 0);
-  await page.getByLabel("Labels", { exact: true }).fill("gpu, news");
-  await page.keyboard.press("Enter");
+  const labels = page.getByLabel("Labels", { exact: true });
+  await labels.fill("gpu, news");
+  await labels.press("Enter");
   await page.getByRole("button", { name: "Change labels" }).click();
   await until("the labels", async () => {
     return String((await stateOf(site, "vid-1")).labels) === "gpu,news";

@@ -145,7 +145,7 @@ for (const engine of ["libc", "deno"]) {
         await using browser = await Browser.open([...options, reaching(host)], program);
         const url = `http://${formatAddress({ host, port: proxy.ports.httpServer })}`;
         const publisher = await browser.openPage(`${url}/publish`);
-        await publish(publisher.page, "Test picture");
+        await publish(publisher.page, "Camera");
         const player = await browser.openPage(`${url}/?format=webrtc#live/show`);
         await untilItMoves(player.page);
         assert.deepEqual(await transportsOf(proxy), [`play ${transport}`, `publish ${transport}`]);

@@ -64,7 +64,7 @@ Deno.test({
     const url = `http://127.0.0.1:${proxy.ports.httpServer}`;
     const { page: publisher } = await browser.openPage(`${url}/publish#live/show`);
     const publish = publisher.getByRole("button", { name: "Publish" });
-    await publisher.getByRole("radio", { name: "Test picture" }).check();
+    await publisher.getByRole("radio", { name: "Camera" }).check();
     await publish.click();
     await untilTold(publisher, "Publishing live/show");
     const { page } = await browser.openPage(`${url}/?format=webrtc#live/show`);

@@ -39,7 +39,7 @@ function ownPort(port: number): Record<string, string> {
 async function publishAndPlay(proxy: Proxy, url: string, stop: (page: Page) => Promise<void>) {
   await using browser = await Browser.open(WITHOUT_UDP);
   const publisher = await browser.openPage(`${url}/publish`);
-  await publish(publisher.page, "Test picture");
+  await publish(publisher.page, "Camera");
   const player = await browser.openPage(`${url}/?format=webrtc#live/show`);
   await untilItMoves(player.page);
   await untilPicture(player.page, "whep_tcp", CAMERA_COLOURS);
@@ -77,7 +77,7 @@ Deno.test({
     const { page, errors } = await browser.openPage(
       `http://127.0.0.1:${proxy.ports.httpServer}/publish`,
     );
-    await publish(page, "Test picture");
+    await publish(page, "Camera");
     assert.deepEqual(await transportsOf(proxy), ["publish udp"]);
     assert.deepEqual(errors, []);
   },

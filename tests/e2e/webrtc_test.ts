@@ -205,7 +205,7 @@ Deno.test({
     await using _registration = await Registration.open([first], origin);
     await until("both know it", async () => (await registeredOrigins(second)).length === 1);
     const publisher = await browser.openPage(pageUrl(first, "/publish"));
-    await publish(publisher.page, "Test picture");
+    await publish(publisher.page, "Camera");
     const player = await browser.openPage(pageUrl(second, "/?format=webrtc#live/show"));
     await untilItMoves(player.page);
     assert.deepEqual(await sessionsOf(first), ["rtc play"]);

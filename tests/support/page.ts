@@ -19,6 +19,8 @@ export interface Locator {
   inputValue(): Promise<string>;
   isDisabled(): Promise<boolean>;
   isVisible(): Promise<boolean>;
+  /** Focuses it first. */
+  press(key: string): Promise<void>;
   screenshot(options?: { readonly path?: string }): Promise<Uint8Array>;
   /** @param options waits for the last one to be gone instead of the first one to be visible */
   waitFor(options?: { readonly state: "detached" }): Promise<void>;
