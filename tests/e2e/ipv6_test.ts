@@ -142,8 +142,9 @@ for (const engine of ["libc", "deno"]) {
           ...(transport === "tcp" && { PROXY_WEBRTC_TCP_SERVER: `[::]:${freePort()}` }),
         });
         await using _registration = await Registration.open([proxy], origin);
-        await using browser = await Browser.open([...options, reaching(host)], program);
         const url = `http://${formatAddress({ host, port: proxy.ports.httpServer })}`;
+        const hasCamera = `--unsafely-treat-insecure-origin-as-secure=${url}`;
+        await using browser = await Browser.open([...options, reaching(host), hasCamera], program);
         const publisher = await browser.openPage(`${url}/publish`);
         await publish(publisher.page, "Camera");
         const player = await browser.openPage(`${url}/?format=webrtc#live/show`);
