@@ -10,11 +10,25 @@ export async function pin(pid: number, cores: string): Promise<void> {
   await new Deno.Command("taskset", { args, stdout: "null" }).output();
 }
 
-/** Gives a process real-time priority. @returns whether that is allowed */
+/**
+ * Gives a process real-time priority: its lanes, if it has any, otherwise all its threads. The main thread of
+ * Deno polls in some of its waits, and at the same priority on the same core its lanes would never run.
+ *
+ * @returns whether that is allowed
+ */
 export async function goFirst(pid: number): Promise<boolean> {
-  const args = ["--all-tasks", "--fifo", "--pid", PRIORITY, String(pid)];
-  const command = new Deno.Command("chrt", { args, stdout: "null", stderr: "null" });
-  return (await command.output()).success;
+  const threads = [...Deno.readDirSync(`/proc/${pid}/task`)].map(({ name }) => name);
+  const lanes = threads.filter((thread) => nameOf(pid, thread).startsWith("worker-"));
+  const results = (lanes.length > 0 ? lanes : threads).map(async (thread) => {
+    const args = ["--fifo", "--pid", PRIORITY, thread];
+    const command = new Deno.Command("chrt", { args, stdout: "null", stderr: "null" });
+    return (await command.output()).success;
+  });
+  return (await Promise.all(results)).every((isDone) => isDone);
+}
+
+function nameOf(pid: number, thread: string): string {
+  return Deno.readTextFileSync(`/proc/${pid}/task/${thread}/comm`);
 }
 
 /** The begin of a command that runs on a core, with real-time priority if it may. */
