@@ -45,8 +45,7 @@ import { DenoTcpEngine } from "../net/deno/tcp_engine.ts";
 import { logTlsFailure, OriginTrust } from "./origin_trust.ts";
 import { Certificates } from "./tls.ts";
 import type { TlsKeys } from "../net/tls/tls_keys.ts";
-import { NamingEngine } from "../net/naming_engine.ts";
-import { SecuringEngine } from "../net/securing_engine.ts";
+import { originEngine } from "../net/origin_engine.ts";
 import { NameLookup } from "../net/name_lookup.ts";
 import { giveSpareMemoryBack } from "../net/spare_memory.ts";
 import { NamedOrigins, OriginNames } from "../registry/named_origins.ts";
@@ -109,10 +108,13 @@ export async function openParts(
     ...{ certificates: undefined, originTrust },
   };
   const sockets = new DenoTcpEngine(new CoarseClock(clock, DEADLINE_GRAIN));
-  const named = new NamingEngine(sockets, () => state.config.originHeader);
-  const engine = new SecuringEngine(named, originTrust.client, (failure) => {
-    metrics.count("srs_proxy_origin_tls_failures_total");
-    logTlsFailure(failure);
+  const engine = originEngine(sockets, {
+    header: () => state.config.originHeader,
+    client: originTrust.client,
+    onFailed: (failure) => {
+      metrics.count("srs_proxy_origin_tls_failures_total");
+      logTlsFailure(failure);
+    },
   });
   stack.use(giveSpareMemoryBack(clock));
   let certify = (_keys: TlsKeys) => {};

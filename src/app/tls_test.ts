@@ -18,6 +18,7 @@ const TEXT = new TextEncoder().encode("x");
 class World implements AsyncDisposable {
   readonly clock = new VirtualClock();
   readonly told: TlsKeys[] = [];
+  readonly metrics = new PrometheusMetrics();
   readonly authority: Authority;
   readonly files: TlsConfig;
   #certificates: Certificates | undefined;
@@ -38,7 +39,7 @@ class World implements AsyncDisposable {
     await authority.pair();
     const world = new World(authority);
     world.#certificates = await Certificates.open(world.files, {
-      ...{ clock: world.clock, metrics: new PrometheusMetrics() },
+      ...{ clock: world.clock, metrics: world.metrics },
       onExchange: (keys) => world.told.push(structuredClone(keys)),
     });
     return world;
@@ -116,5 +117,68 @@ Deno.test("a returning client gets a new certificate, but can resume after a rel
   for (const meet of ["meet", "meetElsewhere"] as const) {
     await world[meet](peer);
     assert.equal(peer.isResumed, false, meet);
+  }
+});
+
+Deno.test("a pair that does not fit, has expired or cannot be read is refused in one line, and the old one stays", async () => {
+  await using world = await World.open();
+  const { certificates, files, authority: { folder } } = world;
+  await world.authority.pair();
+  await world.authority.pair({ days: -1 });
+  const cases = [
+    ["pair2.pem", "pair1.key", /pair2\.pem: Cannot use a private key that is not/],
+    ["pair3.pem", "pair3.key", /pair3\.pem: it ended on \d{4}-\d\d-\d\d$/],
+    ["pair2.key", "pair2.key", /pair2\.key: Cannot read a certificate/],
+    ["pair2.pem", "pair2.pem", /pair2\.pem: Cannot read a private key/],
+    ["pair2.pem", "none.key", /^Cannot read .*none\.key: /],
+  ] as const;
+  const { pairs } = certificates.keys;
+  for (const [index, [certificate, key, why]] of cases.entries()) {
+    const bad = { certificates: [folder.file(certificate)], keys: [folder.file(key)] };
+    await assert.rejects(certificates.prepare({ ...files, ...bad }), ({ message }: Error) => {
+      assert.doesNotMatch(message, /\n|BEGIN/);
+      return why.test(message);
+    });
+    // The same found by the watch, in the files in use.
+    const [inUse, keyInUse] = [folder.file("pair1.pem"), folder.file("pair1.key")];
+    const kept = [await Deno.readTextFile(inUse), await Deno.readTextFile(keyInUse)] as const;
+    await Deno.copyFile(folder.file(certificate), inUse);
+    if (key === "none.key") await Deno.remove(keyInUse);
+    else if (key !== "pair1.key") await Deno.copyFile(folder.file(key), keyInUse);
+    await world.clock.pass(10_000);
+    await until("it be counted", async () => {
+      const { text } = await world.metrics.expose();
+      return text.includes(`srs_proxy_tls_reload_failures_total ${index + 1}\n`);
+    });
+    await Deno.writeTextFile(inUse, kept[0]);
+    await Deno.writeTextFile(keyInUse, kept[1]);
+  }
+  const clientAuthorities = folder.file("pair2.key");
+  await assert.rejects(
+    certificates.prepare({ ...files, clientAuthorities }),
+    ({ message }: Error) => /pair2\.key: Cannot read a certificate in PEM$/.test(message),
+  );
+  assert.deepEqual(certificates.keys.pairs, pairs);
+  assert.deepEqual(world.told, []);
+  using peer = new TlsPeer();
+  await world.meet(peer);
+});
+
+Deno.test("the days left are told, and that a certificate has expired while it was in use", async () => {
+  await using world = await World.open();
+  const { certificates } = world;
+  assert.deepEqual(
+    [certificates.daysLeft, certificates.trouble],
+    [1, "A certificate expires in 1 days"],
+  );
+  const { now } = Date;
+  try {
+    Date.now = () => now() + 3 * 24 * 60 * MINUTE;
+    assert.deepEqual(
+      [certificates.daysLeft, certificates.trouble],
+      [-2, "A certificate has expired"],
+    );
+  } finally {
+    Date.now = now;
   }
 });

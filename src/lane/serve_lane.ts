@@ -14,8 +14,7 @@ import { DescriptorSet } from "../net/libc/descriptor_set.ts";
 import { ThreadLife } from "../net/libc/thread_life.ts";
 import { EventLoop } from "../net/libc/event_loop.ts";
 import { LibcTcpEngine } from "../net/libc/tcp_engine.ts";
-import { NamingEngine } from "../net/naming_engine.ts";
-import { SecuringEngine } from "../net/securing_engine.ts";
+import { originEngine } from "../net/origin_engine.ts";
 import { openLibc } from "../net/udp/libc.ts";
 import { HttpRelay } from "../relay/http/http_relay.ts";
 import { IceServer, type IceServerOptions } from "../relay/rtc/ice_server.ts";
@@ -119,12 +118,15 @@ class RunningLane {
       this.#loop = this.#closing.use(new EventLoop(libc));
     }
     const sockets = this.#loop ? new LibcTcpEngine(this.#loop) : new DenoTcpEngine(systemClock);
-    const named = new NamingEngine(sockets, () => this.#config.originHeader);
     const objects = new OpenSslObjects(init.openSslObjects);
     this.#tlsClient = this.#closing.use(new TlsClient(init.authorities, objects));
-    const engine = new SecuringEngine(named, this.#tlsClient, (failure) => {
-      this.#main.metrics.count("srs_proxy_origin_tls_failures_total");
-      this.#main.tell({ type: "tls_failed", failure });
+    const engine = originEngine(sockets, {
+      header: () => this.#config.originHeader,
+      client: this.#tlsClient,
+      onFailed: (failure) => {
+        this.#main.metrics.count("srs_proxy_origin_tls_failures_total");
+        this.#main.tell({ type: "tls_failed", failure });
+      },
     });
     this.#main = new MainThread(post, {
       changes: new ChangeCounts(init.changes),

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { GOOD_HEADERS } from "../../tests/support/cases/proxy_header_cases.ts";
+import { join } from "../../tests/support/rtmp_wire.ts";
 import { openTcpEngine } from "../../tests/support/tcp_engines.ts";
 import { until } from "../../tests/support/wait.ts";
 import type { Address } from "../core/address.ts";
@@ -44,9 +45,14 @@ class Port implements AsyncDisposable {
     });
   }
 
-  async dial(): Promise<Deno.TcpConn> {
+  /** To be closed by the test. */
+  async open(): Promise<Deno.TcpConn> {
     const { host, port } = this.server.address;
-    const conn = await Deno.connect({ hostname: host, port });
+    return await Deno.connect({ hostname: host, port });
+  }
+
+  async dial(): Promise<Deno.TcpConn> {
+    const conn = await this.open();
     this.#stack.defer(() => conn.close());
     return conn;
   }
@@ -56,6 +62,7 @@ class Port implements AsyncDisposable {
     const conn = await this.dial();
     for (const piece of pieces) {
       for (let at = 0; at < piece.length;) at += await conn.write(piece.subarray(at));
+      await turn();
     }
     await conn.closeWrite();
     return conn;
@@ -109,17 +116,31 @@ test("the client that a header names is the connection's peer, and its bytes fol
 
 test("a header may be cut anywhere, and its end may come together with the client's", async (kind) => {
   await using port = new Port(kind, required);
-  const whole = bytesOfText(`${HEADER}hello`);
-  for (let at = 1; at < whole.length; at += 3) {
-    const conn = await port.dial();
-    await conn.write(whole.subarray(0, at));
-    await turn();
-    await conn.write(whole.subarray(at));
-    await conn.closeWrite();
-    await until("what was sent has arrived", () => port.served.length > 0);
-    const { peer, said } = port.served.pop()!;
-    assert.deepEqual([peer.host, said], ["192.0.2.7", "hello"]);
+  for (const name of ["TCP4", "binary with a TLV"]) {
+    const whole = join([GOOD_HEADERS[name]![0], bytesOfText("hello")]);
+    for (let at = 1; at < whole.length; at++) {
+      await port.send(whole.subarray(0, at), whole.subarray(at));
+      await until("what was sent has arrived", () => port.served.length > 0);
+      const { peer, said } = port.served.pop()!;
+      assert.deepEqual([peer.host, said], ["192.0.2.7", "hello"]);
+    }
   }
+});
+
+test("a header that ends after any of its bytes is refused and counted", async (kind) => {
+  await using port = new Port(kind, required);
+  let cuts = 0;
+  for (const [bytes] of Object.values(GOOD_HEADERS)) {
+    for (let at = 1; at < bytes.length; at += at < 120 ? 1 : 9_999) {
+      using conn = await port.open();
+      await conn.write(bytes.subarray(0, at));
+      await conn.closeWrite();
+      assert.equal(await conn.read(new Uint8Array(1)), null);
+      cuts++;
+    }
+  }
+  assert.deepEqual(port.refused, new Array(cuts).fill("proxy_header"));
+  assert.deepEqual(port.served, []);
 });
 
 test("where a header is required, nothing else is served", async (kind) => {

@@ -24,11 +24,16 @@ export type OriginHeader = "off" | "v2" | "srs";
 export class NamingEngine implements TcpEngine {
   readonly #engine: TcpEngine;
   readonly #header: () => OriginHeader;
+  readonly #way: keyof typeof NAMES;
 
-  /** @param header called for every connection */
-  constructor(engine: TcpEngine, header: () => OriginHeader) {
+  /**
+   * @param header called for every connection
+   * @param way the header that this engine writes; with any other it writes nothing
+   */
+  constructor(engine: TcpEngine, header: () => OriginHeader, way: keyof typeof NAMES) {
     this.#engine = engine;
     this.#header = header;
+    this.#way = way;
   }
 
   get kind(): TcpEngine["kind"] {
@@ -49,7 +54,8 @@ export class NamingEngine implements TcpEngine {
 
   async dial(address: Address, options: DialOptions): Promise<Connection> {
     const connection = await this.#engine.dial(address, options);
-    const name = nameOf(this.#header(), address, options);
+    if (this.#header() !== this.#way) return connection;
+    const name = NAMES[this.#way](address, options);
     // The system takes the first bytes of a connection at once.
     if (name !== undefined) await connection.write(name);
     return connection;
@@ -60,13 +66,12 @@ export class NamingEngine implements TcpEngine {
   }
 }
 
-function nameOf(
-  header: OriginHeader,
-  origin: Address,
-  { client, protocol }: DialOptions,
-): Uint8Array | undefined {
-  if (header === "off") return undefined;
-  if (header === "v2") return client ? encodeProxyHeader(client, origin) : encodeLocal();
-  const ip = client && protocol === "rtmp" ? parseIp(client.host) : undefined;
-  return ip?.length === 4 ? Uint8Array.of(0xf3, 0, 4, ...ip) : undefined;
-}
+const NAMES = {
+  v2: (origin: Address, { client }: DialOptions) => {
+    return client ? encodeProxyHeader(client, origin) : encodeLocal();
+  },
+  srs: (_origin: Address, { client, protocol }: DialOptions) => {
+    const ip = client && protocol === "rtmp" ? parseIp(client.host) : undefined;
+    return ip?.length === 4 ? Uint8Array.of(0xf3, 0, 4, ...ip) : undefined;
+  },
+};

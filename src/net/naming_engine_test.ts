@@ -5,7 +5,9 @@ import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { encodeLocal, encodeProxyHeader } from "./proxy_header.ts";
 import { DenoTcpEngine } from "./deno/tcp_engine.ts";
 import type { DialOptions } from "./engine.ts";
-import { NamingEngine, type OriginHeader } from "./naming_engine.ts";
+import type { OriginHeader } from "./naming_engine.ts";
+import { originEngine } from "./origin_engine.ts";
+import { TlsClient } from "./tls/tls_client.ts";
 
 const V4 = { host: "192.0.2.7", port: 1234 };
 const V6 = { host: "2001:db8::7", port: 1234 };
@@ -14,7 +16,10 @@ const V6 = { host: "2001:db8::7", port: 1234 };
 async function heard(header: OriginHeader, options: Omit<DialOptions, "timeout">) {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { hostname: host, port } = listener.addr;
-  const engine = new NamingEngine(new DenoTcpEngine(new VirtualClock()), () => header);
+  using client = new TlsClient();
+  const engine = originEngine(new DenoTcpEngine(new VirtualClock()), {
+    ...{ header: () => header, client, onFailed: ({ why }) => assert.fail(why) },
+  });
   const accepted = listener.accept();
   using connection = await engine.dial({ host, port }, { timeout: 1_000, ...options });
   using peer = await accepted;

@@ -8,8 +8,9 @@ import { until } from "../support/wait.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import type { Address } from "../../src/core/address.ts";
 import type { Connection, TcpEngine } from "../../src/net/engine.ts";
-import { NamingEngine } from "../../src/net/naming_engine.ts";
-import { SecuringEngine, type TlsFailure } from "../../src/net/securing_engine.ts";
+import type { OriginHeader } from "../../src/net/naming_engine.ts";
+import { originEngine } from "../../src/net/origin_engine.ts";
+import type { TlsFailure } from "../../src/net/securing_engine.ts";
 import { TlsClient } from "../../src/net/tls/tls_client.ts";
 import { isLibcKnown } from "../../src/net/udp/libc.ts";
 
@@ -27,10 +28,12 @@ class World implements AsyncDisposable {
   readonly failures: TlsFailure[] = [];
   readonly #stack = new AsyncDisposableStack();
 
-  constructor(kind: TcpEngine["kind"], header: "off" | "v2" = "off") {
+  constructor(kind: TcpEngine["kind"], header: OriginHeader = "off") {
     this.client = this.#stack.use(new TlsClient(PAIR.authority));
-    const engine = new NamingEngine(openTcpEngine(systemClock, this.#stack, kind), () => header);
-    this.engine = new SecuringEngine(engine, this.client, (one) => this.failures.push(one));
+    this.engine = originEngine(openTcpEngine(systemClock, this.#stack, kind), {
+      ...{ header: () => header, client: this.client },
+      onFailed: (one) => this.failures.push(one),
+    });
   }
 
   /** An origin that echoes everything. */
@@ -180,6 +183,23 @@ test("the PROXY header with the client comes before TLS", async (kind) => {
   assert.deepEqual([...said.subarray(12, 20)], [0x21, 0x11, 0, 12, 192, 0, 2, 7]);
   assert.deepEqual([...said.subarray(28)], [0x16]);
   await failed;
+});
+
+test("SRS's prefix with the client comes inside TLS", async (kind) => {
+  await using world = new World(kind, "srs");
+  const { certificate: cert, key } = PAIR;
+  using listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert, key });
+  const { port } = listener.addr;
+  const address = { host: "127.0.0.1", port, tls: "127.0.0.1" };
+  const client = { host: "192.0.2.7", port: 1234 };
+  const dialling = world.engine.dial(address, { timeout: 2_000, client, protocol: "rtmp" });
+  using conn = await listener.accept();
+  const said = new Uint8Array(7);
+  const reading = conn.read(said);
+  using _connection = await dialling;
+  assert.equal(await reading, 7);
+  assert.deepEqual([...said], [0xf3, 0, 4, 192, 0, 2, 7]);
+  assert.deepEqual(world.failures, []);
 });
 
 test("an origin that does not read blocks the sender, and nothing is lost", async (kind) => {

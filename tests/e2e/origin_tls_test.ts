@@ -183,6 +183,30 @@ Deno.test({
 });
 
 Deno.test({
+  name: "without a file of authorities, origins are trusted by the system's",
+  timeout: 60_000,
+  async fn() {
+    await using authority = await Authority.open();
+    await using stranger = await Authority.open();
+    await using origin = await NginxRtmp.open();
+    await using front = await frontOf(authority, [origin.rtmpPort]);
+    for (const { file } of [authority, stranger]) {
+      // OpenSSL looks here for what the system trusts.
+      await using proxy = await Proxy.open({ SSL_CERT_FILE: file, PROXY_LANES: "2" });
+      await sendHeartbeat(proxy, heartbeatOf(origin, { rtmp: front.ports[0] }));
+      if (file === stranger.file) {
+        await assert.rejects(Publisher.publish(proxy.rtmpUrl("x")));
+        assert.ok(await failures(proxy) > 0);
+      } else {
+        await using _publisher = await Publisher.publish(proxy.rtmpUrl("x"));
+        assert.deepEqual(await origin.publishedStreams(), ["x"]);
+        assert.equal(await failures(proxy), 0);
+      }
+    }
+  },
+});
+
+Deno.test({
   name: "authorities are replaced while streams run",
   timeout: 60_000,
   async fn() {
@@ -254,5 +278,26 @@ Deno.test({
     const url = `http://127.0.0.1:${proxy.ports.httpApi}/api/v1/streams/`;
     const { streams } = JSON.parse(await fetchText(url));
     assert.deepEqual(streams.map(({ name }: { readonly name: string }) => name), ["x"]);
+  },
+});
+
+Deno.test({
+  name: "a real SRS behind TLS gets the client's address inside TLS",
+  ignore: SRS_BIN === undefined,
+  timeout: 60_000,
+  async fn() {
+    await using authority = await Authority.open();
+    await using srs = await Srs.open({ name: "srs", traces: true });
+    await using front = await frontOf(authority, [srs.rtmpPort]);
+    await using proxy = await Proxy.open({
+      PROXY_ORIGIN_CA: authority.file,
+      PROXY_ORIGIN_PROXY_PROTOCOL: "srs",
+    });
+    await sendHeartbeat(proxy, heartbeatOf(srs, { rtmp: front.ports[0] }));
+    await using _publisher = await Publisher.publish(proxy.rtmpUrl("x"));
+    await srs.process.until("SRS know the client", () => {
+      return srs.process.outputText.includes("real client ip=127.0.0.1");
+    });
+    assert.equal(await failures(proxy), 0);
   },
 });
