@@ -34,6 +34,7 @@ class Port implements AsyncDisposable {
     kind: TcpEngine["kind"],
     serve: (connection: Connection, engine: TcpEngine) => Promise<void> = echo,
     pairs: readonly SignedPair[] = [PAIR],
+    limits = { maxConnections: 100, maxConnectionsPerAddress: 100 },
   ) {
     this.tls = this.#stack.use(new TlsServer({ pairs, ticketKeys: TICKET_KEYS }));
     this.engine = openTcpEngine(systemClock, this.#stack, kind);
@@ -43,7 +44,7 @@ class Port implements AsyncDisposable {
       tls: { listen: LOCAL, server: () => this.tls },
       balancers: () => ({ header: "optional", trusted: [parseCidr("127.0.0.0/8")] }),
       openingTimeout: () => 500,
-      limits: () => ({ maxConnections: 100, maxConnectionsPerAddress: 100 }),
+      limits: () => limits,
       serve: (connection) => serve(connection, this.engine),
       onRefused: (reason) => this.refused.push(reason),
       onError: (error) => assert.fail(String(error)),
@@ -218,6 +219,36 @@ test("a PROXY header before TLS names the client, however the bytes are split", 
     assert.deepEqual(peers, ["192.0.2.7"]);
   } finally {
     conn.close();
+  }
+});
+
+test("limits count the clients of the plain and the TLS port together", async (kind) => {
+  const most = 4;
+  for (
+    const [limits, reason] of [
+      [{ maxConnections: most, maxConnectionsPerAddress: 100 }, "limit_total"],
+      [{ maxConnections: 100, maxConnectionsPerAddress: most }, "limit_per_address"],
+    ] as const
+  ) {
+    await using port = new Port(kind, echo, [PAIR], limits);
+    const { port: plain } = port.server.address;
+    const openPlain = () => Deno.connect({ hostname: "127.0.0.1", port: plain });
+    using stack = new DisposableStack();
+    for (let count = 0; count < most; count += 2) {
+      const conn = stack.use(await openPlain());
+      // Without these a client without a header would wait for its first byte.
+      await writeAll(conn, sample(1));
+      await readExactly(conn, 1);
+      await port.connect();
+    }
+    await until("all be served", () => port.server.connections.size === most);
+    using fifth = await openPlain();
+    await writeAll(fifth, sample(1)).catch(() => {});
+    assert.equal(await fifth.read(new Uint8Array(1)).catch(() => null), null);
+    // The limit for an address may be reached only after the handshake: a balancer may be in front.
+    const sixth = await port.connect().catch(() => undefined);
+    assert.equal(await sixth?.read(new Uint8Array(1)).catch(() => null) ?? null, null);
+    assert.deepEqual(port.refused, [reason, reason]);
   }
 });
 

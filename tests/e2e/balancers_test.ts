@@ -3,6 +3,7 @@
 // from all others on one machine, HAProxy replaces it.
 
 import assert from "node:assert/strict";
+import { Authority } from "../support/certificates.ts";
 import { Publisher, Viewer } from "../support/ffmpeg.ts";
 import { assertContiguous, assertSameFrames } from "../support/frames.ts";
 import { Haproxy } from "../support/haproxy.ts";
@@ -12,7 +13,9 @@ import { freePorts } from "../support/ports.ts";
 import { freeProxyPorts, Proxy } from "../support/proxy.ts";
 import { RawHttp } from "../support/raw_http.ts";
 import { Registration } from "../support/register.ts";
+import { sessionsOf } from "../support/sessions.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
+import { TlsPeer } from "../support/tls_peer.ts";
 import { until } from "../support/wait.ts";
 
 const CLIENT = "192.0.2.7";
@@ -80,12 +83,72 @@ for (const send of ["send-proxy", "send-proxy-v2"]) {
       for (const { fields } of requests) {
         assert.equal(fields["user-agent"], CLIENT, "the header towards the origin");
         assert.equal(fields["x-real-ip"], CLIENT);
+        assert.equal(fields["x-forwarded-for"], CLIENT);
       }
       await until("the origin's balancer have logged the client", () => {
         return behind.process.outputText.includes(`client ${CLIENT} port ${originHttp}`);
       });
       // Its probes name no client, and are still answered.
       assert.ok(!proxy.process.errorText.includes("is down"));
+    },
+  });
+}
+
+for (const send of ["send-proxy", "send-proxy-v2"]) {
+  Deno.test({
+    name: `behind HAProxy with ${send}, clients of RTMPS and HTTPS are known too`,
+    timeout: 60_000,
+    async fn() {
+      await using authority = await Authority.open();
+      await authority.pair();
+      const [rtmp, http, rtmps, https] = freePorts(4) as [number, number, number, number];
+      await using origin = await NginxRtmp.open();
+      await using proxy = await Proxy.open({
+        PROXY_PROTOCOL: "required",
+        PROXY_TRUSTED_PROXIES: BALANCER,
+        PROXY_RTMPS_SERVER: `127.0.0.1:${rtmps}`,
+        PROXY_HTTPS_SERVER: `127.0.0.1:${https}`,
+        PROXY_TLS_CERT: authority.folder.file("pair1.pem"),
+        PROXY_TLS_KEY: authority.folder.file("pair1.key"),
+      });
+      const server = `source ${BALANCER} ${send}`;
+      await using _front = await Haproxy.open([
+        { port: rtmp, to: rtmps, mode: "tcp", server, lines: AS_CLIENT },
+        { port: http, to: https, mode: "tcp", server, lines: AS_CLIENT },
+      ]);
+      await using _registration = await Registration.open([proxy], origin);
+      await using _publisher = await Publisher.publish(`rtmps://127.0.0.1:${rtmp}/live/x`);
+      await using viewer = new Viewer(`rtmps://127.0.0.1:${rtmp}/live/x`);
+      await viewer.moreVideo(5);
+      const clients = (await sessionsOf(proxy)).map(({ client }) => client);
+      assert.equal(clients.length, 2);
+      for (const client of clients) {
+        assert.ok(client.startsWith(`${CLIENT}:`), client);
+        assert.ok(proxy.process.errorText.includes(client), "in the log");
+      }
+      await origin.addFile("/live/x.m3u8", new URL(import.meta.url).pathname);
+      using client = Deno.createHttpClient({ caCerts: [await Deno.readTextFile(authority.file)] });
+      const answer = await fetch(`https://127.0.0.1:${http}/live/x.m3u8`, { client });
+      await answer.body?.cancel();
+      const asked = await until("the request", async () => {
+        return (await origin.requests()).find(({ target }) => target === "/live/x.m3u8");
+      });
+      assert.equal(asked.fields["x-forwarded-for"], CLIENT);
+      assert.equal(asked.fields["x-real-ip"], CLIENT);
+      assert.equal(asked.fields["x-forwarded-proto"], "https");
+      // Without a balancer there is no header.
+      for (const port of [rtmps, https]) {
+        using peer = new TlsPeer();
+        using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+        await conn.write(peer.hello());
+        assert.equal(await conn.read(new Uint8Array(1)).catch(() => null), null);
+      }
+      for (const name of ["rtmp", "http"]) {
+        await until("it be counted", async () => {
+          const series = `srs_proxy_${name}_refused_total{reason="proxy_untrusted"}`;
+          return await counted(proxy, series) === 1;
+        });
+      }
     },
   });
 }

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { Authority } from "../support/certificates.ts";
 import { Browser } from "../support/browser.ts";
+import { Child } from "../support/child.ts";
 import { Publisher, Viewer } from "../support/ffmpeg.ts";
 import { assertContiguous, assertSameFrames } from "../support/frames.ts";
 import { NginxRtmp } from "../support/nginx_rtmp.ts";
@@ -12,11 +13,16 @@ import { fetchText } from "../support/origin_server.ts";
 import { freePorts } from "../support/ports.ts";
 import { freeProxyPorts, listenVariables, Proxy, runProxy } from "../support/proxy.ts";
 import { heartbeatOf, registeredOrigins, Registration } from "../support/register.ts";
+import { RtmpPeer } from "../support/rtmp_peer.ts";
+import { recording } from "../support/rtmp_recordings.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
 import { TlsPeer } from "../support/tls_peer.ts";
 import { until } from "../support/wait.ts";
 import { untilItMoves, untilPicture, untilTold } from "../support/web_player.ts";
 import { WERIFT_RUNS, WeriftOrigin } from "../support/werift_origin.ts";
+
+/** Streams that run while certificates are replaced. */
+const STREAMS = 20;
 
 /** A proxy with TLS on all ports, and its certificates. */
 class World implements AsyncDisposable {
@@ -110,6 +116,52 @@ Deno.test({
 });
 
 Deno.test({
+  name: "RTMPS clients that ask for a name and check it: OBS's conversation, ffmpeg and librtmp",
+  timeout: 90_000,
+  async fn() {
+    await using authority = await Authority.open();
+    const { folder } = authority;
+    await authority.pair({ names: ["tv.example.com"] });
+    await authority.pair({ names: ["localhost"] });
+    const [port] = freePorts(1) as [number];
+    await using proxy = await Proxy.open({
+      PROXY_RTMPS_SERVER: `127.0.0.1:${port}`,
+      PROXY_TLS_CERT: `${folder.file("pair1.pem")},${folder.file("pair2.pem")}`,
+      PROXY_TLS_KEY: `${folder.file("pair1.key")},${folder.file("pair2.key")}`,
+    });
+    await using origin = await NginxRtmp.open();
+    await using _registration = await Registration.open([proxy], origin);
+    const caCerts = [await Deno.readTextFile(authority.file)];
+    for (const hostname of ["localhost", "tv.example.com"]) {
+      const plain = await Deno.connect({ hostname: "127.0.0.1", port });
+      using obs = await RtmpPeer.greet(await Deno.startTls(plain, { hostname, caCerts }));
+      await obs.say(recording("obs").client);
+      await obs.hears("onStatus:NetStream.Publish.Start");
+      assert.deepEqual(await origin.publishedStreams(), ["cam"]);
+      await obs.finish();
+      await until("the end", async () => (await origin.publishedStreams()).length === 0);
+    }
+    const url = `rtmps://localhost:${port}/live/x`;
+    const check = ["-tls_verify", "1", "-ca_file", authority.file];
+    await using _publisher = await Publisher.publish(url, { outputOptions: check });
+    const stranger = url.replace("localhost", "127.0.0.1");
+    await assert.rejects(Publisher.publish(stranger, { outputOptions: check }), "another's name");
+    const file = folder.file("x.flv");
+    await using player = new Child({
+      command: "rtmpdump",
+      args: ["--live", "-r", url, "-o", file],
+    });
+    await player.until("a recording", () => {
+      try {
+        return Deno.statSync(file).size > 40_000;
+      } catch {
+        return false;
+      }
+    }, 20_000);
+  },
+});
+
+Deno.test({
   name: "Chromium plays HTTP-FLV on a page over HTTPS",
   timeout: 120_000,
   async fn() {
@@ -174,15 +226,21 @@ Deno.test({
 
 Deno.test({
   name:
-    "certificates are replaced while streams run: none breaks, and new connections get the new one",
+    "certificates are replaced while 20 streams run: none breaks, and new connections get the new one",
   timeout: 120_000,
   async fn() {
     await using stack = new AsyncDisposableStack();
     const world = stack.use(await World.open());
-    const origin = stack.use(await NginxRtmp.open());
+    const origin = stack.use(await NodeMediaServer.open());
     stack.use(await Registration.open([world.proxy], origin));
-    stack.use(await Publisher.publish(world.rtmpsUrl("x")));
-    const viewers = Array.from({ length: 19 }, () => stack.use(new Viewer(world.rtmpsUrl("x"))));
+    const viewers: Viewer[] = [];
+    for (let index = 0; index < STREAMS; index++) {
+      const stream = `s${index}`;
+      stack.use(await Publisher.publish(world.rtmpsUrl(stream)));
+      const isFlv = index % 2 === 0;
+      const url = isFlv ? world.httpsUrl(`/live/${stream}.flv`) : world.rtmpsUrl(stream);
+      viewers.push(stack.use(new Viewer(url)));
+    }
     await Promise.all(viewers.map((viewer) => viewer.moreVideo(5)));
     const before = await world.serial(world.rtmps, "localhost");
     const other = await world.serial(world.rtmps, "tv.example.com");

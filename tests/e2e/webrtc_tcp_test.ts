@@ -2,7 +2,7 @@
 // proxy, which uses UDP with its origins; on a separate port, and on that of HTTPS and HTTP.
 
 import assert from "node:assert/strict";
-import { bytesOfText } from "../../src/core/binary_text.ts";
+import { bytesOfText, textOfBytes } from "../../src/core/binary_text.ts";
 import { Authority } from "../support/certificates.ts";
 import { Browser, WITHOUT_UDP } from "../support/browser.ts";
 import { FloodingClient } from "../support/flooding_client.ts";
@@ -17,6 +17,7 @@ import { agree, openRtcOrigin, proofOf } from "../support/rtc_origin.ts";
 import { join } from "../support/rtmp_wire.ts";
 import { sessionsOf, transportsOf } from "../support/sessions.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
+import { TlsPeer } from "../support/tls_peer.ts";
 import { UdpPeer } from "../support/udp_peer.ts";
 import { until } from "../support/wait.ts";
 import { untilItMoves, untilPicture } from "../support/web_player.ts";
@@ -200,6 +201,55 @@ Deno.test("one port for HTTP and WebRTC over TCP: the protocols are never mixed 
   await client.send(proof);
   const path = (await media.next()).port;
   assert.match((await RawHttp.ask(port, "/")).body, /<!doctype html>/i);
+  await media.send(Uint8Array.of(0x80, 7), path);
+  assert.deepEqual(await client.next(), [0x80, 7]);
+  assert.deepEqual(await transportsOf(proxy), ["play tcp"]);
+});
+
+Deno.test("one port for HTTPS and WebRTC over TCP: neither can be reached through the other", async () => {
+  await using authority = await Authority.open();
+  await authority.pair();
+  const [port] = freePorts(1) as [number];
+  await using proxy = await Proxy.open({
+    ...ownPort(port),
+    PROXY_HTTPS_SERVER: `127.0.0.1:${port}`,
+    PROXY_TLS_CERT: authority.folder.file("pair1.pem"),
+    PROXY_TLS_KEY: authority.folder.file("pair1.key"),
+  });
+  await using media = new UdpPeer();
+  await using _api = await openRtcOrigin(proxy, media.port);
+  const proof = proofOf(await agree(proxy, "x"));
+  using tls = new TlsPeer();
+  const request = bytesOfText("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  // TLS after a frame, and inside one.
+  for (const bytes of [tls.hello(), framed(tls.hello())]) {
+    using liar = await IcePeer.connect(port);
+    await liar.write(join([framed(proofOf("nobody")), bytes]));
+    await liar.closed();
+  }
+  assert.equal(await metric(proxy, "srs_proxy_rtc_tcp_refused_total", "malformed"), 2);
+  // HTTP without TLS, and a frame that only looks like one at first.
+  for (const bytes of [request, framed(proof).with(8, 0)]) {
+    using plain = await Deno.connect({ hostname: "127.0.0.1", port });
+    await plain.write(bytes);
+    assert.ok((await plain.read(new Uint8Array(100)).catch(() => null) ?? 0) <= 7, "an alert");
+  }
+  await until("both be counted", async () => {
+    return await metric(proxy, "srs_proxy_http_refused_total", "tls_handshake") === 2;
+  });
+  // A frame inside TLS, alone and behind a request.
+  for (const before of [new Uint8Array(), request]) {
+    using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    await tls.shake(conn);
+    await conn.write(tls.encrypt(join([before, framed(proof)])));
+    const status = before.length === 0 ? "400" : "200";
+    assert.ok(textOfBytes(await tls.read(conn)).startsWith(`HTTP/1.1 ${status}`));
+  }
+  assert.equal(media.waiting, 0);
+  // Both continue.
+  using client = await IcePeer.connect(port);
+  await client.send(proof);
+  const path = (await media.next()).port;
   await media.send(Uint8Array.of(0x80, 7), path);
   assert.deepEqual(await client.next(), [0x80, 7]);
   assert.deepEqual(await transportsOf(proxy), ["play tcp"]);

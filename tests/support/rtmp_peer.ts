@@ -13,14 +13,14 @@ const PATIENCE = 10_000;
 /** A connection during or after its handshake. */
 export class RtmpPeer implements Disposable {
   readonly #ended: Promise<void>;
-  readonly #connection: Deno.TcpConn;
+  readonly #connection: Deno.Conn;
   readonly #told: Uint8Array[] = [];
   #isDeaf = false;
   #isOver = false;
   #news = Promise.withResolvers<void>();
   readonly #disposed = Promise.withResolvers<void>();
 
-  private constructor(connection: Deno.TcpConn) {
+  private constructor(connection: Deno.Conn) {
     this.#connection = connection;
     this.#ended = this.#read().finally(() => {
       this.#isOver = true;
@@ -37,7 +37,11 @@ export class RtmpPeer implements Disposable {
 
   /** Connects to a port as a client. */
   static async connect(port: number, hostname = "127.0.0.1"): Promise<RtmpPeer> {
-    const connection = await Deno.connect({ hostname, port });
+    return await RtmpPeer.greet(await Deno.connect({ hostname, port }));
+  }
+
+  /** Shakes hands as a client, over a connection that is closed if that fails. */
+  static async greet(connection: Deno.Conn): Promise<RtmpPeer> {
     try {
       await writeAll(connection, Uint8Array.of(3, ...new Uint8Array(BLOCK)));
       const answer = await readExactly(connection, 1 + 2 * BLOCK);
@@ -181,7 +185,7 @@ function isOver(error: unknown): boolean {
   return kinds.some((kind) => error instanceof kind);
 }
 
-async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
+async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
   try {
     for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
   } catch (error) {
@@ -190,7 +194,7 @@ async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array): Promise<vo
 }
 
 /** @throws Error when the connection ends first */
-export async function readExactly(connection: Deno.TcpConn, length: number): Promise<Uint8Array> {
+export async function readExactly(connection: Deno.Conn, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length;) {
     const count = await connection.read(bytes.subarray(at));
