@@ -27,7 +27,8 @@ export class Watchdog implements Disposable {
   constructor(options: WatchdogOptions) {
     this.#options = options;
     this.#timer = options.clock.every(Math.max(1, options.patience / TIMES), () => this.#turn());
-    this.#turn();
+    // Hearts are not asked yet: the first turn may come too soon for their answers.
+    options.tell();
   }
 
   [Symbol.dispose](): void {
