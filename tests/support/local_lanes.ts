@@ -81,6 +81,11 @@ export class LocalLanes implements ForwarderHost, AsyncDisposable {
     this.#opened!.fail(lane);
   }
 
+  /** Loses everything that a lane says from now on. */
+  mute(lane: number): void {
+    this.#opened!.mute(lane);
+  }
+
   /** Starts a replacement for a lane. */
   replace(lane: number): void {
     this.#opened!.openIn(lane);
@@ -111,6 +116,7 @@ class LocalForwarders implements Forwarders<object, unknown>, Disposable {
   readonly #sessions;
   readonly #sockets;
   readonly #served = new Map<number, Served>();
+  readonly #muted = new Set<number>();
   #init: object;
   #address: Address;
 
@@ -163,6 +169,10 @@ class LocalForwarders implements Forwarders<object, unknown>, Disposable {
     this.#around.events.gone(lane);
   }
 
+  mute(lane: number): void {
+    this.#muted.add(lane);
+  }
+
   send(lane: number, command: unknown): boolean {
     return this.#tell(lane, { type: "command", command });
   }
@@ -199,7 +209,7 @@ class LocalForwarders implements Forwarders<object, unknown>, Disposable {
   }
 
   #take(lane: number, served: Served, message: FromForwarder<unknown>): void {
-    if (this.#served.get(lane) !== served) return;
+    if (this.#served.get(lane) !== served || this.#muted.has(lane)) return;
     const { events } = this.#around;
     if (message.type === "report") {
       const { type } = message.report as { readonly type: string };

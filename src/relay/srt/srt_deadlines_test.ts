@@ -14,7 +14,7 @@ import {
 import { UdpPeer } from "../../../tests/support/udp_peer.ts";
 import { VirtualClock } from "../../../tests/support/virtual_clock.ts";
 import { until } from "../../../tests/support/wait.ts";
-import type { SessionLog, SessionRefused } from "../../core/contracts.ts";
+import type { SessionClosed, SessionLog, SessionRefused } from "../../core/contracts.ts";
 import { encodeShutdown } from "../../protocol/srt/packet.ts";
 import { NO_SESSION_LOG } from "../../../tests/support/no_session_log.ts";
 
@@ -368,4 +368,20 @@ Deno.test("the list of sessions tells how much flows both ways, and how fast", a
   await clock.pass(12_000);
   const [bytesIn, bytesOut] = [40 * length, 20 * length];
   assert.deepEqual(flowed(), { bytesIn, bytesOut, bitsIn: 0, bitsOut: 0 });
+});
+
+Deno.test("a session whose lane does not report its end is logged with what was reported before", async () => {
+  const closed: SessionClosed[] = [];
+  const sessions = { ...NO_SESSION_LOG, closed: (event: SessionClosed) => void closed.push(event) };
+  const { length } = keepAlive(0);
+  {
+    const { clock, world, origin } = await open({ sessions });
+    await using _world = world;
+    const session = await begin({ world, origin }, 5);
+    for (const flow of [fromCaller, fromCaller, fromOrigin]) await flow(session);
+    await clock.pass(3_000);
+    world.lanes.mute(1);
+  }
+  const [bytesIn, bytesOut] = [2 * length, length];
+  assert.deepEqual(closed, [{ session: "s1", reason: "shutdown", bytesIn, bytesOut }]);
 });

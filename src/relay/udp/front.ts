@@ -161,7 +161,7 @@ export abstract class UdpFront<
     await this.forwarders.close();
     // A lane that was terminated has not reported the end of its sessions.
     for (const session of [...this.sessions.values()]) {
-      for (const lane of [...session.parts.keys()]) this.#losePart(session, lane, "shutdown");
+      for (const lane of [...session.parts.keys()]) this.#partVanished(session, lane, "shutdown");
       if (this.sessions.has(session.id)) this.endAll(session, "shutdown");
     }
     this.checkIdle();
@@ -231,12 +231,15 @@ export abstract class UdpFront<
 
   #laneGone(lane: number, reason: FrontEnd): void {
     for (const session of [...this.sessions.values()]) {
-      if (!session.parts.has(lane)) continue;
-      // What it had not reported is unknown.
-      session.bytesIn += session.flows.get(lane)?.bytesIn ?? 0;
-      session.bytesOut += session.flows.get(lane)?.bytesOut ?? 0;
-      this.#losePart(session, lane, reason);
+      if (session.parts.has(lane)) this.#partVanished(session, lane, reason);
     }
+  }
+
+  /** A lane has not reported the end of its part: what it had reported before counts. */
+  #partVanished(session: Session, lane: number, reason: FrontEnd): void {
+    session.bytesIn += session.flows.get(lane)?.bytesIn ?? 0;
+    session.bytesOut += session.flows.get(lane)?.bytesOut ?? 0;
+    this.#losePart(session, lane, reason);
   }
 
   #losePart(session: Session, lane: number, reason: Reason | FrontEnd): void {
