@@ -160,6 +160,17 @@ async function openProbed(silent: Set<string>) {
   return { world, sessions };
 }
 
+/** A world with a publisher at an origin that has just fallen silent. */
+async function openFrozen() {
+  const silent = new Set<string>();
+  const { world, sessions } = await openProbed(silent);
+  await world.add("a", "b");
+  const origin = await world.resolve("publisher");
+  await world.registry.confirm("publisher");
+  silent.add(origin);
+  return { world, sessions, origin };
+}
+
 Deno.test("an origin that leaves three probes unanswered loses its streams", async () => {
   const silent = new Set<string>();
   const { world, sessions } = await openProbed(silent);
@@ -198,13 +209,8 @@ Deno.test("an origin that answers probes loses nothing, however many clients fai
 });
 
 Deno.test("an origin that sends is not down, although it takes no new connections", async () => {
-  const silent = new Set<string>();
-  const { world, sessions } = await openProbed(silent);
+  const { world, sessions, origin } = await openFrozen();
   await using _end = world;
-  await world.add("a", "b");
-  const origin = await world.resolve("publisher");
-  await world.registry.confirm("publisher");
-  silent.add(origin);
   world.registry.unreachable(origin, "rtmp");
   for (let second = 1; second < 30; second++) {
     sessions.bytes.set("publisher", second);
@@ -219,13 +225,8 @@ Deno.test("an origin that sends is not down, although it takes no new connection
 });
 
 Deno.test("bytes sent to a session opened since the last probe are a sign of life", async () => {
-  const silent = new Set<string>();
-  const { world, sessions } = await openProbed(silent);
+  const { world, sessions, origin } = await openFrozen();
   await using _end = world;
-  await world.add("a", "b");
-  const origin = await world.resolve("publisher");
-  await world.registry.confirm("publisher");
-  silent.add(origin);
   world.registry.unreachable(origin, "rtmp");
   for (let viewer = 0; viewer < 10; viewer++) {
     sessions.bytes.set(`viewer${viewer}`, 1_000);
@@ -238,17 +239,6 @@ Deno.test("bytes sent to a session opened since the last probe are a sign of lif
   await world.pass(8_000);
   assert.equal(sessions.ended.length, 11);
 });
-
-/** A world with a publisher at an origin that has just fallen silent. */
-async function openFrozen() {
-  const silent = new Set<string>();
-  const { world, sessions } = await openProbed(silent);
-  await world.add("a", "b");
-  const origin = await world.resolve("publisher");
-  await world.registry.confirm("publisher");
-  silent.add(origin);
-  return { world, sessions, origin };
-}
 
 Deno.test("bytes sent before an origin fell silent are no sign of life, however late they are reported", async () => {
   const { world, sessions, origin } = await openFrozen();
