@@ -63,8 +63,7 @@ for (const send of ["send-proxy", "send-proxy-v2"]) {
       assertSameFrames(direct.video, viewer.video, 8);
       assertContiguous(viewer.video, 101);
 
-      const listed = JSON.parse(await fetchText(proxy.systemUrl("/api/v1/sessions")));
-      const clients = listed.sessions.map(({ client }: { client: string }) => client);
+      const clients = (await sessionsOf(proxy)).map(({ client }) => client);
       assert.equal(clients.length, 2);
       for (const client of clients) assert.ok(client.startsWith(CLIENT), client);
       const opened = proxy.process.errorText.split("\n").filter((line) => {

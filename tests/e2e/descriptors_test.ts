@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { Publisher, Viewer } from "../support/ffmpeg.ts";
 import { NginxRtmp } from "../support/nginx_rtmp.ts";
 import { Proxy } from "../support/proxy.ts";
+import { descriptorsOf } from "../support/proxy_figures.ts";
 import { Registration } from "../support/register.ts";
 import { until } from "../support/wait.ts";
 
@@ -12,9 +13,9 @@ import { until } from "../support/wait.ts";
 const ROOM = 6;
 const CONNECTIONS = 40;
 
-async function limitDescriptors(pid: number): Promise<void> {
-  const open = [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
-  const args = ["--pid", String(pid), `--nofile=${open + ROOM}:`];
+async function limitDescriptors(proxy: Proxy): Promise<void> {
+  const limit = descriptorsOf(proxy) + ROOM;
+  const args = ["--pid", String(proxy.process.pid), `--nofile=${limit}:`];
   const { success } = await new Deno.Command("prlimit", { args }).output();
   assert.ok(success);
 }
@@ -50,7 +51,7 @@ Deno.test("a proxy out of descriptors keeps its streams, and serves again once s
   await using _publisher = await Publisher.publish(proxy.rtmpUrl("x"));
   await using viewer = new Viewer(proxy.rtmpUrl("x"));
   await viewer.moreVideo(5);
-  await limitDescriptors(proxy.process.pid);
+  await limitDescriptors(proxy);
   const connections = await crowd(proxy);
   await viewer.moreVideo(25);
   for (const connection of connections) connection.close();

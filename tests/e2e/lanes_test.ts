@@ -6,6 +6,7 @@ import { Faults, FRAGILE_PROGRAM } from "../support/faults.ts";
 import { type Answer, HttpOrigin, live, silence } from "../support/http_origin.ts";
 import { fetchText } from "../support/origin_server.ts";
 import { freeProxyPorts, Proxy } from "../support/proxy.ts";
+import { descriptorsOf, megabytesOf } from "../support/proxy_figures.ts";
 import { RawHttp, requestText } from "../support/raw_http.ts";
 import { heartbeatOf, sendHeartbeat } from "../support/register.ts";
 import { RtmpCrowd } from "../support/rtmp_crowd.ts";
@@ -179,16 +180,6 @@ async function crowd(proxy: Proxy, phase: Phase, count: number): Promise<void> {
   await Promise.all(Array.from({ length: AT_A_TIME }, one));
 }
 
-/** Memory in use, megabytes. */
-function memoryOf({ process }: Proxy): number {
-  const status = Deno.readTextFileSync(`/proc/${process.pid}/status`);
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1]) / 1024;
-}
-
-function descriptorsOf({ process }: Proxy): number {
-  return [...Deno.readDirSync(`/proc/${process.pid}/fd`)].length;
-}
-
 for (const engine of ["libc", "deno"]) {
   Deno.test({
     name: `${engine}: nothing remains of 10,000 clients that leave, in any phase`,
@@ -207,7 +198,7 @@ for (const engine of ["libc", "deno"]) {
         return (await Promise.all(each)).every((value) => value === 0);
       };
       await until("all have left", isEmpty, { timeout: 20_000 });
-      const [descriptors, memory] = [descriptorsOf(proxy), memoryOf(proxy)];
+      const [descriptors, memory] = [descriptorsOf(proxy), megabytesOf(proxy)];
       for (const [name, phase] of Object.entries(PHASES)) {
         await t.step(name, async () => {
           await crowd(proxy, phase, 10_000);
@@ -218,8 +209,8 @@ for (const engine of ["libc", "deno"]) {
         });
       }
       // A leak of one kilobyte per client would show.
-      const grown = memoryOf(proxy) - memory;
-      assert.ok(grown < 50, `${grown} MB more, beside ${memory} MB`);
+      const grown = megabytesOf(proxy) - memory;
+      assert.ok(grown < 50, `${grown} MiB more, beside ${memory} MiB`);
     },
   });
 }

@@ -14,9 +14,9 @@ import { Publisher, recordedFrames, Viewer } from "../support/ffmpeg.ts";
 import { assertContiguous, assertSameFrames } from "../support/frames.ts";
 import { NginxRtmp } from "../support/nginx_rtmp.ts";
 import { NodeMediaServer } from "../support/node_media_server.ts";
-import { fetchText } from "../support/origin_server.ts";
 import { Proxy } from "../support/proxy.ts";
 import { Registration } from "../support/register.ts";
+import { sessionsOf } from "../support/sessions.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
 import { TempFolder } from "../support/temp_folder.ts";
 import { pause, until } from "../support/wait.ts";
@@ -72,10 +72,7 @@ Deno.test({
     const file = folder.file("x.flv");
     const args = ["--live", "-r", proxy.rtmpUrl("x"), "-o", file];
     await using player = new Child({ command: "rtmpdump", args });
-    await until("both players", async () => {
-      const listed = JSON.parse(await fetchText(proxy.systemUrl("/api/v1/sessions")));
-      return listed.sessions.length === 2;
-    });
+    await until("both players", async () => (await sessionsOf(proxy)).length === 2);
     await pause(5_000);
     await using _publisher = await Publisher.publish(proxy.rtmpUrl("x"));
     await viewer.moreVideo(5);

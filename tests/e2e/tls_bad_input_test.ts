@@ -2,7 +2,6 @@
 // speak TLS, or do not finish, disturb nobody.
 
 import assert from "node:assert/strict";
-import { residentBytes } from "../bench/process_figures.ts";
 import { Authority } from "../support/certificates.ts";
 import { Publisher, Viewer } from "../support/ffmpeg.ts";
 import { assertContiguous } from "../support/frames.ts";
@@ -10,6 +9,7 @@ import { NodeMediaServer } from "../support/node_media_server.ts";
 import { fetchText } from "../support/origin_server.ts";
 import { freePorts } from "../support/ports.ts";
 import { Proxy } from "../support/proxy.ts";
+import { descriptorsOf, megabytesOf } from "../support/proxy_figures.ts";
 import { sendHeartbeat } from "../support/register.ts";
 import { TlsPeer } from "../support/tls_peer.ts";
 import { until } from "../support/wait.ts";
@@ -128,20 +128,18 @@ Deno.test({
     await using authority = await Authority.open();
     const { proxy, ports } = await openProxy(authority);
     await using _proxy = proxy;
-    const { pid } = proxy.process;
-    const descriptors = () => [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
     await giveUp(ports, 2_000);
     // Until the last of those have gone, too.
     await until("all be counted", async () => await handshakesRefused(proxy) === 2_000);
-    const atRest = descriptors();
-    const memory = residentBytes(pid);
+    const atRest = descriptorsOf(proxy);
+    const memory = megabytesOf(proxy);
     await giveUp(ports, 10_000);
-    await until("all descriptors be free", () => descriptors() <= atRest, {
-      describe: () => `${descriptors()}, ${atRest} before`,
+    await until("all descriptors be free", () => descriptorsOf(proxy) <= atRest, {
+      describe: () => `${descriptorsOf(proxy)}, ${atRest} before`,
     });
     // What OpenSSL has for one would show if a fifth of them were left.
-    const grown = (residentBytes(pid) - memory) / 1e6;
-    assert.ok(grown < 40, `${grown.toFixed(1)} MB more`);
+    const grown = megabytesOf(proxy) - memory;
+    assert.ok(grown < 38, `${grown.toFixed(1)} MiB more`);
   },
 });
 

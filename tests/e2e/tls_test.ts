@@ -15,6 +15,7 @@ import { freeProxyPorts, listenVariables, Proxy, runProxy } from "../support/pro
 import { heartbeatOf, registeredOrigins, Registration } from "../support/register.ts";
 import { RtmpPeer } from "../support/rtmp_peer.ts";
 import { recording } from "../support/rtmp_recordings.ts";
+import { sessionsOf } from "../support/sessions.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
 import { TlsPeer } from "../support/tls_peer.ts";
 import { until } from "../support/wait.ts";
@@ -110,8 +111,7 @@ Deno.test({
     await Promise.all([plain.moreVideo(30), secure.moreVideo(30)]);
     assertSameFrames(plain.video, secure.video, 15);
     assertContiguous(secure.video, 101);
-    const { sessions } = JSON.parse(await fetchText(world.proxy.systemUrl("/api/v1/sessions")));
-    assert.equal(sessions.length, 3);
+    assert.equal((await sessionsOf(world.proxy)).length, 3);
   },
 });
 

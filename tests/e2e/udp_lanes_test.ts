@@ -1,19 +1,14 @@
 // WebRTC in three lanes: whichever gets an address, its session is served, listed and kicked.
 
 import assert from "node:assert/strict";
-import { fetchText } from "../support/origin_server.ts";
 import { Proxy } from "../support/proxy.ts";
 import { agree, openRtcOrigin, proofOf } from "../support/rtc_origin.ts";
+import { sessionsOf } from "../support/sessions.ts";
 import { UdpPeer } from "../support/udp_peer.ts";
 import { until } from "../support/wait.ts";
 
 /** Enough addresses that they are never all in one lane. */
 const MANY = 18;
-
-async function sessionsOf(proxy: Proxy): Promise<string[]> {
-  const answer = JSON.parse(await fetchText(proxy.systemUrl("/api/v1/sessions")));
-  return answer.sessions.map(({ session }: { readonly session: string }) => session);
-}
 
 Deno.test({
   name:
@@ -44,7 +39,7 @@ Deno.test({
     }
     const sessions = await sessionsOf(proxy);
     assert.equal(sessions.length, MANY);
-    for (const session of sessions) {
+    for (const { session } of sessions) {
       const url = proxy.systemUrl(`/api/v1/sessions/${session}`);
       const { ok, body } = await fetch(url, { method: "DELETE" });
       await body?.cancel();

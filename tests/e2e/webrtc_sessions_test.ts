@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { Proxy } from "../support/proxy.ts";
+import { descriptorsOf, megabytesOf, sumOf } from "../support/proxy_figures.ts";
 import { agree, openRtcOrigin, proofOf } from "../support/rtc_origin.ts";
 import { UdpPeer } from "../support/udp_peer.ts";
 import { until } from "../support/wait.ts";
@@ -17,27 +18,13 @@ const OPENED = "srs_proxy_rtc_sessions_opened_total";
 /** Begins each session from one of many addresses, and abandons them. */
 async function begin(proxy: Proxy, ufrags: readonly string[]): Promise<void> {
   const { webrtc } = proxy.ports;
-  const before = await metric(proxy, OPENED);
+  const before = await sumOf(proxy, OPENED);
   await using clients = new AsyncDisposableStack();
   for (const [index, ufrag] of ufrags.entries()) {
     const client = clients.use(new UdpPeer(`127.0.${1 + index % 20}.1`));
     await client.sendTo(proofOf(ufrag), "127.0.0.1", webrtc);
   }
-  await until("all to begin", async () => await metric(proxy, OPENED) === before + ufrags.length);
-}
-
-function descriptors(pid: number): number {
-  return [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
-}
-
-function residentMegabytes(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(Deno.readTextFileSync(`/proc/${pid}/status`))![1]) / 1024;
-}
-
-async function metric(proxy: Proxy, name: string): Promise<number> {
-  const text = await (await fetch(proxy.systemUrl("/metrics"))).text();
-  return text.split("\n").filter((line) => line.startsWith(name))
-    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+  await until("all to begin", async () => await sumOf(proxy, OPENED) === before + ufrags.length);
 }
 
 Deno.test("thousands of abandoned sessions release everything", async () => {
@@ -47,7 +34,6 @@ Deno.test("thousands of abandoned sessions release everything", async () => {
   });
   await using media = new UdpPeer();
   await using _api = await openRtcOrigin(proxy, media.port);
-  const { pid } = proxy.process;
   // No idle connection to the proxy may be left, because it would be counted.
   using http = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
   const run = async (sessions: number) => {
@@ -55,16 +41,16 @@ Deno.test("thousands of abandoned sessions release everything", async () => {
       const names = Array.from({ length: WAVE }, (_, index) => `s${done + index}`);
       await begin(proxy, await Promise.all(names.map((name) => agree(proxy, name, http))));
     }
-    await until("all to end", async () => await metric(proxy, "srs_proxy_rtc_sessions ") === 0, {
+    await until("all to end", async () => await sumOf(proxy, "srs_proxy_rtc_sessions ") === 0, {
       timeout: 30_000,
     });
   };
-  const idle = descriptors(pid);
+  const idle = descriptorsOf(proxy);
   await run(WARM_UP);
-  const memory = residentMegabytes(pid);
+  const memory = megabytesOf(proxy);
   await run(SESSIONS);
   // Connections to the origin's API are kept for a while, at most 16.
-  assert.ok(descriptors(pid) <= idle + 20, `${descriptors(pid)} descriptors after ${idle}`);
-  const grown = residentMegabytes(pid) - memory;
+  assert.ok(descriptorsOf(proxy) <= idle + 20, `${descriptorsOf(proxy)} descriptors after ${idle}`);
+  const grown = megabytesOf(proxy) - memory;
   assert.ok(grown < 120, `${grown.toFixed(0)} MiB more memory`);
 });

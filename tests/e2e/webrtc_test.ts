@@ -5,10 +5,10 @@ import assert from "node:assert/strict";
 import type { Page } from "../support/page.ts";
 import { Browser } from "../support/browser.ts";
 import { beginOf } from "../support/http_media.ts";
-import { fetchText } from "../support/origin_server.ts";
 import { freeProxyPorts, Proxy, type ProxyPorts } from "../support/proxy.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { registeredOrigins, Registration } from "../support/register.ts";
+import { sessionsOf } from "../support/sessions.ts";
 import { Srs, SRS_BIN } from "../support/srs.ts";
 import { until } from "../support/wait.ts";
 import { untilItMoves, untilPicture, untilTold } from "../support/web_player.ts";
@@ -31,13 +31,9 @@ async function openAll(
   return { proxy, origin, browser };
 }
 
-interface SessionsAnswer {
-  readonly sessions: readonly { readonly protocol: string; readonly intent: string }[];
-}
-
-async function sessionsOf(proxy: Proxy): Promise<string[]> {
-  const answer: SessionsAnswer = JSON.parse(await fetchText(proxy.systemUrl("/api/v1/sessions")));
-  return answer.sessions.map(({ protocol, intent }) => `${protocol} ${intent}`).toSorted();
+async function intentsOf(proxy: Proxy): Promise<string[]> {
+  const sessions = await sessionsOf(proxy);
+  return sessions.map(({ protocol, intent }) => `${protocol} ${intent}`).toSorted();
 }
 
 function pageUrl(proxy: Proxy, path: string): string {
@@ -66,7 +62,7 @@ Deno.test({
     await untilShown(player.page, "bitrate", /^[\d.]+ [kM]bit\/s$/);
     await untilPicture(publisher.page, "whip", CAMERA_COLOURS);
     await untilPicture(player.page, "whep", CAMERA_COLOURS);
-    assert.deepEqual(await sessionsOf(proxy), ["rtc play", "rtc publish"]);
+    assert.deepEqual(await intentsOf(proxy), ["rtc play", "rtc publish"]);
 
     await pressStop(player.page);
     await pressStop(publisher.page);
@@ -102,14 +98,14 @@ Deno.test({
     await untilItMoves(player.page);
     await untilPicture(publisher.page, "whip_srs", CAMERA_COLOURS);
     await untilPicture(player.page, "whep_srs", CAMERA_COLOURS);
-    assert.deepEqual(await sessionsOf(proxy), ["rtc play", "rtc publish"]);
+    assert.deepEqual(await intentsOf(proxy), ["rtc play", "rtc publish"]);
     assert.equal(await beginOf(pageUrl(proxy, "/live/show.flv"), 20_000), "FLV");
     assert.deepEqual(await srs.publishedStreams(), ["show"]);
 
     await pressStop(publisher.page);
     await until("SRS have no stream", async () => (await srs.publishedStreams()).length === 0);
     await until("the session be gone", async () => {
-      return !(await sessionsOf(proxy)).includes("rtc publish");
+      return !(await intentsOf(proxy)).includes("rtc publish");
     });
     await player.page.close();
     await until("the player's be gone", async () => (await sessionsOf(proxy)).length === 0);
@@ -208,8 +204,8 @@ Deno.test({
     await publish(publisher.page, "Camera");
     const player = await browser.openPage(pageUrl(second, "/?format=webrtc#live/show"));
     await untilItMoves(player.page);
-    assert.deepEqual(await sessionsOf(first), ["rtc play"]);
-    assert.deepEqual(await sessionsOf(second), ["rtc publish"]);
+    assert.deepEqual(await intentsOf(first), ["rtc play"]);
+    assert.deepEqual(await intentsOf(second), ["rtc publish"]);
 
     await pressStop(publisher.page);
     await pressStop(player.page);

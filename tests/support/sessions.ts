@@ -8,6 +8,7 @@ export interface ListedSession {
   readonly session: string;
   readonly protocol: string;
   readonly intent: string;
+  readonly stream: string;
   readonly transport: string;
   readonly client: string;
 }

@@ -3,8 +3,8 @@
 
 import { type Handshake, parseHandshake } from "../../src/protocol/srt/handshake.ts";
 import type { Proxy } from "./proxy.ts";
-import { fetchText } from "./origin_server.ts";
 import { heartbeatOf, sendHeartbeat } from "./register.ts";
+import { sessionsOf } from "./sessions.ts";
 import { srtConclusion, srtInduction } from "./srt_packets.ts";
 import type { UdpPeer } from "./udp_peer.ts";
 
@@ -13,14 +13,11 @@ export async function registerSrt(proxy: Proxy, name: string, srtPort: number): 
   await sendHeartbeat(proxy, heartbeatOf({ name, rtmpPort: srtPort, srtPort }, "1"));
 }
 
-interface SessionsAnswer {
-  readonly sessions: readonly { readonly protocol: string; readonly stream: string }[];
-}
-
 /** The streams of the open SRT sessions. */
 export async function srtSessions(proxy: Proxy): Promise<string[]> {
-  const answer: SessionsAnswer = JSON.parse(await fetchText(proxy.systemUrl("/api/v1/sessions")));
-  return answer.sessions.filter(({ protocol }) => protocol === "srt").map(({ stream }) => stream);
+  return (await sessionsOf(proxy)).filter(({ protocol }) => protocol === "srt").map(({ stream }) =>
+    stream
+  );
 }
 
 /** Makes one call. @returns its answer */
