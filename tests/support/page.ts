@@ -12,6 +12,7 @@ export interface Locator {
   click(): Promise<void>;
   count(): Promise<number>;
   fill(text: string): Promise<void>;
+  first(): Locator;
   getAttribute(name: string): Promise<string | null>;
   getByRole(role: string, options?: Named): Locator;
   getByText(text: string | RegExp, options?: Named): Locator;

@@ -1,10 +1,11 @@
-// A list of the System API that is kept up to date while the page is visible.
+// Lists and single answers of the System API that are kept up to date while the page is visible.
 
 /// <reference lib="dom" />
 
 import { useEffect, useState } from "preact/hooks";
 import type { ApiClient } from "./api_client.ts";
 import type { ChangeFeed } from "./change_feed.ts";
+import { keepReading } from "./keep_reading.ts";
 import { type ListPlace, type LoadedList, loadList } from "./list_loader.ts";
 
 /** The list as last read. */
@@ -16,12 +17,6 @@ export interface ListState<T> extends LoadedList<T> {
   /** Reads it again at once. */
   readonly refresh: () => void;
 }
-
-/** Milliseconds between two readings; long lists are read less often. */
-const PERIOD = 5_000;
-const SHARE = 10;
-/** Least milliseconds between a reading and the next one after a change. */
-const AFTER_CHANGE = 1_000;
 
 type Told<T> = Omit<ListState<T>, "refresh">;
 
@@ -38,18 +33,10 @@ export function useList<T>({ api, feed }: Sources, place: ListPlace): ListState<
   const { path, field, query } = place;
   useEffect(() => setState(nothing), [path, query]);
   useEffect(() => {
-    const leave = new AbortController();
-    const { signal } = leave;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let [isBusy, readAt, hasChanged] = [false, -Infinity, false];
-    const look = async () => {
-      clearTimeout(timer);
-      if (isBusy || document.hidden) return;
-      [isBusy, hasChanged] = [true, false];
-      const startedAt = performance.now();
-      const onPart = (part: LoadedList<T>) => {
-        setState((now) => now.isWhole ? now : { ...now, ...part });
-      };
+    const onPart = (part: LoadedList<T>) => {
+      setState((now) => now.isWhole ? now : { ...now, ...part });
+    };
+    return keepReading(feed, async (signal) => {
       try {
         const list = await loadList<T>(api, place, signal, onPart);
         setState({ ...list, isWhole: true, failure: undefined });
@@ -57,25 +44,7 @@ export function useList<T>({ api, feed }: Sources, place: ListPlace): ListState<
         if (signal.aborted) return;
         setState((now) => ({ ...now, failure: (error as Error).message }));
       }
-      isBusy = false;
-      readAt = performance.now();
-      const pause = hasChanged ? AFTER_CHANGE : PERIOD;
-      timer = setTimeout(look, Math.max(pause, SHARE * (readAt - startedAt)));
-    };
-    const onChange = () => {
-      hasChanged = true;
-      if (isBusy) return;
-      clearTimeout(timer);
-      timer = setTimeout(look, Math.max(0, AFTER_CHANGE - (performance.now() - readAt)));
-    };
-    document.addEventListener("visibilitychange", look, { signal });
-    const unsubscribe = feed.subscribe(onChange);
-    look();
-    return () => {
-      leave.abort();
-      unsubscribe();
-      clearTimeout(timer);
-    };
+    });
   }, [api, path, field, query, asked]);
   return { ...state, refresh: () => setAsked((times) => times + 1) };
 }
@@ -93,33 +62,14 @@ export function useAnswer<T>(
     setFailure(undefined);
   }, [path]);
   useEffect(() => {
-    const leave = new AbortController();
-    const { signal } = leave;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const look = async () => {
-      clearTimeout(timer);
-      if (document.hidden) return;
+    return keepReading(feed, async (signal) => {
       try {
         setAnswer(await api.get<T>(path, signal));
         setFailure(undefined);
       } catch (error) {
-        if (signal.aborted) return;
-        setFailure((error as Error).message);
+        if (!signal.aborted) setFailure((error as Error).message);
       }
-      if (!signal.aborted) timer = setTimeout(look, PERIOD);
-    };
-    const onChange = () => {
-      clearTimeout(timer);
-      timer = setTimeout(look, AFTER_CHANGE);
-    };
-    document.addEventListener("visibilitychange", look, { signal });
-    const unsubscribe = feed.subscribe(onChange);
-    look();
-    return () => {
-      leave.abort();
-      unsubscribe();
-      clearTimeout(timer);
-    };
+    });
   }, [api, path, asked]);
   return { answer, failure, refresh: () => setAsked((times) => times + 1) };
 }
