@@ -58,6 +58,19 @@ Deno.test("an import against the layers is found, in whatever form", () => {
   }
 });
 
+Deno.test("a file beside the layers is found", () => {
+  for (const path of ["src/app.ts", "src/ports/a.ts"]) {
+    const [violation = "", ...more] = violationsOf({ [path]: importing("./core/a.ts") });
+    assert.match(violation, /: Cannot lie there: no layer is called /, path);
+    assert.deepEqual(more, []);
+    assert.equal(
+      violationsOf({ [path]: "export const a = 1;\n" }).length,
+      1,
+      "without imports too",
+    );
+  }
+});
+
 Deno.test("a cycle is found and shown once", () => {
   const violations = violationsOf({
     "src/core/a.ts": importing("./b.ts"),

@@ -73,6 +73,8 @@ async function askWhatIsThere(): Promise<void> {
   }
   const { body } = await desk.ask("GET", "/api/v1/openapi.json");
   assert.deepEqual(body, JSON.parse(JSON.stringify(systemDocument(ABOUT.version))));
+  const other = await desk.ask("GET", "/api/v1/openapi.json?api=http");
+  assert.deepEqual(other.body, JSON.parse(JSON.stringify(httpDocument(ABOUT.version))));
   // Operations that end or forget something come last.
   const all = [...SYSTEM_DOCUMENT.operations].sort((one, two) => rankOf(one) - rankOf(two));
   for (const operation of all) {
@@ -92,6 +94,7 @@ async function askWrongly(): Promise<void> {
   await desk.ask("POST", REGISTER, GOOD);
   const asked: [number, string, RequestInit?][] = [
     [400, "/api/v1/origins?limit=0"],
+    [400, "/api/v1/openapi.json?api=other"],
     [400, "/api/v1/streams?live=perhaps"],
     [400, "/api/v1/streams/%ff"],
     [400, "/api/v1/streams/%ff", { method: "DELETE" }],

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { ApiDesk } from "../../tests/support/api_desk.ts";
 import { RecordedSrs, recordingOf } from "../../tests/support/recorded_srs.ts";
+import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 
 /** Opens two recorded origins and an API for them. */
 function openTwo(options: ConstructorParameters<typeof RecordedSrs>[2] = {}) {
@@ -179,6 +180,46 @@ Deno.test("an entry is requested at its origin, and nowhere else once that is kn
   await desk.ask(path);
   assert.deepEqual(one.asked, [`GET ${path}`]);
   assert.deepEqual(two.asked, [`GET ${path}`, `GET ${path}`]);
+});
+
+Deno.test("a frozen origin that had an entry delays one request for it, by less than a second", async () => {
+  await using world = openTwo();
+  const { desk, one, two } = world;
+  const [client, another] = recorded("two", "/api/v1/clients").clients;
+  await desk.ask("/api/v1/clients");
+  two.isFrozen = true;
+  for (const [{ id }, most] of [[client, 1_000], [another, 500]]) {
+    const begun = performance.now();
+    const { body } = await desk.ask(`/api/v1/clients/${id}`);
+    const took = performance.now() - begun;
+    assert.ok(took < most, `${took}`);
+    assert.deepEqual(body, { code: 2049, missing: [{ origin: "vid-two22", reason: "timeout" }] });
+  }
+  assert.equal(one.asked.length, 1, "nobody else is asked for its entries");
+});
+
+Deno.test("fifty requests for one client cause one question to its origin", async () => {
+  await using world = openTwo();
+  const { desk, two } = world;
+  const [client] = recorded("two", "/api/v1/clients").clients;
+  await desk.ask("/api/v1/clients");
+  const path = `/api/v1/clients/${client.id}`;
+  await Promise.all(Array.from({ length: 50 }, () => desk.ask(path)));
+  assert.deepEqual(two.asked.slice(1), [`GET ${path}`]);
+});
+
+Deno.test("a look at any depth of a list, every second, causes one question a second", async () => {
+  const clock = new VirtualClock();
+  await using origin = new RecordedSrs("a", "one", { streams: 1_500 });
+  using desk = new ApiDesk([origin], { clock });
+  for (let second = 0; second < 30; second++) {
+    for (const start of [0, 90, 700, 1_400, 0]) {
+      assert.equal((await desk.ask(`/api/v1/streams?start=${start}`)).body.streams.length, 10);
+    }
+    await clock.pass(1_000);
+  }
+  // At first it is not known yet how deep people look.
+  assert.ok(origin.asked.length <= 30 + 2, `${origin.asked.length} questions`);
 });
 
 Deno.test("an unknown id gets SRS's code, and origins that were not asked are named", async () => {

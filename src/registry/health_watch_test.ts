@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { sampleOrigin } from "../../tests/contract/sample_origin.ts";
+import { VirtualClock } from "../../tests/support/virtual_clock.ts";
+import { HealthWatch } from "./health_watch.ts";
 import type { RegistryOptions } from "./registry.ts";
 import { World } from "../../tests/contract/registry_world.ts";
 
@@ -92,4 +95,46 @@ Deno.test("an interval of 0 sends no probes until one is set", async () => {
   interval = 1_000;
   await world.pass(10_000);
   assert.ok(probed.length >= 7);
+});
+
+/** A watch of these many origins whose probes end when `probe` says so. */
+function watchOf(count: number, probe: (id: string) => Promise<boolean>) {
+  const clock = new VirtualClock();
+  const watch = new HealthWatch({
+    ...{ clock, random: Math.random, interval: () => 2_000 },
+    ...{ isOurs: () => true, isSuspected: () => false, onProbed: () => {} },
+    probe: ({ id }) => probe(id),
+  });
+  watch.update(Array.from({ length: count }, (_, at) => ({ origin: sampleOrigin(`o-${at}`) })));
+  return { clock, watch };
+}
+
+Deno.test("probes are spread over the interval, and pauses between them vary", async () => {
+  const times = new Map<string, number[]>();
+  const { clock, watch } = watchOf(50, (id) => {
+    times.set(id, [...times.get(id) ?? [], clock.now()]);
+    return Promise.resolve(true);
+  });
+  using _watch = watch;
+  await clock.pass(60_000);
+  const all = [...times.values()];
+  const first = all.map(([time]) => time!);
+  assert.ok(Math.max(...first) - Math.min(...first) > 1_000, `${first}`);
+  const pauses = all.flatMap((each) => each.slice(1).map((time, at) => time - each[at]!));
+  const [least, most] = [Math.min(...pauses), Math.max(...pauses)];
+  assert.ok(least >= 1_600 && least < 1_800, `${least}`);
+  assert.ok(most <= 2_400 && most > 2_200, `${most}`);
+});
+
+Deno.test("however many origins there are, only some are probed at a time", async () => {
+  const ends: (() => void)[] = [];
+  const { clock, watch } = watchOf(500, () => {
+    return new Promise((resolve) => ends.push(() => resolve(true)));
+  });
+  using _watch = watch;
+  await clock.pass(10_000);
+  assert.equal(ends.length, 64);
+  for (const end of ends.splice(0, 10)) end();
+  await clock.pass(1_000);
+  assert.equal(ends.length, 64);
 });

@@ -7,7 +7,7 @@ import { PROCESS_METRICS } from "../../src/api/process_metrics.ts";
 import { VARIABLES } from "../../src/config/table.ts";
 import { faultsOf, type KubernetesObject, readObjects } from "../support/kubernetes.ts";
 import { PROJECT_FOLDER } from "../support/project.ts";
-import { DEFAULT_PORTS, runProxy } from "../support/proxy.ts";
+import { DEFAULT_PORTS, Proxy, runProxy } from "../support/proxy.ts";
 
 const DEPLOY = `${PROJECT_FOLDER}/deploy`;
 /** Prometheus's own metrics, and the usual ones of processes. */
@@ -125,11 +125,28 @@ Deno.test("the example fits the proxy: variables, ports, probes and the time to 
   for (const { targetPort, protocol } of named) {
     assert.ok(ports.some((port) => port.name === targetPort && port.protocol === protocol));
   }
+  await using proxy = await Proxy.open();
+  for (const name of ["livenessProbe", "readinessProbe", "startupProbe"]) {
+    const { path, port } = container[name].httpGet;
+    assert.equal(port, "system", name);
+    assert.equal(await statusOf(proxy.systemUrl(path)), 200, name);
+  }
+  const { annotations } = deploymentOf(objects).spec.template.metadata;
+  assert.equal(annotations["prometheus.io/port"], String(systemApi));
+  assert.equal(await statusOf(proxy.systemUrl(annotations["prometheus.io/path"])), 200);
+  const { periodSeconds, failureThreshold } = container.readinessProbe;
+  assert.ok(container.lifecycle.preStop.sleep.seconds > periodSeconds * failureThreshold);
   const minutes = Number(/^(\d+)m$/.exec(data.PROXY_FORCE_QUIT_TIMEOUT)![1]);
   const needed = container.lifecycle.preStop.sleep.seconds + minutes * 60;
   assert.ok(spec.terminationGracePeriodSeconds > needed);
   assert.equal(data.PROXY_LANES, container.resources.limits.cpu);
 });
+
+async function statusOf(url: string): Promise<number> {
+  const response = await fetch(url);
+  await response.body?.cancel();
+  return response.status;
+}
 
 function deploymentOf(objects: readonly KubernetesObject[]): KubernetesObject {
   return objects.find(({ kind }) => kind === "Deployment")!;

@@ -1,4 +1,5 @@
-// An origin is drained through one proxy while its streams run through another on the same Redis.
+// An origin is drained, and a stream ended, through one proxy while streams run through another on the same
+// Redis.
 
 import assert from "node:assert/strict";
 import { Publisher, Viewer } from "../support/ffmpeg.ts";
@@ -64,5 +65,15 @@ Deno.test({
     }, { timeout: 20_000, interval: 500 });
     await using fresh = await openProxy(redis);
     await until("the drain", () => isDraining(fresh, one), { timeout: 3_000, interval: 20 });
+
+    // Everything of a stream ends, at whichever proxy it is.
+    const path = "/api/v1/streams/__defaultVhost__/live/a";
+    const response = await fetch(fresh.systemUrl(path), { method: "DELETE" });
+    assert.equal(response.status, 200, await response.text());
+    await viewer.process.end(20_000);
+    await until("its publisher be gone", async () => {
+      return !(await one.publishedStreams()).includes("a");
+    });
+    await late.moreVideo(10);
   },
 });
