@@ -4,16 +4,15 @@
 import type { Clock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
 import { ExpiringMap } from "../core/expiring_map.ts";
+import { isObject, type JsonObject } from "../core/json_object.ts";
 import type { OriginReply } from "../core/origin_questions.ts";
-import { type Missing, type OriginAnswers, unreadableAnswer } from "./origin_answers.ts";
 import {
-  isObject,
-  type JsonObject,
-  type ListName,
-  NOT_FOUND_CODES,
-  readSrsAnswer,
-  SINGULARS,
-} from "./srs_answer.ts";
+  type Missing,
+  type OriginAnswers,
+  type Survey,
+  unreadableAnswer,
+} from "./origin_answers.ts";
+import { type ListName, NOT_FOUND_CODES, readSrsAnswer, SINGULARS } from "./srs_answer.ts";
 
 /** What is looked for. */
 export interface EntryRequest {
@@ -54,7 +53,7 @@ export class FoundEntries {
   /** Remembers which origin has an entry that was listed, since it may be asked for next. */
   note(name: ListName, id: unknown, origin: string): void {
     const now = this.#options.clock.now();
-    if (typeof id === "string") this.#seen.set(`${name}/${id}`, origin, now);
+    if (typeof id === "string" && ID.test(id)) this.#seen.set(`${name}/${id}`, origin, now);
   }
 
   /** @throws ProxyError `stream_busy` when several origins have that id, `registry_unavailable` */
@@ -63,7 +62,9 @@ export class FoundEntries {
     const seen = this.#seen.get(`${name}/${id}`, this.#options.clock.now());
     if (seen === undefined || request.origin !== undefined) return await this.#search(request);
     const there = await this.#askAt(seen, request);
-    return there?.answer.code === 0 ? there : await this.#search(request);
+    // Nobody waits for a second round after one that took all the time.
+    const isLate = there.missing.some(({ reason }) => reason === "timeout");
+    return there.answer.code === 0 || isLate ? there : await this.#search(request);
   }
 
   /**
@@ -84,30 +85,23 @@ export class FoundEntries {
   async #search(request: EntryRequest): Promise<EntryFound> {
     const { name, id, origin } = request;
     if (!ID.test(id)) return notFound(name, []);
-    if (origin === undefined) return await this.#askAll(request);
-    const missing = [{ origin, reason: "unreachable" as const }];
-    return await this.#askAt(origin, request) ?? notFound(name, missing);
+    return await (origin === undefined ? this.#askAll(request) : this.#askAt(origin, request));
   }
 
-  /** @returns undefined when there is no such origin, or it does not answer */
-  async #askAt(origin: string, request: EntryRequest): Promise<EntryFound | undefined> {
-    const question = { method: "GET", target: targetOf(request), limit: LIMIT };
-    try {
-      const answer = readEntry(request.name, await this.#options.answers.askOne(origin, question));
-      return { answer: named(request.name, answer, origin), origin, missing: [] };
-    } catch (error) {
-      if (error instanceof ProxyError && error.source !== "internal") return undefined;
-      throw error;
+  /** An origin that is unknown or does not answer is missing. */
+  async #askAt(origin: string, request: EntryRequest): Promise<EntryFound> {
+    const { answers } = this.#options;
+    const { answers: [found], missing } = await answers.collect(surveyFor(request), origin);
+    if (found !== undefined) {
+      return { answer: named(request.name, found.answer, origin), origin, missing: [] };
     }
+    const unknown = [{ origin, reason: "unreachable" as const }];
+    return notFound(request.name, missing.length > 0 ? missing : unknown);
   }
 
   async #askAll(request: EntryRequest): Promise<EntryFound> {
     const { name, id } = request;
-    const { answers, missing } = await this.#options.answers.collect({
-      target: targetOf(request),
-      limit: LIMIT,
-      read: (reply) => readEntry(name, reply),
-    });
+    const { answers, missing } = await this.#options.answers.collect(surveyFor(request));
     const [first, ...others] = answers.filter(({ answer }) => answer.code === 0);
     if (first === undefined) return notFound(name, missing);
     if (others.length > 0) {
@@ -123,6 +117,11 @@ export class FoundEntries {
 
 function targetOf({ name, id }: EntryRequest): string {
   return `/api/v1/${name}/${id}`;
+}
+
+function surveyFor(request: EntryRequest): Survey<EntryFound["answer"]> {
+  const read = (reply: OriginReply) => readEntry(request.name, reply);
+  return { target: targetOf(request), limit: LIMIT, read };
 }
 
 function notFound(name: ListName, missing: readonly Missing[]): EntryFound {

@@ -1,7 +1,7 @@
 // Combines the figures of several SRS into the shape that one has: amounts are added up, shares are averaged,
 // and figures of a machine count once for each machine. Pure.
 
-import { isObject, type JsonObject } from "./srs_answer.ts";
+import { isObject, type JsonObject } from "../core/json_object.ts";
 
 /** Figures that every origin has, in one shape. */
 export const FIGURES = [

@@ -4,8 +4,9 @@
 
 import type { Clock } from "../core/clock.ts";
 import { ProxyError } from "../core/errors.ts";
+import { isObject, type JsonObject } from "../core/json_object.ts";
 import { type Missing, type OriginAnswers, unreadableAnswer } from "./origin_answers.ts";
-import { isObject, type JsonObject, type ListName, readGoodAnswer } from "./srs_answer.ts";
+import { type ListName, readGoodAnswer } from "./srs_answer.ts";
 
 /** Which part of a list, counted from 0 over all origins. */
 export interface Part {

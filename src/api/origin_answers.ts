@@ -84,16 +84,20 @@ export class OriginAnswers implements Disposable {
     this.#kept = new ExpiringMap({ capacity: MOST_KEPT, ttl: SWEEP });
   }
 
-  /** Asks all origins. @throws ProxyError `registry_unavailable` */
-  async collect<T>(survey: Survey<T>): Promise<Collected<T>> {
-    const { target } = survey;
+  /**
+   * Asks all origins, or only the one with that id, if it exists.
+   *
+   * @throws ProxyError `registry_unavailable`
+   */
+  async collect<T>(survey: Survey<T>, only?: string): Promise<Collected<T>> {
+    const key = only === undefined ? survey.target : `${survey.target} ${only}`;
     const now = this.#options.clock.now();
-    const kept = this.#kept.get(target, now);
+    const kept = this.#kept.get(key, now);
     if (kept !== undefined && now < kept.freshUntil) return kept.collected as Collected<T>;
-    let asked = this.#underWay.get(target);
+    let asked = this.#underWay.get(key);
     if (asked === undefined) {
-      asked = this.#ask(survey).finally(() => this.#underWay.delete(target));
-      this.#underWay.set(target, asked);
+      asked = this.#askAndKeep(survey, key, only).finally(() => this.#underWay.delete(key));
+      this.#underWay.set(key, asked);
     }
     return await asked as Collected<T>;
   }
@@ -115,10 +119,10 @@ export class OriginAnswers implements Disposable {
     this.#sweeper?.[Symbol.dispose]();
   }
 
-  #keep(target: string, answers: KeptAnswers): void {
+  #keep(key: string, answers: KeptAnswers): void {
     if (this.#isClosed) return;
     const { clock } = this.#options;
-    this.#kept.set(target, answers, clock.now());
+    this.#kept.set(key, answers, clock.now());
     this.#sweeper ??= clock.after(SWEEP, () => this.#sweep());
   }
 
@@ -128,10 +132,16 @@ export class OriginAnswers implements Disposable {
     this.#sweeper = this.#kept.size === 0 ? undefined : clock.after(SWEEP, () => this.#sweep());
   }
 
-  async #ask<T>(survey: Survey<T>): Promise<Collected<T>> {
+  async #askAndKeep<T>(
+    survey: Survey<T>,
+    key: string,
+    only: string | undefined,
+  ): Promise<Collected<T>> {
     const { clock, registrar } = this.#options;
-    const all = [...await registrar.origins()].sort((a, b) => a.origin.id < b.origin.id ? -1 : 1);
-    this.#forget(all);
+    const origins = await registrar.origins();
+    this.#forget(origins);
+    const all = origins.filter(({ origin: { id } }) => only === undefined || id === only)
+      .sort((a, b) => a.origin.id < b.origin.id ? -1 : 1);
     const inquiry = new Inquiry(survey, this.#options, this.#turns);
     const results = all.map((status) => inquiry.ask(status));
     const isPunctual = ({ origin }: OriginStatus) => !this.#late.has(origin.id);
@@ -141,7 +151,7 @@ export class OriginAnswers implements Disposable {
     for (const { origin, done, outcome } of results) this.#note(origin.id, done, outcome);
     const collected = collectedFrom(results);
     const life = Math.max(FRESH_FOR, all.length / ORIGINS_PER_SECOND * 1_000);
-    this.#keep(survey.target, { collected, freshUntil: clock.now() + Math.min(life, SWEEP) });
+    this.#keep(key, { collected, freshUntil: clock.now() + Math.min(life, SWEEP) });
     return collected;
   }
 

@@ -2,13 +2,14 @@
 // Only routes and shapes; authorization is checked before.
 
 import { type Context, Hono } from "hono";
+import { isObject, type JsonObject } from "../core/json_object.ts";
 import { logger } from "../core/log.ts";
 import { answerError, answerErrorsInJson } from "./json_answers.ts";
 import { type EntryFound, FoundEntries } from "./found_entries.ts";
 import { FIGURES, mergedFigures, type OriginFigures } from "./merged_figures.ts";
 import { MergedLists, MOST_ENTRIES } from "./merged_lists.ts";
 import type { Missing, OriginAnswers } from "./origin_answers.ts";
-import { isObject, type JsonObject, type ListName, readGoodAnswer } from "./srs_answer.ts";
+import { type ListName, readGoodAnswer } from "./srs_answer.ts";
 import type { About } from "./versions.ts";
 import type { Clock } from "../core/clock.ts";
 

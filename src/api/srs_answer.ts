@@ -1,10 +1,8 @@
 // What answers in the JSON of SRS's HTTP API have in common, and how an origin's answers are parsed.
 
+import { isObject, type JsonObject } from "../core/json_object.ts";
 import type { OriginReply } from "../core/origin_questions.ts";
 import { refusedAnswer, unreadableAnswer } from "./origin_answers.ts";
-
-/** Any JSON object. */
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** SRS's codes for an unknown id. */
 export const NOT_FOUND_CODES = { vhosts: 2014, streams: 2048, clients: 2049 } as const;
@@ -35,9 +33,4 @@ export function readGoodAnswer(reply: OriginReply): JsonObject {
   const answer = readSrsAnswer(reply);
   if (answer.code !== 0) throw refusedAnswer();
   return answer;
-}
-
-/** Whether a JSON value is an object. */
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

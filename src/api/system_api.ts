@@ -20,6 +20,8 @@ import { originOf, parseRegistration, refuseOwnAddresses } from "./registration.
 import { logRefusedRegistration, peekBody } from "./registration_refusal.ts";
 import type { EventFeed } from "./event_feed.ts";
 import { addEvents } from "./event_stream.ts";
+import { httpDocument } from "./http_document.ts";
+import { choiceOf } from "./paging.ts";
 import { systemDocument } from "./system_document.ts";
 import { addOrigins } from "./origin_routes.ts";
 import type { SessionTallies } from "./session_tallies.ts";
@@ -103,9 +105,16 @@ export function systemApi(deps: SystemApiDependencies): Hono<Env> {
   addStreams(app, deps);
   addSessions(app, deps);
   addEvents(app, deps);
-  const document = systemDocument(deps.about.version);
-  app.get("/api/v1/openapi.json", (context) => context.json(document));
+  addDocuments(app, deps.about);
   return app;
+}
+
+/** Where the console reads about both APIs, since it may not request another port. */
+function addDocuments(app: Hono<Env>, { version }: About): void {
+  const documents = { system: systemDocument(version), http: httpDocument(version) };
+  app.get("/api/v1/openapi.json", (context) => {
+    return context.json(documents[choiceOf(context, "api", ["system", "http"]) ?? "system"]);
+  });
 }
 
 /** Paths with rules of their own, or none. Any other path below `/api/` is for managing. */

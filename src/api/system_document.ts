@@ -122,7 +122,14 @@ const PATHS: Paths = {
   "/metrics/origins": {
     get: { summary: "Figures of all origins for Prometheus", type: "text/plain", failures: [503] },
   },
-  "/api/v1/openapi.json": { get: { summary: "This document", answer: DOCUMENT } },
+  "/api/v1/openapi.json": {
+    get: {
+      summary: "This document, or the HTTP API's",
+      query: { api: "system or http; system by default" },
+      answer: DOCUMENT,
+      failures: [400],
+    },
+  },
   "/api/v1/events": {
     get: {
       summary: "What happens to origins, streams and sessions, as server-sent events",

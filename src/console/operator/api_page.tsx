@@ -1,4 +1,4 @@
-// The operations of the APIs, from the document that describes them.
+// The operations of both APIs, from the documents that describe them.
 
 /// <reference lib="dom" />
 
@@ -25,32 +25,40 @@ interface OpenApi {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
 }
 
-const DOCUMENT = "api/v1/openapi.json";
+const DOCUMENTS = ["api/v1/openapi.json", "api/v1/openapi.json?api=http"];
 const METHODS = ["get", "post", "put", "patch", "delete"] as const;
 
 export function ApiPage({ api }: { api: ApiClient }) {
+  return (
+    <main>
+      <h1>API</h1>
+      {DOCUMENTS.map((path) => <DocumentPart key={path} path={path} api={api} />)}
+    </main>
+  );
+}
+
+function DocumentPart({ path, api }: { path: string; api: ApiClient }) {
   const [document, setDocument] = useState<OpenApi>();
   const [failure, setFailure] = useState("");
   useEffect(() => {
     const leave = new AbortController();
-    api.get<OpenApi>(DOCUMENT, leave.signal).then(setDocument, (error) => {
+    api.get<OpenApi>(path, leave.signal).then(setDocument, (error) => {
       if (!leave.signal.aborted) setFailure(error.message);
     });
     return () => leave.abort();
   }, [api]);
+  if (failure !== "") return <p role="alert" class="bad">{failure}</p>;
+  if (document === undefined) return null;
   return (
-    <main>
-      <h1>API</h1>
+    <section>
+      <h2>{document.info.title}</h2>
       <p>
-        The whole document is at <a href={DOCUMENT}>{DOCUMENT}</a>.
+        The whole document is at <a href={path}>{path}</a>.
       </p>
-      {failure !== "" && <p role="alert" class="bad">{failure}</p>}
-      {document && (
-        <ul class="operations">
-          {operationsOf(document).map((each) => <OperationItem key={each.id} {...each} />)}
-        </ul>
-      )}
-    </main>
+      <ul class="operations">
+        {operationsOf(document).map((each) => <OperationItem key={each.id} {...each} />)}
+      </ul>
+    </section>
   );
 }
 

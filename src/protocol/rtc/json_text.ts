@@ -2,6 +2,7 @@
 // written, including long numbers, order and white space. RFC 8259.
 
 import { ProtocolError } from "../../core/errors.ts";
+import { isObject, type JsonObject } from "../../core/json_object.ts";
 
 /** Any JSON token. */
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s"{}[\],:]+/g;
@@ -11,11 +12,9 @@ const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s"{}[\],:]+/g;
  *
  * @throws ProtocolError when it is not JSON or not an object
  */
-export function parseJsonObject(text: string): Readonly<Record<string, unknown>> {
+export function parseJsonObject(text: string): JsonObject {
   const value = tryParse(text);
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    return value as Record<string, unknown>;
-  }
+  if (isObject(value)) return value;
   throw new ProtocolError("Cannot read the body: it is not a JSON object");
 }
 

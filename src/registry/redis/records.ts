@@ -4,6 +4,7 @@
 import { normalizeIp } from "../../core/endpoint.ts";
 import { normalizeHostName } from "../../core/host_name.ts";
 import type { Address } from "../../core/address.ts";
+import { isObject } from "../../core/json_object.ts";
 import { type Origin, type OriginSettings, type Protocol, PROTOCOLS } from "../../core/origin.ts";
 import type { RtcSession } from "../../core/contracts.ts";
 import type { BoundAddress, ProxyPlace, SessionCounts } from "../../core/fleet.ts";
@@ -267,10 +268,6 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isText(value: unknown): value is string {
