@@ -204,6 +204,24 @@ test("the certificate matches the name, and new certificates apply to new connec
   await port.connect("new.example.com");
 });
 
+test("a client that has ended is told of the other end, one that has not sees a truncation", async (kind) => {
+  const serve = async (connection: Connection) => {
+    const buffer = new Uint8Array(10);
+    const count = await connection.read(buffer);
+    if (buffer[0] === 1) assert.equal(await connection.read(buffer), null);
+    assert.equal(count, 1);
+    connection.close();
+  };
+  await using port = new Port(kind, serve);
+  const ending = await port.connect();
+  await ending.write(Uint8Array.of(1));
+  await ending.closeWrite();
+  assert.equal(await ending.read(new Uint8Array(1)), null);
+  const cutOff = await port.connect();
+  await cutOff.write(Uint8Array.of(2));
+  await assert.rejects(cutOff.read(new Uint8Array(1)), Deno.errors.UnexpectedEof);
+});
+
 test("a PROXY header before TLS names the client, however the bytes are split", async (kind) => {
   const peers: string[] = [];
   await using port = new Port(kind, async (connection) => {

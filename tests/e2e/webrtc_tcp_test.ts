@@ -241,7 +241,7 @@ Deno.test("one port for HTTPS and WebRTC over TCP: neither can be reached throug
   for (const before of [new Uint8Array(), request]) {
     using conn = await Deno.connect({ hostname: "127.0.0.1", port });
     await tls.shake(conn);
-    await conn.write(tls.encrypt(join([before, framed(proof)])));
+    await conn.write(tls.encrypt(join([before, framed(proof), bytesOfText("\r\n\r\n")])));
     const status = before.length === 0 ? "400" : "200";
     assert.ok(textOfBytes(await tls.read(conn)).startsWith(`HTTP/1.1 ${status}`));
   }

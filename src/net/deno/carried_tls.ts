@@ -53,6 +53,14 @@ export class CarriedTls {
     await this.#flush();
   }
 
+  /** See `TlsSession`. Sends what the system takes at once, because the connection is closed next. */
+  answerEnd(): void {
+    this.#tls.answerEnd();
+    const bytes = new Uint8Array(RECORD);
+    const count = this.#tls.take(bytes);
+    if (count > 0) this.#conn.write(bytes.subarray(0, count)).catch(() => {});
+  }
+
   get isCertified(): boolean {
     return this.#tls.isCertified;
   }

@@ -143,6 +143,7 @@ export class TcpConnection implements Connection {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#tls?.answerEnd();
     this.#tls?.free();
     try {
       this.#conn.close();

@@ -174,6 +174,7 @@ export class LibcConnection implements Connection, Watched {
     this.#closed = true;
     this.isWriting = false;
     this.#loop.unwatch(this.fd);
+    this.#tls?.answerEnd();
     this.#tls?.free();
     this.#loop.libc.close(this.fd);
     const [read, write, source, sink] = [this.#read, this.#write, this.#source, this.#sink];

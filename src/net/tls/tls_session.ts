@@ -40,6 +40,8 @@ export class TlsSession {
   #incoming: Deno.PointerValue = null;
   #outgoing: Deno.PointerValue = null;
   #isShaken = false;
+  /** Whether the peer has said that no more data follows. */
+  #isEnded = false;
   /** Whether another read may find bytes or the end, although the socket has nothing new. */
   hasMore = false;
 
@@ -132,6 +134,11 @@ export class TlsSession {
     this.#ssl.ERR_clear_error();
   }
 
+  /** Tells a peer that has ended in order that this side ends too (RFC 8446 section 6.1). */
+  answerEnd(): void {
+    if (this.#isEnded) this.shutdown();
+  }
+
   /** Takes bytes from the peer. */
   put(bytes: Uint8Array<ArrayBuffer>): void {
     if (this.#session !== null) this.#ssl.BIO_write(this.#incoming, bytes, bytes.length);
@@ -172,7 +179,10 @@ export class TlsSession {
       if (result > 0) return result;
       const error = this.#ssl.SSL_get_error(session, result);
       if (error === o.SSL_ERROR_WANT_WRITE) return "write";
-      if (error === o.SSL_ERROR_ZERO_RETURN) return null;
+      if (error === o.SSL_ERROR_ZERO_RETURN) {
+        this.#isEnded = true;
+        return null;
+      }
       if (error !== o.SSL_ERROR_WANT_READ) throw this.#failure();
       if (this.#incoming !== null && this.#ssl.BIO_ctrl_pending(this.#incoming) > 0n) continue;
       if (this.#socket === null || this.#incoming === null) return "read";
